@@ -1,0 +1,56 @@
+# The root Makefile only hands on: every folder has one of its own, and PGXS
+# keeps its rules to pg_osprofiler/. See CONTRIBUTING.md for the targets.
+
+include config.mk
+
+PARTS := common drivers cli
+
+.PHONY: all install uninstall check installcheck lint format bench fuzz clean \
+	$(PARTS) pg_osprofiler unit
+
+all: $(PARTS) pg_osprofiler
+
+$(PARTS):
+	+$(MAKE) -C $@ all
+
+drivers cli: common
+
+pg_osprofiler: common
+	+$(MAKE) -C $@ all PG_CONFIG=$(PG_CONFIG)
+
+unit: common drivers
+	+$(MAKE) -C tests/unit all
+
+install: all
+	+for part in $(PARTS); do $(MAKE) -C $$part install || exit 1; done
+	+$(MAKE) -C pg_osprofiler install PG_CONFIG=$(PG_CONFIG)
+
+uninstall:
+	+for part in $(PARTS); do $(MAKE) -C $$part uninstall || exit 1; done
+	+$(MAKE) -C pg_osprofiler uninstall PG_CONFIG=$(PG_CONFIG)
+
+# Needs no server and no root.
+check: unit
+	+$(MAKE) -C tests/unit check
+
+# Needs `make install` before, and a user that is not root.
+installcheck:
+	+$(MAKE) -C pg_osprofiler installcheck PG_CONFIG=$(PG_CONFIG)
+
+bench: all
+	+$(MAKE) -C tests/bench bench
+
+fuzz: common
+	+$(MAKE) -C tests/fuzz fuzz
+
+SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' ':!third_party')
+
+format:
+	clang-format -i $(SOURCES)
+
+lint:
+	tests/lint.sh
+
+clean:
+	rm -rf $(BUILD)
+	+$(MAKE) -C pg_osprofiler clean PG_CONFIG=$(PG_CONFIG)
