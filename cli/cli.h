@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli.h
+ *	  What the files of the osprofiler command share.
+ *
+ * A command is a function in a file of its own, listed in main.c. It gets its
+ * arguments with argv[0] being its own last word, reads them with
+ * cli_next_option(), and returns the exit status: CLI_OK, CLI_FAILED after one
+ * line on stderr, or CLI_USAGE after a wrong call. Nothing writes to stdout but
+ * through cli_out, so that a full disk or a closed pipe never goes unnoticed.
+ */
+#ifndef OSPROFILER_CLI_H
+#define OSPROFILER_CLI_H
+
+#include <getopt.h>
+
+#include "osprofiler/base.h"
+#include "osprofiler/buf.h"
+
+enum
+{
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2
+};
+
+int cmd_show(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_context_new(int argc, char **argv);
+int cmd_context_show(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
+
+/*
+ * One line on stderr, "osprofiler: ...", control characters made visible.
+ * Returns CLI_FAILED.
+ */
+int cli_error(const char *fmt, ...) OSP_PRINTF(1, 2);
+
+/* As cli_error, for a wrong call: names the help. Returns CLI_USAGE. */
+int cli_usage(const char *fmt, ...) OSP_PRINTF(1, 2);
+
+/* Of the command that runs, for messages: "trace show"; "" before there is one. */
+void cli_set_command(const char *name);
+
+/* Prints a help text to stdout; returns the exit status. */
+int cli_help(const char *text);
+
+/*
+ * As getopt_long, but reports a wrong option itself, in one line, and then
+ * returns '?'. -1 at the end of the options.
+ */
+int cli_next_option(int argc, char **argv, const char *shorts,
+					const struct option *longs);
+
+/* A whole number of min..max out of text; false after a usage message. */
+bool cli_number(const char *option, const char *text, long min, long max,
+				long *out) OSP_MUST_CHECK;
+
+/* Exactly count operands left after the options; false after a usage message. */
+bool cli_operands(int argc, char **argv, int count,
+				  const char *what) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_H */
