@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * utf8.h
+ *	  Reading UTF-8 character by character. Private to common/.
+ */
+#ifndef OSPROFILER_UTF8_H
+#define OSPROFILER_UTF8_H
+
+#include "osprofiler/base.h"
+
+#define OSP__UTF8_INVALID UINT32_MAX
+
+/*
+ * The character that begins at p (which is before end); *len is how many bytes
+ * it takes. Where the bytes are not UTF-8: OSP__UTF8_INVALID, and *len covers
+ * the maximal invalid part, which is what Python replaces by one U+FFFD.
+ * Encoded surrogates are read as characters.
+ */
+static inline uint32_t
+osp__utf8_decode(const char *p, const char *end, unsigned *len)
+{
+	const unsigned char *s = (const unsigned char *) p;
+	size_t left = (size_t) (end - p);
+	uint32_t code = s[0];
+	unsigned char low = 0x80; /* bounds of the second byte */
+	unsigned char high = 0xbf;
+	unsigned need;
+	unsigned i;
+
+	*len = 1;
+	if (code < 0x80)
+		return code;
+	if (code < 0xc2 || code > 0xf4)
+		return OSP__UTF8_INVALID;
+	if (code < 0xe0)
+	{
+		need = 2;
+		code &= 0x1f;
+	}
+	else if (code < 0xf0)
+	{
+		need = 3;
+		low = code == 0xe0 ? 0xa0 : low; /* else it would be too long */
+		code &= 0x0f;
+	}
+	else
+	{
+		need = 4;
+		low = code == 0xf0 ? 0x90 : low;
+		high = code == 0xf4 ? 0x8f : high; /* U+10FFFF is the last one */
+		code &= 0x07;
+	}
+	for (i = 1; i < need; i++)
+	{
+		if (i >= left || s[i] < low || s[i] > high)
+		{
+			*len = i;
+			return OSP__UTF8_INVALID;
+		}
+		low = 0x80;
+		high = 0xbf;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	*len = need;
+	return code;
+}
+
+#endif /* OSPROFILER_UTF8_H */
