@@ -18,8 +18,7 @@
 #include <string.h>
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 #define OSP_MUST_CHECK        __attribute__((warn_unused_result))
@@ -30,40 +29,40 @@ extern "C"
 /* Visible in libosprofiler.so; everything else stays inside. */
 #define OSP_API __attribute__((visibility("default")))
 
-	/* Text of len bytes, not necessarily terminated. ptr is never NULL. */
-	typedef struct osp_str
-	{
-		const char *ptr;
-		size_t len;
-	} osp_str;
+/* Text of len bytes, not necessarily terminated. ptr is never NULL. */
+typedef struct osp_str
+{
+	const char *ptr;
+	size_t len;
+} osp_str;
 
 #define OSP_STR(literal) ((osp_str){("" literal), sizeof(literal) - 1})
 
-	static inline osp_str
-	osp_str_of(const char *text)
-	{
-		osp_str s;
+static inline osp_str
+osp_str_of(const char *text)
+{
+	osp_str s;
 
-		s.ptr = text != NULL ? text : "";
-		s.len = strlen(s.ptr);
-		return s;
-	}
+	s.ptr = text != NULL ? text : "";
+	s.len = strlen(s.ptr);
+	return s;
+}
 
-	static inline osp_str
-	osp_str_n(const char *ptr, size_t len)
-	{
-		osp_str s;
+static inline osp_str
+osp_str_n(const char *ptr, size_t len)
+{
+	osp_str s;
 
-		s.ptr = ptr != NULL ? ptr : "";
-		s.len = ptr != NULL ? len : 0;
-		return s;
-	}
+	s.ptr = ptr != NULL ? ptr : "";
+	s.len = ptr != NULL ? len : 0;
+	return s;
+}
 
-	static inline bool
-	osp_str_eq(osp_str a, osp_str b)
-	{
-		return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-	}
+static inline bool
+osp_str_eq(osp_str a, osp_str b)
+{
+	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
 
 /* Results. The text says what happened, in the words of an error message. */
 #define OSP_STATUS_LIST(X)                         \
@@ -80,71 +79,70 @@ extern "C"
 	X(OSP_EPERM, "not permitted")                  \
 	X(OSP_EBUSY, "in use by another process")
 
-	typedef enum osp_status
-	{
+typedef enum osp_status
+{
 #define OSP_STATUS_ENUM(code, text) code,
-		OSP_STATUS_LIST(OSP_STATUS_ENUM)
+	OSP_STATUS_LIST(OSP_STATUS_ENUM)
 #undef OSP_STATUS_ENUM
-	} osp_status;
+} osp_status;
 
-	/* The text of a result; never NULL. */
-	OSP_API const char *osp_status_text(osp_status status);
+/* The text of a result; never NULL. */
+OSP_API const char *osp_status_text(osp_status status);
 
-	/*
+/*
  * Filled by calls that do I/O or parsing: one line for a person, which says
  * what to do. The caller owns it; NULL may be passed where it is not wanted.
  */
-	typedef struct osp_error
-	{
-		osp_status code;
-		char msg[256];
-	} osp_error;
+typedef struct osp_error
+{
+	osp_status code;
+	char msg[256];
+} osp_error;
 
-	/* Fills err, cutting the text if needed, and returns code. err may be NULL. */
-	OSP_API osp_status osp_error_set(osp_error *err, osp_status code,
-									 const char *fmt, ...) OSP_PRINTF(3, 4);
+/* Fills err, cutting the text if needed, and returns code. err may be NULL. */
+OSP_API osp_status osp_error_set(osp_error *err, osp_status code,
+								 const char *fmt, ...) OSP_PRINTF(3, 4);
 
-	/*
+/*
  * Where an object takes its memory from. alloc and realloc return NULL when
  * there is none, and never jump out; free accepts NULL and keeps errno. An
  * object keeps the pointer that it was made with, so an allocator outlives
  * what was made with it.
  */
-	typedef struct osp_allocator
-	{
-		void *(*alloc)(void *ctx, size_t size);
-		void *(*realloc)(void *ctx, void *ptr, size_t size);
-		void (*free)(void *ctx, void *ptr);
-		void *ctx;
-	} osp_allocator;
+typedef struct osp_allocator
+{
+	void *(*alloc)(void *ctx, size_t size);
+	void *(*realloc)(void *ctx, void *ptr, size_t size);
+	void (*free)(void *ctx, void *ptr);
+	void *ctx;
+} osp_allocator;
 
-	/* malloc, realloc, free. */
-	OSP_API extern const osp_allocator osp_allocator_default;
+/* malloc, realloc, free. */
+OSP_API extern const osp_allocator osp_allocator_default;
 
-	static inline void *
-	osp_alloc(const osp_allocator *alc, size_t size)
-	{
-		return alc->alloc(alc->ctx, size);
-	}
+static inline void *
+osp_alloc(const osp_allocator *alc, size_t size)
+{
+	return alc->alloc(alc->ctx, size);
+}
 
-	static inline void *
-	osp_realloc(const osp_allocator *alc, void *ptr, size_t size)
-	{
-		return alc->realloc(alc->ctx, ptr, size);
-	}
+static inline void *
+osp_realloc(const osp_allocator *alc, void *ptr, size_t size)
+{
+	return alc->realloc(alc->ctx, ptr, size);
+}
 
-	static inline void
-	osp_free(const osp_allocator *alc, void *ptr)
-	{
-		alc->free(alc->ctx, ptr);
-	}
+static inline void
+osp_free(const osp_allocator *alc, void *ptr)
+{
+	alc->free(alc->ctx, ptr);
+}
 
-	/* Zeroed memory for count objects of size bytes; NULL also on overflow. */
-	OSP_API void *osp_calloc(const osp_allocator *alc, size_t count,
-							 size_t size);
+/* Zeroed memory for count objects of size bytes; NULL also on overflow. */
+OSP_API void *osp_calloc(const osp_allocator *alc, size_t count, size_t size);
 
-	/* A terminated copy, returned owned; NULL when there is no memory. */
-	OSP_API char *osp_strdup(const osp_allocator *alc, osp_str text);
+/* A terminated copy, returned owned; NULL when there is no memory. */
+OSP_API char *osp_strdup(const osp_allocator *alc, osp_str text);
 
 #ifdef __cplusplus
 }

@@ -31,52 +31,50 @@
 #include "osprofiler/ring.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
-	/* All texts are owned by the config and never NULL. */
-	typedef struct osp_config
-	{
-		bool enabled;
-		bool trace_sqlalchemy;
-		bool filter_error_trace;
-		osp_on_full on_full;
-		size_t ring_size;
-		uint64_t spool_limit;
-		char *hmac_keys;
-		char *hmac_keys_file;
-		char *connection_string;
-		char *transport_url;
-		char *project;
-		char *service;
-		char *run_directory;
-		char *trace_info;
-		char *trace_hmac;
-		const osp_allocator *alc;
-	} osp_config;
+/* All texts are owned by the config and never NULL. */
+typedef struct osp_config
+{
+	bool enabled;
+	bool trace_sqlalchemy;
+	bool filter_error_trace;
+	osp_on_full on_full;
+	size_t ring_size;
+	uint64_t spool_limit;
+	char *hmac_keys;
+	char *hmac_keys_file;
+	char *connection_string;
+	char *transport_url;
+	char *project;
+	char *service;
+	char *run_directory;
+	char *trace_info;
+	char *trace_hmac;
+	const osp_allocator *alc;
+} osp_config;
 
-	/*
+/*
  * Fills *config. path names the ini file; NULL: OSPROFILER_CONF, and no file if
  * that is not set. A value that is not allowed, a line that is no setting, or a
  * file that cannot be read is OSP_EINVAL or OSP_EIO, with file, line and what is
  * allowed; unknown keys of the section are skipped, as upstream does.
  */
-	OSP_API osp_status osp_config_load(osp_config *config,
-									   const osp_allocator *alc,
-									   const char *path,
-									   osp_error *err) OSP_MUST_CHECK;
-	OSP_API void osp_config_term(osp_config *config);
+OSP_API osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
+								   const char *path,
+								   osp_error *err) OSP_MUST_CHECK;
+OSP_API void osp_config_term(osp_config *config);
 
-	/* sqlite:///... as said above, terminated. OSP_EFULL: size is too small. */
-	OSP_API osp_status osp_config_default_connection(
-		char *out, size_t size, osp_error *err) OSP_MUST_CHECK;
+/* sqlite:///... as said above, terminated. OSP_EFULL: size is too small. */
+OSP_API osp_status osp_config_default_connection(char *out, size_t size,
+												 osp_error *err) OSP_MUST_CHECK;
 
-	/* "4MB", "65536", "1 GB" in bytes; kB, MB and GB are powers of 1024. */
-	OSP_API bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
+/* "4MB", "65536", "1 GB" in bytes; kB, MB and GB are powers of 1024. */
+OSP_API bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
 
-	/* true/false, yes/no, on/off, 1/0, as oslo.config and PostgreSQL read them. */
-	OSP_API bool osp_parse_bool(osp_str text, bool *out) OSP_MUST_CHECK;
+/* true/false, yes/no, on/off, 1/0, as oslo.config and PostgreSQL read them. */
+OSP_API bool osp_parse_bool(osp_str text, bool *out) OSP_MUST_CHECK;
 
 #ifdef __cplusplus
 }

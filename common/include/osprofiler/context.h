@@ -17,8 +17,7 @@
 #include "osprofiler/ids.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 /* Longest trace_info and trace_hmac that are looked at, in bytes. */
@@ -48,81 +47,79 @@ extern "C"
 	  "bad_id",                                                            \
 	  "an id must be a string of 1 to 128 bytes without control characters")
 
-	typedef enum osp_verdict
-	{
+typedef enum osp_verdict
+{
 #define OSP_VERDICT_ENUM(code, name, text) code,
-		OSP_VERDICT_LIST(OSP_VERDICT_ENUM)
+	OSP_VERDICT_LIST(OSP_VERDICT_ENUM)
 #undef OSP_VERDICT_ENUM
-		OSP_VERDICT_COUNT
-	} osp_verdict;
+	OSP_VERDICT_COUNT
+} osp_verdict;
 
-	OSP_API const char *osp_verdict_name(osp_verdict verdict);
-	OSP_API const char *osp_verdict_text(osp_verdict verdict);
+OSP_API const char *osp_verdict_name(osp_verdict verdict);
+OSP_API const char *osp_verdict_text(osp_verdict verdict);
 
-	/*
+/*
  * HMAC keys, each with a keyed MAC context that is made once. A keyring is
  * used by one thread at a time.
  */
-	typedef struct osp_keyring osp_keyring;
+typedef struct osp_keyring osp_keyring;
 
-	/*
+/*
  * Keys from a comma-separated list, as upstream's hmac_keys: white space round
  * a key and empty keys are dropped. An empty list is a valid keyring that
  * accepts nothing. Returned owned in *out; NULL on OSP_ENOMEM or OSP_EIO
  * (OpenSSL offers no HMAC-SHA1).
  */
-	OSP_API osp_status osp_keyring_new(const osp_allocator *alc, osp_str list,
-									   osp_keyring **out,
-									   osp_error *err) OSP_MUST_CHECK;
+OSP_API osp_status osp_keyring_new(const osp_allocator *alc, osp_str list,
+								   osp_keyring **out,
+								   osp_error *err) OSP_MUST_CHECK;
 
-	/*
+/*
  * Adds the keys of a file: one or several comma-separated keys a line, lines
  * that start with '#' and blank lines are skipped. The file must be a regular
  * file of at most 64 KiB that others can neither read nor write (OSP_EPERM).
  * On failure the keyring is as it was.
  */
-	OSP_API osp_status osp_keyring_add_file(osp_keyring *ring, const char *path,
-											osp_error *err) OSP_MUST_CHECK;
+OSP_API osp_status osp_keyring_add_file(osp_keyring *ring, const char *path,
+										osp_error *err) OSP_MUST_CHECK;
 
-	/* Wipes the keys. NULL is fine. */
-	OSP_API void osp_keyring_free(osp_keyring *ring);
+/* Wipes the keys. NULL is fine. */
+OSP_API void osp_keyring_free(osp_keyring *ring);
 
-	OSP_API size_t osp_keyring_count(const osp_keyring *ring);
+OSP_API size_t osp_keyring_count(const osp_keyring *ring);
 
-	/* A verified context. */
-	typedef struct osp_context
-	{
-		osp_id base_id;
-		osp_id parent_id; /* base_id when the context named no parent */
-		size_t key;       /* index of the key that signed it */
-	} osp_context;
+/* A verified context. */
+typedef struct osp_context
+{
+	osp_id base_id;
+	osp_id parent_id; /* base_id when the context named no parent */
+	size_t key;       /* index of the key that signed it */
+} osp_context;
 
-	/*
+/*
  * Verifies a context and reads it. *out is filled only when the result is
  * OSP_CTX_ACCEPTED. Allocates nothing and makes no system call. An empty
  * trace_info and trace_hmac are OSP_CTX_NONE.
  */
-	OSP_API osp_verdict osp_context_verify(osp_keyring *ring,
-										   osp_str trace_info,
-										   osp_str trace_hmac,
-										   osp_context *out);
+OSP_API osp_verdict osp_context_verify(osp_keyring *ring, osp_str trace_info,
+									   osp_str trace_hmac, osp_context *out);
 
-	/* A context in the form that goes on to the next service. */
-	typedef struct osp_headers
-	{
-		size_t info_len;
-		char trace_info[OSP_TRACE_INFO_MAX + 1]; /* terminated */
-		char trace_hmac[OSP_HMAC_HEX_LEN + 1];   /* terminated */
-	} osp_headers;
+/* A context in the form that goes on to the next service. */
+typedef struct osp_headers
+{
+	size_t info_len;
+	char trace_info[OSP_TRACE_INFO_MAX + 1]; /* terminated */
+	char trace_hmac[OSP_HMAC_HEX_LEN + 1];   /* terminated */
+} osp_headers;
 
-	/*
+/*
  * Signs base_id and parent_id with key number key of the ring, in upstream's
  * bytes. Allocates nothing. OSP_EINVAL: no such key, or an empty id.
  */
-	OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
-										const osp_id *base_id,
-										const osp_id *parent_id,
-										osp_headers *out) OSP_MUST_CHECK;
+OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
+									const osp_id *base_id,
+									const osp_id *parent_id,
+									osp_headers *out) OSP_MUST_CHECK;
 
 /*
  * Finds a signed context in the comments of a SQL statement, sqlcommenter's
@@ -140,17 +137,16 @@ extern "C"
  */
 #define OSP_COMMENT_SPACE (OSP_TRACE_INFO_MAX + OSP_TRACE_HMAC_MAX + 2)
 
-	OSP_API bool osp_comment_context(osp_str statement,
-									 char out[OSP_COMMENT_SPACE],
-									 osp_str *trace_info, osp_str *trace_hmac);
+OSP_API bool osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
+								 osp_str *trace_info, osp_str *trace_hmac);
 
-	/*
+/*
  * Writes the comment that osp_comment_context reads, "/" "*trace_hmac='...',
  * trace_info='...'*" "/", terminated, into out; returns its length, or 0 when
  * size is too small.
  */
-	OSP_API size_t osp_comment_write(const osp_headers *headers, char *out,
-									 size_t size);
+OSP_API size_t osp_comment_write(const osp_headers *headers, char *out,
+								 size_t size);
 
 #ifdef __cplusplus
 }

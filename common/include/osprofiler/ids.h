@@ -12,66 +12,65 @@
 #include "osprofiler/base.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 #define OSP_UUID_TEXT_LEN 36  /* without the terminating NUL */
 #define OSP_ID_MAX        128 /* bytes of an id from outside */
 
-	typedef struct osp_uuid
-	{
-		unsigned char bytes[16];
-	} osp_uuid;
+typedef struct osp_uuid
+{
+	unsigned char bytes[16];
+} osp_uuid;
 
-	/*
+/*
  * A fresh random UUIDv4. Ids come from a pool per thread that is refilled by
  * OpenSSL's RAND_bytes, or by libuuid should that fail, so this cannot fail. A
  * process that forked by whatever means never hands out its parent's pool.
  * Thread-safe; not async-signal-safe.
  */
-	OSP_API void osp_uuid_new(osp_uuid *out);
+OSP_API void osp_uuid_new(osp_uuid *out);
 
-	/* The 36 lower-case characters and a NUL. */
-	OSP_API void osp_uuid_text(const osp_uuid *uuid,
-							   char out[OSP_UUID_TEXT_LEN + 1]);
+/* The 36 lower-case characters and a NUL. */
+OSP_API void osp_uuid_text(const osp_uuid *uuid,
+						   char out[OSP_UUID_TEXT_LEN + 1]);
 
-	/*
+/*
  * Reads the canonical form only: 36 characters, lower-case, dashes in place.
  * So that text -> UUID -> text is the identity, anything else is false.
  */
-	OSP_API bool osp_uuid_parse(osp_str text, osp_uuid *out) OSP_MUST_CHECK;
+OSP_API bool osp_uuid_parse(osp_str text, osp_uuid *out) OSP_MUST_CHECK;
 
-	/*
+/*
  * An id as records carry it: sixteen bytes if it is a canonical UUID, else the
  * text itself. len is 16 for a UUID, 1..OSP_ID_MAX for text, 0 for none.
  */
-	typedef struct osp_id
-	{
-		bool is_uuid;
-		uint8_t len;
-		char bytes[OSP_ID_MAX];
-	} osp_id;
+typedef struct osp_id
+{
+	bool is_uuid;
+	uint8_t len;
+	char bytes[OSP_ID_MAX];
+} osp_id;
 
-	/* False (and an empty id) unless text is 1..OSP_ID_MAX bytes long. */
-	OSP_API bool osp_id_set(osp_id *id, osp_str text) OSP_MUST_CHECK;
+/* False (and an empty id) unless text is 1..OSP_ID_MAX bytes long. */
+OSP_API bool osp_id_set(osp_id *id, osp_str text) OSP_MUST_CHECK;
 
-	static inline void
-	osp_id_set_uuid(osp_id *id, const osp_uuid *uuid)
-	{
-		id->is_uuid = true;
-		id->len = (uint8_t) sizeof(uuid->bytes);
-		memcpy(id->bytes, uuid->bytes, sizeof(uuid->bytes));
-	}
+static inline void
+osp_id_set_uuid(osp_id *id, const osp_uuid *uuid)
+{
+	id->is_uuid = true;
+	id->len = (uint8_t) sizeof(uuid->bytes);
+	memcpy(id->bytes, uuid->bytes, sizeof(uuid->bytes));
+}
 
-	/*
+/*
  * The id as text: *storage* is used when the id is a UUID, so the result is
  * borrowed from id and storage.
  */
-	OSP_API osp_str osp_id_text(const osp_id *id, char storage[OSP_ID_MAX + 1]);
+OSP_API osp_str osp_id_text(const osp_id *id, char storage[OSP_ID_MAX + 1]);
 
-	/* Same id? */
-	OSP_API bool osp_id_eq(const osp_id *a, const osp_id *b);
+/* Same id? */
+OSP_API bool osp_id_eq(const osp_id *a, const osp_id *b);
 
 #ifdef __cplusplus
 }

@@ -15,36 +15,35 @@
 #include "osprofiler/buf.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 /* Deepest nesting of a JSON text that is read. */
 #define OSP_JSON_DEPTH_MAX 256
 
-	/*
+/*
  * Appends text as a JSON string with its quotes. Bytes that are not UTF-8
  * become U+FFFD, one per maximal invalid part; surrogates that were encoded as
  * UTF-8 (which Python reads from "\ud800") stay as their escape.
  */
-	OSP_API void osp_json_string(osp_buf *buf, osp_str text);
+OSP_API void osp_json_string(osp_buf *buf, osp_str text);
 
-	/* Appends a double as Python's repr does; NaN and infinities as null. */
-	OSP_API void osp_json_double(osp_buf *buf, double value);
+/* Appends a double as Python's repr does; NaN and infinities as null. */
+OSP_API void osp_json_double(osp_buf *buf, double value);
 
-	/*
+/*
  * Appends a JSON text again as json.dumps would write what json.loads reads,
  * numbers digit for digit. indent < 0: one line, ", " and ": ". indent >= 0:
  * as json.dumps(indent=indent, separators=(",", ": ")) at nesting level level.
  * OSP_EPROTO (and nothing appended): it is not JSON.
  */
-	OSP_API osp_status osp_json_rewrite(osp_buf *buf, osp_str json, int indent,
-										int level) OSP_MUST_CHECK;
+OSP_API osp_status osp_json_rewrite(osp_buf *buf, osp_str json, int indent,
+									int level) OSP_MUST_CHECK;
 
-	/* Appends the members of a JSON object without its braces, in one line; the
+/* Appends the members of a JSON object without its braces, in one line; the
  * number of them through *count. OSP_EPROTO: it is not a JSON object. */
-	OSP_API osp_status osp_json_members(osp_buf *buf, osp_str json,
-										size_t *count) OSP_MUST_CHECK;
+OSP_API osp_status osp_json_members(osp_buf *buf, osp_str json,
+									size_t *count) OSP_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -21,71 +21,70 @@
 #include "osprofiler/context.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 /* Points open at a time in one thread; deeper ones are counted, not traced. */
 #define OSP_STACK_MAX 1024
 
-	/*
+/*
  * Makes this thread trace. key signs what goes on from here and must not be
  * empty. base_id names the trace (NULL or "": a new one), parent_id the point
  * that calls us (NULL or "": the trace itself). Borrows all. OSP_EINVAL: a
  * bad key or id; OSP_EBUSY: initialised already (osp_clean first).
  */
-	OSP_API osp_status osp_init(const char *key, const char *base_id,
-								const char *parent_id);
+OSP_API osp_status osp_init(const char *key, const char *base_id,
+							const char *parent_id);
 
-	/*
+/*
  * As osp_init, from a signed context; keys is a comma-separated list. The key
  * that matches signs what goes on. What is not OSP_CTX_ACCEPTED leaves the
  * thread as it was.
  */
-	OSP_API osp_verdict osp_init_from_headers(const char *trace_info,
-											  const char *trace_hmac,
-											  const char *keys);
+OSP_API osp_verdict osp_init_from_headers(const char *trace_info,
+										  const char *trace_hmac,
+										  const char *keys);
 
-	/* Is this thread tracing? */
-	OSP_API bool osp_active(void);
+/* Is this thread tracing? */
+OSP_API bool osp_active(void);
 
-	/*
+/*
  * Starts a point, child of the one open in this thread. name is cut to
  * OSP_NAME_MAX bytes; info is a JSON object or NULL, borrowed.
  */
-	OSP_API void osp_start(const char *name, const char *info);
+OSP_API void osp_start(const char *name, const char *info);
 
-	/* Stops the point opened last; without one it does nothing. */
-	OSP_API void osp_stop(const char *info);
+/* Stops the point opened last; without one it does nothing. */
+OSP_API void osp_stop(const char *info);
 
-	/* Stops it as failed: etype is the kind of error, message its text. */
-	OSP_API void osp_stop_error(const char *etype, const char *message);
+/* Stops it as failed: etype is the kind of error, message its text. */
+OSP_API void osp_stop_error(const char *etype, const char *message);
 
-	/* Base id and id of the open point (or the parent, if none is open), for logs.
+/* Base id and id of the open point (or the parent, if none is open), for logs.
  * Terminated; false (and empty) when the thread does not trace. */
-	OSP_API bool osp_current(char base_id[OSP_ID_MAX + 1],
-							 char point_id[OSP_ID_MAX + 1]);
+OSP_API bool osp_current(char base_id[OSP_ID_MAX + 1],
+						 char point_id[OSP_ID_MAX + 1]);
 
-	/*
+/*
  * The signed context to call on with: parent_id is the point open now. False
  * when the thread does not trace.
  */
-	OSP_API bool osp_get_trace_headers(osp_headers *out);
+OSP_API bool osp_get_trace_headers(osp_headers *out);
 
-	/* Ends tracing in this thread. Points still open get no stop, as upstream's. */
-	OSP_API void osp_clean(void);
+/* Ends tracing in this thread. Points still open get no stop, as upstream's. */
+OSP_API void osp_clean(void);
 
-	/*
+/*
  * Gives every notification of all threads to fn instead of a ring, JSON in
  * upstream's bytes, borrowed during the call, in the thread of the point. NULL
  * goes back to rings. Set it before threads trace.
  */
-	typedef void (*osp_notifier_fn)(void *ctx, const char *json, size_t len);
-	OSP_API void osp_set_notifier(osp_notifier_fn fn, void *ctx);
+typedef void (*osp_notifier_fn)(void *ctx, const char *json, size_t len);
+OSP_API void osp_set_notifier(osp_notifier_fn fn, void *ctx);
 
-	/* Helpers of the macros below. */
-	OSP_API bool osp__scope_begin(const char *name, const char *info);
-	OSP_API void osp__scope_end(const bool *begun);
+/* Helpers of the macros below. */
+OSP_API bool osp__scope_begin(const char *name, const char *info);
+OSP_API void osp__scope_end(const bool *begun);
 
 #define OSP__JOIN2(a, b) a##b
 #define OSP__JOIN(a, b)  OSP__JOIN2(a, b)
@@ -95,13 +94,13 @@ extern "C"
 	__attribute__((cleanup(osp__scope_end), unused)) const bool OSP__JOIN( \
 		osp_scope_, __LINE__) = osp__scope_begin((name), (info))
 
-	/*
+/*
  * The rest of this function is one point named name, info.function.name its
  * name; args is JSON for info.function.args, or NULL to hide them (the
  * decorator, hide_args).
  */
-	OSP_API bool osp__function_begin(const char *name, const char *function,
-									 const char *args);
+OSP_API bool osp__function_begin(const char *name, const char *function,
+								 const char *args);
 #define OSP_TRACE_FUNCTION(name, args)                                     \
 	__attribute__((cleanup(osp__scope_end), unused)) const bool OSP__JOIN( \
 		osp_scope_, __LINE__) = osp__function_begin((name), __func__, (args))

@@ -22,8 +22,7 @@
 #include "osprofiler/ids.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 #define OSP_RECORD_VERSION 1
@@ -33,333 +32,328 @@ extern "C"
 #define OSP_KEY_MAX        255 /* bytes of an attribute's key */
 #define OSP_INFO_DEPTH     16  /* nested objects in info */
 
-	typedef enum osp_record_kind
-	{
-		OSP_RECORD_PAD = 0, /* skip: the rest of the ring before it wraps */
-		OSP_RECORD_START = 1,
-		OSP_RECORD_STOP = 2
-	} osp_record_kind;
+typedef enum osp_record_kind
+{
+	OSP_RECORD_PAD = 0, /* skip: the rest of the ring before it wraps */
+	OSP_RECORD_START = 1,
+	OSP_RECORD_STOP = 2
+} osp_record_kind;
 
-	enum
-	{
-		OSP_RECORD_BASE_UUID = 1,
-		OSP_RECORD_PARENT_UUID = 2,
-		OSP_RECORD_HAS_PROJECT = 4, /* else the shipper's own */
-		OSP_RECORD_HAS_SERVICE = 8
-	};
+enum
+{
+	OSP_RECORD_BASE_UUID = 1,
+	OSP_RECORD_PARENT_UUID = 2,
+	OSP_RECORD_HAS_PROJECT = 4, /* else the shipper's own */
+	OSP_RECORD_HAS_SERVICE = 8
+};
 
-	typedef struct osp_record_head
-	{
-		uint32_t size; /* of the whole record, a multiple of OSP_RECORD_ALIGN */
-		uint8_t version;
-		uint8_t kind;
-		uint8_t flags;
-		uint8_t name_len;
-		uint8_t base_len;
-		uint8_t parent_len;
-		uint8_t project_len;
-		uint8_t service_len;
-		uint32_t info_len;
-		int64_t mono_ns;    /* CLOCK_MONOTONIC when the point happened */
-		int64_t elapsed_ns; /* of a stop: since its start; else 0 */
-		osp_uuid trace_id;
-	} osp_record_head;
+typedef struct osp_record_head
+{
+	uint32_t size; /* of the whole record, a multiple of OSP_RECORD_ALIGN */
+	uint8_t version;
+	uint8_t kind;
+	uint8_t flags;
+	uint8_t name_len;
+	uint8_t base_len;
+	uint8_t parent_len;
+	uint8_t project_len;
+	uint8_t service_len;
+	uint32_t info_len;
+	int64_t mono_ns;    /* CLOCK_MONOTONIC when the point happened */
+	int64_t elapsed_ns; /* of a stop: since its start; else 0 */
+	osp_uuid trace_id;
+} osp_record_head;
 
-	typedef enum osp_attr_type
-	{
-		OSP_ATTR_END = 0,    /* end of an object; no key */
-		OSP_ATTR_OBJECT = 1, /* no value; members follow until its end */
-		OSP_ATTR_STR = 2,    /* uint32_t length, bytes (taken as UTF-8) */
-		OSP_ATTR_I64 = 3,    /* 8 bytes */
-		OSP_ATTR_U64 = 4,
-		OSP_ATTR_F64 = 5,
-		OSP_ATTR_BOOL = 6, /* 1 byte */
-		OSP_ATTR_NULL = 7,
-		OSP_ATTR_JSON = 8, /* uint32_t length, JSON text */
-		OSP_ATTR_MEMBERS =
-			9, /* as JSON, an object whose members are spliced in;
+typedef enum osp_attr_type
+{
+	OSP_ATTR_END = 0,    /* end of an object; no key */
+	OSP_ATTR_OBJECT = 1, /* no value; members follow until its end */
+	OSP_ATTR_STR = 2,    /* uint32_t length, bytes (taken as UTF-8) */
+	OSP_ATTR_I64 = 3,    /* 8 bytes */
+	OSP_ATTR_U64 = 4,
+	OSP_ATTR_F64 = 5,
+	OSP_ATTR_BOOL = 6, /* 1 byte */
+	OSP_ATTR_NULL = 7,
+	OSP_ATTR_JSON = 8,     /* uint32_t length, JSON text */
+	OSP_ATTR_MEMBERS = 9,  /* as JSON, an object whose members are spliced in;
 						   * the key is empty */
-		OSP_ATTR_SQLSTATE =
-			10 /* 5 bytes, shown as PostgreSQL's condition name */
-	} osp_attr_type;
+	OSP_ATTR_SQLSTATE = 10 /* 5 bytes, shown as PostgreSQL's condition name */
+} osp_attr_type;
 
-	/* Who a point is. parent and base are borrowed. */
-	typedef struct osp_point_ids
-	{
-		const osp_id *base_id;
-		const osp_id *parent_id;
-		osp_uuid trace_id;
-	} osp_point_ids;
+/* Who a point is. parent and base are borrowed. */
+typedef struct osp_point_ids
+{
+	const osp_id *base_id;
+	const osp_id *parent_id;
+	osp_uuid trace_id;
+} osp_point_ids;
 
-	static inline int64_t
-	osp_mono_now(void)
-	{
-		struct timespec ts;
+static inline int64_t
+osp_mono_now(void)
+{
+	struct timespec ts;
 
-		(void) clock_gettime(CLOCK_MONOTONIC, &ts);
-		return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-	}
+	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
 
-	/*
+/*
  * A writer puts one record into bytes that the caller reserved. When something
  * does not fit the writer is *full*: what comes later is left out, and
  * osp_record_end returns 0. No function here allocates, locks or fails
  * otherwise.
  */
-	typedef struct osp_writer
-	{
-		char *start;
-		char *pos;
-		char *limit;
-		bool full;
-	} osp_writer;
+typedef struct osp_writer
+{
+	char *start;
+	char *pos;
+	char *limit;
+	bool full;
+} osp_writer;
 
 /* Bytes that a record with these parts takes at most, info excluded. */
 #define OSP_RECORD_OVERHEAD                                    \
 	(sizeof(osp_record_head) + 2 * OSP_ID_MAX + OSP_NAME_MAX + \
 	 2 * OSP_LABEL_MAX + OSP_RECORD_ALIGN)
 
-	static inline void
-	osp_put(osp_writer *w, const void *bytes, size_t len)
+static inline void
+osp_put(osp_writer *w, const void *bytes, size_t len)
+{
+	if (OSP_UNLIKELY(w->full || (size_t) (w->limit - w->pos) < len))
 	{
-		if (OSP_UNLIKELY(w->full || (size_t) (w->limit - w->pos) < len))
-		{
-			w->full = true;
-			return;
-		}
-		memcpy(w->pos, bytes, len);
-		w->pos += len;
+		w->full = true;
+		return;
 	}
+	memcpy(w->pos, bytes, len);
+	w->pos += len;
+}
 
-	/*
+/*
  * Begins a record in size bytes at space, which is aligned to OSP_RECORD_ALIGN.
  * name, project and service are cut to their maximum; project.len or
  * service.len of 0 leaves it to the shipper.
  */
-	static inline void
-	osp_record_begin(osp_writer *w, void *space, size_t size,
-					 osp_record_kind kind, const osp_point_ids *ids,
-					 osp_str name, osp_str project, osp_str service,
-					 int64_t mono_ns, int64_t elapsed_ns)
-	{
-		osp_record_head head;
+static inline void
+osp_record_begin(osp_writer *w, void *space, size_t size, osp_record_kind kind,
+				 const osp_point_ids *ids, osp_str name, osp_str project,
+				 osp_str service, int64_t mono_ns, int64_t elapsed_ns)
+{
+	osp_record_head head;
 
-		w->start = w->pos = (char *) space;
-		w->limit = w->start + size;
-		w->full = false;
+	w->start = w->pos = (char *) space;
+	w->limit = w->start + size;
+	w->full = false;
 
-		head.size = 0;
-		head.version = OSP_RECORD_VERSION;
-		head.kind = (uint8_t) kind;
-		head.flags =
-			(uint8_t) ((ids->base_id->is_uuid ? OSP_RECORD_BASE_UUID : 0) |
-					   (ids->parent_id->is_uuid ? OSP_RECORD_PARENT_UUID : 0) |
-					   (project.len > 0 ? OSP_RECORD_HAS_PROJECT : 0) |
-					   (service.len > 0 ? OSP_RECORD_HAS_SERVICE : 0));
-		head.name_len =
-			(uint8_t) (name.len <= OSP_NAME_MAX ? name.len : OSP_NAME_MAX);
-		head.base_len = ids->base_id->len;
-		head.parent_len = ids->parent_id->len;
-		head.project_len =
-			(uint8_t) (project.len <= OSP_LABEL_MAX ? project.len
-													: OSP_LABEL_MAX);
-		head.service_len =
-			(uint8_t) (service.len <= OSP_LABEL_MAX ? service.len
-													: OSP_LABEL_MAX);
-		head.info_len = 0;
-		head.mono_ns = mono_ns;
-		head.elapsed_ns = elapsed_ns;
-		head.trace_id = ids->trace_id;
-		osp_put(w, &head, sizeof(head));
-		osp_put(w, ids->base_id->bytes, head.base_len);
-		osp_put(w, ids->parent_id->bytes, head.parent_len);
-		osp_put(w, name.ptr, head.name_len);
-		osp_put(w, project.ptr, head.project_len);
-		osp_put(w, service.ptr, head.service_len);
-	}
+	head.size = 0;
+	head.version = OSP_RECORD_VERSION;
+	head.kind = (uint8_t) kind;
+	head.flags =
+		(uint8_t) ((ids->base_id->is_uuid ? OSP_RECORD_BASE_UUID : 0) |
+				   (ids->parent_id->is_uuid ? OSP_RECORD_PARENT_UUID : 0) |
+				   (project.len > 0 ? OSP_RECORD_HAS_PROJECT : 0) |
+				   (service.len > 0 ? OSP_RECORD_HAS_SERVICE : 0));
+	head.name_len =
+		(uint8_t) (name.len <= OSP_NAME_MAX ? name.len : OSP_NAME_MAX);
+	head.base_len = ids->base_id->len;
+	head.parent_len = ids->parent_id->len;
+	head.project_len =
+		(uint8_t) (project.len <= OSP_LABEL_MAX ? project.len : OSP_LABEL_MAX);
+	head.service_len =
+		(uint8_t) (service.len <= OSP_LABEL_MAX ? service.len : OSP_LABEL_MAX);
+	head.info_len = 0;
+	head.mono_ns = mono_ns;
+	head.elapsed_ns = elapsed_ns;
+	head.trace_id = ids->trace_id;
+	osp_put(w, &head, sizeof(head));
+	osp_put(w, ids->base_id->bytes, head.base_len);
+	osp_put(w, ids->parent_id->bytes, head.parent_len);
+	osp_put(w, name.ptr, head.name_len);
+	osp_put(w, project.ptr, head.project_len);
+	osp_put(w, service.ptr, head.service_len);
+}
 
-	/* Closes the record; its size, or 0 if it did not fit. */
-	static inline size_t
-	osp_record_end(osp_writer *w)
-	{
-		osp_record_head *head = (osp_record_head *) (void *) w->start;
-		size_t len = (size_t) (w->pos - w->start);
-		size_t size =
-			(len + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
+/* Closes the record; its size, or 0 if it did not fit. */
+static inline size_t
+osp_record_end(osp_writer *w)
+{
+	osp_record_head *head = (osp_record_head *) (void *) w->start;
+	size_t len = (size_t) (w->pos - w->start);
+	size_t size =
+		(len + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
 
-		if (OSP_UNLIKELY(w->full || size > (size_t) (w->limit - w->start)))
-			return 0;
-		memset(w->pos, 0, size - len);
-		head->size = (uint32_t) size;
-		head->info_len = (uint32_t) (len - sizeof(*head) - head->base_len -
-									 head->parent_len - head->name_len -
-									 head->project_len - head->service_len);
-		return size;
-	}
+	if (OSP_UNLIKELY(w->full || size > (size_t) (w->limit - w->start)))
+		return 0;
+	memset(w->pos, 0, size - len);
+	head->size = (uint32_t) size;
+	head->info_len =
+		(uint32_t) (len - sizeof(*head) - head->base_len - head->parent_len -
+					head->name_len - head->project_len - head->service_len);
+	return size;
+}
 
-	/* The type and the key, at most OSP_KEY_MAX bytes, that every attribute has. */
-	static inline void
-	osp_put_key(osp_writer *w, osp_attr_type type, osp_str key)
-	{
-		char head[2];
+/* The type and the key, at most OSP_KEY_MAX bytes, that every attribute has. */
+static inline void
+osp_put_key(osp_writer *w, osp_attr_type type, osp_str key)
+{
+	char head[2];
 
-		head[0] = (char) type;
-		head[1] = (char) (uint8_t) key.len;
-		osp_put(w, head, sizeof(head));
-		osp_put(w, key.ptr, (uint8_t) key.len);
-	}
+	head[0] = (char) type;
+	head[1] = (char) (uint8_t) key.len;
+	osp_put(w, head, sizeof(head));
+	osp_put(w, key.ptr, (uint8_t) key.len);
+}
 
-	static inline void
-	osp_put_object(osp_writer *w, osp_str key)
-	{
-		osp_put_key(w, OSP_ATTR_OBJECT, key);
-	}
+static inline void
+osp_put_object(osp_writer *w, osp_str key)
+{
+	osp_put_key(w, OSP_ATTR_OBJECT, key);
+}
 
-	static inline void
-	osp_put_end(osp_writer *w)
-	{
-		osp_put_key(w, OSP_ATTR_END, OSP_STR(""));
-	}
+static inline void
+osp_put_end(osp_writer *w)
+{
+	osp_put_key(w, OSP_ATTR_END, OSP_STR(""));
+}
 
-	static inline void
-	osp_put_text(osp_writer *w, osp_attr_type type, osp_str key, osp_str value)
-	{
-		uint32_t len = (uint32_t) value.len;
+static inline void
+osp_put_text(osp_writer *w, osp_attr_type type, osp_str key, osp_str value)
+{
+	uint32_t len = (uint32_t) value.len;
 
-		osp_put_key(w, type, key);
-		osp_put(w, &len, sizeof(len));
-		osp_put(w, value.ptr, value.len);
-	}
+	osp_put_key(w, type, key);
+	osp_put(w, &len, sizeof(len));
+	osp_put(w, value.ptr, value.len);
+}
 
-	static inline void
-	osp_put_str(osp_writer *w, osp_str key, osp_str value)
-	{
-		osp_put_text(w, OSP_ATTR_STR, key, value);
-	}
+static inline void
+osp_put_str(osp_writer *w, osp_str key, osp_str value)
+{
+	osp_put_text(w, OSP_ATTR_STR, key, value);
+}
 
-	static inline void
-	osp_put_json(osp_writer *w, osp_str key, osp_str json)
-	{
-		osp_put_text(w, OSP_ATTR_JSON, key, json);
-	}
+static inline void
+osp_put_json(osp_writer *w, osp_str key, osp_str json)
+{
+	osp_put_text(w, OSP_ATTR_JSON, key, json);
+}
 
-	static inline void
-	osp_put_members(osp_writer *w, osp_str json_object)
-	{
-		osp_put_text(w, OSP_ATTR_MEMBERS, OSP_STR(""), json_object);
-	}
+static inline void
+osp_put_members(osp_writer *w, osp_str json_object)
+{
+	osp_put_text(w, OSP_ATTR_MEMBERS, OSP_STR(""), json_object);
+}
 
-	static inline void
-	osp_put_i64(osp_writer *w, osp_str key, int64_t value)
-	{
-		osp_put_key(w, OSP_ATTR_I64, key);
-		osp_put(w, &value, sizeof(value));
-	}
+static inline void
+osp_put_i64(osp_writer *w, osp_str key, int64_t value)
+{
+	osp_put_key(w, OSP_ATTR_I64, key);
+	osp_put(w, &value, sizeof(value));
+}
 
-	static inline void
-	osp_put_u64(osp_writer *w, osp_str key, uint64_t value)
-	{
-		osp_put_key(w, OSP_ATTR_U64, key);
-		osp_put(w, &value, sizeof(value));
-	}
+static inline void
+osp_put_u64(osp_writer *w, osp_str key, uint64_t value)
+{
+	osp_put_key(w, OSP_ATTR_U64, key);
+	osp_put(w, &value, sizeof(value));
+}
 
-	static inline void
-	osp_put_f64(osp_writer *w, osp_str key, double value)
-	{
-		osp_put_key(w, OSP_ATTR_F64, key);
-		osp_put(w, &value, sizeof(value));
-	}
+static inline void
+osp_put_f64(osp_writer *w, osp_str key, double value)
+{
+	osp_put_key(w, OSP_ATTR_F64, key);
+	osp_put(w, &value, sizeof(value));
+}
 
-	static inline void
-	osp_put_bool(osp_writer *w, osp_str key, bool value)
-	{
-		char byte = value ? 1 : 0;
+static inline void
+osp_put_bool(osp_writer *w, osp_str key, bool value)
+{
+	char byte = value ? 1 : 0;
 
-		osp_put_key(w, OSP_ATTR_BOOL, key);
-		osp_put(w, &byte, 1);
-	}
+	osp_put_key(w, OSP_ATTR_BOOL, key);
+	osp_put(w, &byte, 1);
+}
 
-	static inline void
-	osp_put_null(osp_writer *w, osp_str key)
-	{
-		osp_put_key(w, OSP_ATTR_NULL, key);
-	}
+static inline void
+osp_put_null(osp_writer *w, osp_str key)
+{
+	osp_put_key(w, OSP_ATTR_NULL, key);
+}
 
-	/* state: the five characters of a SQLSTATE. */
-	static inline void
-	osp_put_sqlstate(osp_writer *w, osp_str key, const char state[5])
-	{
-		osp_put_key(w, OSP_ATTR_SQLSTATE, key);
-		osp_put(w, state, 5);
-	}
+/* state: the five characters of a SQLSTATE. */
+static inline void
+osp_put_sqlstate(osp_writer *w, osp_str key, const char state[5])
+{
+	osp_put_key(w, OSP_ATTR_SQLSTATE, key);
+	osp_put(w, state, 5);
+}
 
-	/* Attributes that were encoded before, into a writer of their own. */
-	static inline void
-	osp_put_encoded(osp_writer *w, osp_str attributes)
-	{
-		osp_put(w, attributes.ptr, attributes.len);
-	}
+/* Attributes that were encoded before, into a writer of their own. */
+static inline void
+osp_put_encoded(osp_writer *w, osp_str attributes)
+{
+	osp_put(w, attributes.ptr, attributes.len);
+}
 
-	/* A writer of attributes alone, to encode once what many records carry. */
-	static inline void
-	osp_attrs_begin(osp_writer *w, void *space, size_t size)
-	{
-		w->start = w->pos = (char *) space;
-		w->limit = w->start + size;
-		w->full = false;
-	}
+/* A writer of attributes alone, to encode once what many records carry. */
+static inline void
+osp_attrs_begin(osp_writer *w, void *space, size_t size)
+{
+	w->start = w->pos = (char *) space;
+	w->limit = w->start + size;
+	w->full = false;
+}
 
-	/* What was encoded, borrowed from the writer's space; empty if it was full. */
-	static inline osp_str
-	osp_attrs_end(const osp_writer *w)
-	{
-		return osp_str_n(w->start, w->full ? 0 : (size_t) (w->pos - w->start));
-	}
+/* What was encoded, borrowed from the writer's space; empty if it was full. */
+static inline osp_str
+osp_attrs_end(const osp_writer *w)
+{
+	return osp_str_n(w->start, w->full ? 0 : (size_t) (w->pos - w->start));
+}
 
-	/*
+/*
  * The longest prefix of text that is at most max bytes and does not end inside
  * a UTF-8 character.
  */
-	OSP_API size_t osp_utf8_prefix(osp_str text, size_t max);
+OSP_API size_t osp_utf8_prefix(osp_str text, size_t max);
 
-	/* A record that was read; everything is borrowed from the bytes. */
-	typedef struct osp_record
-	{
-		osp_record_kind kind;
-		uint8_t flags;
-		int64_t mono_ns;
-		int64_t elapsed_ns;
-		osp_uuid trace_id;
-		osp_id base_id;   /* copied */
-		osp_id parent_id; /* copied */
-		osp_str name;
-		osp_str project; /* see OSP_RECORD_HAS_PROJECT */
-		osp_str service;
-		osp_str info;
-	} osp_record;
+/* A record that was read; everything is borrowed from the bytes. */
+typedef struct osp_record
+{
+	osp_record_kind kind;
+	uint8_t flags;
+	int64_t mono_ns;
+	int64_t elapsed_ns;
+	osp_uuid trace_id;
+	osp_id base_id;   /* copied */
+	osp_id parent_id; /* copied */
+	osp_str name;
+	osp_str project; /* see OSP_RECORD_HAS_PROJECT */
+	osp_str service;
+	osp_str info;
+} osp_record;
 
-	/*
+/*
  * Reads the record at bytes, of which avail can be read. Returns its size, or 0
  * when the bytes are no whole and sane record: the info was then checked as far
  * as attribute lengths, nesting and types go. A pad fills only kind. bytes must
  * not change meanwhile: a reader of a ring copies first.
  */
-	OSP_API size_t osp_record_read(const void *bytes, size_t avail,
-								   osp_record *out) OSP_MUST_CHECK;
+OSP_API size_t osp_record_read(const void *bytes, size_t avail,
+							   osp_record *out) OSP_MUST_CHECK;
 
-	/* One attribute; for OBJECT and END value is empty. */
-	typedef struct osp_attr
-	{
-		osp_attr_type type;
-		osp_str key;
-		osp_str value; /* the bytes of the value, without a length */
-	} osp_attr;
+/* One attribute; for OBJECT and END value is empty. */
+typedef struct osp_attr
+{
+	osp_attr_type type;
+	osp_str key;
+	osp_str value; /* the bytes of the value, without a length */
+} osp_attr;
 
-	/*
+/*
  * The attribute at *pos of info, moving *pos beyond it; false at the end and
  * where the bytes make no sense (*pos is then not at info.len).
  */
-	OSP_API bool osp_attr_next(osp_str info, size_t *pos, osp_attr *out);
+OSP_API bool osp_attr_next(osp_str info, size_t *pos, osp_attr *out);
 
 #ifdef __cplusplus
 }

@@ -15,68 +15,65 @@
 #include "osprofiler/buf.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
-	typedef struct osp_report osp_report;
+typedef struct osp_report osp_report;
 
-	/* Empty; NULL when there is no memory. Returned owned. */
-	OSP_API osp_report *osp_report_new(const osp_allocator *alc);
-	OSP_API void osp_report_free(osp_report *report);
+/* Empty; NULL when there is no memory. Returned owned. */
+OSP_API osp_report *osp_report_new(const osp_allocator *alc);
+OSP_API void osp_report_free(osp_report *report);
 
-	/*
+/*
  * Adds a notification, as a collector gave it; json is borrowed. OSP_EPROTO: it
  * is no notification; it is counted and the report goes on without it.
  */
-	OSP_API osp_status osp_report_add(osp_report *report, osp_str json,
-									  osp_error *err) OSP_MUST_CHECK;
+OSP_API osp_status osp_report_add(osp_report *report, osp_str json,
+								  osp_error *err) OSP_MUST_CHECK;
 
-	/* How many points are in it, and what was left out. */
-	OSP_API size_t osp_report_points(const osp_report *report);
-	OSP_API size_t osp_report_duplicates(const osp_report *report);
-	OSP_API size_t osp_report_malformed(const osp_report *report);
+/* How many points are in it, and what was left out. */
+OSP_API size_t osp_report_points(const osp_report *report);
+OSP_API size_t osp_report_duplicates(const osp_report *report);
+OSP_API size_t osp_report_malformed(const osp_report *report);
 
-	/*
+/*
  * Appends the JSON of upstream's `osprofiler trace show --json`: the same
  * members with the same values on the same points.
  */
-	OSP_API osp_status osp_report_json(osp_report *report,
-									   osp_buf *out) OSP_MUST_CHECK;
+OSP_API osp_status osp_report_json(osp_report *report,
+								   osp_buf *out) OSP_MUST_CHECK;
 
-	/* As above, but handed over in pieces while they are made, so that a large
+/* As above, but handed over in pieces while they are made, so that a large
  * report is never whole in memory. */
-	typedef osp_status (*osp_write_fn)(void *ctx, osp_str piece);
-	OSP_API osp_status osp_report_json_write(osp_report *report,
-											 osp_write_fn write,
-											 void *ctx) OSP_MUST_CHECK;
+typedef osp_status (*osp_write_fn)(void *ctx, osp_str piece);
+OSP_API osp_status osp_report_json_write(osp_report *report, osp_write_fn write,
+										 void *ctx) OSP_MUST_CHECK;
 
-	/* How a tree is drawn. */
-	typedef struct osp_draw_options
-	{
-		size_t struct_size;
-		bool color;     /* ANSI colours */
-		bool unicode;   /* box characters; else |- and `- */
-		unsigned width; /* columns to cut statements at; 0: do not cut */
-		bool times;     /* durations and start offsets; tests leave them out */
-		bool ids;       /* trace ids behind the names */
-	} osp_draw_options;
+/* How a tree is drawn. */
+typedef struct osp_draw_options
+{
+	size_t struct_size;
+	bool color;     /* ANSI colours */
+	bool unicode;   /* box characters; else |- and `- */
+	unsigned width; /* columns to cut statements at; 0: do not cut */
+	bool times;     /* durations and start offsets; tests leave them out */
+	bool ids;       /* trace ids behind the names */
+} osp_draw_options;
 
-	/* Appends the tree, one line a point: name, duration, what it did, error. */
-	OSP_API osp_status osp_report_draw(osp_report *report,
-									   const osp_draw_options *options,
-									   osp_buf *out) OSP_MUST_CHECK;
+/* Appends the tree, one line a point: name, duration, what it did, error. */
+OSP_API osp_status osp_report_draw(osp_report *report,
+								   const osp_draw_options *options,
+								   osp_buf *out) OSP_MUST_CHECK;
 
-	/*
+/*
  * Checks that every start has exactly one stop, every stop a start, parents
  * exist or are the trace's base, a child lies within its parent in time, and
  * nothing came twice or malformed. Calls fn with one line for each breach, and
  * returns how many there are through *breaches.
  */
-	typedef void (*osp_line_fn)(void *ctx, const char *line);
-	OSP_API osp_status osp_report_check(osp_report *report, osp_line_fn fn,
-										void *ctx,
-										size_t *breaches) OSP_MUST_CHECK;
+typedef void (*osp_line_fn)(void *ctx, const char *line);
+OSP_API osp_status osp_report_check(osp_report *report, osp_line_fn fn,
+									void *ctx, size_t *breaches) OSP_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -11,10 +11,10 @@
  * middle of a record leaves nothing visible. The consumer stores tail when the
  * driver has accepted what lies before it.
  *
- * Ownership: the owner word names the producer and how often the ring changed
- * hands; it changes by compare-and-swap only. A ring whose producer is gone is
- * taken over by the next producer, undelivered records and all: records say
- * themselves whose they are.
+ * Ownership: the owner word names the producing process by pid and start time,
+ * so no later process is ever taken for it, and changes by compare-and-swap
+ * only. A ring whose producer is gone is taken over by the next producer,
+ * undelivered records and all: records say themselves whose they are.
  *
  * The file is fully allocated when it is made, so a full disk shows then, and
  * never as SIGBUS later. Nothing keeps a descriptor open: an application that
@@ -28,8 +28,7 @@
 #include "osprofiler/record.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 #define OSP_RING_MAGIC       UINT64_C(0x676e69725f70736f) /* "osp_ring" */
@@ -37,177 +36,185 @@ extern "C"
 #define OSP_RING_HEADER_SIZE 4096
 #define OSP_RING_MIN         (64 * 1024)
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
-#define OSP_RING_DEFAULT     (4 * 1024 * 1024)
+#define OSP_RING_DEFAULT     (1024 * 1024)
 
-	/* In the file; every group that one side writes has a cache line of its own. */
-	typedef struct osp_ring_header
-	{
-		uint64_t magic;
-		uint32_t version;
-		uint32_t header_size;
-		uint64_t capacity; /* a power of two */
-		char pad0[40];
+/* In the file; every group that one side writes has a cache line of its own. */
+typedef struct osp_ring_header
+{
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t capacity; /* a power of two */
+	char pad0[40];
 
-		/* 0: free. Else pid in the high half, a count of owners in the low. */
-		uint64_t owner;
-		uint64_t
-			owner_start; /* start time of the owner, clock ticks since boot */
-		char pad1[48];
+	uint64_t owner; /* osp_owner_self() of the producer; 0: free */
+	char pad1[56];
 
-		uint64_t head; /* producer: end of what is committed */
-		uint64_t
-			records; /* producer: records committed since the ring exists */
-		uint64_t dropped; /* producer: records that found no room */
-		char pad2[40];
+	uint64_t head;    /* producer: end of what is committed */
+	uint64_t records; /* producer: records committed since the ring exists */
+	uint64_t dropped; /* producer: records that found no room */
+	char pad2[40];
 
-		uint64_t tail; /* consumer: end of what a collector has */
-		uint64_t
-			claimed; /* consumer: end of what was handed to a driver, and may
+	uint64_t tail;    /* consumer: end of what a collector has */
+	uint64_t claimed; /* consumer: end of what was handed to a driver, and may
 					   * or may not have arrived (see osprofiler/shipper.h) */
-		uint64_t
-			corrupt; /* consumer: bytes skipped because they made no sense */
-		char pad3[40];
-	} osp_ring_header;
+	uint64_t corrupt; /* consumer: bytes skipped because they made no sense */
+	char pad3[40];
+} osp_ring_header;
 
-	typedef enum osp_on_full
-	{
-		OSP_ON_FULL_DROP, /* drop the record, and mark the trace as incomplete */
-		OSP_ON_FULL_WAIT  /* wait up to OSP_RING_WAIT_MS for room, then drop */
-	} osp_on_full;
+typedef enum osp_on_full
+{
+	OSP_ON_FULL_DROP, /* drop the record, and mark the trace as incomplete */
+	OSP_ON_FULL_WAIT  /* wait up to OSP_RING_WAIT_MS for room, then drop */
+} osp_on_full;
 
 #define OSP_RING_WAIT_MS 100
 
-	/* A producer's or a consumer's view of a ring, in its own process. */
-	typedef struct osp_ring
-	{
-		osp_ring_header *header; /* NULL: not open */
-		char *data;
-		uint64_t capacity;
-		uint64_t mask;
+/* A producer's or a consumer's view of a ring, in its own process. */
+typedef struct osp_ring
+{
+	osp_ring_header *header; /* NULL: not open */
+	char *data;
+	uint64_t capacity;
+	uint64_t mask;
 
-		/* the producer's */
-		uint64_t head;        /* what header->head is, or will be */
-		uint64_t tail_seen;   /* header->tail when last looked at */
-		uint64_t reserved;    /* where the open reservation begins */
-		size_t reserved_size; /* 0: none is open */
-		osp_on_full on_full;
-		uint32_t lost; /* records dropped since one was committed */
-	} osp_ring;
+	/* the producer's */
+	uint64_t head;        /* what header->head is, or will be */
+	uint64_t tail_seen;   /* header->tail when last looked at */
+	uint64_t reserved;    /* where the open reservation begins */
+	size_t reserved_size; /* 0: none is open */
+	osp_on_full on_full;
+	bool stalled;  /* a wait ended without room: do not wait until there is */
+	uint32_t lost; /* records dropped since one was committed */
+} osp_ring;
 
-	/*
+/*
  * Makes and maps the file name in directory dir_fd, mode 0600, fully allocated,
  * owned by this process, with exactly this capacity (a power of two from
  * OSP_RING_MIN to OSP_RING_MAX). It appears under its name only when it is
  * whole. OSP_EBUSY: the name is taken; OSP_EFULL: no room.
  */
-	OSP_API osp_status osp_ring_create(osp_ring *ring, int dir_fd,
-									   const char *name, size_t capacity,
-									   osp_error *err) OSP_MUST_CHECK;
+OSP_API osp_status osp_ring_create(osp_ring *ring, int dir_fd, const char *name,
+								   size_t capacity,
+								   osp_error *err) OSP_MUST_CHECK;
 
-	/*
+/*
  * Maps an existing ring. OSP_EPROTO: the file is not a ring of this version or
  * its header makes no sense (then it is never touched).
  */
-	OSP_API osp_status osp_ring_map(osp_ring *ring, int dir_fd,
-									const char *name,
-									osp_error *err) OSP_MUST_CHECK;
+OSP_API osp_status osp_ring_map(osp_ring *ring, int dir_fd, const char *name,
+								osp_error *err) OSP_MUST_CHECK;
 
-	OSP_API void osp_ring_unmap(osp_ring *ring);
+OSP_API void osp_ring_unmap(osp_ring *ring);
 
-	/*
+/*
  * Takes a mapped ring over, if it is free or its owner is dead. False if it
  * has a living owner. The records that lie in it stay.
  */
-	OSP_API bool osp_ring_claim(osp_ring *ring) OSP_MUST_CHECK;
+OSP_API bool osp_ring_claim(osp_ring *ring) OSP_MUST_CHECK;
 
-	/* Gives a ring back; only the owner may. */
-	OSP_API void osp_ring_release(osp_ring *ring);
+/* Gives a ring back; only the owner may. */
+OSP_API void osp_ring_release(osp_ring *ring);
 
-	/* Is there no producer, or one that is gone? */
-	OSP_API bool osp_ring_orphaned(const osp_ring *ring);
+/*
+ * Marks a ring whose owner is dead as free. True if it is free now, by us or
+ * before.
+ */
+OSP_API bool osp_ring_recycle(osp_ring *ring);
 
-	/* The slow path of osp_ring_reserve: looks at tail again, waits if so set. */
-	OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
+/* Is there no producer, or one that is gone? */
+OSP_API bool osp_ring_orphaned(const osp_ring *ring);
 
-	/*
+/*
+ * A process in one word: its pid in the upper 22 bits, its start time in clock
+ * ticks since boot in the others. 0 is nobody.
+ */
+OSP_API uint64_t osp_owner_self(void);
+
+/* Does the process that this word names live? False for 0. */
+OSP_API bool osp_owner_alive(uint64_t owner);
+
+/* The slow path of osp_ring_reserve: looks at tail again, waits if so set. */
+OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
+
+/*
  * Producer: room for a record of at most size bytes, aligned to
  * OSP_RECORD_ALIGN; NULL if there is none (counted as dropped). At most a
  * quarter of the capacity. A second reservation replaces an uncommitted one.
  */
-	static inline void *
-	osp_ring_reserve(osp_ring *ring, size_t size)
+static inline void *
+osp_ring_reserve(osp_ring *ring, size_t size)
+{
+	uint64_t offset = ring->head & ring->mask;
+
+	size = (size + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
+	if (OSP_LIKELY(offset + size <= ring->capacity &&
+				   ring->head + size - ring->tail_seen <= ring->capacity))
 	{
-		uint64_t offset = ring->head & ring->mask;
-
-		size = (size + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
-		if (OSP_LIKELY(offset + size <= ring->capacity &&
-					   ring->head + size - ring->tail_seen <= ring->capacity))
-		{
-			ring->reserved = ring->head;
-			ring->reserved_size = size;
-			return ring->data + offset;
-		}
-		return osp__ring_reserve_slow(ring, size);
+		ring->reserved = ring->head;
+		ring->reserved_size = size;
+		return ring->data + offset;
 	}
+	return osp__ring_reserve_slow(ring, size);
+}
 
-	/*
+/*
  * Producer: makes the first size bytes of the reservation visible. size 0 gives
  * the reservation up, and counts the record as dropped.
  */
-	static inline void
-	osp_ring_commit(osp_ring *ring, size_t size)
+static inline void
+osp_ring_commit(osp_ring *ring, size_t size)
+{
+	if (OSP_UNLIKELY(size == 0 || size > ring->reserved_size))
 	{
-		if (OSP_UNLIKELY(size == 0 || size > ring->reserved_size))
-		{
-			ring->reserved_size = 0;
-			ring->lost++;
-			__atomic_store_n(&ring->header->dropped,
-							 ring->header->dropped + 1,
-							 __ATOMIC_RELAXED);
-			return;
-		}
 		ring->reserved_size = 0;
-		ring->head = ring->reserved + size;
-		__atomic_store_n(&ring->header->records,
-						 ring->header->records + 1,
+		ring->lost++;
+		__atomic_store_n(&ring->header->dropped,
+						 ring->header->dropped + 1,
 						 __ATOMIC_RELAXED);
-		__atomic_store_n(&ring->header->head, ring->head, __ATOMIC_RELEASE);
+		return;
 	}
+	ring->reserved_size = 0;
+	ring->head = ring->reserved + size;
+	__atomic_store_n(
+		&ring->header->records, ring->header->records + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->header->head, ring->head, __ATOMIC_RELEASE);
+}
 
-	/*
+/*
  * Consumer: copies the next whole record at *pos into buf (which grows in its
  * bounds), reads it and moves *pos beyond it and any pads. Bytes that make no
  * sense are skipped up to head and counted in header->corrupt. False when
  * nothing more is committed. *pos begins at osp_ring_tail.
  */
-	OSP_API bool osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf,
-							   osp_record *out) OSP_MUST_CHECK;
+OSP_API bool osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf,
+						   osp_record *out) OSP_MUST_CHECK;
 
-	static inline uint64_t
-	osp_ring_head(const osp_ring *ring)
-	{
-		return __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
-	}
+static inline uint64_t
+osp_ring_head(const osp_ring *ring)
+{
+	return __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
+}
 
-	static inline uint64_t
-	osp_ring_tail(const osp_ring *ring)
-	{
-		return __atomic_load_n(&ring->header->tail, __ATOMIC_RELAXED);
-	}
+static inline uint64_t
+osp_ring_tail(const osp_ring *ring)
+{
+	return __atomic_load_n(&ring->header->tail, __ATOMIC_RELAXED);
+}
 
-	/* Consumer: everything before pos was handed to the driver. */
-	static inline void
-	osp_ring_set_claimed(osp_ring *ring, uint64_t pos)
-	{
-		__atomic_store_n(&ring->header->claimed, pos, __ATOMIC_RELEASE);
-	}
+/* Consumer: everything before pos was handed to the driver. */
+static inline void
+osp_ring_set_claimed(osp_ring *ring, uint64_t pos)
+{
+	__atomic_store_n(&ring->header->claimed, pos, __ATOMIC_RELEASE);
+}
 
-	/* Consumer: everything before pos is delivered, the room is free again. */
-	static inline void
-	osp_ring_set_tail(osp_ring *ring, uint64_t pos)
-	{
-		__atomic_store_n(&ring->header->tail, pos, __ATOMIC_RELEASE);
-	}
+/* Consumer: everything before pos is delivered, the room is free again. */
+static inline void
+osp_ring_set_tail(osp_ring *ring, uint64_t pos)
+{
+	__atomic_store_n(&ring->header->tail, pos, __ATOMIC_RELEASE);
+}
 
 #ifdef __cplusplus
 }

@@ -25,72 +25,70 @@
 #include "osprofiler/base.h"
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
-	typedef struct osp_shipper osp_shipper;
+typedef struct osp_shipper osp_shipper;
 
-	typedef enum osp_log_level
-	{
-		OSP_LOG_INFO,
-		OSP_LOG_WARNING
-	} osp_log_level;
+typedef enum osp_log_level
+{
+	OSP_LOG_INFO,
+	OSP_LOG_WARNING
+} osp_log_level;
 
-	/* One line for the log, without a newline. May be called from both threads. */
-	typedef void (*osp_log_fn)(void *ctx, osp_log_level level,
-							   const char *line);
+/* One line for the log, without a newline. May be called from both threads. */
+typedef void (*osp_log_fn)(void *ctx, osp_log_level level, const char *line);
 
-	/* All texts are copied. */
-	typedef struct osp_shipper_options
-	{
-		size_t struct_size;
-		const osp_allocator *alc;  /* NULL: the default; used by both threads */
-		const char *run_directory; /* made if needed */
-		osp_str connection_string;
-		osp_str transport_url;
-		osp_str project; /* of records that name none; empty: null */
-		osp_str service;
-		osp_str host;           /* empty: gethostname() */
-		const char *spool_path; /* NULL: "spool" in the run directory */
-		uint64_t spool_limit;   /* bytes; 0: OSP_SPOOL_LIMIT_DEFAULT */
-		bool filter_error_trace;
-		unsigned timeout_ms; /* of the driver; 0: 5000 */
-		osp_log_fn log;      /* may be NULL */
-		void *log_ctx;
-	} osp_shipper_options;
+/* All texts are copied. */
+typedef struct osp_shipper_options
+{
+	size_t struct_size;
+	const osp_allocator *alc;  /* NULL: the default; used by both threads */
+	const char *run_directory; /* made if needed */
+	osp_str connection_string;
+	osp_str transport_url;
+	osp_str project; /* of records that name none; empty: null */
+	osp_str service;
+	osp_str host;           /* empty: gethostname() */
+	const char *spool_path; /* NULL: "spool" in the run directory */
+	uint64_t spool_limit;   /* bytes; 0: OSP_SPOOL_LIMIT_DEFAULT */
+	bool filter_error_trace;
+	unsigned timeout_ms; /* of the driver; 0: 5000 */
+	osp_log_fn log;      /* may be NULL */
+	void *log_ctx;
+} osp_shipper_options;
 
-	/*
+/*
  * OSP_EBUSY: another shipper has this run directory. A connection string that
  * is wrong, or has no plug-in, is no failure: it is logged once and everything
  * is spooled until the limit, as if the collector were down. Returned owned.
  */
-	OSP_API osp_status osp_shipper_open(const osp_shipper_options *options,
-										osp_shipper **out,
-										osp_error *err) OSP_MUST_CHECK;
+OSP_API osp_status osp_shipper_open(const osp_shipper_options *options,
+									osp_shipper **out,
+									osp_error *err) OSP_MUST_CHECK;
 
-	/* To be polled for reading between steps, together with the caller's own. */
-	OSP_API int osp_shipper_fd(const osp_shipper *shipper);
+/* To be polled for reading between steps, together with the caller's own. */
+OSP_API int osp_shipper_fd(const osp_shipper *shipper);
 
-	/*
+/*
  * Does what there is to do and returns how many milliseconds the caller may
  * wait on osp_shipper_fd before the next step: 0, at once; -1, without end.
  * Never blocks on the collector.
  */
-	OSP_API int osp_shipper_step(osp_shipper *shipper);
+OSP_API int osp_shipper_step(osp_shipper *shipper);
 
-	/*
+/*
  * Delivers what is committed now, or spools it, within about timeout_ms. True
  * if nothing is left in the rings.
  */
-	OSP_API bool osp_shipper_flush(osp_shipper *shipper, unsigned timeout_ms);
+OSP_API bool osp_shipper_flush(osp_shipper *shipper, unsigned timeout_ms);
 
-	/*
+/*
  * Ends the sender (after its call in progress, at most the driver's timeout)
  * and frees everything. What was not delivered stays in rings and spool for the
  * next shipper. NULL is fine.
  */
-	OSP_API void osp_shipper_close(osp_shipper *shipper);
+OSP_API void osp_shipper_close(osp_shipper *shipper);
 
 #ifdef __cplusplus
 }

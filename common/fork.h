@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fork.h
+ *	  Tells a process from its parent, without a system call.
+ */
+#ifndef OSP_FORK_H
+#define OSP_FORK_H
+
+#include "osprofiler/base.h"
+
+/* Lies in a page that the kernel wipes in a child; 0 there, and before use. */
+extern uint64_t *osp__fork_mark;
+
+/* Makes a new generation; see osp__generation. */
+uint64_t osp__generation_new(void);
+
+/*
+ * A number that is the same as long as this process lives, and that differs
+ * from all numbers its parent ever had. What must not be shared with a parent
+ * (pooled ids, a ring) remembers it. Thread-safe.
+ */
+static inline uint64_t
+osp__generation(void)
+{
+	uint64_t *mark = __atomic_load_n(&osp__fork_mark, __ATOMIC_ACQUIRE);
+	uint64_t generation =
+		OSP_LIKELY(mark != NULL) ? __atomic_load_n(mark, __ATOMIC_RELAXED) : 0;
+
+	return OSP_LIKELY(generation != 0) ? generation : osp__generation_new();
+}
+
+#endif /* OSP_FORK_H */

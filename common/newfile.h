@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * newfile.h
+ *	  Files that appear under their name only when they are whole, mapped.
+ */
+#ifndef OSP_NEWFILE_H
+#define OSP_NEWFILE_H
+
+#include "osprofiler/base.h"
+
+/*
+ * Makes the file name in dir_fd: size bytes, allocated, mode 0600, filled by
+ * init, then visible; and maps it. OSP_EBUSY: the name is taken, or somebody is
+ * making it at this moment; OSP_EFULL; OSP_EIO.
+ */
+osp_status osp__newfile(int dir_fd, const char *name, size_t size,
+						void (*init)(void *map, size_t size), void **map,
+						osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * Maps the file name in dir_fd, a regular file of ours of at least min bytes,
+ * whole. OSP_ENOENT; OSP_EPROTO: it is no such file; OSP_EIO.
+ */
+osp_status osp__mapfile(int dir_fd, const char *name, size_t min, void **map,
+						size_t *size, osp_error *err) OSP_MUST_CHECK;
+
+#endif /* OSP_NEWFILE_H */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rundir.c
+ *	  The run directory: its path, and whether it can be trusted.
+ */
+#include "osprofiler/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+osp_status
+osp_rundir_path(osp_str configured, osp_str sub, char out[OSP_RUNDIR_PATH_MAX],
+				osp_error *err)
+{
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	const char *slash = sub.len > 0 ? "/" : "";
+	int len;
+
+	if (configured.len > 0)
+		len = snprintf(out,
+					   OSP_RUNDIR_PATH_MAX,
+					   "%.*s%s%.*s",
+					   (int) configured.len,
+					   configured.ptr,
+					   slash,
+					   (int) sub.len,
+					   sub.ptr);
+	else if (runtime != NULL && runtime[0] == '/')
+		len = snprintf(out,
+					   OSP_RUNDIR_PATH_MAX,
+					   "%s/osprofiler%s%.*s",
+					   runtime,
+					   slash,
+					   (int) sub.len,
+					   sub.ptr);
+	else
+		len = snprintf(out,
+					   OSP_RUNDIR_PATH_MAX,
+					   "/dev/shm/osprofiler-%lu%s%.*s",
+					   (unsigned long) geteuid(),
+					   slash,
+					   (int) sub.len,
+					   sub.ptr);
+	if (len < 0 || len >= OSP_RUNDIR_PATH_MAX)
+	{
+		out[0] = '\0';
+		return osp_error_set(err,
+							 OSP_EINVAL,
+							 "the path of the run directory is longer than %d "
+							 "bytes",
+							 OSP_RUNDIR_PATH_MAX - 1);
+	}
+	return OSP_OK;
+}
+
+/*
+ * Whoever can write to the directory that holds ours can put another in its
+ * place, unless it is sticky.
+ */
+static bool
+parent_is_safe(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return false;
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return false;
+	return (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ||
+		   (st.st_mode & S_ISVTX) != 0;
+}
+
+/* The path without its last component; false if it has only one. */
+static bool
+parent_of(const char *path, char out[OSP_RUNDIR_PATH_MAX])
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (len == 0 || len >= OSP_RUNDIR_PATH_MAX)
+		return false;
+	memcpy(out, path, len);
+	out[len] = '\0';
+	return true;
+}
+
+/* mkdir -p, mode 0700; one that exists is left as it is. */
+static void
+make_directories(const char *path)
+{
+	char part[OSP_RUNDIR_PATH_MAX];
+	size_t len = strlen(path);
+	size_t i;
+
+	if (len >= sizeof(part))
+		return;
+	memcpy(part, path, len + 1);
+	for (i = 1; i <= len; i++)
+	{
+		if (part[i] != '/' && part[i] != '\0')
+			continue;
+		part[i] = '\0';
+		(void) mkdir(part, 0700);
+		if (i < len)
+			part[i] = '/';
+	}
+}
+
+static osp_status
+refuse(osp_error *err, const char *path, const char *why)
+{
+	return osp_error_set(
+		err, OSP_EPERM, "run directory %s is not used: %s", path, why);
+}
+
+static osp_status
+check_directory(int fd, const char *path, osp_error *err)
+{
+	char parent[OSP_RUNDIR_PATH_MAX];
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return refuse(err, path, "it cannot be examined");
+	if (st.st_uid != geteuid())
+		return refuse(err, path, "it belongs to another user");
+	if ((st.st_mode & 077) != 0)
+		return refuse(err, path, "others have access to it (chmod 700 it)");
+	if (parent_of(path, parent) && !parent_is_safe(parent))
+		return refuse(err,
+					  path,
+					  "others could replace it (its parent directory must be "
+					  "ours or root's, and closed or sticky)");
+	return OSP_OK;
+}
+
+osp_status
+osp_rundir_open(const char *path, bool create, int *dir_fd, osp_error *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	osp_status status;
+	char reason[128];
+	int fd;
+
+	*dir_fd = -1;
+	if (path[0] != '/')
+		return osp_error_set(err,
+							 OSP_EINVAL,
+							 "run directory \"%s\" is not an absolute path",
+							 path);
+	fd = open(path, flags);
+	if (fd < 0 && errno == ENOENT && create)
+	{
+		make_directories(path);
+		fd = open(path, flags);
+	}
+	if (fd < 0)
+	{
+		int code = errno;
+
+		if (code == ELOOP || code == ENOTDIR)
+			return refuse(err, path, "it is not a real directory");
+		return osp_error_set(err,
+							 code == ENOENT ? OSP_ENOENT : OSP_EIO,
+							 "cannot open run directory %s: %s",
+							 path,
+							 strerror_r(code, reason, sizeof(reason)));
+	}
+	status = check_directory(fd, path, err);
+	if (status != OSP_OK)
+		(void) close(fd);
+	else
+		*dir_fd = fd;
+	return status;
+}
