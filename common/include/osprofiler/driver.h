@@ -84,7 +84,9 @@ typedef struct osp_driver
 	 * OSP_OK only when the collector has confirmed all of them. After
 	 * OSP_EUNAVAIL or OSP_EIO any part may have arrived, and the next call
 	 * connects again by itself. OSP_EREFUSED: the collector will never take
-	 * one of them (*accepted counts those before it, which it took).
+	 * some of them and has confirmed all others, *accepted of the count; nothing
+	 * of this batch is to be sent again. (So a driver need not stop at the first
+	 * that is refused, which a pipeline or a bulk request cannot do.)
 	 */
 	osp_status (*notify)(osp_driver_conn *conn, const osp_notification *items,
 						 size_t count, size_t *accepted, osp_error *err);
