@@ -69,11 +69,17 @@ osp_owner_self(void)
 	return owner;
 }
 
+long
+osp_owner_pid(uint64_t owner)
+{
+	return (long) (owner >> START_BITS);
+}
+
 bool
 osp_owner_alive(uint64_t owner)
 {
 	int saved = errno;
-	long pid = (long) (owner >> START_BITS);
+	long pid = osp_owner_pid(owner);
 	uint64_t start = owner & START_MASK;
 	bool alive = pid != 0 && (kill((pid_t) pid, 0) == 0 || errno == EPERM);
 

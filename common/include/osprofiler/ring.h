@@ -134,6 +134,9 @@ OSP_API uint64_t osp_owner_self(void);
 /* Does the process that this word names live? False for 0. */
 OSP_API bool osp_owner_alive(uint64_t owner);
 
+/* Its pid, 0 for nobody. */
+OSP_API long osp_owner_pid(uint64_t owner);
+
 /* The slow path of osp_ring_reserve: looks at tail again, waits if so set. */
 OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
 
