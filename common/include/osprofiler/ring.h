@@ -142,8 +142,9 @@ OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
 
 /*
  * Producer: room for a record of at most size bytes, aligned to
- * OSP_RECORD_ALIGN; NULL if there is none (counted as dropped). At most a
- * quarter of the capacity. A second reservation replaces an uncommitted one.
+ * OSP_RECORD_ALIGN; NULL if there is none (counted as dropped). More than a
+ * quarter of the capacity may not fit even into an empty ring. A second
+ * reservation replaces an uncommitted one.
  */
 static inline void *
 osp_ring_reserve(osp_ring *ring, size_t size)
