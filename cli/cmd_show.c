@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_show.c
+ *	  osprofiler trace show: draws a trace as a tree, or prints upstream's JSON.
+ *
+ * The JSON goes out in pieces while it is made. The tree is whole in memory
+ * before its first line is printed; it is a small part of what the report is.
+ */
+#include "cli.h"
+#include "out.h"
+#include "terminal.h"
+#include "trace.h"
+
+/* A tree of more than this is not read by anybody; --json has no limit. */
+#define DRAWING_MAX ((size_t) 1024 * 1024 * 1024)
+
+static const char help[] =
+	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
+	"\n"
+	"Shows the trace with this base id, or of this file: one notification a\n"
+	"line, a JSON list of notifications, or what --json printed before.\n"
+	"\n"
+	"  --text                    a tree, one line for each operation (default)\n"
+	"  --json                    the report as JSON, as upstream's command "
+	"prints it\n"
+	"  --out FILE                write to FILE, which appears when it is "
+	"whole\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n"
+	"\n"
+	"The tree has colours on a terminal, unless NO_COLOR is set.\n";
+
+enum
+{
+	OPT_JSON = CLI_OPT_FIRST_FREE,
+	OPT_TEXT,
+	OPT_OUT
+};
+
+static const struct option longs[] = {
+	CLI_COLLECTOR_OPTIONS,
+	{"json", no_argument, NULL, OPT_JSON},
+	{"text", no_argument, NULL, OPT_TEXT},
+	{"out", required_argument, NULL, OPT_OUT},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+typedef struct show_options
+{
+	bool json;
+	bool text;
+	bool help;
+	const char *trace;
+	const char *out;
+	cli_collector collector;
+} show_options;
+
+/* CLI_OK, or CLI_USAGE after a message. */
+static int
+read_options(int argc, char **argv, show_options *options)
+{
+	int c;
+
+	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
+	{
+		switch (c)
+		{
+			case OPT_JSON:
+				options->json = true;
+				break;
+			case OPT_TEXT:
+				options->text = true;
+				break;
+			case OPT_OUT:
+				options->out = optarg;
+				break;
+			case 'h':
+				options->help = true;
+				return CLI_OK;
+			default:
+				if (c == '?' ||
+					!cli_collector_option(&options->collector, c, optarg))
+					return CLI_USAGE;
+		}
+	}
+	if (!cli_operands(argc, argv, 1, "the trace"))
+		return CLI_USAGE;
+	options->trace = argv[optind];
+	if (options->trace[0] == '\0')
+		return cli_usage("the trace must not be empty");
+	if (options->json && options->text)
+		return cli_usage("--json and --text exclude each other");
+	return CLI_OK;
+}
+
+static osp_status
+write_tree(osp_report *report, cli_out *out)
+{
+	osp_draw_options options;
+	osp_status status;
+	osp_buf text;
+
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.color = cli_terminal_color(out->fd);
+	options.unicode = cli_terminal_unicode();
+	options.width = cli_terminal_width(out->fd);
+	options.times = true;
+	osp_buf_init(&text, &osp_allocator_default, DRAWING_MAX);
+	status = osp_report_draw(report, &options, &text);
+	if (status == OSP_OK)
+		status = osp_buf_status(&text);
+	if (status == OSP_OK)
+		status = cli_out_write(out, osp_buf_str(&text));
+	osp_buf_term(&text);
+	return status;
+}
+
+static int
+write_report(const show_options *options, osp_report *report)
+{
+	cli_out out;
+	osp_status status;
+
+	if (cli_out_open(&out, options->out) != CLI_OK)
+		return CLI_FAILED;
+	if (options->json)
+	{
+		status = osp_report_json_write(report, cli_out_write, &out);
+		if (status == OSP_OK)
+			status = cli_out_write(&out, OSP_STR("\n"));
+	}
+	else
+		status = write_tree(report, &out);
+
+	/* An error of the output itself is told by cli_out_close. */
+	if (status != OSP_OK && out.error == 0)
+	{
+		cli_out_abandon(&out);
+		return cli_error("cannot make the report: %s", osp_status_text(status));
+	}
+	return cli_out_close(&out);
+}
+
+int
+cmd_show(int argc, char **argv)
+{
+	show_options options;
+	osp_report *report = NULL;
+	int result;
+
+	memset(&options, 0, sizeof(options));
+	cli_collector_init(&options.collector);
+	result = read_options(argc, argv, &options);
+	if (result != CLI_OK)
+		return result;
+	if (options.help)
+		return cli_help(help);
+
+	result = cli_load_trace(&options.collector, options.trace, &report);
+	if (result == CLI_OK)
+		result = write_report(&options, report);
+	if (result == CLI_OK && osp_report_malformed(report) > 0)
+		cli_error("%zu points make no sense and were left out",
+				  osp_report_malformed(report));
+	osp_report_free(report);
+	cli_collector_close(&options.collector);
+	return result;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_status.c
+ *	  osprofiler status: the counters of a run directory.
+ *
+ * Looks only: nothing is made, and no counter changes. The numbers are read one
+ * by one while others count on, so they need not add up to the last point.
+ */
+#include "cli.h"
+#include "out.h"
+#include "text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "osprofiler/config.h"
+#include "osprofiler/json.h"
+#include "osprofiler/notification.h"
+#include "osprofiler/rundir.h"
+
+static const char help[] =
+	"Usage: osprofiler status [OPTIONS]\n"
+	"\n"
+	"Shows the counters of a run directory: points written, shipped, waiting, "
+	"lost;\n"
+	"contexts accepted and refused; the collector's last error.\n"
+	"\n"
+	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
+	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
+	"                            /dev/shm/osprofiler-<uid>\n"
+	"  --json                    as JSON\n"
+	"  -h, --help                this text\n";
+
+enum
+{
+	OPT_RUN_DIRECTORY = 256,
+	OPT_JSON
+};
+
+static const struct option longs[] = {
+	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* Everything that is printed, in one place for both forms. */
+typedef struct status_view
+{
+	char path[OSP_RUNDIR_PATH_MAX];
+	osp_runstat stat; /* a copy */
+	long shipper_pid; /* 0: none is at work */
+	uint64_t rings;
+	uint64_t written;
+	uint64_t dropped;
+	uint64_t waiting_bytes;
+	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
+} status_view;
+
+static void
+add_ring(status_view *view, int dir_fd, const char *name)
+{
+	osp_ring ring;
+	uint64_t tail;
+	uint64_t head;
+
+	/* One that was removed this moment is counted in the status file. */
+	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
+		return;
+	tail = osp_ring_tail(&ring);
+	head = osp_ring_head(&ring);
+	view->rings++;
+	view->written += __atomic_load_n(&ring.header->records, __ATOMIC_RELAXED);
+	view->dropped += __atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED);
+	view->waiting_bytes += head > tail ? head - tail : 0;
+	osp_ring_unmap(&ring);
+}
+
+/* CLI_FAILED after a message. */
+static int
+add_rings(status_view *view, int dir_fd)
+{
+	int fd = dup(dir_fd);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (dir == NULL)
+	{
+		int error = errno;
+
+		if (fd >= 0)
+			(void) close(fd);
+		return cli_error("cannot read '%s': %s", view->path, strerror(error));
+	}
+	rewinddir(dir);
+	while ((entry = readdir(dir)) != NULL)
+		if (strncmp(entry->d_name, "ring.", 5) == 0)
+			add_ring(view, dir_fd, entry->d_name);
+	(void) closedir(dir);
+	return CLI_OK;
+}
+
+/* The message is guarded by a sequence number: odd, it is being written. */
+static void
+copy_stat(osp_runstat *to, const osp_runstat *from)
+{
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++)
+	{
+		uint32_t seq = __atomic_load_n(&from->error_seq, __ATOMIC_ACQUIRE);
+
+		memcpy(to, from, sizeof(*to));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (seq % 2 == 0 &&
+			seq == __atomic_load_n(&from->error_seq, __ATOMIC_RELAXED))
+			break;
+	}
+	to->last_error[sizeof(to->last_error) - 1] = '\0';
+}
+
+/* CLI_FAILED after a message. */
+static int
+read_directory(status_view *view, int dir_fd)
+{
+	osp_error err = {OSP_OK, ""};
+	osp_runstat *stat;
+	struct stat st;
+	int result;
+
+	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return cli_error("nothing was traced in '%s' yet", view->path);
+	if (osp_runstat_map(dir_fd, &stat, &err) != OSP_OK)
+		return cli_error("%s: %s", view->path, err.msg);
+	result = add_rings(view, dir_fd);
+	copy_stat(&view->stat, stat);
+	if (osp_shipper_alive(stat))
+		view->shipper_pid = osp_owner_pid(view->stat.shipper);
+	osp_runstat_unmap(stat);
+	view->written += view->stat.retired_records;
+	view->dropped += view->stat.retired_dropped;
+	if (view->stat.last_error_wall_ns != 0)
+		osp_timestamp_text(view->stat.last_error_wall_ns, view->error_time);
+	return result;
+}
+
+static int
+read_status(status_view *view, const char *option)
+{
+	osp_error err = {OSP_OK, ""};
+	osp_config config;
+	osp_status status;
+	int dir_fd = -1;
+	int result;
+
+	if (osp_config_load(&config, &osp_allocator_default, NULL, &err) != OSP_OK)
+		return cli_error("%s", err.msg);
+	status = osp_rundir_path(
+		osp_str_of(option != NULL ? option : config.run_directory),
+		OSP_STR(""),
+		view->path,
+		&err);
+	osp_config_term(&config);
+	if (status == OSP_OK)
+		status = osp_rundir_open(view->path, false, &dir_fd, &err);
+	if (status == OSP_ENOENT)
+		return cli_error("there is no run directory '%s' (another one is "
+						 "named by --run-directory)",
+						 view->path);
+	if (status != OSP_OK)
+		return cli_error("%s", err.msg);
+	result = read_directory(view, dir_fd);
+	(void) close(dir_fd);
+	return result;
+}
+
+/* One counter of the output: its member in the JSON, its words in the text. */
+typedef struct counter
+{
+	const char *name;
+	const char *label;
+	uint64_t value;
+} counter;
+
+#define COUNTERS_MAX 16
+
+static size_t
+fill_counters(const status_view *view, counter out[COUNTERS_MAX])
+{
+	const osp_runstat *s = &view->stat;
+	const counter all[] = {
+		{"rings", "rings", view->rings},
+		{"written", "points written", view->written},
+		{"dropped", "points dropped", view->dropped},
+		{"waiting_bytes", "bytes waiting", view->waiting_bytes},
+		{"shipped", "points shipped", s->shipped},
+		{"refused", "points refused", s->refused},
+		{"duplicates", "duplicates left out", s->duplicates},
+		{"spooled", "points spooled", s->spooled},
+		{"spool_points", "points in the spool", s->spool_points},
+		{"spool_bytes", "bytes in the spool", s->spool_bytes},
+		{"spool_dropped", "lost by the spool", s->spool_dropped},
+		{"corrupt_bytes", "corrupt bytes skipped", s->corrupt_bytes},
+		{"batches", "batches", s->batches},
+		{"driver_errors", "batches that failed", s->driver_errors},
+	};
+
+	memcpy(out, all, sizeof(all));
+	return sizeof(all) / sizeof(all[0]);
+}
+
+static void
+print_text(cli_out *out, const status_view *view)
+{
+	counter counters[COUNTERS_MAX];
+	size_t count = fill_counters(view, counters);
+	osp_buf error;
+	size_t i;
+
+	cli_out_printf(out, "%-24s %s\n", "run directory", view->path);
+	if (view->shipper_pid > 0)
+		cli_out_printf(out,
+					   "%-24s %ld%s\n",
+					   "shipper pid",
+					   view->shipper_pid,
+					   view->stat.sleeping ? " (asleep)" : "");
+	else
+		cli_out_printf(out, "%-24s none\n", "shipper");
+	for (i = 0; i < count; i++)
+		cli_out_printf(out,
+					   "%-24s %llu\n",
+					   counters[i].label,
+					   (unsigned long long) counters[i].value);
+	for (i = 0; i < OSP_VERDICT_COUNT; i++)
+		if (view->stat.contexts[i] > 0)
+			cli_out_printf(out,
+						   "contexts %-15s %llu\n",
+						   osp_verdict_name((osp_verdict) i),
+						   (unsigned long long) view->stat.contexts[i]);
+	if (view->error_time[0] == '\0')
+		return;
+	osp_buf_init(&error, &osp_allocator_default, 4096);
+	cli_add_visible(&error, osp_str_of(view->stat.last_error));
+	cli_out_printf(out, "%-24s %s ", "last error", view->error_time);
+	(void) cli_out_write(out, osp_buf_str(&error));
+	(void) cli_out_write(out, OSP_STR("\n"));
+	osp_buf_term(&error);
+}
+
+/* A member that is a string, or null when it is empty. */
+static void
+add_text(osp_buf *json, const char *name, const char *value)
+{
+	osp_buf_addf(json, "  \"%s\": ", name);
+	if (value[0] != '\0')
+		osp_json_string(json, osp_str_of(value));
+	else
+		osp_buf_add_str(json, OSP_STR("null"));
+}
+
+static void
+print_json(cli_out *out, const status_view *view)
+{
+	counter counters[COUNTERS_MAX];
+	size_t count = fill_counters(view, counters);
+	osp_buf json;
+	size_t i;
+
+	osp_buf_init(&json, &osp_allocator_default, 64 * 1024);
+	osp_buf_add_str(&json, OSP_STR("{\n"));
+	add_text(&json, "run_directory", view->path);
+	osp_buf_addf(&json, ",\n  \"shipper_pid\": ");
+	if (view->shipper_pid > 0)
+		osp_buf_add_i64(&json, view->shipper_pid);
+	else
+		osp_buf_add_str(&json, OSP_STR("null"));
+	for (i = 0; i < count; i++)
+		osp_buf_addf(&json,
+					 ",\n  \"%s\": %llu",
+					 counters[i].name,
+					 (unsigned long long) counters[i].value);
+	osp_buf_add_str(&json, OSP_STR(",\n  \"contexts\": {"));
+	for (i = 0; i < OSP_VERDICT_COUNT; i++)
+		osp_buf_addf(&json,
+					 "%s\"%s\": %llu",
+					 i > 0 ? ", " : "",
+					 osp_verdict_name((osp_verdict) i),
+					 (unsigned long long) view->stat.contexts[i]);
+	osp_buf_add_str(&json, OSP_STR("},\n"));
+	add_text(&json,
+			 "last_error",
+			 view->error_time[0] != '\0' ? view->stat.last_error : "");
+	osp_buf_add_str(&json, OSP_STR(",\n"));
+	add_text(&json, "last_error_time", view->error_time);
+	osp_buf_add_str(&json, OSP_STR("\n}\n"));
+	if (osp_buf_status(&json) != OSP_OK)
+		out->error = ENOMEM;
+	(void) cli_out_write(out, osp_buf_str(&json));
+	osp_buf_term(&json);
+}
+
+int
+cmd_status(int argc, char **argv)
+{
+	const char *directory = NULL;
+	bool json = false;
+	status_view view;
+	cli_out out;
+	int c;
+
+	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
+	{
+		if (c == OPT_RUN_DIRECTORY)
+			directory = optarg;
+		else if (c == OPT_JSON)
+			json = true;
+		else
+			return c == 'h' ? cli_help(help) : CLI_USAGE;
+	}
+	if (!cli_operands(argc, argv, 0, ""))
+		return CLI_USAGE;
+	memset(&view, 0, sizeof(view));
+	if (read_status(&view, directory) != CLI_OK)
+		return CLI_FAILED;
+	if (cli_out_open(&out, NULL) != CLI_OK)
+		return CLI_FAILED;
+	if (json)
+		print_json(&out, &view);
+	else
+		print_text(&out, &view);
+	return cli_out_close(&out);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * main.c
+ *	  The osprofiler command: finds the command that was called and runs it.
+ */
+#include "cli.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct command
+{
+	const char *group; /* first word; NULL: the command has one word */
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+} command;
+
+static const command commands[] = {
+	{"trace", "show", "draw a trace as a tree, or print it as JSON", cmd_show},
+	{"trace", "list", "list the traces of a collector", cmd_list},
+	{"trace", "check", "check that a trace is whole", cmd_check},
+	{"context", "new", "make a signed trace context", cmd_context_new},
+	{"context", "show", "verify a trace context", cmd_context_show},
+	{NULL, "status", "show the counters of a run directory", cmd_status},
+	{NULL, "agent", "ship the points of a run directory", cmd_agent},
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static int
+print_help(void)
+{
+	osp_buf text;
+	int result;
+	size_t i;
+
+	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
+	osp_buf_addf(&text,
+				 "Usage: osprofiler COMMAND [OPTIONS]\n"
+				 "       osprofiler -h | -v\n"
+				 "\n"
+				 "OSProfiler's traces of databases: show, list, make.\n"
+				 "\n"
+				 "Commands:\n");
+	for (i = 0; i < COMMAND_COUNT; i++)
+	{
+		const command *c = &commands[i];
+
+		osp_buf_addf(&text,
+					 "  %s%s%-*s %s\n",
+					 c->group != NULL ? c->group : "",
+					 c->group != NULL ? " " : "",
+					 (int) (15 - (c->group != NULL ? strlen(c->group) + 1 : 0)),
+					 c->name,
+					 c->summary);
+	}
+	osp_buf_addf(&text,
+				 "\n"
+				 "Options:\n"
+				 "  -h, --help       this text; after a command, its options\n"
+				 "  -v, --version    the version\n"
+				 "\n"
+				 "Exit status: 0, 1 after an error, 2 after a wrong call.\n");
+	result = osp_buf_status(&text) == OSP_OK
+				 ? cli_help(text.ptr)
+				 : cli_error("%s", osp_status_text(osp_buf_status(&text)));
+	osp_buf_term(&text);
+	return result;
+}
+
+static bool
+is_group(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < COMMAND_COUNT; i++)
+		if (commands[i].group != NULL && strcmp(commands[i].group, word) == 0)
+			return true;
+	return false;
+}
+
+/* The words that may follow a group, "show, list or check". */
+static void
+list_names(const char *group, char *out, size_t size)
+{
+	size_t used = 0;
+	size_t i;
+
+	out[0] = '\0';
+	for (i = 0; i < COMMAND_COUNT && used < size; i++)
+	{
+		int n;
+
+		if (commands[i].group == NULL || strcmp(commands[i].group, group) != 0)
+			continue;
+		n = snprintf(out + used,
+					 size - used,
+					 "%s%s",
+					 used > 0 ? ", " : "",
+					 commands[i].name);
+		used += n > 0 ? (size_t) n : 0;
+	}
+}
+
+/* The command that argv[1] (and argv[2]) name; NULL after a message. */
+static const command *
+find_command(int argc, char **argv, int *words)
+{
+	size_t i;
+
+	for (i = 0; i < COMMAND_COUNT; i++)
+	{
+		const command *c = &commands[i];
+
+		*words = c->group != NULL ? 2 : 1;
+		if (argc <= *words)
+			continue;
+		if (c->group != NULL && strcmp(c->group, argv[1]) != 0)
+			continue;
+		if (strcmp(c->name, argv[*words]) == 0)
+			return c;
+	}
+	if (is_group(argv[1]))
+	{
+		char names[128];
+
+		list_names(argv[1], names, sizeof(names));
+		if (argc > 2)
+			cli_usage("no command '%s %s'; after '%s' comes one of: %s",
+					  argv[1],
+					  argv[2],
+					  argv[1],
+					  names);
+		else
+			cli_usage("after '%s' comes one of: %s", argv[1], names);
+	}
+	else
+		cli_usage("no command '%s'", argv[1]);
+	return NULL;
+}
+
+/*
+ * Files that we open must never become descriptor 0, 1 or 2. A place-holder is
+ * opened the wrong way round, so that using it still fails.
+ */
+static void
+reserve_standard_files(void)
+{
+	int fd;
+
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+int
+main(int argc, char **argv)
+{
+	char name[64];
+	const command *found;
+	int words;
+
+	reserve_standard_files();
+	(void) setlocale(LC_CTYPE, "");
+
+	/* A reader that went away is an error like any other, see out.c. */
+	(void) signal(SIGPIPE, SIG_IGN);
+
+	if (argc < 2)
+		return cli_usage("a command is missing");
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+		return print_help();
+	if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0)
+		return cli_help("osprofiler " OSP_VERSION "\n");
+	if (argv[1][0] == '-')
+		return cli_usage("unknown option '%s'", argv[1]);
+	if (argc == 3 && is_group(argv[1]) &&
+		(strcmp(argv[2], "-h") == 0 || strcmp(argv[2], "--help") == 0))
+		return print_help();
+
+	found = find_command(argc, argv, &words);
+	if (found == NULL)
+		return CLI_USAGE;
+	(void) snprintf(name,
+					sizeof(name),
+					"%s%s%s",
+					found->group != NULL ? found->group : "",
+					found->group != NULL ? " " : "",
+					found->name);
+	cli_set_command(name);
+	return found->run(argc - words, argv + words);
+}

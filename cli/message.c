@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * message.c
+ *	  What the command says on stderr, and the reading of its arguments.
+ *
+ * A message is one line whatever stands in it, for it may quote a file name, a
+ * collector's answer or a trace id, and those may hold anything.
+ */
+#include "cli.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX 2048
+
+static char command_name[64];
+
+void
+cli_set_command(const char *name)
+{
+	(void) snprintf(command_name, sizeof(command_name), "%s", name);
+}
+
+/* Writes the line at once, so that it is not torn among others' output. */
+static void
+write_line(const char *hint, const char *fmt, va_list args)
+{
+	char text[MESSAGE_MAX];
+	osp_buf line;
+
+	(void) vsnprintf(text, sizeof(text), fmt, args);
+	osp_buf_init(&line, &osp_allocator_default, 8 * MESSAGE_MAX);
+	osp_buf_add_str(&line, OSP_STR("osprofiler: "));
+	if (command_name[0] != '\0')
+		osp_buf_addf(&line, "%s: ", command_name);
+	cli_add_visible(&line, osp_str_of(text));
+	osp_buf_add_str(&line, osp_str_of(hint));
+	osp_buf_add_char(&line, '\n');
+
+	/* There is nobody left to tell if this fails. */
+	if (line.ptr != NULL && write(STDERR_FILENO, line.ptr, line.len) < 0)
+		errno = 0;
+	osp_buf_term(&line);
+}
+
+int
+cli_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line("", fmt, args);
+	va_end(args);
+	return CLI_FAILED;
+}
+
+int
+cli_usage(const char *fmt, ...)
+{
+	char hint[128];
+	va_list args;
+
+	(void) snprintf(hint,
+					sizeof(hint),
+					" (see 'osprofiler %s%s--help')",
+					command_name,
+					command_name[0] != '\0' ? " " : "");
+	va_start(args, fmt);
+	write_line(hint, fmt, args);
+	va_end(args);
+	return CLI_USAGE;
+}
+
+int
+cli_next_option(int argc, char **argv, const char *shorts,
+				const struct option *longs)
+{
+	char spec[64];
+	int c;
+
+	/* The colon makes a missing value known apart from an unknown option. */
+	opterr = 0;
+	(void) snprintf(spec, sizeof(spec), ":%s", shorts);
+	c = getopt_long(argc, argv, spec, longs, NULL);
+	if (c == ':')
+	{
+		cli_usage("option '%s' needs a value", argv[optind - 1]);
+		return '?';
+	}
+	if (c == '?')
+	{
+		if (optopt != 0 && strchr(shorts, optopt) == NULL)
+			cli_usage("unknown option '-%c'", optopt);
+		else if (optopt != 0)
+			cli_usage("option '%s' takes no value", argv[optind - 1]);
+		else
+			cli_usage("unknown or ambiguous option '%s'", argv[optind - 1]);
+	}
+	return c;
+}
+
+bool
+cli_number(const char *option, const char *text, long min, long max, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(text, &end, 10);
+	if (errno == 0 && end != text && *end == '\0' && *out >= min && *out <= max)
+		return true;
+	cli_usage("%s must be a whole number from %ld to %ld, not '%s'",
+			  option,
+			  min,
+			  max,
+			  text);
+	return false;
+}
+
+bool
+cli_operands(int argc, char **argv, int count, const char *what)
+{
+	if (argc - optind > count)
+	{
+		cli_usage("unexpected argument '%s'", argv[optind + count]);
+		return false;
+	}
+	if (argc - optind < count)
+	{
+		cli_usage("%s is missing", what);
+		return false;
+	}
+	return true;
+}

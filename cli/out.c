@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * out.c
+ *	  Where a command's output goes: stdout, or a file that appears when it is
+ *	  whole.
+ *
+ * stdio is not used: its errors come late and without their errno.
+ */
+#include "out.h"
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OUT_BUFFER ((size_t) 256 * 1024)
+
+/* For the signal handler: the temporary file, or an empty string. */
+static char pending_temp[PATH_MAX];
+
+static void
+remove_pending(int sig)
+{
+	if (pending_temp[0] != '\0')
+		(void) unlink(pending_temp);
+	(void) signal(sig, SIG_DFL);
+	(void) raise(sig);
+}
+
+/* Interrupted, we leave no temporary file; an ignored signal stays ignored. */
+static void
+catch_signals(void)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+	struct sigaction action;
+	struct sigaction old;
+	size_t i;
+
+	memset(&action, 0, sizeof(action));
+	(void) sigemptyset(&action.sa_mask);
+	action.sa_handler = remove_pending;
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			(void) sigaction(signals[i], &action, NULL);
+}
+
+/* The mode that the file has, or would get from open(). */
+static mode_t
+mode_for(const char *path)
+{
+	struct stat st;
+	mode_t mask;
+
+	if (stat(path, &st) == 0)
+		return st.st_mode & 07777;
+	mask = umask(0);
+	(void) umask(mask);
+	return 0666 & ~mask;
+}
+
+/* Makes the temporary file beside out->path. False, with errno. */
+static bool
+open_temp(cli_out *out)
+{
+	int n =
+		snprintf(pending_temp, sizeof(pending_temp), "%s.XXXXXX", out->path);
+
+	if (n < 0 || (size_t) n >= sizeof(pending_temp))
+	{
+		pending_temp[0] = '\0';
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	catch_signals();
+	out->fd = mkostemp(pending_temp, O_CLOEXEC);
+	if (out->fd < 0)
+	{
+		pending_temp[0] = '\0';
+		return false;
+	}
+	out->temp = pending_temp;
+	return fchmod(out->fd, mode_for(out->path)) == 0;
+}
+
+static bool
+open_file(cli_out *out, const char *path)
+{
+	struct stat st;
+
+	/* A symbolic link stays one: what it points at is replaced. */
+	out->path = realpath(path, NULL);
+	if (out->path == NULL && errno == ENOENT)
+		out->path = strdup(path);
+	if (out->path == NULL)
+		return false;
+	if (stat(out->path, &st) == 0 && !S_ISREG(st.st_mode))
+	{
+		if (S_ISDIR(st.st_mode))
+		{
+			errno = EISDIR;
+			return false;
+		}
+		out->fd = open(out->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		return out->fd >= 0;
+	}
+	return open_temp(out);
+}
+
+int
+cli_out_open(cli_out *out, const char *path)
+{
+	memset(out, 0, sizeof(*out));
+	out->fd = STDOUT_FILENO;
+	out->buf = malloc(OUT_BUFFER);
+	if (out->buf == NULL)
+		return cli_error("%s", osp_status_text(OSP_ENOMEM));
+	if (path == NULL || strcmp(path, "-") == 0)
+		return CLI_OK;
+	out->fd = -1;
+	if (!open_file(out, path))
+	{
+		int error = errno;
+
+		cli_out_abandon(out);
+		return cli_error("cannot write '%s': %s", path, strerror(error));
+	}
+	return CLI_OK;
+}
+
+static void
+write_out(cli_out *out, const char *bytes, size_t len)
+{
+	while (len > 0 && out->error == 0)
+	{
+		ssize_t n = write(out->fd, bytes, len);
+
+		if (n < 0 && errno != EINTR)
+			out->error = errno;
+		if (n > 0)
+		{
+			bytes += n;
+			len -= (size_t) n;
+		}
+	}
+}
+
+static void
+flush(cli_out *out)
+{
+	write_out(out, out->buf, out->len);
+	out->len = 0;
+}
+
+osp_status
+cli_out_write(void *ctx, osp_str piece)
+{
+	cli_out *out = ctx;
+
+	if (piece.len > OUT_BUFFER - out->len)
+		flush(out);
+	if (piece.len > OUT_BUFFER)
+		write_out(out, piece.ptr, piece.len);
+	else if (piece.len > 0)
+	{
+		memcpy(out->buf + out->len, piece.ptr, piece.len);
+		out->len += piece.len;
+	}
+	return out->error == 0 ? OSP_OK : OSP_EIO;
+}
+
+void
+cli_out_printf(cli_out *out, const char *fmt, ...)
+{
+	char text[4096];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (n < 0 || (size_t) n >= sizeof(text))
+		out->error = out->error != 0 ? out->error : EOVERFLOW;
+	else
+		(void) cli_out_write(out, osp_str_n(text, (size_t) n));
+}
+
+static void
+release(cli_out *out)
+{
+	if (out->temp != NULL)
+		(void) unlink(out->temp);
+	pending_temp[0] = '\0';
+	free(out->path);
+	free(out->buf);
+	memset(out, 0, sizeof(*out));
+	out->fd = -1;
+}
+
+void
+cli_out_abandon(cli_out *out)
+{
+	if (out->path != NULL && out->fd >= 0)
+		(void) close(out->fd);
+	release(out);
+}
+
+int
+cli_out_close(cli_out *out)
+{
+	int result = CLI_OK;
+
+	flush(out);
+
+	/* Network file systems and quotas may say no as late as this. */
+	if (out->fd >= 0 && close(out->fd) != 0 && out->error == 0)
+		out->error = errno;
+	if (out->error == 0 && out->temp != NULL)
+	{
+		if (rename(out->temp, out->path) == 0)
+			out->temp = NULL;
+		else
+			out->error = errno;
+	}
+	if (out->error != 0)
+		result = out->path != NULL
+					 ? cli_error("cannot write '%s': %s",
+								 out->path,
+								 strerror(out->error))
+					 : cli_error("cannot write to standard output: %s",
+								 strerror(out->error));
+	release(out);
+	return result;
+}
+
+int
+cli_help(const char *text)
+{
+	cli_out out;
+
+	if (cli_out_open(&out, NULL) != CLI_OK)
+		return CLI_FAILED;
+	(void) cli_out_write(&out, osp_str_of(text));
+	return cli_out_close(&out);
+}

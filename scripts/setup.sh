@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# setup.sh [--demo | --check]
+#	  Installs what building needs, from Debian's archive; with --demo also what
+#	  ./demo.sh needs, with --check (the default) all that the tests need.
+#
+# Does nothing, and needs no rights, when all is there. Else it must be root, or
+# have sudo. No server is started, and no database cluster made, by what is
+# installed: policy-rc.d and PostgreSQL's own switch are set while it goes on.
+
+set -euo pipefail
+
+build_packages=(
+	gcc libc6-dev make pkg-config libssl-dev uuid-dev libsqlite3-dev
+	libhiredis-dev libpq-dev
+)
+demo_packages=(ca-certificates util-linux)
+check_packages=(
+	clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
+	libipc-run-perl perl procps
+	python3-osprofiler python3-psycopg2 python3-redis python3-sqlalchemy
+	redis-server redis-tools shellcheck sqlite3 valgrind
+)
+
+say()
+{
+	printf 'setup: %s\n' "$*" >&2
+}
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo -- "$@"
+	fi
+}
+
+is_installed()
+{
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# A PostgreSQL of whatever version and origin will do, if it is whole.
+has_postgres()
+{
+	local config=${PG_CONFIG:-pg_config}
+
+	command -v "$config" >/dev/null || return 1
+	[ -x "$("$config" --bindir)/postgres" ] || return 1
+	[ -x "$("$config" --bindir)/psql" ] || return 1
+	[ -e "$("$config" --pgxs)" ] || return 1
+	[ -e "$("$config" --includedir-server)/postgres.h" ]
+}
+
+# The version that Debian's release has, "15".
+postgres_version()
+{
+	apt-cache depends postgresql |
+		sed -n 's/^ *Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+
+# Prints the packages of "$@" that are not there, one a line.
+missing_packages()
+{
+	local package
+
+	for package in "$@"; do
+		is_installed "$package" || echo "$package"
+	done
+}
+
+# apt-get, whose many lines go to the log.
+apt()
+{
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+		-o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 "$@" \
+		>>"$log" 2>&1 </dev/null
+}
+
+apt_update()
+{
+	say "reading the package lists"
+
+	# A foreign archive in the configuration may be out of reach; what matters
+	# is whether the packages can be installed then.
+	apt update || true
+}
+
+policy=/usr/sbin/policy-rc.d
+no_cluster=/etc/postgresql-common/createcluster.d/osprofiler-setup.conf
+policy_saved=
+log=
+
+# While packages go in, their scripts start no server and make no cluster.
+hold_servers()
+{
+	if [ -e "$policy" ]; then
+		policy_saved=$(mktemp)
+		cp -p "$policy" "$policy_saved"
+	fi
+	as_root mkdir -p /etc/postgresql-common/createcluster.d
+	echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod 755 "$policy"
+}
+
+release_servers()
+{
+	rm -f "$log"
+	as_root rm -f "$no_cluster"
+	if [ -n "$policy_saved" ]; then
+		as_root cp -p "$policy_saved" "$policy"
+		rm -f "$policy_saved"
+	else
+		as_root rm -f "$policy"
+	fi
+}
+
+# A server that we brought along shall not start with the machine either.
+disable_services()
+{
+	local service
+
+	command -v systemctl >/dev/null || return 0
+	for service in "$@"; do
+		as_root systemctl disable --quiet "$service" >/dev/null 2>&1 || true
+	done
+}
+
+install_missing()
+{
+	local need_postgres=no version
+	local -a missing services=()
+
+	mapfile -t missing < <(missing_packages "$@")
+	has_postgres || need_postgres=yes
+	if [ ${#missing[@]} -eq 0 ] && [ $need_postgres = no ]; then
+		return 0
+	fi
+	if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+		say "not installed: ${missing[*]:-PostgreSQL}; run this as root"
+		return 1
+	fi
+	log=$(mktemp)
+	if [ -z "$(postgres_version)" ]; then
+		apt_update
+	fi
+	if [ $need_postgres = yes ]; then
+		version=$(postgres_version)
+		missing+=("postgresql-$version" "postgresql-server-dev-$version")
+		services+=(postgresql)
+	fi
+	[[ " ${missing[*]} " != *' redis-server '* ]] || services+=(redis-server)
+
+	say "installing ${missing[*]}"
+	hold_servers
+	trap release_servers EXIT
+	if ! apt install --no-install-recommends "${missing[@]}"; then
+		apt_update
+		if ! apt install --no-install-recommends "${missing[@]}"; then
+			tail -n 30 "$log" >&2
+			return 1
+		fi
+	fi
+	disable_services ${services[@]+"${services[@]}"}
+	release_servers
+	trap - EXIT
+}
+
+case ${1:---check} in
+	--demo)
+		install_missing "${build_packages[@]}" "${demo_packages[@]}"
+		;;
+	--check)
+		install_missing "${build_packages[@]}" "${demo_packages[@]}" \
+			"${check_packages[@]}"
+		;;
+	*)
+		echo "usage: $0 [--demo | --check]" >&2
+		exit 2
+		;;
+esac
