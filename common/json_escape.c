@@ -8,42 +8,12 @@
  */
 #include "json_escape.h"
 
-#include <endian.h>
-
+#include "json_plain.h"
 #include "utf8.h"
 
-#define EVERY_BYTE(b)    (UINT64_C(0x0101010101010101) * (b))
 #define ESCAPE_LEN       6 /* \uXXXX */
 #define FIRST_BEYOND_BMP 0x10000u
 #define REPLACEMENT      0xfffdu
-#define IS_PLAIN_ASCII(c) \
-	((c) >= 0x20 && (c) < 0x7f && (c) != '"' && (c) != '\\')
-
-/*
- * How many of the eight bytes at p, from the first on, stand for themselves.
- * Each term sets the top bit of a byte that does not. A borrow or carry can
- * only spoil bytes behind one that is marked already, so the first mark is
- * right.
- */
-static inline unsigned
-count_plain(const char *p)
-{
-	uint64_t word;
-	uint64_t quote;
-	uint64_t backslash;
-	uint64_t marks;
-
-	memcpy(&word, p, sizeof(word));
-	word = le64toh(word);
-	quote = word ^ EVERY_BYTE('"');
-	backslash = word ^ EVERY_BYTE('\\');
-	marks = word | (word + EVERY_BYTE(1));             /* 0x7f and above */
-	marks |= (word - EVERY_BYTE(0x20)) & ~word;        /* below 0x20 */
-	marks |= (quote - EVERY_BYTE(1)) & ~quote;         /* zero: a quote */
-	marks |= (backslash - EVERY_BYTE(1)) & ~backslash; /* zero: a \ */
-	marks &= EVERY_BYTE(0x80);
-	return marks == 0 ? 8 : (unsigned) __builtin_ctzll(marks) / 8;
-}
 
 static char *
 write_hex4(char *out, unsigned value)
@@ -121,7 +91,7 @@ osp__json_escape(osp_str text, char *out, size_t size, size_t *taken)
 
 		if (in_end - in >= 8 && out_end - o >= 8)
 		{
-			len = count_plain(in);
+			len = osp__json_count_plain(in);
 			memcpy(o, in, 8);
 			in += len;
 			o += len;
@@ -129,7 +99,7 @@ osp__json_escape(osp_str text, char *out, size_t size, size_t *taken)
 				continue;
 			c = (unsigned char) *in;
 		}
-		if (IS_PLAIN_ASCII(c))
+		if (OSP__JSON_IS_PLAIN(c))
 		{
 			if (o == out_end)
 				break;
