@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * comment.c
+ *	  Signed contexts in the comments of SQL statements (sqlcommenter).
+ *
+ * Nearly every statement has no such comment, and is let go after a look at its
+ * first and last bytes. A statement that runs and ends with the two bytes that
+ * close a comment ends with a comment, for a literal would end with a quote;
+ * unless all that is in a line comment. So the statement is read from its start
+ * only if there are two dashes before the context that could begin one.
+ */
+#include "osprofiler/context.h"
+
+#include "sql_scan.h"
+
+#define OPEN_INFO  "/*trace_hmac='"
+#define INFO_VALUE "',trace_info='"
+#define CLOSE_INFO "'*/"
+
+/* Where the decoded values go, and what was found. */
+typedef struct comment_values
+{
+	char *info_space;
+	char *hmac_space;
+	osp_str info;
+	osp_str hmac;
+} comment_values;
+
+static const char *
+skip_space(const char *p, const char *end)
+{
+	while (p < end && osp__sql_is_space(*p))
+		p++;
+	return p;
+}
+
+/* The end of the text without white space and semicolons. */
+static const char *
+trim_end(const char *begin, const char *end)
+{
+	while (end > begin && (osp__sql_is_space(end[-1]) || end[-1] == ';'))
+		end--;
+	return end;
+}
+
+static bool
+opens_block(const char *p, const char *end)
+{
+	return end - p >= 2 && p[0] == '/' && p[1] == '*';
+}
+
+static bool
+closes_block(const char *begin, const char *end)
+{
+	/* The shortest comment has four bytes. */
+	return end - begin >= 4 && end[-1] == '/' && end[-2] == '*';
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char) (c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/*
+ * Decodes a value between its quotes into space, which takes one byte more than
+ * the limit max, so that what is too long shows as such.
+ */
+static osp_str
+decode_value(const char *p, const char *end, char *space, size_t max)
+{
+	size_t len = 0;
+
+	while (p < end && len <= max)
+	{
+		char c = *p++;
+
+		if (c == '\\' && p < end)
+			c = *p++;
+		else if (c == '%' && end - p >= 2 && hex_value(p[0]) >= 0 &&
+				 hex_value(p[1]) >= 0)
+		{
+			c = (char) (hex_value(p[0]) << 4 | hex_value(p[1]));
+			p += 2;
+		}
+		space[len++] = c;
+	}
+	return osp_str_n(space, len);
+}
+
+static bool
+is_key_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		   (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' ||
+		   c == '%';
+}
+
+/*
+ * Reads one key='value' at p; NULL if there is none, else where it ends. Keys
+ * that are not ours are passed over.
+ */
+static const char *
+read_pair(const char *p, const char *end, comment_values *values)
+{
+	osp_str key;
+	const char *value;
+
+	key.ptr = p;
+	while (p < end && is_key_char(*p))
+		p++;
+	key.len = (size_t) (p - key.ptr);
+	p = skip_space(p, end);
+	if (key.len == 0 || p == end || *p != '=')
+		return NULL;
+	p = skip_space(p + 1, end);
+	if (p == end || *p != '\'')
+		return NULL;
+	value = ++p;
+	while (p < end && *p != '\'')
+		p += *p == '\\' && end - p > 1 ? 2 : 1;
+	if (p == end)
+		return NULL;
+	if (osp_str_eq(key, OSP_STR("trace_info")))
+		values->info =
+			decode_value(value, p, values->info_space, OSP_TRACE_INFO_MAX);
+	else if (osp_str_eq(key, OSP_STR("trace_hmac")))
+		values->hmac =
+			decode_value(value, p, values->hmac_space, OSP_TRACE_HMAC_MAX);
+	return p + 1;
+}
+
+/* Is this the inside of a comment that holds a context? Then it is in values. */
+static bool
+read_comment(const char *p, const char *end, comment_values *values)
+{
+	values->info = OSP_STR("");
+	values->hmac = OSP_STR("");
+	for (;;)
+	{
+		p = read_pair(skip_space(p, end), end, values);
+		if (p == NULL)
+			return false;
+		p = skip_space(p, end);
+		if (p == end)
+			return values->info.len > 0 || values->hmac.len > 0;
+		if (*p++ != ',')
+			return false;
+	}
+}
+
+/* Could a line comment hide the block comment from start to end? */
+static bool
+has_dashes(const char *begin, const char *start, const char *end)
+{
+	const char *line = start;
+
+	while (line > begin && line[-1] != '\n' && line[-1] != '\r')
+		line--;
+	return memmem(line, (size_t) (end - line), "--", 2) != NULL;
+}
+
+static bool
+find_at_end(osp_str statement, const char *end, comment_values *values)
+{
+	const char *begin = statement.ptr;
+
+	while (closes_block(begin, end))
+	{
+		const char *start = osp__sql_block_start(begin, end);
+
+		if (start == NULL)
+			return false;
+		if (read_comment(start + 2, end - 2, values))
+			return !has_dashes(begin, start, end) ||
+				   osp__sql_is_token(begin, start, end);
+		end = trim_end(begin, start);
+	}
+	return false;
+}
+
+/* The last context among the comments before the statement. */
+static bool
+find_at_start(const char *p, const char *end, comment_values *values)
+{
+	const char *found = NULL;
+	const char *found_end = NULL;
+
+	for (;;)
+	{
+		while (p < end && (osp__sql_is_space(*p) || *p == ';'))
+			p++;
+		if (opens_block(p, end))
+		{
+			const char *next = osp__sql_skip_block(p, end);
+
+			if (next == NULL)
+				break;
+			if (read_comment(p + 2, next - 2, values))
+			{
+				found = p + 2;
+				found_end = next - 2;
+			}
+			p = next;
+		}
+		else if (end - p >= 2 && p[0] == '-' && p[1] == '-')
+			p = osp__sql_skip_line(p, end);
+		else
+			break;
+	}
+	return found != NULL && read_comment(found, found_end, values);
+}
+
+bool
+osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
+					osp_str *trace_info, osp_str *trace_hmac)
+{
+	const char *p = statement.ptr;
+	const char *end = p + statement.len;
+	const char *last = trim_end(p, end);
+	comment_values values;
+
+	*trace_info = OSP_STR("");
+	*trace_hmac = OSP_STR("");
+	p = skip_space(p, last);
+	if (p == last)
+		return false;
+	if (OSP_LIKELY(*p != '/' && *p != '-' && *p != ';' && last[-1] != '/'))
+		return false;
+
+	values.info_space = out;
+	values.hmac_space = out + OSP_TRACE_INFO_MAX + 1;
+	if (!find_at_end(statement, last, &values) &&
+		!find_at_start(p, last, &values))
+		return false;
+	*trace_info = values.info;
+	*trace_hmac = values.hmac;
+	return true;
+}
+
+static char *
+append(char *p, const char *text, size_t len)
+{
+	memcpy(p, text, len);
+	return p + len;
+}
+
+/*
+ * Both values are made of characters that need no percent-encoding; "=" is
+ * allowed in a value too, and a percent sign would be taken for a placeholder by
+ * clients that format statements.
+ */
+size_t
+osp_comment_write(const osp_headers *headers, char *out, size_t size)
+{
+	size_t len = sizeof(OPEN_INFO INFO_VALUE CLOSE_INFO) - 1 +
+				 OSP_HMAC_HEX_LEN + headers->info_len;
+	char *p = out;
+
+	if (size <= len)
+		return 0;
+	p = append(p, OPEN_INFO, sizeof(OPEN_INFO) - 1);
+	p = append(p, headers->trace_hmac, OSP_HMAC_HEX_LEN);
+	p = append(p, INFO_VALUE, sizeof(INFO_VALUE) - 1);
+	p = append(p, headers->trace_info, headers->info_len);
+	p = append(p, CLOSE_INFO, sizeof(CLOSE_INFO) - 1);
+	*p = '\0';
+	return len;
+}
