@@ -154,6 +154,7 @@ reserve_standard_files(void)
 
 	for (fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
+			/* cppcheck-suppress leakReturnValNotUsed */
 			(void) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 

@@ -1,0 +1,240 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# check.sh [PART ...]
+#	  Builds everything and runs all tests, or the named parts of them.
+#
+# Works on a bare Debian 12, as root or with sudo: scripts/setup.sh installs what
+# is missing. All is done on a copy in a temporary directory, by an unprivileged
+# user, with servers of its own; nothing of it is left at the end. Prints a line
+# for each part, and how many tests it ran; a part fails if a test fails, or is
+# skipped. The output of a part that failed is shown. Exit status 1 if one did.
+
+set -euo pipefail
+cd "$(dirname "$0")"
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+all_parts=(
+	build build-clang lint unit unit-clang unit-sanitizers unit-threads
+	unit-valgrind install drivers cli server fuzz
+)
+
+# --- the parts; each runs in the copy, as the user, under `set -e` -----------
+
+# What every part knows: the tree, where it is installed, which PostgreSQL.
+part_environment()
+{
+	cat <<-END
+		set -euo pipefail
+		cd "$WORK/src"
+		export PREFIX="$WORK/prefix" PG_CONFIG="$PG_CONFIG"
+		export PATH="$WORK/prefix/bin:$PG_BIN:\$PATH"
+		export PKG_CONFIG_PATH="$WORK/prefix/lib/pkgconfig"
+		export LD_LIBRARY_PATH="$WORK/prefix/lib"
+		export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
+		export UBSAN_OPTIONS=print_stacktrace=1
+		export TSAN_OPTIONS=halt_on_error=1
+		jobs=$(nproc)
+	END
+}
+
+part_build()
+{
+	make -s -j"$jobs" all
+	make -s install
+}
+
+part_build_clang()
+{
+	make -s -j"$jobs" CC=clang BUILD="$PWD/build/clang" common drivers cli unit
+
+	# PGXS builds beside the sources: on a copy, or gcc's objects would be lost.
+	cp -a pg_osprofiler build/clang/
+	ln -s ../../config.mk ../../common ../../third_party ../../sql build/clang/ \
+		2>/dev/null || true
+	find build/clang/pg_osprofiler -name '*.o' -delete
+	make -s -C build/clang/pg_osprofiler CC=clang PG_CONFIG="$PG_CONFIG" all
+}
+
+part_lint()
+{
+	tests/lint.sh
+}
+
+part_unit()
+{
+	make -s check
+}
+
+part_unit_clang()
+{
+	make -s check CC=clang BUILD="$PWD/build/clang"
+}
+
+part_unit_sanitizers()
+{
+	make -s -j"$jobs" check BUILD="$PWD/build/asan" OPTIMIZE=-O1 \
+		SANITIZE=address,undefined
+}
+
+# ThreadSanitizer wants the addresses where it expects them: no randomisation.
+part_unit_threads()
+{
+	local out="$PWD/build/tsan/tests/unit" name
+	local -a programs=()
+
+	for name in ids profiler ring shipper; do
+		[ ! -e "tests/unit/test_$name.c" ] || programs+=("$out/test_$name")
+	done
+	make -s -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 SANITIZE=thread \
+		common drivers
+	make -s -C tests/unit -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 \
+		SANITIZE=thread TESTS="${programs[*]}" \
+		PROVE_EXEC="setarch -R" check
+}
+
+part_unit_valgrind()
+{
+	make -s check PROVE_EXEC="valgrind -q --error-exitcode=99 --leak-check=full \
+--errors-for-leak-kinds=definite,possible --trace-children=no"
+}
+
+# The headers, alone and together, as a program that is not ours sees them.
+part_install()
+{
+	local header
+
+	make -s install DESTDIR="$PWD/build/package" PREFIX=/usr
+	[ -x build/package/usr/bin/osprofiler ]
+	[ -e build/package/usr/share/man/man1/osprofiler.1 ]
+	for header in "$PREFIX"/include/osprofiler/*.h; do
+		echo "#include <osprofiler/${header##*/}>"
+	done >build/headers.c
+	echo 'int main(void) { osp_clean(); return 0; }' >>build/headers.c
+	# shellcheck disable=SC2046
+	gcc -std=gnu99 -Wall -Wextra -Werror -o build/headers-c \
+		build/headers.c $(pkg-config --cflags --libs osprofiler)
+	# shellcheck disable=SC2046
+	g++ -std=c++11 -Wall -Wextra -Werror -x c++ -o build/headers-c++ \
+		build/headers.c $(pkg-config --cflags --libs osprofiler)
+	build/headers-c
+	build/headers-c++
+
+	# The one that applications include asks for no extension of the language.
+	gcc -std=c99 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only \
+		-I"$PREFIX/include" -include osprofiler/profiler.h -x c /dev/null
+	make -s uninstall DESTDIR="$PWD/build/package" PREFIX=/usr
+	if [ -n "$(find build/package ! -type d)" ]; then
+		echo "make uninstall left:"
+		find build/package ! -type d
+		return 1
+	fi
+	echo "ok - installed, compiled in C and C++, uninstalled"
+}
+
+part_drivers()
+{
+	make -s -C tests/drivers check
+}
+
+part_cli()
+{
+	prove tests/cli/*.t
+}
+
+part_server()
+{
+	make -s installcheck
+}
+
+part_fuzz()
+{
+	make -s -j"$jobs" fuzz FUZZ_SECONDS=10
+}
+
+# --- running them ------------------------------------------------------------
+
+# Runs one part as the user; its output goes to the log.
+run_part()
+{
+	local part=$1 function=part_${1//-/_}
+
+	{
+		part_environment
+		declare -f "$function"
+		echo "$function"
+	} >"$WORK/tmp/$part.sh"
+	as_user bash "$WORK/tmp/$part.sh" >"$WORK/log/$part" 2>&1 </dev/null
+}
+
+# How many lines of the log are results that match.
+count()
+{
+	grep -Eic "$1" "$2" || true
+}
+
+report_part()
+{
+	local part=$1 status=$2 seconds=$3 log=$WORK/log/$1 tests skips
+
+	tests=$(count '^ *(not )?ok ?[0-9]* ?(-|test )' "$log")
+	tests=$((tests + $(count '^test .* \.\.\. ok' "$log")))
+	skips=$(count '^ *ok .*# *skip|^1\.\.0 # *skip' "$log")
+	total_tests=$((total_tests + tests))
+	total_skips=$((total_skips + skips))
+	if [ "$status" -eq 0 ] && [ "$skips" -eq 0 ]; then
+		passed=$((passed + 1))
+		printf 'pass  %-16s %5d tests %5d s\n' "$part" "$tests" "$seconds"
+		return
+	fi
+	failed+=("$part")
+	printf 'FAIL  %-16s %5d tests %5d s, %d skipped, exit status %d\n' \
+		"$part" "$tests" "$seconds" "$skips" "$status"
+	grep -Ei '^ *not ok|# *skip' "$log" | head -n 40 || true
+	tail -n 60 "$log"
+}
+
+main()
+{
+	local part status started
+
+	scripts/setup.sh --check
+	make_work_dir check
+	trap remove_work_dir EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	copy_source .
+	make_private_postgres
+
+	# prove says what each test did, so that skips can be counted.
+	echo '--verbose' >"$WORK/home/.proverc"
+	hand_over
+
+	for part in "$@"; do
+		started=$SECONDS
+		status=0
+		run_part "$part" || status=$?
+		report_part "$part" "$status" $((SECONDS - started))
+	done
+}
+
+jobs=$(nproc)
+passed=0
+total_tests=0
+total_skips=0
+failed=()
+if [ $# -eq 0 ]; then
+	set -- "${all_parts[@]}"
+fi
+for part in "$@"; do
+	if ! declare -F "part_${part//-/_}" >/dev/null; then
+		echo "check.sh: no part '$part'; there are: ${all_parts[*]}" >&2
+		exit 2
+	fi
+done
+main "$@"
+printf '%d parts: %d passed, %d failed%s; %d tests, %d skipped, %d s\n' $# \
+	"$passed" "${#failed[@]}" "${failed[*]:+ (${failed[*]})}" "$total_tests" \
+	"$total_skips" "$SECONDS"
+[ ${#failed[@]} -eq 0 ]

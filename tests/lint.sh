@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# lint.sh
+#	  Formatting, static analysis, banned functions, headers that stand alone,
+#	  shell scripts. Prints a line for each, and what is wrong.
+
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+failures=0
+number=0
+
+# Runs "$@" and prints a TAP line; its output only if it fails.
+lint()
+{
+	local what=$1 output
+	shift
+	number=$((number + 1))
+	if output=$("$@" 2>&1); then
+		echo "ok $number - $what"
+	else
+		echo "not ok $number - $what"
+		printf '%s\n' "$output" | head -n 200 | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+
+# Ours, sorted; without git, for an exported tree has none.
+sources()
+{
+	find . \( -path ./build -o -path ./third_party -o -path ./.git \) -prune \
+		-o -type f "$@" -print | sort
+}
+
+mapfile -t c_files < <(sources -name '*.c')
+mapfile -t c_and_h_files < <(sources -name '*.[ch]')
+mapfile -t scripts < <(sources \( -name '*.sh' -o -path './.ci/run' \))
+mapfile -t headers < <(sources -path '*/include/osprofiler/*.h')
+
+flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon -DOSP_VERSION=\"\" \
+-DOSP_DRIVER_DIR=\"\" -DOSP_BIN_DIR=\"\""
+
+formatted()
+{
+	clang-format --dry-run -Werror "${c_and_h_files[@]}"
+}
+
+# Those that need no PostgreSQL headers, whose macros are not ours to judge.
+plain_files()
+{
+	printf '%s\n' "${c_files[@]}" | grep -E '^\./(common|drivers|cli)/'
+}
+
+# clang-tidy says on stderr how many warnings of the system's headers it hid.
+tidy()
+{
+	# shellcheck disable=SC2016
+	plain_files | flags=$flags xargs -P "$(nproc)" -n 4 \
+		bash -c 'clang-tidy --quiet "$@" -- $flags 2>/dev/null' bash
+}
+
+# readdir is safe on a DIR that one thread uses, whatever cppcheck says.
+check_cpp()
+{
+	plain_files |
+		cppcheck --quiet --enable=warning,performance,portability \
+			--library=posix,gnu,sqlite3 --std=c99 --inline-suppr \
+			--error-exitcode=1 --suppress=missingIncludeSystem \
+			--suppress=readdirCalled --suppress='*:third_party/*' \
+			-D_GNU_SOURCE -Icommon/include -Icommon --file-list=-
+}
+
+no_banned_functions()
+{
+	! grep -nE '\b(sprintf|vsprintf|strcpy|strcat|strtok|atoi|atol|gmtime|localtime|gets)\(' \
+		"${c_and_h_files[@]}"
+}
+
+no_malloc_in_core()
+{
+	! grep -nE '\b(malloc|calloc|realloc|free|strdup)\(' common/*.c drivers/*.c |
+		grep -vE '^common/base\.c:'
+}
+
+# A file says what it is, and under which licence.
+licensed()
+{
+	local file bad=0
+
+	for file in "${c_and_h_files[@]}" "${scripts[@]}"; do
+		if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
+			echo "$file: no SPDX line at the top"
+			bad=1
+		fi
+	done
+	return $bad
+}
+
+alone()
+{
+	local header bad=0
+
+	for header in "${headers[@]}"; do
+		"$@" -Wall -Wextra -Werror -Icommon/include -fsyntax-only "$header" || bad=1
+	done
+	return $bad
+}
+
+lint "clang-format" formatted
+lint "clang-tidy" tidy
+lint "cppcheck" check_cpp
+lint "no banned functions" no_banned_functions
+lint "no malloc in common and drivers" no_malloc_in_core
+lint "each public header alone, C99" alone gcc -std=gnu99 -x c
+lint "each public header alone, C++11" alone g++ -std=c++11 -x c++
+lint "shellcheck" shellcheck -x "${scripts[@]}"
+lint "licence lines" licensed
+echo "1..$number"
+[ $failures -eq 0 ]
