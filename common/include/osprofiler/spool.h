@@ -3,18 +3,22 @@
  * spool.h
  *	  The spool: a file that keeps notifications while the collector is down.
  *
- * The file begins with a header of 64 bytes, the last valid "consumed" position
- * among them; then records: length, CRC-32C of length and payload, payload (the
- * notification's JSON). It is written by append, read from the front, and
- * truncated when everything in it was delivered. A torn or damaged record ends
- * or is skipped and counted, never trusted. Used by one thread at a time; not
- * fsynced: it outlives every process, not the power.
+ * The file begins with a header of 64 bytes, which holds in two places, written
+ * in turn, how far it was consumed and claimed; then records: length, CRC-32C of
+ * length and payload, payload (the notification's JSON). It is written by
+ * append, read from the front, and cut to nothing when everything in it was
+ * delivered; what was delivered before that goes back to the file system as a
+ * hole. A torn or damaged record is skipped and counted, never trusted, and the
+ * next whole one is searched for. Used by one thread at a time, and by one
+ * process (flock). Not fsynced: it outlives every process, not the power.
+ *
+ * A position is an offset in the file. It is valid until osp_spool_consume has
+ * consumed everything: then positions begin anew (osp_spool_begin).
  */
 #ifndef OSPROFILER_SPOOL_H
 #define OSPROFILER_SPOOL_H
 
 #include "osprofiler/base.h"
-#include "osprofiler/buf.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,45 +29,62 @@ extern "C" {
 typedef struct osp_spool osp_spool;
 
 /*
- * Opens or makes the file path (mode 0600), which may grow to limit bytes, and
- * checks what is in it. corrupt (may be NULL) gets the bytes skipped. A file
- * that is no spool is set aside as path + ".bad".
+ * Opens or makes the file path (mode 0600), which may take up limit bytes, and
+ * checks what is in it. A file that is no spool is set aside as path + ".bad".
+ * OSP_EBUSY: another process has it; OSP_EPERM: it is no regular file of ours;
+ * OSP_EIO; OSP_ENOMEM.
  */
 OSP_API osp_status osp_spool_open(const osp_allocator *alc, const char *path,
 								  uint64_t limit, osp_spool **out,
-								  uint64_t *corrupt,
 								  osp_error *err) OSP_MUST_CHECK;
 OSP_API void osp_spool_close(osp_spool *spool);
 
 OSP_API uint64_t osp_spool_bytes(const osp_spool *spool);  /* unread */
 OSP_API uint64_t osp_spool_points(const osp_spool *spool); /* unread */
 
+/* Bytes skipped because they made no sense, since the spool was opened. */
+OSP_API uint64_t osp_spool_corrupt(const osp_spool *spool);
+
 /*
- * Appends one notification (buffered; osp_spool_flush writes). OSP_EFULL:
- * the limit is reached; OSP_EIO: the disk says no. In both cases it is not in
- * the spool.
+ * Adds a notification to those that osp_spool_flush will write. OSP_EFULL: the
+ * limit is reached; OSP_ENOMEM. Then it is not among them.
  */
 OSP_API osp_status osp_spool_append(osp_spool *spool, osp_str json,
 									osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * Writes what was appended since the last flush: all of it, or nothing (OSP_EIO:
+ * the disk says no), and in either case nothing waits any more.
+ */
 OSP_API osp_status osp_spool_flush(osp_spool *spool,
 								   osp_error *err) OSP_MUST_CHECK;
 
-/*
- * Reads the record at *pos (begin with osp_spool_begin), which moves on; json
- * is borrowed from buf. False at the end.
- */
+/* Forgets what was appended since the last flush. */
+OSP_API void osp_spool_discard(osp_spool *spool);
+
+/* The first record that is not consumed, and the end of the last one. */
 OSP_API uint64_t osp_spool_begin(const osp_spool *spool);
-OSP_API bool osp_spool_next(osp_spool *spool, uint64_t *pos, osp_buf *buf,
+OSP_API uint64_t osp_spool_end(const osp_spool *spool);
+
+/*
+ * Reads the record at *pos, which moves on behind it; json is borrowed until the
+ * next call for this spool. False at the end; also, with *pos before the end,
+ * when there is no memory.
+ */
+OSP_API bool osp_spool_next(osp_spool *spool, uint64_t *pos,
 							osp_str *json) OSP_MUST_CHECK;
 
-/* Everything before pos is delivered. Frees the disk when nothing is left. */
+/* Everything before pos, points records, is delivered. */
 OSP_API osp_status osp_spool_consume(osp_spool *spool, uint64_t pos,
+									 uint64_t points,
 									 osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Marks what lies before pos as handed to a driver (as osp_ring_set_claimed),
- * kept in the file; and reads that mark.
+ * kept in the file; and reads that mark. OSP_SPOOL_ALL: what is in it and what
+ * will be appended.
  */
+#define OSP_SPOOL_ALL UINT64_MAX
 OSP_API osp_status osp_spool_set_claimed(osp_spool *spool, uint64_t pos,
 										 osp_error *err) OSP_MUST_CHECK;
 OSP_API uint64_t osp_spool_claimed(const osp_spool *spool);

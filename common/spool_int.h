@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spool_int.h
+ *	  What the files of the spool share: the file's form, the open spool.
+ */
+#ifndef OSP_SPOOL_INT_H
+#define OSP_SPOOL_INT_H
+
+#include "osprofiler/buf.h"
+#include "osprofiler/spool.h"
+
+#define SPOOL_MAGIC   UINT64_C(0x6c6f6f70735f6f) /* "o_spool" */
+#define SPOOL_VERSION 1
+
+/* How far the spool is done. The younger of two whole marks counts. */
+typedef struct spool_mark
+{
+	uint64_t consumed;
+	uint64_t claimed;
+	uint32_t seq;
+	uint32_t crc; /* of what stands before it */
+} spool_mark;
+
+typedef struct spool_header
+{
+	uint64_t magic;
+	uint32_t version;
+	uint32_t size; /* of this header, where the records begin */
+	spool_mark marks[2];
+} spool_header;
+
+typedef struct spool_record
+{
+	uint32_t len; /* of the payload */
+	uint32_t crc; /* of len and payload */
+} spool_record;
+
+struct osp_spool
+{
+	const osp_allocator *alc;
+	int fd;
+	uint64_t limit;
+	spool_mark mark; /* the one in force */
+	uint64_t freed;  /* what lies before takes up no disk */
+	uint64_t end;    /* of the last record in the file */
+	uint64_t points; /* from mark.consumed to end */
+	uint64_t corrupt;
+	bool broken;     /* nothing can be written safely any more */
+	osp_buf pending; /* appended, to be written by the next flush */
+	uint64_t pending_points;
+
+	/* A part of the file as it was read. */
+	osp_buf window;
+	uint64_t window_pos;
+};
+
+/*
+ * Finds the first whole record at or behind *pos and before upto, moves *pos
+ * behind it, and counts what was skipped on the way. OSP_ENOENT: there is none,
+ * and *pos is upto. OSP_ENOMEM: nothing was done. json is borrowed from the
+ * window.
+ */
+osp_status osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto,
+						   osp_str *json) OSP_MUST_CHECK;
+
+/* Forgets the window: the file has changed. */
+void osp__spool_forget(osp_spool *spool);
+
+/* The sum that stands in a record. */
+uint32_t osp__spool_crc(uint32_t len, const char *payload);
+
+#endif /* OSP_SPOOL_INT_H */
