@@ -27,8 +27,9 @@ typedef struct cli_out
 /* path NULL or "-": stdout. CLI_FAILED after a message. */
 int cli_out_open(cli_out *out, const char *path) OSP_MUST_CHECK;
 
-/* Appends a piece; has the form of osp_write_fn. OSP_EIO after an error. */
-osp_status cli_out_write(void *out, osp_str piece);
+/* Appends a piece to the cli_out ctx; has the form of osp_write_fn. OSP_EIO after
+ * an error. */
+osp_status cli_out_write(void *ctx, osp_str piece);
 
 void cli_out_printf(cli_out *out, const char *fmt, ...) OSP_PRINTF(2, 3);
 

@@ -77,11 +77,7 @@ read_saved(int fd, const char *name, osp_report *report)
 	osp_buf_init(&text, &osp_allocator_default, SAVED_MAX);
 	whole = read_whole(fd, &text);
 	if (whole)
-		status = osp_saved_points(&osp_allocator_default,
-								  osp_buf_str(&text),
-								  add_point,
-								  report,
-								  &err);
+		status = osp_saved_points(osp_buf_str(&text), add_point, report, &err);
 	else
 		cli_error("cannot read '%s': %s", name, strerror(errno));
 	osp_buf_term(&text);
@@ -126,31 +122,29 @@ read_stored(cli_collector *collector, const char *name, osp_report *report)
 }
 
 int
-cli_load_trace(cli_collector *collector, const char *name, osp_report **out)
+cli_load_trace(cli_collector *collector, const char *name, osp_report **report)
 {
-	osp_report *report = osp_report_new(&osp_allocator_default);
 	int fd = -1;
 	int result;
 
-	*out = NULL;
-	if (report == NULL)
+	*report = osp_report_new(&osp_allocator_default);
+	if (*report == NULL)
 		return cli_error("%s", osp_status_text(OSP_ENOMEM));
 	if (!is_uuid_like(name))
 		fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
 	{
-		result = read_saved(fd, name, report);
+		result = read_saved(fd, name, *report);
 		(void) close(fd);
 	}
 	else if (strchr(name, '/') != NULL)
 		result = cli_error("cannot open '%s': %s", name, strerror(errno));
 	else
-		result = read_stored(collector, name, report);
+		result = read_stored(collector, name, *report);
 	if (result != CLI_OK)
 	{
-		osp_report_free(report);
-		return result;
+		osp_report_free(*report);
+		*report = NULL;
 	}
-	*out = report;
-	return CLI_OK;
+	return result;
 }

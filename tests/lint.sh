@@ -56,7 +56,7 @@ plain_files()
 tidy()
 {
 	# shellcheck disable=SC2016
-	plain_files | flags=$flags xargs -P "$(nproc)" -n 4 \
+	plain_files | flags=$flags xargs -P "$(nproc)" -n 1 \
 		bash -c 'clang-tidy --quiet "$@" -- $flags 2>/dev/null' bash
 }
 
