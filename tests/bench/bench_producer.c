@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bench_producer.c
+ *	  Fills rings for a shipper: bench_producer RUN_DIRECTORY POINTS writes that
+ *	  many points, statements of a web request, as fast as the shipper takes
+ *	  them, and ends when all of them have left the ring.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "osprofiler/rundir.h"
+
+#define POINTS_PER_TRACE 100
+#define TIMEOUT_NS       (INT64_C(120) * 1000000000)
+
+static void
+put_statement(osp_writer *w, long number)
+{
+	char text[96];
+	int len = snprintf(text,
+					   sizeof(text),
+					   "SELECT id, name FROM items WHERE id = $1 AND n = %ld",
+					   number);
+
+	osp_put_object(w, OSP_STR("db"));
+	osp_put_str(w, OSP_STR("statement"), osp_str_n(text, (size_t) len));
+	osp_put_end(w);
+	osp_put_str(w, OSP_STR("database"), OSP_STR("bench"));
+	osp_put_str(w, OSP_STR("user"), OSP_STR("api"));
+}
+
+/* Writes one point, waiting for room as long as it takes. */
+static void
+write_point(osp_producer *p, osp_record_kind kind, const osp_point_ids *ids,
+			long number)
+{
+	const size_t size = OSP_RECORD_OVERHEAD + 256;
+	int64_t now = osp_mono_now();
+	osp_writer w;
+
+	while (p->ring.head + size -
+			   __atomic_load_n(&p->ring.header->tail, __ATOMIC_ACQUIRE) >
+		   p->ring.capacity / 2)
+		(void) usleep(50);
+	if (!osp_point_begin(p,
+						 &w,
+						 kind,
+						 ids,
+						 OSP_STR("pg"),
+						 OSP_STR(""),
+						 OSP_STR(""),
+						 now,
+						 kind == OSP_RECORD_STOP ? 1000 : 0,
+						 256))
+		return;
+	if (kind == OSP_RECORD_START)
+		put_statement(&w, number);
+	else
+		osp_put_u64(&w, OSP_STR("rows"), 1);
+	osp_point_commit(p, &w);
+}
+
+int
+main(int argc, char **argv)
+{
+	osp_producer producer;
+	osp_point_ids ids;
+	osp_uuid base_uuid;
+	osp_id base;
+	osp_error err;
+	int64_t begin;
+	long points;
+	long i;
+
+	if (argc != 3)
+	{
+		(void) fprintf(stderr, "usage: bench_producer RUN_DIRECTORY POINTS\n");
+		return 2;
+	}
+	points = strtol(argv[2], NULL, 10);
+	if (osp_producer_open(
+			&producer, argv[1], OSP_RING_DEFAULT, OSP_ON_FULL_DROP, &err) !=
+		OSP_OK)
+	{
+		(void) fprintf(stderr, "bench_producer: %s\n", err.msg);
+		return 1;
+	}
+	begin = osp_mono_now();
+	for (i = 0; i < points / 2; i++)
+	{
+		if (i % (POINTS_PER_TRACE / 2) == 0)
+		{
+			osp_uuid_new(&base_uuid);
+			osp_id_set_uuid(&base, &base_uuid);
+		}
+		ids.base_id = &base;
+		ids.parent_id = &base;
+		osp_uuid_new(&ids.trace_id);
+		write_point(&producer, OSP_RECORD_START, &ids, i);
+		write_point(&producer, OSP_RECORD_STOP, &ids, i);
+	}
+	while (osp_ring_tail(&producer.ring) != osp_ring_head(&producer.ring) &&
+		   osp_mono_now() - begin < TIMEOUT_NS)
+		(void) usleep(100);
+	(void) printf("%.0f points/s, %lu dropped\n",
+				  (double) points * 1e9 / (double) (osp_mono_now() - begin),
+				  (unsigned long) producer.ring.header->dropped);
+	osp_producer_close(&producer);
+	return 0;
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The osprofiler command beside the Python original, on the same Redis: one
+# trace of 100,000 points shown as JSON, and a list of 10,000 traces. Wall
+# seconds (least of five) and the largest resident memory.
+set -euo pipefail
+cd "$(dirname "$0")"
+# shellcheck source=tests/bench/redis_server.sh
+. ./redis_server.sh
+
+ours=${BUILD:?run me by: make bench-cli}/bin/osprofiler
+dir=$(mktemp -d)
+trap 'redis_stop "$dir"; rm -rf "$dir"' EXIT
+
+redis_start "$dir"
+/usr/bin/python3 ./cli_load.py | redis-cli -p "$REDIS_PORT" --pipe >/dev/null
+uri=redis://127.0.0.1:$REDIS_PORT
+trace=11111111-2222-4333-8444-555555555555
+
+echo "== command: trace show --json of 100,000 points in Redis"
+/usr/bin/python3 ./cli_run.py 5 "osprofiler (C)" \
+	"$ours" trace show --json --connection-string "$uri" "$trace"
+if [ -x /usr/bin/osprofiler ]; then
+	/usr/bin/python3 ./cli_run.py 2 "osprofiler (Python)" \
+		/usr/bin/osprofiler trace show --json --connection-string "$uri" "$trace"
+fi
+redis-cli -p "$REDIS_PORT" del "osprofiler_opt:$trace" >/dev/null
+/usr/bin/python3 ./cli_load.py traces | redis-cli -p "$REDIS_PORT" --pipe >/dev/null
+echo "== command: trace list of 10,000 traces in Redis"
+/usr/bin/python3 ./cli_run.py 5 "osprofiler (C)" \
+	"$ours" trace list --connection-string "$uri"
+if [ -x /usr/bin/osprofiler ]; then
+	/usr/bin/python3 ./cli_run.py 2 "osprofiler (Python)" \
+		/usr/bin/osprofiler trace list --connection-string "$uri"
+fi
