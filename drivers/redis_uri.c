@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * redis_uri.c
+ *	  The connection string of a Redis server.
+ */
+#include "redis_conn.h"
+
+#include <stdio.h>
+
+#define REDIS_PORT      6379
+#define DEFAULT_TIMEOUT 5000
+
+static osp_status
+bad_string(osp_error *err, const char *what)
+{
+	return osp_error_set(
+		err,
+		OSP_EINVAL,
+		"redis: %s; expected redis://[[user]:password@]host[:port][/db] or "
+		"redis+unix://[[user]:password@]/path/of/socket[?db=N]",
+		what);
+}
+
+/* A database number: decimal digits, as SELECT takes them. */
+static bool
+read_db(osp_str text, unsigned *db)
+{
+	unsigned value = 0;
+	size_t i;
+
+	if (text.len == 0 || text.len > 6)
+		return false;
+	for (i = 0; i < text.len; i++)
+	{
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return false;
+		value = value * 10 + (unsigned) (text.ptr[i] - '0');
+	}
+	*db = value;
+	return true;
+}
+
+static osp_status
+read_database(osp_redis *redis, const osp_uri *uri, osp_error *err)
+{
+	static const osp_str key = {"db=", 3};
+	osp_str path = uri->path;
+
+	if (!redis->is_unix)
+	{
+		/* redis-py leaves out slashes round the number, too. */
+		while (path.len > 0 && path.ptr[0] == '/')
+			path = osp_str_n(path.ptr + 1, path.len - 1);
+		while (path.len > 0 && path.ptr[path.len - 1] == '/')
+			path.len--;
+		if (path.len > 0 && !read_db(path, &redis->db))
+			return bad_string(err, "the database is not a number");
+	}
+	if (uri->query.len == 0)
+		return OSP_OK;
+	if (uri->query.len <= key.len ||
+		memcmp(uri->query.ptr, key.ptr, key.len) != 0 ||
+		!read_db(osp_str_n(uri->query.ptr + key.len, uri->query.len - key.len),
+				 &redis->db))
+		return bad_string(err, "the only option is db, a number");
+	return OSP_OK;
+}
+
+static osp_status
+read_uri(osp_redis *redis, osp_str text, osp_error *err)
+{
+	size_t size = text.len + 16;
+	osp_str address;
+	osp_status status;
+	osp_uri uri;
+
+	redis->storage = osp_alloc(redis->alc, size);
+	if (redis->storage == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "redis: out of memory");
+	status = osp_uri_parse(text, redis->storage, size, &uri, err);
+	if (status != OSP_OK)
+		return status;
+
+	redis->is_unix = osp_str_eq(uri.scheme, OSP_STR("redis+unix"));
+	if (redis->is_unix && (uri.host.len > 0 || uri.path.len < 2))
+		return bad_string(err, "a socket is named by its absolute path");
+	if (!redis->is_unix && !osp_str_eq(uri.scheme, OSP_STR("redis")))
+		return bad_string(err, "unknown scheme");
+	status = read_database(redis, &uri, err);
+	if (status != OSP_OK)
+		return status;
+
+	redis->has_login = uri.has_password || uri.user.len > 0;
+	redis->user = uri.user;
+	redis->password = uri.password;
+	redis->port = uri.port != 0 ? uri.port : REDIS_PORT;
+	address = uri.host.len > 0 ? uri.host : OSP_STR("localhost");
+	redis->address =
+		osp_strdup(redis->alc, redis->is_unix ? uri.path : address);
+	if (redis->address == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "redis: out of memory");
+	if (redis->is_unix)
+		(void) snprintf(
+			redis->where, sizeof(redis->where), "%s", redis->address);
+	else
+		(void) snprintf(redis->where,
+						sizeof(redis->where),
+						"%.100s:%u",
+						redis->address,
+						redis->port);
+	return OSP_OK;
+}
+
+osp_status
+osp__redis_init(osp_redis *redis, const osp_driver_options *options,
+				osp_error *err)
+{
+	osp_status status;
+
+	memset(redis, 0, sizeof(*redis));
+	redis->alc = options->alc;
+	redis->timeout_ms =
+		options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT;
+	osp_buf_init(&redis->out, options->alc, REDIS_OUT_MAX);
+	status = read_uri(redis, options->connection_string, err);
+	if (status != OSP_OK)
+		osp__redis_term(redis);
+	return status;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * traces.c
+ *	  A set of traces, for drivers whose collector names a trace many times.
+ *
+ * Entries in an array, found by open addressing. The hash is seeded by the
+ * set's address, so that who can choose base_ids cannot choose collisions.
+ */
+#include "traces.h"
+
+#define FIRST_CAP  64
+#define MAX_CAP    ((size_t) 1 << 30)
+#define MAX_TEXTS  ((size_t) 1 << 32)
+#define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME  UINT64_C(0x100000001b3)
+#define MIX        UINT64_C(0x9e3779b97f4a7c15)
+
+void
+osp__traces_init(osp_traces *traces, const osp_allocator *alc)
+{
+	memset(traces, 0, sizeof(*traces));
+	traces->alc = alc;
+	osp_buf_init(&traces->texts, alc, MAX_TEXTS);
+}
+
+void
+osp__traces_term(osp_traces *traces)
+{
+	osp_free(traces->alc, traces->entries);
+	osp_free(traces->alc, traces->slots);
+	osp_buf_term(&traces->texts);
+}
+
+static uint64_t
+hash_id(const osp_traces *traces, osp_str id)
+{
+	uint64_t hash = FNV_OFFSET ^ ((uint64_t) (uintptr_t) traces * MIX);
+	size_t i;
+
+	for (i = 0; i < id.len; i++)
+		hash = (hash ^ (unsigned char) id.ptr[i]) * FNV_PRIME;
+	return hash ^ (hash >> 32);
+}
+
+osp_str
+osp__traces_id(const osp_traces *traces, size_t i)
+{
+	const osp_traces_entry *entry = &traces->entries[i];
+
+	return osp_str_n(traces->texts.ptr + entry->id_at, entry->id_len);
+}
+
+/* The slot where an id stands, or where it would. */
+static uint32_t *
+find_slot(const osp_traces *traces, osp_str id, uint64_t hash)
+{
+	size_t mask = 2 * traces->cap - 1;
+	size_t at = (size_t) hash & mask;
+
+	while (traces->slots[at] != 0)
+	{
+		size_t i = traces->slots[at] - 1;
+
+		if (traces->entries[i].hash == hash &&
+			osp_str_eq(osp__traces_id(traces, i), id))
+			break;
+		at = (at + 1) & mask;
+	}
+	return &traces->slots[at];
+}
+
+/* Twice the room. The set is as it was when there is no memory for it. */
+static osp_status
+grow(osp_traces *traces)
+{
+	size_t cap = traces->cap > 0 ? 2 * traces->cap : FIRST_CAP;
+	osp_traces_entry *entries;
+	uint32_t *slots;
+	size_t i;
+
+	if (cap > MAX_CAP)
+		return OSP_EFULL;
+	entries = osp_realloc(
+		traces->alc, traces->entries, cap * sizeof(traces->entries[0]));
+	if (entries == NULL)
+		return OSP_ENOMEM;
+	traces->entries = entries;
+	slots = osp_calloc(traces->alc, 2 * cap, sizeof(slots[0]));
+	if (slots == NULL)
+		return OSP_ENOMEM;
+	osp_free(traces->alc, traces->slots);
+	traces->slots = slots;
+	traces->cap = cap;
+	for (i = 0; i < traces->count; i++)
+		*find_slot(traces, osp__traces_id(traces, i), entries[i].hash) =
+			(uint32_t) i + 1;
+	return OSP_OK;
+}
+
+static void
+keep_earliest(osp_traces_entry *entry, osp_str timestamp)
+{
+	osp_str known = osp_str_n(entry->timestamp, entry->timestamp_len);
+	size_t len = timestamp.len;
+	int order;
+
+	if (len > sizeof(entry->timestamp))
+		len = sizeof(entry->timestamp);
+	order = memcmp(timestamp.ptr, known.ptr, len < known.len ? len : known.len);
+	if (len == 0 || (known.len > 0 && order >= 0))
+		return;
+	memcpy(entry->timestamp, timestamp.ptr, len);
+	entry->timestamp_len = (uint8_t) len;
+}
+
+osp_status
+osp__traces_add(osp_traces *traces, osp_str base_id, osp_str timestamp,
+				bool error)
+{
+	uint64_t hash = hash_id(traces, base_id);
+	osp_traces_entry *entry;
+	uint32_t *slot;
+
+	if (traces->count == traces->cap)
+	{
+		osp_status status = grow(traces);
+
+		if (status != OSP_OK)
+			return status;
+	}
+	slot = find_slot(traces, base_id, hash);
+	if (*slot == 0)
+	{
+		size_t at = traces->texts.len;
+
+		osp_buf_add_str(&traces->texts, base_id);
+		if (osp_buf_status(&traces->texts) != OSP_OK)
+			return osp_buf_status(&traces->texts);
+		entry = &traces->entries[traces->count++];
+		memset(entry, 0, sizeof(*entry));
+		entry->hash = hash;
+		entry->id_at = at;
+		entry->id_len = base_id.len;
+		*slot = (uint32_t) traces->count;
+	}
+	entry = &traces->entries[*slot - 1];
+	keep_earliest(entry, timestamp);
+	entry->error |= error;
+	return OSP_OK;
+}
+
+osp_status
+osp__traces_each(const osp_traces *traces, const osp_trace_filter *filter,
+				 osp_trace_fn fn, void *ctx)
+{
+	osp_status status = OSP_OK;
+	size_t i;
+
+	for (i = 0; i < traces->count && status == OSP_OK; i++)
+	{
+		const osp_traces_entry *known = &traces->entries[i];
+		osp_trace_entry entry;
+
+		if (filter != NULL && filter->errors_only && !known->error)
+			continue;
+		entry.base_id = osp__traces_id(traces, i);
+		entry.timestamp = osp_str_n(known->timestamp, known->timestamp_len);
+		status = fn(ctx, &entry);
+	}
+	return status;
+}
