@@ -11,6 +11,7 @@
  */
 #include "osprofiler/context.h"
 
+#include "hex.h"
 #include "sql_scan.h"
 
 #define OPEN_INFO  "/*trace_hmac='"
@@ -56,15 +57,6 @@ closes_block(const char *begin, const char *end)
 	return end - begin >= 4 && end[-1] == '/' && end[-2] == '*';
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char) (c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * Decodes a value between its quotes into space, which takes one byte more than
  * the limit max, so that what is too long shows as such.
@@ -76,17 +68,17 @@ decode_value(const char *p, const char *end, char *space, size_t max)
 
 	while (p < end && len <= max)
 	{
-		char c = *p++;
+		int byte = osp__percent_byte(p, end);
 
-		if (c == '\\' && p < end)
-			c = *p++;
-		else if (c == '%' && end - p >= 2 && hex_value(p[0]) >= 0 &&
-				 hex_value(p[1]) >= 0)
+		if (byte >= 0)
 		{
-			c = (char) (hex_value(p[0]) << 4 | hex_value(p[1]));
-			p += 2;
+			space[len++] = (char) byte;
+			p += 3;
+			continue;
 		}
-		space[len++] = c;
+		if (*p == '\\' && end - p > 1)
+			p++;
+		space[len++] = *p++;
 	}
 	return osp_str_n(space, len);
 }

@@ -16,6 +16,7 @@
 
 #include "../third_party/yyjson/yyjson.h"
 #include "base64.h"
+#include "hex.h"
 #include "osprofiler/json.h"
 #include "utf8.h"
 
@@ -40,17 +41,11 @@ read_escape(const char *p, const char *end)
 		return -1;
 	for (i = 2; i < UNICODE_ESCAPE_LEN; i++)
 	{
-		char c = p[i];
+		int digit = osp__hex_value(p[i]);
 
-		value <<= 4;
-		if (c >= '0' && c <= '9')
-			value |= c - '0';
-		else if (c >= 'a' && c <= 'f')
-			value |= c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			value |= c - 'A' + 10;
-		else
+		if (digit < 0)
 			return -1;
+		value = value << 4 | digit;
 	}
 	return value;
 }
