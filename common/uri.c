@@ -208,7 +208,7 @@ read_uri(osp_str text, char **space, osp_uri *out)
 	size_t i;
 
 	if (scheme.len == 0)
-		return "it must begin with SCHEME://";
+		return "it has no scheme";
 	if (has_control(text))
 		return "it must not hold control characters";
 	out->scheme = copy_part(space, scheme, false);
@@ -245,6 +245,9 @@ osp_uri_parse(osp_str text, char *storage, size_t size, osp_uri *out,
 		wrong = read_uri(text, &storage, out);
 	if (wrong == NULL)
 		return OSP_OK;
+	if (scheme.len == 0)
+		return osp_error_set(
+			err, OSP_EINVAL, "a connection string must begin with SCHEME://");
 	return osp_error_set(err,
 						 OSP_EINVAL,
 						 "bad connection string %.*s://...: %s",

@@ -21,7 +21,7 @@
  *
  * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
  * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
- * connection string traces go to sqlite:///$XDG_STATE_HOME/osprofiler/traces.db
+ * connection string traces go to sqlite://$XDG_STATE_HOME/osprofiler/traces.db
  * (~/.local/state if XDG_STATE_HOME is not set). Set-uid programs read neither.
  */
 #ifndef OSPROFILER_CONFIG_H
@@ -59,7 +59,13 @@ typedef struct osp_config
  * Fills *config. path names the ini file; NULL: OSPROFILER_CONF, and no file if
  * that is not set. A value that is not allowed, a line that is no setting, or a
  * file that cannot be read is OSP_EINVAL or OSP_EIO, with file, line and what is
- * allowed; unknown keys of the section are skipped, as upstream does.
+ * allowed; unknown keys of the section are skipped, as upstream does. Also what
+ * reading the file gives: OSP_ENOENT, OSP_EPERM, OSP_ENOMEM. On failure nothing
+ * is left to free.
+ *
+ * connection_string is empty only if none is configured and there is no place
+ * for the default either (see osp_config_default_connection). Variables that are
+ * set to nothing count as not set.
  */
 OSP_API osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
 								   const char *path,

@@ -7,8 +7,10 @@
  * trace_hmac is the lower-case hex HMAC-SHA1 of that base64 text. What is
  * accepted is what upstream's osprofiler.web and signed_unpack accept, but for
  * these, where upstream is unsafe: an empty key never validates, ids are
- * strings of 1..OSP_ID_MAX bytes without control characters, comparison takes
- * constant time, and a signature that is not ASCII is a mismatch.
+ * strings of 1..OSP_ID_MAX bytes without control characters or lone surrogates,
+ * comparison takes constant time, a signature that is not ASCII is a mismatch,
+ * and what is longer than OSP_TRACE_INFO_MAX and OSP_TRACE_HMAC_MAX, or nested
+ * deeper than OSP_JSON_DEPTH_MAX, is refused.
  */
 #ifndef OSPROFILER_CONTEXT_H
 #define OSPROFILER_CONTEXT_H
@@ -77,8 +79,9 @@ OSP_API osp_status osp_keyring_new(const osp_allocator *alc, osp_str list,
 /*
  * Adds the keys of a file: one or several comma-separated keys a line, lines
  * that start with '#' and blank lines are skipped. The file must be a regular
- * file of at most 64 KiB that others can neither read nor write (OSP_EPERM).
- * On failure the keyring is as it was.
+ * file of at most 64 KiB (OSP_EINVAL) that others can neither read nor write
+ * (OSP_EPERM). OSP_ENOENT, OSP_EIO, OSP_ENOMEM. On failure the keyring is as it
+ * was.
  */
 OSP_API osp_status osp_keyring_add_file(osp_keyring *ring, const char *path,
 										osp_error *err) OSP_MUST_CHECK;
@@ -98,8 +101,9 @@ typedef struct osp_context
 
 /*
  * Verifies a context and reads it. *out is filled only when the result is
- * OSP_CTX_ACCEPTED. Allocates nothing and makes no system call. An empty
- * trace_info and trace_hmac are OSP_CTX_NONE.
+ * OSP_CTX_ACCEPTED. Makes no system call and allocates nothing, but for two
+ * small blocks that OpenSSL takes and gives back for each key it tries; uses up
+ * to 55 KB of stack. An empty trace_info and trace_hmac are OSP_CTX_NONE.
  */
 OSP_API osp_verdict osp_context_verify(osp_keyring *ring, osp_str trace_info,
 									   osp_str trace_hmac, osp_context *out);
@@ -114,7 +118,8 @@ typedef struct osp_headers
 
 /*
  * Signs base_id and parent_id with key number key of the ring, in upstream's
- * bytes. Allocates nothing. OSP_EINVAL: no such key, or an empty id.
+ * bytes. Allocates nothing, as osp_context_verify. OSP_EINVAL: no such key, or an
+ * empty id; OSP_EIO: OpenSSL fails.
  */
 OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
 									const osp_id *base_id,
@@ -124,9 +129,11 @@ OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
 /*
  * Finds a signed context in the comments of a SQL statement, sqlcommenter's
  * form: a block comment before the statement or after it (white space, more
- * comments and a semicolon may stand between), with keys trace_info and
- * trace_hmac, values in single quotes and percent-encoded. Optimizer hints and
- * other comments are passed over; with several, the last one wins.
+ * block comments and semicolons may stand between, before it line comments
+ * too), with keys trace_info and trace_hmac, values in single quotes and
+ * percent-encoded. Other keys, optimizer hints and other comments are passed
+ * over; with several contexts, the last one wins. What only looks like a
+ * comment, in a literal or a line comment, is none.
  *
  * statement is the part of the query string that belongs to this statement.
  * Values are decoded into out, which must hold OSP_TRACE_INFO_MAX +
