@@ -10,6 +10,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,10 +94,13 @@ cli_next_option(int argc, char **argv, const char *shorts,
 	}
 	if (c == '?')
 	{
-		if (optopt != 0 && strchr(shorts, optopt) == NULL)
-			cli_usage("unknown option '-%c'", optopt);
-		else if (optopt != 0)
+		/* optopt is an option that exists, but takes no value; a letter that
+		 * does not; or, for an unknown long option, nothing. */
+		if (optopt > UCHAR_MAX ||
+			(optopt != 0 && strchr(shorts, optopt) != NULL))
 			cli_usage("option '%s' takes no value", argv[optind - 1]);
+		else if (optopt != 0)
+			cli_usage("unknown option '-%c'", optopt);
 		else
 			cli_usage("unknown or ambiguous option '%s'", argv[optind - 1]);
 	}
