@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * json_read.h
+ *	  Reading a JSON text as Python's json.loads does. Private to common/.
+ *
+ * A text is read by yyjson, which tells values but not where they stand in the
+ * text. Here that is found again from the keys, so that a member can be taken
+ * over as it was written, digit for digit. Beyond what yyjson takes, escapes of
+ * lone surrogates are accepted (their value is read as U+FFFD, the text keeps
+ * them), as are NaN, Infinity and -Infinity in exactly these spellings, and
+ * bytes that are no UTF-8. Nesting is bounded by OSP_JSON_DEPTH_MAX.
+ */
+#ifndef OSPROFILER_JSON_READ_H
+#define OSPROFILER_JSON_READ_H
+
+#include "../third_party/yyjson/yyjson.h"
+#include "osprofiler/json.h"
+
+/* A space of this size reads texts of about a kilobyte without allocating. */
+#define OSP__JSON_SPACE 16384
+
+/* Reads one text after another; each is valid until the next. */
+typedef struct osp__json_reader
+{
+	const osp_allocator *alc;
+	char *space; /* borrowed: memory for texts that are small enough */
+	size_t space_size;
+	yyjson_alc memory; /* where the values of this text lie */
+	yyjson_doc *doc;
+	osp_str text;    /* what was read, borrowed */
+	bool duplicates; /* an object has a key more than once */
+} osp__json_reader;
+
+/* Larger texts take memory of alc, which is given back by the next call. */
+void osp__json_reader_init(osp__json_reader *reader, const osp_allocator *alc,
+						   char *space, size_t space_size);
+void osp__json_reader_term(osp__json_reader *reader);
+
+/* Borrows text until the next call. OSP_EPROTO: it is not JSON. */
+osp_status osp__json_read(osp__json_reader *reader,
+						  osp_str text) OSP_MUST_CHECK;
+
+/*
+ * As above, and without duplicate keys, as Python has it: a key keeps its first
+ * place and gets its last value. If there are any the text that counts is made
+ * in scratch, which has to be as it was until the next call.
+ */
+osp_status osp__json_read_unique(osp__json_reader *reader, osp_str text,
+								 osp_buf *scratch) OSP_MUST_CHECK;
+
+static inline yyjson_val *
+osp__json_root(const osp__json_reader *reader)
+{
+	return reader->doc->root;
+}
+
+/* A string value after decoding; empty if it is no string or NULL. */
+static inline osp_str
+osp__json_str(yyjson_val *value)
+{
+	if (!yyjson_is_str(value))
+		return OSP_STR("");
+	return osp_str_n(unsafe_yyjson_get_str(value),
+					 unsafe_yyjson_get_len(value));
+}
+
+/* Is value a string, and this one? */
+static inline bool
+osp__json_is(yyjson_val *value, osp_str text)
+{
+	return osp_str_eq(osp__json_str(value), text);
+}
+
+/* A number that is a whole one of at most 18 digits. */
+bool osp__json_i64(yyjson_val *value, int64_t *out) OSP_MUST_CHECK;
+
+/* One member of an object, with its places in the text. */
+typedef struct osp__json_member
+{
+	yyjson_val *key;
+	yyjson_val *value;
+	osp_str key_text; /* with its quotes */
+	osp_str value_text;
+} osp__json_member;
+
+typedef struct osp__json_iter
+{
+	const osp__json_reader *reader;
+	size_t left;
+	yyjson_val *key;
+	const char *end; /* where the text of the object ends */
+} osp__json_iter;
+
+/* The members of object, which stands at text. */
+void osp__json_iter_init(osp__json_iter *iter, const osp__json_reader *reader,
+						 yyjson_val *object, osp_str text);
+bool osp__json_iter_next(osp__json_iter *iter, osp__json_member *out);
+
+/* The whole text without the white space round it. */
+osp_str osp__json_root_text(const osp__json_reader *reader);
+
+#endif /* OSPROFILER_JSON_READ_H */
