@@ -13,11 +13,12 @@
 
 #include "buf_fast.h"
 
-#define READ_FLAGS                                               \
-	(YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN | \
-	 YYJSON_READ_ALLOW_INVALID_UNICODE)
+#define READ_FLAGS (YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN)
 
 #define I64_DIGITS_MAX 18
+
+/* A byte that never occurs in UTF-8. */
+#define FILLER 0xff
 
 /* Objects of more members than this are sorted to find duplicate keys. */
 #define FEW_MEMBERS 64
@@ -89,37 +90,84 @@ read_escape(const char *p, const char *end)
 	return read_hex4(p + 2);
 }
 
+/* A lone surrogate's escape becomes its UTF-8 and a filler, just as long. */
+static void
+replace_surrogate(char *p, int code)
+{
+	p[0] = (char) (0xe0 | code >> 12);
+	p[1] = (char) (0x80 | (code >> 6 & 0x3f));
+	p[2] = (char) (0x80 | (code & 0x3f));
+	memset(p + 3, FILLER, 3);
+}
+
 /*
- * Overwrites the escapes of lone surrogates by that of U+FFFD, which is just as
- * long; true if there were any. Backslashes only occur in strings.
+ * Replaces the escapes of lone surrogates in all strings, so that everything
+ * stays where it was. False if a string holds a control character.
  */
 static bool
 replace_lone_surrogates(char *p, const char *end)
 {
-	bool found = false;
+	bool in_string = false;
 
-	while ((p = memchr(p, '\\', (size_t) (end - p))) != NULL)
+	while (p < end)
 	{
-		int code = read_escape(p, end);
-		int low = code >> 10 == 0xd800 >> 10 ? read_escape(p + 6, end) : -1;
+		int code;
 
-		if (low >> 10 == 0xdc00 >> 10)
+		if (*p != '\\')
+		{
+			if (*p == '"')
+				in_string = !in_string;
+			else if (in_string && (unsigned char) *p < 0x20)
+				return false;
+			p++;
+			continue;
+		}
+		code = read_escape(p, end);
+		if (code >> 10 == 0xd800 >> 10 &&
+			read_escape(p + 6, end) >> 10 == 0xdc00 >> 10)
 			p += 12;
 		else if (code >> 11 == 0xd800 >> 11)
 		{
-			memcpy(p, "\\ufffd", 6);
-			found = true;
+			replace_surrogate(p, code);
 			p += 6;
 		}
 		else
 			p += end - p < 2 ? 1 : 2;
 	}
-	return found;
+	return true;
 }
 
-/* Reads text again without lone surrogates, which Python takes. */
+/* Takes the fillers out of the strings of a text that was read. */
+static void
+remove_fillers(yyjson_doc *doc)
+{
+	yyjson_val *value = doc->root;
+	yyjson_val *end = value + doc->val_read;
+
+	for (; value < end; value++)
+	{
+		size_t len = unsafe_yyjson_get_len(value);
+		char *in = (char *) (uintptr_t) value->uni.str;
+		char *out = in;
+		size_t i;
+
+		if (!unsafe_yyjson_is_str(value))
+			continue;
+		for (i = 0; i < len; i++)
+		{
+			if ((unsigned char) in[i] != FILLER)
+				*out++ = in[i];
+		}
+		unsafe_yyjson_set_len(value, (size_t) (out - in));
+	}
+}
+
+/*
+ * Reads text again, now with lone surrogates and bytes that are not UTF-8. Of
+ * the latter, those that are fillers are lost.
+ */
 static osp_status
-read_repaired(osp__json_reader *reader, osp_str text)
+read_leniently(osp__json_reader *reader, osp_str text)
 {
 	char *copy = osp_alloc(reader->alc, text.len);
 	osp_status status = OSP_EPROTO;
@@ -131,9 +179,16 @@ read_repaired(osp__json_reader *reader, osp_str text)
 	if (replace_lone_surrogates(copy, copy + text.len))
 	{
 		reader->doc =
-			yyjson_read_opts(copy, text.len, READ_FLAGS, &reader->memory, &why);
+			yyjson_read_opts(copy,
+							 text.len,
+							 READ_FLAGS | YYJSON_READ_ALLOW_INVALID_UNICODE,
+							 &reader->memory,
+							 &why);
 		if (reader->doc != NULL)
+		{
+			remove_fillers(reader->doc);
 			status = OSP_OK;
+		}
 		else if (why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
 			status = OSP_ENOMEM;
 	}
@@ -366,7 +421,7 @@ osp__json_read(osp__json_reader *reader, osp_str text)
 			return OSP_ENOMEM;
 		if (why.code != YYJSON_READ_ERROR_INVALID_STRING)
 			return OSP_EPROTO;
-		status = read_repaired(reader, text);
+		status = read_leniently(reader, text);
 	}
 	if (status == OSP_OK)
 		status = check_values(reader);

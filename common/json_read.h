@@ -6,8 +6,8 @@
  * A text is read by yyjson, which tells values but not where they stand in the
  * text. Here that is found again from the keys, so that a member can be taken
  * over as it was written, digit for digit. Beyond what yyjson takes, escapes of
- * lone surrogates are accepted (their value is read as U+FFFD, the text keeps
- * them), as are NaN, Infinity and -Infinity in exactly these spellings, and
+ * lone surrogates are accepted (in values they are encoded as if they were
+ * characters), as are NaN, Infinity and -Infinity in exactly these spellings, and
  * bytes that are no UTF-8. Nesting is bounded by OSP_JSON_DEPTH_MAX.
  */
 #ifndef OSPROFILER_JSON_READ_H
