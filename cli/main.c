@@ -168,8 +168,9 @@ main(int argc, char **argv)
 	reserve_standard_files();
 	(void) setlocale(LC_CTYPE, "");
 
-	/* A reader that went away is an error like any other, see out.c. */
+	/* A reader that went away, a file that may not grow: errors like others. */
 	(void) signal(SIGPIPE, SIG_IGN);
+	(void) signal(SIGXFSZ, SIG_IGN);
 
 	if (argc < 2)
 		return cli_usage("a command is missing");

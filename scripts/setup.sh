@@ -57,7 +57,7 @@ has_postgres()
 # The version that Debian's release has, "15".
 postgres_version()
 {
-	apt-cache depends postgresql |
+	apt-cache depends postgresql 2>/dev/null |
 		sed -n 's/^ *Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
 }
 

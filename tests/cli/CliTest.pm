@@ -51,33 +51,44 @@ sub write_file
 	return $path;
 }
 
-# Runs the command; the last argument may be { stdout => path, closed => 1 }.
-# Returns exit status (or -signal), stdout, stderr.
+# Runs the command. The last argument may be one of { stdout => path }; { closed
+# => 1 }, no stdout at all; { pipe => 1 }, a pipe that nobody reads; { limit =>
+# n }, no file may grow beyond n blocks. Returns exit status (or -signal), stdout,
+# stderr.
 sub run_cli
 {
 	my $how = ref $_[-1] ? pop : {};
 	my @args = @_;
 	my $out = $how->{stdout} // "$dir/stdout";
+	my @command = ("$build/bin/osprofiler", @args);
+
+	@command = ('sh', '-c', "ulimit -f $how->{limit}; exec \"\$@\"", '--', @command)
+	  if defined $how->{limit};
+	write_file("$dir/stdout", '');
+
 	my $pid = fork // die "fork: $!";
 
 	if ($pid == 0)
 	{
 		open STDIN, '<', '/dev/null' or POSIX::_exit(126);
 		open STDERR, '>', "$dir/stderr" or POSIX::_exit(126);
-		if ($how->{closed})
-		{
-			POSIX::close(1);
-		}
-		else
-		{
-			open STDOUT, '>', $out or POSIX::_exit(126);
-		}
-		exec("$build/bin/osprofiler", @args) or POSIX::_exit(127);
+		redirect_stdout($how, $out) or POSIX::_exit(126);
+		exec(@command) or POSIX::_exit(127);
 	}
 	waitpid $pid, 0;
 	my $status = $? & 127 ? -($? & 127) : $? >> 8;
-	return ($status, $how->{closed} || $how->{stdout} ? '' : slurp($out),
-		slurp("$dir/stderr"));
+	return ($status, slurp("$dir/stdout"), slurp("$dir/stderr"));
+}
+
+sub redirect_stdout
+{
+	my ($how, $out) = @_;
+
+	return POSIX::close(1) if $how->{closed};
+	return open STDOUT, '>', $out if !$how->{pipe};
+	pipe my $reader, my $writer or return 0;
+	close $reader;
+	return open STDOUT, '>&', $writer;
 }
 
 # Runs the command, which must succeed and say nothing on stderr: its stdout.

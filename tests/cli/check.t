@@ -1,0 +1,55 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# check.t
+#	  osprofiler trace check.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use Test::More;
+
+my $base = '11111111-2222-4333-8444-555555555555';
+my @whole = (
+	point('app-start', $base, $base, 'a1', '01.000000'),
+	point('db-start', $base, 'a1', 'b1', '01.001000'),
+	point('db-stop', $base, 'a1', 'b1', '01.003000'),
+	point('app-stop', $base, $base, 'a1', '01.010000'));
+
+is(run_ok('trace', 'check', '--connection-string',
+		write_points("$dir/whole", @whole), $base),
+	'', 'a whole trace');
+is(run_ok('trace', 'check', "$dir/whole"), '', 'of a file');
+
+# Each breach is a line on stdout, and exit status 1.
+sub breach
+{
+	my ($name, $pattern, @points) = @_;
+	my ($status, $out, $err) =
+	  run_cli('trace', 'check', '--connection-string',
+		write_points("$dir/broken", @points), $base);
+
+	is($status, 1, "$name: exit status");
+	like($out, qr/\A[^\n]+\n\z/, "$name: one line");
+	like($out, $pattern, $name);
+	is($err, '', "$name: nothing on stderr");
+	return;
+}
+breach('no stop', qr/stop/, @whole[0 .. 1], $whole[3]);
+breach('no start', qr/start/, $whole[0], @whole[2 .. 3]);
+breach('twice', qr/twice|duplicate|2/, @whole, $whole[1]);
+breach('no parent', qr/parent/, @whole,
+	point('x-start', $base, 'nowhere', 'x1', '01.005000'),
+	point('x-stop', $base, 'nowhere', 'x1', '01.006000'));
+breach('outside its parent', qr/parent|within/, @whole,
+	point('x-start', $base, 'a1', 'x1', '01.005000'),
+	point('x-stop', $base, 'a1', 'x1', '02.000000'));
+
+one_error(qr/no trace/, 'trace', 'check', 'other', '--connection-string',
+	"file://$dir/whole");
+one_error(qr/No space left/, 'trace', 'check', $base, '--connection-string',
+	write_points("$dir/broken", $whole[0]), { stdout => '/dev/full' });
+
+done_testing();

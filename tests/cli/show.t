@@ -1,0 +1,166 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# show.t
+#	  osprofiler trace show: the tree, the JSON, files in and out, and faults.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use JSON::PP;
+use Test::More;
+
+my $base = '11111111-2222-4333-8444-555555555555';
+my @points = (
+	point('app-start', $base, $base, 'a1', '01.000000'),
+	point('db-start', $base, 'a1', 'b1', '01.001000',
+		'{"db": {"statement": "SELECT \u0436, 1"}, "host": "h"}'),
+	point('db-stop', $base, 'a1', 'b1', '01.003000',
+		'{"etype": "unique_violation", "message": "no", "host": "h"}'),
+	point('app-stop', $base, $base, 'a1', '01.010000'));
+my $uri = write_points("$dir/points", @points);
+my @at = ('--connection-string', $uri);
+
+# The tree.
+my $tree = run_ok('trace', 'show', @at, $base);
+like($tree, qr/app.*\n.*db.*SELECT ж, 1/, 'a tree');
+like($tree, qr/unique_violation/, 'with the error');
+unlike($tree, qr/\e/, 'without colours, for this is no terminal');
+is(run_ok('trace', 'show', '--text', @at, $base), $tree, '--text is the default');
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $uri;
+	is(run_ok('trace', 'show', $base), $tree, 'collector of the environment');
+	is(run_ok('trace', 'show', '--connection-string', '', $base),
+		$tree, 'an empty option counts as none');
+}
+{
+	local $ENV{OSPROFILER_CONF} =
+	  write_file("$dir/conf", "[profiler]\nconnection_string = $uri\n");
+	is(run_ok('trace', 'show', $base), $tree, 'collector of the configuration');
+}
+{
+	local $ENV{LC_ALL} = 'C';
+	my $ascii = run_ok('trace', 'show', @at, $base);
+	$ascii =~ s/SELECT .*//;
+	unlike($ascii, qr/[\x80-\xff]/, 'no box characters in the C locale');
+}
+
+# The JSON.
+my $json = run_ok('trace', 'show', '--json', @at, $base);
+my $report = decode_json($json);
+is($report->{info}{name}, 'total', 'a report');
+is($report->{children}[0]{children}[0]{info}{exception},
+	'unique_violation', 'with the error');
+like($json, qr/\A\{\n  "info": \{\n    "name": "total",/, 'in upstream\'s form');
+
+# A file instead of an id.
+is(run_ok('trace', 'show', '--json', "$dir/points"), $json, 'JSON lines');
+write_file("$dir/list.json", '[' . join(', ', @points) . ']');
+is(run_ok('trace', 'show', '--json', "$dir/list.json"), $json, 'a JSON list');
+write_file("$dir/report.json", $json);
+is(run_ok('trace', 'show', '--json', "$dir/report.json"), $json, 'a report');
+is(run_ok('trace', 'show', "$dir/report.json"), $tree, 'a report as a tree');
+one_error(qr/cannot open '\Q$dir\E\/none\.json': No such file/,
+	'trace', 'show', "$dir/none.json");
+one_error(qr/cannot read '\Q$dir\E\/': Is a directory/, 'trace', 'show', "$dir/");
+one_error(qr/bad\.json': line 2: /, 'trace', 'show',
+	write_file("$dir/bad.json", "{}\nnonsense\n"));
+one_error(qr/there are no points of a trace in/, 'trace', 'show',
+	write_file("$dir/empty.json", "[]\n"));
+one_error(qr/there are no points of a trace in/, 'trace', 'show',
+	write_file("$dir/other.json", "{\"name\": 1}\n"));
+
+# Points that make no sense are left out, and that is said.
+{
+	my ($status, $out, $err) = run_cli('trace', 'show', '--json',
+		write_file("$dir/mixed.json", join "\n", '{"x": 1}', @points, '{}'));
+	is($status, 0, 'two bad points');
+	is($out, $json, 'the others are shown');
+	like($err, qr/\Aosprofiler: trace show: 2 points make no sense.*\n\z/, 'told');
+}
+
+# Ids need not be UUIDs.
+my $odd = write_points("$dir/odd", point('a-start', 'my trace', 'x', 'y', '01.0'));
+like(run_ok('trace', 'show', '--connection-string', $odd, 'my trace'),
+	qr/\ba\b/, 'an id that is no UUID');
+
+# Nothing there, or no way there.
+one_error(qr{no trace '\Q$base\E0' in \Q$uri\E .*trace list}, 'trace', 'show', @at,
+	"${base}0");
+one_error(qr{no trace '$base' in file:///.*/none}, 'trace', 'show', $base,
+	'--connection-string', "file://$dir/none");
+one_error(qr{no trace '$base' in sqlite:///.*/state/osprofiler/traces\.db},
+	'trace', 'show', $base);
+ok(!-e "$dir/state", 'looking makes no file');
+one_error(qr{connection string.*nonsense|nonsense.*scheme}i, 'trace', 'show', $base,
+	'--connection-string', 'nonsense');
+one_error(qr{gopher.*(redis|sqlite)}, 'trace', 'show', $base,
+	'--connection-string', 'gopher://x');
+{
+	my ($status, $out, $err) = run_cli('trace', 'show', $base,
+		'--connection-string', 'redis://:SeCrEt@127.0.0.1:1');
+	is($status, 1, 'a collector that is down');
+	unlike($err, qr/SeCrEt/, 'its password is not shown');
+	like($err, qr{\Aosprofiler: [^\n]*redis://[^\n]*127\.0\.0\.1:1[^\n]*\n\z}, 'its address is');
+}
+{
+	local $ENV{OSPROFILER_CONF} = "$dir/missing.conf";
+	one_error(qr/missing\.conf/, 'trace', 'show', @at, $base);
+}
+
+# --out: whole or not at all.
+my $file = "$dir/out.json";
+is(run_ok('trace', 'show', '--json', @at, $base, '--out', $file), '', '--out');
+is(slurp($file), $json, 'the file holds the report');
+is((stat $file)[2] & 0777, 0666 & ~umask, 'its mode is that of a new file');
+is(run_ok('trace', 'show', '--json', @at, $base, '--out', '-'), $json, '- is stdout');
+
+chmod 0640, $file;
+symlink $file, "$dir/link";
+run_ok('trace', 'show', @at, $base, '--out', "$dir/link");
+is(slurp($file), $tree, 'a link is followed');
+ok(-l "$dir/link", 'and stays one');
+is((stat $file)[2] & 0777, 0640, 'the mode stays');
+
+one_error(qr{cannot write '.*/no/such/out': No such file}, 'trace', 'show', @at,
+	$base, '--out', "$dir/no/such/out");
+one_error(qr/cannot write '.*': Is a directory/, 'trace', 'show', @at, $base,
+	'--out', $dir);
+one_error(qr{cannot write '/dev/full': No space left}, 'trace', 'show', @at, $base,
+	'--out', '/dev/full');
+ok(-c '/dev/full', 'a device stays a device');
+one_error(qr/no trace/, 'trace', 'show', @at, 'other', '--out', $file);
+is(slurp($file), $tree, 'after an error the old file is there');
+one_error(qr{cannot write '/proc/osp': }, 'trace', 'show', @at, $base,
+	'--out', '/proc/osp');
+
+SKIP:
+{
+	# A directory where nothing may be made; root may everywhere.
+	skip 'root may write anywhere', 5 if $> == 0;
+	mkdir "$dir/closed";
+	chmod 0555, "$dir/closed";
+	one_error(qr{cannot write '.*/closed/out': Permission denied}, 'trace', 'show',
+		@at, $base, '--out', "$dir/closed/out");
+	ok(!-e "$dir/closed/out", 'no file');
+}
+
+# A file that may not grow, as on a full disk: no part of it stays.
+one_error(qr/cannot write '.*': File too large/, 'trace', 'show', '--json', @at,
+	$base, '--out', "$dir/limited", { limit => 0 });
+ok(!-e "$dir/limited", 'no half a file');
+is(join(' ', grep { !/\.(json|conf)$/ } glob "$dir/*.*"), '', 'no temporary file left');
+
+# stdout.
+one_error(qr/standard output: No space left/, 'trace', 'show', @at, $base,
+	{ stdout => '/dev/full' });
+one_error(qr/standard output: No space left/, 'trace', 'show', '--json', @at,
+	$base, { stdout => '/dev/full' });
+one_error(qr/standard output: Bad file descriptor/, 'trace', 'show', @at, $base,
+	{ closed => 1 });
+one_error(qr/standard output: Broken pipe/, 'trace', 'show', '--json', @at, $base,
+	{ pipe => 1 });
+
+done_testing();
