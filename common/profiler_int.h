@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profiler_int.h
+ *	  The profiler as hooks use it: points of libraries that an application
+ *	  calls, in the same trace as its own.
+ *
+ * A hook links libosprofiler.so.0, never the archive: the state of a thread
+ * must be the one that the application's osp_init made, and there is only one
+ * if there is only one library.
+ *
+ * A thread traces for hooks if the application called osp_init, or else if the
+ * environment holds a context that its keys sign (OSPROFILER_TRACE_INFO,
+ * OSPROFILER_TRACE_HMAC), as `osprofiler run` sets it. The application's own
+ * osp_start needs its osp_init all the same.
+ *
+ * A hook keeps its open points itself, where it likes, and may stop them in any
+ * thread and order. Only between osp__hook_enter and osp__hook_leave does a
+ * point become the parent of what else this thread does.
+ *
+ *	  if (osp__hook_tracing() && osp__hook_open(&point))
+ *		  if (osp__hook_begin(&point, OSP_RECORD_START, OSP_STR("db"),
+ *							  point.start_ns, size, &w))
+ *		  {
+ *			  osp_put_str(&w, ...);
+ *			  osp__hook_commit(&w);
+ *		  }
+ *
+ * Nothing here fails: what cannot be recorded is counted, and not traced.
+ */
+#ifndef OSP_PROFILER_INT_H
+#define OSP_PROFILER_INT_H
+
+#include "osprofiler/config.h"
+#include "osprofiler/context.h"
+#include "osprofiler/record.h"
+
+/* A point that a hook opened. */
+typedef struct osp__point
+{
+	osp_uuid trace_id;
+	int64_t start_ns;
+	uint64_t generation; /* of the process: a child does not stop it */
+	osp_id base_id;
+	osp_id parent_id;
+} osp__point;
+
+/*
+ * How deep this thread is inside a hooked library, one count for each: a hook
+ * that is loaded twice (linked and preloaded), or called by the library itself,
+ * finds it above zero and stays out of the way.
+ */
+typedef struct osp__hook_depth
+{
+	unsigned libpq;
+	unsigned sqlite;
+} osp__hook_depth;
+
+OSP_API extern __thread osp__hook_depth osp__depth
+	__attribute__((tls_model("initial-exec")));
+
+/* Does this thread trace? A few ns, whatever the answer. */
+OSP_API bool osp__hook_tracing(void);
+
+/* The process's configuration; NULL if it is wrong, then nothing traces. */
+OSP_API const osp_config *osp__hook_config(void);
+
+/* Verifies a context that came another way, by the keys of this thread, or else
+ * the configured ones. */
+OSP_API osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
+									 osp_context *out);
+
+/*
+ * A new point below what is open in this thread: ids and time, no record yet.
+ * False when the thread does not trace. A hook may set other ids afterwards.
+ */
+OSP_API bool osp__hook_open(osp__point *point);
+
+/* The same below a verified context, whether this thread traces or not. */
+OSP_API bool osp__hook_open_in(osp__point *point, const osp_context *context);
+
+/*
+ * Begins a record of the point in this thread's ring, of at most info_max bytes
+ * of info. False: it is dropped, and osp__hook_commit must not be called.
+ */
+OSP_API bool osp__hook_begin(const osp__point *point, osp_record_kind kind,
+							 osp_str name, int64_t now_ns, size_t info_max,
+							 osp_writer *w);
+OSP_API void osp__hook_commit(osp_writer *w);
+
+/* Makes the point the parent of what this thread opens from here on... */
+OSP_API void osp__hook_enter(const osp__point *point);
+
+/* ...until here. Points that the application left open above it are dropped. */
+OSP_API void osp__hook_leave(const osp__point *point);
+
+/* The signed context for calling on from below the point, which was opened in
+ * this thread. False when there is no key to sign with. */
+OSP_API bool osp__hook_sign(const osp__point *point, osp_headers *out);
+
+/* Was the point opened by this process, not by the parent that forked it? */
+OSP_API bool osp__hook_ours(const osp__point *point);
+
+#endif /* OSP_PROFILER_INT_H */
