@@ -18,9 +18,12 @@ has_prefix(osp_str text, osp_str prefix)
 		   memcmp(text.ptr, prefix.ptr, prefix.len) == 0;
 }
 
+/* The rest of text, empty if that is shorter than prefix. */
 static osp_str
 without_prefix(osp_str text, osp_str prefix)
 {
+	if (text.len <= prefix.len)
+		return OSP_STR("");
 	return osp_str_n(text.ptr + prefix.len, text.len - prefix.len);
 }
 
@@ -56,36 +59,43 @@ send_lookup(osp_redis *redis, osp_str key, key_kind kind)
 		osp__redis_arg_i64(redis, -1);
 }
 
-/* Adds the trace of a key to the list. A value that makes no sense leaves the
- * timestamp empty: the trace is there, and reading it will tell more. */
+/*
+ * Adds the trace of a key to the list. A value that makes no sense leaves the
+ * timestamp empty: the trace is there, and reading it will tell more. Only a
+ * legacy key does not tell alone which trace it is of.
+ */
 static osp_status
 add_trace(osp_traces *traces, osp_str key, key_kind kind, osp_str value,
 		  osp_buf *scratch)
 {
+	osp_str base_id = without_prefix(key, OSP_STR(REDIS_KEY_TRACE));
 	osp_str timestamp = OSP_STR("");
 	osp_notification point;
+	osp_status status;
 
 	osp_buf_reset(scratch);
 	if (kind == KEY_ERROR)
 	{
-		if (osp_json_member_text(scratch, value, OSP_STR("timestamp")) ==
-			OSP_OK)
+		base_id = without_prefix(key, OSP_STR(REDIS_KEY_ERROR));
+		status = osp_json_member_text(scratch, value, OSP_STR("timestamp"));
+		if (status == OSP_OK)
 			timestamp = osp_buf_str(scratch);
-		return osp__traces_add(traces,
-							   without_prefix(key, OSP_STR(REDIS_KEY_ERROR)),
-							   timestamp,
-							   true);
 	}
-	if (osp_notification_read(value, scratch, &point, NULL) == OSP_OK)
-		timestamp = point.timestamp;
-	else if (kind == KEY_LEGACY)
-		return OSP_OK;
-	return osp__traces_add(traces,
-						   kind == KEY_LEGACY
-							   ? point.base_id
-							   : without_prefix(key, OSP_STR(REDIS_KEY_TRACE)),
-						   timestamp,
-						   false);
+	else
+	{
+		status = osp_notification_read(value, scratch, &point, NULL);
+		if (status == OSP_OK)
+		{
+			timestamp = point.timestamp;
+			if (kind == KEY_LEGACY)
+				base_id = point.base_id;
+		}
+		else if (kind == KEY_LEGACY && status != OSP_ENOMEM)
+			return OSP_OK;
+	}
+	if (status == OSP_ENOMEM)
+		return status;
+	return osp__traces_add(traces, base_id, timestamp, kind == KEY_ERROR);
 }
 
 /* Adds the traces of one page of keys, whose lookups are under way. */

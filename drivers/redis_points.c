@@ -76,13 +76,16 @@ collect_keys(osp_redis *redis, osp_str pattern, osp_traces *keys,
  */
 static osp_status
 deliver_legacy(osp_str json, osp_str base_id, osp_buf *scratch, osp_point_fn fn,
-			   void *ctx)
+			   void *ctx, osp_error *err)
 {
 	osp_notification point;
+	osp_status status;
 
 	osp_buf_reset(scratch);
-	if (osp_notification_read(json, scratch, &point, NULL) != OSP_OK ||
-		!osp_str_eq(point.base_id, base_id))
+	status = osp_notification_read(json, scratch, &point, NULL);
+	if (status == OSP_ENOMEM)
+		return osp_error_set(err, status, "redis: out of memory");
+	if (status != OSP_OK || !osp_str_eq(point.base_id, base_id))
 		return OSP_OK;
 	return fn(ctx, json);
 }
@@ -114,8 +117,8 @@ read_legacy(osp_redis *redis, const osp_traces *keys, osp_str base_id,
 			return status;
 		if (value == NULL)
 			continue;
-		status =
-			deliver_legacy(osp__redis_text(value), base_id, scratch, fn, ctx);
+		status = deliver_legacy(
+			osp__redis_text(value), base_id, scratch, fn, ctx, err);
 		freeReplyObject(value);
 	}
 	if (status != OSP_OK)

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_file.c
+ *	  The file driver: the suite for all drivers, and torn lines, full disks,
+ *	  locks, and files that come and go.
+ */
+#include "contract.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tempdir.h"
+
+extern const osp_driver osp_driver_file;
+
+static const osp_str trace = {"trace", 5};
+static char path[256];
+static char uri[300];
+
+static void
+remove_all(void)
+{
+	if (path[0] != '\0')
+		tempdir_remove();
+	path[0] = '\0';
+}
+
+static void
+reset(void)
+{
+	remove_all();
+	(void) snprintf(
+		path, sizeof(path), "%s/new dir/%%41/traces.json", tempdir_make());
+	(void) snprintf(uri, sizeof(uri), "file://%s", path);
+}
+
+static const char *
+connection_string(void)
+{
+	return uri;
+}
+
+static off_t
+file_size(void)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void
+append(const char *text)
+{
+	FILE *file = fopen(path, "a");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Stores count points and leaves them in *all. */
+static osp_driver_conn *
+stored(points *all, size_t count)
+{
+	osp_driver_conn *conn = contract_open();
+
+	points_init(all);
+	points_fill(all, trace, 0, count);
+	contract_store(conn, all);
+	return conn;
+}
+
+static void
+test_form(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 2);
+	char text[4096] = "";
+	char expected[4096];
+	struct stat st;
+	FILE *file;
+
+	(void) state;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	path[strlen(path)] = '/';
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	(void) fclose(file);
+	(void) snprintf(expected,
+					sizeof(expected),
+					"%s\n%s\n",
+					all.items[0].json.ptr,
+					all.items[1].json.ptr);
+	assert_string_equal(text, expected);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_torn_line(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 3);
+	off_t size = file_size();
+	points more;
+
+	(void) state;
+	append("{\"name\": \"pg-start\", \"base_id\": \"trace\", \"trace_");
+	contract_expect(conn, trace, &all);
+	points_init(&more);
+	contract_store(conn, &more);
+	assert_int_equal(file_size(), size);
+	append("no notification\n\n[1]\n\x80\xff\n");
+	points_fill(&all, trace, 3, 2);
+	more = (points){.items = all.items + 3, .count = 2};
+	contract_store(conn, &more);
+	contract_expect(conn, trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* A torn line that is longer than the steps in which its begin is looked for. */
+static void
+test_long_torn_line(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 3);
+	off_t size = file_size();
+	points none;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 500; i++)
+		append("a torn line of some length without an end ");
+	points_init(&none);
+	contract_store(conn, &none);
+	assert_int_equal(file_size(), size);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_refused(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_notification two_lines;
+	size_t accepted = 0;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace, 0, 3);
+	two_lines = all.items[1];
+	all.items[1].json = OSP_STR("{\n}");
+	assert_int_equal(
+		osp_driver_file.notify(conn, all.items, all.count, &accepted, NULL),
+		OSP_EREFUSED);
+	assert_int_equal(accepted, 2);
+	all.items[1] = all.items[2];
+	all.items[2] = two_lines;
+	all.count = 2;
+	contract_expect(conn, trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_full_disk(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 100);
+	off_t size = file_size();
+	struct rlimit limit;
+	struct rlimit small;
+	points more;
+
+	(void) state;
+	(void) signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = (rlim_t) size * 3;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	points_init(&more);
+	points_fill(&more, trace, 100, 2000);
+	assert_non_null(
+		strstr(contract_store_fails(conn, &more, OSP_EIO), "cannot write"));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(file_size(), size);
+	contract_expect(conn, trace, &all);
+	contract_store(conn, &more);
+	points_fill(&all, trace, 100, 2000);
+	contract_expect(conn, trace, &all);
+	points_term(&more);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_locked(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 2);
+	osp_driver_conn *hasty = contract_open_as(uri, false, 50);
+	int fd = open(path, O_RDWR);
+
+	(void) state;
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_non_null(
+		strstr(contract_store_fails(hasty, &all, OSP_EUNAVAIL), "locked"));
+	contract_expect(hasty, trace, &all);
+	(void) close(fd);
+	contract_store(hasty, &all);
+	points_term(&all);
+	contract_close(hasty);
+	contract_close(conn);
+}
+
+static void
+test_moved_away(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 2);
+	char old[300];
+	points none;
+
+	(void) state;
+	(void) snprintf(old, sizeof(old), "%s.1", path);
+	assert_int_equal(rename(path, old), 0);
+	points_init(&none);
+	contract_expect(conn, trace, &none);
+	contract_store(conn, &all);
+	contract_expect(conn, trace, &all);
+	assert_int_equal(unlink(path), 0);
+	contract_store(conn, &all);
+	contract_expect(conn, trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_no_file(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_error err = {OSP_OK, ""};
+	collected got;
+	points all;
+
+	(void) state;
+	collected_init(&got);
+	assert_int_equal(
+		osp_driver_file.get_points(conn, trace, collect_point, &got, &err),
+		OSP_OK);
+	assert_int_equal(access(path, F_OK), -1);
+	contract_close(conn);
+
+	conn = contract_open_as("file:///dev/null", false, TIMEOUT_MS);
+	points_init(&all);
+	points_fill(&all, trace, 0, 1);
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EIO),
+						   "not a regular file"));
+	assert_int_equal(
+		osp_driver_file.get_points(conn, trace, collect_point, &got, &err),
+		OSP_EIO);
+	contract_close(conn);
+	conn = contract_open_as("file:///proc/no/such", false, TIMEOUT_MS);
+	assert_non_null(
+		strstr(contract_store_fails(conn, &all, OSP_EIO), "/proc/no/such"));
+	contract_close(conn);
+	points_term(&all);
+}
+
+/* Lets everybody look for the file, but nobody write to it. */
+static void
+make_read_only(void)
+{
+	char *slash = strchr(path + 1, '/');
+
+	assert_int_equal(chmod(path, 0444), 0);
+	while ((slash = strchr(slash + 1, '/')) != NULL)
+	{
+		*slash = '\0';
+		assert_int_equal(chmod(path, 0755), 0);
+		*slash = '/';
+	}
+}
+
+/* Root may write everything, so another user tries. */
+static void
+test_read_only(void **state)
+{
+	points all;
+	osp_driver_conn *conn = stored(&all, 2);
+	bool root = geteuid() == 0;
+
+	(void) state;
+	make_read_only();
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	(void) contract_store_fails(conn, &all, OSP_EIO);
+	contract_expect(conn, trace, &all);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	points_term(&all);
+	contract_close(conn);
+}
+
+int
+main(void)
+{
+	static const char *const bad_strings[] = {"file",
+											  "file://",
+											  "file:///",
+											  "file://name",
+											  "file://host/path",
+											  "file://./traces",
+											  NULL};
+	static const backend b = {.name = "file",
+							  .driver = &osp_driver_file,
+							  .reset = reset,
+							  .finish = remove_all,
+							  .connection_string = connection_string,
+							  .bad_strings = bad_strings};
+	static const struct CMUnitTest own[] = {
+		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_torn_line),
+		cmocka_unit_test(test_long_torn_line),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_locked),
+		cmocka_unit_test(test_moved_away),
+		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_read_only),
+	};
+
+	return contract_run(&b, own, sizeof(own) / sizeof(own[0]));
+}
