@@ -68,7 +68,8 @@ typedef struct osp_runstat
 
 	/* the shipper and its sleep */
 	uint64_t shipper;  /* osp_owner_self() of the shipper; 0: none */
-	uint32_t sleeping; /* 1: a producer that commits rings the doorbell */
+	uint32_t sleeping; /* not 0: the number of a sleep; a producer that commits
+						* rings the doorbell, and then stores 0 */
 	uint32_t pad1;
 	char pad2[48];
 
@@ -115,6 +116,21 @@ OSP_API int64_t osp_wall_offset_now(void);
 
 /* Is a shipper at work in this run directory? */
 OSP_API bool osp_shipper_alive(const osp_runstat *stat);
+
+/* What the rings and the status file of a run directory say together. */
+typedef struct osp_run_totals
+{
+	osp_runstat stat; /* a copy, its last_error whole and terminated */
+	bool shipper_alive;
+	uint64_t rings;
+	uint64_t written; /* records, those of rings since removed included */
+	uint64_t dropped;
+	uint64_t waiting_bytes;
+} osp_run_totals;
+
+/* Reads them; others count on meanwhile, so they need not add up. */
+OSP_API osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
+									   osp_error *err) OSP_MUST_CHECK;
 
 /*
  * A producer: a ring of its own in a run directory. One per thread, or one per

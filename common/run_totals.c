@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_totals.c
+ *	  What all rings of a run directory and its status file say together, for
+ *	  those who show it.
+ */
+#include "osprofiler/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
+
+#define COPY_TRIES 1000
+
+static void
+add_ring(osp_run_totals *totals, int dir_fd, const char *name)
+{
+	osp_ring ring;
+	uint64_t tail;
+	uint64_t head;
+
+	/* One that was removed this moment is counted in the status file. */
+	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
+		return;
+	tail = osp_ring_tail(&ring);
+	head = osp_ring_head(&ring);
+	totals->rings++;
+	totals->written +=
+		__atomic_load_n(&ring.header->records, __ATOMIC_RELAXED);
+	totals->dropped +=
+		__atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED);
+	totals->waiting_bytes += head > tail ? head - tail : 0;
+	osp_ring_unmap(&ring);
+}
+
+static osp_status
+add_rings(osp_run_totals *totals, int dir_fd, osp_error *err)
+{
+	int fd = dup(dir_fd);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (dir == NULL)
+	{
+		int error = errno;
+
+		if (fd >= 0)
+			(void) close(fd);
+		return osp_error_set(
+			err, OSP_EIO, "cannot read run directory: %s", strerror(error));
+	}
+	rewinddir(dir);
+	while ((entry = readdir(dir)) != NULL)
+		if (strncmp(entry->d_name, "ring.", 5) == 0)
+			add_ring(totals, dir_fd, entry->d_name);
+	(void) closedir(dir);
+	return OSP_OK;
+}
+
+/* The message is guarded by a sequence number: odd, it is being written. */
+static void
+copy_stat(osp_runstat *to, const osp_runstat *from)
+{
+	int tries;
+
+	for (tries = 0; tries < COPY_TRIES; tries++)
+	{
+		uint32_t seq = __atomic_load_n(&from->error_seq, __ATOMIC_ACQUIRE);
+
+		memcpy(to, from, sizeof(*to));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (seq % 2 == 0 &&
+			seq == __atomic_load_n(&from->error_seq, __ATOMIC_RELAXED))
+			break;
+	}
+	to->last_error[sizeof(to->last_error) - 1] = '\0';
+}
+
+osp_status
+osp_run_totals_read(int dir_fd, osp_run_totals *totals, osp_error *err)
+{
+	osp_runstat *stat;
+	osp_status status;
+
+	memset(totals, 0, sizeof(*totals));
+	status = osp_runstat_map(dir_fd, &stat, err);
+	if (status != OSP_OK)
+		return status;
+	copy_stat(&totals->stat, stat);
+	totals->shipper_alive = osp_shipper_alive(stat);
+	osp_runstat_unmap(stat);
+	totals->written = totals->stat.retired_records;
+	totals->dropped = totals->stat.retired_dropped;
+	return add_rings(totals, dir_fd, err);
+}
