@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * compat.h
+ *	  What differs between the versions of PostgreSQL, 13 to 18. The only place
+ *	  that looks at PG_VERSION_NUM.
+ */
+#ifndef PGOSP_COMPAT_H
+#define PGOSP_COMPAT_H
+
+#include "executor/instrument.h"
+#include "mb/pg_wchar.h"
+#include "nodes/plannodes.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
+
+/* The arguments of ExecutorRun_hook, and how they are handed on. */
+#if PG_VERSION_NUM >= 180000
+#define PGOSP_RUN_ARGS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define PGOSP_RUN_PASS queryDesc, direction, count
+#else
+#define PGOSP_RUN_ARGS                                           \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, \
+		bool execute_once
+#define PGOSP_RUN_PASS queryDesc, direction, count, execute_once
+#endif
+
+/* The arguments of ProcessUtility_hook, and how they are handed on. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_UTILITY_ARGS                                           \
+	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,  \
+		ProcessUtilityContext context, ParamListInfo params,         \
+		QueryEnvironment *queryEnv, DestReceiver *dest,              \
+		QueryCompletion *qc
+#define PGOSP_UTILITY_PASS \
+	pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc
+#else
+#define PGOSP_UTILITY_ARGS                                        \
+	PlannedStmt *pstmt, const char *queryString,                  \
+		ProcessUtilityContext context, ParamListInfo params,      \
+		QueryEnvironment *queryEnv, DestReceiver *dest,           \
+		QueryCompletion *qc
+#define PGOSP_UTILITY_PASS \
+	pstmt, queryString, context, params, queryEnv, dest, qc
+#endif
+
+/* The command of a plan that is none of the four of old. */
+#if PG_VERSION_NUM >= 150000
+#define PGOSP_OTHER_COMMAND(operation) \
+	((operation) == CMD_MERGE ? "MERGE" : NULL)
+#else
+#define PGOSP_OTHER_COMMAND(operation) NULL
+#endif
+
+/*
+ * Does stmt_location of the second and later statements of a string stand
+ * behind the comments before them? Up to 17 it is where the one before ends.
+ */
+#if PG_VERSION_NUM >= 180000
+#define PGOSP_LOCATION_SKIPS_COMMENTS true
+#else
+#define PGOSP_LOCATION_SKIPS_COMMENTS false
+#endif
+
+/* Settings under our prefix that we do not have: a warning, from 15 an error. */
+static inline void
+pgosp_reserve_prefix(const char *prefix)
+{
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved(prefix);
+#else
+	EmitWarningsOnPlaceholders(prefix);
+#endif
+}
+
+/* Memory for what a check hook hands to its assign hook. */
+static inline void *
+pgosp_guc_alloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
+/* The name under which iconv knows an encoding of PostgreSQL, or NULL. */
+static inline const char *
+pgosp_iconv_name(int encoding)
+{
+#if PG_VERSION_NUM >= 170000
+	return PG_VALID_ENCODING(encoding) ? pg_enc2gettext_tbl[encoding] : NULL;
+#else
+	const pg_enc2gettext *entry;
+
+	for (entry = pg_enc2gettext_tbl; entry->name != NULL; entry++)
+		if ((int) entry->encoding == encoding)
+			return entry->name;
+	return NULL;
+#endif
+}
+
+/* The times in BufferUsage; NULL where a version does not have one. */
+typedef struct pgospIoTimes
+{
+	const instr_time *read;
+	const instr_time *write;
+	const instr_time *temp_read;
+	const instr_time *temp_write;
+} pgospIoTimes;
+
+static inline pgospIoTimes
+pgosp_io_times(const BufferUsage *usage)
+{
+	pgospIoTimes times = {NULL, NULL, NULL, NULL};
+
+#if PG_VERSION_NUM >= 170000
+	times.read = &usage->shared_blk_read_time;
+	times.write = &usage->shared_blk_write_time;
+#else
+	times.read = &usage->blk_read_time;
+	times.write = &usage->blk_write_time;
+#endif
+#if PG_VERSION_NUM >= 150000
+	times.temp_read = &usage->temp_blk_read_time;
+	times.temp_write = &usage->temp_blk_write_time;
+#endif
+	return times;
+}
+
+#endif /* PGOSP_COMPAT_H */

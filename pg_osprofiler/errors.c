@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * errors.c
+ *	  Errors: what a point that failed tells, and statements that failed before
+ *	  they could become a point.
+ *
+ * An error that passes a hook is read there, so caught ones are told too. A
+ * statement with a syntax error, or one that fails in analysis or planning,
+ * reaches no hook of ours but the one of the log; it gets a start and a stop at
+ * once. That hook is called for what goes to the log only, so this needs
+ * log_min_messages at error or below, which is the default.
+ */
+#include "pgosp.h"
+
+#include "access/parallel.h"
+#include "miscadmin.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+
+#define MESSAGE_MAX 3072
+
+/* Must be free when an error is copied, so that this cannot run out of it. */
+#define RESERVE (1024 * 1024)
+
+bool pgosp_reporting = false;
+
+static emit_log_hook_type prev_emit_log_hook;
+
+/* The error on its way to the log was told by the statement's point. */
+static bool told = false;
+
+static pgospError fatal = {false};
+static char fatal_message[MESSAGE_MAX];
+
+static const pgospPointKind failed_kind = {
+	.put_stop = pgosp_put_statement_stop,
+};
+
+static void
+set_error(pgospError *error, int sqlerrcode, const char *message, char *space)
+{
+	osp_str text =
+		pgosp_text_utf8(osp_str_of(message), (size_t) MESSAGE_MAX);
+
+	memcpy(space, text.ptr, text.len);
+	error->known = true;
+	error->message = osp_str_n(space, text.len);
+	memcpy(error->sqlstate, unpack_sql_state(sqlerrcode), 5);
+}
+
+/* Is there memory enough to copy any error? */
+static bool
+have_reserve(MemoryContext memory)
+{
+	void *probe =
+		MemoryContextAllocExtended(memory, RESERVE, MCXT_ALLOC_NO_OOM);
+
+	if (probe == NULL)
+		return false;
+	pfree(probe);
+	return true;
+}
+
+void
+pgosp_error_capture(pgospError *error)
+{
+	static char message[MESSAGE_MAX];
+	MemoryContext memory = pgosp_error_memory();
+	int code = geterrcode();
+
+	set_error(error, code, "", message);
+	if (code != ERRCODE_OUT_OF_MEMORY && memory != NULL &&
+		have_reserve(memory))
+	{
+		MemoryContext old = MemoryContextSwitchTo(memory);
+		ErrorData *edata = CopyErrorData();
+
+		set_error(error, code, edata->message, message);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(memory);
+	}
+}
+
+void
+pgosp_errors_statement_begin(void)
+{
+	told = false;
+}
+
+void
+pgosp_errors_told(void)
+{
+	told = true;
+}
+
+const pgospError *
+pgosp_error_fatal(void)
+{
+	return fatal.known ? &fatal : NULL;
+}
+
+/* A client's statement failed, and no point has told so. */
+static void
+tell_failed_statement(const ErrorData *edata)
+{
+	static char message[MESSAGE_MAX];
+	pgospStatementPoint statement;
+	pgospStatementFacts facts;
+	pgospParent parent;
+	pgospError error;
+
+	if (debug_query_string == NULL || pgosp_current != NULL ||
+		MyBackendType != B_BACKEND || CritSectionCount > 0 ||
+		!pgosp_anything_to_do(debug_query_string, 0, 0))
+		return;
+	memset(&facts, 0, sizeof(facts));
+	facts.string = debug_query_string;
+	facts.failed = true;
+	if (!pgosp_statement_wanted(&facts, &parent))
+		return;
+	pgosp_statement_open(&statement, &failed_kind, &parent, &facts);
+	set_error(&error, edata->sqlerrcode, edata->message, message);
+	pgosp_point_close(&statement.point, &error);
+}
+
+static void
+look_at(const ErrorData *edata)
+{
+	if (edata->elevel == ERROR)
+	{
+		if (!told)
+			tell_failed_statement(edata);
+		told = false;
+	}
+	else if (edata->elevel == FATAL && pgosp_busy > 0)
+		set_error(&fatal, edata->sqlerrcode, edata->message, fatal_message);
+}
+
+static void
+pgosp_emit_log(ErrorData *edata)
+{
+	if (unlikely(edata->elevel >= ERROR) && !pgosp_reporting)
+	{
+		pgosp_reporting = true;
+		look_at(edata);
+		pgosp_reporting = false;
+	}
+	if (prev_emit_log_hook != NULL)
+		prev_emit_log_hook(edata);
+}
+
+void
+pgosp_errors_init(void)
+{
+	prev_emit_log_hook = emit_log_hook;
+	emit_log_hook = pgosp_emit_log;
+}

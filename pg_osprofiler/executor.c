@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * executor.c
+ *	  Optimizable statements, by the hooks of the executor.
+ *
+ * What we keep of a statement is found by its EState and lives exactly as long:
+ * a callback of the EState's memory context gives it back. That callback also
+ * closes the point, so it closes last in the regular course (what runs in
+ * standard_ExecutorEnd is still inside), and surely when an error or the end of
+ * a transaction throws the statement away.
+ *
+ * A statement may run in slices. When the statement in which it was opened ends
+ * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
+ * that, and the next slice opens a new one, under what runs then: a FETCH.
+ */
+#include "pgosp.h"
+
+#include "utils/memutils.h"
+
+typedef struct pgospExecution
+{
+	pgospStatementPoint statement; /* first */
+	dlist_node node;               /* in the list of executions */
+	const EState *estate;
+	bool ended;  /* ExecutorEnd was called: all is well */
+	bool failed; /* it will not run again */
+	MemoryContextCallback callback;
+} pgospExecution;
+
+static dlist_head executions = DLIST_STATIC_INIT(executions);
+
+static ExecutorStart_hook_type prev_ExecutorStart;
+static ExecutorRun_hook_type prev_ExecutorRun;
+static ExecutorFinish_hook_type prev_ExecutorFinish;
+static ExecutorEnd_hook_type prev_ExecutorEnd;
+
+static const pgospPointKind execution_kind = {
+	.put_stop = pgosp_put_statement_stop,
+	.user_beside = true,
+};
+
+static void
+facts_of(const QueryDesc *queryDesc, pgospStatementFacts *facts)
+{
+	const PlannedStmt *plan = queryDesc->plannedstmt;
+
+	facts->string = queryDesc->sourceText != NULL ? queryDesc->sourceText : "";
+	facts->location = plan->stmt_location;
+	facts->length = plan->stmt_len;
+	facts->query_id = (uint64) plan->queryId;
+	facts->params = queryDesc->params;
+	facts->utility = NULL;
+	facts->failed = false;
+}
+
+static const char *
+command_of(const QueryDesc *queryDesc)
+{
+	switch (queryDesc->operation)
+	{
+		case CMD_SELECT:
+			return "SELECT";
+		case CMD_INSERT:
+			return "INSERT";
+		case CMD_UPDATE:
+			return "UPDATE";
+		case CMD_DELETE:
+			return "DELETE";
+		default:
+			return PGOSP_OTHER_COMMAND(queryDesc->operation);
+	}
+}
+
+static pgospExecution *
+find_execution(const EState *estate)
+{
+	dlist_iter iter;
+
+	dlist_reverse_foreach(iter, &executions)
+	{
+		pgospExecution *execution =
+			dlist_container(pgospExecution, node, iter.cur);
+
+		if (execution->estate == estate)
+			return execution;
+	}
+	return NULL;
+}
+
+/* NULL if there is no memory: then the statement is not traced. */
+static pgospExecution *
+new_execution(void)
+{
+	pgospExecution *execution = MemoryContextAllocExtended(
+		TopMemoryContext, sizeof(*execution), MCXT_ALLOC_NO_OOM);
+
+	if (execution == NULL)
+		return NULL;
+	execution->statement.point.open = false;
+	execution->estate = NULL;
+	execution->ended = false;
+	execution->failed = false;
+	return execution;
+}
+
+/* The EState's memory goes, and with it what we keep of the statement. */
+static void
+forget_execution(void *arg)
+{
+	pgospExecution *execution = (pgospExecution *) arg;
+	pgospError interrupted = {false};
+
+	pgosp_point_close(&execution->statement.point,
+					  execution->ended ? NULL : &interrupted);
+	dlist_delete(&execution->node);
+	pgosp_busy--;
+	pfree(execution);
+}
+
+static void
+remember_execution(pgospExecution *execution, const QueryDesc *queryDesc)
+{
+	execution->estate = queryDesc->estate;
+	execution->callback.func = forget_execution;
+	execution->callback.arg = execution;
+	MemoryContextRegisterResetCallback(queryDesc->estate->es_query_cxt,
+									   &execution->callback);
+	dlist_push_tail(&executions, &execution->node);
+	pgosp_busy++;
+}
+
+static void
+open_execution(pgospExecution *execution, const QueryDesc *queryDesc,
+			   const pgospParent *parent, const pgospStatementFacts *facts)
+{
+	pgosp_statement_open(
+		&execution->statement, &execution_kind, parent, facts);
+	execution->statement.usage.command = command_of(queryDesc);
+}
+
+/* In PG_CATCH: tells the error that goes by. outer is what ran before. */
+static void
+fail_execution(pgospExecution *execution, pgospPoint *outer)
+{
+	pgospError error;
+
+	pgosp_current = outer;
+	execution->failed = true;
+	pgosp_error_capture(&error);
+	pgosp_point_close(&execution->statement.point, &error);
+	if (outer == NULL)
+		pgosp_errors_told();
+}
+
+static void
+start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
+{
+	pgospPoint *outer = pgosp_current;
+
+	pgosp_current = &execution->statement.point;
+	PG_TRY();
+	{
+		prev_ExecutorStart(queryDesc, eflags);
+	}
+	PG_CATCH();
+	{
+		fail_execution(execution, outer);
+		pfree(execution);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pgosp_current = outer;
+	remember_execution(execution, queryDesc);
+}
+
+static pg_noinline void
+start_maybe_traced(QueryDesc *queryDesc, int eflags)
+{
+	pgospExecution *execution = NULL;
+	pgospStatementFacts facts;
+	pgospParent parent;
+
+	facts_of(queryDesc, &facts);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
+		pgosp_statement_wanted(&facts, &parent))
+		execution = new_execution();
+	if (execution == NULL)
+	{
+		prev_ExecutorStart(queryDesc, eflags);
+		return;
+	}
+	open_execution(execution, queryDesc, &parent, &facts);
+	start_traced(queryDesc, eflags, execution);
+}
+
+static void
+pgosp_ExecutorStart(QueryDesc *queryDesc, int eflags)
+{
+	const PlannedStmt *plan = queryDesc->plannedstmt;
+
+	if (likely(!pgosp_anything_to_do(queryDesc->sourceText,
+									 plan->stmt_location,
+									 plan->stmt_len)))
+		prev_ExecutorStart(queryDesc, eflags);
+	else
+		start_maybe_traced(queryDesc, eflags);
+}
+
+/*
+ * The execution of a statement that is about to run, with its point open; NULL
+ * if it is not traced. A cursor that was suspended, or was opened before there
+ * was anything to trace, gets its point here.
+ */
+static pgospExecution *
+execution_to_run(const QueryDesc *queryDesc)
+{
+	pgospExecution *execution = find_execution(queryDesc->estate);
+	bool known = execution != NULL;
+	pgospStatementFacts facts;
+	pgospParent parent;
+
+	if (known && (execution->statement.point.open || execution->failed))
+		return execution->failed ? NULL : execution;
+	if (!known && pgosp_current == NULL)
+		return NULL;
+	facts_of(queryDesc, &facts);
+	if (!pgosp_statement_wanted(&facts, &parent))
+		return NULL;
+	if (!known)
+	{
+		execution = new_execution();
+		if (execution == NULL)
+			return NULL;
+		remember_execution(execution, queryDesc);
+	}
+	open_execution(execution, queryDesc, &parent, &facts);
+	return execution;
+}
+
+static pg_noinline void
+run_maybe_traced(PGOSP_RUN_ARGS)
+{
+	pgospExecution *execution = execution_to_run(queryDesc);
+	pgospPoint *outer = pgosp_current;
+
+	if (execution == NULL)
+	{
+		prev_ExecutorRun(PGOSP_RUN_PASS);
+		return;
+	}
+	pgosp_current = &execution->statement.point;
+	PG_TRY();
+	{
+		prev_ExecutorRun(PGOSP_RUN_PASS);
+	}
+	PG_CATCH();
+	{
+		fail_execution(execution, outer);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pgosp_current = outer;
+	execution->statement.usage.rows += queryDesc->estate->es_processed;
+}
+
+static void
+pgosp_ExecutorRun(PGOSP_RUN_ARGS)
+{
+	if (likely(pgosp_busy == 0))
+		prev_ExecutorRun(PGOSP_RUN_PASS);
+	else
+		run_maybe_traced(PGOSP_RUN_PASS);
+}
+
+static pg_noinline void
+finish_maybe_traced(QueryDesc *queryDesc)
+{
+	pgospExecution *execution = find_execution(queryDesc->estate);
+	pgospPoint *outer = pgosp_current;
+
+	if (execution == NULL || !execution->statement.point.open)
+	{
+		prev_ExecutorFinish(queryDesc);
+		return;
+	}
+	pgosp_current = &execution->statement.point;
+	PG_TRY();
+	{
+		prev_ExecutorFinish(queryDesc);
+	}
+	PG_CATCH();
+	{
+		fail_execution(execution, outer);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pgosp_current = outer;
+}
+
+static void
+pgosp_ExecutorFinish(QueryDesc *queryDesc)
+{
+	if (likely(pgosp_busy == 0))
+		prev_ExecutorFinish(queryDesc);
+	else
+		finish_maybe_traced(queryDesc);
+}
+
+static void
+pgosp_ExecutorEnd(QueryDesc *queryDesc)
+{
+	if (unlikely(pgosp_busy > 0))
+	{
+		pgospExecution *execution = find_execution(queryDesc->estate);
+
+		if (execution != NULL)
+			execution->ended = true;
+	}
+	prev_ExecutorEnd(queryDesc);
+}
+
+void
+pgosp_executor_init(void)
+{
+	prev_ExecutorStart = ExecutorStart_hook != NULL ? ExecutorStart_hook
+													: standard_ExecutorStart;
+	prev_ExecutorRun =
+		ExecutorRun_hook != NULL ? ExecutorRun_hook : standard_ExecutorRun;
+	prev_ExecutorFinish = ExecutorFinish_hook != NULL
+							  ? ExecutorFinish_hook
+							  : standard_ExecutorFinish;
+	prev_ExecutorEnd =
+		ExecutorEnd_hook != NULL ? ExecutorEnd_hook : standard_ExecutorEnd;
+	ExecutorStart_hook = pgosp_ExecutorStart;
+	ExecutorRun_hook = pgosp_ExecutorRun;
+	ExecutorFinish_hook = pgosp_ExecutorFinish;
+	ExecutorEnd_hook = pgosp_ExecutorEnd;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * osprofiler--0.1.0.sql
+ *	  The SQL functions and the view of the extension.
+ */
+
+\echo Use "CREATE EXTENSION osprofiler" to load this file. \quit
+
+-- The functions work in any session, but statements are traced only where the
+-- module was loaded when the session began.
+DO $do$
+BEGIN
+	IF pg_catalog.concat_ws(
+			',',
+			pg_catalog.current_setting('shared_preload_libraries'),
+			pg_catalog.current_setting('session_preload_libraries'),
+			pg_catalog.current_setting('local_preload_libraries'))
+		OPERATOR(pg_catalog.!~) 'osprofiler'
+	THEN
+		RAISE WARNING 'osprofiler is not preloaded: sessions trace nothing'
+			USING HINT = 'Add osprofiler to session_preload_libraries, '
+				'or LOAD it in each session.';
+	END IF;
+END
+$do$;
+
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
+
+CREATE FUNCTION @extschema@.init(trace_info pg_catalog.text,
+	trace_hmac pg_catalog.text)
+RETURNS pg_catalog.bool
+AS 'MODULE_PATHNAME', 'pgosp_init'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.init(pg_catalog.text, pg_catalog.text) IS
+	'sets the trace context of this session; is it accepted?';
+
+CREATE FUNCTION @extschema@.start(name pg_catalog.text,
+	info pg_catalog.jsonb DEFAULT NULL)
+RETURNS pg_catalog.bool
+AS 'MODULE_PATHNAME', 'pgosp_start'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.start(pg_catalog.text, pg_catalog.jsonb) IS
+	'opens a point of your own; is it recorded?';
+
+CREATE FUNCTION @extschema@.stop(info pg_catalog.jsonb DEFAULT NULL)
+RETURNS pg_catalog.bool
+AS 'MODULE_PATHNAME', 'pgosp_stop'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.stop(pg_catalog.jsonb) IS
+	'closes the point that was opened last; was there one?';
+
+CREATE FUNCTION @extschema@.context(
+	OUT active pg_catalog.bool,
+	OUT source pg_catalog.text,
+	OUT verdict pg_catalog.text,
+	OUT reason pg_catalog.text,
+	OUT base_id pg_catalog.text,
+	OUT parent_id pg_catalog.text,
+	OUT point_id pg_catalog.text)
+AS 'MODULE_PATHNAME', 'pgosp_context'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.context() IS
+	'the trace context of the running statement, and if there is none, why';
+
+CREATE FUNCTION @extschema@.headers(
+	OUT trace_info pg_catalog.text,
+	OUT trace_hmac pg_catalog.text)
+AS 'MODULE_PATHNAME', 'pgosp_headers'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.headers() IS
+	'the signed context to call other services with';
+
+CREATE FUNCTION @extschema@.stat(
+	OUT run_directory pg_catalog.text,
+	OUT shipper_pid pg_catalog.int4,
+	OUT contexts_accepted pg_catalog.int8,
+	OUT contexts_rejected pg_catalog.int8,
+	OUT contexts pg_catalog.jsonb,
+	OUT rings pg_catalog.int8,
+	OUT written pg_catalog.int8,
+	OUT dropped pg_catalog.int8,
+	OUT waiting_bytes pg_catalog.int8,
+	OUT shipped pg_catalog.int8,
+	OUT refused pg_catalog.int8,
+	OUT duplicates pg_catalog.int8,
+	OUT spooled pg_catalog.int8,
+	OUT spool_points pg_catalog.int8,
+	OUT spool_bytes pg_catalog.int8,
+	OUT spool_dropped pg_catalog.int8,
+	OUT corrupt_bytes pg_catalog.int8,
+	OUT driver_errors pg_catalog.int8,
+	OUT last_error pg_catalog.text,
+	OUT last_error_time pg_catalog.timestamptz)
+AS 'MODULE_PATHNAME', 'pgosp_stat'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+CREATE VIEW @extschema@.stat AS
+	SELECT * FROM @extschema@.stat();
+
+-- These tell of all sessions of the cluster.
+REVOKE ALL ON FUNCTION @extschema@.stat() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stat() TO pg_read_all_stats;
+GRANT SELECT ON @extschema@.stat TO pg_read_all_stats;

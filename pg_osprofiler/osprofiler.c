@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * osprofiler.c
+ *	  Where PostgreSQL enters the extension.
+ *
+ * The module may be loaded with the server, with a session, or by LOAD. It
+ * needs no shared memory, so it works the same in all three.
+ */
+#include "pgosp.h"
+
+#include "fmgr.h"
+
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	pgosp_guc_init();
+	pgosp_errors_init();
+	pgosp_executor_init();
+	pgosp_utility_init();
+}

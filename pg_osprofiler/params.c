@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * params.c
+ *	  Values of a statement's parameters.
+ *
+ * A type's output function may raise errors, allocate, look into catalogs. So
+ * values are written here, straight into the record, for built-in types that
+ * need none of that; of others only the type is told. What lies out of line
+ * (TOAST) is not fetched. Variables of PL/pgSQL are not parameters: they would
+ * have to be computed.
+ */
+#include "pgosp.h"
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define PARAMS_MAX 32   /* told of one statement */
+#define VALUE_MAX  1024 /* bytes of one value */
+#define PARAMS_SUM 6144 /* bytes of all values */
+
+static osp_str
+decimal(char *space, size_t size, int64 value)
+{
+	return osp_str_n(space, (size_t) snprintf(space, size, INT64_FORMAT, value));
+}
+
+static osp_str
+uuid_text(char *space, const pg_uuid_t *uuid)
+{
+	osp_uuid bytes;
+
+	memcpy(bytes.bytes, uuid->data, sizeof(bytes.bytes));
+	osp_uuid_text(&bytes, space);
+	return osp_str_n(space, OSP_UUID_TEXT_LEN);
+}
+
+/* The characters of a text that lies in line, else the empty string. */
+static bool
+text_value(Datum value, osp_str *out)
+{
+	const struct varlena *text = (const struct varlena *) DatumGetPointer(value);
+
+	if (VARATT_IS_EXTERNAL(text) || VARATT_IS_COMPRESSED(text))
+		return false;
+	*out = pgosp_text_utf8(osp_str_n(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)),
+						   VALUE_MAX);
+	return true;
+}
+
+/* The value as text, in space or borrowed; false if the type is not known. */
+static bool
+value_text(Oid type, Datum value, char *space, size_t size, osp_str *out)
+{
+	switch (type)
+	{
+		case BOOLOID:
+			*out = DatumGetBool(value) ? OSP_STR("true") : OSP_STR("false");
+			return true;
+		case INT2OID:
+			*out = decimal(space, size, DatumGetInt16(value));
+			return true;
+		case INT4OID:
+			*out = decimal(space, size, DatumGetInt32(value));
+			return true;
+		case INT8OID:
+			*out = decimal(space, size, DatumGetInt64(value));
+			return true;
+		case OIDOID:
+			*out = decimal(space, size, (int64) DatumGetObjectId(value));
+			return true;
+		case FLOAT4OID:
+			*out = osp_str_n(space,
+							 (size_t) float_to_shortest_decimal_buf(
+								 DatumGetFloat4(value), space));
+			return true;
+		case FLOAT8OID:
+			*out = osp_str_n(space,
+							 (size_t) double_to_shortest_decimal_buf(
+								 DatumGetFloat8(value), space));
+			return true;
+		case UUIDOID:
+			*out = uuid_text(space, DatumGetUUIDP(value));
+			return true;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			*out = osp_str_of(JsonEncodeDateTime(space, value, type, NULL));
+			return true;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case JSONOID:
+		case XMLOID:
+			return text_value(value, out);
+		case NAMEOID:
+			*out = pgosp_text_utf8(osp_str_of(NameStr(*DatumGetName(value))),
+								   NAMEDATALEN);
+			return true;
+		default:
+			return false;
+	}
+}
+
+static void
+put_param(osp_writer *w, osp_str key, const ParamExternData *param)
+{
+	char space[MAXDATELEN + 128];
+	osp_str text;
+
+	if (param->isnull || !OidIsValid(param->ptype))
+	{
+		osp_put_null(w, key);
+		return;
+	}
+	if (!value_text(param->ptype, param->value, space, sizeof(space), &text))
+	{
+		int len =
+			snprintf(space, sizeof(space), "(type %u)", param->ptype);
+
+		text = osp_str_n(space, (size_t) len);
+	}
+	osp_put_str(w, key, text);
+}
+
+void
+pgosp_put_params(osp_writer *w, const ParamListInfoData *params)
+{
+	const char *begin = w->pos;
+	int i;
+
+	if (params->paramFetch != NULL || params->numParams <= 0)
+		return;
+	osp_put_object(w, OSP_STR("params"));
+	for (i = 0; i < Min(params->numParams, PARAMS_MAX) &&
+				w->pos - begin < PARAMS_SUM;
+		 i++)
+	{
+		char key[16];
+		int len = snprintf(key, sizeof(key), "%d", i + 1);
+
+		put_param(w, osp_str_n(key, (size_t) len), &params->params[i]);
+	}
+	osp_put_end(w);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pgosp.h
+ *	  What the parts of the extension know of each other.
+ *
+ * The parts, from the outside in:
+ *
+ *	  executor.c utility.c errors.c   the hooks; they only ask and tell
+ *	  sqlapi.c stat.c                 the SQL functions
+ *	  statement.c                     which statement is a point, and its facts
+ *	  userpoint.c                     points opened by osprofiler.start
+ *	  point.c                         open points, their order, start and stop
+ *	  context.c keys.c                where a statement's context comes from
+ *	  text.c params.c redact.c        what is told of a statement
+ *	  session.c producer.c worker.c   the backend's ring, its end, the shipper
+ *	  guc.c                           the settings
+ *
+ * Rules that hold everywhere but in sqlapi.c, stat.c and the check hooks: nothing
+ * here raises an error (what may, runs under PG_TRY and is dropped), nothing
+ * takes a lock or makes a system call on the way of a point, and while nothing
+ * is traced a hook looks at one or two variables and goes on.
+ */
+#ifndef PGOSP_H
+#define PGOSP_H
+
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "lib/ilist.h"
+#include "nodes/plannodes.h"
+
+#include "osprofiler/context.h"
+#include "osprofiler/record.h"
+#include "osprofiler/rundir.h"
+
+#include "compat.h"
+
+/* ---- settings (guc.c) ---- */
+
+extern bool pgosp_enabled;
+extern bool pgosp_read_comments;
+extern bool pgosp_hide_params;
+extern int pgosp_max_statement_length; /* bytes */
+extern int pgosp_ring_size_kb;
+extern int pgosp_spool_limit_mb;
+extern int pgosp_on_full;
+extern char *pgosp_hmac_keys;
+extern char *pgosp_hmac_keys_file;
+extern char *pgosp_connection_string;
+extern char *pgosp_run_directory;
+extern char *pgosp_project;
+extern char *pgosp_service;
+extern char *pgosp_agent;
+extern char *pgosp_trace_info;
+extern char *pgosp_trace_hmac;
+
+/* What osprofiler.points may name. */
+enum
+{
+	PGOSP_POINTS_STATEMENT = 1,
+	PGOSP_POINTS_NESTED = 2
+};
+extern int pgosp_points; /* of these */
+
+extern void pgosp_guc_init(void);
+
+/* ---- the gate: is there anything to do at all? ---- */
+
+/* A context is set in osprofiler.trace_info or .trace_hmac, tracing is on, and
+ * this is no parallel worker. */
+extern bool pgosp_setting_gate;
+
+/* Comments are to be looked at, tracing is on, and this is no parallel worker. */
+extern bool pgosp_comment_gate;
+
+/* How many points are open, and statements that we keep something of. */
+extern int pgosp_busy;
+
+static inline bool
+pgosp_is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Does a block comment end right before end, white space and ';' aside? */
+static inline bool
+pgosp_comment_ends(const char *begin, const char *end)
+{
+	while (end > begin && (pgosp_is_space(end[-1]) || end[-1] == ';'))
+		end--;
+	return end - begin >= 4 && end[-1] == '/' && end[-2] == '*';
+}
+
+/*
+ * May this statement have a comment round it? As cheap as can be, for it is
+ * asked for every statement; the answer may be yes too often.
+ */
+static inline bool
+pgosp_may_have_comment(const char *string, int location, int length)
+{
+	const char *begin = string + Max(location, 0);
+	const char *text = begin;
+
+	while (pgosp_is_space(*text))
+		text++;
+	if (text[0] == '/' && text[1] == '*')
+		return true;
+	if (PGOSP_LOCATION_SKIPS_COMMENTS && pgosp_comment_ends(string, begin))
+		return true;
+	if (length > 0 && pgosp_comment_ends(begin, begin + length))
+		return true;
+	return pgosp_comment_ends(text, text + strlen(text));
+}
+
+/* Is there more to do for this statement than to hand it on? */
+static inline bool
+pgosp_anything_to_do(const char *string, int location, int length)
+{
+	if (unlikely(pgosp_setting_gate || pgosp_busy > 0))
+		return true;
+	return pgosp_comment_gate && string != NULL &&
+		   pgosp_may_have_comment(string, location, length);
+}
+
+/* Works the gates out again, after a setting changed. */
+extern void pgosp_gates_update(void);
+
+/* ---- keys (keys.c) ---- */
+
+/* The keyring as the settings and the keys file are now; NULL if there is none
+ * (*reason, if not NULL, says why). It may change with every call. */
+extern osp_keyring *pgosp_keyring(const char **reason);
+
+/* Changes whenever the keyring does. */
+extern uint64 pgosp_keyring_serial(void);
+
+/* The setting osprofiler.hmac_keys or .hmac_keys_file changed. */
+extern void pgosp_keys_changed(void);
+
+/* ---- context (context.c) ---- */
+
+typedef enum pgospSource
+{
+	PGOSP_SOURCE_NONE,
+	PGOSP_SOURCE_COMMENT,
+	PGOSP_SOURCE_SETTING
+} pgospSource;
+
+/* A context that was looked at, accepted or not. */
+typedef struct pgospContext
+{
+	pgospSource source;
+	osp_verdict verdict;
+	osp_context ids; /* if accepted */
+} pgospContext;
+
+/* osprofiler.trace_info or .trace_hmac changed. info and hmac: are there any? */
+extern void pgosp_context_setting_changed(bool info, bool hmac);
+extern bool pgosp_has_trace_info;
+extern bool pgosp_has_trace_hmac;
+
+/* Did the setting change since it was last verified? */
+extern bool pgosp_context_is_stale(void);
+
+/* The context that is set in this session, verified. */
+extern const pgospContext *pgosp_context_of_setting(void);
+
+/*
+ * The context of a top-level statement: of its comment, else of the session.
+ * NULL: there is none that was accepted. text is the part of the query string
+ * round the statement (pgosp_text_region), string the query string.
+ */
+extern const pgospContext *pgosp_context_of_statement(osp_str region,
+													  const char *string);
+
+/* What became of the context of the last top-level statement. */
+extern const pgospContext *pgosp_context_last(void);
+
+/* ---- points (point.c) ---- */
+
+typedef struct pgospPoint pgospPoint;
+
+/* Error of a point that failed; message is UTF-8. */
+typedef struct pgospError
+{
+	bool known; /* else only that it did not end as it should */
+	char sqlstate[5];
+	osp_str message;
+} pgospError;
+
+/* What the kinds of points have for themselves. */
+typedef struct pgospPointKind
+{
+	/* Puts what the stop tells: at most stop_size bytes of the point. */
+	void (*put_stop)(osp_writer *w, const pgospPoint *point);
+	/* The stop is written; the memory is its owner's again. May be NULL. */
+	void (*closed)(pgospPoint *point);
+	/* A point right under this one was closed. May be NULL. */
+	void (*child_closed)(pgospPoint *point);
+	/* A point that a user opens in this one hangs beside it, not under it. */
+	bool user_beside;
+} pgospPointKind;
+
+struct pgospPoint
+{
+	dlist_node node; /* in the list of open points, by age */
+	const pgospPointKind *kind;
+	pgospPoint *parent; /* the open point round it, or NULL */
+	uint64 serial;      /* grows from point to point */
+	bool open;
+	bool silent; /* its start found no room: it writes no stop */
+	osp_str name;
+	size_t stop_size;
+	size_t key; /* that signed its context */
+	int64 start_ns;
+	osp_uuid trace_id;
+	osp_id base_id;
+	osp_id parent_id;
+	osp_id self; /* the parent id of its children */
+};
+
+/*
+ * Where a new point hangs: under an open point, or, if there is none, under a
+ * context. With both, the context says which key signed it last.
+ */
+typedef struct pgospParent
+{
+	pgospPoint *point;
+	const osp_context *context;
+} pgospParent;
+
+/* The statement that runs now; nested ones are its children. */
+extern pgospPoint *pgosp_current;
+
+/* Puts what the start tells. */
+typedef void (*pgosp_put_start)(osp_writer *w, const void *what);
+
+/*
+ * Opens a point now and writes its start: put puts at most size bytes. The
+ * owner has set kind, name and stop_size.
+ */
+extern void pgosp_point_open(pgospPoint *point, const pgospParent *parent,
+							 pgosp_put_start put, const void *what,
+							 size_t size);
+
+/*
+ * Closes a point and, before it, everything that is open under it. error is
+ * NULL if all went well. Nothing happens if it is not open.
+ */
+extern void pgosp_point_close(pgospPoint *point, const pgospError *error);
+
+/* Closes all that is open; for the end of the session. */
+extern void pgosp_point_close_all(const pgospError *error);
+
+/* Is point the same as, or somewhere under, ancestor? */
+extern bool pgosp_point_is_under(const pgospPoint *point,
+								 const pgospPoint *ancestor);
+
+/* ---- points of users (userpoint.c) ---- */
+
+/* The innermost open point of a user, NULL if none; see userpoint.c. */
+extern pgospPoint *pgosp_user_point(void);
+
+extern bool pgosp_user_start(const pgospParent *parent, osp_str name,
+							 osp_str info);
+extern bool pgosp_user_stop(osp_str info);
+
+/* Closes those that hang under a context that is no longer there. */
+extern void pgosp_user_close_all(void);
+
+/* ---- statements (statement.c) ---- */
+
+/* What is told of a statement when it starts. */
+typedef struct pgospStatementFacts
+{
+	const char *string; /* the query string */
+	int location;       /* of the statement in it */
+	int length;
+	uint64 query_id;
+	const ParamListInfoData *params;
+	const Node *utility; /* NULL: optimizable */
+	bool failed;         /* never came to run: trust nothing in the text */
+} pgospStatementFacts;
+
+/* Shall there be a point for this statement? Where it would hang. */
+extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
+								   pgospParent *parent);
+
+/* What the stop of a statement tells. */
+typedef struct pgospUsage
+{
+	uint64 rows;
+	const char *command;
+	BufferUsage buffers; /* at the start */
+	WalUsage wal;
+} pgospUsage;
+
+extern void pgosp_usage_begin(pgospUsage *usage);
+
+/* A statement as a point: utility statements have one on the C stack. */
+typedef struct pgospStatementPoint
+{
+	pgospPoint point; /* first */
+	pgospUsage usage;
+} pgospStatementPoint;
+
+/* put_stop of all statements. */
+extern void pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point);
+
+/* Where a point under this context hangs: there may be a user's between. */
+extern void pgosp_parent_of_context(const osp_context *context,
+									pgospParent *parent);
+
+extern void pgosp_statement_open(pgospStatementPoint *statement,
+								 const pgospPointKind *kind,
+								 const pgospParent *parent,
+								 const pgospStatementFacts *facts);
+
+/* ---- text (text.c, params.c, redact.c) ---- */
+
+/* The statement itself, without white space round it. */
+extern osp_str pgosp_text_of_statement(const char *string, int location,
+									   int length);
+
+/* The statement with what stands round it up to its neighbours. */
+extern osp_str pgosp_text_region(const char *string, int location,
+								 int length);
+
+/* The statement without comments that hold a signed context. */
+extern osp_str pgosp_text_without_context(osp_str text);
+
+/*
+ * text in UTF-8, cut to max bytes between two characters. Borrowed from text
+ * or from a buffer that the next call uses again.
+ */
+extern osp_str pgosp_text_utf8(osp_str text, size_t max);
+
+/* Bytes of a statement's text that are recorded at most. */
+extern size_t pgosp_text_limit(void);
+
+/* Puts the parameters' values; at most PGOSP_PARAMS_SIZE bytes. */
+#define PGOSP_PARAMS_SIZE 8192
+extern void pgosp_put_params(osp_writer *w, const ParamListInfoData *params);
+
+/*
+ * Replaces *text by one without secrets if it may hold any; borrowed until the
+ * next call. utility is NULL for a statement that did not parse.
+ */
+extern void pgosp_redact(const Node *utility, osp_str *text);
+
+/* ---- session, ring, shipper (session.c, producer.c, worker.c) ---- */
+
+/* The backend's ring; NULL if there is none to be had, which was logged. */
+extern osp_producer *pgosp_producer(void);
+
+/* The ring if it is open already. */
+extern osp_producer *pgosp_producer_if_open(void);
+
+/* The status file of the run directory, or NULL. Only for counting. */
+extern osp_runstat *pgosp_runstat(void);
+
+extern void pgosp_producer_close(void);
+
+/* The run directory of this cluster. */
+extern osp_status pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err);
+
+/* What is wrong with the ring, NULL if nothing. */
+extern const char *pgosp_producer_trouble(void);
+
+/* Database, user and pid, encoded once. */
+extern osp_str pgosp_session_attributes(void);
+
+/* Memory in which an error can be copied without needing more. */
+extern MemoryContext pgosp_error_memory(void);
+
+/* Has us told when the backend ends. */
+extern void pgosp_session_begin(void);
+
+/* Sees to it that a shipper is at work, or will be as soon as that may be. */
+extern void pgosp_worker_want(const osp_producer *producer);
+
+/* The last occasion to start one. */
+extern void pgosp_worker_session_ends(void);
+
+/*
+ * The lock of the worker, -1 if it is held. keep: as the worker has it, until
+ * the descriptor is closed; else only to look whether there is one.
+ */
+extern int pgosp_worker_lock(const char *rundir, bool keep);
+
+extern PGDLLEXPORT void pgosp_worker_main(Datum arg);
+
+/* True while an error or a message is being reported: log nothing then. */
+extern bool pgosp_reporting;
+
+/* ---- errors (errors.c) ---- */
+
+/* Reads the error that is being thrown; for PG_CATCH. */
+extern void pgosp_error_capture(pgospError *error);
+
+/* A top-level statement is over, with an error that it has told or without. */
+extern void pgosp_errors_statement_begin(void);
+extern void pgosp_errors_told(void);
+
+/* The FATAL error that ends this session, if there is one. */
+extern const pgospError *pgosp_error_fatal(void);
+
+/* ---- hooks ---- */
+
+extern void pgosp_executor_init(void);
+extern void pgosp_utility_init(void);
+extern void pgosp_errors_init(void);
+
+#endif /* PGOSP_H */

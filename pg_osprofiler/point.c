@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * point.c
+ *	  Open points: their order, their start and their stop.
+ *
+ * All open points are in one list, by age. A point that closes first closes
+ * what is still open under it: a cursor that a function left open, what was
+ * running when an error jumped over it, a point of a user that was never
+ * stopped. So every start gets one stop, and no child outlives its parent,
+ * whatever order PostgreSQL tears things down in.
+ *
+ * A start that finds no room in the ring makes the point silent: no stop is
+ * written, and its children hang where it would have hung.
+ */
+#include "pgosp.h"
+
+/* etype, message and their keys; the message is cut to fit. */
+#define ERROR_SIZE  4096
+#define MESSAGE_MAX 3072
+
+pgospPoint *pgosp_current = NULL;
+int pgosp_busy = 0;
+
+static dlist_head open_points = DLIST_STATIC_INIT(open_points);
+static uint64 next_serial = 1;
+
+/* An id holds up to 128 bytes, and nearly always sixteen. */
+static inline void
+copy_id(osp_id *to, const osp_id *from)
+{
+	to->is_uuid = from->is_uuid;
+	to->len = from->len;
+	memcpy(to->bytes, from->bytes, from->len);
+}
+
+static void
+set_parent(pgospPoint *point, const pgospParent *parent)
+{
+	point->parent = parent->point;
+	if (parent->point != NULL)
+	{
+		copy_id(&point->base_id, &parent->point->base_id);
+		copy_id(&point->parent_id, &parent->point->self);
+	}
+	else
+	{
+		copy_id(&point->base_id, &parent->context->base_id);
+		copy_id(&point->parent_id, &parent->context->parent_id);
+	}
+	point->key = parent->context != NULL ? parent->context->key
+										 : parent->point->key;
+}
+
+static void
+ids_of(const pgospPoint *point, osp_point_ids *ids)
+{
+	ids->base_id = &point->base_id;
+	ids->parent_id = &point->parent_id;
+	ids->trace_id = point->trace_id;
+}
+
+static bool
+write_start(const pgospPoint *point, pgosp_put_start put, const void *what,
+			size_t size)
+{
+	osp_producer *producer = pgosp_producer();
+	osp_point_ids ids;
+	osp_writer w;
+
+	if (producer == NULL)
+		return false;
+	ids_of(point, &ids);
+	if (!osp_point_begin(producer,
+						 &w,
+						 OSP_RECORD_START,
+						 &ids,
+						 point->name,
+						 osp_str_of(pgosp_project),
+						 osp_str_of(pgosp_service),
+						 point->start_ns,
+						 0,
+						 size))
+		return false;
+	put(&w, what);
+	osp_point_commit(producer, &w);
+	return !w.full;
+}
+
+void
+pgosp_point_open(pgospPoint *point, const pgospParent *parent,
+				 pgosp_put_start put, const void *what, size_t size)
+{
+	point->serial = next_serial++;
+	point->start_ns = osp_mono_now();
+	osp_uuid_new(&point->trace_id);
+	set_parent(point, parent);
+
+	point->silent = !write_start(point, put, what, size);
+	if (point->silent)
+		copy_id(&point->self, &point->parent_id);
+	else
+		osp_id_set_uuid(&point->self, &point->trace_id);
+	point->open = true;
+	dlist_push_tail(&open_points, &point->node);
+	pgosp_busy++;
+}
+
+static void
+put_error(osp_writer *w, const pgospError *error)
+{
+	if (!error->known)
+	{
+		osp_put_bool(w, OSP_STR("interrupted"), true);
+		return;
+	}
+	osp_put_sqlstate(w, OSP_STR("etype"), error->sqlstate);
+	osp_put_str(w,
+				OSP_STR("message"),
+				osp_str_n(error->message.ptr,
+						  osp_utf8_prefix(error->message, MESSAGE_MAX)));
+}
+
+static void
+write_stop(const pgospPoint *point, const pgospError *error)
+{
+	osp_producer *producer = pgosp_producer_if_open();
+	int64 now = osp_mono_now();
+	osp_point_ids ids;
+	osp_writer w;
+
+	if (producer == NULL)
+		return;
+	ids_of(point, &ids);
+	if (!osp_point_begin(producer,
+						 &w,
+						 OSP_RECORD_STOP,
+						 &ids,
+						 point->name,
+						 osp_str_of(pgosp_project),
+						 osp_str_of(pgosp_service),
+						 now,
+						 now - point->start_ns,
+						 point->stop_size +
+							 (error != NULL ? ERROR_SIZE : 0)))
+		return;
+	if (error != NULL)
+		put_error(&w, error);
+	point->kind->put_stop(&w, point);
+	osp_point_commit(producer, &w);
+}
+
+bool
+pgosp_point_is_under(const pgospPoint *point, const pgospPoint *ancestor)
+{
+	while (point != NULL && point != ancestor)
+		point = point->parent;
+	return point != NULL;
+}
+
+static void
+close_one(pgospPoint *point, const pgospError *error)
+{
+	if (!point->silent)
+		write_stop(point, error);
+	point->open = false;
+	dlist_delete(&point->node);
+	pgosp_busy--;
+	if (pgosp_current == point)
+		pgosp_current = NULL;
+	if (point->kind->closed != NULL)
+		point->kind->closed(point);
+}
+
+/*
+ * What is open under the point and goes with it. Children are younger than
+ * their parents, so from the youngest on none is left behind.
+ */
+static void
+close_children(pgospPoint *point, const pgospError *error)
+{
+	while (dlist_has_next(&open_points, &point->node))
+	{
+		dlist_node *node = dlist_tail_node(&open_points);
+
+		while (node != &point->node)
+		{
+			pgospPoint *other = dlist_container(pgospPoint, node, node);
+
+			if (pgosp_point_is_under(other, point))
+			{
+				close_one(other, error);
+				break;
+			}
+			node = dlist_prev_node(&open_points, node);
+		}
+		if (node == &point->node)
+			break;
+	}
+}
+
+void
+pgosp_point_close(pgospPoint *point, const pgospError *error)
+{
+	pgospPoint *parent = point->parent;
+	pgospError interrupted = {false};
+
+	if (!point->open)
+		return;
+	close_children(point, error != NULL ? &interrupted : NULL);
+	close_one(point, error);
+	if (parent != NULL && parent->kind->child_closed != NULL)
+		parent->kind->child_closed(parent);
+}
+
+void
+pgosp_point_close_all(const pgospError *error)
+{
+	while (!dlist_is_empty(&open_points))
+		close_one(dlist_container(pgospPoint,
+								  node,
+								  dlist_tail_node(&open_points)),
+				  error);
+	pgosp_current = NULL;
+}

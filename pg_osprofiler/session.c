@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * session.c
+ *	  What a backend keeps from its first traced statement to its end.
+ */
+#include "pgosp.h"
+
+/*
+ * Of Port only names are read here. Its layout is the same without Kerberos, and
+ * so Kerberos' headers need not be installed.
+ */
+#undef ENABLE_GSS
+#include "libpq/libpq-be.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+
+static bool begun = false;
+static MemoryContext error_memory = NULL;
+
+/* Whatever is open when the backend ends, ends with it. */
+static void
+end_session(int code, Datum arg)
+{
+	const pgospError *fatal = pgosp_error_fatal();
+	pgospError interrupted = {false};
+
+	pgosp_point_close_all(fatal != NULL ? fatal : &interrupted);
+	pgosp_setting_gate = false;
+	pgosp_comment_gate = false;
+	pgosp_worker_session_ends();
+	pgosp_producer_close();
+}
+
+/* Errors here (there is no memory) leave us without, and do no other harm. */
+static void
+make_error_memory(void)
+{
+	MemoryContext old = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		error_memory = AllocSetContextCreate(TopMemoryContext,
+											 "osprofiler errors",
+											 ALLOCSET_DEFAULT_SIZES);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
+void
+pgosp_session_begin(void)
+{
+	/* In the middle of an error's report there must be no other one. */
+	if (error_memory == NULL && !pgosp_reporting)
+		make_error_memory();
+	if (begun)
+		return;
+	begun = true;
+	before_shmem_exit(end_session, 0);
+}
+
+MemoryContext
+pgosp_error_memory(void)
+{
+	return error_memory;
+}
+
+static void
+put_text(osp_writer *w, osp_str key, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(text), NAMEDATALEN * 4));
+}
+
+osp_str
+pgosp_session_attributes(void)
+{
+	static char space[1024];
+	static osp_str attributes = {NULL, 0};
+	osp_writer w;
+
+	if (attributes.ptr != NULL)
+		return attributes;
+	osp_attrs_begin(&w, space, sizeof(space));
+	osp_put_str(&w, OSP_STR("system"), OSP_STR("postgresql"));
+	if (MyProcPort != NULL)
+	{
+		put_text(&w, OSP_STR("namespace"), MyProcPort->database_name);
+		put_text(&w, OSP_STR("user"), MyProcPort->user_name);
+	}
+	osp_put_i64(&w, OSP_STR("pid"), MyProcPid);
+	attributes = osp_attrs_end(&w);
+	return attributes;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlapi.c
+ *	  The SQL functions init, start, stop, context and headers.
+ *
+ * They act for the session that calls them and reveal nothing of others. Unlike
+ * the hooks they may raise errors, for wrong arguments.
+ */
+#include "pgosp.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+
+#define INFO_MAX 65536
+
+PG_FUNCTION_INFO_V1(pgosp_init);
+PG_FUNCTION_INFO_V1(pgosp_start);
+PG_FUNCTION_INFO_V1(pgosp_stop);
+PG_FUNCTION_INFO_V1(pgosp_context);
+PG_FUNCTION_INFO_V1(pgosp_headers);
+
+static void
+set_setting(const char *name, const char *value)
+{
+	(void) set_config_option(name,
+							 value,
+							 PGC_USERSET,
+							 PGC_S_SESSION,
+							 GUC_ACTION_SET,
+							 true,
+							 0,
+							 false);
+}
+
+/* init(trace_info, trace_hmac): is the context accepted? */
+Datum
+pgosp_init(PG_FUNCTION_ARGS)
+{
+	const char *info =
+		PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *hmac =
+		PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	set_setting("osprofiler.trace_info", info);
+	set_setting("osprofiler.trace_hmac", hmac);
+	PG_RETURN_BOOL(pgosp_setting_gate &&
+				   pgosp_context_of_setting()->verdict == OSP_CTX_ACCEPTED);
+}
+
+/* A copy in UTF-8, terminated. */
+static osp_str
+utf8(osp_str text, size_t max)
+{
+	osp_str converted = pgosp_text_utf8(text, max);
+
+	return osp_str_n(pnstrdup(converted.ptr, converted.len), converted.len);
+}
+
+/* The text of an argument that is jsonb; it must be an object, or null. */
+static osp_str
+info_argument(FunctionCallInfo fcinfo, int n)
+{
+	Jsonb *info;
+	char *text;
+	size_t len;
+
+	if (PG_ARGISNULL(n))
+		return OSP_STR("");
+	info = PG_GETARG_JSONB_P(n);
+	if (!JB_ROOT_IS_OBJECT(info))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("info must be a JSON object"));
+	text = JsonbToCString(NULL, &info->root, (int) VARSIZE(info));
+	len = strlen(text);
+	if (len > INFO_MAX)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("info is %zu bytes long, at most %d are allowed",
+					   len,
+					   INFO_MAX));
+	return utf8(osp_str_n(text, len), len * 4);
+}
+
+static osp_str
+name_argument(FunctionCallInfo fcinfo, int n)
+{
+	osp_str name;
+
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("the name of a point must not be null"));
+	name = osp_str_of(text_to_cstring(PG_GETARG_TEXT_PP(n)));
+	if (name.len == 0 || name.len > OSP_NAME_MAX ||
+		memchr(name.ptr, '-', name.len) != NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("invalid name of a point: \"%s\"", name.ptr),
+				errdetail("A name has 1 to %d bytes and no \"-\".",
+						  OSP_NAME_MAX));
+	return utf8(name, OSP_NAME_MAX);
+}
+
+/*
+ * Where a point that the running statement asks for hangs: beside the
+ * statement, which it outlives; but under a utility statement, which runs a
+ * procedure or a block of code. False: nothing is traced.
+ */
+static bool
+find_parent(pgospParent *parent, osp_context *context)
+{
+	const pgospContext *set;
+	pgospPoint *user = pgosp_user_point();
+
+	if (pgosp_current != NULL)
+	{
+		pgospPoint *current = pgosp_current;
+
+		parent->context = context;
+		if (user != NULL && user->serial > current->serial)
+			parent->point = user;
+		else
+			parent->point =
+				current->kind->user_beside ? current->parent : current;
+		context->base_id = current->base_id;
+		context->parent_id = current->parent_id;
+		context->key = current->key;
+		return true;
+	}
+	if (!pgosp_setting_gate)
+		return false;
+	set = pgosp_context_of_setting();
+	if (set->verdict != OSP_CTX_ACCEPTED)
+		return false;
+	*context = set->ids;
+	pgosp_parent_of_context(context, parent);
+	return true;
+}
+
+/* start(name, info): is it recorded? */
+Datum
+pgosp_start(PG_FUNCTION_ARGS)
+{
+	osp_str name = name_argument(fcinfo, 0);
+	osp_str info = info_argument(fcinfo, 1);
+	osp_context context;
+	pgospParent parent;
+
+	if (!find_parent(&parent, &context))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(pgosp_user_start(&parent, name, info));
+}
+
+/* stop(info): was there a point to stop? */
+Datum
+pgosp_stop(PG_FUNCTION_ARGS)
+{
+	osp_str info = info_argument(fcinfo, 0);
+
+	PG_RETURN_BOOL(pgosp_user_stop(info));
+}
+
+static Datum
+id_datum(const osp_id *id)
+{
+	char storage[OSP_ID_MAX + 1];
+	osp_str text = osp_id_text(id, storage);
+
+	return PointerGetDatum(cstring_to_text_with_len(text.ptr, (int) text.len));
+}
+
+static const char *
+source_name(pgospSource source)
+{
+	switch (source)
+	{
+		case PGOSP_SOURCE_COMMENT:
+			return "comment";
+		case PGOSP_SOURCE_SETTING:
+			return "setting";
+		default:
+			return NULL;
+	}
+}
+
+/* The context that counts for the running statement, accepted or not. */
+static const pgospContext *
+context_now(void)
+{
+	const pgospContext *context = pgosp_context_last();
+
+	if (context->source == PGOSP_SOURCE_NONE && pgosp_setting_gate)
+		context = pgosp_context_of_setting();
+	return context;
+}
+
+/* Why nothing is traced now, though it may have been asked for. */
+static const char *
+reason_for_nothing(const pgospContext *context)
+{
+	const char *keys_reason = NULL;
+
+	if (!pgosp_enabled)
+		return "osprofiler.enabled is off";
+	(void) pgosp_keyring(&keys_reason);
+	if (context->verdict == OSP_CTX_NO_KEYS && keys_reason != NULL)
+		return keys_reason;
+	if (context->verdict != OSP_CTX_ACCEPTED)
+		return osp_verdict_text(context->verdict);
+	if ((pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
+		return "osprofiler.points does not name \"statement\"";
+	if (pgosp_producer_trouble() != NULL)
+		return pgosp_producer_trouble();
+	return "this statement began before the context was set";
+}
+
+#define CONTEXT_COLUMNS 7
+
+static Datum
+row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(
+		heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* context(): active, source, verdict, reason, base_id, parent_id, point_id */
+Datum
+pgosp_context(PG_FUNCTION_ARGS)
+{
+	const pgospContext *context = context_now();
+	const pgospPoint *current = pgosp_current;
+	const char *source = source_name(context->source);
+	Datum values[CONTEXT_COLUMNS] = {0};
+	bool nulls[CONTEXT_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
+	values[0] = BoolGetDatum(current != NULL);
+	nulls[0] = false;
+	if (source != NULL)
+	{
+		values[1] = CStringGetTextDatum(source);
+		nulls[1] = false;
+	}
+	values[2] = CStringGetTextDatum(osp_verdict_name(context->verdict));
+	nulls[2] = false;
+	if (current == NULL)
+	{
+		values[3] = CStringGetTextDatum(reason_for_nothing(context));
+		nulls[3] = false;
+		return row(fcinfo, values, nulls);
+	}
+	values[4] = id_datum(&current->base_id);
+	values[5] = id_datum(&current->parent_id);
+	values[6] = id_datum(&current->self);
+	nulls[4] = nulls[5] = nulls[6] = false;
+	return row(fcinfo, values, nulls);
+}
+
+/* headers(): trace_info and trace_hmac for whoever is called from here */
+Datum
+pgosp_headers(PG_FUNCTION_ARGS)
+{
+	osp_keyring *keys = pgosp_keyring(NULL);
+	const pgospContext *context = context_now();
+	const pgospPoint *current = pgosp_current;
+	osp_status status = OSP_ENOENT;
+	osp_headers headers;
+	Datum values[2] = {0};
+	bool nulls[2] = {true, true};
+
+	if (keys != NULL && current != NULL)
+		status = osp_context_sign(
+			keys, current->key, &current->base_id, &current->self, &headers);
+	else if (keys != NULL && context->verdict == OSP_CTX_ACCEPTED)
+		status = osp_context_sign(keys,
+								  context->ids.key,
+								  &context->ids.base_id,
+								  &context->ids.parent_id,
+								  &headers);
+	if (status == OSP_OK)
+	{
+		values[0] = CStringGetTextDatum(headers.trace_info);
+		values[1] = CStringGetTextDatum(headers.trace_hmac);
+		nulls[0] = nulls[1] = false;
+	}
+	return row(fcinfo, values, nulls);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * userpoint.c
+ *	  Points that a user opens and closes, by osprofiler.start and .stop.
+ *
+ * Such a point spans statements. It hangs where the statement hangs that calls
+ * osprofiler.start, not under it, for it outlives it; and because the statement
+ * that calls osprofiler.stop is its child, it ends when that statement ends. A
+ * point of a user ends also with the point it hangs under, when the context
+ * changes, and with the session.
+ */
+#include "pgosp.h"
+
+#include "utils/memutils.h"
+
+/* Open at a time in one session; a bound for loops that forget to stop. */
+#define USER_POINTS_MAX 1024
+
+typedef struct pgospUserPoint
+{
+	pgospPoint point; /* first */
+	struct pgospUserPoint *outer;
+	bool ending; /* stop was called, in a statement under it */
+	char *stop_info;
+} pgospUserPoint;
+
+static pgospUserPoint *innermost = NULL;
+static int count = 0;
+
+pgospPoint *
+pgosp_user_point(void)
+{
+	pgospUserPoint *user = innermost;
+
+	while (user != NULL && user->ending)
+		user = user->outer;
+	return user != NULL ? &user->point : NULL;
+}
+
+static void
+put_members(osp_writer *w, const void *what)
+{
+	const osp_str *info = (const osp_str *) what;
+
+	if (info->len > 0)
+		osp_put_members(w, *info);
+}
+
+static void
+put_stop(osp_writer *w, const pgospPoint *point)
+{
+	const pgospUserPoint *user = (const pgospUserPoint *) point;
+	osp_str info = osp_str_of(user->stop_info);
+
+	put_members(w, &info);
+}
+
+static void
+free_user_point(pgospUserPoint *user)
+{
+	if (user->stop_info != NULL)
+		pfree(user->stop_info);
+	pfree(user);
+}
+
+static void
+closed(pgospPoint *point)
+{
+	pgospUserPoint **link = &innermost;
+
+	while (*link != (pgospUserPoint *) point)
+		link = &(*link)->outer;
+	*link = (*link)->outer;
+	count--;
+	free_user_point((pgospUserPoint *) point);
+}
+
+static void
+child_closed(pgospPoint *point)
+{
+	if (((pgospUserPoint *) point)->ending)
+		pgosp_point_close(point, NULL);
+}
+
+static const pgospPointKind user_kind = {
+	.put_stop = put_stop,
+	.closed = closed,
+	.child_closed = child_closed,
+};
+
+static void *
+session_alloc(size_t size)
+{
+	return MemoryContextAllocExtended(
+		TopMemoryContext, size, MCXT_ALLOC_NO_OOM);
+}
+
+/* The name is kept with the point, behind it. */
+bool
+pgosp_user_start(const pgospParent *parent, osp_str name, osp_str info)
+{
+	pgospUserPoint *user;
+	char *copy;
+
+	if (count >= USER_POINTS_MAX)
+		return false;
+	user = session_alloc(sizeof(*user) + name.len);
+	if (user == NULL)
+		return false;
+	copy = (char *) (user + 1);
+	memcpy(copy, name.ptr, name.len);
+	user->ending = false;
+	user->stop_info = NULL;
+	user->outer = innermost;
+	user->point.kind = &user_kind;
+	user->point.name = osp_str_n(copy, name.len);
+	user->point.stop_size = 0;
+	pgosp_point_open(&user->point, parent, put_members, &info, info.len + 16);
+	innermost = user;
+	count++;
+	return true;
+}
+
+bool
+pgosp_user_stop(osp_str info)
+{
+	pgospUserPoint *user = (pgospUserPoint *) pgosp_user_point();
+
+	if (user == NULL)
+		return false;
+	if (info.len > 0)
+	{
+		user->stop_info = session_alloc(info.len + 1);
+		if (user->stop_info != NULL)
+		{
+			memcpy(user->stop_info, info.ptr, info.len);
+			user->stop_info[info.len] = '\0';
+			user->point.stop_size = info.len + 16;
+		}
+	}
+	user->ending = true;
+	if (!pgosp_point_is_under(pgosp_current, &user->point))
+		pgosp_point_close(&user->point, NULL);
+	return true;
+}
+
+void
+pgosp_user_close_all(void)
+{
+	pgospError interrupted = {false};
+
+	while (innermost != NULL)
+	{
+		pgospPoint *point = &innermost->point;
+
+		/* What hangs under a statement that still runs ends with that. */
+		if (pgosp_point_is_under(pgosp_current, point))
+			break;
+		pgosp_point_close(point, &interrupted);
+	}
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker.c
+ *	  The background worker: starts the shipper, `osprofiler agent`, as a child
+ *	  process, and starts it again when it dies.
+ *
+ * Why a child: when a background worker dies by a signal PostgreSQL restarts all
+ * backends. So what talks to collectors is a process of its own, that may crash
+ * or be killed, and this worker does next to nothing. There is one per cluster,
+ * which holds a lock in the run directory. It is not connected to a database.
+ *
+ * The connection string goes to the child by its environment, for everybody can
+ * read arguments. At the server's end the child gets STOP_MS to deliver or spool
+ * what there is; what is left waits in rings and spool. Should this process be
+ * gone, the kernel tells the child.
+ */
+#include "pgosp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+
+#define GRACE_MS 100 /* for backends that end together with us */
+#define STOP_MS  2000
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_LAST_MS  30000
+#define STABLE_MS        60000 /* having run so long, a child was fine */
+
+/* The child's status when another shipper has the run directory: one of a
+ * worker before us that is about to end. */
+#define STATUS_BUSY      3
+#define BUSY_RETRY_MS    500
+#define BUSY_TRIES       40
+
+/* What the child is started with; any change starts it anew. */
+typedef struct pgospAgentSettings
+{
+	char program[MAXPGPATH];
+	char run_directory[OSP_RUNDIR_PATH_MAX];
+	char connection_string[4096];
+	char spool[MAXPGPATH];
+	char spool_limit[32];
+} pgospAgentSettings;
+
+typedef struct pgospAgent
+{
+	pgospAgentSettings settings;
+	pid_t pid; /* 0: not running */
+	int64 started_ms;
+	int64 next_start_ms;
+	int backoff_ms;
+	int busy_count;
+	int told_status; /* of the end that was logged last; -1: none */
+	bool told_missing;
+} pgospAgent;
+
+static volatile sig_atomic_t child_ended = false;
+
+static void
+handle_sigchld(SIGNAL_ARGS)
+{
+	int saved = errno;
+
+	child_ended = true;
+	SetLatch(MyLatch);
+	errno = saved;
+}
+
+static int64
+now_ms(void)
+{
+	return osp_mono_now() / 1000000;
+}
+
+/* False, after a line in the log, if the settings make no sense. */
+static bool
+read_settings(pgospAgentSettings *s)
+{
+	osp_error err;
+
+	memset(s, 0, sizeof(*s));
+	if (pgosp_rundir(s->run_directory, &err) != OSP_OK)
+	{
+		ereport(LOG, errmsg("osprofiler: %s", err.msg));
+		return false;
+	}
+	strlcpy(s->program, pgosp_agent, sizeof(s->program));
+	snprintf(s->spool, sizeof(s->spool), "%s/osprofiler/spool", DataDir);
+	snprintf(
+		s->spool_limit, sizeof(s->spool_limit), "%dMB", pgosp_spool_limit_mb);
+	if (pgosp_connection_string[0] != '\0')
+		strlcpy(s->connection_string,
+				pgosp_connection_string,
+				sizeof(s->connection_string));
+	else
+		snprintf(s->connection_string,
+				 sizeof(s->connection_string),
+				 "sqlite:///%s/osprofiler/traces.db",
+				 DataDir);
+	return true;
+}
+
+/* In the child: nothing of ours but standard output and error goes on. */
+static void
+leave_descriptors(void)
+{
+	int null = open("/dev/null", O_RDONLY);
+	int fd;
+
+	if (null > 0)
+		(void) dup2(null, 0);
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+		return;
+#endif
+	for (fd = 3; fd < 65536; fd++)
+		(void) close(fd);
+}
+
+static void
+reset_signals(void)
+{
+	sigset_t none;
+	int signo;
+
+	for (signo = 1; signo < 32; signo++)
+		if (signo != SIGKILL && signo != SIGSTOP)
+			(void) signal(signo, SIG_DFL);
+	(void) sigemptyset(&none);
+	(void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The server's own environment must not say how the agent works. */
+static void
+set_environment(const pgospAgentSettings *s)
+{
+	static const char *const names[] = {
+		"OSPROFILER_CONF",		   "OSPROFILER_ENABLED",
+		"OSPROFILER_HMAC_KEYS",	   "OSPROFILER_HMAC_KEYS_FILE",
+		"OSPROFILER_TRACE_INFO",   "OSPROFILER_TRACE_HMAC",
+		"OSPROFILER_PROJECT",	   "OSPROFILER_SERVICE",
+		"OSPROFILER_RUN_DIR",	   "OSPROFILER_TRANSPORT_URL",
+		"OSPROFILER_SPOOL_LIMIT",  "OSPROFILER_FILTER_ERROR_TRACE",
+	};
+	size_t i;
+
+	for (i = 0; i < lengthof(names); i++)
+		(void) unsetenv(names[i]);
+	(void) setenv("OSPROFILER_CONNECTION_STRING", s->connection_string, 1);
+}
+
+static void
+become_agent(pgospAgentSettings *s, pid_t worker)
+{
+	char *args[] = {s->program,		  "agent",	   "--run-directory",
+					s->run_directory, "--spool",   s->spool,
+					"--spool-limit",  s->spool_limit, NULL};
+
+	/* The postmaster signals our whole process group; the child is not meant. */
+	(void) setpgid(0, 0);
+	(void) prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != worker)
+		_exit(0);
+	leave_descriptors();
+	reset_signals();
+	set_environment(s);
+	(void) execv(s->program, args);
+	_exit(127);
+}
+
+static void
+back_off(pgospAgent *agent)
+{
+	agent->next_start_ms = now_ms() + agent->backoff_ms;
+	agent->backoff_ms = Min(agent->backoff_ms * 2, BACKOFF_LAST_MS);
+}
+
+/* The program may come later, by an installation; so this is no end. */
+static bool
+program_is_there(pgospAgent *agent)
+{
+	if (access(agent->settings.program, X_OK) == 0)
+	{
+		agent->told_missing = false;
+		return true;
+	}
+	if (!agent->told_missing)
+		ereport(LOG,
+				errmsg("osprofiler: cannot run \"%s\": %m, points wait in the "
+					   "rings",
+					   agent->settings.program),
+				errhint("Install it, or name it in osprofiler.agent."));
+	agent->told_missing = true;
+	agent->backoff_ms = BACKOFF_LAST_MS;
+	return false;
+}
+
+static void
+start_agent(pgospAgent *agent)
+{
+	pid_t worker = getpid();
+	pid_t pid;
+
+	if (!program_is_there(agent))
+	{
+		back_off(agent);
+		return;
+	}
+	if (mkdir("osprofiler", 0700) != 0 && errno != EEXIST)
+		ereport(LOG,
+				errmsg("osprofiler: cannot make directory \"%s/osprofiler\": "
+					   "%m",
+					   DataDir));
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		become_agent(&agent->settings, worker);
+	if (pid < 0)
+	{
+		ereport(LOG, errmsg("osprofiler: cannot start a process: %m"));
+		back_off(agent);
+		return;
+	}
+	agent->pid = pid;
+	agent->started_ms = now_ms();
+}
+
+static void
+tell_end(pgospAgent *agent, int status)
+{
+	if (agent->told_status == status)
+		return;
+	agent->told_status = status;
+	if (WIFSIGNALED(status))
+		ereport(LOG,
+				errmsg("osprofiler: the agent was terminated by signal %d, it "
+					   "is started again",
+					   WTERMSIG(status)));
+	else
+		ereport(LOG,
+				errmsg("osprofiler: the agent ended with status %d, it is "
+					   "started again",
+					   WEXITSTATUS(status)));
+}
+
+/* The child is gone; when shall the next one come? */
+static void
+agent_ended(pgospAgent *agent, int status)
+{
+	agent->pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_BUSY)
+	{
+		agent->busy_count++;
+		agent->next_start_ms = now_ms() + BUSY_RETRY_MS;
+		return;
+	}
+	agent->busy_count = 0;
+	if (now_ms() - agent->started_ms > STABLE_MS)
+	{
+		agent->backoff_ms = BACKOFF_FIRST_MS;
+		agent->told_status = -1;
+	}
+	tell_end(agent, status);
+	back_off(agent);
+}
+
+static void
+reap_agent(pgospAgent *agent)
+{
+	int status;
+
+	if (agent->pid > 0 && waitpid(agent->pid, &status, WNOHANG) == agent->pid)
+		agent_ended(agent, status);
+}
+
+/* Waits for at most timeout_ms for the child to end. */
+static bool
+wait_for_end(pgospAgent *agent, int timeout_ms)
+{
+	int64 until = now_ms() + timeout_ms;
+	int status;
+
+	for (;;)
+	{
+		pid_t pid = waitpid(agent->pid, &status, WNOHANG);
+
+		if (pid == agent->pid || (pid < 0 && errno == ECHILD))
+			return true;
+		if (now_ms() >= until)
+			return false;
+		pg_usleep(10 * 1000);
+	}
+}
+
+static void
+stop_agent(pgospAgent *agent)
+{
+	if (agent->pid == 0)
+		return;
+	(void) kill(agent->pid, SIGTERM);
+	if (!wait_for_end(agent, STOP_MS))
+	{
+		(void) kill(agent->pid, SIGKILL);
+		(void) wait_for_end(agent, STOP_MS);
+	}
+	agent->pid = 0;
+}
+
+/* The lock of the run directory, made if need be; -1 if another worker has it.
+ * Backends hold it for a moment when they look whether there is a worker. */
+static int
+take_lock(const char *run_directory)
+{
+	osp_error err;
+	int dir_fd;
+	int tries;
+
+	if (osp_rundir_open(run_directory, true, &dir_fd, &err) != OSP_OK)
+	{
+		ereport(LOG, errmsg("osprofiler: %s", err.msg));
+		return -1;
+	}
+	(void) close(dir_fd);
+	for (tries = 0; tries < 10; tries++)
+	{
+		int fd = pgosp_worker_lock(run_directory, true);
+
+		if (fd >= 0)
+			return fd;
+		pg_usleep(20 * 1000);
+	}
+	return -1;
+}
+
+static void
+begin_agent(pgospAgent *agent, const pgospAgentSettings *settings)
+{
+	agent->settings = *settings;
+	agent->pid = 0;
+	agent->next_start_ms = 0;
+	agent->backoff_ms = BACKOFF_FIRST_MS;
+	agent->busy_count = 0;
+	agent->told_status = -1;
+	agent->told_missing = false;
+}
+
+/* After a reload; false if there is nothing left to do for this worker. */
+static bool
+reload(pgospAgent *agent, int *lock)
+{
+	pgospAgentSettings settings;
+	bool moved;
+
+	ProcessConfigFile(PGC_SIGHUP);
+	if (!read_settings(&settings))
+		return false;
+	if (memcmp(&settings, &agent->settings, sizeof(settings)) == 0)
+	{
+		/* It may be that what it did not find is there now. */
+		agent->next_start_ms = 0;
+		return true;
+	}
+	moved =
+		strcmp(settings.run_directory, agent->settings.run_directory) != 0;
+	stop_agent(agent);
+	begin_agent(agent, &settings);
+	if (!moved)
+		return true;
+	(void) close(*lock);
+	*lock = take_lock(settings.run_directory);
+	return *lock >= 0;
+}
+
+static void
+wait_for_work(const pgospAgent *agent)
+{
+	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+	long timeout_ms = -1;
+
+	if (agent->pid == 0)
+	{
+		events |= WL_TIMEOUT;
+		timeout_ms = (long) Max(agent->next_start_ms - now_ms(), 0);
+	}
+	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+supervise(pgospAgent *agent, int lock)
+{
+	while (!ShutdownRequestPending && agent->busy_count < BUSY_TRIES)
+	{
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			if (!reload(agent, &lock))
+				break;
+		}
+		if (child_ended)
+		{
+			child_ended = false;
+			reap_agent(agent);
+		}
+		if (agent->pid == 0 && now_ms() >= agent->next_start_ms)
+			start_agent(agent);
+		else
+			wait_for_work(agent);
+	}
+	if (ShutdownRequestPending)
+		pg_usleep(GRACE_MS * 1000);
+	stop_agent(agent);
+}
+
+void
+pgosp_worker_main(Datum arg)
+{
+	static pgospAgent agent;
+	pgospAgentSettings settings;
+	int lock;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGCHLD, handle_sigchld);
+	BackgroundWorkerUnblockSignals();
+
+	if (!read_settings(&settings))
+		proc_exit(0);
+	lock = take_lock(settings.run_directory);
+	if (lock < 0)
+		proc_exit(0);
+	begin_agent(&agent, &settings);
+	supervise(&agent, lock);
+	proc_exit(0);
+}
