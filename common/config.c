@@ -64,6 +64,8 @@ static const setting settings[] = {
 	 "OSPROFILER_TRACE_SQLALCHEMY",
 	 KIND_BOOL,
 	 MEMBER(trace_sqlalchemy)},
+	{"hide_params", "OSPROFILER_HIDE_PARAMS", KIND_BOOL, MEMBER(hide_params)},
+	{"propagate", "OSPROFILER_PROPAGATE", KIND_TEXT, MEMBER(propagate)},
 	{"filter_error_trace",
 	 "OSPROFILER_FILTER_ERROR_TRACE",
 	 KIND_BOOL,
@@ -195,6 +197,7 @@ set_defaults(osp_config *config, osp_error *err)
 	size_t i;
 
 	config->trace_sqlalchemy = true;
+	config->hide_params = true;
 	config->on_full = OSP_ON_FULL_DROP;
 	config->ring_size = OSP_RING_DEFAULT;
 	config->spool_limit = OSP_SPOOL_LIMIT_DEFAULT;

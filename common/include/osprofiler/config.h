@@ -11,6 +11,8 @@
  *	  connection_string    OSPROFILER_CONNECTION_STRING   sqlite, see below
  *	  transport_url        OSPROFILER_TRANSPORT_URL       none
  *	  trace_sqlalchemy     OSPROFILER_TRACE_SQLALCHEMY    true (statements)
+ *	  hide_params          OSPROFILER_HIDE_PARAMS         true
+ *	  propagate            OSPROFILER_PROPAGATE           comment,startup
  *	  filter_error_trace   OSPROFILER_FILTER_ERROR_TRACE  false
  *	  project              OSPROFILER_PROJECT             none
  *	  service              OSPROFILER_SERVICE             none
@@ -39,6 +41,7 @@ typedef struct osp_config
 {
 	bool enabled;
 	bool trace_sqlalchemy;
+	bool hide_params; /* values of parameters are not recorded */
 	bool filter_error_trace;
 	osp_on_full on_full;
 	size_t ring_size;
@@ -47,6 +50,7 @@ typedef struct osp_config
 	char *hmac_keys_file;
 	char *connection_string;
 	char *transport_url;
+	char *propagate; /* how libpq's hooks tell the server; see docs/client.md */
 	char *project;
 	char *service;
 	char *run_directory;

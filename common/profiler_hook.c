@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profiler_hook.c
+ *	  The profiler as hooks use it.
+ *
+ * A point of a hook that was entered lies on the thread's stack as a point
+ * without a name, so that what the application starts meanwhile hangs below it.
+ */
+#include "profiler_int.h"
+
+#include "fork.h"
+#include "profiler_state.h"
+
+__thread osp__hook_depth osp__depth = {0, 0};
+
+/* What the environment's context turned out to be. */
+enum
+{
+	UNKNOWN,
+	ABSENT, /* or not valid */
+	VALID
+};
+
+static int environment = UNKNOWN;
+
+static int
+check_environment(void)
+{
+	const osp_config *config = osp__profiler_config();
+
+	if (config == NULL || !config->enabled || !config->trace_sqlalchemy ||
+		config->trace_info[0] == '\0')
+		return ABSENT;
+	return VALID;
+}
+
+/* Takes the environment's context for a thread that has none. */
+static bool
+adopt(void)
+{
+	int known = __atomic_load_n(&environment, __ATOMIC_RELAXED);
+	const osp_config *config;
+	osp__profiler *p;
+	osp_context context;
+
+	if (known == UNKNOWN)
+	{
+		known = check_environment();
+		__atomic_store_n(&environment, known, __ATOMIC_RELAXED);
+	}
+	if (known == ABSENT)
+		return false;
+	config = osp__profiler_config();
+	p = osp__profiler_get();
+	if (p == NULL || osp__profiler_use_configured_keys(p) != OSP_OK)
+		return false;
+	if (osp_context_verify(p->ring,
+						   osp_str_of(config->trace_info),
+						   osp_str_of(config->trace_hmac),
+						   &context) != OSP_CTX_ACCEPTED)
+	{
+		__atomic_store_n(&environment, ABSENT, __ATOMIC_RELAXED);
+		return false;
+	}
+	p->base_id = context.base_id;
+	p->parent_id = context.parent_id;
+	p->key = context.key;
+	osp__profiler_restart(p);
+	p->adopted = true;
+	return true;
+}
+
+bool
+osp__hook_tracing(void)
+{
+	const osp__profiler *p = osp__self;
+
+	if (OSP_LIKELY(p != NULL && (p->active || p->adopted || p->hooked > 0)))
+		return true;
+	if (OSP_LIKELY(__atomic_load_n(&environment, __ATOMIC_RELAXED) == ABSENT))
+		return false;
+	return adopt();
+}
+
+const osp_config *
+osp__hook_config(void)
+{
+	return osp__profiler_config();
+}
+
+osp_verdict
+osp__hook_verify(osp_str trace_info, osp_str trace_hmac, osp_context *out)
+{
+	osp__profiler *p = osp__profiler_get();
+
+	if (p == NULL)
+		return OSP_CTX_NONE;
+	if (p->ring == NULL && osp__profiler_use_configured_keys(p) != OSP_OK)
+		return OSP_CTX_NO_KEYS;
+	return osp_context_verify(p->ring, trace_info, trace_hmac, out);
+}
+
+static void
+fill_point(osp__point *point)
+{
+	osp_uuid_new(&point->trace_id);
+	point->generation = osp__generation();
+	point->start_ns = osp_mono_now();
+}
+
+bool
+osp__hook_open(osp__point *point)
+{
+	if (OSP_UNLIKELY(!osp__hook_tracing()))
+		return false;
+	point->base_id = *osp__profiler_base(osp__self);
+	osp__profiler_current(osp__self, &point->parent_id);
+	fill_point(point);
+	return true;
+}
+
+bool
+osp__hook_open_in(osp__point *point, const osp_context *context)
+{
+	if (osp__profiler_get() == NULL)
+		return false;
+	point->base_id = context->base_id;
+	point->parent_id = context->parent_id;
+	fill_point(point);
+	return true;
+}
+
+bool
+osp__hook_begin(const osp__point *point, osp_record_kind kind, osp_str name,
+				int64_t now_ns, size_t info_max, osp_writer *w)
+{
+	osp__profiler *p = osp__self;
+	osp_point_ids ids;
+
+	/* A point may be stopped in a thread that traced nothing so far. */
+	if (OSP_UNLIKELY(p == NULL))
+		p = osp__profiler_get();
+	if (OSP_UNLIKELY(p == NULL || point->generation != osp__generation()))
+		return false;
+	ids.base_id = &point->base_id;
+	ids.parent_id = &point->parent_id;
+	ids.trace_id = point->trace_id;
+	return osp__profiler_begin(
+		p,
+		w,
+		kind,
+		&ids,
+		name,
+		now_ns,
+		kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0,
+		info_max);
+}
+
+void
+osp__hook_commit(osp_writer *w)
+{
+	osp__profiler_commit(osp__self, w);
+}
+
+void
+osp__hook_enter(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+	osp__open_point *entry;
+
+	if (p == NULL || p->depth == OSP_STACK_MAX)
+		return;
+	entry = &p->points[p->depth++];
+	entry->trace_id = point->trace_id;
+	entry->base_id = &point->base_id;
+	entry->start_ns = point->start_ns;
+	entry->name_at = p->names_len;
+	entry->name_len = 0;
+	p->hooked++;
+}
+
+void
+osp__hook_leave(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+	uint32_t at;
+
+	if (p == NULL)
+		return;
+	for (at = p->depth; at > 0; at--)
+	{
+		const osp__open_point *entry = &p->points[at - 1];
+
+		if (entry->base_id == &point->base_id && entry->name_len == 0)
+			break;
+	}
+	if (at == 0)
+		return;
+	while (p->depth >= at)
+	{
+		const osp__open_point *entry = &p->points[--p->depth];
+
+		p->hooked -= entry->name_len == 0 ? 1 : 0;
+		p->names_len = entry->name_at;
+	}
+}
+
+bool
+osp__hook_sign(const osp__point *point, osp_headers *out)
+{
+	osp__profiler *p = osp__self;
+	osp_id id;
+
+	if (p == NULL || p->ring == NULL)
+		return false;
+	osp_id_set_uuid(&id, &point->trace_id);
+	return osp_context_sign(p->ring, p->key, &point->base_id, &id, out) ==
+		   OSP_OK;
+}
+
+bool
+osp__hook_ours(const osp__point *point)
+{
+	return point->generation == osp__generation();
+}
