@@ -21,6 +21,9 @@
 
 #define OUT_BUFFER ((size_t) 256 * 1024)
 
+/* A command has one output at a time. */
+static char buffer[OUT_BUFFER];
+
 /* For the signal handler: the temporary file, or an empty string. */
 static char pending_temp[PATH_MAX];
 
@@ -117,9 +120,6 @@ cli_out_open(cli_out *out, const char *path)
 {
 	memset(out, 0, sizeof(*out));
 	out->fd = STDOUT_FILENO;
-	out->buf = malloc(OUT_BUFFER);
-	if (out->buf == NULL)
-		return cli_error("%s", osp_status_text(OSP_ENOMEM));
 	if (path == NULL || strcmp(path, "-") == 0)
 		return CLI_OK;
 	out->fd = -1;
@@ -153,7 +153,7 @@ write_out(cli_out *out, const char *bytes, size_t len)
 static void
 flush(cli_out *out)
 {
-	write_out(out, out->buf, out->len);
+	write_out(out, buffer, out->len);
 	out->len = 0;
 }
 
@@ -168,7 +168,7 @@ cli_out_write(void *ctx, osp_str piece)
 		write_out(out, piece.ptr, piece.len);
 	else if (piece.len > 0)
 	{
-		memcpy(out->buf + out->len, piece.ptr, piece.len);
+		memcpy(buffer + out->len, piece.ptr, piece.len);
 		out->len += piece.len;
 	}
 	return out->error == 0 ? OSP_OK : OSP_EIO;
@@ -197,7 +197,6 @@ release(cli_out *out)
 		(void) unlink(out->temp);
 	pending_temp[0] = '\0';
 	free(out->path);
-	free(out->buf);
 	memset(out, 0, sizeof(*out));
 	out->fd = -1;
 }

@@ -7,7 +7,7 @@
  * Output for a file is written to a temporary file beside it, which is renamed
  * at the end; a run that fails or is interrupted leaves the old file, or none.
  * What is no regular file (a device, a pipe) is written to directly. The first
- * error is kept, and told by cli_out_close.
+ * error is kept, and told by cli_out_close. There is one output at a time.
  */
 #ifndef OSPROFILER_CLI_OUT_H
 #define OSPROFILER_CLI_OUT_H
@@ -17,9 +17,8 @@
 typedef struct cli_out
 {
 	int fd;
-	int error; /* errno of the first failure, 0 for none */
-	char *buf;
-	size_t len;
+	int error;  /* errno of the first failure, 0 for none */
+	size_t len; /* bytes that wait in the buffer */
 	char *path; /* NULL: stdout */
 	char *temp; /* NULL: written directly */
 } cli_out;
