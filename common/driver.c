@@ -42,7 +42,9 @@ for_each_directory(directory_fn fn, void *ctx)
 {
 	const char *p = secure_getenv("OSPROFILER_DRIVER_PATH");
 
-	while (p != NULL && *p != '\0')
+	if (p == NULL || *p == '\0')
+		return fn(ctx, OSP_STR(OSP_DRIVER_DIR));
+	while (*p != '\0')
 	{
 		size_t len = strcspn(p, ":");
 
@@ -50,7 +52,7 @@ for_each_directory(directory_fn fn, void *ctx)
 			return true;
 		p += len + (p[len] == ':' ? 1 : 0);
 	}
-	return fn(ctx, OSP_STR(OSP_DRIVER_DIR));
+	return false;
 }
 
 /* A scheme, or the name of a plug-in: a lower-case letter, letters, digits. */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_uri.c
+ *	  Connection strings: their parts, bad ones, and how they are shown.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "osprofiler/driver.h"
+
+#define STORAGE_EXTRA 16
+
+typedef struct uri_case
+{
+	const char *text;
+	const char *scheme;
+	const char *user;
+	const char *password; /* NULL: none is given */
+	const char *host;
+	unsigned port;
+	const char *path;
+	const char *query;
+} uri_case;
+
+static const uri_case uri_cases[] = {
+	{"redis://", "redis", "", NULL, "", 0, "", ""},
+	{"redis://localhost", "redis", "", NULL, "localhost", 0, "", ""},
+	{"Redis://Host:6379/2", "redis", "", NULL, "Host", 6379, "/2", ""},
+	{"redis://:pw@host", "redis", "", "pw", "host", 0, "", ""},
+	{"redis://user@host:/", "redis", "user", NULL, "host", 0, "/", ""},
+	{"redis://user:@host", "redis", "user", "", "host", 0, "", ""},
+	{"redis://u:a:b@host", "redis", "u", "a:b", "host", 0, "", ""},
+	{"redis://u:a@b@host:1", "redis", "u", "a@b", "host", 1, "", ""},
+	{"redis://u%3A:p%40%2f%25%00x@h", "redis", NULL, NULL, NULL, 0, NULL, NULL},
+	{"redis://u%3A:p%40%2f%25@h", "redis", "u:", "p@/%", "h", 0, "", ""},
+	{"redis://u:100%sure%4@h", "redis", "u", "100%sure%4", "h", 0, "", ""},
+	{"redis://u:a+b@h", "redis", "u", "a+b", "h", 0, "", ""},
+	{"redis://[::1]:6379/0", "redis", "", NULL, "::1", 6379, "/0", ""},
+	{"redis://u:p@[fe80::1%25eth0]",
+	 "redis",
+	 "u",
+	 "p",
+	 "fe80::1%eth0",
+	 0,
+	 "",
+	 ""},
+	{"redis://h?db=2", "redis", "", NULL, "h", 0, "", "db=2"},
+	{"redis://h/1?a=%20b&c=?/@:#d",
+	 "redis",
+	 "",
+	 NULL,
+	 "h",
+	 0,
+	 "/1",
+	 "a=%20b&c=?/@:#d"},
+	{"sqlite:///tmp/a%20b.db#1",
+	 "sqlite",
+	 "",
+	 NULL,
+	 "",
+	 0,
+	 "/tmp/a%20b.db#1",
+	 ""},
+	{"sqlite:////tmp/a.db", "sqlite", "", NULL, "", 0, "//tmp/a.db", ""},
+	{"postgresql+psycopg2://u:p@/db",
+	 "postgresql+psycopg2",
+	 "u",
+	 "p",
+	 "",
+	 0,
+	 "/db",
+	 ""},
+	{"postgresql://%2Fvar%2Frun:5433/db",
+	 "postgresql",
+	 "",
+	 NULL,
+	 "/var/run",
+	 5433,
+	 "/db",
+	 ""},
+	{"x://h:65535", "x", "", NULL, "h", 65535, "", ""},
+	{"x://h:00001", "x", "", NULL, "h", 1, "", ""},
+	{"x-y.1://h", "x-y.1", "", NULL, "h", 0, "", ""},
+	{"x://\xc3\xa9/\xc3\xa9", "x", "", NULL, "\xc3\xa9", 0, "/\xc3\xa9", ""},
+};
+
+static void
+assert_part(osp_str part, const char *expected)
+{
+	assert_int_equal(part.len, strlen(expected));
+	assert_memory_equal(part.ptr, expected, part.len);
+	assert_int_equal(part.ptr[part.len], '\0');
+}
+
+/* Parses with storage of exactly the size that is asked for. */
+static osp_status
+parse(const char *text, char **storage, osp_uri *uri, osp_error *err)
+{
+	size_t size = strlen(text) + STORAGE_EXTRA;
+
+	*storage = malloc(size);
+	assert_non_null(*storage);
+	return osp_uri_parse(osp_str_of(text), *storage, size, uri, err);
+}
+
+static void
+test_parts(void **state)
+{
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(uri_cases) / sizeof(uri_cases[0]); i++)
+	{
+		const uri_case *c = &uri_cases[i];
+		osp_error err = {OSP_OK, ""};
+		char *storage;
+		osp_uri uri;
+		osp_status status = parse(c->text, &storage, &uri, &err);
+
+		if ((status == OSP_OK) != (c->host != NULL))
+			print_error("%s: %s\n", c->text, err.msg);
+		assert_int_equal(status, c->host != NULL ? OSP_OK : OSP_EINVAL);
+		if (status == OSP_OK)
+		{
+			assert_part(uri.scheme, c->scheme);
+			assert_part(uri.user, c->user);
+			assert_int_equal(uri.has_password, c->password != NULL);
+			assert_part(uri.password, c->password != NULL ? c->password : "");
+			assert_part(uri.host, c->host);
+			assert_int_equal(uri.port, c->port);
+			assert_part(uri.path, c->path);
+			assert_part(uri.query, c->query);
+		}
+		free(storage);
+	}
+}
+
+/* The reason is given, the password is not. */
+static void
+test_refused(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *reason;
+	} cases[] = {
+		{"", "must begin with SCHEME://"},
+		{"redis", "must begin with SCHEME://"},
+		{"redis:", "must begin with SCHEME://"},
+		{"redis:/", "must begin with SCHEME://"},
+		{"://host", "must begin with SCHEME://"},
+		{"1redis://host", "must begin with SCHEME://"},
+		{"red is://host", "must begin with SCHEME://"},
+		{"../redis://host", "must begin with SCHEME://"},
+		{"redis://h:0", "the port must be"},
+		{"redis://h:65536", "the port must be"},
+		{"redis://h:123456", "the port must be"},
+		{"redis://h:-1", "the port must be"},
+		{"redis://h:hunter2", "the port must be"},
+		{"redis://h1:1,h2:2", "the port must be"},
+		{"redis://:hunter2/x@h", "the port must be"},
+		{"redis://u:hunter2?x@h", "the port must be"},
+		{"redis://u:hunter2#x@h", "%23"},
+		{"redis://::1", "the port must be"},
+		{"redis://[::1", "in brackets"},
+		{"redis://[]:1", "in brackets"},
+		{"redis://[::1]x", "only a port may follow"},
+		{"redis://[::1]:x", "the port must be"},
+		{"redis://h\n", "control characters"},
+		{"redis://u:hunter2\x7f@h", "control characters"},
+		{"redis://h%0d%0aX", "control character"},
+		{"redis://u:hunter2%00@h", "NUL"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_error err = {OSP_OK, ""};
+		char *storage;
+		osp_uri uri;
+
+		assert_int_equal(parse(cases[i].text, &storage, &uri, &err),
+						 OSP_EINVAL);
+		assert_int_equal(err.code, OSP_EINVAL);
+		if (strstr(err.msg, cases[i].reason) == NULL)
+			print_error("%s: %s\n", cases[i].text, err.msg);
+		assert_non_null(strstr(err.msg, cases[i].reason));
+		assert_null(strstr(err.msg, "hunter2"));
+		free(storage);
+	}
+}
+
+static void
+test_storage_too_small(void **state)
+{
+	char storage[32];
+	osp_uri uri;
+
+	(void) state;
+	assert_int_equal(
+		osp_uri_parse(OSP_STR("redis://host"), storage, 27, &uri, NULL),
+		OSP_EINVAL);
+	assert_int_equal(
+		osp_uri_parse(OSP_STR("redis://host"), storage, 28, &uri, NULL),
+		OSP_OK);
+	assert_part(uri.host, "host");
+}
+
+static void
+test_redact(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *shown;
+	} cases[] = {
+		{"", ""},
+		{"redis", "redis"},
+		{"redis://", "redis://"},
+		{"redis://host:6379/0", "redis://host:6379/0"},
+		{"redis://:pw@host:6379/0", "redis://:***@host:6379/0"},
+		{"redis://user:pw@host", "redis://user:***@host"},
+		{"redis://user@host", "redis://user@host"},
+		{"redis://u:a@b@host", "redis://u:***@host"},
+		{"rabbit://u:p@h1:5672,u:p@h2:5672//", "rabbit://u:***@h2:5672//"},
+		{"sqlite:///tmp/a:b@c.db", "sqlite:///tmp/a:b@c.db"},
+		{"file:///tmp/a@b", "file:///tmp/a@b"},
+		{"redis://[::1]:6379", "redis://[::1]:6379"},
+
+		/* passwords in settings */
+		{"postgresql://h/db?user=u&password=pw&a=b",
+		 "postgresql://h/db?user=u&password=***&a=b"},
+		{"postgresql://h/db?sslpassword=pw",
+		 "postgresql://h/db?sslpassword=***"},
+		{"es://h/?api_key=pw&x=", "es://h/?api_key=***&x="},
+		{"otlp://h?Token=pw", "otlp://h?Token=***"},
+		{"postgresql://h:5432/db?application_name=a@b",
+		 "postgresql://h:5432/db?application_name=a@b"},
+		{"host=h password=pw dbname=d", "host=h password=*** dbname=d"},
+
+		/* passwords that are not written as they must be */
+		{"redis://:p/w@host/0", "redis://:***@host/0"},
+		{"redis://:1/w@host/0", "redis://:***@host/0"},
+		{"redis://:p?w@host/0", "redis://:***@host/0"},
+		{"redis://:p#w@host/0", "redis://:***@host/0"},
+		{"redis://u:p@w/x@host/0", "redis://u:***@host/0"},
+		{"redis://u:p\nw@ho\nst", "redis://u:***@ho?st"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char out[256];
+		size_t size;
+
+		osp_connection_string_redact(
+			osp_str_of(cases[i].text), out, sizeof(out));
+		assert_string_equal(out, cases[i].shown);
+
+		/* Cut to every size. */
+		for (size = 1; size <= strlen(cases[i].shown) + 1; size++)
+		{
+			char *small = malloc(size);
+
+			assert_non_null(small);
+			osp_connection_string_redact(
+				osp_str_of(cases[i].text), small, size);
+			assert_int_equal(strlen(small), size - 1);
+			assert_memory_equal(small, cases[i].shown, size - 1);
+			free(small);
+		}
+	}
+	osp_connection_string_redact(OSP_STR("redis://h"), NULL, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_storage_too_small),
+		cmocka_unit_test(test_redact),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
