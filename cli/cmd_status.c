@@ -10,7 +10,6 @@
 #include "out.h"
 #include "text.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,100 +50,29 @@ static const struct option longs[] = {
 typedef struct status_view
 {
 	char path[OSP_RUNDIR_PATH_MAX];
-	osp_runstat stat; /* a copy */
-	long shipper_pid; /* 0: none is at work */
-	uint64_t rings;
-	uint64_t written;
-	uint64_t dropped;
-	uint64_t waiting_bytes;
+	osp_run_totals totals;
+	long shipper_pid;                       /* 0: none is at work */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
 } status_view;
-
-static void
-add_ring(status_view *view, int dir_fd, const char *name)
-{
-	osp_ring ring;
-	uint64_t tail;
-	uint64_t head;
-
-	/* One that was removed this moment is counted in the status file. */
-	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
-		return;
-	tail = osp_ring_tail(&ring);
-	head = osp_ring_head(&ring);
-	view->rings++;
-	view->written += __atomic_load_n(&ring.header->records, __ATOMIC_RELAXED);
-	view->dropped += __atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED);
-	view->waiting_bytes += head > tail ? head - tail : 0;
-	osp_ring_unmap(&ring);
-}
-
-/* CLI_FAILED after a message. */
-static int
-add_rings(status_view *view, int dir_fd)
-{
-	int fd = dup(dir_fd);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-
-	if (dir == NULL)
-	{
-		int error = errno;
-
-		if (fd >= 0)
-			(void) close(fd);
-		return cli_error("cannot read '%s': %s", view->path, strerror(error));
-	}
-	rewinddir(dir);
-	while ((entry = readdir(dir)) != NULL)
-		if (strncmp(entry->d_name, "ring.", 5) == 0)
-			add_ring(view, dir_fd, entry->d_name);
-	(void) closedir(dir);
-	return CLI_OK;
-}
-
-/* The message is guarded by a sequence number: odd, it is being written. */
-static void
-copy_stat(osp_runstat *to, const osp_runstat *from)
-{
-	int tries;
-
-	for (tries = 0; tries < 1000; tries++)
-	{
-		uint32_t seq = __atomic_load_n(&from->error_seq, __ATOMIC_ACQUIRE);
-
-		memcpy(to, from, sizeof(*to));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (seq % 2 == 0 &&
-			seq == __atomic_load_n(&from->error_seq, __ATOMIC_RELAXED))
-			break;
-	}
-	to->last_error[sizeof(to->last_error) - 1] = '\0';
-}
 
 /* CLI_FAILED after a message. */
 static int
 read_directory(status_view *view, int dir_fd)
 {
 	osp_error err = {OSP_OK, ""};
-	osp_runstat *stat;
+	const osp_runstat *s = &view->totals.stat;
 	struct stat st;
-	int result;
 
+	/* Reading the totals would make it. */
 	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return cli_error("nothing was traced in '%s' yet", view->path);
-	if (osp_runstat_map(dir_fd, &stat, &err) != OSP_OK)
+	if (osp_run_totals_read(dir_fd, &view->totals, &err) != OSP_OK)
 		return cli_error("%s: %s", view->path, err.msg);
-	result = add_rings(view, dir_fd);
-	copy_stat(&view->stat, stat);
-	if (osp_shipper_alive(stat))
-		view->shipper_pid = osp_owner_pid(view->stat.shipper);
-	osp_runstat_unmap(stat);
-	view->written += view->stat.retired_records;
-	view->dropped += view->stat.retired_dropped;
-	if (view->stat.last_error_wall_ns != 0)
-		osp_timestamp_text(view->stat.last_error_wall_ns, view->error_time);
-	return result;
+	if (view->totals.shipper_alive)
+		view->shipper_pid = osp_owner_pid(s->shipper);
+	if (s->last_error_wall_ns != 0)
+		osp_timestamp_text(s->last_error_wall_ns, view->error_time);
+	return CLI_OK;
 }
 
 static int
@@ -190,12 +118,13 @@ typedef struct counter
 static size_t
 fill_counters(const status_view *view, counter out[COUNTERS_MAX])
 {
-	const osp_runstat *s = &view->stat;
+	const osp_run_totals *t = &view->totals;
+	const osp_runstat *s = &t->stat;
 	const counter all[] = {
-		{"rings", "rings", view->rings},
-		{"written", "points written", view->written},
-		{"dropped", "points dropped", view->dropped},
-		{"waiting_bytes", "bytes waiting", view->waiting_bytes},
+		{"rings", "rings", t->rings},
+		{"written", "points written", t->written},
+		{"dropped", "points dropped", t->dropped},
+		{"waiting_bytes", "bytes waiting", t->waiting_bytes},
 		{"shipped", "points shipped", s->shipped},
 		{"refused", "points refused", s->refused},
 		{"duplicates", "duplicates left out", s->duplicates},
@@ -226,7 +155,7 @@ print_text(cli_out *out, const status_view *view)
 					   "%-24s %ld%s\n",
 					   "shipper pid",
 					   view->shipper_pid,
-					   view->stat.sleeping ? " (asleep)" : "");
+					   view->totals.stat.sleeping ? " (asleep)" : "");
 	else
 		cli_out_printf(out, "%-24s none\n", "shipper");
 	for (i = 0; i < count; i++)
@@ -235,15 +164,15 @@ print_text(cli_out *out, const status_view *view)
 					   counters[i].label,
 					   (unsigned long long) counters[i].value);
 	for (i = 0; i < OSP_VERDICT_COUNT; i++)
-		if (view->stat.contexts[i] > 0)
+		if (view->totals.stat.contexts[i] > 0)
 			cli_out_printf(out,
 						   "contexts %-15s %llu\n",
 						   osp_verdict_name((osp_verdict) i),
-						   (unsigned long long) view->stat.contexts[i]);
+						   (unsigned long long) view->totals.stat.contexts[i]);
 	if (view->error_time[0] == '\0')
 		return;
 	osp_buf_init(&error, &osp_allocator_default, 4096);
-	cli_add_visible(&error, osp_str_of(view->stat.last_error));
+	cli_add_visible(&error, osp_str_of(view->totals.stat.last_error));
 	cli_out_printf(out, "%-24s %s ", "last error", view->error_time);
 	(void) cli_out_write(out, osp_buf_str(&error));
 	(void) cli_out_write(out, OSP_STR("\n"));
@@ -288,11 +217,11 @@ print_json(cli_out *out, const status_view *view)
 					 "%s\"%s\": %llu",
 					 i > 0 ? ", " : "",
 					 osp_verdict_name((osp_verdict) i),
-					 (unsigned long long) view->stat.contexts[i]);
+					 (unsigned long long) view->totals.stat.contexts[i]);
 	osp_buf_add_str(&json, OSP_STR("},\n"));
 	add_text(&json,
 			 "last_error",
-			 view->error_time[0] != '\0' ? view->stat.last_error : "");
+			 view->error_time[0] != '\0' ? view->totals.stat.last_error : "");
 	osp_buf_add_str(&json, OSP_STR(",\n"));
 	add_text(&json, "last_error_time", view->error_time);
 	osp_buf_add_str(&json, OSP_STR("\n}\n"));

@@ -94,7 +94,7 @@ one_error(qr{no trace '$base' in file:///.*/none}, 'trace', 'show', $base,
 one_error(qr{no trace '$base' in sqlite:///.*/state/osprofiler/traces\.db},
 	'trace', 'show', $base);
 ok(!-e "$dir/state", 'looking makes no file');
-one_error(qr{connection string.*nonsense|nonsense.*scheme}i, 'trace', 'show', $base,
+one_error(qr{connection string must begin with SCHEME}, 'trace', 'show', $base,
 	'--connection-string', 'nonsense');
 one_error(qr{gopher.*(redis|sqlite)}, 'trace', 'show', $base,
 	'--connection-string', 'gopher://x');
@@ -148,8 +148,10 @@ SKIP:
 }
 
 # A file that may not grow, as on a full disk: no part of it stays.
-one_error(qr/cannot write '.*': File too large/, 'trace', 'show', '--json', @at,
-	$base, '--out', "$dir/limited", { limit => 0 });
+my $large = write_points("$dir/large",
+	map { point("p$_-start", $base, $base, "t$_", '01.000000') } 1 .. 100);
+one_error(qr/cannot write '.*': File too large/, 'trace', 'show', '--json', $base,
+	'--connection-string', $large, '--out', "$dir/limited", { limit => 8 });
 ok(!-e "$dir/limited", 'no half a file');
 is(join(' ', grep { !/\.(json|conf)$/ } glob "$dir/*.*"), '', 'no temporary file left');
 
