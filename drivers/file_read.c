@@ -147,13 +147,58 @@ is_plain(osp_str id)
 	return id.len > 0;
 }
 
+/*
+ * Does the line begin in the bytes that we and upstream write, with this (plain)
+ * base_id? Then it need not be parsed to know which trace it is of.
+ */
+static bool
+begins_with_id(osp_str line, osp_str base_id)
+{
+	static const char begin[] = "{\"name\": \"";
+	static const char middle[] = "\", \"base_id\": \"";
+	const size_t begin_len = sizeof(begin) - 1;
+	const size_t middle_len = sizeof(middle) - 1;
+	const char *name_end;
+	size_t left;
+
+	if (line.len < begin_len || memcmp(line.ptr, begin, begin_len) != 0)
+		return false;
+	left = line.len - begin_len;
+	name_end = memchr(line.ptr + begin_len, '"', left);
+	if (name_end == NULL || name_end[-1] == '\\')
+		return false;
+	left -= (size_t) (name_end - (line.ptr + begin_len));
+	return left > middle_len + base_id.len &&
+		   memcmp(name_end, middle, middle_len) == 0 &&
+		   memcmp(name_end + middle_len, base_id.ptr, base_id.len) == 0 &&
+		   name_end[middle_len + base_id.len] == '"';
+}
+
+/* Is the line a notification of the trace? OSP_ENOENT if not; OSP_ENOMEM. */
+static osp_status
+is_of_trace(osp_str line, osp_str base_id, bool plain, osp_buf *scratch)
+{
+	osp_notification point;
+	osp_status status;
+
+	if (plain && memmem(line.ptr, line.len, base_id.ptr, base_id.len) == NULL)
+		return OSP_ENOENT;
+	if (plain && begins_with_id(line, base_id))
+		return OSP_OK;
+	osp_buf_reset(scratch);
+	status = osp_notification_read(line, scratch, &point, NULL);
+	if (status == OSP_ENOMEM)
+		return status;
+	return status == OSP_OK && osp_str_eq(point.base_id, base_id) ? OSP_OK
+																  : OSP_ENOENT;
+}
+
 osp_status
 osp__file_get_points(const osp_allocator *alc, const char *path,
 					 osp_str base_id, osp_point_fn fn, void *ctx,
 					 osp_error *err)
 {
 	bool plain = is_plain(base_id);
-	osp_notification point;
 	line_reader reader;
 	osp_buf scratch;
 	osp_str line;
@@ -166,12 +211,8 @@ osp__file_get_points(const osp_allocator *alc, const char *path,
 		status = next_line(&reader, &line, &end, err);
 		if (status != OSP_OK || end)
 			break;
-		if (plain &&
-			memmem(line.ptr, line.len, base_id.ptr, base_id.len) == NULL)
-			continue;
-		osp_buf_reset(&scratch);
-		status = osp_notification_read(line, &scratch, &point, NULL);
-		if (status == OSP_OK && osp_str_eq(point.base_id, base_id))
+		status = is_of_trace(line, base_id, plain, &scratch);
+		if (status == OSP_OK)
 			status = fn(ctx, line);
 		else if (status == OSP_ENOMEM)
 			(void) osp_error_set(err, status, "file: out of memory");

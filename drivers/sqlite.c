@@ -29,9 +29,14 @@
 
 #define DEFAULT_TIMEOUT 5000
 
+/* Pages that a checkpoint moves from the log into the database; with the default
+ * of 1000 a busy shipper waits for the disk after every second batch. */
+#define CHECKPOINT "4000"
+
 #define SCHEMA                                                 \
 	"PRAGMA journal_mode = WAL;"                               \
 	"PRAGMA synchronous = NORMAL;"                             \
+	"PRAGMA wal_autocheckpoint = " CHECKPOINT ";"              \
 	"PRAGMA cache_size = -16384;"                              \
 	"CREATE TABLE IF NOT EXISTS data ("                        \
 	"id INTEGER PRIMARY KEY, timestamp VARCHAR(26), "          \
