@@ -18,11 +18,9 @@
 #define INFO_VALUE "',trace_info='"
 #define CLOSE_INFO "'*/"
 
-/* Where the decoded values go, and what was found. */
+/* What stands between the quotes, as it is in the statement. */
 typedef struct comment_values
 {
-	char *info_space;
-	char *hmac_space;
 	osp_str info;
 	osp_str hmac;
 } comment_values;
@@ -58,14 +56,22 @@ closes_block(const char *begin, const char *end)
 }
 
 /*
- * Decodes a value between its quotes into space, which takes one byte more than
- * the limit max, so that what is too long shows as such.
+ * Decodes a value into space, which takes one byte more than the limit max, so
+ * that what is too long shows as such.
  */
 static osp_str
-decode_value(const char *p, const char *end, char *space, size_t max)
+decode_value(osp_str value, char *space, size_t max)
 {
+	const char *p = value.ptr;
+	const char *end = p + value.len;
 	size_t len = 0;
 
+	if (memchr(p, '%', value.len) == NULL && memchr(p, '\\', value.len) == NULL)
+	{
+		len = value.len <= max ? value.len : max + 1;
+		memcpy(space, p, len);
+		return osp_str_n(space, len);
+	}
 	while (p < end && len <= max)
 	{
 		int byte = osp__percent_byte(p, end);
@@ -91,6 +97,19 @@ is_key_char(char c)
 		   c == '%';
 }
 
+/* The quote that ends the value at p, a backslash hides one; NULL: none. */
+static const char *
+find_value_end(const char *p, const char *end)
+{
+	const char *quote = memchr(p, '\'', (size_t) (end - p));
+
+	if (quote == NULL || memchr(p, '\\', (size_t) (quote - p)) == NULL)
+		return quote;
+	while (p < end && *p != '\'')
+		p += *p == '\\' && end - p > 1 ? 2 : 1;
+	return p < end ? p : NULL;
+}
+
 /*
  * Reads one key='value' at p; NULL if there is none, else where it ends. Keys
  * that are not ours are passed over.
@@ -99,7 +118,8 @@ static const char *
 read_pair(const char *p, const char *end, comment_values *values)
 {
 	osp_str key;
-	const char *value;
+	osp_str value;
+	const char *value_end;
 
 	key.ptr = p;
 	while (p < end && is_key_char(*p))
@@ -111,21 +131,18 @@ read_pair(const char *p, const char *end, comment_values *values)
 	p = skip_space(p + 1, end);
 	if (p == end || *p != '\'')
 		return NULL;
-	value = ++p;
-	while (p < end && *p != '\'')
-		p += *p == '\\' && end - p > 1 ? 2 : 1;
-	if (p == end)
+	value_end = find_value_end(++p, end);
+	if (value_end == NULL)
 		return NULL;
+	value = osp_str_n(p, (size_t) (value_end - p));
 	if (osp_str_eq(key, OSP_STR("trace_info")))
-		values->info =
-			decode_value(value, p, values->info_space, OSP_TRACE_INFO_MAX);
+		values->info = value;
 	else if (osp_str_eq(key, OSP_STR("trace_hmac")))
-		values->hmac =
-			decode_value(value, p, values->hmac_space, OSP_TRACE_HMAC_MAX);
-	return p + 1;
+		values->hmac = value;
+	return value_end + 1;
 }
 
-/* Is this the inside of a comment that holds a context? Then it is in values. */
+/* Is this the inside of a comment that holds a context? It is then in *values. */
 static bool
 read_comment(const char *p, const char *end, comment_values *values)
 {
@@ -148,11 +165,17 @@ read_comment(const char *p, const char *end, comment_values *values)
 static bool
 has_dashes(const char *begin, const char *start, const char *end)
 {
-	const char *line = start;
+	const char *p = memrchr(begin, '\n', (size_t) (start - begin));
 
-	while (line > begin && line[-1] != '\n' && line[-1] != '\r')
-		line--;
-	return memmem(line, (size_t) (end - line), "--", 2) != NULL;
+	if (p == NULL)
+		p = begin;
+	while ((p = memchr(p, '-', (size_t) (end - p))) != NULL)
+	{
+		p++;
+		if (p < end && *p == '-')
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -178,8 +201,8 @@ find_at_end(osp_str statement, const char *end, comment_values *values)
 static bool
 find_at_start(const char *p, const char *end, comment_values *values)
 {
-	const char *found = NULL;
-	const char *found_end = NULL;
+	comment_values read;
+	bool found = false;
 
 	for (;;)
 	{
@@ -190,54 +213,53 @@ find_at_start(const char *p, const char *end, comment_values *values)
 			const char *next = osp__sql_skip_block(p, end);
 
 			if (next == NULL)
-				break;
-			if (read_comment(p + 2, next - 2, values))
+				return found;
+			if (read_comment(p + 2, next - 2, &read))
 			{
-				found = p + 2;
-				found_end = next - 2;
+				*values = read;
+				found = true;
 			}
 			p = next;
 		}
 		else if (end - p >= 2 && p[0] == '-' && p[1] == '-')
 			p = osp__sql_skip_line(p, end);
 		else
-			break;
+			return found;
 	}
-	return found != NULL && read_comment(found, found_end, values);
+}
+
+/* Apart, so that what has no comment does not pay for this one's registers. */
+static __attribute__((noinline)) bool
+find_context(osp_str statement, const char *first, const char *last, char *out,
+			 osp_str *trace_info, osp_str *trace_hmac)
+{
+	comment_values values;
+
+	if (!find_at_end(statement, last, &values) &&
+		!find_at_start(first, last, &values))
+		return false;
+	*trace_info = decode_value(values.info, out, OSP_TRACE_INFO_MAX);
+	*trace_hmac = decode_value(
+		values.hmac, out + OSP_TRACE_INFO_MAX + 1, OSP_TRACE_HMAC_MAX);
+	return true;
 }
 
 bool
 osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
 					osp_str *trace_info, osp_str *trace_hmac)
 {
-	const char *p = statement.ptr;
-	const char *end = p + statement.len;
-	const char *last = trim_end(p, end);
-	comment_values values;
+	const char *first = statement.ptr;
+	const char *last = trim_end(first, first + statement.len);
 
 	*trace_info = OSP_STR("");
 	*trace_hmac = OSP_STR("");
-	p = skip_space(p, last);
-	if (p == last)
+	first = skip_space(first, last);
+	if (first == last)
 		return false;
-	if (OSP_LIKELY(*p != '/' && *p != '-' && *p != ';' && last[-1] != '/'))
+	if (OSP_LIKELY(*first != '/' && *first != '-' && *first != ';' &&
+				   last[-1] != '/'))
 		return false;
-
-	values.info_space = out;
-	values.hmac_space = out + OSP_TRACE_INFO_MAX + 1;
-	if (!find_at_end(statement, last, &values) &&
-		!find_at_start(p, last, &values))
-		return false;
-	*trace_info = values.info;
-	*trace_hmac = values.hmac;
-	return true;
-}
-
-static char *
-append(char *p, const char *text, size_t len)
-{
-	memcpy(p, text, len);
-	return p + len;
+	return find_context(statement, first, last, out, trace_info, trace_hmac);
 }
 
 /*
@@ -254,11 +276,11 @@ osp_comment_write(const osp_headers *headers, char *out, size_t size)
 
 	if (size <= len)
 		return 0;
-	p = append(p, OPEN_INFO, sizeof(OPEN_INFO) - 1);
-	p = append(p, headers->trace_hmac, OSP_HMAC_HEX_LEN);
-	p = append(p, INFO_VALUE, sizeof(INFO_VALUE) - 1);
-	p = append(p, headers->trace_info, headers->info_len);
-	p = append(p, CLOSE_INFO, sizeof(CLOSE_INFO) - 1);
+	p = mempcpy(p, OPEN_INFO, sizeof(OPEN_INFO) - 1);
+	p = mempcpy(p, headers->trace_hmac, OSP_HMAC_HEX_LEN);
+	p = mempcpy(p, INFO_VALUE, sizeof(INFO_VALUE) - 1);
+	p = mempcpy(p, headers->trace_info, headers->info_len);
+	p = mempcpy(p, CLOSE_INFO, sizeof(CLOSE_INFO) - 1);
 	*p = '\0';
 	return len;
 }

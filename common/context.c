@@ -101,13 +101,6 @@ osp_context_verify(osp_keyring *ring, osp_str trace_info, osp_str trace_hmac,
 }
 
 static char *
-append(char *p, const char *text, size_t len)
-{
-	memcpy(p, text, len);
-	return p + len;
-}
-
-static char *
 append_id(char *p, const osp_id *id)
 {
 	char storage[OSP_ID_MAX + 1];
@@ -131,11 +124,11 @@ osp_context_sign(osp_keyring *ring, size_t key, const osp_id *base_id,
 		parent_id->len == 0)
 		return OSP_EINVAL;
 
-	p = append(p, BASE_MEMBER, sizeof(BASE_MEMBER) - 1);
+	p = mempcpy(p, BASE_MEMBER, sizeof(BASE_MEMBER) - 1);
 	p = append_id(p, base_id);
-	p = append(p, PARENT_MEMBER, sizeof(PARENT_MEMBER) - 1);
+	p = mempcpy(p, PARENT_MEMBER, sizeof(PARENT_MEMBER) - 1);
 	p = append_id(p, parent_id);
-	p = append(p, CONTEXT_END, sizeof(CONTEXT_END) - 1);
+	p = mempcpy(p, CONTEXT_END, sizeof(CONTEXT_END) - 1);
 	out->info_len = osp__base64_encode(osp_str_n(json, (size_t) (p - json)),
 									   out->trace_info);
 	if (!osp__keyring_sign(ring,

@@ -5,12 +5,6 @@
  */
 #include "sql_scan.h"
 
-static bool
-is_pair(const char *p, char first, char second)
-{
-	return p[0] == first && p[1] == second;
-}
-
 /* May c be inside a name, so that a dollar or quote behind it belongs to it? */
 static bool
 is_name_char(char c)
@@ -19,22 +13,28 @@ is_name_char(char c)
 		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
 }
 
+/*
+ * What opens and what closes a comment have a slash, so that is what is searched
+ * for. A star belongs to one of them only: one before done, or at done behind
+ * it, is taken.
+ */
 const char *
 osp__sql_skip_block(const char *p, const char *end)
 {
+	const char *done = p;
 	unsigned depth = 0;
 
-	while (end - p >= 2)
+	while ((p = memchr(p, '/', (size_t) (end - p))) != NULL)
 	{
-		if (is_pair(p, '*', '/'))
+		if (p > done && p[-1] == '*')
 		{
-			p += 2;
+			done = ++p;
 			if (--depth == 0)
 				return p;
 		}
-		else if (is_pair(p, '/', '*'))
+		else if (end - p >= 2 && p[1] == '*')
 		{
-			p += 2;
+			done = p += 2;
 			depth++;
 		}
 		else
@@ -54,25 +54,23 @@ osp__sql_skip_line(const char *p, const char *end)
 const char *
 osp__sql_block_start(const char *begin, const char *end)
 {
-	const char *p = end - 2;
+	const char *done = end - 2;
+	const char *p = done;
 	unsigned depth = 1;
 
-	/* The two characters at p - 2 are looked at; those from p on are done. */
-	while (p - begin >= 2)
+	while ((p = memrchr(begin, '/', (size_t) (p - begin))) != NULL)
 	{
-		if (is_pair(p - 2, '/', '*'))
+		if (done - p >= 2 && p[1] == '*')
 		{
-			p -= 2;
+			done = p;
 			if (--depth == 0)
 				return p;
 		}
-		else if (is_pair(p - 2, '*', '/'))
+		else if (p > begin && p[-1] == '*')
 		{
-			p -= 2;
+			done = --p;
 			depth++;
 		}
-		else
-			p--;
 	}
 	return NULL;
 }
@@ -133,9 +131,9 @@ osp__sql_is_token(const char *begin, const char *place, const char *end)
 			p = skip_quoted(p, end, false);
 		else if (*p == '$' && (p == begin || !is_name_char(p[-1])))
 			p = skip_dollar_quoted(p, end);
-		else if (end - p >= 2 && is_pair(p, '-', '-'))
+		else if (end - p >= 2 && p[0] == '-' && p[1] == '-')
 			p = osp__sql_skip_line(p, end);
-		else if (end - p >= 2 && is_pair(p, '/', '*'))
+		else if (end - p >= 2 && p[0] == '/' && p[1] == '*')
 		{
 			p = osp__sql_skip_block(p, end);
 			if (p == NULL)
