@@ -4,7 +4,7 @@
  *	  Writing a JSON text that is known to be one in the bytes of json.dumps.
  *
  * The text goes through token by token; no values are made. Nearly all bytes
- * are plain characters of strings, which are copied eight at a time.
+ * are plain characters of strings, which are copied in blocks.
  */
 #include "json_layout.h"
 
@@ -13,8 +13,16 @@
 #include "json_plain.h"
 #include "utf8.h"
 
-/* Room that a step takes without asking again. */
-#define STEP_ROOM 16
+/* Room that a step takes without asking again: a block and punctuation. */
+#define STEP_ROOM 64
+
+/* Where the next byte goes. The buffer's length is set only at the end. */
+typedef struct cursor
+{
+	osp_buf *buf;
+	char *out;
+	char *limit;
+} cursor;
 
 static const char spaces[] = "                                ";
 
@@ -30,6 +38,33 @@ osp__json_newline(osp_buf *buf, int indent, size_t level)
 		 left -= sizeof(spaces) - 1)
 		osp__buf_put(buf, spaces, sizeof(spaces) - 1);
 	osp__buf_put(buf, spaces, left);
+}
+
+static void
+leave_cursor(cursor *c)
+{
+	if (c->out != NULL)
+		c->buf->len = (size_t) (c->out - c->buf->ptr);
+}
+
+/* False if there is no room, and then there is none for anything. */
+static bool
+enter_cursor(cursor *c, size_t room)
+{
+	c->out = osp__buf_room(c->buf, room);
+	if (c->out == NULL)
+		return false;
+	c->limit = c->buf->ptr + c->buf->cap - 1;
+	return true;
+}
+
+static inline bool
+need_room(cursor *c, size_t room)
+{
+	if (OSP_LIKELY((size_t) (c->limit - c->out) >= room))
+		return true;
+	leave_cursor(c);
+	return enter_cursor(c, room);
 }
 
 static int
@@ -141,51 +176,52 @@ put_special(osp_buf *buf, const char *p, const char *end)
 	return p + len;
 }
 
-/* Appends the string at p, and returns where it ends. */
-static const char *
-put_string(osp_buf *buf, const char *p, const char *end)
+/*
+ * Copies the plain characters at p, and returns the first that is not; NULL: no
+ * room. There is room for a step before and after.
+ */
+static inline const char *
+copy_plain(cursor *c, const char *p, const char *end)
 {
-	osp__buf_lit(buf, "\"");
-	p++;
-	while (*p != '"')
+	for (;;)
 	{
-		char *out = osp__buf_room(buf, STEP_ROOM);
+		unsigned plain;
 
-		if (out == NULL)
-			return end;
-		if (end - p >= 8)
+		if (OSP_LIKELY(end - p >= OSP__PLAIN_BLOCK))
+			plain = osp__json_copy_plain(c->out, p);
+		else
 		{
-			unsigned plain = osp__json_count_plain(p);
-
-			memcpy(out, p, 8);
-			buf->len += plain;
-			p += plain;
-			if (plain > 0)
-				continue;
+			*c->out = *p;
+			plain = OSP__JSON_IS_PLAIN((unsigned char) *p) ? 1 : 0;
+			if (plain == 0)
+				return p;
 		}
-		else if (OSP__JSON_IS_PLAIN((unsigned char) *p))
-		{
-			*out = *p++;
-			buf->len++;
-			continue;
-		}
-		p = put_special(buf, p, end);
+		c->out += plain;
+		p += plain;
+		if (!need_room(c, STEP_ROOM))
+			return NULL;
+		if (plain != OSP__PLAIN_BLOCK && plain != 1)
+			return p;
 	}
-	osp__buf_lit(buf, "\"");
-	return p + 1;
 }
 
-/* Appends the number or word at p, and returns where it ends. */
+/* Appends the string at p, and returns where it ends; NULL: no room. */
 static const char *
-put_word(osp_buf *buf, const char *p, const char *end)
+put_string(cursor *c, const char *p, const char *end)
 {
-	const char *start = p;
-
-	while (p < end && *p != ',' && *p != ']' && *p != '}' && *p != ' ' &&
-		   *p != '\n' && *p != '\t' && *p != '\r')
-		p++;
-	osp__buf_put(buf, start, (size_t) (p - start));
-	return p;
+	*c->out++ = '"';
+	p++;
+	while ((p = copy_plain(c, p, end)) != NULL && *p != '"')
+	{
+		leave_cursor(c);
+		p = put_special(c->buf, p, end);
+		if (!enter_cursor(c, STEP_ROOM))
+			return NULL;
+	}
+	if (p == NULL)
+		return NULL;
+	*c->out++ = '"';
+	return p + 1;
 }
 
 static inline bool
@@ -194,33 +230,94 @@ is_space(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
+/* Appends the number or word at p, and returns where it ends; NULL: no room. */
+static const char *
+put_word(cursor *c, const char *p, const char *end)
+{
+	while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_space(*p))
+	{
+		if (!need_room(c, STEP_ROOM))
+			return NULL;
+		*c->out++ = *p++;
+	}
+	return p;
+}
+
+/* A line break before what is at level; false: no room. */
+static inline bool
+put_newline(cursor *c, int indent, size_t level)
+{
+	size_t columns = (size_t) indent * level;
+
+	if (indent < 0 || level > OSP__INDENT_LEVELS)
+		return true;
+	if (!need_room(c, columns + STEP_ROOM))
+		return false;
+	*c->out++ = '\n';
+
+	/* Mostly the few stores of a constant length do; the rest is written over. */
+	if (columns <= sizeof(spaces) - 1)
+		memcpy(c->out, spaces, sizeof(spaces) - 1);
+	else
+		memset(c->out, ' ', columns);
+	c->out += columns;
+	return true;
+}
+
 /* Appends an opening bracket, with its closing one if nothing is between. */
 static const char *
-put_opening(osp_buf *buf, const char *p, int indent, size_t *level)
+put_opening(cursor *c, const char *p, int indent, size_t *level)
 {
 	char close = *p == '{' ? '}' : ']';
 
-	osp__buf_put(buf, p, 1);
+	*c->out++ = *p;
 	do
 		p++;
 	while (is_space(*p));
 	if (*p == close)
 	{
-		osp__buf_put(buf, p, 1);
+		*c->out++ = close;
 		return p + 1;
 	}
-	osp__json_newline(buf, indent, ++*level);
-	return p;
+	return put_newline(c, indent, ++*level) ? p : NULL;
 }
 
-static void
-put_comma(osp_buf *buf, int indent, size_t level)
+/* Appends the token at p, and returns where it ends; NULL: no room. */
+static inline const char *
+put_token(cursor *c, const char *p, const char *end, int indent, size_t *level)
 {
-	osp__buf_lit(buf, ",");
-	if (indent < 0)
-		osp__buf_lit(buf, " ");
-	else
-		osp__json_newline(buf, indent, level);
+	switch (*p)
+	{
+		case '"':
+			return put_string(c, p, end);
+		case '{':
+		case '[':
+			return put_opening(c, p, indent, level);
+		case '}':
+		case ']':
+			/* The bracket stands where the line of its opening began. */
+			if (--*level < OSP__INDENT_LEVELS &&
+				!put_newline(c, indent, *level))
+				return NULL;
+			*c->out++ = *p;
+			return p + 1;
+		case ',':
+			*c->out++ = ',';
+			if (indent < 0)
+				*c->out++ = ' ';
+			return put_newline(c, indent, *level) ? p + 1 : NULL;
+		case ':':
+			*c->out++ = ':';
+			*c->out++ = ' ';
+			return p + 1;
+		case ' ':
+		case '\n':
+		case '\t':
+		case '\r':
+			return p + 1;
+		default:
+			return put_word(c, p, end);
+	}
 }
 
 void
@@ -228,61 +325,14 @@ osp__json_layout(osp_buf *buf, osp_str text, int indent, size_t level)
 {
 	const char *p = text.ptr;
 	const char *end = text.ptr + text.len;
+	cursor c;
 
-	while (p < end)
-	{
-		switch (*p)
-		{
-			case '"':
-				p = put_string(buf, p, end);
-				break;
-			case '{':
-			case '[':
-				p = put_opening(buf, p, indent, &level);
-				break;
-			case '}':
-			case ']':
-				/* The bracket stands where the line of its opening began. */
-				if (level-- <= OSP__INDENT_LEVELS)
-					osp__json_newline(buf, indent, level);
-				osp__buf_put(buf, p++, 1);
-				break;
-			case ',':
-				put_comma(buf, indent, level);
-				p++;
-				break;
-			case ':':
-				osp__buf_lit(buf, ": ");
-				p++;
-				break;
-			case ' ':
-			case '\n':
-			case '\t':
-			case '\r':
-				p++;
-				break;
-			default:
-				p = put_word(buf, p, end);
-				break;
-		}
-	}
-}
-
-/* How many of the eight bytes at p are neither a backslash nor DEL and above. */
-static unsigned
-count_unescaped_ascii(const char *p)
-{
-	uint64_t word;
-	uint64_t backslash;
-	uint64_t marks;
-
-	memcpy(&word, p, sizeof(word));
-	word = le64toh(word);
-	backslash = word ^ OSP__EVERY_BYTE('\\');
-	marks = word | (word + OSP__EVERY_BYTE(1));
-	marks |= (backslash - OSP__EVERY_BYTE(1)) & ~backslash;
-	marks &= OSP__EVERY_BYTE(0x80);
-	return marks == 0 ? 8 : (unsigned) __builtin_ctzll(marks) / 8;
+	c.buf = buf;
+	if (!enter_cursor(&c, STEP_ROOM))
+		return;
+	while (p != NULL && p < end && need_room(&c, STEP_ROOM))
+		p = put_token(&c, p, end, indent, &level);
+	leave_cursor(&c);
 }
 
 bool
@@ -296,12 +346,12 @@ osp__json_is_canonical(osp_str text)
 	{
 		size_t len = 1;
 
-		if (end - p >= 8)
+		if (end - p >= OSP__PLAIN_BLOCK)
 		{
-			unsigned ascii = count_unescaped_ascii(p);
+			unsigned plain = osp__json_count_unescaped(p);
 
-			p += ascii;
-			if (ascii == 8)
+			p += plain;
+			if (plain == OSP__PLAIN_BLOCK)
 				continue;
 		}
 		if ((unsigned char) *p >= 0x7f)

@@ -21,7 +21,7 @@ void osp__json_newline(osp_buf *buf, int indent, size_t level);
 /*
  * Appends text, which osp__json_read() took, laid out as osp_json_rewrite()
  * says. Strings come out in json.dumps' escapes, whatever theirs were. Not
- * terminated.
+ * terminated. May find a buffer full that has some 60 bytes left.
  */
 void osp__json_layout(osp_buf *buf, osp_str text, int indent, size_t level);
 

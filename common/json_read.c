@@ -514,6 +514,8 @@ osp__json_iter_init(osp__json_iter *iter, const osp__json_reader *reader,
 	iter->left = unsafe_yyjson_get_len(object);
 	iter->key = unsafe_yyjson_get_first(object);
 	iter->end = text.ptr + text.len;
+	if (iter->left > 0)
+		iter->key_text = string_text(reader, iter->key);
 }
 
 bool
@@ -526,16 +528,18 @@ osp__json_iter_next(osp__json_iter *iter, osp__json_member *out)
 		return false;
 	out->key = iter->key;
 	out->value = iter->key + 1;
-	out->key_text = string_text(iter->reader, out->key);
-	start = skip_space(out->key_text.ptr + out->key_text.len);
+	out->key_text = iter->key_text;
+	start = skip_space(iter->key_text.ptr + iter->key_text.len);
 	start = skip_space(start + 1); /* the colon */
-	iter->left--;
-	iter->key = unsafe_yyjson_get_next(out->value);
 
 	/* Before the next key stands a comma, behind the last value a brace. */
 	end = iter->end;
-	if (iter->left > 0)
-		end = skip_space_back(string_text(iter->reader, iter->key).ptr);
+	if (--iter->left > 0)
+	{
+		iter->key = unsafe_yyjson_get_next(out->value);
+		iter->key_text = string_text(iter->reader, iter->key);
+		end = skip_space_back(iter->key_text.ptr);
+	}
 	end = skip_space_back(end - 1);
 	out->value_text = osp_str_n(start, (size_t) (end - start));
 	return true;

@@ -87,7 +87,8 @@ typedef struct osp__json_iter
 {
 	const osp__json_reader *reader;
 	size_t left;
-	yyjson_val *key;
+	yyjson_val *key; /* the next one */
+	osp_str key_text;
 	const char *end; /* where the text of the object ends */
 } osp__json_iter;
 
