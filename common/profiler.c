@@ -200,6 +200,7 @@ start_point(const char *name, const point_info *info)
 	point->name_len = (uint32_t) len;
 	memcpy(p->names + p->names_len, name, len);
 	p->names_len += (uint32_t) len;
+	point->has_children = false;
 	point->base_id = p->depth > 1 ? p->points[p->depth - 2].base_id : NULL;
 	point->start_ns = osp_mono_now();
 	write_point(p, OSP_RECORD_START, point->start_ns, info);
@@ -218,6 +219,8 @@ stop_point(const point_info *info)
 	/* One of a hook is the hook's to stop. */
 	if (p->depth == 0 || p->points[p->depth - 1].name_len == 0)
 		return;
+	if (OSP_UNLIKELY(p->points[p->depth - 1].has_children))
+		osp__profiler_tell(&p->points[p->depth - 1].trace_id);
 	write_point(p, OSP_RECORD_STOP, osp_mono_now(), info);
 	p->names_len = p->points[--p->depth].name_at;
 }
@@ -287,8 +290,16 @@ osp_get_trace_headers(osp_headers *out)
 void
 osp_clean(void)
 {
-	if (osp__self != NULL)
-		osp__self->active = false;
+	osp__profiler *p = osp__self;
+
+	if (p == NULL)
+		return;
+	if (p->active && p->has_children)
+	{
+		p->has_children = false;
+		osp__profiler_tell(NULL);
+	}
+	p->active = false;
 }
 
 bool

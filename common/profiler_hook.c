@@ -115,6 +115,9 @@ osp__hook_open(osp__point *point)
 		return false;
 	point->base_id = *osp__profiler_base(osp__self);
 	osp__profiler_current(osp__self, &point->parent_id);
+	if (osp__self->depth > 0)
+		osp__self->points[osp__self->depth - 1].has_children = true;
+	osp__self->has_children = true;
 	fill_point(point);
 	return true;
 }
@@ -176,6 +179,7 @@ osp__hook_enter(const osp__point *point)
 	entry->start_ns = point->start_ns;
 	entry->name_at = p->names_len;
 	entry->name_len = 0;
+	entry->has_children = false;
 	p->hooked++;
 }
 
@@ -202,6 +206,32 @@ osp__hook_leave(const osp__point *point)
 
 		p->hooked -= entry->name_len == 0 ? 1 : 0;
 		p->names_len = entry->name_at;
+	}
+}
+
+static osp__stop_fn stop_fns[OSP__STOP_FNS_MAX];
+static unsigned stop_fns_count = 0;
+
+void
+osp__hook_on_stop(osp__stop_fn fn)
+{
+	unsigned at = __atomic_fetch_add(&stop_fns_count, 1, __ATOMIC_RELAXED);
+
+	if (at < OSP__STOP_FNS_MAX)
+		__atomic_store_n(&stop_fns[at], fn, __ATOMIC_RELEASE);
+}
+
+void
+osp__profiler_tell(const osp_uuid *trace_id)
+{
+	unsigned i;
+
+	for (i = 0; i < OSP__STOP_FNS_MAX; i++)
+	{
+		osp__stop_fn fn = __atomic_load_n(&stop_fns[i], __ATOMIC_ACQUIRE);
+
+		if (fn != NULL)
+			fn(trace_id);
 	}
 }
 

@@ -93,6 +93,16 @@ OSP_API void osp__hook_enter(const osp__point *point);
 /* ...until here. Points that the application left open above it are dropped. */
 OSP_API void osp__hook_leave(const osp__point *point);
 
+/*
+ * A hook whose points may outlive the point they hang below says so: fn is
+ * called in the thread of a point of the application that is about to stop, with
+ * its id, and has to stop what is open below it; with NULL when the thread traces
+ * no more. Only where a hook opened points since. At most OSP__STOP_FNS_MAX.
+ */
+#define OSP__STOP_FNS_MAX 8
+typedef void (*osp__stop_fn)(const osp_uuid *trace_id);
+OSP_API void osp__hook_on_stop(osp__stop_fn fn);
+
 /* The signed context for calling on from below the point, which was opened in
  * this thread. False when there is no key to sign with. */
 OSP_API bool osp__hook_sign(const osp__point *point, osp_headers *out);

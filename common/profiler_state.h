@@ -21,13 +21,15 @@ typedef struct osp__open_point
 	int64_t start_ns;
 	uint32_t name_at; /* in names */
 	uint32_t name_len;
+	bool has_children; /* points of hooks were opened below it */
 } osp__open_point;
 
 typedef struct osp__profiler
 {
-	bool active;     /* the application called osp_init */
-	bool adopted;    /* else: the environment's context, for hooks only */
-	uint32_t hooked; /* points of hooks that are on the stack */
+	bool active;       /* the application called osp_init */
+	bool adopted;      /* else: the environment's context, for hooks only */
+	uint32_t hooked;   /* points of hooks that are on the stack */
+	bool has_children; /* points of hooks were opened in this thread */
 
 	uint64_t generation; /* of the process, see fork.h */
 
@@ -94,6 +96,9 @@ osp__profiler_current(const osp__profiler *p, osp_id *id)
 	else
 		*id = p->parent_id;
 }
+
+/* Tells the hooks that a point stops, NULL: that the thread traces no more. */
+void osp__profiler_tell(const osp_uuid *trace_id);
 
 /*
  * Begins a record for this thread's ring, or for the notifier if there is one;

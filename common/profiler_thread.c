@@ -40,6 +40,9 @@ free_profiler(void *ptr)
 {
 	osp__profiler *p = ptr;
 
+	/* Thread-local variables live longer than the values of keys. */
+	if (p->has_children && osp__self == p)
+		osp__profiler_tell(NULL);
 	if (p->has_producer && p->generation == osp__generation())
 		osp_producer_close(&p->producer);
 	osp_keyring_free(p->ring);
