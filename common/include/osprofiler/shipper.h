@@ -84,6 +84,13 @@ OSP_API int osp_shipper_step(osp_shipper *shipper);
 OSP_API bool osp_shipper_flush(osp_shipper *shipper, unsigned timeout_ms);
 
 /*
+ * Is a call of the driver in progress? Then osp_shipper_close has to wait for
+ * it. After a flush that left nothing in the rings a process may as well end
+ * without closing: everything is in the spool, marked as being sent.
+ */
+OSP_API bool osp_shipper_busy(const osp_shipper *shipper);
+
+/*
  * Ends the sender (after its call in progress, at most the driver's timeout)
  * and frees everything. What was not delivered stays in rings and spool for the
  * next shipper. NULL is fine.

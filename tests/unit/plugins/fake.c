@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fake.c
+ *	  A driver for tests: see fake.h.
+ */
+#include "fake.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "osprofiler/driver.h"
+
+struct osp_driver_conn
+{
+	const osp_allocator *alc;
+	fake_control *control;
+	int store;
+};
+
+static osp_status
+fake_open(const osp_driver_options *options, osp_driver_conn **out,
+		  osp_error *err)
+{
+	const char *path = strstr(options->connection_string.ptr, "://");
+	osp_driver_conn *conn = osp_calloc(options->alc, 1, sizeof(*conn));
+	char name[256];
+	int fd;
+
+	*out = NULL;
+	if (conn == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "fake: out of memory");
+	conn->alc = options->alc;
+	(void) snprintf(name, sizeof(name), "%s/control", path + 3);
+	fd = open(name, O_RDWR | O_CLOEXEC);
+	conn->control = mmap(
+		NULL, sizeof(fake_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void) close(fd);
+	(void) snprintf(name, sizeof(name), "%s/store", path + 3);
+	conn->store = open(name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (conn->control == MAP_FAILED || conn->store < 0)
+		abort();
+	*out = conn;
+	return OSP_OK;
+}
+
+/* Counts an order down; true if it was not zero. */
+static bool
+is_ordered(uint32_t *order)
+{
+	uint32_t left = __atomic_load_n(order, __ATOMIC_RELAXED);
+
+	while (left > 0)
+		if (__atomic_compare_exchange_n(order,
+										&left,
+										left - 1,
+										false,
+										__ATOMIC_RELAXED,
+										__ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+static void
+store(const osp_driver_conn *conn, const osp_notification *item)
+{
+	osp_buf line;
+
+	osp_buf_init(&line, &osp_allocator_default, SIZE_MAX / 2);
+	osp_buf_add_str(&line, item->json);
+	osp_buf_add_char(&line, '\n');
+	if (write(conn->store, line.ptr, line.len) != (ssize_t) line.len)
+		abort();
+	osp_buf_term(&line);
+}
+
+static osp_status
+fake_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
+			size_t *accepted, osp_error *err)
+{
+	fake_control *control = conn->control;
+	bool refuse = __atomic_load_n(&control->refuse, __ATOMIC_RELAXED) != 0;
+	uint32_t delay_ms = __atomic_load_n(&control->delay_ms, __ATOMIC_RELAXED);
+	bool partial;
+	size_t i;
+
+	*accepted = 0;
+	(void) __atomic_fetch_add(&control->notifies, 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&control->largest, __ATOMIC_RELAXED) < count)
+		__atomic_store_n(&control->largest, (uint32_t) count, __ATOMIC_RELAXED);
+	if (is_ordered(&control->fail))
+		return osp_error_set(err, OSP_EUNAVAIL, "fake: told to fail");
+	if (delay_ms > 0)
+		(void) usleep(delay_ms * 1000);
+	partial = is_ordered(&control->partial);
+	for (i = 0; i < count; i++)
+	{
+		if (partial && i % 2 == 1)
+			continue;
+		if (refuse && memcmp(items[i].name.ptr, "bad", 3) == 0)
+			continue;
+		store(conn, &items[i]);
+		(*accepted)++;
+	}
+	if (partial)
+		return osp_error_set(err, OSP_EUNAVAIL, "fake: told to fail half-way");
+	if (*accepted < count)
+		return osp_error_set(err, OSP_EREFUSED, "fake: bad points");
+	return OSP_OK;
+}
+
+static osp_status
+fake_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
+				void *ctx, osp_error *err)
+{
+	osp_status status = OSP_OK;
+	osp_buf scratch;
+	struct stat st;
+	char *text;
+	char *line;
+
+	(void) __atomic_fetch_add(&conn->control->reads, 1, __ATOMIC_RELAXED);
+	if (is_ordered(&conn->control->fail_read))
+		return osp_error_set(err, OSP_EUNAVAIL, "fake: told not to read");
+	if (fstat(conn->store, &st) != 0)
+		abort();
+	text = calloc(1, (size_t) st.st_size + 1);
+	if (pread(conn->store, text, (size_t) st.st_size, 0) != st.st_size)
+		abort();
+	osp_buf_init(&scratch, &osp_allocator_default, OSP_NOTIFICATION_MAX);
+	for (line = text; status == OSP_OK && *line != '\0';)
+	{
+		size_t len = strcspn(line, "\n");
+		osp_notification point;
+
+		osp_buf_reset(&scratch);
+		if (osp_notification_read(
+				osp_str_n(line, len), &scratch, &point, NULL) == OSP_OK &&
+			osp_str_eq(point.base_id, base_id))
+			status = fn(ctx, osp_str_n(line, len));
+		line += len + 1;
+	}
+	osp_buf_term(&scratch);
+	free(text);
+	return status;
+}
+
+static osp_status
+fake_unsupported(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
+				 void *ctx, osp_error *err)
+{
+	(void) conn;
+	(void) base_id;
+	(void) fn;
+	(void) ctx;
+	return osp_error_set(err, OSP_EUNSUPPORTED, "fake: cannot read");
+}
+
+static osp_status
+fake_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
+				 osp_trace_fn fn, void *ctx, osp_error *err)
+{
+	(void) conn;
+	(void) filter;
+	(void) fn;
+	(void) ctx;
+	return osp_error_set(err, OSP_EUNSUPPORTED, "fake: cannot list");
+}
+
+static void
+fake_close(osp_driver_conn *conn)
+{
+	if (conn == NULL)
+		return;
+	(void) munmap(conn->control, sizeof(fake_control));
+	(void) close(conn->store);
+	osp_free(conn->alc, conn);
+}
+
+static const char *const schemes[] = {"fake", NULL};
+static const char *const blind_schemes[] = {"fakeblind", NULL};
+
+extern OSP_API const osp_driver osp_driver_fake;
+const osp_driver osp_driver_fake = {
+	.abi = OSP_DRIVER_ABI,
+	.flags = OSP_DRIVER_CAN_READ,
+	.name = "fake",
+	.schemes = schemes,
+	.open = fake_open,
+	.notify = fake_notify,
+	.get_points = fake_get_points,
+	.list_traces = fake_list_traces,
+	.close = fake_close,
+};
+
+extern OSP_API const osp_driver osp_driver_fakeblind;
+const osp_driver osp_driver_fakeblind = {
+	.abi = OSP_DRIVER_ABI,
+	.flags = 0,
+	.name = "fakeblind",
+	.schemes = blind_schemes,
+	.open = fake_open,
+	.notify = fake_notify,
+	.get_points = fake_unsupported,
+	.list_traces = fake_list_traces,
+	.close = fake_close,
+};

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipping.c
+ *	  What the tests of the shipper share.
+ */
+#include "tap.h"
+
+#include "shipping.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tempdir.h"
+
+#define POINTS_MAX 2000000
+
+int
+shipping_setup(void **state)
+{
+	shipping *ship = calloc(1, sizeof(*ship));
+	const char *dir = tempdir_make();
+	char path[128];
+	int fd;
+
+	(void) setenv(
+		"OSPROFILER_DRIVER_PATH", OSP_TEST_BUILD "/tests/unit/plugins", 1);
+	(void) snprintf(ship->run, sizeof(ship->run), "%s/run", dir);
+	(void) snprintf(ship->uri, sizeof(ship->uri), "fake://%s", dir);
+	(void) snprintf(ship->store, sizeof(ship->store), "%s/store", dir);
+	(void) snprintf(path, sizeof(path), "%s/control", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	if (fd < 0 || ftruncate(fd, sizeof(fake_control)) != 0)
+		return -1;
+	ship->control = mmap(
+		NULL, sizeof(fake_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void) close(fd);
+	*state = ship;
+	return ship->control != MAP_FAILED ? 0 : -1;
+}
+
+int
+shipping_teardown(void **state)
+{
+	shipping *ship = *state;
+
+	(void) munmap(ship->control, sizeof(fake_control));
+	free(ship);
+	tempdir_remove();
+	return 0;
+}
+
+static void
+keep_line(void *ctx, osp_log_level level, const char *line)
+{
+	shipping_log *log = ctx;
+
+	if (level == OSP_LOG_WARNING)
+		log->warnings++;
+	else
+		log->infos++;
+	(void) snprintf(log->last, sizeof(log->last), "%s", line);
+}
+
+osp_shipper_options
+shipping_options(shipping *ship)
+{
+	osp_shipper_options options;
+
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.run_directory = ship->run;
+	options.connection_string = osp_str_of(ship->uri);
+	options.transport_url = OSP_STR("");
+	options.project = OSP_STR("project");
+	options.service = OSP_STR("");
+	options.host = OSP_STR("host");
+	options.log = keep_line;
+	options.log_ctx = &ship->log;
+	return options;
+}
+
+osp_shipper *
+shipping_open(shipping *ship)
+{
+	osp_shipper_options options = shipping_options(ship);
+	osp_error err = {OSP_OK, ""};
+	osp_shipper *s;
+
+	if (osp_shipper_open(&options, &s, &err) != OSP_OK)
+		fail_msg("cannot open: %s", err.msg);
+	return s;
+}
+
+bool
+shipping_step_until(osp_shipper *s, unsigned timeout_ms,
+					bool (*done)(void *arg), void *arg)
+{
+	int64_t end = osp_mono_now() + (int64_t) timeout_ms * 1000000;
+
+	while (!done(arg))
+	{
+		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+		int wait_ms = osp_shipper_step(s);
+
+		if (osp_mono_now() > end)
+			return false;
+		if (wait_ms < 0 || wait_ms > 20)
+			wait_ms = 20;
+		(void) poll(&fd, 1, wait_ms);
+	}
+	return true;
+}
+
+void
+shipping_deliver(shipping *ship)
+{
+	osp_shipper *s = shipping_open(ship);
+
+	assert_true(osp_shipper_flush(s, 20000));
+	osp_shipper_close(s);
+}
+
+void
+shipping_produce_open(shipping *ship, osp_producer *producer, size_t ring_size)
+{
+	osp_error err = {OSP_OK, ""};
+
+	if (osp_producer_open(
+			producer, ship->run, ring_size, OSP_ON_FULL_DROP, &err) != OSP_OK)
+		fail_msg("cannot open a producer: %s", err.msg);
+}
+
+int
+shipping_produce(osp_producer *producer, int n, int from, int to)
+{
+	static osp_uuid trace_id;
+	osp_point_ids ids;
+	osp_id base;
+	char text[32];
+	int committed = 0;
+	int i;
+
+	(void) snprintf(text, sizeof(text), "base of %d", n);
+	if (!osp_id_set(&base, osp_str_of(text)))
+		return 0;
+	ids.base_id = ids.parent_id = &base;
+	for (i = from; i < to; i++)
+	{
+		osp_writer w;
+
+		if (i % 2 == 0)
+			osp_uuid_new(&trace_id);
+		ids.trace_id = trace_id;
+		if (!osp_point_begin(producer,
+							 &w,
+							 i % 2 == 0 ? OSP_RECORD_START : OSP_RECORD_STOP,
+							 &ids,
+							 i == 13 ? OSP_STR("bad") : OSP_STR("good"),
+							 OSP_STR(""),
+							 OSP_STR(""),
+							 osp_mono_now(),
+							 0,
+							 64))
+			continue;
+		osp_put_i64(&w, OSP_STR("point"), i);
+		osp_point_commit(producer, &w);
+		committed++;
+	}
+	return committed;
+}
+
+/* The file as a text, for the caller to free. */
+static char *
+read_store(const shipping *ship)
+{
+	int fd = open(ship->store, O_RDONLY);
+	struct stat st = {0};
+	char *text;
+
+	if (fd >= 0)
+		assert_int_equal(fstat(fd, &st), 0);
+	text = calloc(1, (size_t) st.st_size + 1);
+	if (fd >= 0)
+	{
+		assert_int_equal(read(fd, text, (size_t) st.st_size), st.st_size);
+		(void) close(fd);
+	}
+	return text;
+}
+
+shipping_arrived
+shipping_count(const shipping *ship, int n)
+{
+	shipping_arrived arrived = {0, 0, 0, -1};
+	unsigned char *seen = calloc(POINTS_MAX, 1);
+	char *text = read_store(ship);
+	char mark[64];
+	char *line;
+	char *next;
+
+	(void) snprintf(mark, sizeof(mark), "\"base_id\": \"base of %d\"", n);
+	for (line = text; *line != '\0'; line = next)
+	{
+		const char *point;
+		long i;
+
+		next = line + strcspn(line, "\n");
+		if (*next != '\0')
+			*next++ = '\0';
+		if (strstr(line, mark) == NULL)
+			continue;
+		point = strstr(line, "\"point\": ");
+		assert_non_null(point);
+		i = strtol(point + 9, NULL, 10);
+		assert_in_range(i, 0, POINTS_MAX - 1);
+		if (seen[i])
+			arrived.repeated++;
+		else
+			arrived.points++;
+		seen[i] = 1;
+		if (i < arrived.highest)
+			arrived.unordered++;
+		else
+			arrived.highest = (int) i;
+	}
+	free(text);
+	free(seen);
+	return arrived;
+}
+
+void
+shipping_expect(const shipping *ship, int n, int count)
+{
+	shipping_arrived arrived = shipping_count(ship, n);
+
+	assert_int_equal(arrived.points, count);
+	assert_int_equal(arrived.highest, count - 1);
+	assert_int_equal(arrived.repeated, 0);
+	assert_int_equal(arrived.unordered, 0);
+}
+
+osp_runstat *
+shipping_stat(const shipping *ship)
+{
+	osp_runstat *stat;
+	int dir_fd;
+
+	assert_int_equal(osp_rundir_open(ship->run, true, &dir_fd, NULL), OSP_OK);
+	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
+	(void) close(dir_fd);
+	return stat;
+}

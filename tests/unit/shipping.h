@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipping.h
+ *	  What the tests of the shipper share: a run directory with a collector that
+ *	  obeys (plugins/fake.h), producers, a log, and the count of what arrived.
+ */
+#ifndef TEST_SHIPPING_H
+#define TEST_SHIPPING_H
+
+#include "osprofiler/rundir.h"
+#include "osprofiler/shipper.h"
+#include "plugins/fake.h"
+
+#define SHIPPING_PRODUCERS 32
+
+/* Log lines, kept. */
+typedef struct shipping_log
+{
+	int warnings;
+	int infos;
+	char last[512];
+} shipping_log;
+
+typedef struct shipping
+{
+	char run[96];   /* the run directory */
+	char uri[96];   /* of the collector */
+	char store[96]; /* where it keeps points */
+	fake_control *control;
+	shipping_log log;
+} shipping;
+
+/* Fixtures of cmocka: *state is the shipping. */
+int shipping_setup(void **state);
+int shipping_teardown(void **state);
+
+/* Options for this run directory and collector. */
+osp_shipper_options shipping_options(shipping *ship);
+
+/* Opens a shipper, and must succeed. */
+osp_shipper *shipping_open(shipping *ship);
+
+/* Steps until done(arg) says so; false after timeout_ms. */
+bool shipping_step_until(osp_shipper *s, unsigned timeout_ms,
+						 bool (*done)(void *arg), void *arg);
+
+/* A shipper that delivers all there is, and ends. */
+void shipping_deliver(shipping *ship);
+
+/* Opens producer number n of the test. */
+void shipping_produce_open(shipping *ship, osp_producer *producer,
+						   size_t ring_size);
+
+/*
+ * Commits points from..to of producer number n, all odd ones stops of the start
+ * before. The number committed, for a full ring drops some.
+ */
+int shipping_produce(osp_producer *producer, int n, int from, int to);
+
+/* How often each point of producer n arrived. */
+typedef struct shipping_arrived
+{
+	int points;    /* different ones */
+	int repeated;  /* arrived more than once */
+	int unordered; /* arrived behind a later one of the same producer */
+	int highest;   /* number of the last point; -1: none */
+} shipping_arrived;
+
+shipping_arrived shipping_count(const shipping *ship, int n);
+
+/* All points 0..count-1 of producer n arrived exactly once, in order. */
+void shipping_expect(const shipping *ship, int n, int count);
+
+/* The status file, mapped; osp_runstat_unmap it. */
+osp_runstat *shipping_stat(const shipping *ship);
+
+#endif /* TEST_SHIPPING_H */

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_shipper.c
+ *	  The shipper with a collector that works: order, sleep, the pool of rings,
+ *	  damaged rings, who may be a shipper.
+ */
+#include "tap.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shipping.h"
+
+#define RING_SIZE (256 * 1024)
+
+static bool
+has_slept(void *arg)
+{
+	return ((const osp_runstat *) arg)->sleeping != 0;
+}
+
+/* Steps until the shipper has delivered everything and sleeps. */
+static void
+step_until_asleep(osp_shipper *s, osp_runstat *stat)
+{
+	(void) osp_shipper_step(s);
+	assert_true(shipping_step_until(s, 10000, has_slept, stat));
+}
+
+static void
+test_order_of_all_rings(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producers[3];
+	int round;
+	int n;
+
+	for (n = 0; n < 3; n++)
+		shipping_produce_open(ship, &producers[n], RING_SIZE);
+	for (round = 0; round < 20; round++)
+	{
+		for (n = 0; n < 3; n++)
+			assert_int_equal(
+				shipping_produce(
+					&producers[n], n, round * 100, (round + 1) * 100),
+				100);
+		(void) osp_shipper_step(s);
+	}
+	assert_true(osp_shipper_flush(s, 10000));
+	for (n = 0; n < 3; n++)
+	{
+		shipping_expect(ship, n, 2000);
+		osp_producer_close(&producers[n]);
+	}
+	assert_int_equal(stat->shipped, 6000);
+	assert_int_equal(stat->duplicates, 0);
+	assert_int_equal(stat->spooled, 0);
+	assert_int_equal(ship->control->reads, 0);
+	assert_int_equal(ship->log.warnings, 0);
+	assert_int_equal(ship->log.infos, 0);
+	osp_shipper_close(s);
+	assert_int_equal(stat->shipper, 0);
+	osp_runstat_unmap(stat);
+}
+
+/* What lies in the rings before there is a shipper is delivered as well. */
+static void
+test_shipper_comes_late(void **state)
+{
+	shipping *ship = *state;
+	osp_producer producer;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 500), 500);
+	osp_producer_close(&producer);
+	shipping_deliver(ship);
+	shipping_expect(ship, 0, 500);
+	assert_int_equal(ship->control->reads, 0);
+}
+
+/* A ring that is always full of work does not keep the others waiting. */
+static void
+test_no_ring_starves(void **state)
+{
+	shipping *ship = *state;
+	osp_producer busy;
+	osp_producer quiet;
+
+	shipping_produce_open(ship, &busy, 4 << 20);
+	shipping_produce_open(ship, &quiet, RING_SIZE);
+	assert_int_equal(shipping_produce(&busy, 0, 0, 15000), 15000);
+	assert_int_equal(shipping_produce(&quiet, 1, 0, 10), 10);
+	ship->control->delay_ms = 50;
+	{
+		osp_shipper *s = shipping_open(ship);
+
+		while (ship->control->notifies < 1)
+			(void) osp_shipper_step(s);
+		osp_shipper_close(s);
+	}
+	shipping_expect(ship, 1, 10);
+	assert_true(shipping_count(ship, 0).points < 15000);
+	ship->control->delay_ms = 0;
+	shipping_deliver(ship);
+	shipping_expect(ship, 0, 15000);
+	osp_producer_close(&busy);
+	osp_producer_close(&quiet);
+}
+
+/* Steps within ms milliseconds, waiting as osp_shipper_step says. */
+static int
+count_steps(osp_shipper *s, int ms)
+{
+	int64_t end = osp_mono_now() + (int64_t) ms * 1000000;
+	int steps = 0;
+
+	for (;;)
+	{
+		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+		int64_t left_ms = (end - osp_mono_now()) / 1000000;
+		int wait_ms;
+
+		if (left_ms <= 0)
+			return steps;
+		wait_ms = osp_shipper_step(s);
+		steps++;
+		if (wait_ms < 0 || wait_ms > left_ms)
+			wait_ms = (int) left_ms;
+		(void) poll(&fd, 1, wait_ms);
+	}
+}
+
+static void
+test_no_wake_up_while_idle(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+	int round;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	for (round = 0; round < 5; round++)
+	{
+		assert_int_equal(
+			shipping_produce(&producer, 0, round * 10, round * 10 + 10), 10);
+		step_until_asleep(s, stat);
+		assert_true(count_steps(s, 300) <= 2);
+		assert_true(stat->sleeping != 0);
+
+		/* The first point wakes it, and only that one. */
+		assert_int_equal(poll(&fd, 1, 0), 0);
+		assert_int_equal(
+			shipping_produce(&producer, 1, round * 10, round * 10 + 10), 10);
+		assert_int_equal(stat->sleeping, 0);
+		assert_int_equal(poll(&fd, 1, 0), 1);
+	}
+	step_until_asleep(s, stat);
+	shipping_expect(ship, 0, 50);
+	shipping_expect(ship, 1, 50);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	assert_int_equal(stat->sleeping, 0);
+	osp_runstat_unmap(stat);
+}
+
+/* Producers of other processes, at the moment when the shipper falls asleep. */
+static void
+test_no_doorbell_is_missed(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	int64_t end = osp_mono_now() + INT64_C(20000000000);
+	pid_t pid = fork();
+	int wstatus;
+
+	if (pid == 0)
+	{
+		osp_producer producer;
+		int i;
+
+		if (osp_producer_open(
+				&producer, ship->run, RING_SIZE, OSP_ON_FULL_DROP, NULL) !=
+			OSP_OK)
+			_exit(1);
+		srand((unsigned) getpid());
+		for (i = 0; i < 12; i++)
+		{
+			if (shipping_produce(&producer, 0, i, i + 1) != 1)
+				_exit(2);
+			(void) usleep(195000 + (unsigned) rand() % 30000);
+		}
+		osp_producer_close(&producer);
+		_exit(0);
+	}
+	while (shipping_count(ship, 0).points < 12 && osp_mono_now() < end)
+	{
+		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+		int wait_ms = osp_shipper_step(s);
+
+		/* Nobody else wakes it. */
+		if (poll(&fd, 1, wait_ms >= 0 ? wait_ms : 5000) == 0 && wait_ms < 0)
+			break;
+	}
+	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+	assert_int_equal(wstatus, 0);
+	shipping_expect(ship, 0, 12);
+	osp_shipper_close(s);
+}
+
+static int
+count_rings(const shipping *ship)
+{
+	char path[128];
+	int count = 0;
+	int n;
+
+	for (n = 0; n < SHIPPING_PRODUCERS; n++)
+	{
+		(void) snprintf(path, sizeof(path), "%s/ring.%d", ship->run, n);
+		count += access(path, F_OK) == 0;
+	}
+	return count;
+}
+
+static void
+test_surplus_rings_go(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producers[20];
+	int n;
+
+	for (n = 0; n < 20; n++)
+	{
+		shipping_produce_open(ship, &producers[n], RING_SIZE);
+		assert_int_equal(shipping_produce(&producers[n], n, 0, 10 + n), 10 + n);
+	}
+	step_until_asleep(s, stat);
+	assert_int_equal(count_rings(ship), 20);
+	for (n = 0; n < 20; n++)
+		if (n != 19)
+			osp_producer_close(&producers[n]);
+	assert_int_equal(shipping_produce(&producers[19], 19, 29, 30), 1);
+	step_until_asleep(s, stat);
+
+	/* Eight free ones, and the one in use. */
+	assert_int_equal(count_rings(ship), 9);
+	assert_int_equal(stat->retired_records, 11 * 10 + (8 + 18) * 11 / 2);
+	for (n = 0; n < 20; n++)
+		shipping_expect(ship, n, 10 + n + (n == 19));
+	osp_producer_close(&producers[19]);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_rings_of_the_dead(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	int n;
+
+	for (n = 0; n < 3; n++)
+	{
+		pid_t pid = fork();
+
+		if (pid == 0)
+		{
+			if (osp_producer_open(
+					&producer, ship->run, RING_SIZE, OSP_ON_FULL_DROP, NULL) !=
+				OSP_OK)
+				_exit(1);
+			if (shipping_produce(&producer, n, 0, 40) != 40)
+				_exit(2);
+
+			/* Dies in the middle of a record. */
+			if (osp_ring_reserve(&producer.ring, 1000) == NULL)
+				_exit(3);
+			(void) kill(getpid(), SIGKILL);
+		}
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	step_until_asleep(s, stat);
+	for (n = 0; n < 3; n++)
+		shipping_expect(ship, n, 40);
+
+	/* All three used the same ring, one after the other; it is free now. */
+	assert_int_equal(count_rings(ship), 1);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(count_rings(ship), 1);
+	assert_int_equal(shipping_produce(&producer, 3, 0, 5), 5);
+	osp_producer_close(&producer);
+	assert_true(osp_shipper_flush(s, 5000));
+	shipping_expect(ship, 3, 5);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_damaged_records(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	uint64_t begin;
+	uint64_t end;
+	int n = 0;
+	int round;
+
+	srand(1);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	for (round = 0; round < 50; round++)
+	{
+		uint64_t at;
+
+		/* Good ones, delivered, then some of which one is damaged. */
+		assert_int_equal(shipping_produce(&producer, 0, n, n + 10), 10);
+		n += 10;
+		assert_true(osp_shipper_flush(s, 5000));
+		begin = producer.ring.head;
+		assert_int_equal(shipping_produce(&producer, 1, 0, 3), 3);
+		end = producer.ring.head;
+		at = begin + (uint64_t) rand() % (end - begin);
+		producer.ring.data[at & producer.ring.mask] ^=
+			(char) (1 << (rand() % 8));
+		assert_true(osp_shipper_flush(s, 5000));
+	}
+	shipping_expect(ship, 0, n);
+	assert_true(stat->corrupt_bytes > 0);
+	assert_int_equal(stat->corrupt_bytes, producer.ring.header->corrupt);
+
+	/* A head that makes no sense. */
+	producer.ring.header->head += 3 * (uint64_t) RING_SIZE + 1;
+	(void) osp_shipper_step(s);
+	(void) osp_shipper_step(s);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_foreign_files(void **state)
+{
+	shipping *ship = *state;
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	osp_shipper *s;
+	char path[128];
+	uint32_t version = 99;
+	int fd;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	osp_producer_close(&producer);
+	(void) snprintf(path, sizeof(path), "%s/ring.0", ship->run);
+	fd = open(path, O_RDWR);
+	assert_int_equal(pwrite(fd, &version, sizeof(version), 8), sizeof(version));
+	(void) close(fd);
+	(void) snprintf(path, sizeof(path), "%s/ring.7", ship->run);
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void) snprintf(path, sizeof(path), "%s/ring.08", ship->run);
+	assert_int_equal(symlink("ring.0", path), 0);
+	(void) snprintf(path, sizeof(path), "%s/doorbell", ship->run);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink("/dev/null", path), 0);
+
+	s = shipping_open(ship);
+	assert_int_equal(ship->log.warnings, 1);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 10), 10);
+	step_until_asleep(s, stat);
+	shipping_expect(ship, 0, 10);
+	assert_int_equal(ship->log.warnings, 1);
+
+	/* A ring whose file is gone is delivered to its end. */
+	(void) snprintf(path, sizeof(path), "%s/ring.1", ship->run);
+	assert_int_equal(unlink(path), 0);
+	stat->rings_made++;
+	(void) osp_shipper_step(s);
+	assert_int_equal(shipping_produce(&producer, 0, 10, 20), 10);
+	step_until_asleep(s, stat);
+	shipping_expect(ship, 0, 20);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_one_shipper(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_shipper_options options = shipping_options(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_shipper *second;
+	osp_error err;
+
+	assert_true(osp_shipper_alive(stat));
+	assert_int_equal(osp_shipper_open(&options, &second, &err), OSP_EBUSY);
+	assert_null(second);
+	assert_true(osp_shipper_alive(stat));
+	osp_shipper_close(s);
+	assert_false(osp_shipper_alive(stat));
+	s = shipping_open(ship);
+	osp_shipper_close(s);
+	osp_shipper_close(NULL);
+	osp_runstat_unmap(stat);
+
+	options.run_directory = "/tmp";
+	assert_int_equal(osp_shipper_open(&options, &second, &err), OSP_EPERM);
+	options.run_directory = NULL;
+	assert_int_equal(osp_shipper_open(&options, &second, &err), OSP_EINVAL);
+}
+
+/* The offset to the wall clock follows when somebody sets the clock. */
+static void
+test_clock_step(void **state)
+{
+	shipping *ship = *state;
+	osp_runstat *stat = shipping_stat(ship);
+	int64_t right = stat->wall_offset_ns;
+	osp_shipper *s;
+
+	stat->wall_offset_ns -= INT64_C(5000000000);
+	s = shipping_open(ship);
+	(void) osp_shipper_step(s);
+	assert_true(llabs(stat->wall_offset_ns - right) < 100000000);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_refused_points(void **state)
+{
+	shipping *ship = *state;
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	shipping_arrived arrived;
+
+	ship->control->refuse = 1;
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	osp_producer_close(&producer);
+	shipping_deliver(ship);
+	arrived = shipping_count(ship, 0);
+	assert_int_equal(arrived.points, 99);
+	assert_int_equal(arrived.repeated, 0);
+	assert_int_equal(stat->refused, 1);
+	assert_int_equal(stat->shipped, 99);
+	assert_string_equal(stat->last_error, "fake: bad points");
+	assert_int_equal(stat->error_seq % 2, 0);
+	assert_int_equal(ship->log.warnings, 1);
+	osp_runstat_unmap(stat);
+}
+
+#define TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, shipping_setup, shipping_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_order_of_all_rings),
+		TEST(test_shipper_comes_late),
+		TEST(test_no_ring_starves),
+		TEST(test_no_wake_up_while_idle),
+		TEST(test_no_doorbell_is_missed),
+		TEST(test_surplus_rings_go),
+		TEST(test_rings_of_the_dead),
+		TEST(test_damaged_records),
+		TEST(test_foreign_files),
+		TEST(test_one_shipper),
+		TEST(test_clock_step),
+		TEST(test_refused_points),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_shipper_faults.c
+ *	  The shipper when things go wrong: collectors that fail, half-way or always,
+ *	  that are slow, or away; a full spool; a shipper that is killed; no memory.
+ */
+#include "tap.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "failing_alloc.h"
+#include "shipping.h"
+
+#define RING_SIZE (256 * 1024)
+
+typedef struct goal
+{
+	uint64_t *counter;
+	uint64_t value;
+} goal;
+
+static bool
+is_reached(void *arg)
+{
+	const goal *g = arg;
+
+	return __atomic_load_n(g->counter, __ATOMIC_RELAXED) >= g->value;
+}
+
+static void
+step_until(osp_shipper *s, uint64_t *counter, uint64_t value)
+{
+	goal g = {counter, value};
+
+	assert_true(shipping_step_until(s, 20000, is_reached, &g));
+}
+
+static void
+test_outage_and_recovery(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producers[2];
+	int n;
+
+	for (n = 0; n < 2; n++)
+	{
+		shipping_produce_open(ship, &producers[n], RING_SIZE);
+		assert_int_equal(shipping_produce(&producers[n], n, 0, 100), 100);
+	}
+	ship->control->fail = 3;
+	step_until(s, &stat->driver_errors, 2);
+	assert_true(stat->spooled >= 200);
+	assert_int_equal(osp_ring_tail(&producers[0].ring), producers[0].ring.head);
+	for (n = 0; n < 2; n++)
+		assert_int_equal(shipping_produce(&producers[n], n, 100, 200), 100);
+	assert_true(osp_shipper_flush(s, 20000));
+	step_until(s, &stat->shipped, 400);
+	for (n = 0; n < 2; n++)
+	{
+		assert_int_equal(shipping_produce(&producers[n], n, 200, 300), 100);
+		osp_producer_close(&producers[n]);
+	}
+	assert_true(osp_shipper_flush(s, 20000));
+	for (n = 0; n < 2; n++)
+		shipping_expect(ship, n, 300);
+	assert_int_equal(stat->spool_points, 0);
+	assert_int_equal(stat->spool_dropped, 0);
+
+	/* One line when it went, one when it came back. */
+	assert_int_equal(ship->log.warnings, 1);
+	assert_int_equal(ship->log.infos, 1);
+	assert_non_null(strstr(ship->log.last, "is back"));
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_half_a_batch_arrived(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	uint32_t reads;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 200), 200);
+	ship->control->partial = 2;
+	ship->control->fail_read = 1;
+	assert_true(osp_shipper_flush(s, 10000));
+	step_until(s, &stat->shipped, 200 - 100 - 50);
+	assert_int_equal(stat->duplicates, 150);
+	{
+		shipping_arrived arrived = shipping_count(ship, 0);
+
+		assert_int_equal(arrived.points, 200);
+		assert_int_equal(arrived.repeated, 0);
+	}
+
+	/* Once that is over nobody is asked any more. */
+	reads = ship->control->reads;
+	assert_int_equal(shipping_produce(&producer, 0, 200, 400), 200);
+	assert_true(osp_shipper_flush(s, 10000));
+	assert_int_equal(shipping_count(ship, 0).points, 400);
+	assert_int_equal(ship->control->reads, reads);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+/* A collector that cannot be read gets them again: at least once. */
+static void
+test_blind_collector(void **state)
+{
+	shipping *ship = *state;
+	osp_producer producer;
+	osp_shipper *s;
+	osp_runstat *stat = shipping_stat(ship);
+	shipping_arrived arrived;
+	osp_shipper_options options = shipping_options(ship);
+	char uri[128];
+
+	(void) snprintf(uri, sizeof(uri), "fakeblind%s", strchr(ship->uri, ':'));
+	options.connection_string = osp_str_of(uri);
+	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	ship->control->partial = 1;
+	step_until(s, &stat->shipped, 100);
+	arrived = shipping_count(ship, 0);
+	assert_int_equal(arrived.points, 100);
+	assert_int_equal(arrived.repeated, 50);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+/* Slow, but it works: nothing is dropped, nothing comes twice, all in order. */
+static void
+test_slow_collector(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	int n = 0;
+
+	ship->control->delay_ms = 300;
+	shipping_produce_open(ship, &producer, 64 * 1024);
+	while (n < 5000)
+	{
+		assert_int_equal(shipping_produce(&producer, 0, n, n + 50), 50);
+		n += 50;
+		(void) osp_shipper_step(s);
+		(void) usleep(1000);
+	}
+	assert_true(stat->spooled > 0);
+	assert_int_equal(producer.ring.header->dropped, 0);
+	ship->control->delay_ms = 0;
+	assert_true(osp_shipper_flush(s, 20000));
+	step_until(s, &stat->shipped, (uint64_t) n);
+	shipping_expect(ship, 0, n);
+	assert_int_equal(stat->duplicates, 0);
+	assert_int_equal(ship->control->reads, 0);
+	assert_int_equal(ship->log.warnings, 0);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+/* What hangs keeps neither flush nor rings; its batch is not sent twice. */
+static void
+test_flush_while_it_hangs(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	int64_t begin;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->delay_ms = 1500;
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	while (ship->control->notifies == 0)
+		(void) osp_shipper_step(s);
+	assert_int_equal(shipping_produce(&producer, 0, 100, 200), 100);
+	begin = osp_mono_now();
+	assert_true(osp_shipper_flush(s, 200));
+	assert_true(osp_mono_now() - begin < 1000000000);
+	assert_true(osp_shipper_busy(s));
+	assert_int_equal(stat->spool_points, 200);
+	osp_producer_close(&producer);
+
+	/* Closing waits for it, and then knows that it went well. */
+	ship->control->delay_ms = 0;
+	osp_shipper_close(s);
+	shipping_expect(ship, 0, 100);
+	shipping_deliver(ship);
+	shipping_expect(ship, 0, 200);
+	assert_int_equal(ship->control->reads, 0);
+	osp_runstat_unmap(stat);
+}
+
+/* Everything written was delivered or is counted as lost somewhere. */
+static void
+expect_accounted(const shipping *ship, const osp_runstat *stat,
+				 const osp_producer *producer, int written)
+{
+	shipping_arrived arrived = shipping_count(ship, 0);
+	uint64_t dropped = producer->ring.header->dropped;
+
+	assert_int_equal(arrived.repeated, 0);
+	assert_int_equal((uint64_t) arrived.points + stat->spool_dropped + dropped,
+					 written);
+}
+
+static void
+test_spool_limit(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	osp_shipper *s;
+	int n = 0;
+
+	options.spool_limit = 1 << 20;
+	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->fail = UINT32_MAX;
+	for (; n < 20000; n += 100)
+	{
+		(void) shipping_produce(&producer, 0, n, n + 100);
+		(void) osp_shipper_step(s);
+	}
+	assert_true(stat->spool_dropped > 0);
+	assert_true(stat->spool_bytes > 700 * 1024);
+	assert_true(stat->spool_bytes <= 1 << 20);
+
+	/* Away; cannot spool; lost points. Each said once. */
+	assert_int_equal(ship->log.warnings, 3);
+	ship->control->fail = 0;
+	assert_true(osp_shipper_flush(s, 20000));
+	expect_accounted(ship, stat, &producer, n);
+	assert_int_equal(shipping_count(ship, 0).unordered, 0);
+	assert_int_equal(ship->log.infos, 1);
+
+	/* And then it works as ever. */
+	assert_int_equal(shipping_produce(&producer, 1, 0, 100), 100);
+	assert_true(osp_shipper_flush(s, 20000));
+	shipping_expect(ship, 1, 100);
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+/* No room for the spool at all, first with a collector that is slow. */
+static void
+run_on_full_disk(shipping *ship)
+{
+	struct rlimit limit = {4096, 4096};
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	osp_shipper *s;
+	int n = 0;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	s = shipping_open(ship);
+	(void) signal(SIGXFSZ, SIG_IGN);
+	ship->control->fail = 40;
+
+	/* The store is a file as well, so it is the collector that fails first. */
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		_exit(1);
+	for (; n < 4000; n += 100)
+	{
+		(void) shipping_produce(&producer, 0, n, n + 100);
+		(void) osp_shipper_step(s);
+		(void) usleep(1000);
+	}
+	if (stat->spool_dropped == 0 && producer.ring.header->dropped == 0)
+		_exit(2);
+	if (stat->shipped != 0)
+		_exit(3);
+
+	/* What is left is in rings and slots, and comes through at last. */
+	_exit(0);
+}
+
+static void
+test_full_disk(void **state)
+{
+	shipping *ship = *state;
+	pid_t pid = fork();
+	shipping_arrived arrived;
+	int wstatus;
+
+	if (pid == 0)
+		run_on_full_disk(ship);
+	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+	assert_int_equal(wstatus, 0);
+	ship->control->fail = 0;
+	shipping_deliver(ship);
+	arrived = shipping_count(ship, 0);
+	assert_true(arrived.points > 0);
+	assert_int_equal(arrived.repeated, 0);
+}
+
+static void
+test_no_driver(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	osp_shipper *s;
+
+	options.connection_string = OSP_STR("nonesuch://:secret@host");
+	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	step_until(s, &stat->spooled, 100);
+	step_until(s, &stat->driver_errors, 3);
+	assert_int_equal(ship->log.warnings, 1);
+	assert_null(strstr(ship->log.last, "secret"));
+	assert_null(strstr(stat->last_error, "secret"));
+	osp_shipper_close(s);
+
+	/* Nothing was ever sent, so nobody is asked. */
+	shipping_deliver(ship);
+	shipping_expect(ship, 0, 100);
+	assert_int_equal(ship->control->reads, 0);
+	osp_producer_close(&producer);
+	osp_runstat_unmap(stat);
+}
+
+static void
+test_no_spool(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_runstat *stat = shipping_stat(ship);
+	osp_producer producer;
+	osp_shipper *s;
+
+	options.spool_path = "/nonexistent/spool";
+	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	assert_int_equal(ship->log.warnings, 1);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->partial = 2;
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	step_until(s, &stat->driver_errors, 2);
+	assert_true(osp_shipper_flush(s, 10000));
+	assert_int_equal(shipping_count(ship, 0).points, 100);
+	assert_int_equal(shipping_count(ship, 0).repeated, 0);
+
+	/* Full rings, and no room anywhere: lost, and counted. */
+	ship->control->fail = UINT32_MAX;
+	{
+		int n;
+
+		for (n = 100; n < 5100; n += 100)
+		{
+			(void) shipping_produce(&producer, 0, n, n + 100);
+			(void) osp_shipper_step(s);
+		}
+		ship->control->fail = 0;
+		assert_true(osp_shipper_flush(s, 10000));
+		expect_accounted(ship, stat, &producer, n);
+		assert_true(stat->spool_dropped > 0);
+	}
+	osp_producer_close(&producer);
+	osp_shipper_close(s);
+	osp_runstat_unmap(stat);
+}
+
+/* A producer that writes until it is told to stop; exits with what went well. */
+static void
+produce_until_told(shipping *ship, int n, const volatile int *stop,
+				   uint32_t *committed)
+{
+	osp_producer producer;
+	int i = 0;
+
+	if (osp_producer_open(
+			&producer, ship->run, RING_SIZE, OSP_ON_FULL_DROP, NULL) != OSP_OK)
+		_exit(1);
+	while (!*stop)
+	{
+		/* Only as much as fits, so that every point is committed. */
+		if (producer.ring.head -
+				__atomic_load_n(&producer.ring.header->tail, __ATOMIC_ACQUIRE) <
+			producer.ring.capacity / 2)
+		{
+			if (shipping_produce(&producer, n, i, i + 20) != 20)
+				_exit(2);
+			i += 20;
+			__atomic_store_n(committed, (uint32_t) i, __ATOMIC_RELEASE);
+		}
+		(void) usleep(500);
+	}
+	osp_producer_close(&producer);
+	_exit(0);
+}
+
+/* A shipper that works until it is killed. */
+static void
+ship_until_killed(shipping *ship)
+{
+	osp_shipper_options options = shipping_options(ship);
+	osp_shipper *s;
+
+	options.log = NULL;
+	if (osp_shipper_open(&options, &s, NULL) != OSP_OK)
+		_exit(1);
+	for (;;)
+	{
+		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+		int wait_ms = osp_shipper_step(s);
+
+		(void) poll(&fd, 1, wait_ms);
+	}
+}
+
+typedef struct shared
+{
+	volatile int stop;
+	uint32_t committed[3];
+} shared;
+
+/*
+ * Kills the shipper rounds times while three producers write and the collector
+ * does what trouble says. Every committed point arrives once.
+ */
+static void
+kill_shippers(shipping *ship, int rounds, void (*trouble)(shipping *ship))
+{
+	shared *sh = mmap(NULL,
+					  sizeof(*sh),
+					  PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_ANONYMOUS,
+					  -1,
+					  0);
+	pid_t producers[3];
+	int wstatus;
+	int n;
+
+	for (n = 0; n < 3; n++)
+	{
+		producers[n] = fork();
+		if (producers[n] == 0)
+			produce_until_told(ship, n, &sh->stop, &sh->committed[n]);
+	}
+	for (; rounds > 0; rounds--)
+	{
+		pid_t pid;
+
+		trouble(ship);
+		pid = fork();
+		if (pid == 0)
+			ship_until_killed(ship);
+		(void) usleep((unsigned) rand() % 60000);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+		assert_true(WIFSIGNALED(wstatus));
+	}
+	sh->stop = 1;
+	for (n = 0; n < 3; n++)
+	{
+		assert_int_equal(waitpid(producers[n], &wstatus, 0), producers[n]);
+		assert_int_equal(wstatus, 0);
+	}
+	memset(ship->control, 0, sizeof(*ship->control));
+	shipping_deliver(ship);
+	for (n = 0; n < 3; n++)
+	{
+		shipping_arrived arrived = shipping_count(ship, n);
+
+		assert_int_equal(arrived.points, sh->committed[n]);
+		assert_int_equal(arrived.highest, (int) sh->committed[n] - 1);
+		assert_int_equal(arrived.repeated, 0);
+		assert_true(arrived.points > 0);
+	}
+	(void) munmap(sh, sizeof(*sh));
+}
+
+static void
+no_trouble(shipping *ship)
+{
+	(void) ship;
+}
+
+static void
+all_kinds_of_trouble(shipping *ship)
+{
+	fake_control *control = ship->control;
+
+	__atomic_store_n(&control->fail, (uint32_t) (rand() % 3), __ATOMIC_RELAXED);
+	__atomic_store_n(
+		&control->partial, (uint32_t) (rand() % 3), __ATOMIC_RELAXED);
+	__atomic_store_n(
+		&control->fail_read, (uint32_t) (rand() % 2), __ATOMIC_RELAXED);
+	__atomic_store_n(&control->delay_ms,
+					 (uint32_t) (rand() % 3 == 0 ? rand() % 30 : 0),
+					 __ATOMIC_RELAXED);
+}
+
+static void
+test_killed_shippers(void **state)
+{
+	srand((unsigned) getpid());
+	kill_shippers(*state, 50, no_trouble);
+}
+
+static void
+test_killed_shippers_and_trouble(void **state)
+{
+	srand((unsigned) getpid());
+	kill_shippers(*state, 50, all_kinds_of_trouble);
+}
+
+/* failing_alloc for two threads. */
+typedef struct locked_alloc
+{
+	osp_allocator alc;
+	failing_alloc fa;
+	pthread_mutex_t lock;
+} locked_alloc;
+
+static void *
+locked_get(void *ctx, size_t size)
+{
+	locked_alloc *la = ctx;
+	void *ptr;
+
+	(void) pthread_mutex_lock(&la->lock);
+	ptr = la->fa.alc.alloc(la->fa.alc.ctx, size);
+	(void) pthread_mutex_unlock(&la->lock);
+	return ptr;
+}
+
+static void *
+locked_resize(void *ctx, void *old, size_t size)
+{
+	locked_alloc *la = ctx;
+	void *ptr;
+
+	(void) pthread_mutex_lock(&la->lock);
+	ptr = la->fa.alc.realloc(la->fa.alc.ctx, old, size);
+	(void) pthread_mutex_unlock(&la->lock);
+	return ptr;
+}
+
+static void
+locked_free(void *ctx, void *ptr)
+{
+	locked_alloc *la = ctx;
+
+	(void) pthread_mutex_lock(&la->lock);
+	la->fa.alc.free(la->fa.alc.ctx, ptr);
+	(void) pthread_mutex_unlock(&la->lock);
+}
+
+/*
+ * Whatever allocation fails: opening says so, or the shipper gets over it. The
+ * collector fails half-way each time, so that all ways are gone.
+ */
+static void
+test_no_memory(void **state)
+{
+	shipping *ship = *state;
+	locked_alloc la = {{locked_get, locked_resize, locked_free, &la},
+					   {{0}, 0, 0, false, 0},
+					   PTHREAD_MUTEX_INITIALIZER};
+	osp_producer producer;
+	int n = 0;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	for (failing_alloc_init(&la.fa);; failing_alloc_next(&la.fa))
+	{
+		osp_shipper_options options = shipping_options(ship);
+		osp_shipper *s;
+		osp_status status;
+
+		options.alc = &la.alc;
+		ship->control->partial = 1;
+		assert_int_equal(shipping_produce(&producer, 0, n, n + 4), 4);
+		n += 4;
+		status = osp_shipper_open(&options, &s, NULL);
+		if (status == OSP_OK)
+		{
+			(void) osp_shipper_flush(s, 300);
+			osp_shipper_close(s);
+		}
+		else
+			assert_int_equal(status, OSP_ENOMEM);
+		assert_int_equal(la.fa.live, 0);
+		if (!la.fa.failed)
+			break;
+	}
+	osp_producer_close(&producer);
+	ship->control->partial = 0;
+	shipping_deliver(ship);
+	{
+		shipping_arrived arrived = shipping_count(ship, 0);
+
+		assert_int_equal(arrived.points, n);
+		assert_int_equal(arrived.repeated, 0);
+	}
+}
+
+#define TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, shipping_setup, shipping_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_outage_and_recovery),
+		TEST(test_half_a_batch_arrived),
+		TEST(test_blind_collector),
+		TEST(test_slow_collector),
+		TEST(test_flush_while_it_hangs),
+		TEST(test_spool_limit),
+		TEST(test_full_disk),
+		TEST(test_no_driver),
+		TEST(test_no_spool),
+		TEST(test_killed_shippers),
+		TEST(test_killed_shippers_and_trouble),
+		TEST(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
