@@ -116,29 +116,36 @@ void
 osp__producer_wake(osp_producer *producer)
 {
 	char path[OSP_RUNDIR_PATH_MAX + 16];
-	uint32_t asleep = 1;
+	uint32_t sleep =
+		__atomic_load_n(&producer->stat->sleeping, __ATOMIC_ACQUIRE);
 	int saved = errno;
-	bool rung = false;
 	int fd;
 
-	/* Of all the producers that see it asleep one goes and rings. */
-	if (!__atomic_compare_exchange_n(&producer->stat->sleeping,
-									 &asleep,
-									 0,
-									 false,
-									 __ATOMIC_ACQ_REL,
-									 __ATOMIC_RELAXED))
+	if (sleep == 0)
 		return;
 	(void) snprintf(path, sizeof(path), "%s/doorbell", producer->path);
 	/* Opened for reading too, so that no SIGPIPE can come of it. */
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
 	{
+		bool rung;
+
 		/* A full pipe wakes as well as one more byte in it. */
 		rung = write(fd, "", 1) == 1 || errno == EAGAIN;
 		(void) close(fd);
+
+		/*
+		 * The others need not ring as well. Said only now, so that being killed
+		 * on the way leaves nobody deaf, and only of this sleep: by now it may
+		 * be over, and another one begun.
+		 */
+		if (rung)
+			(void) __atomic_compare_exchange_n(&producer->stat->sleeping,
+											   &sleep,
+											   0,
+											   false,
+											   __ATOMIC_ACQ_REL,
+											   __ATOMIC_RELAXED);
 	}
-	if (!rung)
-		__atomic_store_n(&producer->stat->sleeping, 1, __ATOMIC_RELEASE);
 	errno = saved;
 }
