@@ -25,10 +25,8 @@ add_ring(osp_run_totals *totals, int dir_fd, const char *name)
 	tail = osp_ring_tail(&ring);
 	head = osp_ring_head(&ring);
 	totals->rings++;
-	totals->written +=
-		__atomic_load_n(&ring.header->records, __ATOMIC_RELAXED);
-	totals->dropped +=
-		__atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED);
+	totals->written += __atomic_load_n(&ring.header->records, __ATOMIC_RELAXED);
+	totals->dropped += __atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED);
 	totals->waiting_bytes += head > tail ? head - tail : 0;
 	osp_ring_unmap(&ring);
 }

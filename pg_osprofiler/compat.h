@@ -27,22 +27,26 @@
 
 /* The arguments of ProcessUtility_hook, and how they are handed on. */
 #if PG_VERSION_NUM >= 140000
-#define PGOSP_UTILITY_ARGS                                           \
-	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,  \
-		ProcessUtilityContext context, ParamListInfo params,         \
-		QueryEnvironment *queryEnv, DestReceiver *dest,              \
-		QueryCompletion *qc
+#define PGOSP_UTILITY_ARGS                                          \
+	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, \
+		ProcessUtilityContext context, ParamListInfo params,        \
+		QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc
 #define PGOSP_UTILITY_PASS \
 	pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc
 #else
-#define PGOSP_UTILITY_ARGS                                        \
-	PlannedStmt *pstmt, const char *queryString,                  \
-		ProcessUtilityContext context, ParamListInfo params,      \
-		QueryEnvironment *queryEnv, DestReceiver *dest,           \
-		QueryCompletion *qc
+#define PGOSP_UTILITY_ARGS                                   \
+	PlannedStmt *pstmt, const char *queryString,             \
+		ProcessUtilityContext context, ParamListInfo params, \
+		QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc
 #define PGOSP_UTILITY_PASS \
 	pstmt, queryString, context, params, queryEnv, dest, qc
 #endif
+
+/* The arguments of planner_hook, and how they are handed on. */
+#define PGOSP_PLANNER_ARGS                                     \
+	Query *parse, const char *query_string, int cursorOptions, \
+		ParamListInfo boundParams
+#define PGOSP_PLANNER_PASS parse, query_string, cursorOptions, boundParams
 
 /* The command of a plan that is none of the four of old. */
 #if PG_VERSION_NUM >= 150000

@@ -118,9 +118,8 @@ context_of_comment(osp_str region, const char *string)
 
 	if (!osp_comment_context(region, bytes, &info, &hmac))
 		return NULL;
-	if (debug_query_string == NULL ||
-		(debug_query_string != string &&
-		 strcmp(debug_query_string, string) != 0))
+	if (debug_query_string == NULL || (debug_query_string != string &&
+									   strcmp(debug_query_string, string) != 0))
 		return NULL;
 
 	(void) pgosp_keyring(NULL);

@@ -39,8 +39,7 @@ static const pgospPointKind failed_kind = {
 static void
 set_error(pgospError *error, int sqlerrcode, const char *message, char *space)
 {
-	osp_str text =
-		pgosp_text_utf8(osp_str_of(message), (size_t) MESSAGE_MAX);
+	osp_str text = pgosp_text_utf8(osp_str_of(message), (size_t) MESSAGE_MAX);
 
 	memcpy(space, text.ptr, text.len);
 	error->known = true;
@@ -69,8 +68,7 @@ pgosp_error_capture(pgospError *error)
 	int code = geterrcode();
 
 	set_error(error, code, "", message);
-	if (code != ERRCODE_OUT_OF_MEMORY && memory != NULL &&
-		have_reserve(memory))
+	if (code != ERRCODE_OUT_OF_MEMORY && memory != NULL && have_reserve(memory))
 	{
 		MemoryContext old = MemoryContextSwitchTo(memory);
 		ErrorData *edata = CopyErrorData();

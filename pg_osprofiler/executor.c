@@ -133,8 +133,7 @@ static void
 open_execution(pgospExecution *execution, const QueryDesc *queryDesc,
 			   const pgospParent *parent, const pgospStatementFacts *facts)
 {
-	pgosp_statement_open(
-		&execution->statement, &execution_kind, parent, facts);
+	pgosp_statement_open(&execution->statement, &execution_kind, parent, facts);
 	execution->statement.usage.command = command_of(queryDesc);
 }
 
@@ -198,9 +197,8 @@ pgosp_ExecutorStart(QueryDesc *queryDesc, int eflags)
 {
 	const PlannedStmt *plan = queryDesc->plannedstmt;
 
-	if (likely(!pgosp_anything_to_do(queryDesc->sourceText,
-									 plan->stmt_location,
-									 plan->stmt_len)))
+	if (likely(!pgosp_anything_to_do(
+			queryDesc->sourceText, plan->stmt_location, plan->stmt_len)))
 		prev_ExecutorStart(queryDesc, eflags);
 	else
 		start_maybe_traced(queryDesc, eflags);
@@ -326,9 +324,8 @@ pgosp_executor_init(void)
 													: standard_ExecutorStart;
 	prev_ExecutorRun =
 		ExecutorRun_hook != NULL ? ExecutorRun_hook : standard_ExecutorRun;
-	prev_ExecutorFinish = ExecutorFinish_hook != NULL
-							  ? ExecutorFinish_hook
-							  : standard_ExecutorFinish;
+	prev_ExecutorFinish = ExecutorFinish_hook != NULL ? ExecutorFinish_hook
+													  : standard_ExecutorFinish;
 	prev_ExecutorEnd =
 		ExecutorEnd_hook != NULL ? ExecutorEnd_hook : standard_ExecutorEnd;
 	ExecutorStart_hook = pgosp_ExecutorStart;

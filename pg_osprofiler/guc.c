@@ -68,8 +68,7 @@ update_gates(bool enabled, bool comments)
 {
 	bool here = enabled && !IsParallelWorker();
 
-	pgosp_setting_gate =
-		here && (pgosp_has_trace_info || pgosp_has_trace_hmac);
+	pgosp_setting_gate = here && (pgosp_has_trace_info || pgosp_has_trace_hmac);
 	pgosp_comment_gate = here && comments;
 }
 

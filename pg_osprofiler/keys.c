@@ -43,8 +43,7 @@ add_file(osp_keyring *ring, osp_error *err)
 	if (is_absolute_path(pgosp_hmac_keys_file))
 		strlcpy(path, pgosp_hmac_keys_file, sizeof(path));
 	else
-		snprintf(
-			path, sizeof(path), "%s/%s", DataDir, pgosp_hmac_keys_file);
+		snprintf(path, sizeof(path), "%s/%s", DataDir, pgosp_hmac_keys_file);
 	return osp_keyring_add_file(ring, path, err);
 }
 
@@ -56,10 +55,8 @@ read_keys(void)
 
 	trouble.code = OSP_OK;
 	trouble_told = false;
-	status = osp_keyring_new(&osp_allocator_default,
-							 osp_str_of(pgosp_hmac_keys),
-							 &ring,
-							 &trouble);
+	status = osp_keyring_new(
+		&osp_allocator_default, osp_str_of(pgosp_hmac_keys), &ring, &trouble);
 	if (status == OSP_OK)
 		status = add_file(ring, &trouble);
 	if (status != OSP_OK)

@@ -19,6 +19,7 @@ _PG_init(void)
 {
 	pgosp_guc_init();
 	pgosp_errors_init();
+	pgosp_planner_init();
 	pgosp_executor_init();
 	pgosp_utility_init();
 }

@@ -7,15 +7,18 @@
  * values are written here, straight into the record, for built-in types that
  * need none of that; of others only the type is told. What lies out of line
  * (TOAST) is not fetched. Variables of PL/pgSQL are not parameters: they would
- * have to be computed.
+ * have to be computed. Numbers that numeric_out writes are short enough for
+ * memory that is there already.
  */
 #include "pgosp.h"
 
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
+#include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -23,10 +26,13 @@
 #define VALUE_MAX  1024 /* bytes of one value */
 #define PARAMS_SUM 6144 /* bytes of all values */
 
+#define NUMERIC_MAX 256 /* bytes of a number, less than VALUE_MAX / 4 digits */
+
 static osp_str
 decimal(char *space, size_t size, int64 value)
 {
-	return osp_str_n(space, (size_t) snprintf(space, size, INT64_FORMAT, value));
+	return osp_str_n(space,
+					 (size_t) snprintf(space, size, INT64_FORMAT, value));
 }
 
 static osp_str
@@ -39,17 +45,79 @@ uuid_text(char *space, const pg_uuid_t *uuid)
 	return osp_str_n(space, OSP_UUID_TEXT_LEN);
 }
 
-/* The characters of a text that lies in line, else the empty string. */
+/* The characters of a text, if it lies in line. */
 static bool
 text_value(Datum value, osp_str *out)
 {
-	const struct varlena *text = (const struct varlena *) DatumGetPointer(value);
+	const struct varlena *text =
+		(const struct varlena *) DatumGetPointer(value);
 
 	if (VARATT_IS_EXTERNAL(text) || VARATT_IS_COMPRESSED(text))
 		return false;
-	*out = pgosp_text_utf8(osp_str_n(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)),
-						   VALUE_MAX);
+	*out = pgosp_text_utf8(
+		osp_str_n(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)), VALUE_MAX);
 	return true;
+}
+
+/* The digits of a number that is not too long. */
+static bool
+numeric_value(Datum value, char *space, size_t size, osp_str *out)
+{
+	const struct varlena *number =
+		(const struct varlena *) DatumGetPointer(value);
+	MemoryContext memory = pgosp_error_memory();
+	MemoryContext old;
+
+	if (memory == NULL || VARATT_IS_EXTERNAL(number) ||
+		VARATT_IS_COMPRESSED(number) || VARSIZE_ANY(number) > NUMERIC_MAX)
+		return false;
+	old = MemoryContextSwitchTo(memory);
+	strlcpy(
+		space, DatumGetCString(DirectFunctionCall1(numeric_out, value)), size);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(memory);
+	*out = osp_str_of(space);
+	return true;
+}
+
+/* The name of a built-in type whose values are not written; NULL: another. */
+static const char *
+type_name(Oid type)
+{
+	static const struct
+	{
+		Oid type;
+		const char *name;
+	} names[] = {
+		{BYTEAOID, "bytea"},
+		{JSONBOID, "jsonb"},
+		{NUMERICOID, "numeric"},
+		{INTERVALOID, "interval"},
+		{TIMEOID, "time"},
+		{TIMETZOID, "timetz"},
+		{INETOID, "inet"},
+		{CIDROID, "cidr"},
+		{BITOID, "bit"},
+		{VARBITOID, "varbit"},
+		{TEXTOID, "text"},
+		{VARCHAROID, "varchar"},
+		{BPCHAROID, "char"},
+		{JSONOID, "json"},
+		{XMLOID, "xml"},
+		{BOOLARRAYOID, "bool[]"},
+		{INT2ARRAYOID, "int2[]"},
+		{INT4ARRAYOID, "int4[]"},
+		{INT8ARRAYOID, "int8[]"},
+		{TEXTARRAYOID, "text[]"},
+		{VARCHARARRAYOID, "varchar[]"},
+		{UUIDARRAYOID, "uuid[]"},
+	};
+	size_t i;
+
+	for (i = 0; i < lengthof(names); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return NULL;
 }
 
 /* The value as text, in space or borrowed; false if the type is not known. */
@@ -97,6 +165,8 @@ value_text(Oid type, Datum value, char *space, size_t size, osp_str *out)
 		case JSONOID:
 		case XMLOID:
 			return text_value(value, out);
+		case NUMERICOID:
+			return numeric_value(value, space, size, out);
 		case NAMEOID:
 			*out = pgosp_text_utf8(osp_str_of(NameStr(*DatumGetName(value))),
 								   NAMEDATALEN);
@@ -109,7 +179,7 @@ value_text(Oid type, Datum value, char *space, size_t size, osp_str *out)
 static void
 put_param(osp_writer *w, osp_str key, const ParamExternData *param)
 {
-	char space[MAXDATELEN + 128];
+	char space[VALUE_MAX];
 	osp_str text;
 
 	if (param->isnull || !OidIsValid(param->ptype))
@@ -119,8 +189,11 @@ put_param(osp_writer *w, osp_str key, const ParamExternData *param)
 	}
 	if (!value_text(param->ptype, param->value, space, sizeof(space), &text))
 	{
+		const char *name = type_name(param->ptype);
 		int len =
-			snprintf(space, sizeof(space), "(type %u)", param->ptype);
+			name != NULL
+				? snprintf(space, sizeof(space), "(%s)", name)
+				: snprintf(space, sizeof(space), "(type %u)", param->ptype);
 
 		text = osp_str_n(space, (size_t) len);
 	}
@@ -136,8 +209,8 @@ pgosp_put_params(osp_writer *w, const ParamListInfoData *params)
 	if (params->paramFetch != NULL || params->numParams <= 0)
 		return;
 	osp_put_object(w, OSP_STR("params"));
-	for (i = 0; i < Min(params->numParams, PARAMS_MAX) &&
-				w->pos - begin < PARAMS_SUM;
+	for (i = 0;
+		 i < Min(params->numParams, PARAMS_MAX) && w->pos - begin < PARAMS_SUM;
 		 i++)
 	{
 		char key[16];

@@ -5,14 +5,15 @@
  *
  * The parts, from the outside in:
  *
- *	  executor.c utility.c errors.c   the hooks; they only ask and tell
+ *	  executor.c utility.c planner.c errors.c   the hooks; they ask and tell
  *	  sqlapi.c stat.c                 the SQL functions
  *	  statement.c                     which statement is a point, and its facts
  *	  userpoint.c                     points opened by osprofiler.start
  *	  point.c                         open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
  *	  text.c params.c redact.c        what is told of a statement
- *	  session.c producer.c worker.c   the backend's ring, its end, the shipper
+ *	  session.c producer.c            the backend's ring, and its end
+ *	  shipper.c worker.c              the background worker and its child
  *	  guc.c                           the settings
  *
  * Rules that hold everywhere but in sqlapi.c, stat.c and the check hooks: nothing
@@ -323,8 +324,7 @@ extern osp_str pgosp_text_of_statement(const char *string, int location,
 									   int length);
 
 /* The statement with what stands round it up to its neighbours. */
-extern osp_str pgosp_text_region(const char *string, int location,
-								 int length);
+extern osp_str pgosp_text_region(const char *string, int location, int length);
 
 /* The statement without comments that hold a signed context. */
 extern osp_str pgosp_text_without_context(osp_str text);
@@ -407,7 +407,11 @@ extern const pgospError *pgosp_error_fatal(void);
 
 /* ---- hooks ---- */
 
+/* A top-level statement is being planned: what runs now belongs to it. */
+extern bool pgosp_planning;
+
 extern void pgosp_executor_init(void);
+extern void pgosp_planner_init(void);
 extern void pgosp_utility_init(void);
 extern void pgosp_errors_init(void);
 

@@ -47,8 +47,8 @@ set_parent(pgospPoint *point, const pgospParent *parent)
 		copy_id(&point->base_id, &parent->context->base_id);
 		copy_id(&point->parent_id, &parent->context->parent_id);
 	}
-	point->key = parent->context != NULL ? parent->context->key
-										 : parent->point->key;
+	point->key =
+		parent->context != NULL ? parent->context->key : parent->point->key;
 }
 
 static void
@@ -140,8 +140,7 @@ write_stop(const pgospPoint *point, const pgospError *error)
 						 osp_str_of(pgosp_service),
 						 now,
 						 now - point->start_ns,
-						 point->stop_size +
-							 (error != NULL ? ERROR_SIZE : 0)))
+						 point->stop_size + (error != NULL ? ERROR_SIZE : 0)))
 		return;
 	if (error != NULL)
 		put_error(&w, error);
@@ -216,9 +215,8 @@ void
 pgosp_point_close_all(const pgospError *error)
 {
 	while (!dlist_is_empty(&open_points))
-		close_one(dlist_container(pgospPoint,
-								  node,
-								  dlist_tail_node(&open_points)),
-				  error);
+		close_one(
+			dlist_container(pgospPoint, node, dlist_tail_node(&open_points)),
+			error);
 	pgosp_current = NULL;
 }

@@ -33,8 +33,8 @@ osp_status
 pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
 {
 	char sub[64];
-	uint32 hash = hash_bytes((const unsigned char *) DataDir,
-							 (int) strlen(DataDir));
+	uint32 hash =
+		hash_bytes((const unsigned char *) DataDir, (int) strlen(DataDir));
 
 	snprintf(sub,
 			 sizeof(sub),
@@ -89,8 +89,7 @@ look_at_settings(void)
 
 	opened_at = PgReloadTime;
 	producer.ring.on_full = (osp_on_full) pgosp_on_full;
-	if (pgosp_rundir(path, NULL) != OSP_OK ||
-		strcmp(path, producer.path) == 0)
+	if (pgosp_rundir(path, NULL) != OSP_OK || strcmp(path, producer.path) == 0)
 		return;
 	osp_producer_close(&producer);
 	open_now = false;

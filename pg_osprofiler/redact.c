@@ -10,8 +10,9 @@
  * utility statement in whose text one of the words below occurs (a DO block
  * that changes a role; its whole body is one string constant).
  *
- * The text of a statement that did not parse need not be made of tokens at all.
- * With one of the words in it, it is told only up to its first quote.
+ * The text of a statement that did not parse need not be made of tokens at all,
+ * and its keywords may be misspelt. It is told only up to its first quote, but
+ * for a single query that has none of the words in it.
  */
 #include "pgosp.h"
 
@@ -78,8 +79,7 @@ static bool
 is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		   (c >= '0' && c <= '9') || c == '_' || c == '$' ||
-		   IS_HIGHBIT_SET(c);
+		   (c >= '0' && c <= '9') || c == '_' || c == '$' || IS_HIGHBIT_SET(c);
 }
 
 /* Behind the string in quotes that begins at p; escapes: backslashes count. */
@@ -197,8 +197,8 @@ mask_constants(osp_str text, char *out, size_t max)
 	{
 		bool constant;
 		const char *behind = next_token(text.ptr, p, end, &constant);
-		osp_str token = constant ? OSP_STR(MASK)
-								 : osp_str_n(p, (size_t) (behind - p));
+		osp_str token =
+			constant ? OSP_STR(MASK) : osp_str_n(p, (size_t) (behind - p));
 		size_t room = Min(token.len, max - len);
 
 		memcpy(out + len, token.ptr, room);
@@ -218,6 +218,37 @@ before_first_quote(osp_str text)
 		   text.ptr[len] != '$')
 		len++;
 	return osp_str_n(text.ptr, len);
+}
+
+/* One SELECT, INSERT and so on, and nothing behind it? */
+static bool
+is_single_query(osp_str text)
+{
+	static const char *const verbs[] = {"select",
+										"insert",
+										"update",
+										"delete",
+										"merge",
+										"with",
+										"values",
+										"table",
+										"execute",
+										"fetch",
+										"explain",
+										"("};
+	const char *end = text.ptr + text.len;
+	const char *p = text.ptr;
+	size_t i;
+
+	if (memchr(text.ptr, ';', text.len) != NULL)
+		return false;
+	while (p < end && (pgosp_is_space(*p) || *p == '/' || *p == '-'))
+		p = pgosp_is_space(*p) ? p + 1 : skip_comment(p, end);
+	for (i = 0; i < lengthof(verbs); i++)
+		if ((size_t) (end - p) >= strlen(verbs[i]) &&
+			pg_strncasecmp(p, verbs[i], strlen(verbs[i])) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -242,7 +273,7 @@ pgosp_redact(const Node *utility, osp_str *text)
 {
 	if (utility == NULL)
 	{
-		if (holds_any_word(*text))
+		if (!is_single_query(*text) || holds_any_word(*text))
 			*text = before_first_quote(*text);
 	}
 	else if (is_sensitive(utility) ||

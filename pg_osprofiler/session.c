@@ -40,9 +40,8 @@ make_error_memory(void)
 
 	PG_TRY();
 	{
-		error_memory = AllocSetContextCreate(TopMemoryContext,
-											 "osprofiler errors",
-											 ALLOCSET_DEFAULT_SIZES);
+		error_memory = AllocSetContextCreate(
+			TopMemoryContext, "osprofiler errors", ALLOCSET_DEFAULT_SIZES);
 	}
 	PG_CATCH();
 	{

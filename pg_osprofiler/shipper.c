@@ -63,9 +63,8 @@ register_worker(void)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = 5;
-	strlcpy(worker.bgw_library_name,
-			"osprofiler",
-			sizeof(worker.bgw_library_name));
+	strlcpy(
+		worker.bgw_library_name, "osprofiler", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name,
 			"pgosp_worker_main",
 			sizeof(worker.bgw_function_name));

@@ -99,11 +99,11 @@ name_argument(FunctionCallInfo fcinfo, int n)
 	name = osp_str_of(text_to_cstring(PG_GETARG_TEXT_PP(n)));
 	if (name.len == 0 || name.len > OSP_NAME_MAX ||
 		memchr(name.ptr, '-', name.len) != NULL)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("invalid name of a point: \"%s\"", name.ptr),
-				errdetail("A name has 1 to %d bytes and no \"-\".",
-						  OSP_NAME_MAX));
+		ereport(
+			ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("invalid name of a point: \"%s\"", name.ptr),
+			errdetail("A name has 1 to %d bytes and no \"-\".", OSP_NAME_MAX));
 	return utf8(name, OSP_NAME_MAX);
 }
 

@@ -82,9 +82,8 @@ put_wal(osp_writer *w, const WalUsage *then)
 	osp_put_object(w, OSP_STR("wal"));
 	osp_put_i64(w, OSP_STR("records"), records);
 	put_counter(w, OSP_STR("fpi"), pgWalUsage.wal_fpi - then->wal_fpi);
-	osp_put_i64(w,
-				OSP_STR("bytes"),
-				(int64) (pgWalUsage.wal_bytes - then->wal_bytes));
+	osp_put_i64(
+		w, OSP_STR("bytes"), (int64) (pgWalUsage.wal_bytes - then->wal_bytes));
 	osp_put_end(w);
 }
 
@@ -116,8 +115,8 @@ pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
 static osp_str
 recorded_text(const pgospStatementFacts *facts, size_t *full_len)
 {
-	osp_str text = pgosp_text_without_context(pgosp_text_of_statement(
-		facts->string, facts->location, facts->length));
+	osp_str text = pgosp_text_without_context(
+		pgosp_text_of_statement(facts->string, facts->location, facts->length));
 
 	*full_len = text.len;
 	if (facts->utility != NULL || facts->failed)
@@ -146,17 +145,14 @@ put_start(osp_writer *w, const void *what)
 		pgosp_put_params(w, facts->params);
 	osp_put_encoded(w, pgosp_session_attributes());
 	if (application_name != NULL && application_name[0] != '\0')
-		osp_put_str(
-			w,
-			OSP_STR("application"),
-			pgosp_text_utf8(osp_str_of(application_name), NAMEDATALEN));
+		osp_put_str(w,
+					OSP_STR("application"),
+					pgosp_text_utf8(osp_str_of(application_name), NAMEDATALEN));
 	if (facts->query_id != 0)
 	{
 		char digits[24];
-		int len = snprintf(digits,
-						   sizeof(digits),
-						   INT64_FORMAT,
-						   (int64) facts->query_id);
+		int len = snprintf(
+			digits, sizeof(digits), INT64_FORMAT, (int64) facts->query_id);
 
 		osp_put_str(w, OSP_STR("query_id"), osp_str_n(digits, (size_t) len));
 	}
@@ -164,8 +160,8 @@ put_start(osp_writer *w, const void *what)
 }
 
 void
-pgosp_statement_open(pgospStatementPoint *statement,
-					 const pgospPointKind *kind, const pgospParent *parent,
+pgosp_statement_open(pgospStatementPoint *statement, const pgospPointKind *kind,
+					 const pgospParent *parent,
 					 const pgospStatementFacts *facts)
 {
 	pgospStart start;
@@ -218,6 +214,8 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 		find_nested_parent(parent);
 		return (pgosp_points & PGOSP_POINTS_NESTED) != 0;
 	}
+	if (pgosp_planning)
+		return false;
 	region = pgosp_text_region(facts->string, facts->location, facts->length);
 	context = pgosp_context_of_statement(region, facts->string);
 	if (context == NULL || (pgosp_points & PGOSP_POINTS_STATEMENT) == 0)

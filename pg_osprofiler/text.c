@@ -41,8 +41,12 @@ pgosp_text_of_statement(const char *string, int location, int length)
 {
 	const char *begin = string + Max(location, 0);
 	const char *end = length > 0 ? begin + length : begin + strlen(begin);
+	osp_str text = trim(begin, end);
 
-	return trim(begin, end);
+	/* The semicolon is no part of it, whether the parser has seen it or not. */
+	while (text.len > 0 && text.ptr[text.len - 1] == ';')
+		text = trim(text.ptr, text.ptr + text.len - 1);
+	return text;
 }
 
 /* Behind the comment that begins at p, nested ones included. */
@@ -65,7 +69,8 @@ skip_block_comment(const char *p)
 		}
 		else if (*p != '\0')
 			p++;
-	} while (depth > 0 && *p != '\0');
+	}
+	while (depth > 0 && *p != '\0');
 	return p;
 }
 
@@ -192,8 +197,7 @@ convert(iconv_t handle, osp_str text, char *out, size_t size)
 	size_t room = size;
 
 	(void) iconv(handle, NULL, NULL, NULL, NULL);
-	while (left > 0 &&
-		   iconv(handle, &from, &left, &to, &room) == (size_t) -1)
+	while (left > 0 && iconv(handle, &from, &left, &to, &room) == (size_t) -1)
 	{
 		if (errno == E2BIG || room == 0)
 			break;

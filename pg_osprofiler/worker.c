@@ -43,9 +43,9 @@
 
 /* The child's status when another shipper has the run directory: one of a
  * worker before us that is about to end. */
-#define STATUS_BUSY      3
-#define BUSY_RETRY_MS    500
-#define BUSY_TRIES       40
+#define STATUS_BUSY   3
+#define BUSY_RETRY_MS 500
+#define BUSY_TRIES    40
 
 /* What the child is started with; any change starts it anew. */
 typedef struct pgospAgentSettings
@@ -150,12 +150,18 @@ static void
 set_environment(const pgospAgentSettings *s)
 {
 	static const char *const names[] = {
-		"OSPROFILER_CONF",		   "OSPROFILER_ENABLED",
-		"OSPROFILER_HMAC_KEYS",	   "OSPROFILER_HMAC_KEYS_FILE",
-		"OSPROFILER_TRACE_INFO",   "OSPROFILER_TRACE_HMAC",
-		"OSPROFILER_PROJECT",	   "OSPROFILER_SERVICE",
-		"OSPROFILER_RUN_DIR",	   "OSPROFILER_TRANSPORT_URL",
-		"OSPROFILER_SPOOL_LIMIT",  "OSPROFILER_FILTER_ERROR_TRACE",
+		"OSPROFILER_CONF",
+		"OSPROFILER_ENABLED",
+		"OSPROFILER_HMAC_KEYS",
+		"OSPROFILER_HMAC_KEYS_FILE",
+		"OSPROFILER_TRACE_INFO",
+		"OSPROFILER_TRACE_HMAC",
+		"OSPROFILER_PROJECT",
+		"OSPROFILER_SERVICE",
+		"OSPROFILER_RUN_DIR",
+		"OSPROFILER_TRANSPORT_URL",
+		"OSPROFILER_SPOOL_LIMIT",
+		"OSPROFILER_FILTER_ERROR_TRACE",
 	};
 	size_t i;
 
@@ -167,9 +173,15 @@ set_environment(const pgospAgentSettings *s)
 static void
 become_agent(pgospAgentSettings *s, pid_t worker)
 {
-	char *args[] = {s->program,		  "agent",	   "--run-directory",
-					s->run_directory, "--spool",   s->spool,
-					"--spool-limit",  s->spool_limit, NULL};
+	char *args[] = {s->program,
+					"agent",
+					"--run-directory",
+					s->run_directory,
+					"--spool",
+					s->spool,
+					"--spool-limit",
+					s->spool_limit,
+					NULL};
 
 	/* The postmaster signals our whole process group; the child is not meant. */
 	(void) setpgid(0, 0);
@@ -375,8 +387,7 @@ reload(pgospAgent *agent, int *lock)
 		agent->next_start_ms = 0;
 		return true;
 	}
-	moved =
-		strcmp(settings.run_directory, agent->settings.run_directory) != 0;
+	moved = strcmp(settings.run_directory, agent->settings.run_directory) != 0;
 	stop_agent(agent);
 	begin_agent(agent, &settings);
 	if (!moved)
