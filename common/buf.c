@@ -50,6 +50,8 @@ osp_buf_reserve(osp_buf *buf, size_t extra)
 		return false;
 	}
 	cap = buf->cap > 0 ? buf->cap : BUF_FIRST;
+	if (cap > buf->max)
+		cap = buf->max + 1;
 	while (cap <= buf->len + extra)
 		cap = cap <= buf->max / 2 ? cap * 2 : buf->max + 1;
 	ptr = osp_realloc(buf->alc, buf->ptr, cap);
