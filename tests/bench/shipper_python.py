@@ -4,11 +4,15 @@ statement, the collector's driver as notifier. The most of three runs of a secon
 import sys
 import time
 
-from osprofiler import notifier, profiler
+from oslo_config import cfg
+from osprofiler import notifier, opts, profiler
 
 
 def main():
-    notifier.set(notifier.create(sys.argv[1], project="bench", service="api", host="bench"))
+    opts.set_defaults(cfg.CONF, enabled=True, connection_string=sys.argv[1])
+    cfg.CONF([])
+    notifier.set(notifier.create(sys.argv[1], project="bench", service="api", host="bench",
+                                 conf=cfg.CONF))
     profiler.init("SECRET_KEY")
     most = 0
     for _ in range(3):
