@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attach.c
+ *	  Makes a connection a traced one.
+ *
+ * The state of a connection lives as long as one of the SQL functions that are
+ * registered with it: their destructor is the only call that SQLite makes when a
+ * connection is really gone, which may be long after sqlite3_close_v2.
+ */
+#include "attach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "functions.h"
+#include "hook.h"
+#include "point.h"
+
+#define STATEMENT_MAX (32 * 1024)
+
+void
+osp_sqlite_options_init(osp_sqlite_options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->struct_size = sizeof(*options);
+	options->nested = true;
+	options->triggers = true;
+	options->rows = true;
+	options->statistics = true;
+	options->statement_max = STATEMENT_MAX;
+}
+
+static void
+turn_on(osp_sqlite_options *options, osp_str name)
+{
+	const struct
+	{
+		osp_str name;
+		bool *option;
+	} names[] = {
+		{OSP_STR("nested"), &options->nested},
+		{OSP_STR("triggers"), &options->triggers},
+		{OSP_STR("rows"), &options->rows},
+		{OSP_STR("parameters"), &options->parameters},
+		{OSP_STR("statistics"), &options->statistics},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (osp_str_eq(name, names[i].name))
+			*names[i].option = true;
+	}
+}
+
+void
+osp_sqlite__options_from_environment(osp_sqlite_options *options)
+{
+	const char *list = secure_getenv("OSPROFILER_SQLITE_POINTS");
+
+	osp_sqlite_options_init(options);
+	if (list == NULL)
+		return;
+	memset(options, 0, sizeof(*options));
+	options->struct_size = sizeof(*options);
+	options->statement_max = STATEMENT_MAX;
+	while (*list != '\0')
+	{
+		size_t len = strcspn(list, ", ");
+
+		turn_on(options, osp_str_n(list, len));
+		list += len + strspn(list + len, ", ");
+	}
+}
+
+bool
+osp_sqlite__is_wanted(void)
+{
+	const osp_config *config = osp__hook_config();
+
+	return config != NULL && config->enabled && config->trace_sqlalchemy;
+}
+
+/* What later versions of the struct add is at its end, and off. */
+static void
+set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
+{
+	size_t size = options->struct_size < sizeof(*options)
+					  ? options->struct_size
+					  : sizeof(*options);
+
+	memset(&conn->options, 0, sizeof(conn->options));
+	memcpy(&conn->options, options, size);
+	if (conn->options.statement_max == 0)
+		conn->options.statement_max = STATEMENT_MAX;
+}
+
+/* The file, as every start of the connection says it. */
+static void
+set_name(osp_sqlite_conn *conn, const char *file)
+{
+	osp_str name = osp_str_of(file != NULL && *file != '\0' ? file : ":memory:");
+	osp_writer w;
+
+	osp_attrs_begin(&w, conn->name, sizeof(conn->name));
+	osp_put_str(&w,
+				OSP_STR("name"),
+				osp_str_n(name.ptr,
+						  osp_utf8_prefix(name, sizeof(conn->name) - 16)));
+	conn->name_len = osp_attrs_end(&w).len;
+}
+
+/* file:app.db?trace_info=...&trace_hmac=... */
+static void
+read_uri(osp_sqlite_conn *conn, const char *file)
+{
+	const char *info;
+	const char *hmac;
+
+	if (file == NULL)
+		return;
+	info = sqlite3_uri_parameter(file, "trace_info");
+	hmac = sqlite3_uri_parameter(file, "trace_hmac");
+	if (info == NULL && hmac == NULL)
+		return;
+	if (osp__hook_verify(
+			osp_str_of(info), osp_str_of(hmac), &conn->context) !=
+		OSP_CTX_ACCEPTED)
+		return;
+	conn->has_context = true;
+	osp_sqlite__watch_all();
+}
+
+int
+osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
+{
+	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
+	int saved = errno;
+	const char *file;
+	int rc;
+
+	if (conn == NULL)
+	{
+		conn = osp_sqlite__conn_new(db);
+		if (conn == NULL)
+			return SQLITE_NOMEM;
+		conn->wrapped = wrapped;
+
+		/* From here on conn is SQLite's to free, also if this fails. */
+		rc = osp_sqlite__functions_add(conn);
+		if (rc != SQLITE_OK)
+			return rc;
+		file = sqlite3_db_filename(db, "main");
+		set_name(conn, file);
+		read_uri(conn, file);
+	}
+	set_options(conn, options);
+	conn->enabled = true;
+	rc = osp_sqlite__hook_register(conn);
+	errno = saved;
+	return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * attach.h
+ *	  Makes a connection a traced one.
+ */
+#ifndef OSP_SQLITE_ATTACH_H
+#define OSP_SQLITE_ATTACH_H
+
+#include "conn.h"
+
+/*
+ * Attaches to db. wrapped: its statements come by the wrappers, else by the
+ * trace hook. SQLITE_OK, also when it is attached already.
+ */
+int osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options,
+					   bool wrapped);
+
+/* The options that OSPROFILER_SQLITE_POINTS asks for. */
+void osp_sqlite__options_from_environment(osp_sqlite_options *options);
+
+/* Is tracing configured at all: may a context ever be accepted? */
+bool osp_sqlite__is_wanted(void);
+
+#endif /* OSP_SQLITE_ATTACH_H */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * extension.c
+ *	  The run-time extension.
+ *
+ *	  .load /usr/local/lib/osprofiler/osprofiler
+ *	  SELECT osprofiler_init('eyJiYXNl...', '1a2b3c...');
+ *
+ * Attaches to the connection that loads it and to those that the process opens
+ * later. Where the library is in the process and has the connection, nothing is
+ * done here. SQLite is reached by the table that it hands over, never by name:
+ * it may be linked statically, or be another than the system's.
+ *
+ * LIMITATIONS. A connection has one trace callback: an application that sets its
+ * own afterwards ends the tracing of that connection. Failures are not told from
+ * ends, and the parent of a nested statement may be wrong (docs/sqlite.md).
+ */
+#include <dlfcn.h>
+
+#include "attach.h"
+#include "hook.h"
+
+SQLITE_EXTENSION_INIT1
+
+/* Since this version there is sqlite3_stmt_isexplain. */
+#define OLDEST 3028000
+
+OSP_API int sqlite3_osprofiler_init(sqlite3 *db, char **message,
+									const sqlite3_api_routines *api);
+OSP_API bool osp_sqlite_extension_has(sqlite3 *db);
+
+typedef bool (*enabled_fn)(sqlite3 *);
+
+int
+osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
+						  int (*fn)(unsigned, void *, void *, void *),
+						  void *ctx)
+{
+	return sqlite3_trace_v2(db, mask, fn, ctx);
+}
+
+bool
+osp_sqlite_extension_has(sqlite3 *db)
+{
+	return osp_sqlite__conn_find(db) != NULL;
+}
+
+/* For this connection and those to come. */
+static int
+attach(sqlite3 *db, char **message, const sqlite3_api_routines *api)
+{
+	enabled_fn enabled =
+		(enabled_fn) dlsym(RTLD_DEFAULT, "osp_sqlite_enabled");
+	osp_sqlite_options options;
+	int rc;
+
+	SQLITE_EXTENSION_INIT2(api);
+	if (enabled != NULL && enabled(db))
+		return SQLITE_OK;
+	osp_sqlite__options_from_environment(&options);
+	rc = osp_sqlite__attach(db, &options, false);
+	if (rc != SQLITE_OK && message != NULL)
+		*message = sqlite3_mprintf("osprofiler: %s", sqlite3_errstr(rc));
+	return rc;
+}
+
+/* A connection that cannot be traced must open all the same. */
+static int
+attach_later_one(sqlite3 *db, char **message, const sqlite3_api_routines *api)
+{
+	(void) message;
+	(void) attach(db, NULL, api);
+	return SQLITE_OK;
+}
+
+int
+sqlite3_osprofiler_init(sqlite3 *db, char **message,
+						const sqlite3_api_routines *api)
+{
+	int rc;
+
+	SQLITE_EXTENSION_INIT2(api);
+	if (sqlite3_libversion_number() < OLDEST)
+	{
+		*message = sqlite3_mprintf("osprofiler needs SQLite 3.28 or later");
+		return SQLITE_ERROR;
+	}
+	rc = attach(db, message, api);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_auto_extension((void (*)(void)) attach_later_one);
+
+	/* Its functions are registered, now and later: it must not be unloaded. */
+	return rc == SQLITE_OK ? SQLITE_OK_LOAD_PERMANENTLY : rc;
+}

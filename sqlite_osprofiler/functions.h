@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * functions.h
+ *	  The SQL functions osprofiler_init, _start, _stop and _context.
+ */
+#ifndef OSP_SQLITE_FUNCTIONS_H
+#define OSP_SQLITE_FUNCTIONS_H
+
+#include "conn.h"
+
+/*
+ * Registers them with the connection, which takes conn: it is freed with the
+ * connection, or at once if this fails. Returns SQLite's code.
+ */
+int osp_sqlite__functions_add(osp_sqlite_conn *conn);
+
+#endif /* OSP_SQLITE_FUNCTIONS_H */

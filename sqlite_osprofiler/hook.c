@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook.c
+ *	  SQLite's trace hook, ours and the application's at the same time.
+ *
+ * Connections whose statements come by the wrappers use the hook only to hear of
+ * triggers. For the others it is all there is: STMT is a start and PROFILE a
+ * stop, and what they report wrongly is put right as far as it can be:
+ *
+ * - The text of a top-level statement is known by its address, never by what it
+ *   begins with: users write comments.
+ * - A trigger, its steps, and the actions of a foreign key are reported as
+ *   statements; that their handle is open already gives them away.
+ * - EXPLAIN has a stop without a start.
+ * - After a change of the schema a statement has two stops: the first one comes
+ *   with SQLITE_SCHEMA in the log.
+ * - The time is in milliseconds: ours is not SQLite's.
+ * - SQLite's error code is stale during the callback: the log tells.
+ *
+ * Called with the mutex of the connection held, in the thread of the statement.
+ */
+#include "hook.h"
+
+#include "osprofiler/profiler.h"
+#include "point.h"
+
+/* Statements of SQLite's own schema work may be reported to us in a step. */
+#define HOOK_MASK (SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE | SQLITE_TRACE_ROW)
+
+__thread int osp_sqlite__logged = 0;
+
+/* A statement of SQL that is not finished: by the wrappers' or our own list. */
+static bool
+is_nested_text(const char *x, const char *sql)
+{
+	return x[0] == '-' && x[1] == '-' && x[2] == ' ' && strcmp(x + 3, sql) == 0;
+}
+
+static void
+trigger_event(osp_sqlite_conn *conn, osp_sqlite_stmt *st, const char *x)
+{
+	static const char prefix[] = "-- TRIGGER ";
+	const size_t len = sizeof(prefix) - 1;
+
+	if (!conn->options.triggers)
+		return;
+
+	/* Within a statement that is nested itself there are two of the dashes. */
+	if (strncmp(x, "-- -- ", 6) == 0)
+		x += 3;
+	if (strncmp(x, prefix, len) == 0)
+		osp_sqlite__trigger_start(st, osp_str_of(x + len));
+	else if (st->trigger_open)
+		osp_sqlite__trigger_step(st);
+}
+
+static void
+start_by_hook(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *sql,
+			  bool nested)
+{
+	osp_sqlite_stmt *outer = NULL;
+	osp_sqlite_stmt *st;
+
+	if (nested)
+	{
+		if (!conn->options.nested)
+			return;
+		outer = osp_sqlite__stmt_outer(conn);
+	}
+	if (outer != NULL)
+	{
+		osp__hook_enter(&outer->point);
+		outer->has_children = true;
+	}
+	st = osp_sqlite__start(conn, stmt, sql);
+	if (outer != NULL)
+		osp__hook_leave(&outer->point);
+	if (st == NULL)
+		return;
+	st->first_step = true;
+	osp_sqlite__stmt_add(conn, st);
+	osp_sqlite__logged = 0;
+}
+
+static void
+on_stmt(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
+{
+	const char *sql = sqlite3_sql(stmt);
+	osp_sqlite_stmt *st;
+
+	if (sql == NULL || x == NULL)
+		return;
+	if (conn->open == NULL && !osp_sqlite__may_be_traced(conn, sql))
+		return;
+	st = osp_sqlite__stmt_find(conn, stmt);
+	if (st != NULL)
+	{
+		if (x != sql && !is_nested_text(x, sql))
+			trigger_event(conn, st, x);
+		return;
+	}
+	if (!conn->wrapped)
+		start_by_hook(conn, stmt, sql, x != sql);
+}
+
+static void
+on_row(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
+{
+	osp_sqlite_stmt *st;
+
+	if (conn->wrapped || conn->open == NULL)
+		return;
+	st = osp_sqlite__stmt_find(conn, stmt);
+	if (st == NULL)
+		return;
+	st->rows++;
+	st->first_step = false;
+}
+
+/* What the state of a statement says of how it stopped. */
+static void
+judge(sqlite3_stmt *stmt, osp_sqlite_result *result)
+{
+	if (sqlite3_stmt_busy(stmt) == 0)
+	{
+		result->rc = osp_sqlite__logged != 0 ? osp_sqlite__logged : SQLITE_DONE;
+		return;
+	}
+	if (sqlite3_data_count(stmt) > 0)
+	{
+		result->rc = SQLITE_ROW;
+		result->outcome = OSP_SQLITE_RESET;
+		return;
+	}
+
+	/* It may go on: a lock is held by somebody else, or a commit was refused. */
+	result->rc = osp_sqlite__logged != 0 ? osp_sqlite__logged : SQLITE_BUSY;
+}
+
+static void
+on_profile(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
+{
+	osp_sqlite_result result = {.rc = SQLITE_DONE};
+	osp_sqlite_stmt *st;
+	const char *sql;
+
+	if (conn->wrapped)
+		return;
+	st = osp_sqlite__stmt_find(conn, stmt);
+	if (st == NULL)
+	{
+		sql = sqlite3_sql(stmt);
+		if (sql != NULL && sqlite3_stmt_isexplain(stmt) != 0 &&
+			osp_sqlite__may_be_traced(conn, sql))
+			osp_sqlite__late(conn, stmt, sql);
+		return;
+	}
+	if (osp_sqlite__logged == SQLITE_SCHEMA)
+	{
+		/* It is prepared anew and runs again: this is not its end. */
+		osp_sqlite__logged = 0;
+		return;
+	}
+	judge(stmt, &result);
+	osp_sqlite__logged = 0;
+	osp_sqlite__look(st, &result);
+	st = osp_sqlite__stmt_take(conn, stmt);
+	if (st == NULL)
+		return;
+	osp_sqlite__stop(st, &result);
+	osp_sqlite__stmt_free(st);
+}
+
+/* Gives an event to the application's own callback. */
+static void
+pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
+{
+	const osp_sqlite_app_trace *app = &conn->app;
+	char *text = NULL;
+	const char *sql;
+
+	if (app->fn != NULL && (app->mask & event) != 0)
+		(void) app->fn(event, app->ctx, p, x);
+	if (app->old == NULL || event != SQLITE_TRACE_STMT)
+		return;
+
+	/* sqlite3_trace gives the text with its parameters filled in. */
+	sql = sqlite3_sql(p);
+	if (sql != NULL && (x == sql || is_nested_text(x, sql)))
+		text = sqlite3_expanded_sql(p);
+	app->old(app->ctx, text != NULL ? text : x);
+	sqlite3_free(text);
+}
+
+static int
+on_event(unsigned event, void *ctx, void *p, void *x)
+{
+	osp_sqlite_conn *conn = ctx;
+
+	if (OSP_LIKELY(conn->enabled))
+	{
+		if (event == SQLITE_TRACE_STMT)
+			on_stmt(conn, p, x);
+		else if (event == SQLITE_TRACE_ROW)
+			on_row(conn, p);
+		else if (event == SQLITE_TRACE_PROFILE)
+			on_profile(conn, p);
+	}
+	if (OSP_UNLIKELY(conn->app.mask != 0))
+		pass_on(conn, event, p, x);
+	return 0;
+}
+
+static unsigned
+our_mask(const osp_sqlite_conn *conn)
+{
+	if (!conn->enabled)
+		return 0;
+	if (!conn->wrapped)
+		return HOOK_MASK;
+	return conn->options.triggers ? SQLITE_TRACE_STMT : 0;
+}
+
+int
+osp_sqlite__hook_register(osp_sqlite_conn *conn)
+{
+	unsigned mask = our_mask(conn) | conn->app.mask;
+
+	if (conn->app.profile && mask != 0)
+		mask |= SQLITE_TRACE_PROFILE;
+	return osp_sqlite__real_trace_v2(
+		conn->db, mask, mask != 0 ? on_event : NULL, conn);
+}

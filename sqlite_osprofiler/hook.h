@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook.h
+ *	  SQLite's trace hook, ours and the application's at the same time.
+ */
+#ifndef OSP_SQLITE_HOOK_H
+#define OSP_SQLITE_HOOK_H
+
+#include "conn.h"
+
+/*
+ * Registers our callback for what the connection needs: by our tracing, and by
+ * the application's own callback, which ours calls. SQLite's code.
+ */
+int osp_sqlite__hook_register(osp_sqlite_conn *conn);
+
+/* sqlite3_trace_v2 itself, where that name is one of our wrappers. */
+int osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
+							  int (*fn)(unsigned, void *, void *, void *),
+							  void *ctx);
+
+/*
+ * The error that SQLite logged last in this thread. Without the log (see
+ * preload.c) it stays 0, and the hook cannot tell a failure from an end.
+ */
+extern __thread int osp_sqlite__logged
+	__attribute__((tls_model("initial-exec")));
+
+#endif /* OSP_SQLITE_HOOK_H */

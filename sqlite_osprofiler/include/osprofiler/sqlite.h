@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlite.h
+ *	  Traces the statements of a SQLite connection.
+ *
+ *	  osp_init("SECRET_KEY", NULL, NULL);
+ *	  sqlite3_open("app.db", &db);
+ *	  osp_sqlite_enable(db, NULL);
+ *	  ... every statement is a point `sqlite`, below the thread's own points
+ *
+ * Link -losprofiler_sqlite before -lsqlite3: then sqlite3_step, sqlite3_reset,
+ * sqlite3_finalize and sqlite3_prepare* come by the library, and start, end,
+ * parent and outcome of every statement are exact. Where they do not (the order
+ * is the other one, SQLite is linked statically) SQLite's trace hook serves,
+ * with the limits that docs/sqlite.md lists.
+ *
+ * What SQLite returns, sqlite3_errmsg, sqlite3_changes and errno are as they
+ * would be without tracing.
+ */
+#ifndef OSPROFILER_SQLITE_H
+#define OSPROFILER_SQLITE_H
+
+#include "osprofiler/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sqlite3;
+
+/*
+ * What is recorded. The preload library and the run-time extension take it from
+ * OSPROFILER_SQLITE_POINTS, a comma-separated list of these names that replaces
+ * the default "nested,triggers,rows,statistics".
+ */
+typedef struct osp_sqlite_options
+{
+	size_t struct_size;
+	bool nested;     /* statements that run inside a statement */
+	bool triggers;   /* sqlite.trigger, a point for each run of a trigger */
+	bool rows;       /* how many rows came out */
+	bool parameters; /* the statement once more with its parameters filled in */
+	bool statistics; /* full-scan steps, sorts, automatic indexes, VM steps */
+	size_t statement_max; /* longer statements are cut; 0: 32 KiB */
+} osp_sqlite_options;
+
+/* Fills in the defaults. */
+OSP_API void osp_sqlite_options_init(osp_sqlite_options *options);
+
+/*
+ * Traces this connection until it is closed; options (NULL: the defaults) are
+ * copied. Enabled already: the options change. Returns SQLITE_OK, SQLITE_NOMEM
+ * or the error that SQLite gave; then the connection is as it was.
+ */
+OSP_API int osp_sqlite_enable(struct sqlite3 *db,
+							  const osp_sqlite_options *options);
+
+/* Statements still open get their stop. The SQL functions stay. */
+OSP_API void osp_sqlite_disable(struct sqlite3 *db);
+
+/* Is this connection traced when a context is there? */
+OSP_API bool osp_sqlite_enabled(struct sqlite3 *db);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OSPROFILER_SQLITE_H */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wrap_step.c
+ *	  sqlite3_step, sqlite3_reset, sqlite3_finalize: where a statement begins and
+ *	  where it ends.
+ *
+ * A point is one attempt to run a statement: from the first sqlite3_step to the
+ * one that returns anything but SQLITE_ROW, or to a reset or finalize before
+ * that. An attempt that ends with SQLITE_BUSY and the next one are two points.
+ *
+ * SQLite calls these functions itself, in the middle of a step (a reset when the
+ * schema changed) and for statements of its own. Statements without a text, and
+ * all that runs while another one is prepared, are SQLite's and are not traced.
+ */
+#include "point.h"
+#include "wrap.h"
+#include "wrap_prepare.h"
+#include "wrappers.h"
+
+__thread bool osp_sqlite__probing = false;
+__thread unsigned osp_sqlite__probes = 0;
+
+/* The innermost statement that runs in this thread. */
+static __thread osp_sqlite_stmt *innermost
+	__attribute__((tls_model("initial-exec"))) = NULL;
+
+/* Does anything that is traced, or could be, concern this thread? */
+static inline bool
+must_look(void)
+{
+	return osp__hook_tracing() ||
+		   __atomic_load_n(&osp_sqlite__watch, __ATOMIC_RELAXED) != 0;
+}
+
+static osp_sqlite_conn *
+wrapped_conn(sqlite3_stmt *stmt)
+{
+	osp_sqlite_conn *conn = osp_sqlite__conn_find(sqlite3_db_handle(stmt));
+
+	return conn != NULL && conn->wrapped && conn->enabled ? conn : NULL;
+}
+
+/* A statement that is stepped and not open: begins a point, if it is to. */
+static osp_sqlite_stmt *
+begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
+{
+	osp_sqlite_stmt *st;
+	const char *text;
+
+	if (osp_sqlite__preparing > 0 ||
+		(osp__depth.sqlite > 0 && !conn->options.nested))
+		return NULL;
+
+	/* In the midst of its rows: it was not traced when it began. */
+	if (sqlite3_data_count(stmt) > 0)
+		return NULL;
+	text = sqlite3_sql(stmt);
+	if (text == NULL)
+		return NULL;
+	st = osp_sqlite__start(conn, stmt, text);
+	if (st == NULL)
+		return NULL;
+	if (innermost != NULL)
+		innermost->has_children = true;
+	st->running = true;
+	osp_sqlite__stmt_add(conn, st);
+	return st;
+}
+
+/*
+ * Fills in the code that SQLite returned and what it says about it. message has
+ * to be freed with sqlite3_free.
+ */
+static void
+judge(sqlite3 *db, int rc, osp_sqlite_result *result, char **message)
+{
+	int extended;
+
+	result->rc = rc;
+	if (OSP_LIKELY(rc == SQLITE_DONE || rc == SQLITE_OK))
+		return;
+
+	/* Another thread may use the connection, and so change code and text. */
+	sqlite3_mutex_enter(sqlite3_db_mutex(db));
+	extended = sqlite3_extended_errcode(db);
+	if ((extended & 0xff) == (rc & 0xff))
+	{
+		result->rc = extended;
+		*message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+	}
+	sqlite3_mutex_leave(sqlite3_db_mutex(db));
+	result->message = *message;
+}
+
+/* The point's end, after a step that returned rc. */
+static void
+end(osp_sqlite_stmt *st, int rc)
+{
+	osp_sqlite_result result = {.outcome = OSP_SQLITE_RETURNED};
+	char *message = NULL;
+
+	judge(st->conn->db, rc, &result, &message);
+	osp_sqlite__look(st, &result);
+	osp_sqlite__stop(st, &result);
+	osp_sqlite__stmt_free(st);
+	if (OSP_UNLIKELY(message != NULL))
+		sqlite3_free(message);
+}
+
+static int
+traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
+{
+	osp_sqlite_stmt *outer = innermost;
+	int rc;
+
+	innermost = st;
+	osp__depth.sqlite++;
+	osp__hook_enter(&st->point);
+	rc = osp_sqlite__reals.step(stmt);
+	osp__hook_leave(&st->point);
+	osp__depth.sqlite--;
+	innermost = outer;
+	if (rc == SQLITE_ROW)
+		st->rows++;
+	if (osp_sqlite__stmt_ran(conn, st, rc != SQLITE_ROW) == OSP_SQLITE_ENDED)
+		end(st, rc);
+	return rc;
+}
+
+/* Not traced, but what runs in it must know that it is not at the top. */
+static int
+untraced_step(sqlite3_stmt *stmt)
+{
+	int rc;
+
+	osp__depth.sqlite++;
+	rc = osp_sqlite__reals.step(stmt);
+	osp__depth.sqlite--;
+	return rc;
+}
+
+static int
+look_and_step(sqlite3_stmt *stmt)
+{
+	osp_sqlite_conn *conn = wrapped_conn(stmt);
+	osp_sqlite_stmt *st;
+
+	if (OSP_UNLIKELY(conn == NULL))
+		return osp_sqlite__real()->step(stmt);
+	if (!osp_sqlite__stmt_run(conn, stmt, &st))
+		return osp_sqlite__reals.step(stmt);
+	if (st == NULL)
+		st = begin(conn, stmt);
+	return st != NULL ? traced_step(conn, st, stmt) : untraced_step(stmt);
+}
+
+int
+osp_sqlite__step(sqlite3_stmt *stmt)
+{
+	if (OSP_UNLIKELY(osp_sqlite__probing))
+		osp_sqlite__probes++;
+	if (OSP_LIKELY(!must_look()))
+		return osp_sqlite__real()->step(stmt);
+	return look_and_step(stmt);
+}
+
+/* The open statement of this handle, if it ends with what is done to it now. */
+static osp_sqlite_stmt *
+take(sqlite3_stmt *stmt, osp_sqlite_result *result)
+{
+	osp_sqlite_conn *conn = wrapped_conn(stmt);
+	osp_sqlite_stmt *st;
+
+	if (conn == NULL)
+		return NULL;
+	st = osp_sqlite__stmt_take(conn, stmt);
+	if (st != NULL)
+		osp_sqlite__look(st, result);
+	return st;
+}
+
+static void
+end_early(osp_sqlite_stmt *st, int rc, osp_sqlite_result *result)
+{
+	/* The connection may have gone with its last statement: no message of it. */
+	if (OSP_UNLIKELY(rc != SQLITE_OK))
+		result->rc = rc;
+	osp_sqlite__stop(st, result);
+	osp_sqlite__stmt_free(st);
+}
+
+int
+osp_sqlite__reset(sqlite3_stmt *stmt)
+{
+	osp_sqlite_result result = {.outcome = OSP_SQLITE_RESET};
+	osp_sqlite_stmt *st = NULL;
+	int rc;
+
+	if (OSP_UNLIKELY(must_look()))
+		st = take(stmt, &result);
+	rc = osp_sqlite__real()->reset(stmt);
+	if (OSP_UNLIKELY(st != NULL))
+		end_early(st, rc, &result);
+	return rc;
+}
+
+int
+osp_sqlite__finalize(sqlite3_stmt *stmt)
+{
+	osp_sqlite_result result = {.outcome = OSP_SQLITE_RESET};
+	osp_sqlite_stmt *st = NULL;
+	int rc;
+
+	if (OSP_UNLIKELY(must_look()))
+		st = take(stmt, &result);
+	rc = osp_sqlite__real()->finalize(stmt);
+	if (OSP_UNLIKELY(st != NULL))
+		end_early(st, rc, &result);
+	return rc;
+}
+
+OSP_SQLITE_EXPORT(step);
+OSP_SQLITE_EXPORT(reset);
+OSP_SQLITE_EXPORT(finalize);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wrap_trace.c
+ *	  sqlite3_trace_v2, sqlite3_trace and sqlite3_profile: a connection has but
+ *	  one callback, which is ours; the application's is called by it.
+ */
+#include "hook.h"
+#include "wrap.h"
+#include "wrappers.h"
+
+int
+osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
+						  int (*fn)(unsigned, void *, void *, void *),
+						  void *ctx)
+{
+	return osp_sqlite__real()->trace_v2(db, mask, fn, ctx);
+}
+
+/* Replaces the application's callback, as SQLite would have: under its mutex. */
+static int
+replace(osp_sqlite_conn *conn, const osp_sqlite_app_trace *app, void **old_ctx)
+{
+	int rc;
+
+	sqlite3_mutex_enter(sqlite3_db_mutex(conn->db));
+	if (old_ctx != NULL)
+		*old_ctx = conn->app.ctx;
+	conn->app = *app;
+	rc = osp_sqlite__hook_register(conn);
+	sqlite3_mutex_leave(sqlite3_db_mutex(conn->db));
+	return rc;
+}
+
+int
+osp_sqlite__trace_v2(sqlite3 *db, unsigned mask,
+					 int (*fn)(unsigned, void *, void *, void *), void *ctx)
+{
+	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
+	osp_sqlite_app_trace app = {.mask = mask, .fn = fn, .ctx = ctx};
+
+	if (conn == NULL)
+		return osp_sqlite__real()->trace_v2(db, mask, fn, ctx);
+	if (mask == 0 || fn == NULL)
+	{
+		app.mask = 0;
+		app.fn = NULL;
+	}
+	app.profile = conn->app.profile;
+	return replace(conn, &app, NULL);
+}
+
+void *
+osp_sqlite__trace(sqlite3 *db, void (*fn)(void *, const char *), void *ctx)
+{
+	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
+	osp_sqlite_app_trace app = {.old = fn, .ctx = ctx};
+	void *old_ctx;
+
+	if (conn == NULL)
+		return osp_sqlite__real()->trace(db, fn, ctx);
+	app.mask = fn != NULL ? SQLITE_TRACE_STMT : 0;
+	app.profile = conn->app.profile;
+	(void) replace(conn, &app, &old_ctx);
+	return old_ctx;
+}
+
+/*
+ * SQLite keeps this callback beside that of the trace, but calls it for lack of
+ * PROFILE events no more once the trace was registered anew.
+ */
+void *
+osp_sqlite__profile(sqlite3 *db,
+					void (*fn)(void *, const char *, sqlite3_uint64), void *ctx)
+{
+	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
+
+	if (conn != NULL)
+		conn->app.profile = fn != NULL;
+	return osp_sqlite__real()->profile(db, fn, ctx);
+}
+
+OSP_SQLITE_EXPORT(trace_v2);
+OSP_SQLITE_EXPORT(trace);
+OSP_SQLITE_EXPORT(profile);

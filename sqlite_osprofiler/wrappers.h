@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wrappers.h
+ *	  Our functions that carry SQLite's names, under names of our own: with
+ *	  SQLite's name one would get whichever comes first in the process.
+ */
+#ifndef OSP_SQLITE_WRAPPERS_H
+#define OSP_SQLITE_WRAPPERS_H
+
+#include "conn.h"
+
+/* Makes ours, a function osp_sqlite__NAME, visible as sqlite3_NAME. */
+#define OSP_SQLITE_EXPORT(name)                          \
+	extern __typeof__(sqlite3_##name) sqlite3_##name     \
+		__attribute__((alias("osp_sqlite__" #name),      \
+					   visibility("default")))
+
+/* Set while the wrappers are tried out, in this thread; how often one came. */
+extern __thread bool osp_sqlite__probing
+	__attribute__((tls_model("initial-exec")));
+extern __thread unsigned osp_sqlite__probes
+	__attribute__((tls_model("initial-exec")));
+
+int osp_sqlite__step(sqlite3_stmt *stmt);
+int osp_sqlite__reset(sqlite3_stmt *stmt);
+int osp_sqlite__finalize(sqlite3_stmt *stmt);
+int osp_sqlite__prepare(sqlite3 *db, const char *sql, int len,
+						sqlite3_stmt **stmt, const char **tail);
+int osp_sqlite__prepare_v2(sqlite3 *db, const char *sql, int len,
+						   sqlite3_stmt **stmt, const char **tail);
+int osp_sqlite__prepare_v3(sqlite3 *db, const char *sql, int len,
+						   unsigned flags, sqlite3_stmt **stmt,
+						   const char **tail);
+int osp_sqlite__prepare16(sqlite3 *db, const void *sql, int len,
+						  sqlite3_stmt **stmt, const void **tail);
+int osp_sqlite__prepare16_v2(sqlite3 *db, const void *sql, int len,
+							 sqlite3_stmt **stmt, const void **tail);
+int osp_sqlite__prepare16_v3(sqlite3 *db, const void *sql, int len,
+							 unsigned flags, sqlite3_stmt **stmt,
+							 const void **tail);
+int osp_sqlite__trace_v2(sqlite3 *db, unsigned mask,
+						 int (*fn)(unsigned, void *, void *, void *),
+						 void *ctx);
+void *osp_sqlite__trace(sqlite3 *db, void (*fn)(void *, const char *),
+						void *ctx);
+void *osp_sqlite__profile(sqlite3 *db,
+						  void (*fn)(void *, const char *, sqlite3_uint64),
+						  void *ctx);
+
+#endif /* OSP_SQLITE_WRAPPERS_H */
