@@ -279,21 +279,21 @@ osp_shipper_busy(const osp_shipper *s)
 }
 
 bool
-osp__shipper_holds(const osp_shipper *s)
+osp_shipper_is_empty(const osp_shipper *s)
 {
 	size_t i;
 
 	if (osp__slot_used(&s->slots[0]) || osp__slot_used(&s->slots[1]) ||
 		(s->spool != NULL && osp_spool_bytes(s->spool) > 0))
-		return true;
+		return false;
 	for (i = 0; i < s->ring_count; i++)
 	{
 		const osp_ring *ring = &s->rings[i]->ring;
 
 		if (!s->rings[i]->foreign && osp_ring_head(ring) != osp_ring_tail(ring))
-			return true;
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* What lives in a slot alone is lost with it. */

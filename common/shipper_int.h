@@ -211,9 +211,4 @@ bool osp__relieve(osp_shipper *s, int64_t now_ns);
 /* Takes the sender's result, if there is one. */
 bool osp__shipper_take_result(osp_shipper *s, int64_t now_ns);
 
-/* shipper.c */
-
-/* Are there points that are still to be delivered? */
-bool osp__shipper_holds(const osp_shipper *s);
-
 #endif /* OSP_SHIPPER_INT_H */

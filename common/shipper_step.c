@@ -303,7 +303,7 @@ idle_timeout(const osp_shipper *s, int64_t now)
 	int64_t wait_ms;
 
 	/* The sender's end wakes us; and without points there is nothing to try. */
-	if (s->busy || !osp__shipper_holds(s))
+	if (s->busy || osp_shipper_is_empty(s))
 		return -1;
 	wait_ms = s->down ? (s->retry_ns - now) / NS_PER_MS + 1 : NAP_MAX_MS;
 	return wait_ms < 1                ? 1
@@ -412,7 +412,7 @@ osp_shipper_flush(osp_shipper *s, unsigned timeout_ms)
 		int wait_ms = osp_shipper_step(s);
 
 		flushed = !s->busy && rings_are_flushed(s) &&
-				  (s->down || !osp__shipper_holds(s));
+				  (s->down || osp_shipper_is_empty(s));
 		if (flushed)
 			break;
 		if (wait_ms < 0 || wait_ms > NAP_MAX_MS)

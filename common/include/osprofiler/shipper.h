@@ -83,6 +83,9 @@ OSP_API int osp_shipper_step(osp_shipper *shipper);
  */
 OSP_API bool osp_shipper_flush(osp_shipper *shipper, unsigned timeout_ms);
 
+/* Has the collector everything that was committed in rings and spool? */
+OSP_API bool osp_shipper_is_empty(const osp_shipper *shipper);
+
 /*
  * Is a call of the driver in progress? Then osp_shipper_close has to wait for
  * it. After a flush that left nothing in the rings a process may as well end

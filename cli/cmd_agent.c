@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_agent.c
+ *	  osprofiler agent: ships the points of a run directory, in the foreground,
+ *	  until it is told to end.
+ *
+ * All signals that mean something are taken from a descriptor that is polled
+ * together with the shipper's, so nothing happens in a signal handler. What the
+ * shipper has to say goes to stderr, a line at a time.
+ */
+#include "cli.h"
+#include "text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "osprofiler/config.h"
+#include "osprofiler/rundir.h"
+#include "osprofiler/shipper.h"
+
+/* Another shipper has the run directory. */
+#define AGENT_BUSY 3
+
+/* How long ending may take, and delivering once. */
+#define END_TIMEOUT_MS  1800
+#define ONCE_TIMEOUT_MS 60000
+
+static const char help[] =
+	"Usage: osprofiler agent [OPTIONS]\n"
+	"\n"
+	"Takes the points that traced programs have written to a run directory to "
+	"the\n"
+	"collector, until SIGTERM or SIGINT. SIGHUP reads the configuration "
+	"again.\n"
+	"\n"
+	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
+	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
+	"                            /dev/shm/osprofiler-<uid>\n"
+	"  --connection-string URI   the collector, else "
+	"OSPROFILER_CONNECTION_STRING\n"
+	"                            (better there: others can read arguments)\n"
+	"  --spool FILE              keeps points while the collector is away;\n"
+	"                            default: spool, in the run directory\n"
+	"  --spool-limit SIZE        its greatest size, as 64MB or 1GB\n"
+	"  --project P, --service S  of points that name none\n"
+	"  --host H                  default: the name of this machine\n"
+	"  --conf FILE               configuration, else OSPROFILER_CONF\n"
+	"  --once                    deliver what is there, and end\n"
+	"  -h, --help                this text\n"
+	"\n"
+	"Exit status: 0, 1 after an error (with --once also if points are left), 2 "
+	"after\n"
+	"a wrong call, 3 if the run directory has a shipper already.\n";
+
+enum
+{
+	OPT_RUN_DIRECTORY = 256,
+	OPT_CONNECTION_STRING,
+	OPT_SPOOL,
+	OPT_SPOOL_LIMIT,
+	OPT_PROJECT,
+	OPT_SERVICE,
+	OPT_HOST,
+	OPT_CONF,
+	OPT_ONCE
+};
+
+static const struct option longs[] = {
+	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
+	{"connection-string", required_argument, NULL, OPT_CONNECTION_STRING},
+	{"spool", required_argument, NULL, OPT_SPOOL},
+	{"spool-limit", required_argument, NULL, OPT_SPOOL_LIMIT},
+	{"project", required_argument, NULL, OPT_PROJECT},
+	{"service", required_argument, NULL, OPT_SERVICE},
+	{"host", required_argument, NULL, OPT_HOST},
+	{"conf", required_argument, NULL, OPT_CONF},
+	{"once", no_argument, NULL, OPT_ONCE},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* What the command line says; NULL or 0: nothing. */
+typedef struct agent_args
+{
+	const char *run_directory;
+	const char *connection_string;
+	const char *spool;
+	uint64_t spool_limit;
+	const char *project;
+	const char *service;
+	const char *host;
+	const char *conf;
+	bool once;
+} agent_args;
+
+static void
+log_line(void *ctx, osp_log_level level, const char *line)
+{
+	osp_buf text;
+
+	(void) ctx;
+	(void) level;
+	osp_buf_init(&text, &osp_allocator_default, 64 * 1024);
+	osp_buf_add_str(&text, OSP_STR("osprofiler agent: "));
+	cli_add_visible(&text, osp_str_of(line));
+	osp_buf_add_char(&text, '\n');
+
+	/* There is nobody left to tell if this fails. */
+	if (text.ptr != NULL && write(STDERR_FILENO, text.ptr, text.len) < 0)
+		errno = 0;
+	osp_buf_term(&text);
+}
+
+static int
+failed(const osp_error *err)
+{
+	log_line(NULL, OSP_LOG_WARNING, err->msg);
+	return err->code == OSP_EBUSY ? AGENT_BUSY : CLI_FAILED;
+}
+
+/* CLI_OK, or what to end with. */
+static int
+read_args(int argc, char **argv, agent_args *args)
+{
+	int c;
+
+	memset(args, 0, sizeof(*args));
+	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
+	{
+		switch (c)
+		{
+			case OPT_RUN_DIRECTORY:
+				args->run_directory = optarg;
+				break;
+			case OPT_CONNECTION_STRING:
+				args->connection_string = optarg;
+				break;
+			case OPT_SPOOL:
+				args->spool = optarg;
+				break;
+			case OPT_SPOOL_LIMIT:
+				if (!osp_parse_size(osp_str_of(optarg), &args->spool_limit) ||
+					args->spool_limit == 0)
+					return cli_usage(
+						"--spool-limit must be a size like 64MB, not '%s'",
+						optarg);
+				break;
+			case OPT_PROJECT:
+				args->project = optarg;
+				break;
+			case OPT_SERVICE:
+				args->service = optarg;
+				break;
+			case OPT_HOST:
+				args->host = optarg;
+				break;
+			case OPT_CONF:
+				args->conf = optarg;
+				break;
+			case OPT_ONCE:
+				args->once = true;
+				break;
+			default:
+				return c == 'h' ? cli_help(help) : CLI_USAGE;
+		}
+	}
+	return cli_operands(argc, argv, 0, "") ? CLI_OK : CLI_USAGE;
+}
+
+static bool
+is_given(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+/* An argument before a setting. */
+static osp_str
+choose(const char *arg, const char *setting)
+{
+	return osp_str_of(is_given(arg) ? arg : setting);
+}
+
+/* Opens a shipper as arguments and configuration say. */
+static osp_status
+open_shipper(const agent_args *args, const osp_config *config,
+			 osp_shipper **out, osp_error *err)
+{
+	char path[OSP_RUNDIR_PATH_MAX];
+	osp_shipper_options options;
+	osp_status status;
+
+	*out = NULL;
+	memset(&options, 0, sizeof(options));
+	status = osp_rundir_path(choose(args->run_directory, config->run_directory),
+							 OSP_STR(""),
+							 path,
+							 err);
+	if (status != OSP_OK)
+		return status;
+	options.struct_size = sizeof(options);
+	options.run_directory = path;
+	options.connection_string =
+		choose(args->connection_string, config->connection_string);
+	options.transport_url = osp_str_of(config->transport_url);
+	options.project = choose(args->project, config->project);
+	options.service = choose(args->service, config->service);
+	options.host = choose(args->host, "");
+	options.spool_path = is_given(args->spool) ? args->spool : NULL;
+	options.spool_limit =
+		args->spool_limit != 0 ? args->spool_limit : config->spool_limit;
+	options.filter_error_trace = config->filter_error_trace;
+	options.log = log_line;
+	return osp_shipper_open(&options, out, err);
+}
+
+/* The configuration, then the shipper. */
+static osp_status
+start(const agent_args *args, osp_shipper **out, osp_error *err)
+{
+	osp_config config;
+	osp_status status =
+		osp_config_load(&config, &osp_allocator_default, args->conf, err);
+
+	*out = NULL;
+	if (status != OSP_OK)
+		return status;
+	status = open_shipper(args, &config, out, err);
+	osp_config_term(&config);
+	return status;
+}
+
+/*
+ * A new configuration takes a new shipper. One that cannot be read changes
+ * nothing; the rings keep what is written meanwhile.
+ */
+static osp_status
+restart(const agent_args *args, osp_shipper **shipper, osp_error *err)
+{
+	osp_config config;
+	osp_status status;
+
+	if (osp_config_load(&config, &osp_allocator_default, args->conf, err) !=
+		OSP_OK)
+	{
+		log_line(NULL, OSP_LOG_WARNING, err->msg);
+		return OSP_OK;
+	}
+	osp_shipper_close(*shipper);
+	status = open_shipper(args, &config, shipper, err);
+	osp_config_term(&config);
+	if (status == OSP_OK)
+		log_line(NULL, OSP_LOG_INFO, "configuration read again");
+	return status;
+}
+
+static void
+end(osp_shipper *shipper)
+{
+	(void) osp_shipper_flush(shipper, END_TIMEOUT_MS);
+
+	/* Not waiting for a collector that hangs: nothing depends on its answer. */
+	if (osp_shipper_busy(shipper))
+		_exit(CLI_OK);
+	osp_shipper_close(shipper);
+}
+
+static int
+run_once(osp_shipper *shipper)
+{
+	bool delivered;
+
+	(void) osp_shipper_flush(shipper, ONCE_TIMEOUT_MS);
+	delivered = osp_shipper_is_empty(shipper);
+	if (!delivered)
+		log_line(NULL,
+				 OSP_LOG_WARNING,
+				 "the collector did not take everything; the rest is kept for "
+				 "the next time");
+	osp_shipper_close(shipper);
+	return delivered ? CLI_OK : CLI_FAILED;
+}
+
+/* The signal that came; 0 if there is none. */
+static int
+next_signal(int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(signal_fd, &info, sizeof(info)) == (ssize_t) sizeof(info)
+			   ? (int) info.ssi_signo
+			   : 0;
+}
+
+static int
+run(const agent_args *args, osp_shipper *shipper, int signal_fd)
+{
+	for (;;)
+	{
+		int wait_ms = osp_shipper_step(shipper);
+		struct pollfd fds[2] = {{signal_fd, POLLIN, 0},
+								{osp_shipper_fd(shipper), POLLIN, 0}};
+		osp_error err;
+		int signo;
+
+		(void) poll(fds, 2, wait_ms);
+		signo = fds[0].revents != 0 ? next_signal(signal_fd) : 0;
+		if (signo == SIGHUP)
+		{
+			if (restart(args, &shipper, &err) != OSP_OK)
+				return failed(&err);
+		}
+		else if (signo != 0)
+		{
+			end(shipper);
+			return CLI_OK;
+		}
+	}
+}
+
+int
+cmd_agent(int argc, char **argv)
+{
+	osp_shipper *shipper;
+	agent_args args;
+	sigset_t signals;
+	osp_error err;
+	int signal_fd;
+	int result;
+
+	result = read_args(argc, argv, &args);
+	if (result != CLI_OK)
+		return result;
+
+	/* A limit on file sizes is an error like a full disk, not an end. */
+	(void) signal(SIGXFSZ, SIG_IGN);
+	(void) sigemptyset(&signals);
+	(void) sigaddset(&signals, SIGTERM);
+	(void) sigaddset(&signals, SIGINT);
+	(void) sigaddset(&signals, SIGHUP);
+	(void) sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return cli_error("cannot take signals: %s", strerror(errno));
+
+	if (start(&args, &shipper, &err) != OSP_OK)
+		result = failed(&err);
+	else if (args.once)
+		result = run_once(shipper);
+	else
+		result = run(&args, shipper, signal_fd);
+	(void) close(signal_fd);
+	return result;
+}

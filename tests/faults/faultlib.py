@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that are made to be killed, and the count of what arrived.
+
+Used by the kill loops of this directory. Standard library only.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+
+
+class Failed(Exception):
+    """The test has failed; the text says why."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """One process after another with the same command line."""
+
+    def __init__(self, name, args, log, env=None):
+        self.name = name
+        self.args = args
+        self.log = log
+        self.env = dict(os.environ, **(env or {}))
+        self.process = None
+        self.kills = 0
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.args, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env=self.env)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.kills += 1
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self, timeout=20):
+        """SIGTERM; the exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Failed("%s does not end" % self.name)
+        self.process = None
+        return status
+
+    def expect_running(self):
+        if self.process.poll() is not None:
+            raise Failed("%s ended by itself with status %s, see %s"
+                         % (self.name, self.process.returncode, self.log))
+
+
+class Redis(Process):
+    """A redis-server that keeps what it has confirmed, whoever kills it.
+
+    appendfsync no, and not everysec: everything is handed to the kernel before
+    it is confirmed (which everysec puts off when the disk is slow), and the
+    kernel survives.
+    """
+
+    def __init__(self, directory):
+        self.port = free_port()
+        os.mkdir(os.path.join(directory, "redis"))
+        super().__init__("redis-server", [
+            "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+            "--dir", os.path.join(directory, "redis"), "--save", "",
+            "--appendonly", "yes", "--appendfsync", "no",
+            "--auto-aof-rewrite-percentage", "0"],
+            os.path.join(directory, "redis.log"))
+
+    @property
+    def uri(self):
+        return "redis://127.0.0.1:%d" % self.port
+
+    def _connect(self):
+        sock = socket.create_connection(("127.0.0.1", self.port), 30)
+        return sock, sock.makefile("rb")
+
+    def wait_ready(self, timeout=30):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            try:
+                sock, stream = self._connect()
+                with sock:
+                    sock.sendall(b"PING\r\n")
+                    if stream.readline() == b"+PONG\r\n":
+                        return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise Failed("redis-server does not answer, see %s" % self.log)
+
+    @staticmethod
+    def _reply(stream):
+        line = stream.readline()
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"$":
+            return stream.read(int(rest) + 2)[:-2]
+        if kind == b"*":
+            return [Redis._reply(stream) for _ in range(int(rest))]
+        if kind == b"-":
+            raise Failed("redis-server says: %s" % rest.decode())
+        return rest
+
+    @staticmethod
+    def _command(sock, *words):
+        words = [w if isinstance(w, bytes) else w.encode() for w in words]
+        sock.sendall(b"*%d\r\n" % len(words) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+
+    def points(self):
+        """All notifications, as objects."""
+        sock, stream = self._connect()
+        with sock:
+            self._command(sock, "KEYS", "osprofiler_opt:*")
+            for key in self._reply(stream):
+                self._command(sock, "LRANGE", key, "0", "-1")
+                for text in self._reply(stream):
+                    yield json.loads(text)
+
+
+class Agent(Process):
+    """osprofiler agent, or another program with the same arguments."""
+
+    def __init__(self, program, directory, run_directory, uri, drivers):
+        super().__init__(
+            "agent", program + ["agent", "--run-directory", run_directory],
+            os.path.join(directory, "agent.log"),
+            {"OSPROFILER_CONNECTION_STRING": uri,
+             "OSPROFILER_DRIVER_PATH": drivers})
+
+    def deliver(self, attempts=10):
+        """Runs agents until nothing is left."""
+        for _ in range(attempts):
+            with open(self.log, "ab") as log:
+                status = subprocess.call(self.args + ["--once"], stderr=log,
+                                         env=self.env, timeout=120)
+            if status == 0:
+                return
+        raise Failed("the agent does not get rid of its points, see %s"
+                     % self.log)
+
+
+class Producer(Process):
+    """fault_producer; every start is a new one, with a log of its own."""
+
+    number = 0
+
+    def __init__(self, program, directory, run_directory, rate):
+        super().__init__("producer", None,
+                         os.path.join(directory, "producer.log"))
+        self.program = program
+        self.directory = directory
+        self.run_directory = run_directory
+        self.rate = rate
+        self.names = []
+
+    def start(self):
+        name = "producer-%d" % Producer.number
+        Producer.number += 1
+        self.names.append(name)
+        self.args = [self.program, self.run_directory, name,
+                     os.path.join(self.directory, name), str(self.rate)]
+        super().start()
+
+    def committed(self):
+        """By name: how many points were committed, at least and at most."""
+        result = {}
+        for name in self.names:
+            try:
+                with open(os.path.join(self.directory, name), "rb") as log:
+                    word = log.read(8)
+            except FileNotFoundError:
+                word = b""
+            count = struct.unpack("Q", word)[0] if len(word) == 8 else 0
+            # Killed between the commit and the note of it: one more.
+            result[name] = (count, count + 1)
+        return result
+
+
+def check_points(points, committed):
+    """Every committed point is there once, and no other; the number of them.
+
+    points: notifications whose info has "producer" and "point";
+    committed: as Producer.committed gives it.
+    """
+    seen = {name: {} for name in committed}
+    for point in points:
+        info = point["info"]
+        times = seen.setdefault(info["producer"], {})
+        times[info["point"]] = times.get(info["point"], 0) + 1
+    problems = []
+    total = 0
+    for name, times in sorted(seen.items()):
+        least, most = committed.get(name, (0, 0))
+        missing = [i for i in range(least) if i not in times]
+        foreign = [i for i in times if i >= most]
+        twice = [i for i, n in times.items() if n > 1]
+        total += len(times)
+        for what, which in (("missing", missing), ("never committed", foreign),
+                            ("more than once", twice)):
+            if which:
+                problems.append("%s of %d: %d points %s, the first is %d"
+                                % (name, least, len(which), what, min(which)))
+    if problems:
+        raise Failed("\n".join(problems))
+    return total
+
+
+class Workplace:
+    """A directory for one test, removed if all went well."""
+
+    def __init__(self, keep):
+        self.keep = keep
+        self.path = tempfile.mkdtemp(prefix="osprofiler-faults-")
+        self.run_directory = tempfile.mkdtemp(prefix="osprofiler-faults-",
+                                              dir="/dev/shm")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if self.keep or kind is not None:
+            print("kept: %s %s" % (self.path, self.run_directory))
+        else:
+            shutil.rmtree(self.path)
+            shutil.rmtree(self.run_directory)
+
+
+def random_pause(least_ms, most_ms):
+    time.sleep(random.uniform(least_ms, most_ms) / 1000)

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Kills agent, redis-server and producers at random while all of them work.
+
+At the end every point that a producer committed is in Redis exactly once.
+"""
+
+import argparse
+import os
+import random
+import sys
+
+import faultlib
+
+
+def read_arguments():
+    top = os.path.dirname(os.path.dirname(os.path.dirname(
+        os.path.abspath(__file__))))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default=os.path.join(top, "build"))
+    parser.add_argument("--agent", help="program; default: osprofiler of the build")
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--producers", type=int, default=4)
+    parser.add_argument("--rate", type=int, default=2000,
+                        help="points a second of each producer")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--keep", action="store_true",
+                        help="keep directories and logs")
+    return parser.parse_args()
+
+
+def kill_agent_while_redis_stalls(agent, redis):
+    """What the agent has sent is read by the server after its end only."""
+    redis.pause()
+    faultlib.random_pause(5, 60)
+    agent.kill()
+    agent.start()
+    faultlib.random_pause(50, 200)
+    redis.resume()
+
+
+def kill_one(agent, redis, producers):
+    """Kills one process; whatever it was runs again afterwards."""
+    if random.random() < 0.2:
+        kill_agent_while_redis_stalls(agent, redis)
+        return
+    victim = random.choice([agent, agent, redis, random.choice(producers)])
+    victim.expect_running()
+    victim.kill()
+    if victim is redis and random.random() < 0.3:
+        # A long outage, in which the agent may be killed as well.
+        faultlib.random_pause(200, 800)
+        if random.random() < 0.5:
+            agent.kill()
+            agent.start()
+    faultlib.random_pause(0, 50)
+    victim.start()
+
+
+def run(arguments, place):
+    agent_program = arguments.agent or os.path.join(
+        arguments.build, "bin", "osprofiler")
+    redis = faultlib.Redis(place.path)
+    agent = faultlib.Agent([agent_program], place.path, place.run_directory,
+                           redis.uri, os.path.join(arguments.build, "drivers"))
+    producers = [
+        faultlib.Producer(
+            os.path.join(arguments.build, "tests", "faults", "fault_producer"),
+            place.path, place.run_directory, arguments.rate)
+        for _ in range(arguments.producers)]
+    everything = [redis, agent] + producers
+    try:
+        for process in everything:
+            process.start()
+        for _ in range(arguments.rounds):
+            faultlib.random_pause(20, 300)
+            kill_one(agent, redis, producers)
+        for producer in producers:
+            if producer.end() != 0:
+                raise faultlib.Failed("a producer failed, see %s" % producer.log)
+        if agent.end() != 0:
+            raise faultlib.Failed("the agent failed, see %s" % agent.log)
+        redis.wait_ready()
+        agent.deliver()
+        committed = {}
+        for producer in producers:
+            committed.update(producer.committed())
+        total = faultlib.check_points(redis.points(), committed)
+    finally:
+        for process in everything:
+            process.end()
+    print("kill loop: %d points of %d producers, each once; killed: agent %d, "
+          "redis-server %d, producers %d times"
+          % (total, len(committed), agent.kills, redis.kills,
+             sum(p.kills for p in producers)))
+
+
+def main():
+    arguments = read_arguments()
+    seed = arguments.seed if arguments.seed is not None else random.randrange(10 ** 6)
+    random.seed(seed)
+    print("kill loop: %d rounds, seed %d" % (arguments.rounds, seed))
+    try:
+        with faultlib.Workplace(arguments.keep) as place:
+            run(arguments, place)
+    except faultlib.Failed as failure:
+        print("kill loop: FAILED\n%s" % failure)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
