@@ -3,7 +3,7 @@
 
 include config.mk
 
-PARTS := common drivers cli
+PARTS := common drivers cli client_hooks
 
 .PHONY: all install uninstall check installcheck lint format bench fuzz clean \
 	$(PARTS) pg_osprofiler unit
@@ -13,7 +13,7 @@ all: $(PARTS) pg_osprofiler
 $(PARTS):
 	+$(MAKE) -C $@ all
 
-drivers cli: common
+drivers cli client_hooks: common
 
 pg_osprofiler: common
 	+$(MAKE) -C $@ all PG_CONFIG=$(PG_CONFIG)

@@ -15,6 +15,7 @@ libdir     ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 mandir     ?= $(PREFIX)/share/man
 driverdir  ?= $(libdir)/osprofiler/drivers
+hookdir    ?= $(libdir)/osprofiler
 
 # The default of make itself would be cc and ar without a say.
 CC      ?= cc
@@ -30,7 +31,8 @@ SANITIZE ?=
 OSP_WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wdeclaration-after-statement -Wundef -Wshadow -Wpointer-arith -Werror
 OSP_CPPFLAGS := -D_GNU_SOURCE -I$(TOP)/common/include -I$(TOP)/common \
-	-DOSP_VERSION='"$(VERSION)"' -DOSP_DRIVER_DIR='"$(driverdir)"'
+	-DOSP_VERSION='"$(VERSION)"' -DOSP_DRIVER_DIR='"$(driverdir)"' \
+	-DOSP_HOOK_DIR='"$(hookdir)"'
 OSP_CFLAGS   := -std=gnu99 -g $(OPTIMIZE) -fPIC -fvisibility=hidden \
 	-fno-strict-aliasing $(OSP_WARNINGS) -pthread
 OSP_LDFLAGS  := -pthread -Wl,-z,relro,-z,now

@@ -31,6 +31,10 @@ int cmd_context_new(int argc, char **argv);
 int cmd_context_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+
+/* What became of SIGPIPE before main set it to be ignored. */
+extern void (*cli_original_sigpipe)(int);
 
 /*
  * One line on stderr, "osprofiler: ...", control characters made visible.
@@ -49,7 +53,8 @@ int cli_help(const char *text);
 
 /*
  * As getopt_long, but reports a wrong option itself, in one line, and then
- * returns '?'. -1 at the end of the options.
+ * returns '?'. -1 at the end of the options. A '+' before the letters ends them
+ * at the first word that is none.
  */
 int cli_next_option(int argc, char **argv, const char *shorts,
 					const struct option *longs);

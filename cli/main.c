@@ -27,9 +27,12 @@ static const command commands[] = {
 	{"context", "show", "verify a trace context", cmd_context_show},
 	{NULL, "status", "show the counters of a run directory", cmd_status},
 	{NULL, "agent", "ship the points of a run directory", cmd_agent},
+	{NULL, "run", "run a program and trace it", cmd_run},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+void (*cli_original_sigpipe)(int) = SIG_DFL;
 
 static int
 print_help(void)
@@ -155,7 +158,8 @@ reserve_standard_files(void)
 	for (fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			/* cppcheck-suppress leakReturnValNotUsed */
-			(void) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+			(void) open("/dev/null",
+						(fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
 int
@@ -169,7 +173,7 @@ main(int argc, char **argv)
 	(void) setlocale(LC_CTYPE, "");
 
 	/* A reader that went away, a file that may not grow: errors like others. */
-	(void) signal(SIGPIPE, SIG_IGN);
+	cli_original_sigpipe = signal(SIGPIPE, SIG_IGN);
 	(void) signal(SIGXFSZ, SIG_IGN);
 
 	if (argc < 2)

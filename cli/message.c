@@ -85,7 +85,11 @@ cli_next_option(int argc, char **argv, const char *shorts,
 
 	/* The colon makes a missing value known apart from an unknown option. */
 	opterr = 0;
-	(void) snprintf(spec, sizeof(spec), ":%s", shorts);
+	(void) snprintf(spec,
+					sizeof(spec),
+					"%s:%s",
+					shorts[0] == '+' ? "+" : "",
+					shorts[0] == '+' ? shorts + 1 : shorts);
 	c = getopt_long(argc, argv, spec, longs, NULL);
 	if (c == ':')
 	{

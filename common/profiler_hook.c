@@ -253,3 +253,9 @@ osp__hook_ours(const osp__point *point)
 {
 	return point->generation == osp__generation();
 }
+
+bool
+osp__hook_adopted(void)
+{
+	return osp__self != NULL && osp__self->adopted && !osp__self->active;
+}

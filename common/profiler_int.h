@@ -107,6 +107,9 @@ OSP_API void osp__hook_on_stop(osp__stop_fn fn);
  * this thread. False when there is no key to sign with. */
 OSP_API bool osp__hook_sign(const osp__point *point, osp_headers *out);
 
+/* Is it the environment's context that this thread traces in? */
+OSP_API bool osp__hook_adopted(void);
+
 /* Was the point opened by this process, not by the parent that forked it? */
 OSP_API bool osp__hook_ours(const osp__point *point);
 

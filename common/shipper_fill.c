@@ -83,6 +83,8 @@ add_record(osp_shipper *s, shipper_slot *slot, const osp_record *record,
 		osp_runstat_add(&s->stat->corrupt_bytes, size);
 	else
 		s->gathered++;
+	if (s->tap != NULL)
+		s->tap(s->tap_ctx, record);
 	return OSP_OK;
 }
 

@@ -82,6 +82,8 @@ struct osp_shipper
 	const osp_allocator *alc;
 	osp_log_fn log;
 	void *log_ctx;
+	osp_tap_fn tap;
+	void *tap_ctx;
 	char *host;
 	char *project;
 	char *service;

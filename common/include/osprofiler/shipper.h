@@ -23,6 +23,7 @@
 #define OSPROFILER_SHIPPER_H
 
 #include "osprofiler/base.h"
+#include "osprofiler/record.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,6 +39,9 @@ typedef enum osp_log_level
 
 /* One line for the log, without a newline. May be called from both threads. */
 typedef void (*osp_log_fn)(void *ctx, osp_log_level level, const char *line);
+
+/* A record as it is taken from a ring, borrowed during the call. */
+typedef void (*osp_tap_fn)(void *ctx, const osp_record *record);
 
 /* All texts are copied. */
 typedef struct osp_shipper_options
@@ -56,6 +60,8 @@ typedef struct osp_shipper_options
 	unsigned timeout_ms; /* of the driver; 0: 5000 */
 	osp_log_fn log;      /* may be NULL */
 	void *log_ctx;
+	osp_tap_fn tap; /* who else wants to see every record; may be NULL */
+	void *tap_ctx;
 } osp_shipper_options;
 
 /*

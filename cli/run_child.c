@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_child.c
+ *	  The command that `osprofiler run` runs: its signals, its terminal, its end.
+ *
+ * The command stays in our process group, so the terminal is its as it was the
+ * caller's, and the terminal's signals reach it by themselves. We only hand on
+ * what was sent to us alone, stop when it stops, and end as it ends.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static sigset_t original_mask;
+
+int
+run_signals_block(run_child *child)
+{
+	sigset_t all;
+
+	(void) sigfillset(&all);
+	(void) sigprocmask(SIG_BLOCK, &all, &original_mask);
+	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (child->signal_fd < 0)
+		return cli_error("cannot take signals: %s", strerror(errno));
+	return CLI_OK;
+}
+
+/* In the child: becomes the command, or tells why it cannot. */
+static void
+execute(char **argv, int report_fd)
+{
+	int error;
+
+	(void) signal(SIGPIPE, cli_original_sigpipe);
+	(void) sigprocmask(SIG_SETMASK, &original_mask, NULL);
+	(void) execvp(argv[0], argv);
+	error = errno;
+	if (write(report_fd, &error, sizeof(error)) < 0)
+		_exit(RUN_CANNOT_EXECUTE);
+	_exit(error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE);
+}
+
+int
+run_child_start(run_child *child, char **argv)
+{
+	int error = 0;
+	int fds[2];
+	ssize_t n;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return cli_error("cannot make a pipe: %s", strerror(errno));
+	child->pid = fork();
+	if (child->pid == 0)
+		execute(argv, fds[1]);
+	(void) close(fds[1]);
+	if (child->pid < 0)
+	{
+		(void) close(fds[0]);
+		return cli_error("cannot fork: %s", strerror(errno));
+	}
+
+	/* Closed without a word by a successful exec. */
+	do
+		n = read(fds[0], &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	(void) close(fds[0]);
+	if (n <= 0)
+		return CLI_OK;
+	(void) waitpid(child->pid, NULL, 0);
+	(void) cli_error("cannot run '%s': %s", argv[0], strerror(error));
+	return error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE;
+}
+
+/*
+ * Looks how the command fares; true when it has ended. When it stops we stop,
+ * so that the shell that waits for us sees it; when we go on, so does it.
+ */
+static bool
+has_ended(run_child *child)
+{
+	int status;
+
+	while (waitpid(child->pid, &status, WNOHANG | WUNTRACED) == child->pid)
+	{
+		if (!WIFSTOPPED(status))
+		{
+			child->status = status;
+			return true;
+		}
+		(void) raise(SIGSTOP);
+		(void) kill(child->pid, SIGCONT);
+	}
+	return false;
+}
+
+/* The kernel sends what comes of the terminal to the command as well. */
+static void
+hand_on(const run_child *child, const struct signalfd_siginfo *info)
+{
+	int signo = (int) info->ssi_signo;
+
+	switch (signo)
+	{
+		case SIGCHLD:
+		case SIGPIPE:
+		case SIGTSTP:
+		case SIGTTIN:
+		case SIGTTOU:
+			return;
+		default:
+			if (info->ssi_code <= 0 && (pid_t) info->ssi_pid != child->pid)
+				(void) kill(child->pid, signo);
+			return;
+	}
+}
+
+static bool
+next_signal(const run_child *child, struct signalfd_siginfo *info)
+{
+	return read(child->signal_fd, info, sizeof(*info)) ==
+		   (ssize_t) sizeof(*info);
+}
+
+void
+run_child_wait(run_child *child, osp_shipper *shipper)
+{
+	while (!has_ended(child))
+	{
+		int wait_ms = osp_shipper_step(shipper);
+		struct pollfd fds[2] = {{child->signal_fd, POLLIN, 0},
+								{osp_shipper_fd(shipper), POLLIN, 0}};
+		struct signalfd_siginfo info;
+
+		(void) poll(fds, 2, wait_ms);
+		while (next_signal(child, &info))
+			hand_on(child, &info);
+	}
+}
+
+bool
+run_interrupted(const run_child *child)
+{
+	struct signalfd_siginfo info;
+	bool result = false;
+
+	while (next_signal(child, &info))
+		result |= info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
+				  info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT;
+	return result;
+}
+
+int
+run_end_as(const run_child *child)
+{
+	const struct rlimit no_core = {0, 0};
+	sigset_t only;
+	int signo;
+
+	if (!WIFSIGNALED(child->status))
+		return WEXITSTATUS(child->status);
+
+	/* The command's core is the one that is wanted. */
+	signo = WTERMSIG(child->status);
+	(void) setrlimit(RLIMIT_CORE, &no_core);
+	(void) signal(signo, SIG_DFL);
+	(void) sigemptyset(&only);
+	(void) sigaddset(&only, signo);
+	(void) kill(getpid(), signo);
+	(void) sigprocmask(SIG_UNBLOCK, &only, NULL);
+	return 128 + signo;
+}

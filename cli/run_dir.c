@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_dir.c
+ *	  A run directory of our own, below the usual one.
+ *
+ * Each run has one, so that several may go on side by side, and beside an agent.
+ */
+#include "run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TEMPLATE "run-XXXXXX"
+
+osp_status
+run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
+			 osp_error *err)
+{
+	char parent[OSP_RUNDIR_PATH_MAX];
+	osp_status status;
+	int fd;
+	int len;
+
+	status = osp_rundir_path(
+		osp_str_of(config->run_directory), OSP_STR(""), parent, err);
+	if (status != OSP_OK)
+		return status;
+	status = osp_rundir_open(parent, true, &fd, err);
+	if (status != OSP_OK)
+		return status;
+	(void) close(fd);
+	len = snprintf(path, OSP_RUNDIR_PATH_MAX, "%s/" TEMPLATE, parent);
+	if (len < 0 || len >= OSP_RUNDIR_PATH_MAX)
+		return osp_error_set(err, OSP_EINVAL, "%s: path too long", parent);
+	if (mkdtemp(path) == NULL)
+		return osp_error_set(err,
+							 OSP_EIO,
+							 "cannot make a directory in %s: %s",
+							 parent,
+							 strerror(errno));
+	return OSP_OK;
+}
+
+/* All that is ever in it are plain files. */
+void
+run_dir_remove(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	const struct dirent *entry;
+	DIR *dir;
+
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (dir == NULL)
+	{
+		if (fd >= 0)
+			(void) close(fd);
+		return;
+	}
+	for (entry = readdir(dir); entry != NULL; entry = readdir(dir))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			(void) unlinkat(dirfd(dir), entry->d_name, 0);
+	(void) closedir(dir);
+	(void) rmdir(path);
+}

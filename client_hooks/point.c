@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * point.c
+ *	  What is recorded of a statement, a connection, a cancel request.
+ *
+ * A start says what is known before the statement runs, a stop what became of
+ * it. Both are attributes straight into the ring; nothing is allocated.
+ */
+#include "point.h"
+
+#include <stdio.h>
+
+#define DB      OSP_STR("db")
+#define CONNECT OSP_STR("db.connect")
+
+/* Room for what a start holds besides texts, and for a whole stop. */
+#define START_SIZE 192
+#define STOP_SIZE  (OSPQ_MESSAGE_MAX + OSPQ_TAG_MAX + 256)
+
+/* Parameters: how many of a statement, how much of one, and of all. */
+#define PARAMS_MAX      64
+#define PARAM_MAX       1024
+#define PARAMS_SUM      8192
+#define PARAM_HEAD      16
+#define PARAMS_SIZE     (PARAMS_SUM + PARAMS_MAX * PARAM_HEAD)
+#define FORMAT_IS_TEXT  0
+#define CONNECT_FAILURE "08001" /* unable to establish the connection */
+#define CONNECTION_LOST "08006"
+#define LIBPQ_ERROR     "libpq_error" /* one without a SQLSTATE */
+
+static osp_str
+cut(osp_str text, size_t max)
+{
+	if (text.len > max)
+		text.len = osp_utf8_prefix(text, max);
+	return text;
+}
+
+static void
+put_param(osp_writer *w, const ospq_facts *facts, int i)
+{
+	char digits[16];
+	osp_str key = osp_str_n(
+		digits, (size_t) snprintf(digits, sizeof(digits), "%d", i + 1));
+	const char *value = facts->params[i];
+	osp_str text;
+
+	if (value == NULL)
+		osp_put_null(w, key);
+	else if (facts->param_formats == NULL ||
+			 facts->param_formats[i] == FORMAT_IS_TEXT)
+	{
+		text = osp_str_n(value, strnlen(value, PARAM_MAX + 1));
+		osp_put_str(w, key, cut(text, PARAM_MAX));
+	}
+	else
+	{
+		char binary[48];
+		int len = snprintf(
+			binary,
+			sizeof(binary),
+			"(binary, %d bytes)",
+			facts->param_lengths != NULL ? facts->param_lengths[i] : 0);
+
+		osp_put_str(w, key, osp_str_n(binary, (size_t) len));
+	}
+}
+
+static void
+put_params(osp_writer *w, const ospq_facts *facts)
+{
+	const char *begin = w->pos;
+	int i;
+
+	osp_put_object(w, OSP_STR("params"));
+	for (i = 0; i < facts->param_count && i < PARAMS_MAX &&
+				w->pos - begin < PARAMS_SUM - PARAM_MAX;
+		 i++)
+		put_param(w, facts, i);
+	osp_put_end(w);
+}
+
+/* Are there parameters, and are they to be recorded? */
+static bool
+shows_params(const ospq_facts *facts)
+{
+	const osp_config *config;
+
+	if (OSP_LIKELY(facts->param_count <= 0 || facts->params == NULL))
+		return false;
+	config = osp__hook_config();
+	return config != NULL && !config->hide_params;
+}
+
+/* Makes the connection's part of a start, once. */
+static void
+need_attributes(ospq_conn *c)
+{
+	if (OSP_UNLIKELY(!c->described))
+		ospq_conn_describe(c);
+}
+
+bool
+ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
+{
+	osp_str text;
+	size_t full_len;
+	size_t name_len;
+	size_t size;
+	bool params;
+	osp_writer w;
+
+	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
+		ospq_record_cancels();
+	need_attributes(c);
+	if (facts->text != NULL)
+		text = osp_str_of(facts->text);
+	else if (facts->name != NULL)
+		text = ospq_prepared_text(&c->prepared, facts->name);
+	else
+		text = OSP_STR("");
+	if (!osp__hook_open(point))
+		return false;
+	full_len = text.len;
+	text = cut(text, OSPQ_TEXT_MAX);
+	name_len = facts->name != NULL ? strnlen(facts->name, OSP_LABEL_MAX) : 0;
+	params = shows_params(facts);
+	size = START_SIZE + text.len + name_len + c->attributes_len +
+		   (params ? PARAMS_SIZE : 0);
+	if (!osp__hook_begin(
+			point, OSP_RECORD_START, DB, point->start_ns, size, &w))
+		return true;
+	osp_put_object(&w, DB);
+	if (text.len > 0)
+		osp_put_str(&w, OSP_STR("statement"), text);
+	if (OSP_UNLIKELY(full_len > text.len))
+		osp_put_u64(&w, OSP_STR("statement_length"), full_len);
+	if (facts->operation != NULL)
+		osp_put_str(&w, OSP_STR("operation"), osp_str_of(facts->operation));
+	if (name_len > 0)
+		osp_put_str(&w, OSP_STR("name"), osp_str_n(facts->name, name_len));
+	if (c->pipeline_position > 0)
+		osp_put_u64(&w, OSP_STR("pipeline"), c->pipeline_position);
+	if (params)
+		put_params(&w, facts);
+	osp_put_encoded(&w, osp_str_n(c->attributes, c->attributes_len));
+	osp_put_end(&w);
+	osp__hook_commit(&w);
+	return true;
+}
+
+/* Why there is no answer to a statement, where it did not fail. */
+static const char *
+fate_text(ospq_fate fate)
+{
+	switch (fate)
+	{
+		case OSPQ_DISCARDED:
+			return "discarded";
+		case OSPQ_NOT_EXECUTED:
+			return "not executed";
+		case OSPQ_INTERRUPTED:
+			return "interrupted";
+		case OSPQ_DONE:
+		case OSPQ_FAILED:
+			break;
+	}
+	return NULL;
+}
+
+static void
+put_failure(osp_writer *w, const ospq_outcome *outcome)
+{
+	osp_str message = osp_str_of(outcome->message);
+
+	if (outcome->sqlstate != NULL && strlen(outcome->sqlstate) == 5)
+		osp_put_sqlstate(w, OSP_STR("etype"), outcome->sqlstate);
+	else
+		osp_put_str(w, OSP_STR("etype"), OSP_STR(LIBPQ_ERROR));
+	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
+		message.len--;
+	osp_put_str(w, OSP_STR("message"), cut(message, OSPQ_MESSAGE_MAX));
+}
+
+void
+ospq_stop(const osp__point *point, const ospq_outcome *outcome)
+{
+	const char *fate = fate_text(outcome->fate);
+	osp_writer w;
+
+	if (!osp__hook_begin(
+			point, OSP_RECORD_STOP, DB, osp_mono_now(), STOP_SIZE, &w))
+		return;
+	osp_put_object(&w, DB);
+	if (outcome->has_rows)
+		osp_put_u64(&w, OSP_STR("rows"), outcome->rows);
+	if (outcome->has_bytes)
+		osp_put_u64(&w, OSP_STR("bytes"), outcome->bytes);
+	if (outcome->tag != NULL && outcome->tag[0] != '\0')
+		osp_put_str(
+			&w,
+			OSP_STR("command"),
+			osp_str_n(outcome->tag, strnlen(outcome->tag, OSPQ_TAG_MAX)));
+	if (OSP_UNLIKELY(fate != NULL))
+		osp_put_str(&w, OSP_STR("outcome"), osp_str_of(fate));
+	osp_put_end(&w);
+	if (OSP_UNLIKELY(outcome->fate == OSPQ_FAILED))
+		put_failure(&w, outcome);
+	osp__hook_commit(&w);
+}
+
+/* The number at the end of a command tag, "INSERT 0 5". */
+static bool
+rows_of_tag(const char *tag, uint64_t *rows)
+{
+	const char *end = tag + strlen(tag);
+	uint64_t scale = 1;
+
+	*rows = 0;
+	if (end == tag || end[-1] < '0' || end[-1] > '9')
+		return false;
+	while (end > tag && end[-1] >= '0' && end[-1] <= '9')
+	{
+		*rows += (uint64_t) (*--end - '0') * scale;
+		scale *= 10;
+	}
+	return end > tag && end[-1] == ' ';
+}
+
+void
+ospq_read_result(ospq_outcome *outcome, PGresult *result)
+{
+	int status = (int) REAL(PQresultStatus)(result);
+	uint64_t rows;
+
+	switch (status)
+	{
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+			outcome->tag = REAL(PQcmdStatus)(result);
+			if (outcome->tag != NULL && rows_of_tag(outcome->tag, &rows))
+			{
+				outcome->has_rows = true;
+				outcome->rows += rows;
+			}
+			else if (status == PGRES_TUPLES_OK)
+			{
+				outcome->has_rows = true;
+				outcome->rows += (uint64_t) REAL(PQntuples)(result);
+			}
+			break;
+		case OSPQ_RES_PIPELINE_ABORTED:
+			outcome->fate = OSPQ_NOT_EXECUTED;
+			break;
+		case PGRES_FATAL_ERROR:
+		case PGRES_BAD_RESPONSE:
+			outcome->fate = OSPQ_FAILED;
+			outcome->sqlstate =
+				REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
+			outcome->message =
+				REAL(PQresultErrorField)(result, PG_DIAG_MESSAGE_PRIMARY);
+			break;
+		default:
+			break;
+	}
+}
+
+void
+ospq_read_failure(ospq_outcome *outcome, const PGconn *conn)
+{
+	outcome->fate = OSPQ_FAILED;
+	outcome->sqlstate =
+		REAL(PQstatus)(conn) == CONNECTION_BAD ? CONNECTION_LOST : NULL;
+	outcome->message = REAL(PQerrorMessage)(conn);
+}
+
+/* Copies a text of a result, cut to the room there is. */
+static void
+keep(char *out, size_t size, const char *text)
+{
+	if (text != NULL)
+		(void) snprintf(out, size, "%s", text);
+}
+
+/* The result goes before the statement stops: what it says is copied. */
+void
+ospq_open_read(ospq_open *open, PGresult *result)
+{
+	ospq_outcome *outcome = &open->outcome;
+
+	open->answered = true;
+	ospq_read_result(outcome, result);
+	keep(open->tag, sizeof(open->tag), outcome->tag);
+	if (outcome->message != NULL && open->message == NULL)
+	{
+		keep(open->sqlstate, sizeof(open->sqlstate), outcome->sqlstate);
+		open->message =
+			osp_strdup(&osp_allocator_default,
+					   cut(osp_str_of(outcome->message), OSPQ_MESSAGE_MAX));
+	}
+	outcome->tag = outcome->sqlstate = outcome->message = NULL;
+}
+
+void
+ospq_stop_head(ospq_conn *c)
+{
+	ospq_open *head = ospq_conn_head(c);
+
+	head->outcome.tag = head->tag;
+	head->outcome.sqlstate = head->sqlstate;
+	head->outcome.message = head->message;
+	if (head->kind == OSPQ_STATEMENT)
+		ospq_stop(&head->point, &head->outcome);
+	if (head->prepare_text != NULL && head->outcome.fate == OSPQ_DONE)
+		ospq_prepared_set(
+			&c->prepared, head->prepare_name, osp_str_of(head->prepare_text));
+	ospq_conn_pop(c);
+}
+
+void
+ospq_stop_all(ospq_conn *c, ospq_fate fate)
+{
+	ospq_open *head;
+
+	for (head = ospq_conn_head(c); head != NULL; head = ospq_conn_head(c))
+	{
+		if (!head->answered || fate == OSPQ_INTERRUPTED)
+		{
+			if (head->outcome.fate == OSPQ_DONE)
+				head->outcome.fate = fate;
+		}
+		ospq_stop_head(c);
+	}
+}
+
+bool
+ospq_connect_start(osp__point *point)
+{
+	osp_writer w;
+
+	if (!osp__hook_open(point))
+		return false;
+	if (osp__hook_begin(
+			point, OSP_RECORD_START, CONNECT, point->start_ns, 0, &w))
+		osp__hook_commit(&w);
+	return true;
+}
+
+void
+ospq_connect_stop(const osp__point *point, PGconn *conn)
+{
+	ospq_conn *c = ospq_conn_get(conn);
+	bool connected = conn != NULL && REAL(PQstatus)(conn) == CONNECTION_OK;
+	ospq_outcome outcome = {.fate = OSPQ_FAILED,
+							.sqlstate = CONNECT_FAILURE,
+							.message = "out of memory"};
+	osp_writer w;
+
+	if (c != NULL)
+		need_attributes(c);
+	if (conn != NULL && !connected)
+		outcome.message = REAL(PQerrorMessage)(conn);
+	if (!osp__hook_begin(point,
+						 OSP_RECORD_STOP,
+						 CONNECT,
+						 osp_mono_now(),
+						 STOP_SIZE + (c != NULL ? c->attributes_len : 0),
+						 &w))
+		return;
+	osp_put_object(&w, DB);
+	if (c != NULL)
+		osp_put_encoded(&w, osp_str_n(c->attributes, c->attributes_len));
+	if (connected)
+		osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(conn));
+	osp_put_end(&w);
+	if (!connected)
+		put_failure(&w, &outcome);
+	osp__hook_commit(&w);
+}

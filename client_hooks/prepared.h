@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * prepared.h
+ *	  The texts of a connection's prepared statements, by name.
+ *
+ * Bounded: beyond OSPQ_PREPARED_MAX names, or that many bytes, no more is
+ * remembered, and statements are recorded by their name alone.
+ */
+#ifndef OSPQ_PREPARED_H
+#define OSPQ_PREPARED_H
+
+#include "osprofiler/base.h"
+
+#define OSPQ_PREPARED_MAX       8192
+#define OSPQ_PREPARED_BYTES_MAX (16 * 1024 * 1024)
+
+typedef struct ospq_prepared_entry ospq_prepared_entry;
+
+typedef struct ospq_prepared
+{
+	ospq_prepared_entry **buckets; /* NULL: nothing is known */
+	unsigned bucket_count;         /* a power of two */
+	unsigned count;
+	size_t bytes;
+} ospq_prepared;
+
+/* The text, borrowed until the next change; empty if the name is not known. */
+extern osp_str ospq_prepared_text(const ospq_prepared *prepared,
+								  const char *name);
+
+/* Remembers a text, instead of an older one of that name. Borrows. */
+extern void ospq_prepared_set(ospq_prepared *prepared, const char *name,
+							  osp_str text);
+
+extern void ospq_prepared_remove(ospq_prepared *prepared, osp_str name);
+extern void ospq_prepared_clear(ospq_prepared *prepared);
+
+/*
+ * Looks whether a statement that is sent takes prepared ones away (DEALLOCATE,
+ * DISCARD ALL), and forgets them.
+ */
+extern void ospq_prepared_watch(ospq_prepared *prepared, const char *sql);
+
+#endif /* OSPQ_PREPARED_H */

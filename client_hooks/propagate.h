@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * propagate.h
+ *	  Telling the server of the trace, where it cannot change what happens.
+ */
+#ifndef OSPQ_PROPAGATE_H
+#define OSPQ_PROPAGATE_H
+
+#include "conn.h"
+
+/*
+ * The statement with a comment that names the point as its parent, borrowed
+ * from the connection until the next call; sql itself where none is wanted.
+ */
+extern const char *ospq_with_comment(ospq_conn *c, const osp__point *point,
+									 const char *sql);
+
+/*
+ * Did a statement fail in the server's parser, which quotes and counts what it
+ * was sent, comment and all? Nothing of it was executed then.
+ */
+extern bool ospq_is_parse_error(const PGresult *result);
+
+/*
+ * The start-up option that names the connection's parent, behind the options
+ * *before*: returned owned (osp_allocator_default), NULL if none is wanted. Only
+ * the environment's context is named so, for it lasts as long as the process; a
+ * pooled connection outlives the points of a request.
+ */
+extern char *ospq_startup_option(const char *before);
+
+/* Did the server, or a pooler, refuse the connection for the option? */
+extern bool ospq_option_refused(const PGconn *conn);
+
+/* Cuts our option off what the connection says of itself. */
+extern void ospq_hide_option(PGconn *conn);
+
+#endif /* OSPQ_PROPAGATE_H */

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wrap_connect.c
+ *	  Connecting, connecting again, and finishing.
+ *
+ * A connection that is made in one call gets a start-up option that names its
+ * parent in the trace. If that is what it is refused for (a pooler may do so),
+ * it is made again without. One that is made step by step cannot be made again
+ * unseen, so it gets none.
+ */
+#include "point.h"
+#include "propagate.h"
+
+#include <stdlib.h>
+
+static const osp_allocator *const alc = &osp_allocator_default;
+
+/* --- what to connect with ------------------------------------------------- */
+
+/* Keywords and values for PQconnectdbParams; the arrays are owned. */
+typedef struct param_arrays
+{
+	const char **keywords;
+	const char **values;
+	int expand_dbname;
+	char *option; /* owned */
+} param_arrays;
+
+static void
+free_params(param_arrays *p)
+{
+	osp_free(alc, p->keywords);
+	osp_free(alc, p->values);
+	osp_free(alc, p->option);
+}
+
+/* What decides whether there can be an option, and what goes before it. */
+typedef struct option_wish
+{
+	bool unwanted;
+	const char *options;
+} option_wish;
+
+static void
+look_at(option_wish *wish, const char *keyword, const char *value)
+{
+	if (value == NULL || value[0] == '\0')
+		return;
+	if (strcmp(keyword, "replication") == 0 || strcmp(keyword, "service") == 0)
+		wish->unwanted = true;
+	else if (strcmp(keyword, "options") == 0)
+		wish->options = value;
+}
+
+/* A service file may hold options of its own, which ours would hide. */
+static void
+begin_wish(option_wish *wish)
+{
+	wish->unwanted = getenv("PGSERVICE") != NULL;
+	wish->options = getenv("PGOPTIONS");
+	if (wish->options == NULL)
+		wish->options = "";
+}
+
+/* The arrays with our option behind; false: connect as the program says. */
+static bool
+add_option(param_arrays *p, const char *const *keywords,
+		   const char *const *values, const option_wish *wish)
+{
+	size_t count = 0;
+
+	memset(p, 0, sizeof(*p));
+	if (wish->unwanted)
+		return false;
+	while (keywords[count] != NULL)
+		count++;
+	p->option = ospq_startup_option(wish->options);
+	p->keywords = osp_calloc(alc, count + 2, sizeof(char *));
+	p->values = osp_calloc(alc, count + 2, sizeof(char *));
+	if (p->option == NULL || p->keywords == NULL || p->values == NULL)
+	{
+		free_params(p);
+		return false;
+	}
+	memcpy(p->keywords, keywords, count * sizeof(char *));
+	memcpy(p->values, values, count * sizeof(char *));
+	p->keywords[count] = "options";
+	p->values[count] = p->option;
+	return true;
+}
+
+/* What a connection string says, looked at. */
+static void
+look_at_string(option_wish *wish, const PQconninfoOption *options)
+{
+	for (; options->keyword != NULL; options++)
+		look_at(wish, options->keyword, options->val);
+}
+
+/* --- connecting ----------------------------------------------------------- */
+
+static PGconn *
+connect_with_option(const char *const *keywords, const char *const *values,
+					int expand_dbname, const option_wish *wish)
+{
+	PGconn *conn;
+	param_arrays p;
+
+	if (!add_option(&p, keywords, values, wish))
+		return NULL;
+	conn = REAL(PQconnectdbParams)(p.keywords, p.values, expand_dbname);
+	free_params(&p);
+	if (ospq_option_refused(conn))
+	{
+		REAL(PQfinish)(conn);
+		return NULL;
+	}
+	ospq_hide_option(conn);
+	return conn;
+}
+
+/* A string as arrays; its errors are left to the real function. */
+static PGconn *
+connect_string_with_option(const char *conninfo)
+{
+	PQconninfoOption *options = REAL(PQconninfoParse)(conninfo, NULL);
+	const char *keywords[64];
+	const char *values[64];
+	size_t count = 0;
+	PGconn *conn = NULL;
+	option_wish wish;
+	const PQconninfoOption *o;
+
+	if (options == NULL)
+		return NULL;
+	begin_wish(&wish);
+	look_at_string(&wish, options);
+	for (o = options; o->keyword != NULL && count < 63; o++)
+	{
+		if (o->val == NULL)
+			continue;
+		keywords[count] = o->keyword;
+		values[count++] = o->val;
+	}
+	keywords[count] = NULL;
+	values[count] = NULL;
+	if (o->keyword == NULL)
+		conn = connect_with_option(keywords, values, 0, &wish);
+	REAL(PQconninfoFree)(options);
+	return conn;
+}
+
+static PGconn *
+connect_params_with_option(const char *const *keywords,
+						   const char *const *values, int expand_dbname)
+{
+	PGconn *conn;
+	option_wish wish;
+	int i;
+
+	if (keywords == NULL || values == NULL)
+		return NULL;
+	begin_wish(&wish);
+	for (i = 0; keywords[i] != NULL; i++)
+	{
+		if (expand_dbname && strcmp(keywords[i], "dbname") == 0 &&
+			values[i] != NULL &&
+			(strchr(values[i], '=') != NULL || strstr(values[i], "://")))
+		{
+			/* It may hold options, in a place that is hard to replace. */
+			PQconninfoOption *inner = REAL(PQconninfoParse)(values[i], NULL);
+
+			if (inner == NULL)
+				return NULL;
+			look_at_string(&wish, inner);
+			conn = connect_with_option(keywords, values, expand_dbname, &wish);
+			REAL(PQconninfoFree)(inner);
+			return conn;
+		}
+		look_at(&wish, keywords[i], values[i]);
+	}
+	return connect_with_option(keywords, values, expand_dbname, &wish);
+}
+
+/* --- the points ----------------------------------------------------------- */
+
+/* Leaves a call that has connected, or failed to. */
+static PGconn *
+finish_connect(bool started, const osp__point *point, PGconn *conn)
+{
+	int saved = errno;
+
+	if (started)
+		ospq_connect_stop(point, conn);
+	ospq_leave();
+	errno = saved;
+	return conn;
+}
+
+OSPQ_EXPORT PGconn *
+PQconnectdb(const char *conninfo)
+{
+	osp__point point;
+	bool started;
+	PGconn *conn = NULL;
+
+	if (!ospq_enter())
+		return REAL(PQconnectdb)(conninfo);
+	started = ospq_connect_start(&point);
+	if (conninfo != NULL)
+		conn = connect_string_with_option(conninfo);
+	if (conn == NULL)
+		conn = REAL(PQconnectdb)(conninfo);
+	return finish_connect(started, &point, conn);
+}
+
+OSPQ_EXPORT PGconn *
+PQconnectdbParams(const char *const *keywords, const char *const *values,
+				  int expand_dbname)
+{
+	osp__point point;
+	bool started;
+	PGconn *conn;
+
+	if (!ospq_enter())
+		return REAL(PQconnectdbParams)(keywords, values, expand_dbname);
+	started = ospq_connect_start(&point);
+	conn = connect_params_with_option(keywords, values, expand_dbname);
+	if (conn == NULL)
+		conn = REAL(PQconnectdbParams)(keywords, values, expand_dbname);
+	return finish_connect(started, &point, conn);
+}
+
+OSPQ_EXPORT PGconn *
+PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
+			 const char *pgtty, const char *dbName, const char *login,
+			 const char *pwd)
+{
+	osp__point point;
+	char *option = NULL;
+	PGconn *conn = NULL;
+	bool started;
+	option_wish wish;
+
+	if (!ospq_enter())
+		return REAL(PQsetdbLogin)(
+			pghost, pgport, pgoptions, pgtty, dbName, login, pwd);
+	started = ospq_connect_start(&point);
+	begin_wish(&wish);
+	if (pgoptions != NULL && pgoptions[0] != '\0')
+		wish.options = pgoptions;
+
+	/* dbName may be a whole connection string; then it is left alone. */
+	if (!wish.unwanted && (dbName == NULL || (strchr(dbName, '=') == NULL &&
+											  strstr(dbName, "://") == NULL)))
+		option = ospq_startup_option(wish.options);
+	if (option != NULL)
+	{
+		conn = REAL(PQsetdbLogin)(
+			pghost, pgport, option, pgtty, dbName, login, pwd);
+		osp_free(alc, option);
+		if (ospq_option_refused(conn))
+		{
+			REAL(PQfinish)(conn);
+			conn = NULL;
+		}
+		else
+			ospq_hide_option(conn);
+	}
+	if (conn == NULL)
+		conn = REAL(PQsetdbLogin)(
+			pghost, pgport, pgoptions, pgtty, dbName, login, pwd);
+	return finish_connect(started, &point, conn);
+}
+
+/* A connection has begun: its point stays open while it is polled. */
+static PGconn *
+finish_start(bool started, const osp__point *point, PGconn *conn)
+{
+	int saved = errno;
+	ospq_conn *c = started ? ospq_conn_get(conn) : NULL;
+
+	if (c != NULL && REAL(PQstatus)(conn) != CONNECTION_BAD)
+	{
+		c->connecting = true;
+		c->connect = *point;
+	}
+	else if (started)
+		ospq_connect_stop(point, conn);
+	ospq_leave();
+	errno = saved;
+	return conn;
+}
+
+OSPQ_EXPORT PGconn *
+PQconnectStart(const char *conninfo)
+{
+	osp__point point;
+	bool started;
+
+	if (!ospq_enter())
+		return REAL(PQconnectStart)(conninfo);
+	started = ospq_connect_start(&point);
+	return finish_start(started, &point, REAL(PQconnectStart)(conninfo));
+}
+
+OSPQ_EXPORT PGconn *
+PQconnectStartParams(const char *const *keywords, const char *const *values,
+					 int expand_dbname)
+{
+	osp__point point;
+	bool started;
+
+	if (!ospq_enter())
+		return REAL(PQconnectStartParams)(keywords, values, expand_dbname);
+	started = ospq_connect_start(&point);
+	return finish_start(
+		started,
+		&point,
+		REAL(PQconnectStartParams)(keywords, values, expand_dbname));
+}
+
+/* Is it connected, or has it failed? Then its point stops. */
+static PostgresPollingStatusType
+finish_poll(ospq_conn *c, PostgresPollingStatusType status)
+{
+	int saved = errno;
+
+	if (c == NULL)
+		return status;
+	if (c->connecting &&
+		(status == PGRES_POLLING_OK || status == PGRES_POLLING_FAILED))
+	{
+		c->connecting = false;
+		ospq_connect_stop(&c->connect, c->conn);
+	}
+	ospq_leave();
+	errno = saved;
+	return status;
+}
+
+OSPQ_EXPORT PostgresPollingStatusType
+PQconnectPoll(PGconn *conn)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+
+	return finish_poll(c, REAL(PQconnectPoll)(conn));
+}
+
+OSPQ_EXPORT PostgresPollingStatusType
+PQresetPoll(PGconn *conn)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+
+	return finish_poll(c, REAL(PQresetPoll)(conn));
+}
+
+/* What was open on a connection ends with it, stopped before it goes. */
+static void
+end_connection(ospq_conn *c)
+{
+	ospq_stop_all(c, OSPQ_INTERRUPTED);
+	if (c->connecting)
+	{
+		c->connecting = false;
+		ospq_connect_stop(&c->connect, c->conn);
+	}
+}
+
+static void
+end_known_connection(const PGconn *conn)
+{
+	ospq_conn *c = ospq_conn_find(conn);
+
+	if (c == NULL)
+		return;
+	end_connection(c);
+	ospq_conn_reconnected(c);
+}
+
+OSPQ_EXPORT void
+PQreset(PGconn *conn)
+{
+	osp__point point;
+	bool started;
+
+	if (!ospq_enter())
+	{
+		REAL(PQreset)(conn);
+		return;
+	}
+	end_known_connection(conn);
+	started = ospq_connect_start(&point);
+	REAL(PQreset)(conn);
+	(void) finish_connect(started, &point, conn);
+}
+
+OSPQ_EXPORT int
+PQresetStart(PGconn *conn)
+{
+	osp__point point;
+	bool started;
+	int result;
+
+	if (!ospq_enter())
+		return REAL(PQresetStart)(conn);
+	end_known_connection(conn);
+	started = ospq_connect_start(&point);
+	result = REAL(PQresetStart)(conn);
+	(void) finish_start(started, &point, conn);
+	return result;
+}
+
+OSPQ_EXPORT void
+PQfinish(PGconn *conn)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int saved = errno;
+
+	if (c == NULL)
+	{
+		REAL(PQfinish)(conn);
+		return;
+	}
+	end_connection(c);
+
+	/* Forgotten first: its address may be another connection's right after. */
+	ospq_conn_remove(conn);
+	errno = saved;
+	REAL(PQfinish)(conn);
+	ospq_leave();
+}
+
+/* A program that ends leaves connections as they are; their points stop. */
+__attribute__((destructor)) static void
+end_all(void)
+{
+	if (__atomic_load_n(&ospq_loaded, __ATOMIC_ACQUIRE) == 0)
+		return;
+	osp__depth.libpq++;
+	if (ospq_cancels_pending != 0)
+		ospq_record_cancels();
+	ospq_conn_each(end_connection);
+	osp__depth.libpq--;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wrap_copy.c
+ *	  The data of COPY, whose bytes are counted. Nothing is ever added to it.
+ *
+ * The statement stays open until PQgetResult has given its last result, or, with
+ * the calls of old, until PQendcopy.
+ */
+#include "point.h"
+
+static void
+count_bytes(ospq_conn *c, int64_t bytes)
+{
+	ospq_open *head = ospq_conn_head(c);
+
+	if (head == NULL || head->kind != OSPQ_STATEMENT || bytes < 0)
+		return;
+	head->outcome.has_bytes = true;
+	head->outcome.bytes += (uint64_t) bytes;
+}
+
+/* Leaves a call that moved so many bytes. */
+static void
+finish(ospq_conn *c, int64_t bytes)
+{
+	int saved = errno;
+
+	if (c == NULL)
+		return;
+	count_bytes(c, bytes);
+	ospq_leave();
+	errno = saved;
+}
+
+OSPQ_EXPORT int
+PQputCopyData(PGconn *conn, const char *buffer, int nbytes)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQputCopyData)(conn, buffer, nbytes);
+
+	finish(c, result == 1 ? nbytes : 0);
+	return result;
+}
+
+OSPQ_EXPORT int
+PQputCopyEnd(PGconn *conn, const char *errormsg)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQputCopyEnd)(conn, errormsg);
+
+	finish(c, 0);
+	return result;
+}
+
+OSPQ_EXPORT int
+PQgetCopyData(PGconn *conn, char **buffer, int async)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQgetCopyData)(conn, buffer, async);
+
+	finish(c, result);
+	return result;
+}
+
+OSPQ_EXPORT int
+PQputline(PGconn *conn, const char *string)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQputline)(conn, string);
+
+	finish(c, result == 0 && string != NULL ? (int64_t) strlen(string) : 0);
+	return result;
+}
+
+OSPQ_EXPORT int
+PQputnbytes(PGconn *conn, const char *buffer, int nbytes)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQputnbytes)(conn, buffer, nbytes);
+
+	finish(c, result == 0 ? nbytes : 0);
+	return result;
+}
+
+/* Gives a line without its newline, or a part of one that is too long. */
+OSPQ_EXPORT int
+PQgetline(PGconn *conn, char *buffer, int length)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQgetline)(conn, buffer, length);
+
+	finish(c,
+		   c != NULL && result >= 0 && buffer != NULL && length > 0
+			   ? (int64_t) strlen(buffer) + (result == 0 ? 1 : 0)
+			   : 0);
+	return result;
+}
+
+OSPQ_EXPORT int
+PQgetlineAsync(PGconn *conn, char *buffer, int bufsize)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQgetlineAsync)(conn, buffer, bufsize);
+
+	finish(c, result);
+	return result;
+}
+
+OSPQ_EXPORT int
+PQendcopy(PGconn *conn)
+{
+	ospq_conn *c = ospq_enter_known(conn);
+	int result = REAL(PQendcopy)(conn);
+	int saved = errno;
+	ospq_open *head;
+
+	if (c == NULL)
+		return result;
+	head = ospq_conn_head(c);
+	if (head != NULL && head->kind == OSPQ_STATEMENT)
+	{
+		if (result != 0)
+		{
+			ospq_read_failure(&head->outcome, conn);
+			head->message = osp_strdup(&osp_allocator_default,
+									   osp_str_of(head->outcome.message));
+		}
+		ospq_stop_head(c);
+	}
+	ospq_leave();
+	errno = saved;
+	return result;
+}

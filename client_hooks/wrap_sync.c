@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wrap_sync.c
+ *	  Statements that are sent and answered in one call.
+ *
+ * A result that opens a COPY leaves the point open, to be stopped when the COPY
+ * ends; else the point lives on the stack of the call.
+ */
+#include "point.h"
+#include "propagate.h"
+
+#include <stdio.h>
+
+/* A call in progress. */
+typedef struct sync_call
+{
+	ospq_conn *c;
+	bool traced;
+	osp__point point;
+} sync_call;
+
+/*
+ * Enters a call. These functions first throw away the results of what was sent
+ * before, unless they refuse to work in a pipeline at all.
+ */
+static void
+begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
+{
+	call->traced = false;
+	call->c = ospq_conn_get(conn);
+	if (OSP_UNLIKELY(call->c == NULL))
+		return;
+	if (OSP_UNLIKELY(call->c->queue_len > 0) &&
+		REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF)
+		ospq_stop_all(call->c, OSPQ_DISCARDED);
+	call->traced = ospq_start(call->c, &call->point, facts);
+}
+
+static bool
+is_copy(const PGresult *result)
+{
+	ExecStatusType status = REAL(PQresultStatus)(result);
+
+	return status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+		   status == PGRES_COPY_BOTH;
+}
+
+/* Leaves a call whose function returned result; keeps errno. */
+static void
+finish(sync_call *call, PGresult *result)
+{
+	int saved = errno;
+	ospq_outcome outcome = {.fate = OSPQ_DONE};
+	ospq_open *open;
+
+	if (OSP_LIKELY(call->traced))
+	{
+		if (OSP_UNLIKELY(result == NULL))
+			ospq_read_failure(&outcome, call->c->conn);
+		else if (OSP_UNLIKELY(is_copy(result)))
+		{
+			open = ospq_conn_push(call->c);
+			if (open != NULL)
+			{
+				open->point = call->point;
+				ospq_leave();
+				errno = saved;
+				return;
+			}
+			outcome.fate = OSPQ_INTERRUPTED;
+		}
+		else
+			ospq_read_result(&outcome, result);
+		ospq_stop(&call->point, &outcome);
+	}
+	ospq_leave();
+	errno = saved;
+}
+
+/* What the function is to send: with a comment, if the call is traced. */
+static const char *
+text_to_send(sync_call *call, const char *sql)
+{
+	return call->traced && sql != NULL
+			   ? ospq_with_comment(call->c, &call->point, sql)
+			   : sql;
+}
+
+OSPQ_EXPORT PGresult *
+PQexec(PGconn *conn, const char *query)
+{
+	ospq_facts facts = {.text = query};
+	const char *sent;
+	PGresult *result;
+	sync_call call;
+	int saved = errno;
+
+	if (!ospq_enter())
+		return REAL(PQexec)(conn, query);
+	begin(&call, conn, &facts);
+	sent = text_to_send(&call, query);
+	errno = saved;
+	result = REAL(PQexec)(conn, sent);
+	if (sent != query && ospq_is_parse_error(result))
+	{
+		/* The error shall be about the program's text alone. */
+		REAL(PQclear)(result);
+		errno = saved;
+		result = REAL(PQexec)(conn, query);
+	}
+	if (call.traced && query != NULL)
+		ospq_prepared_watch(&call.c->prepared, query);
+	finish(&call, result);
+	return result;
+}
+
+OSPQ_EXPORT PGresult *
+PQexecParams(PGconn *conn, const char *command, int nParams,
+			 const Oid *paramTypes, const char *const *paramValues,
+			 const int *paramLengths, const int *paramFormats, int resultFormat)
+{
+	ospq_facts facts = {.text = command,
+						.param_count = nParams,
+						.params = paramValues,
+						.param_lengths = paramLengths,
+						.param_formats = paramFormats};
+	const char *sent = command;
+	bool entered = ospq_enter();
+	PGresult *result;
+	sync_call call;
+	int saved = errno;
+
+	if (entered)
+	{
+		begin(&call, conn, &facts);
+		sent = text_to_send(&call, command);
+		errno = saved;
+	}
+	result = REAL(PQexecParams)(conn,
+								sent,
+								nParams,
+								paramTypes,
+								paramValues,
+								paramLengths,
+								paramFormats,
+								resultFormat);
+	if (!entered)
+		return result;
+	if (sent != command && ospq_is_parse_error(result))
+	{
+		REAL(PQclear)(result);
+		errno = saved;
+		result = REAL(PQexecParams)(conn,
+									command,
+									nParams,
+									paramTypes,
+									paramValues,
+									paramLengths,
+									paramFormats,
+									resultFormat);
+	}
+	if (call.traced && command != NULL)
+		ospq_prepared_watch(&call.c->prepared, command);
+	finish(&call, result);
+	return result;
+}
+
+OSPQ_EXPORT PGresult *
+PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
+		  const Oid *paramTypes)
+{
+	ospq_facts facts = {
+		.text = query, .operation = "prepare", .name = stmtName};
+	bool entered = ospq_enter();
+	PGresult *result;
+	sync_call call;
+	int saved = errno;
+
+	if (entered)
+		begin(&call, conn, &facts);
+	errno = saved;
+	result = REAL(PQprepare)(conn, stmtName, query, nParams, paramTypes);
+	if (!entered)
+		return result;
+	if (call.c != NULL && stmtName != NULL && query != NULL &&
+		REAL(PQresultStatus)(result) == PGRES_COMMAND_OK)
+	{
+		saved = errno;
+		ospq_prepared_set(&call.c->prepared, stmtName, osp_str_of(query));
+		errno = saved;
+	}
+	finish(&call, result);
+	return result;
+}
+
+OSPQ_EXPORT PGresult *
+PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
+			   const char *const *paramValues, const int *paramLengths,
+			   const int *paramFormats, int resultFormat)
+{
+	ospq_facts facts = {.name = stmtName,
+						.param_count = nParams,
+						.params = paramValues,
+						.param_lengths = paramLengths,
+						.param_formats = paramFormats};
+	bool entered = ospq_enter();
+	PGresult *result;
+	sync_call call;
+	int saved = errno;
+
+	if (entered)
+		begin(&call, conn, &facts);
+	errno = saved;
+	result = REAL(PQexecPrepared)(conn,
+								  stmtName,
+								  nParams,
+								  paramValues,
+								  paramLengths,
+								  paramFormats,
+								  resultFormat);
+	if (entered)
+		finish(&call, result);
+	return result;
+}
+
+/* A function of a connection and the name of a statement or portal. */
+typedef PGresult *(*by_name)(PGconn *conn, const char *name);
+
+static PGresult *
+run_by_name(by_name function, const char *operation, PGconn *conn,
+			const char *name)
+{
+	ospq_facts facts = {.operation = operation, .name = name};
+	bool entered = ospq_enter();
+	PGresult *result;
+	sync_call call;
+	int saved = errno;
+
+	if (entered)
+		begin(&call, conn, &facts);
+	errno = saved;
+	result = function(conn, name);
+	if (entered)
+		finish(&call, result);
+	return result;
+}
+
+OSPQ_EXPORT PGresult *
+PQdescribePrepared(PGconn *conn, const char *stmt)
+{
+	ospq_need();
+	return run_by_name(REAL(PQdescribePrepared), "describe", conn, stmt);
+}
+
+OSPQ_EXPORT PGresult *
+PQdescribePortal(PGconn *conn, const char *portal)
+{
+	ospq_need();
+	return run_by_name(REAL(PQdescribePortal), "describe portal", conn, portal);
+}
+
+OSPQ_EXPORT PGresult *
+PQclosePrepared(PGconn *conn, const char *stmt)
+{
+	PGresult *result;
+	ospq_conn *c;
+
+	ospq_need();
+	result = run_by_name(REAL(PQclosePrepared), "close", conn, stmt);
+	c = ospq_conn_find(conn);
+	if (c != NULL && stmt != NULL)
+		ospq_prepared_remove(&c->prepared, osp_str_of(stmt));
+	return result;
+}
+
+OSPQ_EXPORT PGresult *
+PQclosePortal(PGconn *conn, const char *portal)
+{
+	ospq_need();
+	return run_by_name(REAL(PQclosePortal), "close portal", conn, portal);
+}
+
+OSPQ_EXPORT PGresult *
+PQfn(PGconn *conn, int fnid, int *result_buf, int *result_len,
+	 int result_is_int, const PQArgBlock *args, int nargs)
+{
+	char text[32];
+	ospq_facts facts = {.text = text, .operation = "fastpath"};
+	bool entered = ospq_enter();
+	PGresult *result;
+	sync_call call;
+	int saved = errno;
+
+	if (entered)
+	{
+		(void) snprintf(text, sizeof(text), "function %d", fnid);
+		begin(&call, conn, &facts);
+	}
+	errno = saved;
+	result = REAL(PQfn)(
+		conn, fnid, result_buf, result_len, result_is_int, args, nargs);
+	if (entered)
+		finish(&call, result);
+	return result;
+}
+
+/* Stops the point of a call that has no result, but a value that is good or
+ * bad. */
+static void
+finish_value(sync_call *call, bool good)
+{
+	int saved = errno;
+	ospq_outcome outcome = {.fate = OSPQ_DONE};
+
+	if (call->traced)
+	{
+		if (!good)
+			ospq_read_failure(&outcome, call->c->conn);
+		ospq_stop(&call->point, &outcome);
+	}
+	ospq_leave();
+	errno = saved;
+}
+
+OSPQ_EXPORT int
+PQsetClientEncoding(PGconn *conn, const char *encoding)
+{
+	char text[128];
+	ospq_facts facts = {.text = text};
+	bool entered = ospq_enter();
+	int saved = errno;
+	sync_call call;
+	int result;
+
+	if (entered)
+	{
+		(void) snprintf(text,
+						sizeof(text),
+						"set client_encoding to '%s'",
+						encoding != NULL ? encoding : "");
+		begin(&call, conn, &facts);
+	}
+	errno = saved;
+	result = REAL(PQsetClientEncoding)(conn, encoding);
+	if (entered)
+		finish_value(&call, result == 0);
+	return result;
+}
+
+/* Asks the server only where the program names no algorithm. */
+OSPQ_EXPORT char *
+PQencryptPasswordConn(PGconn *conn, const char *passwd, const char *user,
+					  const char *algorithm)
+{
+	ospq_facts facts = {.text = "show password_encryption"};
+	bool entered = algorithm == NULL && ospq_enter();
+	int saved = errno;
+	char *result;
+	sync_call call;
+
+	ospq_need();
+	if (entered)
+		begin(&call, conn, &facts);
+	errno = saved;
+	result = REAL(PQencryptPasswordConn)(conn, passwd, user, algorithm);
+	if (entered)
+		finish_value(&call, result != NULL);
+	return result;
+}
+
+/* The statement holds the password: it is not told. */
+OSPQ_EXPORT PGresult *
+PQchangePassword(PGconn *conn, const char *user, const char *passwd)
+{
+	ospq_facts facts = {.text = "ALTER USER ... PASSWORD ..."};
+	bool entered = ospq_enter();
+	int saved = errno;
+	PGresult *result;
+	sync_call call;
+
+	if (entered)
+		begin(&call, conn, &facts);
+	errno = saved;
+	result = REAL(PQchangePassword)(conn, user, passwd);
+	if (entered)
+		finish(&call, result);
+	return result;
+}
