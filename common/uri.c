@@ -132,8 +132,8 @@ read_port(osp_str text, unsigned *port)
 static const char *
 read_address(osp_str text, char **space, osp_uri *out)
 {
-	osp_str host = text;
-	osp_str port = OSP_STR("");
+	osp_str host;
+	osp_str port;
 	size_t end;
 
 	if (text.len > 0 && text.ptr[0] == '[')
