@@ -137,7 +137,36 @@ replace_lone_surrogates(char *p, const char *end)
 	return true;
 }
 
-/* Takes the fillers out of the strings of a text that was read. */
+/* Are the bytes at p a surrogate and its filler? */
+static bool
+is_filled_surrogate(const char *p, size_t len)
+{
+	return len >= 6 && (unsigned char) p[0] == 0xed &&
+		   (unsigned char) p[1] >= 0xa0 && (unsigned char) p[3] == FILLER &&
+		   (unsigned char) p[4] == FILLER && (unsigned char) p[5] == FILLER;
+}
+
+/* Takes the fillers out of a string, and returns how long it is then. */
+static size_t
+compact(char *text, size_t len)
+{
+	size_t from = 0;
+	size_t to = 0;
+
+	while (from < len)
+	{
+		if (is_filled_surrogate(text + from, len - from))
+		{
+			memmove(text + to, text + from, 3);
+			to += 3;
+			from += 6;
+		}
+		else
+			text[to++] = text[from++];
+	}
+	return to;
+}
+
 static void
 remove_fillers(yyjson_doc *doc)
 {
@@ -147,25 +176,19 @@ remove_fillers(yyjson_doc *doc)
 	for (; value < end; value++)
 	{
 		size_t len = unsafe_yyjson_get_len(value);
-		char *in = (char *) (uintptr_t) value->uni.str;
-		char *out = in;
-		size_t i;
 
 		if (!unsafe_yyjson_is_str(value))
 			continue;
-		for (i = 0; i < len; i++)
-		{
-			if ((unsigned char) in[i] != FILLER)
-				*out++ = in[i];
-		}
-		unsafe_yyjson_set_len(value, (size_t) (out - in));
+		unsafe_yyjson_set_len(
+			value, compact((char *) (uintptr_t) value->uni.str, len));
+
+		/* In the text it is longer. */
+		if (unsafe_yyjson_get_len(value) < len)
+			unsafe_yyjson_set_type(value, YYJSON_TYPE_STR, YYJSON_SUBTYPE_NONE);
 	}
 }
 
-/*
- * Reads text again, now with lone surrogates and bytes that are not UTF-8. Of
- * the latter, those that are fillers are lost.
- */
+/* Reads text again, now with lone surrogates and bytes that are not UTF-8. */
 static osp_status
 read_leniently(osp__json_reader *reader, osp_str text)
 {
@@ -409,6 +432,7 @@ osp__json_read(osp__json_reader *reader, osp_str text)
 	osp__json_reader_term(reader);
 	reader->text = text;
 	reader->duplicates = false;
+	reader->lenient = false;
 	choose_memory(reader, text.len);
 	reader->doc = yyjson_read_opts((char *) (uintptr_t) text.ptr,
 								   text.len,
@@ -421,6 +445,7 @@ osp__json_read(osp__json_reader *reader, osp_str text)
 			return OSP_ENOMEM;
 		if (why.code != YYJSON_READ_ERROR_INVALID_STRING)
 			return OSP_EPROTO;
+		reader->lenient = true;
 		status = read_leniently(reader, text);
 	}
 	if (status == OSP_OK)

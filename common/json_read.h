@@ -29,6 +29,7 @@ typedef struct osp__json_reader
 	yyjson_doc *doc;
 	osp_str text;    /* what was read, borrowed */
 	bool duplicates; /* an object has a key more than once */
+	bool lenient;    /* values may hold lone surrogates and no UTF-8 */
 } osp__json_reader;
 
 /* Larger texts take memory of alc, which is given back by the next call. */

@@ -74,12 +74,14 @@ add_utf8(osp_buf *texts, osp_str text)
 
 /* Notes where the text of a string is: between its quotes, or decoded. */
 static void
-take_text(parsing *p, osp__part_name name, const osp__json_member *member)
+take_text(parsing *p, const osp__json_reader *reader, osp__part_name name,
+		  const osp__json_member *member)
 {
 	osp_str quoted = member->value_text;
 	size_t before = p->texts->len;
 
-	if (unsafe_yyjson_get_subtype(member->value) == YYJSON_SUBTYPE_NOESC)
+	if (!reader->lenient &&
+		unsafe_yyjson_get_subtype(member->value) == YYJSON_SUBTYPE_NOESC)
 	{
 		set_part(p,
 				 name,
@@ -111,7 +113,7 @@ take_info(parsing *p, const osp__json_reader *reader,
 	{
 		if (osp__json_is(member.key, OSP_STR("host")) &&
 			yyjson_is_str(member.value))
-			take_text(p, OSP__PART_HOST, &member);
+			take_text(p, reader, OSP__PART_HOST, &member);
 		else if (osp__json_is(member.key, OSP_STR("etype")))
 			p->parts->error = !yyjson_is_null(member.value);
 	}
@@ -136,7 +138,7 @@ take_member(parsing *p, const osp__json_reader *reader,
 		{
 			if (yyjson_is_str(member->value))
 			{
-				take_text(p, member_names[i].part, member);
+				take_text(p, reader, member_names[i].part, member);
 				*found |= 1U << i;
 			}
 			return;

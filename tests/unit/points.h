@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * points.h
+ *	  Records and notifications for the tests of what is made of them.
+ */
+#ifndef TEST_POINTS_H
+#define TEST_POINTS_H
+
+#include "osprofiler/notification.h"
+
+#define POINT_BASE  "11111111-2222-4333-8444-555555555555"
+#define POINT_TRACE "a7be1491-0000-4000-8000-000000000001"
+
+/* A record in memory of its own. */
+typedef struct point_record
+{
+	uint64_t space[1024];
+	osp_writer writer;
+	osp_record record;
+} point_record;
+
+/* Begins a record of name; its ids are POINT_BASE, POINT_TRACE, POINT_BASE. */
+void point_begin(point_record *point, osp_record_kind kind, const char *name);
+
+/* Ends it; point->record is what a shipper reads. */
+void point_end(point_record *point);
+
+/* The origin of all: host vm, project pro, service null, wall = monotonic. */
+extern const osp_origin point_origin;
+
+#endif /* TEST_POINTS_H */
