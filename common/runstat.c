@@ -49,6 +49,7 @@ init_runstat(void *map, size_t size)
 	stat->version = OSP_RUNSTAT_VERSION;
 	stat->size = (uint32_t) size;
 	stat->wall_offset_ns = osp_wall_offset_now();
+	osp_uuid_new(&stat->id);
 }
 
 /*

@@ -15,6 +15,7 @@
  * ends when somebody sets it right, so the points are worth keeping.
  */
 #include "redis.h"
+#include "redis_fence.h"
 
 #include "osprofiler/json.h"
 
@@ -254,6 +255,12 @@ static osp_status
 redis_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 				 void *ctx, osp_error *err)
 {
+	osp_status status = osp__redis_connect(&conn->redis, err);
+
+	if (status == OSP_OK)
+		status = osp__redis_fence(&conn->redis, err);
+	if (status != OSP_OK)
+		return status;
 	return osp__redis_get_points(&conn->redis, base_id, fn, ctx, err);
 }
 

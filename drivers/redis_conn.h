@@ -29,6 +29,7 @@ typedef struct osp_redis
 	bool peer_closed;  /* it failed because the server closed the connection */
 	bool is_unix;
 	bool has_login;
+	bool fenced; /* no earlier connection of this writer is left */
 	unsigned port;
 	unsigned db;
 	unsigned timeout_ms;
@@ -36,6 +37,7 @@ typedef struct osp_redis
 	osp_str password;
 	char *address; /* host name, or path of a socket */
 	char *storage;
+	char *name;      /* of a writer's connections (redis_fence.h), or NULL */
 	char where[128]; /* the address as messages name it */
 } osp_redis;
 

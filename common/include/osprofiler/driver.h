@@ -32,6 +32,9 @@ typedef struct osp_driver_options
 	bool read_only;            /* only get_points and list_traces will come */
 	unsigned timeout_ms;       /* bound of every wait for the collector */
 	unsigned idle_timeout_ms;  /* of messaging://: end of get_points */
+	osp_str instance; /* of a writer: one text for all writers that follow one
+					   * another, of which a driver may take it that all but the
+					   * last are dead; printable, no space; may be empty */
 } osp_driver_options;
 
 /* One trace of a list. Borrowed during the call. */
@@ -91,8 +94,14 @@ typedef struct osp_driver
 	osp_status (*notify)(osp_driver_conn *conn, const osp_notification *items,
 						 size_t count, size_t *accepted, osp_error *err);
 
-	/* All notifications of a trace, in the order in which the collector gives
-	 * them. No such trace: OSP_OK, and fn is never called. */
+	/*
+	 * All notifications of a trace, in the order in which the collector gives
+	 * them. No such trace: OSP_OK, and fn is never called. For a writer with an
+	 * instance the answer is final: what an earlier connection of it, of this
+	 * process or of a dead one, has sent and the collector has not taken in yet
+	 * must not arrive later. (A driver sees to that by closing that connection
+	 * at the collector's end, or by waiting for its end.)
+	 */
 	osp_status (*get_points)(osp_driver_conn *conn, osp_str base_id,
 							 osp_point_fn fn, void *ctx, osp_error *err);
 

@@ -64,7 +64,8 @@ typedef struct osp_runstat
 	 * wall clock of more than OSP_CLOCK_STEP_NS. */
 	int64_t wall_offset_ns;
 	uint64_t rings_made; /* grows when a ring appears or changes hands */
-	char pad0[32];
+	osp_uuid id;         /* of the run directory, made with the file */
+	char pad0[16];
 
 	/* the shipper and its sleep */
 	uint64_t shipper;  /* osp_owner_self() of the shipper; 0: none */
