@@ -142,10 +142,8 @@ open_locked(const osp_driver_conn *conn, int *out, osp_error *err)
 
 /* The length of the file up to its last newline; -1 if it cannot be read. */
 static off_t
-whole_lines(int fd)
+whole_lines(int fd, off_t end)
 {
-	off_t end = lseek(fd, 0, SEEK_END);
-
 	while (end > 0)
 	{
 		char tail[TAIL_BYTES];
@@ -154,13 +152,26 @@ whole_lines(int fd)
 		const char *newline;
 
 		if (got != (ssize_t) want)
+		{
+			errno = got < 0 ? errno : EIO;
 			return -1;
+		}
 		newline = memrchr(tail, '\n', want);
 		if (newline != NULL)
 			return end - (off_t) want + (newline - tail) + 1;
 		end -= (off_t) want;
 	}
 	return end;
+}
+
+/* Cuts off a line without an end; *size gets the file's length. */
+static bool
+cut_torn_line(int fd, off_t *size)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	*size = whole_lines(fd, end);
+	return *size >= 0 && (*size == end || ftruncate(fd, *size) == 0);
 }
 
 /* Writes all pieces, which it uses up. */
@@ -235,8 +246,7 @@ file_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	status = open_locked(conn, &fd, err);
 	if (status != OSP_OK)
 		return status;
-	size = whole_lines(fd);
-	if (size < 0 || ftruncate(fd, size) != 0)
+	if (!cut_torn_line(fd, &size))
 		status = os_trouble(conn, "read the end of", err);
 	else if (!write_items(fd, items, count, &stored))
 	{

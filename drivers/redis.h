@@ -36,7 +36,7 @@ osp_status osp__redis_read_scan(osp_redis *redis, redisReply **page,
 
 /*
  * The next reply if it is of this type, returned owned. NULL, and OSP_OK, for
- * nil and for a key that holds something else.
+ * a key that holds something else, and for nil where a string is asked for.
  */
 osp_status osp__redis_read_value(osp_redis *redis, int type, redisReply **value,
 								 osp_error *err) OSP_MUST_CHECK;

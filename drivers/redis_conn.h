@@ -7,7 +7,9 @@
  * hiredis connects and reads; sending is done here, because a write of hiredis
  * raises SIGPIPE when the server is gone, copies every command once more, and
  * keeps all of a pipeline in memory. What is used of it is in hiredis 0.14 and
- * in 1.x alike. Its own memory (replies, read buffer) comes from malloc.
+ * in 1.x alike. Its own memory (replies, read buffer) comes from malloc. Every
+ * wait for the server is bounded; that for the system's resolver of host names
+ * is the system's own.
  */
 #ifndef OSP_REDIS_CONN_H
 #define OSP_REDIS_CONN_H
@@ -29,6 +31,7 @@ typedef struct osp_redis
 	bool peer_closed;  /* it failed because the server closed the connection */
 	bool is_unix;
 	bool has_login;
+	bool read_only;
 	bool fenced; /* no earlier connection of this writer is left */
 	unsigned port;
 	unsigned db;

@@ -9,6 +9,10 @@
  * in the order in which they were stored, before them those of legacy keys.
  * What is stored after the reading began is not part of it.
  *
+ * To find legacy keys the server looks at all keys that it has. So only a
+ * connection that is made for reading asks for them: one that also writes is
+ * the shipper's, which asks for points of its own, trace by trace.
+ *
  * Two slices are under way at any time, so that the server works while we do.
  * Their length follows the size of what came so far, to bound the memory that a
  * slice of long statements takes on both sides.
@@ -241,7 +245,7 @@ osp__redis_get_points(osp_redis *redis, osp_str base_id, osp_point_fn fn,
 	redisReply *length;
 	size_t total = 0;
 
-	if (status == OSP_OK)
+	if (status == OSP_OK && redis->read_only)
 		status = get_legacy_points(redis, base_id, fn, ctx, err);
 	if (status != OSP_OK)
 		return status;

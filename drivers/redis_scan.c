@@ -51,12 +51,14 @@ osp__redis_read_value(osp_redis *redis, int type, redisReply **value,
 {
 	osp_status status = osp__redis_reply(redis, value, err);
 	redisReply *reply = *value;
+	bool is_none;
 
 	if (status != OSP_OK || reply->type == type)
 		return status;
 	*value = NULL;
-	if (reply->type != REDIS_REPLY_NIL &&
-		!osp__redis_is_error(reply, "WRONGTYPE"))
+	is_none = osp__redis_is_error(reply, "WRONGTYPE") ||
+			  (reply->type == REDIS_REPLY_NIL && type == REDIS_REPLY_STRING);
+	if (!is_none)
 		status = osp__redis_trouble(redis, reply, err);
 	freeReplyObject(reply);
 	return status;

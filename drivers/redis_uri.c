@@ -120,6 +120,7 @@ osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 
 	memset(redis, 0, sizeof(*redis));
 	redis->alc = options->alc;
+	redis->read_only = options->read_only;
 	redis->timeout_ms =
 		options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT;
 	osp_buf_init(&redis->out, options->alc, REDIS_OUT_MAX);

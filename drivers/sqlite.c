@@ -22,12 +22,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "localfile.h"
 #include "osprofiler/buf.h"
 
 #define DEFAULT_TIMEOUT 5000
+#define OPEN_RETRY_MS   3
 
 /* Pages that a checkpoint moves from the log into the database; with the default
  * of 1000 a busy shipper waits for the disk after every second batch. */
@@ -179,18 +181,15 @@ is_same_file(const osp_driver_conn *conn)
 		   st.st_ino == conn->ino;
 }
 
+/* Opens the file, makes the table if it is missing, prepares the insert. */
 static osp_status
-open_database(osp_driver_conn *conn, osp_error *err)
+try_open(osp_driver_conn *conn, osp_error *err)
 {
 	const int flags =
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-	osp_status status;
+	osp_status status = make_file(conn->path, err);
 	struct stat st;
 
-	if (conn->db != NULL && is_same_file(conn))
-		return OSP_OK;
-	close_database(conn);
-	status = make_file(conn->path, err);
 	if (status != OSP_OK)
 		return status;
 	if (stat(conn->path, &st) != 0)
@@ -217,15 +216,62 @@ open_database(osp_driver_conn *conn, osp_error *err)
 	return status;
 }
 
-/* Binds a text, borrowed; an empty one that stands for null is left out. */
-static void
+/*
+ * Opens the database if it is not open. When several processes make it at the
+ * same time SQLite tells all but one at once that it is busy, so it is tried
+ * again until the time is up.
+ */
+static osp_status
+open_database(osp_driver_conn *conn, osp_error *err)
+{
+	const struct timespec pause = {0, OPEN_RETRY_MS * 1000000L};
+	int64_t until = osp_mono_now() + (int64_t) conn->timeout_ms * 1000000;
+	osp_status status;
+
+	if (conn->db != NULL && is_same_file(conn))
+		return OSP_OK;
+	close_database(conn);
+	for (;;)
+	{
+		status = try_open(conn, err);
+		if (status != OSP_EUNAVAIL || osp_mono_now() >= until)
+			return status;
+		(void) nanosleep(&pause, NULL);
+	}
+}
+
+/* Binds a text, borrowed; an empty one that stands for null as null. */
+static int
 bind_text(sqlite3_stmt *stmt, int at, osp_str text, bool null_if_empty)
 {
 	if (null_if_empty && text.len == 0)
-		(void) sqlite3_bind_null(stmt, at);
-	else
-		(void) sqlite3_bind_text64(
-			stmt, at, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
+		return sqlite3_bind_null(stmt, at);
+	return sqlite3_bind_text64(
+		stmt, at, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int
+bind_item(sqlite3_stmt *stmt, const osp_notification *item, osp_str data)
+{
+	int rc = bind_text(stmt, 1, item->timestamp, false);
+
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 2, item->base_id, false);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 3, item->parent_id, false);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 4, item->trace_id, false);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 5, item->project, true);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 6, item->host, true);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 7, item->service, true);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 8, item->name, false);
+	if (rc == SQLITE_OK)
+		rc = bind_text(stmt, 9, data, false);
+	return rc;
 }
 
 /*
@@ -248,16 +294,10 @@ insert_item(osp_driver_conn *conn, const osp_notification *item, osp_error *err)
 		return osp_error_set(
 			err, OSP_EREFUSED, "sqlite: a notification is too long");
 
-	bind_text(stmt, 1, item->timestamp, false);
-	bind_text(stmt, 2, item->base_id, false);
-	bind_text(stmt, 3, item->parent_id, false);
-	bind_text(stmt, 4, item->trace_id, false);
-	bind_text(stmt, 5, item->project, true);
-	bind_text(stmt, 6, item->host, true);
-	bind_text(stmt, 7, item->service, true);
-	bind_text(stmt, 8, item->name, false);
-	bind_text(stmt, 9, osp_buf_str(&conn->data), false);
-	rc = sqlite3_step(stmt) & 0xff;
+	rc = bind_item(stmt, item, osp_buf_str(&conn->data));
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	rc &= 0xff;
 	if (rc == SQLITE_DONE)
 		return sqlite3_reset(stmt) == SQLITE_OK
 				   ? OSP_OK

@@ -20,7 +20,7 @@
 	"THEN json_extract(data, '$') ELSE data END"
 
 #define HAS_TABLE \
-	"SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'data'"
+	"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'data'"
 
 /* Sorting ids alone is cheaper than sorting rows. */
 #define POINTS                                                     \
@@ -146,6 +146,8 @@ osp__sqlite_get_points(const osp_allocator *alc, const char *path,
 			break;
 		build_notification(&json, base_id, row);
 		status = osp_buf_status(&json);
+		if (sqlite3_errcode(db) == SQLITE_NOMEM)
+			status = OSP_ENOMEM; /* a column's text could not be had */
 		if (status != OSP_OK)
 			(void) osp_error_set(
 				err, status, "sqlite: %s", osp_status_text(status));

@@ -27,8 +27,8 @@
 static const osp_str trace = {"11111111-2222-4333-8444-555555555555", 36};
 
 /* Makes a notification of about 400 bytes. */
-static const osp_str statement = {
-	"UPDATE pgbench_accounts SET abalance = abalance + $1 WHERE aid = $2", 67};
+#define STATEMENT \
+	"UPDATE pgbench_accounts SET abalance = abalance + $1 WHERE aid = $2"
 
 static double
 now(void)
@@ -105,7 +105,8 @@ make_points(points *p, bool one_trace)
 	{
 		(void) snprintf(
 			id, sizeof(id), "%08x-2222-4333-8444-555555555555", i / 2);
-		points_add(p, one_trace ? trace : osp_str_of(id), i, statement);
+		points_add(
+			p, one_trace ? trace : osp_str_of(id), i, OSP_STR(STATEMENT));
 	}
 }
 
@@ -119,7 +120,7 @@ run_phase(const char *phase, const char *uri)
 								  .timeout_ms = 5000};
 	osp_error err = {OSP_OK, ""};
 	const osp_driver *driver;
-	osp_driver_conn *conn;
+	osp_driver_conn *conn = NULL;
 	struct rusage usage;
 	size_t count = 0;
 	double seconds;

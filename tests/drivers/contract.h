@@ -47,6 +47,7 @@ int contract_skip(const char *reason);
 osp_driver_conn *contract_open(void);
 osp_driver_conn *contract_open_as(const char *connection_string,
 								  bool filter_error_trace, unsigned timeout_ms);
+osp_driver_conn *contract_open_reader(void);
 void contract_close(osp_driver_conn *conn);
 
 /* Stores all points, and asserts that all were accepted. */

@@ -43,7 +43,7 @@ print_trace(void *ctx, const osp_trace_entry *entry)
 static osp_status
 write_points(peer *p, osp_str base_id, unsigned count)
 {
-	static const osp_str odd = {"SELECT 'ж', '😀', \"q\", '\\', '\x7f'", 37};
+	const osp_str odd = osp_str_of("SELECT 'ж', '😀', \"q\", '\\', '\x7f'");
 	osp_status status;
 	size_t accepted;
 	points all;
@@ -87,6 +87,7 @@ main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
+	options.read_only = strcmp(argv[1], "write") != 0;
 	options.connection_string = osp_str_of(argv[2]);
 	status = osp_driver_find(options.connection_string, &p.driver, &p.err);
 	if (status == OSP_OK)
