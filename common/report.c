@@ -378,13 +378,11 @@ new_node(osp_report *report, const fields *f, uint64_t hash)
 	return node;
 }
 
-static osp__point *
-new_point(osp_report *report, osp__node *node, const fields *f)
+/* Makes point the last of node. */
+static void
+link_point(osp_report *report, osp__node *node, osp__point *point,
+		   const fields *f)
 {
-	osp__point *point = osp__arena_alloc(&report->structs, sizeof(*point));
-
-	if (point == NULL)
-		return NULL;
 	memset(point, 0, sizeof(*point));
 	point->node = node;
 	point->name = f->name;
@@ -400,7 +398,6 @@ new_point(osp_report *report, osp__node *node, const fields *f)
 		node->starts++;
 	hash_points(report, node);
 	report->point_count++;
-	return point;
 }
 
 /* What a point says about its node and the trace; the last one to arrive wins. */
@@ -434,19 +431,25 @@ add_point(osp_report *report, fields *f)
 {
 	uint64_t hash = osp__table_hash(&report->hash_key, f->trace_id);
 	osp__node *node = find_node(report, f->trace_id, hash);
-	osp__point *point = NULL;
+	osp__point *known = NULL;
+	osp__point *point;
 	osp_str json;
 
 	if (node != NULL)
-		point = find_point(report, node, f->name);
-	if (point != NULL)
+		known = find_point(report, node, f->name);
+	if (known != NULL)
 	{
-		point->copies++;
+		known->copies++;
 		report->duplicates++;
-		if (osp_str_eq(point->json, osp__json_root_text(&report->reader)))
+		if (osp_str_eq(known->json, osp__json_root_text(&report->reader)))
 			return OSP_OK;
 	}
-	if (!osp__table_reserve(&report->nodes, 1) ||
+
+	/* Nothing is changed before there is memory for everything. */
+	point = known;
+	if (known == NULL)
+		point = osp__arena_alloc(&report->structs, sizeof(*point));
+	if (point == NULL || !osp__table_reserve(&report->nodes, 1) ||
 		!osp__table_reserve(&report->points, FEW_POINTS + 1) ||
 		!keep_text(report, f, &json))
 		return OSP_ENOMEM;
@@ -454,10 +457,8 @@ add_point(osp_report *report, fields *f)
 		node = new_node(report, f, hash);
 	if (node == NULL)
 		return OSP_ENOMEM;
-	if (point == NULL)
-		point = new_point(report, node, f);
-	if (point == NULL)
-		return OSP_ENOMEM;
+	if (known == NULL)
+		link_point(report, node, point, f);
 	point->json = json;
 	note_times(report, node, f);
 	report->built = false;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_report_check.c
+ *	  The invariants of a trace: each breach in one line, and none where clocks
+ *	  cannot tell.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+
+#include "osprofiler/report.h"
+
+#define TEXT_MAX 65536
+#define BASE     "base"
+
+static void
+add_at(osp_report *report, const char *name, const char *id, const char *parent,
+	   int us, const char *host)
+{
+	char json[512];
+
+	(void) snprintf(json,
+					sizeof(json),
+					"{\"name\": \"%s\", \"base_id\": \"" BASE
+					"\", \"trace_id\": \"%s\", \"parent_id\": \"%s\", "
+					"\"timestamp\": \"2026-11-22T00:00:00.%06d\", \"info\": "
+					"{\"host\": \"%s\"}, \"project\": null, \"service\": null}",
+					name,
+					id,
+					parent,
+					us,
+					host);
+	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
+}
+
+static void
+add(osp_report *report, const char *name, const char *id, const char *parent,
+	int us)
+{
+	add_at(report, name, id, parent, us, "h");
+}
+
+static void
+add_pair(osp_report *report, const char *name, const char *id,
+		 const char *parent, int start_us, int stop_us)
+{
+	char full[64];
+
+	(void) snprintf(full, sizeof(full), "%s-start", name);
+	add(report, full, id, parent, start_us);
+	(void) snprintf(full, sizeof(full), "%s-stop", name);
+	add(report, full, id, parent, stop_us);
+}
+
+static void
+take_line(void *ctx, const char *line)
+{
+	osp_buf_add_str(ctx, osp_str_of(line));
+	osp_buf_add_char(ctx, '\n');
+}
+
+static void
+assert_breaches(osp_report *report, size_t count, const char *expected)
+{
+	osp_buf lines;
+	size_t breaches = 99;
+
+	osp_buf_init(&lines, &osp_allocator_default, TEXT_MAX);
+	osp_buf_add(&lines, "", 0);
+	assert_int_equal(osp_report_check(report, take_line, &lines, &breaches),
+					 OSP_OK);
+	assert_string_equal(lines.ptr, expected);
+	assert_int_equal(breaches, count);
+	osp_buf_term(&lines);
+}
+
+static int
+setup(void **state)
+{
+	*state = osp_report_new(&osp_allocator_default);
+	return *state == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	osp_report_free(*state);
+	return 0;
+}
+
+static void
+test_whole(void **state)
+{
+	osp_report *report = *state;
+
+	assert_breaches(report, 0, "");
+	add_pair(report, "pg", "a", BASE, 10, 90);
+	add_pair(report, "pg.plan", "b", "a", 10, 20);
+	add_pair(report, "pg", "c", "a", 20, 90);
+	add_pair(report, "pg", "d", BASE, 90, 90);
+	assert_breaches(report, 0, "");
+}
+
+static void
+test_pairs(void **state)
+{
+	osp_report *report = *state;
+
+	add(report, "pg-start", "a", BASE, 1);
+	add(report, "db-stop", "b", BASE, 2);
+	add_pair(report, "x", "c", BASE, 3, 4);
+	add(report, "y-stop", "c", BASE, 5);
+	add_pair(report, "back", "d", BASE, 7, 6);
+	assert_breaches(report,
+					4,
+					"pg a: was started but not stopped\n"
+					"db b: was stopped but not started\n"
+					"x c: has 1 starts and 2 stops of different names\n"
+					"back d: ends before it begins\n");
+}
+
+static void
+test_twice(void **state)
+{
+	osp_report *report = *state;
+
+	add_pair(report, "pg", "a", BASE, 1, 2);
+	add_pair(report, "pg", "a", BASE, 1, 2);
+	add(report, "pg-stop", "a", BASE, 2);
+	assert_breaches(report,
+					2,
+					"pg a: pg-start came 2 times\n"
+					"pg a: pg-stop came 3 times\n");
+}
+
+static void
+test_parents(void **state)
+{
+	osp_report *report = *state;
+
+	add_pair(report, "pg", "a", "nobody", 1, 2);
+	add_pair(report, "pg", "b", "c", 3, 3);
+	add_pair(report, "pg", "c", "b", 3, 3);
+	assert_breaches(report,
+					2,
+					"pg a: its parent nobody is not in the trace\n"
+					"pg b: its parents form a ring\n");
+}
+
+static void
+test_times(void **state)
+{
+	osp_report *report = *state;
+
+	add_pair(report, "pg", "a", BASE, 1000, 2000);
+	add_pair(report, "pg.plan", "b", "a", 999, 2001);
+	assert_breaches(report,
+					2,
+					"pg.plan b: begins before its parent pg a by 1.00 us\n"
+					"pg.plan b: ends after its parent pg a by 1.00 us\n");
+}
+
+/* One host, two tracers: their clocks may be some way apart. */
+static void
+test_clocks(void **state)
+{
+	osp_report *report = *state;
+
+	add_pair(report, "db", "a", BASE, 10000, 20000);
+	add_pair(report, "pg", "b", "a", 8500, 21999);
+	add_pair(report, "pg", "c", "a", 15000, 23000);
+	add_at(report, "pg-start", "d", "a", 1, "other");
+	add_at(report, "pg-stop", "d", "a", 900000, "other");
+	assert_breaches(report, 1, "pg c: ends after its parent db a by 3.00 ms\n");
+}
+
+/* A parent that lacks its stop says nothing about when it ended. */
+static void
+test_open_parent(void **state)
+{
+	osp_report *report = *state;
+
+	add(report, "pg-start", "a", BASE, 10);
+	add_pair(report, "pg", "b", "a", 20, 30);
+	assert_breaches(report, 1, "pg a: was started but not stopped\n");
+}
+
+static void
+test_malformed(void **state)
+{
+	osp_report *report = *state;
+
+	assert_int_equal(osp_report_add(report, OSP_STR("{"), NULL), OSP_EPROTO);
+	add_pair(report, "p\\u001b\\ng", "a\\\"", BASE, 1, 1);
+	add(report, "p\\u001b\\ng-stop", "a\\\"", BASE, 1);
+	assert_breaches(report,
+					2,
+					"p\\x1b g a\": p\\x1b g-stop came 2 times\n"
+					"1 stored points are malformed\n");
+}
+
+#define check_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		check_test(test_whole),
+		check_test(test_pairs),
+		check_test(test_twice),
+		check_test(test_parents),
+		check_test(test_times),
+		check_test(test_clocks),
+		check_test(test_open_parent),
+		check_test(test_malformed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

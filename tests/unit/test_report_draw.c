@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_report_draw.c
+ *	  The drawn tree, as it is on a wide terminal, a narrow one and none.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+
+#include "osprofiler/report.h"
+#include "report_describe.h"
+#include "terminal_text.h"
+
+#define TEXT_MAX ((size_t) 1 << 24)
+#define BASE     "11111111-2222-4333-8444-555555555555"
+
+/* Members of a point, from its trace_id on; 22:15:58 and us. */
+static void
+add(osp_report *report, const char *name, const char *id, const char *parent,
+	int us, const char *info)
+{
+	char json[2048];
+
+	(void) snprintf(json,
+					sizeof(json),
+					"{\"name\": \"%s\", \"base_id\": \"" BASE
+					"\", \"trace_id\": \"%s\", \"parent_id\": \"%s\", "
+					"\"timestamp\": \"2026-11-22T22:15:58.%06d\", \"info\": "
+					"{%s\"host\": \"%s\"}, \"project\": null, \"service\": "
+					"\"%s\"}",
+					name,
+					id,
+					parent,
+					us,
+					info,
+					name[0] == 'p' ? "db1" : "web1",
+					name[0] == 'p' ? "postgres" : "shop");
+	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
+}
+
+static osp_report *
+make_trace(void)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	assert_non_null(report);
+	add(report,
+		"wsgi-start",
+		"w",
+		BASE,
+		0,
+		"\"request\": {\"path\": \"/orders\", \"query\": \"a=1\", "
+		"\"method\": \"GET\"}, ");
+	add(report,
+		"db-start",
+		"d",
+		"w",
+		1000,
+		"\"db\": {\"statement\": \"SELECT *\\n   FROM orders "
+		"\\u001b[2J\"}, ");
+	add(report,
+		"pg-start",
+		"p",
+		"d",
+		1200,
+		"\"db\": {\"statement\": \"SELECT * FROM orders\", "
+		"\"statement_length\": 9999}, ");
+	add(report, "pg.plan-start", "l", "p", 1200, "");
+	add(report, "pg.plan-stop", "l", "p", 1300, "\"elapsed_ns\": 99123, ");
+	add(report,
+		"pg-stop",
+		"p",
+		"d",
+		4300,
+		"\"db\": {\"rows\": 12}, \"elapsed_ns\": 3099123, ");
+	add(report, "db-stop", "d", "w", 5300, "");
+	add(report,
+		"db-start",
+		"e",
+		"w",
+		6000,
+		"\"db\": {\"statement\": \"INSERT INTO log (id, note) VALUES (7, "
+		"'hello')\"}, ");
+	add(report,
+		"db-stop",
+		"e",
+		"w",
+		7300,
+		"\"etype\": \"unique_violation\", \"message\": \"duplicate key value "
+		"violates unique constraint\", ");
+	add(report,
+		"rpc-start",
+		"r",
+		"w",
+		8000,
+		"\"function\": {\"name\": \"a.b.c\"}, ");
+	add(report, "wsgi-stop", "w", BASE, 12300, "");
+	add(report, "cron-stop", "c", BASE, 12300, "\"interrupted\": true, ");
+	return report;
+}
+
+static void
+draw(osp_report *report, const osp_draw_options *options, osp_buf *text)
+{
+	osp_buf_init(text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_draw(report, options, text), OSP_OK);
+}
+
+static void
+assert_drawn(const osp_draw_options *options, const char *expected)
+{
+	osp_report *report = make_trace();
+	osp_buf text;
+
+	draw(report, options, &text);
+	assert_string_equal(text.ptr, expected);
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* What tests of other parts compare with: no time, no host, no id. */
+static void
+test_plain(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 0, false, false};
+
+	(void) state;
+	assert_drawn(
+		&options,
+		"12 points\n"
+		"wsgi  shop  GET /orders?a=1\n"
+		"├─ db  SELECT * FROM orders \\x1b[2J\n"
+		"│  └─ pg  postgres  SELECT * FROM orders…  12 rows\n"
+		"│     └─ pg.plan\n"
+		"├─ db  INSERT INTO log (id, note) VALUES (7, 'hello')  "
+		"unique_violation: duplicate key value violates unique constraint\n"
+		"└─ rpc  a.b.c  (interrupted)\n"
+		"cron  (start is missing)\n");
+}
+
+static void
+test_times(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+
+	(void) state;
+	assert_drawn(
+		&options,
+		"Trace " BASE "  12.3 ms  12 points\n"
+		" 12.3 ms  ━━━━━━━━━━━━  wsgi  shop@web1  GET /orders?a=1\n"
+		" 4.30 ms   ━━━━         ├─ db  SELECT * FROM orders \\x1b[2J\n"
+		" 3.10 ms   ━━━          │  └─ pg  postgres@db1  SELECT * FROM "
+		"orders…  12 rows\n"
+		" 99.1 us   ╸            │     └─ pg.plan\n"
+		" 1.30 ms        ━       ├─ db  INSERT INTO log (id, no…  "
+		"unique_violation: dupl…\n"
+		"       ?          ┄┄┄┄  └─ rpc  a.b.c  (interrupted)\n"
+		"       ?             ╺  cron  (start is missing)\n");
+}
+
+static void
+test_ascii_and_ids(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, false, 70, true, true};
+
+	(void) state;
+	assert_drawn(
+		&options,
+		"Trace " BASE "  12.3 ms  12 points\n"
+		" 12.3 ms  wsgi  w  shop@web1  GET /orders?a=1\n"
+		" 4.30 ms  |- db  d  SELECT * FROM orders \\x1b[2J\n"
+		" 3.10 ms  |  `- pg  p  postgres@db1  SELECT * FROM orders...  12 "
+		"rows\n"
+		" 99.1 us  |     `- pg.plan  l\n"
+		" 1.30 ms  |- db  e  INSERT INTO log (id,...  "
+		"unique_violation: dup...\n"
+		"       ?  `- rpc  r  a.b.c  (interrupted)\n"
+		"       ?  cron  c  (start is missing)\n");
+}
+
+static void
+test_color(void **state)
+{
+	osp_draw_options options = {sizeof(options), true, true, 40, true, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_non_null(report);
+	add(report, "pg-start", "p", BASE, 0, "");
+	add(report, "pg-stop", "p", BASE, 999, "\"etype\": \"\\u001b[0m\", ");
+	draw(report, &options, &text);
+	assert_string_equal(
+		text.ptr,
+		"\033[2mTrace \033[0m\033[1m" BASE "\033[0m  \033[36m999 us\033[0m  "
+		"\033[2m2 points\033[0m\n"
+		"  \033[36m999 us\033[0m  \033[1;31mpg\033[0m  "
+		"\033[2mpostgres\033[0m\033[2m@\033[0m\033[2mdb1\033[0m  "
+		"\033[1;31m\\x1b[0m\033[0m\n");
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* Columns of the widest line but the header. */
+static size_t
+widest(const osp_buf *text)
+{
+	const char *line = strchr(text->ptr, '\n') + 1;
+	size_t columns = 0;
+
+	while (*line != '\0')
+	{
+		const char *end = strchr(line, '\n');
+		osp_buf shown;
+		size_t here;
+
+		osp_buf_init(&shown, &osp_allocator_default, TEXT_MAX);
+		here = strspn(line, " ");
+		here += osp__terminal_text(
+			&shown, osp_str_n(line, (size_t) (end - line)), true, 0);
+		columns = here > columns ? here : columns;
+		osp_buf_term(&shown);
+		line = end + 1;
+	}
+	return columns;
+}
+
+static void
+test_width(void **state)
+{
+	osp_report *report = make_trace();
+	unsigned width;
+
+	(void) state;
+	for (width = 40; width < 200; width++)
+	{
+		osp_draw_options options = {
+			sizeof(options), false, true, width, true, false};
+		osp_buf text;
+
+		draw(report, &options, &text);
+		assert_true(widest(&text) <= width);
+		osp_buf_term(&text);
+	}
+	osp_report_free(report);
+}
+
+static void
+test_deep(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	char id[16];
+	char parent[16];
+	int i;
+
+	(void) state;
+	assert_non_null(report);
+	for (i = 1; i <= 100; i++)
+	{
+		(void) snprintf(id, sizeof(id), "%d", i);
+		(void) snprintf(parent, sizeof(parent), "%d", i - 1);
+		add(report, "x", id, parent, i, "");
+	}
+	draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "(+91)                      └─ x"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+static void
+assert_duration(int64_t ns, const char *expected)
+{
+	char text[OSP__DURATION_MAX];
+
+	osp__duration_text(ns, text);
+	assert_string_equal(text, expected);
+}
+
+static void
+test_durations(void **state)
+{
+	(void) state;
+	assert_duration(-5, "0 ns");
+	assert_duration(0, "0 ns");
+	assert_duration(999, "999 ns");
+	assert_duration(1000, "1.00 us");
+	assert_duration(1234, "1.23 us");
+	assert_duration(1235, "1.24 us");
+	assert_duration(9994, "9.99 us");
+	assert_duration(9995, "10.0 us");
+	assert_duration(12345, "12.3 us");
+	assert_duration(99949, "99.9 us");
+	assert_duration(99950, "100 us");
+	assert_duration(999499, "999 us");
+	assert_duration(999500, "1.00 ms");
+	assert_duration(12345678, "12.3 ms");
+	assert_duration(999499999, "999 ms");
+	assert_duration(999500000, "1.00 s");
+	assert_duration(59960000000, "60.0 s");
+	assert_duration(3600000000000, "3600 s");
+	assert_duration(INT64_MAX, "9223372037 s");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_ascii_and_ids),
+		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_durations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
