@@ -11,7 +11,9 @@
 #include "newfile.h"
 
 #define RUNSTAT_NAME "status"
-#define MAP_TRIES    5
+
+/* Waiting for another process to make it, of a millisecond or more each. */
+#define MAP_TRIES 1000
 
 typedef char verdicts_fit[OSP_VERDICT_COUNT <= 16 ? 1 : -1];
 
