@@ -18,8 +18,8 @@
 
 #include "osprofiler/rundir.h"
 
-#define POINTS_PER_TRACE 100
-#define RING_SIZE        (256 * 1024)
+#define POINTS_PER_TRACE 5000
+#define RING_SIZE        OSP_RING_DEFAULT
 
 static volatile sig_atomic_t stop;
 

@@ -31,9 +31,15 @@ def read_arguments():
 
 
 def kill_agent_while_redis_stalls(agent, redis):
-    """What the agent has sent is read by the server after its end only."""
+    """The server reads what the agent has sent only after the agent's end.
+
+    It reads that in slices, and the next agent's question comes in between.
+    """
+    agent.pause()
+    faultlib.random_pause(200, 400)
     redis.pause()
-    faultlib.random_pause(5, 60)
+    agent.resume()
+    faultlib.random_pause(20, 80)
     agent.kill()
     agent.start()
     faultlib.random_pause(50, 200)
