@@ -85,9 +85,8 @@ osp_sqlite__is_wanted(void)
 static void
 set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 {
-	size_t size = options->struct_size < sizeof(*options)
-					  ? options->struct_size
-					  : sizeof(*options);
+	size_t size = options->struct_size < sizeof(*options) ? options->struct_size
+														  : sizeof(*options);
 
 	memset(&conn->options, 0, sizeof(conn->options));
 	memcpy(&conn->options, options, size);
@@ -99,14 +98,15 @@ set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 static void
 set_name(osp_sqlite_conn *conn, const char *file)
 {
-	osp_str name = osp_str_of(file != NULL && *file != '\0' ? file : ":memory:");
+	osp_str name =
+		osp_str_of(file != NULL && *file != '\0' ? file : ":memory:");
 	osp_writer w;
 
 	osp_attrs_begin(&w, conn->name, sizeof(conn->name));
-	osp_put_str(&w,
-				OSP_STR("name"),
-				osp_str_n(name.ptr,
-						  osp_utf8_prefix(name, sizeof(conn->name) - 16)));
+	osp_put_str(
+		&w,
+		OSP_STR("name"),
+		osp_str_n(name.ptr, osp_utf8_prefix(name, sizeof(conn->name) - 16)));
 	conn->name_len = osp_attrs_end(&w).len;
 }
 
@@ -123,8 +123,7 @@ read_uri(osp_sqlite_conn *conn, const char *file)
 	hmac = sqlite3_uri_parameter(file, "trace_hmac");
 	if (info == NULL && hmac == NULL)
 		return;
-	if (osp__hook_verify(
-			osp_str_of(info), osp_str_of(hmac), &conn->context) !=
+	if (osp__hook_verify(osp_str_of(info), osp_str_of(hmac), &conn->context) !=
 		OSP_CTX_ACCEPTED)
 		return;
 	conn->has_context = true;

@@ -110,8 +110,8 @@ static pthread_key_t at_thread_end;
 static __thread osp_sqlite_stmt *spare
 	__attribute__((tls_model("initial-exec"))) = NULL;
 static __thread unsigned spares __attribute__((tls_model("initial-exec"))) = 0;
-static __thread bool has_destructor
-	__attribute__((tls_model("initial-exec"))) = false;
+static __thread bool has_destructor __attribute__((tls_model("initial-exec"))) =
+	false;
 
 static void
 free_spares(void *unused)
@@ -154,9 +154,8 @@ look_up(sqlite3 *db)
 osp_sqlite_conn *
 osp_sqlite__conn_find(sqlite3 *db)
 {
-	if (OSP_LIKELY(last.db == db && last.version == __atomic_load_n(
-														&version,
-														__ATOMIC_ACQUIRE)))
+	if (OSP_LIKELY(last.db == db &&
+				   last.version == __atomic_load_n(&version, __ATOMIC_ACQUIRE)))
 		return last.conn;
 	return look_up(db);
 }

@@ -45,7 +45,7 @@ typedef struct osp_sqlite_stmt
 	bool running;
 	bool removed;      /* while it ran: the runner frees it */
 	bool has_children; /* statements below it may be open */
-	bool first_step; /* hook only: its first sqlite3_step has not returned */
+	bool first_step;   /* hook only: its first sqlite3_step has not returned */
 	bool trigger_open;
 	bool statistics;
 	int status[OSP_SQLITE_STATUS_COUNT]; /* of sqlite3_stmt_status, at start */

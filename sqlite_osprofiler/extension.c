@@ -49,8 +49,7 @@ osp_sqlite_extension_has(sqlite3 *db)
 static int
 attach(sqlite3 *db, char **message, const sqlite3_api_routines *api)
 {
-	enabled_fn enabled =
-		(enabled_fn) dlsym(RTLD_DEFAULT, "osp_sqlite_enabled");
+	enabled_fn enabled = (enabled_fn) dlsym(RTLD_DEFAULT, "osp_sqlite_enabled");
 	osp_sqlite_options options;
 	int rc;
 

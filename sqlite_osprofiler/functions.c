@@ -19,7 +19,7 @@
 #include "osprofiler/buf.h"
 #include "osprofiler/profiler.h"
 
-#define FLAGS   (SQLITE_UTF8 | SQLITE_DIRECTONLY)
+#define FLAGS    (SQLITE_UTF8 | SQLITE_DIRECTONLY)
 #define JSON_MAX 1024
 
 static osp_str
@@ -38,9 +38,9 @@ is_tracing(void)
 		return true;
 	config = osp__hook_config();
 	return config != NULL && config->trace_info[0] != '\0' &&
-		   osp_init_from_headers(
-			   config->trace_info, config->trace_hmac, NULL) ==
-			   OSP_CTX_ACCEPTED;
+		   osp_init_from_headers(config->trace_info,
+								 config->trace_hmac,
+								 NULL) == OSP_CTX_ACCEPTED;
 }
 
 static void
@@ -146,8 +146,7 @@ run_context(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 					 osp_verdict_text(why_not()));
 	osp_buf_add_char(&json, '}');
 	if (osp_buf_status(&json) == OSP_OK)
-		sqlite3_result_text(
-			ctx, json.ptr, (int) json.len, SQLITE_TRANSIENT);
+		sqlite3_result_text(ctx, json.ptr, (int) json.len, SQLITE_TRANSIENT);
 	else
 		sqlite3_result_error_nomem(ctx);
 	osp_buf_term(&json);

@@ -110,8 +110,8 @@ record_start(const osp_sqlite_conn *conn, const osp__point *point,
 		conn, point, cut(text, max), cut(osp_str_of(expanded), max));
 
 	if (OSP_UNLIKELY(!done && text.len > SHORT_STATEMENT))
-		done = write_start(
-			conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
+		done =
+			write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
 	if (OSP_UNLIKELY(expanded != NULL))
 		sqlite3_free(expanded);
 	return done;
@@ -209,8 +209,7 @@ put_status(osp_writer *w, const int status[OSP_SQLITE_STATUS_COUNT])
 	osp_put_object(w, OSP_STR("stats"));
 	osp_put_i64(w, OSP_STR("vm_steps"), status[OSP_SQLITE_VM]);
 	if (status[OSP_SQLITE_FULLSCAN] > 0)
-		osp_put_i64(
-			w, OSP_STR("fullscan_steps"), status[OSP_SQLITE_FULLSCAN]);
+		osp_put_i64(w, OSP_STR("fullscan_steps"), status[OSP_SQLITE_FULLSCAN]);
 	if (status[OSP_SQLITE_SORT] > 0)
 		osp_put_i64(w, OSP_STR("sorts"), status[OSP_SQLITE_SORT]);
 	if (status[OSP_SQLITE_AUTOINDEX] > 0)
@@ -252,12 +251,8 @@ write_stop(const osp__point *point, uint64_t rows,
 									 ? result->message
 									 : sqlite3_errstr(result->rc)),
 					  MESSAGE_MAX);
-	if (OSP_UNLIKELY(!osp__hook_begin(point,
-									  OSP_RECORD_STOP,
-									  NAME,
-									  now,
-									  STOP_EXTRA + message.len,
-									  &w)))
+	if (OSP_UNLIKELY(!osp__hook_begin(
+			point, OSP_RECORD_STOP, NAME, now, STOP_EXTRA + message.len, &w)))
 		return;
 	if (result->has_rows)
 		osp_put_u64(&w, OSP_STR("rows"), rows);

@@ -39,8 +39,8 @@ static struct
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool wanted;
-static bool armed;  /* SQLite will call us */
-static bool opened; /* a connection was opened: no way back */
+static bool armed;       /* SQLite will call us */
+static bool opened;      /* a connection was opened: no way back */
 static bool initialized; /* by the program: it may not configure any more */
 
 /* Ours, with names of our own. */
@@ -59,10 +59,8 @@ static void *program_log_ctx;
 
 /* This thread is in a wrapper of sqlite3_open: the program does not pass them
  * by. It is in ours: what SQLite calls meanwhile is not the program's. */
-static __thread unsigned opening
-	__attribute__((tls_model("initial-exec"))) = 0;
-static __thread unsigned inside
-	__attribute__((tls_model("initial-exec"))) = 0;
+static __thread unsigned opening __attribute__((tls_model("initial-exec"))) = 0;
+static __thread unsigned inside __attribute__((tls_model("initial-exec"))) = 0;
 
 /* What the program may call sqlite3_config with: at most this many words. */
 #define CONFIG_WORDS 4
@@ -121,17 +119,18 @@ is_wanted(void)
 	const osp_config *config = osp__hook_config();
 
 	return config != NULL && config->trace_sqlalchemy &&
-		   (config->enabled ||
-			(config->hmac_keys[0] == '\0' && config->hmac_keys_file[0] == '\0'));
+		   (config->enabled || (config->hmac_keys[0] == '\0' &&
+								config->hmac_keys_file[0] == '\0'));
 }
 
-#define FIND(name)                                           \
-	do                                                       \
-	{                                                        \
-		void *found = osp_sqlite__next("sqlite3_" #name,     \
-									   (void *) wrap_##name); \
-		memcpy(&real.name, &found, sizeof(found));           \
-	} while (0)
+#define FIND(name)                                                    \
+	do                                                                \
+	{                                                                 \
+		void *found =                                                 \
+			osp_sqlite__next("sqlite3_" #name, (void *) wrap_##name); \
+		memcpy(&real.name, &found, sizeof(found));                    \
+	}                                                                 \
+	while (0)
 
 static void prepare_process(void);
 

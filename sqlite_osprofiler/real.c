@@ -24,13 +24,14 @@ osp_sqlite__next(const char *name, const void *ours)
 }
 
 /* dlsym gives an object's address, which ISO C keeps apart from a function's. */
-#define FIND(name)                                       \
-	do                                                   \
-	{                                                    \
-		void *found = osp_sqlite__next(                  \
-			"sqlite3_" #name, (void *) osp_sqlite__##name); \
-		memcpy(&osp_sqlite__reals.name, &found, sizeof(found)); \
-	} while (0)
+#define FIND(name)                                                           \
+	do                                                                       \
+	{                                                                        \
+		void *found =                                                        \
+			osp_sqlite__next("sqlite3_" #name, (void *) osp_sqlite__##name); \
+		memcpy(&osp_sqlite__reals.name, &found, sizeof(found));              \
+	}                                                                        \
+	while (0)
 
 static void
 find_reals(void)

@@ -98,6 +98,12 @@ osp_sqlite__is_control(osp_str text)
 }
 
 bool
+osp_sqlite__is_vacuum(osp_str text)
+{
+	return begins_with(skip_filler(text), OSP_STR("vacuum"));
+}
+
+bool
 osp_sqlite__changes_rows(osp_str text)
 {
 	text = skip_filler(text);

@@ -17,6 +17,9 @@ bool osp_sqlite__may_have_context(osp_str text);
  */
 bool osp_sqlite__is_control(osp_str text);
 
+/* Is it VACUUM, which runs many statements that are SQLite's own? */
+bool osp_sqlite__is_vacuum(osp_str text);
+
 /* Does it change rows, so that sqlite3_changes() is about it? */
 bool osp_sqlite__changes_rows(osp_str text);
 

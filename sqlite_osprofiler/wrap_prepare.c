@@ -71,13 +71,12 @@ record_failure(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 	extended = sqlite3_extended_errcode(db);
 	message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
 	sqlite3_mutex_leave(sqlite3_db_mutex(db));
-	osp_sqlite__failed_prepare(conn,
-							   from->utf8
-								   ? utf8_of(from)
-								   : ascii_of_utf16(from, ascii, sizeof(ascii)),
-							   start_ns,
-							   (extended & 0xff) == (rc & 0xff) ? extended : rc,
-							   message);
+	osp_sqlite__failed_prepare(
+		conn,
+		from->utf8 ? utf8_of(from) : ascii_of_utf16(from, ascii, sizeof(ascii)),
+		start_ns,
+		(extended & 0xff) == (rc & 0xff) ? extended : rc,
+		message);
 	sqlite3_free(message);
 }
 
@@ -90,9 +89,8 @@ end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 		record_failure(db, from, start_ns, rc);
 
 	/* From now on the texts of statements are looked at. */
-	if (OSP_LIKELY(rc == SQLITE_OK) && from->utf8 &&
-		osp_sqlite__watch == 0 && from->sql != NULL &&
-		osp_sqlite__may_have_context(utf8_of(from)))
+	if (OSP_LIKELY(rc == SQLITE_OK) && from->utf8 && osp_sqlite__watch == 0 &&
+		from->sql != NULL && osp_sqlite__may_have_context(utf8_of(from)))
 		osp_sqlite__watch_all();
 	return rc;
 }

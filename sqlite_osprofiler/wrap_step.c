@@ -13,6 +13,7 @@
  * all that runs while another one is prepared, are SQLite's and are not traced.
  */
 #include "point.h"
+#include "text.h"
 #include "wrap.h"
 #include "wrap_prepare.h"
 #include "wrappers.h"
@@ -40,6 +41,17 @@ wrapped_conn(sqlite3_stmt *stmt)
 	return conn != NULL && conn->wrapped && conn->enabled ? conn : NULL;
 }
 
+/* Does this thread do work that SQLite's own hook hides? */
+static bool
+is_hidden(const osp_sqlite_conn *conn)
+{
+	if (osp_sqlite__preparing > 0 ||
+		(osp__depth.sqlite > 0 && !conn->options.nested))
+		return true;
+	return innermost != NULL && innermost->conn == conn &&
+		   osp_sqlite__is_vacuum(osp_str_of(sqlite3_sql(innermost->stmt)));
+}
+
 /* A statement that is stepped and not open: begins a point, if it is to. */
 static osp_sqlite_stmt *
 begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
@@ -47,8 +59,8 @@ begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	osp_sqlite_stmt *st;
 	const char *text;
 
-	if (osp_sqlite__preparing > 0 ||
-		(osp__depth.sqlite > 0 && !conn->options.nested))
+	if (OSP_UNLIKELY(osp_sqlite__preparing > 0 || osp__depth.sqlite > 0) &&
+		is_hidden(conn))
 		return NULL;
 
 	/* In the midst of its rows: it was not traced when it began. */

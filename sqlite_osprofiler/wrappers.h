@@ -10,10 +10,9 @@
 #include "conn.h"
 
 /* Makes ours, a function osp_sqlite__NAME, visible as sqlite3_NAME. */
-#define OSP_SQLITE_EXPORT(name)                          \
-	extern __typeof__(sqlite3_##name) sqlite3_##name     \
-		__attribute__((alias("osp_sqlite__" #name),      \
-					   visibility("default")))
+#define OSP_SQLITE_EXPORT(name)                      \
+	extern __typeof__(sqlite3_##name) sqlite3_##name \
+		__attribute__((alias("osp_sqlite__" #name), visibility("default")))
 
 /* Set while the wrappers are tried out, in this thread; how often one came. */
 extern __thread bool osp_sqlite__probing

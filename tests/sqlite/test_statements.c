@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_statements.c
+ *	  One start, one stop, the right parent and the right outcome, for all that
+ *	  SQLite's trace hook reports in a way of its own.
+ */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "tempdir.h"
+
+static void
+test_one_statement(void **state)
+{
+	sqlite3_stmt *stmt = prepare("SELECT 1");
+
+	(void) state;
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(collect_count("sqlite-stop"), 0);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	assert_int_equal(collect_count("sqlite-stop"), 1);
+	assert_int_equal(sqlite3_reset(stmt), SQLITE_OK);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	expect_tree("sqlite  SELECT 1  1 row\n");
+	assert_true(collect_has("\"db\": {\"statement\": \"SELECT 1\", "
+							"\"name\": \":memory:\"}"));
+	assert_true(collect_has("\"stats\": {\"vm_steps\": "));
+	assert_false(collect_has("\"outcome\""));
+}
+
+static void
+test_reset_and_finalize_before_the_end(void **state)
+{
+	sqlite3_stmt *stmt = prepare("VALUES (1), (2), (3)");
+
+	(void) state;
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_reset(stmt), SQLITE_OK);
+	assert_int_equal(collect_count("sqlite-stop"), 1);
+	assert_true(collect_has("\"outcome\": \"reset\""));
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	expect_tree("sqlite  VALUES (1), (2), (3)  1 row\n"
+				"sqlite  VALUES (1), (2), (3)  2 rows\n");
+}
+
+static void
+test_step_after_done(void **state)
+{
+	sqlite3_stmt *stmt = prepare("VALUES (1)");
+	int i;
+
+	(void) state;
+	for (i = 0; i < 3; i++)
+	{
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	}
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	expect_tree("sqlite  VALUES (1)  1 row\n"
+				"sqlite  VALUES (1)  1 row\n"
+				"sqlite  VALUES (1)  1 row\n");
+}
+
+static void
+test_exec_and_get_table(void **state)
+{
+	char **table;
+	int rows;
+	int columns;
+
+	(void) state;
+	execute("SELECT 1; SELECT 2 ;SELECT 3", SQLITE_OK);
+	assert_int_equal(
+		sqlite3_get_table(db, "SELECT 4", &table, &rows, &columns, NULL),
+		SQLITE_OK);
+	sqlite3_free_table(table);
+	expect_tree("sqlite  SELECT 1;  1 row\n"
+				"sqlite  SELECT 2 ;  1 row\n"
+				"sqlite  SELECT 3  1 row\n"
+				"sqlite  SELECT 4  1 row\n");
+}
+
+static void
+test_cannot_be_prepared(void **state)
+{
+	sqlite3_stmt *stmt;
+
+	(void) state;
+	execute("SELEC 1", SQLITE_ERROR);
+	execute("-- nothing but a comment", SQLITE_OK);
+	execute("", SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v3(db, "SELECT no_such", -1, 0, &stmt, NULL),
+		SQLITE_ERROR);
+	assert_string_equal(sqlite3_errmsg(db), "no such column: no_such");
+
+	/* The hook hears nothing of them. */
+	expect_tree(EXPECT("sqlite  SELEC 1  SQLITE_ERROR: near \"SELEC\": syntax "
+					   "error\n"
+					   "sqlite  SELECT no_such  SQLITE_ERROR: no such column: "
+					   "no_such\n",
+					   ""));
+}
+
+static void
+test_triggers(void **state)
+{
+	(void) state;
+	osp_clean();
+	execute("CREATE TABLE t(a); CREATE TABLE log(a);"
+			"CREATE TRIGGER one AFTER INSERT ON t BEGIN"
+			" INSERT INTO log VALUES (new.a); DELETE FROM log WHERE a = 9;"
+			"END;",
+			SQLITE_OK);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	execute("INSERT INTO t VALUES (1), (2)", SQLITE_OK);
+	expect_tree("sqlite  INSERT INTO t VALUES (1), (2)\n"
+				"|- sqlite.trigger  one\n"
+				"`- sqlite.trigger  one\n");
+	assert_true(collect_has("\"steps\": 2"));
+	assert_true(collect_has("\"changes\": 2"));
+}
+
+static void
+test_foreign_key_actions(void **state)
+{
+	(void) state;
+	osp_clean();
+	execute("PRAGMA foreign_keys = 1; CREATE TABLE p(a PRIMARY KEY);"
+			"CREATE TABLE c(a REFERENCES p ON DELETE CASCADE);"
+			"INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1), (2)",
+			SQLITE_OK);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	execute("DELETE FROM p", SQLITE_OK);
+	expect_tree("sqlite  DELETE FROM p\n");
+	assert_true(collect_has("\"changes\": 2"));
+}
+
+/* Runs the SQL that is its argument. */
+static void
+run_nested(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void) argc;
+	sqlite3_result_int(ctx,
+					   sqlite3_exec(sqlite3_context_db_handle(ctx),
+									(const char *) sqlite3_value_text(argv[0]),
+									NULL,
+									NULL,
+									NULL));
+}
+
+static void
+add_function(const char *name,
+			 void (*fn)(sqlite3_context *, int, sqlite3_value **))
+{
+	assert_int_equal(sqlite3_create_function(
+						 db, name, -1, SQLITE_UTF8, NULL, fn, NULL, NULL),
+					 SQLITE_OK);
+}
+
+static void
+test_nested_by_a_function(void **state)
+{
+	(void) state;
+	add_function("run", run_nested);
+	execute("SELECT run('SELECT run(''SELECT 3'')')", SQLITE_OK);
+	expect_tree("sqlite  SELECT run('SELECT run(''SELECT 3'')')  1 row\n"
+				"`- sqlite  SELECT run('SELECT 3')  1 row\n"
+				"   `- sqlite  SELECT 3  1 row\n");
+}
+
+static void
+test_nested_by_virtual_tables(void **state)
+{
+	(void) state;
+	osp_clean();
+	execute("CREATE VIRTUAL TABLE f USING fts5(x);"
+			"CREATE VIRTUAL TABLE r USING rtree(i, a, b)",
+			SQLITE_OK);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	execute("INSERT INTO r VALUES (1, 0, 1)", SQLITE_OK);
+	execute("INSERT INTO f VALUES ('a b')", SQLITE_OK);
+	assert_non_null(strstr(
+		collect_tree(), "sqlite  INSERT INTO r VALUES (1, 0, 1)\n|- sqlite  "));
+	assert_non_null(strstr(
+		collect_tree(), "sqlite  INSERT INTO f VALUES ('a b')\n|- sqlite  "));
+	assert_in_range(collect_count("sqlite-start"), 6, 20);
+}
+
+/* A runs, then B, then A again, which runs C: C is A's. */
+static void
+test_nested_in_one_of_two(void **state)
+{
+	sqlite3_stmt *a;
+	sqlite3_stmt *b;
+
+	(void) state;
+	add_function("run", run_nested);
+	a = prepare("SELECT 0 UNION ALL SELECT run('SELECT 3')");
+	b = prepare("VALUES (1), (2)");
+	assert_int_equal(sqlite3_step(a), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(b), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(a), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(a), SQLITE_DONE);
+	assert_int_equal(sqlite3_step(b), SQLITE_ROW);
+	assert_int_equal(sqlite3_finalize(a), SQLITE_OK);
+	assert_int_equal(sqlite3_finalize(b), SQLITE_OK);
+	expect_tree(
+		EXPECT("sqlite  SELECT 0 UNION ALL SELECT run('SELECT 3')  2 rows\n"
+			   "`- sqlite  SELECT 3  1 row\n"
+			   "sqlite  VALUES (1), (2)  2 rows\n",
+			   "sqlite  SELECT 0 UNION ALL SELECT run('SELECT 3')  2 rows\n"
+			   "sqlite  VALUES (1), (2)  2 rows\n"
+			   "`- sqlite  SELECT 3  1 row\n"));
+}
+
+static void
+test_comments_are_text(void **state)
+{
+	(void) state;
+	execute("-- TRIGGER mine\nSELECT 1", SQLITE_OK);
+	execute("/* one */ SELECT 2 -- two", SQLITE_OK);
+	assert_int_equal(collect_count("sqlite-start"), 2);
+	assert_int_equal(collect_count("sqlite-stop"), 2);
+	assert_int_equal(collect_count("sqlite.trigger-start"), 0);
+	(void) collect_tree();
+}
+
+static void
+test_explain(void **state)
+{
+	(void) state;
+	execute("EXPLAIN SELECT 1", SQLITE_OK);
+	execute("EXPLAIN QUERY PLAN SELECT 2", SQLITE_OK);
+	assert_int_equal(collect_count("sqlite-start"), 2);
+	assert_non_null(strstr(collect_tree(), "sqlite  EXPLAIN SELECT 1"));
+	assert_non_null(
+		strstr(collect_tree(), "sqlite  EXPLAIN QUERY PLAN SELECT 2"));
+}
+
+/* What SQLite does with its own schema is its own. */
+static void
+test_work_on_the_schema(void **state)
+{
+	sqlite3_blob *blob;
+
+	(void) state;
+	execute("CREATE TABLE t(a, b); INSERT INTO t VALUES (x'0102', 1);"
+			"ALTER TABLE t RENAME COLUMN b TO c",
+			SQLITE_OK);
+	assert_int_equal(sqlite3_blob_open(db, "main", "t", "a", 1, 0, &blob),
+					 SQLITE_OK);
+	assert_int_equal(sqlite3_blob_reopen(blob, 1), SQLITE_OK);
+	assert_int_equal(sqlite3_blob_close(blob), SQLITE_OK);
+	expect_tree("sqlite  CREATE TABLE t(a, b);\n"
+				"sqlite  INSERT INTO t VALUES (x'0102', 1);\n"
+				"sqlite  ALTER TABLE t RENAME COLUMN b TO c\n");
+}
+
+static void
+test_vacuum(void **state)
+{
+	(void) state;
+	execute("CREATE TABLE t(a); VACUUM", SQLITE_OK);
+	expect_tree("sqlite  CREATE TABLE t(a);\nsqlite  VACUUM\n");
+}
+
+static void
+test_prepared_anew(void **state)
+{
+	sqlite3_stmt *stmt;
+
+	(void) state;
+	execute("CREATE TABLE t(a); INSERT INTO t VALUES (1)", SQLITE_OK);
+	stmt = prepare("SELECT * FROM t");
+	execute("ALTER TABLE t ADD b", SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	assert_int_equal(sqlite3_reset(stmt), SQLITE_OK);
+	execute("DROP TABLE t", SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ERROR);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_ERROR);
+
+	/* Without the log the hook takes the first of two stops for the end. */
+	expect_tree(EXPECT("sqlite  CREATE TABLE t(a);\n"
+					   "sqlite  INSERT INTO t VALUES (1)\n"
+					   "sqlite  ALTER TABLE t ADD b\n"
+					   "sqlite  SELECT * FROM t  1 row\n"
+					   "sqlite  DROP TABLE t\n"
+					   "sqlite  SELECT * FROM t  0 rows  SQLITE_ERROR: no such "
+					   "table: t\n",
+					   "sqlite  CREATE TABLE t(a);\n"
+					   "sqlite  INSERT INTO t VALUES (1)\n"
+					   "sqlite  ALTER TABLE t ADD b\n"
+					   "sqlite  SELECT * FROM t  0 rows\n"
+					   "sqlite  DROP TABLE t\n"
+					   "sqlite  SELECT * FROM t  0 rows\n"));
+}
+
+static void
+test_busy(void **state)
+{
+	char file[256];
+	sqlite3_stmt *stmt;
+	sqlite3 *other;
+	sqlite3 *mine = db;
+
+	(void) state;
+	(void) snprintf(file, sizeof(file), "%s/busy.db", tempdir_make());
+	osp_clean();
+	db = open_file(file);
+	execute("CREATE TABLE t(a)", SQLITE_OK);
+	assert_int_equal(sqlite3_open(file, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+					 SQLITE_OK);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	stmt = prepare("INSERT INTO t VALUES (1)");
+	assert_int_equal(sqlite3_step(stmt), SQLITE_BUSY);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_BUSY);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	db = mine;
+
+	/* Steps that follow without a reset are not reported by the hook. */
+	expect_tree(EXPECT(
+		"sqlite  INSERT INTO t VALUES (1)  SQLITE_BUSY: database is locked\n"
+		"sqlite  INSERT INTO t VALUES (1)  SQLITE_BUSY: database is locked\n"
+		"sqlite  INSERT INTO t VALUES (1)\n",
+		"sqlite  INSERT INTO t VALUES (1)  SQLITE_BUSY: database is locked\n"));
+	tempdir_remove();
+}
+
+static void
+test_refused_commit(void **state)
+{
+	(void) state;
+	osp_clean();
+	execute("PRAGMA foreign_keys = 1; CREATE TABLE p(a PRIMARY KEY);"
+			"CREATE TABLE c(a REFERENCES p DEFERRABLE INITIALLY DEFERRED);"
+			"BEGIN; INSERT INTO c VALUES (1)",
+			SQLITE_OK);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	execute("COMMIT", SQLITE_CONSTRAINT);
+	execute("ROLLBACK", SQLITE_OK);
+	if (!BY_HOOK)
+		expect_tree("sqlite  COMMIT  SQLITE_CONSTRAINT_FOREIGNKEY: FOREIGN KEY "
+					"constraint failed\nsqlite  ROLLBACK\n");
+	assert_int_equal(collect_count("sqlite-stop"), 2);
+}
+
+/* An extended code and SQLite's message, and no code of the call before. */
+static void
+test_errors(void **state)
+{
+	(void) state;
+	execute("CREATE TABLE t(a UNIQUE, b NOT NULL);"
+			"CREATE TRIGGER no BEFORE DELETE ON t BEGIN"
+			" SELECT raise(ABORT, 'may not go'); END;"
+			"INSERT INTO t VALUES (1, 1)",
+			SQLITE_OK);
+	execute("INSERT INTO t VALUES (1, 1)", SQLITE_CONSTRAINT);
+	execute("INSERT INTO t VALUES (2, NULL)", SQLITE_CONSTRAINT);
+	execute("SELECT 1", SQLITE_OK);
+	execute("DELETE FROM t", SQLITE_CONSTRAINT);
+	execute("SELECT abs(-9223372036854775808)", SQLITE_ERROR);
+	if (BY_HOOK)
+		assert_int_equal(collect_count("sqlite-stop"), 8);
+	else
+		assert_non_null(strstr(
+			collect_tree(),
+			"sqlite  INSERT INTO t VALUES (1, 1)\n"
+			"sqlite  INSERT INTO t VALUES (1, 1)  SQLITE_CONSTRAINT_UNIQUE: "
+			"UNIQUE constraint failed: t.a\n"
+			"sqlite  INSERT INTO t VALUES (2, NULL)  "
+			"SQLITE_CONSTRAINT_NOTNULL: NOT NULL constraint failed: t.b\n"
+			"sqlite  SELECT 1  1 row\n"
+			"sqlite  DELETE FROM t  SQLITE_CONSTRAINT_TRIGGER: may not go\n"
+			"`- sqlite.trigger  no\n"
+			"sqlite  SELECT abs(-9223372036854775808)  0 rows  SQLITE_ERROR: "
+			"integer overflow\n"));
+	(void) collect_tree();
+}
+
+static void
+interrupt_now(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void) argc;
+	(void) argv;
+	sqlite3_interrupt(sqlite3_context_db_handle(ctx));
+	sqlite3_result_int(ctx, 1);
+}
+
+static void
+test_interrupt(void **state)
+{
+	(void) state;
+	add_function("interrupt", interrupt_now);
+	execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+			" SELECT sum(interrupt()) FROM n",
+			SQLITE_INTERRUPT);
+	assert_int_equal(collect_count("sqlite-stop"), 1);
+	if (!BY_HOOK)
+		assert_true(collect_has("\"etype\": \"SQLITE_INTERRUPT\", "
+								"\"message\": \"interrupted\""));
+	(void) collect_tree();
+}
+
+static void
+sleep_2ms(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void) argc;
+	(void) argv;
+	(void) usleep(2000);
+	sqlite3_result_int(ctx, 1);
+}
+
+/* SQLite itself counts in milliseconds. */
+static void
+test_time(void **state)
+{
+	(void) state;
+	add_function("sleep", sleep_2ms);
+	execute("SELECT sleep()", SQLITE_OK);
+	execute("SELECT 1", SQLITE_OK);
+	assert_true(collect_elapsed("SELECT sleep()") >= 2000000);
+	assert_true(collect_elapsed("SELECT 1") > 0);
+	assert_int_not_equal(collect_elapsed("SELECT 1") % 1000000, 0);
+}
+
+/* A refused close is none, and statements outlive their connection. */
+static void
+test_close(void **state)
+{
+	sqlite3_stmt *stmt = prepare("VALUES (1), (2)");
+
+	(void) state;
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_close(db), SQLITE_BUSY);
+	assert_int_equal(sqlite3_close(db), SQLITE_BUSY);
+	assert_int_equal(sqlite3_close_v2(db), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	expect_tree("sqlite  VALUES (1), (2)  2 rows\n");
+	db = open_file(":memory:");
+}
+
+/* Tracing begins in the midst of a statement: that one is not traced. */
+static void
+test_switched_on_late(void **state)
+{
+	sqlite3_stmt *stmt = prepare("VALUES (1), (2)");
+
+	(void) state;
+	osp_clean();
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	expect_tree("");
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
+}
+
+/* And ends in the midst of one: its stop comes then. */
+static void
+test_switched_off_early(void **state)
+{
+	sqlite3_stmt *stmt = prepare("VALUES (1), (2)");
+
+	(void) state;
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	osp_clean();
+	assert_true(collect_has("\"outcome\": \"open\""));
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
+}
+
+/* A cursor that is left open longer than the point it belongs to. */
+static void
+test_left_open(void **state)
+{
+	sqlite3_stmt *stmt = prepare("VALUES (1), (2)");
+
+	(void) state;
+	osp_start("request", NULL);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	osp_stop(NULL);
+	osp_start("next", NULL);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	osp_stop(NULL);
+	expect_tree("request\n"
+				"`- sqlite  VALUES (1), (2)  1 row\n"
+				"next\n");
+}
+
+static void
+start_point(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void) argc;
+	(void) argv;
+	osp_start("inside", NULL);
+	osp_stop(NULL);
+	sqlite3_result_int(ctx, 1);
+}
+
+/* The application's points and its SQL are one tree. */
+static void
+test_with_own_points(void **state)
+{
+	(void) state;
+	add_function("point", start_point);
+	osp_start("outside", NULL);
+	execute("SELECT point()", SQLITE_OK);
+	osp_stop(NULL);
+	expect_tree(EXPECT("outside\n"
+					   "`- sqlite  SELECT point()  1 row\n"
+					   "   `- inside\n",
+					   "outside\n"
+					   "|- sqlite  SELECT point()  1 row\n"
+					   "`- inside\n"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_one_statement),
+		TEST(test_reset_and_finalize_before_the_end),
+		TEST(test_step_after_done),
+		TEST(test_exec_and_get_table),
+		TEST(test_cannot_be_prepared),
+		TEST(test_triggers),
+		TEST(test_foreign_key_actions),
+		TEST(test_nested_by_a_function),
+		TEST(test_nested_by_virtual_tables),
+		TEST(test_nested_in_one_of_two),
+		TEST(test_comments_are_text),
+		TEST(test_explain),
+		TEST(test_work_on_the_schema),
+		TEST(test_vacuum),
+		TEST(test_prepared_anew),
+		TEST(test_busy),
+		TEST(test_refused_commit),
+		TEST(test_errors),
+		TEST(test_interrupt),
+		TEST(test_time),
+		TEST(test_close),
+		TEST(test_switched_on_late),
+		TEST(test_switched_off_early),
+		TEST(test_left_open),
+		TEST(test_with_own_points),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
