@@ -21,13 +21,19 @@
 
 #include "cli.h"
 
+/* As they were when we began. */
 static sigset_t original_mask;
+static struct sigaction original_actions[NSIG];
 
 int
 run_signals_block(run_child *child)
 {
 	sigset_t all;
+	int signo;
 
+	for (signo = 1; signo < NSIG; signo++)
+		(void) sigaction(signo, NULL, &original_actions[signo]);
+	original_actions[SIGPIPE].sa_handler = cli_original_sigpipe;
 	(void) sigfillset(&all);
 	(void) sigprocmask(SIG_BLOCK, &all, &original_mask);
 	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -40,9 +46,11 @@ run_signals_block(run_child *child)
 static void
 execute(char **argv, int report_fd)
 {
+	int signo;
 	int error;
 
-	(void) signal(SIGPIPE, cli_original_sigpipe);
+	for (signo = 1; signo < NSIG; signo++)
+		(void) sigaction(signo, &original_actions[signo], NULL);
 	(void) sigprocmask(SIG_SETMASK, &original_mask, NULL);
 	(void) execvp(argv[0], argv);
 	error = errno;

@@ -1,0 +1,263 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# 020_run.t
+#	  `osprofiler run` itself: exit status, signals, terminal, files, children.
+
+use strict;
+use warnings;
+use lib '.';
+use ClientTest;
+use IO::Pty;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+start_server();
+
+# --- exit status --------------------------------------------------------------
+
+for my $expected (0, 1, 77, 255)
+{
+	my ($status, $out, $err) = traced('sh', '-c', "exit $expected");
+	is("$status|$out|$err", "$expected||", "exit status $expected");
+}
+for my $signal (1, 6, 9, 11, 15)
+{
+	my ($status) = traced('sh', '-c', "kill -$signal \$\$");
+	is($status, -$signal, "ended by signal $signal");
+}
+{
+	my ($status, $out, $err) = traced('./no/such/program');
+	is($status, 127, 'no such program: 127');
+	like($err, qr/^osprofiler: run: cannot run '.*': No such file/, 'and why');
+	ok(!defined trace_id(), 'and no trace');
+	($status, $out, $err) = traced('/etc/passwd');
+	is($status, 126, 'no program: 126');
+	($status, $out, $err) = run($osprofiler, 'run');
+	is($status, 2, 'no command: a wrong call');
+	($status, $out, $err) = run($osprofiler, 'run', '--hmac-key', 'a,b', 'true');
+	is($status, 2, 'two keys: a wrong call');
+	($status, $out, $err) = run($osprofiler, 'run', '--help');
+	like($out, qr/--follow/, 'help');
+}
+{
+	my ($status, $out) = traced('printf', '%s|', '--help', '-x', '--', 'a b');
+	is($out, '--help|-x|--|a b|', "the command's words are its own");
+}
+is(leftover(), '', 'no file is left');
+
+# --- what the command finds ---------------------------------------------------
+
+{
+	my $list = q{sh -c 'ulimit -c; umask; ls /proc/self/fd | wc -l; } .
+	  q{grep -E "Sig(Blk|Ign|Cgt)" /proc/self/status'};
+	my ($status, $out, $err) = run('sh', '-c', $list);
+	my ($status2, $out2, $err2) = traced('sh', '-c', $list);
+	is("$status2|$out2|$err2", "$status|$out|$err",
+		'descriptors, signals and limits are as they were');
+	local $SIG{PIPE} = 'IGNORE';
+	($status, $out, $err) = run('sh', '-c', $list);
+	($status2, $out2, $err2) = traced('sh', '-c', $list);
+	is("$status2|$out2|$err2", "$status|$out|$err", 'also where SIGPIPE is ignored');
+}
+
+# --- signals to us alone ------------------------------------------------------
+
+sub start
+{
+	my @command = @_;
+	write_file("$dir/started.out", '');
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		setpgrp;
+		open STDOUT, '>', "$dir/started.out" or die;
+		open STDERR, '>', "$dir/started.err" or die;
+		exec($osprofiler, 'run', '--hmac-key', $key, '--', @command) or die;
+	}
+	return $pid;
+}
+
+sub wait_for
+{
+	my ($what, $condition) = @_;
+	my $end = time + 15;
+
+	while (time < $end)
+	{
+		return pass($what) if $condition->();
+		sleep 0.02;
+	}
+	return fail($what);
+}
+
+for my $signal (qw(TERM HUP INT QUIT USR1 USR2))
+{
+	my $pid = start('sh', '-c', "trap 'echo got $signal; exit 3' $signal; "
+		  . 'echo ready; while :; do sleep 0.05; done');
+	wait_for("SIG$signal: it runs", sub { slurp("$dir/started.out") =~ /ready/ });
+	kill $signal, $pid;
+	waitpid $pid, 0;
+	is($? >> 8, 3, "SIG$signal is handed on");
+	is(slurp("$dir/started.out"), "ready\ngot $signal\n", "SIG$signal comes once");
+}
+is(leftover(), '', 'no file is left');
+
+# --- a killed program ---------------------------------------------------------
+
+{
+	my $pid = start('/usr/bin/psql', '-Xc', 'select 42', '-c', 'select pg_sleep(60)');
+	wait_for('the program sleeps', sub {
+		my (undef, $n) = run('psql', '-XAtc',
+			q{select count(*) from pg_stat_activity where query like 'select pg_sleep%'});
+		return $n == 1;
+	});
+	my (undef, $children) = run('pgrep', '-f', 'psql -Xc select 42');
+	kill 'KILL', $_ for grep { $_ != $pid && slurp("/proc/$_/comm") =~ /psql/ }
+	  split ' ', $children;
+	waitpid $pid, 0;
+	is($? & 127, 9, 'killed: we end so too');
+	my $err = slurp("$dir/started.err");
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	is(tree($id), <<'END', 'what it committed is there');
+db.connect
+db select 42 | SELECT 1 | rows 1
+db select pg_sleep(60) | NO STOP
+END
+	is(leftover(), '', 'no file is left');
+}
+
+# --- children -----------------------------------------------------------------
+
+{
+	my ($status, $out, $err) = traced('sh', '-c',
+		'psql -XAtc "select 1"; (psql -XAtc "select 2" &) ; wait; '
+		  . 'exec env -u NOTHING psql -XAtc "select pg_sleep(0.2), 3"');
+	is($status, 0, 'a shell that runs, forks and executes');
+	my %seen = map { $_ => 1 } split /\n/, tree();
+	ok($seen{"db select $_ | SELECT 1 | rows 1"}, "the trace has select $_")
+	  for 1, 2, 'pg_sleep(0.2), 3';
+	check_trace('children');
+}
+if (need_program('psycopg2', '/usr/bin/python3', '-c', '"import psycopg2"'))
+{
+	my ($status, $out, $err) = traced('/usr/bin/python3', "$here/programs/fork.py");
+	is("$status|$err", '0|', 'a program that forks and goes on on both sides');
+	my %seen = map { $_ => 1 } split /\n/, tree();
+	ok($seen{"db select '$_' | SELECT 1 | rows 1"}, "the trace has $_")
+	  for map { ("child $_", "parent $_") } 1 .. 3;
+	check_trace('fork');
+}
+
+# --- nested runs, follow ------------------------------------------------------
+
+{
+	my ($status, $out, $err) =
+	  traced($osprofiler, 'run', '--', 'psql', '-XAtc', 'select 7');
+	is("$status|$out", "0|7\n", 'a run in a run');
+	my ($inner) = $err =~ /^Trace ID: (\S+)$/m;
+	is(tree($inner), "db.connect\ndb select 7 | SELECT 1 | rows 1\n",
+		'the inner one has the trace');
+}
+{
+	my ($status, $out, $err) = run($osprofiler, 'run', '--hmac-key', $key,
+		'--follow', 'psql', '-XAtc', 'select nosuch', '-c', "select E'a\\nb\\033'");
+	like($err, qr/^ +\d+\.\d{3} ms  > db select nosuch$/m, '--follow: a start');
+	like($err, qr/^ +\d+\.\d{3} ms  < db \d+\.\d{3} ms failed: undefined_column$/m,
+		'--follow: a stop that failed');
+	unlike($err, qr/\033/, '--follow: no control characters');
+}
+
+# --- the collector is away ----------------------------------------------------
+
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = 'redis://127.0.0.1:1';
+	my ($status, $out, $err) = traced('psql', '-XAtc', 'select 9');
+	is("$status|$out", "0|9\n", 'the program does not notice');
+	like($err, qr/deliver the rest with: osprofiler agent --run-directory (\S+) --once/,
+		'and it is said how to go on');
+	my ($path) = $err =~ /--run-directory (\S+) --once/;
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	$id //= trace_id();
+	local $ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/traces.db";
+	($status) = run($osprofiler, 'agent', '--run-directory', $path, '--once');
+	is($status, 0, 'the agent delivers the rest');
+	is(tree($id), "db.connect\ndb select 9 | SELECT 1 | rows 1\n", 'nothing is lost');
+	system('rm', '-rf', $path);
+}
+
+# --- a terminal ---------------------------------------------------------------
+
+# A shell with job control on a terminal of its own.
+{
+	my $pty = IO::Pty->new;
+	my $output = '';
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		POSIX::setsid();
+		$pty->make_slave_controlling_terminal;
+		my $slave = $pty->slave;
+		close $pty;
+		open STDIN, '<&', $slave->fileno or die;
+		open STDOUT, '>&', $slave->fileno or die;
+		open STDERR, '>&', $slave->fileno or die;
+		$ENV{PS1} = 'shell> ';
+		$ENV{TERM} = 'dumb';
+		$ENV{PAGER} = 'cat';
+		exec('bash', '--norc', '--noprofile', '-i') or die;
+	}
+	$pty->close_slave;
+	$pty->blocking(0);
+
+	my $read_until = sub {
+		my ($what, $pattern) = @_;
+		my $end = time + 15;
+
+		while (time < $end)
+		{
+			my $chunk;
+			$output .= $chunk if sysread $pty, $chunk, 65536;
+			if ($output =~ s/^.*?$pattern//s)
+			{
+				return pass($what);
+			}
+			sleep 0.02;
+		}
+		fail($what);
+		diag($output);
+	};
+	my $type = sub { syswrite $pty, $_[0] };
+
+	$read_until->('a shell', qr/shell> /);
+	$type->("$osprofiler run --hmac-key $key psql -X --no-readline\n");
+	$read_until->('psql has the terminal', qr/postgres=# /);
+	$type->("select pg_sleep(30);\n");
+	sleep 0.5;
+	$type->("\003");
+	$read_until->('Ctrl-C cancels the statement, not psql',
+		qr/canceling statement due to user request.*postgres=# /s);
+	$type->("select 'still' || ' here';\n");
+	$read_until->('psql goes on', qr/still here.*postgres=# /s);
+	$type->("\032");
+	$read_until->('Ctrl-Z stops it', qr/Stopped.*shell> /s);
+	$type->("fg\n");
+	$type->("select 'back' || ' again';\n");
+	$read_until->('fg brings it back', qr/back again.*postgres=# /s);
+	$type->("\\q\n");
+	$read_until->('the trace is told', qr/Trace ID: \S+/);
+	my ($id) = $output =~ /trace show (\S+)/;
+	$read_until->('the shell is back', qr/shell> /);
+	$type->("exit\n");
+	waitpid $pid, 0;
+	ok(defined $id, 'with its id');
+	my $tree = tree($id);
+	like($tree, qr/^db select pg_sleep\(30\); \| query_canceled: /m, 'cancelled');
+	like($tree, qr/^db\.cancel$/m, 'the cancel request is an event');
+	check_trace('terminal', $id);
+}
+is(leftover(), '', 'no file is left');
+
+done_testing();

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# ClientTest.pm
+#	  What the tests of libpq's clients share: a PostgreSQL of their own, programs
+#	  run with and without tracing, and traces as text.
+#
+# The command, hooks and drivers are those of the build directory, BUILD, or
+# "build" in the tree. The server listens on a Unix socket in the test's own
+# directory only. PostgreSQL refuses to run as root: then it runs as postgres.
+
+package ClientTest;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use JSON::PP ();
+use POSIX ();
+use Test::More;
+
+our @EXPORT = qw($dir $here $osprofiler $key start_server stop_server
+  restart_server run plain traced trace_id tree points check_trace slurp
+  write_file need_program as_server_user leftover);
+
+our $here = abs_path(dirname(__FILE__));
+our $dir = tempdir('osprofiler-client.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+our $key = 'SECRET_KEY';
+
+my $build = $ENV{BUILD} // "$here/../../build";
+our $osprofiler = "$build/bin/osprofiler";
+my $bin = `$ENV{PG_CONFIG} --bindir` if $ENV{PG_CONFIG};
+$bin //= `pg_config --bindir`;
+chomp $bin;
+
+chmod 0755, $dir;
+delete $ENV{$_} for grep { /^(OSPROFILER_|PG)/ } keys %ENV;
+delete @ENV{qw(NO_COLOR XDG_RUNTIME_DIR LD_PRELOAD)};
+$ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
+$ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+$ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/traces.db";
+$ENV{OSPROFILER_RUN_DIR} = "$dir/run";
+$ENV{LC_ALL} = 'C.UTF-8';
+$ENV{PATH} = "$bin:$ENV{PATH}";
+@ENV{qw(PGHOST PGUSER PGDATABASE PGTZ)} = ("$dir/server", 'demo', 'postgres', 'UTC');
+
+sub slurp
+{
+	my ($path) = @_;
+	open my $file, '<', $path or return undef;
+	local $/;
+	return <$file> // '';
+}
+
+sub write_file
+{
+	my ($path, $text) = @_;
+	open my $file, '>', $path or die "$path: $!";
+	print $file $text;
+	close $file or die "$path: $!";
+	return $path;
+}
+
+# --- the server ---------------------------------------------------------------
+
+sub as_server_user
+{
+	my @command = @_;
+
+	return @command if $> != 0;
+	return ('setpriv', '--reuid', 'postgres', '--regid', 'postgres',
+		'--clear-groups', '--', @command);
+}
+
+sub server_command
+{
+	my @command = as_server_user(@_);
+
+	system("cd / && " . join(' ', map { "'$_'" } @command) . ' >/dev/null 2>&1')
+	  == 0
+	  or BAIL_OUT("@command failed; see $dir/log");
+}
+
+my $started = 0;
+
+# Starts it with more lines for postgresql.conf.
+sub start_server
+{
+	my ($conf) = @_;
+
+	if (!-d "$dir/server/data")
+	{
+		mkdir "$dir/server";
+		chown scalar getpwnam('postgres'), -1, "$dir/server" if $> == 0;
+		server_command("$bin/initdb", '-D', "$dir/server/data", '-U', 'demo',
+			'-A', 'trust', '--no-sync', '--locale', 'C.UTF-8', '-E', 'UTF8');
+		open my $file, '>>', "$dir/server/data/postgresql.conf" or die $!;
+		print $file "listen_addresses = ''\nunix_socket_directories = '$dir/server'\n"
+		  . "fsync = off\nmax_connections = 100\n" . ($conf // '') . "\n";
+		close $file;
+	}
+	server_command("$bin/pg_ctl", '-D', "$dir/server/data", '-l', "$dir/server/log",
+		'-w', 'start');
+	$started = 1;
+}
+
+sub stop_server
+{
+	my ($mode) = @_;
+
+	return if !$started;
+	server_command("$bin/pg_ctl", '-D', "$dir/server/data", '-m', $mode // 'fast', '-w',
+		'stop');
+	$started = 0;
+}
+
+sub restart_server
+{
+	stop_server('immediate');
+	start_server();
+}
+
+END
+{
+	my $status = $?;
+	stop_server('immediate');
+	$? = $status;
+}
+
+# --- programs -----------------------------------------------------------------
+
+# Skips the rest of a block when a program or module is not there; in CI that is
+# a failure.
+sub need_program
+{
+	my ($what, @probe) = @_;
+
+	return 1 if system(join(' ', @probe) . ' >/dev/null 2>&1') == 0;
+	fail("$what is installed") if $ENV{CI};
+	SKIP: { skip "$what is not installed", 1 if !$ENV{CI} }
+	return 0;
+}
+
+# Runs a command; returns exit status (or -signal), stdout, stderr. A file named
+# by a first argument of { stdin => path } is its input.
+sub run
+{
+	my $how = ref $_[0] ? shift : {};
+	my @command = @_;
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		open STDIN, '<', $how->{stdin} // '/dev/null' or POSIX::_exit(126);
+		open STDOUT, '>', "$dir/stdout" or POSIX::_exit(126);
+		open STDERR, '>', "$dir/stderr" or POSIX::_exit(126);
+		exec(@command) or POSIX::_exit(127);
+	}
+	waitpid $pid, 0;
+	my $status = $? & 127 ? -($? & 127) : $? >> 8;
+	return ($status, slurp("$dir/stdout"), slurp("$dir/stderr"));
+}
+
+my $last_id;
+
+# As run, under `osprofiler run`; the two lines at the end are taken away.
+sub traced
+{
+	my $how = ref $_[0] ? shift : {};
+	my ($status, $out, $err) =
+	  run($how, $osprofiler, 'run', '--hmac-key', $key, '--', @_);
+
+	$last_id = undef;
+	$last_id = $1
+	  if $err =~ s/^Trace ID: (\S+)\nDisplay trace with command: .*\n\z//m;
+	return ($status, $out, $err);
+}
+
+sub trace_id
+{
+	return $last_id;
+}
+
+# What run directories hold that should be gone.
+sub leftover
+{
+	return join ' ', glob "$dir/run/run-*";
+}
+
+# --- traces -------------------------------------------------------------------
+
+# The last trace as upstream's JSON, decoded.
+sub points
+{
+	my ($id) = @_;
+	my ($status, $out, $err) =
+	  run($osprofiler, 'trace', 'show', '--json', $id // $last_id // 'none');
+
+	is("$status|$err", '0|', 'trace show');
+	return JSON::PP->new->decode($out || '{}');
+}
+
+# Of a point: "db SELECT 1 | SELECT 1 | 1 row", whatever of it there is.
+sub line_of
+{
+	my ($point) = @_;
+	my $info = $point->{info};
+	my $name = $info->{name};
+	my $start = $info->{"meta.raw_payload.$name-start"}{info} // {};
+	my $stop = $info->{"meta.raw_payload.$name-stop"};
+	my $end = $stop ? $stop->{info} // {} : {};
+	my @parts = ($name);
+	my $text = $start->{db}{statement};
+
+	push @parts, "[$start->{db}{operation}]" if defined $start->{db}{operation};
+	push @parts, "($start->{db}{name})" if length($start->{db}{name} // '');
+	push @parts, "#$start->{db}{pipeline}" if defined $start->{db}{pipeline};
+	if (defined $text)
+	{
+		$text =~ s/\s+/ /g;
+		$text = substr($text, 0, 100) . '...' if length $text > 100;
+		push @parts, $text;
+	}
+	push @parts, '-> ' . JSON::PP->new->canonical->encode($start->{db}{params})
+	  if defined $start->{db}{params};
+	push @parts, "| $end->{db}{command}" if defined $end->{db}{command};
+	push @parts, "| rows $end->{db}{rows}" if defined $end->{db}{rows};
+	push @parts, "| bytes $end->{db}{bytes}" if defined $end->{db}{bytes};
+	push @parts, "| $end->{db}{outcome}" if defined $end->{db}{outcome};
+	push @parts, "| $end->{etype}: $end->{message}" if defined $end->{etype};
+	push @parts, '| NO STOP' if !$stop;
+	return join ' ', @parts;
+}
+
+sub lines_of
+{
+	my ($point, $depth) = @_;
+	my $text = '';
+
+	for my $child (@{ $point->{children} // [] })
+	{
+		$text .= '  ' x $depth . line_of($child) . "\n";
+		$text .= lines_of($child, $depth + 1);
+	}
+	return $text;
+}
+
+# The last trace as indented lines.
+sub tree
+{
+	my ($id) = @_;
+	my $text = lines_of(points($id), 0);
+
+	utf8::encode($text);
+	return $text;
+}
+
+sub check_trace
+{
+	my ($what, $id) = @_;
+	my ($status, $out, $err) =
+	  run($osprofiler, 'trace', 'check', $id // $last_id // 'none');
+
+	is("$status|$out|$err", '0||', "$what: the trace is whole");
+}
+
+1;
