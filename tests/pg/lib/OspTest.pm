@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# OspTest.pm
+#	  What the TAP tests of the PostgreSQL extension share: servers with the
+#	  extension, signed contexts, points read back from the collector.
+
+package OspTest;
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(hmac_sha1_hex);
+use Exporter 'import';
+use JSON::PP;
+use MIME::Base64;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+our @EXPORT = qw(new_node configure context set_context comment points shape
+  wait_for_points write_file count_in_log trace_file shipper_pid);
+
+# A server that is set up but not started. Points go to a file.
+sub new_node
+{
+	my ($name, %options) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%options);
+	configure($node);
+	return $node;
+}
+
+sub trace_file
+{
+	my ($node) = @_;
+	return $node->basedir . '/traces.jsonl';
+}
+
+sub configure
+{
+	my ($node) = @_;
+	my $keys = $node->basedir . '/keys';
+	my $run = $node->basedir . '/run';
+	my $file = trace_file($node);
+
+	mkdir $run, 0700;
+	chmod 0700, $run;
+	write_file($keys, "SECRET_KEY\n", 0600);
+	$node->append_conf(
+		'postgresql.conf', qq{
+session_preload_libraries = 'osprofiler'
+osprofiler.hmac_keys_file = '$keys'
+osprofiler.run_directory = '$run'
+osprofiler.connection_string = 'file://$file'
+});
+	$node->append_conf('postgresql.conf',
+		"osprofiler.agent = '$ENV{OSPROFILER_TEST_AGENT}'")
+	  if $ENV{OSPROFILER_TEST_AGENT};
+}
+
+sub write_file
+{
+	my ($path, $text, $mode) = @_;
+
+	open my $file, '>', $path or die "$path: $!";
+	print $file $text;
+	close $file;
+	chmod $mode, $path;
+}
+
+my $last_trace = 0;
+
+# A signed context of a new trace.
+sub context
+{
+	my ($key) = @_;
+	my $base = sprintf '00000000-0000-4000-8000-%012d', ++$last_trace;
+	my $info = encode_base64(qq({"base_id": "$base", "parent_id": "$base"}),
+		'');
+
+	$info =~ tr{+/}{-_};
+	return {
+		base => $base,
+		info => $info,
+		hmac => hmac_sha1_hex($info, $key // 'SECRET_KEY'),
+	};
+}
+
+sub set_context
+{
+	my ($context) = @_;
+	return "SET osprofiler.trace_info = '$context->{info}';"
+	  . " SET osprofiler.trace_hmac = '$context->{hmac}';";
+}
+
+sub comment
+{
+	my ($context) = @_;
+	return
+	  "/*trace_hmac='$context->{hmac}',trace_info='$context->{info}'*/";
+}
+
+# The points of a trace that the collector has.
+sub points
+{
+	my ($node, $context) = @_;
+	my @points;
+
+	open my $file, '<', trace_file($node) or return;
+	while (my $line = <$file>)
+	{
+		next unless $line =~ /\n\z/;
+		my $point = decode_json($line);
+		push @points, $point if $point->{base_id} eq $context->{base};
+	}
+	close $file;
+	return @points;
+}
+
+# Waits until the collector has so many points of a trace, and a bit longer to
+# see that there come no more.
+sub wait_for_points
+{
+	my ($node, $context, $count) = @_;
+	my @points;
+
+	for (1 .. 1000)
+	{
+		@points = points($node, $context);
+		last if @points >= $count;
+		usleep(10_000);
+	}
+	usleep(100_000);
+	return points($node, $context);
+}
+
+# Points as a list of texts: "statement", with " (no stop)" or its error.
+sub shape
+{
+	my (@points) = @_;
+	my %stops;
+	my @shape;
+
+	push @{ $stops{ $_->{trace_id} } }, $_
+	  for grep { $_->{name} =~ /-stop$/ } @points;
+	foreach my $start (grep { $_->{name} =~ /-start$/ } @points)
+	{
+		my @ends = @{ $stops{ $start->{trace_id} } // [] };
+		my $text = $start->{info}{db}{statement} // $start->{name};
+
+		$text .= ' (no stop)' if !@ends;
+		$text .= ' (stops: ' . scalar(@ends) . ')' if @ends > 1;
+		$text .= " ($ends[0]{info}{etype})" if @ends && $ends[0]{info}{etype};
+		$text .= ' (interrupted)' if @ends && $ends[0]{info}{interrupted};
+		push @shape, $text;
+	}
+	return \@shape;
+}
+
+sub count_in_log
+{
+	my ($node, $pattern) = @_;
+	my $log = slurp_file($node->logfile);
+	my $count = () = $log =~ /$pattern/g;
+
+	return $count;
+}
+
+# Pid of the shipper, once there is one.
+sub shipper_pid
+{
+	my ($node) = @_;
+
+	$node->poll_query_until('postgres',
+		'SELECT shipper_pid IS NOT NULL FROM osprofiler.stat')
+	  or die 'no shipper';
+	return $node->safe_psql('postgres',
+		'SELECT shipper_pid FROM osprofiler.stat');
+}
+
+1;
