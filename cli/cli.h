@@ -33,8 +33,9 @@ int cmd_status(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
-/* What became of SIGPIPE before main set it to be ignored. */
+/* What was done on these signals before main had them ignored. */
 extern void (*cli_original_sigpipe)(int);
+extern void (*cli_original_sigxfsz)(int);
 
 /*
  * One line on stderr, "osprofiler: ...", control characters made visible.

@@ -33,6 +33,7 @@ static const command commands[] = {
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 void (*cli_original_sigpipe)(int) = SIG_DFL;
+void (*cli_original_sigxfsz)(int) = SIG_DFL;
 
 static int
 print_help(void)
@@ -174,7 +175,7 @@ main(int argc, char **argv)
 
 	/* A reader that went away, a file that may not grow: errors like others. */
 	cli_original_sigpipe = signal(SIGPIPE, SIG_IGN);
-	(void) signal(SIGXFSZ, SIG_IGN);
+	cli_original_sigxfsz = signal(SIGXFSZ, SIG_IGN);
 
 	if (argc < 2)
 		return cli_usage("a command is missing");

@@ -34,6 +34,7 @@ run_signals_block(run_child *child)
 	for (signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, NULL, &original_actions[signo]);
 	original_actions[SIGPIPE].sa_handler = cli_original_sigpipe;
+	original_actions[SIGXFSZ].sa_handler = cli_original_sigxfsz;
 	(void) sigfillset(&all);
 	(void) sigprocmask(SIG_BLOCK, &all, &original_mask);
 	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
