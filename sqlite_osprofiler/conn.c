@@ -92,7 +92,7 @@ before_fork(void)
 }
 
 static void
-after_fork(void)
+unlock_all(void)
 {
 	size_t i;
 
@@ -103,7 +103,23 @@ after_fork(void)
 		for (conn = buckets[i]; conn != NULL; conn = conn->next)
 			unlock_conn(conn);
 	}
+}
+
+static void
+after_fork(void)
+{
+	unlock_all();
 	(void) pthread_mutex_unlock(&registry_lock);
+}
+
+/* A mutex that counts belongs to a thread, and the child's is another one. */
+static void
+after_fork_in_child(void)
+{
+	const pthread_mutex_t fresh = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+	unlock_all();
+	registry_lock = fresh;
 }
 
 static pthread_key_t at_thread_end;
@@ -130,7 +146,7 @@ free_spares(void *unused)
 static void
 init_process(void)
 {
-	(void) pthread_atfork(before_fork, after_fork, after_fork);
+	(void) pthread_atfork(before_fork, after_fork, after_fork_in_child);
 	(void) pthread_key_create(&at_thread_end, free_spares);
 	osp_sqlite__point_init();
 }

@@ -548,7 +548,7 @@ static void
 test_many_connections(void **state)
 {
 	const char *count = getenv("TEST_CONNECTIONS");
-	long n = count != NULL ? strtol(count, NULL, 10) : 4000;
+	long n = count != NULL ? strtol(count, NULL, 10) : 100000;
 	long before = 0;
 	sqlite3 *own;
 	long i;
@@ -565,7 +565,10 @@ test_many_connections(void **state)
 						 SQLITE_OK);
 		assert_int_equal(sqlite3_close(own), SQLITE_OK);
 	}
-	assert_in_range(resident_pages(), 0, before + 64);
+#ifndef __SANITIZE_ADDRESS__
+	/* By then the ring has been written all round. */
+	assert_in_range(resident_pages(), 0, before + (count != NULL ? 512 : 64));
+#endif
 }
 
 static void

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# programs.t
+#	  Unmodified programs, by preload library and run-time extension: traced
+#	  whole, and none the wiser. Prints TAP; run by `make check`.
+set -u
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=tests/sqlite/lib.sh
+. ./lib.sh
+
+begin_tests
+
+# --- the shell of SQLite -----------------------------------------------------
+
+script="CREATE TABLE t(a UNIQUE);
+INSERT INTO t VALUES (1), (2);
+SELECT * FROM t ORDER BY a;
+INSERT INTO t VALUES (1);
+SELEC 1;"
+
+bare=$(sqlite3 :memory: <<<"$script" 2>&1)
+traced=$(preloaded sqlite3 :memory: <<<"$script" 2>&1)
+is "$traced" "$bare" "sqlite3: says what it says untraced, and warns of nothing"
+whole_trace "sqlite3: the trace is whole"
+tree_is "sqlite3: every statement, every outcome" <<'END'
+sqlite  CREATE TABLE t(a UNIQUE);
+sqlite  INSERT INTO t VALUES (1), (2);
+sqlite  SELECT * FROM t ORDER BY a;  2 rows
+sqlite  INSERT INTO t VALUES (1);  SQLITE_CONSTRAINT_UNIQUE: UNIQUE constraint failed: t.a
+sqlite  SELEC 1;  SQLITE_ERROR: near "SELEC": syntax error
+END
+
+trace_script="PRAGMA mmap_size;
+.trace stdout
+SELECT 1;
+.trace stdout --profile
+SELECT 2;
+.trace off
+SELECT 3;"
+bare=$(sqlite3 :memory: <<<"$trace_script" 2>&1 | sed 's/ -- [0-9.]* ns//')
+traced=$(preloaded sqlite3 :memory: <<<"$trace_script" 2>&1 |
+	sed 's/ -- [0-9.]* ns//')
+is "$traced" "$bare" "sqlite3: .trace goes on working"
+whole_trace "sqlite3: and so do we"
+is "$(statements)" 4 "sqlite3: four statements beside .trace"
+
+bare=$(sqlite3 "file:$WORK/none.db?mode=ro" "SELECT 1" 2>&1)
+traced=$(preloaded sqlite3 "file:$WORK/none.db?mode=ro" "SELECT 1" 2>&1)
+is "$traced" "$bare" "sqlite3: its own configuration (URI names) is in force"
+drain
+
+# --- Python ------------------------------------------------------------------
+
+cat >"$WORK/program.py" <<'END'
+import sqlite3
+db = sqlite3.connect(":memory:")
+heard = []
+db.set_trace_callback(heard.append)
+db.create_function("f", 1, lambda x: db.execute("SELECT ?", (x,)).fetchone()[0])
+db.execute("CREATE TABLE t(a UNIQUE)")
+db.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
+try:
+    db.execute("INSERT INTO t VALUES (1)")
+except sqlite3.IntegrityError as e:
+    print(e, e.sqlite_errorname)
+print(db.execute("SELECT f(a) FROM t").fetchall(), db.total_changes)
+db.commit()
+db.set_trace_callback(None)
+cursor = db.execute("SELECT a FROM t")
+print(cursor.fetchone(), heard)
+END
+bare=$(/usr/bin/python3 "$WORK/program.py" 2>&1)
+traced=$(preloaded /usr/bin/python3 "$WORK/program.py" 2>&1)
+is "$traced" "$bare" "python: the same, set_trace_callback included"
+whole_trace "python: the trace is whole"
+tree_is "python: every statement, its parents, one left open" <<'END'
+sqlite  CREATE TABLE t(a UNIQUE)
+sqlite  BEGIN
+sqlite  INSERT INTO t VALUES (?)
+sqlite  INSERT INTO t VALUES (?)
+sqlite  INSERT INTO t VALUES (1)  SQLITE_CONSTRAINT_UNIQUE: UNIQUE constraint failed: t.a
+sqlite  SELECT f(a) FROM t  2 rows
+|- sqlite  SELECT ?  1 row
+`- sqlite  SELECT ?  1 row
+sqlite  COMMIT
+sqlite  SELECT a FROM t  2 rows
+END
+
+# --- PHP, whose modules look past what is preloaded --------------------------
+
+# shellcheck disable=SC2016
+php_program='
+$d = new SQLite3(":memory:");
+$d->exec("CREATE TABLE t(a UNIQUE)");
+$d->exec("INSERT INTO t VALUES (1)");
+echo @$d->exec("INSERT INTO t VALUES (1)") ? "" : $d->lastErrorMsg(), "\n";
+echo $d->querySingle("SELECT a FROM t"), "\n";
+$p = new PDO("sqlite::memory:");
+echo $p->query("SELECT 7")->fetchColumn(), "\n";'
+bare=$(php -r "$php_program" 2>&1)
+traced=$(preloaded php -r "$php_program" 2>&1)
+is "$traced" "$bare" "php: the same"
+whole_trace "php: the trace is whole"
+tree_is "php: every statement; a failure by the log of SQLite" <<'END'
+sqlite  CREATE TABLE t(a UNIQUE)
+sqlite  INSERT INTO t VALUES (1)
+sqlite  INSERT INTO t VALUES (1)  SQLITE_CONSTRAINT_UNIQUE: constraint failed
+sqlite  SELECT a FROM t  1 row
+sqlite  SELECT 7  1 row
+END
+
+# --- Perl --------------------------------------------------------------------
+
+# shellcheck disable=SC2016
+perl_program='
+my $d = DBI->connect("dbi:SQLite:dbname=:memory:", "", "", {PrintError => 0});
+my @heard;
+$d->do("CREATE TABLE t(a UNIQUE)");
+$d->sqlite_profile(sub { push @heard, $_[0] });
+$d->do("INSERT INTO t VALUES (?)", undef, "x");
+$d->do("INSERT INTO t VALUES (?)", undef, "x") or print $d->errstr, "\n";
+$d->sqlite_profile(undef);
+print join(",", @{$d->selectcol_arrayref("SELECT a FROM t")}, @heard), "\n";'
+bare=$(perl -MDBI -e "$perl_program" 2>&1)
+traced=$(preloaded perl -MDBI -e "$perl_program" 2>&1)
+is "$traced" "$bare" "perl: the same, sqlite3_profile included"
+whole_trace "perl: the trace is whole"
+tree_has "perl: a failure" \
+	"sqlite  INSERT INTO t VALUES (?)  SQLITE_CONSTRAINT_UNIQUE: UNIQUE constraint failed: t.a"
+tree_has "perl: a result" "sqlite  SELECT a FROM t  1 row"
+
+# --- the run-time extension --------------------------------------------------
+
+out=$(with_context sqlite3 :memory: 2>&1 <<END
+.load $SQLITE_LIBRARY/osprofiler
+SELECT osprofiler_start('job');
+CREATE TABLE t(a);
+INSERT INTO t VALUES (1);
+SELECT osprofiler_stop();
+.open $WORK/later.db
+CREATE TABLE later(a);
+END
+)
+is "$out" $'1\n1' ".load: works in an unmodified shell"
+whole_trace ".load: the trace is whole"
+tree_is ".load: this connection and later ones" <<'END'
+job
+|- sqlite  CREATE TABLE t(a);
+`- sqlite  INSERT INTO t VALUES (1);
+sqlite  CREATE TABLE later(a);
+END
+
+out=$(preloaded sqlite3 :memory: ".load $SQLITE_LIBRARY/osprofiler" "SELECT 5")
+is "$out" 5 ".load in a preloaded program"
+is "$(drain; statements)" 1 ".load in a preloaded program: nothing comes twice"
+
+# --- what can be wrong -------------------------------------------------------
+
+untraced()
+{
+	drain
+	[ "$(statements)" -eq 0 ]
+	ok $? "$1: nothing is traced"
+}
+
+out=$(OSPROFILER_TRACE_HMAC=0000 preloaded sqlite3 :memory: "SELECT 1")
+is "$out" 1 "a wrong signature: the program runs"
+untraced "a wrong signature"
+out=$(OSPROFILER_HMAC_KEYS= preloaded sqlite3 :memory: "SELECT 1")
+is "$out" 1 "no keys: the program runs"
+untraced "no keys"
+out=$(OSPROFILER_ENABLED=false preloaded sqlite3 :memory: "SELECT 1")
+is "$out" 1 "switched off: the program runs"
+untraced "switched off"
+out=$(OSPROFILER_RUN_DIR=/proc/none preloaded sqlite3 :memory: "SELECT 1" 2>&1)
+is "$out" 1 "no run directory can be made: the program runs"
+out=$(OSPROFILER_RING_SIZE=64kB preloaded sqlite3 :memory: \
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9)
+	SELECT count(*) FROM n" 2>&1)
+is "$out" 9 "a small ring: the program runs"
+whole_trace "a small ring: the trace is whole"
+
+# A process that dies in a statement leaves a start without a stop, no more.
+# shellcheck disable=SC2016
+preloaded perl -MDBI -e '
+	my $d = DBI->connect("dbi:SQLite:dbname=:memory:");
+	$d->sqlite_create_function("die_now", 0, sub { kill 9, $$ });
+	$d->do("SELECT die_now()")' 2>/dev/null
+drain
+[ "$(grep -c 'SELECT die_now' "$POINTS")" -eq 1 ]
+ok $? "killed in a statement: its start is there"
+
+end_tests
