@@ -184,7 +184,7 @@ write_pieces(int fd, struct iovec *pieces, int count)
 
 		if (written < 0 && errno != EINTR)
 			return false;
-		while (written > 0)
+		while (written > 0 && count > 0)
 		{
 			size_t part = (size_t) written;
 

@@ -48,7 +48,7 @@ make_parents(const char *path)
 	char parent[PATH_MAX];
 	size_t i;
 
-	for (i = 1; path[i] != '\0' && i < sizeof(parent); i++)
+	for (i = 1; i < sizeof(parent) && path[i] != '\0'; i++)
 	{
 		if (path[i] != '/')
 			continue;

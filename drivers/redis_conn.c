@@ -83,7 +83,7 @@ expect_ok(osp_redis *redis, osp_error *err)
 	redisReply *reply;
 	osp_status status = osp__redis_reply(redis, &reply, err);
 
-	if (status != OSP_OK)
+	if (reply == NULL)
 		return status;
 	if (reply->type != REDIS_REPLY_STATUS)
 		status = osp__redis_trouble(redis, reply, err);
@@ -225,10 +225,16 @@ no_reply(osp_redis *redis, int os_error, osp_error *err)
 	osp_status status = OSP_EUNAVAIL;
 
 	if (redis->failure.code != OSP_OK)
-		status =
-			osp_error_set(err, redis->failure.code, "%s", redis->failure.msg);
+	{
+		if (redis->failure.code == OSP_ENOMEM)
+			status = OSP_ENOMEM;
+		(void) osp_error_set(err, status, "%s", redis->failure.msg);
+	}
 	else if (ctx->err == REDIS_ERR_OOM)
-		status = osp_error_set(err, OSP_ENOMEM, "redis: out of memory");
+	{
+		status = OSP_ENOMEM;
+		(void) osp_error_set(err, status, "redis: out of memory");
+	}
 	else if (ctx->err == REDIS_ERR_PROTOCOL)
 		(void) osp_error_set(err,
 							 status,
@@ -262,10 +268,13 @@ osp__redis_reply(osp_redis *redis, redisReply **reply, osp_error *err)
 	/* A server that closes the connection may have said why before. */
 	if (redis->failure.code != OSP_OK && !redis->peer_closed)
 		return no_reply(redis, 0, err);
-	while (next == NULL)
+	for (;;)
 	{
-		if (redisGetReplyFromReader(redis->ctx, &next) != REDIS_OK ||
-			(next == NULL && redisBufferRead(redis->ctx) != REDIS_OK))
+		if (redisGetReplyFromReader(redis->ctx, &next) != REDIS_OK)
+			return no_reply(redis, errno, err);
+		if (next != NULL)
+			break;
+		if (redisBufferRead(redis->ctx) != REDIS_OK)
 			return no_reply(redis, errno, err);
 	}
 	*reply = next;

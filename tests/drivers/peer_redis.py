@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Our redis driver and the Python osprofiler on one Redis, both ways, in TAP.
 
 Usage: peer_redis.py PEER, the program made of peer.c. Needs the Python

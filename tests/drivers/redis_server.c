@@ -24,6 +24,7 @@ void
 redis_server_start(redis_server *server, const char *dir, const char *options)
 {
 	char command[1024];
+	char line[32] = "";
 	FILE *script;
 
 	memset(server, 0, sizeof(*server));
@@ -36,9 +37,11 @@ redis_server_start(redis_server *server, const char *dir, const char *options)
 					options);
 	script = popen(command, "r");
 	assert_non_null(script);
-	if (fscanf(script, "%d", &server->port) != 1)
+	(void) fgets(line, sizeof(line), script);
+	if (pclose(script) != 0)
 		fail_msg("no redis-server: %s", command);
-	assert_int_equal(pclose(script), 0);
+	server->port = (int) strtol(line, NULL, 10);
+	assert_in_range(server->port, 1, 65535);
 	server->running = true;
 }
 

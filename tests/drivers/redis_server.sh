@@ -1,5 +1,8 @@
-#!/usr/bin/env bash
-# A redis-server of the tests' own, on loopback and on a socket in DIR.
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# redis_server.sh
+#	  A redis-server of the tests' own, on loopback and on a socket in DIR.
 #
 #   redis_server.sh start DIR [options of redis-server]
 #       starts it and prints its port: the one it had in DIR before, else a free

@@ -4,7 +4,7 @@
  *	  The file driver: the suite for all drivers, and torn lines, full disks,
  *	  locks, and files that come and go.
  */
-#include "contract.h"
+#include "local.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -16,35 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tempdir.h"
-
 extern const osp_driver osp_driver_file;
-
-static const osp_str trace = {"trace", 5};
-static char path[256];
-static char uri[300];
-
-static void
-remove_all(void)
-{
-	if (path[0] != '\0')
-		tempdir_remove();
-	path[0] = '\0';
-}
 
 static void
 reset(void)
 {
-	remove_all();
-	(void) snprintf(
-		path, sizeof(path), "%s/new dir/%%41/traces.json", tempdir_make());
-	(void) snprintf(uri, sizeof(uri), "file://%s", path);
-}
-
-static const char *
-connection_string(void)
-{
-	return uri;
+	local_reset("file://");
 }
 
 static off_t
@@ -52,49 +29,37 @@ file_size(void)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 ? st.st_size : -1;
+	return stat(local_path, &st) == 0 ? st.st_size : -1;
 }
 
 static void
 append(const char *text)
 {
-	FILE *file = fopen(path, "a");
+	FILE *file = fopen(local_path, "a");
 
 	assert_non_null(file);
 	assert_true(fputs(text, file) >= 0);
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Stores count points and leaves them in *all. */
-static osp_driver_conn *
-stored(points *all, size_t count)
-{
-	osp_driver_conn *conn = contract_open();
-
-	points_init(all);
-	points_fill(all, trace, 0, count);
-	contract_store(conn, all);
-	return conn;
-}
-
 static void
 test_form(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
+	osp_driver_conn *conn = local_stored(&all, 2);
 	char text[4096] = "";
 	char expected[4096];
 	struct stat st;
 	FILE *file;
 
 	(void) state;
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(local_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	*strrchr(path, '/') = '\0';
-	assert_int_equal(stat(path, &st), 0);
+	*strrchr(local_path, '/') = '\0';
+	assert_int_equal(stat(local_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	path[strlen(path)] = '/';
-	file = fopen(path, "r");
+	local_path[strlen(local_path)] = '/';
+	file = fopen(local_path, "r");
 	assert_non_null(file);
 	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
 	(void) fclose(file);
@@ -112,21 +77,21 @@ static void
 test_torn_line(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 3);
+	osp_driver_conn *conn = local_stored(&all, 3);
 	off_t size = file_size();
 	points more;
 
 	(void) state;
 	append("{\"name\": \"pg-start\", \"base_id\": \"trace\", \"trace_");
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_init(&more);
 	contract_store(conn, &more);
 	assert_int_equal(file_size(), size);
 	append("no notification\n\n[1]\n\x80\xff\n");
-	points_fill(&all, trace, 3, 2);
+	points_fill(&all, local_trace, 3, 2);
 	more = (points){.items = all.items + 3, .count = 2};
 	contract_store(conn, &more);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -136,7 +101,7 @@ static void
 test_long_torn_line(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 3);
+	osp_driver_conn *conn = local_stored(&all, 3);
 	off_t size = file_size();
 	points none;
 	int i;
@@ -161,7 +126,7 @@ test_refused(void **state)
 
 	(void) state;
 	points_init(&all);
-	points_fill(&all, trace, 0, 3);
+	points_fill(&all, local_trace, 0, 3);
 	two_lines = all.items[1];
 	all.items[1].json = OSP_STR("{\n}");
 	assert_int_equal(
@@ -171,7 +136,7 @@ test_refused(void **state)
 	all.items[1] = all.items[2];
 	all.items[2] = two_lines;
 	all.count = 2;
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -180,7 +145,7 @@ static void
 test_full_disk(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 100);
+	osp_driver_conn *conn = local_stored(&all, 100);
 	off_t size = file_size();
 	struct rlimit limit;
 	struct rlimit small;
@@ -193,15 +158,15 @@ test_full_disk(void **state)
 	small.rlim_cur = (rlim_t) size * 3;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	points_init(&more);
-	points_fill(&more, trace, 100, 2000);
+	points_fill(&more, local_trace, 100, 2000);
 	assert_non_null(
 		strstr(contract_store_fails(conn, &more, OSP_EIO), "cannot write"));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(file_size(), size);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	contract_store(conn, &more);
-	points_fill(&all, trace, 100, 2000);
-	contract_expect(conn, trace, &all);
+	points_fill(&all, local_trace, 100, 2000);
+	contract_expect(conn, local_trace, &all);
 	points_term(&more);
 	points_term(&all);
 	contract_close(conn);
@@ -211,16 +176,16 @@ static void
 test_locked(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
-	osp_driver_conn *hasty = contract_open_as(uri, false, 50);
-	int fd = open(path, O_RDWR);
+	osp_driver_conn *conn = local_stored(&all, 2);
+	osp_driver_conn *hasty = contract_open_as(local_uri, false, 50);
+	int fd = open(local_path, O_RDWR);
 
 	(void) state;
 	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_non_null(
 		strstr(contract_store_fails(hasty, &all, OSP_EUNAVAIL), "locked"));
-	contract_expect(hasty, trace, &all);
+	contract_expect(hasty, local_trace, &all);
 	(void) close(fd);
 	contract_store(hasty, &all);
 	points_term(&all);
@@ -232,20 +197,20 @@ static void
 test_moved_away(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
-	char old[300];
+	osp_driver_conn *conn = local_stored(&all, 2);
+	char aside[300];
 	points none;
 
 	(void) state;
-	(void) snprintf(old, sizeof(old), "%s.1", path);
-	assert_int_equal(rename(path, old), 0);
+	(void) snprintf(aside, sizeof(aside), "%s.1", local_path);
+	assert_int_equal(rename(local_path, aside), 0);
 	points_init(&none);
-	contract_expect(conn, trace, &none);
+	contract_expect(conn, local_trace, &none);
 	contract_store(conn, &all);
-	contract_expect(conn, trace, &all);
-	assert_int_equal(unlink(path), 0);
+	contract_expect(conn, local_trace, &all);
+	assert_int_equal(unlink(local_path), 0);
 	contract_store(conn, &all);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -260,20 +225,20 @@ test_no_file(void **state)
 
 	(void) state;
 	collected_init(&got);
-	assert_int_equal(
-		osp_driver_file.get_points(conn, trace, collect_point, &got, &err),
-		OSP_OK);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(osp_driver_file.get_points(
+						 conn, local_trace, collect_point, &got, &err),
+					 OSP_OK);
+	assert_int_equal(access(local_path, F_OK), -1);
 	contract_close(conn);
 
 	conn = contract_open_as("file:///dev/null", false, TIMEOUT_MS);
 	points_init(&all);
-	points_fill(&all, trace, 0, 1);
+	points_fill(&all, local_trace, 0, 1);
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EIO),
 						   "not a regular file"));
-	assert_int_equal(
-		osp_driver_file.get_points(conn, trace, collect_point, &got, &err),
-		OSP_EIO);
+	assert_int_equal(osp_driver_file.get_points(
+						 conn, local_trace, collect_point, &got, &err),
+					 OSP_EIO);
 	contract_close(conn);
 	conn = contract_open_as("file:///proc/no/such", false, TIMEOUT_MS);
 	assert_non_null(
@@ -282,37 +247,17 @@ test_no_file(void **state)
 	points_term(&all);
 }
 
-/* Lets everybody look for the file, but nobody write to it. */
-static void
-make_read_only(void)
-{
-	char *slash = strchr(path + 1, '/');
-
-	assert_int_equal(chmod(path, 0444), 0);
-	while ((slash = strchr(slash + 1, '/')) != NULL)
-	{
-		*slash = '\0';
-		assert_int_equal(chmod(path, 0755), 0);
-		*slash = '/';
-	}
-}
-
-/* Root may write everything, so another user tries. */
 static void
 test_read_only(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
-	bool root = geteuid() == 0;
+	osp_driver_conn *conn = local_stored(&all, 2);
 
 	(void) state;
-	make_read_only();
-	if (root)
-		assert_int_equal(seteuid(65534), 0);
+	local_read_only(0755);
 	(void) contract_store_fails(conn, &all, OSP_EIO);
-	contract_expect(conn, trace, &all);
-	if (root)
-		assert_int_equal(seteuid(0), 0);
+	contract_expect(conn, local_trace, &all);
+	local_read_write();
 	points_term(&all);
 	contract_close(conn);
 }
@@ -330,8 +275,8 @@ main(void)
 	static const backend b = {.name = "file",
 							  .driver = &osp_driver_file,
 							  .reset = reset,
-							  .finish = remove_all,
-							  .connection_string = connection_string,
+							  .finish = local_finish,
+							  .connection_string = local_connection_string,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),

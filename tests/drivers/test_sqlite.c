@@ -4,7 +4,7 @@
  *	  The sqlite driver: the suite for all drivers, and the form of the table,
  *	  rows of others, locks, full disks and damaged files.
  */
-#include "contract.h"
+#include "local.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -15,46 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tempdir.h"
-
 extern const osp_driver osp_driver_sqlite;
-
-static const osp_str trace = {"trace", 5};
-static char path[256];
-static char uri[300];
-
-static void
-remove_all(void)
-{
-	if (path[0] != '\0')
-		tempdir_remove();
-	path[0] = '\0';
-}
 
 static void
 reset(void)
 {
-	remove_all();
-	(void) snprintf(
-		path, sizeof(path), "%s/new dir/%%41/traces.db", tempdir_make());
-	(void) snprintf(uri, sizeof(uri), "sqlite:///%s", path);
-}
-
-static const char *
-connection_string(void)
-{
-	return uri;
-}
-
-static osp_driver_conn *
-stored(points *all, size_t count)
-{
-	osp_driver_conn *conn = contract_open();
-
-	points_init(all);
-	points_fill(all, trace, 0, count);
-	contract_store(conn, all);
-	return conn;
+	local_reset("sqlite:///");
 }
 
 /* Runs SQL aside from the driver; the connection stays open. */
@@ -63,7 +29,7 @@ run_sql(const char *sql)
 {
 	sqlite3 *db;
 
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(local_path, &db), SQLITE_OK);
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	return db;
@@ -86,18 +52,19 @@ static osp_status
 get_points(osp_driver_conn *conn, collected *got, osp_error *err)
 {
 	collected_init(got);
-	return osp_driver_sqlite.get_points(conn, trace, collect_point, got, err);
+	return osp_driver_sqlite.get_points(
+		conn, local_trace, collect_point, got, err);
 }
 
 static void
 test_form(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
+	osp_driver_conn *conn = local_stored(&all, 2);
 	struct stat st;
 
 	(void) state;
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(local_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_sql("SELECT group_concat(name) FROM pragma_table_info('data')",
 			   "id,timestamp,base_id,parent_id,trace_id,project,host,service,"
@@ -124,9 +91,9 @@ test_no_file(void **state)
 
 	(void) state;
 	assert_int_equal(get_points(conn, &got, &err), OSP_OK);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(local_path, F_OK), -1);
 	contract_close(conn);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(local_path, F_OK), -1);
 }
 
 /* A database without the table, and one of no bytes. */
@@ -134,19 +101,19 @@ static void
 test_no_table(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 1);
+	osp_driver_conn *conn = local_stored(&all, 1);
 	points none;
 
 	(void) state;
 	points_init(&none);
 	(void) sqlite3_close(run_sql("DROP TABLE data"));
-	contract_expect(conn, trace, &none);
+	contract_expect(conn, local_trace, &none);
 	contract_close(conn);
-	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(local_path, 0), 0);
 	conn = contract_open();
-	contract_expect(conn, trace, &none);
+	contract_expect(conn, local_trace, &none);
 	contract_store(conn, &all);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -161,12 +128,12 @@ test_relative_path(void **state)
 
 	(void) state;
 	assert_non_null(getcwd(before, sizeof(before)));
-	*strstr(path, "/new dir") = '\0';
-	assert_int_equal(chdir(path), 0);
+	*strstr(local_path, "/new dir") = '\0';
+	assert_int_equal(chdir(local_path), 0);
 	points_init(&all);
-	points_fill(&all, trace, 0, 2);
+	points_fill(&all, local_trace, 0, 2);
 	contract_store(conn, &all);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	assert_int_equal(access("relative.db", R_OK), 0);
 	assert_int_equal(chdir(before), 0);
 	points_term(&all);
@@ -192,7 +159,7 @@ test_rows_of_others(void **state)
 		"\"t3\", \"parent_id\": null, \"timestamp\": null, \"info\": "
 		"{\"host\": null}, \"project\": null, \"service\": null}"};
 	points all;
-	osp_driver_conn *conn = stored(&all, 0);
+	osp_driver_conn *conn = local_stored(&all, 0);
 	osp_error err = {OSP_OK, ""};
 	collected got;
 	size_t i;
@@ -234,8 +201,8 @@ static void
 test_locked(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
-	osp_driver_conn *hasty = contract_open_as(uri, false, 100);
+	osp_driver_conn *conn = local_stored(&all, 2);
+	osp_driver_conn *hasty = contract_open_as(local_uri, false, 100);
 	sqlite3 *db = run_sql("BEGIN IMMEDIATE");
 	long start = contract_now_ms();
 
@@ -243,10 +210,10 @@ test_locked(void **state)
 	assert_non_null(
 		strstr(contract_store_fails(hasty, &all, OSP_EUNAVAIL), "in use"));
 	assert_true(contract_now_ms() - start < 1500);
-	contract_expect(hasty, trace, &all);
+	contract_expect(hasty, local_trace, &all);
 	(void) sqlite3_close(db);
 	contract_store(hasty, &all);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(hasty);
 	contract_close(conn);
@@ -256,7 +223,7 @@ static void
 test_refused_row(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 4);
+	osp_driver_conn *conn = local_stored(&all, 4);
 	osp_error err = {OSP_OK, ""};
 	size_t accepted = 0;
 	points more;
@@ -266,17 +233,17 @@ test_refused_row(void **state)
 		"CREATE TRIGGER no BEFORE INSERT ON data WHEN new.base_id = 'bad' "
 		"BEGIN SELECT raise(ABORT, 'not this one'); END"));
 	points_init(&more);
-	points_fill(&more, trace, 4, 2);
+	points_fill(&more, local_trace, 4, 2);
 	points_fill(&more, OSP_STR("bad"), 6, 1);
-	points_fill(&more, trace, 8, 2);
+	points_fill(&more, local_trace, 8, 2);
 	assert_int_equal(
 		osp_driver_sqlite.notify(conn, more.items, more.count, &accepted, &err),
 		OSP_EREFUSED);
 	assert_int_equal(accepted, 4);
 	assert_non_null(strstr(err.msg, "not this one"));
-	points_fill(&all, trace, 4, 2);
-	points_fill(&all, trace, 8, 2);
-	contract_expect(conn, trace, &all);
+	points_fill(&all, local_trace, 4, 2);
+	points_fill(&all, local_trace, 8, 2);
+	contract_expect(conn, local_trace, &all);
 	points_term(&more);
 	points_term(&all);
 	contract_close(conn);
@@ -286,7 +253,7 @@ static void
 test_full_disk(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 100);
+	osp_driver_conn *conn = local_stored(&all, 100);
 	struct rlimit limit;
 	struct rlimit small;
 	points more;
@@ -297,14 +264,14 @@ test_full_disk(void **state)
 	small = limit;
 	small.rlim_cur = 200 * 1024;
 	points_init(&more);
-	points_fill(&more, trace, 100, 2000);
+	points_fill(&more, local_trace, 100, 2000);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	(void) contract_store_fails(conn, &more, OSP_EIO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	contract_store(conn, &more);
-	points_fill(&all, trace, 100, 2000);
-	contract_expect(conn, trace, &all);
+	points_fill(&all, local_trace, 100, 2000);
+	contract_expect(conn, local_trace, &all);
 	points_term(&more);
 	points_term(&all);
 	contract_close(conn);
@@ -314,17 +281,17 @@ static void
 test_removed_file(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 3);
+	osp_driver_conn *conn = local_stored(&all, 3);
 	char aside[300];
 
 	(void) state;
-	(void) snprintf(aside, sizeof(aside), "%s-wal", path);
-	assert_int_equal(unlink(path), 0);
+	(void) snprintf(aside, sizeof(aside), "%s-wal", local_path);
+	assert_int_equal(unlink(local_path), 0);
 	(void) unlink(aside);
-	(void) snprintf(aside, sizeof(aside), "%s-shm", path);
+	(void) snprintf(aside, sizeof(aside), "%s-shm", local_path);
 	(void) unlink(aside);
 	contract_store(conn, &all);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -332,7 +299,7 @@ test_removed_file(void **state)
 static void
 write_over(size_t at, const char *text, size_t count)
 {
-	FILE *file = fopen(path, "r+");
+	FILE *file = fopen(local_path, "r+");
 	size_t i;
 
 	assert_non_null(file);
@@ -346,7 +313,7 @@ static void
 test_no_database(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 100);
+	osp_driver_conn *conn = local_stored(&all, 100);
 	osp_error err = {OSP_OK, ""};
 	collected got;
 
@@ -366,7 +333,7 @@ static void
 test_damaged(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2000);
+	osp_driver_conn *conn = local_stored(&all, 2000);
 	osp_error err = {OSP_OK, ""};
 	collected got;
 
@@ -383,32 +350,21 @@ test_damaged(void **state)
 	contract_close(conn);
 }
 
-/* Root may write everything, so another user tries. */
+/* In a database in WAL mode even a reader makes files beside it. */
 static void
 test_read_only(void **state)
 {
 	points all;
-	osp_driver_conn *conn = stored(&all, 2);
-	bool root = geteuid() == 0;
-	char *slash = strchr(path + 1, '/');
+	osp_driver_conn *conn = local_stored(&all, 2);
 
 	(void) state;
 	contract_close(conn);
-	assert_int_equal(chmod(path, 0444), 0);
-	while ((slash = strchr(slash + 1, '/')) != NULL)
-	{
-		*slash = '\0';
-		assert_int_equal(chmod(path, root ? 0777 : 0700), 0);
-		*slash = '/';
-	}
-	if (root)
-		assert_int_equal(seteuid(65534), 0);
+	local_read_only(0777);
 	conn = contract_open();
 	(void) contract_store_fails(conn, &all, OSP_EIO);
-	contract_expect(conn, trace, &all);
+	contract_expect(conn, local_trace, &all);
 	contract_close(conn);
-	if (root)
-		assert_int_equal(seteuid(0), 0);
+	local_read_write();
 	points_term(&all);
 }
 
@@ -421,13 +377,13 @@ main(void)
 											  "sqlite://path",
 											  "sqlite://host/path",
 											  "sqlite:///:memory:",
-											  "sqlite:////path?mode=ro",
+											  "sqlite:////local_path?mode=ro",
 											  NULL};
 	static const backend b = {.name = "sqlite",
 							  .driver = &osp_driver_sqlite,
 							  .reset = reset,
-							  .finish = remove_all,
-							  .connection_string = connection_string,
+							  .finish = local_finish,
+							  .connection_string = local_connection_string,
 							  .bad_strings = bad_strings,
 							  .drops_duplicates = true};
 	static const struct CMUnitTest own[] = {
