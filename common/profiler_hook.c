@@ -159,6 +159,19 @@ osp__hook_begin(const osp__point *point, osp_record_kind kind, osp_str name,
 		info_max);
 }
 
+osp_producer *
+osp__hook_producer(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+
+	if (OSP_UNLIKELY(p == NULL || !p->has_producer ||
+					 osp__profiler_notified() ||
+					 p->generation != point->generation ||
+					 p->generation != osp__generation()))
+		return NULL;
+	return &p->producer;
+}
+
 void
 osp__hook_commit(osp_writer *w)
 {

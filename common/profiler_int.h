@@ -33,6 +33,7 @@
 #include "osprofiler/config.h"
 #include "osprofiler/context.h"
 #include "osprofiler/record.h"
+#include "osprofiler/rundir.h"
 
 /* A point that a hook opened. */
 typedef struct osp__point
@@ -86,6 +87,13 @@ OSP_API bool osp__hook_begin(const osp__point *point, osp_record_kind kind,
 							 osp_str name, int64_t now_ns, size_t info_max,
 							 osp_writer *w);
 OSP_API void osp__hook_commit(osp_writer *w);
+
+/*
+ * The same for a hook that is in a hurry: the ring that the record of this point
+ * goes to, for osp_point_begin and osp_point_commit, which a compiler can make
+ * one of much. NULL: osp__hook_begin has to be asked.
+ */
+OSP_API osp_producer *osp__hook_producer(const osp__point *point);
 
 /* Makes the point the parent of what this thread opens from here on... */
 OSP_API void osp__hook_enter(const osp__point *point);

@@ -100,6 +100,15 @@ osp__profiler_current(const osp__profiler *p, osp_id *id)
 /* Tells the hooks that a point stops, NULL: that the thread traces no more. */
 void osp__profiler_tell(const osp_uuid *trace_id);
 
+/* Is there a notifier? */
+extern bool osp__profiler_has_notifier;
+
+static inline bool
+osp__profiler_notified(void)
+{
+	return osp__profiler_has_notifier;
+}
+
 /*
  * Begins a record for this thread's ring, or for the notifier if there is one;
  * false: it is dropped. Committed by osp__profiler_commit.

@@ -23,6 +23,7 @@
 /* The notifier that replaces rings, and what it is told about its origin. */
 static osp_notifier_fn notifier = NULL;
 static void *notifier_ctx = NULL;
+bool osp__profiler_has_notifier = false;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
@@ -254,6 +255,7 @@ osp__profiler_commit(osp__profiler *p, osp_writer *w)
 void
 osp_set_notifier(osp_notifier_fn fn, void *ctx)
 {
+	osp__profiler_has_notifier = fn != NULL;
 	notifier = fn;
 	notifier_ctx = ctx;
 }

@@ -128,6 +128,16 @@ osp_put(osp_writer *w, const void *bytes, size_t len)
 	w->pos += len;
 }
 
+/* An id is a UUID most often, and sixteen bytes are copied without a call. */
+static inline void
+osp__put_id(osp_writer *w, const osp_id *id)
+{
+	if (OSP_LIKELY(id->is_uuid))
+		osp_put(w, id->bytes, sizeof(osp_uuid));
+	else
+		osp_put(w, id->bytes, id->len);
+}
+
 /*
  * Begins a record in size bytes at space, which is aligned to OSP_RECORD_ALIGN.
  * name, project and service are cut to their maximum; project.len or
@@ -165,8 +175,8 @@ osp_record_begin(osp_writer *w, void *space, size_t size, osp_record_kind kind,
 	head.elapsed_ns = elapsed_ns;
 	head.trace_id = ids->trace_id;
 	osp_put(w, &head, sizeof(head));
-	osp_put(w, ids->base_id->bytes, head.base_len);
-	osp_put(w, ids->parent_id->bytes, head.parent_len);
+	osp__put_id(w, ids->base_id);
+	osp__put_id(w, ids->parent_id);
 	osp_put(w, name.ptr, head.name_len);
 	osp_put(w, project.ptr, head.project_len);
 	osp_put(w, service.ptr, head.service_len);
