@@ -82,25 +82,39 @@ start_by_hook(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *sql,
 	osp_sqlite__logged = 0;
 }
 
+/* Of statements that come by the wrappers only their triggers are of interest. */
+static void
+on_stmt_wrapped(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
+{
+	const char *sql;
+	osp_sqlite_stmt *st;
+
+	if (__atomic_load_n(&conn->open, __ATOMIC_RELAXED) == NULL)
+		return;
+	sql = sqlite3_sql(stmt);
+	if (OSP_LIKELY(x == sql) || sql == NULL || is_nested_text(x, sql))
+		return;
+	st = osp_sqlite__stmt_find(conn, stmt);
+	if (st != NULL)
+		trigger_event(conn, st, x);
+}
+
 static void
 on_stmt(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
 {
 	const char *sql = sqlite3_sql(stmt);
 	osp_sqlite_stmt *st;
 
-	if (sql == NULL || x == NULL)
+	if (sql == NULL)
 		return;
-	if (conn->open == NULL && !osp_sqlite__may_be_traced(conn, sql))
+	if (__atomic_load_n(&conn->open, __ATOMIC_RELAXED) == NULL &&
+		!osp_sqlite__may_be_traced(conn, sql))
 		return;
 	st = osp_sqlite__stmt_find(conn, stmt);
-	if (st != NULL)
-	{
-		if (x != sql && !is_nested_text(x, sql))
-			trigger_event(conn, st, x);
-		return;
-	}
-	if (!conn->wrapped)
+	if (st == NULL)
 		start_by_hook(conn, stmt, sql, x != sql);
+	else if (x != sql && !is_nested_text(x, sql))
+		trigger_event(conn, st, x);
 }
 
 static void
@@ -108,7 +122,7 @@ on_row(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 {
 	osp_sqlite_stmt *st;
 
-	if (conn->wrapped || conn->open == NULL)
+	if (conn->wrapped || __atomic_load_n(&conn->open, __ATOMIC_RELAXED) == NULL)
 		return;
 	st = osp_sqlite__stmt_find(conn, stmt);
 	if (st == NULL)
@@ -199,7 +213,9 @@ on_event(unsigned event, void *ctx, void *p, void *x)
 
 	if (OSP_LIKELY(conn->enabled))
 	{
-		if (event == SQLITE_TRACE_STMT)
+		if (event == SQLITE_TRACE_STMT && conn->wrapped)
+			on_stmt_wrapped(conn, p, x);
+		else if (event == SQLITE_TRACE_STMT)
 			on_stmt(conn, p, x);
 		else if (event == SQLITE_TRACE_ROW)
 			on_row(conn, p);

@@ -66,27 +66,68 @@ cut(osp_str text, size_t max)
 	return osp_str_n(text.ptr, osp_utf8_prefix(text, max));
 }
 
+/*
+ * A record of either kind. As an inline function, with a name that is known, it
+ * comes down to a few stores.
+ */
+static inline osp_producer *
+begin_record(const osp__point *point, osp_record_kind kind, int64_t now,
+			 size_t info_max, osp_writer *w, bool *begun)
+{
+	osp_producer *producer = osp__hook_producer(point);
+	osp_point_ids ids;
+
+	if (OSP_UNLIKELY(producer == NULL))
+	{
+		*begun = osp__hook_begin(point, kind, NAME, now, info_max, w);
+		return NULL;
+	}
+	ids.base_id = &point->base_id;
+	ids.parent_id = &point->parent_id;
+	ids.trace_id = point->trace_id;
+	*begun =
+		osp_point_begin(producer,
+						w,
+						kind,
+						&ids,
+						NAME,
+						OSP_STR(""),
+						OSP_STR(""),
+						now,
+						kind == OSP_RECORD_STOP ? now - point->start_ns : 0,
+						info_max);
+	return producer;
+}
+
+static inline void
+commit_record(osp_producer *producer, osp_writer *w)
+{
+	if (OSP_LIKELY(producer != NULL))
+		osp_point_commit(producer, w);
+	else
+		osp__hook_commit(w);
+}
+
 static bool
 write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
 			osp_str expanded)
 {
+	size_t max = START_EXTRA + text.len + expanded.len + conn->name_len;
+	osp_producer *producer;
 	osp_writer w;
+	bool begun;
 
-	if (OSP_UNLIKELY(!osp__hook_begin(point,
-									  OSP_RECORD_START,
-									  NAME,
-									  point->start_ns,
-									  START_EXTRA + text.len + expanded.len +
-										  conn->name_len,
-									  &w)))
+	producer =
+		begin_record(point, OSP_RECORD_START, point->start_ns, max, &w, &begun);
+	if (OSP_UNLIKELY(!begun))
 		return false;
 	osp_put_object(&w, OSP_STR("db"));
 	osp_put_str(&w, OSP_STR("statement"), text);
-	if (expanded.len > 0)
+	if (OSP_UNLIKELY(expanded.len > 0))
 		osp_put_str(&w, OSP_STR("expanded"), expanded);
 	osp_put_encoded(&w, osp_str_n(conn->name, conn->name_len));
 	osp_put_end(&w);
-	osp__hook_commit(&w);
+	commit_record(producer, &w);
 	return true;
 }
 
@@ -244,15 +285,18 @@ write_stop(const osp__point *point, uint64_t rows,
 		   const osp_sqlite_result *result, int64_t now)
 {
 	osp_str message = OSP_STR("");
+	osp_producer *producer;
 	osp_writer w;
+	bool begun;
 
 	if (OSP_UNLIKELY(is_error(result->rc)))
 		message = cut(osp_str_of(result->message != NULL
 									 ? result->message
 									 : sqlite3_errstr(result->rc)),
 					  MESSAGE_MAX);
-	if (OSP_UNLIKELY(!osp__hook_begin(
-			point, OSP_RECORD_STOP, NAME, now, STOP_EXTRA + message.len, &w)))
+	producer = begin_record(
+		point, OSP_RECORD_STOP, now, STOP_EXTRA + message.len, &w, &begun);
+	if (OSP_UNLIKELY(!begun))
 		return;
 	if (result->has_rows)
 		osp_put_u64(&w, OSP_STR("rows"), rows);
@@ -261,7 +305,7 @@ write_stop(const osp__point *point, uint64_t rows,
 	if (result->has_status)
 		put_status(&w, result->status);
 	put_outcome(&w, result, message);
-	osp__hook_commit(&w);
+	commit_record(producer, &w);
 }
 
 static void

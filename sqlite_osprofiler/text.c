@@ -81,11 +81,26 @@ osp_sqlite__may_have_context(osp_str text)
 	return end - text.ptr >= 2 && end[-1] == '/' && end[-2] == '*';
 }
 
+/* What no statement of this kind looks like; every statement comes by here. */
+static inline bool
+is_not_control(osp_str text)
+{
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+
+	if (text.len < 8 || *p == '/' || *p == '-' || *p == ';' || is_space(*p))
+		return text.len < 8;
+	if ((p[0] | 0x20) != 's' || (p[1] | 0x20) != 'e' || (p[2] | 0x20) != 'l')
+		return true;
+	for (p += 6; p < end && is_space(*p); p++)
+		;
+	return p < end && (*p | 0x20) != 'o' && *p != '/' && *p != '-';
+}
+
 bool
 osp_sqlite__is_control(osp_str text)
 {
-	if (text.len == 0 || ((text.ptr[0] | 0x20) != 's' && text.ptr[0] > '/' &&
-						  text.ptr[0] != ';'))
+	if (OSP_LIKELY(is_not_control(text)))
 		return false;
 	text = skip_filler(text);
 	if (!begins_with(text, OSP_STR("select")))
