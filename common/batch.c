@@ -113,18 +113,26 @@ reserve_item(osp_batch *batch)
 	return true;
 }
 
-/* Finds the parts of the notification from start to the end of the JSON. */
+/* Finds the parts of a notification; nothing stays of one that is none. */
 static osp_status
-parse_last(osp_batch *batch, size_t start, osp__parts *parts)
+parse(osp_batch *batch, osp_str json, osp__parts *parts)
 {
 	size_t texts_before = batch->texts.len;
-	osp_str json = osp_str_n(batch->json.ptr + start, batch->json.len - start);
 	osp_status status = osp__notification_parse(
 		&batch->reader, json, &batch->texts, parts, NULL);
 
 	if (status != OSP_OK)
 		(void) osp__buf_undo(&batch->texts, texts_before);
 	return status;
+}
+
+/* As above, of the notification from start to the end of the batch's JSON. */
+static osp_status
+parse_last(osp_batch *batch, size_t start, osp__parts *parts)
+{
+	return parse(batch,
+				 osp_str_n(batch->json.ptr + start, batch->json.len - start),
+				 parts);
 }
 
 /* The notification that begins at start is whole, or is taken back. */
@@ -160,7 +168,7 @@ osp_batch_add_record(osp_batch *batch, const osp_record *record,
 	return finish(batch, start, status);
 }
 
-/* Is it in one line, and written as json.dumps does? Ours are. */
+/* Is JSON in one line, and written as json.dumps does? Ours is. */
 static bool
 is_ours(osp_str json)
 {
@@ -173,21 +181,25 @@ osp_status
 osp_batch_add_json(osp_batch *batch, osp_str json)
 {
 	size_t start = batch->json.len;
-	osp_status status = OSP_OK;
+	size_t texts_before = batch->texts.len;
+	osp__parts *parts;
+	osp_status status;
 
-	if (json.len > OSP_NOTIFICATION_MAX)
-		return OSP_EPROTO;
 	if (!reserve_item(batch))
 		return OSP_ENOMEM;
+	parts = &batch->items[batch->count].parts;
+	status = parse(batch, json, parts);
+	if (status != OSP_OK)
+		return status;
 	if (is_ours(json))
 	{
 		osp_buf_add_str(&batch->json, json);
-		status = osp_buf_status(&batch->json);
+		return finish(batch, start, osp_buf_status(&batch->json));
 	}
-	else
-		status = osp_json_rewrite(&batch->json, json, -1, 0);
+	osp__buf_cut(&batch->texts, texts_before);
+	status = osp_json_rewrite(&batch->json, json, -1, 0);
 	if (status == OSP_OK)
-		status = parse_last(batch, start, &batch->items[batch->count].parts);
+		status = parse_last(batch, start, parts);
 	return finish(batch, start, status);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "buf_fast.h"
+#include "json_layout.h"
 
 #define READ_FLAGS (YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN)
 
@@ -657,11 +658,24 @@ write_value(const osp__json_reader *reader, osp_buf *buf, yyjson_val *value)
 	return OSP_OK;
 }
 
+static osp_status
+read_canonical(osp__json_reader *reader, osp_buf *scratch)
+{
+	osp_buf_reset(scratch);
+	osp__json_layout(scratch, osp__json_root_text(reader), -1, 0);
+	if (osp_buf_status(scratch) != OSP_OK)
+		return osp_buf_status(scratch);
+	return osp__json_read(reader, osp_buf_str(scratch));
+}
+
 osp_status
 osp__json_read_unique(osp__json_reader *reader, osp_str text, osp_buf *scratch)
 {
 	osp_status status = osp__json_read(reader, text);
 
+	/* Bytes that are not UTF-8 may tell keys apart that will be the same. */
+	if (status == OSP_OK && reader->lenient && !osp__json_is_canonical(text))
+		status = read_canonical(reader, scratch);
 	if (status != OSP_OK || !reader->duplicates)
 		return status;
 	osp_buf_reset(scratch);
