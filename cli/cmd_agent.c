@@ -94,6 +94,7 @@ typedef struct agent_args
 	const char *host;
 	const char *conf;
 	bool once;
+	bool help;
 } agent_args;
 
 static void
@@ -163,8 +164,11 @@ read_args(int argc, char **argv, agent_args *args)
 			case OPT_ONCE:
 				args->once = true;
 				break;
+			case 'h':
+				args->help = true;
+				return CLI_OK;
 			default:
-				return c == 'h' ? cli_help(help) : CLI_USAGE;
+				return CLI_USAGE;
 		}
 	}
 	return cli_operands(argc, argv, 0, "") ? CLI_OK : CLI_USAGE;
@@ -333,6 +337,8 @@ cmd_agent(int argc, char **argv)
 	result = read_args(argc, argv, &args);
 	if (result != CLI_OK)
 		return result;
+	if (args.help)
+		return cli_help(help);
 
 	/* A limit on file sizes is an error like a full disk, not an end. */
 	(void) signal(SIGXFSZ, SIG_IGN);
