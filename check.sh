@@ -15,6 +15,9 @@ cd "$(dirname "$0")"
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 
+# A part that takes longer hangs.
+part_timeout_s=600
+
 all_parts=(
 	build build-clang lint unit unit-clang unit-sanitizers unit-threads
 	unit-valgrind install drivers cli server fuzz
@@ -165,7 +168,7 @@ run_part()
 		declare -f "$function"
 		echo "$function"
 	} >"$WORK/tmp/$part.sh"
-	as_user bash "$WORK/tmp/$part.sh" >"$WORK/log/$part" 2>&1 </dev/null
+	as_user timeout --kill-after=10 "$part_timeout_s" bash "$WORK/tmp/$part.sh" >"$WORK/log/$part" 2>&1 </dev/null
 }
 
 # How many lines of the log are results that match.
