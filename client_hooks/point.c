@@ -227,8 +227,22 @@ rows_of_tag(const char *tag, uint64_t *rows)
 	return end > tag && end[-1] == ' ';
 }
 
+/* Errors that libpq makes itself have a text only. */
+static void
+read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
+{
+	outcome->fate = OSPQ_FAILED;
+	outcome->sqlstate = REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
+	outcome->message =
+		REAL(PQresultErrorField)(result, PG_DIAG_MESSAGE_PRIMARY);
+	if (outcome->message == NULL)
+		outcome->message = REAL(PQresultErrorMessage)(result);
+	if (outcome->sqlstate == NULL && REAL(PQstatus)(conn) == CONNECTION_BAD)
+		outcome->sqlstate = CONNECTION_LOST;
+}
+
 void
-ospq_read_result(ospq_outcome *outcome, PGresult *result)
+ospq_read_result(ospq_outcome *outcome, const PGconn *conn, PGresult *result)
 {
 	int status = (int) REAL(PQresultStatus)(result);
 	uint64_t rows;
@@ -254,11 +268,7 @@ ospq_read_result(ospq_outcome *outcome, PGresult *result)
 			break;
 		case PGRES_FATAL_ERROR:
 		case PGRES_BAD_RESPONSE:
-			outcome->fate = OSPQ_FAILED;
-			outcome->sqlstate =
-				REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
-			outcome->message =
-				REAL(PQresultErrorField)(result, PG_DIAG_MESSAGE_PRIMARY);
+			read_error(outcome, conn, result);
 			break;
 		default:
 			break;
@@ -284,12 +294,12 @@ keep(char *out, size_t size, const char *text)
 
 /* The result goes before the statement stops: what it says is copied. */
 void
-ospq_open_read(ospq_open *open, PGresult *result)
+ospq_open_read(ospq_open *open, const PGconn *conn, PGresult *result)
 {
 	ospq_outcome *outcome = &open->outcome;
 
 	open->answered = true;
-	ospq_read_result(outcome, result);
+	ospq_read_result(outcome, conn, result);
 	keep(open->tag, sizeof(open->tag), outcome->tag);
 	if (outcome->message != NULL && open->message == NULL)
 	{

@@ -65,7 +65,8 @@ extern bool ospq_start(ospq_conn *c, osp__point *point,
 extern void ospq_stop(const osp__point *point, const ospq_outcome *outcome);
 
 /* Reads what a result says into an outcome, which borrows from the result. */
-extern void ospq_read_result(ospq_outcome *outcome, PGresult *result);
+extern void ospq_read_result(ospq_outcome *outcome, const PGconn *conn,
+							 PGresult *result);
 
 /* The same where there is no result: what the connection says. */
 extern void ospq_read_failure(ospq_outcome *outcome, const PGconn *conn);
@@ -77,7 +78,8 @@ extern void ospq_stop_all(ospq_conn *c, ospq_fate fate);
 extern void ospq_stop_head(ospq_conn *c);
 
 /* Keeps what a result says, until the statement stops. */
-extern void ospq_open_read(ospq_open *open, PGresult *result);
+extern void ospq_open_read(ospq_open *open, const PGconn *conn,
+						   PGresult *result);
 
 /* db.connect */
 extern bool ospq_connect_start(osp__point *point);

@@ -320,7 +320,7 @@ note_result(ospq_conn *c, PGresult *result)
 		case PGRES_COPY_BOTH:
 			break;
 		default:
-			ospq_open_read(head, result);
+			ospq_open_read(head, c->conn, result);
 			break;
 	}
 }

@@ -70,7 +70,7 @@ finish(sync_call *call, PGresult *result)
 			outcome.fate = OSPQ_INTERRUPTED;
 		}
 		else
-			ospq_read_result(&outcome, result);
+			ospq_read_result(&outcome, call->c->conn, result);
 		ospq_stop(&call->point, &outcome);
 	}
 	ospq_leave();

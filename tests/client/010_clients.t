@@ -5,12 +5,13 @@
 #	  Unmodified clients of libpq, with and without tracing: the same output, and
 #	  the tree of points that is stored in expected/.
 #
-# Run with UPDATE=1 the trees are written, to be read and committed.
+# With UPDATE=DIR the trees are written to that directory, to be read and committed.
 
 use strict;
 use warnings;
 use lib '.';
 use ClientTest;
+use File::Basename qw(basename);
 use Test::More;
 
 start_server();
@@ -43,7 +44,7 @@ sub compare
 	my $tree = normal(tree());
 	my $file = "$here/expected/$name.tree";
 
-	write_file($file, $tree) if $ENV{UPDATE};
+	write_file("$ENV{UPDATE}/" . basename($file), $tree) if $ENV{UPDATE};
 	is($tree, slurp($file) // '', "$name: the tree");
 }
 
@@ -68,7 +69,7 @@ run('psql', '-Xqc', 'create schema bench; alter role demo set search_path = benc
 	my $tree = normal(tree());
 	my $file = "$here/expected/pgbench-init.tree";
 
-	write_file($file, $tree) if $ENV{UPDATE};
+	write_file("$ENV{UPDATE}/" . basename($file), $tree) if $ENV{UPDATE};
 	is($tree, slurp($file) // '', 'pgbench -i: the tree');
 }
 for my $mode (qw(simple extended prepared))
@@ -83,7 +84,7 @@ for my $mode (qw(simple extended prepared))
 	my $tree = normal(tree());
 	my $file = "$here/expected/pgbench-$mode.tree";
 
-	write_file($file, $tree) if $ENV{UPDATE};
+	write_file("$ENV{UPDATE}/" . basename($file), $tree) if $ENV{UPDATE};
 	is($tree, slurp($file) // '', "pgbench -M $mode: the tree");
 }
 

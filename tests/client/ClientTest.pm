@@ -6,7 +6,7 @@
 #
 # The command, hooks and drivers are those of the build directory, BUILD, or
 # "build" in the tree. The server listens on a Unix socket in the test's own
-# directory only. PostgreSQL refuses to run as root: then it runs as postgres.
+# directory only. PostgreSQL refuses to run as root: then all is run as postgres.
 
 package ClientTest;
 
@@ -23,7 +23,19 @@ use Test::More;
 
 our @EXPORT = qw($dir $here $osprofiler $key start_server stop_server
   restart_server run plain traced trace_id tree points check_trace slurp
-  write_file need_program as_server_user leftover);
+  write_file need_program leftover);
+
+# Everything runs as one user, so that both sides may write to one collector.
+BEGIN
+{
+	if ($> == 0)
+	{
+		$ENV{HOME} = '/';
+		exec('setpriv', '--reuid', 'postgres', '--regid', 'postgres',
+			'--clear-groups', '--', $^X, '-I', dirname(__FILE__), $0, @ARGV)
+		  or die "setpriv: $!";
+	}
+}
 
 our $here = abs_path(dirname(__FILE__));
 our $dir = tempdir('osprofiler-client.XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -36,7 +48,7 @@ $bin //= `pg_config --bindir`;
 chomp $bin;
 
 chmod 0755, $dir;
-delete $ENV{$_} for grep { /^(OSPROFILER_|PG)/ } keys %ENV;
+delete $ENV{$_} for grep { /^(OSPROFILER_|PG(?!_CONFIG))/ } keys %ENV;
 delete @ENV{qw(NO_COLOR XDG_RUNTIME_DIR LD_PRELOAD)};
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
@@ -65,22 +77,13 @@ sub write_file
 
 # --- the server ---------------------------------------------------------------
 
-sub as_server_user
+sub server_command
 {
 	my @command = @_;
 
-	return @command if $> != 0;
-	return ('setpriv', '--reuid', 'postgres', '--regid', 'postgres',
-		'--clear-groups', '--', @command);
-}
-
-sub server_command
-{
-	my @command = as_server_user(@_);
-
 	system("cd / && " . join(' ', map { "'$_'" } @command) . ' >/dev/null 2>&1')
 	  == 0
-	  or BAIL_OUT("@command failed; see $dir/log");
+	  or BAIL_OUT("@command failed; see $dir/server/log");
 }
 
 my $started = 0;
@@ -90,10 +93,9 @@ sub start_server
 {
 	my ($conf) = @_;
 
-	if (!-d "$dir/server/data")
+	if (!-d "$dir/server")
 	{
 		mkdir "$dir/server";
-		chown scalar getpwnam('postgres'), -1, "$dir/server" if $> == 0;
 		server_command("$bin/initdb", '-D', "$dir/server/data", '-U', 'demo',
 			'-A', 'trust', '--no-sync', '--locale', 'C.UTF-8', '-E', 'UTF8');
 		open my $file, '>>', "$dir/server/data/postgresql.conf" or die $!;

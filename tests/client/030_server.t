@@ -1,0 +1,162 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# 030_server.t
+#	  Client and server in one tree: the server's point is a child of the client's,
+#	  which told it by a comment.
+
+use strict;
+use warnings;
+use lib '.';
+use ClientTest;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $sharedir = `$ENV{PG_CONFIG} --sharedir` if $ENV{PG_CONFIG};
+$sharedir //= `pg_config --sharedir`;
+chomp $sharedir;
+if (!-e "$sharedir/extension/osprofiler.control")
+{
+	plan skip_all => 'the extension is not installed' if !$ENV{CI};
+	fail('the extension is installed');
+	done_testing();
+	exit 1;
+}
+
+start_server(<<"END");
+session_preload_libraries = 'osprofiler'
+osprofiler.hmac_keys = '$key'
+osprofiler.agent = '$osprofiler'
+osprofiler.connection_string = '$ENV{OSPROFILER_CONNECTION_STRING}'
+osprofiler.hide_params = off
+END
+
+# The trace, once the server has shipped n points of its own: it does so later.
+sub joined_tree
+{
+	my ($server_points) = @_;
+	my $end = time + 15;
+	my $tree = '';
+
+	while (time < $end)
+	{
+		my ($status, $json) =
+		  run($osprofiler, 'trace', 'show', '--json', trace_id());
+		my $n = () = $json =~ /"name": "pg(\.\w+)?-stop"/g;
+		last if $n >= $server_points;
+		sleep 0.1;
+	}
+	return tree();
+}
+
+sub joins
+{
+	my ($what, $n, $expected, @command) = @_;
+	my ($status, $out, $err) = traced(@command);
+
+	is("$status|$err", '0|', "$what: runs");
+	my $tree = joined_tree($n);
+	$tree =~ s/ \| rows \d+//g;
+	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	is($tree, $expected, "$what: the tree");
+	check_trace($what);
+	return $out;
+}
+
+joins('a simple statement', 1, <<'END', 'psql', '-XAtqc', 'select 1');
+db.connect
+db select 1 | SELECT 1
+  pg select 1 | SELECT
+END
+
+# The comment behind is the last statement's; the others have the context that
+# came with the connection.
+joins('several statements', 2, <<'END', 'psql', '-XAtqc', 'select 1; select 2');
+db.connect
+db select 1; select 2 | SELECT 1
+  pg select 2 | SELECT
+pg select 1 | SELECT
+END
+
+if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))
+{
+	joins('parameters', 1, <<'END',
+db.connect
+db select $1 | SELECT 1
+  pg select $1 -> {"1":"7"} | SELECT
+END
+		'/usr/bin/python3', '-c', 'import psycopg
+c = psycopg.connect("", autocommit=True)
+c.execute("select %s", (7,))
+c.close()');
+
+}
+joins('COPY', 2, <<'END', 'psql', '-XAtqc', 'copy (select 1) to stdout');
+db.connect
+db copy (select 1) to stdout | COPY 1 | bytes 2
+  pg copy (select 1) to stdout | COPY
+    pg copy (select 1) to stdout | SELECT
+END
+
+# Prepared: the option that went with the connection names the trace itself.
+{
+	my ($status, $out, $err) = traced('pgbench', '-n', '-t', '1', '-M', 'prepared',
+		'-f', write_file("$dir/one.sql", "select 1 as prepared;\n"));
+	is($status, 0, 'pgbench -M prepared runs');
+	my $tree = joined_tree(1);
+	like($tree, qr/^db \(P_0\) select 1 as prepared; \| SELECT 1/m, 'prepared: the client');
+	like($tree, qr/^pg select 1 as prepared/m, "prepared: the server, in the same trace");
+	check_trace('prepared');
+}
+
+# Errors are told by both sides.
+{
+	my ($status, $out, $err) = traced('psql', '-XAtqc', 'select 1/0');
+	my $tree = joined_tree(1);
+	like($tree, qr/^db select 1\/0 \| division_by_zero: .*\n  pg select 1\/0 .*\| division_by_zero/m,
+		'an error on both sides');
+	check_trace('error');
+}
+
+# A server with another key does not believe us, and nobody notices.
+{
+	my ($status, $out, $err) = run($osprofiler, 'run', '--hmac-key', 'WRONG',
+		'psql', '-XAtqc', 'select 5');
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+
+	is("$status|$out", "0|5\n", 'another key: the same result');
+	sleep 0.5;
+	unlike(tree($id), qr/^ *pg /m, 'another key: no point of the server');
+}
+
+# A comment of the program's own is not followed by a second one.
+{
+	my (undef, $comment) = run($osprofiler, 'context', 'new', '--hmac-key', $key,
+		'--base-id', 'of-the-program', '--format', 'comment');
+	chomp $comment;
+	my ($status, $out, $err) = traced('psql', '-XAtqc', "select 8 $comment");
+	is("$status|$out|$err", "0|8\n|", "the program's own comment: the same result");
+	sleep 0.5;
+	unlike(tree(), qr/^ *pg /m, "the program's own comment wins");
+}
+
+# Switched off, nothing is sent.
+{
+	local $ENV{OSPROFILER_PROPAGATE} = 'none';
+	my ($status, $out, $err) = traced('psql', '-XAtqc',
+		q{select query from pg_stat_activity where pid = pg_backend_pid()});
+	unlike($out, qr/trace_hmac/, 'propagate = none: no comment');
+}
+{
+	my ($status, $out, $err) = traced('psql', '-XAtqc',
+		q{select query from pg_stat_activity where pid = pg_backend_pid()});
+	like($out, qr/\n\/\*trace_hmac='[0-9a-f]{40}',trace_info='/, 'else there is one');
+	($status, $out, $err) = traced('psql', '-XAtq',
+		'replication=1', '-c', 'IDENTIFY_SYSTEM');
+	is("$status|$err", '0|', 'none on a replication connection');
+	($status, $out, $err) = traced('psql', '-XAtq',
+		'replication=database dbname=postgres', '-c', 'IDENTIFY_SYSTEM');
+	is("$status|$err", '0|', 'nor where it names a database');
+}
+
+done_testing();

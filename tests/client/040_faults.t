@@ -1,0 +1,228 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# 040_faults.t
+#	  All calls of libpq, right and wrong ones, and servers that go away: what the
+#	  program sees is the same, and every point has its stop.
+#
+# With UPDATE=DIR the trees are written to that directory, to be read and committed.
+
+use strict;
+use warnings;
+use lib '.';
+use ClientTest;
+use File::Basename qw(basename);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $build = $ENV{BUILD} // "$here/../../build";
+my $api = "$build/tests/client/api";
+
+$ENV{LD_LIBRARY_PATH} = join ':', "$build/common", "$build/client_hooks",
+  $ENV{LD_LIBRARY_PATH} // ();
+start_server();
+
+sub normal
+{
+	my ($text) = @_;
+
+	$text =~ s/\Q$dir\E/DIR/g;
+	return $text;
+}
+
+sub is_stored
+{
+	my ($tree, $name) = @_;
+	my $file = "$here/expected/$name.tree";
+
+	write_file("$ENV{UPDATE}/" . basename($file), $tree) if $ENV{UPDATE};
+	is($tree, slurp($file) // '', "$name: the tree");
+}
+
+# --- every call, shadowed -----------------------------------------------------
+
+my %plain;
+for my $case (qw(sync async pipeline copy large-object connect gone big threads many))
+{
+	my ($status, $out, $err) = run($api, $case);
+	my ($status2, $out2, $err2) = traced($api, $case);
+
+	$plain{$case} = $out;
+	is($status, 0, "$case: runs");
+	is($status2, 0, "$case: runs, traced");
+	is($out2, $out, "$case: the same output");
+	is($err2, $err, "$case: the same errors");
+	check_trace($case);
+
+	my $tree = normal(tree());
+	unlike($tree, qr/NO STOP/, "$case: every point has a stop");
+	is_stored($tree, "api-$case") if $case !~ /^(threads|many)$/;
+	if ($case eq 'threads')
+	{
+		my $n = () = $tree =~ /^db select [12] \| SELECT 1 \| rows 1$/mg;
+		is($n, 800, 'threads: every statement');
+	}
+	if ($case eq 'many')
+	{
+		my $n = () = $tree =~ /^db\.connect/mg;
+		is($n, 3080, 'many: every connection');
+	}
+}
+is(leftover(), '', 'no file is left');
+
+# --- preloaded, and linked ----------------------------------------------------
+
+# Runs a program with a context in its environment, and ships afterwards.
+sub with_context
+{
+	my ($base, @command) = @_;
+	my (undef, $lines) = run($osprofiler, 'context', 'new', '--hmac-key', $key,
+		'--base-id', $base, '--format', 'env');
+	local @ENV{ $lines =~ /export (\w+)=/g } = $lines =~ /='(.*)'/g;
+	local $ENV{OSPROFILER_HMAC_KEYS} = $key;
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/agent";
+	my @result = run(@command);
+
+	run($osprofiler, 'agent', '--once');
+	return @result;
+}
+
+for my $case (qw(sync async pipeline copy connect))
+{
+	my ($status, $out, $err) = do
+	{
+		local $ENV{LD_PRELOAD} = "$build/client_hooks/libosprofiler_pq.so.0";
+		with_context("preloaded-$case", $api, $case);
+	};
+	is($out, $plain{$case}, "$case, preloaded: the same output");
+	is(normal(tree("preloaded-$case")), slurp("$here/expected/api-$case.tree"),
+		"$case, preloaded: the tree");
+
+	($status, $out, $err) =
+	  with_context("linked-$case", "$build/tests/client/api_linked", $case);
+	is($out, $plain{$case}, "$case, linked: the same output");
+	is(normal(tree("linked-$case")), slurp("$here/expected/api-$case.tree"),
+		"$case, linked: the tree");
+}
+
+# Linked and shadowed: once is enough.
+{
+	my ($status, $out) = traced("$build/tests/client/api_linked", 'sync');
+	is($out, $plain{sync}, 'linked and shadowed: the same output');
+	is(normal(tree()), slurp("$here/expected/api-sync.tree"),
+		'linked and shadowed: the tree');
+}
+if (need_program('psycopg2', '/usr/bin/python3', '-c', '"import psycopg2"'))
+{
+	local $ENV{LD_PRELOAD} = "$build/client_hooks/libosprofiler_pq.so.0";
+	my ($status, $out, $err) = with_context('preloaded-python',
+		'/usr/bin/python3', '-c', 'import psycopg2
+c = psycopg2.connect("")
+c.cursor().execute("select 1")
+c.close()');
+	is("$status|$out|$err", '0||', 'an interpreter, preloaded: runs');
+	is(tree('preloaded-python'),
+		"db.connect\ndb BEGIN | BEGIN\ndb select 1 | SELECT 1 | rows 1\n",
+		'an interpreter, preloaded: the tree');
+}
+
+# --- the program's own points -------------------------------------------------
+
+{
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/agent";
+	my ($status, $out, $err) = run("$build/tests/client/api_linked", 'profiler');
+	is("$status|$err", '0|', 'the profiler: runs');
+	run($osprofiler, 'agent', '--once');
+	is(tree('the-program'), <<'END', 'its points and its statements are one tree');
+db.connect
+work
+  db select 1 | SELECT 1 | rows 1
+  db select 2 | SELECT 1 | rows 1
+END
+}
+
+# --- contexts that do not hold ------------------------------------------------
+
+for my $bad ({ OSPROFILER_HMAC_KEYS => 'OTHER' }, { OSPROFILER_TRACE_INFO => '%%%' },
+	{ OSPROFILER_TRACE_HMAC => '' }, { OSPROFILER_RUN_DIR => '/proc/nowhere' },
+	{ OSPROFILER_ENABLED => 'perhaps' }, { OSPROFILER_TRACE_SQLALCHEMY => 'no' })
+{
+	my ($name) = keys %$bad;
+	my ($status, $out, $err) = traced('env', map({"$_=$bad->{$_}"} keys %$bad), $api, 'async');
+
+	is("$status|$out|$err", "0|$plain{async}|", "$name=$bad->{$name}: nobody notices");
+}
+
+# --- parameters ---------------------------------------------------------------
+
+{
+	local $ENV{OSPROFILER_HIDE_PARAMS} = 'false';
+	traced($api, 'sync');
+	like(tree(), qr/^db select \$1::int, \$2::text, \$3::text -> \{"1":"7","2":null,"3":"text"\} \|/m,
+		'parameters, where they are not hidden');
+}
+
+# --- a server that goes away --------------------------------------------------
+
+{
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', "$dir/gone.out";
+		open STDERR, '>', "$dir/gone.err";
+		exec($osprofiler, 'run', '--', 'psql', '-Xc', 'select pg_sleep(30)');
+	}
+	sleep 0.7;
+	stop_server('immediate');
+	waitpid $pid, 0;
+	is($? >> 8, 2, 'psql ends as it does');
+	my $err = slurp("$dir/gone.err");
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	like(tree($id), qr/^db select pg_sleep\(30\) \| .+: .+$/m, 'the statement failed');
+	check_trace('server gone', $id);
+	start_server();
+}
+
+# --- a pooler -----------------------------------------------------------------
+
+if (need_program('pgbouncer', 'test', '-x', '/usr/sbin/pgbouncer'))
+{
+	write_file("$dir/users", qq{"demo" ""\n});
+	write_file("$dir/bouncer.ini", <<"END");
+[databases]
+postgres = host=$dir/server
+[pgbouncer]
+listen_addr =
+listen_port = 6432
+unix_socket_dir = $dir
+auth_type = trust
+auth_file = $dir/users
+pool_mode = transaction
+logfile = $dir/bouncer.log
+pidfile = $dir/bouncer.pid
+END
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDERR, '>', '/dev/null';
+		exec('/usr/sbin/pgbouncer', '-q', "$dir/bouncer.ini");
+	}
+	for (1 .. 100)
+	{
+		last if -e "$dir/.s.PGSQL.6432";
+		sleep 0.05;
+	}
+	local @ENV{qw(PGHOST PGPORT)} = ($dir, 6432);
+	for my $case (qw(sync async pipeline copy large-object))
+	{
+		my ($status, $out, $err) = run($api, $case);
+		my ($status2, $out2, $err2) = traced($api, $case);
+
+		is("$status2|$out2|$err2", "$status|$out|$err", "pgbouncer, $case: the same");
+		check_trace("pgbouncer, $case");
+	}
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+}
+
+done_testing();
