@@ -26,8 +26,10 @@ is_nameable(osp_str text)
 	size_t i;
 
 	for (i = 0; i < text.len; i++)
+	{
 		if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
 			return false;
+	}
 	return text.len > 0;
 }
 
@@ -63,8 +65,16 @@ osp__redis_fence_name(osp_redis *redis, osp_error *err)
 	osp__redis_arg(redis, osp_str_of(redis->name));
 	osp__redis_send(redis);
 	status = osp__redis_reply(redis, &reply, err);
-	if (status == OSP_OK)
-		freeReplyObject(reply);
+	if (reply == NULL)
+		return status;
+
+	/* What else a server says as its first word is why it takes nobody in. */
+	if (reply->type != REDIS_REPLY_STATUS &&
+		!osp__redis_is_error(reply, "NOPERM") &&
+		!osp__redis_is_error(reply, "ERR unknown") &&
+		!osp__redis_is_error(reply, "ERR Unknown"))
+		status = osp__redis_trouble(redis, reply, err);
+	freeReplyObject(reply);
 	return status;
 }
 

@@ -31,6 +31,7 @@ init_options(osp_driver_options *options, const char *connection_string)
 	options->alc = &osp_allocator_default;
 	options->connection_string = osp_str_of(connection_string);
 	options->transport_url = OSP_STR("");
+	options->instance = OSP_STR("");
 	options->filter_error_trace = true;
 	options->timeout_ms = TIMEOUT_MS;
 }
@@ -56,6 +57,16 @@ contract_open_as(const char *connection_string, bool filter_error_trace,
 	init_options(&options, connection_string);
 	options.filter_error_trace = filter_error_trace;
 	options.timeout_ms = timeout_ms;
+	return open_with(&options);
+}
+
+osp_driver_conn *
+contract_open_instance(const char *connection_string, const char *instance)
+{
+	osp_driver_options options;
+
+	init_options(&options, connection_string);
+	options.instance = osp_str_of(instance);
 	return open_with(&options);
 }
 
@@ -637,6 +648,7 @@ test_out_of_memory(void **state)
 	points_add_error(&all, trace_a, 1);
 	points_add(&all, OSP_STR("жук"), 2, statement);
 	init_options(&options, contract_backend->connection_string());
+	options.instance = OSP_STR("instance");
 	for (failing_alloc_init(&fa);; failing_alloc_next(&fa))
 	{
 		osp_error err = {OSP_OK, ""};

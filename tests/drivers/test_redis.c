@@ -497,6 +497,70 @@ test_killed_during_batch(void **state)
 	contract_close(conn);
 }
 
+/* How many connections have this name? */
+static unsigned
+connections_named(const char *name)
+{
+	redisReply *reply = command("CLIENT LIST");
+	const char *at = reply->str;
+	unsigned count = 0;
+	char mark[64];
+
+	(void) snprintf(mark, sizeof(mark), " name=%s ", name);
+	while ((at = strstr(at, mark)) != NULL)
+	{
+		at += strlen(mark);
+		count++;
+	}
+	freeReplyObject(reply);
+	return count;
+}
+
+/* A writer that asks closes what its predecessor may have on its way. */
+static void
+test_predecessor(void **state)
+{
+	osp_driver_conn *old = contract_open_instance(uri, "one");
+	osp_driver_conn *other = contract_open_instance(uri, "one2");
+	osp_driver_conn *young = contract_open_instance(uri, "one");
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace, 0, 2);
+	contract_store(old, &all);
+	contract_expect(old, trace, &all);
+	contract_expect(other, trace, &all);
+	assert_int_equal(connections_named("osprofiler:one"), 1);
+	contract_expect(young, trace, &all);
+	assert_int_equal(connections_named("osprofiler:one"), 1);
+	assert_int_equal(connections_named("osprofiler:one2"), 1);
+	contract_expect(young, trace, &all);
+	contract_close(young);
+	contract_close(other);
+	contract_close(old);
+	points_term(&all);
+}
+
+/* Who may not name a connection, nor close one, stores and reads all the same. */
+static void
+test_client_forbidden(void **state)
+{
+	osp_driver_conn *conn;
+	points all;
+
+	(void) state;
+	command_ok("ACL SETUSER writer on >word ~* +@all -client");
+	conn = contract_open_instance(server_uri("writer:word@", ""), "one");
+	points_init(&all);
+	points_fill(&all, trace, 0, 2);
+	contract_store(conn, &all);
+	contract_expect(conn, trace, &all);
+	command_ok("ACL DELUSER writer");
+	points_term(&all);
+	contract_close(conn);
+}
+
 static void
 test_wrong_type(void **state)
 {
@@ -756,6 +820,29 @@ test_other_servers(void **state)
 	}
 }
 
+/* A server that takes nobody in says so to the first command, whatever it is. */
+static void
+test_turned_away(void **state)
+{
+	int port;
+	pid_t pid = answer_with("-ERR max number of clients reached\r\n", &port);
+	osp_driver_conn *conn;
+	char text[64];
+	points all;
+
+	(void) state;
+	(void) snprintf(text, sizeof(text), "redis://127.0.0.1:%d", port);
+	conn = contract_open_instance(text, "one");
+	points_init(&all);
+	points_fill(&all, trace, 0, 1);
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "max number of clients"));
+	contract_close(conn);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	points_term(&all);
+}
+
 /* Replies to reading that are of a wrong shape. */
 static void
 test_wrong_shapes(void **state)
@@ -829,6 +916,8 @@ main(void)
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_killed_during_batch),
+		cmocka_unit_test(test_predecessor),
+		cmocka_unit_test(test_client_forbidden),
 		cmocka_unit_test(test_wrong_type),
 		cmocka_unit_test(test_value_too_long),
 		cmocka_unit_test(test_server_in_trouble),
@@ -837,6 +926,7 @@ main(void)
 		cmocka_unit_test(test_mute_server),
 		cmocka_unit_test(test_unreachable),
 		cmocka_unit_test(test_other_servers),
+		cmocka_unit_test(test_turned_away),
 		cmocka_unit_test(test_wrong_shapes),
 	};
 
