@@ -116,16 +116,32 @@ typedef struct osp_writer
 	(sizeof(osp_record_head) + 2 * OSP_ID_MAX + OSP_NAME_MAX + \
 	 2 * OSP_LABEL_MAX + OSP_RECORD_ALIGN)
 
+/*
+ * Room for len bytes, which the caller fills; NULL, and the writer is full, if
+ * there is none. A full writer has no room for anything.
+ */
+static inline char *
+osp__put_room(osp_writer *w, size_t len)
+{
+	char *room = w->pos;
+
+	if (OSP_UNLIKELY((size_t) (w->limit - room) < len))
+	{
+		w->full = true;
+		w->limit = room;
+		return NULL;
+	}
+	w->pos = room + len;
+	return room;
+}
+
 static inline void
 osp_put(osp_writer *w, const void *bytes, size_t len)
 {
-	if (OSP_UNLIKELY(w->full || (size_t) (w->limit - w->pos) < len))
-	{
-		w->full = true;
-		return;
-	}
-	memcpy(w->pos, bytes, len);
-	w->pos += len;
+	char *room = osp__put_room(w, len);
+
+	if (OSP_LIKELY(room != NULL))
+		memcpy(room, bytes, len);
 }
 
 /* An id is a UUID most often, and sixteen bytes are copied without a call. */
@@ -193,7 +209,10 @@ osp_record_end(osp_writer *w)
 
 	if (OSP_UNLIKELY(w->full || size > (size_t) (w->limit - w->start)))
 		return 0;
-	memset(w->pos, 0, size - len);
+	if (OSP_LIKELY(w->limit - w->pos >= OSP_RECORD_ALIGN))
+		memset(w->pos, 0, OSP_RECORD_ALIGN); /* a store, not a call */
+	else
+		memset(w->pos, 0, size - len);
 	head->size = (uint32_t) size;
 	head->info_len =
 		(uint32_t) (len - sizeof(*head) - head->base_len - head->parent_len -
@@ -205,12 +224,30 @@ osp_record_end(osp_writer *w)
 static inline void
 osp_put_key(osp_writer *w, osp_attr_type type, osp_str key)
 {
-	char head[2];
+	uint8_t key_len = (uint8_t) key.len;
+	char *room = osp__put_room(w, 2 + (size_t) key_len);
 
-	head[0] = (char) type;
-	head[1] = (char) (uint8_t) key.len;
-	osp_put(w, head, sizeof(head));
-	osp_put(w, key.ptr, (uint8_t) key.len);
+	if (OSP_UNLIKELY(room == NULL))
+		return;
+	room[0] = (char) type;
+	room[1] = (char) key_len;
+	memcpy(room + 2, key.ptr, key_len);
+}
+
+/* A key with a value that is as long as its type says: one look at the room. */
+static inline void
+osp__put_fixed(osp_writer *w, osp_attr_type type, osp_str key,
+			   const void *value, size_t size)
+{
+	uint8_t key_len = (uint8_t) key.len;
+	char *room = osp__put_room(w, 2 + key_len + size);
+
+	if (OSP_UNLIKELY(room == NULL))
+		return;
+	room[0] = (char) type;
+	room[1] = (char) key_len;
+	memcpy(room + 2, key.ptr, key_len);
+	memcpy(room + 2 + key_len, value, size);
 }
 
 static inline void
@@ -230,8 +267,7 @@ osp_put_text(osp_writer *w, osp_attr_type type, osp_str key, osp_str value)
 {
 	uint32_t len = (uint32_t) value.len;
 
-	osp_put_key(w, type, key);
-	osp_put(w, &len, sizeof(len));
+	osp__put_fixed(w, type, key, &len, sizeof(len));
 	osp_put(w, value.ptr, value.len);
 }
 
@@ -256,22 +292,19 @@ osp_put_members(osp_writer *w, osp_str json_object)
 static inline void
 osp_put_i64(osp_writer *w, osp_str key, int64_t value)
 {
-	osp_put_key(w, OSP_ATTR_I64, key);
-	osp_put(w, &value, sizeof(value));
+	osp__put_fixed(w, OSP_ATTR_I64, key, &value, sizeof(value));
 }
 
 static inline void
 osp_put_u64(osp_writer *w, osp_str key, uint64_t value)
 {
-	osp_put_key(w, OSP_ATTR_U64, key);
-	osp_put(w, &value, sizeof(value));
+	osp__put_fixed(w, OSP_ATTR_U64, key, &value, sizeof(value));
 }
 
 static inline void
 osp_put_f64(osp_writer *w, osp_str key, double value)
 {
-	osp_put_key(w, OSP_ATTR_F64, key);
-	osp_put(w, &value, sizeof(value));
+	osp__put_fixed(w, OSP_ATTR_F64, key, &value, sizeof(value));
 }
 
 static inline void
@@ -279,8 +312,7 @@ osp_put_bool(osp_writer *w, osp_str key, bool value)
 {
 	char byte = value ? 1 : 0;
 
-	osp_put_key(w, OSP_ATTR_BOOL, key);
-	osp_put(w, &byte, 1);
+	osp__put_fixed(w, OSP_ATTR_BOOL, key, &byte, sizeof(byte));
 }
 
 static inline void
