@@ -173,8 +173,7 @@ make_slots(osp_shipper *s, osp_error *err)
 		if (slot->batch == NULL || slot->runs == NULL)
 			return no_memory(err);
 	}
-	s->rings = osp_calloc(s->alc, OSP_RINGS_MAX, sizeof(*s->rings));
-	return s->rings != NULL ? OSP_OK : no_memory(err);
+	return OSP_OK;
 }
 
 /* The sender's first job is to open the driver, so that what is wrong with the
@@ -210,11 +209,19 @@ open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
 	osp_status status =
 		osp_rundir_open(options->run_directory, true, &s->dir_fd, err);
+	osp_error why;
 
 	if (status == OSP_OK)
 		status = take_lock(s, options->run_directory, err);
 	if (status == OSP_OK)
-		status = osp_runstat_map(s->dir_fd, &s->stat, err);
+	{
+		status = osp_runstat_map(s->dir_fd, &s->stat, &why);
+
+		/* Somebody cannot get it made; but that is no other shipper. */
+		if (status != OSP_OK)
+			status = osp_error_set(
+				err, status == OSP_EBUSY ? OSP_EIO : status, "%s", why.msg);
+	}
 	if (status == OSP_OK)
 		status = copy_texts(s, options, err);
 	if (status == OSP_OK)

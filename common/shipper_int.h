@@ -98,7 +98,7 @@ struct osp_shipper
 	osp_runstat *stat;
 
 	shipper_ring *by_number[OSP_RINGS_MAX];
-	shipper_ring **rings; /* OSP_RINGS_MAX */
+	shipper_ring *rings[OSP_RINGS_MAX];
 	size_t ring_count;
 	size_t next_ring; /* whose turn it is */
 	uint64_t rings_made_seen;

@@ -280,14 +280,11 @@ osp__rings_term(osp_shipper *s)
 {
 	size_t i;
 
-	if (s->rings == NULL)
-		return;
 	for (i = 0; i < s->ring_count; i++)
 	{
 		osp_ring_unmap(&s->rings[i]->ring);
 		osp_free(s->alc, s->rings[i]);
 	}
-	osp_free(s->alc, s->rings);
 }
 
 void

@@ -15,7 +15,7 @@
 #define SLOW_NS (20 * NS_PER_MS)
 
 /* Batches that are spooled before other things have their turn. */
-#define SPILL_BATCHES 16
+#define SPILL_BATCHES 4
 
 /* A spool that took nothing is left alone for so long. */
 #define SPILL_RETRY_NS NS_PER_S

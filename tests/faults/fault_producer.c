@@ -41,7 +41,9 @@ map_log(const char *path)
 	map =
 		mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	(void) close(fd);
-	return map != MAP_FAILED ? map : NULL;
+	if (map == MAP_FAILED)
+		return NULL;
+	return map;
 }
 
 /* Commits point number i; false if there is no room now. */

@@ -246,10 +246,25 @@ class Workplace:
 
     def __exit__(self, kind, value, trace):
         if self.keep or kind is not None:
-            print("kept: %s %s" % (self.path, self.run_directory))
+            print("# kept: %s %s" % (self.path, self.run_directory))
         else:
             shutil.rmtree(self.path)
             shutil.rmtree(self.run_directory)
+
+
+def default_build():
+    """The build directory of this tree."""
+    top = os.path.dirname(os.path.dirname(os.path.dirname(
+        os.path.abspath(__file__))))
+    return os.path.join(top, "build")
+
+
+def wait_until(condition, timeout=20):
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise Failed("waited in vain")
+        time.sleep(0.02)
 
 
 def random_pause(least_ms, most_ms):

@@ -15,10 +15,8 @@ import faultlib
 
 
 def read_arguments():
-    top = os.path.dirname(os.path.dirname(os.path.dirname(
-        os.path.abspath(__file__))))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default=os.path.join(top, "build"))
+    parser.add_argument("--build", default=faultlib.default_build())
     parser.add_argument("--agent", help="program; default: osprofiler of the build")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--producers", type=int, default=4)

@@ -19,6 +19,18 @@
 
 #define POINTS_MAX 2000000
 
+static osp_runstat *
+map_stat(const shipping *ship)
+{
+	osp_runstat *stat;
+	int dir_fd;
+
+	assert_int_equal(osp_rundir_open(ship->run, true, &dir_fd, NULL), OSP_OK);
+	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
+	(void) close(dir_fd);
+	return stat;
+}
+
 int
 shipping_setup(void **state)
 {
@@ -27,6 +39,7 @@ shipping_setup(void **state)
 	char path[128];
 	int fd;
 
+	*state = ship;
 	(void) setenv(
 		"OSPROFILER_DRIVER_PATH", OSP_TEST_BUILD "/tests/unit/plugins", 1);
 	(void) snprintf(ship->run, sizeof(ship->run), "%s/run", dir);
@@ -39,8 +52,10 @@ shipping_setup(void **state)
 	ship->control = mmap(
 		NULL, sizeof(fake_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	(void) close(fd);
-	*state = ship;
-	return ship->control != MAP_FAILED ? 0 : -1;
+	if (ship->control == MAP_FAILED)
+		return -1;
+	ship->stat = map_stat(ship);
+	return 0;
 }
 
 int
@@ -48,6 +63,8 @@ shipping_teardown(void **state)
 {
 	shipping *ship = *state;
 
+	shipping_close(ship);
+	osp_runstat_unmap(ship->stat);
 	(void) munmap(ship->control, sizeof(fake_control));
 	free(ship);
 	tempdir_remove();
@@ -85,15 +102,28 @@ shipping_options(shipping *ship)
 }
 
 osp_shipper *
+shipping_open_with(shipping *ship, const osp_shipper_options *options)
+{
+	osp_error err = {OSP_OK, ""};
+
+	if (osp_shipper_open(options, &ship->shipper, &err) != OSP_OK)
+		fail_msg("cannot open: %s", err.msg);
+	return ship->shipper;
+}
+
+osp_shipper *
 shipping_open(shipping *ship)
 {
 	osp_shipper_options options = shipping_options(ship);
-	osp_error err = {OSP_OK, ""};
-	osp_shipper *s;
 
-	if (osp_shipper_open(&options, &s, &err) != OSP_OK)
-		fail_msg("cannot open: %s", err.msg);
-	return s;
+	return shipping_open_with(ship, &options);
+}
+
+void
+shipping_close(shipping *ship)
+{
+	osp_shipper_close(ship->shipper);
+	ship->shipper = NULL;
 }
 
 bool
@@ -119,10 +149,8 @@ shipping_step_until(osp_shipper *s, unsigned timeout_ms,
 void
 shipping_deliver(shipping *ship)
 {
-	osp_shipper *s = shipping_open(ship);
-
-	assert_true(osp_shipper_flush(s, 20000));
-	osp_shipper_close(s);
+	assert_true(osp_shipper_flush(shipping_open(ship), 20000));
+	shipping_close(ship);
 }
 
 void
@@ -196,7 +224,8 @@ read_store(const shipping *ship)
 shipping_arrived
 shipping_count(const shipping *ship, int n)
 {
-	shipping_arrived arrived = {0, 0, 0, -1};
+	shipping_arrived arrived = {0, 0, 0, -1, -1};
+	int line_number = -1;
 	unsigned char *seen = calloc(POINTS_MAX, 1);
 	char *text = read_store(ship);
 	char mark[64];
@@ -212,6 +241,7 @@ shipping_count(const shipping *ship, int n)
 		next = line + strcspn(line, "\n");
 		if (*next != '\0')
 			*next++ = '\0';
+		line_number++;
 		if (strstr(line, mark) == NULL)
 			continue;
 		point = strstr(line, "\"point\": ");
@@ -223,6 +253,7 @@ shipping_count(const shipping *ship, int n)
 		else
 			arrived.points++;
 		seen[i] = 1;
+		arrived.last_line = line_number;
 		if (i < arrived.highest)
 			arrived.unordered++;
 		else
@@ -242,16 +273,4 @@ shipping_expect(const shipping *ship, int n, int count)
 	assert_int_equal(arrived.highest, count - 1);
 	assert_int_equal(arrived.repeated, 0);
 	assert_int_equal(arrived.unordered, 0);
-}
-
-osp_runstat *
-shipping_stat(const shipping *ship)
-{
-	osp_runstat *stat;
-	int dir_fd;
-
-	assert_int_equal(osp_rundir_open(ship->run, true, &dir_fd, NULL), OSP_OK);
-	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
-	(void) close(dir_fd);
-	return stat;
 }

@@ -27,6 +27,8 @@ typedef struct shipping
 	char uri[96];   /* of the collector */
 	char store[96]; /* where it keeps points */
 	fake_control *control;
+	osp_runstat *stat;    /* the status file */
+	osp_shipper *shipper; /* of shipping_open; closed with the fixture */
 	shipping_log log;
 } shipping;
 
@@ -37,8 +39,13 @@ int shipping_teardown(void **state);
 /* Options for this run directory and collector. */
 osp_shipper_options shipping_options(shipping *ship);
 
-/* Opens a shipper, and must succeed. */
+/* Opens the shipper, and must succeed. */
 osp_shipper *shipping_open(shipping *ship);
+osp_shipper *shipping_open_with(shipping *ship,
+								const osp_shipper_options *options);
+
+/* Closes it before the end of the test. */
+void shipping_close(shipping *ship);
 
 /* Steps until done(arg) says so; false after timeout_ms. */
 bool shipping_step_until(osp_shipper *s, unsigned timeout_ms,
@@ -63,6 +70,7 @@ typedef struct shipping_arrived
 	int points;    /* different ones */
 	int repeated;  /* arrived more than once */
 	int unordered; /* arrived behind a later one of the same producer */
+	int last_line; /* of all that arrived; -1: none */
 	int highest;   /* number of the last point; -1: none */
 } shipping_arrived;
 
@@ -70,8 +78,5 @@ shipping_arrived shipping_count(const shipping *ship, int n);
 
 /* All points 0..count-1 of producer n arrived exactly once, in order. */
 void shipping_expect(const shipping *ship, int n, int count);
-
-/* The status file, mapped; osp_runstat_unmap it. */
-osp_runstat *shipping_stat(const shipping *ship);
 
 #endif /* TEST_SHIPPING_H */

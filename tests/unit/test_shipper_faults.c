@@ -50,7 +50,7 @@ test_outage_and_recovery(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper *s = shipping_open(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producers[2];
 	int n;
 
@@ -82,8 +82,6 @@ test_outage_and_recovery(void **state)
 	assert_int_equal(ship->log.warnings, 1);
 	assert_int_equal(ship->log.infos, 1);
 	assert_non_null(strstr(ship->log.last, "is back"));
-	osp_shipper_close(s);
-	osp_runstat_unmap(stat);
 }
 
 static void
@@ -91,7 +89,7 @@ test_half_a_batch_arrived(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper *s = shipping_open(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	uint32_t reads;
 
@@ -115,9 +113,6 @@ test_half_a_batch_arrived(void **state)
 	assert_true(osp_shipper_flush(s, 10000));
 	assert_int_equal(shipping_count(ship, 0).points, 400);
 	assert_int_equal(ship->control->reads, reads);
-	osp_producer_close(&producer);
-	osp_shipper_close(s);
-	osp_runstat_unmap(stat);
 }
 
 /* A collector that cannot be read gets them again: at least once. */
@@ -127,14 +122,14 @@ test_blind_collector(void **state)
 	shipping *ship = *state;
 	osp_producer producer;
 	osp_shipper *s;
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	shipping_arrived arrived;
 	osp_shipper_options options = shipping_options(ship);
 	char uri[128];
 
 	(void) snprintf(uri, sizeof(uri), "fakeblind%s", strchr(ship->uri, ':'));
 	options.connection_string = osp_str_of(uri);
-	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	s = shipping_open_with(ship, &options);
 	shipping_produce_open(ship, &producer, RING_SIZE);
 	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
 	ship->control->partial = 1;
@@ -142,9 +137,6 @@ test_blind_collector(void **state)
 	arrived = shipping_count(ship, 0);
 	assert_int_equal(arrived.points, 100);
 	assert_int_equal(arrived.repeated, 50);
-	osp_producer_close(&producer);
-	osp_shipper_close(s);
-	osp_runstat_unmap(stat);
 }
 
 /* Slow, but it works: nothing is dropped, nothing comes twice, all in order. */
@@ -153,7 +145,7 @@ test_slow_collector(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper *s = shipping_open(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	int n = 0;
 
@@ -175,9 +167,6 @@ test_slow_collector(void **state)
 	assert_int_equal(stat->duplicates, 0);
 	assert_int_equal(ship->control->reads, 0);
 	assert_int_equal(ship->log.warnings, 0);
-	osp_producer_close(&producer);
-	osp_shipper_close(s);
-	osp_runstat_unmap(stat);
 }
 
 /* What hangs keeps neither flush nor rings; its batch is not sent twice. */
@@ -186,7 +175,7 @@ test_flush_while_it_hangs(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper *s = shipping_open(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	int64_t begin;
 
@@ -205,12 +194,11 @@ test_flush_while_it_hangs(void **state)
 
 	/* Closing waits for it, and then knows that it went well. */
 	ship->control->delay_ms = 0;
-	osp_shipper_close(s);
+	shipping_close(ship);
 	shipping_expect(ship, 0, 100);
 	shipping_deliver(ship);
 	shipping_expect(ship, 0, 200);
 	assert_int_equal(ship->control->reads, 0);
-	osp_runstat_unmap(stat);
 }
 
 /* Everything written was delivered or is counted as lost somewhere. */
@@ -231,13 +219,13 @@ test_spool_limit(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper_options options = shipping_options(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	osp_shipper *s;
 	int n = 0;
 
 	options.spool_limit = 1 << 20;
-	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	s = shipping_open_with(ship, &options);
 	shipping_produce_open(ship, &producer, RING_SIZE);
 	ship->control->fail = UINT32_MAX;
 	for (; n < 20000; n += 100)
@@ -261,17 +249,14 @@ test_spool_limit(void **state)
 	assert_int_equal(shipping_produce(&producer, 1, 0, 100), 100);
 	assert_true(osp_shipper_flush(s, 20000));
 	shipping_expect(ship, 1, 100);
-	osp_producer_close(&producer);
-	osp_shipper_close(s);
-	osp_runstat_unmap(stat);
 }
 
-/* No room for the spool at all, first with a collector that is slow. */
+/* A collector that fails, and no room for the spool. */
 static void
 run_on_full_disk(shipping *ship)
 {
 	struct rlimit limit = {4096, 4096};
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	osp_shipper *s;
 	int n = 0;
@@ -295,7 +280,7 @@ run_on_full_disk(shipping *ship)
 	if (stat->shipped != 0)
 		_exit(3);
 
-	/* What is left is in rings and slots, and comes through at last. */
+	/* What is left in rings comes through at last. */
 	_exit(0);
 }
 
@@ -323,12 +308,12 @@ test_no_driver(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper_options options = shipping_options(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	osp_shipper *s;
 
 	options.connection_string = OSP_STR("nonesuch://:secret@host");
-	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	s = shipping_open_with(ship, &options);
 	shipping_produce_open(ship, &producer, RING_SIZE);
 	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
 	step_until(s, &stat->spooled, 100);
@@ -336,14 +321,13 @@ test_no_driver(void **state)
 	assert_int_equal(ship->log.warnings, 1);
 	assert_null(strstr(ship->log.last, "secret"));
 	assert_null(strstr(stat->last_error, "secret"));
-	osp_shipper_close(s);
+	shipping_close(ship);
 
 	/* Nothing was ever sent, so nobody is asked. */
 	shipping_deliver(ship);
 	shipping_expect(ship, 0, 100);
 	assert_int_equal(ship->control->reads, 0);
 	osp_producer_close(&producer);
-	osp_runstat_unmap(stat);
 }
 
 static void
@@ -351,12 +335,12 @@ test_no_spool(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper_options options = shipping_options(ship);
-	osp_runstat *stat = shipping_stat(ship);
+	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	osp_shipper *s;
 
 	options.spool_path = "/nonexistent/spool";
-	assert_int_equal(osp_shipper_open(&options, &s, NULL), OSP_OK);
+	s = shipping_open_with(ship, &options);
 	assert_int_equal(ship->log.warnings, 1);
 	shipping_produce_open(ship, &producer, RING_SIZE);
 	ship->control->partial = 2;
@@ -381,9 +365,6 @@ test_no_spool(void **state)
 		expect_accounted(ship, stat, &producer, n);
 		assert_true(stat->spool_dropped > 0);
 	}
-	osp_producer_close(&producer);
-	osp_shipper_close(s);
-	osp_runstat_unmap(stat);
 }
 
 /* A producer that writes until it is told to stop; exits with what went well. */
