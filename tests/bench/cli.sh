@@ -4,16 +4,13 @@
 # seconds (least of five) and the largest resident memory.
 set -euo pipefail
 cd "$(dirname "$0")"
-# shellcheck source=tests/bench/redis_server.sh
-. ./redis_server.sh
-
 ours=${BUILD:?run me by: make bench-cli}/bin/osprofiler
 dir=$(mktemp -d)
-trap 'redis_stop "$dir"; rm -rf "$dir"' EXIT
+trap '../drivers/redis_server.sh stop "$dir"; rm -rf "$dir"' EXIT
 
-redis_start "$dir"
-/usr/bin/python3 ./cli_load.py | redis-cli -p "$REDIS_PORT" --pipe >/dev/null
-uri=redis://127.0.0.1:$REDIS_PORT
+port=$(../drivers/redis_server.sh start "$dir")
+/usr/bin/python3 ./cli_load.py | redis-cli -p "$port" --pipe >/dev/null
+uri=redis://127.0.0.1:$port
 trace=11111111-2222-4333-8444-555555555555
 
 echo "== command: trace show --json of 100,000 points in Redis"
@@ -23,8 +20,8 @@ if [ -x /usr/bin/osprofiler ]; then
 	/usr/bin/python3 ./cli_run.py 2 "osprofiler (Python)" \
 		/usr/bin/osprofiler trace show --json --connection-string "$uri" "$trace"
 fi
-redis-cli -p "$REDIS_PORT" del "osprofiler_opt:$trace" >/dev/null
-/usr/bin/python3 ./cli_load.py traces | redis-cli -p "$REDIS_PORT" --pipe >/dev/null
+redis-cli -p "$port" del "osprofiler_opt:$trace" >/dev/null
+/usr/bin/python3 ./cli_load.py traces | redis-cli -p "$port" --pipe >/dev/null
 echo "== command: trace list of 10,000 traces in Redis"
 /usr/bin/python3 ./cli_run.py 5 "osprofiler (C)" \
 	"$ours" trace list --connection-string "$uri"

@@ -4,28 +4,34 @@
 # Redis. Most of three runs.
 set -euo pipefail
 cd "$(dirname "$0")"
-# shellcheck source=tests/bench/redis_server.sh
-. ./redis_server.sh
 
 : "${BUILD:?run me by: make bench-shipper}"
 points=${BENCH_POINTS:-1000000}
 dir=$(mktemp -d)
-agent=
-trap '[ -z "$agent" ] || kill "$agent" 2>/dev/null; redis_stop "$dir"; rm -rf "$dir" "$run"' EXIT
 run=$(mktemp -d /dev/shm/osprofiler-bench-XXXXXX)
+agent=
+port=
+
+clean_up() {
+	[ -z "$agent" ] || kill "$agent" 2>/dev/null || true
+	../drivers/redis_server.sh stop "$dir"
+	rm -rf "$dir" "$run"
+}
+trap clean_up EXIT
 
 rate() {
 	local label=$1 uri=$2 best=0 line number
 	for _ in 1 2 3; do
 		rm -rf "$dir/traces.db"* "$dir/points.json"
-		[ -z "${REDIS_PORT:-}" ] || redis-cli -p "$REDIS_PORT" flushall >/dev/null
+		[ -z "$port" ] || redis-cli -p "$port" flushall >/dev/null
 		"$BUILD/bin/osprofiler" agent --run-directory "$run" \
 			--connection-string "$uri" &
 		agent=$!
 		line=$("$BUILD/tests/bench/bench_producer" "$run" "$points")
 		number=${line%% *}
 		[ "$number" -le "$best" ] || best=$number
-		kill "$agent" && wait "$agent" || true
+		kill "$agent"
+		wait "$agent" || true
 		agent=
 	done
 	printf '%-20s %9d points/s\n' "$label" "$best"
@@ -34,9 +40,9 @@ rate() {
 echo "== shipper: ring to collector"
 rate file "file://$dir/points.json"
 rate sqlite "sqlite:///$dir/traces.db"
-redis_start "$dir"
-rate redis "redis://127.0.0.1:$REDIS_PORT"
+port=$(../drivers/redis_server.sh start "$dir")
+rate redis "redis://127.0.0.1:$port"
 if /usr/bin/python3 -c 'import osprofiler, redis' 2>/dev/null; then
 	printf '%-20s %9d points/s\n' "Python into redis" \
-		"$(/usr/bin/python3 ./shipper_python.py "redis://127.0.0.1:$REDIS_PORT")"
+		"$(/usr/bin/python3 ./shipper_python.py "redis://127.0.0.1:$port")"
 fi
