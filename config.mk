@@ -14,6 +14,7 @@ bindir     ?= $(PREFIX)/bin
 libdir     ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 mandir     ?= $(PREFIX)/share/man
+unitdir    ?= $(libdir)/systemd/system
 driverdir  ?= $(libdir)/osprofiler/drivers
 hookdir    ?= $(libdir)/osprofiler
 

@@ -1,6 +1,11 @@
 """What psycopg 3 does with libpq: parameters, preparing, pipelines, COPY."""
 
+import logging
+
 import psycopg
+
+# Whether it warns of a pipeline that failed depends on when the answer comes.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 conn = psycopg.connect("", prepare_threshold=3)
 print(psycopg.pq.__impl__)
