@@ -205,7 +205,25 @@ copy_plain(cursor *c, const char *p, const char *end)
 	}
 }
 
-/* Appends the string at p, and returns where it ends; NULL: no room. */
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Takes spaces as a valid text has them: something comes behind. */
+static inline const char *
+skip_space(const char *p)
+{
+	while (is_space(*p))
+		p++;
+	return p;
+}
+
+/*
+ * Appends the string at p, with the colon behind it if it is a key. Returns
+ * where that ends; NULL: no room.
+ */
 static const char *
 put_string(cursor *c, const char *p, const char *end)
 {
@@ -221,13 +239,13 @@ put_string(cursor *c, const char *p, const char *end)
 	if (p == NULL)
 		return NULL;
 	*c->out++ = '"';
-	return p + 1;
-}
-
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+	if (++p < end && *p == ':')
+	{
+		*c->out++ = ':';
+		*c->out++ = ' ';
+		p = skip_space(p + 1);
+	}
+	return p;
 }
 
 /* Appends the number or word at p, and returns where it ends; NULL: no room. */
@@ -271,9 +289,7 @@ put_opening(cursor *c, const char *p, int indent, size_t *level)
 	char close = *p == '{' ? '}' : ']';
 
 	*c->out++ = *p;
-	do
-		p++;
-	while (is_space(*p));
+	p = skip_space(p + 1);
 	if (*p == close)
 	{
 		*c->out++ = close;
@@ -305,11 +321,11 @@ put_token(cursor *c, const char *p, const char *end, int indent, size_t *level)
 			*c->out++ = ',';
 			if (indent < 0)
 				*c->out++ = ' ';
-			return put_newline(c, indent, *level) ? p + 1 : NULL;
-		case ':':
+			return put_newline(c, indent, *level) ? skip_space(p + 1) : NULL;
+		case ':': /* had white space before it */
 			*c->out++ = ':';
 			*c->out++ = ' ';
-			return p + 1;
+			return skip_space(p + 1);
 		case ' ':
 		case '\n':
 		case '\t':
