@@ -3,9 +3,10 @@
 
 include config.mk
 
-PARTS := common drivers cli client_hooks
+PARTS := common drivers cli client_hooks sqlite_osprofiler
 
 .PHONY: all install uninstall check installcheck lint format bench fuzz clean \
+	check-sqlite check-sqlite-suite \
 	$(PARTS) pg_osprofiler unit
 
 all: $(PARTS) pg_osprofiler
@@ -13,7 +14,7 @@ all: $(PARTS) pg_osprofiler
 $(PARTS):
 	+$(MAKE) -C $@ all
 
-drivers cli client_hooks: common
+drivers cli client_hooks sqlite_osprofiler: common
 
 pg_osprofiler: common
 	+$(MAKE) -C $@ all PG_CONFIG=$(PG_CONFIG)
@@ -32,6 +33,13 @@ uninstall:
 # Needs no server and no root.
 check: unit
 	+$(MAKE) -C tests/unit check
+
+check-sqlite: $(PARTS)
+	+$(MAKE) -C tests/sqlite check
+
+# SQLite's own tests, traced: takes long, and fetches SQLite's source package.
+check-sqlite-suite: $(PARTS)
+	+$(MAKE) -C tests/sqlite check-suite
 
 # Needs `make install` before, and a user that is not root.
 installcheck:

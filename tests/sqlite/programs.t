@@ -167,7 +167,7 @@ untraced()
 out=$(OSPROFILER_TRACE_HMAC=0000 preloaded sqlite3 :memory: "SELECT 1")
 is "$out" 1 "a wrong signature: the program runs"
 untraced "a wrong signature"
-out=$(OSPROFILER_HMAC_KEYS= preloaded sqlite3 :memory: "SELECT 1")
+out=$(OSPROFILER_HMAC_KEYS='' preloaded sqlite3 :memory: "SELECT 1")
 is "$out" 1 "no keys: the program runs"
 untraced "no keys"
 out=$(OSPROFILER_ENABLED=false preloaded sqlite3 :memory: "SELECT 1")

@@ -543,32 +543,42 @@ resident_pages(void)
 	return resident;
 }
 
-/* No growth: the second half of many connections needs no more memory. */
 static void
-test_many_connections(void **state)
+open_use_and_close(long times)
 {
-	const char *count = getenv("TEST_CONNECTIONS");
-	long n = count != NULL ? strtol(count, NULL, 10) : 100000;
-	long before = 0;
 	sqlite3 *own;
-	long i;
 
-	(void) state;
-	osp_set_notifier(NULL, NULL);
-	for (i = 0; i < n; i++)
+	while (times-- > 0)
 	{
-		if (i == n / 2)
-			before = resident_pages();
 		assert_int_equal(sqlite3_open(":memory:", &own), SQLITE_OK);
 		assert_int_equal(osp_sqlite_enable(own, NULL), SQLITE_OK);
 		assert_int_equal(sqlite3_exec(own, "SELECT 1", NULL, NULL, NULL),
 						 SQLITE_OK);
 		assert_int_equal(sqlite3_close(own), SQLITE_OK);
 	}
-#ifndef __SANITIZE_ADDRESS__
-	/* By then the ring has been written all round. */
-	assert_in_range(resident_pages(), 0, before + (count != NULL ? 512 : 64));
-#endif
+}
+
+/*
+ * Enough to write the ring all round, then: no page more. TEST_CONNECTIONS asks
+ * for fewer, where a tool makes all slow and keeps memory of its own.
+ */
+static void
+test_many_connections(void **state)
+{
+	const char *count = getenv("TEST_CONNECTIONS");
+	long before;
+
+	(void) state;
+	osp_set_notifier(NULL, NULL);
+	if (count != NULL)
+	{
+		open_use_and_close(strtol(count, NULL, 10));
+		return;
+	}
+	open_use_and_close(50000);
+	before = resident_pages();
+	open_use_and_close(50000);
+	assert_in_range(resident_pages(), 0, before + 64);
 }
 
 static void

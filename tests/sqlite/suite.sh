@@ -1,0 +1,217 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# suite.sh [FILE ...]
+#	  SQLite's own tests, the set that its authors call very quick, without
+#	  tracing, traced by the hook and traced by the wrappers: the same tests must
+#	  pass and fail, and every trace must be whole. Also Python's tests of its
+#	  sqlite3 module, by the wrappers. Takes long; `make check-sqlite-suite`.
+#
+# The source package comes from the archives that this machine's apt knows. The
+# test program is built once as a shared library with a main, so that calls
+# within SQLite can be wrapped as in Debian's library. $SUITE_DIR keeps what was
+# fetched and built (default: a temporary directory, removed at the end). With
+# FILEs (names as in SQLite's test directory) only these are run.
+set -u
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=tests/sqlite/lib.sh
+. ./lib.sh
+
+# Settings of apt for a root of our own: source packages, no system state.
+fetch_source()
+{
+	local apt=$SUITE/apt
+
+	mkdir -p "$apt/lists/partial" "$apt/parts" "$apt/archives/partial"
+	sed -s 's/^Types: .*/Types: deb-src/' /etc/apt/sources.list.d/*.sources \
+		>"$apt/parts/source.sources" 2>/dev/null
+	sed -n 's/^deb /deb-src /p' /etc/apt/sources.list \
+		>"$apt/parts/source.list" 2>/dev/null
+	local -a options=(
+		-q -o Dir::Etc::sourcelist=/dev/null
+		-o Dir::Etc::sourceparts="$apt/parts" -o Dir::State::lists="$apt/lists"
+		-o Dir::Cache="$apt" -o APT::Sandbox::User=root
+	)
+	(cd "$SUITE" && apt-get "${options[@]}" update &&
+		apt-get "${options[@]}" source sqlite3) >"$SUITE/fetch.log" 2>&1
+}
+
+# libtool would make a program of it; what it is told is right otherwise.
+build_fixture()
+{
+	mkdir -p "$SUITE/build" && cd "$SUITE/build" || return 1
+	cat >link <<-'END'
+		#!/bin/sh
+		shift
+		case "$*" in *"-o testfixture "*) set -- "$@" -shared -fPIC ;; esac
+		exec "$@"
+	END
+	chmod +x link
+	../sqlite3-*/configure --disable-readline --enable-fts3 --enable-fts5 \
+		--enable-rtree --enable-session --enable-load-extension \
+		>configure.log 2>&1 &&
+		make LIBTOOL="$PWD/link" testfixture >make.log 2>&1 &&
+		mv testfixture libtestfixture.so &&
+		gcc -o fixture -L. -Wl,-rpath,"$PWD" -ltestfixture
+}
+
+# The files of the very quick set, as SQLite's permutations.test has it.
+list_files()
+{
+	cat >"$SUITE/list.tcl" <<-'END'
+		set argv0 none
+		set argv {}
+		source [file join $env(SOURCE) test permutations.test]
+		foreach f [lsort [test_set $allquicktests -exclude *malloc* *ioerr* \
+				*fault* *bigfile* *_err* *fts5corrupt* *fts5big* *fts5aj*]] {
+			puts "FILE [file tail $f]"
+		}
+	END
+	(cd "$SUITE/scratch" && "$SUITE/build/fixture" "$SUITE/list.tcl") |
+		sed -n 's/^FILE //p'
+}
+
+# Before a test: the run-time extension for all connections to come.
+write_prelude()
+{
+	cat >"$SUITE/hook.tcl" <<-END
+		sqlite3 osp :memory:
+		osp enable_load_extension 1
+		osp eval {SELECT load_extension('$SQLITE_LIBRARY/osprofiler')}
+		osp close
+		set argv0 [lindex \$argv 0]
+		set argv [lrange \$argv 1 end]
+		source \$argv0
+	END
+}
+
+# What is compared: failures and their number, without times and addresses.
+outcome()
+{
+	grep -E '^! |errors out of|^Failures on|Error:|Segmentation|Aborted' "$1" |
+		sed 's/0x[0-9a-f]*//g; s/ on [^ ]* .*bit.*//'
+}
+
+# run_file MODE FILE: the test file, its outcome in $SUITE/MODE.
+run_file()
+{
+	local mode=$1 file=$SUITE/source/test/$2
+	local -a command=(timeout 300 "$SUITE/build/fixture")
+
+	rm -rf "$SUITE/scratch" && mkdir "$SUITE/scratch"
+	(
+		cd "$SUITE/scratch" || exit 1
+		case $mode in
+			bare) "${command[@]}" "$file" ;;
+			hook) with_context "${command[@]}" "$SUITE/hook.tcl" "$file" ;;
+			wrapper) preloaded "${command[@]}" "$file" ;;
+		esac
+	) >"$SUITE/output" 2>&1 </dev/null
+	outcome "$SUITE/output" >"$SUITE/$mode"
+}
+
+# The same with the rings emptied all the while, and the trace checked.
+run_traced()
+{
+	rm -rf "$WORK/run" "$POINTS"
+	exec 7> >(exec "$BUILD/tests/sqlite/drain" -f "$WORK/run" "$POINTS" \
+		2>"$WORK/drain.err")
+	local drainer=$!
+
+	run_file "$@"
+	exec 7>&-
+	wait "$drainer"
+	points=$((points + $(wc -l <"$POINTS")))
+	check_points
+}
+
+# One test may make trace ids of its own by fork: all that is there is one trace.
+check_points()
+{
+	if [ -s "$POINTS" ]; then
+		"$OSPROFILER" trace check --connection-string "file://$POINTS" \
+			"$BASE" >"$WORK/check" 2>&1
+	else
+		: >"$WORK/check"
+	fi
+	[ ! -s "$WORK/check" ] && [ ! -s "$WORK/drain.err" ]
+}
+
+# For one file: the outcomes are the same, the traces are whole.
+compare_file()
+{
+	local mode
+
+	run_file bare "$1"
+	for mode in hook wrapper; do
+		run_traced "$mode" "$1"
+		local whole=$?
+
+		if cmp -s "$SUITE/bare" "$SUITE/$mode"; then
+			same[$mode]=$((${same[$mode]:-0} + 1))
+		else
+			differ+=("$1 by the $mode")
+			diff "$SUITE/bare" "$SUITE/$mode" | head -n 10 | sed 's/^/# /'
+		fi
+		if [ $whole -ne 0 ]; then
+			broken+=("$1 by the $mode")
+			head -n 3 "$WORK/check" "$WORK/drain.err" | sed 's/^/# /'
+		fi
+	done
+}
+
+# Python's own tests of the module, as Debian has them.
+check_python()
+{
+	local tests=(-m unittest test.test_sqlite3.test_dbapi
+		test.test_sqlite3.test_hooks test.test_sqlite3.test_regression
+		test.test_sqlite3.test_transactions test.test_sqlite3.test_types
+		test.test_sqlite3.test_factory test.test_sqlite3.test_userfunctions
+		test.test_sqlite3.test_backup)
+
+	(cd "$WORK" && /usr/bin/python3 "${tests[@]}") >"$SUITE/python.bare" 2>&1
+	rm -rf "$WORK/run" "$POINTS"
+	(cd "$WORK" && OSPROFILER_RING_SIZE=64MB preloaded /usr/bin/python3 \
+		"${tests[@]}") >"$SUITE/python.traced" 2>&1
+	is "$(python_outcome traced)" "$(python_outcome bare)" \
+		"Python's tests of sqlite3: $(python_outcome bare)"
+	whole_trace "Python's tests of sqlite3: the trace is whole"
+}
+
+python_outcome()
+{
+	grep -E '^(FAIL|ERROR|Ran|OK|FAILED)' "$SUITE/python.$1" |
+		sed 's/ in [0-9.]*s//' | tr '\n' ' '
+}
+
+begin_tests
+SUITE=${SUITE_DIR:-$WORK/suite}
+mkdir -p "$SUITE/scratch"
+export OSPROFILER_ON_FULL=wait OSPROFILER_RING_SIZE=64MB
+if [ ! -x "$SUITE/build/fixture" ]; then
+	fetch_source && (build_fixture)
+	ok $? "SQLite's tests: fetched and built"
+fi
+SOURCE=$(echo "$SUITE"/sqlite3-*/)
+export SOURCE
+ln -sfn "$SOURCE" "$SUITE/source"
+write_prelude
+if [ $# -eq 0 ]; then
+	mapfile -t files < <(list_files)
+else
+	files=("$@")
+fi
+differ=()
+broken=()
+points=0
+declare -A same
+for file in "${files[@]}"; do
+	compare_file "$file"
+done
+echo "# ${#files[@]} files, the same by the hook ${same[hook]:-0}, by the wrapper ${same[wrapper]:-0}; $points points"
+[ "${#files[@]}" -gt 0 ] && [ ${#differ[@]} -eq 0 ]
+ok $? "SQLite's tests: the same pass and fail${differ[*]:+, but for ${differ[*]}}"
+[ ${#broken[@]} -eq 0 ]
+ok $? "SQLite's tests: every trace is whole${broken[*]:+, but for ${broken[*]}}"
+check_python
+end_tests
