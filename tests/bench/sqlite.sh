@@ -33,6 +33,7 @@ program_of() {
 declare -A ns
 for ((round = 0; round < rounds; round++)); do
 	for mode in "${modes[@]}"; do
+		# shellcheck disable=SC2034
 		read -r select insert < <(run_mode "$mode")
 		for work in select insert; do
 			key=$mode.$work
