@@ -40,14 +40,14 @@ fetch_source()
 build_fixture()
 {
 	mkdir -p "$SUITE/build" && cd "$SUITE/build" || return 1
-	cat >link <<-'END'
+	cat >./link <<-'END'
 		#!/bin/sh
 		shift
 		case "$*" in *"-o testfixture "*) set -- "$@" -shared -fPIC ;; esac
 		exec "$@"
 	END
-	chmod +x link
-	../sqlite3-*/configure --disable-readline --enable-fts3 --enable-fts5 \
+	chmod +x ./link
+	"$(echo "$SUITE"/sqlite3-*/)configure" --disable-readline --enable-fts3 --enable-fts5 \
 		--enable-rtree --enable-session --enable-load-extension \
 		>configure.log 2>&1 &&
 		make LIBTOOL="$PWD/link" testfixture >make.log 2>&1 &&
@@ -163,16 +163,16 @@ compare_file()
 # Python's own tests of the module, as Debian has them.
 check_python()
 {
-	local tests=(-m unittest test.test_sqlite3.test_dbapi
+	local modules=(-m unittest test.test_sqlite3.test_dbapi
 		test.test_sqlite3.test_hooks test.test_sqlite3.test_regression
 		test.test_sqlite3.test_transactions test.test_sqlite3.test_types
 		test.test_sqlite3.test_factory test.test_sqlite3.test_userfunctions
 		test.test_sqlite3.test_backup)
 
-	(cd "$WORK" && /usr/bin/python3 "${tests[@]}") >"$SUITE/python.bare" 2>&1
+	(cd "$WORK" && /usr/bin/python3 "${modules[@]}") >"$SUITE/python.bare" 2>&1
 	rm -rf "$WORK/run" "$POINTS"
 	(cd "$WORK" && OSPROFILER_RING_SIZE=64MB preloaded /usr/bin/python3 \
-		"${tests[@]}") >"$SUITE/python.traced" 2>&1
+		"${modules[@]}") >"$SUITE/python.traced" 2>&1
 	is "$(python_outcome traced)" "$(python_outcome bare)" \
 		"Python's tests of sqlite3: $(python_outcome bare)"
 	whole_trace "Python's tests of sqlite3: the trace is whole"
@@ -207,6 +207,7 @@ points=0
 declare -A same
 for file in "${files[@]}"; do
 	compare_file "$file"
+	echo "# $file: $(grep -h 'errors out of' "$SUITE/bare")"
 done
 echo "# ${#files[@]} files, the same by the hook ${same[hook]:-0}, by the wrapper ${same[wrapper]:-0}; $points points"
 [ "${#files[@]}" -gt 0 ] && [ ${#differ[@]} -eq 0 ]
