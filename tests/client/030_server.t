@@ -19,7 +19,32 @@ if (!-e "$sharedir/extension/osprofiler.control")
 {
 	plan skip_all => 'the extension is not installed' if !$ENV{CI};
 	fail('the extension is installed');
-	done_testing();
+	# A Python service that traces itself with OSProfiler: its points, the client's
+# and the server's are one tree.
+if (need_program('osprofiler of Python', '/usr/bin/python3', '-c',
+		'"import osprofiler.profiler, sqlalchemy, psycopg2"'))
+{
+	my $build = $ENV{BUILD} // "$here/../../build";
+
+	run('psql', '-Xqc', 'create table purchase (id int)');
+	local $ENV{OSPROFILER_HMAC_KEYS} = $key;
+	local $ENV{LD_LIBRARY_PATH} = "$build/client_hooks/shadow:$build/common";
+	my ($status, $out, $err) = run('/usr/bin/python3',
+		"$here/../../docs/examples/shop.py", $ENV{OSPROFILER_CONNECTION_STRING});
+	is($status, 0, 'shop.py runs') or diag($err);
+	chomp $out;
+	run($osprofiler, 'agent', '--once');
+	my $tree = joined_tree(1, $out);
+	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	is($tree, <<'END', 'shop.py: one tree of three tiers');
+wsgi
+  db SELECT count(*) FROM purchase | SELECT 1 | rows 1
+    pg SELECT count(*) FROM purchase | SELECT | rows 1
+END
+	check_trace('shop.py', $out);
+}
+
+done_testing();
 	exit 1;
 }
 
@@ -34,19 +59,19 @@ END
 # The trace, once the server has shipped n points of its own: it does so later.
 sub joined_tree
 {
-	my ($server_points) = @_;
+	my ($server_points, $id) = @_;
 	my $end = time + 15;
 	my $tree = '';
 
 	while (time < $end)
 	{
 		my ($status, $json) =
-		  run($osprofiler, 'trace', 'show', '--json', trace_id());
+		  run($osprofiler, 'trace', 'show', '--json', $id // trace_id());
 		my $n = () = $json =~ /"name": "pg(\.\w+)?-stop"/g;
 		last if $n >= $server_points;
 		sleep 0.1;
 	}
-	return tree();
+	return tree($id);
 }
 
 sub joins
@@ -157,6 +182,31 @@ END
 	($status, $out, $err) = traced('psql', '-XAtq',
 		'replication=database dbname=postgres', '-c', 'IDENTIFY_SYSTEM');
 	is("$status|$err", '0|', 'nor where it names a database');
+}
+
+# A Python service that traces itself with OSProfiler: its points, the client's
+# and the server's are one tree.
+if (need_program('osprofiler of Python', '/usr/bin/python3', '-c',
+		'"import osprofiler.profiler, sqlalchemy, psycopg2"'))
+{
+	my $build = $ENV{BUILD} // "$here/../../build";
+
+	run('psql', '-Xqc', 'create table purchase (id int)');
+	local $ENV{OSPROFILER_HMAC_KEYS} = $key;
+	local $ENV{LD_LIBRARY_PATH} = "$build/client_hooks/shadow:$build/common";
+	my ($status, $out, $err) = run('/usr/bin/python3',
+		"$here/../../docs/examples/shop.py", $ENV{OSPROFILER_CONNECTION_STRING});
+	is($status, 0, 'shop.py runs') or diag($err);
+	chomp $out;
+	run($osprofiler, 'agent', '--once');
+	my $tree = joined_tree(1, $out);
+	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	is($tree, <<'END', 'shop.py: one tree of three tiers');
+wsgi
+  db SELECT count(*) FROM purchase | SELECT 1 | rows 1
+    pg SELECT count(*) FROM purchase | SELECT | rows 1
+END
+	check_trace('shop.py', $out);
 }
 
 done_testing();
