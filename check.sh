@@ -20,7 +20,7 @@ part_timeout_s=600
 
 all_parts=(
 	build build-clang lint unit unit-clang unit-sanitizers unit-threads
-	unit-valgrind install drivers cli server fuzz
+	unit-valgrind install drivers cli server sqlite client faults fuzz
 )
 
 # --- the parts; each runs in the copy, as the user, under `set -e` -----------
@@ -143,12 +143,28 @@ part_drivers()
 
 part_cli()
 {
-	prove tests/cli/*.t
+	prove --timer tests/cli/*.t
 }
 
 part_server()
 {
 	make -s installcheck
+}
+
+part_sqlite()
+{
+	make -s check-sqlite
+}
+
+part_client()
+{
+	make -s -C tests/client check
+}
+
+# What kills and is killed, for a while.
+part_faults()
+{
+	make -s -C tests/faults check ROUNDS=20
 }
 
 part_fuzz()
