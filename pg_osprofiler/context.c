@@ -17,12 +17,14 @@
 
 #include "access/xact.h"
 #include "tcop/tcopprot.h"
+#include "utils/timestamp.h"
 
 bool pgosp_has_trace_info = false;
 bool pgosp_has_trace_hmac = false;
 
 static bool setting_stale = true;
-static uint64 setting_serial = 0;
+static uint64 setting_serial = 0; /* of the keys it was verified with */
+static TimestampTz setting_reloaded = 0;
 static pgospContext setting = {PGOSP_SOURCE_SETTING, OSP_CTX_NONE};
 
 static uint64 comment_serial = 0;
@@ -72,6 +74,10 @@ verify(osp_str info, osp_str hmac, osp_context *ids)
 const pgospContext *
 pgosp_context_of_setting(void)
 {
+	if (likely(!setting_stale && setting_reloaded == PgReloadTime &&
+			   setting_serial == pgosp_keyring_serial()))
+		return &setting;
+	setting_reloaded = PgReloadTime;
 	(void) pgosp_keyring(NULL);
 	if (!setting_stale && setting_serial == pgosp_keyring_serial())
 		return &setting;
@@ -108,18 +114,28 @@ remember_comment(osp_str info, osp_str hmac)
 	memcpy(comment_bytes + info.len, hmac.ptr, hmac.len);
 }
 
+/* Is this the text that the client sent? */
+static bool
+is_of_client(const char *string)
+{
+	return debug_query_string != NULL &&
+		   (debug_query_string == string ||
+			strcmp(debug_query_string, string) == 0);
+}
+
 /* The context in the comments of the statement, or NULL if there is none. */
 static const pgospContext *
-context_of_comment(osp_str region, const char *string)
+context_of_comment(const char *string, int location, int length)
 {
 	char bytes[OSP_COMMENT_SPACE];
 	osp_str info;
 	osp_str hmac;
 
-	if (!osp_comment_context(region, bytes, &info, &hmac))
-		return NULL;
-	if (debug_query_string == NULL || (debug_query_string != string &&
-									   strcmp(debug_query_string, string) != 0))
+	if (!pgosp_comment_gate ||
+		!pgosp_may_have_comment(string, location, length) ||
+		!osp_comment_context(
+			pgosp_text_region(string, location, length), bytes, &info, &hmac) ||
+		!is_of_client(string))
 		return NULL;
 
 	(void) pgosp_keyring(NULL);
@@ -133,27 +149,21 @@ context_of_comment(osp_str region, const char *string)
 }
 
 const pgospContext *
-pgosp_context_of_statement(osp_str region, const char *string)
+pgosp_context_of_statement(const char *string, int location, int length)
 {
-	const pgospContext *found = NULL;
+	const pgospContext *found = context_of_comment(string, location, length);
 
-	last = &nothing;
-	last_at = GetCurrentStatementStartTimestamp();
-	if (pgosp_comment_gate)
-		found = context_of_comment(region, string);
-	if (found != NULL)
-		last = found;
 	if ((found == NULL || found->verdict != OSP_CTX_ACCEPTED) &&
 		pgosp_setting_gate)
 	{
 		const pgospContext *set = pgosp_context_of_setting();
 
 		if (found == NULL || set->verdict == OSP_CTX_ACCEPTED)
-			last = found = set;
+			found = set;
 	}
-	if (found == NULL || found->verdict != OSP_CTX_ACCEPTED)
-		return NULL;
-	return found;
+	last = found != NULL ? found : &nothing;
+	last_at = GetCurrentStatementStartTimestamp();
+	return last->verdict == OSP_CTX_ACCEPTED ? found : NULL;
 }
 
 const pgospContext *

@@ -29,6 +29,9 @@ typedef struct pgospExecution
 
 static dlist_head executions = DLIST_STATIC_INIT(executions);
 
+/* The one given back last: most sessions never need a second. */
+static pgospExecution *spare = NULL;
+
 static ExecutorStart_hook_type prev_ExecutorStart;
 static ExecutorRun_hook_type prev_ExecutorRun;
 static ExecutorFinish_hook_type prev_ExecutorFinish;
@@ -91,9 +94,12 @@ find_execution(const EState *estate)
 static pgospExecution *
 new_execution(void)
 {
-	pgospExecution *execution = MemoryContextAllocExtended(
-		TopMemoryContext, sizeof(*execution), MCXT_ALLOC_NO_OOM);
+	pgospExecution *execution = spare;
 
+	spare = NULL;
+	if (execution == NULL)
+		execution = MemoryContextAllocExtended(
+			TopMemoryContext, sizeof(*execution), MCXT_ALLOC_NO_OOM);
 	if (execution == NULL)
 		return NULL;
 	execution->statement.point.open = false;
@@ -101,6 +107,15 @@ new_execution(void)
 	execution->ended = false;
 	execution->failed = false;
 	return execution;
+}
+
+static void
+free_execution(pgospExecution *execution)
+{
+	if (spare == NULL)
+		spare = execution;
+	else
+		pfree(execution);
 }
 
 /* The EState's memory goes, and with it what we keep of the statement. */
@@ -114,7 +129,7 @@ forget_execution(void *arg)
 					  execution->ended ? NULL : &interrupted);
 	dlist_delete(&execution->node);
 	pgosp_busy--;
-	pfree(execution);
+	free_execution(execution);
 }
 
 static void
@@ -164,7 +179,7 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	PG_CATCH();
 	{
 		fail_execution(execution, outer);
-		pfree(execution);
+		free_execution(execution);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -270,13 +285,22 @@ pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 		run_maybe_traced(PGOSP_RUN_PASS);
 }
 
+/* Nothing is left to run: no trigger, no part of the plan. */
+static bool
+finishes_at_once(const EState *estate)
+{
+	return (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 &&
+		   estate->es_auxmodifytables == NIL;
+}
+
 static pg_noinline void
 finish_maybe_traced(QueryDesc *queryDesc)
 {
 	pgospExecution *execution = find_execution(queryDesc->estate);
 	pgospPoint *outer = pgosp_current;
 
-	if (execution == NULL || !execution->statement.point.open)
+	if (execution == NULL || !execution->statement.point.open ||
+		finishes_at_once(queryDesc->estate))
 	{
 		prev_ExecutorFinish(queryDesc);
 		return;

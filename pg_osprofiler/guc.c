@@ -34,8 +34,8 @@ char *pgosp_hmac_keys = NULL;
 char *pgosp_hmac_keys_file = NULL;
 char *pgosp_connection_string = NULL;
 char *pgosp_run_directory = NULL;
-char *pgosp_project = NULL;
-char *pgosp_service = NULL;
+osp_str pgosp_project = {"", 0};
+osp_str pgosp_service = {"", 0};
 char *pgosp_agent = NULL;
 char *pgosp_trace_info = NULL;
 char *pgosp_trace_hmac = NULL;
@@ -45,6 +45,8 @@ bool pgosp_setting_gate = false;
 bool pgosp_comment_gate = false;
 
 static char *points_text = NULL;
+static char *project_text = NULL;
+static char *service_text = NULL;
 
 static const struct config_enum_entry on_full_options[] = {
 	{"drop", OSP_ON_FULL_DROP, false},
@@ -110,6 +112,19 @@ static void
 assign_keys(const char *newval, void *extra)
 {
 	pgosp_keys_changed();
+}
+
+/* They go into every record: their length is worked out once. */
+static void
+assign_project(const char *newval, void *extra)
+{
+	pgosp_project = osp_str_of(newval);
+}
+
+static void
+assign_service(const char *newval, void *extra)
+{
+	pgosp_service = osp_str_of(newval);
 }
 
 static bool
@@ -382,22 +397,22 @@ define_content(void)
 	DefineCustomStringVariable(PREFIX ".project",
 							   "Project that points are recorded for.",
 							   NULL,
-							   &pgosp_project,
+							   &project_text,
 							   "",
 							   PGC_SUSET,
 							   0,
 							   check_label,
-							   NULL,
+							   assign_project,
 							   NULL);
 	DefineCustomStringVariable(PREFIX ".service",
 							   "Service that points are recorded for.",
 							   NULL,
-							   &pgosp_service,
+							   &service_text,
 							   "",
 							   PGC_SUSET,
 							   0,
 							   check_label,
-							   NULL,
+							   assign_service,
 							   NULL);
 }
 

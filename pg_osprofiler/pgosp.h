@@ -49,8 +49,8 @@ extern char *pgosp_hmac_keys;
 extern char *pgosp_hmac_keys_file;
 extern char *pgosp_connection_string;
 extern char *pgosp_run_directory;
-extern char *pgosp_project;
-extern char *pgosp_service;
+extern osp_str pgosp_project;
+extern osp_str pgosp_service;
 extern char *pgosp_agent;
 extern char *pgosp_trace_info;
 extern char *pgosp_trace_hmac;
@@ -99,16 +99,16 @@ pgosp_comment_ends(const char *begin, const char *end)
 static inline bool
 pgosp_may_have_comment(const char *string, int location, int length)
 {
-	const char *begin = string + Max(location, 0);
-	const char *text = begin;
+	const char *first = string + Max(location, 0);
+	const char *text = first;
 
 	while (pgosp_is_space(*text))
 		text++;
 	if (text[0] == '/' && text[1] == '*')
 		return true;
-	if (PGOSP_LOCATION_SKIPS_COMMENTS && pgosp_comment_ends(string, begin))
+	if (PGOSP_LOCATION_SKIPS_COMMENTS && pgosp_comment_ends(string, first))
 		return true;
-	if (length > 0 && pgosp_comment_ends(begin, begin + length))
+	if (length > 0 && pgosp_comment_ends(first, first + length))
 		return true;
 	return pgosp_comment_ends(text, text + strlen(text));
 }
@@ -168,11 +168,10 @@ extern const pgospContext *pgosp_context_of_setting(void);
 
 /*
  * The context of a top-level statement: of its comment, else of the session.
- * NULL: there is none that was accepted. text is the part of the query string
- * round the statement (pgosp_text_region), string the query string.
+ * NULL: there is none that was accepted.
  */
-extern const pgospContext *pgosp_context_of_statement(osp_str region,
-													  const char *string);
+extern const pgospContext *pgosp_context_of_statement(const char *string,
+													  int location, int length);
 
 /* What became of the context of the last top-level statement. */
 extern const pgospContext *pgosp_context_last(void);
@@ -253,8 +252,8 @@ extern void pgosp_point_close(pgospPoint *point, const pgospError *error);
 /* Closes all that is open; for the end of the session. */
 extern void pgosp_point_close_all(const pgospError *error);
 
-/* Is point the same as, or somewhere under, ancestor? */
-extern bool pgosp_point_is_under(const pgospPoint *point,
+/* Is lower the same as, or somewhere under, ancestor? */
+extern bool pgosp_point_is_under(const pgospPoint *lower,
 								 const pgospPoint *ancestor);
 
 /* ---- points of users (userpoint.c) ---- */
@@ -367,7 +366,7 @@ extern osp_status pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err);
 /* What is wrong with the ring, NULL if nothing. */
 extern const char *pgosp_producer_trouble(void);
 
-/* Database, user and pid, encoded once. */
+/* Database, user, pid and application, encoded when one of them is new. */
 extern osp_str pgosp_session_attributes(void);
 
 /* Memory in which an error can be copied without needing more. */
@@ -377,7 +376,15 @@ extern MemoryContext pgosp_error_memory(void);
 extern void pgosp_session_begin(void);
 
 /* Sees to it that a shipper is at work, or will be as soon as that may be. */
-extern void pgosp_worker_want(const osp_producer *producer);
+extern void pgosp_worker_look(const osp_producer *producer);
+extern bool pgosp_worker_looked;
+
+static inline void
+pgosp_worker_want(const osp_producer *producer)
+{
+	if (unlikely(!pgosp_worker_looked || producer->stat->shipper == 0))
+		pgosp_worker_look(producer);
+}
 
 /* The last occasion to start one. */
 extern void pgosp_worker_session_ends(void);

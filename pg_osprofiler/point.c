@@ -75,8 +75,8 @@ write_start(const pgospPoint *point, pgosp_put_start put, const void *what,
 						 OSP_RECORD_START,
 						 &ids,
 						 point->name,
-						 osp_str_of(pgosp_project),
-						 osp_str_of(pgosp_service),
+						 pgosp_project,
+						 pgosp_service,
 						 point->start_ns,
 						 0,
 						 size))
@@ -136,8 +136,8 @@ write_stop(const pgospPoint *point, const pgospError *error)
 						 OSP_RECORD_STOP,
 						 &ids,
 						 point->name,
-						 osp_str_of(pgosp_project),
-						 osp_str_of(pgosp_service),
+						 pgosp_project,
+						 pgosp_service,
 						 now,
 						 now - point->start_ns,
 						 point->stop_size + (error != NULL ? ERROR_SIZE : 0)))
@@ -149,11 +149,11 @@ write_stop(const pgospPoint *point, const pgospError *error)
 }
 
 bool
-pgosp_point_is_under(const pgospPoint *point, const pgospPoint *ancestor)
+pgosp_point_is_under(const pgospPoint *lower, const pgospPoint *ancestor)
 {
-	while (point != NULL && point != ancestor)
-		point = point->parent;
-	return point != NULL;
+	while (lower != NULL && lower != ancestor)
+		lower = lower->parent;
+	return lower != NULL;
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 static bool begun = false;
@@ -79,12 +80,15 @@ put_text(osp_writer *w, osp_str key, const char *text)
 osp_str
 pgosp_session_attributes(void)
 {
-	static char space[1024];
+	static char space[2048];
+	static char application[NAMEDATALEN];
 	static osp_str attributes = {NULL, 0};
+	const char *name = application_name != NULL ? application_name : "";
 	osp_writer w;
 
-	if (attributes.ptr != NULL)
+	if (likely(attributes.ptr != NULL && strcmp(name, application) == 0))
 		return attributes;
+	strlcpy(application, name, sizeof(application));
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_str(&w, OSP_STR("system"), OSP_STR("postgresql"));
 	if (MyProcPort != NULL)
@@ -93,6 +97,7 @@ pgosp_session_attributes(void)
 		put_text(&w, OSP_STR("user"), MyProcPort->user_name);
 	}
 	osp_put_i64(&w, OSP_STR("pid"), MyProcPid);
+	put_text(&w, OSP_STR("application"), name);
 	attributes = osp_attrs_end(&w);
 	return attributes;
 }

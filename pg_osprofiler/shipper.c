@@ -20,9 +20,10 @@
 
 #define RETRY_NS (INT64CONST(3) * 1000000000)
 
+bool pgosp_worker_looked = false;
+
 /* Wanted while no worker could be registered: in the report of an error. */
 static bool wanted_later = false;
-static bool first_look = true;
 static int64 next_look_ns = 0;
 static bool no_slot_told = false;
 
@@ -63,8 +64,9 @@ register_worker(void)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = 5;
-	strlcpy(
-		worker.bgw_library_name, "osprofiler", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_library_name,
+			"$libdir/osprofiler",
+			sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name,
 			"pgosp_worker_main",
 			sizeof(worker.bgw_function_name));
@@ -87,12 +89,10 @@ look(const osp_producer *producer)
 }
 
 void
-pgosp_worker_want(const osp_producer *producer)
+pgosp_worker_look(const osp_producer *producer)
 {
 	int64 now;
 
-	if (likely(!first_look && producer->stat->shipper != 0))
-		return;
 	if (!IsUnderPostmaster)
 		return;
 	now = osp_mono_now();
@@ -103,7 +103,7 @@ pgosp_worker_want(const osp_producer *producer)
 		wanted_later = true;
 		return;
 	}
-	first_look = false;
+	pgosp_worker_looked = true;
 	wanted_later = false;
 	next_look_ns = now + RETRY_NS;
 	look(producer);

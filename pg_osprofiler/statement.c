@@ -11,6 +11,7 @@
 #include "pgosp.h"
 
 #include "portability/instr_time.h"
+#include "storage/bufmgr.h"
 #include "utils/guc.h"
 
 /* Keys and values beside the text and the parameters. */
@@ -106,7 +107,8 @@ pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
 	if (usage->command != NULL)
 		osp_put_str(w, OSP_STR("command"), osp_str_of(usage->command));
 	put_buffers(w, &usage->buffers);
-	put_io_times(w, &usage->buffers);
+	if (track_io_timing)
+		put_io_times(w, &usage->buffers);
 	put_wal(w, &usage->wal);
 	osp_put_end(w);
 }
@@ -144,10 +146,6 @@ put_start(osp_writer *w, const void *what)
 	if (facts->params != NULL && !pgosp_hide_params)
 		pgosp_put_params(w, facts->params);
 	osp_put_encoded(w, pgosp_session_attributes());
-	if (application_name != NULL && application_name[0] != '\0')
-		osp_put_str(w,
-					OSP_STR("application"),
-					pgosp_text_utf8(osp_str_of(application_name), NAMEDATALEN));
 	if (facts->query_id != 0)
 	{
 		char digits[24];
@@ -207,7 +205,6 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 {
 	const pgospContext *context;
 	const osp_producer *producer;
-	osp_str region;
 
 	if (pgosp_current != NULL)
 	{
@@ -216,8 +213,8 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 	}
 	if (pgosp_planning)
 		return false;
-	region = pgosp_text_region(facts->string, facts->location, facts->length);
-	context = pgosp_context_of_statement(region, facts->string);
+	context = pgosp_context_of_statement(
+		facts->string, facts->location, facts->length);
 	if (context == NULL || (pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
 		return false;
 	producer = pgosp_producer();

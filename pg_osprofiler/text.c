@@ -146,6 +146,8 @@ pgosp_text_without_context(osp_str text)
 	const char *begin = text.ptr;
 	const char *end = text.ptr + text.len;
 
+	if (likely(text.len < 4 || (begin[0] != '/' && end[-1] != '/')))
+		return text;
 	while (end - begin >= 4 && begin[0] == '/' && begin[1] == '*')
 	{
 		const char *stop =
