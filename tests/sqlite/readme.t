@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# readme.t
+#	  The examples of the README for SQLite, as they stand there.
+set -u
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=tests/sqlite/lib.sh
+. ./lib.sh
+
+# The n-th block of the README that begins with the line FIRST or behind.
+block()
+{
+	awk -v n="$1" '/^\*\*SQLite\.\*\*/ { inside = 1 }
+		/^\*\*Python/ { inside = 0 }
+		inside && /^```/ { open = !open; if (open) count++; next }
+		inside && open && count == n' ../../README.md
+}
+
+# The commands of a block: what is typed into the shell of SQLite is its input.
+commands()
+{
+	block "$1" | sed "s|/usr/local/lib/osprofiler|$SQLITE_LIBRARY|" | awk '
+		/^\$ / { if (held != "") print held; held = substr($0, 3); next }
+		/^sqlite> / { if (held != "") print held " <<\\END"; held = ""
+			print substr($0, 9); typed = 1 }
+		END { if (typed) print "END"; else if (held != "") print held }'
+}
+
+run_commands()
+{
+	commands "$1" >"$WORK/commands"
+	(cd "$WORK" && PATH="$BUILD/bin:$PATH" OSPROFILER_RUN_DIR="$WORK/run" \
+		bash -eu "$WORK/commands") >"$WORK/out" 2>&1
+}
+
+begin_tests
+
+{
+	printf '#include <osprofiler/profiler.h>\n#include <osprofiler/sqlite.h>\n'
+	printf '#include <sqlite3.h>\nint main(void)\n{\nsqlite3 *db;\n'
+	block 1
+	printf 'sqlite3_close(db);\nreturn 0;\n}\n'
+} >"$WORK/example.c"
+${CC:-cc} -o "$WORK/example" "$WORK/example.c" \
+	-I../../common/include -I../../sqlite_osprofiler/include \
+	-L"$SQLITE_LIBRARY" -losprofiler_sqlite -L"$BUILD/common" -losprofiler \
+	-lsqlite3 -Wl,-rpath,"$SQLITE_LIBRARY:$BUILD/common" ${SANITIZE:+-fsanitize="$SANITIZE"}
+ok $? "the application: compiles"
+(cd "$WORK" && OSPROFILER_RUN_DIR=$WORK/run ./example)
+ok $? "the application: runs"
+drain
+is "$(tree)" "sqlite  SELECT 1  1 row" "the application: is traced"
+
+run_commands 2
+is "$(cat "$WORK/out")" 0 ".load: runs"
+drain
+is "$(tree)" "sqlite  SELECT count(*) FROM sqlite_schema;  1 row" \
+	".load: is traced"
+
+run_commands 3
+is "$(cat "$WORK/out")" 0 "preload: runs"
+drain
+is "$(tree)" "sqlite  SELECT count(*) FROM sqlite_schema  1 row
+sqlite  SELECT 1  1 row" "preload: is traced"
+
+end_tests
