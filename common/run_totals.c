@@ -66,7 +66,9 @@ copy_stat(osp_runstat *to, const osp_runstat *from)
 		uint32_t seq = __atomic_load_n(&from->error_seq, __ATOMIC_ACQUIRE);
 
 		memcpy(to, from, sizeof(*to));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+		/* Not __atomic_thread_fence, which ThreadSanitizer cannot follow. */
+		__sync_synchronize();
 		if (seq % 2 == 0 &&
 			seq == __atomic_load_n(&from->error_seq, __ATOMIC_RELAXED))
 			break;
