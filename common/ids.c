@@ -10,6 +10,7 @@
  */
 #include "osprofiler/ids.h"
 
+#include <endian.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <uuid/uuid.h>
@@ -104,21 +105,45 @@ osp_uuid_new(osp_uuid *out)
 	memset(&pool->ids[pool->left], 0, sizeof(osp_uuid));
 }
 
+/* Writes four bytes as their eight hex digits. */
+static inline void
+put_hex4(char *out, const unsigned char *bytes)
+{
+	uint32_t value;
+	uint64_t digits;
+	uint64_t letters; /* 1 in the bytes that are digits from a on */
+
+	/* A nibble to each byte, then to each its character. */
+	memcpy(&value, bytes, sizeof(value));
+	digits = be32toh(value);
+	digits = (digits | digits << 16) & UINT64_C(0x0000ffff0000ffff);
+	digits = (digits | digits << 8) & UINT64_C(0x00ff00ff00ff00ff);
+	digits = (digits | digits << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	letters = (digits + UINT64_C(0x0606060606060606)) >> 4 &
+			  UINT64_C(0x0101010101010101);
+	digits += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+	digits = htobe64(digits);
+	memcpy(out, &digits, sizeof(digits));
+}
+
 void
 osp_uuid_text(const osp_uuid *uuid, char out[OSP_UUID_TEXT_LEN + 1])
 {
-	static const char digits[] = "0123456789abcdef";
-	char *p = out;
+	char digits[32];
 	int i;
 
-	for (i = 0; i < 16; i++)
-	{
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = digits[uuid->bytes[i] >> 4];
-		*p++ = digits[uuid->bytes[i] & 15];
-	}
-	*p = '\0';
+	for (i = 0; i < 16; i += 4)
+		put_hex4(digits + 2 * i, uuid->bytes + i);
+	memcpy(out, digits, 8);
+	out[8] = '-';
+	memcpy(out + 9, digits + 8, 4);
+	out[13] = '-';
+	memcpy(out + 14, digits + 12, 4);
+	out[18] = '-';
+	memcpy(out + 19, digits + 16, 4);
+	out[23] = '-';
+	memcpy(out + 24, digits + 20, 12);
+	out[36] = '\0';
 }
 
 static int

@@ -8,6 +8,7 @@
 #include "buf_fast.h"
 #include "json_escape.h"
 #include "json_layout.h"
+#include "json_plain.h"
 #include "json_read.h"
 
 /* Room for one character's escape. */
@@ -24,10 +25,17 @@ void
 osp_json_string(osp_buf *buf, osp_str text)
 {
 	osp_str rest = text;
+	char *out = osp__buf_room(buf, text.len + 2);
 
-	osp__buf_lit(buf, "\"");
-	if (osp__buf_room(buf, rest.len + 1) == NULL)
+	if (out == NULL)
 		return;
+	*out = '"';
+	buf->len++;
+	if (osp__json_copy_if_plain(out + 1, text.ptr, text.len))
+	{
+		buf->len += text.len;
+		rest.len = 0;
+	}
 	while (rest.len > 0)
 	{
 		size_t taken;

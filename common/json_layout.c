@@ -176,33 +176,38 @@ put_special(osp_buf *buf, const char *p, const char *end)
 	return p + len;
 }
 
+/* As copy_plain, near the end of the text. */
+static const char *
+copy_plain_bytes(cursor *c, const char *p)
+{
+	while (OSP__JSON_IS_PLAIN((unsigned char) *p))
+	{
+		*c->out++ = *p++;
+		if (!need_room(c, STEP_ROOM))
+			return NULL;
+	}
+	return p;
+}
+
 /*
  * Copies the plain characters at p, and returns the first that is not; NULL: no
- * room. There is room for a step before and after.
+ * room. There is room for a step before, and for a step less a block after.
  */
 static inline const char *
 copy_plain(cursor *c, const char *p, const char *end)
 {
-	for (;;)
+	while (OSP_LIKELY(end - p >= OSP__PLAIN_BLOCK))
 	{
-		unsigned plain;
+		unsigned plain = osp__json_copy_plain(c->out, p);
 
-		if (OSP_LIKELY(end - p >= OSP__PLAIN_BLOCK))
-			plain = osp__json_copy_plain(c->out, p);
-		else
-		{
-			*c->out = *p;
-			plain = OSP__JSON_IS_PLAIN((unsigned char) *p) ? 1 : 0;
-			if (plain == 0)
-				return p;
-		}
 		c->out += plain;
 		p += plain;
+		if (plain < OSP__PLAIN_BLOCK)
+			return p;
 		if (!need_room(c, STEP_ROOM))
 			return NULL;
-		if (plain != OSP__PLAIN_BLOCK && plain != 1)
-			return p;
 	}
+	return copy_plain_bytes(c, p);
 }
 
 static inline bool

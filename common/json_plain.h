@@ -19,28 +19,33 @@
 	((c) >= 0x20 && (c) < 0x7f && (c) != '"' && (c) != '\\')
 
 /*
- * How many of the eight bytes at p, from the first on, stand for themselves.
- * Each term sets the top bit of a byte that does not. A borrow or carry can
- * only spoil bytes behind one that is marked already, so the first mark is
- * right.
+ * Marks in the top bits of those of eight bytes, in the order of memory from
+ * the lowest, that do not stand for themselves. A borrow or carry can only spoil
+ * bytes behind one that is marked already, so the first mark is right, and so is
+ * a result of 0.
  */
+static inline uint64_t
+osp__json_marks(uint64_t word)
+{
+	uint64_t quote = word ^ OSP__EVERY_BYTE('"');
+	uint64_t backslash = word ^ OSP__EVERY_BYTE('\\');
+	uint64_t marks = word | (word + OSP__EVERY_BYTE(1)); /* 0x7f and above */
+
+	marks |= (word - OSP__EVERY_BYTE(0x20)) & ~word;        /* below 0x20 */
+	marks |= (quote - OSP__EVERY_BYTE(1)) & ~quote;         /* zero: a quote */
+	marks |= (backslash - OSP__EVERY_BYTE(1)) & ~backslash; /* zero: a \ */
+	return marks & OSP__EVERY_BYTE(0x80);
+}
+
+/* How many of the eight bytes at p, from the first on, stand for themselves. */
 static inline unsigned
 osp__json_count_plain(const char *p)
 {
 	uint64_t word;
-	uint64_t quote;
-	uint64_t backslash;
 	uint64_t marks;
 
 	memcpy(&word, p, sizeof(word));
-	word = le64toh(word);
-	quote = word ^ OSP__EVERY_BYTE('"');
-	backslash = word ^ OSP__EVERY_BYTE('\\');
-	marks = word | (word + OSP__EVERY_BYTE(1));             /* 0x7f and above */
-	marks |= (word - OSP__EVERY_BYTE(0x20)) & ~word;        /* below 0x20 */
-	marks |= (quote - OSP__EVERY_BYTE(1)) & ~quote;         /* zero: a quote */
-	marks |= (backslash - OSP__EVERY_BYTE(1)) & ~backslash; /* zero: a \ */
-	marks &= OSP__EVERY_BYTE(0x80);
+	marks = osp__json_marks(le64toh(word));
 	return marks == 0 ? 8 : (unsigned) __builtin_ctzll(marks) / 8;
 }
 
@@ -95,6 +100,62 @@ osp__json_count_unescaped(const char *p)
 	}
 	return i;
 #endif
+}
+
+/* As osp__json_copy_if_plain, of less than a block: by pieces that overlap. */
+static inline bool
+osp__json_copy_if_plain_short(char *out, const char *in, size_t len)
+{
+	uint64_t word = OSP__EVERY_BYTE('a');
+	uint64_t last;
+	uint32_t half;
+
+	if (len < 4)
+	{
+		size_t i;
+
+		for (i = 0; i < len; i++)
+		{
+			out[i] = in[i];
+			word = word << 8 | (unsigned char) in[i];
+		}
+		return osp__json_marks(word) == 0;
+	}
+	if (len < 8)
+	{
+		memcpy(&half, in, sizeof(half));
+		word = half;
+		memcpy(out, &half, sizeof(half));
+		memcpy(&half, in + len - sizeof(half), sizeof(half));
+		word = word << 32 | half;
+		memcpy(out + len - sizeof(half), &half, sizeof(half));
+		return osp__json_marks(word) == 0;
+	}
+	memcpy(&word, in, sizeof(word));
+	memcpy(&last, in + len - sizeof(last), sizeof(last));
+	memcpy(out, &word, sizeof(word));
+	memcpy(out + len - sizeof(last), &last, sizeof(last));
+	return (osp__json_marks(word) | osp__json_marks(last)) == 0;
+}
+
+/*
+ * Copies len bytes, and says whether all of them stand for themselves; if not,
+ * it may stop early.
+ */
+static inline bool
+osp__json_copy_if_plain(char *out, const char *in, size_t len)
+{
+	size_t i;
+
+	if (len < OSP__PLAIN_BLOCK)
+		return osp__json_copy_if_plain_short(out, in, len);
+	for (i = 0; i + OSP__PLAIN_BLOCK <= len; i += OSP__PLAIN_BLOCK)
+	{
+		if (osp__json_copy_plain(out + i, in + i) < OSP__PLAIN_BLOCK)
+			return false;
+	}
+	i = len - OSP__PLAIN_BLOCK;
+	return osp__json_copy_plain(out + i, in + i) == OSP__PLAIN_BLOCK;
 }
 
 #endif /* OSPROFILER_JSON_PLAIN_H */

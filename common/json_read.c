@@ -357,6 +357,8 @@ find_duplicates(osp__json_reader *reader, yyjson_val *object)
 	uint64_t seen = 0;
 	size_t i;
 
+	if (count < 2)
+		return OSP_OK;
 	if (count > FEW_MEMBERS)
 		return find_duplicates_sorting(reader, object);
 	for (i = 0; i < count; i++, key = unsafe_yyjson_get_next(key + 1))

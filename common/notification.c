@@ -20,27 +20,67 @@ typedef struct writing
 	bool comma; /* the object that is being written has a member */
 } writing;
 
-/* Appends a string with its quotes, and notes its place. */
 static void
-put_part(writing *w, osp__part_name name, osp_str prefix, osp_str suffix)
+note_part(writing *w, osp__part_name name, size_t start, size_t len)
 {
-	osp_buf *buf = w->buf;
 	osp__part *part = &w->parts->part[name];
-	size_t len;
 
-	part->start = (uint32_t) (buf->len + 1 - w->start);
-	osp_json_string(buf, prefix);
-	if (suffix.len > 0 && osp_buf_status(buf) == OSP_OK)
-	{
-		buf->len--; /* the suffix goes before the quote */
-		osp__buf_put(buf, suffix.ptr, suffix.len);
-		osp__buf_lit(buf, "\"");
-	}
-	len = buf->len - 1 - (w->start + part->start);
+	part->start = (uint32_t) (start - w->start);
 	part->len = (uint32_t) len & 0x7fffffff;
 	part->decoded = 0;
-	if (len != prefix.len + suffix.len)
+}
+
+/* Appends a string with its quotes, and notes its place. */
+static void
+put_part(writing *w, osp__part_name name, osp_str text)
+{
+	size_t start = w->buf->len + 1;
+	size_t len;
+
+	osp_json_string(w->buf, text);
+	len = w->buf->len - 1 - start;
+	note_part(w, name, start, len);
+	if (len != text.len)
 		w->parts->escaped = true;
+}
+
+/* As put_part, for text that needs no escapes. */
+static void
+put_plain_part(writing *w, osp__part_name name, const char *text, size_t len)
+{
+	osp__buf_lit(w->buf, "\"");
+	note_part(w, name, w->buf->len, len);
+	osp__buf_put(w->buf, text, len);
+	osp__buf_lit(w->buf, "\"");
+}
+
+/* The name and what it is of: "pg-start". */
+static void
+put_name(writing *w)
+{
+	osp__part *part = &w->parts->part[OSP__PART_NAME];
+	bool stop = w->record->kind == OSP_RECORD_STOP;
+	osp_str suffix = stop ? OSP_STR("-stop") : OSP_STR("-start");
+
+	put_part(w, OSP__PART_NAME, w->record->name);
+	if (osp_buf_status(w->buf) != OSP_OK)
+		return;
+	w->buf->len--; /* it goes before the quote */
+	osp__buf_put(w->buf, suffix.ptr, suffix.len);
+	osp__buf_lit(w->buf, "\"");
+	part->len += (uint32_t) suffix.len & 0x7fffffff;
+}
+
+static void
+put_id(writing *w, osp__part_name name, const osp_id *id)
+{
+	char storage[OSP_ID_MAX + 1];
+	osp_str text = osp_id_text(id, storage);
+
+	if (id->is_uuid)
+		put_plain_part(w, name, text.ptr, text.len);
+	else
+		put_part(w, name, text);
 }
 
 /* As put_part; an empty text is null. */
@@ -48,7 +88,7 @@ static void
 put_label(writing *w, osp__part_name name, osp_str text)
 {
 	if (text.len > 0)
-		put_part(w, name, text, OSP_STR(""));
+		put_part(w, name, text);
 	else
 		osp__buf_lit(w->buf, "null");
 }
@@ -268,7 +308,7 @@ put_info(writing *w, osp_str host)
 		osp_buf_add_i64(w->buf, w->record->elapsed_ns);
 	}
 	put_key(w, OSP_STR("host"));
-	put_part(w, OSP__PART_HOST, host, OSP_STR(""));
+	put_part(w, OSP__PART_HOST, host);
 	osp__buf_lit(w->buf, "}");
 	return OSP_OK;
 }
@@ -277,22 +317,17 @@ static void
 put_ids(writing *w)
 {
 	const osp_record *r = w->record;
-	char storage[OSP_ID_MAX + 1];
 	char trace_id[OSP_UUID_TEXT_LEN + 1];
-	const osp_str none = OSP_STR("");
 
 	osp__buf_lit(w->buf, ", \"base_id\": ");
-	put_part(w, OSP__PART_BASE_ID, osp_id_text(&r->base_id, storage), none);
+	put_id(w, OSP__PART_BASE_ID, &r->base_id);
 	osp__buf_lit(w->buf, ", \"trace_id\": ");
 	osp_uuid_text(&r->trace_id, trace_id);
-	put_part(
-		w, OSP__PART_TRACE_ID, osp_str_n(trace_id, OSP_UUID_TEXT_LEN), none);
+	put_plain_part(w, OSP__PART_TRACE_ID, trace_id, OSP_UUID_TEXT_LEN);
 	osp__buf_lit(w->buf, ", \"parent_id\": ");
-	put_part(w,
-			 OSP__PART_PARENT_ID,
-			 osp_id_text(r->parent_id.len > 0 ? &r->parent_id : &r->base_id,
-						 storage),
-			 none);
+	put_id(w,
+		   OSP__PART_PARENT_ID,
+		   r->parent_id.len > 0 ? &r->parent_id : &r->base_id);
 }
 
 static osp_status
@@ -305,17 +340,11 @@ put_notification(writing *w, const osp_origin *origin)
 	osp_status status;
 
 	osp__buf_lit(buf, "{\"name\": ");
-	put_part(w,
-			 OSP__PART_NAME,
-			 r->name,
-			 r->kind == OSP_RECORD_STOP ? OSP_STR("-stop") : OSP_STR("-start"));
+	put_name(w);
 	put_ids(w);
 	osp__buf_lit(buf, ", \"timestamp\": ");
 	osp_timestamp_text(r->mono_ns + origin->wall_offset_ns, timestamp);
-	put_part(w,
-			 OSP__PART_TIMESTAMP,
-			 osp_str_n(timestamp, OSP_TIMESTAMP_LEN),
-			 OSP_STR(""));
+	put_plain_part(w, OSP__PART_TIMESTAMP, timestamp, OSP_TIMESTAMP_LEN);
 
 	osp__buf_lit(buf, ", \"info\": ");
 	info->start = (uint32_t) (buf->len - w->start);
