@@ -18,6 +18,7 @@ my @commands = (
 	['context', 'new'],
 	['context', 'show'],
 	['status'],
+	['run'],
 	['agent']);
 
 like(run_ok('-v'), qr/\Aosprofiler \d+\.\d+\.\d+\n\z/, 'version');
