@@ -16,7 +16,7 @@ cd "$(dirname "$0")"
 . scripts/lib.sh
 
 # A part that takes longer hangs.
-part_timeout_s=600
+part_timeout_s=1200
 
 all_parts=(
 	build build-clang lint unit unit-clang unit-sanitizers unit-threads
