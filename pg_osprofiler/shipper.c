@@ -10,6 +10,7 @@
  */
 #include "pgosp.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -55,6 +56,17 @@ have_worker(const char *rundir)
 	return fd < 0;
 }
 
+/* The file this module was loaded from, wherever it lies. */
+static void
+put_library(char *out, size_t size)
+{
+	Dl_info info;
+
+	if (dladdr((const void *) (uintptr_t) pgosp_worker_main, &info) == 0 ||
+		info.dli_fname == NULL || strlcpy(out, info.dli_fname, size) >= size)
+		strlcpy(out, "osprofiler", size);
+}
+
 static void
 register_worker(void)
 {
@@ -64,9 +76,7 @@ register_worker(void)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = 5;
-	strlcpy(worker.bgw_library_name,
-			"$libdir/osprofiler",
-			sizeof(worker.bgw_library_name));
+	put_library(worker.bgw_library_name, sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name,
 			"pgosp_worker_main",
 			sizeof(worker.bgw_function_name));
