@@ -6,6 +6,7 @@ include config.mk
 PARTS := common drivers cli client_hooks sqlite_osprofiler
 
 .PHONY: all install uninstall check installcheck lint format bench fuzz clean \
+	check-matrix check-core \
 	check-sqlite check-sqlite-suite \
 	$(PARTS) pg_osprofiler unit
 
@@ -44,6 +45,14 @@ check-sqlite-suite: $(PARTS)
 # Needs `make install` before, and a user that is not root.
 installcheck:
 	+$(MAKE) -C pg_osprofiler installcheck PG_CONFIG=$(PG_CONFIG)
+
+# The extension with PostgreSQL 13 to 18, each in a chroot; needs root.
+check-matrix:
+	tests/pg/matrix.sh
+
+# PostgreSQL's own tests, untraced and traced.
+check-core:
+	tests/pg/core.sh
 
 bench: all
 	+$(MAKE) -C tests/bench bench

@@ -18,6 +18,8 @@ if [ -z "${OSPROFILER_OWN_MOUNTS:-}" ]; then
 	exec unshare --mount --propagation private -- "$0" "$@"
 fi
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/debian.sh
+. scripts/debian.sh
 
 suite=bookworm
 root=$(mktemp -d /var/tmp/osprofiler-chroot.XXXXXX)
@@ -27,31 +29,9 @@ say()
 	printf '%s fresh_chroot: %s\n' "$(date +%T)" "$*"
 }
 
-# This machine's entries of Debian's own archive, as one-line sources.
-sources()
-{
-	# shellcheck disable=SC2016
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-		'Created-By: Packages' 'Origin: Debian' | sort -u |
-		awk -v suite=$suite '$2 ~ "^" suite "(-|$)" { print "deb", $0 }'
-}
-
-# How this machine gets at it: proxies, mirrors that are snapshots, retries.
-apt_settings()
-{
-	apt-config dump Acquire | grep -E '^Acquire::(Check-Valid-Until|Retries|https?(::|\s))'
-}
-
 make_chroot()
 {
-	local settings
-
-	settings=$(mktemp)
-	apt_settings >"$settings" || true
-	sources | mmdebstrap --quiet --variant=minbase --mode=root \
-		--aptopt="$settings" --include=ca-certificates $suite "$root" -
-	rm -f "$settings"
-	cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+	make_debian $suite "$root"
 	mkdir "$root/root/osprofiler"
 	git archive HEAD | tar -x -C "$root/root/osprofiler"
 
@@ -59,36 +39,10 @@ make_chroot()
 	chmod 700 "$root/root"
 }
 
-mount_all()
-{
-	mount -t proc proc "$root/proc"
-	mount --bind /dev "$root/dev"
-	mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
-}
-
-# Processes whose root directory is the chroot.
-processes()
-{
-	local proc
-
-	for proc in /proc/[0-9]*; do
-		if [ "$(readlink "$proc/root" 2>/dev/null)" = "$root" ]; then
-			echo "${proc#/proc/} $(tr '\0' ' ' <"$proc/cmdline" 2>/dev/null)"
-		fi
-	done
-}
-
 clean_up()
 {
-	local dir pid
-
-	processes | while read -r pid _; do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
-	for dir in dev/pts dev/shm dev proc; do
-		umount "$root/$dir" 2>/dev/null || true
-	done
+	end_chroot_processes "$root"
+	unmount_chroot "$root"
 	if [ -z "${KEEP:-}" ]; then
 		rm -rf --one-file-system "$root"
 	else
@@ -99,7 +53,7 @@ clean_up()
 # What is there that the scripts may have left: servers, files, clusters.
 left_behind()
 {
-	processes
+	chroot_processes "$root"
 	find "$root/tmp" "$root/dev/shm" -mindepth 1 -name '*osprofiler*'
 	find "$root/usr" "$root/etc" "$root/var/lib/postgresql" \
 		-name '*osprofiler*' ! -path '*/python3/*' ! -path '*/doc/*' \
@@ -113,10 +67,7 @@ run()
 	local left
 
 	say "$*"
-	if ! env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
-		${http_proxy:+http_proxy="$http_proxy"} \
-		${https_proxy:+https_proxy="$https_proxy"} \
-		chroot "$root" bash -c "cd /root/osprofiler && $*"; then
+	if ! in_chroot "$root" "cd /root/osprofiler && $*"; then
 		say "FAILED: $*"
 		return 1
 	fi
@@ -132,7 +83,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 say "making $root"
 make_chroot
-mount_all
+mount_chroot "$root"
 if [ $# -gt 0 ]; then
 	run "$*"
 else

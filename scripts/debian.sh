@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# debian.sh
+#	  Debian as this machine gets it: where packages of its releases come from,
+#	  and chroots that are made of them. To be sourced.
+#
+# No host is named here: a release is taken from where this machine's own apt
+# takes Debian's archive, checked by the same keys.
+
+# The entries of Debian's own archive for a release, as one-line sources; the
+# kind is deb or deb-src. The unstable release has neither updates nor security;
+# DEBIAN_ONLY_RELEASE=1 leaves them out for the others, too.
+debian_sources()
+{
+	local kind=$1 suite=$2 own
+
+	own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' 'Origin: Debian' | sort -u |
+		awk -v kind="$kind" -v own="$own" -v suite="$suite" \
+			-v only="${DEBIAN_ONLY_RELEASE:-0}" '
+			$2 !~ "^" own "(-(updates|security))?$" { next }
+			{ sub("^" own, suite, $2) }
+			(suite != "sid" && !only) || $2 == suite { print kind, $0 }'
+}
+
+# How this machine gets at it: proxies, mirrors that are snapshots, retries.
+apt_settings()
+{
+	apt-config dump Acquire |
+		grep -E '^Acquire::(Check-Valid-Until|Retries|https?(::|\s))' || true
+}
+
+# Makes a minimal release in a directory; what follows are options of mmdebstrap.
+# A mirror may hold a release that is no longer refreshed.
+make_debian()
+{
+	local suite=$1 root=$2 settings
+	shift 2
+
+	settings=$(mktemp)
+	apt_settings >"$settings"
+	debian_sources deb "$suite" |
+		mmdebstrap --quiet --variant=minbase --mode=root \
+			--aptopt='Acquire::Check-Valid-Until "false"' \
+			--aptopt="$settings" --dpkgopt=force-unsafe-io \
+			--include=ca-certificates "$@" "$suite" "$root" -
+	rm -f "$settings"
+	cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+}
+
+mount_chroot()
+{
+	local root=$1
+
+	mount -t proc proc "$root/proc"
+	mount --bind /dev "$root/dev"
+	mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+}
+
+unmount_chroot()
+{
+	local root=$1 dir
+
+	for dir in dev/pts dev/shm dev proc; do
+		umount "$root/$dir" 2>/dev/null || true
+	done
+}
+
+# Processes whose root directory is the chroot: pid and command, one a line.
+chroot_processes()
+{
+	local root=$1 proc
+
+	for proc in /proc/[0-9]*; do
+		if [ "$(readlink "$proc/root" 2>/dev/null)" = "$root" ]; then
+			echo "${proc#/proc/} $(tr '\0' ' ' <"$proc/cmdline" 2>/dev/null)"
+		fi
+	done
+}
+
+end_chroot_processes()
+{
+	local pid
+
+	chroot_processes "$1" | while read -r pid _; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+}
+
+# Runs a command line of bash in the chroot, as its root, in a clean environment.
+in_chroot()
+{
+	local root=$1
+	shift
+
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
+		${http_proxy:+http_proxy="$http_proxy"} \
+		${https_proxy:+https_proxy="$https_proxy"} \
+		chroot "$root" bash -c "$*"
+}
