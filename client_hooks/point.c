@@ -28,6 +28,49 @@
 #define CONNECTION_LOST "08006"
 #define LIBPQ_ERROR     "libpq_error" /* one without a SQLSTATE */
 
+/* A record that is being written, to the ring or past it. */
+typedef struct record
+{
+	osp_writer w;
+	osp_producer *ring; /* NULL: osp__hook_commit has it */
+} record;
+
+/* In a hurry where there is a ring, which is all but always. */
+static inline bool
+begin_record(record *r, const osp__point *point, osp_record_kind kind,
+			 osp_str name, int64_t now_ns, size_t info_max)
+{
+	const osp_str none = OSP_STR("");
+	osp_point_ids ids;
+
+	r->ring = osp__hook_producer(point);
+	if (OSP_UNLIKELY(r->ring == NULL))
+		return osp__hook_begin(point, kind, name, now_ns, info_max, &r->w);
+	ids.base_id = &point->base_id;
+	ids.parent_id = &point->parent_id;
+	ids.trace_id = point->trace_id;
+	return osp_point_begin(r->ring,
+						   &r->w,
+						   kind,
+						   &ids,
+						   name,
+						   none,
+						   none,
+						   now_ns,
+						   kind == OSP_RECORD_STOP ? now_ns - point->start_ns
+												   : 0,
+						   info_max);
+}
+
+static inline void
+commit_record(record *r)
+{
+	if (OSP_LIKELY(r->ring != NULL))
+		osp_point_commit(r->ring, &r->w);
+	else
+		osp__hook_commit(&r->w);
+}
+
 static osp_str
 cut(osp_str text, size_t max)
 {
@@ -108,7 +151,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	size_t name_len;
 	size_t size;
 	bool params;
-	osp_writer w;
+	record r;
 
 	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
 		ospq_record_cancels();
@@ -127,25 +170,24 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	params = shows_params(facts);
 	size = START_SIZE + text.len + name_len + c->attributes_len +
 		   (params ? PARAMS_SIZE : 0);
-	if (!osp__hook_begin(
-			point, OSP_RECORD_START, DB, point->start_ns, size, &w))
+	if (!begin_record(&r, point, OSP_RECORD_START, DB, point->start_ns, size))
 		return true;
-	osp_put_object(&w, DB);
+	osp_put_object(&r.w, DB);
 	if (text.len > 0)
-		osp_put_str(&w, OSP_STR("statement"), text);
+		osp_put_str(&r.w, OSP_STR("statement"), text);
 	if (OSP_UNLIKELY(full_len > text.len))
-		osp_put_u64(&w, OSP_STR("statement_length"), full_len);
+		osp_put_u64(&r.w, OSP_STR("statement_length"), full_len);
 	if (facts->operation != NULL)
-		osp_put_str(&w, OSP_STR("operation"), osp_str_of(facts->operation));
+		osp_put_str(&r.w, OSP_STR("operation"), osp_str_of(facts->operation));
 	if (name_len > 0)
-		osp_put_str(&w, OSP_STR("name"), osp_str_n(facts->name, name_len));
+		osp_put_str(&r.w, OSP_STR("name"), osp_str_n(facts->name, name_len));
 	if (c->pipeline_position > 0)
-		osp_put_u64(&w, OSP_STR("pipeline"), c->pipeline_position);
+		osp_put_u64(&r.w, OSP_STR("pipeline"), c->pipeline_position);
 	if (params)
-		put_params(&w, facts);
-	osp_put_encoded(&w, osp_str_n(c->attributes, c->attributes_len));
-	osp_put_end(&w);
-	osp__hook_commit(&w);
+		put_params(&r.w, facts);
+	osp_put_encoded(&r.w, osp_str_n(c->attributes, c->attributes_len));
+	osp_put_end(&r.w);
+	commit_record(&r);
 	return true;
 }
 
@@ -186,27 +228,27 @@ void
 ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 {
 	const char *fate = fate_text(outcome->fate);
-	osp_writer w;
+	record r;
 
-	if (!osp__hook_begin(
-			point, OSP_RECORD_STOP, DB, osp_mono_now(), STOP_SIZE, &w))
+	if (!begin_record(
+			&r, point, OSP_RECORD_STOP, DB, osp_mono_now(), STOP_SIZE))
 		return;
-	osp_put_object(&w, DB);
+	osp_put_object(&r.w, DB);
 	if (outcome->has_rows)
-		osp_put_u64(&w, OSP_STR("rows"), outcome->rows);
+		osp_put_u64(&r.w, OSP_STR("rows"), outcome->rows);
 	if (outcome->has_bytes)
-		osp_put_u64(&w, OSP_STR("bytes"), outcome->bytes);
+		osp_put_u64(&r.w, OSP_STR("bytes"), outcome->bytes);
 	if (outcome->tag != NULL && outcome->tag[0] != '\0')
 		osp_put_str(
-			&w,
+			&r.w,
 			OSP_STR("command"),
 			osp_str_n(outcome->tag, strnlen(outcome->tag, OSPQ_TAG_MAX)));
 	if (OSP_UNLIKELY(fate != NULL))
-		osp_put_str(&w, OSP_STR("outcome"), osp_str_of(fate));
-	osp_put_end(&w);
+		osp_put_str(&r.w, OSP_STR("outcome"), osp_str_of(fate));
+	osp_put_end(&r.w);
 	if (OSP_UNLIKELY(outcome->fate == OSPQ_FAILED))
-		put_failure(&w, outcome);
-	osp__hook_commit(&w);
+		put_failure(&r.w, outcome);
+	commit_record(&r);
 }
 
 /* The number at the end of a command tag, "INSERT 0 5". */

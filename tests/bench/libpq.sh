@@ -25,6 +25,7 @@ traced=(env LD_LIBRARY_PATH="$BUILD/client_hooks/shadow" OSPROFILER_RING_SIZE=64
 unset_context=(env -u OSPROFILER_TRACE_INFO -u OSPROFILER_TRACE_HMAC)
 
 count() {
+	# shellcheck disable=SC2016
 	"${@:2}" bash -c '. ./instructions.sh; instructions "$0" "$1"' "$prog" "$1"
 	rm -f "$run_dir"/ring.*
 }
