@@ -95,7 +95,7 @@ def run(arguments, place):
     finally:
         for process in everything:
             process.end()
-    print("kill loop: %d points of %d producers, each once; killed: agent %d, "
+    print("ok - kill loop: %d points of %d producers, each once; killed: agent %d, "
           "redis-server %d, producers %d times"
           % (total, len(committed), agent.kills, redis.kills,
              sum(p.kills for p in producers)))

@@ -252,7 +252,7 @@ def run(arguments, place):
     if crashes != counts["backend"]:
         raise faultlib.Failed("%d restarts of the server for %d killed backends"
                               % (crashes, counts["backend"]))
-    print("PostgreSQL kill loop: %d points, each once, %d statements cut off by killed "
+    print("ok - PostgreSQL kill loop: %d points, each once, %d statements cut off by killed "
           "backends; killed: shipper %d, redis-server %d, clients %d, backends %d times"
           % (total, open_ends, counts["agent"], counts["redis"], counts["client"],
              counts["backend"]))
