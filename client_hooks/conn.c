@@ -29,6 +29,25 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
+/* A child must not find the lock taken by a thread that it has not got. */
+static void
+take_lock(void)
+{
+	(void) pthread_mutex_lock(&lock);
+}
+
+static void
+drop_lock(void)
+{
+	(void) pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void
+watch_forks(void)
+{
+	(void) pthread_atfork(take_lock, drop_lock, drop_lock);
+}
+
 /* Connections lie some hundred bytes apart at least. */
 static node **
 bucket_of(const PGconn *conn)

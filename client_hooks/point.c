@@ -9,6 +9,7 @@
 #include "point.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #define DB      OSP_STR("db")
 #define CONNECT OSP_STR("db.connect")
@@ -69,6 +70,22 @@ commit_record(record *r)
 		osp_point_commit(r->ring, &r->w);
 	else
 		osp__hook_commit(&r->w);
+}
+
+bool
+ospq_statements_wanted(void)
+{
+	static int wanted = -1;
+	int known = __atomic_load_n(&wanted, __ATOMIC_RELAXED);
+
+	if (OSP_UNLIKELY(known < 0))
+	{
+		const osp_config *config = osp__hook_config();
+
+		known = config != NULL && config->trace_sqlalchemy ? 1 : 0;
+		__atomic_store_n(&wanted, known, __ATOMIC_RELAXED);
+	}
+	return known == 1;
 }
 
 static osp_str
@@ -143,6 +160,28 @@ need_attributes(ospq_conn *c)
 		ospq_conn_describe(c);
 }
 
+/*
+ * Statements that set a password, or a connection string that may hold one, are
+ * recorded up to there.
+ */
+static osp_str
+hide_password(osp_str text)
+{
+	const char *word = text.ptr;
+	const char *found;
+
+	while (*word == ' ' || *word == '\t' || *word == '\n' || *word == '\r')
+		word++;
+	if (OSP_LIKELY((*word | 0x20) != 'a' && (*word | 0x20) != 'c'))
+		return text;
+	if (strncasecmp(word, "alter", 5) != 0 &&
+		strncasecmp(word, "create", 6) != 0)
+		return text;
+	found = strcasestr(word, "password");
+	return found != NULL ? osp_str_n(text.ptr, (size_t) (found - text.ptr) + 8)
+						 : text;
+}
+
 bool
 ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 {
@@ -165,6 +204,8 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	if (!osp__hook_open(point))
 		return false;
 	full_len = text.len;
+	if (facts->text != NULL)
+		text = hide_password(text);
 	text = cut(text, OSPQ_TEXT_MAX);
 	name_len = facts->name != NULL ? strnlen(facts->name, OSP_LABEL_MAX) : 0;
 	params = shows_params(facts);
@@ -175,7 +216,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	osp_put_object(&r.w, DB);
 	if (text.len > 0)
 		osp_put_str(&r.w, OSP_STR("statement"), text);
-	if (OSP_UNLIKELY(full_len > text.len))
+	if (OSP_UNLIKELY(full_len > OSPQ_TEXT_MAX))
 		osp_put_u64(&r.w, OSP_STR("statement_length"), full_len);
 	if (facts->operation != NULL)
 		osp_put_str(&r.w, OSP_STR("operation"), osp_str_of(facts->operation));

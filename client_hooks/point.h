@@ -22,15 +22,19 @@ typedef struct ospq_facts
 	const int *param_formats;
 } ospq_facts;
 
+/* Are statements traced at all (trace_sqlalchemy)? */
+extern bool ospq_statements_wanted(void);
+
 /*
- * Enters a wrapper that may start a point. NULL: the function is to be called
+ * Enters a wrapper that may start a point. False: the function is to be called
  * and nothing else. Else depth was raised, for ospq_leave.
  */
 static inline bool
 ospq_enter(void)
 {
 	ospq_need();
-	if (osp__depth.libpq > 0 || OSP_LIKELY(!osp__hook_tracing()))
+	if (osp__depth.libpq > 0 || OSP_LIKELY(!osp__hook_tracing()) ||
+		!ospq_statements_wanted())
 		return false;
 	osp__depth.libpq++;
 	return true;

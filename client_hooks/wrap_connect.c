@@ -12,6 +12,7 @@
 #include "propagate.h"
 
 #include <stdlib.h>
+#include <sys/single_threaded.h>
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
@@ -431,11 +432,16 @@ PQfinish(PGconn *conn)
 	ospq_leave();
 }
 
-/* A program that ends leaves connections as they are; their points stop. */
+/*
+ * A program that ends leaves connections as they are; their points stop. With
+ * other threads at work their connections are theirs, and what is open there
+ * shows as interrupted.
+ */
 __attribute__((destructor)) static void
 end_all(void)
 {
-	if (__atomic_load_n(&ospq_loaded, __ATOMIC_ACQUIRE) == 0)
+	if (__atomic_load_n(&ospq_loaded, __ATOMIC_ACQUIRE) == 0 ||
+		!__libc_single_threaded)
 		return;
 	osp__depth.libpq++;
 	if (ospq_cancels_pending != 0)

@@ -38,5 +38,7 @@ select 'plain';
 select 1 /* a comment that ends it */;
 listen ping;
 notify ping;
-\set SINGLESTEP off
+create role secretive password 'secret';
+alter role secretive with password 'secret';
+drop role secretive;
 \echo done
