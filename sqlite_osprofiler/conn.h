@@ -101,7 +101,7 @@ osp_sqlite_conn *osp_sqlite__conn_find(sqlite3 *db);
 osp_sqlite_conn *osp_sqlite__conn_new(sqlite3 *db);
 
 /* Stops what is open and frees it: the destructor of a function of SQLite. */
-void osp_sqlite__conn_free(void *conn);
+void osp_sqlite__conn_free(void *ptr);
 
 /* Calls fn for every connection, with the registry locked. */
 void osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx);

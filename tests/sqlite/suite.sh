@@ -68,11 +68,13 @@ list_files()
 		source [file join $env(SOURCE) test permutations.test]
 		foreach f [lsort [test_set $allquicktests -exclude *malloc* *ioerr* \
 				*fault* *bigfile* *_err* *fts5corrupt* *fts5big* *fts5aj*]] {
-			puts "FILE [file normalize $f]"
+			puts "FILE [file tail $f]"
 		}
 	END
 	(cd "$SUITE/scratch" && "$SUITE/build/fixture" "$SUITE/list.tcl") |
-		sed -n 's/^FILE //p'
+		sed -n 's/^FILE //p' | while read -r name; do
+			find "$SUITE/source/test" "$SUITE/source/ext" -name "$name" | head -n 1
+		done
 }
 
 # Before a test: the run-time extension for all connections to come.
