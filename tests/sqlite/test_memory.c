@@ -112,7 +112,7 @@ test_every_allocation_fails(void **state)
 	assert_true(n > 20 || !can_fail());
 
 	/* The last time all went well: everything was traced. */
-	assert_true(collect_count("sqlite-stop") > 5);
+	assert_true(collect_count("sqlite-stop") >= 5);
 	assert_int_equal(collect_count("sqlite-start"),
 					 collect_count("sqlite-stop"));
 }
