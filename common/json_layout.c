@@ -67,42 +67,24 @@ need_room(cursor *c, size_t room)
 	return enter_cursor(c, room);
 }
 
-static int
-hex_value(char c)
-{
-	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* The code of the four hex digits at p; *lower: none is an upper-case letter. */
-static unsigned
-read_hex4(const char *p, bool *lower)
-{
-	unsigned code = 0;
-	int i;
-
-	*lower = true;
-	for (i = 0; i < 4; i++)
-	{
-		code = code << 4 | (unsigned) hex_value(p[i]);
-		if (p[i] >= 'A' && p[i] <= 'F')
-			*lower = false;
-	}
-	return code;
-}
-
 /* Length of the escape at p if json.dumps would write it so; 0 if not. */
 static size_t
 canonical_escape(const char *p)
 {
-	unsigned code;
-	bool lower;
+	int code;
+	int i;
 
 	if (p[1] == '/')
 		return 0;
 	if (p[1] != 'u')
 		return 2;
-	code = read_hex4(p + 2, &lower);
-	if (!lower || (code >= 0x20 && code < 0x7f))
+	for (i = 2; i < 6; i++)
+	{
+		if (p[i] >= 'A' && p[i] <= 'F')
+			return 0;
+	}
+	code = osp__json_hex4(p + 2);
+	if (code >= 0x20 && code < 0x7f)
 		return 0;
 	if (code == '\b' || code == '\t' || code == '\n' || code == '\f' ||
 		code == '\r')
@@ -128,8 +110,7 @@ put_escape(osp_buf *buf, const char *p)
 {
 	size_t len = canonical_escape(p);
 	char utf8[3];
-	unsigned code;
-	bool lower;
+	int code;
 
 	if (len > 0)
 	{
@@ -143,7 +124,7 @@ put_escape(osp_buf *buf, const char *p)
 	}
 
 	/* Half of a pair is escaped by itself, so pairs need no look at both. */
-	code = read_hex4(p + 2, &lower);
+	code = osp__json_hex4(p + 2);
 	utf8[0] = (char) code;
 	len = 1;
 	if (code >= 0x800)
@@ -210,17 +191,11 @@ copy_plain(cursor *c, const char *p, const char *end)
 	return copy_plain_bytes(c, p);
 }
 
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 /* Takes spaces as a valid text has them: something comes behind. */
 static inline const char *
 skip_space(const char *p)
 {
-	while (is_space(*p))
+	while (osp__json_is_space(*p))
 		p++;
 	return p;
 }
@@ -257,7 +232,8 @@ put_string(cursor *c, const char *p, const char *end)
 static const char *
 put_word(cursor *c, const char *p, const char *end)
 {
-	while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_space(*p))
+	while (p < end && *p != ',' && *p != ']' && *p != '}' &&
+		   !osp__json_is_space(*p))
 	{
 		if (!need_room(c, STEP_ROOM))
 			return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_plain.h
- *	  The bytes that stand for themselves inside a JSON string of json.dumps,
- *	  looked for eight at a time. Private to common/.
+ *	  Looking at the bytes of JSON texts: those that stand for themselves inside
+ *	  a string of json.dumps, many at a time, and others. Private to common/.
  */
 #ifndef OSPROFILER_JSON_PLAIN_H
 #define OSPROFILER_JSON_PLAIN_H
@@ -12,6 +12,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "hex.h"
 #include "osprofiler/base.h"
 
 #define OSP__EVERY_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
@@ -47,6 +48,31 @@ osp__json_count_plain(const char *p)
 	memcpy(&word, p, sizeof(word));
 	marks = osp__json_marks(le64toh(word));
 	return marks == 0 ? 8 : (unsigned) __builtin_ctzll(marks) / 8;
+}
+
+/* White space of JSON. */
+static inline bool
+osp__json_is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* The code that the four hex digits at p, of an escape \uXXXX, make, or -1. */
+static inline int
+osp__json_hex4(const char *p)
+{
+	int code = 0;
+	int i;
+
+	for (i = 0; i < 4; i++)
+	{
+		int digit = osp__hex_value(p[i]);
+
+		if (digit < 0)
+			return -1;
+		code = code << 4 | digit;
+	}
+	return code;
 }
 
 #define OSP__PLAIN_BLOCK 16

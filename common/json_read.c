@@ -13,6 +13,7 @@
 
 #include "buf_fast.h"
 #include "json_layout.h"
+#include "json_plain.h"
 
 #define READ_FLAGS (YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN)
 
@@ -61,34 +62,13 @@ osp__json_reader_term(osp__json_reader *reader)
 	reader->doc = NULL;
 }
 
-/* The value of four hex digits, or -1. */
-static int
-read_hex4(const char *p)
-{
-	int value = 0;
-	int i;
-
-	for (i = 0; i < 4; i++)
-	{
-		char c = p[i];
-
-		if (c >= '0' && c <= '9')
-			value = value * 16 + (c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			value = value * 16 + ((c | 0x20) - 'a' + 10);
-		else
-			return -1;
-	}
-	return value;
-}
-
 /* The code of the \uXXXX at p, or -1. */
 static int
 read_escape(const char *p, const char *end)
 {
 	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
 		return -1;
-	return read_hex4(p + 2);
+	return osp__json_hex4(p + 2);
 }
 
 /* A lone surrogate's escape becomes its UTF-8 and a filler, just as long. */
@@ -384,7 +364,7 @@ is_python_number(yyjson_val *raw)
 {
 	osp_str text =
 		osp_str_n(unsafe_yyjson_get_raw(raw), unsafe_yyjson_get_len(raw));
-	char last = text.ptr[text.len - 1];
+	char last = text.len > 0 ? text.ptr[text.len - 1] : '\0';
 
 	return (last >= '0' && last <= '9') || osp_str_eq(text, OSP_STR("NaN")) ||
 		   osp_str_eq(text, OSP_STR("Infinity")) ||
@@ -502,16 +482,10 @@ string_text(const osp__json_reader *reader, yyjson_val *value)
 	return osp_str_n(start, (size_t) (p + 1 - start));
 }
 
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 static const char *
 skip_space(const char *p)
 {
-	while (is_space(*p))
+	while (osp__json_is_space(*p))
 		p++;
 	return p;
 }
@@ -520,7 +494,7 @@ skip_space(const char *p)
 static const char *
 skip_space_back(const char *p)
 {
-	while (is_space(p[-1]))
+	while (osp__json_is_space(p[-1]))
 		p--;
 	return p;
 }

@@ -60,7 +60,7 @@ static osp_status
 sort_nodes(osp_report *report)
 {
 	osp__node **sorted =
-		osp_calloc(report->alc, report->node_count, sizeof(*sorted));
+		osp_calloc(report->alc, report->node_count, sizeof(void *));
 	osp__node *node = report->first_arrived;
 	size_t i;
 
@@ -71,7 +71,7 @@ sort_nodes(osp_report *report)
 		reset_node(report, node);
 		sorted[i++] = node;
 	}
-	qsort(sorted, report->node_count, sizeof(*sorted), compare_times);
+	qsort(sorted, report->node_count, sizeof(void *), compare_times);
 	for (i = 0; i < report->node_count; i++)
 		sorted[i]->order = (uint32_t) i;
 	osp_free(report->alc, report->sorted);

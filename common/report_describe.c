@@ -5,6 +5,7 @@
  */
 #include "report_describe.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "osprofiler/notification.h"
@@ -182,8 +183,6 @@ osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
 	} units[] = {{1000, "us"}, {1000000, "ms"}, {1000000000, "s"}};
 	size_t i = 0;
 	int64_t unit;
-	int64_t whole;
-	int64_t rest;
 
 	ns = ns > 0 ? ns : 0;
 	if (ns < 1000)
@@ -196,8 +195,6 @@ osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
 	while (i < 2 && ns >= units[i].ns * 1000 - units[i].ns / 2)
 		i++;
 	unit = units[i].ns;
-	whole = ns / unit;
-	rest = ns % unit;
 	if (ns < unit * 10 - unit / 200)
 		(void) snprintf(out,
 						OSP__DURATION_MAX,
@@ -215,7 +212,7 @@ osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
 	else
 		(void) snprintf(out,
 						OSP__DURATION_MAX,
-						"%lld %s",
-						(long long) (whole + (rest >= unit / 2)),
+						"%" PRId64 " %s",
+						ns / unit + (ns % unit >= unit / 2),
 						units[i].name);
 }
