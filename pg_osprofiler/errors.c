@@ -37,14 +37,32 @@ static const pgospPointKind failed_kind = {
 };
 
 static void
-set_error(pgospError *error, int sqlerrcode, const char *message, char *space)
+set_error(pgospError *error, int sqlerrcode, osp_str message, char *space)
 {
-	osp_str text = pgosp_text_utf8(osp_str_of(message), (size_t) MESSAGE_MAX);
+	osp_str text = pgosp_text_utf8(message, (size_t) MESSAGE_MAX);
 
 	memcpy(space, text.ptr, text.len);
 	error->known = true;
 	error->message = osp_str_n(space, text.len);
 	memcpy(error->sqlstate, unpack_sql_state(sqlerrcode), 5);
+}
+
+/*
+ * The message as it may be told. One on a text that was not understood quotes
+ * from that text, be it the client's or one that a function made.
+ */
+static osp_str
+message_of(const ErrorData *edata)
+{
+	osp_str message = osp_str_of(edata->message);
+	const char *text = edata->internalquery != NULL ? edata->internalquery
+													: debug_query_string;
+
+	if (text != NULL)
+		pgosp_redact_message(osp_str_of(text),
+							 edata->sqlerrcode != ERRCODE_SYNTAX_ERROR,
+							 &message);
+	return message;
 }
 
 /* Is there memory enough to copy any error? */
@@ -67,13 +85,17 @@ pgosp_error_capture(pgospError *error)
 	MemoryContext memory = pgosp_error_memory();
 	int code = geterrcode();
 
-	set_error(error, code, "", message);
+	set_error(error, code, OSP_STR(""), message);
 	if (code != ERRCODE_OUT_OF_MEMORY && memory != NULL && have_reserve(memory))
 	{
 		MemoryContext old = MemoryContextSwitchTo(memory);
 		ErrorData *edata = CopyErrorData();
 
-		set_error(error, code, edata->message, message);
+		set_error(error,
+				  code,
+				  code == ERRCODE_SYNTAX_ERROR ? message_of(edata)
+											   : osp_str_of(edata->message),
+				  message);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(memory);
 	}
@@ -117,7 +139,7 @@ tell_failed_statement(const ErrorData *edata)
 	if (!pgosp_statement_wanted(&facts, &parent))
 		return;
 	pgosp_statement_open(&statement, &failed_kind, &parent, &facts);
-	set_error(&error, edata->sqlerrcode, edata->message, message);
+	set_error(&error, edata->sqlerrcode, message_of(edata), message);
 	pgosp_point_close(&statement.point, &error);
 }
 
@@ -131,7 +153,10 @@ look_at(const ErrorData *edata)
 		told = false;
 	}
 	else if (edata->elevel == FATAL && pgosp_busy > 0)
-		set_error(&fatal, edata->sqlerrcode, edata->message, fatal_message);
+		set_error(&fatal,
+				  edata->sqlerrcode,
+				  osp_str_of(edata->message),
+				  fatal_message);
 }
 
 static void

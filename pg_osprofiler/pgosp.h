@@ -347,6 +347,13 @@ extern void pgosp_put_params(osp_writer *w, const ParamListInfoData *params);
  */
 extern void pgosp_redact(const Node *utility, osp_str *text);
 
+/*
+ * Cuts the message of an error that was found in a statement, before it ran, to
+ * what it holds of its own, if the statement may hold a secret.
+ */
+extern void pgosp_redact_message(osp_str statement, bool parsed,
+								 osp_str *message);
+
 /* ---- session, ring, shipper (session.c, producer.c, worker.c) ---- */
 
 /* The backend's ring; NULL if there is none to be had, which was logged. */

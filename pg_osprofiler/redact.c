@@ -280,3 +280,26 @@ pgosp_redact(const Node *utility, osp_str *text)
 			 (!is_harmless(utility) && holds_any_word(*text)))
 		*text = masked(*text);
 }
+
+/*
+ * Beyond its first quote a message may hold what stands between quotes in the
+ * text, or a secret without any. Translations have quotes of other kinds, all
+ * outside ASCII.
+ */
+void
+pgosp_redact_message(osp_str statement, bool parsed, osp_str *message)
+{
+	osp_str text = statement;
+	size_t len = 0;
+
+	if (!parsed)
+		pgosp_redact(NULL, &text);
+	if (text.len == statement.len && !holds_any_word(statement))
+		return;
+	message->len = before_first_quote(*message).len;
+	while (len < message->len && !IS_HIGHBIT_SET(message->ptr[len]))
+		len++;
+	while (len > 0 && pgosp_is_space(message->ptr[len - 1]))
+		len--;
+	message->len = len;
+}

@@ -19,7 +19,8 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_node configure context set_context comment points shape
-  wait_for_points write_file count_in_log trace_file shipper_pid);
+  count_points wait_until_shipped wait_for_points write_file count_in_log
+  trace_file shipper_pid);
 
 # A server that is set up but not started. Points go to a file.
 sub new_node
@@ -111,7 +112,7 @@ sub points
 	open my $file, '<', trace_file($node) or return;
 	while (my $line = <$file>)
 	{
-		next unless $line =~ /\n\z/;
+		next unless $line =~ /\n\z/ && index($line, $context->{base}) >= 0;
 		my $point = decode_json($line);
 		push @points, $point if $point->{base_id} eq $context->{base};
 	}
@@ -119,20 +120,41 @@ sub points
 	return @points;
 }
 
+# How many points of a trace the collector may have: without decoding them.
+sub count_points
+{
+	my ($node, $context) = @_;
+	my $count = 0;
+
+	open my $file, '<', trace_file($node) or return 0;
+	while (my $line = <$file>)
+	{
+		$count++ if index($line, $context->{base}) >= 0;
+	}
+	close $file;
+	return $count;
+}
+
 # Waits until the collector has so many points of a trace, and a bit longer to
 # see that there come no more.
-sub wait_for_points
+sub wait_until_shipped
 {
 	my ($node, $context, $count) = @_;
-	my @points;
 
 	for (1 .. 1000)
 	{
-		@points = points($node, $context);
-		last if @points >= $count;
+		last if count_points($node, $context) >= $count;
 		usleep(10_000);
 	}
 	usleep(100_000);
+}
+
+# The same, and the points.
+sub wait_for_points
+{
+	my ($node, $context, $count) = @_;
+
+	wait_until_shipped($node, $context, $count);
 	return points($node, $context);
 }
 
