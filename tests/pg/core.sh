@@ -163,11 +163,11 @@ run_suite()
 	stop_server
 	mv "$WORK/out" "$kept"
 	cp "$WORK/log/server" "$kept/server.log"
-	results "$kept" >"$kept/results"
+	results "$kept" >"$kept/tests"
 	differences "$kept" >"$kept/differences"
 	severe "$kept" >"$kept/severe"
-	say "$suite, $mode: $(grep -c 'ok$' "$kept/results" || true) of" \
-		"$(wc -l <"$kept/results") tests pass, $((SECONDS - started)) s"
+	say "$suite, $mode: $(grep -c 'ok$' "$kept/tests" || true) of" \
+		"$(wc -l <"$kept/tests") tests pass, $((SECONDS - started)) s"
 }
 
 # A line for each test: its name, ok or not. Both forms that pg_regress has had.
@@ -236,7 +236,7 @@ core()
 	run_suite "$suite" untraced
 	run_suite "$suite" traced
 	wait_for_shipper
-	compare "$suite" results
+	compare "$suite" tests
 	compare "$suite" differences
 	compare "$suite" severe
 	check_traces "$suite"
