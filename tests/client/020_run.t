@@ -150,6 +150,18 @@ if (need_program('psycopg2', '/usr/bin/python3', '-c', '"import psycopg2"'))
 	check_trace('fork');
 }
 
+# --- SQLite too ---------------------------------------------------------------
+
+if (need_program('SQLite\'s hooks and shell', 'sh', '-c',
+		q{'command -v sqlite3 && test -e "${OSPROFILER_HOOK_PATH#*:}/sqlite_preload.so"'}))
+{
+	my ($status, $out, $err) = traced('sh', '-c',
+		q{sqlite3 :memory: 'select 11' && psql -XAtc 'select 22'});
+	is("$status|$out|$err", "0|11\n22\n|", 'a program of SQLite and one of PostgreSQL');
+	like(tree(), qr/^sqlite \(:memory:\) select 11.*\ndb\.connect\ndb select 22 /m, 'one trace');
+	check_trace('SQLite and PostgreSQL');
+}
+
 # --- nested runs, follow ------------------------------------------------------
 
 {
