@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "osprofiler/driver.h"
