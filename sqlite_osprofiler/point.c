@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "codes.h"
+#include "fast.h"
 #include "osprofiler/profiler.h"
 #include "text.h"
 
@@ -66,46 +67,42 @@ cut(osp_str text, size_t max)
 	return osp_str_n(text.ptr, osp_utf8_prefix(text, max));
 }
 
-/*
- * A record of either kind. As an inline function, with a name that is known, it
- * comes down to a few stores.
- */
-static inline osp_producer *
-begin_record(const osp__point *point, osp_record_kind kind, int64_t now,
-			 size_t info_max, osp_writer *w, bool *begun)
-{
-	osp_producer *producer = osp__hook_producer(point);
-	osp_point_ids ids;
+/* Name and first attributes, as osp_put_object and osp_put_str write them. */
+static const char start_opening[] = "sqlite"
+									"\001\002db"
+									"\002\011statement";
+static const char stop_opening[] = "sqlite"
+								   "\004\004rows";
+#define NAME_LEN 6
 
-	if (OSP_UNLIKELY(producer == NULL))
-	{
-		*begun = osp__hook_begin(point, kind, NAME, now, info_max, w);
-		return NULL;
-	}
-	ids.base_id = &point->base_id;
-	ids.parent_id = &point->parent_id;
-	ids.trace_id = point->trace_id;
-	*begun =
-		osp_point_begin(producer,
-						w,
-						kind,
-						&ids,
-						NAME,
-						OSP_STR(""),
-						OSP_STR(""),
-						now,
-						kind == OSP_RECORD_STOP ? now - point->start_ns : 0,
-						info_max);
-	return producer;
-}
+/* The end of the object db. */
+static const char object_end[2] = {OSP_ATTR_END, 0};
 
-static inline void
-commit_record(osp_producer *producer, osp_writer *w)
+static inline bool
+write_start_fast(osp_sqlite_fast *fast, const osp_sqlite_conn *conn,
+				 const osp__point *point, osp_str text)
 {
-	if (OSP_LIKELY(producer != NULL))
-		osp_point_commit(producer, w);
-	else
-		osp__hook_commit(w);
+	const size_t opening_len = sizeof(start_opening) - 1;
+	uint32_t text_len = (uint32_t) text.len;
+
+	if (OSP_UNLIKELY(!osp_sqlite__fast_begin(
+			fast,
+			point,
+			OSP_RECORD_START,
+			point->start_ns,
+			0,
+			start_opening,
+			opening_len,
+			NAME_LEN,
+			opening_len - NAME_LEN + sizeof(text_len) + text.len +
+				conn->name_len + sizeof(object_end))))
+		return false;
+	osp_sqlite__fast_put(fast, &text_len, sizeof(text_len));
+	osp_sqlite__fast_put(fast, text.ptr, text.len);
+	osp_sqlite__fast_put(fast, conn->name, conn->name_len);
+	osp_sqlite__fast_put(fast, object_end, sizeof(object_end));
+	osp_sqlite__fast_commit(fast);
+	return true;
 }
 
 static bool
@@ -113,21 +110,21 @@ write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
 			osp_str expanded)
 {
 	size_t max = START_EXTRA + text.len + expanded.len + conn->name_len;
-	osp_producer *producer;
+	osp_sqlite_fast fast;
 	osp_writer w;
-	bool begun;
 
-	producer =
-		begin_record(point, OSP_RECORD_START, point->start_ns, max, &w, &begun);
-	if (OSP_UNLIKELY(!begun))
+	if (OSP_LIKELY(expanded.len == 0 && osp_sqlite__fast_may(&fast, point)))
+		return write_start_fast(&fast, conn, point, text);
+	if (!osp__hook_begin(
+			point, OSP_RECORD_START, NAME, point->start_ns, max, &w))
 		return false;
 	osp_put_object(&w, OSP_STR("db"));
 	osp_put_str(&w, OSP_STR("statement"), text);
-	if (OSP_UNLIKELY(expanded.len > 0))
+	if (expanded.len > 0)
 		osp_put_str(&w, OSP_STR("expanded"), expanded);
 	osp_put_encoded(&w, osp_str_n(conn->name, conn->name_len));
 	osp_put_end(&w);
-	commit_record(producer, &w);
+	osp__hook_commit(&w);
 	return true;
 }
 
@@ -280,23 +277,63 @@ put_outcome(osp_writer *w, const osp_sqlite_result *result, osp_str message)
 		osp_put_str(w, OSP_STR("outcome"), OSP_STR("open"));
 }
 
+/* What there is most often: rows, and whether it was reset; nothing else. */
+static inline void
+write_stop_fast(osp_sqlite_fast *fast, const osp__point *point, uint64_t rows,
+				bool reset, int64_t now)
+{
+	static const char outcome[] = "\002\007outcome";
+	static const char value[] = "reset";
+	const uint32_t value_len = sizeof(value) - 1;
+	const size_t opening_len = sizeof(stop_opening) - 1;
+	const size_t reset_len =
+		reset ? sizeof(outcome) - 1 + sizeof(value_len) + value_len : 0;
+
+	if (OSP_UNLIKELY(!osp_sqlite__fast_begin(fast,
+											 point,
+											 OSP_RECORD_STOP,
+											 now,
+											 now - point->start_ns,
+											 stop_opening,
+											 opening_len,
+											 NAME_LEN,
+											 opening_len - NAME_LEN +
+												 sizeof(rows) + reset_len)))
+		return;
+	osp_sqlite__fast_put(fast, &rows, sizeof(rows));
+	if (reset)
+	{
+		osp_sqlite__fast_put(fast, outcome, sizeof(outcome) - 1);
+		osp_sqlite__fast_put(fast, &value_len, sizeof(value_len));
+		osp_sqlite__fast_put(fast, value, value_len);
+	}
+	osp_sqlite__fast_commit(fast);
+}
+
 static void
 write_stop(const osp__point *point, uint64_t rows,
 		   const osp_sqlite_result *result, int64_t now)
 {
 	osp_str message = OSP_STR("");
-	osp_producer *producer;
+	osp_sqlite_fast fast;
 	osp_writer w;
-	bool begun;
 
+	if (OSP_LIKELY(result->has_rows && !result->has_changes &&
+				   !result->has_status && !is_error(result->rc) &&
+				   result->outcome != OSP_SQLITE_LEFT_OPEN) &&
+		OSP_LIKELY(osp_sqlite__fast_may(&fast, point)))
+	{
+		write_stop_fast(
+			&fast, point, rows, result->outcome == OSP_SQLITE_RESET, now);
+		return;
+	}
 	if (OSP_UNLIKELY(is_error(result->rc)))
 		message = cut(osp_str_of(result->message != NULL
 									 ? result->message
 									 : sqlite3_errstr(result->rc)),
 					  MESSAGE_MAX);
-	producer = begin_record(
-		point, OSP_RECORD_STOP, now, STOP_EXTRA + message.len, &w, &begun);
-	if (OSP_UNLIKELY(!begun))
+	if (!osp__hook_begin(
+			point, OSP_RECORD_STOP, NAME, now, STOP_EXTRA + message.len, &w))
 		return;
 	if (result->has_rows)
 		osp_put_u64(&w, OSP_STR("rows"), rows);
@@ -305,7 +342,7 @@ write_stop(const osp__point *point, uint64_t rows,
 	if (result->has_status)
 		put_status(&w, result->status);
 	put_outcome(&w, result, message);
-	commit_record(producer, &w);
+	osp__hook_commit(&w);
 }
 
 static void

@@ -195,12 +195,10 @@ osp_point_begin(osp_producer *producer, osp_writer *w, osp_record_kind kind,
 	return true;
 }
 
-/* Commits the record, and wakes the shipper if it sleeps. */
+/* Makes a record of size bytes visible, and wakes the shipper if it sleeps. */
 static inline void
-osp_point_commit(osp_producer *producer, osp_writer *w)
+osp__point_publish(osp_producer *producer, size_t size)
 {
-	size_t size = osp_record_end(w);
-
 	osp_ring_commit(&producer->ring, size);
 	if (OSP_LIKELY(size > 0))
 		producer->ring.lost = 0;
@@ -214,6 +212,13 @@ osp_point_commit(osp_producer *producer, osp_writer *w)
 	if (OSP_UNLIKELY(
 			__atomic_load_n(&producer->stat->sleeping, __ATOMIC_RELAXED) != 0))
 		osp__producer_wake(producer);
+}
+
+/* Commits the record, and wakes the shipper if it sleeps. */
+static inline void
+osp_point_commit(osp_producer *producer, osp_writer *w)
+{
+	osp__point_publish(producer, osp_record_end(w));
 }
 
 #ifdef __cplusplus
