@@ -72,7 +72,10 @@ add_utf8(osp_buf *texts, osp_str text)
 	}
 }
 
-/* Notes where the text of a string is: between its quotes, or decoded. */
+/*
+ * Notes where the text of a string is: between its quotes, or decoded. What is
+ * no string has none.
+ */
 static void
 take_text(parsing *p, const osp__json_reader *reader, osp__part_name name,
 		  const osp__json_member *member)
@@ -80,6 +83,11 @@ take_text(parsing *p, const osp__json_reader *reader, osp__part_name name,
 	osp_str quoted = member->value_text;
 	size_t before = p->texts->len;
 
+	if (!yyjson_is_str(member->value))
+	{
+		set_part(p, name, 0, 0, false);
+		return;
+	}
 	if (!reader->lenient &&
 		unsafe_yyjson_get_subtype(member->value) == YYJSON_SUBTYPE_NOESC)
 	{
@@ -101,6 +109,9 @@ take_info(parsing *p, const osp__json_reader *reader,
 	osp__json_iter iter;
 	osp__json_member member;
 
+	/* Of duplicates the last one counts, here as for all members. */
+	set_part(p, OSP__PART_HOST, 0, 0, false);
+	p->parts->error = false;
 	set_part(p,
 			 OSP__PART_INFO,
 			 (size_t) (info->value_text.ptr - p->json.ptr),
@@ -111,8 +122,7 @@ take_info(parsing *p, const osp__json_reader *reader,
 	osp__json_iter_init(&iter, reader, info->value, info->value_text);
 	while (osp__json_iter_next(&iter, &member))
 	{
-		if (osp__json_is(member.key, OSP_STR("host")) &&
-			yyjson_is_str(member.value))
+		if (osp__json_is(member.key, OSP_STR("host")))
 			take_text(p, reader, OSP__PART_HOST, &member);
 		else if (osp__json_is(member.key, OSP_STR("etype")))
 			p->parts->error = !yyjson_is_null(member.value);
@@ -136,11 +146,11 @@ take_member(parsing *p, const osp__json_reader *reader,
 	{
 		if (osp_str_eq(key, member_names[i].key))
 		{
+			take_text(p, reader, member_names[i].part, member);
 			if (yyjson_is_str(member->value))
-			{
-				take_text(p, reader, member_names[i].part, member);
 				*found |= 1U << i;
-			}
+			else
+				*found &= ~(1U << i);
 			return;
 		}
 	}

@@ -353,6 +353,8 @@ test_read_error(void **state)
 	assert_error("db-stop", "[\"etype\"]", false);
 	assert_error("db-start", "{\"etype\": \"E\"}", false);
 	assert_error("op", "{\"etype\": \"E\"}", false);
+	assert_error("db-stop", "{\"etype\": 1}, \"info\": {}", false);
+	assert_error("db-stop", "{\"etype\": 1, \"etype\": null}", false);
 }
 
 static void
@@ -364,7 +366,8 @@ test_read_refused(void **state)
 		{"[]", "not a JSON object"},
 		{"\"x\"", "not a JSON object"},
 		{"{}", "a notification needs a string \"name\""},
-		{"{\"name\": null}", "a notification needs a string \"name\""},
+		{"{\"name\": \"a\", \"name\": null}",
+		 "a notification needs a string \"name\""},
 		{"{\"name\": \"\"}", "a notification needs a string \"base_id\""},
 		{"{\"name\": \"\", \"base_id\": \"\", \"trace_id\": \"\", "
 		 "\"parent_id\": 1, \"timestamp\": \"\"}",

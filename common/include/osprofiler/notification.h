@@ -30,7 +30,7 @@ OSP_API void osp_timestamp_text(int64_t wall_ns,
 
 /*
  * Reads what upstream's reader accepts: YYYY-MM-DDTHH:MM:SS with 1 to 6 digits
- * of a fraction, nothing behind. As ns since 1970.
+ * of a fraction, nothing behind; years from 1678 to 2261. As ns since 1970.
  */
 OSP_API bool osp_timestamp_parse(osp_str text, int64_t *wall_ns) OSP_MUST_CHECK;
 
@@ -96,8 +96,11 @@ OSP_API osp_status
 osp_batch_add_record(osp_batch *batch, const osp_record *record,
 					 const osp_origin *origin) OSP_MUST_CHECK;
 
-/* Adds a notification that is JSON already (of the spool, of a collector).
- * OSP_EPROTO: it is not a notification. */
+/*
+ * Adds a notification that is JSON already (of the spool, of a collector). What
+ * is not in json.dumps' bytes, or not in one line, is brought into them.
+ * OSP_EPROTO: it is not a notification.
+ */
 OSP_API osp_status osp_batch_add_json(osp_batch *batch,
 									  osp_str json) OSP_MUST_CHECK;
 
@@ -106,7 +109,7 @@ OSP_API const osp_notification *osp_batch_items(osp_batch *batch);
 
 /*
  * Reads a notification from JSON. Texts are borrowed from json where they need
- * no decoding, else from scratch, which grows. OSP_EPROTO, with the reason:
+ * no decoding, else from scratch, which is emptied first and grows. OSP_EPROTO, with the reason:
  * name, base_id, trace_id, parent_id or timestamp is missing or of a wrong type.
  */
 OSP_API osp_status osp_notification_read(osp_str json, osp_buf *scratch,

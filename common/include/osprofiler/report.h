@@ -5,8 +5,10 @@
  *	  statistics, its drawings, and a check of the invariants.
  *
  * A report is filled point by point in any order; a point that comes twice (same
- * trace_id and name) is taken once. Siblings come in true time order: by
- * timestamp, then by elapsed_ns and trace_id. Used by one thread at a time.
+ * trace_id and name) is taken once, as it came last. Siblings come in true time
+ * order: by the timestamps of their start and stop, then by elapsed_ns and
+ * trace_id. Points whose parents form a ring, which upstream loses, hang below
+ * the root. Used by one thread at a time.
  */
 #ifndef OSPROFILER_REPORT_H
 #define OSPROFILER_REPORT_H
@@ -54,9 +56,9 @@ typedef struct osp_draw_options
 {
 	size_t struct_size;
 	bool color;     /* ANSI colours */
-	bool unicode;   /* box characters; else |- and `- */
+	bool unicode;   /* else |- and `-, and escapes for all beyond ASCII */
 	unsigned width; /* columns to cut statements at; 0: do not cut */
-	bool times;     /* durations and start offsets; tests leave them out */
+	bool times;     /* durations, bars and hosts; tests leave them out */
 	bool ids;       /* trace ids behind the names */
 } osp_draw_options;
 
