@@ -533,13 +533,15 @@ static long
 resident_pages(void)
 {
 	FILE *f = fopen("/proc/self/statm", "r");
-	long size;
-	long resident;
+	char line[128];
+	char *resident;
 
 	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%ld %ld", &size, &resident), 2);
+	assert_non_null(fgets(line, sizeof(line), f));
 	(void) fclose(f);
-	return resident;
+	resident = strchr(line, ' ');
+	assert_non_null(resident);
+	return strtol(resident, NULL, 10);
 }
 
 static void
