@@ -105,7 +105,7 @@ build_and_test()
 		set -e
 		cd /src
 		export PG_CONFIG=/usr/lib/postgresql/$version/bin/pg_config
-		export TMPDIR=/tmp LC_ALL=C.UTF-8
+		export TMPDIR=/tmp LC_ALL=C.UTF-8 IN_PLACE=1
 		gcc --version | head -n 1
 		\$PG_CONFIG --version
 		make -s common drivers cli pg_osprofiler
