@@ -98,6 +98,8 @@ reserve_item(osp_batch *batch)
 	batch_item *items;
 	osp_notification *resolved;
 
+	/* Even an addition that fails may let the memory move. */
+	batch->moved = true;
 	if (batch->count < batch->room)
 		return true;
 	items = osp_realloc(batch->alc, batch->items, room * sizeof(*items));
@@ -147,7 +149,6 @@ finish(osp_batch *batch, size_t start, osp_status status)
 	batch->items[batch->count].start = start;
 	batch->items[batch->count].len = batch->json.len - start;
 	batch->count++;
-	batch->moved = true;
 	return OSP_OK;
 }
 

@@ -330,6 +330,14 @@ put_ids(writing *w)
 		   r->parent_id.len > 0 ? &r->parent_id : &r->base_id);
 }
 
+/* In unsigned numbers, which may wrap: a damaged record holds any time. */
+static int64_t
+wall_ns(const osp_record *record, const osp_origin *origin)
+{
+	return (int64_t) ((uint64_t) record->mono_ns +
+					  (uint64_t) origin->wall_offset_ns);
+}
+
 static osp_status
 put_notification(writing *w, const osp_origin *origin)
 {
@@ -343,7 +351,7 @@ put_notification(writing *w, const osp_origin *origin)
 	put_name(w);
 	put_ids(w);
 	osp__buf_lit(buf, ", \"timestamp\": ");
-	osp_timestamp_text(r->mono_ns + origin->wall_offset_ns, timestamp);
+	osp_timestamp_text(wall_ns(r, origin), timestamp);
 	put_plain_part(w, OSP__PART_TIMESTAMP, timestamp, OSP_TIMESTAMP_LEN);
 
 	osp__buf_lit(buf, ", \"info\": ");

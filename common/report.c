@@ -468,13 +468,18 @@ add_point(osp_report *report, fields *f)
 osp_status
 osp_report_add(osp_report *report, osp_str json, osp_error *err)
 {
-	osp_status status = OSP_EPROTO;
+	osp_status status = OSP_EFULL;
 	fields f;
 
 	if (json.len <= OSP_NOTIFICATION_MAX)
 		status = read_canonical(report, json);
 	if (status == OSP_EPROTO)
 		(void) osp_error_set(err, status, "not JSON");
+	if (status == OSP_EFULL)
+		status = osp_error_set(err,
+							   OSP_EPROTO,
+							   "a notification of %zu bytes is too long",
+							   json.len);
 	if (status == OSP_OK)
 		status = take_fields(report, &f, err);
 	if (status == OSP_OK)

@@ -153,8 +153,10 @@ check_times(checking *c, const osp__node *node)
 {
 	const osp__node *parent = node->parent;
 	int64_t tolerance = tolerance_ns(node, parent);
-	int64_t early = osp__node_start_ns(parent) - osp__node_start_ns(node);
-	int64_t late = osp__node_end_ns(node) - osp__node_end_ns(parent);
+	int64_t early =
+		osp__ns_between(osp__node_start_ns(node), osp__node_start_ns(parent));
+	int64_t late =
+		osp__ns_between(osp__node_end_ns(parent), osp__node_end_ns(node));
 
 	if (tolerance < 0)
 		return;

@@ -138,25 +138,25 @@ node_duration_ns(const osp__node *node)
 {
 	if (node->elapsed_ns >= 0)
 		return node->elapsed_ns;
-	return osp__node_end_ns(node) - osp__node_start_ns(node);
+	return osp__ns_between(osp__node_start_ns(node), osp__node_end_ns(node));
 }
 
 static int64_t
 node_offset_ns(const drawing *d, const osp__node *node)
 {
-	int64_t start = osp__node_start_ns(node);
+	int64_t offset =
+		osp__ns_between(d->report->started_ns, osp__node_start_ns(node));
 
 	if (node->starts == 0 && node->elapsed_ns > 0)
-		start -= node->elapsed_ns;
-	start -= d->report->started_ns;
-	return start > 0 ? start : 0;
+		offset -= node->elapsed_ns;
+	return offset > 0 ? offset : 0;
 }
 
 /* Half columns of a bar from the start of the trace to ns. */
 static unsigned
-bar_position(const drawing *d, int64_t ns)
+bar_position(const drawing *d, double ns)
 {
-	double share = d->total_ns > 0 ? (double) ns / (double) d->total_ns : 0;
+	double share = d->total_ns > 0 ? ns / (double) d->total_ns : 0;
 
 	if (share > 1)
 		share = 1;
@@ -169,8 +169,9 @@ add_bar(drawing *d, const osp__node *node)
 	static const char *const boxes[] = {" ", "╸", "╺", "━"};
 	unsigned halves = 2 * d->bar_columns;
 	int64_t offset = node_offset_ns(d, node);
-	unsigned first = bar_position(d, offset);
-	unsigned last = bar_position(d, offset + node_duration_ns(node));
+	unsigned first = bar_position(d, (double) offset);
+	unsigned last =
+		bar_position(d, (double) offset + (double) node_duration_ns(node));
 	bool open = node->stops == 0;
 	const char *color = open ? COLOR_WARN : COLOR_TIME;
 	unsigned i;
@@ -490,7 +491,7 @@ total_ns(const osp_report *report)
 		root->starts > 0 && root->started_ns == report->started_ns &&
 		root->finished_ns == report->finished_ns)
 		return root->elapsed_ns;
-	return report->finished_ns - report->started_ns;
+	return osp__ns_between(report->started_ns, report->finished_ns);
 }
 
 static void

@@ -134,11 +134,24 @@ osp__node_end_ns(const osp__node *node)
 	return node->stops > 0 ? node->finished_ns : node->started_ns;
 }
 
-/* Upstream's milliseconds: whole ones since the first point. */
+/* From one time to another; as far as 64 bits go, which is 292 years. */
+static inline int64_t
+osp__ns_between(int64_t from_ns, int64_t to_ns)
+{
+	int64_t ns;
+
+	if (__builtin_sub_overflow(to_ns, from_ns, &ns))
+		ns = to_ns > from_ns ? INT64_MAX : INT64_MIN;
+	return ns;
+}
+
+/* Upstream's milliseconds: whole ones since the first point, before which there
+ * is none; so the distance fits into 64 bits without a sign. */
 static inline int64_t
 osp__report_ms(const osp_report *report, int64_t ns)
 {
-	return (ns - report->started_ns) / 1000000;
+	return (int64_t) (((uint64_t) ns - (uint64_t) report->started_ns) /
+					  1000000);
 }
 
 /* The first node of the tree, and the one that is drawn after node. */

@@ -174,6 +174,35 @@ test_full(void **state)
 	osp_batch_free(batch);
 }
 
+/* An addition that fails lets the memory move, too. */
+static void
+test_items_after_failure(void **state)
+{
+	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 20);
+	point_record point;
+	osp_buf large;
+	int i;
+
+	(void) state;
+	assert_non_null(batch);
+	make_record(&point, "pg", 1);
+	assert_int_equal(osp_batch_add_record(batch, &point.record, &point_origin),
+					 OSP_OK);
+	assert_batch(batch);
+
+	/* What is 400 kB becomes three times as much, for which there is no room. */
+	osp_buf_init(&large, &osp_allocator_default, 1 << 20);
+	osp_buf_add_str(&large, OSP_STR("{" FOREIGN_HEAD ", \"name\": \""));
+	for (i = 0; i < 200000; i++)
+		osp_buf_add_str(&large, OSP_STR("\xc3\xa9"));
+	osp_buf_add_str(&large, OSP_STR("\"}"));
+	assert_int_equal(osp_batch_add_json(batch, osp_buf_str(&large)), OSP_EFULL);
+	assert_batch(batch);
+	assert_int_equal(osp_batch_count(batch), 1);
+	osp_buf_term(&large);
+	osp_batch_free(batch);
+}
+
 static osp_status
 work(const osp_allocator *alc)
 {
@@ -224,6 +253,7 @@ main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_items_after_failure),
 		cmocka_unit_test(test_no_memory),
 	};
 

@@ -425,6 +425,44 @@ test_lenient(void **state)
 	assert_tree(report, "c a(b)");
 }
 
+/* Times as far apart as they can be are still times. */
+static void
+test_far_apart(void **state)
+{
+	osp_report *report = *state;
+	osp_draw_options options;
+	size_t breaches;
+	size_t bytes = 0;
+	osp_buf text;
+
+	add_json(report,
+			 "{\"name\": \"d-start\", \"trace_id\": \"a\", \"timestamp\": "
+			 "\"1678-01-01T00:00:00.0\"}",
+			 OSP_OK);
+	add_json(report,
+			 "{\"name\": \"d-stop\", \"trace_id\": \"a\", \"timestamp\": "
+			 "\"2261-12-31T23:59:59.999999\", \"info\": {\"elapsed_ns\": "
+			 "999999999999999999}}",
+			 OSP_OK);
+	add_json(report,
+			 "{\"name\": \"d-stop\", \"trace_id\": \"b\", \"parent_id\": "
+			 "\"a\", \"timestamp\": \"2261-01-01T00:00:00.0\", \"info\": "
+			 "{\"elapsed_ns\": -999999999999999999}}",
+			 OSP_OK);
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.times = true;
+	osp_buf_init(&text, &osp_allocator_default, 1 << 20);
+	assert_int_equal(osp_report_draw(report, &options, &text), OSP_OK);
+	assert_int_equal(osp_report_json_write(report, count_bytes, &bytes),
+					 OSP_OK);
+	assert_int_equal(osp_report_check(report, ignore_line, NULL, &breaches),
+					 OSP_OK);
+	assert_true(osp__report_ms(report, report->finished_ns) ==
+				INT64_C(18429206399999));
+	osp_buf_term(&text);
+}
+
 static osp_status
 work(const osp_allocator *alc)
 {
@@ -541,6 +579,7 @@ main(void)
 		cmocka_unit_test(test_deep),
 		report_test(test_malformed),
 		report_test(test_lenient),
+		report_test(test_far_apart),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_again_after_no_memory),
 	};
