@@ -41,7 +41,7 @@ shipping_setup(void **state)
 
 	*state = ship;
 	(void) setenv(
-		"OSPROFILER_DRIVER_PATH", OSP_TEST_BUILD "/tests/unit/plugins", 1);
+		"OSPROFILER_DRIVER_PATH", OSP_TEST_BUILD "/tests/unit/drivers", 1);
 	(void) snprintf(ship->run, sizeof(ship->run), "%s/run", dir);
 	(void) snprintf(ship->uri, sizeof(ship->uri), "fake://%s", dir);
 	(void) snprintf(ship->store, sizeof(ship->store), "%s/store", dir);
