@@ -125,10 +125,15 @@ static void
 test_open_refuses_other_owners(void **state)
 {
 	(void) state;
-	if (geteuid() != 0)
-		skip();
-	assert_int_equal(mkdir(run_path, 0700), 0);
-	assert_int_equal(chown(run_path, 65534, 65534), 0);
+
+	/* Root gives a directory away; others have root's to look at. */
+	if (geteuid() == 0)
+	{
+		assert_int_equal(mkdir(run_path, 0700), 0);
+		assert_int_equal(chown(run_path, 65534, 65534), 0);
+	}
+	else
+		(void) snprintf(run_path, sizeof(run_path), "/usr");
 	expect_refused(OSP_EPERM, "another user");
 }
 
