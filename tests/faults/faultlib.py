@@ -269,3 +269,17 @@ def wait_until(condition, timeout=20):
 
 def random_pause(least_ms, most_ms):
     time.sleep(random.uniform(least_ms, most_ms) / 1000)
+
+
+def main(name, arguments, run):
+    """Runs a test whose dice begin with arguments.seed; the exit status."""
+    seed = arguments.seed if arguments.seed is not None else random.randrange(10 ** 6)
+    random.seed(seed)
+    print("%s: %d rounds, seed %d" % (name, arguments.rounds, seed))
+    try:
+        with Workplace(arguments.keep) as place:
+            print("ok - %s: %s" % (name, run(arguments, place)))
+    except Failed as failure:
+        print("not ok - %s\n%s" % (name, failure))
+        return 1
+    return 0

@@ -95,25 +95,11 @@ def run(arguments, place):
     finally:
         for process in everything:
             process.end()
-    print("ok - kill loop: %d points of %d producers, each once; killed: agent %d, "
-          "redis-server %d, producers %d times"
-          % (total, len(committed), agent.kills, redis.kills,
-             sum(p.kills for p in producers)))
-
-
-def main():
-    arguments = read_arguments()
-    seed = arguments.seed if arguments.seed is not None else random.randrange(10 ** 6)
-    random.seed(seed)
-    print("kill loop: %d rounds, seed %d" % (arguments.rounds, seed))
-    try:
-        with faultlib.Workplace(arguments.keep) as place:
-            run(arguments, place)
-    except faultlib.Failed as failure:
-        print("kill loop: FAILED\n%s" % failure)
-        return 1
-    return 0
+    return ("%d points of %d producers, each once; killed: agent %d, "
+            "redis-server %d, producers %d times"
+            % (total, len(committed), agent.kills, redis.kills,
+               sum(p.kills for p in producers)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(faultlib.main("kill loop", read_arguments(), run))

@@ -252,25 +252,11 @@ def run(arguments, place):
     if crashes != counts["backend"]:
         raise faultlib.Failed("%d restarts of the server for %d killed backends"
                               % (crashes, counts["backend"]))
-    print("ok - PostgreSQL kill loop: %d points, each once, %d statements cut off by killed "
-          "backends; killed: shipper %d, redis-server %d, clients %d, backends %d times"
-          % (total, open_ends, counts["agent"], counts["redis"], counts["client"],
-             counts["backend"]))
-
-
-def main():
-    arguments = read_arguments()
-    seed = arguments.seed if arguments.seed is not None else random.randrange(10 ** 6)
-    random.seed(seed)
-    print("PostgreSQL kill loop: %d rounds, seed %d" % (arguments.rounds, seed))
-    try:
-        with faultlib.Workplace(arguments.keep) as place:
-            run(arguments, place)
-    except faultlib.Failed as failure:
-        print("PostgreSQL kill loop: FAILED\n%s" % failure)
-        return 1
-    return 0
+    return ("%d points, each once, %d statements cut off by killed "
+            "backends; killed: shipper %d, redis-server %d, clients %d, backends %d times"
+            % (total, open_ends, counts["agent"], counts["redis"], counts["client"],
+               counts["backend"]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(faultlib.main("PostgreSQL kill loop", read_arguments(), run))
