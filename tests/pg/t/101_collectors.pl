@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Collectors that hang, refuse or are not there, and rings that are full: the
+# server stops at once, no point is delivered under a wrong name or lost without
+# being counted, and tracing goes on when there is room again.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IO::Socket::INET;
+use OspTest;
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = new_node('collectors');
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
+my $file = 'file://' . trace_file($node);
+
+sub collector
+{
+	my ($uri) = @_;
+
+	$node->append_conf('postgresql.conf',
+		"osprofiler.connection_string = '$uri'");
+	$node->reload;
+	sleep 1;
+}
+
+# A listener on a free port whose child answers each request with $answer, or
+# accepts and says nothing. Returns the port and the child.
+sub listen_and_say
+{
+	my ($answer) = @_;
+	my $listener = IO::Socket::INET->new(
+		LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1)
+	  or die "listen: $!";
+	my $pid = fork() // die "fork: $!";
+
+	return ($listener->sockport, $pid) if $pid;
+	my @clients;
+	$SIG{ALRM} = sub { POSIX::_exit(0) };
+	alarm 120;
+	while (my $client = $listener->accept)
+	{
+		push @clients, $client;
+		next if !defined $answer;
+		while (sysread $client, my $request, 65536)
+		{
+			syswrite $client, $answer;
+		}
+	}
+	POSIX::_exit(0);
+}
+
+foreach my $case ([ 'accepts and never answers', undef ],
+	[ 'answers with an error', "-ERR not now\r\n" ])
+{
+	my ($what, $answer) = @$case;
+	my ($port, $pid) = listen_and_say($answer);
+	my $context = context();
+
+	collector("redis://127.0.0.1:$port/0");
+	is( $node->safe_psql('postgres',
+			set_context($context) . 'SELECT 1; SELECT 2'),
+		"1\n2",
+		"a collector that $what: statements work");
+	sleep 2;
+	my $begin = time;
+	$node->stop('fast');
+	cmp_ok(time - $begin, '<', 15, "a collector that $what: the server stops");
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	$node->append_conf('postgresql.conf',
+		"osprofiler.connection_string = '$file'");
+	$node->start;
+
+	# The next traced statement brings the shipper.
+	$node->safe_psql('postgres', set_context(context()) . 'SELECT 3');
+	is_deeply(
+		shape(wait_for_points($node, $context, 4)),
+		[ 'SELECT 1', 'SELECT 2' ],
+		"a collector that $what: delivered after the restart");
+}
+
+is(count_in_log($node, 'PANIC|terminated by signal 11'), 0, 'no crash');
+$node->stop;
+done_testing();
