@@ -88,6 +88,39 @@ foreach my $case ([ 'accepts and never answers', undef ],
 		"a collector that $what: delivered after the restart");
 }
 
+# A ring that is full, with prepared statements and a context from the start:
+# what finds no room is counted, and in the same session there is room again.
+my ($full, $script) = (context(), $node->basedir . '/script.sql');
+my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
+$node->append_conf('postgresql.conf',
+	"osprofiler.agent = '/nonexistent'\nosprofiler.ring_size = '64kB'");
+$node->restart;
+write_file($script, "SELECT abs(1);\n", 0600);
+{
+	local $ENV{PGOPTIONS} = "-c osprofiler.trace_info=$full->{info}"
+	  . " -c osprofiler.trace_hmac=$full->{hmac}";
+	command_ok(
+		[
+			'pgbench', '-n', '-M', 'prepared', '-t', 2000, '-f', $script,
+			'-h', $node->host, '-p', $node->port, 'postgres'
+		],
+		'a full ring: statements work');
+}
+cmp_ok(
+	$node->safe_psql('postgres', 'SELECT dropped FROM osprofiler.stat'),
+	'>', 1000, 'a full ring: points are dropped, and counted');
+my $later = context();
+$node->append_conf('postgresql.conf', "osprofiler.agent = '$agent'");
+$node->safe_psql('postgres',
+	    set_context($full)
+	  . " DO \$\$ BEGIN FOR i IN 1 .. 2000 LOOP PERFORM count(*) FROM pg_am;"
+	  . " END LOOP; END \$\$;\nSELECT pg_reload_conf();\n"
+	  . "SELECT pg_sleep(8);\n"
+	  . set_context($later)
+	  . "\nSELECT 'room again';\n");
+is_deeply(shape(wait_for_points($node, $later, 2)),
+	["SELECT 'room again'"], 'a full ring: later there is room again');
+
 is(count_in_log($node, 'PANIC|terminated by signal 11'), 0, 'no crash');
 $node->stop;
 done_testing();
