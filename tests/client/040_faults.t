@@ -198,6 +198,8 @@ unix_socket_dir = $dir
 auth_type = trust
 auth_file = $dir/users
 pool_mode = transaction
+# Else a name that one run prepared may be taken in the next one, or not.
+server_reset_query_always = 1
 logfile = $dir/bouncer.log
 pidfile = $dir/bouncer.pid
 END
