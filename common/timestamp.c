@@ -3,7 +3,7 @@
  * timestamp.c
  *	  Times between nanoseconds since 1970 and text, in UTC.
  *
- * gmtime() and strptime() know locales, time zones and leap seconds; a point's
+ * The C library's calendar knows locales, time zones and leap seconds; a point's
  * time needs none of them, and is written for every point. Years are counted
  * from March, so that the leap day is the last of a year and the length of all
  * months before is a straight line: (153 * month + 2) / 5.

@@ -39,7 +39,7 @@ mapfile -t scripts < <(sources \( -name '*.sh' -o -path './.ci/run' \))
 mapfile -t headers < <(sources -path '*/include/osprofiler/*.h')
 
 flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon -DOSP_VERSION=\"\" \
--DOSP_DRIVER_DIR=\"\" -DOSP_BIN_DIR=\"\""
+-DOSP_DRIVER_DIR=\"\" -DOSP_BIN_DIR=\"\" -DOSP_HOOK_DIR=\"\""
 
 formatted()
 {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The osprofiler command beside the Python original, on the same Redis: one
 # trace of 100,000 points shown as JSON, and a list of 10,000 traces. Wall
 # seconds (least of five) and the largest resident memory.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes Redis commands, for redis-cli --pipe, that store traces as OSProfiler does.
 
 Without an argument: one trace of 100,000 points, a tree of statements of about 370

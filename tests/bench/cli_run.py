@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """cli_run.py RUNS LABEL COMMAND...: least wall time and peak memory of a command."""
 import os
 import subprocess

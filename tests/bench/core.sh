@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What the core's hot paths cost: ns (least of several runs, in turn) and
 # instructions of one operation.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What the PostgreSQL extension costs.
 #
 # Instructions of one prepared SELECT in the backend, by callgrind: without the

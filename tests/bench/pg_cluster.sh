@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced: two PostgreSQL clusters of our own for benchmarks, one bare and one
 # with the extension loaded into every session, under an unprivileged user.

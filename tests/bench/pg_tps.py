@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """pg_tps.py WORK BINDIR CONTEXT: TPS of short slices in random order, as ratios.
 
 Each round runs pgbench -S -M prepared for a second against the bare cluster, the one

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Points per second from a ring into each collector on this machine, by the
 # shipper as it runs in production, beside the Python library into the same
 # Redis. Most of three runs.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Points per second of the Python OSProfiler into a collector: start and stop with a
 statement, the collector's driver as notifier. The most of three runs of a second."""
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What tracing costs a SQLite statement: ns (least of several runs, all ways in
 # turn) and instructions, each also as the difference to the same program with
 # nothing attached. Statistics are off but where they are named.

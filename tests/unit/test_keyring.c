@@ -219,7 +219,7 @@ static size_t freed_secrets;
 static void *
 watch_alloc(void *ctx, size_t size)
 {
-	char *block = malloc(HEADER_SIZE + size);
+	char *block = calloc(1, HEADER_SIZE + size);
 
 	(void) ctx;
 	if (block == NULL)

@@ -333,7 +333,7 @@ records_in_rings(void)
 		OSP_OK);
 	for (n = 0; n < 8; n++)
 	{
-		char name[16];
+		char name[32];
 		osp_ring ring;
 
 		(void) snprintf(name, sizeof(name), "ring.%d", n);
