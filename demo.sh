@@ -54,6 +54,7 @@ start_server()
 		session_preload_libraries = 'osprofiler'
 		osprofiler.hmac_keys_file = '$WORK/keys'
 		osprofiler.connection_string = '$traces'
+		osprofiler.run_directory = '$WORK/run-server'
 		osprofiler.service = 'database'
 	END
 	quietly "$PG_BIN/pg_ctl" -D "$WORK/data" -l "$WORK/log/server" -w start

@@ -20,6 +20,10 @@ make_work_dir()
 		id "$RUN_AS" >/dev/null 2>&1 || RUN_AS=nobody
 	fi
 	mkdir -p "$WORK/src" "$WORK/home" "$WORK/tmp" "$WORK/log"
+
+	# Where rings are if nobody says otherwise; ours to remove if it is new.
+	shared_rings=/dev/shm/osprofiler-$(id -u ${RUN_AS:+"$RUN_AS"})
+	[ ! -e "$shared_rings" ] || shared_rings=
 }
 
 # Gives what is in $WORK to the user.
@@ -95,5 +99,5 @@ end_work_processes()
 remove_work_dir()
 {
 	end_work_processes
-	rm -rf "$WORK"
+	rm -rf "$WORK" ${shared_rings:+"$shared_rings"}
 }
