@@ -231,15 +231,19 @@ shipping_count(const shipping *ship, int n)
 	char mark[64];
 	char *line;
 	char *next;
+	char *end;
 
 	(void) snprintf(mark, sizeof(mark), "\"base_id\": \"base of %d\"", n);
-	for (line = text; *line != '\0'; line = next)
+	end = text + strlen(text);
+	for (line = text; line < end; line = next)
 	{
 		const char *point;
 		long i;
 
-		next = line + strcspn(line, "\n");
-		if (*next != '\0')
+		next = memchr(line, '\n', (size_t) (end - line));
+		if (next == NULL)
+			next = end;
+		else
 			*next++ = '\0';
 		line_number++;
 		if (strstr(line, mark) == NULL)

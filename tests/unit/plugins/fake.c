@@ -121,6 +121,7 @@ fake_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	struct stat st;
 	char *text;
 	char *line;
+	char *end;
 
 	(void) __atomic_fetch_add(&conn->control->reads, 1, __ATOMIC_RELAXED);
 	if (is_ordered(&conn->control->fail_read))
@@ -131,9 +132,11 @@ fake_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	if (pread(conn->store, text, (size_t) st.st_size, 0) != st.st_size)
 		abort();
 	osp_buf_init(&scratch, &osp_allocator_default, OSP_NOTIFICATION_MAX);
-	for (line = text; status == OSP_OK && *line != '\0';)
+	end = text + st.st_size;
+	for (line = text; status == OSP_OK && line < end;)
 	{
-		size_t len = strcspn(line, "\n");
+		const char *newline = memchr(line, '\n', (size_t) (end - line));
+		size_t len = (size_t) ((newline != NULL ? newline : end) - line);
 		osp_notification point;
 
 		osp_buf_reset(&scratch);
