@@ -97,7 +97,7 @@ test_half_a_batch_arrived(void **state)
 	assert_int_equal(shipping_produce(&producer, 0, 0, 200), 200);
 	ship->control->partial = 2;
 	ship->control->fail_read = 1;
-	assert_true(osp_shipper_flush(s, 10000));
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 	step_until(s, &stat->shipped, 200 - 100 - 50);
 	assert_int_equal(stat->duplicates, 150);
 	{
@@ -110,7 +110,7 @@ test_half_a_batch_arrived(void **state)
 	/* Once that is over nobody is asked any more. */
 	reads = ship->control->reads;
 	assert_int_equal(shipping_produce(&producer, 0, 200, 400), 200);
-	assert_true(osp_shipper_flush(s, 10000));
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 	assert_int_equal(shipping_count(ship, 0).points, 400);
 	assert_int_equal(ship->control->reads, reads);
 }
@@ -329,7 +329,7 @@ test_no_spool(void **state)
 	ship->control->partial = 2;
 	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
 	step_until(s, &stat->driver_errors, 2);
-	assert_true(osp_shipper_flush(s, 10000));
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 	assert_int_equal(shipping_count(ship, 0).points, 100);
 	assert_int_equal(shipping_count(ship, 0).repeated, 0);
 
@@ -344,7 +344,7 @@ test_no_spool(void **state)
 			(void) osp_shipper_step(s);
 		}
 		ship->control->fail = 0;
-		assert_true(osp_shipper_flush(s, 10000));
+		assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 		expect_accounted(ship, stat, &producer, n);
 		assert_true(stat->spool_dropped > 0);
 	}
