@@ -39,7 +39,7 @@ osp_str pgosp_service = {"", 0};
 char *pgosp_agent = NULL;
 char *pgosp_trace_info = NULL;
 char *pgosp_trace_hmac = NULL;
-int pgosp_points = PGOSP_POINTS_STATEMENT | PGOSP_POINTS_NESTED;
+int pgosp_points = 0;
 
 bool pgosp_setting_gate = false;
 bool pgosp_comment_gate = false;
@@ -61,9 +61,18 @@ static const struct
 } point_names[] = {
 	{"statement", PGOSP_POINTS_STATEMENT},
 	{"nested", PGOSP_POINTS_NESTED},
+	{"plan", PGOSP_POINTS_PLAN},
+	{"commit", PGOSP_POINTS_COMMIT},
+	{"trigger", PGOSP_POINTS_TRIGGER},
+	{"worker", PGOSP_POINTS_WORKER},
+	{"function", PGOSP_POINTS_FUNCTION},
+	{"node", PGOSP_POINTS_NODE},
+	{"wait", PGOSP_POINTS_WAIT},
 };
 
-#define POINT_NAMES "statement, nested"
+#define POINT_NAMES \
+	"statement, nested, plan, commit, trigger, worker, function, node, wait"
+#define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker"
 
 static void
 update_gates(bool enabled, bool comments)
@@ -423,7 +432,7 @@ define_session(void)
 							   "Kinds of points to record.",
 							   "A list of: " POINT_NAMES ".",
 							   &points_text,
-							   POINT_NAMES,
+							   POINTS_DEFAULT,
 							   PGC_USERSET,
 							   GUC_LIST_INPUT,
 							   check_points,

@@ -50,6 +50,7 @@ pg_setup() {
 		session_preload_libraries = '$PG_WORK/osprofiler.so'
 		osprofiler.hmac_keys_file = '$PG_WORK/keys'
 		osprofiler.connection_string = 'file://$PG_WORK/points'
+		osprofiler.points = 'statement'
 		osprofiler.run_directory = '$PG_WORK/run'
 		osprofiler.agent = '$PG_WORK/osprofiler'
 	EOF

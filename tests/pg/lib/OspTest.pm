@@ -52,6 +52,7 @@ sub configure
 	$node->append_conf(
 		'postgresql.conf', qq{
 session_preload_libraries = 'osprofiler'
+osprofiler.points = 'statement, nested'
 osprofiler.hmac_keys_file = '$keys'
 osprofiler.run_directory = '$run'
 osprofiler.connection_string = 'file://$file'
