@@ -9,11 +9,12 @@
 #include "trace.h"
 
 static const char help[] =
-	"Usage: osprofiler trace check [OPTIONS] TRACE\n"
+	"Usage: osprofiler trace check [OPTIONS] TRACE...\n"
 	"\n"
-	"Checks the stored points of a trace: every start has exactly one stop,\n"
+	"Checks the stored points of traces: every start has exactly one stop,\n"
 	"parents exist, a child lies within its parent in time, nothing came twice.\n"
-	"Prints a line for each breach; exit status 1 if there is one.\n"
+	"Prints a line for each breach, with its trace in front if several are\n"
+	"checked; exit status 1 if there is one.\n"
 	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
 
 static const struct option longs[] = {
@@ -22,40 +23,72 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
+typedef struct printing
+{
+	cli_out out;
+	const char *trace; /* in front of each line; NULL: there is only one */
+} printing;
+
 static void
 print_line(void *ctx, const char *line)
 {
+	printing *to = (printing *) ctx;
 	osp_buf text;
 
 	osp_buf_init(&text, &osp_allocator_default, 1024 * 1024);
+	if (to->trace != NULL)
+	{
+		cli_add_visible(&text, osp_str_of(to->trace));
+		osp_buf_add_str(&text, OSP_STR(": "));
+	}
 	cli_add_visible(&text, osp_str_of(line));
 	osp_buf_add_char(&text, '\n');
-	(void) cli_out_write(ctx, osp_buf_str(&text));
+	(void) cli_out_write(&to->out, osp_buf_str(&text));
 	osp_buf_term(&text);
 }
 
+/* CLI_FAILED if there are breaches, or after a message. */
 static int
-check_report(osp_report *report)
+check_trace(cli_collector *collector, const char *name, printing *to)
 {
-	cli_out out;
+	osp_report *report = NULL;
 	osp_status status;
 	size_t breaches = 0;
 
-	if (cli_out_open(&out, NULL) != CLI_OK)
+	if (cli_load_trace(collector, name, &report) != CLI_OK)
 		return CLI_FAILED;
-	status = osp_report_check(report, print_line, &out, &breaches);
-	if (cli_out_close(&out) != CLI_OK)
-		return CLI_FAILED;
+	status = osp_report_check(report, print_line, to, &breaches);
+	osp_report_free(report);
 	if (status != OSP_OK)
 		return cli_error("cannot check the trace: %s", osp_status_text(status));
 	return breaches == 0 ? CLI_OK : CLI_FAILED;
+}
+
+/* All of them, whatever is wrong with one. */
+static int
+check_traces(cli_collector *collector, char **names, int count)
+{
+	printing to = {.trace = NULL};
+	int result = CLI_OK;
+	int i;
+
+	if (cli_out_open(&to.out, NULL) != CLI_OK)
+		return CLI_FAILED;
+	for (i = 0; i < count; i++)
+	{
+		to.trace = count > 1 ? names[i] : NULL;
+		if (check_trace(collector, names[i], &to) != CLI_OK)
+			result = CLI_FAILED;
+	}
+	if (cli_out_close(&to.out) != CLI_OK)
+		return CLI_FAILED;
+	return result;
 }
 
 int
 cmd_check(int argc, char **argv)
 {
 	cli_collector collector;
-	osp_report *report = NULL;
 	int result;
 	int c;
 
@@ -67,13 +100,10 @@ cmd_check(int argc, char **argv)
 		if (c == '?' || !cli_collector_option(&collector, c, optarg))
 			return CLI_USAGE;
 	}
-	if (!cli_operands(argc, argv, 1, "the trace"))
+	if (argc == optind && !cli_operands(argc, argv, 1, "the trace"))
 		return CLI_USAGE;
 
-	result = cli_load_trace(&collector, argv[optind], &report);
-	if (result == CLI_OK)
-		result = check_report(report);
-	osp_report_free(report);
+	result = check_traces(&collector, argv + optind, argc - optind);
 	cli_collector_close(&collector);
 	return result;
 }

@@ -53,6 +53,8 @@ cli_collector_open(cli_collector *collector)
 	osp_error err = {OSP_OK, ""};
 	const char *uri;
 
+	if (collector->conn != NULL)
+		return CLI_OK;
 	if (osp_config_load(
 			&collector->config, &osp_allocator_default, NULL, &err) != OSP_OK)
 		return cli_error("%s", err.msg);

@@ -60,7 +60,7 @@ void cli_collector_init(cli_collector *collector);
 bool cli_collector_option(cli_collector *collector, int code,
 						  const char *value) OSP_MUST_CHECK;
 
-/* Reads the configuration and connects. CLI_FAILED after a message. */
+/* Reads the configuration and connects, unless it is. CLI_FAILED after a message. */
 int cli_collector_open(cli_collector *collector) OSP_MUST_CHECK;
 
 /* Also after a failure, and also twice. */

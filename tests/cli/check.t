@@ -47,6 +47,16 @@ breach('outside its parent', qr/parent|within/, @whole,
 	point('x-start', $base, 'a1', 'x1', '01.005000'),
 	point('x-stop', $base, 'a1', 'x1', '02.000000'));
 
+# Several: all are checked, and each line says of which it is.
+write_points("$dir/torn", @whole[0 .. 2]);
+my ($status, $out, $err) =
+  run_cli('trace', 'check', "$dir/torn", "$dir/whole", "$dir/torn");
+is($status, 1, 'several traces: exit status');
+like($out, qr/\A(\Q$dir\E\/torn: app a1: [^\n]+\n){2}\z/,
+	'several traces: lines');
+is(run_ok('trace', 'check', "$dir/whole", "$dir/whole"), '',
+	'several whole traces');
+
 one_error(qr/no trace/, 'trace', 'check', 'other', '--connection-string',
 	"file://$dir/whole");
 one_error(qr/No space left/, 'trace', 'check', $base, '--connection-string',
