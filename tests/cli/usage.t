@@ -54,7 +54,6 @@ usage_error(qr/the trace is missing/, 'trace', 'show');
 usage_error(qr/the trace is missing/, 'trace', 'check');
 usage_error(qr/the trace must not be empty/, 'trace', 'show', '');
 usage_error(qr/unexpected argument 'b'/, 'trace', 'show', 'a', 'b');
-usage_error(qr/unexpected argument 'b'/, 'trace', 'check', 'a', 'b');
 usage_error(qr/unexpected argument 'a'/, 'trace', 'list', 'a');
 usage_error(qr/unexpected argument 'a'/, 'status', 'a');
 usage_error(qr/unexpected argument 'a'/, 'context', 'new', 'a');
