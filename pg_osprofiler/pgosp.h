@@ -9,6 +9,7 @@
  *	  sqlapi.c stat.c                 the SQL functions
  *	  statement.c                     which statement is a point, and its facts
  *	  userpoint.c                     points opened by osprofiler.start
+ *	  commit.c                        commits, by a callback of transactions
  *	  point.c                         open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
  *	  text.c params.c redact.c        what is told of a statement
@@ -200,6 +201,11 @@ typedef struct pgospPointKind
 {
 	/* Puts what the stop tells: at most stop_size bytes of the point. */
 	void (*put_stop)(osp_writer *w, const pgospPoint *point);
+	/*
+	 * The point is about to close: the last occasion to tell of what is in it.
+	 * May be NULL; is not asked when the session ends.
+	 */
+	void (*closing)(pgospPoint *point);
 	/* The stop is written; the memory is its owner's again. May be NULL. */
 	void (*closed)(pgospPoint *point);
 	/* A point right under this one was closed. May be NULL. */
@@ -251,10 +257,22 @@ extern void pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 							 size_t size);
 
 /*
+ * The same for what is told later than it began: at a time in the past, that is
+ * not before the start of the parent.
+ */
+extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
+								pgosp_put_start put, const void *what,
+								size_t size, int64 start_ns);
+
+/*
  * Closes a point and, before it, everything that is open under it. error is
  * NULL if all went well. Nothing happens if it is not open.
  */
 extern void pgosp_point_close(pgospPoint *point, const pgospError *error);
+
+/* The same at a time in the past; what is under it has ended by then. */
+extern void pgosp_point_close_at(pgospPoint *point, const pgospError *error,
+								 int64 stop_ns);
 
 /* Closes all that is open; for the end of the session. */
 extern void pgosp_point_close_all(const pgospError *error);
@@ -314,6 +332,12 @@ typedef struct pgospStatementPoint
 /* put_stop of all statements. */
 extern void pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point);
 
+/* Puts what was written to the WAL since then. */
+extern void pgosp_put_wal(osp_writer *w, const WalUsage *then);
+
+/* Where a point in the running statement hangs: there may be a user's between. */
+extern void pgosp_nested_parent(pgospParent *parent);
+
 /* Where a point under this context hangs: there may be a user's between. */
 extern void pgosp_parent_of_context(const osp_context *context,
 									pgospParent *parent);
@@ -322,6 +346,33 @@ extern void pgosp_statement_open(pgospStatementPoint *statement,
 								 const pgospPointKind *kind,
 								 const pgospParent *parent,
 								 const pgospStatementFacts *facts);
+
+/* ---- commits (commit.c) ---- */
+
+extern void pgosp_commit_init(void);
+
+/* A top-level statement under this context begins: its commit hangs there. */
+extern void pgosp_commit_remember(const osp_context *context);
+
+/* A statement or trigger comes while none runs: does a commit, and has none told
+ * so? Then its point is opened. */
+extern void pgosp_commit_look(void);
+
+/* The point for a COMMIT or PREPARE TRANSACTION, to be left open if there will
+ * be an end of the transaction; NULL: it is one like others. */
+extern pgospStatementPoint *
+pgosp_commit_statement(const pgospPointKind **kind);
+
+/* The transaction goes to its commit now, if it has written something. */
+extern void pgosp_commit_begins(const char *command);
+
+/* A COMMIT PREPARED begins. */
+extern void pgosp_commit_prepared(void);
+
+/* The commit is over, if one was open. */
+extern void pgosp_commit_ends(const pgospError *error);
+
+extern bool pgosp_commit_is_open(void);
 
 /* ---- text (text.c, params.c, redact.c) ---- */
 
@@ -422,6 +473,9 @@ extern void pgosp_error_capture(pgospError *error);
 /* A top-level statement is over, with an error that it has told or without. */
 extern void pgosp_errors_statement_begin(void);
 extern void pgosp_errors_told(void);
+
+/* The error that was reported while a commit was open; told once. */
+extern const pgospError *pgosp_error_reported(void);
 
 /* The FATAL error that ends this session, if there is one. */
 extern const pgospError *pgosp_error_fatal(void);

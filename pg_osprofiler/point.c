@@ -90,8 +90,16 @@ void
 pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 				 pgosp_put_start put, const void *what, size_t size)
 {
+	pgosp_point_open_at(point, parent, put, what, size, osp_mono_now());
+}
+
+void
+pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
+					pgosp_put_start put, const void *what, size_t size,
+					int64 start_ns)
+{
 	point->serial = next_serial++;
-	point->start_ns = osp_mono_now();
+	point->start_ns = start_ns;
 	osp_uuid_new(&point->trace_id);
 	set_parent(point, parent);
 
@@ -121,10 +129,9 @@ put_error(osp_writer *w, const pgospError *error)
 }
 
 static void
-write_stop(const pgospPoint *point, const pgospError *error)
+write_stop(const pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
 	osp_producer *producer = pgosp_producer_if_open();
-	int64 now = osp_mono_now();
 	osp_point_ids ids;
 	osp_writer w;
 
@@ -138,8 +145,8 @@ write_stop(const pgospPoint *point, const pgospError *error)
 						 point->name,
 						 pgosp_project,
 						 pgosp_service,
-						 now,
-						 now - point->start_ns,
+						 stop_ns,
+						 stop_ns - point->start_ns,
 						 point->stop_size + (error != NULL ? ERROR_SIZE : 0)))
 		return;
 	if (error != NULL)
@@ -157,10 +164,10 @@ pgosp_point_is_under(const pgospPoint *lower, const pgospPoint *ancestor)
 }
 
 static void
-close_one(pgospPoint *point, const pgospError *error)
+close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
 	if (!point->silent)
-		write_stop(point, error);
+		write_stop(point, error, stop_ns);
 	point->open = false;
 	dlist_delete(&point->node);
 	pgosp_busy--;
@@ -168,6 +175,13 @@ close_one(pgospPoint *point, const pgospError *error)
 		pgosp_current = NULL;
 	if (point->kind->closed != NULL)
 		point->kind->closed(point);
+}
+
+static void
+tell_closing(pgospPoint *point)
+{
+	if (point->kind->closing != NULL)
+		point->kind->closing(point);
 }
 
 /*
@@ -187,7 +201,8 @@ close_children(pgospPoint *point, const pgospError *error)
 
 			if (pgosp_point_is_under(other, point))
 			{
-				close_one(other, error);
+				tell_closing(other);
+				close_one(other, error, osp_mono_now());
 				break;
 			}
 			node = dlist_prev_node(&open_points, node);
@@ -197,18 +212,31 @@ close_children(pgospPoint *point, const pgospError *error)
 	}
 }
 
-void
-pgosp_point_close(pgospPoint *point, const pgospError *error)
+static void
+close_with_children(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
 	pgospPoint *parent = point->parent;
 	pgospError interrupted = {false};
 
-	if (!point->open)
-		return;
+	tell_closing(point);
 	close_children(point, error != NULL ? &interrupted : NULL);
-	close_one(point, error);
+	close_one(point, error, stop_ns != 0 ? stop_ns : osp_mono_now());
 	if (parent != NULL && parent->kind->child_closed != NULL)
 		parent->kind->child_closed(parent);
+}
+
+void
+pgosp_point_close(pgospPoint *point, const pgospError *error)
+{
+	if (point->open)
+		close_with_children(point, error, 0);
+}
+
+void
+pgosp_point_close_at(pgospPoint *point, const pgospError *error, int64 stop_ns)
+{
+	if (point->open)
+		close_with_children(point, error, stop_ns);
 }
 
 void
@@ -217,6 +245,7 @@ pgosp_point_close_all(const pgospError *error)
 	while (!dlist_is_empty(&open_points))
 		close_one(
 			dlist_container(pgospPoint, node, dlist_tail_node(&open_points)),
-			error);
+			error,
+			osp_mono_now());
 	pgosp_current = NULL;
 }
