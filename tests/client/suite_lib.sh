@@ -5,14 +5,19 @@
 #	  What the suites of other projects share: a server, sources, TAP. To be
 #	  sourced.
 #
-# suite_setup                 a directory and a server of our own; $PG_BIN
-# suite_source PKG PATTERN    unpacks PATTERN of Debian's source package PKG, as
-#                             the machine's own apt is configured, into
-#                             $SUITE_WORK/source
+# suite_setup SETTINGS        a directory and a server of our own; $PG_BIN
+# suite_source PKG PATTERN    unpacks PATTERN of Debian's source package PKG, of
+#                             whichever release has it, into $SUITE_WORK/source
 # suite_plain NAME COMMAND... it succeeds without us
 # suite_traced NAME COMMAND.. it succeeds traced, and its trace is whole
+# suite_whole NAME FILE       the trace that `osprofiler run` told in FILE is whole
 # suite_is NAME COMMAND...    the command succeeds
 # suite_done                  the plan, and the exit status
+
+# shellcheck source=scripts/debian.sh
+. ../../scripts/debian.sh
+# shellcheck source=tests/pg/core_source.sh
+. ../pg/core_source.sh
 
 : "${BUILD:?run me by: make suite-...}"
 PG_BIN=$(${PG_CONFIG:-pg_config} --bindir)
@@ -30,7 +35,7 @@ suite_setup() {
 	as_server tee -a "$SUITE_WORK/server/data/postgresql.conf" >/dev/null <<-END
 		listen_addresses = ''
 		unix_socket_directories = '$SUITE_WORK/server'
-		fsync = off
+		$*
 	END
 	as_server "$PG_BIN/pg_ctl" -D "$SUITE_WORK/server/data" -w \
 		-l "$SUITE_WORK/server/log" start >/dev/null
@@ -55,32 +60,31 @@ suite_cleanup() {
 	rm -rf "$SUITE_WORK"
 }
 
-# Only the kind of entry changes: the archives are those of the machine.
+# A mirror may not have all that its lists name, so any release's version will do,
+# newest first behind the installed one, and its orig archive is enough.
 suite_source() {
-	local package=$1 pattern=$2 apt=$SUITE_WORK/apt file
-	local -a options
+	local package=$1 pattern=$2 apt=$SUITE_WORK/apt version release archive=
 
-	mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial"
-	: >"$apt/list"
-	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ ! -e "$file" ] || sed -n 's/^deb /deb-src /p' "$file" >>"$apt/list"
+	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/got"
+	for release in bullseye bookworm trixie sid; do
+		debian_sources deb-src "$release"
+	done >"$apt/sources.list"
+	source_apt "$apt" apt-get update >"$apt/log" 2>&1 || true
+	for version in $(source_versions "$apt" "$package" \
+		"$(dpkg-query -W -f '${Version}' "$package" 2>/dev/null || echo none)"); do
+		(cd "$apt/got" && source_apt "$apt" apt-get source --download-only \
+			"$package=$version") >>"$apt/log" 2>&1 || true
+		archive=$(find "$apt/got" -name '*.orig.tar.*' ! -name '*.asc' | head -n 1)
+		[ -z "$archive" ] || break
 	done
-	for file in /etc/apt/sources.list.d/*.sources; do
-		[ ! -e "$file" ] ||
-			sed 's/^Types:.*/Types: deb-src/' "$file" >"$apt/parts/${file##*/}"
-	done
-	options=(-q -o Dir::Etc::sourcelist="$apt/list"
-		-o Dir::Etc::sourceparts="$apt/parts" -o Dir::State::lists="$apt/lists"
-		-o Dir::Cache="$apt/cache" -o APT::Sandbox::User=root)
-	apt-get "${options[@]}" update >/dev/null 2>&1 || true
-	(cd "$apt" && apt-get "${options[@]}" source --download-only "$package") \
-		>"$apt/log" 2>&1 || {
+	if [ -z "$archive" ]; then
 		echo "Bail out! no source of $package: $(tail -n 1 "$apt/log")"
 		exit 1
-	}
+	fi
+	echo "# $package: ${archive##*/}"
 	mkdir -p "$SUITE_WORK/source"
-	tar -C "$SUITE_WORK/source" -xf "$(find "$apt" -name '*.orig.tar.*' | head -n 1)" \
-		--wildcards "$pattern"
+	tar -C "$SUITE_WORK/source" --strip-components=1 --no-same-owner \
+		-xf "$archive" --wildcards "$pattern"
 }
 
 suite_result() {
@@ -106,11 +110,15 @@ suite_plain() {
 }
 
 suite_traced() {
-	local name=$1 id
+	local name=$1
 	shift
 	suite_is "$name" "$BUILD/bin/osprofiler" run -- "$@"
-	id=$(sed -n 's/^Trace ID: //p' "$SUITE_WORK/out")
-	suite_is "$name: the trace is whole" "$BUILD/bin/osprofiler" trace check "$id"
+	suite_whole "$name" "$SUITE_WORK/out"
+}
+
+suite_whole() {
+	suite_is "$1: the trace is whole" "$BUILD/bin/osprofiler" trace check \
+		"$(sed -n 's/^Trace ID: //p' "$2")"
 }
 
 suite_done() {

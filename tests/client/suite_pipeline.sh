@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 # shellcheck source=tests/client/suite_lib.sh
 . ./suite_lib.sh
 
-suite_setup
+suite_setup 'fsync = off'
 source=${1:-}
 if [ -z "$source" ]; then
 	suite_source "postgresql-$("$PG_BIN/postgres" -V | sed 's/.* \([0-9]*\)\..*/\1/')" \
