@@ -10,6 +10,7 @@
 #include "executor/instrument.h"
 #include "mb/pg_wchar.h"
 #include "nodes/plannodes.h"
+#include "pgstat.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
 
@@ -130,6 +131,32 @@ pgosp_io_times(const BufferUsage *usage)
 	times.temp_write = &usage->temp_blk_write_time;
 #endif
 	return times;
+}
+
+/* Time spent writing and syncing the WAL, where a version counts it for the
+ * backend. */
+typedef struct pgospWalTimes
+{
+	double write_ms;
+	double sync_ms;
+} pgospWalTimes;
+
+static inline void
+pgosp_wal_times(pgospWalTimes *times)
+{
+#if PG_VERSION_NUM >= 180000 || PG_VERSION_NUM < 140000
+	times->write_ms = 0;
+	times->sync_ms = 0;
+#elif PG_VERSION_NUM >= 160000
+	times->write_ms = INSTR_TIME_GET_MILLISEC(PendingWalStats.wal_write_time);
+	times->sync_ms = INSTR_TIME_GET_MILLISEC(PendingWalStats.wal_sync_time);
+#elif PG_VERSION_NUM >= 150000
+	times->write_ms = (double) PendingWalStats.wal_write_time / 1000.0;
+	times->sync_ms = (double) PendingWalStats.wal_sync_time / 1000.0;
+#else
+	times->write_ms = (double) WalStats.m_wal_write_time / 1000.0;
+	times->sync_ms = (double) WalStats.m_wal_sync_time / 1000.0;
+#endif
 }
 
 #endif /* PGOSP_COMPAT_H */

@@ -29,6 +29,10 @@ static emit_log_hook_type prev_emit_log_hook;
 /* The error on its way to the log was told by the statement's point. */
 static bool told = false;
 
+/* The last error that was reported while a commit was open. */
+static pgospError reported = {false};
+static char reported_message[MESSAGE_MAX];
+
 static pgospError fatal = {false};
 static char fatal_message[MESSAGE_MAX];
 
@@ -114,6 +118,16 @@ pgosp_errors_told(void)
 }
 
 const pgospError *
+pgosp_error_reported(void)
+{
+	static pgospError taken;
+
+	taken = reported;
+	reported.known = false;
+	return taken.known ? &taken : NULL;
+}
+
+const pgospError *
 pgosp_error_fatal(void)
 {
 	return fatal.known ? &fatal : NULL;
@@ -148,6 +162,11 @@ look_at(const ErrorData *edata)
 {
 	if (edata->elevel == ERROR)
 	{
+		if (pgosp_commit_is_open())
+			set_error(&reported,
+					  edata->sqlerrcode,
+					  osp_str_of(edata->message),
+					  reported_message);
 		if (!told)
 			tell_failed_statement(edata);
 		told = false;

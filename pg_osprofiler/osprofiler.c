@@ -22,4 +22,5 @@ _PG_init(void)
 	pgosp_planner_init();
 	pgosp_executor_init();
 	pgosp_utility_init();
+	pgosp_commit_init();
 }

@@ -358,10 +358,9 @@ extern void pgosp_commit_remember(const osp_context *context);
  * so? Then its point is opened. */
 extern void pgosp_commit_look(void);
 
-/* The point for a COMMIT or PREPARE TRANSACTION, to be left open if there will
- * be an end of the transaction; NULL: it is one like others. */
-extern pgospStatementPoint *
-pgosp_commit_statement(const pgospPointKind **kind);
+/* A COMMIT or PREPARE TRANSACTION gets this point, which is left open if there
+ * will be an end of the transaction. False: it is a statement like others. */
+extern bool pgosp_commit_statement(pgospStatementPoint **out);
 
 /* The transaction goes to its commit now, if it has written something. */
 extern void pgosp_commit_begins(const char *command);
@@ -369,8 +368,9 @@ extern void pgosp_commit_begins(const char *command);
 /* A COMMIT PREPARED begins. */
 extern void pgosp_commit_prepared(void);
 
-/* The commit is over, if one was open. */
-extern void pgosp_commit_ends(const pgospError *error);
+/* The commit is over, if one is open that this statement has made. */
+extern void pgosp_commit_ends(const pgospPoint *within,
+							  const pgospError *error);
 
 extern bool pgosp_commit_is_open(void);
 

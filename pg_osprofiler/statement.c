@@ -73,8 +73,8 @@ put_io_times(osp_writer *w, const BufferUsage *usage)
 	put_time(w, OSP_STR("temp_write_ms"), now.temp_write, then.temp_write);
 }
 
-static void
-put_wal(osp_writer *w, const WalUsage *then)
+void
+pgosp_put_wal(osp_writer *w, const WalUsage *then)
 {
 	int64 records = pgWalUsage.wal_records - then->wal_records;
 
@@ -109,7 +109,7 @@ pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
 	put_buffers(w, &usage->buffers);
 	if (track_io_timing)
 		put_io_times(w, &usage->buffers);
-	put_wal(w, &usage->wal);
+	pgosp_put_wal(w, &usage->wal);
 	osp_put_end(w);
 }
 
@@ -178,8 +178,8 @@ pgosp_statement_open(pgospStatementPoint *statement, const pgospPointKind *kind,
 }
 
 /* Under the running statement, or under a user's point opened in it. */
-static void
-find_nested_parent(pgospParent *parent)
+void
+pgosp_nested_parent(pgospParent *parent)
 {
 	pgospPoint *user = pgosp_user_point();
 
@@ -206,9 +206,10 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 	const pgospContext *context;
 	const osp_producer *producer;
 
+	pgosp_commit_look();
 	if (pgosp_current != NULL)
 	{
-		find_nested_parent(parent);
+		pgosp_nested_parent(parent);
 		return (pgosp_points & PGOSP_POINTS_NESTED) != 0;
 	}
 	if (pgosp_planning)
@@ -222,6 +223,7 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 		return false;
 	pgosp_worker_want(producer);
 	pgosp_errors_statement_begin();
+	pgosp_commit_remember(&context->ids);
 	pgosp_parent_of_context(&context->ids, parent);
 	return true;
 }

@@ -6,7 +6,8 @@
  * A utility statement runs from call to return, so its point is on the C stack.
  * What sets or resets the context itself (SET osprofiler.*, RESET ALL, DISCARD
  * ALL) is no point, nor are the steps into which PostgreSQL divides a statement
- * (the sequence of a serial column, say).
+ * (the sequence of a serial column, say). The point of a COMMIT stays open until
+ * the transaction has ended: see commit.c.
  */
 #include "pgosp.h"
 
@@ -45,24 +46,54 @@ is_wanted(const PlannedStmt *pstmt, ProcessUtilityContext context,
 	return pgosp_statement_wanted(facts, parent);
 }
 
+/* Is it COMMIT, END or PREPARE TRANSACTION? */
+static bool
+ends_transaction(const Node *statement)
+{
+	const TransactionStmt *stmt = (const TransactionStmt *) statement;
+
+	return IsA(statement, TransactionStmt) &&
+		   (stmt->kind == TRANS_STMT_COMMIT ||
+			stmt->kind == TRANS_STMT_PREPARE);
+}
+
+static bool
+commits_prepared(const Node *statement)
+{
+	return IsA(statement, TransactionStmt) &&
+		   ((const TransactionStmt *) statement)->kind ==
+			   TRANS_STMT_COMMIT_PREPARED;
+}
+
+/* It did what it says; a COMMIT of a failed transaction is a ROLLBACK. */
+static bool
+will_commit(const QueryCompletion *qc)
+{
+	return qc != NULL && qc->commandTag != CMDTAG_ROLLBACK;
+}
+
 static void
 fail_utility(pgospStatementPoint *statement, pgospPoint *outer)
 {
 	pgospError error;
 
-	pgosp_current = outer;
 	pgosp_error_capture(&error);
+	pgosp_commit_ends(&statement->point, &error);
+	pgosp_current = outer;
 	pgosp_point_close(&statement->point, &error);
 	if (outer == NULL)
 		pgosp_errors_told();
 }
 
+/* stays: leave the point open if the transaction ends after this. */
 static void
-run_traced(pgospStatementPoint *statement, PGOSP_UTILITY_ARGS)
+run_traced(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 {
 	pgospPoint *outer = pgosp_current;
 
 	pgosp_current = &statement->point;
+	if (commits_prepared(pstmt->utilityStmt))
+		pgosp_commit_prepared();
 	PG_TRY();
 	{
 		prev_ProcessUtility(PGOSP_UTILITY_PASS);
@@ -73,19 +104,40 @@ run_traced(pgospStatementPoint *statement, PGOSP_UTILITY_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	pgosp_current = outer;
+	pgosp_commit_ends(&statement->point, NULL);
 	if (qc != NULL && qc->commandTag != CMDTAG_UNKNOWN)
 	{
 		statement->usage.command = GetCommandTagName(qc->commandTag);
 		statement->usage.rows = qc->nprocessed;
 	}
-	pgosp_point_close(&statement->point, NULL);
+	pgosp_current = outer;
+	if (!stays || !will_commit(qc))
+		pgosp_point_close(&statement->point, NULL);
+	else
+	{
+		pgosp_current = &statement->point;
+		pgosp_commit_begins(statement->usage.command);
+	}
+}
+
+static void
+trace(const pgospParent *parent, const pgospStatementFacts *facts,
+	  PGOSP_UTILITY_ARGS)
+{
+	pgospStatementPoint local;
+	pgospStatementPoint *statement = &local;
+	bool stays = ends_transaction(pstmt->utilityStmt) &&
+				 pgosp_commit_statement(&statement);
+
+	pgosp_statement_open(statement, &utility_kind, parent, facts);
+	statement->usage.command =
+		GetCommandTagName(CreateCommandTag(pstmt->utilityStmt));
+	run_traced(statement, stays, PGOSP_UTILITY_PASS);
 }
 
 static pg_noinline void
 maybe_traced(PGOSP_UTILITY_ARGS)
 {
-	pgospStatementPoint statement;
 	pgospStatementFacts facts;
 	pgospParent parent;
 
@@ -97,12 +149,7 @@ maybe_traced(PGOSP_UTILITY_ARGS)
 	facts.utility = pstmt->utilityStmt;
 	facts.failed = false;
 	if (is_wanted(pstmt, context, &facts, &parent))
-	{
-		pgosp_statement_open(&statement, &utility_kind, &parent, &facts);
-		statement.usage.command =
-			GetCommandTagName(CreateCommandTag(pstmt->utilityStmt));
-		run_traced(&statement, PGOSP_UTILITY_PASS);
-	}
+		trace(&parent, &facts, PGOSP_UTILITY_PASS);
 	else
 		prev_ProcessUtility(PGOSP_UTILITY_PASS);
 

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commit.c
+ *	  The commit of a transaction that has written something.
+ *
+ * PostgreSQL commits when the statement is over. That has a COMMIT appear to
+ * take no time at all, and an INSERT of its own to be there before it is. So:
+ *
+ *	- The point of a COMMIT, or a PREPARE TRANSACTION, stays open until the
+ *	  transaction has ended; pg.commit hangs under it.
+ *	- The commit of a single statement hangs beside that statement, under the
+ *	  same context: we keep the context of the last statement until then. A
+ *	  statement as pgosp_busy counts them, so that the hooks look.
+ *	- A procedure or a block that commits has the commit under it.
+ *
+ * It begins when the statement COMMIT is done, so what deferred triggers do
+ * belongs to it. Without that statement the first we see of a commit is one of
+ * two things: a deferred trigger that runs something, which is known by there
+ * being no portal any more, or PostgreSQL's own call before the commit.
+ *
+ * A transaction that has no id has nothing to make durable, and no pg.commit.
+ */
+#include "pgosp.h"
+
+#include "access/xact.h"
+#include "tcop/pquery.h"
+
+#define START_SIZE 64
+#define STOP_SIZE  1024
+
+typedef struct pgospCommit
+{
+	pgospPoint point;  /* first */
+	pgospPoint *outer; /* the statement that commits; NULL if it is over */
+	const char *command;
+	TransactionId xid;
+	WalUsage wal; /* at the start */
+	pgospWalTimes times;
+} pgospCommit;
+
+static pgospCommit commit;
+
+/* COMMIT or PREPARE TRANSACTION itself. */
+static pgospStatementPoint statement;
+
+/* The context of the last statement of this transaction that has one. */
+static osp_context remembered;
+static bool remembers = false;
+
+static const char *
+name_of_synchronous_commit(void)
+{
+	switch (synchronous_commit)
+	{
+		case SYNCHRONOUS_COMMIT_OFF:
+			return "off";
+		case SYNCHRONOUS_COMMIT_LOCAL_FLUSH:
+			return "local";
+		case SYNCHRONOUS_COMMIT_REMOTE_WRITE:
+			return "remote_write";
+		case SYNCHRONOUS_COMMIT_REMOTE_APPLY:
+			return "remote_apply";
+		default:
+			return "on";
+	}
+}
+
+static void
+put_ms(osp_writer *w, osp_str key, double ms)
+{
+	if (ms > 0)
+		osp_put_f64(w, key, ms);
+}
+
+static void
+put_start(osp_writer *w, const void *what)
+{
+	osp_put_object(w, OSP_STR("db"));
+	osp_put_str(w, OSP_STR("command"), osp_str_of((const char *) what));
+	osp_put_end(w);
+}
+
+static void
+put_stop(osp_writer *w, const pgospPoint *point)
+{
+	const pgospCommit *it = (const pgospCommit *) point;
+	pgospWalTimes now;
+
+	osp_put_object(w, OSP_STR("db"));
+	if (TransactionIdIsValid(it->xid))
+		osp_put_u64(w, OSP_STR("transaction_id"), it->xid);
+	osp_put_str(w,
+				OSP_STR("synchronous_commit"),
+				osp_str_of(name_of_synchronous_commit()));
+	pgosp_put_wal(w, &it->wal);
+	pgosp_wal_times(&now);
+	put_ms(w, OSP_STR("wal_write_ms"), now.write_ms - it->times.write_ms);
+	put_ms(w, OSP_STR("wal_sync_ms"), now.sync_ms - it->times.sync_ms);
+	osp_put_end(w);
+}
+
+static const pgospPointKind commit_kind = {
+	.put_stop = put_stop,
+};
+
+static void
+open_commit(const char *command)
+{
+	pgospParent parent;
+
+	if (pgosp_current != NULL)
+		pgosp_nested_parent(&parent);
+	else
+		pgosp_parent_of_context(&remembered, &parent);
+	commit.point.kind = &commit_kind;
+	commit.point.name = OSP_STR("pg.commit");
+	commit.point.stop_size = STOP_SIZE;
+	commit.command = command;
+	commit.xid = GetTopTransactionIdIfAny();
+	commit.wal = pgWalUsage;
+	pgosp_wal_times(&commit.times);
+	pgosp_point_open(&commit.point, &parent, put_start, command, START_SIZE);
+	commit.outer = pgosp_current;
+	pgosp_current = &commit.point;
+}
+
+static void
+close_commit(const pgospError *error)
+{
+	if (!commit.point.open)
+		return;
+	pgosp_point_close(&commit.point, error);
+	pgosp_current = commit.outer;
+}
+
+/* Is there a commit to be told of? */
+static bool
+is_wanted(void)
+{
+	return !commit.point.open && (pgosp_points & PGOSP_POINTS_COMMIT) != 0 &&
+		   (pgosp_current != NULL || remembers) &&
+		   TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+void
+pgosp_commit_remember(const osp_context *context)
+{
+	if ((pgosp_points & PGOSP_POINTS_COMMIT) == 0 || pgosp_reporting)
+		return;
+	remembered = *context;
+	if (!remembers)
+		pgosp_busy++;
+	remembers = true;
+}
+
+static void
+forget(void)
+{
+	if (remembers)
+		pgosp_busy--;
+	remembers = false;
+}
+
+void
+pgosp_commit_look(void)
+{
+	/* Whatever runs for a client outside of a commit runs in a portal. */
+	if (remembers && pgosp_current == NULL && ActivePortal == NULL &&
+		!IsTransactionBlock() && is_wanted())
+		open_commit("COMMIT");
+}
+
+bool
+pgosp_commit_statement(pgospStatementPoint **out)
+{
+	if (statement.point.open || pgosp_current != NULL)
+		return false;
+	*out = &statement;
+	return true;
+}
+
+void
+pgosp_commit_begins(const char *command)
+{
+	if (is_wanted())
+		open_commit(command);
+}
+
+void
+pgosp_commit_prepared(void)
+{
+	if (!commit.point.open && (pgosp_points & PGOSP_POINTS_COMMIT) != 0)
+		open_commit("COMMIT PREPARED");
+}
+
+void
+pgosp_commit_ends(const pgospPoint *within, const pgospError *error)
+{
+	if (commit.point.open && pgosp_point_is_under(&commit.point, within))
+		close_commit(error);
+}
+
+bool
+pgosp_commit_is_open(void)
+{
+	return commit.point.open || statement.point.open;
+}
+
+/* The transaction has ended, one way or the other. */
+static void
+end_transaction(const pgospError *error)
+{
+	close_commit(error);
+	if (statement.point.open)
+	{
+		pgosp_point_close(&statement.point, error);
+		pgosp_current = NULL;
+	}
+
+	/* A procedure goes on with another transaction. */
+	if (pgosp_current == NULL)
+		forget();
+}
+
+/*
+ * An error of a commit in a procedure is thrown on to the statement that called
+ * it, and is read there; any other one has been reported by now.
+ */
+static void
+abort_transaction(void)
+{
+	const pgospError *reported = pgosp_error_reported();
+	pgospError interrupted = {false};
+
+	if (!commit.point.open || commit.outer == NULL || statement.point.open)
+		end_transaction(reported != NULL ? reported : &interrupted);
+}
+
+static void
+pgosp_xact(XactEvent event, void *arg)
+{
+	if (likely(pgosp_busy == 0))
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			pgosp_commit_begins("COMMIT");
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			pgosp_commit_begins("PREPARE TRANSACTION");
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+			end_transaction(NULL);
+			break;
+		case XACT_EVENT_ABORT:
+			abort_transaction();
+			break;
+		default:
+			break;
+	}
+}
+
+void
+pgosp_commit_init(void)
+{
+	RegisterXactCallback(pgosp_xact, NULL);
+}
