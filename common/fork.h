@@ -9,10 +9,10 @@
 #include "osprofiler/base.h"
 
 /* Lies in a page that the kernel wipes in a child; 0 there, and before use. */
-extern uint64_t *osp__fork_mark;
+OSP_API extern uint64_t *osp__fork_mark;
 
 /* Makes a new generation; see osp__generation. */
-uint64_t osp__generation_new(void);
+OSP_API uint64_t osp__generation_new(void);
 
 /*
  * A number that is the same as long as this process lives, and that differs

@@ -2,11 +2,6 @@
  *
  * ids.c
  *	  Ids of points: fresh version-4 UUIDs, and ids that came from outside.
- *
- * One call of RAND_bytes serves 256 ids: that is 5 ns for an id, where libuuid
- * alone takes 1.8 us. The pool of a thread is allocated, not thread-local itself:
- * a library that is loaded by dlopen gets but a few hundred bytes of the kind of
- * thread-local memory that is found without a call.
  */
 #include "osprofiler/ids.h"
 
@@ -15,18 +10,9 @@
 #include <pthread.h>
 #include <uuid/uuid.h>
 
-#include "fork.h"
+#include "id_pool.h"
 
-#define POOL_IDS 256
-
-typedef struct id_pool
-{
-	uint64_t generation; /* of the process that filled it */
-	unsigned left;       /* ids not handed out, at the front */
-	osp_uuid ids[POOL_IDS];
-} id_pool;
-
-static __thread id_pool *pool = NULL;
+__thread osp__id_pool *osp__ids = NULL;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
@@ -35,7 +21,7 @@ static bool has_key = false;
 static void
 free_pool(void *ptr)
 {
-	pool = NULL;
+	osp__ids = NULL;
 	osp_free(&osp_allocator_default, ptr);
 }
 
@@ -49,7 +35,7 @@ make_key(void)
 static bool
 make_pool(void)
 {
-	id_pool *made;
+	osp__id_pool *made;
 
 	(void) pthread_once(&once, make_key);
 	if (!has_key)
@@ -62,7 +48,7 @@ make_pool(void)
 		osp_free(&osp_allocator_default, made);
 		return false;
 	}
-	pool = made;
+	osp__ids = made;
 	return true;
 }
 
@@ -76,13 +62,19 @@ make_version_4(osp_uuid *uuid)
 static bool
 refill(uint64_t generation)
 {
-	if (pool == NULL && !make_pool())
+	osp__id_pool *pool;
+	int i;
+
+	if (osp__ids == NULL && !make_pool())
 		return false;
+	pool = osp__ids;
 	pool->left = 0;
 	pool->generation = generation;
 	if (RAND_bytes((unsigned char *) pool->ids, (int) sizeof(pool->ids)) != 1)
 		return false;
-	pool->left = POOL_IDS;
+	for (i = 0; i < OSP__POOL_IDS; i++)
+		make_version_4(&pool->ids[i]);
+	pool->left = OSP__POOL_IDS;
 	return true;
 }
 
@@ -91,18 +83,10 @@ osp_uuid_new(osp_uuid *out)
 {
 	uint64_t generation = osp__generation();
 
-	if (OSP_UNLIKELY(pool == NULL || pool->left == 0 ||
-					 pool->generation != generation) &&
-		!refill(generation))
-	{
-		uuid_generate_random(out->bytes);
+	if (OSP_LIKELY(osp__uuid_take(out, generation)))
 		return;
-	}
-	*out = pool->ids[--pool->left];
-	make_version_4(out);
-
-	/* An id that was handed out is not to be found in memory again. */
-	memset(&pool->ids[pool->left], 0, sizeof(osp_uuid));
+	if (!refill(generation) || !osp__uuid_take(out, generation))
+		uuid_generate_random(out->bytes);
 }
 
 /* Writes four bytes as their eight hex digits. */

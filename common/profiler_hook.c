@@ -8,58 +8,45 @@
  */
 #include "profiler_int.h"
 
-#include "fork.h"
-#include "profiler_state.h"
-
 __thread osp__hook_depth osp__depth = {0, 0};
 
-/* What the environment's context turned out to be. */
-enum
+bool osp__environment_open = true;
+
+static bool
+has_environment(const osp_config *config)
 {
-	UNKNOWN,
-	ABSENT, /* or not valid */
-	VALID
-};
-
-static int environment = UNKNOWN;
-
-static int
-check_environment(void)
-{
-	const osp_config *config = osp__profiler_config();
-
-	if (config == NULL || !config->enabled || !config->trace_sqlalchemy ||
-		config->trace_info[0] == '\0')
-		return ABSENT;
-	return VALID;
+	return config != NULL && config->enabled && config->trace_sqlalchemy &&
+		   config->trace_info[0] != '\0';
 }
 
-/* Takes the environment's context for a thread that has none. */
 static bool
-adopt(void)
+verify_environment(osp__profiler *p, const osp_config *config,
+				   osp_context *context)
 {
-	int known = __atomic_load_n(&environment, __ATOMIC_RELAXED);
-	const osp_config *config;
+	return osp_context_verify(p->ring,
+							  osp_str_of(config->trace_info),
+							  osp_str_of(config->trace_hmac),
+							  context) == OSP_CTX_ACCEPTED;
+}
+
+bool
+osp__hook_adopt(void)
+{
+	const osp_config *config = osp__profiler_config();
 	osp__profiler *p;
 	osp_context context;
 
-	if (known == UNKNOWN)
+	if (!has_environment(config))
 	{
-		known = check_environment();
-		__atomic_store_n(&environment, known, __ATOMIC_RELAXED);
-	}
-	if (known == ABSENT)
+		__atomic_store_n(&osp__environment_open, false, __ATOMIC_RELAXED);
 		return false;
-	config = osp__profiler_config();
+	}
 	p = osp__profiler_get();
 	if (p == NULL || osp__profiler_use_configured_keys(p) != OSP_OK)
 		return false;
-	if (osp_context_verify(p->ring,
-						   osp_str_of(config->trace_info),
-						   osp_str_of(config->trace_hmac),
-						   &context) != OSP_CTX_ACCEPTED)
+	if (!verify_environment(p, config, &context))
 	{
-		__atomic_store_n(&environment, ABSENT, __ATOMIC_RELAXED);
+		__atomic_store_n(&osp__environment_open, false, __ATOMIC_RELAXED);
 		return false;
 	}
 	p->base_id = context.base_id;
@@ -68,18 +55,6 @@ adopt(void)
 	osp__profiler_restart(p);
 	p->adopted = true;
 	return true;
-}
-
-bool
-osp__hook_tracing(void)
-{
-	const osp__profiler *p = osp__self;
-
-	if (OSP_LIKELY(p != NULL && (p->active || p->adopted || p->hooked > 0)))
-		return true;
-	if (OSP_LIKELY(__atomic_load_n(&environment, __ATOMIC_RELAXED) == ABSENT))
-		return false;
-	return adopt();
 }
 
 const osp_config *
@@ -100,36 +75,16 @@ osp__hook_verify(osp_str trace_info, osp_str trace_hmac, osp_context *out)
 	return osp_context_verify(p->ring, trace_info, trace_hmac, out);
 }
 
-static void
-fill_point(osp__point *point)
-{
-	osp_uuid_new(&point->trace_id);
-	point->generation = osp__generation();
-	point->start_ns = osp_mono_now();
-}
-
-bool
-osp__hook_open(osp__point *point)
-{
-	if (OSP_UNLIKELY(!osp__hook_tracing()))
-		return false;
-	point->base_id = *osp__profiler_base(osp__self);
-	osp__profiler_current(osp__self, &point->parent_id);
-	if (osp__self->depth > 0)
-		osp__self->points[osp__self->depth - 1].has_children = true;
-	osp__self->has_children = true;
-	fill_point(point);
-	return true;
-}
-
 bool
 osp__hook_open_in(osp__point *point, const osp_context *context)
 {
 	if (osp__profiler_get() == NULL)
 		return false;
-	point->base_id = context->base_id;
-	point->parent_id = context->parent_id;
-	fill_point(point);
+	osp_id_copy(&point->base_id, &context->base_id);
+	osp_id_copy(&point->parent_id, &context->parent_id);
+	point->generation = osp__generation();
+	osp_uuid_new(&point->trace_id);
+	point->start_ns = osp_mono_now();
 	return true;
 }
 
@@ -159,19 +114,6 @@ osp__hook_begin(const osp__point *point, osp_record_kind kind, osp_str name,
 		info_max);
 }
 
-osp_producer *
-osp__hook_producer(const osp__point *point)
-{
-	osp__profiler *p = osp__self;
-
-	if (OSP_UNLIKELY(p == NULL || !p->has_producer ||
-					 osp__profiler_notified() ||
-					 p->generation != point->generation ||
-					 p->generation != osp__generation()))
-		return NULL;
-	return &p->producer;
-}
-
 void
 osp__hook_commit(osp_writer *w)
 {
@@ -179,38 +121,13 @@ osp__hook_commit(osp_writer *w)
 }
 
 void
-osp__hook_enter(const osp__point *point)
+osp__hook_leave_outer(const osp__point *point)
 {
 	osp__profiler *p = osp__self;
-	osp__open_point *entry;
+	uint32_t at = p->depth;
 
-	if (p == NULL || p->depth == OSP_STACK_MAX)
-		return;
-	entry = &p->points[p->depth++];
-	entry->trace_id = point->trace_id;
-	entry->base_id = &point->base_id;
-	entry->start_ns = point->start_ns;
-	entry->name_at = p->names_len;
-	entry->name_len = 0;
-	entry->has_children = false;
-	p->hooked++;
-}
-
-void
-osp__hook_leave(const osp__point *point)
-{
-	osp__profiler *p = osp__self;
-	uint32_t at;
-
-	if (p == NULL)
-		return;
-	for (at = p->depth; at > 0; at--)
-	{
-		const osp__open_point *entry = &p->points[at - 1];
-
-		if (entry->base_id == &point->base_id && entry->name_len == 0)
-			break;
-	}
+	while (at > 0 && !osp__hook_is_entry(&p->points[at - 1], point))
+		at--;
 	if (at == 0)
 		return;
 	while (p->depth >= at)

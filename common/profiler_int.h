@@ -26,14 +26,15 @@
  *		  }
  *
  * Nothing here fails: what cannot be recorded is counted, and not traced.
+ *
+ * What every statement comes by is inline, down to the clock: a call into
+ * another library and back costs as much as a whole record.
  */
 #ifndef OSP_PROFILER_INT_H
 #define OSP_PROFILER_INT_H
 
-#include "osprofiler/config.h"
-#include "osprofiler/context.h"
-#include "osprofiler/record.h"
-#include "osprofiler/rundir.h"
+#include "osprofiler/template.h"
+#include "profiler_state.h"
 
 /* A point that a hook opened. */
 typedef struct osp__point
@@ -59,8 +60,25 @@ typedef struct osp__hook_depth
 OSP_API extern __thread osp__hook_depth osp__depth
 	__attribute__((tls_model("initial-exec")));
 
+/* Is there a context in the environment that was not looked at yet, or that is
+ * valid? Then a thread that does not trace may begin to. */
+OSP_API extern bool osp__environment_open;
+
+/* Takes the environment's context for this thread, if it is valid. */
+OSP_API bool osp__hook_adopt(void);
+
 /* Does this thread trace? A few ns, whatever the answer. */
-OSP_API bool osp__hook_tracing(void);
+static inline bool
+osp__hook_tracing(void)
+{
+	const osp__profiler *p = osp__self;
+
+	if (p != NULL && (p->active || p->adopted || p->hooked > 0))
+		return true;
+	return OSP_UNLIKELY(
+			   __atomic_load_n(&osp__environment_open, __ATOMIC_RELAXED)) &&
+		   osp__hook_adopt();
+}
 
 /* The process's configuration; NULL if it is wrong, then nothing traces. */
 OSP_API const osp_config *osp__hook_config(void);
@@ -74,7 +92,25 @@ OSP_API osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
  * A new point below what is open in this thread: ids and time, no record yet.
  * False when the thread does not trace. A hook may set other ids afterwards.
  */
-OSP_API bool osp__hook_open(osp__point *point);
+static inline bool
+osp__hook_open(osp__point *point)
+{
+	osp__profiler *p;
+
+	if (OSP_UNLIKELY(!osp__hook_tracing()))
+		return false;
+	p = osp__self;
+	osp_id_copy(&point->base_id, osp__profiler_base(p));
+	osp__profiler_current(p, &point->parent_id);
+	if (p->depth > 0)
+		p->points[p->depth - 1].has_children = true;
+	p->has_children = true;
+	point->generation = osp__generation();
+	if (OSP_UNLIKELY(!osp__uuid_take(&point->trace_id, point->generation)))
+		osp_uuid_new(&point->trace_id);
+	point->start_ns = osp_mono_now();
+	return true;
+}
 
 /* The same below a verified context, whether this thread traces or not. */
 OSP_API bool osp__hook_open_in(osp__point *point, const osp_context *context);
@@ -93,13 +129,82 @@ OSP_API void osp__hook_commit(osp_writer *w);
  * goes to, for osp_point_begin and osp_point_commit, which a compiler can make
  * one of much. NULL: osp__hook_begin has to be asked.
  */
-OSP_API osp_producer *osp__hook_producer(const osp__point *point);
+static inline osp_producer *
+osp__hook_producer(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+
+	if (OSP_UNLIKELY(p == NULL || !p->has_producer ||
+					 osp__profiler_has_notifier ||
+					 p->generation != point->generation ||
+					 p->generation != osp__generation()))
+		return NULL;
+	return &p->producer;
+}
+
+/*
+ * The same for templates, with the ids that they are put with. NULL also where
+ * they cannot be put (osp_template_may).
+ */
+static inline osp_producer *
+osp__hook_templates(const osp__point *point, osp_point_ids *ids)
+{
+	osp_producer *producer = osp__hook_producer(point);
+
+	ids->base_id = &point->base_id;
+	ids->parent_id = &point->parent_id;
+	ids->trace_id = point->trace_id;
+	return OSP_LIKELY(producer != NULL && osp_template_may(producer, ids))
+			   ? producer
+			   : NULL;
+}
 
 /* Makes the point the parent of what this thread opens from here on... */
-OSP_API void osp__hook_enter(const osp__point *point);
+static inline void
+osp__hook_enter(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+	osp__open_point *entry;
+
+	if (OSP_UNLIKELY(p == NULL || p->depth == OSP_STACK_MAX))
+		return;
+	entry = &p->points[p->depth++];
+	entry->trace_id = point->trace_id;
+	entry->base_id = &point->base_id;
+	entry->start_ns = point->start_ns;
+	entry->name_at = p->names_len;
+	entry->name_len = 0;
+	entry->has_children = false;
+	p->hooked++;
+}
+
+/* Leaves a point that is not the innermost one, or not there at all. */
+OSP_API void osp__hook_leave_outer(const osp__point *point);
+
+/* Is this entry of the stack the hook's point? */
+static inline bool
+osp__hook_is_entry(const osp__open_point *entry, const osp__point *point)
+{
+	return entry->base_id == &point->base_id && entry->name_len == 0;
+}
 
 /* ...until here. Points that the application left open above it are dropped. */
-OSP_API void osp__hook_leave(const osp__point *point);
+static inline void
+osp__hook_leave(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+
+	if (OSP_UNLIKELY(p == NULL))
+		return;
+	if (OSP_UNLIKELY(p->depth == 0 ||
+					 !osp__hook_is_entry(&p->points[p->depth - 1], point)))
+	{
+		osp__hook_leave_outer(point);
+		return;
+	}
+	p->names_len = p->points[--p->depth].name_at;
+	p->hooked--;
+}
 
 /*
  * A hook whose points may outlive the point they hang below says so: fn is

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * profiler_state.h
- *	  What profiler.c and profiler_hook.c know of a thread.
+ *	  What profiler.c, profiler_hook.c and the inline parts of hooks know of a
+ *	  thread.
  */
 #ifndef OSP_PROFILER_STATE_H
 #define OSP_PROFILER_STATE_H
 
+#include "id_pool.h"
 #include "osprofiler/config.h"
 #include "osprofiler/context.h"
 #include "osprofiler/profiler.h"
@@ -24,36 +26,42 @@ typedef struct osp__open_point
 	bool has_children; /* points of hooks were opened below it */
 } osp__open_point;
 
+/* What every statement needs comes first. */
 typedef struct osp__profiler
 {
 	bool active;       /* the application called osp_init */
 	bool adopted;      /* else: the environment's context, for hooks only */
-	uint32_t hooked;   /* points of hooks that are on the stack */
 	bool has_children; /* points of hooks were opened in this thread */
+	bool has_producer;
+	uint32_t hooked; /* points of hooks that are on the stack */
 
 	uint64_t generation; /* of the process, see fork.h */
+
+	uint32_t depth;  /* of points that are open */
+	uint32_t beyond; /* opened above OSP_STACK_MAX, not traced */
+	uint32_t names_len;
+	osp_id base_id;
+	osp_id parent_id; /* of the points at the bottom */
+	osp_producer producer;
+	osp__open_point points[OSP_STACK_MAX];
+	char names[OSP__NAMES_MAX];
 
 	char *keys; /* the list that ring was made of; NULL: the configured keys */
 	osp_keyring *ring;
 	size_t key;
-
-	osp_id base_id;
-	osp_id parent_id; /* of the points at the bottom */
-	uint32_t depth;   /* of points that are open */
-	uint32_t beyond;  /* opened above OSP_STACK_MAX, not traced */
-	uint32_t names_len;
-	osp__open_point points[OSP_STACK_MAX];
-	char names[OSP__NAMES_MAX];
-
-	bool has_producer;
-	int64_t retry_ns; /* when there is none: not tried again before */
-	osp_producer producer;
-	osp_buf scratch; /* records and notifications for the notifier */
+	int64_t retry_ns; /* without a producer: not tried again before */
+	osp_buf scratch;  /* records and notifications for the notifier */
 	osp_buf json;
 } osp__profiler;
 
+/*
+ * Hooks are other libraries that read and change all this: with another layout
+ * it gets another name, so that what does not fit together does not load.
+ */
+#define osp__self osp__self_1
+
 /* The state of this thread; NULL: none was made. */
-extern __thread osp__profiler *osp__self
+OSP_API extern __thread osp__profiler *osp__self
 	__attribute__((tls_model("initial-exec")));
 
 /* The same, made if there is none; NULL: no memory. */
@@ -94,20 +102,14 @@ osp__profiler_current(const osp__profiler *p, osp_id *id)
 	if (p->depth > 0)
 		osp_id_set_uuid(id, &p->points[p->depth - 1].trace_id);
 	else
-		*id = p->parent_id;
+		osp_id_copy(id, &p->parent_id);
 }
 
 /* Tells the hooks that a point stops, NULL: that the thread traces no more. */
 void osp__profiler_tell(const osp_uuid *trace_id);
 
 /* Is there a notifier? */
-extern bool osp__profiler_has_notifier;
-
-static inline bool
-osp__profiler_notified(void)
-{
-	return osp__profiler_has_notifier;
-}
+OSP_API extern bool osp__profiler_has_notifier;
 
 /*
  * Begins a record for this thread's ring, or for the notifier if there is one;

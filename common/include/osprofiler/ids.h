@@ -63,6 +63,20 @@ osp_id_set_uuid(osp_id *id, const osp_uuid *uuid)
 	memcpy(id->bytes, uuid->bytes, sizeof(uuid->bytes));
 }
 
+/* A copy; the sixteen bytes of a UUID are copied without a call. */
+static inline void
+osp_id_copy(osp_id *id, const osp_id *from)
+{
+	if (OSP_LIKELY(from->is_uuid))
+	{
+		id->is_uuid = true;
+		id->len = (uint8_t) sizeof(osp_uuid);
+		memcpy(id->bytes, from->bytes, sizeof(osp_uuid));
+	}
+	else
+		*id = *from;
+}
+
 /*
  * The id as text: *storage* is used when the id is a UUID, so the result is
  * borrowed from id and storage.
