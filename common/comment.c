@@ -228,6 +228,15 @@ find_at_start(const char *p, const char *end, comment_values *values)
 	}
 }
 
+static void
+decode_values(const comment_values *values, char *out, osp_str *trace_info,
+			  osp_str *trace_hmac)
+{
+	*trace_info = decode_value(values->info, out, OSP_TRACE_INFO_MAX);
+	*trace_hmac = decode_value(
+		values->hmac, out + OSP_TRACE_INFO_MAX + 1, OSP_TRACE_HMAC_MAX);
+}
+
 /* Apart, so that what has no comment does not pay for this one's registers. */
 static __attribute__((noinline)) bool
 find_context(osp_str statement, const char *first, const char *last, char *out,
@@ -238,9 +247,7 @@ find_context(osp_str statement, const char *first, const char *last, char *out,
 	if (!find_at_end(statement, last, &values) &&
 		!find_at_start(first, last, &values))
 		return false;
-	*trace_info = decode_value(values.info, out, OSP_TRACE_INFO_MAX);
-	*trace_hmac = decode_value(
-		values.hmac, out + OSP_TRACE_INFO_MAX + 1, OSP_TRACE_HMAC_MAX);
+	decode_values(&values, out, trace_info, trace_hmac);
 	return true;
 }
 
@@ -260,6 +267,27 @@ osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
 				   last[-1] != '/'))
 		return false;
 	return find_context(statement, first, last, out, trace_info, trace_hmac);
+}
+
+bool
+osp_comment_pairs(osp_str text, char out[OSP_COMMENT_SPACE],
+				  osp_str *trace_info, osp_str *trace_hmac)
+{
+	const char *end = trim_end(text.ptr, text.ptr + text.len);
+	const char *begin = skip_space(text.ptr, end);
+	comment_values values;
+
+	*trace_info = OSP_STR("");
+	*trace_hmac = OSP_STR("");
+	if (opens_block(begin, end) && closes_block(begin, end))
+	{
+		begin += 2;
+		end -= 2;
+	}
+	if (!read_comment(begin, end, &values))
+		return false;
+	decode_values(&values, out, trace_info, trace_hmac);
+	return true;
 }
 
 /*

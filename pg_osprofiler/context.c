@@ -2,7 +2,8 @@
  *
  * context.c
  *	  Where the context of a statement comes from: a comment of the statement,
- *	  else the settings osprofiler.trace_info and .trace_hmac.
+ *	  else osprofiler.set_context, called before it, else the settings
+ *	  osprofiler.trace_info and .trace_hmac.
  *
  * The settings are verified when a statement comes after they changed, so SET,
  * SET LOCAL, ROLLBACK, RESET and start-up options are all the same here: they
@@ -11,16 +12,22 @@
  * who send the same one with many statements.
  *
  * A comment counts only in the text that the client sent: what an EXECUTE or a
- * function runs may be text of another time and another trace.
+ * function runs may be text of another time and another trace. And so does what
+ * osprofiler.set_context has set: it is for the client's next statement, which
+ * uses it up, whatever it is; where a transaction is rolled back before there
+ * was one, it is forgotten.
  */
 #include "pgosp.h"
 
 #include "access/xact.h"
+#include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
+#include "utils/portal.h"
 #include "utils/timestamp.h"
 
 bool pgosp_has_trace_info = false;
 bool pgosp_has_trace_hmac = false;
+bool pgosp_has_next_context = false;
 
 static bool setting_stale = true;
 static uint64 setting_serial = 0; /* of the keys it was verified with */
@@ -33,9 +40,13 @@ static size_t comment_info_len = 0;
 static size_t comment_hmac_len = 0;
 static char comment_bytes[OSP_COMMENT_SPACE];
 
+static pgospContext next = {PGOSP_SOURCE_CALL, OSP_CTX_NONE};
+
 static const pgospContext nothing = {PGOSP_SOURCE_NONE, OSP_CTX_NONE};
 static const pgospContext *last = &nothing;
 static TimestampTz last_at = 0; /* start of the message that it came with */
+static const PortalData *last_portal = NULL;
+static TimestampTz last_portal_at = 0;
 
 void
 pgosp_context_setting_changed(bool info, bool hmac)
@@ -148,26 +159,134 @@ context_of_comment(const char *string, int location, int length)
 	return &comment;
 }
 
+static void
+forget_next(void)
+{
+	pgosp_has_next_context = false;
+	pgosp_gates_update();
+}
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT && pgosp_has_next_context)
+		forget_next();
+}
+
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId my,
+					SubTransactionId up, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && pgosp_has_next_context)
+		forget_next();
+}
+
+bool
+pgosp_context_set_next(osp_str text)
+{
+	static bool listening = false;
+	char bytes[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	if (!listening)
+	{
+		RegisterXactCallback(transaction_ends, NULL);
+		RegisterSubXactCallback(subtransaction_ends, NULL);
+		listening = true;
+	}
+	if (text.len == 0 || !pgosp_enabled)
+	{
+		forget_next();
+		return false;
+	}
+	/* What is no context at all is one that nobody has signed. */
+	if (osp_comment_pairs(text, bytes, &info, &hmac))
+		next.verdict = verify(info, hmac, &next.ids);
+	else
+		next.verdict = OSP_CTX_UNSIGNED;
+	count(next.verdict);
+	pgosp_has_next_context = true;
+	pgosp_gates_update();
+	return next.verdict == OSP_CTX_ACCEPTED;
+}
+
+void
+pgosp_context_use_up(const char *string)
+{
+	if (unlikely(pgosp_has_next_context) && is_of_client(string))
+		forget_next();
+}
+
+/*
+ * SELECT osprofiler.set_context(...) is about the statement after it. The dot is
+ * looked for first, for nearly all statements have none there.
+ */
+static bool
+is_call(const char *string, int location)
+{
+	static const char call[] = "SELECT osprofiler.set_context(";
+	const size_t len = sizeof(call) - 1;
+	const size_t dot = sizeof("SELECT osprofiler") - 1;
+	const char *text = string + Max(location, 0);
+
+	while (pgosp_is_space(*text))
+		text++;
+	return strnlen(text, len) == len && text[dot] == '.' &&
+		   pg_strncasecmp(text, call, len) == 0;
+}
+
+/* more, if it was accepted or there was none yet. */
+static inline const pgospContext *
+better(const pgospContext *found, const pgospContext *more)
+{
+	return found == NULL || more->verdict == OSP_CTX_ACCEPTED ? more : found;
+}
+
+static inline bool
+is_accepted(const pgospContext *found)
+{
+	return found != NULL && found->verdict == OSP_CTX_ACCEPTED;
+}
+
+static void
+remember_last(const pgospContext *found)
+{
+	last = found != NULL ? found : &nothing;
+	last_at = GetCurrentStatementStartTimestamp();
+	last_portal = ActivePortal;
+	last_portal_at = ActivePortal != NULL ? ActivePortal->creation_time : 0;
+}
+
 const pgospContext *
 pgosp_context_of_statement(const char *string, int location, int length)
 {
 	const pgospContext *found = context_of_comment(string, location, length);
 
-	if ((found == NULL || found->verdict != OSP_CTX_ACCEPTED) &&
-		pgosp_setting_gate)
+	if (!is_accepted(found) && pgosp_setting_gate)
 	{
-		const pgospContext *set = pgosp_context_of_setting();
-
-		if (found == NULL || set->verdict == OSP_CTX_ACCEPTED)
-			found = set;
+		if (is_call(string, location))
+			return NULL;
+		if (pgosp_has_next_context && is_of_client(string))
+			found = better(found, &next);
+		if (!is_accepted(found) &&
+			(pgosp_has_trace_info || pgosp_has_trace_hmac))
+			found = better(found, pgosp_context_of_setting());
 	}
-	last = found != NULL ? found : &nothing;
-	last_at = GetCurrentStatementStartTimestamp();
-	return last->verdict == OSP_CTX_ACCEPTED ? found : NULL;
+	remember_last(found);
+	return is_accepted(found) ? found : NULL;
 }
 
+/*
+ * Is it that of the statement that runs now? Of an extended protocol's one each
+ * message has a time of its own, but the portal stays.
+ */
 const pgospContext *
 pgosp_context_last(void)
 {
-	return last_at == GetCurrentStatementStartTimestamp() ? last : &nothing;
+	if (last_at == GetCurrentStatementStartTimestamp() ||
+		(ActivePortal != NULL && ActivePortal == last_portal &&
+		 ActivePortal->creation_time == last_portal_at))
+		return last;
+	return &nothing;
 }

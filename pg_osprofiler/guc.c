@@ -79,7 +79,9 @@ update_gates(bool enabled, bool comments)
 {
 	bool here = enabled && !IsParallelWorker();
 
-	pgosp_setting_gate = here && (pgosp_has_trace_info || pgosp_has_trace_hmac);
+	pgosp_setting_gate =
+		here && (pgosp_has_trace_info || pgosp_has_trace_hmac ||
+				 pgosp_has_next_context);
 	pgosp_comment_gate = here && comments;
 }
 

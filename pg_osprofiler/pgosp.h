@@ -75,8 +75,8 @@ extern void pgosp_guc_init(void);
 
 /* ---- the gate: is there anything to do at all? ---- */
 
-/* A context is set in osprofiler.trace_info or .trace_hmac, tracing is on, and
- * this is no parallel worker. */
+/* A context is set in osprofiler.trace_info or .trace_hmac, or for the next
+ * statement, tracing is on, and this is no parallel worker. */
 extern bool pgosp_setting_gate;
 
 /* Comments are to be looked at, tracing is on, and this is no parallel worker. */
@@ -152,6 +152,7 @@ typedef enum pgospSource
 {
 	PGOSP_SOURCE_NONE,
 	PGOSP_SOURCE_COMMENT,
+	PGOSP_SOURCE_CALL, /* of osprofiler.set_context */
 	PGOSP_SOURCE_SETTING
 } pgospSource;
 
@@ -174,9 +175,18 @@ extern bool pgosp_context_is_stale(void);
 /* The context that is set in this session, verified. */
 extern const pgospContext *pgosp_context_of_setting(void);
 
+/* osprofiler.set_context: a context for the client's next statement, in the form
+ * of a comment; an empty one takes it back. Is it accepted? May raise an error. */
+extern bool pgosp_context_set_next(osp_str text);
+extern bool pgosp_has_next_context;
+
+/* This statement is at its start: what was set for the next one is used up. */
+extern void pgosp_context_use_up(const char *string);
+
 /*
- * The context of a top-level statement: of its comment, else of the session.
- * NULL: there is none that was accepted.
+ * The context of a top-level statement: of its comment, else the one that was
+ * set for it, else that of the session. NULL: there is none that was accepted.
+ * May be asked before the statement starts, too, when it is planned.
  */
 extern const pgospContext *pgosp_context_of_statement(const char *string,
 													  int location, int length);

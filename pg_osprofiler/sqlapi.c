@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlapi.c
- *	  The SQL functions init, start, stop, context and headers.
+ *	  The SQL functions init, set_context, start, stop, context and headers.
  *
  * They act for the session that calls them and reveal nothing of others. Unlike
  * the hooks they may raise errors, for wrong arguments.
@@ -19,6 +19,7 @@
 #define INFO_MAX 65536
 
 PG_FUNCTION_INFO_V1(pgosp_init);
+PG_FUNCTION_INFO_V1(pgosp_set_context);
 PG_FUNCTION_INFO_V1(pgosp_start);
 PG_FUNCTION_INFO_V1(pgosp_stop);
 PG_FUNCTION_INFO_V1(pgosp_context);
@@ -50,6 +51,17 @@ pgosp_init(PG_FUNCTION_ARGS)
 	set_setting("osprofiler.trace_hmac", hmac);
 	PG_RETURN_BOOL(pgosp_setting_gate &&
 				   pgosp_context_of_setting()->verdict == OSP_CTX_ACCEPTED);
+}
+
+/* set_context(text): is the context accepted that the next statement has? */
+Datum
+pgosp_set_context(PG_FUNCTION_ARGS)
+{
+	osp_str context = OSP_STR("");
+
+	if (!PG_ARGISNULL(0))
+		context = osp_str_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_BOOL(pgosp_context_set_next(context));
 }
 
 /* A copy in UTF-8, terminated. */
@@ -182,6 +194,8 @@ source_name(pgospSource source)
 	{
 		case PGOSP_SOURCE_COMMENT:
 			return "comment";
+		case PGOSP_SOURCE_CALL:
+			return "set_context";
 		case PGOSP_SOURCE_SETTING:
 			return "setting";
 		default:
@@ -195,7 +209,8 @@ context_now(void)
 {
 	const pgospContext *context = pgosp_context_last();
 
-	if (context->source == PGOSP_SOURCE_NONE && pgosp_setting_gate)
+	if (context->source == PGOSP_SOURCE_NONE && pgosp_setting_gate &&
+		(pgosp_has_trace_info || pgosp_has_trace_hmac))
 		context = pgosp_context_of_setting();
 	return context;
 }

@@ -216,6 +216,7 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 		return false;
 	context = pgosp_context_of_statement(
 		facts->string, facts->location, facts->length);
+	pgosp_context_use_up(facts->string);
 	if (context == NULL || (pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
 		return false;
 	producer = pgosp_producer();

@@ -40,9 +40,13 @@ static bool
 is_wanted(const PlannedStmt *pstmt, ProcessUtilityContext context,
 		  const pgospStatementFacts *facts, pgospParent *parent)
 {
-	if (context == PROCESS_UTILITY_SUBCOMMAND ||
-		changes_context(pstmt->utilityStmt))
+	if (context == PROCESS_UTILITY_SUBCOMMAND)
 		return false;
+	if (changes_context(pstmt->utilityStmt))
+	{
+		pgosp_context_use_up(facts->string);
+		return false;
+	}
 	return pgosp_statement_wanted(facts, parent);
 }
 

@@ -381,6 +381,54 @@ test_round_trip(void **state)
 	osp_keyring_free(ring);
 }
 
+/* A text that is nothing but the inside of a comment, or the comment. */
+static void
+test_pairs(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *info;
+		const char *hmac;
+	} cases[] = {
+		{"trace_info='i',trace_hmac='h'", "i", "h"},
+		{" trace_hmac='h' , other='x', trace_info='%69' ; ", "i", "h"},
+		{CTX, "i1", "h1"},
+		{" " CTX ";", "i1", "h1"},
+		{"trace_info='i'", "i", ""},
+		{"other='x'", NULL, NULL},
+		{"", NULL, NULL},
+		{"/**/", NULL, NULL},
+		{"/*/", NULL, NULL},
+		{"/*", NULL, NULL},
+		{CTX OTHER, NULL, NULL},
+		{"SELECT 1 " CTX, NULL, NULL},
+		{"trace_info='i',", NULL, NULL},
+		{"trace_info='i", NULL, NULL},
+		{"trace_info=", NULL, NULL},
+	};
+	char out[OSP_COMMENT_SPACE];
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_str text = osp_str_of(cases[i].text);
+		char *copy = malloc(text.len > 0 ? text.len : 1);
+		osp_str info;
+		osp_str hmac;
+		bool found;
+
+		assert_non_null(copy);
+		memcpy(copy, text.ptr, text.len);
+		found = osp_comment_pairs(osp_str_n(copy, text.len), out, &info, &hmac);
+		free(copy);
+		assert_int_equal(found, cases[i].info != NULL);
+		assert_str(info, found ? cases[i].info : "");
+		assert_str(hmac, found ? cases[i].hmac : "");
+	}
+}
+
 int
 main(void)
 {
@@ -394,6 +442,7 @@ main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_part_of_a_string),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,13 @@ OSP_API bool osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
 								 osp_str *trace_info, osp_str *trace_hmac);
 
 /*
+ * The same for a text that is nothing but such a comment, with its marks or
+ * without. False: it is none.
+ */
+OSP_API bool osp_comment_pairs(osp_str text, char out[OSP_COMMENT_SPACE],
+							   osp_str *trace_info, osp_str *trace_hmac);
+
+/*
  * Writes the comment that osp_comment_context reads, "/" "*trace_hmac='...',
  * trace_info='...'*" "/", terminated, into out; returns its length, or 0 when
  * size is too small.
