@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # demo.sh
-#	  One traced request, from a C program through PostgreSQL to the drawn tree.
+#	  One traced request: an unmodified program, its statements in SQLite and in
+#	  PostgreSQL, and what the server made of them, as one drawn tree.
 #
 # Works on a bare Debian 12, as root or with sudo: scripts/setup.sh installs what
 # is missing. Everything else happens in a temporary directory, with a PostgreSQL
@@ -33,10 +34,8 @@ build()
 	quietly make -s -C "$WORK/src" -j"$(nproc)" install \
 		PREFIX="$WORK/prefix" PG_CONFIG="$PG_CONFIG"
 	# shellcheck disable=SC2046
-	quietly gcc -o "$WORK/orders" "$WORK/src/docs/examples/orders.c" \
-		$(PKG_CONFIG_PATH=$WORK/prefix/lib/pkgconfig \
-			pkg-config --cflags --libs osprofiler libpq) \
-		-Wl,-rpath,"$WORK/prefix/lib"
+	quietly gcc -o "$WORK/cart" "$WORK/src/docs/examples/cart.c" \
+		$(pkg-config --cflags --libs sqlite3 libpq)
 }
 
 # A server whose sessions load the extension; the key is in a file that only the
@@ -62,15 +61,17 @@ start_server()
 		-c 'CREATE EXTENSION osprofiler' -f "$WORK/src/docs/examples/orders.sql"
 }
 
-# The program's own points wait in its run directory until an agent ships them.
+# A program that knows nothing of tracing. The key comes by the environment, where
+# others do not see it.
 run_program()
 {
-	step "Running docs/examples/orders.c, which places an order"
-	trace=$(as_user env OSPROFILER_HMAC_KEYS="$key" OSPROFILER_SERVICE=shop \
-		OSPROFILER_RUN_DIR="$WORK/run" \
-		"$WORK/orders" "host=$WORK user=demo dbname=postgres")
-	quietly "$osprofiler" agent --run-directory "$WORK/run" \
-		--connection-string "$traces" --once
+	step "\$ osprofiler run ./cart cart.db 'host=...'    # docs/examples/cart.c"
+	as_user env OSPROFILER_HMAC_KEYS="$key" OSPROFILER_RUN_DIR="$WORK/run" \
+		OSPROFILER_SERVICE=shop "$osprofiler" run --connection-string "$traces" \
+		"$WORK/cart" "$WORK/tmp/cart.db" "host=$WORK user=demo dbname=postgres" \
+		2>"$WORK/log/run" || { cat "$WORK/log/run" >&2 && return 1; }
+	trace=$(sed -n 's/^Trace ID: //p' "$WORK/log/run")
+	sed -n 1p "$WORK/log/run"
 }
 
 # The server ships by itself, a moment later. Its points come in order: when the
