@@ -18,9 +18,11 @@ build_packages=(
 demo_packages=(ca-certificates util-linux)
 check_packages=(
 	clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
-	libipc-run-perl perl procps
-	python3-osprofiler python3-psycopg2 python3-redis python3-sqlalchemy
-	redis-server redis-tools shellcheck sqlite3 valgrind
+	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl perl
+	pgbouncer php-cli php-pgsql php-sqlite3 procps
+	python3-osprofiler python3-psycopg python3-psycopg2 python3-redis
+	python3-sqlalchemy redis-server redis-tools ruby ruby-pg shellcheck sqlite3
+	valgrind
 )
 
 say()
@@ -132,7 +134,7 @@ disable_services()
 
 install_missing()
 {
-	local need_postgres=no version
+	local need_postgres=no version server
 	local -a missing services=()
 
 	mapfile -t missing < <(missing_packages "$@")
@@ -153,7 +155,9 @@ install_missing()
 		missing+=("postgresql-$version" "postgresql-server-dev-$version")
 		services+=(postgresql)
 	fi
-	[[ " ${missing[*]} " != *' redis-server '* ]] || services+=(redis-server)
+	for server in redis-server pgbouncer; do
+		[[ " ${missing[*]} " != *" $server "* ]] || services+=("$server")
+	done
 
 	say "installing ${missing[*]}"
 	hold_servers
