@@ -9,6 +9,7 @@
 
 #include "executor/instrument.h"
 #include "mb/pg_wchar.h"
+#include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
 #include "pgstat.h"
 #include "tcop/utility.h"
@@ -131,6 +132,28 @@ pgosp_io_times(const BufferUsage *usage)
 	times.temp_write = &usage->temp_blk_write_time;
 #endif
 	return times;
+}
+
+/* The tables that a statement changes. */
+static inline int
+pgosp_result_relation_count(const EState *estate)
+{
+#if PG_VERSION_NUM >= 140000
+	return list_length(estate->es_opened_result_relations);
+#else
+	return estate->es_num_result_relations;
+#endif
+}
+
+static inline const ResultRelInfo *
+pgosp_result_relation(const EState *estate, int i)
+{
+#if PG_VERSION_NUM >= 140000
+	return (const ResultRelInfo *) list_nth(estate->es_opened_result_relations,
+											i);
+#else
+	return &estate->es_result_relations[i];
+#endif
 }
 
 /* Time spent writing and syncing the WAL, where a version counts it for the

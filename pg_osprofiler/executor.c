@@ -185,6 +185,7 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	PG_END_TRY();
 	pgosp_current = outer;
 	remember_execution(execution, queryDesc);
+	pgosp_trigger_prepare(queryDesc->estate);
 }
 
 static pg_noinline void

@@ -23,4 +23,5 @@ _PG_init(void)
 	pgosp_executor_init();
 	pgosp_utility_init();
 	pgosp_commit_init();
+	pgosp_call_init();
 }

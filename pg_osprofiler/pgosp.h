@@ -10,6 +10,7 @@
  *	  statement.c                     which statement is a point, and its facts
  *	  userpoint.c                     points opened by osprofiler.start
  *	  commit.c                        commits, by a callback of transactions
+ *	  call.c trigger.c function.c     calls, by the function manager's hook
  *	  point.c                         open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
  *	  text.c params.c redact.c        what is told of a statement
@@ -28,6 +29,7 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "lib/ilist.h"
 #include "nodes/plannodes.h"
 
@@ -230,6 +232,7 @@ struct pgospPoint
 	const pgospPointKind *kind;
 	pgospPoint *parent; /* the open point round it, or NULL */
 	uint64 serial;      /* grows from point to point */
+	int calls;          /* points of calls under it; see call.c */
 	bool open;
 	bool silent; /* its start found no room: it writes no stop */
 	osp_str name;
@@ -383,6 +386,39 @@ extern void pgosp_commit_ends(const pgospPoint *within,
 							  const pgospError *error);
 
 extern bool pgosp_commit_is_open(void);
+
+/* ---- calls (call.c, function.c, trigger.c) ---- */
+
+extern void pgosp_call_init(void);
+
+/*
+ * Opens the point of a call in the running statement, or counts it as one of
+ * many; what runs now is under it. False: it is not followed.
+ */
+extern bool pgosp_call_begin(const FmgrInfo *flinfo, osp_str name,
+							 pgosp_put_start put, const void *what,
+							 size_t size);
+
+/* The innermost call is over; nothing happens if it is another one. */
+extern void pgosp_call_end(const FmgrInfo *flinfo, const pgospError *error);
+
+/* Opens the point for the function that is about to run. */
+extern bool pgosp_function_begin(FunctionCallInfo fcinfo);
+extern bool pgosp_trigger_begin(FunctionCallInfo fcinfo);
+
+/* Has the foreign keys' triggers of a traced statement seen when they run. */
+extern void pgosp_trigger_prepare(const EState *estate);
+
+/* Names as the catalogue has them; empty if it has none. */
+typedef struct pgospNames
+{
+	char schema[NAMEDATALEN];
+	char name[NAMEDATALEN];
+} pgospNames;
+
+extern void pgosp_call_names(Oid oid, pgospNames *names);
+extern void pgosp_schema_name(Oid schema, char name[NAMEDATALEN]);
+extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 
 /* ---- text (text.c, params.c, redact.c) ---- */
 

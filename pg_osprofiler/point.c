@@ -100,6 +100,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 {
 	point->serial = next_serial++;
 	point->start_ns = start_ns;
+	point->calls = 0;
 	osp_uuid_new(&point->trace_id);
 	set_parent(point, parent);
 
