@@ -132,6 +132,8 @@ describe_stop(yyjson_val *info, osp__description *what)
 	if (!osp__json_i64(member(member(info, "db"), "rows"), &what->rows) &&
 		!osp__json_i64(member(info, "rows"), &what->rows))
 		what->rows = -1;
+	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
+		what->truncated = 0;
 	what->interrupted = yyjson_is_true(member(info, "interrupted"));
 	osp_buf_add_str(&what->error, etype);
 	if (etype.len > 0 && message.len > 0)
@@ -150,6 +152,7 @@ osp__report_describe(osp_report *report, const osp__node *node,
 	osp_buf_reset(&what->detail);
 	osp_buf_reset(&what->error);
 	what->rows = -1;
+	what->truncated = 0;
 	what->cut = false;
 	what->interrupted = false;
 	for (point = node->first; point != NULL && status == OSP_OK;

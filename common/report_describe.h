@@ -15,11 +15,12 @@
 /* Texts are decoded, and not yet fit for a terminal. */
 typedef struct osp__description
 {
-	osp_buf detail;   /* the statement, the request, the function */
-	osp_buf error;    /* type and message; empty: none */
-	int64_t rows;     /* -1: not known */
-	bool cut;         /* the statement goes on beyond detail */
-	bool interrupted; /* the stop says that nobody knows how it ended */
+	osp_buf detail;    /* the statement, the request, the function */
+	osp_buf error;     /* type and message; empty: none */
+	int64_t rows;      /* -1: not known */
+	int64_t truncated; /* children that were left out of the trace */
+	bool cut;          /* the statement goes on beyond detail */
+	bool interrupted;  /* the stop says that nobody knows how it ended */
 } osp__description;
 
 void osp__description_init(osp__description *what, const osp_allocator *alc);

@@ -54,6 +54,7 @@ typedef struct drawing
 	osp_buf detail;  /* the two texts of a line that share what is left of it */
 	osp_buf error;
 	osp__description what;
+	char left_out[48]; /* how many children were */
 	osp_status status;
 	size_t columns; /* of the line so far */
 	unsigned bar_columns;
@@ -312,7 +313,7 @@ add_rows(drawing *d)
 }
 
 static const char *
-node_mark(const drawing *d, const osp__node *node)
+node_mark(drawing *d, const osp__node *node)
 {
 	if (node->cycle)
 		return "(parents form a ring)";
@@ -320,7 +321,15 @@ node_mark(const drawing *d, const osp__node *node)
 		return "(interrupted)";
 	if (node->starts == 0)
 		return "(start is missing)";
-	return d->what.interrupted ? "(interrupted)" : "";
+	if (d->what.interrupted)
+		return "(interrupted)";
+	if (d->what.truncated <= 0)
+		return "";
+	(void) snprintf(d->left_out,
+					sizeof(d->left_out),
+					"(%lld left out)",
+					(long long) d->what.truncated);
+	return d->left_out;
 }
 
 /* Columns that rows and mark take behind the detail. */

@@ -235,7 +235,7 @@ execution_to_run(const QueryDesc *queryDesc)
 
 	if (known && (execution->statement.point.open || execution->failed))
 		return execution->failed ? NULL : execution;
-	if (!known && pgosp_current == NULL)
+	if (!known && (pgosp_current == NULL || pgosp_point_is_full()))
 		return NULL;
 	facts_of(queryDesc, &facts);
 	if (!pgosp_statement_wanted(&facts, &parent))

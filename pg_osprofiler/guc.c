@@ -27,6 +27,7 @@ bool pgosp_enabled = true;
 bool pgosp_read_comments = true;
 bool pgosp_hide_params = true;
 int pgosp_max_statement_length = 65536;
+int pgosp_max_points = 10000;
 int pgosp_ring_size_kb = OSP_RING_DEFAULT / 1024;
 int pgosp_spool_limit_mb = 256;
 int pgosp_on_full = OSP_ON_FULL_DROP;
@@ -405,6 +406,19 @@ define_content(void)
 							NULL,
 							NULL,
 							NULL);
+	DefineCustomIntVariable(
+		PREFIX ".max_points",
+		"How many points a top-level statement may have, its own included.",
+		"Of those beyond it only the number is recorded, as \"truncated\".",
+		&pgosp_max_points,
+		10000,
+		1,
+		INT_MAX,
+		PGC_SUSET,
+		0,
+		NULL,
+		NULL,
+		NULL);
 	DefineCustomStringVariable(PREFIX ".project",
 							   "Project that points are recorded for.",
 							   NULL,

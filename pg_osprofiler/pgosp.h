@@ -45,6 +45,7 @@ extern bool pgosp_enabled;
 extern bool pgosp_read_comments;
 extern bool pgosp_hide_params;
 extern int pgosp_max_statement_length; /* bytes */
+extern int pgosp_max_points;
 extern int pgosp_ring_size_kb;
 extern int pgosp_spool_limit_mb;
 extern int pgosp_on_full;
@@ -224,6 +225,8 @@ typedef struct pgospPointKind
 	void (*child_closed)(pgospPoint *point);
 	/* A point that a user opens in this one hangs beside it, not under it. */
 	bool user_beside;
+	/* It may outlive the statement that it is opened in. */
+	bool spans_statements;
 } pgospPointKind;
 
 struct pgospPoint
@@ -234,7 +237,14 @@ struct pgospPoint
 	uint64 serial;      /* grows from point to point */
 	int calls;          /* points of calls under it; see call.c */
 	bool open;
-	bool silent; /* its start found no room: it writes no stop */
+	bool silent; /* its start was not written: it writes no stop */
+	/*
+	 * The point of the top-level statement that this one belongs to, maybe
+	 * itself; NULL if there is none, or if that has ended.
+	 */
+	pgospPoint *top;
+	uint64 points;   /* of a top: how many it has, itself included */
+	uint64 left_out; /* points right under it beyond osprofiler.max_points */
 	osp_str name;
 	size_t stop_size;
 	size_t key; /* that signed its context */
@@ -268,6 +278,29 @@ typedef void (*pgosp_put_start)(osp_writer *w, const void *what);
 extern void pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 							 pgosp_put_start put, const void *what,
 							 size_t size);
+
+/* Has the running statement's top-level statement as many as it may have? */
+static inline bool
+pgosp_point_is_full(void)
+{
+	const pgospPoint *top = pgosp_current->top;
+
+	return unlikely(top != NULL && top->points >= (uint64) pgosp_max_points);
+}
+
+/*
+ * May there be one more point in the running statement? Else it is counted by
+ * parent->point, whose stop tells how many were left out. For those who can
+ * spare themselves more than pgosp_point_open, which looks at this, too.
+ */
+static inline bool
+pgosp_point_may_open(const pgospParent *parent)
+{
+	if (likely(!pgosp_point_is_full()))
+		return true;
+	parent->point->left_out++;
+	return false;
+}
 
 /*
  * The same for what is told later than it began: at a time in the past, that is

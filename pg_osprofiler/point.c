@@ -11,11 +11,16 @@
  *
  * A start that finds no room in the ring makes the point silent: no stop is
  * written, and its children hang where it would have hung.
+ *
+ * Every top-level statement has at most osprofiler.max_points points. Those
+ * beyond it are silent, too, and counted by the point they would hang under, so
+ * that loops and recursions cost neither memory nor the room of others.
  */
 #include "pgosp.h"
 
 /* etype, message and their keys; the message is cut to fit. */
 #define ERROR_SIZE  4096
+#define MARK_SIZE   32 /* truncated */
 #define MESSAGE_MAX 3072
 
 pgospPoint *pgosp_current = NULL;
@@ -59,8 +64,60 @@ ids_of(const pgospPoint *point, osp_point_ids *ids)
 	ids->trace_id = point->trace_id;
 }
 
+/*
+ * The top-level statement of a new point: that of the statement that runs, else
+ * of the point it hangs under, else itself. Of a point that spans statements it
+ * is only that which it ends with.
+ */
+static pgospPoint *
+top_of(pgospPoint *point, const pgospPoint *parent)
+{
+	if (pgosp_current != NULL && !point->kind->spans_statements)
+		parent = pgosp_current;
+	if (parent != NULL && parent->top != NULL)
+		return parent->top;
+	return point->kind->spans_statements ? NULL : point;
+}
+
+/* Counts the point. False: there are as many as there may be. */
 static bool
-write_start(const pgospPoint *point, pgosp_put_start put, const void *what,
+count_point(pgospPoint *point)
+{
+	pgospPoint *top = point->top;
+
+	if (top == NULL)
+		return true;
+	if (top == point)
+		top->points = 0;
+	else if (top->points >= (uint64) pgosp_max_points)
+	{
+		if (point->parent != NULL)
+			point->parent->left_out++;
+		return false;
+	}
+	top->points++;
+	return true;
+}
+
+/* What is open beside its top-level statement stays when that ends. */
+static void
+leave_top(pgospPoint *top)
+{
+	dlist_node *node = &top->node;
+
+	while (dlist_has_next(&open_points, node))
+	{
+		pgospPoint *point;
+
+		node = dlist_next_node(&open_points, node);
+		point = dlist_container(pgospPoint, node, node);
+		if (point->top == top)
+			point->top = NULL;
+	}
+}
+
+static bool
+write_start(pgospPoint *point, pgosp_put_start put, const void *what,
 			size_t size)
 {
 	osp_producer *producer = pgosp_producer();
@@ -69,6 +126,7 @@ write_start(const pgospPoint *point, pgosp_put_start put, const void *what,
 
 	if (producer == NULL)
 		return false;
+	osp_uuid_new(&point->trace_id);
 	ids_of(point, &ids);
 	if (!osp_point_begin(producer,
 						 &w,
@@ -101,10 +159,11 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->serial = next_serial++;
 	point->start_ns = start_ns;
 	point->calls = 0;
-	osp_uuid_new(&point->trace_id);
+	point->left_out = 0;
 	set_parent(point, parent);
+	point->top = top_of(point, parent->point);
 
-	point->silent = !write_start(point, put, what, size);
+	point->silent = !count_point(point) || !write_start(point, put, what, size);
 	if (point->silent)
 		copy_id(&point->self, &point->parent_id);
 	else
@@ -148,10 +207,13 @@ write_stop(const pgospPoint *point, const pgospError *error, int64 stop_ns)
 						 pgosp_service,
 						 stop_ns,
 						 stop_ns - point->start_ns,
-						 point->stop_size + (error != NULL ? ERROR_SIZE : 0)))
+						 point->stop_size + MARK_SIZE +
+							 (error != NULL ? ERROR_SIZE : 0)))
 		return;
 	if (error != NULL)
 		put_error(&w, error);
+	if (unlikely(point->left_out > 0))
+		osp_put_u64(&w, OSP_STR("truncated"), point->left_out);
 	point->kind->put_stop(&w, point);
 	osp_point_commit(producer, &w);
 }
@@ -169,6 +231,10 @@ close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
 	if (!point->silent)
 		write_stop(point, error, stop_ns);
+	else if (point->parent != NULL)
+		point->parent->left_out += point->left_out;
+	if (point->top == point)
+		leave_top(point);
 	point->open = false;
 	dlist_delete(&point->node);
 	pgosp_busy--;

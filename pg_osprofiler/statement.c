@@ -209,8 +209,10 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 	pgosp_commit_look();
 	if (pgosp_current != NULL)
 	{
+		if ((pgosp_points & PGOSP_POINTS_NESTED) == 0)
+			return false;
 		pgosp_nested_parent(parent);
-		return (pgosp_points & PGOSP_POINTS_NESTED) != 0;
+		return pgosp_point_may_open(parent);
 	}
 	if (pgosp_planning)
 		return false;

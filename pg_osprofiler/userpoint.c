@@ -86,6 +86,7 @@ static const pgospPointKind user_kind = {
 	.put_stop = put_stop,
 	.closed = closed,
 	.child_closed = child_closed,
+	.spans_statements = true,
 };
 
 static void *

@@ -17,6 +17,7 @@ RESET osprofiler.points;
 SET osprofiler.max_statement_length = -1;
 SET osprofiler.max_statement_length = '2MB';
 SET osprofiler.no_such_setting = 1;
+SET osprofiler.max_points = 0;
 ALTER SYSTEM SET osprofiler.connection_string = 'nonsense';
 ALTER SYSTEM SET osprofiler.run_directory = 'relative/path';
 ALTER SYSTEM SET osprofiler.on_full = 'explode';

@@ -94,7 +94,7 @@ make_trace(void)
 		"w",
 		8000,
 		"\"function\": {\"name\": \"a.b.c\"}, ");
-	add(report, "wsgi-stop", "w", BASE, 12300, "");
+	add(report, "wsgi-stop", "w", BASE, 12300, "\"truncated\": 12, ");
 	add(report, "cron-stop", "c", BASE, 12300, "\"interrupted\": true, ");
 	return report;
 }
@@ -128,7 +128,8 @@ test_plain(void **state)
 	assert_drawn(
 		&options,
 		"12 points\n"
-		"wsgi  shop  GET /orders?a=1\n"
+		"wsgi  shop  GET /orders?a=1  "
+		"(12 left out)\n"
 		"├─ db  SELECT * FROM orders \\x1b[2J\n"
 		"│  └─ pg  postgres  SELECT * FROM orders…  12 rows\n"
 		"│     └─ pg.plan\n"
@@ -147,7 +148,8 @@ test_times(void **state)
 	assert_drawn(
 		&options,
 		"Trace " BASE "  12.3 ms  12 points\n"
-		" 12.3 ms  ━━━━━━━━━━━━  wsgi  shop@web1  GET /orders?a=1\n"
+		" 12.3 ms  ━━━━━━━━━━━━  wsgi  shop@web1  GET /orders?a=1  "
+		"(12 left out)\n"
 		" 4.30 ms   ━━━━         ├─ db  SELECT * FROM orders \\x1b[2J\n"
 		" 3.10 ms   ━━━          │  └─ pg  postgres@db1  SELECT * FROM "
 		"orders…  12 rows\n"
@@ -167,7 +169,8 @@ test_ascii_and_ids(void **state)
 	assert_drawn(
 		&options,
 		"Trace " BASE "  12.3 ms  12 points\n"
-		" 12.3 ms  wsgi  w  shop@web1  GET /orders?a=1\n"
+		" 12.3 ms  wsgi  w  shop@web1  GET /orders?a=1  "
+		"(12 left out)\n"
 		" 4.30 ms  |- db  d  SELECT * FROM orders \\x1b[2J\n"
 		" 3.10 ms  |  `- pg  p  postgres@db1  SELECT * FROM orders...  12 "
 		"rows\n"
