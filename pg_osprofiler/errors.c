@@ -140,6 +140,7 @@ tell_failed_statement(const ErrorData *edata)
 	static char message[MESSAGE_MAX];
 	pgospStatementPoint statement;
 	pgospStatementFacts facts;
+	const pgospPlan *plan;
 	pgospParent parent;
 	pgospError error;
 
@@ -152,8 +153,12 @@ tell_failed_statement(const ErrorData *edata)
 	facts.failed = true;
 	if (!pgosp_statement_wanted(&facts, &parent))
 		return;
-	pgosp_statement_open(&statement, &failed_kind, &parent, &facts);
+	plan = pgosp_plan_failed();
+	pgosp_statement_open_planned(
+		&statement, &failed_kind, &parent, &facts, &plan);
 	set_error(&error, edata->sqlerrcode, message_of(edata), message);
+	if (plan != NULL)
+		pgosp_plan_tell(plan, &statement.point, false, &error);
 	pgosp_point_close(&statement.point, &error);
 }
 

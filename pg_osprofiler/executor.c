@@ -144,12 +144,21 @@ remember_execution(pgospExecution *execution, const QueryDesc *queryDesc)
 	pgosp_busy++;
 }
 
+/* plan: how it was planned, if that is to be told here. */
 static void
 open_execution(pgospExecution *execution, const QueryDesc *queryDesc,
-			   const pgospParent *parent, const pgospStatementFacts *facts)
+			   const pgospParent *parent, const pgospStatementFacts *facts,
+			   const pgospPlan *plan)
 {
-	pgosp_statement_open(&execution->statement, &execution_kind, parent, facts);
+	pgosp_statement_open_planned(
+		&execution->statement, &execution_kind, parent, facts, &plan);
 	execution->statement.usage.command = command_of(queryDesc);
+	if (plan != NULL)
+		pgosp_plan_tell(plan,
+						&execution->statement.point,
+						!plan->custom && facts->params != NULL &&
+							facts->params->numParams > 0,
+						NULL);
 }
 
 /* In PG_CATCH: tells the error that goes by. outer is what ran before. */
@@ -192,6 +201,7 @@ static pg_noinline void
 start_maybe_traced(QueryDesc *queryDesc, int eflags)
 {
 	pgospExecution *execution = NULL;
+	bool top = pgosp_current == NULL;
 	pgospStatementFacts facts;
 	pgospParent parent;
 
@@ -204,7 +214,11 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 		prev_ExecutorStart(queryDesc, eflags);
 		return;
 	}
-	open_execution(execution, queryDesc, &parent, &facts);
+	open_execution(execution,
+				   queryDesc,
+				   &parent,
+				   &facts,
+				   top ? pgosp_plan_of(queryDesc->plannedstmt) : NULL);
 	start_traced(queryDesc, eflags, execution);
 }
 
@@ -247,7 +261,7 @@ execution_to_run(const QueryDesc *queryDesc)
 			return NULL;
 		remember_execution(execution, queryDesc);
 	}
-	open_execution(execution, queryDesc, &parent, &facts);
+	open_execution(execution, queryDesc, &parent, &facts, NULL);
 	return execution;
 }
 

@@ -364,9 +364,23 @@ typedef struct pgospUsage
 	const char *command;
 	BufferUsage buffers; /* at the start */
 	WalUsage wal;
+	uint64 jit_functions; /* 0: the times are not set */
+	double jit_generation_ms;
+	double jit_inlining_ms;
+	double jit_optimization_ms;
+	double jit_emission_ms;
+	uint64 nodes_left_out;
 } pgospUsage;
 
 extern void pgosp_usage_begin(pgospUsage *usage);
+
+/* Adds what the plan took to compile; before the executor ends. */
+extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
+extern void pgosp_put_usage(osp_writer *w, const pgospUsage *usage);
+
+/* What was used between then and now; nothing if that is nothing. */
+extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
+							  const BufferUsage *then);
 
 /* A statement as a point: utility statements have one on the C stack. */
 typedef struct pgospStatementPoint
@@ -419,6 +433,52 @@ extern void pgosp_commit_ends(const pgospPoint *within,
 							  const pgospError *error);
 
 extern bool pgosp_commit_is_open(void);
+
+/* How a top-level statement was planned; it hangs under the statement. */
+typedef struct pgospPlan
+{
+	bool kept;
+	bool custom; /* for the values of parameters */
+	TimestampTz transaction;
+	int64 start_ns;
+	int64 stop_ns;
+	BufferUsage before;
+	BufferUsage after;
+	/* of the plan; what it is found by */
+	int location;
+	int length;
+	uint64 query_id;
+	Oid relation;
+	double rows;
+	double cost;
+} pgospPlan;
+
+/*
+ * A statement that begins with its planning, and so in the past. *plan is made
+ * NULL if it can't hang here; may be NULL.
+ */
+extern void pgosp_statement_open_planned(pgospStatementPoint *statement,
+										 const pgospPointKind *kind,
+										 const pgospParent *parent,
+										 const pgospStatementFacts *facts,
+										 const pgospPlan **plan);
+
+/* A point that tells of the statement's text only. */
+extern void pgosp_statement_open_part(pgospPoint *point,
+									  const pgospParent *parent,
+									  const pgospStatementFacts *facts);
+
+/* ---- planning (planner.c) ---- */
+
+/* The planning of this plan, if it is not told yet; else NULL. Ask once. */
+extern const pgospPlan *pgosp_plan_of(const PlannedStmt *planned);
+
+/* The planning that has failed just now; NULL if none has. Ask once. */
+extern const pgospPlan *pgosp_plan_failed(void);
+
+/* Tells it, under the statement. generic: the plan is one for any parameters. */
+extern void pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement,
+							bool generic, const pgospError *error);
 
 /* ---- calls (call.c, function.c, trigger.c) ---- */
 

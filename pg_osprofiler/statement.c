@@ -10,107 +10,14 @@
  */
 #include "pgosp.h"
 
-#include "portability/instr_time.h"
-#include "storage/bufmgr.h"
-#include "utils/guc.h"
-
 /* Keys and values beside the text and the parameters. */
 #define START_SIZE 2048
 #define STOP_SIZE  1024
 
-static void
-put_counter(osp_writer *w, osp_str key, int64 value)
-{
-	if (value != 0)
-		osp_put_i64(w, key, value);
-}
-
-static void
-put_time(osp_writer *w, osp_str key, const instr_time *now,
-		 const instr_time *then)
-{
-	instr_time diff;
-
-	if (now == NULL)
-		return;
-	diff = *now;
-	INSTR_TIME_SUBTRACT(diff, *then);
-	if (!INSTR_TIME_IS_ZERO(diff))
-		osp_put_f64(w, key, INSTR_TIME_GET_MILLISEC(diff));
-}
-
-static void
-put_buffers(osp_writer *w, const BufferUsage *then)
-{
-	const BufferUsage *now = &pgBufferUsage;
-
-#define PUT(field) \
-	put_counter(w, OSP_STR(#field), (int64) (now->field - then->field))
-	osp_put_object(w, OSP_STR("buffers"));
-	PUT(shared_blks_hit);
-	PUT(shared_blks_read);
-	PUT(shared_blks_dirtied);
-	PUT(shared_blks_written);
-	PUT(local_blks_hit);
-	PUT(local_blks_read);
-	PUT(local_blks_dirtied);
-	PUT(local_blks_written);
-	PUT(temp_blks_read);
-	PUT(temp_blks_written);
-	osp_put_end(w);
-#undef PUT
-}
-
-static void
-put_io_times(osp_writer *w, const BufferUsage *usage)
-{
-	pgospIoTimes now = pgosp_io_times(&pgBufferUsage);
-	pgospIoTimes then = pgosp_io_times(usage);
-
-	put_time(w, OSP_STR("io_read_ms"), now.read, then.read);
-	put_time(w, OSP_STR("io_write_ms"), now.write, then.write);
-	put_time(w, OSP_STR("temp_read_ms"), now.temp_read, then.temp_read);
-	put_time(w, OSP_STR("temp_write_ms"), now.temp_write, then.temp_write);
-}
-
-void
-pgosp_put_wal(osp_writer *w, const WalUsage *then)
-{
-	int64 records = pgWalUsage.wal_records - then->wal_records;
-
-	if (records == 0)
-		return;
-	osp_put_object(w, OSP_STR("wal"));
-	osp_put_i64(w, OSP_STR("records"), records);
-	put_counter(w, OSP_STR("fpi"), pgWalUsage.wal_fpi - then->wal_fpi);
-	osp_put_i64(
-		w, OSP_STR("bytes"), (int64) (pgWalUsage.wal_bytes - then->wal_bytes));
-	osp_put_end(w);
-}
-
-void
-pgosp_usage_begin(pgospUsage *usage)
-{
-	usage->rows = 0;
-	usage->command = NULL;
-	usage->buffers = pgBufferUsage;
-	usage->wal = pgWalUsage;
-}
-
 void
 pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
 {
-	const pgospUsage *usage = &((const pgospStatementPoint *) point)->usage;
-
-	osp_put_object(w, OSP_STR("db"));
-	osp_put_u64(w, OSP_STR("rows"), usage->rows);
-	if (usage->command != NULL)
-		osp_put_str(w, OSP_STR("command"), osp_str_of(usage->command));
-	put_buffers(w, &usage->buffers);
-	if (track_io_timing)
-		put_io_times(w, &usage->buffers);
-	pgosp_put_wal(w, &usage->wal);
-	osp_put_end(w);
+	pgosp_put_usage(w, &((const pgospStatementPoint *) point)->usage);
 }
 
 /* The text as it is recorded: this statement's, without secrets, in UTF-8. */
@@ -134,15 +41,41 @@ typedef struct pgospStart
 } pgospStart;
 
 static void
+put_text(osp_writer *w, const pgospStart *start)
+{
+	osp_put_str(w, OSP_STR("statement"), start->text);
+	if (start->full_len > pgosp_text_limit())
+		osp_put_u64(w, OSP_STR("statement_length"), start->full_len);
+}
+
+static void
+put_start_of_part(osp_writer *w, const void *what)
+{
+	osp_put_object(w, OSP_STR("db"));
+	put_text(w, (const pgospStart *) what);
+	osp_put_end(w);
+}
+
+void
+pgosp_statement_open_part(pgospPoint *point, const pgospParent *parent,
+						  const pgospStatementFacts *facts)
+{
+	pgospStart start;
+
+	start.facts = facts;
+	start.text = recorded_text(facts, &start.full_len);
+	pgosp_point_open(
+		point, parent, put_start_of_part, &start, START_SIZE + start.text.len);
+}
+
+static void
 put_start(osp_writer *w, const void *what)
 {
 	const pgospStart *start = (const pgospStart *) what;
 	const pgospStatementFacts *facts = start->facts;
 
 	osp_put_object(w, OSP_STR("db"));
-	osp_put_str(w, OSP_STR("statement"), start->text);
-	if (start->full_len > pgosp_text_limit())
-		osp_put_u64(w, OSP_STR("statement_length"), start->full_len);
+	put_text(w, start);
 	if (facts->params != NULL && !pgosp_hide_params)
 		pgosp_put_params(w, facts->params);
 	osp_put_encoded(w, pgosp_session_attributes());
@@ -157,10 +90,10 @@ put_start(osp_writer *w, const void *what)
 	osp_put_end(w);
 }
 
-void
-pgosp_statement_open(pgospStatementPoint *statement, const pgospPointKind *kind,
-					 const pgospParent *parent,
-					 const pgospStatementFacts *facts)
+static void
+open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
+		const pgospParent *parent, const pgospStatementFacts *facts,
+		int64 start_ns)
 {
 	pgospStart start;
 	size_t size;
@@ -173,8 +106,35 @@ pgosp_statement_open(pgospStatementPoint *statement, const pgospPointKind *kind,
 	statement->point.kind = kind;
 	statement->point.name = OSP_STR("pg");
 	statement->point.stop_size = STOP_SIZE;
-	pgosp_point_open(&statement->point, parent, put_start, &start, size);
+	pgosp_point_open_at(
+		&statement->point, parent, put_start, &start, size, start_ns);
 	pgosp_usage_begin(&statement->usage);
+}
+
+void
+pgosp_statement_open(pgospStatementPoint *statement, const pgospPointKind *kind,
+					 const pgospParent *parent,
+					 const pgospStatementFacts *facts)
+{
+	open_at(statement, kind, parent, facts, osp_mono_now());
+}
+
+void
+pgosp_statement_open_planned(pgospStatementPoint *statement,
+							 const pgospPointKind *kind,
+							 const pgospParent *parent,
+							 const pgospStatementFacts *facts,
+							 const pgospPlan **plan)
+{
+	/* Nothing begins before what it hangs under. */
+	if (*plan != NULL && parent->point != NULL &&
+		(*plan)->start_ns < parent->point->start_ns)
+		*plan = NULL;
+	open_at(statement,
+			kind,
+			parent,
+			facts,
+			*plan != NULL ? (*plan)->start_ns : osp_mono_now());
 }
 
 /* Under the running statement, or under a user's point opened in it. */
