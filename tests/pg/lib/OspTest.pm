@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(new_node configure context set_context comment points shape
+our @EXPORT = qw(new_node configure context signed set_context comment points shape
   count_points wait_until_shipped wait_for_points write_file count_in_log
   trace_file shipper_pid);
 
@@ -78,7 +78,14 @@ my $last_trace = 0;
 sub context
 {
 	my ($key) = @_;
-	my $base = sprintf '00000000-0000-4000-8000-%012d', ++$last_trace;
+
+	return signed(sprintf('00000000-0000-4000-8000-%012d', ++$last_trace), $key);
+}
+
+# A signed context of the trace with that id.
+sub signed
+{
+	my ($base, $key) = @_;
 	my $info = encode_base64(qq({"base_id": "$base", "parent_id": "$base"}),
 		'');
 
