@@ -21,12 +21,14 @@ osp__base64_encode(osp_str bytes, char *out)
 	size_t left = bytes.len;
 	char *o = out;
 
-	for (; left >= 3; left -= 3, in += 3)
+	for (; left >= 3; left -= 3, in += 3, o += 4)
 	{
-		*o++ = alphabet[in[0] >> 2];
-		*o++ = alphabet[(in[0] << 4 & 0x30) | in[1] >> 4];
-		*o++ = alphabet[(in[1] << 2 & 0x3c) | in[2] >> 6];
-		*o++ = alphabet[in[2] & 0x3f];
+		unsigned bits = (unsigned) in[0] << 16 | (unsigned) in[1] << 8 | in[2];
+
+		o[0] = alphabet[bits >> 18];
+		o[1] = alphabet[bits >> 12 & 0x3f];
+		o[2] = alphabet[bits >> 6 & 0x3f];
+		o[3] = alphabet[bits & 0x3f];
 	}
 	if (left > 0)
 	{

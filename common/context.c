@@ -21,6 +21,12 @@
 #define CONTEXT_END    "\"}"
 #define ID_ESCAPED_MAX (OSP_ID_MAX * OSP__JSON_ESCAPE_GROWTH)
 
+/* How the JSON begins where the trace's id is a UUID: whole groups of base64. */
+#define BEGIN_LEN \
+	(sizeof(BASE_MEMBER) - 1 + OSP_UUID_TEXT_LEN + sizeof(PARENT_MEMBER) - 1)
+_Static_assert(BEGIN_LEN % 3 == 0 && BEGIN_LEN / 3 * 4 == OSP__SIGNED_BEGIN_LEN,
+			   "base64 can be put together of two parts");
+
 /* The longest JSON that is signed, and what becomes of it, fit everywhere. */
 #define JSON_MAX \
 	(sizeof(BASE_MEMBER PARENT_MEMBER CONTEXT_END) + 2 * ID_ESCAPED_MAX)
@@ -110,13 +116,58 @@ append_id(char *p, const osp_id *id)
 				   osp_id_text(id, storage), p, ID_ESCAPED_MAX, &taken);
 }
 
-osp_status
-osp_context_sign(osp_keyring *ring, size_t key, const osp_id *base_id,
-				 const osp_id *parent_id, osp_headers *out)
+/* JSON and base64 of what may be any text. Returns the length. */
+static size_t
+encode_ids(const osp_id *base_id, const osp_id *parent_id, char *out)
 {
 	char json[JSON_MAX];
 	char *p = json;
 
+	p = mempcpy(p, BASE_MEMBER, sizeof(BASE_MEMBER) - 1);
+	p = append_id(p, base_id);
+	p = mempcpy(p, PARENT_MEMBER, sizeof(PARENT_MEMBER) - 1);
+	p = append_id(p, parent_id);
+	p = mempcpy(p, CONTEXT_END, sizeof(CONTEXT_END) - 1);
+	return osp__base64_encode(osp_str_n(json, (size_t) (p - json)), out);
+}
+
+/*
+ * The same of two UUIDs: nothing needs escaping, and all but the parent is as it
+ * was for the statement before, of the same trace.
+ */
+static size_t
+encode_uuids(osp__signed_begin *begin, const osp_id *base_id,
+			 const osp_id *parent_id, char *out)
+{
+	char json[BEGIN_LEN + 1];
+	osp_uuid parent;
+	char *p = json;
+
+	if (!begin->known ||
+		memcmp(&begin->base_id, base_id->bytes, sizeof(osp_uuid)) != 0)
+	{
+		memcpy(&begin->base_id, base_id->bytes, sizeof(osp_uuid));
+		p = mempcpy(p, BASE_MEMBER, sizeof(BASE_MEMBER) - 1);
+		osp_uuid_text(&begin->base_id, p);
+		p += OSP_UUID_TEXT_LEN;
+		memcpy(p, PARENT_MEMBER, sizeof(PARENT_MEMBER) - 1);
+		(void) osp__base64_encode(osp_str_n(json, BEGIN_LEN), begin->text);
+		begin->known = true;
+	}
+	memcpy(out, begin->text, OSP__SIGNED_BEGIN_LEN);
+	memcpy(&parent, parent_id->bytes, sizeof(parent));
+	osp_uuid_text(&parent, json);
+	memcpy(json + OSP_UUID_TEXT_LEN, CONTEXT_END, sizeof(CONTEXT_END) - 1);
+	return OSP__SIGNED_BEGIN_LEN +
+		   osp__base64_encode(
+			   osp_str_n(json, OSP_UUID_TEXT_LEN + sizeof(CONTEXT_END) - 1),
+			   out + OSP__SIGNED_BEGIN_LEN);
+}
+
+osp_status
+osp_context_sign(osp_keyring *ring, size_t key, const osp_id *base_id,
+				 const osp_id *parent_id, osp_headers *out)
+{
 	out->info_len = 0;
 	out->trace_info[0] = '\0';
 	out->trace_hmac[0] = '\0';
@@ -124,13 +175,11 @@ osp_context_sign(osp_keyring *ring, size_t key, const osp_id *base_id,
 		parent_id->len == 0)
 		return OSP_EINVAL;
 
-	p = mempcpy(p, BASE_MEMBER, sizeof(BASE_MEMBER) - 1);
-	p = append_id(p, base_id);
-	p = mempcpy(p, PARENT_MEMBER, sizeof(PARENT_MEMBER) - 1);
-	p = append_id(p, parent_id);
-	p = mempcpy(p, CONTEXT_END, sizeof(CONTEXT_END) - 1);
-	out->info_len = osp__base64_encode(osp_str_n(json, (size_t) (p - json)),
-									   out->trace_info);
+	if (base_id->is_uuid && parent_id->is_uuid)
+		out->info_len = encode_uuids(
+			osp__keyring_signed(ring), base_id, parent_id, out->trace_info);
+	else
+		out->info_len = encode_ids(base_id, parent_id, out->trace_info);
 	if (!osp__keyring_sign(ring,
 						   key,
 						   osp_str_n(out->trace_info, out->info_len),

@@ -6,6 +6,10 @@
 #ifndef OSPROFILER_HEX_H
 #define OSPROFILER_HEX_H
 
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
 /* The value of a digit in either case, or -1. */
 static inline int
 osp__hex_value(char c)
@@ -28,6 +32,27 @@ osp__percent_byte(const char *p, const char *end)
 	high = osp__hex_value(p[1]);
 	low = osp__hex_value(p[2]);
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* Writes four bytes as their eight hex digits. */
+static inline void
+osp__hex_write4(char *out, const unsigned char *bytes)
+{
+	uint32_t value;
+	uint64_t digits;
+	uint64_t letters; /* 1 in the bytes that are digits from a on */
+
+	/* A nibble to each byte, then to each its character. */
+	memcpy(&value, bytes, sizeof(value));
+	digits = be32toh(value);
+	digits = (digits | digits << 16) & UINT64_C(0x0000ffff0000ffff);
+	digits = (digits | digits << 8) & UINT64_C(0x00ff00ff00ff00ff);
+	digits = (digits | digits << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	letters = (digits + UINT64_C(0x0606060606060606)) >> 4 &
+			  UINT64_C(0x0101010101010101);
+	digits += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+	digits = htobe64(digits);
+	memcpy(out, &digits, sizeof(digits));
 }
 
 #endif /* OSPROFILER_HEX_H */

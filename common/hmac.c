@@ -1,103 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hmac.c
- *	  HMAC-SHA1 of OpenSSL 3, or of 1.1.1, with a key that is set up once.
+ *	  HMAC-SHA1 with a key that is set up once, by the SHA-1 of OpenSSL.
  *
- * Starting a keyed context again costs a quarter of making one. OpenSSL 3 still
- * has the functions of 1.1.1, but they are slower there, and deprecated.
+ * OpenSSL's own HMAC allocates, looks names up and wipes for every MAC, which
+ * costs more than the hashing. Its plain SHA-1, the same from 1.1.1 on, is state
+ * that can be copied: HMAC (RFC 2104) is two of them, begun with the key. That
+ * OpenSSL 3 calls these functions deprecated is about FIPS providers, which they
+ * pass by; OSProfiler's protocol knows no other MAC.
  */
+#define OPENSSL_API_COMPAT 0x10101000L
+
 #include "hmac.h"
 
-#include <openssl/opensslv.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
 
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+_Static_assert(OSP_SHA1_LEN == SHA_DIGEST_LENGTH, "a MAC is a hash");
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#define INNER_PAD 0x36
+#define OUTER_PAD 0x5c
+
+struct osp__hmac
+{
+	SHA_CTX inner; /* each with its padded key, one whole block */
+	SHA_CTX outer;
+};
+
+/* A hash that begins with the key, padded with zeroes, and that mixed in. */
+static bool
+begin_with(SHA_CTX *hash, const unsigned char block[SHA_CBLOCK],
+		   unsigned char pad)
+{
+	unsigned char padded[SHA_CBLOCK];
+	bool ok;
+	int i;
+
+	for (i = 0; i < SHA_CBLOCK; i++)
+		padded[i] = block[i] ^ pad;
+	ok = SHA1_Init(hash) == 1 && SHA1_Update(hash, padded, SHA_CBLOCK) == 1;
+	OPENSSL_cleanse(padded, sizeof(padded));
+	return ok;
+}
 
 osp__hmac *
 osp__hmac_new(osp_str key)
 {
-	char digest[] = "SHA1";
-	EVP_MAC *algorithm = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-	EVP_MAC_CTX *ctx = NULL;
-	OSSL_PARAM params[2];
+	unsigned char block[SHA_CBLOCK] = {0};
+	osp__hmac *hmac = OPENSSL_zalloc(sizeof(*hmac));
+	bool ok;
 
-	if (algorithm == NULL)
+	if (hmac == NULL)
 		return NULL;
-	params[0] =
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	ctx = EVP_MAC_CTX_new(algorithm);
-	EVP_MAC_free(algorithm);
-	if (ctx == NULL ||
-		EVP_MAC_init(ctx, (const unsigned char *) key.ptr, key.len, params) !=
-			1)
+	if (key.len > SHA_CBLOCK)
+		ok = SHA1((const unsigned char *) key.ptr, key.len, block) != NULL;
+	else
 	{
-		EVP_MAC_CTX_free(ctx);
-		return NULL;
+		memcpy(block, key.ptr, key.len);
+		ok = true;
 	}
-	return (osp__hmac *) ctx;
+	ok = ok && begin_with(&hmac->inner, block, INNER_PAD) &&
+		 begin_with(&hmac->outer, block, OUTER_PAD);
+	OPENSSL_cleanse(block, sizeof(block));
+	if (ok)
+		return hmac;
+	osp__hmac_free(hmac);
+	return NULL;
 }
 
 bool
-osp__hmac_sign(osp__hmac *hmac, osp_str text, unsigned char mac[OSP_SHA1_LEN])
+osp__hmac_sign(const osp__hmac *hmac, osp_str text,
+			   unsigned char mac[OSP_SHA1_LEN])
 {
-	EVP_MAC_CTX *ctx = (EVP_MAC_CTX *) hmac;
-	size_t len = 0;
+	SHA_CTX hash = hmac->inner;
 
-	return EVP_MAC_init(ctx, NULL, 0, NULL) == 1 &&
-		   EVP_MAC_update(ctx, (const unsigned char *) text.ptr, text.len) ==
-			   1 &&
-		   EVP_MAC_final(ctx, mac, &len, OSP_SHA1_LEN) == 1 &&
-		   len == OSP_SHA1_LEN;
+	if (SHA1_Update(&hash, text.ptr, text.len) != 1 ||
+		SHA1_Final(mac, &hash) != 1)
+		return false;
+	hash = hmac->outer;
+	return SHA1_Update(&hash, mac, OSP_SHA1_LEN) == 1 &&
+		   SHA1_Final(mac, &hash) == 1;
 }
 
 void
 osp__hmac_free(osp__hmac *hmac)
 {
-	EVP_MAC_CTX_free((EVP_MAC_CTX *) hmac);
+	OPENSSL_clear_free(hmac, sizeof(*hmac));
 }
-
-#else
-
-#include <limits.h>
-
-#include <openssl/hmac.h>
-
-osp__hmac *
-osp__hmac_new(osp_str key)
-{
-	HMAC_CTX *ctx;
-
-	if (key.len > INT_MAX)
-		return NULL;
-	ctx = HMAC_CTX_new();
-	if (ctx == NULL ||
-		HMAC_Init_ex(ctx, key.ptr, (int) key.len, EVP_sha1(), NULL) != 1)
-	{
-		HMAC_CTX_free(ctx);
-		return NULL;
-	}
-	return (osp__hmac *) ctx;
-}
-
-bool
-osp__hmac_sign(osp__hmac *hmac, osp_str text, unsigned char mac[OSP_SHA1_LEN])
-{
-	HMAC_CTX *ctx = (HMAC_CTX *) hmac;
-	unsigned int len = 0;
-
-	return HMAC_Init_ex(ctx, NULL, 0, NULL, NULL) == 1 &&
-		   HMAC_Update(ctx, (const unsigned char *) text.ptr, text.len) == 1 &&
-		   HMAC_Final(ctx, mac, &len) == 1 && len == OSP_SHA1_LEN;
-}
-
-void
-osp__hmac_free(osp__hmac *hmac)
-{
-	HMAC_CTX_free((HMAC_CTX *) hmac);
-}
-
-#endif

@@ -10,14 +10,14 @@
 
 #define OSP_SHA1_LEN 20
 
-/* A context of OpenSSL, and so in OpenSSL's memory. */
+/* Holds what the key makes of it, in OpenSSL's memory. */
 typedef struct osp__hmac osp__hmac;
 
 /* NULL if OpenSSL fails: it has no SHA1, or there is no memory. */
 osp__hmac *osp__hmac_new(osp_str key) OSP_MUST_CHECK;
 
-/* False if OpenSSL fails. */
-bool osp__hmac_sign(osp__hmac *hmac, osp_str text,
+/* Allocates nothing. False if OpenSSL fails. */
+bool osp__hmac_sign(const osp__hmac *hmac, osp_str text,
 					unsigned char mac[OSP_SHA1_LEN]) OSP_MUST_CHECK;
 
 void osp__hmac_free(osp__hmac *hmac);

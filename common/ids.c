@@ -5,11 +5,11 @@
  */
 #include "osprofiler/ids.h"
 
-#include <endian.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <uuid/uuid.h>
 
+#include "hex.h"
 #include "id_pool.h"
 
 __thread osp__id_pool *osp__ids = NULL;
@@ -89,27 +89,6 @@ osp_uuid_new(osp_uuid *out)
 		uuid_generate_random(out->bytes);
 }
 
-/* Writes four bytes as their eight hex digits. */
-static inline void
-put_hex4(char *out, const unsigned char *bytes)
-{
-	uint32_t value;
-	uint64_t digits;
-	uint64_t letters; /* 1 in the bytes that are digits from a on */
-
-	/* A nibble to each byte, then to each its character. */
-	memcpy(&value, bytes, sizeof(value));
-	digits = be32toh(value);
-	digits = (digits | digits << 16) & UINT64_C(0x0000ffff0000ffff);
-	digits = (digits | digits << 8) & UINT64_C(0x00ff00ff00ff00ff);
-	digits = (digits | digits << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	letters = (digits + UINT64_C(0x0606060606060606)) >> 4 &
-			  UINT64_C(0x0101010101010101);
-	digits += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
-	digits = htobe64(digits);
-	memcpy(out, &digits, sizeof(digits));
-}
-
 void
 osp_uuid_text(const osp_uuid *uuid, char out[OSP_UUID_TEXT_LEN + 1])
 {
@@ -117,7 +96,7 @@ osp_uuid_text(const osp_uuid *uuid, char out[OSP_UUID_TEXT_LEN + 1])
 	int i;
 
 	for (i = 0; i < 16; i += 4)
-		put_hex4(digits + 2 * i, uuid->bytes + i);
+		osp__hex_write4(digits + 2 * i, uuid->bytes + i);
 	memcpy(out, digits, 8);
 	out[8] = '-';
 	memcpy(out + 9, digits + 8, 4);

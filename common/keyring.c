@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * keyring.c
- *	  HMAC keys, each with a MAC context of OpenSSL that is keyed once.
+ *	  HMAC keys, each with a MAC that is keyed once.
  *
- * The keys themselves are kept nowhere but in these contexts, which OpenSSL wipes when
- * it frees them. A MAC makes OpenSSL take and give back two small blocks of
- * malloc's memory; should there be none, the MAC fails and nothing is accepted.
+ * The keys themselves are kept nowhere but in these (hmac.c), which are wiped when
+ * they are freed.
  */
 #include "keyring.h"
 
+#include "hex.h"
 #include "hmac.h"
 #include "read_file.h"
 #include "strip.h"
@@ -22,6 +22,7 @@ struct osp_keyring
 	osp__hmac **keys;
 	size_t count;
 	size_t size;
+	osp__signed_begin signed_begin;
 };
 
 /* Forgets the keys from number count on. */
@@ -172,16 +173,18 @@ bool
 osp__keyring_sign(osp_keyring *ring, size_t key, osp_str text,
 				  char out[OSP_HMAC_HEX_LEN])
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char mac[OSP_SHA1_LEN];
 	int i;
 
 	if (!osp__hmac_sign(ring->keys[key], text, mac))
 		return false;
-	for (i = 0; i < OSP_SHA1_LEN; i++)
-	{
-		*out++ = digits[mac[i] >> 4];
-		*out++ = digits[mac[i] & 15];
-	}
+	for (i = 0; i < OSP_SHA1_LEN; i += 4)
+		osp__hex_write4(out + 2 * i, mac + i);
 	return true;
+}
+
+osp__signed_begin *
+osp__keyring_signed(osp_keyring *ring)
+{
+	return &ring->signed_begin;
 }

@@ -101,9 +101,8 @@ typedef struct osp_context
 
 /*
  * Verifies a context and reads it. *out is filled only when the result is
- * OSP_CTX_ACCEPTED. Makes no system call and allocates nothing, but for two
- * small blocks that OpenSSL takes and gives back for each key it tries; uses up
- * to 55 KB of stack. An empty trace_info and trace_hmac are OSP_CTX_NONE.
+ * OSP_CTX_ACCEPTED. Makes no system call and allocates nothing; uses up to
+ * 55 KB of stack. An empty trace_info and trace_hmac are OSP_CTX_NONE.
  */
 OSP_API osp_verdict osp_context_verify(osp_keyring *ring, osp_str trace_info,
 									   osp_str trace_hmac, osp_context *out);
