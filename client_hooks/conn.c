@@ -25,6 +25,11 @@ typedef struct node
 } node;
 
 static node *buckets[BUCKETS];
+
+/* Where this thread found a connection last; a node is never freed. */
+static __thread node *last_found __attribute__((tls_model("initial-exec"))) =
+	NULL;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const osp_allocator *const alc = &osp_allocator_default;
@@ -72,12 +77,18 @@ find_node(const PGconn *conn)
 ospq_conn *
 ospq_conn_find(const PGconn *conn)
 {
-	node *n;
+	node *n = last_found;
 
 	if (conn == NULL)
 		return NULL;
+	if (OSP_LIKELY(n != NULL &&
+				   __atomic_load_n(&n->conn, __ATOMIC_ACQUIRE) == conn))
+		return n->state;
 	n = find_node(conn);
-	return n != NULL ? n->state : NULL;
+	if (n == NULL)
+		return NULL;
+	last_found = n;
+	return n->state;
 }
 
 /* Puts a state into a free node of the connection's chain, or a new one. */
@@ -134,9 +145,10 @@ ospq_conn_get(PGconn *conn)
 void
 ospq_conn_reconnected(ospq_conn *c)
 {
-	osp_free(alc, c->attributes);
-	c->attributes = NULL;
-	c->attributes_len = 0;
+	osp_free(alc, c->opening);
+	c->opening = NULL;
+	c->opening_len = 0;
+	c->start.record = NULL;
 	c->described = false;
 	c->pipeline_position = 0;
 	ospq_prepared_clear(&c->prepared);
@@ -267,23 +279,46 @@ is_replication(PGconn *conn)
 	return result;
 }
 
+/* Keeps what was encoded, and makes the template of it, in one block. */
+static void
+keep_opening(ospq_conn *c, osp_str encoded)
+{
+	size_t at =
+		(encoded.len + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
+	size_t size = OSP_TEMPLATE_SIZE(OSPQ_DB.len + encoded.len);
+	const osp_str none = OSP_STR("");
+
+	c->opening = osp_alloc(alc, at + size);
+	if (c->opening == NULL)
+		return;
+	memcpy(c->opening, encoded.ptr, encoded.len);
+	c->opening_len = encoded.len;
+	if (!osp_template_make(&c->start,
+						   c->opening + at,
+						   size,
+						   OSP_RECORD_START,
+						   OSPQ_DB,
+						   none,
+						   none,
+						   encoded))
+		c->start.record = NULL;
+}
+
 void
 ospq_conn_describe(ospq_conn *c)
 {
 	char space[4 * (ATTRIBUTE_MAX + 32)];
 	osp_writer w;
-	osp_str encoded;
 
 	if (REAL(PQstatus)(c->conn) != CONNECTION_OK)
 		return;
 	c->described = true;
 	c->replication = is_replication(c->conn);
 	osp_attrs_begin(&w, space, sizeof(space));
+	osp_put_object(&w, OSPQ_DB);
 	put_text(&w, OSP_STR("server"), REAL(PQhost)(c->conn));
 	put_text(&w, OSP_STR("port"), REAL(PQport)(c->conn));
 	put_text(&w, OSP_STR("database"), REAL(PQdb)(c->conn));
 	put_text(&w, OSP_STR("user"), REAL(PQuser)(c->conn));
-	encoded = osp_attrs_end(&w);
-	c->attributes = osp_strdup(alc, encoded);
-	c->attributes_len = c->attributes != NULL ? encoded.len : 0;
+	keep_opening(c, osp_attrs_end(&w));
 }

@@ -27,6 +27,9 @@ typedef enum ospq_kind
 	OSPQ_SYNC /* the end of a part of a pipeline, no point */
 } ospq_kind;
 
+/* The name of a statement's point. */
+#define OSPQ_DB OSP_STR("db")
+
 /* How a point ended that is neither done nor failed. */
 typedef enum ospq_fate
 {
@@ -71,9 +74,13 @@ typedef struct ospq_conn
 {
 	PGconn *conn;
 
-	/* "server", "port", "database", "user", encoded; of a live connection */
-	char *attributes;
-	size_t attributes_len;
+	/*
+	 * How a start begins: the object "db", left open, with "server", "port",
+	 * "database" and "user" of a live connection; encoded, and as a template.
+	 */
+	char *opening;
+	size_t opening_len; /* 0: nothing is known */
+	osp_template start;
 	bool described;   /* the above was filled */
 	bool replication; /* sends no comments */
 
@@ -127,7 +134,18 @@ extern void ospq_conn_unpush(ospq_conn *c);
 /* Drops the oldest. */
 extern void ospq_conn_pop(ospq_conn *c);
 
-/* Fills in attributes and replication, once it is connected. */
+/* Fills in opening, start and replication, once it is connected. */
 extern void ospq_conn_describe(ospq_conn *c);
+
+/* How a start begins, also where nothing is known of the connection. */
+static inline osp_str
+ospq_conn_opening(const ospq_conn *c)
+{
+	static const char nothing[] = {OSP_ATTR_OBJECT, 2, 'd', 'b'};
+
+	return c != NULL && c->opening_len > 0
+			   ? osp_str_n(c->opening, c->opening_len)
+			   : osp_str_n(nothing, sizeof(nothing));
+}
 
 #endif /* OSPQ_CONN_H */

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define DB      OSP_STR("db")
 #define CONNECT OSP_STR("db.connect")
 
 /* Room for what a start holds besides texts, and for a whole stop. */
@@ -36,34 +35,60 @@ typedef struct record
 	osp_producer *ring; /* NULL: osp__hook_commit has it */
 } record;
 
-/* In a hurry where there is a ring, which is all but always. */
-static inline bool
-begin_record(record *r, const osp__point *point, osp_record_kind kind,
-			 osp_str name, int64_t now_ns, size_t info_max)
+/* How every stop of a statement begins: with the object "db", left open. */
+static osp_template stop_template;
+static char stop_space[OSP_TEMPLATE_SIZE(sizeof("db") + 16)]
+	__attribute__((aligned(OSP_RECORD_ALIGN)));
+
+__attribute__((constructor)) static void
+make_stop_template(void)
 {
 	const osp_str none = OSP_STR("");
-	osp_point_ids ids;
 
-	r->ring = osp__hook_producer(point);
-	if (OSP_UNLIKELY(r->ring == NULL))
-		return osp__hook_begin(point, kind, name, now_ns, info_max, &r->w);
-	ids.base_id = &point->base_id;
-	ids.parent_id = &point->parent_id;
-	ids.trace_id = point->trace_id;
-	return osp_point_begin(r->ring,
-						   &r->w,
-						   kind,
-						   &ids,
-						   name,
+	if (!osp_template_make(&stop_template,
+						   stop_space,
+						   sizeof(stop_space),
+						   OSP_RECORD_STOP,
+						   OSPQ_DB,
 						   none,
 						   none,
-						   now_ns,
-						   kind == OSP_RECORD_STOP ? now_ns - point->start_ns
-												   : 0,
-						   info_max);
+						   ospq_conn_opening(NULL)))
+		stop_template.record = NULL;
 }
 
-static inline void
+/* Where there is no template for it. */
+static __attribute__((noinline)) bool
+begin_slowly(record *r, const osp__point *point, osp_record_kind kind,
+			 osp_str opening, int64_t now_ns, size_t info_max)
+{
+	r->ring = NULL;
+	if (!osp__hook_begin(
+			point, kind, OSPQ_DB, now_ns, info_max + opening.len, &r->w))
+		return false;
+	osp_put_encoded(&r->w, opening);
+	return true;
+}
+
+/*
+ * Begins a record of a statement, up to its opening; by the template, all but
+ * always. False: it is dropped.
+ */
+static inline __attribute__((always_inline)) bool
+begin_record(record *r, const osp__point *point, const osp_template *t,
+			 osp_record_kind kind, osp_str opening, int64_t now_ns,
+			 size_t info_max)
+{
+	int64_t elapsed_ns = kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0;
+	osp_point_ids ids;
+
+	r->ring = osp__hook_templates(point, &ids);
+	if (OSP_LIKELY(r->ring != NULL && t->record != NULL))
+		return osp_template_begin(
+			t, r->ring, &ids, now_ns, elapsed_ns, info_max, &r->w);
+	return begin_slowly(r, point, kind, opening, now_ns, info_max);
+}
+
+static inline __attribute__((always_inline)) void
 commit_record(record *r)
 {
 	if (OSP_LIKELY(r->ring != NULL))
@@ -72,20 +97,16 @@ commit_record(record *r)
 		osp__hook_commit(&r->w);
 }
 
+int ospq_wanted = -1;
+
 bool
-ospq_statements_wanted(void)
+ospq_ask_if_wanted(void)
 {
-	static int wanted = -1;
-	int known = __atomic_load_n(&wanted, __ATOMIC_RELAXED);
+	const osp_config *config = osp__hook_config();
+	int wanted = config != NULL && config->trace_sqlalchemy ? 1 : 0;
 
-	if (OSP_UNLIKELY(known < 0))
-	{
-		const osp_config *config = osp__hook_config();
-
-		known = config != NULL && config->trace_sqlalchemy ? 1 : 0;
-		__atomic_store_n(&wanted, known, __ATOMIC_RELAXED);
-	}
-	return known == 1;
+	__atomic_store_n(&ospq_wanted, wanted, __ATOMIC_RELAXED);
+	return wanted == 1;
 }
 
 static osp_str
@@ -153,8 +174,8 @@ shows_params(const ospq_facts *facts)
 }
 
 /* Makes the connection's part of a start, once. */
-static void
-need_attributes(ospq_conn *c)
+static inline void
+need_opening(ospq_conn *c)
 {
 	if (OSP_UNLIKELY(!c->described))
 		ospq_conn_describe(c);
@@ -182,51 +203,71 @@ hide_password(osp_str text)
 						 : text;
 }
 
-bool
-ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
+/* The text of what is started, and how long it is before it is cut. */
+static osp_str
+text_of(const ospq_conn *c, const ospq_facts *facts, size_t *full_len)
 {
-	osp_str text;
-	size_t full_len;
-	size_t name_len;
-	size_t size;
-	bool params;
-	record r;
+	osp_str text = OSP_STR("");
 
-	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
-		ospq_record_cancels();
-	need_attributes(c);
 	if (facts->text != NULL)
 		text = osp_str_of(facts->text);
 	else if (facts->name != NULL)
 		text = ospq_prepared_text(&c->prepared, facts->name);
-	else
-		text = OSP_STR("");
-	if (!osp__hook_open(point))
-		return false;
-	full_len = text.len;
+	*full_len = text.len;
 	if (facts->text != NULL)
 		text = hide_password(text);
-	text = cut(text, OSPQ_TEXT_MAX);
-	name_len = facts->name != NULL ? strnlen(facts->name, OSP_LABEL_MAX) : 0;
+	return cut(text, OSPQ_TEXT_MAX);
+}
+
+/* What few statements have besides their text. */
+static __attribute__((noinline)) void
+put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
+		  size_t name_len, bool params)
+{
+	if (facts->operation != NULL)
+		osp_put_str(w, OSP_STR("operation"), osp_str_of(facts->operation));
+	if (name_len > 0)
+		osp_put_str(w, OSP_STR("name"), osp_str_n(facts->name, name_len));
+	if (c->pipeline_position > 0)
+		osp_put_u64(w, OSP_STR("pipeline"), c->pipeline_position);
+	if (params)
+		put_params(w, facts);
+}
+
+bool
+ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
+{
+	size_t name_len = 0;
+	size_t full_len;
+	bool params;
+	osp_str text;
+	record r;
+
+	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
+		ospq_record_cancels();
+	need_opening(c);
+	text = text_of(c, facts, &full_len);
+	if (!osp__hook_open(point))
+		return false;
+	if (facts->name != NULL)
+		name_len = strnlen(facts->name, OSP_LABEL_MAX);
 	params = shows_params(facts);
-	size = START_SIZE + text.len + name_len + c->attributes_len +
-		   (params ? PARAMS_SIZE : 0);
-	if (!begin_record(&r, point, OSP_RECORD_START, DB, point->start_ns, size))
+	if (OSP_UNLIKELY(!begin_record(&r,
+								   point,
+								   &c->start,
+								   OSP_RECORD_START,
+								   ospq_conn_opening(c),
+								   point->start_ns,
+								   START_SIZE + text.len + name_len +
+									   (params ? PARAMS_SIZE : 0))))
 		return true;
-	osp_put_object(&r.w, DB);
-	if (text.len > 0)
+	if (OSP_LIKELY(text.len > 0))
 		osp_put_str(&r.w, OSP_STR("statement"), text);
 	if (OSP_UNLIKELY(full_len > OSPQ_TEXT_MAX))
 		osp_put_u64(&r.w, OSP_STR("statement_length"), full_len);
-	if (facts->operation != NULL)
-		osp_put_str(&r.w, OSP_STR("operation"), osp_str_of(facts->operation));
-	if (name_len > 0)
-		osp_put_str(&r.w, OSP_STR("name"), osp_str_n(facts->name, name_len));
-	if (c->pipeline_position > 0)
-		osp_put_u64(&r.w, OSP_STR("pipeline"), c->pipeline_position);
-	if (params)
-		put_params(&r.w, facts);
-	osp_put_encoded(&r.w, osp_str_n(c->attributes, c->attributes_len));
+	if (OSP_UNLIKELY(facts->operation != NULL || name_len > 0 ||
+					 c->pipeline_position > 0 || params))
+		put_facts(&r.w, c, facts, name_len, params);
 	osp_put_end(&r.w);
 	commit_record(&r);
 	return true;
@@ -268,13 +309,17 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 void
 ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 {
-	const char *fate = fate_text(outcome->fate);
+	const char *fate;
 	record r;
 
-	if (!begin_record(
-			&r, point, OSP_RECORD_STOP, DB, osp_mono_now(), STOP_SIZE))
+	if (OSP_UNLIKELY(!begin_record(&r,
+								   point,
+								   &stop_template,
+								   OSP_RECORD_STOP,
+								   ospq_conn_opening(NULL),
+								   osp_mono_now(),
+								   STOP_SIZE)))
 		return;
-	osp_put_object(&r.w, DB);
 	if (outcome->has_rows)
 		osp_put_u64(&r.w, OSP_STR("rows"), outcome->rows);
 	if (outcome->has_bytes)
@@ -284,11 +329,17 @@ ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 			&r.w,
 			OSP_STR("command"),
 			osp_str_n(outcome->tag, strnlen(outcome->tag, OSPQ_TAG_MAX)));
-	if (OSP_UNLIKELY(fate != NULL))
-		osp_put_str(&r.w, OSP_STR("outcome"), osp_str_of(fate));
-	osp_put_end(&r.w);
-	if (OSP_UNLIKELY(outcome->fate == OSPQ_FAILED))
-		put_failure(&r.w, outcome);
+	if (OSP_LIKELY(outcome->fate == OSPQ_DONE))
+		osp_put_end(&r.w);
+	else
+	{
+		fate = fate_text(outcome->fate);
+		if (fate != NULL)
+			osp_put_str(&r.w, OSP_STR("outcome"), osp_str_of(fate));
+		osp_put_end(&r.w);
+		if (outcome->fate == OSPQ_FAILED)
+			put_failure(&r.w, outcome);
+	}
 	commit_record(&r);
 }
 
@@ -332,18 +383,22 @@ ospq_read_result(ospq_outcome *outcome, const PGconn *conn, PGresult *result)
 
 	switch (status)
 	{
-		case PGRES_COMMAND_OK:
 		case PGRES_TUPLES_OK:
+			outcome->tag = REAL(PQcmdStatus)(result);
+			outcome->has_rows = true;
+			rows = (uint64_t) REAL(PQntuples)(result);
+
+			/* Rows that came one by one are in results of their own. */
+			if (rows == 0)
+				(void) rows_of_tag(outcome->tag, &rows);
+			outcome->rows += rows;
+			break;
+		case PGRES_COMMAND_OK:
 			outcome->tag = REAL(PQcmdStatus)(result);
 			if (outcome->tag != NULL && rows_of_tag(outcome->tag, &rows))
 			{
 				outcome->has_rows = true;
 				outcome->rows += rows;
-			}
-			else if (status == PGRES_TUPLES_OK)
-			{
-				outcome->has_rows = true;
-				outcome->rows += (uint64_t) REAL(PQntuples)(result);
 			}
 			break;
 		case OSPQ_RES_PIPELINE_ABORTED:
@@ -450,19 +505,17 @@ ospq_connect_stop(const osp__point *point, PGconn *conn)
 	osp_writer w;
 
 	if (c != NULL)
-		need_attributes(c);
+		need_opening(c);
 	if (conn != NULL && !connected)
 		outcome.message = REAL(PQerrorMessage)(conn);
 	if (!osp__hook_begin(point,
 						 OSP_RECORD_STOP,
 						 CONNECT,
 						 osp_mono_now(),
-						 STOP_SIZE + (c != NULL ? c->attributes_len : 0),
+						 STOP_SIZE + ospq_conn_opening(c).len,
 						 &w))
 		return;
-	osp_put_object(&w, DB);
-	if (c != NULL)
-		osp_put_encoded(&w, osp_str_n(c->attributes, c->attributes_len));
+	osp_put_encoded(&w, ospq_conn_opening(c));
 	if (connected)
 		osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(conn));
 	osp_put_end(&w);

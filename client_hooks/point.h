@@ -22,8 +22,17 @@ typedef struct ospq_facts
 	const int *param_formats;
 } ospq_facts;
 
-/* Are statements traced at all (trace_sqlalchemy)? */
-extern bool ospq_statements_wanted(void);
+/* Are statements traced at all (trace_sqlalchemy)? -1: not asked yet. */
+extern int ospq_wanted;
+extern bool ospq_ask_if_wanted(void);
+
+static inline bool
+ospq_statements_wanted(void)
+{
+	int wanted = __atomic_load_n(&ospq_wanted, __ATOMIC_RELAXED);
+
+	return OSP_LIKELY(wanted >= 0) ? wanted == 1 : ospq_ask_if_wanted();
+}
 
 /*
  * Enters a wrapper that may start a point. False: the function is to be called

@@ -212,13 +212,10 @@ remove_named(ospq_prepared *prepared, const char *p)
 }
 
 void
-ospq_prepared_watch(ospq_prepared *prepared, const char *sql)
+ospq_prepared_look(ospq_prepared *prepared, const char *sql)
 {
 	const char *p;
 
-	/* One look at a letter for nearly all statements. */
-	if (prepared->count == 0)
-		return;
 	sql = skip_space(sql);
 	if ((*sql | 0x20) != 'd')
 		return;

@@ -35,10 +35,21 @@ extern void ospq_prepared_set(ospq_prepared *prepared, const char *name,
 extern void ospq_prepared_remove(ospq_prepared *prepared, osp_str name);
 extern void ospq_prepared_clear(ospq_prepared *prepared);
 
+/* The rest of ospq_prepared_watch. */
+extern void ospq_prepared_look(ospq_prepared *prepared, const char *sql);
+
 /*
  * Looks whether a statement that is sent takes prepared ones away (DEALLOCATE,
- * DISCARD ALL), and forgets them.
+ * DISCARD ALL), and forgets them. Of nearly all statements one letter tells.
  */
-extern void ospq_prepared_watch(ospq_prepared *prepared, const char *sql);
+static inline void
+ospq_prepared_watch(ospq_prepared *prepared, const char *sql)
+{
+	char first = (char) (*sql | 0x20);
+
+	if (OSP_UNLIKELY(prepared->count > 0 &&
+					 (first == 'd' || first < 'a' || first > 'z')))
+		ospq_prepared_look(prepared, sql);
+}
 
 #endif /* OSPQ_PREPARED_H */

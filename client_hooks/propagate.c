@@ -28,7 +28,7 @@
 #define SYNTAX_ERROR "42601"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool by_comment;
+int ospq_by_comment = -1;
 static bool by_startup;
 
 static const osp_allocator *const alc = &osp_allocator_default;
@@ -59,8 +59,9 @@ read_setting(void)
 
 	if (list[0] == '\0')
 		list = "comment,startup";
-	by_comment = has_word(list, "comment");
 	by_startup = has_word(list, "startup");
+	__atomic_store_n(
+		&ospq_by_comment, has_word(list, "comment") ? 1 : 0, __ATOMIC_RELAXED);
 }
 
 /* Past white space and comments, where a statement begins. */
@@ -119,7 +120,7 @@ takes_comment(const ospq_conn *c, const char *sql, size_t len)
 {
 	const char *word;
 
-	if (!by_comment || c->replication || !c->described)
+	if (c->replication || !c->described)
 		return false;
 	word = skip_to_word(sql);
 	if (*word == '\0' || strncasecmp(word, "prepare", 7) == 0)
@@ -151,14 +152,17 @@ get_buffer(ospq_conn *c, size_t size)
 }
 
 const char *
-ospq_with_comment(ospq_conn *c, const osp__point *point, const char *sql)
+ospq_comment(ospq_conn *c, const osp__point *point, const char *sql)
 {
-	size_t len = strlen(sql);
 	osp_headers headers;
 	char *buffer;
+	size_t len;
 
 	(void) pthread_once(&once, read_setting);
 	c->sent_text_len = 0;
+	if (ospq_by_comment == 0)
+		return sql;
+	len = strlen(sql);
 	if (len == 0 || !takes_comment(c, sql, len) ||
 		!osp__hook_sign(point, &headers))
 		return sql;

@@ -12,8 +12,19 @@
  * The statement with a comment that names the point as its parent, borrowed
  * from the connection until the next call; sql itself where none is wanted.
  */
-extern const char *ospq_with_comment(ospq_conn *c, const osp__point *point,
-									 const char *sql);
+extern const char *ospq_comment(ospq_conn *c, const osp__point *point,
+								const char *sql);
+
+/* Are comments wanted? -1: not asked yet. */
+extern int ospq_by_comment;
+
+static inline const char *
+ospq_with_comment(ospq_conn *c, const osp__point *point, const char *sql)
+{
+	if (__atomic_load_n(&ospq_by_comment, __ATOMIC_RELAXED) == 0)
+		return sql;
+	return ospq_comment(c, point, sql);
+}
 
 /*
  * Did a statement fail in the server's parser, which quotes and counts what it
