@@ -419,6 +419,20 @@ define_content(void)
 		NULL,
 		NULL,
 		NULL);
+	DefineCustomIntVariable(
+		PREFIX ".min_duration",
+		"Record only top-level statements that take as long as this.",
+		"With all that hangs under them. Those that fail are always recorded. "
+		"-1 or 0 records all.",
+		&pgosp_min_duration,
+		-1,
+		-1,
+		INT_MAX,
+		PGC_SUSET,
+		GUC_UNIT_MS,
+		NULL,
+		NULL,
+		NULL);
 	DefineCustomStringVariable(PREFIX ".project",
 							   "Project that points are recorded for.",
 							   NULL,

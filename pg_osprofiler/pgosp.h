@@ -13,6 +13,7 @@
  *	  call.c trigger.c function.c     calls, by the function manager's hook
  *	  point.c                         open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
+ *	  staging.c                       records that wait for a slow statement
  *	  text.c params.c redact.c        what is told of a statement
  *	  session.c producer.c            the backend's ring, and its end
  *	  shipper.c worker.c              the background worker and its child
@@ -243,6 +244,7 @@ struct pgospPoint
 	 * itself; NULL if there is none, or if that has ended.
 	 */
 	pgospPoint *top;
+	bool staged;     /* of a top: its records wait (see staging.c) */
 	uint64 points;   /* of a top: how many it has, itself included */
 	uint64 left_out; /* points right under it beyond osprofiler.max_points */
 	osp_str name;
@@ -323,9 +325,39 @@ extern void pgosp_point_close_at(pgospPoint *point, const pgospError *error,
 /* Closes all that is open; for the end of the session. */
 extern void pgosp_point_close_all(const pgospError *error);
 
+/* Its ids are given to somebody else, so it has to be recorded in any case. */
+extern void pgosp_point_hand_on(pgospPoint *point);
+
+/* Is it not known yet whether this point will be recorded? */
+static inline bool
+pgosp_point_is_staged(const pgospPoint *point)
+{
+	return unlikely(point->top != NULL && point->top->staged);
+}
+
 /* Is lower the same as, or somewhere under, ancestor? */
 extern bool pgosp_point_is_under(const pgospPoint *lower,
 								 const pgospPoint *ancestor);
+
+/* ---- statements that may be too quick to be recorded (staging.c) ---- */
+
+extern int pgosp_min_duration; /* ms; none if not above 0 */
+
+/* The records of this top-level statement shall wait. False: no memory. */
+extern bool pgosp_stage_begin(pgospPoint *top);
+
+/* Has it taken as long as it must at this time? */
+extern bool pgosp_stage_is_late(const pgospPoint *top, int64 now_ns);
+
+/* Room for a record, NULL if there is none; its size, 0 if it was given up. */
+extern void *pgosp_stage_reserve(bool start, size_t size);
+extern void pgosp_stage_commit(const pgospPoint *top, size_t size);
+
+/* They go to the ring; false: it has no room for them, and they are lost. */
+extern bool pgosp_stage_keep(pgospPoint *top);
+
+/* They are thrown away. */
+extern void pgosp_stage_drop(pgospPoint *top);
 
 /* ---- points of users (userpoint.c) ---- */
 

@@ -116,31 +116,151 @@ leave_top(pgospPoint *top)
 	}
 }
 
+/*
+ * The records of top will not be written, so what is open of it is silent from
+ * now on. Parents are older than their children.
+ */
+static void
+silence(pgospPoint *top)
+{
+	dlist_node *node = &top->node;
+
+	for (;;)
+	{
+		pgospPoint *point = dlist_container(pgospPoint, node, node);
+
+		if (point->top == top)
+		{
+			if (point->parent != NULL && point->parent->top == top)
+				copy_id(&point->parent_id, &point->parent->self);
+			copy_id(&point->self, &point->parent_id);
+			point->silent = true;
+		}
+		if (!dlist_has_next(&open_points, node))
+			break;
+		node = dlist_next_node(&open_points, node);
+	}
+}
+
+/* What of top waits in the buffer goes to the ring. */
+static bool
+keep(pgospPoint *top)
+{
+	if (pgosp_stage_keep(top))
+		return true;
+	if (top->open)
+		silence(top);
+	return false;
+}
+
+void
+pgosp_point_hand_on(pgospPoint *point)
+{
+	if (pgosp_point_is_staged(point))
+		(void) keep(point->top);
+}
+
+/*
+ * Room in the buffer for a record of a point that is staged. NULL: there is
+ * none, or the point is staged no more.
+ */
+static void *
+stage(pgospPoint *point, osp_record_kind kind, int64 now_ns, bool failed,
+	  size_t size)
+{
+	pgospPoint *top = point->top;
+	bool start = kind == OSP_RECORD_START;
+	void *space = NULL;
+
+	if (!pgosp_stage_is_late(top, now_ns) && !failed)
+		space = pgosp_stage_reserve(start, size);
+	if (space != NULL)
+		return space;
+	if (start && point != top && !pgosp_stage_is_late(top, now_ns))
+	{
+		top->points--;
+		if (point->parent != NULL)
+			point->parent->left_out++;
+		return NULL;
+	}
+	(void) keep(top);
+	return NULL;
+}
+
+/* Begins a record; failed: the top-level statement has. */
+static bool
+begin_record(osp_producer *producer, osp_writer *w, pgospPoint *point,
+			 osp_record_kind kind, int64 now_ns, bool failed, size_t size)
+{
+	int64 elapsed_ns = kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0;
+	osp_point_ids ids;
+
+	ids_of(point, &ids);
+	if (pgosp_point_is_staged(point))
+	{
+		size_t room = OSP_RECORD_OVERHEAD + 32 + size;
+		void *space = stage(point, kind, now_ns, failed, room);
+
+		if (space != NULL)
+		{
+			osp_record_begin(w,
+							 space,
+							 room,
+							 kind,
+							 &ids,
+							 point->name,
+							 pgosp_project,
+							 pgosp_service,
+							 now_ns,
+							 elapsed_ns);
+			return true;
+		}
+		if (point->top->staged || point->silent)
+			return false;
+	}
+	return osp_point_begin(producer,
+						   w,
+						   kind,
+						   &ids,
+						   point->name,
+						   pgosp_project,
+						   pgosp_service,
+						   now_ns,
+						   elapsed_ns,
+						   size);
+}
+
+static void
+commit_record(osp_producer *producer, osp_writer *w, const pgospPoint *point)
+{
+	if (pgosp_point_is_staged(point))
+		pgosp_stage_commit(point->top, osp_record_end(w));
+	else
+		osp_point_commit(producer, w);
+}
+
 static bool
 write_start(pgospPoint *point, pgosp_put_start put, const void *what,
 			size_t size)
 {
 	osp_producer *producer = pgosp_producer();
-	osp_point_ids ids;
 	osp_writer w;
 
 	if (producer == NULL)
 		return false;
 	osp_uuid_new(&point->trace_id);
-	ids_of(point, &ids);
-	if (!osp_point_begin(producer,
-						 &w,
-						 OSP_RECORD_START,
-						 &ids,
-						 point->name,
-						 pgosp_project,
-						 pgosp_service,
-						 point->start_ns,
-						 0,
-						 size))
+	if (unlikely(pgosp_min_duration > 0) && point->top == point)
+		(void) pgosp_stage_begin(point);
+	if (!begin_record(producer,
+					  &w,
+					  point,
+					  OSP_RECORD_START,
+					  point->start_ns,
+					  false,
+					  size))
 		return false;
 	put(&w, what);
-	osp_point_commit(producer, &w);
+	commit_record(producer, &w, point);
 	return !w.full;
 }
 
@@ -160,6 +280,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->start_ns = start_ns;
 	point->calls = 0;
 	point->left_out = 0;
+	point->staged = false;
 	set_parent(point, parent);
 	point->top = top_of(point, parent->point);
 
@@ -189,33 +310,28 @@ put_error(osp_writer *w, const pgospError *error)
 }
 
 static void
-write_stop(const pgospPoint *point, const pgospError *error, int64 stop_ns)
+write_stop(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
 	osp_producer *producer = pgosp_producer_if_open();
-	osp_point_ids ids;
 	osp_writer w;
 
 	if (producer == NULL)
 		return;
-	ids_of(point, &ids);
-	if (!osp_point_begin(producer,
-						 &w,
-						 OSP_RECORD_STOP,
-						 &ids,
-						 point->name,
-						 pgosp_project,
-						 pgosp_service,
-						 stop_ns,
-						 stop_ns - point->start_ns,
-						 point->stop_size + MARK_SIZE +
-							 (error != NULL ? ERROR_SIZE : 0)))
+	if (!begin_record(producer,
+					  &w,
+					  point,
+					  OSP_RECORD_STOP,
+					  stop_ns,
+					  point->top == point && error != NULL,
+					  point->stop_size + MARK_SIZE +
+						  (error != NULL ? ERROR_SIZE : 0)))
 		return;
 	if (error != NULL)
 		put_error(&w, error);
 	if (unlikely(point->left_out > 0))
 		osp_put_u64(&w, OSP_STR("truncated"), point->left_out);
 	point->kind->put_stop(&w, point);
-	osp_point_commit(producer, &w);
+	commit_record(producer, &w, point);
 }
 
 bool
@@ -234,7 +350,14 @@ close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 	else if (point->parent != NULL)
 		point->parent->left_out += point->left_out;
 	if (point->top == point)
+	{
+		if (unlikely(point->staged))
+		{
+			pgosp_stage_drop(point);
+			silence(point);
+		}
 		leave_top(point);
+	}
 	point->open = false;
 	dlist_delete(&point->node);
 	pgosp_busy--;

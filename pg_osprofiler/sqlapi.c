@@ -287,15 +287,18 @@ pgosp_headers(PG_FUNCTION_ARGS)
 {
 	osp_keyring *keys = pgosp_keyring(NULL);
 	const pgospContext *context = context_now();
-	const pgospPoint *current = pgosp_current;
+	pgospPoint *current = pgosp_current;
 	osp_status status = OSP_ENOENT;
 	osp_headers headers;
 	Datum values[2] = {0};
 	bool nulls[2] = {true, true};
 
 	if (keys != NULL && current != NULL)
+	{
+		pgosp_point_hand_on(current);
 		status = osp_context_sign(
 			keys, current->key, &current->base_id, &current->self, &headers);
+	}
 	else if (keys != NULL && context->verdict == OSP_CTX_ACCEPTED)
 		status = osp_context_sign(keys,
 								  context->ids.key,
