@@ -118,7 +118,7 @@ sub draw
 	my @modes = qw(session session session comment startup none);
 
 	push @modes, 'local' if $plan->{local};
-	push @modes, 'set_context' if $self->{set_context};
+	push @modes, 'set_context';
 	$plan->{mode} = $plan->{only} // $modes[ rand @modes ];
 	$plan->{points} = draw_points();
 	$plan->{shared} = rand() < 0.5;
@@ -129,12 +129,16 @@ sub draw
 
 # ---- the traced side's contexts ----
 
-# The context of the next statement of a plan; the twin has none.
+# The context of the next statement of a plan, if it has one: the twin has none,
+# nor has one of $several if it would have to be announced by a call.
 sub context_of_statement
 {
-	my ($self, $plan, $side) = @_;
+	my ($self, $plan, $side, $several) = @_;
 
 	return undef if $side ne 'traced' || $plan->{mode} eq 'none';
+	return undef
+	  if $plan->{mode} eq 'set_context'
+	  && ($several || $self->{traced}->state eq 'E');
 	$plan->{context} = $self->new_context
 	  if !$plan->{context}
 	  || !$plan->{shared} && $plan->{mode} =~ /^(comment|set_context)$/;
@@ -258,10 +262,9 @@ sub note
 
 sub announce_context
 {
-	my ($self, $plan, $side, $context) = @_;
+	my ($self, $plan, $context) = @_;
 
-	return if $side ne 'traced' || !$context || $plan->{mode} ne 'set_context';
-	return if $self->{traced}->state eq 'E';
+	return if !$context || $plan->{mode} ne 'set_context';
 	my $text = substr comment($context), 2, -2;
 
 	$text =~ s/'/''/g;
@@ -276,7 +279,7 @@ sub run_sql
 	my $sql = $step->{sql};
 	my $wire = $self->{$side};
 
-	$self->announce_context($plan, $side, $context);
+	$self->announce_context($plan, $context);
 	my @events = $wire->simple(with_comment($plan, $context, $sql));
 	$self->note($plan, $side, $step, $context, $sql, @events);
 	return @events;
@@ -286,7 +289,8 @@ sub run_multi
 {
 	my ($self, $plan, $side, $step) = @_;
 	my @texts = @{ $step->{multi} };
-	my @contexts = map { $self->context_of_statement($plan, $side) } @texts;
+	my @contexts =
+	  map { $self->context_of_statement($plan, $side, 1) } @texts;
 	my @sent = @texts;
 
 	@sent = map { with_comment($plan, $contexts[$_], $texts[$_]) } 0 .. $#texts;
@@ -318,7 +322,7 @@ sub run_ext
 	my @limits = @{ $step->{limits} // [0] };
 	my $portal = $step->{portal} // '';
 
-	$self->announce_context($plan, $side, $context);
+	$self->announce_context($plan, $context);
 	$wire->parse($name, with_comment($plan, $context, $sql))
 	  if $name eq '' || !$wire->{prepared}{$name};
 	$wire->bind($portal, $name, @{ $step->{params} // [] });
@@ -341,7 +345,7 @@ sub run_pipeline
 	foreach my $statement (@statements)
 	{
 		my ($sql, @values) = @$statement;
-		my $context = $self->context_of_statement($plan, $side);
+		my $context = $self->context_of_statement($plan, $side, 1);
 
 		push @contexts, $context;
 		$wire->parse('', with_comment($plan, $context, $sql));
@@ -369,7 +373,7 @@ sub run_copy
 	my $context = $self->context_of_statement($plan, $side);
 	my $sql = $step->{copy};
 
-	$self->announce_context($plan, $side, $context);
+	$self->announce_context($plan, $context);
 	$wire->query(with_comment($plan, $context, $sql));
 	my @events = $wire->read_until_copy;
 	if (grep { $_->[0] eq 'copy_in' } @events)

@@ -55,7 +55,7 @@ sub top_statements
 		next if $line !~ /\A\{"name": "pg-start"/;
 		next if index($line, qq("parent_id": "$base")) < 0;
 		$line =~ /"statement": "((?:[^"\\]|\\.)*)"/ or next;
-		$found{$1}++;
+		$found{ $1 =~ s/ +\z//r }++;
 	}
 	return %found;
 }
