@@ -7,6 +7,7 @@ PARTS := common drivers cli client_hooks sqlite_osprofiler
 
 .PHONY: all install uninstall check installcheck lint format bench fuzz clean \
 	check-matrix check-core \
+	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-sqlite check-sqlite-suite \
 	$(PARTS) pg_osprofiler unit
 
@@ -53,6 +54,17 @@ check-matrix:
 # PostgreSQL's own tests, untraced and traced.
 check-core:
 	tests/pg/core.sh
+
+# Sessions that do all kinds of things at random, for SECONDS.
+check-workload check-workload-valgrind: common drivers cli pg_osprofiler
+check-workload:
+	tests/pg/workload.sh plain $(or $(SECONDS),600)
+
+check-workload-valgrind:
+	tests/pg/workload.sh valgrind $(or $(SECONDS),600)
+
+check-workload-sanitizers:
+	tests/pg/workload.sh sanitizers $(or $(SECONDS),600)
 
 bench: all
 	+$(MAKE) -C tests/bench bench

@@ -32,6 +32,7 @@ $node->append_conf(
 max_connections = 60
 max_worker_processes = 16
 max_prepared_transactions = 20
+autovacuum = off
 log_statement = none
 log_min_error_statement = panic
 track_io_timing = on
