@@ -677,5 +677,6 @@ main(void)
 		setenv("OSPROFILER_HMAC_KEYS", KEY, 1) != 0)
 		return 1;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	tempdir_remove_this(run);
 	return failed;
 }

@@ -29,7 +29,13 @@ remove_entry(const char *name, const struct stat *st, int type,
 }
 
 void
+tempdir_remove_this(const char *dir)
+{
+	(void) nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void
 tempdir_remove(void)
 {
-	(void) nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove_this(path);
 }

@@ -12,4 +12,7 @@ const char *tempdir_make(void);
 /* Removes the directory made last, with everything in it. */
 void tempdir_remove(void);
 
+/* Removes any other directory, with everything in it. */
+void tempdir_remove_this(const char *dir);
+
 #endif /* TEST_TEMPDIR_H */
