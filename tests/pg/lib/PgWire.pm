@@ -259,6 +259,19 @@ sub cancel
 	return;
 }
 
+# The same until something comes: one that is sent too early is lost.
+sub cancel_until_heard
+{
+	my ($self) = @_;
+
+	for (1 .. 100)
+	{
+		$self->cancel;
+		last if IO::Select->new($self->{socket})->can_read(0.2);
+	}
+	return;
+}
+
 # Hangs up; without a word if $rude.
 sub finish
 {

@@ -57,7 +57,7 @@ sub connect_side
 		user => $self->{user},
 		application_name => "workload $self->{number}",
 		options => "-c search_path=w$self->{number}_$side,public"
-		  . ' -c client_min_messages=error '
+		  . ' -c client_min_messages=error -c statement_timeout=60s '
 		  . ($settings // ''));
 }
 

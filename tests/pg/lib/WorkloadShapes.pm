@@ -294,9 +294,9 @@ my %shapes = (
 		leave => rand() < 0.3 },
 	cancel => sub { my ($wait, $sql) = (upto(8000), one(
 			'SELECT pg_sleep(5)', 'SELECT count(*) FROM wide a, wide b, acc',
-			'SELECT f_loop(100) FROM wide', "DO \$\$ BEGIN LOOP PERFORM 1; END LOOP; END \$\$")); loose => 1, steps => [
+			'SELECT sum(f_loop(100)) FROM wide', "DO \$\$ BEGIN LOOP PERFORM 1; END LOOP; END \$\$")); loose => 1, steps => [
 			{ raw => sub { my ($s) = @_; my $wire = $s->{traced}; $wire->query($sql); $wire->send;
-				usleep($wait); $wire->cancel; $wire->read_until_ready; } }, sql('SELECT 1', least => 0, most => 2) ] },
+				usleep($wait); $wire->cancel_until_heard; $wire->read_until_ready; } }, sql('SELECT 1', least => 0, most => 2) ] },
 	terminate => sub { my ($wait, $how) = (upto(8000), one(qw(self other rude idle)));
 		# A backend that nobody listens to ends when it says something.
 		my $sql = one('SELECT f_loop(3), pad FROM wide', 'COPY (SELECT * FROM wide) TO STDOUT'); only => one(qw(session comment)), loose => 1, steps => [
