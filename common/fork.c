@@ -13,10 +13,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-uint64_t *osp__fork_mark = NULL;
-
-/* Used when there is not even one page of memory. */
+/* Used before there is a page, and when there is not even one of memory; then it
+ * holds a number. */
 static uint64_t plain_mark = 0;
+uint64_t *osp__fork_mark = &plain_mark;
 
 /* Not wiped: a child counts on from its parent's number. */
 static uint64_t last_generation = 0;

@@ -8,7 +8,8 @@
 
 #include "osprofiler/base.h"
 
-/* Lies in a page that the kernel wipes in a child; 0 there, and before use. */
+/* Where the number lies: in a page that the kernel wipes in a child. 0 there, and
+ * before use. */
 OSP_API extern uint64_t *osp__fork_mark;
 
 /* Makes a new generation; see osp__generation. */
@@ -23,8 +24,7 @@ static inline uint64_t
 osp__generation(void)
 {
 	uint64_t *mark = __atomic_load_n(&osp__fork_mark, __ATOMIC_ACQUIRE);
-	uint64_t generation =
-		OSP_LIKELY(mark != NULL) ? __atomic_load_n(mark, __ATOMIC_RELAXED) : 0;
+	uint64_t generation = __atomic_load_n(mark, __ATOMIC_RELAXED);
 
 	return OSP_LIKELY(generation != 0) ? generation : osp__generation_new();
 }

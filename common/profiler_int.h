@@ -89,26 +89,41 @@ OSP_API osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
 									 osp_context *out);
 
 /*
- * A new point below what is open in this thread: ids and time, no record yet.
- * False when the thread does not trace. A hook may set other ids afterwards.
+ * A new point below what is open in this thread, which traces, as
+ * osp__hook_tracing just said: ids and time, no record yet. A hook may set other
+ * ids afterwards.
  */
-static inline bool
-osp__hook_open(osp__point *point)
+static inline void
+osp__hook_open_tracing(osp__point *point)
 {
-	osp__profiler *p;
+	osp__profiler *p = osp__self;
+	const osp_id *base = NULL;
 
-	if (OSP_UNLIKELY(!osp__hook_tracing()))
-		return false;
-	p = osp__self;
-	osp_id_copy(&point->base_id, osp__profiler_base(p));
-	osp__profiler_current(p, &point->parent_id);
 	if (p->depth > 0)
-		p->points[p->depth - 1].has_children = true;
+	{
+		osp__open_point *top = &p->points[p->depth - 1];
+
+		osp_id_set_uuid(&point->parent_id, &top->trace_id);
+		top->has_children = true;
+		base = top->base_id;
+	}
+	else
+		osp_id_copy(&point->parent_id, &p->parent_id);
+	osp_id_copy(&point->base_id, base != NULL ? base : &p->base_id);
 	p->has_children = true;
 	point->generation = osp__generation();
 	if (OSP_UNLIKELY(!osp__uuid_take(&point->trace_id, point->generation)))
 		osp_uuid_new(&point->trace_id);
 	point->start_ns = osp_mono_now();
+}
+
+/* The same, if the thread traces; false if it does not. */
+static inline bool
+osp__hook_open(osp__point *point)
+{
+	if (OSP_UNLIKELY(!osp__hook_tracing()))
+		return false;
+	osp__hook_open_tracing(point);
 	return true;
 }
 
@@ -143,8 +158,8 @@ osp__hook_producer(const osp__point *point)
 }
 
 /*
- * The same for templates, with the ids that they are put with. NULL also where
- * they cannot be put (osp_template_may).
+ * The same for a template (osprofiler/template.h) that is put for this point:
+ * ids are what it takes. NULL: it cannot be put.
  */
 static inline osp_producer *
 osp__hook_templates(const osp__point *point, osp_point_ids *ids)
@@ -171,7 +186,6 @@ osp__hook_enter(const osp__point *point)
 	entry = &p->points[p->depth++];
 	entry->trace_id = point->trace_id;
 	entry->base_id = &point->base_id;
-	entry->start_ns = point->start_ns;
 	entry->name_at = p->names_len;
 	entry->name_len = 0;
 	entry->has_children = false;

@@ -5,12 +5,8 @@
  */
 #include "osprofiler/template.h"
 
-/* What lies before the names is stored in steps too. */
-typedef char front_is_whole[(sizeof(osp_record_head) + 2 * sizeof(osp_uuid)) %
-										OSP_TEMPLATE_STEP ==
-									0
-								? 1
-								: -1];
+/* Where the names begin, and the steps. */
+#define NAMES_AT (sizeof(osp_record_head) + 2 * sizeof(osp_uuid))
 
 bool
 osp_template_make(osp_template *t, void *space, size_t size,
@@ -31,8 +27,11 @@ osp_template_make(osp_template *t, void *space, size_t size,
 	osp_record_begin(&w, space, size, kind, &ids, name, project, service, 0, 0);
 	osp_put_encoded(&w, attributes);
 	made = osp_record_end(&w);
-	room = (made + OSP_TEMPLATE_STEP - 1) & ~(size_t) (OSP_TEMPLATE_STEP - 1);
-	if (made == 0 || room > size)
+	if (made == 0)
+		return false;
+	room = NAMES_AT + (made - NAMES_AT + OSP_TEMPLATE_STEP - 1) /
+						  OSP_TEMPLATE_STEP * OSP_TEMPLATE_STEP;
+	if (room > size)
 		return false;
 	memset(w.start + made, 0, room - made);
 	t->record = w.start;

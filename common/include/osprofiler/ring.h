@@ -162,6 +162,18 @@ osp_ring_reserve(osp_ring *ring, size_t size)
 	return osp__ring_reserve_slow(ring, size);
 }
 
+/* Moves head beyond the first size bytes of the reservation. */
+static inline void
+osp__ring_advance(osp_ring *ring, size_t size)
+{
+	osp_ring_header *header = ring->header;
+	uint64_t head = ring->reserved + size;
+
+	ring->head = head;
+	__atomic_store_n(&header->records, header->records + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&header->head, head, __ATOMIC_RELEASE);
+}
+
 /*
  * Producer: makes the first size bytes of the reservation visible. size 0 gives
  * the reservation up, and counts the record as dropped.
@@ -179,10 +191,7 @@ osp_ring_commit(osp_ring *ring, size_t size)
 		return;
 	}
 	ring->reserved_size = 0;
-	ring->head = ring->reserved + size;
-	__atomic_store_n(
-		&ring->header->records, ring->header->records + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&ring->header->head, ring->head, __ATOMIC_RELEASE);
+	osp__ring_advance(ring, size);
 }
 
 /*

@@ -195,14 +195,10 @@ osp_point_begin(osp_producer *producer, osp_writer *w, osp_record_kind kind,
 	return true;
 }
 
-/* Makes a record of size bytes visible, and wakes the shipper if it sleeps. */
+/* Wakes the shipper if it sleeps, for there is a record. */
 static inline void
-osp__point_publish(osp_producer *producer, size_t size)
+osp__producer_committed(osp_producer *producer)
 {
-	osp_ring_commit(&producer->ring, size);
-	if (OSP_LIKELY(size > 0))
-		producer->ring.lost = 0;
-
 	/*
 	 * The store of head must come before this look. For the compiler a fence
 	 * says so; for the processor the shipper does, which makes all of them pass
@@ -212,6 +208,16 @@ osp__point_publish(osp_producer *producer, size_t size)
 	if (OSP_UNLIKELY(
 			__atomic_load_n(&producer->stat->sleeping, __ATOMIC_RELAXED) != 0))
 		osp__producer_wake(producer);
+}
+
+/* Makes a record of size bytes visible, and wakes the shipper if it sleeps. */
+static inline void
+osp__point_publish(osp_producer *producer, size_t size)
+{
+	osp_ring_commit(&producer->ring, size);
+	if (OSP_LIKELY(size > 0))
+		producer->ring.lost = 0;
+	osp__producer_committed(producer);
 }
 
 /* Commits the record, and wakes the shipper if it sleeps. */

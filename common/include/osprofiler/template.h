@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 /* Copied in steps of this many bytes; more than a few are left to memcpy. */
-#define OSP_TEMPLATE_STEP   16
+#define OSP_TEMPLATE_STEP   32
 #define OSP_TEMPLATE_INLINE 512
 
 /* Space that a template with so many bytes of names and attributes takes. */
@@ -41,7 +41,7 @@ typedef struct osp_template
 	const char *record; /* the record, zeroes up to room; borrowed */
 	uint32_t size;      /* of the record */
 	uint32_t len;       /* the same without its padding */
-	uint32_t room;      /* size in whole steps: what is copied */
+	uint32_t room;      /* what is copied: up to the names, then whole steps */
 } osp_template;
 
 /*
@@ -63,23 +63,26 @@ osp_template_may(const osp_producer *producer, const osp_point_ids *ids)
 		   producer->ring.lost == 0;
 }
 
+/* Copies what lies from from to room, in whole steps and at least one. */
 static inline void
-osp__template_copy(char *to, const char *from, size_t room)
+osp__template_copy(char *to, const char *record, size_t from, size_t room)
 {
-	const char *end = from + room;
+	size_t at = from;
 
 	if (OSP_UNLIKELY(room > OSP_TEMPLATE_INLINE))
 	{
-		memcpy(to, from, room);
+		memcpy(to + from, record + from, room - from);
 		return;
 	}
-	for (; from < end; from += OSP_TEMPLATE_STEP, to += OSP_TEMPLATE_STEP)
+	do
 	{
-		memcpy(to, from, OSP_TEMPLATE_STEP);
+		memcpy(to + at, record + at, OSP_TEMPLATE_STEP);
+		at += OSP_TEMPLATE_STEP;
 
 		/* Or the compiler makes a call of memcpy of all this. */
 		__asm__ volatile("" : : : "memory");
 	}
+	while (at < room);
 }
 
 /* Copies the template to a reservation, and stores what is this record's own. */
@@ -100,7 +103,7 @@ osp__template_fill(const osp_template *t, char *to, const osp_point_ids *ids,
 	memcpy(to + ids_at + sizeof(osp_uuid),
 		   ids->parent_id->bytes,
 		   sizeof(osp_uuid));
-	osp__template_copy(to + names_at, t->record + names_at, t->room - names_at);
+	osp__template_copy(to, t->record, names_at, t->room);
 }
 
 /*
@@ -112,10 +115,24 @@ static inline char *
 osp_template_put(const osp_template *t, osp_producer *producer,
 				 const osp_point_ids *ids, int64_t mono_ns, int64_t elapsed_ns)
 {
-	char *to = (char *) osp_ring_reserve(&producer->ring, t->room);
+	osp_ring *ring = &producer->ring;
+	uint64_t offset = ring->head & ring->mask;
+	char *to;
 
-	if (OSP_LIKELY(to != NULL))
-		osp__template_fill(t, to, ids, mono_ns, elapsed_ns);
+	/* As osp_ring_reserve: room is a multiple already. */
+	if (OSP_LIKELY(offset + t->room <= ring->capacity &&
+				   ring->head + t->room - ring->tail_seen <= ring->capacity))
+	{
+		ring->reserved = ring->head;
+		to = ring->data + offset;
+	}
+	else
+	{
+		to = (char *) osp__ring_reserve_slow(ring, t->room);
+		if (to == NULL)
+			return NULL;
+	}
+	osp__template_fill(t, to, ids, mono_ns, elapsed_ns);
 	return to;
 }
 
@@ -123,7 +140,8 @@ osp_template_put(const osp_template *t, osp_producer *producer,
 static inline void
 osp_template_commit(const osp_template *t, osp_producer *producer)
 {
-	osp__point_publish(producer, t->size);
+	osp__ring_advance(&producer->ring, t->size);
+	osp__producer_committed(producer);
 }
 
 /*
