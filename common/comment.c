@@ -21,8 +21,10 @@
 /* What stands between the quotes, as it is in the statement. */
 typedef struct comment_values
 {
+	bool want_traceparent; /* else a signed context is looked for */
 	osp_str info;
 	osp_str hmac;
+	osp_str traceparent;
 } comment_values;
 
 static const char *
@@ -139,7 +141,17 @@ read_pair(const char *p, const char *end, comment_values *values)
 		values->info = value;
 	else if (osp_str_eq(key, OSP_STR("trace_hmac")))
 		values->hmac = value;
+	else if (osp_str_eq(key, OSP_STR("traceparent")))
+		values->traceparent = value;
 	return value_end + 1;
+}
+
+static bool
+has_what_is_wanted(const comment_values *values)
+{
+	return values->want_traceparent
+			   ? values->traceparent.len > 0
+			   : values->info.len > 0 || values->hmac.len > 0;
 }
 
 /* Is this the inside of a comment that holds a context? It is then in *values. */
@@ -148,6 +160,7 @@ read_comment(const char *p, const char *end, comment_values *values)
 {
 	values->info = OSP_STR("");
 	values->hmac = OSP_STR("");
+	values->traceparent = OSP_STR("");
 	for (;;)
 	{
 		p = read_pair(skip_space(p, end), end, values);
@@ -155,7 +168,7 @@ read_comment(const char *p, const char *end, comment_values *values)
 			return false;
 		p = skip_space(p, end);
 		if (p == end)
-			return values->info.len > 0 || values->hmac.len > 0;
+			return has_what_is_wanted(values);
 		if (*p++ != ',')
 			return false;
 	}
@@ -204,6 +217,7 @@ find_at_start(const char *p, const char *end, comment_values *values)
 	comment_values read;
 	bool found = false;
 
+	read.want_traceparent = values->want_traceparent;
 	for (;;)
 	{
 		while (p < end && (osp__sql_is_space(*p) || *p == ';'))
@@ -244,6 +258,7 @@ find_context(osp_str statement, const char *first, const char *last, char *out,
 {
 	comment_values values;
 
+	values.want_traceparent = false;
 	if (!find_at_end(statement, last, &values) &&
 		!find_at_start(first, last, &values))
 		return false;
@@ -251,42 +266,82 @@ find_context(osp_str statement, const char *first, const char *last, char *out,
 	return true;
 }
 
+/* Cuts what is round the statement; false: it neither begins nor ends as one
+ * with a comment does. */
+static inline bool
+may_have_comment(osp_str statement, const char **first, const char **last)
+{
+	*last = trim_end(statement.ptr, statement.ptr + statement.len);
+	*first = skip_space(statement.ptr, *last);
+	return *first != *last &&
+		   OSP_UNLIKELY(**first == '/' || **first == '-' || **first == ';' ||
+						(*last)[-1] == '/');
+}
+
 bool
 osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
 					osp_str *trace_info, osp_str *trace_hmac)
 {
-	const char *first = statement.ptr;
-	const char *last = trim_end(first, first + statement.len);
+	const char *first;
+	const char *last;
 
 	*trace_info = OSP_STR("");
 	*trace_hmac = OSP_STR("");
-	first = skip_space(first, last);
-	if (first == last)
-		return false;
-	if (OSP_LIKELY(*first != '/' && *first != '-' && *first != ';' &&
-				   last[-1] != '/'))
+	if (!may_have_comment(statement, &first, &last))
 		return false;
 	return find_context(statement, first, last, out, trace_info, trace_hmac);
+}
+
+/* Reads a text that is nothing but a comment, with its marks or without. */
+static bool
+read_whole(osp_str text, comment_values *values)
+{
+	const char *end = trim_end(text.ptr, text.ptr + text.len);
+	const char *begin = skip_space(text.ptr, end);
+
+	if (opens_block(begin, end) && closes_block(begin, end))
+	{
+		begin += 2;
+		end -= 2;
+	}
+	return read_comment(begin, end, values);
 }
 
 bool
 osp_comment_pairs(osp_str text, char out[OSP_COMMENT_SPACE],
 				  osp_str *trace_info, osp_str *trace_hmac)
 {
-	const char *end = trim_end(text.ptr, text.ptr + text.len);
-	const char *begin = skip_space(text.ptr, end);
 	comment_values values;
 
 	*trace_info = OSP_STR("");
 	*trace_hmac = OSP_STR("");
-	if (opens_block(begin, end) && closes_block(begin, end))
-	{
-		begin += 2;
-		end -= 2;
-	}
-	if (!read_comment(begin, end, &values))
+	values.want_traceparent = false;
+	if (!read_whole(text, &values))
 		return false;
 	decode_values(&values, out, trace_info, trace_hmac);
+	return true;
+}
+
+bool
+osp_comment_traceparent(osp_str text, bool whole,
+						char out[OSP_TRACEPARENT_SPACE], osp_str *traceparent)
+{
+	comment_values values;
+	const char *first;
+	const char *last;
+
+	*traceparent = OSP_STR("");
+	values.want_traceparent = true;
+	if (whole)
+	{
+		if (!read_whole(text, &values))
+			return false;
+	}
+	else if (!may_have_comment(text, &first, &last) ||
+			 (!find_at_end(text, last, &values) &&
+			  !find_at_start(first, last, &values)))
+		return false;
+	*traceparent = decode_value(values.traceparent, out, OSP_TRACEPARENT_MAX);
 	return true;
 }
 

@@ -3,7 +3,7 @@
  * context.c
  *	  Where the context of a statement comes from: a comment of the statement,
  *	  else osprofiler.set_context, called before it, else the settings
- *	  osprofiler.trace_info and .trace_hmac.
+ *	  osprofiler.trace_info and .trace_hmac, else a draw.
  *
  * The settings are verified when a statement comes after they changed, so SET,
  * SET LOCAL, ROLLBACK, RESET and start-up options are all the same here: they
@@ -39,6 +39,8 @@ static pgospContext comment = {PGOSP_SOURCE_COMMENT, OSP_CTX_NONE};
 static size_t comment_info_len = 0;
 static size_t comment_hmac_len = 0;
 static char comment_bytes[OSP_COMMENT_SPACE];
+
+static pgospContext traceparent = {PGOSP_SOURCE_TRACEPARENT, OSP_CTX_NONE};
 
 static pgospContext next = {PGOSP_SOURCE_CALL, OSP_CTX_NONE};
 
@@ -134,6 +136,35 @@ is_of_client(const char *string)
 			strcmp(debug_query_string, string) == 0);
 }
 
+/*
+ * The traceparent in a comment, or in a text that is one, if such are accepted.
+ * False: there is none.
+ */
+static bool
+read_traceparent(osp_str text, bool whole, pgospContext *context)
+{
+	char bytes[OSP_TRACEPARENT_SPACE];
+	osp_traceparent read;
+	osp_str value;
+
+	if (!pgosp_accept_traceparent ||
+		!osp_comment_traceparent(text, whole, bytes, &value))
+		return false;
+	context->source = PGOSP_SOURCE_TRACEPARENT;
+	context->unsampled = false;
+	context->verdict = OSP_CTX_BAD_MEMBERS;
+	if (osp_traceparent_read(value, &read))
+	{
+		context->unsampled = !read.sampled;
+		context->verdict = read.sampled ? OSP_CTX_ACCEPTED : OSP_CTX_NONE;
+		context->ids.base_id = read.base_id;
+		context->ids.parent_id = read.parent_id;
+		context->ids.key = PGOSP_NO_KEY;
+	}
+	count(context->verdict);
+	return true;
+}
+
 /* The context in the comments of the statement, or NULL if there is none. */
 static const pgospContext *
 context_of_comment(const char *string, int location, int length)
@@ -142,12 +173,16 @@ context_of_comment(const char *string, int location, int length)
 	osp_str info;
 	osp_str hmac;
 
+	osp_str text;
+
 	if (!pgosp_comment_gate ||
 		!pgosp_may_have_comment(string, location, length) ||
-		!osp_comment_context(
-			pgosp_text_region(string, location, length), bytes, &info, &hmac) ||
 		!is_of_client(string))
 		return NULL;
+	text = pgosp_text_region(string, location, length);
+	if (!osp_comment_context(text, bytes, &info, &hmac))
+		return read_traceparent(text, false, &traceparent) ? &traceparent
+														   : NULL;
 
 	(void) pgosp_keyring(NULL);
 	if (!same_as_last_comment(info, hmac))
@@ -181,13 +216,29 @@ subtransaction_ends(SubXactEvent event, SubTransactionId my,
 		forget_next();
 }
 
+static void
+set_next(osp_str text)
+{
+	char bytes[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	next.source = PGOSP_SOURCE_CALL;
+	next.unsampled = false;
+	if (osp_comment_pairs(text, bytes, &info, &hmac))
+		next.verdict = verify(info, hmac, &next.ids);
+	else if (read_traceparent(text, true, &next))
+		return;
+	else
+		/* What is no context at all is one that nobody has signed. */
+		next.verdict = OSP_CTX_UNSIGNED;
+	count(next.verdict);
+}
+
 bool
 pgosp_context_set_next(osp_str text)
 {
 	static bool listening = false;
-	char bytes[OSP_COMMENT_SPACE];
-	osp_str info;
-	osp_str hmac;
 
 	if (!listening)
 	{
@@ -200,12 +251,7 @@ pgosp_context_set_next(osp_str text)
 		forget_next();
 		return false;
 	}
-	/* What is no context at all is one that nobody has signed. */
-	if (osp_comment_pairs(text, bytes, &info, &hmac))
-		next.verdict = verify(info, hmac, &next.ids);
-	else
-		next.verdict = OSP_CTX_UNSIGNED;
-	count(next.verdict);
+	set_next(text);
 	pgosp_has_next_context = true;
 	pgosp_gates_update();
 	return next.verdict == OSP_CTX_ACCEPTED;
@@ -258,8 +304,17 @@ remember_last(const pgospContext *found)
 	last_portal_at = ActivePortal != NULL ? ActivePortal->creation_time : 0;
 }
 
+/* Statements begin a trace if nobody has said anything of one. */
+static bool
+may_sample(const char *string, const pgospContext *found)
+{
+	return pgosp_sample_rate > 0 && !is_accepted(found) &&
+		   (found == NULL || !found->unsampled) && is_of_client(string);
+}
+
 const pgospContext *
-pgosp_context_of_statement(const char *string, int location, int length)
+pgosp_context_of_statement(const char *string, int location, int length,
+						   bool failed)
 {
 	const pgospContext *found = context_of_comment(string, location, length);
 
@@ -272,6 +327,13 @@ pgosp_context_of_statement(const char *string, int location, int length)
 		if (!is_accepted(found) &&
 			(pgosp_has_trace_info || pgosp_has_trace_hmac))
 			found = better(found, pgosp_context_of_setting());
+		if (may_sample(string, found))
+		{
+			const pgospContext *drawn = pgosp_sampling_draw(failed);
+
+			if (drawn != NULL)
+				found = drawn;
+		}
 	}
 	remember_last(found);
 	return is_accepted(found) ? found : NULL;

@@ -26,6 +26,7 @@
 bool pgosp_enabled = true;
 bool pgosp_read_comments = true;
 bool pgosp_hide_params = true;
+bool pgosp_accept_traceparent = false;
 int pgosp_max_statement_length = 65536;
 int pgosp_max_points = 10000;
 int pgosp_ring_size_kb = OSP_RING_DEFAULT / 1024;
@@ -76,12 +77,12 @@ static const struct
 #define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker"
 
 static void
-update_gates(bool enabled, bool comments)
+update_gates(bool enabled, bool comments, double sample_rate)
 {
 	bool here = enabled && !IsParallelWorker();
 
 	pgosp_setting_gate =
-		here && (pgosp_has_trace_info || pgosp_has_trace_hmac ||
+		here && (sample_rate > 0 || pgosp_has_trace_info || pgosp_has_trace_hmac ||
 				 pgosp_has_next_context);
 	pgosp_comment_gate = here && comments;
 }
@@ -89,19 +90,25 @@ update_gates(bool enabled, bool comments)
 void
 pgosp_gates_update(void)
 {
-	update_gates(pgosp_enabled, pgosp_read_comments);
+	update_gates(pgosp_enabled, pgosp_read_comments, pgosp_sample_rate);
 }
 
 static void
 assign_enabled(bool newval, void *extra)
 {
-	update_gates(newval, pgosp_read_comments);
+	update_gates(newval, pgosp_read_comments, pgosp_sample_rate);
 }
 
 static void
 assign_read_comments(bool newval, void *extra)
 {
-	update_gates(pgosp_enabled, newval);
+	update_gates(pgosp_enabled, newval, pgosp_sample_rate);
+}
+
+static void
+assign_sample_rate(double newval, void *extra)
+{
+	update_gates(pgosp_enabled, pgosp_read_comments, newval);
 }
 
 static void
@@ -384,6 +391,30 @@ define_content(void)
 							 NULL,
 							 assign_read_comments,
 							 NULL);
+	DefineCustomBoolVariable(
+		PREFIX ".accept_traceparent",
+		"Accept W3C trace contexts, which nobody has signed.",
+		"In comments and osprofiler.set_context, as traceparent='...'.",
+		&pgosp_accept_traceparent,
+		false,
+		PGC_SUSET,
+		0,
+		NULL,
+		NULL,
+		NULL);
+	DefineCustomRealVariable(
+		PREFIX ".sample_rate",
+		"Share of the statements without a context that begin a trace.",
+		"0: none. 1: all.",
+		&pgosp_sample_rate,
+		0,
+		0,
+		1,
+		PGC_SUSET,
+		0,
+		NULL,
+		assign_sample_rate,
+		NULL);
 	DefineCustomBoolVariable(PREFIX ".hide_params",
 							 "Do not record values of parameters.",
 							 NULL,

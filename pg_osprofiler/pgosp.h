@@ -13,6 +13,7 @@
  *	  call.c trigger.c function.c     calls, by the function manager's hook
  *	  point.c                         open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
+ *	  sampling.c                      statements that begin a trace
  *	  staging.c                       records that wait for a slow statement
  *	  text.c params.c redact.c        what is told of a statement
  *	  session.c producer.c            the backend's ring, and its end
@@ -45,6 +46,7 @@
 extern bool pgosp_enabled;
 extern bool pgosp_read_comments;
 extern bool pgosp_hide_params;
+extern bool pgosp_accept_traceparent;
 extern int pgosp_max_statement_length; /* bytes */
 extern int pgosp_max_points;
 extern int pgosp_ring_size_kb;
@@ -80,7 +82,8 @@ extern void pgosp_guc_init(void);
 /* ---- the gate: is there anything to do at all? ---- */
 
 /* A context is set in osprofiler.trace_info or .trace_hmac, or for the next
- * statement, tracing is on, and this is no parallel worker. */
+ * statement, or statements are sampled; tracing is on, and this is no parallel
+ * worker. */
 extern bool pgosp_setting_gate;
 
 /* Comments are to be looked at, tracing is on, and this is no parallel worker. */
@@ -157,14 +160,20 @@ typedef enum pgospSource
 	PGOSP_SOURCE_NONE,
 	PGOSP_SOURCE_COMMENT,
 	PGOSP_SOURCE_CALL, /* of osprofiler.set_context */
-	PGOSP_SOURCE_SETTING
+	PGOSP_SOURCE_SETTING,
+	PGOSP_SOURCE_TRACEPARENT,
+	PGOSP_SOURCE_SAMPLING
 } pgospSource;
+
+/* In the place of a key: nobody has signed it, and nobody is to. */
+#define PGOSP_NO_KEY SIZE_MAX
 
 /* A context that was looked at, accepted or not. */
 typedef struct pgospContext
 {
 	pgospSource source;
 	osp_verdict verdict;
+	bool unsampled;  /* the caller says that nothing shall be traced */
 	osp_context ids; /* if accepted */
 } pgospContext;
 
@@ -190,13 +199,21 @@ extern void pgosp_context_use_up(const char *string);
 /*
  * The context of a top-level statement: of its comment, else the one that was
  * set for it, else that of the session. NULL: there is none that was accepted.
- * May be asked before the statement starts, too, when it is planned.
+ * failed: its end is told, which may be after its start was.
  */
 extern const pgospContext *pgosp_context_of_statement(const char *string,
-													  int location, int length);
+													  int location, int length,
+													  bool failed);
 
 /* What became of the context of the last top-level statement. */
 extern const pgospContext *pgosp_context_last(void);
+
+/* ---- sampling (sampling.c) ---- */
+
+extern double pgosp_sample_rate;
+
+/* The context of a client's statement that begins a trace; NULL: not this one. */
+extern const pgospContext *pgosp_sampling_draw(bool failed);
 
 /* ---- points (point.c) ---- */
 

@@ -198,6 +198,10 @@ source_name(pgospSource source)
 			return "set_context";
 		case PGOSP_SOURCE_SETTING:
 			return "setting";
+		case PGOSP_SOURCE_TRACEPARENT:
+			return "traceparent";
+		case PGOSP_SOURCE_SAMPLING:
+			return "sampling";
 		default:
 			return NULL;
 	}
@@ -226,6 +230,11 @@ reason_for_nothing(const pgospContext *context)
 	(void) pgosp_keyring(&keys_reason);
 	if (context->verdict == OSP_CTX_NO_KEYS && keys_reason != NULL)
 		return keys_reason;
+	if (context->source == PGOSP_SOURCE_TRACEPARENT && context->unsampled)
+		return "the traceparent says that nothing shall be traced";
+	if (context->source == PGOSP_SOURCE_TRACEPARENT &&
+		context->verdict != OSP_CTX_ACCEPTED)
+		return "the traceparent is not valid";
 	if (context->verdict != OSP_CTX_ACCEPTED)
 		return osp_verdict_text(context->verdict);
 	if ((pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
@@ -293,7 +302,11 @@ pgosp_headers(PG_FUNCTION_ARGS)
 	Datum values[2] = {0};
 	bool nulls[2] = {true, true};
 
-	if (keys != NULL && current != NULL)
+	if (current != NULL && current->key == PGOSP_NO_KEY)
+		ereport(NOTICE,
+				errmsg("there are no headers, for no key has signed the "
+					   "context of this trace"));
+	else if (keys != NULL && current != NULL)
 	{
 		pgosp_point_hand_on(current);
 		status = osp_context_sign(

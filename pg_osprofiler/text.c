@@ -133,13 +133,17 @@ pgosp_text_region(const char *string, int location, int length)
 static bool
 holds_context(const char *begin, const char *end)
 {
-	static const char word[] = "trace_hmac";
+	static const char hmac[] = "trace_hmac";
+	static const char traceparent[] = "traceparent";
+	size_t len = (size_t) (end - begin);
 
-	return memmem(begin, (size_t) (end - begin), word, sizeof(word) - 1) !=
-		   NULL;
+	return memmem(begin, len, hmac, sizeof(hmac) - 1) != NULL ||
+		   (pgosp_accept_traceparent &&
+			memmem(begin, len, traceparent, sizeof(traceparent) - 1) != NULL);
 }
 
-/* The signature is a credential: with it anybody could add to the trace. */
+/* The signature is a credential: with it anybody could add to the trace. And a
+ * traceparent makes a text of its own of each execution. */
 osp_str
 pgosp_text_without_context(osp_str text)
 {

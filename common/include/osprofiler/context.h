@@ -154,6 +154,36 @@ OSP_API bool osp_comment_pairs(osp_str text, char out[OSP_COMMENT_SPACE],
 							   osp_str *trace_info, osp_str *trace_hmac);
 
 /*
+ * A W3C trace context as OSProfiler's ids: the trace's id as a UUID, the
+ * parent's 64 bits in the lower half of one. Not signed, of course.
+ */
+typedef struct osp_traceparent
+{
+	osp_id base_id;
+	osp_id parent_id;
+	bool sampled; /* else the caller does not trace */
+} osp_traceparent;
+
+/*
+ * Reads the value of a traceparent header. False: it is not valid (version ff,
+ * other than lower-case hex, an id of zeroes, a wrong length).
+ */
+OSP_API bool osp_traceparent_read(osp_str text,
+								  osp_traceparent *out) OSP_MUST_CHECK;
+
+/*
+ * Finds a traceparent where osp_comment_context, or if whole is true
+ * osp_comment_pairs, finds a signed context. Its value is decoded into out; of
+ * one that is too long, as much as shows that it is.
+ */
+#define OSP_TRACEPARENT_MAX   512
+#define OSP_TRACEPARENT_SPACE (OSP_TRACEPARENT_MAX + 1)
+
+OSP_API bool osp_comment_traceparent(osp_str text, bool whole,
+									 char out[OSP_TRACEPARENT_SPACE],
+									 osp_str *traceparent);
+
+/*
  * Writes the comment that osp_comment_context reads, "/" "*trace_hmac='...',
  * trace_info='...'*" "/", terminated, into out; returns its length, or 0 when
  * size is too small.

@@ -1,0 +1,46 @@
+--
+-- osprofiler.accept_traceparent: contexts of the W3C, which nobody has signed.
+--
+SELECT trace_info, trace_hmac,
+	replace(base_id, '-', '') AS trace_id,
+	format('/*trace_hmac=''%s'',trace_info=''%s'',traceparent=''00-%s-0000000000000002-01''*/',
+		trace_hmac, trace_info, replace(base_id, '-', '')) AS both
+FROM test.context WHERE name = 'traceparent' \gset
+\set comment '/*traceparent=''00-' :trace_id '-00f067aa0ba902b7-01'',tracestate=''a%3Db''*/'
+\set unsampled '/*traceparent=''00-' :trace_id '-00f067aa0ba902b7-00''*/'
+\set wrong '/*traceparent=''00-' :trace_id '-0000000000000000-01''*/'
+
+SELECT 'not accepted' :comment;
+SET osprofiler.accept_traceparent = on;
+SELECT 'behind' :comment;
+:comment SELECT 'before';
+SELECT 'not sampled' :unsampled;
+SELECT 'not valid' :wrong;
+SELECT no_such_column :comment;
+SELECT 'signed goes first' :both;
+SELECT osprofiler.set_context('traceparent=''00-' || :'trace_id' || '-00f067aa0ba902b8-01''');
+SELECT 'by a call';
+SELECT active, source, verdict, reason, parent_id FROM osprofiler.context() :comment;
+SELECT active, source, verdict, reason FROM osprofiler.context() :unsampled;
+SELECT active, source, verdict, reason FROM osprofiler.context() :wrong;
+
+-- There is nothing to sign with: else anyone could get a signed context.
+SELECT * FROM osprofiler.headers() :comment;
+SELECT trace_hmac IS NOT NULL AS signed FROM osprofiler.headers() :both;
+SELECT osprofiler.start('mine') :comment;
+SELECT trace_hmac IS NOT NULL AS signed FROM osprofiler.headers() :comment;
+SELECT osprofiler.stop() :comment;
+
+-- The caller's word counts against sampling, too.
+SET osprofiler.sample_rate = 1;
+SELECT active, source FROM osprofiler.context() :unsampled;
+SELECT active, source FROM osprofiler.context() :wrong;
+RESET osprofiler.sample_rate;
+RESET osprofiler.accept_traceparent;
+SELECT 'not accepted any more' :comment;
+
+CALL test.wait_for_delivery();
+SELECT * FROM test.tree('traceparent');
+SELECT DISTINCT point->>'parent_id' AS parent_id FROM test.points('traceparent')
+WHERE point->>'parent_id' NOT IN (SELECT point->>'trace_id' FROM test.points('traceparent'))
+ORDER BY 1;
