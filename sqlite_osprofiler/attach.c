@@ -88,6 +88,7 @@ set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 	size_t size = options->struct_size < sizeof(*options) ? options->struct_size
 														  : sizeof(*options);
 
+	conn->id = osp_sqlite__conn_number();
 	memset(&conn->options, 0, sizeof(conn->options));
 	memcpy(&conn->options, options, size);
 	if (conn->options.statement_max == 0)
@@ -155,6 +156,7 @@ osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 	}
 	set_options(conn, options);
 	conn->enabled = true;
+	conn->live = conn->wrapped;
 	rc = osp_sqlite__hook_register(conn);
 	errno = saved;
 	return rc;

@@ -9,21 +9,14 @@
  */
 #include "conn.h"
 
-#include <features.h>
 #include <pthread.h>
-#include <sched.h>
-#if __GLIBC_PREREQ(2, 32)
-#include <sys/single_threaded.h>
-#endif
 
+#include "known.h"
 #include "point.h"
 
 #define BUCKETS 256
 
-/* Statements that a thread keeps for its next ones. */
-#define SPARE_MAX 16
-
-int osp_sqlite__watch = 0;
+unsigned osp_sqlite__watch = 0;
 bool osp_sqlite__exiting = false;
 
 static const osp_allocator *const alc = &osp_allocator_default;
@@ -32,47 +25,16 @@ static const osp_allocator *const alc = &osp_allocator_default;
 static pthread_mutex_t registry_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static osp_sqlite_conn *buckets[BUCKETS];
-static uint64_t version = 1; /* grows with every change of the registry */
 
-typedef struct last_conn
-{
-	uint64_t version;
-	sqlite3 *db;
-	osp_sqlite_conn *conn;
-} last_conn;
+uint64_t osp_sqlite__version = 1; /* grows with every change of the registry */
+static uint64_t last_number = 0;
 
-static __thread last_conn last __attribute__((tls_model("initial-exec")));
+__thread osp_sqlite_last osp_sqlite__last = {0, NULL, NULL};
 
 static size_t
 bucket_of(const sqlite3 *db)
 {
 	return ((uintptr_t) db >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 56;
-}
-
-/* No other thread can be in here if there never was one. */
-static inline bool
-is_alone(void)
-{
-#if __GLIBC_PREREQ(2, 32)
-	return __libc_single_threaded;
-#else
-	return false;
-#endif
-}
-
-static inline void
-lock_conn(osp_sqlite_conn *conn)
-{
-	if (OSP_LIKELY(is_alone()))
-		return;
-	while (__atomic_exchange_n(&conn->lock, 1, __ATOMIC_ACQUIRE) != 0)
-		(void) sched_yield();
-}
-
-static inline void
-unlock_conn(osp_sqlite_conn *conn)
-{
-	__atomic_store_n(&conn->lock, 0, __ATOMIC_RELEASE);
 }
 
 /* So that a child finds the lists whole, whatever other threads were doing. */
@@ -87,7 +49,7 @@ before_fork(void)
 		osp_sqlite_conn *conn;
 
 		for (conn = buckets[i]; conn != NULL; conn = conn->next)
-			lock_conn(conn);
+			osp_sqlite__conn_lock(conn);
 	}
 }
 
@@ -101,7 +63,7 @@ unlock_all(void)
 		osp_sqlite_conn *conn;
 
 		for (conn = buckets[i]; conn != NULL; conn = conn->next)
-			unlock_conn(conn);
+			osp_sqlite__conn_unlock(conn);
 	}
 }
 
@@ -123,57 +85,57 @@ after_fork_in_child(void)
 }
 
 static pthread_key_t at_thread_end;
-static __thread osp_sqlite_stmt *spare
-	__attribute__((tls_model("initial-exec"))) = NULL;
-static __thread unsigned spares __attribute__((tls_model("initial-exec"))) = 0;
+__thread osp_sqlite_spares osp_sqlite__spares = {NULL, OSP_SQLITE_SPARES_MAX};
 static __thread bool has_destructor __attribute__((tls_model("initial-exec"))) =
 	false;
 
 static void
-free_spares(void *unused)
+end_thread(void *unused)
 {
-	(void) unused;
-	while (spare != NULL)
-	{
-		osp_sqlite_stmt *st = spare;
+	osp_sqlite_spares *spares = &osp_sqlite__spares;
 
-		spare = st->next;
+	(void) unused;
+	while (spares->first != NULL)
+	{
+		osp_sqlite_stmt *st = spares->first;
+
+		spares->first = st->next;
 		osp_free(alc, st);
 	}
-	spares = SPARE_MAX; /* what comes after the thread's end is not kept */
+	/* What comes after the thread's end is not kept. */
+	spares->count = OSP_SQLITE_SPARES_MAX;
+	osp_sqlite__known_clear();
 }
 
 static void
 init_process(void)
 {
 	(void) pthread_atfork(before_fork, after_fork, after_fork_in_child);
-	(void) pthread_key_create(&at_thread_end, free_spares);
+	(void) pthread_key_create(&at_thread_end, end_thread);
 	osp_sqlite__point_init();
 }
 
-static osp_sqlite_conn *
-look_up(sqlite3 *db)
+osp_sqlite_conn *
+osp_sqlite__conn_look_up(sqlite3 *db)
 {
+	osp_sqlite_last *last = &osp_sqlite__last;
 	osp_sqlite_conn *conn;
 
 	(void) pthread_mutex_lock(&registry_lock);
 	conn = buckets[bucket_of(db)];
 	while (conn != NULL && conn->db != db)
 		conn = conn->next;
-	last.version = version;
+	last->version = osp_sqlite__version;
 	(void) pthread_mutex_unlock(&registry_lock);
-	last.db = db;
-	last.conn = conn;
+	last->db = db;
+	last->conn = conn;
 	return conn;
 }
 
-osp_sqlite_conn *
-osp_sqlite__conn_find(sqlite3 *db)
+uint64_t
+osp_sqlite__conn_number(void)
 {
-	if (OSP_LIKELY(last.db == db &&
-				   last.version == __atomic_load_n(&version, __ATOMIC_ACQUIRE)))
-		return last.conn;
-	return look_up(db);
+	return __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
 }
 
 osp_sqlite_conn *
@@ -189,7 +151,8 @@ osp_sqlite__conn_new(sqlite3 *db)
 	(void) pthread_mutex_lock(&registry_lock);
 	conn->next = *bucket;
 	*bucket = conn;
-	__atomic_store_n(&version, version + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(
+		&osp_sqlite__version, osp_sqlite__version + 1, __ATOMIC_RELEASE);
 	(void) pthread_mutex_unlock(&registry_lock);
 	return conn;
 }
@@ -205,7 +168,8 @@ osp_sqlite__conn_free(void *ptr)
 	while (*link != conn)
 		link = &(*link)->next;
 	*link = conn->next;
-	__atomic_store_n(&version, version + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(
+		&osp_sqlite__version, osp_sqlite__version + 1, __ATOMIC_RELEASE);
 	(void) pthread_mutex_unlock(&registry_lock);
 	osp_free(alc, conn);
 }
@@ -226,72 +190,32 @@ osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx)
 	(void) pthread_mutex_unlock(&registry_lock);
 }
 
-osp_sqlite_stmt *
-osp_sqlite__stmt_new(void)
+void
+osp_sqlite__at_thread_end(void)
 {
-	osp_sqlite_stmt *st = spare;
+	if (has_destructor)
+		return;
+	has_destructor = true;
+	osp_sqlite__spares.count = 0;
+	(void) pthread_setspecific(at_thread_end, &osp_sqlite__spares);
+}
 
-	if (OSP_LIKELY(st != NULL))
-	{
-		spare = st->next;
-		spares--;
-	}
-	else
-		st = osp_alloc(alc, sizeof(*st));
-	return st;
+osp_sqlite_stmt *
+osp_sqlite__stmt_new_slow(void)
+{
+	return osp_alloc(alc, sizeof(osp_sqlite_stmt));
 }
 
 void
-osp_sqlite__stmt_free(osp_sqlite_stmt *st)
+osp_sqlite__stmt_free_slow(osp_sqlite_stmt *st)
 {
-	if (OSP_UNLIKELY(spares >= SPARE_MAX))
-	{
+	if (has_destructor)
 		osp_free(alc, st);
-		return;
-	}
-
-	if (OSP_UNLIKELY(!has_destructor))
+	else
 	{
-		has_destructor = true;
-		(void) pthread_setspecific(at_thread_end, &spare);
+		osp_sqlite__at_thread_end();
+		osp_sqlite__stmt_free(st);
 	}
-	st->next = spare;
-	spare = st;
-	spares++;
-}
-
-osp_sqlite_stmt *
-osp_sqlite__stmt_find(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
-{
-	osp_sqlite_stmt *st;
-
-	lock_conn(conn);
-	st = conn->open;
-	while (st != NULL && st->stmt != stmt)
-		st = st->next;
-	unlock_conn(conn);
-	return st;
-}
-
-bool
-osp_sqlite__stmt_run(osp_sqlite_conn *conn, const sqlite3_stmt *stmt,
-					 osp_sqlite_stmt **out)
-{
-	osp_sqlite_stmt *st;
-	bool free_to_run = true;
-
-	lock_conn(conn);
-	st = conn->open;
-	while (st != NULL && st->stmt != stmt)
-		st = st->next;
-	if (st != NULL)
-	{
-		free_to_run = !st->running;
-		st->running = true;
-	}
-	unlock_conn(conn);
-	*out = st;
-	return free_to_run;
 }
 
 osp_sqlite_stmt *
@@ -300,7 +224,7 @@ osp_sqlite__stmt_outer(osp_sqlite_conn *conn)
 	osp_sqlite_stmt *last_opened = NULL;
 	osp_sqlite_stmt *st;
 
-	lock_conn(conn);
+	osp_sqlite__conn_lock(conn);
 	for (st = conn->open; st != NULL; st = st->next)
 	{
 		if (st->thread != osp_sqlite__thread())
@@ -310,72 +234,8 @@ osp_sqlite__stmt_outer(osp_sqlite_conn *conn)
 		if (last_opened == NULL)
 			last_opened = st;
 	}
-	unlock_conn(conn);
+	osp_sqlite__conn_unlock(conn);
 	return st != NULL ? st : last_opened;
-}
-
-void
-osp_sqlite__stmt_add(osp_sqlite_conn *conn, osp_sqlite_stmt *st)
-{
-	lock_conn(conn);
-	st->next = conn->open;
-	__atomic_store_n(&conn->open, st, __ATOMIC_RELAXED);
-	unlock_conn(conn);
-}
-
-/* Unlinks the statement; the connection is locked. */
-static bool
-unlink_stmt(osp_sqlite_conn *conn, const osp_sqlite_stmt *st)
-{
-	osp_sqlite_stmt **link = &conn->open;
-
-	while (*link != NULL && *link != st)
-		link = &(*link)->next;
-	if (*link == NULL)
-		return false;
-	__atomic_store_n(link, st->next, __ATOMIC_RELAXED);
-	return true;
-}
-
-osp_sqlite_end
-osp_sqlite__stmt_ran(osp_sqlite_conn *conn, osp_sqlite_stmt *st, bool ended)
-{
-	osp_sqlite_end end = OSP_SQLITE_OPEN;
-
-	lock_conn(conn);
-	if (OSP_UNLIKELY(st->removed))
-		end = OSP_SQLITE_GONE;
-	else if (ended)
-	{
-		(void) unlink_stmt(conn, st);
-		end = OSP_SQLITE_ENDED;
-	}
-	st->running = false;
-	unlock_conn(conn);
-	if (OSP_UNLIKELY(end == OSP_SQLITE_GONE))
-		osp_sqlite__stmt_free(st);
-	return end;
-}
-
-osp_sqlite_stmt *
-osp_sqlite__stmt_take(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
-{
-	osp_sqlite_stmt *st;
-
-	/* Most often there is none, and a look without the lock shows it: whoever
-	 * opened this statement did so before it came here. */
-	if (__atomic_load_n(&conn->open, __ATOMIC_RELAXED) == NULL)
-		return NULL;
-	lock_conn(conn);
-	st = conn->open;
-	while (st != NULL && st->stmt != stmt)
-		st = st->next;
-	if (st != NULL && st->running)
-		st = NULL;
-	if (st != NULL)
-		(void) unlink_stmt(conn, st);
-	unlock_conn(conn);
-	return st;
 }
 
 bool
@@ -386,13 +246,13 @@ osp_sqlite__stmt_take_if(osp_sqlite_conn *conn,
 	bool keep = false;
 	osp_sqlite_stmt *st;
 
-	lock_conn(conn);
+	osp_sqlite__conn_lock(conn);
 	st = conn->open;
 	while (st != NULL && !match(st, ctx))
 		st = st->next;
 	if (st != NULL)
 	{
-		(void) unlink_stmt(conn, st);
+		(void) osp_sqlite__stmt_unlink(conn, st);
 		st->removed = st->running;
 		*copy = *st;
 
@@ -402,7 +262,7 @@ osp_sqlite__stmt_take_if(osp_sqlite_conn *conn,
 		if (keep && st->thread != osp_sqlite__thread())
 			copy->trigger_open = false;
 	}
-	unlock_conn(conn);
+	osp_sqlite__conn_unlock(conn);
 	if (st != NULL && !keep)
 		osp_sqlite__stmt_free(st);
 	return st != NULL;

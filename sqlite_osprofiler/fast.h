@@ -1,90 +1,125 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fast.h
- *	  The records of nearly all statements, in one piece.
+ *	  The points of nearly all statements, by templates.
  *
- * A record of a point whose trace and parent are UUIDs begins with bytes whose
- * places are known when this is compiled; so do name and first attributes of ours.
- * What is written is what osp_record_begin and osp_put_* would write. Whoever
- * meets something else (other ids, a notifier, a ring that lost records) takes
- * the long way.
+ * Nearly all are statements that this thread knows (known.h), and stops that say
+ * how many rows there were, or how many were changed, and how many steps it took.
+ * Whoever meets something else (a context in the text, ids that are no UUIDs, a
+ * notifier, a ring that lost records, a failure) goes the long way, by point.c.
  */
 #ifndef OSP_SQLITE_FAST_H
 #define OSP_SQLITE_FAST_H
 
-#include "profiler_int.h"
+#include "known.h"
+#include "point.h"
 
-typedef struct osp_sqlite_fast
+/* A stop without its values; its size makes a short way to the n-th one. */
+typedef struct osp_sqlite_stop
 {
+	osp_template template;
+	size_t vm_at; /* where the VM steps go */
+	uint64_t space[28];
+} osp_sqlite_stop;
+
+/* By: reset (1), statistics (2), changes instead of rows (4). */
+extern osp_sqlite_stop osp_sqlite__stops[8];
+
+/* Where the first value goes: behind name, type, and key. */
+#define OSP_SQLITE_STOP_AT(key)                                              \
+	(sizeof(osp_record_head) + 2 * sizeof(osp_uuid) + sizeof("sqlite") - 1 + \
+	 2 + sizeof(key) - 1)
+
+/* Starts a point for this statement; see osp_sqlite__start. */
+static inline osp_sqlite_stmt *
+osp_sqlite__begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
+{
+	const osp_sqlite_known *known;
 	osp_producer *producer;
-	size_t size;
-	char *pos; /* what comes next */
-} osp_sqlite_fast;
+	osp_point_ids ids;
+	osp_sqlite_stmt *st;
 
-/* Can this point's records be written so? */
-static inline bool
-osp_sqlite__fast_may(osp_sqlite_fast *fast, const osp__point *point)
-{
-	fast->producer = osp__hook_producer(point);
-	return fast->producer != NULL && fast->producer->ring.lost == 0 &&
-		   point->base_id.is_uuid && point->parent_id.is_uuid;
+	if (OSP_UNLIKELY(conn->has_context || !osp__hook_tracing()))
+		return osp_sqlite__start(conn, stmt, text);
+	known = osp_sqlite__known(conn, stmt, text);
+	if (OSP_UNLIKELY(known == NULL))
+		return osp_sqlite__start(conn, stmt, text);
+	if (OSP_UNLIKELY(known->control))
+		return NULL;
+	st = osp_sqlite__stmt_new();
+	if (OSP_UNLIKELY(st == NULL))
+		return NULL;
+	osp__hook_open_tracing(&st->point);
+	producer = osp__hook_templates(&st->point, &ids);
+	if (OSP_LIKELY(producer != NULL &&
+				   osp_template_put(
+					   &known->start, producer, &ids, st->point.start_ns, 0) !=
+					   NULL))
+		osp_template_commit(&known->start, producer);
+	else if (!osp_sqlite__start_again(conn, st, text, producer != NULL))
+		return NULL;
+	st->columns = known->columns;
+	st->writes = known->writes;
+	st->fires = known->fires;
+	osp_sqlite__stmt_set(st, conn, stmt);
+	return st;
 }
 
-/*
- * Begins a record. opening is the name, of name_len bytes, and the first of the
- * info, of info_len bytes altogether; all of it has to be written. False: there
- * is no room, and a record is counted as dropped.
- */
-static inline bool
-osp_sqlite__fast_begin(osp_sqlite_fast *fast, const osp__point *point,
-					   osp_record_kind kind, int64_t now, int64_t elapsed,
-					   const char *opening, size_t opening_len, size_t name_len,
-					   size_t info_len)
+/* Records the stop of a statement below which nothing is open, if it is one of
+ * those that templates are for. */
+__attribute__((always_inline)) static inline bool
+osp_sqlite__stop_fast(const osp_sqlite_stmt *st,
+					  const osp_sqlite_result *result, int64_t now)
 {
-	size_t len =
-		sizeof(osp_record_head) + 2 * sizeof(osp_uuid) + name_len + info_len;
-	size_t size =
-		(len + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
-	char *p = osp_ring_reserve(&fast->producer->ring, size);
-	osp_record_head head = {
-		.size = (uint32_t) size,
-		.version = OSP_RECORD_VERSION,
-		.kind = (uint8_t) kind,
-		.flags = OSP_RECORD_BASE_UUID | OSP_RECORD_PARENT_UUID,
-		.name_len = (uint8_t) name_len,
-		.base_len = sizeof(osp_uuid),
-		.parent_len = sizeof(osp_uuid),
-		.info_len = (uint32_t) info_len,
-		.mono_ns = now,
-		.elapsed_ns = elapsed,
-	};
+	const osp_sqlite_stop *stop;
+	osp_producer *producer;
+	osp_point_ids ids;
+	char *record;
 
-	if (OSP_UNLIKELY(p == NULL))
+	if (OSP_UNLIKELY(result->has_rows == result->has_changes ||
+					 result->outcome == OSP_SQLITE_LEFT_OPEN ||
+					 osp_sqlite__is_error(result->rc)))
 		return false;
-	head.trace_id = point->trace_id;
-	memset(p + size - OSP_RECORD_ALIGN, 0, OSP_RECORD_ALIGN);
-	memcpy(p, &head, sizeof(head));
-	p += sizeof(head);
-	memcpy(p, point->base_id.bytes, sizeof(osp_uuid));
-	memcpy(p + sizeof(osp_uuid), point->parent_id.bytes, sizeof(osp_uuid));
-	p += 2 * sizeof(osp_uuid);
-	memcpy(p, opening, opening_len);
-	fast->pos = p + opening_len;
-	fast->size = size;
+	if (result->has_status && OSP_UNLIKELY(osp_sqlite__is_worked(result)))
+		return false;
+	producer = osp__hook_templates(&st->point, &ids);
+	if (OSP_UNLIKELY(producer == NULL))
+		return false;
+	stop = &osp_sqlite__stops[(result->outcome == OSP_SQLITE_RESET ? 1 : 0) |
+							  (result->has_status ? 2 : 0) |
+							  (result->has_changes ? 4 : 0)];
+
+	/* Or the compiler finds the way to it again and again. */
+	__asm__("" : "+r"(stop));
+	record = osp_template_put(
+		&stop->template, producer, &ids, now, now - st->point.start_ns);
+	if (OSP_UNLIKELY(record == NULL))
+		return true; /* dropped, and counted */
+	if (result->has_changes)
+		memcpy(record + OSP_SQLITE_STOP_AT("changes"),
+			   &result->changes,
+			   sizeof(result->changes));
+	else
+		memcpy(
+			record + OSP_SQLITE_STOP_AT("rows"), &st->rows, sizeof(st->rows));
+	if (result->has_status)
+	{
+		int64_t vm = result->status[OSP_SQLITE_VM];
+
+		memcpy(record + stop->vm_at, &vm, sizeof(vm));
+	}
+	osp_template_commit(&stop->template, producer);
 	return true;
 }
 
-static inline void
-osp_sqlite__fast_put(osp_sqlite_fast *fast, const void *bytes, size_t len)
+/* Records the stop; see osp_sqlite__stop. */
+__attribute__((always_inline)) static inline void
+osp_sqlite__finish(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 {
-	memcpy(fast->pos, bytes, len);
-	fast->pos += len;
-}
-
-static inline void
-osp_sqlite__fast_commit(osp_sqlite_fast *fast)
-{
-	osp__point_publish(fast->producer, fast->size);
+	if (OSP_LIKELY(!st->has_children && !st->trigger_open) &&
+		OSP_LIKELY(osp_sqlite__stop_fast(st, result, osp_mono_now())))
+		return;
+	osp_sqlite__stop(st, result);
 }
 
 #endif /* OSP_SQLITE_FAST_H */

@@ -21,8 +21,7 @@
  */
 #include "hook.h"
 
-#include "osprofiler/profiler.h"
-#include "point.h"
+#include "fast.h"
 
 /* Statements of SQLite's own schema work may be reported to us in a step. */
 #define HOOK_MASK (SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE | SQLITE_TRACE_ROW)
@@ -72,7 +71,7 @@ start_by_hook(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *sql,
 		osp__hook_enter(&outer->point);
 		outer->has_children = true;
 	}
-	st = osp_sqlite__start(conn, stmt, sql);
+	st = osp_sqlite__begin(conn, stmt, sql);
 	if (outer != NULL)
 		osp__hook_leave(&outer->point);
 	if (st == NULL)
@@ -181,7 +180,7 @@ on_profile(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	st = osp_sqlite__stmt_take(conn, stmt);
 	if (st == NULL)
 		return;
-	osp_sqlite__stop(st, &result);
+	osp_sqlite__finish(st, &result);
 	osp_sqlite__stmt_free(st);
 }
 
@@ -234,7 +233,7 @@ our_mask(const osp_sqlite_conn *conn)
 		return 0;
 	if (!conn->wrapped)
 		return HOOK_MASK;
-	return conn->options.triggers ? SQLITE_TRACE_STMT : 0;
+	return conn->registered && conn->options.triggers ? SQLITE_TRACE_STMT : 0;
 }
 
 int

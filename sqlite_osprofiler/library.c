@@ -52,6 +52,7 @@ osp_sqlite_disable(struct sqlite3 *db)
 	if (conn == NULL || !conn->enabled)
 		return;
 	conn->enabled = false;
+	conn->live = false;
 	osp_sqlite__close_all(conn);
 	(void) osp_sqlite__hook_register(conn);
 }

@@ -16,7 +16,6 @@
 #include "osprofiler/profiler.h"
 #include "text.h"
 
-#define NAME         OSP_STR("sqlite")
 #define TRIGGER_NAME OSP_STR("sqlite.trigger")
 
 /* Room for what a record holds beside texts. */
@@ -24,15 +23,22 @@
 #define STOP_EXTRA  320
 #define MESSAGE_MAX 1024
 
+/* An end of an object takes two bytes. */
+#define END_LEN 2
+
 /* A statement that finds no room is tried again as short as this. */
 #define SHORT_STATEMENT 512
 
-static const int status_ops[OSP_SQLITE_STATUS_COUNT] = {
-	SQLITE_STMTSTATUS_FULLSCAN_STEP,
-	SQLITE_STMTSTATUS_SORT,
-	SQLITE_STMTSTATUS_AUTOINDEX,
-	SQLITE_STMTSTATUS_VM_STEP,
-};
+bool
+osp_sqlite__has_comment_context(osp_str text)
+{
+	char space[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	return osp_sqlite__may_have_context(text) &&
+		   osp_comment_context(text, space, &info, &hmac);
+}
 
 /* Verifies the context that a comment of the statement holds, if one does. */
 static bool
@@ -67,42 +73,27 @@ cut(osp_str text, size_t max)
 	return osp_str_n(text.ptr, osp_utf8_prefix(text, max));
 }
 
-/* Name and first attributes, as osp_put_object and osp_put_str write them. */
-static const char start_opening[] = "sqlite"
-									"\001\002db"
-									"\002\011statement";
-static const char stop_opening[] = "sqlite"
-								   "\004\004rows";
-#define NAME_LEN 6
-
-/* The end of the object db. */
-static const char object_end[2] = {OSP_ATTR_END, 0};
-
-static inline bool
-write_start_fast(osp_sqlite_fast *fast, const osp_sqlite_conn *conn,
-				 const osp__point *point, osp_str text)
+static void
+put_start(osp_writer *w, const osp_sqlite_conn *conn, osp_str text,
+		  osp_str expanded)
 {
-	const size_t opening_len = sizeof(start_opening) - 1;
-	uint32_t text_len = (uint32_t) text.len;
+	osp_put_object(w, OSP_STR("db"));
+	osp_put_str(w, OSP_STR("statement"), text);
+	if (expanded.len > 0)
+		osp_put_str(w, OSP_STR("expanded"), expanded);
+	osp_put_encoded(w, osp_str_n(conn->name, conn->name_len));
+	osp_put_end(w);
+}
 
-	if (OSP_UNLIKELY(!osp_sqlite__fast_begin(
-			fast,
-			point,
-			OSP_RECORD_START,
-			point->start_ns,
-			0,
-			start_opening,
-			opening_len,
-			NAME_LEN,
-			opening_len - NAME_LEN + sizeof(text_len) + text.len +
-				conn->name_len + sizeof(object_end))))
-		return false;
-	osp_sqlite__fast_put(fast, &text_len, sizeof(text_len));
-	osp_sqlite__fast_put(fast, text.ptr, text.len);
-	osp_sqlite__fast_put(fast, conn->name, conn->name_len);
-	osp_sqlite__fast_put(fast, object_end, sizeof(object_end));
-	osp_sqlite__fast_commit(fast);
-	return true;
+osp_str
+osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
+							 void *space, size_t size)
+{
+	osp_writer w;
+
+	osp_attrs_begin(&w, space, size);
+	put_start(&w, conn, cut(text, conn->options.statement_max), OSP_STR(""));
+	return osp_attrs_end(&w);
 }
 
 static bool
@@ -110,20 +101,12 @@ write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
 			osp_str expanded)
 {
 	size_t max = START_EXTRA + text.len + expanded.len + conn->name_len;
-	osp_sqlite_fast fast;
 	osp_writer w;
 
-	if (OSP_LIKELY(expanded.len == 0 && osp_sqlite__fast_may(&fast, point)))
-		return write_start_fast(&fast, conn, point, text);
 	if (!osp__hook_begin(
-			point, OSP_RECORD_START, NAME, point->start_ns, max, &w))
+			point, OSP_RECORD_START, OSP_SQLITE_NAME, point->start_ns, max, &w))
 		return false;
-	osp_put_object(&w, OSP_STR("db"));
-	osp_put_str(&w, OSP_STR("statement"), text);
-	if (expanded.len > 0)
-		osp_put_str(&w, OSP_STR("expanded"), expanded);
-	osp_put_encoded(&w, osp_str_n(conn->name, conn->name_len));
-	osp_put_end(&w);
+	put_start(&w, conn, text, expanded);
 	osp__hook_commit(&w);
 	return true;
 }
@@ -155,13 +138,22 @@ record_start(const osp_sqlite_conn *conn, const osp__point *point,
 	return done;
 }
 
-static void
-read_status(sqlite3_stmt *stmt, int status[OSP_SQLITE_STATUS_COUNT])
+bool
+osp_sqlite__start_again(osp_sqlite_conn *conn, osp_sqlite_stmt *st,
+						const char *text, bool was_dropped)
 {
-	int i;
+	osp_str sql = osp_str_of(text);
+	bool done;
 
-	for (i = 0; i < OSP_SQLITE_STATUS_COUNT; i++)
-		status[i] = sqlite3_stmt_status(stmt, status_ops[i], 0);
+	if (!was_dropped)
+		done = record_start(conn, &st->point, NULL, sql);
+	else
+		done = sql.len > SHORT_STATEMENT &&
+			   write_start(
+				   conn, &st->point, cut(sql, SHORT_STATEMENT), OSP_STR(""));
+	if (!done)
+		osp_sqlite__stmt_free(st);
+	return done;
 }
 
 bool
@@ -189,24 +181,15 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 		osp_sqlite__stmt_free(st);
 		return NULL;
 	}
-	osp_sqlite__watch_all();
-	st->conn = conn;
-	st->stmt = stmt;
-	st->thread = osp_sqlite__thread();
-	st->running = false;
-	st->removed = false;
-	st->has_children = false;
-	st->first_step = false;
-	st->trigger_open = false;
-	st->rows = 0;
-	st->statistics = conn->options.statistics;
-	if (st->statistics)
-		read_status(stmt, st->status);
+	st->columns = sqlite3_column_count(stmt) > 0;
+	st->fires = sqlite3_stmt_readonly(stmt) == 0;
+	st->writes = st->fires && osp_sqlite__changes_rows(sql);
+	osp_sqlite__stmt_set(st, conn, stmt);
 	return st;
 }
 
-static int64_t
-changes_of(sqlite3 *db)
+int64_t
+osp_sqlite__changes(sqlite3 *db)
 {
 #ifndef OSP_SQLITE_EXTENSION
 #pragma weak sqlite3_changes64
@@ -217,28 +200,6 @@ changes_of(sqlite3 *db)
 		return sqlite3_changes(db);
 #endif
 	return sqlite3_changes64(db);
-}
-
-void
-osp_sqlite__look(const osp_sqlite_stmt *st, osp_sqlite_result *result)
-{
-	const osp_sqlite_options *options = &st->conn->options;
-	int i;
-
-	result->has_rows =
-		options->rows && (st->rows > 0 || sqlite3_column_count(st->stmt) > 0);
-	if (result->rc == SQLITE_DONE && !sqlite3_stmt_readonly(st->stmt) &&
-		osp_sqlite__changes_rows(osp_str_of(sqlite3_sql(st->stmt))))
-	{
-		result->has_changes = true;
-		result->changes = changes_of(st->conn->db);
-	}
-	if (!st->statistics)
-		return;
-	result->has_status = true;
-	read_status(st->stmt, result->status);
-	for (i = 0; i < OSP_SQLITE_STATUS_COUNT; i++)
-		result->status[i] -= st->status[i];
 }
 
 static void
@@ -255,16 +216,10 @@ put_status(osp_writer *w, const int status[OSP_SQLITE_STATUS_COUNT])
 	osp_put_end(w);
 }
 
-static bool
-is_error(int rc)
-{
-	return rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
-}
-
 static void
 put_outcome(osp_writer *w, const osp_sqlite_result *result, osp_str message)
 {
-	if (OSP_UNLIKELY(is_error(result->rc)))
+	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
 	{
 		osp_put_str(
 			w, OSP_STR("etype"), osp_str_of(osp_sqlite__code_name(result->rc)));
@@ -277,37 +232,49 @@ put_outcome(osp_writer *w, const osp_sqlite_result *result, osp_str message)
 		osp_put_str(w, OSP_STR("outcome"), OSP_STR("open"));
 }
 
-/* What there is most often: rows, and whether it was reset; nothing else. */
-static inline void
-write_stop_fast(osp_sqlite_fast *fast, const osp__point *point, uint64_t rows,
-				bool reset, int64_t now)
-{
-	static const char outcome[] = "\002\007outcome";
-	static const char value[] = "reset";
-	const uint32_t value_len = sizeof(value) - 1;
-	const size_t opening_len = sizeof(stop_opening) - 1;
-	const size_t reset_len =
-		reset ? sizeof(outcome) - 1 + sizeof(value_len) + value_len : 0;
+osp_sqlite_stop osp_sqlite__stops[8];
 
-	if (OSP_UNLIKELY(!osp_sqlite__fast_begin(fast,
-											 point,
-											 OSP_RECORD_STOP,
-											 now,
-											 now - point->start_ns,
-											 stop_opening,
-											 opening_len,
-											 NAME_LEN,
-											 opening_len - NAME_LEN +
-												 sizeof(rows) + reset_len)))
-		return;
-	osp_sqlite__fast_put(fast, &rows, sizeof(rows));
-	if (reset)
+static void
+make_stop(osp_sqlite_stop *stop, bool changes, bool status, bool reset)
+{
+	osp_sqlite_result result = {.outcome = reset ? OSP_SQLITE_RESET
+												 : OSP_SQLITE_RETURNED};
+	char space[sizeof(stop->space)];
+	osp_writer w;
+
+	osp_attrs_begin(&w, space, sizeof(space));
+	if (changes)
+		osp_put_i64(&w, OSP_STR("changes"), 0);
+	else
+		osp_put_u64(&w, OSP_STR("rows"), 0);
+	if (status)
 	{
-		osp_sqlite__fast_put(fast, outcome, sizeof(outcome) - 1);
-		osp_sqlite__fast_put(fast, &value_len, sizeof(value_len));
-		osp_sqlite__fast_put(fast, value, value_len);
+		put_status(&w, result.status);
+
+		/* Its only value stands before the end of the object. */
+		stop->vm_at = sizeof(osp_record_head) + 2 * sizeof(osp_uuid) +
+					  OSP_SQLITE_NAME.len + (size_t) (w.pos - w.start) -
+					  END_LEN - sizeof(int64_t);
 	}
-	osp_sqlite__fast_commit(fast);
+	put_outcome(&w, &result, OSP_STR(""));
+	(void) !osp_template_make(&stop->template,
+							  stop->space,
+							  sizeof(stop->space),
+							  OSP_RECORD_STOP,
+							  OSP_SQLITE_NAME,
+							  OSP_STR(""),
+							  OSP_STR(""),
+							  osp_attrs_end(&w));
+}
+
+static void
+make_stops(void)
+{
+	int i;
+
+	for (i = 0; i < 8; i++)
+		make_stop(
+			&osp_sqlite__stops[i], (i & 4) != 0, (i & 2) != 0, (i & 1) != 0);
 }
 
 static void
@@ -315,25 +282,19 @@ write_stop(const osp__point *point, uint64_t rows,
 		   const osp_sqlite_result *result, int64_t now)
 {
 	osp_str message = OSP_STR("");
-	osp_sqlite_fast fast;
 	osp_writer w;
 
-	if (OSP_LIKELY(result->has_rows && !result->has_changes &&
-				   !result->has_status && !is_error(result->rc) &&
-				   result->outcome != OSP_SQLITE_LEFT_OPEN) &&
-		OSP_LIKELY(osp_sqlite__fast_may(&fast, point)))
-	{
-		write_stop_fast(
-			&fast, point, rows, result->outcome == OSP_SQLITE_RESET, now);
-		return;
-	}
-	if (OSP_UNLIKELY(is_error(result->rc)))
+	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
 		message = cut(osp_str_of(result->message != NULL
 									 ? result->message
 									 : sqlite3_errstr(result->rc)),
 					  MESSAGE_MAX);
-	if (!osp__hook_begin(
-			point, OSP_RECORD_STOP, NAME, now, STOP_EXTRA + message.len, &w))
+	if (!osp__hook_begin(point,
+						 OSP_RECORD_STOP,
+						 OSP_SQLITE_NAME,
+						 now,
+						 STOP_EXTRA + message.len,
+						 &w))
 		return;
 	if (result->has_rows)
 		osp_put_u64(&w, OSP_STR("rows"), rows);
@@ -518,6 +479,7 @@ hear_stop(const osp_uuid *trace_id)
 void
 osp_sqlite__point_init(void)
 {
+	make_stops();
 	osp__hook_on_stop(hear_stop);
 	(void) atexit(osp_sqlite__close_process);
 }

@@ -65,7 +65,9 @@ sees_own_steps(sqlite3 *db)
 	unsigned before = osp_sqlite__probes;
 
 	osp_sqlite__probing = true;
+	(void) __atomic_fetch_add(&osp_sqlite__watch, 1, __ATOMIC_RELAXED);
 	(void) sqlite3_exec(db, "SELECT 1", NULL, NULL, NULL);
+	(void) __atomic_fetch_sub(&osp_sqlite__watch, 1, __ATOMIC_RELAXED);
 	osp_sqlite__probing = false;
 	return osp_sqlite__probes != before;
 }

@@ -84,9 +84,18 @@ static int
 end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 {
 	bool inner = --osp_sqlite__preparing > 0;
+	osp_sqlite_conn *conn;
 
 	if (OSP_UNLIKELY(rc != SQLITE_OK) && start_ns != 0 && !inner)
 		record_failure(db, from, start_ns, rc);
+
+	/* A handle may have come to lie where another one was. */
+	if (osp_sqlite__is_watched())
+	{
+		conn = osp_sqlite__conn_find(db);
+		if (conn != NULL)
+			(void) __atomic_fetch_add(&conn->prepared, 1, __ATOMIC_RELAXED);
+	}
 
 	/* From now on the texts of statements are looked at. */
 	if (OSP_LIKELY(rc == SQLITE_OK) && from->utf8 && osp_sqlite__watch == 0 &&

@@ -12,7 +12,8 @@
  * schema changed) and for statements of its own. Statements without a text, and
  * all that runs while another one is prepared, are SQLite's and are not traced.
  */
-#include "point.h"
+#include "fast.h"
+#include "hook.h"
 #include "text.h"
 #include "wrap.h"
 #include "wrap_prepare.h"
@@ -29,16 +30,15 @@ static __thread osp_sqlite_stmt *innermost
 static inline bool
 must_look(void)
 {
-	return osp__hook_tracing() ||
-		   __atomic_load_n(&osp_sqlite__watch, __ATOMIC_RELAXED) != 0;
+	return osp_sqlite__is_watched() || osp__hook_tracing();
 }
 
-static osp_sqlite_conn *
+static inline osp_sqlite_conn *
 wrapped_conn(sqlite3_stmt *stmt)
 {
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(sqlite3_db_handle(stmt));
 
-	return conn != NULL && conn->wrapped && conn->enabled ? conn : NULL;
+	return OSP_LIKELY(conn != NULL && conn->live) ? conn : NULL;
 }
 
 /* Does this thread do work that SQLite's own hook hides? */
@@ -52,8 +52,23 @@ is_hidden(const osp_sqlite_conn *conn)
 		   osp_sqlite__is_vacuum(osp_str_of(sqlite3_sql(innermost->stmt)));
 }
 
+/*
+ * Triggers are run by statements that write, and are reported by SQLite's hook:
+ * it is registered when the first one is traced.
+ */
+static void
+hear_triggers(osp_sqlite_conn *conn)
+{
+	if (!conn->options.triggers)
+		return;
+	sqlite3_mutex_enter(sqlite3_db_mutex(conn->db));
+	__atomic_store_n(&conn->registered, true, __ATOMIC_RELAXED);
+	(void) osp_sqlite__hook_register(conn);
+	sqlite3_mutex_leave(sqlite3_db_mutex(conn->db));
+}
+
 /* A statement that is stepped and not open: begins a point, if it is to. */
-static osp_sqlite_stmt *
+static inline osp_sqlite_stmt *
 begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 {
 	osp_sqlite_stmt *st;
@@ -69,13 +84,16 @@ begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	text = sqlite3_sql(stmt);
 	if (text == NULL)
 		return NULL;
-	st = osp_sqlite__start(conn, stmt, text);
+	st = osp_sqlite__begin(conn, stmt, text);
 	if (st == NULL)
 		return NULL;
 	if (innermost != NULL)
 		innermost->has_children = true;
 	st->running = true;
 	osp_sqlite__stmt_add(conn, st);
+	if (st->fires &&
+		OSP_UNLIKELY(!__atomic_load_n(&conn->registered, __ATOMIC_RELAXED)))
+		hear_triggers(conn);
 	return st;
 }
 
@@ -113,13 +131,13 @@ end(osp_sqlite_stmt *st, int rc)
 
 	judge(st->conn->db, rc, &result, &message);
 	osp_sqlite__look(st, &result);
-	osp_sqlite__stop(st, &result);
+	osp_sqlite__finish(st, &result);
 	osp_sqlite__stmt_free(st);
 	if (OSP_UNLIKELY(message != NULL))
 		sqlite3_free(message);
 }
 
-static int
+static inline int
 traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
 {
 	osp_sqlite_stmt *outer = innermost;
@@ -158,7 +176,10 @@ look_and_step(sqlite3_stmt *stmt)
 	osp_sqlite_stmt *st;
 
 	if (OSP_UNLIKELY(conn == NULL))
+	{
+		osp_sqlite__probes += osp_sqlite__probing ? 1 : 0;
 		return osp_sqlite__real()->step(stmt);
+	}
 	if (!osp_sqlite__stmt_run(conn, stmt, &st))
 		return osp_sqlite__reals.step(stmt);
 	if (st == NULL)
@@ -169,15 +190,13 @@ look_and_step(sqlite3_stmt *stmt)
 int
 osp_sqlite__step(sqlite3_stmt *stmt)
 {
-	if (OSP_UNLIKELY(osp_sqlite__probing))
-		osp_sqlite__probes++;
 	if (OSP_LIKELY(!must_look()))
 		return osp_sqlite__real()->step(stmt);
 	return look_and_step(stmt);
 }
 
 /* The open statement of this handle, if it ends with what is done to it now. */
-static osp_sqlite_stmt *
+static inline osp_sqlite_stmt *
 take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 {
 	osp_sqlite_conn *conn = wrapped_conn(stmt);
@@ -191,13 +210,13 @@ take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 	return st;
 }
 
-static void
+static inline void
 end_early(osp_sqlite_stmt *st, int rc, osp_sqlite_result *result)
 {
 	/* The connection may have gone with its last statement: no message of it. */
 	if (OSP_UNLIKELY(rc != SQLITE_OK))
 		result->rc = rc;
-	osp_sqlite__stop(st, result);
+	osp_sqlite__finish(st, result);
 	osp_sqlite__stmt_free(st);
 }
 
@@ -208,7 +227,7 @@ osp_sqlite__reset(sqlite3_stmt *stmt)
 	osp_sqlite_stmt *st = NULL;
 	int rc;
 
-	if (OSP_UNLIKELY(must_look()))
+	if (OSP_UNLIKELY(osp_sqlite__is_watched()))
 		st = take(stmt, &result);
 	rc = osp_sqlite__real()->reset(stmt);
 	if (OSP_UNLIKELY(st != NULL))
@@ -223,7 +242,7 @@ osp_sqlite__finalize(sqlite3_stmt *stmt)
 	osp_sqlite_stmt *st = NULL;
 	int rc;
 
-	if (OSP_UNLIKELY(must_look()))
+	if (OSP_UNLIKELY(osp_sqlite__is_watched()))
 		st = take(stmt, &result);
 	rc = osp_sqlite__real()->finalize(stmt);
 	if (OSP_UNLIKELY(st != NULL))

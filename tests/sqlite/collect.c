@@ -2,6 +2,9 @@
  *
  * collect.c
  *	  What a test traced, as a tree and as text.
+ *
+ * It comes by a notifier, or, with COLLECT_RINGS in the environment, from the
+ * rings of a run directory of our own: most records are written another way there.
  */
 #include "collect.h"
 
@@ -15,6 +18,8 @@
 #include "osprofiler/notification.h"
 #include "osprofiler/profiler.h"
 #include "osprofiler/report.h"
+#include "osprofiler/rundir.h"
+#include "tempdir.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static osp_report *report;
@@ -34,15 +39,98 @@ remember(void *ctx, const char *json, size_t len)
 	(void) pthread_mutex_unlock(&lock);
 }
 
+static char run_directory[] = "/tmp/osprofiler-rings-XXXXXX";
+static pid_t rings_of = 0; /* the process that uses it; 0: rings are not used */
+
+static void
+remove_rings(void)
+{
+	if (rings_of == getpid())
+		tempdir_remove_this(run_directory);
+}
+
+/* Once: the library reads the variable but once. */
+static void
+begin_rings(void)
+{
+	if (rings_of != 0)
+		return;
+	assert_non_null(mkdtemp(run_directory));
+	assert_int_equal(setenv("OSPROFILER_RUN_DIR", run_directory, 1), 0);
+	rings_of = getpid();
+	(void) atexit(remove_rings);
+}
+
+static void
+empty_ring(osp_ring *ring)
+{
+	uint64_t pos = osp_ring_tail(ring);
+	osp_origin origin = {.wall_offset_ns = osp_wall_offset_now()};
+	char host[256] = "";
+	osp_record record;
+	osp_buf bytes;
+	osp_buf json;
+
+	(void) gethostname(host, sizeof(host) - 1);
+	origin.host = osp_str_of(host);
+	origin.project = OSP_STR("");
+	origin.service = OSP_STR("");
+	osp_buf_init(&bytes, &osp_allocator_default, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&json, &osp_allocator_default, OSP_NOTIFICATION_MAX);
+	while (osp_ring_next(ring, &pos, &bytes, &record))
+	{
+		osp_buf_reset(&json);
+		if (osp_notification_write(&json, &record, &origin) == OSP_OK)
+			remember(NULL, json.ptr, json.len);
+		else
+			breaches++;
+	}
+	breaches += ring->header->corrupt > 0 ? 1 : 0;
+	osp_ring_set_tail(ring, pos);
+	osp_buf_term(&bytes);
+	osp_buf_term(&json);
+}
+
+/* Takes what lies in the rings by now. */
+static void
+collect_rings(void)
+{
+	char name[32];
+	osp_ring ring;
+	int dir_fd;
+	int n;
+
+	if (rings_of == 0 ||
+		osp_rundir_open(run_directory, false, &dir_fd, NULL) != OSP_OK)
+		return;
+	for (n = 0; n < OSP_RINGS_MAX; n++)
+	{
+		(void) snprintf(name, sizeof(name), "ring.%d", n);
+		if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
+			break;
+		empty_ring(&ring);
+		osp_ring_unmap(&ring);
+	}
+	(void) close(dir_fd);
+}
+
 void
 collect_begin(void)
 {
+	if (getenv("COLLECT_RINGS") != NULL)
+		begin_rings();
+	report = osp_report_new(&osp_allocator_default);
+	assert_non_null(report);
+	osp_buf_init(&lines, &osp_allocator_default, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&tree, &osp_allocator_default, OSP_NOTIFICATION_MAX);
+	collect_rings();
+	osp_buf_reset(&lines);
+	osp_report_free(report);
 	report = osp_report_new(&osp_allocator_default);
 	assert_non_null(report);
 	breaches = 0;
-	osp_buf_init(&lines, &osp_allocator_default, OSP_NOTIFICATION_MAX);
-	osp_buf_init(&tree, &osp_allocator_default, OSP_NOTIFICATION_MAX);
-	osp_set_notifier(remember, NULL);
+	if (rings_of == 0)
+		osp_set_notifier(remember, NULL);
 }
 
 void
@@ -83,6 +171,7 @@ collect_tree(void)
 	size_t found = 0;
 	const char *text;
 
+	collect_rings();
 	osp_buf_reset(&tree);
 	if (osp_report_points(report) == 0)
 		return "";
@@ -99,6 +188,7 @@ collect_tree(void)
 static const char *
 text_of_lines(void)
 {
+	collect_rings();
 	return lines.ptr != NULL ? lines.ptr : "";
 }
 

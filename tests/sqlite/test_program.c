@@ -505,6 +505,7 @@ test_fork(void **state)
 
 	(void) state;
 	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(collect_count("sqlite-start"), 1);
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0)
