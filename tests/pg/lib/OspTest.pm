@@ -19,7 +19,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_node configure context signed set_context comment points shape
-  count_points wait_until_shipped wait_for_points write_file count_in_log
+  count_points wait_until_shipped wait_for_points tree write_file count_in_log
   trace_file shipper_pid);
 
 # A server that is set up but not started. Points go to a file.
@@ -187,6 +187,56 @@ sub shape
 		push @shape, $text;
 	}
 	return \@shape;
+}
+
+# Points as a tree: a line for each, two spaces further in than its parent;
+# "text -> command rows (what went wrong)", with the name in front unless it is pg.
+sub tree
+{
+	my (@points) = @_;
+	my (%stop, %children, @lines);
+	my %known = map { ($_->{trace_id} => 1) } @points;
+
+	foreach my $point (@points)
+	{
+		if ($point->{name} =~ /-stop$/)
+		{
+			$stop{ $point->{trace_id} } = $point->{info};
+			next;
+		}
+		my $parent = $known{ $point->{parent_id} } ? $point->{parent_id} : '';
+
+		push @{ $children{$parent} }, $point;
+	}
+	my $walk;
+	$walk = sub {
+		my ($parent, $indent) = @_;
+
+		foreach my $point (
+			sort { $a->{timestamp} cmp $b->{timestamp} }
+			@{ $children{$parent} // [] })
+		{
+			push @lines, $indent . line_of($point, $stop{ $point->{trace_id} });
+			$walk->($point->{trace_id}, "$indent  ");
+		}
+	};
+	$walk->('', '');
+	return \@lines;
+}
+
+sub line_of
+{
+	my ($start, $stop) = @_;
+	my $name = $start->{name} =~ s/-start$//r;
+	my $line = join ': ', $name eq 'pg' ? () : $name,
+	  $start->{info}{db}{statement} // ();
+
+	return "$line (no stop)" if !$stop;
+	$line .= " -> $stop->{db}{command}" if $stop->{db}{command};
+	$line .= " $stop->{db}{rows}" if $stop->{db}{rows};
+	$line .= " ($stop->{etype})" if $stop->{etype};
+	$line .= ' (interrupted)' if $stop->{interrupted};
+	return $line;
 }
 
 sub count_in_log
