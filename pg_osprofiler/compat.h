@@ -12,6 +12,8 @@
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
 #include "pgstat.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
 
@@ -134,6 +136,11 @@ pgosp_io_times(const BufferUsage *usage)
 	return times;
 }
 
+/* The type of event triggers was called otherwise. */
+#if PG_VERSION_NUM < 140000
+#define EVENT_TRIGGEROID EVTTRIGGEROID
+#endif
+
 /* The tables that a statement changes. */
 static inline int
 pgosp_result_relation_count(const EState *estate)
@@ -181,5 +188,80 @@ pgosp_wal_times(pgospWalTimes *times)
 	times->sync_ms = (double) WalStats.m_wal_sync_time / 1000.0;
 #endif
 }
+
+/* A class of wait events that not all versions have. */
+#define PGOSP_WAIT_INJECTION_POINT 0x0B000000U
+
+/* The number of the transaction that a backend is in; 0: none. */
+static inline uint64
+pgosp_transaction_of(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return proc->vxid.lxid;
+#else
+	return proc->lxid;
+#endif
+}
+
+/* When the backend began to wait for a lock; 0: not known. */
+static inline TimestampTz
+pgosp_wait_start(PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 140000
+	return (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
+#else
+	return 0;
+#endif
+}
+
+/* Those who hold the lock or wait for it, one after the other; NULL: no more. */
+static inline PROCLOCK *
+pgosp_next_holder(LOCK *lock, PROCLOCK *held)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_node *node = held != NULL ? &held->lockLink : &lock->procLocks.head;
+
+	return node->next != NULL && node->next != &lock->procLocks.head
+			   ? dlist_container(PROCLOCK, lockLink, node->next)
+			   : NULL;
+#else
+	return (PROCLOCK *) SHMQueueNext(&lock->procLocks,
+									 held != NULL ? &held->lockLink
+												  : &lock->procLocks,
+									 offsetof(PROCLOCK, lockLink));
+#endif
+}
+
+/* Plan nodes that not all versions have: names, and those that scan a table. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_NEWER_NODES \
+	{T_Memoize, "Memoize"}, {T_TidRangeScan, "Tid Range Scan"},
+#define PGOSP_NEWER_SCANS case T_TidRangeScan:
+#else
+#define PGOSP_NEWER_NODES
+#define PGOSP_NEWER_SCANS
+#endif
+
+/* Kinds of joins that not all versions have. */
+#if PG_VERSION_NUM >= 180000
+#define PGOSP_OTHER_JOIN(type)                   \
+	((type) == JOIN_RIGHT_ANTI   ? " Right Anti" \
+	 : (type) == JOIN_RIGHT_SEMI ? " Right Semi" \
+								 : " Other")
+#elif PG_VERSION_NUM >= 160000
+#define PGOSP_OTHER_JOIN(type) \
+	((type) == JOIN_RIGHT_ANTI ? " Right Anti" : " Other")
+#else
+#define PGOSP_OTHER_JOIN(type) " Other"
+#endif
+
+/* The inputs of a ModifyTable, and how many, beside the usual ones. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_MODIFY_PLANS(node) NULL, 0
+#else
+#define PGOSP_MODIFY_PLANS(node)             \
+	((ModifyTableState *) (node))->mt_plans, \
+		((ModifyTableState *) (node))->mt_nplans
+#endif
 
 #endif /* PGOSP_COMPAT_H */

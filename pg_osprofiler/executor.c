@@ -15,6 +15,7 @@
  */
 #include "pgosp.h"
 
+#include "access/parallel.h"
 #include "utils/memutils.h"
 
 typedef struct pgospExecution
@@ -22,8 +23,9 @@ typedef struct pgospExecution
 	pgospStatementPoint statement; /* first */
 	dlist_node node;               /* in the list of executions */
 	const EState *estate;
-	bool ended;  /* ExecutorEnd was called: all is well */
-	bool failed; /* it will not run again */
+	pgospNodes *nodes; /* NULL: none are told; gone with the EState */
+	bool ended;        /* ExecutorEnd was called: all is well */
+	bool failed;       /* it will not run again */
 	MemoryContextCallback callback;
 } pgospExecution;
 
@@ -37,8 +39,24 @@ static ExecutorRun_hook_type prev_ExecutorRun;
 static ExecutorFinish_hook_type prev_ExecutorFinish;
 static ExecutorEnd_hook_type prev_ExecutorEnd;
 
+/* Tells what the nodes of the plan did so far. over: they will do no more. */
+static void
+tell_nodes(pgospExecution *execution, bool over)
+{
+	if (execution->nodes != NULL)
+		execution->statement.usage.nodes_left_out =
+			pgosp_nodes_tell(execution->nodes, execution->failed, over);
+}
+
+static void
+close_execution(pgospPoint *point)
+{
+	tell_nodes((pgospExecution *) point, false);
+}
+
 static const pgospPointKind execution_kind = {
 	.put_stop = pgosp_put_statement_stop,
+	.closing = close_execution,
 	.user_beside = true,
 };
 
@@ -104,6 +122,7 @@ new_execution(void)
 		return NULL;
 	execution->statement.point.open = false;
 	execution->estate = NULL;
+	execution->nodes = NULL;
 	execution->ended = false;
 	execution->failed = false;
 	return execution;
@@ -125,6 +144,8 @@ forget_execution(void *arg)
 	pgospExecution *execution = (pgospExecution *) arg;
 	pgospError interrupted = {false};
 
+	/* The plan may be gone by now. */
+	execution->nodes = NULL;
 	pgosp_point_close(&execution->statement.point,
 					  execution->ended ? NULL : &interrupted);
 	dlist_delete(&execution->node);
@@ -169,6 +190,8 @@ fail_execution(pgospExecution *execution, pgospPoint *outer)
 
 	pgosp_current = outer;
 	execution->failed = true;
+	if (execution->nodes != NULL)
+		pgosp_nodes_stop(execution->nodes);
 	pgosp_error_capture(&error);
 	pgosp_point_close(&execution->statement.point, &error);
 	if (outer == NULL)
@@ -181,6 +204,7 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	pgospPoint *outer = pgosp_current;
 
 	pgosp_current = &execution->statement.point;
+	pgosp_nodes_ask(queryDesc);
 	PG_TRY();
 	{
 		prev_ExecutorStart(queryDesc, eflags);
@@ -195,6 +219,25 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	pgosp_current = outer;
 	remember_execution(execution, queryDesc);
 	pgosp_trigger_prepare(queryDesc->estate);
+	execution->nodes =
+		pgosp_nodes_begin(queryDesc, &execution->statement.point);
+}
+
+/* A parallel worker's part of a statement: pg.worker stands for it. */
+static void
+start_worker(QueryDesc *queryDesc, int eflags)
+{
+	pgospExecution *execution = new_execution();
+
+	if (execution != NULL &&
+		pgosp_parallel_open(&execution->statement, &execution_kind))
+	{
+		start_traced(queryDesc, eflags, execution);
+		return;
+	}
+	if (execution != NULL)
+		free_execution(execution);
+	prev_ExecutorStart(queryDesc, eflags);
 }
 
 static pg_noinline void
@@ -205,6 +248,11 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 	pgospStatementFacts facts;
 	pgospParent parent;
 
+	if (top && IsParallelWorker())
+	{
+		start_worker(queryDesc, eflags);
+		return;
+	}
 	facts_of(queryDesc, &facts);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
 		pgosp_statement_wanted(&facts, &parent))
@@ -343,17 +391,47 @@ pgosp_ExecutorFinish(QueryDesc *queryDesc)
 		finish_maybe_traced(queryDesc);
 }
 
+static pg_noinline void
+end_maybe_traced(const EState *estate)
+{
+	pgospExecution *execution = find_execution(estate);
+
+	if (execution == NULL)
+		return;
+	tell_nodes(execution, true);
+	execution->nodes = NULL;
+	pgosp_usage_add_jit(&execution->statement.usage, estate);
+	execution->ended = true;
+}
+
 static void
 pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {
 	if (unlikely(pgosp_busy > 0))
-	{
-		pgospExecution *execution = find_execution(queryDesc->estate);
-
-		if (execution != NULL)
-			execution->ended = true;
-	}
+		end_maybe_traced(queryDesc->estate);
 	prev_ExecutorEnd(queryDesc);
+}
+
+pgospNodes *
+pgosp_nodes_of(const EState *estate)
+{
+	return find_execution(estate)->nodes;
+}
+
+void
+pgosp_executor_session_ends(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &executions)
+	{
+		pgospExecution *execution =
+			dlist_container(pgospExecution, node, iter.cur);
+
+		if (execution->nodes != NULL && !execution->failed)
+			pgosp_nodes_stop(execution->nodes);
+		execution->nodes = NULL;
+	}
 }
 
 void

@@ -21,6 +21,7 @@ _PG_init(void)
 	pgosp_errors_init();
 	pgosp_planner_init();
 	pgosp_executor_init();
+	pgosp_parallel_init();
 	pgosp_utility_init();
 	pgosp_commit_init();
 	pgosp_call_init();

@@ -22,8 +22,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define PARAMS_MAX 32   /* told of one statement */
-#define VALUE_MAX  1024 /* bytes of one value */
+#define PARAMS_MAX 32 /* told of one statement */
+#define VALUE_MAX  PGOSP_VALUE_MAX
 #define PARAMS_SUM 6144 /* bytes of all values */
 
 #define NUMERIC_MAX 256 /* bytes of a number, less than VALUE_MAX / 4 digits */
@@ -120,9 +120,8 @@ type_name(Oid type)
 	return NULL;
 }
 
-/* The value as text, in space or borrowed; false if the type is not known. */
-static bool
-value_text(Oid type, Datum value, char *space, size_t size, osp_str *out)
+bool
+pgosp_value_text(Oid type, Datum value, char *space, size_t size, osp_str *out)
 {
 	switch (type)
 	{
@@ -187,7 +186,8 @@ put_param(osp_writer *w, osp_str key, const ParamExternData *param)
 		osp_put_null(w, key);
 		return;
 	}
-	if (!value_text(param->ptype, param->value, space, sizeof(space), &text))
+	if (!pgosp_value_text(
+			param->ptype, param->value, space, sizeof(space), &text))
 	{
 		const char *name = type_name(param->ptype);
 		int len =

@@ -11,6 +11,7 @@
  *	  userpoint.c                     points opened by osprofiler.start
  *	  commit.c                        commits, by a callback of transactions
  *	  call.c trigger.c function.c     calls, by the function manager's hook
+ *	  wait.c lockwait.c               waits, sampled by a timer
  *	  point.c                         open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
  *	  sampling.c                      statements that begin a trace
@@ -406,6 +407,33 @@ typedef struct pgospStatementFacts
 extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
 								   pgospParent *parent);
 
+/* ---- waits (wait.c, lockwait.c) ---- */
+
+#define PGOSP_WAITS_MAX  24   /* kinds of events that are told apart */
+#define PGOSP_WAITS_SIZE 4096 /* that they take at most when put */
+
+/* What was waited for up to here. */
+typedef struct pgospWaits
+{
+	int count; /* -1: nobody looks */
+	uint32 epoch;
+	int64 ns[PGOSP_WAITS_MAX];
+} pgospWaits;
+
+/* Has waits looked at from here on. */
+extern void pgosp_waits_sample(pgospWaits *waits);
+
+static inline void
+pgosp_waits_begin(pgospWaits *waits)
+{
+	waits->count = -1;
+	if (unlikely((pgosp_points & PGOSP_POINTS_WAIT) != 0))
+		pgosp_waits_sample(waits);
+}
+
+/* Puts what was waited for since then, if that is known. */
+extern void pgosp_put_waits(osp_writer *w, const pgospWaits *then);
+
 /* What the stop of a statement tells. */
 typedef struct pgospUsage
 {
@@ -419,6 +447,7 @@ typedef struct pgospUsage
 	double jit_optimization_ms;
 	double jit_emission_ms;
 	uint64 nodes_left_out;
+	pgospWaits waits;
 } pgospUsage;
 
 extern void pgosp_usage_begin(pgospUsage *usage);
@@ -439,6 +468,7 @@ typedef struct pgospStatementPoint
 } pgospStatementPoint;
 
 /* put_stop of all statements. */
+#define PGOSP_STATEMENT_STOP_SIZE (1280 + PGOSP_WAITS_SIZE)
 extern void pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point);
 
 /* Puts what was written to the WAL since then. */
@@ -562,6 +592,50 @@ extern void pgosp_call_names(Oid oid, pgospNames *names);
 extern void pgosp_schema_name(Oid schema, char name[NAMEDATALEN]);
 extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 
+/* Notes that this backend's transaction belongs to this trace; see lockwait.c. */
+extern void pgosp_lockwait_note(const osp_context *context);
+
+/* The timer looks: is there a lock to wait for? May make *ms, until the next
+ * look, less; false if there must be none. */
+extern bool pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms);
+
+/* Writes the waits for locks that were seen. */
+extern volatile int pgosp_lockwaits;
+extern void pgosp_lockwaits_write(void);
+
+/* ---- plan nodes (node.c and what it uses) ---- */
+
+typedef struct pgospNodes pgospNodes;
+
+/* Has PostgreSQL count and time what nodes do, if they are to be told. */
+extern void pgosp_nodes_ask(QueryDesc *queryDesc);
+
+/* What we keep of the nodes of a plan that is about to run; NULL: nothing. It
+ * goes with the EState. */
+extern pgospNodes *pgosp_nodes_begin(const QueryDesc *queryDesc,
+									 pgospPoint *statement);
+
+/*
+ * Tells what they did, as points under the statement; returns how many were too
+ * many. failed: there was an error. over: don't ask again.
+ */
+extern uint64 pgosp_nodes_tell(pgospNodes *nodes, bool failed, bool over);
+
+/* Stops the parallel workers, after an error. */
+extern void pgosp_nodes_stop(const pgospNodes *nodes);
+
+/* What we keep of the nodes in this EState (executor.c). */
+extern pgospNodes *pgosp_nodes_of(const EState *estate);
+
+/* ---- parallel workers (parallel.c) ---- */
+
+/* This is one, with a context. */
+extern bool pgosp_is_traced_worker;
+
+/* Opens the point of a worker; false if it is not traced. */
+extern bool pgosp_parallel_open(pgospStatementPoint *worker,
+								const pgospPointKind *kind);
+
 /* ---- text (text.c, params.c, redact.c) ---- */
 
 /* The statement itself, without white space round it. */
@@ -582,6 +656,14 @@ extern osp_str pgosp_text_utf8(osp_str text, size_t max);
 
 /* Bytes of a statement's text that are recorded at most. */
 extern size_t pgosp_text_limit(void);
+
+/*
+ * The value as text, in space (of PGOSP_VALUE_MAX bytes) or borrowed; false if
+ * the type is not known.
+ */
+#define PGOSP_VALUE_MAX 1024
+extern bool pgosp_value_text(Oid type, Datum value, char *space, size_t size,
+							 osp_str *out);
 
 /* Puts the parameters' values; at most PGOSP_PARAMS_SIZE bytes. */
 #define PGOSP_PARAMS_SIZE 8192
@@ -674,6 +756,10 @@ extern const pgospError *pgosp_error_fatal(void);
 extern bool pgosp_planning;
 
 extern void pgosp_executor_init(void);
+extern void pgosp_parallel_init(void);
+
+/* The session ends in the middle of what it does: its workers must not go on. */
+extern void pgosp_executor_session_ends(void);
 extern void pgosp_planner_init(void);
 extern void pgosp_utility_init(void);
 extern void pgosp_errors_init(void);

@@ -26,6 +26,7 @@ end_session(int code, Datum arg)
 	const pgospError *fatal = pgosp_error_fatal();
 	pgospError interrupted = {false};
 
+	pgosp_executor_session_ends();
 	pgosp_point_close_all(fatal != NULL ? fatal : &interrupted);
 	pgosp_setting_gate = false;
 	pgosp_comment_gate = false;

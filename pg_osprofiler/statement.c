@@ -12,7 +12,6 @@
 
 /* Keys and values beside the text and the parameters. */
 #define START_SIZE 2048
-#define STOP_SIZE  1024
 
 void
 pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
@@ -105,7 +104,7 @@ open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 		size += PGOSP_PARAMS_SIZE;
 	statement->point.kind = kind;
 	statement->point.name = OSP_STR("pg");
-	statement->point.stop_size = STOP_SIZE;
+	statement->point.stop_size = PGOSP_STATEMENT_STOP_SIZE;
 	pgosp_point_open_at(
 		&statement->point, parent, put_start, &start, size, start_ns);
 	pgosp_usage_begin(&statement->usage);

@@ -126,8 +126,31 @@ CREATE FUNCTION test.points(which text) RETURNS TABLE (
 			(SELECT base_id FROM test.context c WHERE c.name = which)
 $$;
 
+-- A plan node, or a parallel worker: what does not change from run to run.
+CREATE FUNCTION test.node(info jsonb, result jsonb) RETURNS text LANGUAGE sql
+IMMUTABLE AS $$
+	SELECT CASE WHEN info ? 'worker' THEN 'worker' ELSE
+		coalesce((info->'node'->>'subplan') || ': ', '')
+		|| (info->'node'->>'type')
+		|| coalesce(' on ' || (info->'node'->>'relation'), '')
+		|| coalesce(' ' || (info->'node'->>'alias'), '')
+		|| coalesce(' using ' || (info->'node'->>'index'), '')
+		|| coalesce(' of ' || (info->'node'->>'cte'), '')
+		|| coalesce((SELECT string_agg(' ' || key || ': ' || value, ',' ORDER BY key)
+			FROM jsonb_each_text(info->'node')
+			WHERE key ~ '_(cond|key|filter)$|^filter$'), '')
+		|| coalesce((SELECT ' (' || string_agg(key || ' ' || value, ', ' ORDER BY key)
+			|| ')'
+			FROM jsonb_each_text(result->'node')
+			WHERE key IN ('rows', 'loops', 'never_executed', 'interrupted',
+				'rows_removed_by_filter', 'rows_removed_by_join_filter')), '')
+		END
+	WHERE info ? 'node' OR info ? 'worker'
+$$;
+
 -- The tree of a trace: names, texts, rows and errors; no ids, no times. What
 -- must never be (a start without a stop, a child outside its parent) shows.
+-- Workers write to rings of their own: they come first, for they come at any time.
 CREATE FUNCTION test.tree(which text) RETURNS SETOF text LANGUAGE sql AS $$
 	WITH RECURSIVE points AS MATERIALIZED (
 		SELECT * FROM test.points(which)
@@ -146,16 +169,19 @@ CREATE FUNCTION test.tree(which text) RETURNS SETOF text LANGUAGE sql AS $$
 		FROM pairs p
 		WHERE NOT EXISTS (SELECT FROM pairs q WHERE q.id = p.parent)
 		UNION ALL
-		SELECT p.*, t.depth + 1, t.path || p.at,
+		SELECT p.*, t.depth + 1, t.path
+			|| CASE WHEN p.name = 'pg.worker' THEN -p.at ELSE p.at END,
 			CASE WHEN p.began < t.began OR p.ended > t.ended
 				THEN ' OUTSIDE ITS PARENT' ELSE '' END
 		FROM tree t JOIN pairs p ON p.parent = t.id
 	)
 	SELECT repeat('  ', depth) || name || ': '
-		|| coalesce(info->'db'->>'statement', (info - 'host')::text)
+		|| coalesce(info->'db'->>'statement',
+			test.node(info->'db', result->'db'), (info - 'host')::text)
 		|| coalesce(' ' || (info->'db'->>'params'), '')
 		|| coalesce(' -> ' || (result->'db'->>'command'), '')
-		|| coalesce(' ' || nullif(result->'db'->>'rows', '0'), '')
+		|| CASE WHEN name = 'pg.worker' THEN ''
+			ELSE coalesce(' ' || nullif(result->'db'->>'rows', '0'), '') END
 		|| coalesce(' ' || nullif(result
 			- ARRAY['host', 'db', 'elapsed_ns'], '{}')::text, '')
 		|| CASE WHEN result IS NULL THEN ' NO STOP' ELSE '' END

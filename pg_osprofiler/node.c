@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * node.c
+ *	  Points for the nodes of a plan, pg.node.
+ *
+ * PostgreSQL counts and times what each node does, as for EXPLAIN ANALYZE; that
+ * is asked for when a traced statement starts, and told when its point is about
+ * to close. When a node was first executed is not kept by PostgreSQL. So the
+ * function of each node is replaced by one of ours until it is first called,
+ * which reads the clock and puts the first one back.
+ *
+ * A point's interval begins when the node was first executed and is as long as
+ * the node was at work, what is under it included; a node that waits for its
+ * caller between two rows is not at work. It is stretched where needed: no node
+ * ends before one that is under it. A node that is not called for its rows (Hash,
+ * bitmaps) begins with the first one under it, or with the one above. What was
+ * not executed has no length. Under a Gather the times of all processes are
+ * summed up by PostgreSQL, so there a node is as long as the mean of them; the
+ * Gather itself ends with the statement, for its workers may.
+ *
+ * Workers hang under their Gather, and run before the nodes are told. So a Gather
+ * and what is above it have their points opened when they are first executed.
+ */
+#include "pgosp_node.h"
+
+#include "access/parallel.h"
+#include "portability/instr_time.h"
+
+/* Nodes told of one statement, and numbers of nodes that we keep places for. */
+#define TOLD_MAX 1000
+#define ID_MAX   100000
+
+typedef struct pgospNode
+{
+	bool seen;
+	bool above_gather;        /* or one itself */
+	int above;                /* the number of the node above; -1: the top */
+	unsigned told;            /* in this turn */
+	ExecProcNodeMtd original; /* what we stand in for */
+	int64 first_ns;           /* 0: not executed, or not seen */
+	const char *subplan;      /* its name, if it is the top of one */
+	PlanState *gather;        /* NULL: it is none */
+	pgospNodePoint *early;    /* opened before the end, else NULL */
+} pgospNode;
+
+struct pgospNodes
+{
+	pgospPoint *statement;
+	PlanState *top;
+	bool told_of; /* else only Gathers are of interest */
+	bool workers; /* are points */
+	bool over;
+	unsigned turn; /* of telling: a cursor has several */
+	int count;     /* of nodes */
+	int size;      /* of the array */
+	pgospNode *nodes;
+};
+
+static const pgospPointKind node_kind = {
+	.put_stop = pgosp_put_node_stop,
+};
+
+void
+pgosp_nodes_ask(QueryDesc *queryDesc)
+{
+	if ((pgosp_points & PGOSP_POINTS_NODE) != 0 && !IsParallelWorker())
+		queryDesc->instrument_options |=
+			INSTRUMENT_TIMER | INSTRUMENT_ROWS | INSTRUMENT_BUFFERS;
+}
+
+static pgospNode *
+node_of(const pgospNodes *nodes, const PlanState *state)
+{
+	int id = state->plan->plan_node_id;
+
+	return id >= 0 && id < nodes->size ? &nodes->nodes[id] : NULL;
+}
+
+/* Room for the node with this number; false if there is none. */
+static bool
+have_room(pgospNodes *nodes, int id)
+{
+	int size = Max(nodes->size, 16);
+	pgospNode *grown;
+
+	if (id < nodes->size)
+		return true;
+	if (id >= ID_MAX)
+		return false;
+	while (size <= id)
+		size *= 2;
+	grown = MemoryContextAllocExtended(nodes->top->state->es_query_cxt,
+									   (Size) size * sizeof(*grown),
+									   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (grown == NULL)
+		return false;
+	if (nodes->nodes != NULL)
+	{
+		memcpy(grown, nodes->nodes, (Size) nodes->size * sizeof(*grown));
+		pfree(nodes->nodes);
+	}
+	nodes->nodes = grown;
+	nodes->size = size;
+	return true;
+}
+
+/* The nearest open point: of the node with this number, or above it. */
+static pgospPoint *
+nearest_point(const pgospNodes *nodes, int id)
+{
+	for (; id >= 0; id = nodes->nodes[id].above)
+	{
+		const pgospNode *node = &nodes->nodes[id];
+
+		if (node->early != NULL && node->early->point.open)
+			return &node->early->point;
+	}
+	return nodes->statement;
+}
+
+static void
+init_point(pgospNodePoint *told, PlanState *state, const char *subplan)
+{
+	told->point.kind = &node_kind;
+	told->point.name = OSP_STR("pg.node");
+	told->point.stop_size = PGOSP_NODE_STOP_SIZE;
+	told->node = state;
+	told->subplan = subplan;
+	told->counted = false;
+	told->stopped = false;
+	told->running = false;
+}
+
+static void
+open_point(pgospNodePoint *told, pgospPoint *under, int64 start_ns)
+{
+	pgospParent parent = {under, NULL};
+
+	pgosp_point_open_at(&told->point,
+						&parent,
+						pgosp_put_node_start,
+						told,
+						PGOSP_NODE_START_SIZE,
+						start_ns);
+}
+
+/* Opens the point of a node that workers will hang under, more or less. */
+static void
+open_early(pgospNodes *nodes, PlanState *state, pgospNode *node)
+{
+	pgospPoint *under = nearest_point(nodes, node->above);
+
+	if (!nodes->told_of || !under->open)
+		return;
+	node->early = MemoryContextAllocExtended(
+		state->state->es_query_cxt, sizeof(*node->early), MCXT_ALLOC_NO_OOM);
+	if (node->early == NULL)
+		return;
+	init_point(node->early, state, node->subplan);
+	open_point(node->early, under, Max(node->first_ns, under->start_ns));
+}
+
+/* In the place of a node's function, until it is called. */
+static TupleTableSlot *
+first_exec(PlanState *state)
+{
+	pgospNodes *nodes = pgosp_nodes_of(state->state);
+	pgospNode *node = node_of(nodes, state);
+
+	state->ExecProcNode = node->original;
+	node->first_ns = osp_mono_now();
+	if (likely(!node->above_gather))
+		return state->ExecProcNode(state);
+	open_early(nodes, state, node);
+	if (node->gather != NULL && nodes->workers && nodes->statement->open)
+		return pgosp_gather_first(
+			state, nearest_point(nodes, state->plan->plan_node_id));
+	return state->ExecProcNode(state);
+}
+
+static void
+mark_above(pgospNodes *nodes, int id)
+{
+	for (; id >= 0 && !nodes->nodes[id].above_gather;
+		 id = nodes->nodes[id].above)
+		nodes->nodes[id].above_gather = true;
+}
+
+typedef struct pgospVisit
+{
+	pgospNodes *nodes;
+	int above;
+} pgospVisit;
+
+static void
+visit(PlanState *state, const char *subplan, void *arg)
+{
+	const pgospVisit *from = (const pgospVisit *) arg;
+	pgospNodes *nodes = from->nodes;
+	int id = state->plan->plan_node_id;
+	pgospVisit below = {nodes, id};
+	pgospNode *node;
+
+	if (id < 0 || !have_room(nodes, id))
+		return;
+	node = &nodes->nodes[id];
+	if (node->seen)
+		return;
+	node->seen = true;
+	node->above = from->above;
+	node->subplan = subplan;
+	nodes->count++;
+	if (pgosp_is_gather(state))
+	{
+		node->gather = state;
+		mark_above(nodes, id);
+	}
+	if (nodes->told_of || node->gather != NULL)
+	{
+		node->original = state->ExecProcNode;
+		state->ExecProcNode = first_exec;
+	}
+	pgosp_node_children(state, visit, &below);
+}
+
+pgospNodes *
+pgosp_nodes_begin(const QueryDesc *queryDesc, pgospPoint *statement)
+{
+	pgospVisit from = {NULL, -1};
+	PlanState *top = queryDesc->planstate;
+	bool told_of = (pgosp_points & PGOSP_POINTS_NODE) != 0;
+	bool workers = (pgosp_points & PGOSP_POINTS_WORKER) != 0 &&
+				   queryDesc->plannedstmt->parallelModeNeeded;
+
+	if ((!told_of && !workers) || top == NULL || IsParallelWorker())
+		return NULL;
+	from.nodes =
+		MemoryContextAllocExtended(queryDesc->estate->es_query_cxt,
+								   sizeof(*from.nodes),
+								   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (from.nodes == NULL)
+		return NULL;
+	from.nodes->statement = statement;
+	from.nodes->top = top;
+	from.nodes->told_of = told_of;
+	from.nodes->workers = workers;
+	visit(top, NULL, &from);
+	return from.nodes;
+}
+
+void
+pgosp_nodes_stop(const pgospNodes *nodes)
+{
+	int i;
+
+	for (i = 0; i < nodes->size; i++)
+		if (nodes->nodes[i].gather != NULL)
+			pgosp_gather_stop(nodes->nodes[i].gather);
+}
+
+/* ---- telling ---- */
+
+typedef struct pgospTelling
+{
+	pgospNodes *nodes;
+	pgospPoint *parent;
+	int64 limit_ns;  /* nothing ends later */
+	int64 latest_ns; /* end of what was told here */
+	int processes;   /* whose times are summed up */
+	bool failed;
+	int *room; /* for how many nodes */
+} pgospTelling;
+
+static void
+find_earliest(PlanState *state, const char *subplan, void *arg)
+{
+	int64 *earliest = (int64 *) arg;
+	const pgospNode *node = node_of(pgosp_nodes_of(state->state), state);
+
+	if (subplan != NULL || node == NULL)
+		return;
+	if (node->first_ns == 0)
+		pgosp_node_children(state, find_earliest, arg);
+	else if (*earliest == 0 || node->first_ns < *earliest)
+		*earliest = node->first_ns;
+}
+
+static int64
+start_of(const pgospTelling *telling, const pgospNodePoint *told,
+		 const pgospNode *node)
+{
+	int64 start = 0;
+
+	if (told->counts.nloops > 0)
+	{
+		start = node->first_ns;
+		if (start == 0)
+			pgosp_node_children(told->node, find_earliest, &start);
+	}
+	return Min(Max(start, telling->parent->start_ns), telling->limit_ns);
+}
+
+/*
+ * What PostgreSQL has counted, brought to an end in a copy: others may look at
+ * it, too, and after an error nodes are in the middle of something.
+ */
+static void
+count_up(pgospNodePoint *told, const Instrumentation *instrument, bool failed)
+{
+	Instrumentation *counts = &told->counts;
+
+	told->counted = true;
+	told->stopped = failed;
+	if (instrument == NULL)
+	{
+		memset(counts, 0, sizeof(*counts));
+		return;
+	}
+	*counts = *instrument;
+	if (!INSTR_TIME_IS_ZERO(counts->starttime))
+	{
+		instr_time now;
+
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_ACCUM_DIFF(counts->counter, now, counts->starttime);
+		INSTR_TIME_SET_ZERO(counts->starttime);
+		counts->running = true;
+		told->running = true;
+	}
+	InstrEndLoop(counts);
+}
+
+static void tell(PlanState *state, const char *subplan, void *arg);
+
+/* Tells what is under a node; returns when the last of it ended. */
+static int64
+tell_below(const pgospTelling *telling, const pgospNodePoint *told,
+		   pgospPoint *parent)
+{
+	pgospTelling below = *telling;
+
+	below.parent = parent;
+	below.latest_ns = 0;
+	if (IsA(told->node, GatherState))
+		below.processes =
+			1 + ((const GatherState *) told->node)->nworkers_launched;
+	else if (IsA(told->node, GatherMergeState))
+		below.processes =
+			1 + ((const GatherMergeState *) told->node)->nworkers_launched;
+	pgosp_node_children(told->node, tell, &below);
+	return below.latest_ns;
+}
+
+static int64
+end_of(const pgospTelling *telling, const pgospNodePoint *told,
+	   const pgospNode *node, int64 latest_ns)
+{
+	double busy_ns = told->counts.total * 1e9 / telling->processes;
+	int64 end = told->point.start_ns;
+
+	if (node->early != NULL)
+		return telling->limit_ns;
+	if (busy_ns < (double) (telling->limit_ns - end))
+		end += (int64) busy_ns;
+	else
+		end = telling->limit_ns;
+	return Max(end, latest_ns);
+}
+
+/* A node whose point was opened early: it is there already. */
+static void
+tell_early(pgospTelling *telling, PlanState *state, pgospNode *node)
+{
+	pgospNodePoint *early = node->early;
+
+	count_up(early, state->instrument, telling->failed);
+	(void) tell_below(
+		telling, early, early->point.open ? &early->point : telling->parent);
+	pgosp_point_close_at(&early->point, NULL, telling->limit_ns);
+	telling->latest_ns = telling->limit_ns;
+}
+
+static void
+tell(PlanState *state, const char *subplan, void *arg)
+{
+	pgospTelling *telling = (pgospTelling *) arg;
+	pgospNode *node = node_of(telling->nodes, state);
+	pgospNodePoint told;
+	int64 end;
+
+	if (node == NULL || !node->seen || node->told == telling->nodes->turn ||
+		*telling->room == 0)
+		return;
+	node->told = telling->nodes->turn;
+	(*telling->room)--;
+	if (node->early != NULL)
+	{
+		tell_early(telling, state, node);
+		return;
+	}
+	init_point(&told, state, node->subplan);
+	count_up(&told, state->instrument, telling->failed);
+	open_point(&told, telling->parent, start_of(telling, &told, node));
+	end = end_of(telling, &told, node, tell_below(telling, &told, &told.point));
+	pgosp_point_close_at(&told.point, NULL, end);
+	telling->latest_ns = Max(telling->latest_ns, end);
+}
+
+uint64
+pgosp_nodes_tell(pgospNodes *nodes, bool failed, bool over)
+{
+	int room = TOLD_MAX;
+	pgospTelling telling = {nodes, nodes->statement, 0, 0, 1, failed, &room};
+
+	if (nodes->over || !nodes->told_of || !nodes->statement->open)
+		return 0;
+	nodes->over = over;
+	nodes->turn++;
+	telling.limit_ns = osp_mono_now();
+	tell(nodes->top, NULL, &telling);
+	return (uint64) (nodes->count - (TOLD_MAX - room));
+}

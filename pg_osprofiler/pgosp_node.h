@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pgosp_node.h
+ *	  What the parts that tell of plan nodes know of each other.
+ *
+ *	  node.c        the tree: which nodes are points, and when
+ *	  nodeinfo.c    what is told of one
+ *	  nodetree.c    the nodes under a node
+ *	  expr.c        conditions as text
+ *	  parallel.c    parallel workers
+ */
+#ifndef PGOSP_NODE_H
+#define PGOSP_NODE_H
+
+#include "pgosp.h"
+
+/* ---- nodetree.c ---- */
+
+/* name: of a subplan as EXPLAIN has it; NULL for other nodes. */
+typedef void (*pgosp_child)(PlanState *child, const char *name, void *arg);
+
+/*
+ * Calls visit for the nodes under a node, in EXPLAIN's order. A subplan may be
+ * under several. Nodes are left out where the stack is too deep.
+ */
+extern void pgosp_node_children(PlanState *node, pgosp_child visit, void *arg);
+
+/* The input that "outer" columns are those of, or NULL. */
+extern const PlanState *pgosp_node_outer(const PlanState *node);
+
+/* ---- nodeinfo.c ---- */
+
+/* A node as a point. */
+typedef struct pgospNodePoint
+{
+	pgospPoint point; /* first */
+	PlanState *node;
+	const char *subplan;    /* its name, or NULL */
+	Instrumentation counts; /* when it is over */
+	bool counted;           /* else it is not known what it did */
+	bool stopped;           /* by an error, somewhere in the statement */
+	bool running;           /* when the error came */
+} pgospNodePoint;
+
+#define PGOSP_NODE_START_SIZE 8192
+#define PGOSP_NODE_STOP_SIZE  1536
+
+/* what is a pgospNodePoint. */
+extern void pgosp_put_node_start(osp_writer *w, const void *what);
+extern void pgosp_put_node_stop(osp_writer *w, const pgospPoint *point);
+
+/* ---- expr.c ---- */
+
+/* The expressions, as text in space or borrowed until the next call. */
+extern osp_str pgosp_expr_text(const PlanState *node, const List *list,
+							   const char *between, char *space, size_t size);
+
+/* The columns by which a node sorts or groups. */
+extern osp_str pgosp_keys_text(const PlanState *node, int count,
+							   const AttrNumber *columns, char *space,
+							   size_t size);
+
+/* ---- parallel.c ---- */
+
+/* Is it a Gather or a Gather Merge? */
+extern bool pgosp_is_gather(const PlanState *node);
+
+/*
+ * Runs a Gather for the first time: the workers that it starts hang under
+ * parent.
+ */
+extern TupleTableSlot *pgosp_gather_first(PlanState *node, pgospPoint *parent);
+
+/* Ends a Gather's workers as the end of the transaction will do, and waits. */
+extern void pgosp_gather_stop(const PlanState *node);
+
+#endif /* PGOSP_NODE_H */
