@@ -181,12 +181,12 @@ pgosp_call_begin(const FmgrInfo *flinfo, osp_str name, pgosp_put_start put,
 	pgospCall *call;
 	pgospParent parent;
 
-	if (depth >= DEPTH_MAX)
+	pgosp_nested_parent(&parent);
+	if (depth >= DEPTH_MAX || !pgosp_point_may_open(&parent))
 		return false;
 	call = new_call();
 	if (call == NULL)
 		return false;
-	pgosp_nested_parent(&parent);
 	call->flinfo = flinfo;
 	call->again = 0;
 	call->current = pgosp_current;

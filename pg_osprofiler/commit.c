@@ -23,10 +23,12 @@
 #include "pgosp.h"
 
 #include "access/xact.h"
+#include "replication/syncrep.h"
+#include "replication/walsender.h"
 #include "tcop/pquery.h"
 
 #define START_SIZE 64
-#define STOP_SIZE  1024
+#define STOP_SIZE  (1024 + PGOSP_WAITS_SIZE)
 
 typedef struct pgospCommit
 {
@@ -36,6 +38,7 @@ typedef struct pgospCommit
 	TransactionId xid;
 	WalUsage wal; /* at the start */
 	pgospWalTimes times;
+	pgospWaits waits;
 } pgospCommit;
 
 static pgospCommit commit;
@@ -96,12 +99,26 @@ put_stop(osp_writer *w, const pgospPoint *point)
 	pgosp_wal_times(&now);
 	put_ms(w, OSP_STR("wal_write_ms"), now.write_ms - it->times.write_ms);
 	put_ms(w, OSP_STR("wal_sync_ms"), now.sync_ms - it->times.sync_ms);
+	pgosp_put_waits(w, &it->waits);
 	osp_put_end(w);
 }
 
 static const pgospPointKind commit_kind = {
 	.put_stop = put_stop,
 };
+
+/*
+ * A commit that waits for a standby takes a round trip on the network, so here
+ * the look at what it waits for is no matter.
+ */
+static void
+begin_waits(pgospWaits *waits)
+{
+	pgosp_waits_begin(waits);
+	if (waits->count < 0 && SyncRepRequested() && SyncRepStandbyNames != NULL &&
+		SyncRepStandbyNames[0] != '\0')
+		pgosp_waits_sample(waits);
+}
 
 static void
 open_commit(const char *command)
@@ -119,6 +136,7 @@ open_commit(const char *command)
 	commit.xid = GetTopTransactionIdIfAny();
 	commit.wal = pgWalUsage;
 	pgosp_wal_times(&commit.times);
+	begin_waits(&commit.waits);
 	pgosp_point_open(&commit.point, &parent, put_start, command, START_SIZE);
 	commit.outer = pgosp_current;
 	pgosp_current = &commit.point;
@@ -145,7 +163,10 @@ is_wanted(void)
 void
 pgosp_commit_remember(const osp_context *context)
 {
-	if ((pgosp_points & PGOSP_POINTS_COMMIT) == 0 || pgosp_reporting)
+	if (pgosp_reporting)
+		return;
+	pgosp_lockwait_note(context);
+	if ((pgosp_points & PGOSP_POINTS_COMMIT) == 0)
 		return;
 	remembered = *context;
 	if (!remembers)

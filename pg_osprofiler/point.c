@@ -276,6 +276,8 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 					pgosp_put_start put, const void *what, size_t size,
 					int64 start_ns)
 {
+	if (unlikely(pgosp_lockwaits > 0))
+		pgosp_lockwaits_write();
 	point->serial = next_serial++;
 	point->start_ns = start_ns;
 	point->calls = 0;
@@ -408,6 +410,8 @@ close_with_children(pgospPoint *point, const pgospError *error, int64 stop_ns)
 	pgospPoint *parent = point->parent;
 	pgospError interrupted = {false};
 
+	if (unlikely(pgosp_lockwaits > 0))
+		pgosp_lockwaits_write();
 	tell_closing(point);
 	close_children(point, error != NULL ? &interrupted : NULL);
 	close_one(point, error, stop_ns != 0 ? stop_ns : osp_mono_now());

@@ -119,6 +119,7 @@ pgosp_usage_begin(pgospUsage *usage)
 	usage->wal = pgWalUsage;
 	usage->jit_functions = 0;
 	usage->nodes_left_out = 0;
+	pgosp_waits_begin(&usage->waits);
 }
 
 static void
@@ -158,5 +159,6 @@ pgosp_put_usage(osp_writer *w, const pgospUsage *usage)
 	put_jit(w, usage);
 	if (usage->nodes_left_out > 0)
 		osp_put_u64(w, OSP_STR("nodes_left_out"), usage->nodes_left_out);
+	pgosp_put_waits(w, &usage->waits);
 	osp_put_end(w);
 }

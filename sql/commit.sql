@@ -52,7 +52,7 @@ SELECT 1 / 0;
 COMMIT;
 COMMIT;
 -- several statements in one message
-SELECT 'one' \; INSERT INTO test_commit_log VALUES (5) \; SELECT 'three';
+DELETE FROM test_commit_log WHERE false \; INSERT INTO test_commit_log VALUES (5) \; SELECT 'three';
 -- in a procedure
 CALL test_commit_twice(6);
 DO $$

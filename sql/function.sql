@@ -77,7 +77,9 @@ RESET osprofiler.trace_hmac;
 SELECT branch(2), catches(), as_owner();
 
 CALL test.wait_for_delivery();
-SELECT replace(tree, '{"db": {"function": ', '') AS tree
+-- PostgreSQL 13 has an expression begin with SELECT
+SELECT replace(replace(tree, '{"db": {"function": ', ''), 'pg: SELECT ', 'pg: ')
+	AS tree
 FROM test.tree('function') tree;
 
 -- Bounds: as many as one likes, as deep as one likes.

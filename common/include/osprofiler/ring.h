@@ -38,6 +38,19 @@ extern "C" {
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
 #define OSP_RING_DEFAULT     (1024 * 1024)
 
+/*
+ * A note of the producer: under this key, a number that others know its work by,
+ * it works on that trace. check tells a note that is half written.
+ */
+typedef struct osp_ring_notice
+{
+	uint64_t key; /* 0: none */
+	uint64_t base_id[2];
+	uint64_t check;
+} osp_ring_notice;
+
+#define OSP_RING_NOTICES 16
+
 /* In the file; every group that one side writes has a cache line of its own. */
 typedef struct osp_ring_header
 {
@@ -60,6 +73,8 @@ typedef struct osp_ring_header
 					   * or may not have arrived (see osprofiler/shipper.h) */
 	uint64_t corrupt; /* consumer: bytes skipped because they made no sense */
 	char pad3[40];
+
+	osp_ring_notice notices[OSP_RING_NOTICES]; /* producer, by key */
 } osp_ring_header;
 
 typedef enum osp_on_full
@@ -192,6 +207,27 @@ osp_ring_commit(osp_ring *ring, size_t size)
 	}
 	ring->reserved_size = 0;
 	osp__ring_advance(ring, size);
+}
+
+static inline uint64_t
+osp__notice_check(const osp_ring_notice *notice)
+{
+	return notice->key ^ (notice->base_id[0] * 3) ^ (notice->base_id[1] * 5) ^
+		   OSP_RING_MAGIC;
+}
+
+/* Producer: what goes by this key belongs to the trace with this UUID. */
+static inline void
+osp_ring_note(osp_ring *ring, uint64_t key, const char base_id[16])
+{
+	osp_ring_notice *place = &ring->header->notices[key % OSP_RING_NOTICES];
+	osp_ring_notice notice;
+
+	notice.key = key;
+	memcpy(notice.base_id, base_id, sizeof(notice.base_id));
+	notice.check = osp__notice_check(&notice);
+	if (place->check != notice.check || place->key != key)
+		*place = notice;
 }
 
 /*

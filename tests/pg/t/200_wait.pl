@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# 200_wait.pl
+#	  What statements wait for: sampled events, and locks with who held them.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IPC::Run qw(start finish);
+use List::Util qw(max);
+use OspTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('wait');
+$node->append_conf('postgresql.conf', "deadlock_timeout = '300ms'\n");
+$node->start;
+$node->safe_psql('postgres',
+	'CREATE TABLE t (id int PRIMARY KEY, n int);'
+	  . 'INSERT INTO t SELECT g, 0 FROM generate_series(1, 3) g');
+
+my $points = "SET osprofiler.points = 'statement, nested, wait';";
+
+# psql that runs beside us.
+my $scripts = 0;
+sub background
+{
+	my ($sql) = @_;
+	my %run = (out => '', err => '');
+	my $script = $node->basedir . '/script' . ++$scripts;
+
+	write_file($script, $sql, 0600);
+	$run{psql} = start [
+		'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', $script ],
+	  '>', \$run{out}, '2>', \$run{err};
+	return \%run;
+}
+
+sub wait_until_sleeping
+{
+	for (1 .. 100)
+	{
+		return
+		  if $node->safe_psql('postgres',
+			'SELECT count(*) FROM pg_stat_activity'
+			  . " WHERE wait_event = 'PgSleep'") > 0;
+	}
+	die 'nobody sleeps';
+}
+
+# Start and stop of the points with this name.
+sub pairs
+{
+	my ($name, @points) = @_;
+	my %stops = map { $_->{trace_id} => $_ }
+	  grep { $_->{name} eq "$name-stop" } @points;
+
+	return map { [ $_, $stops{ $_->{trace_id} } ] }
+	  grep { $_->{name} eq "$name-start" } @points;
+}
+
+sub ms
+{
+	my ($pair) = @_;
+	return $pair->[1]{info}{elapsed_ns} / 1e6;
+}
+
+# Events of a statement.
+my $sleeps = context();
+$node->safe_psql('postgres',
+	set_context($sleeps) . $points . 'SELECT pg_sleep(0.3)');
+my ($slept) = pairs('pg', wait_for_points($node, $sleeps, 2));
+my $waits = $slept->[1]{info}{db}{waits};
+ok($waits->{'Timeout:PgSleep'} > 250 && $waits->{'Timeout:PgSleep'} <= 310,
+	'a statement says what it waited for')
+  or diag explain $waits;
+
+# Within it, a nested statement that waits has its own part.
+my $nested = context();
+$node->safe_psql('postgres',
+		set_context($nested)
+	  . $points
+	  . 'DO $$ BEGIN PERFORM pg_sleep(0.1); PERFORM pg_sleep(0.2); END $$');
+my @nested = pairs('pg', wait_for_points($node, $nested, 6));
+my @parts = map { $_->[1]{info}{db}{waits}{'Timeout:PgSleep'} // 0 } @nested;
+is(scalar(@parts), 3, 'three statements');
+ok( $parts[0] > 250 && $parts[1] > 60 && $parts[1] < 140 && $parts[2] > 150,
+	'the waits of each, and of what it runs')
+  or diag explain \@parts;
+
+# A row that another traced transaction has changed.
+my $holder = context();
+my $waiter = context();
+my $other = background(set_context($holder)
+	  . "BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(1); COMMIT;");
+wait_until_sleeping();
+my $pid = $node->safe_psql('postgres',
+	"SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+$node->safe_psql('postgres',
+	set_context($waiter) . $points . 'UPDATE t SET n = 2 WHERE id = 1');
+finish $other->{psql};
+my @points = wait_for_points($node, $waiter, 4);
+my ($wait) = pairs('pg.wait', @points);
+my ($update) = pairs('pg', @points);
+ok($wait, 'a wait for a lock is a point');
+is($wait->[0]{parent_id}, $update->[0]{trace_id}, 'under its statement');
+is($wait->[0]{info}{db}{lock}{type}, 'transactionid', 'with the kind of lock');
+is($wait->[0]{info}{db}{lock}{mode}, 'ShareLock', 'and its mode');
+is($wait->[0]{info}{db}{held_by}{pid}, $pid, 'who held it');
+is($wait->[0]{info}{db}{held_by}{base_id},
+	$holder->{base}, 'and on behalf of which trace');
+ok(ms($wait) <= ms($update) && ms($wait) > ms($update) - 60,
+	'the wait is as long as the statement')
+  or diag ms($wait) . ' of ' . ms($update);
+ok( abs($update->[1]{info}{db}{waits}{'Lock:transactionid'} - ms($wait)) < 60,
+	'as is the event');
+
+# A table, by somebody who is not traced. No time runs out because of us, and
+# none runs out later.
+$other = background(
+	'BEGIN; LOCK TABLE t; SELECT pg_sleep(1); COMMIT;');
+wait_until_sleeping();
+my $timeout = context();
+my ($status, $out, $err) = $node->psql('postgres',
+		set_context($timeout)
+	  . $points
+	  . "SET lock_timeout = '200ms'; SELECT count(*) FROM t;");
+like($err, qr/due to lock timeout/, 'lock_timeout works');
+($status, $out, $err) = $node->psql('postgres',
+		set_context($timeout)
+	  . $points
+	  . "SET statement_timeout = '200ms'; SELECT count(*) FROM t;");
+like($err, qr/due to statement timeout/, 'statement_timeout works');
+finish $other->{psql};
+
+# Points of the SELECTs only; these are analysed, and wait, before they run.
+$other = background(
+	'BEGIN; LOCK TABLE t; SELECT pg_sleep(1); COMMIT;');
+wait_until_sleeping();
+my $untraced = context();
+$node->safe_psql('postgres',
+		set_context($untraced)
+	  . $points
+	  . 'DO $$ BEGIN LOCK TABLE t IN SHARE MODE; END $$');
+finish $other->{psql};
+($wait) = pairs('pg.wait', wait_for_points($node, $untraced, 6));
+is($wait->[0]{info}{db}{lock}{type}, 'relation', 'a wait for a table');
+ok($wait->[0]{info}{db}{held_by}{pid} > 0, 'has a holder');
+ok(!exists $wait->[0]{info}{db}{held_by}{base_id}, 'that is not traced');
+
+# Two that wait for each other.
+my $victim = context();
+$other = background(set_context($victim)
+	  . $points
+	  . 'BEGIN; UPDATE t SET n = 3 WHERE id = 2; SELECT pg_sleep(0.5);'
+	  . 'UPDATE t SET n = 3 WHERE id = 3; COMMIT;');
+wait_until_sleeping();
+my $second = context();
+($status, $out, $err) = $node->psql('postgres',
+		set_context($second)
+	  . $points
+	  . 'BEGIN; UPDATE t SET n = 4 WHERE id = 3;'
+	  . 'UPDATE t SET n = 4 WHERE id = 2; COMMIT;');
+finish $other->{psql};
+like($err . $other->{err}, qr/deadlock detected/, 'a deadlock is found');
+ok(pairs('pg.wait', wait_for_points($node, $second, 8)), 'and its wait told');
+
+# The server logs a wait once, as it would without us.
+$node->append_conf('postgresql.conf', "log_lock_waits = on\n");
+$node->reload;
+$other = background(
+	'BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(1.2); COMMIT;');
+wait_until_sleeping();
+my $logged = context();
+$node->safe_psql('postgres',
+	set_context($logged) . $points . 'UPDATE t SET n = 2 WHERE id = 1');
+finish $other->{psql};
+is(count_in_log($node, 'still waiting for ShareLock'),
+	1, 'a wait is logged once');
+ok(pairs('pg.wait', wait_for_points($node, $logged, 4)), 'and told');
+
+# Nothing of it stays behind.
+my $after = context();
+$node->safe_psql('postgres', set_context($after) . 'SELECT 1');
+my ($plain) = pairs('pg', wait_for_points($node, $after, 2));
+ok(!exists $plain->[1]{info}{db}{waits}, 'no waits unless asked for');
+
+$node->stop;
+done_testing();
