@@ -42,6 +42,10 @@ static const char help[] =
 	"                            else connection_string of OSPROFILER_CONF, "
 	"else\n"
 	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"
+	"  --propagate-prepared      tell the server also before prepared "
+	"statements\n"
+	"                            (a call of osprofiler.set_context in one "
+	"pipeline)\n"
 	"  --follow                  print points as they happen, on stderr\n"
 	"  -h, --help                this text\n";
 
@@ -49,12 +53,14 @@ enum
 {
 	OPT_HMAC_KEY = 256,
 	OPT_CONNECTION_STRING,
+	OPT_PROPAGATE_PREPARED,
 	OPT_FOLLOW
 };
 
 static const struct option longs[] = {
 	{"hmac-key", required_argument, NULL, OPT_HMAC_KEY},
 	{"connection-string", required_argument, NULL, OPT_CONNECTION_STRING},
+	{"propagate-prepared", no_argument, NULL, OPT_PROPAGATE_PREPARED},
 	{"follow", no_argument, NULL, OPT_FOLLOW},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -64,6 +70,7 @@ typedef struct run_args
 {
 	const char *key;               /* NULL: not given */
 	const char *connection_string; /* NULL: not given */
+	bool propagate_prepared;
 	bool follow;
 	bool help;
 	char **command;
@@ -98,6 +105,9 @@ read_args(int argc, char **argv, run_args *args)
 				break;
 			case OPT_CONNECTION_STRING:
 				args->connection_string = optarg;
+				break;
+			case OPT_PROPAGATE_PREPARED:
+				args->propagate_prepared = true;
 				break;
 			case OPT_FOLLOW:
 				args->follow = true;
@@ -283,6 +293,8 @@ run_command(run_state *run)
 	run_env env = {.key = run->key,
 				   .headers = &run->headers,
 				   .run_directory = run->run_directory,
+				   .propagate = run->config.propagate,
+				   .propagate_prepared = run->args->propagate_prepared,
 				   .on_full_given = run->config.on_full != OSP_ON_FULL_DROP};
 	int result;
 

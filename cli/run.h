@@ -37,6 +37,8 @@ typedef struct run_env
 	const char *key;
 	const osp_headers *headers;
 	const char *run_directory;
+	const char *propagate; /* as configured */
+	bool propagate_prepared;
 	bool on_full_given; /* what to do when a ring is full was configured */
 } run_env;
 

@@ -124,6 +124,21 @@ add_sqlite_hooks(void)
 	return find_hook(SQLITE_FILE, path) ? prepend("LD_PRELOAD", path) : CLI_OK;
 }
 
+/* One more way to tell the servers, besides those there are. */
+static int
+add_prepared(const char *propagate)
+{
+	char value[1024];
+	int n = snprintf(value,
+					 sizeof(value),
+					 "%s,prepared",
+					 propagate[0] != '\0' ? propagate : "comment,startup");
+
+	if (n < 0 || n >= (int) sizeof(value))
+		return cli_error("OSPROFILER_PROPAGATE is too long");
+	return set("OSPROFILER_PROPAGATE", value);
+}
+
 int
 run_env_set(const run_env *env)
 {
@@ -134,6 +149,9 @@ run_env_set(const run_env *env)
 		set("OSPROFILER_TRACE_INFO", env->headers->trace_info) != CLI_OK ||
 		set("OSPROFILER_TRACE_HMAC", env->headers->trace_hmac) != CLI_OK ||
 		set("OSPROFILER_RUN_DIR", env->run_directory) != CLI_OK)
+		return CLI_FAILED;
+
+	if (env->propagate_prepared && add_prepared(env->propagate) != CLI_OK)
 		return CLI_FAILED;
 
 	/* One program's trace is wanted whole: it rather waits a moment. */

@@ -10,6 +10,8 @@
  */
 #include "conn.h"
 
+#include "set_context.h"
+
 #include <pthread.h>
 #include <strings.h>
 
@@ -151,6 +153,8 @@ ospq_conn_reconnected(ospq_conn *c)
 	c->start.record = NULL;
 	c->described = false;
 	c->pipeline_position = 0;
+	c->helper = OSPQ_HELPER_UNKNOWN;
+	ospq_forget_error(c);
 	ospq_prepared_clear(&c->prepared);
 }
 

@@ -70,6 +70,14 @@ typedef struct ospq_open
 	char *prepare_text;
 } ospq_open;
 
+/* Can osprofiler.set_context be called on a connection? */
+typedef enum ospq_helper
+{
+	OSPQ_HELPER_UNKNOWN,
+	OSPQ_HELPER_NONE,
+	OSPQ_HELPER_READY
+} ospq_helper;
+
 typedef struct ospq_conn
 {
 	PGconn *conn;
@@ -94,6 +102,11 @@ typedef struct ospq_conn
 	unsigned queue_first;
 	unsigned queue_len;
 	unsigned pipeline_position;
+
+	/* the call that tells the server before prepared ones, see set_context.c */
+	ospq_helper helper;
+	bool has_events; /* the program looks at results as they are made */
+	char *error;     /* for PQerrorMessage; owned, or NULL */
 
 	/* the text that was sent last, with its comment */
 	char *sent;

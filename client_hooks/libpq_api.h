@@ -13,6 +13,7 @@
 
 #pragma GCC visibility push(default)
 
+#include <libpq-events.h>
 #include <libpq-fe.h>
 
 /* libpq 14 */

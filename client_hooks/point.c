@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "set_context.h"
+
 #define CONNECT OSP_STR("db.connect")
 
 /* Room for what a start holds besides texts, and for a whole stop. */
@@ -246,6 +248,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
 		ospq_record_cancels();
 	need_opening(c);
+	ospq_forget_error(c);
 	text = text_of(c, facts, &full_len);
 	if (!osp__hook_open(point))
 		return false;

@@ -30,6 +30,7 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 int ospq_by_comment = -1;
 static bool by_startup;
+static bool by_call;
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
@@ -60,8 +61,16 @@ read_setting(void)
 	if (list[0] == '\0')
 		list = "comment,startup";
 	by_startup = has_word(list, "startup");
+	by_call = has_word(list, "prepared");
 	__atomic_store_n(
 		&ospq_by_comment, has_word(list, "comment") ? 1 : 0, __ATOMIC_RELAXED);
+}
+
+bool
+ospq_tells_prepared(void)
+{
+	(void) pthread_once(&once, read_setting);
+	return by_call;
 }
 
 /* Past white space and comments, where a statement begins. */

@@ -15,6 +15,9 @@
 extern const char *ospq_comment(ospq_conn *c, const osp__point *point,
 								const char *sql);
 
+/* Is osprofiler.set_context to be called before prepared statements? */
+extern bool ospq_tells_prepared(void);
+
 /* Are comments wanted? -1: not asked yet. */
 extern int ospq_by_comment;
 

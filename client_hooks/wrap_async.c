@@ -9,6 +9,7 @@
  */
 #include "point.h"
 #include "propagate.h"
+#include "set_context.h"
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
@@ -66,7 +67,7 @@ text_to_send(ospq_conn *c, ospq_open *open, const char *sql)
 		return sql;
 	sent = ospq_with_comment(c, &open->point, sql);
 	open->commented = sent != sql;
-	ospq_prepared_watch(&c->prepared, sql);
+	ospq_note_text(c, sql);
 	return sent;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "point.h"
 #include "propagate.h"
+#include "set_context.h"
 
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ typedef struct sync_call
 {
 	ospq_conn *c;
 	bool traced;
+	bool discards; /* results of statements before it */
 	osp__point point;
 } sync_call;
 
@@ -27,13 +29,22 @@ static void
 begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
 {
 	call->traced = false;
+	call->discards = false;
 	call->c = ospq_conn_get(conn);
 	if (OSP_UNLIKELY(call->c == NULL))
 		return;
 	if (OSP_UNLIKELY(call->c->queue_len > 0) &&
 		REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF)
-		ospq_stop_all(call->c, OSPQ_DISCARDED);
+		call->discards = true;
 	call->traced = ospq_start(call->c, &call->point, facts);
+}
+
+/* The server may have been at them until now. */
+static void
+stop_discarded(const sync_call *call)
+{
+	if (OSP_UNLIKELY(call->c != NULL && call->discards))
+		ospq_stop_all(call->c, OSPQ_DISCARDED);
 }
 
 static bool
@@ -53,6 +64,7 @@ finish(sync_call *call, PGresult *result)
 	ospq_outcome outcome = {.fate = OSPQ_DONE};
 	ospq_open *open;
 
+	stop_discarded(call);
 	if (OSP_LIKELY(call->traced))
 	{
 		if (OSP_UNLIKELY(result == NULL))
@@ -109,7 +121,7 @@ PQexec(PGconn *conn, const char *query)
 		result = REAL(PQexec)(conn, query);
 	}
 	if (call.traced && query != NULL)
-		ospq_prepared_watch(&call.c->prepared, query);
+		ospq_note_text(call.c, query);
 	finish(&call, result);
 	return result;
 }
@@ -160,7 +172,7 @@ PQexecParams(PGconn *conn, const char *command, int nParams,
 									resultFormat);
 	}
 	if (call.traced && command != NULL)
-		ospq_prepared_watch(&call.c->prepared, command);
+		ospq_note_text(call.c, command);
 	finish(&call, result);
 	return result;
 }
@@ -203,21 +215,34 @@ PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
 						.params = paramValues,
 						.param_lengths = paramLengths,
 						.param_formats = paramFormats};
+	const ospq_execution execution = {stmtName,
+									  nParams,
+									  paramValues,
+									  paramLengths,
+									  paramFormats,
+									  resultFormat};
 	bool entered = ospq_enter();
 	PGresult *result;
+	bool done = false;
 	sync_call call;
 	int saved = errno;
 
 	if (entered)
 		begin(&call, conn, &facts);
 	errno = saved;
-	result = REAL(PQexecPrepared)(conn,
-								  stmtName,
-								  nParams,
-								  paramValues,
-								  paramLengths,
-								  paramFormats,
-								  resultFormat);
+	if (entered && call.traced)
+		done = ospq_execute_told(call.c, &call.point, &execution, &result);
+	if (!done)
+	{
+		errno = saved;
+		result = REAL(PQexecPrepared)(conn,
+									  stmtName,
+									  nParams,
+									  paramValues,
+									  paramLengths,
+									  paramFormats,
+									  resultFormat);
+	}
 	if (entered)
 		finish(&call, result);
 	return result;
@@ -312,6 +337,7 @@ finish_value(sync_call *call, bool good)
 	int saved = errno;
 	ospq_outcome outcome = {.fate = OSPQ_DONE};
 
+	stop_discarded(call);
 	if (call->traced)
 	{
 		if (!good)

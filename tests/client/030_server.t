@@ -109,6 +109,37 @@ END
 	check_trace('prepared');
 }
 
+# With osprofiler.set_context before it, it is the client's child. Nothing else
+# changes, whatever is executed.
+{
+	my $api = ($ENV{BUILD} // "$here/../../build") . '/tests/client/api';
+	local $ENV{LD_LIBRARY_PATH} = ($ENV{BUILD} // "$here/../../build") . '/common';
+	run('psql', '-Xqc', 'create extension if not exists osprofiler');
+	my ($status, $out, $err) = run($api, 'prepared');
+	my ($status2, $out2, $err2) = run($osprofiler, 'run', '--hmac-key', $key,
+		'--propagate-prepared', $api, 'prepared');
+	my ($id) = $err2 =~ /^Trace ID: (\S+)$/m;
+
+	is("$status2|$out2", "$status|$out", 'set_context: the same output');
+	my $tree = joined_tree(30, $id);
+	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	my $n = () = $tree =~ /^db \(\w*\) select \$1::int.*\n  pg select \$1::int/mg;
+	is($n, 5, 'set_context: the statement in the server is a child');
+	like($tree, qr/^db \(divide\) .* \| division_by_zero: .*\n  pg .* \| division_by_zero: /m,
+		'set_context: also one that fails');
+	unlike($tree, qr/set_context/, 'set_context: its call is no point');
+	check_trace('set_context', $id);
+
+	# Without the extension it is asked for once, and that is all.
+	run('psql', '-Xqc', 'create database plain');
+	local $ENV{PGDATABASE} = 'plain';
+	($status2, $out2, $err2) = run($osprofiler, 'run', '--hmac-key', $key,
+		'--propagate-prepared', $api, 'prepared');
+	is("$status2|$out2", "$status|$out", 'set_context, not there: the same output');
+	unlike(slurp("$dir/server/log"), qr/function .*set_context|schema "osprofiler"/,
+		'set_context, not there: no error in the log');
+}
+
 # Errors are told by both sides.
 {
 	my ($status, $out, $err) = traced('psql', '-XAtqc', 'select 1/0');

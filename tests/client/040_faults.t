@@ -42,7 +42,7 @@ sub is_stored
 # --- every call, shadowed -----------------------------------------------------
 
 my %plain;
-for my $case (qw(sync async pipeline copy large-object connect gone big threads many))
+for my $case (qw(sync prepared async pipeline copy large-object connect gone big threads many))
 {
 	my ($status, $out, $err) = run($api, $case);
 	my ($status2, $out2, $err2) = traced($api, $case);
@@ -215,7 +215,7 @@ END
 		sleep 0.05;
 	}
 	local @ENV{qw(PGHOST PGPORT)} = ($dir, 6432);
-	for my $case (qw(sync async pipeline copy large-object))
+	for my $case (qw(sync prepared async pipeline copy large-object))
 	{
 		my ($status, $out, $err) = run($api, $case);
 		my ($status2, $out2, $err2) = traced($api, $case);

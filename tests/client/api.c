@@ -121,6 +121,107 @@ case_sync(void)
 	PQfinish(NULL);
 }
 
+/* How it fares after a statement, and what the connection says of it. */
+static void
+show_state(PGconn *conn, PGresult *result)
+{
+	show("prepared", result);
+	printf("transaction %d pipeline %d busy %d message '%s'\n",
+		   PQtransactionStatus(conn),
+		   PQpipelineStatus(conn),
+		   PQisBusy(conn),
+		   PQerrorMessage(conn));
+}
+
+static PGresult *
+execute(PGconn *conn, const char *name, const char *value)
+{
+	return PQexecPrepared(
+		conn, name, value != NULL ? 1 : 0, &value, NULL, NULL, 0);
+}
+
+/*
+ * Prepared statements, for `--propagate-prepared`: good and bad ones, in and out
+ * of transactions, errors that come with the commit, and everything that takes
+ * prepared statements away.
+ */
+static void
+case_prepared(void)
+{
+	static const char *const statements[][2] = {
+		{"one", "select $1::int + 1"},
+		{"divide", "select 1 / $1::int"},
+		{"none", "select 1 where false"},
+		{"insert", "insert into t values ($1::int) returning a"},
+		{"late", "/* comes at the commit */ insert into d values (1)"},
+		{"begin", "begin isolation level serializable"},
+		{"vacuum", "vacuum"},
+		{"with", "with x as (select 2) select * from x"},
+		{"ask", "select name from pg_prepared_statements where name = 'one'"},
+	};
+	PGconn *conn = connect_now();
+	size_t i;
+
+	show("tables",
+		 PQexec(conn,
+				"create temp table t(a int unique);"
+				"create temp table d(a int unique deferrable initially "
+				"deferred); insert into d values (1)"));
+	for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+		show("prepare",
+			 PQprepare(conn, statements[i][0], statements[i][1], 0, NULL));
+	show_state(conn, execute(conn, "one", "1"));
+	show_state(conn, execute(conn, "divide", "0"));
+	show_state(conn, execute(conn, "none", NULL));
+	show_state(conn, execute(conn, "insert", "1"));
+	show_state(conn, execute(conn, "insert", "1"));
+	show_state(conn, execute(conn, "late", NULL));
+	show_state(conn, execute(conn, "vacuum", NULL));
+	show_state(conn, execute(conn, "with", NULL));
+	show_state(conn, execute(conn, "one", "x"));
+	show_state(conn, execute(conn, "one", NULL));
+	show_state(conn, execute(conn, "nosuch", NULL));
+	show_state(conn, execute(conn, NULL, NULL));
+	show_state(conn, PQexecPrepared(conn, "one", -1, NULL, NULL, NULL, 0));
+	show_state(conn, execute(conn, "begin", NULL));
+	show_state(conn, execute(conn, "one", "2"));
+	show_state(conn, execute(conn, "divide", "0"));
+	show_state(conn, execute(conn, "one", "3"));
+	show("rollback", PQexec(conn, "rollback"));
+	printf("message '%s'\n", PQerrorMessage(conn));
+	show("begin", PQexec(conn, "begin"));
+	show_state(conn, execute(conn, "late", NULL));
+	show("commit", PQexec(conn, "commit"));
+	(void) PQsendQuery(conn, "select 'unread'");
+	show_state(conn, execute(conn, "ask", NULL));
+	(void) PQsetnonblocking(conn, 1);
+	show_state(conn, execute(conn, "one", "4"));
+	(void) PQsetnonblocking(conn, 0);
+	show("deallocate", PQexec(conn, "deallocate all"));
+	show_state(conn, execute(conn, "one", "5"));
+	show("prepare", PQprepare(conn, "", "select $1::int + 1", 0, NULL));
+	show_state(conn, execute(conn, "", "5"));
+	show_state(conn, execute(conn, "", "6"));
+	show("both", PQexec(conn, "select 1; deallocate all"));
+	show("prepare", PQprepare(conn, "one", "select $1::int", 0, NULL));
+	show_state(conn, execute(conn, "one", "7"));
+	PQreset(conn);
+	show("prepare", PQprepare(conn, "one", "select $1::int", 0, NULL));
+	show_state(conn, execute(conn, "one", "8"));
+	show("hidden",
+		 PQexec(conn, "do $$begin execute 'deal' || 'locate all'; end$$"));
+	show_state(conn, execute(conn, "one", "9"));
+	show("prepare",
+		 PQprepare(conn,
+				   "end",
+				   "select pg_terminate_backend(pg_backend_pid())",
+				   0,
+				   NULL));
+	show_state(conn, execute(conn, "end", NULL));
+	show_state(conn, execute(conn, "one", "10"));
+	PQfinish(conn);
+}
+
 static void
 case_async(void)
 {
@@ -447,6 +548,7 @@ static const struct
 	void (*run)(void);
 } cases[] = {{"sync", case_sync},
 			 {"async", case_async},
+			 {"prepared", case_prepared},
 			 {"pipeline", case_pipeline},
 			 {"copy", case_copy},
 			 {"large-object", case_large_object},

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * set_context.c
+ *	  Telling the server of the trace before a prepared statement.
+ *
+ * A prepared statement has no room for a comment when it is executed. Where it
+ * is asked for (the word "prepared" among those of propagate), PQexecPrepared
+ * becomes a pipeline of two: SELECT osprofiler.set_context($1), prepared once on
+ * the connection, and the program's statement, with one Sync behind both. The
+ * program gets the results of its own, and no more round trips are made.
+ *
+ * Only where nobody can see it:
+ *	- the server is known to have the function, and that what is prepared stays
+ *	  there: it is asked once, between transactions, by the function protocol,
+ *	  which makes no statement and no error. A pooler shows by the process id of
+ *	  the server's side, which is not the one that it gave us;
+ *	- the statement is a query whose text is known. Others may not run in one
+ *	  transaction with something before them, or must be its first;
+ *	- the transaction has not failed, and nothing is under way.
+ *
+ * If the call fails all the same (somebody deallocated it in a way that is not
+ * seen), the statement was skipped; outside a transaction it is executed as ever.
+ * Inside one the program sees that error, so it is not tried again.
+ *
+ * Leaving the pipeline takes the error's text from the connection; it is kept for
+ * PQerrorMessage until the next call.
+ */
+#include "set_context.h"
+
+#include <strings.h>
+
+#include "point.h"
+#include "propagate.h"
+
+#define HELPER      "osprofiler_set_context"
+#define HELPER_TEXT "SELECT osprofiler.set_context($1)"
+#define FUNCTION    "osprofiler.set_context(text)"
+#define CONTEXT_MAX (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
+
+/* Of pg_proc and pg_type, the same in every version. */
+#define OID_PG_BACKEND_PID  2026
+#define OID_TO_REGPROCEDURE 3479
+#define OID_TEXT            25
+
+#define PARAMS_LIMIT   65535
+#define QUERY_CANCELED "57014"
+
+static const osp_allocator *const alc = &osp_allocator_default;
+
+/* Calls a function that gives an integer, or an oid; false: it gave none. */
+static bool
+call_for_int(PGconn *conn, int function, const PQArgBlock *args, int nargs,
+			 int *value)
+{
+	int len = -1;
+	PGresult *result = REAL(PQfn)(conn, function, value, &len, 1, args, nargs);
+	bool ok = REAL(PQresultStatus)(result) == PGRES_COMMAND_OK &&
+			  len == (int) sizeof(*value);
+
+	REAL(PQclear)(result);
+	return ok;
+}
+
+/* Is it the server itself that we talk to, and has it the function? */
+static bool
+has_function(PGconn *conn)
+{
+	char name[] = FUNCTION;
+	PQArgBlock arg;
+	int pid;
+	int oid;
+
+	memset(&arg, 0, sizeof(arg));
+	arg.len = (int) sizeof(name) - 1;
+	arg.isint = 0;
+	arg.u.ptr = (int *) (void *) name;
+	return call_for_int(conn, OID_PG_BACKEND_PID, NULL, 0, &pid) &&
+		   pid == REAL(PQbackendPID)(conn) &&
+		   call_for_int(conn, OID_TO_REGPROCEDURE, &arg, 1, &oid) && oid != 0;
+}
+
+static bool
+prepare_helper(PGconn *conn)
+{
+	const Oid type = OID_TEXT;
+	PGresult *result = REAL(PQprepare)(conn, HELPER, HELPER_TEXT, 1, &type);
+	bool ok = REAL(PQresultStatus)(result) == PGRES_COMMAND_OK;
+
+	REAL(PQclear)(result);
+	return ok;
+}
+
+/* Asks the server, once, when there is no transaction. */
+static bool
+is_ready(ospq_conn *c, PGTransactionStatusType status)
+{
+	if (c->helper != OSPQ_HELPER_UNKNOWN || status != PQTRANS_IDLE)
+		return c->helper == OSPQ_HELPER_READY;
+	c->helper = OSPQ_HELPER_NONE;
+	if (has_function(c->conn) && prepare_helper(c->conn))
+	{
+		ospq_prepared_set(&c->prepared, HELPER, OSP_STR(HELPER_TEXT));
+		c->helper = OSPQ_HELPER_READY;
+	}
+	return c->helper == OSPQ_HELPER_READY;
+}
+
+/* Gone with DISCARD ALL it is prepared again; what is not understood ends it. */
+void
+ospq_doubt_helper(ospq_conn *c, const char *sql)
+{
+	if (ospq_prepared_text(&c->prepared, HELPER).len == 0)
+		c->helper = OSPQ_HELPER_UNKNOWN;
+	else if (strcasestr(sql, "deallocate") != NULL ||
+			 strcasestr(sql, "discard") != NULL)
+		c->helper = OSPQ_HELPER_NONE;
+}
+
+/* Queries of the kind that does not mind what was before. */
+static bool
+is_query(osp_str text)
+{
+	static const char *const words[] = {
+		"select", "insert", "update", "delete", "merge", "with", "values"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		size_t len = strlen(words[i]);
+
+		if (text.len > len && strncasecmp(text.ptr, words[i], len) == 0 &&
+			strchr(" \t\r\n(/*-\"'$", text.ptr[len]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool
+may_tell(ospq_conn *c, const ospq_execution *e, PGTransactionStatusType *status)
+{
+	PGconn *conn = c->conn;
+
+	*status = REAL(PQtransactionStatus)(conn);
+	return ospq_tells_prepared() && !c->replication && !c->has_events &&
+		   c->queue_len == 0 && e->name != NULL && e->count >= 0 &&
+		   e->count <= PARAMS_LIMIT &&
+		   (*status == PQTRANS_IDLE || *status == PQTRANS_INTRANS) &&
+		   REAL(PQisnonblocking)(conn) == 0 &&
+		   REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF &&
+		   is_query(ospq_prepared_text(&c->prepared, e->name)) &&
+		   is_ready(c, *status);
+}
+
+/* Sends the program's statement; false if libpq would not. */
+static bool
+send_statement(PGconn *conn, const ospq_execution *e)
+{
+	return REAL(PQsendQueryPrepared)(conn,
+									 e->name,
+									 e->count,
+									 e->values,
+									 e->lengths,
+									 e->formats,
+									 e->result_format) == 1;
+}
+
+/*
+ * Reads all results up to the sync: the first is the call's, of the others the
+ * last one counts, as PQexecPrepared has it: an error at the commit comes after
+ * the statement's own. Without a connection two NULLs are the end.
+ */
+static PGresult *
+collect(PGconn *conn, PGresult **told)
+{
+	PGresult *last = NULL;
+	int nulls = 0;
+
+	*told = NULL;
+	while (nulls < 2)
+	{
+		PGresult *result = REAL(PQgetResult)(conn);
+
+		if (result == NULL)
+		{
+			nulls++;
+			continue;
+		}
+		nulls = 0;
+		if ((int) REAL(PQresultStatus)(result) == OSPQ_RES_PIPELINE_SYNC)
+		{
+			REAL(PQclear)(result);
+			break;
+		}
+		if (*told == NULL)
+			*told = result;
+		else
+		{
+			REAL(PQclear)(last);
+			last = result;
+		}
+	}
+	return last;
+}
+
+/* An error that the statement would have met as well: no connection, cancelled. */
+static bool
+is_anybodys(const PGconn *conn, const PGresult *failed)
+{
+	const char *state = REAL(PQresultErrorField)(failed, PG_DIAG_SQLSTATE);
+
+	return REAL(PQstatus)(conn) == CONNECTION_BAD ||
+		   (state != NULL && strcmp(state, QUERY_CANCELED) == 0);
+}
+
+/* What the program gets; NULL: execute it as ever. */
+static PGresult *
+choose(ospq_conn *c, PGTransactionStatusType before, PGresult *told,
+	   PGresult *last)
+{
+	if (REAL(PQresultStatus)(told) == PGRES_TUPLES_OK && last != NULL)
+	{
+		REAL(PQclear)(told);
+		return last;
+	}
+	REAL(PQclear)(last);
+	if (!is_anybodys(c->conn, told))
+	{
+		c->helper = OSPQ_HELPER_NONE;
+		if (before == PQTRANS_IDLE)
+		{
+			REAL(PQclear)(told);
+			return NULL;
+		}
+	}
+	return told;
+}
+
+/* The program asks the connection for the text of an error. */
+static void
+keep_error(ospq_conn *c, const PGresult *result)
+{
+	const char *text = REAL(PQresultErrorMessage)(result);
+
+	if (text[0] != '\0' && REAL(PQerrorMessage)(c->conn)[0] == '\0')
+		c->error = osp_strdup(alc, osp_str_of(text));
+}
+
+bool
+ospq_execute_told(ospq_conn *c, const osp__point *point,
+				  const ospq_execution *e, PGresult **result)
+{
+	PGTransactionStatusType before;
+	char context[CONTEXT_MAX];
+	const char *values[1] = {context};
+	osp_headers headers;
+	PGconn *conn = c->conn;
+	PGresult *told;
+	PGresult *last;
+	bool sent;
+
+	if (OSP_LIKELY(!may_tell(c, e, &before)) ||
+		!osp__hook_sign(point, &headers) ||
+		osp_comment_write(&headers, context, sizeof(context)) == 0 ||
+		REAL(PQenterPipelineMode)(conn) != 1)
+		return false;
+	if (REAL(PQsendQueryPrepared)(conn, HELPER, 1, values, NULL, NULL, 0) != 1)
+	{
+		(void) REAL(PQexitPipelineMode)(conn);
+		return false;
+	}
+	sent = send_statement(conn, e);
+	if (REAL(PQpipelineSync)(conn) != 1 &&
+		REAL(PQstatus)(conn) != CONNECTION_BAD)
+	{
+		/* No memory for the least of things: the answer would never come. */
+		*result = NULL;
+		return true;
+	}
+	last = collect(conn, &told);
+	(void) REAL(PQexitPipelineMode)(conn);
+	if (!sent)
+	{
+		REAL(PQclear)(told);
+		REAL(PQclear)(last);
+		return false;
+	}
+	*result = choose(c, before, told, last);
+	if (*result == NULL)
+		return false;
+	keep_error(c, *result);
+	return true;
+}
+
+OSPQ_EXPORT char *
+PQerrorMessage(const PGconn *conn)
+{
+	const ospq_conn *c;
+	char *own;
+
+	ospq_need();
+	own = REAL(PQerrorMessage)(conn);
+	c = own[0] == '\0' && osp__hook_tracing() ? ospq_conn_find(conn) : NULL;
+	return c != NULL && c->error != NULL ? c->error : own;
+}
+
+/* A procedure of the program sees every result that is made, ours as well. */
+OSPQ_EXPORT int
+PQregisterEventProc(PGconn *conn, PGEventProc proc, const char *name,
+					void *passThrough)
+{
+	ospq_conn *c;
+
+	ospq_need();
+	c = ospq_tells_prepared() ? ospq_conn_get(conn) : NULL;
+	if (c != NULL)
+		c->has_events = true;
+	return REAL(PQregisterEventProc)(conn, proc, name, passThrough);
+}
