@@ -21,6 +21,7 @@ activate(osp__profiler *p)
 		return status;
 	osp__profiler_restart(p);
 	p->active = true;
+	osp__profiler_count(p);
 	return OSP_OK;
 }
 
@@ -300,6 +301,7 @@ osp_clean(void)
 		osp__profiler_tell(NULL);
 	}
 	p->active = false;
+	osp__profiler_count(p);
 }
 
 bool

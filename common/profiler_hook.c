@@ -54,6 +54,7 @@ osp__hook_adopt(void)
 	p->key = context.key;
 	osp__profiler_restart(p);
 	p->adopted = true;
+	osp__profiler_count(p);
 	return true;
 }
 
@@ -139,16 +140,16 @@ osp__hook_leave_outer(const osp__point *point)
 	}
 }
 
-static osp__stop_fn stop_fns[OSP__STOP_FNS_MAX];
-static unsigned stop_fns_count = 0;
+static const osp__listener *listeners[OSP__LISTENERS_MAX];
+static unsigned listeners_count = 0;
 
 void
-osp__hook_on_stop(osp__stop_fn fn)
+osp__hook_listen(const osp__listener *listener)
 {
-	unsigned at = __atomic_fetch_add(&stop_fns_count, 1, __ATOMIC_RELAXED);
+	unsigned at = __atomic_fetch_add(&listeners_count, 1, __ATOMIC_RELAXED);
 
-	if (at < OSP__STOP_FNS_MAX)
-		__atomic_store_n(&stop_fns[at], fn, __ATOMIC_RELEASE);
+	if (at < OSP__LISTENERS_MAX)
+		__atomic_store_n(&listeners[at], listener, __ATOMIC_RELEASE);
 }
 
 void
@@ -156,12 +157,35 @@ osp__profiler_tell(const osp_uuid *trace_id)
 {
 	unsigned i;
 
-	for (i = 0; i < OSP__STOP_FNS_MAX; i++)
+	for (i = 0; i < OSP__LISTENERS_MAX; i++)
 	{
-		osp__stop_fn fn = __atomic_load_n(&stop_fns[i], __ATOMIC_ACQUIRE);
+		const osp__listener *listener =
+			__atomic_load_n(&listeners[i], __ATOMIC_ACQUIRE);
 
-		if (fn != NULL)
-			fn(trace_id);
+		if (listener != NULL)
+			listener->stops(trace_id);
+	}
+}
+
+unsigned osp__tracers = 0;
+
+void
+osp__profiler_count(osp__profiler *p)
+{
+	bool traces = p->active || p->adopted;
+	unsigned i;
+
+	if (p->counted == traces)
+		return;
+	p->counted = traces;
+	(void) __atomic_add_fetch(&osp__tracers, traces ? 1 : -1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < OSP__LISTENERS_MAX && traces; i++)
+	{
+		const osp__listener *listener =
+			__atomic_load_n(&listeners[i], __ATOMIC_ACQUIRE);
+
+		if (listener != NULL && listener->begins != NULL)
+			listener->begins();
 	}
 }
 

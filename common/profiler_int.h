@@ -221,14 +221,26 @@ osp__hook_leave(const osp__point *point)
 }
 
 /*
- * A hook whose points may outlive the point they hang below says so: fn is
- * called in the thread of a point of the application that is about to stop, with
- * its id, and has to stop what is open below it; with NULL when the thread traces
- * no more. Only where a hook opened points since. At most OSP__STOP_FNS_MAX.
+ * What a hook wants to hear of. At most OSP__LISTENERS_MAX of them.
+ *
+ * begins: a thread, this one, traces from now on.
+ *
+ * stops: in the thread of a point of the application that is about to stop, with
+ * its id: what is open below it has to be stopped; with NULL when the thread
+ * traces no more. Only where a hook opened points since.
  */
-#define OSP__STOP_FNS_MAX 8
-typedef void (*osp__stop_fn)(const osp_uuid *trace_id);
-OSP_API void osp__hook_on_stop(osp__stop_fn fn);
+#define OSP__LISTENERS_MAX 8
+typedef struct osp__listener
+{
+	void (*begins)(void);
+	void (*stops)(const osp_uuid *trace_id);
+} osp__listener;
+
+/* listener stays where it is for ever. */
+OSP_API void osp__hook_listen(const osp__listener *listener);
+
+/* How many threads trace. In a child, those of the parent are among them. */
+OSP_API extern unsigned osp__tracers;
 
 /* The signed context for calling on from below the point, which was opened in
  * this thread. False when there is no key to sign with. */

@@ -33,6 +33,7 @@ typedef struct osp__profiler
 	bool adopted;      /* else: the environment's context, for hooks only */
 	bool has_children; /* points of hooks were opened in this thread */
 	bool has_producer;
+	bool counted;    /* among osp__tracers */
 	uint32_t hooked; /* points of hooks that are on the stack */
 
 	uint64_t generation; /* of the process, see fork.h */
@@ -58,7 +59,7 @@ typedef struct osp__profiler
  * Hooks are other libraries that read and change all this: with another layout
  * it gets another name, so that what does not fit together does not load.
  */
-#define osp__self osp__self_1
+#define osp__self osp__self_2
 
 /* The state of this thread; NULL: none was made. */
 OSP_API extern __thread osp__profiler *osp__self
@@ -104,6 +105,10 @@ osp__profiler_current(const osp__profiler *p, osp_id *id)
 	else
 		osp_id_copy(id, &p->parent_id);
 }
+
+/* Counts this thread among those that trace, or no longer; active or adopted was
+ * changed. The hooks are told of the first. */
+void osp__profiler_count(osp__profiler *p);
 
 /* Tells the hooks that a point stops, NULL: that the thread traces no more. */
 void osp__profiler_tell(const osp_uuid *trace_id);

@@ -44,6 +44,9 @@ free_profiler(void *ptr)
 	/* Thread-local variables live longer than the values of keys. */
 	if (p->has_children && osp__self == p)
 		osp__profiler_tell(NULL);
+	p->active = false;
+	p->adopted = false;
+	osp__profiler_count(p);
 	if (p->has_producer && p->generation == osp__generation())
 		osp_producer_close(&p->producer);
 	osp_keyring_free(p->ring);

@@ -157,7 +157,7 @@ osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 	set_options(conn, options);
 	conn->enabled = true;
 	conn->live = conn->wrapped;
-	rc = osp_sqlite__hook_register(conn);
+	rc = osp_sqlite__hook_attach(conn);
 	errno = saved;
 	return rc;
 }

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "hook.h"
 #include "known.h"
 #include "point.h"
 
@@ -171,6 +172,7 @@ osp_sqlite__conn_free(void *ptr)
 	__atomic_store_n(
 		&osp_sqlite__version, osp_sqlite__version + 1, __ATOMIC_RELEASE);
 	(void) pthread_mutex_unlock(&registry_lock);
+	osp_sqlite__hook_forget(conn);
 	osp_free(alc, conn);
 }
 

@@ -83,6 +83,8 @@ struct osp_sqlite_conn
 	bool live;        /* enabled and wrapped */
 	bool has_context; /* of the URI of the database */
 	bool registered;  /* wrapped: the hook is, to hear of triggers */
+	bool asleep;      /* by the hook: it hears of starts only, see hook.c */
+	unsigned idle;    /* by the hook: statements since one was traced */
 	int lock;
 	uint64_t prepared; /* how many statements were, by the wrappers */
 	uint64_t id;       /* of no other connection, and not of this one with other

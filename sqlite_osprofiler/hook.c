@@ -17,6 +17,15 @@
  * - The time is in milliseconds: ours is not SQLite's.
  * - SQLite's error code is stale during the callback: the log tells.
  *
+ * PROFILE makes SQLite read its clock twice for every statement, so that it is
+ * asked for only while something can be traced: always if there are keys by which
+ * a context in a comment could be verified, or if the connection has a context of
+ * its own; else while a thread traces. A connection for which that is not so
+ * sleeps, and is woken by the thread that begins. A thread that has the
+ * connection at that moment keeps it from being woken: then the first statement
+ * that is traced after it is not seen. Without a mutex (multi-thread mode) a
+ * connection cannot be woken by others, and does not sleep.
+ *
  * Called with the mutex of the connection held, in the thread of the statement.
  */
 #include "hook.h"
@@ -205,12 +214,111 @@ pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
 	sqlite3_free(text);
 }
 
+/* So many statements without a trace, and a connection sleeps. */
+#define IDLE_MAX 1000
+
+/* Connections that sleep. */
+static unsigned sleepers = 0;
+
+static unsigned
+tracers(void)
+{
+	return __atomic_load_n(&osp__tracers, __ATOMIC_SEQ_CST);
+}
+
+/* May its statements be traced though no thread traces? Or can it not be woken? */
+static bool
+is_sleepless(const osp_sqlite_conn *conn)
+{
+	const osp_config *config = osp__hook_config();
+
+	return conn->wrapped || conn->has_context ||
+		   sqlite3_db_mutex(conn->db) == NULL ||
+		   (config != NULL && config->enabled &&
+			(config->hmac_keys[0] != '\0' ||
+			 config->hmac_keys_file[0] != '\0'));
+}
+
+/* Both with the connection's mutex held. */
+static void
+wake(osp_sqlite_conn *conn)
+{
+	conn->asleep = false;
+	conn->idle = 0;
+	(void) __atomic_fetch_sub(&sleepers, 1, __ATOMIC_SEQ_CST);
+	(void) osp_sqlite__hook_register(conn);
+}
+
+static void
+fall_asleep(osp_sqlite_conn *conn)
+{
+	conn->asleep = true;
+	(void) __atomic_fetch_add(&sleepers, 1, __ATOMIC_SEQ_CST);
+	(void) osp_sqlite__hook_register(conn);
+
+	/* Whoever began meanwhile may not have seen it sleep. */
+	if (tracers() > 0)
+		wake(conn);
+}
+
+static void
+wake_one(osp_sqlite_conn *conn, void *unused)
+{
+	sqlite3_mutex *mutex = sqlite3_db_mutex(conn->db);
+
+	(void) unused;
+	if (mutex == NULL || sqlite3_mutex_try(mutex) != SQLITE_OK)
+		return;
+	if (conn->asleep)
+		wake(conn);
+	sqlite3_mutex_leave(mutex);
+}
+
+void
+osp_sqlite__hook_forget(const osp_sqlite_conn *conn)
+{
+	if (conn->asleep)
+		(void) __atomic_fetch_sub(&sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+void
+osp_sqlite__hook_wake(void)
+{
+	if (__atomic_load_n(&sleepers, __ATOMIC_SEQ_CST) > 0)
+		osp_sqlite__conn_each(wake_one, NULL);
+}
+
+/* Is the event none of ours, for the connection sleeps, or does from now on? */
+static bool
+is_asleep(osp_sqlite_conn *conn)
+{
+	if (conn->asleep)
+	{
+		if (OSP_UNLIKELY(tracers() > 0))
+			wake(conn);
+		return true;
+	}
+	if (OSP_LIKELY(conn->wrapped || tracers() > 0 ||
+				   osp_sqlite__any_open(conn)))
+	{
+		conn->idle = 0;
+		return false;
+	}
+	if (++conn->idle < IDLE_MAX)
+		return false;
+	conn->idle = 0;
+	if (is_sleepless(conn))
+		return false;
+	fall_asleep(conn);
+	return true;
+}
+
 static int
 on_event(unsigned event, void *ctx, void *p, void *x)
 {
 	osp_sqlite_conn *conn = ctx;
 
-	if (OSP_LIKELY(conn->enabled))
+	if (OSP_LIKELY(conn->enabled) && !is_asleep(conn))
 	{
 		if (event == SQLITE_TRACE_STMT && conn->wrapped)
 			on_stmt_wrapped(conn, p, x);
@@ -232,7 +340,7 @@ our_mask(const osp_sqlite_conn *conn)
 	if (!conn->enabled)
 		return 0;
 	if (!conn->wrapped)
-		return HOOK_MASK;
+		return conn->asleep ? SQLITE_TRACE_STMT : HOOK_MASK;
 	return conn->registered && conn->options.triggers ? SQLITE_TRACE_STMT : 0;
 }
 
@@ -245,4 +353,19 @@ osp_sqlite__hook_register(osp_sqlite_conn *conn)
 		mask |= SQLITE_TRACE_PROFILE;
 	return osp_sqlite__real_trace_v2(
 		conn->db, mask, mask != 0 ? on_event : NULL, conn);
+}
+
+int
+osp_sqlite__hook_attach(osp_sqlite_conn *conn)
+{
+	sqlite3_mutex *mutex = sqlite3_db_mutex(conn->db);
+	int rc;
+
+	sqlite3_mutex_enter(mutex);
+	rc = osp_sqlite__hook_register(conn);
+	if (rc == SQLITE_OK && !conn->asleep && tracers() == 0 &&
+		!is_sleepless(conn))
+		fall_asleep(conn);
+	sqlite3_mutex_leave(mutex);
+	return rc;
 }

@@ -8,6 +8,9 @@
 
 #include "conn.h"
 
+/* Registers it for the first time: it may sleep. */
+int osp_sqlite__hook_attach(osp_sqlite_conn *conn);
+
 /*
  * Registers our callback for what the connection needs: by our tracing, and by
  * the application's own callback, which ours calls. SQLite's code.
@@ -18,6 +21,12 @@ int osp_sqlite__hook_register(osp_sqlite_conn *conn);
 int osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
 							  int (*fn)(unsigned, void *, void *, void *),
 							  void *ctx);
+
+/* The connection goes. */
+void osp_sqlite__hook_forget(const osp_sqlite_conn *conn);
+
+/* A thread begins to trace: connections that sleep are woken. */
+void osp_sqlite__hook_wake(void);
 
 /*
  * The error that SQLite logged last in this thread. Without the log (see

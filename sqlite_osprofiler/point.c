@@ -13,6 +13,7 @@
 
 #include "codes.h"
 #include "fast.h"
+#include "hook.h"
 #include "osprofiler/profiler.h"
 #include "text.h"
 
@@ -476,10 +477,12 @@ hear_stop(const osp_uuid *trace_id)
 	}
 }
 
+static const osp__listener listener = {osp_sqlite__hook_wake, hear_stop};
+
 void
 osp_sqlite__point_init(void)
 {
 	make_stops();
-	osp__hook_on_stop(hear_stop);
+	osp__hook_listen(&listener);
 	(void) atexit(osp_sqlite__close_process);
 }

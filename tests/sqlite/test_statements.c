@@ -484,6 +484,31 @@ test_switched_off_early(void **state)
 }
 
 /* A cursor that is left open longer than the point it belongs to. */
+/* A connection that was not traced for long is, as soon as a thread begins. */
+static void
+test_traced_after_a_pause(void **state)
+{
+	sqlite3_stmt *stmt = prepare("SELECT 2");
+	int i;
+
+	(void) state;
+	execute("SELECT 1", SQLITE_OK);
+	osp_clean();
+	for (i = 0; i < 3000; i++)
+	{
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		assert_int_equal(sqlite3_reset(stmt), SQLITE_OK);
+	}
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	execute("SELECT 3", SQLITE_OK);
+	expect_tree("sqlite  SELECT 1  1 row\n"
+				"sqlite  SELECT 2  1 row\n"
+				"sqlite  SELECT 3  1 row\n");
+}
+
 static void
 test_left_open(void **state)
 {
@@ -556,6 +581,7 @@ main(void)
 		TEST(test_close),
 		TEST(test_switched_on_late),
 		TEST(test_switched_off_early),
+		TEST(test_traced_after_a_pause),
 		TEST(test_left_open),
 		TEST(test_with_own_points),
 	};
