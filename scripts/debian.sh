@@ -26,6 +26,29 @@ debian_sources()
 			(suite != "sid" && !only) || $2 == suite { print kind, $0 }'
 }
 
+# An apt that knows only Debian's sources, with everything it writes in $1. It
+# runs as whoever runs it.
+source_apt()
+{
+	local dir=$1 command=$2
+	shift 2
+
+	"$command" -q -o Dir::Etc::SourceList="$dir/sources.list" \
+		-o Dir::Etc::SourceParts=/dev/null -o Dir::State="$dir/state" \
+		-o Dir::Cache="$dir/cache" -o APT::Sandbox::User="$(id -un)" \
+		-o Acquire::Check-Valid-Until=false "$@"
+}
+
+# Makes it ready, in a directory that is there, for the sources of a release.
+source_apt_begin()
+{
+	local dir=$1 release=$2
+
+	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
+	debian_sources deb-src "$release" >"$dir/sources.list"
+	source_apt "$dir" apt-get update
+}
+
 # How this machine gets at it: proxies, mirrors that are snapshots, retries.
 apt_settings()
 {

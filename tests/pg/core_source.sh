@@ -2,20 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # core_source.sh
-#	  PostgreSQL's own tests, from Debian's source package. To be sourced.
-
-# An apt that knows only Debian's sources, with everything it writes in $1. It
-# runs as whoever runs it.
-source_apt()
-{
-	local dir=$1 command=$2
-	shift 2
-
-	"$command" -q -o Dir::Etc::SourceList="$dir/sources.list" \
-		-o Dir::Etc::SourceParts=/dev/null -o Dir::State="$dir/state" \
-		-o Dir::Cache="$dir/cache" -o APT::Sandbox::User="$(id -un)" \
-		-o Acquire::Check-Valid-Until=false "$@"
-}
+#	  PostgreSQL's own tests, from Debian's source package. To be sourced, after
+#	  scripts/debian.sh.
 
 # Versions of the source package, the preferred one first, then the newest: a
 # mirror may not have the source of what is installed any more.
@@ -41,9 +29,8 @@ fetch_core_tests()
 	preferred=$(dpkg-query -W -f '${Version}' "$package" 2>/dev/null || echo none)
 	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 	dir=$(mktemp -d)
-	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/got"
-	debian_sources deb-src "$release" >"$dir/sources.list"
-	source_apt "$dir" apt-get update >&2
+	mkdir "$dir/got"
+	source_apt_begin "$dir" "$release" >&2
 	for version in $(source_versions "$dir" "$package" "$preferred"); do
 		if (cd "$dir/got" && source_apt "$dir" apt-get source --download-only \
 			"$package=$version" >&2); then

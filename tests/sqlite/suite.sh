@@ -16,26 +16,17 @@ set -u
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=tests/sqlite/lib.sh
 . ./lib.sh
+# shellcheck source=scripts/debian.sh
+. ../../scripts/debian.sh
 
-# Settings of apt for a root of our own: source packages, no system state.
 fetch_sources()
 {
-	local apt=$SUITE/apt
-
-	mkdir -p "$apt/lists/partial" "$apt/parts" "$apt/archives/partial"
-	sed -s 's/^Types: .*/Types: deb-src/' /etc/apt/sources.list.d/*.sources \
-		>"$apt/parts/source.sources" 2>/dev/null
-	sed -n 's/^deb /deb-src /p' /etc/apt/sources.list \
-		>"$apt/parts/source.list" 2>/dev/null
-	local -a options=(
-		-q -o Dir::Etc::sourcelist=/dev/null
-		-o Dir::Etc::sourceparts="$apt/parts" -o Dir::State::lists="$apt/lists"
-		-o Dir::Cache="$apt" -o APT::Sandbox::User=root
-	)
+	mkdir -p "$SUITE/apt"
 	(
-		cd "$SUITE" && apt-get "${options[@]}" update &&
-			apt-get "${options[@]}" source sqlite3 &&
-			apt-get "${options[@]}" source --tar-only --download-only python3.11 &&
+		source_apt_begin "$SUITE/apt" "$(. /etc/os-release && echo "$VERSION_CODENAME")" &&
+			cd "$SUITE" &&
+			source_apt "$SUITE/apt" apt-get source sqlite3 &&
+			source_apt "$SUITE/apt" apt-get source --tar-only --download-only python3.11 &&
 			tar -xzf python3.11_*.orig.tar.gz --wildcards '*/Lib/test/test_sqlite3'
 	) >"$SUITE/fetch.log" 2>&1
 }
