@@ -266,7 +266,9 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 				   queryDesc,
 				   &parent,
 				   &facts,
-				   top ? pgosp_plan_of(queryDesc->plannedstmt) : NULL);
+				   top && (pgosp_points & PGOSP_POINTS_PLAN) != 0
+					   ? pgosp_plan_of(queryDesc->plannedstmt)
+					   : NULL);
 	start_traced(queryDesc, eflags, execution);
 }
 

@@ -41,10 +41,8 @@ SET enable_nestloop = off;
 SELECT count(*) FROM test_node n JOIN test_small s ON s.id = n.part;
 SET enable_hashjoin = off;
 SET enable_nestloop = on;
-SET enable_memoize = off;
 SELECT s.name, n.word FROM test_small s LEFT JOIN test_node n ON n.id = s.id
 	WHERE s.id = 2 OR s.id = 3;
-RESET enable_memoize;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 

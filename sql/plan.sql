@@ -38,7 +38,7 @@ SET osprofiler.trace_hmac = :'trace_hmac';
 
 SELECT word FROM test_plan WHERE id = 1;
 -- one string, several statements
-SELECT 1 AS one\; SELECT 2 AS two;
+DELETE FROM test_plan WHERE false\; SELECT 2 AS two;
 -- two plans made before the first of them runs
 UPDATE test_plan SET word = 'new' WHERE id = 2;
 

@@ -34,7 +34,7 @@ SET osprofiler.points = 'statement, nested, worker';
 SELECT count(*) FROM test_worker;
 SET osprofiler.points = 'statement, nested, worker, node';
 SELECT count(*) FROM test_worker;
-SELECT part, count(*) FROM test_worker GROUP BY part ORDER BY part LIMIT 1;
+SELECT id FROM test_worker WHERE id % 5000 = 0 ORDER BY id;
 -- none, if they are not asked for
 SET osprofiler.points = 'statement, nested';
 SELECT count(*) FROM test_worker;
@@ -71,7 +71,6 @@ SET osprofiler.points = 'statement, nested, worker';
 SELECT count(*) FROM test_worker WHERE 1 / (id - 15000) > 1;
 SET osprofiler.points = 'statement, nested, worker, node';
 -- an error in the leader while workers run
-SELECT test_in_leader(id) FROM test_worker WHERE pg_sleep(0.0001) IS NOT NULL;
 BEGIN;
 SAVEPOINT s;
 SELECT test_in_leader(id) FROM test_worker WHERE pg_sleep(0.0001) IS NOT NULL;
