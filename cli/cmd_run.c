@@ -224,9 +224,10 @@ open_shipper(run_state *run)
 		options.tap = run_follow_record;
 		options.tap_ctx = &run->follow;
 	}
-	return osp_shipper_open(&options, &run->shipper, &err) == OSP_OK
-			   ? CLI_OK
-			   : cli_error("%s", err.msg);
+	if (osp_shipper_open(&options, &run->shipper, &err) != OSP_OK)
+		return cli_error("%s", err.msg);
+	run_collector_note(&options);
+	return CLI_OK;
 }
 
 /* Delivers what is left, unless the collector or the user will not wait. */
@@ -284,6 +285,8 @@ finish(run_state *run)
 						 "--once",
 						 run->run_directory);
 	tell(run);
+	if (delivered)
+		run_orphans_deliver(run->run_directory);
 }
 
 /* With a shipper at work: the environment, the command, its end. */

@@ -30,6 +30,14 @@ osp_status run_dir_make(const osp_config *config,
 /* Removes it and what is in it. */
 void run_dir_remove(const char *path);
 
+/* --- run_orphans.c: what runs that were killed left behind --- */
+
+/* Writes into the run directory where its points go. */
+void run_collector_note(const osp_shipper_options *options);
+
+/* Ships what lies in directories beside this one that nobody ships any more. */
+void run_orphans_deliver(const char *own_directory);
+
 /* --- run_env.c: what the command finds in its environment --- */
 
 typedef struct run_env

@@ -9,6 +9,8 @@ use warnings;
 use lib '.';
 use ClientTest;
 use IO::Pty;
+use JSON::PP ();
+use MIME::Base64 ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -136,6 +138,38 @@ db.connect
 db select 42 | SELECT 1 | rows 1
 db select pg_sleep(60) | NO STOP
 END
+	is(leftover(), '', 'no file is left');
+}
+
+# --- a killed run -------------------------------------------------------------
+
+# Its program goes on, and ends; the next run ships what both left.
+{
+	my $pid = start('/usr/bin/psql', '-Xc', 'select 43', '-c', 'select pg_sleep(2)',
+		'-c', 'select 44');
+	my $child;
+	wait_for('the program sleeps', sub {
+		($child) = grep { slurp("/proc/$_/comm") =~ /psql/ } grep { $_ != $pid }
+		  split ' ', (run('pgrep', '-f', 'psql -Xc select 43'))[1];
+		my (undef, $n) = run('psql', '-XAtc',
+			q{select count(*) from pg_stat_activity where query like 'select pg_sleep%'});
+		return $child && $n == 1;
+	});
+	my ($info) = slurp("/proc/$child/environ") =~ /OSPROFILER_TRACE_INFO=([^\0]+)/;
+	my $id = JSON::PP->new->decode(MIME::Base64::decode_base64($info))->{base_id};
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	traced('true');
+	isnt(leftover(), '', 'while the program goes on its directory stays');
+	wait_for('it ends', sub { !-e "/proc/$child" });
+	traced('true');
+	is(tree($id), <<'END', 'killed -9: the next run delivers everything');
+db.connect
+db select 43 | SELECT 1 | rows 1
+db select pg_sleep(2) | SELECT 1 | rows 1
+db select 44 | SELECT 1 | rows 1
+END
+	check_trace('killed run', $id);
 	is(leftover(), '', 'no file is left');
 }
 
