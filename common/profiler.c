@@ -92,9 +92,13 @@ osp_init_from_headers(const char *trace_info, const char *trace_hmac,
 	status = keys != NULL ? osp__profiler_use_keys(p, keys)
 						  : osp__profiler_use_configured_keys(p);
 	if (status != OSP_OK)
+	{
+		osp__profiler_note(OSP_CTX_NO_KEYS);
 		return OSP_CTX_NO_KEYS;
+	}
 	verdict = osp_context_verify(
 		p->ring, osp_str_of(trace_info), osp_str_of(trace_hmac), &context);
+	osp__profiler_note(verdict);
 	if (verdict != OSP_CTX_ACCEPTED)
 		return verdict;
 	p->base_id = context.base_id;

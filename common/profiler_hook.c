@@ -23,10 +23,13 @@ static bool
 verify_environment(osp__profiler *p, const osp_config *config,
 				   osp_context *context)
 {
-	return osp_context_verify(p->ring,
-							  osp_str_of(config->trace_info),
-							  osp_str_of(config->trace_hmac),
-							  context) == OSP_CTX_ACCEPTED;
+	osp_verdict verdict = osp_context_verify(p->ring,
+											 osp_str_of(config->trace_info),
+											 osp_str_of(config->trace_hmac),
+											 context);
+
+	osp__profiler_note(verdict);
+	return verdict == OSP_CTX_ACCEPTED;
 }
 
 bool
@@ -68,12 +71,16 @@ osp_verdict
 osp__hook_verify(osp_str trace_info, osp_str trace_hmac, osp_context *out)
 {
 	osp__profiler *p = osp__profiler_get();
+	osp_verdict verdict;
 
 	if (p == NULL)
 		return OSP_CTX_NONE;
 	if (p->ring == NULL && osp__profiler_use_configured_keys(p) != OSP_OK)
-		return OSP_CTX_NO_KEYS;
-	return osp_context_verify(p->ring, trace_info, trace_hmac, out);
+		verdict = OSP_CTX_NO_KEYS;
+	else
+		verdict = osp_context_verify(p->ring, trace_info, trace_hmac, out);
+	osp__profiler_note(verdict);
+	return verdict;
 }
 
 bool

@@ -106,6 +106,9 @@ osp__profiler_current(const osp__profiler *p, osp_id *id)
 		osp_id_copy(id, &p->parent_id);
 }
 
+/* Counts a context that came, for `osprofiler status`. */
+void osp__profiler_note(osp_verdict verdict);
+
 /* Counts this thread among those that trace, or no longer; active or adopted was
  * changed. The hooks are told of the first. */
 void osp__profiler_count(osp__profiler *p);

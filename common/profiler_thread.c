@@ -11,6 +11,7 @@
  */
 #include "profiler_state.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -179,6 +180,35 @@ osp__profiler_restart(osp__profiler *p)
 	p->beyond = 0;
 	p->hooked = 0;
 	p->names_len = 0;
+}
+
+static pthread_once_t once_stat = PTHREAD_ONCE_INIT;
+static osp_runstat *run_stat = NULL;
+
+/* Without a ring: what is refused does not cost one. */
+static void
+map_stat(void)
+{
+	int dir_fd;
+
+	if (osp__profiler_config() == NULL ||
+		osp_rundir_open(run_directory, true, &dir_fd, NULL) != OSP_OK)
+		return;
+	(void) !osp_runstat_map(dir_fd, &run_stat, NULL);
+	(void) close(dir_fd);
+}
+
+void
+osp__profiler_note(osp_verdict verdict)
+{
+	int saved = errno;
+
+	if (verdict == OSP_CTX_NONE || osp__profiler_has_notifier)
+		return;
+	(void) pthread_once(&once_stat, map_stat);
+	errno = saved;
+	if (run_stat != NULL)
+		osp_runstat_add(&run_stat->contexts[verdict], 1);
 }
 
 /* Hands the record in the scratch buffer to the notifier as JSON. */

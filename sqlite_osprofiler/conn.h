@@ -46,6 +46,7 @@ typedef struct osp_sqlite_stmt
 	osp_sqlite_conn *conn;
 	sqlite3_stmt *stmt;
 	const void *thread; /* that started it, see osp_sqlite__thread */
+	const void *exec;   /* the call of sqlite3_exec that runs it, or NULL */
 	osp__point point;
 
 	bool running;

@@ -107,6 +107,24 @@ on_stmt_wrapped(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
 		trigger_event(conn, st, x);
 }
 
+/*
+ * sqlite3_exec finalizes a statement that it cuts short without a PROFILE event.
+ * Then another one lies at its address, which never ran: a statement that is
+ * open has.
+ */
+static void
+end_unheard(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
+{
+	osp_sqlite_result result = {.outcome = OSP_SQLITE_RESET};
+	osp_sqlite_stmt *st = osp_sqlite__stmt_take(conn, stmt);
+
+	if (st == NULL)
+		return;
+	result.has_rows = conn->options.rows && st->rows > 0;
+	osp_sqlite__stop(st, &result);
+	osp_sqlite__stmt_free(st);
+}
+
 static void
 on_stmt(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
 {
@@ -119,6 +137,12 @@ on_stmt(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
 		!osp_sqlite__may_be_traced(conn, sql))
 		return;
 	st = osp_sqlite__stmt_find(conn, stmt);
+	if (st != NULL && x == sql &&
+		sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_RUN, 0) == 0)
+	{
+		end_unheard(conn, stmt);
+		st = NULL;
+	}
 	if (st == NULL)
 		start_by_hook(conn, stmt, sql, x != sql);
 	else if (x != sql && !is_nested_text(x, sql))

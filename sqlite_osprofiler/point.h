@@ -73,6 +73,7 @@ osp_sqlite__stmt_set(osp_sqlite_stmt *st, osp_sqlite_conn *conn,
 	st->conn = conn;
 	st->stmt = stmt;
 	st->thread = osp_sqlite__thread();
+	st->exec = NULL;
 	st->running = false;
 	st->removed = false;
 	st->has_children = false;

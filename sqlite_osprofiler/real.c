@@ -38,6 +38,7 @@ find_reals(void)
 {
 	FIND(reset);
 	FIND(finalize);
+	FIND(exec);
 	FIND(prepare);
 	FIND(prepare_v2);
 	FIND(prepare_v3);

@@ -14,6 +14,8 @@ typedef struct osp_sqlite_real
 	int (*step)(sqlite3_stmt *);
 	int (*reset)(sqlite3_stmt *);
 	int (*finalize)(sqlite3_stmt *);
+	int (*exec)(sqlite3 *, const char *, int (*)(void *, int, char **, char **),
+				void *, char **);
 	int (*prepare)(sqlite3 *, const char *, int, sqlite3_stmt **,
 				   const char **);
 	int (*prepare_v2)(sqlite3 *, const char *, int, sqlite3_stmt **,

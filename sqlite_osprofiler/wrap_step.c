@@ -16,6 +16,7 @@
 #include "hook.h"
 #include "text.h"
 #include "wrap.h"
+#include "wrap_exec.h"
 #include "wrap_prepare.h"
 #include "wrappers.h"
 
@@ -89,6 +90,7 @@ begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 		return NULL;
 	if (innermost != NULL)
 		innermost->has_children = true;
+	st->exec = osp_sqlite__exec_here();
 	st->running = true;
 	osp_sqlite__stmt_add(conn, st);
 	if (st->fires &&

@@ -23,6 +23,9 @@ extern __thread unsigned osp_sqlite__probes
 int osp_sqlite__step(sqlite3_stmt *stmt);
 int osp_sqlite__reset(sqlite3_stmt *stmt);
 int osp_sqlite__finalize(sqlite3_stmt *stmt);
+int osp_sqlite__exec(sqlite3 *db, const char *sql,
+					 int (*fn)(void *, int, char **, char **), void *ctx,
+					 char **message);
 int osp_sqlite__prepare(sqlite3 *db, const char *sql, int len,
 						sqlite3_stmt **stmt, const char **tail);
 int osp_sqlite__prepare_v2(sqlite3 *db, const char *sql, int len,

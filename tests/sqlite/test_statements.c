@@ -83,6 +83,68 @@ test_exec_and_get_table(void **state)
 				"sqlite  SELECT 4  1 row\n");
 }
 
+static int
+stop_at_second(void *ctx, int columns, char **values, char **names)
+{
+	int *rows = ctx;
+
+	(void) columns;
+	(void) values;
+	(void) names;
+	return ++*rows == 2 ? 1 : 0;
+}
+
+/* One that ends its call, and one inside it that goes on to its end. */
+static int
+exec_inside(void *ctx, int columns, char **values, char **names)
+{
+	int rows = 0;
+
+	(void) columns;
+	(void) values;
+	(void) names;
+	(void) ctx;
+	return sqlite3_exec(
+		db, "VALUES (7), (8), (9)", stop_at_second, &rows, NULL);
+}
+
+/* The callback cuts a statement short; SQLite finalizes it past the wrappers. */
+static void
+test_exec_aborted(void **state)
+{
+	int rows = 0;
+
+	(void) state;
+	assert_int_equal(sqlite3_exec(db,
+								  "SELECT 1; VALUES (1), (2), (3); SELECT 4",
+								  stop_at_second,
+								  &rows,
+								  NULL),
+					 SQLITE_ABORT);
+	if (!BY_HOOK)
+	{
+		assert_int_equal(collect_count("sqlite-stop"), 2);
+		assert_true(collect_has("\"outcome\": \"reset\""));
+	}
+	assert_int_equal(
+		sqlite3_exec(db, "VALUES (5), (6)", exec_inside, NULL, NULL),
+		SQLITE_ABORT);
+	if (BY_HOOK)
+	{
+		/* None of them is taken for one whose memory it got. */
+		execute("SELECT 6", SQLITE_OK);
+		execute("SELECT 7", SQLITE_OK);
+		assert_int_equal(collect_count("sqlite-start"), 6);
+		assert_true(collect_has("SELECT 7"));
+		return;
+	}
+	assert_int_equal(collect_count("sqlite-stop"), 4);
+	expect_tree("sqlite  SELECT 1;  1 row\n"
+				"sqlite  VALUES (1), (2), (3);  1 row\n"
+				"sqlite  VALUES (5), (6)  1 row\n"
+				"sqlite  VALUES (7), (8), (9)  2 rows\n");
+}
+
 static void
 test_cannot_be_prepared(void **state)
 {
@@ -532,6 +594,9 @@ start_point(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	(void) argc;
 	(void) argv;
+
+	/* Drawn in the order of their microseconds. */
+	(void) usleep(10);
 	osp_start("inside", NULL);
 	osp_stop(NULL);
 	sqlite3_result_int(ctx, 1);
@@ -562,6 +627,7 @@ main(void)
 		TEST(test_reset_and_finalize_before_the_end),
 		TEST(test_step_after_done),
 		TEST(test_exec_and_get_table),
+		TEST(test_exec_aborted),
 		TEST(test_cannot_be_prepared),
 		TEST(test_triggers),
 		TEST(test_foreign_key_actions),
