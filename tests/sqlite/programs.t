@@ -167,6 +167,9 @@ untraced()
 out=$(OSPROFILER_TRACE_HMAC=0000 preloaded sqlite3 :memory: "SELECT 1")
 is "$out" 1 "a wrong signature: the program runs"
 untraced "a wrong signature"
+refused=$("$OSPROFILER" status --run-directory "$WORK/run" 2>&1)
+grep -qi 'signature.* 1$' <<<"$refused"
+ok $? "a wrong signature: counted"
 out=$(OSPROFILER_HMAC_KEYS='' preloaded sqlite3 :memory: "SELECT 1")
 is "$out" 1 "no keys: the program runs"
 untraced "no keys"
@@ -175,6 +178,23 @@ is "$out" 1 "switched off: the program runs"
 untraced "switched off"
 out=$(OSPROFILER_RUN_DIR=/proc/none preloaded sqlite3 :memory: "SELECT 1" 2>&1)
 is "$out" 1 "no run directory can be made: the program runs"
+# A disk that is full: no file can grow, then no file system has room.
+some_work="CREATE TABLE t(a); INSERT INTO t VALUES (1), (2); SELECT sum(a) FROM t;"
+out=$(
+	ulimit -f 8
+	OSPROFILER_RUN_DIR=$WORK/limited preloaded \
+		bash -c 'trap "" XFSZ; exec sqlite3 :memory: "$1"' - "$some_work" 2>&1
+)
+is "$out" 3 "no file may grow: the program runs"
+if [ "$(id -u)" -eq 0 ] && mkdir "$WORK/tiny" && chmod 700 "$WORK/tiny" &&
+	mount -t tmpfs -o size=64k,mode=700 osprofiler "$WORK/tiny" 2>/dev/null; then
+	out=$(OSPROFILER_RUN_DIR=$WORK/tiny preloaded sqlite3 :memory: "$some_work" 2>&1)
+	is "$out" 3 "a full file system: the program runs"
+	umount "$WORK/tiny"
+else
+	ok 0 "a full file system # SKIP nothing can be mounted here"
+fi
+
 out=$(OSPROFILER_RING_SIZE=64kB preloaded sqlite3 :memory: \
 	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9)
 	SELECT count(*) FROM n" 2>&1)
