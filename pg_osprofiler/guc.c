@@ -82,8 +82,8 @@ update_gates(bool enabled, bool comments, double sample_rate)
 	bool here = enabled && !IsParallelWorker();
 
 	pgosp_setting_gate =
-		here && (sample_rate > 0 || pgosp_has_trace_info || pgosp_has_trace_hmac ||
-				 pgosp_has_next_context);
+		here && (sample_rate > 0 || pgosp_has_trace_info ||
+				 pgosp_has_trace_hmac || pgosp_has_next_context);
 	pgosp_setting_gate |= enabled && pgosp_is_traced_worker;
 	pgosp_comment_gate = here && comments;
 }

@@ -6,7 +6,8 @@
  * The parts, from the outside in:
  *
  *	  executor.c utility.c planner.c errors.c   the hooks; they ask and tell
- *	  sqlapi.c stat.c                 the SQL functions
+ *	  sqlapi.c stat.c show.c          the SQL functions
+ *	  collector.c                     reading a trace back
  *	  statement.c                     which statement is a point, and its facts
  *	  userpoint.c                     points opened by osprofiler.start
  *	  commit.c                        commits, by a callback of transactions
@@ -21,7 +22,8 @@
  *	  shipper.c worker.c              the background worker and its child
  *	  guc.c                           the settings
  *
- * Rules that hold everywhere but in sqlapi.c, stat.c and the check hooks: nothing
+ * Rules that hold everywhere but in sqlapi.c, stat.c, show.c, collector.c and the
+ * check hooks: nothing
  * here raises an error (what may, runs under PG_TRY and is dropped), nothing
  * takes a lock or makes a system call on the way of a point, and while nothing
  * is traced a hook looks at one or two variables and goes on.
@@ -749,6 +751,26 @@ extern const pgospError *pgosp_error_reported(void);
 
 /* The FATAL error that ends this session, if there is one. */
 extern const pgospError *pgosp_error_fatal(void);
+
+/* ---- the collector (collector.c) ---- */
+
+/* Where traces go to; size takes any connection string. */
+#define OSP_CONNECTION_STRING_MAX 4096
+extern void pgosp_collector_string(char *out, size_t size);
+
+/* Memory for a trace that is read, maintenance_work_mem at most; it is given
+ * back with the current memory context. May raise an error. */
+extern const struct osp_allocator *pgosp_collector_memory(void);
+
+/* All points of a trace. Raises an error if the collector cannot be read. */
+extern struct osp_report *pgosp_collector_read(osp_str base_id,
+											   const struct osp_allocator *alc);
+
+extern void pgosp_collector_error(osp_status status, const char *message)
+	pg_attribute_noreturn();
+
+/* A time in nanoseconds since 1970. */
+extern TimestampTz pgosp_wall_time(int64 wall_ns);
 
 /* ---- hooks ---- */
 

@@ -72,8 +72,8 @@ rejected(const osp_runstat *stat)
 	return sum;
 }
 
-static TimestampTz
-wall_time(int64 wall_ns)
+TimestampTz
+pgosp_wall_time(int64 wall_ns)
 {
 	return wall_ns / 1000 -
 		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
@@ -127,7 +127,7 @@ add_totals(pgospRow *row, const osp_run_totals *totals)
 		CStringGetTextDatum(stat->last_error),
 		stat->last_error_wall_ns == 0);
 	add(row,
-		TimestampTzGetDatum(wall_time(stat->last_error_wall_ns)),
+		TimestampTzGetDatum(pgosp_wall_time(stat->last_error_wall_ns)),
 		stat->last_error_wall_ns == 0);
 }
 

@@ -103,15 +103,7 @@ read_settings(pgospAgentSettings *s)
 	snprintf(s->spool, sizeof(s->spool), "%s/osprofiler/spool", DataDir);
 	snprintf(
 		s->spool_limit, sizeof(s->spool_limit), "%dMB", pgosp_spool_limit_mb);
-	if (pgosp_connection_string[0] != '\0')
-		strlcpy(s->connection_string,
-				pgosp_connection_string,
-				sizeof(s->connection_string));
-	else
-		snprintf(s->connection_string,
-				 sizeof(s->connection_string),
-				 "sqlite:///%s/osprofiler/traces.db",
-				 DataDir);
+	pgosp_collector_string(s->connection_string, sizeof(s->connection_string));
 	return true;
 }
 

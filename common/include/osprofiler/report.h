@@ -67,6 +67,25 @@ OSP_API osp_status osp_report_draw(osp_report *report,
 								   const osp_draw_options *options,
 								   osp_buf *out) OSP_MUST_CHECK;
 
+/* One node of the tree: the start and the stop of a point. All is borrowed. */
+typedef struct osp_report_node
+{
+	int depth;
+	osp_str start; /* the notification, in ASCII; empty: there is none */
+	osp_str stop;
+	int64_t start_ns; /* since 1970 */
+	int64_t stop_ns;
+	int64_t elapsed_ns; /* -1: not known */
+} osp_report_node;
+
+/*
+ * Calls fn for each node, in the order in which they are drawn. What fn returns
+ * other than OSP_OK ends the walk and is handed on.
+ */
+typedef osp_status (*osp_node_fn)(void *ctx, const osp_report_node *node);
+OSP_API osp_status osp_report_walk(osp_report *report, osp_node_fn fn,
+								   void *ctx) OSP_MUST_CHECK;
+
 /*
  * Checks that every start has exactly one stop, every stop a start, parents
  * exist or are the trace's base, a child lies within its parent in time, and

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show.c
+ *	  The SQL functions show and points: a trace as it is in the collector.
+ *
+ * A trace tells what others have run, so only members of pg_read_all_stats may
+ * call these. They run no SQL, and so no search_path matters to them.
+ */
+#include "pgosp.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "osprofiler/buf.h"
+#include "osprofiler/report.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#define WIDTH_MAX     10000
+#define POINT_COLUMNS 12
+
+PG_FUNCTION_INFO_V1(pgosp_show);
+PG_FUNCTION_INFO_V1(pgosp_points_of_trace);
+
+/* The rows that a function returns. */
+typedef struct pgospRows
+{
+	Tuplestorestate *store;
+	TupleDesc desc;
+	MemoryContext row; /* reset for each */
+} pgospRows;
+
+static void
+begin_rows(FunctionCallInfo fcinfo, pgospRows *rows)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (info == NULL || !IsA(info, ReturnSetInfo) ||
+		(info->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("a set cannot be returned here"));
+	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	rows->desc = CreateTupleDescCopy(info->expectedDesc);
+	rows->store = tuplestore_begin_heap(
+		(info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	info->returnMode = SFRM_Materialize;
+	info->setResult = rows->store;
+	info->setDesc = rows->desc;
+	MemoryContextSwitchTo(old);
+	rows->row = AllocSetContextCreate(
+		CurrentMemoryContext, "osprofiler row", ALLOCSET_DEFAULT_SIZES);
+}
+
+static osp_report *
+read_trace(FunctionCallInfo fcinfo, const osp_allocator *alc)
+{
+	osp_str id = osp_str_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	osp_str utf8 = pgosp_text_utf8(id, OSP_ID_MAX + 1);
+
+	if (utf8.len == 0 || utf8.len > OSP_ID_MAX)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("an id of a trace has 1 to %d bytes", OSP_ID_MAX));
+	return pgosp_collector_read(
+		osp_str_n(pnstrdup(utf8.ptr, utf8.len), utf8.len), alc);
+}
+
+static void
+check_status(osp_status status)
+{
+	if (status != OSP_OK)
+		pgosp_collector_error(status, "");
+}
+
+static void
+put_lines(const pgospRows *rows, osp_str text)
+{
+	const char *line = text.ptr;
+	const char *end = text.ptr + text.len;
+
+	while (line < end)
+	{
+		const char *stop = memchr(line, '\n', (size_t) (end - line));
+		size_t len = (size_t) ((stop != NULL ? stop : end) - line);
+		MemoryContext old = MemoryContextSwitchTo(rows->row);
+		Datum value =
+			PointerGetDatum(cstring_to_text_with_len(line, (int) len));
+		bool isnull = false;
+
+		tuplestore_putvalues(rows->store, rows->desc, &value, &isnull);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(rows->row);
+		line += len + 1;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* show(base_id, width): the drawn tree, a line each */
+Datum
+pgosp_show(PG_FUNCTION_ARGS)
+{
+	int32 width = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	osp_draw_options options;
+	const osp_allocator *alc;
+	osp_report *report;
+	pgospRows rows;
+	osp_buf text;
+
+	begin_rows(fcinfo, &rows);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	if (width < 0 || width > WIDTH_MAX)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("the width must be from 0 to %d", WIDTH_MAX));
+	alc = pgosp_collector_memory();
+	report = read_trace(fcinfo, alc);
+	if (osp_report_points(report) == 0)
+		return (Datum) 0;
+
+	/* Lines of ASCII are the same in all encodings of a server. */
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.unicode = GetDatabaseEncoding() == PG_UTF8;
+	options.width = (unsigned) width;
+	options.times = true;
+	osp_buf_init(&text, alc, MaxAllocSize);
+	check_status(osp_report_draw(report, &options, &text));
+	check_status(osp_buf_status(&text));
+	put_lines(&rows, osp_buf_str(&text));
+	return (Datum) 0;
+}
+
+/* The character that \\uXXXX at p stands for; -1: there is no such thing. */
+static int
+escaped(const char *p)
+{
+	char digits[5];
+
+	if (p[0] != '\\' || p[1] != 'u')
+		return -1;
+	strlcpy(digits, p + 2, sizeof(digits));
+	return (int) strtol(digits, NULL, 16);
+}
+
+static bool
+is_between(int c, int first, int last)
+{
+	return c >= first && c <= last;
+}
+
+/*
+ * A notification as the server can hold it: jsonb has no NUL, and no half of a
+ * surrogate pair, and an encoding other than UTF-8 not all characters. The JSON
+ * is ASCII; what cannot be is replaced, in place.
+ */
+static char *
+storable(osp_str json)
+{
+	char *copy = pnstrdup(json.ptr, json.len);
+	bool unicode = GetDatabaseEncoding() == PG_UTF8;
+	char *p = copy;
+
+	while ((p = strchr(p, '\\')) != NULL)
+	{
+		int c = escaped(p);
+		bool pair = is_between(c, 0xd800, 0xdbff) &&
+					is_between(escaped(p + 6), 0xdc00, 0xdfff);
+
+		if (unicode && pair)
+			p += 6;
+		else if (c == 0 || is_between(c, 0xd800, 0xdfff) ||
+				 (!unicode && c > 0x7f))
+			memcpy(p + 2, unicode ? "fffd" : "003f", 4);
+		p += 2;
+	}
+	return copy;
+}
+
+static bool
+member(const Jsonb *json, const char *key, JsonbValue *value)
+{
+	Jsonb *object = unconstify(Jsonb *, json);
+
+	return json != NULL && JB_ROOT_IS_OBJECT(object) &&
+		   getKeyJsonValueFromContainer(
+			   &object->root, key, (int) strlen(key), value) != NULL;
+}
+
+/* Values of one row, added from left to right. */
+typedef struct pgospPointRow
+{
+	Datum values[POINT_COLUMNS];
+	bool nulls[POINT_COLUMNS];
+	int count;
+} pgospPointRow;
+
+static void
+add(pgospPointRow *row, Datum value, bool isnull)
+{
+	Assert(row->count < POINT_COLUMNS);
+	row->values[row->count] = value;
+	row->nulls[row->count] = isnull;
+	row->count++;
+}
+
+/* cut: the name without its -start or -stop */
+static void
+add_text(pgospPointRow *row, const Jsonb *json, const char *key, bool cut)
+{
+	JsonbValue value;
+	int len;
+
+	if (!member(json, key, &value) || value.type != jbvString)
+	{
+		add(row, (Datum) 0, true);
+		return;
+	}
+	len = value.val.string.len;
+	if (cut)
+	{
+		const char *dash = memchr(value.val.string.val, '-', (size_t) len);
+
+		len = dash != NULL ? (int) (dash - value.val.string.val) : len;
+	}
+	add(row,
+		PointerGetDatum(cstring_to_text_with_len(value.val.string.val, len)),
+		false);
+}
+
+static void
+add_info(pgospPointRow *row, const Jsonb *json)
+{
+	JsonbValue value;
+
+	if (member(json, "info", &value))
+		add(row, JsonbPGetDatum(JsonbValueToJsonb(&value)), false);
+	else
+		add(row, (Datum) 0, true);
+}
+
+static void
+add_host(pgospPointRow *row, const Jsonb *json)
+{
+	JsonbValue info;
+
+	if (member(json, "info", &info))
+		add_text(row, JsonbValueToJsonb(&info), "host", false);
+	else
+		add(row, (Datum) 0, true);
+}
+
+static void
+add_time(pgospPointRow *row, int64 wall_ns, bool known)
+{
+	add(row, TimestampTzGetDatum(pgosp_wall_time(wall_ns)), !known);
+}
+
+static Jsonb *
+parse(osp_str json)
+{
+	if (json.len == 0)
+		return NULL;
+	return DatumGetJsonbP(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(storable(json))));
+}
+
+/* May raise an error: the report's memory goes with that of the call. */
+static osp_status
+put_point(void *ctx, const osp_report_node *node)
+{
+	const pgospRows *rows = (const pgospRows *) ctx;
+	MemoryContext old = MemoryContextSwitchTo(rows->row);
+	Jsonb *start = parse(node->start);
+	Jsonb *stop = parse(node->stop);
+	Jsonb *either = start != NULL ? start : stop;
+	pgospPointRow row;
+
+	row.count = 0;
+	add(&row, Int32GetDatum(node->depth), false);
+	add_text(&row, either, "name", true);
+	add_text(&row, either, "trace_id", false);
+	add_text(&row, either, "parent_id", false);
+	add_time(&row, node->start_ns, start != NULL);
+	add_time(&row, node->stop_ns, stop != NULL);
+	add(&row,
+		Float8GetDatum((double) node->elapsed_ns / 1e6),
+		node->elapsed_ns < 0);
+	add_text(&row, either, "project", false);
+	add_text(&row, either, "service", false);
+	add_host(&row, either);
+	add_info(&row, start);
+	add_info(&row, stop);
+	tuplestore_putvalues(rows->store, rows->desc, row.values, row.nulls);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(rows->row);
+	CHECK_FOR_INTERRUPTS();
+	return OSP_OK;
+}
+
+/* points(base_id): a row for each point, in the order in which they are drawn */
+Datum
+pgosp_points_of_trace(PG_FUNCTION_ARGS)
+{
+	pgospRows rows;
+
+	begin_rows(fcinfo, &rows);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	check_status(osp_report_walk(
+		read_trace(fcinfo, pgosp_collector_memory()), put_point, &rows));
+	return (Datum) 0;
+}
