@@ -201,6 +201,17 @@ out=$(OSPROFILER_RING_SIZE=64kB preloaded sqlite3 :memory: \
 is "$out" 9 "a small ring: the program runs"
 whole_trace "a small ring: the trace is whole"
 
+# One that ends with a statement open.
+preloaded /usr/bin/python3 -c '
+import ctypes, sqlite3
+rows = sqlite3.connect(":memory:").execute("VALUES (1), (2), (3)")
+rows.fetchone()
+ctypes.CDLL(None).exit(0)'
+is "$?" 0 "the process ends in mid-statement: as without tracing"
+whole_trace "the process ends in mid-statement: the trace is whole"
+grep -q '"outcome": "open"' "$POINTS"
+ok $? "the process ends in mid-statement: the stop says so"
+
 # A process that dies in a statement leaves a start without a stop, no more.
 # shellcheck disable=SC2016
 preloaded perl -MDBI -e '

@@ -3,6 +3,38 @@
  * test_statements.c
  *	  One start, one stop, the right parent and the right outcome, for all that
  *	  SQLite's trace hook reports in a way of its own.
+ *
+ * What it reports, and the test of it:
+ *
+ *	  a plain statement                      test_one_statement
+ *	  reset or finalized before its end      test_reset_and_finalize_before_the_end
+ *	  stepped again after its end            test_step_after_done
+ *	  sqlite3_exec, sqlite3_get_table        test_exec_and_get_table
+ *	  finalized by sqlite3_exec              test_exec_aborted
+ *	  not prepared; nothing but a comment    test_cannot_be_prepared
+ *	  triggers and their steps               test_triggers
+ *	  actions of foreign keys                test_foreign_key_actions
+ *	  functions and tables that run SQL      test_nested_by_a_function,
+ *	                                         test_nested_by_virtual_tables
+ *	  whose nested statement it is           test_nested_in_one_of_two
+ *	  a text that begins with a comment      test_comments_are_text
+ *	  EXPLAIN: an end without a start        test_explain
+ *	  ALTER, schema, incremental blobs       test_work_on_the_schema
+ *	  VACUUM                                 test_vacuum
+ *	  prepared anew: two ends; or it fails   test_prepared_anew
+ *	  BUSY, with and without a reset         test_busy
+ *	  a COMMIT that is refused               test_refused_commit
+ *	  failures, and stale error codes        test_errors, test_interrupt
+ *	  durations in milliseconds              test_time
+ *	  close refused; statements after it     test_close
+ *	  switched on or off in mid-statement    test_switched_on_late,
+ *	                                         test_switched_off_early
+ *	  open when a point or a thread ends     test_left_open
+ *	  open when the process ends             programs.t
+ *	  threads; fork                          test_program.c: test_serialised_threads,
+ *	                                         test_multi_thread_mode, test_fork
+ *	  one callback for each connection       test_program.c:
+ *	                                         test_callbacks_of_the_application
  */
 #include "fixture.h"
 
