@@ -11,12 +11,16 @@
 #include "osprofiler/notification.h"
 
 
-/* Where the info of a start says what is done; the first that is there counts. */
+/*
+ * Where the info of a start, or its db, says what is done; the first that is
+ * there counts.
+ */
 static const char *const detail_paths[][2] = {
 	{"db", "statement"},
 	{"function", "name"},
 	{"trigger", "name"},
 	{"node", "name"},
+	{"lock", "name"},
 	{"wait", "name"},
 	{"statement", NULL},
 	{"function", NULL},
@@ -112,6 +116,8 @@ describe_start(yyjson_val *info, osp__description *what)
 	{
 		yyjson_val *value = member(info, detail_paths[i][0]);
 
+		if (value == NULL)
+			value = member(member(info, "db"), detail_paths[i][0]);
 		if (detail_paths[i][1] != NULL)
 			value = member(value, detail_paths[i][1]);
 		if (yyjson_is_str(value))

@@ -34,7 +34,7 @@
 #define LOCKWAITS_MAX 8 /* kept until they are written */
 #define HOLDERS_MAX   64
 #define LOOK_MAX      5 /* ms */
-#define START_SIZE    512
+#define START_SIZE    1024
 #define STOP_SIZE     64
 #define NS_PER_MS     INT64CONST(1000000)
 
@@ -221,18 +221,37 @@ put_holder(osp_writer *w, const pgospLockWait *wait)
 	osp_put_str(w, OSP_STR("base_id"), osp_str_of(text));
 }
 
+/* In words, for a tree of the trace. */
+static void
+put_name(osp_writer *w, const pgospLockWait *wait, const char *mode)
+{
+	char name[128];
+	int len = snprintf(name,
+					   sizeof(name),
+					   "%s on %s",
+					   mode,
+					   GetLockNameFromTagType(wait->tag.locktag_type));
+
+	if (wait->held && wait->pid != 0)
+		snprintf(name + len,
+				 sizeof(name) - (size_t) len,
+				 ", held by process %d",
+				 wait->pid);
+	osp_put_str(w, OSP_STR("name"), osp_str_of(name));
+}
+
 static void
 put_start(osp_writer *w, const void *what)
 {
 	const pgospLockWait *wait = (const pgospLockWait *) what;
+	const char *mode =
+		GetLockmodeName(wait->tag.locktag_lockmethodid, wait->mode);
 
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_object(w, OSP_STR("lock"));
+	put_name(w, wait, mode);
 	put_object(w, &wait->tag);
-	osp_put_str(w,
-				OSP_STR("mode"),
-				osp_str_of(GetLockmodeName(wait->tag.locktag_lockmethodid,
-										   wait->mode)));
+	osp_put_str(w, OSP_STR("mode"), osp_str_of(mode));
 	osp_put_end(w);
 	osp_put_object(w, OSP_STR("held_by"));
 	put_holder(w, wait);

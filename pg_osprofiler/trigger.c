@@ -119,6 +119,8 @@ pgosp_trigger_begin(FunctionCallInfo fcinfo)
 		facts_of_event_trigger((const EventTriggerData *) fcinfo->context,
 							   &facts);
 	pgosp_call_names(fcinfo->flinfo->fn_oid, &facts.function);
+	if (facts.name == NULL)
+		facts.name = facts.function.name;
 	return pgosp_call_begin(
 		fcinfo->flinfo, OSP_STR("pg.trigger"), put_start, &facts, START_SIZE);
 }

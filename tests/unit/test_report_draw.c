@@ -139,6 +139,37 @@ test_plain(void **state)
 		"cron  (start is missing)\n");
 }
 
+/* A point of a database tells what it is in its part of the info. */
+static void
+test_inside_db(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 0, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_non_null(report);
+	add(report,
+		"pg.trigger-start",
+		"t",
+		BASE,
+		0,
+		"\"db\": {\"trigger\": {\"name\": \"note\"}}, ");
+	add(report,
+		"pg.wait-start",
+		"w",
+		"t",
+		1,
+		"\"db\": {\"lock\": {\"name\": \"ShareLock on tuple\"}}, ");
+	draw(report, &options, &text);
+	assert_string_equal(text.ptr,
+						"2 points\n"
+						"pg.trigger  postgres  note  (interrupted)\n"
+						"└─ pg.wait  ShareLock on tuple  (interrupted)\n");
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 static void
 test_times(void **state)
 {
@@ -311,6 +342,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_inside_db),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_ascii_and_ids),
 		cmocka_unit_test(test_color),
