@@ -49,7 +49,7 @@ RESET enable_mergejoin;
 -- bitmaps
 SET enable_indexscan = off;
 SET enable_seqscan = off;
-SELECT word FROM test_node WHERE id = 5 OR id = 6;
+SELECT word FROM test_node WHERE id = 5 OR id > 999;
 RESET enable_indexscan;
 RESET enable_seqscan;
 
