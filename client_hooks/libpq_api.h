@@ -13,13 +13,8 @@
 
 #pragma GCC visibility push(default)
 
+#include <libpq-events.h>
 #include <libpq-fe.h>
-
-/* As libpq-events.h has it, which Debian 11 puts elsewhere; what it is called
- * with are an enumeration and two pointers. */
-typedef int (*ospq_event_proc)(int event, void *info, void *pass_through);
-extern int PQregisterEventProc(PGconn *conn, ospq_event_proc proc,
-							   const char *name, void *passThrough);
 
 /* libpq 14 */
 #ifndef LIBPQ_HAS_PIPELINING

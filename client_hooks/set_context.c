@@ -305,7 +305,7 @@ PQerrorMessage(const PGconn *conn)
 
 /* A procedure of the program sees every result that is made, ours as well. */
 OSPQ_EXPORT int
-PQregisterEventProc(PGconn *conn, ospq_event_proc proc, const char *name,
+PQregisterEventProc(PGconn *conn, PGEventProc proc, const char *name,
 					void *passThrough)
 {
 	ospq_conn *c;

@@ -20,6 +20,8 @@ osp_template_make(osp_template *t, void *space, size_t size,
 	size_t room;
 
 	memset(t, 0, sizeof(*t));
+	if (space == NULL)
+		return false;
 	memset(&ids.trace_id, 0, sizeof(ids.trace_id));
 	osp_id_set_uuid(&none, &ids.trace_id);
 	ids.base_id = &none;

@@ -24,10 +24,10 @@ local $ENV{OSPROFILER_HMAC_KEYS} = $key;
 # --- the CGI program ----------------------------------------------------------
 
 {
-	chomp(my $include = `pkg-config --variable=includedir libpq`);
+	chomp(my $flags = `pkg-config --cflags libpq`);
 	my ($status, $out, $err) = run('cc', '-Wall', '-Wextra', '-Werror',
 		'-D_GNU_SOURCE', '-o', "$dir/report.cgi", "$examples/report.c",
-		"-I$here/../../common/include", "-I$include", "-L$build/common",
+		"-I$here/../../common/include", split(' ', $flags), "-L$build/common",
 		'-losprofiler', "-L$build/client_hooks", '-losprofiler_pq', '-lpq');
 	is("$status|$err", '0|', 'report.c compiles');
 
