@@ -20,6 +20,7 @@ static const char *const detail_paths[][2] = {
 	{"function", "name"},
 	{"trigger", "name"},
 	{"node", "name"},
+	{"worker", "name"},
 	{"lock", "name"},
 	{"wait", "name"},
 	{"statement", NULL},

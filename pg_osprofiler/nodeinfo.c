@@ -275,25 +275,57 @@ scanned(const PlanState *node)
 	}
 }
 
-static void
-put_scanned(osp_writer *w, const PlanState *node)
+/* What a node works on; each may be NULL. */
+typedef struct pgospScanned
 {
-	const char *relation = relation_of(node);
+	const char *relation;
+	const char *alias; /* if it is another name */
+	const char *index;
+	const char *cte;
+} pgospScanned;
+
+static void
+find_scanned(const PlanState *node, pgospScanned *out)
+{
+	const List *table = node->state->es_range_table;
 	Index entry = scanned(node);
+	const RangeTblEntry *rte;
 
-	put_name(w, OSP_STR("relation"), relation);
-	if (entry > 0 && (int) entry <= list_length(node->state->es_range_table))
-	{
-		const RangeTblEntry *rte =
-			list_nth(node->state->es_range_table, (int) entry - 1);
+	out->relation = relation_of(node);
+	out->index = index_of(node);
+	out->alias = NULL;
+	out->cte = NULL;
+	if (entry == 0 || (int) entry > list_length(table))
+		return;
+	rte = list_nth(table, (int) entry - 1);
+	if (rte->rtekind == RTE_CTE)
+		out->cte = rte->ctename;
+	if (rte->eref != NULL && (out->relation == NULL ||
+							  strcmp(out->relation, rte->eref->aliasname) != 0))
+		out->alias = rte->eref->aliasname;
+}
 
-		if (rte->rtekind == RTE_CTE)
-			put_name(w, OSP_STR("cte"), rte->ctename);
-		if (rte->eref != NULL &&
-			(relation == NULL || strcmp(relation, rte->eref->aliasname) != 0))
-			put_name(w, OSP_STR("alias"), rte->eref->aliasname);
-	}
-	put_name(w, OSP_STR("index"), index_of(node));
+/* "Index Scan using parts_pkey on parts p" */
+static void
+put_title(osp_writer *w, osp_str type, const pgospScanned *scan)
+{
+	char title[TYPE_MAX + 4 * NAMEDATALEN];
+	bool on = scan->relation != NULL || scan->alias != NULL;
+	int len = snprintf(title,
+					   sizeof(title),
+					   "%.*s%s%s%s%s%s%s",
+					   (int) type.len,
+					   type.ptr,
+					   scan->index != NULL ? " using " : "",
+					   scan->index != NULL ? scan->index : "",
+					   on ? " on " : "",
+					   scan->relation != NULL ? scan->relation : "",
+					   scan->relation != NULL && scan->alias != NULL ? " " : "",
+					   scan->alias != NULL ? scan->alias : "");
+
+	osp_put_str(w,
+				OSP_STR("name"),
+				pgosp_text_utf8(osp_str_n(title, (size_t) len), sizeof(title)));
 }
 
 static void
@@ -446,15 +478,22 @@ pgosp_put_node_start(osp_writer *w, const void *what)
 {
 	const pgospNodePoint *told = (const pgospNodePoint *) what;
 	const Plan *plan = told->node->plan;
-	char type[TYPE_MAX];
+	char space[TYPE_MAX];
+	osp_str type = type_of(plan, space);
+	pgospScanned scan;
 
+	find_scanned(told->node, &scan);
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_object(w, OSP_STR("node"));
-	osp_put_str(w, OSP_STR("type"), type_of(plan, type));
+	put_title(w, type, &scan);
+	osp_put_str(w, OSP_STR("type"), type);
 	osp_put_i64(w, OSP_STR("id"), plan->plan_node_id);
 	if (told->subplan != NULL)
 		put_subplan_name(w, told->subplan);
-	put_scanned(w, told->node);
+	put_name(w, OSP_STR("relation"), scan.relation);
+	put_name(w, OSP_STR("alias"), scan.alias);
+	put_name(w, OSP_STR("index"), scan.index);
+	put_name(w, OSP_STR("cte"), scan.cte);
 	put_conditions(w, told->node);
 	put_workers_planned(w, plan);
 	osp_put_f64(w, OSP_STR("startup_cost"), plan->startup_cost);

@@ -138,11 +138,17 @@ put_start(osp_writer *w, const void *what)
 {
 	const pgospWorkerStart *start = (const pgospWorkerStart *) what;
 
+	char name[32];
+	int len = snprintf(name, sizeof(name), "worker %d", ParallelWorkerNumber);
+
 	osp_put_object(w, OSP_STR("db"));
-	osp_put_i64(w, OSP_STR("worker"), ParallelWorkerNumber);
-	osp_put_i64(w, OSP_STR("gather"), start->gather);
+	osp_put_object(w, OSP_STR("worker"));
+	osp_put_str(w, OSP_STR("name"), osp_str_n(name, (size_t) len));
+	osp_put_i64(w, OSP_STR("number"), ParallelWorkerNumber);
+	osp_put_i64(w, OSP_STR("node"), start->gather);
 	if (MyProc->lockGroupLeader != NULL)
 		osp_put_i64(w, OSP_STR("leader_pid"), MyProc->lockGroupLeader->pid);
+	osp_put_end(w);
 	osp_put_encoded(w, pgosp_session_attributes());
 	osp_put_end(w);
 }

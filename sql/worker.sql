@@ -102,11 +102,11 @@ SELECT count(*) FILTER (WHERE line LIKE '%pg.worker%') >= 20 AS workers,
 	count(*) FILTER (WHERE line NOT LIKE ' %' AND line NOT LIKE 'pg: %')
 		AS without_parent
 FROM test.tree('worker') line;
-SELECT start.point->'info'->'db'->>'worker' AS worker,
+SELECT start.point->'info'->'db'->'worker'->>'name' AS worker,
 	count(*) > 0 AS some,
 	bool_and(start.point->'info'->'db'->>'pid'
-		<> start.point->'info'->'db'->>'leader_pid') AS process,
-	bool_and(start.point->'info'->'db' ? 'gather') AS gather
+		<> start.point->'info'->'db'->'worker'->>'leader_pid') AS process,
+	bool_and(start.point->'info'->'db'->'worker' ? 'node') AS node
 FROM test.points('worker') start
 WHERE start.name = 'pg.worker' AND start.kind = 'start' GROUP BY 1 ORDER BY 1;
 -- Statements in workers hang under them.
