@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# 201_commit.pl
+#	  Commits that wait for a standby, that are cancelled, and backends that end
+#	  in a commit, a trigger or a function.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IPC::Run qw(start finish);
+use OspTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my $node = new_node('commit', allows_streaming => 1);
+$node->append_conf('postgresql.conf',
+	"osprofiler.points = 'statement, nested, commit, trigger, function'\n");
+$node->start;
+$node->safe_psql(
+	'postgres', q{
+CREATE TABLE t (n int);
+CREATE TABLE sleeps (n int);
+CREATE FUNCTION sleepy() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_sleep(60);
+	RETURN NULL;
+END
+$$;
+CREATE FUNCTION sleepy_function() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_sleep(60);
+END
+$$;
+CREATE CONSTRAINT TRIGGER sleepy AFTER INSERT ON sleeps
+	DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION sleepy();
+});
+
+my $scripts = 0;
+
+# Runs it beside us until it waits for that event.
+sub run_until
+{
+	my ($event, $sql) = @_;
+	my %run = (out => '', err => '');
+	my $script = $node->basedir . '/script' . ++$scripts;
+
+	write_file($script, $sql, 0600);
+	$run{psql} = start [
+		'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', $script ],
+	  '>', \$run{out}, '2>', \$run{err};
+	for (1 .. 200)
+	{
+		$run{pid} = $node->safe_psql('postgres',
+				'SELECT pid FROM pg_stat_activity WHERE wait_event ='
+			  . " '$event' AND backend_type = 'client backend'");
+		return \%run if $run{pid};
+		usleep(20_000);
+	}
+	die "nobody waits for $event: $run{err}";
+}
+
+sub end_with
+{
+	my ($function, $run) = @_;
+	$node->safe_psql('postgres', "SELECT $function($run->{pid})");
+	finish $run->{psql};
+}
+
+# Names of the points with how they ended, in the order of their starts.
+sub ends
+{
+	my (@points) = @_;
+	my %stops = map { $_->{trace_id} => $_->{info} }
+	  grep { $_->{name} =~ /-stop$/ } @points;
+
+	return join ', ', map {
+		my $stop = $stops{ $_->{trace_id} };
+		my $name = $_->{name} =~ s/-start$//r;
+		!$stop ? "$name without stop"
+		  : $stop->{etype}       ? "$name $stop->{etype}"
+		  : $stop->{interrupted} ? "$name interrupted"
+		  : $name
+	} grep { $_->{name} =~ /-start$/ } @points;
+}
+
+# A standby that never answers: the commit waits, and says so.
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'none'\n");
+$node->reload;
+my $waits = context();
+my $run =
+  run_until('SyncRep', set_context($waits) . 'INSERT INTO t VALUES (1)');
+usleep(300_000);
+end_with('pg_cancel_backend', $run);
+my @points = wait_for_points($node, $waits, 4);
+is(ends(@points), 'pg, pg.commit', 'a commit that waits for a standby');
+my ($commit) = grep { $_->{name} eq 'pg.commit-stop' } @points;
+ok($commit->{info}{db}{waits}{'IPC:SyncRep'} > 200, 'says that it does')
+  or diag explain $commit;
+ok( $commit->{info}{db}{waits}{'IPC:SyncRep'} <=
+	  $commit->{info}{elapsed_ns} / 1e6,
+	'and how long');
+like($run->{err}, qr/canceling wait for synchronous/, 'as it was cancelled');
+
+my $block = context();
+$run = run_until('SyncRep',
+	set_context($block) . "BEGIN; INSERT INTO t VALUES (2);\nCOMMIT;");
+end_with('pg_terminate_backend', $run);
+is( ends(wait_for_points($node, $block, 8)),
+	'pg, pg, pg, pg.commit',
+	'a backend that ends in such a commit');
+
+# Terminated and cancelled in a deferred trigger, in a function.
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
+$node->reload;
+foreach my $how (
+	[ 'pg_cancel_backend', 'query_canceled' ],
+	[ 'pg_terminate_backend', 'admin_shutdown' ])
+{
+	my ($function, $etype) = @$how;
+	my $context = context();
+
+	$run = run_until('PgSleep',
+		set_context($context) . 'INSERT INTO sleeps VALUES (1)');
+	end_with($function, $run);
+	like(
+		ends(wait_for_points($node, $context, 8)),
+		qr/^pg, pg\.commit $etype, pg\.trigger $etype, pg $etype$/,
+		"$function in a deferred trigger");
+
+	$context = context();
+	$run = run_until('PgSleep',
+		set_context($context) . "BEGIN; INSERT INTO sleeps VALUES (1);\nCOMMIT;");
+	end_with($function, $run);
+	like(
+		ends(wait_for_points($node, $context, 12)),
+		qr/^pg, pg, pg $etype, pg\.commit $etype, pg\.trigger $etype, pg $etype$/,
+		"$function in a COMMIT");
+
+	$context = context();
+	$run = run_until('PgSleep',
+		set_context($context) . 'SELECT sleepy_function()');
+	end_with($function, $run);
+	like(ends(wait_for_points($node, $context, 6)),
+		qr/^pg $etype, pg\.function $etype, pg $etype$/,
+		"$function in a function");
+}
+
+$node->stop;
+done_testing();
