@@ -90,12 +90,9 @@ end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 		record_failure(db, from, start_ns, rc);
 
 	/* A handle may have come to lie where another one was. */
-	if (osp_sqlite__is_watched())
-	{
-		conn = osp_sqlite__conn_find(db);
-		if (conn != NULL)
-			(void) __atomic_fetch_add(&conn->prepared, 1, __ATOMIC_RELAXED);
-	}
+	conn = osp_sqlite__conn_find(db);
+	if (conn != NULL)
+		(void) __atomic_fetch_add(&conn->prepared, 1, __ATOMIC_RELAXED);
 
 	/* From now on the texts of statements are looked at. */
 	if (OSP_LIKELY(rc == SQLITE_OK) && from->utf8 && osp_sqlite__watch == 0 &&
@@ -104,88 +101,35 @@ end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 	return rc;
 }
 
-int
-osp_sqlite__prepare(sqlite3 *db, const char *sql, int len, sqlite3_stmt **stmt,
-					const char **tail)
-{
-	source from = {sql, len, true};
-	int64_t start_ns = begin();
+/*
+ * A function of this family: the text is of chars or of nothing in particular,
+ * and is UTF-8 or not; behind its length come flags or not.
+ */
+#define WRAP(name, unit, utf8, flags_parameter, flags_argument)   \
+	int osp_sqlite__##name(sqlite3 *db,                           \
+						   const unit *sql,                       \
+						   int len,                               \
+						   flags_parameter sqlite3_stmt **stmt,   \
+						   const unit **tail)                     \
+	{                                                             \
+		source from = {sql, len, utf8};                           \
+		int64_t start_ns = begin();                               \
+                                                                  \
+		return end(db,                                            \
+				   &from,                                         \
+				   start_ns,                                      \
+				   osp_sqlite__real()->name(                      \
+					   db, sql, len, flags_argument stmt, tail)); \
+	}                                                             \
+	OSP_SQLITE_EXPORT(name)
 
-	return end(db,
-			   &from,
-			   start_ns,
-			   osp_sqlite__real()->prepare(db, sql, len, stmt, tail));
-}
+#define NONE
+#define FLAGS_PARAMETER unsigned flags,
+#define FLAGS_ARGUMENT  flags,
 
-int
-osp_sqlite__prepare_v2(sqlite3 *db, const char *sql, int len,
-					   sqlite3_stmt **stmt, const char **tail)
-{
-	source from = {sql, len, true};
-	int64_t start_ns = begin();
-
-	return end(db,
-			   &from,
-			   start_ns,
-			   osp_sqlite__real()->prepare_v2(db, sql, len, stmt, tail));
-}
-
-int
-osp_sqlite__prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags,
-					   sqlite3_stmt **stmt, const char **tail)
-{
-	source from = {sql, len, true};
-	int64_t start_ns = begin();
-
-	return end(db,
-			   &from,
-			   start_ns,
-			   osp_sqlite__real()->prepare_v3(db, sql, len, flags, stmt, tail));
-}
-
-int
-osp_sqlite__prepare16(sqlite3 *db, const void *sql, int len,
-					  sqlite3_stmt **stmt, const void **tail)
-{
-	source from = {sql, len, false};
-	int64_t start_ns = begin();
-
-	return end(db,
-			   &from,
-			   start_ns,
-			   osp_sqlite__real()->prepare16(db, sql, len, stmt, tail));
-}
-
-int
-osp_sqlite__prepare16_v2(sqlite3 *db, const void *sql, int len,
-						 sqlite3_stmt **stmt, const void **tail)
-{
-	source from = {sql, len, false};
-	int64_t start_ns = begin();
-
-	return end(db,
-			   &from,
-			   start_ns,
-			   osp_sqlite__real()->prepare16_v2(db, sql, len, stmt, tail));
-}
-
-int
-osp_sqlite__prepare16_v3(sqlite3 *db, const void *sql, int len, unsigned flags,
-						 sqlite3_stmt **stmt, const void **tail)
-{
-	source from = {sql, len, false};
-	int64_t start_ns = begin();
-
-	return end(
-		db,
-		&from,
-		start_ns,
-		osp_sqlite__real()->prepare16_v3(db, sql, len, flags, stmt, tail));
-}
-
-OSP_SQLITE_EXPORT(prepare);
-OSP_SQLITE_EXPORT(prepare_v2);
-OSP_SQLITE_EXPORT(prepare_v3);
-OSP_SQLITE_EXPORT(prepare16);
-OSP_SQLITE_EXPORT(prepare16_v2);
-OSP_SQLITE_EXPORT(prepare16_v3);
+WRAP(prepare, char, true, NONE, NONE);
+WRAP(prepare_v2, char, true, NONE, NONE);
+WRAP(prepare_v3, char, true, FLAGS_PARAMETER, FLAGS_ARGUMENT);
+WRAP(prepare16, void, false, NONE, NONE);
+WRAP(prepare16_v2, void, false, NONE, NONE);
+WRAP(prepare16_v3, void, false, FLAGS_PARAMETER, FLAGS_ARGUMENT);

@@ -198,7 +198,7 @@ osp_sqlite__step(sqlite3_stmt *stmt)
 }
 
 /* The open statement of this handle, if it ends with what is done to it now. */
-static inline osp_sqlite_stmt *
+__attribute__((always_inline)) static inline osp_sqlite_stmt *
 take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 {
 	osp_sqlite_conn *conn = wrapped_conn(stmt);
@@ -212,7 +212,7 @@ take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 	return st;
 }
 
-static inline void
+__attribute__((always_inline)) static inline void
 end_early(osp_sqlite_stmt *st, int rc, osp_sqlite_result *result)
 {
 	/* The connection may have gone with its last statement: no message of it. */

@@ -635,6 +635,25 @@ test_options(void **state)
 }
 
 /* A megabyte, and bytes that are no UTF-8. */
+/* A handle at the address of another one is known by its own text, also where the
+ * other one was not traced. */
+static void
+test_same_address(void **state)
+{
+	int i;
+
+	(void) state;
+	for (i = 0; i < 100; i++)
+	{
+		assert_string_equal(value_of("SELECT osprofiler_stop('{}')"), "1");
+		execute("SELECT 'an equally long text !'", SQLITE_OK);
+		execute("SELECT 'another text, as long!'", SQLITE_OK);
+	}
+	assert_int_equal(collect_count("sqlite-stop"), 200);
+	assert_true(collect_has("SELECT 'an equally"));
+	assert_true(collect_has("SELECT 'another"));
+}
+
 static void
 test_texts(void **state)
 {
@@ -668,6 +687,7 @@ main(void)
 		TEST(test_many_connections),
 		TEST(test_many_open_statements),
 		TEST(test_options),
+		TEST(test_same_address),
 		TEST(test_texts),
 	};
 	char run[128];
