@@ -12,7 +12,7 @@
 #include "propagate.h"
 
 #include <stdlib.h>
-#include <sys/single_threaded.h>
+#include <sys/stat.h>
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
@@ -432,6 +432,15 @@ PQfinish(PGconn *conn)
 	ospq_leave();
 }
 
+/* The directory has two links of its own, and one for each thread. */
+static bool
+is_only_thread(void)
+{
+	struct stat tasks;
+
+	return stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink == 3;
+}
+
 /*
  * A program that ends leaves connections as they are; their points stop. With
  * other threads at work their connections are theirs, and what is open there
@@ -440,12 +449,15 @@ PQfinish(PGconn *conn)
 __attribute__((destructor)) static void
 end_all(void)
 {
+	int saved = errno;
+
 	if (__atomic_load_n(&ospq_loaded, __ATOMIC_ACQUIRE) == 0 ||
-		!__libc_single_threaded)
+		!is_only_thread())
 		return;
 	osp__depth.libpq++;
 	if (ospq_cancels_pending != 0)
 		ospq_record_cancels();
 	ospq_conn_each(end_connection);
 	osp__depth.libpq--;
+	errno = saved;
 }

@@ -12,6 +12,7 @@ use warnings;
 use lib '.';
 use ClientTest;
 use File::Basename qw(basename);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -160,6 +161,65 @@ for my $bad ({ OSPROFILER_HMAC_KEYS => 'OTHER' }, { OSPROFILER_TRACE_INFO => '%%
 	traced($api, 'sync');
 	like(tree(), qr/^db select \$1::int, \$2::text, \$3::text -> \{"1":"7","2":null,"3":"text"\} \|/m,
 		'parameters, where they are not hidden');
+}
+
+# --- no memory ----------------------------------------------------------------
+
+# Ours fails, from the n-th time on; the program must not notice.
+for my $case (qw(sync prepared async pipeline copy large-object connect))
+{
+	my @bad;
+
+	for my $n (0, 1, 2, 3, 4, 5, 6, 8, 11, 16, 25)
+	{
+		my ($status, $out, $err) = run($osprofiler, 'run', '--propagate-prepared',
+			'env', "FAIL_FROM=$n", "LD_PRELOAD=$build/tests/client/failing_malloc.so",
+			$api, $case);
+		push @bad, $n if $status != 0 || $out ne $plain{$case};
+	}
+	is("@bad", '', "$case: the same output without memory for us");
+}
+
+# --- an agent that is killed --------------------------------------------------
+
+# Started anew again and again while a client works: nothing is lost or twice.
+{
+	my $statements = 600;
+	my $sql = write_file("$dir/many.sql",
+		join '', map { "select pg_sleep(0.002), $_;\n" } 1 .. $statements);
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/agent";
+	my $client = fork // die "fork: $!";
+	if ($client == 0)
+	{
+		open STDOUT, '>', '/dev/null';
+		my (undef, $lines) = run($osprofiler, 'context', 'new', '--hmac-key', $key,
+			'--base-id', 'restarted-agent', '--format', 'env');
+		my @names = $lines =~ /export (\w+)=/g;
+		@ENV{@names} = $lines =~ /='(.*)'/g;
+		$ENV{OSPROFILER_HMAC_KEYS} = $key;
+		$ENV{LD_LIBRARY_PATH} = "$build/client_hooks/shadow:$ENV{LD_LIBRARY_PATH}";
+		exec('psql', '-XAtqf', $sql) or POSIX::_exit(1);
+	}
+	my $kills = 0;
+	my $agent;
+	while (waitpid($client, POSIX::WNOHANG()) == 0)
+	{
+		$agent = fork // die "fork: $!";
+		if ($agent == 0)
+		{
+			open STDERR, '>', '/dev/null';
+			exec($osprofiler, 'agent') or POSIX::_exit(1);
+		}
+		sleep 0.15 + rand 0.2;
+		kill 'KILL', $agent;
+		waitpid $agent, 0;
+		$kills++;
+	}
+	run($osprofiler, 'agent', '--once');
+	my $n = () = tree('restarted-agent') =~ /^db select pg_sleep\(0.002\), \d+; \| SELECT 1 /mg;
+	cmp_ok($kills, '>', 2, "an agent was killed $kills times");
+	is($n, $statements, 'a restarted agent loses no point');
+	check_trace('restarted agent', 'restarted-agent');
 }
 
 # --- a server that goes away --------------------------------------------------
