@@ -19,6 +19,7 @@
  */
 #include "pgosp.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
@@ -309,7 +310,8 @@ static bool
 may_sample(const char *string, const pgospContext *found)
 {
 	return pgosp_sample_rate > 0 && !is_accepted(found) &&
-		   (found == NULL || !found->unsampled) && is_of_client(string);
+		   (found == NULL || !found->unsampled) && !IsParallelWorker() &&
+		   is_of_client(string);
 }
 
 const pgospContext *

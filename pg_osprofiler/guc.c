@@ -134,17 +134,30 @@ assign_keys(const char *newval, void *extra)
 	pgosp_keys_changed();
 }
 
-/* They go into every record: their length is worked out once. */
+/* They go into every record, in UTF-8: they are made ready for that once. */
+static osp_str
+label_of(const char *value, char space[OSP_LABEL_MAX])
+{
+	osp_str label = pgosp_text_utf8(osp_str_of(value), OSP_LABEL_MAX);
+
+	memcpy(space, label.ptr, label.len);
+	return osp_str_n(space, label.len);
+}
+
 static void
 assign_project(const char *newval, void *extra)
 {
-	pgosp_project = osp_str_of(newval);
+	static char space[OSP_LABEL_MAX];
+
+	pgosp_project = label_of(newval, space);
 }
 
 static void
 assign_service(const char *newval, void *extra)
 {
-	pgosp_service = osp_str_of(newval);
+	static char space[OSP_LABEL_MAX];
+
+	pgosp_service = label_of(newval, space);
 }
 
 static bool
@@ -239,6 +252,14 @@ check_label(char **newval, void **extra, GucSource source)
 {
 	size_t len = *newval != NULL ? strlen(*newval) : 0;
 
+	/* A configuration file may hold anything. */
+	if (len > 0 &&
+		!pg_verify_mbstr(GetDatabaseEncoding(), *newval, (int) len, true))
+	{
+		GUC_check_errdetail("The value is not valid in the encoding of the "
+							"database.");
+		return false;
+	}
 	if (len <= OSP_LABEL_MAX)
 		return true;
 	GUC_check_errdetail("The value is %zu bytes long, at most %d are allowed.",
