@@ -47,11 +47,14 @@ put(pgospText *text, const char *string)
 static void
 put_number(pgospText *text, const char *before, unsigned number)
 {
-	char digits[16];
+	char digits[12];
+	size_t first = sizeof(digits);
 
-	snprintf(digits, sizeof(digits), "%u", number);
+	do
+		digits[--first] = (char) ('0' + number % 10);
+	while ((number /= 10) > 0);
 	put(text, before);
-	put(text, digits);
+	put_n(text, digits + first, sizeof(digits) - first);
 }
 
 /* The name in C of a built-in function, else NULL. */
@@ -68,12 +71,10 @@ builtin_name(Oid function)
 }
 
 static bool
-ends_with(const char *name, const char *end)
+ends_with(osp_str name, osp_str end)
 {
-	size_t name_len = strlen(name);
-	size_t end_len = strlen(end);
-
-	return name_len > end_len && strcmp(name + name_len - end_len, end) == 0;
+	return name.len >= end.len &&
+		   memcmp(name.ptr + name.len - end.len, end.ptr, end.len) == 0;
 }
 
 /*
@@ -87,25 +88,29 @@ operator_of(const char *function)
 		"point_", "pattern", "image", "network_", "path_n", "tinterval"};
 	static const struct
 	{
-		const char *end;
+		osp_str end;
 		const char *symbol;
 	} symbols[] = {
-		{"icregexeq", "~*"}, {"icregexne", "!~*"}, {"regexeq", "~"},
-		{"regexne", "!~"},   {"icnlike", "!~~*"},  {"iclike", "~~*"},
-		{"nlike", "!~~"},    {"like", "~~"},       {"eq", "="},
-		{"ne", "<>"},        {"le", "<="},         {"lt", "<"},
-		{"ge", ">="},        {"gt", ">"},          {"pl", "+"},
-		{"_add", "+"},       {"mi", "-"},          {"_sub", "-"},
-		{"mul", "*"},        {"div", "/"},         {"mod", "%"},
-		{"textcat", "||"},
+		{{"icregexeq", 9}, "~*"}, {{"icregexne", 9}, "!~*"},
+		{{"regexeq", 7}, "~"},    {{"regexne", 7}, "!~"},
+		{{"icnlike", 7}, "!~~*"}, {{"iclike", 6}, "~~*"},
+		{{"nlike", 5}, "!~~"},    {{"like", 4}, "~~"},
+		{{"eq", 2}, "="},         {{"ne", 2}, "<>"},
+		{{"le", 2}, "<="},        {{"lt", 2}, "<"},
+		{{"ge", 2}, ">="},        {{"gt", 2}, ">"},
+		{{"pl", 2}, "+"},         {{"_add", 4}, "+"},
+		{{"mi", 2}, "-"},         {{"_sub", 4}, "-"},
+		{{"mul", 3}, "*"},        {{"div", 3}, "/"},
+		{{"mod", 3}, "%"},        {{"textcat", 7}, "||"},
 	};
+	osp_str name = osp_str_of(function);
 	size_t i;
 
 	for (i = 0; i < lengthof(others); i++)
 		if (strstr(function, others[i]) != NULL)
 			return NULL;
 	for (i = 0; i < lengthof(symbols); i++)
-		if (ends_with(function, symbols[i].end))
+		if (ends_with(name, symbols[i].end))
 			return symbols[i].symbol;
 	return NULL;
 }

@@ -157,13 +157,23 @@ join_name(JoinType type)
 	}
 }
 
+/* Puts text at pos, where there is room for it; returns its end. */
+static char *
+append(char *pos, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(pos, text, len);
+	return pos + len;
+}
+
 /* "Hash Left Join", "Index Scan Backward", "Finalize Aggregate" */
 static osp_str
 type_of(const Plan *plan, char space[TYPE_MAX])
 {
 	const char *join = "";
 	const char *after = "";
-	int len;
+	char *pos = space;
 
 	if (IsA(plan, NestLoop) || IsA(plan, HashJoin) || IsA(plan, MergeJoin))
 	{
@@ -177,14 +187,11 @@ type_of(const Plan *plan, char space[TYPE_MAX])
 		 ScanDirectionIsBackward(
 			 ((const IndexOnlyScan *) plan)->indexorderdir)))
 		after = " Backward";
-	len = snprintf(space,
-				   TYPE_MAX,
-				   "%s%s%s%s",
-				   before_name(plan),
-				   base_name(plan),
-				   join,
-				   after);
-	return osp_str_n(space, (size_t) Min(len, TYPE_MAX - 1));
+	pos = append(pos, before_name(plan));
+	pos = append(pos, base_name(plan));
+	pos = append(pos, join);
+	pos = append(pos, after);
+	return osp_str_n(space, (size_t) (pos - space));
 }
 
 static void
@@ -305,27 +312,36 @@ find_scanned(const PlanState *node, pgospScanned *out)
 		out->alias = rte->eref->aliasname;
 }
 
+static char *
+append_name(char *pos, const char *before, const char *name)
+{
+	pos = append(pos, before);
+	memcpy(pos, name, strnlen(name, NAMEDATALEN * 2));
+	return pos + strnlen(name, NAMEDATALEN * 2);
+}
+
 /* "Index Scan using parts_pkey on parts p" */
 static void
 put_title(osp_writer *w, osp_str type, const pgospScanned *scan)
 {
-	char title[TYPE_MAX + 4 * NAMEDATALEN];
-	bool on = scan->relation != NULL || scan->alias != NULL;
-	int len = snprintf(title,
-					   sizeof(title),
-					   "%.*s%s%s%s%s%s%s",
-					   (int) type.len,
-					   type.ptr,
-					   scan->index != NULL ? " using " : "",
-					   scan->index != NULL ? scan->index : "",
-					   on ? " on " : "",
-					   scan->relation != NULL ? scan->relation : "",
-					   scan->relation != NULL && scan->alias != NULL ? " " : "",
-					   scan->alias != NULL ? scan->alias : "");
+	char title[TYPE_MAX + 8 * NAMEDATALEN];
+	char *pos = title + type.len;
+	const char *on = " on ";
 
+	memcpy(title, type.ptr, type.len);
+	if (scan->index != NULL)
+		pos = append_name(pos, " using ", scan->index);
+	if (scan->relation != NULL)
+	{
+		pos = append_name(pos, on, scan->relation);
+		on = " ";
+	}
+	if (scan->alias != NULL)
+		pos = append_name(pos, on, scan->alias);
 	osp_put_str(w,
 				OSP_STR("name"),
-				pgosp_text_utf8(osp_str_n(title, (size_t) len), sizeof(title)));
+				pgosp_text_utf8(osp_str_n(title, (size_t) (pos - title)),
+								sizeof(title)));
 }
 
 static void
