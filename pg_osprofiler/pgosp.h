@@ -767,7 +767,7 @@ extern struct osp_report *pgosp_collector_read(osp_str base_id,
 											   const struct osp_allocator *alc);
 
 extern void pgosp_collector_error(osp_status status, const char *message)
-	pg_attribute_noreturn();
+	__attribute__((noreturn));
 
 /* A time in nanoseconds since 1970. */
 extern TimestampTz pgosp_wall_time(int64 wall_ns);
