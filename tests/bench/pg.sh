@@ -3,8 +3,9 @@
 # What the PostgreSQL extension costs.
 #
 # Instructions of one prepared SELECT in the backend, by callgrind: without the
-# extension, with it and nothing traced, with every statement traced. Then
-# transactions per second of pgbench on one core, the same three in turn.
+# extension, with it and nothing traced, with every statement traced: statements
+# alone, the kinds of points that are the default, plan nodes. Then transactions
+# per second of pgbench on one core, the same in turn.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tests/bench/pg_cluster.sh
@@ -46,6 +47,10 @@ loaded=$(instructions_of traced "")
 printf '%-28s %7d  (%+d)\n' "loaded, nothing traced" "$loaded" $((loaded - bare))
 traced=$(instructions_of traced "$context")
 printf '%-28s %7d  (%+d)\n' "every statement traced" "$traced" $((traced - bare))
+default=$(instructions_of traced "$context -c osprofiler.points=$PG_DEFAULT_POINTS")
+printf '%-28s %7d  (%+d)\n' "default points" "$default" $((default - bare))
+nodes=$(instructions_of traced "$context -c osprofiler.points=statement,node")
+printf '%-28s %7d  (%+d)\n' "with plan nodes" "$nodes" $((nodes - bare))
 
 echo "== PostgreSQL: TPS to bare, pgbench -S -M prepared, client and server on one core"
 pg_start bare taskset -c 0
@@ -56,6 +61,6 @@ sleep 2
 for pid in $(pgrep -f "$PG_WORK/osprofiler agent"); do
 	taskset -cp 1 "$pid" >/dev/null
 done
-./pg_tps.py "$PG_WORK" "$PG_BIN" "$context"
+./pg_tps.py "$PG_WORK" "$PG_BIN" "$context" "$PG_DEFAULT_POINTS"
 pg_client traced psql -qAtc 'CREATE EXTENSION IF NOT EXISTS osprofiler' bench \
 	>/dev/null 2>&1 || true

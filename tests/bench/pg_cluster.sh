@@ -11,6 +11,7 @@
 
 PG_BIN=$(${PG_CONFIG:-pg_config} --bindir)
 PG_KEY=bench-key
+PG_DEFAULT_POINTS=statement,nested,plan,commit,trigger,worker
 
 # Servers refuse root.
 as_server() {

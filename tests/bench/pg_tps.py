@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""pg_tps.py WORK BINDIR CONTEXT: TPS of short slices in random order, as ratios.
+"""pg_tps.py WORK BINDIR CONTEXT POINTS: TPS of short slices in random order, as ratios.
 
 Each round runs pgbench -S -M prepared for a second against the bare cluster, the one
-with the extension and nothing traced, and the same with every statement traced; the
-ratio of a round is to its bare slice. Machines drift; ratios of neighbours do not.
+with the extension and nothing traced, and the same with every statement traced: statements
+alone, with POINTS (the default kinds of points), with plan nodes. The ratio of a round
+is to its bare slice. Machines drift; ratios of neighbours do not.
 """
 import os
 import random
@@ -28,9 +29,11 @@ def tps(work, bindir, port, options):
 
 
 def main():
-    work, bindir, context = sys.argv[1:]
+    work, bindir, context, points = sys.argv[1:]
     kinds = {"bare": ("5432", ""), "again": ("5432", ""), "untraced": ("5433", ""),
-             "statement": ("5433", context)}
+             "statement": ("5433", context),
+             "default": ("5433", context + " -c osprofiler.points=" + points),
+             "node": ("5433", context + " -c osprofiler.points=statement,node")}
     ratios = {kind: [] for kind in kinds if kind != "bare"}
     for _ in range(ROUNDS):
         order = list(kinds)
@@ -39,7 +42,8 @@ def main():
         for kind, found in ratios.items():
             found.append(result[kind] / result["bare"])
     labels = {"again": "bare to bare (the noise)", "untraced": "loaded, nothing traced",
-              "statement": "every statement traced"}
+              "statement": "every statement traced", "default": "default points",
+              "node": "with plan nodes"}
     for kind, found in ratios.items():
         low, middle, high = statistics.quantiles(found, n=4)
         print("%-28s %.3f  [%.3f .. %.3f]  median and quartiles of %d"
