@@ -9,190 +9,10 @@
  */
 #include "pgosp_node.h"
 
-#include "access/relscan.h"
-#include "nodes/execnodes.h"
-#include "portability/instr_time.h"
-#include "storage/bufmgr.h"
-#include "utils/rel.h"
 #include "utils/tuplesort.h"
 
-#define TYPE_MAX      64
 #define COND_MAX      1024
 #define NAME_MAX_UTF8 (NAMEDATALEN * 4)
-
-static const struct
-{
-	NodeTag tag;
-	const char *name;
-} types[] = {{T_Result, "Result"},
-			 {T_ProjectSet, "ProjectSet"},
-			 {T_Append, "Append"},
-			 {T_MergeAppend, "Merge Append"},
-			 {T_RecursiveUnion, "Recursive Union"},
-			 {T_BitmapAnd, "BitmapAnd"},
-			 {T_BitmapOr, "BitmapOr"},
-			 {T_NestLoop, "Nested Loop"},
-			 {T_MergeJoin, "Merge"},
-			 {T_HashJoin, "Hash"},
-			 {T_SeqScan, "Seq Scan"},
-			 {T_SampleScan, "Sample Scan"},
-			 {T_Gather, "Gather"},
-			 {T_GatherMerge, "Gather Merge"},
-			 {T_IndexScan, "Index Scan"},
-			 {T_IndexOnlyScan, "Index Only Scan"},
-			 {T_BitmapIndexScan, "Bitmap Index Scan"},
-			 {T_BitmapHeapScan, "Bitmap Heap Scan"},
-			 {T_TidScan, "Tid Scan"},
-			 {T_SubqueryScan, "Subquery Scan"},
-			 {T_FunctionScan, "Function Scan"},
-			 {T_TableFuncScan, "Table Function Scan"},
-			 {T_ValuesScan, "Values Scan"},
-			 {T_CteScan, "CTE Scan"},
-			 {T_NamedTuplestoreScan, "Named Tuplestore Scan"},
-			 {T_WorkTableScan, "WorkTable Scan"},
-			 {T_ForeignScan, "Foreign Scan"},
-			 {T_CustomScan, "Custom Scan"},
-			 {T_Material, "Materialize"},
-			 {T_Sort, "Sort"},
-			 {T_IncrementalSort, "Incremental Sort"},
-			 {T_Group, "Group"},
-			 {T_WindowAgg, "WindowAgg"},
-			 {T_Unique, "Unique"},
-			 {T_LockRows, "LockRows"},
-			 {T_Limit, "Limit"},
-			 {T_Hash, "Hash"},
-			 PGOSP_NEWER_NODES};
-
-static const char *
-modify_name(CmdType operation)
-{
-	switch (operation)
-	{
-		case CMD_INSERT:
-			return "Insert";
-		case CMD_UPDATE:
-			return "Update";
-		case CMD_DELETE:
-			return "Delete";
-		default:
-			return PGOSP_OTHER_COMMAND(operation) != NULL ? "Merge"
-														  : "ModifyTable";
-	}
-}
-
-static const char *
-agg_name(const Agg *agg)
-{
-	switch (agg->aggstrategy)
-	{
-		case AGG_SORTED:
-			return "GroupAggregate";
-		case AGG_HASHED:
-			return "HashAggregate";
-		case AGG_MIXED:
-			return "MixedAggregate";
-		default:
-			return "Aggregate";
-	}
-}
-
-static const char *
-base_name(const Plan *plan)
-{
-	size_t i;
-
-	switch (nodeTag(plan))
-	{
-		case T_ModifyTable:
-			return modify_name(((const ModifyTable *) plan)->operation);
-		case T_Agg:
-			return agg_name((const Agg *) plan);
-		case T_SetOp:
-			return ((const SetOp *) plan)->strategy == SETOP_HASHED
-					   ? "HashSetOp"
-					   : "SetOp";
-		default:
-			break;
-	}
-	for (i = 0; i < lengthof(types); i++)
-		if (types[i].tag == nodeTag(plan))
-			return types[i].name;
-	return "Unknown";
-}
-
-static const char *
-before_name(const Plan *plan)
-{
-	if (IsA(plan, Agg))
-	{
-		AggSplit split = ((const Agg *) plan)->aggsplit;
-
-		if (DO_AGGSPLIT_SKIPFINAL(split))
-			return "Partial ";
-		if (DO_AGGSPLIT_COMBINE(split))
-			return "Finalize ";
-	}
-	return plan->parallel_aware ? "Parallel " : "";
-}
-
-static const char *
-join_name(JoinType type)
-{
-	switch (type)
-	{
-		case JOIN_INNER:
-			return "";
-		case JOIN_LEFT:
-			return " Left";
-		case JOIN_FULL:
-			return " Full";
-		case JOIN_RIGHT:
-			return " Right";
-		case JOIN_SEMI:
-			return " Semi";
-		case JOIN_ANTI:
-			return " Anti";
-		default:
-			return PGOSP_OTHER_JOIN(type);
-	}
-}
-
-/* Puts text at pos, where there is room for it; returns its end. */
-static char *
-append(char *pos, const char *text)
-{
-	size_t len = strlen(text);
-
-	memcpy(pos, text, len);
-	return pos + len;
-}
-
-/* "Hash Left Join", "Index Scan Backward", "Finalize Aggregate" */
-static osp_str
-type_of(const Plan *plan, char space[TYPE_MAX])
-{
-	const char *join = "";
-	const char *after = "";
-	char *pos = space;
-
-	if (IsA(plan, NestLoop) || IsA(plan, HashJoin) || IsA(plan, MergeJoin))
-	{
-		join = join_name(((const Join *) plan)->jointype);
-		if (join[0] != '\0' || !IsA(plan, NestLoop))
-			after = " Join";
-	}
-	if ((IsA(plan, IndexScan) &&
-		 ScanDirectionIsBackward(((const IndexScan *) plan)->indexorderdir)) ||
-		(IsA(plan, IndexOnlyScan) &&
-		 ScanDirectionIsBackward(
-			 ((const IndexOnlyScan *) plan)->indexorderdir)))
-		after = " Backward";
-	pos = append(pos, before_name(plan));
-	pos = append(pos, base_name(plan));
-	pos = append(pos, join);
-	pos = append(pos, after);
-	return osp_str_n(space, (size_t) (pos - space));
-}
 
 static void
 put_name(osp_writer *w, osp_str key, const char *name)
@@ -201,130 +21,22 @@ put_name(osp_writer *w, osp_str key, const char *name)
 		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(name), NAME_MAX_UTF8));
 }
 
-static const char *
-name_of(Relation relation)
-{
-	return relation != NULL ? RelationGetRelationName(relation) : NULL;
-}
-
-/* The relation that a scan reads or a statement changes, if it is one. */
-static const char *
-relation_of(const PlanState *node)
-{
-	switch (nodeTag(node->plan))
-	{
-		case T_SeqScan:
-		case T_SampleScan:
-		case T_IndexScan:
-		case T_IndexOnlyScan:
-		case T_BitmapHeapScan:
-		case T_TidScan:
-		case T_ForeignScan:
-		case T_CustomScan:
-			PGOSP_NEWER_SCANS
-			return name_of(((const ScanState *) node)->ss_currentRelation);
-		case T_ModifyTable:
-		{
-			const ModifyTableState *modify = (const ModifyTableState *) node;
-
-			return modify->resultRelInfo != NULL
-					   ? name_of(modify->resultRelInfo->ri_RelationDesc)
-					   : NULL;
-		}
-		default:
-			return NULL;
-	}
-}
-
-static const char *
-index_of(const PlanState *node)
-{
-	switch (nodeTag(node))
-	{
-		case T_IndexScanState:
-			return name_of(((const IndexScanState *) node)->iss_RelationDesc);
-		case T_IndexOnlyScanState:
-			return name_of(
-				((const IndexOnlyScanState *) node)->ioss_RelationDesc);
-		case T_BitmapIndexScanState:
-			return name_of(
-				((const BitmapIndexScanState *) node)->biss_RelationDesc);
-		default:
-			return NULL;
-	}
-}
-
-/* Which entry of the range table a scan is of; 0: it is of none. */
-static Index
-scanned(const PlanState *node)
-{
-	switch (nodeTag(node->plan))
-	{
-		case T_SeqScan:
-		case T_SampleScan:
-		case T_IndexScan:
-		case T_IndexOnlyScan:
-		case T_BitmapHeapScan:
-		case T_TidScan:
-		case T_SubqueryScan:
-		case T_FunctionScan:
-		case T_TableFuncScan:
-		case T_ValuesScan:
-		case T_CteScan:
-		case T_NamedTuplestoreScan:
-		case T_WorkTableScan:
-		case T_ForeignScan:
-		case T_CustomScan:
-			PGOSP_NEWER_SCANS
-			return ((const Scan *) node->plan)->scanrelid;
-		default:
-			return 0;
-	}
-}
-
-/* What a node works on; each may be NULL. */
-typedef struct pgospScanned
-{
-	const char *relation;
-	const char *alias; /* if it is another name */
-	const char *index;
-	const char *cte;
-} pgospScanned;
-
-static void
-find_scanned(const PlanState *node, pgospScanned *out)
-{
-	const List *table = node->state->es_range_table;
-	Index entry = scanned(node);
-	const RangeTblEntry *rte;
-
-	out->relation = relation_of(node);
-	out->index = index_of(node);
-	out->alias = NULL;
-	out->cte = NULL;
-	if (entry == 0 || (int) entry > list_length(table))
-		return;
-	rte = list_nth(table, (int) entry - 1);
-	if (rte->rtekind == RTE_CTE)
-		out->cte = rte->ctename;
-	if (rte->eref != NULL && (out->relation == NULL ||
-							  strcmp(out->relation, rte->eref->aliasname) != 0))
-		out->alias = rte->eref->aliasname;
-}
-
 static char *
 append_name(char *pos, const char *before, const char *name)
 {
-	pos = append(pos, before);
-	memcpy(pos, name, strnlen(name, NAMEDATALEN * 2));
-	return pos + strnlen(name, NAMEDATALEN * 2);
+	size_t before_len = strlen(before);
+	size_t len = strnlen(name, NAMEDATALEN);
+
+	memcpy(pos, before, before_len);
+	memcpy(pos + before_len, name, len);
+	return pos + before_len + len;
 }
 
 /* "Index Scan using parts_pkey on parts p" */
 static void
 put_title(osp_writer *w, osp_str type, const pgospScanned *scan)
 {
-	char title[TYPE_MAX + 8 * NAMEDATALEN];
+	char title[PGOSP_NODE_TYPE_MAX + 8 * NAMEDATALEN];
 	char *pos = title + type.len;
 	const char *on = " on ";
 
@@ -494,11 +206,11 @@ pgosp_put_node_start(osp_writer *w, const void *what)
 {
 	const pgospNodePoint *told = (const pgospNodePoint *) what;
 	const Plan *plan = told->node->plan;
-	char space[TYPE_MAX];
-	osp_str type = type_of(plan, space);
+	char space[PGOSP_NODE_TYPE_MAX];
+	osp_str type = pgosp_node_type(plan, space);
 	pgospScanned scan;
 
-	find_scanned(told->node, &scan);
+	pgosp_node_scanned(told->node, &scan);
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_object(w, OSP_STR("node"));
 	put_title(w, type, &scan);

@@ -5,6 +5,7 @@
  *
  *	  node.c        the tree: which nodes are points, and when
  *	  nodeinfo.c    what is told of one
+ *	  nodename.c    what it is called, and works on
  *	  nodetree.c    the nodes under a node
  *	  expr.c        conditions as text
  *	  parallel.c    parallel workers
@@ -27,6 +28,24 @@ extern void pgosp_node_children(PlanState *node, pgosp_child visit, void *arg);
 
 /* The input that "outer" columns are those of, or NULL. */
 extern const PlanState *pgosp_node_outer(const PlanState *node);
+
+/* ---- nodename.c ---- */
+
+/* "Hash Left Join"; in space. */
+#define PGOSP_NODE_TYPE_MAX 64
+extern osp_str pgosp_node_type(const Plan *plan,
+							   char space[PGOSP_NODE_TYPE_MAX]);
+
+/* What a node works on; each may be NULL. */
+typedef struct pgospScanned
+{
+	const char *relation;
+	const char *alias; /* if it is another name */
+	const char *index;
+	const char *cte;
+} pgospScanned;
+
+extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
 
 /* ---- nodeinfo.c ---- */
 
