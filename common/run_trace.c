@@ -25,28 +25,23 @@ trace_in_ring(const osp_ring *ring, uint64_t key, osp_uuid *out)
 	return true;
 }
 
-/* *found: this is the process's ring. */
 static bool
-trace_in(int dir_fd, const char *name, long pid, uint64_t key, osp_uuid *out,
-		 bool *found)
+trace_in(int dir_fd, const char *name, uint64_t key, osp_uuid *out)
 {
 	osp_ring ring;
 	bool known;
 
 	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
 		return false;
-	*found = osp_owner_pid(
-				 __atomic_load_n(&ring.header->owner, __ATOMIC_ACQUIRE)) == pid;
-	known = *found && trace_in_ring(&ring, key, out);
+	known = trace_in_ring(&ring, key, out);
 	osp_ring_unmap(&ring);
 	return known;
 }
 
 bool
-osp_run_trace_of(const char *path, long pid, uint64_t key, osp_uuid *out)
+osp_run_trace_of(const char *path, uint64_t key, osp_uuid *out)
 {
 	struct dirent *entry;
-	bool found = false;
 	bool known = false;
 	int dir_fd;
 	DIR *dir;
@@ -60,9 +55,9 @@ osp_run_trace_of(const char *path, long pid, uint64_t key, osp_uuid *out)
 		(void) close(dir_fd);
 		return false;
 	}
-	while (!found && (entry = readdir(dir)) != NULL)
+	while (!known && (entry = readdir(dir)) != NULL)
 		if (strncmp(entry->d_name, "ring.", 5) == 0)
-			known = trace_in(dir_fd, entry->d_name, pid, key, out, &found);
+			known = trace_in(dir_fd, entry->d_name, key, out);
 	(void) closedir(dir);
 	return known;
 }

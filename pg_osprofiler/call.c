@@ -68,8 +68,17 @@ static int depth = 0;
 static pgospCall *spare = NULL;
 static int spares = 0;
 
-/* The function in whose place ours will be called. */
-static PGFunction replaced = NULL;
+/*
+ * The functions in whose place ours will be called: one, unless another
+ * extension's hook calls functions in between.
+ */
+#define PENDING_MAX 8
+static struct
+{
+	const FmgrInfo *flinfo;
+	PGFunction function;
+} pending[PENDING_MAX];
+static int pendings = 0;
 
 static needs_fmgr_hook_type prev_needs_fmgr_hook;
 static fmgr_hook_type prev_fmgr_hook;
@@ -330,18 +339,44 @@ pgosp_needs_fmgr_hook(Oid oid)
 	return prev_needs_fmgr_hook != NULL && prev_needs_fmgr_hook(oid);
 }
 
+static Datum begin_and_call(PG_FUNCTION_ARGS);
+
+static void
+replace(FmgrInfo *flinfo)
+{
+	if (pendings == PENDING_MAX || flinfo->fn_addr == begin_and_call)
+		return;
+	pending[pendings].flinfo = flinfo;
+	pending[pendings].function = flinfo->fn_addr;
+	pendings++;
+	flinfo->fn_addr = begin_and_call;
+}
+
+/* Puts the function back; what came later and was not called is forgotten. */
+static void
+put_back(FmgrInfo *flinfo)
+{
+	int i;
+
+	for (i = pendings - 1; i >= 0; i--)
+		if (pending[i].flinfo == flinfo)
+		{
+			flinfo->fn_addr = pending[i].function;
+			pendings = i;
+			return;
+		}
+}
+
 /* Called in the place of the function, once. */
 static Datum
 begin_and_call(PG_FUNCTION_ARGS)
 {
-	PGFunction function = replaced;
-
-	fcinfo->flinfo->fn_addr = function;
+	put_back(fcinfo->flinfo);
 	if (CALLED_AS_TRIGGER(fcinfo) || CALLED_AS_EVENT_TRIGGER(fcinfo))
 		(void) pgosp_trigger_begin(fcinfo);
 	else
 		(void) pgosp_function_begin(fcinfo);
-	return function(fcinfo);
+	return fcinfo->flinfo->fn_addr(fcinfo);
 }
 
 static void
@@ -353,10 +388,7 @@ function_begins(FmgrInfo *flinfo)
 	if (innermost != NULL && innermost->flinfo == flinfo)
 		innermost->again++;
 	else if (pgosp_current != NULL && is_wanted(flinfo->fn_oid))
-	{
-		replaced = flinfo->fn_addr;
-		flinfo->fn_addr = begin_and_call;
-	}
+		replace(flinfo);
 }
 
 static void
@@ -366,7 +398,7 @@ function_ends(FmgrInfo *flinfo, bool failed)
 
 	/* Something came between, and it was not called. */
 	if (unlikely(flinfo->fn_addr == begin_and_call))
-		flinfo->fn_addr = replaced;
+		put_back(flinfo);
 	if (innermost == NULL || innermost->flinfo != flinfo)
 		return;
 	if (failed)

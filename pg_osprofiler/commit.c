@@ -23,6 +23,7 @@
 #include "pgosp.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
 #include "tcop/pquery.h"
@@ -185,8 +186,12 @@ forget(void)
 void
 pgosp_commit_look(void)
 {
-	/* Whatever runs for a client outside of a commit runs in a portal. */
+	/*
+	 * Whatever runs for a client outside of a commit runs in a portal, but for
+	 * what the planner computes.
+	 */
 	if (remembers && pgosp_current == NULL && ActivePortal == NULL &&
+		!pgosp_planning && MyBackendType == B_BACKEND &&
 		!IsTransactionBlock() && is_wanted())
 		open_commit("COMMIT");
 }
@@ -257,11 +262,9 @@ abort_transaction(void)
 		end_transaction(reported != NULL ? reported : &interrupted);
 }
 
-static void
-pgosp_xact(XactEvent event, void *arg)
+static pg_noinline void
+transaction_goes_on(XactEvent event)
 {
-	if (likely(pgosp_busy == 0))
-		return;
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
@@ -280,6 +283,13 @@ pgosp_xact(XactEvent event, void *arg)
 		default:
 			break;
 	}
+}
+
+static void
+pgosp_xact(XactEvent event, void *arg)
+{
+	if (unlikely(pgosp_busy > 0))
+		transaction_goes_on(event);
 }
 
 void

@@ -17,8 +17,9 @@
  * was not seen, it is the time of that hook.
  *
  * The trace of the backend that held the lock: every traced backend notes in the
- * header of its ring the trace of each of its last transactions, by the number
- * that a transaction has in its backend and that the lock table has, too.
+ * header of its ring the trace of each of its last transactions, by its process
+ * and the number that a transaction has in its backend; the lock table has these,
+ * too. The note stays when the backend ends.
  *
  * With log_lock_waits PostgreSQL logs a wait again whenever it is woken after
  * deadlock_timeout. It must not be by us, so then we look no more.
@@ -48,7 +49,7 @@ typedef struct pgospLockWait
 	LOCKMODE mode;
 	int holders;
 	int pid;
-	uint64 transaction; /* the holder's, by its own number */
+	uint64 key; /* of the holder's transaction */
 	pgospPoint *parent;
 	uint64 parent_serial;
 } pgospLockWait;
@@ -56,15 +57,20 @@ typedef struct pgospLockWait
 volatile int pgosp_lockwaits = 0;
 static pgospLockWait lockwaits[LOCKWAITS_MAX];
 
+/* A transaction by its process and its own number; in the years, unique. */
+static uint64
+key_of(const PGPROC *proc)
+{
+	return (uint64) (uint32) proc->pid << 32 | pgosp_transaction_of(proc);
+}
+
 void
 pgosp_lockwait_note(const osp_context *context)
 {
 	osp_producer *producer = pgosp_producer_if_open();
 
 	if (producer != NULL && context->base_id.is_uuid)
-		osp_ring_note(&producer->ring,
-					  pgosp_transaction_of(MyProc),
-					  context->base_id.bytes);
+		osp_ring_note(&producer->ring, key_of(MyProc), context->base_id.bytes);
 }
 
 /* ---- inside of the timer's function ---- */
@@ -88,7 +94,7 @@ note_holder(pgospLockWait *wait, const PGPROC *proc)
 	if (wait->holders++ > 0)
 		return;
 	wait->pid = proc->pid;
-	wait->transaction = pgosp_transaction_of(proc);
+	wait->key = key_of(proc);
 }
 
 static void
@@ -215,7 +221,7 @@ put_holder(osp_writer *w, const pgospLockWait *wait)
 	osp_put_i64(w, OSP_STR("holders"), wait->holders);
 	osp_put_i64(w, OSP_STR("pid"), wait->pid);
 	if (producer == NULL || wait->pid == 0 ||
-		!osp_run_trace_of(producer->path, wait->pid, wait->transaction, &trace))
+		!osp_run_trace_of(producer->path, wait->key, &trace))
 		return;
 	osp_uuid_text(&trace, text);
 	osp_put_str(w, OSP_STR("base_id"), osp_str_of(text));

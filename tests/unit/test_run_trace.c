@@ -52,20 +52,20 @@ test_noted(void **state)
 	open_producer(&producer);
 	osp_uuid_new(&first);
 	osp_uuid_new(&second);
-	assert_false(osp_run_trace_of(run_path, getpid(), 7, &found));
+	assert_false(osp_run_trace_of(run_path, 7, &found));
 	osp_ring_note(&producer.ring, 7, (const char *) first.bytes);
 	osp_ring_note(&producer.ring, 8, (const char *) second.bytes);
-	assert_true(osp_run_trace_of(run_path, getpid(), 7, &found));
+	assert_true(osp_run_trace_of(run_path, 7, &found));
 	assert_memory_equal(found.bytes, first.bytes, sizeof(first.bytes));
-	assert_true(osp_run_trace_of(run_path, getpid(), 8, &found));
+	assert_true(osp_run_trace_of(run_path, 8, &found));
 	assert_memory_equal(found.bytes, second.bytes, sizeof(second.bytes));
 
 	/* Another trace under the same key; the key 0 is none. */
 	osp_ring_note(&producer.ring, 7, (const char *) second.bytes);
-	assert_true(osp_run_trace_of(run_path, getpid(), 7, &found));
+	assert_true(osp_run_trace_of(run_path, 7, &found));
 	assert_memory_equal(found.bytes, second.bytes, sizeof(second.bytes));
-	assert_false(osp_run_trace_of(run_path, getpid(), 9, &found));
-	assert_false(osp_run_trace_of(run_path, getpid(), 0, &found));
+	assert_false(osp_run_trace_of(run_path, 9, &found));
+	assert_false(osp_run_trace_of(run_path, 0, &found));
 	osp_producer_close(&producer);
 }
 
@@ -82,10 +82,9 @@ test_forgotten(void **state)
 	osp_uuid_new(&id);
 	for (key = 1; key <= OSP_RING_NOTICES + 1; key++)
 		osp_ring_note(&producer.ring, key, (const char *) id.bytes);
-	assert_false(osp_run_trace_of(run_path, getpid(), 1, &found));
-	assert_true(osp_run_trace_of(run_path, getpid(), 2, &found));
-	assert_true(
-		osp_run_trace_of(run_path, getpid(), OSP_RING_NOTICES + 1, &found));
+	assert_false(osp_run_trace_of(run_path, 1, &found));
+	assert_true(osp_run_trace_of(run_path, 2, &found));
+	assert_true(osp_run_trace_of(run_path, OSP_RING_NOTICES + 1, &found));
 	osp_producer_close(&producer);
 }
 
@@ -101,11 +100,11 @@ test_half_written(void **state)
 	osp_uuid_new(&id);
 	osp_ring_note(&producer.ring, 3, (const char *) id.bytes);
 	producer.ring.header->notices[3].base_id[1] ^= 1;
-	assert_false(osp_run_trace_of(run_path, getpid(), 3, &found));
+	assert_false(osp_run_trace_of(run_path, 3, &found));
 	osp_producer_close(&producer);
 }
 
-/* Of another process; not of one that is gone, nor of one that never was. */
+/* Of another process, and of one that is gone. */
 static void
 test_others(void **state)
 {
@@ -138,13 +137,12 @@ test_others(void **state)
 	}
 	assert_true(pid > 0);
 	assert_int_equal(read(ready[0], &c, 1), 1);
-	assert_true(osp_run_trace_of(run_path, pid, 5, &found));
+	assert_true(osp_run_trace_of(run_path, 5, &found));
 	assert_memory_equal(found.bytes, id.bytes, sizeof(id.bytes));
-	assert_false(osp_run_trace_of(run_path, getpid(), 5, &found));
 	assert_int_equal(write(done[1], &c, 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_false(osp_run_trace_of(run_path, pid, 5, &found));
+	assert_true(osp_run_trace_of(run_path, 5, &found));
 	osp_producer_close(&mine);
 	(void) close(ready[0]);
 	(void) close(ready[1]);
@@ -158,7 +156,7 @@ test_no_directory(void **state)
 	osp_uuid found;
 
 	(void) state;
-	assert_false(osp_run_trace_of("/no/such/directory", 1, 1, &found));
+	assert_false(osp_run_trace_of("/no/such/directory", 1, &found));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

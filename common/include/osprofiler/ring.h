@@ -39,8 +39,9 @@ extern "C" {
 #define OSP_RING_DEFAULT     (1024 * 1024)
 
 /*
- * A note of the producer: under this key, a number that others know its work by,
- * it works on that trace. check tells a note that is half written.
+ * A note of the producer: under this key, a number that others know its work by
+ * and that no other producer uses, it works on that trace. check tells a note
+ * that is half written.
  */
 typedef struct osp_ring_notice
 {

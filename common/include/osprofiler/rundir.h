@@ -134,10 +134,11 @@ OSP_API osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
 									   osp_error *err) OSP_MUST_CHECK;
 
 /*
- * The trace that the process pid has noted under this key (osp_ring_note). False
- * if it has not, or so many since that it is forgotten.
+ * The trace that a producer has noted under this key (osp_ring_note), also if it
+ * is gone since. False if none has, or so many others since that it is
+ * forgotten.
  */
-OSP_API bool osp_run_trace_of(const char *path, long pid, uint64_t key,
+OSP_API bool osp_run_trace_of(const char *path, uint64_t key,
 							  osp_uuid *out) OSP_MUST_CHECK;
 
 /*
