@@ -95,6 +95,12 @@ part_unit_threads()
 	make -s -C tests/unit -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 \
 		SANITIZE=thread TESTS="${programs[*]}" \
 		PROVE_EXEC="setarch -R" check
+	make -s -C sqlite_osprofiler -j"$jobs" BUILD="$PWD/build/tsan" \
+		OPTIMIZE=-O1 SANITIZE=thread
+	make -s -C tests/sqlite -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 \
+		SANITIZE=thread
+	COLLECT_RINGS=1 TEST_CONNECTIONS=100 CMOCKA_MESSAGE_OUTPUT=TAP \
+		prove --exec "setarch -R" build/tsan/tests/sqlite/test_program
 }
 
 part_unit_valgrind()
