@@ -288,7 +288,7 @@ $node->safe_psql('postgres', 'CREATE PUBLICATION p FOR TABLE t');
 $subscriber->safe_psql('postgres',
 	'CREATE TABLE t (id int PRIMARY KEY, v int);'
 	  . q{ CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS}
-	  . q{ 'BEGIN PERFORM count(*) FROM t; RETURN NEW; END';}
+	  . q{ 'BEGIN PERFORM count(*) FROM public.t; RETURN NEW; END';}
 	  . ' CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();'
 	  . ' ALTER TABLE t ENABLE ALWAYS TRIGGER f');
 my $subscribed = context();
