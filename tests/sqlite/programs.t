@@ -180,6 +180,7 @@ out=$(OSPROFILER_RUN_DIR=/proc/none preloaded sqlite3 :memory: "SELECT 1" 2>&1)
 is "$out" 1 "no run directory can be made: the program runs"
 # A disk that is full: no file can grow, then no file system has room.
 some_work="CREATE TABLE t(a); INSERT INTO t VALUES (1), (2); SELECT sum(a) FROM t;"
+# shellcheck disable=SC2016
 out=$(
 	ulimit -f 8
 	OSPROFILER_RUN_DIR=$WORK/limited preloaded \
