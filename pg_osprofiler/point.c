@@ -436,6 +436,8 @@ pgosp_point_close_at(pgospPoint *point, const pgospError *error, int64 stop_ns)
 void
 pgosp_point_close_all(const pgospError *error)
 {
+	if (pgosp_lockwaits > 0)
+		pgosp_lockwaits_write();
 	while (!dlist_is_empty(&open_points))
 		close_one(
 			dlist_container(pgospPoint, node, dlist_tail_node(&open_points)),

@@ -168,6 +168,24 @@ finish $other->{psql};
 like($err . $other->{err}, qr/deadlock detected/, 'a deadlock is found');
 ok(pairs('pg.wait', wait_for_points($node, $second, 8)), 'and its wait told');
 
+# One that ends with its session.
+$other = background(
+	'BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(1); COMMIT;');
+wait_until_sleeping();
+my $ended = context();
+my $ends = background(
+	set_context($ended) . $points . 'UPDATE t SET n = 2 WHERE id = 1');
+$node->poll_query_until('postgres',
+		'SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity'
+	  . " WHERE wait_event = 'transactionid'")
+  or die 'nobody waits';
+finish $ends->{psql};
+finish $other->{psql};
+is_deeply(
+	shape(wait_for_points($node, $ended, 4)),
+	[ 'UPDATE t SET n = 2 WHERE id = 1 (admin_shutdown)', 'pg.wait-start' ],
+	'a wait that ends with its session');
+
 # The server logs a wait once, as it would without us.
 $node->append_conf('postgresql.conf', "log_lock_waits = on\n");
 $node->reload;
