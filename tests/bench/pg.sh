@@ -44,15 +44,14 @@ echo "== PostgreSQL: instructions of a prepared SELECT (pgbench -S -M prepared)"
 bare=$(instructions_of bare "")
 printf '%-28s %7d\n' "without the extension" "$bare"
 loaded=$(instructions_of traced "")
-printf '%-28s %7d  (%+d)\n' "loaded, nothing traced" "$loaded" $((loaded - bare))
+printf '%-28s %7d  (%+d)  aim +150\n' "loaded, nothing traced" "$loaded" $((loaded - bare))
 traced=$(instructions_of traced "$context")
-printf '%-28s %7d  (%+d)\n' "every statement traced" "$traced" $((traced - bare))
+printf '%-28s %7d  (%+d)  aim +2500\n' "every statement traced" "$traced" $((traced - bare))
 default=$(instructions_of traced "$context -c osprofiler.points=$PG_DEFAULT_POINTS")
 printf '%-28s %7d  (%+d)\n' "default points" "$default" $((default - bare))
 nodes=$(instructions_of traced "$context -c osprofiler.points=statement,node")
-printf '%-28s %7d  (%+d)\n' "with plan nodes" "$nodes" $((nodes - bare))
+printf '%-28s %7d  (%+d)  aim +10000\n' "with plan nodes" "$nodes" $((nodes - bare))
 
-echo "== PostgreSQL: TPS to bare, pgbench -S -M prepared, client and server on one core"
 pg_start bare taskset -c 0
 pg_start traced taskset -c 0
 # The shipper belongs on another core, as it has one in production.
