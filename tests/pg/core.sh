@@ -201,8 +201,8 @@ severe()
 		-e '/terminated by signal/p' -e '/(LOG|WARNING|ERROR):.*osprofiler/p' \
 		"$1/server.log" |
 		sed -E -e 's/^[0-9: .-]+UTC //' -e 's/[0-9]+/N/g' |
-		grep -vE 'FATAL: terminating logical replication worker|LOG:  level: N;' |
-		sort | uniq -c
+		{ grep -vE 'FATAL: terminating logical replication worker|LOG:  level: N;' ||
+			true; } | sort | uniq -c
 }
 
 compare()
