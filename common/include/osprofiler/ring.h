@@ -222,9 +222,8 @@ static inline void
 osp_ring_note(osp_ring *ring, uint64_t key, const char base_id[16])
 {
 	osp_ring_notice *place = &ring->header->notices[key % OSP_RING_NOTICES];
-	osp_ring_notice notice;
+	osp_ring_notice notice = {key, {0, 0}, 0};
 
-	notice.key = key;
 	memcpy(notice.base_id, base_id, sizeof(notice.base_id));
 	notice.check = osp__notice_check(&notice);
 	if (place->check != notice.check || place->key != key)
