@@ -13,21 +13,25 @@
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
-/* A statement that is about to be sent; NULL: not traced. */
-static ospq_open *
-begin(PGconn *conn, const ospq_facts *facts, ospq_conn **found)
+/* A call that sends a statement. */
+typedef struct send_call
 {
-	ospq_conn *c = ospq_conn_get(conn);
-	ospq_open *open;
+	bool entered;
+	ospq_conn *c;
+	ospq_open *open; /* NULL: not traced */
+	int saved;       /* errno, as the program had it */
+} send_call;
 
-	*found = c;
-	if (c == NULL)
-		return NULL;
-	open = ospq_conn_push(c);
+/* The statement that is about to be sent; NULL: not traced. */
+static ospq_open *
+open_statement(ospq_conn *c, const ospq_facts *facts)
+{
+	ospq_open *open = ospq_conn_push(c);
+
 	if (open == NULL)
 		return NULL;
 	open->kind = OSPQ_STATEMENT;
-	if (OSP_UNLIKELY(REAL(PQpipelineStatus)(conn) != OSPQ_PIPELINE_OFF))
+	if (OSP_UNLIKELY(REAL(PQpipelineStatus)(c->conn) != OSPQ_PIPELINE_OFF))
 		c->pipeline_position++;
 	if (ospq_start(c, &open->point, facts))
 		return open;
@@ -35,39 +39,58 @@ begin(PGconn *conn, const ospq_facts *facts, ospq_conn **found)
 	return NULL;
 }
 
+static void
+begin(send_call *call, PGconn *conn, const ospq_facts *facts)
+{
+	call->saved = errno;
+	call->c = NULL;
+	call->open = NULL;
+	call->entered = ospq_enter();
+	if (!call->entered)
+		return;
+	call->c = ospq_conn_get(conn);
+	if (call->c != NULL)
+		call->open = open_statement(call->c, facts);
+	errno = call->saved;
+}
+
 /*
  * Was it sent? If not it is over at once. (Another one may still be open before
  * it: that libpq refuses a second one is one of the reasons.)
  */
-static void
-finish(ospq_conn *c, ospq_open *open, int sent)
+static int
+finish(const send_call *call, int sent)
 {
 	int saved = errno;
 
-	if (open != NULL && !sent)
+	if (!call->entered)
+		return sent;
+	if (call->open != NULL && !sent)
 	{
-		ospq_read_failure(&open->outcome, c->conn);
-		if (REAL(PQstatus)(c->conn) != CONNECTION_BAD)
-			open->outcome.sqlstate = NULL;
-		ospq_stop(&open->point, &open->outcome);
-		ospq_conn_unpush(c);
+		ospq_read_failure(&call->open->outcome, call->c->conn);
+		if (REAL(PQstatus)(call->c->conn) != CONNECTION_BAD)
+			call->open->outcome.sqlstate = NULL;
+		ospq_stop(&call->open->point, &call->open->outcome);
+		ospq_conn_unpush(call->c);
 	}
 	ospq_leave();
 	errno = saved;
+	return sent;
 }
 
 /* With a comment where an error can still be made the program's own, or can
  * hardly come of the text's end: see PQgetResult. */
 static const char *
-text_to_send(ospq_conn *c, ospq_open *open, const char *sql)
+text_to_send(const send_call *call, const char *sql)
 {
 	const char *sent;
 
-	if (open == NULL || sql == NULL)
+	if (call->open == NULL || sql == NULL)
 		return sql;
-	sent = ospq_with_comment(c, &open->point, sql);
-	open->commented = sent != sql;
-	ospq_note_text(c, sql);
+	sent = ospq_with_comment(call->c, &call->open->point, sql);
+	call->open->commented = sent != sql;
+	ospq_note_text(call->c, sql);
+	errno = call->saved;
 	return sent;
 }
 
@@ -75,20 +98,10 @@ OSPQ_EXPORT int
 PQsendQuery(PGconn *conn, const char *query)
 {
 	ospq_facts facts = {.text = query};
-	int saved = errno;
-	const char *text;
-	ospq_open *open;
-	ospq_conn *c;
-	int sent;
+	send_call call;
 
-	if (!ospq_enter())
-		return REAL(PQsendQuery)(conn, query);
-	open = begin(conn, &facts, &c);
-	text = text_to_send(c, open, query);
-	errno = saved;
-	sent = REAL(PQsendQuery)(conn, text);
-	finish(c, open, sent);
-	return sent;
+	begin(&call, conn, &facts);
+	return finish(&call, REAL(PQsendQuery)(conn, text_to_send(&call, query)));
 }
 
 OSPQ_EXPORT int
@@ -102,30 +115,32 @@ PQsendQueryParams(PGconn *conn, const char *command, int nParams,
 						.params = paramValues,
 						.param_lengths = paramLengths,
 						.param_formats = paramFormats};
-	bool entered = ospq_enter();
-	const char *text = command;
-	int saved = errno;
-	ospq_open *open = NULL;
-	ospq_conn *c = NULL;
-	int sent;
+	send_call call;
 
-	if (entered)
-	{
-		open = begin(conn, &facts, &c);
-		text = text_to_send(c, open, command);
-	}
-	errno = saved;
-	sent = REAL(PQsendQueryParams)(conn,
-								   text,
-								   nParams,
-								   paramTypes,
-								   paramValues,
-								   paramLengths,
-								   paramFormats,
-								   resultFormat);
-	if (entered)
-		finish(c, open, sent);
-	return sent;
+	begin(&call, conn, &facts);
+	return finish(&call,
+				  REAL(PQsendQueryParams)(conn,
+										  text_to_send(&call, command),
+										  nParams,
+										  paramTypes,
+										  paramValues,
+										  paramLengths,
+										  paramFormats,
+										  resultFormat));
+}
+
+/* Keeps what is prepared until it is known to be. */
+static void
+keep_prepared(const send_call *call, const char *name, const char *query)
+{
+	ospq_open *open = call->open;
+
+	if (open == NULL || name == NULL || query == NULL)
+		return;
+	open->prepare_name = osp_strdup(alc, osp_str_of(name));
+	if (open->prepare_name != NULL)
+		open->prepare_text = osp_strdup(alc, osp_str_of(query));
+	errno = call->saved;
 }
 
 OSPQ_EXPORT int
@@ -134,31 +149,19 @@ PQsendPrepare(PGconn *conn, const char *stmtName, const char *query,
 {
 	ospq_facts facts = {
 		.text = query, .operation = "prepare", .name = stmtName};
-	bool entered = ospq_enter();
-	int saved = errno;
-	ospq_open *open = NULL;
-	ospq_conn *c = NULL;
+	send_call call;
 	int sent;
 
-	if (entered)
-		open = begin(conn, &facts, &c);
-	if (open != NULL && stmtName != NULL && query != NULL)
-	{
-		open->prepare_name = osp_strdup(alc, osp_str_of(stmtName));
-		if (open->prepare_name != NULL)
-			open->prepare_text = osp_strdup(alc, osp_str_of(query));
-	}
-	errno = saved;
+	begin(&call, conn, &facts);
+	keep_prepared(&call, stmtName, query);
 	sent = REAL(PQsendPrepare)(conn, stmtName, query, nParams, paramTypes);
 
 	/* In a pipeline it is used before its answer is read. */
-	if (open != NULL && sent && open->prepare_text != NULL &&
+	if (sent && call.open != NULL && call.open->prepare_text != NULL &&
 		REAL(PQpipelineStatus)(conn) != OSPQ_PIPELINE_OFF)
 		ospq_prepared_set(
-			&c->prepared, stmtName, osp_str_of(open->prepare_text));
-	if (entered)
-		finish(c, open, sent);
-	return sent;
+			&call.c->prepared, stmtName, osp_str_of(call.open->prepare_text));
+	return finish(&call, sent);
 }
 
 OSPQ_EXPORT int
@@ -171,25 +174,17 @@ PQsendQueryPrepared(PGconn *conn, const char *stmtName, int nParams,
 						.params = paramValues,
 						.param_lengths = paramLengths,
 						.param_formats = paramFormats};
-	bool entered = ospq_enter();
-	int saved = errno;
-	ospq_open *open = NULL;
-	ospq_conn *c = NULL;
-	int sent;
+	send_call call;
 
-	if (entered)
-		open = begin(conn, &facts, &c);
-	errno = saved;
-	sent = REAL(PQsendQueryPrepared)(conn,
-									 stmtName,
-									 nParams,
-									 paramValues,
-									 paramLengths,
-									 paramFormats,
-									 resultFormat);
-	if (entered)
-		finish(c, open, sent);
-	return sent;
+	begin(&call, conn, &facts);
+	return finish(&call,
+				  REAL(PQsendQueryPrepared)(conn,
+											stmtName,
+											nParams,
+											paramValues,
+											paramLengths,
+											paramFormats,
+											resultFormat));
 }
 
 /* A function of a connection and the name of a statement or portal. */
@@ -200,19 +195,10 @@ send_by_name(by_name function, const char *operation, PGconn *conn,
 			 const char *name)
 {
 	ospq_facts facts = {.operation = operation, .name = name};
-	bool entered = ospq_enter();
-	int saved = errno;
-	ospq_open *open = NULL;
-	ospq_conn *c = NULL;
-	int sent;
+	send_call call;
 
-	if (entered)
-		open = begin(conn, &facts, &c);
-	errno = saved;
-	sent = function(conn, name);
-	if (entered)
-		finish(c, open, sent);
-	return sent;
+	begin(&call, conn, &facts);
+	return finish(&call, function(conn, name));
 }
 
 OSPQ_EXPORT int
@@ -370,82 +356,77 @@ PQgetResult(PGconn *conn)
 	return result;
 }
 
-static void
-push_sync(ospq_conn *c, int sent)
+/* A function that ends a part of a pipeline. */
+static int
+send_sync(int (*function)(PGconn *), PGconn *conn)
 {
+	ospq_conn *c = ospq_enter_known(conn);
+	int sent = function(conn);
+	int saved = errno;
 	ospq_open *open;
 
-	if (!sent)
-		return;
-	open = ospq_conn_push(c);
-	if (open != NULL)
-		open->kind = OSPQ_SYNC;
-	c->pipeline_position = 0;
+	if (c == NULL)
+		return sent;
+	if (sent)
+	{
+		open = ospq_conn_push(c);
+		if (open != NULL)
+			open->kind = OSPQ_SYNC;
+		c->pipeline_position = 0;
+	}
+	ospq_leave();
+	errno = saved;
+	return sent;
 }
 
 OSPQ_EXPORT int
 PQpipelineSync(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
-	int sent = REAL(PQpipelineSync)(conn);
-	int saved = errno;
-
-	if (c != NULL)
-	{
-		push_sync(c, sent);
-		ospq_leave();
-		errno = saved;
-	}
-	return sent;
+	ospq_need();
+	return send_sync(REAL(PQpipelineSync), conn);
 }
 
 OSPQ_EXPORT int
 PQsendPipelineSync(PGconn *conn)
 {
+	ospq_need();
+	return send_sync(REAL(PQsendPipelineSync), conn);
+}
+
+/*
+ * Enters a pipeline or leaves it, which libpq refuses while results are unread:
+ * then everything was answered.
+ */
+static int
+change_mode(int (*function)(PGconn *), PGconn *conn, bool leaves)
+{
 	ospq_conn *c = ospq_enter_known(conn);
-	int sent = REAL(PQsendPipelineSync)(conn);
+	int changed = function(conn);
 	int saved = errno;
 
-	if (c != NULL)
+	if (c == NULL)
+		return changed;
+	if (changed)
 	{
-		push_sync(c, sent);
-		ospq_leave();
-		errno = saved;
+		if (leaves)
+			ospq_stop_all(c, OSPQ_DISCARDED);
+		c->pipeline_position = 0;
 	}
-	return sent;
+	ospq_leave();
+	errno = saved;
+	return changed;
 }
 
 OSPQ_EXPORT int
 PQenterPipelineMode(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
-	int entered = REAL(PQenterPipelineMode)(conn);
-
-	if (c != NULL)
-	{
-		c->pipeline_position = 0;
-		ospq_leave();
-	}
-	return entered;
+	ospq_need();
+	return change_mode(REAL(PQenterPipelineMode), conn, false);
 }
 
-/* Refused by libpq while results are unread; then everything was answered. */
 OSPQ_EXPORT int
 PQexitPipelineMode(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
-	int left = REAL(PQexitPipelineMode)(conn);
-	int saved = errno;
-
-	if (c != NULL)
-	{
-		if (left)
-		{
-			ospq_stop_all(c, OSPQ_DISCARDED);
-			c->pipeline_position = 0;
-		}
-		ospq_leave();
-		errno = saved;
-	}
-	return left;
+	ospq_need();
+	return change_mode(REAL(PQexitPipelineMode), conn, true);
 }

@@ -15,19 +15,20 @@
 /* A call in progress. */
 typedef struct sync_call
 {
+	bool entered;
+	int saved; /* errno, as the program had it */
 	ospq_conn *c;
 	bool traced;
 	bool discards; /* results of statements before it */
 	osp__point point;
 } sync_call;
 
-/*
- * Enters a call. These functions first throw away the results of what was sent
- * before, unless they refuse to work in a pipeline at all.
- */
+/* Opens the point of a call that was entered. */
 static void
-begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
+open_point(sync_call *call, PGconn *conn, const ospq_facts *facts)
 {
+	call->saved = errno;
+	call->entered = true;
 	call->traced = false;
 	call->discards = false;
 	call->c = ospq_conn_get(conn);
@@ -37,6 +38,24 @@ begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
 		REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF)
 		call->discards = true;
 	call->traced = ospq_start(call->c, &call->point, facts);
+	errno = call->saved;
+}
+
+/*
+ * Enters a call. These functions first throw away the results of what was sent
+ * before, unless they refuse to work in a pipeline at all.
+ */
+static void
+begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
+{
+	if (ospq_enter())
+	{
+		open_point(call, conn, facts);
+		return;
+	}
+	call->entered = false;
+	call->c = NULL;
+	call->traced = false;
 }
 
 /* The server may have been at them until now. */
@@ -56,46 +75,84 @@ is_copy(const PGresult *result)
 		   status == PGRES_COPY_BOTH;
 }
 
-/* Leaves a call whose function returned result; keeps errno. */
+/* Stops the point of a call as the result says; a COPY leaves it open. */
 static void
-finish(sync_call *call, PGresult *result)
+stop_point(const sync_call *call, PGresult *result)
 {
-	int saved = errno;
 	ospq_outcome outcome = {.fate = OSPQ_DONE};
 	ospq_open *open;
 
+	if (OSP_UNLIKELY(result == NULL))
+		ospq_read_failure(&outcome, call->c->conn);
+	else if (OSP_UNLIKELY(is_copy(result)))
+	{
+		open = ospq_conn_push(call->c);
+		if (open != NULL)
+		{
+			open->point = call->point;
+			return;
+		}
+		outcome.fate = OSPQ_INTERRUPTED;
+	}
+	else
+		ospq_read_result(&outcome, call->c->conn, result);
+	ospq_stop(&call->point, &outcome);
+}
+
+/* Leaves a call whose function returned result; keeps errno. */
+static PGresult *
+finish(const sync_call *call, PGresult *result)
+{
+	int saved = errno;
+
+	if (!call->entered)
+		return result;
 	stop_discarded(call);
 	if (OSP_LIKELY(call->traced))
-	{
-		if (OSP_UNLIKELY(result == NULL))
-			ospq_read_failure(&outcome, call->c->conn);
-		else if (OSP_UNLIKELY(is_copy(result)))
-		{
-			open = ospq_conn_push(call->c);
-			if (open != NULL)
-			{
-				open->point = call->point;
-				ospq_leave();
-				errno = saved;
-				return;
-			}
-			outcome.fate = OSPQ_INTERRUPTED;
-		}
-		else
-			ospq_read_result(&outcome, call->c->conn, result);
-		ospq_stop(&call->point, &outcome);
-	}
+		stop_point(call, result);
 	ospq_leave();
 	errno = saved;
+	return result;
 }
 
 /* What the function is to send: with a comment, if the call is traced. */
 static const char *
-text_to_send(sync_call *call, const char *sql)
+text_to_send(const sync_call *call, const char *sql)
 {
-	return call->traced && sql != NULL
-			   ? ospq_with_comment(call->c, &call->point, sql)
-			   : sql;
+	const char *sent;
+
+	if (!call->traced || sql == NULL)
+		return sql;
+	sent = ospq_with_comment(call->c, &call->point, sql);
+	errno = call->saved;
+	return sent;
+}
+
+/*
+ * Is the error about the comment's place, and not about the program's text alone?
+ * Then the result is gone, and the text is to be sent again as it is.
+ */
+static bool
+shows_comment(const sync_call *call, const char *sent, const char *sql,
+			  PGresult *result)
+{
+	if (OSP_LIKELY(sent == sql || !ospq_is_parse_error(result)))
+		return false;
+	REAL(PQclear)(result);
+	errno = call->saved;
+	return true;
+}
+
+/* As finish, for a call that sent a text. */
+static PGresult *
+finish_text(const sync_call *call, const char *sql, PGresult *result)
+{
+	int saved = errno;
+
+	if (call->traced && sql != NULL)
+		ospq_note_text(call->c, sql);
+	errno = saved;
+	return finish(call, result);
 }
 
 OSPQ_EXPORT PGresult *
@@ -105,25 +162,15 @@ PQexec(PGconn *conn, const char *query)
 	const char *sent;
 	PGresult *result;
 	sync_call call;
-	int saved = errno;
 
 	if (!ospq_enter())
 		return REAL(PQexec)(conn, query);
-	begin(&call, conn, &facts);
+	open_point(&call, conn, &facts);
 	sent = text_to_send(&call, query);
-	errno = saved;
 	result = REAL(PQexec)(conn, sent);
-	if (sent != query && ospq_is_parse_error(result))
-	{
-		/* The error shall be about the program's text alone. */
-		REAL(PQclear)(result);
-		errno = saved;
+	if (shows_comment(&call, sent, query, result))
 		result = REAL(PQexec)(conn, query);
-	}
-	if (call.traced && query != NULL)
-		ospq_note_text(call.c, query);
-	finish(&call, result);
-	return result;
+	return finish_text(&call, query, result);
 }
 
 OSPQ_EXPORT PGresult *
@@ -136,45 +183,27 @@ PQexecParams(PGconn *conn, const char *command, int nParams,
 						.params = paramValues,
 						.param_lengths = paramLengths,
 						.param_formats = paramFormats};
-	const char *sent = command;
-	bool entered = ospq_enter();
+	const char *sent;
 	PGresult *result;
 	sync_call call;
-	int saved = errno;
 
-	if (entered)
+	begin(&call, conn, &facts);
+	sent = text_to_send(&call, command);
+	for (;;)
 	{
-		begin(&call, conn, &facts);
-		sent = text_to_send(&call, command);
-		errno = saved;
-	}
-	result = REAL(PQexecParams)(conn,
-								sent,
-								nParams,
-								paramTypes,
-								paramValues,
-								paramLengths,
-								paramFormats,
-								resultFormat);
-	if (!entered)
-		return result;
-	if (sent != command && ospq_is_parse_error(result))
-	{
-		REAL(PQclear)(result);
-		errno = saved;
 		result = REAL(PQexecParams)(conn,
-									command,
+									sent,
 									nParams,
 									paramTypes,
 									paramValues,
 									paramLengths,
 									paramFormats,
 									resultFormat);
+		if (!shows_comment(&call, sent, command, result))
+			break;
+		sent = command;
 	}
-	if (call.traced && command != NULL)
-		ospq_note_text(call.c, command);
-	finish(&call, result);
-	return result;
+	return finish_text(&call, command, result);
 }
 
 OSPQ_EXPORT PGresult *
@@ -183,17 +212,12 @@ PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
 {
 	ospq_facts facts = {
 		.text = query, .operation = "prepare", .name = stmtName};
-	bool entered = ospq_enter();
 	PGresult *result;
 	sync_call call;
-	int saved = errno;
+	int saved;
 
-	if (entered)
-		begin(&call, conn, &facts);
-	errno = saved;
+	begin(&call, conn, &facts);
 	result = REAL(PQprepare)(conn, stmtName, query, nParams, paramTypes);
-	if (!entered)
-		return result;
 	if (call.c != NULL && stmtName != NULL && query != NULL &&
 		REAL(PQresultStatus)(result) == PGRES_COMMAND_OK)
 	{
@@ -201,8 +225,7 @@ PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
 		ospq_prepared_set(&call.c->prepared, stmtName, osp_str_of(query));
 		errno = saved;
 	}
-	finish(&call, result);
-	return result;
+	return finish(&call, result);
 }
 
 OSPQ_EXPORT PGresult *
@@ -221,20 +244,15 @@ PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
 									  paramLengths,
 									  paramFormats,
 									  resultFormat};
-	bool entered = ospq_enter();
 	PGresult *result;
-	bool done = false;
 	sync_call call;
-	int saved = errno;
 
-	if (entered)
-		begin(&call, conn, &facts);
-	errno = saved;
-	if (entered && call.traced)
-		done = ospq_execute_told(call.c, &call.point, &execution, &result);
-	if (!done)
+	begin(&call, conn, &facts);
+	if (!call.traced ||
+		!ospq_execute_told(call.c, &call.point, &execution, &result))
 	{
-		errno = saved;
+		if (call.entered)
+			errno = call.saved;
 		result = REAL(PQexecPrepared)(conn,
 									  stmtName,
 									  nParams,
@@ -243,9 +261,7 @@ PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
 									  paramFormats,
 									  resultFormat);
 	}
-	if (entered)
-		finish(&call, result);
-	return result;
+	return finish(&call, result);
 }
 
 /* A function of a connection and the name of a statement or portal. */
@@ -256,18 +272,10 @@ run_by_name(by_name function, const char *operation, PGconn *conn,
 			const char *name)
 {
 	ospq_facts facts = {.operation = operation, .name = name};
-	bool entered = ospq_enter();
-	PGresult *result;
 	sync_call call;
-	int saved = errno;
 
-	if (entered)
-		begin(&call, conn, &facts);
-	errno = saved;
-	result = function(conn, name);
-	if (entered)
-		finish(&call, result);
-	return result;
+	begin(&call, conn, &facts);
+	return finish(&call, function(conn, name));
 }
 
 OSPQ_EXPORT PGresult *
@@ -311,32 +319,26 @@ PQfn(PGconn *conn, int fnid, int *result_buf, int *result_len,
 {
 	char text[32];
 	ospq_facts facts = {.text = text, .operation = "fastpath"};
-	bool entered = ospq_enter();
-	PGresult *result;
 	sync_call call;
-	int saved = errno;
 
-	if (entered)
-	{
-		(void) snprintf(text, sizeof(text), "function %d", fnid);
-		begin(&call, conn, &facts);
-	}
-	errno = saved;
-	result = REAL(PQfn)(
-		conn, fnid, result_buf, result_len, result_is_int, args, nargs);
-	if (entered)
-		finish(&call, result);
-	return result;
+	(void) snprintf(text, sizeof(text), "function %d", fnid);
+	begin(&call, conn, &facts);
+	return finish(
+		&call,
+		REAL(PQfn)(
+			conn, fnid, result_buf, result_len, result_is_int, args, nargs));
 }
 
 /* Stops the point of a call that has no result, but a value that is good or
  * bad. */
 static void
-finish_value(sync_call *call, bool good)
+finish_value(const sync_call *call, bool good)
 {
 	int saved = errno;
 	ospq_outcome outcome = {.fate = OSPQ_DONE};
 
+	if (!call->entered)
+		return;
 	stop_discarded(call);
 	if (call->traced)
 	{
@@ -353,23 +355,16 @@ PQsetClientEncoding(PGconn *conn, const char *encoding)
 {
 	char text[128];
 	ospq_facts facts = {.text = text};
-	bool entered = ospq_enter();
-	int saved = errno;
 	sync_call call;
 	int result;
 
-	if (entered)
-	{
-		(void) snprintf(text,
-						sizeof(text),
-						"set client_encoding to '%s'",
-						encoding != NULL ? encoding : "");
-		begin(&call, conn, &facts);
-	}
-	errno = saved;
+	(void) snprintf(text,
+					sizeof(text),
+					"set client_encoding to '%s'",
+					encoding != NULL ? encoding : "");
+	begin(&call, conn, &facts);
 	result = REAL(PQsetClientEncoding)(conn, encoding);
-	if (entered)
-		finish_value(&call, result == 0);
+	finish_value(&call, result == 0);
 	return result;
 }
 
@@ -379,18 +374,15 @@ PQencryptPasswordConn(PGconn *conn, const char *passwd, const char *user,
 					  const char *algorithm)
 {
 	ospq_facts facts = {.text = "show password_encryption"};
-	bool entered = algorithm == NULL && ospq_enter();
-	int saved = errno;
 	char *result;
 	sync_call call;
 
 	ospq_need();
-	if (entered)
-		begin(&call, conn, &facts);
-	errno = saved;
+	if (algorithm != NULL)
+		return REAL(PQencryptPasswordConn)(conn, passwd, user, algorithm);
+	begin(&call, conn, &facts);
 	result = REAL(PQencryptPasswordConn)(conn, passwd, user, algorithm);
-	if (entered)
-		finish_value(&call, result != NULL);
+	finish_value(&call, result != NULL);
 	return result;
 }
 
@@ -399,16 +391,8 @@ OSPQ_EXPORT PGresult *
 PQchangePassword(PGconn *conn, const char *user, const char *passwd)
 {
 	ospq_facts facts = {.text = "ALTER USER ... PASSWORD ..."};
-	bool entered = ospq_enter();
-	int saved = errno;
-	PGresult *result;
 	sync_call call;
 
-	if (entered)
-		begin(&call, conn, &facts);
-	errno = saved;
-	result = REAL(PQchangePassword)(conn, user, passwd);
-	if (entered)
-		finish(&call, result);
-	return result;
+	begin(&call, conn, &facts);
+	return finish(&call, REAL(PQchangePassword)(conn, user, passwd));
 }
