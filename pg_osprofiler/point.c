@@ -18,6 +18,8 @@
  */
 #include "pgosp.h"
 
+#include "access/parallel.h"
+
 /* etype, message and their keys; the message is cut to fit. */
 #define ERROR_SIZE  4096
 #define MARK_SIZE   32 /* truncated */
@@ -183,7 +185,8 @@ stage(pgospPoint *point, osp_record_kind kind, int64 now_ns, bool failed,
 			point->parent->left_out++;
 		return NULL;
 	}
-	(void) keep(top);
+	if (!keep(top))
+		point->silent = true;
 	return NULL;
 }
 
@@ -249,7 +252,8 @@ write_start(pgospPoint *point, pgosp_put_start put, const void *what,
 	if (producer == NULL)
 		return false;
 	osp_uuid_new(&point->trace_id);
-	if (unlikely(pgosp_min_duration > 0) && point->top == point)
+	if (unlikely(pgosp_min_duration > 0) && point->top == point &&
+		!IsParallelWorker())
 		(void) pgosp_stage_begin(point);
 	if (!begin_record(producer,
 					  &w,
@@ -283,12 +287,19 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->calls = 0;
 	point->left_out = 0;
 	point->staged = false;
+	point->silent = false;
+	point->open = false;
 	set_parent(point, parent);
 	point->top = top_of(point, parent->point);
 
 	point->silent = !count_point(point) || !write_start(point, put, what, size);
 	if (point->silent)
+	{
+		/* Its parent may have become silent just now. */
+		if (point->parent != NULL)
+			copy_id(&point->parent_id, &point->parent->self);
 		copy_id(&point->self, &point->parent_id);
+	}
 	else
 		osp_id_set_uuid(&point->self, &point->trace_id);
 	point->open = true;

@@ -136,6 +136,8 @@ pgosp_stage_keep(pgospPoint *top)
 	size_t size = size_of(top);
 
 	top->staged = false;
+	if (size == 0)
+		return true;
 	if (producer == NULL)
 	{
 		take_out(top, NULL);
