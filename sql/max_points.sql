@@ -11,10 +11,10 @@ END
 $$;
 CREATE FUNCTION test_deep(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
-	IF n = 0 THEN
-		RETURN 0;
+	IF n > 0 THEN
+		PERFORM test_deep(n - 1) FROM (SELECT 1) AS one OFFSET 0;
 	END IF;
-	RETURN (SELECT test_deep(n - 1) OFFSET 0);
+	RETURN 0;
 END
 $$;
 

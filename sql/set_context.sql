@@ -22,7 +22,9 @@ SELECT osprofiler.set_context(NULL);
 SELECT 'taken back';
 
 -- In one string; every statement uses it up.
+\o /dev/null
 SELECT osprofiler.set_context(:'pairs') \; SELECT 'in one string' \; SELECT 'not this';
+\o
 SELECT osprofiler.set_context(:'pairs');
 BEGIN;
 SELECT 'not behind BEGIN';
