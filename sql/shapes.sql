@@ -6,7 +6,7 @@ CREATE TABLE test_shapes (id int PRIMARY KEY, word text);
 INSERT INTO test_shapes SELECT g, 'w' || g FROM generate_series(1, 20) g;
 ANALYZE test_shapes;
 CREATE FUNCTION test_shapes_count(below int) RETURNS bigint LANGUAGE sql AS
-	'SELECT count(*) FROM test_shapes WHERE id < below';
+	'SELECT count(*) FROM public.test_shapes WHERE id < below';
 CREATE FUNCTION test_shapes_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM 'event trigger', tg_tag;

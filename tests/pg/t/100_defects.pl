@@ -21,6 +21,7 @@ max_prepared_transactions = 2
 max_stack_depth = '1MB'
 osprofiler.on_full = 'wait'
 osprofiler.ring_size = '16MB'
+osprofiler.max_points = 200000
 });
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
@@ -185,7 +186,7 @@ $out = $node->safe_psql(
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p
 WHERE p.pronamespace = 'osprofiler'::regnamespace
 	AND has_function_privilege('nobody', p.oid, 'EXECUTE')});
-is($out, 'context headers init start stop', 'what everybody may call');
+is($out, 'context headers init set_context start stop', 'what everybody may call');
 foreach my $sql ('SHOW osprofiler.hmac_keys', 'TABLE osprofiler.stat',
 	'SHOW osprofiler.connection_string')
 {
