@@ -37,11 +37,16 @@
 
 __thread int osp_sqlite__logged = 0;
 
-/* A statement of SQL that is not finished: by the wrappers' or our own list. */
+/*
+ * Is x what SQLite says of a statement that begins within another one? It may be
+ * NULL, which says no more than that there was no memory for the text: then it
+ * is within another one, and what it is remains unknown.
+ */
 static bool
 is_nested_text(const char *x, const char *sql)
 {
-	return x[0] == '-' && x[1] == '-' && x[2] == ' ' && strcmp(x + 3, sql) == 0;
+	return x == NULL || (x[0] == '-' && x[1] == '-' && x[2] == ' ' &&
+						 strcmp(x + 3, sql) == 0);
 }
 
 static void

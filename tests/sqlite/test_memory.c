@@ -63,6 +63,33 @@ can_fail(void)
 	return CAN_FAIL && (preloaded == NULL || strstr(preloaded, "vg") == NULL);
 }
 
+/* A statement within a statement, with a trigger within that. */
+static void
+insert_nested(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void) argc;
+	(void) argv;
+	sqlite3_result_int(ctx,
+					   sqlite3_exec(sqlite3_context_db_handle(ctx),
+									"INSERT INTO t VALUES (2)",
+									NULL,
+									NULL,
+									NULL));
+}
+
+/* No memory of the connection's own: what it says of statements is allocated,
+ * too, each time. By the hook it is traced from its opening. */
+static void
+prepare_connection(sqlite3 *conn)
+{
+	(void) sqlite3_db_config(conn, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
+#ifndef TEST_BY_HOOK
+	(void) osp_sqlite_enable(conn, NULL);
+#endif
+	(void) sqlite3_create_function(
+		conn, "insert_nested", 0, SQLITE_UTF8, NULL, insert_nested, NULL, NULL);
+}
+
 /* What comes of it does not matter: it may fail anywhere. */
 static void
 work(void)
@@ -72,7 +99,7 @@ work(void)
 
 	if (sqlite3_open(":memory:", &conn) == SQLITE_OK)
 	{
-		(void) osp_sqlite_enable(conn, NULL);
+		prepare_connection(conn);
 		(void) sqlite3_exec(conn,
 							"CREATE TABLE t(a UNIQUE);"
 							"CREATE TRIGGER g AFTER INSERT ON t BEGIN"
@@ -81,6 +108,8 @@ work(void)
 							NULL,
 							NULL);
 		(void) sqlite3_exec(conn, "INSERT INTO t VALUES (1)", NULL, NULL, NULL);
+		(void) sqlite3_exec(
+			conn, "DELETE FROM t WHERE insert_nested()", NULL, NULL, NULL);
 		(void) sqlite3_exec(conn, "SELEC", NULL, NULL, NULL);
 		if (sqlite3_prepare_v2(conn,
 							   "SELECT osprofiler_context(), a FROM t",
