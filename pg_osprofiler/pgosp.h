@@ -44,6 +44,9 @@
 
 #include "compat.h"
 
+/* Calls and variables of our own are reached without the linker's tables. */
+#pragma GCC visibility push(hidden)
+
 /* ---- settings (guc.c) ---- */
 
 extern bool pgosp_enabled;
@@ -732,7 +735,8 @@ extern void pgosp_worker_session_ends(void);
  */
 extern int pgosp_worker_lock(const char *rundir, bool keep);
 
-extern PGDLLEXPORT void pgosp_worker_main(Datum arg);
+/* PostgreSQL looks it up by its name. */
+extern __attribute__((visibility("default"))) void pgosp_worker_main(Datum arg);
 
 /* True while an error or a message is being reported: log nothing then. */
 extern bool pgosp_reporting;
@@ -785,5 +789,7 @@ extern void pgosp_executor_session_ends(void);
 extern void pgosp_planner_init(void);
 extern void pgosp_utility_init(void);
 extern void pgosp_errors_init(void);
+
+#pragma GCC visibility pop
 
 #endif /* PGOSP_H */

@@ -15,6 +15,8 @@
 
 #include "pgosp.h"
 
+#pragma GCC visibility push(hidden)
+
 /* ---- nodetree.c ---- */
 
 /* name: of a subplan as EXPLAIN has it; NULL for other nodes. */
@@ -92,5 +94,7 @@ extern TupleTableSlot *pgosp_gather_first(PlanState *node, pgospPoint *parent);
 
 /* Ends a Gather's workers as the end of the transaction will do, and waits. */
 extern void pgosp_gather_stop(const PlanState *node);
+
+#pragma GCC visibility pop
 
 #endif /* PGOSP_NODE_H */

@@ -144,14 +144,21 @@ osp_put(osp_writer *w, const void *bytes, size_t len)
 		memcpy(room, bytes, len);
 }
 
+/* The copies of osp_record_begin, to where there is room; what comes behind. */
+static inline char *
+osp__copy_text(char *to, const char *bytes, size_t len)
+{
+	memcpy(to, bytes, len);
+	return to + len;
+}
+
 /* An id is a UUID most often, and sixteen bytes are copied without a call. */
-static inline void
-osp__put_id(osp_writer *w, const osp_id *id)
+static inline char *
+osp__copy_id(char *to, const osp_id *id)
 {
 	if (OSP_LIKELY(id->is_uuid))
-		osp_put(w, id->bytes, sizeof(osp_uuid));
-	else
-		osp_put(w, id->bytes, id->len);
+		return osp__copy_text(to, id->bytes, sizeof(osp_uuid));
+	return osp__copy_text(to, id->bytes, id->len);
 }
 
 /*
@@ -164,38 +171,47 @@ osp_record_begin(osp_writer *w, void *space, size_t size, osp_record_kind kind,
 				 const osp_point_ids *ids, osp_str name, osp_str project,
 				 osp_str service, int64_t mono_ns, int64_t elapsed_ns)
 {
-	osp_record_head head;
+	osp_record_head *head = (osp_record_head *) space;
+	size_t name_len = name.len <= OSP_NAME_MAX ? name.len : OSP_NAME_MAX;
+	size_t project_len =
+		project.len <= OSP_LABEL_MAX ? project.len : OSP_LABEL_MAX;
+	size_t service_len =
+		service.len <= OSP_LABEL_MAX ? service.len : OSP_LABEL_MAX;
+	char *pos = (char *) space + sizeof(*head);
 
+	/* One look at the room is enough for all of this. */
 	w->start = w->pos = (char *) space;
-	w->limit = w->start + size;
-	w->full = false;
+	w->full = size < sizeof(*head) + ids->base_id->len + ids->parent_id->len +
+						 name_len + project_len + service_len;
+	w->limit = w->full ? w->start : w->start + size;
+	if (OSP_UNLIKELY(w->full))
+		return;
 
-	head.size = 0;
-	head.version = OSP_RECORD_VERSION;
-	head.kind = (uint8_t) kind;
-	head.flags =
+	head->size = 0;
+	head->version = OSP_RECORD_VERSION;
+	head->kind = (uint8_t) kind;
+	head->flags =
 		(uint8_t) ((ids->base_id->is_uuid ? OSP_RECORD_BASE_UUID : 0) |
 				   (ids->parent_id->is_uuid ? OSP_RECORD_PARENT_UUID : 0) |
-				   (project.len > 0 ? OSP_RECORD_HAS_PROJECT : 0) |
-				   (service.len > 0 ? OSP_RECORD_HAS_SERVICE : 0));
-	head.name_len =
-		(uint8_t) (name.len <= OSP_NAME_MAX ? name.len : OSP_NAME_MAX);
-	head.base_len = ids->base_id->len;
-	head.parent_len = ids->parent_id->len;
-	head.project_len =
-		(uint8_t) (project.len <= OSP_LABEL_MAX ? project.len : OSP_LABEL_MAX);
-	head.service_len =
-		(uint8_t) (service.len <= OSP_LABEL_MAX ? service.len : OSP_LABEL_MAX);
-	head.info_len = 0;
-	head.mono_ns = mono_ns;
-	head.elapsed_ns = elapsed_ns;
-	head.trace_id = ids->trace_id;
-	osp_put(w, &head, sizeof(head));
-	osp__put_id(w, ids->base_id);
-	osp__put_id(w, ids->parent_id);
-	osp_put(w, name.ptr, head.name_len);
-	osp_put(w, project.ptr, head.project_len);
-	osp_put(w, service.ptr, head.service_len);
+				   (project_len > 0 ? OSP_RECORD_HAS_PROJECT : 0) |
+				   (service_len > 0 ? OSP_RECORD_HAS_SERVICE : 0));
+	head->name_len = (uint8_t) name_len;
+	head->base_len = ids->base_id->len;
+	head->parent_len = ids->parent_id->len;
+	head->project_len = (uint8_t) project_len;
+	head->service_len = (uint8_t) service_len;
+	head->info_len = 0;
+	head->mono_ns = mono_ns;
+	head->elapsed_ns = elapsed_ns;
+	head->trace_id = ids->trace_id;
+	pos = osp__copy_id(pos, ids->base_id);
+	pos = osp__copy_id(pos, ids->parent_id);
+	pos = osp__copy_text(pos, name.ptr, name_len);
+	if (OSP_UNLIKELY(project_len > 0))
+		pos = osp__copy_text(pos, project.ptr, project_len);
+	if (OSP_UNLIKELY(service_len > 0))
+		pos = osp__copy_text(pos, service.ptr, service_len);
+	w->pos = pos;
 }
 
 /* Closes the record; its size, or 0 if it did not fit. */
