@@ -68,14 +68,20 @@ list_files()
 		done
 }
 
-# Before a test: the run-time extension for all connections to come.
+# Before a test: the run-time extension for all connections to come. SQLite is
+# shut down and set up again as the test begins, after which only the extensions
+# of autoinstall_test_functions are there.
 write_prelude()
 {
 	cat >"$SUITE/hook.tcl" <<-END
-		sqlite3 osp :memory:
-		osp enable_load_extension 1
-		osp eval {SELECT load_extension('$SQLITE_LIBRARY/osprofiler')}
-		osp close
+		rename autoinstall_test_functions osp_autoinstall
+		proc autoinstall_test_functions {} {
+			osp_autoinstall
+			sqlite3 osp :memory:
+			osp enable_load_extension 1
+			osp eval {SELECT load_extension('$SQLITE_LIBRARY/osprofiler')}
+			osp close
+		}
 		set argv0 [lindex \$argv 0]
 		set argv [lrange \$argv 1 end]
 		source \$argv0
@@ -120,7 +126,7 @@ run_traced()
 	run_file "$@"
 	exec 7>&-
 	wait "$drainer"
-	points=$((points + $(wc -l <"$POINTS")))
+	points[$1]=$((${points[$1]:-0} + $(wc -l <"$POINTS")))
 	check_points
 }
 
@@ -216,17 +222,19 @@ fi
 differ=()
 broken=()
 not_run=()
-points=0
-declare -A same
+declare -A same points
 for file in "${files[@]}"; do
 	compare_file "$file"
 	echo "# ${file##*/}: $(grep -h ' errors$' "$SUITE/bare")"
 done
 echo "# not made to be run alone: ${not_run[*]}"
-echo "# ${#files[@]} files, the same by the hook ${same[hook]:-0}, by the wrapper ${same[wrapper]:-0}; $points points"
+echo "# ${#files[@]} files, the same by the hook ${same[hook]:-0}, by the wrapper ${same[wrapper]:-0}"
+echo "# points by the hook ${points[hook]:-0}, by the wrapper ${points[wrapper]:-0}"
 [ "${#files[@]}" -gt 0 ] && [ ${#differ[@]} -eq 0 ]
 ok $? "SQLite's tests: the same pass and fail${differ[*]:+, but for ${differ[*]}}"
 [ ${#broken[@]} -eq 0 ]
 ok $? "SQLite's tests: every trace is whole${broken[*]:+, but for ${broken[*]}}"
+[ "${points[hook]:-0}" -gt 0 ] && [ "${points[wrapper]:-0}" -gt 0 ]
+ok $? "SQLite's tests: traced both ways"
 check_python
 end_tests
