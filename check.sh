@@ -100,7 +100,8 @@ part_unit_threads()
 	make -s -C tests/sqlite -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 \
 		SANITIZE=thread
 	COLLECT_RINGS=1 TEST_CONNECTIONS=100 CMOCKA_MESSAGE_OUTPUT=TAP \
-		prove --exec "setarch -R" build/tsan/tests/sqlite/test_program
+		prove --exec "setarch -R" build/tsan/tests/sqlite/test_program \
+		build/tsan/tests/sqlite/test_threads_hook
 }
 
 part_unit_valgrind()

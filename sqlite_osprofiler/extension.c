@@ -49,15 +49,21 @@ osp_sqlite_extension_has(sqlite3 *db)
 	return osp_sqlite__conn_find(db) != NULL;
 }
 
-/* For this connection and those to come. */
+/* Not again for every connection: other threads are using it. */
+static void
+use_api(const sqlite3_api_routines *api)
+{
+	if (OSP_UNLIKELY(__atomic_load_n(&sqlite3_api, __ATOMIC_ACQUIRE) != api))
+		__atomic_store_n(&sqlite3_api, api, __ATOMIC_RELEASE);
+}
+
 static int
-attach(sqlite3 *db, char **message, const sqlite3_api_routines *api)
+attach(sqlite3 *db, char **message)
 {
 	enabled_fn enabled = (enabled_fn) dlsym(RTLD_DEFAULT, "osp_sqlite_enabled");
 	osp_sqlite_options options;
 	int rc;
 
-	SQLITE_EXTENSION_INIT2(api);
 	if (enabled != NULL && enabled(db))
 		return SQLITE_OK;
 	osp_sqlite__options_from_environment(&options);
@@ -72,7 +78,8 @@ static int
 attach_later_one(sqlite3 *db, char **message, const sqlite3_api_routines *api)
 {
 	(void) message;
-	(void) attach(db, NULL, api);
+	use_api(api);
+	(void) attach(db, NULL);
 	return SQLITE_OK;
 }
 
@@ -82,13 +89,13 @@ sqlite3_osprofiler_init(sqlite3 *db, char **message,
 {
 	int rc;
 
-	SQLITE_EXTENSION_INIT2(api);
+	use_api(api);
 	if (sqlite3_libversion_number() < OLDEST)
 	{
 		*message = sqlite3_mprintf("osprofiler needs SQLite 3.28 or later");
 		return SQLITE_ERROR;
 	}
-	rc = attach(db, message, api);
+	rc = attach(db, message);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_auto_extension((void (*)(void)) attach_later_one);
 
