@@ -93,7 +93,7 @@ write_prelude()
 # connection that is traced makes more of them.
 outcome()
 {
-	grep -E '^! |errors out of|^Failures on|Error:|Segmentation|Aborted' "$1" |
+	grep -aE '^! |errors out of|^Failures on|Error:|Segmentation|Aborted' "$1" |
 		sed 's/0x[0-9a-f]*//g; s/ errors out of .*/ errors/'
 }
 
