@@ -80,12 +80,12 @@ def run(arguments, place):
         for _ in range(arguments.rounds):
             faultlib.random_pause(20, 300)
             kill_one(agent, redis, producers)
-        for producer in producers:
+        for process in producers + [agent]:
             # One that has just begun may not have made ready to end.
-            if producer.end() not in (0, -signal.SIGTERM):
-                raise faultlib.Failed("a producer failed, see %s" % producer.log)
-        if agent.end() != 0:
-            raise faultlib.Failed("the agent failed, see %s" % agent.log)
+            status = process.end()
+            if status not in (0, -signal.SIGTERM):
+                raise faultlib.Failed("%s failed with status %s, see %s"
+                                      % (process.name, status, process.log))
         redis.wait_ready()
         agent.deliver()
         committed = {}
