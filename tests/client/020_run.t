@@ -145,14 +145,14 @@ END
 
 # Its program goes on, and ends; the next run ships what both left.
 {
-	my $pid = start('/usr/bin/psql', '-Xc', 'select 43', '-c', 'select pg_sleep(2)',
+	my $pid = start('/usr/bin/psql', '-Xc', 'select 43', '-c', 'select pg_sleep(3)',
 		'-c', 'select 44');
 	my $child;
 	wait_for('the program sleeps', sub {
 		($child) = grep { slurp("/proc/$_/comm") =~ /psql/ } grep { $_ != $pid }
 		  split ' ', (run('pgrep', '-f', 'psql -Xc select 43'))[1];
 		my (undef, $n) = run('psql', '-XAtc',
-			q{select count(*) from pg_stat_activity where query like 'select pg_sleep%'});
+			q{select count(*) from pg_stat_activity where query like 'select pg_sleep(3)%'});
 		return $child && $n == 1;
 	});
 	my ($info) = slurp("/proc/$child/environ") =~ /OSPROFILER_TRACE_INFO=([^\0]+)/;
@@ -166,7 +166,7 @@ END
 	is(tree($id), <<'END', 'killed -9: the next run delivers everything');
 db.connect
 db select 43 | SELECT 1 | rows 1
-db select pg_sleep(2) | SELECT 1 | rows 1
+db select pg_sleep(3) | SELECT 1 | rows 1
 db select 44 | SELECT 1 | rows 1
 END
 	check_trace('killed run', $id);
