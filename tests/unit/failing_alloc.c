@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "tap.h"
+
 static bool
 refuse(failing_alloc *fa)
 {
@@ -70,7 +72,16 @@ failing_alloc_init(failing_alloc *fa)
 void
 failing_alloc_next(failing_alloc *fa)
 {
+	fa->done = !fa->failed;
 	fa->fail_at++;
 	fa->calls = 0;
 	fa->failed = false;
+}
+
+void
+failing_alloc_check(failing_alloc *fa, osp_status status)
+{
+	assert_int_equal(fa->live, 0);
+	assert_int_equal(status, fa->failed ? OSP_ENOMEM : OSP_OK);
+	failing_alloc_next(fa);
 }

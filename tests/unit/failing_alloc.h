@@ -8,14 +8,8 @@
  *
  *	  failing_alloc fa;
  *
- *	  for (failing_alloc_init(&fa);; failing_alloc_next(&fa))
- *	  {
- *		  status = work(&fa.alc);
- *		  assert_int_equal(fa.live, 0);
- *		  if (!fa.failed)
- *			  break; // all allocations succeeded: the work is done
- *		  assert_int_equal(status, OSP_ENOMEM);
- *	  }
+ *	  for (failing_alloc_init(&fa); !fa.done;)
+ *		  failing_alloc_check(&fa, work(&fa.alc));
  */
 #ifndef TEST_FAILING_ALLOC_H
 #define TEST_FAILING_ALLOC_H
@@ -29,13 +23,21 @@ typedef struct failing_alloc
 	size_t fail_at; /* the call that fails, counting from 1; 0: none */
 	bool failed;    /* did that call come? */
 	long live;      /* blocks not given back */
+	bool done;      /* a round came to its end without a failure */
 } failing_alloc;
 
 /* Fails the first allocation. */
 void failing_alloc_init(failing_alloc *fa);
 
-/* Fails the next one in the next round. */
+/* Ends a round: the next one fails the next call, unless this one was the first
+ * in which no call failed.
+ */
 void failing_alloc_next(failing_alloc *fa);
+
+/* Ends a round of work that came to STATUS: all must have been given back, and
+ * the work failed for want of memory just if an allocation did.
+ */
+void failing_alloc_check(failing_alloc *fa, osp_status status);
 
 /* Never fails, only counts. */
 void failing_alloc_init_counting(failing_alloc *fa);

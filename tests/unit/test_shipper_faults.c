@@ -546,13 +546,13 @@ test_no_memory(void **state)
 {
 	shipping *ship = *state;
 	locked_alloc la = {{locked_get, locked_resize, locked_free, &la},
-					   {{0}, 0, 0, false, 0},
+					   {.fail_at = 0},
 					   PTHREAD_MUTEX_INITIALIZER};
 	osp_producer producer;
 	int n = 0;
 
 	shipping_produce_open(ship, &producer, RING_SIZE);
-	for (failing_alloc_init(&la.fa);; failing_alloc_next(&la.fa))
+	for (failing_alloc_init(&la.fa); !la.fa.done;)
 	{
 		osp_shipper_options options = shipping_options(ship);
 		osp_shipper *s;
@@ -571,8 +571,7 @@ test_no_memory(void **state)
 		else
 			assert_int_equal(status, OSP_ENOMEM);
 		assert_int_equal(la.fa.live, 0);
-		if (!la.fa.failed)
-			break;
+		failing_alloc_next(&la.fa);
 	}
 	osp_producer_close(&producer);
 	ship->control->partial = 0;
