@@ -84,14 +84,14 @@ PQputnbytes(PGconn *conn, const char *buffer, int nbytes)
 
 /* Gives a line without its newline, or a part of one that is too long. */
 OSPQ_EXPORT int
-PQgetline(PGconn *conn, char *buffer, int length)
+PQgetline(PGconn *conn, char *string, int length)
 {
 	ospq_conn *c = ospq_enter_known(conn);
-	int result = REAL(PQgetline)(conn, buffer, length);
+	int result = REAL(PQgetline)(conn, string, length);
 
 	finish(c,
-		   c != NULL && result >= 0 && buffer != NULL && length > 0
-			   ? (int64_t) strlen(buffer) + (result == 0 ? 1 : 0)
+		   c != NULL && result >= 0 && string != NULL && length > 0
+			   ? (int64_t) strlen(string) + (result == 0 ? 1 : 0)
 			   : 0);
 	return result;
 }

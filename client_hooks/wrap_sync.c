@@ -62,7 +62,7 @@ begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
 static void
 stop_discarded(const sync_call *call)
 {
-	if (OSP_UNLIKELY(call->c != NULL && call->discards))
+	if (OSP_UNLIKELY(call->discards))
 		ospq_stop_all(call->c, OSPQ_DISCARDED);
 }
 
@@ -107,9 +107,12 @@ finish(const sync_call *call, PGresult *result)
 
 	if (!call->entered)
 		return result;
-	stop_discarded(call);
-	if (OSP_LIKELY(call->traced))
-		stop_point(call, result);
+	if (OSP_LIKELY(call->c != NULL))
+	{
+		stop_discarded(call);
+		if (OSP_LIKELY(call->traced))
+			stop_point(call, result);
+	}
 	ospq_leave();
 	errno = saved;
 	return result;
@@ -228,40 +231,53 @@ PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
 	return finish(&call, result);
 }
 
+/* The call was entered. */
+static PGresult *
+execute(PGconn *conn, const ospq_execution *e)
+{
+	ospq_facts facts = {.name = e->name,
+						.param_count = e->count,
+						.params = e->values,
+						.param_lengths = e->lengths,
+						.param_formats = e->formats};
+	PGresult *result;
+	sync_call call;
+
+	open_point(&call, conn, &facts);
+	if (!call.traced || !ospq_execute_told(call.c, &call.point, e, &result))
+	{
+		errno = call.saved;
+		result = REAL(PQexecPrepared)(conn,
+									  e->name,
+									  e->count,
+									  e->values,
+									  e->lengths,
+									  e->formats,
+									  e->result_format);
+	}
+	return finish(&call, result);
+}
+
 OSPQ_EXPORT PGresult *
 PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
 			   const char *const *paramValues, const int *paramLengths,
 			   const int *paramFormats, int resultFormat)
 {
-	ospq_facts facts = {.name = stmtName,
-						.param_count = nParams,
-						.params = paramValues,
-						.param_lengths = paramLengths,
-						.param_formats = paramFormats};
-	const ospq_execution execution = {stmtName,
-									  nParams,
-									  paramValues,
-									  paramLengths,
-									  paramFormats,
-									  resultFormat};
-	PGresult *result;
-	sync_call call;
-
-	begin(&call, conn, &facts);
-	if (!call.traced ||
-		!ospq_execute_told(call.c, &call.point, &execution, &result))
-	{
-		if (call.entered)
-			errno = call.saved;
-		result = REAL(PQexecPrepared)(conn,
-									  stmtName,
-									  nParams,
-									  paramValues,
-									  paramLengths,
-									  paramFormats,
-									  resultFormat);
-	}
-	return finish(&call, result);
+	if (ospq_enter())
+		return execute(conn,
+					   &(ospq_execution){stmtName,
+										 nParams,
+										 paramValues,
+										 paramLengths,
+										 paramFormats,
+										 resultFormat});
+	return REAL(PQexecPrepared)(conn,
+								stmtName,
+								nParams,
+								paramValues,
+								paramLengths,
+								paramFormats,
+								resultFormat);
 }
 
 /* A function of a connection and the name of a statement or portal. */
