@@ -17,6 +17,9 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
+
+# The server inherits it: room for a recursion of 10,000 levels.
+system_or_bail('prlimit', '--pid', $$, '--stack=1073741824:');
 my $node = new_node(
 	'interruptions',
 	allows_streaming => 'logical',
@@ -149,11 +152,27 @@ foreach my $phase (@phases)
 	whole($node, $context, $what, 'SELECT 1');
 }
 
-# Deep recursion that ends, and a loop of a million statements: no memory.
+# Deep recursion that ends: with its points, and with a mark of those that are
+# not there.
 my $deep = context();
 my $wire = wire($node, $deep);
 my @events = $wire->simple('SELECT deep(300)');
 is($events[0][1], 300, 'nesting of 300 levels');
+$wire->simple("SET max_stack_depth = '900MB'");
+@events = $wire->simple('SELECT deep(10000)');
+is($events[0][1], 10000, 'nesting of 10,000 levels');
+$wire->finish;
+whole($node, $deep, 'nesting', 'SELECT deep(300)', 'SELECT deep(10000)');
+my $truncated = 0;
+foreach my $point (points($node, $deep))
+{
+	$truncated += $point->{info}{truncated} // 0;
+}
+cmp_ok($truncated, '>', 10000, 'points of 10,000 levels that are only counted');
+
+# A loop of a million statements: no memory.
+my $loop = context();
+$wire = wire($node, $loop);
 my $rss = "SELECT (regexp_match(pg_read_file('/proc/self/status', 0, 8000),"
   . " 'RssAnon:\\s*(\\d+)'))[1]::int";
 $wire->simple('SELECT many(20000)');
@@ -163,7 +182,7 @@ is(state_of($wire->simple('SELECT many(1000000)')), 'none',
 my ($after) = $wire->simple($rss);
 cmp_ok($after->[1] - $before->[1], '<', 4096, 'kB for them');
 $wire->finish;
-whole($node, $deep, 'a million nested statements');
+whole($node, $loop, 'a million nested statements');
 
 # Time-outs, cancels, and ends of the session.
 my @sleepers = (
