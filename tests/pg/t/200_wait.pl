@@ -68,13 +68,20 @@ sub ms
 	return $pair->[1]{info}{elapsed_ns} / 1e6;
 }
 
+# Most of a time, and no more than all of it, on a machine that may be busy.
+sub most_of
+{
+	my ($part, $whole) = @_;
+	return $part > $whole / 2 && $part <= $whole + 1;
+}
+
 # Events of a statement.
 my $sleeps = context();
 $node->safe_psql('postgres',
 	set_context($sleeps) . $points . 'SELECT pg_sleep(0.3)');
 my ($slept) = pairs('pg', wait_for_points($node, $sleeps, 2));
 my $waits = $slept->[1]{info}{db}{waits};
-ok($waits->{'Timeout:PgSleep'} > 250 && $waits->{'Timeout:PgSleep'} <= 310,
+ok(most_of($waits->{'Timeout:PgSleep'}, ms($slept)),
 	'a statement says what it waited for')
   or diag explain $waits;
 
@@ -87,15 +94,18 @@ $node->safe_psql('postgres',
 my @nested = pairs('pg', wait_for_points($node, $nested, 6));
 my @parts = map { $_->[1]{info}{db}{waits}{'Timeout:PgSleep'} // 0 } @nested;
 is(scalar(@parts), 3, 'three statements');
-ok( $parts[0] > 250 && $parts[1] > 60 && $parts[1] < 140 && $parts[2] > 150,
-	'the waits of each, and of what it runs')
-  or diag explain \@parts;
+foreach my $i (0 .. $#parts)
+{
+	ok(most_of($parts[$i], ms($nested[$i])),
+		"the waits of each, and of what it runs: $i");
+}
+cmp_ok($parts[1] + $parts[2], '<=', $parts[0] + 1, 'which are those of both');
 
 # A row that another traced transaction has changed.
 my $holder = context();
 my $waiter = context();
 my $other = background(set_context($holder)
-	  . "BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(1); COMMIT;");
+	  . "BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(2); COMMIT;");
 wait_until_sleeping();
 my $pid = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
@@ -112,16 +122,15 @@ is($wait->[0]{info}{db}{lock}{mode}, 'ShareLock', 'and its mode');
 is($wait->[0]{info}{db}{held_by}{pid}, $pid, 'who held it');
 is($wait->[0]{info}{db}{held_by}{base_id},
 	$holder->{base}, 'and on behalf of which trace');
-ok(ms($wait) <= ms($update) && ms($wait) > ms($update) - 60,
-	'the wait is as long as the statement')
+ok(most_of(ms($wait), ms($update)), 'the wait is as long as the statement')
   or diag ms($wait) . ' of ' . ms($update);
-ok( abs($update->[1]{info}{db}{waits}{'Lock:transactionid'} - ms($wait)) < 60,
+ok(most_of($update->[1]{info}{db}{waits}{'Lock:transactionid'}, ms($update)),
 	'as is the event');
 
 # A table, by somebody who is not traced. No time runs out because of us, and
 # none runs out later.
 $other = background(
-	'BEGIN; LOCK TABLE t; SELECT pg_sleep(1); COMMIT;');
+	'BEGIN; LOCK TABLE t; SELECT pg_sleep(2); COMMIT;');
 wait_until_sleeping();
 my $timeout = context();
 my ($status, $out, $err) = $node->psql('postgres',
@@ -138,7 +147,7 @@ finish $other->{psql};
 
 # Points of the SELECTs only; these are analysed, and wait, before they run.
 $other = background(
-	'BEGIN; LOCK TABLE t; SELECT pg_sleep(1); COMMIT;');
+	'BEGIN; LOCK TABLE t; SELECT pg_sleep(2); COMMIT;');
 wait_until_sleeping();
 my $untraced = context();
 $node->safe_psql('postgres',
@@ -168,16 +177,17 @@ finish $other->{psql};
 like($err . $other->{err}, qr/deadlock detected/, 'a deadlock is found');
 ok(pairs('pg.wait', wait_for_points($node, $second, 8)), 'and its wait told');
 
-# One that ends with its session.
+# One that ends with its session, after it was seen by the sampler.
 $other = background(
-	'BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(1); COMMIT;');
+	'BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(3); COMMIT;');
 wait_until_sleeping();
 my $ended = context();
 my $ends = background(
 	set_context($ended) . $points . 'UPDATE t SET n = 2 WHERE id = 1');
 $node->poll_query_until('postgres',
 		'SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity'
-	  . " WHERE wait_event = 'transactionid'")
+	  . " WHERE wait_event = 'transactionid'"
+	  . " AND query_start < clock_timestamp() - interval '500 ms'")
   or die 'nobody waits';
 finish $ends->{psql};
 finish $other->{psql};
