@@ -54,11 +54,12 @@ printf '%-28s %7d  (%+d)  aim +10000\n' "with plan nodes" "$nodes" $((nodes - ba
 
 pg_start bare taskset -c 0
 pg_start traced taskset -c 0
-# The shipper belongs on another core, as it has one in production.
+# The shipper belongs on another core, as it has one in production: each of its
+# threads.
 PG_OPTIONS=$context pg_client traced psql -qAtc 'SELECT 1' bench >/dev/null
 sleep 2
 for pid in $(pgrep -f "$PG_WORK/osprofiler agent"); do
-	taskset -cp 1 "$pid" >/dev/null
+	taskset -acp 1 "$pid" >/dev/null
 done
 ./pg_tps.py "$PG_WORK" "$PG_BIN" "$context" "$PG_DEFAULT_POINTS"
 pg_client traced psql -qAtc 'CREATE EXTENSION IF NOT EXISTS osprofiler' bench \

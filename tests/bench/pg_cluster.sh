@@ -42,7 +42,7 @@ pg_setup() {
 			unix_socket_directories = '$PG_WORK'
 			port = $([ $name = bare ] && echo 5432 || echo 5433)
 			fsync = off
-			shared_buffers = 512MB
+			shared_buffers = 1GB
 			autovacuum = off
 			jit = off
 			max_wal_size = 10GB
