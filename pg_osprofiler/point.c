@@ -31,28 +31,19 @@ int pgosp_busy = 0;
 static dlist_head open_points = DLIST_STATIC_INIT(open_points);
 static uint64 next_serial = 1;
 
-/* An id holds up to 128 bytes, and nearly always sixteen. */
-static inline void
-copy_id(osp_id *to, const osp_id *from)
-{
-	to->is_uuid = from->is_uuid;
-	to->len = from->len;
-	memcpy(to->bytes, from->bytes, from->len);
-}
-
 static void
 set_parent(pgospPoint *point, const pgospParent *parent)
 {
 	point->parent = parent->point;
 	if (parent->point != NULL)
 	{
-		copy_id(&point->base_id, &parent->point->base_id);
-		copy_id(&point->parent_id, &parent->point->self);
+		osp_id_copy(&point->base_id, &parent->point->base_id);
+		osp_id_copy(&point->parent_id, &parent->point->self);
 	}
 	else
 	{
-		copy_id(&point->base_id, &parent->context->base_id);
-		copy_id(&point->parent_id, &parent->context->parent_id);
+		osp_id_copy(&point->base_id, &parent->context->base_id);
+		osp_id_copy(&point->parent_id, &parent->context->parent_id);
 	}
 	point->key =
 		parent->context != NULL ? parent->context->key : parent->point->key;
@@ -134,8 +125,8 @@ silence(pgospPoint *top)
 		if (point->top == top)
 		{
 			if (point->parent != NULL && point->parent->top == top)
-				copy_id(&point->parent_id, &point->parent->self);
-			copy_id(&point->self, &point->parent_id);
+				osp_id_copy(&point->parent_id, &point->parent->self);
+			osp_id_copy(&point->self, &point->parent_id);
 			point->silent = true;
 		}
 		if (!dlist_has_next(&open_points, node))
@@ -297,8 +288,8 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	{
 		/* Its parent may have become silent just now. */
 		if (point->parent != NULL)
-			copy_id(&point->parent_id, &point->parent->self);
-		copy_id(&point->self, &point->parent_id);
+			osp_id_copy(&point->parent_id, &point->parent->self);
+		osp_id_copy(&point->self, &point->parent_id);
 	}
 	else
 		osp_id_set_uuid(&point->self, &point->trace_id);

@@ -32,6 +32,9 @@ local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 local $ENV{PGDATABASE} = 'postgres';
 
+# Lines are drawn as the page has them, whatever the locale here.
+local $ENV{LC_ALL} = 'C.UTF-8';
+
 # What a tree has but its times: the columns before it are cut off.
 sub drawn_shape
 {
