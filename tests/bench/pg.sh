@@ -52,7 +52,6 @@ printf '%-28s %7d  (%+d)\n' "default points" "$default" $((default - bare))
 nodes=$(instructions_of traced "$context -c osprofiler.points=statement,node")
 printf '%-28s %7d  (%+d)  aim +10000\n' "with plan nodes" "$nodes" $((nodes - bare))
 
-pg_start bare taskset -c 0
 pg_start traced taskset -c 0
 # The shipper belongs on another core, as it has one in production: each of its
 # threads.

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """pg_tps.py WORK BINDIR CONTEXT POINTS: transactions per second to those without us, as ratios.
 
-One pgbench for each kind of session, -S -M prepared and then TPC-B: against the bare cluster, the
-one with the extension and nothing traced, and the same with every statement traced: statements
-alone, with POINTS (the default kinds of points), with plan nodes. They take turns on one core, a
+One pgbench for each kind of session, -S -M prepared and then TPC-B: without the extension, with it
+and nothing traced, and with every statement traced: statements alone, with POINTS (the default
+kinds of points), with plan nodes. All are of one server, for two differ by more than a session that
+is not traced; a session is one without the extension if it does not load it. They take turns on one core, a
 moment at a time in random order, all others stopped; so all see the same machine, however it drifts,
 and none is short enough for the start of a session to count. That is one block; there are many, as
 where a process lies in memory may matter more than we do. Each kind has a database of its own, as
@@ -22,6 +23,7 @@ import time
 BLOCKS = int(os.environ.get("BENCH_BLOCKS", "20"))
 BLOCK_S = float(os.environ.get("BENCH_BLOCK_SECONDS", "9"))
 SLICE_S = 0.03
+PORT = "5433"
 SCRIPTS = {"-S -M prepared": ["-S", "-M", "prepared"],
            "TPC-B -M prepared": ["-M", "prepared"]}
 LABELS = {"again": "bare to bare (the noise)", "untraced": "loaded, nothing traced",
@@ -33,11 +35,11 @@ AIMS = {"untraced": 0.995, "statement": 0.98, "default": 0.96, "node": 0.92}
 class Session:
     """A pgbench that runs when it is told to."""
 
-    def __init__(self, work, bindir, script, kind, port, options):
+    def __init__(self, work, bindir, script, kind, options):
         self.seconds = 0.0
         self.process = subprocess.Popen(
             ["taskset", "-c", "0", bindir + "/pgbench", "-n", *script, "-T", str(int(BLOCK_S)),
-             "-h", work, "-p", port, "-U", "postgres", "bench_" + kind],
+             "-h", work, "-p", PORT, "-U", "postgres", "bench_" + kind],
             env=dict(os.environ, PGOPTIONS=options), stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True)
         self.process.send_signal(signal.SIGSTOP)
@@ -57,7 +59,7 @@ class Session:
 
 
 def block(work, bindir, script, kinds):
-    sessions = {kind: Session(work, bindir, script, kind, *kinds[kind]) for kind in kinds}
+    sessions = {kind: Session(work, bindir, script, kind, kinds[kind]) for kind in kinds}
     points = work + "/points"
     order = list(sessions.values())
     end = time.monotonic() + BLOCK_S
@@ -72,12 +74,12 @@ def block(work, bindir, script, kinds):
 
 def main():
     work, bindir, context, points = sys.argv[1:]
-    kinds = {"bare": ("5432", ""), "again": ("5432", ""), "untraced": ("5433", ""),
-             "statement": ("5433", context),
-             "default": ("5433", context + " -c osprofiler.points=" + points),
-             "node": ("5433", context + " -c osprofiler.points=statement,node")}
-    for kind, (port, _) in kinds.items():
-        subprocess.run([bindir + "/createdb", "-h", work, "-p", port, "-U", "postgres",
+    bare = "-c session_preload_libraries="
+    kinds = {"bare": bare, "again": bare, "untraced": "", "statement": context,
+             "default": context + " -c osprofiler.points=" + points,
+             "node": context + " -c osprofiler.points=statement,node"}
+    for kind in kinds:
+        subprocess.run([bindir + "/createdb", "-h", work, "-p", PORT, "-U", "postgres",
                         "-T", "bench", "bench_" + kind], check=True)
     os.sched_setaffinity(0, {1})
     for name, script in SCRIPTS.items():
