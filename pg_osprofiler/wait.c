@@ -101,13 +101,12 @@ pgosp_waits_sample(pgospWaits *waits)
 		used = 0;
 		epoch++;
 		began_ns = now;
-		looked_ns = now;
 	}
+
+	/* What begins does not wait yet: the look to come is about it alone. */
+	looked_ns = now;
 	if (!get_timeout_active(timer))
-	{
-		looked_ns = now;
 		enable_timeout_after(timer, next_look_ms(now));
-	}
 	waits->epoch = epoch;
 	waits->count = used;
 	memcpy(waits->ns, sums, sizeof(sums[0]) * (size_t) waits->count);

@@ -97,7 +97,8 @@ is(scalar(@parts), 3, 'three statements');
 foreach my $i (0 .. $#parts)
 {
 	ok(most_of($parts[$i], ms($nested[$i])),
-		"the waits of each, and of what it runs: $i");
+		"the waits of each, and of what it runs: $i")
+	  or diag "$parts[$i] of " . ms($nested[$i]);
 }
 cmp_ok($parts[1] + $parts[2], '<=', $parts[0] + 1, 'which are those of both');
 
