@@ -22,6 +22,7 @@ cd "$(dirname "$0")/.."
 . scripts/debian.sh
 
 suite=bookworm
+tree=/srv/private/osprofiler # in the chroot
 root=$(mktemp -d /var/tmp/osprofiler-chroot.XXXXXX)
 
 say()
@@ -32,11 +33,11 @@ say()
 make_chroot()
 {
 	make_debian $suite "$root"
-	mkdir "$root/root/osprofiler"
-	git archive HEAD | tar -x -C "$root/root/osprofiler"
+	mkdir -p "$root$tree"
+	git archive HEAD | tar -x -C "$root$tree"
 
 	# Only root can go there, as in a checkout in root's home.
-	chmod 700 "$root/root"
+	chmod 700 "$root${tree%/*}"
 }
 
 clean_up()
@@ -67,7 +68,7 @@ run()
 	local left
 
 	say "$*"
-	if ! in_chroot "$root" "cd /root/osprofiler && $*"; then
+	if ! in_chroot "$root" "cd $tree && $*"; then
 		say "FAILED: $*"
 		return 1
 	fi
