@@ -61,5 +61,3 @@ for pid in $(pgrep -f "$PG_WORK/osprofiler agent"); do
 	taskset -acp 1 "$pid" >/dev/null
 done
 ./pg_tps.py "$PG_WORK" "$PG_BIN" "$context" "$PG_DEFAULT_POINTS"
-pg_client traced psql -qAtc 'CREATE EXTENSION IF NOT EXISTS osprofiler' bench \
-	>/dev/null 2>&1 || true
