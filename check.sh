@@ -153,9 +153,15 @@ part_cli()
 	prove --timer tests/cli/*.t
 }
 
+# Both kinds of tests in any case; what differed is said last, where it is seen.
 part_server()
 {
-	make -s installcheck
+	local failed=0
+
+	make -s installcheck TAP_TESTS= || failed=1
+	make -s installcheck REGRESS= || failed=1
+	[ ! -e pg_osprofiler/regression.diffs ] || cat pg_osprofiler/regression.diffs
+	return "$failed"
 }
 
 part_sqlite()
@@ -217,7 +223,7 @@ report_part()
 	failed+=("$part")
 	printf 'FAIL  %-16s %5d tests %5d s, %d skipped, exit status %d\n' \
 		"$part" "$tests" "$seconds" "$skips" "$status"
-	grep -Ei '^ *not ok|# *skip' "$log" | head -n 40 || true
+	grep -Ei -A8 '^ *not ok|# *skip|^test .* FAILED|^@@ ' "$log" | head -n 200 || true
 	tail -n 60 "$log"
 }
 

@@ -115,7 +115,7 @@ pgosp_collector_error(osp_status status, const char *message)
 			errdetail("The collector is %s.", shown));
 }
 
-/* Is everything out of the rings of this cluster? */
+/* Is everything out of the rings of this cluster, and out of its spool? */
 static bool
 is_delivered(void)
 {
@@ -129,7 +129,8 @@ is_delivered(void)
 		return true;
 	status = osp_run_totals_read(dir_fd, &totals, NULL);
 	(void) close(dir_fd);
-	return status != OSP_OK || totals.waiting_bytes == 0;
+	return status != OSP_OK ||
+		   (totals.waiting_bytes == 0 && totals.stat.spool_points == 0);
 }
 
 /* Points of a moment ago may still be on their way. */

@@ -53,7 +53,7 @@ ROLLBACK;
 -- an error at commit
 INSERT INTO test_errors VALUES (3, 1);
 -- time out, permission, read only
-SET statement_timeout = 20;
+SET statement_timeout = '500ms';
 SELECT pg_sleep(10);
 RESET statement_timeout;
 BEGIN READ ONLY;

@@ -52,10 +52,11 @@ CREATE TABLE test_settings AS
 	SELECT substring(pg_read_file('postgresql.auto.conf')
 		FROM 'connection_string = ''([^'']*)''') AS uri;
 ALTER SYSTEM SET osprofiler.connection_string = 'redis://:hunter2@localhost:1/0';
-SELECT pg_reload_conf();
-SELECT pg_sleep(0.1);
+CALL test.wait_for_delivery();
+CALL test.reload();
+\c -
 SHOW osprofiler.connection_string;
 SELECT uri FROM test_settings \gset
 ALTER SYSTEM SET osprofiler.connection_string = :'uri';
-SELECT pg_reload_conf();
+CALL test.reload();
 DROP TABLE test_settings;

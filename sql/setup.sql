@@ -105,10 +105,30 @@ INSERT INTO test.context VALUES
 -- Waits until everything that was traced is in the collector.
 CREATE PROCEDURE test.wait_for_delivery() LANGUAGE plpgsql AS $$
 BEGIN
-	FOR i IN 1..1000 LOOP
-		EXIT WHEN (SELECT waiting_bytes FROM osprofiler.stat) = 0;
+	FOR i IN 1..6000 LOOP
+		IF (SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat) THEN
+			RETURN;
+		END IF;
 		PERFORM pg_sleep(0.01);
 	END LOOP;
+	RAISE 'points still wait to be delivered';
+END
+$$;
+
+-- Another collector, for new sessions, once the shipper knows it; when it is
+-- called nothing may be left for the one before.
+CREATE PROCEDURE test.reload() LANGUAGE plpgsql AS $$
+DECLARE
+	before int := (SELECT shipper_pid FROM osprofiler.stat);
+BEGIN
+	PERFORM pg_reload_conf();
+	FOR i IN 1..6000 LOOP
+		IF (SELECT shipper_pid <> before FROM osprofiler.stat) THEN
+			RETURN;
+		END IF;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+	RAISE 'the shipper is still the one from before the reload';
 END
 $$;
 

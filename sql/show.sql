@@ -54,12 +54,13 @@ RESET maintenance_work_mem;
 -- A collector that cannot be read; its password is not told.
 SELECT substring(pg_read_file('postgresql.auto.conf') FROM 'connection_string = ''([^'']*)''') AS uri \gset
 ALTER SYSTEM SET osprofiler.connection_string = 'redis://:hunter2@127.0.0.1:1/0';
-SELECT pg_reload_conf();
-SELECT pg_sleep(0.1);
+CALL test.wait_for_delivery();
+CALL test.reload();
+\c -
 SELECT * FROM osprofiler.show(:'base_id');
 ALTER SYSTEM SET osprofiler.connection_string = :'uri';
-SELECT pg_reload_conf();
-SELECT pg_sleep(0.1);
+CALL test.reload();
+\c -
 
 -- Who may do what; a search_path that lies has no effect.
 CREATE ROLE test_nobody;

@@ -85,7 +85,7 @@ EXCEPTION WHEN raise_exception THEN
 END
 $$;
 -- no more time
-SET statement_timeout = '100ms';
+SET statement_timeout = '500ms';
 SELECT count(*) FROM test_worker WHERE pg_sleep(0.001) IS NOT NULL;
 RESET ALL;
 

@@ -19,8 +19,8 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(new_node configure context signed set_context comment points shape
-  count_points wait_until_shipped wait_for_points tree write_file count_in_log
-  trace_file shipper_pid);
+  count_points wait_until_shipped wait_for_points wait_for_delivery tree write_file
+  count_in_log trace_file shipper_pid);
 
 # A server that is set up but not started. Points go to a file.
 sub new_node
@@ -149,7 +149,7 @@ sub wait_until_shipped
 {
 	my ($node, $context, $count) = @_;
 
-	for (1 .. 1000)
+	for (1 .. 6000)
 	{
 		last if count_points($node, $context) >= $count;
 		usleep(10_000);
@@ -164,6 +164,15 @@ sub wait_for_points
 
 	wait_until_shipped($node, $context, $count);
 	return points($node, $context);
+}
+
+# Waits until nothing is left in rings and spool; false if that takes too long.
+sub wait_for_delivery
+{
+	my ($node) = @_;
+
+	return $node->poll_query_until('postgres',
+		'SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat');
 }
 
 # Points as a list of texts: "statement", with " (no stop)" or its error.

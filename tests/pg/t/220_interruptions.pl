@@ -100,8 +100,7 @@ sub whole
 {
 	my ($server, $context, $what, @expected) = @_;
 
-	$server->poll_query_until('postgres',
-		'SELECT waiting_bytes = 0 FROM osprofiler.stat');
+	wait_for_delivery($server);
 	command_ok(
 		[
 			$agent, 'trace', 'check', '--connection-string',

@@ -67,8 +67,7 @@ sub draw
 		'postgres',
 		"SET osprofiler.points = ''; " . set_context($context) . "\n$sql",
 		on_error_stop => 0, on_error_die => 0);
-	$node->poll_query_until('postgres',
-		'SELECT waiting_bytes = 0 FROM osprofiler.stat');
+	wait_for_delivery($node);
 	open my $out, '-|', $agent, 'trace', 'show', '--text',
 	  '--connection-string', 'file://' . trace_file($node), $context->{base}
 	  or die "$agent: $!";

@@ -113,8 +113,7 @@ sub deliver
 	$node->poll_query_until('postgres',
 		q{SELECT count(*) = 0 FROM pg_stat_activity
 			WHERE application_name LIKE 'workload%'});
-	$node->poll_query_until('postgres',
-		'SELECT waiting_bytes = 0 FROM osprofiler.stat')
+	wait_for_delivery($node)
 	  or return 'not everything is delivered';
 	my $lost = $node->safe_psql('postgres',
 		'SELECT dropped + spool_dropped + corrupt_bytes + refused'
