@@ -262,11 +262,16 @@ sub shipper_pid
 {
 	my ($node) = @_;
 
-	$node->poll_query_until('postgres',
-		'SELECT shipper_pid IS NOT NULL FROM osprofiler.stat')
-	  or die 'no shipper';
-	return $node->safe_psql('postgres',
-		'SELECT shipper_pid FROM osprofiler.stat');
+	# Asked once for both: it may be gone between two questions.
+	for (1 .. 6000)
+	{
+		my $pid = $node->safe_psql('postgres',
+			'SELECT shipper_pid FROM osprofiler.stat');
+
+		return $pid if $pid ne '';
+		usleep(10_000);
+	}
+	die 'no shipper';
 }
 
 1;
