@@ -45,6 +45,10 @@ osp__uuid_take(osp_uuid *out, uint64_t generation)
 	id = &pool->ids[--pool->left];
 	*out = *id;
 
+	/* The store is larger than what a processor keeps near, and its end is used
+	 * first: what is in front of this is wanted soon. */
+	__builtin_prefetch((const void *) ((uintptr_t) id - 128), 1);
+
 	/* An id that was handed out is not to be found in memory again. */
 	memset(id, 0, sizeof(*id));
 	return true;

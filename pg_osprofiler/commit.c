@@ -169,7 +169,9 @@ pgosp_commit_remember(const osp_context *context)
 	pgosp_lockwait_note(context);
 	if ((pgosp_points & PGOSP_POINTS_COMMIT) == 0)
 		return;
-	remembered = *context;
+	osp_id_copy(&remembered.base_id, &context->base_id);
+	osp_id_copy(&remembered.parent_id, &context->parent_id);
+	remembered.key = context->key;
 	if (!remembers)
 		pgosp_busy++;
 	remembers = true;

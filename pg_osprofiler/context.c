@@ -341,6 +341,21 @@ pgosp_context_of_statement(const char *string, int location, int length,
 	return is_accepted(found) ? found : NULL;
 }
 
+const pgospContext *
+pgosp_context_of_known(void)
+{
+	const pgospContext *found;
+
+	if (pgosp_has_next_context ||
+		(!pgosp_has_trace_info && !pgosp_has_trace_hmac))
+		return NULL;
+	found = pgosp_context_of_setting();
+	if (found->verdict != OSP_CTX_ACCEPTED)
+		return NULL;
+	remember_last(found);
+	return found;
+}
+
 /*
  * Is it that of the statement that runs now? Of an extended protocol's one each
  * message has a time of its own, but the portal stays.

@@ -13,9 +13,10 @@
  * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
  * that, and the next slice opens a new one, under what runs then: a FETCH.
  */
-#include "pgosp.h"
+#include "pgosp_known.h"
 
 #include "access/parallel.h"
+#include "tcop/pquery.h"
 #include "utils/memutils.h"
 
 typedef struct pgospExecution
@@ -146,8 +147,9 @@ forget_execution(void *arg)
 
 	/* The plan may be gone by now. */
 	execution->nodes = NULL;
-	pgosp_point_close(&execution->statement.point,
-					  execution->ended ? NULL : &interrupted);
+	if (!execution->ended || !pgosp_statement_stop(&execution->statement))
+		pgosp_point_close(&execution->statement.point,
+						  execution->ended ? NULL : &interrupted);
 	dlist_delete(&execution->node);
 	pgosp_busy--;
 	free_execution(execution);
@@ -218,9 +220,11 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	PG_END_TRY();
 	pgosp_current = outer;
 	remember_execution(execution, queryDesc);
-	pgosp_trigger_prepare(queryDesc->estate);
-	execution->nodes =
-		pgosp_nodes_begin(queryDesc, &execution->statement.point);
+	if (queryDesc->plannedstmt->resultRelations != NIL)
+		pgosp_trigger_prepare(queryDesc->estate);
+	if (pgosp_nodes_may_be_wanted(queryDesc))
+		execution->nodes =
+			pgosp_nodes_begin(queryDesc, &execution->statement.point);
 }
 
 /* A parallel worker's part of a statement: pg.worker stands for it. */
@@ -240,6 +244,53 @@ start_worker(QueryDesc *queryDesc, int eflags)
 	prev_ExecutorStart(queryDesc, eflags);
 }
 
+static void
+prepare_point(pgospPoint *point)
+{
+	point->kind = &execution_kind;
+	point->name = OSP_STR("pg");
+	point->stop_size = PGOSP_STATEMENT_STOP_SIZE;
+}
+
+/*
+ * A statement that was traced before, under a context that the session has set,
+ * while nothing else is open: its point is open when this returns. NULL: it is
+ * not like that, or is not traced.
+ */
+static pgospExecution *
+open_known(const QueryDesc *queryDesc, int eflags)
+{
+	const pgospContext *context;
+	const osp_template *start;
+	pgospExecution *execution;
+	osp_producer *producer;
+
+	(void) pgosp_session_attributes();
+	start = pgosp_known_start(queryDesc->plannedstmt);
+	if (start == NULL || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+		pgosp_planning || ActivePortal == NULL || pgosp_min_duration > 0 ||
+		pgosp_lockwaits > 0 || !dlist_is_empty(&pgosp_open_points) ||
+		(pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
+		return NULL;
+	context = pgosp_context_of_known();
+	producer = context != NULL ? pgosp_producer() : NULL;
+	if (producer == NULL || producer->ring.lost > 0 ||
+		!context->ids.base_id.is_uuid || !context->ids.parent_id.is_uuid)
+		return NULL;
+	execution = new_execution();
+	if (execution == NULL)
+		return NULL;
+	pgosp_worker_want(producer);
+	pgosp_errors_statement_begin();
+	pgosp_commit_remember(&context->ids);
+	prepare_point(&execution->statement.point);
+	pgosp_point_open_known(
+		&execution->statement.point, &context->ids, producer, start);
+	pgosp_usage_begin(&execution->statement.usage);
+	execution->statement.usage.command = command_of(queryDesc);
+	return execution;
+}
+
 static pg_noinline void
 start_maybe_traced(QueryDesc *queryDesc, int eflags)
 {
@@ -251,6 +302,12 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 	if (top && IsParallelWorker())
 	{
 		start_worker(queryDesc, eflags);
+		return;
+	}
+	execution = top ? open_known(queryDesc, eflags) : NULL;
+	if (execution != NULL)
+	{
+		start_traced(queryDesc, eflags, execution);
 		return;
 	}
 	facts_of(queryDesc, &facts);
@@ -269,6 +326,8 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 				   top && (pgosp_points & PGOSP_POINTS_PLAN) != 0
 					   ? pgosp_plan_of(queryDesc->plannedstmt)
 					   : NULL);
+	if (top)
+		pgosp_statement_learn(&facts, queryDesc->plannedstmt);
 	start_traced(queryDesc, eflags, execution);
 }
 

@@ -134,6 +134,18 @@ assign_keys(const char *newval, void *extra)
 	pgosp_keys_changed();
 }
 
+static void
+assign_size(int newval, void *extra)
+{
+	pgosp_text_epoch++;
+}
+
+static void
+assign_hide_params(bool newval, void *extra)
+{
+	pgosp_text_epoch++;
+}
+
 /* They go into every record, in UTF-8: they are made ready for that once. */
 static osp_str
 label_of(const char *value, char space[OSP_LABEL_MAX])
@@ -150,6 +162,7 @@ assign_project(const char *newval, void *extra)
 	static char space[OSP_LABEL_MAX];
 
 	pgosp_project = label_of(newval, space);
+	pgosp_text_epoch++;
 }
 
 static void
@@ -158,6 +171,7 @@ assign_service(const char *newval, void *extra)
 	static char space[OSP_LABEL_MAX];
 
 	pgosp_service = label_of(newval, space);
+	pgosp_text_epoch++;
 }
 
 static bool
@@ -361,7 +375,7 @@ define_collector(void)
 							PGC_SIGHUP,
 							GUC_UNIT_KB,
 							NULL,
-							NULL,
+							assign_size,
 							NULL);
 	DefineCustomEnumVariable(
 		PREFIX ".on_full",
@@ -445,7 +459,7 @@ define_content(void)
 							 PGC_SUSET,
 							 0,
 							 NULL,
-							 NULL,
+							 assign_hide_params,
 							 NULL);
 	DefineCustomIntVariable(PREFIX ".max_statement_length",
 							"How much of a statement's text is recorded.",
@@ -457,7 +471,7 @@ define_content(void)
 							PGC_SUSET,
 							GUC_UNIT_BYTE,
 							NULL,
-							NULL,
+							assign_size,
 							NULL);
 	DefineCustomIntVariable(
 		PREFIX ".max_points",

@@ -21,6 +21,7 @@
  * Workers hang under their Gather, and run before the nodes are told. So a Gather
  * and what is above it have their points opened when they are first executed.
  */
+#include "pgosp_known.h"
 #include "pgosp_node.h"
 
 #include "access/parallel.h"
@@ -47,8 +48,9 @@ struct pgospNodes
 {
 	pgospPoint *statement;
 	PlanState *top;
-	bool told_of; /* else only Gathers are of interest */
-	bool workers; /* are points */
+	struct pgospKnown *known; /* the plan, if it is known; else NULL */
+	bool told_of;             /* else only Gathers are of interest */
+	bool workers;             /* are points */
 	bool over;
 	unsigned turn; /* of telling: a cursor has several */
 	int count;     /* of nodes */
@@ -242,6 +244,8 @@ pgosp_nodes_begin(const QueryDesc *queryDesc, pgospPoint *statement)
 		return NULL;
 	from.nodes->statement = statement;
 	from.nodes->top = top;
+	from.nodes->known =
+		told_of ? pgosp_known_plan(queryDesc->plannedstmt) : NULL;
 	from.nodes->told_of = told_of;
 	from.nodes->workers = workers;
 	visit(top, NULL, &from);
@@ -386,6 +390,7 @@ tell(PlanState *state, const char *subplan, void *arg)
 	pgospTelling *telling = (pgospTelling *) arg;
 	pgospNode *node = node_of(telling->nodes, state);
 	pgospNodePoint told;
+	int64 start;
 	int64 end;
 
 	if (node == NULL || !node->seen || node->told == telling->nodes->turn ||
@@ -400,9 +405,14 @@ tell(PlanState *state, const char *subplan, void *arg)
 	}
 	init_point(&told, state, node->subplan);
 	count_up(&told, state->instrument, telling->failed);
-	open_point(&told, telling->parent, start_of(telling, &told, node));
+	start = start_of(telling, &told, node);
+	if (telling->nodes->known == NULL ||
+		!pgosp_node_open_known(
+			telling->nodes->known, &told, telling->parent, start))
+		open_point(&told, telling->parent, start);
 	end = end_of(telling, &told, node, tell_below(telling, &told, &told.point));
-	pgosp_point_close_at(&told.point, NULL, end);
+	if (!pgosp_node_stop(&told, end))
+		pgosp_point_close_at(&told.point, NULL, end);
 	telling->latest_ns = Max(telling->latest_ns, end);
 }
 

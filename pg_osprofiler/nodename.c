@@ -216,8 +216,8 @@ relation_of(const PlanState *node)
 	}
 }
 
-static const char *
-index_of(const PlanState *node)
+const char *
+pgosp_node_index(const PlanState *node)
 {
 	switch (nodeTag(node))
 	{
@@ -270,7 +270,7 @@ pgosp_node_scanned(const PlanState *node, pgospScanned *out)
 	const RangeTblEntry *rte;
 
 	out->relation = relation_of(node);
-	out->index = index_of(node);
+	out->index = pgosp_node_index(node);
 	out->alias = NULL;
 	out->cte = NULL;
 	if (entry == 0 || (int) entry > list_length(table))

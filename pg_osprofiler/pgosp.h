@@ -17,6 +17,7 @@
  *	  context.c keys.c                where a statement's context comes from
  *	  sampling.c                      statements that begin a trace
  *	  staging.c                       records that wait for a slow statement
+ *	  known.c stop.c                  records that are made once, and put often
  *	  text.c params.c redact.c        what is told of a statement
  *	  session.c producer.c            the backend's ring, and its end
  *	  shipper.c worker.c              the background worker and its child
@@ -37,6 +38,7 @@
 #include "fmgr.h"
 #include "lib/ilist.h"
 #include "nodes/plannodes.h"
+#include "utils/timestamp.h"
 
 #include "osprofiler/context.h"
 #include "osprofiler/record.h"
@@ -82,6 +84,9 @@ enum
 	PGOSP_POINTS_WAIT = 256
 };
 extern int pgosp_points; /* of these */
+
+/* Grows when what the points of the same statement tell may be another. */
+extern uint64 pgosp_text_epoch;
 
 extern void pgosp_guc_init(void);
 
@@ -211,6 +216,10 @@ extern const pgospContext *pgosp_context_of_statement(const char *string,
 													  int location, int length,
 													  bool failed);
 
+/* The same for a text that is known to have no comment: NULL also if the one of
+ * the session is not all there is to look at. */
+extern const pgospContext *pgosp_context_of_known(void);
+
 /* What became of the context of the last top-level statement. */
 extern const pgospContext *pgosp_context_last(void);
 
@@ -334,6 +343,47 @@ pgosp_point_may_open(const pgospParent *parent)
 extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 								pgosp_put_start put, const void *what,
 								size_t size, int64 start_ns);
+
+/*
+ * Opens a point of a statement under a context, while no point is open and none
+ * is to be staged: its start is a template, which can be put into the ring.
+ */
+struct osp_template;
+extern void pgosp_point_open_known(pgospPoint *point,
+								   const osp_context *context,
+								   osp_producer *producer,
+								   const struct osp_template *start);
+
+/*
+ * The same for a point under one that is open, at a time in the past; false, and
+ * nothing is done, if it cannot be done by a template.
+ */
+extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
+									  const struct osp_template *start,
+									  int64 start_ns);
+
+/* All points that are open, by age. */
+extern dlist_head pgosp_open_points;
+
+/* The stop of a point is written, and so it is open no more. */
+static inline void
+pgosp_point_leave(pgospPoint *point)
+{
+	point->open = false;
+	dlist_delete(&point->node);
+	pgosp_busy--;
+	if (pgosp_current == point)
+		pgosp_current = NULL;
+}
+
+/* Borrowed from the point. */
+static inline void
+pgosp_point_ids(const pgospPoint *point, osp_point_ids *ids)
+{
+	ids->base_id = &point->base_id;
+	ids->parent_id = &point->parent_id;
+	ids->trace_id = point->trace_id;
+}
 
 /*
  * Closes a point and, before it, everything that is open under it. error is
@@ -461,6 +511,29 @@ extern void pgosp_usage_begin(pgospUsage *usage);
 extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
 extern void pgosp_put_usage(osp_writer *w, const pgospUsage *usage);
 
+/* Were blocks hit at most, and nothing else done with any? */
+static inline bool
+pgosp_only_hits(const BufferUsage *now, const BufferUsage *then)
+{
+	const char *a = (const char *) now;
+	const char *b = (const char *) then;
+	const size_t end = offsetof(BufferUsage, temp_blks_written);
+	uint64 differs = 0;
+	size_t at;
+
+	/* The counters of blocks are the first members, whole numbers, hits first. */
+	for (at = sizeof(uint64); at <= end; at += sizeof(uint64))
+	{
+		uint64 x;
+		uint64 y;
+
+		memcpy(&x, a + at, sizeof(x));
+		memcpy(&y, b + at, sizeof(y));
+		differs |= x ^ y;
+	}
+	return differs == 0;
+}
+
 /* What was used between then and now; nothing if that is nothing. */
 extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
 							  const BufferUsage *then);
@@ -547,6 +620,11 @@ extern void pgosp_statement_open_planned(pgospStatementPoint *statement,
 										 const pgospStatementFacts *facts,
 										 const pgospPlan **plan);
 
+/* This statement has been traced; the start of its next execution may be known
+ * then (known.c). */
+extern void pgosp_statement_learn(const pgospStatementFacts *facts,
+								  const PlannedStmt *plan);
+
 /* A point that tells of the statement's text only. */
 extern void pgosp_statement_open_part(pgospPoint *point,
 									  const pgospParent *parent,
@@ -614,6 +692,15 @@ typedef struct pgospNodes pgospNodes;
 
 /* Has PostgreSQL count and time what nodes do, if they are to be told. */
 extern void pgosp_nodes_ask(QueryDesc *queryDesc);
+
+/* Else pgosp_nodes_begin has nothing to do. */
+static inline bool
+pgosp_nodes_may_be_wanted(const QueryDesc *queryDesc)
+{
+	return (pgosp_points & PGOSP_POINTS_NODE) != 0 ||
+		   ((pgosp_points & PGOSP_POINTS_WORKER) != 0 &&
+			queryDesc->plannedstmt->parallelModeNeeded);
+}
 
 /* What we keep of the nodes of a plan that is about to run; NULL: nothing. It
  * goes with the EState. */
@@ -689,11 +776,28 @@ extern void pgosp_redact_message(osp_str statement, bool parsed,
 
 /* ---- session, ring, shipper (session.c, producer.c, worker.c) ---- */
 
+/* The ring if it is open, and when the settings were loaded that it is by. */
+extern osp_producer *pgosp_ring;
+extern TimestampTz pgosp_ring_at;
+
+/* The ring once it was looked whether those are others now. */
+extern osp_producer *pgosp_producer_look(void);
+
 /* The backend's ring; NULL if there is none to be had, which was logged. */
-extern osp_producer *pgosp_producer(void);
+static inline osp_producer *
+pgosp_producer(void)
+{
+	return likely(pgosp_ring != NULL && pgosp_ring_at == PgReloadTime)
+			   ? pgosp_ring
+			   : pgosp_producer_look();
+}
 
 /* The ring if it is open already. */
-extern osp_producer *pgosp_producer_if_open(void);
+static inline osp_producer *
+pgosp_producer_if_open(void)
+{
+	return pgosp_ring;
+}
 
 /* The status file of the run directory, or NULL. Only for counting. */
 extern osp_runstat *pgosp_runstat(void);

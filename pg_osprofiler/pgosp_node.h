@@ -5,6 +5,7 @@
  *
  *	  node.c        the tree: which nodes are points, and when
  *	  nodeinfo.c    what is told of one
+ *	  nodeknown.c   the same, by templates
  *	  nodename.c    what it is called, and works on
  *	  nodetree.c    the nodes under a node
  *	  expr.c        conditions as text
@@ -49,6 +50,9 @@ typedef struct pgospScanned
 
 extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
 
+/* The name of the index alone. */
+extern const char *pgosp_node_index(const PlanState *node);
+
 /* ---- nodeinfo.c ---- */
 
 /* A node as a point. */
@@ -69,6 +73,24 @@ typedef struct pgospNodePoint
 /* what is a pgospNodePoint. */
 extern void pgosp_put_node_start(osp_writer *w, const void *what);
 extern void pgosp_put_node_stop(osp_writer *w, const pgospPoint *point);
+
+/* ---- nodeknown.c ---- */
+
+struct pgospKnown;
+
+/*
+ * Opens the point of a node whose plan is known, by a template, which is made if
+ * there is none. False: it is not a node for that, and has to be opened as any.
+ */
+extern bool pgosp_node_open_known(struct pgospKnown *known,
+								  pgospNodePoint *told, pgospPoint *parent,
+								  int64 start_ns);
+
+/*
+ * Closes the point of a node, whose stop tells nothing unusual. False:
+ * pgosp_point_close_at has to.
+ */
+extern bool pgosp_node_stop(pgospNodePoint *told, int64 stop_ns);
 
 /* ---- expr.c ---- */
 

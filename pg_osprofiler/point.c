@@ -16,9 +16,11 @@
  * beyond it are silent, too, and counted by the point they would hang under, so
  * that loops and recursions cost neither memory nor the room of others.
  */
-#include "pgosp.h"
+#include "pgosp_known.h"
 
 #include "access/parallel.h"
+
+#include "id_pool.h"
 
 /* etype, message and their keys; the message is cut to fit. */
 #define ERROR_SIZE  4096
@@ -28,7 +30,7 @@
 pgospPoint *pgosp_current = NULL;
 int pgosp_busy = 0;
 
-static dlist_head open_points = DLIST_STATIC_INIT(open_points);
+dlist_head pgosp_open_points = DLIST_STATIC_INIT(pgosp_open_points);
 static uint64 next_serial = 1;
 
 static void
@@ -47,14 +49,6 @@ set_parent(pgospPoint *point, const pgospParent *parent)
 	}
 	point->key =
 		parent->context != NULL ? parent->context->key : parent->point->key;
-}
-
-static void
-ids_of(const pgospPoint *point, osp_point_ids *ids)
-{
-	ids->base_id = &point->base_id;
-	ids->parent_id = &point->parent_id;
-	ids->trace_id = point->trace_id;
 }
 
 /*
@@ -98,11 +92,11 @@ leave_top(pgospPoint *top)
 {
 	dlist_node *node = &top->node;
 
-	while (dlist_has_next(&open_points, node))
+	while (dlist_has_next(&pgosp_open_points, node))
 	{
 		pgospPoint *point;
 
-		node = dlist_next_node(&open_points, node);
+		node = dlist_next_node(&pgosp_open_points, node);
 		point = dlist_container(pgospPoint, node, node);
 		if (point->top == top)
 			point->top = NULL;
@@ -129,9 +123,9 @@ silence(pgospPoint *top)
 			osp_id_copy(&point->self, &point->parent_id);
 			point->silent = true;
 		}
-		if (!dlist_has_next(&open_points, node))
+		if (!dlist_has_next(&pgosp_open_points, node))
 			break;
-		node = dlist_next_node(&open_points, node);
+		node = dlist_next_node(&pgosp_open_points, node);
 	}
 }
 
@@ -189,7 +183,7 @@ begin_record(osp_producer *producer, osp_writer *w, pgospPoint *point,
 	int64 elapsed_ns = kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0;
 	osp_point_ids ids;
 
-	ids_of(point, &ids);
+	pgosp_point_ids(point, &ids);
 	if (pgosp_point_is_staged(point))
 	{
 		size_t room = OSP_RECORD_OVERHEAD + 32 + size;
@@ -294,8 +288,74 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	else
 		osp_id_set_uuid(&point->self, &point->trace_id);
 	point->open = true;
-	dlist_push_tail(&open_points, &point->node);
+	dlist_push_tail(&pgosp_open_points, &point->node);
 	pgosp_busy++;
+}
+
+/* Writes the start of a point whose ids, top and times are set, and opens it. */
+static inline void
+open_by_template(pgospPoint *point, osp_producer *producer,
+				 const osp_template *start)
+{
+	osp_point_ids ids;
+
+	if (unlikely(!osp__uuid_take(&point->trace_id, osp__generation())))
+		osp_uuid_new(&point->trace_id);
+	osp_id_set_uuid(&point->self, &point->trace_id);
+	point->serial = next_serial++;
+	point->calls = 0;
+	point->left_out = 0;
+	point->staged = false;
+	point->silent = false;
+	point->open = true;
+	pgosp_point_ids(point, &ids);
+	if (likely(osp_template_put(start, producer, &ids, point->start_ns, 0) !=
+			   NULL))
+		osp_template_commit(start, producer);
+	else
+	{
+		point->silent = true;
+		osp_id_copy(&point->self, &point->parent_id);
+	}
+	dlist_push_tail(&pgosp_open_points, &point->node);
+	pgosp_busy++;
+}
+
+void
+pgosp_point_open_known(pgospPoint *point, const osp_context *context,
+					   osp_producer *producer, const osp_template *start)
+{
+	point->start_ns = osp_mono_now();
+	osp_id_copy(&point->base_id, &context->base_id);
+	osp_id_copy(&point->parent_id, &context->parent_id);
+	point->key = context->key;
+	point->parent = NULL;
+	point->top = point;
+	point->points = 1;
+	open_by_template(point, producer, start);
+}
+
+bool
+pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
+						  const osp_template *start, int64 start_ns)
+{
+	osp_producer *producer = pgosp_producer_if_open();
+	pgospPoint *top = parent->top;
+
+	if (unlikely(producer == NULL || producer->ring.lost > 0 || top == NULL ||
+				 top->staged || pgosp_lockwaits > 0 ||
+				 top->points >= (uint64) pgosp_max_points ||
+				 !parent->base_id.is_uuid || !parent->self.is_uuid))
+		return false;
+	point->start_ns = start_ns;
+	osp_id_copy(&point->base_id, &parent->base_id);
+	osp_id_copy(&point->parent_id, &parent->self);
+	point->key = parent->key;
+	point->parent = parent;
+	point->top = top;
+	top->points++;
+	open_by_template(point, producer, start);
+	return true;
 }
 
 static void
@@ -362,11 +422,7 @@ close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 		}
 		leave_top(point);
 	}
-	point->open = false;
-	dlist_delete(&point->node);
-	pgosp_busy--;
-	if (pgosp_current == point)
-		pgosp_current = NULL;
+	pgosp_point_leave(point);
 	if (point->kind->closed != NULL)
 		point->kind->closed(point);
 }
@@ -385,9 +441,9 @@ tell_closing(pgospPoint *point)
 static void
 close_children(pgospPoint *point, const pgospError *error)
 {
-	while (dlist_has_next(&open_points, &point->node))
+	while (dlist_has_next(&pgosp_open_points, &point->node))
 	{
-		dlist_node *node = dlist_tail_node(&open_points);
+		dlist_node *node = dlist_tail_node(&pgosp_open_points);
 
 		while (node != &point->node)
 		{
@@ -399,7 +455,7 @@ close_children(pgospPoint *point, const pgospError *error)
 				close_one(other, error, osp_mono_now());
 				break;
 			}
-			node = dlist_prev_node(&open_points, node);
+			node = dlist_prev_node(&pgosp_open_points, node);
 		}
 		if (node == &point->node)
 			break;
@@ -440,10 +496,10 @@ pgosp_point_close_all(const pgospError *error)
 {
 	if (pgosp_lockwaits > 0)
 		pgosp_lockwaits_write();
-	while (!dlist_is_empty(&open_points))
-		close_one(
-			dlist_container(pgospPoint, node, dlist_tail_node(&open_points)),
-			error,
-			osp_mono_now());
+	while (!dlist_is_empty(&pgosp_open_points))
+		close_one(dlist_container(
+					  pgospPoint, node, dlist_tail_node(&pgosp_open_points)),
+				  error,
+				  osp_mono_now());
 	pgosp_current = NULL;
 }

@@ -21,8 +21,8 @@
 #define RETRY_NS (INT64CONST(10) * 1000000000)
 
 static osp_producer producer;
-static bool open_now = false;
-static TimestampTz opened_at = 0;
+osp_producer *pgosp_ring = NULL;
+TimestampTz pgosp_ring_at = 0;
 
 static bool failed = false;
 static int64 retry_ns = 0;
@@ -70,7 +70,7 @@ open_producer(void)
 								   (size_t) pgosp_ring_size_kb * 1024,
 								   (osp_on_full) pgosp_on_full,
 								   &trouble);
-	opened_at = PgReloadTime;
+	pgosp_ring_at = PgReloadTime;
 	if (status != OSP_OK)
 	{
 		fail();
@@ -78,7 +78,7 @@ open_producer(void)
 	}
 	failed = false;
 	trouble_told[0] = '\0';
-	open_now = true;
+	pgosp_ring = &producer;
 }
 
 /* After a reload: the directory or the way when full may be another. */
@@ -87,37 +87,29 @@ look_at_settings(void)
 {
 	char path[OSP_RUNDIR_PATH_MAX];
 
-	opened_at = PgReloadTime;
+	pgosp_ring_at = PgReloadTime;
 	producer.ring.on_full = (osp_on_full) pgosp_on_full;
 	if (pgosp_rundir(path, NULL) != OSP_OK || strcmp(path, producer.path) == 0)
 		return;
 	osp_producer_close(&producer);
-	open_now = false;
+	pgosp_ring = NULL;
 }
 
 osp_producer *
-pgosp_producer(void)
+pgosp_producer_look(void)
 {
 	/* Points that are open belong into the ring that has their start. */
-	if (unlikely(opened_at != PgReloadTime) && pgosp_busy == 0)
+	if (pgosp_ring_at != PgReloadTime && pgosp_busy == 0)
 	{
 		failed = false;
-		if (open_now)
+		if (pgosp_ring != NULL)
 			look_at_settings();
 	}
-	if (likely(open_now))
-		return &producer;
-	if (failed && osp_mono_now() < retry_ns)
-		return NULL;
+	if (pgosp_ring != NULL || (failed && osp_mono_now() < retry_ns))
+		return pgosp_ring;
 	pgosp_session_begin();
 	open_producer();
-	return open_now ? &producer : NULL;
-}
-
-osp_producer *
-pgosp_producer_if_open(void)
-{
-	return open_now ? &producer : NULL;
+	return pgosp_ring;
 }
 
 const char *
@@ -138,7 +130,7 @@ pgosp_runstat(void)
 	char path[OSP_RUNDIR_PATH_MAX];
 	int dir_fd;
 
-	if (open_now)
+	if (pgosp_ring != NULL)
 		return producer.stat;
 	if (tried)
 		return alone;
@@ -155,9 +147,9 @@ pgosp_runstat(void)
 void
 pgosp_producer_close(void)
 {
-	if (open_now)
+	if (pgosp_ring != NULL)
 		osp_producer_close(&producer);
-	open_now = false;
+	pgosp_ring = NULL;
 	/* The session is at its end: no other ring for it. */
 	failed = true;
 	retry_ns = PG_INT64_MAX;

@@ -100,5 +100,6 @@ pgosp_session_attributes(void)
 	osp_put_i64(&w, OSP_STR("pid"), MyProcPid);
 	put_text(&w, OSP_STR("application"), name);
 	attributes = osp_attrs_end(&w);
+	pgosp_text_epoch++;
 	return attributes;
 }

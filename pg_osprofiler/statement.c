@@ -8,7 +8,7 @@
  * other statement needs a context, see context.c. Points of users are put in
  * between when they were opened later.
  */
-#include "pgosp.h"
+#include "pgosp_known.h"
 
 /* Keys and values beside the text and the parameters. */
 #define START_SIZE 2048
@@ -87,6 +87,25 @@ put_start(osp_writer *w, const void *what)
 		osp_put_str(w, OSP_STR("query_id"), osp_str_n(digits, (size_t) len));
 	}
 	osp_put_end(w);
+}
+
+void
+pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
+{
+	char space[4096];
+	pgospStart start;
+	osp_writer w;
+
+	if (!pgosp_known_is_kept(plan) ||
+		(facts->params != NULL && !pgosp_hide_params) ||
+		pgosp_may_have_comment(facts->string, facts->location, facts->length))
+		return;
+	start.facts = facts;
+	start.text = recorded_text(facts, &start.full_len);
+	osp_attrs_begin(&w, space, sizeof(space));
+	put_start(&w, &start);
+	if (!w.full)
+		pgosp_known_learn(plan, osp_attrs_end(&w));
 }
 
 static void

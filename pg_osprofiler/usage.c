@@ -33,14 +33,11 @@ put_time(osp_writer *w, osp_str key, const instr_time *now,
 		osp_put_f64(w, key, INSTR_TIME_GET_MILLISEC(diff));
 }
 
-/* The counters of blocks are the first members, and whole numbers all. */
 static bool
 has_blocks(const BufferUsage *now, const BufferUsage *then)
 {
-	return memcmp(now,
-				  then,
-				  offsetof(BufferUsage, temp_blks_written) + sizeof(int64)) !=
-		   0;
+	return now->shared_blks_hit != then->shared_blks_hit ||
+		   !pgosp_only_hits(now, then);
 }
 
 static void

@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Prepared statements that are run again and again: from the second time on their
+# records are copied from templates. They must tell what the first one told, and
+# whatever has changed since.
+
+use strict;
+use warnings;
+
+use Encode qw(encode_utf8);
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OspTest;
+use PgWire;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $text = 'SELECT v FROM t WHERE id = $1';
+my $node = new_node('known');
+$node->start;
+$node->safe_psql('postgres',
+	'CREATE EXTENSION osprofiler; CREATE TABLE t (id int PRIMARY KEY, v int);'
+	  . ' INSERT INTO t SELECT g, g % 10 FROM generate_series(1, 20) g;'
+	  . q{ CREATE FUNCTION f(below int) RETURNS bigint LANGUAGE sql VOLATILE}
+	  . q{ AS 'SELECT count(*) FROM t WHERE id < below'});
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+my $wire = PgWire->new(
+	$node->host . '/.s.PGSQL.' . $node->port,
+	database => 'postgres', user => $user,
+	options => '-c plan_cache_mode=force_generic_plan');
+
+sub run_prepared
+{
+	my ($name, @values) = @_;
+
+	$wire->bind('', $name, @values)->execute('')->sync;
+	return $wire->read_until_ready;
+}
+
+sub prepare
+{
+	my ($name, $sql) = @_;
+
+	$wire->parse($name, $sql)->sync;
+	$wire->read_until_ready;
+	return;
+}
+
+# Settings are not what is looked at here, so they are made outside of the trace.
+sub untraced
+{
+	my ($context, @sql) = @_;
+
+	$wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
+	$wire->simple($_) for @sql;
+	$wire->simple(set_context($context));
+	return;
+}
+
+# What the points tell that must be the same each time: pairs of start and stop.
+sub told
+{
+	my ($context, $count) = @_;
+	my @points = wait_for_points($node, $context, 2 * $count);
+	my %stop = map { ($_->{trace_id} => $_) } grep { $_->{name} eq 'pg-stop' } @points;
+
+	return map {
+		my $stop = $stop{ $_->{trace_id} };
+		my %start_info = (%{ $_->{info} });
+		my %stop_info = (%{ $stop->{info} });
+
+		delete $start_info{elapsed_ns};
+		delete $stop_info{elapsed_ns};
+
+		# How many blocks it takes depends on what is in the caches.
+		$stop_info{db} = { %{ $stop_info{db} } };
+		$stop_info{db}{buffers} = [ grep { /hit/ } keys %{ $stop_info{db}{buffers} } ]
+		  if $stop_info{db}{buffers};
+		$stop_info{db}{wal} = [ grep { $_ ne 'fpi' } sort keys %{ $stop_info{db}{wal} } ]
+		  if $stop_info{db}{wal};
+		{
+			parent => $_->{parent_id} eq $context->{base} ? 1 : 0,
+			project => $_->{project} // '',
+			service => $_->{service} // '',
+			start => \%start_info,
+			stop => \%stop_info
+		}
+	} grep { $_->{name} eq 'pg-start' } @points;
+}
+
+# What is known tells the same as what is not.
+sub same_each_time
+{
+	my ($what, $sql, @values) = @_;
+	my $context = context();
+
+	prepare('same', $sql);
+	untraced($context);
+	run_prepared('same', @$_) for @values;
+	untraced($context);
+	my @told = told($context, scalar @values);
+	is(scalar @told, scalar @values, "$what: one point each time");
+	is(encode_utf8($told[0]{start}{db}{statement}), $sql, "$what: its text");
+	is_deeply($told[$_], $told[0], "$what: number $_") for 1 .. $#told;
+	$wire->close_statement('same')->sync;
+	$wire->read_until_ready;
+	return $told[0];
+}
+
+my $told = same_each_time('SELECT', $text, ([7]) x 6);
+is($told->{stop}{db}{rows}, 1, 'rows');
+is_deeply($told->{stop}{db}{buffers}, ['shared_blks_hit'], 'blocks');
+$told = same_each_time('no blocks', 'SELECT $1::int', ([7]) x 4);
+ok(!exists $told->{stop}{db}{buffers}, 'none were used');
+$told = same_each_time('INSERT', 'INSERT INTO t VALUES ($1, $2)',
+	map { [ 100 + $_, 0 ] } 1 .. 4);
+is_deeply($told->{stop}{db}{wal}, [qw(bytes records)], 'WAL');
+same_each_time('UPDATE', 'UPDATE t SET v = v + 1 WHERE id = $1', ([101]) x 4);
+same_each_time('DELETE', 'DELETE FROM t WHERE id = $1 RETURNING v',
+	map { [ 100 + $_ ] } 1 .. 4);
+same_each_time('no rows', $text, ([1000]) x 4);
+same_each_time('a long text', 'SELECT ' . ('1+' x 1000) . '1', ([]) x 3);
+same_each_time('a longer one', 'SELECT ' . (' ' x 30000) . '1', ([]) x 3);
+same_each_time('other letters', "SELECT 'Gr\xc3\xb6\xc3\x9fe', \$1::int", ([1]) x 3);
+
+# Rows are those of this time.
+my $rows = context();
+prepare('rows', 'SELECT id FROM t WHERE id <= $1');
+untraced($rows);
+run_prepared('rows', $_) for 3, 0, 20, 1;
+untraced($rows);
+is_deeply([ map { $_->{stop}{db}{rows} } told($rows, 4) ],
+	[ 3, 0, 20, 1 ], 'rows of each time');
+
+# What is told changes with the settings.
+my $changed = context();
+prepare('s', $text);
+untraced($changed);
+run_prepared('s', 1) for 1 .. 2;
+foreach my $sql (
+	"SET application_name = 'another'",
+	"SET application_name = 'a name that takes more room than before'",
+	"SET osprofiler.service = 'shop'",
+	"SET osprofiler.project = 'books'",
+	'SET osprofiler.max_statement_length = 8',
+	'RESET osprofiler.max_statement_length',
+	'SET osprofiler.hide_params = off',
+	'RESET osprofiler.hide_params')
+{
+	untraced($changed, $sql);
+	run_prepared('s', 1) for 1 .. 2;
+}
+untraced($changed);
+my @told = map {
+	join '|', $_->{start}{db}{application} // '', $_->{service}, $_->{project},
+	  $_->{start}{db}{statement}, $_->{start}{db}{params} ? 'params' : ''
+} told($changed, 18);
+my $name = 'a name that takes more room than before';
+my $none = $told[0] =~ /\|(.*?)\|/ ? $1 : '';
+my @expected;
+push @expected, ($_) x 2
+  for "|$none||$text|", "another|$none||$text|", "$name|$none||$text|",
+  "$name|shop||$text|", "$name|shop|books|$text|", "$name|shop|books|SELECT v|",
+  "$name|shop|books|$text|", "$name|shop|books|$text|params",
+  "$name|shop|books|$text|";
+is_deeply(\@told, \@expected, 'settings that change what is told');
+untraced($changed, 'RESET ALL', 'SET plan_cache_mode = force_generic_plan');
+
+# What shall not be recorded is not, and what is sampled elsewhere is.
+my $asked = context();
+prepare('asked', 'SELECT $1::int + 1');
+untraced($asked);
+run_prepared('asked', 1) for 1 .. 2;
+foreach my $sql (
+	"SET osprofiler.points = 'commit'",
+	"SET osprofiler.points = 'nested'",
+	"SET osprofiler.min_duration = '1h'")
+{
+	untraced($asked, $sql);
+	run_prepared('asked', 1) for 1 .. 2;
+	untraced($asked, $sql =~ s/SET (\S+).*/RESET $1/r);
+}
+run_prepared('asked', 1);
+$wire->simple("SET osprofiler.trace_hmac = 'wrong'");
+run_prepared('asked', 1);
+$wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
+run_prepared('asked', 1);
+is(scalar(told($asked, 3)), 3, 'only what was asked for');
+
+# A context for the next statement goes before that of the session, once.
+my ($next, $session) = (context(), context());
+untraced($session);
+run_prepared('asked', 1);
+$wire->simple('SELECT osprofiler.set_context('
+	  . "\$\$trace_hmac='$next->{hmac}',trace_info='$next->{info}'\$\$)");
+run_prepared('asked', 1) for 1 .. 2;
+$wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
+is(scalar(told($next, 1)), 1, 'a context for the next statement');
+is_deeply(
+	tree(wait_for_points($node, $session, 4)),
+	[ ('SELECT $1::int + 1 -> SELECT 1') x 2 ],
+	'and for no other one');
+
+# An error, in the middle of others.
+my $failed = context();
+prepare('failed', 'SELECT 10 / $1::int');
+untraced($failed);
+run_prepared('failed', $_) for 1, 5, 0, 2, 0, 10;
+untraced($failed);
+my $line = 'SELECT 10 / $1::int';
+is_deeply(
+	tree(wait_for_points($node, $failed, 12)),
+	[
+		("$line -> SELECT 1") x 2,
+		"$line -> SELECT (division_by_zero)",
+		"$line -> SELECT 1",
+		"$line -> SELECT (division_by_zero)",
+		"$line -> SELECT 1"
+	],
+	'errors among others');
+
+# With something under it, under a user's point, and in slices.
+my $nested = context();
+prepare('nested', 'SELECT f($1)');
+untraced($nested);
+run_prepared('nested', 5) for 1 .. 2;
+$wire->simple("SELECT osprofiler.start('phase')");
+run_prepared('nested', 5);
+$wire->simple('SELECT osprofiler.stop()');
+run_prepared('nested', 5);
+$wire->simple('BEGIN');
+$wire->bind('p', 'rows', 3)->execute('p', 2)->sync;
+$wire->read_until_ready;
+run_prepared('nested', 5);
+$wire->execute('p', 2)->close_portal('p')->sync;
+$wire->read_until_ready;
+$wire->simple('COMMIT');
+run_prepared('nested', 5);
+untraced($nested);
+my @f = ('SELECT f($1) -> SELECT 1',
+	'  SELECT count(*) FROM t WHERE id < below -> SELECT 1');
+is_deeply(
+	[ grep { !/osprofiler/ } @{ tree(wait_for_points($node, $nested, 36)) } ],
+	[
+		@f, @f, 'phase',
+		(map { "  $_" } @f),
+		@f,
+		'BEGIN -> BEGIN',
+		'SELECT id FROM t WHERE id <= $1 -> SELECT 3',
+		@f,
+		'COMMIT -> COMMIT',
+		@f
+	],
+	'with something under it, under something, and in slices');
+
+# The plan is made anew, and the statement is prepared anew.
+my $again = context();
+prepare('again', $text);
+untraced($again);
+run_prepared('again', 1) for 1 .. 2;
+untraced($again, 'ALTER TABLE t ADD COLUMN w int');
+run_prepared('again', 1) for 1 .. 2;
+$wire->close_statement('again')->sync;
+$wire->read_until_ready;
+prepare('again', "SELECT w FROM t WHERE id = \$1");
+run_prepared('again', 1) for 1 .. 2;
+untraced($again);
+is_deeply(
+	[ map { $_->{start}{db}{statement} } told($again, 6) ],
+	[ ($text) x 4, ('SELECT w FROM t WHERE id = $1') x 2 ],
+	'plans and statements that are made anew');
+
+# Nodes of a plan: the same each time, and the names of today.
+sub nodes_told
+{
+	my ($context, $points_each, $times) = @_;
+	my @points = wait_for_points($node, $context, 2 * $points_each * $times);
+	my %stop = map { ($_->{trace_id} => $_->{info}{db}{node}) }
+	  grep { $_->{name} eq 'pg.node-stop' } @points;
+	my %of;
+
+	foreach my $point (grep { $_->{name} eq 'pg.node-start' } @points)
+	{
+		my $stop = $stop{ $point->{trace_id} };
+
+		push @{ $of{ $point->{info}{db}{node}{id} } },
+		  {
+			%{ $point->{info}{db}{node} },
+			told => [ grep { !/buffers/ } sort keys %$stop ],
+			rows => $stop->{rows},
+			loops => $stop->{loops},
+			times => $stop->{total_ms} >= $stop->{first_row_ms} ? 1 : 0
+		  };
+	}
+	return \%of;
+}
+
+foreach my $case (
+	[ 'one', $text ],
+	[ 'a filter', 'SELECT id FROM t WHERE id <= $1 AND v > 2' ],
+	[ 'several', 'SELECT count(*) FROM t a JOIN t b USING (id) WHERE a.id < $1 GROUP BY b.v ORDER BY 1' ],
+	[ 'a subplan', 'SELECT (SELECT max(v) FROM t b WHERE b.id < a.id) FROM t a WHERE id < $1' ],
+	[ 'a change', 'UPDATE t SET v = v WHERE id = $1' ])
+{
+	my ($what, $sql) = @$case;
+	my $context = context();
+
+	prepare('nodes', $sql);
+	untraced($context, 'SET osprofiler.points = statement, node');
+	run_prepared('nodes', 5) for 1 .. 5;
+	untraced($context, 'RESET osprofiler.points');
+	wait_for_delivery($node);
+	my $of = nodes_told($context, 2, 5);
+
+	ok(%$of, "nodes, $what: told");
+	foreach my $id (sort keys %$of)
+	{
+		my @times = @{ $of->{$id} };
+
+		is(scalar @times, 5, "nodes, $what: number $id each time");
+		is_deeply($times[$_], $times[0], "nodes, $what: number $id, time $_")
+		  for 1 .. $#times;
+	}
+	$wire->close_statement('nodes')->sync;
+	$wire->read_until_ready;
+}
+my $renamed = context();
+prepare('nodes', $text);
+untraced($renamed, 'SET osprofiler.points = statement, node');
+run_prepared('nodes', 5) for 1 .. 3;
+untraced($renamed, 'ALTER INDEX t_pkey RENAME TO t_by_id');
+run_prepared('nodes', 5) for 1 .. 2;
+untraced($renamed, 'ALTER TABLE t RENAME COLUMN w TO x', 'ALTER TABLE t RENAME TO tt');
+$wire->simple('ALTER TABLE tt RENAME TO t');
+run_prepared('nodes', 5) for 1 .. 2;
+untraced($renamed, 'RESET osprofiler.points');
+wait_for_delivery($node);
+is_deeply(
+	[ map { $_->{index} } map { @$_ } values %{ nodes_told($renamed, 2, 7) } ],
+	[ ('t_pkey') x 3, ('t_by_id') x 4 ],
+	'an index that gets another name');
+
+# More statements than there are places for; half of them are forgotten, and
+# others come to where they were.
+my $many = context();
+my @places = map { 2 * $_ + 1 } 0 .. 1499;
+my @others = grep { $_ % 4 == 1 } @places;
+
+# So many at a time that neither side waits for the other to read.
+sub in_batches
+{
+	my ($do, @places) = @_;
+
+	while (my @batch = splice @places, 0, 100)
+	{
+		$do->($_) for @batch;
+		$wire->sync;
+		$wire->read_until_ready;
+	}
+	return;
+}
+
+sub run_all { in_batches(sub { $wire->bind('', "m$_[0]")->execute('') }, @_); return; }
+
+in_batches(sub { $wire->parse("m$_[0]", "SELECT $_[0]") }, 1 .. 3000);
+untraced($many);
+run_all(@places) for 1 .. 3;
+$wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
+in_batches(
+	sub {
+		$wire->close_statement("m$_[0]")
+		  ->parse("m$_[0]", "SELECT $_[0], 'another'");
+	},
+	@others);
+$wire->simple(set_context($many));
+run_all(@others) for 1 .. 2;
+$wire->simple('RESET osprofiler.trace_info');
+my @texts = map { $_->{start}{db}{statement} } told($many, 6000);
+my @many = map { "SELECT $_" } @places;
+my @more = map { "SELECT $_, 'another'" } @others;
+is_deeply(
+	\@texts,
+	[ (@many) x 3, (@more) x 2 ],
+	'thousands of statements, each by its own text');
+
+# A key that is taken away: what it has signed is not traced any more.
+my $key = context();
+untraced($key);
+run_prepared('asked', 1) for 1 .. 2;
+write_file($node->basedir . '/keys', "ANOTHER_KEY\n", 0600);
+$node->reload;
+for (1 .. 600)
+{
+	my @events = $wire->simple("SELECT pg_conf_load_time() > now() - interval '1 minute'"
+		  . " AND (SELECT verdict <> 'accepted' FROM osprofiler.context())");
+
+	last if grep { $_->[0] eq 'row' && $_->[1] eq 't' } @events;
+	select undef, undef, undef, 0.1;
+}
+run_prepared('asked', 1) for 1 .. 2;
+is(scalar(grep { $_->{start}{db}{statement} =~ /\$1/ } told($key, 2)),
+	2, 'a key that was taken away');
+
+is(count_in_log($node, 'PANIC|terminated by signal|ERROR:  could not'), 0, 'no crash');
+$wire->finish;
+$node->stop;
+done_testing();
