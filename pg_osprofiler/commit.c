@@ -153,7 +153,7 @@ close_commit(const pgospError *error)
 }
 
 /* Is there a commit to be told of? */
-static bool
+static pgosp_hot bool
 is_wanted(void)
 {
 	return !commit.point.open && (pgosp_points & PGOSP_POINTS_COMMIT) != 0 &&
@@ -161,7 +161,7 @@ is_wanted(void)
 		   TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
-void
+pgosp_hot void
 pgosp_commit_remember(const osp_context *context)
 {
 	if (pgosp_reporting)
@@ -235,7 +235,7 @@ pgosp_commit_is_open(void)
 }
 
 /* The transaction has ended, one way or the other. */
-static void
+static pgosp_hot void
 end_transaction(const pgospError *error)
 {
 	close_commit(error);
@@ -264,7 +264,7 @@ abort_transaction(void)
 		end_transaction(reported != NULL ? reported : &interrupted);
 }
 
-static pg_noinline void
+static pgosp_hot pg_noinline void
 transaction_goes_on(XactEvent event)
 {
 	switch (event)
@@ -287,7 +287,7 @@ transaction_goes_on(XactEvent event)
 	}
 }
 
-static void
+static pgosp_hot void
 pgosp_xact(XactEvent event, void *arg)
 {
 	if (unlikely(pgosp_busy > 0))

@@ -85,7 +85,7 @@ verify(osp_str info, osp_str hmac, osp_context *ids)
 	return osp_context_verify(keys, info, hmac, ids);
 }
 
-const pgospContext *
+pgosp_hot const pgospContext *
 pgosp_context_of_setting(void)
 {
 	if (likely(!setting_stale && setting_reloaded == PgReloadTime &&
@@ -341,7 +341,7 @@ pgosp_context_of_statement(const char *string, int location, int length,
 	return is_accepted(found) ? found : NULL;
 }
 
-const pgospContext *
+pgosp_hot const pgospContext *
 pgosp_context_of_known(void)
 {
 	const pgospContext *found;

@@ -139,7 +139,7 @@ free_execution(pgospExecution *execution)
 }
 
 /* The EState's memory goes, and with it what we keep of the statement. */
-static void
+static pgosp_hot void
 forget_execution(void *arg)
 {
 	pgospExecution *execution = (pgospExecution *) arg;
@@ -200,7 +200,7 @@ fail_execution(pgospExecution *execution, pgospPoint *outer)
 		pgosp_errors_told();
 }
 
-static void
+static pgosp_hot void
 start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 {
 	pgospPoint *outer = pgosp_current;
@@ -257,7 +257,7 @@ prepare_point(pgospPoint *point)
  * while nothing else is open: its point is open when this returns. NULL: it is
  * not like that, or is not traced.
  */
-static pgospExecution *
+static pgosp_hot pgospExecution *
 open_known(const QueryDesc *queryDesc, int eflags)
 {
 	const pgospContext *context;
@@ -292,24 +292,13 @@ open_known(const QueryDesc *queryDesc, int eflags)
 }
 
 static pg_noinline void
-start_maybe_traced(QueryDesc *queryDesc, int eflags)
+start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 {
 	pgospExecution *execution = NULL;
 	bool top = pgosp_current == NULL;
 	pgospStatementFacts facts;
 	pgospParent parent;
 
-	if (top && IsParallelWorker())
-	{
-		start_worker(queryDesc, eflags);
-		return;
-	}
-	execution = top ? open_known(queryDesc, eflags) : NULL;
-	if (execution != NULL)
-	{
-		start_traced(queryDesc, eflags, execution);
-		return;
-	}
 	facts_of(queryDesc, &facts);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
 		pgosp_statement_wanted(&facts, &parent))
@@ -331,7 +320,25 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 	start_traced(queryDesc, eflags, execution);
 }
 
-static void
+static pgosp_hot pg_noinline void
+start_maybe_traced(QueryDesc *queryDesc, int eflags)
+{
+	bool top = pgosp_current == NULL;
+	pgospExecution *execution;
+
+	if (top && unlikely(IsParallelWorker()))
+	{
+		start_worker(queryDesc, eflags);
+		return;
+	}
+	execution = top ? open_known(queryDesc, eflags) : NULL;
+	if (likely(execution != NULL))
+		start_traced(queryDesc, eflags, execution);
+	else
+		start_maybe_wanted(queryDesc, eflags);
+}
+
+static pgosp_hot void
 pgosp_ExecutorStart(QueryDesc *queryDesc, int eflags)
 {
 	const PlannedStmt *plan = queryDesc->plannedstmt;
@@ -374,7 +381,7 @@ execution_to_run(const QueryDesc *queryDesc)
 	return execution;
 }
 
-static pg_noinline void
+static pgosp_hot pg_noinline void
 run_maybe_traced(PGOSP_RUN_ARGS)
 {
 	pgospExecution *execution = execution_to_run(queryDesc);
@@ -400,7 +407,7 @@ run_maybe_traced(PGOSP_RUN_ARGS)
 	execution->statement.usage.rows += queryDesc->estate->es_processed;
 }
 
-static void
+static pgosp_hot void
 pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 {
 	if (likely(pgosp_busy == 0))
@@ -423,8 +430,7 @@ finish_maybe_traced(QueryDesc *queryDesc)
 	pgospExecution *execution = find_execution(queryDesc->estate);
 	pgospPoint *outer = pgosp_current;
 
-	if (execution == NULL || !execution->statement.point.open ||
-		finishes_at_once(queryDesc->estate))
+	if (execution == NULL || !execution->statement.point.open)
 	{
 		prev_ExecutorFinish(queryDesc);
 		return;
@@ -443,16 +449,16 @@ finish_maybe_traced(QueryDesc *queryDesc)
 	pgosp_current = outer;
 }
 
-static void
+static pgosp_hot void
 pgosp_ExecutorFinish(QueryDesc *queryDesc)
 {
-	if (likely(pgosp_busy == 0))
+	if (likely(pgosp_busy == 0 || finishes_at_once(queryDesc->estate)))
 		prev_ExecutorFinish(queryDesc);
 	else
 		finish_maybe_traced(queryDesc);
 }
 
-static pg_noinline void
+static pgosp_hot pg_noinline void
 end_maybe_traced(const EState *estate)
 {
 	pgospExecution *execution = find_execution(estate);
@@ -465,7 +471,7 @@ end_maybe_traced(const EState *estate)
 	execution->ended = true;
 }
 
-static void
+static pgosp_hot void
 pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {
 	if (unlikely(pgosp_busy > 0))

@@ -64,7 +64,7 @@ key_of(const PGPROC *proc)
 	return (uint64) (uint32) proc->pid << 32 | pgosp_transaction_of(proc);
 }
 
-void
+pgosp_hot void
 pgosp_lockwait_note(const osp_context *context)
 {
 	osp_producer *producer = pgosp_producer_if_open();

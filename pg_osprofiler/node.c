@@ -163,7 +163,7 @@ open_early(pgospNodes *nodes, PlanState *state, pgospNode *node)
 }
 
 /* In the place of a node's function, until it is called. */
-static TupleTableSlot *
+static pgosp_hot TupleTableSlot *
 first_exec(PlanState *state)
 {
 	pgospNodes *nodes = pgosp_nodes_of(state->state);
@@ -194,7 +194,7 @@ typedef struct pgospVisit
 	int above;
 } pgospVisit;
 
-static void
+static pgosp_hot void
 visit(PlanState *state, const char *subplan, void *arg)
 {
 	const pgospVisit *from = (const pgospVisit *) arg;
@@ -225,7 +225,7 @@ visit(PlanState *state, const char *subplan, void *arg)
 	pgosp_node_children(state, visit, &below);
 }
 
-pgospNodes *
+pgosp_hot pgospNodes *
 pgosp_nodes_begin(const QueryDesc *queryDesc, pgospPoint *statement)
 {
 	pgospVisit from = {NULL, -1};
@@ -308,7 +308,7 @@ start_of(const pgospTelling *telling, const pgospNodePoint *told,
  * What PostgreSQL has counted, brought to an end in a copy: others may look at
  * it, too, and after an error nodes are in the middle of something.
  */
-static void
+static pgosp_hot void
 count_up(pgospNodePoint *told, const Instrumentation *instrument, bool failed)
 {
 	Instrumentation *counts = &told->counts;
@@ -384,7 +384,7 @@ tell_early(pgospTelling *telling, PlanState *state, pgospNode *node)
 	telling->latest_ns = telling->limit_ns;
 }
 
-static void
+static pgosp_hot void
 tell(PlanState *state, const char *subplan, void *arg)
 {
 	pgospTelling *telling = (pgospTelling *) arg;
@@ -416,7 +416,7 @@ tell(PlanState *state, const char *subplan, void *arg)
 	telling->latest_ns = Max(telling->latest_ns, end);
 }
 
-uint64
+pgosp_hot uint64
 pgosp_nodes_tell(pgospNodes *nodes, bool failed, bool over)
 {
 	int room = TOLD_MAX;

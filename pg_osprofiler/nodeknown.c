@@ -55,7 +55,7 @@ learn(pgospKnown *known, pgospNodePoint *told, const char *index)
 	return pgosp_known_node(known, id, index);
 }
 
-bool
+pgosp_hot bool
 pgosp_node_open_known(pgospKnown *known, pgospNodePoint *told,
 					  pgospPoint *parent, int64 start_ns)
 {
@@ -181,7 +181,7 @@ put_values(char *record, const pgospNodeStop *stop,
 		memcpy(record + stop->hits_at, &hits, sizeof(hits));
 }
 
-bool
+pgosp_hot bool
 pgosp_node_stop(pgospNodePoint *told, int64 stop_ns)
 {
 	pgospPoint *point = &told->point;

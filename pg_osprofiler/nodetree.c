@@ -88,7 +88,7 @@ visit_special(PlanState *node, pgosp_child visit, void *arg)
 	}
 }
 
-void
+pgosp_hot void
 pgosp_node_children(PlanState *node, pgosp_child visit, void *arg)
 {
 	if (unlikely(stack_is_too_deep()))

@@ -321,7 +321,7 @@ open_by_template(pgospPoint *point, osp_producer *producer,
 	pgosp_busy++;
 }
 
-void
+pgosp_hot void
 pgosp_point_open_known(pgospPoint *point, const osp_context *context,
 					   osp_producer *producer, const osp_template *start)
 {
@@ -335,7 +335,7 @@ pgosp_point_open_known(pgospPoint *point, const osp_context *context,
 	open_by_template(point, producer, start);
 }
 
-bool
+pgosp_hot bool
 pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 						  const osp_template *start, int64 start_ns)
 {

@@ -78,7 +78,7 @@ put_text(osp_writer *w, osp_str key, const char *text)
 		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(text), NAMEDATALEN * 4));
 }
 
-osp_str
+pgosp_hot osp_str
 pgosp_session_attributes(void)
 {
 	static char space[2048];

@@ -144,7 +144,7 @@ put_more(const pgospStop *stop, osp_producer *producer,
 	return true;
 }
 
-bool
+pgosp_hot bool
 pgosp_statement_stop(pgospStatementPoint *statement)
 {
 	const pgospUsage *usage = &statement->usage;

@@ -107,7 +107,7 @@ put_jit(osp_writer *w, const pgospUsage *usage)
 	osp_put_end(w);
 }
 
-void
+pgosp_hot void
 pgosp_usage_begin(pgospUsage *usage)
 {
 	usage->rows = 0;
@@ -134,7 +134,7 @@ add_jit(pgospUsage *usage, const JitInstrumentation *jit)
 	usage->jit_emission_ms += INSTR_TIME_GET_MILLISEC(jit->emission_counter);
 }
 
-void
+pgosp_hot void
 pgosp_usage_add_jit(pgospUsage *usage, const EState *estate)
 {
 	if (estate->es_jit != NULL && estate->es_jit->instr.created_functions > 0)
