@@ -19,8 +19,6 @@
 /* A longer one does not gain from it, and takes memory. */
 #define RECORD_MAX 4096
 
-/* Plans with more take the long way. */
-#define NODES_MAX  64
 #define NODES_STEP 8
 
 /* For a longer name of the application, or of the service. */
@@ -45,9 +43,14 @@ memory_of(const PlannedStmt *plan)
 }
 
 bool
-pgosp_known_is_kept(const PlannedStmt *plan)
+pgosp_known_may_learn(const PlannedStmt *plan)
 {
-	return memory_of(plan) != NULL;
+	const pgospKnown *known = pgosp_known_place(plan);
+	const pgospKnown *other = pgosp_known_neighbour(known);
+
+	return (known->plan == plan || other->plan == plan || known->plan == NULL ||
+			other->plan == NULL) &&
+		   memory_of(plan) != NULL;
 }
 
 static void
@@ -143,7 +146,7 @@ node_of(pgospKnown *known, int id, MemoryContext memory)
 	int size = old != NULL ? old->size : 0;
 	pgospKnownNodes *grown;
 
-	if (id < 0 || id >= NODES_MAX)
+	if (id < 0 || id >= PGOSP_KNOWN_NODES)
 		return NULL;
 	if (id < size)
 		return &old->nodes[id];

@@ -34,8 +34,8 @@ static bool
 may_be_known(const PlanState *node)
 {
 	/* Which of its relations is the first one may be decided when it starts. */
-	return pgosp_hide_params && !IsA(node->plan, ModifyTable) &&
-		   !IsA(node->plan, CustomScan);
+	return pgosp_hide_params && node->plan->plan_node_id < PGOSP_KNOWN_NODES &&
+		   !IsA(node->plan, ModifyTable) && !IsA(node->plan, CustomScan);
 }
 
 static pg_noinline const osp_template *

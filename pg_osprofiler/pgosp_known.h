@@ -22,6 +22,9 @@
 
 #define PGOSP_KNOWN_BITS 10
 
+/* Nodes of a plan that may be known; those beyond take the long way. */
+#define PGOSP_KNOWN_NODES 64
+
 /* A plan that the server keeps, and the start of its statements. */
 typedef struct pgospKnown
 {
@@ -105,8 +108,9 @@ pgosp_known_node(const pgospKnown *known, int id, const char *index)
 	return &node->start;
 }
 
-/* Is it the running portal's plan, and one that the server keeps? */
-extern bool pgosp_known_is_kept(const PlannedStmt *plan);
+/* Is it the running portal's plan, one that the server keeps, and is there a
+ * place for it? */
+extern bool pgosp_known_may_learn(const PlannedStmt *plan);
 
 /*
  * Such a plan has been traced, with these attributes in its start. It is known

@@ -96,7 +96,7 @@ pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
 	pgospStart start;
 	osp_writer w;
 
-	if (!pgosp_known_is_kept(plan) ||
+	if (!pgosp_known_may_learn(plan) ||
 		(facts->params != NULL && !pgosp_hide_params) ||
 		pgosp_may_have_comment(facts->string, facts->location, facts->length))
 		return;

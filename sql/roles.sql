@@ -55,4 +55,4 @@ DROP ROLE test_role, test_other;
 CALL test.wait_for_delivery();
 SELECT point->'info'->'db'->>'statement' AS statement, point->'info'->'db'->>'user' = :'super' AS super,
 	point->'project' AS project, point->'service' AS service
-FROM test.points('roles') WHERE kind = 'start' ORDER BY at;
+FROM test.points('roles') WHERE kind = 'start' ORDER BY point->>'timestamp', at;

@@ -170,6 +170,7 @@ $$;
 
 -- The tree of a trace: names, texts, rows and errors; no ids, no times. What
 -- must never be (a start without a stop, a child outside its parent) shows.
+-- Sessions are delivered in any order, so what is at the top stands by its time.
 -- Workers write to rings of their own: they come first, for they come at any time.
 CREATE FUNCTION test.tree(which text) RETURNS SETOF text LANGUAGE sql AS $$
 	WITH RECURSIVE points AS MATERIALIZED (
@@ -185,7 +186,8 @@ CREATE FUNCTION test.tree(which text) RETURNS SETOF text LANGUAGE sql AS $$
 			AND stop.point->>'trace_id' = start.point->>'trace_id'
 		WHERE start.kind = 'start'
 	), tree AS (
-		SELECT p.*, 0 AS depth, ARRAY[p.at] AS path, '' AS broken
+		SELECT p.*, 0 AS depth,
+			ARRAY[row_number() OVER (ORDER BY p.began, p.at)] AS path, '' AS broken
 		FROM pairs p
 		WHERE NOT EXISTS (SELECT FROM pairs q WHERE q.id = p.parent)
 		UNION ALL

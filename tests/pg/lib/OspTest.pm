@@ -184,7 +184,11 @@ sub shape
 
 	push @{ $stops{ $_->{trace_id} } }, $_
 	  for grep { $_->{name} =~ /-stop$/ } @points;
-	foreach my $start (grep { $_->{name} =~ /-start$/ } @points)
+
+	# Sessions are delivered in any order.
+	foreach my $start (
+		sort { $a->{timestamp} cmp $b->{timestamp} }
+		grep { $_->{name} =~ /-start$/ } @points)
 	{
 		my @ends = @{ $stops{ $start->{trace_id} } // [] };
 		my $text = $start->{info}{db}{statement} // $start->{name};

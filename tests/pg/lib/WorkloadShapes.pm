@@ -177,7 +177,7 @@ my %shapes = (
 			some(1, 9, sub { +{
 				name => one(qw(long_a long_b)),
 				ext => 'SELECT count(*) FROM acc WHERE id < $1 AND v > 0',
-				params => [ upto(100) ] } }),
+				params => [ upto(100) ], limits => one([0], [0], [ 1, 0 ]) } }),
 			some(0, 4, sub { +{
 				name => 'long_c',
 				ext => 'UPDATE acc SET v = v WHERE id = $1::int / $2::int',
