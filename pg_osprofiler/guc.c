@@ -42,6 +42,7 @@ char *pgosp_agent = NULL;
 char *pgosp_trace_info = NULL;
 char *pgosp_trace_hmac = NULL;
 int pgosp_points = 0;
+uint64 pgosp_text_epoch = 1;
 
 bool pgosp_setting_gate = false;
 bool pgosp_comment_gate = false;

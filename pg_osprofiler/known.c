@@ -26,7 +26,6 @@
 
 pgospKnown pgosp_known[1 << PGOSP_KNOWN_BITS]
 	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
-uint64 pgosp_text_epoch = 1;
 
 /* The memory of the portal's plan, if it is one that is used again. */
 static MemoryContext
@@ -110,14 +109,8 @@ make_start(osp_template *start, void **space, size_t *space_size, osp_str name,
 			return false;
 		*space_size = size + SLACK;
 	}
-	return osp_template_make(start,
-							 *space,
-							 *space_size,
-							 OSP_RECORD_START,
-							 name,
-							 pgosp_project,
-							 pgosp_service,
-							 attributes);
+	return pgosp_template_make(
+		start, *space, *space_size, OSP_RECORD_START, name, attributes);
 }
 
 void

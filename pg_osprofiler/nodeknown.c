@@ -60,9 +60,12 @@ pgosp_node_open_known(pgospKnown *known, pgospNodePoint *told,
 					  pgospPoint *parent, int64 start_ns)
 {
 	const char *index = pgosp_node_index(told->node);
-	const osp_template *start =
-		pgosp_known_node(known, told->node->plan->plan_node_id, index);
+	const osp_template *start;
 
+	/* It was known when the statement began; who knows what came since. */
+	if (unlikely(known->plan != told->node->state->es_plannedstmt))
+		return false;
+	start = pgosp_known_node(known, told->node->plan->plan_node_id, index);
 	if (start == NULL)
 		start = learn(known, told, index);
 	return start != NULL &&
@@ -107,14 +110,12 @@ make_stop(pgospNodeStop *stop, bool hits)
 	osp_put_end(&w);
 	osp_put_end(&w);
 	attributes = osp_attrs_end(&w);
-	if (!osp_template_make(&stop->template,
-						   stop->space,
-						   sizeof(stop->space),
-						   OSP_RECORD_STOP,
-						   OSP_STR("pg.node"),
-						   pgosp_project,
-						   pgosp_service,
-						   attributes))
+	if (!pgosp_template_make(&stop->template,
+							 stop->space,
+							 sizeof(stop->space),
+							 OSP_RECORD_STOP,
+							 OSP_STR("pg.node"),
+							 attributes))
 		return false;
 	info_at = stop->template.len - attributes.len;
 	stop->rows_at += info_at;
@@ -185,18 +186,13 @@ pgosp_hot bool
 pgosp_node_stop(pgospNodePoint *told, int64 stop_ns)
 {
 	pgospPoint *point = &told->point;
-	osp_producer *producer = pgosp_producer_if_open();
 	const pgospNodeStop *stop;
+	osp_producer *producer;
 	osp_point_ids ids;
 	char *record;
 
-	if (!point->open || point->silent || point->left_out > 0 ||
-		pgosp_lockwaits > 0 || pgosp_point_is_staged(point) ||
-		pgosp_open_points.head.prev != &point->node || producer == NULL ||
-		!is_plain(told) || !have_stops())
-		return false;
-	pgosp_point_ids(point, &ids);
-	if (!osp_template_may(producer, &ids))
+	producer = pgosp_point_stops_by_template(point, &ids);
+	if (producer == NULL || !is_plain(told) || !have_stops())
 		return false;
 	stop = &stops[told->counts.bufusage.shared_blks_hit != 0];
 	record = osp_template_put(

@@ -18,6 +18,15 @@
 
 #pragma GCC visibility push(hidden)
 
+/* A template of this session's records; as osp_template_make. */
+static inline bool
+pgosp_template_make(osp_template *t, void *space, size_t size,
+					osp_record_kind kind, osp_str name, osp_str attributes)
+{
+	return osp_template_make(
+		t, space, size, kind, name, pgosp_project, pgosp_service, attributes);
+}
+
 /* ---- starts, by the plan (known.c) ---- */
 
 #define PGOSP_KNOWN_BITS 10
@@ -122,22 +131,21 @@ extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes);
 extern void pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
 								   osp_str attributes);
 
-/* ---- stops (stop.c) ---- */
+/* ---- stops (stop.c, nodeknown.c) ---- */
 
 /*
- * Is this point, which may be closed already, all that is open, with nothing to
- * tell of itself? Then the ring where a template can be put for it, and its ids,
- * for as long as the point is not changed; else NULL.
+ * Is there nothing open under this point, which may be closed already, and has it
+ * nothing to tell of itself? Then the ring where a template can be put for its
+ * stop, and its ids, for as long as the point is not changed; else NULL.
  */
 static inline osp_producer *
-pgosp_point_alone(const pgospPoint *point, osp_point_ids *ids)
+pgosp_point_stops_by_template(const pgospPoint *point, osp_point_ids *ids)
 {
 	osp_producer *producer = pgosp_producer_if_open();
 
-	if (unlikely(!point->open || point->silent || point->staged ||
-				 point->top != point || point->left_out > 0 ||
-				 pgosp_lockwaits > 0 || producer == NULL ||
-				 pgosp_open_points.head.next != &point->node ||
+	if (unlikely(!point->open || point->silent || point->left_out > 0 ||
+				 pgosp_point_is_staged(point) || pgosp_lockwaits > 0 ||
+				 producer == NULL ||
 				 pgosp_open_points.head.prev != &point->node))
 		return NULL;
 	pgosp_point_ids(point, ids);
@@ -145,8 +153,8 @@ pgosp_point_alone(const pgospPoint *point, osp_point_ids *ids)
 }
 
 /*
- * Closes the point of a statement that ended well, if it is all that is open and
- * has nothing unusual to tell. False: pgosp_point_close has to.
+ * Closes the point of a statement that ended well, if it is at the top and has
+ * nothing unusual to tell. False: pgosp_point_close has to.
  */
 extern bool pgosp_statement_stop(pgospStatementPoint *statement);
 

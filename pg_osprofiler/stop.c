@@ -66,14 +66,12 @@ make_stop(pgospStop *stop, const char *command, StopForm form)
 	if (form != STOP_MORE)
 		osp_put_end(&w);
 	attributes = osp_attrs_end(&w);
-	if (!osp_template_make(&stop->template,
-						   stop->space,
-						   sizeof(stop->space),
-						   OSP_RECORD_STOP,
-						   OSP_STR("pg"),
-						   pgosp_project,
-						   pgosp_service,
-						   attributes))
+	if (!pgosp_template_make(&stop->template,
+							 stop->space,
+							 sizeof(stop->space),
+							 OSP_RECORD_STOP,
+							 OSP_STR("pg"),
+							 attributes))
 		return false;
 	stop->rows_at =
 		stop->template.len - attributes.len + behind_rows - sizeof(uint64);
@@ -157,8 +155,9 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 	char *record;
 	StopForm form;
 
-	producer = pgosp_point_alone(&statement->point, &ids);
-	if (producer == NULL || statement->point.name.len != sizeof("pg") - 1 ||
+	producer = pgosp_point_stops_by_template(&statement->point, &ids);
+	if (producer == NULL || statement->point.parent != NULL ||
+		statement->point.name.len != sizeof("pg") - 1 ||
 		usage->jit_functions != 0 || usage->nodes_left_out != 0 ||
 		usage->waits.count >= 0)
 		return false;
