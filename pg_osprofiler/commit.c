@@ -20,9 +20,8 @@
  *
  * A transaction that has no id has nothing to make durable, and no pg.commit.
  */
-#include "pgosp.h"
+#include "pgosp_guard.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
@@ -48,8 +47,8 @@ static pgospCommit commit;
 static pgospStatementPoint statement;
 
 /* The context of the last statement of this transaction that has one. */
-static osp_context remembered;
-static bool remembers = false;
+static pgosp_hot_data osp_context remembered;
+static pgosp_hot_data bool remembers = false;
 
 static const char *
 name_of_synchronous_commit(void)
@@ -166,9 +165,6 @@ pgosp_commit_remember(const osp_context *context)
 {
 	if (pgosp_reporting)
 		return;
-	pgosp_lockwait_note(context);
-	if ((pgosp_points & PGOSP_POINTS_COMMIT) == 0)
-		return;
 	osp_id_copy(&remembered.base_id, &context->base_id);
 	osp_id_copy(&remembered.parent_id, &context->parent_id);
 	remembered.key = context->key;
@@ -280,6 +276,7 @@ transaction_goes_on(XactEvent event)
 			end_transaction(NULL);
 			break;
 		case XACT_EVENT_ABORT:
+			pgosp_guard_abort(TopSubTransactionId);
 			abort_transaction();
 			break;
 		default:

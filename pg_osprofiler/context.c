@@ -26,14 +26,17 @@
 #include "utils/portal.h"
 #include "utils/timestamp.h"
 
-bool pgosp_has_trace_info = false;
-bool pgosp_has_trace_hmac = false;
-bool pgosp_has_next_context = false;
+pgosp_hot_data bool pgosp_has_trace_info = false;
+pgosp_hot_data bool pgosp_has_trace_hmac = false;
+pgosp_hot_data bool pgosp_has_next_context = false;
 
-static bool setting_stale = true;
-static uint64 setting_serial = 0; /* of the keys it was verified with */
-static TimestampTz setting_reloaded = 0;
-static pgospContext setting = {PGOSP_SOURCE_SETTING, OSP_CTX_NONE};
+static pgosp_hot_data bool setting_stale = true;
+static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,
+											  OSP_CTX_NONE};
+
+/* Of the keys it was verified with, and of the settings. */
+static pgosp_hot_data uint64 setting_serial = 0;
+static pgosp_hot_data TimestampTz setting_reloaded = 0;
 
 static uint64 comment_serial = 0;
 static pgospContext comment = {PGOSP_SOURCE_COMMENT, OSP_CTX_NONE};
@@ -46,10 +49,12 @@ static pgospContext traceparent = {PGOSP_SOURCE_TRACEPARENT, OSP_CTX_NONE};
 static pgospContext next = {PGOSP_SOURCE_CALL, OSP_CTX_NONE};
 
 static const pgospContext nothing = {PGOSP_SOURCE_NONE, OSP_CTX_NONE};
-static const pgospContext *last = &nothing;
-static TimestampTz last_at = 0; /* start of the message that it came with */
-static const PortalData *last_portal = NULL;
-static TimestampTz last_portal_at = 0;
+static pgosp_hot_data const pgospContext *last = &nothing;
+
+/* The start of the message that it came with, and its portal. */
+static pgosp_hot_data TimestampTz last_at = 0;
+static pgosp_hot_data const PortalData *last_portal = NULL;
+static pgosp_hot_data TimestampTz last_portal_at = 0;
 
 void
 pgosp_context_setting_changed(bool info, bool hmac)
@@ -89,18 +94,18 @@ pgosp_hot const pgospContext *
 pgosp_context_of_setting(void)
 {
 	if (likely(!setting_stale && setting_reloaded == PgReloadTime &&
-			   setting_serial == pgosp_keyring_serial()))
+			   setting_serial == pgosp_keyring_serial))
 		return &setting;
 	setting_reloaded = PgReloadTime;
 	(void) pgosp_keyring(NULL);
-	if (!setting_stale && setting_serial == pgosp_keyring_serial())
+	if (!setting_stale && setting_serial == pgosp_keyring_serial)
 		return &setting;
 
 	setting.verdict = verify(osp_str_of(pgosp_trace_info),
 							 osp_str_of(pgosp_trace_hmac),
 							 &setting.ids);
 	setting_stale = false;
-	setting_serial = pgosp_keyring_serial();
+	setting_serial = pgosp_keyring_serial;
 	if (setting.verdict != OSP_CTX_NONE)
 		count(setting.verdict);
 	return &setting;
@@ -109,7 +114,7 @@ pgosp_context_of_setting(void)
 static bool
 same_as_last_comment(osp_str info, osp_str hmac)
 {
-	return comment_serial == pgosp_keyring_serial() &&
+	return comment_serial == pgosp_keyring_serial &&
 		   info.len == comment_info_len && hmac.len == comment_hmac_len &&
 		   memcmp(comment_bytes, info.ptr, info.len) == 0 &&
 		   memcmp(comment_bytes + info.len, hmac.ptr, hmac.len) == 0;
@@ -121,7 +126,7 @@ remember_comment(osp_str info, osp_str hmac)
 	comment_serial = 0;
 	if (info.len + hmac.len > sizeof(comment_bytes))
 		return;
-	comment_serial = pgosp_keyring_serial();
+	comment_serial = pgosp_keyring_serial;
 	comment_info_len = info.len;
 	comment_hmac_len = hmac.len;
 	memcpy(comment_bytes, info.ptr, info.len);
@@ -296,11 +301,12 @@ is_accepted(const pgospContext *found)
 	return found != NULL && found->verdict == OSP_CTX_ACCEPTED;
 }
 
-static void
-remember_last(const pgospContext *found)
+/* at: when the message came that the statement came with. */
+static inline void
+remember_last(const pgospContext *found, TimestampTz at)
 {
 	last = found != NULL ? found : &nothing;
-	last_at = GetCurrentStatementStartTimestamp();
+	last_at = at;
 	last_portal = ActivePortal;
 	last_portal_at = ActivePortal != NULL ? ActivePortal->creation_time : 0;
 }
@@ -337,7 +343,7 @@ pgosp_context_of_statement(const char *string, int location, int length,
 				found = drawn;
 		}
 	}
-	remember_last(found);
+	remember_last(found, GetCurrentStatementStartTimestamp());
 	return is_accepted(found) ? found : NULL;
 }
 
@@ -352,7 +358,8 @@ pgosp_context_of_known(void)
 	found = pgosp_context_of_setting();
 	if (found->verdict != OSP_CTX_ACCEPTED)
 		return NULL;
-	remember_last(found);
+	/* It comes with its portal. */
+	remember_last(found, ActivePortal->creation_time);
 	return found;
 }
 

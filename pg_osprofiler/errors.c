@@ -4,13 +4,14 @@
  *	  Errors: what a point that failed tells, and statements that failed before
  *	  they could become a point.
  *
- * An error that passes a hook is read there, so caught ones are told too. A
- * statement with a syntax error, or one that fails in analysis or planning,
- * reaches no hook of ours but the one of the log; it gets a start and a stop at
- * once. That hook is called for what goes to the log only, so this needs
- * log_min_messages at error or below, which is the default.
+ * An error that passes a hook is read there, so caught ones are told too; one of
+ * a guarded statement (pgosp_guard.h) is read when it is logged. A statement with
+ * a syntax error, or one that fails in analysis or planning, reaches no hook of
+ * ours but the one of the log; it gets a start and a stop at once. That hook is
+ * called for what goes to the log only, so this needs log_min_messages at error
+ * or below, which is the default.
  */
-#include "pgosp.h"
+#include "pgosp_guard.h"
 
 #include "access/parallel.h"
 #include "miscadmin.h"
@@ -26,8 +27,7 @@ bool pgosp_reporting = false;
 
 static emit_log_hook_type prev_emit_log_hook;
 
-/* The error on its way to the log was told by the statement's point. */
-static bool told = false;
+pgosp_hot_data bool pgosp_error_told = false;
 
 /* The last error that was reported while a commit was open. */
 static pgospError reported = {false};
@@ -69,6 +69,19 @@ message_of(const ErrorData *edata)
 	return message;
 }
 
+/* What is told of an error that a statement failed with. */
+static void
+set_error_of(pgospError *error, const ErrorData *edata, char *space)
+{
+	osp_str message = OSP_STR("");
+
+	if (edata->sqlerrcode == ERRCODE_SYNTAX_ERROR)
+		message = message_of(edata);
+	else if (edata->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
+		message = osp_str_of(edata->message);
+	set_error(error, edata->sqlerrcode, message, space);
+}
+
 /* Is there memory enough to copy any error? */
 static bool
 have_reserve(MemoryContext memory)
@@ -93,28 +106,11 @@ pgosp_error_capture(pgospError *error)
 	if (code != ERRCODE_OUT_OF_MEMORY && memory != NULL && have_reserve(memory))
 	{
 		MemoryContext old = MemoryContextSwitchTo(memory);
-		ErrorData *edata = CopyErrorData();
 
-		set_error(error,
-				  code,
-				  code == ERRCODE_SYNTAX_ERROR ? message_of(edata)
-											   : osp_str_of(edata->message),
-				  message);
+		set_error_of(error, CopyErrorData(), message);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(memory);
 	}
-}
-
-void
-pgosp_errors_statement_begin(void)
-{
-	told = false;
-}
-
-void
-pgosp_errors_told(void)
-{
-	told = true;
 }
 
 const pgospError *
@@ -162,6 +158,18 @@ tell_failed_statement(const ErrorData *edata)
 	pgosp_point_close(&statement.point, &error);
 }
 
+/* The statement that ran fails with this error, which nobody has caught. */
+static void
+tell_guarded(const ErrorData *edata)
+{
+	static char message[MESSAGE_MAX];
+	pgospError error;
+
+	set_error_of(&error, edata, message);
+	pgosp_current = NULL;
+	pgosp_guarded_fails(pgosp_guarded, &error);
+}
+
 static void
 look_at(const ErrorData *edata)
 {
@@ -172,9 +180,11 @@ look_at(const ErrorData *edata)
 					  edata->sqlerrcode,
 					  osp_str_of(edata->message),
 					  reported_message);
-		if (!told)
+		if (pgosp_guard_is_over())
+			tell_guarded(edata);
+		else if (!pgosp_error_told)
 			tell_failed_statement(edata);
-		told = false;
+		pgosp_error_told = false;
 	}
 	else if (edata->elevel == FATAL && pgosp_busy > 0)
 		set_error(&fatal,

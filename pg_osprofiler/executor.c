@@ -13,6 +13,7 @@
  * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
  * that, and the next slice opens a new one, under what runs then: a FETCH.
  */
+#include "pgosp_guard.h"
 #include "pgosp_known.h"
 
 #include "access/parallel.h"
@@ -25,20 +26,21 @@ typedef struct pgospExecution
 	dlist_node node;               /* in the list of executions */
 	const EState *estate;
 	pgospNodes *nodes; /* NULL: none are told; gone with the EState */
+	bool guarded;      /* while it runs: pgosp_guard instead of PG_TRY */
 	bool ended;        /* ExecutorEnd was called: all is well */
 	bool failed;       /* it will not run again */
 	MemoryContextCallback callback;
 } pgospExecution;
 
-static dlist_head executions = DLIST_STATIC_INIT(executions);
+static pgosp_hot_data dlist_head executions = DLIST_STATIC_INIT(executions);
 
 /* The one given back last: most sessions never need a second. */
-static pgospExecution *spare = NULL;
+static pgosp_hot_data pgospExecution *spare = NULL;
 
-static ExecutorStart_hook_type prev_ExecutorStart;
-static ExecutorRun_hook_type prev_ExecutorRun;
-static ExecutorFinish_hook_type prev_ExecutorFinish;
-static ExecutorEnd_hook_type prev_ExecutorEnd;
+static pgosp_hot_data ExecutorStart_hook_type prev_ExecutorStart;
+static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
+static pgosp_hot_data ExecutorFinish_hook_type prev_ExecutorFinish;
+static pgosp_hot_data ExecutorEnd_hook_type prev_ExecutorEnd;
 
 /* Tells what the nodes of the plan did so far. over: they will do no more. */
 static void
@@ -124,6 +126,7 @@ new_execution(void)
 	execution->statement.point.open = false;
 	execution->estate = NULL;
 	execution->nodes = NULL;
+	execution->guarded = false;
 	execution->ended = false;
 	execution->failed = false;
 	return execution;
@@ -147,6 +150,8 @@ forget_execution(void *arg)
 
 	/* The plan may be gone by now. */
 	execution->nodes = NULL;
+	if (unlikely(pgosp_guarded == &execution->statement.point))
+		pgosp_unguard();
 	if (!execution->ended || !pgosp_statement_stop(&execution->statement))
 		pgosp_point_close(&execution->statement.point,
 						  execution->ended ? NULL : &interrupted);
@@ -184,41 +189,78 @@ open_execution(pgospExecution *execution, const QueryDesc *queryDesc,
 						NULL);
 }
 
+static void
+fail_execution(pgospExecution *execution, const pgospError *error)
+{
+	execution->failed = true;
+	if (execution->nodes != NULL)
+		pgosp_nodes_stop(execution->nodes);
+	pgosp_point_close(&execution->statement.point, error);
+}
+
 /* In PG_CATCH: tells the error that goes by. outer is what ran before. */
 static void
-fail_execution(pgospExecution *execution, pgospPoint *outer)
+catch_error(pgospExecution *execution, pgospPoint *outer)
 {
 	pgospError error;
 
 	pgosp_current = outer;
-	execution->failed = true;
-	if (execution->nodes != NULL)
-		pgosp_nodes_stop(execution->nodes);
 	pgosp_error_capture(&error);
-	pgosp_point_close(&execution->statement.point, &error);
+	fail_execution(execution, &error);
 	if (outer == NULL)
-		pgosp_errors_told();
+		pgosp_error_told = true;
 }
 
-static pgosp_hot void
-start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
+void
+pgosp_guarded_fails(pgospPoint *point, const pgospError *error)
+{
+	fail_execution((pgospExecution *) point, error);
+}
+
+void
+pgosp_guarded_aborts(pgospPoint *point)
+{
+	pgospExecution *execution = (pgospExecution *) point;
+	pgospError interrupted = {false};
+
+	fail_execution(execution, &interrupted);
+	if (execution->estate == NULL)
+		free_execution(execution);
+}
+
+static pg_noinline void
+start_caught(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 {
 	pgospPoint *outer = pgosp_current;
 
 	pgosp_current = &execution->statement.point;
-	pgosp_nodes_ask(queryDesc);
 	PG_TRY();
 	{
 		prev_ExecutorStart(queryDesc, eflags);
 	}
 	PG_CATCH();
 	{
-		fail_execution(execution, outer);
+		catch_error(execution, outer);
 		free_execution(execution);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	pgosp_current = outer;
+}
+
+static pgosp_hot void
+start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
+{
+	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
+		pgosp_nodes_ask(queryDesc);
+	if (likely(execution->guarded))
+	{
+		pgosp_guard(&execution->statement.point);
+		prev_ExecutorStart(queryDesc, eflags);
+		pgosp_unguard();
+	}
+	else
+		start_caught(queryDesc, eflags, execution);
 	remember_execution(execution, queryDesc);
 	if (queryDesc->plannedstmt->resultRelations != NIL)
 		pgosp_trigger_prepare(queryDesc->estate);
@@ -280,9 +322,8 @@ open_known(const QueryDesc *queryDesc, int eflags)
 	execution = new_execution();
 	if (execution == NULL)
 		return NULL;
-	pgosp_worker_want(producer);
-	pgosp_errors_statement_begin();
-	pgosp_commit_remember(&context->ids);
+	execution->guarded = pgosp_guard_may();
+	pgosp_statement_begins(producer, &context->ids);
 	prepare_point(&execution->statement.point);
 	pgosp_point_open_known(
 		&execution->statement.point, &context->ids, producer, start);
@@ -381,17 +422,11 @@ execution_to_run(const QueryDesc *queryDesc)
 	return execution;
 }
 
-static pgosp_hot pg_noinline void
-run_maybe_traced(PGOSP_RUN_ARGS)
+static pg_noinline void
+run_caught(pgospExecution *execution, PGOSP_RUN_ARGS)
 {
-	pgospExecution *execution = execution_to_run(queryDesc);
 	pgospPoint *outer = pgosp_current;
 
-	if (execution == NULL)
-	{
-		prev_ExecutorRun(PGOSP_RUN_PASS);
-		return;
-	}
 	pgosp_current = &execution->statement.point;
 	PG_TRY();
 	{
@@ -399,11 +434,31 @@ run_maybe_traced(PGOSP_RUN_ARGS)
 	}
 	PG_CATCH();
 	{
-		fail_execution(execution, outer);
+		catch_error(execution, outer);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	pgosp_current = outer;
+}
+
+static pgosp_hot pg_noinline void
+run_maybe_traced(PGOSP_RUN_ARGS)
+{
+	pgospExecution *execution = execution_to_run(queryDesc);
+
+	if (unlikely(execution == NULL))
+	{
+		prev_ExecutorRun(PGOSP_RUN_PASS);
+		return;
+	}
+	if (likely(execution->guarded && pgosp_current == NULL))
+	{
+		pgosp_guard(&execution->statement.point);
+		prev_ExecutorRun(PGOSP_RUN_PASS);
+		pgosp_unguard();
+	}
+	else
+		run_caught(execution, PGOSP_RUN_PASS);
 	execution->statement.usage.rows += queryDesc->estate->es_processed;
 }
 
@@ -425,16 +480,10 @@ finishes_at_once(const EState *estate)
 }
 
 static pg_noinline void
-finish_maybe_traced(QueryDesc *queryDesc)
+finish_caught(pgospExecution *execution, QueryDesc *queryDesc)
 {
-	pgospExecution *execution = find_execution(queryDesc->estate);
 	pgospPoint *outer = pgosp_current;
 
-	if (execution == NULL || !execution->statement.point.open)
-	{
-		prev_ExecutorFinish(queryDesc);
-		return;
-	}
 	pgosp_current = &execution->statement.point;
 	PG_TRY();
 	{
@@ -442,11 +491,28 @@ finish_maybe_traced(QueryDesc *queryDesc)
 	}
 	PG_CATCH();
 	{
-		fail_execution(execution, outer);
+		catch_error(execution, outer);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	pgosp_current = outer;
+}
+
+static pg_noinline void
+finish_maybe_traced(QueryDesc *queryDesc)
+{
+	pgospExecution *execution = find_execution(queryDesc->estate);
+
+	if (execution == NULL || !execution->statement.point.open)
+		prev_ExecutorFinish(queryDesc);
+	else if (execution->guarded && pgosp_current == NULL)
+	{
+		pgosp_guard(&execution->statement.point);
+		prev_ExecutorFinish(queryDesc);
+		pgosp_unguard();
+	}
+	else
+		finish_caught(execution, queryDesc);
 }
 
 static pgosp_hot void
@@ -467,7 +533,8 @@ end_maybe_traced(const EState *estate)
 		return;
 	tell_nodes(execution, true);
 	execution->nodes = NULL;
-	pgosp_usage_add_jit(&execution->statement.usage, estate);
+	if (unlikely(estate->es_jit != NULL || estate->es_jit_worker_instr != NULL))
+		pgosp_usage_add_jit(&execution->statement.usage, estate);
 	execution->ended = true;
 }
 

@@ -15,7 +15,7 @@
 #include "utils/timestamp.h"
 
 static osp_keyring *keyring = NULL;
-static uint64 serial = 1;
+pgosp_hot_data uint64 pgosp_keyring_serial = 1;
 static bool settings_changed = true;
 static TimestampTz read_at = 0;
 static osp_error trouble = {OSP_OK, ""};
@@ -25,12 +25,6 @@ void
 pgosp_keys_changed(void)
 {
 	settings_changed = true;
-}
-
-uint64
-pgosp_keyring_serial(void)
-{
-	return serial;
 }
 
 static osp_status
@@ -67,7 +61,7 @@ read_keys(void)
 	osp_keyring_free(keyring);
 	keyring = ring;
 	trouble.code = status;
-	serial++;
+	pgosp_keyring_serial++;
 }
 
 static void

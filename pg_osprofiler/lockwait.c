@@ -54,24 +54,8 @@ typedef struct pgospLockWait
 	uint64 parent_serial;
 } pgospLockWait;
 
-volatile int pgosp_lockwaits = 0;
+pgosp_hot_data volatile int pgosp_lockwaits = 0;
 static pgospLockWait lockwaits[LOCKWAITS_MAX];
-
-/* A transaction by its process and its own number; in the years, unique. */
-static uint64
-key_of(const PGPROC *proc)
-{
-	return (uint64) (uint32) proc->pid << 32 | pgosp_transaction_of(proc);
-}
-
-pgosp_hot void
-pgosp_lockwait_note(const osp_context *context)
-{
-	osp_producer *producer = pgosp_producer_if_open();
-
-	if (producer != NULL && context->base_id.is_uuid)
-		osp_ring_note(&producer->ring, key_of(MyProc), context->base_id.bytes);
-}
 
 /* ---- inside of the timer's function ---- */
 
@@ -94,7 +78,7 @@ note_holder(pgospLockWait *wait, const PGPROC *proc)
 	if (wait->holders++ > 0)
 		return;
 	wait->pid = proc->pid;
-	wait->key = key_of(proc);
+	wait->key = pgosp_lockwait_key(proc);
 }
 
 static void

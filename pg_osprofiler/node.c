@@ -65,7 +65,7 @@ static const pgospPointKind node_kind = {
 void
 pgosp_nodes_ask(QueryDesc *queryDesc)
 {
-	if ((pgosp_points & PGOSP_POINTS_NODE) != 0 && !IsParallelWorker())
+	if (!IsParallelWorker())
 		queryDesc->instrument_options |=
 			INSTRUMENT_TIMER | INSTRUMENT_ROWS | INSTRUMENT_BUFFERS;
 }

@@ -6,6 +6,7 @@
  * The parts, from the outside in:
  *
  *	  executor.c utility.c planner.c errors.c   the hooks; they ask and tell
+ *	  guard.c                         errors of statements at the top
  *	  sqlapi.c stat.c show.c          the SQL functions
  *	  collector.c                     reading a trace back
  *	  statement.c                     which statement is a point, and its facts
@@ -49,8 +50,13 @@
 /* Calls and variables of our own are reached without the linker's tables. */
 #pragma GCC visibility push(hidden)
 
-/* On the way of nearly every traced statement: these lie side by side. */
-#define pgosp_hot __attribute__((hot))
+/*
+ * On the way of nearly every statement: these functions lie side by side, and so
+ * do these variables. More than instructions, a traced statement costs what has
+ * to be fetched for it.
+ */
+#define pgosp_hot      __attribute__((hot))
+#define pgosp_hot_data __attribute__((section("pgosp_hot_data")))
 
 /* ---- settings (guc.c) ---- */
 
@@ -162,7 +168,7 @@ extern void pgosp_gates_update(void);
 extern osp_keyring *pgosp_keyring(const char **reason);
 
 /* Changes whenever the keyring does. */
-extern uint64 pgosp_keyring_serial(void);
+extern uint64 pgosp_keyring_serial;
 
 /* The setting osprofiler.hmac_keys or .hmac_keys_file changed. */
 extern void pgosp_keys_changed(void);
@@ -508,7 +514,17 @@ typedef struct pgospUsage
 	pgospWaits waits;
 } pgospUsage;
 
-extern void pgosp_usage_begin(pgospUsage *usage);
+static inline void
+pgosp_usage_begin(pgospUsage *usage)
+{
+	usage->rows = 0;
+	usage->command = NULL;
+	usage->buffers = pgBufferUsage;
+	usage->wal = pgWalUsage;
+	usage->jit_functions = 0;
+	usage->nodes_left_out = 0;
+	pgosp_waits_begin(&usage->waits);
+}
 
 /* Adds what the plan took to compile; before the executor ends. */
 extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
@@ -571,7 +587,8 @@ extern void pgosp_statement_open(pgospStatementPoint *statement,
 
 extern void pgosp_commit_init(void);
 
-/* A top-level statement under this context begins: its commit hangs there. */
+/* A top-level statement under this context begins: its commit, if commits are
+ * points, hangs there. */
 extern void pgosp_commit_remember(const osp_context *context);
 
 /* A statement or trigger comes while none runs: does a commit, and has none told
@@ -678,8 +695,21 @@ extern void pgosp_call_names(Oid oid, pgospNames *names);
 extern void pgosp_schema_name(Oid schema, char name[NAMEDATALEN]);
 extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 
+/* A transaction by its process and its own number; in the years, unique. */
+static inline uint64
+pgosp_lockwait_key(const PGPROC *proc)
+{
+	return (uint64) (uint32) proc->pid << 32 | pgosp_transaction_of(proc);
+}
+
 /* Notes that this backend's transaction belongs to this trace; see lockwait.c. */
-extern void pgosp_lockwait_note(const osp_context *context);
+static inline void
+pgosp_lockwait_note(osp_producer *noting, const osp_context *context)
+{
+	if (context->base_id.is_uuid)
+		osp_ring_note(
+			&noting->ring, pgosp_lockwait_key(MyProc), context->base_id.bytes);
+}
 
 /* The timer looks: is there a lock to wait for? May make *ms, until the next
  * look, less; false if there must be none. */
@@ -853,9 +883,8 @@ extern bool pgosp_reporting;
 /* Reads the error that is being thrown; for PG_CATCH. */
 extern void pgosp_error_capture(pgospError *error);
 
-/* A top-level statement is over, with an error that it has told or without. */
-extern void pgosp_errors_statement_begin(void);
-extern void pgosp_errors_told(void);
+/* The error on its way to the log was told by the point of its statement. */
+extern bool pgosp_error_told;
 
 /* The error that was reported while a commit was open; told once. */
 extern const pgospError *pgosp_error_reported(void);

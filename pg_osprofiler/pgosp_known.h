@@ -27,6 +27,17 @@ pgosp_template_make(osp_template *t, void *space, size_t size,
 		t, space, size, kind, name, pgosp_project, pgosp_service, attributes);
 }
 
+/* A statement at the top is about to be traced, under this context. */
+static inline void
+pgosp_statement_begins(osp_producer *producer, const osp_context *context)
+{
+	pgosp_worker_want(producer);
+	pgosp_error_told = false;
+	pgosp_lockwait_note(producer, context);
+	if ((pgosp_points & PGOSP_POINTS_COMMIT) != 0)
+		pgosp_commit_remember(context);
+}
+
 /* ---- starts, by the plan (known.c) ---- */
 
 #define PGOSP_KNOWN_BITS 10

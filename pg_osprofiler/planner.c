@@ -24,7 +24,7 @@
 
 #define STOP_SIZE 1024
 
-bool pgosp_planning = false;
+pgosp_hot_data bool pgosp_planning = false;
 
 static planner_hook_type prev_planner;
 

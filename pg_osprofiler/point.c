@@ -27,11 +27,12 @@
 #define MARK_SIZE   32 /* truncated */
 #define MESSAGE_MAX 3072
 
-pgospPoint *pgosp_current = NULL;
-int pgosp_busy = 0;
+pgosp_hot_data pgospPoint *pgosp_current = NULL;
+pgosp_hot_data int pgosp_busy = 0;
 
-dlist_head pgosp_open_points = DLIST_STATIC_INIT(pgosp_open_points);
-static uint64 next_serial = 1;
+pgosp_hot_data dlist_head pgosp_open_points =
+	DLIST_STATIC_INIT(pgosp_open_points);
+static pgosp_hot_data uint64 next_serial = 1;
 
 static void
 set_parent(pgospPoint *point, const pgospParent *parent)

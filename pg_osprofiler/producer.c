@@ -20,9 +20,9 @@
 
 #define RETRY_NS (INT64CONST(10) * 1000000000)
 
-static osp_producer producer;
-osp_producer *pgosp_ring = NULL;
-TimestampTz pgosp_ring_at = 0;
+static pgosp_hot_data osp_producer producer;
+pgosp_hot_data osp_producer *pgosp_ring = NULL;
+pgosp_hot_data TimestampTz pgosp_ring_at = 0;
 
 static bool failed = false;
 static int64 retry_ns = 0;

@@ -82,8 +82,8 @@ pgosp_hot osp_str
 pgosp_session_attributes(void)
 {
 	static char space[2048];
-	static char application[NAMEDATALEN];
-	static osp_str attributes = {NULL, 0};
+	static pgosp_hot_data char application[NAMEDATALEN] = "";
+	static pgosp_hot_data osp_str attributes = {NULL, 0};
 	const char *name = application_name != NULL ? application_name : "";
 	osp_writer w;
 

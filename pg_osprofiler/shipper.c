@@ -21,7 +21,7 @@
 
 #define RETRY_NS (INT64CONST(3) * 1000000000)
 
-bool pgosp_worker_looked = false;
+pgosp_hot_data bool pgosp_worker_looked = false;
 
 /* Wanted while no worker could be registered: in the report of an error. */
 static bool wanted_later = false;

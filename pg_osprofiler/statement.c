@@ -182,7 +182,7 @@ bool
 pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 {
 	const pgospContext *context;
-	const osp_producer *producer;
+	osp_producer *producer;
 
 	pgosp_commit_look();
 	if (pgosp_current != NULL)
@@ -202,9 +202,7 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 	producer = pgosp_producer();
 	if (producer == NULL)
 		return false;
-	pgosp_worker_want(producer);
-	pgosp_errors_statement_begin();
-	pgosp_commit_remember(&context->ids);
+	pgosp_statement_begins(producer, &context->ids);
 	pgosp_parent_of_context(&context->ids, parent);
 	return true;
 }

@@ -107,18 +107,6 @@ put_jit(osp_writer *w, const pgospUsage *usage)
 	osp_put_end(w);
 }
 
-pgosp_hot void
-pgosp_usage_begin(pgospUsage *usage)
-{
-	usage->rows = 0;
-	usage->command = NULL;
-	usage->buffers = pgBufferUsage;
-	usage->wal = pgWalUsage;
-	usage->jit_functions = 0;
-	usage->nodes_left_out = 0;
-	pgosp_waits_begin(&usage->waits);
-}
-
 static void
 add_jit(pgospUsage *usage, const JitInstrumentation *jit)
 {

@@ -86,7 +86,7 @@ fail_utility(pgospStatementPoint *statement, pgospPoint *outer)
 	pgosp_current = outer;
 	pgosp_point_close(&statement->point, &error);
 	if (outer == NULL)
-		pgosp_errors_told();
+		pgosp_error_told = true;
 }
 
 /* stays: leave the point open if the transaction ends after this. */

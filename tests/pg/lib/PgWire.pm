@@ -246,6 +246,28 @@ sub simple
 	return $self->read_until_ready;
 }
 
+# Prepares a statement, and runs it in the unnamed portal, as drivers do.
+sub prepare
+{
+	my ($self, $name, $sql) = @_;
+
+	return $self->parse($name, $sql)->sync->read_until_ready;
+}
+
+sub run_prepared
+{
+	my ($self, $name, @values) = @_;
+
+	return $self->bind('', $name, @values)->execute('')->sync->read_until_ready;
+}
+
+sub forget_prepared
+{
+	my ($self, $name) = @_;
+
+	return $self->close_statement($name)->sync->read_until_ready;
+}
+
 # Asks the server to cancel what this connection runs.
 sub cancel
 {

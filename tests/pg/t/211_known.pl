@@ -30,23 +30,6 @@ my $wire = PgWire->new(
 	database => 'postgres', user => $user,
 	options => '-c plan_cache_mode=force_generic_plan');
 
-sub run_prepared
-{
-	my ($name, @values) = @_;
-
-	$wire->bind('', $name, @values)->execute('')->sync;
-	return $wire->read_until_ready;
-}
-
-sub prepare
-{
-	my ($name, $sql) = @_;
-
-	$wire->parse($name, $sql)->sync;
-	$wire->read_until_ready;
-	return;
-}
-
 # Settings are not what is looked at here, so they are made outside of the trace.
 sub untraced
 {
@@ -95,16 +78,15 @@ sub same_each_time
 	my ($what, $sql, @values) = @_;
 	my $context = context();
 
-	prepare('same', $sql);
+	$wire->prepare('same', $sql);
 	untraced($context);
-	run_prepared('same', @$_) for @values;
+	$wire->run_prepared('same', @$_) for @values;
 	untraced($context);
 	my @told = told($context, scalar @values);
 	is(scalar @told, scalar @values, "$what: one point each time");
 	is(encode_utf8($told[0]{start}{db}{statement}), $sql, "$what: its text");
 	is_deeply($told[$_], $told[0], "$what: number $_") for 1 .. $#told;
-	$wire->close_statement('same')->sync;
-	$wire->read_until_ready;
+	$wire->forget_prepared('same');
 	return $told[0];
 }
 
@@ -126,18 +108,18 @@ same_each_time('other letters', "SELECT 'Gr\xc3\xb6\xc3\x9fe', \$1::int", ([1]) 
 
 # Rows are those of this time.
 my $rows = context();
-prepare('rows', 'SELECT id FROM t WHERE id <= $1');
+$wire->prepare('rows', 'SELECT id FROM t WHERE id <= $1');
 untraced($rows);
-run_prepared('rows', $_) for 3, 0, 20, 1;
+$wire->run_prepared('rows', $_) for 3, 0, 20, 1;
 untraced($rows);
 is_deeply([ map { $_->{stop}{db}{rows} } told($rows, 4) ],
 	[ 3, 0, 20, 1 ], 'rows of each time');
 
 # What is told changes with the settings.
 my $changed = context();
-prepare('s', $text);
+$wire->prepare('s', $text);
 untraced($changed);
-run_prepared('s', 1) for 1 .. 2;
+$wire->run_prepared('s', 1) for 1 .. 2;
 foreach my $sql (
 	"SET application_name = 'another'",
 	"SET application_name = 'a name that takes more room than before'",
@@ -149,7 +131,7 @@ foreach my $sql (
 	'RESET osprofiler.hide_params')
 {
 	untraced($changed, $sql);
-	run_prepared('s', 1) for 1 .. 2;
+	$wire->run_prepared('s', 1) for 1 .. 2;
 }
 untraced($changed);
 my @told = map {
@@ -169,32 +151,32 @@ untraced($changed, 'RESET ALL', 'SET plan_cache_mode = force_generic_plan');
 
 # What shall not be recorded is not, and what is sampled elsewhere is.
 my $asked = context();
-prepare('asked', 'SELECT $1::int + 1');
+$wire->prepare('asked', 'SELECT $1::int + 1');
 untraced($asked);
-run_prepared('asked', 1) for 1 .. 2;
+$wire->run_prepared('asked', 1) for 1 .. 2;
 foreach my $sql (
 	"SET osprofiler.points = 'commit'",
 	"SET osprofiler.points = 'nested'",
 	"SET osprofiler.min_duration = '1h'")
 {
 	untraced($asked, $sql);
-	run_prepared('asked', 1) for 1 .. 2;
+	$wire->run_prepared('asked', 1) for 1 .. 2;
 	untraced($asked, $sql =~ s/SET (\S+).*/RESET $1/r);
 }
-run_prepared('asked', 1);
+$wire->run_prepared('asked', 1);
 $wire->simple("SET osprofiler.trace_hmac = 'wrong'");
-run_prepared('asked', 1);
+$wire->run_prepared('asked', 1);
 $wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
-run_prepared('asked', 1);
+$wire->run_prepared('asked', 1);
 is(scalar(told($asked, 3)), 3, 'only what was asked for');
 
 # A context for the next statement goes before that of the session, once.
 my ($next, $session) = (context(), context());
 untraced($session);
-run_prepared('asked', 1);
+$wire->run_prepared('asked', 1);
 $wire->simple('SELECT osprofiler.set_context('
 	  . "\$\$trace_hmac='$next->{hmac}',trace_info='$next->{info}'\$\$)");
-run_prepared('asked', 1) for 1 .. 2;
+$wire->run_prepared('asked', 1) for 1 .. 2;
 $wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
 is(scalar(told($next, 1)), 1, 'a context for the next statement');
 is_deeply(
@@ -204,9 +186,9 @@ is_deeply(
 
 # An error, in the middle of others.
 my $failed = context();
-prepare('failed', 'SELECT 10 / $1::int');
+$wire->prepare('failed', 'SELECT 10 / $1::int');
 untraced($failed);
-run_prepared('failed', $_) for 1, 5, 0, 2, 0, 10;
+$wire->run_prepared('failed', $_) for 1, 5, 0, 2, 0, 10;
 untraced($failed);
 my $line = 'SELECT 10 / $1::int';
 is_deeply(
@@ -222,21 +204,21 @@ is_deeply(
 
 # With something under it, under a user's point, and in slices.
 my $nested = context();
-prepare('nested', 'SELECT f($1)');
+$wire->prepare('nested', 'SELECT f($1)');
 untraced($nested);
-run_prepared('nested', 5) for 1 .. 2;
+$wire->run_prepared('nested', 5) for 1 .. 2;
 $wire->simple("SELECT osprofiler.start('phase')");
-run_prepared('nested', 5);
+$wire->run_prepared('nested', 5);
 $wire->simple('SELECT osprofiler.stop()');
-run_prepared('nested', 5);
+$wire->run_prepared('nested', 5);
 $wire->simple('BEGIN');
 $wire->bind('p', 'rows', 3)->execute('p', 2)->sync;
 $wire->read_until_ready;
-run_prepared('nested', 5);
+$wire->run_prepared('nested', 5);
 $wire->execute('p', 2)->close_portal('p')->sync;
 $wire->read_until_ready;
 $wire->simple('COMMIT');
-run_prepared('nested', 5);
+$wire->run_prepared('nested', 5);
 untraced($nested);
 my @f = ('SELECT f($1) -> SELECT 1',
 	'  SELECT count(*) FROM t WHERE id < below -> SELECT 1');
@@ -256,15 +238,14 @@ is_deeply(
 
 # The plan is made anew, and the statement is prepared anew.
 my $again = context();
-prepare('again', $text);
+$wire->prepare('again', $text);
 untraced($again);
-run_prepared('again', 1) for 1 .. 2;
+$wire->run_prepared('again', 1) for 1 .. 2;
 untraced($again, 'ALTER TABLE t ADD COLUMN w int');
-run_prepared('again', 1) for 1 .. 2;
-$wire->close_statement('again')->sync;
-$wire->read_until_ready;
-prepare('again', "SELECT w FROM t WHERE id = \$1");
-run_prepared('again', 1) for 1 .. 2;
+$wire->run_prepared('again', 1) for 1 .. 2;
+$wire->forget_prepared('again');
+$wire->prepare('again', "SELECT w FROM t WHERE id = \$1");
+$wire->run_prepared('again', 1) for 1 .. 2;
 untraced($again);
 is_deeply(
 	[ map { $_->{start}{db}{statement} } told($again, 6) ],
@@ -306,9 +287,9 @@ foreach my $case (
 	my ($what, $sql) = @$case;
 	my $context = context();
 
-	prepare('nodes', $sql);
+	$wire->prepare('nodes', $sql);
 	untraced($context, 'SET osprofiler.points = statement, node');
-	run_prepared('nodes', 5) for 1 .. 5;
+	$wire->run_prepared('nodes', 5) for 1 .. 5;
 	untraced($context, 'RESET osprofiler.points');
 	wait_for_delivery($node);
 	my $of = nodes_told($context, 2, 5);
@@ -322,18 +303,17 @@ foreach my $case (
 		is_deeply($times[$_], $times[0], "nodes, $what: number $id, time $_")
 		  for 1 .. $#times;
 	}
-	$wire->close_statement('nodes')->sync;
-	$wire->read_until_ready;
+	$wire->forget_prepared('nodes');
 }
 my $renamed = context();
-prepare('nodes', $text);
+$wire->prepare('nodes', $text);
 untraced($renamed, 'SET osprofiler.points = statement, node');
-run_prepared('nodes', 5) for 1 .. 3;
+$wire->run_prepared('nodes', 5) for 1 .. 3;
 untraced($renamed, 'ALTER INDEX t_pkey RENAME TO t_by_id');
-run_prepared('nodes', 5) for 1 .. 2;
+$wire->run_prepared('nodes', 5) for 1 .. 2;
 untraced($renamed, 'ALTER TABLE t RENAME COLUMN w TO x', 'ALTER TABLE t RENAME TO tt');
 $wire->simple('ALTER TABLE tt RENAME TO t');
-run_prepared('nodes', 5) for 1 .. 2;
+$wire->run_prepared('nodes', 5) for 1 .. 2;
 untraced($renamed, 'RESET osprofiler.points');
 wait_for_delivery($node);
 is_deeply(
@@ -387,7 +367,7 @@ is_deeply(
 # A key that is taken away: what it has signed is not traced any more.
 my $key = context();
 untraced($key);
-run_prepared('asked', 1) for 1 .. 2;
+$wire->run_prepared('asked', 1) for 1 .. 2;
 write_file($node->basedir . '/keys', "ANOTHER_KEY\n", 0600);
 $node->reload;
 for (1 .. 600)
@@ -398,7 +378,7 @@ for (1 .. 600)
 	last if grep { $_->[0] eq 'row' && $_->[1] eq 't' } @events;
 	select undef, undef, undef, 0.1;
 }
-run_prepared('asked', 1) for 1 .. 2;
+$wire->run_prepared('asked', 1) for 1 .. 2;
 is(scalar(grep { $_->{start}{db}{statement} =~ /\$1/ } told($key, 2)),
 	2, 'a key that was taken away');
 
