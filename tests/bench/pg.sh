@@ -4,8 +4,9 @@
 #
 # Instructions of one prepared SELECT in the backend, by callgrind: without the
 # extension, with it and nothing traced, with every statement traced: statements
-# alone, the kinds of points that are the default, plan nodes. Then transactions
-# per second of pgbench on one core, the same in turn.
+# alone, the kinds of points that are the default, plan nodes. Then the time that
+# is added to it, by these and by pg_stat_statements; then transactions per second
+# of pgbench on one core, the same in turn.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tests/bench/pg_cluster.sh
@@ -52,12 +53,46 @@ printf '%-28s %7d  (%+d)\n' "default points" "$default" $((default - bare))
 nodes=$(instructions_of traced "$context -c osprofiler.points=statement,node")
 printf '%-28s %7d  (%+d)  aim +10000\n' "with plan nodes" "$nodes" $((nodes - bare))
 
-pg_start traced taskset -c 0
-# The shipper belongs on another core, as it has one in production: each of its
-# threads.
-PG_OPTIONS=$context pg_client traced psql -qAtc 'SELECT 1' bench >/dev/null
-sleep 2
-for pid in $(pgrep -f "$PG_WORK/osprofiler agent"); do
-	taskset -acp 1 "$pid" >/dev/null
-done
+# On one core, with the shipper on another, as it has one in production: each of
+# its threads.
+start_on_one_core() {
+	pg_start traced taskset -c 0
+	PG_OPTIONS=$context pg_client traced psql -qAtc 'SELECT 1' bench >/dev/null
+	sleep 2
+	for pid in $(pgrep -f "$PG_WORK/osprofiler agent"); do
+		taskset -acp 1 "$pid" >/dev/null
+	done
+}
+
+# Settings of a session that turn tracing on, for these kinds of points, and what
+# turns it and the peer off. pg_stat_statements sums up times where we record
+# each.
+sql_off="RESET osprofiler.trace_info; RESET osprofiler.trace_hmac; SET pg_stat_statements.track = 'none'"
+sql_on() {
+	printf "%s; SET osprofiler.points = '%s'" "$sql_off" "$1"
+	printf '%s' "$context" |
+		sed "s/-c \([a-z_.]*\)=\([^ ]*\) */; SET \1 = '\2'/g"
+}
+
+echo "== PostgreSQL: what is added to a prepared SELECT, in turns of one session on one core"
+as_server cp "$PG_WORK/traced/postgresql.conf" "$PG_WORK/traced.conf"
+as_server tee -a "$PG_WORK/traced/postgresql.conf" >/dev/null <<-EOF
+	shared_preload_libraries = 'pg_stat_statements'
+	pg_stat_statements.track = none
+EOF
+start_on_one_core
+while sleep 1 && [ -f "$PG_WORK/traced/postmaster.pid" ]; do
+	truncate -s 0 "$PG_WORK/points"
+done &
+pg_client traced env PGDATABASE=bench taskset -c 0 "$BUILD/tests/bench/bench_pg" \
+	"nothing traced" "$sql_off" \
+	"the same (the noise)" "$sql_off" \
+	"every statement traced" "$(sql_on statement)" \
+	"default points" "$(sql_on "$PG_DEFAULT_POINTS")" \
+	"with plan nodes" "$(sql_on statement,node)" \
+	"pg_stat_statements" "$sql_off; SET pg_stat_statements.track = 'top'"
+pg_stop traced
+as_server cp "$PG_WORK/traced.conf" "$PG_WORK/traced/postgresql.conf"
+
+start_on_one_core
 ./pg_tps.py "$PG_WORK" "$PG_BIN" "$context" "$PG_DEFAULT_POINTS"
