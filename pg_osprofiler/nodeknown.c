@@ -200,7 +200,7 @@ pgosp_node_stop(pgospNodePoint *told, int64 stop_ns)
 	if (likely(record != NULL))
 	{
 		put_values(record, stop, &told->counts);
-		osp_template_commit(&stop->template, producer);
+		pgosp_template_commit(&stop->template, producer);
 	}
 	pgosp_point_leave(point);
 	return true;

@@ -27,6 +27,14 @@ pgosp_template_make(osp_template *t, void *space, size_t size,
 		t, space, size, kind, name, pgosp_project, pgosp_service, attributes);
 }
 
+/* The record that was put; PostgreSQL has much else to do before the next one. */
+static inline void
+pgosp_template_commit(const osp_template *t, osp_producer *producer)
+{
+	osp_template_commit(t, producer);
+	osp_template_prefetch(producer);
+}
+
 /* A statement at the top is about to be traced, under this context. */
 static inline void
 pgosp_statement_begins(osp_producer *producer, const osp_context *context)

@@ -312,7 +312,7 @@ open_by_template(pgospPoint *point, osp_producer *producer,
 	pgosp_point_ids(point, &ids);
 	if (likely(osp_template_put(start, producer, &ids, point->start_ns, 0) !=
 			   NULL))
-		osp_template_commit(start, producer);
+		pgosp_template_commit(start, producer);
 	else
 	{
 		point->silent = true;

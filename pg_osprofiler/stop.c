@@ -186,7 +186,7 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 					   &hits,
 					   sizeof(hits));
 			}
-			osp_template_commit(&stop->template, producer);
+			pgosp_template_commit(&stop->template, producer);
 		}
 	}
 	pgosp_point_leave(&statement->point);

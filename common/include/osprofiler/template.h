@@ -139,13 +139,23 @@ osp_template_put(const osp_template *t, osp_producer *producer,
 	return to;
 }
 
+/* Makes the record visible, and wakes the shipper if it sleeps. */
+static inline void
+osp_template_commit(const osp_template *t, osp_producer *producer)
+{
+	osp__ring_advance(&producer->ring, t->size);
+	osp__producer_committed(producer);
+}
+
 /*
  * Asks for the cache lines of the next record, which the shipper has read and so
- * are shared: by the time there is one, they are the producer's own again.
+ * are shared: when there is one, they are the producer's own again. For those who
+ * have much else to do between two records.
  */
 static inline void
-osp__template_prefetch(const osp_ring *ring)
+osp_template_prefetch(const osp_producer *producer)
 {
+	const osp_ring *ring = &producer->ring;
 	const char *next = ring->data + (ring->head & ring->mask);
 	int i;
 
@@ -158,15 +168,6 @@ osp__template_prefetch(const osp_ring *ring)
 		__builtin_prefetch(next + i * 64, 1);
 #endif
 	}
-}
-
-/* Makes the record visible, and wakes the shipper if it sleeps. */
-static inline void
-osp_template_commit(const osp_template *t, osp_producer *producer)
-{
-	osp__ring_advance(&producer->ring, t->size);
-	osp__template_prefetch(&producer->ring);
-	osp__producer_committed(producer);
 }
 
 /*
