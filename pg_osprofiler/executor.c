@@ -211,6 +211,14 @@ catch_error(pgospExecution *execution, pgospPoint *outer)
 		pgosp_error_told = true;
 }
 
+/* What is left of a portal may be finished when it is thrown away; by whom, it
+ * is not known then. */
+static inline bool
+may_guard(const pgospExecution *execution)
+{
+	return execution->guarded && pgosp_current == NULL && ActivePortal != NULL;
+}
+
 void
 pgosp_guarded_fails(pgospPoint *point, const pgospError *error)
 {
@@ -451,7 +459,7 @@ run_maybe_traced(PGOSP_RUN_ARGS)
 		prev_ExecutorRun(PGOSP_RUN_PASS);
 		return;
 	}
-	if (likely(execution->guarded && pgosp_current == NULL))
+	if (likely(may_guard(execution)))
 	{
 		pgosp_guard(&execution->statement.point);
 		prev_ExecutorRun(PGOSP_RUN_PASS);
@@ -505,7 +513,7 @@ finish_maybe_traced(QueryDesc *queryDesc)
 
 	if (execution == NULL || !execution->statement.point.open)
 		prev_ExecutorFinish(queryDesc);
-	else if (execution->guarded && pgosp_current == NULL)
+	else if (may_guard(execution))
 	{
 		pgosp_guard(&execution->statement.point);
 		prev_ExecutorFinish(queryDesc);

@@ -5,11 +5,11 @@
 One pgbench for each kind of session, -S -M prepared and then TPC-B: without the extension, with it
 and nothing traced, and with every statement traced: statements alone, with POINTS (the default
 kinds of points), with plan nodes. All are of one server, for two differ by more than a session that
-is not traced; a session is one without the extension if it does not load it. They take turns on one core, a
-moment at a time in random order, all others stopped; so all see the same machine, however it drifts,
-and none is short enough for the start of a session to count. That is one block; there are many, as
-where a process lies in memory may matter more than we do. Each kind has a database of its own, as
-one that is stopped may hold locks. The aims are for -S.
+is not traced; a session is one without the extension if it does not load it. They take turns on one
+core, a moment at a time in random order, all others stopped; so all see the same machine, however it
+drifts, and none is short enough for the start of a session to count. That is one block; there are
+many, as where a process lies in memory may matter more than we do. Each kind has a database of its
+own, as one that is stopped may hold locks. The aims are for -S.
 """
 import os
 import random

@@ -276,6 +276,25 @@ is_deeply(
 	],
 	'a deferred check, behind it');
 
+# What is finished only when its portal is thrown away.
+foreach my $sql (
+	'SELECT 10 / (v - $1) FROM t WHERE id = 5 FOR UPDATE',
+	'WITH changed AS (UPDATE t SET v = v WHERE id = 5 RETURNING v) SELECT 10 / (v - $1) FROM changed')
+{
+	is_deeply(
+		lines_of(
+			$sql, [4],
+			sub { fails_with('22012', $wire->run_prepared('s', 5)); },
+			before => ["SET osprofiler.points = 'statement'"],
+			points => 4),
+		[
+			("$sql -> SELECT 1") x 2,
+			"$sql -> SELECT (division_by_zero)",
+			"$sql -> SELECT 1"
+		],
+		'finished late: ' . substr $sql, 0, 12);
+}
+
 # It is cancelled, it takes too long, and its session is ended.
 is_deeply(
 	lines_of(
