@@ -20,7 +20,9 @@
  *
  * A transaction that has no id has nothing to make durable, and no pg.commit.
  */
+#include "pgosp_commit.h"
 #include "pgosp_guard.h"
+#include "pgosp_known.h"
 
 #include "miscadmin.h"
 #include "replication/syncrep.h"
@@ -29,17 +31,6 @@
 
 #define START_SIZE 64
 #define STOP_SIZE  (1024 + PGOSP_WAITS_SIZE)
-
-typedef struct pgospCommit
-{
-	pgospPoint point;  /* first */
-	pgospPoint *outer; /* the statement that commits; NULL if it is over */
-	const char *command;
-	TransactionId xid;
-	WalUsage wal; /* at the start */
-	pgospWalTimes times;
-	pgospWaits waits;
-} pgospCommit;
 
 static pgospCommit commit;
 
@@ -50,8 +41,8 @@ static pgospStatementPoint statement;
 static pgosp_hot_data osp_context remembered;
 static pgosp_hot_data bool remembers = false;
 
-static const char *
-name_of_synchronous_commit(void)
+const char *
+pgosp_synchronous_commit_name(void)
 {
 	switch (synchronous_commit)
 	{
@@ -75,16 +66,16 @@ put_ms(osp_writer *w, osp_str key, double ms)
 		osp_put_f64(w, key, ms);
 }
 
-static void
-put_start(osp_writer *w, const void *what)
+void
+pgosp_put_commit_start(osp_writer *w, const void *what)
 {
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_str(w, OSP_STR("command"), osp_str_of((const char *) what));
 	osp_put_end(w);
 }
 
-static void
-put_stop(osp_writer *w, const pgospPoint *point)
+void
+pgosp_put_commit_stop(osp_writer *w, const pgospPoint *point)
 {
 	const pgospCommit *it = (const pgospCommit *) point;
 	pgospWalTimes now;
@@ -94,7 +85,7 @@ put_stop(osp_writer *w, const pgospPoint *point)
 		osp_put_u64(w, OSP_STR("transaction_id"), it->xid);
 	osp_put_str(w,
 				OSP_STR("synchronous_commit"),
-				osp_str_of(name_of_synchronous_commit()));
+				osp_str_of(pgosp_synchronous_commit_name()));
 	pgosp_put_wal(w, &it->wal);
 	pgosp_wal_times(&now);
 	put_ms(w, OSP_STR("wal_write_ms"), now.write_ms - it->times.write_ms);
@@ -104,7 +95,7 @@ put_stop(osp_writer *w, const pgospPoint *point)
 }
 
 static const pgospPointKind commit_kind = {
-	.put_stop = put_stop,
+	.put_stop = pgosp_put_commit_stop,
 };
 
 /*
@@ -137,7 +128,12 @@ open_commit(const char *command)
 	commit.wal = pgWalUsage;
 	pgosp_wal_times(&commit.times);
 	begin_waits(&commit.waits);
-	pgosp_point_open(&commit.point, &parent, put_start, command, START_SIZE);
+	if (!pgosp_commit_open_known(&commit, &parent))
+		pgosp_point_open(&commit.point,
+						 &parent,
+						 pgosp_put_commit_start,
+						 command,
+						 START_SIZE);
 	commit.outer = pgosp_current;
 	pgosp_current = &commit.point;
 }
@@ -147,7 +143,8 @@ close_commit(const pgospError *error)
 {
 	if (!commit.point.open)
 		return;
-	pgosp_point_close(&commit.point, error);
+	if (error != NULL || !pgosp_commit_stop(&commit))
+		pgosp_point_close(&commit.point, error);
 	pgosp_current = commit.outer;
 }
 
@@ -237,7 +234,8 @@ end_transaction(const pgospError *error)
 	close_commit(error);
 	if (statement.point.open)
 	{
-		pgosp_point_close(&statement.point, error);
+		if (error != NULL || !pgosp_statement_stop(&statement))
+			pgosp_point_close(&statement.point, error);
 		pgosp_current = NULL;
 	}
 

@@ -34,8 +34,9 @@ typedef struct pgospExecution
 
 static pgosp_hot_data dlist_head executions = DLIST_STATIC_INIT(executions);
 
-/* The one given back last: most sessions never need a second. */
-static pgosp_hot_data pgospExecution *spare = NULL;
+/* Most sessions never need a second one. Of two that are free the first is kept. */
+static pgosp_hot_data pgospExecution first __attribute__((aligned(64)));
+static pgosp_hot_data pgospExecution *spare = &first;
 
 static pgosp_hot_data ExecutorStart_hook_type prev_ExecutorStart;
 static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
@@ -95,11 +96,13 @@ command_of(const QueryDesc *queryDesc)
 	}
 }
 
-static pgospExecution *
+static inline pgospExecution *
 find_execution(const EState *estate)
 {
 	dlist_iter iter;
 
+	if (likely(first.estate == estate))
+		return &first;
 	dlist_reverse_foreach(iter, &executions)
 	{
 		pgospExecution *execution =
@@ -135,10 +138,16 @@ new_execution(void)
 static void
 free_execution(pgospExecution *execution)
 {
-	if (spare == NULL)
-		spare = execution;
-	else
-		pfree(execution);
+	pgospExecution *surplus = spare;
+
+	spare = execution;
+	if (unlikely(surplus == &first))
+	{
+		spare = surplus;
+		surplus = execution;
+	}
+	if (unlikely(surplus != NULL))
+		pfree(surplus);
 }
 
 /* The EState's memory goes, and with it what we keep of the statement. */
@@ -156,6 +165,7 @@ forget_execution(void *arg)
 		pgosp_point_close(&execution->statement.point,
 						  execution->ended ? NULL : &interrupted);
 	dlist_delete(&execution->node);
+	execution->estate = NULL;
 	pgosp_busy--;
 	free_execution(execution);
 }
@@ -294,48 +304,25 @@ start_worker(QueryDesc *queryDesc, int eflags)
 	prev_ExecutorStart(queryDesc, eflags);
 }
 
-static void
-prepare_point(pgospPoint *point)
-{
-	point->kind = &execution_kind;
-	point->name = OSP_STR("pg");
-	point->stop_size = PGOSP_STATEMENT_STOP_SIZE;
-}
-
-/*
- * A statement that was traced before, under a context that the session has set,
- * while nothing else is open: its point is open when this returns. NULL: it is
- * not like that, or is not traced.
- */
-static pgosp_hot pgospExecution *
+/* The execution of a statement that was traced before, with its point open. NULL:
+ * it is none, or is not traced. */
+static inline pgospExecution *
 open_known(const QueryDesc *queryDesc, int eflags)
 {
-	const pgospContext *context;
-	const osp_template *start;
 	pgospExecution *execution;
-	osp_producer *producer;
 
-	(void) pgosp_session_attributes();
-	start = pgosp_known_start(queryDesc->plannedstmt);
-	if (start == NULL || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
-		pgosp_planning || ActivePortal == NULL || pgosp_min_duration > 0 ||
-		pgosp_lockwaits > 0 || !dlist_is_empty(&pgosp_open_points) ||
-		(pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
-		return NULL;
-	context = pgosp_context_of_known();
-	producer = context != NULL ? pgosp_producer() : NULL;
-	if (producer == NULL || producer->ring.lost > 0 ||
-		!context->ids.base_id.is_uuid || !context->ids.parent_id.is_uuid)
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return NULL;
 	execution = new_execution();
 	if (execution == NULL)
 		return NULL;
+	if (!pgosp_statement_open_known(
+			&execution->statement, &execution_kind, queryDesc->plannedstmt))
+	{
+		free_execution(execution);
+		return NULL;
+	}
 	execution->guarded = pgosp_guard_may();
-	pgosp_statement_begins(producer, &context->ids);
-	prepare_point(&execution->statement.point);
-	pgosp_point_open_known(
-		&execution->statement.point, &context->ids, producer, start);
-	pgosp_usage_begin(&execution->statement.usage);
 	execution->statement.usage.command = command_of(queryDesc);
 	return execution;
 }
@@ -373,16 +360,12 @@ static pgosp_hot pg_noinline void
 start_maybe_traced(QueryDesc *queryDesc, int eflags)
 {
 	bool top = pgosp_current == NULL;
-	pgospExecution *execution;
+	pgospExecution *execution = top ? open_known(queryDesc, eflags) : NULL;
 
-	if (top && unlikely(IsParallelWorker()))
-	{
-		start_worker(queryDesc, eflags);
-		return;
-	}
-	execution = top ? open_known(queryDesc, eflags) : NULL;
 	if (likely(execution != NULL))
 		start_traced(queryDesc, eflags, execution);
+	else if (top && IsParallelWorker())
+		start_worker(queryDesc, eflags);
 	else
 		start_maybe_wanted(queryDesc, eflags);
 }

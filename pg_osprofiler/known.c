@@ -5,10 +5,10 @@
  *
  * A statement that the client has prepared is run by a generic plan after a
  * while, and that plan is the same object every time. The start of such a
- * statement is made once, and found by the plan's address: it lies in the plan's
- * own memory, whose end makes us forget the plan before another one can lie
- * there. No known plan gives way to another; where both places of one are taken
- * it is not known, and its statements take the long way.
+ * statement is made once, and found by the plan's address; the end of the plan's
+ * memory makes us forget it, before another plan can lie there. No known plan gives way
+ * to another; where both places of one are taken it is not known, and its
+ * statements take the long way.
  */
 #include "pgosp_known.h"
 
@@ -16,16 +16,22 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
-/* A longer one does not gain from it, and takes memory. */
-#define RECORD_MAX 4096
-
 #define NODES_STEP 8
 
-/* For a longer name of the application, or of the service. */
-#define SLACK 256
+#define PLACE_BITS 10
 
-pgospKnown pgosp_known[1 << PGOSP_KNOWN_BITS]
+pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX]
 	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
+pgosp_hot_data pgospKnown *pgosp_known_last = pgosp_known;
+pgosp_hot_data pgospKnown *pgosp_known_expected = pgosp_known;
+
+/* The number of each, in a place by its plan's address or in the one beside. */
+static uint16 places[1 << PLACE_BITS];
+
+/* Those that were known, to be used first; and how many ever were. */
+static uint16 free_ones[PGOSP_KNOWN_MAX];
+static int free_count = 0;
+static int used_count = 0;
 
 /* The memory of the portal's plan, if it is one that is used again. */
 static MemoryContext
@@ -41,99 +47,120 @@ memory_of(const PlannedStmt *plan)
 	return cached->context;
 }
 
+static uint16 *
+place_of(const PlannedStmt *plan)
+{
+	uint64 hash = (uint64) (uintptr_t) plan * UINT64CONST(0x9E3779B97F4A7C15);
+
+	return &places[hash >> (64 - PLACE_BITS)];
+}
+
+static uint16 *
+neighbour_of(const uint16 *place)
+{
+	return &places[(place - places) ^ 1];
+}
+
+pgospKnown *
+pgosp_known_find(const PlannedStmt *plan)
+{
+	const uint16 *place = place_of(plan);
+	pgospKnown *known = &pgosp_known[*place];
+
+	if (known->plan != plan)
+		known = &pgosp_known[*neighbour_of(place)];
+	if (known->plan != plan)
+		return NULL;
+	pgosp_known_last->next = (uint16) (known - pgosp_known);
+	pgosp_known_expected = known;
+	osp_template_prefetch_record(&known->start.of);
+	return known;
+}
+
+/* A place for this plan, which is not known yet; NULL: others have both. */
+static uint16 *
+free_place(const PlannedStmt *plan)
+{
+	uint16 *place = place_of(plan);
+
+	if (*place != 0)
+		place = neighbour_of(place);
+	return *place == 0 ? place : NULL;
+}
+
 bool
 pgosp_known_may_learn(const PlannedStmt *plan)
 {
-	const pgospKnown *known = pgosp_known_place(plan);
-	const pgospKnown *other = pgosp_known_neighbour(known);
-
-	return (known->plan == plan || other->plan == plan || known->plan == NULL ||
-			other->plan == NULL) &&
+	return (pgosp_known_plan(plan) != NULL || free_place(plan) != NULL) &&
 		   memory_of(plan) != NULL;
+}
+
+static void
+free_nodes(pgospKnownNodes *nodes)
+{
+	int i;
+
+	if (nodes == NULL)
+		return;
+	for (i = 0; i < nodes->size; i++)
+		pgosp_template_free(&nodes->nodes[i].start);
+	pfree(nodes);
 }
 
 static void
 forget(void *arg)
 {
 	pgospKnown *known = (pgospKnown *) arg;
+	uint16 number = (uint16) (known - pgosp_known);
+	uint16 *place = place_of(known->plan);
 
+	if (*place != number)
+		place = neighbour_of(place);
+	*place = 0;
 	known->plan = NULL;
+	pgosp_template_free(&known->start);
+	free_nodes(known->nodes);
+	free_ones[free_count++] = number;
 }
 
-/* The place of this plan, which may be new to us; NULL if there is none. */
+/* What is known of this plan, which may be new to us; NULL: no place for it. */
 static pgospKnown *
-place_for(const PlannedStmt *plan, MemoryContext memory)
+known_of(const PlannedStmt *plan, MemoryContext memory)
 {
-	pgospKnown *known = pgosp_known_place(plan);
-	pgospKnown *other = pgosp_known_neighbour(known);
+	pgospKnown *known = pgosp_known_plan(plan);
+	uint16 *place = known == NULL ? free_place(plan) : NULL;
 	MemoryContextCallback *callback;
 
-	if (known->plan == plan)
+	if (place == NULL)
 		return known;
-	if (other->plan == plan)
-		return other;
-	if (known->plan != NULL)
-		known = other;
-	if (known->plan != NULL)
-		return NULL;
 	callback = MemoryContextAllocExtended(
 		memory, sizeof(*callback), MCXT_ALLOC_NO_OOM);
 	if (callback == NULL)
 		return NULL;
+	*place = (uint16) (free_count > 0 ? free_ones[--free_count] : ++used_count);
+	known = &pgosp_known[*place];
+	memset(known, 0, sizeof(*known));
+	known->plan = plan;
 	callback->func = forget;
 	callback->arg = known;
 	MemoryContextRegisterResetCallback(memory, callback);
-	memset(known, 0, sizeof(*known));
-	known->plan = plan;
 	return known;
-}
-
-/* Makes a template of these attributes in memory that goes with the plan. */
-static bool
-make_start(osp_template *start, void **space, size_t *space_size, osp_str name,
-		   osp_str attributes, MemoryContext memory)
-{
-	size_t size = OSP_TEMPLATE_SIZE(name.len + pgosp_project.len +
-									pgosp_service.len + attributes.len);
-
-	if (size > RECORD_MAX)
-		return false;
-	if (size > *space_size)
-	{
-		if (*space != NULL)
-			pfree(*space);
-		*space_size = 0;
-		*space =
-			MemoryContextAllocExtended(memory, size + SLACK, MCXT_ALLOC_NO_OOM);
-		if (*space == NULL)
-			return false;
-		*space_size = size + SLACK;
-	}
-	return pgosp_template_make(
-		start, *space, *space_size, OSP_RECORD_START, name, attributes);
 }
 
 void
 pgosp_known_learn(const PlannedStmt *plan, osp_str attributes)
 {
 	MemoryContext memory = memory_of(plan);
-	pgospKnown *known = memory != NULL ? place_for(plan, memory) : NULL;
+	pgospKnown *known = memory != NULL ? known_of(plan, memory) : NULL;
 
-	if (known == NULL)
-		return;
-	known->epoch = 0;
-	if (make_start(&known->start,
-				   &known->space,
-				   &known->space_size,
-				   OSP_STR("pg"),
-				   attributes,
-				   memory))
-		known->epoch = pgosp_text_epoch;
+	if (known != NULL)
+		(void) pgosp_template_make(
+			&known->start, OSP_RECORD_START, OSP_STR("pg"), attributes);
 }
 
 /* The place of the node with this number; NULL: too many, or no memory. */
 static pgospKnownNode *
-node_of(pgospKnown *known, int id, MemoryContext memory)
+node_of(pgospKnown *known, int id)
 {
 	pgospKnownNodes *old = known->nodes;
 	int size = old != NULL ? old->size : 0;
@@ -144,13 +171,11 @@ node_of(pgospKnown *known, int id, MemoryContext memory)
 	if (id < size)
 		return &old->nodes[id];
 	size = (id / NODES_STEP + 1) * NODES_STEP;
-	grown =
-		MemoryContextAllocExtended(memory,
-								   offsetof(pgospKnownNodes, nodes) +
-									   (size_t) size * sizeof(pgospKnownNode),
-								   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	grown = pgosp_record_space(offsetof(pgospKnownNodes, nodes) +
+							   (size_t) size * sizeof(pgospKnownNode));
 	if (grown == NULL)
 		return NULL;
+	memset(grown->nodes, 0, (size_t) size * sizeof(pgospKnownNode));
 	grown->size = size;
 	if (old != NULL)
 	{
@@ -167,20 +192,11 @@ void
 pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
 					   osp_str attributes)
 {
-	/* The portal that runs the plan may not be the running one any more. */
-	MemoryContext memory =
-		known->space != NULL ? GetMemoryChunkContext(known->space) : NULL;
-	pgospKnownNode *node = memory != NULL ? node_of(known, id, memory) : NULL;
+	pgospKnownNode *node = node_of(known, id);
 
 	if (node == NULL)
 		return;
-	node->epoch = 0;
 	strlcpy(node->index, index != NULL ? index : "", sizeof(node->index));
-	if (make_start(&node->start,
-				   &node->space,
-				   &node->space_size,
-				   OSP_STR("pg.node"),
-				   attributes,
-				   memory))
-		node->epoch = pgosp_text_epoch;
+	(void) pgosp_template_make(
+		&node->start, OSP_RECORD_START, OSP_STR("pg.node"), attributes);
 }

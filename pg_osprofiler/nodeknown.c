@@ -11,21 +11,18 @@
 #include "pgosp_known.h"
 #include "pgosp_node.h"
 
-typedef struct pgospNodeStop
+/* The values of their stops. */
+enum
 {
-	osp_template template;
-	size_t rows_at;
-	size_t loops_at;
-	size_t first_row_at;
-	size_t total_at;
-	size_t hits_at;
-	uint64
-		space[OSP_TEMPLATE_SIZE(2 * OSP_LABEL_MAX + 192) / sizeof(uint64) + 1];
-} pgospNodeStop;
+	ROWS,
+	LOOPS,
+	FIRST_ROW,
+	TOTAL,
+	HITS
+};
 
 /* Without blocks, and with. */
-static pgospNodeStop stops[2];
-static uint64 stops_epoch = 0;
+static pgospStop stops[2];
 
 /* ---- starts ---- */
 
@@ -33,9 +30,14 @@ static uint64 stops_epoch = 0;
 static bool
 may_be_known(const PlanState *node)
 {
-	/* Which of its relations is the first one may be decided when it starts. */
-	return pgosp_hide_params && node->plan->plan_node_id < PGOSP_KNOWN_NODES &&
-		   !IsA(node->plan, ModifyTable) && !IsA(node->plan, CustomScan);
+	const Plan *plan = node->plan;
+
+	/* Which of several relations is the first one may be decided at the start. */
+	if (IsA(plan, ModifyTable) &&
+		list_length(((const ModifyTable *) plan)->resultRelations) > 1)
+		return false;
+	return pgosp_hide_params && plan->plan_node_id < PGOSP_KNOWN_NODES &&
+		   !IsA(plan, CustomScan);
 }
 
 static pg_noinline const osp_template *
@@ -74,67 +76,33 @@ pgosp_node_open_known(pgospKnown *known, pgospNodePoint *told,
 
 /* ---- stops ---- */
 
-/* Where the value that was put last will be, once info_at is known. */
-static size_t
-value_at(const osp_writer *w)
+static pg_noinline bool
+make_stop(pgospStop *stop, bool hits)
 {
-	return (size_t) (w->pos - w->start) - sizeof(uint64);
-}
-
-static bool
-make_stop(pgospNodeStop *stop, bool hits)
-{
-	char space[192];
-	osp_str attributes;
+	char space[PGOSP_STOP_SIZE];
 	osp_writer w;
-	size_t info_at;
 
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_object(&w, OSP_STR("db"));
 	osp_put_object(&w, OSP_STR("node"));
 	osp_put_u64(&w, OSP_STR("rows"), 0);
-	stop->rows_at = value_at(&w);
+	pgosp_stop_mark(stop, ROWS, &w);
 	osp_put_u64(&w, OSP_STR("loops"), 0);
-	stop->loops_at = value_at(&w);
+	pgosp_stop_mark(stop, LOOPS, &w);
 	osp_put_f64(&w, OSP_STR("first_row_ms"), 0);
-	stop->first_row_at = value_at(&w);
+	pgosp_stop_mark(stop, FIRST_ROW, &w);
 	osp_put_f64(&w, OSP_STR("total_ms"), 0);
-	stop->total_at = value_at(&w);
+	pgosp_stop_mark(stop, TOTAL, &w);
 	if (hits)
 	{
 		osp_put_object(&w, OSP_STR("buffers"));
 		osp_put_i64(&w, OSP_STR("shared_blks_hit"), 0);
-		stop->hits_at = value_at(&w);
+		pgosp_stop_mark(stop, HITS, &w);
 		osp_put_end(&w);
 	}
 	osp_put_end(&w);
 	osp_put_end(&w);
-	attributes = osp_attrs_end(&w);
-	if (!pgosp_template_make(&stop->template,
-							 stop->space,
-							 sizeof(stop->space),
-							 OSP_RECORD_STOP,
-							 OSP_STR("pg.node"),
-							 attributes))
-		return false;
-	info_at = stop->template.len - attributes.len;
-	stop->rows_at += info_at;
-	stop->loops_at += info_at;
-	stop->first_row_at += info_at;
-	stop->total_at += info_at;
-	stop->hits_at += info_at;
-	return true;
-}
-
-static bool
-have_stops(void)
-{
-	if (likely(stops_epoch == pgosp_text_epoch))
-		return true;
-	if (!make_stop(&stops[0], false) || !make_stop(&stops[1], true))
-		return false;
-	stops_epoch = pgosp_text_epoch;
-	return true;
+	return pgosp_stop_make(stop, OSP_STR("pg.node"), &w);
 }
 
 /* Do rows, loops, times and blocks say it all? */
@@ -165,8 +133,7 @@ is_plain(const pgospNodePoint *told)
 }
 
 static void
-put_values(char *record, const pgospNodeStop *stop,
-		   const Instrumentation *counts)
+put_values(char *record, const pgospStop *stop, const Instrumentation *counts)
 {
 	uint64 rows = (uint64) counts->ntuples;
 	uint64 loops = (uint64) counts->nloops;
@@ -174,33 +141,34 @@ put_values(char *record, const pgospNodeStop *stop,
 	double total = counts->total * 1000;
 	int64 hits = counts->bufusage.shared_blks_hit;
 
-	memcpy(record + stop->rows_at, &rows, sizeof(rows));
-	memcpy(record + stop->loops_at, &loops, sizeof(loops));
-	memcpy(record + stop->first_row_at, &first_row, sizeof(first_row));
-	memcpy(record + stop->total_at, &total, sizeof(total));
+	pgosp_stop_set(record, stop, ROWS, &rows);
+	pgosp_stop_set(record, stop, LOOPS, &loops);
+	pgosp_stop_set(record, stop, FIRST_ROW, &first_row);
+	pgosp_stop_set(record, stop, TOTAL, &total);
 	if (hits != 0)
-		memcpy(record + stop->hits_at, &hits, sizeof(hits));
+		pgosp_stop_set(record, stop, HITS, &hits);
 }
 
 pgosp_hot bool
 pgosp_node_stop(pgospNodePoint *told, int64 stop_ns)
 {
 	pgospPoint *point = &told->point;
-	const pgospNodeStop *stop;
+	bool hits = told->counts.bufusage.shared_blks_hit != 0;
+	pgospStop *stop = &stops[hits];
 	osp_producer *producer;
 	osp_point_ids ids;
 	char *record;
 
 	producer = pgosp_point_stops_by_template(point, &ids);
-	if (producer == NULL || !is_plain(told) || !have_stops())
+	if (producer == NULL || !is_plain(told) ||
+		(!pgosp_template_is_made(&stop->template) && !make_stop(stop, hits)))
 		return false;
-	stop = &stops[told->counts.bufusage.shared_blks_hit != 0];
 	record = osp_template_put(
-		&stop->template, producer, &ids, stop_ns, stop_ns - point->start_ns);
+		&stop->template.of, producer, &ids, stop_ns, stop_ns - point->start_ns);
 	if (likely(record != NULL))
 	{
 		put_values(record, stop, &told->counts);
-		pgosp_template_commit(&stop->template, producer);
+		pgosp_template_commit(&stop->template.of, producer);
 	}
 	pgosp_point_leave(point);
 	return true;

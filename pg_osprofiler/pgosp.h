@@ -18,7 +18,8 @@
  *	  context.c keys.c                where a statement's context comes from
  *	  sampling.c                      statements that begin a trace
  *	  staging.c                       records that wait for a slow statement
- *	  known.c stop.c                  records that are made once, and put often
+ *	  known.c stop.c commitknown.c    records that are made once, and put often
+ *	  template.c                      the memory of these
  *	  text.c params.c redact.c        what is told of a statement
  *	  session.c producer.c            the backend's ring, and its end
  *	  shipper.c worker.c              the background worker and its child
@@ -354,19 +355,16 @@ extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 								size_t size, int64 start_ns);
 
 /*
- * Opens a point of a statement under a context, while no point is open and none
- * is to be staged: its start is a template, which can be put into the ring.
+ * Opens a point under a context now, as one of its own: its start is a template.
+ * False, and nothing is done, if it is not to be done by one: other points are
+ * open, it has to be staged, the ring has lost something.
  */
 struct osp_template;
-extern void pgosp_point_open_known(pgospPoint *point,
+extern bool pgosp_point_open_known(pgospPoint *point,
 								   const osp_context *context,
-								   osp_producer *producer,
 								   const struct osp_template *start);
 
-/*
- * The same for a point under one that is open, at a time in the past; false, and
- * nothing is done, if it cannot be done by a template.
- */
+/* The same for a point under one that is open, at a time in the past. */
 extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 									  const struct osp_template *start,
 									  int64 start_ns);
@@ -560,7 +558,8 @@ extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
 /* A statement as a point: utility statements have one on the C stack. */
 typedef struct pgospStatementPoint
 {
-	pgospPoint point; /* first */
+	pgospPoint point;         /* first */
+	struct pgospKnown *known; /* what was known of its plan, or NULL */
 	pgospUsage usage;
 } pgospStatementPoint;
 
@@ -845,6 +844,10 @@ extern const char *pgosp_producer_trouble(void);
 
 /* Database, user, pid and application, encoded when one of them is new. */
 extern osp_str pgosp_session_attributes(void);
+
+/* Memory for a record that is made once, to be freed by pfree; NULL: there is
+ * none. */
+extern void *pgosp_record_space(size_t size);
 
 /* Memory in which an error can be copied without needing more. */
 extern MemoryContext pgosp_error_memory(void);

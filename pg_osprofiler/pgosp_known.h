@@ -18,13 +18,30 @@
 
 #pragma GCC visibility push(hidden)
 
-/* A template of this session's records; as osp_template_make. */
-static inline bool
-pgosp_template_make(osp_template *t, void *space, size_t size,
-					osp_record_kind kind, osp_str name, osp_str attributes)
+/* ---- templates (template.c) ---- */
+
+/* A record of this session that is made once, in memory of its own. All zeroes:
+ * there is none. */
+typedef struct pgospTemplate
 {
-	return osp_template_make(
-		t, space, size, kind, name, pgosp_project, pgosp_service, attributes);
+	uint64 epoch; /* what pgosp_text_epoch was when it was made; 0: it is not */
+	osp_template of;
+	uint32 size; /* of the memory behind it */
+} pgospTemplate;
+
+/* Makes it, maybe anew; name and attributes as osp_template_make takes them.
+ * False: it is too long, or there is no memory, and it must not be put. */
+extern bool pgosp_template_make(pgospTemplate *t, osp_record_kind kind,
+								osp_str name, osp_str attributes);
+
+/* Gives back what is behind it, made or not. */
+extern void pgosp_template_free(pgospTemplate *t);
+
+/* Is it made, and as it would be now? */
+static inline bool
+pgosp_template_is_made(const pgospTemplate *t)
+{
+	return likely(t->epoch == pgosp_text_epoch);
 }
 
 /* The record that was put; PostgreSQL has much else to do before the next one. */
@@ -35,7 +52,7 @@ pgosp_template_commit(const osp_template *t, osp_producer *producer)
 	osp_template_prefetch(producer);
 }
 
-/* A statement at the top is about to be traced, under this context. */
+/* A statement at the top is traced, under this context. */
 static inline void
 pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 {
@@ -48,7 +65,7 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 
 /* ---- starts, by the plan (known.c) ---- */
 
-#define PGOSP_KNOWN_BITS 10
+#define PGOSP_KNOWN_MAX 1024
 
 /* Nodes of a plan that may be known; those beyond take the long way. */
 #define PGOSP_KNOWN_NODES 64
@@ -56,21 +73,17 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 /* A plan that the server keeps, and the start of its statements. */
 typedef struct pgospKnown
 {
-	const PlannedStmt *plan; /* NULL: this place is free */
-	uint64 epoch;            /* what pgosp_text_epoch was when it was made */
-	osp_template start;
-	void *space; /* of the template; in the plan's own memory */
-	size_t space_size;
-	struct pgospKnownNodes *nodes; /* in the plan's memory; NULL: none yet */
+	const PlannedStmt *plan; /* NULL: this one is free */
+	pgospTemplate start;
+	uint16 stop; /* that its last statement had; 0: none; see stop.c */
+	uint16 next; /* what ran after it the last time; 0: nothing known */
+	struct pgospKnownNodes *nodes; /* NULL: none yet */
 } pgospKnown;
 
 /* A node of such a plan, and the start of its points. */
 typedef struct pgospKnownNode
 {
-	uint64 epoch; /* 0: it is not known */
-	osp_template start;
-	void *space;
-	size_t space_size;
+	pgospTemplate start;
 	char index[NAMEDATALEN]; /* that it scans; may be renamed under the plan */
 } pgospKnownNode;
 
@@ -80,43 +93,30 @@ typedef struct pgospKnownNodes
 	pgospKnownNode nodes[FLEXIBLE_ARRAY_MEMBER];
 } pgospKnownNodes;
 
-extern pgospKnown pgosp_known[1 << PGOSP_KNOWN_BITS];
+/* They lie side by side. The first is none, for ever. */
+extern pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX];
 
-/* The place where a plan is looked for first; the other one is its neighbour. */
-static inline pgospKnown *
-pgosp_known_place(const PlannedStmt *plan)
-{
-	uint64 hash = (uint64) (uintptr_t) plan * UINT64CONST(0x9E3779B97F4A7C15);
+/* What ran last; and what may run now: sessions run the same ones in turn. */
+extern pgospKnown *pgosp_known_last;
+extern pgospKnown *pgosp_known_expected;
 
-	return &pgosp_known[hash >> (64 - PGOSP_KNOWN_BITS)];
-}
-
-static inline pgospKnown *
-pgosp_known_neighbour(const pgospKnown *place)
-{
-	return &pgosp_known[(place - pgosp_known) ^ 1];
-}
+/* As pgosp_known_plan, of a plan that was not expected. */
+extern pgospKnown *pgosp_known_find(const PlannedStmt *plan);
 
 /* What is known of this plan; NULL if it is nothing. */
 static inline pgospKnown *
 pgosp_known_plan(const PlannedStmt *plan)
 {
-	pgospKnown *known = pgosp_known_place(plan);
-
-	if (known->plan != plan)
-		known = pgosp_known_neighbour(known);
-	return likely(known->plan == plan) ? known : NULL;
+	return likely(pgosp_known_expected->plan == plan) ? pgosp_known_expected
+													  : pgosp_known_find(plan);
 }
 
-/* The start of this plan's statements; NULL if it has to be made. */
-static inline const osp_template *
-pgosp_known_start(const PlannedStmt *plan)
+/* A statement by this plan is at its end: asks for what the next one may need. */
+static inline void
+pgosp_known_ahead(pgospKnown *known)
 {
-	const pgospKnown *known = pgosp_known_plan(plan);
-
-	return likely(known != NULL && known->epoch == pgosp_text_epoch)
-			   ? &known->start
-			   : NULL;
+	pgosp_known_last = known;
+	pgosp_known_expected = &pgosp_known[known->next];
 }
 
 /* The start of this node's points; NULL if it has to be made. index: NULL if it
@@ -130,10 +130,10 @@ pgosp_known_node(const pgospKnown *known, int id, const char *index)
 	if (all == NULL || id < 0 || id >= all->size)
 		return NULL;
 	node = &all->nodes[id];
-	if (node->epoch != pgosp_text_epoch ||
+	if (!pgosp_template_is_made(&node->start) ||
 		(index != NULL && strcmp(index, node->index) != 0))
 		return NULL;
-	return &node->start;
+	return &node->start.of;
 }
 
 /* Is it the running portal's plan, one that the server keeps, and is there a
@@ -150,7 +150,44 @@ extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes);
 extern void pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
 								   osp_str attributes);
 
-/* ---- stops (stop.c, nodeknown.c) ---- */
+/*
+ * Opens the point of a statement by such a plan, under the context that the
+ * session has set (statement.c). False: pgosp_statement_wanted has to be asked.
+ */
+extern bool pgosp_statement_open_known(pgospStatementPoint *statement,
+									   const pgospPointKind *kind,
+									   const PlannedStmt *plan);
+
+/* ---- stops (stop.c, nodeknown.c, commitknown.c) ---- */
+
+/* Bytes of attributes, and values that are not the same every time. */
+#define PGOSP_STOP_SIZE   224
+#define PGOSP_STOP_VALUES 5
+
+/* A stop that is put often, and where such values are in it. */
+typedef struct pgospStop
+{
+	pgospTemplate template;
+	uint32 at[PGOSP_STOP_VALUES];
+} pgospStop;
+
+/* The value that was put last, of 8 bytes, is this one of the stop's. */
+static inline void
+pgosp_stop_mark(pgospStop *stop, int value, const osp_writer *w)
+{
+	stop->at[value] = (uint32) ((size_t) (w->pos - w->start) - sizeof(uint64));
+}
+
+/* Makes the stop of points of this name, with what was put: at most
+ * PGOSP_STOP_SIZE bytes. False: it was too much. */
+extern bool pgosp_stop_make(pgospStop *stop, osp_str name, osp_writer *w);
+
+/* Sets a value of 8 bytes in a record that was put. */
+static inline void
+pgosp_stop_set(char *record, const pgospStop *stop, int value, const void *of)
+{
+	memcpy(record + stop->at[value], of, sizeof(uint64));
+}
 
 /*
  * Is there nothing open under this point, which may be closed already, and has it
@@ -169,6 +206,17 @@ pgosp_point_stops_by_template(const pgospPoint *point, osp_point_ids *ids)
 		return NULL;
 	pgosp_point_ids(point, ids);
 	return osp_template_may(producer, ids) ? producer : NULL;
+}
+
+/* Those of statements. The first is none. */
+#define PGOSP_STOPS_MAX 48
+extern pgospStop pgosp_stops[1 + PGOSP_STOPS_MAX];
+
+/* The stop that this plan's last statement had is put again soon. */
+static inline void
+pgosp_statement_stop_soon(const pgospKnown *known)
+{
+	osp_template_prefetch_record(&pgosp_stops[known->stop].template.of);
 }
 
 /*

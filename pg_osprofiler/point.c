@@ -322,10 +322,17 @@ open_by_template(pgospPoint *point, osp_producer *producer,
 	pgosp_busy++;
 }
 
-pgosp_hot void
+pgosp_hot bool
 pgosp_point_open_known(pgospPoint *point, const osp_context *context,
-					   osp_producer *producer, const osp_template *start)
+					   const osp_template *start)
 {
+	osp_producer *producer = pgosp_producer();
+
+	if (unlikely(producer == NULL || producer->ring.lost > 0 ||
+				 pgosp_min_duration > 0 || pgosp_lockwaits > 0 ||
+				 !dlist_is_empty(&pgosp_open_points) ||
+				 !context->base_id.is_uuid || !context->parent_id.is_uuid))
+		return false;
 	point->start_ns = osp_mono_now();
 	osp_id_copy(&point->base_id, &context->base_id);
 	osp_id_copy(&point->parent_id, &context->parent_id);
@@ -334,6 +341,7 @@ pgosp_point_open_known(pgospPoint *point, const osp_context *context,
 	point->top = point;
 	point->points = 1;
 	open_by_template(point, producer, start);
+	return true;
 }
 
 pgosp_hot bool

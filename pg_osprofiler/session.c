@@ -18,6 +18,7 @@
 
 static bool begun = false;
 static MemoryContext error_memory = NULL;
+static MemoryContext record_memory = NULL;
 
 /* Whatever is open when the backend ends, ends with it. */
 static void
@@ -36,7 +37,7 @@ end_session(int code, Datum arg)
 
 /* Errors here (there is no memory) leave us without, and do no other harm. */
 static void
-make_error_memory(void)
+make_memory(void)
 {
 	MemoryContext old = CurrentMemoryContext;
 
@@ -44,6 +45,8 @@ make_error_memory(void)
 	{
 		error_memory = AllocSetContextCreate(
 			TopMemoryContext, "osprofiler errors", ALLOCSET_DEFAULT_SIZES);
+		record_memory = AllocSetContextCreate(
+			TopMemoryContext, "osprofiler records", ALLOCSET_DEFAULT_SIZES);
 	}
 	PG_CATCH();
 	{
@@ -58,11 +61,19 @@ pgosp_session_begin(void)
 {
 	/* In the middle of an error's report there must be no other one. */
 	if (error_memory == NULL && !pgosp_reporting)
-		make_error_memory();
+		make_memory();
 	if (begun)
 		return;
 	begun = true;
 	before_shmem_exit(end_session, 0);
+}
+
+void *
+pgosp_record_space(size_t size)
+{
+	return record_memory != NULL ? MemoryContextAllocExtended(
+									   record_memory, size, MCXT_ALLOC_NO_OOM)
+								 : NULL;
 }
 
 MemoryContext
@@ -78,6 +89,18 @@ put_text(osp_writer *w, osp_str key, const char *text)
 		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(text), NAMEDATALEN * 4));
 }
 
+/* As strcmp, for short names; that call costs more than they do. */
+static inline bool
+is_same(const char *a, const char *b)
+{
+	while (*a == *b && *a != '\0')
+	{
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
 pgosp_hot osp_str
 pgosp_session_attributes(void)
 {
@@ -87,7 +110,7 @@ pgosp_session_attributes(void)
 	const char *name = application_name != NULL ? application_name : "";
 	osp_writer w;
 
-	if (likely(attributes.ptr != NULL && strcmp(name, application) == 0))
+	if (likely(attributes.ptr != NULL && is_same(name, application)))
 		return attributes;
 	strlcpy(application, name, sizeof(application));
 	osp_attrs_begin(&w, space, sizeof(space));

@@ -10,6 +10,8 @@
  */
 #include "pgosp_known.h"
 
+#include "tcop/pquery.h"
+
 /* Keys and values beside the text and the parameters. */
 #define START_SIZE 2048
 
@@ -108,6 +110,15 @@ pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
 		pgosp_known_learn(plan, osp_attrs_end(&w));
 }
 
+static inline void
+init_point(pgospStatementPoint *statement, const pgospPointKind *kind)
+{
+	statement->point.kind = kind;
+	statement->point.name = OSP_STR("pg");
+	statement->point.stop_size = PGOSP_STATEMENT_STOP_SIZE;
+	statement->known = NULL;
+}
+
 static void
 open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 		const pgospParent *parent, const pgospStatementFacts *facts,
@@ -121,9 +132,7 @@ open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 	size = START_SIZE + start.text.len;
 	if (facts->params != NULL && !pgosp_hide_params)
 		size += PGOSP_PARAMS_SIZE;
-	statement->point.kind = kind;
-	statement->point.name = OSP_STR("pg");
-	statement->point.stop_size = PGOSP_STATEMENT_STOP_SIZE;
+	init_point(statement, kind);
 	pgosp_point_open_at(
 		&statement->point, parent, put_start, &start, size, start_ns);
 	pgosp_usage_begin(&statement->usage);
@@ -153,6 +162,33 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 			parent,
 			facts,
 			*plan != NULL ? (*plan)->start_ns : osp_mono_now());
+}
+
+pgosp_hot bool
+pgosp_statement_open_known(pgospStatementPoint *statement,
+						   const pgospPointKind *kind, const PlannedStmt *plan)
+{
+	pgospKnown *known = pgosp_known_plan(plan);
+	const pgospContext *context;
+
+	/* They may have changed, and with them what is known. */
+	(void) pgosp_session_attributes();
+	if (known == NULL || !pgosp_template_is_made(&known->start) ||
+		pgosp_planning || ActivePortal == NULL ||
+		(pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
+		return false;
+	context = pgosp_context_of_known();
+	if (context == NULL)
+		return false;
+	init_point(statement, kind);
+	statement->known = known;
+	if (!pgosp_point_open_known(
+			&statement->point, &context->ids, &known->start.of))
+		return false;
+	pgosp_statement_stop_soon(known);
+	pgosp_statement_begins(pgosp_ring, &context->ids);
+	pgosp_usage_begin(&statement->usage);
+	return true;
 }
 
 /* Under the running statement, or under a user's point opened in it. */

@@ -4,156 +4,222 @@
  *	  The stops of nearly all statements.
  *
  * Nearly all end well, and tell how many rows there were, which command it was,
- * and how many blocks were hit. There is a template for each command, with and
- * without blocks, and one that ends behind the command, for whatever else has
- * been used. Anything more is for pgosp_put_statement_stop.
+ * how many blocks were hit, and what was written to the WAL. Each command has a
+ * template with and without each of the last two, and one that ends behind the
+ * command, for whatever else has been used. Anything more is for
+ * pgosp_put_statement_stop.
  */
 #include "pgosp_known.h"
 
-#define COMMANDS_MAX 8
 
-/* What follows the values of both kinds. */
-#define ENDS (2 + 2)
-
-/* Buffers and WAL, when there is more than blocks that were hit. */
+/* Buffers and WAL, when there is more than what the forms have. */
 #define MORE_SIZE 1024
 
-typedef enum StopForm
+/* What is told behind rows and command. */
+enum
 {
-	STOP_PLAIN,
-	STOP_HITS,
-	STOP_MORE,
+	STOP_HITS = 1,
+	STOP_WAL = 2,
+	STOP_MORE = 4, /* put as usual, behind the template */
 	STOP_FORMS
-} StopForm;
+};
 
-typedef struct pgospStop
+/* Its values. */
+enum
 {
-	osp_template template;
-	size_t rows_at;
-	uint64
-		space[OSP_TEMPLATE_SIZE(2 * OSP_LABEL_MAX + 128) / sizeof(uint64) + 1];
-} pgospStop;
+	ROWS,
+	HITS,
+	WAL_RECORDS,
+	WAL_BYTES
+};
 
-/* The stops of a command, by the address of its name. */
-typedef struct pgospStops
+/* By the address of the command's name. */
+typedef struct StopKey
 {
 	const char *command;
-	uint64 epoch; /* what pgosp_text_epoch was when they were made */
-	pgospStop forms[STOP_FORMS];
-} pgospStops;
+	int form;
+} StopKey;
 
-static pgospStops stops[COMMANDS_MAX];
+/*
+ * Made when they are first wanted, one after another: those of a session's few
+ * statements lie side by side. The first is none.
+ */
+pgospStop pgosp_stops[1 + PGOSP_STOPS_MAX]
+	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
+static pgosp_hot_data StopKey keys[1 + PGOSP_STOPS_MAX];
+static int stop_count = 0;
+
+bool
+pgosp_stop_make(pgospStop *stop, osp_str name, osp_writer *w)
+{
+	osp_str attributes = osp_attrs_end(w);
+	int i;
+
+	if (w->full || !pgosp_template_make(
+					   &stop->template, OSP_RECORD_STOP, name, attributes))
+		return false;
+	for (i = 0; i < PGOSP_STOP_VALUES; i++)
+		stop->at[i] += stop->template.of.len - (uint32) attributes.len;
+	return true;
+}
+
+static void
+put_hits(osp_writer *w, pgospStop *stop)
+{
+	osp_put_object(w, OSP_STR("buffers"));
+	osp_put_i64(w, OSP_STR("shared_blks_hit"), 0);
+	pgosp_stop_mark(stop, HITS, w);
+	osp_put_end(w);
+}
+
+static void
+put_wal(osp_writer *w, pgospStop *stop)
+{
+	osp_put_object(w, OSP_STR("wal"));
+	osp_put_i64(w, OSP_STR("records"), 0);
+	pgosp_stop_mark(stop, WAL_RECORDS, w);
+	osp_put_i64(w, OSP_STR("bytes"), 0);
+	pgosp_stop_mark(stop, WAL_BYTES, w);
+	osp_put_end(w);
+}
 
 static bool
-make_stop(pgospStop *stop, const char *command, StopForm form)
+make_stop(pgospStop *stop, const char *command, int form)
 {
-	char space[128];
+	char space[PGOSP_STOP_SIZE];
 	osp_writer w;
-	size_t behind_rows;
-	osp_str attributes;
 
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_object(&w, OSP_STR("db"));
 	osp_put_u64(&w, OSP_STR("rows"), 0);
-	behind_rows = (size_t) (w.pos - w.start);
+	pgosp_stop_mark(stop, ROWS, &w);
 	osp_put_str(&w, OSP_STR("command"), osp_str_of(command));
-	if (form == STOP_HITS)
-	{
-		osp_put_object(&w, OSP_STR("buffers"));
-		osp_put_i64(&w, OSP_STR("shared_blks_hit"), 0);
-		osp_put_end(&w);
-	}
+	if ((form & STOP_HITS) != 0)
+		put_hits(&w, stop);
+	if ((form & STOP_WAL) != 0)
+		put_wal(&w, stop);
 	if (form != STOP_MORE)
 		osp_put_end(&w);
-	attributes = osp_attrs_end(&w);
-	if (!pgosp_template_make(&stop->template,
-							 stop->space,
-							 sizeof(stop->space),
-							 OSP_RECORD_STOP,
-							 OSP_STR("pg"),
-							 attributes))
-		return false;
-	stop->rows_at =
-		stop->template.len - attributes.len + behind_rows - sizeof(uint64);
-	return true;
+	return pgosp_stop_make(stop, OSP_STR("pg"), &w);
 }
 
-static pg_noinline const pgospStops *
-make_stops(const char *command)
+static inline bool
+is_key_of(const StopKey *key, const char *command, int form)
 {
-	int i;
-	int form;
-
-	for (i = 0; i < COMMANDS_MAX; i++)
-		if (stops[i].command == NULL || stops[i].command == command)
-			break;
-	if (i == COMMANDS_MAX)
-		return NULL;
-	stops[i].command = command;
-	stops[i].epoch = 0;
-	for (form = 0; form < STOP_FORMS; form++)
-		if (!make_stop(&stops[i].forms[form], command, (StopForm) form))
-			return NULL;
-	stops[i].epoch = pgosp_text_epoch;
-	return &stops[i];
+	return key->command == command && key->form == form;
 }
 
-static inline const pgospStops *
-stops_of(const char *command)
+/* The number of the stop of this command and form; 0: there is no place left. */
+static pg_noinline uint32
+find_stop(const char *command, int form)
 {
 	int i;
 
-	for (i = 0; i < COMMANDS_MAX; i++)
-		if (stops[i].command == command)
+	if (command == NULL)
+		return 0;
+	for (i = 1; i <= stop_count; i++)
+		if (is_key_of(&keys[i], command, form))
 			break;
-	if (likely(i < COMMANDS_MAX && stops[i].epoch == pgosp_text_epoch))
-		return &stops[i];
-	return command != NULL ? make_stops(command) : NULL;
+	if (i > PGOSP_STOPS_MAX)
+		return 0;
+	if (i > stop_count)
+	{
+		stop_count = i;
+		keys[i].command = command;
+		keys[i].form = form;
+	}
+	return pgosp_template_is_made(&pgosp_stops[i].template) ||
+				   make_stop(&pgosp_stops[i], command, form)
+			   ? (uint32) i
+			   : 0;
 }
 
-static inline StopForm
+/* Nearly always it is the one that the plan's last statement had. */
+static inline const pgospStop *
+stop_of(pgospKnown *known, const char *command, int form)
+{
+	uint32 number = known != NULL ? known->stop : 0;
+
+	if (unlikely(!is_key_of(&keys[number], command, form) || number == 0 ||
+				 !pgosp_template_is_made(&pgosp_stops[number].template)))
+	{
+		number = find_stop(command, form);
+		if (known != NULL)
+			known->stop = (uint16) number;
+	}
+	return number != 0 ? &pgosp_stops[number] : NULL;
+}
+
+static inline int
 form_of(const pgospUsage *usage)
 {
-	if (unlikely(pgWalUsage.wal_records != usage->wal.wal_records))
+	int form = 0;
+
+	if (unlikely(!pgosp_only_hits(&pgBufferUsage, &usage->buffers) ||
+				 pgWalUsage.wal_fpi != usage->wal.wal_fpi))
 		return STOP_MORE;
-	return pgosp_only_hits(&pgBufferUsage, &usage->buffers)
-			   ? pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit
-					 ? STOP_HITS
-					 : STOP_PLAIN
-			   : STOP_MORE;
+	if (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit)
+		form |= STOP_HITS;
+	if (pgWalUsage.wal_records != usage->wal.wal_records)
+		form |= STOP_WAL;
+	return form;
+}
+
+static inline void
+set_values(char *record, const pgospStop *stop, int form,
+		   const pgospUsage *usage)
+{
+	int64 value;
+
+	pgosp_stop_set(record, stop, ROWS, &usage->rows);
+	if ((form & STOP_HITS) != 0)
+	{
+		value = pgBufferUsage.shared_blks_hit - usage->buffers.shared_blks_hit;
+		pgosp_stop_set(record, stop, HITS, &value);
+	}
+	if ((form & STOP_WAL) != 0)
+	{
+		value = pgWalUsage.wal_records - usage->wal.wal_records;
+		pgosp_stop_set(record, stop, WAL_RECORDS, &value);
+		value = (int64) (pgWalUsage.wal_bytes - usage->wal.wal_bytes);
+		pgosp_stop_set(record, stop, WAL_BYTES, &value);
+	}
 }
 
 /* By the template, and then as usual. */
-static pg_noinline bool
+static pg_noinline void
 put_more(const pgospStop *stop, osp_producer *producer,
 		 const osp_point_ids *ids, const pgospUsage *usage, int64 now_ns,
 		 int64 elapsed_ns)
 {
 	osp_writer w;
 
-	if (!osp_template_begin(
-			&stop->template, producer, ids, now_ns, elapsed_ns, MORE_SIZE, &w))
-		return false;
-	memcpy(w.start + stop->rows_at, &usage->rows, sizeof(usage->rows));
+	if (!osp_template_begin(&stop->template.of,
+							producer,
+							ids,
+							now_ns,
+							elapsed_ns,
+							MORE_SIZE,
+							&w))
+		return;
+	pgosp_stop_set(w.start, stop, ROWS, &usage->rows);
 	pgosp_put_buffers(&w, &pgBufferUsage, &usage->buffers);
 	pgosp_put_wal(&w, &usage->wal);
 	osp_put_end(&w);
 	osp_point_commit(producer, &w);
-	return true;
 }
 
 pgosp_hot bool
 pgosp_statement_stop(pgospStatementPoint *statement)
 {
 	const pgospUsage *usage = &statement->usage;
-	const pgospStops *of_command;
 	const pgospStop *stop;
 	osp_producer *producer;
 	osp_point_ids ids;
 	int64 now_ns;
 	int64 elapsed_ns;
 	char *record;
-	StopForm form;
+	int form;
 
 	producer = pgosp_point_stops_by_template(&statement->point, &ids);
 	if (producer == NULL || statement->point.parent != NULL ||
@@ -161,34 +227,26 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 		usage->jit_functions != 0 || usage->nodes_left_out != 0 ||
 		usage->waits.count >= 0)
 		return false;
-	of_command = stops_of(usage->command);
-	if (of_command == NULL)
-		return false;
 	form = form_of(usage);
-	stop = &of_command->forms[form];
+	stop = stop_of(statement->known, usage->command, form);
+	if (stop == NULL)
+		return false;
 	now_ns = osp_mono_now();
 	elapsed_ns = now_ns - statement->point.start_ns;
-	if (form == STOP_MORE)
-		(void) put_more(stop, producer, &ids, usage, now_ns, elapsed_ns);
+	if (unlikely(form == STOP_MORE))
+		put_more(stop, producer, &ids, usage, now_ns, elapsed_ns);
 	else
 	{
 		record = osp_template_put(
-			&stop->template, producer, &ids, now_ns, elapsed_ns);
+			&stop->template.of, producer, &ids, now_ns, elapsed_ns);
 		if (likely(record != NULL))
 		{
-			memcpy(record + stop->rows_at, &usage->rows, sizeof(usage->rows));
-			if (form == STOP_HITS)
-			{
-				int64 hits = pgBufferUsage.shared_blks_hit -
-							 usage->buffers.shared_blks_hit;
-
-				memcpy(record + stop->template.len - ENDS - sizeof(hits),
-					   &hits,
-					   sizeof(hits));
-			}
-			pgosp_template_commit(&stop->template, producer);
+			set_values(record, stop, form, usage);
+			pgosp_template_commit(&stop->template.of, producer);
 		}
 	}
+	if (likely(statement->known != NULL))
+		pgosp_known_ahead(statement->known);
 	pgosp_point_leave(&statement->point);
 	return true;
 }

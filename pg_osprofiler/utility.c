@@ -9,17 +9,30 @@
  * (the sequence of a serial column, say). The point of a COMMIT stays open until
  * the transaction has ended: see commit.c.
  */
-#include "pgosp.h"
+#include "pgosp_known.h"
 
 #include "nodes/parsenodes.h"
 #include "tcop/cmdtag.h"
 #include "tcop/utility.h"
 
-static ProcessUtility_hook_type prev_ProcessUtility;
+static pgosp_hot_data ProcessUtility_hook_type prev_ProcessUtility;
 
 static const pgospPointKind utility_kind = {
 	.put_stop = pgosp_put_statement_stop,
 };
+
+static void
+facts_of(const PlannedStmt *pstmt, const char *string,
+		 const ParamListInfoData *params, pgospStatementFacts *facts)
+{
+	facts->string = string != NULL ? string : "";
+	facts->location = pstmt->stmt_location;
+	facts->length = pstmt->stmt_len;
+	facts->query_id = (uint64) pstmt->queryId;
+	facts->params = params;
+	facts->utility = pstmt->utilityStmt;
+	facts->failed = false;
+}
 
 static bool
 changes_context(const Node *statement)
@@ -89,8 +102,15 @@ fail_utility(pgospStatementPoint *statement, pgospPoint *outer)
 		pgosp_error_told = true;
 }
 
-/* stays: leave the point open if the transaction ends after this. */
 static void
+close_utility(pgospStatementPoint *statement)
+{
+	if (!pgosp_statement_stop(statement))
+		pgosp_point_close(&statement->point, NULL);
+}
+
+/* stays: leave the point open if the transaction ends after this. */
+static pgosp_hot pg_noinline void
 run_traced(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 {
 	pgospPoint *outer = pgosp_current;
@@ -116,7 +136,7 @@ run_traced(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 	}
 	pgosp_current = outer;
 	if (!stays || !will_commit(qc))
-		pgosp_point_close(&statement->point, NULL);
+		close_utility(statement);
 	else
 	{
 		pgosp_current = &statement->point;
@@ -124,45 +144,46 @@ run_traced(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 	}
 }
 
-static void
-trace(const pgospParent *parent, const pgospStatementFacts *facts,
-	  PGOSP_UTILITY_ARGS)
+/* Runs the statement, traced if it is to be. */
+static inline void
+trace(PGOSP_UTILITY_ARGS)
 {
+	bool top = pgosp_current == NULL;
 	pgospStatementPoint local;
 	pgospStatementPoint *statement = &local;
+	pgospStatementFacts facts;
+	pgospParent parent;
 	bool stays = ends_transaction(pstmt->utilityStmt) &&
 				 pgosp_commit_statement(&statement);
 
-	pgosp_statement_open(statement, &utility_kind, parent, facts);
+	if (!top || !pgosp_statement_open_known(statement, &utility_kind, pstmt))
+	{
+		facts_of(pstmt, queryString, params, &facts);
+		if (!is_wanted(pstmt, context, &facts, &parent))
+		{
+			prev_ProcessUtility(PGOSP_UTILITY_PASS);
+			return;
+		}
+		pgosp_statement_open(statement, &utility_kind, &parent, &facts);
+		if (top)
+			pgosp_statement_learn(&facts, pstmt);
+	}
 	statement->usage.command =
 		GetCommandTagName(CreateCommandTag(pstmt->utilityStmt));
 	run_traced(statement, stays, PGOSP_UTILITY_PASS);
 }
 
-static pg_noinline void
+static pgosp_hot pg_noinline void
 maybe_traced(PGOSP_UTILITY_ARGS)
 {
-	pgospStatementFacts facts;
-	pgospParent parent;
-
-	facts.string = queryString != NULL ? queryString : "";
-	facts.location = pstmt->stmt_location;
-	facts.length = pstmt->stmt_len;
-	facts.query_id = (uint64) pstmt->queryId;
-	facts.params = params;
-	facts.utility = pstmt->utilityStmt;
-	facts.failed = false;
-	if (is_wanted(pstmt, context, &facts, &parent))
-		trace(&parent, &facts, PGOSP_UTILITY_PASS);
-	else
-		prev_ProcessUtility(PGOSP_UTILITY_PASS);
+	trace(PGOSP_UTILITY_PASS);
 
 	/* Points that a user opened under a context end with it. */
 	if (pgosp_current == NULL && pgosp_context_is_stale())
 		pgosp_user_close_all();
 }
 
-static void
+static pgosp_hot void
 pgosp_ProcessUtility(PGOSP_UTILITY_ARGS)
 {
 	if (likely(!pgosp_anything_to_do(

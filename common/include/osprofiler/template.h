@@ -170,6 +170,16 @@ osp_template_prefetch(const osp_producer *producer)
 	}
 }
 
+/* Asks for the cache lines of the template itself, which is put soon. */
+static inline void
+osp_template_prefetch_record(const osp_template *t)
+{
+	int i;
+
+	for (i = 0; i < OSP_TEMPLATE_AHEAD; i++)
+		__builtin_prefetch(t->record + i * 64);
+}
+
 /*
  * Begins a record with the template's bytes, to which the caller adds up to
  * info_max bytes of attributes by osp_put_*, and which osp_point_commit commits.

@@ -106,6 +106,78 @@ same_each_time('a long text', 'SELECT ' . ('1+' x 1000) . '1', ([]) x 3);
 same_each_time('a longer one', 'SELECT ' . (' ' x 30000) . '1', ([]) x 3);
 same_each_time('other letters', "SELECT 'Gr\xc3\xb6\xc3\x9fe', \$1::int", ([1]) x 3);
 
+same_each_time('a utility statement', $_, ([]) x 4)
+  for 'SHOW work_mem', 'SET LOCAL work_mem = 1024', 'BEGIN';
+$wire->simple('ROLLBACK');
+
+# Transactions: their first and last statements, and the commit itself, which is
+# there if something was written.
+my $transactions = context();
+$wire->prepare('begin', 'BEGIN ISOLATION LEVEL REPEATABLE READ');
+$wire->prepare('commit', 'COMMIT');
+$wire->prepare('rollback', 'ROLLBACK');
+$wire->prepare('read', $text);
+$wire->prepare('write', 'UPDATE t SET v = v WHERE id = $1');
+$wire->prepare('fail', 'SELECT 1 / $1::int');
+untraced($transactions, 'SET osprofiler.points = statement, commit');
+foreach (1 .. 3)
+{
+	$wire->run_prepared('begin');
+	$wire->run_prepared('write', 7);
+	$wire->run_prepared('commit');
+	$wire->run_prepared('write', 7);
+}
+foreach ([ 'read', 7, 'commit' ], [ 'write', 7, 'rollback' ], [ 'fail', 0, 'commit' ])
+{
+	my ($what, $value, $end) = @$_;
+
+	$wire->run_prepared('begin');
+	$wire->run_prepared($what, $value);
+	$wire->run_prepared($end);
+}
+untraced($transactions, 'RESET osprofiler.points');
+my @transactions = wait_for_points($node, $transactions, 50);
+my $begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ -> BEGIN';
+my $write = 'UPDATE t SET v = v WHERE id = $1 -> UPDATE 1';
+is_deeply(
+	tree(@transactions),
+	[
+		($begin, $write, 'COMMIT -> COMMIT', '  pg.commit', $write, 'pg.commit') x 3,
+		$begin, "$text -> SELECT 1", 'COMMIT -> COMMIT',
+		$begin, $write, 'ROLLBACK -> ROLLBACK',
+		$begin, 'SELECT 1 / $1::int -> SELECT (division_by_zero)',
+		'COMMIT -> ROLLBACK'
+	],
+	'transactions');
+my @commits = map { $_->{info}{db} } grep { $_->{name} eq 'pg.commit-stop' } @transactions;
+is(scalar @commits, 6, 'commits');
+foreach my $commit (@commits)
+{
+	is_deeply(
+		[ sort(keys %$commit), sort(keys %{ $commit->{wal} }), $commit->{synchronous_commit} ],
+		[qw(synchronous_commit transaction_id wal bytes records on)],
+		'what a commit tells');
+}
+is(scalar(keys %{ { map { ($_->{transaction_id} => 1) } @commits } }), 6, 'each its own');
+is_deeply(
+	[ map { $_->{info}{db}{command} } grep { $_->{name} eq 'pg.commit-start' } @transactions ],
+	[ ('COMMIT') x 6 ], 'how it was asked for');
+
+# synchronous_commit is that of this time.
+my $synchronous = context();
+untraced($synchronous, 'SET osprofiler.points = statement, commit');
+foreach my $to (qw(on off local off))
+{
+	untraced($synchronous, "SET synchronous_commit = $to");
+	$wire->run_prepared('write', 7);
+}
+untraced($synchronous, 'RESET osprofiler.points', 'RESET synchronous_commit');
+is_deeply(
+	[ map { $_->{info}{db}{synchronous_commit} }
+	  grep { $_->{name} eq 'pg.commit-stop' } wait_for_points($node, $synchronous, 16) ],
+	[qw(on off local off)],
+	'synchronous_commit of each time');
+
 # Rows are those of this time.
 my $rows = context();
 $wire->prepare('rows', 'SELECT id FROM t WHERE id <= $1');
@@ -201,6 +273,27 @@ is_deeply(
 		"$line -> SELECT 1"
 	],
 	'errors among others');
+
+# The same of a utility statement.
+my $refused = context();
+$wire->prepare('refused', 'SAVEPOINT a');
+untraced($refused);
+$wire->run_prepared('refused') for 1 .. 3;
+$wire->simple('BEGIN');
+$wire->run_prepared('refused') for 1 .. 2;
+$wire->simple('ROLLBACK');
+$wire->run_prepared('refused');
+untraced($refused);
+is_deeply(
+	tree(wait_for_points($node, $refused, 16)),
+	[
+		('SAVEPOINT a -> SAVEPOINT (no_active_sql_transaction)') x 3,
+		'BEGIN -> BEGIN',
+		('SAVEPOINT a -> SAVEPOINT') x 2,
+		'ROLLBACK -> ROLLBACK',
+		'SAVEPOINT a -> SAVEPOINT (no_active_sql_transaction)'
+	],
+	'utility statements that fail');
 
 # With something under it, under a user's point, and in slices.
 my $nested = context();
