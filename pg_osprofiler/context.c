@@ -34,6 +34,9 @@ static pgosp_hot_data bool setting_stale = true;
 static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,
 											  OSP_CTX_NONE};
 
+/* It is all there is to look at, and was accepted. */
+static pgosp_hot_data bool setting_alone = false;
+
 /* Of the keys it was verified with, and of the settings. */
 static pgosp_hot_data uint64 setting_serial = 0;
 static pgosp_hot_data TimestampTz setting_reloaded = 0;
@@ -62,6 +65,7 @@ pgosp_context_setting_changed(bool info, bool hmac)
 	pgosp_has_trace_info = info;
 	pgosp_has_trace_hmac = hmac;
 	setting_stale = true;
+	setting_alone = false;
 }
 
 bool
@@ -90,11 +94,17 @@ verify(osp_str info, osp_str hmac, osp_context *ids)
 	return osp_context_verify(keys, info, hmac, ids);
 }
 
+static inline bool
+setting_is_verified(void)
+{
+	return likely(!setting_stale && setting_reloaded == PgReloadTime &&
+				  setting_serial == pgosp_keyring_serial);
+}
+
 pgosp_hot const pgospContext *
 pgosp_context_of_setting(void)
 {
-	if (likely(!setting_stale && setting_reloaded == PgReloadTime &&
-			   setting_serial == pgosp_keyring_serial))
+	if (setting_is_verified())
 		return &setting;
 	setting_reloaded = PgReloadTime;
 	(void) pgosp_keyring(NULL);
@@ -105,6 +115,7 @@ pgosp_context_of_setting(void)
 							 osp_str_of(pgosp_trace_hmac),
 							 &setting.ids);
 	setting_stale = false;
+	setting_alone = false; /* to be found out again */
 	setting_serial = pgosp_keyring_serial;
 	if (setting.verdict != OSP_CTX_NONE)
 		count(setting.verdict);
@@ -259,6 +270,7 @@ pgosp_context_set_next(osp_str text)
 	}
 	set_next(text);
 	pgosp_has_next_context = true;
+	setting_alone = false;
 	pgosp_gates_update();
 	return next.verdict == OSP_CTX_ACCEPTED;
 }
@@ -347,20 +359,24 @@ pgosp_context_of_statement(const char *string, int location, int length,
 	return is_accepted(found) ? found : NULL;
 }
 
+static pg_noinline bool
+look_at_setting(void)
+{
+	setting_alone = !pgosp_has_next_context &&
+					(pgosp_has_trace_info || pgosp_has_trace_hmac) &&
+					pgosp_context_of_setting()->verdict == OSP_CTX_ACCEPTED;
+	return setting_alone;
+}
+
 pgosp_hot const pgospContext *
 pgosp_context_of_known(void)
 {
-	const pgospContext *found;
-
-	if (pgosp_has_next_context ||
-		(!pgosp_has_trace_info && !pgosp_has_trace_hmac))
-		return NULL;
-	found = pgosp_context_of_setting();
-	if (found->verdict != OSP_CTX_ACCEPTED)
+	if (unlikely(!setting_alone || !setting_is_verified()) &&
+		!look_at_setting())
 		return NULL;
 	/* It comes with its portal. */
-	remember_last(found, ActivePortal->creation_time);
-	return found;
+	remember_last(&setting, ActivePortal->creation_time);
+	return &setting;
 }
 
 /*

@@ -23,20 +23,31 @@
 typedef struct pgospExecution
 {
 	pgospStatementPoint statement; /* first */
-	dlist_node node;               /* in the list of executions */
-	const EState *estate;
+	dlist_node node;               /* in the list, if it is not the first */
+	const EState *estate;          /* NULL: it is free */
 	pgospNodes *nodes; /* NULL: none are told; gone with the EState */
-	bool guarded;      /* while it runs: pgosp_guard instead of PG_TRY */
 	bool ended;        /* ExecutorEnd was called: all is well */
 	bool failed;       /* it will not run again */
 	MemoryContextCallback callback;
 } pgospExecution;
 
+static void forget_execution(void *arg);
+
+/*
+ * Most sessions never need a second one. A known statement has the first. Those
+ * that are free are all zeroes, but for the point, which is not open, and the
+ * callback. Of two that are free the first is kept.
+ */
+static pgosp_hot_data pgospExecution first __attribute__((
+	aligned(PG_CACHE_LINE_SIZE))) = {.callback = {forget_execution, &first}};
+static pgosp_hot_data pgospExecution *spare = &first;
+
+/* All but the first, by age. */
 static pgosp_hot_data dlist_head executions = DLIST_STATIC_INIT(executions);
 
-/* Most sessions never need a second one. Of two that are free the first is kept. */
-static pgosp_hot_data pgospExecution first __attribute__((aligned(64)));
-static pgosp_hot_data pgospExecution *spare = &first;
+/* What the first one is for, if it is guarded while it runs, by pgosp_guard
+ * instead of PG_TRY. */
+static pgosp_hot_data const EState *guarded = NULL;
 
 static pgosp_hot_data ExecutorStart_hook_type prev_ExecutorStart;
 static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
@@ -55,6 +66,8 @@ tell_nodes(pgospExecution *execution, bool over)
 static void
 close_execution(pgospPoint *point)
 {
+	if (point == &first.statement.point)
+		guarded = NULL;
 	tell_nodes((pgospExecution *) point, false);
 }
 
@@ -121,17 +134,15 @@ new_execution(void)
 	pgospExecution *execution = spare;
 
 	spare = NULL;
-	if (execution == NULL)
-		execution = MemoryContextAllocExtended(
-			TopMemoryContext, sizeof(*execution), MCXT_ALLOC_NO_OOM);
+	if (execution != NULL)
+		return execution;
+	execution = MemoryContextAllocExtended(TopMemoryContext,
+										   sizeof(*execution),
+										   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
 	if (execution == NULL)
 		return NULL;
-	execution->statement.point.open = false;
-	execution->estate = NULL;
-	execution->nodes = NULL;
-	execution->guarded = false;
-	execution->ended = false;
-	execution->failed = false;
+	execution->callback.func = forget_execution;
+	execution->callback.arg = execution;
 	return execution;
 }
 
@@ -140,6 +151,9 @@ free_execution(pgospExecution *execution)
 {
 	pgospExecution *surplus = spare;
 
+	execution->estate = NULL;
+	execution->ended = false;
+	execution->failed = false;
 	spare = execution;
 	if (unlikely(surplus == &first))
 	{
@@ -164,8 +178,10 @@ forget_execution(void *arg)
 	if (!execution->ended || !pgosp_statement_stop(&execution->statement))
 		pgosp_point_close(&execution->statement.point,
 						  execution->ended ? NULL : &interrupted);
-	dlist_delete(&execution->node);
-	execution->estate = NULL;
+	if (likely(execution == &first))
+		guarded = NULL;
+	else
+		dlist_delete(&execution->node);
 	pgosp_busy--;
 	free_execution(execution);
 }
@@ -174,11 +190,10 @@ static void
 remember_execution(pgospExecution *execution, const QueryDesc *queryDesc)
 {
 	execution->estate = queryDesc->estate;
-	execution->callback.func = forget_execution;
-	execution->callback.arg = execution;
 	MemoryContextRegisterResetCallback(queryDesc->estate->es_query_cxt,
 									   &execution->callback);
-	dlist_push_tail(&executions, &execution->node);
+	if (unlikely(execution != &first))
+		dlist_push_tail(&executions, &execution->node);
 	pgosp_busy++;
 }
 
@@ -224,9 +239,9 @@ catch_error(pgospExecution *execution, pgospPoint *outer)
 /* What is left of a portal may be finished when it is thrown away; by whom, it
  * is not known then. */
 static inline bool
-may_guard(const pgospExecution *execution)
+is_guarded(const EState *estate)
 {
-	return execution->guarded && pgosp_current == NULL && ActivePortal != NULL;
+	return estate == guarded && pgosp_current == NULL && ActivePortal != NULL;
 }
 
 void
@@ -266,16 +281,18 @@ start_caught(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	pgosp_current = outer;
 }
 
-static pgosp_hot void
-start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
+static inline void
+start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution,
+			 bool guard)
 {
 	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
 		pgosp_nodes_ask(queryDesc);
-	if (likely(execution->guarded))
+	if (likely(guard))
 	{
 		pgosp_guard(&execution->statement.point);
 		prev_ExecutorStart(queryDesc, eflags);
 		pgosp_unguard();
+		guarded = queryDesc->estate;
 	}
 	else
 		start_caught(queryDesc, eflags, execution);
@@ -296,7 +313,7 @@ start_worker(QueryDesc *queryDesc, int eflags)
 	if (execution != NULL &&
 		pgosp_parallel_open(&execution->statement, &execution_kind))
 	{
-		start_traced(queryDesc, eflags, execution);
+		start_traced(queryDesc, eflags, execution, false);
 		return;
 	}
 	if (execution != NULL)
@@ -304,27 +321,18 @@ start_worker(QueryDesc *queryDesc, int eflags)
 	prev_ExecutorStart(queryDesc, eflags);
 }
 
-/* The execution of a statement that was traced before, with its point open. NULL:
- * it is none, or is not traced. */
-static inline pgospExecution *
+/* Opens the point of a statement that was traced before. False: it is none, or is
+ * not traced. */
+static inline bool
 open_known(const QueryDesc *queryDesc, int eflags)
 {
-	pgospExecution *execution;
-
-	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
-		return NULL;
-	execution = new_execution();
-	if (execution == NULL)
-		return NULL;
-	if (!pgosp_statement_open_known(
-			&execution->statement, &execution_kind, queryDesc->plannedstmt))
-	{
-		free_execution(execution);
-		return NULL;
-	}
-	execution->guarded = pgosp_guard_may();
-	execution->statement.usage.command = command_of(queryDesc);
-	return execution;
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || spare != &first ||
+		!pgosp_statement_open_known(
+			&first.statement, &execution_kind, queryDesc->plannedstmt))
+		return false;
+	spare = NULL;
+	first.statement.usage.command = command_of(queryDesc);
+	return true;
 }
 
 static pg_noinline void
@@ -353,17 +361,16 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 					   : NULL);
 	if (top)
 		pgosp_statement_learn(&facts, queryDesc->plannedstmt);
-	start_traced(queryDesc, eflags, execution);
+	start_traced(queryDesc, eflags, execution, false);
 }
 
 static pgosp_hot pg_noinline void
 start_maybe_traced(QueryDesc *queryDesc, int eflags)
 {
 	bool top = pgosp_current == NULL;
-	pgospExecution *execution = top ? open_known(queryDesc, eflags) : NULL;
 
-	if (likely(execution != NULL))
-		start_traced(queryDesc, eflags, execution);
+	if (likely(top && open_known(queryDesc, eflags)))
+		start_traced(queryDesc, eflags, &first, pgosp_guard_may());
 	else if (top && IsParallelWorker())
 		start_worker(queryDesc, eflags);
 	else
@@ -432,25 +439,27 @@ run_caught(pgospExecution *execution, PGOSP_RUN_ARGS)
 	pgosp_current = outer;
 }
 
-static pgosp_hot pg_noinline void
+static pg_noinline void
 run_maybe_traced(PGOSP_RUN_ARGS)
 {
 	pgospExecution *execution = execution_to_run(queryDesc);
 
-	if (unlikely(execution == NULL))
+	if (execution == NULL)
 	{
 		prev_ExecutorRun(PGOSP_RUN_PASS);
 		return;
 	}
-	if (likely(may_guard(execution)))
-	{
-		pgosp_guard(&execution->statement.point);
-		prev_ExecutorRun(PGOSP_RUN_PASS);
-		pgosp_unguard();
-	}
-	else
-		run_caught(execution, PGOSP_RUN_PASS);
+	run_caught(execution, PGOSP_RUN_PASS);
 	execution->statement.usage.rows += queryDesc->estate->es_processed;
+}
+
+static pgosp_hot pg_noinline void
+run_guarded(PGOSP_RUN_ARGS)
+{
+	pgosp_guard(&first.statement.point);
+	prev_ExecutorRun(PGOSP_RUN_PASS);
+	pgosp_unguard();
+	first.statement.usage.rows += queryDesc->estate->es_processed;
 }
 
 static pgosp_hot void
@@ -458,6 +467,8 @@ pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 {
 	if (likely(pgosp_busy == 0))
 		prev_ExecutorRun(PGOSP_RUN_PASS);
+	else if (likely(is_guarded(queryDesc->estate)))
+		run_guarded(PGOSP_RUN_PASS);
 	else
 		run_maybe_traced(PGOSP_RUN_PASS);
 }
@@ -496,14 +507,16 @@ finish_maybe_traced(QueryDesc *queryDesc)
 
 	if (execution == NULL || !execution->statement.point.open)
 		prev_ExecutorFinish(queryDesc);
-	else if (may_guard(execution))
-	{
-		pgosp_guard(&execution->statement.point);
-		prev_ExecutorFinish(queryDesc);
-		pgosp_unguard();
-	}
 	else
 		finish_caught(execution, queryDesc);
+}
+
+static pgosp_hot pg_noinline void
+finish_guarded(QueryDesc *queryDesc)
+{
+	pgosp_guard(&first.statement.point);
+	prev_ExecutorFinish(queryDesc);
+	pgosp_unguard();
 }
 
 static pgosp_hot void
@@ -511,11 +524,13 @@ pgosp_ExecutorFinish(QueryDesc *queryDesc)
 {
 	if (likely(pgosp_busy == 0 || finishes_at_once(queryDesc->estate)))
 		prev_ExecutorFinish(queryDesc);
+	else if (likely(is_guarded(queryDesc->estate)))
+		finish_guarded(queryDesc);
 	else
 		finish_maybe_traced(queryDesc);
 }
 
-static pgosp_hot pg_noinline void
+static pg_noinline void
 end_maybe_traced(const EState *estate)
 {
 	pgospExecution *execution = find_execution(estate);
@@ -524,16 +539,20 @@ end_maybe_traced(const EState *estate)
 		return;
 	tell_nodes(execution, true);
 	execution->nodes = NULL;
-	if (unlikely(estate->es_jit != NULL || estate->es_jit_worker_instr != NULL))
-		pgosp_usage_add_jit(&execution->statement.usage, estate);
+	pgosp_usage_add_jit(&execution->statement.usage, estate);
 	execution->ended = true;
 }
 
 static pgosp_hot void
 pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {
-	if (unlikely(pgosp_busy > 0))
-		end_maybe_traced(queryDesc->estate);
+	const EState *estate = queryDesc->estate;
+
+	if (estate == first.estate && first.nodes == NULL &&
+		likely(estate->es_jit == NULL && estate->es_jit_worker_instr == NULL))
+		first.ended = true;
+	else if (unlikely(pgosp_busy > 0))
+		end_maybe_traced(estate);
 	prev_ExecutorEnd(queryDesc);
 }
 
@@ -543,20 +562,22 @@ pgosp_nodes_of(const EState *estate)
 	return find_execution(estate)->nodes;
 }
 
+static void
+stop_nodes(pgospExecution *execution)
+{
+	if (execution->nodes != NULL && !execution->failed)
+		pgosp_nodes_stop(execution->nodes);
+	execution->nodes = NULL;
+}
+
 void
 pgosp_executor_session_ends(void)
 {
 	dlist_iter iter;
 
+	stop_nodes(&first);
 	dlist_foreach (iter, &executions)
-	{
-		pgospExecution *execution =
-			dlist_container(pgospExecution, node, iter.cur);
-
-		if (execution->nodes != NULL && !execution->failed)
-			pgosp_nodes_stop(execution->nodes);
-		execution->nodes = NULL;
-	}
+		stop_nodes(dlist_container(pgospExecution, node, iter.cur));
 }
 
 void

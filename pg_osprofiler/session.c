@@ -89,29 +89,16 @@ put_text(osp_writer *w, osp_str key, const char *text)
 		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(text), NAMEDATALEN * 4));
 }
 
-/* As strcmp, for short names; that call costs more than they do. */
-static inline bool
-is_same(const char *a, const char *b)
-{
-	while (*a == *b && *a != '\0')
-	{
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
+/* The name of the application that they tell. */
+static pgosp_hot_data char application[NAMEDATALEN] = "";
+static pgosp_hot_data osp_str attributes = {NULL, 0};
 
-pgosp_hot osp_str
-pgosp_session_attributes(void)
+static pg_noinline void
+make_attributes(const char *name)
 {
 	static char space[2048];
-	static pgosp_hot_data char application[NAMEDATALEN] = "";
-	static pgosp_hot_data osp_str attributes = {NULL, 0};
-	const char *name = application_name != NULL ? application_name : "";
 	osp_writer w;
 
-	if (likely(attributes.ptr != NULL && is_same(name, application)))
-		return attributes;
 	strlcpy(application, name, sizeof(application));
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_str(&w, OSP_STR("system"), OSP_STR("postgresql"));
@@ -124,5 +111,25 @@ pgosp_session_attributes(void)
 	put_text(&w, OSP_STR("application"), name);
 	attributes = osp_attrs_end(&w);
 	pgosp_text_epoch++;
+}
+
+/* As strcmp, for short names; that call costs more than they do. */
+static inline bool
+is_same(const char *a, const char *b)
+{
+	size_t i = 0;
+
+	while (a[i] == b[i] && a[i] != '\0')
+		i++;
+	return a[i] == b[i];
+}
+
+pgosp_hot osp_str
+pgosp_session_attributes(void)
+{
+	const char *name = application_name != NULL ? application_name : "";
+
+	if (unlikely(attributes.ptr == NULL || !is_same(name, application)))
+		make_attributes(name);
 	return attributes;
 }

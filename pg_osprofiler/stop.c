@@ -88,11 +88,13 @@ make_stop(pgospStop *stop, const char *command, int form)
 {
 	char space[PGOSP_STOP_SIZE];
 	osp_writer w;
+	int value;
 
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_object(&w, OSP_STR("db"));
 	osp_put_u64(&w, OSP_STR("rows"), 0);
-	pgosp_stop_mark(stop, ROWS, &w);
+	for (value = ROWS; value <= WAL_BYTES; value++)
+		pgosp_stop_mark(stop, value, &w);
 	osp_put_str(&w, OSP_STR("command"), osp_str_of(command));
 	if ((form & STOP_HITS) != 0)
 		put_hits(&w, stop);
@@ -153,37 +155,26 @@ stop_of(pgospKnown *known, const char *command, int form)
 static inline int
 form_of(const pgospUsage *usage)
 {
-	int form = 0;
-
 	if (unlikely(!pgosp_only_hits(&pgBufferUsage, &usage->buffers) ||
 				 pgWalUsage.wal_fpi != usage->wal.wal_fpi))
 		return STOP_MORE;
-	if (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit)
-		form |= STOP_HITS;
-	if (pgWalUsage.wal_records != usage->wal.wal_records)
-		form |= STOP_WAL;
-	return form;
+	return (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit) *
+			   STOP_HITS +
+		   (pgWalUsage.wal_records != usage->wal.wal_records) * STOP_WAL;
 }
 
+/* What the form does not have lies where the rows are, which are set last. */
 static inline void
-set_values(char *record, const pgospStop *stop, int form,
-		   const pgospUsage *usage)
+set_values(char *record, const pgospStop *stop, const pgospUsage *usage)
 {
-	int64 value;
+	int64 hits = pgBufferUsage.shared_blks_hit - usage->buffers.shared_blks_hit;
+	int64 records = pgWalUsage.wal_records - usage->wal.wal_records;
+	int64 bytes = (int64) (pgWalUsage.wal_bytes - usage->wal.wal_bytes);
 
+	pgosp_stop_set(record, stop, HITS, &hits);
+	pgosp_stop_set(record, stop, WAL_RECORDS, &records);
+	pgosp_stop_set(record, stop, WAL_BYTES, &bytes);
 	pgosp_stop_set(record, stop, ROWS, &usage->rows);
-	if ((form & STOP_HITS) != 0)
-	{
-		value = pgBufferUsage.shared_blks_hit - usage->buffers.shared_blks_hit;
-		pgosp_stop_set(record, stop, HITS, &value);
-	}
-	if ((form & STOP_WAL) != 0)
-	{
-		value = pgWalUsage.wal_records - usage->wal.wal_records;
-		pgosp_stop_set(record, stop, WAL_RECORDS, &value);
-		value = (int64) (pgWalUsage.wal_bytes - usage->wal.wal_bytes);
-		pgosp_stop_set(record, stop, WAL_BYTES, &value);
-	}
 }
 
 /* By the template, and then as usual. */
@@ -241,7 +232,7 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 			&stop->template.of, producer, &ids, now_ns, elapsed_ns);
 		if (likely(record != NULL))
 		{
-			set_values(record, stop, form, usage);
+			set_values(record, stop, usage);
 			pgosp_template_commit(&stop->template.of, producer);
 		}
 	}

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the PostgreSQL extension costs.
 #
-# Instructions of one prepared SELECT in the backend, by callgrind: without the
-# extension, with it and nothing traced, with every statement traced: statements
-# alone, the kinds of points that are the default, plan nodes. Then the time that
-# is added to it, by these and by pg_stat_statements; then transactions per second
-# of pgbench on one core, the same in turn.
+# Instructions of one prepared SELECT in the backend, and of a transaction like
+# TPC-B's, by callgrind: without the extension, with it and nothing traced, with
+# every statement traced: statements alone, the kinds of points that are the
+# default, plan nodes. Then the time that is added to them, by these and by
+# pg_stat_statements; then transactions per second of pgbench on one core, the same
+# in turn.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tests/bench/pg_cluster.sh
@@ -25,8 +26,8 @@ run_instructions() {
 	pg_start "$name" valgrind --tool=callgrind --trace-children=yes \
 		--trace-children-skip='*/osprofiler' --callgrind-out-file=/dev/null \
 		--log-file="$PG_WORK/vg/%p.log"
-	pg_client "$name" pgbench -n -S -M prepared -c 1 -t "$count" bench \
-		>/dev/null 2>&1
+	# shellcheck disable=SC2086 # its options
+	pg_client "$name" pgbench -n $script -c 1 -t "$count" bench >/dev/null 2>&1
 	# The backend writes its log when it has ended.
 	sleep 2
 	sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$PG_WORK"/vg/*.log |
@@ -34,6 +35,7 @@ run_instructions() {
 	pg_stop "$name"
 }
 
+# By the difference of two runs, for what comes once is not of interest.
 instructions_of() {
 	local few many
 	few=$(PG_OPTIONS=$2 run_instructions "$1" 1000)
@@ -41,17 +43,28 @@ instructions_of() {
 	echo $(((many - few) / 2000))
 }
 
-echo "== PostgreSQL: instructions of a prepared SELECT (pgbench -S -M prepared)"
+instructions() {
+	local label=$1 options=$2 aim=${3:-} count
+	count=$(instructions_of traced "$options")
+	printf '%-28s %7d  (%+d)%s\n' "$label" "$count" $((count - bare)) "${aim:+  aim $aim}"
+}
+
+script="-S -M prepared"
+echo "== PostgreSQL: instructions of a prepared SELECT (pgbench $script)"
 bare=$(instructions_of bare "")
 printf '%-28s %7d\n' "without the extension" "$bare"
-loaded=$(instructions_of traced "")
-printf '%-28s %7d  (%+d)  aim +150\n' "loaded, nothing traced" "$loaded" $((loaded - bare))
-traced=$(instructions_of traced "$context")
-printf '%-28s %7d  (%+d)  aim +2500\n' "every statement traced" "$traced" $((traced - bare))
-default=$(instructions_of traced "$context -c osprofiler.points=$PG_DEFAULT_POINTS")
-printf '%-28s %7d  (%+d)\n' "default points" "$default" $((default - bare))
-nodes=$(instructions_of traced "$context -c osprofiler.points=statement,node")
-printf '%-28s %7d  (%+d)  aim +10000\n' "with plan nodes" "$nodes" $((nodes - bare))
+instructions "loaded, nothing traced" "" +150
+instructions "every statement traced" "$context" +2500
+instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
+instructions "with plan nodes" "$context -c osprofiler.points=statement,node" +10000
+
+script="-M prepared"
+echo "== PostgreSQL: instructions of a transaction (pgbench $script)"
+bare=$(instructions_of bare "")
+printf '%-28s %7d\n' "without the extension" "$bare"
+instructions "every statement traced" "$context"
+instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
+instructions "with plan nodes" "$context -c osprofiler.points=statement,node"
 
 # On one core, with the shipper on another, as it has one in production: each of
 # its threads.
@@ -74,7 +87,6 @@ sql_on() {
 		sed "s/-c \([a-z_.]*\)=\([^ ]*\) */; SET \1 = '\2'/g"
 }
 
-echo "== PostgreSQL: what is added to a prepared SELECT, in turns of one session on one core"
 as_server cp "$PG_WORK/traced/postgresql.conf" "$PG_WORK/traced.conf"
 as_server tee -a "$PG_WORK/traced/postgresql.conf" >/dev/null <<-EOF
 	shared_preload_libraries = 'pg_stat_statements'
@@ -84,13 +96,16 @@ start_on_one_core
 while sleep 1 && [ -f "$PG_WORK/traced/postmaster.pid" ]; do
 	truncate -s 0 "$PG_WORK/points"
 done &
-pg_client traced env PGDATABASE=bench taskset -c 0 "$BUILD/tests/bench/bench_pg" \
-	"nothing traced" "$sql_off" \
-	"the same (the noise)" "$sql_off" \
-	"every statement traced" "$(sql_on statement)" \
-	"default points" "$(sql_on "$PG_DEFAULT_POINTS")" \
-	"with plan nodes" "$(sql_on statement,node)" \
-	"pg_stat_statements" "$sql_off; SET pg_stat_statements.track = 'top'"
+for work in select tpcb; do
+	echo "== PostgreSQL: what is added to a prepared $work, in turns of one session on one core"
+	pg_client traced env PGDATABASE=bench taskset -c 0 "$BUILD/tests/bench/bench_pg" "$work" \
+		"nothing traced" "$sql_off" \
+		"the same (the noise)" "$sql_off" \
+		"every statement traced" "$(sql_on statement)" \
+		"default points" "$(sql_on "$PG_DEFAULT_POINTS")" \
+		"with plan nodes" "$(sql_on statement,node)" \
+		"pg_stat_statements" "$sql_off; SET pg_stat_statements.track = 'top'"
+done
 pg_stop traced
 as_server cp "$PG_WORK/traced.conf" "$PG_WORK/traced/postgresql.conf"
 

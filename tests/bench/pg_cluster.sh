@@ -42,7 +42,8 @@ pg_setup() {
 			unix_socket_directories = '$PG_WORK'
 			port = $([ $name = bare ] && echo 5432 || echo 5433)
 			fsync = off
-			shared_buffers = 1GB
+			shared_buffers = 2GB
+			checkpoint_timeout = 1h
 			autovacuum = off
 			jit = off
 			max_wal_size = 10GB
