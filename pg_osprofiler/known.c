@@ -6,9 +6,10 @@
  * A statement that the client has prepared is run by a generic plan after a
  * while, and that plan is the same object every time. The start of such a
  * statement is made once, and found by the plan's address; the end of the plan's
- * memory makes us forget it, before another plan can lie there. No known plan gives way
- * to another; where both places of one are taken it is not known, and its
- * statements take the long way.
+ * memory makes us forget it, before another plan can lie there. No known plan
+ * gives way to another; where both places of one are taken it is not known, and
+ * its statements take the long way. Sessions run the same few statements in turn,
+ * so what came next the last time is looked at first.
  */
 #include "pgosp_known.h"
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pgosp_context.h
+ *	  Where the context of a statement comes from.
+ */
+#ifndef PGOSP_CONTEXT_H
+#define PGOSP_CONTEXT_H
+
+#include "pgosp_base.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ---- keys (keys.c) ---- */
+
+/* The keyring as the settings and the keys file are now; NULL if there is none
+ * (*reason, if not NULL, says why). It may change with every call. */
+extern osp_keyring *pgosp_keyring(const char **reason);
+
+/* Changes whenever the keyring does. */
+extern uint64 pgosp_keyring_serial;
+
+/* The setting osprofiler.hmac_keys or .hmac_keys_file changed. */
+extern void pgosp_keys_changed(void);
+
+/* ---- context (context.c) ---- */
+
+typedef enum pgospSource
+{
+	PGOSP_SOURCE_NONE,
+	PGOSP_SOURCE_COMMENT,
+	PGOSP_SOURCE_CALL, /* of osprofiler.set_context */
+	PGOSP_SOURCE_SETTING,
+	PGOSP_SOURCE_TRACEPARENT,
+	PGOSP_SOURCE_SAMPLING
+} pgospSource;
+
+/* In the place of a key: nobody has signed it, and nobody is to. */
+#define PGOSP_NO_KEY SIZE_MAX
+
+/* A context that was looked at, accepted or not. */
+typedef struct pgospContext
+{
+	pgospSource source;
+	osp_verdict verdict;
+	bool unsampled;  /* the caller says that nothing shall be traced */
+	osp_context ids; /* if accepted */
+} pgospContext;
+
+/* osprofiler.trace_info or .trace_hmac changed. info and hmac: are there any? */
+extern void pgosp_context_setting_changed(bool info, bool hmac);
+extern bool pgosp_has_trace_info;
+extern bool pgosp_has_trace_hmac;
+
+/* Did the setting change since it was last verified? */
+extern bool pgosp_context_is_stale(void);
+
+/* The context that is set in this session, verified. */
+extern const pgospContext *pgosp_context_of_setting(void);
+
+/* osprofiler.set_context: a context for the client's next statement, in the form
+ * of a comment; an empty one takes it back. Is it accepted? May raise an error. */
+extern bool pgosp_context_set_next(osp_str text);
+extern bool pgosp_has_next_context;
+
+/* This statement is at its start: what was set for the next one is used up. */
+extern void pgosp_context_use_up(const char *string);
+
+/*
+ * The context of a top-level statement: of its comment, else the one that was
+ * set for it, else that of the session. NULL: there is none that was accepted.
+ * failed: its end is told, which may be after its start was.
+ */
+extern const pgospContext *pgosp_context_of_statement(const char *string,
+													  int location, int length,
+													  bool failed);
+
+/* The same for a text that is known to have no comment: NULL also if the one of
+ * the session is not all there is to look at. */
+extern const pgospContext *pgosp_context_of_known(void);
+
+/* What became of the context of the last top-level statement. */
+extern const pgospContext *pgosp_context_last(void);
+
+/* ---- sampling (sampling.c) ---- */
+
+extern double pgosp_sample_rate;
+
+/* The context of a client's statement that begins a trace; NULL: not this one. */
+extern const pgospContext *pgosp_sampling_draw(bool failed);
+
+#pragma GCC visibility pop
+
+#endif /* PGOSP_CONTEXT_H */
