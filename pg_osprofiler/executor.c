@@ -581,18 +581,23 @@ pgosp_executor_session_ends(void)
 }
 
 void
-pgosp_executor_init(void)
+pgosp_executor_session_begins(void)
 {
-	prev_ExecutorStart = ExecutorStart_hook != NULL ? ExecutorStart_hook
-													: standard_ExecutorStart;
 	prev_ExecutorRun =
 		ExecutorRun_hook != NULL ? ExecutorRun_hook : standard_ExecutorRun;
 	prev_ExecutorFinish = ExecutorFinish_hook != NULL ? ExecutorFinish_hook
 													  : standard_ExecutorFinish;
 	prev_ExecutorEnd =
 		ExecutorEnd_hook != NULL ? ExecutorEnd_hook : standard_ExecutorEnd;
-	ExecutorStart_hook = pgosp_ExecutorStart;
 	ExecutorRun_hook = pgosp_ExecutorRun;
 	ExecutorFinish_hook = pgosp_ExecutorFinish;
 	ExecutorEnd_hook = pgosp_ExecutorEnd;
+}
+
+void
+pgosp_executor_init(void)
+{
+	prev_ExecutorStart = ExecutorStart_hook != NULL ? ExecutorStart_hook
+													: standard_ExecutorStart;
+	ExecutorStart_hook = pgosp_ExecutorStart;
 }

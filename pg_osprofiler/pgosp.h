@@ -302,6 +302,10 @@ extern bool pgosp_planning;
 extern void pgosp_executor_init(void);
 extern void pgosp_parallel_init(void);
 
+/* Something is traced for the first time: what runs is followed from here on. Until
+ * then there is the hook of the start only. */
+extern void pgosp_executor_session_begins(void);
+
 /* The session ends in the middle of what it does: its workers must not go on. */
 extern void pgosp_executor_session_ends(void);
 extern void pgosp_planner_init(void);

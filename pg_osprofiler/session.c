@@ -65,6 +65,7 @@ pgosp_session_begin(void)
 	if (begun)
 		return;
 	begun = true;
+	pgosp_executor_session_begins();
 	before_shmem_exit(end_session, 0);
 }
 

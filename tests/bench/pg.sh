@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the PostgreSQL extension costs.
 #
-# Instructions of one prepared SELECT in the backend, and of a transaction like
-# TPC-B's, by callgrind: without the extension, with it and nothing traced, with
-# every statement traced: statements alone, the kinds of points that are the
-# default, plan nodes. Then the time that is added to them, by these and by
+# Instructions of one prepared SELECT in the backend, by callgrind: without the
+# extension, with it and nothing traced, with every statement traced: statements
+# alone, the kinds of points that are the default, plan nodes. Then the time that
+# is added to it, and to a transaction like TPC-B's, by these and by
 # pg_stat_statements; then transactions per second of pgbench on one core, the same
 # in turn.
 set -euo pipefail
@@ -26,8 +26,8 @@ run_instructions() {
 	pg_start "$name" valgrind --tool=callgrind --trace-children=yes \
 		--trace-children-skip='*/osprofiler' --callgrind-out-file=/dev/null \
 		--log-file="$PG_WORK/vg/%p.log"
-	# shellcheck disable=SC2086 # its options
-	pg_client "$name" pgbench -n $script -c 1 -t "$count" bench >/dev/null 2>&1
+	pg_client "$name" pgbench -n -S -M prepared -c 1 -t "$count" bench \
+		>/dev/null 2>&1
 	# The backend writes its log when it has ended.
 	sleep 2
 	sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$PG_WORK"/vg/*.log |
@@ -49,22 +49,13 @@ instructions() {
 	printf '%-28s %7d  (%+d)%s\n' "$label" "$count" $((count - bare)) "${aim:+  aim $aim}"
 }
 
-script="-S -M prepared"
-echo "== PostgreSQL: instructions of a prepared SELECT (pgbench $script)"
+echo "== PostgreSQL: instructions of a prepared SELECT (pgbench -S -M prepared)"
 bare=$(instructions_of bare "")
 printf '%-28s %7d\n' "without the extension" "$bare"
 instructions "loaded, nothing traced" "" +150
 instructions "every statement traced" "$context" +2500
 instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "with plan nodes" "$context -c osprofiler.points=statement,node" +10000
-
-script="-M prepared"
-echo "== PostgreSQL: instructions of a transaction (pgbench $script)"
-bare=$(instructions_of bare "")
-printf '%-28s %7d\n' "without the extension" "$bare"
-instructions "every statement traced" "$context"
-instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
-instructions "with plan nodes" "$context -c osprofiler.points=statement,node"
 
 # On one core, with the shipper on another, as it has one in production: each of
 # its threads.
@@ -97,7 +88,7 @@ while sleep 1 && [ -f "$PG_WORK/traced/postmaster.pid" ]; do
 	truncate -s 0 "$PG_WORK/points"
 done &
 for work in select tpcb; do
-	echo "== PostgreSQL: what is added to a prepared $work, in turns of one session on one core"
+	echo "== PostgreSQL: what is added to pgbench's $work, prepared, in turns of one session on one core"
 	pg_client traced env PGDATABASE=bench taskset -c 0 "$BUILD/tests/bench/bench_pg" "$work" \
 		"nothing traced" "$sql_off" \
 		"the same (the noise)" "$sql_off" \
