@@ -26,8 +26,9 @@ run_instructions() {
 	pg_start "$name" valgrind --tool=callgrind --trace-children=yes \
 		--trace-children-skip='*/osprofiler' --callgrind-out-file=/dev/null \
 		--log-file="$PG_WORK/vg/%p.log"
-	pg_client "$name" pgbench -n -S -M prepared -c 1 -t "$count" bench \
-		>/dev/null 2>&1
+	# The same accounts in the same order each time.
+	pg_client "$name" pgbench -n -S -M prepared -c 1 -t "$count" --random-seed=1 \
+		bench >/dev/null 2>&1
 	# The backend writes its log when it has ended.
 	sleep 2
 	sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$PG_WORK"/vg/*.log |
