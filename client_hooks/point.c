@@ -320,7 +320,7 @@ ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 								   &stop_template,
 								   OSP_RECORD_STOP,
 								   ospq_conn_opening(NULL),
-								   osp_mono_now(),
+								   osp__hook_now(),
 								   STOP_SIZE)))
 		return;
 	if (outcome->has_rows)
@@ -514,7 +514,7 @@ ospq_connect_stop(const osp__point *point, PGconn *conn)
 	if (!osp__hook_begin(point,
 						 OSP_RECORD_STOP,
 						 CONNECT,
-						 osp_mono_now(),
+						 osp__hook_now(),
 						 STOP_SIZE + ospq_conn_opening(c).len,
 						 &w))
 		return;

@@ -207,7 +207,7 @@ start_point(const char *name, const point_info *info)
 	p->names_len += (uint32_t) len;
 	point->has_children = false;
 	point->base_id = p->depth > 1 ? p->points[p->depth - 2].base_id : NULL;
-	point->start_ns = osp_mono_now();
+	point->start_ns = osp_clock_now(&p->clock);
 	write_point(p, OSP_RECORD_START, point->start_ns, info);
 }
 
@@ -226,7 +226,7 @@ stop_point(const point_info *info)
 		return;
 	if (OSP_UNLIKELY(p->points[p->depth - 1].has_children))
 		osp__profiler_tell(&p->points[p->depth - 1].trace_id);
-	write_point(p, OSP_RECORD_STOP, osp_mono_now(), info);
+	write_point(p, OSP_RECORD_STOP, osp_clock_now(&p->clock), info);
 	p->names_len = p->points[--p->depth].name_at;
 }
 

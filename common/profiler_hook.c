@@ -92,7 +92,7 @@ osp__hook_open_in(osp__point *point, const osp_context *context)
 	osp_id_copy(&point->parent_id, &context->parent_id);
 	point->generation = osp__generation();
 	osp_uuid_new(&point->trace_id);
-	point->start_ns = osp_mono_now();
+	point->start_ns = osp_clock_now(&osp__self->clock);
 	return true;
 }
 

@@ -114,7 +114,16 @@ osp__hook_open_tracing(osp__point *point)
 	point->generation = osp__generation();
 	if (OSP_UNLIKELY(!osp__uuid_take(&point->trace_id, point->generation)))
 		osp_uuid_new(&point->trace_id);
-	point->start_ns = osp_mono_now();
+	point->start_ns = osp_clock_now(&p->clock);
+}
+
+/* The time of a point of this thread. */
+static inline int64_t
+osp__hook_now(void)
+{
+	osp__profiler *p = osp__self;
+
+	return OSP_LIKELY(p != NULL) ? osp_clock_now(&p->clock) : osp_mono_now();
 }
 
 /* The same, if the thread traces; false if it does not. */

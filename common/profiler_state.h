@@ -37,6 +37,7 @@ typedef struct osp__profiler
 	uint32_t hooked; /* points of hooks that are on the stack */
 
 	uint64_t generation; /* of the process, see fork.h */
+	osp_clock clock;
 
 	uint32_t depth;  /* of points that are open */
 	uint32_t beyond; /* opened above OSP_STACK_MAX, not traced */
@@ -59,7 +60,7 @@ typedef struct osp__profiler
  * Hooks are other libraries that read and change all this: with another layout
  * it gets another name, so that what does not fit together does not load.
  */
-#define osp__self osp__self_2
+#define osp__self osp__self_3
 
 /* The state of this thread; NULL: none was made. */
 OSP_API extern __thread osp__profiler *osp__self

@@ -222,7 +222,7 @@ pgosp_call_begin(const FmgrInfo *flinfo, osp_str name, pgosp_put_start put,
 		calls->calls++;
 		call->many = &calls->point;
 		call->many_serial = calls->point.serial;
-		call->start_ns = osp_mono_now();
+		call->start_ns = pgosp_now();
 		pgosp_current = &calls->point;
 	}
 	call->outer = innermost;
@@ -240,7 +240,7 @@ end_one_of_many(const pgospCall *call)
 	for (calls = many; calls != NULL; calls = calls->outer)
 		if (&calls->point == call->many &&
 			calls->point.serial == call->many_serial)
-			calls->total_ns += osp_mono_now() - call->start_ns;
+			calls->total_ns += pgosp_now() - call->start_ns;
 }
 
 void

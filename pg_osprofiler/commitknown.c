@@ -45,7 +45,7 @@ pgosp_commit_open_known(pgospCommit *commit, const pgospParent *parent)
 															   &start.of);
 	return parent->point == pgosp_current && parent->context == NULL &&
 		   pgosp_point_open_known_at(
-			   &commit->point, parent->point, &start.of, osp_mono_now());
+			   &commit->point, parent->point, &start.of, pgosp_now());
 }
 
 static pg_noinline bool
@@ -114,7 +114,7 @@ pgosp_commit_stop(pgospCommit *commit)
 		((!pgosp_template_is_made(&stop.template) || stop_name != name) &&
 		 !make_stop(name)))
 		return false;
-	now_ns = osp_mono_now();
+	now_ns = pgosp_now();
 	record = osp_template_put(
 		&stop.template.of, producer, &ids, now_ns, now_ns - point->start_ns);
 	if (likely(record != NULL))

@@ -290,6 +290,6 @@ pgosp_lockwaits_write(void)
 	memcpy(seen, lockwaits, sizeof(seen));
 	pgosp_lockwaits = 0;
 	for (i = 0; i < count; i++)
-		write_wait(&seen[i], osp_mono_now());
+		write_wait(&seen[i], pgosp_now());
 	writing = false;
 }

@@ -170,7 +170,7 @@ first_exec(PlanState *state)
 	pgospNode *node = node_of(nodes, state);
 
 	state->ExecProcNode = node->original;
-	node->first_ns = osp_mono_now();
+	node->first_ns = pgosp_now();
 	if (likely(!node->above_gather))
 		return state->ExecProcNode(state);
 	open_early(nodes, state, node);
@@ -426,7 +426,7 @@ pgosp_nodes_tell(pgospNodes *nodes, bool failed, bool over)
 		return 0;
 	nodes->over = over;
 	nodes->turn++;
-	telling.limit_ns = osp_mono_now();
+	telling.limit_ns = pgosp_now();
 	tell(nodes->top, NULL, &telling);
 	return (uint64) (nodes->count - (TOLD_MAX - room));
 }

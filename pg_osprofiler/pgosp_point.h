@@ -12,6 +12,15 @@
 
 /* ---- points (point.c) ---- */
 
+/* The time of this session's points; not for signal handlers. */
+extern osp_clock pgosp_clock;
+
+static inline int64
+pgosp_now(void)
+{
+	return osp_clock_now(&pgosp_clock);
+}
+
 typedef struct pgospPoint pgospPoint;
 
 /* Error of a point that failed; message is UTF-8. */

@@ -76,7 +76,7 @@ begin_plan(pgospPlan *plan, const ParamListInfoData *params)
 	plan->custom = params != NULL && params->numParams > 0;
 	plan->transaction = GetCurrentTransactionStartTimestamp();
 	plan->before = pgBufferUsage;
-	plan->start_ns = osp_mono_now();
+	plan->start_ns = pgosp_now();
 }
 
 static void
@@ -97,7 +97,7 @@ identify_plan(pgospPlan *plan, const PlannedStmt *planned)
 static void
 end_plan(pgospPlan *plan, const PlannedStmt *planned)
 {
-	plan->stop_ns = osp_mono_now();
+	plan->stop_ns = pgosp_now();
 	plan->after = pgBufferUsage;
 	if (planned != NULL)
 		identify_plan(plan, planned);

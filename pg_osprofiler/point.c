@@ -27,6 +27,7 @@
 #define MARK_SIZE   32 /* truncated */
 #define MESSAGE_MAX 3072
 
+pgosp_hot_data osp_clock pgosp_clock;
 pgosp_hot_data pgospPoint *pgosp_current = NULL;
 pgosp_hot_data int pgosp_busy = 0;
 
@@ -258,7 +259,7 @@ void
 pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 				 pgosp_put_start put, const void *what, size_t size)
 {
-	pgosp_point_open_at(point, parent, put, what, size, osp_mono_now());
+	pgosp_point_open_at(point, parent, put, what, size, pgosp_now());
 }
 
 void
@@ -333,7 +334,7 @@ pgosp_point_open_known(pgospPoint *point, const osp_context *context,
 				 !dlist_is_empty(&pgosp_open_points) ||
 				 !context->base_id.is_uuid || !context->parent_id.is_uuid))
 		return false;
-	point->start_ns = osp_mono_now();
+	point->start_ns = pgosp_now();
 	osp_id_copy(&point->base_id, &context->base_id);
 	osp_id_copy(&point->parent_id, &context->parent_id);
 	point->key = context->key;
@@ -461,7 +462,7 @@ close_children(pgospPoint *point, const pgospError *error)
 			if (pgosp_point_is_under(other, point))
 			{
 				tell_closing(other);
-				close_one(other, error, osp_mono_now());
+				close_one(other, error, pgosp_now());
 				break;
 			}
 			node = dlist_prev_node(&pgosp_open_points, node);
@@ -481,7 +482,7 @@ close_with_children(pgospPoint *point, const pgospError *error, int64 stop_ns)
 		pgosp_lockwaits_write();
 	tell_closing(point);
 	close_children(point, error != NULL ? &interrupted : NULL);
-	close_one(point, error, stop_ns != 0 ? stop_ns : osp_mono_now());
+	close_one(point, error, stop_ns != 0 ? stop_ns : pgosp_now());
 	if (parent != NULL && parent->kind->child_closed != NULL)
 		parent->kind->child_closed(parent);
 }
@@ -509,6 +510,6 @@ pgosp_point_close_all(const pgospError *error)
 		close_one(dlist_container(
 					  pgospPoint, node, dlist_tail_node(&pgosp_open_points)),
 				  error,
-				  osp_mono_now());
+				  pgosp_now());
 	pgosp_current = NULL;
 }

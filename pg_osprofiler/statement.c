@@ -143,7 +143,7 @@ pgosp_statement_open(pgospStatementPoint *statement, const pgospPointKind *kind,
 					 const pgospParent *parent,
 					 const pgospStatementFacts *facts)
 {
-	open_at(statement, kind, parent, facts, osp_mono_now());
+	open_at(statement, kind, parent, facts, pgosp_now());
 }
 
 void
@@ -161,7 +161,7 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 			kind,
 			parent,
 			facts,
-			*plan != NULL ? (*plan)->start_ns : osp_mono_now());
+			*plan != NULL ? (*plan)->start_ns : pgosp_now());
 }
 
 pgosp_hot bool

@@ -222,7 +222,7 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 	stop = stop_of(statement->known, usage->command, form);
 	if (stop == NULL)
 		return false;
-	now_ns = osp_mono_now();
+	now_ns = pgosp_now();
 	elapsed_ns = now_ns - statement->point.start_ns;
 	if (unlikely(form == STOP_MORE))
 		put_more(stop, producer, &ids, usage, now_ns, elapsed_ns);

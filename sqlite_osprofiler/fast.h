@@ -117,7 +117,7 @@ __attribute__((always_inline)) static inline void
 osp_sqlite__finish(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 {
 	if (OSP_LIKELY(!st->has_children && !st->trigger_open) &&
-		OSP_LIKELY(osp_sqlite__stop_fast(st, result, osp_mono_now())))
+		OSP_LIKELY(osp_sqlite__stop_fast(st, result, osp__hook_now())))
 		return;
 	osp_sqlite__stop(st, result);
 }

@@ -332,7 +332,7 @@ osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name)
 	if (!osp__hook_ours(&st->point))
 		return;
 	if (st->trigger_open)
-		stop_trigger(st, osp_mono_now());
+		stop_trigger(st, osp__hook_now());
 	name = cut(name, OSP_KEY_MAX);
 	if (!osp__hook_open_in(&st->trigger, &context) ||
 		!osp__hook_begin(&st->trigger,
@@ -414,7 +414,7 @@ osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 
 	if (OSP_UNLIKELY(st->has_children))
 		close_children(&st->point.trace_id);
-	now = osp_mono_now();
+	now = osp__hook_now();
 	if (OSP_UNLIKELY(st->trigger_open))
 		stop_trigger(st, now);
 	write_stop(&st->point, st->rows, result, now);
@@ -431,7 +431,7 @@ osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
 		return;
 	point.start_ns = start_ns;
 	if (record_start(conn, &point, NULL, text))
-		write_stop(&point, 0, &result, osp_mono_now());
+		write_stop(&point, 0, &result, osp__hook_now());
 }
 
 void

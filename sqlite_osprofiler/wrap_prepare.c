@@ -26,7 +26,7 @@ static int64_t
 begin(void)
 {
 	osp_sqlite__preparing++;
-	return osp__hook_tracing() ? osp_mono_now() : 0;
+	return osp__hook_tracing() ? osp__hook_now() : 0;
 }
 
 static osp_str

@@ -10,15 +10,13 @@
  * leaves it. A reader checks every length (osp_record_read): the bytes may be
  * anything.
  *
- * Time is CLOCK_MONOTONIC only, one clock read for a point. The run directory
- * keeps the distance to the wall clock (osprofiler/rundir.h).
+ * Time is CLOCK_MONOTONIC only (osprofiler/clock.h), read once for a point. The
+ * run directory keeps the distance to the wall clock (osprofiler/rundir.h).
  */
 #ifndef OSPROFILER_RECORD_H
 #define OSPROFILER_RECORD_H
 
-#include <time.h>
-
-#include "osprofiler/base.h"
+#include "osprofiler/clock.h"
 #include "osprofiler/ids.h"
 
 #ifdef __cplusplus
@@ -87,15 +85,6 @@ typedef struct osp_point_ids
 	const osp_id *parent_id;
 	osp_uuid trace_id;
 } osp_point_ids;
-
-static inline int64_t
-osp_mono_now(void)
-{
-	struct timespec ts;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 /*
  * A writer puts one record into bytes that the caller reserved. When something

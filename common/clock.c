@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clock.c
+ *	  Setting a clock that goes by the processor's counter.
+ *
+ * How long a tick is, is measured by the clock's own settings, again and again
+ * over 10 ms and more. A measure counts when the one before it was the same:
+ * after a pause of the machine, say, the clock is not used until two agree again.
+ */
+#include "osprofiler/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* How long a clock goes on by itself, and what a tick is measured over. */
+#define WINDOW_NS  UINT64_C(1000000)
+#define MEASURE_NS 10000000
+
+/* A tick of 16 ns, or of 1/256 of one, is none. */
+#define SCALE_MIN ((double) (UINT64_C(1) << (OSP_CLOCK_SHIFT - 8)))
+#define SCALE_MAX ((double) (UINT64_C(1) << (OSP_CLOCK_SHIFT + 4)))
+
+/* Linux slews its clock by 1/2000 at most. */
+#define MEASURES_DIFFER 1024
+
+/* Ticks that it may take to read the time beyond twice the shortest: more, and
+ * something else has run between. */
+#define READ_SLACK 1024
+
+static const char clocksource_path[] =
+	"/sys/devices/system/clocksource/clocksource0/current_clocksource";
+
+static bool
+read_clocksource(void)
+{
+	int saved = errno;
+	char name[8] = "";
+	int fd = open(clocksource_path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = 0;
+
+	if (fd >= 0)
+	{
+		len = read(fd, name, sizeof(name));
+		(void) close(fd);
+	}
+	errno = saved;
+	return len == 4 && memcmp(name, "tsc\n", 4) == 0;
+}
+
+/* Does Linux itself trust the counter? Asked once. */
+static bool
+is_trusted(void)
+{
+	static int known = 0; /* 1: no, 2: yes */
+	int trusted = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (OSP_UNLIKELY(trusted == 0))
+	{
+		trusted = read_clocksource() ? 2 : 1;
+		__atomic_store_n(&known, trusted, __ATOMIC_RELAXED);
+	}
+	return trusted == 2;
+}
+
+/* The latest that the clock can have told, that many ticks after it was set. */
+static int64_t
+latest_of(const osp_clock *clock, int64_t ticks)
+{
+	if (ticks <= 0)
+		return clock->ns;
+	return clock->ns +
+		   (int64_t) (((uint64_t) ticks < clock->limit ? (uint64_t) ticks
+													  : clock->limit) *
+						  clock->scale >>
+					  OSP_CLOCK_SHIFT);
+}
+
+static bool
+do_agree(uint64_t scale, uint64_t other)
+{
+	uint64_t differ = scale > other ? scale - other : other - scale;
+
+	return differ <= scale / MEASURES_DIFFER;
+}
+
+/* Measures a tick, when it is time to. */
+static void
+measure(osp_clock *clock, uint64_t ticks, int64_t now)
+{
+	int64_t elapsed = now - clock->since_ns;
+	double scale = 0;
+
+	if (clock->since_ns != 0 && elapsed < MEASURE_NS)
+		return;
+	if (clock->since_ns != 0 && ticks > clock->since_ticks)
+		scale = (double) elapsed / (double) (ticks - clock->since_ticks) *
+				(double) (UINT64_C(1) << OSP_CLOCK_SHIFT);
+	if (!(scale > SCALE_MIN && scale < SCALE_MAX))
+		scale = 0;
+	clock->known = scale > 0 && do_agree((uint64_t) scale, clock->scale);
+	clock->scale = (uint64_t) scale;
+	clock->since_ticks = ticks;
+	clock->since_ns = now;
+}
+
+int64_t
+osp__clock_sample(osp_clock *clock, uint64_t before, int64_t now,
+				  uint64_t after)
+{
+	int64_t latest = latest_of(clock, (int64_t) (before - clock->ticks));
+	uint64_t took = after - before;
+
+	clock->ticks = before + took / 2;
+	clock->ns = now > latest ? now : latest;
+	clock->limit = 0;
+	if (clock->shortest == 0 || took < clock->shortest)
+		clock->shortest = took;
+	if (took <= 2 * clock->shortest + READ_SLACK)
+	{
+		measure(clock, clock->ticks, now);
+		if (clock->known)
+			clock->limit = (WINDOW_NS << OSP_CLOCK_SHIFT) / clock->scale;
+	}
+	return clock->ns;
+}
+
+#if defined(__x86_64__)
+int64_t
+osp__clock_set(osp_clock *clock)
+{
+	uint64_t before;
+	int64_t now;
+
+	if (!is_trusted())
+		return osp_mono_now();
+	before = __builtin_ia32_rdtsc();
+	now = osp_mono_now();
+	return osp__clock_sample(clock, before, now, __builtin_ia32_rdtsc());
+}
+#else
+int64_t
+osp__clock_set(osp_clock *clock)
+{
+	(void) clock;
+	return osp_mono_now();
+}
+#endif
