@@ -71,7 +71,7 @@ latest_of(const osp_clock *clock, int64_t ticks)
 		return clock->ns;
 	return clock->ns +
 		   (int64_t) (((uint64_t) ticks < clock->limit ? (uint64_t) ticks
-													  : clock->limit) *
+													   : clock->limit) *
 						  clock->scale >>
 					  OSP_CLOCK_SHIFT);
 }

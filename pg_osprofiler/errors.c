@@ -166,8 +166,7 @@ tell_guarded(const ErrorData *edata)
 	pgospError error;
 
 	set_error_of(&error, edata, message);
-	pgosp_current = NULL;
-	pgosp_guarded_fails(pgosp_guarded, &error);
+	pgosp_guard_fails(&error);
 }
 
 static void

@@ -71,9 +71,13 @@ close_execution(pgospPoint *point)
 	tell_nodes((pgospExecution *) point, false);
 }
 
+static void guarded_failed(pgospPoint *point, const pgospError *error,
+						   bool last);
+
 static const pgospPointKind execution_kind = {
 	.put_stop = pgosp_put_statement_stop,
 	.closing = close_execution,
+	.failed = guarded_failed,
 	.user_beside = true,
 };
 
@@ -223,6 +227,16 @@ fail_execution(pgospExecution *execution, const pgospError *error)
 	pgosp_point_close(&execution->statement.point, error);
 }
 
+static void
+guarded_failed(pgospPoint *point, const pgospError *error, bool last)
+{
+	pgospExecution *execution = (pgospExecution *) point;
+
+	fail_execution(execution, error);
+	if (last && execution->estate == NULL)
+		free_execution(execution);
+}
+
 /* In PG_CATCH: tells the error that goes by. outer is what ran before. */
 static void
 catch_error(pgospExecution *execution, pgospPoint *outer)
@@ -242,23 +256,6 @@ static inline bool
 is_guarded(const EState *estate)
 {
 	return estate == guarded && pgosp_current == NULL && ActivePortal != NULL;
-}
-
-void
-pgosp_guarded_fails(pgospPoint *point, const pgospError *error)
-{
-	fail_execution((pgospExecution *) point, error);
-}
-
-void
-pgosp_guarded_aborts(pgospPoint *point)
-{
-	pgospExecution *execution = (pgospExecution *) point;
-	pgospError interrupted = {false};
-
-	fail_execution(execution, &interrupted);
-	if (execution->estate == NULL)
-		free_execution(execution);
 }
 
 static pg_noinline void

@@ -27,14 +27,22 @@ pgosp_guard_is_over(void)
 }
 
 void
+pgosp_guard_fails(const pgospError *error)
+{
+	pgosp_current = NULL;
+	pgosp_guarded->kind->failed(pgosp_guarded, error, false);
+}
+
+void
 pgosp_guard_abort(SubTransactionId id)
 {
 	pgospPoint *point = pgosp_guarded;
+	pgospError interrupted = {false};
 
 	if (point == NULL || id > pgosp_guarded_in)
 		return;
 	pgosp_unguard();
-	pgosp_guarded_aborts(point);
+	point->kind->failed(point, &interrupted, true);
 }
 
 static void

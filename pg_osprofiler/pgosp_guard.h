@@ -57,18 +57,13 @@ pgosp_unguard(void)
 /* An error is logged. Is it one that the guarded statement has failed with? */
 extern bool pgosp_guard_is_over(void);
 
+/* This one it is. */
+extern void pgosp_guard_fails(const pgospError *error);
+
 /* This subtransaction, or the transaction, is aborted. */
 extern void pgosp_guard_abort(SubTransactionId id);
 
 extern void pgosp_guard_init(void);
-
-/* ---- what executor.c does then ---- */
-
-/* Tells the error. The statement is still guarded. */
-extern void pgosp_guarded_fails(pgospPoint *point, const pgospError *error);
-
-/* It is guarded no more, and its error may not have been told. */
-extern void pgosp_guarded_aborts(pgospPoint *point);
 
 #pragma GCC visibility pop
 

@@ -45,6 +45,12 @@ typedef struct pgospPointKind
 	void (*closed)(pgospPoint *point);
 	/* A point right under this one was closed. May be NULL. */
 	void (*child_closed)(pgospPoint *point);
+	/*
+	 * The point was guarded (pgosp_guard.h), and its statement has failed: closes
+	 * it. Called for each sign of that; last: it is guarded no more. NULL if points
+	 * of this kind never are.
+	 */
+	void (*failed)(pgospPoint *point, const pgospError *error, bool last);
 	/* A point that a user opens in this one hangs beside it, not under it. */
 	bool user_beside;
 	/* It may outlive the statement that it is opened in. */

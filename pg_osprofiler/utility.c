@@ -9,6 +9,7 @@
  * (the sequence of a serial column, say). The point of a COMMIT stays open until
  * the transaction has ended: see commit.c.
  */
+#include "pgosp_guard.h"
 #include "pgosp_known.h"
 
 #include "nodes/parsenodes.h"
@@ -17,9 +18,19 @@
 
 static pgosp_hot_data ProcessUtility_hook_type prev_ProcessUtility;
 
+static void
+guarded_failed(pgospPoint *point, const pgospError *error, bool last)
+{
+	pgosp_point_close(point, error);
+}
+
 static const pgospPointKind utility_kind = {
 	.put_stop = pgosp_put_statement_stop,
+	.failed = guarded_failed,
 };
+
+/* The point of a BEGIN, which may be guarded, and so outlive the call. */
+static pgosp_hot_data pgospStatementPoint begin;
 
 static void
 facts_of(const PlannedStmt *pstmt, const char *string,
@@ -74,6 +85,17 @@ ends_transaction(const Node *statement)
 			stmt->kind == TRANS_STMT_PREPARE);
 }
 
+/* Is it BEGIN, START TRANSACTION, COMMIT or END? They run nothing else. */
+static inline bool
+is_plain(const Node *statement)
+{
+	const TransactionStmt *stmt = (const TransactionStmt *) statement;
+
+	return IsA(statement, TransactionStmt) &&
+		   (stmt->kind == TRANS_STMT_BEGIN || stmt->kind == TRANS_STMT_START ||
+			stmt->kind == TRANS_STMT_COMMIT);
+}
+
 static bool
 commits_prepared(const Node *statement)
 {
@@ -109,9 +131,37 @@ close_utility(pgospStatementPoint *statement)
 		pgosp_point_close(&statement->point, NULL);
 }
 
-/* stays: leave the point open if the transaction ends after this. */
+/* It went well. stays: leave the point open if the transaction ends after this. */
+static inline void
+end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
+			const QueryCompletion *qc)
+{
+	if (qc != NULL && qc->commandTag != CMDTAG_UNKNOWN)
+	{
+		statement->usage.command = GetCommandTagName(qc->commandTag);
+		statement->usage.rows = qc->nprocessed;
+	}
+	pgosp_current = outer;
+	if (!stays || !will_commit(qc))
+		close_utility(statement);
+	else
+	{
+		pgosp_current = &statement->point;
+		pgosp_commit_begins(statement->usage.command);
+	}
+}
+
 static pgosp_hot pg_noinline void
-run_traced(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
+run_guarded(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
+{
+	pgosp_guard(&statement->point);
+	prev_ProcessUtility(PGOSP_UTILITY_PASS);
+	pgosp_unguard();
+	end_utility(statement, NULL, stays, qc);
+}
+
+static pg_noinline void
+run_caught(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 {
 	pgospPoint *outer = pgosp_current;
 
@@ -129,19 +179,7 @@ run_traced(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 	}
 	PG_END_TRY();
 	pgosp_commit_ends(&statement->point, NULL);
-	if (qc != NULL && qc->commandTag != CMDTAG_UNKNOWN)
-	{
-		statement->usage.command = GetCommandTagName(qc->commandTag);
-		statement->usage.rows = qc->nprocessed;
-	}
-	pgosp_current = outer;
-	if (!stays || !will_commit(qc))
-		close_utility(statement);
-	else
-	{
-		pgosp_current = &statement->point;
-		pgosp_commit_begins(statement->usage.command);
-	}
+	end_utility(statement, outer, stays, qc);
 }
 
 /* Runs the statement, traced if it is to be. */
@@ -149,14 +187,17 @@ static inline void
 trace(PGOSP_UTILITY_ARGS)
 {
 	bool top = pgosp_current == NULL;
+	bool plain = top && !begin.point.open && is_plain(pstmt->utilityStmt);
 	pgospStatementPoint local;
-	pgospStatementPoint *statement = &local;
+	pgospStatementPoint *statement = plain ? &begin : &local;
 	pgospStatementFacts facts;
 	pgospParent parent;
 	bool stays = ends_transaction(pstmt->utilityStmt) &&
 				 pgosp_commit_statement(&statement);
+	bool known =
+		top && pgosp_statement_open_known(statement, &utility_kind, pstmt);
 
-	if (!top || !pgosp_statement_open_known(statement, &utility_kind, pstmt))
+	if (!known)
 	{
 		facts_of(pstmt, queryString, params, &facts);
 		if (!is_wanted(pstmt, context, &facts, &parent))
@@ -170,7 +211,10 @@ trace(PGOSP_UTILITY_ARGS)
 	}
 	statement->usage.command =
 		GetCommandTagName(CreateCommandTag(pstmt->utilityStmt));
-	run_traced(statement, stays, PGOSP_UTILITY_PASS);
+	if (known && plain && pgosp_guard_may())
+		run_guarded(statement, stays, PGOSP_UTILITY_PASS);
+	else
+		run_caught(statement, stays, PGOSP_UTILITY_PASS);
 }
 
 static pgosp_hot pg_noinline void

@@ -198,8 +198,7 @@ test_absurd(void **state)
 	memset(&clock, 0, sizeof(clock));
 	for (ns = 0; ns < 50 * MS; ns += MS)
 	{
-		assert_int_equal(set_at(&clock, (uint64_t) ns / 20, ns),
-						 START_NS + ns);
+		assert_int_equal(set_at(&clock, (uint64_t) ns / 20, ns), START_NS + ns);
 		assert_int_equal(clock.limit, 0);
 	}
 	memset(&clock, 0, sizeof(clock));
@@ -223,7 +222,8 @@ counter_is_trusted(void)
 #if defined(__x86_64__)
 	char name[32] = "";
 	FILE *file = fopen(
-		"/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		"r");
 
 	if (file == NULL)
 		return false;

@@ -348,6 +348,69 @@ is_deeply(
 	],
 	'a portal of an outer transaction');
 
+# BEGIN and COMMIT, which are no plans but are guarded as well.
+my $begin = 'BEGIN ISOLATION LEVEL SERIALIZABLE';
+foreach my $level (qw(warning log panic))
+{
+	is_deeply(
+		lines_of(
+			$begin, [],
+			sub {
+				$wire->simple($_) for 'COMMIT', 'BEGIN', 'SELECT 1';
+				fails_with('25001', $wire->run_prepared('s'));
+				$wire->simple('ROLLBACK');
+			},
+			before => ["SET log_min_messages = $level"],
+			points => 8),
+		[
+			("$begin -> BEGIN") x 2,
+			'COMMIT -> COMMIT',
+			'BEGIN -> BEGIN',
+			'SELECT 1 -> SELECT 1',
+			"$begin -> BEGIN (active_sql_transaction)",
+			'ROLLBACK -> ROLLBACK',
+			"$begin -> BEGIN"
+		],
+		"BEGIN, with log_min_messages = $level");
+	is_deeply(
+		lines_of(
+			'COMMIT AND CHAIN', [],
+			sub {
+				$wire->simple('ROLLBACK');
+				fails_with('25P01', $wire->run_prepared('s')) for 1 .. 2;
+				$wire->simple('BEGIN');
+			},
+			before => [ "SET log_min_messages = $level", 'BEGIN' ],
+			points => 7),
+		[
+			('COMMIT AND CHAIN -> COMMIT') x 2,
+			'ROLLBACK -> ROLLBACK',
+			('COMMIT AND CHAIN -> COMMIT (no_active_sql_transaction)') x 2,
+			'BEGIN -> BEGIN',
+			'COMMIT AND CHAIN -> COMMIT'
+		],
+		"COMMIT, with log_min_messages = $level");
+}
+
+# A COMMIT that goes well, until what was put off to it fails.
+is_deeply(
+	lines_of(
+		'COMMIT', [],
+		sub {
+			$wire->simple($_) for 'BEGIN', 'INSERT INTO late VALUES (1), (1)';
+			fails_with('23505', $wire->run_prepared('s'));
+		},
+		before => ["SET osprofiler.points = 'statement'"],
+		points => 6),
+	[
+		('COMMIT -> COMMIT') x 2,
+		'BEGIN -> BEGIN',
+		'INSERT INTO late VALUES (1), (1) -> INSERT 2',
+		'COMMIT -> COMMIT (unique_violation)',
+		'COMMIT -> COMMIT'
+	],
+	'COMMIT, put off to which was what fails');
+
 is(count_in_log($node, 'PANIC|terminated by signal|ERROR:  could not'), 0, 'no crash');
 $node->stop;
 done_testing();
