@@ -26,6 +26,7 @@ static osp_producer producer;
 static osp_id base;
 static osp_keyring *ring;
 static osp_headers headers;
+static osp_clock timepiece;
 static char statement_1k[1024];
 static volatile unsigned sink;
 
@@ -47,7 +48,7 @@ write_pair(osp_str statement)
 	ids.base_id = &base;
 	ids.parent_id = &base;
 	osp_uuid_new(&ids.trace_id);
-	begin = osp_mono_now();
+	begin = osp_clock_now(&timepiece);
 	if (osp_point_begin(&producer,
 						&w,
 						OSP_RECORD_START,
@@ -64,7 +65,7 @@ write_pair(osp_str statement)
 		osp_put_end(&w);
 		osp_point_commit(&producer, &w);
 	}
-	end = osp_mono_now();
+	end = osp_clock_now(&timepiece);
 	if (osp_point_begin(&producer,
 						&w,
 						OSP_RECORD_STOP,
@@ -98,6 +99,18 @@ run_id_libuuid(void)
 
 	uuid_generate_random(id);
 	sink += id[0];
+}
+
+static void
+run_clock(void)
+{
+	sink += (unsigned) osp_clock_now(&timepiece);
+}
+
+static void
+run_clock_gettime(void)
+{
+	sink += (unsigned) osp_mono_now();
 }
 
 static void
@@ -254,6 +267,12 @@ static const struct operation
 	 NULL,
 	 10000,
 	 "a UUID from libuuid, for comparison"},
+	{"clock", run_clock, NULL, 100000, "the time, by an osp_clock"},
+	{"clock_gettime",
+	 run_clock_gettime,
+	 NULL,
+	 100000,
+	 "the time, by clock_gettime, for comparison"},
 	{"no_comment",
 	 run_no_comment,
 	 NULL,
