@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * redis_faults.c
+ *	  A redis-server that restarts, dies, refuses, or is in trouble.
+ */
+#include "redis_tests.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A restart between two batches goes unnoticed. */
+void
+test_restart(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 3);
+	contract_store(conn, &all);
+	redis_test_restart("");
+	contract_store(conn, &all);
+	contract_expect(conn, redis_trace, &all);
+	redis_server_kill(&redis_test_server);
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "cannot connect"));
+	redis_test_start("");
+	contract_store(conn, &all);
+	contract_expect(conn, redis_trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Kills the server a little later, in a process of its own. */
+static pid_t
+kill_later(unsigned after_us)
+{
+	struct timespec pause = {0, (long) after_us * 1000};
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+	{
+		(void) nanosleep(&pause, NULL);
+		redis_server_kill(&redis_test_server);
+		_exit(0);
+	}
+	return pid;
+}
+
+void
+test_killed_during_batch(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	unsigned failures = 0;
+	unsigned round;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 50000);
+	for (round = 0; round < 5; round++)
+	{
+		pid_t killer = kill_later(1000 + 9000 * round);
+		osp_error err = {OSP_OK, ""};
+		osp_status status;
+		size_t accepted;
+
+		do
+			status = osp_driver_redis.notify(
+				conn, all.items, all.count, &accepted, &err);
+		while (status == OSP_OK);
+		assert_int_equal(status, OSP_EUNAVAIL);
+		assert_int_equal(accepted, 0);
+		failures += strstr(err.msg, "cannot connect") == NULL;
+		assert_int_equal(waitpid(killer, NULL, 0), killer);
+		redis_test_start("");
+	}
+	assert_true(failures > 0);
+	contract_store(conn, &all);
+	contract_expect(conn, redis_trace, &all);
+	redis_test_spoil();
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* How many connections have this name? */
+static unsigned
+connections_named(const char *name)
+{
+	redisReply *reply = redis_test_command("CLIENT LIST");
+	const char *at = reply->str;
+	unsigned count = 0;
+	char mark[64];
+
+	(void) snprintf(mark, sizeof(mark), " name=%s ", name);
+	while ((at = strstr(at, mark)) != NULL)
+	{
+		at += strlen(mark);
+		count++;
+	}
+	freeReplyObject(reply);
+	return count;
+}
+
+/* A writer that asks closes what its predecessor may have on its way. */
+void
+test_predecessor(void **state)
+{
+	osp_driver_conn *old = contract_open_instance(redis_test_uri, "one");
+	osp_driver_conn *other = contract_open_instance(redis_test_uri, "one2");
+	osp_driver_conn *young = contract_open_instance(redis_test_uri, "one");
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 2);
+	contract_store(old, &all);
+	contract_expect(old, redis_trace, &all);
+	contract_expect(other, redis_trace, &all);
+	assert_int_equal(connections_named("osprofiler:one"), 1);
+	contract_expect(young, redis_trace, &all);
+	assert_int_equal(connections_named("osprofiler:one"), 1);
+	assert_int_equal(connections_named("osprofiler:one2"), 1);
+	contract_expect(young, redis_trace, &all);
+	contract_close(young);
+	contract_close(other);
+	contract_close(old);
+	points_term(&all);
+}
+
+/* Who may not name a connection, nor close one, stores and reads all the same. */
+void
+test_client_forbidden(void **state)
+{
+	osp_driver_conn *conn;
+	points all;
+
+	(void) state;
+	redis_test_command_ok("ACL SETUSER writer on >word ~* +@all -client");
+	conn = contract_open_instance(redis_test_uri_of("writer:word@", ""), "one");
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 2);
+	contract_store(conn, &all);
+	contract_expect(conn, redis_trace, &all);
+	redis_test_command_ok("ACL DELUSER writer");
+	points_term(&all);
+	contract_close(conn);
+}
+
+void
+test_wrong_type(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_error err = {OSP_OK, ""};
+	size_t accepted = 0;
+	points all;
+	points none;
+
+	(void) state;
+	redis_test_command_ok("SET osprofiler_opt:taken x");
+	points_init(&all);
+	points_init(&none);
+	points_fill(&all, redis_trace, 0, 3);
+	points_fill(&all, OSP_STR("taken"), 3, 2);
+	points_fill(&all, redis_trace, 5, 4);
+	assert_int_equal(
+		osp_driver_redis.notify(conn, all.items, all.count, &accepted, &err),
+		OSP_EREFUSED);
+	assert_int_equal(accepted, 7);
+	assert_non_null(strstr(err.msg, "not a list"));
+	contract_expect(conn, redis_trace, &all);
+	contract_expect(conn, OSP_STR("taken"), &none);
+	points_term(&all);
+	contract_close(conn);
+}
+
+void
+test_value_too_long(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	const size_t length = 3 * 1024 * 1024;
+	char *text = malloc(length);
+	osp_error err = {OSP_OK, ""};
+	size_t accepted = 0;
+	points all;
+
+	(void) state;
+	assert_non_null(text);
+	memset(text, 'x', length);
+	redis_test_command_ok("CONFIG SET proto-max-bulk-len 1048576");
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 3);
+	points_add(&all, OSP_STR("long"), 3, osp_str_n(text, length));
+	points_add(&all, OSP_STR("long"), 4, osp_str_n(text, length));
+	points_fill(&all, redis_trace, 5, 3);
+	assert_int_equal(
+		osp_driver_redis.notify(conn, all.items, all.count, &accepted, &err),
+		OSP_EREFUSED);
+	assert_int_equal(accepted, 6);
+	assert_non_null(strstr(err.msg, "long"));
+	contract_expect(conn, redis_trace, &all);
+	redis_test_command_ok("CONFIG SET proto-max-bulk-len 536870912");
+	free(text);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Trouble that somebody can end is no refusal. */
+void
+test_server_in_trouble(void **state)
+{
+	static const char *const causes[][3] = {
+		{"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"},
+		{"CONFIG SET min-replicas-to-write 1",
+		 "CONFIG SET min-replicas-to-write 0",
+		 "NOREPLICAS"},
+		{"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"}};
+	osp_driver_conn *conn = contract_open();
+	points all;
+	size_t i;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 3);
+	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+	{
+		redis_test_command_ok(causes[i][0]);
+		assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+							   causes[i][2]));
+		redis_test_command_ok(causes[i][1]);
+		contract_store(conn, &all);
+	}
+	points_term(&all);
+	contract_close(conn);
+}
+
+void
+test_server_drops_us(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 2);
+	contract_store(conn, &all);
+	redis_test_command_ok("CLIENT KILL TYPE normal SKIPME yes");
+	contract_expect(conn, redis_trace, &all);
+	redis_test_command_ok("CONFIG SET maxclients 1");
+	points_term(&all);
+	contract_close(conn);
+	redis_test_spoil();
+}
