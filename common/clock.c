@@ -48,19 +48,21 @@ read_clocksource(void)
 	return len == 4 && memcmp(name, "tsc\n", 4) == 0;
 }
 
-/* Does Linux itself trust the counter? Asked once. */
-static bool
-is_trusted(void)
+/* Does Linux itself trust the counter? */
+static enum
 {
-	static int known = 0; /* 1: no, 2: yes */
-	int trusted = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	UNKNOWN,
+	DISTRUSTED,
+	TRUSTED
+} counter = UNKNOWN;
 
-	if (OSP_UNLIKELY(trusted == 0))
-	{
-		trusted = read_clocksource() ? 2 : 1;
-		__atomic_store_n(&known, trusted, __ATOMIC_RELAXED);
-	}
-	return trusted == 2;
+void
+osp__clock_find(void)
+{
+	if (__atomic_load_n(&counter, __ATOMIC_RELAXED) == UNKNOWN)
+		__atomic_store_n(&counter,
+						 read_clocksource() ? TRUSTED : DISTRUSTED,
+						 __ATOMIC_RELAXED);
 }
 
 /* The latest that the clock can have told, that many ticks after it was set. */
@@ -132,7 +134,7 @@ osp__clock_set(osp_clock *clock)
 	uint64_t before;
 	int64_t now;
 
-	if (!is_trusted())
+	if (__atomic_load_n(&counter, __ATOMIC_RELAXED) != TRUSTED)
 		return osp_mono_now();
 	before = __builtin_ia32_rdtsc();
 	now = osp_mono_now();

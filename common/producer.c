@@ -75,6 +75,7 @@ osp_producer_open(osp_producer *producer, const char *path, size_t ring_size,
 	osp_status status;
 	int dir_fd;
 
+	osp__clock_find();
 	memset(producer, 0, sizeof(*producer));
 	if (strlen(path) >= sizeof(producer->path))
 		return osp_error_set(err, OSP_EINVAL, "run directory: path too long");

@@ -55,6 +55,13 @@ typedef struct osp_clock
 	bool known;        /* two measures of scale agreed */
 } osp_clock;
 
+/*
+ * Finds out, once in a process, whether the counter is to be trusted; until then it
+ * is not. Reads a file of Linux, so it is for when others are opened anyhow:
+ * osp_producer_open does it. Threads may call it at once.
+ */
+OSP_API void osp__clock_find(void);
+
 /* Sets the clock, and returns the time. */
 OSP_API int64_t osp__clock_set(osp_clock *clock);
 
