@@ -74,8 +74,8 @@ pgosp_put_commit_start(osp_writer *w, const void *what)
 	osp_put_end(w);
 }
 
-void
-pgosp_put_commit_stop(osp_writer *w, const pgospPoint *point)
+static void
+put_stop(osp_writer *w, const pgospPoint *point)
 {
 	const pgospCommit *it = (const pgospCommit *) point;
 	pgospWalTimes now;
@@ -95,7 +95,7 @@ pgosp_put_commit_stop(osp_writer *w, const pgospPoint *point)
 }
 
 static const pgospPointKind commit_kind = {
-	.put_stop = pgosp_put_commit_stop,
+	.put_stop = put_stop,
 };
 
 /*

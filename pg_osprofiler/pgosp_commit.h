@@ -21,9 +21,8 @@ typedef struct pgospCommit
 	pgospWaits waits;
 } pgospCommit;
 
-/* put_start, of the command, and put_stop of all commits. */
+/* put_start of all commits, of the command. */
 extern void pgosp_put_commit_start(osp_writer *w, const void *what);
-extern void pgosp_put_commit_stop(osp_writer *w, const pgospPoint *point);
 
 extern const char *pgosp_synchronous_commit_name(void);
 

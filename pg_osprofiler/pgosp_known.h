@@ -111,7 +111,7 @@ pgosp_known_plan(const PlannedStmt *plan)
 													  : pgosp_known_find(plan);
 }
 
-/* A statement by this plan is at its end: asks for what the next one may need. */
+/* A statement by this plan is at its end: foresees the next one. */
 static inline void
 pgosp_known_ahead(pgospKnown *known)
 {

@@ -11,7 +11,6 @@
  */
 #include "pgosp_known.h"
 
-
 /* Buffers and WAL, when there is more than what the forms have. */
 #define MORE_SIZE 1024
 
