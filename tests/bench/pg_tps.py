@@ -9,7 +9,7 @@ is not traced; a session is one without the extension if it does not load it. Th
 core, a moment at a time in random order, all others stopped; so all see the same machine, however it
 drifts, and none is short enough for the start of a session to count. That is one block; there are
 many, as where a process lies in memory may matter more than we do. Each kind has a database of its
-own, as one that is stopped may hold locks. The aims are for -S.
+own, as one that is stopped may hold locks.
 """
 import os
 import random
@@ -97,7 +97,7 @@ def main():
         for kind, label in LABELS.items():
             found = [tps[kind] / base(kind, tps) for tps in blocks]
             low, middle, high = statistics.quantiles(found, n=4)
-            aim = "  aim %.3f" % AIMS[kind] if kind in AIMS and "-S" in script else ""
+            aim = "  aim %.3f" % AIMS[kind] if kind in AIMS else ""
             print("%-28s %.3f  [%.3f .. %.3f]  median and quartiles of %d%s"
                   % (label, middle, low, high, len(found), aim))
         print("%-28s %d" % ("TPS without the extension",
