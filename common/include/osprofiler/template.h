@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 /* Copied in steps of this many bytes; more than a few are left to memcpy. */
-#define OSP_TEMPLATE_STEP   32
+#define OSP_TEMPLATE_STEP   64
 #define OSP_TEMPLATE_INLINE 512
 
 /* Cache lines that a record is expected to take. */
@@ -70,22 +70,25 @@ osp_template_may(const osp_producer *producer, const osp_point_ids *ids)
 static inline void
 osp__template_copy(char *to, const char *record, size_t from, size_t room)
 {
-	size_t at = from;
+	const char *end = record + room;
 
+	to += from;
+	record += from;
 	if (OSP_UNLIKELY(room > OSP_TEMPLATE_INLINE))
 	{
-		memcpy(to + from, record + from, room - from);
+		memcpy(to, record, room - from);
 		return;
 	}
 	do
 	{
-		memcpy(to + at, record + at, OSP_TEMPLATE_STEP);
-		at += OSP_TEMPLATE_STEP;
+		memcpy(to, record, OSP_TEMPLATE_STEP);
+		to += OSP_TEMPLATE_STEP;
+		record += OSP_TEMPLATE_STEP;
 
 		/* Or the compiler makes a call of memcpy of all this. */
 		__asm__ volatile("" : : : "memory");
 	}
-	while (at < room);
+	while (record < end);
 }
 
 /* Copies the template to a reservation, and stores what is this record's own. */
