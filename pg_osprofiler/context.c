@@ -34,9 +34,6 @@ static pgosp_hot_data bool setting_stale = true;
 static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,
 											  OSP_CTX_NONE};
 
-/* It is all there is to look at, and was accepted. */
-static pgosp_hot_data bool setting_alone = false;
-
 /* Of the keys it was verified with, and of the settings. */
 static pgosp_hot_data uint64 setting_serial = 0;
 static pgosp_hot_data TimestampTz setting_reloaded = 0;
@@ -52,12 +49,7 @@ static pgospContext traceparent = {PGOSP_SOURCE_TRACEPARENT, OSP_CTX_NONE};
 static pgospContext next = {PGOSP_SOURCE_CALL, OSP_CTX_NONE};
 
 static const pgospContext nothing = {PGOSP_SOURCE_NONE, OSP_CTX_NONE};
-static pgosp_hot_data const pgospContext *last = &nothing;
-
-/* The start of the message that it came with, and its portal. */
-static pgosp_hot_data TimestampTz last_at = 0;
-static pgosp_hot_data const PortalData *last_portal = NULL;
-static pgosp_hot_data TimestampTz last_portal_at = 0;
+pgosp_hot_data pgospContextLast pgosp_context_latest = {&nothing};
 
 void
 pgosp_context_setting_changed(bool info, bool hmac)
@@ -65,7 +57,6 @@ pgosp_context_setting_changed(bool info, bool hmac)
 	pgosp_has_trace_info = info;
 	pgosp_has_trace_hmac = hmac;
 	setting_stale = true;
-	setting_alone = false;
 }
 
 bool
@@ -94,17 +85,11 @@ verify(osp_str info, osp_str hmac, osp_context *ids)
 	return osp_context_verify(keys, info, hmac, ids);
 }
 
-static inline bool
-setting_is_verified(void)
-{
-	return likely(!setting_stale && setting_reloaded == PgReloadTime &&
-				  setting_serial == pgosp_keyring_serial);
-}
-
-pgosp_hot const pgospContext *
+const pgospContext *
 pgosp_context_of_setting(void)
 {
-	if (setting_is_verified())
+	if (!setting_stale && setting_reloaded == PgReloadTime &&
+		setting_serial == pgosp_keyring_serial)
 		return &setting;
 	setting_reloaded = PgReloadTime;
 	(void) pgosp_keyring(NULL);
@@ -115,7 +100,6 @@ pgosp_context_of_setting(void)
 							 osp_str_of(pgosp_trace_hmac),
 							 &setting.ids);
 	setting_stale = false;
-	setting_alone = false; /* to be found out again */
 	setting_serial = pgosp_keyring_serial;
 	if (setting.verdict != OSP_CTX_NONE)
 		count(setting.verdict);
@@ -270,7 +254,6 @@ pgosp_context_set_next(osp_str text)
 	}
 	set_next(text);
 	pgosp_has_next_context = true;
-	setting_alone = false;
 	pgosp_gates_update();
 	return next.verdict == OSP_CTX_ACCEPTED;
 }
@@ -313,16 +296,6 @@ is_accepted(const pgospContext *found)
 	return found != NULL && found->verdict == OSP_CTX_ACCEPTED;
 }
 
-/* at: when the message came that the statement came with. */
-static inline void
-remember_last(const pgospContext *found, TimestampTz at)
-{
-	last = found != NULL ? found : &nothing;
-	last_at = at;
-	last_portal = ActivePortal;
-	last_portal_at = ActivePortal != NULL ? ActivePortal->creation_time : 0;
-}
-
 /* Statements begin a trace if nobody has said anything of one. */
 static bool
 may_sample(const char *string, const pgospContext *found)
@@ -355,27 +328,19 @@ pgosp_context_of_statement(const char *string, int location, int length,
 				found = drawn;
 		}
 	}
-	remember_last(found, GetCurrentStatementStartTimestamp());
+	pgosp_context_remember(found != NULL ? found : &nothing,
+						   ActivePortal,
+						   GetCurrentStatementStartTimestamp());
 	return is_accepted(found) ? found : NULL;
 }
 
-static pg_noinline bool
-look_at_setting(void)
-{
-	setting_alone = !pgosp_has_next_context &&
-					(pgosp_has_trace_info || pgosp_has_trace_hmac) &&
-					pgosp_context_of_setting()->verdict == OSP_CTX_ACCEPTED;
-	return setting_alone;
-}
-
-pgosp_hot const pgospContext *
+const pgospContext *
 pgosp_context_of_known(void)
 {
-	if (unlikely(!setting_alone || !setting_is_verified()) &&
-		!look_at_setting())
+	if (pgosp_has_next_context ||
+		(!pgosp_has_trace_info && !pgosp_has_trace_hmac) ||
+		pgosp_context_of_setting()->verdict != OSP_CTX_ACCEPTED)
 		return NULL;
-	/* It comes with its portal. */
-	remember_last(&setting, ActivePortal->creation_time);
 	return &setting;
 }
 
@@ -386,9 +351,11 @@ pgosp_context_of_known(void)
 const pgospContext *
 pgosp_context_last(void)
 {
-	if (last_at == GetCurrentStatementStartTimestamp() ||
-		(ActivePortal != NULL && ActivePortal == last_portal &&
-		 ActivePortal->creation_time == last_portal_at))
-		return last;
+	const pgospContextLast *last = &pgosp_context_latest;
+
+	if (last->at == GetCurrentStatementStartTimestamp() ||
+		(ActivePortal != NULL && ActivePortal == last->portal &&
+		 ActivePortal->creation_time == last->portal_at))
+		return last->context;
 	return &nothing;
 }

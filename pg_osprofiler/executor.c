@@ -7,7 +7,9 @@
  * a callback of the EState's memory context gives it back. That callback also
  * closes the point, so it closes last in the regular course (what runs in
  * standard_ExecutorEnd is still inside), and surely when an error or the end of
- * a transaction throws the statement away.
+ * a transaction throws the statement away. A statement that is guarded while it
+ * runs does without: nobody but the client's portal runs it, so it comes to its end,
+ * or it fails, or it is lost with the (sub)transaction that the portal was made in.
  *
  * A statement may run in slices. When the statement in which it was opened ends
  * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
@@ -25,9 +27,11 @@ typedef struct pgospExecution
 	pgospStatementPoint statement; /* first */
 	dlist_node node;               /* in the list, if it is not the first */
 	const EState *estate;          /* NULL: it is free */
-	pgospNodes *nodes; /* NULL: none are told; gone with the EState */
-	bool ended;        /* ExecutorEnd was called: all is well */
-	bool failed;       /* it will not run again */
+	pgospNodes *nodes;       /* NULL: none are told; gone with the EState */
+	bool ended;              /* ExecutorEnd was called: all is well */
+	bool failed;             /* it will not run again */
+	bool watched;            /* the callback will come */
+	SubTransactionId within; /* else: that its portal was made in */
 	MemoryContextCallback callback;
 } pgospExecution;
 
@@ -98,10 +102,10 @@ facts_of(const QueryDesc *queryDesc, pgospStatementFacts *facts)
 static const char *
 command_of(const QueryDesc *queryDesc)
 {
+	if (likely(queryDesc->operation == CMD_SELECT))
+		return "SELECT";
 	switch (queryDesc->operation)
 	{
-		case CMD_SELECT:
-			return "SELECT";
 		case CMD_INSERT:
 			return "INSERT";
 		case CMD_UPDATE:
@@ -158,6 +162,7 @@ free_execution(pgospExecution *execution)
 	execution->estate = NULL;
 	execution->ended = false;
 	execution->failed = false;
+	execution->watched = false;
 	spare = execution;
 	if (unlikely(surplus == &first))
 	{
@@ -168,20 +173,26 @@ free_execution(pgospExecution *execution)
 		pfree(surplus);
 }
 
-/* The EState's memory goes, and with it what we keep of the statement. */
-static pgosp_hot void
-forget_execution(void *arg)
+static pg_noinline void
+close_point(pgospExecution *execution)
 {
-	pgospExecution *execution = (pgospExecution *) arg;
 	pgospError interrupted = {false};
 
+	pgosp_point_close(&execution->statement.point,
+					  execution->ended ? NULL : &interrupted);
+}
+
+/* The EState goes, and with it what we keep of the statement. */
+static inline void
+forget(pgospExecution *execution)
+{
 	/* The plan may be gone by now. */
 	execution->nodes = NULL;
 	if (unlikely(pgosp_guarded == &execution->statement.point))
 		pgosp_unguard();
-	if (!execution->ended || !pgosp_statement_stop(&execution->statement))
-		pgosp_point_close(&execution->statement.point,
-						  execution->ended ? NULL : &interrupted);
+	if (unlikely(!execution->ended ||
+				 !pgosp_statement_stop(&execution->statement)))
+		close_point(execution);
 	if (likely(execution == &first))
 		guarded = NULL;
 	else
@@ -191,14 +202,37 @@ forget_execution(void *arg)
 }
 
 static void
-remember_execution(pgospExecution *execution, const QueryDesc *queryDesc)
+forget_execution(void *arg)
+{
+	forget((pgospExecution *) arg);
+}
+
+void
+pgosp_executor_transaction_ends(SubTransactionId id)
+{
+	if (first.estate != NULL && !first.watched && first.within >= id)
+		forget(&first);
+}
+
+static inline void
+remember(pgospExecution *execution, const QueryDesc *queryDesc)
 {
 	execution->estate = queryDesc->estate;
+	pgosp_busy++;
+}
+
+static void
+remember_watched(pgospExecution *execution, const QueryDesc *queryDesc)
+{
+	/* Where another EState lies, the one before is no more. */
+	if (queryDesc->estate == first.estate)
+		forget(&first);
+	remember(execution, queryDesc);
+	execution->watched = true;
 	MemoryContextRegisterResetCallback(queryDesc->estate->es_query_cxt,
 									   &execution->callback);
-	if (unlikely(execution != &first))
+	if (execution != &first)
 		dlist_push_tail(&executions, &execution->node);
-	pgosp_busy++;
 }
 
 /* plan: how it was planned, if that is to be told here. */
@@ -233,8 +267,12 @@ guarded_failed(pgospPoint *point, const pgospError *error, bool last)
 	pgospExecution *execution = (pgospExecution *) point;
 
 	fail_execution(execution, error);
-	if (last && execution->estate == NULL)
+	if (!last)
+		return;
+	if (execution->estate == NULL)
 		free_execution(execution);
+	else if (!execution->watched)
+		forget(execution);
 }
 
 /* In PG_CATCH: tells the error that goes by. outer is what ran before. */
@@ -278,27 +316,48 @@ start_caught(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	pgosp_current = outer;
 }
 
+/* The statement has started: what is in it that we follow? nodes: they may be. */
 static inline void
-start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution,
-			 bool guard)
+look_at_plan(pgospExecution *execution, QueryDesc *queryDesc, bool nodes)
 {
-	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
-		pgosp_nodes_ask(queryDesc);
-	if (likely(guard))
-	{
-		pgosp_guard(&execution->statement.point);
-		prev_ExecutorStart(queryDesc, eflags);
-		pgosp_unguard();
-		guarded = queryDesc->estate;
-	}
-	else
-		start_caught(queryDesc, eflags, execution);
-	remember_execution(execution, queryDesc);
-	if (queryDesc->plannedstmt->resultRelations != NIL)
+	if ((pgosp_points & PGOSP_POINTS_TRIGGER) != 0 &&
+		queryDesc->plannedstmt->resultRelations != NIL)
 		pgosp_trigger_prepare(queryDesc->estate);
-	if (pgosp_nodes_may_be_wanted(queryDesc))
+	if (nodes)
 		execution->nodes =
 			pgosp_nodes_begin(queryDesc, &execution->statement.point);
+}
+
+static void
+start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
+{
+	if ((pgosp_points & PGOSP_POINTS_NODE) != 0)
+		pgosp_nodes_ask(queryDesc);
+	start_caught(queryDesc, eflags, execution);
+	remember_watched(execution, queryDesc);
+	look_at_plan(execution, queryDesc, pgosp_nodes_may_be_wanted(queryDesc));
+}
+
+/* The first one, whose point is open. */
+static inline void
+start_guarded(QueryDesc *queryDesc, int eflags)
+{
+	bool nodes = unlikely(pgosp_nodes_may_be_wanted(queryDesc));
+
+	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
+		pgosp_nodes_ask(queryDesc);
+	pgosp_guard(&first.statement.point);
+	first.within = ActivePortal->createSubid;
+	prev_ExecutorStart(queryDesc, eflags);
+	pgosp_unguard();
+	guarded = queryDesc->estate;
+
+	/* What is kept of nodes must not outlive them. */
+	if (unlikely(nodes))
+		remember_watched(&first, queryDesc);
+	else
+		remember(&first, queryDesc);
+	look_at_plan(&first, queryDesc, nodes);
 }
 
 /* A parallel worker's part of a statement: pg.worker stands for it. */
@@ -310,7 +369,7 @@ start_worker(QueryDesc *queryDesc, int eflags)
 	if (execution != NULL &&
 		pgosp_parallel_open(&execution->statement, &execution_kind))
 	{
-		start_traced(queryDesc, eflags, execution, false);
+		start_traced(queryDesc, eflags, execution);
 		return;
 	}
 	if (execution != NULL)
@@ -358,7 +417,7 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 					   : NULL);
 	if (top)
 		pgosp_statement_learn(&facts, queryDesc->plannedstmt);
-	start_traced(queryDesc, eflags, execution, false);
+	start_traced(queryDesc, eflags, execution);
 }
 
 static pgosp_hot pg_noinline void
@@ -367,7 +426,12 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 	bool top = pgosp_current == NULL;
 
 	if (likely(top && open_known(queryDesc, eflags)))
-		start_traced(queryDesc, eflags, &first, pgosp_guard_may());
+	{
+		if (likely(pgosp_guard_may()))
+			start_guarded(queryDesc, eflags);
+		else
+			start_traced(queryDesc, eflags, &first);
+	}
 	else if (top && IsParallelWorker())
 		start_worker(queryDesc, eflags);
 	else
@@ -411,7 +475,7 @@ execution_to_run(const QueryDesc *queryDesc)
 		execution = new_execution();
 		if (execution == NULL)
 			return NULL;
-		remember_execution(execution, queryDesc);
+		remember_watched(execution, queryDesc);
 	}
 	open_execution(execution, queryDesc, &parent, &facts, NULL);
 	return execution;
@@ -531,25 +595,53 @@ static pg_noinline void
 end_maybe_traced(const EState *estate)
 {
 	pgospExecution *execution = find_execution(estate);
+	pgospUsage *usage;
 
 	if (execution == NULL)
 		return;
 	tell_nodes(execution, true);
 	execution->nodes = NULL;
-	pgosp_usage_add_jit(&execution->statement.usage, estate);
+	usage = &execution->statement.usage;
+	pgosp_usage_add_jit(usage, estate);
+	if (usage->jit_functions > 0 || usage->nodes_left_out > 0)
+		execution->statement.plain = false;
 	execution->ended = true;
+}
+
+/* Has it neither nodes to tell of, nor anything that was compiled? */
+static inline bool
+ends_at_once(const EState *estate)
+{
+	return likely(first.nodes == NULL && estate->es_jit == NULL &&
+				  estate->es_jit_worker_instr == NULL);
+}
+
+static pgosp_hot pg_noinline void
+end_first(QueryDesc *queryDesc)
+{
+	const EState *estate = queryDesc->estate;
+
+	if (ends_at_once(estate))
+		first.ended = true;
+	else
+		end_maybe_traced(estate);
+	prev_ExecutorEnd(queryDesc);
+
+	/* If it is watched, it is forgotten by now. */
+	if (first.estate == estate)
+		forget(&first);
 }
 
 static pgosp_hot void
 pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {
-	const EState *estate = queryDesc->estate;
-
-	if (estate == first.estate && first.nodes == NULL &&
-		likely(estate->es_jit == NULL && estate->es_jit_worker_instr == NULL))
-		first.ended = true;
-	else if (unlikely(pgosp_busy > 0))
-		end_maybe_traced(estate);
+	if (queryDesc->estate == first.estate)
+	{
+		end_first(queryDesc);
+		return;
+	}
+	if (unlikely(pgosp_busy > 0))
+		end_maybe_traced(queryDesc->estate);
 	prev_ExecutorEnd(queryDesc);
 }
 

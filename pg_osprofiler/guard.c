@@ -39,10 +39,12 @@ pgosp_guard_abort(SubTransactionId id)
 	pgospPoint *point = pgosp_guarded;
 	pgospError interrupted = {false};
 
-	if (point == NULL || id > pgosp_guarded_in)
-		return;
-	pgosp_unguard();
-	point->kind->failed(point, &interrupted, true);
+	if (point != NULL && id <= pgosp_guarded_in)
+	{
+		pgosp_unguard();
+		point->kind->failed(point, &interrupted, true);
+	}
+	pgosp_executor_transaction_ends(id);
 }
 
 static void

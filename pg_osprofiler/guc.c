@@ -87,6 +87,7 @@ update_gates(bool enabled, bool comments, double sample_rate)
 				 pgosp_has_trace_hmac || pgosp_has_next_context);
 	pgosp_setting_gate |= enabled && pgosp_is_traced_worker;
 	pgosp_comment_gate = here && comments;
+	pgosp_disarm();
 }
 
 void
@@ -219,6 +220,13 @@ static void
 assign_points(const char *newval, void *extra)
 {
 	pgosp_points = *(const int *) extra;
+	pgosp_disarm();
+}
+
+static void
+assign_min_duration(int newval, void *extra)
+{
+	pgosp_disarm();
 }
 
 /* SCHEME://..., where the scheme is one of names of plug-ins. */
@@ -499,7 +507,7 @@ define_content(void)
 		PGC_SUSET,
 		GUC_UNIT_MS,
 		NULL,
-		NULL,
+		assign_min_duration,
 		NULL);
 	DefineCustomStringVariable(PREFIX ".project",
 							   "Project that points are recorded for.",

@@ -25,6 +25,7 @@ void
 pgosp_keys_changed(void)
 {
 	settings_changed = true;
+	pgosp_disarm();
 }
 
 static osp_status
@@ -62,6 +63,7 @@ read_keys(void)
 	keyring = ring;
 	trouble.code = status;
 	pgosp_keyring_serial++;
+	pgosp_disarm();
 }
 
 static void

@@ -184,10 +184,7 @@ pgosp_parallel_open(pgospStatementPoint *worker, const pgospPointKind *kind)
 
 	if (!read_context(&context, &start) || pgosp_producer() == NULL)
 		return false;
-	worker->point.kind = kind;
-	worker->point.name = OSP_STR("pg.worker");
-	worker->point.stop_size = PGOSP_STATEMENT_STOP_SIZE;
-	worker->known = NULL;
+	pgosp_statement_init(worker, kind, OSP_STR("pg.worker"));
 	pgosp_point_open(&worker->point, &parent, put_start, &start, 2048);
 	pgosp_usage_begin(&worker->usage);
 	return true;

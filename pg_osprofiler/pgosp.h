@@ -18,6 +18,7 @@
  *	  context.c keys.c                where a statement's context comes from
  *	  sampling.c                      statements that begin a trace
  *	  staging.c                       records that wait for a slow statement
+ *	  statementknown.c                points of statements by plans that are known
  *	  known.c stop.c commitknown.c    records that are made once, and put often
  *	  template.c                      the memory of these
  *	  text.c params.c redact.c        what is told of a statement
@@ -108,9 +109,9 @@ extern void pgosp_nodes_ask(QueryDesc *queryDesc);
 static inline bool
 pgosp_nodes_may_be_wanted(const QueryDesc *queryDesc)
 {
-	return (pgosp_points & PGOSP_POINTS_NODE) != 0 ||
+	return unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0) ||
 		   ((pgosp_points & PGOSP_POINTS_WORKER) != 0 &&
-			queryDesc->plannedstmt->parallelModeNeeded);
+			unlikely(queryDesc->plannedstmt->parallelModeNeeded));
 }
 
 /* What we keep of the nodes of a plan that is about to run; NULL: nothing. It
@@ -224,6 +225,43 @@ extern const char *pgosp_producer_trouble(void);
 /* Database, user, pid and application, encoded when one of them is new. */
 extern osp_str pgosp_session_attributes(void);
 
+/* The name of the application that they tell, in words, so that it is quickly
+ * compared. A mask of 0: there is none yet, or it is too long. */
+typedef struct pgospApplication
+{
+	size_t last; /* the word that its zero is in */
+	uint64 mask; /* of that one */
+	uint64 words[NAMEDATALEN / sizeof(uint64)];
+} pgospApplication;
+
+extern pgospApplication pgosp_application;
+
+/*
+ * Is the application's name still the one that they tell? Whole words are read, up
+ * to the one with the zero: these lie in memory that was allocated for it.
+ */
+static inline bool
+pgosp_session_is_told(void)
+{
+	const pgospApplication *told = &pgosp_application;
+	const char *name = application_name;
+	uint64 word;
+	size_t i;
+
+	if (unlikely(name == NULL || told->mask == 0))
+		return false;
+	if (unlikely((uintptr_t) name % sizeof(word) != 0))
+		return strcmp(name, (const char *) told->words) == 0;
+	for (i = 0; i < told->last; i++)
+	{
+		memcpy(&word, name + i * sizeof(word), sizeof(word));
+		if (word != told->words[i])
+			return false;
+	}
+	memcpy(&word, name + i * sizeof(word), sizeof(word));
+	return ((word ^ told->words[i]) & told->mask) == 0;
+}
+
 /* Memory for a record that is made once, to be freed by pfree; NULL: there is
  * none. */
 extern void *pgosp_record_space(size_t size);
@@ -305,6 +343,10 @@ extern void pgosp_parallel_init(void);
 /* Something is traced for the first time: what runs is followed from here on. Until
  * then there is the hook of the start only. */
 extern void pgosp_executor_session_begins(void);
+
+/* This transaction, or the subtransaction that is aborted, takes what runs in it
+ * along. */
+extern void pgosp_executor_transaction_ends(SubTransactionId id);
 
 /* The session ends in the middle of what it does: its workers must not go on. */
 extern void pgosp_executor_session_ends(void);

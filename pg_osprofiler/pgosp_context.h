@@ -8,6 +8,8 @@
 
 #include "pgosp_base.h"
 
+#include "utils/portal.h"
+
 #pragma GCC visibility push(hidden)
 
 /* ---- keys (keys.c) ---- */
@@ -75,8 +77,31 @@ extern const pgospContext *pgosp_context_of_statement(const char *string,
 													  bool failed);
 
 /* The same for a text that is known to have no comment: NULL also if the one of
- * the session is not all there is to look at. */
+ * the session is not all there is to look at. It stays until pgosp_disarm. */
 extern const pgospContext *pgosp_context_of_known(void);
+
+/* The context of the last top-level statement, with the start of the message that
+ * it came with, and its portal. */
+typedef struct pgospContextLast
+{
+	const pgospContext *context;
+	TimestampTz at;
+	const PortalData *portal;
+	TimestampTz portal_at;
+} pgospContextLast;
+
+extern pgospContextLast pgosp_context_latest;
+
+/* A top-level statement comes with this context. portal: NULL if it has none. */
+static inline void
+pgosp_context_remember(const pgospContext *context, const PortalData *portal,
+					   TimestampTz at)
+{
+	pgosp_context_latest.context = context;
+	pgosp_context_latest.at = at;
+	pgosp_context_latest.portal = portal;
+	pgosp_context_latest.portal_at = portal != NULL ? portal->creation_time : 0;
+}
 
 /* What became of the context of the last top-level statement. */
 extern const pgospContext *pgosp_context_last(void);

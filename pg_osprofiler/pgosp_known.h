@@ -16,6 +16,8 @@
 
 #include "osprofiler/template.h"
 
+#include "id_pool.h"
+
 #pragma GCC visibility push(hidden)
 
 /* ---- templates (template.c) ---- */
@@ -50,6 +52,36 @@ pgosp_template_commit(const osp_template *t, osp_producer *producer)
 {
 	osp_template_commit(t, producer);
 	osp_template_prefetch(producer);
+}
+
+/* Writes the start of a point whose ids, kind, top and times are set, and opens
+ * it. It is silent if the ring has no room. */
+static inline void
+pgosp_point_start_by_template(pgospPoint *point, osp_producer *producer,
+							  const osp_template *start)
+{
+	osp_point_ids ids;
+
+	if (unlikely(!osp__uuid_take(&point->trace_id, osp__generation())))
+		osp_uuid_new(&point->trace_id);
+	osp_id_set_uuid(&point->self, &point->trace_id);
+	point->serial = pgosp_next_serial++;
+	point->calls = 0;
+	point->left_out = 0;
+	point->staged = false;
+	point->silent = false;
+	point->open = true;
+	pgosp_point_ids(point, &ids);
+	if (likely(osp_template_put(start, producer, &ids, point->start_ns, 0) !=
+			   NULL))
+		pgosp_template_commit(start, producer);
+	else
+	{
+		point->silent = true;
+		osp_id_copy(&point->self, &point->parent_id);
+	}
+	dlist_insert_before(&pgosp_open_points.head, &point->node);
+	pgosp_busy++;
 }
 
 /* A statement at the top is traced, under this context. */
@@ -150,9 +182,11 @@ extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes);
 extern void pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
 								   osp_str attributes);
 
+/* ---- statements by such plans (statementknown.c) ---- */
+
 /*
- * Opens the point of a statement by such a plan, under the context that the
- * session has set (statement.c). False: pgosp_statement_wanted has to be asked.
+ * Opens the point of a statement by a plan that is known, under the context that
+ * the session has set. False: pgosp_statement_wanted has to be asked.
  */
 extern bool pgosp_statement_open_known(pgospStatementPoint *statement,
 									   const pgospPointKind *kind,

@@ -66,12 +66,12 @@ struct pgospPoint
 	int calls;          /* points of calls under it; see call.c */
 	bool open;
 	bool silent; /* its start was not written: it writes no stop */
+	bool staged; /* of a top: its records wait (see staging.c) */
 	/*
 	 * The point of the top-level statement that this one belongs to, maybe
 	 * itself; NULL if there is none, or if that has ended.
 	 */
 	pgospPoint *top;
-	bool staged;     /* of a top: its records wait (see staging.c) */
 	uint64 points;   /* of a top: how many it has, itself included */
 	uint64 left_out; /* points right under it beyond osprofiler.max_points */
 	osp_str name;
@@ -153,6 +153,9 @@ extern bool pgosp_point_open_known(pgospPoint *point,
 extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 									  const struct osp_template *start,
 									  int64 start_ns);
+
+/* Of the next point. */
+extern uint64 pgosp_next_serial;
 
 /* All points that are open, by age. */
 extern dlist_head pgosp_open_points;

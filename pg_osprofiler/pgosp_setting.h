@@ -110,6 +110,21 @@ pgosp_anything_to_do(const char *string, int location, int length)
 		   pgosp_may_have_comment(string, location, length);
 }
 
+/*
+ * When the settings were loaded by which statements are traced that are known, and
+ * all else is as it has to be (statementknown.c); PGOSP_DISARMED: it has to be
+ * looked at.
+ */
+#define PGOSP_DISARMED PG_INT64_MIN
+extern TimestampTz pgosp_armed_at;
+
+/* Something by which it is decided what is traced changes now. */
+static inline void
+pgosp_disarm(void)
+{
+	pgosp_armed_at = PGOSP_DISARMED;
+}
+
 /* Works the gates out again, after a setting changed. */
 extern void pgosp_gates_update(void);
 

@@ -62,6 +62,7 @@ typedef struct pgospUsage
 	uint64 rows;
 	const char *command;
 	BufferUsage buffers; /* at the start */
+	uint64 other_blocks; /* the same, in one number */
 	WalUsage wal;
 	uint64 jit_functions; /* 0: the times are not set */
 	double jit_generation_ms;
@@ -72,59 +73,103 @@ typedef struct pgospUsage
 	pgospWaits waits;
 } pgospUsage;
 
-static inline void
-pgosp_usage_begin(pgospUsage *usage)
+/*
+ * Blocks with which anything was done but that they were hit. Each of these counters
+ * only grows, so the sum is another whenever one of them is. They are the first
+ * members, whole numbers, hits first.
+ */
+static inline uint64
+pgosp_other_blocks(const BufferUsage *usage)
 {
+	const char *bytes = (const char *) usage;
+	const size_t end = offsetof(BufferUsage, temp_blks_written);
+	uint64 sum = 0;
+	size_t at;
+
+	for (at = sizeof(uint64); at <= end; at += sizeof(uint64))
+	{
+		uint64 count;
+
+		memcpy(&count, bytes + at, sizeof(count));
+		sum += count;
+	}
+	return sum;
+}
+
+/* As pgosp_usage_begin, where it has begun before: of the counters it sets those
+ * that are others now. */
+static inline void
+pgosp_usage_begin_again(pgospUsage *usage)
+{
+	uint64 other_blocks = pgosp_other_blocks(&pgBufferUsage);
+
 	usage->rows = 0;
 	usage->command = NULL;
-	usage->buffers = pgBufferUsage;
+	if (unlikely(other_blocks != usage->other_blocks))
+	{
+		usage->buffers = pgBufferUsage;
+		usage->other_blocks = other_blocks;
+	}
+	usage->buffers.shared_blks_hit = pgBufferUsage.shared_blks_hit;
 	usage->wal = pgWalUsage;
 	usage->jit_functions = 0;
 	usage->nodes_left_out = 0;
 	pgosp_waits_begin(&usage->waits);
 }
 
+static inline void
+pgosp_usage_begin(pgospUsage *usage)
+{
+	usage->buffers = pgBufferUsage;
+	usage->other_blocks = pgosp_other_blocks(&pgBufferUsage);
+	pgosp_usage_begin_again(usage);
+}
+
 /* Adds what the plan took to compile; before the executor ends. */
 extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
 extern void pgosp_put_usage(osp_writer *w, const pgospUsage *usage);
 
-/* Were blocks hit at most, and nothing else done with any? */
+/* Were blocks hit at most since then, and nothing else done with any? */
 static inline bool
 pgosp_only_hits(const BufferUsage *now, const BufferUsage *then)
 {
-	const char *a = (const char *) now;
-	const char *b = (const char *) then;
-	const size_t end = offsetof(BufferUsage, temp_blks_written);
-	uint64 differs = 0;
-	size_t at;
-
-	/* The counters of blocks are the first members, whole numbers, hits first. */
-	for (at = sizeof(uint64); at <= end; at += sizeof(uint64))
-	{
-		uint64 x;
-		uint64 y;
-
-		memcpy(&x, a + at, sizeof(x));
-		memcpy(&y, b + at, sizeof(y));
-		differs |= x ^ y;
-	}
-	return differs == 0;
+	return pgosp_other_blocks(now) == pgosp_other_blocks(then);
 }
 
 /* What was used between then and now; nothing if that is nothing. */
 extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
 							  const BufferUsage *then);
 
+#define PGOSP_STATEMENT_STOP_SIZE (1280 + PGOSP_WAITS_SIZE)
+
 /* A statement as a point: utility statements have one on the C stack. */
 typedef struct pgospStatementPoint
 {
 	pgospPoint point;         /* first */
 	struct pgospKnown *known; /* what was known of its plan, or NULL */
+
+	/* It is at the top, both its ids are UUIDs, its records go to the ring as they
+	 * are made, and it has nothing to tell but rows, command, blocks and WAL: its
+	 * stop may be one of those of stop.c. */
+	bool plain;
+	uint64 armed; /* see statementknown.c; 0: not opened by what is known */
 	pgospUsage usage;
 } pgospStatementPoint;
 
+/* Before it is opened, other than by what is known. */
+static inline void
+pgosp_statement_init(pgospStatementPoint *statement, const pgospPointKind *kind,
+					 osp_str name)
+{
+	statement->point.kind = kind;
+	statement->point.name = name;
+	statement->point.stop_size = PGOSP_STATEMENT_STOP_SIZE;
+	statement->known = NULL;
+	statement->plain = false;
+	statement->armed = 0;
+}
+
 /* put_stop of all statements. */
-#define PGOSP_STATEMENT_STOP_SIZE (1280 + PGOSP_WAITS_SIZE)
 extern void pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point);
 
 /* Puts what was written to the WAL since then. */

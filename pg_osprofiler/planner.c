@@ -178,6 +178,7 @@ plan_measured(PGOSP_PLANNER_ARGS)
 	pgospPlan plan;
 
 	pgosp_planning = true;
+	pgosp_disarm();
 	begin_plan(&plan, boundParams);
 	failed_plan.kept = false;
 	PG_TRY();

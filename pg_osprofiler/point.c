@@ -20,8 +20,6 @@
 
 #include "access/parallel.h"
 
-#include "id_pool.h"
-
 /* etype, message and their keys; the message is cut to fit. */
 #define ERROR_SIZE  4096
 #define MARK_SIZE   32 /* truncated */
@@ -33,7 +31,7 @@ pgosp_hot_data int pgosp_busy = 0;
 
 pgosp_hot_data dlist_head pgosp_open_points =
 	DLIST_STATIC_INIT(pgosp_open_points);
-static pgosp_hot_data uint64 next_serial = 1;
+pgosp_hot_data uint64 pgosp_next_serial = 1;
 
 static void
 set_parent(pgospPoint *point, const pgospParent *parent)
@@ -269,7 +267,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 {
 	if (unlikely(pgosp_lockwaits > 0))
 		pgosp_lockwaits_write();
-	point->serial = next_serial++;
+	point->serial = pgosp_next_serial++;
 	point->start_ns = start_ns;
 	point->calls = 0;
 	point->left_out = 0;
@@ -294,35 +292,6 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	pgosp_busy++;
 }
 
-/* Writes the start of a point whose ids, top and times are set, and opens it. */
-static inline void
-open_by_template(pgospPoint *point, osp_producer *producer,
-				 const osp_template *start)
-{
-	osp_point_ids ids;
-
-	if (unlikely(!osp__uuid_take(&point->trace_id, osp__generation())))
-		osp_uuid_new(&point->trace_id);
-	osp_id_set_uuid(&point->self, &point->trace_id);
-	point->serial = next_serial++;
-	point->calls = 0;
-	point->left_out = 0;
-	point->staged = false;
-	point->silent = false;
-	point->open = true;
-	pgosp_point_ids(point, &ids);
-	if (likely(osp_template_put(start, producer, &ids, point->start_ns, 0) !=
-			   NULL))
-		pgosp_template_commit(start, producer);
-	else
-	{
-		point->silent = true;
-		osp_id_copy(&point->self, &point->parent_id);
-	}
-	dlist_push_tail(&pgosp_open_points, &point->node);
-	pgosp_busy++;
-}
-
 pgosp_hot bool
 pgosp_point_open_known(pgospPoint *point, const osp_context *context,
 					   const osp_template *start)
@@ -341,7 +310,7 @@ pgosp_point_open_known(pgospPoint *point, const osp_context *context,
 	point->parent = NULL;
 	point->top = point;
 	point->points = 1;
-	open_by_template(point, producer, start);
+	pgosp_point_start_by_template(point, producer, start);
 	return true;
 }
 
@@ -364,7 +333,7 @@ pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 	point->parent = parent;
 	point->top = top;
 	top->points++;
-	open_by_template(point, producer, start);
+	pgosp_point_start_by_template(point, producer, start);
 	return true;
 }
 

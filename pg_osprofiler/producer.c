@@ -93,6 +93,7 @@ look_at_settings(void)
 		return;
 	osp_producer_close(&producer);
 	pgosp_ring = NULL;
+	pgosp_disarm();
 }
 
 osp_producer *
@@ -150,6 +151,7 @@ pgosp_producer_close(void)
 	if (pgosp_ring != NULL)
 		osp_producer_close(&producer);
 	pgosp_ring = NULL;
+	pgosp_disarm();
 	/* The session is at its end: no other ring for it. */
 	failed = true;
 	retry_ns = PG_INT64_MAX;

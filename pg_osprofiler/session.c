@@ -90,17 +90,33 @@ put_text(osp_writer *w, osp_str key, const char *text)
 		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(text), NAMEDATALEN * 4));
 }
 
-/* The name of the application that they tell. */
-static pgosp_hot_data char application[NAMEDATALEN] = "";
-static pgosp_hot_data osp_str attributes = {NULL, 0};
+pgosp_hot_data pgospApplication pgosp_application;
+static osp_str attributes = {NULL, 0};
 
-static pg_noinline void
-make_attributes(const char *name)
+/* What is compared of it ends with the zero behind it. */
+static void
+remember_application(const char *name)
+{
+	size_t len = strlen(name);
+
+	memset(&pgosp_application, 0, sizeof(pgosp_application));
+	if (len >= sizeof(pgosp_application.words))
+		return;
+	memcpy(pgosp_application.words, name, len);
+	memset(&pgosp_application.mask, 0xff, len % sizeof(uint64) + 1);
+	pgosp_application.last = len / sizeof(uint64);
+}
+
+osp_str
+pgosp_session_attributes(void)
 {
 	static char space[2048];
+	const char *name = application_name != NULL ? application_name : "";
 	osp_writer w;
 
-	strlcpy(application, name, sizeof(application));
+	if (attributes.ptr != NULL && pgosp_session_is_told())
+		return attributes;
+	remember_application(name);
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_str(&w, OSP_STR("system"), OSP_STR("postgresql"));
 	if (MyProcPort != NULL)
@@ -112,25 +128,5 @@ make_attributes(const char *name)
 	put_text(&w, OSP_STR("application"), name);
 	attributes = osp_attrs_end(&w);
 	pgosp_text_epoch++;
-}
-
-/* As strcmp, for short names; that call costs more than they do. */
-static inline bool
-is_same(const char *a, const char *b)
-{
-	size_t i = 0;
-
-	while (a[i] == b[i] && a[i] != '\0')
-		i++;
-	return a[i] == b[i];
-}
-
-pgosp_hot osp_str
-pgosp_session_attributes(void)
-{
-	const char *name = application_name != NULL ? application_name : "";
-
-	if (unlikely(attributes.ptr == NULL || !is_same(name, application)))
-		make_attributes(name);
 	return attributes;
 }

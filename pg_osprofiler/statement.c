@@ -110,15 +110,6 @@ pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
 		pgosp_known_learn(plan, osp_attrs_end(&w));
 }
 
-static inline void
-init_point(pgospStatementPoint *statement, const pgospPointKind *kind)
-{
-	statement->point.kind = kind;
-	statement->point.name = OSP_STR("pg");
-	statement->point.stop_size = PGOSP_STATEMENT_STOP_SIZE;
-	statement->known = NULL;
-}
-
 static void
 open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 		const pgospParent *parent, const pgospStatementFacts *facts,
@@ -132,10 +123,15 @@ open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 	size = START_SIZE + start.text.len;
 	if (facts->params != NULL && !pgosp_hide_params)
 		size += PGOSP_PARAMS_SIZE;
-	init_point(statement, kind);
+	pgosp_statement_init(statement, kind, OSP_STR("pg"));
 	pgosp_point_open_at(
 		&statement->point, parent, put_start, &start, size, start_ns);
 	pgosp_usage_begin(&statement->usage);
+	statement->plain = parent->point == NULL && !statement->point.silent &&
+					   !pgosp_point_is_staged(&statement->point) &&
+					   statement->usage.waits.count < 0 &&
+					   statement->point.base_id.is_uuid &&
+					   statement->point.parent_id.is_uuid;
 }
 
 void
@@ -162,33 +158,6 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 			parent,
 			facts,
 			*plan != NULL ? (*plan)->start_ns : pgosp_now());
-}
-
-pgosp_hot bool
-pgosp_statement_open_known(pgospStatementPoint *statement,
-						   const pgospPointKind *kind, const PlannedStmt *plan)
-{
-	pgospKnown *known = pgosp_known_plan(plan);
-	const pgospContext *context;
-
-	/* They may have changed, and with them what is known. */
-	(void) pgosp_session_attributes();
-	if (known == NULL || !pgosp_template_is_made(&known->start) ||
-		pgosp_planning || ActivePortal == NULL ||
-		(pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
-		return false;
-	context = pgosp_context_of_known();
-	if (context == NULL)
-		return false;
-	init_point(statement, kind);
-	statement->known = known;
-	if (!pgosp_point_open_known(
-			&statement->point, &context->ids, &known->start.of))
-		return false;
-	pgosp_statement_stop_soon(known);
-	pgosp_statement_begins(pgosp_ring, &context->ids);
-	pgosp_usage_begin(&statement->usage);
-	return true;
 }
 
 /* Under the running statement, or under a user's point opened in it. */

@@ -154,7 +154,7 @@ stop_of(pgospKnown *known, const char *command, int form)
 static inline int
 form_of(const pgospUsage *usage)
 {
-	if (unlikely(!pgosp_only_hits(&pgBufferUsage, &usage->buffers) ||
+	if (unlikely(pgosp_other_blocks(&pgBufferUsage) != usage->other_blocks ||
 				 pgWalUsage.wal_fpi != usage->wal.wal_fpi))
 		return STOP_MORE;
 	return (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit) *
@@ -179,14 +179,16 @@ set_values(char *record, const pgospStop *stop, const pgospUsage *usage)
 /* By the template, and then as usual. */
 static pg_noinline void
 put_more(const pgospStop *stop, osp_producer *producer,
-		 const osp_point_ids *ids, const pgospUsage *usage, int64 now_ns,
-		 int64 elapsed_ns)
+		 const pgospStatementPoint *statement, int64 now_ns, int64 elapsed_ns)
 {
+	const pgospUsage *usage = &statement->usage;
+	osp_point_ids ids;
 	osp_writer w;
 
+	pgosp_point_ids(&statement->point, &ids);
 	if (!osp_template_begin(&stop->template.of,
 							producer,
-							ids,
+							&ids,
 							now_ns,
 							elapsed_ns,
 							MORE_SIZE,
@@ -199,42 +201,56 @@ put_more(const pgospStop *stop, osp_producer *producer,
 	osp_point_commit(producer, &w);
 }
 
+/* Is there nothing open under it, which may be closed already, nothing to be told
+ * but what it has used, and room for that as usual? */
+static inline bool
+is_plain(const pgospStatementPoint *statement)
+{
+	const pgospPoint *point = &statement->point;
+
+	return statement->plain && point->open && point->left_out == 0 &&
+		   pgosp_lockwaits == 0 &&
+		   pgosp_open_points.head.prev == &point->node && pgosp_ring != NULL &&
+		   pgosp_ring->ring.lost == 0;
+}
+
+/* The record of the stop by its template. */
+static inline void
+put(const pgospStop *stop, osp_producer *producer,
+	const pgospStatementPoint *statement, int64 now_ns, int64 elapsed_ns)
+{
+	osp_point_ids ids;
+	char *record;
+
+	pgosp_point_ids(&statement->point, &ids);
+	record = osp_template_put(
+		&stop->template.of, producer, &ids, now_ns, elapsed_ns);
+	if (unlikely(record == NULL))
+		return;
+	set_values(record, stop, &statement->usage);
+	pgosp_template_commit(&stop->template.of, producer);
+}
+
 pgosp_hot bool
 pgosp_statement_stop(pgospStatementPoint *statement)
 {
-	const pgospUsage *usage = &statement->usage;
 	const pgospStop *stop;
-	osp_producer *producer;
-	osp_point_ids ids;
 	int64 now_ns;
 	int64 elapsed_ns;
-	char *record;
 	int form;
 
-	producer = pgosp_point_stops_by_template(&statement->point, &ids);
-	if (producer == NULL || statement->point.parent != NULL ||
-		statement->point.name.len != sizeof("pg") - 1 ||
-		usage->jit_functions != 0 || usage->nodes_left_out != 0 ||
-		usage->waits.count >= 0)
+	if (unlikely(!is_plain(statement)))
 		return false;
-	form = form_of(usage);
-	stop = stop_of(statement->known, usage->command, form);
-	if (stop == NULL)
+	form = form_of(&statement->usage);
+	stop = stop_of(statement->known, statement->usage.command, form);
+	if (unlikely(stop == NULL))
 		return false;
 	now_ns = pgosp_now();
 	elapsed_ns = now_ns - statement->point.start_ns;
 	if (unlikely(form == STOP_MORE))
-		put_more(stop, producer, &ids, usage, now_ns, elapsed_ns);
+		put_more(stop, pgosp_ring, statement, now_ns, elapsed_ns);
 	else
-	{
-		record = osp_template_put(
-			&stop->template.of, producer, &ids, now_ns, elapsed_ns);
-		if (likely(record != NULL))
-		{
-			set_values(record, stop, usage);
-			pgosp_template_commit(&stop->template.of, producer);
-		}
-	}
+		put(stop, pgosp_ring, statement, now_ns, elapsed_ns);
 	if (likely(statement->known != NULL))
 		pgosp_known_ahead(statement->known);
 	pgosp_point_leave(&statement->point);

@@ -205,8 +205,6 @@ pgosp_trigger_prepare(const EState *estate)
 {
 	int i;
 
-	if ((pgosp_points & PGOSP_POINTS_TRIGGER) == 0)
-		return;
 	for (i = 0; i < pgosp_result_relation_count(estate); i++)
 		prepare_relation(pgosp_result_relation(estate, i),
 						 estate->es_query_cxt);

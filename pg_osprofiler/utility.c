@@ -96,6 +96,15 @@ is_plain(const Node *statement)
 			stmt->kind == TRANS_STMT_COMMIT);
 }
 
+/* What is plain; told if it fails. */
+static inline const char *
+command_of(const TransactionStmt *stmt)
+{
+	return stmt->kind == TRANS_STMT_COMMIT  ? "COMMIT"
+		   : stmt->kind == TRANS_STMT_BEGIN ? "BEGIN"
+											: "START TRANSACTION";
+}
+
 static bool
 commits_prepared(const Node *statement)
 {
@@ -183,21 +192,19 @@ run_caught(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
 }
 
 /* Runs the statement, traced if it is to be. */
-static inline void
+static pg_noinline void
 trace(PGOSP_UTILITY_ARGS)
 {
 	bool top = pgosp_current == NULL;
-	bool plain = top && !begin.point.open && is_plain(pstmt->utilityStmt);
 	pgospStatementPoint local;
-	pgospStatementPoint *statement = plain ? &begin : &local;
+	pgospStatementPoint *statement = &local;
 	pgospStatementFacts facts;
 	pgospParent parent;
 	bool stays = ends_transaction(pstmt->utilityStmt) &&
 				 pgosp_commit_statement(&statement);
-	bool known =
-		top && pgosp_statement_open_known(statement, &utility_kind, pstmt);
 
-	if (!known)
+	local.armed = 0;
+	if (!top || !pgosp_statement_open_known(statement, &utility_kind, pstmt))
 	{
 		facts_of(pstmt, queryString, params, &facts);
 		if (!is_wanted(pstmt, context, &facts, &parent))
@@ -211,15 +218,32 @@ trace(PGOSP_UTILITY_ARGS)
 	}
 	statement->usage.command =
 		GetCommandTagName(CreateCommandTag(pstmt->utilityStmt));
-	if (known && plain && pgosp_guard_may())
-		run_guarded(statement, stays, PGOSP_UTILITY_PASS);
-	else
-		run_caught(statement, stays, PGOSP_UTILITY_PASS);
+	run_caught(statement, stays, PGOSP_UTILITY_PASS);
+}
+
+/* Runs a plain statement that is known, if it can be guarded. */
+static inline bool
+trace_plain(PGOSP_UTILITY_ARGS)
+{
+	const TransactionStmt *stmt = (const TransactionStmt *) pstmt->utilityStmt;
+	bool stays = stmt->kind == TRANS_STMT_COMMIT;
+	pgospStatementPoint *statement = &begin;
+
+	if (unlikely(pgosp_current != NULL || begin.point.open ||
+				 (stays && !pgosp_commit_statement(&statement)) ||
+				 ActivePortal == NULL || !pgosp_guard_may() ||
+				 !pgosp_statement_open_known(statement, &utility_kind, pstmt)))
+		return false;
+	statement->usage.command = command_of(stmt);
+	run_guarded(statement, stays, PGOSP_UTILITY_PASS);
+	return true;
 }
 
 static pgosp_hot pg_noinline void
 maybe_traced(PGOSP_UTILITY_ARGS)
 {
+	if (likely(is_plain(pstmt->utilityStmt)) && trace_plain(PGOSP_UTILITY_PASS))
+		return;
 	trace(PGOSP_UTILITY_PASS);
 
 	/* Points that a user opened under a context end with it. */

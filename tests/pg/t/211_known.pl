@@ -242,6 +242,48 @@ $wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
 $wire->run_prepared('asked', 1);
 is(scalar(told($asked, 3)), 3, 'only what was asked for');
 
+# The same while the context stays as it is, with a cursor open or not.
+sub reload_enabled
+{
+	my ($value) = @_;
+
+	$node->append_conf('postgresql.conf', "osprofiler.enabled = $value");
+	$node->reload;
+	for (1 .. 600)
+	{
+		my @events = $wire->simple('SHOW osprofiler.enabled');
+
+		last if grep { $_->[0] eq 'row' && $_->[1] eq $value } @events;
+		select undef, undef, undef, 0.1;
+	}
+	return;
+}
+
+my $within = context();
+untraced($within);
+foreach my $change (
+	[ map { my $sql = $_; sub { $wire->simple($sql) } }
+		"SET osprofiler.points = 'nested'", 'RESET osprofiler.points' ],
+	[ map { my $sql = $_; sub { $wire->simple($sql) } }
+		"SET osprofiler.min_duration = '1h'", 'RESET osprofiler.min_duration' ],
+	[ map { my $value = $_; sub { reload_enabled($value) } } 'off', 'on' ])
+{
+	foreach my $cursor (0, 1)
+	{
+		$wire->run_prepared('asked', 1);
+		$wire->simple('BEGIN; DECLARE c CURSOR FOR SELECT FROM t; FETCH c') if $cursor;
+		$change->[0]->();
+		$wire->run_prepared('asked', 1) for 1 .. 2;
+		$change->[1]->();
+		$wire->run_prepared('asked', 1);
+		$wire->simple('COMMIT') if $cursor;
+	}
+}
+$wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
+wait_for_delivery($node);
+is(scalar(grep { /^SELECT \$1/ } @{ tree(points($node, $within)) }),
+	12, 'nor in the middle of a trace');
+
 # A context for the next statement goes before that of the session, once.
 my ($next, $session) = (context(), context());
 untraced($session);

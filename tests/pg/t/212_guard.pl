@@ -348,6 +348,88 @@ is_deeply(
 	],
 	'a portal of an outer transaction');
 
+# The unnamed portal, left in the middle: what it ran in is rolled back or is not,
+# it is committed, or another one comes. Other statements have portals of their own
+# meanwhile.
+my $rows = 'SELECT v FROM t ORDER BY id';
+
+sub in_its_own_portal
+{
+	my ($sql) = @_;
+
+	$wire->parse('other', $sql)->bind('other', 'other')->execute('other');
+	$wire->close_portal('other')->close_statement('other');
+	return $wire->sync->read_until_ready;
+}
+
+sub begin_slices { return $wire->bind('', 's')->execute('', 2)->sync->read_until_ready; }
+sub slice { return $wire->execute('', 5)->sync->read_until_ready; }
+
+foreach my $case (
+	[ 'rolled back', [ 'BEGIN', \&begin_slices, 'ROLLBACK' ], "$rows -> SELECT 2 (interrupted)" ],
+	[ 'rolled back to before it',
+		[ 'BEGIN', 'SAVEPOINT a', \&begin_slices, 'ROLLBACK TO a', 'COMMIT' ],
+		"$rows -> SELECT 2 (interrupted)" ],
+	[ 'rolled back to before a savepoint that it ran in',
+		[ 'BEGIN', 'SAVEPOINT a', 'SAVEPOINT b', \&begin_slices, 'RELEASE b', 'ROLLBACK TO a',
+			'COMMIT' ],
+		"$rows -> SELECT 2 (interrupted)" ],
+	[ 'rolled back to a savepoint that it went on in',
+		[ 'BEGIN', \&begin_slices, 'SAVEPOINT a', \&slice, 'ROLLBACK TO a', 'COMMIT' ],
+		"$rows -> SELECT 7" ],
+	[ 'rolled back to behind it',
+		[ 'BEGIN', \&begin_slices, 'SAVEPOINT a', 'ROLLBACK TO a', \&slice, 'COMMIT' ],
+		"$rows -> SELECT 7" ],
+	[ 'committed', [ 'BEGIN', \&begin_slices, 'COMMIT' ], "$rows -> SELECT 2" ],
+	[ 'followed by another',
+		[ 'BEGIN', \&begin_slices, sub { $wire->run_prepared('s') }, 'COMMIT' ],
+		"$rows -> SELECT 2", "$rows -> SELECT 20" ])
+{
+	my ($what, $steps, @expected) = @$case;
+
+	is_deeply(
+		[
+			grep { /^\Q$rows\E/ } @{
+				lines_of(
+					$rows, [],
+					sub { ref $_ ? $_->() : in_its_own_portal($_) for @$steps; },
+					before => ["SET osprofiler.points = 'statement'"],
+					points => 3 + @expected + grep { !ref } @$steps)
+			}
+		],
+		[ ("$rows -> SELECT 20") x 2, @expected, "$rows -> SELECT 20" ],
+		"a portal without a name, $what");
+}
+
+# The same of one without a name. Another one, whose memory may lie where its own
+# was, tells of itself.
+my $divide = 'SELECT 10 / (v - $1) FROM t ORDER BY id';
+is_deeply(
+	lines_of(
+		$divide, [100],
+		sub {
+			in_its_own_portal('BEGIN');
+			$wire->bind('', 's', 5)->execute('', 2)->sync->read_until_ready;
+			in_its_own_portal('SAVEPOINT a');
+			fails_with('22012', slice());
+			in_its_own_portal('ROLLBACK TO a');
+			$wire->run_prepared('s', 100) for 1 .. 2;
+			in_its_own_portal('COMMIT');
+		},
+		before => ["SET osprofiler.points = 'statement'"],
+		points => 10),
+	[
+		("$divide -> SELECT 20") x 2,
+		'BEGIN -> BEGIN',
+		"$divide -> SELECT 2 (division_by_zero)",
+		'SAVEPOINT a -> SAVEPOINT',
+		'ROLLBACK TO a -> ROLLBACK',
+		("$divide -> SELECT 20") x 2,
+		'COMMIT -> COMMIT',
+		"$divide -> SELECT 20"
+	],
+	'a portal without a name that fails in a savepoint');
+
 # BEGIN and COMMIT, which are no plans but are guarded as well.
 my $begin = 'BEGIN ISOLATION LEVEL SERIALIZABLE';
 foreach my $level (qw(warning log panic))
