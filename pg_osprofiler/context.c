@@ -26,17 +26,17 @@
 #include "utils/portal.h"
 #include "utils/timestamp.h"
 
-pgosp_hot_data bool pgosp_has_trace_info = false;
-pgosp_hot_data bool pgosp_has_trace_hmac = false;
-pgosp_hot_data bool pgosp_has_next_context = false;
+bool pgosp_has_trace_info = false;
+bool pgosp_has_trace_hmac = false;
+bool pgosp_has_next_context = false;
 
-static pgosp_hot_data bool setting_stale = true;
+static bool setting_stale = true;
 static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,
 											  OSP_CTX_NONE};
 
 /* Of the keys it was verified with, and of the settings. */
-static pgosp_hot_data uint64 setting_serial = 0;
-static pgosp_hot_data TimestampTz setting_reloaded = 0;
+static uint64 setting_serial = 0;
+static TimestampTz setting_reloaded = 0;
 
 static uint64 comment_serial = 0;
 static pgospContext comment = {PGOSP_SOURCE_COMMENT, OSP_CTX_NONE};

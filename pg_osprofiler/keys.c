@@ -15,7 +15,7 @@
 #include "utils/timestamp.h"
 
 static osp_keyring *keyring = NULL;
-pgosp_hot_data uint64 pgosp_keyring_serial = 1;
+uint64 pgosp_keyring_serial = 1;
 static bool settings_changed = true;
 static TimestampTz read_at = 0;
 static osp_error trouble = {OSP_OK, ""};
