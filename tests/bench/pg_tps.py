@@ -8,8 +8,9 @@ kinds of points), with plan nodes. All are of one server, for two differ by more
 is not traced; a session is one without the extension if it does not load it. They take turns on one
 core, a moment at a time in random order, all others stopped; so all see the same machine, however it
 drifts, and none is short enough for the start of a session to count. That is one block; there are
-many, as where a process lies in memory may matter more than we do. Each kind has a database of its
-own, as one that is stopped may hold locks.
+many, as where a process lies in memory may matter more than we do. Each session has a database of its
+own, as one that is stopped may hold locks; which one, is drawn for each block, as two of them, with
+what was left behind in them by then, differ as well.
 """
 import os
 import random
@@ -29,17 +30,18 @@ SCRIPTS = {"-S -M prepared": ["-S", "-M", "prepared"],
 LABELS = {"again": "bare to bare (the noise)", "untraced": "loaded, nothing traced",
           "statement": "every statement traced", "default": "default points",
           "node": "with plan nodes"}
+DATABASES = ["bench_%d" % number for number in range(6)]
 AIMS = {"untraced": 0.995, "statement": 0.98, "default": 0.96, "node": 0.92}
 
 
 class Session:
     """A pgbench that runs when it is told to."""
 
-    def __init__(self, work, bindir, script, kind, options):
+    def __init__(self, work, bindir, script, database, options):
         self.seconds = 0.0
         self.process = subprocess.Popen(
             ["taskset", "-c", "0", bindir + "/pgbench", "-n", *script, "-T", str(int(BLOCK_S)),
-             "-h", work, "-p", PORT, "-U", "postgres", "bench_" + kind],
+             "-h", work, "-p", PORT, "-U", "postgres", database],
             env=dict(os.environ, PGOPTIONS=options), stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True)
         self.process.send_signal(signal.SIGSTOP)
@@ -63,7 +65,9 @@ class Session:
 
 
 def block(work, bindir, script, kinds):
-    sessions = {kind: Session(work, bindir, script, kind, kinds[kind]) for kind in kinds}
+    databases = random.sample(DATABASES, len(kinds))
+    sessions = {kind: Session(work, bindir, script, database, options)
+                for database, (kind, options) in zip(databases, kinds.items())}
     points = work + "/points"
     order = list(sessions.values())
     end = time.monotonic() + BLOCK_S
@@ -87,9 +91,9 @@ def main():
     kinds = {"bare": bare, "again": bare, "untraced": "", "statement": context,
              "default": context + " -c osprofiler.points=" + points,
              "node": context + " -c osprofiler.points=statement,node"}
-    for kind in kinds:
+    for database in DATABASES:
         subprocess.run([bindir + "/createdb", "-h", work, "-p", PORT, "-U", "postgres",
-                        "-T", "bench", "bench_" + kind], check=True)
+                        "-T", "bench", database], check=True)
     os.sched_setaffinity(0, {1})
     for name, script in SCRIPTS.items():
         print("== PostgreSQL: TPS to bare, pgbench %s, client and server on one core" % name)
