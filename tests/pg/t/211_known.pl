@@ -189,12 +189,13 @@ is_deeply([ map { $_->{stop}{db}{rows} } told($rows, 4) ],
 
 # What is told changes with the settings.
 my $changed = context();
+my @names = ('another', 'a name that takes', 'a name that take', 'a name that tak', 'x' x 63,
+	'a name that takes more room than before');
 $wire->prepare('s', $text);
 untraced($changed);
 $wire->run_prepared('s', 1) for 1 .. 2;
 foreach my $sql (
-	"SET application_name = 'another'",
-	"SET application_name = 'a name that takes more room than before'",
+	(map { "SET application_name = '$_'" } @names),
 	"SET osprofiler.service = 'shop'",
 	"SET osprofiler.project = 'books'",
 	'SET osprofiler.max_statement_length = 8',
@@ -209,12 +210,12 @@ untraced($changed);
 my @told = map {
 	join '|', $_->{start}{db}{application} // '', $_->{service}, $_->{project},
 	  $_->{start}{db}{statement}, $_->{start}{db}{params} ? 'params' : ''
-} told($changed, 18);
-my $name = 'a name that takes more room than before';
+} told($changed, 26);
+my $name = $names[-1];
 my $none = $told[0] =~ /\|(.*?)\|/ ? $1 : '';
 my @expected;
 push @expected, ($_) x 2
-  for "|$none||$text|", "another|$none||$text|", "$name|$none||$text|",
+  for "|$none||$text|", (map { "$_|$none||$text|" } @names),
   "$name|shop||$text|", "$name|shop|books|$text|", "$name|shop|books|SELECT v|",
   "$name|shop|books|$text|", "$name|shop|books|$text|params",
   "$name|shop|books|$text|";
