@@ -223,20 +223,27 @@ pgosp_stop_set(char *record, const pgospStop *stop, int value, const void *of)
 	memcpy(record + stop->at[value], of, sizeof(uint64));
 }
 
+/* Is there nothing open under this point, which may be closed already, and nothing
+ * to be told of what was? */
+static inline bool
+pgosp_point_ends_alone(const pgospPoint *point)
+{
+	return point->open && point->left_out == 0 && pgosp_lockwaits == 0 &&
+		   pgosp_open_points.head.prev == &point->node;
+}
+
 /*
- * Is there nothing open under this point, which may be closed already, and has it
- * nothing to tell of itself? Then the ring where a template can be put for its
- * stop, and its ids, for as long as the point is not changed; else NULL.
+ * Does this point end alone, and has it nothing to tell of itself? Then the ring
+ * where a template can be put for its stop, and its ids, for as long as the point is
+ * not changed; else NULL.
  */
 static inline osp_producer *
 pgosp_point_stops_by_template(const pgospPoint *point, osp_point_ids *ids)
 {
 	osp_producer *producer = pgosp_producer_if_open();
 
-	if (unlikely(!point->open || point->silent || point->left_out > 0 ||
-				 pgosp_point_is_staged(point) || pgosp_lockwaits > 0 ||
-				 producer == NULL ||
-				 pgosp_open_points.head.prev != &point->node))
+	if (unlikely(!pgosp_point_ends_alone(point) || point->silent ||
+				 pgosp_point_is_staged(point) || producer == NULL))
 		return NULL;
 	pgosp_point_ids(point, ids);
 	return osp_template_may(producer, ids) ? producer : NULL;

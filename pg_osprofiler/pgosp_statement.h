@@ -140,6 +140,7 @@ pgosp_only_hits(const BufferUsage *now, const BufferUsage *then)
 extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
 							  const BufferUsage *then);
 
+/* That pgosp_put_statement_stop puts at most. */
 #define PGOSP_STATEMENT_STOP_SIZE (1280 + PGOSP_WAITS_SIZE)
 
 /* A statement as a point: utility statements have one on the C stack. */

@@ -74,14 +74,6 @@ prepare(pgospStatementPoint *statement, const pgospPointKind *kind)
 	pgosp_usage_begin(&statement->usage);
 }
 
-/* The ring has no room. */
-static pg_noinline void
-leave_silent(pgospStatementPoint *statement)
-{
-	statement->plain = false;
-	statement->armed = 0;
-}
-
 pgosp_hot bool
 pgosp_statement_open_known(pgospStatementPoint *statement,
 						   const pgospPointKind *kind, const PlannedStmt *plan)
@@ -105,8 +97,6 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	pgosp_statement_stop_soon(known);
 	pgosp_statement_begins(pgosp_ring, &context->ids);
 	pgosp_usage_begin_again(&statement->usage);
-	statement->plain = statement->usage.waits.count < 0;
-	if (unlikely(point->silent))
-		leave_silent(statement);
+	statement->plain = !point->silent && statement->usage.waits.count < 0;
 	return true;
 }

@@ -201,17 +201,12 @@ put_more(const pgospStop *stop, osp_producer *producer,
 	osp_point_commit(producer, &w);
 }
 
-/* Is there nothing open under it, which may be closed already, nothing to be told
- * but what it has used, and room for that as usual? */
+/* Does it end alone, with nothing to be told but what it has used? */
 static inline bool
 is_plain(const pgospStatementPoint *statement)
 {
-	const pgospPoint *point = &statement->point;
-
-	return statement->plain && point->open && point->left_out == 0 &&
-		   pgosp_lockwaits == 0 &&
-		   pgosp_open_points.head.prev == &point->node && pgosp_ring != NULL &&
-		   pgosp_ring->ring.lost == 0;
+	return statement->plain && pgosp_point_ends_alone(&statement->point) &&
+		   pgosp_ring != NULL && pgosp_ring->ring.lost == 0;
 }
 
 /* The record of the stop by its template. */
