@@ -242,11 +242,10 @@ shipping_count(const shipping *ship, int n)
 
 		next = memchr(line, '\n', (size_t) (end - line));
 		if (next == NULL)
-			next = end;
-		else
-			*next++ = '\0';
+			break;
+		*next++ = '\0';
 		line_number++;
-		if (strstr(line, mark) == NULL)
+		if (strstr(line, mark) == NULL || strstr(line, FAKE_CUT) != NULL)
 			continue;
 		point = strstr(line, "\"point\": ");
 		assert_non_null(point);

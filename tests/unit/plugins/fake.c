@@ -21,6 +21,20 @@ struct osp_driver_conn
 	int store;
 };
 
+/* A line that its writer was killed in is no point, whatever follows. */
+static void
+end_cut_line(int store)
+{
+	off_t size = lseek(store, 0, SEEK_END);
+	char last = '\n';
+
+	if (size > 0 && pread(store, &last, 1, size - 1) != 1)
+		abort();
+	if (last != '\n' &&
+		write(store, FAKE_CUT "\n", sizeof(FAKE_CUT)) != sizeof(FAKE_CUT))
+		abort();
+}
+
 static osp_status
 fake_open(const osp_driver_options *options, osp_driver_conn **out,
 		  osp_error *err)
@@ -43,6 +57,7 @@ fake_open(const osp_driver_options *options, osp_driver_conn **out,
 	conn->store = open(name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (conn->control == MAP_FAILED || conn->store < 0)
 		abort();
+	end_cut_line(conn->store);
 	*out = conn;
 	return OSP_OK;
 }
@@ -136,9 +151,12 @@ fake_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	for (line = text; status == OSP_OK && line < end;)
 	{
 		const char *newline = memchr(line, '\n', (size_t) (end - line));
-		size_t len = (size_t) ((newline != NULL ? newline : end) - line);
+		size_t len;
 		osp_notification point;
 
+		if (newline == NULL)
+			break;
+		len = (size_t) (newline - line);
 		osp_buf_reset(&scratch);
 		if (osp_notification_read(
 				osp_str_n(line, len), &scratch, &point, NULL) == OSP_OK &&

@@ -7,12 +7,15 @@
  * fake:///DIR keeps points in DIR/store and takes orders from DIR/control, which
  * is mapped by driver and test, in whatever processes. fakeblind:///DIR is the
  * same but cannot read. Each point is one write, so that a process killed at any
- * time leaves any part of a batch stored.
+ * time leaves any part of a batch stored. A write that the kill cut short has
+ * stored nothing: the next to open the store ends the line with FAKE_CUT.
  */
 #ifndef TEST_FAKE_H
 #define TEST_FAKE_H
 
 #include <stdint.h>
+
+#define FAKE_CUT "(cut)"
 
 typedef struct fake_control
 {
