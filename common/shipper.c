@@ -90,6 +90,7 @@ open_descriptors(osp_shipper *s, osp_error *err)
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->bell_fd, &event) != 0 ||
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->event_fd, &event) != 0)
 		return cannot(err, "make its descriptors");
+	s->sender_heeded = true;
 	return OSP_OK;
 }
 

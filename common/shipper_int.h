@@ -132,7 +132,9 @@ struct osp_shipper
 	int64_t active_ns; /* when something was last found to do */
 	int64_t clock_ns;  /* when the clock was last looked at */
 	int nap_ms;
-	size_t gathered; /* points read in this step */
+	size_t gathered;    /* points read in this step */
+	bool crowded;       /* a ring had much to read at the last look */
+	bool sender_heeded; /* event_fd wakes the caller */
 	uint32_t sleep_number;
 	bool asleep;
 };
@@ -149,7 +151,7 @@ void osp__shipper_note_error(osp_shipper *s, const char *text);
 /* Finds new rings, forgets those whose files are gone and which are empty. */
 void osp__rings_scan(osp_shipper *s);
 
-/* Looks at all heads; true if one has moved, or a ring is new. */
+/* Looks at all heads; true if one has moved, or a ring is new. Sets crowded. */
 bool osp__rings_look(osp_shipper *s);
 
 /* Has a head moved since the last look? */

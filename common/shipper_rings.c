@@ -190,6 +190,7 @@ osp__rings_look(osp_shipper *s)
 	bool moved = false;
 	size_t i;
 
+	s->crowded = false;
 	if (__atomic_load_n(&s->stat->rings_made, __ATOMIC_ACQUIRE) !=
 			s->rings_made_seen ||
 		osp_mono_now() - s->scanned_ns > SCAN_INTERVAL_NS)
@@ -205,6 +206,7 @@ osp__rings_look(osp_shipper *s)
 		r->moved = head != r->head_seen;
 		r->head_seen = head;
 		moved |= r->moved;
+		s->crowded |= head - r->pos > r->ring.capacity / 4;
 	}
 	return moved;
 }

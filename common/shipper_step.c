@@ -8,15 +8,21 @@
  * delivered first, while the rings wait (or follow into the spool when they are
  * about to run full).
  *
- * Sleep: as long as producers write, the shipper looks at the rings every few
- * milliseconds and no producer has to wake it. After IDLE_NS without a change it
- * says that it sleeps (stat->sleeping), lets every producer pass a barrier, looks
- * once more, and waits for the doorbell without end. Each sleep has a number of
- * its own, so that a producer that was slow to ring cannot end a later one.
+ * Naps: as long as producers write, the shipper looks at the rings every few
+ * milliseconds, and no producer has to wake it; nor has the sender when it is done,
+ * unless there is much to fetch. Looking more often would make batches of a few
+ * points, and as each look takes the line of the ring's head from the producer, the
+ * producer would pay for it.
+ *
+ * Sleep: after IDLE_NS without a change it says that it sleeps (stat->sleeping),
+ * lets every producer pass a barrier, looks once more, and waits for the doorbell
+ * without end. Each sleep has a number of its own, so that a producer that was slow
+ * to ring cannot end a later one.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,8 +30,9 @@
 
 #define IDLE_NS (200 * NS_PER_MS)
 
+/* As long as the longest, a ring of the usual size does not run full. */
 #define NAP_MIN_MS 1
-#define NAP_MAX_MS 10
+#define NAP_MAX_MS 5
 
 /* The nap becomes shorter or longer with what one of it brings together. */
 #define NAP_MANY_POINTS 2048
@@ -289,6 +296,20 @@ wake_up(osp_shipper *s)
 	empty_fd(s->event_fd);
 }
 
+/* Shall the end of the sender's work wake the caller? */
+static void
+heed_sender(osp_shipper *s, bool heed)
+{
+	struct epoll_event event;
+
+	if (heed == s->sender_heeded)
+		return;
+	memset(&event, 0, sizeof(event));
+	event.events = heed ? EPOLLIN : 0;
+	if (epoll_ctl(s->poll_fd, EPOLL_CTL_MOD, s->event_fd, &event) == 0)
+		s->sender_heeded = heed;
+}
+
 /* Makes every running thread pass a barrier; false if the kernel does not. */
 static bool
 barrier_everywhere(void)
@@ -317,6 +338,7 @@ fall_asleep(osp_shipper *s, int64_t now)
 	int timeout_ms = idle_timeout(s, now);
 	bool sure;
 
+	heed_sender(s, true);
 	osp__rings_tidy(s);
 	s->asleep = true;
 	s->sleep_number += s->sleep_number == UINT32_MAX ? 2 : 1;
@@ -332,10 +354,13 @@ fall_asleep(osp_shipper *s, int64_t now)
 static int
 nap(osp_shipper *s)
 {
-	if (s->gathered > NAP_MANY_POINTS && s->nap_ms > NAP_MIN_MS)
+	bool many = s->gathered > NAP_MANY_POINTS || s->crowded;
+
+	if (many && s->nap_ms > NAP_MIN_MS)
 		s->nap_ms = s->nap_ms / 2;
-	else if (s->gathered < NAP_FEW_POINTS && s->nap_ms < NAP_MAX_MS)
+	else if (!many && s->gathered < NAP_FEW_POINTS && s->nap_ms < NAP_MAX_MS)
 		s->nap_ms++;
+	heed_sender(s, many || s->down || has_unread_spool(s));
 	return s->nap_ms;
 }
 
@@ -411,6 +436,7 @@ osp_shipper_flush(osp_shipper *s, unsigned timeout_ms)
 		int64_t left_ms = (end - now) / NS_PER_MS + 1;
 		int wait_ms = osp_shipper_step(s);
 
+		heed_sender(s, true);
 		flushed = !s->busy && rings_are_flushed(s) &&
 				  (s->down || osp_shipper_is_empty(s));
 		if (flushed)

@@ -166,6 +166,75 @@ test_no_wake_up_while_idle(void **state)
 	assert_int_equal(stat->sleeping, 0);
 }
 
+/* As a caller does it who has more to do: a step when it is time for one. */
+static void
+step_if_time(osp_shipper *s, int64_t *next_ns)
+{
+	struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+	int wait_ms;
+
+	if (osp_mono_now() < *next_ns && poll(&fd, 1, 0) == 0)
+		return;
+	wait_ms = osp_shipper_step(s);
+	*next_ns =
+		wait_ms < 0 ? INT64_MAX : osp_mono_now() + (int64_t) wait_ms * 1000000;
+}
+
+/* Points that come one by one are not sent one by one, however quick the collector
+ * is: a nap of a millisecond at least lies between two looks at the rings. */
+static void
+test_naps_gather_points(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_runstat *stat = ship->stat;
+	osp_producer producer;
+	uint64_t batches;
+	int64_t begin;
+	int64_t next = 0;
+	int n;
+
+	shipping_produce_open(ship, &producer, 4 << 20);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 1), 1);
+	step_until_asleep(s, stat);
+	batches = stat->batches;
+	begin = osp_mono_now();
+	for (n = 1; n < 2000; n++)
+	{
+		assert_int_equal(shipping_produce(&producer, 0, n, n + 1), 1);
+		step_if_time(s, &next);
+	}
+	assert_true(stat->batches - batches <=
+				(uint64_t) ((osp_mono_now() - begin) / 1000000) + 2);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	shipping_expect(ship, 0, 2000);
+	osp_producer_close(&producer);
+}
+
+/* Where a nap might let a ring run full, the sender's end is the end of it. */
+static void
+test_crowded_rings_end_naps(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+	osp_runstat *stat = ship->stat;
+	osp_producer producer;
+	int n;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 1), 1);
+	step_until_asleep(s, stat);
+	for (n = 1; producer.ring.head < RING_SIZE / 2; n++)
+		assert_int_equal(shipping_produce(&producer, 0, n, n + 1), 1);
+	(void) poll(&fd, 1, SHIPPING_TIMEOUT_MS);
+	assert_true(osp_shipper_step(s) >= 0);
+	assert_int_equal(poll(&fd, 1, SHIPPING_TIMEOUT_MS), 1);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	shipping_expect(ship, 0, n);
+	osp_producer_close(&producer);
+}
+
 /* Producers of other processes, at the moment when the shipper falls asleep. */
 static void
 test_no_doorbell_is_missed(void **state)
@@ -456,6 +525,8 @@ main(void)
 		TEST(test_shipper_comes_late),
 		TEST(test_no_ring_starves),
 		TEST(test_no_wake_up_while_idle),
+		TEST(test_naps_gather_points),
+		TEST(test_crowded_rings_end_naps),
 		TEST(test_no_doorbell_is_missed),
 		TEST(test_surplus_rings_go),
 		TEST(test_rings_of_the_dead),
