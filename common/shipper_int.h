@@ -129,11 +129,11 @@ struct osp_shipper
 	uint64_t outage_spooled;
 	uint64_t outage_lost;
 
-	int64_t active_ns; /* when something was last found to do */
-	int64_t clock_ns;  /* when the clock was last looked at */
+	int64_t active_ns;  /* when something was last found to do */
+	int64_t crowded_ns; /* when a ring last had little room */
+	int64_t clock_ns;   /* when the clock was last looked at */
 	int nap_ms;
 	size_t gathered;    /* points read in this step */
-	bool crowded;       /* a ring had much to read at the last look */
 	bool sender_heeded; /* event_fd wakes the caller */
 	uint32_t sleep_number;
 	bool asleep;
@@ -151,8 +151,9 @@ void osp__shipper_note_error(osp_shipper *s, const char *text);
 /* Finds new rings, forgets those whose files are gone and which are empty. */
 void osp__rings_scan(osp_shipper *s);
 
-/* Looks at all heads; true if one has moved, or a ring is new. Sets crowded. */
-bool osp__rings_look(osp_shipper *s);
+/* Looks at all rings; true if a head has moved, or a ring is new. Notes when one
+ * has little room. */
+bool osp__rings_look(osp_shipper *s, int64_t now);
 
 /* Has a head moved since the last look? */
 bool osp__rings_moved(const osp_shipper *s);

@@ -23,6 +23,9 @@
 /* The directory is read this often while the shipper is awake. */
 #define SCAN_INTERVAL_NS (5 * NS_PER_S)
 
+/* A ring is crowded when more than this part of it waits for the collector. */
+#define CROWDED_PART 4
+
 #define RING_PREFIX "ring."
 
 static bool
@@ -185,15 +188,14 @@ osp__rings_scan(osp_shipper *s)
 }
 
 bool
-osp__rings_look(osp_shipper *s)
+osp__rings_look(osp_shipper *s, int64_t now)
 {
 	bool moved = false;
 	size_t i;
 
-	s->crowded = false;
 	if (__atomic_load_n(&s->stat->rings_made, __ATOMIC_ACQUIRE) !=
 			s->rings_made_seen ||
-		osp_mono_now() - s->scanned_ns > SCAN_INTERVAL_NS)
+		now - s->scanned_ns > SCAN_INTERVAL_NS)
 		osp__rings_scan(s);
 	for (i = 0; i < s->ring_count; i++)
 	{
@@ -206,7 +208,8 @@ osp__rings_look(osp_shipper *s)
 		r->moved = head != r->head_seen;
 		r->head_seen = head;
 		moved |= r->moved;
-		s->crowded |= head - r->pos > r->ring.capacity / 4;
+		if (head - osp_ring_tail(&r->ring) > r->ring.capacity / CROWDED_PART)
+			s->crowded_ns = now;
 	}
 	return moved;
 }

@@ -34,6 +34,9 @@
 #define NAP_MIN_MS 1
 #define NAP_MAX_MS 5
 
+/* When a ring was crowded, it fetches what it can for so long. */
+#define CROWD_NS (50 * NS_PER_MS)
+
 /* The nap becomes shorter or longer with what one of it brings together. */
 #define NAP_MANY_POINTS 2048
 #define NAP_FEW_POINTS  512
@@ -352,9 +355,9 @@ fall_asleep(osp_shipper *s, int64_t now)
 
 /* A nap that brings together as many points as make a good batch. */
 static int
-nap(osp_shipper *s)
+nap(osp_shipper *s, int64_t now)
 {
-	bool many = s->gathered > NAP_MANY_POINTS || s->crowded;
+	bool many = s->gathered > NAP_MANY_POINTS || now - s->crowded_ns < CROWD_NS;
 
 	if (many && s->nap_ms > NAP_MIN_MS)
 		s->nap_ms = s->nap_ms / 2;
@@ -375,7 +378,7 @@ osp_shipper_step(osp_shipper *s)
 	wake_up(s);
 	watch_clock(s, now);
 	s->gathered = 0;
-	active = osp__rings_look(s);
+	active = osp__rings_look(s, now);
 	for (round = 0; round < ROUNDS && progress; round++)
 	{
 		progress = pump(s, now);
@@ -387,7 +390,7 @@ osp_shipper_step(osp_shipper *s)
 		s->active_ns = now;
 	if (progress)
 		return 0;
-	return now - s->active_ns < IDLE_NS ? nap(s) : fall_asleep(s, now);
+	return now - s->active_ns < IDLE_NS ? nap(s, now) : fall_asleep(s, now);
 }
 
 /* Remembers how far the rings are filled now. */
