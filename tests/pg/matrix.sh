@@ -60,7 +60,6 @@ make_suite()
 	if [ "$(cat "$base.packages" 2>/dev/null)" = "$packages" ]; then
 		return 0
 	fi
-	mkdir -p "$OSP_CHROOTS"
 	rm -rf --one-file-system "$base"
 	make_root "$suite" "$base.new" "$packages" ||
 		DEBIAN_ONLY_RELEASE=1 make_root "$suite" "$base.new" "$packages" ||
@@ -144,6 +143,7 @@ run_suite()
 	return 1
 }
 
+mkdir -p "$OSP_CHROOTS"
 layer=
 root=
 failed=0
