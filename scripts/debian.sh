@@ -56,11 +56,26 @@ apt_settings()
 		grep -E '^Acquire::(Check-Valid-Until|Retries|https?(::|\s))' || true
 }
 
+# Scripts that make chroots begin with this: with their path in the tree and their
+# arguments. It installs what is missing and runs them again in mounts of their own,
+# which are gone with the last process.
+in_own_mounts()
+{
+	[ -z "${OSPROFILER_OWN_MOUNTS:-}" ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "${1##*/}: run me as root" >&2
+		exit 1
+	fi
+	scripts/setup.sh --chroots
+	export OSPROFILER_OWN_MOUNTS=1
+	exec unshare --mount --propagation private -- "$@"
+}
+
 # Makes a minimal release in a directory; what follows are options of mmdebstrap.
 # A mirror may hold a release that is no longer refreshed.
 make_debian()
 {
-	local suite=$1 root=$2 settings
+	local suite=$1 root=$2 settings status=0
 	shift 2
 
 	settings=$(mktemp)
@@ -69,8 +84,9 @@ make_debian()
 		mmdebstrap --quiet --variant=minbase --mode=root \
 			--aptopt='Acquire::Check-Valid-Until "false"' \
 			--aptopt="$settings" --dpkgopt=force-unsafe-io \
-			--include=ca-certificates "$@" "$suite" "$root" -
+			--include=ca-certificates "$@" "$suite" "$root" - || status=$?
 	rm -f "$settings"
+	[ $status -eq 0 ] || return $status
 	cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
 }
 

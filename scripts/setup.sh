@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh [--demo | --check]
+# setup.sh [--demo | --check | --chroots]
 #	  Installs what building needs, from Debian's archive; with --demo also what
-#	  ./demo.sh needs, with --check (the default) all that the tests need.
+#	  ./demo.sh needs, with --check (the default) all that ./check.sh needs, with
+#	  --chroots what is needed to make other Debians for tests.
 #
 # Does nothing, and needs no rights, when all is there. Else it must be root, or
 # have sudo. No server is started, and no database cluster made, by what is
@@ -24,6 +25,7 @@ check_packages=(
 	python3-sqlalchemy redis-server redis-tools ruby ruby-pg shellcheck sqlite3
 	valgrind
 )
+chroot_packages=(mmdebstrap util-linux)
 
 say()
 {
@@ -182,8 +184,11 @@ case ${1:---check} in
 		install_missing "${build_packages[@]}" "${demo_packages[@]}" \
 			"${check_packages[@]}"
 		;;
+	--chroots)
+		install_missing "${build_packages[@]}" "${chroot_packages[@]}"
+		;;
 	*)
-		echo "usage: $0 [--demo | --check]" >&2
+		echo "usage: $0 [--demo | --check | --chroots]" >&2
 		exit 2
 		;;
 esac

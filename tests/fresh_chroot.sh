@@ -5,21 +5,17 @@
 #	  Runs ./demo.sh and ./check.sh, each twice, or COMMAND once, in a fresh
 #	  minimal Debian 12 with nothing of ours, on what `git archive HEAD` gives.
 #
-# Needs root, git and mmdebstrap. The chroot gets Debian from where this machine
+# Needs root and git. The chroot gets Debian from where this machine
 # gets it. A process that is left in the chroot, or a file of ours outside the
 # exported tree, is a failure. Everything is removed at the end; KEEP=1 keeps the
 # chroot.
 
 set -euo pipefail
 
-# In mounts of its own, which are gone with the last process.
-if [ -z "${OSPROFILER_OWN_MOUNTS:-}" ]; then
-	export OSPROFILER_OWN_MOUNTS=1
-	exec unshare --mount --propagation private -- "$0" "$@"
-fi
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/debian.sh
 . scripts/debian.sh
+in_own_mounts tests/fresh_chroot.sh "$@"
 
 suite=bookworm
 tree=/srv/private/osprofiler # in the chroot

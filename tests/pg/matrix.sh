@@ -6,21 +6,17 @@
 #	  SQL and TAP tests of the extension, with the PostgreSQL and the compiler of
 #	  each of Debian's releases, or of those that are named.
 #
-# Needs root, mmdebstrap and overlayfs. The chroots are made once and kept in
+# Needs root and overlayfs. The chroots are made once and kept in
 # OSP_CHROOTS, outside the tree; what a run writes lies over them and is gone at
 # its end. Prints a line for each release, and the output of one that failed; all
 # output stays in OSP_CHROOTS as <suite>.log.
 
 set -euo pipefail
 
-# In mounts of its own, which are gone with the last process.
-if [ -z "${OSPROFILER_OWN_MOUNTS:-}" ]; then
-	export OSPROFILER_OWN_MOUNTS=1
-	exec unshare --mount --propagation private -- "$0" "$@"
-fi
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/debian.sh
 . scripts/debian.sh
+in_own_mounts tests/pg/matrix.sh "$@"
 
 : "${OSP_CHROOTS:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/osprofiler/chroots}"
 
@@ -64,8 +60,7 @@ make_suite()
 	make_root "$suite" "$base.new" "$packages" ||
 		DEBIAN_ONLY_RELEASE=1 make_root "$suite" "$base.new" "$packages" ||
 		return 1
-	mv "$base.new" "$base"
-	echo "$packages" >"$base.packages"
+	mv "$base.new" "$base" && echo "$packages" >"$base.packages"
 }
 
 # Sets root to the release with an empty layer over it, and the tree in that.
