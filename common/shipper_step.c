@@ -353,11 +353,13 @@ fall_asleep(osp_shipper *s, int64_t now)
 															   : UNSURE_MS;
 }
 
-/* A nap that brings together as many points as make a good batch. */
+/* A nap that brings together as many points as make a good batch. looked_ns: when
+ * the rings were looked at; what came of that may have taken long. */
 static int
-nap(osp_shipper *s, int64_t now)
+nap(osp_shipper *s, int64_t looked_ns)
 {
-	bool many = s->gathered > NAP_MANY_POINTS || now - s->crowded_ns < CROWD_NS;
+	bool many =
+		s->gathered > NAP_MANY_POINTS || looked_ns - s->crowded_ns < CROWD_NS;
 
 	if (many && s->nap_ms > NAP_MIN_MS)
 		s->nap_ms = s->nap_ms / 2;
@@ -370,7 +372,8 @@ nap(osp_shipper *s, int64_t now)
 int
 osp_shipper_step(osp_shipper *s)
 {
-	int64_t now = osp_mono_now();
+	int64_t looked_ns = osp_mono_now();
+	int64_t now = looked_ns;
 	bool progress = true;
 	bool active;
 	int round;
@@ -378,7 +381,7 @@ osp_shipper_step(osp_shipper *s)
 	wake_up(s);
 	watch_clock(s, now);
 	s->gathered = 0;
-	active = osp__rings_look(s, now);
+	active = osp__rings_look(s, looked_ns);
 	for (round = 0; round < ROUNDS && progress; round++)
 	{
 		progress = pump(s, now);
@@ -390,7 +393,8 @@ osp_shipper_step(osp_shipper *s)
 		s->active_ns = now;
 	if (progress)
 		return 0;
-	return now - s->active_ns < IDLE_NS ? nap(s, now) : fall_asleep(s, now);
+	return now - s->active_ns < IDLE_NS ? nap(s, looked_ns)
+										: fall_asleep(s, now);
 }
 
 /* Remembers how far the rings are filled now. */

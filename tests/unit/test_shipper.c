@@ -211,23 +211,43 @@ test_naps_gather_points(void **state)
 	osp_producer_close(&producer);
 }
 
-/* Where a nap might let a ring run full, the sender's end is the end of it. */
+/* Keeps a step busy once, for 100 ms. */
+static void
+dawdle(void *ctx, const osp_record *record)
+{
+	bool *is_due = ctx;
+
+	(void) record;
+	if (*is_due)
+		(void) usleep(100000);
+	*is_due = false;
+}
+
+/* Where a nap might let a ring run full, the sender's end is the end of it; also
+ * when the step took long. */
 static void
 test_crowded_rings_end_naps(void **state)
 {
 	shipping *ship = *state;
-	osp_shipper *s = shipping_open(ship);
-	struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+	osp_shipper_options options = shipping_options(ship);
+	bool dawdle_is_due = false;
+	osp_shipper *s;
+	struct pollfd fd = {-1, POLLIN, 0};
 	osp_runstat *stat = ship->stat;
 	osp_producer producer;
 	int n;
 
+	options.tap = dawdle;
+	options.tap_ctx = &dawdle_is_due;
+	s = shipping_open_with(ship, &options);
+	fd.fd = osp_shipper_fd(s);
 	shipping_produce_open(ship, &producer, RING_SIZE);
 	assert_int_equal(shipping_produce(&producer, 0, 0, 1), 1);
 	step_until_asleep(s, stat);
 	for (n = 1; producer.ring.head < RING_SIZE / 2; n++)
 		assert_int_equal(shipping_produce(&producer, 0, n, n + 1), 1);
 	(void) poll(&fd, 1, SHIPPING_TIMEOUT_MS);
+	dawdle_is_due = true;
 	assert_true(osp_shipper_step(s) >= 0);
 	assert_int_equal(poll(&fd, 1, SHIPPING_TIMEOUT_MS), 1);
 	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
