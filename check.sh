@@ -104,10 +104,11 @@ part_unit_threads()
 		build/tsan/tests/sqlite/test_threads_hook
 }
 
+# Without fair scheduling a thread that spins can keep all others from running.
 part_unit_valgrind()
 {
 	make -s check PROVE_EXEC="valgrind -q --error-exitcode=99 --leak-check=full \
---errors-for-leak-kinds=definite,possible --trace-children=no"
+--errors-for-leak-kinds=definite,possible --trace-children=no --fair-sched=try"
 }
 
 # The headers, alone and together, as a program that is not ours sees them.
