@@ -30,11 +30,11 @@
 
 #define IDLE_NS (200 * NS_PER_MS)
 
-/* As long as the longest, a ring of the usual size does not run full. */
+/* In the longest a ring of OSP_RING_DEFAULT takes 200 MB/s without running full. */
 #define NAP_MIN_MS 1
 #define NAP_MAX_MS 5
 
-/* When a ring was crowded, it fetches what it can for so long. */
+/* For so long after a ring had little room, the end of a batch ends a nap. */
 #define CROWD_NS (50 * NS_PER_MS)
 
 /* The nap becomes shorter or longer with what one of it brings together. */
