@@ -9,7 +9,7 @@
  * shipper has to say goes to stderr, a line at a time.
  */
 #include "cli.h"
-#include "text.h"
+#include "control_text.h"
 
 #include <errno.h>
 #include <poll.h>

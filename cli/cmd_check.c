@@ -4,9 +4,9 @@
  *	  osprofiler trace check: are the points of a trace as they must be?
  */
 #include "cli.h"
+#include "control_text.h"
 #include "out.h"
-#include "text.h"
-#include "trace.h"
+#include "trace_argument.h"
 
 static const char help[] =
 	"Usage: osprofiler trace check [OPTIONS] TRACE...\n"

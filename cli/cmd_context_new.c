@@ -4,7 +4,7 @@
  *	  osprofiler context new: makes a signed trace context.
  */
 #include "cli.h"
-#include "keys.h"
+#include "key_options.h"
 #include "out.h"
 
 #include <unistd.h>

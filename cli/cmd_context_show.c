@@ -4,7 +4,7 @@
  *	  osprofiler context show: verifies a trace context and prints its ids.
  */
 #include "cli.h"
-#include "keys.h"
+#include "key_options.h"
 #include "out.h"
 
 #include "osprofiler/config.h"

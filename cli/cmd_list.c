@@ -5,9 +5,9 @@
  *	  the newest last.
  */
 #include "cli.h"
-#include "collector.h"
+#include "collector_options.h"
+#include "control_text.h"
 #include "out.h"
-#include "text.h"
 
 #include <stdlib.h>
 

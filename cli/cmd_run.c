@@ -8,9 +8,9 @@
  * however it ended, for its rings outlive it.
  */
 #include "cli.h"
-#include "keys.h"
+#include "control_text.h"
+#include "key_options.h"
 #include "run.h"
-#include "text.h"
 
 #include <errno.h>
 #include <openssl/rand.h>

@@ -9,7 +9,7 @@
 #include "cli.h"
 #include "out.h"
 #include "terminal.h"
-#include "trace.h"
+#include "trace_argument.h"
 
 /* A tree of more than this is not read by anybody; --json has no limit. */
 #define DRAWING_MAX ((size_t) 1024 * 1024 * 1024)

@@ -7,8 +7,8 @@
  * by one while others count on, so they need not add up to the last point.
  */
 #include "cli.h"
+#include "control_text.h"
 #include "out.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>

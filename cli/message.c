@@ -7,7 +7,7 @@
  * collector's answer or a trace id, and those may hold anything.
  */
 #include "cli.h"
-#include "text.h"
+#include "control_text.h"
 
 #include <errno.h>
 #include <limits.h>

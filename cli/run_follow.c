@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "control_text.h"
 #include "osprofiler/notification.h"
 #include "osprofiler/record.h"
-#include "text.h"
 
 /* Longest line, and longest statement in it. */
 #define LINE_MAX_LEN  4096

@@ -6,7 +6,7 @@
 #ifndef OSPQ_PROPAGATE_H
 #define OSPQ_PROPAGATE_H
 
-#include "conn.h"
+#include "pq_conn.h"
 
 /*
  * The statement with a comment that names the point as its parent, borrowed

@@ -29,7 +29,7 @@
 
 #include <strings.h>
 
-#include "point.h"
+#include "client_operation.h"
 #include "propagate.h"
 
 #define HELPER      "osprofiler_set_context"

@@ -6,7 +6,7 @@
 #ifndef OSPQ_SET_CONTEXT_H
 #define OSPQ_SET_CONTEXT_H
 
-#include "conn.h"
+#include "pq_conn.h"
 
 /* What PQexecPrepared was called with. */
 typedef struct ospq_execution

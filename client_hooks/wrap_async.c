@@ -7,7 +7,7 @@
  * of the oldest one; its NULL ends it. In a pipeline a NULL ends one statement
  * only, and a result of its own stands for a sync.
  */
-#include "point.h"
+#include "client_operation.h"
 #include "propagate.h"
 #include "set_context.h"
 

@@ -8,7 +8,7 @@
  * atomic operations, and the next point that is started records it. The
  * statement that it hits stops with query_canceled by itself.
  */
-#include "point.h"
+#include "client_operation.h"
 
 #define CANCEL OSP_STR("db.cancel")
 #define SLOTS  8

@@ -8,7 +8,7 @@
  * it is made again without. One that is made step by step cannot be made again
  * unseen, so it gets none.
  */
-#include "point.h"
+#include "client_operation.h"
 #include "propagate.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * The statement stays open until PQgetResult has given its last result, or, with
  * the calls of old, until PQendcopy.
  */
-#include "point.h"
+#include "client_operation.h"
 
 static void
 count_bytes(ospq_conn *c, int64_t bytes)

@@ -4,7 +4,7 @@
  *	  Large objects: each function is a point, though libpq makes one or several
  *	  calls of the server of it.
  */
-#include "point.h"
+#include "client_operation.h"
 
 typedef struct lo_call
 {

@@ -6,7 +6,7 @@
  * A result that opens a COPY leaves the point open, to be stopped when the COPY
  * ends; else the point lives on the stack of the call.
  */
-#include "point.h"
+#include "client_operation.h"
 #include "propagate.h"
 #include "set_context.h"
 

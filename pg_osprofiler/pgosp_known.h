@@ -16,7 +16,7 @@
 
 #include "osprofiler/template.h"
 
-#include "id_pool.h"
+#include "context/id_pool.h"
 
 #pragma GCC visibility push(hidden)
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # sqlstate.sh
-#	  Writes common/sqlstate.def, PostgreSQL's SQLSTATEs and condition names,
+#	  Writes common/notify/sqlstate.def, PostgreSQL's SQLSTATEs and condition names,
 #	  from the errcodes.txt of an installed PostgreSQL.
 #
-# usage: scripts/sqlstate.sh [ERRCODES.TXT...] >common/sqlstate.def
+# usage: scripts/sqlstate.sh [ERRCODES.TXT...] >common/notify/sqlstate.def
 #
 # The names are those that PL/pgSQL accepts: errors that have a name. Names of
 # newer servers than the installed one stand below; several files may be given,

@@ -14,7 +14,7 @@
 
 #include "functions.h"
 #include "hook.h"
-#include "point.h"
+#include "sqlite_operation.h"
 
 #define STATEMENT_MAX (32 * 1024)
 

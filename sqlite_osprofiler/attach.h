@@ -6,7 +6,7 @@
 #ifndef OSP_SQLITE_ATTACH_H
 #define OSP_SQLITE_ATTACH_H
 
-#include "conn.h"
+#include "sqlite_conn.h"
 
 /*
  * Attaches to db. wrapped: its statements come by the wrappers, else by the

@@ -11,8 +11,8 @@
 #ifndef OSP_SQLITE_FAST_H
 #define OSP_SQLITE_FAST_H
 
-#include "known.h"
-#include "point.h"
+#include "sqlite_operation.h"
+#include "statement_cache.h"
 
 /* A stop without its values; its size makes a short way to the n-th one. */
 typedef struct osp_sqlite_stop

@@ -6,7 +6,7 @@
 #ifndef OSP_SQLITE_FUNCTIONS_H
 #define OSP_SQLITE_FUNCTIONS_H
 
-#include "conn.h"
+#include "sqlite_conn.h"
 
 /*
  * Registers them with the connection, which takes conn: it is freed with the

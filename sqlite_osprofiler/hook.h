@@ -6,7 +6,7 @@
 #ifndef OSP_SQLITE_HOOK_H
 #define OSP_SQLITE_HOOK_H
 
-#include "conn.h"
+#include "sqlite_conn.h"
 
 /* Registers it for the first time: it may sleep. */
 int osp_sqlite__hook_attach(osp_sqlite_conn *conn);

@@ -7,7 +7,7 @@
 
 #include "attach.h"
 #include "hook.h"
-#include "point.h"
+#include "sqlite_operation.h"
 #include "wrap.h"
 
 typedef bool (*has_fn)(struct sqlite3 *);

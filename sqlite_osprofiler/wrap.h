@@ -6,7 +6,7 @@
 #ifndef OSP_SQLITE_WRAP_H
 #define OSP_SQLITE_WRAP_H
 
-#include "conn.h"
+#include "sqlite_conn.h"
 
 /* SQLite's own. Filled by the first call of osp_sqlite__real. */
 typedef struct osp_sqlite_real

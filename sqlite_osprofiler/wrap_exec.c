@@ -10,7 +10,7 @@
  */
 #include "wrap_exec.h"
 
-#include "point.h"
+#include "sqlite_operation.h"
 #include "wrap.h"
 #include "wrappers.h"
 

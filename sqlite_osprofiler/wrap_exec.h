@@ -6,7 +6,7 @@
 #ifndef OSP_SQLITE_WRAP_EXEC_H
 #define OSP_SQLITE_WRAP_EXEC_H
 
-#include "conn.h"
+#include "sqlite_conn.h"
 
 /* A call of sqlite3_exec that is under way in this thread. */
 typedef struct osp_sqlite_exec

@@ -6,8 +6,8 @@
  */
 #include "wrap_prepare.h"
 
-#include "point.h"
-#include "text.h"
+#include "sqlite_operation.h"
+#include "statement_kind.h"
 #include "wrap.h"
 #include "wrappers.h"
 

@@ -14,7 +14,7 @@
  */
 #include "fast.h"
 #include "hook.h"
-#include "text.h"
+#include "statement_kind.h"
 #include "wrap.h"
 #include "wrap_exec.h"
 #include "wrap_prepare.h"

@@ -7,7 +7,7 @@
 #ifndef OSP_SQLITE_WRAPPERS_H
 #define OSP_SQLITE_WRAPPERS_H
 
-#include "conn.h"
+#include "sqlite_conn.h"
 
 /* Makes ours, a function osp_sqlite__NAME, visible as sqlite3_NAME. */
 #define OSP_SQLITE_EXPORT(name)                      \

@@ -9,8 +9,8 @@
  */
 #include "fuzz.h"
 
+#include "context/sql_scan.h"
 #include "osprofiler/context.h"
-#include "sql_scan.h"
 
 #define COMMENT_MAX (OSP_TRACE_INFO_MAX + 128)
 

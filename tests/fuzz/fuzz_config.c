@@ -9,7 +9,7 @@
  */
 #include "fuzz.h"
 
-#include "ini.h"
+#include "base/ini.h"
 #include "osprofiler/config.h"
 
 #define ADDED_SECTION "added"

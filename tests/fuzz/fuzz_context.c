@@ -10,9 +10,9 @@
  */
 #include "fuzz.h"
 
-#include "base64.h"
-#include "context_json.h"
-#include "keyring.h"
+#include "base/base64.h"
+#include "context/context_json.h"
+#include "context/keyring.h"
 
 static osp_keyring *ring;
 

@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "hmac.h"
+#include "context/hmac.h"
 
 /* More than one block of SHA-1, for a longer key is hashed first. */
 #define KEY_MAX  150

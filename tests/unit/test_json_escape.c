@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "json_escape.h"
+#include "json/json_escape.h"
 
 /* text, and what Python makes of it: json.dumps(text.decode(.., 'replace')). */
 static const struct

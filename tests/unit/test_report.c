@@ -11,7 +11,7 @@
 
 #include "failing_alloc.h"
 #include "osprofiler/report.h"
-#include "report_tree.h"
+#include "report/report_tree.h"
 
 #define DEEP 200000
 #define BASE "base"

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "osprofiler/report.h"
-#include "report_describe.h"
-#include "terminal_text.h"
+#include "report/report_describe.h"
+#include "report/terminal_text.h"
 
 #define TEXT_MAX ((size_t) 1 << 24)
 #define BASE     "11111111-2222-4333-8444-555555555555"

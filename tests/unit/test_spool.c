@@ -16,7 +16,7 @@
 
 #include "failing_alloc.h"
 #include "osprofiler/spool.h"
-#include "spool_int.h"
+#include "ship/spool_int.h"
 #include "tempdir.h"
 
 static const osp_allocator *const heap = &osp_allocator_default;

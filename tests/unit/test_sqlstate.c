@@ -15,7 +15,7 @@ typedef struct condition
 
 static const condition conditions[] = {
 #define SQLSTATE(state, name) {state, name},
-#include "sqlstate.def"
+#include "notify/sqlstate.def"
 #undef SQLSTATE
 };
 

@@ -6,7 +6,7 @@
  */
 #include "tap.h"
 
-#include "terminal_text.h"
+#include "report/terminal_text.h"
 
 #define TEXT_MAX 65536
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "timestamp.h"
+#include "base/timestamp.h"
 
 #define NS     INT64_C(1000000000)
 #define DAY_NS (86400 * NS)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collector_options.h
+ *	  The collector that a command reads from: its options, its connection.
+ */
+#ifndef OSPROFILER_CLI_COLLECTOR_H
+#define OSPROFILER_CLI_COLLECTOR_H
+
+#include "osprofiler/config.h"
+#include "osprofiler/driver.h"
+
+typedef struct cli_collector
+{
+	/* Options of the command line, borrowed; NULL: not given. */
+	const char *connection_string;
+	const char *transport_url;
+	long idle_timeout_s;
+
+	/* Once it is open. */
+	osp_config config;
+	const osp_driver *driver;
+	osp_driver_conn *conn;
+	char shown[512]; /* the connection string without its password */
+} cli_collector;
+
+/* For getopt_long: upstream's names, values above every character. */
+enum
+{
+	CLI_OPT_CONNECTION_STRING = 256,
+	CLI_OPT_TRANSPORT_URL,
+	CLI_OPT_IDLE_TIMEOUT,
+	CLI_OPT_FIRST_FREE
+};
+
+#define CLI_COLLECTOR_OPTIONS                                                  \
+	{"connection-string", required_argument, NULL, CLI_OPT_CONNECTION_STRING}, \
+		{"transport-url", required_argument, NULL, CLI_OPT_TRANSPORT_URL},     \
+	{                                                                          \
+		"idle-timeout", required_argument, NULL, CLI_OPT_IDLE_TIMEOUT          \
+	}
+
+#define CLI_COLLECTOR_HELP                                                    \
+	"  --connection-string URI   the collector; else "                        \
+	"OSPROFILER_CONNECTION_STRING,\n"                                         \
+	"                            else connection_string of "                  \
+	"OSPROFILER_CONF, else\n"                                                 \
+	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"      \
+	"  --transport-url URL       oslo.messaging transport URL (messaging:// " \
+	"only)\n"                                                                 \
+	"  --idle-timeout S          seconds to wait for more of the trace "      \
+	"(messaging://\n"                                                         \
+	"                            only; 1)\n"
+
+void cli_collector_init(cli_collector *collector);
+
+/*
+ * Takes one of the options above with its value. False after a message, also
+ * for a code that is none of them.
+ */
+bool cli_collector_option(cli_collector *collector, int code,
+						  const char *value) OSP_MUST_CHECK;
+
+/* Reads the configuration and connects, unless it is. CLI_FAILED after a message. */
+int cli_collector_open(cli_collector *collector) OSP_MUST_CHECK;
+
+/* Also after a failure, and also twice. */
+void cli_collector_close(cli_collector *collector);
+
+#endif /* OSPROFILER_CLI_COLLECTOR_H */

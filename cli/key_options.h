@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * key_options.h
+ *	  The HMAC keys of the context commands.
+ */
+#ifndef OSPROFILER_CLI_KEYS_H
+#define OSPROFILER_CLI_KEYS_H
+
+#include "osprofiler/context.h"
+
+/*
+ * The keys of the list given; if it is NULL, those of OSPROFILER_HMAC_KEYS, the
+ * configured list and the configured file, for everybody on the machine can
+ * read a command line. Returned owned; NULL after a message.
+ */
+osp_keyring *cli_keys_open(const char *given) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_KEYS_H */

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * client_operation.c
+ *	  What is recorded of a statement, a connection, a cancel request.
+ *
+ * A start says what is known before the statement runs, a stop what became of
+ * it. Both are attributes straight into the ring; nothing is allocated.
+ */
+#include "client_operation.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "set_context.h"
+
+#define CONNECT OSP_STR("db.connect")
+
+/* Room for what a start holds besides texts, and for a whole stop. */
+#define START_SIZE 192
+#define STOP_SIZE  (OSPQ_MESSAGE_MAX + OSPQ_TAG_MAX + 256)
+
+/* Parameters: how many of a statement, how much of one, and of all. */
+#define PARAMS_MAX      64
+#define PARAM_MAX       1024
+#define PARAMS_SUM      8192
+#define PARAM_HEAD      16
+#define PARAMS_SIZE     (PARAMS_SUM + PARAMS_MAX * PARAM_HEAD)
+#define FORMAT_IS_TEXT  0
+#define CONNECT_FAILURE "08001" /* unable to establish the connection */
+#define CONNECTION_LOST "08006"
+#define LIBPQ_ERROR     "libpq_error" /* one without a SQLSTATE */
+
+/* A record that is being written, to the ring or past it. */
+typedef struct record
+{
+	osp_writer w;
+	osp_producer *ring; /* NULL: osp__hook_commit has it */
+} record;
+
+/* How every stop of a statement begins: with the object "db", left open. */
+static osp_template stop_template;
+static char stop_space[OSP_TEMPLATE_SIZE(sizeof("db") + 16)]
+	__attribute__((aligned(OSP_RECORD_ALIGN)));
+
+__attribute__((constructor)) static void
+make_stop_template(void)
+{
+	const osp_str none = OSP_STR("");
+
+	if (!osp_template_make(&stop_template,
+						   stop_space,
+						   sizeof(stop_space),
+						   OSP_RECORD_STOP,
+						   OSPQ_DB,
+						   none,
+						   none,
+						   ospq_conn_opening(NULL)))
+		stop_template.record = NULL;
+}
+
+/* Where there is no template for it. */
+static __attribute__((noinline)) bool
+begin_slowly(record *r, const osp__point *point, osp_record_kind kind,
+			 osp_str opening, int64_t now_ns, size_t info_max)
+{
+	r->ring = NULL;
+	if (!osp__hook_begin(
+			point, kind, OSPQ_DB, now_ns, info_max + opening.len, &r->w))
+		return false;
+	osp_put_encoded(&r->w, opening);
+	return true;
+}
+
+/*
+ * Begins a record of a statement, up to its opening; by the template, all but
+ * always. False: it is dropped.
+ */
+static inline __attribute__((always_inline)) bool
+begin_record(record *r, const osp__point *point, const osp_template *t,
+			 osp_record_kind kind, osp_str opening, int64_t now_ns,
+			 size_t info_max)
+{
+	int64_t elapsed_ns = kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0;
+	osp_point_ids ids;
+
+	r->ring = osp__hook_templates(point, &ids);
+	if (OSP_LIKELY(r->ring != NULL && t->record != NULL))
+		return osp_template_begin(
+			t, r->ring, &ids, now_ns, elapsed_ns, info_max, &r->w);
+	return begin_slowly(r, point, kind, opening, now_ns, info_max);
+}
+
+static inline __attribute__((always_inline)) void
+commit_record(record *r)
+{
+	if (OSP_LIKELY(r->ring != NULL))
+		osp_point_commit(r->ring, &r->w);
+	else
+		osp__hook_commit(&r->w);
+}
+
+int ospq_wanted = -1;
+
+bool
+ospq_ask_if_wanted(void)
+{
+	const osp_config *config = osp__hook_config();
+	int wanted = config != NULL && config->trace_sqlalchemy ? 1 : 0;
+
+	__atomic_store_n(&ospq_wanted, wanted, __ATOMIC_RELAXED);
+	return wanted == 1;
+}
+
+static osp_str
+cut(osp_str text, size_t max)
+{
+	if (text.len > max)
+		text.len = osp_utf8_prefix(text, max);
+	return text;
+}
+
+static void
+put_param(osp_writer *w, const ospq_facts *facts, int i)
+{
+	char digits[16];
+	osp_str key = osp_str_n(
+		digits, (size_t) snprintf(digits, sizeof(digits), "%d", i + 1));
+	const char *value = facts->params[i];
+	osp_str text;
+
+	if (value == NULL)
+		osp_put_null(w, key);
+	else if (facts->param_formats == NULL ||
+			 facts->param_formats[i] == FORMAT_IS_TEXT)
+	{
+		text = osp_str_n(value, strnlen(value, PARAM_MAX + 1));
+		osp_put_str(w, key, cut(text, PARAM_MAX));
+	}
+	else
+	{
+		char binary[48];
+		int len = snprintf(
+			binary,
+			sizeof(binary),
+			"(binary, %d bytes)",
+			facts->param_lengths != NULL ? facts->param_lengths[i] : 0);
+
+		osp_put_str(w, key, osp_str_n(binary, (size_t) len));
+	}
+}
+
+static void
+put_params(osp_writer *w, const ospq_facts *facts)
+{
+	const char *begin = w->pos;
+	int i;
+
+	osp_put_object(w, OSP_STR("params"));
+	for (i = 0; i < facts->param_count && i < PARAMS_MAX &&
+				w->pos - begin < PARAMS_SUM - PARAM_MAX;
+		 i++)
+		put_param(w, facts, i);
+	osp_put_end(w);
+}
+
+/* Are there parameters, and are they to be recorded? */
+static bool
+shows_params(const ospq_facts *facts)
+{
+	const osp_config *config;
+
+	if (OSP_LIKELY(facts->param_count <= 0 || facts->params == NULL))
+		return false;
+	config = osp__hook_config();
+	return config != NULL && !config->hide_params;
+}
+
+/* Makes the connection's part of a start, once. */
+static inline void
+need_opening(ospq_conn *c)
+{
+	if (OSP_UNLIKELY(!c->described))
+		ospq_conn_describe(c);
+}
+
+/*
+ * Statements that set a password, or a connection string that may hold one, are
+ * recorded up to there.
+ */
+static osp_str
+hide_password(osp_str text)
+{
+	const char *word = text.ptr;
+	const char *found;
+
+	while (*word == ' ' || *word == '\t' || *word == '\n' || *word == '\r')
+		word++;
+	if (OSP_LIKELY((*word | 0x20) != 'a' && (*word | 0x20) != 'c'))
+		return text;
+	if (strncasecmp(word, "alter", 5) != 0 &&
+		strncasecmp(word, "create", 6) != 0)
+		return text;
+	found = strcasestr(word, "password");
+	return found != NULL ? osp_str_n(text.ptr, (size_t) (found - text.ptr) + 8)
+						 : text;
+}
+
+/* The text of what is started, and how long it is before it is cut. */
+static osp_str
+text_of(const ospq_conn *c, const ospq_facts *facts, size_t *full_len)
+{
+	osp_str text = OSP_STR("");
+
+	if (facts->text != NULL)
+		text = osp_str_of(facts->text);
+	else if (facts->name != NULL)
+		text = ospq_prepared_text(&c->prepared, facts->name);
+	*full_len = text.len;
+	if (facts->text != NULL)
+		text = hide_password(text);
+	return cut(text, OSPQ_TEXT_MAX);
+}
+
+/* What few statements have besides their text. */
+static __attribute__((noinline)) void
+put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
+		  size_t name_len, bool params)
+{
+	if (facts->operation != NULL)
+		osp_put_str(w, OSP_STR("operation"), osp_str_of(facts->operation));
+	if (name_len > 0)
+		osp_put_str(w, OSP_STR("name"), osp_str_n(facts->name, name_len));
+	if (c->pipeline_position > 0)
+		osp_put_u64(w, OSP_STR("pipeline"), c->pipeline_position);
+	if (params)
+		put_params(w, facts);
+}
+
+bool
+ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
+{
+	size_t name_len = 0;
+	size_t full_len;
+	bool params;
+	osp_str text;
+	record r;
+
+	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
+		ospq_record_cancels();
+	need_opening(c);
+	ospq_forget_error(c);
+	text = text_of(c, facts, &full_len);
+	if (!osp__hook_open(point))
+		return false;
+	if (facts->name != NULL)
+		name_len = strnlen(facts->name, OSP_LABEL_MAX);
+	params = shows_params(facts);
+	if (OSP_UNLIKELY(!begin_record(&r,
+								   point,
+								   &c->start,
+								   OSP_RECORD_START,
+								   ospq_conn_opening(c),
+								   point->start_ns,
+								   START_SIZE + text.len + name_len +
+									   (params ? PARAMS_SIZE : 0))))
+		return true;
+	if (OSP_LIKELY(text.len > 0))
+		osp_put_str(&r.w, OSP_STR("statement"), text);
+	if (OSP_UNLIKELY(full_len > OSPQ_TEXT_MAX))
+		osp_put_u64(&r.w, OSP_STR("statement_length"), full_len);
+	if (OSP_UNLIKELY(facts->operation != NULL || name_len > 0 ||
+					 c->pipeline_position > 0 || params))
+		put_facts(&r.w, c, facts, name_len, params);
+	osp_put_end(&r.w);
+	commit_record(&r);
+	return true;
+}
+
+/* Why there is no answer to a statement, where it did not fail. */
+static const char *
+fate_text(ospq_fate fate)
+{
+	switch (fate)
+	{
+		case OSPQ_DISCARDED:
+			return "discarded";
+		case OSPQ_NOT_EXECUTED:
+			return "not executed";
+		case OSPQ_INTERRUPTED:
+			return "interrupted";
+		case OSPQ_DONE:
+		case OSPQ_FAILED:
+			break;
+	}
+	return NULL;
+}
+
+static void
+put_failure(osp_writer *w, const ospq_outcome *outcome)
+{
+	osp_str message = osp_str_of(outcome->message);
+
+	if (outcome->sqlstate != NULL && strlen(outcome->sqlstate) == 5)
+		osp_put_sqlstate(w, OSP_STR("etype"), outcome->sqlstate);
+	else
+		osp_put_str(w, OSP_STR("etype"), OSP_STR(LIBPQ_ERROR));
+	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
+		message.len--;
+	osp_put_str(w, OSP_STR("message"), cut(message, OSPQ_MESSAGE_MAX));
+}
+
+void
+ospq_stop(const osp__point *point, const ospq_outcome *outcome)
+{
+	const char *fate;
+	record r;
+
+	if (OSP_UNLIKELY(!begin_record(&r,
+								   point,
+								   &stop_template,
+								   OSP_RECORD_STOP,
+								   ospq_conn_opening(NULL),
+								   osp__hook_now(),
+								   STOP_SIZE)))
+		return;
+	if (outcome->has_rows)
+		osp_put_u64(&r.w, OSP_STR("rows"), outcome->rows);
+	if (outcome->has_bytes)
+		osp_put_u64(&r.w, OSP_STR("bytes"), outcome->bytes);
+	if (outcome->tag != NULL && outcome->tag[0] != '\0')
+		osp_put_str(
+			&r.w,
+			OSP_STR("command"),
+			osp_str_n(outcome->tag, strnlen(outcome->tag, OSPQ_TAG_MAX)));
+	if (OSP_LIKELY(outcome->fate == OSPQ_DONE))
+		osp_put_end(&r.w);
+	else
+	{
+		fate = fate_text(outcome->fate);
+		if (fate != NULL)
+			osp_put_str(&r.w, OSP_STR("outcome"), osp_str_of(fate));
+		osp_put_end(&r.w);
+		if (outcome->fate == OSPQ_FAILED)
+			put_failure(&r.w, outcome);
+	}
+	commit_record(&r);
+}
+
+/* The number at the end of a command tag, "INSERT 0 5". */
+static bool
+rows_of_tag(const char *tag, uint64_t *rows)
+{
+	const char *end = tag + strlen(tag);
+	uint64_t scale = 1;
+
+	*rows = 0;
+	if (end == tag || end[-1] < '0' || end[-1] > '9')
+		return false;
+	while (end > tag && end[-1] >= '0' && end[-1] <= '9')
+	{
+		*rows += (uint64_t) (*--end - '0') * scale;
+		scale *= 10;
+	}
+	return end > tag && end[-1] == ' ';
+}
+
+/* Errors that libpq makes itself have a text only. */
+static void
+read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
+{
+	outcome->fate = OSPQ_FAILED;
+	outcome->sqlstate = REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
+	outcome->message =
+		REAL(PQresultErrorField)(result, PG_DIAG_MESSAGE_PRIMARY);
+	if (outcome->message == NULL)
+		outcome->message = REAL(PQresultErrorMessage)(result);
+	if (outcome->sqlstate == NULL && REAL(PQstatus)(conn) == CONNECTION_BAD)
+		outcome->sqlstate = CONNECTION_LOST;
+}
+
+void
+ospq_read_result(ospq_outcome *outcome, const PGconn *conn, PGresult *result)
+{
+	int status = (int) REAL(PQresultStatus)(result);
+	uint64_t rows;
+
+	switch (status)
+	{
+		case PGRES_TUPLES_OK:
+			outcome->tag = REAL(PQcmdStatus)(result);
+			outcome->has_rows = true;
+			rows = (uint64_t) REAL(PQntuples)(result);
+
+			/* Rows that came one by one are in results of their own. */
+			if (rows == 0)
+				(void) rows_of_tag(outcome->tag, &rows);
+			outcome->rows += rows;
+			break;
+		case PGRES_COMMAND_OK:
+			outcome->tag = REAL(PQcmdStatus)(result);
+			if (outcome->tag != NULL && rows_of_tag(outcome->tag, &rows))
+			{
+				outcome->has_rows = true;
+				outcome->rows += rows;
+			}
+			break;
+		case OSPQ_RES_PIPELINE_ABORTED:
+			outcome->fate = OSPQ_NOT_EXECUTED;
+			break;
+		case PGRES_FATAL_ERROR:
+		case PGRES_BAD_RESPONSE:
+			read_error(outcome, conn, result);
+			break;
+		default:
+			break;
+	}
+}
+
+void
+ospq_read_failure(ospq_outcome *outcome, const PGconn *conn)
+{
+	outcome->fate = OSPQ_FAILED;
+	outcome->sqlstate =
+		REAL(PQstatus)(conn) == CONNECTION_BAD ? CONNECTION_LOST : NULL;
+	outcome->message = REAL(PQerrorMessage)(conn);
+}
+
+/* Copies a text of a result, cut to the room there is. */
+static void
+keep(char *out, size_t size, const char *text)
+{
+	if (text != NULL)
+		(void) snprintf(out, size, "%s", text);
+}
+
+/* The result goes before the statement stops: what it says is copied. */
+void
+ospq_open_read(ospq_open *open, const PGconn *conn, PGresult *result)
+{
+	ospq_outcome *outcome = &open->outcome;
+
+	open->answered = true;
+	ospq_read_result(outcome, conn, result);
+	keep(open->tag, sizeof(open->tag), outcome->tag);
+	if (outcome->message != NULL && open->message == NULL)
+	{
+		keep(open->sqlstate, sizeof(open->sqlstate), outcome->sqlstate);
+		open->message =
+			osp_strdup(&osp_allocator_default,
+					   cut(osp_str_of(outcome->message), OSPQ_MESSAGE_MAX));
+	}
+	outcome->tag = outcome->sqlstate = outcome->message = NULL;
+}
+
+void
+ospq_stop_head(ospq_conn *c)
+{
+	ospq_open *head = ospq_conn_head(c);
+
+	head->outcome.tag = head->tag;
+	head->outcome.sqlstate = head->sqlstate;
+	head->outcome.message = head->message;
+	if (head->kind == OSPQ_STATEMENT)
+		ospq_stop(&head->point, &head->outcome);
+	if (head->prepare_text != NULL && head->outcome.fate == OSPQ_DONE)
+		ospq_prepared_set(
+			&c->prepared, head->prepare_name, osp_str_of(head->prepare_text));
+	ospq_conn_pop(c);
+}
+
+void
+ospq_stop_all(ospq_conn *c, ospq_fate fate)
+{
+	ospq_open *head;
+
+	for (head = ospq_conn_head(c); head != NULL; head = ospq_conn_head(c))
+	{
+		if (!head->answered || fate == OSPQ_INTERRUPTED)
+		{
+			if (head->outcome.fate == OSPQ_DONE)
+				head->outcome.fate = fate;
+		}
+		ospq_stop_head(c);
+	}
+}
+
+bool
+ospq_connect_start(osp__point *point)
+{
+	osp_writer w;
+
+	if (!osp__hook_open(point))
+		return false;
+	if (osp__hook_begin(
+			point, OSP_RECORD_START, CONNECT, point->start_ns, 0, &w))
+		osp__hook_commit(&w);
+	return true;
+}
+
+void
+ospq_connect_stop(const osp__point *point, PGconn *conn)
+{
+	ospq_conn *c = ospq_conn_get(conn);
+	bool connected = conn != NULL && REAL(PQstatus)(conn) == CONNECTION_OK;
+	ospq_outcome outcome = {.fate = OSPQ_FAILED,
+							.sqlstate = CONNECT_FAILURE,
+							.message = "out of memory"};
+	osp_writer w;
+
+	if (c != NULL)
+		need_opening(c);
+	if (conn != NULL && !connected)
+		outcome.message = REAL(PQerrorMessage)(conn);
+	if (!osp__hook_begin(point,
+						 OSP_RECORD_STOP,
+						 CONNECT,
+						 osp__hook_now(),
+						 STOP_SIZE + ospq_conn_opening(c).len,
+						 &w))
+		return;
+	osp_put_encoded(&w, ospq_conn_opening(c));
+	if (connected)
+		osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(conn));
+	osp_put_end(&w);
+	if (!connected)
+		put_failure(&w, &outcome);
+	osp__hook_commit(&w);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pq_conn.c
+ *	  The connections that are known, and what is known of them.
+ *
+ * A hash table of chains that only grow: a node stays in its chain for ever,
+ * and is used again for another connection of the same bucket. So looking a
+ * connection up takes no lock and meets no freed memory, whatever other threads
+ * make and finish meanwhile; adding and removing take one.
+ */
+#include "pq_conn.h"
+
+#include "set_context.h"
+
+#include <pthread.h>
+#include <strings.h>
+
+#define BUCKETS       1024 /* a power of two */
+#define FIRST_QUEUE   4
+#define ATTRIBUTE_MAX 255
+
+typedef struct node
+{
+	struct node *next; /* never changes once the node is in a chain */
+	PGconn *conn;      /* NULL: free */
+	ospq_conn *state;  /* valid while conn is that of the caller */
+} node;
+
+static node *buckets[BUCKETS];
+
+/* Where this thread found a connection last; a node is never freed. */
+static __thread node *last_found __attribute__((tls_model("initial-exec"))) =
+	NULL;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const osp_allocator *const alc = &osp_allocator_default;
+
+/* A child must not find the lock taken by a thread that it has not got. */
+static void
+take_lock(void)
+{
+	(void) pthread_mutex_lock(&lock);
+}
+
+static void
+drop_lock(void)
+{
+	(void) pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void
+watch_forks(void)
+{
+	(void) pthread_atfork(take_lock, drop_lock, drop_lock);
+}
+
+/* Connections lie some hundred bytes apart at least. */
+static node **
+bucket_of(const PGconn *conn)
+{
+	uint64_t address = (uint64_t) (uintptr_t) conn;
+
+	return &buckets[((address >> 4) * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
+}
+
+_Static_assert(BUCKETS == 1 << (64 - 54), "the hash has as many bits");
+
+static node *
+find_node(const PGconn *conn)
+{
+	node *n = __atomic_load_n(bucket_of(conn), __ATOMIC_ACQUIRE);
+
+	while (n != NULL && __atomic_load_n(&n->conn, __ATOMIC_ACQUIRE) != conn)
+		n = n->next;
+	return n;
+}
+
+ospq_conn *
+ospq_conn_find(const PGconn *conn)
+{
+	node *n = last_found;
+
+	if (conn == NULL)
+		return NULL;
+	if (OSP_LIKELY(n != NULL &&
+				   __atomic_load_n(&n->conn, __ATOMIC_ACQUIRE) == conn))
+		return n->state;
+	n = find_node(conn);
+	if (n == NULL)
+		return NULL;
+	last_found = n;
+	return n->state;
+}
+
+/* Puts a state into a free node of the connection's chain, or a new one. */
+static bool
+add_node(PGconn *conn, ospq_conn *state)
+{
+	node **bucket = bucket_of(conn);
+	node *n;
+
+	(void) pthread_mutex_lock(&lock);
+	for (n = *bucket; n != NULL; n = n->next)
+		if (n->conn == NULL)
+			break;
+	if (n == NULL)
+	{
+		n = osp_calloc(alc, 1, sizeof(*n));
+		if (n != NULL)
+		{
+			n->next = *bucket;
+			__atomic_store_n(bucket, n, __ATOMIC_RELEASE);
+		}
+	}
+	if (n != NULL)
+	{
+		n->state = state;
+		__atomic_store_n(&n->conn, conn, __ATOMIC_RELEASE);
+	}
+	(void) pthread_mutex_unlock(&lock);
+	return n != NULL;
+}
+
+ospq_conn *
+ospq_conn_get(PGconn *conn)
+{
+	ospq_conn *c;
+
+	if (conn == NULL)
+		return NULL;
+	c = ospq_conn_find(conn);
+	if (c != NULL)
+		return c;
+	c = osp_calloc(alc, 1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->conn = conn;
+	if (!add_node(conn, c))
+	{
+		osp_free(alc, c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+ospq_conn_reconnected(ospq_conn *c)
+{
+	osp_free(alc, c->opening);
+	c->opening = NULL;
+	c->opening_len = 0;
+	c->start.record = NULL;
+	c->described = false;
+	c->pipeline_position = 0;
+	c->helper = OSPQ_HELPER_UNKNOWN;
+	ospq_forget_error(c);
+	ospq_prepared_clear(&c->prepared);
+}
+
+void
+ospq_conn_remove(const PGconn *conn)
+{
+	ospq_conn *c = NULL;
+	node *n;
+
+	(void) pthread_mutex_lock(&lock);
+	n = find_node(conn);
+	if (n != NULL)
+	{
+		c = n->state;
+		n->state = NULL;
+		__atomic_store_n(&n->conn, NULL, __ATOMIC_RELEASE);
+	}
+	(void) pthread_mutex_unlock(&lock);
+	if (c == NULL)
+		return;
+	while (c->queue_len > 0)
+		ospq_conn_pop(c);
+	ospq_conn_reconnected(c);
+	osp_free(alc, c->queue);
+	osp_free(alc, c->sent);
+	osp_free(alc, c);
+}
+
+void
+ospq_conn_each(void (*fn)(ospq_conn *c))
+{
+	unsigned i;
+
+	for (i = 0; i < BUCKETS; i++)
+	{
+		node *n;
+
+		for (n = buckets[i]; n != NULL; n = n->next)
+			if (n->conn != NULL)
+				fn(n->state);
+	}
+}
+
+/* Twice the room, the oldest at its begin. */
+static bool
+grow_queue(ospq_conn *c)
+{
+	unsigned size = c->queue_size > 0 ? 2 * c->queue_size : FIRST_QUEUE;
+	ospq_open *queue = osp_calloc(alc, size, sizeof(*queue));
+	unsigned i;
+
+	if (queue == NULL)
+		return false;
+	for (i = 0; i < c->queue_len; i++)
+		queue[i] = c->queue[(c->queue_first + i) % c->queue_size];
+	osp_free(alc, c->queue);
+	c->queue = queue;
+	c->queue_size = size;
+	c->queue_first = 0;
+	return true;
+}
+
+ospq_open *
+ospq_conn_push(ospq_conn *c)
+{
+	ospq_open *open;
+
+	if (c->queue_len == c->queue_size && !grow_queue(c))
+		return NULL;
+	open = &c->queue[(c->queue_first + c->queue_len) % c->queue_size];
+	memset(open, 0, sizeof(*open));
+	c->queue_len++;
+	return open;
+}
+
+static void
+free_open(ospq_open *open)
+{
+	osp_free(alc, open->message);
+	osp_free(alc, open->prepare_name);
+	osp_free(alc, open->prepare_text);
+	open->message = open->prepare_name = open->prepare_text = NULL;
+}
+
+void
+ospq_conn_unpush(ospq_conn *c)
+{
+	c->queue_len--;
+	free_open(&c->queue[(c->queue_first + c->queue_len) % c->queue_size]);
+}
+
+void
+ospq_conn_pop(ospq_conn *c)
+{
+	free_open(&c->queue[c->queue_first]);
+	c->queue_first = (c->queue_first + 1) % c->queue_size;
+	c->queue_len--;
+}
+
+static void
+put_text(osp_writer *w, osp_str key, const char *text)
+{
+	osp_str value = osp_str_of(text);
+
+	value.len = osp_utf8_prefix(value, ATTRIBUTE_MAX);
+	if (value.len > 0)
+		osp_put_str(w, key, value);
+}
+
+/* Was it opened with the keyword replication, set to anything but no? */
+static bool
+is_replication(PGconn *conn)
+{
+	PQconninfoOption *options = REAL(PQconninfo)(conn);
+	const PQconninfoOption *o;
+	bool result = false;
+	bool value;
+
+	if (options == NULL)
+		return false;
+	for (o = options; o->keyword != NULL; o++)
+		if (strcmp(o->keyword, "replication") == 0 && o->val != NULL &&
+			o->val[0] != '\0')
+			result = !osp_parse_bool(osp_str_of(o->val), &value) || value;
+	REAL(PQconninfoFree)(options);
+	return result;
+}
+
+/* Keeps what was encoded, and makes the template of it, in one block. */
+static void
+keep_opening(ospq_conn *c, osp_str encoded)
+{
+	size_t at =
+		(encoded.len + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
+	size_t size = OSP_TEMPLATE_SIZE(OSPQ_DB.len + encoded.len);
+	const osp_str none = OSP_STR("");
+
+	c->opening = osp_alloc(alc, at + size);
+	if (c->opening == NULL)
+		return;
+	memcpy(c->opening, encoded.ptr, encoded.len);
+	c->opening_len = encoded.len;
+	if (!osp_template_make(&c->start,
+						   c->opening + at,
+						   size,
+						   OSP_RECORD_START,
+						   OSPQ_DB,
+						   none,
+						   none,
+						   encoded))
+		c->start.record = NULL;
+}
+
+void
+ospq_conn_describe(ospq_conn *c)
+{
+	char space[4 * (ATTRIBUTE_MAX + 32)];
+	osp_writer w;
+
+	if (REAL(PQstatus)(c->conn) != CONNECTION_OK)
+		return;
+	c->described = true;
+	c->replication = is_replication(c->conn);
+	osp_attrs_begin(&w, space, sizeof(space));
+	osp_put_object(&w, OSPQ_DB);
+	put_text(&w, OSP_STR("server"), REAL(PQhost)(c->conn));
+	put_text(&w, OSP_STR("port"), REAL(PQport)(c->conn));
+	put_text(&w, OSP_STR("database"), REAL(PQdb)(c->conn));
+	put_text(&w, OSP_STR("user"), REAL(PQuser)(c->conn));
+	keep_opening(c, osp_attrs_end(&w));
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.c
+ *	  Configuration: the [profiler] section of an ini file, overridden by the
+ *	  environment.
+ *
+ * One table says what settings there are. Texts may be secrets: they are wiped
+ * before their memory is given back, and no message shows one.
+ */
+#include "osprofiler/config.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/ini.h"
+#include "base/read_file.h"
+#include "osprofiler/spool.h"
+
+#define CONFIG_FILE_MAX (4 * 1024 * 1024)
+#define SPOOL_LIMIT_MIN (UINT64_C(64) * 1024)
+#define SPOOL_LIMIT_MAX (UINT64_C(1) << 40)
+#define SHOWN_VALUE_MAX 40
+#define CONNECTION_MAX  1100
+#define SECTION         "profiler"
+#define NOT_IN_FILE     NULL
+
+typedef enum setting_kind
+{
+	KIND_TEXT,
+	KIND_BOOL,
+	KIND_RING_SIZE,
+	KIND_SPOOL_LIMIT,
+	KIND_ON_FULL
+} setting_kind;
+
+typedef struct setting
+{
+	const char *key; /* NOT_IN_FILE: environment only */
+	const char *variable;
+	setting_kind kind;
+	size_t offset; /* in osp_config */
+} setting;
+
+#define MEMBER(name) offsetof(osp_config, name)
+
+static const setting settings[] = {
+	{"enabled", "OSPROFILER_ENABLED", KIND_BOOL, MEMBER(enabled)},
+	{"hmac_keys", "OSPROFILER_HMAC_KEYS", KIND_TEXT, MEMBER(hmac_keys)},
+	{"hmac_keys_file",
+	 "OSPROFILER_HMAC_KEYS_FILE",
+	 KIND_TEXT,
+	 MEMBER(hmac_keys_file)},
+	{"connection_string",
+	 "OSPROFILER_CONNECTION_STRING",
+	 KIND_TEXT,
+	 MEMBER(connection_string)},
+	{"transport_url",
+	 "OSPROFILER_TRANSPORT_URL",
+	 KIND_TEXT,
+	 MEMBER(transport_url)},
+	{"trace_sqlalchemy",
+	 "OSPROFILER_TRACE_SQLALCHEMY",
+	 KIND_BOOL,
+	 MEMBER(trace_sqlalchemy)},
+	{"hide_params", "OSPROFILER_HIDE_PARAMS", KIND_BOOL, MEMBER(hide_params)},
+	{"propagate", "OSPROFILER_PROPAGATE", KIND_TEXT, MEMBER(propagate)},
+	{"filter_error_trace",
+	 "OSPROFILER_FILTER_ERROR_TRACE",
+	 KIND_BOOL,
+	 MEMBER(filter_error_trace)},
+	{"project", "OSPROFILER_PROJECT", KIND_TEXT, MEMBER(project)},
+	{"service", "OSPROFILER_SERVICE", KIND_TEXT, MEMBER(service)},
+	{"run_directory", "OSPROFILER_RUN_DIR", KIND_TEXT, MEMBER(run_directory)},
+	{"ring_size", "OSPROFILER_RING_SIZE", KIND_RING_SIZE, MEMBER(ring_size)},
+	{"on_full", "OSPROFILER_ON_FULL", KIND_ON_FULL, MEMBER(on_full)},
+	{"spool_limit",
+	 "OSPROFILER_SPOOL_LIMIT",
+	 KIND_SPOOL_LIMIT,
+	 MEMBER(spool_limit)},
+	{NOT_IN_FILE, "OSPROFILER_TRACE_INFO", KIND_TEXT, MEMBER(trace_info)},
+	{NOT_IN_FILE, "OSPROFILER_TRACE_HMAC", KIND_TEXT, MEMBER(trace_hmac)}};
+
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* Where a value comes from, for errors: a line of a file, or the environment. */
+typedef struct source
+{
+	osp_config *config;
+	const char *file;
+	unsigned line;
+	bool enabled_given;
+} source;
+
+static char **
+text_member(osp_config *config, const setting *s)
+{
+	return (char **) ((char *) config + s->offset);
+}
+
+static void
+wipe_text(const osp_allocator *alc, char *text)
+{
+	if (text != NULL)
+		OPENSSL_cleanse(text, strlen(text));
+	osp_free(alc, text);
+}
+
+static osp_status
+set_text(osp_config *config, char **member, osp_str value, osp_error *err)
+{
+	char *copy = osp_strdup(config->alc, value);
+
+	if (copy == NULL)
+		return osp_error_set(
+			err, OSP_ENOMEM, "out of memory for the configuration");
+	wipe_text(config->alc, *member);
+	*member = copy;
+	return OSP_OK;
+}
+
+/* Says where a bad value stands, what it is, and what is allowed. */
+static osp_status
+set_value_error(const source *from, const setting *s, osp_str value,
+				const char *allowed, osp_error *err)
+{
+	char where[200];
+	size_t shown = 0;
+
+	if (from->file != NULL)
+		(void) snprintf(where,
+						sizeof(where),
+						"%s, line %u: %s",
+						from->file,
+						from->line,
+						s->key);
+	else
+		(void) snprintf(where, sizeof(where), "%s", s->variable);
+	while (shown < value.len && shown < SHOWN_VALUE_MAX &&
+		   (unsigned char) value.ptr[shown] >= ' ')
+		shown++;
+	return osp_error_set(err,
+						 OSP_EINVAL,
+						 "%s is \"%.*s\", but must be %s",
+						 where,
+						 (int) shown,
+						 value.ptr,
+						 allowed);
+}
+
+static osp_status
+set_value(source *to, const setting *s, osp_str value, osp_error *err)
+{
+	osp_config *config = to->config;
+	uint64_t size;
+
+	switch (s->kind)
+	{
+		case KIND_TEXT:
+			return set_text(config, text_member(config, s), value, err);
+		case KIND_BOOL:
+			if (!osp_parse_bool(value, (bool *) ((char *) config + s->offset)))
+				return set_value_error(to, s, value, "true or false", err);
+			if (s->offset == MEMBER(enabled))
+				to->enabled_given = true;
+			return OSP_OK;
+		case KIND_RING_SIZE:
+			if (!osp_parse_size(value, &size) || size < OSP_RING_MIN ||
+				size > OSP_RING_MAX)
+				return set_value_error(
+					to, s, value, "a size from 64kB to 1GB", err);
+			config->ring_size = (size_t) size;
+			return OSP_OK;
+		case KIND_SPOOL_LIMIT:
+			if (!osp_parse_size(value, &size) || size < SPOOL_LIMIT_MIN ||
+				size > SPOOL_LIMIT_MAX)
+				return set_value_error(
+					to, s, value, "a size from 64kB to 1TB", err);
+			config->spool_limit = size;
+			return OSP_OK;
+		case KIND_ON_FULL:
+			if (osp_str_eq(value, OSP_STR("drop")))
+				config->on_full = OSP_ON_FULL_DROP;
+			else if (osp_str_eq(value, OSP_STR("wait")))
+				config->on_full = OSP_ON_FULL_WAIT;
+			else
+				return set_value_error(to, s, value, "drop or wait", err);
+			return OSP_OK;
+	}
+	return OSP_OK;
+}
+
+static osp_status
+set_defaults(osp_config *config, osp_error *err)
+{
+	size_t i;
+
+	config->trace_sqlalchemy = true;
+	config->hide_params = true;
+	config->on_full = OSP_ON_FULL_DROP;
+	config->ring_size = OSP_RING_DEFAULT;
+	config->spool_limit = OSP_SPOOL_LIMIT_DEFAULT;
+	for (i = 0; i < SETTINGS; i++)
+	{
+		osp_status status;
+
+		if (settings[i].kind != KIND_TEXT)
+			continue;
+		status = set_text(
+			config, text_member(config, &settings[i]), OSP_STR(""), err);
+		if (status != OSP_OK)
+			return status;
+	}
+	return OSP_OK;
+}
+
+/* An osp__ini_fn. */
+static osp_status
+read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
+{
+	source *from = ctx;
+	size_t i;
+
+	/* oslo.config takes the names of sections in any case, but not keys. */
+	if (found->section.len != strlen(SECTION) ||
+		strncasecmp(found->section.ptr, SECTION, strlen(SECTION)) != 0)
+		return OSP_OK;
+	from->line = found->line;
+	for (i = 0; i < SETTINGS; i++)
+	{
+		if (settings[i].key != NOT_IN_FILE &&
+			osp_str_eq(found->key, osp_str_of(settings[i].key)))
+			return set_value(from, &settings[i], found->value, err);
+	}
+	return OSP_OK;
+}
+
+static osp_status
+read_config_file(source *from, osp_error *err)
+{
+	osp__file file;
+	osp_status status;
+
+	status = osp__file_read(
+		&file, from->config->alc, from->file, CONFIG_FILE_MAX, false, err);
+	if (status != OSP_OK)
+		return status;
+	status =
+		osp__ini_read(file.ptr, file.len, from->file, read_setting, from, err);
+	osp__file_term(&file);
+	return status;
+}
+
+/* A variable that is set to nothing counts as not set. */
+static osp_status
+read_environment(source *from, osp_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < SETTINGS; i++)
+	{
+		const char *value = secure_getenv(settings[i].variable);
+		osp_status status;
+
+		if (value == NULL || value[0] == '\0')
+			continue;
+		status = set_value(from, &settings[i], osp_str_of(value), err);
+		if (status != OSP_OK)
+			return status;
+	}
+	return OSP_OK;
+}
+
+/* The default, if none is configured and there is a place for it. */
+static osp_status
+choose_connection(osp_config *config, osp_error *err)
+{
+	char text[CONNECTION_MAX];
+
+	if (config->connection_string[0] != '\0' ||
+		osp_config_default_connection(text, sizeof(text), NULL) != OSP_OK)
+		return OSP_OK;
+	return set_text(config, &config->connection_string, osp_str_of(text), err);
+}
+
+osp_status
+osp_config_load(osp_config *config, const osp_allocator *alc, const char *path,
+				osp_error *err)
+{
+	source from = {.config = config};
+	osp_status status;
+
+	memset(config, 0, sizeof(*config));
+	config->alc = alc;
+	from.file = path != NULL ? path : secure_getenv("OSPROFILER_CONF");
+	if (from.file != NULL && from.file[0] == '\0')
+		from.file = NULL;
+
+	status = set_defaults(config, err);
+	if (status == OSP_OK && from.file != NULL)
+		status = read_config_file(&from, err);
+	from.file = NULL;
+	if (status == OSP_OK)
+		status = read_environment(&from, err);
+	if (status == OSP_OK)
+		status = choose_connection(config, err);
+	if (status != OSP_OK)
+	{
+		osp_config_term(config);
+		return status;
+	}
+	if (!from.enabled_given)
+		config->enabled =
+			config->hmac_keys[0] != '\0' || config->hmac_keys_file[0] != '\0';
+	return OSP_OK;
+}
+
+void
+osp_config_term(osp_config *config)
+{
+	const osp_allocator *alc = config->alc;
+	size_t i;
+
+	for (i = 0; i < SETTINGS; i++)
+	{
+		if (settings[i].kind == KIND_TEXT)
+			wipe_text(alc, *text_member(config, &settings[i]));
+	}
+	memset(config, 0, sizeof(*config));
+	config->alc = alc;
+}
+
+osp_status
+osp_config_default_connection(char *out, size_t size, osp_error *err)
+{
+	const char *state = secure_getenv("XDG_STATE_HOME");
+	const char *home = secure_getenv("HOME");
+	const char *below = "";
+	int len;
+
+	/* A relative path is none, the XDG rules say. */
+	if (size > 0)
+		out[0] = '\0';
+	if (state == NULL || state[0] != '/')
+	{
+		state = home;
+		below = "/.local/state";
+	}
+	if (state == NULL || state[0] != '/')
+		return osp_error_set(
+			err,
+			OSP_ENOENT,
+			"no connection string is configured, and for a default neither "
+			"XDG_STATE_HOME nor HOME is set");
+	len =
+		snprintf(out, size, "sqlite://%s%s/osprofiler/traces.db", state, below);
+	if (len < 0 || (size_t) len >= size)
+		return osp_error_set(
+			err, OSP_EFULL, "the path of the default collector is too long");
+	return OSP_OK;
+}

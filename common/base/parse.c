@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * parse.c
+ *	  Values of settings: sizes and truth values.
+ */
+#include "osprofiler/config.h"
+
+#include <strings.h>
+
+#include "base/strip.h"
+
+static bool
+is_word(osp_str text, const char *word)
+{
+	return text.len == strlen(word) &&
+		   strncasecmp(text.ptr, word, text.len) == 0;
+}
+
+bool
+osp_parse_bool(osp_str text, bool *out)
+{
+	static const struct
+	{
+		const char *word;
+		bool value;
+	} words[] = {{"true", true},
+				 {"yes", true},
+				 {"on", true},
+				 {"1", true},
+				 {"false", false},
+				 {"no", false},
+				 {"off", false},
+				 {"0", false}};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (is_word(text, words[i].word))
+		{
+			*out = words[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+osp_parse_size(osp_str text, uint64_t *out)
+{
+	static const struct
+	{
+		const char *unit;
+		unsigned shift;
+	} units[] = {
+		{"", 0}, {"B", 0}, {"kB", 10}, {"MB", 20}, {"GB", 30}, {"TB", 40}};
+	uint64_t value = 0;
+	size_t digits = 0;
+	size_t i;
+
+	text = osp__strip(text);
+	for (; digits < text.len; digits++)
+	{
+		char c = text.ptr[digits];
+
+		if (c < '0' || c > '9')
+			break;
+		if (value > (UINT64_MAX - (uint64_t) (c - '0')) / 10)
+			return false;
+		value = value * 10 + (uint64_t) (c - '0');
+	}
+	if (digits == 0)
+		return false;
+	text = osp__strip(osp_str_n(text.ptr + digits, text.len - digits));
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+	{
+		if (!is_word(text, units[i].unit))
+			continue;
+		if (value > UINT64_MAX >> units[i].shift)
+			return false;
+		*out = value << units[i].shift;
+		return true;
+	}
+	return false;
+}

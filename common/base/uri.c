@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * uri.c
+ *	  Connection strings: their parts, and how they are shown to people.
+ *
+ * Messages never hold a part of a connection string but its scheme: what was
+ * taken for a port may be the end of a password.
+ */
+#include "base/uri.h"
+
+#include <strings.h>
+
+#include "base/hex.h"
+#include "osprofiler/driver.h"
+
+#define SEPARATOR     "://"
+#define SEPARATOR_LEN 3
+#define PORT_MAX      65535
+#define STORAGE_EXTRA 16 /* NULs of the parts, and then some */
+#define HIDDEN        "***"
+#define SETTING_ENDS  "& \t"
+
+static bool
+is_letter(char c)
+{
+	c = (char) (c | 0x20);
+	return c >= 'a' && c <= 'z';
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static char
+lower_case(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+}
+
+/* The first of chars in text, or where text ends. */
+static size_t
+find_any(osp_str text, const char *chars)
+{
+	size_t i = 0;
+
+	while (i < text.len &&
+		   (text.ptr[i] == '\0' || strchr(chars, text.ptr[i]) == NULL))
+		i++;
+	return i;
+}
+
+static osp_str
+cut_front(osp_str text, size_t len)
+{
+	return osp_str_n(text.ptr + len, text.len - len);
+}
+
+osp_str
+osp__uri_scheme(osp_str text)
+{
+	size_t len = 0;
+
+	while (len < text.len && (is_letter(text.ptr[len]) ||
+							  is_digit(text.ptr[len]) || text.ptr[len] == '+' ||
+							  text.ptr[len] == '-' || text.ptr[len] == '.'))
+		len++;
+	if (len == 0 || !is_letter(text.ptr[0]) || text.len - len < SEPARATOR_LEN ||
+		memcmp(text.ptr + len, SEPARATOR, SEPARATOR_LEN) != 0)
+		return OSP_STR("");
+	return osp_str_n(text.ptr, len);
+}
+
+/*
+ * Copies a part to *space, terminated, and moves *space behind it. What only
+ * looks like percent-encoding stays as it is, as in Python's unquote().
+ */
+static osp_str
+copy_part(char **space, osp_str text, bool decode)
+{
+	char *start = *space;
+	char *o = start;
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+
+	while (p < end)
+	{
+		int byte = decode ? osp__percent_byte(p, end) : -1;
+
+		*o++ = byte >= 0 ? (char) byte : *p;
+		p += byte >= 0 ? 3 : 1;
+	}
+	*o = '\0';
+	*space = o + 1;
+	return osp_str_n(start, (size_t) (o - start));
+}
+
+static bool
+has_control(osp_str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+	{
+		unsigned char c = (unsigned char) text.ptr[i];
+
+		if (c < ' ' || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static bool
+read_port(osp_str text, unsigned *port)
+{
+	size_t i;
+
+	*port = 0;
+	if (text.len > 5)
+		return false;
+	for (i = 0; i < text.len; i++)
+	{
+		if (!is_digit(text.ptr[i]))
+			return false;
+		*port = *port * 10 + (unsigned) (text.ptr[i] - '0');
+	}
+	return text.len == 0 || (*port > 0 && *port <= PORT_MAX);
+}
+
+/* Reads host[:port] or [host][:port]; NULL, or what is wrong with it. */
+static const char *
+read_address(osp_str text, char **space, osp_uri *out)
+{
+	osp_str host;
+	osp_str port;
+	size_t end;
+
+	if (text.len > 0 && text.ptr[0] == '[')
+	{
+		end = find_any(text, "]");
+		if (end == text.len || end == 1)
+			return "an IPv6 address must be in brackets, [::1]";
+		host = osp_str_n(text.ptr + 1, end - 1);
+		port = cut_front(text, end + 1);
+		if (port.len > 0 && port.ptr[0] != ':')
+			return "after an IPv6 address only a port may follow";
+	}
+	else
+	{
+		end = find_any(text, ":");
+		host = osp_str_n(text.ptr, end);
+		port = cut_front(text, end);
+	}
+	if (port.len > 0)
+		port = cut_front(port, 1);
+	if (!read_port(port, &out->port))
+		return "the port must be a number from 1 to 65535 (in a password "
+			   "write @ : / ? # as %40 %3A %2F %3F %23)";
+	out->host = copy_part(space, host, true);
+	return has_control(out->host) ? "the host holds a control character" : NULL;
+}
+
+/* Reads [user[:password]@]; NULL, or what is wrong with it. */
+static const char *
+read_login(osp_str text, char **space, osp_uri *out)
+{
+	size_t colon = find_any(text, ":");
+
+	out->user = copy_part(space, osp_str_n(text.ptr, colon), true);
+	if (colon < text.len)
+	{
+		out->has_password = true;
+		out->password = copy_part(space, cut_front(text, colon + 1), true);
+	}
+	if (memchr(out->user.ptr, '\0', out->user.len) != NULL ||
+		memchr(out->password.ptr, '\0', out->password.len) != NULL)
+		return "user and password must not hold NUL bytes";
+	return NULL;
+}
+
+static const char *
+read_authority(osp_str text, char **space, osp_uri *out)
+{
+	const char *at = memrchr(text.ptr, '@', text.len);
+
+	if (at != NULL)
+	{
+		size_t len = (size_t) (at - text.ptr);
+		const char *wrong = read_login(osp_str_n(text.ptr, len), space, out);
+
+		if (wrong != NULL)
+			return wrong;
+		text = cut_front(text, len + 1);
+	}
+	return read_address(text, space, out);
+}
+
+/* Reads text into *out, whose texts are empty; NULL, or what is wrong. */
+static const char *
+read_uri(osp_str text, char **space, osp_uri *out)
+{
+	char *start = *space;
+	osp_str scheme = osp__uri_scheme(text);
+	osp_str rest;
+	size_t end;
+	const char *wrong;
+	size_t i;
+
+	if (scheme.len == 0)
+		return "it has no scheme";
+	if (has_control(text))
+		return "it must not hold control characters";
+	out->scheme = copy_part(space, scheme, false);
+	for (i = 0; i < scheme.len; i++)
+		start[i] = lower_case(start[i]);
+
+	rest = cut_front(text, scheme.len + SEPARATOR_LEN);
+	end = find_any(rest, "/?#");
+	if (end < rest.len && rest.ptr[end] == '#')
+		return "a # before the path must be written as %23";
+	wrong = read_authority(osp_str_n(rest.ptr, end), space, out);
+	if (wrong != NULL)
+		return wrong;
+	rest = cut_front(rest, end);
+	end = find_any(rest, "?");
+	out->path = copy_part(space, osp_str_n(rest.ptr, end), false);
+	if (end < rest.len)
+		out->query = copy_part(space, cut_front(rest, end + 1), false);
+	return NULL;
+}
+
+osp_status
+osp_uri_parse(osp_str text, char *storage, size_t size, osp_uri *out,
+			  osp_error *err)
+{
+	const osp_str none = OSP_STR("");
+	osp_str scheme = osp__uri_scheme(text);
+	const char *wrong = "there is not enough memory for its parts";
+
+	memset(out, 0, sizeof(*out));
+	out->scheme = out->user = out->password = none;
+	out->host = out->path = out->query = none;
+	if (size >= text.len + STORAGE_EXTRA)
+		wrong = read_uri(text, &storage, out);
+	if (wrong == NULL)
+		return OSP_OK;
+	if (scheme.len == 0)
+		return osp_error_set(
+			err, OSP_EINVAL, "a connection string must begin with SCHEME://");
+	return osp_error_set(err,
+						 OSP_EINVAL,
+						 "bad connection string %.*s://...: %s",
+						 (int) (scheme.len < 32 ? scheme.len : 32),
+						 scheme.ptr,
+						 wrong);
+}
+
+/* A text that is cut to the memory there is. */
+typedef struct shown_text
+{
+	char *next;
+	size_t left; /* without the NUL */
+} shown_text;
+
+static void
+show(shown_text *out, osp_str text)
+{
+	size_t len = text.len < out->left ? text.len : out->left;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+	{
+		unsigned char c = (unsigned char) text.ptr[i];
+
+		out->next[i] = c < ' ' || c == 0x7f ? '?' : (char) c;
+	}
+	out->next += len;
+	out->left -= len;
+}
+
+static bool
+is_secret_name(osp_str name)
+{
+	static const char *const words[] = {
+		"pass", "pwd", "secret", "token", "key"};
+	size_t w;
+	size_t i;
+
+	for (w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+	{
+		size_t len = strlen(words[w]);
+
+		for (i = 0; i + len <= name.len; i++)
+			if (strncasecmp(name.ptr + i, words[w], len) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Shows name=value settings that are separated by & or blanks. */
+static void
+show_settings(shown_text *out, osp_str text)
+{
+	while (text.len > 0)
+	{
+		size_t end = find_any(text, SETTING_ENDS);
+		osp_str setting = osp_str_n(text.ptr, end);
+		size_t equals = find_any(setting, "=");
+
+		if (equals < end && is_secret_name(osp_str_n(text.ptr, equals)))
+		{
+			show(out, osp_str_n(text.ptr, equals + 1));
+			show(out, OSP_STR(HIDDEN));
+		}
+		else
+			show(out, setting);
+		if (end < text.len)
+			show(out, osp_str_n(text.ptr + end++, 1));
+		text = cut_front(text, end);
+	}
+}
+
+/* Does an authority without a login end with a port, or have none? */
+static bool
+has_good_port(osp_str authority)
+{
+	size_t colon = find_any(authority, ":");
+	unsigned port;
+
+	return colon == authority.len ||
+		   (colon > 0 && read_port(cut_front(authority, colon + 1), &port));
+}
+
+/*
+ * Where a login in rest ends, at an "@"; 0: there is none. More is taken for a
+ * login than is one: people write passwords with a raw slash or question mark,
+ * and such a string is what an error message shows.
+ */
+static size_t
+login_end(osp_str rest)
+{
+	size_t authority = find_any(rest, "/?#");
+	const char *at;
+
+	if (authority == 0)
+		return 0;
+	at = memrchr(rest.ptr, '@', find_any(rest, "?"));
+	if (at == NULL && !has_good_port(osp_str_n(rest.ptr, authority)))
+		at = memrchr(rest.ptr, '@', rest.len);
+	return at != NULL ? (size_t) (at - rest.ptr) : 0;
+}
+
+void
+osp_connection_string_redact(osp_str connection_string, char *out, size_t size)
+{
+	osp_str scheme = osp__uri_scheme(connection_string);
+	osp_str rest = connection_string;
+	shown_text shown = {out, size > 0 ? size - 1 : 0};
+	size_t end;
+	size_t colon;
+
+	if (size == 0)
+		return;
+	if (scheme.len > 0)
+	{
+		show(&shown, osp_str_n(scheme.ptr, scheme.len + SEPARATOR_LEN));
+		rest = cut_front(rest, scheme.len + SEPARATOR_LEN);
+		end = login_end(rest);
+		colon = find_any(osp_str_n(rest.ptr, end), ":");
+		show(&shown, osp_str_n(rest.ptr, colon));
+		if (colon < end)
+			show(&shown, OSP_STR(":" HIDDEN));
+		rest = cut_front(rest, end);
+		end = find_any(rest, "?");
+		end = end < rest.len ? end + 1 : end;
+		show(&shown, osp_str_n(rest.ptr, end));
+		rest = cut_front(rest, end);
+	}
+	show_settings(&shown, rest);
+	*shown.next = '\0';
+}

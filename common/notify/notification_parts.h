@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * notification_parts.h
+ *	  Where the parts of a notification lie, for those who hold it in memory
+ *	  that still moves. Private to common/.
+ */
+#ifndef OSPROFILER_NOTIFICATION_PARTS_H
+#define OSPROFILER_NOTIFICATION_PARTS_H
+
+#include "osprofiler/notification.h"
+#include "json/json_read.h"
+
+typedef enum osp__part_name
+{
+	OSP__PART_NAME,
+	OSP__PART_BASE_ID,
+	OSP__PART_TRACE_ID,
+	OSP__PART_PARENT_ID,
+	OSP__PART_TIMESTAMP,
+	OSP__PART_INFO,
+	OSP__PART_HOST,
+	OSP__PART_PROJECT,
+	OSP__PART_SERVICE,
+	OSP__PART_COUNT
+} osp__part_name;
+
+/*
+ * A part is a piece of the notification's JSON; of a text that holds escapes,
+ * it is a piece of the memory for decoded texts.
+ */
+typedef struct osp__part
+{
+	uint32_t start;
+	uint32_t len : 31;
+	uint32_t decoded : 1;
+} osp__part;
+
+typedef struct osp__parts
+{
+	osp__part part[OSP__PART_COUNT];
+	bool error;   /* as osp_notification.error */
+	bool escaped; /* while writing: a text of a part holds escapes */
+} osp__parts;
+
+/* As osp_notification_write(), and fills parts unless one holds escapes. */
+osp_status osp__notification_write(osp_buf *buf, const osp_record *record,
+								   const osp_origin *origin,
+								   osp__parts *parts) OSP_MUST_CHECK;
+
+/*
+ * Finds the parts of a notification; decoded texts are appended to texts.
+ * OSP_EPROTO with the reason, as osp_notification_read().
+ */
+osp_status osp__notification_parse(osp__json_reader *reader, osp_str json,
+								   osp_buf *texts, osp__parts *parts,
+								   osp_error *err) OSP_MUST_CHECK;
+
+/* The notification that lies at json and, as far as decoded, at texts. */
+void osp__notification_resolve(const osp__parts *parts, osp_str json,
+							   const char *texts, osp_notification *out);
+
+#endif /* OSPROFILER_NOTIFICATION_PARTS_H */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profiler_hook.c
+ *	  The profiler as hooks use it.
+ *
+ * A point of a hook that was entered lies on the thread's stack as a point
+ * without a name, so that what the application starts meanwhile hangs below it.
+ */
+#include "profiler/profiler_int.h"
+
+__thread osp__hook_depth osp__depth = {0, 0};
+
+bool osp__environment_open = true;
+
+static bool
+has_environment(const osp_config *config)
+{
+	return config != NULL && config->enabled && config->trace_sqlalchemy &&
+		   config->trace_info[0] != '\0';
+}
+
+static bool
+verify_environment(osp__profiler *p, const osp_config *config,
+				   osp_context *context)
+{
+	osp_verdict verdict = osp_context_verify(p->ring,
+											 osp_str_of(config->trace_info),
+											 osp_str_of(config->trace_hmac),
+											 context);
+
+	osp__profiler_note(verdict);
+	return verdict == OSP_CTX_ACCEPTED;
+}
+
+bool
+osp__hook_adopt(void)
+{
+	const osp_config *config = osp__profiler_config();
+	osp__profiler *p;
+	osp_context context;
+
+	if (!has_environment(config))
+	{
+		__atomic_store_n(&osp__environment_open, false, __ATOMIC_RELAXED);
+		return false;
+	}
+	p = osp__profiler_get();
+	if (p == NULL || osp__profiler_use_configured_keys(p) != OSP_OK)
+		return false;
+	if (!verify_environment(p, config, &context))
+	{
+		__atomic_store_n(&osp__environment_open, false, __ATOMIC_RELAXED);
+		return false;
+	}
+	p->base_id = context.base_id;
+	p->parent_id = context.parent_id;
+	p->key = context.key;
+	osp__profiler_restart(p);
+	p->adopted = true;
+	osp__profiler_count(p);
+	return true;
+}
+
+const osp_config *
+osp__hook_config(void)
+{
+	return osp__profiler_config();
+}
+
+osp_verdict
+osp__hook_verify(osp_str trace_info, osp_str trace_hmac, osp_context *out)
+{
+	osp__profiler *p = osp__profiler_get();
+	osp_verdict verdict;
+
+	if (p == NULL)
+		return OSP_CTX_NONE;
+	if (p->ring == NULL && osp__profiler_use_configured_keys(p) != OSP_OK)
+		verdict = OSP_CTX_NO_KEYS;
+	else
+		verdict = osp_context_verify(p->ring, trace_info, trace_hmac, out);
+	osp__profiler_note(verdict);
+	return verdict;
+}
+
+bool
+osp__hook_open_in(osp__point *point, const osp_context *context)
+{
+	if (osp__profiler_get() == NULL)
+		return false;
+	osp_id_copy(&point->base_id, &context->base_id);
+	osp_id_copy(&point->parent_id, &context->parent_id);
+	point->generation = osp__generation();
+	osp_uuid_new(&point->trace_id);
+	point->start_ns = osp_clock_now(&osp__self->clock);
+	return true;
+}
+
+bool
+osp__hook_begin(const osp__point *point, osp_record_kind kind, osp_str name,
+				int64_t now_ns, size_t info_max, osp_writer *w)
+{
+	osp__profiler *p = osp__self;
+	osp_point_ids ids;
+
+	/* A point may be stopped in a thread that traced nothing so far. */
+	if (OSP_UNLIKELY(p == NULL))
+		p = osp__profiler_get();
+	if (OSP_UNLIKELY(p == NULL || point->generation != osp__generation()))
+		return false;
+	ids.base_id = &point->base_id;
+	ids.parent_id = &point->parent_id;
+	ids.trace_id = point->trace_id;
+	return osp__profiler_begin(
+		p,
+		w,
+		kind,
+		&ids,
+		name,
+		now_ns,
+		kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0,
+		info_max);
+}
+
+void
+osp__hook_commit(osp_writer *w)
+{
+	osp__profiler_commit(osp__self, w);
+}
+
+void
+osp__hook_leave_outer(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+	uint32_t at = p->depth;
+
+	while (at > 0 && !osp__hook_is_entry(&p->points[at - 1], point))
+		at--;
+	if (at == 0)
+		return;
+	while (p->depth >= at)
+	{
+		const osp__open_point *entry = &p->points[--p->depth];
+
+		p->hooked -= entry->name_len == 0 ? 1 : 0;
+		p->names_len = entry->name_at;
+	}
+}
+
+static const osp__listener *listeners[OSP__LISTENERS_MAX];
+static unsigned listeners_count = 0;
+
+void
+osp__hook_listen(const osp__listener *listener)
+{
+	unsigned at = __atomic_fetch_add(&listeners_count, 1, __ATOMIC_RELAXED);
+
+	if (at < OSP__LISTENERS_MAX)
+		__atomic_store_n(&listeners[at], listener, __ATOMIC_RELEASE);
+}
+
+void
+osp__profiler_tell(const osp_uuid *trace_id)
+{
+	unsigned i;
+
+	for (i = 0; i < OSP__LISTENERS_MAX; i++)
+	{
+		const osp__listener *listener =
+			__atomic_load_n(&listeners[i], __ATOMIC_ACQUIRE);
+
+		if (listener != NULL)
+			listener->stops(trace_id);
+	}
+}
+
+unsigned osp__tracers = 0;
+
+void
+osp__profiler_count(osp__profiler *p)
+{
+	bool traces = p->active || p->adopted;
+	unsigned i;
+
+	if (p->counted == traces)
+		return;
+	p->counted = traces;
+	(void) __atomic_add_fetch(&osp__tracers, traces ? 1 : -1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < OSP__LISTENERS_MAX && traces; i++)
+	{
+		const osp__listener *listener =
+			__atomic_load_n(&listeners[i], __ATOMIC_ACQUIRE);
+
+		if (listener != NULL && listener->begins != NULL)
+			listener->begins();
+	}
+}
+
+bool
+osp__hook_sign(const osp__point *point, osp_headers *out)
+{
+	osp__profiler *p = osp__self;
+	osp_id id;
+
+	if (p == NULL || p->ring == NULL)
+		return false;
+	osp_id_set_uuid(&id, &point->trace_id);
+	return osp_context_sign(p->ring, p->key, &point->base_id, &id, out) ==
+		   OSP_OK;
+}
+
+bool
+osp__hook_ours(const osp__point *point)
+{
+	return point->generation == osp__generation();
+}
+
+bool
+osp__hook_adopted(void)
+{
+	return osp__self != NULL && osp__self->adopted && !osp__self->active;
+}

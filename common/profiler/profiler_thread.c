@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profiler_thread.c
+ *	  What a thread needs to trace: its state, its ring, its keys.
+ *
+ * All state hangs off one thread-local pointer; NULL, or not active, is the
+ * no-op. It is made when a thread traces first and kept, ring included, until
+ * the thread ends, so a service that calls osp_init for every request pays for
+ * a ring once in a thread. After fork the child goes on with the trace of its
+ * parent, in a ring of its own.
+ */
+#include "profiler/profiler_state.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "base/fork.h"
+#include "osprofiler/notification.h"
+
+/* After a ring could not be had it is tried again this much later. */
+#define RETRY_NS INT64_C(1000000000)
+
+/* The notifier that replaces rings, and what it is told about its origin. */
+static osp_notifier_fn notifier = NULL;
+static void *notifier_ctx = NULL;
+bool osp__profiler_has_notifier = false;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_thread_end;
+static osp_config config;
+static osp_status config_status;
+static char run_directory[OSP_RUNDIR_PATH_MAX];
+static char host_name[256];
+
+__thread osp__profiler *osp__self = NULL;
+
+static const osp_allocator *const alc = &osp_allocator_default;
+
+static void
+free_profiler(void *ptr)
+{
+	osp__profiler *p = ptr;
+
+	/* Thread-local variables live longer than the values of keys. */
+	if (p->has_children && osp__self == p)
+		osp__profiler_tell(NULL);
+	p->active = false;
+	p->adopted = false;
+	osp__profiler_count(p);
+	if (p->has_producer && p->generation == osp__generation())
+		osp_producer_close(&p->producer);
+	osp_keyring_free(p->ring);
+	osp_free(alc, p->keys);
+	osp_buf_term(&p->scratch);
+	osp_buf_term(&p->json);
+	osp_free(alc, p);
+	osp__self = NULL;
+}
+
+static void
+init_process(void)
+{
+	(void) pthread_key_create(&at_thread_end, free_profiler);
+	if (gethostname(host_name, sizeof(host_name) - 1) != 0)
+		host_name[0] = '\0';
+	config_status = osp_config_load(&config, alc, NULL, NULL);
+	if (config_status == OSP_OK)
+		config_status = osp_rundir_path(
+			osp_str_of(config.run_directory), OSP_STR(""), run_directory, NULL);
+}
+
+const osp_config *
+osp__profiler_config(void)
+{
+	(void) pthread_once(&once, init_process);
+	return config_status == OSP_OK ? &config : NULL;
+}
+
+osp__profiler *
+osp__profiler_get(void)
+{
+	osp__profiler *p = osp__self;
+
+	if (p != NULL)
+		return p;
+	(void) pthread_once(&once, init_process);
+	p = osp_calloc(alc, 1, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	osp_buf_init(&p->scratch, alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&p->json, alc, OSP_NOTIFICATION_MAX);
+	p->generation = osp__generation();
+	(void) pthread_setspecific(at_thread_end, p);
+	osp__self = p;
+	return p;
+}
+
+osp_status
+osp__profiler_open_ring(osp__profiler *p)
+{
+	uint64_t generation = osp__generation();
+	osp_status status;
+
+	if (notifier != NULL)
+		return OSP_OK;
+	if (p->generation != generation)
+	{
+		if (p->has_producer)
+			osp_producer_abandon(&p->producer);
+		p->has_producer = false;
+		p->generation = generation;
+		p->retry_ns = 0;
+	}
+	if (p->has_producer)
+		return OSP_OK;
+	if (config_status != OSP_OK)
+		return config_status;
+	status = osp_producer_open(
+		&p->producer, run_directory, config.ring_size, config.on_full, NULL);
+	p->has_producer = status == OSP_OK;
+	p->retry_ns = osp_mono_now() + RETRY_NS;
+	return status;
+}
+
+osp_status
+osp__profiler_use_keys(osp__profiler *p, const char *keys)
+{
+	osp_keyring *ring;
+	osp_status status;
+	char *copy;
+
+	if (p->keys != NULL && strcmp(p->keys, keys) == 0)
+		return OSP_OK;
+	copy = osp_strdup(alc, osp_str_of(keys));
+	if (copy == NULL)
+		return OSP_ENOMEM;
+	status = osp_keyring_new(alc, osp_str_of(keys), &ring, NULL);
+	if (status != OSP_OK)
+	{
+		osp_free(alc, copy);
+		return status;
+	}
+	osp_keyring_free(p->ring);
+	osp_free(alc, p->keys);
+	p->ring = ring;
+	p->keys = copy;
+	return OSP_OK;
+}
+
+osp_status
+osp__profiler_use_configured_keys(osp__profiler *p)
+{
+	bool usable = config_status == OSP_OK && config.enabled;
+	osp_keyring *ring;
+	osp_status status;
+
+	status = osp_keyring_new(
+		alc, osp_str_of(usable ? config.hmac_keys : ""), &ring, NULL);
+	if (status != OSP_OK)
+		return status;
+	if (usable && config.hmac_keys_file[0] != '\0')
+		status = osp_keyring_add_file(ring, config.hmac_keys_file, NULL);
+	if (status != OSP_OK)
+	{
+		osp_keyring_free(ring);
+		return status;
+	}
+	osp_keyring_free(p->ring);
+	osp_free(alc, p->keys);
+	p->ring = ring;
+	p->keys = NULL;
+	return OSP_OK;
+}
+
+void
+osp__profiler_restart(osp__profiler *p)
+{
+	p->depth = 0;
+	p->beyond = 0;
+	p->hooked = 0;
+	p->names_len = 0;
+}
+
+static pthread_once_t once_stat = PTHREAD_ONCE_INIT;
+static osp_runstat *run_stat = NULL;
+
+/* Without a ring: what is refused does not cost one. */
+static void
+map_stat(void)
+{
+	int dir_fd;
+
+	if (osp__profiler_config() == NULL ||
+		osp_rundir_open(run_directory, true, &dir_fd, NULL) != OSP_OK)
+		return;
+	(void) !osp_runstat_map(dir_fd, &run_stat, NULL);
+	(void) close(dir_fd);
+}
+
+void
+osp__profiler_note(osp_verdict verdict)
+{
+	int saved = errno;
+
+	if (verdict == OSP_CTX_NONE || osp__profiler_has_notifier)
+		return;
+	(void) pthread_once(&once_stat, map_stat);
+	errno = saved;
+	if (run_stat != NULL)
+		osp_runstat_add(&run_stat->contexts[verdict], 1);
+}
+
+/* Hands the record in the scratch buffer to the notifier as JSON. */
+static void
+notify(osp__profiler *p, size_t size)
+{
+	osp_origin origin;
+	osp_record record;
+
+	if (size == 0 || osp_record_read(p->scratch.ptr, size, &record) == 0)
+		return;
+	origin.host = osp_str_of(host_name);
+	origin.project = osp_str_of(config.project);
+	origin.service = osp_str_of(config.service);
+	origin.wall_offset_ns = osp_wall_offset_now();
+	osp_buf_reset(&p->json);
+	if (osp_notification_write(&p->json, &record, &origin) == OSP_OK)
+		notifier(notifier_ctx, p->json.ptr, p->json.len);
+}
+
+/* Is the ring there, and this process's own? Tries not too often. */
+static bool
+has_ring(osp__profiler *p)
+{
+	if (OSP_LIKELY(p->has_producer && p->generation == osp__generation()))
+		return true;
+	if (p->generation == osp__generation() && osp_mono_now() < p->retry_ns)
+		return false;
+	return osp__profiler_open_ring(p) == OSP_OK;
+}
+
+bool
+osp__profiler_begin(osp__profiler *p, osp_writer *w, osp_record_kind kind,
+					const osp_point_ids *ids, osp_str name, int64_t now_ns,
+					int64_t elapsed_ns, size_t info_max)
+{
+	const osp_str none = OSP_STR("");
+	size_t size;
+
+	if (OSP_LIKELY(notifier == NULL))
+		return has_ring(p) && osp_point_begin(&p->producer,
+											  w,
+											  kind,
+											  ids,
+											  name,
+											  none,
+											  none,
+											  now_ns,
+											  elapsed_ns,
+											  info_max);
+	size = OSP_RECORD_OVERHEAD + info_max;
+	osp_buf_reset(&p->scratch);
+	if (!osp_buf_reserve(&p->scratch, size))
+		return false;
+	osp_record_begin(w,
+					 p->scratch.ptr,
+					 size,
+					 kind,
+					 ids,
+					 name,
+					 none,
+					 none,
+					 now_ns,
+					 elapsed_ns);
+	return true;
+}
+
+void
+osp__profiler_commit(osp__profiler *p, osp_writer *w)
+{
+	if (OSP_LIKELY(notifier == NULL))
+		osp_point_commit(&p->producer, w);
+	else
+		notify(p, osp_record_end(w));
+}
+
+void
+osp_set_notifier(osp_notifier_fn fn, void *ctx)
+{
+	osp__profiler_has_notifier = fn != NULL;
+	notifier = fn;
+	notifier_ctx = ctx;
+}

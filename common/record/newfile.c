@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * newfile.c
+ *	  Files that appear under their name only when they are whole, mapped.
+ *
+ * The file is made as ".new.NAME" and linked to its name. Whoever finds such a
+ * file that is older than any making of one takes (a process was killed then)
+ * removes it.
+ */
+#include "record/newfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STALE_S 10
+
+static osp_status
+io_error(osp_error *err, int code, const char *what, const char *name)
+{
+	osp_status status =
+		code == ENOSPC || code == EDQUOT || code == EFBIG ? OSP_EFULL : OSP_EIO;
+	char reason[128];
+
+	return osp_error_set(err,
+						 status,
+						 "cannot %s %s in the run directory: %s",
+						 what,
+						 name,
+						 strerror_r(code, reason, sizeof(reason)));
+}
+
+/* Opens ".new.NAME" for us alone; -1 and errno if that fails. */
+static int
+open_new(int dir_fd, const char *temp)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(dir_fd, temp, flags, 0600);
+	struct stat st;
+
+	if (fd >= 0 || errno != EEXIST)
+		return fd;
+	if (fstatat(dir_fd, temp, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		time(NULL) - st.st_mtime > STALE_S)
+	{
+		(void) unlinkat(dir_fd, temp, 0);
+		return openat(dir_fd, temp, flags, 0600);
+	}
+	errno = EEXIST;
+	return -1;
+}
+
+static void *
+map_shared(int fd, size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+osp_status
+osp__newfile(int dir_fd, const char *name, size_t size,
+			 void (*init)(void *map, size_t size), void **map, osp_error *err)
+{
+	char temp[64];
+	osp_status status = OSP_OK;
+	int code;
+	int fd;
+
+	*map = NULL;
+	(void) snprintf(temp, sizeof(temp), ".new.%s", name);
+	fd = open_new(dir_fd, temp);
+	if (fd < 0)
+		return errno == EEXIST
+				   ? osp_error_set(err, OSP_EBUSY, "%s is being made", name)
+				   : io_error(err, errno, "make", name);
+
+	/* Allocated now, so that no store into the map can meet a full disk. */
+	code = posix_fallocate(fd, 0, (off_t) size);
+	if (code != 0)
+	{
+		status = io_error(err, code, "allocate", name);
+		goto done;
+	}
+	*map = map_shared(fd, size);
+	if (*map == MAP_FAILED)
+	{
+		*map = NULL;
+		status = io_error(err, errno, "map", name);
+		goto done;
+	}
+	init(*map, size);
+	if (linkat(dir_fd, temp, dir_fd, name, 0) != 0)
+	{
+		status = errno == EEXIST
+					 ? osp_error_set(err, OSP_EBUSY, "%s exists", name)
+					 : io_error(err, errno, "make", name);
+		(void) munmap(*map, size);
+		*map = NULL;
+	}
+
+done:
+	(void) unlinkat(dir_fd, temp, 0);
+	(void) close(fd);
+	return status;
+}
+
+osp_status
+osp__mapfile(int dir_fd, const char *name, size_t min, void **map, size_t *size,
+			 osp_error *err)
+{
+	osp_status status = OSP_OK;
+	struct stat st;
+	int fd;
+
+	*map = NULL;
+	*size = 0;
+	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT
+				   ? osp_error_set(err, OSP_ENOENT, "there is no %s", name)
+				   : io_error(err, errno, "open", name);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+		(uint64_t) st.st_size < min)
+	{
+		status =
+			osp_error_set(err, OSP_EPROTO, "%s is not what it should be", name);
+		goto done;
+	}
+	*map = map_shared(fd, (size_t) st.st_size);
+	if (*map == MAP_FAILED)
+	{
+		*map = NULL;
+		status = io_error(err, errno, "map", name);
+		goto done;
+	}
+	*size = (size_t) st.st_size;
+
+done:
+	(void) close(fd);
+	return status;
+}

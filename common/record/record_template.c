@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * record_template.c
+ *	  Records that are made once and put into rings many times.
+ */
+#include "osprofiler/template.h"
+
+/* Where the names begin, and the steps. */
+#define NAMES_AT (sizeof(osp_record_head) + 2 * sizeof(osp_uuid))
+
+bool
+osp_template_make(osp_template *t, void *space, size_t size,
+				  osp_record_kind kind, osp_str name, osp_str project,
+				  osp_str service, osp_str attributes)
+{
+	osp_point_ids ids;
+	osp_id none;
+	osp_writer w;
+	size_t made;
+	size_t room;
+
+	memset(t, 0, sizeof(*t));
+	if (space == NULL)
+		return false;
+	memset(&ids.trace_id, 0, sizeof(ids.trace_id));
+	osp_id_set_uuid(&none, &ids.trace_id);
+	ids.base_id = &none;
+	ids.parent_id = &none;
+	osp_record_begin(&w, space, size, kind, &ids, name, project, service, 0, 0);
+	osp_put_encoded(&w, attributes);
+	made = osp_record_end(&w);
+	if (made == 0)
+		return false;
+	room = NAMES_AT + (made - NAMES_AT + OSP_TEMPLATE_STEP - 1) /
+						  OSP_TEMPLATE_STEP * OSP_TEMPLATE_STEP;
+	if (room > size)
+		return false;
+	memset(w.start + made, 0, room - made);
+	t->record = w.start;
+	t->size = (uint32_t) made;
+	t->len = (uint32_t) (w.pos - w.start);
+	t->room = (uint32_t) room;
+	return true;
+}

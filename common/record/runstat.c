@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runstat.c
+ *	  The status file of a run directory: counters, the clock, the shipper.
+ */
+#include "osprofiler/rundir.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "record/newfile.h"
+
+#define RUNSTAT_NAME "status"
+
+/* Waiting for another process to make it, of a millisecond or more each. */
+#define MAP_TRIES 1000
+
+typedef char verdicts_fit[OSP_VERDICT_COUNT <= 16 ? 1 : -1];
+
+int64_t
+osp_wall_offset_now(void)
+{
+	int64_t best = 0;
+	int64_t best_width = INT64_MAX;
+	int i;
+
+	for (i = 0; i < 5; i++)
+	{
+		int64_t before = osp_mono_now();
+		struct timespec wall;
+		int64_t after;
+
+		(void) clock_gettime(CLOCK_REALTIME, &wall);
+		after = osp_mono_now();
+		if (after - before < best_width)
+		{
+			best_width = after - before;
+			best = (int64_t) wall.tv_sec * 1000000000 + wall.tv_nsec -
+				   (before + best_width / 2);
+		}
+	}
+	return best;
+}
+
+static void
+init_runstat(void *map, size_t size)
+{
+	osp_runstat *stat = map;
+
+	stat->magic = OSP_RUNSTAT_MAGIC;
+	stat->version = OSP_RUNSTAT_VERSION;
+	stat->size = (uint32_t) size;
+	stat->wall_offset_ns = osp_wall_offset_now();
+	osp_uuid_new(&stat->id);
+}
+
+/*
+ * After a reboot CLOCK_MONOTONIC begins anew, and a status file that survived it
+ * would be off by days; so would the records of its rings, which no shipper can
+ * tell. The boot is not named in the file, so this looks at the clocks alone.
+ */
+static bool
+is_sane(const osp_runstat *stat)
+{
+	return stat->magic == OSP_RUNSTAT_MAGIC &&
+		   stat->version == OSP_RUNSTAT_VERSION && stat->size == sizeof(*stat);
+}
+
+osp_status
+osp_runstat_map(int dir_fd, osp_runstat **out, osp_error *err)
+{
+	osp_status status = OSP_EBUSY;
+	int tries;
+
+	*out = NULL;
+	for (tries = 0; tries < MAP_TRIES; tries++)
+	{
+		size_t size;
+		void *map;
+
+		status = osp__mapfile(
+			dir_fd, RUNSTAT_NAME, sizeof(osp_runstat), &map, &size, err);
+		if (status == OSP_OK && is_sane(map) && size == sizeof(osp_runstat))
+		{
+			*out = map;
+			return OSP_OK;
+		}
+		if (status == OSP_OK)
+		{
+			(void) munmap(map, size);
+			status = osp_error_set(err, OSP_EPROTO, "status file is damaged");
+		}
+		if (status == OSP_EPROTO)
+			(void) unlinkat(dir_fd, RUNSTAT_NAME, 0);
+		else if (status != OSP_ENOENT)
+			return status;
+
+		status = osp__newfile(
+			dir_fd, RUNSTAT_NAME, sizeof(osp_runstat), init_runstat, &map, err);
+		if (status == OSP_OK)
+		{
+			*out = map;
+			return OSP_OK;
+		}
+		if (status != OSP_EBUSY)
+			return status;
+
+		/* Another process makes it at this moment. */
+		(void) usleep(1000);
+	}
+	return status;
+}
+
+void
+osp_runstat_unmap(osp_runstat *stat)
+{
+	if (stat != NULL)
+		(void) munmap(stat, sizeof(*stat));
+}
+
+bool
+osp_shipper_alive(const osp_runstat *stat)
+{
+	return osp_owner_alive(__atomic_load_n(&stat->shipper, __ATOMIC_ACQUIRE));
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_build.c
+ *	  From the nodes of a report to its tree.
+ *
+ * All nodes are sorted by time once and then hung below their parents in that
+ * order, so every list of siblings is sorted. A node whose parent is not there
+ * is a root. So is the earliest node of a ring of parents: upstream loses such
+ * nodes, here they are shown.
+ */
+#include <stdlib.h>
+
+#include "report/report_tree.h"
+
+/* True time order; what has the same microsecond goes by what is known else. */
+static int
+compare_times(const void *a, const void *b)
+{
+	const osp__node *x = *(const osp__node *const *) a;
+	const osp__node *y = *(const osp__node *const *) b;
+	int64_t x_time = osp__node_start_ns(x);
+	int64_t y_time = osp__node_start_ns(y);
+	size_t shorter;
+	int order;
+
+	if (x_time == y_time)
+	{
+		/* One that came after the other also ends after it. */
+		x_time = osp__node_end_ns(x);
+		y_time = osp__node_end_ns(y);
+	}
+	if (x_time == y_time)
+	{
+		x_time = x->elapsed_ns;
+		y_time = y->elapsed_ns;
+	}
+	if (x_time != y_time)
+		return x_time < y_time ? -1 : 1;
+	shorter =
+		x->trace_id.len < y->trace_id.len ? x->trace_id.len : y->trace_id.len;
+	order = memcmp(x->trace_id.ptr, y->trace_id.ptr, shorter);
+	return order != 0 ? order
+					  : (x->trace_id.len > y->trace_id.len) -
+							(x->trace_id.len < y->trace_id.len);
+}
+
+/* Forgets an earlier tree, and finds the parent if it arrived meanwhile. */
+static void
+reset_node(const osp_report *report, osp__node *node)
+{
+	if (node->known_parent == NULL)
+		node->known_parent = osp__report_find(report, node->parent_id);
+	node->parent = node->known_parent;
+	node->first_child = node->last_child = node->next_sibling = NULL;
+	node->mark = 0;
+	node->cycle = false;
+}
+
+static osp_status
+sort_nodes(osp_report *report)
+{
+	osp__node **sorted =
+		osp_calloc(report->alc, report->node_count, sizeof(void *));
+	osp__node *node = report->first_arrived;
+	size_t i;
+
+	if (sorted == NULL)
+		return OSP_ENOMEM;
+	for (i = 0; node != NULL; node = node->next_arrived)
+	{
+		reset_node(report, node);
+		sorted[i++] = node;
+	}
+	qsort(sorted, report->node_count, sizeof(void *), compare_times);
+	for (i = 0; i < report->node_count; i++)
+		sorted[i]->order = (uint32_t) i;
+	osp_free(report->alc, report->sorted);
+	report->sorted = sorted;
+	return OSP_OK;
+}
+
+/* Cuts the ring that node is part of, above its earliest member. */
+static void
+cut_ring(osp__node *node)
+{
+	osp__node *earliest = node;
+	osp__node *at;
+
+	for (at = node->parent; at != node; at = at->parent)
+	{
+		if (at->order < earliest->order)
+			earliest = at;
+	}
+	earliest->cycle = true;
+	earliest->parent = NULL;
+}
+
+/*
+ * Follows the parents of every node that no walk came by yet. A walk that comes
+ * back to a node of its own went round a ring.
+ */
+static void
+cut_rings(osp_report *report)
+{
+	size_t i;
+
+	for (i = 0; i < report->node_count; i++)
+	{
+		uint32_t walk = (uint32_t) i + 1;
+		osp__node *node = report->sorted[i];
+
+		while (node != NULL && node->mark == 0)
+		{
+			node->mark = walk;
+			node = node->parent;
+		}
+		if (node != NULL && node->mark == walk)
+			cut_ring(node);
+	}
+}
+
+static void
+link_child(osp_report *report, osp__node *node)
+{
+	osp__node *parent = node->parent;
+	osp__node **first =
+		parent != NULL ? &parent->first_child : &report->first_root;
+	osp__node **last =
+		parent != NULL ? &parent->last_child : &report->last_root;
+
+	if (*last != NULL)
+		(*last)->next_sibling = node;
+	else
+		*first = node;
+	*last = node;
+}
+
+static void
+count_node(const osp_report *report, const osp__node *node)
+{
+	node->stat->count++;
+	node->stat->duration_ms += osp__report_ms(report, osp__node_end_ns(node)) -
+							   osp__report_ms(report, osp__node_start_ns(node));
+}
+
+osp_status
+osp__report_build(osp_report *report)
+{
+	osp__stat *stat;
+	osp_status status;
+	size_t i;
+
+	if (report->built || report->node_count == 0)
+		return OSP_OK;
+	status = sort_nodes(report);
+	if (status != OSP_OK)
+		return status;
+	cut_rings(report);
+	report->first_root = report->last_root = NULL;
+	for (stat = report->first_stat; stat != NULL; stat = stat->next)
+	{
+		stat->count = 0;
+		stat->duration_ms = 0;
+	}
+	for (i = 0; i < report->node_count; i++)
+	{
+		link_child(report, report->sorted[i]);
+		count_node(report, report->sorted[i]);
+	}
+	report->built = true;
+	return OSP_OK;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_describe.c
+ *	  What a node did, in words for a person.
+ */
+#include "report/report_describe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "osprofiler/notification.h"
+
+
+/*
+ * Where the info of a start, or its db, says what is done; the first that is
+ * there counts.
+ */
+static const char *const detail_paths[][2] = {
+	{"db", "statement"},
+	{"function", "name"},
+	{"trigger", "name"},
+	{"node", "name"},
+	{"worker", "name"},
+	{"lock", "name"},
+	{"wait", "name"},
+	{"statement", NULL},
+	{"function", NULL},
+	{"trigger", NULL},
+	{"node", NULL},
+	{"wait", NULL},
+	{"name", NULL},
+};
+
+void
+osp__description_init(osp__description *what, const osp_allocator *alc)
+{
+	memset(what, 0, sizeof(*what));
+	osp_buf_init(&what->detail, alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&what->error, alc, OSP_NOTIFICATION_MAX);
+}
+
+void
+osp__description_term(osp__description *what)
+{
+	osp_buf_term(&what->detail);
+	osp_buf_term(&what->error);
+}
+
+osp_str
+osp__report_inside(osp_str value)
+{
+	if (value.len < 2 || value.ptr[0] != '"')
+		return OSP_STR("");
+	return osp_str_n(value.ptr + 1, value.len - 2);
+}
+
+osp_status
+osp__report_decode(osp_report *report, osp_str inside, osp_buf *out)
+{
+	osp_status status;
+
+	if (memchr(inside.ptr, '\\', inside.len) == NULL)
+	{
+		osp_buf_add_str(out, inside);
+		return osp_buf_status(out);
+	}
+	osp_buf_reset(&report->canonical);
+	osp_buf_add_char(&report->canonical, '"');
+	osp_buf_add_str(&report->canonical, inside);
+	osp_buf_add_char(&report->canonical, '"');
+	status = osp_buf_status(&report->canonical);
+	if (status == OSP_OK)
+		status =
+			osp__json_read(&report->reader, osp_buf_str(&report->canonical));
+	if (status != OSP_OK)
+		return status;
+	osp_buf_add_str(out, osp__json_str(osp__json_root(&report->reader)));
+	return osp_buf_status(out);
+}
+
+static yyjson_val *
+member(yyjson_val *object, const char *key)
+{
+	return yyjson_obj_get(object, key);
+}
+
+/* "GET /path?query", as upstream's middleware says it. */
+static bool
+describe_request(yyjson_val *request, osp_buf *detail)
+{
+	osp_str method = osp__json_str(member(request, "method"));
+	osp_str path = osp__json_str(member(request, "path"));
+	osp_str query = osp__json_str(member(request, "query"));
+
+	if (path.len == 0)
+		return false;
+	osp_buf_add_str(detail, method);
+	if (method.len > 0)
+		osp_buf_add_char(detail, ' ');
+	osp_buf_add_str(detail, path);
+	if (query.len > 0)
+	{
+		osp_buf_add_char(detail, '?');
+		osp_buf_add_str(detail, query);
+	}
+	return true;
+}
+
+static void
+describe_start(yyjson_val *info, osp__description *what)
+{
+	size_t i;
+
+	if (describe_request(member(info, "request"), &what->detail))
+		return;
+	for (i = 0; i < sizeof(detail_paths) / sizeof(detail_paths[0]); i++)
+	{
+		yyjson_val *value = member(info, detail_paths[i][0]);
+
+		if (value == NULL)
+			value = member(member(info, "db"), detail_paths[i][0]);
+		if (detail_paths[i][1] != NULL)
+			value = member(value, detail_paths[i][1]);
+		if (yyjson_is_str(value))
+		{
+			osp_buf_add_str(&what->detail, osp__json_str(value));
+			break;
+		}
+	}
+	what->cut = member(member(info, "db"), "statement_length") != NULL;
+}
+
+static void
+describe_stop(yyjson_val *info, osp__description *what)
+{
+	osp_str etype = osp__json_str(member(info, "etype"));
+	osp_str message = osp__json_str(member(info, "message"));
+
+	if (!osp__json_i64(member(member(info, "db"), "rows"), &what->rows) &&
+		!osp__json_i64(member(info, "rows"), &what->rows))
+		what->rows = -1;
+	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
+		what->truncated = 0;
+	what->interrupted = yyjson_is_true(member(info, "interrupted"));
+	osp_buf_add_str(&what->error, etype);
+	if (etype.len > 0 && message.len > 0)
+		osp_buf_add_str(&what->error, OSP_STR(": "));
+	if (etype.len > 0)
+		osp_buf_add_str(&what->error, message);
+}
+
+osp_status
+osp__report_describe(osp_report *report, const osp__node *node,
+					 osp__description *what)
+{
+	const osp__point *point;
+	osp_status status = OSP_OK;
+
+	osp_buf_reset(&what->detail);
+	osp_buf_reset(&what->error);
+	what->rows = -1;
+	what->truncated = 0;
+	what->cut = false;
+	what->interrupted = false;
+	for (point = node->first; point != NULL && status == OSP_OK;
+		 point = point->next)
+	{
+		yyjson_val *info;
+
+		status = osp__json_read(&report->reader, point->json);
+		if (status != OSP_OK)
+			break;
+		info = member(osp__json_root(&report->reader), "info");
+		if (point->stop)
+			describe_stop(info, what);
+		else if (what->detail.len == 0)
+			describe_start(info, what);
+	}
+	if (status == OSP_OK)
+		status = osp_buf_status(&what->detail);
+	if (status == OSP_OK)
+		status = osp_buf_status(&what->error);
+	return status;
+}
+
+void
+osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
+{
+	static const struct
+	{
+		int64_t ns;
+		const char *name;
+	} units[] = {{1000, "us"}, {1000000, "ms"}, {1000000000, "s"}};
+	size_t i = 0;
+	int64_t unit;
+
+	ns = ns > 0 ? ns : 0;
+	if (ns < 1000)
+	{
+		(void) snprintf(out, OSP__DURATION_MAX, "%d ns", (int) ns);
+		return;
+	}
+
+	/* The next unit begins where three digits would be rounded up to four. */
+	while (i < 2 && ns >= units[i].ns * 1000 - units[i].ns / 2)
+		i++;
+	unit = units[i].ns;
+	if (ns < unit * 10 - unit / 200)
+		(void) snprintf(out,
+						OSP__DURATION_MAX,
+						"%d.%02d %s",
+						(int) ((ns + unit / 200) / unit),
+						(int) ((ns + unit / 200) % unit / (unit / 100)),
+						units[i].name);
+	else if (ns < unit * 100 - unit / 20)
+		(void) snprintf(out,
+						OSP__DURATION_MAX,
+						"%d.%d %s",
+						(int) ((ns + unit / 20) / unit),
+						(int) ((ns + unit / 20) % unit / (unit / 10)),
+						units[i].name);
+	else
+		(void) snprintf(out,
+						OSP__DURATION_MAX,
+						"%" PRId64 " %s",
+						ns / unit + (ns % unit >= unit / 2),
+						units[i].name);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_describe.h
+ *	  What a node did, in words for a person. Private to the files of the
+ *	  report.
+ */
+#ifndef OSPROFILER_REPORT_DESCRIBE_H
+#define OSPROFILER_REPORT_DESCRIBE_H
+
+#include "report/report_tree.h"
+
+/* Longest duration in words, with its NUL. */
+#define OSP__DURATION_MAX 24
+
+/* Texts are decoded, and not yet fit for a terminal. */
+typedef struct osp__description
+{
+	osp_buf detail;    /* the statement, the request, the function */
+	osp_buf error;     /* type and message; empty: none */
+	int64_t rows;      /* -1: not known */
+	int64_t truncated; /* children that were left out of the trace */
+	bool cut;          /* the statement goes on beyond detail */
+	bool interrupted;  /* the stop says that nobody knows how it ended */
+} osp__description;
+
+void osp__description_init(osp__description *what, const osp_allocator *alc);
+void osp__description_term(osp__description *what);
+
+/* Describes node. OSP_ENOMEM. */
+osp_status osp__report_describe(osp_report *report, const osp__node *node,
+								osp__description *what) OSP_MUST_CHECK;
+
+/* Appends what the inside of a JSON string of the report stands for. */
+osp_status osp__report_decode(osp_report *report, osp_str inside,
+							  osp_buf *out) OSP_MUST_CHECK;
+
+/* The inside of a JSON string; empty if value is null or no string. */
+osp_str osp__report_inside(osp_str value);
+
+/* A time of three digits with its unit: "1.23 ms". */
+void osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX]);
+
+#endif /* OSPROFILER_REPORT_DESCRIBE_H */

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_tree.h
+ *	  What a report holds. Private to the files of the report.
+ *
+ * A *point* is one notification, a *node* all points of one trace_id: a start
+ * and a stop. All text is canonical JSON (osp__json_is_canonical), so it is
+ * compared byte by byte and goes out as it is; ids, labels and types of errors
+ * are whole JSON values with their quotes, names are the inside of a string.
+ *
+ * Nodes and texts lie in arenas and are given back at once. Trees are walked
+ * by their links only, so depth costs no stack.
+ */
+#ifndef OSPROFILER_REPORT_TREE_H
+#define OSPROFILER_REPORT_TREE_H
+
+#include "osprofiler/report.h"
+#include "report/arena.h"
+#include "report/report_table.h"
+#include "json/json_read.h"
+
+/* Notifications of up to some kilobytes are read without allocating. */
+#define OSP__REPORT_SPACE 65536
+
+typedef struct osp__point
+{
+	struct osp__point *next; /* of its node, in the order of arrival */
+	struct osp__node *node;
+	osp_str json; /* the whole notification */
+	osp_str name; /* with -start or -stop */
+	unsigned copies;
+	bool stop; /* its name ends with "stop"; everything else starts */
+} osp__point;
+
+/* Counted by name, in the order in which the names came up. */
+typedef struct osp__stat
+{
+	struct osp__stat *next;
+	osp_str name;
+	uint64_t count;
+	int64_t duration_ms;
+} osp__stat;
+
+/* What making the tree needs stands first, together in memory. */
+typedef struct osp__node
+{
+	/* of the start and the stop that arrived last */
+	int64_t started_ns;
+	int64_t finished_ns;
+	int64_t elapsed_ns; /* -1: the stop does not say */
+	unsigned starts;    /* how many points of each kind */
+	unsigned stops;
+	struct osp__node *next_arrived;
+	struct osp__node *known_parent; /* was there when this node arrived */
+	osp__stat *stat;
+
+	/* the tree, made by osp__report_build() */
+	struct osp__node *parent; /* NULL: the root */
+	struct osp__node *first_child;
+	struct osp__node *last_child;
+	struct osp__node *next_sibling;
+	uint32_t order; /* place among all nodes in time */
+	uint32_t mark;  /* the walk that came by, while rings are looked for */
+	bool cycle;     /* its parents form a ring, which was cut here */
+
+	osp__point *first;
+	osp__point *last;
+
+	/* of the point that arrived first, as upstream has it */
+	osp_str name; /* up to the first "-" */
+	osp_str trace_id;
+	osp_str parent_id;
+	osp_str project;
+	osp_str service;
+	osp_str host;
+	osp_str etype; /* of the stop; "None" in quotes if it has none */
+} osp__node;
+
+struct osp_report
+{
+	const osp_allocator *alc;
+	osp__arena texts;
+	osp__arena structs; /* apart from the texts, so that they lie close */
+	osp__json_reader reader;
+	osp_buf unique;    /* a notification without duplicate keys */
+	osp_buf canonical; /* a notification in json.dumps' bytes */
+	osp_uuid hash_key;
+	osp__table nodes;  /* by trace_id */
+	osp__table points; /* by node and name: those of nodes with many */
+	osp__table stats;  /* by name */
+
+	osp__node *first_arrived;
+	osp__node *last_arrived;
+	osp__stat *first_stat;
+	osp__stat *last_stat;
+	osp__stat *recent_stat; /* of the node that arrived last */
+	size_t node_count;
+	size_t point_count;
+	size_t duplicates;
+	size_t malformed;
+
+	/* over all points; upstream counts its milliseconds from started_ns */
+	osp_str base_id;
+	bool any_point;
+	bool any_start;
+	int64_t started_ns;
+	int64_t finished_ns;
+	int64_t last_started_ns;
+
+	/* the tree */
+	bool built;
+	osp__node **sorted; /* all nodes in time */
+	osp__node *first_root;
+	osp__node *last_root;
+	char space[OSP__REPORT_SPACE];
+};
+
+/* The node of a trace_id, or NULL. */
+osp__node *osp__report_find(const osp_report *report, osp_str trace_id);
+
+/* Makes the tree of the points so far. Cheap when it is made already. */
+osp_status osp__report_build(osp_report *report) OSP_MUST_CHECK;
+
+/* When a node began and ended; one that lacks a point has both in the other. */
+static inline int64_t
+osp__node_start_ns(const osp__node *node)
+{
+	return node->starts > 0 ? node->started_ns : node->finished_ns;
+}
+
+static inline int64_t
+osp__node_end_ns(const osp__node *node)
+{
+	return node->stops > 0 ? node->finished_ns : node->started_ns;
+}
+
+/* From one time to another; as far as 64 bits go, which is 292 years. */
+static inline int64_t
+osp__ns_between(int64_t from_ns, int64_t to_ns)
+{
+	int64_t ns;
+
+	if (__builtin_sub_overflow(to_ns, from_ns, &ns))
+		ns = to_ns > from_ns ? INT64_MAX : INT64_MIN;
+	return ns;
+}
+
+/* Upstream's milliseconds: whole ones since the first point, before which there
+ * is none; so the distance fits into 64 bits without a sign. */
+static inline int64_t
+osp__report_ms(const osp_report *report, int64_t ns)
+{
+	return (int64_t) (((uint64_t) ns - (uint64_t) report->started_ns) /
+					  1000000);
+}
+
+/* The first node of the tree, and the one that is drawn after node. */
+static inline osp__node *
+osp__node_next(osp__node *node, int *depth)
+{
+	if (node->first_child != NULL)
+	{
+		++*depth;
+		return node->first_child;
+	}
+	while (node != NULL && node->next_sibling == NULL)
+	{
+		node = node->parent;
+		--*depth;
+	}
+	return node != NULL ? node->next_sibling : NULL;
+}
+
+#endif /* OSPROFILER_REPORT_TREE_H */

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper.c
+ *	  Opening and closing a shipper.
+ *
+ * There is one shipper for a run directory: it holds the lock on the file "lock"
+ * there, which the kernel takes from it however it ends. Everything that it must
+ * know after being killed is in the rings and in the spool.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ship/shipper_int.h"
+
+#define DRIVER_TIMEOUT_MS 5000
+
+static osp_status
+no_memory(osp_error *err)
+{
+	return osp_error_set(err, OSP_ENOMEM, "shipper: out of memory");
+}
+
+static osp_status
+cannot(osp_error *err, const char *what)
+{
+	char reason[128];
+
+	return osp_error_set(err,
+						 OSP_EIO,
+						 "shipper: cannot %s: %s",
+						 what,
+						 strerror_r(errno, reason, sizeof(reason)));
+}
+
+static osp_status
+take_lock(osp_shipper *s, const char *path, osp_error *err)
+{
+	s->lock_fd = openat(s->dir_fd,
+						"lock",
+						O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+						0600);
+	if (s->lock_fd < 0)
+		return cannot(err, "open the file lock of the run directory");
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return OSP_OK;
+	if (errno != EWOULDBLOCK)
+		return cannot(err, "lock the run directory");
+	return osp_error_set(
+		err, OSP_EBUSY, "run directory %s has a shipper already", path);
+}
+
+/* Opened for writing too, so that it never is at its end. */
+static osp_status
+open_doorbell(osp_shipper *s, osp_error *err)
+{
+	const int flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;
+	struct stat st;
+
+	/* What is no doorbell of ours has no business here. */
+	if (fstatat(s->dir_fd, "doorbell", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		(!S_ISFIFO(st.st_mode) || st.st_uid != geteuid()))
+		(void) unlinkat(s->dir_fd, "doorbell", 0);
+	if (mkfifoat(s->dir_fd, "doorbell", 0600) != 0 && errno != EEXIST)
+		return cannot(err, "make the doorbell");
+	s->bell_fd = openat(s->dir_fd, "doorbell", flags);
+	if (s->bell_fd < 0)
+		return cannot(err, "open the doorbell");
+	return OSP_OK;
+}
+
+static osp_status
+open_descriptors(osp_shipper *s, osp_error *err)
+{
+	struct epoll_event event;
+	osp_status status = open_doorbell(s, err);
+
+	if (status != OSP_OK)
+		return status;
+	memset(&event, 0, sizeof(event));
+	event.events = EPOLLIN;
+	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->event_fd < 0 || s->poll_fd < 0 ||
+		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->bell_fd, &event) != 0 ||
+		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->event_fd, &event) != 0)
+		return cannot(err, "make its descriptors");
+	s->sender_heeded = true;
+	return OSP_OK;
+}
+
+/* Host name, project and service: what records do not say themselves. */
+static osp_status
+copy_texts(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
+{
+	char name[256];
+	osp_str host = options->host;
+
+	if (host.len == 0)
+	{
+		if (gethostname(name, sizeof(name)) != 0)
+			name[0] = '\0';
+		name[sizeof(name) - 1] = '\0';
+		host = osp_str_of(name);
+	}
+	s->host = osp_strdup(s->alc, host);
+	s->project = osp_strdup(s->alc, options->project);
+	s->service = osp_strdup(s->alc, options->service);
+	if (s->host == NULL || s->project == NULL || s->service == NULL)
+		return no_memory(err);
+	s->origin.host = osp_str_of(s->host);
+	s->origin.project = osp_str_of(s->project);
+	s->origin.service = osp_str_of(s->service);
+	osp_connection_string_redact(
+		options->connection_string, s->where, sizeof(s->where));
+	return OSP_OK;
+}
+
+/* Goes on without a spool if that cannot be used. */
+static osp_status
+open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
+{
+	char path[OSP_RUNDIR_PATH_MAX + 16];
+	osp_status status;
+	osp_error why;
+
+	(void) snprintf(path, sizeof(path), "%s/spool", options->run_directory);
+	s->spool_limit = options->spool_limit != 0 ? options->spool_limit
+											   : OSP_SPOOL_LIMIT_DEFAULT;
+	status =
+		osp_spool_open(s->alc,
+					   options->spool_path != NULL ? options->spool_path : path,
+					   s->spool_limit,
+					   &s->spool,
+					   &why);
+	if (status == OSP_EBUSY || status == OSP_ENOMEM)
+		return osp_error_set(err, status, "%s", why.msg);
+	if (status != OSP_OK)
+	{
+		osp__shipper_log(s,
+						 OSP_LOG_WARNING,
+						 "%s; there is no spool until the next start",
+						 why.msg);
+		osp__shipper_note_error(s, why.msg);
+		return OSP_OK;
+	}
+	if (osp_spool_corrupt(s->spool) > 0)
+		osp__shipper_log(s,
+						 OSP_LOG_WARNING,
+						 "%llu damaged bytes of the spool were skipped",
+						 (unsigned long long) osp_spool_corrupt(s->spool));
+	s->spool_pos = osp_spool_begin(s->spool);
+	osp__spool_publish(s);
+	return OSP_OK;
+}
+
+static osp_status
+make_slots(osp_shipper *s, osp_error *err)
+{
+	int i;
+
+	osp_buf_init(&s->record, s->alc, OSP_RING_MAX / 4);
+	for (i = 0; i < 2; i++)
+	{
+		shipper_slot *slot = &s->slots[i];
+
+		slot->batch = osp_batch_new(s->alc, OSP_NOTIFICATION_MAX);
+		slot->runs = osp_calloc(s->alc, BATCH_POINTS, sizeof(*slot->runs));
+		if (slot->batch == NULL || slot->runs == NULL)
+			return no_memory(err);
+	}
+	return OSP_OK;
+}
+
+/* The sender's first job is to open the driver, so that what is wrong with the
+ * connection string shows at once. */
+static osp_status
+start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
+{
+	char instance[OSP_UUID_TEXT_LEN + 1];
+	osp_driver_options driver;
+	osp_status status;
+
+	osp_uuid_text(&s->stat->id, instance);
+	memset(&driver, 0, sizeof(driver));
+	driver.struct_size = sizeof(driver);
+	driver.alc = s->alc;
+	driver.connection_string = options->connection_string;
+	driver.transport_url = options->transport_url;
+	driver.instance = osp_str_of(instance);
+	driver.filter_error_trace = options->filter_error_trace;
+	driver.timeout_ms =
+		options->timeout_ms != 0 ? options->timeout_ms : DRIVER_TIMEOUT_MS;
+	status = osp__sender_start(&driver, s->event_fd, &s->sender, err);
+	if (status != OSP_OK)
+		return status;
+	s->busy = true;
+	s->sent_ns = osp_mono_now();
+	osp__sender_send(s->sender, NULL, 0, false);
+	return OSP_OK;
+}
+
+static osp_status
+open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
+{
+	osp_status status =
+		osp_rundir_open(options->run_directory, true, &s->dir_fd, err);
+	osp_error why;
+
+	if (status == OSP_OK)
+		status = take_lock(s, options->run_directory, err);
+	if (status == OSP_OK)
+	{
+		status = osp_runstat_map(s->dir_fd, &s->stat, &why);
+
+		/* Somebody cannot get it made; but that is no other shipper. */
+		if (status != OSP_OK)
+			status = osp_error_set(
+				err, status == OSP_EBUSY ? OSP_EIO : status, "%s", why.msg);
+	}
+	if (status == OSP_OK)
+		status = copy_texts(s, options, err);
+	if (status == OSP_OK)
+		status = open_descriptors(s, err);
+	if (status == OSP_OK)
+		status = make_slots(s, err);
+	if (status == OSP_OK)
+		status = open_spool(s, options, err);
+	if (status != OSP_OK)
+		return status;
+
+	s->origin.wall_offset_ns =
+		__atomic_load_n(&s->stat->wall_offset_ns, __ATOMIC_RELAXED);
+	s->sleep_number = (uint32_t) osp_mono_now();
+	s->active_ns = osp_mono_now();
+	s->nap_ms = 1;
+	__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
+	osp__rings_scan(s);
+	if (osp__find_spooled(s) != OSP_OK)
+		return no_memory(err);
+	return start_sender(s, options, err);
+}
+
+osp_status
+osp_shipper_open(const osp_shipper_options *options, osp_shipper **out,
+				 osp_error *err)
+{
+	const osp_allocator *alc =
+		options->alc != NULL ? options->alc : &osp_allocator_default;
+	osp_shipper *s;
+	osp_status status;
+
+	*out = NULL;
+	if (options->struct_size != sizeof(*options) ||
+		options->run_directory == NULL)
+		return osp_error_set(err, OSP_EINVAL, "shipper: wrong options");
+	s = osp_calloc(alc, 1, sizeof(*s));
+	if (s == NULL)
+		return no_memory(err);
+	s->alc = alc;
+	s->log = options->log;
+	s->log_ctx = options->log_ctx;
+	s->tap = options->tap;
+	s->tap_ctx = options->tap_ctx;
+	s->dir_fd = s->lock_fd = s->bell_fd = s->event_fd = s->poll_fd = -1;
+	status = open_all(s, options, err);
+	if (status != OSP_OK)
+	{
+		osp_shipper_close(s);
+		return status;
+	}
+	*out = s;
+	return OSP_OK;
+}
+
+int
+osp_shipper_fd(const osp_shipper *s)
+{
+	return s->poll_fd;
+}
+
+bool
+osp_shipper_busy(const osp_shipper *s)
+{
+	return s->busy;
+}
+
+bool
+osp_shipper_is_empty(const osp_shipper *s)
+{
+	size_t i;
+
+	if (osp__slot_used(&s->slots[0]) || osp__slot_used(&s->slots[1]) ||
+		(s->spool != NULL && osp_spool_bytes(s->spool) > 0))
+		return false;
+	for (i = 0; i < s->ring_count; i++)
+	{
+		const osp_ring *ring = &s->rings[i]->ring;
+
+		if (!s->rings[i]->foreign && osp_ring_head(ring) != osp_ring_tail(ring))
+			return false;
+	}
+	return true;
+}
+
+/* What lives in a slot alone is lost with it. */
+static void
+count_lost(osp_shipper *s, shipper_slot *slot)
+{
+	size_t count = slot->detached ? osp_batch_count(slot->batch) : 0;
+
+	if (count == 0 || osp__slot_spill(s, slot))
+		return;
+	osp_runstat_add(&s->stat->spool_dropped, count);
+	osp__shipper_log(s,
+					 OSP_LOG_WARNING,
+					 "%zu points are lost: neither the collector nor the spool "
+					 "took them",
+					 count);
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		(void) close(fd);
+}
+
+void
+osp_shipper_close(osp_shipper *s)
+{
+	int i;
+
+	if (s == NULL)
+		return;
+	osp__sender_stop(s->sender);
+	if (s->busy)
+		(void) osp__shipper_take_result(s, osp_mono_now());
+	osp__sender_free(s->sender);
+	for (i = 0; i < 2; i++)
+	{
+		if (s->slots[i].batch != NULL)
+			count_lost(s, &s->slots[i]);
+		osp_batch_free(s->slots[i].batch);
+		osp_free(s->alc, s->slots[i].runs);
+	}
+	osp__rings_term(s);
+	osp__keyset_term(&s->in_spool);
+	osp_spool_close(s->spool);
+	if (s->record.alc != NULL)
+		osp_buf_term(&s->record);
+	if (s->stat != NULL &&
+		__atomic_load_n(&s->stat->shipper, __ATOMIC_RELAXED) ==
+			osp_owner_self())
+	{
+		__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->stat->shipper, 0, __ATOMIC_RELEASE);
+	}
+	osp_runstat_unmap(s->stat);
+	close_fd(s->poll_fd);
+	close_fd(s->event_fd);
+	close_fd(s->bell_fd);
+	close_fd(s->lock_fd);
+	close_fd(s->dir_fd);
+	osp_free(s->alc, s->host);
+	osp_free(s->alc, s->project);
+	osp_free(s->alc, s->service);
+	osp_free(s->alc, s);
+}

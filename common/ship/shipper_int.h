@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper_int.h
+ *	  What the files of the shipper share.
+ *
+ *	  shipper.c        opening and closing
+ *	  shipper_step.c   one step: results, what to do next, sleeping, flushing
+ *	  shipper_rings.c  the table of rings, the pool of those that are free
+ *	  shipper_fill.c   making batches of rings and spool, confirming them
+ *	  shipper_spill.c  making room: into the spool, or, past its limit, away
+ *	  shipper_send.c   the sender's thread
+ *	  shipper_dedup.c  which points of a batch a collector has already
+ *	  shipper_log.c    the log and the last error
+ *
+ * Batches are kept in two slots, in order: the first is with the sender, or
+ * waits for it; the second is filled meanwhile. A slot's points come from rings
+ * or from the spool, never from both. What lies in the spool is older than what
+ * lies in the rings, and a slot of ring points is handed to the sender only when
+ * nothing older is in the spool; so every ring's points arrive in order.
+ *
+ * Only the drainer touches what is declared here, but for the sender's own part
+ * (osp_sender), and but for the points of the slot that is being sent, which
+ * both threads only read.
+ */
+#ifndef OSP_SHIPPER_INT_H
+#define OSP_SHIPPER_INT_H
+
+#include <sys/types.h>
+
+#include "osprofiler/notification.h"
+#include "osprofiler/rundir.h"
+#include "osprofiler/shipper.h"
+#include "osprofiler/spool.h"
+#include "ship/shipper_dedup.h"
+#include "ship/shipper_send.h"
+
+/* A batch is handed over when it holds this much. */
+#define BATCH_POINTS 4096
+#define BATCH_BYTES  ((size_t) 4 * 1024 * 1024)
+
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  INT64_C(1000000000)
+
+typedef struct shipper_ring
+{
+	osp_ring ring;
+	unsigned number;
+	dev_t dev;
+	ino_t ino;
+	bool listed;      /* found by the scan that is under way */
+	bool foreign;     /* no ring of ours: remembered so as to be logged once */
+	bool moved;       /* the producer wrote between the last two looks */
+	uint64_t pos;     /* the next record to be read */
+	uint64_t ask_end; /* what lies before may have arrived already */
+	uint64_t head_seen;    /* at the last look */
+	uint64_t flush_end;    /* head when a flush began */
+	uint64_t taken;        /* bytes of it in the slot that is being filled */
+	uint64_t corrupt_seen; /* what of header->corrupt is in the status file */
+} shipper_ring;
+
+/* Records of one ring in a slot, up to a position of that ring. */
+typedef struct shipper_run
+{
+	shipper_ring *ring;
+	uint64_t end;
+} shipper_run;
+
+typedef struct shipper_slot
+{
+	osp_batch *batch;
+	bool from_spool;
+	bool ambiguous; /* points of it may have arrived already */
+	bool detached;  /* from rings whose tails have moved on: only here */
+	uint64_t spool_end;
+	uint64_t spool_points; /* records of the spool, whatever became of them */
+	size_t run_count;
+	shipper_run *runs; /* BATCH_POINTS */
+} shipper_slot;
+
+struct osp_shipper
+{
+	const osp_allocator *alc;
+	osp_log_fn log;
+	void *log_ctx;
+	osp_tap_fn tap;
+	void *tap_ctx;
+	char *host;
+	char *project;
+	char *service;
+	char where[256]; /* the connection string without its password */
+	osp_origin origin;
+
+	int dir_fd;
+	int lock_fd;
+	int bell_fd;  /* the doorbell */
+	int event_fd; /* the sender has finished */
+	int poll_fd;  /* both of them */
+	osp_runstat *stat;
+
+	shipper_ring *by_number[OSP_RINGS_MAX];
+	shipper_ring *rings[OSP_RINGS_MAX];
+	size_t ring_count;
+	size_t next_ring; /* whose turn it is */
+	uint64_t rings_made_seen;
+	int64_t scanned_ns;
+	osp_buf record;      /* the record that is being read */
+	osp_keyset in_spool; /* of ring points that may have arrived, those that
+						   * the last shipper has also put into the spool */
+
+	osp_spool *spool; /* NULL: it cannot be used */
+	uint64_t spool_limit;
+	uint64_t spool_pos;
+	uint64_t spool_corrupt_seen;
+	bool spill_failed; /* the last attempt to put something into the spool */
+	int64_t spill_failed_ns;
+	bool loss_logged;
+	bool refusal_logged;
+
+	shipper_slot slots[2];
+	osp_sender *sender;
+	bool busy; /* slots[0] is with the sender */
+	int64_t sent_ns;
+
+	bool down;           /* the collector, as far as we know */
+	bool half_full_seen; /* in this outage */
+	int64_t down_ns;
+	int64_t retry_ns;
+	int64_t backoff_ms;
+	uint64_t outage_spooled;
+	uint64_t outage_lost;
+
+	int64_t active_ns;  /* when something was last found to do */
+	int64_t crowded_ns; /* when a ring last had little room */
+	int64_t clock_ns;   /* when the clock was last looked at */
+	int nap_ms;
+	size_t gathered;    /* points read in this step */
+	bool sender_heeded; /* event_fd wakes the caller */
+	uint32_t sleep_number;
+	bool asleep;
+};
+
+/* shipper_log.c */
+void osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
+	OSP_PRINTF(3, 4);
+
+/* Puts an error into the status file, where `osprofiler status` reads it. */
+void osp__shipper_note_error(osp_shipper *s, const char *text);
+
+/* shipper_rings.c */
+
+/* Finds new rings, forgets those whose files are gone and which are empty. */
+void osp__rings_scan(osp_shipper *s);
+
+/* Looks at all rings; true if a head has moved, or a ring is new. Notes when one
+ * has little room. */
+bool osp__rings_look(osp_shipper *s, int64_t now);
+
+/* Has a head moved since the last look? */
+bool osp__rings_moved(const osp_shipper *s);
+
+/* Gives rings of dead producers to the pool, removes surplus free ones. */
+void osp__rings_tidy(osp_shipper *s);
+void osp__rings_term(osp_shipper *s);
+
+/* Counts what osp_ring_next has skipped. */
+void osp__ring_count_corrupt(osp_shipper *s, shipper_ring *r);
+
+/* shipper_fill.c */
+bool osp__slot_used(const shipper_slot *slot);
+bool osp__slot_full(const shipper_slot *slot);
+
+/* Adds points to a slot; true if there were any. */
+bool osp__fill_from_rings(osp_shipper *s, shipper_slot *slot);
+bool osp__fill_from_spool(osp_shipper *s, shipper_slot *slot);
+
+/* Notes in rings or spool that the slot is handed over. */
+bool osp__slot_claim(osp_shipper *s, const shipper_slot *slot, osp_error *err);
+
+/* Everything in the slot is settled: moves tails, or consumes the spool. */
+void osp__slot_settle(osp_shipper *s, shipper_slot *slot);
+
+/* Moves tails: the points are safe elsewhere. */
+void osp__slot_free_rings(shipper_slot *slot);
+
+/* Moves tails: the points live in the slot alone from now on. */
+void osp__slot_detach(shipper_slot *slot);
+
+/* Empties the slot; what was in it stays where it came from. */
+void osp__slot_reset(osp_shipper *s, shipper_slot *slot);
+
+/* As reset, and what came from rings will be read from them again. A detached
+ * slot stays as it is. */
+void osp__slot_rewind(osp_shipper *s, shipper_slot *slot);
+
+/* Of the ring points that may have arrived, learns which are in the spool. */
+osp_status osp__find_spooled(osp_shipper *s) OSP_MUST_CHECK;
+
+/* Writes what the spool holds to the status file. */
+void osp__spool_publish(osp_shipper *s);
+
+/* shipper_spill.c */
+bool osp__slot_spill(osp_shipper *s, shipper_slot *slot);
+
+/*
+ * Slots and rings go into the spool, as many batches as it is worth while to
+ * spool at a time. What is with the sender goes too if sent is set. False if the
+ * spool does not take them, or there is nothing more.
+ */
+bool osp__spill_all(osp_shipper *s, bool sent);
+
+/* Makes room in rings that are about to run full; true if anything was done. */
+bool osp__relieve(osp_shipper *s, int64_t now_ns);
+
+/* shipper_step.c */
+
+/* Takes the sender's result, if there is one. */
+bool osp__shipper_take_result(osp_shipper *s, int64_t now_ns);
+
+#endif /* OSP_SHIPPER_INT_H */

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper_send.c
+ *	  The sender: a thread that does nothing but call the driver.
+ *
+ * Locking: the lock guards job, result and the three flags. The thread works
+ * on a job without it; driver and connection are the thread's alone.
+ */
+#include "ship/shipper_send.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "ship/shipper_dedup.h"
+
+struct osp_sender
+{
+	osp_driver_options options; /* its texts are ours */
+	char *connection_string;
+	char *transport_url;
+	char *instance;
+	int event_fd;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+
+	/* under the lock */
+	const osp_notification *items;
+	size_t count;
+	bool ask;
+	bool job;  /* there is one to be done */
+	bool done; /* there is a result to be taken */
+	bool quit;
+	osp_send_result result;
+
+	/* the thread's */
+	const osp_driver *driver;
+	osp_driver_conn *conn;
+};
+
+/* Finds the driver and opens it, unless that was done before. */
+static osp_status
+open_driver(osp_sender *sender, osp_error *err)
+{
+	osp_status status = OSP_OK;
+
+	if (sender->driver == NULL)
+		status = osp_driver_find(
+			sender->options.connection_string, &sender->driver, err);
+	if (status == OSP_OK && sender->conn == NULL)
+		status = sender->driver->open(&sender->options, &sender->conn, err);
+	return status;
+}
+
+static osp_status
+notify(osp_sender *sender, const osp_notification *items, size_t count,
+	   osp_send_result *result)
+{
+	osp_status status = OSP_OK;
+
+	result->touched = true;
+	if (count > 0)
+		status = sender->driver->notify(
+			sender->conn, items, count, &result->accepted, &result->err);
+	if (status == OSP_OK)
+		result->accepted = count;
+	else if (status == OSP_EREFUSED)
+		result->refused =
+			count - (result->accepted < count ? result->accepted : count);
+	return status;
+}
+
+/* As notify, but for those points that the collector has. */
+static osp_status
+notify_unknown(osp_sender *sender, const osp_notification *items, size_t count,
+			   osp_send_result *result)
+{
+	const osp_allocator *alc = sender->options.alc;
+	osp_notification *kept = osp_calloc(alc, count, sizeof(*kept));
+	size_t kept_count;
+	osp_status status;
+
+	result->touched = true;
+	if (kept == NULL)
+		return osp_error_set(&result->err, OSP_ENOMEM, "out of memory");
+	status = osp__drop_known(alc,
+							 sender->driver,
+							 sender->conn,
+							 items,
+							 count,
+							 kept,
+							 &kept_count,
+							 &result->err);
+	if (status == OSP_OK)
+	{
+		result->duplicates = count - kept_count;
+		status = notify(sender, kept, kept_count, result);
+	}
+	osp_free(alc, kept);
+	return status;
+}
+
+static void
+work(osp_sender *sender, const osp_notification *items, size_t count, bool ask,
+	 osp_send_result *result)
+{
+	memset(result, 0, sizeof(*result));
+	result->status = open_driver(sender, &result->err);
+	if (result->status != OSP_OK)
+		return;
+	result->status =
+		ask && count > 0 && (sender->driver->flags & OSP_DRIVER_CAN_READ) != 0
+			? notify_unknown(sender, items, count, result)
+			: notify(sender, items, count, result);
+}
+
+static void *
+run(void *arg)
+{
+	osp_sender *sender = arg;
+	const uint64_t one = 1;
+
+	(void) pthread_mutex_lock(&sender->lock);
+	for (;;)
+	{
+		const osp_notification *items = sender->items;
+		size_t count = sender->count;
+		bool ask = sender->ask;
+		osp_send_result result;
+
+		if (!sender->job)
+		{
+			if (sender->quit)
+				break;
+			(void) pthread_cond_wait(&sender->cond, &sender->lock);
+			continue;
+		}
+		(void) pthread_mutex_unlock(&sender->lock);
+		work(sender, items, count, ask, &result);
+		(void) pthread_mutex_lock(&sender->lock);
+		sender->result = result;
+		sender->job = false;
+		sender->done = true;
+
+		/* It cannot be full: the drainer empties it for every job. */
+		while (write(sender->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+			;
+	}
+	(void) pthread_mutex_unlock(&sender->lock);
+	if (sender->conn != NULL)
+		sender->driver->close(sender->conn);
+	return NULL;
+}
+
+/* Starts the thread so that no signal of the program is ever handled in it. */
+static int
+start_thread(osp_sender *sender)
+{
+	sigset_t all;
+	sigset_t before;
+	int code;
+
+	(void) sigfillset(&all);
+	(void) pthread_sigmask(SIG_BLOCK, &all, &before);
+	code = pthread_create(&sender->thread, NULL, run, sender);
+	(void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code;
+}
+
+osp_status
+osp__sender_start(const osp_driver_options *options, int event_fd,
+				  osp_sender **out, osp_error *err)
+{
+	const osp_allocator *alc = options->alc;
+	osp_sender *sender = osp_calloc(alc, 1, sizeof(*sender));
+
+	*out = NULL;
+	if (sender == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "shipper: out of memory");
+	sender->options = *options;
+	sender->event_fd = event_fd;
+	(void) pthread_mutex_init(&sender->lock, NULL);
+	(void) pthread_cond_init(&sender->cond, NULL);
+	sender->connection_string = osp_strdup(alc, options->connection_string);
+	sender->transport_url = osp_strdup(alc, options->transport_url);
+	sender->instance = osp_strdup(alc, options->instance);
+	if (sender->connection_string == NULL || sender->transport_url == NULL ||
+		sender->instance == NULL)
+	{
+		osp__sender_free(sender);
+		return osp_error_set(err, OSP_ENOMEM, "shipper: out of memory");
+	}
+	sender->options.connection_string = osp_str_of(sender->connection_string);
+	sender->options.transport_url = osp_str_of(sender->transport_url);
+	sender->options.instance = osp_str_of(sender->instance);
+	if (start_thread(sender) != 0)
+	{
+		osp__sender_free(sender);
+		return osp_error_set(err, OSP_ENOMEM, "cannot make a thread");
+	}
+	sender->started = true;
+	*out = sender;
+	return OSP_OK;
+}
+
+void
+osp__sender_send(osp_sender *sender, const osp_notification *items,
+				 size_t count, bool ask)
+{
+	(void) pthread_mutex_lock(&sender->lock);
+	sender->items = items;
+	sender->count = count;
+	sender->ask = ask;
+	sender->job = true;
+	(void) pthread_cond_signal(&sender->cond);
+	(void) pthread_mutex_unlock(&sender->lock);
+}
+
+bool
+osp__sender_take(osp_sender *sender, osp_send_result *out)
+{
+	bool done;
+
+	(void) pthread_mutex_lock(&sender->lock);
+	done = sender->done;
+	if (done)
+		*out = sender->result;
+	sender->done = false;
+	(void) pthread_mutex_unlock(&sender->lock);
+	return done;
+}
+
+void
+osp__sender_stop(osp_sender *sender)
+{
+	if (sender == NULL || !sender->started)
+		return;
+	(void) pthread_mutex_lock(&sender->lock);
+	sender->quit = true;
+	(void) pthread_cond_signal(&sender->cond);
+	(void) pthread_mutex_unlock(&sender->lock);
+	(void) pthread_join(sender->thread, NULL);
+	sender->started = false;
+}
+
+void
+osp__sender_free(osp_sender *sender)
+{
+	if (sender == NULL)
+		return;
+	osp__sender_stop(sender);
+	(void) pthread_mutex_destroy(&sender->lock);
+	(void) pthread_cond_destroy(&sender->cond);
+	osp_free(sender->options.alc, sender->connection_string);
+	osp_free(sender->options.alc, sender->transport_url);
+	osp_free(sender->options.alc, sender->instance);
+	osp_free(sender->options.alc, sender);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper_spill.c
+ *	  Making room in the rings: into the spool, or, past its limit, away.
+ *
+ * What may have arrived lies in the claimed part of the spool, which begins at
+ * its front. While such points are being appended all of the spool counts as
+ * claimed, so that being killed in between leaves none of them unmarked; and the
+ * rings note before what is going to be appended, so that the next shipper looks
+ * for it in the spool (osp__find_spooled).
+ */
+#include "ship/shipper_int.h"
+
+/* A sender that takes longer than this for a batch is slow. */
+#define SLOW_NS (20 * NS_PER_MS)
+
+/* Batches that are spooled before other things have their turn. */
+#define SPILL_BATCHES 4
+
+/* A spool that took nothing is left alone for so long. */
+#define SPILL_RETRY_NS NS_PER_S
+
+static bool
+spill_failed(osp_shipper *s, const osp_error *err)
+{
+	if (!s->spill_failed)
+	{
+		osp__shipper_log(s, OSP_LOG_WARNING, "cannot spool: %s", err->msg);
+		osp__shipper_note_error(s, err->msg);
+	}
+	s->spill_failed = true;
+	s->spill_failed_ns = osp_mono_now();
+	return false;
+}
+
+static bool
+may_spill(const osp_shipper *s)
+{
+	return s->spool != NULL &&
+		   (!s->spill_failed ||
+			osp_mono_now() - s->spill_failed_ns > SPILL_RETRY_NS);
+}
+
+/* Appends all points of a slot; none of them if that fails. */
+static osp_status
+append_slot(osp_shipper *s, const shipper_slot *slot, osp_error *err)
+{
+	const osp_notification *items = osp_batch_items(slot->batch);
+	size_t count = osp_batch_count(slot->batch);
+	osp_status status = OSP_OK;
+	size_t i;
+
+	for (i = 0; i < count && status == OSP_OK; i++)
+		status = osp_spool_append(s->spool, items[i].json, err);
+	if (status == OSP_OK)
+		return osp_spool_flush(s->spool, err);
+	osp_spool_discard(s->spool);
+	return status;
+}
+
+bool
+osp__slot_spill(osp_shipper *s, shipper_slot *slot)
+{
+	bool sent = s->busy && slot == &s->slots[0];
+	bool ambiguous = sent || slot->ambiguous;
+	size_t count = osp_batch_count(slot->batch);
+	uint64_t claimed;
+	osp_error claim_err;
+	osp_status status;
+	osp_error err;
+
+	if (slot->from_spool)
+		return true;
+
+	/* What is being sent can only go to the front, see below. */
+	if (!may_spill(s) || (sent && osp_spool_bytes(s->spool) > 0))
+		return false;
+	claimed = osp_spool_claimed(s->spool);
+	if (ambiguous &&
+		osp_spool_set_claimed(s->spool, OSP_SPOOL_ALL, &err) != OSP_OK)
+		return spill_failed(s, &err);
+	(void) osp__slot_claim(s, slot, &err);
+	status = append_slot(s, slot, &err);
+	if (status == OSP_OK)
+		claimed = osp_spool_end(s->spool);
+
+	/* If this fails all of the spool stays claimed, which is only slow. */
+	if (ambiguous &&
+		osp_spool_set_claimed(s->spool, claimed, &claim_err) != OSP_OK)
+		osp__shipper_note_error(s, claim_err.msg);
+	if (status != OSP_OK)
+		return spill_failed(s, &err);
+
+	s->spill_failed = false;
+	s->outage_spooled += count;
+	osp_runstat_add(&s->stat->spooled, count);
+	osp__slot_free_rings(slot);
+	if (sent)
+	{
+		/* It is being sent from the front of the spool now. */
+		slot->from_spool = true;
+		slot->spool_end = s->spool_pos = osp_spool_end(s->spool);
+		slot->spool_points = count;
+	}
+	else
+		osp__slot_reset(s, slot);
+	osp__spool_publish(s);
+	return true;
+}
+
+/*
+ * A slot whose points the sender does not look at, empty: the second one, for
+ * which the spool, if it came from there, will be read again.
+ */
+static shipper_slot *
+scratch_slot(osp_shipper *s)
+{
+	shipper_slot *slot = &s->slots[1];
+
+	if (slot->from_spool)
+	{
+		s->spool_pos = s->slots[0].from_spool ? s->slots[0].spool_end
+											  : osp_spool_begin(s->spool);
+		osp__slot_reset(s, slot);
+	}
+	return slot;
+}
+
+/* Both slots, in order. */
+static bool
+spill_slots(osp_shipper *s)
+{
+	if (osp__slot_used(&s->slots[0]) && !osp__slot_spill(s, &s->slots[0]))
+		return false;
+	if (!osp__slot_used(&s->slots[1]) || osp__slot_spill(s, &s->slots[1]))
+		return true;
+
+	/* Its points must not overtake those that are in the spool now. */
+	osp__slot_rewind(s, &s->slots[1]);
+	return false;
+}
+
+/* One batch of ring points. *found: were there any? */
+static bool
+spill_rings(osp_shipper *s, bool *found)
+{
+	shipper_slot *slot = scratch_slot(s);
+
+	if (!may_spill(s))
+		return false;
+	*found = osp__fill_from_rings(s, slot);
+	if (!*found || osp__slot_spill(s, slot))
+		return true;
+	osp__slot_rewind(s, slot);
+	return false;
+}
+
+bool
+osp__spill_all(osp_shipper *s, bool sent)
+{
+	bool found = true;
+	int batch;
+
+	if (s->busy && !s->slots[0].from_spool && !sent)
+		return true;
+	if (!spill_slots(s))
+		return false;
+	for (batch = 0; batch < SPILL_BATCHES && found; batch++)
+		if (!spill_rings(s, &found))
+			return false;
+	return batch > 1 || found;
+}
+
+/* Is the ring about to run full? */
+static bool
+is_pressed(const osp_shipper *s, const shipper_ring *r, int64_t now_ns)
+{
+	uint64_t used;
+	uint64_t eighths;
+
+	if (r->foreign)
+		return false;
+	used = osp_ring_head(&r->ring) - osp_ring_tail(&r->ring);
+	eighths = used / (r->ring.capacity / 8);
+
+	/* A ring that does not move has time, unless it is full already. */
+	return eighths >= 7 ||
+		   (r->moved &&
+			(eighths >= 6 ||
+			 (eighths >= 4 &&
+			  (s->down || (s->busy && now_ns - s->sent_ns > SLOW_NS)))));
+}
+
+static bool
+any_pressed(const osp_shipper *s, int64_t now_ns)
+{
+	size_t i;
+
+	for (i = 0; i < s->ring_count; i++)
+		if (is_pressed(s, s->rings[i], now_ns))
+			return true;
+	return false;
+}
+
+static void
+log_loss(osp_shipper *s)
+{
+	if (s->loss_logged)
+		return;
+	s->loss_logged = true;
+	osp__shipper_log(s,
+					 OSP_LOG_WARNING,
+					 "the rings are full, the spool takes nothing, and the "
+					 "collector is not fast enough: points are dropped");
+}
+
+/* Drops the oldest points of a ring until it is half empty. */
+static void
+drop_oldest(osp_shipper *s, shipper_ring *r)
+{
+	uint64_t dropped = 0;
+	osp_record record;
+
+	while (osp_ring_head(&r->ring) - r->pos > r->ring.capacity / 2 &&
+		   osp_ring_next(&r->ring, &r->pos, &s->record, &record))
+		dropped++;
+	osp__ring_count_corrupt(s, r);
+	osp_ring_set_tail(&r->ring, r->pos);
+	if (dropped == 0)
+		return;
+	s->outage_lost += dropped;
+	osp_runstat_add(&s->stat->spool_dropped, dropped);
+	log_loss(s);
+}
+
+/*
+ * When the spool takes nothing: the slots keep what they hold in memory only,
+ * where it is lost if we are killed, and what the rings hold beyond that goes.
+ */
+static void
+give_up(osp_shipper *s, int64_t now_ns)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		osp__slot_detach(&s->slots[i]);
+	for (i = 0; i < s->ring_count; i++)
+		if (is_pressed(s, s->rings[i], now_ns))
+			drop_oldest(s, s->rings[i]);
+}
+
+bool
+osp__relieve(osp_shipper *s, int64_t now_ns)
+{
+	bool found = true;
+	bool spooled;
+
+	if (!any_pressed(s, now_ns))
+		return false;
+	spooled = spill_slots(s);
+	while (spooled && found && any_pressed(s, now_ns))
+		spooled = spill_rings(s, &found);
+	if (!spooled)
+		give_up(s, now_ns);
+	return true;
+}

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper_step.c
+ *	  One step of the drainer: results, batches, room, and when to come again.
+ *
+ * While the collector is down everything goes into the spool at once, and from
+ * time to time the front of the spool is tried. When it is back the spool is
+ * delivered first, while the rings wait (or follow into the spool when they are
+ * about to run full).
+ *
+ * Naps: as long as producers write, the shipper looks at the rings every few
+ * milliseconds, and no producer has to wake it; nor has the sender when it is done,
+ * unless there is much to fetch. Looking more often would make batches of a few
+ * points, and as each look takes the line of the ring's head from the producer, the
+ * producer would pay for it.
+ *
+ * Sleep: after IDLE_NS without a change it says that it sleeps (stat->sleeping),
+ * lets every producer pass a barrier, looks once more, and waits for the doorbell
+ * without end. Each sleep has a number of its own, so that a producer that was slow
+ * to ring cannot end a later one.
+ */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ship/shipper_int.h"
+
+#define IDLE_NS (200 * NS_PER_MS)
+
+/* In the longest a ring of OSP_RING_DEFAULT takes 200 MB/s without running full. */
+#define NAP_MIN_MS 1
+#define NAP_MAX_MS 5
+
+/* For so long after a ring had little room, the end of a batch ends a nap. */
+#define CROWD_NS (50 * NS_PER_MS)
+
+/* The nap becomes shorter or longer with what one of it brings together. */
+#define NAP_MANY_POINTS 2048
+#define NAP_FEW_POINTS  512
+
+/* Without membarrier a doorbell may be missed; for this long at most. */
+#define UNSURE_MS 1000
+
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 30000
+
+#define CLOCK_INTERVAL_NS NS_PER_S
+
+/* Batches in one step. */
+#define ROUNDS 16
+
+static void
+go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
+{
+	osp_runstat_add(&s->stat->driver_errors, 1);
+	osp__shipper_note_error(s, result->err.msg);
+	if (!s->down)
+	{
+		osp__shipper_log(s,
+						 OSP_LOG_WARNING,
+						 "collector %s does not work: %s; points are spooled",
+						 s->where,
+						 result->err.msg);
+		s->down = true;
+		s->down_ns = now;
+		s->backoff_ms = BACKOFF_MIN_MS;
+		s->half_full_seen = false;
+		s->outage_spooled = 0;
+		s->outage_lost = 0;
+	}
+	else if (s->backoff_ms < BACKOFF_MAX_MS)
+		s->backoff_ms = s->backoff_ms * 2 < BACKOFF_MAX_MS ? s->backoff_ms * 2
+														   : BACKOFF_MAX_MS;
+	s->retry_ns = now + s->backoff_ms * NS_PER_MS;
+}
+
+static void
+come_up(osp_shipper *s, int64_t now)
+{
+	if (!s->down)
+		return;
+	s->down = false;
+	s->loss_logged = false;
+	osp__shipper_log(
+		s,
+		OSP_LOG_INFO,
+		"collector %s is back after %lld.%lld s; %llu points were spooled, "
+		"%llu were lost",
+		s->where,
+		(long long) ((now - s->down_ns) / NS_PER_S),
+		(long long) ((now - s->down_ns) / (NS_PER_S / 10) % 10),
+		(unsigned long long) s->outage_spooled,
+		(unsigned long long) s->outage_lost);
+}
+
+/* The second slot becomes the first. */
+static void
+shift_slots(osp_shipper *s)
+{
+	shipper_slot empty = s->slots[0];
+
+	s->slots[0] = s->slots[1];
+	s->slots[1] = empty;
+}
+
+static void
+count_result(osp_shipper *s, const osp_send_result *result)
+{
+	osp_runstat_add(&s->stat->shipped, result->accepted);
+	osp_runstat_add(&s->stat->duplicates, result->duplicates);
+	if (result->refused == 0)
+		return;
+	osp_runstat_add(&s->stat->refused, result->refused);
+	osp__shipper_note_error(s, result->err.msg);
+	if (s->refusal_logged)
+		return;
+	s->refusal_logged = true;
+	osp__shipper_log(s,
+					 OSP_LOG_WARNING,
+					 "collector %s refused %zu points for good: %s (further "
+					 "refusals are only counted)",
+					 s->where,
+					 result->refused,
+					 result->err.msg);
+}
+
+/* What failed stays in the slot or in the spool, to be tried again. */
+static void
+take_back(osp_shipper *s, bool touched)
+{
+	shipper_slot *slot = &s->slots[0];
+	osp_error err;
+
+	if (!slot->from_spool)
+	{
+		slot->ambiguous |= touched;
+		return;
+	}
+	/* What the driver never got cannot have arrived. If this fails, the points
+	 * will be asked for, which is only slow. */
+	if (!touched && !slot->ambiguous &&
+		osp_spool_set_claimed(s->spool, osp_spool_begin(s->spool), &err) !=
+			OSP_OK)
+		osp__shipper_note_error(s, err.msg);
+	osp__slot_reset(s, slot);
+	if (s->slots[1].from_spool)
+		osp__slot_reset(s, &s->slots[1]);
+	else if (osp__slot_used(&s->slots[1]) && !osp__slot_spill(s, &s->slots[1]))
+		osp__slot_rewind(s, &s->slots[1]);
+	s->spool_pos = osp_spool_begin(s->spool);
+}
+
+bool
+osp__shipper_take_result(osp_shipper *s, int64_t now)
+{
+	osp_send_result result;
+
+	if (!s->busy || !osp__sender_take(s->sender, &result))
+		return false;
+	s->busy = false;
+	if (result.status == OSP_OK || result.status == OSP_EREFUSED)
+	{
+		count_result(s, &result);
+		osp__slot_settle(s, &s->slots[0]);
+		come_up(s, now);
+	}
+	else
+	{
+		take_back(s, result.touched);
+		go_down(s, &result, now);
+	}
+	if (!osp__slot_used(&s->slots[0]))
+		shift_slots(s);
+	return true;
+}
+
+static bool
+has_unread_spool(const osp_shipper *s)
+{
+	return s->spool != NULL && s->spool_pos < osp_spool_end(s->spool);
+}
+
+/* Puts the next points into a slot: those of the spool first. */
+static bool
+fill(osp_shipper *s, shipper_slot *slot)
+{
+	return has_unread_spool(s) ? osp__fill_from_spool(s, slot)
+							   : osp__fill_from_rings(s, slot);
+}
+
+/* Hands the first slot to the sender. */
+static bool
+hand_over(osp_shipper *s, int64_t now)
+{
+	shipper_slot *slot = &s->slots[0];
+	size_t count = osp_batch_count(slot->batch);
+	osp_send_result result;
+
+	if (!osp__slot_used(slot))
+		return false;
+
+	/* Nothing but records that were skipped. */
+	if (count == 0)
+	{
+		osp__slot_settle(s, slot);
+		shift_slots(s);
+		return true;
+	}
+	if (!osp__slot_claim(s, slot, &result.err))
+	{
+		go_down(s, &result, now);
+		return false;
+	}
+	osp_runstat_add(&s->stat->batches, 1);
+	s->busy = true;
+	s->sent_ns = now;
+	osp__sender_send(
+		s->sender, osp_batch_items(slot->batch), count, slot->ambiguous);
+	return true;
+}
+
+static bool
+may_send(const osp_shipper *s, int64_t now)
+{
+	return !s->busy && (!s->down || now >= s->retry_ns);
+}
+
+/* Sends, fills, makes room; true if there may be more to do at once. */
+static bool
+pump(osp_shipper *s, int64_t now)
+{
+	bool progress = osp__shipper_take_result(s, now);
+	size_t before;
+
+	if (may_send(s, now))
+	{
+		progress |= fill(s, &s->slots[0]);
+		progress |= hand_over(s, now);
+	}
+	if (s->busy && !s->down)
+		progress |= fill(s, &s->slots[1]);
+	before = s->gathered;
+	if (s->down)
+		(void) osp__spill_all(s, false);
+	progress |= s->gathered != before;
+	progress |= osp__relieve(s, now);
+	return progress;
+}
+
+/* Once in an outage, before points are lost, the collector is tried early. */
+static void
+watch_spool(osp_shipper *s, uint64_t limit, int64_t now)
+{
+	if (!s->down || s->half_full_seen || s->spool == NULL ||
+		osp_spool_bytes(s->spool) < limit / 2)
+		return;
+	s->half_full_seen = true;
+	s->backoff_ms = BACKOFF_MIN_MS;
+	s->retry_ns = now;
+}
+
+/* Follows the wall clock if somebody has set it. */
+static void
+watch_clock(osp_shipper *s, int64_t now)
+{
+	int64_t offset;
+
+	if (now - s->clock_ns < CLOCK_INTERVAL_NS)
+		return;
+	s->clock_ns = now;
+	offset = osp_wall_offset_now();
+	if (offset - s->origin.wall_offset_ns > OSP_CLOCK_STEP_NS ||
+		s->origin.wall_offset_ns - offset > OSP_CLOCK_STEP_NS)
+	{
+		s->origin.wall_offset_ns = offset;
+		__atomic_store_n(&s->stat->wall_offset_ns, offset, __ATOMIC_RELAXED);
+	}
+}
+
+static void
+empty_fd(int fd)
+{
+	char bytes[512];
+
+	while (read(fd, bytes, sizeof(bytes)) == (ssize_t) sizeof(bytes))
+		;
+}
+
+static void
+wake_up(osp_shipper *s)
+{
+	if (s->asleep)
+		__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
+	s->asleep = false;
+	empty_fd(s->bell_fd);
+	empty_fd(s->event_fd);
+}
+
+/* Shall the end of the sender's work wake the caller? */
+static void
+heed_sender(osp_shipper *s, bool heed)
+{
+	struct epoll_event event;
+
+	if (heed == s->sender_heeded)
+		return;
+	memset(&event, 0, sizeof(event));
+	event.events = heed ? EPOLLIN : 0;
+	if (epoll_ctl(s->poll_fd, EPOLL_CTL_MOD, s->event_fd, &event) == 0)
+		s->sender_heeded = heed;
+}
+
+/* Makes every running thread pass a barrier; false if the kernel does not. */
+static bool
+barrier_everywhere(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
+}
+
+/* How long to wait when no producer does anything. */
+static int
+idle_timeout(const osp_shipper *s, int64_t now)
+{
+	int64_t wait_ms;
+
+	/* The sender's end wakes us; and without points there is nothing to try. */
+	if (s->busy || osp_shipper_is_empty(s))
+		return -1;
+	wait_ms = s->down ? (s->retry_ns - now) / NS_PER_MS + 1 : NAP_MAX_MS;
+	return wait_ms < 1                ? 1
+		   : wait_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
+									  : (int) wait_ms;
+}
+
+static int
+fall_asleep(osp_shipper *s, int64_t now)
+{
+	int timeout_ms = idle_timeout(s, now);
+	bool sure;
+
+	heed_sender(s, true);
+	osp__rings_tidy(s);
+	s->asleep = true;
+	s->sleep_number += s->sleep_number == UINT32_MAX ? 2 : 1;
+	__atomic_store_n(&s->stat->sleeping, s->sleep_number, __ATOMIC_SEQ_CST);
+	sure = barrier_everywhere();
+	if (osp__rings_moved(s))
+		return 0;
+	return sure || (timeout_ms >= 0 && timeout_ms < UNSURE_MS) ? timeout_ms
+															   : UNSURE_MS;
+}
+
+/* A nap that brings together as many points as make a good batch. looked_ns: when
+ * the rings were looked at; what came of that may have taken long. */
+static int
+nap(osp_shipper *s, int64_t looked_ns)
+{
+	bool many =
+		s->gathered > NAP_MANY_POINTS || looked_ns - s->crowded_ns < CROWD_NS;
+
+	if (many && s->nap_ms > NAP_MIN_MS)
+		s->nap_ms = s->nap_ms / 2;
+	else if (!many && s->gathered < NAP_FEW_POINTS && s->nap_ms < NAP_MAX_MS)
+		s->nap_ms++;
+	heed_sender(s, many || s->down || has_unread_spool(s));
+	return s->nap_ms;
+}
+
+int
+osp_shipper_step(osp_shipper *s)
+{
+	int64_t looked_ns = osp_mono_now();
+	int64_t now = looked_ns;
+	bool progress = true;
+	bool active;
+	int round;
+
+	wake_up(s);
+	watch_clock(s, now);
+	s->gathered = 0;
+	active = osp__rings_look(s, looked_ns);
+	for (round = 0; round < ROUNDS && progress; round++)
+	{
+		progress = pump(s, now);
+		active |= progress;
+		now = osp_mono_now();
+	}
+	watch_spool(s, s->spool_limit, now);
+	if (active)
+		s->active_ns = now;
+	if (progress)
+		return 0;
+	return now - s->active_ns < IDLE_NS ? nap(s, looked_ns)
+										: fall_asleep(s, now);
+}
+
+/* Remembers how far the rings are filled now. */
+static void
+note_heads(osp_shipper *s)
+{
+	size_t i;
+
+	osp__rings_scan(s);
+	for (i = 0; i < s->ring_count; i++)
+		if (!s->rings[i]->foreign)
+			s->rings[i]->flush_end = osp_ring_head(&s->rings[i]->ring);
+}
+
+/* Is everything settled that was committed when the flush began? */
+static bool
+rings_are_flushed(const osp_shipper *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->ring_count; i++)
+	{
+		const shipper_ring *r = s->rings[i];
+
+		if (!r->foreign && osp_ring_tail(&r->ring) < r->flush_end)
+			return false;
+	}
+	return true;
+}
+
+bool
+osp_shipper_flush(osp_shipper *s, unsigned timeout_ms)
+{
+	int64_t now = osp_mono_now();
+	int64_t end = now + (int64_t) timeout_ms * NS_PER_MS;
+	bool flushed = false;
+
+	note_heads(s);
+
+	/* It may be back by now. */
+	s->retry_ns = now;
+	s->backoff_ms = BACKOFF_MIN_MS;
+	for (; now < end; now = osp_mono_now())
+	{
+		struct pollfd fd = {s->poll_fd, POLLIN, 0};
+		int64_t left_ms = (end - now) / NS_PER_MS + 1;
+		int wait_ms = osp_shipper_step(s);
+
+		heed_sender(s, true);
+		flushed = !s->busy && rings_are_flushed(s) &&
+				  (s->down || osp_shipper_is_empty(s));
+		if (flushed)
+			break;
+		if (wait_ms < 0 || wait_ms > NAP_MAX_MS)
+			wait_ms = NAP_MAX_MS;
+		if (poll(&fd, 1, wait_ms < left_ms ? wait_ms : (int) left_ms) < 0 &&
+			errno != EINTR)
+			break;
+	}
+	while (!rings_are_flushed(s) && osp__spill_all(s, true))
+		;
+	return rings_are_flushed(s);
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spool.c
+ *	  The spool: a file that keeps notifications while the collector is down.
+ *
+ * Safe against being killed between any two system calls: records are trusted
+ * by their sum only; a mark is written whole into the older of two places; a
+ * spool that was consumed is first marked so, then cut, and then marked empty,
+ * and a mark behind the end of the file means the same as the last of these.
+ */
+#include "ship/spool_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "osprofiler/notification.h"
+
+#define RECORDS_BEGIN sizeof(spool_header)
+#define PAGE          UINT64_C(4096)
+
+/* Delivered records are given back to the file system in steps of this. */
+#define FREE_STEP UINT64_C(1048576)
+
+/* Memory for what is appended that is kept from flush to flush. */
+#define PENDING_KEPT ((size_t) 8 * 1024 * 1024)
+
+#define OPEN_TRIES 3
+
+typedef char header_is_64[sizeof(spool_header) == 64 ? 1 : -1];
+
+static osp_status
+io_error(osp_error *err, int code, const char *what)
+{
+	char reason[128];
+
+	return osp_error_set(err,
+						 OSP_EIO,
+						 "cannot %s the spool: %s",
+						 what,
+						 strerror_r(code, reason, sizeof(reason)));
+}
+
+/* Writes all bytes; false and errno if not. */
+static bool
+write_at(int fd, const void *bytes, size_t len, uint64_t pos)
+{
+	const char *p = bytes;
+
+	while (len > 0)
+	{
+		ssize_t n = pwrite(fd, p, len, (off_t) pos);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+		{
+			if (n == 0)
+				errno = ENOSPC;
+			return false;
+		}
+		p += n;
+		pos += (uint64_t) n;
+		len -= (size_t) n;
+	}
+	return true;
+}
+
+static uint32_t
+mark_crc(const spool_mark *mark)
+{
+	return osp_crc32c(0, mark, offsetof(spool_mark, crc));
+}
+
+/* Puts a mark in force, into the place of the one before the last. */
+static osp_status
+write_mark(osp_spool *spool, uint64_t consumed, uint64_t claimed,
+		   osp_error *err)
+{
+	spool_mark mark;
+	uint64_t pos;
+
+	memset(&mark, 0, sizeof(mark));
+	mark.consumed = consumed;
+	mark.claimed = claimed;
+	mark.seq = spool->mark.seq + 1;
+	mark.crc = mark_crc(&mark);
+	pos = offsetof(spool_header, marks) + (mark.seq & 1) * sizeof(mark);
+	if (!write_at(spool->fd, &mark, sizeof(mark), pos))
+		return io_error(err, errno, "write to");
+	spool->mark = mark;
+	return OSP_OK;
+}
+
+/* Gives what lies before pos back to the file system. */
+static void
+free_disk(osp_spool *spool, uint64_t pos)
+{
+	uint64_t from = (spool->freed + PAGE - 1) / PAGE * PAGE;
+	uint64_t to = pos / PAGE * PAGE;
+
+	/* Where there are no holes the room comes back when all is consumed. */
+	if (to > from && fallocate(spool->fd,
+							   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+							   (off_t) from,
+							   (off_t) (to - from)) == 0)
+		spool->freed = to;
+}
+
+static osp_status
+make_empty(osp_spool *spool, osp_error *err)
+{
+	if (ftruncate(spool->fd, (off_t) RECORDS_BEGIN) != 0)
+		return io_error(err, errno, "truncate");
+	spool->end = RECORDS_BEGIN;
+	spool->freed = RECORDS_BEGIN;
+	spool->points = 0;
+	osp__spool_forget(spool);
+	return write_mark(spool, RECORDS_BEGIN, RECORDS_BEGIN, err);
+}
+
+static osp_status
+write_header(osp_spool *spool, osp_error *err)
+{
+	spool_header header;
+	int i;
+
+	memset(&header, 0, sizeof(header));
+	header.magic = SPOOL_MAGIC;
+	header.version = SPOOL_VERSION;
+	header.size = sizeof(header);
+	for (i = 0; i < 2; i++)
+	{
+		header.marks[i].consumed = header.marks[i].claimed = RECORDS_BEGIN;
+		header.marks[i].seq = (uint32_t) i;
+		header.marks[i].crc = mark_crc(&header.marks[i]);
+	}
+	if (!write_at(spool->fd, &header, sizeof(header), 0))
+	{
+		int code = errno;
+
+		/* Not left behind half written: it would be no spool. */
+		(void) ftruncate(spool->fd, 0);
+		return io_error(err, code, "write to");
+	}
+	spool->mark = header.marks[1];
+	return OSP_OK;
+}
+
+/*
+ * Reads the header of a file of size bytes. OSP_EPROTO: it is none of a spool.
+ * Where a mark is damaged the other may be out of date, so all that is left must
+ * be taken as claimed.
+ */
+static osp_status
+read_header(osp_spool *spool, uint64_t size, osp_error *err)
+{
+	spool_header header;
+	bool whole[2];
+	int newer;
+
+	if (size < sizeof(header))
+		return OSP_EPROTO;
+	if (pread(spool->fd, &header, sizeof(header), 0) !=
+		(ssize_t) sizeof(header))
+		return io_error(err, errno, "read");
+	if (header.magic != SPOOL_MAGIC || header.version != SPOOL_VERSION ||
+		header.size != sizeof(header))
+		return OSP_EPROTO;
+
+	whole[0] = header.marks[0].crc == mark_crc(&header.marks[0]);
+	whole[1] = header.marks[1].crc == mark_crc(&header.marks[1]);
+	newer = (int32_t) (header.marks[1].seq - header.marks[0].seq) > 0 ? 1 : 0;
+	if (!whole[newer])
+		newer = 1 - newer;
+	spool->mark = header.marks[newer];
+	if (!whole[newer])
+		spool->mark.consumed = RECORDS_BEGIN;
+	else if (spool->mark.consumed < RECORDS_BEGIN)
+		return OSP_EPROTO;
+	if (!whole[0] || !whole[1])
+	{
+		spool->mark.claimed = OSP_SPOOL_ALL;
+		spool->corrupt += sizeof(spool_mark);
+	}
+	return OSP_OK;
+}
+
+/* Counts the records of a file of size bytes, and cuts off what is no record. */
+static osp_status
+check_records(osp_spool *spool, uint64_t size, osp_error *err)
+{
+	uint64_t pos = spool->mark.consumed;
+	osp_status status;
+	osp_str json;
+
+	spool->end = pos;
+	while ((status = osp__spool_find(spool, &pos, size, &json)) == OSP_OK)
+	{
+		spool->points++;
+		spool->end = pos;
+	}
+	if (status != OSP_ENOENT)
+		return osp_error_set(err, status, "cannot check the spool");
+	if (spool->points == 0)
+		return make_empty(spool, err);
+	if (spool->end < size && ftruncate(spool->fd, (off_t) spool->end) != 0)
+		return io_error(err, errno, "truncate");
+	osp__spool_forget(spool);
+	free_disk(spool, spool->mark.consumed);
+	if (spool->mark.claimed <= spool->end)
+		return OSP_OK;
+
+	/* Twice, so that no damaged mark stays. */
+	status = write_mark(spool, spool->mark.consumed, spool->end, err);
+	if (status == OSP_OK)
+		status = write_mark(spool, spool->mark.consumed, spool->end, err);
+	return status;
+}
+
+/* Opens the file for us alone, and tells its size. */
+static osp_status
+open_file(const char *path, int *fd, uint64_t *size, osp_error *err)
+{
+	const int flags =
+		O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	char reason[128];
+	struct stat st;
+
+	*fd = open(path, flags, 0600);
+	if (*fd < 0)
+		return osp_error_set(err,
+							 OSP_EIO,
+							 "cannot open spool %s: %s",
+							 path,
+							 strerror_r(errno, reason, sizeof(reason)));
+	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return osp_error_set(
+			err, OSP_EPERM, "spool %s is no regular file of ours", path);
+	if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+		return osp_error_set(
+			err, OSP_EBUSY, "another process uses spool %s", path);
+	if ((st.st_mode & 077) != 0 && fchmod(*fd, 0600) != 0)
+		return io_error(err, errno, "close to others");
+	*size = (uint64_t) st.st_size;
+	return OSP_OK;
+}
+
+static osp_status
+set_aside(const char *path, osp_error *err)
+{
+	char bad[4096];
+	int len = snprintf(bad, sizeof(bad), "%s.bad", path);
+
+	if (len < 0 || (size_t) len >= sizeof(bad))
+		return osp_error_set(err, OSP_EINVAL, "the spool's path is too long");
+	if (rename(path, bad) != 0)
+		return io_error(err, errno, "set aside");
+	return OSP_OK;
+}
+
+osp_status
+osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
+			   osp_spool **out, osp_error *err)
+{
+	osp_spool *spool = osp_calloc(alc, 1, sizeof(*spool));
+	osp_status status = OSP_EPROTO;
+	uint64_t size = 0;
+	int tries;
+
+	*out = NULL;
+	if (spool == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
+	spool->alc = alc;
+	spool->fd = -1;
+	spool->limit = limit;
+	spool->freed = RECORDS_BEGIN;
+	spool->end = RECORDS_BEGIN;
+	osp_buf_init(&spool->pending, alc, SIZE_MAX / 2);
+	osp_buf_init(
+		&spool->window, alc, OSP_NOTIFICATION_MAX + sizeof(spool_record));
+
+	/* Again with a new file, should this one turn out to be no spool. */
+	for (tries = 0; tries < OPEN_TRIES && status == OSP_EPROTO; tries++)
+	{
+		status = open_file(path, &spool->fd, &size, err);
+		if (status == OSP_OK && size == 0)
+			status = write_header(spool, err);
+		else if (status == OSP_OK)
+			status = read_header(spool, size, err);
+		if (status != OSP_EPROTO)
+			break;
+		status = set_aside(path, err);
+		(void) close(spool->fd);
+		spool->fd = -1;
+		spool->corrupt += size;
+		status = status == OSP_OK ? OSP_EPROTO : status;
+	}
+	if (status == OSP_EPROTO)
+		(void) osp_error_set(err, status, "%s is no spool", path);
+	if (status == OSP_OK && size > 0)
+		status = check_records(spool, size, err);
+	if (status != OSP_OK)
+	{
+		osp_spool_close(spool);
+		return status;
+	}
+	*out = spool;
+	return OSP_OK;
+}
+
+void
+osp_spool_close(osp_spool *spool)
+{
+	if (spool == NULL)
+		return;
+	if (spool->fd >= 0)
+		(void) close(spool->fd);
+	osp_buf_term(&spool->pending);
+	osp_buf_term(&spool->window);
+	osp_free(spool->alc, spool);
+}
+
+uint64_t
+osp_spool_bytes(const osp_spool *spool)
+{
+	return spool->end - spool->mark.consumed;
+}
+
+uint64_t
+osp_spool_points(const osp_spool *spool)
+{
+	return spool->points;
+}
+
+uint64_t
+osp_spool_corrupt(const osp_spool *spool)
+{
+	return spool->corrupt;
+}
+
+uint64_t
+osp_spool_begin(const osp_spool *spool)
+{
+	return spool->mark.consumed;
+}
+
+uint64_t
+osp_spool_end(const osp_spool *spool)
+{
+	return spool->end;
+}
+
+uint64_t
+osp_spool_claimed(const osp_spool *spool)
+{
+	return spool->mark.claimed;
+}
+
+osp_status
+osp_spool_append(osp_spool *spool, osp_str json, osp_error *err)
+{
+	osp_buf *pending = &spool->pending;
+	spool_record record;
+
+	if (json.len < 2 || json.len > OSP_NOTIFICATION_MAX || json.ptr[0] != '{')
+		return osp_error_set(err, OSP_EINVAL, "this is no notification");
+	if (spool->end + pending->len + sizeof(record) + json.len - spool->freed >
+		spool->limit)
+		return osp_error_set(err,
+							 OSP_EFULL,
+							 "the spool has reached its limit of %llu bytes",
+							 (unsigned long long) spool->limit);
+	record.len = (uint32_t) json.len;
+	record.crc = osp__spool_crc(record.len, json.ptr);
+	if (!osp_buf_reserve(pending, sizeof(record) + json.len))
+	{
+		/* What was appended before is whole. */
+		pending->status = OSP_OK;
+		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
+	}
+	osp_buf_add(pending, &record, sizeof(record));
+	osp_buf_add_str(pending, json);
+	spool->pending_points++;
+	return OSP_OK;
+}
+
+void
+osp_spool_discard(osp_spool *spool)
+{
+	/* A long batch leaves much memory behind. */
+	if (spool->pending.cap > PENDING_KEPT)
+		osp_buf_term(&spool->pending);
+	osp_buf_reset(&spool->pending);
+	spool->pending_points = 0;
+}
+
+osp_status
+osp_spool_flush(osp_spool *spool, osp_error *err)
+{
+	osp_buf *pending = &spool->pending;
+	osp_status status = OSP_OK;
+
+	if (spool->broken)
+		status = osp_error_set(err, OSP_EIO, "the spool cannot be cut");
+	else if (pending->len > 0 &&
+			 !write_at(spool->fd, pending->ptr, pending->len, spool->end))
+	{
+		status = io_error(err, errno, "write to");
+
+		/* Whole records that stay behind the end would count some day. */
+		if (ftruncate(spool->fd, (off_t) spool->end) != 0)
+			spool->broken = true;
+	}
+	if (status == OSP_OK)
+	{
+		spool->end += pending->len;
+		spool->points += spool->pending_points;
+	}
+	osp_spool_discard(spool);
+	return status;
+}
+
+osp_status
+osp_spool_consume(osp_spool *spool, uint64_t pos, uint64_t points,
+				  osp_error *err)
+{
+	uint64_t claimed = spool->mark.claimed;
+	osp_status status;
+
+	if (pos < spool->mark.consumed || pos > spool->end)
+		return osp_error_set(
+			err, OSP_EINVAL, "a position outside of the spool");
+	status = write_mark(spool, pos, claimed > pos ? claimed : pos, err);
+	if (status != OSP_OK)
+		return status;
+	spool->points -= points < spool->points ? points : spool->points;
+	if (pos == spool->end)
+		return make_empty(spool, err);
+	if (pos - spool->freed >= FREE_STEP ||
+		pos - spool->freed >= spool->limit / 8)
+		free_disk(spool, pos);
+	return OSP_OK;
+}
+
+osp_status
+osp_spool_set_claimed(osp_spool *spool, uint64_t pos, osp_error *err)
+{
+	if (pos == spool->mark.claimed)
+		return OSP_OK;
+	return write_mark(spool, spool->mark.consumed, pos, err);
+}

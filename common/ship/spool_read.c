@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spool_read.c
+ *	  Reading the spool: whole records out of bytes that may be anything.
+ *
+ * A record counts only if its sum fits. Where one does not, the next is searched
+ * for byte by byte: the length that stands there may be what is damaged. JSON
+ * holds no byte that the length of a shorter text could have (all are ASCII
+ * characters), so no statement can contain what looks like a record.
+ */
+#include "ship/spool_int.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "osprofiler/notification.h"
+
+#define WINDOW_BYTES ((size_t) 256 * 1024)
+
+/* Sums over this many times the bytes of a damaged part are tried, no more. */
+#define SEARCH_EFFORT 8
+
+uint32_t
+osp__spool_crc(uint32_t len, const char *payload)
+{
+	return osp_crc32c(osp_crc32c(0, &len, sizeof(len)), payload, len);
+}
+
+void
+osp__spool_forget(osp_spool *spool)
+{
+	osp_buf_reset(&spool->window);
+}
+
+/* Reads len bytes at pos into the window; OSP_EIO also at the file's end. */
+static osp_status
+fill_window(osp_spool *spool, uint64_t pos, size_t len)
+{
+	osp_buf *window = &spool->window;
+
+	/* A long record leaves much memory behind. */
+	if (window->cap > 4 * WINDOW_BYTES && len <= WINDOW_BYTES)
+		osp_buf_term(window);
+	osp_buf_reset(window);
+	spool->window_pos = pos;
+	if (!osp_buf_reserve(window, len))
+		return OSP_ENOMEM;
+	while (window->len < len)
+	{
+		ssize_t n = pread(spool->fd,
+						  window->ptr + window->len,
+						  len - window->len,
+						  (off_t) (pos + window->len));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return OSP_EIO;
+		window->len += (size_t) n;
+	}
+	return OSP_OK;
+}
+
+/* The len bytes at pos, which end before upto, borrowed from the window. */
+static osp_status
+look(osp_spool *spool, uint64_t pos, size_t len, uint64_t upto,
+	 const char **bytes)
+{
+	const osp_buf *window = &spool->window;
+	osp_status status = OSP_OK;
+
+	if (pos < spool->window_pos || pos + len > spool->window_pos + window->len)
+	{
+		size_t more = len > WINDOW_BYTES ? len : WINDOW_BYTES;
+
+		status = fill_window(
+			spool, pos, upto - pos < more ? (size_t) (upto - pos) : more);
+	}
+	*bytes = window->ptr + (pos - spool->window_pos);
+	return status;
+}
+
+/*
+ * The record at pos. OSP_EPROTO: there is none that is whole. effort, if not
+ * NULL, is what may still be spent on sums.
+ */
+static osp_status
+record_at(osp_spool *spool, uint64_t pos, uint64_t upto, uint64_t *effort,
+		  osp_str *json)
+{
+	spool_record record;
+	osp_status status;
+	const char *bytes;
+
+	if (upto - pos < sizeof(record) + 2)
+		return OSP_EPROTO;
+	status = look(spool, pos, sizeof(record) + 1, upto, &bytes);
+	if (status != OSP_OK)
+		return status;
+	memcpy(&record, bytes, sizeof(record));
+	if (record.len < 2 || record.len > OSP_NOTIFICATION_MAX ||
+		record.len > upto - pos - sizeof(record) ||
+		bytes[sizeof(record)] != '{')
+		return OSP_EPROTO;
+	if (effort != NULL)
+	{
+		if (*effort < record.len)
+			return OSP_EPROTO;
+		*effort -= record.len;
+	}
+	status = look(spool, pos, sizeof(record) + record.len, upto, &bytes);
+	if (status != OSP_OK)
+		return status;
+	bytes += sizeof(record);
+	if (osp__spool_crc(record.len, bytes) != record.crc)
+		return OSP_EPROTO;
+	*json = osp_str_n(bytes, record.len);
+	return OSP_OK;
+}
+
+osp_status
+osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json)
+{
+	uint64_t start = *pos;
+	uint64_t effort = SEARCH_EFFORT * (upto - start);
+	osp_status status = OSP_EPROTO;
+
+	*json = OSP_STR("");
+	if (start >= upto)
+		return OSP_ENOENT;
+	for (; start < upto && status == OSP_EPROTO; start++)
+		status =
+			record_at(spool, start, upto, start == *pos ? NULL : &effort, json);
+	if (status == OSP_ENOMEM)
+		return status;
+	if (status == OSP_OK)
+	{
+		start--;
+		spool->corrupt += start - *pos;
+		*pos = start + sizeof(spool_record) + json->len;
+		return OSP_OK;
+	}
+
+	/* Only rubbish, or the disk cannot be read: that ends it. */
+	spool->corrupt += upto - *pos;
+	*pos = upto;
+	return OSP_ENOENT;
+}
+
+bool
+osp_spool_next(osp_spool *spool, uint64_t *pos, osp_str *json)
+{
+	return osp__spool_find(spool, pos, spool->end, json) == OSP_OK;
+}

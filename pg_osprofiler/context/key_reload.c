@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * key_reload.c
+ *	  The HMAC keys of the settings and of the keys file.
+ *
+ * They are read when the first context comes, and again after each reload of
+ * the configuration: PostgreSQL stamps every reload in every backend
+ * (PgReloadTime), so there is nothing to signal. Should the file be unreadable,
+ * or open to others, there are no keys, and nothing is traced until the next
+ * reload: half of the keys would make an error hard to see.
+ */
+#include "pgosp.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+static osp_keyring *keyring = NULL;
+uint64 pgosp_keyring_serial = 1;
+static bool settings_changed = true;
+static TimestampTz read_at = 0;
+static osp_error trouble = {OSP_OK, ""};
+static bool trouble_told = false;
+
+void
+pgosp_keys_changed(void)
+{
+	settings_changed = true;
+	pgosp_disarm();
+}
+
+static osp_status
+add_file(osp_keyring *ring, osp_error *err)
+{
+	char path[MAXPGPATH];
+
+	if (pgosp_hmac_keys_file == NULL || pgosp_hmac_keys_file[0] == '\0')
+		return OSP_OK;
+	if (is_absolute_path(pgosp_hmac_keys_file))
+		strlcpy(path, pgosp_hmac_keys_file, sizeof(path));
+	else
+		snprintf(path, sizeof(path), "%s/%s", DataDir, pgosp_hmac_keys_file);
+	return osp_keyring_add_file(ring, path, err);
+}
+
+static void
+read_keys(void)
+{
+	osp_keyring *ring = NULL;
+	osp_status status;
+
+	trouble.code = OSP_OK;
+	trouble_told = false;
+	status = osp_keyring_new(
+		&osp_allocator_default, osp_str_of(pgosp_hmac_keys), &ring, &trouble);
+	if (status == OSP_OK)
+		status = add_file(ring, &trouble);
+	if (status != OSP_OK)
+	{
+		osp_keyring_free(ring);
+		ring = NULL;
+	}
+	osp_keyring_free(keyring);
+	keyring = ring;
+	trouble.code = status;
+	pgosp_keyring_serial++;
+	pgosp_disarm();
+}
+
+static void
+tell_trouble(void)
+{
+	if (trouble.code == OSP_OK || trouble_told || pgosp_reporting)
+		return;
+	trouble_told = true;
+	ereport(LOG,
+			errmsg("osprofiler: no keys, nothing is traced: %s", trouble.msg),
+			errhint("After correcting it, reload the configuration."));
+}
+
+osp_keyring *
+pgosp_keyring(const char **reason)
+{
+	if (settings_changed || read_at != PgReloadTime)
+	{
+		settings_changed = false;
+		read_at = PgReloadTime;
+		read_keys();
+	}
+	tell_trouble();
+	if (reason != NULL)
+		*reason = trouble.code != OSP_OK ? trouble.msg : NULL;
+	return keyring;
+}

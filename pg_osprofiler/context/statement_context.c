@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * statement_context.c
+ *	  Where the context of a statement comes from: a comment of the statement,
+ *	  else osprofiler.set_context, called before it, else the settings
+ *	  osprofiler.trace_info and .trace_hmac, else a draw.
+ *
+ * The settings are verified when a statement comes after they changed, so SET,
+ * SET LOCAL, ROLLBACK, RESET and start-up options are all the same here: they
+ * call the assign hook. Verified means once per change, and again when the keys
+ * changed. Of comments the last one is remembered, accepted or not, for those
+ * who send the same one with many statements.
+ *
+ * A comment counts only in the text that the client sent: what an EXECUTE or a
+ * function runs may be text of another time and another trace. And so does what
+ * osprofiler.set_context has set: it is for the client's next statement, which
+ * uses it up, whatever it is; where a transaction is rolled back before there
+ * was one, it is forgotten.
+ */
+#include "pgosp.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "utils/portal.h"
+#include "utils/timestamp.h"
+
+bool pgosp_has_trace_info = false;
+bool pgosp_has_trace_hmac = false;
+bool pgosp_has_next_context = false;
+
+static bool setting_stale = true;
+static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,
+											  OSP_CTX_NONE};
+
+/* Of the keys it was verified with, and of the settings. */
+static uint64 setting_serial = 0;
+static TimestampTz setting_reloaded = 0;
+
+static uint64 comment_serial = 0;
+static pgospContext comment = {PGOSP_SOURCE_COMMENT, OSP_CTX_NONE};
+static size_t comment_info_len = 0;
+static size_t comment_hmac_len = 0;
+static char comment_bytes[OSP_COMMENT_SPACE];
+
+static pgospContext traceparent = {PGOSP_SOURCE_TRACEPARENT, OSP_CTX_NONE};
+
+static pgospContext next = {PGOSP_SOURCE_CALL, OSP_CTX_NONE};
+
+static const pgospContext nothing = {PGOSP_SOURCE_NONE, OSP_CTX_NONE};
+pgosp_hot_data pgospContextLast pgosp_context_latest = {&nothing};
+
+void
+pgosp_context_setting_changed(bool info, bool hmac)
+{
+	pgosp_has_trace_info = info;
+	pgosp_has_trace_hmac = hmac;
+	setting_stale = true;
+}
+
+bool
+pgosp_context_is_stale(void)
+{
+	return setting_stale;
+}
+
+/* Counts a context that arrived. Not on the way of a point: per context. */
+static void
+count(osp_verdict verdict)
+{
+	osp_runstat *stat = pgosp_runstat();
+
+	if (stat != NULL)
+		osp_runstat_add(&stat->contexts[verdict], 1);
+}
+
+static osp_verdict
+verify(osp_str info, osp_str hmac, osp_context *ids)
+{
+	osp_keyring *keys = pgosp_keyring(NULL);
+
+	if (keys == NULL || osp_keyring_count(keys) == 0)
+		return info.len + hmac.len > 0 ? OSP_CTX_NO_KEYS : OSP_CTX_NONE;
+	return osp_context_verify(keys, info, hmac, ids);
+}
+
+const pgospContext *
+pgosp_context_of_setting(void)
+{
+	if (!setting_stale && setting_reloaded == PgReloadTime &&
+		setting_serial == pgosp_keyring_serial)
+		return &setting;
+	setting_reloaded = PgReloadTime;
+	(void) pgosp_keyring(NULL);
+	if (!setting_stale && setting_serial == pgosp_keyring_serial)
+		return &setting;
+
+	setting.verdict = verify(osp_str_of(pgosp_trace_info),
+							 osp_str_of(pgosp_trace_hmac),
+							 &setting.ids);
+	setting_stale = false;
+	setting_serial = pgosp_keyring_serial;
+	if (setting.verdict != OSP_CTX_NONE)
+		count(setting.verdict);
+	return &setting;
+}
+
+static bool
+same_as_last_comment(osp_str info, osp_str hmac)
+{
+	return comment_serial == pgosp_keyring_serial &&
+		   info.len == comment_info_len && hmac.len == comment_hmac_len &&
+		   memcmp(comment_bytes, info.ptr, info.len) == 0 &&
+		   memcmp(comment_bytes + info.len, hmac.ptr, hmac.len) == 0;
+}
+
+static void
+remember_comment(osp_str info, osp_str hmac)
+{
+	comment_serial = 0;
+	if (info.len + hmac.len > sizeof(comment_bytes))
+		return;
+	comment_serial = pgosp_keyring_serial;
+	comment_info_len = info.len;
+	comment_hmac_len = hmac.len;
+	memcpy(comment_bytes, info.ptr, info.len);
+	memcpy(comment_bytes + info.len, hmac.ptr, hmac.len);
+}
+
+/* Is this the text that the client sent? */
+static bool
+is_of_client(const char *string)
+{
+	return debug_query_string != NULL &&
+		   (debug_query_string == string ||
+			strcmp(debug_query_string, string) == 0);
+}
+
+/*
+ * The traceparent in a comment, or in a text that is one, if such are accepted.
+ * False: there is none.
+ */
+static bool
+read_traceparent(osp_str text, bool whole, pgospContext *context)
+{
+	char bytes[OSP_TRACEPARENT_SPACE];
+	osp_traceparent read;
+	osp_str value;
+
+	if (!pgosp_accept_traceparent ||
+		!osp_comment_traceparent(text, whole, bytes, &value))
+		return false;
+	context->source = PGOSP_SOURCE_TRACEPARENT;
+	context->unsampled = false;
+	context->verdict = OSP_CTX_BAD_MEMBERS;
+	if (osp_traceparent_read(value, &read))
+	{
+		context->unsampled = !read.sampled;
+		context->verdict = read.sampled ? OSP_CTX_ACCEPTED : OSP_CTX_NONE;
+		context->ids.base_id = read.base_id;
+		context->ids.parent_id = read.parent_id;
+		context->ids.key = PGOSP_NO_KEY;
+	}
+	count(context->verdict);
+	return true;
+}
+
+/* The context in the comments of the statement, or NULL if there is none. */
+static const pgospContext *
+context_of_comment(const char *string, int location, int length)
+{
+	char bytes[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	osp_str text;
+
+	if (!pgosp_comment_gate ||
+		!pgosp_may_have_comment(string, location, length) ||
+		!is_of_client(string))
+		return NULL;
+	text = pgosp_text_region(string, location, length);
+	if (!osp_comment_context(text, bytes, &info, &hmac))
+		return read_traceparent(text, false, &traceparent) ? &traceparent
+														   : NULL;
+
+	(void) pgosp_keyring(NULL);
+	if (!same_as_last_comment(info, hmac))
+	{
+		comment.verdict = verify(info, hmac, &comment.ids);
+		remember_comment(info, hmac);
+	}
+	count(comment.verdict);
+	return &comment;
+}
+
+static void
+forget_next(void)
+{
+	pgosp_has_next_context = false;
+	pgosp_gates_update();
+}
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT && pgosp_has_next_context)
+		forget_next();
+}
+
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId my,
+					SubTransactionId up, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && pgosp_has_next_context)
+		forget_next();
+}
+
+static void
+set_next(osp_str text)
+{
+	char bytes[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	next.source = PGOSP_SOURCE_CALL;
+	next.unsampled = false;
+	if (osp_comment_pairs(text, bytes, &info, &hmac))
+		next.verdict = verify(info, hmac, &next.ids);
+	else if (read_traceparent(text, true, &next))
+		return;
+	else
+		/* What is no context at all is one that nobody has signed. */
+		next.verdict = OSP_CTX_UNSIGNED;
+	count(next.verdict);
+}
+
+bool
+pgosp_context_set_next(osp_str text)
+{
+	static bool listening = false;
+
+	if (!listening)
+	{
+		RegisterXactCallback(transaction_ends, NULL);
+		RegisterSubXactCallback(subtransaction_ends, NULL);
+		listening = true;
+	}
+	if (text.len == 0 || !pgosp_enabled)
+	{
+		forget_next();
+		return false;
+	}
+	set_next(text);
+	pgosp_has_next_context = true;
+	pgosp_gates_update();
+	return next.verdict == OSP_CTX_ACCEPTED;
+}
+
+void
+pgosp_context_use_up(const char *string)
+{
+	if (unlikely(pgosp_has_next_context) && is_of_client(string))
+		forget_next();
+}
+
+/*
+ * SELECT osprofiler.set_context(...) is about the statement after it. The dot is
+ * looked for first, for nearly all statements have none there.
+ */
+static bool
+is_call(const char *string, int location)
+{
+	static const char call[] = "SELECT osprofiler.set_context(";
+	const size_t len = sizeof(call) - 1;
+	const size_t dot = sizeof("SELECT osprofiler") - 1;
+	const char *text = string + Max(location, 0);
+
+	while (pgosp_is_space(*text))
+		text++;
+	return strnlen(text, len) == len && text[dot] == '.' &&
+		   pg_strncasecmp(text, call, len) == 0;
+}
+
+/* more, if it was accepted or there was none yet. */
+static inline const pgospContext *
+better(const pgospContext *found, const pgospContext *more)
+{
+	return found == NULL || more->verdict == OSP_CTX_ACCEPTED ? more : found;
+}
+
+static inline bool
+is_accepted(const pgospContext *found)
+{
+	return found != NULL && found->verdict == OSP_CTX_ACCEPTED;
+}
+
+/* Statements begin a trace if nobody has said anything of one. */
+static bool
+may_sample(const char *string, const pgospContext *found)
+{
+	return pgosp_sample_rate > 0 && !is_accepted(found) &&
+		   (found == NULL || !found->unsampled) && !IsParallelWorker() &&
+		   is_of_client(string);
+}
+
+const pgospContext *
+pgosp_context_of_statement(const char *string, int location, int length,
+						   bool failed)
+{
+	const pgospContext *found = context_of_comment(string, location, length);
+
+	if (!is_accepted(found) && pgosp_setting_gate)
+	{
+		if (is_call(string, location))
+			return NULL;
+		if (pgosp_has_next_context && is_of_client(string))
+			found = better(found, &next);
+		if (!is_accepted(found) &&
+			(pgosp_has_trace_info || pgosp_has_trace_hmac))
+			found = better(found, pgosp_context_of_setting());
+		if (may_sample(string, found))
+		{
+			const pgospContext *drawn = pgosp_sampling_draw(failed);
+
+			if (drawn != NULL)
+				found = drawn;
+		}
+	}
+	pgosp_context_remember(found != NULL ? found : &nothing,
+						   ActivePortal,
+						   GetCurrentStatementStartTimestamp());
+	return is_accepted(found) ? found : NULL;
+}
+
+const pgospContext *
+pgosp_context_of_known(void)
+{
+	if (pgosp_has_next_context ||
+		(!pgosp_has_trace_info && !pgosp_has_trace_hmac) ||
+		pgosp_context_of_setting()->verdict != OSP_CTX_ACCEPTED)
+		return NULL;
+	return &setting;
+}
+
+/*
+ * Is it that of the statement that runs now? Of an extended protocol's one each
+ * message has a time of its own, but the portal stays.
+ */
+const pgospContext *
+pgosp_context_last(void)
+{
+	const pgospContextLast *last = &pgosp_context_latest;
+
+	if (last->at == GetCurrentStatementStartTimestamp() ||
+		(ActivePortal != NULL && ActivePortal == last->portal &&
+		 ActivePortal->creation_time == last->portal_at))
+		return last->context;
+	return &nothing;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plan_cache.c
+ *	  The starts of statements that are run again and again.
+ *
+ * A statement that the client has prepared is run by a generic plan after a
+ * while, and that plan is the same object every time. The start of such a
+ * statement is made once, and found by the plan's address; the end of the plan's
+ * memory makes us forget it, before another plan can lie there. No known plan
+ * gives way to another; where both places of one are taken it is not known, and
+ * its statements take the long way. Sessions run the same few statements in turn,
+ * so what came next the last time is looked at first.
+ */
+#include "pgosp_known.h"
+
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+
+#define NODES_STEP 8
+
+#define PLACE_BITS 10
+
+pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX]
+	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
+pgosp_hot_data pgospKnown *pgosp_known_last = pgosp_known;
+pgosp_hot_data pgospKnown *pgosp_known_expected = pgosp_known;
+
+/* The number of each, in a place by its plan's address or in the one beside. */
+static uint16 places[1 << PLACE_BITS];
+
+/* Those that were known, to be used first; and how many ever were. */
+static uint16 free_ones[PGOSP_KNOWN_MAX];
+static int free_count = 0;
+static int used_count = 0;
+
+/* The memory of the portal's plan, if it is one that is used again. */
+static MemoryContext
+memory_of(const PlannedStmt *plan)
+{
+	CachedPlan *cached = ActivePortal != NULL ? ActivePortal->cplan : NULL;
+
+	/* A custom plan has no other owner than the portal. */
+	if (cached == NULL || !cached->is_saved || cached->is_oneshot ||
+		cached->refcount < 2 ||
+		!list_member_ptr(cached->stmt_list, unconstify(PlannedStmt *, plan)))
+		return NULL;
+	return cached->context;
+}
+
+static uint16 *
+place_of(const PlannedStmt *plan)
+{
+	uint64 hash = (uint64) (uintptr_t) plan * UINT64CONST(0x9E3779B97F4A7C15);
+
+	return &places[hash >> (64 - PLACE_BITS)];
+}
+
+static uint16 *
+neighbour_of(const uint16 *place)
+{
+	return &places[(place - places) ^ 1];
+}
+
+pgospKnown *
+pgosp_known_find(const PlannedStmt *plan)
+{
+	const uint16 *place = place_of(plan);
+	pgospKnown *known = &pgosp_known[*place];
+
+	if (known->plan != plan)
+		known = &pgosp_known[*neighbour_of(place)];
+	if (known->plan != plan)
+		return NULL;
+	pgosp_known_last->next = (uint16) (known - pgosp_known);
+	pgosp_known_expected = known;
+	osp_template_prefetch_record(&known->start.of);
+	return known;
+}
+
+/* A place for this plan, which is not known yet; NULL: others have both. */
+static uint16 *
+free_place(const PlannedStmt *plan)
+{
+	uint16 *place = place_of(plan);
+
+	if (*place != 0)
+		place = neighbour_of(place);
+	return *place == 0 ? place : NULL;
+}
+
+bool
+pgosp_known_may_learn(const PlannedStmt *plan)
+{
+	return (pgosp_known_plan(plan) != NULL || free_place(plan) != NULL) &&
+		   memory_of(plan) != NULL;
+}
+
+static void
+free_nodes(pgospKnownNodes *nodes)
+{
+	int i;
+
+	if (nodes == NULL)
+		return;
+	for (i = 0; i < nodes->size; i++)
+		pgosp_template_free(&nodes->nodes[i].start);
+	pfree(nodes);
+}
+
+static void
+forget(void *arg)
+{
+	pgospKnown *known = (pgospKnown *) arg;
+	uint16 number = (uint16) (known - pgosp_known);
+	uint16 *place = place_of(known->plan);
+
+	if (*place != number)
+		place = neighbour_of(place);
+	*place = 0;
+	known->plan = NULL;
+	pgosp_template_free(&known->start);
+	free_nodes(known->nodes);
+	free_ones[free_count++] = number;
+}
+
+/* What is known of this plan, which may be new to us; NULL: no place for it. */
+static pgospKnown *
+known_of(const PlannedStmt *plan, MemoryContext memory)
+{
+	pgospKnown *known = pgosp_known_plan(plan);
+	uint16 *place = known == NULL ? free_place(plan) : NULL;
+	MemoryContextCallback *callback;
+
+	if (place == NULL)
+		return known;
+	callback = MemoryContextAllocExtended(
+		memory, sizeof(*callback), MCXT_ALLOC_NO_OOM);
+	if (callback == NULL)
+		return NULL;
+	*place = (uint16) (free_count > 0 ? free_ones[--free_count] : ++used_count);
+	known = &pgosp_known[*place];
+	memset(known, 0, sizeof(*known));
+	known->plan = plan;
+	callback->func = forget;
+	callback->arg = known;
+	MemoryContextRegisterResetCallback(memory, callback);
+	return known;
+}
+
+void
+pgosp_known_learn(const PlannedStmt *plan, osp_str attributes)
+{
+	MemoryContext memory = memory_of(plan);
+	pgospKnown *known = memory != NULL ? known_of(plan, memory) : NULL;
+
+	if (known != NULL)
+		(void) pgosp_template_make(
+			&known->start, OSP_RECORD_START, OSP_STR("pg"), attributes);
+}
+
+/* The place of the node with this number; NULL: too many, or no memory. */
+static pgospKnownNode *
+node_of(pgospKnown *known, int id)
+{
+	pgospKnownNodes *old = known->nodes;
+	int size = old != NULL ? old->size : 0;
+	pgospKnownNodes *grown;
+
+	if (id < 0 || id >= PGOSP_KNOWN_NODES)
+		return NULL;
+	if (id < size)
+		return &old->nodes[id];
+	size = (id / NODES_STEP + 1) * NODES_STEP;
+	grown = pgosp_record_space(offsetof(pgospKnownNodes, nodes) +
+							   (size_t) size * sizeof(pgospKnownNode));
+	if (grown == NULL)
+		return NULL;
+	memset(grown->nodes, 0, (size_t) size * sizeof(pgospKnownNode));
+	grown->size = size;
+	if (old != NULL)
+	{
+		memcpy(grown->nodes,
+			   old->nodes,
+			   (size_t) old->size * sizeof(pgospKnownNode));
+		pfree(old);
+	}
+	known->nodes = grown;
+	return &grown->nodes[id];
+}
+
+void
+pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
+					   osp_str attributes)
+{
+	pgospKnownNode *node = node_of(known, id);
+
+	if (node == NULL)
+		return;
+	strlcpy(node->index, index != NULL ? index : "", sizeof(node->index));
+	(void) pgosp_template_make(
+		&node->start, OSP_RECORD_START, OSP_STR("pg.node"), attributes);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stop_templates.c
+ *	  The stops of nearly all statements.
+ *
+ * Nearly all end well, and tell how many rows there were, which command it was,
+ * how many blocks were hit, and what was written to the WAL. Each command has a
+ * template with and without each of the last two, and one that ends behind the
+ * command, for whatever else has been used. Anything more is for
+ * pgosp_put_statement_stop.
+ */
+#include "pgosp_known.h"
+
+/* Buffers and WAL, when there is more than what the forms have. */
+#define MORE_SIZE 1024
+
+/* What is told behind rows and command. */
+enum
+{
+	STOP_HITS = 1,
+	STOP_WAL = 2,
+	STOP_MORE = 4, /* put as usual, behind the template */
+	STOP_FORMS
+};
+
+/* Its values. */
+enum
+{
+	ROWS,
+	HITS,
+	WAL_RECORDS,
+	WAL_BYTES
+};
+
+/* By the address of the command's name. */
+typedef struct StopKey
+{
+	const char *command;
+	int form;
+} StopKey;
+
+/*
+ * Made when they are first wanted, one after another: those of a session's few
+ * statements lie side by side. The first is none.
+ */
+pgospStop pgosp_stops[1 + PGOSP_STOPS_MAX]
+	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
+static pgosp_hot_data StopKey keys[1 + PGOSP_STOPS_MAX];
+static int stop_count = 0;
+
+bool
+pgosp_stop_make(pgospStop *stop, osp_str name, osp_writer *w)
+{
+	osp_str attributes = osp_attrs_end(w);
+	int i;
+
+	if (w->full || !pgosp_template_make(
+					   &stop->template, OSP_RECORD_STOP, name, attributes))
+		return false;
+	for (i = 0; i < PGOSP_STOP_VALUES; i++)
+		stop->at[i] += stop->template.of.len - (uint32) attributes.len;
+	return true;
+}
+
+static void
+put_hits(osp_writer *w, pgospStop *stop)
+{
+	osp_put_object(w, OSP_STR("buffers"));
+	osp_put_i64(w, OSP_STR("shared_blks_hit"), 0);
+	pgosp_stop_mark(stop, HITS, w);
+	osp_put_end(w);
+}
+
+static void
+put_wal(osp_writer *w, pgospStop *stop)
+{
+	osp_put_object(w, OSP_STR("wal"));
+	osp_put_i64(w, OSP_STR("records"), 0);
+	pgosp_stop_mark(stop, WAL_RECORDS, w);
+	osp_put_i64(w, OSP_STR("bytes"), 0);
+	pgosp_stop_mark(stop, WAL_BYTES, w);
+	osp_put_end(w);
+}
+
+static bool
+make_stop(pgospStop *stop, const char *command, int form)
+{
+	char space[PGOSP_STOP_SIZE];
+	osp_writer w;
+	int value;
+
+	osp_attrs_begin(&w, space, sizeof(space));
+	osp_put_object(&w, OSP_STR("db"));
+	osp_put_u64(&w, OSP_STR("rows"), 0);
+	for (value = ROWS; value <= WAL_BYTES; value++)
+		pgosp_stop_mark(stop, value, &w);
+	osp_put_str(&w, OSP_STR("command"), osp_str_of(command));
+	if ((form & STOP_HITS) != 0)
+		put_hits(&w, stop);
+	if ((form & STOP_WAL) != 0)
+		put_wal(&w, stop);
+	if (form != STOP_MORE)
+		osp_put_end(&w);
+	return pgosp_stop_make(stop, OSP_STR("pg"), &w);
+}
+
+static inline bool
+is_key_of(const StopKey *key, const char *command, int form)
+{
+	return key->command == command && key->form == form;
+}
+
+/* The number of the stop of this command and form; 0: there is no place left. */
+static pg_noinline uint32
+find_stop(const char *command, int form)
+{
+	int i;
+
+	if (command == NULL)
+		return 0;
+	for (i = 1; i <= stop_count; i++)
+		if (is_key_of(&keys[i], command, form))
+			break;
+	if (i > PGOSP_STOPS_MAX)
+		return 0;
+	if (i > stop_count)
+	{
+		stop_count = i;
+		keys[i].command = command;
+		keys[i].form = form;
+	}
+	return pgosp_template_is_made(&pgosp_stops[i].template) ||
+				   make_stop(&pgosp_stops[i], command, form)
+			   ? (uint32) i
+			   : 0;
+}
+
+/* Nearly always it is the one that the plan's last statement had. */
+static inline const pgospStop *
+stop_of(pgospKnown *known, const char *command, int form)
+{
+	uint32 number = known != NULL ? known->stop : 0;
+
+	if (unlikely(!is_key_of(&keys[number], command, form) || number == 0 ||
+				 !pgosp_template_is_made(&pgosp_stops[number].template)))
+	{
+		number = find_stop(command, form);
+		if (known != NULL)
+			known->stop = (uint16) number;
+	}
+	return number != 0 ? &pgosp_stops[number] : NULL;
+}
+
+static inline int
+form_of(const pgospUsage *usage)
+{
+	if (unlikely(pgosp_other_blocks(&pgBufferUsage) != usage->other_blocks ||
+				 pgWalUsage.wal_fpi != usage->wal.wal_fpi))
+		return STOP_MORE;
+	return (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit) *
+			   STOP_HITS +
+		   (pgWalUsage.wal_records != usage->wal.wal_records) * STOP_WAL;
+}
+
+/* What the form does not have lies where the rows are, which are set last. */
+static inline void
+set_values(char *record, const pgospStop *stop, const pgospUsage *usage)
+{
+	int64 hits = pgBufferUsage.shared_blks_hit - usage->buffers.shared_blks_hit;
+	int64 records = pgWalUsage.wal_records - usage->wal.wal_records;
+	int64 bytes = (int64) (pgWalUsage.wal_bytes - usage->wal.wal_bytes);
+
+	pgosp_stop_set(record, stop, HITS, &hits);
+	pgosp_stop_set(record, stop, WAL_RECORDS, &records);
+	pgosp_stop_set(record, stop, WAL_BYTES, &bytes);
+	pgosp_stop_set(record, stop, ROWS, &usage->rows);
+}
+
+/* By the template, and then as usual. */
+static pg_noinline void
+put_more(const pgospStop *stop, osp_producer *producer,
+		 const pgospStatementPoint *statement, int64 now_ns, int64 elapsed_ns)
+{
+	const pgospUsage *usage = &statement->usage;
+	osp_point_ids ids;
+	osp_writer w;
+
+	pgosp_point_ids(&statement->point, &ids);
+	if (!osp_template_begin(&stop->template.of,
+							producer,
+							&ids,
+							now_ns,
+							elapsed_ns,
+							MORE_SIZE,
+							&w))
+		return;
+	pgosp_stop_set(w.start, stop, ROWS, &usage->rows);
+	pgosp_put_buffers(&w, &pgBufferUsage, &usage->buffers);
+	pgosp_put_wal(&w, &usage->wal);
+	osp_put_end(&w);
+	osp_point_commit(producer, &w);
+}
+
+/* Does it end alone, with nothing to be told but what it has used? */
+static inline bool
+is_plain(const pgospStatementPoint *statement)
+{
+	return statement->plain && pgosp_point_ends_alone(&statement->point) &&
+		   pgosp_ring != NULL && pgosp_ring->ring.lost == 0;
+}
+
+/* The record of the stop by its template. */
+static inline void
+put(const pgospStop *stop, osp_producer *producer,
+	const pgospStatementPoint *statement, int64 now_ns, int64 elapsed_ns)
+{
+	osp_point_ids ids;
+	char *record;
+
+	pgosp_point_ids(&statement->point, &ids);
+	record = osp_template_put(
+		&stop->template.of, producer, &ids, now_ns, elapsed_ns);
+	if (unlikely(record == NULL))
+		return;
+	set_values(record, stop, &statement->usage);
+	pgosp_template_commit(&stop->template.of, producer);
+}
+
+pgosp_hot bool
+pgosp_statement_stop(pgospStatementPoint *statement)
+{
+	const pgospStop *stop;
+	int64 now_ns;
+	int64 elapsed_ns;
+	int form;
+
+	if (unlikely(!is_plain(statement)))
+		return false;
+	form = form_of(&statement->usage);
+	stop = stop_of(statement->known, statement->usage.command, form);
+	if (unlikely(stop == NULL))
+		return false;
+	now_ns = pgosp_now();
+	elapsed_ns = now_ns - statement->point.start_ns;
+	if (unlikely(form == STOP_MORE))
+		put_more(stop, pgosp_ring, statement, now_ns, elapsed_ns);
+	else
+		put(stop, pgosp_ring, statement, now_ns, elapsed_ns);
+	if (likely(statement->known != NULL))
+		pgosp_known_ahead(statement->known);
+	pgosp_point_leave(&statement->point);
+	return true;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operation_stack.c
+ *	  Open points: their order, their start and their stop.
+ *
+ * All open points are in one list, by age. A point that closes first closes
+ * what is still open under it: a cursor that a function left open, what was
+ * running when an error jumped over it, a point of a user that was never
+ * stopped. So every start gets one stop, and no child outlives its parent,
+ * whatever order PostgreSQL tears things down in.
+ *
+ * A start that finds no room in the ring makes the point silent: no stop is
+ * written, and its children hang where it would have hung.
+ *
+ * Every top-level statement has at most osprofiler.max_points points. Those
+ * beyond it are silent, too, and counted by the point they would hang under, so
+ * that loops and recursions cost neither memory nor the room of others.
+ */
+#include "pgosp_known.h"
+
+#include "access/parallel.h"
+
+/* etype, message and their keys; the message is cut to fit. */
+#define ERROR_SIZE  4096
+#define MARK_SIZE   32 /* truncated */
+#define MESSAGE_MAX 3072
+
+pgosp_hot_data osp_clock pgosp_clock;
+pgosp_hot_data pgospPoint *pgosp_current = NULL;
+pgosp_hot_data int pgosp_busy = 0;
+
+pgosp_hot_data dlist_head pgosp_open_points =
+	DLIST_STATIC_INIT(pgosp_open_points);
+pgosp_hot_data uint64 pgosp_next_serial = 1;
+
+static void
+set_parent(pgospPoint *point, const pgospParent *parent)
+{
+	point->parent = parent->point;
+	if (parent->point != NULL)
+	{
+		osp_id_copy(&point->base_id, &parent->point->base_id);
+		osp_id_copy(&point->parent_id, &parent->point->self);
+	}
+	else
+	{
+		osp_id_copy(&point->base_id, &parent->context->base_id);
+		osp_id_copy(&point->parent_id, &parent->context->parent_id);
+	}
+	point->key =
+		parent->context != NULL ? parent->context->key : parent->point->key;
+}
+
+/*
+ * The top-level statement of a new point: that of the statement that runs, else
+ * of the point it hangs under, else itself. Of a point that spans statements it
+ * is only that which it ends with.
+ */
+static pgospPoint *
+top_of(pgospPoint *point, const pgospPoint *parent)
+{
+	if (pgosp_current != NULL && !point->kind->spans_statements)
+		parent = pgosp_current;
+	if (parent != NULL && parent->top != NULL)
+		return parent->top;
+	return point->kind->spans_statements ? NULL : point;
+}
+
+/* Counts the point. False: there are as many as there may be. */
+static bool
+count_point(pgospPoint *point)
+{
+	pgospPoint *top = point->top;
+
+	if (top == NULL)
+		return true;
+	if (top == point)
+		top->points = 0;
+	else if (top->points >= (uint64) pgosp_max_points)
+	{
+		if (point->parent != NULL)
+			point->parent->left_out++;
+		return false;
+	}
+	top->points++;
+	return true;
+}
+
+/* What is open beside its top-level statement stays when that ends. */
+static void
+leave_top(pgospPoint *top)
+{
+	dlist_node *node = &top->node;
+
+	while (dlist_has_next(&pgosp_open_points, node))
+	{
+		pgospPoint *point;
+
+		node = dlist_next_node(&pgosp_open_points, node);
+		point = dlist_container(pgospPoint, node, node);
+		if (point->top == top)
+			point->top = NULL;
+	}
+}
+
+/*
+ * The records of top will not be written, so what is open of it is silent from
+ * now on. Parents are older than their children.
+ */
+static void
+silence(pgospPoint *top)
+{
+	dlist_node *node = &top->node;
+
+	for (;;)
+	{
+		pgospPoint *point = dlist_container(pgospPoint, node, node);
+
+		if (point->top == top)
+		{
+			if (point->parent != NULL && point->parent->top == top)
+				osp_id_copy(&point->parent_id, &point->parent->self);
+			osp_id_copy(&point->self, &point->parent_id);
+			point->silent = true;
+		}
+		if (!dlist_has_next(&pgosp_open_points, node))
+			break;
+		node = dlist_next_node(&pgosp_open_points, node);
+	}
+}
+
+/* What of top waits in the buffer goes to the ring. */
+static bool
+keep(pgospPoint *top)
+{
+	if (pgosp_stage_keep(top))
+		return true;
+	if (top->open)
+		silence(top);
+	return false;
+}
+
+void
+pgosp_point_hand_on(pgospPoint *point)
+{
+	if (pgosp_point_is_staged(point))
+		(void) keep(point->top);
+}
+
+/*
+ * Room in the buffer for a record of a point that is staged. NULL: there is
+ * none, or the point is staged no more.
+ */
+static void *
+stage(pgospPoint *point, osp_record_kind kind, int64 now_ns, bool failed,
+	  size_t size)
+{
+	pgospPoint *top = point->top;
+	bool start = kind == OSP_RECORD_START;
+	void *space = NULL;
+
+	if (!pgosp_stage_is_late(top, now_ns) && !failed)
+		space = pgosp_stage_reserve(start, size);
+	if (space != NULL)
+		return space;
+	if (start && point != top && !pgosp_stage_is_late(top, now_ns))
+	{
+		top->points--;
+		if (point->parent != NULL)
+			point->parent->left_out++;
+		return NULL;
+	}
+	if (!keep(top))
+		point->silent = true;
+	return NULL;
+}
+
+/* Begins a record; failed: the top-level statement has. */
+static bool
+begin_record(osp_producer *producer, osp_writer *w, pgospPoint *point,
+			 osp_record_kind kind, int64 now_ns, bool failed, size_t size)
+{
+	int64 elapsed_ns = kind == OSP_RECORD_STOP ? now_ns - point->start_ns : 0;
+	osp_point_ids ids;
+
+	pgosp_point_ids(point, &ids);
+	if (pgosp_point_is_staged(point))
+	{
+		size_t room = OSP_RECORD_OVERHEAD + 32 + size;
+		void *space = stage(point, kind, now_ns, failed, room);
+
+		if (space != NULL)
+		{
+			osp_record_begin(w,
+							 space,
+							 room,
+							 kind,
+							 &ids,
+							 point->name,
+							 pgosp_project,
+							 pgosp_service,
+							 now_ns,
+							 elapsed_ns);
+			return true;
+		}
+		if (point->top->staged || point->silent)
+			return false;
+	}
+	return osp_point_begin(producer,
+						   w,
+						   kind,
+						   &ids,
+						   point->name,
+						   pgosp_project,
+						   pgosp_service,
+						   now_ns,
+						   elapsed_ns,
+						   size);
+}
+
+static void
+commit_record(osp_producer *producer, osp_writer *w, const pgospPoint *point)
+{
+	if (pgosp_point_is_staged(point))
+		pgosp_stage_commit(point->top, osp_record_end(w));
+	else
+		osp_point_commit(producer, w);
+}
+
+static bool
+write_start(pgospPoint *point, pgosp_put_start put, const void *what,
+			size_t size)
+{
+	osp_producer *producer = pgosp_producer();
+	osp_writer w;
+
+	if (producer == NULL)
+		return false;
+	osp_uuid_new(&point->trace_id);
+	if (unlikely(pgosp_min_duration > 0) && point->top == point &&
+		!IsParallelWorker())
+		(void) pgosp_stage_begin(point);
+	if (!begin_record(producer,
+					  &w,
+					  point,
+					  OSP_RECORD_START,
+					  point->start_ns,
+					  false,
+					  size))
+		return false;
+	put(&w, what);
+	commit_record(producer, &w, point);
+	return !w.full;
+}
+
+void
+pgosp_point_open(pgospPoint *point, const pgospParent *parent,
+				 pgosp_put_start put, const void *what, size_t size)
+{
+	pgosp_point_open_at(point, parent, put, what, size, pgosp_now());
+}
+
+void
+pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
+					pgosp_put_start put, const void *what, size_t size,
+					int64 start_ns)
+{
+	if (unlikely(pgosp_lockwaits > 0))
+		pgosp_lockwaits_write();
+	point->serial = pgosp_next_serial++;
+	point->start_ns = start_ns;
+	point->calls = 0;
+	point->left_out = 0;
+	point->staged = false;
+	point->silent = false;
+	point->open = false;
+	set_parent(point, parent);
+	point->top = top_of(point, parent->point);
+
+	point->silent = !count_point(point) || !write_start(point, put, what, size);
+	if (point->silent)
+	{
+		/* Its parent may have become silent just now. */
+		if (point->parent != NULL)
+			osp_id_copy(&point->parent_id, &point->parent->self);
+		osp_id_copy(&point->self, &point->parent_id);
+	}
+	else
+		osp_id_set_uuid(&point->self, &point->trace_id);
+	point->open = true;
+	dlist_push_tail(&pgosp_open_points, &point->node);
+	pgosp_busy++;
+}
+
+pgosp_hot bool
+pgosp_point_open_known(pgospPoint *point, const osp_context *context,
+					   const osp_template *start)
+{
+	osp_producer *producer = pgosp_producer();
+
+	if (unlikely(producer == NULL || producer->ring.lost > 0 ||
+				 pgosp_min_duration > 0 || pgosp_lockwaits > 0 ||
+				 !dlist_is_empty(&pgosp_open_points) ||
+				 !context->base_id.is_uuid || !context->parent_id.is_uuid))
+		return false;
+	point->start_ns = pgosp_now();
+	osp_id_copy(&point->base_id, &context->base_id);
+	osp_id_copy(&point->parent_id, &context->parent_id);
+	point->key = context->key;
+	point->parent = NULL;
+	point->top = point;
+	point->points = 1;
+	pgosp_point_start_by_template(point, producer, start);
+	return true;
+}
+
+pgosp_hot bool
+pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
+						  const osp_template *start, int64 start_ns)
+{
+	osp_producer *producer = pgosp_producer_if_open();
+	pgospPoint *top = parent->top;
+
+	if (unlikely(producer == NULL || producer->ring.lost > 0 || top == NULL ||
+				 top->staged || pgosp_lockwaits > 0 ||
+				 top->points >= (uint64) pgosp_max_points ||
+				 !parent->base_id.is_uuid || !parent->self.is_uuid))
+		return false;
+	point->start_ns = start_ns;
+	osp_id_copy(&point->base_id, &parent->base_id);
+	osp_id_copy(&point->parent_id, &parent->self);
+	point->key = parent->key;
+	point->parent = parent;
+	point->top = top;
+	top->points++;
+	pgosp_point_start_by_template(point, producer, start);
+	return true;
+}
+
+static void
+put_error(osp_writer *w, const pgospError *error)
+{
+	if (!error->known)
+	{
+		osp_put_bool(w, OSP_STR("interrupted"), true);
+		return;
+	}
+	osp_put_sqlstate(w, OSP_STR("etype"), error->sqlstate);
+	osp_put_str(w,
+				OSP_STR("message"),
+				osp_str_n(error->message.ptr,
+						  osp_utf8_prefix(error->message, MESSAGE_MAX)));
+}
+
+static void
+write_stop(pgospPoint *point, const pgospError *error, int64 stop_ns)
+{
+	osp_producer *producer = pgosp_producer_if_open();
+	osp_writer w;
+
+	if (producer == NULL)
+		return;
+	if (!begin_record(producer,
+					  &w,
+					  point,
+					  OSP_RECORD_STOP,
+					  stop_ns,
+					  point->top == point && error != NULL,
+					  point->stop_size + MARK_SIZE +
+						  (error != NULL ? ERROR_SIZE : 0)))
+		return;
+	if (error != NULL)
+		put_error(&w, error);
+	if (unlikely(point->left_out > 0))
+		osp_put_u64(&w, OSP_STR("truncated"), point->left_out);
+	point->kind->put_stop(&w, point);
+	commit_record(producer, &w, point);
+}
+
+bool
+pgosp_point_is_under(const pgospPoint *lower, const pgospPoint *ancestor)
+{
+	while (lower != NULL && lower != ancestor)
+		lower = lower->parent;
+	return lower != NULL;
+}
+
+static void
+close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
+{
+	if (!point->silent)
+		write_stop(point, error, stop_ns);
+	else if (point->parent != NULL)
+		point->parent->left_out += point->left_out;
+	if (point->top == point)
+	{
+		if (unlikely(point->staged))
+		{
+			pgosp_stage_drop(point);
+			silence(point);
+		}
+		leave_top(point);
+	}
+	pgosp_point_leave(point);
+	if (point->kind->closed != NULL)
+		point->kind->closed(point);
+}
+
+static void
+tell_closing(pgospPoint *point)
+{
+	if (point->kind->closing != NULL)
+		point->kind->closing(point);
+}
+
+/*
+ * What is open under the point and goes with it. Children are younger than
+ * their parents, so from the youngest on none is left behind.
+ */
+static void
+close_children(pgospPoint *point, const pgospError *error)
+{
+	while (dlist_has_next(&pgosp_open_points, &point->node))
+	{
+		dlist_node *node = dlist_tail_node(&pgosp_open_points);
+
+		while (node != &point->node)
+		{
+			pgospPoint *other = dlist_container(pgospPoint, node, node);
+
+			if (pgosp_point_is_under(other, point))
+			{
+				tell_closing(other);
+				close_one(other, error, pgosp_now());
+				break;
+			}
+			node = dlist_prev_node(&pgosp_open_points, node);
+		}
+		if (node == &point->node)
+			break;
+	}
+}
+
+static void
+close_with_children(pgospPoint *point, const pgospError *error, int64 stop_ns)
+{
+	pgospPoint *parent = point->parent;
+	pgospError interrupted = {false};
+
+	if (unlikely(pgosp_lockwaits > 0))
+		pgosp_lockwaits_write();
+	tell_closing(point);
+	close_children(point, error != NULL ? &interrupted : NULL);
+	close_one(point, error, stop_ns != 0 ? stop_ns : pgosp_now());
+	if (parent != NULL && parent->kind->child_closed != NULL)
+		parent->kind->child_closed(parent);
+}
+
+void
+pgosp_point_close(pgospPoint *point, const pgospError *error)
+{
+	if (point->open)
+		close_with_children(point, error, 0);
+}
+
+void
+pgosp_point_close_at(pgospPoint *point, const pgospError *error, int64 stop_ns)
+{
+	if (point->open)
+		close_with_children(point, error, stop_ns);
+}
+
+void
+pgosp_point_close_all(const pgospError *error)
+{
+	if (pgosp_lockwaits > 0)
+		pgosp_lockwaits_write();
+	while (!dlist_is_empty(&pgosp_open_points))
+		close_one(dlist_container(
+					  pgospPoint, node, dlist_tail_node(&pgosp_open_points)),
+				  error,
+				  pgosp_now());
+	pgosp_current = NULL;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trace_reader.c
+ *	  Reading a trace back from the collector, for the SQL functions.
+ *
+ * The driver runs in the backend, so nothing may jump out while it is at work:
+ * what it calls of ours raises no error and takes memory that is simply not
+ * there when it is used up. Errors are raised when the driver has closed its
+ * connection, and so is the interrupt that ended the reading.
+ */
+#include "pgosp.h"
+
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "osprofiler/driver.h"
+#include "osprofiler/report.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+
+#define TIMEOUT_MS  5000 /* of every wait for the collector */
+#define DELIVERY_MS 1000 /* that points may need from the rings to there */
+#define LOOK_MS     10
+
+/* Before each piece of memory, for the size is needed to change it. */
+typedef struct pgospPiece
+{
+	size_t size;
+	size_t unused; /* keeps what follows aligned */
+} pgospPiece;
+
+static void *
+memory_alloc(void *ctx, size_t size)
+{
+	MemoryContext memory = (MemoryContext) ctx;
+	pgospPiece *piece;
+
+	if (size > (size_t) maintenance_work_mem * 1024 ||
+		MemoryContextMemAllocated(memory, false) + size >
+			(size_t) maintenance_work_mem * 1024)
+		return NULL;
+	piece = MemoryContextAllocExtended(
+		memory, sizeof(*piece) + size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	if (piece == NULL)
+		return NULL;
+	piece->size = size;
+	return piece + 1;
+}
+
+static void
+memory_free(void *ctx, void *ptr)
+{
+	int saved = errno;
+
+	if (ptr != NULL)
+		pfree((pgospPiece *) ptr - 1);
+	errno = saved;
+}
+
+static void *
+memory_realloc(void *ctx, void *ptr, size_t size)
+{
+	void *grown = memory_alloc(ctx, size);
+
+	if (grown == NULL || ptr == NULL)
+		return grown;
+	memcpy(grown, ptr, Min(size, ((pgospPiece *) ptr - 1)->size));
+	memory_free(ctx, ptr);
+	return grown;
+}
+
+const osp_allocator *
+pgosp_collector_memory(void)
+{
+	MemoryContext memory = AllocSetContextCreate(
+		CurrentMemoryContext, "osprofiler trace", ALLOCSET_DEFAULT_SIZES);
+	osp_allocator *alc = MemoryContextAlloc(memory, sizeof(*alc));
+
+	alc->alloc = memory_alloc;
+	alc->realloc = memory_realloc;
+	alc->free = memory_free;
+	alc->ctx = memory;
+	return alc;
+}
+
+void
+pgosp_collector_string(char *out, size_t size)
+{
+	if (pgosp_connection_string[0] != '\0')
+		strlcpy(out, pgosp_connection_string, size);
+	else
+		snprintf(out, size, "sqlite:///%s/osprofiler/traces.db", DataDir);
+}
+
+void
+pgosp_collector_error(osp_status status, const char *message)
+{
+	char uri[OSP_CONNECTION_STRING_MAX];
+	char shown[512];
+
+	if (status == OSP_ENOMEM || status == OSP_EFULL)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("the trace is too large to be read here"),
+				errhint("Increase maintenance_work_mem, or use \"osprofiler "
+						"trace show\"."));
+	pgosp_collector_string(uri, sizeof(uri));
+	osp_connection_string_redact(osp_str_of(uri), shown, sizeof(shown));
+	ereport(ERROR,
+			errcode(ERRCODE_CONNECTION_EXCEPTION),
+			errmsg("cannot read the trace: %s",
+				   message[0] != '\0' ? message : osp_status_text(status)),
+			errdetail("The collector is %s.", shown));
+}
+
+/* Is everything out of the rings of this cluster, and out of its spool? */
+static bool
+is_delivered(void)
+{
+	char path[OSP_RUNDIR_PATH_MAX];
+	osp_run_totals totals;
+	osp_status status;
+	int dir_fd;
+
+	if (pgosp_rundir(path, NULL) != OSP_OK ||
+		osp_rundir_open(path, true, &dir_fd, NULL) != OSP_OK)
+		return true;
+	status = osp_run_totals_read(dir_fd, &totals, NULL);
+	(void) close(dir_fd);
+	return status != OSP_OK ||
+		   (totals.waiting_bytes == 0 && totals.stat.spool_points == 0);
+}
+
+/* Points of a moment ago may still be on their way. */
+static void
+wait_for_delivery(void)
+{
+	int waited;
+
+	for (waited = 0; waited < DELIVERY_MS && !is_delivered(); waited += LOOK_MS)
+	{
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 LOOK_MS,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* What is no notification is left out; an interrupt ends the reading. */
+static osp_status
+add_point(void *ctx, osp_str json)
+{
+	osp_status status = osp_report_add((osp_report *) ctx, json, NULL);
+
+	if (QueryCancelPending || ProcDiePending)
+		return OSP_EIO;
+	return status == OSP_EPROTO ? OSP_OK : status;
+}
+
+static osp_status
+read_points(const char *uri, osp_str base_id, const osp_allocator *alc,
+			osp_report *report, osp_error *err)
+{
+	const osp_driver *driver;
+	osp_driver_conn *conn = NULL;
+	osp_driver_options options;
+	osp_status status;
+
+	status = osp_driver_find(osp_str_of(uri), &driver, err);
+	if (status != OSP_OK)
+		return status;
+	if ((driver->flags & OSP_DRIVER_CAN_READ) == 0)
+		return osp_error_set(err,
+							 OSP_EUNSUPPORTED,
+							 "traces cannot be read back from this collector");
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.alc = alc;
+	options.connection_string = osp_str_of(uri);
+	options.transport_url = OSP_STR("");
+	options.instance = OSP_STR("");
+	options.read_only = true;
+	options.timeout_ms = TIMEOUT_MS;
+	options.idle_timeout_ms = DELIVERY_MS;
+	status = driver->open(&options, &conn, err);
+	if (status != OSP_OK)
+		return status;
+	status = driver->get_points(conn, base_id, add_point, report, err);
+	driver->close(conn);
+	return status;
+}
+
+osp_report *
+pgosp_collector_read(osp_str base_id, const osp_allocator *alc)
+{
+	char uri[OSP_CONNECTION_STRING_MAX];
+	osp_error err = {OSP_OK, ""};
+	osp_report *report = osp_report_new(alc);
+	osp_status status;
+
+	if (report == NULL)
+		pgosp_collector_error(OSP_ENOMEM, "");
+	wait_for_delivery();
+	pgosp_collector_string(uri, sizeof(uri));
+
+	/* A connection or a file of the driver's counts as one of ours. */
+	if (!AcquireExternalFD())
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				errmsg("too many files are open to read the trace"));
+	status = read_points(uri, base_id, alc, report, &err);
+	ReleaseExternalFD();
+	CHECK_FOR_INTERRUPTS();
+	if (status != OSP_OK)
+		pgosp_collector_error(status, err.msg);
+	return report;
+}

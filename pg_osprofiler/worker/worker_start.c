@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker_start.c
+ *	  Sees to it, from a backend, that somebody ships the points.
+ *
+ * The session that traces starts the background worker of worker.c if there is
+ * no shipper and no worker either; a lock on a file of the run directory says
+ * whether there is one. Looked at with the first point of a session, and then
+ * only while the status file says that there is no shipper, every few seconds.
+ */
+#include "pgosp.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+
+#define RETRY_NS (INT64CONST(3) * 1000000000)
+
+pgosp_hot_data bool pgosp_worker_looked = false;
+
+/* Wanted while no worker could be registered: in the report of an error. */
+static bool wanted_later = false;
+static int64 next_look_ns = 0;
+static bool no_slot_told = false;
+
+int
+pgosp_worker_lock(const char *rundir, bool keep)
+{
+	char path[OSP_RUNDIR_PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/worker", rundir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -1;
+	if (flock(fd, (keep ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+		return fd;
+	(void) close(fd);
+	return -1;
+}
+
+static bool
+have_worker(const char *rundir)
+{
+	int saved = errno;
+	int fd = pgosp_worker_lock(rundir, false);
+
+	if (fd >= 0)
+		(void) close(fd);
+	errno = saved;
+	return fd < 0;
+}
+
+/* The file this module was loaded from, wherever it lies. */
+static void
+put_library(char *out, size_t size)
+{
+	Dl_info info;
+
+	if (dladdr((const void *) (uintptr_t) pgosp_worker_main, &info) == 0 ||
+		info.dli_fname == NULL || strlcpy(out, info.dli_fname, size) >= size)
+		strlcpy(out, "osprofiler", size);
+}
+
+static void
+register_worker(void)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_start_time = BgWorkerStart_ConsistentState;
+	worker.bgw_restart_time = 5;
+	put_library(worker.bgw_library_name, sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name,
+			"pgosp_worker_main",
+			sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_name, "osprofiler shipper", sizeof(worker.bgw_name));
+	strlcpy(worker.bgw_type, "osprofiler shipper", sizeof(worker.bgw_type));
+	if (RegisterDynamicBackgroundWorker(&worker, NULL) || no_slot_told)
+		return;
+	no_slot_told = true;
+	ereport(LOG,
+			errmsg("osprofiler: no background worker slot is free, points "
+				   "wait in the rings"),
+			errhint("You might need to increase max_worker_processes."));
+}
+
+static void
+look(const osp_producer *producer)
+{
+	if (!osp_shipper_alive(producer->stat) && !have_worker(producer->path))
+		register_worker();
+}
+
+void
+pgosp_worker_look(const osp_producer *producer)
+{
+	int64 now;
+
+	if (!IsUnderPostmaster)
+		return;
+	now = osp_mono_now();
+	if (now < next_look_ns)
+		return;
+	if (pgosp_reporting)
+	{
+		wanted_later = true;
+		return;
+	}
+	pgosp_worker_looked = true;
+	wanted_later = false;
+	next_look_ns = now + RETRY_NS;
+	look(producer);
+}
+
+void
+pgosp_worker_session_ends(void)
+{
+	const osp_producer *producer = pgosp_producer_if_open();
+
+	if (wanted_later && producer != NULL)
+		look(producer);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlite_operation.c
+ *	  The points of statements: which trace they belong to, what they say.
+ *
+ * The context of a statement is, first hit wins: that of a comment in its text;
+ * the statement it runs in; the application's own point, open in this thread;
+ * that of the database's URI; that of the environment.
+ */
+#include "sqlite_operation.h"
+
+#include <stdlib.h>
+
+#include "codes.h"
+#include "fast.h"
+#include "hook.h"
+#include "osprofiler/profiler.h"
+#include "statement_kind.h"
+
+#define TRIGGER_NAME OSP_STR("sqlite.trigger")
+
+/* Room for what a record holds beside texts. */
+#define START_EXTRA 64
+#define STOP_EXTRA  320
+#define MESSAGE_MAX 1024
+
+/* An end of an object takes two bytes. */
+#define END_LEN 2
+
+/* A statement that finds no room is tried again as short as this. */
+#define SHORT_STATEMENT 512
+
+bool
+osp_sqlite__has_comment_context(osp_str text)
+{
+	char space[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	return osp_sqlite__may_have_context(text) &&
+		   osp_comment_context(text, space, &info, &hmac);
+}
+
+/* Verifies the context that a comment of the statement holds, if one does. */
+static bool
+comment_context(osp_str text, osp_context *out)
+{
+	char space[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+
+	return osp_comment_context(text, space, &info, &hmac) &&
+		   osp__hook_verify(info, hmac, out) == OSP_CTX_ACCEPTED;
+}
+
+/* Ids and time of a point that begins now; false: it is not traced. */
+static bool
+open_point(const osp_sqlite_conn *conn, osp_str text, osp__point *point)
+{
+	osp_context context;
+
+	if (OSP_UNLIKELY(osp_sqlite__may_have_context(text)) &&
+		comment_context(text, &context))
+		return osp__hook_open_in(point, &context);
+	if (OSP_UNLIKELY(conn->has_context) && osp__depth.sqlite == 0 &&
+		!osp_active())
+		return osp__hook_open_in(point, &conn->context);
+	return osp__hook_open(point);
+}
+
+static osp_str
+cut(osp_str text, size_t max)
+{
+	return osp_str_n(text.ptr, osp_utf8_prefix(text, max));
+}
+
+static void
+put_start(osp_writer *w, const osp_sqlite_conn *conn, osp_str text,
+		  osp_str expanded)
+{
+	osp_put_object(w, OSP_STR("db"));
+	osp_put_str(w, OSP_STR("statement"), text);
+	if (expanded.len > 0)
+		osp_put_str(w, OSP_STR("expanded"), expanded);
+	osp_put_encoded(w, osp_str_n(conn->name, conn->name_len));
+	osp_put_end(w);
+}
+
+osp_str
+osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
+							 void *space, size_t size)
+{
+	osp_writer w;
+
+	osp_attrs_begin(&w, space, size);
+	put_start(&w, conn, cut(text, conn->options.statement_max), OSP_STR(""));
+	return osp_attrs_end(&w);
+}
+
+static bool
+write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
+			osp_str expanded)
+{
+	size_t max = START_EXTRA + text.len + expanded.len + conn->name_len;
+	osp_writer w;
+
+	if (!osp__hook_begin(
+			point, OSP_RECORD_START, OSP_SQLITE_NAME, point->start_ns, max, &w))
+		return false;
+	put_start(&w, conn, text, expanded);
+	osp__hook_commit(&w);
+	return true;
+}
+
+/* With the parameters filled in, as SQLite writes it; freed by the caller. */
+static char *
+expand(const osp_sqlite_conn *conn, sqlite3_stmt *stmt)
+{
+	if (OSP_LIKELY(!conn->options.parameters || stmt == NULL))
+		return NULL;
+	return sqlite3_expanded_sql(stmt);
+}
+
+/* The start, with a shorter text if there is no room for the whole. */
+static bool
+record_start(const osp_sqlite_conn *conn, const osp__point *point,
+			 sqlite3_stmt *stmt, osp_str text)
+{
+	size_t max = conn->options.statement_max;
+	char *expanded = expand(conn, stmt);
+	bool done = write_start(
+		conn, point, cut(text, max), cut(osp_str_of(expanded), max));
+
+	if (OSP_UNLIKELY(!done && text.len > SHORT_STATEMENT))
+		done =
+			write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
+	if (OSP_UNLIKELY(expanded != NULL))
+		sqlite3_free(expanded);
+	return done;
+}
+
+bool
+osp_sqlite__start_again(osp_sqlite_conn *conn, osp_sqlite_stmt *st,
+						const char *text, bool was_dropped)
+{
+	osp_str sql = osp_str_of(text);
+	bool done;
+
+	if (!was_dropped)
+		done = record_start(conn, &st->point, NULL, sql);
+	else
+		done = sql.len > SHORT_STATEMENT &&
+			   write_start(
+				   conn, &st->point, cut(sql, SHORT_STATEMENT), OSP_STR(""));
+	if (!done)
+		osp_sqlite__stmt_free(st);
+	return done;
+}
+
+bool
+osp_sqlite__may_be_traced(const osp_sqlite_conn *conn, const char *text)
+{
+	return osp__hook_tracing() || conn->has_context ||
+		   osp_sqlite__may_have_context(osp_str_of(text));
+}
+
+osp_sqlite_stmt *
+osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
+{
+	osp_str sql = osp_str_of(text);
+	osp_sqlite_stmt *st;
+
+	/* Statements without a text are SQLite's own, of a schema that it reads. */
+	if (OSP_UNLIKELY(text == NULL || osp_sqlite__is_control(sql)))
+		return NULL;
+	st = osp_sqlite__stmt_new();
+	if (OSP_UNLIKELY(st == NULL))
+		return NULL;
+	if (!open_point(conn, sql, &st->point) ||
+		!record_start(conn, &st->point, stmt, sql))
+	{
+		osp_sqlite__stmt_free(st);
+		return NULL;
+	}
+	st->columns = sqlite3_column_count(stmt) > 0;
+	st->fires = sqlite3_stmt_readonly(stmt) == 0;
+	st->writes = st->fires && osp_sqlite__changes_rows(sql);
+	osp_sqlite__stmt_set(st, conn, stmt);
+	return st;
+}
+
+int64_t
+osp_sqlite__changes(sqlite3 *db)
+{
+#ifndef OSP_SQLITE_EXTENSION
+#pragma weak sqlite3_changes64
+	if (sqlite3_changes64 == NULL)
+		return sqlite3_changes(db);
+#else
+	if (sqlite3_libversion_number() < 3037000)
+		return sqlite3_changes(db);
+#endif
+	return sqlite3_changes64(db);
+}
+
+static void
+put_status(osp_writer *w, const int status[OSP_SQLITE_STATUS_COUNT])
+{
+	osp_put_object(w, OSP_STR("stats"));
+	osp_put_i64(w, OSP_STR("vm_steps"), status[OSP_SQLITE_VM]);
+	if (status[OSP_SQLITE_FULLSCAN] > 0)
+		osp_put_i64(w, OSP_STR("fullscan_steps"), status[OSP_SQLITE_FULLSCAN]);
+	if (status[OSP_SQLITE_SORT] > 0)
+		osp_put_i64(w, OSP_STR("sorts"), status[OSP_SQLITE_SORT]);
+	if (status[OSP_SQLITE_AUTOINDEX] > 0)
+		osp_put_i64(w, OSP_STR("autoindex_rows"), status[OSP_SQLITE_AUTOINDEX]);
+	osp_put_end(w);
+}
+
+static void
+put_outcome(osp_writer *w, const osp_sqlite_result *result, osp_str message)
+{
+	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
+	{
+		osp_put_str(
+			w, OSP_STR("etype"), osp_str_of(osp_sqlite__code_name(result->rc)));
+		osp_put_str(w, OSP_STR("message"), message);
+		return;
+	}
+	if (result->outcome == OSP_SQLITE_RESET)
+		osp_put_str(w, OSP_STR("outcome"), OSP_STR("reset"));
+	else if (OSP_UNLIKELY(result->outcome == OSP_SQLITE_LEFT_OPEN))
+		osp_put_str(w, OSP_STR("outcome"), OSP_STR("open"));
+}
+
+osp_sqlite_stop osp_sqlite__stops[8];
+
+static void
+make_stop(osp_sqlite_stop *stop, bool changes, bool status, bool reset)
+{
+	osp_sqlite_result result = {.outcome = reset ? OSP_SQLITE_RESET
+												 : OSP_SQLITE_RETURNED};
+	char space[sizeof(stop->space)];
+	osp_writer w;
+
+	osp_attrs_begin(&w, space, sizeof(space));
+	if (changes)
+		osp_put_i64(&w, OSP_STR("changes"), 0);
+	else
+		osp_put_u64(&w, OSP_STR("rows"), 0);
+	if (status)
+	{
+		put_status(&w, result.status);
+
+		/* Its only value stands before the end of the object. */
+		stop->vm_at = sizeof(osp_record_head) + 2 * sizeof(osp_uuid) +
+					  OSP_SQLITE_NAME.len + (size_t) (w.pos - w.start) -
+					  END_LEN - sizeof(int64_t);
+	}
+	put_outcome(&w, &result, OSP_STR(""));
+	(void) !osp_template_make(&stop->template,
+							  stop->space,
+							  sizeof(stop->space),
+							  OSP_RECORD_STOP,
+							  OSP_SQLITE_NAME,
+							  OSP_STR(""),
+							  OSP_STR(""),
+							  osp_attrs_end(&w));
+}
+
+static void
+make_stops(void)
+{
+	int i;
+
+	for (i = 0; i < 8; i++)
+		make_stop(
+			&osp_sqlite__stops[i], (i & 4) != 0, (i & 2) != 0, (i & 1) != 0);
+}
+
+static void
+write_stop(const osp__point *point, uint64_t rows,
+		   const osp_sqlite_result *result, int64_t now)
+{
+	osp_str message = OSP_STR("");
+	osp_writer w;
+
+	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
+		message = cut(osp_str_of(result->message != NULL
+									 ? result->message
+									 : sqlite3_errstr(result->rc)),
+					  MESSAGE_MAX);
+	if (!osp__hook_begin(point,
+						 OSP_RECORD_STOP,
+						 OSP_SQLITE_NAME,
+						 now,
+						 STOP_EXTRA + message.len,
+						 &w))
+		return;
+	if (result->has_rows)
+		osp_put_u64(&w, OSP_STR("rows"), rows);
+	if (result->has_changes)
+		osp_put_i64(&w, OSP_STR("changes"), result->changes);
+	if (result->has_status)
+		put_status(&w, result->status);
+	put_outcome(&w, result, message);
+	osp__hook_commit(&w);
+}
+
+static void
+stop_trigger(osp_sqlite_stmt *st, int64_t now)
+{
+	osp_writer w;
+
+	st->trigger_open = false;
+	if (!osp__hook_begin(
+			&st->trigger, OSP_RECORD_STOP, TRIGGER_NAME, now, STOP_EXTRA, &w))
+		return;
+	osp_put_u64(&w, OSP_STR("steps"), st->trigger_steps);
+	osp__hook_commit(&w);
+}
+
+void
+osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name)
+{
+	osp_context context;
+	osp_writer w;
+
+	context.base_id = st->point.base_id;
+	context.key = 0;
+	osp_id_set_uuid(&context.parent_id, &st->point.trace_id);
+	if (!osp__hook_ours(&st->point))
+		return;
+	if (st->trigger_open)
+		stop_trigger(st, osp__hook_now());
+	name = cut(name, OSP_KEY_MAX);
+	if (!osp__hook_open_in(&st->trigger, &context) ||
+		!osp__hook_begin(&st->trigger,
+						 OSP_RECORD_START,
+						 TRIGGER_NAME,
+						 st->trigger.start_ns,
+						 START_EXTRA + name.len,
+						 &w))
+		return;
+	osp_put_object(&w, OSP_STR("trigger"));
+	osp_put_str(&w, OSP_STR("name"), name);
+	osp_put_end(&w);
+	osp__hook_commit(&w);
+	st->trigger_open = true;
+	st->trigger_steps = 0;
+}
+
+void
+osp_sqlite__trigger_step(osp_sqlite_stmt *st)
+{
+	st->trigger_steps++;
+}
+
+static bool
+is_child(const osp_sqlite_stmt *st, const void *id)
+{
+	return st->point.parent_id.is_uuid &&
+		   memcmp(st->point.parent_id.bytes, id, sizeof(osp_uuid)) == 0;
+}
+
+static bool
+is_of_thread(const osp_sqlite_stmt *st, const void *thread)
+{
+	return st->thread == thread;
+}
+
+static bool
+is_any(const osp_sqlite_stmt *st, const void *unused)
+{
+	(void) st;
+	(void) unused;
+	return true;
+}
+
+typedef struct closing
+{
+	bool (*match)(const osp_sqlite_stmt *, const void *);
+	const void *ctx;
+} closing;
+
+static void
+close_matching(osp_sqlite_conn *conn, void *ctx)
+{
+	const closing *which = ctx;
+	osp_sqlite_stmt st;
+
+	while (osp_sqlite__stmt_take_if(conn, which->match, which->ctx, &st))
+	{
+		osp_sqlite_result result = {.outcome = OSP_SQLITE_LEFT_OPEN};
+
+		result.has_rows = conn->options.rows && st.rows > 0;
+		osp_sqlite__stop(&st, &result);
+	}
+}
+
+/* Stops what is open below a point, in whatever connection. */
+static void
+close_children(const osp_uuid *id)
+{
+	closing which = {is_child, id->bytes};
+
+	osp_sqlite__conn_each(close_matching, &which);
+}
+
+void
+osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result)
+{
+	int64_t now;
+
+	if (OSP_UNLIKELY(st->has_children))
+		close_children(&st->point.trace_id);
+	now = osp__hook_now();
+	if (OSP_UNLIKELY(st->trigger_open))
+		stop_trigger(st, now);
+	write_stop(&st->point, st->rows, result, now);
+}
+
+void
+osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
+						   int64_t start_ns, int rc, const char *message)
+{
+	osp_sqlite_result result = {.rc = rc, .message = message};
+	osp__point point;
+
+	if (!open_point(conn, text, &point))
+		return;
+	point.start_ns = start_ns;
+	if (record_start(conn, &point, NULL, text))
+		write_stop(&point, 0, &result, osp__hook_now());
+}
+
+void
+osp_sqlite__late(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
+{
+	osp_sqlite_stmt *st = osp_sqlite__start(conn, stmt, text);
+	osp_sqlite_result result = {.rc = SQLITE_DONE};
+
+	if (st == NULL)
+		return;
+	osp_sqlite__stop(st, &result);
+	osp_sqlite__stmt_free(st);
+}
+
+void
+osp_sqlite__close_all(osp_sqlite_conn *conn)
+{
+	closing which = {is_any, NULL};
+
+	close_matching(conn, &which);
+}
+
+void
+osp_sqlite__close_process(void)
+{
+	closing which = {is_any, NULL};
+
+	osp_sqlite__exiting = true;
+	osp_sqlite__conn_each(close_matching, &which);
+}
+
+/* A point of the application stops, or this thread's trace. */
+static void
+hear_stop(const osp_uuid *trace_id)
+{
+	if (trace_id != NULL)
+		close_children(trace_id);
+	else
+	{
+		closing which = {is_of_thread, osp_sqlite__thread()};
+
+		osp_sqlite__conn_each(close_matching, &which);
+	}
+}
+
+static const osp__listener listener = {osp_sqlite__hook_wake, hear_stop};
+
+void
+osp_sqlite__point_init(void)
+{
+	make_stops();
+	osp__hook_listen(&listener);
+	(void) atexit(osp_sqlite__close_process);
+}

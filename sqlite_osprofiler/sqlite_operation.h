@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlite_operation.h
+ *	  The points of statements: which trace they belong to, what they say.
+ */
+#ifndef OSP_SQLITE_POINT_H
+#define OSP_SQLITE_POINT_H
+
+#include "sqlite_conn.h"
+
+/* How a statement ended, beside what SQLite returned. */
+typedef enum osp_sqlite_outcome
+{
+	OSP_SQLITE_RETURNED, /* sqlite3_step returned DONE or an error */
+	OSP_SQLITE_RESET,    /* sqlite3_reset or sqlite3_finalize before that */
+	OSP_SQLITE_LEFT_OPEN /* what it was part of ended: its caller's point, its
+						  * connection, the process */
+} osp_sqlite_outcome;
+
+/* What the stop of a statement says. */
+typedef struct osp_sqlite_result
+{
+	osp_sqlite_outcome outcome;
+	int rc;              /* SQLITE_OK, ROW, DONE, or an extended error code */
+	const char *message; /* of an error; NULL: SQLite's text for the code */
+	bool has_changes;
+	bool has_rows;
+	bool has_status;
+	int64_t changes;
+	int status[OSP_SQLITE_STATUS_COUNT];
+} osp_sqlite_result;
+
+#define OSP_SQLITE_NAME OSP_STR("sqlite")
+
+/* Room for what a start holds beside texts. */
+#define OSP_SQLITE_START_MAX 320
+
+static inline bool
+osp_sqlite__is_error(int rc)
+{
+	return rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
+}
+
+/* Did it do more than VM steps? */
+static inline bool
+osp_sqlite__is_worked(const osp_sqlite_result *result)
+{
+	return (result->status[OSP_SQLITE_FULLSCAN] |
+			result->status[OSP_SQLITE_SORT] |
+			result->status[OSP_SQLITE_AUTOINDEX]) != 0;
+}
+
+/* The counters of sqlite3_stmt_status as they are now. */
+static inline void
+osp_sqlite__read_status(sqlite3_stmt *stmt, int status[OSP_SQLITE_STATUS_COUNT])
+{
+	status[OSP_SQLITE_FULLSCAN] =
+		sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+	status[OSP_SQLITE_SORT] =
+		sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_SORT, 0);
+	status[OSP_SQLITE_AUTOINDEX] =
+		sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_AUTOINDEX, 0);
+	status[OSP_SQLITE_VM] =
+		sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+}
+
+/* Fills in what is the same for every statement that begins. */
+static inline void
+osp_sqlite__stmt_set(osp_sqlite_stmt *st, osp_sqlite_conn *conn,
+					 sqlite3_stmt *stmt)
+{
+	osp_sqlite__watch_all();
+	st->conn = conn;
+	st->stmt = stmt;
+	st->thread = osp_sqlite__thread();
+	st->exec = NULL;
+	st->running = false;
+	st->removed = false;
+	st->has_children = false;
+	st->first_step = false;
+	st->trigger_open = false;
+	st->rows = 0;
+	st->statistics = conn->options.statistics;
+	if (st->statistics)
+		osp_sqlite__read_status(stmt, st->status);
+}
+
+/* Is there a comment in the text that may hold a context? */
+bool osp_sqlite__has_comment_context(osp_str text);
+
+/* What a start of this statement says; borrowed from space, empty if it is too
+ * small. */
+osp_str osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
+									 void *space, size_t size);
+
+/* Once in a process, when the first connection is traced. */
+void osp_sqlite__point_init(void);
+
+/* Is it worth while to try? text is not NULL. */
+bool osp_sqlite__may_be_traced(const osp_sqlite_conn *conn, const char *text);
+
+/*
+ * Starts a point for this statement and records it. It is not in the
+ * connection's list yet. NULL: it is not traced. text is sqlite3_sql(stmt).
+ */
+osp_sqlite_stmt *osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt,
+								   const char *text);
+
+/*
+ * Records the start of st, whose point is open, the long way; was_dropped: there
+ * was no room for all of it. False: it could not be, and st is freed.
+ */
+bool osp_sqlite__start_again(osp_sqlite_conn *conn, osp_sqlite_stmt *st,
+							 const char *text, bool was_dropped);
+
+/* sqlite3_changes64, or what there is in its place. */
+int64_t osp_sqlite__changes(sqlite3 *db);
+
+/*
+ * What there is to say of a statement that is not finalized yet, after
+ * sqlite3_step or before it is reset.
+ */
+static inline void
+osp_sqlite__look(const osp_sqlite_stmt *st, osp_sqlite_result *result)
+{
+	const osp_sqlite_options *options = &st->conn->options;
+	int i;
+
+	result->has_rows = options->rows && (st->rows > 0 || st->columns);
+	if (st->writes && result->rc == SQLITE_DONE)
+	{
+		result->has_changes = true;
+		result->changes = osp_sqlite__changes(st->conn->db);
+	}
+	result->has_status = st->statistics;
+	if (!st->statistics)
+		return;
+	osp_sqlite__read_status(st->stmt, result->status);
+	for (i = 0; i < OSP_SQLITE_STATUS_COUNT; i++)
+		result->status[i] -= st->status[i];
+}
+
+/* Records the stop, and before it those of points that are open below it. */
+void osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result);
+
+/* A statement that could not even be prepared: both records. */
+void osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
+								int64_t start_ns, int rc, const char *message);
+
+/* A statement that ended before anybody saw it start: both records. */
+void osp_sqlite__late(osp_sqlite_conn *conn, sqlite3_stmt *stmt,
+					  const char *text);
+
+/* A trigger begins to run in this statement; one of its steps begins. */
+void osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name);
+void osp_sqlite__trigger_step(osp_sqlite_stmt *st);
+
+/* Stops all that is open in this connection; that is open in the process. */
+void osp_sqlite__close_all(osp_sqlite_conn *conn);
+void osp_sqlite__close_process(void);
+
+#endif /* OSP_SQLITE_POINT_H */
