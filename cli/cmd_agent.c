@@ -208,7 +208,6 @@ open_shipper(const agent_args *args, const osp_config *config,
 	options.run_directory = path;
 	options.connection_string =
 		choose(args->connection_string, config->connection_string);
-	options.transport_url = osp_str_of(config->transport_url);
 	options.project = choose(args->project, config->project);
 	options.service = choose(args->service, config->service);
 	options.host = choose(args->host, "");

@@ -56,6 +56,7 @@ static osp_status
 add_trace(void *ctx, const osp_trace_entry *entry)
 {
 	trace_table *table = ctx;
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	row *r;
 
 	if (table->count == table->room)
@@ -73,7 +74,11 @@ add_trace(void *ctx, const osp_trace_entry *entry)
 	cli_add_visible(&table->text, entry->base_id);
 	r->id_len = table->text.len - r->id_at;
 	r->time_at = table->text.len;
-	cli_add_visible(&table->text, entry->timestamp);
+	if (entry->first_ns != 0)
+	{
+		osp_timestamp_text(entry->first_ns, timestamp);
+		osp_buf_add_str(&table->text, osp_str_of(timestamp));
+	}
 	r->time_len = table->text.len - r->time_at;
 	return osp_buf_status(&table->text);
 }
@@ -181,7 +186,8 @@ write_table(trace_table *table)
 static int
 list_traces(cli_collector *collector, bool errors_only)
 {
-	osp_trace_filter filter = {errors_only};
+	osp_trace_filter filter = {.struct_size = sizeof(filter),
+							   .errors_only = errors_only};
 	osp_error err = {OSP_OK, ""};
 	trace_table table;
 	osp_status status;
@@ -192,7 +198,7 @@ list_traces(cli_collector *collector, bool errors_only)
 	memset(&table, 0, sizeof(table));
 	osp_buf_init(&table.text, &osp_allocator_default, SIZE_MAX / 2);
 	status = collector->driver->list_traces(
-		collector->conn, &filter, add_trace, &table, &err);
+		collector->conn, &filter, add_trace, &table, NULL, &err);
 	if (status == OSP_OK)
 		result = write_table(&table);
 	else

@@ -212,7 +212,6 @@ open_shipper(run_state *run)
 	options.struct_size = sizeof(options);
 	options.run_directory = run->run_directory;
 	options.connection_string = osp_str_of(collector_of(run));
-	options.transport_url = osp_str_of(run->config.transport_url);
 	options.project = osp_str_of(run->config.project);
 	options.service = osp_str_of(run->config.service);
 	options.spool_limit = run->config.spool_limit;

@@ -7,36 +7,21 @@
 #include "cli.h"
 
 /* A collector that is silent for so long is given up. */
-#define READ_TIMEOUT_MS    10000
-#define IDLE_TIMEOUT_MAX_S 3600
+#define READ_TIMEOUT_MS 10000
 
 void
 cli_collector_init(cli_collector *collector)
 {
 	memset(collector, 0, sizeof(*collector));
-	collector->idle_timeout_s = 1;
 }
 
 bool
 cli_collector_option(cli_collector *collector, int code, const char *value)
 {
-	switch (code)
-	{
-		case CLI_OPT_CONNECTION_STRING:
-			collector->connection_string = value;
-			return true;
-		case CLI_OPT_TRANSPORT_URL:
-			collector->transport_url = value;
-			return true;
-		case CLI_OPT_IDLE_TIMEOUT:
-			return cli_number("--idle-timeout",
-							  value,
-							  0,
-							  IDLE_TIMEOUT_MAX_S,
-							  &collector->idle_timeout_s);
-		default:
-			return false;
-	}
+	if (code != CLI_OPT_CONNECTION_STRING)
+		return false;
+	collector->connection_string = value;
+	return true;
 }
 
 /* An option that is given empty counts as not given, as upstream has it. */
@@ -69,11 +54,8 @@ cli_collector_open(cli_collector *collector)
 	options.struct_size = sizeof(options);
 	options.alc = &osp_allocator_default;
 	options.connection_string = osp_str_of(uri);
-	options.transport_url = osp_str_of(
-		first_set(collector->transport_url, collector->config.transport_url));
 	options.read_only = true;
 	options.timeout_ms = READ_TIMEOUT_MS;
-	options.idle_timeout_ms = (unsigned) collector->idle_timeout_s * 1000;
 	if (collector->driver->open(&options, &collector->conn, &err) != OSP_OK)
 	{
 		collector->conn = NULL;

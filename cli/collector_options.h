@@ -13,8 +13,6 @@ typedef struct cli_collector
 {
 	/* Options of the command line, borrowed; NULL: not given. */
 	const char *connection_string;
-	const char *transport_url;
-	long idle_timeout_s;
 
 	/* Once it is open. */
 	osp_config config;
@@ -27,29 +25,21 @@ typedef struct cli_collector
 enum
 {
 	CLI_OPT_CONNECTION_STRING = 256,
-	CLI_OPT_TRANSPORT_URL,
-	CLI_OPT_IDLE_TIMEOUT,
 	CLI_OPT_FIRST_FREE
 };
 
-#define CLI_COLLECTOR_OPTIONS                                                  \
-	{"connection-string", required_argument, NULL, CLI_OPT_CONNECTION_STRING}, \
-		{"transport-url", required_argument, NULL, CLI_OPT_TRANSPORT_URL},     \
-	{                                                                          \
-		"idle-timeout", required_argument, NULL, CLI_OPT_IDLE_TIMEOUT          \
+#define CLI_COLLECTOR_OPTIONS                         \
+	{                                                 \
+		"connection-string", required_argument, NULL, \
+			CLI_OPT_CONNECTION_STRING                 \
 	}
 
-#define CLI_COLLECTOR_HELP                                                    \
-	"  --connection-string URI   the collector; else "                        \
-	"OSPROFILER_CONNECTION_STRING,\n"                                         \
-	"                            else connection_string of "                  \
-	"OSPROFILER_CONF, else\n"                                                 \
-	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"      \
-	"  --transport-url URL       oslo.messaging transport URL (messaging:// " \
-	"only)\n"                                                                 \
-	"  --idle-timeout S          seconds to wait for more of the trace "      \
-	"(messaging://\n"                                                         \
-	"                            only; 1)\n"
+#define CLI_COLLECTOR_HELP                                   \
+	"  --connection-string URI   the collector; else "       \
+	"OSPROFILER_CONNECTION_STRING,\n"                        \
+	"                            else connection_string of " \
+	"OSPROFILER_CONF, else\n"                                \
+	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"
 
 void cli_collector_init(cli_collector *collector);
 

@@ -30,10 +30,8 @@
 static osp_str *
 texts_of(osp_shipper_options *options, unsigned i)
 {
-	osp_str *const texts[] = {&options->connection_string,
-							  &options->transport_url,
-							  &options->project,
-							  &options->service};
+	osp_str *const texts[] = {
+		&options->connection_string, &options->project, &options->service};
 
 	return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : NULL;
 }

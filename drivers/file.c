@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "localfile.h"
+#include "traces.h"
 
 #define DEFAULT_TIMEOUT 5000
 #define LOCK_RETRY_MS   2
@@ -278,9 +279,23 @@ file_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 
 static osp_status
 file_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
-				 osp_trace_fn fn, void *ctx, osp_error *err)
+				 osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
+	osp__no_next_page(next);
 	return osp__file_list_traces(conn->alc, conn->path, filter, fn, ctx, err);
+}
+
+static osp_status
+file_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+				   uint64_t *removed, osp_error *err)
+{
+	(void) what;
+	*removed = 0;
+	return osp_error_set(
+		err,
+		OSP_EUNSUPPORTED,
+		"traces cannot be removed from a file; move %.180s away instead",
+		conn->path);
 }
 
 static const char *const file_schemes[] = {"file", NULL};
@@ -295,5 +310,6 @@ const osp_driver osp_driver_file = {
 	.notify = file_notify,
 	.get_points = file_get_points,
 	.list_traces = file_list_traces,
+	.remove_traces = file_remove_traces,
 	.close = file_close,
 };

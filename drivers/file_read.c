@@ -242,8 +242,7 @@ collect_traces(line_reader *reader, osp_traces *traces, osp_buf *scratch,
 		osp_buf_reset(scratch);
 		status = osp_notification_read(line, scratch, &point, NULL);
 		if (status == OSP_OK)
-			status = osp__traces_add(
-				traces, point.base_id, point.timestamp, point.error);
+			status = osp__traces_note(traces, &point);
 		if (status == OSP_ENOMEM || status == OSP_EFULL)
 			return osp_error_set(
 				err, status, "file: %s", osp_status_text(status));

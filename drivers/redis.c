@@ -15,9 +15,9 @@
  * ends when somebody sets it right, so the points are worth keeping.
  */
 #include "redis.h"
-#include "redis_fence.h"
 
 #include "osprofiler/json.h"
+#include "traces.h"
 
 /* Values in one LPUSH: enough to make commands cheap, few enough that other
  * clients of the server do not wait long. */
@@ -255,20 +255,26 @@ static osp_status
 redis_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 				 void *ctx, osp_error *err)
 {
-	osp_status status = osp__redis_connect(&conn->redis, err);
-
-	if (status == OSP_OK)
-		status = osp__redis_fence(&conn->redis, err);
-	if (status != OSP_OK)
-		return status;
 	return osp__redis_get_points(&conn->redis, base_id, fn, ctx, err);
 }
 
 static osp_status
 redis_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
-				  osp_trace_fn fn, void *ctx, osp_error *err)
+				  osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
+	osp__no_next_page(next);
 	return osp__redis_list_traces(&conn->redis, filter, fn, ctx, err);
+}
+
+static osp_status
+redis_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+					uint64_t *removed, osp_error *err)
+{
+	(void) conn;
+	(void) what;
+	*removed = 0;
+	return osp_error_set(
+		err, OSP_EUNSUPPORTED, "traces cannot be removed from redis yet");
 }
 
 static const char *const redis_schemes[] = {"redis", NULL};
@@ -283,5 +289,6 @@ const osp_driver osp_driver_redis = {
 	.notify = redis_notify,
 	.get_points = redis_get_points,
 	.list_traces = redis_list_traces,
+	.remove_traces = redis_remove_traces,
 	.close = redis_close,
 };

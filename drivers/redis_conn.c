@@ -4,7 +4,6 @@
  *	  A connection to a Redis server that makes itself again after a failure.
  */
 #include "redis_conn.h"
-#include "redis_fence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +22,6 @@ osp__redis_term(osp_redis *redis)
 	osp_buf_term(&redis->out);
 	osp_free(redis->alc, redis->address);
 	osp_free(redis->alc, redis->storage);
-	osp_free(redis->alc, redis->name);
 }
 
 void
@@ -124,8 +122,6 @@ osp__redis_connect(osp_redis *redis, osp_error *err)
 		status = expect_ok(redis, err);
 	if (redis->db != 0 && status == OSP_OK)
 		status = expect_ok(redis, err);
-	if (status == OSP_OK)
-		status = osp__redis_fence_name(redis, err);
 	return status;
 }
 

@@ -32,7 +32,6 @@ typedef struct osp_redis
 	bool is_unix;
 	bool has_login;
 	bool read_only;
-	bool fenced; /* no earlier connection of this writer is left */
 	unsigned port;
 	unsigned db;
 	unsigned timeout_ms;
@@ -40,7 +39,6 @@ typedef struct osp_redis
 	osp_str password;
 	char *address; /* host name, or path of a socket */
 	char *storage;
-	char *name;      /* of a writer's connections (redis_fence.h), or NULL */
 	char where[128]; /* the address as messages name it */
 } osp_redis;
 

@@ -71,6 +71,7 @@ add_trace(osp_traces *traces, osp_str key, key_kind kind, osp_str value,
 	osp_str base_id = without_prefix(key, OSP_STR(REDIS_KEY_TRACE));
 	osp_str timestamp = OSP_STR("");
 	osp_notification point;
+	osp_traces_entry *entry;
 	osp_status status;
 
 	osp_buf_reset(scratch);
@@ -95,7 +96,13 @@ add_trace(osp_traces *traces, osp_str key, key_kind kind, osp_str value,
 	}
 	if (status == OSP_ENOMEM)
 		return status;
-	return osp__traces_add(traces, base_id, timestamp, kind == KEY_ERROR);
+	status = osp__traces_add(traces, base_id, &entry);
+	if (status != OSP_OK)
+		return status;
+	osp__traces_time(entry, timestamp);
+	entry->operations = OSP_UNKNOWN;
+	entry->errors = kind == KEY_ERROR ? OSP_UNKNOWN : 0;
+	return OSP_OK;
 }
 
 /* Adds the traces of one page of keys, whose lookups are under way. */

@@ -49,6 +49,7 @@ collect_keys(osp_redis *redis, osp_str pattern, osp_traces *keys,
 {
 	char cursor[REDIS_CURSOR_MAX] = "0";
 	redisReply *page;
+	osp_traces_entry *entry;
 	osp_status status;
 	size_t i;
 
@@ -60,11 +61,8 @@ collect_keys(osp_redis *redis, osp_str pattern, osp_traces *keys,
 		if (status != OSP_OK)
 			return status;
 		for (i = 0; i < page->element[1]->elements && status == OSP_OK; i++)
-			status =
-				osp__traces_add(keys,
-								osp__redis_text(page->element[1]->element[i]),
-								OSP_STR(""),
-								false);
+			status = osp__traces_add(
+				keys, osp__redis_text(page->element[1]->element[i]), &entry);
 		memcpy(cursor, page->element[0]->str, page->element[0]->len + 1);
 		freeReplyObject(page);
 		if (status != OSP_OK)

@@ -4,7 +4,6 @@
  *	  The connection string of a Redis server.
  */
 #include "redis_conn.h"
-#include "redis_fence.h"
 
 #include <stdio.h>
 
@@ -125,8 +124,6 @@ osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 		options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT;
 	osp_buf_init(&redis->out, options->alc, REDIS_OUT_MAX);
 	status = read_uri(redis, options->connection_string, err);
-	if (status == OSP_OK)
-		status = osp__redis_fence_init(redis, options->instance, err);
 	if (status != OSP_OK)
 		osp__redis_term(redis);
 	return status;

@@ -370,10 +370,23 @@ sqlite_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 
 static osp_status
 sqlite_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
-				   osp_trace_fn fn, void *ctx, osp_error *err)
+				   osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
+	if (next != NULL)
+		*next = OSP_STR("");
 	return osp__sqlite_list_traces(
 		conn->path, conn->timeout_ms, filter, fn, ctx, err);
+}
+
+static osp_status
+sqlite_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+					 uint64_t *removed, osp_error *err)
+{
+	(void) conn;
+	(void) what;
+	*removed = 0;
+	return osp_error_set(
+		err, OSP_EUNSUPPORTED, "traces cannot be removed from sqlite yet");
 }
 
 static const char *const sqlite_schemes[] = {"sqlite", NULL};
@@ -381,12 +394,14 @@ static const char *const sqlite_schemes[] = {"sqlite", NULL};
 extern OSP_API const osp_driver osp_driver_sqlite;
 const osp_driver osp_driver_sqlite = {
 	.abi = OSP_DRIVER_ABI,
-	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST,
+	.flags =
+		OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_DROPS_COPIES,
 	.name = "sqlite",
 	.schemes = sqlite_schemes,
 	.open = sqlite_open,
 	.notify = sqlite_notify,
 	.get_points = sqlite_get_points,
 	.list_traces = sqlite_list_traces,
+	.remove_traces = sqlite_remove_traces,
 	.close = sqlite_close,
 };

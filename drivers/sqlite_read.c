@@ -185,8 +185,13 @@ osp__sqlite_list_traces(const char *path, unsigned timeout_ms,
 		rc = sqlite3_step(row);
 		if (rc != SQLITE_ROW)
 			break;
+		memset(&entry, 0, sizeof(entry));
+		entry.struct_size = sizeof(entry);
 		entry.base_id = column(row, 0);
-		entry.timestamp = column(row, 1);
+		if (!osp_timestamp_parse(column(row, 1), &entry.first_ns))
+			entry.first_ns = 0;
+		entry.operations = entry.errors = OSP_UNKNOWN;
+		entry.service = entry.name = entry.text = OSP_STR("");
 		status = fn(ctx, &entry);
 		if (status != OSP_OK)
 			break;

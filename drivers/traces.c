@@ -97,28 +97,10 @@ grow(osp_traces *traces)
 	return OSP_OK;
 }
 
-static void
-keep_earliest(osp_traces_entry *entry, osp_str timestamp)
-{
-	osp_str known = osp_str_n(entry->timestamp, entry->timestamp_len);
-	size_t len = timestamp.len;
-	int order;
-
-	if (len > sizeof(entry->timestamp))
-		len = sizeof(entry->timestamp);
-	order = memcmp(timestamp.ptr, known.ptr, len < known.len ? len : known.len);
-	if (len == 0 || (known.len > 0 && order >= 0))
-		return;
-	memcpy(entry->timestamp, timestamp.ptr, len);
-	entry->timestamp_len = (uint8_t) len;
-}
-
 osp_status
-osp__traces_add(osp_traces *traces, osp_str base_id, osp_str timestamp,
-				bool error)
+osp__traces_add(osp_traces *traces, osp_str base_id, osp_traces_entry **entry)
 {
 	uint64_t hash = hash_id(traces, base_id);
-	osp_traces_entry *entry;
 	uint32_t *slot;
 
 	if (traces->count == traces->cap)
@@ -136,16 +118,50 @@ osp__traces_add(osp_traces *traces, osp_str base_id, osp_str timestamp,
 		osp_buf_add_str(&traces->texts, base_id);
 		if (osp_buf_status(&traces->texts) != OSP_OK)
 			return osp_buf_status(&traces->texts);
-		entry = &traces->entries[traces->count++];
-		memset(entry, 0, sizeof(*entry));
-		entry->hash = hash;
-		entry->id_at = at;
-		entry->id_len = base_id.len;
+		*entry = &traces->entries[traces->count++];
+		memset(*entry, 0, sizeof(**entry));
+		(*entry)->hash = hash;
+		(*entry)->id_at = at;
+		(*entry)->id_len = base_id.len;
 		*slot = (uint32_t) traces->count;
 	}
-	entry = &traces->entries[*slot - 1];
-	keep_earliest(entry, timestamp);
-	entry->error |= error;
+	*entry = &traces->entries[*slot - 1];
+	return OSP_OK;
+}
+
+static bool
+is_start(osp_str name)
+{
+	static const char end[] = "-start";
+	const size_t len = sizeof(end) - 1;
+
+	return name.len > len && memcmp(name.ptr + name.len - len, end, len) == 0;
+}
+
+void
+osp__traces_time(osp_traces_entry *entry, osp_str timestamp)
+{
+	int64_t at;
+
+	if (!osp_timestamp_parse(timestamp, &at))
+		return;
+	if (entry->first_ns == 0 || at < entry->first_ns)
+		entry->first_ns = at;
+	if (at > entry->last_ns)
+		entry->last_ns = at;
+}
+
+osp_status
+osp__traces_note(osp_traces *traces, const osp_notification *point)
+{
+	osp_traces_entry *entry;
+	osp_status status = osp__traces_add(traces, point->base_id, &entry);
+
+	if (status != OSP_OK)
+		return status;
+	osp__traces_time(entry, point->timestamp);
+	entry->operations += is_start(point->name);
+	entry->errors += point->error;
 	return OSP_OK;
 }
 
@@ -161,10 +177,16 @@ osp__traces_each(const osp_traces *traces, const osp_trace_filter *filter,
 		const osp_traces_entry *known = &traces->entries[i];
 		osp_trace_entry entry;
 
-		if (filter != NULL && filter->errors_only && !known->error)
+		if (filter != NULL && filter->errors_only && known->errors == 0)
 			continue;
+		memset(&entry, 0, sizeof(entry));
+		entry.struct_size = sizeof(entry);
 		entry.base_id = osp__traces_id(traces, i);
-		entry.timestamp = osp_str_n(known->timestamp, known->timestamp_len);
+		entry.first_ns = known->first_ns;
+		entry.last_ns = known->last_ns;
+		entry.operations = known->operations;
+		entry.errors = known->errors;
+		entry.service = entry.name = entry.text = OSP_STR("");
 		status = fn(ctx, &entry);
 	}
 	return status;

@@ -244,7 +244,7 @@ check_driver(const osp_driver *driver, const search *found, osp_error *err)
 	if (driver->name == NULL || driver->schemes == NULL ||
 		driver->open == NULL || driver->notify == NULL ||
 		driver->get_points == NULL || driver->list_traces == NULL ||
-		driver->close == NULL)
+		driver->remove_traces == NULL || driver->close == NULL)
 		return osp_error_set(
 			err, OSP_EPROTO, "the driver %s is incomplete", found->path);
 	if (!serves(driver, found->scheme))

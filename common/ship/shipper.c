@@ -182,17 +182,13 @@ make_slots(osp_shipper *s, osp_error *err)
 static osp_status
 start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
-	char instance[OSP_UUID_TEXT_LEN + 1];
 	osp_driver_options driver;
 	osp_status status;
 
-	osp_uuid_text(&s->stat->id, instance);
 	memset(&driver, 0, sizeof(driver));
 	driver.struct_size = sizeof(driver);
 	driver.alc = s->alc;
 	driver.connection_string = options->connection_string;
-	driver.transport_url = options->transport_url;
-	driver.instance = osp_str_of(instance);
 	driver.filter_error_trace = options->filter_error_trace;
 	driver.timeout_ms =
 		options->timeout_ms != 0 ? options->timeout_ms : DRIVER_TIMEOUT_MS;

@@ -19,8 +19,6 @@ struct osp_sender
 {
 	osp_driver_options options; /* its texts are ours */
 	char *connection_string;
-	char *transport_url;
-	char *instance;
 	int event_fd;
 	pthread_t thread;
 	bool started;
@@ -185,17 +183,12 @@ osp__sender_start(const osp_driver_options *options, int event_fd,
 	(void) pthread_mutex_init(&sender->lock, NULL);
 	(void) pthread_cond_init(&sender->cond, NULL);
 	sender->connection_string = osp_strdup(alc, options->connection_string);
-	sender->transport_url = osp_strdup(alc, options->transport_url);
-	sender->instance = osp_strdup(alc, options->instance);
-	if (sender->connection_string == NULL || sender->transport_url == NULL ||
-		sender->instance == NULL)
+	if (sender->connection_string == NULL)
 	{
 		osp__sender_free(sender);
 		return osp_error_set(err, OSP_ENOMEM, "shipper: out of memory");
 	}
 	sender->options.connection_string = osp_str_of(sender->connection_string);
-	sender->options.transport_url = osp_str_of(sender->transport_url);
-	sender->options.instance = osp_str_of(sender->instance);
 	if (start_thread(sender) != 0)
 	{
 		osp__sender_free(sender);
@@ -255,7 +248,5 @@ osp__sender_free(osp_sender *sender)
 	(void) pthread_mutex_destroy(&sender->lock);
 	(void) pthread_cond_destroy(&sender->cond);
 	osp_free(sender->options.alc, sender->connection_string);
-	osp_free(sender->options.alc, sender->transport_url);
-	osp_free(sender->options.alc, sender->instance);
 	osp_free(sender->options.alc, sender);
 }

@@ -20,8 +20,9 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
-#define TIMEOUT_MS  5000 /* of every wait for the collector */
-#define DELIVERY_MS 1000 /* that points may need from the rings to there */
+#define TIMEOUT_MS  5000  /* that the collector may be silent */
+#define DEADLINE_MS 60000 /* that reading a trace may take */
+#define DELIVERY_MS 1000  /* that points may need from the rings to there */
 #define LOOK_MS     10
 
 /* Before each piece of memory, for the size is needed to change it. */
@@ -150,15 +151,21 @@ wait_for_delivery(void)
 	}
 }
 
-/* What is no notification is left out; an interrupt ends the reading. */
+/* What is no notification is left out. */
 static osp_status
 add_point(void *ctx, osp_str json)
 {
 	osp_status status = osp_report_add((osp_report *) ctx, json, NULL);
 
-	if (QueryCancelPending || ProcDiePending)
-		return OSP_EIO;
 	return status == OSP_EPROTO ? OSP_OK : status;
+}
+
+/* Asked by the driver while it waits, and between two notifications. */
+static bool
+is_interrupted(void *ctx)
+{
+	(void) ctx;
+	return QueryCancelPending || ProcDiePending;
 }
 
 static osp_status
@@ -181,11 +188,11 @@ read_points(const char *uri, osp_str base_id, const osp_allocator *alc,
 	options.struct_size = sizeof(options);
 	options.alc = alc;
 	options.connection_string = osp_str_of(uri);
-	options.transport_url = OSP_STR("");
-	options.instance = OSP_STR("");
 	options.read_only = true;
 	options.timeout_ms = TIMEOUT_MS;
-	options.idle_timeout_ms = DELIVERY_MS;
+	options.deadline_ms = DEADLINE_MS;
+	options.interrupted = is_interrupted;
+	options.memory_max = (size_t) maintenance_work_mem * 1024;
 	status = driver->open(&options, &conn, err);
 	if (status != OSP_OK)
 		return status;

@@ -63,20 +63,12 @@ usage_error(qr/'--json' takes no value|'--json=1' takes no value/,
 usage_error(qr/--json and --text exclude/,
 	'trace', 'show', '--json', '--text', 'a');
 
-for my $option ('--connection-string', '--transport-url', '--idle-timeout')
+for my $command (['show'], ['list'], ['check'])
 {
-	for my $command (['show'], ['list'], ['check'])
-	{
-		usage_error(qr/option '$option' needs a value/,
-			'trace', @$command, $option);
-	}
+	usage_error(qr/option '--connection-string' needs a value/,
+		'trace', @$command, '--connection-string');
 }
 usage_error(qr/option '--out' needs a value/, 'trace', 'show', '--out');
-for my $value ('x', '-1', '1.5', '', '99999999999999999999')
-{
-	usage_error(qr/--idle-timeout must be a whole number from 0 to 3600/,
-		'trace', 'show', "--idle-timeout=$value", 'a');
-}
 
 one_error(qr/standard output: No space left on device/,
 	'-h', { stdout => '/dev/full' });

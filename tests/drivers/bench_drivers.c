@@ -89,7 +89,7 @@ count_point(void *ctx, osp_str json)
 static osp_status
 count_trace(void *ctx, const osp_trace_entry *entry)
 {
-	*(size_t *) ctx += entry->timestamp.len == OSP_TIMESTAMP_LEN;
+	*(size_t *) ctx += entry->first_ns != 0;
 	return OSP_OK;
 }
 
@@ -116,7 +116,6 @@ run_phase(const char *phase, const char *uri)
 	osp_driver_options options = {.struct_size = sizeof(options),
 								  .alc = &osp_allocator_default,
 								  .connection_string = osp_str_of(uri),
-								  .transport_url = OSP_STR(""),
 								  .timeout_ms = 5000};
 	osp_error err = {OSP_OK, ""};
 	const osp_driver *driver;
@@ -153,7 +152,8 @@ run_phase(const char *phase, const char *uri)
 		if (strcmp(phase, "get") == 0)
 			status = driver->get_points(conn, trace, count_point, &count, &err);
 		else
-			status = driver->list_traces(conn, NULL, count_trace, &count, &err);
+			status = driver->list_traces(
+				conn, NULL, count_trace, &count, NULL, &err);
 		if (status != OSP_OK)
 			die(phase, &err);
 		seconds = now() - start;

@@ -25,8 +25,6 @@ typedef struct backend
 
 	/* Connection strings that open refuses, NULL at the end. */
 	const char *const *bad_strings;
-
-	bool drops_duplicates;
 } backend;
 
 #define TIMEOUT_MS 2000
@@ -48,8 +46,6 @@ osp_driver_conn *contract_open(void);
 osp_driver_conn *contract_open_as(const char *connection_string,
 								  bool filter_error_trace, unsigned timeout_ms);
 osp_driver_conn *contract_open_reader(void);
-osp_driver_conn *contract_open_instance(const char *connection_string,
-										const char *instance);
 void contract_close(osp_driver_conn *conn);
 
 /* Stores all points, and asserts that all were accepted. */

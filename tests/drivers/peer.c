@@ -31,12 +31,12 @@ print_point(void *ctx, osp_str json)
 static osp_status
 print_trace(void *ctx, const osp_trace_entry *entry)
 {
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+
 	(void) ctx;
-	(void) printf("%.*s %.*s\n",
-				  (int) entry->base_id.len,
-				  entry->base_id.ptr,
-				  (int) entry->timestamp.len,
-				  entry->timestamp.ptr);
+	osp_timestamp_text(entry->first_ns, timestamp);
+	(void) printf(
+		"%.*s %s\n", (int) entry->base_id.len, entry->base_id.ptr, timestamp);
 	return OSP_OK;
 }
 
@@ -63,7 +63,8 @@ write_points(peer *p, osp_str base_id, unsigned count)
 static osp_status
 run(peer *p, int argc, char **argv)
 {
-	osp_trace_filter filter = {strcmp(argv[1], "errors") == 0};
+	osp_trace_filter filter = {.struct_size = sizeof(filter),
+							   .errors_only = strcmp(argv[1], "errors") == 0};
 
 	if (strcmp(argv[1], "write") == 0 && argc == 5)
 		return write_points(
@@ -71,7 +72,8 @@ run(peer *p, int argc, char **argv)
 	if (strcmp(argv[1], "get") == 0 && argc == 4)
 		return p->driver->get_points(
 			p->conn, osp_str_of(argv[3]), print_point, NULL, &p->err);
-	return p->driver->list_traces(p->conn, &filter, print_trace, NULL, &p->err);
+	return p->driver->list_traces(
+		p->conn, &filter, print_trace, NULL, NULL, &p->err);
 }
 
 int
@@ -79,7 +81,6 @@ main(int argc, char **argv)
 {
 	osp_driver_options options = {.struct_size = sizeof(options),
 								  .alc = &osp_allocator_default,
-								  .transport_url = OSP_STR(""),
 								  .filter_error_trace = true,
 								  .timeout_ms = 5000};
 	peer p = {.err = {OSP_OK, ""}};

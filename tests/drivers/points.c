@@ -223,7 +223,11 @@ collect_point(void *ctx, osp_str json)
 osp_status
 collect_trace(void *ctx, const osp_trace_entry *entry)
 {
-	return collect(ctx, entry->base_id, entry->timestamp);
+	char timestamp[OSP_TIMESTAMP_LEN + 1] = "";
+
+	if (entry->first_ns != 0)
+		osp_timestamp_text(entry->first_ns, timestamp);
+	return collect(ctx, entry->base_id, osp_str_of(timestamp));
 }
 
 long

@@ -178,7 +178,7 @@ test_turned_away(void **state)
 
 	(void) state;
 	(void) snprintf(text, sizeof(text), "redis://127.0.0.1:%d", port);
-	conn = contract_open_instance(text, "one");
+	conn = contract_open_as(text, false, TIMEOUT_MS);
 	points_init(&all);
 	points_fill(&all, redis_trace, 0, 1);
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
@@ -220,7 +220,7 @@ test_wrong_shapes(void **state)
 						 OSP_EUNAVAIL);
 		assert_int_equal(got.count, 0);
 		(void) osp_driver_redis.list_traces(
-			conn, NULL, collect_trace, &got, &err);
+			conn, NULL, collect_trace, &got, NULL, &err);
 		assert_int_equal(got.count, 0);
 		contract_close(conn);
 		assert_int_equal(kill(pid, SIGKILL), 0);

@@ -48,8 +48,6 @@ const char *redis_test_connection_string(void);
 
 void test_restart(void **state);
 void test_killed_during_batch(void **state);
-void test_predecessor(void **state);
-void test_client_forbidden(void **state);
 void test_wrong_type(void **state);
 void test_value_too_long(void **state);
 void test_server_in_trouble(void **state);

@@ -282,9 +282,9 @@ assert_login_fails(const char *login, const char *says)
 	assert_int_equal(osp_driver_redis.get_points(
 						 conn, redis_trace, collect_point, NULL, &err),
 					 OSP_EUNAVAIL);
-	assert_int_equal(
-		osp_driver_redis.list_traces(conn, NULL, collect_trace, NULL, &err),
-		OSP_EUNAVAIL);
+	assert_int_equal(osp_driver_redis.list_traces(
+						 conn, NULL, collect_trace, NULL, NULL, &err),
+					 OSP_EUNAVAIL);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -352,8 +352,6 @@ main(void)
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_killed_during_batch),
-		cmocka_unit_test(test_predecessor),
-		cmocka_unit_test(test_client_forbidden),
 		cmocka_unit_test(test_wrong_type),
 		cmocka_unit_test(test_value_too_long),
 		cmocka_unit_test(test_server_in_trouble),

@@ -384,8 +384,7 @@ main(void)
 							  .reset = reset,
 							  .finish = local_finish,
 							  .connection_string = local_connection_string,
-							  .bad_strings = bad_strings,
-							  .drops_duplicates = true};
+							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_no_file),

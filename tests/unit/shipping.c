@@ -92,7 +92,6 @@ shipping_options(shipping *ship)
 	options.struct_size = sizeof(options);
 	options.run_directory = ship->run;
 	options.connection_string = osp_str_of(ship->uri);
-	options.transport_url = OSP_STR("");
 	options.project = OSP_STR("project");
 	options.service = OSP_STR("");
 	options.host = OSP_STR("host");

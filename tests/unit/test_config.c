@@ -21,7 +21,6 @@ static const char *const variables[] = {"OSPROFILER_CONF",
 										"OSPROFILER_HMAC_KEYS",
 										"OSPROFILER_HMAC_KEYS_FILE",
 										"OSPROFILER_CONNECTION_STRING",
-										"OSPROFILER_TRANSPORT_URL",
 										"OSPROFILER_TRACE_SQLALCHEMY",
 										"OSPROFILER_FILTER_ERROR_TRACE",
 										"OSPROFILER_PROJECT",
@@ -100,7 +99,6 @@ test_defaults(void **state)
 	assert_string_equal(
 		config.connection_string,
 		"sqlite:///home/somebody/.local/state/osprofiler/traces.db");
-	assert_string_equal(config.transport_url, "");
 	assert_string_equal(config.project, "");
 	assert_string_equal(config.service, "");
 	assert_string_equal(config.run_directory, "");
@@ -125,7 +123,6 @@ test_file(void **state)
 		 "hmac_keys = SECRET_KEY, other\n"
 		 "hmac_keys_file: /etc/keys\n"
 		 "connection_string = redis://:p%40ss=word@host:1/2?a=b\n"
-		 "transport_url = rabbit://guest:guest@127.0.0.1:5672/\n"
 		 "trace_sqlalchemy = off\n"
 		 "filter_error_trace = yes\n"
 		 "project = nova\n"
@@ -143,8 +140,6 @@ test_file(void **state)
 	assert_string_equal(config.hmac_keys_file, "/etc/keys");
 	assert_string_equal(config.connection_string,
 						"redis://:p%40ss=word@host:1/2?a=b");
-	assert_string_equal(config.transport_url,
-						"rabbit://guest:guest@127.0.0.1:5672/");
 	assert_false(config.trace_sqlalchemy);
 	assert_true(config.filter_error_trace);
 	assert_string_equal(config.project, "nova");

@@ -77,7 +77,8 @@ osp_str_eq(osp_str a, osp_str b)
 	X(OSP_EREFUSED, "refused by the collector")    \
 	X(OSP_EUNSUPPORTED, "not supported")           \
 	X(OSP_EPERM, "not permitted")                  \
-	X(OSP_EBUSY, "in use by another process")
+	X(OSP_EBUSY, "in use by another process")      \
+	X(OSP_EINTR, "interrupted")
 
 typedef enum osp_status
 {
@@ -140,6 +141,22 @@ osp_free(const osp_allocator *alc, void *ptr)
 
 /* Zeroed memory for count objects of size bytes; NULL also on overflow. */
 OSP_API void *osp_calloc(const osp_allocator *alc, size_t count, size_t size);
+
+/*
+ * Copies a struct that begins with a size_t, its size as its writer knows it,
+ * into one of to_size bytes as the reader knows it: the smaller of both sizes is
+ * copied, the rest is zero. *to's own size member becomes to_size.
+ */
+static inline void
+osp_struct_copy(void *to, size_t to_size, const void *from)
+{
+	size_t from_size = 0;
+
+	memcpy(&from_size, from, sizeof(from_size));
+	memset(to, 0, to_size);
+	memcpy(to, from, from_size < to_size ? from_size : to_size);
+	memcpy(to, &to_size, sizeof(to_size));
+}
 
 /* A terminated copy, returned owned; NULL when there is no memory. */
 OSP_API char *osp_strdup(const osp_allocator *alc, osp_str text);

@@ -9,7 +9,6 @@
  *	  hmac_keys            OSPROFILER_HMAC_KEYS           none
  *	  hmac_keys_file       OSPROFILER_HMAC_KEYS_FILE      none
  *	  connection_string    OSPROFILER_CONNECTION_STRING   sqlite, see below
- *	  transport_url        OSPROFILER_TRANSPORT_URL       none
  *	  trace_sqlalchemy     OSPROFILER_TRACE_SQLALCHEMY    true (statements)
  *	  hide_params          OSPROFILER_HIDE_PARAMS         true
  *	  propagate            OSPROFILER_PROPAGATE           comment,startup
@@ -49,7 +48,6 @@ typedef struct osp_config
 	char *hmac_keys;
 	char *hmac_keys_file;
 	char *connection_string;
-	char *transport_url;
 	char *propagate; /* how libpq's hooks tell the server; see docs/client.md */
 	char *project;
 	char *service;

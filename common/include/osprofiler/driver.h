@@ -17,37 +17,93 @@
 extern "C" {
 #endif
 
-#define OSP_DRIVER_ABI 1
+#define OSP_DRIVER_ABI 2
 
 /* A driver's connection; each driver has a struct of its own behind it. */
 typedef struct osp_driver_conn osp_driver_conn;
 
+/*
+ * Every struct below begins with its size, which whoever fills it sets. Whoever
+ * reads it copies it with osp_struct_copy() (base.h): members that the other side
+ * does not know are zero, which always means "nothing asked, nothing known".
+ */
 typedef struct osp_driver_options
 {
-	size_t struct_size;        /* sizeof(osp_driver_options) */
+	size_t struct_size;
 	const osp_allocator *alc;  /* never NULL */
 	osp_str connection_string; /* borrowed during open */
-	osp_str transport_url;     /* of messaging://; may be empty */
 	bool filter_error_trace;   /* note traces that hold an error apart */
-	bool read_only;            /* only get_points and list_traces will come */
-	unsigned timeout_ms;       /* bound of every wait for the collector */
-	unsigned idle_timeout_ms;  /* of messaging://: end of get_points */
-	osp_str instance; /* of a writer: one text for all writers that follow one
-					   * another, of which a driver may take it that all but the
-					   * last are dead; printable, no space; may be empty */
+	bool read_only;            /* notify and remove_traces will not be called */
+
+	/* How long the collector may be silent in one wait. 0: 5000. */
+	unsigned timeout_ms;
+
+	/* How long one call may take in all, however many waits it needs, before it
+	 * ends with OSP_EUNAVAIL. 0: no bound. */
+	unsigned deadline_ms;
+
+	/*
+	 * Asked at least every 100 ms while a call waits for the collector, and
+	 * between two notifications or traces that are handed on. True ends the call
+	 * with OSP_EINTR. May be NULL. Must not jump out, nor use the connection.
+	 */
+	bool (*interrupted)(void *ctx);
+	void *interrupted_ctx;
+
+	/* Bytes that a driver may hold at once of what the collector sends, whatever
+	 * memory its client library uses: an answer that announces more is refused
+	 * with OSP_EFULL before memory is taken for it. 0: 256 MB. */
+	size_t memory_max;
 } osp_driver_options;
 
-/* One trace of a list. Borrowed during the call. */
+#define OSP_DRIVER_TIMEOUT_MS 5000
+#define OSP_DRIVER_MEMORY_MAX ((size_t) 256 * 1024 * 1024)
+
+/* A number that the collector does not tell without reading the whole trace. */
+#define OSP_UNKNOWN UINT64_MAX
+
+/* One trace of a list. Texts are borrowed during the call; empty: unknown. */
 typedef struct osp_trace_entry
 {
+	size_t struct_size;
 	osp_str base_id;
-	osp_str timestamp; /* of the first point that the collector has */
+	int64_t first_ns; /* of its first and its last notification so far, in ns */
+	int64_t last_ns;  /* since 1970; 0: unknown */
+	uint64_t operations; /* OSP_UNKNOWN: unknown */
+	uint64_t errors;     /* OSP_UNKNOWN: unknown */
+	osp_str service;     /* of the first operation */
+	osp_str name;        /* of the first operation, without -start */
+	osp_str text;        /* its statement, perhaps cut */
 } osp_trace_entry;
 
+/* Which traces a list shall have. All zero: every trace. */
 typedef struct osp_trace_filter
 {
+	size_t struct_size;
 	bool errors_only; /* only traces that hold an error */
+
+	/* Only traces with a notification in this time, ns since 1970; 0: open. A
+	 * collector that knows only one time of a trace judges by that one. */
+	int64_t since_ns;
+	int64_t until_ns;
+
+	/* At most so many traces, 0: no limit. A driver with OSP_DRIVER_NEWEST_FIRST
+	 * gives the newest. */
+	size_t limit;
+
+	/* Empty, or what the call before left in *next: the list goes on there.
+	 * Borrowed. OSP_EINVAL: it is none of this driver's. */
+	osp_str page;
 } osp_trace_filter;
+
+/* Which traces are to be removed: ids, or, if count is 0, by age. */
+typedef struct osp_removal
+{
+	size_t struct_size;
+	const osp_str *ids;
+	size_t count;
+	int64_t older_than_ns; /* the last notification is older, ns since 1970 */
+} osp_removal;
 
 /*
  * Called for each notification of a trace with its JSON, borrowed during the
@@ -58,13 +114,20 @@ typedef osp_status (*osp_trace_fn)(void *ctx, const osp_trace_entry *entry);
 
 enum
 {
-	OSP_DRIVER_CAN_READ = 1, /* get_points works */
-	OSP_DRIVER_CAN_LIST = 2  /* list_traces works */
+	OSP_DRIVER_CAN_READ = 1,     /* get_points works */
+	OSP_DRIVER_CAN_LIST = 2,     /* list_traces works */
+	OSP_DRIVER_CAN_REMOVE = 4,   /* remove_traces works */
+	OSP_DRIVER_NEWEST_FIRST = 8, /* list_traces begins with the newest trace */
+	OSP_DRIVER_DROPS_COPIES = 16 /* of a notification that is stored twice, the
+								  * collector keeps one */
 };
 
 /*
  * Every slot is set; one that is not supported answers OSP_EUNSUPPORTED with a
- * message. A connection is used by one thread at a time.
+ * message. A connection is used by one thread at a time. Every call ends by the
+ * bounds of the options: OSP_EUNAVAIL (too slow), OSP_EINTR (interrupted),
+ * OSP_EFULL or OSP_ENOMEM (too much memory). After any failure the next call
+ * connects anew by itself.
  */
 typedef struct osp_driver
 {
@@ -85,30 +148,45 @@ typedef struct osp_driver
 	/*
 	 * Stores count notifications, in order, in as few round trips as it can.
 	 * OSP_OK only when the collector has confirmed all of them. After
-	 * OSP_EUNAVAIL or OSP_EIO any part may have arrived, and the next call
-	 * connects again by itself. OSP_EREFUSED: the collector will never take
-	 * some of them and has confirmed all others, *accepted of the count; nothing
-	 * of this batch is to be sent again. (So a driver need not stop at the first
-	 * that is refused, which a pipeline or a bulk request cannot do.)
+	 * OSP_EUNAVAIL, OSP_EIO or OSP_EINTR any part may have arrived. OSP_EREFUSED:
+	 * the collector will never take some of them and has confirmed all others,
+	 * *accepted of the count; nothing of this batch is to be sent again. (So a
+	 * driver need not stop at the first that is refused, which a pipeline or a
+	 * bulk request cannot do.)
+	 *
+	 * Delivery is at least once: what was not confirmed comes again, also after
+	 * a crash, perhaps in batches that are cut otherwise. An operation's start or
+	 * stop is identified by (base_id, trace_id, name); a collector that can
+	 * enforce that key keeps one copy. One that stores batches uses source and
+	 * sequence of osp_notification (notification.h): it keeps, with the batch,
+	 * the highest sequence of each source, and leaves out what is not above it.
+	 * For all others readers drop the copies.
 	 */
 	osp_status (*notify)(osp_driver_conn *conn, const osp_notification *items,
 						 size_t count, size_t *accepted, osp_error *err);
 
 	/*
 	 * All notifications of a trace, in the order in which the collector gives
-	 * them. No such trace: OSP_OK, and fn is never called. For a writer with an
-	 * instance the answer is final: what an earlier connection of it, of this
-	 * process or of a dead one, has sent and the collector has not taken in yet
-	 * must not arrive later. (A driver sees to that by closing that connection
-	 * at the collector's end, or by waiting for its end.)
+	 * them, copies included. No such trace: OSP_OK, and fn is never called.
 	 */
 	osp_status (*get_points)(osp_driver_conn *conn, osp_str base_id,
 							 osp_point_fn fn, void *ctx, osp_error *err);
 
-	/* Every trace once, in any order. */
+	/*
+	 * Every trace that the filter (NULL: none) lets pass once, in any order
+	 * unless OSP_DRIVER_NEWEST_FIRST says otherwise. *next gets the next page,
+	 * borrowed until the next call; empty: there is no more. next may be NULL.
+	 */
 	osp_status (*list_traces)(osp_driver_conn *conn,
 							  const osp_trace_filter *filter, osp_trace_fn fn,
-							  void *ctx, osp_error *err);
+							  void *ctx, osp_str *next, osp_error *err);
+
+	/*
+	 * Removes traces, in steps that let writers go on, and counts those that
+	 * were there in *removed, also when it fails on the way.
+	 */
+	osp_status (*remove_traces)(osp_driver_conn *conn, const osp_removal *what,
+								uint64_t *removed, osp_error *err);
 
 	/* NULL is fine. Waits no longer than timeout_ms. */
 	void (*close)(osp_driver_conn *conn);

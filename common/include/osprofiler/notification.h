@@ -51,6 +51,15 @@ typedef struct osp_notification
 	osp_str project; /* empty: null */
 	osp_str service; /* empty: null */
 	bool error;      /* the stop of an operation that failed */
+
+	/*
+	 * Where it came from: a ring, by an id that no other ring ever has, and a
+	 * position there. Of one source, notifications come in the order of their
+	 * sequence. One that is sent again, after a crash or a failure, also by way
+	 * of the spool, has the same source and sequence. sequence 0: unknown.
+	 */
+	osp_uuid source;
+	uint64_t sequence;
 } osp_notification;
 
 /* What the shipper adds to a record. Borrowed. */

@@ -50,7 +50,6 @@ typedef struct osp_shipper_options
 	const osp_allocator *alc;  /* NULL: the default; used by both threads */
 	const char *run_directory; /* made if needed */
 	osp_str connection_string;
-	osp_str transport_url;
 	osp_str project; /* of records that name none; empty: null */
 	osp_str service;
 	osp_str host;           /* empty: gethostname() */

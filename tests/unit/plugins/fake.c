@@ -182,13 +182,24 @@ fake_unsupported(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 
 static osp_status
 fake_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
-				 osp_trace_fn fn, void *ctx, osp_error *err)
+				 osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
 	(void) conn;
 	(void) filter;
 	(void) fn;
 	(void) ctx;
+	(void) next;
 	return osp_error_set(err, OSP_EUNSUPPORTED, "fake: cannot list");
+}
+
+static osp_status
+fake_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+				   uint64_t *removed, osp_error *err)
+{
+	(void) conn;
+	(void) what;
+	*removed = 0;
+	return osp_error_set(err, OSP_EUNSUPPORTED, "fake: cannot remove");
 }
 
 static void
@@ -214,6 +225,7 @@ const osp_driver osp_driver_fake = {
 	.notify = fake_notify,
 	.get_points = fake_get_points,
 	.list_traces = fake_list_traces,
+	.remove_traces = fake_remove_traces,
 	.close = fake_close,
 };
 
@@ -227,5 +239,6 @@ const osp_driver osp_driver_fakeblind = {
 	.notify = fake_notify,
 	.get_points = fake_unsupported,
 	.list_traces = fake_list_traces,
+	.remove_traces = fake_remove_traces,
 	.close = fake_close,
 };

@@ -54,12 +54,23 @@ tiny_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 
 static osp_status
 tiny_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
-				 osp_trace_fn fn, void *ctx, osp_error *err)
+				 osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
 	(void) conn;
 	(void) filter;
 	(void) fn;
 	(void) ctx;
+	(void) next;
+	return osp_error_set(err, OSP_EUNSUPPORTED, "only to be found");
+}
+
+static osp_status
+tiny_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+				   uint64_t *removed, osp_error *err)
+{
+	(void) conn;
+	(void) what;
+	*removed = 0;
 	return osp_error_set(err, OSP_EUNSUPPORTED, "only to be found");
 }
 
@@ -80,4 +91,5 @@ const osp_driver SYMBOL = {PLUGIN_ABI,
 						   tiny_notify,
 						   tiny_get_points,
 						   tiny_list_traces,
+						   tiny_remove_traces,
 						   PLUGIN_CLOSE};
