@@ -49,7 +49,7 @@ LIBOSP      := $(BUILD)/common/libosp.a
 LIBOSP_LIBS := -lcrypto -luuid -ldl -lrt
 
 # Objects know the headers they were made from.
-OSP_DEPFLAGS = -MMD -MP -MF $(@:.o=.d)
+OSP_DEPFLAGS = -MMD -MP -MT $@ -MF $(@:.o=.d)
 
 COMPILE = $(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS) $(OSP_DEPFLAGS) -c $< -o $@
 LINK    = $(CC) $(OSP_CFLAGS) $(CFLAGS) $(OSP_LDFLAGS) $(LDFLAGS)

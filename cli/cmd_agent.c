@@ -10,6 +10,7 @@
  */
 #include "cli.h"
 #include "control_text.h"
+#include "run.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -187,12 +188,44 @@ choose(const char *arg, const char *setting)
 	return osp_str_of(is_given(arg) ? arg : setting);
 }
 
+/*
+ * The collector, project and service of the options: what arguments or settings
+ * say. A run directory that `osprofiler run` has left names its own collector,
+ * which comes before the settings; bytes is the space for its texts.
+ */
+static osp_status
+choose_collector(const agent_args *args, osp_config *config,
+				 char bytes[RUN_COLLECTOR_MAX], osp_shipper_options *options,
+				 osp_error *err)
+{
+	bool left_by_run = false;
+	osp_status status;
+	int fd;
+
+	options->connection_string = osp_str_of(args->connection_string);
+	options->project = choose(args->project, config->project);
+	options->service = choose(args->service, config->service);
+	if (is_given(args->connection_string))
+		return OSP_OK;
+	if (osp_rundir_open(options->run_directory, false, &fd, NULL) == OSP_OK)
+	{
+		left_by_run = run_collector_read(fd, bytes, options);
+		(void) close(fd);
+	}
+	if (left_by_run)
+		return OSP_OK;
+	status = osp_config_need_connection(config, err);
+	options->connection_string = osp_str_of(config->connection_string);
+	return status;
+}
+
 /* Opens a shipper as arguments and configuration say. */
 static osp_status
-open_shipper(const agent_args *args, const osp_config *config,
-			 osp_shipper **out, osp_error *err)
+open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
+			 osp_error *err)
 {
 	char path[OSP_RUNDIR_PATH_MAX];
+	char bytes[RUN_COLLECTOR_MAX];
 	osp_shipper_options options;
 	osp_status status;
 
@@ -206,10 +239,9 @@ open_shipper(const agent_args *args, const osp_config *config,
 		return status;
 	options.struct_size = sizeof(options);
 	options.run_directory = path;
-	options.connection_string =
-		choose(args->connection_string, config->connection_string);
-	options.project = choose(args->project, config->project);
-	options.service = choose(args->service, config->service);
+	status = choose_collector(args, config, bytes, &options, err);
+	if (status != OSP_OK)
+		return status;
 	options.host = choose(args->host, "");
 	options.spool_path = is_given(args->spool) ? args->spool : NULL;
 	options.spool_limit =

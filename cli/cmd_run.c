@@ -24,6 +24,9 @@
 #define END_TIMEOUT_MS 10000
 #define END_SLICE_MS   100
 
+/* Of a driver that connects when it is opened; none of ours does. */
+#define CHECK_TIMEOUT_MS 1000
+
 static const char help[] =
 	"Usage: osprofiler run [OPTIONS] [--] COMMAND [ARGUMENT]...\n"
 	"\n"
@@ -81,6 +84,8 @@ typedef struct run_state
 {
 	const run_args *args;
 	osp_config config;
+	const char *collector; /* connection string, borrowed */
+	char address[1024];    /* the same without its password */
 	char key[512];
 	osp_headers headers;
 	char base_id[OSP_UUID_TEXT_LEN + 1];
@@ -193,13 +198,49 @@ log_line(void *ctx, osp_log_level level, const char *line)
 		(void) cli_error("%s", line);
 }
 
-static const char *
-collector_of(const run_state *run)
+/* The collector's connection string: the option, the setting, or the default. */
+static int
+choose_collector(run_state *run)
 {
-	return run->args->connection_string != NULL &&
-				   run->args->connection_string[0] != '\0'
-			   ? run->args->connection_string
-			   : run->config.connection_string;
+	osp_error err;
+
+	run->collector = run->args->connection_string;
+	if (run->collector != NULL && run->collector[0] != '\0')
+		return CLI_OK;
+	if (osp_config_need_connection(&run->config, &err) != OSP_OK)
+		return cli_error("%s", err.msg);
+	run->collector = run->config.connection_string;
+	return CLI_OK;
+}
+
+/* A connection string that no driver understands is refused before the command
+ * starts. Whether the collector answers is another question. */
+static int
+check_collector(const run_state *run)
+{
+	osp_driver_options options;
+	osp_driver_conn *conn = NULL;
+	const osp_driver *driver;
+	osp_status status;
+	osp_error err;
+
+	if (osp_driver_find(osp_str_of(run->collector), &driver, &err) != OSP_OK)
+	{
+		(void) cli_error("%s", err.msg);
+		return CLI_USAGE;
+	}
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.alc = &osp_allocator_default;
+	options.connection_string = osp_str_of(run->collector);
+	options.timeout_ms = CHECK_TIMEOUT_MS;
+	status = driver->open(&options, &conn, &err);
+	if (status == OSP_OK)
+		driver->close(conn);
+	if (status != OSP_EINVAL)
+		return CLI_OK;
+	(void) cli_error("%s", err.msg);
+	return CLI_USAGE;
 }
 
 static int
@@ -211,7 +252,7 @@ open_shipper(run_state *run)
 	memset(&options, 0, sizeof(options));
 	options.struct_size = sizeof(options);
 	options.run_directory = run->run_directory;
-	options.connection_string = osp_str_of(collector_of(run));
+	options.connection_string = osp_str_of(run->collector);
 	options.project = osp_str_of(run->config.project);
 	options.service = osp_str_of(run->config.service);
 	options.spool_limit = run->config.spool_limit;
@@ -246,22 +287,35 @@ deliver_rest(run_state *run)
 	return false;
 }
 
-/* Tells how to see the trace; a password in the address is not shown. */
-static void
-tell(const run_state *run)
+/* Did the command, or a program that it started, record anything? */
+static bool
+saw_operation(const run_state *run)
 {
-	char address[1024];
+	osp_run_totals totals;
+	bool seen = true;
+	int fd;
+
+	if (osp_rundir_open(run->run_directory, false, &fd, NULL) != OSP_OK)
+		return true;
+	if (osp_run_totals_read(fd, &totals, NULL) == OSP_OK)
+		seen = totals.written > 0 || totals.dropped > 0;
+	(void) close(fd);
+	return seen;
+}
+
+/* Says how to see the trace; a password in the address is not shown. */
+static void
+print_trace_id(const run_state *run)
+{
 	osp_buf text;
 
-	osp_connection_string_redact(
-		osp_str_of(collector_of(run)), address, sizeof(address));
 	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
 	osp_buf_addf(&text,
 				 "Trace ID: %s\n"
 				 "Display trace with command: osprofiler trace show ",
 				 run->base_id);
 	if (run->args->connection_string != NULL)
-		osp_buf_addf(&text, "--connection-string '%s' ", address);
+		osp_buf_addf(&text, "--connection-string '%s' ", run->address);
 	osp_buf_addf(&text, "%s\n", run->base_id);
 	if (osp_buf_status(&text) == OSP_OK &&
 		write(STDERR_FILENO, text.ptr, text.len) < 0)
@@ -274,16 +328,24 @@ static void
 finish(run_state *run)
 {
 	bool delivered = deliver_rest(run);
+	bool seen = saw_operation(run);
 
 	osp_shipper_close(run->shipper);
 	if (delivered)
 		run_dir_remove(run->run_directory);
 	else
-		(void) cli_error("the collector did not take everything; deliver the "
-						 "rest with: osprofiler agent --run-directory %s "
-						 "--once",
+		(void) cli_error("not everything was delivered to %s; when it is "
+						 "there again, run: osprofiler agent --run-directory "
+						 "%s --once",
+						 run->address,
 						 run->run_directory);
-	tell(run);
+	if (seen)
+		print_trace_id(run);
+	else
+		(void) cli_error("no operation was seen, so there is no trace. "
+						 "Programs that are statically linked, set-uid, bring "
+						 "their own libpq or SQLite, or use another driver "
+						 "cannot be traced this way");
 	if (delivered)
 		run_orphans_deliver(run->run_directory);
 }
@@ -343,7 +405,15 @@ cmd_run(int argc, char **argv)
 	if (osp_config_load(&run.config, &osp_allocator_default, NULL, &err) !=
 		OSP_OK)
 		return cli_error("%s", err.msg);
-	result = choose_key(&run);
+	result = choose_collector(&run);
+	if (result == CLI_OK)
+		result = check_collector(&run);
+	if (result == CLI_OK)
+	{
+		osp_connection_string_redact(
+			osp_str_of(run.collector), run.address, sizeof(run.address));
+		result = choose_key(&run);
+	}
 	if (result == CLI_OK)
 		result = make_context(&run);
 	if (result == CLI_OK)

@@ -43,6 +43,9 @@ cli_collector_open(cli_collector *collector)
 	if (osp_config_load(
 			&collector->config, &osp_allocator_default, NULL, &err) != OSP_OK)
 		return cli_error("%s", err.msg);
+	if (first_set(collector->connection_string, "")[0] == '\0' &&
+		osp_config_need_connection(&collector->config, &err) != OSP_OK)
+		return cli_error("%s", err.msg);
 	uri = first_set(collector->connection_string,
 					collector->config.connection_string);
 	osp_connection_string_redact(

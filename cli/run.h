@@ -30,10 +30,19 @@ osp_status run_dir_make(const osp_config *config,
 /* Removes it and what is in it. */
 void run_dir_remove(const char *path);
 
-/* --- run_orphans.c: what runs that were killed left behind --- */
+/* --- run_collector.c: where the operations of a run directory go --- */
 
-/* Writes into the run directory where its points go. */
+#define RUN_COLLECTOR_MAX 16384
+
+/* Writes it into the run directory of the options. */
 void run_collector_note(const osp_shipper_options *options);
+
+/* Reads it into the options, whose texts are borrowed from bytes. False: the
+ * directory has no such file, and the options are as they were. */
+bool run_collector_read(int dir_fd, char bytes[RUN_COLLECTOR_MAX],
+						osp_shipper_options *options) OSP_MUST_CHECK;
+
+/* --- run_orphans.c: what runs that were killed left behind --- */
 
 /* Ships what lies in directories beside this one that nobody ships any more. */
 void run_orphans_deliver(const char *own_directory);

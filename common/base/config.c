@@ -10,9 +10,11 @@
 #include "osprofiler/config.h"
 
 #include <openssl/crypto.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/ini.h"
 #include "base/read_file.h"
@@ -23,6 +25,7 @@
 #define SPOOL_LIMIT_MAX (UINT64_C(1) << 40)
 #define SHOWN_VALUE_MAX 40
 #define CONNECTION_MAX  1100
+#define PASSWD_MAX      4096
 #define SECTION         "profiler"
 #define NOT_IN_FILE     NULL
 
@@ -268,18 +271,6 @@ read_environment(source *from, osp_error *err)
 	return OSP_OK;
 }
 
-/* The default, if none is configured and there is a place for it. */
-static osp_status
-choose_connection(osp_config *config, osp_error *err)
-{
-	char text[CONNECTION_MAX];
-
-	if (config->connection_string[0] != '\0' ||
-		osp_config_default_connection(text, sizeof(text), NULL) != OSP_OK)
-		return OSP_OK;
-	return set_text(config, &config->connection_string, osp_str_of(text), err);
-}
-
 osp_status
 osp_config_load(osp_config *config, const osp_allocator *alc, const char *path,
 				osp_error *err)
@@ -299,8 +290,6 @@ osp_config_load(osp_config *config, const osp_allocator *alc, const char *path,
 	from.file = NULL;
 	if (status == OSP_OK)
 		status = read_environment(&from, err);
-	if (status == OSP_OK)
-		status = choose_connection(config, err);
 	if (status != OSP_OK)
 	{
 		osp_config_term(config);
@@ -327,32 +316,69 @@ osp_config_term(osp_config *config)
 	config->alc = alc;
 }
 
+/* The home directory: HOME, else what the system says of the user. */
+static bool
+find_home(char *out, size_t size)
+{
+	const char *home = secure_getenv("HOME");
+	char space[PASSWD_MAX];
+	struct passwd entry;
+	struct passwd *found = NULL;
+
+	if (home == NULL || home[0] != '/')
+	{
+		if (getpwuid_r(getuid(), &entry, space, sizeof(space), &found) != 0 ||
+			found == NULL || found->pw_dir == NULL || found->pw_dir[0] != '/')
+			return false;
+		home = found->pw_dir;
+	}
+	return snprintf(out, size, "%s", home) < (int) size;
+}
+
 osp_status
 osp_config_default_connection(char *out, size_t size, osp_error *err)
 {
 	const char *state = secure_getenv("XDG_STATE_HOME");
-	const char *home = secure_getenv("HOME");
 	const char *below = "";
+	char home[CONNECTION_MAX];
 	int len;
 
-	/* A relative path is none, the XDG rules say. */
+	/* The XDG rules say that a relative path counts as not set. */
 	if (size > 0)
 		out[0] = '\0';
 	if (state == NULL || state[0] != '/')
 	{
+		if (!find_home(home, sizeof(home)))
+			return osp_error_set(
+				err,
+				OSP_ENOENT,
+				"no collector is configured, and there is no home directory "
+				"for the default one; set OSPROFILER_CONNECTION_STRING");
 		state = home;
 		below = "/.local/state";
 	}
-	if (state == NULL || state[0] != '/')
-		return osp_error_set(
-			err,
-			OSP_ENOENT,
-			"no connection string is configured, and for a default neither "
-			"XDG_STATE_HOME nor HOME is set");
-	len =
-		snprintf(out, size, "sqlite://%s%s/osprofiler/traces.db", state, below);
-	if (len < 0 || (size_t) len >= size)
-		return osp_error_set(
-			err, OSP_EFULL, "the path of the default collector is too long");
-	return OSP_OK;
+
+	/* Behind three slashes stands the path, which begins with the fourth. */
+	len = snprintf(
+		out, size, "sqlite:///%s%s/osprofiler/traces.db", state, below);
+	if (len >= 0 && (size_t) len < size)
+		return OSP_OK;
+	if (size > 0)
+		out[0] = '\0';
+	return osp_error_set(
+		err, OSP_EFULL, "the path of the default collector is too long");
+}
+
+osp_status
+osp_config_need_connection(osp_config *config, osp_error *err)
+{
+	char text[CONNECTION_MAX];
+	osp_status status;
+
+	if (config->connection_string[0] != '\0')
+		return OSP_OK;
+	status = osp_config_default_connection(text, sizeof(text), err);
+	if (status != OSP_OK)
+		return status;
+	return set_text(config, &config->connection_string, osp_str_of(text), err);
 }

@@ -92,19 +92,6 @@ sub start
 	return $pid;
 }
 
-sub wait_for
-{
-	my ($what, $condition) = @_;
-	my $end = time + 15;
-
-	while (time < $end)
-	{
-		return pass($what) if $condition->();
-		sleep 0.02;
-	}
-	return fail($what);
-}
-
 for my $signal (qw(TERM HUP INT QUIT USR1 USR2))
 {
 	my $pid = start('sh', '-c', "trap 'echo got $signal; exit 3' $signal; "
@@ -228,20 +215,111 @@ if (need_program('SQLite\'s hooks and shell', 'sh', '-c',
 
 # --- the collector is away ----------------------------------------------------
 
+# The command that is printed delivers to the collector of the run, whatever is
+# configured where it is called, and also if the address holds a password.
+for my $how ('option', 'variable', 'file')
 {
-	local $ENV{OSPROFILER_CONNECTION_STRING} = 'redis://127.0.0.1:1';
-	my ($status, $out, $err) = traced('psql', '-XAtc', 'select 9');
-	is("$status|$out", "0|9\n", 'the program does not notice');
-	like($err, qr/deliver the rest with: osprofiler agent --run-directory (\S+) --once/,
-		'and it is said how to go on');
-	my ($path) = $err =~ /--run-directory (\S+) --once/;
+	my $collector = "file:///$dir/rescued-$how/traces";
+	my ($option, %variables);
+
+	# A directory that cannot be made as long as a file has its name.
+	write_file("$dir/rescued-$how", '');
+	if ($how eq 'option') { $option = $collector }
+	elsif ($how eq 'variable') { $variables{OSPROFILER_CONNECTION_STRING} = $collector }
+	else
+	{
+		$variables{OSPROFILER_CONF} = write_file("$dir/rescued.conf",
+			"[profiler]\nconnection_string = $collector\n");
+		$variables{OSPROFILER_CONNECTION_STRING} = '';
+	}
+	my ($status, $out, $err) = do
+	{
+		local @ENV{ keys %variables } = values %variables;
+		run($osprofiler, 'run', ($option ? ('--connection-string', $option) : ()),
+			'psql', '-XAtc', "select '$how'");
+	};
+	is("$status|$out", "0|$how\n", "collector by $how is away: the program does not notice");
+	like($err, qr/not everything was delivered to \Q$collector\E; /,
+		"by $how: the message names the collector");
 	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
-	$id //= trace_id();
-	local $ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/traces.db";
-	($status) = run($osprofiler, 'agent', '--run-directory', $path, '--once');
-	is($status, 0, 'the agent delivers the rest');
+	my ($rescue) = $err =~ /, run: osprofiler (agent .*)$/m;
+	unlink "$dir/rescued-$how";
+	($status, $out, $err) = run($osprofiler, split ' ', $rescue // 'none');
+	is($status, 0, "by $how: the command that it prints works") or diag($err);
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $collector;
+	is(tree($id), "db.connect\ndb select '$how' | SELECT 1 | rows 1\n",
+		"by $how: everything is there");
+}
+{
+	my ($status, $out, $err) = run($osprofiler, 'run', '--connection-string',
+		'redis://:secret@127.0.0.1:1', 'psql', '-XAtc', 'select 9');
+	is("$status|$out", "0|9\n", 'no redis server: the program does not notice');
+	unlike($err, qr/secret/, 'no redis server: no password on the terminal');
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	my ($path) = $err =~ /agent --run-directory (\S+) --once/;
+	($status) = run($osprofiler, 'agent', '--run-directory', $path, '--once',
+		'--connection-string', $ENV{OSPROFILER_CONNECTION_STRING});
+	is($status, 0, 'another collector takes the rest, if an option says so');
 	is(tree($id), "db.connect\ndb select 9 | SELECT 1 | rows 1\n", 'nothing is lost');
-	system('rm', '-rf', $path);
+}
+traced('true');
+is(leftover(), '', 'the next run removes what was delivered');
+
+# --- collectors that cannot be ------------------------------------------------
+
+for my $nonsense ('nonsense', 'nonsense://x', 'sqlite:', 'sqlite:///', 'file://',
+	'redis://[', "redis://h:99999", ' ')
+{
+	my $touched = "$dir/touched";
+	my ($status, $out, $err) =
+	  run($osprofiler, 'run', '--connection-string', $nonsense, 'touch', $touched);
+
+	is($status, 2, "'$nonsense' is refused");
+	like($err, qr/\Aosprofiler: run: .+\n\z/, "'$nonsense': by one line");
+	ok(!-e $touched, "'$nonsense': before the program starts");
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $nonsense;
+	($status) = run($osprofiler, 'run', 'touch', $touched);
+	is($status, 2, "'$nonsense' of the environment is refused");
+}
+is(leftover(), '', 'no file is left');
+
+# --- the default collector ----------------------------------------------------
+
+# One place, wherever programs and readers are started.
+for my $variables ({ HOME => "$dir/home" }, { HOME => "$dir/home", XDG_STATE_HOME => "$dir/state" },
+	{ HOME => "$dir/home", XDG_STATE_HOME => 'relative' })
+{
+	my $what = join ' ', map { "$_=$variables->{$_}" } sort keys %$variables;
+	my $path = $variables->{XDG_STATE_HOME} // '';
+
+	$path = "$dir/home/.local/state" if $path !~ m{^/};
+	mkdir "$dir/$_" for qw(home producer reader);
+	local @ENV{ keys %$variables } = values %$variables;
+	delete local $ENV{OSPROFILER_CONNECTION_STRING};
+	my ($status, $out, $err) = run('sh', '-c',
+		"cd $dir/producer && $osprofiler run psql -XAtc 'select 5'");
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	ok(-s "$path/osprofiler/traces.db", "$what: the database is below $path");
+	($status, $out) = run('sh', '-c', "cd $dir/reader && $osprofiler trace show $id");
+	like($out, qr/select 5/, "$what: a reader in another directory finds the trace");
+	is(join(' ', glob("$dir/producer/* $dir/reader/*")), '', "$what: no file where they run");
+}
+
+# --- programs of which nothing is traced --------------------------------------
+
+for my $command (['true'], ['pg_isready', '-q'], ['sh', '-c', 'echo out; echo err >&2'])
+{
+	my ($status, $out, $err) = run(@$command);
+	my ($status2, $out2, $err2) = run($osprofiler, 'run', @$command);
+
+	like($err2, $nothing_seen, "@$command: it is said that nothing was seen");
+	unlike($err2, qr/Trace ID|Display trace/, "@$command: no trace is announced");
+	$err2 =~ s/$nothing_seen//;
+	is("$status2|$out2|$err2", "$status|$out|$err", "@$command: else the same");
+}
+{
+	my ($status, $out, $err) = run($osprofiler, 'run', 'psql', '-XAtc', 'select 1');
+	unlike($err, $nothing_seen, 'not where something was traced');
 }
 
 # --- a terminal ---------------------------------------------------------------

@@ -20,10 +20,12 @@ use File::Temp qw(tempdir);
 use JSON::PP ();
 use POSIX ();
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($dir $here $osprofiler $key start_server stop_server
   restart_server run plain traced trace_id tree points check_trace slurp
-  write_file need_program leftover);
+  write_file need_program leftover
+  $nothing_seen wait_for);
 
 # Everything runs as one user, so that both sides may write to one collector.
 BEGIN
@@ -167,7 +169,10 @@ sub run
 
 my $last_id;
 
-# As run, under `osprofiler run`; the two lines at the end are taken away.
+# What `osprofiler run` says instead of a trace id where nothing was traced.
+our $nothing_seen = qr/^osprofiler: run: no operation was seen, .*\n\z/m;
+
+# As run, under `osprofiler run`; its own lines at the end are taken away.
 sub traced
 {
 	my $how = ref $_[0] ? shift : {};
@@ -177,12 +182,27 @@ sub traced
 	$last_id = undef;
 	$last_id = $1
 	  if $err =~ s/^Trace ID: (\S+)\nDisplay trace with command: .*\n\z//m;
+	$err =~ s/$nothing_seen//;
 	return ($status, $out, $err);
 }
 
 sub trace_id
 {
 	return $last_id;
+}
+
+# Waits until a condition holds, for at most 15 seconds; a test of that name.
+sub wait_for
+{
+	my ($what, $condition) = @_;
+	my $end = time + 15;
+
+	while (time < $end)
+	{
+		return pass($what) if $condition->();
+		sleep 0.02;
+	}
+	return fail($what);
 }
 
 # What run directories hold that should be gone.

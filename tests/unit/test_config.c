@@ -6,6 +6,7 @@
  */
 #include "tap.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -96,9 +97,7 @@ test_defaults(void **state)
 	assert_int_equal(config.spool_limit, OSP_SPOOL_LIMIT_DEFAULT);
 	assert_string_equal(config.hmac_keys, "");
 	assert_string_equal(config.hmac_keys_file, "");
-	assert_string_equal(
-		config.connection_string,
-		"sqlite:///home/somebody/.local/state/osprofiler/traces.db");
+	assert_string_equal(config.connection_string, "");
 	assert_string_equal(config.project, "");
 	assert_string_equal(config.service, "");
 	assert_string_equal(config.run_directory, "");
@@ -360,35 +359,70 @@ test_enabled(void **state)
 static void
 test_default_connection(void **state)
 {
-	char text[64];
-	osp_config config;
+	const struct passwd *self = getpwuid(getuid());
+	char expected[1100];
+	char text[1100];
 	osp_error err = {OSP_OK, ""};
 
 	(void) state;
 	(void) setenv("XDG_STATE_HOME", "/state", 1);
 	assert_int_equal(osp_config_default_connection(text, sizeof(text), &err),
 					 OSP_OK);
-	assert_string_equal(text, "sqlite:///state/osprofiler/traces.db");
+	assert_string_equal(text, "sqlite:////state/osprofiler/traces.db");
 	assert_int_equal(
 		osp_config_default_connection(text, strlen(text) + 1, &err), OSP_OK);
 	assert_int_equal(osp_config_default_connection(text, strlen(text), &err),
 					 OSP_EFULL);
+	assert_string_equal(text, "");
 
-	/* A relative path is none. */
+	/* A relative path counts as not set. */
 	(void) setenv("XDG_STATE_HOME", "state", 1);
 	assert_int_equal(osp_config_default_connection(text, sizeof(text), &err),
 					 OSP_OK);
 	assert_string_equal(
-		text, "sqlite:///home/somebody/.local/state/osprofiler/traces.db");
+		text, "sqlite:////home/somebody/.local/state/osprofiler/traces.db");
 
+	/* Without HOME the system is asked. */
 	(void) unsetenv("XDG_STATE_HOME");
 	(void) unsetenv("HOME");
-	assert_int_equal(osp_config_default_connection(text, sizeof(text), &err),
-					 OSP_ENOENT);
-	assert_string_equal(text, "");
+	if (self == NULL || self->pw_dir[0] != '/')
+	{
+		assert_int_equal(
+			osp_config_default_connection(text, sizeof(text), &err),
+			OSP_ENOENT);
+		assert_non_null(strstr(err.msg, "OSPROFILER_CONNECTION_STRING"));
+	}
+	else
+	{
+		(void) snprintf(expected,
+						sizeof(expected),
+						"sqlite:///%s/.local/state/osprofiler/traces.db",
+						self->pw_dir);
+		assert_int_equal(
+			osp_config_default_connection(text, sizeof(text), &err), OSP_OK);
+		assert_string_equal(text, expected);
+	}
+}
+
+static void
+test_need_connection(void **state)
+{
+	osp_config config;
+	osp_error err = {OSP_OK, ""};
+
+	(void) state;
 	assert_int_equal(
 		osp_config_load(&config, &osp_allocator_default, NULL, &err), OSP_OK);
 	assert_string_equal(config.connection_string, "");
+	assert_int_equal(osp_config_need_connection(&config, &err), OSP_OK);
+	assert_string_equal(
+		config.connection_string,
+		"sqlite:////home/somebody/.local/state/osprofiler/traces.db");
+	osp_config_term(&config);
+
+	load(&config, "[profiler]\nconnection_string = file:///x\n");
+	assert_int_equal(osp_config_need_connection(&config, &err), OSP_OK);
+	assert_string_equal(config.connection_string, "file:///x");
 	osp_config_term(&config);
 }
 
@@ -497,6 +531,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_enabled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_default_connection, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_need_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
 		cmocka_unit_test(test_parse_size),
 		cmocka_unit_test(test_parse_bool),

@@ -22,8 +22,10 @@
  *
  * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
  * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
- * connection string traces go to sqlite://$XDG_STATE_HOME/osprofiler/traces.db
- * (~/.local/state if XDG_STATE_HOME is not set). Set-uid programs read neither.
+ * connection string traces go to the SQLite database
+ * $XDG_STATE_HOME/osprofiler/traces.db (~/.local/state if XDG_STATE_HOME is not
+ * set, the user's entry in the system's database if HOME is not set either).
+ * Set-uid programs read no variable.
  */
 #ifndef OSPROFILER_CONFIG_H
 #define OSPROFILER_CONFIG_H
@@ -65,18 +67,26 @@ typedef struct osp_config
  * reading the file gives: OSP_ENOENT, OSP_EPERM, OSP_ENOMEM. On failure nothing
  * is left to free.
  *
- * connection_string is empty only if none is configured and there is no place
- * for the default either (see osp_config_default_connection). Variables that are
- * set to nothing count as not set.
+ * connection_string is empty if none is configured, see
+ * osp_config_need_connection. Variables that are set to nothing count as not set.
  */
 OSP_API osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
 								   const char *path,
 								   osp_error *err) OSP_MUST_CHECK;
 OSP_API void osp_config_term(osp_config *config);
 
-/* sqlite:///... as said above, terminated. OSP_EFULL: size is too small. */
+/*
+ * The default collector as said above, a terminated sqlite:////absolute/path.
+ * OSP_ENOENT: there is no home directory. OSP_EFULL: size is too small. May ask
+ * the system's user database, so only programs of our own call it.
+ */
 OSP_API osp_status osp_config_default_connection(char *out, size_t size,
 												 osp_error *err) OSP_MUST_CHECK;
+
+/* Sets connection_string to the default if it is empty; fails as above. All that
+ * write to a collector or read from one call this. */
+OSP_API osp_status osp_config_need_connection(osp_config *config,
+											  osp_error *err) OSP_MUST_CHECK;
 
 /* "4MB", "65536", "1 GB" in bytes; kB, MB and GB are powers of 1024. */
 OSP_API bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
