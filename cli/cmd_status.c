@@ -127,7 +127,6 @@ fill_counters(const status_view *view, counter out[COUNTERS_MAX])
 		{"waiting_bytes", "bytes waiting", t->waiting_bytes},
 		{"shipped", "points shipped", s->shipped},
 		{"refused", "points refused", s->refused},
-		{"duplicates", "duplicates left out", s->duplicates},
 		{"spooled", "points spooled", s->spooled},
 		{"spool_points", "points in the spool", s->spool_points},
 		{"spool_bytes", "bytes in the spool", s->spool_bytes},

@@ -87,7 +87,6 @@ CREATE FUNCTION @extschema@.stat(
 	OUT waiting_bytes pg_catalog.int8,
 	OUT shipped pg_catalog.int8,
 	OUT refused pg_catalog.int8,
-	OUT duplicates pg_catalog.int8,
 	OUT spooled pg_catalog.int8,
 	OUT spool_points pg_catalog.int8,
 	OUT spool_bytes pg_catalog.int8,

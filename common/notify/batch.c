@@ -24,6 +24,7 @@ typedef struct batch_item
 	size_t start; /* of the notification in the batch's JSON */
 	size_t len;
 	osp__parts parts;
+	osp_place place;
 } batch_item;
 
 struct osp_batch
@@ -139,22 +140,29 @@ parse_last(osp_batch *batch, size_t start, osp__parts *parts)
 
 /* The notification that begins at start is whole, or is taken back. */
 static osp_status
-finish(osp_batch *batch, size_t start, osp_status status)
+finish(osp_batch *batch, size_t start, const osp_place *place,
+	   osp_status status)
 {
+	batch_item *item = &batch->items[batch->count];
+
 	if (status != OSP_OK)
 	{
 		(void) osp__buf_undo(&batch->json, start);
 		return status;
 	}
-	batch->items[batch->count].start = start;
-	batch->items[batch->count].len = batch->json.len - start;
+	item->start = start;
+	item->len = batch->json.len - start;
+	if (place != NULL)
+		item->place = *place;
+	else
+		memset(&item->place, 0, sizeof(item->place));
 	batch->count++;
 	return OSP_OK;
 }
 
 osp_status
 osp_batch_add_record(osp_batch *batch, const osp_record *record,
-					 const osp_origin *origin)
+					 const osp_origin *origin, const osp_place *place)
 {
 	size_t start = batch->json.len;
 	osp__parts *parts;
@@ -166,7 +174,7 @@ osp_batch_add_record(osp_batch *batch, const osp_record *record,
 	status = osp__notification_write(&batch->json, record, origin, parts);
 	if (status == OSP_OK && parts->escaped)
 		status = parse_last(batch, start, parts);
-	return finish(batch, start, status);
+	return finish(batch, start, place, status);
 }
 
 /* Is JSON in one line, and written as json.dumps does? Ours is. */
@@ -179,7 +187,7 @@ is_ours(osp_str json)
 }
 
 osp_status
-osp_batch_add_json(osp_batch *batch, osp_str json)
+osp_batch_add_json(osp_batch *batch, osp_str json, const osp_place *place)
 {
 	size_t start = batch->json.len;
 	size_t texts_before = batch->texts.len;
@@ -195,13 +203,13 @@ osp_batch_add_json(osp_batch *batch, osp_str json)
 	if (is_ours(json))
 	{
 		osp_buf_add_str(&batch->json, json);
-		return finish(batch, start, osp_buf_status(&batch->json));
+		return finish(batch, start, place, osp_buf_status(&batch->json));
 	}
 	osp__buf_cut(&batch->texts, texts_before);
 	status = osp_json_rewrite(&batch->json, json, -1, 0);
 	if (status == OSP_OK)
 		status = parse_last(batch, start, parts);
-	return finish(batch, start, status);
+	return finish(batch, start, place, status);
 }
 
 const osp_notification *
@@ -218,6 +226,8 @@ osp_batch_items(osp_batch *batch)
 			osp_str_n(batch->json.ptr + item->start, item->len),
 			batch->texts.ptr,
 			&batch->resolved[i]);
+		batch->resolved[i].source = item->place.source;
+		batch->resolved[i].sequence = item->place.sequence;
 	}
 	batch->moved = false;
 	return batch->resolved;

@@ -49,6 +49,7 @@ init_ring(void *map, size_t size)
 	header->header_size = OSP_RING_HEADER_SIZE;
 	header->capacity = size - OSP_RING_HEADER_SIZE;
 	header->owner = osp_owner_self();
+	osp_uuid_new(&header->id);
 }
 
 osp_status

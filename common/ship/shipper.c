@@ -197,7 +197,7 @@ start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 		return status;
 	s->busy = true;
 	s->sent_ns = osp_mono_now();
-	osp__sender_send(s->sender, NULL, 0, false);
+	osp__sender_send(s->sender, NULL, 0);
 	return OSP_OK;
 }
 
@@ -238,8 +238,6 @@ open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
 	osp__rings_scan(s);
-	if (osp__find_spooled(s) != OSP_OK)
-		return no_memory(err);
 	return start_sender(s, options, err);
 }
 
@@ -347,7 +345,6 @@ osp_shipper_close(osp_shipper *s)
 		osp_free(s->alc, s->slots[i].runs);
 	}
 	osp__rings_term(s);
-	osp__keyset_term(&s->in_spool);
 	osp_spool_close(s->spool);
 	if (s->record.alc != NULL)
 		osp_buf_term(&s->record);

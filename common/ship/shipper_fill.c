@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_fill.c
- *	  Batches: made of rings or of the spool, claimed, settled, taken back.
+ *	  Batches: made of rings or of the spool, settled, taken back.
  *
  * Rings have their turns: so many records of one, then of the next, and never
  * more of one in a slot than a quarter of its size, so that a batch on its way
@@ -31,18 +31,6 @@ osp__slot_full(const shipper_slot *slot)
 		   osp_batch_bytes(slot->batch) >= BATCH_BYTES;
 }
 
-/* Are there ring points that may have arrived already? */
-static bool
-must_ask(const osp_shipper *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->ring_count; i++)
-		if (s->rings[i]->pos < s->rings[i]->ask_end)
-			return true;
-	return false;
-}
-
 static void
 note_run(shipper_slot *slot, shipper_ring *r)
 {
@@ -51,36 +39,22 @@ note_run(shipper_slot *slot, shipper_ring *r)
 	slot->runs[slot->run_count - 1].end = r->pos;
 }
 
-/* Has the last shipper put this point into the spool before it was killed? */
-static bool
-is_spooled(const osp_shipper *s, const osp_record *record)
-{
-	osp_point_key key = osp__key_of_record(record);
-	const osp_keyset_entry *entry = osp__keyset_find(&s->in_spool, &key);
-
-	return entry != NULL && entry->found;
-}
-
-/* Adds a record to the slot. OSP_EFULL, OSP_ENOMEM: it is not settled. */
+/* Adds a record that ends at next. OSP_EFULL, OSP_ENOMEM: it is not settled. */
 static osp_status
-add_record(osp_shipper *s, shipper_slot *slot, const osp_record *record,
-		   uint64_t size)
+add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
+		   const osp_record *record, uint64_t next)
 {
-	osp_status status;
+	osp_place place = {r->ring.header->id, next};
+	osp_status status =
+		osp_batch_add_record(slot->batch, record, &s->origin, &place);
 
-	if (slot->ambiguous && is_spooled(s, record))
-	{
-		osp_runstat_add(&s->stat->duplicates, 1);
-		return OSP_OK;
-	}
-	status = osp_batch_add_record(slot->batch, record, &s->origin);
 	if (status == OSP_ENOMEM ||
 		(status == OSP_EFULL && osp_batch_count(slot->batch) > 0))
 		return status;
 	if (status == OSP_EFULL)
 		osp_runstat_add(&s->stat->refused, 1);
 	else if (status != OSP_OK)
-		osp_runstat_add(&s->stat->corrupt_bytes, size);
+		osp_runstat_add(&s->stat->corrupt_bytes, next - r->pos);
 	else
 		s->gathered++;
 	if (s->tap != NULL)
@@ -94,17 +68,16 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
 {
 	uint64_t begin = r->pos;
 	uint64_t quota = r->ring.capacity / 4;
-	uint64_t stop = slot->ambiguous ? r->ask_end : UINT64_MAX;
 	bool more = true;
 	int n;
 
-	for (n = 0; n < TURN_RECORDS && r->pos < stop && r->taken < quota; n++)
+	for (n = 0; n < TURN_RECORDS && r->taken < quota; n++)
 	{
 		uint64_t next = r->pos;
 		osp_record record;
 		bool whole = osp_ring_next(&r->ring, &next, &s->record, &record);
 
-		if (whole && add_record(s, slot, &record, next - r->pos) != OSP_OK)
+		if (whole && add_record(s, slot, r, &record, next) != OSP_OK)
 		{
 			more = false;
 			break;
@@ -143,7 +116,6 @@ take_round(osp_shipper *s, shipper_slot *slot, bool *more)
 bool
 osp__fill_from_rings(osp_shipper *s, shipper_slot *slot)
 {
-	bool ask = must_ask(s);
 	bool found = false;
 	bool more = true;
 	size_t i;
@@ -151,15 +123,8 @@ osp__fill_from_rings(osp_shipper *s, shipper_slot *slot)
 	if (osp__slot_full(slot))
 		return false;
 	if (!osp__slot_used(slot))
-	{
-		slot->ambiguous = ask;
 		for (i = 0; i < s->ring_count; i++)
 			s->rings[i]->taken = 0;
-	}
-
-	/* Points to be asked for and others never come together. */
-	if (slot->ambiguous != ask)
-		return false;
 	while (more && take_round(s, slot, &more))
 		found = true;
 	return found;
@@ -168,16 +133,13 @@ osp__fill_from_rings(osp_shipper *s, shipper_slot *slot)
 bool
 osp__fill_from_spool(osp_shipper *s, shipper_slot *slot)
 {
-	uint64_t claimed = osp_spool_claimed(s->spool);
 	uint64_t stop = osp_spool_end(s->spool);
 	uint64_t pos = s->spool_pos;
+	osp_place place;
 	osp_str json;
 
 	if (osp__slot_used(slot))
 		return false;
-	slot->ambiguous = pos < claimed;
-	if (slot->ambiguous && claimed < stop)
-		stop = claimed;
 	slot->spool_points = 0;
 	while (pos < stop && osp_batch_count(slot->batch) < BATCH_POINTS &&
 		   osp_batch_bytes(slot->batch) < BATCH_BYTES)
@@ -185,9 +147,9 @@ osp__fill_from_spool(osp_shipper *s, shipper_slot *slot)
 		uint64_t begin = pos;
 		osp_status status;
 
-		if (!osp_spool_next(s->spool, &pos, &json))
+		if (!osp_spool_next(s->spool, &pos, &json, &place))
 			break;
-		status = osp_batch_add_json(slot->batch, json);
+		status = osp_batch_add_json(slot->batch, json, &place);
 		if (status == OSP_ENOMEM ||
 			(status == OSP_EFULL && osp_batch_count(slot->batch) > 0))
 		{
@@ -205,25 +167,6 @@ osp__fill_from_spool(osp_shipper *s, shipper_slot *slot)
 	slot->spool_end = pos;
 	s->spool_pos = pos;
 	s->gathered += slot->spool_points;
-	return true;
-}
-
-bool
-osp__slot_claim(osp_shipper *s, const shipper_slot *slot, osp_error *err)
-{
-	size_t i;
-
-	if (slot->from_spool)
-		return slot->spool_end <= osp_spool_claimed(s->spool) ||
-			   osp_spool_set_claimed(s->spool, slot->spool_end, err) == OSP_OK;
-	for (i = 0; i < slot->run_count; i++)
-	{
-		osp_ring *ring = &slot->runs[i].ring->ring;
-
-		/* What an earlier shipper has claimed may reach further. */
-		if (slot->runs[i].end > slot->runs[i].ring->ask_end)
-			osp_ring_set_claimed(ring, slot->runs[i].end);
-	}
 	return true;
 }
 
@@ -283,7 +226,6 @@ osp__slot_reset(osp_shipper *s, shipper_slot *slot)
 	osp_batch_reset(slot->batch);
 	slot->run_count = 0;
 	slot->from_spool = false;
-	slot->ambiguous = false;
 	slot->detached = false;
 }
 
@@ -297,95 +239,6 @@ osp__slot_rewind(osp_shipper *s, shipper_slot *slot)
 	for (i = 0; i < slot->run_count; i++)
 		slot->runs[i].ring->pos = osp_ring_tail(&slot->runs[i].ring->ring);
 	osp__slot_reset(s, slot);
-}
-
-/* Calls fn for every ring point that may have arrived already. */
-static void
-each_claimed(osp_shipper *s, void (*fn)(void *ctx, const osp_point_key *key),
-			 void *ctx)
-{
-	size_t i;
-
-	for (i = 0; i < s->ring_count; i++)
-	{
-		shipper_ring *r = s->rings[i];
-		uint64_t pos = r->pos;
-		osp_record record;
-
-		while (pos < r->ask_end &&
-			   osp_ring_next(&r->ring, &pos, &s->record, &record))
-		{
-			osp_point_key key = osp__key_of_record(&record);
-
-			fn(ctx, &key);
-		}
-		if (!r->foreign)
-			osp__ring_count_corrupt(s, r);
-	}
-}
-
-static void
-count_key(void *ctx, const osp_point_key *key)
-{
-	(void) key;
-	(*(size_t *) ctx)++;
-}
-
-typedef struct key_sink
-{
-	osp_keyset *set;
-	size_t room; /* the rings may have changed since they were counted */
-} key_sink;
-
-static void
-put_key(void *ctx, const osp_point_key *key)
-{
-	key_sink *sink = ctx;
-
-	if (sink->room == 0)
-		return;
-	(void) osp__keyset_put(sink->set, key);
-	sink->room--;
-}
-
-osp_status
-osp__find_spooled(osp_shipper *s)
-{
-	key_sink sink = {&s->in_spool, 0};
-	osp_status status;
-	osp_buf scratch;
-	uint64_t pos;
-	osp_str json;
-
-	each_claimed(s, count_key, &sink.room);
-	if (sink.room == 0 || s->spool == NULL || osp_spool_bytes(s->spool) == 0)
-		return OSP_OK;
-	status = osp__keyset_init(&s->in_spool, s->alc, sink.room);
-	if (status != OSP_OK)
-		return status;
-	each_claimed(s, put_key, &sink);
-	osp_buf_init(&scratch, s->alc, OSP_NOTIFICATION_MAX);
-	pos = osp_spool_begin(s->spool);
-	while (status == OSP_OK && osp_spool_next(s->spool, &pos, &json))
-	{
-		osp_notification point;
-		osp_keyset_entry *entry;
-		osp_point_key key;
-
-		osp_buf_reset(&scratch);
-		status = osp_notification_read(json, &scratch, &point, NULL);
-		entry = status == OSP_OK && osp__key_of_notification(&point, &key)
-					? osp__keyset_find(&s->in_spool, &key)
-					: NULL;
-		if (entry != NULL)
-			entry->found = true;
-		if (status == OSP_EPROTO)
-			status = OSP_OK;
-	}
-	if (status == OSP_OK && pos < osp_spool_end(s->spool))
-		status = OSP_ENOMEM;
-	osp_buf_term(&scratch);
-	return status;
 }
 
 void

@@ -9,7 +9,6 @@
  *	  shipper_fill.c   making batches of rings and spool, confirming them
  *	  shipper_spill.c  making room: into the spool, or, past its limit, away
  *	  shipper_send.c   the sender's thread
- *	  shipper_dedup.c  which points of a batch a collector has already
  *	  shipper_log.c    the log and the last error
  *
  * Batches are kept in two slots, in order: the first is with the sender, or
@@ -31,7 +30,6 @@
 #include "osprofiler/rundir.h"
 #include "osprofiler/shipper.h"
 #include "osprofiler/spool.h"
-#include "ship/shipper_dedup.h"
 #include "ship/shipper_send.h"
 
 /* A batch is handed over when it holds this much. */
@@ -47,11 +45,10 @@ typedef struct shipper_ring
 	unsigned number;
 	dev_t dev;
 	ino_t ino;
-	bool listed;      /* found by the scan that is under way */
-	bool foreign;     /* no ring of ours: remembered so as to be logged once */
-	bool moved;       /* the producer wrote between the last two looks */
-	uint64_t pos;     /* the next record to be read */
-	uint64_t ask_end; /* what lies before may have arrived already */
+	bool listed;  /* found by the scan that is under way */
+	bool foreign; /* no ring of ours: remembered so as to be logged once */
+	bool moved;   /* the producer wrote between the last two looks */
+	uint64_t pos; /* the next record to be read */
 	uint64_t head_seen;    /* at the last look */
 	uint64_t flush_end;    /* head when a flush began */
 	uint64_t taken;        /* bytes of it in the slot that is being filled */
@@ -69,8 +66,7 @@ typedef struct shipper_slot
 {
 	osp_batch *batch;
 	bool from_spool;
-	bool ambiguous; /* points of it may have arrived already */
-	bool detached;  /* from rings whose tails have moved on: only here */
+	bool detached; /* from rings whose tails have moved on: only here */
 	uint64_t spool_end;
 	uint64_t spool_points; /* records of the spool, whatever became of them */
 	size_t run_count;
@@ -103,9 +99,7 @@ struct osp_shipper
 	size_t next_ring; /* whose turn it is */
 	uint64_t rings_made_seen;
 	int64_t scanned_ns;
-	osp_buf record;      /* the record that is being read */
-	osp_keyset in_spool; /* of ring points that may have arrived, those that
-						   * the last shipper has also put into the spool */
+	osp_buf record; /* the record that is being read */
 
 	osp_spool *spool; /* NULL: it cannot be used */
 	uint64_t spool_limit;
@@ -173,9 +167,6 @@ bool osp__slot_full(const shipper_slot *slot);
 bool osp__fill_from_rings(osp_shipper *s, shipper_slot *slot);
 bool osp__fill_from_spool(osp_shipper *s, shipper_slot *slot);
 
-/* Notes in rings or spool that the slot is handed over. */
-bool osp__slot_claim(osp_shipper *s, const shipper_slot *slot, osp_error *err);
-
 /* Everything in the slot is settled: moves tails, or consumes the spool. */
 void osp__slot_settle(osp_shipper *s, shipper_slot *slot);
 
@@ -191,9 +182,6 @@ void osp__slot_reset(osp_shipper *s, shipper_slot *slot);
 /* As reset, and what came from rings will be read from them again. A detached
  * slot stays as it is. */
 void osp__slot_rewind(osp_shipper *s, shipper_slot *slot);
-
-/* Of the ring points that may have arrived, learns which are in the spool. */
-osp_status osp__find_spooled(osp_shipper *s) OSP_MUST_CHECK;
 
 /* Writes what the spool holds to the status file. */
 void osp__spool_publish(osp_shipper *s);

@@ -66,18 +66,13 @@ number_of(const char *name, unsigned *number)
 	return true;
 }
 
-/* Where reading begins, and how far the last shipper may have got. */
+/* Where reading begins: what the last shipper had not confirmed comes again. */
 static void
 begin_reading(shipper_ring *r)
 {
 	const osp_ring_header *header = r->ring.header;
-	uint64_t head = osp_ring_head(&r->ring);
-	uint64_t tail = osp_ring_tail(&r->ring);
-	uint64_t claimed = __atomic_load_n(&header->claimed, __ATOMIC_RELAXED);
 
-	r->pos = tail;
-	r->ask_end = claimed > tail && claimed <= head ? claimed : tail;
-	r->head_seen = tail;
+	r->pos = r->head_seen = osp_ring_tail(&r->ring);
 	r->corrupt_seen = __atomic_load_n(&header->corrupt, __ATOMIC_RELAXED);
 }
 

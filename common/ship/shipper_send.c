@@ -13,8 +13,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "ship/shipper_dedup.h"
-
 struct osp_sender
 {
 	osp_driver_options options; /* its texts are ours */
@@ -28,7 +26,6 @@ struct osp_sender
 	/* under the lock */
 	const osp_notification *items;
 	size_t count;
-	bool ask;
 	bool job;  /* there is one to be done */
 	bool done; /* there is a result to be taken */
 	bool quit;
@@ -53,66 +50,21 @@ open_driver(osp_sender *sender, osp_error *err)
 	return status;
 }
 
-static osp_status
-notify(osp_sender *sender, const osp_notification *items, size_t count,
-	   osp_send_result *result)
-{
-	osp_status status = OSP_OK;
-
-	result->touched = true;
-	if (count > 0)
-		status = sender->driver->notify(
-			sender->conn, items, count, &result->accepted, &result->err);
-	if (status == OSP_OK)
-		result->accepted = count;
-	else if (status == OSP_EREFUSED)
-		result->refused =
-			count - (result->accepted < count ? result->accepted : count);
-	return status;
-}
-
-/* As notify, but for those points that the collector has. */
-static osp_status
-notify_unknown(osp_sender *sender, const osp_notification *items, size_t count,
-			   osp_send_result *result)
-{
-	const osp_allocator *alc = sender->options.alc;
-	osp_notification *kept = osp_calloc(alc, count, sizeof(*kept));
-	size_t kept_count;
-	osp_status status;
-
-	result->touched = true;
-	if (kept == NULL)
-		return osp_error_set(&result->err, OSP_ENOMEM, "out of memory");
-	status = osp__drop_known(alc,
-							 sender->driver,
-							 sender->conn,
-							 items,
-							 count,
-							 kept,
-							 &kept_count,
-							 &result->err);
-	if (status == OSP_OK)
-	{
-		result->duplicates = count - kept_count;
-		status = notify(sender, kept, kept_count, result);
-	}
-	osp_free(alc, kept);
-	return status;
-}
-
 static void
-work(osp_sender *sender, const osp_notification *items, size_t count, bool ask,
+work(osp_sender *sender, const osp_notification *items, size_t count,
 	 osp_send_result *result)
 {
 	memset(result, 0, sizeof(*result));
 	result->status = open_driver(sender, &result->err);
-	if (result->status != OSP_OK)
+	if (result->status != OSP_OK || count == 0)
 		return;
-	result->status =
-		ask && count > 0 && (sender->driver->flags & OSP_DRIVER_CAN_READ) != 0
-			? notify_unknown(sender, items, count, result)
-			: notify(sender, items, count, result);
+	result->status = sender->driver->notify(
+		sender->conn, items, count, &result->accepted, &result->err);
+	if (result->status == OSP_OK)
+		result->accepted = count;
+	else if (result->status == OSP_EREFUSED)
+		result->refused =
+			count - (result->accepted < count ? result->accepted : count);
 }
 
 static void *
@@ -126,7 +78,6 @@ run(void *arg)
 	{
 		const osp_notification *items = sender->items;
 		size_t count = sender->count;
-		bool ask = sender->ask;
 		osp_send_result result;
 
 		if (!sender->job)
@@ -137,7 +88,7 @@ run(void *arg)
 			continue;
 		}
 		(void) pthread_mutex_unlock(&sender->lock);
-		work(sender, items, count, ask, &result);
+		work(sender, items, count, &result);
 		(void) pthread_mutex_lock(&sender->lock);
 		sender->result = result;
 		sender->job = false;
@@ -201,12 +152,11 @@ osp__sender_start(const osp_driver_options *options, int event_fd,
 
 void
 osp__sender_send(osp_sender *sender, const osp_notification *items,
-				 size_t count, bool ask)
+				 size_t count)
 {
 	(void) pthread_mutex_lock(&sender->lock);
 	sender->items = items;
 	sender->count = count;
-	sender->ask = ask;
 	sender->job = true;
 	(void) pthread_cond_signal(&sender->cond);
 	(void) pthread_mutex_unlock(&sender->lock);

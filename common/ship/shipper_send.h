@@ -17,10 +17,8 @@ typedef struct osp_send_result
 {
 	osp_status status; /* OSP_OK or OSP_EREFUSED: every point is settled */
 	osp_error err;
-	bool touched; /* the driver got the points; else none can have arrived */
 	size_t accepted;
 	size_t refused;
-	size_t duplicates; /* not sent, for the collector has them */
 } osp_send_result;
 
 /*
@@ -30,12 +28,10 @@ typedef struct osp_send_result
 osp_status osp__sender_start(const osp_driver_options *options, int event_fd,
 							 osp_sender **out, osp_error *err) OSP_MUST_CHECK;
 
-/*
- * Gives it a batch, borrowed until the result was taken. ask: points of it may
- * have arrived already. No points: it only opens the driver.
- */
+/* Gives it a batch, borrowed until the result was taken. No points: it only
+ * opens the driver. */
 void osp__sender_send(osp_sender *sender, const osp_notification *items,
-					  size_t count, bool ask);
+					  size_t count);
 
 /* The result of the job; false while there is none. */
 bool osp__sender_take(osp_sender *sender, osp_send_result *out) OSP_MUST_CHECK;

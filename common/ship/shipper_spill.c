@@ -3,11 +3,9 @@
  * shipper_spill.c
  *	  Making room in the rings: into the spool, or, past its limit, away.
  *
- * What may have arrived lies in the claimed part of the spool, which begins at
- * its front. While such points are being appended all of the spool counts as
- * claimed, so that being killed in between leaves none of them unmarked; and the
- * rings note before what is going to be appended, so that the next shipper looks
- * for it in the spool (osp__find_spooled).
+ * A shipper that is killed between the writing of the spool and the moving of
+ * the tails leaves points in both: the next one sends them twice, with the same
+ * source and sequence.
  */
 #include "ship/shipper_int.h"
 
@@ -51,7 +49,11 @@ append_slot(osp_shipper *s, const shipper_slot *slot, osp_error *err)
 	size_t i;
 
 	for (i = 0; i < count && status == OSP_OK; i++)
-		status = osp_spool_append(s->spool, items[i].json, err);
+	{
+		osp_place place = {items[i].source, items[i].sequence};
+
+		status = osp_spool_append(s->spool, items[i].json, &place, err);
+	}
 	if (status == OSP_OK)
 		return osp_spool_flush(s->spool, err);
 	osp_spool_discard(s->spool);
@@ -62,11 +64,7 @@ bool
 osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 {
 	bool sent = s->busy && slot == &s->slots[0];
-	bool ambiguous = sent || slot->ambiguous;
 	size_t count = osp_batch_count(slot->batch);
-	uint64_t claimed;
-	osp_error claim_err;
-	osp_status status;
 	osp_error err;
 
 	if (slot->from_spool)
@@ -75,20 +73,7 @@ osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 	/* What is being sent can only go to the front, see below. */
 	if (!may_spill(s) || (sent && osp_spool_bytes(s->spool) > 0))
 		return false;
-	claimed = osp_spool_claimed(s->spool);
-	if (ambiguous &&
-		osp_spool_set_claimed(s->spool, OSP_SPOOL_ALL, &err) != OSP_OK)
-		return spill_failed(s, &err);
-	(void) osp__slot_claim(s, slot, &err);
-	status = append_slot(s, slot, &err);
-	if (status == OSP_OK)
-		claimed = osp_spool_end(s->spool);
-
-	/* If this fails all of the spool stays claimed, which is only slow. */
-	if (ambiguous &&
-		osp_spool_set_claimed(s->spool, claimed, &claim_err) != OSP_OK)
-		osp__shipper_note_error(s, claim_err.msg);
-	if (status != OSP_OK)
+	if (append_slot(s, slot, &err) != OSP_OK)
 		return spill_failed(s, &err);
 
 	s->spill_failed = false;

@@ -110,7 +110,6 @@ static void
 count_result(osp_shipper *s, const osp_send_result *result)
 {
 	osp_runstat_add(&s->stat->shipped, result->accepted);
-	osp_runstat_add(&s->stat->duplicates, result->duplicates);
 	if (result->refused == 0)
 		return;
 	osp_runstat_add(&s->stat->refused, result->refused);
@@ -129,22 +128,12 @@ count_result(osp_shipper *s, const osp_send_result *result)
 
 /* What failed stays in the slot or in the spool, to be tried again. */
 static void
-take_back(osp_shipper *s, bool touched)
+take_back(osp_shipper *s)
 {
 	shipper_slot *slot = &s->slots[0];
-	osp_error err;
 
 	if (!slot->from_spool)
-	{
-		slot->ambiguous |= touched;
 		return;
-	}
-	/* What the driver never got cannot have arrived. If this fails, the points
-	 * will be asked for, which is only slow. */
-	if (!touched && !slot->ambiguous &&
-		osp_spool_set_claimed(s->spool, osp_spool_begin(s->spool), &err) !=
-			OSP_OK)
-		osp__shipper_note_error(s, err.msg);
 	osp__slot_reset(s, slot);
 	if (s->slots[1].from_spool)
 		osp__slot_reset(s, &s->slots[1]);
@@ -169,7 +158,7 @@ osp__shipper_take_result(osp_shipper *s, int64_t now)
 	}
 	else
 	{
-		take_back(s, result.touched);
+		take_back(s);
 		go_down(s, &result, now);
 	}
 	if (!osp__slot_used(&s->slots[0]))
@@ -197,7 +186,6 @@ hand_over(osp_shipper *s, int64_t now)
 {
 	shipper_slot *slot = &s->slots[0];
 	size_t count = osp_batch_count(slot->batch);
-	osp_send_result result;
 
 	if (!osp__slot_used(slot))
 		return false;
@@ -209,16 +197,10 @@ hand_over(osp_shipper *s, int64_t now)
 		shift_slots(s);
 		return true;
 	}
-	if (!osp__slot_claim(s, slot, &result.err))
-	{
-		go_down(s, &result, now);
-		return false;
-	}
 	osp_runstat_add(&s->stat->batches, 1);
 	s->busy = true;
 	s->sent_ns = now;
-	osp__sender_send(
-		s->sender, osp_batch_items(slot->batch), count, slot->ambiguous);
+	osp__sender_send(s->sender, osp_batch_items(slot->batch), count);
 	return true;
 }
 

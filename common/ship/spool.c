@@ -30,7 +30,7 @@
 
 #define OPEN_TRIES 3
 
-typedef char header_is_64[sizeof(spool_header) == 64 ? 1 : -1];
+typedef char header_is_48[sizeof(spool_header) == 48 ? 1 : -1];
 
 static osp_status
 io_error(osp_error *err, int code, const char *what)
@@ -77,15 +77,13 @@ mark_crc(const spool_mark *mark)
 
 /* Puts a mark in force, into the place of the one before the last. */
 static osp_status
-write_mark(osp_spool *spool, uint64_t consumed, uint64_t claimed,
-		   osp_error *err)
+write_mark(osp_spool *spool, uint64_t consumed, osp_error *err)
 {
 	spool_mark mark;
 	uint64_t pos;
 
 	memset(&mark, 0, sizeof(mark));
 	mark.consumed = consumed;
-	mark.claimed = claimed;
 	mark.seq = spool->mark.seq + 1;
 	mark.crc = mark_crc(&mark);
 	pos = offsetof(spool_header, marks) + (mark.seq & 1) * sizeof(mark);
@@ -119,7 +117,7 @@ make_empty(osp_spool *spool, osp_error *err)
 	spool->freed = RECORDS_BEGIN;
 	spool->points = 0;
 	osp__spool_forget(spool);
-	return write_mark(spool, RECORDS_BEGIN, RECORDS_BEGIN, err);
+	return write_mark(spool, RECORDS_BEGIN, err);
 }
 
 static osp_status
@@ -134,7 +132,7 @@ write_header(osp_spool *spool, osp_error *err)
 	header.size = sizeof(header);
 	for (i = 0; i < 2; i++)
 	{
-		header.marks[i].consumed = header.marks[i].claimed = RECORDS_BEGIN;
+		header.marks[i].consumed = RECORDS_BEGIN;
 		header.marks[i].seq = (uint32_t) i;
 		header.marks[i].crc = mark_crc(&header.marks[i]);
 	}
@@ -152,8 +150,8 @@ write_header(osp_spool *spool, osp_error *err)
 
 /*
  * Reads the header of a file of size bytes. OSP_EPROTO: it is none of a spool.
- * Where a mark is damaged the other may be out of date, so all that is left must
- * be taken as claimed.
+ * Where a mark is damaged the other may be out of date: then some of what was
+ * delivered is delivered again.
  */
 static osp_status
 read_header(osp_spool *spool, uint64_t size, osp_error *err)
@@ -183,8 +181,8 @@ read_header(osp_spool *spool, uint64_t size, osp_error *err)
 		return OSP_EPROTO;
 	if (!whole[0] || !whole[1])
 	{
-		spool->mark.claimed = OSP_SPOOL_ALL;
 		spool->corrupt += sizeof(spool_mark);
+		spool->mark_damaged = true;
 	}
 	return OSP_OK;
 }
@@ -195,10 +193,12 @@ check_records(osp_spool *spool, uint64_t size, osp_error *err)
 {
 	uint64_t pos = spool->mark.consumed;
 	osp_status status;
+	osp_place place;
 	osp_str json;
 
 	spool->end = pos;
-	while ((status = osp__spool_find(spool, &pos, size, &json)) == OSP_OK)
+	while ((status = osp__spool_find(spool, &pos, size, &json, &place)) ==
+		   OSP_OK)
 	{
 		spool->points++;
 		spool->end = pos;
@@ -211,13 +211,13 @@ check_records(osp_spool *spool, uint64_t size, osp_error *err)
 		return io_error(err, errno, "truncate");
 	osp__spool_forget(spool);
 	free_disk(spool, spool->mark.consumed);
-	if (spool->mark.claimed <= spool->end)
+	if (!spool->mark_damaged)
 		return OSP_OK;
 
 	/* Twice, so that no damaged mark stays. */
-	status = write_mark(spool, spool->mark.consumed, spool->end, err);
+	status = write_mark(spool, spool->mark.consumed, err);
 	if (status == OSP_OK)
-		status = write_mark(spool, spool->mark.consumed, spool->end, err);
+		status = write_mark(spool, spool->mark.consumed, err);
 	return status;
 }
 
@@ -354,14 +354,9 @@ osp_spool_end(const osp_spool *spool)
 	return spool->end;
 }
 
-uint64_t
-osp_spool_claimed(const osp_spool *spool)
-{
-	return spool->mark.claimed;
-}
-
 osp_status
-osp_spool_append(osp_spool *spool, osp_str json, osp_error *err)
+osp_spool_append(osp_spool *spool, osp_str json, const osp_place *place,
+				 osp_error *err)
 {
 	osp_buf *pending = &spool->pending;
 	spool_record record;
@@ -375,7 +370,8 @@ osp_spool_append(osp_spool *spool, osp_str json, osp_error *err)
 							 "the spool has reached its limit of %llu bytes",
 							 (unsigned long long) spool->limit);
 	record.len = (uint32_t) json.len;
-	record.crc = osp__spool_crc(record.len, json.ptr);
+	record.place = *place;
+	record.crc = osp__spool_crc(&record, json.ptr);
 	if (!osp_buf_reserve(pending, sizeof(record) + json.len))
 	{
 		/* What was appended before is whole. */
@@ -428,13 +424,12 @@ osp_status
 osp_spool_consume(osp_spool *spool, uint64_t pos, uint64_t points,
 				  osp_error *err)
 {
-	uint64_t claimed = spool->mark.claimed;
 	osp_status status;
 
 	if (pos < spool->mark.consumed || pos > spool->end)
 		return osp_error_set(
 			err, OSP_EINVAL, "a position outside of the spool");
-	status = write_mark(spool, pos, claimed > pos ? claimed : pos, err);
+	status = write_mark(spool, pos, err);
 	if (status != OSP_OK)
 		return status;
 	spool->points -= points < spool->points ? points : spool->points;
@@ -444,12 +439,4 @@ osp_spool_consume(osp_spool *spool, uint64_t pos, uint64_t points,
 		pos - spool->freed >= spool->limit / 8)
 		free_disk(spool, pos);
 	return OSP_OK;
-}
-
-osp_status
-osp_spool_set_claimed(osp_spool *spool, uint64_t pos, osp_error *err)
-{
-	if (pos == spool->mark.claimed)
-		return OSP_OK;
-	return write_mark(spool, spool->mark.consumed, pos, err);
 }

@@ -10,13 +10,12 @@
 #include "osprofiler/spool.h"
 
 #define SPOOL_MAGIC   UINT64_C(0x6c6f6f70735f6f) /* "o_spool" */
-#define SPOOL_VERSION 1
+#define SPOOL_VERSION 2
 
 /* How far the spool is done. The younger of two whole marks counts. */
 typedef struct spool_mark
 {
 	uint64_t consumed;
-	uint64_t claimed;
 	uint32_t seq;
 	uint32_t crc; /* of what stands before it */
 } spool_mark;
@@ -32,7 +31,8 @@ typedef struct spool_header
 typedef struct spool_record
 {
 	uint32_t len; /* of the payload */
-	uint32_t crc; /* of len and payload */
+	uint32_t crc; /* of len, place and payload */
+	osp_place place;
 } spool_record;
 
 struct osp_spool
@@ -45,6 +45,7 @@ struct osp_spool
 	uint64_t end;    /* of the last record in the file */
 	uint64_t points; /* from mark.consumed to end */
 	uint64_t corrupt;
+	bool mark_damaged;
 	bool broken;     /* nothing can be written safely any more */
 	osp_buf pending; /* appended, to be written by the next flush */
 	uint64_t pending_points;
@@ -61,12 +62,12 @@ struct osp_spool
  * window.
  */
 osp_status osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto,
-						   osp_str *json) OSP_MUST_CHECK;
+						   osp_str *json, osp_place *place) OSP_MUST_CHECK;
 
 /* Forgets the window: the file has changed. */
 void osp__spool_forget(osp_spool *spool);
 
-/* The sum that stands in a record. */
-uint32_t osp__spool_crc(uint32_t len, const char *payload);
+/* The sum that belongs into a record with this payload. */
+uint32_t osp__spool_crc(const spool_record *record, const char *payload);
 
 #endif /* OSP_SPOOL_INT_H */

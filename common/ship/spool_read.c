@@ -4,9 +4,9 @@
  *	  Reading the spool: whole records out of bytes that may be anything.
  *
  * A record counts only if its sum fits. Where one does not, the next is searched
- * for byte by byte: the length that stands there may be what is damaged. JSON
- * holds no byte that the length of a shorter text could have (all are ASCII
- * characters), so no statement can contain what looks like a record.
+ * for byte by byte: the length that stands there may be what is damaged. The
+ * length of a record has a byte of 0 to 4, which JSON (all ASCII characters)
+ * never holds, so no statement can contain what looks like a record.
  */
 #include "ship/spool_int.h"
 
@@ -21,9 +21,12 @@
 #define SEARCH_EFFORT 8
 
 uint32_t
-osp__spool_crc(uint32_t len, const char *payload)
+osp__spool_crc(const spool_record *record, const char *payload)
 {
-	return osp_crc32c(osp_crc32c(0, &len, sizeof(len)), payload, len);
+	uint32_t crc = osp_crc32c(0, &record->len, sizeof(record->len));
+
+	crc = osp_crc32c(crc, &record->place, sizeof(record->place));
+	return osp_crc32c(crc, payload, record->len);
 }
 
 void
@@ -86,7 +89,7 @@ look(osp_spool *spool, uint64_t pos, size_t len, uint64_t upto,
  */
 static osp_status
 record_at(osp_spool *spool, uint64_t pos, uint64_t upto, uint64_t *effort,
-		  osp_str *json)
+		  osp_str *json, osp_place *place)
 {
 	spool_record record;
 	osp_status status;
@@ -112,14 +115,16 @@ record_at(osp_spool *spool, uint64_t pos, uint64_t upto, uint64_t *effort,
 	if (status != OSP_OK)
 		return status;
 	bytes += sizeof(record);
-	if (osp__spool_crc(record.len, bytes) != record.crc)
+	if (osp__spool_crc(&record, bytes) != record.crc)
 		return OSP_EPROTO;
+	*place = record.place;
 	*json = osp_str_n(bytes, record.len);
 	return OSP_OK;
 }
 
 osp_status
-osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json)
+osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json,
+				osp_place *place)
 {
 	uint64_t start = *pos;
 	uint64_t effort = SEARCH_EFFORT * (upto - start);
@@ -129,8 +134,8 @@ osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json)
 	if (start >= upto)
 		return OSP_ENOENT;
 	for (; start < upto && status == OSP_EPROTO; start++)
-		status =
-			record_at(spool, start, upto, start == *pos ? NULL : &effort, json);
+		status = record_at(
+			spool, start, upto, start == *pos ? NULL : &effort, json, place);
 	if (status == OSP_ENOMEM)
 		return status;
 	if (status == OSP_OK)
@@ -148,7 +153,7 @@ osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json)
 }
 
 bool
-osp_spool_next(osp_spool *spool, uint64_t *pos, osp_str *json)
+osp_spool_next(osp_spool *spool, uint64_t *pos, osp_str *json, osp_place *place)
 {
-	return osp__spool_find(spool, pos, spool->end, json) == OSP_OK;
+	return osp__spool_find(spool, pos, spool->end, json, place) == OSP_OK;
 }

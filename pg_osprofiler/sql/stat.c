@@ -116,7 +116,6 @@ add_totals(pgospRow *row, const osp_run_totals *totals)
 	add_count(row, totals->waiting_bytes);
 	add_count(row, stat->shipped);
 	add_count(row, stat->refused);
-	add_count(row, stat->duplicates);
 	add_count(row, stat->spooled);
 	add_count(row, stat->spool_points);
 	add_count(row, stat->spool_bytes);

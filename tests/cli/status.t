@@ -53,7 +53,7 @@ my $json = decode_json(run_ok('status', '--json', '--run-directory', $run));
 is($json->{run_directory}, $run, 'run directory in JSON');
 is($json->{shipper_pid}, undef, 'no shipper in JSON');
 is($json->{$_}, 0, "$_ in JSON")
-  for qw(rings written dropped waiting_bytes shipped refused duplicates spooled
+  for qw(rings written dropped waiting_bytes shipped refused spooled
   spool_points spool_bytes spool_dropped corrupt_bytes batches driver_errors);
 is($json->{contexts}{$_}, 0, "contexts $_ in JSON")
   for qw(accepted none no_keys unsigned too_long bad_signature bad_encoding

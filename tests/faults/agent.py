@@ -61,7 +61,7 @@ class Agents:
         return result
 
     def check(self):
-        faultlib.check_points(self.redis.points(), self.committed())
+        return faultlib.check_points(self.redis.points(), self.committed())
 
     def log(self):
         with open(os.path.join(self.place.path, "agent.log")) as log:

@@ -203,33 +203,40 @@ class Producer(Process):
         return result
 
 
-def check_points(points, committed):
-    """Every committed point is there once, and no other; the number of them.
+def check_points(points, committed, may_copy=True):
+    """Every committed point is there, and no other; how many, and how many copies.
 
-    points: notifications whose info has "producer" and "point";
-    committed: as Producer.committed gives it.
+    points: notifications whose info has "producer" and "point"; committed: as
+    Producer.committed gives it. A copy, if there may be any, is the same
+    notification once more, which readers know by its trace_id and name.
     """
     seen = {name: {} for name in committed}
+    copies = 0
+    problems = []
     for point in points:
         info = point["info"]
-        times = seen.setdefault(info["producer"], {})
-        times[info["point"]] = times.get(info["point"], 0) + 1
-    problems = []
+        first = seen.setdefault(info["producer"], {}).setdefault(info["point"], point)
+        if first is point:
+            continue
+        copies += 1
+        if first != point:
+            problems.append("%s: point %d came again as another one: %s, %s"
+                            % (info["producer"], info["point"], first, point))
     total = 0
-    for name, times in sorted(seen.items()):
+    for name, numbers in sorted(seen.items()):
         least, most = committed.get(name, (0, 0))
-        missing = [i for i in range(least) if i not in times]
-        foreign = [i for i in times if i >= most]
-        twice = [i for i, n in times.items() if n > 1]
-        total += len(times)
-        for what, which in (("missing", missing), ("never committed", foreign),
-                            ("more than once", twice)):
+        missing = [i for i in range(least) if i not in numbers]
+        foreign = [i for i in numbers if i >= most]
+        total += len(numbers)
+        for what, which in (("missing", missing), ("never committed", foreign)):
             if which:
                 problems.append("%s of %d: %d points %s, the first is %d"
                                 % (name, least, len(which), what, min(which)))
+    if copies and not may_copy:
+        problems.append("%d points were stored again" % copies)
     if problems:
         raise Failed("\n".join(problems))
-    return total
+    return total, copies
 
 
 class Workplace:

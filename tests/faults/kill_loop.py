@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills agent, redis-server and producers at random while all of them work.
 
-At the end every point that a producer committed is in Redis exactly once.
+At the end every point that a producer committed is in the collector: once in the
+report, and once in its store too where that drops copies.
 """
 
 import argparse
@@ -29,10 +30,8 @@ def read_arguments():
 
 
 def kill_agent_while_redis_stalls(agent, redis):
-    """The server reads what the agent has sent only after the agent's end.
-
-    It reads that in slices, and the next agent's question comes in between.
-    """
+    """The server reads what the agent has sent only after the agent's end, and
+    what the next one sends besides."""
     agent.pause()
     faultlib.random_pause(200, 400)
     redis.pause()
@@ -91,13 +90,13 @@ def run(arguments, place):
         committed = {}
         for producer in producers:
             committed.update(producer.committed())
-        total = faultlib.check_points(redis.points(), committed)
+        total, copies = faultlib.check_points(redis.points(), committed)
     finally:
         for process in everything:
             process.end()
-    return ("%d points of %d producers, each once; killed: agent %d, "
+    return ("%d points of %d producers, %d copies; killed: agent %d, "
             "redis-server %d, producers %d times"
-            % (total, len(committed), agent.kills, redis.kills,
+            % (total, len(committed), copies, agent.kills, redis.kills,
                sum(p.kills for p in producers)))
 
 

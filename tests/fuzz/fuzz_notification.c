@@ -39,7 +39,8 @@ check_json(osp_str json)
 	osp_buf_init(&scratch, &osp_allocator_default, BUF_MAX);
 	status = osp_notification_read(json, &scratch, &n, &err);
 	REQUIRE(status == OSP_OK || (status == OSP_EPROTO && err.msg[0] != '\0'));
-	REQUIRE((osp_batch_add_json(batch, json) == OSP_OK) == (status == OSP_OK));
+	REQUIRE((osp_batch_add_json(batch, json, NULL) == OSP_OK) ==
+			(status == OSP_OK));
 	if (status == OSP_OK)
 	{
 		const osp_notification *item = osp_batch_items(batch);
@@ -106,7 +107,7 @@ check_record(osp_str text)
 			OSP_OK);
 	REQUIRE(osp_str_eq(n.host, OSP_STR("host")));
 	REQUIRE(osp_str_eq(n.timestamp, OSP_STR("1970-01-01T00:00:00.000000")));
-	REQUIRE(osp_batch_add_record(batch, &record, &origin) == OSP_OK);
+	REQUIRE(osp_batch_add_record(batch, &record, &origin, NULL) == OSP_OK);
 	REQUIRE(osp_str_eq(osp_batch_items(batch)->json, osp_buf_str(&json)));
 	REQUIRE(osp_str_eq(osp_batch_items(batch)->info, n.info));
 	check_same(&n, osp_batch_items(batch));

@@ -220,12 +220,45 @@ read_store(const shipping *ship)
 	return text;
 }
 
+/* A number for the source and the sequence at the begin of a line. */
+static uint64_t
+place_of(const char *line)
+{
+	size_t len = strcspn(line, "{");
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char) line[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* Point i arrived, from this place. */
+static void
+count_point(shipping_arrived *arrived, uint64_t *seen, long i, uint64_t place)
+{
+	if (seen[i] == place)
+	{
+		arrived->copies++;
+		return;
+	}
+	if (seen[i] != 0)
+		arrived->repeated++;
+	else
+		arrived->points++;
+	seen[i] = place;
+	if (i < arrived->highest)
+		arrived->unordered++;
+	else
+		arrived->highest = (int) i;
+}
+
 shipping_arrived
 shipping_count(const shipping *ship, int n)
 {
-	shipping_arrived arrived = {0, 0, 0, -1, -1};
+	shipping_arrived arrived = {0, 0, 0, 0, -1, -1};
 	int line_number = -1;
-	unsigned char *seen = calloc(POINTS_MAX, 1);
+	uint64_t *seen = calloc(POINTS_MAX, sizeof(*seen));
 	char *text = read_store(ship);
 	char mark[64];
 	char *line;
@@ -250,16 +283,8 @@ shipping_count(const shipping *ship, int n)
 		assert_non_null(point);
 		i = strtol(point + 9, NULL, 10);
 		assert_in_range(i, 0, POINTS_MAX - 1);
-		if (seen[i])
-			arrived.repeated++;
-		else
-			arrived.points++;
-		seen[i] = 1;
+		count_point(&arrived, seen, i, place_of(line));
 		arrived.last_line = line_number;
-		if (i < arrived.highest)
-			arrived.unordered++;
-		else
-			arrived.highest = (int) i;
 	}
 	free(text);
 	free(seen);
@@ -273,6 +298,7 @@ shipping_expect(const shipping *ship, int n, int count)
 
 	assert_int_equal(arrived.points, count);
 	assert_int_equal(arrived.highest, count - 1);
+	assert_int_equal(arrived.copies, 0);
 	assert_int_equal(arrived.repeated, 0);
 	assert_int_equal(arrived.unordered, 0);
 }

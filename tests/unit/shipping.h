@@ -71,15 +71,16 @@ int shipping_produce(osp_producer *producer, int n, int from, int to);
 typedef struct shipping_arrived
 {
 	int points;    /* different ones */
-	int repeated;  /* arrived more than once */
-	int unordered; /* arrived behind a later one of the same producer */
+	int copies;    /* arrived again, with the same source and sequence */
+	int repeated;  /* arrived again, with others: nobody can tell a copy */
+	int unordered; /* not a copy, and behind a later one of the same producer */
 	int last_line; /* of all that arrived; -1: none */
 	int highest;   /* number of the last point; -1: none */
 } shipping_arrived;
 
 shipping_arrived shipping_count(const shipping *ship, int n);
 
-/* All points 0..count-1 of producer n arrived exactly once, in order. */
+/* All points 0..count-1 of producer n arrived once, without a copy, in order. */
 void shipping_expect(const shipping *ship, int n, int count);
 
 #endif /* TEST_SHIPPING_H */

@@ -83,7 +83,7 @@ test_records(void **state)
 
 			make_record(&point, i % 7 == 0 ? "n\xc3\xa4me" : "pg", i);
 			assert_int_equal(
-				osp_batch_add_record(batch, &point.record, &point_origin),
+				osp_batch_add_record(batch, &point.record, &point_origin, NULL),
 				OSP_OK);
 			if (i % 100 == 0)
 				assert_batch(batch);
@@ -115,6 +115,7 @@ static void
 test_json(void **state)
 {
 	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 24);
+	const osp_place place = {{"sixteen letters."}, 77};
 	const osp_notification *items;
 
 	(void) state;
@@ -122,16 +123,20 @@ test_json(void **state)
 
 	/* What is in our bytes stays as it is; the rest is brought into them. */
 	assert_int_equal(
-		osp_batch_add_json(batch,
-						   OSP_STR("{\"name\":\"a-stop\", " FOREIGN_HEAD "}")),
+		osp_batch_add_json(
+			batch, OSP_STR("{\"name\":\"a-stop\", " FOREIGN_HEAD "}"), &place),
 		OSP_OK);
 	assert_int_equal(
 		osp_batch_add_json(
-			batch, OSP_STR("{\"name\":\"\xc3\xa9\xff\",\n" FOREIGN_HEAD "}\n")),
+			batch,
+			OSP_STR("{\"name\":\"\xc3\xa9\xff\",\n" FOREIGN_HEAD "}\n"),
+			NULL),
 		OSP_OK);
-	assert_int_equal(osp_batch_add_json(batch, OSP_STR("{\"name\": 1}")),
+	assert_int_equal(
+		osp_batch_add_json(batch, OSP_STR("{\"name\": 1}"), &place),
+		OSP_EPROTO);
+	assert_int_equal(osp_batch_add_json(batch, OSP_STR("\n"), NULL),
 					 OSP_EPROTO);
-	assert_int_equal(osp_batch_add_json(batch, OSP_STR("\n")), OSP_EPROTO);
 	assert_int_equal(osp_batch_count(batch), 2);
 	assert_batch(batch);
 	items = osp_batch_items(batch);
@@ -139,6 +144,9 @@ test_json(void **state)
 	assert_part(items[1].json,
 				"{\"name\": \"\\u00e9\\ufffd\", " FOREIGN_HEAD "}");
 	assert_part(items[1].name, "\xc3\xa9\xef\xbf\xbd");
+	assert_int_equal(items[0].sequence, 77);
+	assert_memory_equal(&items[0].source, &place.source, sizeof(osp_uuid));
+	assert_int_equal(items[1].sequence, 0);
 	osp_batch_free(batch);
 }
 
@@ -155,21 +163,24 @@ test_full(void **state)
 	assert_non_null(batch);
 	make_record(&point, "pg", 1);
 	while ((status = osp_batch_add_record(
-				batch, &point.record, &point_origin)) == OSP_OK)
+				batch, &point.record, &point_origin, NULL)) == OSP_OK)
 		count++;
 	assert_int_equal(status, OSP_EFULL);
 	assert_int_equal(count, 3);
 	assert_int_equal(osp_batch_count(batch), count);
 	assert_batch(batch);
-	assert_int_equal(osp_batch_add_json(batch, osp_batch_items(batch)[0].json),
-					 OSP_EFULL);
-	assert_int_equal(osp_batch_add_json(
-						 batch, OSP_STR("{\"name\":\"a\", " FOREIGN_HEAD "}")),
-					 OSP_OK);
+	assert_int_equal(
+		osp_batch_add_json(batch, osp_batch_items(batch)[0].json, NULL),
+		OSP_EFULL);
+	assert_int_equal(
+		osp_batch_add_json(
+			batch, OSP_STR("{\"name\":\"a\", " FOREIGN_HEAD "}"), NULL),
+		OSP_OK);
 	assert_batch(batch);
 	osp_batch_reset(batch);
-	assert_int_equal(osp_batch_add_record(batch, &point.record, &point_origin),
-					 OSP_OK);
+	assert_int_equal(
+		osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+		OSP_OK);
 	assert_batch(batch);
 	osp_batch_free(batch);
 }
@@ -186,8 +197,9 @@ test_items_after_failure(void **state)
 	(void) state;
 	assert_non_null(batch);
 	make_record(&point, "pg", 1);
-	assert_int_equal(osp_batch_add_record(batch, &point.record, &point_origin),
-					 OSP_OK);
+	assert_int_equal(
+		osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+		OSP_OK);
 	assert_batch(batch);
 
 	/* What is 400 kB becomes three times as much, for which there is no room. */
@@ -196,7 +208,8 @@ test_items_after_failure(void **state)
 	for (i = 0; i < 200000; i++)
 		osp_buf_add_str(&large, OSP_STR("\xc3\xa9"));
 	osp_buf_add_str(&large, OSP_STR("\"}"));
-	assert_int_equal(osp_batch_add_json(batch, osp_buf_str(&large)), OSP_EFULL);
+	assert_int_equal(osp_batch_add_json(batch, osp_buf_str(&large), NULL),
+					 OSP_EFULL);
 	assert_batch(batch);
 	assert_int_equal(osp_batch_count(batch), 1);
 	osp_buf_term(&large);
@@ -216,10 +229,13 @@ work(const osp_allocator *alc)
 	for (i = 0; i < 100 && status == OSP_OK; i++)
 	{
 		make_record(&point, i % 2 == 0 ? "\t" : "pg", i);
-		status = osp_batch_add_record(batch, &point.record, &point_origin);
+		status =
+			osp_batch_add_record(batch, &point.record, &point_origin, NULL);
 		if (status == OSP_OK)
 			status = osp_batch_add_json(
-				batch, OSP_STR("{\"name\":\"\xc3\xa9\", " FOREIGN_HEAD "}"));
+				batch,
+				OSP_STR("{\"name\":\"\xc3\xa9\", " FOREIGN_HEAD "}"),
+				NULL);
 	}
 	assert_batch(batch);
 	osp_batch_free(batch);

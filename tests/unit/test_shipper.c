@@ -63,9 +63,7 @@ test_order_of_all_rings(void **state)
 		osp_producer_close(&producers[n]);
 	}
 	assert_int_equal(stat->shipped, 6000);
-	assert_int_equal(stat->duplicates, 0);
 	assert_int_equal(stat->spooled, 0);
-	assert_int_equal(ship->control->reads, 0);
 	assert_int_equal(ship->log.warnings, 0);
 	assert_int_equal(ship->log.infos, 0);
 	shipping_close(ship);
@@ -84,7 +82,6 @@ test_shipper_comes_late(void **state)
 	osp_producer_close(&producer);
 	shipping_deliver(ship);
 	shipping_expect(ship, 0, 500);
-	assert_int_equal(ship->control->reads, 0);
 }
 
 /* A ring that is always full of work does not keep the others waiting. */

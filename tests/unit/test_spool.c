@@ -64,6 +64,17 @@ text_of(int n, char *out, size_t size)
 	return osp_str_n(out, (size_t) len);
 }
 
+/* Where the n-th notification came from. */
+static const osp_place *
+place_of(int n)
+{
+	static osp_place place;
+
+	memset(&place.source, n % 5, sizeof(place.source));
+	place.sequence = (uint64_t) n * 1000;
+	return &place;
+}
+
 static void
 append(osp_spool *spool, int from, int to)
 {
@@ -72,7 +83,8 @@ append(osp_spool *spool, int from, int to)
 
 	for (n = from; n < to; n++)
 		assert_int_equal(
-			osp_spool_append(spool, text_of(n, text, sizeof(text)), NULL),
+			osp_spool_append(
+				spool, text_of(n, text, sizeof(text)), place_of(n), NULL),
 			OSP_OK);
 	assert_int_equal(osp_spool_flush(spool, NULL), OSP_OK);
 }
@@ -82,13 +94,15 @@ static uint64_t
 expect(osp_spool *spool, uint64_t pos, int from, int to)
 {
 	char text[128];
+	osp_place place;
 	osp_str json;
 	int n;
 
 	for (n = from; n < to; n++)
 	{
-		assert_true(osp_spool_next(spool, &pos, &json));
+		assert_true(osp_spool_next(spool, &pos, &json, &place));
 		assert_true(osp_str_eq(json, text_of(n, text, sizeof(text))));
+		assert_memory_equal(&place, place_of(n), sizeof(place));
 	}
 	return pos;
 }
@@ -96,9 +110,10 @@ expect(osp_spool *spool, uint64_t pos, int from, int to)
 static void
 expect_end(osp_spool *spool, uint64_t pos)
 {
+	osp_place place;
 	osp_str json;
 
-	assert_false(osp_spool_next(spool, &pos, &json));
+	assert_false(osp_spool_next(spool, &pos, &json, &place));
 	assert_int_equal(pos, osp_spool_end(spool));
 }
 
@@ -139,40 +154,11 @@ test_order_and_reopen(void **state)
 	pos = expect(spool, osp_spool_begin(spool), 30, 120);
 	assert_int_equal(osp_spool_consume(spool, pos, 90, NULL), OSP_OK);
 	assert_int_equal(osp_spool_bytes(spool), 0);
-	assert_int_equal(size_of(path), 64);
+	assert_int_equal(size_of(path), 48);
 	append(spool, 7, 9);
 	(void) expect(spool, osp_spool_begin(spool), 7, 9);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	osp_spool_close(spool);
-}
-
-static void
-test_claimed_mark(void **state)
-{
-	osp_spool *spool = reopen(NULL, 1 << 20);
-	uint64_t pos;
-
-	(void) state;
-	append(spool, 0, 10);
-	assert_true(osp_spool_claimed(spool) <= osp_spool_begin(spool));
-	pos = expect(spool, osp_spool_begin(spool), 0, 4);
-	assert_int_equal(osp_spool_set_claimed(spool, pos, NULL), OSP_OK);
-	spool = reopen(spool, 1 << 20);
-	assert_int_equal(osp_spool_claimed(spool), pos);
-
-	/* Whoever dies while appending what is claimed leaves all of it claimed. */
-	assert_int_equal(osp_spool_set_claimed(spool, OSP_SPOOL_ALL, NULL), OSP_OK);
-	append(spool, 10, 12);
-	spool = reopen(spool, 1 << 20);
-	assert_int_equal(osp_spool_claimed(spool), osp_spool_end(spool));
-	append(spool, 12, 13);
-	assert_true(osp_spool_claimed(spool) < osp_spool_end(spool));
-
-	/* What is consumed is claimed as well. */
-	pos = expect(spool, osp_spool_begin(spool), 0, 13);
-	assert_int_equal(osp_spool_consume(spool, pos, 13, NULL), OSP_OK);
-	assert_int_equal(osp_spool_claimed(spool), osp_spool_begin(spool));
 	osp_spool_close(spool);
 }
 
@@ -189,16 +175,16 @@ test_killed_while_emptying(void **state)
 	{
 		append(spool, 0, 5);
 		memset(&mark, 0, sizeof(mark));
-		mark.consumed = mark.claimed = osp_spool_end(spool);
+		mark.consumed = osp_spool_end(spool);
 		mark.seq = spool->mark.seq + 1;
 		mark.crc = osp_crc32c(0, &mark, offsetof(spool_mark, crc));
 		assert_int_equal(pwrite(spool->fd,
 								&mark,
 								sizeof(mark),
-								(off_t) (16 + 24 * (mark.seq & 1))),
+								(off_t) (16 + 16 * (mark.seq & 1))),
 						 sizeof(mark));
 		if (cut)
-			assert_int_equal(ftruncate(spool->fd, 64), 0);
+			assert_int_equal(ftruncate(spool->fd, 48), 0);
 		spool = reopen(spool, 1 << 20);
 		assert_int_equal(osp_spool_points(spool), 0);
 		append(spool, 20, 22);
@@ -259,8 +245,8 @@ copy_file(const char *from, const char *to)
 }
 
 /*
- * Any one bit: at most the record that holds it is lost, and one that was
- * consumed comes again only as claimed.
+ * Any one bit: at most the record that holds it is lost, and at most the one
+ * that was consumed comes again.
  */
 static void
 test_any_bit_flipped(void **state)
@@ -297,12 +283,11 @@ test_any_bit_flipped(void **state)
 			assert_int_equal(points, 0);
 			assert_int_equal(size_of(bad_path), size);
 		}
-		else if (at < 64)
+		else if (at < 48)
 		{
 			uint64_t begin = osp_spool_begin(spool);
 
 			assert_in_range(points, 5, 6);
-			assert_int_equal(osp_spool_claimed(spool), osp_spool_end(spool));
 			(void) expect(spool, begin, points == 6 ? 0 : 1, 6);
 		}
 		else
@@ -334,6 +319,7 @@ test_rubbish_in_the_middle(void **state)
 	assert_true(to - from > sizeof(rubbish));
 	for (round = 0; round < 4; round++)
 	{
+		osp_place place;
 		uint64_t pos;
 		osp_str json;
 		int fd = open(path, O_RDWR);
@@ -350,7 +336,7 @@ test_rubbish_in_the_middle(void **state)
 		assert_true(osp_spool_corrupt(spool) >= sizeof(rubbish));
 		pos = expect(spool, osp_spool_begin(spool), 0, 50);
 		do
-			assert_true(osp_spool_next(spool, &pos, &json));
+			assert_true(osp_spool_next(spool, &pos, &json, &place));
 		while (pos <= to);
 		expect_end(spool, expect(spool, pos, 51, 200));
 	}
@@ -369,11 +355,12 @@ test_limit(void **state)
 
 	(void) state;
 	for (n = 0; status == OSP_OK; n++)
-		status = osp_spool_append(spool, text_of(n, text, sizeof(text)), &err);
+		status = osp_spool_append(
+			spool, text_of(n, text, sizeof(text)), place_of(n), &err);
 	assert_int_equal(status, OSP_EFULL);
 	assert_int_equal(osp_spool_flush(spool, NULL), OSP_OK);
 	assert_int_equal(osp_spool_points(spool), n - 1);
-	assert_true(size_of(path) <= 4096 + 64);
+	assert_true(size_of(path) <= 4096 + 48);
 
 	/* What is discarded takes no room. */
 	pos = expect(spool, osp_spool_begin(spool), 0, n - 1);
@@ -382,7 +369,8 @@ test_limit(void **state)
 	for (n = 0; n < 1000; n++)
 	{
 		assert_int_equal(
-			osp_spool_append(spool, text_of(n, text, sizeof(text)), &err),
+			osp_spool_append(
+				spool, text_of(n, text, sizeof(text)), place_of(n), &err),
 			OSP_OK);
 		osp_spool_discard(spool);
 	}
@@ -435,7 +423,8 @@ write_on_full_disk(void)
 		osp_status status;
 
 		for (n = done; n < done + 10; n++)
-			if (osp_spool_append(spool, text_of(n, text, sizeof(text)), NULL) !=
+			if (osp_spool_append(
+					spool, text_of(n, text, sizeof(text)), place_of(n), NULL) !=
 				OSP_OK)
 				_exit(2);
 		status = osp_spool_flush(spool, NULL);
@@ -449,7 +438,7 @@ write_on_full_disk(void)
 	/* All or nothing, and small ones still fit. */
 	if (osp_spool_points(spool) != (uint64_t) done)
 		_exit(4);
-	if (osp_spool_append(spool, OSP_STR("{}"), NULL) != OSP_OK ||
+	if (osp_spool_append(spool, OSP_STR("{}"), place_of(0), NULL) != OSP_OK ||
 		osp_spool_flush(spool, NULL) != OSP_OK)
 		_exit(5);
 	osp_spool_close(spool);
@@ -534,6 +523,7 @@ test_long_records(void **state)
 	const size_t len = 3 << 20;
 	osp_spool *spool = reopen(NULL, 64 << 20);
 	char *text = malloc(len);
+	osp_place place;
 	osp_str json;
 	uint64_t pos;
 	int i;
@@ -544,7 +534,8 @@ test_long_records(void **state)
 	for (i = 0; i < 3; i++)
 	{
 		assert_int_equal(
-			osp_spool_append(spool, osp_str_n(text, len - (size_t) i), NULL),
+			osp_spool_append(
+				spool, osp_str_n(text, len - (size_t) i), place_of(i), NULL),
 			OSP_OK);
 		append(spool, i, i + 1);
 	}
@@ -552,13 +543,15 @@ test_long_records(void **state)
 	pos = osp_spool_begin(spool);
 	for (i = 0; i < 3; i++)
 	{
-		assert_true(osp_spool_next(spool, &pos, &json));
+		assert_true(osp_spool_next(spool, &pos, &json, &place));
 		assert_true(osp_str_eq(json, osp_str_n(text, len - (size_t) i)));
 		pos = expect(spool, pos, i, i + 1);
 	}
 	expect_end(spool, pos);
-	assert_int_equal(osp_spool_append(spool, OSP_STR("[]"), NULL), OSP_EINVAL);
-	assert_int_equal(osp_spool_append(spool, OSP_STR(""), NULL), OSP_EINVAL);
+	assert_int_equal(osp_spool_append(spool, OSP_STR("[]"), place_of(0), NULL),
+					 OSP_EINVAL);
+	assert_int_equal(osp_spool_append(spool, OSP_STR(""), place_of(0), NULL),
+					 OSP_EINVAL);
 	osp_spool_close(spool);
 	free(text);
 }
@@ -569,18 +562,20 @@ work(const osp_allocator *alc)
 {
 	osp_spool *spool;
 	char text[128];
+	osp_place place;
 	uint64_t pos;
 	osp_str json;
 	osp_status status = osp_spool_open(alc, path, 1 << 20, &spool, NULL);
 
 	if (status != OSP_OK)
 		return status;
-	status = osp_spool_append(spool, text_of(1, text, sizeof(text)), NULL);
+	status = osp_spool_append(
+		spool, text_of(1, text, sizeof(text)), place_of(1), NULL);
 	if (status == OSP_OK)
 		status = osp_spool_flush(spool, NULL);
 	pos = osp_spool_begin(spool);
 	while (status == OSP_OK && pos < osp_spool_end(spool))
-		if (!osp_spool_next(spool, &pos, &json))
+		if (!osp_spool_next(spool, &pos, &json, &place))
 			status = OSP_ENOMEM;
 	if (status == OSP_OK)
 		status = osp_spool_consume(spool, pos, osp_spool_points(spool), NULL);
@@ -611,7 +606,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order_and_reopen, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_claimed_mark, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_killed_while_emptying, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_torn_tail, setup, teardown),

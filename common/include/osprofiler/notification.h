@@ -87,6 +87,13 @@ osp_notification_write(osp_buf *buf, const osp_record *record,
 /* PostgreSQL's name of a SQLSTATE ("unique_violation"), NULL if it has none. */
 OSP_API const char *osp_sqlstate_name(const char state[5]);
 
+/* Where a notification came from, as in osp_notification. */
+typedef struct osp_place
+{
+	osp_uuid source;
+	uint64_t sequence;
+} osp_place;
+
 /*
  * Many notifications in one piece of memory, for drivers. Index and bytes are
  * owned by the batch. A batch is used by one thread at a time.
@@ -100,18 +107,20 @@ OSP_API void osp_batch_reset(osp_batch *batch);
 OSP_API size_t osp_batch_count(const osp_batch *batch);
 OSP_API size_t osp_batch_bytes(const osp_batch *batch);
 
-/* Adds the notification of a record. OSP_EFULL: hand the batch over first. */
-OSP_API osp_status
-osp_batch_add_record(osp_batch *batch, const osp_record *record,
-					 const osp_origin *origin) OSP_MUST_CHECK;
+/* Adds the notification of a record. place NULL: unknown. OSP_EFULL: hand the
+ * batch over first. */
+OSP_API osp_status osp_batch_add_record(osp_batch *batch,
+										const osp_record *record,
+										const osp_origin *origin,
+										const osp_place *place) OSP_MUST_CHECK;
 
 /*
  * Adds a notification that is JSON already (of the spool, of a collector). What
  * is not in json.dumps' bytes, or not in one line, is brought into them.
  * OSP_EPROTO: it is not a notification.
  */
-OSP_API osp_status osp_batch_add_json(osp_batch *batch,
-									  osp_str json) OSP_MUST_CHECK;
+OSP_API osp_status osp_batch_add_json(osp_batch *batch, osp_str json,
+									  const osp_place *place) OSP_MUST_CHECK;
 
 /* The notifications, in order, returned borrowed until the batch changes. */
 OSP_API const osp_notification *osp_batch_items(osp_batch *batch);

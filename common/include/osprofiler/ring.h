@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 #define OSP_RING_MAGIC       UINT64_C(0x676e69725f70736f) /* "osp_ring" */
-#define OSP_RING_VERSION     1
+#define OSP_RING_VERSION     2
 #define OSP_RING_HEADER_SIZE 4096
 #define OSP_RING_MIN         (64 * 1024)
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
@@ -59,7 +59,9 @@ typedef struct osp_ring_header
 	uint32_t version;
 	uint32_t header_size;
 	uint64_t capacity; /* a power of two */
-	char pad0[40];
+	osp_uuid id; /* of this ring, and of no other: a source of notifications,
+						* whose sequence is the position behind a record */
+	char pad0[24];
 
 	uint64_t owner; /* osp_owner_self() of the producer; 0: free */
 	char pad1[56];
@@ -70,10 +72,8 @@ typedef struct osp_ring_header
 	char pad2[40];
 
 	uint64_t tail;    /* consumer: end of what a collector has */
-	uint64_t claimed; /* consumer: end of what was handed to a driver, and may
-					   * or may not have arrived (see osprofiler/shipper.h) */
 	uint64_t corrupt; /* consumer: bytes skipped because they made no sense */
-	char pad3[40];
+	char pad3[48];
 
 	osp_ring_notice notices[OSP_RING_NOTICES]; /* producer, by key */
 } osp_ring_header;
@@ -248,13 +248,6 @@ static inline uint64_t
 osp_ring_tail(const osp_ring *ring)
 {
 	return __atomic_load_n(&ring->header->tail, __ATOMIC_RELAXED);
-}
-
-/* Consumer: everything before pos was handed to the driver. */
-static inline void
-osp_ring_set_claimed(osp_ring *ring, uint64_t pos)
-{
-	__atomic_store_n(&ring->header->claimed, pos, __ATOMIC_RELEASE);
 }
 
 /* Consumer: everything before pos is delivered, the room is free again. */

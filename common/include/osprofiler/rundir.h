@@ -46,7 +46,7 @@ OSP_API osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
 								   osp_error *err) OSP_MUST_CHECK;
 
 #define OSP_RUNSTAT_MAGIC   UINT64_C(0x746174735f70736f) /* "osp_stat" */
-#define OSP_RUNSTAT_VERSION 1
+#define OSP_RUNSTAT_VERSION 2
 
 /*
  * The status file. Counters only grow while the file exists, are changed by
@@ -85,7 +85,6 @@ typedef struct osp_runstat
 	uint64_t spool_points;  /* in the spool now */
 	uint64_t corrupt_bytes; /* of rings and spool, skipped */
 	uint64_t refused;       /* points that the collector refused for good */
-	uint64_t duplicates;    /* not sent again, for the collector had them */
 	uint64_t batches;       /* handed to the driver */
 	uint64_t driver_errors; /* batches that failed */
 	uint64_t retired_records;   /* header->records of rings since removed */

@@ -9,12 +9,11 @@
  * osp_shipper_open) does nothing but call the driver, so a slow collector never
  * keeps the rings from being emptied into the spool.
  *
- * Nothing is lost and nothing comes twice: before a batch is handed to the
- * driver the ring (or spool) notes how far it reaches ("claimed"), and tail moves
- * only when the driver has confirmed it. What lies between tail and claimed when
- * a shipper starts, or after a batch failed, may have arrived: for these points
- * the collector is asked (get_points) and those it has are not sent again. With
- * a driver that cannot read they are sent again (at least once).
+ * Delivery is at least once: a ring's tail, and what is consumed of the spool,
+ * move only when the driver has confirmed a batch. After a failure, and after a
+ * crash, everything behind them is sent again, each notification with the same
+ * source and sequence (notification.h). Collectors that can drop such copies;
+ * readers drop the others.
  *
  * While nothing is traced the shipper sleeps without waking: it waits for the
  * doorbell (osprofiler/rundir.h) with no timeout.
@@ -94,7 +93,7 @@ OSP_API bool osp_shipper_is_empty(const osp_shipper *shipper);
 /*
  * Is a call of the driver in progress? Then osp_shipper_close has to wait for
  * it. After a flush that left nothing in the rings a process may as well end
- * without closing: everything is in the spool, marked as being sent.
+ * without closing: everything is in the spool, and will be sent again.
  */
 OSP_API bool osp_shipper_busy(const osp_shipper *shipper);
 

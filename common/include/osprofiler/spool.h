@@ -3,10 +3,10 @@
  * spool.h
  *	  The spool: a file that keeps notifications while the collector is down.
  *
- * The file begins with a header of 64 bytes, which holds in two places, written
- * in turn, how far it was consumed and claimed; then records: length, CRC-32C of
- * length and payload, payload (the notification's JSON). It is written by
- * append, read from the front, and cut to nothing when everything in it was
+ * The file begins with a header of 48 bytes, which holds in two places, written
+ * in turn, how far it was consumed; then records: length of the payload, CRC-32C
+ * of all else, the notification's source and sequence, payload (its JSON). It is
+ * written by append, read from the front, and cut to nothing when everything in it was
  * delivered; what was delivered before that goes back to the file system as a
  * hole. A torn or damaged record is skipped and counted, never trusted, and the
  * next whole one is searched for. Used by one thread at a time, and by one
@@ -19,6 +19,7 @@
 #define OSPROFILER_SPOOL_H
 
 #include "osprofiler/base.h"
+#include "osprofiler/notification.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,6 +51,7 @@ OSP_API uint64_t osp_spool_corrupt(const osp_spool *spool);
  * limit is reached; OSP_ENOMEM. Then it is not among them.
  */
 OSP_API osp_status osp_spool_append(osp_spool *spool, osp_str json,
+									const osp_place *place,
 									osp_error *err) OSP_MUST_CHECK;
 
 /*
@@ -71,23 +73,13 @@ OSP_API uint64_t osp_spool_end(const osp_spool *spool);
  * next call for this spool. False at the end; also, with *pos before the end,
  * when there is no memory.
  */
-OSP_API bool osp_spool_next(osp_spool *spool, uint64_t *pos,
-							osp_str *json) OSP_MUST_CHECK;
+OSP_API bool osp_spool_next(osp_spool *spool, uint64_t *pos, osp_str *json,
+							osp_place *place) OSP_MUST_CHECK;
 
 /* Everything before pos, points records, is delivered. */
 OSP_API osp_status osp_spool_consume(osp_spool *spool, uint64_t pos,
 									 uint64_t points,
 									 osp_error *err) OSP_MUST_CHECK;
-
-/*
- * Marks what lies before pos as handed to a driver (as osp_ring_set_claimed),
- * kept in the file; and reads that mark. OSP_SPOOL_ALL: what is in it and what
- * will be appended.
- */
-#define OSP_SPOOL_ALL UINT64_MAX
-OSP_API osp_status osp_spool_set_claimed(osp_spool *spool, uint64_t pos,
-										 osp_error *err) OSP_MUST_CHECK;
-OSP_API uint64_t osp_spool_claimed(const osp_spool *spool);
 
 /* CRC-32C (Castagnoli) of len bytes, going on from crc (0 at first). */
 OSP_API uint32_t osp_crc32c(uint32_t crc, const void *bytes, size_t len);

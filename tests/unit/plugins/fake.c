@@ -82,9 +82,15 @@ is_ordered(uint32_t *order)
 static void
 store(const osp_driver_conn *conn, const osp_notification *item)
 {
+	char source[OSP_UUID_TEXT_LEN + 1];
 	osp_buf line;
 
+	osp_uuid_text(&item->source, source);
 	osp_buf_init(&line, &osp_allocator_default, SIZE_MAX / 2);
+	osp_buf_add_str(&line, osp_str_of(source));
+	osp_buf_add_char(&line, ' ');
+	osp_buf_add_i64(&line, (int64_t) item->sequence);
+	osp_buf_add_char(&line, ' ');
 	osp_buf_add_str(&line, item->json);
 	osp_buf_add_char(&line, '\n');
 	if (write(conn->store, line.ptr, line.len) != (ssize_t) line.len)
@@ -131,48 +137,6 @@ static osp_status
 fake_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 				void *ctx, osp_error *err)
 {
-	osp_status status = OSP_OK;
-	osp_buf scratch;
-	struct stat st;
-	char *text;
-	char *line;
-	char *end;
-
-	(void) __atomic_fetch_add(&conn->control->reads, 1, __ATOMIC_RELAXED);
-	if (is_ordered(&conn->control->fail_read))
-		return osp_error_set(err, OSP_EUNAVAIL, "fake: told not to read");
-	if (fstat(conn->store, &st) != 0)
-		abort();
-	text = calloc(1, (size_t) st.st_size + 1);
-	if (pread(conn->store, text, (size_t) st.st_size, 0) != st.st_size)
-		abort();
-	osp_buf_init(&scratch, &osp_allocator_default, OSP_NOTIFICATION_MAX);
-	end = text + st.st_size;
-	for (line = text; status == OSP_OK && line < end;)
-	{
-		const char *newline = memchr(line, '\n', (size_t) (end - line));
-		size_t len;
-		osp_notification point;
-
-		if (newline == NULL)
-			break;
-		len = (size_t) (newline - line);
-		osp_buf_reset(&scratch);
-		if (osp_notification_read(
-				osp_str_n(line, len), &scratch, &point, NULL) == OSP_OK &&
-			osp_str_eq(point.base_id, base_id))
-			status = fn(ctx, osp_str_n(line, len));
-		line += len + 1;
-	}
-	osp_buf_term(&scratch);
-	free(text);
-	return status;
-}
-
-static osp_status
-fake_unsupported(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
-				 void *ctx, osp_error *err)
-{
 	(void) conn;
 	(void) base_id;
 	(void) fn;
@@ -213,31 +177,15 @@ fake_close(osp_driver_conn *conn)
 }
 
 static const char *const schemes[] = {"fake", NULL};
-static const char *const blind_schemes[] = {"fakeblind", NULL};
 
 extern OSP_API const osp_driver osp_driver_fake;
 const osp_driver osp_driver_fake = {
 	.abi = OSP_DRIVER_ABI,
-	.flags = OSP_DRIVER_CAN_READ,
 	.name = "fake",
 	.schemes = schemes,
 	.open = fake_open,
 	.notify = fake_notify,
 	.get_points = fake_get_points,
-	.list_traces = fake_list_traces,
-	.remove_traces = fake_remove_traces,
-	.close = fake_close,
-};
-
-extern OSP_API const osp_driver osp_driver_fakeblind;
-const osp_driver osp_driver_fakeblind = {
-	.abi = OSP_DRIVER_ABI,
-	.flags = 0,
-	.name = "fakeblind",
-	.schemes = blind_schemes,
-	.open = fake_open,
-	.notify = fake_notify,
-	.get_points = fake_unsupported,
 	.list_traces = fake_list_traces,
 	.remove_traces = fake_remove_traces,
 	.close = fake_close,

@@ -5,8 +5,8 @@
  *	  or dawdles as it is told.
  *
  * fake:///DIR keeps points in DIR/store and takes orders from DIR/control, which
- * is mapped by driver and test, in whatever processes. fakeblind:///DIR is the
- * same but cannot read. Each point is one write, so that a process killed at any
+ * is mapped by driver and test, in whatever processes. A line is the point's
+ * source, in hex, its sequence and its JSON. Each point is one write, so that a process killed at any
  * time leaves any part of a batch stored. A write that the kill cut short has
  * stored nothing: the next to open the store ends the line with FAKE_CUT.
  */
@@ -20,15 +20,13 @@
 typedef struct fake_control
 {
 	/* orders */
-	uint32_t fail;      /* calls of notify that fail, storing nothing */
-	uint32_t partial;   /* calls of notify that store every second, then fail */
-	uint32_t fail_read; /* calls of get_points that fail */
-	uint32_t delay_ms;  /* of every call of notify, before storing */
-	uint32_t refuse;    /* refuse points whose name begins with "bad" */
+	uint32_t fail;     /* calls of notify that fail, storing nothing */
+	uint32_t partial;  /* calls of notify that store every second, then fail */
+	uint32_t delay_ms; /* of every call of notify, before storing */
+	uint32_t refuse;   /* refuse points whose name begins with "bad" */
 
 	/* what happened */
 	uint32_t notifies;
-	uint32_t reads;
 	uint32_t largest; /* batch */
 } fake_control;
 
