@@ -22,8 +22,8 @@ check_packages=(
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps
 	python3-osprofiler python3-psycopg python3-psycopg2 python3-redis
-	python3-sqlalchemy redis-server redis-tools ruby ruby-pg shellcheck sqlite3
-	valgrind
+	python3-sqlalchemy redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
+	sqlite3 valgrind
 )
 chroot_packages=(mmdebstrap util-linux)
 

@@ -15,10 +15,6 @@
  * own afterwards ends the tracing of that connection. Failures are not told from
  * ends, and the parent of a nested statement may be wrong (docs/sqlite.md).
  */
-#ifndef OSP_SQLITE_EXTENSION
-#define OSP_SQLITE_EXTENSION
-#endif
-
 #include <dlfcn.h>
 
 #include "attach.h"

@@ -7,8 +7,8 @@
 
 #include "attach.h"
 #include "hook.h"
+#include "sqlite_home.h"
 #include "sqlite_operation.h"
-#include "wrap.h"
 
 typedef bool (*has_fn)(struct sqlite3 *);
 
@@ -28,6 +28,8 @@ osp_sqlite_enable(struct sqlite3 *db, const osp_sqlite_options *options)
 
 	if (is_the_extensions(db))
 		return SQLITE_OK;
+	if (!osp_sqlite__home_search())
+		return SQLITE_ERROR;
 	if (options == NULL)
 	{
 		osp_sqlite_options_init(&defaults);

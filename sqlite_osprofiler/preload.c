@@ -3,18 +3,20 @@
  * preload.c
  *	  Traces an unmodified program: LD_PRELOAD=.../sqlite_preload.so PROGRAM
  *
- * sqlite3_auto_extension has SQLite tell us of every connection, however the
+ * This library brings no SQLite along: the program has exactly the one that it
+ * has without us (sqlite_home.h).
+ *
+ * sqlite3_auto_extension has SQLite call us for every connection, however the
  * program came by SQLite: linked, by dlopen, past our wrappers (RTLD_DEEPBIND).
- * But it initialises SQLite, after which sqlite3_config refuses what programs
- * set at their start. So sqlite3_config is wrapped: as long as no connection was
- * opened SQLite is shut down for it, and armed again when one is to be opened.
+ * It initialises SQLite, after which sqlite3_config refuses what programs set at
+ * their start. So sqlite3_config is wrapped: as long as no connection was opened
+ * SQLite is shut down for it, and armed again when one is to be opened.
+ * sqlite3_shutdown and sqlite3_reset_auto_extension disarm.
  *
- * The same goes for sqlite3_shutdown and sqlite3_reset_auto_extension, after
- * which we have to be registered again.
- *
- * Of the error log, which only sqlite3_config can set, we need the codes: where
- * the wrappers are passed by it is the only way to learn of a failure. The
- * program's own log function is called by ours.
+ * Of the error log, which only sqlite3_config can set, and only while SQLite is
+ * not initialised, we need the codes: where the wrappers are passed by it is the
+ * only way to learn of a failure. The program's own log function is called by
+ * ours.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -22,36 +24,27 @@
 
 #include "attach.h"
 #include "hook.h"
-#include "wrap.h"
-
-/* SQLite's own functions. */
-static struct
-{
-	int (*config)(int, ...);
-	int (*open)(const char *, sqlite3 **);
-	int (*open_v2)(const char *, sqlite3 **, int, const char *);
-	int (*open16)(const void *, sqlite3 **);
-	int (*initialize)(void);
-	int (*shutdown)(void);
-	void (*reset_auto_extension)(void);
-	int (*auto_extension)(void (*)(void));
-} real;
+#include "sqlite_home.h"
+#include "wrappers.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool wanted;
 static bool armed;       /* SQLite will call us */
 static bool opened;      /* a connection was opened: no way back */
 static bool initialized; /* by the program: it may not configure any more */
+static bool running;     /* SQLite is initialised, by whomever */
 
-/* Ours, with names of our own. */
-int wrap_config(int op, ...);
-int wrap_open(const char *file, sqlite3 **db);
-int wrap_open_v2(const char *file, sqlite3 **db, int flags, const char *vfs);
-int wrap_open16(const void *file, sqlite3 **db);
-int wrap_initialize(void);
-int wrap_shutdown(void);
-void wrap_reset_auto_extension(void);
-int wrap_auto_extension(void (*entry)(void));
+/* Ours, with names of our own (wrappers.h). */
+int osp_sqlite__config(int op, ...);
+int osp_sqlite__open(const char *file, sqlite3 **db);
+int osp_sqlite__open_v2(const char *file, sqlite3 **db, int flags,
+						const char *vfs);
+int osp_sqlite__open16(const void *file, sqlite3 **db);
+int osp_sqlite__initialize(void);
+int osp_sqlite__shutdown(void);
+void osp_sqlite__reset_auto_extension(void);
+int osp_sqlite__auto_extension(void (*entry)(void));
+void *osp_sqlite__dlopen(const char *file, int flags);
 
 typedef void (*log_fn)(void *, int, const char *);
 static log_fn program_log;
@@ -93,20 +86,20 @@ on_open(sqlite3 *db, char **message, const void *api)
 	return SQLITE_OK;
 }
 
+/* With a SQLite at home. What SQLite calls of ours meanwhile is not the
+ * program's. */
 static void
 arm(void)
 {
+	if (armed || inside > 0 || !wanted)
+		return;
 	inside++;
-	(void) real.config(SQLITE_CONFIG_LOG, on_log, NULL);
-	armed = real.auto_extension((void (*)(void)) on_open) == SQLITE_OK;
+	if (!running)
+		(void) osp_sqlite__home.config(SQLITE_CONFIG_LOG, on_log, NULL);
+	armed =
+		osp_sqlite__home.auto_extension((void (*)(void)) on_open) == SQLITE_OK;
+	running = running || armed;
 	inside--;
-}
-
-static void
-arm_if_wanted(void)
-{
-	if (wanted && !armed && inside == 0)
-		arm();
 }
 
 /*
@@ -123,34 +116,36 @@ is_wanted(void)
 								config->hmac_keys_file[0] == '\0'));
 }
 
-#define FIND(name)                                                    \
-	do                                                                \
-	{                                                                 \
-		void *found =                                                 \
-			osp_sqlite__next("sqlite3_" #name, (void *) wrap_##name); \
-		memcpy(&real.name, &found, sizeof(found));                    \
-	}                                                                 \
-	while (0)
-
-static void prepare_process(void);
-
 static void
-get_ready(void)
+prepare_process(void)
 {
-	(void) pthread_once(&once, prepare_process);
+	wanted = is_wanted();
 }
 
-/* Does SQLite itself call this, or do we? */
+/* Does this call concern us: is it the program's, and for the SQLite at home? */
 static bool
-is_inner(void)
+is_ours(const osp_sqlite_real *real)
 {
-	get_ready();
-	return inside > 0 || !wanted;
+	(void) pthread_once(&once, prepare_process);
+	return inside == 0 && wanted && real == &osp_sqlite__home;
+}
+
+/* SQLite's own shutdown; what it calls of ours is not the program's. */
+static int
+shut_down(const osp_sqlite_real *real)
+{
+	int rc;
+
+	inside++;
+	rc = real->shutdown();
+	inside--;
+	return rc;
 }
 
 int
-wrap_config(int op, ...)
+osp_sqlite__config(int op, ...)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	void *words[CONFIG_WORDS];
 	va_list args;
 	int i;
@@ -161,15 +156,12 @@ wrap_config(int op, ...)
 		words[i] = va_arg(args, void *);
 	va_end(args);
 
-	if (!is_inner() && !opened && !initialized)
+	if (is_ours(real) && !opened && !initialized)
 	{
-		if (armed)
-		{
-			inside++;
-			(void) real.shutdown();
-			inside--;
-			armed = false;
-		}
+		if (running)
+			(void) shut_down(real);
+		armed = false;
+		running = false;
 		if (op == SQLITE_CONFIG_LOG)
 		{
 			memcpy(&program_log, &words[0], sizeof(program_log));
@@ -177,130 +169,173 @@ wrap_config(int op, ...)
 			return SQLITE_OK;
 		}
 	}
-	return real.config(op, words[0], words[1], words[2], words[3]);
+	return real->config(op, words[0], words[1], words[2], words[3]);
 }
 
 int
-wrap_initialize(void)
+osp_sqlite__initialize(void)
 {
-	bool inner = is_inner();
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	int rc;
 
+	if (!is_ours(real))
+		return real->initialize();
+	arm();
 	inside++;
-	rc = real.initialize();
+	rc = real->initialize();
 	inside--;
-	if (!inner)
-	{
-		initialized = rc == SQLITE_OK;
-		arm_if_wanted();
-	}
+	initialized = rc == SQLITE_OK;
+	running = running || initialized;
 	return rc;
 }
 
 int
-wrap_shutdown(void)
+osp_sqlite__shutdown(void)
 {
-	if (!is_inner())
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
+	bool ours = is_ours(real);
+	int rc = shut_down(real);
+
+	if (ours)
 	{
 		armed = false;
 		opened = false;
 		initialized = false;
+		running = false;
 	}
-	return real.shutdown();
+	return rc;
 }
 
 void
-wrap_reset_auto_extension(void)
+osp_sqlite__reset_auto_extension(void)
 {
-	bool inner = is_inner();
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
+	bool ours = is_ours(real);
 
-	real.reset_auto_extension();
-	if (inner)
+	real->reset_auto_extension();
+	if (!ours)
 		return;
 	armed = false;
-	arm_if_wanted();
+	if (running)
+		arm();
 }
 
 int
-wrap_auto_extension(void (*entry)(void))
+osp_sqlite__auto_extension(void (*entry)(void))
 {
-	if (!is_inner())
-		initialized = true;
-	return real.auto_extension(entry);
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
+	int rc;
+
+	if (!is_ours(real))
+		return real->auto_extension(entry);
+	arm();
+	rc = real->auto_extension(entry);
+	initialized = true;
+	running = true;
+	return rc;
 }
 
 /* Everything is armed, and what SQLite calls for a connection now is counted. */
 static void
-begin_open(void)
+begin_open(const osp_sqlite_real *real)
 {
-	get_ready();
-	arm_if_wanted();
+	if (is_ours(real))
+	{
+		arm();
+		running = true;
+	}
 	opening++;
 }
 
 int
-wrap_open(const char *file, sqlite3 **db)
+osp_sqlite__open(const char *file, sqlite3 **db)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	int rc;
 
-	begin_open();
-	rc = real.open(file, db);
+	begin_open(real);
+	rc = real->open(file, db);
 	opening--;
 	return rc;
 }
 
 int
-wrap_open_v2(const char *file, sqlite3 **db, int flags, const char *vfs)
+osp_sqlite__open_v2(const char *file, sqlite3 **db, int flags, const char *vfs)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	int rc;
 
-	begin_open();
-	rc = real.open_v2(file, db, flags, vfs);
+	begin_open(real);
+	rc = real->open_v2(file, db, flags, vfs);
 	opening--;
 	return rc;
 }
 
 int
-wrap_open16(const void *file, sqlite3 **db)
+osp_sqlite__open16(const void *file, sqlite3 **db)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	int rc;
 
-	begin_open();
-	rc = real.open16(file, db);
+	begin_open(real);
+	rc = real->open16(file, db);
 	opening--;
 	return rc;
 }
 
+/* A SQLite that came with what was loaded, past our wrappers (RTLD_DEEPBIND). */
 static void
-prepare_process(void)
+arm_what_was_loaded(void)
 {
-	FIND(config);
-	FIND(open);
-	FIND(open_v2);
-	FIND(open16);
-	FIND(initialize);
-	FIND(shutdown);
-	FIND(reset_auto_extension);
-	FIND(auto_extension);
-	wanted = is_wanted();
+	(void) pthread_once(&once, prepare_process);
+	if (wanted && !armed && !osp_sqlite__home_known() &&
+		osp_sqlite__home_search())
+		arm();
+	(void) dlerror();
+}
+
+/*
+ * dlopen looks at its caller only where the name of the file needs it: to search
+ * for a name without a slash, and for $ORIGIN. Such a call is handed on by a jump
+ * that leaves the caller's address where it is, so nothing can be done behind it.
+ */
+__attribute__((noinline, optimize("optimize-sibling-calls"))) void *
+osp_sqlite__dlopen(const char *file, int flags)
+{
+	static void *(*real)(const char *, int) = NULL;
+	void *handle;
+
+	if (OSP_UNLIKELY(real == NULL))
+	{
+		void *found = dlsym(RTLD_NEXT, "dlopen");
+
+		memcpy(&real, &found, sizeof(real));
+	}
+	if (file == NULL || strchr(file, '/') == NULL || strchr(file, '$') != NULL)
+		return real(file, flags);
+	handle = real(file, flags);
+	if (handle != NULL && (flags & RTLD_NOLOAD) == 0)
+		arm_what_was_loaded();
+	return handle;
 }
 
 __attribute__((constructor)) static void
 start(void)
 {
-	get_ready();
-	arm_if_wanted();
+	(void) pthread_once(&once, prepare_process);
+	if (wanted && osp_sqlite__home_search())
+		arm();
 }
 
-#define EXPORT(name)                                 \
-	extern __typeof__(sqlite3_##name) sqlite3_##name \
-		__attribute__((alias("wrap_" #name), visibility("default")))
+OSP_SQLITE_EXPORT(config);
+OSP_SQLITE_EXPORT(open);
+OSP_SQLITE_EXPORT(open_v2);
+OSP_SQLITE_EXPORT(open16);
+OSP_SQLITE_EXPORT(initialize);
+OSP_SQLITE_EXPORT(shutdown);
+OSP_SQLITE_EXPORT(reset_auto_extension);
+OSP_SQLITE_EXPORT(auto_extension);
 
-EXPORT(config);
-EXPORT(open);
-EXPORT(open_v2);
-EXPORT(open16);
-EXPORT(initialize);
-EXPORT(shutdown);
-EXPORT(reset_auto_extension);
-EXPORT(auto_extension);
+extern __typeof__(osp_sqlite__dlopen)
+	osp_sqlite__export_dlopen __asm__("dlopen")
+		__attribute__((alias("osp_sqlite__dlopen"), visibility("default")));

@@ -54,6 +54,7 @@ typedef struct osp_sqlite_stmt
 	bool has_children; /* statements below it may be open */
 	bool first_step;   /* hook only: its first sqlite3_step has not returned */
 	bool trigger_open;
+	bool trigger_commits; /* the statement's end includes a commit */
 	bool statistics;
 	bool columns; /* its rows are worth a count, be it 0 */
 	bool writes;  /* sqlite3_changes is about it */
@@ -63,6 +64,7 @@ typedef struct osp_sqlite_stmt
 
 	osp__point trigger; /* the trigger that runs */
 	uint64_t trigger_steps;
+	int64_t trigger_seen_ns; /* when its last step began */
 } osp_sqlite_stmt;
 
 /* An application's own callback, which ours stands in front of. */

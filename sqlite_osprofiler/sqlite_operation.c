@@ -192,14 +192,8 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 int64_t
 osp_sqlite__changes(sqlite3 *db)
 {
-#ifndef OSP_SQLITE_EXTENSION
-#pragma weak sqlite3_changes64
-	if (sqlite3_changes64 == NULL)
-		return sqlite3_changes(db);
-#else
 	if (sqlite3_libversion_number() < 3037000)
 		return sqlite3_changes(db);
-#endif
 	return sqlite3_changes64(db);
 }
 
@@ -307,16 +301,29 @@ write_stop(const osp__point *point, uint64_t rows,
 	osp__hook_commit(&w);
 }
 
+/*
+ * SQLite reports that a trigger begins and that each of its steps begins, but not
+ * that it ends. What comes next is the next trigger or the end of the statement,
+ * so its time is at most the time until then. The end of a statement outside a
+ * transaction includes the commit, which may be long: there only the time until
+ * the last step began is certain.
+ */
 static void
-stop_trigger(osp_sqlite_stmt *st, int64_t now)
+stop_trigger(osp_sqlite_stmt *st, int64_t now, bool statement_ends)
 {
+	bool too_late = statement_ends && st->trigger_commits;
 	osp_writer w;
 
+	if (too_late)
+		now = st->trigger_seen_ns;
 	st->trigger_open = false;
 	if (!osp__hook_begin(
 			&st->trigger, OSP_RECORD_STOP, TRIGGER_NAME, now, STOP_EXTRA, &w))
 		return;
 	osp_put_u64(&w, OSP_STR("steps"), st->trigger_steps);
+	osp_put_str(&w,
+				OSP_STR("elapsed_is"),
+				too_late ? OSP_STR("at least") : OSP_STR("at most"));
 	osp__hook_commit(&w);
 }
 
@@ -332,7 +339,7 @@ osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name)
 	if (!osp__hook_ours(&st->point))
 		return;
 	if (st->trigger_open)
-		stop_trigger(st, osp__hook_now());
+		stop_trigger(st, osp__hook_now(), false);
 	name = cut(name, OSP_KEY_MAX);
 	if (!osp__hook_open_in(&st->trigger, &context) ||
 		!osp__hook_begin(&st->trigger,
@@ -347,13 +354,16 @@ osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name)
 	osp_put_end(&w);
 	osp__hook_commit(&w);
 	st->trigger_open = true;
+	st->trigger_commits = sqlite3_get_autocommit(st->conn->db) != 0;
 	st->trigger_steps = 0;
+	st->trigger_seen_ns = st->trigger.start_ns;
 }
 
 void
 osp_sqlite__trigger_step(osp_sqlite_stmt *st)
 {
 	st->trigger_steps++;
+	st->trigger_seen_ns = osp__hook_now();
 }
 
 static bool
@@ -416,7 +426,7 @@ osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 		close_children(&st->point.trace_id);
 	now = osp__hook_now();
 	if (OSP_UNLIKELY(st->trigger_open))
-		stop_trigger(st, now);
+		stop_trigger(st, now, true);
 	write_stop(&st->point, st->rows, result, now);
 }
 

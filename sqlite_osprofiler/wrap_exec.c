@@ -10,8 +10,8 @@
  */
 #include "wrap_exec.h"
 
+#include "sqlite_home.h"
 #include "sqlite_operation.h"
-#include "wrap.h"
 #include "wrappers.h"
 
 __thread osp_sqlite_exec *osp_sqlite__exec_now = NULL;
@@ -43,11 +43,14 @@ osp_sqlite__exec(sqlite3 *db, const char *sql,
 				 int (*fn)(void *, int, char **, char **), void *ctx,
 				 char **message)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_exec exec = {osp_sqlite__exec_now, osp__depth.sqlite};
 	int rc;
 
+	if (OSP_UNLIKELY(real != &osp_sqlite__home))
+		return real->exec(db, sql, fn, ctx, message);
 	osp_sqlite__exec_now = &exec;
-	rc = osp_sqlite__real()->exec(db, sql, fn, ctx, message);
+	rc = real->exec(db, sql, fn, ctx, message);
 	osp_sqlite__exec_now = exec.outer;
 	if (OSP_UNLIKELY(rc != SQLITE_OK) && osp_sqlite__is_watched())
 		end_cut_short(db, &exec);

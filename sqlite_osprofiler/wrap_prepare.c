@@ -6,9 +6,9 @@
  */
 #include "wrap_prepare.h"
 
+#include "sqlite_home.h"
 #include "sqlite_operation.h"
 #include "statement_kind.h"
-#include "wrap.h"
 #include "wrappers.h"
 
 __thread unsigned osp_sqlite__preparing = 0;
@@ -105,22 +105,25 @@ end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
  * A function of this family: the text is of chars or of nothing in particular,
  * and is UTF-8 or not; behind its length come flags or not.
  */
-#define WRAP(name, unit, utf8, flags_parameter, flags_argument)   \
-	int osp_sqlite__##name(sqlite3 *db,                           \
-						   const unit *sql,                       \
-						   int len,                               \
-						   flags_parameter sqlite3_stmt **stmt,   \
-						   const unit **tail)                     \
-	{                                                             \
-		source from = {sql, len, utf8};                           \
-		int64_t start_ns = begin();                               \
-                                                                  \
-		return end(db,                                            \
-				   &from,                                         \
-				   start_ns,                                      \
-				   osp_sqlite__real()->name(                      \
-					   db, sql, len, flags_argument stmt, tail)); \
-	}                                                             \
+#define WRAP(name, unit, utf8, flags_parameter, flags_argument)          \
+	int osp_sqlite__##name(sqlite3 *db,                                  \
+						   const unit *sql,                              \
+						   int len,                                      \
+						   flags_parameter sqlite3_stmt **stmt,          \
+						   const unit **tail)                            \
+	{                                                                    \
+		const osp_sqlite_real *real = OSP_SQLITE_REAL();                 \
+		source from = {sql, len, utf8};                                  \
+		int64_t start_ns;                                                \
+                                                                         \
+		if (OSP_UNLIKELY(real != &osp_sqlite__home))                     \
+			return real->name(db, sql, len, flags_argument stmt, tail);  \
+		start_ns = begin();                                              \
+		return end(db,                                                   \
+				   &from,                                                \
+				   start_ns,                                             \
+				   real->name(db, sql, len, flags_argument stmt, tail)); \
+	}                                                                    \
 	OSP_SQLITE_EXPORT(name)
 
 #define NONE

@@ -14,8 +14,8 @@
  */
 #include "fast.h"
 #include "hook.h"
+#include "sqlite_home.h"
 #include "statement_kind.h"
-#include "wrap.h"
 #include "wrap_exec.h"
 #include "wrap_prepare.h"
 #include "wrappers.h"
@@ -148,7 +148,7 @@ traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
 	innermost = st;
 	osp__depth.sqlite++;
 	osp__hook_enter(&st->point);
-	rc = osp_sqlite__reals.step(stmt);
+	rc = osp_sqlite__home.step(stmt);
 	osp__hook_leave(&st->point);
 	osp__depth.sqlite--;
 	innermost = outer;
@@ -166,7 +166,7 @@ untraced_step(sqlite3_stmt *stmt)
 	int rc;
 
 	osp__depth.sqlite++;
-	rc = osp_sqlite__reals.step(stmt);
+	rc = osp_sqlite__home.step(stmt);
 	osp__depth.sqlite--;
 	return rc;
 }
@@ -180,10 +180,10 @@ look_and_step(sqlite3_stmt *stmt)
 	if (OSP_UNLIKELY(conn == NULL))
 	{
 		osp_sqlite__probes += osp_sqlite__probing ? 1 : 0;
-		return osp_sqlite__real()->step(stmt);
+		return osp_sqlite__home.step(stmt);
 	}
 	if (!osp_sqlite__stmt_run(conn, stmt, &st))
-		return osp_sqlite__reals.step(stmt);
+		return osp_sqlite__home.step(stmt);
 	if (st == NULL)
 		st = begin(conn, stmt);
 	return st != NULL ? traced_step(conn, st, stmt) : untraced_step(stmt);
@@ -192,8 +192,10 @@ look_and_step(sqlite3_stmt *stmt)
 int
 osp_sqlite__step(sqlite3_stmt *stmt)
 {
-	if (OSP_LIKELY(!must_look()))
-		return osp_sqlite__real()->step(stmt);
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
+
+	if (OSP_LIKELY(!must_look()) || OSP_UNLIKELY(real != &osp_sqlite__home))
+		return real->step(stmt);
 	return look_and_step(stmt);
 }
 
@@ -225,13 +227,14 @@ end_early(osp_sqlite_stmt *st, int rc, osp_sqlite_result *result)
 int
 osp_sqlite__reset(sqlite3_stmt *stmt)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_result result = {.outcome = OSP_SQLITE_RESET};
 	osp_sqlite_stmt *st = NULL;
 	int rc;
 
-	if (OSP_UNLIKELY(osp_sqlite__is_watched()))
+	if (OSP_UNLIKELY(osp_sqlite__is_watched()) && real == &osp_sqlite__home)
 		st = take(stmt, &result);
-	rc = osp_sqlite__real()->reset(stmt);
+	rc = real->reset(stmt);
 	if (OSP_UNLIKELY(st != NULL))
 		end_early(st, rc, &result);
 	return rc;
@@ -240,13 +243,14 @@ osp_sqlite__reset(sqlite3_stmt *stmt)
 int
 osp_sqlite__finalize(sqlite3_stmt *stmt)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_result result = {.outcome = OSP_SQLITE_RESET};
 	osp_sqlite_stmt *st = NULL;
 	int rc;
 
-	if (OSP_UNLIKELY(osp_sqlite__is_watched()))
+	if (OSP_UNLIKELY(osp_sqlite__is_watched()) && real == &osp_sqlite__home)
 		st = take(stmt, &result);
-	rc = osp_sqlite__real()->finalize(stmt);
+	rc = real->finalize(stmt);
 	if (OSP_UNLIKELY(st != NULL))
 		end_early(st, rc, &result);
 	return rc;

@@ -5,7 +5,7 @@
  *	  one callback, which is ours; the application's is called by it.
  */
 #include "hook.h"
-#include "wrap.h"
+#include "sqlite_home.h"
 #include "wrappers.h"
 
 int
@@ -13,7 +13,7 @@ osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
 						  int (*fn)(unsigned, void *, void *, void *),
 						  void *ctx)
 {
-	return osp_sqlite__real()->trace_v2(db, mask, fn, ctx);
+	return osp_sqlite__home.trace_v2(db, mask, fn, ctx);
 }
 
 /* Replaces the application's callback, as SQLite would have: under its mutex. */
@@ -35,11 +35,12 @@ int
 osp_sqlite__trace_v2(sqlite3 *db, unsigned mask,
 					 int (*fn)(unsigned, void *, void *, void *), void *ctx)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
 	osp_sqlite_app_trace app = {.mask = mask, .fn = fn, .ctx = ctx};
 
 	if (conn == NULL)
-		return osp_sqlite__real()->trace_v2(db, mask, fn, ctx);
+		return real->trace_v2(db, mask, fn, ctx);
 	if (mask == 0 || fn == NULL)
 	{
 		app.mask = 0;
@@ -52,12 +53,13 @@ osp_sqlite__trace_v2(sqlite3 *db, unsigned mask,
 void *
 osp_sqlite__trace(sqlite3 *db, void (*fn)(void *, const char *), void *ctx)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
 	osp_sqlite_app_trace app = {.old = fn, .ctx = ctx};
 	void *old_ctx;
 
 	if (conn == NULL)
-		return osp_sqlite__real()->trace(db, fn, ctx);
+		return real->trace(db, fn, ctx);
 	app.mask = fn != NULL ? SQLITE_TRACE_STMT : 0;
 	app.profile = conn->app.profile;
 	(void) replace(conn, &app, &old_ctx);
@@ -72,11 +74,12 @@ void *
 osp_sqlite__profile(sqlite3 *db,
 					void (*fn)(void *, const char *, sqlite3_uint64), void *ctx)
 {
+	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
 
 	if (conn != NULL)
 		conn->app.profile = fn != NULL;
-	return osp_sqlite__real()->profile(db, fn, ctx);
+	return real->profile(db, fn, ctx);
 }
 
 OSP_SQLITE_EXPORT(trace_v2);

@@ -2,7 +2,8 @@
  *
  * wrappers.h
  *	  Our functions that carry SQLite's names, under names of our own: with
- *	  SQLite's name one would get whichever comes first in the process.
+ *	  SQLite's name one would get whichever comes first in the process. Each one
+ *	  begins by asking for which SQLite the call is (sqlite_home.h).
  */
 #ifndef OSP_SQLITE_WRAPPERS_H
 #define OSP_SQLITE_WRAPPERS_H
@@ -10,8 +11,9 @@
 #include "sqlite_conn.h"
 
 /* Makes ours, a function osp_sqlite__NAME, visible as sqlite3_NAME. */
-#define OSP_SQLITE_EXPORT(name)                      \
-	extern __typeof__(sqlite3_##name) sqlite3_##name \
+#define OSP_SQLITE_EXPORT(name)                                              \
+	extern __typeof__(osp_sqlite__##name) osp_sqlite__export_##name __asm__( \
+		"sqlite3_" #name)                                                    \
 		__attribute__((alias("osp_sqlite__" #name), visibility("default")))
 
 /* Set while the wrappers are tried out, in this thread; how often one came. */

@@ -232,13 +232,13 @@ next_line(const char *p)
 }
 
 int64_t
-collect_elapsed(const char *statement)
+collect_elapsed(const char *key, const char *value)
 {
 	char quoted[256];
 	const char *id = NULL;
 	const char *p;
 
-	(void) snprintf(quoted, sizeof(quoted), "\"statement\": \"%s\"", statement);
+	(void) snprintf(quoted, sizeof(quoted), "\"%s\": \"%s\"", key, value);
 	for (p = text_of_lines(); p != NULL && *p != '\0'; p = next_line(p))
 	{
 		const char *its_id = member(p, "\"trace_id\": \"");

@@ -26,7 +26,8 @@ size_t collect_count(const char *name);
 /* Is this text in one of the notifications? */
 bool collect_has(const char *text);
 
-/* elapsed_ns of the stop of the statement with this text; -1: none. */
-int64_t collect_elapsed(const char *statement);
+/* elapsed_ns of the stop of the first operation whose start has this member and
+ * text, "statement" or a trigger's "name"; -1: none. */
+int64_t collect_elapsed(const char *key, const char *value);
 
 #endif /* TEST_SQLITE_COLLECT_H */

@@ -39,6 +39,7 @@
 #include "fixture.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tempdir.h"
 
@@ -216,6 +217,60 @@ test_triggers(void **state)
 				"`- sqlite.trigger  one\n");
 	assert_true(collect_has("\"steps\": 2"));
 	assert_true(collect_has("\"changes\": 2"));
+}
+
+#define COMMIT_MS 60
+
+static int
+commit_slowly(void *ctx)
+{
+	(void) ctx;
+	(void) usleep(COMMIT_MS * 1000);
+	return 0;
+}
+
+/* What the commit takes is no trigger's time; nothing is known of its end. */
+static void
+test_trigger_before_slow_commit(void **state)
+{
+	const int64_t commit_ns = COMMIT_MS * INT64_C(1000000);
+
+	(void) state;
+	osp_clean();
+	execute("CREATE TABLE t(a); CREATE TABLE log(a);"
+			"CREATE TRIGGER late AFTER INSERT ON t BEGIN"
+			" INSERT INTO log VALUES (new.a); END;"
+			"CREATE TRIGGER early BEFORE INSERT ON t BEGIN"
+			" INSERT INTO log VALUES (new.a); END;",
+			SQLITE_OK);
+	(void) sqlite3_commit_hook(db, commit_slowly, NULL);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	expect_tree("sqlite  INSERT INTO t VALUES (1)\n"
+				"|- sqlite.trigger  early\n"
+				"`- sqlite.trigger  late\n");
+	assert_true(collect_elapsed("statement", "INSERT INTO t VALUES (1)") >=
+				commit_ns);
+	assert_in_range(collect_elapsed("name", "early"), 0, commit_ns - 1);
+	assert_in_range(collect_elapsed("name", "late"), 0, commit_ns - 1);
+	assert_int_equal(collect_count("sqlite.trigger-stop"), 2);
+	assert_true(collect_has("\"elapsed_is\": \"at most\""));
+	assert_true(collect_has("\"elapsed_is\": \"at least\""));
+}
+
+/* In a transaction the statement's end is no commit. */
+static void
+test_trigger_in_transaction(void **state)
+{
+	(void) state;
+	osp_clean();
+	execute("CREATE TABLE t(a); CREATE TRIGGER late AFTER INSERT ON t BEGIN"
+			" SELECT 1; END; BEGIN",
+			SQLITE_OK);
+	assert_int_equal(osp_init(KEY, BASE, NULL), OSP_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_true(collect_has("\"elapsed_is\": \"at most\""));
+	assert_false(collect_has("\"elapsed_is\": \"at least\""));
 }
 
 static void
@@ -521,9 +576,9 @@ test_time(void **state)
 	add_function("sleep", sleep_2ms);
 	execute("SELECT sleep()", SQLITE_OK);
 	execute("SELECT 1", SQLITE_OK);
-	assert_true(collect_elapsed("SELECT sleep()") >= 2000000);
-	assert_true(collect_elapsed("SELECT 1") > 0);
-	assert_int_not_equal(collect_elapsed("SELECT 1") % 1000000, 0);
+	assert_true(collect_elapsed("statement", "SELECT sleep()") >= 2000000);
+	assert_true(collect_elapsed("statement", "SELECT 1") > 0);
+	assert_int_not_equal(collect_elapsed("statement", "SELECT 1") % 1000000, 0);
 }
 
 /* A refused close is none, and statements outlive their connection. */
@@ -662,6 +717,8 @@ main(void)
 		TEST(test_exec_aborted),
 		TEST(test_cannot_be_prepared),
 		TEST(test_triggers),
+		TEST(test_trigger_before_slow_commit),
+		TEST(test_trigger_in_transaction),
 		TEST(test_foreign_key_actions),
 		TEST(test_nested_by_a_function),
 		TEST(test_nested_by_virtual_tables),

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlite_home.h
+ *	  Which SQLite a call is for, and the one SQLite that is traced.
+ *
+ * A process can hold several SQLites: the system's, one that a library brings
+ * along, SQLCipher. Our wrappers carry SQLite's names, so calls for all of them
+ * may arrive here, and each call has to reach the SQLite that it would have
+ * reached without us. The caller decides that: the object (program or shared
+ * library) that holds the return address of the call.
+ *
+ * The first SQLite that is met is *home*. Its connections are traced. Calls for
+ * another SQLite are passed on and nothing else is done.
+ */
+#ifndef OSP_SQLITE_HOME_H
+#define OSP_SQLITE_HOME_H
+
+#include "sqlite_conn.h"
+
+/* One SQLite's own functions, of those that are wrapped. */
+typedef struct osp_sqlite_real
+{
+	int (*step)(sqlite3_stmt *);
+	int (*reset)(sqlite3_stmt *);
+	int (*finalize)(sqlite3_stmt *);
+	int (*exec)(sqlite3 *, const char *, int (*)(void *, int, char **, char **),
+				void *, char **);
+	int (*prepare)(sqlite3 *, const char *, int, sqlite3_stmt **,
+				   const char **);
+	int (*prepare_v2)(sqlite3 *, const char *, int, sqlite3_stmt **,
+					  const char **);
+	int (*prepare_v3)(sqlite3 *, const char *, int, unsigned, sqlite3_stmt **,
+					  const char **);
+	int (*prepare16)(sqlite3 *, const void *, int, sqlite3_stmt **,
+					 const void **);
+	int (*prepare16_v2)(sqlite3 *, const void *, int, sqlite3_stmt **,
+						const void **);
+	int (*prepare16_v3)(sqlite3 *, const void *, int, unsigned, sqlite3_stmt **,
+						const void **);
+	int (*trace_v2)(sqlite3 *, unsigned,
+					int (*)(unsigned, void *, void *, void *), void *);
+	void *(*trace)(sqlite3 *, void (*)(void *, const char *), void *);
+	void *(*profile)(sqlite3 *, void (*)(void *, const char *, sqlite3_uint64),
+					 void *);
+
+	/* of the preload library only */
+	int (*open)(const char *, sqlite3 **);
+	int (*open_v2)(const char *, sqlite3 **, int, const char *);
+	int (*open16)(const void *, sqlite3 **);
+	int (*config)(int, ...);
+	int (*initialize)(void);
+	int (*shutdown)(void);
+	int (*auto_extension)(void (*)(void));
+	void (*reset_auto_extension)(void);
+} osp_sqlite_real;
+
+/* Home's functions. Not valid before osp_sqlite__home_known. */
+extern osp_sqlite_real osp_sqlite__home;
+
+/* Objects whose calls are for home: home itself, and the first of its callers.
+ * An entry is written once. */
+typedef struct osp_sqlite_range
+{
+	uintptr_t low;
+	uintptr_t size;
+} osp_sqlite_range;
+
+extern osp_sqlite_range osp_sqlite__callers[2];
+
+/* The slow path of osp_sqlite__real. */
+const osp_sqlite_real *osp_sqlite__find_real(const void *caller);
+
+/*
+ * The functions of the SQLite that the caller means, given by the return address
+ * of its call. Thread-safe; takes no lock.
+ */
+static inline const osp_sqlite_real *
+osp_sqlite__real(const void *caller)
+{
+	const osp_sqlite_range *range = osp_sqlite__callers;
+	uintptr_t at = (uintptr_t) caller;
+
+	if (OSP_LIKELY(at - range[0].low < range[0].size ||
+				   at - range[1].low < range[1].size))
+		return &osp_sqlite__home;
+	return osp_sqlite__find_real(caller);
+}
+
+#define OSP_SQLITE_REAL() osp_sqlite__real(__builtin_return_address(0))
+
+/* Is there a SQLite at home already? */
+bool osp_sqlite__home_known(void);
+
+/*
+ * Makes a SQLite that the process has loaded home, if there is none yet: one
+ * that all of the process can see, else the one named libsqlite3.so.0. False:
+ * there is none.
+ */
+bool osp_sqlite__home_search(void);
+
+/*
+ * Will the statements of this connection of home come by the wrappers: are they
+ * what the process, and SQLite itself, finds under these names?
+ */
+bool osp_sqlite__wrappers_work(sqlite3 *db);
+
+#endif /* OSP_SQLITE_HOME_H */
