@@ -283,6 +283,10 @@ pgosp_worker_want(const osp_producer *producer)
 		pgosp_worker_look(producer);
 }
 
+/* Makes the store directory; what came with a copy of another cluster is set
+ * aside. False, after a line in the log, if that is impossible. */
+extern bool pgosp_store_prepare(void);
+
 /* The last occasion to start one. */
 extern void pgosp_worker_session_ends(void);
 
@@ -312,11 +316,25 @@ extern const pgospError *pgosp_error_reported(void);
 /* The FATAL error that ends this session, if there is one. */
 extern const pgospError *pgosp_error_fatal(void);
 
-/* ---- the collector (collector.c) ---- */
+/* ---- the collector (collector_setting.c, trace_reader.c) ---- */
 
-/* Where traces go to; size takes any connection string. */
+/*
+ * The default collector and the spool lie there, in the data directory. Base
+ * backups and pg_rewind leave out what is called pgsql_tmp, in any directory.
+ */
+#define PGOSP_STORE_DIRECTORY "osprofiler/pgsql_tmp"
+
+/* The collector's connection string by the settings and their file. On failure it
+ * is empty, and err says what is wrong. */
 #define OSP_CONNECTION_STRING_MAX 4096
-extern void pgosp_collector_string(char *out, size_t size);
+extern osp_status pgosp_collector_string(char out[OSP_CONNECTION_STRING_MAX],
+										 osp_error *err);
+
+/* May this be a connection string of the server? err is a sentence. */
+extern osp_status pgosp_collector_check(osp_str text, osp_error *err);
+
+/* A setting that names a file: a relative path begins in the data directory. */
+extern void pgosp_file_of_setting(const char *setting, char path[MAXPGPATH]);
 
 /* Memory for a trace that is read, maintenance_work_mem at most; it is given
  * back with the current memory context. May raise an error. */

@@ -108,8 +108,6 @@ extern const pgospContext *pgosp_context_last(void);
 
 /* ---- sampling (sampling.c) ---- */
 
-extern double pgosp_sample_rate;
-
 /* The context of a client's statement that begins a trace; NULL: not this one. */
 extern const pgospContext *pgosp_sampling_draw(bool failed);
 

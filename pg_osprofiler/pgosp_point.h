@@ -209,8 +209,6 @@ extern bool pgosp_point_is_under(const pgospPoint *lower,
 
 /* ---- statements that may be too quick to be recorded (staging.c) ---- */
 
-extern int pgosp_min_duration; /* ms; none if not above 0 */
-
 /* The records of this top-level statement shall wait. False: no memory. */
 extern bool pgosp_stage_begin(pgospPoint *top);
 

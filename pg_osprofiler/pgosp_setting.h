@@ -10,28 +10,18 @@
 
 #pragma GCC visibility push(hidden)
 
-/* ---- settings (guc.c) ---- */
+/* ---- settings (worker/settings.def) ---- */
 
-extern bool pgosp_enabled;
-extern bool pgosp_read_comments;
-extern bool pgosp_hide_params;
-extern bool pgosp_accept_traceparent;
-extern int pgosp_max_statement_length; /* bytes */
-extern int pgosp_max_points;
-extern int pgosp_ring_size_kb;
-extern int pgosp_spool_limit_mb;
-extern int pgosp_on_full;
-extern char *pgosp_hmac_keys;
-extern char *pgosp_hmac_keys_file;
-extern char *pgosp_connection_string;
-extern char *pgosp_run_directory;
-extern osp_str pgosp_project;
-extern osp_str pgosp_service;
-extern char *pgosp_agent;
-extern char *pgosp_trace_info;
-extern char *pgosp_trace_hmac;
+#define SETTING_BOOL(name, variable, ...)   extern bool variable;
+#define SETTING_INT(name, variable, ...)    extern int variable;
+#define SETTING_REAL(name, variable, ...)   extern double variable;
+#define SETTING_ENUM(name, variable, ...)   extern int variable;
+#define SETTING_TEXT(name, variable, ...)   extern const char *variable;
+#define SETTING_LABEL(name, variable, ...)  extern osp_str variable;
+#define SETTING_POINTS(name, variable, ...) extern int variable;
+#include "worker/settings.def"
 
-/* What osprofiler.points may name. */
+/* What osprofiler.points may name; pgosp_points holds these bits. */
 enum
 {
 	PGOSP_POINTS_STATEMENT = 1,
@@ -44,12 +34,17 @@ enum
 	PGOSP_POINTS_NODE = 128,
 	PGOSP_POINTS_WAIT = 256
 };
-extern int pgosp_points; /* of these */
 
-/* Grows when what the points of the same statement tell may be another. */
+/* Grows when the records of the same statement may have other contents. */
 extern uint64 pgosp_text_epoch;
 
 extern void pgosp_guc_init(void);
+
+/* Says in the log, once, which settings hold secrets (settings_warning.c). */
+extern void pgosp_warn_of_secrets(void);
+
+/* The same in the postmaster, for the setting that has just been assigned. */
+extern void pgosp_secret_assigned(const char *name);
 
 /* ---- the gate: is there anything to do at all? ---- */
 
@@ -125,7 +120,7 @@ pgosp_disarm(void)
 	pgosp_armed_at = PGOSP_DISARMED;
 }
 
-/* Works the gates out again, after a setting changed. */
+/* Computes the gates from the settings and the contexts that are set. */
 extern void pgosp_gates_update(void);
 
 #pragma GCC visibility pop

@@ -11,7 +11,6 @@
  */
 #include "pgosp.h"
 
-#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 static osp_keyring *keyring = NULL;
@@ -33,12 +32,9 @@ add_file(osp_keyring *ring, osp_error *err)
 {
 	char path[MAXPGPATH];
 
-	if (pgosp_hmac_keys_file == NULL || pgosp_hmac_keys_file[0] == '\0')
+	if (pgosp_hmac_keys_file[0] == '\0')
 		return OSP_OK;
-	if (is_absolute_path(pgosp_hmac_keys_file))
-		strlcpy(path, pgosp_hmac_keys_file, sizeof(path));
-	else
-		snprintf(path, sizeof(path), "%s/%s", DataDir, pgosp_hmac_keys_file);
+	pgosp_file_of_setting(pgosp_hmac_keys_file, path);
 	return osp_keyring_add_file(ring, path, err);
 }
 

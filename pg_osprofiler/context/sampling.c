@@ -13,8 +13,6 @@
 #include "access/xact.h"
 #include "utils/timestamp.h"
 
-double pgosp_sample_rate = 0;
-
 static pgospContext sampled = {PGOSP_SOURCE_SAMPLING, OSP_CTX_ACCEPTED};
 
 /* When the last statement was drawn. */

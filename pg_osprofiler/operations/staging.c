@@ -22,8 +22,6 @@
 
 #include "utils/memutils.h"
 
-int pgosp_min_duration = -1;
-
 typedef struct pgospStaged
 {
 	const pgospPoint *top;

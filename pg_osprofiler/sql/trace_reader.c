@@ -87,15 +87,6 @@ pgosp_collector_memory(void)
 }
 
 void
-pgosp_collector_string(char *out, size_t size)
-{
-	if (pgosp_connection_string[0] != '\0')
-		strlcpy(out, pgosp_connection_string, size);
-	else
-		snprintf(out, size, "sqlite:///%s/osprofiler/traces.db", DataDir);
-}
-
-void
 pgosp_collector_error(osp_status status, const char *message)
 {
 	char uri[OSP_CONNECTION_STRING_MAX];
@@ -107,13 +98,13 @@ pgosp_collector_error(osp_status status, const char *message)
 				errmsg("the trace is too large to be read here"),
 				errhint("Increase maintenance_work_mem, or use \"osprofiler "
 						"trace show\"."));
-	pgosp_collector_string(uri, sizeof(uri));
+	(void) pgosp_collector_string(uri, NULL);
 	osp_connection_string_redact(osp_str_of(uri), shown, sizeof(shown));
 	ereport(ERROR,
 			errcode(ERRCODE_CONNECTION_EXCEPTION),
 			errmsg("cannot read the trace: %s",
 				   message[0] != '\0' ? message : osp_status_text(status)),
-			errdetail("The collector is %s.", shown));
+			shown[0] != '\0' ? errdetail("The collector is %s.", shown) : 0);
 }
 
 /* Is everything out of the rings of this cluster, and out of its spool? */
@@ -212,7 +203,9 @@ pgosp_collector_read(osp_str base_id, const osp_allocator *alc)
 	if (report == NULL)
 		pgosp_collector_error(OSP_ENOMEM, "");
 	wait_for_delivery();
-	pgosp_collector_string(uri, sizeof(uri));
+	status = pgosp_collector_string(uri, &err);
+	if (status != OSP_OK)
+		pgosp_collector_error(status, err.msg);
 
 	/* A connection or a file of the driver's counts as one of ours. */
 	if (!AcquireExternalFD())

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guc.c
- *	  The settings, osprofiler.*, and the gates that depend on them.
+ *	  Defines the settings of settings.def, applies the effects of new values,
+ *	  and computes the gates that depend on them.
  *
  * What decides where traces go is read from the configuration files and can be
- * changed by a reload; what decides how much of a statement is told is a
- * superuser's; the context and the kinds of points are the user's own.
+ * changed by a reload; what decides how much of a statement is recorded is a
+ * superuser's; the context and the kinds of operations are the user's own.
  *
  * The keys and the connection string may hold secrets: they are shown to nobody
- * (SHOW gives a mask, pg_settings does not have them). As long as the module is
- * not loaded PostgreSQL shows a setting like any other, so the right place for
- * keys is the keys file.
+ * (SHOW gives a mask, pg_settings does not have them). But a process that has not
+ * loaded the module shows them like any placeholder, and PostgreSQL logs changes
+ * of them, so secrets belong into files; settings_warning.c says so in the log.
  */
 #include "pgosp.h"
 
@@ -23,33 +24,31 @@
 
 #define PREFIX "osprofiler"
 
-bool pgosp_enabled = true;
-bool pgosp_read_comments = true;
-bool pgosp_hide_params = true;
-bool pgosp_accept_traceparent = false;
-int pgosp_max_statement_length = 65536;
-pgosp_hot_data int pgosp_max_points = 10000;
-int pgosp_ring_size_kb = OSP_RING_DEFAULT / 1024;
-int pgosp_spool_limit_mb = 256;
-int pgosp_on_full = OSP_ON_FULL_DROP;
-char *pgosp_hmac_keys = NULL;
-char *pgosp_hmac_keys_file = NULL;
-char *pgosp_connection_string = NULL;
-char *pgosp_run_directory = NULL;
-pgosp_hot_data osp_str pgosp_project = {"", 0};
-pgosp_hot_data osp_str pgosp_service = {"", 0};
-char *pgosp_agent = NULL;
-char *pgosp_trace_info = NULL;
-char *pgosp_trace_hmac = NULL;
-pgosp_hot_data int pgosp_points = 0;
-pgosp_hot_data uint64 pgosp_text_epoch = 1;
+/* These are read for every operation, so they lie with the other hot variables. */
+extern pgosp_hot_data int pgosp_max_points;
+extern pgosp_hot_data int pgosp_points;
+extern pgosp_hot_data osp_str pgosp_project;
+extern pgosp_hot_data osp_str pgosp_service;
 
+/* PostgreSQL keeps texts in variables of its own and frees what it replaces. */
+#define SETTING_BOOL(name, variable, ...) bool variable = false;
+#define SETTING_INT(name, variable, ...)  int variable = 0;
+#define SETTING_REAL(name, variable, ...) double variable = 0;
+#define SETTING_ENUM(name, variable, ...) int variable = 0;
+#define SETTING_TEXT(name, variable, ...) \
+	const char *variable = "";            \
+	static char *text_of_##name = NULL;
+#define SETTING_LABEL(name, variable, ...) \
+	osp_str variable = {"", 0};            \
+	static char *text_of_##name = NULL;
+#define SETTING_POINTS(name, variable, ...) \
+	int variable = 0;                       \
+	static char *text_of_##name = NULL;
+#include "settings.def"
+
+pgosp_hot_data uint64 pgosp_text_epoch = 1;
 pgosp_hot_data bool pgosp_setting_gate = false;
 pgosp_hot_data bool pgosp_comment_gate = false;
-
-static char *points_text = NULL;
-static char *project_text = NULL;
-static char *service_text = NULL;
 
 static const struct config_enum_entry on_full_options[] = {
 	{"drop", OSP_ON_FULL_DROP, false},
@@ -77,104 +76,52 @@ static const struct
 	"statement, nested, plan, commit, trigger, worker, function, node, wait"
 #define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker"
 
-static void
-update_gates(bool enabled, bool comments, double sample_rate)
-{
-	bool here = enabled && !IsParallelWorker();
-
-	pgosp_setting_gate =
-		here && (sample_rate > 0 || pgosp_has_trace_info ||
-				 pgosp_has_trace_hmac || pgosp_has_next_context);
-	pgosp_setting_gate |= enabled && pgosp_is_traced_worker;
-	pgosp_comment_gate = here && comments;
-	pgosp_disarm();
-}
-
 void
 pgosp_gates_update(void)
 {
-	update_gates(pgosp_enabled, pgosp_read_comments, pgosp_sample_rate);
+	bool here = pgosp_enabled && !IsParallelWorker();
+
+	pgosp_setting_gate =
+		here && (pgosp_sample_rate > 0 || pgosp_has_trace_info ||
+				 pgosp_has_trace_hmac || pgosp_has_next_context);
+	pgosp_setting_gate |= pgosp_enabled && pgosp_is_traced_worker;
+	pgosp_comment_gate = here && pgosp_read_comments;
+	pgosp_disarm();
 }
 
+/* ---- effects ---- */
+
+enum
+{
+	NOTHING = 0,
+	GATES = 1,
+	CONTEXT = 2,
+	KEYS = 4,
+	TEXTS = 8,
+	REARM = 16,
+	SECRET = 32
+};
+
+/* A setting has a new value, or the old one again; all variables are set. */
 static void
-assign_enabled(bool newval, void *extra)
+apply_effects(const char *name, int effects)
 {
-	update_gates(newval, pgosp_read_comments, pgosp_sample_rate);
+	if ((effects & CONTEXT) != 0)
+		pgosp_context_setting_changed(pgosp_trace_info[0] != '\0',
+									  pgosp_trace_hmac[0] != '\0');
+	if ((effects & KEYS) != 0)
+		pgosp_keys_changed();
+	if ((effects & TEXTS) != 0)
+		pgosp_text_epoch++;
+	if ((effects & GATES) != 0)
+		pgosp_gates_update();
+	if ((effects & REARM) != 0)
+		pgosp_disarm();
+	if ((effects & SECRET) != 0)
+		pgosp_secret_assigned(name);
 }
 
-static void
-assign_read_comments(bool newval, void *extra)
-{
-	update_gates(pgosp_enabled, newval, pgosp_sample_rate);
-}
-
-static void
-assign_sample_rate(double newval, void *extra)
-{
-	update_gates(pgosp_enabled, pgosp_read_comments, newval);
-}
-
-static void
-assign_trace_info(const char *newval, void *extra)
-{
-	pgosp_context_setting_changed(newval != NULL && newval[0] != '\0',
-								  pgosp_has_trace_hmac);
-	pgosp_gates_update();
-}
-
-static void
-assign_trace_hmac(const char *newval, void *extra)
-{
-	pgosp_context_setting_changed(pgosp_has_trace_info,
-								  newval != NULL && newval[0] != '\0');
-	pgosp_gates_update();
-}
-
-static void
-assign_keys(const char *newval, void *extra)
-{
-	pgosp_keys_changed();
-}
-
-static void
-assign_size(int newval, void *extra)
-{
-	pgosp_text_epoch++;
-}
-
-static void
-assign_hide_params(bool newval, void *extra)
-{
-	pgosp_text_epoch++;
-}
-
-/* They go into every record, in UTF-8: they are made ready for that once. */
-static osp_str
-label_of(const char *value, char space[OSP_LABEL_MAX])
-{
-	osp_str label = pgosp_text_utf8(osp_str_of(value), OSP_LABEL_MAX);
-
-	memcpy(space, label.ptr, label.len);
-	return osp_str_n(space, label.len);
-}
-
-static void
-assign_project(const char *newval, void *extra)
-{
-	static char space[OSP_LABEL_MAX];
-
-	pgosp_project = label_of(newval, space);
-	pgosp_text_epoch++;
-}
-
-static void
-assign_service(const char *newval, void *extra)
-{
-	static char space[OSP_LABEL_MAX];
-
-	pgosp_service = label_of(newval, space);
-	pgosp_text_epoch++;
-}
+/* ---- checks ---- */
 
 static bool
 check_points(char **newval, void **extra, GucSource source)
@@ -216,33 +163,19 @@ check_points(char **newval, void **extra, GucSource source)
 	return true;
 }
 
-static void
-assign_points(const char *newval, void *extra)
-{
-	pgosp_points = *(const int *) extra;
-	pgosp_disarm();
-}
-
-static void
-assign_min_duration(int newval, void *extra)
-{
-	pgosp_disarm();
-}
-
-/* SCHEME://..., where the scheme is one of names of plug-ins. */
 static bool
 check_connection_string(char **newval, void **extra, GucSource source)
 {
-	const char *text = *newval;
-	size_t scheme;
+	osp_error err;
 
-	if (text == NULL || text[0] == '\0')
+	if (*newval == NULL || (*newval)[0] == '\0' ||
+		pgosp_collector_check(osp_str_of(*newval), &err) == OSP_OK)
 		return true;
-	scheme = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+");
-	if (scheme > 0 && strncmp(text + scheme, "://", 3) == 0)
-		return true;
-	GUC_check_errdetail("A connection string begins with a scheme.");
-	GUC_check_errhint("Examples: sqlite:///path, file:///path, "
+	/* PostgreSQL's own message would show the value, which may have a password. */
+	GUC_check_errmsg("invalid value for parameter \"" PREFIX
+					 ".connection_string\"");
+	GUC_check_errdetail("%s", err.msg);
+	GUC_check_errhint("Examples: sqlite:////path, file:///path, "
 					  "redis://[:password@]host[:port][/db].");
 	return false;
 }
@@ -294,8 +227,7 @@ check_label(char **newval, void **extra, GucSource source)
 static const char *
 show_keys(void)
 {
-	return pgosp_hmac_keys != NULL && pgosp_hmac_keys[0] != '\0' ? "********"
-																 : "";
+	return pgosp_hmac_keys[0] != '\0' ? "********" : "";
 }
 
 static const char *
@@ -308,273 +240,95 @@ show_connection_string(void)
 	return shown;
 }
 
-#define SECRET (GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE)
-
-static void
-define_keys(void)
+/* They go into every record, in UTF-8: they are made ready for that once. */
+static osp_str
+label_of(const char *value, char space[OSP_LABEL_MAX])
 {
-	DefineCustomStringVariable(
-		PREFIX ".hmac_keys",
-		"Keys with which trace contexts may be signed, separated by commas.",
-		"A file, osprofiler.hmac_keys_file, is the better place for them.",
-		&pgosp_hmac_keys,
-		"",
-		PGC_SIGHUP,
-		SECRET,
-		NULL,
-		assign_keys,
-		show_keys);
-	DefineCustomStringVariable(
-		PREFIX ".hmac_keys_file",
-		"File of the keys with which trace contexts may be signed.",
-		"A relative path begins in the data directory. The file must be closed "
-		"to others.",
-		&pgosp_hmac_keys_file,
-		"",
-		PGC_SIGHUP,
-		GUC_SUPERUSER_ONLY,
-		NULL,
-		assign_keys,
-		NULL);
+	osp_str label = pgosp_text_utf8(osp_str_of(value), OSP_LABEL_MAX);
+
+	memcpy(space, label.ptr, label.len);
+	return osp_str_n(space, label.len);
 }
 
-static void
-define_collector(void)
-{
-	DefineCustomStringVariable(
-		PREFIX ".connection_string",
-		"Where traces go to.",
-		"If empty: osprofiler/traces.db in the data directory.",
-		&pgosp_connection_string,
-		"",
-		PGC_SIGHUP,
-		SECRET,
-		check_connection_string,
-		NULL,
-		show_connection_string);
-	DefineCustomStringVariable(
-		PREFIX ".run_directory",
-		"Directory of the rings through which points reach the shipper.",
-		"Every cluster has a directory of its own in it. If empty: one in "
-		"shared memory.",
-		&pgosp_run_directory,
-		"",
-		PGC_SIGHUP,
-		0,
-		check_run_directory,
-		NULL,
-		NULL);
-	DefineCustomStringVariable(PREFIX ".agent",
-							   "Program that ships the points.",
-							   NULL,
-							   &pgosp_agent,
-							   PGOSP_AGENT_PATH,
-							   PGC_SIGHUP,
-							   GUC_SUPERUSER_ONLY,
-							   NULL,
-							   NULL,
-							   NULL);
-	DefineCustomIntVariable(PREFIX ".ring_size",
-							"Size of the ring that a traced session has.",
-							NULL,
-							&pgosp_ring_size_kb,
-							OSP_RING_DEFAULT / 1024,
-							OSP_RING_MIN / 1024,
-							OSP_RING_MAX / 1024,
-							PGC_SIGHUP,
-							GUC_UNIT_KB,
-							NULL,
-							assign_size,
-							NULL);
-	DefineCustomEnumVariable(
-		PREFIX ".on_full",
-		"What happens to a point that finds the ring full.",
-		"drop: it is dropped and counted. wait: the statement waits a little.",
-		&pgosp_on_full,
-		OSP_ON_FULL_DROP,
-		on_full_options,
-		PGC_SIGHUP,
-		0,
-		NULL,
-		NULL,
-		NULL);
-	DefineCustomIntVariable(
-		PREFIX ".spool_limit",
-		"How much is kept on disk while the collector is down.",
-		NULL,
-		&pgosp_spool_limit_mb,
-		256,
-		1,
-		INT_MAX / 2,
-		PGC_SIGHUP,
-		GUC_UNIT_MB,
-		NULL,
-		NULL,
-		NULL);
-}
+/* ---- definitions ---- */
+
+/*
+ * PostgreSQL calls an assign hook before it sets its own variable. These hooks set
+ * ours first, so that the effects are computed from the new values.
+ */
+#define ASSIGN_HOOK(name, type, statement, effects)    \
+	static void assign_##name(type value, void *extra) \
+	{                                                  \
+		statement;                                     \
+		apply_effects(#name, effects);                 \
+	}
+
+#define SETTING_BOOL(name, variable, effects, ...) \
+	ASSIGN_HOOK(name, bool, variable = value, effects)
+#define SETTING_INT(name, variable, effects, ...) \
+	ASSIGN_HOOK(name, int, variable = value, effects)
+#define SETTING_REAL(name, variable, effects, ...) \
+	ASSIGN_HOOK(name, double, variable = value, effects)
+#define SETTING_ENUM(name, variable, effects, ...) \
+	ASSIGN_HOOK(name, int, variable = value, effects)
+#define SETTING_TEXT(name, variable, effects, ...) \
+	ASSIGN_HOOK(name, const char *, variable = value ? value : "", effects)
+#define SETTING_LABEL(name, variable, effects, ...)          \
+	static char space_of_##name[OSP_LABEL_MAX];              \
+	ASSIGN_HOOK(name,                                        \
+				const char *,                                \
+				variable = label_of(value, space_of_##name), \
+				effects)
+#define SETTING_POINTS(name, variable, effects, ...) \
+	ASSIGN_HOOK(name, const char *, variable = *(const int *) extra, effects)
+#include "settings.def"
+
+#define HIDDEN (GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE)
+
+/* The columns behind the two texts are in the order of these functions. */
+#define DEFINE(type, name, check, show, ...) \
+	DefineCustom##type##Variable(            \
+		PREFIX "." #name, __VA_ARGS__, check, assign_##name, show);
 
 static void
-define_content(void)
+define_settings(void)
 {
-	DefineCustomBoolVariable(PREFIX ".enabled",
-							 "Trace statements that carry a signed context.",
-							 NULL,
-							 &pgosp_enabled,
-							 true,
-							 PGC_SIGHUP,
-							 0,
-							 NULL,
-							 assign_enabled,
-							 NULL);
-	DefineCustomBoolVariable(PREFIX ".read_comments",
-							 "Look for contexts in comments of statements.",
-							 NULL,
-							 &pgosp_read_comments,
-							 true,
-							 PGC_SUSET,
-							 0,
-							 NULL,
-							 assign_read_comments,
-							 NULL);
-	DefineCustomBoolVariable(
-		PREFIX ".accept_traceparent",
-		"Accept W3C trace contexts, which nobody has signed.",
-		"In comments and osprofiler.set_context, as traceparent='...'.",
-		&pgosp_accept_traceparent,
-		false,
-		PGC_SUSET,
-		0,
-		NULL,
-		NULL,
-		NULL);
-	DefineCustomRealVariable(
-		PREFIX ".sample_rate",
-		"Share of the statements without a context that begin a trace.",
-		"0: none. 1: all.",
-		&pgosp_sample_rate,
-		0,
-		0,
-		1,
-		PGC_SUSET,
-		0,
-		NULL,
-		assign_sample_rate,
-		NULL);
-	DefineCustomBoolVariable(PREFIX ".hide_params",
-							 "Do not record values of parameters.",
-							 NULL,
-							 &pgosp_hide_params,
-							 true,
-							 PGC_SUSET,
-							 0,
-							 NULL,
-							 assign_hide_params,
-							 NULL);
-	DefineCustomIntVariable(PREFIX ".max_statement_length",
-							"How much of a statement's text is recorded.",
-							NULL,
-							&pgosp_max_statement_length,
-							65536,
-							0,
-							1024 * 1024,
-							PGC_SUSET,
-							GUC_UNIT_BYTE,
-							NULL,
-							assign_size,
-							NULL);
-	DefineCustomIntVariable(
-		PREFIX ".max_points",
-		"How many points a top-level statement may have, its own included.",
-		"Of those beyond it only the number is recorded, as \"truncated\".",
-		&pgosp_max_points,
-		10000,
-		1,
-		INT_MAX,
-		PGC_SUSET,
-		0,
-		NULL,
-		NULL,
-		NULL);
-	DefineCustomIntVariable(
-		PREFIX ".min_duration",
-		"Record only top-level statements that take as long as this.",
-		"With all that hangs under them. Those that fail are always recorded. "
-		"-1 or 0 records all.",
-		&pgosp_min_duration,
-		-1,
-		-1,
-		INT_MAX,
-		PGC_SUSET,
-		GUC_UNIT_MS,
-		NULL,
-		assign_min_duration,
-		NULL);
-	DefineCustomStringVariable(PREFIX ".project",
-							   "Project that points are recorded for.",
-							   NULL,
-							   &project_text,
-							   "",
-							   PGC_SUSET,
-							   0,
-							   check_label,
-							   assign_project,
-							   NULL);
-	DefineCustomStringVariable(PREFIX ".service",
-							   "Service that points are recorded for.",
-							   NULL,
-							   &service_text,
-							   "",
-							   PGC_SUSET,
-							   0,
-							   check_label,
-							   assign_service,
-							   NULL);
-}
-
-static void
-define_session(void)
-{
-	DefineCustomStringVariable(PREFIX ".points",
-							   "Kinds of points to record.",
-							   "A list of: " POINT_NAMES ".",
-							   &points_text,
-							   POINTS_DEFAULT,
-							   PGC_USERSET,
-							   GUC_LIST_INPUT,
-							   check_points,
-							   assign_points,
-							   NULL);
-	DefineCustomStringVariable(
-		PREFIX ".trace_info",
-		"Trace context of this session, as in X-Trace-Info.",
-		"It counts only together with osprofiler.trace_hmac.",
-		&pgosp_trace_info,
-		"",
-		PGC_USERSET,
-		GUC_NOT_IN_SAMPLE,
-		NULL,
-		assign_trace_info,
-		NULL);
-	DefineCustomStringVariable(
-		PREFIX ".trace_hmac",
-		"Signature of osprofiler.trace_info, as in X-Trace-HMAC.",
-		NULL,
-		&pgosp_trace_hmac,
-		"",
-		PGC_USERSET,
-		GUC_NOT_IN_SAMPLE,
-		NULL,
-		assign_trace_hmac,
-		NULL);
+#define SETTING_BOOL(name, variable, effects, what, more, ...) \
+	DEFINE(Bool, name, NULL, NULL, what, more, &variable, __VA_ARGS__)
+#define SETTING_INT(name, variable, effects, what, more, ...) \
+	DEFINE(Int, name, NULL, NULL, what, more, &variable, __VA_ARGS__)
+#define SETTING_REAL(name, variable, effects, what, more, ...) \
+	DEFINE(Real, name, NULL, NULL, what, more, &variable, __VA_ARGS__)
+#define SETTING_ENUM(name, variable, effects, what, more, ...) \
+	DEFINE(Enum, name, NULL, NULL, what, more, &variable, __VA_ARGS__)
+#define SETTING_TEXT(name, variable, effects, check, show, what, more, ...) \
+	DEFINE(String, name, check, show, what, more, &text_of_##name, __VA_ARGS__)
+#define SETTING_LABEL(name, variable, effects, what, more, ...) \
+	DEFINE(String,                                              \
+		   name,                                                \
+		   check_label,                                         \
+		   NULL,                                                \
+		   what,                                                \
+		   more,                                                \
+		   &text_of_##name,                                     \
+		   __VA_ARGS__)
+#define SETTING_POINTS(name, variable, effects, what, more, ...) \
+	DEFINE(String,                                               \
+		   name,                                                 \
+		   check_points,                                         \
+		   NULL,                                                 \
+		   what,                                                 \
+		   more,                                                 \
+		   &text_of_##name,                                      \
+		   __VA_ARGS__)
+#include "settings.def"
 }
 
 void
 pgosp_guc_init(void)
 {
-	define_keys();
-	define_collector();
-	define_content();
-	define_session();
+	define_settings();
 	pgosp_reserve_prefix(PREFIX);
 	pgosp_gates_update();
+	pgosp_warn_of_secrets();
 }

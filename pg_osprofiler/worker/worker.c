@@ -52,15 +52,17 @@ typedef struct pgospAgentSettings
 {
 	char program[MAXPGPATH];
 	char run_directory[OSP_RUNDIR_PATH_MAX];
-	char connection_string[4096];
+	char connection_string[OSP_CONNECTION_STRING_MAX];
+	bool filter_error_trace;
 	char spool[MAXPGPATH];
 	char spool_limit[32];
 } pgospAgentSettings;
 
 typedef struct pgospAgent
 {
-	pgospAgentSettings settings;
-	pid_t pid; /* 0: not running */
+	pgospAgentSettings
+		settings; /* no connection string: it cannot be started */
+	pid_t pid;    /* 0: not running */
 	int64 started_ms;
 	int64 next_start_ms;
 	int backoff_ms;
@@ -100,10 +102,20 @@ read_settings(pgospAgentSettings *s)
 		return false;
 	}
 	strlcpy(s->program, pgosp_agent, sizeof(s->program));
-	snprintf(s->spool, sizeof(s->spool), "%s/osprofiler/spool", DataDir);
+	snprintf(s->spool,
+			 sizeof(s->spool),
+			 "%s/" PGOSP_STORE_DIRECTORY "/spool",
+			 DataDir);
 	snprintf(
 		s->spool_limit, sizeof(s->spool_limit), "%dMB", pgosp_spool_limit_mb);
-	pgosp_collector_string(s->connection_string, sizeof(s->connection_string));
+	s->filter_error_trace = pgosp_filter_error_trace;
+	if (pgosp_collector_string(s->connection_string, &err) != OSP_OK)
+		ereport(
+			LOG,
+			errmsg("osprofiler: no collector, operations wait in the rings: "
+				   "%s",
+				   err.msg),
+			errhint("After correcting it, reload the configuration."));
 	return true;
 }
 
@@ -159,6 +171,8 @@ set_environment(const pgospAgentSettings *s)
 	for (i = 0; i < lengthof(names); i++)
 		(void) unsetenv(names[i]);
 	(void) setenv("OSPROFILER_CONNECTION_STRING", s->connection_string, 1);
+	if (s->filter_error_trace)
+		(void) setenv("OSPROFILER_FILTER_ERROR_TRACE", "true", 1);
 }
 
 static void
@@ -224,11 +238,11 @@ start_agent(pgospAgent *agent)
 		back_off(agent);
 		return;
 	}
-	if (mkdir("osprofiler", 0700) != 0 && errno != EEXIST)
-		ereport(LOG,
-				errmsg("osprofiler: cannot make directory \"%s/osprofiler\": "
-					   "%m",
-					   DataDir));
+	if (!pgosp_store_prepare())
+	{
+		back_off(agent);
+		return;
+	}
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
@@ -370,6 +384,7 @@ reload(pgospAgent *agent, int *lock)
 	bool moved;
 
 	ProcessConfigFile(PGC_SIGHUP);
+	pgosp_warn_of_secrets();
 	if (!read_settings(&settings))
 		return false;
 	if (memcmp(&settings, &agent->settings, sizeof(settings)) == 0)
@@ -388,13 +403,20 @@ reload(pgospAgent *agent, int *lock)
 	return *lock >= 0;
 }
 
+/* Without a connection string only a reload can help. */
+static bool
+may_start(const pgospAgent *agent)
+{
+	return agent->pid == 0 && agent->settings.connection_string[0] != '\0';
+}
+
 static void
 wait_for_work(const pgospAgent *agent)
 {
 	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 	long timeout_ms = -1;
 
-	if (agent->pid == 0)
+	if (may_start(agent))
 	{
 		events |= WL_TIMEOUT;
 		timeout_ms = (long) Max(agent->next_start_ms - now_ms(), 0);
@@ -420,7 +442,7 @@ supervise(pgospAgent *agent, int lock)
 			child_ended = false;
 			reap_agent(agent);
 		}
-		if (agent->pid == 0 && now_ms() >= agent->next_start_ms)
+		if (may_start(agent) && now_ms() >= agent->next_start_ms)
 			start_agent(agent);
 		else
 			wait_for_work(agent);

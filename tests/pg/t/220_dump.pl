@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# An upgrade from the first version makes what a new installation makes, and a
-# dump of everything brings settings of roles and databases back.
+# A dump of everything brings the extension and the settings of roles and
+# databases back; who may call which function.
 
 use strict;
 use warnings;
@@ -13,9 +13,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('upgrade');
+my $node = new_node('dump');
 $node->start;
-$node->safe_psql('postgres', "CREATE DATABASE $_") for qw(fresh upgraded);
+$node->safe_psql('postgres', 'CREATE DATABASE fresh');
 
 # All that belongs to the extension, with who may use it.
 my $members = q{
@@ -29,23 +29,9 @@ FROM pg_depend d
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'osprofiler')
 ORDER BY 1};
-my $version =
-  "SELECT extversion FROM pg_extension WHERE extname = 'osprofiler'";
-
 $node->safe_psql('fresh', 'CREATE EXTENSION osprofiler');
-$node->safe_psql('upgraded', "CREATE EXTENSION osprofiler VERSION '0.1.0'");
-is($node->safe_psql('upgraded', $version), '0.1.0', 'the first version');
-is( $node->safe_psql(
-		'upgraded', "SELECT to_regproc('osprofiler.set_context') IS NULL"),
-	't',
-	'it has what it had');
-$node->safe_psql('upgraded', 'ALTER EXTENSION osprofiler UPDATE');
-is($node->safe_psql('upgraded', $version),
-	$node->safe_psql('fresh', $version), 'both are of the same version');
-
 my $fresh = $node->safe_psql('fresh', $members);
 isnt($fresh, '', 'it has members');
-is($node->safe_psql('upgraded', $members), $fresh, 'and the same ones');
 is( $node->safe_psql(
 		'fresh',
 		'SELECT default_version = installed_version FROM'
@@ -93,7 +79,7 @@ $restored->command_ok(
 is( $restored->safe_psql('postgres', $settings),
 	$node->safe_psql('postgres', $settings),
 	'with the settings');
-is($restored->safe_psql('upgraded', $members), $fresh, 'and the extension');
+is($restored->safe_psql('fresh', $members), $fresh, 'and the extension');
 is( $restored->safe_psql(
 		'fresh', 'SHOW osprofiler.service', extra_params => [ '-U', 'shop' ]),
 	"the shop's",
