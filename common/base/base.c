@@ -89,3 +89,18 @@ osp_strdup(const osp_allocator *alc, osp_str text)
 	copy[text.len] = '\0';
 	return copy;
 }
+
+size_t
+osp_utf8_prefix(osp_str text, size_t max)
+{
+	size_t end = max;
+
+	if (text.len <= max)
+		return text.len;
+
+	/* Step back over continuation bytes, of which a character has up to 3. */
+	while (end > 0 && max - end < 3 &&
+		   ((unsigned char) text.ptr[end] & 0xc0) == 0x80)
+		end--;
+	return ((unsigned char) text.ptr[end] & 0xc0) == 0x80 ? max : end;
+}

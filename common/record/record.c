@@ -153,18 +153,3 @@ osp_record_read(const void *bytes, size_t avail, osp_record *out)
 		return 0;
 	return head.size;
 }
-
-size_t
-osp_utf8_prefix(osp_str text, size_t max)
-{
-	size_t end = max;
-
-	if (text.len <= max)
-		return text.len;
-
-	/* Step back over continuation bytes, of which a character has up to 3. */
-	while (end > 0 && max - end < 3 &&
-		   ((unsigned char) text.ptr[end] & 0xc0) == 0x80)
-		end--;
-	return ((unsigned char) text.ptr[end] & 0xc0) == 0x80 ? max : end;
-}

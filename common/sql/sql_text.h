@@ -92,4 +92,175 @@ osp_sql_is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* ---- contexts in comments (sql_comment.c) ---- */
+
+/* What the comments round a statement hold, as it is in the text: values are
+ * still percent-encoded. Empty: there is none. */
+typedef struct osp_sql_context
+{
+	osp_str info; /* trace_info and trace_hmac of one comment */
+	osp_str hmac;
+	osp_str traceparent;
+	bool malformed; /* a comment names a signed context and has none, and no
+					 * other comment has one */
+} osp_sql_context;
+
+/* How far from its end a text is searched for a comment that other line comments
+ * follow; a comment right at the end may be of any length. */
+#define OSP_SQL_TAIL 1024
+
+/* Is there a block comment in the last OSP_SQL_TAIL bytes before end? */
+bool osp_sql_tail_has_comment(const char *begin, const char *end);
+
+/*
+ * May the text begin or end with a comment that holds a context? The answer no
+ * is certain, within OSP_SQL_TAIL, and costs a look at the first and last bytes.
+ */
+static inline bool
+osp_sql_may_have_context(osp_str text)
+{
+	const char *begin = text.ptr;
+	const char *end = begin + text.len;
+
+	while (end > begin && (osp_sql_is_space(end[-1]) || end[-1] == ';'))
+		end--;
+	while (begin < end && osp_sql_is_space(*begin))
+		begin++;
+	if (end - begin < 4)
+		return false;
+	return OSP_UNLIKELY((begin[0] == '/' && begin[1] == '*') ||
+						(begin[0] == '-' && begin[1] == '-') ||
+						begin[0] == ';' || end[-1] == '/') ||
+		   osp_sql_tail_has_comment(begin, end);
+}
+
+/*
+ * Finds the contexts in the block comments before the first token of the text
+ * that is neither comment nor semicolon, and behind the last one. Of several the
+ * last one counts. A signed context is a list of key='value', separated by
+ * commas, and nothing else; a traceparent is also found in what only resembles
+ * such a list. False: there is no context, not even a malformed one.
+ */
+bool osp_sql_comment_find(osp_str text, osp_sql_dialect dialect,
+						  osp_sql_context *out);
+
+/* The same for a text that is nothing but such a comment, with its marks or
+ * without. */
+bool osp_sql_comment_whole(osp_str text, osp_sql_context *out);
+
+/*
+ * Passes over the comments that hold contexts, as osp_sql_comment_cut knows them,
+ * at both ends of the text, where no other comment stands between. *inside: is
+ * there one elsewhere?
+ */
+osp_str osp_sql_comment_trim(osp_str text, osp_sql_dialect dialect,
+							 bool traceparents, bool *inside);
+
+/*
+ * Copies the text without its comments that hold a signed context or, if asked
+ * for, a traceparent, wherever they stand and however malformed they are. out
+ * holds text.len bytes and may be text.ptr. Returns the length.
+ */
+size_t osp_sql_comment_cut(osp_str text, osp_sql_dialect dialect,
+						   bool traceparents, char *out);
+
+/* ---- secrets (sql_secret.c) ---- */
+
+typedef enum osp_sql_secrecy
+{
+	OSP_SQL_HARMLESS,
+	OSP_SQL_SECRET,    /* a word in it says that its constants may be secret */
+	OSP_SQL_SENSITIVE, /* it sets a secret, which need not be in quotes */
+} osp_sql_secrecy;
+
+/* May the text hold a secret? It may consist of several statements. */
+osp_sql_secrecy osp_sql_secret(osp_str text, osp_sql_dialect dialect);
+
+/* Does the text hold a word such as "password" or "token"? */
+bool osp_sql_has_secret_word(osp_str text);
+
+/* Does the text hold this word, which is given in lower case, in any case? */
+bool osp_sql_holds(osp_str text, const char *word);
+
+/* Is it one SELECT, INSERT or the like, and nothing behind it? */
+bool osp_sql_is_query(osp_str text, osp_sql_dialect dialect);
+
+/* ---- texts as they are recorded (sql_record.c) ---- */
+
+/*
+ * Copies the text with each string constant as '***', and without comments. Of
+ * a sensitive text also values without quotes are masked: what follows PASSWORD,
+ * a setting, KEY. At most size bytes go to out; returns how many did.
+ */
+size_t osp_sql_mask(osp_str text, osp_sql_dialect dialect,
+					osp_sql_secrecy secrecy, char *out, size_t size);
+
+/* The same with each constant, also numbers, as a question mark. */
+size_t osp_sql_normalize(osp_str text, osp_sql_dialect dialect,
+						 osp_sql_secrecy secrecy, char *out, size_t size);
+
+/* How much of a statement is recorded: setting statement_text. */
+typedef enum osp_sql_detail
+{
+	OSP_SQL_FULL,
+	OSP_SQL_NORMALIZED, /* without constants */
+	OSP_SQL_NONE        /* its first word */
+} osp_sql_detail;
+
+typedef struct osp_sql_recording
+{
+	osp_sql_dialect dialect;
+	osp_sql_detail detail;
+	bool traceparents; /* are contexts: they are cut, too */
+	bool masked;       /* runs within a statement that may hold a secret */
+	bool broken;       /* did not parse: trust nothing in the text */
+} osp_sql_recording;
+
+/* Memory for texts that are changed. It begins as all zeroes and grows; its owner
+ * keeps it for the next text, or frees it. */
+typedef struct osp_sql_space
+{
+	char *ptr;
+	size_t size;
+} osp_sql_space;
+
+void osp_sql_space_free(osp_sql_space *space);
+
+/* A statement as it may be recorded. */
+typedef struct osp_sql_recorded
+{
+	osp_str text;    /* borrowed from the text or from the space */
+	size_t full_len; /* of the statement without contexts */
+	osp_sql_secrecy secrecy;
+} osp_sql_recorded;
+
+/*
+ * The statement as it may be recorded. What belongs to one that is not harmless
+ * (parameters, plans, messages, nested statements) must not show values either.
+ * Of a text that has to be changed at most the first max bytes are recorded; of
+ * another the caller cuts off what is too much. Memory is only needed for a text
+ * that is changed; if there is none, the first word is recorded.
+ */
+void osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
+					osp_sql_space *space, osp_sql_recorded *out);
+
+/* ---- messages of errors (sql_message.c) ---- */
+
+typedef struct osp_sql_message_rules
+{
+	osp_sql_dialect dialect;
+	bool masked;      /* of a statement that may hold a secret */
+	bool hide_values; /* of parameters */
+	bool hide_text;   /* texts are recorded without constants, or not at all */
+} osp_sql_message_rules;
+
+/*
+ * The message of an error, in UTF-8, as it may be recorded: the message itself,
+ * or one made in space, of at most size bytes, in which "?" stands for what it
+ * quotes. sqlstate is empty if there is none.
+ */
+osp_str osp_sql_message(osp_str message, osp_str sqlstate,
+						const osp_sql_message_rules *rules, char *space,
+						size_t size);
+
 #endif /* OSPROFILER_SQL_TEXT_H */

@@ -57,7 +57,7 @@ is($json->{$_}, 0, "$_ in JSON")
   spool_points spool_bytes spool_dropped corrupt_bytes batches driver_errors);
 is($json->{contexts}{$_}, 0, "contexts $_ in JSON")
   for qw(accepted none no_keys unsigned too_long bad_signature bad_encoding
-  bad_members bad_id);
+  bad_members bad_id malformed);
 is($json->{last_error}, undef, 'no error in JSON');
 
 one_error(qr/No space left/, 'status', '--run-directory', $run,

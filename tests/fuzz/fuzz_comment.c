@@ -9,8 +9,8 @@
  */
 #include "fuzz.h"
 
-#include "context/sql_scan.h"
 #include "osprofiler/context.h"
+#include "sql/sql_text.h"
 
 #define COMMENT_MAX (OSP_TRACE_INFO_MAX + 128)
 
@@ -91,11 +91,10 @@ static void
 check_after(osp_str ours, osp_str statement)
 {
 	osp_str text = join(statement, OSP_STR("\n"), ours);
-	const char *end = text.ptr + text.len;
 	osp_str info;
 	osp_str hmac;
 
-	if (osp__sql_is_token(text.ptr, end - ours.len, end))
+	if (osp_sql_ends_plain(statement, OSP_SQL_POSTGRES))
 	{
 		REQUIRE(find(text, &info, &hmac));
 		REQUIRE(is_ours(info, hmac));

@@ -172,6 +172,37 @@ test_places(void **state)
 	assert_found("", true, NULL);
 }
 
+/* As emitters and people write them: one odd pair does not make all void. */
+static void
+test_loose(void **state)
+{
+	(void) state;
+	assert_found("SELECT 1 /* traceparent=" VALID " */", false, VALID);
+	assert_found("SELECT 1 /*traceparent=" VALID "*/", false, VALID);
+	assert_found("/*app=foo,traceparent='" VALID "'*/ SELECT 1", false, VALID);
+	assert_found(
+		"SELECT 1 /*application:Api,traceparent:" VALID "*/", false, VALID);
+	assert_found("SELECT 1 /*a:b='c',traceparent='" VALID "'*/", false, VALID);
+	assert_found(
+		"SELECT 1 /*a='it''s',traceparent='" VALID "'*/", false, VALID);
+	assert_found("SELECT 1 /*traceparent='" VALID "',*/", false, VALID);
+	assert_found("SELECT 1 /*traceparent=\"" VALID "\"*/", false, VALID);
+	assert_found("SELECT 1 /*{\"traceparent\": \"" VALID "\"}*/", false, VALID);
+	assert_found("SELECT 1 /*traceparent = " VALID ";a=b*/", false, VALID);
+	assert_found("SELECT 1 /* x traceparent=" VALID "*/ -- y", false, VALID);
+	assert_found("SELECT 1 /*traceparent='" VALID "'*/ -- y\n;", false, VALID);
+	assert_found("traceparent=" VALID, true, VALID);
+	assert_found("/* traceparent: " VALID " */", true, VALID);
+
+	/* Not the end of another key, and not without a value. */
+	assert_found("SELECT 1 /* x_traceparent=" VALID " */", false, NULL);
+	assert_found("SELECT 1 /* the traceparent */", false, NULL);
+	assert_found("SELECT 1 /* traceparent= */", false, NULL);
+
+	/* A well-formed list is taken at its word. */
+	assert_found("SELECT 1 /*a='x,traceparent=" VALID "'*/", false, NULL);
+}
+
 /* Neither is taken for the other, and one too long is too long. */
 static void
 test_both(void **state)
@@ -207,6 +238,7 @@ main(void)
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_every_change),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_loose),
 		cmocka_unit_test(test_both),
 	};
 

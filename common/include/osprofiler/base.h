@@ -161,6 +161,12 @@ osp_struct_copy(void *to, size_t to_size, const void *from)
 /* A terminated copy, returned owned; NULL when there is no memory. */
 OSP_API char *osp_strdup(const osp_allocator *alc, osp_str text);
 
+/*
+ * The longest prefix of text that is at most max bytes and does not end inside
+ * a UTF-8 character.
+ */
+OSP_API size_t osp_utf8_prefix(osp_str text, size_t max);
+
 #ifdef __cplusplus
 }
 #endif

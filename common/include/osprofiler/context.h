@@ -28,26 +28,29 @@ extern "C" {
 #define OSP_HMAC_HEX_LEN   40
 
 /* What became of a context. Code, name in counters, text for a person. */
-#define OSP_VERDICT_LIST(X)                                                \
-	X(OSP_CTX_ACCEPTED, "accepted", "accepted")                            \
-	X(OSP_CTX_NONE, "none", "no trace context was given")                  \
-	X(OSP_CTX_NO_KEYS, "no_keys", "no HMAC keys are configured")           \
-	X(OSP_CTX_UNSIGNED,                                                    \
-	  "unsigned",                                                          \
-	  "the context is not signed (trace_info and trace_hmac go together)") \
-	X(OSP_CTX_TOO_LONG, "too_long", "the context is too long")             \
-	X(OSP_CTX_BAD_SIGNATURE,                                               \
-	  "bad_signature",                                                     \
-	  "the signature matches none of the HMAC keys")                       \
-	X(OSP_CTX_BAD_ENCODING,                                                \
-	  "bad_encoding",                                                      \
-	  "trace_info is not base64 of UTF-8 JSON")                            \
-	X(OSP_CTX_BAD_MEMBERS,                                                 \
-	  "bad_members",                                                       \
-	  "trace_info must be an object of base_id and parent_id")             \
-	X(OSP_CTX_BAD_ID,                                                      \
-	  "bad_id",                                                            \
-	  "an id must be a string of 1 to 128 bytes without control characters")
+#define OSP_VERDICT_LIST(X)                                                  \
+	X(OSP_CTX_ACCEPTED, "accepted", "accepted")                              \
+	X(OSP_CTX_NONE, "none", "no trace context was given")                    \
+	X(OSP_CTX_NO_KEYS, "no_keys", "no HMAC keys are configured")             \
+	X(OSP_CTX_UNSIGNED,                                                      \
+	  "unsigned",                                                            \
+	  "the context is not signed (trace_info and trace_hmac go together)")   \
+	X(OSP_CTX_TOO_LONG, "too_long", "the context is too long")               \
+	X(OSP_CTX_BAD_SIGNATURE,                                                 \
+	  "bad_signature",                                                       \
+	  "the signature matches none of the HMAC keys")                         \
+	X(OSP_CTX_BAD_ENCODING,                                                  \
+	  "bad_encoding",                                                        \
+	  "trace_info is not base64 of UTF-8 JSON")                              \
+	X(OSP_CTX_BAD_MEMBERS,                                                   \
+	  "bad_members",                                                         \
+	  "trace_info must be an object of base_id and parent_id")               \
+	X(OSP_CTX_BAD_ID,                                                        \
+	  "bad_id",                                                              \
+	  "an id must be a string of 1 to 128 bytes without control characters") \
+	X(OSP_CTX_MALFORMED,                                                     \
+	  "malformed",                                                           \
+	  "the comment with the context is not a list of key='value' separated by commas")
 
 typedef enum osp_verdict
 {
@@ -127,19 +130,20 @@ OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
 
 /*
  * Finds a signed context in the comments of a SQL statement, sqlcommenter's
- * form: a block comment before the statement or after it (white space, more
- * block comments and semicolons may stand between, before it line comments
- * too), with keys trace_info and trace_hmac, values in single quotes and
- * percent-encoded. Other keys, optimizer hints and other comments are passed
- * over; with several contexts, the last one wins. What only looks like a
- * comment, in a literal or a line comment, is none.
+ * form: a block comment before the statement or after it (white space, other
+ * comments of both kinds and semicolons may stand between), with keys trace_info
+ * and trace_hmac, values in single quotes and percent-encoded. Other keys,
+ * optimizer hints and other comments are passed over; with several contexts, the
+ * last one wins. What only looks like a comment, in a literal or a line comment,
+ * is none. A comment that line comments of more than 1,000 bytes follow is not
+ * found.
  *
  * statement is the part of the query string that belongs to this statement.
- * Values are decoded into out, which must hold OSP_TRACE_INFO_MAX +
- * OSP_TRACE_HMAC_MAX bytes; trace_info and trace_hmac then point there. Returns
- * false when there is no such comment, which costs no more than a look at the
- * first and last bytes. A value that is too long is reported as its first
- * bytes beyond the limit, so that verification answers OSP_CTX_TOO_LONG.
+ * Values are decoded into out, which must hold OSP_COMMENT_SPACE bytes;
+ * trace_info and trace_hmac then point there. Returns false when there is no such
+ * comment, which costs no more than a look at the first and last bytes. A value
+ * that is too long is reported as its first bytes beyond the limit, so that
+ * verification answers OSP_CTX_TOO_LONG.
  */
 #define OSP_COMMENT_SPACE (OSP_TRACE_INFO_MAX + OSP_TRACE_HMAC_MAX + 2)
 
@@ -173,8 +177,10 @@ OSP_API bool osp_traceparent_read(osp_str text,
 
 /*
  * Finds a traceparent where osp_comment_context, or if whole is true
- * osp_comment_pairs, finds a signed context. Its value is decoded into out; of
- * one that is too long, as much as shows that it is.
+ * osp_comment_pairs, finds a signed context; also in comments that only resemble
+ * sqlcommenter's: "traceparent", "=" or ":", and the value in quotes or without.
+ * The value is decoded into out; of one that is too long, as much as shows that
+ * it is.
  */
 #define OSP_TRACEPARENT_MAX   512
 #define OSP_TRACEPARENT_SPACE (OSP_TRACEPARENT_MAX + 1)

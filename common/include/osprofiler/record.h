@@ -357,12 +357,6 @@ osp_attrs_end(const osp_writer *w)
 	return osp_str_n(w->start, w->full ? 0 : (size_t) (w->pos - w->start));
 }
 
-/*
- * The longest prefix of text that is at most max bytes and does not end inside
- * a UTF-8 character.
- */
-OSP_API size_t osp_utf8_prefix(osp_str text, size_t max);
-
 /* A record that was read; everything is borrowed from the bytes. */
 typedef struct osp_record
 {

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql_record.c
+ *	  The texts of statements as they are recorded: without contexts, with
+ *	  secrets masked, on demand without constants.
+ */
+#include "sql/sql_text.h"
+
+
+#define MASK OSP_STR("'***'")
+
+/* Words that are kept of a sensitive statement that did not parse. */
+#define BROKEN_WORDS 3
+
+typedef struct writer
+{
+	char *out;
+	size_t len;
+	size_t size;
+	osp_str constant; /* is written for one */
+	osp_str space;    /* before the next token, if there is one */
+} writer;
+
+/* Where in a statement the tokens that are copied stand. */
+typedef struct place
+{
+	osp_sql_dialect dialect;
+	osp_sql_secrecy secrecy;
+	bool numbers;       /* are constants, too */
+	bool values;        /* behind VALUES */
+	bool sets;          /* behind SET */
+	bool pragma;        /* behind PRAGMA */
+	bool attaches;      /* behind ATTACH */
+	bool password;      /* right behind PASSWORD */
+	bool secret_name;   /* behind a name such as "pin_token" ... */
+	bool compared;      /* ... and an operator, or behind any operator */
+	bool hides_rest;    /* up to the next semicolon, after one mask */
+	unsigned words;     /* that were copied */
+	unsigned words_max; /* the rest is hidden behind as many; 0: no limit */
+} place;
+
+static void
+append(writer *w, osp_str text)
+{
+	size_t room = w->size - w->len;
+
+	if (text.len > room)
+	{
+		text.len = osp_utf8_prefix(text, room);
+		w->size = w->len + text.len;
+	}
+	memcpy(w->out + w->len, text.ptr, text.len);
+	w->len += text.len;
+}
+
+static void
+put(writer *w, osp_str text)
+{
+	if (w->len > 0)
+		append(w, w->space);
+	w->space.len = 0;
+	append(w, text);
+}
+
+/* White space and comments between two tokens: the first space of them stays. */
+static void
+put_space(writer *w, osp_str space)
+{
+	if (w->space.len == 0)
+		w->space = space;
+}
+
+static void
+begin_statement(place *at)
+{
+	osp_sql_dialect dialect = at->dialect;
+	osp_sql_secrecy secrecy = at->secrecy;
+	bool numbers = at->numbers;
+	unsigned words_max = at->words_max;
+
+	memset(at, 0, sizeof(*at));
+	at->dialect = dialect;
+	at->secrecy = secrecy;
+	at->numbers = numbers;
+	at->words_max = words_max;
+}
+
+/* Is the rest of the statement a value that may stand without quotes? */
+static bool
+begins_value(place *at, const osp_sql_token *token)
+{
+	char c = token->text.ptr[0];
+
+	if (at->secrecy != OSP_SQL_SENSITIVE)
+		return false;
+	if (at->words_max > 0 && at->words >= at->words_max)
+		return true;
+	if (at->password)
+		return token->kind != OSP_SQL_STRING && c != '=' &&
+			   !osp_sql_is(token, "null");
+	return false;
+}
+
+/* Takes note of a token that was copied: does a value begin behind it? */
+static bool
+is_before_value(const place *at, const osp_sql_token *token)
+{
+	char c = token->text.ptr[0];
+
+	if (at->secrecy != OSP_SQL_SENSITIVE)
+		return false;
+	if (at->sets && (c == '=' || osp_sql_is(token, "to")))
+		return true;
+	if (at->pragma && (c == '=' || c == '('))
+		return true;
+	return at->attaches && osp_sql_is(token, "key");
+}
+
+static void
+note_word(place *at, const osp_sql_token *token)
+{
+	at->words++;
+	at->sets |= osp_sql_is(token, "set");
+	at->values |= osp_sql_is(token, "values");
+	at->pragma |= osp_sql_is(token, "pragma");
+	at->attaches |= osp_sql_is(token, "attach");
+}
+
+static void
+note(place *at, const osp_sql_token *token)
+{
+	if (token->kind == OSP_SQL_WORD)
+		note_word(at, token);
+	if (token->kind == OSP_SQL_OTHER)
+	{
+		char c = token->text.ptr[0];
+
+		at->compared = c == '=' || c == '<' || c == '>' || c == ':';
+		at->password = at->password && c == '=';
+		at->secret_name = at->secret_name && at->compared;
+		return;
+	}
+	at->password = osp_sql_is(token, "password");
+	at->secret_name =
+		(token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NAME) &&
+		osp_sql_has_secret_word(token->text);
+	at->compared = false;
+}
+
+/* SQLite takes a name in double quotes for a string where no name fits. */
+static bool
+may_be_string(const place *at, const osp_sql_token *token)
+{
+	if (token->kind != OSP_SQL_NAME)
+		return false;
+	if (osp_sql_holds(token->text, "trace_hmac"))
+		return true;
+	return at->dialect == OSP_SQL_SQLITE && token->text.ptr[0] == '"' &&
+		   (at->compared || at->values || at->attaches);
+}
+
+static bool
+is_constant(const place *at, const osp_sql_token *token)
+{
+	switch (token->kind)
+	{
+		case OSP_SQL_STRING:
+			return true;
+		case OSP_SQL_NUMBER:
+			return at->numbers || (at->secret_name && at->compared);
+		default:
+			return at->secrecy != OSP_SQL_HARMLESS && may_be_string(at, token);
+	}
+}
+
+static void
+copy_token(writer *w, place *at, const osp_sql_token *token)
+{
+	if (begins_value(at, token))
+	{
+		at->hides_rest = true;
+		put(w, w->constant);
+		return;
+	}
+	put(w, is_constant(at, token) ? w->constant : token->text);
+	if (is_before_value(at, token))
+	{
+		at->hides_rest = true;
+		put_space(w, OSP_STR(" "));
+		put(w, w->constant);
+		return;
+	}
+	note(at, token);
+}
+
+static size_t
+rewrite(writer *w, place *at, osp_str text)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, text, at->dialect);
+	while (w->len < w->size && osp_sql_next(&lexer, &token))
+	{
+		if (token.kind == OSP_SQL_SEMICOLON)
+		{
+			put(w, token.text);
+			begin_statement(at);
+		}
+		else if (at->hides_rest)
+			continue;
+		else if (token.kind == OSP_SQL_COMMENT)
+			put_space(w, OSP_STR(" "));
+		else if (token.kind == OSP_SQL_SPACE)
+			put_space(w, token.text);
+		else
+			copy_token(w, at, &token);
+	}
+	return w->len;
+}
+
+static size_t
+rewrite_with(osp_str text, osp_sql_dialect dialect, osp_sql_secrecy secrecy,
+			 bool normalize, unsigned words_max, char *out, size_t size)
+{
+	writer w = {out, 0, size, normalize ? OSP_STR("?") : MASK, {"", 0}};
+	place at;
+
+	memset(&at, 0, sizeof(at));
+	at.dialect = dialect;
+	at.secrecy = secrecy;
+	at.numbers = normalize;
+	at.words_max = words_max;
+	return rewrite(&w, &at, text);
+}
+
+size_t
+osp_sql_mask(osp_str text, osp_sql_dialect dialect, osp_sql_secrecy secrecy,
+			 char *out, size_t size)
+{
+	return rewrite_with(text, dialect, secrecy, false, 0, out, size);
+}
+
+size_t
+osp_sql_normalize(osp_str text, osp_sql_dialect dialect,
+				  osp_sql_secrecy secrecy, char *out, size_t size)
+{
+	return rewrite_with(text, dialect, secrecy, true, 0, out, size);
+}
+
+/* What a statement that did not parse has before its first quote. */
+static osp_str
+before_first_quote(osp_str text)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.ptr[len] != '\'' && text.ptr[len] != '"' &&
+		   text.ptr[len] != '$')
+		len++;
+	return osp_str_n(text.ptr, len);
+}
+
+void
+osp_sql_space_free(osp_sql_space *space)
+{
+	osp_free(&osp_allocator_default, space->ptr);
+	space->ptr = NULL;
+	space->size = 0;
+}
+
+/* Room for a text of this length, and for what it becomes. Masks make a text
+ * longer: an empty string of two bytes gets five. */
+static bool
+have_space(osp_sql_space *space, size_t len)
+{
+	size_t size = len * 5 / 2 + sizeof(" '***'") * 2;
+	char *grown;
+
+	if (size <= space->size)
+		return true;
+	grown = osp_realloc(&osp_allocator_default, space->ptr, size);
+	if (grown == NULL)
+		return false;
+	space->ptr = grown;
+	space->size = size;
+	return true;
+}
+
+/*
+ * The text without contexts. Those between other comments are cut from a copy at
+ * the end of the space, which is read faster than its masked form is written at
+ * the start. A longer text than is recorded keeps them: they make it a secret one,
+ * which is recorded without any comment.
+ */
+static osp_str
+without_contexts(osp_str text, const osp_sql_recording *how, size_t max,
+				 osp_sql_space *space)
+{
+	bool inside;
+	char *copy;
+
+	text = osp_sql_comment_trim(text, how->dialect, how->traceparents, &inside);
+	if (!inside || text.len > max || !have_space(space, text.len))
+		return text;
+	copy = space->ptr + space->size - text.len;
+	return osp_str_n(
+		copy, osp_sql_comment_cut(text, how->dialect, how->traceparents, copy));
+}
+
+/* Writes the text anew, without what must not be recorded. */
+static void
+record_changed(const osp_sql_recording *how, size_t max, osp_sql_space *space,
+			   osp_sql_recorded *out)
+{
+	osp_str text = out->text;
+	unsigned words_max = 0;
+
+	if (how->broken)
+		text = before_first_quote(text);
+	if (how->broken && out->secrecy == OSP_SQL_SENSITIVE)
+		words_max = BROKEN_WORDS;
+	if (text.len > max)
+		text.len = osp_utf8_prefix(text, max);
+	if (how->detail == OSP_SQL_NONE || !have_space(space, text.len))
+	{
+		out->text = osp_sql_first_word(text, how->dialect);
+		return;
+	}
+	out->text = osp_str_n(space->ptr,
+						  rewrite_with(text,
+									   how->dialect,
+									   out->secrecy,
+									   how->detail == OSP_SQL_NORMALIZED,
+									   words_max,
+									   space->ptr,
+									   space->size));
+}
+
+void
+osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
+			   osp_sql_space *space, osp_sql_recorded *out)
+{
+	if (OSP_UNLIKELY(memmem(text.ptr, text.len, "trace", 5) != NULL))
+		text = without_contexts(text, how, max, space);
+	out->text = text;
+	out->full_len = text.len;
+	out->secrecy = osp_sql_secret(text, how->dialect);
+	if (how->masked && out->secrecy == OSP_SQL_HARMLESS)
+		out->secrecy = OSP_SQL_SECRET;
+	if (OSP_UNLIKELY(out->secrecy != OSP_SQL_HARMLESS ||
+					 how->detail != OSP_SQL_FULL ||
+					 (how->broken && !osp_sql_is_query(text, how->dialect))))
+		record_changed(how, max, space, out);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql_secret.c
+ *	  Which statements may hold a secret.
+ *
+ * Two looks are taken. The first finds words such as "password" anywhere in the
+ * text: in a name, a string, a comment. The second finds statements that set
+ * secrets under whatever name (roles, user mappings, settings of the user's own,
+ * keys of encrypted databases). It reads the text as a row of words and pays no
+ * attention to quotes, so it sees into the bodies of functions and DO blocks and
+ * into strings that are executed, and cannot be misled by a quote. Both err on
+ * the side of secrecy. The second look is not taken at a single query, in which
+ * no such statement can stand but in a string.
+ */
+#include "sql/sql_text.h"
+
+#include <strings.h>
+
+/* ---- words ---- */
+
+/* In these '?' stands for one of "_", "-", " " or for nothing. */
+static const char *const words[] = {
+	"passw",       "passphrase",     "passcode",    "pwd",
+	"secret",      "token",          "credential",  "bearer",
+	"hmac",        "api?key",        "private?key", "access?key",
+	"signing?key", "encryption?key", "crypt",       "set_config",
+	"set_context", "dblink",         "pgpass",      "hexkey",
+	"textkey",     "rekey",
+};
+
+#define WORD_COUNT (sizeof(words) / sizeof(words[0]))
+
+/*
+ * Pairs of letters, the first two of a word and the two from its second one on,
+ * as bits of rows. Every second pair of the text is looked up, so each word is
+ * seen by one of both.
+ */
+static uint32_t pairs[32];
+
+static inline unsigned
+fold(char c)
+{
+	return (unsigned char) c & 31;
+}
+
+__attribute__((constructor)) static void
+make_pairs(void)
+{
+	size_t i;
+
+	for (i = 0; i < WORD_COUNT; i++)
+	{
+		const char *w = words[i];
+
+		pairs[fold(w[0])] |= 1u << fold(w[1]);
+		pairs[fold(w[1])] |= 1u << fold(w[2]);
+	}
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+}
+
+static bool
+begins_with(const char *p, const char *end, const char *word)
+{
+	for (; *word != '\0'; word++)
+	{
+		if (*word == '?')
+		{
+			if (p < end && (*p == '_' || *p == '-' || *p == ' '))
+				p++;
+		}
+		else if (p == end || lower(*p++) != *word)
+			return false;
+	}
+	return true;
+}
+
+static bool
+begins_with_a_word(const char *p, const char *end)
+{
+	size_t i;
+
+	for (i = 0; i < WORD_COUNT; i++)
+		if (lower(*p) == words[i][0] && begins_with(p, end, words[i]))
+			return true;
+	return false;
+}
+
+bool
+osp_sql_has_secret_word(osp_str text)
+{
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+
+	if (text.len < 3)
+		return false;
+	for (p++; p + 1 < end; p += 2)
+		if (OSP_UNLIKELY((pairs[fold(p[0])] >> fold(p[1]) & 1) != 0) &&
+			(begins_with_a_word(p - 1, end) || begins_with_a_word(p, end)))
+			return true;
+	return false;
+}
+
+bool
+osp_sql_holds(osp_str text, const char *word)
+{
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+
+	for (; p < end; p++)
+		if (lower(*p) == *word && begins_with(p, end, word))
+			return true;
+	return false;
+}
+
+/* Is there a URI with a password in it, scheme://user:password@host? */
+static bool
+has_password_in_uri(osp_str text)
+{
+	const char *end = text.ptr + text.len;
+	const char *p = text.ptr;
+
+	while ((p = memmem(p, (size_t) (end - p), "://", 3)) != NULL)
+	{
+		bool colon = false;
+
+		for (p += 3; p < end && !osp_sql_is_space(*p) && *p != '/' &&
+					 *p != '\'' && *p != '"';
+			 p++)
+		{
+			if (*p == '@' && colon)
+				return true;
+			colon |= *p == ':';
+		}
+	}
+	return false;
+}
+
+/* ---- statements ---- */
+
+/* How many words behind CREATE or ALTER may name what is created or altered. */
+#define OBJECT_WORDS 5
+
+typedef struct flat
+{
+	const char *pos;
+	const char *end;
+	bool comments; /* are passed over */
+	osp_str word;
+} flat;
+
+static bool
+is_word_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
+}
+
+/* Behind the comment at p; NULL: there is none. */
+static const char *
+skip_comment(const flat *f, const char *p)
+{
+	const char *close;
+
+	if (!f->comments || f->end - p < 2)
+		return NULL;
+	if (p[0] == '-' && p[1] == '-')
+	{
+		while (p < f->end && *p != '\n' && *p != '\r')
+			p++;
+		return p;
+	}
+	if (p[0] != '/' || p[1] != '*')
+		return NULL;
+	close = memmem(p + 2, (size_t) (f->end - p - 2), "*/", 2);
+	return close != NULL ? close + 2 : NULL;
+}
+
+static bool
+next_flat(flat *f)
+{
+	const char *p = f->pos;
+
+	while (p < f->end && !is_word_char(*p))
+	{
+		const char *behind = skip_comment(f, p);
+
+		p = behind != NULL ? behind : p + 1;
+	}
+	f->word.ptr = p;
+	while (p < f->end && is_word_char(*p))
+		p++;
+	f->word.len = (size_t) (p - f->word.ptr);
+	f->pos = p;
+	return f->word.len > 0;
+}
+
+static bool
+is(osp_str word, const char *expected)
+{
+	return word.len == strlen(expected) &&
+		   strncasecmp(word.ptr, expected, word.len) == 0;
+}
+
+static bool
+is_one_of(osp_str word, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (is(word, *list))
+			return true;
+	return false;
+}
+
+/* Does a dot follow the name that was read, so that it goes on? */
+static bool
+has_dot_behind(const flat *f)
+{
+	const char *p = f->pos;
+
+	while (p < f->end && (osp_sql_is_space(*p) || *p == '"'))
+		p++;
+	return p < f->end && *p == '.';
+}
+
+/* Behind CREATE or ALTER: is it about something that has secrets? */
+static bool
+names_an_object(flat f)
+{
+	static const char *const objects[] = {"role",
+										  "user",
+										  "group",
+										  "server",
+										  "database",
+										  "system",
+										  "subscription",
+										  NULL};
+	int i;
+
+	for (i = 0; i < OBJECT_WORDS && next_flat(&f); i++)
+		if (is_one_of(f.word, objects))
+			return true;
+	return false;
+}
+
+/* Behind SET: is it a setting of somebody's own, a name with a dot? */
+static bool
+sets_own_setting(flat f)
+{
+	if (!next_flat(&f))
+		return false;
+	if (is(f.word, "local") || is(f.word, "session"))
+		if (!next_flat(&f))
+			return false;
+	return has_dot_behind(&f);
+}
+
+/* Behind PRAGMA: is it one that sets a key? */
+static bool
+names_a_key(flat f)
+{
+	if (!next_flat(&f) || (has_dot_behind(&f) && !next_flat(&f)))
+		return false;
+	return osp_sql_holds(f.word, "key") && !osp_sql_holds(f.word, "foreign_");
+}
+
+/* Does what begins with the word that was read set a secret? */
+static bool
+sets_secret(const flat *f, osp_str before, bool attaches)
+{
+	static const char *const always[] = {
+		"wrapper", "subscription", "mapping", "options", "conninfo", NULL};
+
+	if (is(f->word, "create") || is(f->word, "alter"))
+		return names_an_object(*f);
+	if (is(f->word, "set"))
+		return sets_own_setting(*f);
+	if (is(f->word, "pragma"))
+		return names_a_key(*f);
+	if (is(f->word, "program"))
+		return is(before, "to") || is(before, "from");
+	if (attaches && osp_sql_holds(f->word, "key"))
+		return true;
+	return is_one_of(f->word, always);
+}
+
+static bool
+is_sensitive(osp_str text, bool comments)
+{
+	flat f = {text.ptr, text.ptr + text.len, comments, {"", 0}};
+	osp_str before = OSP_STR("");
+	bool attaches = false;
+
+	while (next_flat(&f))
+	{
+		if (sets_secret(&f, before, attaches))
+			return true;
+		attaches |= is(f.word, "attach") || is(f.word, "vacuum");
+		before = f.word;
+	}
+	return false;
+}
+
+bool
+osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
+{
+	static const char *const verbs[] = {"select",
+										"insert",
+										"update",
+										"delete",
+										"merge",
+										"with",
+										"values",
+										"table",
+										"replace",
+										"fetch",
+										NULL};
+	const char *end = text.ptr + text.len;
+
+	while (end > text.ptr && (osp_sql_is_space(end[-1]) || end[-1] == ';'))
+		end--;
+	text.len = (size_t) (end - text.ptr);
+	return memchr(text.ptr, ';', text.len) == NULL &&
+		   is_one_of(osp_sql_first_word(text, dialect), verbs);
+}
+
+osp_sql_secrecy
+osp_sql_secret(osp_str text, osp_sql_dialect dialect)
+{
+	if (!osp_sql_is_query(text, dialect) &&
+		(is_sensitive(text, false) || is_sensitive(text, true)))
+		return OSP_SQL_SENSITIVE;
+	return osp_sql_has_secret_word(text) || has_password_in_uri(text)
+			   ? OSP_SQL_SECRET
+			   : OSP_SQL_HARMLESS;
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_sql_record.c
+ *	  Statements as they are recorded: what is a secret, what is masked, what
+ *	  stays; contexts cut out; constants as question marks.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sql/sql_text.h"
+
+#define PG   OSP_SQL_POSTGRES
+#define LITE OSP_SQL_SQLITE
+#define CTX  "/*trace_hmac='LEAK',trace_info='eyJ'*/"
+#define TP   "/*traceparent='00-1-2-01'*/"
+
+/* Records an exact copy, so that sanitizers see a byte too far. */
+static char *
+record(const char *text, const osp_sql_recording *how)
+{
+	size_t len = strlen(text);
+	char *copy = malloc(len > 0 ? len : 1);
+	osp_sql_space space = {NULL, 0};
+	osp_sql_recorded recorded;
+	char *result;
+
+	assert_non_null(copy);
+	memcpy(copy, text, len);
+	osp_sql_record(osp_str_n(copy, len), how, len, &space, &recorded);
+	result = malloc(recorded.text.len + 1);
+	assert_non_null(result);
+	memcpy(result, recorded.text.ptr, recorded.text.len);
+	result[recorded.text.len] = '\0';
+	free(copy);
+	osp_sql_space_free(&space);
+	return result;
+}
+
+static void
+assert_recorded(const char *text, const osp_sql_recording *how,
+				const char *expected)
+{
+	char *first = record(text, how);
+	char *again;
+
+	if (strcmp(first, expected) != 0)
+		print_message("# %s\n", text);
+	assert_string_equal(first, expected);
+
+	/* What was recorded is recorded as it is. */
+	if (!how->broken)
+	{
+		again = record(first, how);
+		assert_string_equal(again, first);
+		free(again);
+	}
+	free(first);
+}
+
+typedef struct record_case
+{
+	osp_sql_dialect dialect;
+	const char *text;
+	const char *recorded; /* NULL: as it is */
+} record_case;
+
+static void
+check_cases(const record_case *cases, size_t count, osp_sql_recording how)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+	{
+		how.dialect = cases[i].dialect;
+		assert_recorded(cases[i].text,
+						&how,
+						cases[i].recorded != NULL ? cases[i].recorded
+												  : cases[i].text);
+	}
+}
+
+#define CHECK(cases, ...)                           \
+	check_cases(cases,                              \
+				sizeof(cases) / sizeof((cases)[0]), \
+				(osp_sql_recording){__VA_ARGS__})
+
+static void
+test_harmless(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "", NULL},
+		{PG, "SELECT 1, 'x', \"y\" /* note */ -- z", NULL},
+		{PG, "INSERT INTO t VALUES ('a', 2)", NULL},
+		{PG, "COMMENT ON ROLE r IS 'harmless'", NULL},
+		{PG, "SET search_path = 'a', b", NULL},
+		{PG, "SET LOCAL work_mem TO '1MB'", NULL},
+		{PG, "CREATE TABLE t (a text DEFAULT 'x')", NULL},
+		{PG, "DO $$ BEGIN RAISE NOTICE 'x'; END $$", NULL},
+		{PG, "COPY t FROM '/tmp/x'", NULL},
+		{PG, "BEGIN; UPDATE t SET a = 'x'; COMMIT", NULL},
+		{PG, "UPDATE t SET a.b = 'x'", NULL},
+		{PG, "SELECT 'http://host/a:b@c'", NULL},
+		{LITE, "PRAGMA foreign_keys = 'on'", NULL},
+		{LITE, "PRAGMA main.foreign_key_check('t')", NULL},
+		{LITE, "ATTACH 'x.db' AS x", NULL},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_SQL_FULL);
+}
+
+static void
+test_masked(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "ALTER ROLE b PASSWORD 'LEAK'", "ALTER ROLE b PASSWORD '***'"},
+		{PG,
+		 "/* c */ ALTER ROLE b PASSWORD 'LEAK'",
+		 "ALTER ROLE b PASSWORD '***'"},
+		{PG,
+		 "-- LEAK\nALTER ROLE b PASSWORD 'LEAK'",
+		 "ALTER ROLE b PASSWORD '***'"},
+		{PG,
+		 ";ALTER USER b PASSWORD $x$LEAK$x$;",
+		 ";ALTER USER b PASSWORD '***';"},
+		{PG,
+		 "BEGIN; ALTER ROLE b PASSWORD U&'LEAK' ; COMMIT",
+		 "BEGIN; ALTER ROLE b PASSWORD '***' ; COMMIT"},
+		{PG,
+		 "ALTER/* a b c d e f */ROLE b PASSWORD E'a'\n'b\\'LEAK'",
+		 "ALTER ROLE b PASSWORD '***'"},
+		{PG,
+		 "ALTER ROLE b PASSWORD LEAK LEAK; SELECT 1",
+		 "ALTER ROLE b PASSWORD '***'; SELECT 1"},
+		{PG, "ALTER ROLE b PASSWORD \"LEAK\"", "ALTER ROLE b PASSWORD '***'"},
+		{PG, "ALTER ROLE b PASSWORD = LEAK", "ALTER ROLE b PASSWORD = '***'"},
+		{PG, "ALTER ROLE b PASSWORD NULL", NULL},
+		{PG, "ALTER ROLE b PASSWORD 'LEAK", "ALTER ROLE b PASSWORD '***'"},
+		{PG,
+		 "ALTER ROLE b SET app.x TO LEAK",
+		 "ALTER ROLE b SET app.x TO '***'"},
+		{PG, "SET myapp.pin = 1234", "SET myapp.pin = '***'"},
+		{PG,
+		 "SET LOCAL \"myapp\" . \"x\" TO LEAK, LEAK",
+		 "SET LOCAL \"myapp\" . \"x\" TO '***'"},
+		{PG, "SET /* LEAK */ myapp.x = 'LEAK'", "SET myapp.x = '***'"},
+		{PG,
+		 "ALTER DATABASE d SET myapp.x='LEAK'",
+		 "ALTER DATABASE d SET myapp.x= '***'"},
+		{PG,
+		 "ALTER SYSTEM SET primary_conninfo = 'LEAK'",
+		 "ALTER SYSTEM SET primary_conninfo = '***'"},
+		{PG,
+		 "SELECT set_config('a.b', 'LEAK', false)",
+		 "SELECT set_config('***', '***', false)"},
+		{PG,
+		 "CREATE SUBSCRIPTION s CONNECTION 'postgresql://u:LEAK@h/d' PUBLICATION p",
+		 "CREATE SUBSCRIPTION s CONNECTION '***' PUBLICATION p"},
+		{PG,
+		 "CREATE USER MAPPING FOR u SERVER s OPTIONS (pin 'LEAK')",
+		 "CREATE USER MAPPING FOR u SERVER s OPTIONS (pin '***')"},
+		{PG,
+		 "DO $$ BEGIN EXECUTE 'ALTER ROLE b PASS' || 'WORD ''LEAK'''; END $$",
+		 "DO '***'"},
+		{PG,
+		 "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SET app.x = LEAK'",
+		 "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS '***'"},
+		{PG,
+		 "COPY (SELECT 1) TO PROGRAM 'curl -u me:LEAK h'",
+		 "COPY (SELECT 1) TO PROGRAM '***'"},
+		{PG,
+		 "EXPLAIN ANALYZE SELECT 'LEAK password'",
+		 "EXPLAIN ANALYZE SELECT '***'"},
+		{PG,
+		 "CREATE TABLE t AS SELECT 'LEAK' AS password",
+		 "CREATE TABLE t AS SELECT '***' AS password"},
+		{PG,
+		 "SELECT * FROM u WHERE api_key = 'LEAK'",
+		 "SELECT * FROM u WHERE api_key = '***'"},
+		{PG,
+		 "SELECT * FROM u WHERE \"Private-Key\" = 'LEAK'",
+		 "SELECT * FROM u WHERE \"Private-Key\" = '***'"},
+		{PG,
+		 "SELECT * FROM u WHERE token = 123456 AND id = 7",
+		 "SELECT * FROM u WHERE token = '***' AND id = 7"},
+		{PG, "SELECT 'redis://:LEAK@h', 'x'", "SELECT '***', '***'"},
+		{PG,
+		 "SELECT format('ALTER ROLE b PASSWORD %L', 'LEAK')",
+		 "SELECT format('***', '***')"},
+		{PG,
+		 "SELECT crypt('LEAK', gen_salt('bf'))",
+		 "SELECT crypt('***', gen_salt('***'))"},
+		{PG, "SELECT 1 AS \"trace_hmac='LEAK'\"", "SELECT 1 AS '***'"},
+		{PG, "SELECT 'trace_hmac=''LEAK'''", "SELECT '***'"},
+		{LITE, "PRAGMA key='LEAK'", "PRAGMA key= '***'"},
+		{LITE, "PRAGMA key = LEAK;", "PRAGMA key = '***';"},
+		{LITE, "PRAGMA main.rekey(\"LEAK\")", "PRAGMA main.rekey( '***'"},
+		{LITE,
+		 "pragma hexkey=x'LEAK'; SELECT 1",
+		 "pragma hexkey= '***'; SELECT 1"},
+		{LITE, "PRAGMA/**/textkey=LEAK", "PRAGMA textkey= '***'"},
+		{LITE, "ATTACH 'a.db' AS a KEY 'LEAK'", "ATTACH '***' AS a KEY '***'"},
+		{LITE, "ATTACH \"a.db\" AS a KEY LEAK", "ATTACH '***' AS a KEY '***'"},
+		{LITE, "ATTACH 'file:a.db?key=LEAK' AS a", "ATTACH '***' AS a"},
+		{LITE,
+		 "SELECT * FROM u WHERE \"password\" = \"LEAK\"",
+		 "SELECT * FROM u WHERE \"password\" = '***'"},
+		{LITE,
+		 "INSERT INTO \"password\" VALUES (\"LEAK\")",
+		 "INSERT INTO \"password\" VALUES ('***')"},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_SQL_FULL);
+}
+
+/* Backslashes before quotes are read as the server reads them. */
+static void
+test_backslashes(void **state)
+{
+	osp_sql_recording how = {.dialect = OSP_SQL_POSTGRES_BACKSLASH};
+
+	(void) state;
+	assert_recorded(
+		"SELECT 'password \\' LEAK', 'x'", &how, "SELECT '***', '***'");
+	how.dialect = OSP_SQL_POSTGRES_ANY;
+	assert_recorded("SELECT 'password \\' LEAK', 'x'", &how, "SELECT '***'");
+	how.dialect = PG;
+	assert_recorded(
+		"SELECT 'password \\', 'LEAK'", &how, "SELECT '***', '***'");
+}
+
+/* Below a statement that may hold a secret all constants are masked. */
+static void
+test_below(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "SELECT 'LEAK' || $1 /* LEAK */ , 5", "SELECT '***' || $1 , 5"},
+		{PG, "SELECT 1", NULL},
+	};
+
+	(void) state;
+	CHECK(cases, .masked = true);
+}
+
+/* What did not parse: nothing behind its first quote, but of one harmless query. */
+static void
+test_broken(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "SELECT 'x' FORM t", NULL},
+		{PG, "SELECT 'LEAK' FORM token", "SELECT"},
+		{PG, "ALTR TABLE 'LEAK'", "ALTR TABLE"},
+		{PG, "ALTER ROLE b PASWORD 'LEAK'", "ALTER ROLE b '***'"},
+		{PG, "ALTER ROLE b PASWORD LEAK", "ALTER ROLE b '***'"},
+		{PG, "SELECT 1; SELECT 'LEAK", "SELECT 1; SELECT"},
+		{PG, "/* it's */ SELEKT 'LEAK'", ""},
+	};
+
+	(void) state;
+	CHECK(cases, .broken = true);
+}
+
+static void
+test_normalized(void **state)
+{
+	static const record_case cases[] = {
+		{PG,
+		 "SELECT 1, 'x', E'\\'', $$y$$, x'1f', 1.5e-3, -2, $1, \"a1\", b2",
+		 "SELECT ?, ?, ?, ?, ?, ?, -?, $1, \"a1\", b2"},
+		{PG, "SELECT 1 /* LEAK */ + 0xFF -- LEAK", "SELECT ? + ?"},
+		{PG,
+		 "SELECT true, null, 'x'::text[1]",
+		 "SELECT true, null, ?::text[?]"},
+		{PG, "SET myapp.x TO LEAK", "SET myapp.x TO ?"},
+		{PG, "DO $$ LEAK $$", "DO ?"},
+		{PG, "SELECT 'LEAK", "SELECT ?"},
+		{PG, "INSERT INTO t VALUES (2, 'LEAK')", "INSERT INTO t VALUES (?, ?)"},
+		{LITE, "SELECT [a], `b`, :c, ?1, x'0f'", "SELECT [a], `b`, :c, ?1, ?"},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_SQL_NORMALIZED);
+}
+
+static void
+test_none(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "/* LEAK */ ;(SELECT 'LEAK')", "SELECT"},
+		{PG, "ALTER ROLE LEAK", "ALTER"},
+		{PG, "'LEAK'", ""},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_SQL_NONE);
+}
+
+/* The signature of a context is in no byte, wherever its comment stands. */
+static void
+test_cut(void **state)
+{
+	static const record_case cases[] = {
+		{PG, CTX "SELECT 1", "SELECT 1"},
+		{PG, "/*+ hint */ " CTX " SELECT 1", "/*+ hint */ SELECT 1"},
+		{PG, "SELECT 1 " CTX " /* x */", "SELECT 1 /* x */"},
+		{PG, "/* x */ -- n\n" CTX " SELECT 1", "/* x */ -- n\nSELECT 1"},
+		{PG, "SELECT 1\n" CTX, "SELECT 1"},
+		{PG, "SELECT 1 " CTX ";", "SELECT 1"},
+		{PG, "SELECT" CTX "1", "SELECT 1"},
+		{PG, "SELECT 1 -- " CTX "\n + 1", "SELECT 1 + 1"},
+		{PG, "SELECT 1 -- " CTX, "SELECT 1"},
+		{PG, "SELECT 1 /* /*trace_hmac='LEAK'*/ */", "SELECT 1"},
+		{PG, "SELECT 1 /*trace_info='b'LEAK''*/", "SELECT 1"},
+		{PG, "SELECT 1 /*trace_hmac='LEAK", "SELECT 1"},
+		{PG, "SELECT 1 /*TRACE_HMAC='LEAK'*/", "SELECT 1"},
+		{PG, "SELECT 1 " CTX CTX " + 1 " CTX, "SELECT 1 + 1"},
+		{PG, "DO $$ BEGIN EXECUTE 'SELECT 1 " CTX "'; END $$", "DO '***'"},
+		{LITE, CTX " SELECT 1", "SELECT 1"},
+		{LITE, "SELECT [a'b] " CTX, "SELECT [a'b]"},
+		{LITE, "SELECT 1 /* /*trace_hmac='LEAK'*/", "SELECT 1"},
+		{PG, "SELECT 1 " TP, NULL},
+	};
+	static const record_case also_traceparents[] = {
+		{PG, "SELECT 1 " TP, "SELECT 1"},
+		{PG, "SELECT 1 /* traceparent=00-1 */ + 1", "SELECT 1 + 1"},
+		{PG, CTX TP "SELECT 1", "SELECT 1"},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_SQL_FULL);
+	CHECK(also_traceparents, .traceparents = true);
+}
+
+/* Any size is enough, no character is divided, and no secret shows where the
+ * text is cut. */
+static void
+test_bounds(void **state)
+{
+	static const char text[] =
+		"SELECT 'password', é, 'üLEAK', 1, \"ß\" " CTX " FROM t -- LEAK";
+	osp_sql_recording how = {.dialect = PG};
+	osp_sql_space space = {NULL, 0};
+	osp_sql_recorded out;
+	size_t size;
+
+	(void) state;
+	for (size = 0; size <= sizeof(text) * 3; size++)
+	{
+		char small[sizeof(text) * 3];
+		size_t len =
+			osp_sql_mask(osp_str_of(text), PG, OSP_SQL_SECRET, small, size);
+
+		assert_true(len <= size);
+		assert_true(len == 0 ||
+					((unsigned char) small[len - 1] & 0xc0) != 0xc0);
+		len = osp_sql_normalize(
+			osp_str_of(text), PG, OSP_SQL_SECRET, small, size);
+		assert_true(len <= size);
+		osp_sql_record(osp_str_of(text), &how, size, &space, &out);
+		assert_null(memmem(out.text.ptr, out.text.len, "LEAK", 4));
+	}
+	osp_sql_space_free(&space);
+}
+
+/* A long text with a context behind it is not copied. */
+static void
+test_long(void **state)
+{
+	const size_t size = 8 * 1024 * 1024;
+	char *text = malloc(size + sizeof(CTX));
+	osp_sql_recording how = {.dialect = PG};
+	osp_sql_space space = {NULL, 0};
+	osp_sql_recorded out;
+
+	(void) state;
+	assert_non_null(text);
+	memset(text, 'x', size);
+	memcpy(text, "SELECT '", 8);
+	text[size - 1] = '\'';
+	memcpy(text + size, CTX, sizeof(CTX));
+	osp_sql_record(
+		osp_str_n(text, size + sizeof(CTX) - 1), &how, 100, &space, &out);
+	assert_ptr_equal(out.text.ptr, text);
+	assert_int_equal(out.text.len, size);
+	assert_int_equal(out.full_len, size);
+	assert_null(space.ptr);
+
+	/* Of one that may hold a secret the start is changed, and no more. */
+	memcpy(text + size / 2, "password", 8);
+	osp_sql_record(
+		osp_str_n(text, size + sizeof(CTX) - 1), &how, 100, &space, &out);
+	assert_true(osp_str_eq(out.text, OSP_STR("SELECT '***'")));
+	assert_int_equal(out.full_len, size);
+	assert_true(space.size < 1000);
+	osp_sql_space_free(&space);
+	free(text);
+}
+
+/* Every word, in every place and case. */
+static void
+test_words(void **state)
+{
+	static const char *const words[] = {
+		"password",   "PASSWD",      "Passphrase",     "passcode",
+		"pwd",        "secret",      "token",          "credential",
+		"bearer",     "hmac",        "api key",        "api_key",
+		"API-Key",    "apikey",      "private_key",    "PrivateKey",
+		"access key", "signing_key", "encryption_key", "pgp_sym_encrypt",
+		"crypt",      "set_config",  "dblink",         "hexkey",
+		"textkey",    "rekey",       "trace_hmac"};
+	char text[64];
+	size_t i;
+	int before;
+
+	(void) state;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		for (before = 0; before < 4; before++)
+		{
+			(void) snprintf(
+				text, sizeof(text), "%.*s%s", before, "xyz", words[i]);
+			if (!osp_sql_has_secret_word(osp_str_of(text)))
+				print_message("# %s\n", text);
+			assert_true(osp_sql_has_secret_word(osp_str_of(text)));
+			text[strlen(text) - 1] = '\0';
+			if (strstr(words[i], "crypt") == NULL && words[i][4] != 'p')
+				(void) osp_sql_has_secret_word(osp_str_of(text));
+		}
+	assert_false(osp_sql_has_secret_word(OSP_STR("")));
+	assert_false(osp_sql_has_secret_word(OSP_STR("pw")));
+	assert_false(osp_sql_has_secret_word(
+		OSP_STR("SELECT passenger, tok, keyboard, access FROM apis, private")));
+}
+
+static void
+test_messages(void **state)
+{
+	static const struct
+	{
+		const char *message;
+		const char *sqlstate;
+		osp_sql_message_rules rules;
+		const char *recorded; /* NULL: as it is */
+	} cases[] = {
+#define HIDE {.hide_values = true}
+#define SHOW                 \
+	{                        \
+		.hide_values = false \
+	}
+#define MASKED         \
+	{                  \
+		.masked = true \
+	}
+		{"invalid input syntax for type integer: \"LEAK\"",
+		 "22P02",
+		 HIDE,
+		 "invalid input syntax for type integer: \"?\""},
+		{"invalid input syntax for type integer: \"LE\"AK\"",
+		 "22P02",
+		 HIDE,
+		 "invalid input syntax for type integer: \"?\""},
+		{"value \"LEAK\" is out of range for type integer",
+		 "22003",
+		 HIDE,
+		 "value \"?\" is out of range for type integer"},
+		{"invalid byte sequence for encoding \"UTF8\": 0xe9",
+		 "22021",
+		 HIDE,
+		 "invalid byte sequence for encoding \"?\""},
+		{"ungültige Eingabesyntax für Typ integer: »LEAK«",
+		 "22P02",
+		 HIDE,
+		 "ungültige Eingabesyntax für Typ integer: \"?\""},
+		{"syntaxe en entrée invalide pour le type integer : « LEAK »",
+		 "22P02",
+		 HIDE,
+		 "syntaxe en entrée invalide pour le type integer : \"?\""},
+		{"division by zero", "22012", HIDE, NULL},
+		{"relation \"t\" does not exist", "42P01", HIDE, NULL},
+		{"no user \"LEAK\"", "P0001", HIDE, "no user \"?\""},
+		{"invalid input syntax for type integer: \"x\"", "22P02", SHOW, NULL},
+		{"role \"LEAK\" does not exist",
+		 "42704",
+		 MASKED,
+		 "role \"?\" does not exist"},
+		{"syntax error at or near \"LEAK\"",
+		 "42601",
+		 MASKED,
+		 "syntax error at or near \"?\""},
+		{"it is LEAK", "P0001", MASKED, "***"},
+		{"syntax error at or near \"'LEAK'\"",
+		 "42601",
+		 {.hide_text = true},
+		 "syntax error at or near \"?\""},
+		{"no such column: LEAK",
+		 "",
+		 {.masked = true, .dialect = LITE},
+		 "no such column"},
+		{"near \"LEAK\": syntax error",
+		 "",
+		 {.masked = true, .dialect = LITE},
+		 "near \"?\""},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		const char *expected =
+			cases[i].recorded != NULL ? cases[i].recorded : cases[i].message;
+		char space[256];
+		osp_str found = osp_sql_message(osp_str_of(cases[i].message),
+										osp_str_of(cases[i].sqlstate),
+										&cases[i].rules,
+										space,
+										sizeof(space));
+		osp_str again;
+
+		if (!osp_str_eq(found, osp_str_of(expected)))
+			print_message("# %.*s\n", (int) found.len, found.ptr);
+		assert_true(osp_str_eq(found, osp_str_of(expected)));
+		again = osp_sql_message(osp_str_of(cases[i].message),
+								osp_str_of(cases[i].sqlstate),
+								&cases[i].rules,
+								space,
+								3);
+		assert_true(again.len <= 3 || again.ptr == cases[i].message ||
+					memcmp(again.ptr, "***", 3) == 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_masked),
+		cmocka_unit_test(test_backslashes),
+		cmocka_unit_test(test_below),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_normalized),
+		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_messages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
