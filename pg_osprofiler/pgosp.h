@@ -6,7 +6,6 @@
  * The parts, from the outside in:
  *
  *	  executor.c utility.c planner.c errors.c   the hooks; they ask and tell
- *	  guard.c                         errors of statements at the top
  *	  sqlapi.c stat.c show.c          the SQL functions
  *	  collector.c                     reading a trace back
  *	  statement.c                     which statement is a point, and its facts
@@ -14,13 +13,13 @@
  *	  commit.c                        commits, by a callback of transactions
  *	  call.c trigger.c function.c     calls, by the function manager's hook
  *	  wait.c lockwait.c               waits, sampled by a timer
- *	  point.c                         open points, their order, start and stop
+ *	  operation_stack.c               open points, their order, start and stop
  *	  context.c keys.c                where a statement's context comes from
  *	  sampling.c                      statements that begin a trace
  *	  staging.c                       records that wait for a slow statement
- *	  statementknown.c                points of statements by plans that are known
- *	  known.c stop.c commitknown.c    records that are made once, and put often
- *	  template.c                      the memory of these
+ *	  statement_fast.c                points of statements by plans that are known
+ *	  plan_cache.c stop_templates.c   records that are made once, and put often
+ *	  session_templates.c             the memory of these
  *	  text.c params.c redact.c        what is told of a statement
  *	  session.c producer.c            the backend's ring, and its end
  *	  shipper.c worker.c              the background worker and its child
@@ -225,41 +224,15 @@ extern const char *pgosp_producer_trouble(void);
 /* Database, user, pid and application, encoded when one of them is new. */
 extern osp_str pgosp_session_attributes(void);
 
-/* The name of the application that they tell, in words, so that it is quickly
- * compared. A mask of 0: there is none yet, or it is too long. */
-typedef struct pgospApplication
-{
-	size_t last; /* the word that its zero is in */
-	uint64 mask; /* of that one */
-	uint64 words[NAMEDATALEN / sizeof(uint64)];
-} pgospApplication;
+/* The application's name in these attributes. */
+extern char pgosp_application[NAMEDATALEN];
 
-extern pgospApplication pgosp_application;
-
-/*
- * Is the application's name still the one that they tell? Whole words are read, up
- * to the one with the zero: these lie in memory that was allocated for it.
- */
+/* Do they have the application's name as it is now? */
 static inline bool
 pgosp_session_is_told(void)
 {
-	const pgospApplication *told = &pgosp_application;
-	const char *name = application_name;
-	uint64 word;
-	size_t i;
-
-	if (unlikely(name == NULL || told->mask == 0))
-		return false;
-	if (unlikely((uintptr_t) name % sizeof(word) != 0))
-		return strcmp(name, (const char *) told->words) == 0;
-	for (i = 0; i < told->last; i++)
-	{
-		memcpy(&word, name + i * sizeof(word), sizeof(word));
-		if (word != told->words[i])
-			return false;
-	}
-	memcpy(&word, name + i * sizeof(word), sizeof(word));
-	return ((word ^ told->words[i]) & told->mask) == 0;
+	return likely(application_name != NULL) &&
+		   strcmp(application_name, pgosp_application) == 0;
 }
 
 /* Memory for a record that is made once, to be freed by pfree; NULL: there is
@@ -306,6 +279,14 @@ extern bool pgosp_reporting;
 
 /* Reads the error that is being thrown; for PG_CATCH. */
 extern void pgosp_error_capture(pgospError *error);
+
+/*
+ * Reports a statement that failed before it could run by a point of its own, from
+ * start_ns until now. error: NULL is not allowed.
+ */
+extern void pgosp_error_statement(const pgospStatementFacts *facts,
+								  const pgospParent *parent, int64 start_ns,
+								  const pgospError *error);
 
 /* The error on its way to the log was told by the point of its statement. */
 extern bool pgosp_error_told;
@@ -361,10 +342,6 @@ extern void pgosp_parallel_init(void);
 /* Something is traced for the first time: what runs is followed from here on. Until
  * then there is the hook of the start only. */
 extern void pgosp_executor_session_begins(void);
-
-/* This transaction, or the subtransaction that is aborted, takes what runs in it
- * along. */
-extern void pgosp_executor_transaction_ends(SubTransactionId id);
 
 /* The session ends in the middle of what it does: its workers must not go on. */
 extern void pgosp_executor_session_ends(void);

@@ -66,6 +66,9 @@ pgosp_point_start_by_template(pgospPoint *point, osp_producer *producer,
 		osp_uuid_new(&point->trace_id);
 	osp_id_set_uuid(&point->self, &point->trace_id);
 	point->serial = pgosp_next_serial++;
+	point->idle_ns = 0;
+	point->paused_ns = 0;
+	point->failed = false;
 	point->calls = 0;
 	point->left_out = 0;
 	point->staged = false;
@@ -107,8 +110,8 @@ typedef struct pgospKnown
 {
 	const PlannedStmt *plan; /* NULL: this one is free */
 	pgospTemplate start;
-	uint16 stop; /* that its last statement had; 0: none; see stop.c */
-	uint16 next; /* what ran after it the last time; 0: nothing known */
+	uint16
+		stop; /* that its last statement had; 0: none; see stop_templates.c */
 	struct pgospKnownNodes *nodes; /* NULL: none yet */
 } pgospKnown;
 
@@ -128,28 +131,8 @@ typedef struct pgospKnownNodes
 /* They lie side by side. The first is none, for ever. */
 extern pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX];
 
-/* What ran last; and what may run now: sessions run the same ones in turn. */
-extern pgospKnown *pgosp_known_last;
-extern pgospKnown *pgosp_known_expected;
-
-/* As pgosp_known_plan, of a plan that was not expected. */
-extern pgospKnown *pgosp_known_find(const PlannedStmt *plan);
-
 /* What is known of this plan; NULL if it is nothing. */
-static inline pgospKnown *
-pgosp_known_plan(const PlannedStmt *plan)
-{
-	return likely(pgosp_known_expected->plan == plan) ? pgosp_known_expected
-													  : pgosp_known_find(plan);
-}
-
-/* A statement by this plan is at its end: foresees the next one. */
-static inline void
-pgosp_known_ahead(pgospKnown *known)
-{
-	pgosp_known_last = known;
-	pgosp_known_expected = &pgosp_known[known->next];
-}
+extern pgospKnown *pgosp_known_plan(const PlannedStmt *plan);
 
 /* The start of this node's points; NULL if it has to be made. index: NULL if it
  * scans none. */
@@ -192,7 +175,7 @@ extern bool pgosp_statement_open_known(pgospStatementPoint *statement,
 									   const pgospPointKind *kind,
 									   const PlannedStmt *plan);
 
-/* ---- stops (stop.c, nodeknown.c, commitknown.c) ---- */
+/* ---- stops (stop_templates.c, node_fast.c) ---- */
 
 /* Bytes of attributes, and values that are not the same every time. */
 #define PGOSP_STOP_SIZE   224

@@ -45,12 +45,6 @@ typedef struct pgospPointKind
 	void (*closed)(pgospPoint *point);
 	/* A point right under this one was closed. May be NULL. */
 	void (*child_closed)(pgospPoint *point);
-	/*
-	 * The point was guarded (pgosp_guard.h), and its statement has failed: closes
-	 * it. Called for each sign of that; last: it is guarded no more. NULL if points
-	 * of this kind never are.
-	 */
-	void (*failed)(pgospPoint *point, const pgospError *error, bool last);
 	/* A point that a user opens in this one hangs beside it, not under it. */
 	bool user_beside;
 	/* It may outlive the statement that it is opened in. */
@@ -67,6 +61,7 @@ struct pgospPoint
 	bool open;
 	bool silent; /* its start was not written: it writes no stop */
 	bool staged; /* of a top: its records wait (see staging.c) */
+	bool failed; /* while its stop is written: it ended with an error */
 	/*
 	 * The point of the top-level statement that this one belongs to, maybe
 	 * itself; NULL if there is none, or if that has ended.
@@ -78,6 +73,9 @@ struct pgospPoint
 	size_t stop_size;
 	size_t key; /* that signed its context */
 	int64 start_ns;
+	int64 idle_ns;   /* since when it waits for the client; 0: it is at work */
+	int64 paused_ns; /* how long it waited for the client before */
+	int64 stop_ns;   /* while its stop is written */
 	osp_uuid trace_id;
 	osp_id base_id;
 	osp_id parent_id;
@@ -140,19 +138,38 @@ extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 								size_t size, int64 start_ns);
 
 /*
- * Opens a point under a context now, as one of its own: its start is a template.
- * False, and nothing is done, if it is not to be done by one: other points are
- * open, it has to be staged, the ring has lost something.
+ * Opens a point under one that is open, at a time in the past: its start is a
+ * template. False, and nothing is done, if that cannot be: it has to be staged, or
+ * the ring has lost something.
  */
 struct osp_template;
-extern bool pgosp_point_open_known(pgospPoint *point,
-								   const osp_context *context,
-								   const struct osp_template *start);
-
-/* The same for a point under one that is open, at a time in the past. */
 extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 									  const struct osp_template *start,
 									  int64 start_ns);
+
+/*
+ * The server stops working on the point, which stays open: from now on time passes
+ * for the client alone. If it closes before it is resumed, it ended here, without
+ * an error.
+ */
+static inline void
+pgosp_point_pause(pgospPoint *point)
+{
+	point->idle_ns = pgosp_now();
+}
+
+/* The server works on a point again that was paused. */
+extern void pgosp_point_resume(pgospPoint *point);
+
+/* Waits for the client of less than this, in total, are not reported. */
+#define PGOSP_PAUSE_MIN_NS INT64CONST(100000)
+
+/* How long the server worked on the point until a time at which it did. */
+static inline int64
+pgosp_point_active_ns(const pgospPoint *point, int64 until_ns)
+{
+	return until_ns - point->start_ns - point->paused_ns;
+}
 
 /* Of the next point. */
 extern uint64 pgosp_next_serial;

@@ -60,6 +60,7 @@ extern void pgosp_put_waits(osp_writer *w, const pgospWaits *then);
 typedef struct pgospUsage
 {
 	uint64 rows;
+	bool counts_rows; /* else it is not a statement that has any */
 	const char *command;
 	BufferUsage buffers; /* at the start */
 	uint64 other_blocks; /* the same, in one number */
@@ -104,6 +105,7 @@ pgosp_usage_begin_again(pgospUsage *usage)
 	uint64 other_blocks = pgosp_other_blocks(&pgBufferUsage);
 
 	usage->rows = 0;
+	usage->counts_rows = true;
 	usage->command = NULL;
 	if (unlikely(other_blocks != usage->other_blocks))
 	{
@@ -127,7 +129,6 @@ pgosp_usage_begin(pgospUsage *usage)
 
 /* Adds what the plan took to compile; before the executor ends. */
 extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
-extern void pgosp_put_usage(osp_writer *w, const pgospUsage *usage);
 
 /* Were blocks hit at most since then, and nothing else done with any? */
 static inline bool
@@ -220,8 +221,8 @@ extern bool pgosp_commit_is_open(void);
 typedef struct pgospPlan
 {
 	bool kept;
-	bool custom; /* for the values of parameters */
-	TimestampTz transaction;
+	const char *kind;    /* custom or generic; NULL: there are no parameters */
+	TimestampTz message; /* in which it was planned */
 	int64 start_ns;
 	int64 stop_ns;
 	BufferUsage before;
@@ -245,6 +246,13 @@ extern void pgosp_statement_open_planned(pgospStatementPoint *statement,
 										 const pgospStatementFacts *facts,
 										 const pgospPlan **plan);
 
+/* A statement that began in the past, at a time not before its parent began. */
+extern void pgosp_statement_open_past(pgospStatementPoint *statement,
+									  const pgospPointKind *kind,
+									  const pgospParent *parent,
+									  const pgospStatementFacts *facts,
+									  int64 start_ns);
+
 /* This statement has been traced; the start of its next execution may be known
  * then (known.c). */
 extern void pgosp_statement_learn(const pgospStatementFacts *facts,
@@ -263,9 +271,9 @@ extern const pgospPlan *pgosp_plan_of(const PlannedStmt *planned);
 /* The planning that has failed just now; NULL if none has. Ask once. */
 extern const pgospPlan *pgosp_plan_failed(void);
 
-/* Tells it, under the statement. generic: the plan is one for any parameters. */
+/* Reports it, under the statement. */
 extern void pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement,
-							bool generic, const pgospError *error);
+							const pgospError *error);
 
 #pragma GCC visibility pop
 

@@ -8,8 +8,7 @@
  * statement is made once, and found by the plan's address; the end of the plan's
  * memory makes us forget it, before another plan can lie there. No known plan
  * gives way to another; where both places of one are taken it is not known, and
- * its statements take the long way. Sessions run the same few statements in turn,
- * so what came next the last time is looked at first.
+ * its statements take the long way.
  */
 #include "pgosp_known.h"
 
@@ -23,8 +22,6 @@
 
 pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX]
 	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
-pgosp_hot_data pgospKnown *pgosp_known_last = pgosp_known;
-pgosp_hot_data pgospKnown *pgosp_known_expected = pgosp_known;
 
 /* The number of each, in a place by its plan's address or in the one beside. */
 static uint16 places[1 << PLACE_BITS];
@@ -62,8 +59,8 @@ neighbour_of(const uint16 *place)
 	return &places[(place - places) ^ 1];
 }
 
-pgospKnown *
-pgosp_known_find(const PlannedStmt *plan)
+pgosp_hot pgospKnown *
+pgosp_known_plan(const PlannedStmt *plan)
 {
 	const uint16 *place = place_of(plan);
 	pgospKnown *known = &pgosp_known[*place];
@@ -72,8 +69,6 @@ pgosp_known_find(const PlannedStmt *plan)
 		known = &pgosp_known[*neighbour_of(place)];
 	if (known->plan != plan)
 		return NULL;
-	pgosp_known_last->next = (uint16) (known - pgosp_known);
-	pgosp_known_expected = known;
 	osp_template_prefetch_record(&known->start.of);
 	return known;
 }

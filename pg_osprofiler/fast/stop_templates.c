@@ -3,24 +3,24 @@
  * stop_templates.c
  *	  The stops of nearly all statements.
  *
- * Nearly all end well, and tell how many rows there were, which command it was,
- * how many blocks were hit, and what was written to the WAL. Each command has a
- * template with and without each of the last two, and one that ends behind the
- * command, for whatever else has been used. Anything more is for
- * pgosp_put_statement_stop.
+ * Nearly all end well, and tell which command it was, how many rows there were if
+ * it is one that has rows, how many blocks were hit, and what was written to the
+ * WAL. Each command has a template for each combination of these, and one that ends
+ * behind the command, for whatever else has been used. All other stops are written
+ * by pgosp_put_statement_stop.
  */
 #include "pgosp_known.h"
 
 /* Buffers and WAL, when there is more than what the forms have. */
 #define MORE_SIZE 1024
 
-/* What is told behind rows and command. */
+/* What it tells beside the command. */
 enum
 {
 	STOP_HITS = 1,
 	STOP_WAL = 2,
 	STOP_MORE = 4, /* put as usual, behind the template */
-	STOP_FORMS
+	STOP_ROWS = 8
 };
 
 /* Its values. */
@@ -87,19 +87,20 @@ make_stop(pgospStop *stop, const char *command, int form)
 {
 	char space[PGOSP_STOP_SIZE];
 	osp_writer w;
-	int value;
 
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_object(&w, OSP_STR("db"));
-	osp_put_u64(&w, OSP_STR("rows"), 0);
-	for (value = ROWS; value <= WAL_BYTES; value++)
-		pgosp_stop_mark(stop, value, &w);
+	if ((form & STOP_ROWS) != 0)
+	{
+		osp_put_u64(&w, OSP_STR("rows"), 0);
+		pgosp_stop_mark(stop, ROWS, &w);
+	}
 	osp_put_str(&w, OSP_STR("command"), osp_str_of(command));
 	if ((form & STOP_HITS) != 0)
 		put_hits(&w, stop);
 	if ((form & STOP_WAL) != 0)
 		put_wal(&w, stop);
-	if (form != STOP_MORE)
+	if ((form & STOP_MORE) == 0)
 		osp_put_end(&w);
 	return pgosp_stop_make(stop, OSP_STR("pg"), &w);
 }
@@ -154,32 +155,41 @@ stop_of(pgospKnown *known, const char *command, int form)
 static inline int
 form_of(const pgospUsage *usage)
 {
+	int rows = usage->counts_rows * STOP_ROWS;
+
 	if (unlikely(pgosp_other_blocks(&pgBufferUsage) != usage->other_blocks ||
 				 pgWalUsage.wal_fpi != usage->wal.wal_fpi))
-		return STOP_MORE;
-	return (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit) *
+		return rows + STOP_MORE;
+	return rows +
+		   (pgBufferUsage.shared_blks_hit != usage->buffers.shared_blks_hit) *
 			   STOP_HITS +
 		   (pgWalUsage.wal_records != usage->wal.wal_records) * STOP_WAL;
 }
 
-/* What the form does not have lies where the rows are, which are set last. */
 static inline void
-set_values(char *record, const pgospStop *stop, const pgospUsage *usage)
+set_values(char *record, const pgospStop *stop, const pgospUsage *usage,
+		   int form)
 {
 	int64 hits = pgBufferUsage.shared_blks_hit - usage->buffers.shared_blks_hit;
 	int64 records = pgWalUsage.wal_records - usage->wal.wal_records;
 	int64 bytes = (int64) (pgWalUsage.wal_bytes - usage->wal.wal_bytes);
 
-	pgosp_stop_set(record, stop, HITS, &hits);
-	pgosp_stop_set(record, stop, WAL_RECORDS, &records);
-	pgosp_stop_set(record, stop, WAL_BYTES, &bytes);
-	pgosp_stop_set(record, stop, ROWS, &usage->rows);
+	if ((form & STOP_ROWS) != 0)
+		pgosp_stop_set(record, stop, ROWS, &usage->rows);
+	if ((form & STOP_HITS) != 0)
+		pgosp_stop_set(record, stop, HITS, &hits);
+	if ((form & STOP_WAL) != 0)
+	{
+		pgosp_stop_set(record, stop, WAL_RECORDS, &records);
+		pgosp_stop_set(record, stop, WAL_BYTES, &bytes);
+	}
 }
 
 /* By the template, and then as usual. */
 static pg_noinline void
 put_more(const pgospStop *stop, osp_producer *producer,
-		 const pgospStatementPoint *statement, int64 now_ns, int64 elapsed_ns)
+		 const pgospStatementPoint *statement, int form, int64 now_ns,
+		 int64 elapsed_ns)
 {
 	const pgospUsage *usage = &statement->usage;
 	osp_point_ids ids;
@@ -194,7 +204,8 @@ put_more(const pgospStop *stop, osp_producer *producer,
 							MORE_SIZE,
 							&w))
 		return;
-	pgosp_stop_set(w.start, stop, ROWS, &usage->rows);
+	if ((form & STOP_ROWS) != 0)
+		pgosp_stop_set(w.start, stop, ROWS, &usage->rows);
 	pgosp_put_buffers(&w, &pgBufferUsage, &usage->buffers);
 	pgosp_put_wal(&w, &usage->wal);
 	osp_put_end(&w);
@@ -206,13 +217,16 @@ static inline bool
 is_plain(const pgospStatementPoint *statement)
 {
 	return statement->plain && pgosp_point_ends_alone(&statement->point) &&
-		   pgosp_ring != NULL && pgosp_ring->ring.lost == 0;
+		   statement->point.paused_ns < PGOSP_PAUSE_MIN_NS &&
+		   statement->point.idle_ns == 0 && pgosp_ring != NULL &&
+		   pgosp_ring->ring.lost == 0;
 }
 
 /* The record of the stop by its template. */
 static inline void
 put(const pgospStop *stop, osp_producer *producer,
-	const pgospStatementPoint *statement, int64 now_ns, int64 elapsed_ns)
+	const pgospStatementPoint *statement, int form, int64 now_ns,
+	int64 elapsed_ns)
 {
 	osp_point_ids ids;
 	char *record;
@@ -222,7 +236,7 @@ put(const pgospStop *stop, osp_producer *producer,
 		&stop->template.of, producer, &ids, now_ns, elapsed_ns);
 	if (unlikely(record == NULL))
 		return;
-	set_values(record, stop, &statement->usage);
+	set_values(record, stop, &statement->usage, form);
 	pgosp_template_commit(&stop->template.of, producer);
 }
 
@@ -242,12 +256,10 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 		return false;
 	now_ns = pgosp_now();
 	elapsed_ns = now_ns - statement->point.start_ns;
-	if (unlikely(form == STOP_MORE))
-		put_more(stop, pgosp_ring, statement, now_ns, elapsed_ns);
+	if (unlikely((form & STOP_MORE) != 0))
+		put_more(stop, pgosp_ring, statement, form, now_ns, elapsed_ns);
 	else
-		put(stop, pgosp_ring, statement, now_ns, elapsed_ns);
-	if (likely(statement->known != NULL))
-		pgosp_known_ahead(statement->known);
+		put(stop, pgosp_ring, statement, form, now_ns, elapsed_ns);
 	pgosp_point_leave(&statement->point);
 	return true;
 }

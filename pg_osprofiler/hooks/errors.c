@@ -4,14 +4,13 @@
  *	  Errors: what a point that failed tells, and statements that failed before
  *	  they could become a point.
  *
- * An error that passes a hook is read there, so caught ones are told too; one of
- * a guarded statement (pgosp_guard.h) is read when it is logged. A statement with
- * a syntax error, or one that fails in analysis or planning, reaches no hook of
- * ours but the one of the log; it gets a start and a stop at once. That hook is
- * called for what goes to the log only, so this needs log_min_messages at error
- * or below, which is the default.
+ * An error that passes a hook is read there, whether somebody catches it later or
+ * not. A statement of the client that has a syntax error, or that fails in analysis
+ * or planning, reaches no hook of ours but the one of the log; it gets a start and
+ * a stop at once. PostgreSQL calls that hook only for what goes to the log, so this
+ * needs log_min_messages at error or below, which is the default.
  */
-#include "pgosp_guard.h"
+#include "pgosp.h"
 
 #include "access/parallel.h"
 #include "miscadmin.h"
@@ -129,6 +128,19 @@ pgosp_error_fatal(void)
 	return fatal.known ? &fatal : NULL;
 }
 
+/* Opened in the past, for it was not known that it would fail. */
+void
+pgosp_error_statement(const pgospStatementFacts *facts,
+					  const pgospParent *parent, int64 start_ns,
+					  const pgospError *error)
+{
+	pgospStatementPoint statement;
+
+	pgosp_statement_open_past(
+		&statement, &failed_kind, parent, facts, start_ns);
+	pgosp_point_close(&statement.point, error);
+}
+
 /* A client's statement failed, and no point has told so. */
 static void
 tell_failed_statement(const ErrorData *edata)
@@ -147,26 +159,22 @@ tell_failed_statement(const ErrorData *edata)
 	memset(&facts, 0, sizeof(facts));
 	facts.string = debug_query_string;
 	facts.failed = true;
+	plan = pgosp_plan_failed();
+	if (plan != NULL)
+	{
+		facts.location = plan->location;
+		facts.length = plan->length;
+	}
 	if (!pgosp_statement_wanted(&facts, &parent))
 		return;
-	plan = pgosp_plan_failed();
+	if ((pgosp_points & PGOSP_POINTS_PLAN) == 0)
+		plan = NULL;
 	pgosp_statement_open_planned(
 		&statement, &failed_kind, &parent, &facts, &plan);
 	set_error(&error, edata->sqlerrcode, message_of(edata), message);
 	if (plan != NULL)
-		pgosp_plan_tell(plan, &statement.point, false, &error);
+		pgosp_plan_tell(plan, &statement.point, &error);
 	pgosp_point_close(&statement.point, &error);
-}
-
-/* The statement that ran fails with this error, which nobody has caught. */
-static void
-tell_guarded(const ErrorData *edata)
-{
-	static char message[MESSAGE_MAX];
-	pgospError error;
-
-	set_error_of(&error, edata, message);
-	pgosp_guard_fails(&error);
 }
 
 static void
@@ -179,9 +187,7 @@ look_at(const ErrorData *edata)
 					  edata->sqlerrcode,
 					  osp_str_of(edata->message),
 					  reported_message);
-		if (pgosp_guard_is_over())
-			tell_guarded(edata);
-		else if (!pgosp_error_told)
+		if (!pgosp_error_told)
 			tell_failed_statement(edata);
 		pgosp_error_told = false;
 	}

@@ -3,19 +3,24 @@
  * executor.c
  *	  Optimizable statements, by the hooks of the executor.
  *
- * What we keep of a statement is found by its EState and lives exactly as long:
- * a callback of the EState's memory context gives it back. That callback also
- * closes the point, so it closes last in the regular course (what runs in
- * standard_ExecutorEnd is still inside), and surely when an error or the end of
- * a transaction throws the statement away. A statement that is guarded while it
- * runs does without: nobody but the client's portal runs it, so it comes to its end,
- * or it fails, or it is lost with the (sub)transaction that the portal was made in.
+ * What we keep of a statement is found by its EState and lives exactly as long: a
+ * callback of the EState's memory context gives it back. If the point is still open
+ * then, the callback closes it, so that what runs in standard_ExecutorEnd is still
+ * inside, and a statement that an error or the end of a transaction throws away has
+ * a stop as well.
+ *
+ * The plan of a portal stays when a message of the client has been answered, until
+ * the portal is dropped: by the next Bind, a Close, or the end of the transaction.
+ * What passes until then is the client's time. So a statement of the client that
+ * ran to its end in such a portal stops there, and one that has more rows to give
+ * is paused until it is run again (pgosp_point_pause). Portals of the simple
+ * protocol, which are not visible, are dropped at once.
  *
  * A statement may run in slices. When the statement in which it was opened ends
  * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
  * that, and the next slice opens a new one, under what runs then: a FETCH.
  */
-#include "pgosp_guard.h"
+#include "pgosp_catch.h"
 #include "pgosp_known.h"
 
 #include "access/parallel.h"
@@ -27,11 +32,13 @@ typedef struct pgospExecution
 	pgospStatementPoint statement; /* first */
 	dlist_node node;               /* in the list, if it is not the first */
 	const EState *estate;          /* NULL: it is free */
-	pgospNodes *nodes;       /* NULL: none are told; gone with the EState */
-	bool ended;              /* ExecutorEnd was called: all is well */
-	bool failed;             /* it will not run again */
-	bool watched;            /* the callback will come */
-	SubTransactionId within; /* else: that its portal was made in */
+	pgospNodes *nodes;   /* NULL: none are reported; gone with the EState */
+	bool ended;          /* ExecutorEnd was called: all is well */
+	bool failed;         /* it will not run again */
+	bool sliced;         /* paused between two slices: these are set: */
+	BufferUsage buffers; /* what pgBufferUsage was when it was paused */
+	WalUsage wal;        /* the same of pgWalUsage */
+	pgospCatch catch;    /* while the executor is at work for it */
 	MemoryContextCallback callback;
 } pgospExecution;
 
@@ -49,39 +56,45 @@ static pgosp_hot_data pgospExecution *spare = &first;
 /* All but the first, by age. */
 static pgosp_hot_data dlist_head executions = DLIST_STATIC_INIT(executions);
 
-/* What the first one is for, if it is guarded while it runs, by pgosp_guard
- * instead of PG_TRY. */
-static pgosp_hot_data const EState *guarded = NULL;
-
 static pgosp_hot_data ExecutorStart_hook_type prev_ExecutorStart;
 static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
 static pgosp_hot_data ExecutorFinish_hook_type prev_ExecutorFinish;
 static pgosp_hot_data ExecutorEnd_hook_type prev_ExecutorEnd;
 
-/* Tells what the nodes of the plan did so far. over: they will do no more. */
+/* Reports what the nodes of the plan did so far. over: they will do no more. */
 static void
-tell_nodes(pgospExecution *execution, bool over)
+report_nodes(pgospExecution *execution, bool over)
 {
 	if (execution->nodes != NULL)
 		execution->statement.usage.nodes_left_out =
 			pgosp_nodes_tell(execution->nodes, execution->failed, over);
 }
 
+/* Leaves out what others have used since the statement was paused. */
+static void
+resume_usage(pgospExecution *execution)
+{
+	pgospUsage *usage = &execution->statement.usage;
+
+	BufferUsageAccumDiff(&usage->buffers, &pgBufferUsage, &execution->buffers);
+	usage->other_blocks = pgosp_other_blocks(&usage->buffers);
+	WalUsageAccumDiff(&usage->wal, &pgWalUsage, &execution->wal);
+	execution->sliced = false;
+}
+
 static void
 close_execution(pgospPoint *point)
 {
-	if (point == &first.statement.point)
-		guarded = NULL;
-	tell_nodes((pgospExecution *) point, false);
-}
+	pgospExecution *execution = (pgospExecution *) point;
 
-static void guarded_failed(pgospPoint *point, const pgospError *error,
-						   bool last);
+	if (unlikely(execution->sliced))
+		resume_usage(execution);
+	report_nodes(execution, false);
+}
 
 static const pgospPointKind execution_kind = {
 	.put_stop = pgosp_put_statement_stop,
 	.closing = close_execution,
-	.failed = guarded_failed,
 	.user_beside = true,
 };
 
@@ -162,7 +175,7 @@ free_execution(pgospExecution *execution)
 	execution->estate = NULL;
 	execution->ended = false;
 	execution->failed = false;
-	execution->watched = false;
+	execution->sliced = false;
 	spare = execution;
 	if (unlikely(surplus == &first))
 	{
@@ -183,35 +196,20 @@ close_point(pgospExecution *execution)
 }
 
 /* The EState goes, and with it what we keep of the statement. */
-static inline void
-forget(pgospExecution *execution)
+static pgosp_hot void
+forget_execution(void *arg)
 {
+	pgospExecution *execution = (pgospExecution *) arg;
+
 	/* The plan may be gone by now. */
 	execution->nodes = NULL;
-	if (unlikely(pgosp_guarded == &execution->statement.point))
-		pgosp_unguard();
 	if (unlikely(!execution->ended ||
 				 !pgosp_statement_stop(&execution->statement)))
 		close_point(execution);
-	if (likely(execution == &first))
-		guarded = NULL;
-	else
+	if (unlikely(execution != &first))
 		dlist_delete(&execution->node);
 	pgosp_busy--;
 	free_execution(execution);
-}
-
-static void
-forget_execution(void *arg)
-{
-	forget((pgospExecution *) arg);
-}
-
-void
-pgosp_executor_transaction_ends(SubTransactionId id)
-{
-	if (first.estate != NULL && !first.watched && first.within >= id)
-		forget(&first);
 }
 
 static inline void
@@ -219,19 +217,9 @@ remember(pgospExecution *execution, const QueryDesc *queryDesc)
 {
 	execution->estate = queryDesc->estate;
 	pgosp_busy++;
-}
-
-static void
-remember_watched(pgospExecution *execution, const QueryDesc *queryDesc)
-{
-	/* Where another EState lies, the one before is no more. */
-	if (queryDesc->estate == first.estate)
-		forget(&first);
-	remember(execution, queryDesc);
-	execution->watched = true;
 	MemoryContextRegisterResetCallback(queryDesc->estate->es_query_cxt,
 									   &execution->callback);
-	if (execution != &first)
+	if (unlikely(execution != &first))
 		dlist_push_tail(&executions, &execution->node);
 }
 
@@ -245,11 +233,7 @@ open_execution(pgospExecution *execution, const QueryDesc *queryDesc,
 		&execution->statement, &execution_kind, parent, facts, &plan);
 	execution->statement.usage.command = command_of(queryDesc);
 	if (plan != NULL)
-		pgosp_plan_tell(plan,
-						&execution->statement.point,
-						!plan->custom && facts->params != NULL &&
-							facts->params->numParams > 0,
-						NULL);
+		pgosp_plan_tell(plan, &execution->statement.point, NULL);
 }
 
 static void
@@ -261,22 +245,8 @@ fail_execution(pgospExecution *execution, const pgospError *error)
 	pgosp_point_close(&execution->statement.point, error);
 }
 
-static void
-guarded_failed(pgospPoint *point, const pgospError *error, bool last)
-{
-	pgospExecution *execution = (pgospExecution *) point;
-
-	fail_execution(execution, error);
-	if (!last)
-		return;
-	if (execution->estate == NULL)
-		free_execution(execution);
-	else if (!execution->watched)
-		forget(execution);
-}
-
-/* In PG_CATCH: tells the error that goes by. outer is what ran before. */
-static void
+/* Records the error that is being thrown. outer is what ran before. */
+static pg_noinline void
 catch_error(pgospExecution *execution, pgospPoint *outer)
 {
 	pgospError error;
@@ -288,76 +258,114 @@ catch_error(pgospExecution *execution, pgospPoint *outer)
 		pgosp_error_told = true;
 }
 
-/* What is left of a portal may be finished when it is thrown away; by whom, it
- * is not known then. */
+/* ---- pauses ---- */
+
+/* Is it a portal that stays when the message is answered? */
 static inline bool
-is_guarded(const EState *estate)
+is_kept_portal(void)
 {
-	return estate == guarded && pgosp_current == NULL && ActivePortal != NULL;
+	return ActivePortal != NULL && ActivePortal->visible;
 }
 
+/* Does the plan stay with such a portal when it has run? */
+static inline bool
+is_kept(const QueryDesc *queryDesc)
+{
+	return is_kept_portal() && ActivePortal->queryDesc == queryDesc;
+}
+
+/* There will be more slices. */
+static void
+pause_execution(pgospExecution *execution)
+{
+	if (!execution->statement.point.open)
+		return;
+	execution->buffers = pgBufferUsage;
+	execution->wal = pgWalUsage;
+	execution->sliced = true;
+	pgosp_point_pause(&execution->statement.point);
+}
+
+static inline void
+resume_execution(pgospExecution *execution)
+{
+	if (execution->statement.point.idle_ns != 0)
+		pgosp_point_resume(&execution->statement.point);
+	if (unlikely(execution->sliced))
+		resume_usage(execution);
+}
+
+/* The last occasion to look at the plan. */
 static pg_noinline void
-start_caught(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
+look_at_end(pgospExecution *execution, const EState *estate)
+{
+	pgospUsage *usage = &execution->statement.usage;
+
+	report_nodes(execution, true);
+	execution->nodes = NULL;
+	pgosp_usage_add_jit(usage, estate);
+	if (usage->jit_functions > 0 || usage->nodes_left_out > 0)
+		execution->statement.plain = false;
+}
+
+/* The same, if there are nodes to report, or anything was compiled. */
+static inline void
+maybe_look_at_end(pgospExecution *execution, const EState *estate)
+{
+	if (unlikely(execution->nodes != NULL || estate->es_jit != NULL ||
+				 estate->es_jit_worker_instr != NULL))
+		look_at_end(execution, estate);
+}
+
+/* The client's statement has run to its end; its portal stays. */
+static inline void
+stop_execution(pgospExecution *execution, const EState *estate)
+{
+	maybe_look_at_end(execution, estate);
+	if (unlikely(!pgosp_statement_stop(&execution->statement)))
+		pgosp_point_close(&execution->statement.point, NULL);
+}
+
+/* ---- start ---- */
+
+/* The statement has started: what is in it that we follow? */
+static inline void
+look_at_plan(pgospExecution *execution, QueryDesc *queryDesc)
+{
+	if ((pgosp_points & PGOSP_POINTS_TRIGGER) != 0 &&
+		queryDesc->plannedstmt->resultRelations != NIL)
+		pgosp_trigger_prepare(queryDesc->estate);
+	if (pgosp_nodes_may_be_wanted(queryDesc))
+		execution->nodes =
+			pgosp_nodes_begin(queryDesc, &execution->statement.point);
+}
+
+static pgosp_hot pg_noinline void
+start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 {
 	pgospPoint *outer = pgosp_current;
 
+	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
+		pgosp_nodes_ask(queryDesc);
 	pgosp_current = &execution->statement.point;
-	PG_TRY();
+	PGOSP_TRY(&execution->catch);
 	{
 		prev_ExecutorStart(queryDesc, eflags);
 	}
-	PG_CATCH();
+	PGOSP_CATCH(&execution->catch);
 	{
 		catch_error(execution, outer);
 		free_execution(execution);
 		PG_RE_THROW();
 	}
-	PG_END_TRY();
+	PGOSP_END_TRY(&execution->catch);
 	pgosp_current = outer;
-}
+	remember(execution, queryDesc);
+	look_at_plan(execution, queryDesc);
 
-/* The statement has started: what is in it that we follow? nodes: they may be. */
-static inline void
-look_at_plan(pgospExecution *execution, QueryDesc *queryDesc, bool nodes)
-{
-	if ((pgosp_points & PGOSP_POINTS_TRIGGER) != 0 &&
-		queryDesc->plannedstmt->resultRelations != NIL)
-		pgosp_trigger_prepare(queryDesc->estate);
-	if (nodes)
-		execution->nodes =
-			pgosp_nodes_begin(queryDesc, &execution->statement.point);
-}
-
-static void
-start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
-{
-	if ((pgosp_points & PGOSP_POINTS_NODE) != 0)
-		pgosp_nodes_ask(queryDesc);
-	start_caught(queryDesc, eflags, execution);
-	remember_watched(execution, queryDesc);
-	look_at_plan(execution, queryDesc, pgosp_nodes_may_be_wanted(queryDesc));
-}
-
-/* The first one, whose point is open. */
-static inline void
-start_guarded(QueryDesc *queryDesc, int eflags)
-{
-	bool nodes = unlikely(pgosp_nodes_may_be_wanted(queryDesc));
-
-	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
-		pgosp_nodes_ask(queryDesc);
-	pgosp_guard(&first.statement.point);
-	first.within = ActivePortal->createSubid;
-	prev_ExecutorStart(queryDesc, eflags);
-	pgosp_unguard();
-	guarded = queryDesc->estate;
-
-	/* What is kept of nodes must not outlive them. */
-	if (unlikely(nodes))
-		remember_watched(&first, queryDesc);
-	else
-		remember(&first, queryDesc);
-	look_at_plan(&first, queryDesc, nodes);
+	/* A Bind starts it, and an Execute, which may come later, runs it. */
+	if (outer == NULL && is_kept_portal())
+		pgosp_point_pause(&execution->statement.point);
 }
 
 /* A parallel worker's part of a statement: pg.worker stands for it. */
@@ -426,12 +434,7 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 	bool top = pgosp_current == NULL;
 
 	if (likely(top && open_known(queryDesc, eflags)))
-	{
-		if (likely(pgosp_guard_may()))
-			start_guarded(queryDesc, eflags);
-		else
-			start_traced(queryDesc, eflags, &first);
-	}
+		start_traced(queryDesc, eflags, &first);
 	else if (top && IsParallelWorker())
 		start_worker(queryDesc, eflags);
 	else
@@ -450,21 +453,20 @@ pgosp_ExecutorStart(QueryDesc *queryDesc, int eflags)
 		start_maybe_traced(queryDesc, eflags);
 }
 
+/* ---- run, finish, end ---- */
+
 /*
- * The execution of a statement that is about to run, with its point open; NULL
- * if it is not traced. A cursor that was suspended, or was opened before there
- * was anything to trace, gets its point here.
+ * A cursor that was suspended, or was opened before there was anything to trace,
+ * gets its point when it runs. NULL if it is not traced. execution: NULL if we know
+ * nothing of the statement.
  */
-static pgospExecution *
-execution_to_run(const QueryDesc *queryDesc)
+static pg_noinline pgospExecution *
+open_to_run(pgospExecution *execution, const QueryDesc *queryDesc)
 {
-	pgospExecution *execution = find_execution(queryDesc->estate);
 	bool known = execution != NULL;
 	pgospStatementFacts facts;
 	pgospParent parent;
 
-	if (known && (execution->statement.point.open || execution->failed))
-		return execution->failed ? NULL : execution;
 	if (!known && (pgosp_current == NULL || pgosp_point_is_full()))
 		return NULL;
 	facts_of(queryDesc, &facts);
@@ -475,52 +477,71 @@ execution_to_run(const QueryDesc *queryDesc)
 		execution = new_execution();
 		if (execution == NULL)
 			return NULL;
-		remember_watched(execution, queryDesc);
+		remember(execution, queryDesc);
 	}
 	open_execution(execution, queryDesc, &parent, &facts, NULL);
 	return execution;
 }
 
-static pg_noinline void
-run_caught(pgospExecution *execution, PGOSP_RUN_ARGS)
+/* The execution of a statement that is about to run, with its point open. */
+static inline pgospExecution *
+execution_to_run(const QueryDesc *queryDesc, ScanDirection direction)
 {
-	pgospPoint *outer = pgosp_current;
+	pgospExecution *execution = find_execution(queryDesc->estate);
 
-	pgosp_current = &execution->statement.point;
-	PG_TRY();
+	if (likely(execution != NULL && execution->statement.point.open))
 	{
-		prev_ExecutorRun(PGOSP_RUN_PASS);
+		resume_execution(execution);
+		return execution;
 	}
-	PG_CATCH();
-	{
-		catch_error(execution, outer);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	pgosp_current = outer;
+
+	/* There are no more rows: the client has asked once more. */
+	if (ScanDirectionIsNoMovement(direction) ||
+		(execution != NULL && execution->failed))
+		return NULL;
+	return open_to_run(execution, queryDesc);
 }
 
-static pg_noinline void
+/* Its part of the run is over. outer is what ran before. */
+static inline void
+end_run(pgospExecution *execution, const QueryDesc *queryDesc, uint64 count,
+		const pgospPoint *outer)
+{
+	const EState *estate = queryDesc->estate;
+
+	execution->statement.usage.rows += estate->es_processed;
+	if (!is_kept(queryDesc))
+		return;
+	if (likely(outer == NULL && (count == 0 || estate->es_processed < count)))
+		stop_execution(execution, estate);
+	else
+		pause_execution(execution);
+}
+
+static pgosp_hot pg_noinline void
 run_maybe_traced(PGOSP_RUN_ARGS)
 {
-	pgospExecution *execution = execution_to_run(queryDesc);
+	pgospExecution *execution = execution_to_run(queryDesc, direction);
+	pgospPoint *outer = pgosp_current;
 
 	if (execution == NULL)
 	{
 		prev_ExecutorRun(PGOSP_RUN_PASS);
 		return;
 	}
-	run_caught(execution, PGOSP_RUN_PASS);
-	execution->statement.usage.rows += queryDesc->estate->es_processed;
-}
-
-static pgosp_hot pg_noinline void
-run_guarded(PGOSP_RUN_ARGS)
-{
-	pgosp_guard(&first.statement.point);
-	prev_ExecutorRun(PGOSP_RUN_PASS);
-	pgosp_unguard();
-	first.statement.usage.rows += queryDesc->estate->es_processed;
+	pgosp_current = &execution->statement.point;
+	PGOSP_TRY(&execution->catch);
+	{
+		prev_ExecutorRun(PGOSP_RUN_PASS);
+	}
+	PGOSP_CATCH(&execution->catch);
+	{
+		catch_error(execution, outer);
+		PG_RE_THROW();
+	}
+	PGOSP_END_TRY(&execution->catch);
+	pgosp_current = outer;
+	end_run(execution, queryDesc, count, outer);
 }
 
 static pgosp_hot void
@@ -528,8 +549,6 @@ pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 {
 	if (likely(pgosp_busy == 0))
 		prev_ExecutorRun(PGOSP_RUN_PASS);
-	else if (likely(is_guarded(queryDesc->estate)))
-		run_guarded(PGOSP_RUN_PASS);
 	else
 		run_maybe_traced(PGOSP_RUN_PASS);
 }
@@ -543,41 +562,30 @@ finishes_at_once(const EState *estate)
 }
 
 static pg_noinline void
-finish_caught(pgospExecution *execution, QueryDesc *queryDesc)
+finish_maybe_traced(QueryDesc *queryDesc)
 {
+	pgospExecution *execution = find_execution(queryDesc->estate);
 	pgospPoint *outer = pgosp_current;
 
+	/* What is paused has done all of its work. */
+	if (execution == NULL || !execution->statement.point.open ||
+		execution->statement.point.idle_ns != 0)
+	{
+		prev_ExecutorFinish(queryDesc);
+		return;
+	}
 	pgosp_current = &execution->statement.point;
-	PG_TRY();
+	PGOSP_TRY(&execution->catch);
 	{
 		prev_ExecutorFinish(queryDesc);
 	}
-	PG_CATCH();
+	PGOSP_CATCH(&execution->catch);
 	{
 		catch_error(execution, outer);
 		PG_RE_THROW();
 	}
-	PG_END_TRY();
+	PGOSP_END_TRY(&execution->catch);
 	pgosp_current = outer;
-}
-
-static pg_noinline void
-finish_maybe_traced(QueryDesc *queryDesc)
-{
-	pgospExecution *execution = find_execution(queryDesc->estate);
-
-	if (execution == NULL || !execution->statement.point.open)
-		prev_ExecutorFinish(queryDesc);
-	else
-		finish_caught(execution, queryDesc);
-}
-
-static pgosp_hot pg_noinline void
-finish_guarded(QueryDesc *queryDesc)
-{
-	pgosp_guard(&first.statement.point);
-	prev_ExecutorFinish(queryDesc);
-	pgosp_unguard();
 }
 
 static pgosp_hot void
@@ -585,63 +593,26 @@ pgosp_ExecutorFinish(QueryDesc *queryDesc)
 {
 	if (likely(pgosp_busy == 0 || finishes_at_once(queryDesc->estate)))
 		prev_ExecutorFinish(queryDesc);
-	else if (likely(is_guarded(queryDesc->estate)))
-		finish_guarded(queryDesc);
 	else
 		finish_maybe_traced(queryDesc);
 }
 
-static pg_noinline void
-end_maybe_traced(const EState *estate)
-{
-	pgospExecution *execution = find_execution(estate);
-	pgospUsage *usage;
-
-	if (execution == NULL)
-		return;
-	tell_nodes(execution, true);
-	execution->nodes = NULL;
-	usage = &execution->statement.usage;
-	pgosp_usage_add_jit(usage, estate);
-	if (usage->jit_functions > 0 || usage->nodes_left_out > 0)
-		execution->statement.plain = false;
-	execution->ended = true;
-}
-
-/* Has it neither nodes to tell of, nor anything that was compiled? */
-static inline bool
-ends_at_once(const EState *estate)
-{
-	return likely(first.nodes == NULL && estate->es_jit == NULL &&
-				  estate->es_jit_worker_instr == NULL);
-}
-
-static pgosp_hot pg_noinline void
-end_first(QueryDesc *queryDesc)
-{
-	const EState *estate = queryDesc->estate;
-
-	if (ends_at_once(estate))
-		first.ended = true;
-	else
-		end_maybe_traced(estate);
-	prev_ExecutorEnd(queryDesc);
-
-	/* If it is watched, it is forgotten by now. */
-	if (first.estate == estate)
-		forget(&first);
-}
-
+/* The rest, which closes the point, comes with the end of the EState's memory. */
 static pgosp_hot void
 pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {
-	if (queryDesc->estate == first.estate)
-	{
-		end_first(queryDesc);
-		return;
-	}
 	if (unlikely(pgosp_busy > 0))
-		end_maybe_traced(queryDesc->estate);
+	{
+		pgospExecution *execution = find_execution(queryDesc->estate);
+
+		if (execution != NULL)
+		{
+			if (execution->statement.point.open)
+				maybe_look_at_end(execution, queryDesc->estate);
+			execution->nodes = NULL;
+			execution->ended = true;
+		}
+	}
 	prev_ExecutorEnd(queryDesc);
 }
 

@@ -6,7 +6,7 @@
  * The module may be loaded with the server, with a session, or by LOAD. It
  * needs no shared memory, so it works the same in all three.
  */
-#include "pgosp_guard.h"
+#include "pgosp.h"
 
 #include "fmgr.h"
 
@@ -21,7 +21,6 @@ _PG_init(void)
 	pgosp_errors_init();
 	pgosp_planner_init();
 	pgosp_executor_init();
-	pgosp_guard_init();
 	pgosp_parallel_init();
 	pgosp_utility_init();
 	pgosp_commit_init();

@@ -3,12 +3,13 @@
  * planner.c
  *	  How statements are planned: the points pg.plan.
  *
- * A statement that the client sent is planned before it has a point. So it is
- * only measured here, and told when the statement starts, which then begins with
- * its planning; a failed one when its error is told. Which planning belongs to a
- * statement that starts is seen by the plan: where it stands in its text, its
- * costs, its first relation; its address is of no use, for plans are copied. A
- * plan that is used again is not found again, nor in another transaction.
+ * A statement that the client sent is planned before it has a point. So it is only
+ * measured here, and reported when the statement starts, which then begins with its
+ * planning; a failed one when its error is reported. The planning of a statement is
+ * that of the message which made its portal: a portal has the time of this message.
+ * If a message plans several statements, they are told apart by what is in the plan
+ * (its address is of no use, for plans are copied), and start in the order in which
+ * they were planned. A plan that is used again has no planning.
  *
  * Any other statement is planned while something runs that is a point, and its
  * planning hangs under that one.
@@ -20,7 +21,10 @@
 #include "pgosp.h"
 
 #include "access/xact.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
 
 #define STOP_SIZE 1024
 
@@ -40,7 +44,6 @@ typedef struct pgospPlanPoint
 	pgospPoint point; /* first */
 	const pgospPlan *plan;
 	bool planned; /* else it failed */
-	bool generic;
 } pgospPlanPoint;
 
 static void
@@ -53,10 +56,8 @@ put_stop(osp_writer *w, const pgospPoint *point)
 	if (told->planned)
 	{
 		osp_put_object(w, OSP_STR("plan"));
-		if (plan->custom || told->generic)
-			osp_put_str(w,
-						OSP_STR("kind"),
-						plan->custom ? OSP_STR("custom") : OSP_STR("generic"));
+		if (plan->kind != NULL)
+			osp_put_str(w, OSP_STR("kind"), osp_str_of(plan->kind));
 		osp_put_f64(w, OSP_STR("cost"), plan->cost);
 		osp_put_f64(w, OSP_STR("rows"), plan->rows);
 		osp_put_end(w);
@@ -69,12 +70,37 @@ static const pgospPointKind plan_kind = {
 	.put_stop = put_stop,
 };
 
+/* Is there a parameter of the client, or a variable, in it? */
+static bool
+has_parameter(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((const Param *) node)->paramkind == PARAM_EXTERN;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_parameter, context, 0);
+	return expression_tree_walker(node, has_parameter, context);
+}
+
+/* Custom: for the values of the parameters. Generic: for any. */
+static const char *
+kind_of(Query *parse, const ParamListInfoData *params)
+{
+	if (params != NULL && params->numParams > 0)
+		return "custom";
+	return has_parameter((Node *) parse, NULL) ? "generic" : NULL;
+}
+
 static void
-begin_plan(pgospPlan *plan, const ParamListInfoData *params)
+begin_plan(pgospPlan *plan, Query *parse, const ParamListInfoData *params)
 {
 	plan->kept = false;
-	plan->custom = params != NULL && params->numParams > 0;
-	plan->transaction = GetCurrentTransactionStartTimestamp();
+	plan->kind =
+		(pgosp_points & PGOSP_POINTS_PLAN) != 0 ? kind_of(parse, params) : NULL;
+	plan->message = GetCurrentStatementStartTimestamp();
+	plan->location = parse->stmt_location;
+	plan->length = parse->stmt_len;
 	plan->before = pgBufferUsage;
 	plan->start_ns = pgosp_now();
 }
@@ -106,7 +132,7 @@ end_plan(pgospPlan *plan, const PlannedStmt *planned)
 static bool
 is_plan_of(const pgospPlan *plan, const pgospPlan *wanted)
 {
-	return plan->kept && plan->transaction == wanted->transaction &&
+	return plan->kept && plan->message == wanted->message &&
 		   plan->location == wanted->location &&
 		   plan->length == wanted->length &&
 		   plan->query_id == wanted->query_id &&
@@ -121,7 +147,9 @@ pgosp_plan_of(const PlannedStmt *planned)
 	pgospPlan wanted;
 	unsigned i;
 
-	wanted.transaction = GetCurrentTransactionStartTimestamp();
+	if (ActivePortal == NULL)
+		return NULL;
+	wanted.message = ActivePortal->creation_time;
 	identify_plan(&wanted, planned);
 	for (i = 0; i < lengthof(plans); i++)
 	{
@@ -139,7 +167,8 @@ pgosp_plan_of(const PlannedStmt *planned)
 const pgospPlan *
 pgosp_plan_failed(void)
 {
-	if (!failed_plan.kept)
+	if (!failed_plan.kept ||
+		failed_plan.message != GetCurrentStatementStartTimestamp())
 		return NULL;
 	failed_plan.kept = false;
 	return &failed_plan;
@@ -151,7 +180,7 @@ put_nothing(osp_writer *w, const void *what)
 }
 
 void
-pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement, bool generic,
+pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement,
 				const pgospError *error)
 {
 	pgospPlanPoint told;
@@ -162,7 +191,6 @@ pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement, bool generic,
 	told.point.stop_size = STOP_SIZE;
 	told.plan = plan;
 	told.planned = error == NULL;
-	told.generic = generic;
 	parent.point = statement;
 	parent.context = NULL;
 	pgosp_point_open_at(
@@ -179,7 +207,7 @@ plan_measured(PGOSP_PLANNER_ARGS)
 
 	pgosp_planning = true;
 	pgosp_disarm();
-	begin_plan(&plan, boundParams);
+	begin_plan(&plan, parse, boundParams);
 	failed_plan.kept = false;
 	PG_TRY();
 	{
@@ -190,7 +218,7 @@ plan_measured(PGOSP_PLANNER_ARGS)
 		pgosp_planning = false;
 		end_plan(&plan, NULL);
 		failed_plan = plan;
-		failed_plan.kept = (pgosp_points & PGOSP_POINTS_PLAN) != 0;
+		failed_plan.kept = true;
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -205,33 +233,34 @@ plan_measured(PGOSP_PLANNER_ARGS)
 	return planned;
 }
 
-/* In PG_CATCH: tells the error that goes by. outer is what ran before. */
-static void
-fail_plan(pgospPlanPoint *told, pgospPlan *plan, pgospPoint *outer)
-{
-	pgospError error;
-
-	pgosp_current = outer;
-	pgosp_error_capture(&error);
-	end_plan(plan, NULL);
-	pgosp_point_close(&told->point, &error);
-}
-
-/* Plans a statement while another one runs. */
+/*
+ * Plans a statement while another one runs. told: its point, which is open if
+ * planning is to be reported. An error is reported by a point of the statement, too,
+ * for there will be no other, unless the statement is the client's own (EXPLAIN).
+ */
 static PlannedStmt *
-plan_traced(pgospPlanPoint *told, pgospPlan *plan, PGOSP_PLANNER_ARGS)
+plan_traced(pgospPlanPoint *told, pgospPlan *plan,
+			const pgospStatementFacts *facts, const pgospParent *parent,
+			PGOSP_PLANNER_ARGS)
 {
 	pgospPoint *outer = pgosp_current;
 	PlannedStmt *planned = NULL;
+	pgospError error;
 
-	pgosp_current = &told->point;
+	if (told->point.open)
+		pgosp_current = &told->point;
 	PG_TRY();
 	{
 		planned = prev_planner(PGOSP_PLANNER_PASS);
 	}
 	PG_CATCH();
 	{
-		fail_plan(told, plan, outer);
+		pgosp_current = outer;
+		pgosp_error_capture(&error);
+		end_plan(plan, NULL);
+		pgosp_point_close(&told->point, &error);
+		if (facts->string != debug_query_string)
+			pgosp_error_statement(facts, parent, plan->start_ns, &error);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -250,23 +279,26 @@ plan_nested(PGOSP_PLANNER_ARGS)
 	pgospParent parent;
 	pgospPlan plan;
 
-	if ((pgosp_points & PGOSP_POINTS_PLAN) == 0)
+	if ((pgosp_points & PGOSP_POINTS_NESTED) == 0)
+		return prev_planner(PGOSP_PLANNER_PASS);
+	pgosp_nested_parent(&parent);
+	if (pgosp_point_is_full() && ((pgosp_points & PGOSP_POINTS_PLAN) == 0 ||
+								  !pgosp_point_may_open(&parent)))
 		return prev_planner(PGOSP_PLANNER_PASS);
 	memset(&facts, 0, sizeof(facts));
 	facts.string = query_string != NULL ? query_string : "";
 	facts.location = parse->stmt_location;
 	facts.length = parse->stmt_len;
-	if (!pgosp_statement_wanted(&facts, &parent))
-		return prev_planner(PGOSP_PLANNER_PASS);
-	begin_plan(&plan, boundParams);
+	begin_plan(&plan, parse, boundParams);
 	told.point.kind = &plan_kind;
 	told.point.name = OSP_STR("pg.plan");
 	told.point.stop_size = STOP_SIZE;
+	told.point.open = false;
 	told.plan = &plan;
 	told.planned = false;
-	told.generic = false;
-	pgosp_statement_open_part(&told.point, &parent, &facts);
-	return plan_traced(&told, &plan, PGOSP_PLANNER_PASS);
+	if ((pgosp_points & PGOSP_POINTS_PLAN) != 0)
+		pgosp_statement_open_part(&told.point, &parent, &facts);
+	return plan_traced(&told, &plan, &facts, &parent, PGOSP_PLANNER_PASS);
 }
 
 static PlannedStmt *

@@ -3,34 +3,59 @@
  * utility.c
  *	  Utility statements, by the ProcessUtility hook.
  *
- * A utility statement runs from call to return, so its point is on the C stack.
- * What sets or resets the context itself (SET osprofiler.*, RESET ALL, DISCARD
- * ALL) is no point, nor are the steps into which PostgreSQL divides a statement
- * (the sequence of a serial column, say). The point of a COMMIT stays open until
- * the transaction has ended: see commit.c.
+ * A utility statement runs from call to return. What sets or resets the context
+ * itself (SET osprofiler.*, RESET ALL, DISCARD ALL) is no point, nor are the steps
+ * into which PostgreSQL divides a statement (the sequence of a serial column, say).
+ * The point of a COMMIT stays open until the transaction has ended: see commit.c.
  */
-#include "pgosp_guard.h"
+#include "pgosp_catch.h"
 #include "pgosp_known.h"
 
 #include "nodes/parsenodes.h"
 #include "tcop/cmdtag.h"
 #include "tcop/utility.h"
+#include "utils/memutils.h"
 
 static pgosp_hot_data ProcessUtility_hook_type prev_ProcessUtility;
 
-static void
-guarded_failed(pgospPoint *point, const pgospError *error, bool last)
-{
-	pgosp_point_close(point, error);
-}
-
 static const pgospPointKind utility_kind = {
 	.put_stop = pgosp_put_statement_stop,
-	.failed = guarded_failed,
 };
 
-/* The point of a BEGIN, which may be guarded, and so outlive the call. */
-static pgosp_hot_data pgospStatementPoint begin;
+/*
+ * A statement that runs. Procedures call each other, so these are not on the stack;
+ * those that are free are in a list.
+ */
+typedef struct pgospCommand
+{
+	pgospStatementPoint statement;
+	pgospCatch catch;
+	struct pgospCommand *next; /* if it is free */
+} pgospCommand;
+
+static pgospCommand first_command;
+static pgospCommand *free_commands = &first_command;
+
+/* NULL: there is no memory. */
+static pgospCommand *
+new_command(void)
+{
+	pgospCommand *command = free_commands;
+
+	if (unlikely(command == NULL))
+		return MemoryContextAllocExtended(TopMemoryContext,
+										  sizeof(*command),
+										  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	free_commands = command->next;
+	return command;
+}
+
+static inline void
+free_command(pgospCommand *command)
+{
+	command->next = free_commands;
+	free_commands = command;
+}
 
 static void
 facts_of(const PlannedStmt *pstmt, const char *string,
@@ -85,26 +110,6 @@ ends_transaction(const Node *statement)
 			stmt->kind == TRANS_STMT_PREPARE);
 }
 
-/* Is it BEGIN, START TRANSACTION, COMMIT or END? They run nothing else. */
-static inline bool
-is_plain(const Node *statement)
-{
-	const TransactionStmt *stmt = (const TransactionStmt *) statement;
-
-	return IsA(statement, TransactionStmt) &&
-		   (stmt->kind == TRANS_STMT_BEGIN || stmt->kind == TRANS_STMT_START ||
-			stmt->kind == TRANS_STMT_COMMIT);
-}
-
-/* What is plain; told if it fails. */
-static inline const char *
-command_of(const TransactionStmt *stmt)
-{
-	return stmt->kind == TRANS_STMT_COMMIT  ? "COMMIT"
-		   : stmt->kind == TRANS_STMT_BEGIN ? "BEGIN"
-											: "START TRANSACTION";
-}
-
 static bool
 commits_prepared(const Node *statement)
 {
@@ -120,7 +125,7 @@ will_commit(const QueryCompletion *qc)
 	return qc != NULL && qc->commandTag != CMDTAG_ROLLBACK;
 }
 
-static void
+static pg_noinline void
 fail_utility(pgospStatementPoint *statement, pgospPoint *outer)
 {
 	pgospError error;
@@ -145,6 +150,9 @@ static inline void
 end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 			const QueryCompletion *qc)
 {
+	pgosp_commit_ends(&statement->point, NULL);
+	statement->usage.counts_rows =
+		qc != NULL && command_tag_display_rowcount(qc->commandTag);
 	if (qc != NULL && qc->commandTag != CMDTAG_UNKNOWN)
 	{
 		statement->usage.command = GetCommandTagName(qc->commandTag);
@@ -160,90 +168,82 @@ end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 	}
 }
 
+/* Runs it with its point open. statement: in command, or that of the commit. */
 static pgosp_hot pg_noinline void
-run_guarded(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
-{
-	pgosp_guard(&statement->point);
-	prev_ProcessUtility(PGOSP_UTILITY_PASS);
-	pgosp_unguard();
-	end_utility(statement, NULL, stays, qc);
-}
-
-static pg_noinline void
-run_caught(pgospStatementPoint *statement, bool stays, PGOSP_UTILITY_ARGS)
+run_traced(pgospCommand *command, pgospStatementPoint *statement,
+		   PGOSP_UTILITY_ARGS)
 {
 	pgospPoint *outer = pgosp_current;
 
 	pgosp_current = &statement->point;
 	if (commits_prepared(pstmt->utilityStmt))
 		pgosp_commit_prepared();
-	PG_TRY();
+	PGOSP_TRY(&command->catch);
 	{
 		prev_ProcessUtility(PGOSP_UTILITY_PASS);
 	}
-	PG_CATCH();
+	PGOSP_CATCH(&command->catch);
 	{
 		fail_utility(statement, outer);
+		free_command(command);
 		PG_RE_THROW();
 	}
-	PG_END_TRY();
-	pgosp_commit_ends(&statement->point, NULL);
-	end_utility(statement, outer, stays, qc);
+	PGOSP_END_TRY(&command->catch);
+	end_utility(statement, outer, statement != &command->statement, qc);
+	free_command(command);
 }
 
-/* Runs the statement, traced if it is to be. */
-static pg_noinline void
-trace(PGOSP_UTILITY_ARGS)
+/* Opens the point; false if there is to be none. */
+static pgosp_hot pg_noinline bool
+open_utility(pgospStatementPoint *statement, const PlannedStmt *pstmt,
+			 const char *string, ProcessUtilityContext context,
+			 const ParamListInfoData *params)
 {
 	bool top = pgosp_current == NULL;
-	pgospStatementPoint local;
-	pgospStatementPoint *statement = &local;
 	pgospStatementFacts facts;
 	pgospParent parent;
-	bool stays = ends_transaction(pstmt->utilityStmt) &&
-				 pgosp_commit_statement(&statement);
 
-	local.armed = 0;
+	statement->armed = 0;
 	if (!top || !pgosp_statement_open_known(statement, &utility_kind, pstmt))
 	{
-		facts_of(pstmt, queryString, params, &facts);
+		facts_of(pstmt, string, params, &facts);
 		if (!is_wanted(pstmt, context, &facts, &parent))
-		{
-			prev_ProcessUtility(PGOSP_UTILITY_PASS);
-			return;
-		}
+			return false;
 		pgosp_statement_open(statement, &utility_kind, &parent, &facts);
 		if (top)
 			pgosp_statement_learn(&facts, pstmt);
 	}
 	statement->usage.command =
 		GetCommandTagName(CreateCommandTag(pstmt->utilityStmt));
-	run_caught(statement, stays, PGOSP_UTILITY_PASS);
+	return true;
 }
 
-/* Runs a plain statement that is known, if it can be guarded. */
-static inline bool
-trace_plain(PGOSP_UTILITY_ARGS)
+static pgosp_hot pg_noinline void
+trace(PGOSP_UTILITY_ARGS)
 {
-	const TransactionStmt *stmt = (const TransactionStmt *) pstmt->utilityStmt;
-	bool stays = stmt->kind == TRANS_STMT_COMMIT;
-	pgospStatementPoint *statement = &begin;
+	pgospCommand *command = new_command();
+	pgospStatementPoint *statement;
 
-	if (unlikely(pgosp_current != NULL || begin.point.open ||
-				 (stays && !pgosp_commit_statement(&statement)) ||
-				 ActivePortal == NULL || !pgosp_guard_may() ||
-				 !pgosp_statement_open_known(statement, &utility_kind, pstmt)))
-		return false;
-	statement->usage.command = command_of(stmt);
-	run_guarded(statement, stays, PGOSP_UTILITY_PASS);
-	return true;
+	if (command == NULL)
+	{
+		prev_ProcessUtility(PGOSP_UTILITY_PASS);
+		return;
+	}
+	statement = &command->statement;
+	if (ends_transaction(pstmt->utilityStmt))
+		(void) pgosp_commit_statement(&statement);
+	if (open_utility(statement, pstmt, queryString, context, params))
+		run_traced(command, statement, PGOSP_UTILITY_PASS);
+	else
+	{
+		free_command(command);
+		prev_ProcessUtility(PGOSP_UTILITY_PASS);
+	}
 }
 
 static pgosp_hot pg_noinline void
 maybe_traced(PGOSP_UTILITY_ARGS)
 {
-	if (likely(is_plain(pstmt->utilityStmt)) && trace_plain(PGOSP_UTILITY_PASS))
-		return;
 	trace(PGOSP_UTILITY_PASS);
 
 	/* Points that a user opened under a context end with it. */

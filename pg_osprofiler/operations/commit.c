@@ -20,10 +20,9 @@
  *
  * A transaction that has no id has nothing to make durable, and no pg.commit.
  */
-#include "pgosp_commit.h"
-#include "pgosp_guard.h"
 #include "pgosp_known.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
@@ -31,6 +30,17 @@
 
 #define START_SIZE 64
 #define STOP_SIZE  (1024 + PGOSP_WAITS_SIZE)
+
+typedef struct pgospCommit
+{
+	pgospPoint point;  /* first */
+	pgospPoint *outer; /* the statement that commits; NULL if it is over */
+	const char *command;
+	TransactionId xid;
+	WalUsage wal; /* at the start */
+	pgospWalTimes times;
+	pgospWaits waits;
+} pgospCommit;
 
 static pgospCommit commit;
 
@@ -41,8 +51,8 @@ static pgospStatementPoint statement;
 static pgosp_hot_data osp_context remembered;
 static pgosp_hot_data bool remembers = false;
 
-const char *
-pgosp_synchronous_commit_name(void)
+static const char *
+synchronous_commit_name(void)
 {
 	switch (synchronous_commit)
 	{
@@ -66,8 +76,8 @@ put_ms(osp_writer *w, osp_str key, double ms)
 		osp_put_f64(w, key, ms);
 }
 
-void
-pgosp_put_commit_start(osp_writer *w, const void *what)
+static void
+put_start(osp_writer *w, const void *what)
 {
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_str(w, OSP_STR("command"), osp_str_of((const char *) what));
@@ -85,7 +95,7 @@ put_stop(osp_writer *w, const pgospPoint *point)
 		osp_put_u64(w, OSP_STR("transaction_id"), it->xid);
 	osp_put_str(w,
 				OSP_STR("synchronous_commit"),
-				osp_str_of(pgosp_synchronous_commit_name()));
+				osp_str_of(synchronous_commit_name()));
 	pgosp_put_wal(w, &it->wal);
 	pgosp_wal_times(&now);
 	put_ms(w, OSP_STR("wal_write_ms"), now.write_ms - it->times.write_ms);
@@ -128,12 +138,7 @@ open_commit(const char *command)
 	commit.wal = pgWalUsage;
 	pgosp_wal_times(&commit.times);
 	begin_waits(&commit.waits);
-	if (!pgosp_commit_open_known(&commit, &parent))
-		pgosp_point_open(&commit.point,
-						 &parent,
-						 pgosp_put_commit_start,
-						 command,
-						 START_SIZE);
+	pgosp_point_open(&commit.point, &parent, put_start, command, START_SIZE);
 	commit.outer = pgosp_current;
 	pgosp_current = &commit.point;
 }
@@ -143,8 +148,7 @@ close_commit(const pgospError *error)
 {
 	if (!commit.point.open)
 		return;
-	if (error != NULL || !pgosp_commit_stop(&commit))
-		pgosp_point_close(&commit.point, error);
+	pgosp_point_close(&commit.point, error);
 	pgosp_current = commit.outer;
 }
 
@@ -274,7 +278,6 @@ transaction_goes_on(XactEvent event)
 			end_transaction(NULL);
 			break;
 		case XACT_EVENT_ABORT:
-			pgosp_guard_abort(TopSubTransactionId);
 			abort_transaction();
 			break;
 		default:

@@ -426,7 +426,9 @@ pgosp_nodes_tell(pgospNodes *nodes, bool failed, bool over)
 		return 0;
 	nodes->over = over;
 	nodes->turn++;
-	telling.limit_ns = pgosp_now();
+	telling.limit_ns = nodes->statement->idle_ns != 0
+						   ? nodes->statement->idle_ns
+						   : pgosp_now();
 	tell(nodes->top, NULL, &telling);
 	return (uint64) (nodes->count - (TOLD_MAX - room));
 }

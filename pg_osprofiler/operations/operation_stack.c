@@ -269,6 +269,9 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 		pgosp_lockwaits_write();
 	point->serial = pgosp_next_serial++;
 	point->start_ns = start_ns;
+	point->idle_ns = 0;
+	point->paused_ns = 0;
+	point->failed = false;
 	point->calls = 0;
 	point->left_out = 0;
 	point->staged = false;
@@ -290,28 +293,6 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->open = true;
 	dlist_push_tail(&pgosp_open_points, &point->node);
 	pgosp_busy++;
-}
-
-pgosp_hot bool
-pgosp_point_open_known(pgospPoint *point, const osp_context *context,
-					   const osp_template *start)
-{
-	osp_producer *producer = pgosp_producer();
-
-	if (unlikely(producer == NULL || producer->ring.lost > 0 ||
-				 pgosp_min_duration > 0 || pgosp_lockwaits > 0 ||
-				 !dlist_is_empty(&pgosp_open_points) ||
-				 !context->base_id.is_uuid || !context->parent_id.is_uuid))
-		return false;
-	point->start_ns = pgosp_now();
-	osp_id_copy(&point->base_id, &context->base_id);
-	osp_id_copy(&point->parent_id, &context->parent_id);
-	point->key = context->key;
-	point->parent = NULL;
-	point->top = point;
-	point->points = 1;
-	pgosp_point_start_by_template(point, producer, start);
-	return true;
 }
 
 pgosp_hot bool
@@ -360,6 +341,8 @@ write_stop(pgospPoint *point, const pgospError *error, int64 stop_ns)
 
 	if (producer == NULL)
 		return;
+	point->failed = error != NULL;
+	point->stop_ns = stop_ns;
 	if (!begin_record(producer,
 					  &w,
 					  point,
@@ -385,9 +368,59 @@ pgosp_point_is_under(const pgospPoint *lower, const pgospPoint *ancestor)
 	return lower != NULL;
 }
 
+/* What is open under a point was paused with it. */
+static pg_noinline void
+add_pause(pgospPoint *point, int64 ns)
+{
+	dlist_node *node = &point->node;
+
+	point->paused_ns += ns;
+	while (dlist_has_next(&pgosp_open_points, node))
+	{
+		pgospPoint *other;
+
+		node = dlist_next_node(&pgosp_open_points, node);
+		other = dlist_container(pgospPoint, node, node);
+		if (other->idle_ns == 0 && pgosp_point_is_under(other, point))
+			other->paused_ns += ns;
+	}
+}
+
+pgosp_hot void
+pgosp_point_resume(pgospPoint *point)
+{
+	int64 ns = pgosp_now() - point->idle_ns;
+
+	point->idle_ns = 0;
+	if (likely(pgosp_open_points.head.prev == &point->node))
+		point->paused_ns += ns;
+	else
+		add_pause(point, ns);
+}
+
+/* When the server stopped working on the point, or what it is under; else 0. */
+static int64
+idle_since(const pgospPoint *point)
+{
+	int64 since_ns = 0;
+
+	for (; point != NULL; point = point->parent)
+		if (point->idle_ns != 0 && (since_ns == 0 || point->idle_ns < since_ns))
+			since_ns = point->idle_ns;
+	return since_ns;
+}
+
 static void
 close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
+	int64 idle_ns = idle_since(point);
+
+	/* What the server did not work on has not failed. */
+	if (unlikely(idle_ns != 0))
+	{
+		error = NULL;
+		stop_ns = Min(stop_ns, idle_ns);
+	}
 	if (!point->silent)
 		write_stop(point, error, stop_ns);
 	else if (point->parent != NULL)

@@ -132,13 +132,28 @@ pgosp_usage_add_jit(pgospUsage *usage, const EState *estate)
 		add_jit(usage, estate->es_jit_worker_instr);
 }
 
-void
-pgosp_put_usage(osp_writer *w, const pgospUsage *usage)
+/* How long the server worked on it, where that is less than it took. */
+static void
+put_active(osp_writer *w, const pgospPoint *point)
 {
+	int64 active_ns = pgosp_point_active_ns(point, point->stop_ns);
+
+	if (point->paused_ns >= PGOSP_PAUSE_MIN_NS)
+		osp_put_f64(
+			w, OSP_STR("active_ms"), (double) (active_ns / 1000) / 1000.0);
+}
+
+void
+pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
+{
+	const pgospUsage *usage = &((const pgospStatementPoint *) point)->usage;
+
 	osp_put_object(w, OSP_STR("db"));
-	osp_put_u64(w, OSP_STR("rows"), usage->rows);
+	if (usage->counts_rows && !point->failed)
+		osp_put_u64(w, OSP_STR("rows"), usage->rows);
 	if (usage->command != NULL)
 		osp_put_str(w, OSP_STR("command"), osp_str_of(usage->command));
+	put_active(w, point);
 	pgosp_put_buffers(w, &pgBufferUsage, &usage->buffers);
 	pgosp_put_wal(w, &usage->wal);
 	put_jit(w, usage);

@@ -4,7 +4,8 @@
  *	  osprofiler.min_duration: records of a statement that may turn out to be
  *	  too quick to be told of.
  *
- * As long as a top-level statement is quicker than that, its records, and those
+ * The time in which the server worked on the statement counts, not that in which the
+ * client let it wait. As long as a top-level statement is quicker, its records, and those
  * of all that hangs under it, wait in a buffer of the backend. The first record
  * that comes later, at the latest that of its own stop, has them all put into
  * the ring; if it ends before that they are thrown away, unless it failed. So
@@ -165,7 +166,10 @@ pgosp_stage_drop(pgospPoint *top)
 bool
 pgosp_stage_is_late(const pgospPoint *top, int64 now_ns)
 {
-	return now_ns - top->start_ns >= (int64) pgosp_min_duration * 1000000;
+	int64 until_ns = top->idle_ns != 0 ? top->idle_ns : now_ns;
+
+	return pgosp_point_active_ns(top, until_ns) >=
+		   (int64) pgosp_min_duration * 1000000;
 }
 
 void *

@@ -15,12 +15,6 @@
 /* Keys and values beside the text and the parameters. */
 #define START_SIZE 2048
 
-void
-pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
-{
-	pgosp_put_usage(w, &((const pgospStatementPoint *) point)->usage);
-}
-
 /* The text as it is recorded: this statement's, without secrets, in UTF-8. */
 static osp_str
 recorded_text(const pgospStatementFacts *facts, size_t *full_len)
@@ -158,6 +152,18 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 			parent,
 			facts,
 			*plan != NULL ? (*plan)->start_ns : pgosp_now());
+
+	/* A Bind plans it, and an Execute, which may come later, starts it. */
+	if (*plan != NULL)
+		statement->point.paused_ns = pgosp_now() - (*plan)->stop_ns;
+}
+
+void
+pgosp_statement_open_past(pgospStatementPoint *statement,
+						  const pgospPointKind *kind, const pgospParent *parent,
+						  const pgospStatementFacts *facts, int64 start_ns)
+{
+	open_at(statement, kind, parent, facts, start_ns);
 }
 
 /* Under the running statement, or under a user's point opened in it. */

@@ -90,22 +90,8 @@ put_text(osp_writer *w, osp_str key, const char *text)
 		osp_put_str(w, key, pgosp_text_utf8(osp_str_of(text), NAMEDATALEN * 4));
 }
 
-pgosp_hot_data pgospApplication pgosp_application;
+pgosp_hot_data char pgosp_application[NAMEDATALEN];
 static osp_str attributes = {NULL, 0};
-
-/* What is compared of it ends with the zero behind it. */
-static void
-remember_application(const char *name)
-{
-	size_t len = strlen(name);
-
-	memset(&pgosp_application, 0, sizeof(pgosp_application));
-	if (len >= sizeof(pgosp_application.words))
-		return;
-	memcpy(pgosp_application.words, name, len);
-	memset(&pgosp_application.mask, 0xff, len % sizeof(uint64) + 1);
-	pgosp_application.last = len / sizeof(uint64);
-}
 
 osp_str
 pgosp_session_attributes(void)
@@ -116,7 +102,7 @@ pgosp_session_attributes(void)
 
 	if (attributes.ptr != NULL && pgosp_session_is_told())
 		return attributes;
-	remember_application(name);
+	strlcpy(pgosp_application, name, sizeof(pgosp_application));
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_str(&w, OSP_STR("system"), OSP_STR("postgresql"));
 	if (MyProcPort != NULL)

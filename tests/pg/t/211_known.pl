@@ -55,6 +55,7 @@ sub told
 
 		delete $start_info{elapsed_ns};
 		delete $stop_info{elapsed_ns};
+		delete $stop_info{db}{active_ms};
 
 		# How many blocks it takes depends on what is in the caches.
 		$stop_info{db} = { %{ $stop_info{db} } };
