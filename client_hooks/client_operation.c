@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "set_context.h"
+#include "end_error.h"
 
 #define CONNECT OSP_STR("db.connect")
 

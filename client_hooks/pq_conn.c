@@ -10,7 +10,7 @@
  */
 #include "pq_conn.h"
 
-#include "set_context.h"
+#include "end_error.h"
 
 #include <pthread.h>
 #include <strings.h>
@@ -162,6 +162,7 @@ void
 ospq_conn_remove(const PGconn *conn)
 {
 	ospq_conn *c = NULL;
+	unsigned i;
 	node *n;
 
 	(void) pthread_mutex_lock(&lock);
@@ -178,8 +179,10 @@ ospq_conn_remove(const PGconn *conn)
 	while (c->queue_len > 0)
 		ospq_conn_pop(c);
 	ospq_conn_reconnected(c);
+	for (i = 0; i < c->queue_size; i++)
+		osp_free(alc, c->queue[i].sent.ptr);
 	osp_free(alc, c->queue);
-	osp_free(alc, c->sent);
+	osp_free(alc, c->sent.ptr);
 	osp_free(alc, c);
 }
 
@@ -221,11 +224,16 @@ ospq_open *
 ospq_conn_push(ospq_conn *c)
 {
 	ospq_open *open;
+	ospq_sent sent;
 
 	if (c->queue_len == c->queue_size && !grow_queue(c))
 		return NULL;
+	if (c->queue_len == 0)
+		c->queue_first = 0;
 	open = &c->queue[(c->queue_first + c->queue_len) % c->queue_size];
+	sent = open->sent;
 	memset(open, 0, sizeof(*open));
+	open->sent = sent;
 	c->queue_len++;
 	return open;
 }

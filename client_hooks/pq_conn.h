@@ -53,12 +53,23 @@ typedef struct ospq_outcome
 	const char *tag;      /* NULL: none */
 } ospq_outcome;
 
+/* A text that was sent with a comment of ours; the memory is kept for the next
+ * one. */
+typedef struct ospq_sent
+{
+	char *ptr; /* owned */
+	size_t size;
+	size_t len;
+	size_t text_len; /* without the comment */
+} ospq_sent;
+
 /* A statement whose results are still to be fetched. */
 typedef struct ospq_open
 {
+	ospq_sent sent; /* outlives the statement, for the next one in its place */
 	ospq_kind kind;
 	bool answered;  /* a result came */
-	bool commented; /* the text that was sent ends in a comment of ours */
+	bool commented; /* the text was sent with a comment, see sent */
 	osp__point point;
 	ospq_outcome outcome;
 	char tag[OSPQ_TAG_MAX + 1];
@@ -106,12 +117,12 @@ typedef struct ospq_conn
 	/* the call that tells the server before prepared ones, see set_context.c */
 	ospq_helper helper;
 	bool has_events; /* the program looks at results as they are made */
-	char *error;     /* for PQerrorMessage; owned, or NULL */
 
-	/* the text that was sent last, with its comment */
-	char *sent;
-	size_t sent_size;
-	size_t sent_text_len; /* without the comment */
+	/* what PQerrorMessage gives instead of which text of libpq; see end_error.h */
+	char *shown_error; /* owned, or NULL */
+	char *hidden_error;
+
+	ospq_sent sent; /* of a call that waits for the answer */
 
 	ospq_prepared prepared;
 } ospq_conn;

@@ -4,28 +4,34 @@
  *	  Telling the server of the trace, where it cannot change what happens.
  *
  * A statement gets a comment behind it, on a line of its own: positions and
- * lines of the server's error messages stay as they are. Only the parser can see
- * the comment, when it reaches the end of the text (see ospq_is_parse_error).
- * No comment is added to
- *	- what has one already, or is nothing but white space;
- *	- PREPARE, whose text is kept and would name a stale parent for ever;
+ * lines of the server's error messages stay as they are. Only the parser can
+ * meet the comment, when the text ends too early; see end_error.c. No comment is
+ * added to
+ *	- text that does not end in plain SQL: in an open string, name, block comment
+ *	  or dollar quote the comment would be a part of it;
+ *	- what has one already, or has no statement in it;
+ *	- text with PREPARE, which is kept and would name a stale parent for ever;
  *	- text that ends in broken UTF-8: the server's message quotes its bytes;
- *	- anything on a replication connection, where it is a syntax error.
+ *	- text in an encoding where a backslash may be a part of a character, or of
+ *	  which only the server knows what characters it has (SQL_ASCII);
+ *	- anything on a replication connection, where it is a syntax error;
+ *	- connections whose program has a PGEventProc, which sees errors as they come.
  */
 #include "propagate.h"
 
-#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
 
+#include "sql/sql_text.h"
+
 #define COMMENT_MAX  (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
+#define BUFFER_FIRST 1024
 #define BUFFER_KEPT  65536 /* a larger one is not kept for the next statement */
 #define UTF8_LONGEST 4
+#define SQL_ASCII    0 /* of PQclientEncoding */
 #define OPTION_INFO  "-c osprofiler.trace_info="
 #define OPTION_HMAC  " -c osprofiler.trace_hmac="
-#define PARSER       "scanner_yyerror"
-#define SYNTAX_ERROR "42601"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 int ospq_by_comment = -1;
@@ -73,26 +79,35 @@ ospq_tells_prepared(void)
 	return by_call;
 }
 
-/* Past white space and comments, where a statement begins. */
-static const char *
-skip_to_word(const char *p)
+void
+ospq_end_comments(void)
 {
-	for (;;)
-	{
-		const char *end;
+	__atomic_store_n(&ospq_by_comment, 0, __ATOMIC_RELAXED);
+}
 
-		while (isspace((unsigned char) *p) || *p == ';')
-			p++;
-		if (p[0] == '-' && p[1] == '-')
-			end = strpbrk(p, "\r\n");
-		else if (p[0] == '/' && p[1] == '*')
-			end = strstr(p + 2, "*/");
-		else
-			return p;
-		if (end == NULL)
-			return p + strlen(p);
-		p = *end == '*' ? end + 2 : end;
+/* Does the text end in plain SQL, with a statement in it, but no PREPARE? It is
+ * read so that standard_conforming_strings does not matter. */
+static bool
+has_plain_end(osp_str sql)
+{
+	bool at_begin = true;
+	bool has_statement = false;
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, sql, OSP_SQL_POSTGRES_ANY);
+	while (osp_sql_next(&lexer, &token))
+	{
+		if (token.open)
+			return false;
+		if (token.kind == OSP_SQL_SPACE || token.kind == OSP_SQL_COMMENT)
+			continue;
+		if (at_begin && osp_sql_is(&token, "prepare"))
+			return false;
+		at_begin = token.kind == OSP_SQL_SEMICOLON;
+		has_statement |= !at_begin;
 	}
+	return has_statement;
 }
 
 /* Do the last bytes end a character, as far as one can tell? */
@@ -125,82 +140,73 @@ ends_whole(const char *sql, size_t len)
 }
 
 static bool
-takes_comment(const ospq_conn *c, const char *sql, size_t len)
+has_context(osp_str sql)
 {
-	const char *word;
+	char space[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
 
-	if (c->replication || !c->described)
-		return false;
-	word = skip_to_word(sql);
-	if (*word == '\0' || strncasecmp(word, "prepare", 7) == 0)
-		return false;
-	if (sql[len - 1] == '/' || sql[0] == '/')
-	{
-		char space[OSP_COMMENT_SPACE];
-		osp_str info;
-		osp_str hmac;
-
-		if (osp_comment_context(osp_str_n(sql, len), space, &info, &hmac))
-			return false;
-	}
-	return ends_whole(sql, len);
+	return osp_comment_context(sql, space, &info, &hmac);
 }
 
-/* The connection's buffer, of at least size bytes; NULL: no memory. */
-static char *
-get_buffer(ospq_conn *c, size_t size)
+/* Do both sides read the text as the same characters, and we as well? */
+static bool
+has_known_encoding(const ospq_conn *c, osp_str sql)
 {
-	if (c->sent_size >= size && c->sent_size <= BUFFER_KEPT)
-		return c->sent;
-	osp_free(alc, c->sent);
-	if (size < 1024)
-		size = 1024;
-	c->sent = osp_alloc(alc, size);
-	c->sent_size = c->sent != NULL ? size : 0;
-	return c->sent;
+	int encoding = REAL(PQclientEncoding)(c->conn);
+	size_t i;
+
+	if (encoding != SQL_ASCII)
+		return REAL(pg_valid_server_encoding_id)(encoding) != 0;
+	for (i = 0; i < sql.len; i++)
+		if ((unsigned char) sql.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
+static bool
+takes_comment(const ospq_conn *c, osp_str sql)
+{
+	return sql.len > 0 && c->described && !c->replication && !c->has_events &&
+		   ends_whole(sql.ptr, sql.len) && !has_context(sql) &&
+		   has_plain_end(sql) && has_known_encoding(c, sql);
+}
+
+/* Room for at least size bytes; false: no memory. */
+static bool
+reserve(ospq_sent *sent, size_t size)
+{
+	if (sent->size >= size && sent->size <= BUFFER_KEPT)
+		return true;
+	osp_free(alc, sent->ptr);
+	if (size < BUFFER_FIRST)
+		size = BUFFER_FIRST;
+	sent->ptr = osp_alloc(alc, size);
+	sent->size = sent->ptr != NULL ? size : 0;
+	return sent->ptr != NULL;
 }
 
 const char *
-ospq_comment(ospq_conn *c, const osp__point *point, const char *sql)
+ospq_comment(ospq_conn *c, ospq_sent *sent, const osp__point *point,
+			 const char *sql)
 {
+	osp_str text = osp_str_of(sql);
 	osp_headers headers;
-	char *buffer;
 	size_t len;
 
 	(void) pthread_once(&once, read_setting);
-	c->sent_text_len = 0;
-	if (ospq_by_comment == 0)
+	if (ospq_by_comment == 0 || !takes_comment(c, text) ||
+		!osp__hook_sign(point, &headers) ||
+		!reserve(sent, text.len + 1 + COMMENT_MAX))
 		return sql;
-	len = strlen(sql);
-	if (len == 0 || !takes_comment(c, sql, len) ||
-		!osp__hook_sign(point, &headers))
+	memcpy(sent->ptr, text.ptr, text.len);
+	sent->ptr[text.len] = '\n';
+	len = osp_comment_write(&headers, sent->ptr + text.len + 1, COMMENT_MAX);
+	if (len == 0)
 		return sql;
-	buffer = get_buffer(c, len + 1 + COMMENT_MAX);
-	if (buffer == NULL)
-		return sql;
-	memcpy(buffer, sql, len);
-	buffer[len] = '\n';
-	if (osp_comment_write(&headers, buffer + len + 1, COMMENT_MAX) == 0)
-		return sql;
-	c->sent_text_len = len;
-	return buffer;
-}
-
-bool
-ospq_is_parse_error(const PGresult *result)
-{
-	const char *state;
-	const char *function;
-
-	if (REAL(PQresultStatus)(result) != PGRES_FATAL_ERROR)
-		return false;
-	state = REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
-	function = REAL(PQresultErrorField)(result, PG_DIAG_SOURCE_FUNCTION);
-	return state != NULL && strcmp(state, SYNTAX_ERROR) == 0 &&
-		   function != NULL && strcmp(function, PARSER) == 0 &&
-		   REAL(PQresultErrorField)(result, PG_DIAG_STATEMENT_POSITION) !=
-			   NULL &&
-		   REAL(PQresultErrorField)(result, PG_DIAG_CONTEXT) == NULL;
+	sent->text_len = text.len;
+	sent->len = text.len + 1 + len;
+	return sent->ptr;
 }
 
 char *

@@ -8,12 +8,9 @@
 
 #include "pq_conn.h"
 
-/*
- * The statement with a comment that names the point as its parent, borrowed
- * from the connection until the next call; sql itself where none is wanted.
- */
-extern const char *ospq_comment(ospq_conn *c, const osp__point *point,
-								const char *sql);
+/* The rest of ospq_with_comment. */
+extern const char *ospq_comment(ospq_conn *c, ospq_sent *sent,
+								const osp__point *point, const char *sql);
 
 /* Is osprofiler.set_context to be called before prepared statements? */
 extern bool ospq_tells_prepared(void);
@@ -21,19 +18,21 @@ extern bool ospq_tells_prepared(void);
 /* Are comments wanted? -1: not asked yet. */
 extern int ospq_by_comment;
 
+/*
+ * The statement with a comment that names the point as its parent, borrowed from
+ * *sent until the next call; sql itself where there shall be none.
+ */
 static inline const char *
-ospq_with_comment(ospq_conn *c, const osp__point *point, const char *sql)
+ospq_with_comment(ospq_conn *c, ospq_sent *sent, const osp__point *point,
+				  const char *sql)
 {
 	if (__atomic_load_n(&ospq_by_comment, __ATOMIC_RELAXED) == 0)
 		return sql;
-	return ospq_comment(c, point, sql);
+	return ospq_comment(c, sent, point, sql);
 }
 
-/*
- * Did a statement fail in the server's parser, which quotes and counts what it
- * was sent, comment and all? Nothing of it was executed then.
- */
-extern bool ospq_is_parse_error(const PGresult *result);
+/* No statement of this process gets a comment any more. */
+extern void ospq_end_comments(void);
 
 /*
  * The start-up option that names the connection's parent, behind the options

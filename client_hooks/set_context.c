@@ -30,6 +30,7 @@
 #include <strings.h>
 
 #include "client_operation.h"
+#include "end_error.h"
 #include "propagate.h"
 
 #define HELPER      "osprofiler_set_context"
@@ -44,8 +45,6 @@
 
 #define PARAMS_LIMIT   65535
 #define QUERY_CANCELED "57014"
-
-static const osp_allocator *const alc = &osp_allocator_default;
 
 /* Calls a function that gives an integer, or an oid; false: it gave none. */
 static bool
@@ -242,7 +241,7 @@ keep_error(ospq_conn *c, const PGresult *result)
 	const char *text = REAL(PQresultErrorMessage)(result);
 
 	if (text[0] != '\0' && REAL(PQerrorMessage)(c->conn)[0] == '\0')
-		c->error = osp_strdup(alc, osp_str_of(text));
+		ospq_show_error(c, strdup(""), strdup(text));
 }
 
 bool
@@ -291,19 +290,8 @@ ospq_execute_told(ospq_conn *c, const osp__point *point,
 	return true;
 }
 
-OSPQ_EXPORT char *
-PQerrorMessage(const PGconn *conn)
-{
-	const ospq_conn *c;
-	char *own;
-
-	ospq_need();
-	own = REAL(PQerrorMessage)(conn);
-	c = own[0] == '\0' && osp__hook_tracing() ? ospq_conn_find(conn) : NULL;
-	return c != NULL && c->error != NULL ? c->error : own;
-}
-
-/* A procedure of the program sees every result that is made, ours as well. */
+/* A procedure of the program sees every result as it is made: those of our own
+ * calls, and errors that are not corrected yet. */
 OSPQ_EXPORT int
 PQregisterEventProc(PGconn *conn, PGEventProc proc, const char *name,
 					void *passThrough)
@@ -311,7 +299,7 @@ PQregisterEventProc(PGconn *conn, PGEventProc proc, const char *name,
 	ospq_conn *c;
 
 	ospq_need();
-	c = ospq_tells_prepared() ? ospq_conn_get(conn) : NULL;
+	c = osp__hook_tracing() ? ospq_conn_get(conn) : NULL;
 	if (c != NULL)
 		c->has_events = true;
 	return REAL(PQregisterEventProc)(conn, proc, name, passThrough);

@@ -39,15 +39,4 @@ ospq_note_text(ospq_conn *c, const char *sql)
 		ospq_doubt_helper(c, sql);
 }
 
-/* The text for PQerrorMessage is the connection's own again. */
-static inline void
-ospq_forget_error(ospq_conn *c)
-{
-	if (OSP_UNLIKELY(c->error != NULL))
-	{
-		osp_free(&osp_allocator_default, c->error);
-		c->error = NULL;
-	}
-}
-
 #endif /* OSPQ_SET_CONTEXT_H */

@@ -8,6 +8,7 @@
  * only, and a result of its own stands for a sync.
  */
 #include "client_operation.h"
+#include "end_error.h"
 #include "propagate.h"
 #include "set_context.h"
 
@@ -78,20 +79,19 @@ finish(const send_call *call, int sent)
 	return sent;
 }
 
-/* With a comment where an error can still be made the program's own, or can
- * hardly come of the text's end: see PQgetResult. */
 static const char *
 text_to_send(const send_call *call, const char *sql)
 {
-	const char *sent;
+	ospq_open *open = call->open;
+	const char *text;
 
-	if (call->open == NULL || sql == NULL)
+	if (open == NULL || sql == NULL)
 		return sql;
-	sent = ospq_with_comment(call->c, &call->open->point, sql);
-	call->open->commented = sent != sql;
+	text = ospq_with_comment(call->c, &open->sent, &open->point, sql);
+	open->commented = text != sql;
 	ospq_note_text(call->c, sql);
 	errno = call->saved;
-	return sent;
+	return text;
 }
 
 OSPQ_EXPORT int
@@ -237,25 +237,6 @@ PQsendClosePortal(PGconn *conn, const char *portal)
 	return send_by_name(REAL(PQsendClosePortal), "close portal", conn, portal);
 }
 
-/* Sends the text again, as it is, and returns what becomes of it; NULL: it
- * could not be sent. */
-static PGresult *
-send_plain(ospq_conn *c, PGresult *first)
-{
-	PGresult *rest;
-
-	if (c->sent == NULL || c->sent_text_len == 0 || c->queue_len != 1)
-		return NULL;
-	c->sent[c->sent_text_len] = '\0';
-	for (rest = REAL(PQgetResult)(c->conn); rest != NULL;
-		 rest = REAL(PQgetResult)(c->conn))
-		REAL(PQclear)(rest);
-	if (!REAL(PQsendQuery)(c->conn, c->sent))
-		return NULL;
-	REAL(PQclear)(first);
-	return REAL(PQgetResult)(c->conn);
-}
-
 static bool
 has_sync(const ospq_conn *c)
 {
@@ -330,7 +311,6 @@ PQgetResult(PGconn *conn)
 	ospq_conn *c = ospq_enter_known(conn);
 	ospq_open *head;
 	PGresult *result;
-	PGresult *again;
 	int saved;
 
 	result = REAL(PQgetResult)(conn);
@@ -338,15 +318,8 @@ PQgetResult(PGconn *conn)
 		return result;
 	saved = errno;
 	head = ospq_conn_head(c);
-	if (OSP_UNLIKELY(head != NULL && head->commented && result != NULL &&
-					 !head->answered && ospq_is_parse_error(result)) &&
-		REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF)
-	{
-		head->commented = false;
-		again = send_plain(c, result);
-		if (again != NULL)
-			result = again;
-	}
+	if (head != NULL && head->commented && result != NULL && !head->answered)
+		ospq_correct_error(c, &head->sent, result);
 	if (result == NULL)
 		note_end(c);
 	else

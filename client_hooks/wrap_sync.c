@@ -7,6 +7,7 @@
  * ends; else the point lives on the stack of the call.
  */
 #include "client_operation.h"
+#include "end_error.h"
 #include "propagate.h"
 #include "set_context.h"
 
@@ -122,36 +123,24 @@ finish(const sync_call *call, PGresult *result)
 static const char *
 text_to_send(const sync_call *call, const char *sql)
 {
-	const char *sent;
+	const char *text;
 
 	if (!call->traced || sql == NULL)
 		return sql;
-	sent = ospq_with_comment(call->c, &call->point, sql);
+	text = ospq_with_comment(call->c, &call->c->sent, &call->point, sql);
 	errno = call->saved;
-	return sent;
+	return text;
 }
 
-/*
- * Is the error about the comment's place, and not about the program's text alone?
- * Then the result is gone, and the text is to be sent again as it is.
- */
-static bool
-shows_comment(const sync_call *call, const char *sent, const char *sql,
-			  PGresult *result)
-{
-	if (OSP_LIKELY(sent == sql || !ospq_is_parse_error(result)))
-		return false;
-	REAL(PQclear)(result);
-	errno = call->saved;
-	return true;
-}
-
-/* As finish, for a call that sent a text. */
+/* As finish, for a call that sent a text, perhaps with a comment. */
 static PGresult *
-finish_text(const sync_call *call, const char *sql, PGresult *result)
+finish_text(const sync_call *call, const char *sql, const char *text,
+			PGresult *result)
 {
 	int saved = errno;
 
+	if (text != sql)
+		ospq_correct_error(call->c, &call->c->sent, result);
 	if (call->traced && sql != NULL)
 		ospq_note_text(call->c, sql);
 	errno = saved;
@@ -162,18 +151,14 @@ OSPQ_EXPORT PGresult *
 PQexec(PGconn *conn, const char *query)
 {
 	ospq_facts facts = {.text = query};
-	const char *sent;
-	PGresult *result;
+	const char *text;
 	sync_call call;
 
 	if (!ospq_enter())
 		return REAL(PQexec)(conn, query);
 	open_point(&call, conn, &facts);
-	sent = text_to_send(&call, query);
-	result = REAL(PQexec)(conn, sent);
-	if (shows_comment(&call, sent, query, result))
-		result = REAL(PQexec)(conn, query);
-	return finish_text(&call, query, result);
+	text = text_to_send(&call, query);
+	return finish_text(&call, query, text, REAL(PQexec)(conn, text));
 }
 
 OSPQ_EXPORT PGresult *
@@ -186,27 +171,22 @@ PQexecParams(PGconn *conn, const char *command, int nParams,
 						.params = paramValues,
 						.param_lengths = paramLengths,
 						.param_formats = paramFormats};
-	const char *sent;
-	PGresult *result;
+	const char *text;
 	sync_call call;
 
 	begin(&call, conn, &facts);
-	sent = text_to_send(&call, command);
-	for (;;)
-	{
-		result = REAL(PQexecParams)(conn,
-									sent,
-									nParams,
-									paramTypes,
-									paramValues,
-									paramLengths,
-									paramFormats,
-									resultFormat);
-		if (!shows_comment(&call, sent, command, result))
-			break;
-		sent = command;
-	}
-	return finish_text(&call, command, result);
+	text = text_to_send(&call, command);
+	return finish_text(&call,
+					   command,
+					   text,
+					   REAL(PQexecParams)(conn,
+										  text,
+										  nParams,
+										  paramTypes,
+										  paramValues,
+										  paramLengths,
+										  paramFormats,
+										  resultFormat));
 }
 
 OSPQ_EXPORT PGresult *

@@ -370,7 +370,7 @@ for my $command (['true'], ['pg_isready', '-q'], ['sh', '-c', 'echo out; echo er
 	$type->("$osprofiler run --hmac-key $key psql -X --no-readline\n");
 	$read_until->('psql has the terminal', qr/postgres=# /);
 	$type->("select pg_sleep(30);\n");
-	sleep 0.5;
+	wait_for_query('select pg_sleep(30)');
 	$type->("\003");
 	$read_until->('Ctrl-C cancels the statement, not psql',
 		qr/canceling statement due to user request.*postgres=# /s);

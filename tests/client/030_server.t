@@ -12,17 +12,7 @@ use ClientTest;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $sharedir = `$ENV{PG_CONFIG} --sharedir` if $ENV{PG_CONFIG};
-$sharedir //= `pg_config --sharedir`;
-chomp $sharedir;
-if (!-e "$sharedir/extension/osprofiler.control")
-{
-	plan skip_all => 'the extension is not installed' if !$ENV{CI};
-	fail('the extension is installed');
-	done_testing();
-	exit 1;
-}
-
+need_extension();
 start_server(<<"END");
 session_preload_libraries = 'osprofiler'
 osprofiler.hmac_keys = '$key'
@@ -47,6 +37,14 @@ sub joined_tree
 		sleep 0.1;
 	}
 	return tree($id);
+}
+
+# Waits until everything is delivered that was written so far: a later session's
+# statement is.
+sub wait_for_delivery
+{
+	traced('psql', '-XAtqc', 'select 0 as sentinel');
+	like(joined_tree(1), qr/^  pg select 0 as sentinel /m, 'a later statement is delivered');
 }
 
 sub joins
@@ -156,7 +154,7 @@ END
 	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
 
 	is("$status|$out", "0|5\n", 'another key: the same result');
-	sleep 0.5;
+	wait_for_delivery();
 	unlike(tree($id), qr/^ *pg /m, 'another key: no point of the server');
 }
 
@@ -167,8 +165,9 @@ END
 	chomp $comment;
 	my ($status, $out, $err) = traced('psql', '-XAtqc', "select 8 $comment");
 	is("$status|$out|$err", "0|8\n|", "the program's own comment: the same result");
-	sleep 0.5;
-	unlike(tree(), qr/^ *pg /m, "the program's own comment wins");
+	my $id = trace_id();
+	wait_for_delivery();
+	unlike(tree($id), qr/^ *pg /m, "the program's own comment wins");
 }
 
 # Switched off, nothing is sent.

@@ -232,7 +232,7 @@ for my $case (qw(sync prepared async pipeline copy large-object connect))
 		open STDERR, '>', "$dir/gone.err";
 		exec($osprofiler, 'run', '--', 'psql', '-Xc', 'select pg_sleep(30)');
 	}
-	sleep 0.7;
+	wait_for_query('select pg_sleep(30)');
 	stop_server('immediate');
 	waitpid $pid, 0;
 	is($? >> 8, 2, 'psql ends as it does');

@@ -24,8 +24,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($dir $here $osprofiler $key start_server stop_server
   restart_server run plain traced trace_id tree points check_trace slurp
-  write_file need_program leftover
-  $nothing_seen wait_for);
+  write_file need_program need_extension leftover
+  $nothing_seen wait_for wait_for_query);
 
 # Everything runs as one user, so that both sides may write to one collector.
 BEGIN
@@ -147,6 +147,27 @@ sub need_program
 	return 0;
 }
 
+# Makes the server to be started one that has the extension: a private copy of
+# PostgreSQL, for nothing of the system is touched.
+sub need_extension
+{
+	my $config = $ENV{PG_CONFIG} // 'pg_config';
+	my $root = "$dir/root";
+
+	for my $kind (qw(bindir pkglibdir sharedir))
+	{
+		chomp(my $path = `$config --$kind`);
+		system("mkdir -p '$root" . dirname($path) . "' && "
+			  . "{ test -e '$root$path' || cp -rL '$path' '$root$path'; }") == 0
+		  or BAIL_OUT("cannot copy $path");
+	}
+	system("make -s -C '$here/../../pg_osprofiler' install PG_CONFIG='$config' "
+		  . "BUILD='" . abs_path($build) . "' DESTDIR='$root' >'$dir/install.log' 2>&1") == 0
+	  or BAIL_OUT("cannot install the extension:\n" . slurp("$dir/install.log"));
+	$bin = $root . $bin;
+	$ENV{PATH} = "$bin:$ENV{PATH}";
+}
+
 # Runs a command; returns exit status (or -signal), stdout, stderr. A file named
 # by a first argument of { stdin => path } is its input.
 sub run
@@ -203,6 +224,18 @@ sub wait_for
 		sleep 0.02;
 	}
 	return fail($what);
+}
+
+# Waits until a server process executes a statement that begins so.
+sub wait_for_query
+{
+	my ($text) = @_;
+
+	return wait_for("the server executes $text", sub {
+		my (undef, $n) = run('psql', '-XAtc', 'select count(*) from pg_stat_activity '
+			  . "where state = 'active' and starts_with(query, '$text')");
+		return $n == 1;
+	});
 }
 
 # What run directories hold that should be gone.

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * end_error.c
+ *	  Syntax errors at the end of a text that was sent with a comment.
+ *
+ * A comment stands behind the text, so the server's parser can meet it in one
+ * case only: the text ends too early ("syntax error at end of input"). Then the
+ * server names the position behind the comment, and libpq shows the comment's
+ * line. Nothing is sent a second time for that. The position is corrected in the
+ * result; the message, which libpq has composed already, is composed again as
+ * libpq does it, and shown by the functions that give messages out.
+ *
+ * The results with a message of ours are in a list until they are cleared. They
+ * are rare, so nearly always the list is empty, which costs one comparison.
+ */
+#include "end_error.h"
+
+#include "propagate.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SYNTAX_ERROR "42601"
+
+/* As in libpq: the columns of the statement that a message shows. */
+#define DISPLAY_COLUMNS 60
+
+/* The end of the comment by which its line is found in a message. */
+#define COMMENT_TAIL 24
+
+/* A program that never clears its results gets no more comments. */
+#define CORRECTED_MAX 1024
+
+/* What libpq composed a message from. */
+typedef struct end_error
+{
+	char *text; /* the statement without the comment; owned */
+	char tail[COMMENT_TAIL + 1];
+	int encoding;
+	long sent_position; /* as the server counts, with the comment */
+	long position;      /* without */
+} end_error;
+
+typedef struct corrected
+{
+	struct corrected *next;
+	const PGresult *result;
+	char *message; /* owned */
+	end_error error;
+} corrected;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static corrected *list = NULL;
+static unsigned corrected_count = 0; /* atomic */
+static unsigned shown_count = 0; /* connections with an error of ours; atomic */
+
+/* --- the line of a statement ---------------------------------------------- */
+
+/* The last line of a text, as libpq shows it. */
+typedef struct last_line
+{
+	const char *begin;
+	unsigned number;
+	unsigned columns;
+} last_line;
+
+/* The length of the character at p; a broken one does not pass the end. */
+static size_t
+char_len(const char *p, int encoding)
+{
+	size_t len = (size_t) REAL(PQmblen)(p, encoding);
+	size_t left = strnlen(p, len > 0 ? len : 1);
+
+	return len > 0 && len <= left ? len : left;
+}
+
+static unsigned
+char_columns(const char *p, int encoding)
+{
+	int columns = REAL(PQdsplen)(p, encoding);
+
+	return columns > 0 ? (unsigned) columns : 1;
+}
+
+/* Finds the last line, and cuts it from the left to what is shown of it. */
+static void
+find_last_line(const char *text, int encoding, last_line *line)
+{
+	const char *p;
+
+	line->begin = text;
+	line->number = 1;
+	line->columns = 0;
+	for (p = text; *p != '\0'; p += char_len(p, encoding))
+	{
+		line->columns += char_columns(p, encoding);
+		if (*p != '\r' && *p != '\n')
+			continue;
+		if (*p == '\r' || p == text || p[-1] != '\r')
+			line->number++;
+		line->begin = p + 1;
+		line->columns = 0;
+	}
+	while (line->columns > DISPLAY_COLUMNS)
+	{
+		line->columns -= char_columns(line->begin, encoding);
+		line->begin += char_len(line->begin, encoding);
+	}
+}
+
+/* The length of a text as the server counts: in characters, or in bytes if its
+ * database has no encoding. */
+static long
+count_chars(const PGconn *conn, const char *text, int encoding)
+{
+	const char *server = REAL(PQparameterStatus)(conn, "server_encoding");
+	long count = 0;
+
+	if (server != NULL && strcmp(server, "SQL_ASCII") == 0)
+		return (long) strlen(text);
+	for (; *text != '\0'; text += char_len(text, encoding))
+		count++;
+	return count;
+}
+
+/* --- the message ---------------------------------------------------------- */
+
+/*
+ * Adds the line and the marker below it. The prefix is what libpq put before the
+ * line, "LINE 2: " in the language of the program, with another number.
+ */
+static void
+add_line(osp_buf *out, const end_error *error, osp_str prefix, bool is_cut)
+{
+	size_t digits = 0;
+	size_t begin = out->len;
+	unsigned columns = 0;
+	last_line line;
+	const char *p;
+
+	find_last_line(error->text, error->encoding, &line);
+	while (digits < prefix.len &&
+		   (prefix.ptr[digits] < '0' || prefix.ptr[digits] > '9'))
+		digits++;
+	osp_buf_addf(out, "%.*s%u", (int) digits, prefix.ptr, line.number);
+	while (digits < prefix.len && prefix.ptr[digits] >= '0' &&
+		   prefix.ptr[digits] <= '9')
+		digits++;
+	osp_buf_add_str(out, osp_str_n(prefix.ptr + digits, prefix.len - digits));
+	if (is_cut)
+		osp_buf_add_str(out, OSP_STR("..."));
+	if (osp_buf_status(out) != OSP_OK)
+		return;
+	for (p = out->ptr + begin; *p != '\0'; p += char_len(p, error->encoding))
+		columns += char_columns(p, error->encoding);
+	for (p = line.begin; *p != '\0'; p++)
+		osp_buf_add_char(out, *p == '\t' ? ' ' : *p);
+	osp_buf_addf(out, "\n%*s^\n", (int) (columns + line.columns), "");
+}
+
+/* Is the last line of the text longer than what is shown of it? */
+static bool
+last_line_is_cut(const end_error *error)
+{
+	last_line line;
+
+	find_last_line(error->text, error->encoding, &line);
+	return line.begin > error->text && line.begin[-1] != '\n' &&
+		   line.begin[-1] != '\r';
+}
+
+/* Puts another line in the place of the one that shows the comment; false: the
+ * message shows none. */
+static bool
+replace_line(osp_buf *out, const end_error *error, const char *message)
+{
+	const char *tail = strstr(message, error->tail);
+	const char *begin = tail;
+	const char *dots;
+	const char *end;
+
+	if (tail == NULL)
+		return false;
+	while (begin > message && begin[-1] != '\n')
+		begin--;
+	dots = memmem(begin, (size_t) (tail - begin), "...", 3);
+	end = strchr(tail, '\n');
+	end = end != NULL ? strchr(end + 1, '\n') : NULL;
+	if (dots == NULL || end == NULL)
+		return false;
+	osp_buf_add_str(out, osp_str_n(message, (size_t) (begin - message)));
+	add_line(out,
+			 error,
+			 osp_str_n(begin, (size_t) (dots - begin)),
+			 last_line_is_cut(error));
+	osp_buf_add_str(out, osp_str_of(end + 1));
+	return true;
+}
+
+/* "... at character 57", which a terse message ends with. */
+static void
+replace_number(osp_buf *out, const end_error *error, const char *message)
+{
+	char number[24];
+	int len = snprintf(number, sizeof(number), " %ld", error->sent_position);
+	const char *found = strstr(message, number);
+
+	if (found == NULL || found[len] != '\n')
+	{
+		osp_buf_add_str(out, osp_str_of(message));
+		return;
+	}
+	osp_buf_addf(out,
+				 "%.*s %ld%s",
+				 (int) (found - message),
+				 message,
+				 error->position,
+				 found + len);
+}
+
+/* The message without the comment, of malloc; NULL: no memory. */
+static char *
+correct_message(const end_error *error, const char *message)
+{
+	char *text = NULL;
+	osp_buf out;
+
+	osp_buf_init(&out, &osp_allocator_default, 1024 * 1024);
+	if (!replace_line(&out, error, message))
+		replace_number(&out, error, message);
+	if (osp_buf_status(&out) == OSP_OK)
+		text = strndup(out.ptr, out.len);
+	osp_buf_term(&out);
+	return text;
+}
+
+/* --- the results ---------------------------------------------------------- */
+
+/* The entry of a result; the list is locked. */
+static corrected **
+find_link(const PGresult *result)
+{
+	corrected **link = &list;
+
+	while (*link != NULL && (*link)->result != result)
+		link = &(*link)->next;
+	return link;
+}
+
+static bool
+any_corrected(void)
+{
+	return OSP_UNLIKELY(__atomic_load_n(&corrected_count, __ATOMIC_ACQUIRE) >
+						0);
+}
+
+static void
+free_entry(corrected *entry)
+{
+	if (entry == NULL)
+		return;
+	free(entry->error.text);
+	free(entry->message);
+	free(entry);
+}
+
+/* Keeps the entry with its result. */
+static void
+add_entry(corrected *entry)
+{
+	(void) pthread_mutex_lock(&lock);
+	entry->next = list;
+	list = entry;
+	if (__atomic_add_fetch(&corrected_count, 1, __ATOMIC_RELEASE) ==
+		CORRECTED_MAX)
+		ospq_end_comments();
+	(void) pthread_mutex_unlock(&lock);
+}
+
+/* Is this the error of a text that ends too early? */
+static bool
+read_end_error(end_error *error, const ospq_conn *c, const ospq_sent *sent,
+			   const PGresult *result)
+{
+	const char *state = REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
+	const char *field =
+		REAL(PQresultErrorField)(result, PG_DIAG_STATEMENT_POSITION);
+	long added;
+
+	if (state == NULL || strcmp(state, SYNTAX_ERROR) != 0 || field == NULL)
+		return false;
+	added = (long) (sent->len - sent->text_len);
+	error->sent_position = strtol(field, NULL, 10);
+	error->position = error->sent_position - added;
+	if (error->position <= 0)
+		return false;
+	error->encoding = REAL(PQclientEncoding)(c->conn);
+	error->text = strndup(sent->ptr, sent->text_len);
+	(void) snprintf(error->tail,
+					sizeof(error->tail),
+					"%s",
+					sent->ptr + sent->len - COMMENT_TAIL);
+
+	return error->text != NULL &&
+		   error->position ==
+			   count_chars(c->conn, error->text, error->encoding) + 1;
+}
+
+/* The number becomes smaller, so there is room for it. */
+static void
+correct_position(const end_error *error, PGresult *result)
+{
+	char *field = REAL(PQresultErrorField)(result, PG_DIAG_STATEMENT_POSITION);
+
+	(void) snprintf(field, strlen(field) + 1, "%ld", error->position);
+}
+
+void
+ospq_correct_end_error(ospq_conn *c, const ospq_sent *sent, PGresult *result)
+{
+	corrected *entry = calloc(1, sizeof(*entry));
+	const char *shown;
+
+	if (entry == NULL || !read_end_error(&entry->error, c, sent, result))
+	{
+		free_entry(entry);
+		return;
+	}
+	entry->result = result;
+	entry->message =
+		correct_message(&entry->error, REAL(PQresultErrorMessage)(result));
+	shown = REAL(PQerrorMessage)(c->conn);
+	ospq_show_error(c, strdup(shown), correct_message(&entry->error, shown));
+	correct_position(&entry->error, result);
+	if (entry->message != NULL)
+		add_entry(entry);
+	else
+		free_entry(entry);
+}
+
+OSPQ_EXPORT void
+PQclear(PGresult *res)
+{
+	corrected **link;
+	corrected *entry;
+
+	ospq_need();
+	if (any_corrected() && res != NULL)
+	{
+		(void) pthread_mutex_lock(&lock);
+		link = find_link(res);
+		entry = *link;
+		if (entry != NULL)
+		{
+			*link = entry->next;
+			(void) __atomic_sub_fetch(&corrected_count, 1, __ATOMIC_RELEASE);
+		}
+		(void) pthread_mutex_unlock(&lock);
+		free_entry(entry);
+	}
+	REAL(PQclear)(res);
+}
+
+/* The entry of a result that the program holds, and so does not go meanwhile. */
+static const corrected *
+find_entry(const PGresult *result)
+{
+	const corrected *entry;
+
+	if (!any_corrected())
+		return NULL;
+	(void) pthread_mutex_lock(&lock);
+	entry = *find_link(result);
+	(void) pthread_mutex_unlock(&lock);
+	return entry;
+}
+
+OSPQ_EXPORT char *
+PQresultErrorMessage(const PGresult *res)
+{
+	const corrected *entry;
+
+	ospq_need();
+	entry = find_entry(res);
+	return entry != NULL ? entry->message : REAL(PQresultErrorMessage)(res);
+}
+
+OSPQ_EXPORT char *
+PQresultVerboseErrorMessage(const PGresult *res, PGVerbosity verbosity,
+							PGContextVisibility show_context)
+{
+	const corrected *entry;
+	char *corrected_text;
+	char *text;
+
+	ospq_need();
+	text = REAL(PQresultVerboseErrorMessage)(res, verbosity, show_context);
+	entry = text != NULL ? find_entry(res) : NULL;
+	corrected_text =
+		entry != NULL ? correct_message(&entry->error, text) : NULL;
+	if (corrected_text == NULL)
+		return text;
+	REAL(PQfreemem)(text);
+	return corrected_text;
+}
+
+/* --- the connection's message --------------------------------------------- */
+
+void
+ospq_forget_shown_error(ospq_conn *c)
+{
+	free(c->shown_error);
+	free(c->hidden_error);
+	c->shown_error = c->hidden_error = NULL;
+	(void) __atomic_sub_fetch(&shown_count, 1, __ATOMIC_RELEASE);
+}
+
+void
+ospq_show_error(ospq_conn *c, char *instead_of, char *text)
+{
+	ospq_forget_error(c);
+	if (instead_of == NULL || text == NULL)
+	{
+		free(instead_of);
+		free(text);
+		return;
+	}
+	c->hidden_error = instead_of;
+	c->shown_error = text;
+	(void) __atomic_add_fetch(&shown_count, 1, __ATOMIC_RELEASE);
+}
+
+OSPQ_EXPORT char *
+PQerrorMessage(const PGconn *conn)
+{
+	const ospq_conn *c;
+	char *own;
+
+	ospq_need();
+	own = REAL(PQerrorMessage)(conn);
+	if (OSP_LIKELY(__atomic_load_n(&shown_count, __ATOMIC_ACQUIRE) == 0))
+		return own;
+	c = ospq_conn_find(conn);
+	return c != NULL && c->shown_error != NULL &&
+				   strcmp(own, c->hidden_error) == 0
+			   ? c->shown_error
+			   : own;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * texts.c
+ *	  Executes the texts of a file, in all the ways that libpq sends a text, and
+ *	  prints everything that can be seen of what became of each.
+ *
+ * 060_texts.t runs it with and without tracing and compares.
+ *
+ *	  texts FILE      (texts are separated by NUL bytes)
+ *
+ * A text "!encoding NAME" sets the client's encoding, "!verbosity N" what
+ * messages say.
+ */
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX (16 * 1024 * 1024)
+
+static const char fields[] = {PG_DIAG_SEVERITY,
+							  PG_DIAG_SQLSTATE,
+							  PG_DIAG_MESSAGE_PRIMARY,
+							  PG_DIAG_MESSAGE_DETAIL,
+							  PG_DIAG_MESSAGE_HINT,
+							  PG_DIAG_STATEMENT_POSITION,
+							  PG_DIAG_INTERNAL_POSITION,
+							  PG_DIAG_INTERNAL_QUERY,
+							  PG_DIAG_CONTEXT,
+							  '\0'};
+
+static void
+show_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	printf("  notice: %s", PQresultErrorMessage(result));
+}
+
+/* Prints a result, and clears it after what came behind it. */
+static void
+show(PGconn *conn, const char *how, PGresult *result)
+{
+	const char *field;
+	char *verbose;
+	int verbosity;
+	int i;
+
+	printf("%s: %s '%s'\n",
+		   how,
+		   PQresStatus(PQresultStatus(result)),
+		   PQcmdStatus(result));
+	for (i = 0; i < PQntuples(result) && PQnfields(result) > 0; i++)
+		printf("  row: %s\n", PQgetvalue(result, i, 0));
+	for (i = 0; fields[i] != '\0'; i++)
+	{
+		field = PQresultErrorField(result, fields[i]);
+		if (field != NULL)
+			printf("  %c: %s\n", fields[i], field);
+	}
+	printf("  result: %s\n  connection: %s\n",
+		   PQresultErrorMessage(result),
+		   PQerrorMessage(conn));
+	for (verbosity = PQERRORS_TERSE; verbosity <= PQERRORS_VERBOSE; verbosity++)
+	{
+		verbose = PQresultVerboseErrorMessage(
+			result, (PGVerbosity) verbosity, PQSHOW_CONTEXT_ALWAYS);
+		printf("  verbosity %d: %s\n", verbosity, verbose);
+		PQfreemem(verbose);
+	}
+	PQclear(result);
+}
+
+static void
+show_all(PGconn *conn, const char *how)
+{
+	PGresult *result;
+	int nulls = 0;
+
+	while (nulls < (PQpipelineStatus(conn) == PQ_PIPELINE_OFF ? 1 : 2))
+	{
+		result = PQgetResult(conn);
+		if (result == NULL)
+		{
+			nulls++;
+			continue;
+		}
+		nulls = 0;
+		if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+		{
+			PQclear(result);
+			break;
+		}
+		show(conn, how, result);
+	}
+}
+
+/* Two statements of which the second one is the text. */
+static void
+send_in_pipeline(PGconn *conn, const char *text)
+{
+	if (!PQenterPipelineMode(conn))
+	{
+		printf("pipeline: %s", PQerrorMessage(conn));
+		return;
+	}
+	if (!PQsendQueryParams(
+			conn, "select 1 where", 0, NULL, NULL, NULL, NULL, 0) ||
+		!PQpipelineSync(conn) ||
+		!PQsendQueryParams(conn, text, 0, NULL, NULL, NULL, NULL, 0) ||
+		!PQpipelineSync(conn))
+		printf("pipeline: %s", PQerrorMessage(conn));
+	show_all(conn, "pipeline, first");
+	show_all(conn, "pipeline, second");
+	(void) PQexitPipelineMode(conn);
+}
+
+static void
+execute(PGconn *conn, const char *text)
+{
+	PGresult *kept;
+
+	printf("--- %s\n", text);
+	show(conn, "exec", PQexec(conn, text));
+	show(
+		conn, "params", PQexecParams(conn, text, 0, NULL, NULL, NULL, NULL, 0));
+	if (PQsendQuery(conn, text))
+		show_all(conn, "send");
+	if (PQsendQueryParams(conn, text, 0, NULL, NULL, NULL, NULL, 0))
+		show_all(conn, "send params");
+	send_in_pipeline(conn, text);
+
+	/* A result that outlives the next one of its kind. */
+	kept = PQexec(conn, text);
+	PQclear(PQexec(conn, "select 1 +"));
+	show(conn, "kept", kept);
+	PQclear(PQexec(conn, "rollback"));
+}
+
+static char *
+read_file(const char *path, size_t *len)
+{
+	FILE *file = fopen(path, "r");
+	char *bytes = malloc(FILE_MAX);
+
+	if (file == NULL || bytes == NULL)
+		exit(2);
+	*len = fread(bytes, 1, FILE_MAX - 1, file);
+	bytes[*len] = '\0';
+	(void) fclose(file);
+	return bytes;
+}
+
+int
+main(int argc, char **argv)
+{
+	PGconn *conn = PQconnectdb("");
+	const char *text;
+	char *bytes;
+	size_t len;
+
+	if (argc != 2 || PQstatus(conn) != CONNECTION_OK)
+		return 2;
+	(void) PQsetNoticeReceiver(conn, show_notice, NULL);
+	bytes = read_file(argv[1], &len);
+	for (text = bytes; text < bytes + len; text += strlen(text) + 1)
+	{
+		if (strncmp(text, "!encoding ", 10) == 0)
+			printf("%s: %d\n", text, PQsetClientEncoding(conn, text + 10));
+		else if (strncmp(text, "!verbosity ", 11) == 0)
+			(void) PQsetErrorVerbosity(conn, (PGVerbosity) atoi(text + 11));
+		else
+			execute(conn, text);
+	}
+	PQfinish(conn);
+	free(bytes);
+	return 0;
+}
