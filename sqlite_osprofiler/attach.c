@@ -10,6 +10,7 @@
 #include "attach.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "functions.h"
@@ -131,6 +132,28 @@ read_uri(osp_sqlite_conn *conn, const char *file)
 	osp_sqlite__watch_all();
 }
 
+static const osp__listener listener = {osp_sqlite__hook_wake,
+									   osp_sqlite__close_below};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+init_process(void)
+{
+	osp_sqlite__operations_init();
+	osp__hook_listen(&listener);
+}
+
+/* SQLite frees the connection. */
+static void
+detach(void *ptr)
+{
+	osp_sqlite_conn *conn = ptr;
+
+	osp_sqlite__close_all(conn);
+	osp_sqlite__hook_forget(conn);
+	osp_sqlite__conn_free(conn);
+}
+
 int
 osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 {
@@ -139,6 +162,7 @@ osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 	const char *file;
 	int rc;
 
+	(void) pthread_once(&once, init_process);
 	if (conn == NULL)
 	{
 		conn = osp_sqlite__conn_new(db);
@@ -147,7 +171,7 @@ osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 		conn->wrapped = wrapped;
 
 		/* From here on conn is SQLite's to free, also if this fails. */
-		rc = osp_sqlite__functions_add(conn);
+		rc = osp_sqlite__functions_add(conn, detach);
 		if (rc != SQLITE_OK)
 			return rc;
 		file = sqlite3_db_filename(db, "main");

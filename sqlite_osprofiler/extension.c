@@ -20,8 +20,6 @@
 #include "attach.h"
 #include "hook.h"
 
-SQLITE_EXTENSION_INIT1
-
 /* Since this version there is sqlite3_stmt_isexplain. */
 #define OLDEST 3028000
 
@@ -30,14 +28,6 @@ OSP_API int sqlite3_osprofiler_init(sqlite3 *db, char **message,
 OSP_API bool osp_sqlite_extension_has(sqlite3 *db);
 
 typedef bool (*enabled_fn)(sqlite3 *);
-
-int
-osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
-						  int (*fn)(unsigned, void *, void *, void *),
-						  void *ctx)
-{
-	return sqlite3_trace_v2(db, mask, fn, ctx);
-}
 
 bool
 osp_sqlite_extension_has(sqlite3 *db)

@@ -161,7 +161,7 @@ add(sqlite3 *db, const char *name, int args,
 }
 
 int
-osp_sqlite__functions_add(osp_sqlite_conn *conn)
+osp_sqlite__functions_add(osp_sqlite_conn *conn, void (*gone)(void *))
 {
 	sqlite3 *db = conn->db;
 	int rc;
@@ -178,7 +178,7 @@ osp_sqlite__functions_add(osp_sqlite_conn *conn)
 		rc = add(db, "osprofiler_stop", 1, run_stop);
 	if (rc != SQLITE_OK)
 	{
-		osp_sqlite__conn_free(conn);
+		gone(conn);
 		return rc;
 	}
 	return sqlite3_create_function_v2(db,
@@ -189,5 +189,5 @@ osp_sqlite__functions_add(osp_sqlite_conn *conn)
 									  run_context,
 									  NULL,
 									  NULL,
-									  osp_sqlite__conn_free);
+									  gone);
 }

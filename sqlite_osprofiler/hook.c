@@ -380,8 +380,7 @@ osp_sqlite__hook_register(osp_sqlite_conn *conn)
 
 	if (conn->app.profile && mask != 0)
 		mask |= SQLITE_TRACE_PROFILE;
-	return osp_sqlite__real_trace_v2(
-		conn->db, mask, mask != 0 ? on_event : NULL, conn);
+	return sqlite3_trace_v2(conn->db, mask, mask != 0 ? on_event : NULL, conn);
 }
 
 int

@@ -17,11 +17,6 @@ int osp_sqlite__hook_attach(osp_sqlite_conn *conn);
  */
 int osp_sqlite__hook_register(osp_sqlite_conn *conn);
 
-/* sqlite3_trace_v2 itself, where that name is one of our wrappers. */
-int osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
-							  int (*fn)(unsigned, void *, void *, void *),
-							  void *ctx);
-
 /* The connection goes. */
 void osp_sqlite__hook_forget(const osp_sqlite_conn *conn);
 

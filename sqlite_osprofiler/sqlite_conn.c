@@ -11,10 +11,6 @@
 
 #include <pthread.h>
 
-#include "hook.h"
-#include "sqlite_operation.h"
-#include "statement_cache.h"
-
 #define BUCKETS 256
 
 unsigned osp_sqlite__watch = 0;
@@ -105,7 +101,6 @@ end_thread(void *unused)
 	}
 	/* What comes after the thread's end is not kept. */
 	spares->count = OSP_SQLITE_SPARES_MAX;
-	osp_sqlite__known_clear();
 }
 
 static void
@@ -113,7 +108,6 @@ init_process(void)
 {
 	(void) pthread_atfork(before_fork, after_fork, after_fork_in_child);
 	(void) pthread_key_create(&at_thread_end, end_thread);
-	osp_sqlite__point_init();
 }
 
 osp_sqlite_conn *
@@ -159,12 +153,10 @@ osp_sqlite__conn_new(sqlite3 *db)
 }
 
 void
-osp_sqlite__conn_free(void *ptr)
+osp_sqlite__conn_free(osp_sqlite_conn *conn)
 {
-	osp_sqlite_conn *conn = ptr;
 	osp_sqlite_conn **link = &buckets[bucket_of(conn->db)];
 
-	osp_sqlite__close_all(conn);
 	(void) pthread_mutex_lock(&registry_lock);
 	while (*link != conn)
 		link = &(*link)->next;
@@ -172,7 +164,6 @@ osp_sqlite__conn_free(void *ptr)
 	__atomic_store_n(
 		&osp_sqlite__version, osp_sqlite__version + 1, __ATOMIC_RELEASE);
 	(void) pthread_mutex_unlock(&registry_lock);
-	osp_sqlite__hook_forget(conn);
 	osp_free(alc, conn);
 }
 
@@ -192,8 +183,9 @@ osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx)
 	(void) pthread_mutex_unlock(&registry_lock);
 }
 
-void
-osp_sqlite__at_thread_end(void)
+/* From now on what this thread keeps is freed when it ends. */
+static void
+keep_until_thread_end(void)
 {
 	if (has_destructor)
 		return;
@@ -215,7 +207,7 @@ osp_sqlite__stmt_free_slow(osp_sqlite_stmt *st)
 		osp_free(alc, st);
 	else
 	{
-		osp_sqlite__at_thread_end();
+		keep_until_thread_end();
 		osp_sqlite__stmt_free(st);
 	}
 }

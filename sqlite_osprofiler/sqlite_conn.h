@@ -152,7 +152,7 @@ osp_sqlite__conn_find(sqlite3 *db)
 osp_sqlite_conn *osp_sqlite__conn_new(sqlite3 *db);
 
 /* Stops what is open and frees it: the destructor of a function of SQLite. */
-void osp_sqlite__conn_free(void *ptr);
+void osp_sqlite__conn_free(osp_sqlite_conn *conn);
 
 /* Calls fn for every connection, with the registry locked. */
 void osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx);
@@ -197,9 +197,6 @@ typedef struct osp_sqlite_spares
 
 extern __thread osp_sqlite_spares osp_sqlite__spares
 	__attribute__((tls_model("initial-exec")));
-
-/* From now on what this thread keeps is freed when it ends. */
-void osp_sqlite__at_thread_end(void);
 
 /* A fresh statement, not in a list; NULL: no memory. */
 osp_sqlite_stmt *osp_sqlite__stmt_new_slow(void);

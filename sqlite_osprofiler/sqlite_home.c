@@ -19,8 +19,6 @@
 #include <link.h>
 #include <sched.h>
 
-#include "wrappers.h"
-
 #define SYSTEM_SQLITE "libsqlite3.so.0"
 #define OBJECTS_MAX   64
 
@@ -29,7 +27,6 @@ osp_sqlite_range osp_sqlite__callers[2];
 
 /* What we call of home ourselves, by name in sqlite3ext.h. */
 static sqlite3_api_routines home_api;
-const sqlite3_api_routines *sqlite3_api = NULL;
 
 static enum
 {
@@ -114,6 +111,7 @@ static const function_entry called[] = {
 	API(stmt_isexplain),
 	API(stmt_readonly),
 	API(stmt_status),
+	API(trace_v2),
 	API(uri_parameter),
 	API(value_text),
 };
@@ -238,18 +236,28 @@ handle_of(const void *address, const void **base)
 				  RTLD_LAZY | RTLD_NOLOAD);
 }
 
+static bool
+is_ours(const void *address)
+{
+	static const char here;
+	Dl_info its;
+	Dl_info our;
+
+	return dladdr(address, &its) != 0 && dladdr(&here, &our) != 0 &&
+		   its.dli_fbase == our.dli_fbase;
+}
+
 /* sqlite3_step as an object finds it without us. handle NULL: as all see it. */
 static void *
 find_step(void *handle)
 {
-	const void *ours = (const void *) osp_sqlite__step;
 	void *found = dlsym(RTLD_DEFAULT, "sqlite3_step");
 
-	if (found == NULL || found == ours)
+	if (found == NULL || is_ours(found))
 		found = dlsym(RTLD_NEXT, "sqlite3_step");
 	if (found == NULL && handle != NULL)
 		found = dlsym(handle, "sqlite3_step");
-	return found != ours ? found : NULL;
+	return found != NULL && !is_ours(found) ? found : NULL;
 }
 
 /* --- the SQLites of the process ---------------------------------------------- */
@@ -429,39 +437,4 @@ osp_sqlite__find_real(const void *caller)
 	if (handle != NULL)
 		(void) dlclose(handle);
 	return real != NULL ? real : fallback_real();
-}
-
-/* --- do the wrappers work? ----------------------------------------------------- */
-
-/* Counts what comes by the wrapper during the test below. */
-static bool
-sees_own_steps(sqlite3 *db)
-{
-	unsigned before = osp_sqlite__probes;
-
-	osp_sqlite__probing = true;
-	(void) __atomic_fetch_add(&osp_sqlite__watch, 1, __ATOMIC_RELAXED);
-	(void) osp_sqlite__home.exec(db, "SELECT 1", NULL, NULL, NULL);
-	(void) __atomic_fetch_sub(&osp_sqlite__watch, 1, __ATOMIC_RELAXED);
-	osp_sqlite__probing = false;
-	return osp_sqlite__probes != before;
-}
-
-bool
-osp_sqlite__wrappers_work(sqlite3 *db)
-{
-	static int known = 0; /* 1: yes, 2: no */
-	int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
-
-	if (answer == 0)
-	{
-		bool ours =
-			dlsym(RTLD_DEFAULT, "sqlite3_step") == (void *) osp_sqlite__step;
-
-		/* Some builds of SQLite call their own functions directly: then what
-		 * sqlite3_exec runs is seen by the hook only. */
-		answer = ours && sees_own_steps(db) ? 1 : 2;
-		__atomic_store_n(&known, answer, __ATOMIC_RELAXED);
-	}
-	return answer == 1;
 }

@@ -13,7 +13,6 @@
 
 #include "codes.h"
 #include "fast.h"
-#include "hook.h"
 #include "osprofiler/profiler.h"
 #include "statement_kind.h"
 
@@ -464,8 +463,9 @@ osp_sqlite__close_all(osp_sqlite_conn *conn)
 	close_matching(conn, &which);
 }
 
-void
-osp_sqlite__close_process(void)
+/* Stops what is open when the process ends. */
+static void
+close_process(void)
 {
 	closing which = {is_any, NULL};
 
@@ -473,9 +473,8 @@ osp_sqlite__close_process(void)
 	osp_sqlite__conn_each(close_matching, &which);
 }
 
-/* A point of the application stops, or this thread's trace. */
-static void
-hear_stop(const osp_uuid *trace_id)
+void
+osp_sqlite__close_below(const osp_uuid *trace_id)
 {
 	if (trace_id != NULL)
 		close_children(trace_id);
@@ -487,12 +486,9 @@ hear_stop(const osp_uuid *trace_id)
 	}
 }
 
-static const osp__listener listener = {osp_sqlite__hook_wake, hear_stop};
-
 void
-osp_sqlite__point_init(void)
+osp_sqlite__operations_init(void)
 {
 	make_stops();
-	osp__hook_listen(&listener);
-	(void) atexit(osp_sqlite__close_process);
+	(void) atexit(close_process);
 }

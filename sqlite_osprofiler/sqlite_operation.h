@@ -94,7 +94,7 @@ osp_str osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
 									 void *space, size_t size);
 
 /* Once in a process, when the first connection is traced. */
-void osp_sqlite__point_init(void);
+void osp_sqlite__operations_init(void);
 
 /* Is it worth while to try? text is not NULL. */
 bool osp_sqlite__may_be_traced(const osp_sqlite_conn *conn, const char *text);
@@ -155,8 +155,11 @@ void osp_sqlite__late(osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 void osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name);
 void osp_sqlite__trigger_step(osp_sqlite_stmt *st);
 
-/* Stops all that is open in this connection; that is open in the process. */
+/* Stops all that is open in this connection. */
 void osp_sqlite__close_all(osp_sqlite_conn *conn);
-void osp_sqlite__close_process(void);
+
+/* Stops what is open below an operation of the application that stops; NULL: what
+ * this thread opened, for its trace ends. */
+void osp_sqlite__close_below(const osp_uuid *trace_id);
 
 #endif /* OSP_SQLITE_POINT_H */

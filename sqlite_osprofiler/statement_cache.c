@@ -5,6 +5,8 @@
  */
 #include "statement_cache.h"
 
+#include <pthread.h>
+
 #include "sqlite_operation.h"
 #include "statement_kind.h"
 
@@ -15,6 +17,28 @@ __thread osp_sqlite_known_table *osp_sqlite__known_table = NULL;
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t at_thread_end;
+
+/* Frees all entries of this thread, which ends. */
+static void
+free_table(void *ptr)
+{
+	osp_sqlite_known_table *table = ptr;
+	size_t i;
+
+	osp_sqlite__known_table = NULL;
+	for (i = 0; i < sizeof(table->entries) / sizeof(table->entries[0]); i++)
+		osp_free(alc, table->entries[i]);
+	osp_free(alc, table);
+}
+
+static void
+init_cache(void)
+{
+	(void) pthread_key_create(&at_thread_end, free_table);
+}
+
 static osp_sqlite_known_table *
 get_table(void)
 {
@@ -22,8 +46,8 @@ get_table(void)
 	{
 		osp_sqlite__known_table =
 			osp_calloc(alc, 1, sizeof(*osp_sqlite__known_table));
-		if (osp_sqlite__known_table != NULL)
-			osp_sqlite__at_thread_end();
+		(void) pthread_once(&once, init_cache);
+		(void) pthread_setspecific(at_thread_end, osp_sqlite__known_table);
 	}
 	return osp_sqlite__known_table;
 }
@@ -93,18 +117,4 @@ osp_sqlite__known_make(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 	known->conn_id = conn->id;
 	known->stmt = stmt;
 	return known;
-}
-
-void
-osp_sqlite__known_clear(void)
-{
-	osp_sqlite_known_table *table = osp_sqlite__known_table;
-	size_t i;
-
-	if (table == NULL)
-		return;
-	osp_sqlite__known_table = NULL;
-	for (i = 0; i < sizeof(table->entries) / sizeof(table->entries[0]); i++)
-		osp_free(alc, table->entries[i]);
-	osp_free(alc, table);
 }

@@ -47,9 +47,6 @@ const osp_sqlite_known *osp_sqlite__known_make(const osp_sqlite_conn *conn,
 											   sqlite3_stmt *stmt,
 											   const char *text);
 
-/* Frees all entries of this thread, which ends. */
-void osp_sqlite__known_clear(void);
-
 static inline size_t
 osp_sqlite__known_slot(const sqlite3_stmt *stmt)
 {

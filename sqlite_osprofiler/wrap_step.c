@@ -12,6 +12,8 @@
  * schema changed) and for statements of its own. Statements without a text, and
  * all that runs while another one is prepared, are SQLite's and are not traced.
  */
+#include <dlfcn.h>
+
 #include "fast.h"
 #include "hook.h"
 #include "sqlite_home.h"
@@ -254,6 +256,39 @@ osp_sqlite__finalize(sqlite3_stmt *stmt)
 	if (OSP_UNLIKELY(st != NULL))
 		end_early(st, rc, &result);
 	return rc;
+}
+
+/* Counts what comes by the wrapper during the test below. */
+static bool
+sees_own_steps(sqlite3 *db)
+{
+	unsigned before = osp_sqlite__probes;
+
+	osp_sqlite__probing = true;
+	(void) __atomic_fetch_add(&osp_sqlite__watch, 1, __ATOMIC_RELAXED);
+	(void) osp_sqlite__home.exec(db, "SELECT 1", NULL, NULL, NULL);
+	(void) __atomic_fetch_sub(&osp_sqlite__watch, 1, __ATOMIC_RELAXED);
+	osp_sqlite__probing = false;
+	return osp_sqlite__probes != before;
+}
+
+bool
+osp_sqlite__wrappers_work(sqlite3 *db)
+{
+	static int known = 0; /* 1: yes, 2: no */
+	int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+	if (answer == 0)
+	{
+		bool ours =
+			dlsym(RTLD_DEFAULT, "sqlite3_step") == (void *) osp_sqlite__step;
+
+		/* Some builds of SQLite call their own functions directly: then what
+		 * sqlite3_exec runs is seen by the hook only. */
+		answer = ours && sees_own_steps(db) ? 1 : 2;
+		__atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+	}
+	return answer == 1;
 }
 
 OSP_SQLITE_EXPORT(step);

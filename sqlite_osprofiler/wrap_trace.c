@@ -8,14 +8,6 @@
 #include "sqlite_home.h"
 #include "wrappers.h"
 
-int
-osp_sqlite__real_trace_v2(sqlite3 *db, unsigned mask,
-						  int (*fn)(unsigned, void *, void *, void *),
-						  void *ctx)
-{
-	return osp_sqlite__home.trace_v2(db, mask, fn, ctx);
-}
-
 /* Replaces the application's callback, as SQLite would have: under its mutex. */
 static int
 replace(osp_sqlite_conn *conn, const osp_sqlite_app_trace *app, void **old_ctx)

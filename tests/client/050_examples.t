@@ -26,10 +26,10 @@ local $ENV{OSPROFILER_HMAC_KEYS} = $key;
 {
 	chomp(my $flags = `pkg-config --cflags libpq`);
 	my ($status, $out, $err) = run('cc', '-Wall', '-Wextra', '-Werror',
-		'-D_GNU_SOURCE', '-o', "$dir/report.cgi", "$examples/report.c",
+		'-D_GNU_SOURCE', '-o', "$dir/report.cgi", "$examples/sales_report.c",
 		"-I$here/../../common/include", split(' ', $flags), "-L$build/common",
 		'-losprofiler', "-L$build/client_hooks", '-losprofiler_pq', '-lpq');
-	is("$status|$err", '0|', 'report.c compiles');
+	is("$status|$err", '0|', 'sales_report.c compiles');
 
 	my (undef, $headers) = run($osprofiler, 'context', 'new', '--base-id', 'of-the-caller');
 	my ($info) = $headers =~ /X-Trace-Info: (.*)/;

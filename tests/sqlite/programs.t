@@ -6,8 +6,8 @@
 #	  whole, and none the wiser. Prints TAP; run by `make check`.
 set -u
 cd "$(dirname "$0")" || exit 1
-# shellcheck source=tests/sqlite/lib.sh
-. ./lib.sh
+# shellcheck source=tests/sqlite/sqlite_lib.sh
+. ./sqlite_lib.sh
 
 begin_tests
 

@@ -5,8 +5,8 @@
 #	  The examples of the README for SQLite, as they stand there.
 set -u
 cd "$(dirname "$0")" || exit 1
-# shellcheck source=tests/sqlite/lib.sh
-. ./lib.sh
+# shellcheck source=tests/sqlite/sqlite_lib.sh
+. ./sqlite_lib.sh
 
 # The n-th block of the README that begins with the line FIRST or behind.
 block()

@@ -14,8 +14,8 @@
 # FILEs (paths below SQLite's source) only these are run.
 set -u
 cd "$(dirname "$0")" || exit 1
-# shellcheck source=tests/sqlite/lib.sh
-. ./lib.sh
+# shellcheck source=tests/sqlite/sqlite_lib.sh
+. ./sqlite_lib.sh
 # shellcheck source=scripts/debian.sh
 . ../../scripts/debian.sh
 

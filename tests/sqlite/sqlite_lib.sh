@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# lib.sh
+# sqlite_lib.sh
 #	  What the scripts of this directory share. To be sourced.
 #
 # Needs BUILD (make gives it). Every test gets a run directory of its own, whose

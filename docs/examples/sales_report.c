@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report.c
+ * sales_report.c
  *	  A CGI program in the middle: it is called with a trace's context in the
  *	  headers, and hands it on to PostgreSQL and to the service it names.
  *
@@ -8,7 +8,7 @@
  * HTTP_X_TRACE_HMAC. Linked with libosprofiler_pq before libpq, the statements
  * are points by themselves, and the server's hang below them.
  *
- *	  cc report.c $(pkg-config --cflags --libs osprofiler) -losprofiler_pq -lpq \
+ *	  cc sales_report.c $(pkg-config --cflags --libs osprofiler) -losprofiler_pq -lpq \
  *		  -o report.cgi
  *	  OSPROFILER_HMAC_KEYS=SECRET_KEY PGHOST=... (of the web server's process)
  */

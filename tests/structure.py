@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+#
+# structure.py [BUILD]
+#     Is the structure of the code still what docs/architecture.md says? Prints a
+#     TAP line for each rule, and what breaks it. Run by tests/lint.sh, in a tree
+#     that has been built: calls between files are read from the object files.
+#
+# Rules: calls between folders go one way (ORDER); no cycle of calls joins more
+# than two files of a part; no two source files have the same name; no folder
+# holds more than 25 source files; no function is longer than 100 lines.
+
+import collections
+import os
+import re
+import subprocess
+import sys
+
+FILES_MAX = 25
+FUNCTION_MAX = 100
+CYCLE_MAX = 2
+
+# A folder may use those before it, and itself.
+ORDER = {
+    "common": ["base", "sql", "json", "context", "record", "notify",
+               ("profiler", "ship", "report")],
+    "pg_osprofiler": ["context", "worker", "fast", "operations", "sql",
+                      "hooks"],
+}
+PARTS = ["common", "drivers", "cli", "client_hooks", "sqlite_osprofiler",
+         "pg_osprofiler"]
+
+# Names that the preload library takes from others.
+BORROWED = {"dlopen"}
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else
+                        os.path.join(TOP, "build"))
+
+
+def sources(*endings):
+    for folder, names, files in os.walk(TOP):
+        names[:] = sorted(n for n in names if n not in
+                          ("build", "third_party", ".git", "tmp_check"))
+        for name in sorted(files):
+            if name.endswith(endings):
+                yield os.path.relpath(os.path.join(folder, name), TOP)
+
+
+def object_of(source):
+    part = source.split("/")[0]
+    base = TOP if part == "pg_osprofiler" else BUILD
+    return os.path.join(base, source[:-2] + ".o")
+
+
+def symbols(source):
+    """The global symbols that a file defines, and those that it needs."""
+    out = subprocess.run(["nm", "-P", object_of(source)], text=True,
+                         capture_output=True, check=False)
+    if out.returncode != 0:
+        sys.exit(f"structure: {source} has not been built; run make first")
+    defined, needed = set(), set()
+    for line in out.stdout.splitlines():
+        name, kind = line.split()[:2]
+        if kind == "U":
+            needed.add(name)
+        elif kind.isupper():
+            defined.add(name)
+    return defined, needed
+
+
+def calls(part):
+    """Which file of the part uses what of which other one."""
+    files = [f for f in sources(".c") if f.startswith(part + "/")]
+    table = {f: symbols(f) for f in files}
+    owner = {}
+    for file, (defined, _) in table.items():
+        for name in defined:
+            owner.setdefault(name, file)
+    edges = collections.defaultdict(dict)
+    for file, (_, needed) in table.items():
+        for name in needed - BORROWED:
+            to = owner.get(name)
+            if to is not None and to != file:
+                edges[file].setdefault(to, name)
+    return files, edges
+
+
+def cycles(files, edges):
+    """Sets of files that reach each other (Tarjan)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(file):
+        index[file] = low[file] = len(index)
+        stack.append(file)
+        for to in edges[file]:
+            if to not in index:
+                visit(to)
+                low[file] = min(low[file], low[to])
+            elif to in stack:
+                low[file] = min(low[file], index[to])
+        if low[file] == index[file]:
+            at = stack.index(file)
+            found.append(stack[at:])
+            del stack[at:]
+
+    sys.setrecursionlimit(10000)
+    for file in files:
+        if file not in index:
+            visit(file)
+    return [c for c in found if len(c) > CYCLE_MAX]
+
+
+def check_cycles():
+    for part in PARTS:
+        files, edges = calls(part)
+        for cycle in cycles(files, edges):
+            yield f"{part}: {len(cycle)} files call each other: " + " ".join(
+                os.path.basename(f) for f in sorted(cycle))
+
+
+def check_direction():
+    for part, order in ORDER.items():
+        rank = {}
+        for number, folders in enumerate(order):
+            for folder in [folders] if isinstance(folders, str) else folders:
+                rank[folder] = number
+        _, edges = calls(part)
+        for file, to_files in sorted(edges.items()):
+            for to, name in sorted(to_files.items()):
+                a, b = file.split("/")[1], to.split("/")[1]
+                if a != b and (a not in rank or b not in rank or
+                               rank[b] >= rank[a]):
+                    yield f"{file} must not use {name} of {to}"
+
+
+def check_names():
+    seen = {}
+    for file in sources(".c", ".h", ".t", ".pl", ".pm", ".py", ".sh"):
+        name = os.path.basename(file)
+        if name in seen:
+            yield f"{file} has the name of {seen[name]}"
+        seen[name] = file
+
+
+def check_folders():
+    count = collections.Counter(
+        os.path.dirname(f) for f in sources(".c")
+        if not f.startswith("tests/"))
+    for folder, number in sorted(count.items()):
+        if number > FILES_MAX:
+            yield f"{folder} holds {number} source files"
+
+
+def check_functions():
+    for file in sources(".c", ".h"):
+        begin = None
+        with open(os.path.join(TOP, file), encoding="utf-8") as text:
+            lines = text.read().splitlines()
+        for number, line in enumerate(lines):
+            if line == "{" and number > 0 and re.search(r"\)$|\)\s*\\?$",
+                                                        lines[number - 1]):
+                begin = number
+            elif line == "}" and begin is not None:
+                if number - begin + 1 > FUNCTION_MAX:
+                    yield (f"{file}:{begin + 1}: a function of "
+                           f"{number - begin + 1} lines")
+                begin = None
+
+
+def main():
+    checks = [
+        ("calls between folders go one way", check_direction),
+        ("no cycle of more than two files", check_cycles),
+        ("no name of a source file twice", check_names),
+        ("no folder of more than 25 source files", check_folders),
+        ("no function of more than 100 lines", check_functions),
+    ]
+    failed = 0
+    for number, (what, check) in enumerate(checks, 1):
+        found = list(check())
+        failed += bool(found)
+        print(f"{'not ok' if found else 'ok'} {number} - {what}")
+        for line in found:
+            print(f"# {line}")
+    print(f"1..{len(checks)}")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
