@@ -83,6 +83,14 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION @extschema@.headers() IS
 	'the signed context to call other services with';
 
+CREATE FUNCTION @extschema@.traceparent()
+RETURNS pg_catalog.text
+AS 'MODULE_PATHNAME', 'pgosp_traceparent'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.traceparent() IS
+	'the W3C traceparent to call other services with; null if nothing is traced';
+
 CREATE FUNCTION @extschema@.stat(
 	OUT run_directory pg_catalog.text,
 	OUT shipper_pid pg_catalog.int4,

@@ -272,6 +272,9 @@ extern int pgosp_worker_lock(const char *rundir, bool keep);
 /* PostgreSQL looks it up by its name. */
 extern __attribute__((visibility("default"))) void pgosp_worker_main(Datum arg);
 
+/* When a statement loaded the module; 0: it was there when the session began. */
+extern TimestampTz pgosp_loaded_at;
+
 /* True while an error or a message is being reported: log nothing then. */
 extern bool pgosp_reporting;
 

@@ -44,8 +44,9 @@ typedef struct pgospContext
 {
 	pgospSource source;
 	osp_verdict verdict;
-	bool unsampled;  /* the caller says that nothing shall be traced */
-	osp_context ids; /* if accepted */
+	bool unsampled;           /* the caller says that nothing shall be traced */
+	bool refused_traceparent; /* it is one, and such are not accepted */
+	osp_context ids;          /* if accepted */
 } pgospContext;
 
 /* osprofiler.trace_info or .trace_hmac changed. info and hmac: are there any? */

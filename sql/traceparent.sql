@@ -11,6 +11,14 @@ FROM test.context WHERE name = 'traceparent' \gset
 \set wrong '/*traceparent=''00-' :trace_id '-0000000000000000-01''*/'
 
 SELECT 'not accepted' :comment;
+SELECT source, verdict, reason FROM osprofiler.context() :comment;
+SELECT osprofiler.set_context('traceparent=''00-' || :'trace_id' || '-00f067aa0ba902b7-01''');
+SELECT source, verdict, reason FROM osprofiler.context();
+SET osprofiler.read_comments = off;
+SELECT source, verdict, reason FROM osprofiler.context() :comment;
+SELECT source, verdict, reason FROM osprofiler.context() :both;
+RESET osprofiler.read_comments;
+SELECT osprofiler.traceparent() IS NULL AS nothing;
 SET osprofiler.accept_traceparent = on;
 SELECT 'behind' :comment;
 :comment SELECT 'before';
@@ -27,6 +35,13 @@ SELECT active, source, verdict, reason FROM osprofiler.context() :wrong;
 -- There is nothing to sign with: else anyone could get a signed context.
 SELECT * FROM osprofiler.headers() :comment;
 SELECT trace_hmac IS NOT NULL AS signed FROM osprofiler.headers() :both;
+-- A traceparent to call on with: of the trace, from the operation that calls.
+SELECT osprofiler.traceparent() = '00-' || replace(c.base_id, '-', '') || '-'
+		|| right(replace(c.point_id, '-', ''), 16) || '-01' AS right,
+	replace(c.base_id, '-', '') = :'trace_id' AS same_trace
+FROM osprofiler.context() c :comment;
+SELECT osprofiler.traceparent() LIKE '00-' || :'trace_id' || '-%-01' AS signed_too :both;
+SELECT osprofiler.traceparent() :unsampled;
 SELECT osprofiler.start('mine') :comment;
 SELECT trace_hmac IS NOT NULL AS signed FROM osprofiler.headers() :comment;
 SELECT osprofiler.stop() :comment;
@@ -35,6 +50,8 @@ SELECT osprofiler.stop() :comment;
 SET osprofiler.sample_rate = 1;
 SELECT active, source FROM osprofiler.context() :unsampled;
 SELECT active, source FROM osprofiler.context() :wrong;
+SET osprofiler.sample_rate = 1e-300;
+SELECT active, reason FROM osprofiler.context();
 RESET osprofiler.sample_rate;
 RESET osprofiler.accept_traceparent;
 SELECT 'not accepted any more' :comment;

@@ -11,7 +11,7 @@
 #define TRACE_ID_AT   3
 #define PARENT_ID_AT  36
 #define FLAGS_AT      53
-#define LENGTH        55 /* of version 00; a later one may go on behind it */
+#define LENGTH        OSP_TRACEPARENT_LEN /* a later version may go on */
 #define PARENT_ID_LEN 8
 #define SAMPLED       1
 
@@ -73,5 +73,33 @@ osp_traceparent_read(osp_str text, osp_traceparent *out)
 	osp_id_set_uuid(&out->base_id, &trace);
 	osp_id_set_uuid(&out->parent_id, &parent);
 	out->sampled = (flags & SAMPLED) != 0;
+	return true;
+}
+
+static void
+write_hex(char *out, const char *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i += 4)
+		osp__hex_write4(out + 2 * i, (const unsigned char *) bytes + i);
+}
+
+bool
+osp_traceparent_write(const osp_id *base_id, const osp_id *parent_id,
+					  char out[OSP_TRACEPARENT_LEN + 1])
+{
+	const char *parent = parent_id->bytes + sizeof(osp_uuid) - PARENT_ID_LEN;
+
+	out[0] = '\0';
+	if (!base_id->is_uuid || !parent_id->is_uuid ||
+		is_zero((const unsigned char *) base_id->bytes, sizeof(osp_uuid)) ||
+		is_zero((const unsigned char *) parent, PARENT_ID_LEN))
+		return false;
+	memcpy(out, "00-", TRACE_ID_AT);
+	write_hex(out + TRACE_ID_AT, base_id->bytes, sizeof(osp_uuid));
+	out[PARENT_ID_AT - 1] = '-';
+	write_hex(out + PARENT_ID_AT, parent, PARENT_ID_LEN);
+	memcpy(out + FLAGS_AT - 1, "-01", sizeof("-01"));
 	return true;
 }

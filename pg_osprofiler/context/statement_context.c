@@ -224,15 +224,23 @@ set_next(osp_str text)
 	osp_str info;
 	osp_str hmac;
 
+	char value_bytes[OSP_TRACEPARENT_SPACE];
+	osp_str value;
+
 	next.source = PGOSP_SOURCE_CALL;
 	next.unsampled = false;
+	next.refused_traceparent = false;
 	if (osp_comment_pairs(text, bytes, &info, &hmac))
 		next.verdict = verify(info, hmac, &next.ids);
 	else if (read_traceparent(text, true, &next))
 		return;
 	else
+	{
 		/* What is no context at all is one that nobody has signed. */
 		next.verdict = OSP_CTX_UNSIGNED;
+		next.refused_traceparent =
+			osp_comment_traceparent(text, true, value_bytes, &value);
+	}
 	count(next.verdict);
 }
 

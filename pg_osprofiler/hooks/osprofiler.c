@@ -8,15 +8,20 @@
  */
 #include "pgosp.h"
 
+#include "access/xact.h"
 #include "fmgr.h"
 
 PG_MODULE_MAGIC;
+
+TimestampTz pgosp_loaded_at = 0;
 
 void _PG_init(void);
 
 void
 _PG_init(void)
 {
+	if (IsTransactionState())
+		pgosp_loaded_at = GetCurrentTimestamp();
 	pgosp_guc_init();
 	pgosp_errors_init();
 	pgosp_planner_init();

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlapi.c
- *	  The SQL functions init, set_context, start, stop, context and headers.
+ *	  The SQL functions init, set_context, start and stop.
  *
  * They act for the session that calls them and reveal nothing of others. Unlike
  * the hooks they may raise errors, for wrong arguments.
  */
 #include "pgosp.h"
 
-#include "access/htup_details.h"
 #include "fmgr.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
@@ -22,8 +19,6 @@ PG_FUNCTION_INFO_V1(pgosp_init);
 PG_FUNCTION_INFO_V1(pgosp_set_context);
 PG_FUNCTION_INFO_V1(pgosp_start);
 PG_FUNCTION_INFO_V1(pgosp_stop);
-PG_FUNCTION_INFO_V1(pgosp_context);
-PG_FUNCTION_INFO_V1(pgosp_headers);
 
 static void
 set_setting(const char *name, const char *value)
@@ -176,153 +171,4 @@ pgosp_stop(PG_FUNCTION_ARGS)
 	osp_str info = info_argument(fcinfo, 0);
 
 	PG_RETURN_BOOL(pgosp_user_stop(info));
-}
-
-static Datum
-id_datum(const osp_id *id)
-{
-	char storage[OSP_ID_MAX + 1];
-	osp_str text = osp_id_text(id, storage);
-
-	return PointerGetDatum(cstring_to_text_with_len(text.ptr, (int) text.len));
-}
-
-static const char *
-source_name(pgospSource source)
-{
-	switch (source)
-	{
-		case PGOSP_SOURCE_COMMENT:
-			return "comment";
-		case PGOSP_SOURCE_CALL:
-			return "set_context";
-		case PGOSP_SOURCE_SETTING:
-			return "setting";
-		case PGOSP_SOURCE_TRACEPARENT:
-			return "traceparent";
-		case PGOSP_SOURCE_SAMPLING:
-			return "sampling";
-		default:
-			return NULL;
-	}
-}
-
-/* The context that counts for the running statement, accepted or not. */
-static const pgospContext *
-context_now(void)
-{
-	const pgospContext *context = pgosp_context_last();
-
-	if (context->source == PGOSP_SOURCE_NONE && pgosp_setting_gate &&
-		(pgosp_has_trace_info || pgosp_has_trace_hmac))
-		context = pgosp_context_of_setting();
-	return context;
-}
-
-/* Why nothing is traced now, though it may have been asked for. */
-static const char *
-reason_for_nothing(const pgospContext *context)
-{
-	const char *keys_reason = NULL;
-
-	if (!pgosp_enabled)
-		return "osprofiler.enabled is off";
-	(void) pgosp_keyring(&keys_reason);
-	if (context->verdict == OSP_CTX_NO_KEYS && keys_reason != NULL)
-		return keys_reason;
-	if (context->source == PGOSP_SOURCE_TRACEPARENT && context->unsampled)
-		return "the traceparent says that nothing shall be traced";
-	if (context->source == PGOSP_SOURCE_TRACEPARENT &&
-		context->verdict != OSP_CTX_ACCEPTED)
-		return "the traceparent is not valid";
-	if (context->verdict != OSP_CTX_ACCEPTED)
-		return osp_verdict_text(context->verdict);
-	if ((pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
-		return "osprofiler.points does not name \"statement\"";
-	if (pgosp_producer_trouble() != NULL)
-		return pgosp_producer_trouble();
-	return "this statement began before the context was set";
-}
-
-#define CONTEXT_COLUMNS 7
-
-static Datum
-row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
-{
-	TupleDesc desc;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return HeapTupleGetDatum(
-		heap_form_tuple(BlessTupleDesc(desc), values, nulls));
-}
-
-/* context(): active, source, verdict, reason, base_id, parent_id, point_id */
-Datum
-pgosp_context(PG_FUNCTION_ARGS)
-{
-	const pgospContext *context = context_now();
-	const pgospPoint *current = pgosp_current;
-	const char *source = source_name(context->source);
-	Datum values[CONTEXT_COLUMNS] = {0};
-	bool nulls[CONTEXT_COLUMNS];
-
-	memset(nulls, true, sizeof(nulls));
-	values[0] = BoolGetDatum(current != NULL);
-	nulls[0] = false;
-	if (source != NULL)
-	{
-		values[1] = CStringGetTextDatum(source);
-		nulls[1] = false;
-	}
-	values[2] = CStringGetTextDatum(osp_verdict_name(context->verdict));
-	nulls[2] = false;
-	if (current == NULL)
-	{
-		values[3] = CStringGetTextDatum(reason_for_nothing(context));
-		nulls[3] = false;
-		return row(fcinfo, values, nulls);
-	}
-	values[4] = id_datum(&current->base_id);
-	values[5] = id_datum(&current->parent_id);
-	values[6] = id_datum(&current->self);
-	nulls[4] = nulls[5] = nulls[6] = false;
-	return row(fcinfo, values, nulls);
-}
-
-/* headers(): trace_info and trace_hmac for whoever is called from here */
-Datum
-pgosp_headers(PG_FUNCTION_ARGS)
-{
-	osp_keyring *keys = pgosp_keyring(NULL);
-	const pgospContext *context = context_now();
-	pgospPoint *current = pgosp_current;
-	osp_status status = OSP_ENOENT;
-	osp_headers headers;
-	Datum values[2] = {0};
-	bool nulls[2] = {true, true};
-
-	if (current != NULL && current->key == PGOSP_NO_KEY)
-		ereport(NOTICE,
-				errmsg("there are no headers, for no key has signed the "
-					   "context of this trace"));
-	else if (keys != NULL && current != NULL)
-	{
-		pgosp_point_hand_on(current);
-		status = osp_context_sign(
-			keys, current->key, &current->base_id, &current->self, &headers);
-	}
-	else if (keys != NULL && context->verdict == OSP_CTX_ACCEPTED)
-		status = osp_context_sign(keys,
-								  context->ids.key,
-								  &context->ids.base_id,
-								  &context->ids.parent_id,
-								  &headers);
-	if (status == OSP_OK)
-	{
-		values[0] = CStringGetTextDatum(headers.trace_info);
-		values[1] = CStringGetTextDatum(headers.trace_hmac);
-		nulls[0] = nulls[1] = false;
-	}
-	return row(fcinfo, values, nulls);
 }

@@ -54,6 +54,32 @@ test_ids(void **state)
 }
 
 static void
+test_write(void **state)
+{
+	char out[OSP_TRACEPARENT_LEN + 1];
+	osp_traceparent read;
+	osp_id text;
+
+	(void) state;
+	assert_true(read_exactly(OSP_STR(VALID), &read));
+	assert_true(osp_traceparent_write(&read.base_id, &read.parent_id, out));
+	assert_string_equal(out, VALID);
+
+	/* The upper half of an operation's id is left out. */
+	assert_true(osp_traceparent_write(&read.base_id, &read.base_id, out));
+	assert_string_equal(out, "00-" TRACE "-a3ce929d0e0e4736-01");
+
+	/* What would not be valid, and ids that are no UUIDs. */
+	memset(read.parent_id.bytes, 0, sizeof(osp_uuid));
+	assert_false(osp_traceparent_write(&read.base_id, &read.parent_id, out));
+	assert_string_equal(out, "");
+	assert_false(osp_traceparent_write(&read.parent_id, &read.base_id, out));
+	assert_true(osp_id_set(&text, OSP_STR("any text of sixteen b")));
+	assert_false(osp_traceparent_write(&text, &read.base_id, out));
+	assert_false(osp_traceparent_write(&read.base_id, &text, out));
+}
+
+static void
 test_forms(void **state)
 {
 	static const struct
@@ -235,6 +261,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_every_change),
 		cmocka_unit_test(test_places),

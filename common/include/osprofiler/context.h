@@ -176,6 +176,17 @@ OSP_API bool osp_traceparent_read(osp_str text,
 								  osp_traceparent *out) OSP_MUST_CHECK;
 
 /*
+ * Writes the value of a traceparent header for whoever is called from the operation
+ * parent_id of the trace base_id, terminated: sampled, with the lower half of
+ * parent_id. False, and an empty text, if the ids are no UUIDs or the header would
+ * not be valid.
+ */
+#define OSP_TRACEPARENT_LEN 55
+OSP_API bool osp_traceparent_write(const osp_id *base_id,
+								   const osp_id *parent_id,
+								   char out[OSP_TRACEPARENT_LEN + 1]);
+
+/*
  * Finds a traceparent where osp_comment_context, or if whole is true
  * osp_comment_pairs, finds a signed context; also in comments that only resemble
  * sqlcommenter's: "traceparent", "=" or ":", and the value in quotes or without.

@@ -25,6 +25,18 @@ my $none = context();
 $node->safe_psql('postgres', set_context($none) . 'SELECT 1');
 is_deeply(shape(points($node, $none)), [], 'nothing is traced');
 
+# The function says why, for it is what loads the module; afterwards that is no
+# reason any more.
+my $why = 'SELECT reason FROM osprofiler.context()';
+my $not_loaded = qr/^the module was not loaded when this statement began/;
+my $reasons = $node->safe_psql('postgres', "$why; $why");
+like($reasons, $not_loaded, 'and context() says why');
+like($reasons, qr/\nno trace context was given$/, 'but not in the next statement');
+like($node->safe_psql('postgres', set_context($none) . $why),
+	$not_loaded, 'nor is a context that was set the reason');
+like($node->safe_psql('postgres', comment($none) . $why),
+	$not_loaded, 'or one in a comment');
+
 # LOAD, with a context that was set before.
 my $load = context();
 $node->safe_psql('postgres',
@@ -54,6 +66,7 @@ is_deeply(shape(wait_for_points($node, $shared, 2)),
 ($ret, $out, $err) = $node->psql('postgres',
 	'DROP EXTENSION osprofiler; CREATE EXTENSION osprofiler');
 is($err, '', 'now CREATE EXTENSION says nothing');
+unlike($node->safe_psql('postgres', $why), $not_loaded, 'nor does context()');
 
 # Extended and prepared protocol, many executions.
 foreach my $mode (qw(extended prepared))
