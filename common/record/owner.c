@@ -75,6 +75,16 @@ osp_owner_pid(uint64_t owner)
 	return (long) (owner >> START_BITS);
 }
 
+int64_t
+osp_owner_start_ns(uint64_t owner)
+{
+	long ticks_per_s = sysconf(_SC_CLK_TCK);
+
+	if (ticks_per_s <= 0)
+		return 0;
+	return (int64_t) (owner & START_MASK) * (1000000000 / ticks_per_s);
+}
+
 bool
 osp_owner_alive(uint64_t owner)
 {

@@ -29,6 +29,7 @@ typedef struct fields
 	osp_str etype;
 	int64_t time_ns;
 	int64_t elapsed_ns;
+	int64_t lost_points;
 	bool has_name;
 	bool has_time;
 	bool stop;
@@ -92,6 +93,13 @@ osp_report_malformed(const osp_report *report)
 	return report->malformed;
 }
 
+void
+osp_report_ask_process(osp_report *report, osp_process_fn works, void *ctx)
+{
+	report->process_works = works;
+	report->process_ctx = ctx;
+}
+
 /* Reads json, and what stands for it in canonical form. */
 static osp_status
 read_canonical(osp_report *report, osp_str json)
@@ -127,6 +135,9 @@ take_info(osp_report *report, const osp__json_member *info, fields *f)
 		else if (osp__json_is(member.key, OSP_STR("elapsed_ns")) &&
 				 !osp__json_i64(member.value, &f->elapsed_ns))
 			f->elapsed_ns = -1;
+		else if (osp__json_is(member.key, OSP_STR("lost_points")) &&
+				 !osp__json_i64(member.value, &f->lost_points))
+			f->lost_points = 0;
 	}
 }
 
@@ -426,6 +437,52 @@ note_times(osp_report *report, osp__node *node, const fields *f)
 	report->any_point = true;
 }
 
+osp_str
+osp__node_tracer(const osp__node *node)
+{
+	const char *dot = memchr(node->name.ptr, '.', node->name.len);
+
+	return osp_str_n(node->name.ptr,
+					 dot != NULL ? (size_t) (dot - node->name.ptr)
+								 : node->name.len);
+}
+
+bool
+osp__node_same_tracer(const osp__node *a, const osp__node *b)
+{
+	return osp_str_eq(a->host, b->host) && osp_str_eq(a->service, b->service) &&
+		   osp_str_eq(a->project, b->project) &&
+		   osp_str_eq(osp__node_tracer(a), osp__node_tracer(b));
+}
+
+/* The point of node says that points before it were lost. */
+static void
+note_loss(osp_report *report, const osp__node *node, const fields *f)
+{
+	osp_str tracer = osp__node_tracer(node);
+	osp__loss *loss = report->losses;
+	osp__loss *end = loss + report->loss_count;
+
+	report->lost_points += (uint64_t) f->lost_points;
+	while (loss < end && (!osp_str_eq(loss->tracer, tracer) ||
+						  !osp_str_eq(loss->host, node->host)))
+		loss++;
+	if (loss == end && report->loss_count < OSP__LOSSES_MAX)
+	{
+		report->loss_count++;
+		loss->tracer = tracer;
+		loss->host = node->host;
+		loss->last_ns = f->time_ns;
+	}
+	else if (loss == end)
+	{
+		loss--;
+		loss->tracer = loss->host = OSP_STR("");
+	}
+	if (loss->last_ns < f->time_ns)
+		loss->last_ns = f->time_ns;
+}
+
 static osp_status
 add_point(osp_report *report, fields *f)
 {
@@ -439,10 +496,10 @@ add_point(osp_report *report, fields *f)
 		known = find_point(report, node, f->name);
 	if (known != NULL)
 	{
-		known->copies++;
 		report->duplicates++;
 		if (osp_str_eq(known->json, osp__json_root_text(&report->reader)))
 			return OSP_OK;
+		known->differs = true;
 	}
 
 	/* Nothing is changed before there is memory for everything. */
@@ -459,6 +516,8 @@ add_point(osp_report *report, fields *f)
 		return OSP_ENOMEM;
 	if (known == NULL)
 		link_point(report, node, point, f);
+	if (known == NULL && f->lost_points > 0)
+		note_loss(report, node, f);
 	point->json = json;
 	note_times(report, node, f);
 	report->built = false;

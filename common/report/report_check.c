@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_check.c
- *	  Are the points of a trace as they must be?
+ *	  Is a trace whole, and can it be true?
  *
- * A child lies within its parent in time as far as clocks can tell: what one
- * tracer wrote was read from one clock, and is compared exactly; tracers on one
- * host may have set their offsets to the wall clock at different times, which is
- * allowed for; clocks of different hosts are not compared.
+ * A child lies within its parent in time as far as clocks can tell. Times of one
+ * tracer come from one clock and are compared exactly. Tracers on one host may
+ * have set their offsets to the wall clock at different times, which is allowed
+ * for. Clocks of different hosts are not compared. A server may work on after its
+ * client has given up.
  */
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ typedef struct checking
 	void *ctx;
 	osp_buf line;
 	osp_buf decoded;
+	osp__description parent;
 	size_t breaches;
 	osp_status status;
 } checking;
@@ -79,15 +81,33 @@ report_text(checking *c, const osp__node *node, const char *text)
 	report_line(c);
 }
 
+/* What an operation lacks that has only a start, or only a stop. */
+static const char *
+half_text(osp__state state)
+{
+	switch (state)
+	{
+		case OSP__START_LOST:
+			return "its start was lost";
+		case OSP__END_LOST:
+			return "its end was lost";
+		case OSP__RUNNING:
+			return "is still running";
+		case OSP__UNFINISHED:
+		case OSP__INTERRUPTED:
+		case OSP__ENDED:
+			break;
+	}
+	return "has no end: it is still running, or was interrupted";
+}
+
 static void
 check_pair(checking *c, const osp__node *node)
 {
 	const osp__point *point;
 
-	if (node->stops == 0)
-		report_text(c, node, "was started but not stopped");
-	if (node->starts == 0)
-		report_text(c, node, "was stopped but not started");
+	if (node->starts == 0 || node->stops == 0)
+		report_text(c, node, half_text(osp__report_state(c->report, node)));
 	if (node->starts > 1 || node->stops > 1)
 	{
 		begin(c, node);
@@ -99,27 +119,17 @@ check_pair(checking *c, const osp__node *node)
 	}
 	for (point = node->first; point != NULL; point = point->next)
 	{
-		if (point->copies == 0)
+		if (!point->differs)
 			continue;
 		begin(c, node);
 		add_json(c, point->name);
-		osp_buf_addf(&c->line, " came %u times", point->copies + 1);
+		osp_buf_add_str(
+			&c->line, OSP_STR(" came more than once, with different contents"));
 		report_line(c);
 	}
 	if (node->starts > 0 && node->stops > 0 &&
 		node->finished_ns < node->started_ns)
 		report_text(c, node, "ends before it begins");
-}
-
-/* The part of a name that says which tracer it is: "pg" of "pg.plan". */
-static osp_str
-tracer_of(const osp__node *node)
-{
-	const char *dot = memchr(node->name.ptr, '.', node->name.len);
-
-	return osp_str_n(node->name.ptr,
-					 dot != NULL ? (size_t) (dot - node->name.ptr)
-								 : node->name.len);
 }
 
 /* By how much a child may stick out of its parent; less than 0: not compared. */
@@ -128,9 +138,7 @@ tolerance_ns(const osp__node *node, const osp__node *parent)
 {
 	if (!osp_str_eq(node->host, parent->host))
 		return -1;
-	if (osp_str_eq(tracer_of(node), tracer_of(parent)) &&
-		osp_str_eq(node->service, parent->service) &&
-		osp_str_eq(node->project, parent->project))
+	if (osp__node_same_tracer(node, parent))
 		return 0;
 	return CLOCKS_APART_NS;
 }
@@ -148,6 +156,23 @@ report_outside(checking *c, const osp__node *node, const char *what, int64_t ns)
 	report_line(c);
 }
 
+/*
+ * Did the caller end without waiting for node, which another tracer recorded? So
+ * it is when a client is interrupted, or fails on its own, while the server works.
+ */
+static bool
+was_left(checking *c, const osp__node *node)
+{
+	osp__description *what = &c->parent;
+
+	if (osp__node_same_tracer(node, node->parent))
+		return false;
+	if (c->status == OSP_OK)
+		c->status = osp__report_describe(c->report, node->parent, what);
+	return what->state == OSP__INTERRUPTED || what->unread != NULL ||
+		   what->error.len > 0;
+}
+
 static void
 check_times(checking *c, const osp__node *node)
 {
@@ -162,8 +187,21 @@ check_times(checking *c, const osp__node *node)
 		return;
 	if (parent->starts > 0 && node->starts > 0 && early > tolerance)
 		report_outside(c, node, "begins before", early);
-	if (parent->stops > 0 && late > tolerance)
+	if (parent->stops > 0 && late > tolerance && !was_left(c, node))
 		report_outside(c, node, "ends after", late);
+}
+
+/*
+ * Is the parent an operation of another system, which told its context by a
+ * traceparent? Its id has 64 bits, and stands in the lower half of a UUID.
+ */
+static bool
+is_foreign(osp_str parent_id)
+{
+	const osp_str none = OSP_STR("\"00000000-0000-0000-");
+
+	return parent_id.len == OSP_UUID_TEXT_LEN + 2 &&
+		   memcmp(parent_id.ptr, none.ptr, none.len) == 0;
 }
 
 static void
@@ -173,7 +211,8 @@ check_parent(checking *c, const osp__node *node)
 		report_text(c, node, "its parents form a ring");
 	else if (node->parent != NULL)
 		check_times(c, node);
-	else if (!osp_str_eq(node->parent_id, c->report->base_id))
+	else if (!osp_str_eq(node->parent_id, c->report->base_id) &&
+			 !is_foreign(node->parent_id))
 	{
 		begin(c, node);
 		osp_buf_add_str(&c->line, OSP_STR("its parent "));
@@ -181,6 +220,21 @@ check_parent(checking *c, const osp__node *node)
 		osp_buf_add_str(&c->line, OSP_STR(" is not in the trace"));
 		report_line(c);
 	}
+}
+
+/* A line of the whole trace: how many points are not as they should be. */
+static void
+report_count(checking *c, uint64_t count, const char *what)
+{
+	if (count == 0)
+		return;
+	osp_buf_reset(&c->line);
+	osp_buf_addf(&c->line,
+				 "%llu point%s %s",
+				 (unsigned long long) count,
+				 count == 1 ? "" : "s",
+				 what);
+	report_line(c);
 }
 
 osp_status
@@ -200,20 +254,17 @@ osp_report_check(osp_report *report, osp_line_fn fn, void *ctx,
 	c.ctx = ctx;
 	osp_buf_init(&c.line, report->alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&c.decoded, report->alc, OSP_NOTIFICATION_MAX);
+	osp__description_init(&c.parent, report->alc);
 	for (i = 0; i < report->node_count && c.status == OSP_OK; i++)
 	{
 		check_pair(&c, report->sorted[i]);
 		check_parent(&c, report->sorted[i]);
 	}
-	if (report->malformed > 0)
-	{
-		osp_buf_reset(&c.line);
-		osp_buf_addf(
-			&c.line, "%zu stored points are malformed", report->malformed);
-		report_line(&c);
-	}
+	report_count(&c, report->lost_points, "lost");
+	report_count(&c, report->malformed, "malformed");
 	osp_buf_term(&c.line);
 	osp_buf_term(&c.decoded);
+	osp__description_term(&c.parent);
 	*breaches = c.breaches;
 	return c.status;
 }

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "osprofiler/notification.h"
 
@@ -109,25 +110,112 @@ describe_request(yyjson_val *request, osp_buf *detail)
 static void
 describe_start(yyjson_val *info, osp__description *what)
 {
+	yyjson_val *db = member(info, "db");
 	size_t i;
 
 	if (describe_request(member(info, "request"), &what->detail))
 		return;
+
+	/* Where a client's call is not one that executes a statement, the text is
+	 * "prepare: SELECT 1". */
+	osp_buf_add_str(&what->detail, osp__json_str(member(db, "operation")));
 	for (i = 0; i < sizeof(detail_paths) / sizeof(detail_paths[0]); i++)
 	{
 		yyjson_val *value = member(info, detail_paths[i][0]);
 
 		if (value == NULL)
-			value = member(member(info, "db"), detail_paths[i][0]);
+			value = member(db, detail_paths[i][0]);
 		if (detail_paths[i][1] != NULL)
 			value = member(value, detail_paths[i][1]);
 		if (yyjson_is_str(value))
 		{
+			if (what->detail.len > 0)
+				osp_buf_add_str(&what->detail, OSP_STR(": "));
 			osp_buf_add_str(&what->detail, osp__json_str(value));
+			what->statement = i == 0;
 			break;
 		}
 	}
-	what->cut = member(member(info, "db"), "statement_length") != NULL;
+	what->cut = member(db, "statement_length") != NULL;
+}
+
+/* Does a command that begins with this word count rows, be there none? */
+static bool
+counts_rows(osp_str text)
+{
+	static const char *const words[] = {"SELECT",
+										"INSERT",
+										"UPDATE",
+										"DELETE",
+										"MERGE",
+										"FETCH",
+										"MOVE",
+										"COPY",
+										"WITH",
+										"VALUES",
+										"TABLE"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		size_t len = strlen(words[i]);
+
+		if (text.len >= len && strncasecmp(text.ptr, words[i], len) == 0 &&
+			(text.len == len || text.ptr[len] == ' ' || text.ptr[len] == '\n' ||
+			 text.ptr[len] == '\t'))
+			return true;
+	}
+	return false;
+}
+
+static void
+describe_rows(yyjson_val *info, osp__description *what)
+{
+	yyjson_val *db = member(info, "db");
+	osp_str command = osp__json_str(member(db, "command"));
+
+	if (!osp__json_i64(member(db, "rows"), &what->rows) &&
+		!osp__json_i64(member(info, "rows"), &what->rows))
+		what->rows = -1;
+	what->command = command.len > 0;
+	what->command_counts = counts_rows(command);
+}
+
+/*
+ * No rows are no fact about a BEGIN or a SET, and what a statement did before it
+ * failed is undone.
+ */
+static void
+drop_meaningless_rows(osp__description *what)
+{
+	bool counts = true;
+
+	if (what->command)
+		counts = what->command_counts;
+	else if (what->statement)
+		counts = counts_rows(osp_buf_str(&what->detail));
+	if ((what->rows == 0 && !counts) || what->error.len > 0 ||
+		what->state == OSP__INTERRUPTED)
+		what->rows = -1;
+}
+
+/* What a client made of a statement that did not fail. */
+static void
+describe_outcome(yyjson_val *info, osp__description *what)
+{
+	osp_str outcome = osp__json_str(member(member(info, "db"), "outcome"));
+
+	if (what->state != OSP__ENDED)
+		return;
+	if (osp_str_eq(outcome, OSP_STR("interrupted")) ||
+		yyjson_is_true(member(info, "interrupted")) ||
+		yyjson_is_true(
+			member(member(member(info, "db"), "node"), "interrupted")))
+		what->state = OSP__INTERRUPTED;
+	else if (osp_str_eq(outcome, OSP_STR("discarded")))
+		what->unread = "discarded";
+	else if (osp_str_eq(outcome, OSP_STR("not executed")))
+		what->unread = "not executed";
 }
 
 static void
@@ -136,17 +224,28 @@ describe_stop(yyjson_val *info, osp__description *what)
 	osp_str etype = osp__json_str(member(info, "etype"));
 	osp_str message = osp__json_str(member(info, "message"));
 
-	if (!osp__json_i64(member(member(info, "db"), "rows"), &what->rows) &&
-		!osp__json_i64(member(info, "rows"), &what->rows))
-		what->rows = -1;
 	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
 		what->truncated = 0;
-	what->interrupted = yyjson_is_true(member(info, "interrupted"));
+	describe_rows(info, what);
+	describe_outcome(info, what);
 	osp_buf_add_str(&what->error, etype);
 	if (etype.len > 0 && message.len > 0)
 		osp_buf_add_str(&what->error, OSP_STR(": "));
 	if (etype.len > 0)
 		osp_buf_add_str(&what->error, message);
+}
+
+static void
+reset(osp__description *what)
+{
+	osp_buf_reset(&what->detail);
+	osp_buf_reset(&what->error);
+	what->unread = NULL;
+	what->rows = -1;
+	what->truncated = 0;
+	what->cut = false;
+	what->statement = false;
+	what->command = false;
 }
 
 osp_status
@@ -156,12 +255,8 @@ osp__report_describe(osp_report *report, const osp__node *node,
 	const osp__point *point;
 	osp_status status = OSP_OK;
 
-	osp_buf_reset(&what->detail);
-	osp_buf_reset(&what->error);
-	what->rows = -1;
-	what->truncated = 0;
-	what->cut = false;
-	what->interrupted = false;
+	reset(what);
+	what->state = osp__report_state(report, node);
 	for (point = node->first; point != NULL && status == OSP_OK;
 		 point = point->next)
 	{
@@ -176,6 +271,7 @@ osp__report_describe(osp_report *report, const osp__node *node,
 		else if (what->detail.len == 0)
 			describe_start(info, what);
 	}
+	drop_meaningless_rows(what);
 	if (status == OSP_OK)
 		status = osp_buf_status(&what->detail);
 	if (status == OSP_OK)

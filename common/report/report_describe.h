@@ -12,15 +12,33 @@
 /* Longest duration in words, with its NUL. */
 #define OSP__DURATION_MAX 24
 
+/* How an operation stands. */
+typedef enum osp__state
+{
+	OSP__ENDED,       /* well or with an error, or left by its tracer */
+	OSP__INTERRUPTED, /* its tracer says that it did not come to its end */
+	OSP__START_LOST,
+	OSP__END_LOST,
+	OSP__RUNNING,
+	OSP__UNFINISHED /* it runs, or was interrupted: nobody knows */
+} osp__state;
+
+/* What starts and stops say of it: all but OSP__INTERRUPTED. */
+osp__state osp__report_state(osp_report *report, const osp__node *node);
+
 /* Texts are decoded, and not yet fit for a terminal. */
 typedef struct osp__description
 {
-	osp_buf detail;    /* the statement, the request, the function */
-	osp_buf error;     /* type and message; empty: none */
-	int64_t rows;      /* -1: not known */
-	int64_t truncated; /* children that were left out of the trace */
-	bool cut;          /* the statement goes on beyond detail */
-	bool interrupted;  /* the stop says that nobody knows how it ended */
+	osp__state state;
+	osp_buf detail;      /* the statement, the request, the function */
+	osp_buf error;       /* type and message; empty: none */
+	const char *unread;  /* how a client left its result; NULL: it did not */
+	int64_t rows;        /* -1: not known, or none of its business */
+	int64_t truncated;   /* children that were left out of the trace */
+	bool cut;            /* the statement goes on beyond detail */
+	bool statement;      /* detail is one */
+	bool command;        /* the stop names its command, of a kind that counts */
+	bool command_counts; /* rows */
 } osp__description;
 
 void osp__description_init(osp__description *what, const osp_allocator *alc);

@@ -54,7 +54,7 @@ typedef struct drawing
 	osp_buf detail;  /* the two texts of a line that share what is left of it */
 	osp_buf error;
 	osp__description what;
-	char left_out[48]; /* how many children were */
+	char mark[48]; /* what is said of a node in parentheses */
 	osp_status status;
 	size_t columns; /* of the line so far */
 	unsigned bar_columns;
@@ -313,23 +313,46 @@ add_rows(drawing *d)
 }
 
 static const char *
+state_mark(const drawing *d)
+{
+	bool narrow = d->options.width > 0 && d->options.width < WIDTH_BAR;
+
+	switch (d->what.state)
+	{
+		case OSP__INTERRUPTED:
+			return "(interrupted)";
+		case OSP__START_LOST:
+			return "(start lost)";
+		case OSP__END_LOST:
+			return "(end lost)";
+		case OSP__RUNNING:
+			return "(running)";
+		case OSP__UNFINISHED:
+			return narrow ? "(unfinished)" : "(running, or interrupted)";
+		case OSP__ENDED:
+			break;
+	}
+	return "";
+}
+
+/* What has to be known of a node before anybody believes the rest of its line. */
+static const char *
 node_mark(drawing *d, const osp__node *node)
 {
 	if (node->cycle)
 		return "(parents form a ring)";
-	if (node->stops == 0)
-		return "(interrupted)";
-	if (node->starts == 0)
-		return "(start is missing)";
-	if (d->what.interrupted)
-		return "(interrupted)";
-	if (d->what.truncated <= 0)
+	if (d->what.state != OSP__ENDED)
+		return state_mark(d);
+	if (d->what.unread != NULL)
+		(void) snprintf(d->mark, sizeof(d->mark), "(%s)", d->what.unread);
+	else if (d->what.truncated > 0)
+		(void) snprintf(d->mark,
+						sizeof(d->mark),
+						"(%lld left out)",
+						(long long) d->what.truncated);
+	else
 		return "";
-	(void) snprintf(d->left_out,
-					sizeof(d->left_out),
-					"(%lld left out)",
-					(long long) d->what.truncated);
-	return d->left_out;
+	return d->mark;
 }
 
 /* Columns that rows and mark take behind the detail. */
@@ -445,12 +468,20 @@ draw_node(drawing *d, const osp__node *node, int depth)
 		d->status = osp_buf_status(d->out);
 }
 
+/* "1 operation", "2 operations", and what happened to them. */
 static void
-add_count(drawing *d, const char *color, size_t count, const char *what)
+add_count(drawing *d, const char *color, uint64_t count, const char *what,
+		  const char *behind)
 {
 	char text[64];
 
-	(void) snprintf(text, sizeof(text), "%zu %s", count, what);
+	(void) snprintf(text,
+					sizeof(text),
+					"%llu %s%s%s",
+					(unsigned long long) count,
+					what,
+					count == 1 ? "" : "s",
+					behind);
 	if (d->columns > 0)
 		add_gap(d);
 	add_ascii(d, color, text);
@@ -474,12 +505,11 @@ draw_header(drawing *d)
 		add_gap(d);
 		add_ascii(d, COLOR_TIME, text);
 	}
-	add_count(d,
-			  COLOR_DIM,
-			  report->point_count,
-			  report->point_count == 1 ? "point" : "points");
+	add_count(d, COLOR_DIM, report->node_count, "operation", "");
+	if (report->lost_points > 0)
+		add_count(d, COLOR_WARN, report->lost_points, "point", " lost");
 	if (report->malformed > 0)
-		add_count(d, COLOR_WARN, report->malformed, "malformed");
+		add_count(d, COLOR_WARN, report->malformed, "malformed point", "");
 	if (d->offsets && report->any_point)
 	{
 		osp_timestamp_text(report->started_ns, text);

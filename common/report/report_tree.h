@@ -28,9 +28,20 @@ typedef struct osp__point
 	struct osp__node *node;
 	osp_str json; /* the whole notification */
 	osp_str name; /* with -start or -stop */
-	unsigned copies;
-	bool stop; /* its name ends with "stop"; everything else starts */
+	bool differs; /* came again, with different contents */
+	bool stop;    /* its name ends with "stop"; everything else starts */
 } osp__point;
+
+/* Points that a tracer on a host has lost: the record that says so came last at
+ * last_ns. Both texts are empty where there were too many tracers to remember. */
+typedef struct osp__loss
+{
+	osp_str tracer;
+	osp_str host;
+	int64_t last_ns;
+} osp__loss;
+
+#define OSP__LOSSES_MAX 8
 
 /* Counted by name, in the order in which the names came up. */
 typedef struct osp__stat
@@ -99,6 +110,16 @@ struct osp_report
 	size_t duplicates;
 	size_t malformed;
 
+	/* points that did not get here, as others that did get here say */
+	uint64_t lost_points;
+	osp__loss losses[OSP__LOSSES_MAX];
+	size_t loss_count;
+
+	/* asked about operations without a stop; may be NULL */
+	osp_process_fn process_works;
+	unsigned process_questions;
+	void *process_ctx;
+
 	/* over all points; upstream counts its milliseconds from started_ns */
 	osp_str base_id;
 	bool any_point;
@@ -117,6 +138,12 @@ struct osp_report
 
 /* The node of a trace_id, or NULL. */
 osp__node *osp__report_find(const osp_report *report, osp_str trace_id);
+
+/* The part of a node's name that says which tracer it is: "pg" of "pg.plan". */
+osp_str osp__node_tracer(const osp__node *node);
+
+/* Are both of one tracer of one service on one host? */
+bool osp__node_same_tracer(const osp__node *a, const osp__node *b);
 
 /* Makes the tree of the points so far. Cheap when it is made already. */
 osp_status osp__report_build(osp_report *report) OSP_MUST_CHECK;

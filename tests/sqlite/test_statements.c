@@ -439,7 +439,7 @@ test_prepared_anew(void **state)
 					   "sqlite  ALTER TABLE t ADD b\n"
 					   "sqlite  SELECT * FROM t  1 row\n"
 					   "sqlite  DROP TABLE t\n"
-					   "sqlite  SELECT * FROM t  0 rows  SQLITE_ERROR: no such "
+					   "sqlite  SELECT * FROM t  SQLITE_ERROR: no such "
 					   "table: t\n",
 					   "sqlite  CREATE TABLE t(a);\n"
 					   "sqlite  INSERT INTO t VALUES (1)\n"
@@ -530,7 +530,7 @@ test_errors(void **state)
 			"sqlite  SELECT 1  1 row\n"
 			"sqlite  DELETE FROM t  SQLITE_CONSTRAINT_TRIGGER: may not go\n"
 			"`- sqlite.trigger  no\n"
-			"sqlite  SELECT abs(-9223372036854775808)  0 rows  SQLITE_ERROR: "
+			"sqlite  SELECT abs(-9223372036854775808)  SQLITE_ERROR: "
 			"integer overflow\n"));
 	(void) collect_tree();
 }

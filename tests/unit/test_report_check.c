@@ -111,14 +111,16 @@ test_pairs(void **state)
 	add_pair(report, "x", "c", BASE, 3, 4);
 	add(report, "y-stop", "c", BASE, 5);
 	add_pair(report, "back", "d", BASE, 7, 6);
-	assert_breaches(report,
-					4,
-					"pg a: was started but not stopped\n"
-					"db b: was stopped but not started\n"
-					"x c: has 1 starts and 2 stops of different names\n"
-					"back d: ends before it begins\n");
+	assert_breaches(
+		report,
+		4,
+		"pg a: has no end: it is still running, or was interrupted\n"
+		"db b: its start was lost\n"
+		"x c: has 1 starts and 2 stops of different names\n"
+		"back d: ends before it begins\n");
 }
 
+/* Delivery may bring a point twice; two operations with one id are a fault. */
 static void
 test_twice(void **state)
 {
@@ -127,10 +129,13 @@ test_twice(void **state)
 	add_pair(report, "pg", "a", BASE, 1, 2);
 	add_pair(report, "pg", "a", BASE, 1, 2);
 	add(report, "pg-stop", "a", BASE, 2);
+	assert_breaches(report, 0, "");
+
+	add(report, "pg-stop", "a", BASE, 3);
 	assert_breaches(report,
-					2,
-					"pg a: pg-start came 2 times\n"
-					"pg a: pg-stop came 3 times\n");
+					1,
+					"pg a: pg-stop came more than once, with different "
+					"contents\n");
 }
 
 static void
@@ -182,7 +187,101 @@ test_open_parent(void **state)
 
 	add(report, "pg-start", "a", BASE, 10);
 	add_pair(report, "pg", "b", "a", 20, 30);
-	assert_breaches(report, 1, "pg a: was started but not stopped\n");
+	assert_breaches(
+		report,
+		1,
+		"pg a: has no end: it is still running, or was interrupted\n");
+}
+
+static void
+add_info(osp_report *report, const char *name, const char *id,
+		 const char *parent, int us, const char *info)
+{
+	char json[512];
+
+	(void) snprintf(json,
+					sizeof(json),
+					"{\"name\": \"%s\", \"base_id\": \"" BASE
+					"\", \"trace_id\": \"%s\", \"parent_id\": \"%s\", "
+					"\"timestamp\": \"2026-11-22T00:00:00.%06d\", \"info\": "
+					"{%s, \"host\": \"h\"}, \"project\": null, \"service\": "
+					"null}",
+					name,
+					id,
+					parent,
+					us,
+					info);
+	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
+}
+
+/* A client that gave up ended before the server did; one that had its answer
+ * did not. */
+static void
+assert_left(const char *outcome, bool may)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	assert_non_null(report);
+	add(report, "db-start", "a", BASE, 10000);
+	add_info(report, "db-stop", "a", BASE, 20000, outcome);
+	add_pair(report, "pg", "b", "a", 11000, 90000);
+	assert_breaches(report,
+					may ? 0 : 1,
+					may ? "" : "pg b: ends after its parent db a by 70.0 ms\n");
+	osp_report_free(report);
+}
+
+static void
+test_client_gave_up(void **state)
+{
+	(void) state;
+	assert_left("\"db\": {\"outcome\": \"interrupted\"}", true);
+	assert_left("\"db\": {\"outcome\": \"discarded\"}", true);
+	assert_left("\"etype\": \"libpq_error\"", true);
+	assert_left("\"etype\": \"OperationalError\"", true);
+	assert_left("\"db\": {\"rows\": 1}", false);
+}
+
+/* An error is no excuse within one tracer. */
+static void
+test_failed_parent(void **state)
+{
+	osp_report *report = *state;
+
+	add(report, "pg-start", "a", BASE, 10);
+	add_info(report, "pg-stop", "a", BASE, 20, "\"etype\": \"x\"");
+	add_pair(report, "pg.plan", "b", "a", 11, 21);
+	assert_breaches(
+		report, 1, "pg.plan b: ends after its parent pg a by 1.00 us\n");
+}
+
+/* A traceparent names a span of 64 bits, which another system has recorded. */
+static void
+test_foreign_parent(void **state)
+{
+	osp_report *report = *state;
+
+	add_pair(report, "pg", "a", "00000000-0000-0000-00f0-67aa0ba902b7", 1, 2);
+	assert_breaches(report, 0, "");
+	add_pair(report, "pg", "b", "00000000-0000-4000-00f0-67aa0ba902b7", 1, 2);
+	add_pair(report, "pg", "c", "00000000-0000-0000-", 1, 2);
+	assert_breaches(report,
+					2,
+					"pg b: its parent 00000000-0000-4000-00f0-67aa0ba902b7 is "
+					"not in the trace\n"
+					"pg c: its parent 00000000-0000-0000- is not in the "
+					"trace\n");
+}
+
+static void
+test_lost(void **state)
+{
+	osp_report *report = *state;
+
+	add(report, "pg-start", "a", BASE, 1);
+	add_info(report, "pg-start", "b", BASE, 2, "\"lost_points\": 3");
+	add(report, "pg-stop", "b", BASE, 3);
+	assert_breaches(report, 2, "pg a: its end was lost\n3 points lost\n");
 }
 
 static void
@@ -192,11 +291,12 @@ test_malformed(void **state)
 
 	assert_int_equal(osp_report_add(report, OSP_STR("{"), NULL), OSP_EPROTO);
 	add_pair(report, "p\\u001b\\ng", "a\\\"", BASE, 1, 1);
-	add(report, "p\\u001b\\ng-stop", "a\\\"", BASE, 1);
+	add(report, "p\\u001b\\ng-stop", "a\\\"", BASE, 2);
 	assert_breaches(report,
 					2,
-					"p\\x1b g a\": p\\x1b g-stop came 2 times\n"
-					"1 stored points are malformed\n");
+					"p\\x1b g a\": p\\x1b g-stop came more than once, with "
+					"different contents\n"
+					"1 point malformed\n");
 }
 
 #define check_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -212,6 +312,10 @@ main(void)
 		check_test(test_times),
 		check_test(test_clocks),
 		check_test(test_open_parent),
+		cmocka_unit_test(test_client_gave_up),
+		check_test(test_failed_parent),
+		check_test(test_foreign_parent),
+		check_test(test_lost),
 		check_test(test_malformed),
 	};
 

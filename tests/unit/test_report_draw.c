@@ -127,7 +127,7 @@ test_plain(void **state)
 	(void) state;
 	assert_drawn(
 		&options,
-		"12 points\n"
+		"7 operations\n"
 		"wsgi  shop  GET /orders?a=1  "
 		"(12 left out)\n"
 		"├─ db  SELECT * FROM orders \\x1b[2J\n"
@@ -135,8 +135,8 @@ test_plain(void **state)
 		"│     └─ pg.plan\n"
 		"├─ db  INSERT INTO log (id, note) VALUES (7, 'hello')  "
 		"unique_violation: duplicate key value violates unique constraint\n"
-		"└─ rpc  a.b.c  (interrupted)\n"
-		"cron  (start is missing)\n");
+		"└─ rpc  a.b.c  (running, or interrupted)\n"
+		"cron  (start lost)\n");
 }
 
 /* A point of a database tells what it is in its part of the info. */
@@ -162,10 +162,12 @@ test_inside_db(void **state)
 		1,
 		"\"db\": {\"lock\": {\"name\": \"ShareLock on tuple\"}}, ");
 	draw(report, &options, &text);
-	assert_string_equal(text.ptr,
-						"2 points\n"
-						"pg.trigger  postgres  note  (interrupted)\n"
-						"└─ pg.wait  ShareLock on tuple  (interrupted)\n");
+	assert_string_equal(
+		text.ptr,
+		"2 operations\n"
+		"pg.trigger  postgres  note  (running, or interrupted)\n"
+		"└─ pg.wait  ShareLock on tuple  (running, or "
+		"interrupted)\n");
 	osp_buf_term(&text);
 	osp_report_free(report);
 }
@@ -178,7 +180,7 @@ test_times(void **state)
 	(void) state;
 	assert_drawn(
 		&options,
-		"Trace " BASE "  12.3 ms  12 points\n"
+		"Trace " BASE "  12.3 ms  7 operations\n"
 		" 12.3 ms  ━━━━━━━━━━━━  wsgi  shop@web1  GET /orders?a=1  "
 		"(12 left out)\n"
 		" 4.30 ms   ━━━━         ├─ db  SELECT * FROM orders \\x1b[2J\n"
@@ -187,8 +189,8 @@ test_times(void **state)
 		" 99.1 us   ╸            │     └─ pg.plan\n"
 		" 1.30 ms        ━       ├─ db  INSERT INTO log (id, no…  "
 		"unique_violation: dupl…\n"
-		"       ?          ┄┄┄┄  └─ rpc  a.b.c  (interrupted)\n"
-		"       ?             ╺  cron  (start is missing)\n");
+		"       ?          ┄┄┄┄  └─ rpc  a.b.c  (running, or interrupted)\n"
+		"       ?             ╺  cron  (start lost)\n");
 }
 
 static void
@@ -199,7 +201,7 @@ test_ascii_and_ids(void **state)
 	(void) state;
 	assert_drawn(
 		&options,
-		"Trace " BASE "  12.3 ms  12 points\n"
+		"Trace " BASE "  12.3 ms  7 operations\n"
 		" 12.3 ms  wsgi  w  shop@web1  GET /orders?a=1  "
 		"(12 left out)\n"
 		" 4.30 ms  |- db  d  SELECT * FROM orders \\x1b[2J\n"
@@ -208,8 +210,8 @@ test_ascii_and_ids(void **state)
 		" 99.1 us  |     `- pg.plan  l\n"
 		" 1.30 ms  |- db  e  INSERT INTO log (id,...  "
 		"unique_violation: dup...\n"
-		"       ?  `- rpc  r  a.b.c  (interrupted)\n"
-		"       ?  cron  c  (start is missing)\n");
+		"       ?  `- rpc  r  a.b.c  (unfinished)\n"
+		"       ?  cron  c  (start lost)\n");
 }
 
 static void
@@ -227,12 +229,371 @@ test_color(void **state)
 	assert_string_equal(
 		text.ptr,
 		"\033[2mTrace \033[0m\033[1m" BASE "\033[0m  \033[36m999 us\033[0m  "
-		"\033[2m2 points\033[0m\n"
+		"\033[2m1 operation\033[0m\n"
 		"  \033[36m999 us\033[0m  \033[1;31mpg\033[0m  "
 		"\033[2mpostgres\033[0m\033[2m@\033[0m\033[2mdb1\033[0m  "
 		"\033[1;31m\\x1b[0m\033[0m\n");
 	osp_buf_term(&text);
 	osp_report_free(report);
+}
+
+static const osp_draw_options plain = {
+	sizeof(plain), false, true, 0, false, false};
+
+/* Draws the report without times, and frees it. */
+static void
+assert_tree(osp_report *report, const char *expected)
+{
+	osp_buf text;
+
+	draw(report, &plain, &text);
+	assert_string_equal(text.ptr, expected);
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* A start and a stop, the one ms long. */
+static void
+add_both(osp_report *report, const char *tracer, const char *id,
+		 const char *parent, int us, const char *start, const char *stop)
+{
+	char name[64];
+
+	(void) snprintf(name, sizeof(name), "%s-start", tracer);
+	add(report, name, id, parent, us, start);
+	(void) snprintf(name, sizeof(name), "%s-stop", tracer);
+	add(report, name, id, parent, us + 1000, stop);
+}
+
+/*
+ * What a tracer lost is said in the head, and what it began before that and did
+ * not end has lost its end; what it began afterwards, and what others began, not.
+ */
+static void
+test_lost(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add(report, "pg-start", "a", BASE, 0, "");
+	add(report, "web-start", "w", BASE, 1, "");
+	add(report, "pg-stop", "b", BASE, 2, "");
+	add_both(report, "pg", "c", BASE, 5, "\"lost_points\": 12, ", "");
+	add_both(report, "pg", "d", BASE, 6, "\"lost_points\": 1, ", "");
+	add(report, "pg-start", "e", BASE, 8, "");
+	assert_tree(report,
+				"6 operations  13 points lost\n"
+				"pg  postgres  (end lost)\n"
+				"web  shop  (running, or interrupted)\n"
+				"pg  (start lost)\n"
+				"pg\n"
+				"pg\n"
+				"pg  (running, or interrupted)\n");
+}
+
+/* A copy of a point says nothing new about what was lost. */
+static void
+test_lost_twice(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add_both(report, "pg", "c", BASE, 5, "\"lost_points\": 1, ", "");
+	add_both(report, "pg", "c", BASE, 5, "\"lost_points\": 1, ", "");
+	assert_tree(report, "1 operation  1 point lost\npg  postgres\n");
+}
+
+/* More tracers than are told apart: all of them may have lost any end. */
+static void
+test_lost_by_many(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char name[16];
+	char id[16];
+	osp_buf text;
+	int i;
+
+	(void) state;
+	assert_non_null(report);
+	add(report, "web-start", "w", BASE, 1, "");
+	for (i = 0; i < 20; i++)
+	{
+		(void) snprintf(name, sizeof(name), "t%d", i);
+		(void) snprintf(id, sizeof(id), "%d", i);
+		add_both(report, name, id, BASE, 5, "\"lost_points\": 1, ", "");
+	}
+	draw(report, &plain, &text);
+	assert_non_null(strstr(text.ptr, "21 operations  20 points lost\n"));
+	assert_non_null(strstr(text.ptr, "\nweb  shop  (end lost)\n"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* The tracers of databases nest: a child of what has ended does not run. */
+static void
+test_parent_ended(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add_both(report, "pg", "a", BASE, 0, "", "");
+	add(report, "pg.plan-start", "b", "a", 1, "");
+	add_both(report, "db", "c", BASE, 2000, "", "");
+	add(report, "pg-start", "d", "c", 2001, "");
+	assert_tree(report,
+				"4 operations\n"
+				"pg  postgres\n"
+				"└─ pg.plan  (end lost)\n"
+				"db  shop\n"
+				"└─ pg  postgres  (running, or interrupted)\n");
+}
+
+typedef struct question
+{
+	int64_t pid; /* that works */
+	int asked;
+	int64_t since_ns;
+} question;
+
+static bool
+works(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
+{
+	question *q = ctx;
+
+	assert_true(osp_str_eq(host, OSP_STR("db1")));
+	q->asked++;
+	q->since_ns = since_ns;
+	return pid == q->pid;
+}
+
+/* A child without a pid runs in its parent's process, if the tracer is the same. */
+static void
+test_running(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	question q = {17, 0, 0};
+
+	(void) state;
+	assert_non_null(report);
+	osp_report_ask_process(report, works, &q);
+	add(report, "pg-start", "a", BASE, 0, "\"db\": {\"pid\": 17}, ");
+	add(report, "pg.plan-start", "b", "a", 1, "");
+	add(report, "pg-start", "c", BASE, 2, "\"db\": {\"pid\": 18}, ");
+	add(report, "pg-start", "d", BASE, 3, "");
+	add_both(report, "pg", "e", BASE, 4, "\"db\": {\"pid\": 17}, ", "");
+	assert_tree(report,
+				"5 operations\n"
+				"pg  postgres  (running)\n"
+				"└─ pg.plan  (running)\n"
+				"pg  (running, or interrupted)\n"
+				"pg  (running, or interrupted)\n"
+				"pg\n");
+	assert_int_equal(q.asked, 3);
+	assert_true(q.since_ns == INT64_C(1795385758000002000));
+}
+
+/* A trace of many unfinished operations is no reason to look at all rings for
+ * each of them. */
+static void
+test_questions_are_bounded(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	question q = {17, 0, 0};
+	osp_buf text;
+	char id[16];
+	int i;
+
+	(void) state;
+	assert_non_null(report);
+	osp_report_ask_process(report, works, &q);
+	for (i = 0; i < 1000; i++)
+	{
+		(void) snprintf(id, sizeof(id), "%d", i);
+		add(report, "pg-start", id, BASE, i, "\"db\": {\"pid\": 1}, ");
+	}
+	draw(report, &plain, &text);
+	assert_int_equal(q.asked, 256);
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* What the stop says about how it ended is no error, and no end that is lost. */
+static void
+test_outcomes(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add_both(report, "pg", "a", BASE, 0, "", "\"interrupted\": true, ");
+	add_both(report,
+			 "db",
+			 "b",
+			 BASE,
+			 1,
+			 "",
+			 "\"db\": {\"outcome\": \"interrupted\"}, ");
+	add_both(report,
+			 "db",
+			 "c",
+			 BASE,
+			 2,
+			 "",
+			 "\"db\": {\"outcome\": \"discarded\"}, ");
+	add_both(report,
+			 "db",
+			 "d",
+			 BASE,
+			 3,
+			 "",
+			 "\"db\": {\"outcome\": \"not executed\"}, ");
+	add_both(report, "sqlite", "e", BASE, 4, "", "\"outcome\": \"reset\", ");
+	assert_tree(report,
+				"5 operations\n"
+				"pg  postgres  (interrupted)\n"
+				"db  shop  (interrupted)\n"
+				"db  shop  (discarded)\n"
+				"db  shop  (not executed)\n"
+				"sqlite  shop\n");
+}
+
+static void
+add_rows(osp_report *report, const char *id, int us, const char *statement,
+		 const char *result)
+{
+	char start[256];
+
+	(void) snprintf(
+		start, sizeof(start), "\"db\": {\"statement\": \"%s\"}, ", statement);
+	add_both(report, "pg", id, BASE, us, start, result);
+}
+
+/* Rows are drawn where they are a fact about the command. */
+static void
+test_rows(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add_rows(report,
+			 "a",
+			 0,
+			 "BEGIN",
+			 "\"db\": {\"rows\": 0, \"command\": \"BEGIN\"}, ");
+	add_rows(report,
+			 "b",
+			 1,
+			 "SELECT 1 WHERE false",
+			 "\"db\": {\"rows\": 0, \"command\": \"SELECT\"}, ");
+	add_rows(report,
+			 "c",
+			 2,
+			 "insert",
+			 "\"db\": {\"rows\": 1, \"command\": \"INSERT 0 1\"}, "
+			 "\"etype\": \"unique_violation\", ");
+	add_rows(report, "d", 3, "show all", "\"db\": {\"rows\": 0}, ");
+	add_rows(report, "e", 4, "show all", "\"db\": {\"rows\": 360}, ");
+	add_rows(report, "f", 5, "delete\\nfrom t", "\"rows\": 0, ");
+	add_rows(report,
+			 "g",
+			 6,
+			 "EXECUTE x",
+			 "\"db\": {\"rows\": 0, \"command\": \"SELECT\"}, ");
+	add_rows(report, "h", 7, "SELECTED", "\"rows\": 0, ");
+	add_rows(report,
+			 "i",
+			 8,
+			 "SELECT 2",
+			 "\"db\": {\"rows\": 3}, \"interrupted\": true, ");
+	add_both(report,
+			 "pg.worker",
+			 "j",
+			 BASE,
+			 9,
+			 "\"db\": {\"worker\": {\"name\": \"worker 0\"}}, ",
+			 "\"db\": {\"rows\": 0}, ");
+	assert_tree(report,
+				"10 operations\n"
+				"pg  postgres  BEGIN\n"
+				"pg  SELECT 1 WHERE false  0 rows\n"
+				"pg  insert  unique_violation\n"
+				"pg  show all\n"
+				"pg  show all  360 rows\n"
+				"pg  delete from t  0 rows\n"
+				"pg  EXECUTE x  0 rows\n"
+				"pg  SELECTED\n"
+				"pg  SELECT 2  (interrupted)\n"
+				"pg.worker  worker 0  0 rows\n");
+}
+
+/* Stops may come before starts, as Redis has them: the drawing is the same. */
+static void
+test_rows_backwards(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add(report, "db-stop", "a", BASE, 9, "\"db\": {\"rows\": 0}, ");
+	add(report,
+		"db-start",
+		"a",
+		BASE,
+		8,
+		"\"db\": {\"statement\": \"SET a\"}, ");
+	add(report, "db-stop", "b", BASE, 10, "\"db\": {\"rows\": 0}, ");
+	add(report,
+		"db-start",
+		"b",
+		BASE,
+		9,
+		"\"db\": {\"statement\": \"SELECT a\"}, ");
+	assert_tree(report,
+				"2 operations\ndb  shop  SET a\ndb  SELECT a  0 rows\n");
+}
+
+/* To prepare a statement is not to execute it. */
+static void
+test_prepare(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_non_null(report);
+	add_both(report,
+			 "db",
+			 "a",
+			 BASE,
+			 0,
+			 "\"db\": {\"statement\": \"SELECT $1\", \"operation\": "
+			 "\"prepare\", \"name\": \"s\"}, ",
+			 "");
+	add_both(report,
+			 "db",
+			 "b",
+			 BASE,
+			 1,
+			 "\"db\": {\"statement\": \"SELECT $1\", \"name\": \"s\"}, ",
+			 "\"db\": {\"rows\": 1}, ");
+	add_both(report,
+			 "db",
+			 "c",
+			 BASE,
+			 2,
+			 "\"db\": {\"operation\": \"close\", \"name\": \"s\"}, ",
+			 "");
+	add_both(
+		report, "db", "d", BASE, 3, "\"db\": {\"operation\": \"sync\"}, ", "");
+	assert_tree(report,
+				"4 operations\n"
+				"db  shop  prepare: SELECT $1\n"
+				"db  SELECT $1  1 row\n"
+				"db  close: s\n"
+				"db  sync\n");
 }
 
 /* Columns of the widest line but the header. */
@@ -346,6 +707,16 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_ascii_and_ids),
 		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_lost_twice),
+		cmocka_unit_test(test_lost_by_many),
+		cmocka_unit_test(test_parent_ended),
+		cmocka_unit_test(test_running),
+		cmocka_unit_test(test_questions_are_bounded),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows_backwards),
+		cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_durations),

@@ -5,7 +5,7 @@
  *	  statistics, its drawings, and a check of the invariants.
  *
  * A report is filled point by point in any order; a point that comes twice (same
- * trace_id and name) is taken once, as it came last. Siblings come in true time
+ * trace_id and name), as delivery allows, is taken once, as it came last. Siblings come in true time
  * order: by the timestamps of their start and stop, then by elapsed_ns and
  * trace_id. Points whose parents form a ring, which upstream loses, hang below
  * the root. Used by one thread at a time.
@@ -33,7 +33,26 @@ OSP_API void osp_report_free(osp_report *report);
 OSP_API osp_status osp_report_add(osp_report *report, osp_str json,
 								  osp_error *err) OSP_MUST_CHECK;
 
-/* How many points are in it, and what was left out. */
+/*
+ * Is the process pid on host, which began an operation at since_ns (ns since
+ * 1970), still tracing, so that it has yet to say how the operation ends? False
+ * if that is not known. host is the text of a notification, in UTF-8.
+ */
+typedef bool (*osp_process_fn)(void *ctx, osp_str host, int64_t pid,
+							   int64_t since_ns);
+
+/* Lets the report ask works about operations that have no stop. */
+OSP_API void osp_report_ask_process(osp_report *report, osp_process_fn works,
+									void *ctx);
+
+/*
+ * An osp_process_fn; ctx is the path of a run directory. True if this is the
+ * host, and the process has a ring there that has lost nothing.
+ */
+OSP_API bool osp_run_process_works(void *path, osp_str host, int64_t pid,
+								   int64_t since_ns);
+
+/* How many points are in it (an operation has two), and what was left out. */
 OSP_API size_t osp_report_points(const osp_report *report);
 OSP_API size_t osp_report_duplicates(const osp_report *report);
 OSP_API size_t osp_report_malformed(const osp_report *report);
@@ -62,12 +81,13 @@ typedef struct osp_draw_options
 	bool ids;       /* trace ids behind the names */
 } osp_draw_options;
 
-/* Appends the tree, one line a point: name, duration, what it did, error. */
+/* Appends the tree, one line for each operation: name, duration, what it did,
+ * error. */
 OSP_API osp_status osp_report_draw(osp_report *report,
 								   const osp_draw_options *options,
 								   osp_buf *out) OSP_MUST_CHECK;
 
-/* One node of the tree: the start and the stop of a point. All is borrowed. */
+/* One node of the tree: the start and the stop of an operation. All is borrowed. */
 typedef struct osp_report_node
 {
 	int depth;
@@ -87,10 +107,11 @@ OSP_API osp_status osp_report_walk(osp_report *report, osp_node_fn fn,
 								   void *ctx) OSP_MUST_CHECK;
 
 /*
- * Checks that every start has exactly one stop, every stop a start, parents
- * exist or are the trace's base, a child lies within its parent in time, and
- * nothing came twice or malformed. Calls fn with one line for each breach, and
- * returns how many there are through *breaches.
+ * Checks that every operation has its start and its stop, that its parent is in
+ * the trace, is the trace itself or was told by a traceparent, that it lies within
+ * its parent in time, and that no point was lost, is malformed, or came again
+ * with different contents. Calls fn with one line for each breach, and returns how
+ * many there are through *breaches.
  */
 typedef void (*osp_line_fn)(void *ctx, const char *line);
 OSP_API osp_status osp_report_check(osp_report *report, osp_line_fn fn,

@@ -153,6 +153,9 @@ OSP_API bool osp_owner_alive(uint64_t owner);
 /* Its pid, 0 for nobody. */
 OSP_API long osp_owner_pid(uint64_t owner);
 
+/* When it began, in ns since boot; 0: not known. */
+OSP_API int64_t osp_owner_start_ns(uint64_t owner);
+
 /* The slow path of osp_ring_reserve: looks at tail again, waits if so set. */
 OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
 

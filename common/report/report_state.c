@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_state.c
+ *	  How operations stand that lack a start or a stop.
+ *
+ * An operation without a stop may still run, its process may have ended in the
+ * middle of it, or its stop may have been lost on the way. The stop was lost if
+ * the same tracer says later that it lost points, or if the operation round it
+ * has ended: the tracers of databases nest what they record. It runs if its
+ * process is known to be still tracing. Otherwise nobody knows.
+ */
+#include "report/report_describe.h"
+
+/* Ancestors that are looked at for the process of an operation. */
+#define ANCESTORS_MAX 16
+
+/* Processes that are asked about: each answer costs a look at all rings. */
+#define QUESTIONS_MAX 256
+
+/* Did its tracer say, after the node began, that points were lost? */
+static bool
+is_loss_reported(const osp_report *report, const osp__node *node)
+{
+	osp_str tracer = osp__node_tracer(node);
+	size_t i;
+
+	for (i = 0; i < report->loss_count; i++)
+	{
+		const osp__loss *loss = &report->losses[i];
+		bool any = loss->tracer.len == 0;
+
+		if (loss->last_ns >= node->started_ns &&
+			(any || (osp_str_eq(loss->tracer, tracer) &&
+					 osp_str_eq(loss->host, node->host))))
+			return true;
+	}
+	return false;
+}
+
+/* Does the tracer of a node never end an operation before those in it? */
+static bool
+nests(const osp__node *node)
+{
+	osp_str tracer = osp__node_tracer(node);
+
+	return osp_str_eq(tracer, OSP_STR("pg")) ||
+		   osp_str_eq(tracer, OSP_STR("sqlite"));
+}
+
+static bool
+has_parent_ended(const osp__node *node)
+{
+	const osp__node *parent = node->parent;
+
+	return parent != NULL && parent->stops > 0 && nests(node) &&
+		   osp__node_same_tracer(node, parent);
+}
+
+/* The process that the start of node names; -1: it does not. */
+static int64_t
+pid_of(osp_report *report, const osp__node *node)
+{
+	const osp__point *point = node->first;
+	yyjson_val *info;
+	int64_t pid;
+
+	while (point != NULL && point->stop)
+		point = point->next;
+	if (point == NULL || osp__json_read(&report->reader, point->json) != OSP_OK)
+		return -1;
+	info = yyjson_obj_get(osp__json_root(&report->reader), "info");
+	if (!osp__json_i64(yyjson_obj_get(yyjson_obj_get(info, "db"), "pid"), &pid))
+		return -1;
+	return pid;
+}
+
+/* What runs inside an operation of the same tracer runs in its process. */
+static bool
+is_process_at_work(osp_report *report, const osp__node *node)
+{
+	const osp__node *at = node;
+	int64_t pid = -1;
+	int i;
+
+	if (report->process_works == NULL ||
+		report->process_questions >= QUESTIONS_MAX)
+		return false;
+	for (i = 0; i < ANCESTORS_MAX && pid < 0; i++)
+	{
+		pid = pid_of(report, at);
+		at = at->parent;
+		if (at == NULL || !osp__node_same_tracer(node, at))
+			break;
+	}
+	if (pid <= 0)
+		return false;
+	report->process_questions++;
+	return report->process_works(report->process_ctx,
+								 osp__report_inside(node->host),
+								 pid,
+								 node->started_ns);
+}
+
+osp__state
+osp__report_state(osp_report *report, const osp__node *node)
+{
+	if (node->stops > 0)
+		return node->starts > 0 ? OSP__ENDED : OSP__START_LOST;
+	if (is_loss_reported(report, node) || has_parent_ended(node))
+		return OSP__END_LOST;
+	return is_process_at_work(report, node) ? OSP__RUNNING : OSP__UNFINISHED;
+}

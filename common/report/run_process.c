@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_process.c
+ *	  Is the process that began an operation still tracing? What the rings of a
+ *	  run directory say about it.
+ */
+#include "osprofiler/report.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "osprofiler/rundir.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+static bool
+is_this_host(osp_str host)
+{
+	char name[256];
+
+	if (gethostname(name, sizeof(name)) != 0)
+		return false;
+	name[sizeof(name) - 1] = '\0';
+	return osp_str_eq(host, osp_str_of(name));
+}
+
+static int64_t
+now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void) clock_gettime(clock, &now);
+	return (int64_t) now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/*
+ * Had the process begun when the operation did? Else its pid is that of another
+ * one that is gone. A second is allowed for clocks that are set meanwhile.
+ */
+static bool
+is_old_enough(uint64_t owner, int64_t since_ns)
+{
+	int64_t up_ns = now_ns(CLOCK_BOOTTIME);
+	int64_t begun_ns = osp_owner_start_ns(owner);
+
+	return now_ns(CLOCK_REALTIME) - (up_ns - begun_ns) <= since_ns + NS_PER_S;
+}
+
+/* Is this the ring of the process, and complete? */
+static bool
+is_ring_of(int dir_fd, const char *name, int64_t pid, int64_t since_ns)
+{
+	osp_ring ring;
+	uint64_t owner;
+	bool works;
+
+	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
+		return false;
+	owner = __atomic_load_n(&ring.header->owner, __ATOMIC_RELAXED);
+	works = owner != 0 && osp_owner_pid(owner) == pid &&
+			osp_owner_alive(owner) && is_old_enough(owner, since_ns) &&
+			__atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED) == 0;
+	osp_ring_unmap(&ring);
+	return works;
+}
+
+bool
+osp_run_process_works(void *path, osp_str host, int64_t pid, int64_t since_ns)
+{
+	const struct dirent *entry;
+	bool works = false;
+	int dir_fd;
+	DIR *dir;
+
+	if (!is_this_host(host) ||
+		osp_rundir_open(path, false, &dir_fd, NULL) != OSP_OK)
+		return false;
+	dir = fdopendir(dir_fd);
+	if (dir == NULL)
+	{
+		(void) close(dir_fd);
+		return false;
+	}
+	while (!works && (entry = readdir(dir)) != NULL)
+		works = strncmp(entry->d_name, "ring.", 5) == 0 &&
+				is_ring_of(dir_fd, entry->d_name, pid, since_ns);
+	(void) closedir(dir);
+	return works;
+}
