@@ -64,6 +64,13 @@ int cli_next_option(int argc, char **argv, const char *shorts,
 bool cli_number(const char *option, const char *text, long min, long max,
 				long *out) OSP_MUST_CHECK;
 
+/*
+ * A time of 0..max seconds, a number with a unit: ms, s (may be left out), m, h,
+ * d, w. False after a usage message.
+ */
+bool cli_duration(const char *option, const char *text, double max,
+				  double *seconds) OSP_MUST_CHECK;
+
 /* Exactly count operands left after the options; false after a usage message. */
 bool cli_operands(int argc, char **argv, int count,
 				  const char *what) OSP_MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_check.c
- *	  osprofiler trace check: are the points of a trace as they must be?
+ *	  osprofiler trace check: is a trace whole, and can it be true?
  */
 #include "cli.h"
 #include "control_text.h"
@@ -11,14 +11,14 @@
 static const char help[] =
 	"Usage: osprofiler trace check [OPTIONS] TRACE...\n"
 	"\n"
-	"Checks the stored points of traces: every start has exactly one stop,\n"
-	"parents exist, a child lies within its parent in time, nothing came twice.\n"
-	"Prints a line for each breach, with its trace in front if several are\n"
-	"checked; exit status 1 if there is one.\n"
-	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
+	"Checks that traces are whole: each operation has a start and an end, its\n"
+	"parent is there (or is a caller in another system), it lies within its parent\n"
+	"in time, and no point was lost. Prints a line for each breach, with the trace\n"
+	"in front if several are checked. Exit status 1 if there is a breach.\n"
+	"\n" CLI_SOURCE_HELP "  -h, --help                this text\n";
 
 static const struct option longs[] = {
-	CLI_COLLECTOR_OPTIONS,
+	CLI_SOURCE_OPTIONS,
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -49,13 +49,13 @@ print_line(void *ctx, const char *line)
 
 /* CLI_FAILED if there are breaches, or after a message. */
 static int
-check_trace(cli_collector *collector, const char *name, printing *to)
+check_trace(cli_source *source, const char *name, printing *to)
 {
 	osp_report *report = NULL;
 	osp_status status;
 	size_t breaches = 0;
 
-	if (cli_load_trace(collector, name, &report) != CLI_OK)
+	if (cli_load_trace(source, name, &report) != CLI_OK)
 		return CLI_FAILED;
 	status = osp_report_check(report, print_line, to, &breaches);
 	osp_report_free(report);
@@ -66,7 +66,7 @@ check_trace(cli_collector *collector, const char *name, printing *to)
 
 /* All of them, whatever is wrong with one. */
 static int
-check_traces(cli_collector *collector, char **names, int count)
+check_traces(cli_source *source, char **names, int count)
 {
 	printing to = {.trace = NULL};
 	int result = CLI_OK;
@@ -77,7 +77,7 @@ check_traces(cli_collector *collector, char **names, int count)
 	for (i = 0; i < count; i++)
 	{
 		to.trace = count > 1 ? names[i] : NULL;
-		if (check_trace(collector, names[i], &to) != CLI_OK)
+		if (check_trace(source, names[i], &to) != CLI_OK)
 			result = CLI_FAILED;
 	}
 	if (cli_out_close(&to.out) != CLI_OK)
@@ -88,22 +88,22 @@ check_traces(cli_collector *collector, char **names, int count)
 int
 cmd_check(int argc, char **argv)
 {
-	cli_collector collector;
+	cli_source source;
 	int result;
 	int c;
 
-	cli_collector_init(&collector);
+	cli_source_init(&source);
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{
 		if (c == 'h')
 			return cli_help(help);
-		if (c == '?' || !cli_collector_option(&collector, c, optarg))
+		if (c == '?' || !cli_source_option(&source, c, optarg))
 			return CLI_USAGE;
 	}
 	if (argc == optind && !cli_operands(argc, argv, 1, "the trace"))
 		return CLI_USAGE;
 
-	result = check_traces(&collector, argv + optind, argc - optind);
-	cli_collector_close(&collector);
+	result = check_traces(&source, argv + optind, argc - optind);
+	cli_source_term(&source);
 	return result;
 }

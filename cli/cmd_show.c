@@ -17,26 +17,27 @@
 static const char help[] =
 	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
 	"\n"
-	"Shows the trace with this base id, or of this file: one notification a\n"
+	"Shows a trace. TRACE is its id (a UUID, or the 32 hex digits of an\n"
+	"OpenTelemetry trace id), or a file that holds one: a notification on each\n"
 	"line, a JSON list of notifications, or what --json printed before.\n"
 	"\n"
 	"  --text                    a tree, one line for each operation (default)\n"
 	"  --json                    the report as JSON, as upstream's command "
 	"prints it\n"
 	"  --out FILE                write to FILE, which appears when it is "
-	"whole\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n"
+	"whole\n" CLI_SOURCE_HELP "  -h, --help                this text\n"
 	"\n"
 	"The tree has colours on a terminal, unless NO_COLOR is set.\n";
 
 enum
 {
-	OPT_JSON = CLI_OPT_FIRST_FREE,
+	OPT_JSON = CLI_OPT_SOURCE_FREE,
 	OPT_TEXT,
 	OPT_OUT
 };
 
 static const struct option longs[] = {
-	CLI_COLLECTOR_OPTIONS,
+	CLI_SOURCE_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
 	{"text", no_argument, NULL, OPT_TEXT},
 	{"out", required_argument, NULL, OPT_OUT},
@@ -51,7 +52,7 @@ typedef struct show_options
 	bool help;
 	const char *trace;
 	const char *out;
-	cli_collector collector;
+	cli_source source;
 } show_options;
 
 /* CLI_OK, or CLI_USAGE after a message. */
@@ -77,8 +78,7 @@ read_options(int argc, char **argv, show_options *options)
 				options->help = true;
 				return CLI_OK;
 			default:
-				if (c == '?' ||
-					!cli_collector_option(&options->collector, c, optarg))
+				if (c == '?' || !cli_source_option(&options->source, c, optarg))
 					return CLI_USAGE;
 		}
 	}
@@ -132,7 +132,7 @@ write_report(const show_options *options, osp_report *report)
 	else
 		status = write_tree(report, &out);
 
-	/* An error of the output itself is told by cli_out_close. */
+	/* cli_out_close reports an error of the output itself. */
 	if (status != OSP_OK && out.error == 0)
 	{
 		cli_out_abandon(&out);
@@ -149,20 +149,20 @@ cmd_show(int argc, char **argv)
 	int result;
 
 	memset(&options, 0, sizeof(options));
-	cli_collector_init(&options.collector);
+	cli_source_init(&options.source);
 	result = read_options(argc, argv, &options);
 	if (result != CLI_OK)
 		return result;
 	if (options.help)
 		return cli_help(help);
 
-	result = cli_load_trace(&options.collector, options.trace, &report);
+	result = cli_load_trace(&options.source, options.trace, &report);
 	if (result == CLI_OK)
 		result = write_report(&options, report);
 	if (result == CLI_OK && osp_report_malformed(report) > 0)
 		cli_error("%zu points make no sense and were left out",
 				  osp_report_malformed(report));
 	osp_report_free(report);
-	cli_collector_close(&options.collector);
+	cli_source_term(&options.source);
 	return result;
 }

@@ -22,7 +22,7 @@ typedef struct command
 static const command commands[] = {
 	{"trace", "show", "draw a trace as a tree, or print it as JSON", cmd_show},
 	{"trace", "list", "list the traces of a collector", cmd_list},
-	{"trace", "check", "check that a trace is whole", cmd_check},
+	{"trace", "check", "check that traces are whole", cmd_check},
 	{"context", "new", "make a signed trace context", cmd_context_new},
 	{"context", "show", "verify a trace context", cmd_context_show},
 	{NULL, "status", "show the counters of a run directory", cmd_status},

@@ -17,6 +17,44 @@
 #define SAVED_MAX  ((size_t) 4 * 1024 * 1024 * 1024 - 1)
 #define READ_CHUNK ((size_t) 256 * 1024)
 
+/* Waits, in ms: before the first reading; without a word; for other users'
+ * shippers, and between two looks at what they have delivered. */
+#define SHORT_MS  100
+#define QUIET_MS  500
+#define OTHERS_MS 1000
+#define RETRY_MS  100
+
+#define WHY_SIZE 512
+
+#define WAIT_DEFAULT_S 5
+#define WAIT_MAX_S     3600
+
+void
+cli_source_init(cli_source *source)
+{
+	memset(source, 0, sizeof(*source));
+	cli_collector_init(&source->collector);
+	source->wait_s = WAIT_DEFAULT_S;
+}
+
+void
+cli_source_term(cli_source *source)
+{
+	cli_collector_close(&source->collector);
+	cli_run_dirs_term(&source->dirs);
+}
+
+bool
+cli_source_option(cli_source *source, int code, const char *value)
+{
+	if (code == CLI_OPT_WAIT)
+		return cli_duration("--wait", value, WAIT_MAX_S, &source->wait_s);
+	if (code != CLI_OPT_NO_WAIT)
+		return cli_collector_option(&source->collector, code, value);
+	source->wait_s = 0;
+	return true;
+}
+
 /* 32 hex digits, with or without dashes: what upstream takes for a trace id. */
 static bool
 is_uuid_like(const char *name)
@@ -90,46 +128,169 @@ read_saved(int fd, const char *name, osp_report *report)
 	return CLI_OK;
 }
 
-/* CLI_FAILED after a message. */
-static int
-read_stored(cli_collector *collector, const char *name, osp_report *report)
+/* A fresh report that knows how to ask about processes; NULL after a message. */
+static osp_report *
+new_report(cli_source *source)
 {
-	osp_error err = {OSP_OK, ""};
-	osp_status status;
+	osp_report *report = osp_report_new(&osp_allocator_default);
 
-	if (cli_collector_open(collector) != CLI_OK)
-		return CLI_FAILED;
-	status = collector->driver->get_points(
-		collector->conn, osp_str_of(name), add_point, report, &err);
-	if (status != OSP_OK)
-		return cli_error("cannot read the trace from %s: %s",
-						 collector->shown,
-						 err.msg[0] != '\0' ? err.msg
-											: osp_status_text(status));
-	if (osp_report_points(report) > 0)
+	if (report == NULL)
+		cli_error("%s", osp_status_text(OSP_ENOMEM));
+	else
+		osp_report_ask_process(report, cli_process_works, &source->dirs);
+	return report;
+}
+
+/* Reads the trace under the first form of its name that there is. CLI_FAILED
+ * after a message. */
+static int
+read_stored(cli_source *source, const char *name, osp_report *report)
+{
+	const cli_collector *collector = &source->collector;
+	osp_error err = {OSP_OK, ""};
+	osp_status status = OSP_OK;
+	unsigned form;
+	osp_id id;
+
+	for (form = 0; status == OSP_OK && osp_report_points(report) == 0 &&
+				   osp_trace_name_form(osp_str_of(name), form, &id);
+		 form++)
+	{
+		char text[OSP_ID_MAX + 1];
+
+		status = collector->driver->get_points(
+			collector->conn, osp_id_text(&id, text), add_point, report, &err);
+	}
+	if (status == OSP_OK)
 		return CLI_OK;
+	return cli_error("cannot read the trace from %s: %s",
+					 collector->shown,
+					 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+}
+
+/* Reads again into a fresh report, which replaces *report. */
+static int
+read_again(cli_source *source, const char *name, osp_report **report)
+{
+	osp_report_free(*report);
+	*report = new_report(source);
+	if (*report == NULL)
+		return CLI_FAILED;
+	return read_stored(source, name, *report);
+}
+
+static bool
+is_whole(const osp_report *report)
+{
+	return osp_report_points(report) > 0 && osp_report_unfinished(report) == 0;
+}
+
+/*
+ * The trace lacks something: waits for what was on its way when the command
+ * began, and reads again. Says so if that takes long. why is what still waits.
+ */
+static int
+await_rest(cli_source *source, const cli_mark *mark, const char *name,
+		   osp_report **report, char why[WHY_SIZE])
+{
+	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
+	unsigned quiet_ms = wait_ms < QUIET_MS ? wait_ms : QUIET_MS;
+	int result;
+
+	if (!cli_mark_wait(mark, quiet_ms) && cli_mark_is_moving(mark))
+	{
+		cli_mark_describe(mark, why, WHY_SIZE);
+		cli_error("waiting up to %g s: %s", source->wait_s, why);
+		(void) cli_mark_wait(mark, wait_ms - quiet_ms);
+	}
+	result = read_again(source, name, report);
+	if (result == CLI_OK && !is_whole(*report))
+		cli_mark_describe(mark, why, WHY_SIZE);
+	else
+		why[0] = '\0';
+	if (why[0] != '\0' && osp_report_points(*report) > 0)
+		cli_error("the trace may not be complete: %s", why);
+	return result;
+}
+
+/* Somebody else traces on this host: what that delivers cannot be seen coming. */
+static int
+await_others(cli_source *source, const char *name, osp_report **report)
+{
+	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
+	unsigned waited;
+	int result = CLI_OK;
+
+	if (wait_ms > OTHERS_MS)
+		wait_ms = OTHERS_MS;
+	for (waited = 0; result == CLI_OK && waited < wait_ms &&
+					 osp_report_points(*report) == 0;
+		 waited += RETRY_MS)
+	{
+		(void) usleep(RETRY_MS * 1000);
+		result = read_again(source, name, report);
+	}
+	return result;
+}
+
+static int
+report_absence(const cli_source *source, const char *name,
+			   const osp_report *report, const char *why)
+{
+	const char *shown = source->collector.shown;
+
 	if (osp_report_malformed(report) > 0)
 		return cli_error("none of the %zu points of trace '%s' in %s makes "
 						 "sense",
 						 osp_report_malformed(report),
 						 name,
-						 collector->shown);
-	return cli_error("no trace '%s' in %s (what is there says 'osprofiler "
-					 "trace list'; --connection-string names another "
-					 "collector)",
+						 shown);
+	if (why[0] != '\0')
+		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
+	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
+					 "which traces this collector has; --connection-string "
+					 "names another collector)",
 					 name,
-					 collector->shown);
+					 shown);
+}
+
+static int
+load_stored(cli_source *source, const char *name, osp_report **report)
+{
+	cli_mark *mark = NULL;
+	char why[WHY_SIZE] = "";
+	int result;
+
+	if (cli_collector_open(&source->collector) != CLI_OK)
+		return CLI_FAILED;
+	if (source->dirs.count == 0)
+		cli_run_dirs_find(&source->dirs, &source->collector.config);
+	if (source->wait_s > 0)
+		mark = cli_mark_take(&source->dirs);
+
+	/* A shipper that is at work delivers sooner than anybody notices. */
+	if (mark != NULL)
+		(void) cli_mark_wait(mark, SHORT_MS);
+	result = read_stored(source, name, *report);
+	if (result == CLI_OK && mark != NULL && !is_whole(*report))
+		result = await_rest(source, mark, name, report, why);
+	if (result == CLI_OK && source->dirs.others && *report != NULL)
+		result = await_others(source, name, report);
+	cli_mark_free(mark);
+	if (result == CLI_OK && osp_report_points(*report) == 0)
+		result = report_absence(source, name, *report, why);
+	return result;
 }
 
 int
-cli_load_trace(cli_collector *collector, const char *name, osp_report **report)
+cli_load_trace(cli_source *source, const char *name, osp_report **report)
 {
 	int fd = -1;
 	int result;
 
-	*report = osp_report_new(&osp_allocator_default);
+	*report = new_report(source);
 	if (*report == NULL)
-		return cli_error("%s", osp_status_text(OSP_ENOMEM));
+		return CLI_FAILED;
 	if (!is_uuid_like(name))
 		fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
@@ -140,7 +301,7 @@ cli_load_trace(cli_collector *collector, const char *name, osp_report **report)
 	else if (strchr(name, '/') != NULL)
 		result = cli_error("cannot open '%s': %s", name, strerror(errno));
 	else
-		result = read_stored(collector, name, *report);
+		result = load_stored(source, name, report);
 	if (result != CLI_OK)
 	{
 		osp_report_free(*report);

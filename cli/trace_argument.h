@@ -7,16 +7,52 @@
 #define OSPROFILER_CLI_TRACE_H
 
 #include "collector_options.h"
+#include "delivery.h"
 #include "osprofiler/report.h"
 
+/* Where traces come from, and how long to wait for what is on its way. */
+typedef struct cli_source
+{
+	cli_collector collector;
+	double wait_s;
+	cli_run_dirs dirs; /* found when the collector is opened */
+} cli_source;
+
+enum
+{
+	CLI_OPT_WAIT = CLI_OPT_FIRST_FREE,
+	CLI_OPT_NO_WAIT,
+	CLI_OPT_SOURCE_FREE
+};
+
+#define CLI_SOURCE_OPTIONS                                                  \
+	CLI_COLLECTOR_OPTIONS, {"wait", required_argument, NULL, CLI_OPT_WAIT}, \
+	{                                                                       \
+		"no-wait", no_argument, NULL, CLI_OPT_NO_WAIT                       \
+	}
+
+#define CLI_SOURCE_HELP                                                     \
+	CLI_COLLECTOR_HELP                                                      \
+	"  --wait TIME               how long to wait for operations that are " \
+	"on their\n"                                                            \
+	"                            way to the collector (5s)\n"               \
+	"  --no-wait                 show what is there\n"
+
+void cli_source_init(cli_source *source);
+void cli_source_term(cli_source *source);
+
+/* As cli_collector_option, for all of the options above. */
+bool cli_source_option(cli_source *source, int code,
+					   const char *value) OSP_MUST_CHECK;
+
 /*
- * Reads a trace into a fresh *report, returned owned. name is a base id; or,
- * if it does not look like a UUID and there is such a file, a file that holds
- * notifications or a report (osprofiler/saved.h). Opens the collector only if
- * it is needed. A trace without a single point is a failure. CLI_FAILED, and
- * NULL, after a message.
+ * Reads a trace into a fresh *report, returned owned. name is a base id in any
+ * form of osp_trace_name_form(); or, if it does not look like a UUID and there is
+ * such a file, a file that holds notifications or a report (osprofiler/saved.h).
+ * Opens the collector only if it is needed. A trace without a single point is a
+ * failure. CLI_FAILED, and NULL, after a message.
  */
-int cli_load_trace(cli_collector *collector, const char *name,
+int cli_load_trace(cli_source *source, const char *name,
 				   osp_report **report) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_TRACE_H */

@@ -82,6 +82,17 @@ osp_report_points(const osp_report *report)
 }
 
 size_t
+osp_report_unfinished(const osp_report *report)
+{
+	const osp__node *node;
+	size_t count = 0;
+
+	for (node = report->first_arrived; node != NULL; node = node->next_arrived)
+		count += node->stops == 0;
+	return count;
+}
+
+size_t
 osp_report_duplicates(const osp_report *report)
 {
 	return report->duplicates;

@@ -572,10 +572,7 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 	memset(&d, 0, sizeof(d));
 	d.report = report;
 	d.out = out;
-	memcpy(&d.options,
-		   options,
-		   options->struct_size < sizeof(d.options) ? options->struct_size
-													: sizeof(d.options));
+	osp_struct_copy(&d.options, sizeof(d.options), options);
 	osp_buf_init(&d.decoded, report->alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&d.detail, report->alc, SIZE_MAX / 2);
 	osp_buf_init(&d.error, report->alc, SIZE_MAX / 2);

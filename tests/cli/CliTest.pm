@@ -19,18 +19,19 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw($dir $top run_cli run_ok one_error usage_error point
+our @EXPORT = qw($build $dir $top run_cli run_ok one_error usage_error point
   write_points write_file slurp);
 
 our $top = abs_path(dirname(__FILE__) . '/../..');
 our $dir = tempdir('osprofiler-cli.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 
-my $build = $ENV{BUILD} // "$top/build";
+our $build = $ENV{BUILD} // "$top/build";
 
 delete $ENV{$_} for grep { /^OSPROFILER_/ } keys %ENV;
 delete @ENV{qw(NO_COLOR XDG_RUNTIME_DIR)};
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 $ENV{XDG_STATE_HOME} = "$dir/state";
+$ENV{OSPROFILER_RUN_DIR} = "$dir/rings";
 $ENV{LC_ALL} = 'C.UTF-8';
 
 sub slurp

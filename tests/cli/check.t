@@ -37,9 +37,13 @@ sub breach
 	is($err, '', "$name: nothing on stderr");
 	return;
 }
-breach('no stop', qr/stop/, @whole[0 .. 1], $whole[3]);
-breach('no start', qr/start/, $whole[0], @whole[2 .. 3]);
-breach('twice', qr/twice|duplicate|2/, @whole, $whole[1]);
+breach('no stop', qr/no end: it is still running, or was interrupted/,
+	@whole[0 .. 1], $whole[3]);
+breach('no start', qr/its start was lost/, $whole[0], @whole[2 .. 3]);
+breach('twice, and not the same', qr/more than once/, @whole,
+	point('db-stop', $base, 'a1', 'b1', '01.004000'));
+is(run_ok('trace', 'check', write_file("$dir/copies", join "\n", @whole, @whole)),
+	'', 'copies, which delivery may bring, are none');
 breach('no parent', qr/parent/, @whole,
 	point('x-start', $base, 'nowhere', 'x1', '01.005000'),
 	point('x-stop', $base, 'nowhere', 'x1', '01.006000'));

@@ -37,6 +37,7 @@ one_error(qr{\Q$dir\E/link}, 'status', '--run-directory', "$dir/link");
 	one_error(qr{'\Q$run\E'}, 'status', '--run-directory', $run);
 }
 {
+	delete local $ENV{OSPROFILER_RUN_DIR};
 	local $ENV{XDG_RUNTIME_DIR} = $dir;
 	one_error(qr{'\Q$dir\E/osprofiler'}, 'status');
 }

@@ -15,6 +15,7 @@
 
 #include "osprofiler/base.h"
 #include "osprofiler/buf.h"
+#include "osprofiler/ids.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,6 +55,7 @@ OSP_API bool osp_run_process_works(void *path, osp_str host, int64_t pid,
 
 /* How many points are in it (an operation has two), and what was left out. */
 OSP_API size_t osp_report_points(const osp_report *report);
+OSP_API size_t osp_report_unfinished(const osp_report *report); /* no stop */
 OSP_API size_t osp_report_duplicates(const osp_report *report);
 OSP_API size_t osp_report_malformed(const osp_report *report);
 
@@ -116,6 +118,14 @@ OSP_API osp_status osp_report_walk(osp_report *report, osp_node_fn fn,
 typedef void (*osp_line_fn)(void *ctx, const char *line);
 OSP_API osp_status osp_report_check(osp_report *report, osp_line_fn fn,
 									void *ctx, size_t *breaches) OSP_MUST_CHECK;
+
+/*
+ * The base_id under which a collector may have a trace that a person names, n
+ * counting from 0: as it is, then the trace id of a traceparent or 32 hex digits
+ * as a UUID, then a UUID as 32 digits. False: there is no such form.
+ */
+OSP_API bool osp_trace_name_form(osp_str name, unsigned n,
+								 osp_id *out) OSP_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * delivery.h
+ *	  Points that are on their way to a collector: what the run directories of
+ *	  this user on this host hold.
+ *
+ * There is one of the user's programs, and one below it for each PostgreSQL
+ * cluster and each `osprofiler run` of this user.
+ */
+#ifndef OSPROFILER_CLI_DELIVERY_H
+#define OSPROFILER_CLI_DELIVERY_H
+
+#include "osprofiler/config.h"
+
+#define CLI_RUN_DIRS_MAX 64
+
+typedef struct cli_run_dirs
+{
+	char *paths[CLI_RUN_DIRS_MAX];
+	size_t count;
+	bool others; /* another user has one, into which we cannot look */
+} cli_run_dirs;
+
+/* Finds them; released by cli_run_dirs_term. */
+void cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config);
+void cli_run_dirs_term(cli_run_dirs *dirs);
+
+/* An osp_process_fn; ctx is a cli_run_dirs. */
+bool cli_process_works(void *dirs, osp_str host, int64_t pid, int64_t since_ns);
+
+/* What was in rings and spools at one moment. */
+typedef struct cli_mark cli_mark;
+
+/* Takes a mark; NULL if nothing waits. Released by cli_mark_free. */
+cli_mark *cli_mark_take(const cli_run_dirs *dirs);
+void cli_mark_free(cli_mark *mark);
+
+/*
+ * Waits until what was there at the mark has been delivered, at most wait_ms.
+ * False: it has not. No more time is spent where nobody delivers anything.
+ */
+bool cli_mark_wait(const cli_mark *mark, unsigned wait_ms);
+
+/* Does something wait that a shipper, or one that will start, is to deliver? */
+bool cli_mark_is_moving(const cli_mark *mark);
+
+/* One sentence on what still waits, and why. */
+void cli_mark_describe(const cli_mark *mark, char *out, size_t size);
+
+#endif /* OSPROFILER_CLI_DELIVERY_H */

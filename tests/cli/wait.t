@@ -1,0 +1,123 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# wait.t
+#	  osprofiler trace show of a trace that is still on its way: in the ring of a
+#	  program that has just ended, behind a shipper that starts late, or in the
+#	  spool of one whose collector is down.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $uri = "file://$dir/traces";
+my @at = ('--connection-string', $uri);
+
+# A traced program that leaves its points in its ring: the trace's id.
+sub trace_program
+{
+	my ($run) = @_;
+	my %env = run_ok('context', 'new', '--format', 'env', '--hmac-key', 'k') =~
+	  /^(?:export )?(\w+)='?([^'\n]*)/mg;
+	my $shown = run_ok('context', 'show', '--hmac-key', 'k',
+		'--trace-info', $env{OSPROFILER_TRACE_INFO},
+		'--trace-hmac', $env{OSPROFILER_TRACE_HMAC});
+
+	local @ENV{ keys %env } = values %env;
+	local $ENV{OSPROFILER_HMAC_KEYS} = 'k';
+	local $ENV{OSPROFILER_RUN_DIR} = $run;
+	local $ENV{LD_PRELOAD} = "$build/sqlite_osprofiler/sqlite_preload.so";
+	system("sqlite3 :memory: 'SELECT 42' >$dir/program 2>&1") == 0
+	  or die slurp("$dir/program");
+	return $shown =~ /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/ && $1;
+}
+
+# Runs an agent after a while, in the background.
+sub start_agent
+{
+	my ($delay, @args) = @_;
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		sleep $delay;
+		open STDOUT, '>', "$dir/agent";
+		open STDERR, '>&', \*STDOUT;
+		exec("$build/bin/osprofiler", 'agent', @args) or POSIX::_exit(127);
+	}
+	return $pid;
+}
+
+sub stop_agent
+{
+	my ($pid) = @_;
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	return;
+}
+
+SKIP:
+{
+	skip 'no sqlite3', 1 if system('which sqlite3 >/dev/null') != 0;
+
+	# Nobody ships from this directory: that is said at once.
+	$ENV{OSPROFILER_RUN_DIR} = "$dir/alone";
+	my $id = trace_program("$dir/alone");
+	my $begun = time;
+	one_error(qr/no trace '$id' in \Q$uri\E yet: points wait in \Q$dir\E\/alone, where no shipper is at work/,
+		'trace', 'show', @at, '--wait', '60', $id);
+	cmp_ok(time - $begun, '<', 20, 'there is nothing to wait for');
+
+	# A shipper is about to start, as PostgreSQL's is.
+	mkdir "$dir/run", 0700;
+	$ENV{OSPROFILER_RUN_DIR} = "$dir/run";
+	$id = trace_program("$dir/run/pg-1");
+	one_error(qr/no trace '$id'/, 'trace', 'show', @at, '--no-wait', $id);
+	my $agent = start_agent(0.7, '--run-directory', "$dir/run/pg-1", @at);
+	my ($status, $out, $err) = run_cli('trace', 'show', @at, $id);
+	is($status, 0, 'a trace whose shipper starts late');
+	like($out, qr/sqlite.*SELECT 42/, 'is shown');
+	like($err, qr/\A(osprofiler: trace show: waiting up to 5 s: points wait in [^\n]+\n)?\z/,
+		'with at most a word on what it waited for');
+
+	# What an agent that works is about to deliver is waited for.
+	for (1 .. 3)
+	{
+		$id = trace_program("$dir/run/pg-1");
+		like(run_ok('trace', 'show', @at, $id), qr/SELECT 42/, 'at once');
+		is(run_ok('trace', 'check', @at, $id), '', 'and whole');
+	}
+	my $digits = $id =~ s/-//gr;
+	like(run_ok('trace', 'show', @at, uc $digits), qr/SELECT 42/,
+		'by 32 digits, as OpenTelemetry writes it');
+	is(run_ok('trace', 'check', @at, "00-$digits-00f067aa0ba902b7-01"), '',
+		'by a traceparent');
+	stop_agent($agent);
+
+	# The collector is down.
+	$id = trace_program("$dir/run/pg-2");
+	$agent = start_agent(0, '--run-directory', "$dir/run/pg-2",
+		'--connection-string', 'redis://127.0.0.1:1');
+	for (1 .. 100)
+	{
+		last if run_ok('status', '--run-directory', "$dir/run/pg-2", '--json') =~
+		  /"spool_points": [1-9]/;
+		sleep 0.1;
+	}
+	($status, $out, $err) = run_cli('trace', 'show', @at, '--wait', '1s', $id);
+	is($status, 1, 'a trace in the spool');
+	like($err, qr/yet: \d+ points wait in the spool of [^\n]+: [^\n]*refused[^\n]*\n\z/,
+		'the message says why');
+	stop_agent($agent);
+}
+
+usage_error(qr/--wait must be a time such as 30s, 15m, 24h or 7d/,
+	'trace', 'show', '--wait', $_, 'a')
+  for 'x', '-1', '1y', '', '2h', 'inf', '0x1', '1 s', 'nan', '1e3x';
+
+done_testing();

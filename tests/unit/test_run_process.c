@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_run_process.c
+ *	  Whether a process is still tracing, as its ring tells.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "osprofiler/report.h"
+#include "osprofiler/rundir.h"
+#include "tempdir.h"
+
+static char run_path[256];
+static char host[256];
+
+static int
+set_up(void **state)
+{
+	(void) state;
+	(void) snprintf(run_path, sizeof(run_path), "%s/run", tempdir_make());
+	return gethostname(host, sizeof(host) - 1);
+}
+
+static int
+tear_down(void **state)
+{
+	(void) state;
+	tempdir_remove();
+	return 0;
+}
+
+static int64_t
+wall_ns(void)
+{
+	struct timespec now;
+
+	(void) clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void
+open_producer(osp_producer *producer)
+{
+	assert_int_equal(
+		osp_producer_open(
+			producer, run_path, OSP_RING_MIN, OSP_ON_FULL_DROP, NULL),
+		OSP_OK);
+}
+
+static bool
+works(int64_t pid, int64_t since_ns)
+{
+	return osp_run_process_works(run_path, osp_str_of(host), pid, since_ns);
+}
+
+static void
+test_own_process(void **state)
+{
+	osp_producer producer;
+
+	(void) state;
+	assert_false(works(getpid(), wall_ns()));
+	open_producer(&producer);
+	assert_true(works(getpid(), wall_ns()));
+	assert_false(works(getppid(), wall_ns()));
+	assert_false(osp_run_process_works(
+		run_path, OSP_STR("another"), getpid(), wall_ns()));
+	osp_producer_close(&producer);
+	assert_false(works(getpid(), wall_ns()));
+}
+
+/* What began before this process did is not its operation, but that of another
+ * one that had the same pid. */
+static void
+test_older_than_the_process(void **state)
+{
+	osp_producer producer;
+
+	(void) state;
+	open_producer(&producer);
+	assert_false(works(getpid(), wall_ns() - INT64_C(3600000000000)));
+	osp_producer_close(&producer);
+}
+
+/* A ring that has lost something may have lost the end of the operation. */
+static void
+test_lossy_ring(void **state)
+{
+	osp_producer producer;
+
+	(void) state;
+	open_producer(&producer);
+	while (osp_ring_reserve(&producer.ring, OSP_RING_MIN / 8) != NULL)
+		osp_ring_commit(&producer.ring, OSP_RING_MIN / 8);
+	assert_false(works(getpid(), wall_ns()));
+	osp_producer_close(&producer);
+}
+
+static void
+test_killed_process(void **state)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	(void) state;
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+	{
+		osp_producer producer;
+
+		if (osp_producer_open(
+				&producer, run_path, OSP_RING_MIN, OSP_ON_FULL_DROP, NULL) ==
+				OSP_OK &&
+			write(ready[1], "x", 1) == 1)
+			(void) pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_true(works(pid, wall_ns()));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(works(pid, wall_ns()));
+	(void) close(ready[0]);
+	(void) close(ready[1]);
+}
+
+#define process_test(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		process_test(test_own_process),
+		process_test(test_older_than_the_process),
+		process_test(test_lossy_ring),
+		process_test(test_killed_process),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
