@@ -324,8 +324,12 @@ extern void pgosp_file_of_setting(const char *setting, char path[MAXPGPATH]);
  * back with the current memory context. May raise an error. */
 extern const struct osp_allocator *pgosp_collector_memory(void);
 
-/* All points of a trace. Raises an error if the collector cannot be read. */
-extern struct osp_report *pgosp_collector_read(osp_str base_id,
+/* What jsonb_in takes, made of the JSON of a notification; palloc'd. */
+extern char *pgosp_storable_json(osp_str json);
+
+/* All points of a trace, which may be named in any form of osp_trace_name_form().
+ * Raises an error if the collector cannot be read. */
+extern struct osp_report *pgosp_collector_read(osp_str name,
 											   const struct osp_allocator *alc);
 
 extern void pgosp_collector_error(osp_status status, const char *message)

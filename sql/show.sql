@@ -38,7 +38,11 @@ SELECT count(*) FROM osprofiler.points(:'base_id') child
 	JOIN osprofiler.points(:'base_id') parent ON child.parent_id = parent.trace_id
 WHERE child.depth = parent.depth + 1;
 
--- There is nothing to tell.
+-- OpenTelemetry's form of the id, and a traceparent.
+SELECT count(*) FROM osprofiler.points(replace(:'base_id', '-', ''));
+SELECT count(*) FROM osprofiler.show('00-' || replace(:'base_id', '-', '') || '-00f067aa0ba902b7-01');
+
+-- There is no such trace.
 SELECT count(*) FROM osprofiler.points('no such trace');
 SELECT count(*) FROM osprofiler.points(NULL);
 SELECT count(*) FROM osprofiler.show(NULL);

@@ -137,52 +137,6 @@ pgosp_show(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* The character that \\uXXXX at p stands for; -1: there is no such thing. */
-static int
-escaped(const char *p)
-{
-	char digits[5];
-
-	if (p[0] != '\\' || p[1] != 'u')
-		return -1;
-	strlcpy(digits, p + 2, sizeof(digits));
-	return (int) strtol(digits, NULL, 16);
-}
-
-static bool
-is_between(int c, int first, int last)
-{
-	return c >= first && c <= last;
-}
-
-/*
- * A notification as the server can hold it: jsonb has no NUL, and no half of a
- * surrogate pair, and an encoding other than UTF-8 not all characters. The JSON
- * is ASCII; what cannot be is replaced, in place.
- */
-static char *
-storable(osp_str json)
-{
-	char *copy = pnstrdup(json.ptr, json.len);
-	bool unicode = GetDatabaseEncoding() == PG_UTF8;
-	char *p = copy;
-
-	while ((p = strchr(p, '\\')) != NULL)
-	{
-		int c = escaped(p);
-		bool pair = is_between(c, 0xd800, 0xdbff) &&
-					is_between(escaped(p + 6), 0xdc00, 0xdfff);
-
-		if (unicode && pair)
-			p += 6;
-		else if (c == 0 || is_between(c, 0xd800, 0xdfff) ||
-				 (!unicode && c > 0x7f))
-			memcpy(p + 2, unicode ? "fffd" : "003f", 4);
-		p += 2;
-	}
-	return copy;
-}
-
 static bool
 member(const Jsonb *json, const char *key, JsonbValue *value)
 {
@@ -267,8 +221,8 @@ parse(osp_str json)
 {
 	if (json.len == 0)
 		return NULL;
-	return DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(storable(json))));
+	return DatumGetJsonbP(DirectFunctionCall1(
+		jsonb_in, CStringGetDatum(pgosp_storable_json(json))));
 }
 
 /* May raise an error: the report's memory goes with that of the call. */

@@ -159,8 +159,29 @@ is_interrupted(void *ctx)
 	return QueryCancelPending || ProcDiePending;
 }
 
+/* Reads the trace under the first form of its name that there is. */
 static osp_status
-read_points(const char *uri, osp_str base_id, const osp_allocator *alc,
+read_forms(const osp_driver *driver, osp_driver_conn *conn, osp_str name,
+		   osp_report *report, osp_error *err)
+{
+	osp_status status = OSP_OK;
+	unsigned form;
+	osp_id id;
+
+	for (form = 0; status == OSP_OK && osp_report_points(report) == 0 &&
+				   osp_trace_name_form(name, form, &id);
+		 form++)
+	{
+		char text[OSP_ID_MAX + 1];
+
+		status = driver->get_points(
+			conn, osp_id_text(&id, text), add_point, report, err);
+	}
+	return status;
+}
+
+static osp_status
+read_points(const char *uri, osp_str name, const osp_allocator *alc,
 			osp_report *report, osp_error *err)
 {
 	const osp_driver *driver;
@@ -187,21 +208,33 @@ read_points(const char *uri, osp_str base_id, const osp_allocator *alc,
 	status = driver->open(&options, &conn, err);
 	if (status != OSP_OK)
 		return status;
-	status = driver->get_points(conn, base_id, add_point, report, err);
+	status = read_forms(driver, conn, name, report, err);
 	driver->close(conn);
 	return status;
 }
 
-osp_report *
-pgosp_collector_read(osp_str base_id, const osp_allocator *alc)
+/* A report that knows which processes of this cluster are still tracing. */
+static osp_report *
+new_report(const osp_allocator *alc)
 {
-	char uri[OSP_CONNECTION_STRING_MAX];
-	osp_error err = {OSP_OK, ""};
+	char *path = palloc(OSP_RUNDIR_PATH_MAX);
 	osp_report *report = osp_report_new(alc);
-	osp_status status;
 
 	if (report == NULL)
 		pgosp_collector_error(OSP_ENOMEM, "");
+	if (pgosp_rundir(path, NULL) == OSP_OK)
+		osp_report_ask_process(report, osp_run_process_works, path);
+	return report;
+}
+
+osp_report *
+pgosp_collector_read(osp_str name, const osp_allocator *alc)
+{
+	char uri[OSP_CONNECTION_STRING_MAX];
+	osp_error err = {OSP_OK, ""};
+	osp_report *report = new_report(alc);
+	osp_status status;
+
 	wait_for_delivery();
 	status = pgosp_collector_string(uri, &err);
 	if (status != OSP_OK)
@@ -212,7 +245,7 @@ pgosp_collector_read(osp_str base_id, const osp_allocator *alc)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				errmsg("too many files are open to read the trace"));
-	status = read_points(uri, base_id, alc, report, &err);
+	status = read_points(uri, name, alc, report, &err);
 	ReleaseExternalFD();
 	CHECK_FOR_INTERRUPTS();
 	if (status != OSP_OK)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Reading a trace back while it happens, right behind it, and when it is not what
+# one would like: running, interrupted and lost operations are told apart, and a
+# value that PostgreSQL cannot hold makes no trace unreadable.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OspTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
+my $node = new_node('reading');
+
+$node->append_conf('postgresql.conf',
+	"osprofiler.ring_size = '64kB'\nosprofiler.spool_limit = '1MB'\nrestart_after_crash = on\n");
+$node->start;
+local $ENV{OSPROFILER_RUN_DIR} = $node->basedir . '/run';
+my @at = ('--connection-string', 'file://' . trace_file($node));
+
+# Right behind the first traced statement, whose shipper is only about to start.
+for my $round (1 .. 4)
+{
+	my $context = context();
+
+	$node->safe_psql('postgres', "SELECT 'first' " . comment($context));
+	my ($out, $err) = run_command([ $agent, 'trace', 'show', @at, $context->{base} ]);
+	like($out, qr/pg .*SELECT 'first'  1 row$/m, "round $round: shown at once");
+	$node->restart if $round < 4;
+}
+$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
+
+sub drawn
+{
+	my ($context) = @_;
+	return $node->safe_psql('postgres',
+		"SELECT osprofiler.show('$context->{base}')");
+}
+
+# A statement that runs, seen from another session and from the command.
+my $context = context();
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/begun/, "\\echo begun\nSELECT pg_sleep(600) "
+	  . comment($context) . ";\n");
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 1 FROM osprofiler.points('$context->{base}')");
+like(drawn($context), qr/pg_sleep\(600\) +\(running\)$/m, 'a statement that runs');
+my ($out) = run_command([ $agent, 'trace', 'show', '--no-wait', @at, $context->{base} ]);
+like($out, qr/pg_sleep\(600\) +\(running\)$/m, 'to the command, too');
+($out) = run_command([ $agent, 'trace', 'check', '--no-wait', @at, $context->{base} ]);
+like($out, qr/is still running/, 'and to the check');
+
+# Killed: nobody says how it ended, and nobody runs it.
+my $pid = $node->safe_psql('postgres',
+	"SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'");
+kill 'KILL', $pid;
+eval { $session->quit };
+$node->poll_query_until('postgres', 'SELECT true');
+like(drawn($context), qr/pg_sleep\(600\) +\(running, or interrupted\)$/m,
+	'its process is gone');
+
+# Terminated: its tracer says how it ended.
+$context = context();
+$session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/begun/, "\\echo begun\nSELECT pg_sleep(600) "
+	  . comment($context) . ";\n");
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 1 FROM osprofiler.points('$context->{base}')");
+$node->safe_psql('postgres',
+	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'");
+eval { $session->quit };
+$node->poll_query_until('postgres',
+	"SELECT count(finished) = 1 FROM osprofiler.points('$context->{base}')");
+unlike(drawn($context), qr/running|lost/, 'a terminated statement');
+
+# A ring that is full: its statements have lost starts and ends.
+$context = context();
+my $shipper = shipper_pid($node);
+kill 'STOP', $shipper;
+my $many = join "\n", (comment($context) . " SELECT repeat('x', 10);") x 2000;
+my $lossy = $node->background_psql('postgres');
+$lossy->query_safe("DO \$\$ BEGIN FOR i IN 1 .. 2000 LOOP PERFORM i; END LOOP; END \$\$ "
+	  . comment($context));
+kill 'CONT', $shipper;
+wait_for_delivery($node);
+$lossy->query_safe("SELECT 'after the loss' " . comment($context));
+$lossy->quit;
+wait_for_delivery($node);
+my $drawn = drawn($context);
+like($drawn, qr/\ATrace .* operations  \d+ points lost /, 'lost points are in the head');
+unlike($drawn, qr/running|interrupted/, 'nothing of it runs');
+like($drawn, qr/\((?:end|start) lost\)/, 'lost ends are called so');
+($out) = run_command([ $agent, 'trace', 'check', @at, $context->{base} ]);
+like($out, qr/^\d+ points lost$/m, 'the check says it');
+
+# Values that JSON or Python know and PostgreSQL does not.
+$context = context();
+my %odd = (
+	'huge' => '1e999999999',
+	'tiny' => '-1e-999999999',
+	'long exponent' => '1e99999999999999999999',
+	'digits' => '9' x 140_000,
+	'behind' => '0.' . '1' x 20_000,
+	'nan' => 'NaN',
+	'infinity' => '-Infinity',
+	'number' => '-12.5e3',
+	'in a text' => '"1e999999999, NaN"',
+	'escape' => '"\\\\\\" 1e999999999 \\u0000 \\ud800"',
+);
+open my $file, '>>', trace_file($node) or die;
+printf $file '{"name": "x-start", "base_id": "%s", "trace_id": "x", "parent_id": "%s", '
+  . '"timestamp": "2026-11-22T15:56:58.022333", "info": {%s, "list": [1e999999999,NaN, 1], '
+  . '"host": "h"}, "project": null, "service": null}' . "\n",
+  $context->{base}, $context->{base},
+  join(', ', map { "\"$_\": $odd{$_}" } sort keys %odd);
+close $file;
+my $row = sub {
+	my ($key) = @_;
+	return $node->safe_psql('postgres',
+		"SELECT jsonb_typeof(info->'$key') || ' ' || left(info->>'$key', 30) "
+		  . "FROM osprofiler.points('$context->{base}')");
+};
+is($row->('huge'), 'string 1e999999999', 'a number too large');
+is($row->('tiny'), 'string -1e-999999999', 'a number too small');
+is($row->('long exponent'), 'string 1e99999999999999999999', 'a long exponent');
+is($row->('digits'), 'string ' . '9' x 30, 'too many digits');
+is($row->('behind'), 'string 0.' . '1' x 28, 'too many digits behind the point');
+is($row->('nan'), 'string NaN', 'NaN');
+is($row->('infinity'), 'string -Infinity', 'infinity');
+is($row->('number'), 'number -12500', 'a number stays one');
+is($row->('in a text'), 'string 1e999999999, NaN', 'text stays as it is');
+is($row->('escape'), "string \\\" 1e999999999 \x{ef}\x{bf}\x{bd} \x{ef}\x{bf}\x{bd}", 'escapes');
+is($row->('list'), 'array ["1e999999999", "NaN", 1]', 'in a list');
+
+$node->stop;
+done_testing();
