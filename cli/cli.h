@@ -27,6 +27,8 @@ enum
 int cmd_show(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_delete(int argc, char **argv);
+int cmd_prune(int argc, char **argv);
 int cmd_context_new(int argc, char **argv);
 int cmd_context_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
@@ -63,13 +65,6 @@ int cli_next_option(int argc, char **argv, const char *shorts,
 /* A whole number of min..max out of text; false after a usage message. */
 bool cli_number(const char *option, const char *text, long min, long max,
 				long *out) OSP_MUST_CHECK;
-
-/*
- * A time of 0..max seconds, a number with a unit: ms, s (may be left out), m, h,
- * d, w. False after a usage message.
- */
-bool cli_duration(const char *option, const char *text, double max,
-				  double *seconds) OSP_MUST_CHECK;
 
 /* Exactly count operands left after the options; false after a usage message. */
 bool cli_operands(int argc, char **argv, int count,

@@ -1,213 +1,203 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_list.c
- *	  osprofiler trace list: the traces of a collector, in upstream's table,
- *	  the newest last.
+ *	  osprofiler trace list: the newest traces of a collector.
+ *
+ * A collector that gives the newest first is asked for a page only. Of all others
+ * every trace is looked at, and a page is a number of traces to leave out.
  */
 #include "cli.h"
 #include "collector_options.h"
-#include "control_text.h"
-#include "out.h"
+#include "terminal.h"
+#include "time_argument.h"
+#include "trace_rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#define LIMIT_DEFAULT 20
+#define LIMIT_MAX     100000000
 
 static const char help[] =
 	"Usage: osprofiler trace list [OPTIONS]\n"
 	"\n"
-	"Lists the traces of a collector with the time of their first point (UTC),\n"
-	"the newest last.\n"
+	"Lists the newest traces of a collector: when each began (UTC), how long it\n"
+	"took so far, how many operations and errors it has, the service and the text "
+	"of\n"
+	"its first operation. A dash is what the collector does not know.\n"
 	"\n"
-	"  --error-trace [true]      only traces that hold an error; the collector "
-	"knows\n"
-	"                            them if the points were stored with\n"
-	"                            filter_error_trace\n" CLI_COLLECTOR_HELP
+	"  --limit N                 list N traces (20)\n"
+	"  --all                     list all traces\n"
+	"  --page PAGE               go on where a list ended, with the page that it "
+	"named\n"
+	"  --since TIME              only traces of that time or later: a date, a date "
+	"and\n"
+	"                            a time (UTC), or a time before now (15m, 24h, 7d)\n"
+	"  --until TIME              only traces of that time or earlier\n"
+	"  --errors                  only traces with errors (--error-trace is the "
+	"same);\n"
+	"                            some collectors know them only if they were "
+	"stored\n"
+	"                            with filter_error_trace\n"
+	"  --json                    as JSON, for programs\n" CLI_COLLECTOR_HELP
 	"  -h, --help                this text\n";
 
 enum
 {
-	OPT_ERROR_TRACE = CLI_OPT_FIRST_FREE
+	OPT_ERROR_TRACE = CLI_OPT_FIRST_FREE,
+	OPT_ERRORS,
+	OPT_LIMIT,
+	OPT_ALL,
+	OPT_PAGE,
+	OPT_SINCE,
+	OPT_UNTIL,
+	OPT_JSON
 };
 
 static const struct option longs[] = {
 	CLI_COLLECTOR_OPTIONS,
+	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"all", no_argument, NULL, OPT_ALL},
+	{"page", required_argument, NULL, OPT_PAGE},
+	{"since", required_argument, NULL, OPT_SINCE},
+	{"until", required_argument, NULL, OPT_UNTIL},
+	{"errors", no_argument, NULL, OPT_ERRORS},
 	{"error-trace", optional_argument, NULL, OPT_ERROR_TRACE},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
-/* One line of the table; both texts are places in the list's text buffer. */
-typedef struct row
+typedef struct list_options
 {
-	size_t id_at;
-	size_t id_len;
-	size_t time_at;
-	size_t time_len;
-} row;
+	osp_trace_filter filter;
+	long limit; /* 0: all */
+	bool json;
+	cli_collector collector;
+} list_options;
 
-typedef struct trace_table
+/* A list that is being made. */
+typedef struct listing
 {
-	osp_buf text;
-	row *rows;
-	size_t count;
-	size_t room;
-} trace_table;
+	cli_trace_rows rows;
+	size_t skip;    /* the newest so many are not shown */
+	char next[512]; /* the page behind it; empty: there is none */
+} listing;
 
-static osp_status
-add_trace(void *ctx, const osp_trace_entry *entry)
+static int
+report_failure(const list_options *options, osp_status status,
+			   const osp_error *err)
 {
-	trace_table *table = ctx;
-	char timestamp[OSP_TIMESTAMP_LEN + 1];
-	row *r;
+	return cli_error("cannot list the traces of %s: %s",
+					 options->collector.shown,
+					 err->msg[0] != '\0' ? err->msg : osp_status_text(status));
+}
 
-	if (table->count == table->room)
+/* Asks the collector for one page, or for all. CLI_FAILED after a message. */
+static int
+fetch_newest(list_options *options, listing *list)
+{
+	const cli_collector *collector = &options->collector;
+	osp_error err = {OSP_OK, ""};
+	osp_str next = OSP_STR("");
+	osp_status status;
+
+	options->filter.limit = (size_t) options->limit;
+	status = collector->driver->list_traces(collector->conn,
+											&options->filter,
+											cli_trace_rows_add,
+											&list->rows,
+											&next,
+											&err);
+	if (status != OSP_OK)
+		return report_failure(options, status, &err);
+	if (next.len < sizeof(list->next))
+		memcpy(list->next, next.ptr, next.len);
+	return CLI_OK;
+}
+
+/* Looks at all traces, and keeps what is to be shown. CLI_FAILED after a message. */
+static int
+fetch_all(list_options *options, listing *list)
+{
+	const cli_collector *collector = &options->collector;
+	osp_error err = {OSP_OK, ""};
+	osp_status status;
+
+	options->filter.page = OSP_STR("");
+	list->rows.limit =
+		options->limit > 0 ? (size_t) options->limit + list->skip : 0;
+	status = collector->driver->list_traces(collector->conn,
+											&options->filter,
+											cli_trace_rows_add,
+											&list->rows,
+											NULL,
+											&err);
+	if (status != OSP_OK)
+		return report_failure(options, status, &err);
+	if (list->rows.left_out > 0)
+		(void) snprintf(
+			list->next, sizeof(list->next), "%zu", list->rows.limit);
+	return CLI_OK;
+}
+
+/* CLI_FAILED after a message. */
+static int
+fetch(list_options *options, listing *list)
+{
+	bool newest_first =
+		(options->collector.driver->flags & OSP_DRIVER_NEWEST_FIRST) != 0;
+	char *end;
+
+	if (newest_first)
+		return fetch_newest(options, list);
+	if (options->filter.page.len > 0)
 	{
-		size_t room = table->room > 0 ? table->room * 2 : 256;
-		row *rows = realloc(table->rows, room * sizeof(*rows));
-
-		if (rows == NULL)
-			return OSP_ENOMEM;
-		table->rows = rows;
-		table->room = room;
+		list->skip = strtoul(options->filter.page.ptr, &end, 10);
+		if (*end != '\0' || list->skip > LIMIT_MAX)
+			return cli_error("'%s' is no page of a list of this collector",
+							 options->filter.page.ptr);
 	}
-	r = &table->rows[table->count++];
-	r->id_at = table->text.len;
-	cli_add_visible(&table->text, entry->base_id);
-	r->id_len = table->text.len - r->id_at;
-	r->time_at = table->text.len;
-	if (entry->first_ns != 0)
-	{
-		osp_timestamp_text(entry->first_ns, timestamp);
-		osp_buf_add_str(&table->text, osp_str_of(timestamp));
-	}
-	r->time_len = table->text.len - r->time_at;
-	return osp_buf_status(&table->text);
-}
-
-static osp_str
-id_of(const trace_table *table, const row *r)
-{
-	return osp_str_n(table->text.ptr + r->id_at, r->id_len);
-}
-
-static osp_str
-time_of(const trace_table *table, const row *r)
-{
-	return osp_str_n(table->text.ptr + r->time_at, r->time_len);
+	return fetch_all(options, list);
 }
 
 static int
-compare_str(osp_str a, osp_str b)
+write_list(const list_options *options, const listing *list)
 {
-	int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
-
-	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int
-compare_rows(const void *a, const void *b, void *table)
-{
-	int order = compare_str(time_of(table, a), time_of(table, b));
-
-	return order != 0 ? order : compare_str(id_of(table, a), id_of(table, b));
-}
-
-static void
-write_cell(cli_out *out, osp_str text, size_t width)
-{
-	size_t columns = cli_columns(text);
-
-	(void) cli_out_write(out, OSP_STR("| "));
-	(void) cli_out_write(out, text);
-	cli_out_printf(
-		out, "%*s", (int) (width > columns ? width - columns : 0) + 1, "");
-}
-
-static void
-write_rule(cli_out *out, size_t id_width, size_t time_width)
-{
-	size_t i;
-
-	(void) cli_out_write(out, OSP_STR("+"));
-	for (i = 0; i < id_width + 2; i++)
-		(void) cli_out_write(out, OSP_STR("-"));
-	(void) cli_out_write(out, OSP_STR("+"));
-	for (i = 0; i < time_width + 2; i++)
-		(void) cli_out_write(out, OSP_STR("-"));
-	(void) cli_out_write(out, OSP_STR("+\n"));
-}
-
-static void
-write_row(cli_out *out, osp_str id, size_t id_width, osp_str time,
-		  size_t time_width)
-{
-	write_cell(out, id, id_width);
-	write_cell(out, time, time_width);
-	(void) cli_out_write(out, OSP_STR("|\n"));
-}
-
-static int
-write_table(trace_table *table)
-{
-	size_t id_width = strlen("base_id");
-	size_t time_width = strlen("timestamp");
 	cli_out out;
-	size_t i;
 
 	if (cli_out_open(&out, NULL) != CLI_OK)
 		return CLI_FAILED;
-	if (table->count > 0)
-		qsort_r(table->rows,
-				table->count,
-				sizeof(*table->rows),
-				compare_rows,
-				table);
-	for (i = 0; i < table->count; i++)
+	if (options->json)
+		cli_trace_rows_json(&list->rows, &out, osp_str_of(list->next));
+	else
 	{
-		size_t id = cli_columns(id_of(table, &table->rows[i]));
-		size_t time = cli_columns(time_of(table, &table->rows[i]));
-
-		id_width = id > id_width ? id : id_width;
-		time_width = time > time_width ? time : time_width;
+		cli_trace_rows_table(&list->rows, &out, cli_terminal_width(out.fd));
+		if (list->next[0] != '\0')
+			cli_out_printf(&out,
+						   "There are older traces: --page %s, or --all\n",
+						   list->next);
 	}
-	write_rule(&out, id_width, time_width);
-	write_row(
-		&out, OSP_STR("base_id"), id_width, OSP_STR("timestamp"), time_width);
-	write_rule(&out, id_width, time_width);
-	for (i = 0; i < table->count; i++)
-		write_row(&out,
-				  id_of(table, &table->rows[i]),
-				  id_width,
-				  time_of(table, &table->rows[i]),
-				  time_width);
-	write_rule(&out, id_width, time_width);
 	return cli_out_close(&out);
 }
 
 static int
-list_traces(cli_collector *collector, bool errors_only)
+list_traces(list_options *options)
 {
-	osp_trace_filter filter = {.struct_size = sizeof(filter),
-							   .errors_only = errors_only};
-	osp_error err = {OSP_OK, ""};
-	trace_table table;
-	osp_status status;
+	listing list;
 	int result;
 
-	if (cli_collector_open(collector) != CLI_OK)
+	if (cli_collector_open(&options->collector) != CLI_OK)
 		return CLI_FAILED;
-	memset(&table, 0, sizeof(table));
-	osp_buf_init(&table.text, &osp_allocator_default, SIZE_MAX / 2);
-	status = collector->driver->list_traces(
-		collector->conn, &filter, add_trace, &table, NULL, &err);
-	if (status == OSP_OK)
-		result = write_table(&table);
-	else
-		result =
-			cli_error("cannot list the traces of %s: %s",
-					  collector->shown,
-					  err.msg[0] != '\0' ? err.msg : osp_status_text(status));
-	osp_buf_term(&table.text);
-	free(table.rows);
+	memset(&list, 0, sizeof(list));
+	cli_trace_rows_init(&list.rows, 0);
+	result = fetch(options, &list);
+	if (result == CLI_OK)
+	{
+		cli_trace_rows_sort(&list.rows, list.skip);
+		result = write_list(options, &list);
+	}
+	cli_trace_rows_term(&list.rows);
 	return result;
 }
 
@@ -226,30 +216,63 @@ read_error_trace(int argc, char **argv, const char *given, bool *errors_only)
 	return CLI_OK;
 }
 
+/* One option; false after a message. */
+static bool
+read_option(list_options *options, int c, int argc, char **argv)
+{
+	osp_trace_filter *filter = &options->filter;
+
+	switch (c)
+	{
+		case OPT_ERROR_TRACE:
+			return read_error_trace(argc, argv, optarg, &filter->errors_only) ==
+				   CLI_OK;
+		case OPT_ERRORS:
+			filter->errors_only = true;
+			return true;
+		case OPT_LIMIT:
+			return cli_number("--limit", optarg, 1, LIMIT_MAX, &options->limit);
+		case OPT_ALL:
+			options->limit = 0;
+			return true;
+		case OPT_PAGE:
+			filter->page = osp_str_of(optarg);
+			return true;
+		case OPT_SINCE:
+			return cli_moment("--since", optarg, &filter->since_ns);
+		case OPT_UNTIL:
+			return cli_moment("--until", optarg, &filter->until_ns);
+		case OPT_JSON:
+			options->json = true;
+			return true;
+		default:
+			return c != '?' &&
+				   cli_collector_option(&options->collector, c, optarg);
+	}
+}
+
 int
 cmd_list(int argc, char **argv)
 {
-	cli_collector collector;
-	bool errors_only = false;
+	list_options options;
 	int result;
 	int c;
 
-	cli_collector_init(&collector);
+	memset(&options, 0, sizeof(options));
+	options.filter.struct_size = sizeof(options.filter);
+	options.filter.page = OSP_STR("");
+	options.limit = LIMIT_DEFAULT;
+	cli_collector_init(&options.collector);
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{
 		if (c == 'h')
 			return cli_help(help);
-		if (c == OPT_ERROR_TRACE)
-		{
-			if (read_error_trace(argc, argv, optarg, &errors_only) != CLI_OK)
-				return CLI_USAGE;
-		}
-		else if (c == '?' || !cli_collector_option(&collector, c, optarg))
+		if (!read_option(&options, c, argc, argv))
 			return CLI_USAGE;
 	}
 	if (!cli_operands(argc, argv, 0, ""))
 		return CLI_USAGE;
-	result = list_traces(&collector, errors_only);
-	cli_collector_close(&collector);
+	result = list_traces(&options);
+	cli_collector_close(&options.collector);
 	return result;
 }

@@ -57,7 +57,7 @@ cli_collector_open(cli_collector *collector)
 	options.struct_size = sizeof(options);
 	options.alc = &osp_allocator_default;
 	options.connection_string = osp_str_of(uri);
-	options.read_only = true;
+	options.read_only = !collector->writes;
 	options.timeout_ms = READ_TIMEOUT_MS;
 	if (collector->driver->open(&options, &collector->conn, &err) != OSP_OK)
 	{

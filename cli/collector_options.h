@@ -14,6 +14,8 @@ typedef struct cli_collector
 	/* Options of the command line, borrowed; NULL: not given. */
 	const char *connection_string;
 
+	bool writes; /* traces will be removed */
+
 	/* Once it is open. */
 	osp_config config;
 	const osp_driver *driver;

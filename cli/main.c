@@ -21,8 +21,10 @@ typedef struct command
 
 static const command commands[] = {
 	{"trace", "show", "draw a trace as a tree, or print it as JSON", cmd_show},
-	{"trace", "list", "list the traces of a collector", cmd_list},
+	{"trace", "list", "list the newest traces of a collector", cmd_list},
 	{"trace", "check", "check that traces are whole", cmd_check},
+	{"trace", "delete", "remove traces from a collector", cmd_delete},
+	{"trace", "prune", "remove old traces from a collector", cmd_prune},
 	{"context", "new", "make a signed trace context", cmd_context_new},
 	{"context", "show", "verify a trace context", cmd_context_show},
 	{NULL, "status", "show the counters of a run directory", cmd_status},

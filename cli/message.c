@@ -129,44 +129,6 @@ cli_number(const char *option, const char *text, long min, long max, long *out)
 }
 
 bool
-cli_duration(const char *option, const char *text, double max, double *seconds)
-{
-	static const struct
-	{
-		const char *name;
-		double seconds;
-	} units[] = {{"", 1},
-				 {"ms", 0.001},
-				 {"s", 1},
-				 {"m", 60},
-				 {"h", 3600},
-				 {"d", 86400},
-				 {"w", 604800}};
-	char *end = NULL;
-	size_t i;
-
-	/* strtod would also take "inf", "nan", hex digits and white space. */
-	*seconds = 0;
-	if (text[strspn(text, "0123456789.")] != 'x' && text[0] >= '0' &&
-		text[0] <= '9')
-		*seconds = strtod(text, &end);
-	for (i = 0; end != NULL && i < sizeof(units) / sizeof(units[0]); i++)
-	{
-		if (strcmp(end, units[i].name) != 0)
-			continue;
-		*seconds *= units[i].seconds;
-		if (*seconds <= max)
-			return true;
-	}
-	cli_usage("%s must be a time such as 30s, 15m, 24h or 7d, of at most %.0f "
-			  "seconds, not '%s'",
-			  option,
-			  max,
-			  text);
-	return false;
-}
-
-bool
 cli_operands(int argc, char **argv, int count, const char *what)
 {
 	if (argc - optind > count)

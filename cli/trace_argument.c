@@ -5,6 +5,7 @@
  */
 #include "trace_argument.h"
 #include "cli.h"
+#include "time_argument.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -165,6 +165,19 @@ osp__traces_note(osp_traces *traces, const osp_notification *point)
 	return OSP_OK;
 }
 
+/* Does the filter let the trace pass? One without a time has none to judge by. */
+static bool
+passes(const osp_traces_entry *known, const osp_trace_filter *filter)
+{
+	if (filter == NULL)
+		return true;
+	if (filter->errors_only && known->errors == 0)
+		return false;
+	if (filter->since_ns != 0 && known->last_ns < filter->since_ns)
+		return false;
+	return filter->until_ns == 0 || known->first_ns <= filter->until_ns;
+}
+
 osp_status
 osp__traces_each(const osp_traces *traces, const osp_trace_filter *filter,
 				 osp_trace_fn fn, void *ctx)
@@ -177,7 +190,7 @@ osp__traces_each(const osp_traces *traces, const osp_trace_filter *filter,
 		const osp_traces_entry *known = &traces->entries[i];
 		osp_trace_entry entry;
 
-		if (filter != NULL && filter->errors_only && known->errors == 0)
+		if (!passes(known, filter))
 			continue;
 		memset(&entry, 0, sizeof(entry));
 		entry.struct_size = sizeof(entry);

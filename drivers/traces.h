@@ -60,7 +60,7 @@ osp__no_next_page(osp_str *next)
 		*next = OSP_STR("");
 }
 
-/* Hands every trace (only those with an error, if so filtered) to fn. */
+/* Hands every trace that passes the filter's errors and times to fn. */
 osp_status osp__traces_each(const osp_traces *traces,
 							const osp_trace_filter *filter, osp_trace_fn fn,
 							void *ctx) OSP_MUST_CHECK;

@@ -15,6 +15,8 @@ my @commands = (
 	['trace', 'show'],
 	['trace', 'list'],
 	['trace', 'check'],
+	['trace', 'delete'],
+	['trace', 'prune'],
 	['context', 'new'],
 	['context', 'show'],
 	['status'],
@@ -44,14 +46,19 @@ for my $command (@commands)
 
 usage_error(qr/a command is missing \(see 'osprofiler --help'\)/);
 usage_error(qr/no command 'tracer'/, 'tracer');
-usage_error(qr/after 'trace' comes one of: show, list, check/, 'trace');
-usage_error(qr/no command 'trace sho';.*show, list, check/, 'trace', 'sho');
+usage_error(qr/after 'trace' comes one of: show, list, check, delete, prune/, 'trace');
+usage_error(qr/no command 'trace sho';.*show, list, check, delete, prune/, 'trace', 'sho');
 usage_error(qr/after 'context' comes one of: new, show/, 'context');
 usage_error(qr/unknown option '--verbose'/, '--verbose');
 usage_error(qr/no command 'a\\x0ab\\x1b'/, "a\nb\x1b");
 
 usage_error(qr/the trace is missing/, 'trace', 'show');
 usage_error(qr/the trace is missing/, 'trace', 'check');
+usage_error(qr/the trace is missing/, 'trace', 'delete');
+usage_error(qr/--older-than is missing/, 'trace', 'prune');
+usage_error(qr/unexpected argument 'a'/, 'trace', 'prune', '--older-than', '7d', 'a');
+usage_error(qr/--older-than must be a time such as/, 'trace', 'prune',
+	'--older-than', $_) for 'a', '-7d', '', '200000d', '7 d';
 usage_error(qr/the trace must not be empty/, 'trace', 'show', '');
 usage_error(qr/unexpected argument 'b'/, 'trace', 'show', 'a', 'b');
 usage_error(qr/unexpected argument 'a'/, 'trace', 'list', 'a');

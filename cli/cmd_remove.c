@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_remove.c
+ *	  osprofiler trace delete and osprofiler trace prune: removing traces from a
+ *	  collector, by id or by age.
+ */
+#include "cli.h"
+#include "collector_options.h"
+#include "out.h"
+#include "time_argument.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "osprofiler/report.h"
+
+/* Every name of a trace has at most so many forms (osp_trace_name_form). */
+#define FORMS_MAX 3
+
+#define AGE_MAX  3.2e9 /* seconds: a hundred years */
+#define NS_PER_S 1000000000
+
+static const char delete_help[] =
+	"Usage: osprofiler trace delete [OPTIONS] TRACE...\n"
+	"\n"
+	"Removes traces from a collector, for good. Exit status 1 if one of them was\n"
+	"not there.\n"
+	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
+
+static const char prune_help[] =
+	"Usage: osprofiler trace prune --older-than TIME [OPTIONS]\n"
+	"\n"
+	"Removes traces from a collector whose last operation is older than a time.\n"
+	"\n"
+	"  --older-than TIME         such as 36h, 7d or 4w\n" CLI_COLLECTOR_HELP
+	"  -h, --help                this text\n";
+
+enum
+{
+	OPT_OLDER_THAN = CLI_OPT_FIRST_FREE
+};
+
+static const struct option delete_longs[] = {
+	CLI_COLLECTOR_OPTIONS,
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct option prune_longs[] = {
+	CLI_COLLECTOR_OPTIONS,
+	{"older-than", required_argument, NULL, OPT_OLDER_THAN},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static int
+print_removed(uint64_t removed)
+{
+	cli_out out;
+
+	if (cli_out_open(&out, NULL) != CLI_OK)
+		return CLI_FAILED;
+	cli_out_printf(&out,
+				   "%llu %s removed\n",
+				   (unsigned long long) removed,
+				   removed == 1 ? "trace" : "traces");
+	return cli_out_close(&out);
+}
+
+/* Removes them and says how many there were. CLI_FAILED after a message. */
+static int
+remove_traces(cli_collector *collector, osp_removal *what, uint64_t *removed)
+{
+	osp_error err = {OSP_OK, ""};
+	osp_status status;
+	int result;
+
+	*removed = 0;
+	collector->writes = true;
+	if (cli_collector_open(collector) != CLI_OK)
+		return CLI_FAILED;
+	what->struct_size = sizeof(*what);
+	status =
+		collector->driver->remove_traces(collector->conn, what, removed, &err);
+	result = print_removed(*removed);
+	if (status != OSP_OK)
+		return cli_error("cannot remove traces from %s: %s",
+						 collector->shown,
+						 err.msg[0] != '\0' ? err.msg
+											: osp_status_text(status));
+	return result;
+}
+
+/* All forms of the names; *count is how many. Returned owned; NULL: no memory. */
+static osp_str *
+all_forms(char **names, int name_count, size_t *count)
+{
+	size_t max = (size_t) name_count * FORMS_MAX;
+	osp_str *forms = calloc(max, sizeof(*forms) + OSP_ID_MAX + 1);
+	char *text = (char *) (forms + max);
+	unsigned form;
+	osp_id id;
+	int i;
+
+	*count = 0;
+	for (i = 0; forms != NULL && i < name_count; i++)
+	{
+		size_t first = *count;
+
+		for (form = 0; osp_trace_name_form(osp_str_of(names[i]), form, &id);
+			 form++)
+		{
+			osp_str here = osp_id_text(&id, text);
+
+			/* The name itself may be the form of a UUID already. */
+			if (form > 0 && osp_str_eq(here, forms[first]))
+				continue;
+			forms[(*count)++] = here;
+			text += OSP_ID_MAX + 1;
+		}
+	}
+	return forms;
+}
+
+static int
+delete_traces(cli_collector *collector, char **names, int name_count)
+{
+	osp_removal what;
+	uint64_t removed;
+	osp_str *ids;
+	int result;
+
+	memset(&what, 0, sizeof(what));
+	ids = all_forms(names, name_count, &what.count);
+	if (ids == NULL)
+		return cli_error("%s", osp_status_text(OSP_ENOMEM));
+	what.ids = ids;
+	result = remove_traces(collector, &what, &removed);
+	free(ids);
+	if (result == CLI_OK && removed < (uint64_t) name_count)
+		return cli_error("%llu of %d traces were not in %s",
+						 (unsigned long long) name_count - removed,
+						 name_count,
+						 collector->shown);
+	return result;
+}
+
+int
+cmd_delete(int argc, char **argv)
+{
+	cli_collector collector;
+	int result;
+	int c;
+
+	cli_collector_init(&collector);
+	while ((c = cli_next_option(argc, argv, "h", delete_longs)) != -1)
+	{
+		if (c == 'h')
+			return cli_help(delete_help);
+		if (c == '?' || !cli_collector_option(&collector, c, optarg))
+			return CLI_USAGE;
+	}
+	if (argc == optind && !cli_operands(argc, argv, 1, "the trace"))
+		return CLI_USAGE;
+	result = delete_traces(&collector, argv + optind, argc - optind);
+	cli_collector_close(&collector);
+	return result;
+}
+
+static int
+prune(cli_collector *collector, double age_s)
+{
+	struct timespec now;
+	osp_removal what;
+	uint64_t removed;
+
+	(void) clock_gettime(CLOCK_REALTIME, &now);
+	memset(&what, 0, sizeof(what));
+	what.older_than_ns = (int64_t) now.tv_sec * NS_PER_S + now.tv_nsec -
+						 (int64_t) (age_s * NS_PER_S);
+	return remove_traces(collector, &what, &removed);
+}
+
+int
+cmd_prune(int argc, char **argv)
+{
+	cli_collector collector;
+	double age_s = -1;
+	int result;
+	int c;
+
+	cli_collector_init(&collector);
+	while ((c = cli_next_option(argc, argv, "h", prune_longs)) != -1)
+	{
+		if (c == 'h')
+			return cli_help(prune_help);
+		if (c == OPT_OLDER_THAN)
+		{
+			if (!cli_duration("--older-than", optarg, AGE_MAX, &age_s))
+				return CLI_USAGE;
+		}
+		else if (c == '?' || !cli_collector_option(&collector, c, optarg))
+			return CLI_USAGE;
+	}
+	if (!cli_operands(argc, argv, 0, ""))
+		return CLI_USAGE;
+	if (age_s < 0)
+		return cli_usage("--older-than is missing");
+	result = prune(&collector, age_s);
+	cli_collector_close(&collector);
+	return result;
+}
