@@ -309,10 +309,28 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 	osp_put_str(w, OSP_STR("message"), cut(message, OSPQ_MESSAGE_MAX));
 }
 
+/* Ends the object "db", and says how it went. */
+static inline void
+put_outcome(osp_writer *w, const ospq_outcome *outcome)
+{
+	const char *fate;
+
+	if (OSP_LIKELY(outcome->fate == OSPQ_DONE))
+	{
+		osp_put_end(w);
+		return;
+	}
+	fate = fate_text(outcome->fate);
+	if (fate != NULL)
+		osp_put_str(w, OSP_STR("outcome"), osp_str_of(fate));
+	osp_put_end(w);
+	if (outcome->fate == OSPQ_FAILED)
+		put_failure(w, outcome);
+}
+
 void
 ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 {
-	const char *fate;
 	record r;
 
 	if (OSP_UNLIKELY(!begin_record(&r,
@@ -332,17 +350,7 @@ ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 			&r.w,
 			OSP_STR("command"),
 			osp_str_n(outcome->tag, strnlen(outcome->tag, OSPQ_TAG_MAX)));
-	if (OSP_LIKELY(outcome->fate == OSPQ_DONE))
-		osp_put_end(&r.w);
-	else
-	{
-		fate = fate_text(outcome->fate);
-		if (fate != NULL)
-			osp_put_str(&r.w, OSP_STR("outcome"), osp_str_of(fate));
-		osp_put_end(&r.w);
-		if (outcome->fate == OSPQ_FAILED)
-			put_failure(&r.w, outcome);
-	}
+	put_outcome(&r.w, outcome);
 	commit_record(&r);
 }
 
@@ -485,8 +493,9 @@ ospq_stop_all(ospq_conn *c, ospq_fate fate)
 }
 
 bool
-ospq_connect_start(osp__point *point)
+ospq_connect_start(void)
 {
+	osp__point *point = ospq_call_point();
 	osp_writer w;
 
 	if (!osp__hook_open(point))
@@ -494,23 +503,19 @@ ospq_connect_start(osp__point *point)
 	if (osp__hook_begin(
 			point, OSP_RECORD_START, CONNECT, point->start_ns, 0, &w))
 		osp__hook_commit(&w);
+	ospq_set_call(OSPQ_CALL_CONNECT);
 	return true;
 }
 
-void
-ospq_connect_stop(const osp__point *point, PGconn *conn)
+/* conn is what it led to, NULL: nothing. */
+static void
+stop_connect(const osp__point *point, PGconn *conn, const ospq_outcome *outcome)
 {
 	ospq_conn *c = ospq_conn_get(conn);
-	bool connected = conn != NULL && REAL(PQstatus)(conn) == CONNECTION_OK;
-	ospq_outcome outcome = {.fate = OSPQ_FAILED,
-							.sqlstate = CONNECT_FAILURE,
-							.message = "out of memory"};
 	osp_writer w;
 
 	if (c != NULL)
 		need_opening(c);
-	if (conn != NULL && !connected)
-		outcome.message = REAL(PQerrorMessage)(conn);
 	if (!osp__hook_begin(point,
 						 OSP_RECORD_STOP,
 						 CONNECT,
@@ -519,10 +524,48 @@ ospq_connect_stop(const osp__point *point, PGconn *conn)
 						 &w))
 		return;
 	osp_put_encoded(&w, ospq_conn_opening(c));
-	if (connected)
+	if (outcome->fate == OSPQ_DONE)
 		osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(conn));
-	osp_put_end(&w);
-	if (!connected)
-		put_failure(&w, &outcome);
+	put_outcome(&w, outcome);
 	osp__hook_commit(&w);
+}
+
+void
+ospq_connect_stop(const osp__point *point, PGconn *conn)
+{
+	ospq_outcome outcome = {.fate = OSPQ_FAILED,
+							.sqlstate = CONNECT_FAILURE,
+							.message = "out of memory"};
+
+	if (conn != NULL && REAL(PQstatus)(conn) == CONNECTION_OK)
+		outcome.fate = OSPQ_DONE;
+	else if (conn != NULL)
+		outcome.message = REAL(PQerrorMessage)(conn);
+	stop_connect(point, conn, &outcome);
+}
+
+bool
+ospq_still_inside(void)
+{
+	if (osp__guard_holds(osp__depth.libpq))
+		return true;
+	ospq_interrupt_call();
+	return false;
+}
+
+void
+ospq_interrupt_call(void)
+{
+	const ospq_outcome outcome = {.fate = OSPQ_INTERRUPTED};
+	osp__profiler *p = osp__self;
+	unsigned kind = p != NULL ? p->call_kind : OSPQ_CALL_OTHER;
+
+	osp__depth.libpq = NULL;
+	if (kind == OSPQ_CALL_OTHER)
+		return;
+	p->call_kind = OSPQ_CALL_OTHER;
+	if (kind == OSPQ_CALL_STATEMENT)
+		ospq_stop(&p->call, &outcome);
+	else
+		stop_connect(&p->call, NULL, &outcome);
 }

@@ -34,40 +34,96 @@ ospq_statements_wanted(void)
 	return OSP_LIKELY(wanted >= 0) ? wanted == 1 : ospq_ask_if_wanted();
 }
 
+/* What the call of libpq is that this thread is in; see osp__profiler. */
+typedef enum ospq_call_kind
+{
+	OSPQ_CALL_OTHER, /* its point is elsewhere, or there is none */
+	OSPQ_CALL_STATEMENT,
+	OSPQ_CALL_CONNECT
+} ospq_call_kind;
+
+/* The rest of ospq_inside. */
+extern bool ospq_still_inside(void);
+
+/* Is this thread in a call of libpq already? One that the program left by a
+ * longjmp ends here, as interrupted. */
+static inline bool
+ospq_inside(void)
+{
+	return OSP_UNLIKELY(osp__depth.libpq != NULL) && ospq_still_inside();
+}
+
+/* Ends the call that this thread is in, as interrupted. */
+extern void ospq_interrupt_call(void);
+
+static inline void
+ospq_set_inside(osp__guard *guard)
+{
+	osp__guard_set(guard);
+	osp__depth.libpq = guard;
+}
+
 /*
  * Enters a wrapper that may start a point. False: the function is to be called
- * and nothing else. Else depth was raised, for ospq_leave.
+ * and nothing else. Else ospq_leave has to follow. The guard lies on the stack
+ * of the wrapper.
  */
 static inline bool
-ospq_enter(void)
+ospq_enter(osp__guard *guard)
 {
 	ospq_need();
-	if (osp__depth.libpq > 0 || OSP_LIKELY(!osp__hook_tracing()) ||
+	if (OSP_LIKELY(!osp__hook_tracing()) || ospq_inside() ||
 		!ospq_statements_wanted())
 		return false;
-	osp__depth.libpq++;
+	ospq_set_inside(guard);
 	return true;
 }
 
 /* The same for a wrapper that only goes on with points that are open. */
 static inline ospq_conn *
-ospq_enter_known(const PGconn *conn)
+ospq_enter_known(osp__guard *guard, const PGconn *conn)
 {
 	ospq_conn *c;
 
 	ospq_need();
-	if (osp__depth.libpq > 0)
+	if (ospq_inside())
 		return NULL;
 	c = ospq_conn_find(conn);
 	if (c != NULL)
-		osp__depth.libpq++;
+		ospq_set_inside(guard);
 	return c;
 }
 
 static inline void
 ospq_leave(void)
 {
-	osp__depth.libpq--;
+	osp__depth.libpq = NULL;
+}
+
+/*
+ * Where the point of a call lies that waits for its answer: not on the stack, so
+ * that it can be stopped if the program leaves the call by a longjmp. After
+ * ospq_enter only.
+ */
+static inline osp__point *
+ospq_call_point(void)
+{
+	return &osp__self->call;
+}
+
+/* The point of the call was started; or it is stopped now, or kept elsewhere
+ * (OSPQ_CALL_OTHER). */
+static inline void
+ospq_set_call(ospq_call_kind kind)
+{
+	osp__self->call_kind = kind;
+}
+
+/* Is the call still open? Not if it was interrupted meanwhile. */
+static inline bool
+ospq_call_is(const osp__guard *guard)
+{
+	return osp__depth.libpq == guard;
 }
 
 /* Opens a point for a statement and records its start. False: not traced. */
@@ -76,6 +132,23 @@ extern bool ospq_start(ospq_conn *c, osp__point *point,
 
 /* Records the stop, at this moment. */
 extern void ospq_stop(const osp__point *point, const ospq_outcome *outcome);
+
+/* The same for the call that this thread is in, whose answer it waits for. */
+static inline bool
+ospq_start_call(ospq_conn *c, const ospq_facts *facts)
+{
+	if (!ospq_start(c, ospq_call_point(), facts))
+		return false;
+	ospq_set_call(OSPQ_CALL_STATEMENT);
+	return true;
+}
+
+static inline void
+ospq_stop_call(const ospq_outcome *outcome)
+{
+	ospq_set_call(OSPQ_CALL_OTHER);
+	ospq_stop(ospq_call_point(), outcome);
+}
 
 /* Reads what a result says into an outcome, which borrows from the result. */
 extern void ospq_read_result(ospq_outcome *outcome, const PGconn *conn,
@@ -94,8 +167,8 @@ extern void ospq_stop_head(ospq_conn *c);
 extern void ospq_open_read(ospq_open *open, const PGconn *conn,
 						   PGresult *result);
 
-/* db.connect */
-extern bool ospq_connect_start(osp__point *point);
+/* db.connect, of the call that this thread is in. */
+extern bool ospq_connect_start(void);
 extern void ospq_connect_stop(const osp__point *point, PGconn *conn);
 
 /* Records the cancel requests that were made meanwhile, see wrap_cancel.c. */

@@ -17,6 +17,7 @@ static const osp_allocator *const alc = &osp_allocator_default;
 /* A call that sends a statement. */
 typedef struct send_call
 {
+	osp__guard guard;
 	bool entered;
 	ospq_conn *c;
 	ospq_open *open; /* NULL: not traced */
@@ -46,7 +47,7 @@ begin(send_call *call, PGconn *conn, const ospq_facts *facts)
 	call->saved = errno;
 	call->c = NULL;
 	call->open = NULL;
-	call->entered = ospq_enter();
+	call->entered = ospq_enter(&call->guard);
 	if (!call->entered)
 		return;
 	call->c = ospq_conn_get(conn);
@@ -308,7 +309,8 @@ note_end(ospq_conn *c)
 OSPQ_EXPORT PGresult *
 PQgetResult(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	ospq_open *head;
 	PGresult *result;
 	int saved;
@@ -333,7 +335,8 @@ PQgetResult(PGconn *conn)
 static int
 send_sync(int (*function)(PGconn *), PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int sent = function(conn);
 	int saved = errno;
 	ospq_open *open;
@@ -373,7 +376,8 @@ PQsendPipelineSync(PGconn *conn)
 static int
 change_mode(int (*function)(PGconn *), PGconn *conn, bool leaves)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int changed = function(conn);
 	int saved = errno;
 

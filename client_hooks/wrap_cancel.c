@@ -90,20 +90,23 @@ ospq_record_cancels(void)
 }
 
 /*
- * In a signal handler the depth may be above zero, because a wrapper was
- * interrupted; that is no call of libpq by itself, for it never cancels.
+ * In a signal handler the thread may be in another call already, because a
+ * wrapper was interrupted; that is no call of libpq by itself, for it never
+ * cancels.
  */
 #define CANCEL_FUNCTION(name, parameters, arguments) \
 	OSPQ_EXPORT int name parameters                  \
 	{                                                \
+		const osp__guard *outer = osp__depth.libpq;  \
 		int64_t start_ns = osp_mono_now();           \
+		osp__guard guard;                            \
 		int result;                                  \
 		int saved;                                   \
                                                      \
 		ospq_need();                                 \
-		osp__depth.libpq++;                          \
+		ospq_set_inside(&guard);                     \
 		result = REAL(name) arguments;               \
-		osp__depth.libpq--;                          \
+		osp__depth.libpq = outer;                    \
 		saved = errno;                               \
 		note(start_ns, result == 1);                 \
 		errno = saved;                               \

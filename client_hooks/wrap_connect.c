@@ -185,14 +185,35 @@ connect_params_with_option(const char *const *keywords,
 
 /* --- the points ----------------------------------------------------------- */
 
+/* A call that connects. */
+typedef struct connect_call
+{
+	osp__guard guard;
+	bool started;
+} connect_call;
+
+static bool
+begin_connect(connect_call *call)
+{
+	if (!ospq_enter(&call->guard))
+		return false;
+	call->started = ospq_connect_start();
+	return true;
+}
+
 /* Leaves a call that has connected, or failed to. */
 static PGconn *
-finish_connect(bool started, const osp__point *point, PGconn *conn)
+finish_connect(const connect_call *call, PGconn *conn)
 {
 	int saved = errno;
 
-	if (started)
-		ospq_connect_stop(point, conn);
+	if (!ospq_call_is(&call->guard))
+		return conn;
+	if (call->started)
+	{
+		ospq_set_call(OSPQ_CALL_OTHER);
+		ospq_connect_stop(ospq_call_point(), conn);
+	}
 	ospq_leave();
 	errno = saved;
 	return conn;
@@ -201,35 +222,31 @@ finish_connect(bool started, const osp__point *point, PGconn *conn)
 OSPQ_EXPORT PGconn *
 PQconnectdb(const char *conninfo)
 {
-	osp__point point;
-	bool started;
+	connect_call call;
 	PGconn *conn = NULL;
 
-	if (!ospq_enter())
+	if (!begin_connect(&call))
 		return REAL(PQconnectdb)(conninfo);
-	started = ospq_connect_start(&point);
 	if (conninfo != NULL)
 		conn = connect_string_with_option(conninfo);
 	if (conn == NULL)
 		conn = REAL(PQconnectdb)(conninfo);
-	return finish_connect(started, &point, conn);
+	return finish_connect(&call, conn);
 }
 
 OSPQ_EXPORT PGconn *
 PQconnectdbParams(const char *const *keywords, const char *const *values,
 				  int expand_dbname)
 {
-	osp__point point;
-	bool started;
+	connect_call call;
 	PGconn *conn;
 
-	if (!ospq_enter())
+	if (!begin_connect(&call))
 		return REAL(PQconnectdbParams)(keywords, values, expand_dbname);
-	started = ospq_connect_start(&point);
 	conn = connect_params_with_option(keywords, values, expand_dbname);
 	if (conn == NULL)
 		conn = REAL(PQconnectdbParams)(keywords, values, expand_dbname);
-	return finish_connect(started, &point, conn);
+	return finish_connect(&call, conn);
 }
 
 OSPQ_EXPORT PGconn *
@@ -237,16 +254,14 @@ PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
 			 const char *pgtty, const char *dbName, const char *login,
 			 const char *pwd)
 {
-	osp__point point;
+	connect_call call;
 	char *option = NULL;
 	PGconn *conn = NULL;
-	bool started;
 	option_wish wish;
 
-	if (!ospq_enter())
+	if (!begin_connect(&call))
 		return REAL(PQsetdbLogin)(
 			pghost, pgport, pgoptions, pgtty, dbName, login, pwd);
-	started = ospq_connect_start(&point);
 	begin_wish(&wish);
 	if (pgoptions != NULL && pgoptions[0] != '\0')
 		wish.options = pgoptions;
@@ -271,23 +286,22 @@ PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
 	if (conn == NULL)
 		conn = REAL(PQsetdbLogin)(
 			pghost, pgport, pgoptions, pgtty, dbName, login, pwd);
-	return finish_connect(started, &point, conn);
+	return finish_connect(&call, conn);
 }
 
 /* A connection has begun: its point stays open while it is polled. */
 static PGconn *
-finish_start(bool started, const osp__point *point, PGconn *conn)
+finish_start(const connect_call *call, PGconn *conn)
 {
 	int saved = errno;
-	ospq_conn *c = started ? ospq_conn_get(conn) : NULL;
+	ospq_conn *c = call->started ? ospq_conn_get(conn) : NULL;
 
-	if (c != NULL && REAL(PQstatus)(conn) != CONNECTION_BAD)
-	{
-		c->connecting = true;
-		c->connect = *point;
-	}
-	else if (started)
-		ospq_connect_stop(point, conn);
+	if (c == NULL || REAL(PQstatus)(conn) == CONNECTION_BAD ||
+		!ospq_call_is(&call->guard))
+		return finish_connect(call, conn);
+	ospq_set_call(OSPQ_CALL_OTHER);
+	c->connecting = true;
+	c->connect = *ospq_call_point();
 	ospq_leave();
 	errno = saved;
 	return conn;
@@ -296,29 +310,23 @@ finish_start(bool started, const osp__point *point, PGconn *conn)
 OSPQ_EXPORT PGconn *
 PQconnectStart(const char *conninfo)
 {
-	osp__point point;
-	bool started;
+	connect_call call;
 
-	if (!ospq_enter())
+	if (!begin_connect(&call))
 		return REAL(PQconnectStart)(conninfo);
-	started = ospq_connect_start(&point);
-	return finish_start(started, &point, REAL(PQconnectStart)(conninfo));
+	return finish_start(&call, REAL(PQconnectStart)(conninfo));
 }
 
 OSPQ_EXPORT PGconn *
 PQconnectStartParams(const char *const *keywords, const char *const *values,
 					 int expand_dbname)
 {
-	osp__point point;
-	bool started;
+	connect_call call;
 
-	if (!ospq_enter())
+	if (!begin_connect(&call))
 		return REAL(PQconnectStartParams)(keywords, values, expand_dbname);
-	started = ospq_connect_start(&point);
 	return finish_start(
-		started,
-		&point,
-		REAL(PQconnectStartParams)(keywords, values, expand_dbname));
+		&call, REAL(PQconnectStartParams)(keywords, values, expand_dbname));
 }
 
 /* Is it connected, or has it failed? Then its point stops. */
@@ -343,7 +351,8 @@ finish_poll(ospq_conn *c, PostgresPollingStatusType status)
 OSPQ_EXPORT PostgresPollingStatusType
 PQconnectPoll(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 
 	return finish_poll(c, REAL(PQconnectPoll)(conn));
 }
@@ -351,7 +360,8 @@ PQconnectPoll(PGconn *conn)
 OSPQ_EXPORT PostgresPollingStatusType
 PQresetPoll(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 
 	return finish_poll(c, REAL(PQresetPoll)(conn));
 }
@@ -382,40 +392,39 @@ end_known_connection(const PGconn *conn)
 OSPQ_EXPORT void
 PQreset(PGconn *conn)
 {
-	osp__point point;
-	bool started;
+	connect_call call;
 
-	if (!ospq_enter())
+	if (!ospq_enter(&call.guard))
 	{
 		REAL(PQreset)(conn);
 		return;
 	}
 	end_known_connection(conn);
-	started = ospq_connect_start(&point);
+	call.started = ospq_connect_start();
 	REAL(PQreset)(conn);
-	(void) finish_connect(started, &point, conn);
+	(void) finish_connect(&call, conn);
 }
 
 OSPQ_EXPORT int
 PQresetStart(PGconn *conn)
 {
-	osp__point point;
-	bool started;
+	connect_call call;
 	int result;
 
-	if (!ospq_enter())
+	if (!ospq_enter(&call.guard))
 		return REAL(PQresetStart)(conn);
 	end_known_connection(conn);
-	started = ospq_connect_start(&point);
+	call.started = ospq_connect_start();
 	result = REAL(PQresetStart)(conn);
-	(void) finish_start(started, &point, conn);
+	(void) finish_start(&call, conn);
 	return result;
 }
 
 OSPQ_EXPORT void
 PQfinish(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int saved = errno;
 
 	if (c == NULL)
@@ -450,14 +459,18 @@ __attribute__((destructor)) static void
 end_all(void)
 {
 	int saved = errno;
+	osp__guard guard;
 
 	if (__atomic_load_n(&ospq_loaded, __ATOMIC_ACQUIRE) == 0 ||
 		!is_only_thread())
 		return;
-	osp__depth.libpq++;
+	/* It ends within a call, or a call was left. */
+	if (osp__depth.libpq != NULL)
+		ospq_interrupt_call();
+	ospq_set_inside(&guard);
 	if (ospq_cancels_pending != 0)
 		ospq_record_cancels();
 	ospq_conn_each(end_connection);
-	osp__depth.libpq--;
+	ospq_leave();
 	errno = saved;
 }

@@ -35,7 +35,8 @@ finish(ospq_conn *c, int64_t bytes)
 OSPQ_EXPORT int
 PQputCopyData(PGconn *conn, const char *buffer, int nbytes)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQputCopyData)(conn, buffer, nbytes);
 
 	finish(c, result == 1 ? nbytes : 0);
@@ -45,7 +46,8 @@ PQputCopyData(PGconn *conn, const char *buffer, int nbytes)
 OSPQ_EXPORT int
 PQputCopyEnd(PGconn *conn, const char *errormsg)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQputCopyEnd)(conn, errormsg);
 
 	finish(c, 0);
@@ -55,7 +57,8 @@ PQputCopyEnd(PGconn *conn, const char *errormsg)
 OSPQ_EXPORT int
 PQgetCopyData(PGconn *conn, char **buffer, int async)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQgetCopyData)(conn, buffer, async);
 
 	finish(c, result);
@@ -65,7 +68,8 @@ PQgetCopyData(PGconn *conn, char **buffer, int async)
 OSPQ_EXPORT int
 PQputline(PGconn *conn, const char *string)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQputline)(conn, string);
 
 	finish(c, result == 0 && string != NULL ? (int64_t) strlen(string) : 0);
@@ -75,7 +79,8 @@ PQputline(PGconn *conn, const char *string)
 OSPQ_EXPORT int
 PQputnbytes(PGconn *conn, const char *buffer, int nbytes)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQputnbytes)(conn, buffer, nbytes);
 
 	finish(c, result == 0 ? nbytes : 0);
@@ -86,7 +91,8 @@ PQputnbytes(PGconn *conn, const char *buffer, int nbytes)
 OSPQ_EXPORT int
 PQgetline(PGconn *conn, char *string, int length)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQgetline)(conn, string, length);
 
 	finish(c,
@@ -99,7 +105,8 @@ PQgetline(PGconn *conn, char *string, int length)
 OSPQ_EXPORT int
 PQgetlineAsync(PGconn *conn, char *buffer, int bufsize)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQgetlineAsync)(conn, buffer, bufsize);
 
 	finish(c, result);
@@ -109,7 +116,8 @@ PQgetlineAsync(PGconn *conn, char *buffer, int bufsize)
 OSPQ_EXPORT int
 PQendcopy(PGconn *conn)
 {
-	ospq_conn *c = ospq_enter_known(conn);
+	osp__guard guard;
+	ospq_conn *c = ospq_enter_known(&guard, conn);
 	int result = REAL(PQendcopy)(conn);
 	int saved = errno;
 	ospq_open *head;

@@ -8,10 +8,10 @@
 
 typedef struct lo_call
 {
+	osp__guard guard;
 	bool entered;
 	bool traced;
 	ospq_conn *c;
-	osp__point point;
 	int saved;
 } lo_call;
 
@@ -21,13 +21,13 @@ begin(lo_call *call, PGconn *conn, const char *name)
 	ospq_facts facts = {.text = name, .operation = "large object"};
 
 	call->saved = errno;
-	call->entered = ospq_enter();
+	call->entered = ospq_enter(&call->guard);
 	call->traced = false;
 	if (!call->entered)
 		return;
 	call->c = ospq_conn_get(conn);
 	if (call->c != NULL)
-		call->traced = ospq_start(call->c, &call->point, &facts);
+		call->traced = ospq_start_call(call->c, &facts);
 	errno = call->saved;
 }
 
@@ -37,7 +37,7 @@ finish(lo_call *call, bool good, int64_t bytes)
 {
 	ospq_outcome outcome = {.fate = OSPQ_DONE};
 
-	if (!call->entered)
+	if (!call->entered || !ospq_call_is(&call->guard))
 		return;
 	call->saved = errno;
 	if (call->traced)
@@ -49,7 +49,7 @@ finish(lo_call *call, bool good, int64_t bytes)
 			outcome.has_bytes = true;
 			outcome.bytes = (uint64_t) bytes;
 		}
-		ospq_stop(&call->point, &outcome);
+		ospq_stop_call(&outcome);
 	}
 	ospq_leave();
 	errno = call->saved;

@@ -4,7 +4,7 @@
  *	  Statements that are sent and answered in one call.
  *
  * A result that opens a COPY leaves the point open, to be stopped when the COPY
- * ends; else the point lives on the stack of the call.
+ * ends.
  */
 #include "client_operation.h"
 #include "end_error.h"
@@ -16,12 +16,12 @@
 /* A call in progress. */
 typedef struct sync_call
 {
+	osp__guard guard;
 	bool entered;
 	int saved; /* errno, as the program had it */
 	ospq_conn *c;
 	bool traced;
 	bool discards; /* results of statements before it */
-	osp__point point;
 } sync_call;
 
 /* Opens the point of a call that was entered. */
@@ -38,7 +38,7 @@ open_point(sync_call *call, PGconn *conn, const ospq_facts *facts)
 	if (OSP_UNLIKELY(call->c->queue_len > 0) &&
 		REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF)
 		call->discards = true;
-	call->traced = ospq_start(call->c, &call->point, facts);
+	call->traced = ospq_start_call(call->c, facts);
 	errno = call->saved;
 }
 
@@ -49,7 +49,7 @@ open_point(sync_call *call, PGconn *conn, const ospq_facts *facts)
 static void
 begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
 {
-	if (ospq_enter())
+	if (ospq_enter(&call->guard))
 	{
 		open_point(call, conn, facts);
 		return;
@@ -90,14 +90,15 @@ stop_point(const sync_call *call, PGresult *result)
 		open = ospq_conn_push(call->c);
 		if (open != NULL)
 		{
-			open->point = call->point;
+			open->point = *ospq_call_point();
+			ospq_set_call(OSPQ_CALL_OTHER);
 			return;
 		}
 		outcome.fate = OSPQ_INTERRUPTED;
 	}
 	else
 		ospq_read_result(&outcome, call->c->conn, result);
-	ospq_stop(&call->point, &outcome);
+	ospq_stop_call(&outcome);
 }
 
 /* Leaves a call whose function returned result; keeps errno. */
@@ -106,7 +107,7 @@ finish(const sync_call *call, PGresult *result)
 {
 	int saved = errno;
 
-	if (!call->entered)
+	if (!call->entered || OSP_UNLIKELY(!ospq_call_is(&call->guard)))
 		return result;
 	if (OSP_LIKELY(call->c != NULL))
 	{
@@ -127,7 +128,7 @@ text_to_send(const sync_call *call, const char *sql)
 
 	if (!call->traced || sql == NULL)
 		return sql;
-	text = ospq_with_comment(call->c, &call->c->sent, &call->point, sql);
+	text = ospq_with_comment(call->c, &call->c->sent, ospq_call_point(), sql);
 	errno = call->saved;
 	return text;
 }
@@ -154,7 +155,7 @@ PQexec(PGconn *conn, const char *query)
 	const char *text;
 	sync_call call;
 
-	if (!ospq_enter())
+	if (!ospq_enter(&call.guard))
 		return REAL(PQexec)(conn, query);
 	open_point(&call, conn, &facts);
 	text = text_to_send(&call, query);
@@ -213,7 +214,7 @@ PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
 
 /* The call was entered. */
 static PGresult *
-execute(PGconn *conn, const ospq_execution *e)
+execute(sync_call *call, PGconn *conn, const ospq_execution *e)
 {
 	ospq_facts facts = {.name = e->name,
 						.param_count = e->count,
@@ -221,12 +222,12 @@ execute(PGconn *conn, const ospq_execution *e)
 						.param_lengths = e->lengths,
 						.param_formats = e->formats};
 	PGresult *result;
-	sync_call call;
 
-	open_point(&call, conn, &facts);
-	if (!call.traced || !ospq_execute_told(call.c, &call.point, e, &result))
+	open_point(call, conn, &facts);
+	if (!call->traced ||
+		!ospq_execute_told(call->c, ospq_call_point(), e, &result))
 	{
-		errno = call.saved;
+		errno = call->saved;
 		result = REAL(PQexecPrepared)(conn,
 									  e->name,
 									  e->count,
@@ -235,7 +236,7 @@ execute(PGconn *conn, const ospq_execution *e)
 									  e->formats,
 									  e->result_format);
 	}
-	return finish(&call, result);
+	return finish(call, result);
 }
 
 OSPQ_EXPORT PGresult *
@@ -243,8 +244,11 @@ PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
 			   const char *const *paramValues, const int *paramLengths,
 			   const int *paramFormats, int resultFormat)
 {
-	if (ospq_enter())
-		return execute(conn,
+	sync_call call;
+
+	if (ospq_enter(&call.guard))
+		return execute(&call,
+					   conn,
 					   &(ospq_execution){stmtName,
 										 nParams,
 										 paramValues,
@@ -333,14 +337,14 @@ finish_value(const sync_call *call, bool good)
 	int saved = errno;
 	ospq_outcome outcome = {.fate = OSPQ_DONE};
 
-	if (!call->entered)
+	if (!call->entered || !ospq_call_is(&call->guard))
 		return;
 	stop_discarded(call);
 	if (call->traced)
 	{
 		if (!good)
 			ospq_read_failure(&outcome, call->c->conn);
-		ospq_stop(&call->point, &outcome);
+		ospq_stop_call(&outcome);
 	}
 	ospq_leave();
 	errno = saved;

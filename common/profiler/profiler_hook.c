@@ -8,7 +8,23 @@
  */
 #include "profiler/profiler_int.h"
 
-__thread osp__hook_depth osp__depth = {0, 0};
+__thread osp__hook_depth osp__depth = {NULL, 0};
+
+/* Farther up than this a guard is not read: what lies there may be no memory, for
+ * it may be the stack of a coroutine that is gone. */
+#define GUARD_REACH (64 * 1024)
+
+bool
+osp__guard_holds(const osp__guard *guard)
+{
+	uintptr_t here = (uintptr_t) __builtin_frame_address(0);
+	uintptr_t place = (uintptr_t) guard;
+
+	if (place < here)
+		return false;
+	return place - here > GUARD_REACH ||
+		   (guard->self == guard && guard->mark == OSP__GUARD_MARK);
+}
 
 bool osp__environment_open = true;
 

@@ -36,29 +36,38 @@
 #include "osprofiler/template.h"
 #include "profiler/profiler_state.h"
 
-/* A point that a hook opened. */
-typedef struct osp__point
-{
-	osp_uuid trace_id;
-	int64_t start_ns;
-	uint64_t generation; /* of the process: a child does not stop it */
-	osp_id base_id;
-	osp_id parent_id;
-} osp__point;
-
 /*
- * How deep this thread is inside a hooked library, one count for each: a hook
- * that is loaded twice (linked and preloaded), or called by the library itself,
- * finds it above zero and stays out of the way.
+ * Whether this thread is inside a hooked library: a hook that is loaded twice
+ * (linked and preloaded), or called by the library itself, stays out of the way.
+ * For libpq it is the guard of the outermost wrapper, NULL if there is none; for
+ * SQLite a count.
  */
 typedef struct osp__hook_depth
 {
-	unsigned libpq;
+	const osp__guard *libpq;
 	unsigned sqlite;
 } osp__hook_depth;
 
+/* As with osp__self: another layout has another name. */
+#define osp__depth osp__depth_2
+
 OSP_API extern __thread osp__hook_depth osp__depth
 	__attribute__((tls_model("initial-exec")));
+
+/* Marks a guard, which lies on the stack of its wrapper, as in use. */
+static inline void
+osp__guard_set(osp__guard *guard)
+{
+	guard->self = guard;
+	guard->mark = OSP__GUARD_MARK;
+}
+
+/*
+ * Does the call still run whose guard this is? A program may leave it by a
+ * longjmp, in a signal handler for example, and then nothing resets osp__depth.
+ * The guard of a call that runs lies above our own frame, and is as it was set.
+ */
+OSP_API bool osp__guard_holds(const osp__guard *guard);
 
 /* Is there a context in the environment that was not looked at yet, or that is
  * valid? Then a thread that does not trace may begin to. */

@@ -16,6 +16,25 @@
 /* Bytes for the names of all points that are open in a thread. */
 #define OSP__NAMES_MAX (32 * 1024)
 
+/* A point that a hook opened. */
+typedef struct osp__point
+{
+	osp_uuid trace_id;
+	int64_t start_ns;
+	uint64_t generation; /* of the process: a child does not stop it */
+	osp_id base_id;
+	osp_id parent_id;
+} osp__point;
+
+/* A call of a hooked library that runs, see osp__guard_holds. */
+typedef struct osp__guard
+{
+	const struct osp__guard *self;
+	uint64_t mark;
+} osp__guard;
+
+#define OSP__GUARD_MARK UINT64_C(0x6f7370726f66696c)
+
 typedef struct osp__open_point
 {
 	osp_uuid trace_id;
@@ -45,6 +64,8 @@ typedef struct osp__profiler
 	osp_id base_id;
 	osp_id parent_id; /* of the points at the bottom */
 	osp_producer producer;
+	osp__point call;    /* the point of the call of libpq that runs... */
+	uint32_t call_kind; /* ...and what it is; 0: there is none */
 	osp__open_point points[OSP_STACK_MAX];
 	char names[OSP__NAMES_MAX];
 
@@ -60,7 +81,7 @@ typedef struct osp__profiler
  * Hooks are other libraries that read and change all this: with another layout
  * it gets another name, so that what does not fit together does not load.
  */
-#define osp__self osp__self_3
+#define osp__self osp__self_4
 
 /* The state of this thread; NULL: none was made. */
 OSP_API extern __thread osp__profiler *osp__self

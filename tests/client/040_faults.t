@@ -163,6 +163,52 @@ for my $bad ({ OSPROFILER_HMAC_KEYS => 'OTHER' }, { OSPROFILER_TRACE_INFO => '%%
 		'parameters, where they are not hidden');
 }
 
+# --- calls that the program leaves by a longjmp ---------------------------------
+
+# The operation ends as interrupted, and tracing goes on.
+for my $case (qw(PQexec PQexecParams PQexecPrepared PQfn PQgetResult PQgetCopyData PQconnectdb
+	PQconnectdbParams PQsetdbLogin))
+{
+	my $left = $case =~ /onnect|Login/ ? qr/^db\.connect \| interrupted$/m
+	  : qr/^db .*(?:pg_sleep|function 2626).*\| interrupted$/m;
+
+	for my $how (qw(next deep exit))
+	{
+		local $ENV{SILENT_DIR} = $dir;
+		my ($status, $out, $err) = traced("$build/tests/client/longjmp", $case, $how);
+		my $tree = tree();
+
+		is("$status|$out|$err", $how eq 'exit' ? '0||' : "0|after\nafter\n|", "$case, $how: runs");
+		like($tree, $left, "$case, $how: what was left is interrupted");
+		unlike($tree, qr/NO STOP/, "$case, $how: every operation has a stop");
+		my $after = () = $tree =~ /^db select 'after' /mg;
+		is($after, $how eq 'exit' ? 0 : 2, "$case, $how: what follows is traced");
+		check_trace("$case, $how");
+	}
+}
+if (need_program("perl's DBD::Pg", 'perl', '-MDBD::Pg', '-e', '1'))
+{
+	my ($status, $out, $err) = traced('perl', write_file("$dir/alarm.pl", <<'END'));
+use DBI; use POSIX;
+my $other = DBI->connect('dbi:Pg:');
+POSIX::sigaction(SIGALRM, POSIX::SigAction->new(sub { die "alarm\n" }));
+for my $sql ('select pg_sleep(20)', 'select pg_sleep(21)')
+{
+	my $db = DBI->connect('dbi:Pg:', undef, undef, { RaiseError => 1, PrintError => 0 });
+	eval { alarm 1; $db->do($sql); };
+	print $@;
+	print $other->selectrow_array("select 'other'"), "\n";
+}
+END
+	is("$status|$out", "0|alarm\nother\nalarm\nother\n", 'perl: sigaction and die') or diag($err);
+	my $tree = tree();
+	my $n = () = $tree =~ /^db select pg_sleep\(2[01]\) \| interrupted$/mg;
+	is($n, 2, 'perl: the statements are interrupted');
+	$n = () = $tree =~ /^db .*select 'other'/mg;
+	cmp_ok($n, '>=', 2, 'perl: what follows is traced');
+	unlike($tree, qr/NO STOP/, 'perl: every operation has a stop');
+}
+
 # --- no memory ----------------------------------------------------------------
 
 # Ours fails, from the n-th time on; the program must not notice.
