@@ -20,7 +20,7 @@
  *	  statement_fast.c                points of statements by plans that are known
  *	  plan_cache.c stop_templates.c   records that are made once, and put often
  *	  session_templates.c             the memory of these
- *	  text.c params.c redact.c        what is told of a statement
+ *	  statement_text.c params.c       what is recorded of a statement
  *	  session.c producer.c            the backend's ring, and its end
  *	  shipper.c worker.c              the background worker and its child
  *	  guc.c                           the settings
@@ -130,6 +130,9 @@ extern void pgosp_nodes_stop(const pgospNodes *nodes);
 /* What we keep of the nodes in this EState (executor.c). */
 extern pgospNodes *pgosp_nodes_of(const EState *estate);
 
+/* Do its nodes belong to a statement that may hold a secret? */
+extern bool pgosp_nodes_are_masked(const EState *estate);
+
 /* ---- parallel workers (parallel.c) ---- */
 
 /* This is one, with a context. */
@@ -139,17 +142,35 @@ extern bool pgosp_is_traced_worker;
 extern bool pgosp_parallel_open(pgospStatementPoint *worker,
 								const pgospPointKind *kind);
 
-/* ---- text (text.c, params.c, redact.c) ---- */
+/* ---- texts (statement_text.c, params.c) ---- */
 
 /* The statement itself, without white space round it. */
 extern osp_str pgosp_text_of_statement(const char *string, int location,
 									   int length);
 
-/* The statement with what stands round it up to its neighbours. */
-extern osp_str pgosp_text_region(const char *string, int location, int length);
+/*
+ * The contexts in the comments of a statement: those between it and its
+ * neighbours, else those at the ends of the whole string. As osp__comment_read.
+ */
+extern osp_verdict pgosp_text_context(const char *string, int location,
+									  int length, char *space, osp_str *info,
+									  osp_str *hmac,
+									  osp__loose_traceparent *traceparent);
 
-/* The statement without comments that hold a signed context. */
-extern osp_str pgosp_text_without_context(osp_str text);
+/* May the text hold a secret? */
+extern bool pgosp_text_is_secret(osp_str text);
+
+/*
+ * The text as it may be recorded, in UTF-8; borrowed until the next call. broken:
+ * it did not parse; masked: it runs within a statement that may hold a secret.
+ */
+extern void pgosp_text_record(osp_str text, bool broken, bool masked,
+							  osp_sql_recorded *recorded);
+
+/* The message of an error as it may be recorded, in UTF-8; borrowed until the
+ * next call of anything here, or in space. */
+extern osp_str pgosp_text_message(osp_str message, const char sqlstate[5],
+								  bool masked, char *space, size_t size);
 
 /*
  * text in UTF-8, cut to max bytes between two characters. Borrowed from text
@@ -171,19 +192,6 @@ extern bool pgosp_value_text(Oid type, Datum value, char *space, size_t size,
 /* Puts the parameters' values; at most PGOSP_PARAMS_SIZE bytes. */
 #define PGOSP_PARAMS_SIZE 8192
 extern void pgosp_put_params(osp_writer *w, const ParamListInfoData *params);
-
-/*
- * Replaces *text by one without secrets if it may hold any; borrowed until the
- * next call. utility is NULL for a statement that did not parse.
- */
-extern void pgosp_redact(const Node *utility, osp_str *text);
-
-/*
- * Cuts the message of an error that was found in a statement, before it ran, to
- * what it holds of its own, if the statement may hold a secret.
- */
-extern void pgosp_redact_message(osp_str statement, bool parsed,
-								 osp_str *message);
 
 /* ---- session, ring, shipper (session.c, producer.c, worker.c) ---- */
 

@@ -17,7 +17,7 @@
 #include "nodes/plannodes.h"
 #include "utils/timestamp.h"
 
-#include "osprofiler/context.h"
+#include "context/comment.h"
 #include "osprofiler/record.h"
 #include "osprofiler/rundir.h"
 

@@ -112,6 +112,7 @@ typedef struct pgospKnown
 	pgospTemplate start;
 	uint16
 		stop; /* that its last statement had; 0: none; see stop_templates.c */
+	bool masked;                   /* its statements may hold a secret */
 	struct pgospKnownNodes *nodes; /* NULL: none yet */
 } pgospKnown;
 
@@ -159,7 +160,8 @@ extern bool pgosp_known_may_learn(const PlannedStmt *plan);
  * Such a plan has been traced, with these attributes in its start. It is known
  * from now on, and forgotten when the server throws it away.
  */
-extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes);
+extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes,
+							  bool masked);
 
 /* The same for a node of a plan that is known. */
 extern void pgosp_known_learn_node(pgospKnown *known, int id, const char *index,

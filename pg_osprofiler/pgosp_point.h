@@ -62,6 +62,7 @@ struct pgospPoint
 	bool silent; /* its start was not written: it writes no stop */
 	bool staged; /* of a top: its records wait (see staging.c) */
 	bool failed; /* while its stop is written: it ended with an error */
+	bool masked; /* it, or what it is in, may hold a secret: no values show */
 	/*
 	 * The point of the top-level statement that this one belongs to, maybe
 	 * itself; NULL if there is none, or if that has ended.

@@ -59,40 +59,26 @@ extern bool pgosp_comment_gate;
 /* How many points are open, and statements that we keep something of. */
 extern int pgosp_busy;
 
-static inline bool
-pgosp_is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* Does a block comment end right before end, white space and ';' aside? */
-static inline bool
-pgosp_comment_ends(const char *begin, const char *end)
-{
-	while (end > begin && (pgosp_is_space(end[-1]) || end[-1] == ';'))
-		end--;
-	return end - begin >= 4 && end[-1] == '/' && end[-2] == '*';
-}
-
 /*
- * May this statement have a comment round it? As cheap as can be, for it is
- * asked for every statement; the answer may be yes too often.
+ * May a comment with a context stand round this statement, or round the whole
+ * string? As cheap as can be, for it is asked for every statement; the answer may
+ * be yes too often.
  */
 static inline bool
 pgosp_may_have_comment(const char *string, int location, int length)
 {
 	const char *first = string + Max(location, 0);
-	const char *text = first;
+	size_t len = strlen(string);
 
-	while (pgosp_is_space(*text))
-		text++;
-	if (text[0] == '/' && text[1] == '*')
+	if (osp_sql_may_have_context(osp_str_n(string, len)))
 		return true;
-	if (PGOSP_LOCATION_SKIPS_COMMENTS && pgosp_comment_ends(string, first))
+	if (likely(location <= 0 && length <= 0))
+		return false;
+	if (PGOSP_LOCATION_SKIPS_COMMENTS && location > 0 &&
+		osp_sql_tail_has_comment(string, first))
 		return true;
-	if (length > 0 && pgosp_comment_ends(first, first + length))
-		return true;
-	return pgosp_comment_ends(text, text + strlen(text));
+	return osp_sql_may_have_context(
+		osp_str_n(first, length > 0 ? (size_t) length : strlen(first)));
 }
 
 /* Is there more to do for this statement than to hand it on? */

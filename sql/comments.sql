@@ -18,6 +18,21 @@ SELECT /*in it*/ 'in the middle' || '' /**/;
 -- Every statement of a string has its own.
 SELECT 'one' :comment \; SELECT 'not this' \; :comment SELECT 'three';
 
+-- Every statement of a string has that at the start or the end of the string.
+:comment SELECT 'first of two' \; SELECT 'second of two';
+SELECT 'first of two' \; SELECT 'second of two' :comment -- note
+;
+
+-- Behind notes, hints, semicolons; before them.
+-- note
+:comment SELECT 'behind a note';
+/*+ hint */ :comment SELECT 'behind a hint';
+SELECT 'before a note' :comment /* note */;
+/* note */ -- note
+:comment SELECT 'behind notes';
+\set semicolon ';'
+:comment :semicolon SELECT 'behind a semicolon';
+
 -- A utility statement, and one that fails.
 CREATE TEMP TABLE test_comment() :comment;
 SELECT no_such_column :comment;
@@ -43,7 +58,10 @@ RESET osprofiler.read_comments;
 -- Why nothing was traced.
 SELECT active, source, verdict FROM osprofiler.context() :wrong;
 SELECT active, source, verdict FROM osprofiler.context() :comment;
+SELECT verdict, reason FROM osprofiler.context() /*trace_info='b'eyJ''*/;
 
 CALL test.wait_for_delivery();
 SELECT * FROM test.tree('comments');
 SELECT * FROM test.tree('settings');
+SELECT count(*) AS signatures
+FROM test.points('comments') WHERE point::text LIKE '%trace_hmac%';

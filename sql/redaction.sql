@@ -40,6 +40,42 @@ DROP SUBSCRIPTION test_subscription;
 ALTER SYSTEM SET osprofiler.hmac_keys_file = 'hunter2';
 ALTER SYSTEM RESET osprofiler.hmac_keys_file;
 
+-- values that may stand without quotes
+SET myapp.pin = hunter2;
+SET LOCAL "myapp" /* c */ . pin TO 'hunter2';
+ALTER ROLE test_masked SET myapp.pin TO hunter2;
+SELECT set_config('myapp.pin', 'hunter2', false) IS NULL AS set;
+RESET myapp.pin;
+
+-- what runs within such a statement: nested ones, plans, nodes, parameters
+DO $$
+DECLARE
+	p text := 'hunter2';
+BEGIN
+	EXECUTE format('ALTER ROLE test_masked PASSWORD %L', p);
+	PERFORM 'hunter2' || p;
+END
+$$;
+CREATE TABLE test_secret AS SELECT 'hunter2' AS password;
+EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off)
+	SELECT 'hunter2 password';
+COPY (SELECT 'hunter2') TO PROGRAM 'PGPASSWORD=hunter2 cat >/dev/null';
+SET osprofiler.hide_params = off;
+SET osprofiler.points = 'statement, nested, plan, node';
+PREPARE test_prepared(text) AS
+	SELECT count(*) FROM test_secret WHERE password = $1 OR password = 'hunter2';
+EXECUTE test_prepared('hunter2');
+DEALLOCATE test_prepared;
+RESET osprofiler.points;
+RESET osprofiler.hide_params;
+DROP TABLE test_secret;
+
+-- messages do not show values
+PREPARE test_prepared(text) AS SELECT $1::int;
+EXECUTE test_prepared('hunter2');
+DEALLOCATE test_prepared;
+DO $$ BEGIN RAISE EXCEPTION 'the password is hunter2'; END $$;
+
 -- that do not parse, or fail
 ALTER ROLE test_masked PASWORD 'hunter2';
 ALTER ROLE no_such_role PASSWORD 'hunter2';

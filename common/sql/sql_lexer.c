@@ -450,6 +450,20 @@ osp_sql_ends_plain(osp_str text, osp_sql_dialect dialect)
 	return true;
 }
 
+const char *
+osp_sql_last_statement(osp_str text, osp_sql_dialect dialect)
+{
+	const char *begin = text.ptr;
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, text, dialect);
+	while (osp_sql_next(&lexer, &token))
+		if (token.kind == OSP_SQL_SEMICOLON)
+			begin = lexer.pos;
+	return begin;
+}
+
 osp_str
 osp_sql_first_word(osp_str text, osp_sql_dialect dialect)
 {

@@ -96,8 +96,8 @@ begins_value(place *at, const osp_sql_token *token)
 	if (at->words_max > 0 && at->words >= at->words_max)
 		return true;
 	if (at->password)
-		return token->kind != OSP_SQL_STRING && c != '=' &&
-			   !osp_sql_is(token, "null");
+		return token->kind != OSP_SQL_STRING && token->kind != OSP_SQL_PARAM &&
+			   c != '=' && c != '?' && !osp_sql_is(token, "null");
 	return false;
 }
 
@@ -173,21 +173,45 @@ is_constant(const place *at, const osp_sql_token *token)
 	}
 }
 
+static bool
+is_word_char(char c)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') ||
+		   c == '_' || c == '$' || (unsigned char) c >= 0x80;
+}
+
+/* A quote behind a word would be its prefix; behind another constant, or on a new
+ * line there, it would go on with that. */
+static void
+put_constant(writer *w)
+{
+	char last = w->len > 0 ? w->out[w->len - 1] : ' ';
+
+	if (last == w->constant.ptr[0])
+		w->space = OSP_STR(" ");
+	else if (is_word_char(last) || last == '&')
+		put_space(w, OSP_STR(" "));
+	put(w, w->constant);
+}
+
 static void
 copy_token(writer *w, place *at, const osp_sql_token *token)
 {
 	if (begins_value(at, token))
 	{
 		at->hides_rest = true;
-		put(w, w->constant);
+		put_constant(w);
 		return;
 	}
-	put(w, is_constant(at, token) ? w->constant : token->text);
+	if (is_constant(at, token))
+		put_constant(w);
+	else
+		put(w, token->text);
 	if (is_before_value(at, token))
 	{
 		at->hides_rest = true;
 		put_space(w, OSP_STR(" "));
-		put(w, w->constant);
+		put_constant(w);
 		return;
 	}
 	note(at, token);
@@ -345,8 +369,9 @@ osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 	out->text = text;
 	out->full_len = text.len;
 	out->secrecy = osp_sql_secret(text, how->dialect);
-	if (how->masked && out->secrecy == OSP_SQL_HARMLESS)
+	if (how->masked && out->secrecy < OSP_SQL_SECRET)
 		out->secrecy = OSP_SQL_SECRET;
+	out->masked = out->secrecy >= OSP_SQL_SECRET;
 	if (OSP_UNLIKELY(out->secrecy != OSP_SQL_HARMLESS ||
 					 how->detail != OSP_SQL_FULL ||
 					 (how->broken && !osp_sql_is_query(text, how->dialect))))

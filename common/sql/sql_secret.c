@@ -145,11 +145,12 @@ has_password_in_uri(osp_str text)
 /* How many words behind CREATE or ALTER may name what is created or altered. */
 #define OBJECT_WORDS 5
 
+/* The words of a text one after the other, and dots, which are words here. */
 typedef struct flat
 {
+	osp_sql_lexer lexer; /* what comes behind end; comments are passed over */
 	const char *pos;
 	const char *end;
-	bool comments; /* are passed over */
 	osp_str word;
 } flat;
 
@@ -160,43 +161,39 @@ is_word_char(char c)
 		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
 }
 
-/* Behind the comment at p; NULL: there is none. */
-static const char *
-skip_comment(const flat *f, const char *p)
+/* The next part of the text that is no comment. */
+static bool
+next_part(flat *f)
 {
-	const char *close;
+	osp_sql_token token;
 
-	if (!f->comments || f->end - p < 2)
-		return NULL;
-	if (p[0] == '-' && p[1] == '-')
-	{
-		while (p < f->end && *p != '\n' && *p != '\r')
-			p++;
-		return p;
-	}
-	if (p[0] != '/' || p[1] != '*')
-		return NULL;
-	close = memmem(p + 2, (size_t) (f->end - p - 2), "*/", 2);
-	return close != NULL ? close + 2 : NULL;
+	if (!osp_sql_next_word(&f->lexer, &token))
+		return false;
+	f->pos = token.text.ptr;
+	f->end = token.text.ptr + token.text.len;
+	return true;
 }
 
 static bool
 next_flat(flat *f)
 {
-	const char *p = f->pos;
+	const char *p;
 
-	while (p < f->end && !is_word_char(*p))
+	for (;;)
 	{
-		const char *behind = skip_comment(f, p);
-
-		p = behind != NULL ? behind : p + 1;
+		while (f->pos < f->end && !is_word_char(*f->pos) && *f->pos != '.')
+			f->pos++;
+		if (f->pos < f->end)
+			break;
+		if (!next_part(f))
+			return false;
 	}
-	f->word.ptr = p;
-	while (p < f->end && is_word_char(*p))
-		p++;
-	f->word.len = (size_t) (p - f->word.ptr);
-	f->pos = p;
-	return f->word.len > 0;
+	p = f->pos++;
+	if (*p != '.')
+		while (f->pos < f->end && is_word_char(*f->pos))
+			f->pos++;
+	f->word = osp_str_n(p, (size_t) (f->pos - p));
+	return true;
 }
 
 static bool
@@ -213,17 +210,6 @@ is_one_of(osp_str word, const char *const *list)
 		if (is(word, *list))
 			return true;
 	return false;
-}
-
-/* Does a dot follow the name that was read, so that it goes on? */
-static bool
-has_dot_behind(const flat *f)
-{
-	const char *p = f->pos;
-
-	while (p < f->end && (osp_sql_is_space(*p) || *p == '"'))
-		p++;
-	return p < f->end && *p == '.';
 }
 
 /* Behind CREATE or ALTER: is it about something that has secrets? */
@@ -246,6 +232,19 @@ names_an_object(flat f)
 	return false;
 }
 
+/* Is the next word a dot that belongs to the one before, be that in quotes? */
+static bool
+goes_on(flat *f)
+{
+	const char *p = f->word.ptr + f->word.len;
+
+	if (!next_flat(f) || !is(f->word, "."))
+		return false;
+	while (p < f->word.ptr && (osp_sql_is_space(*p) || *p == '"'))
+		p++;
+	return p == f->word.ptr || *p == '/' || *p == '-';
+}
+
 /* Behind SET: is it a setting of somebody's own, a name with a dot? */
 static bool
 sets_own_setting(flat f)
@@ -255,16 +254,21 @@ sets_own_setting(flat f)
 	if (is(f.word, "local") || is(f.word, "session"))
 		if (!next_flat(&f))
 			return false;
-	return has_dot_behind(&f);
+	return goes_on(&f);
 }
 
 /* Behind PRAGMA: is it one that sets a key? */
 static bool
 names_a_key(flat f)
 {
-	if (!next_flat(&f) || (has_dot_behind(&f) && !next_flat(&f)))
+	osp_str name;
+
+	if (!next_flat(&f))
 		return false;
-	return osp_sql_holds(f.word, "key") && !osp_sql_holds(f.word, "foreign_");
+	name = f.word;
+	if (goes_on(&f) && next_flat(&f))
+		name = f.word;
+	return osp_sql_holds(name, "key") && !osp_sql_holds(name, "foreign_");
 }
 
 /* Does what begins with the word that was read set a secret? */
@@ -287,13 +291,21 @@ sets_secret(const flat *f, osp_str before, bool attaches)
 	return is_one_of(f->word, always);
 }
 
+/*
+ * Is there such a statement in the text? With comments: those that are comments by
+ * the rules of the dialect are passed over. Without: there is no such thing.
+ */
 static bool
-is_sensitive(osp_str text, bool comments)
+is_sensitive(osp_str text, osp_sql_dialect dialect, bool comments)
 {
-	flat f = {text.ptr, text.ptr + text.len, comments, {"", 0}};
 	osp_str before = OSP_STR("");
 	bool attaches = false;
+	flat f;
 
+	osp_sql_lexer_init(&f.lexer, text, dialect);
+	f.pos = f.end = text.ptr;
+	if (!comments)
+		f.end = f.lexer.pos = f.lexer.end;
 	while (next_flat(&f))
 	{
 		if (sets_secret(&f, before, attaches))
@@ -327,13 +339,35 @@ osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
 		   is_one_of(osp_sql_first_word(text, dialect), verbs);
 }
 
+/* Does it execute a prepared statement? The constants there are the values of
+ * parameters, of a statement that is not known here. */
+static bool
+executes(osp_str text, osp_sql_dialect dialect)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	bool begins = true;
+
+	osp_sql_lexer_init(&lexer, text, dialect);
+	while (osp_sql_next_word(&lexer, &token))
+	{
+		if (begins && osp_sql_is(&token, "execute"))
+			return true;
+		begins = token.kind == OSP_SQL_SEMICOLON;
+	}
+	return false;
+}
+
 osp_sql_secrecy
 osp_sql_secret(osp_str text, osp_sql_dialect dialect)
 {
-	if (!osp_sql_is_query(text, dialect) &&
-		(is_sensitive(text, false) || is_sensitive(text, true)))
+	bool query = osp_sql_is_query(text, dialect);
+
+	if (!query && (is_sensitive(text, dialect, false) ||
+				   is_sensitive(text, dialect, true)))
 		return OSP_SQL_SENSITIVE;
-	return osp_sql_has_secret_word(text) || has_password_in_uri(text)
-			   ? OSP_SQL_SECRET
-			   : OSP_SQL_HARMLESS;
+	if (osp_sql_has_secret_word(text) || has_password_in_uri(text))
+		return OSP_SQL_SECRET;
+	return !query && executes(text, dialect) ? OSP_SQL_VALUES
+											 : OSP_SQL_HARMLESS;
 }

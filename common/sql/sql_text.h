@@ -70,6 +70,9 @@ bool osp_sql_next_word(osp_sql_lexer *lexer, osp_sql_token *token);
 /* Is this token the word, which is given in lower case? */
 bool osp_sql_is(const osp_sql_token *token, const char *word);
 
+/* Behind the last semicolon of the text, or its begin. */
+const char *osp_sql_last_statement(osp_str text, osp_sql_dialect dialect);
+
 /*
  * Does the text end in plain SQL: outside of every string, quoted name, block
  * comment and dollar quote? Only then does a comment behind it, on a line of its
@@ -169,6 +172,7 @@ size_t osp_sql_comment_cut(osp_str text, osp_sql_dialect dialect,
 typedef enum osp_sql_secrecy
 {
 	OSP_SQL_HARMLESS,
+	OSP_SQL_VALUES,    /* its constants are values of parameters */
 	OSP_SQL_SECRET,    /* a word in it says that its constants may be secret */
 	OSP_SQL_SENSITIVE, /* it sets a secret, which need not be in quotes */
 } osp_sql_secrecy;
@@ -232,10 +236,11 @@ typedef struct osp_sql_recorded
 	osp_str text;    /* borrowed from the text or from the space */
 	size_t full_len; /* of the statement without contexts */
 	osp_sql_secrecy secrecy;
+	bool masked; /* it is OSP_SQL_SECRET or more */
 } osp_sql_recorded;
 
 /*
- * The statement as it may be recorded. What belongs to one that is not harmless
+ * The statement as it may be recorded. What belongs to one that is masked
  * (parameters, plans, messages, nested statements) must not show values either.
  * Of a text that has to be changed at most the first max bytes are recorded; of
  * another the caller cuts off what is too much. Memory is only needed for a text

@@ -137,19 +137,13 @@ is_of_client(const char *string)
 			strcmp(debug_query_string, string) == 0);
 }
 
-/*
- * The traceparent in a comment, or in a text that is one, if such are accepted.
- * False: there is none.
- */
+/* Uses a traceparent, if there is one and such are accepted; else false. */
 static bool
-read_traceparent(osp_str text, bool whole, pgospContext *context)
+use_traceparent(osp_str value, pgospContext *context)
 {
-	char bytes[OSP_TRACEPARENT_SPACE];
 	osp_traceparent read;
-	osp_str value;
 
-	if (!pgosp_accept_traceparent ||
-		!osp_comment_traceparent(text, whole, bytes, &value))
+	if (!pgosp_accept_traceparent || value.len == 0)
 		return false;
 	context->source = PGOSP_SOURCE_TRACEPARENT;
 	context->unsampled = false;
@@ -171,22 +165,29 @@ static const pgospContext *
 context_of_comment(const char *string, int location, int length)
 {
 	char bytes[OSP_COMMENT_SPACE];
+	osp__loose_traceparent loose;
+	osp_verdict found;
 	osp_str info;
 	osp_str hmac;
-
-	osp_str text;
 
 	if (!pgosp_comment_gate ||
 		!pgosp_may_have_comment(string, location, length) ||
 		!is_of_client(string))
 		return NULL;
-	text = pgosp_text_region(string, location, length);
-	if (!osp_comment_context(text, bytes, &info, &hmac))
-		return read_traceparent(text, false, &traceparent) ? &traceparent
-														   : NULL;
+	found = pgosp_text_context(
+		string, location, length, bytes, &info, &hmac, &loose);
+	if (found != OSP_CTX_ACCEPTED && use_traceparent(loose.value, &traceparent))
+		return &traceparent;
+	if (found == OSP_CTX_NONE)
+		return NULL;
 
 	(void) pgosp_keyring(NULL);
-	if (!same_as_last_comment(info, hmac))
+	if (found == OSP_CTX_MALFORMED)
+	{
+		comment.verdict = OSP_CTX_MALFORMED;
+		comment_serial = 0;
+	}
+	else if (!same_as_last_comment(info, hmac))
 	{
 		comment.verdict = verify(info, hmac, &comment.ids);
 		remember_comment(info, hmac);
@@ -221,25 +222,26 @@ static void
 set_next(osp_str text)
 {
 	char bytes[OSP_COMMENT_SPACE];
+	char space[OSP_TRACEPARENT_SPACE];
+	osp_str value;
 	osp_str info;
 	osp_str hmac;
-
-	char value_bytes[OSP_TRACEPARENT_SPACE];
-	osp_str value;
+	osp_verdict found = osp__comment_read_whole(text, bytes, &info, &hmac);
 
 	next.source = PGOSP_SOURCE_CALL;
 	next.unsampled = false;
 	next.refused_traceparent = false;
-	if (osp_comment_pairs(text, bytes, &info, &hmac))
+	if (found == OSP_CTX_ACCEPTED)
 		next.verdict = verify(info, hmac, &next.ids);
-	else if (read_traceparent(text, true, &next))
+	else if (osp_comment_traceparent(text, true, space, &value) &&
+			 use_traceparent(value, &next))
 		return;
 	else
 	{
 		/* What is no context at all is one that nobody has signed. */
-		next.verdict = OSP_CTX_UNSIGNED;
-		next.refused_traceparent =
-			osp_comment_traceparent(text, true, value_bytes, &value);
+		next.verdict =
+			found == OSP_CTX_MALFORMED ? OSP_CTX_MALFORMED : OSP_CTX_UNSIGNED;
+		next.refused_traceparent = value.len > 0;
 	}
 	count(next.verdict);
 }
@@ -285,7 +287,7 @@ is_call(const char *string, int location)
 	const size_t dot = sizeof("SELECT osprofiler") - 1;
 	const char *text = string + Max(location, 0);
 
-	while (pgosp_is_space(*text))
+	while (osp_sql_is_space(*text))
 		text++;
 	return strnlen(text, len) == len && text[dot] == '.' &&
 		   pg_strncasecmp(text, call, len) == 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_text.c
- *	  The text of a statement: its part of the query string, the comments round
- *	  it, its form in UTF-8.
+ *	  The text of a statement: its part of the query string, the context in its
+ *	  comments, what is recorded of it, its form in UTF-8.
  *
  * PostgreSQL converts between encodings with functions from the catalog, which
  * take locks and raise errors. So a text that is not UTF-8 is converted by iconv
@@ -14,6 +14,7 @@
 #include <iconv.h>
 
 #include "mb/pg_wchar.h"
+#include "parser/parser.h"
 
 /* A record may take a quarter of the ring; text gets half of that. */
 #define RING_SHARE 8
@@ -29,9 +30,9 @@ pgosp_text_limit(void)
 static osp_str
 trim(const char *begin, const char *end)
 {
-	while (begin < end && pgosp_is_space(*begin))
+	while (begin < end && osp_sql_is_space(*begin))
 		begin++;
-	while (end > begin && pgosp_is_space(end[-1]))
+	while (end > begin && osp_sql_is_space(end[-1]))
 		end--;
 	return osp_str_n(begin, (size_t) (end - begin));
 }
@@ -49,130 +50,84 @@ pgosp_text_of_statement(const char *string, int location, int length)
 	return text;
 }
 
-/* Behind the comment that begins at p, nested ones included. */
-static const char *
-skip_block_comment(const char *p)
+/* How the text that the client sent is read. */
+static osp_sql_dialect
+dialect(void)
 {
-	int depth = 0;
-
-	do
-	{
-		if (p[0] == '/' && p[1] == '*')
-		{
-			depth++;
-			p += 2;
-		}
-		else if (p[0] == '*' && p[1] == '/')
-		{
-			depth--;
-			p += 2;
-		}
-		else if (*p != '\0')
-			p++;
-	}
-	while (depth > 0 && *p != '\0');
-	return p;
+	return standard_conforming_strings ? OSP_SQL_POSTGRES
+									   : OSP_SQL_POSTGRES_BACKSLASH;
 }
 
-/* Behind what is no statement: white space, semicolons, comments. */
-static const char *
-skip_between(const char *p)
-{
-	for (;;)
-	{
-		if (pgosp_is_space(*p) || *p == ';')
-			p++;
-		else if (p[0] == '/' && p[1] == '*')
-			p = skip_block_comment(p);
-		else if (p[0] == '-' && p[1] == '-')
-			p += strcspn(p, "\r\n");
-		else
-			return p;
-	}
-}
-
-/* Back over white space and block comments before p. */
-static const char *
-skip_comments_back(const char *string, const char *p)
-{
-	for (;;)
-	{
-		const char *q = p;
-
-		while (q > string && pgosp_is_space(q[-1]))
-			q--;
-		if (q - string < 4 || q[-1] != '/' || q[-2] != '*')
-			return p;
-		for (q -= 3; q > string && (q[-1] != '/' || q[0] != '*'); q--)
-			;
-		if (q == string)
-			return p;
-		p = q - 1;
-	}
-}
-
-osp_str
-pgosp_text_region(const char *string, int location, int length)
+osp_verdict
+pgosp_text_context(const char *string, int location, int length, char *space,
+				   osp_str *info, osp_str *hmac,
+				   osp__loose_traceparent *traceparent)
 {
 	const char *begin = string + Max(location, 0);
-	const char *end = begin + strlen(begin);
+	osp_str own = osp_str_n(
+		begin, length > 0 ? strnlen(begin, (size_t) length) : strlen(begin));
+	osp_verdict found;
 
-	if (length > 0 && length < end - begin)
+	if (PGOSP_LOCATION_SKIPS_COMMENTS && location > 0)
 	{
-		/* What follows the last statement is its own, else the next one's. */
-		const char *next = skip_between(begin + length);
-
-		if (*next != '\0')
-			end = begin + length;
+		begin = osp_sql_last_statement(osp_str_n(string, (size_t) location),
+									   dialect());
+		own = osp_str_n(begin, (size_t) (own.ptr - begin) + own.len);
 	}
-	if (PGOSP_LOCATION_SKIPS_COMMENTS)
-		begin = skip_comments_back(string, begin);
-	return trim(begin, end);
+	found = osp__comment_read(own, dialect(), space, info, hmac, traceparent);
+	if (found != OSP_CTX_NONE || traceparent->value.len > 0 ||
+		(location <= 0 && length <= 0))
+		return found;
+	return osp__comment_read(
+		osp_str_of(string), dialect(), space, info, hmac, traceparent);
 }
 
-static bool
-holds_context(const char *begin, const char *end)
+bool
+pgosp_text_is_secret(osp_str text)
 {
-	static const char hmac[] = "trace_hmac";
-	static const char traceparent[] = "traceparent";
-	size_t len = (size_t) (end - begin);
+	bool inside;
 
-	return memmem(begin, len, hmac, sizeof(hmac) - 1) != NULL ||
-		   (pgosp_accept_traceparent &&
-			memmem(begin, len, traceparent, sizeof(traceparent) - 1) != NULL);
+	text = osp_sql_comment_trim(text, OSP_SQL_POSTGRES_ANY, false, &inside);
+	return osp_sql_secret(text, OSP_SQL_POSTGRES_ANY) >= OSP_SQL_SECRET;
 }
 
-/* The signature is a credential: with it anybody could add to the trace. And a
- * traceparent makes a text of its own of each execution. */
+/*
+ * A text may be older than the present setting of standard_conforming_strings, so
+ * a string that could end in two places ends nowhere.
+ */
+void
+pgosp_text_record(osp_str text, bool broken, bool masked,
+				  osp_sql_recorded *recorded)
+{
+	static osp_sql_space space = {NULL, 0};
+	osp_sql_recording how = {
+		.dialect = OSP_SQL_POSTGRES_ANY,
+		.detail = (osp_sql_detail) pgosp_statement_text,
+		.traceparents = pgosp_accept_traceparent,
+		.masked = masked,
+		.broken = broken,
+	};
+
+	osp_sql_record(text, &how, pgosp_text_limit(), &space, recorded);
+	recorded->text = pgosp_text_utf8(recorded->text, pgosp_text_limit());
+}
+
 osp_str
-pgosp_text_without_context(osp_str text)
+pgosp_text_message(osp_str message, const char sqlstate[5], bool masked,
+				   char *space, size_t size)
 {
-	const char *begin = text.ptr;
-	const char *end = text.ptr + text.len;
+	osp_sql_message_rules rules = {
+		.dialect = OSP_SQL_POSTGRES,
+		.masked = masked,
+		.hide_values = pgosp_hide_params,
+		.hide_text = pgosp_statement_text != OSP_SQL_FULL,
+	};
 
-	if (likely(text.len < 4 || (begin[0] != '/' && end[-1] != '/')))
-		return text;
-	while (end - begin >= 4 && begin[0] == '/' && begin[1] == '*')
-	{
-		const char *stop =
-			memmem(begin + 2, (size_t) (end - begin - 2), "*/", 2);
-
-		if (stop == NULL || !holds_context(begin, stop))
-			break;
-		begin = trim(stop + 2, end).ptr;
-	}
-	while (end - begin >= 4 && end[-1] == '/' && end[-2] == '*')
-	{
-		const char *start = end - 3;
-
-		while (start > begin && (start[-1] != '/' || start[0] != '*'))
-			start--;
-		if (start == begin || !holds_context(start, end))
-			break;
-		text = trim(begin, start - 1);
-		end = text.ptr + text.len;
-	}
-	return trim(begin, end);
+	return osp_sql_message(pgosp_text_utf8(message, size),
+						   osp_str_n(sqlstate, 5),
+						   &rules,
+						   space,
+						   size);
 }
 
 /* The session's converter; (iconv_t) -1 if iconv does not know the encoding. */

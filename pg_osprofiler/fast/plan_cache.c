@@ -144,14 +144,16 @@ known_of(const PlannedStmt *plan, MemoryContext memory)
 }
 
 void
-pgosp_known_learn(const PlannedStmt *plan, osp_str attributes)
+pgosp_known_learn(const PlannedStmt *plan, osp_str attributes, bool masked)
 {
 	MemoryContext memory = memory_of(plan);
 	pgospKnown *known = memory != NULL ? known_of(plan, memory) : NULL;
 
-	if (known != NULL)
-		(void) pgosp_template_make(
-			&known->start, OSP_RECORD_START, OSP_STR("pg"), attributes);
+	if (known == NULL)
+		return;
+	known->masked = masked;
+	(void) pgosp_template_make(
+		&known->start, OSP_RECORD_START, OSP_STR("pg"), attributes);
 }
 
 /* The place of the node with this number; NULL: too many, or no memory. */

@@ -93,6 +93,7 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	statement->known = known;
 	point->start_ns = pgosp_now();
 	point->points = 1;
+	point->masked = known->masked;
 	pgosp_point_start_by_template(point, pgosp_ring, &known->start.of);
 	pgosp_statement_stop_soon(known);
 	pgosp_statement_begins(pgosp_ring, &context->ids);

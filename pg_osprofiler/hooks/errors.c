@@ -39,33 +39,41 @@ static const pgospPointKind failed_kind = {
 	.put_stop = pgosp_put_statement_stop,
 };
 
+/* Notes the error, with its message as it may be recorded. */
 static void
-set_error(pgospError *error, int sqlerrcode, osp_str message, char *space)
+set_error(pgospError *error, int sqlerrcode, osp_str message, bool masked,
+		  char *space)
 {
-	osp_str text = pgosp_text_utf8(message, (size_t) MESSAGE_MAX);
+	osp_str text;
 
-	memcpy(space, text.ptr, text.len);
 	error->known = true;
-	error->message = osp_str_n(space, text.len);
 	memcpy(error->sqlstate, unpack_sql_state(sqlerrcode), 5);
+	text = pgosp_text_message(
+		message, error->sqlstate, masked, space, MESSAGE_MAX);
+	memmove(space, text.ptr, Min(text.len, MESSAGE_MAX));
+	error->message = osp_str_n(space, Min(text.len, MESSAGE_MAX));
 }
 
 /*
- * The message as it may be told. One on a text that was not understood quotes
- * from that text, be it the client's or one that a function made.
+ * May the message show a secret? It does if the text may that has the error, be
+ * it the client's or one that a function made. One that was not understood may be
+ * anything, if it has quotes and is no single query.
  */
-static osp_str
-message_of(const ErrorData *edata)
+static bool
+is_masked(const ErrorData *edata)
 {
-	osp_str message = osp_str_of(edata->message);
 	const char *text = edata->internalquery != NULL ? edata->internalquery
 													: debug_query_string;
 
-	if (text != NULL)
-		pgosp_redact_message(osp_str_of(text),
-							 edata->sqlerrcode != ERRCODE_SYNTAX_ERROR,
-							 &message);
-	return message;
+	if (pgosp_current != NULL && pgosp_current->masked)
+		return true;
+	if (text == NULL)
+		return false;
+	if (edata->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
+		strpbrk(text, "'\"$") != NULL &&
+		!osp_sql_is_query(osp_str_of(text), OSP_SQL_POSTGRES_ANY))
+		return true;
+	return pgosp_text_is_secret(osp_str_of(text));
 }
 
 /* What is told of an error that a statement failed with. */
@@ -74,11 +82,9 @@ set_error_of(pgospError *error, const ErrorData *edata, char *space)
 {
 	osp_str message = OSP_STR("");
 
-	if (edata->sqlerrcode == ERRCODE_SYNTAX_ERROR)
-		message = message_of(edata);
-	else if (edata->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
+	if (edata->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
 		message = osp_str_of(edata->message);
-	set_error(error, edata->sqlerrcode, message, space);
+	set_error(error, edata->sqlerrcode, message, is_masked(edata), space);
 }
 
 /* Is there memory enough to copy any error? */
@@ -101,7 +107,7 @@ pgosp_error_capture(pgospError *error)
 	MemoryContext memory = pgosp_error_memory();
 	int code = geterrcode();
 
-	set_error(error, code, OSP_STR(""), message);
+	set_error(error, code, OSP_STR(""), false, message);
 	if (code != ERRCODE_OUT_OF_MEMORY && memory != NULL && have_reserve(memory))
 	{
 		MemoryContext old = MemoryContextSwitchTo(memory);
@@ -171,7 +177,7 @@ tell_failed_statement(const ErrorData *edata)
 		plan = NULL;
 	pgosp_statement_open_planned(
 		&statement, &failed_kind, &parent, &facts, &plan);
-	set_error(&error, edata->sqlerrcode, message_of(edata), message);
+	set_error_of(&error, edata, message);
 	if (plan != NULL)
 		pgosp_plan_tell(plan, &statement.point, &error);
 	pgosp_point_close(&statement.point, &error);
@@ -183,19 +189,13 @@ look_at(const ErrorData *edata)
 	if (edata->elevel == ERROR)
 	{
 		if (pgosp_commit_is_open())
-			set_error(&reported,
-					  edata->sqlerrcode,
-					  osp_str_of(edata->message),
-					  reported_message);
+			set_error_of(&reported, edata, reported_message);
 		if (!pgosp_error_told)
 			tell_failed_statement(edata);
 		pgosp_error_told = false;
 	}
 	else if (edata->elevel == FATAL && pgosp_busy > 0)
-		set_error(&fatal,
-				  edata->sqlerrcode,
-				  osp_str_of(edata->message),
-				  fatal_message);
+		set_error_of(&fatal, edata, fatal_message);
 }
 
 static void

@@ -255,8 +255,8 @@ plan_traced(pgospPlanPoint *told, pgospPlan *plan,
 	}
 	PG_CATCH();
 	{
-		pgosp_current = outer;
 		pgosp_error_capture(&error);
+		pgosp_current = outer;
 		end_plan(plan, NULL);
 		pgosp_point_close(&told->point, &error);
 		if (facts->string != debug_query_string)

@@ -8,7 +8,8 @@
  * range table, names of operators and functions from the server's table of
  * built-in functions. What is not built in is shown by its number, and what is
  * rare by a word. Constants are values, of parameters too, so they are shown only
- * if parameters are.
+ * if parameters are, if texts are recorded in full, and if the statement and what
+ * it runs in hold no secret.
  */
 #include "pgosp.h"
 
@@ -25,6 +26,7 @@ typedef struct pgospText
 	char *pos;
 	char *limit;
 	int depth;
+	bool hides; /* constants are not shown */
 } pgospText;
 
 static void put_expr(pgospText *text, const PlanState *node, const Node *expr);
@@ -180,7 +182,7 @@ put_const(pgospText *text, const Const *constant)
 
 	if (constant->constisnull)
 		put(text, "NULL");
-	else if (pgosp_hide_params)
+	else if (text->hides)
 		put(text, "?");
 	else if (!pgosp_value_text(constant->consttype,
 							   constant->constvalue,
@@ -434,11 +436,18 @@ in_utf8(const pgospText *text, const char *space)
 	return pgosp_text_utf8(bytes, bytes.len);
 }
 
+static bool
+hides_constants(const PlanState *node)
+{
+	return pgosp_hide_params || pgosp_statement_text != OSP_SQL_FULL ||
+		   pgosp_nodes_are_masked(node->state);
+}
+
 osp_str
 pgosp_expr_text(const PlanState *node, const List *list, const char *between,
 				char *space, size_t size)
 {
-	pgospText text = {space, space + size - 3, 0};
+	pgospText text = {space, space + size - 3, 0, hides_constants(node)};
 
 	put_list(&text, node, list, between);
 	if (text.pos == text.limit)
@@ -466,7 +475,7 @@ pgosp_keys_text(const PlanState *node, int count, const AttrNumber *columns,
 {
 	const PlanState *owner = owner_of_keys(node);
 	const List *targets = owner->plan->targetlist;
-	pgospText text = {space, space + size, 0};
+	pgospText text = {space, space + size, 0, hides_constants(node)};
 	int i;
 
 	for (i = 0; i < count && text.pos < text.limit; i++)

@@ -62,6 +62,14 @@ static const pgospPointKind node_kind = {
 	.put_stop = pgosp_put_node_stop,
 };
 
+bool
+pgosp_nodes_are_masked(const EState *estate)
+{
+	const pgospNodes *nodes = pgosp_nodes_of(estate);
+
+	return nodes == NULL || nodes->statement->masked;
+}
+
 void
 pgosp_nodes_ask(QueryDesc *queryDesc)
 {

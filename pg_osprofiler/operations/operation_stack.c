@@ -278,6 +278,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->silent = false;
 	point->open = false;
 	set_parent(point, parent);
+	point->masked = parent->point != NULL && parent->point->masked;
 	point->top = top_of(point, parent->point);
 
 	point->silent = !count_point(point) || !write_start(point, put, what, size);
@@ -312,6 +313,7 @@ pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 	osp_id_copy(&point->parent_id, &parent->self);
 	point->key = parent->key;
 	point->parent = parent;
+	point->masked = parent->masked;
 	point->top = top;
 	top->points++;
 	pgosp_point_start_by_template(point, producer, start);

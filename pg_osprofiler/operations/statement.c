@@ -10,30 +10,53 @@
  */
 #include "pgosp_known.h"
 
+#include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
+#include "tcop/utility.h"
 
 /* Keys and values beside the text and the parameters. */
 #define START_SIZE 2048
-
-/* The text as it is recorded: this statement's, without secrets, in UTF-8. */
-static osp_str
-recorded_text(const pgospStatementFacts *facts, size_t *full_len)
-{
-	osp_str text = pgosp_text_without_context(
-		pgosp_text_of_statement(facts->string, facts->location, facts->length));
-
-	*full_len = text.len;
-	if (facts->utility != NULL || facts->failed)
-		pgosp_redact(facts->utility, &text);
-	return pgosp_text_utf8(text, pgosp_text_limit());
-}
 
 typedef struct pgospStart
 {
 	const pgospStatementFacts *facts;
 	osp_str text;
 	size_t full_len;
+	bool masked; /* no values may show */
 } pgospStart;
+
+/*
+ * The text as it is recorded: this statement's, without secrets, in UTF-8. masked:
+ * the statement runs within one that may hold a secret.
+ */
+static void
+record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
+{
+	osp_sql_recorded recorded;
+
+	pgosp_text_record(
+		pgosp_text_of_statement(facts->string, facts->location, facts->length),
+		facts->failed,
+		masked,
+		&recorded);
+	start->facts = facts;
+	start->text = recorded.text;
+	start->full_len = recorded.full_len;
+	start->masked = recorded.masked;
+	if (unlikely(pgosp_statement_text == OSP_SQL_NONE))
+	{
+		start->full_len = 0;
+		if (facts->utility != NULL)
+			start->text = osp_str_of(GetCommandTagName(
+				CreateCommandTag(unconstify(Node *, facts->utility))));
+	}
+}
+
+static bool
+is_masked(const pgospParent *parent)
+{
+	return parent->point != NULL && parent->point->masked;
+}
 
 static void
 put_text(osp_writer *w, const pgospStart *start)
@@ -57,10 +80,10 @@ pgosp_statement_open_part(pgospPoint *point, const pgospParent *parent,
 {
 	pgospStart start;
 
-	start.facts = facts;
-	start.text = recorded_text(facts, &start.full_len);
+	record_text(&start, facts, is_masked(parent));
 	pgosp_point_open(
 		point, parent, put_start_of_part, &start, START_SIZE + start.text.len);
+	point->masked = start.masked;
 }
 
 static void
@@ -71,7 +94,7 @@ put_start(osp_writer *w, const void *what)
 
 	osp_put_object(w, OSP_STR("db"));
 	put_text(w, start);
-	if (facts->params != NULL && !pgosp_hide_params)
+	if (facts->params != NULL && !pgosp_hide_params && !start->masked)
 		pgosp_put_params(w, facts->params);
 	osp_put_encoded(w, pgosp_session_attributes());
 	if (facts->query_id != 0)
@@ -96,12 +119,11 @@ pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
 		(facts->params != NULL && !pgosp_hide_params) ||
 		pgosp_may_have_comment(facts->string, facts->location, facts->length))
 		return;
-	start.facts = facts;
-	start.text = recorded_text(facts, &start.full_len);
+	record_text(&start, facts, false);
 	osp_attrs_begin(&w, space, sizeof(space));
 	put_start(&w, &start);
 	if (!w.full)
-		pgosp_known_learn(plan, osp_attrs_end(&w));
+		pgosp_known_learn(plan, osp_attrs_end(&w), start.masked);
 }
 
 static void
@@ -112,14 +134,14 @@ open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 	pgospStart start;
 	size_t size;
 
-	start.facts = facts;
-	start.text = recorded_text(facts, &start.full_len);
+	record_text(&start, facts, is_masked(parent));
 	size = START_SIZE + start.text.len;
 	if (facts->params != NULL && !pgosp_hide_params)
 		size += PGOSP_PARAMS_SIZE;
 	pgosp_statement_init(statement, kind, OSP_STR("pg"));
 	pgosp_point_open_at(
 		&statement->point, parent, put_start, &start, size, start_ns);
+	statement->point.masked = start.masked;
 	pgosp_usage_begin(&statement->usage);
 	statement->plain = parent->point == NULL && !statement->point.silent &&
 					   !pgosp_point_is_staged(&statement->point) &&

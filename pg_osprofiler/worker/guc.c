@@ -56,6 +56,13 @@ static const struct config_enum_entry on_full_options[] = {
 	{NULL, 0, false},
 };
 
+static const struct config_enum_entry statement_text_options[] = {
+	{"full", OSP_SQL_FULL, false},
+	{"normalized", OSP_SQL_NORMALIZED, false},
+	{"none", OSP_SQL_NONE, false},
+	{NULL, 0, false},
+};
+
 static const struct
 {
 	const char *name;

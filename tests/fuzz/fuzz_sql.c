@@ -5,7 +5,8 @@
  *	  statement.
  *
  * Properties: the tokens are the text, byte for byte; what was masked, normalized
- * or cut stays as it is the second time; no comment that names a signature is
+ * or cut stays as it is the second time, unless what is left of it looks like
+ * another statement, with more to hide; no comment that names a signature is
  * left; a string constant behind "password" is masked if the text ends in plain
  * SQL; what is valid UTF-8 stays that; no size is exceeded.
  */
@@ -75,7 +76,8 @@ check_record(osp_str text, const osp_sql_recording *how, size_t max)
 	if (!how->broken && max >= text.len)
 	{
 		osp_sql_record(first.text, how, text.len * 3, &other, &again);
-		REQUIRE(osp_str_eq(first.text, again.text));
+		REQUIRE(osp_str_eq(first.text, again.text) ||
+				again.secrecy > first.secrecy);
 	}
 	osp_sql_space_free(&space);
 	osp_sql_space_free(&other);
