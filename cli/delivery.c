@@ -142,16 +142,16 @@ cli_run_dirs_term(cli_run_dirs *dirs)
 		free(dirs->paths[--dirs->count]);
 }
 
-bool
-cli_process_works(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
+osp_process_state
+cli_process_state(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
 {
 	const cli_run_dirs *dirs = (const cli_run_dirs *) ctx;
+	osp_process_state state = OSP_PROCESS_UNKNOWN;
 	size_t i;
 
-	for (i = 0; i < dirs->count; i++)
-		if (osp_run_process_works(dirs->paths[i], host, pid, since_ns))
-			return true;
-	return false;
+	for (i = 0; i < dirs->count && state == OSP_PROCESS_UNKNOWN; i++)
+		state = osp_run_process_state(dirs->paths[i], host, pid, since_ns);
+	return state;
 }
 
 /* Is there something in the ring that name names? Its end is *head. */

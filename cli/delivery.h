@@ -11,6 +11,7 @@
 #define OSPROFILER_CLI_DELIVERY_H
 
 #include "osprofiler/config.h"
+#include "osprofiler/report.h"
 
 #define CLI_RUN_DIRS_MAX 64
 
@@ -26,7 +27,8 @@ void cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config);
 void cli_run_dirs_term(cli_run_dirs *dirs);
 
 /* An osp_process_fn; ctx is a cli_run_dirs. */
-bool cli_process_works(void *dirs, osp_str host, int64_t pid, int64_t since_ns);
+osp_process_state cli_process_state(void *dirs, osp_str host, int64_t pid,
+									int64_t since_ns);
 
 /* What was in rings and spools at one moment. */
 typedef struct cli_mark cli_mark;

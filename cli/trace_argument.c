@@ -138,7 +138,7 @@ new_report(cli_source *source)
 	if (report == NULL)
 		cli_error("%s", osp_status_text(OSP_ENOMEM));
 	else
-		osp_report_ask_process(report, cli_process_works, &source->dirs);
+		osp_report_ask_process(report, cli_process_state, &source->dirs);
 	return report;
 }
 

@@ -105,9 +105,9 @@ osp_report_malformed(const osp_report *report)
 }
 
 void
-osp_report_ask_process(osp_report *report, osp_process_fn works, void *ctx)
+osp_report_ask_process(osp_report *report, osp_process_fn fn, void *ctx)
 {
-	report->process_works = works;
+	report->process_fn = fn;
 	report->process_ctx = ctx;
 }
 
@@ -385,6 +385,8 @@ new_node(osp_report *report, const fields *f, uint64_t hash)
 	node->service = f->service;
 	node->host = f->host;
 	node->elapsed_ns = -1;
+	node->loss = osp_str_eq(node->name, OSP_STR(OSP__LOSS_NAME));
+	report->loss_reports += node->loss;
 	node->stat = get_stat(report, node->name);
 	if (node->stat == NULL)
 		return NULL;
@@ -443,6 +445,8 @@ note_times(osp_report *report, osp__node *node, const fields *f)
 		report->started_ns = f->time_ns;
 	if (!report->any_point || report->finished_ns < f->time_ns)
 		report->finished_ns = f->time_ns;
+	if (!node->loss && (report->ended_ns == 0 || report->ended_ns < f->time_ns))
+		report->ended_ns = f->time_ns;
 	if (!report->any_point)
 		report->base_id = f->base_id;
 	report->any_point = true;
@@ -466,7 +470,8 @@ osp__node_same_tracer(const osp__node *a, const osp__node *b)
 		   osp_str_eq(osp__node_tracer(a), osp__node_tracer(b));
 }
 
-/* The point of node says that points before it were lost. */
+/* The point of node says that points before it were lost. Both points of a report
+ * of the shipper say the same. */
 static void
 note_loss(osp_report *report, const osp__node *node, const fields *f)
 {
@@ -474,6 +479,8 @@ note_loss(osp_report *report, const osp__node *node, const fields *f)
 	osp__loss *loss = report->losses;
 	osp__loss *end = loss + report->loss_count;
 
+	if (node->loss && node->starts + node->stops > 1)
+		return;
 	report->lost_points += (uint64_t) f->lost_points;
 	while (loss < end && (!osp_str_eq(loss->tracer, tracer) ||
 						  !osp_str_eq(loss->host, node->host)))

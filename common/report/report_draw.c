@@ -505,7 +505,11 @@ draw_header(drawing *d)
 		add_gap(d);
 		add_ascii(d, COLOR_TIME, text);
 	}
-	add_count(d, COLOR_DIM, report->node_count, "operation", "");
+	add_count(d,
+			  COLOR_DIM,
+			  report->node_count - report->loss_reports,
+			  "operation",
+			  "");
 	if (report->lost_points > 0)
 		add_count(d, COLOR_WARN, report->lost_points, "point", " lost");
 	if (report->malformed > 0)
@@ -528,9 +532,9 @@ total_ns(const osp_report *report)
 
 	if (root != NULL && root->next_sibling == NULL && root->elapsed_ns >= 0 &&
 		root->starts > 0 && root->started_ns == report->started_ns &&
-		root->finished_ns == report->finished_ns)
+		root->finished_ns == report->ended_ns)
 		return root->elapsed_ns;
-	return osp__ns_between(report->started_ns, report->finished_ns);
+	return osp__ns_between(report->started_ns, report->ended_ns);
 }
 
 static void
@@ -583,7 +587,11 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 	draw_header(&d);
 	for (node = report->first_root; node != NULL && d.status == OSP_OK;
 		 node = osp__node_next(node, &depth))
-		draw_node(&d, node, depth);
+	{
+		/* The head has it. */
+		if (!node->loss)
+			draw_node(&d, node, depth);
+	}
 	if (d.status == OSP_OK)
 		d.status = osp_buf_status(out);
 

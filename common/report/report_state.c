@@ -4,10 +4,11 @@
  *	  How operations stand that lack a start or a stop.
  *
  * An operation without a stop may still run, its process may have ended in the
- * middle of it, or its stop may have been lost on the way. The stop was lost if
- * the same tracer says later that it lost points, or if the operation round it
- * has ended: the tracers of databases nest what they record. It runs if its
- * process is known to be still tracing. Otherwise nobody knows.
+ * middle of it, or its stop may have been lost on the way. The stop was lost if the
+ * operation round it has ended, for the tracers of databases nest what they record.
+ * It runs if its process is known to be still tracing, and to have lost nothing.
+ * If its process is not known to be at work, and points of its tracer were lost
+ * afterwards, the stop was among them. Otherwise nobody knows.
  */
 #include "report/report_describe.h"
 
@@ -17,7 +18,7 @@
 /* Processes that are asked about: each answer costs a look at all rings. */
 #define QUESTIONS_MAX 256
 
-/* Did its tracer say, after the node began, that points were lost? */
+/* Was it said, after the node began, that points of its tracer were lost? */
 static bool
 is_loss_reported(const osp_report *report, const osp__node *node)
 {
@@ -27,11 +28,12 @@ is_loss_reported(const osp_report *report, const osp__node *node)
 	for (i = 0; i < report->loss_count; i++)
 	{
 		const osp__loss *loss = &report->losses[i];
-		bool any = loss->tracer.len == 0;
+		bool any = loss->tracer.len == 0 ||
+				   osp_str_eq(loss->tracer, OSP_STR(OSP__LOSS_TRACER));
 
 		if (loss->last_ns >= node->started_ns &&
-			(any || (osp_str_eq(loss->tracer, tracer) &&
-					 osp_str_eq(loss->host, node->host))))
+			(loss->host.len == 0 || osp_str_eq(loss->host, node->host)) &&
+			(any || osp_str_eq(loss->tracer, tracer)))
 			return true;
 	}
 	return false;
@@ -75,16 +77,16 @@ pid_of(osp_report *report, const osp__node *node)
 }
 
 /* What runs inside an operation of the same tracer runs in its process. */
-static bool
-is_process_at_work(osp_report *report, const osp__node *node)
+static osp_process_state
+ask_process(osp_report *report, const osp__node *node)
 {
 	const osp__node *at = node;
 	int64_t pid = -1;
 	int i;
 
-	if (report->process_works == NULL ||
+	if (report->process_fn == NULL ||
 		report->process_questions >= QUESTIONS_MAX)
-		return false;
+		return OSP_PROCESS_UNKNOWN;
 	for (i = 0; i < ANCESTORS_MAX && pid < 0; i++)
 	{
 		pid = pid_of(report, at);
@@ -93,20 +95,27 @@ is_process_at_work(osp_report *report, const osp__node *node)
 			break;
 	}
 	if (pid <= 0)
-		return false;
+		return OSP_PROCESS_UNKNOWN;
 	report->process_questions++;
-	return report->process_works(report->process_ctx,
-								 osp__report_inside(node->host),
-								 pid,
-								 node->started_ns);
+	return report->process_fn(report->process_ctx,
+							  osp__report_inside(node->host),
+							  pid,
+							  node->started_ns);
 }
 
 osp__state
 osp__report_state(osp_report *report, const osp__node *node)
 {
+	osp_process_state process;
+
 	if (node->stops > 0)
 		return node->starts > 0 ? OSP__ENDED : OSP__START_LOST;
-	if (is_loss_reported(report, node) || has_parent_ended(node))
+	if (has_parent_ended(node))
 		return OSP__END_LOST;
-	return is_process_at_work(report, node) ? OSP__RUNNING : OSP__UNFINISHED;
+	process = ask_process(report, node);
+	if (process == OSP_PROCESS_WORKS)
+		return OSP__RUNNING;
+	if (process == OSP_PROCESS_UNKNOWN && is_loss_reported(report, node))
+		return OSP__END_LOST;
+	return OSP__UNFINISHED;
 }

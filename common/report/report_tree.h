@@ -43,6 +43,12 @@ typedef struct osp__loss
 
 #define OSP__LOSSES_MAX 8
 
+/* The shipper reports what found no room in a ring by an operation of this name,
+ * when the loss is over. It stands for all tracers of its host. */
+#define OSP__LOSS_NAME   "osprofiler.lost"
+#define OSP__LOSS_TRACER "osprofiler"
+
+
 /* Counted by name, in the order in which the names came up. */
 typedef struct osp__stat
 {
@@ -72,6 +78,7 @@ typedef struct osp__node
 	struct osp__node *next_sibling;
 	uint32_t order; /* place among all nodes in time */
 	uint32_t mark;  /* the walk that came by, while rings are looked for */
+	bool loss;      /* it only reports that points were lost */
 	bool cycle;     /* its parents form a ring, which was cut here */
 
 	osp__point *first;
@@ -114,9 +121,10 @@ struct osp_report
 	uint64_t lost_points;
 	osp__loss losses[OSP__LOSSES_MAX];
 	size_t loss_count;
+	size_t loss_reports; /* nodes that only say so */
 
 	/* asked about operations without a stop; may be NULL */
-	osp_process_fn process_works;
+	osp_process_fn process_fn;
 	unsigned process_questions;
 	void *process_ctx;
 
@@ -127,6 +135,7 @@ struct osp_report
 	int64_t started_ns;
 	int64_t finished_ns;
 	int64_t last_started_ns;
+	int64_t ended_ns; /* finished_ns without the reports of losses */
 
 	/* the tree */
 	bool built;

@@ -48,44 +48,46 @@ is_old_enough(uint64_t owner, int64_t since_ns)
 	return now_ns(CLOCK_REALTIME) - (up_ns - begun_ns) <= since_ns + NS_PER_S;
 }
 
-/* Is this the ring of the process, and complete? */
-static bool
-is_ring_of(int dir_fd, const char *name, int64_t pid, int64_t since_ns)
+/* What a ring says about the process, if it is its ring. */
+static osp_process_state
+ask_ring(int dir_fd, const char *name, int64_t pid, int64_t since_ns)
 {
+	osp_process_state state = OSP_PROCESS_UNKNOWN;
 	osp_ring ring;
 	uint64_t owner;
-	bool works;
 
 	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
-		return false;
+		return state;
 	owner = __atomic_load_n(&ring.header->owner, __ATOMIC_RELAXED);
-	works = owner != 0 && osp_owner_pid(owner) == pid &&
-			osp_owner_alive(owner) && is_old_enough(owner, since_ns) &&
-			__atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED) == 0;
+	if (owner != 0 && osp_owner_pid(owner) == pid && osp_owner_alive(owner) &&
+		is_old_enough(owner, since_ns))
+		state = __atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED) == 0
+					? OSP_PROCESS_WORKS
+					: OSP_PROCESS_LOSSY;
 	osp_ring_unmap(&ring);
-	return works;
+	return state;
 }
 
-bool
-osp_run_process_works(void *path, osp_str host, int64_t pid, int64_t since_ns)
+osp_process_state
+osp_run_process_state(void *path, osp_str host, int64_t pid, int64_t since_ns)
 {
+	osp_process_state state = OSP_PROCESS_UNKNOWN;
 	const struct dirent *entry;
-	bool works = false;
 	int dir_fd;
 	DIR *dir;
 
 	if (!is_this_host(host) ||
 		osp_rundir_open(path, false, &dir_fd, NULL) != OSP_OK)
-		return false;
+		return state;
 	dir = fdopendir(dir_fd);
 	if (dir == NULL)
 	{
 		(void) close(dir_fd);
-		return false;
+		return state;
 	}
-	while (!works && (entry = readdir(dir)) != NULL)
-		works = strncmp(entry->d_name, "ring.", 5) == 0 &&
-				is_ring_of(dir_fd, entry->d_name, pid, since_ns);
+	while (state == OSP_PROCESS_UNKNOWN && (entry = readdir(dir)) != NULL)
+		if (strncmp(entry->d_name, "ring.", 5) == 0)
+			state = ask_ring(dir_fd, entry->d_name, pid, since_ns);
 	(void) closedir(dir);
-	return works;
+	return state;
 }

@@ -223,7 +223,7 @@ new_report(const osp_allocator *alc)
 	if (report == NULL)
 		pgosp_collector_error(OSP_ENOMEM, "");
 	if (pgosp_rundir(path, NULL) == OSP_OK)
-		osp_report_ask_process(report, osp_run_process_works, path);
+		osp_report_ask_process(report, osp_run_process_state, path);
 	return report;
 }
 

@@ -240,16 +240,24 @@ test_color(void **state)
 static const osp_draw_options plain = {
 	sizeof(plain), false, true, 0, false, false};
 
-/* Draws the report without times, and frees it. */
+/* Draws the report, and frees it. */
 static void
-assert_tree(osp_report *report, const char *expected)
+assert_drawn_as(osp_report *report, const osp_draw_options *options,
+				const char *expected)
 {
 	osp_buf text;
 
-	draw(report, &plain, &text);
+	draw(report, options, &text);
 	assert_string_equal(text.ptr, expected);
 	osp_buf_term(&text);
 	osp_report_free(report);
+}
+
+/* The same, without times. */
+static void
+assert_tree(osp_report *report, const char *expected)
+{
+	assert_drawn_as(report, &plain, expected);
 }
 
 /* A start and a stop, the one ms long. */
@@ -354,19 +362,22 @@ test_parent_ended(void **state)
 typedef struct question
 {
 	int64_t pid; /* that works */
+	int64_t lossy;
 	int asked;
 	int64_t since_ns;
 } question;
 
-static bool
-works(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
+static osp_process_state
+tell(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
 {
 	question *q = ctx;
 
-	assert_true(osp_str_eq(host, OSP_STR("db1")));
+	assert_true(osp_str_eq(host, pid < 100 ? OSP_STR("db1") : OSP_STR("web1")));
 	q->asked++;
 	q->since_ns = since_ns;
-	return pid == q->pid;
+	if (pid == q->lossy)
+		return OSP_PROCESS_LOSSY;
+	return pid == q->pid ? OSP_PROCESS_WORKS : OSP_PROCESS_UNKNOWN;
 }
 
 /* A child without a pid runs in its parent's process, if the tracer is the same. */
@@ -374,11 +385,11 @@ static void
 test_running(void **state)
 {
 	osp_report *report = osp_report_new(&osp_allocator_default);
-	question q = {17, 0, 0};
+	question q = {.pid = 17, .lossy = 19};
 
 	(void) state;
 	assert_non_null(report);
-	osp_report_ask_process(report, works, &q);
+	osp_report_ask_process(report, tell, &q);
 	add(report, "pg-start", "a", BASE, 0, "\"db\": {\"pid\": 17}, ");
 	add(report, "pg.plan-start", "b", "a", 1, "");
 	add(report, "pg-start", "c", BASE, 2, "\"db\": {\"pid\": 18}, ");
@@ -395,20 +406,57 @@ test_running(void **state)
 	assert_true(q.since_ns == INT64_C(1795385758000002000));
 }
 
+/*
+ * The shipper says what found no room in a ring, when that is over. Its report is
+ * no operation, and takes no time. What is known to be at work may still run.
+ */
+static void
+test_lost_in_ring(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	question q = {.pid = 117, .lossy = 119};
+	const osp_draw_options times = {
+		sizeof(times), false, true, 60, true, false};
+
+	(void) state;
+	assert_non_null(report);
+	osp_report_ask_process(report, tell, &q);
+	add(report, "web-start", "a", BASE, 0, "\"db\": {\"pid\": 117}, ");
+	add(report, "web-start", "b", BASE, 1, "\"db\": {\"pid\": 118}, ");
+	add(report, "web-start", "c", BASE, 2, "\"db\": {\"pid\": 119}, ");
+	add(report, "pg-start", "d", BASE, 3, "\"db\": {\"pid\": 18}, ");
+	add(report, "web-stop", "e", BASE, 4, "");
+	add_both(report,
+			 "osprofiler.lost",
+			 "f",
+			 BASE,
+			 500000,
+			 "\"lost_points\": 7, ",
+			 "\"lost_points\": 7, ");
+	assert_drawn_as(report,
+					&times,
+					"Trace " BASE "  4.00 us  5 operations  7 points lost\n"
+					"       ?  web  shop@web1  (running)\n"
+					"       ?  web  (end lost)\n"
+					"       ?  web  (unfinished)\n"
+					"       ?  pg  postgres@db1  (unfinished)\n"
+					"       ?  web  (start lost)\n");
+}
+
 /* A trace of many unfinished operations is no reason to look at all rings for
  * each of them. */
 static void
 test_questions_are_bounded(void **state)
 {
 	osp_report *report = osp_report_new(&osp_allocator_default);
-	question q = {17, 0, 0};
+	question q = {.pid = 17, .lossy = 19};
 	osp_buf text;
 	char id[16];
 	int i;
 
 	(void) state;
 	assert_non_null(report);
-	osp_report_ask_process(report, works, &q);
+	osp_report_ask_process(report, tell, &q);
 	for (i = 0; i < 1000; i++)
 	{
 		(void) snprintf(id, sizeof(id), "%d", i);
@@ -712,6 +760,7 @@ main(void)
 		cmocka_unit_test(test_lost_by_many),
 		cmocka_unit_test(test_parent_ended),
 		cmocka_unit_test(test_running),
+		cmocka_unit_test(test_lost_in_ring),
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_rows),

@@ -52,10 +52,12 @@ open_producer(osp_producer *producer)
 		OSP_OK);
 }
 
-static bool
-works(int64_t pid, int64_t since_ns)
+static void
+assert_state(int64_t pid, int64_t since_ns, osp_process_state expected)
 {
-	return osp_run_process_works(run_path, osp_str_of(host), pid, since_ns);
+	assert_int_equal(
+		osp_run_process_state(run_path, osp_str_of(host), pid, since_ns),
+		expected);
 }
 
 static void
@@ -64,14 +66,15 @@ test_own_process(void **state)
 	osp_producer producer;
 
 	(void) state;
-	assert_false(works(getpid(), wall_ns()));
+	assert_state(getpid(), wall_ns(), OSP_PROCESS_UNKNOWN);
 	open_producer(&producer);
-	assert_true(works(getpid(), wall_ns()));
-	assert_false(works(getppid(), wall_ns()));
-	assert_false(osp_run_process_works(
-		run_path, OSP_STR("another"), getpid(), wall_ns()));
+	assert_state(getpid(), wall_ns(), OSP_PROCESS_WORKS);
+	assert_state(getppid(), wall_ns(), OSP_PROCESS_UNKNOWN);
+	assert_int_equal(osp_run_process_state(
+						 run_path, OSP_STR("another"), getpid(), wall_ns()),
+					 OSP_PROCESS_UNKNOWN);
 	osp_producer_close(&producer);
-	assert_false(works(getpid(), wall_ns()));
+	assert_state(getpid(), wall_ns(), OSP_PROCESS_UNKNOWN);
 }
 
 /* What began before this process did is not its operation, but that of another
@@ -83,7 +86,8 @@ test_older_than_the_process(void **state)
 
 	(void) state;
 	open_producer(&producer);
-	assert_false(works(getpid(), wall_ns() - INT64_C(3600000000000)));
+	assert_state(
+		getpid(), wall_ns() - INT64_C(3600000000000), OSP_PROCESS_UNKNOWN);
 	osp_producer_close(&producer);
 }
 
@@ -97,7 +101,7 @@ test_lossy_ring(void **state)
 	open_producer(&producer);
 	while (osp_ring_reserve(&producer.ring, OSP_RING_MIN / 8) != NULL)
 		osp_ring_commit(&producer.ring, OSP_RING_MIN / 8);
-	assert_false(works(getpid(), wall_ns()));
+	assert_state(getpid(), wall_ns(), OSP_PROCESS_LOSSY);
 	osp_producer_close(&producer);
 }
 
@@ -124,10 +128,10 @@ test_killed_process(void **state)
 		_exit(1);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_true(works(pid, wall_ns()));
+	assert_state(pid, wall_ns(), OSP_PROCESS_WORKS);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_false(works(pid, wall_ns()));
+	assert_state(pid, wall_ns(), OSP_PROCESS_UNKNOWN);
 	(void) close(ready[0]);
 	(void) close(ready[1]);
 }

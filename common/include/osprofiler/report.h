@@ -34,24 +34,32 @@ OSP_API void osp_report_free(osp_report *report);
 OSP_API osp_status osp_report_add(osp_report *report, osp_str json,
 								  osp_error *err) OSP_MUST_CHECK;
 
-/*
- * Is the process pid on host, which began an operation at since_ns (ns since
- * 1970), still tracing, so that it has yet to say how the operation ends? False
- * if that is not known. host is the text of a notification, in UTF-8.
- */
-typedef bool (*osp_process_fn)(void *ctx, osp_str host, int64_t pid,
-							   int64_t since_ns);
+/* What is known of a process that has begun an operation. */
+typedef enum osp_process_state
+{
+	OSP_PROCESS_UNKNOWN, /* nothing: it may be gone, or be elsewhere */
+	OSP_PROCESS_LOSSY,   /* it is still tracing, and has lost points */
+	OSP_PROCESS_WORKS    /* it is still tracing, and will say how its operations
+						  * end */
+} osp_process_state;
 
-/* Lets the report ask works about operations that have no stop. */
+/*
+ * Tells what is known of the process pid on host, which began an operation at
+ * since_ns (ns since 1970). host is the text of a notification, in UTF-8.
+ */
+typedef osp_process_state (*osp_process_fn)(void *ctx, osp_str host,
+											int64_t pid, int64_t since_ns);
+
+/* Lets the report ask fn about operations that have no stop. */
 OSP_API void osp_report_ask_process(osp_report *report, osp_process_fn works,
 									void *ctx);
 
 /*
- * An osp_process_fn; ctx is the path of a run directory. True if this is the
- * host, and the process has a ring there that has lost nothing.
+ * An osp_process_fn; ctx is the path of a run directory. A process works if this
+ * is its host and it owns a ring there.
  */
-OSP_API bool osp_run_process_works(void *path, osp_str host, int64_t pid,
-								   int64_t since_ns);
+OSP_API osp_process_state osp_run_process_state(void *path, osp_str host,
+												int64_t pid, int64_t since_ns);
 
 /* How many points are in it (an operation has two), and what was left out. */
 OSP_API size_t osp_report_points(const osp_report *report);
