@@ -21,7 +21,8 @@ enum
 {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
-	CLI_USAGE = 2
+	CLI_USAGE = 2,
+	CLI_ATTENTION = 3 /* of status: somebody should look */
 };
 
 int cmd_show(int argc, char **argv);

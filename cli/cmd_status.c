@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_status.c
- *	  osprofiler status: the counters of a run directory.
+ *	  osprofiler status: do points arrive? In words, and the counters of a run
+ *	  directory.
  *
- * Looks only: nothing is made, and no counter changes. The numbers are read one
+ * Reads only: nothing is made, and no counter changes. The numbers are read one
  * by one while others count on, so they need not add up to the last point.
  */
 #include "cli.h"
 #include "control_text.h"
 #include "out.h"
+#include "status_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,15 +25,18 @@
 static const char help[] =
 	"Usage: osprofiler status [OPTIONS]\n"
 	"\n"
-	"Shows the counters of a run directory: points written, shipped, waiting, "
-	"lost;\n"
-	"contexts accepted and refused; the collector's last error.\n"
+	"Shows whether points arrive: what waits without being delivered and what was\n"
+	"lost, in words; then the counters of a run directory: points written, shipped,\n"
+	"waiting, lost; contexts accepted and refused; the collector's last error.\n"
 	"\n"
 	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
 	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
 	"                            /dev/shm/osprofiler-<uid>\n"
 	"  --json                    as JSON\n"
-	"  -h, --help                this text\n";
+	"  -h, --help                this text\n"
+	"\n"
+	"Exit status: 0; 3 if points wait that nobody delivers, or were lost; 1 after an\n"
+	"error; 2 after a wrong call.\n";
 
 enum
 {
@@ -53,6 +58,8 @@ typedef struct status_view
 	osp_run_totals totals;
 	long shipper_pid;                       /* 0: none is at work */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
+	osp_buf troubles;                       /* a line for each */
+	size_t trouble_count;
 } status_view;
 
 /* CLI_FAILED after a message. */
@@ -72,6 +79,11 @@ read_directory(status_view *view, int dir_fd)
 		view->shipper_pid = osp_owner_pid(s->shipper);
 	if (s->last_error_wall_ns != 0)
 		osp_timestamp_text(s->last_error_wall_ns, view->error_time);
+	view->trouble_count = cli_status_troubles(
+		&view->troubles, view->path, &view->totals, view->error_time);
+	if (osp_buf_status(&view->troubles) != OSP_OK)
+		return cli_error("%s",
+						 osp_status_text(osp_buf_status(&view->troubles)));
 	return CLI_OK;
 }
 
@@ -148,6 +160,7 @@ print_text(cli_out *out, const status_view *view)
 	osp_buf error;
 	size_t i;
 
+	(void) cli_out_write(out, osp_buf_str(&view->troubles));
 	cli_out_printf(out, "%-24s %s\n", "run directory", view->path);
 	if (view->shipper_pid > 0)
 		cli_out_printf(out,
@@ -189,6 +202,26 @@ add_text(osp_buf *json, const char *name, const char *value)
 		osp_buf_add_str(json, OSP_STR("null"));
 }
 
+/* The lines as a list of strings. */
+static void
+add_troubles(osp_buf *json, osp_str lines)
+{
+	const char *line = lines.ptr;
+	const char *end = lines.ptr + lines.len;
+	const char *before = "";
+
+	osp_buf_add_str(json, OSP_STR(",\n  \"troubles\": ["));
+	for (; line < end; before = ", ")
+	{
+		const char *stop = memchr(line, '\n', (size_t) (end - line));
+
+		osp_buf_add_str(json, osp_str_of(before));
+		osp_json_string(json, osp_str_n(line, (size_t) (stop - line)));
+		line = stop + 1;
+	}
+	osp_buf_add_char(json, ']');
+}
+
 static void
 print_json(cli_out *out, const status_view *view)
 {
@@ -205,6 +238,7 @@ print_json(cli_out *out, const status_view *view)
 		osp_buf_add_i64(&json, view->shipper_pid);
 	else
 		osp_buf_add_str(&json, OSP_STR("null"));
+	add_troubles(&json, osp_buf_str(&view->troubles));
 	for (i = 0; i < count; i++)
 		osp_buf_addf(&json,
 					 ",\n  \"%s\": %llu",
@@ -237,6 +271,7 @@ cmd_status(int argc, char **argv)
 	bool json = false;
 	status_view view;
 	cli_out out;
+	int result;
 	int c;
 
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
@@ -251,13 +286,18 @@ cmd_status(int argc, char **argv)
 	if (!cli_operands(argc, argv, 0, ""))
 		return CLI_USAGE;
 	memset(&view, 0, sizeof(view));
-	if (read_status(&view, directory) != CLI_OK)
-		return CLI_FAILED;
-	if (cli_out_open(&out, NULL) != CLI_OK)
-		return CLI_FAILED;
-	if (json)
-		print_json(&out, &view);
-	else
-		print_text(&out, &view);
-	return cli_out_close(&out);
+	osp_buf_init(&view.troubles, &osp_allocator_default, 64 * 1024);
+	result = read_status(&view, directory);
+	if (result == CLI_OK)
+		result = cli_out_open(&out, NULL);
+	if (result == CLI_OK)
+	{
+		if (json)
+			print_json(&out, &view);
+		else
+			print_text(&out, &view);
+		result = cli_out_close(&out);
+	}
+	osp_buf_term(&view.troubles);
+	return result == CLI_OK && view.trouble_count > 0 ? CLI_ATTENTION : result;
 }

@@ -27,7 +27,10 @@ static const command commands[] = {
 	{"trace", "prune", "remove old traces from a collector", cmd_prune},
 	{"context", "new", "make a signed trace context", cmd_context_new},
 	{"context", "show", "verify a trace context", cmd_context_show},
-	{NULL, "status", "show the counters of a run directory", cmd_status},
+	{NULL,
+	 "status",
+	 "show whether points arrive, and their counters",
+	 cmd_status},
 	{NULL, "agent", "ship the points of a run directory", cmd_agent},
 	{NULL, "run", "run a program and trace it", cmd_run},
 };

@@ -61,6 +61,52 @@ is($json->{contexts}{$_}, 0, "contexts $_ in JSON")
   bad_members bad_id malformed);
 is($json->{last_error}, undef, 'no error in JSON');
 
+is(join('', @{ $json->{troubles} }), '', 'no trouble in JSON');
+
+# What waits, or was lost, is said first, and by the exit status.
+SKIP:
+{
+	skip 'no sqlite3', 1 if system('which sqlite3 >/dev/null') != 0;
+	my $lonely = "$dir/lonely";
+	my $program = sub {
+		local $ENV{OSPROFILER_RUN_DIR} = $lonely;
+		local $ENV{LD_PRELOAD} = "$build/sqlite_osprofiler/sqlite_preload.so";
+		local @ENV{qw(OSPROFILER_HMAC_KEYS OSPROFILER_RING_SIZE)} = ('k', 65536);
+		local @ENV{qw(OSPROFILER_TRACE_INFO OSPROFILER_TRACE_HMAC)} =
+		  run_ok('context', 'new', '--format', 'env', '--hmac-key', 'k') =~
+		  /OSPROFILER_TRACE_(?:INFO|HMAC)='?([^'\n]*)/g;
+		write_file("$dir/sql", join '', map { "SELECT $_;\n" } 1 .. $_[0]);
+		system("sqlite3 :memory: <$dir/sql >$dir/program 2>&1") == 0
+		  or die slurp("$dir/program");
+	};
+
+	$program->(1);
+	my ($status, $out, $err) = run_cli('status', '--run-directory', $lonely);
+	is("$status|$err", '3|', 'a ring that nobody empties: exit status');
+	like($out,
+		qr/\A\d+ bytes wait in rings, and no shipper is at work \('osprofiler agent --run-directory \Q$lonely\E' is one\)\nrun directory /,
+		'a ring that nobody empties');
+
+	# The collector is down: a shipper puts it into the spool, and gives up.
+	run_cli('agent', '--run-directory', $lonely, '--once', '--connection-string',
+		'redis://127.0.0.1:1');
+	($status, $out) = run_cli('status', '--run-directory', $lonely);
+	is($status, 3, 'a spool: exit status');
+	like($out, qr/\A\d+ points wait in the spool; last error of the collector, at 2\S+: [^\n]*refused/,
+		'a spool');
+	($status, $out) = run_cli('status', '--json', '--run-directory', $lonely);
+	is($status, 3, 'the same exit status with --json');
+	like(decode_json($out)->{troubles}[0], qr/wait in the spool/, 'words in JSON');
+
+	# It is back, but a ring was full meanwhile.
+	$program->(5000);
+	run_cli('agent', '--run-directory', $lonely, '--once', '--connection-string',
+		"file://$dir/traces");
+	($status, $out) = run_cli('status', '--run-directory', $lonely);
+	is($status, 3, 'lost points: exit status');
+	like($out, qr/\A\d+ points were lost: \d+ found no room in a ring\nrun /, 'lost points');
+}
+
 one_error(qr/No space left/, 'status', '--run-directory', $run,
 	{ stdout => '/dev/full' });
 usage_error(qr/option '--run-directory' needs a value/, 'status',

@@ -150,7 +150,9 @@ ship_the_rest()
 		--run-directory "${run[0]}" \
 		--connection-string "sqlite:///$WORK/traces.db" \
 		>"$WORK/log/agent" 2>&1 || fail "not everything was shipped"
-	user_env osprofiler status --run-directory "${run[0]}" >"$WORK/log/status"
+	# Exit status 3: some were lost, as where rings are small.
+	user_env osprofiler status --run-directory "${run[0]}" >"$WORK/log/status" ||
+		[ $? -eq 3 ] || fail "no status"
 	grep -E 'points (written|dropped|shipped)|lost|corrupt' "$WORK/log/status"
 	grep -q 'points written  *[1-9]' "$WORK/log/status" ||
 		fail "nothing was traced"

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_words.c
+ *	  What somebody should know of a run directory before any counter.
+ */
+#include "status_words.h"
+#include "control_text.h"
+
+/* "1 point", "2 points" */
+static void
+add_points(osp_buf *out, uint64_t count, const char *rest)
+{
+	osp_buf_addf(out,
+				 "%llu point%s%s",
+				 (unsigned long long) count,
+				 count == 1 ? "" : "s",
+				 rest);
+}
+
+/* The spool fills while the collector does not take what it is sent. */
+static size_t
+add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
+{
+	if (stat->spool_points == 0)
+		return 0;
+	add_points(out,
+			   stat->spool_points,
+			   stat->spool_points == 1 ? " waits in the spool"
+									   : " wait in the spool");
+	if (error_time[0] != '\0')
+	{
+		osp_buf_addf(out, "; last error of the collector, at %s: ", error_time);
+		cli_add_visible(out, osp_str_of(stat->last_error));
+	}
+	osp_buf_add_char(out, '\n');
+	return 1;
+}
+
+static size_t
+add_rings(osp_buf *out, const char *path, const osp_run_totals *totals)
+{
+	if (totals->waiting_bytes == 0 || totals->shipper_alive)
+		return 0;
+	osp_buf_addf(out,
+				 "%llu bytes wait in rings, and no shipper is at work "
+				 "('osprofiler agent --run-directory ",
+				 (unsigned long long) totals->waiting_bytes);
+	cli_add_visible(out, osp_str_of(path));
+	osp_buf_add_str(out, OSP_STR("' is one)\n"));
+	return 1;
+}
+
+/* Points that are gone, by where they went. */
+static size_t
+add_losses(osp_buf *out, const osp_run_totals *totals)
+{
+	const struct
+	{
+		uint64_t count;
+		const char *where;
+	} losses[] = {
+		{totals->dropped, " found no room in a ring"},
+		{totals->stat.spool_dropped, " found no room in the spool"},
+		{totals->stat.refused, " the collector refused"},
+	};
+	uint64_t sum = 0;
+	size_t told = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		sum += losses[i].count;
+	if (sum == 0)
+		return 0;
+	add_points(out, sum, sum == 1 ? " was lost: " : " were lost: ");
+	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		if (losses[i].count > 0)
+			osp_buf_addf(out,
+						 "%s%llu%s",
+						 told++ > 0 ? ", " : "",
+						 (unsigned long long) losses[i].count,
+						 losses[i].where);
+	osp_buf_add_char(out, '\n');
+	return 1;
+}
+
+static size_t
+add_damage(osp_buf *out, const osp_runstat *stat)
+{
+	if (stat->corrupt_bytes == 0)
+		return 0;
+	osp_buf_addf(out,
+				 "%llu bytes of rings and spool were damaged, and skipped\n",
+				 (unsigned long long) stat->corrupt_bytes);
+	return 1;
+}
+
+size_t
+cli_status_troubles(osp_buf *out, const char *path,
+					const osp_run_totals *totals, const char *error_time)
+{
+	size_t count = add_spool(out, &totals->stat, error_time);
+
+	count += add_rings(out, path, totals);
+	count += add_losses(out, totals);
+	return count + add_damage(out, &totals->stat);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_words.h
+ *	  What somebody should know of a run directory before any counter: points
+ *	  that wait and that nobody delivers, and points that were lost.
+ */
+#ifndef OSPROFILER_CLI_STATUS_WORDS_H
+#define OSPROFILER_CLI_STATUS_WORDS_H
+
+#include "osprofiler/buf.h"
+#include "osprofiler/rundir.h"
+
+/*
+ * Appends a line for each trouble, and returns how many there are. path is that of
+ * the run directory, error_time the text of the last error's time.
+ */
+size_t cli_status_troubles(osp_buf *out, const char *path,
+						   const osp_run_totals *totals,
+						   const char *error_time);
+
+#endif /* OSPROFILER_CLI_STATUS_WORDS_H */
