@@ -101,6 +101,7 @@ CREATE FUNCTION @extschema@.stat(
 	OUT written pg_catalog.int8,
 	OUT dropped pg_catalog.int8,
 	OUT waiting_bytes pg_catalog.int8,
+	OUT lost pg_catalog.int8,
 	OUT shipped pg_catalog.int8,
 	OUT refused pg_catalog.int8,
 	OUT spooled pg_catalog.int8,
@@ -116,6 +117,49 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
 CREATE VIEW @extschema@.stat AS
 	SELECT * FROM @extschema@.stat();
+
+COMMENT ON VIEW @extschema@.stat IS
+	'what became of the points of this cluster, since its run directory was made';
+COMMENT ON COLUMN @extschema@.stat.run_directory IS
+	'directory where sessions and the shipper meet';
+COMMENT ON COLUMN @extschema@.stat.shipper_pid IS
+	'process that ships to the collector; null if there is none';
+COMMENT ON COLUMN @extschema@.stat.contexts_accepted IS
+	'trace contexts that were accepted';
+COMMENT ON COLUMN @extschema@.stat.contexts_rejected IS
+	'trace contexts that were not accepted';
+COMMENT ON COLUMN @extschema@.stat.contexts IS
+	'trace contexts by what was found when they were verified';
+COMMENT ON COLUMN @extschema@.stat.rings IS
+	'rings there are now; a traced session has one';
+COMMENT ON COLUMN @extschema@.stat.written IS
+	'start and stop points that sessions have written';
+COMMENT ON COLUMN @extschema@.stat.dropped IS
+	'points lost because a ring was full';
+COMMENT ON COLUMN @extschema@.stat.waiting_bytes IS
+	'bytes in rings that the shipper has yet to fetch';
+COMMENT ON COLUMN @extschema@.stat.lost IS
+	'points that reach no collector: dropped, refused and spool_dropped together';
+COMMENT ON COLUMN @extschema@.stat.shipped IS
+	'points that the collector has confirmed';
+COMMENT ON COLUMN @extschema@.stat.refused IS
+	'points lost because the collector refused them for good';
+COMMENT ON COLUMN @extschema@.stat.spooled IS
+	'points that were kept in the spool for a while';
+COMMENT ON COLUMN @extschema@.stat.spool_points IS
+	'points in the spool now, for the collector does not take them';
+COMMENT ON COLUMN @extschema@.stat.spool_bytes IS
+	'size of the spool now';
+COMMENT ON COLUMN @extschema@.stat.spool_dropped IS
+	'points lost because the spool was full or could not be written';
+COMMENT ON COLUMN @extschema@.stat.corrupt_bytes IS
+	'bytes of rings and spool that were damaged and skipped';
+COMMENT ON COLUMN @extschema@.stat.driver_errors IS
+	'attempts to store points that failed';
+COMMENT ON COLUMN @extschema@.stat.last_error IS
+	'what went wrong last when points were to be stored';
+COMMENT ON COLUMN @extschema@.stat.last_error_time IS
+	'when that was';
 
 -- These tell of all sessions of the cluster.
 REVOKE ALL ON FUNCTION @extschema@.stat() FROM PUBLIC;

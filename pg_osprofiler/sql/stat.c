@@ -114,6 +114,7 @@ add_totals(pgospRow *row, const osp_run_totals *totals)
 	add_count(row, totals->written);
 	add_count(row, totals->dropped);
 	add_count(row, totals->waiting_bytes);
+	add_count(row, totals->dropped + stat->refused + stat->spool_dropped);
 	add_count(row, stat->shipped);
 	add_count(row, stat->refused);
 	add_count(row, stat->spooled);

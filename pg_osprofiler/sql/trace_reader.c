@@ -20,9 +20,8 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
-#define TIMEOUT_MS  5000  /* that the collector may be silent */
-#define DEADLINE_MS 60000 /* that reading a trace may take */
-#define DELIVERY_MS 1000  /* that points may need from the rings to there */
+#define TIMEOUT_MS  5000 /* that the collector may be silent */
+#define DELIVERY_MS 1000 /* that points may need from the rings to there */
 #define LOOK_MS     10
 
 /* Before each piece of memory, for the size is needed to change it. */
@@ -202,7 +201,7 @@ read_points(const char *uri, osp_str name, const osp_allocator *alc,
 	options.connection_string = osp_str_of(uri);
 	options.read_only = true;
 	options.timeout_ms = TIMEOUT_MS;
-	options.deadline_ms = DEADLINE_MS;
+	options.deadline_ms = (unsigned) pgosp_read_timeout_ms;
 	options.interrupted = is_interrupted;
 	options.memory_max = (size_t) maintenance_work_mem * 1024;
 	status = driver->open(&options, &conn, err);

@@ -15,8 +15,18 @@ package PgWire;
 use strict;
 use warnings;
 
+use Exporter 'import';
 use IO::Select;
 use IO::Socket::UNIX;
+
+our @EXPORT = qw(state_of);
+
+# The SQLSTATE of the first error of some events, or "none".
+sub state_of
+{
+	my ($state) = map { $_->[1] } grep { $_->[0] eq 'error' } @_;
+	return $state // 'none';
+}
 
 # A server that says nothing for so long hangs; valgrind is slow.
 my $timeout_s = $ENV{PGWIRE_TIMEOUT} // 120;

@@ -112,12 +112,6 @@ sub whole
 	return;
 }
 
-sub state_of
-{
-	my ($events) = map { $_->[1] } grep { $_->[0] eq 'error' } @_;
-	return $events // 'none';
-}
-
 # Errors in each phase of a statement.
 my @phases = (
 	[ 'parser', 'SELEC 1', '42601' ],
