@@ -162,11 +162,19 @@ read_stored(cli_source *source, const char *name, osp_report *report)
 		status = collector->driver->get_points(
 			collector->conn, osp_id_text(&id, text), add_point, report, &err);
 	}
-	if (status == OSP_OK)
+
+	/* Whoever delivers the trace may make the collector, too. */
+	source->missing = err;
+	source->missing.code = status;
+	if (status == OSP_OK || status == OSP_ENOENT)
 		return CLI_OK;
-	return cli_error("cannot read the trace from %s: %s",
+	(void) cli_error("cannot read the trace from %s: %s",
 					 collector->shown,
 					 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+
+	/* Of a damaged one, what can be read is shown. */
+	return status == OSP_EPROTO && osp_report_points(report) > 0 ? CLI_OK
+																 : CLI_FAILED;
 }
 
 /* Reads again into a fresh report, which replaces *report. */
@@ -248,6 +256,9 @@ report_absence(const cli_source *source, const char *name,
 						 shown);
 	if (why[0] != '\0')
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
+	if (source->missing.code == OSP_ENOENT)
+		return cli_error(
+			"no trace '%s' in %s: %s", name, shown, source->missing.msg);
 	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
 					 "which traces this collector has; --connection-string "
 					 "names another collector)",

@@ -16,6 +16,7 @@ typedef struct cli_source
 	cli_collector collector;
 	double wait_s;
 	cli_run_dirs dirs; /* found when the collector is opened */
+	osp_error missing; /* code OSP_ENOENT: the collector is not there (yet) */
 } cli_source;
 
 enum

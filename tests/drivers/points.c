@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "osprofiler/json.h"
 
@@ -114,6 +115,22 @@ add_member(osp_buf *buf, const char *before, osp_str value)
 	osp_json_string(buf, value);
 }
 
+/* As if each process had a ring for each trace. */
+static void
+set_source(osp_notification *n, unsigned number)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	pid_t pid = getpid();
+	size_t i;
+
+	for (i = 0; i < n->base_id.len; i++)
+		hash = (hash ^ (unsigned char) n->base_id.ptr[i]) *
+			   UINT64_C(0x100000001b3);
+	memcpy(n->source.bytes, &pid, sizeof(pid));
+	memcpy(n->source.bytes + 8, &hash, sizeof(hash));
+	n->sequence = number + 1;
+}
+
 static void
 add(points *p, osp_str base_id, unsigned number, osp_str statement, bool error)
 {
@@ -135,6 +152,7 @@ add(points *p, osp_str base_id, unsigned number, osp_str statement, bool error)
 	n->project = OSP_STR("");
 	n->service = OSP_STR("shop");
 	n->error = error;
+	set_source(n, number);
 	n->info = make_info(p, statement, error);
 
 	osp_buf_init(&buf, &osp_allocator_default, TEXT_MAX);

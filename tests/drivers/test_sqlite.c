@@ -1,116 +1,151 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_sqlite.c
- *	  The sqlite driver: the suite for all drivers, and the form of the table,
- *	  rows of others, locks, full disks and damaged files.
+ *	  The sqlite driver: the suite for all drivers, and what the file looks like,
+ *	  files that are no store, locks, full disks and damage.
  */
-#include "local.h"
+#include "store_tests.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const osp_driver osp_driver_sqlite;
+#include "osprofiler/json.h"
 
-static void
-reset(void)
-{
-	local_reset("sqlite:///");
-}
-
-/* Runs SQL aside from the driver; the connection stays open. */
-static sqlite3 *
-run_sql(const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(local_path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	return db;
-}
-
-static void
-assert_sql(const char *sql, const char *expected)
-{
-	sqlite3 *db = run_sql("");
-	sqlite3_stmt *stmt;
-
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	assert_string_equal((const char *) sqlite3_column_text(stmt, 0), expected);
-	(void) sqlite3_finalize(stmt);
-	(void) sqlite3_close(db);
-}
-
-static osp_status
-get_points(osp_driver_conn *conn, collected *got, osp_error *err)
-{
-	collected_init(got);
-	return osp_driver_sqlite.get_points(
-		conn, local_trace, collect_point, got, err);
-}
-
+/* What SQL shows of a trace without any extension. */
 static void
 test_form(void **state)
 {
 	points all;
-	osp_driver_conn *conn = local_stored(&all, 2);
+	osp_driver_conn *conn = local_stored(&all, 3);
 	struct stat st;
 
 	(void) state;
 	assert_int_equal(stat(local_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_sql("SELECT group_concat(name) FROM pragma_table_info('data')",
-			   "id,timestamp,base_id,parent_id,trace_id,project,host,service,"
-			   "name,data");
-	assert_sql("SELECT timestamp || base_id || parent_id || trace_id || host "
-			   "|| service || name || data || coalesce(project, 'null') "
-			   "FROM data WHERE id = 1",
-			   "2026-11-22T15:00:00.000000tracetrace"
-			   "aaaaaaaa-bbbb-4ccc-8ddd-000000000000db1shoppg-start"
-			   "{\"info\": {\"db\": {\"statement\": \"SELECT abalance FROM "
-			   "accounts WHERE aid = $1\"}, \"host\": \"db1\"}}null");
-	assert_sql("SELECT json_extract(data, '$.info.host') FROM data", "db1");
-	assert_sql("PRAGMA journal_mode", "wal");
+	store_expect_sql("SELECT base_id || '|' || first || '|' || last || '|' || "
+					 "operations || '|' || errors || '|' || service || '|' || "
+					 "name || '|' || text FROM traces",
+					 "trace|2026-11-22T15:00:00.000000|2026-11-22T15:00:00."
+					 "000002|2|0|shop|pg|SELECT abalance FROM accounts WHERE "
+					 "aid = $1");
+	store_expect_sql("PRAGMA journal_mode", "wal");
+	store_expect_sql("PRAGMA auto_vacuum", "2");
+	store_expect_sql("PRAGMA application_id", "1330860114");
+	store_expect_sql("PRAGMA user_version", "1");
+	store_check_integrity();
 	points_term(&all);
 	contract_close(conn);
 }
 
+/* The view of notifications, with the extension that reads blocks. */
+static void
+test_view(void **state)
+{
+	static const osp_str uuid = {"11111111-2222-4333-8444-555555555555", 36};
+	points all;
+	osp_driver_conn *conn = local_stored(&all, 3);
+	sqlite3 *db = store_sql("");
+	sqlite3_stmt *stmt;
+	size_t i;
+
+	(void) state;
+	points_fill(&all, uuid, 10, 2);
+	contract_store(conn, &all);
+	assert_int_equal(sqlite3_enable_load_extension(db, 1), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_load_extension(db, OSP_STORE_EXTENSION, NULL, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+						   "SELECT json_object('name', name, 'base_id', "
+						   "base_id, 'trace_id', trace_id, 'parent_id', "
+						   "parent_id, 'timestamp', timestamp, 'info', "
+						   "json(info), 'project', project, 'service', "
+						   "service) FROM notifications",
+						   -1,
+						   &stmt,
+						   NULL),
+		SQLITE_OK);
+	for (i = 0; i < all.count; i++)
+	{
+		osp_buf expected;
+
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		osp_buf_init(&expected, &osp_allocator_default, 4096);
+		assert_int_equal(
+			osp_json_rewrite(
+				&expected,
+				osp_str_of((const char *) sqlite3_column_text(stmt, 0)),
+				-1,
+				0),
+			OSP_OK);
+		assert_string_equal(expected.ptr, all.items[i].json.ptr);
+		osp_buf_term(&expected);
+	}
+	assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+	(void) sqlite3_finalize(stmt);
+
+	/* A damaged block is an error, not a crash. */
+	(void) sqlite3_close(
+		store_sql("UPDATE block SET data = substr(data, 1, 20)"));
+	assert_int_equal(
+		sqlite3_exec(db, "SELECT * FROM notifications", NULL, NULL, NULL),
+		SQLITE_CORRUPT);
+	(void) sqlite3_close(db);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Missing file, missing directory: said with the whole path, and nothing is
+ * made. */
 static void
 test_no_file(void **state)
 {
-	osp_driver_conn *conn = contract_open();
+	osp_driver_conn *conn;
 	osp_error err = {OSP_OK, ""};
-	collected got;
+	collected list;
 
 	(void) state;
-	assert_int_equal(get_points(conn, &got, &err), OSP_OK);
-	assert_int_equal(access(local_path, F_OK), -1);
+	local_reset("sqlite:///");
+	conn = contract_open();
+	assert_non_null(
+		strstr(store_get_fails(conn, local_trace, OSP_ENOENT), local_path));
+	collected_init(&list);
+	assert_int_equal(osp_driver_sqlite.list_traces(
+						 conn, NULL, collect_trace, &list, NULL, &err),
+					 OSP_ENOENT);
+	assert_non_null(strstr(err.msg, local_path));
+	{
+		osp_removal what = {.struct_size = sizeof(what), .older_than_ns = 1};
+		uint64_t removed;
+
+		assert_int_equal(
+			osp_driver_sqlite.remove_traces(conn, &what, &removed, &err),
+			OSP_ENOENT);
+	}
 	contract_close(conn);
+	*strrchr(local_path, '/') = '\0';
 	assert_int_equal(access(local_path, F_OK), -1);
 }
 
-/* A database without the table, and one of no bytes. */
+/* An empty file is an empty store. */
 static void
-test_no_table(void **state)
+test_empty_file(void **state)
 {
+	osp_driver_conn *conn = contract_open();
 	points all;
-	osp_driver_conn *conn = local_stored(&all, 1);
 	points none;
 
 	(void) state;
 	points_init(&none);
-	(void) sqlite3_close(run_sql("DROP TABLE data"));
-	contract_expect(conn, local_trace, &none);
-	contract_close(conn);
-	assert_int_equal(truncate(local_path, 0), 0);
-	conn = contract_open();
+	points_init(&all);
+	points_fill(&all, local_trace, 0, 2);
+	assert_int_equal(unlink(local_path), 0);
+	assert_true(close(open(local_path, O_CREAT | O_WRONLY, 0600)) == 0);
 	contract_expect(conn, local_trace, &none);
 	contract_store(conn, &all);
 	contract_expect(conn, local_trace, &all);
@@ -118,83 +153,110 @@ test_no_table(void **state)
 	contract_close(conn);
 }
 
+/* Relative to the directory where it was opened, and named absolute. */
 static void
 test_relative_path(void **state)
 {
-	osp_driver_conn *conn =
-		contract_open_as("sqlite:///relative.db", false, TIMEOUT_MS);
 	char before[256];
+	char expected[600];
+	osp_driver_conn *conn;
 	points all;
 
 	(void) state;
 	assert_non_null(getcwd(before, sizeof(before)));
 	*strstr(local_path, "/new dir") = '\0';
 	assert_int_equal(chdir(local_path), 0);
+	conn = contract_open_as("sqlite:///relative.db?keep=0", false, TIMEOUT_MS);
+	assert_int_equal(chdir(before), 0);
+	(void) snprintf(
+		expected, sizeof(expected), " %s/relative.db: ", local_path);
+	assert_non_null(
+		strstr(store_get_fails(conn, local_trace, OSP_ENOENT), expected));
 	points_init(&all);
 	points_fill(&all, local_trace, 0, 2);
 	contract_store(conn, &all);
 	contract_expect(conn, local_trace, &all);
-	assert_int_equal(access("relative.db", R_OK), 0);
-	assert_int_equal(chdir(before), 0);
+	(void) strcat(local_path, "/relative.db");
+	assert_int_equal(access(local_path, R_OK), 0);
 	points_term(&all);
 	contract_close(conn);
 }
 
-/* Rows as upstream's SQLAlchemy driver leaves them, and worse ones. */
-static void
-test_rows_of_others(void **state)
+static char *
+read_file(size_t *len)
 {
-	static const char *const expected[] = {
-		"{\"name\": \"pg-start\", \"base_id\": \"trace\", \"trace_id\": "
-		"\"t1\", \"parent_id\": \"trace\", \"timestamp\": "
-		"\"2026-11-22T15:00:00.5\", \"info\": {\"host\": \"h\", \"a\": "
-		"\"\\u00e9\\\"\"}, \"project\": \"p\", \"service\": null}",
-		"{\"name\": \"pg-stop\", \"base_id\": \"trace\", \"trace_id\": "
-		"\"t1\", \"parent_id\": null, \"timestamp\": null, \"info\": "
-		"{\"host\": \"h2\"}, \"project\": null, \"service\": null}",
-		"{\"name\": \"x\\u0436\", \"base_id\": \"trace\", \"trace_id\": "
-		"\"t2\", \"parent_id\": null, \"timestamp\": null, \"info\": "
-		"{\"host\": null}, \"project\": null, \"service\": null}",
-		"{\"name\": \"y\", \"base_id\": \"trace\", \"trace_id\": "
-		"\"t3\", \"parent_id\": null, \"timestamp\": null, \"info\": "
-		"{\"host\": null}, \"project\": null, \"service\": null}"};
+	FILE *file = fopen(local_path, "r");
+	char *bytes = calloc(1, 65536);
+
+	assert_non_null(file);
+	assert_non_null(bytes);
+	*len = fread(bytes, 1, 65536, file);
+	(void) fclose(file);
+	return bytes;
+}
+
+/* A database of another program is refused by readers and writers, and stays as
+ * it is, byte for byte. */
+static void
+test_strangers(void **state)
+{
+	static const char *const foreign[] = {
+		"CREATE TABLE data (id, name)",
+		"CREATE TABLE data (id INTEGER PRIMARY KEY, timestamp VARCHAR(26), "
+		"base_id, parent_id, trace_id, project, host, service, name, data); "
+		"CREATE TABLE customers (id)",
+		"CREATE TABLE customers (id)",
+		"CREATE VIEW v AS SELECT 1",
+		"PRAGMA application_id = 252006673"};
 	points all;
-	osp_driver_conn *conn = local_stored(&all, 0);
-	osp_error err = {OSP_OK, ""};
-	collected got;
 	size_t i;
 
 	(void) state;
-	(void) sqlite3_close(run_sql(
-		"INSERT INTO data (name, base_id, trace_id, parent_id, timestamp, "
-		"project, data) VALUES ('pg-start', 'trace', 't1', 'trace', "
-		"'2026-11-22T15:00:00.5', 'p', "
-		"'\"{\\\"info\\\": {\\\"host\\\": \\\"h\\\", \\\"a\\\": "
-		"\\\"\\\\u00e9\\\\\\\"\\\"}}\"');"
-		"INSERT INTO data (name, base_id, trace_id, host) "
-		"VALUES ('pg-stop', 'trace', 't1', 'h2');"
-		"INSERT INTO data (name, base_id, trace_id, data) "
-		"VALUES ('xж', 'trace', 't2', '\"no string');"
-		"INSERT INTO data (name, base_id, trace_id, data) "
-		"VALUES ('y', 'trace', 't3', 7);"));
-	assert_int_equal(get_points(conn, &got, &err), OSP_OK);
-	assert_int_equal(got.count, 4);
-	for (i = 0; i < 4; i++)
-		assert_string_equal(got.texts[i], expected[i]);
-	collected_term(&got);
+	points_init(&all);
+	points_fill(&all, local_trace, 0, 2);
+	for (i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+	{
+		osp_driver_conn *conn;
+		char *before;
+		char *after;
+		size_t len;
+		size_t len_after;
 
-	(void) sqlite3_close(
-		run_sql("UPDATE data SET data = '\"{\\\"info\\\": {\\\"etype\\\": "
-				"\\\"ValueError\\\"}}\"' WHERE trace_id = 't1'"));
-	contract_list(conn, true, &got);
-	assert_int_equal(got.count, 1);
-	collected_term(&got);
-	(void) sqlite3_close(
-		run_sql("UPDATE data SET data = '{\"info\": {\"etype\": null}}'"));
-	contract_list(conn, true, &got);
-	assert_int_equal(got.count, 0);
+		store_reset();
+		assert_int_equal(unlink(local_path), 0);
+		(void) sqlite3_close(store_sql(foreign[i]));
+		before = read_file(&len);
+		conn = contract_open();
+		assert_non_null(strstr(store_get_fails(conn, local_trace, OSP_EIO),
+							   "another program's database"));
+		assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EIO),
+							   "another program's database"));
+		contract_close(conn);
+		after = read_file(&len_after);
+		assert_int_equal(len, len_after);
+		assert_memory_equal(before, after, len);
+		free(before);
+		free(after);
+	}
 	points_term(&all);
+}
+
+static void
+test_newer_format(void **state)
+{
+	points all;
+	osp_driver_conn *conn = local_stored(&all, 2);
+
+	(void) state;
 	contract_close(conn);
+	(void) sqlite3_close(store_sql("PRAGMA user_version = 2"));
+	conn = contract_open();
+	assert_non_null(strstr(store_get_fails(conn, local_trace, OSP_EIO),
+						   "has format 2, of a newer osprofiler"));
+	assert_non_null(
+		strstr(contract_store_fails(conn, &all, OSP_EIO), "newer osprofiler"));
+	contract_close(conn);
+	points_term(&all);
 }
 
 static void
@@ -203,7 +265,7 @@ test_locked(void **state)
 	points all;
 	osp_driver_conn *conn = local_stored(&all, 2);
 	osp_driver_conn *hasty = contract_open_as(local_uri, false, 100);
-	sqlite3 *db = run_sql("BEGIN IMMEDIATE");
+	sqlite3 *db = store_sql("BEGIN IMMEDIATE");
 	long start = contract_now_ms();
 
 	(void) state;
@@ -219,32 +281,43 @@ test_locked(void **state)
 	contract_close(conn);
 }
 
+static bool
+always(void *ctx)
+{
+	(*(int *) ctx)++;
+	return true;
+}
+
+/* A caller that is interrupted waits no longer, and a deadline is one. */
 static void
-test_refused_row(void **state)
+test_interrupted(void **state)
 {
 	points all;
-	osp_driver_conn *conn = local_stored(&all, 4);
-	osp_error err = {OSP_OK, ""};
-	size_t accepted = 0;
-	points more;
+	osp_driver_conn *conn = local_stored(&all, 2);
+	int asked = 0;
+	osp_driver_options options = {.struct_size = sizeof(options),
+								  .alc = &osp_allocator_default,
+								  .connection_string = osp_str_of(local_uri),
+								  .timeout_ms = 20000,
+								  .interrupted = always,
+								  .interrupted_ctx = &asked};
+	osp_driver_conn *waiting;
+	sqlite3 *db = store_sql("BEGIN IMMEDIATE");
+	long start = contract_now_ms();
 
 	(void) state;
-	(void) sqlite3_close(run_sql(
-		"CREATE TRIGGER no BEFORE INSERT ON data WHEN new.base_id = 'bad' "
-		"BEGIN SELECT raise(ABORT, 'not this one'); END"));
-	points_init(&more);
-	points_fill(&more, local_trace, 4, 2);
-	points_fill(&more, OSP_STR("bad"), 6, 1);
-	points_fill(&more, local_trace, 8, 2);
-	assert_int_equal(
-		osp_driver_sqlite.notify(conn, more.items, more.count, &accepted, &err),
-		OSP_EREFUSED);
-	assert_int_equal(accepted, 4);
-	assert_non_null(strstr(err.msg, "not this one"));
-	points_fill(&all, local_trace, 4, 2);
-	points_fill(&all, local_trace, 8, 2);
-	contract_expect(conn, local_trace, &all);
-	points_term(&more);
+	assert_int_equal(osp_driver_sqlite.open(&options, &waiting, NULL), OSP_OK);
+	(void) contract_store_fails(waiting, &all, OSP_EINTR);
+	(void) store_get_fails(waiting, local_trace, OSP_EINTR);
+	assert_true(asked > 0);
+	contract_close(waiting);
+	options.interrupted = NULL;
+	options.deadline_ms = 100;
+	assert_int_equal(osp_driver_sqlite.open(&options, &waiting, NULL), OSP_OK);
+	(void) contract_store_fails(waiting, &all, OSP_EUNAVAIL);
+	assert_true(contract_now_ms() - start < 5000);
+	contract_close(waiting);
+	(void) sqlite3_close(db);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -257,6 +330,7 @@ test_full_disk(void **state)
 	struct rlimit limit;
 	struct rlimit small;
 	points more;
+	unsigned i;
 
 	(void) state;
 	(void) signal(SIGXFSZ, SIG_IGN);
@@ -264,14 +338,21 @@ test_full_disk(void **state)
 	small = limit;
 	small.rlim_cur = 200 * 1024;
 	points_init(&more);
-	points_fill(&more, local_trace, 100, 2000);
+	for (i = 0; i < 3000; i++)
+	{
+		char id[32];
+
+		(void) snprintf(id, sizeof(id), "more-%u", i);
+		points_fill(&more, osp_str_of(id), 0, 2);
+	}
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	(void) contract_store_fails(conn, &more, OSP_EIO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	contract_expect(conn, local_trace, &all);
 	contract_store(conn, &more);
-	points_fill(&all, local_trace, 100, 2000);
 	contract_expect(conn, local_trace, &all);
+	contract_expect(conn, OSP_STR("more-2999"), &more);
+	store_check_integrity();
 	points_term(&more);
 	points_term(&all);
 	contract_close(conn);
@@ -314,8 +395,6 @@ test_no_database(void **state)
 {
 	points all;
 	osp_driver_conn *conn = local_stored(&all, 100);
-	osp_error err = {OSP_OK, ""};
-	collected got;
 
 	(void) state;
 	contract_close(conn);
@@ -323,8 +402,8 @@ test_no_database(void **state)
 	conn = contract_open();
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EIO),
 						   "is not a SQLite database"));
-	assert_int_equal(get_points(conn, &got, &err), OSP_EIO);
-	assert_non_null(strstr(err.msg, "is not a SQLite database"));
+	assert_non_null(strstr(store_get_fails(conn, local_trace, OSP_EIO),
+						   "is not a SQLite database"));
 	points_term(&all);
 	contract_close(conn);
 }
@@ -334,18 +413,61 @@ test_damaged(void **state)
 {
 	points all;
 	osp_driver_conn *conn = local_stored(&all, 2000);
-	osp_error err = {OSP_OK, ""};
-	collected got;
 
 	(void) state;
 	contract_close(conn);
-	write_over(4096, "damage ", 100000);
+	write_over(2048, "damage ", 2000);
 	conn = contract_open();
 	assert_non_null(
 		strstr(contract_store_fails(conn, &all, OSP_EIO), "is damaged"));
-	assert_int_equal(get_points(conn, &got, &err), OSP_EIO);
-	assert_non_null(strstr(err.msg, "is damaged"));
-	collected_term(&got);
+	assert_non_null(
+		strstr(store_get_fails(conn, local_trace, OSP_EIO), "is damaged"));
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* A block that cannot be read is skipped, and reported behind the others. */
+static void
+test_damaged_block(void **state)
+{
+	static const char *const damages[] = {
+		"x''",
+		"x'01'",
+		"'text'",
+		"NULL",
+		"7",
+		"zeroblob(100)",
+		"substr(data, 1, length(data) - 1)",
+		"substr(data, 1, 30) || x'00' || substr(data, 32)"};
+	points all;
+	osp_driver_conn *conn = local_stored(&all, 10);
+	size_t i;
+
+	(void) state;
+	points_fill(&all, local_trace, 10, 10);
+	contract_store(conn, &all);
+	points_fill(&all, local_trace, 20, 10);
+	contract_store(conn, &all);
+	for (i = 0; i < sizeof(damages) / sizeof(damages[0]); i++)
+	{
+		osp_error err = {OSP_OK, ""};
+		char sql[256];
+		collected got;
+
+		(void) snprintf(sql,
+						sizeof(sql),
+						"UPDATE block SET data = %s WHERE id = 2",
+						damages[i]);
+		(void) sqlite3_close(store_sql(sql));
+		assert_int_equal(store_get(conn, local_trace, &got, &err), OSP_EPROTO);
+		assert_non_null(strstr(err.msg, "is damaged: 1 block"));
+		assert_int_equal(got.count, 20);
+		assert_string_equal(got.texts[9], all.items[9].json.ptr);
+		assert_string_equal(got.texts[10], all.items[20].json.ptr);
+		collected_term(&got);
+	}
+	(void) sqlite3_close(store_sql("UPDATE block SET traces = x'ff'"));
+	(void) store_get_fails(conn, local_trace, OSP_EPROTO);
 	points_term(&all);
 	contract_close(conn);
 }
@@ -361,11 +483,51 @@ test_read_only(void **state)
 	contract_close(conn);
 	local_read_only(0777);
 	conn = contract_open();
-	(void) contract_store_fails(conn, &all, OSP_EIO);
+	(void) contract_store_fails(conn, &all, OSP_EPERM);
 	contract_expect(conn, local_trace, &all);
 	contract_close(conn);
 	local_read_write();
+	assert_int_equal(chmod(local_path, 0), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	conn = contract_open();
+	assert_non_null(
+		strstr(store_get_fails(conn, local_trace, OSP_EPERM), local_path));
+	contract_close(conn);
+	local_read_write();
 	points_term(&all);
+}
+
+/* Sent again, also in batches that are cut otherwise, and by another process. */
+static void
+test_sources(void **state)
+{
+	points all;
+	osp_driver_conn *conn = local_stored(&all, 10);
+	points cut;
+
+	(void) state;
+	points_fill(&all, local_trace, 10, 5);
+	cut = (points){.items = all.items + 7, .count = 8};
+	contract_store(conn, &cut);
+	contract_expect(conn, local_trace, &all);
+	contract_close(conn);
+	conn = contract_open();
+	contract_store(conn, &all);
+	contract_expect(conn, local_trace, &all);
+	store_expect_sql("SELECT operations FROM traces", "8");
+	store_expect_sql("SELECT sequence FROM source", "15");
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Each group after the one before; the first are the suite's. */
+static size_t
+add_group(struct CMUnitTest *all, size_t count, const struct CMUnitTest *group,
+		  size_t group_count)
+{
+	memcpy(all + count, group, group_count * sizeof(*group));
+	return count + group_count;
 }
 
 int
@@ -377,28 +539,47 @@ main(void)
 											  "sqlite://path",
 											  "sqlite://host/path",
 											  "sqlite:///:memory:",
-											  "sqlite:////local_path?mode=ro",
+											  "sqlite:////x?mode=ro",
+											  "sqlite:///?keep=7d",
+											  "sqlite:////x?keep=7",
+											  "sqlite:////x?keep=7y",
+											  "sqlite:////x?keep=-7d",
+											  "sqlite:////x?keep=7dd",
+											  "sqlite:////x?keep=",
+											  "sqlite:////x?keep=99999999d",
+											  "sqlite:////x?max_size=much",
+											  "sqlite:////x?keep=7d&mode=ro",
 											  NULL};
 	static const backend b = {.name = "sqlite",
 							  .driver = &osp_driver_sqlite,
-							  .reset = reset,
+							  .reset = store_reset,
 							  .finish = local_finish,
 							  .connection_string = local_connection_string,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_view),
 		cmocka_unit_test(test_no_file),
-		cmocka_unit_test(test_no_table),
+		cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_relative_path),
-		cmocka_unit_test(test_rows_of_others),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_newer_format),
 		cmocka_unit_test(test_locked),
-		cmocka_unit_test(test_refused_row),
+		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_removed_file),
 		cmocka_unit_test(test_no_database),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_damaged_block),
 		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_sources),
 	};
+	struct CMUnitTest all[100];
+	size_t count = add_group(all, 0, own, sizeof(own) / sizeof(own[0]));
 
-	return contract_run(&b, own, sizeof(own) / sizeof(own[0]));
+	count = add_group(all, count, store_lists, store_lists_count);
+	count = add_group(all, count, store_removals, store_removals_count);
+	count = add_group(all, count, store_olds, store_olds_count);
+	count = add_group(all, count, store_crashes, store_crashes_count);
+	return contract_run(&b, all, count);
 }

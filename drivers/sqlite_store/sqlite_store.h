@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sqlite_store.h
+ *	  What the parts of the sqlite driver share. docs/store.md describes the
+ *	  tables and what they guarantee.
+ *
+ * The writer is one connection that stays open. Each reading has a read-only
+ * connection of its own, and reads in short transactions, so that it stops
+ * neither the writer nor checkpoints of the write-ahead log.
+ *
+ * Functions that return false have failed in SQLite; store_failed() says how.
+ */
+#ifndef OSP_SQLITE_STORE_H
+#define OSP_SQLITE_STORE_H
+
+#include <sys/types.h>
+
+#include "osprofiler/driver.h"
+#include "store_block.h"
+#include "store_db.h"
+#include "store_index.h"
+
+typedef struct store_batch store_batch;
+
+struct osp_driver_conn
+{
+	osp_driver_options options; /* without its texts */
+	const osp_allocator *alc;
+	char *path; /* absolute */
+
+	/* Retention; 0: no bound. */
+	int64_t keep_us;
+	int64_t max_bytes;
+
+	/* Of the writer. db.db is NULL while it is not open. */
+	store_db db;
+	dev_t dev; /* of the file that is open */
+	ino_t ino;
+	store_index index;
+	store_batch *batch;
+	store_encoder *encoder;
+	int64_t next_upkeep_ns; /* osp_mono_now */
+	int64_t sources_hour;   /* in which sources were forgotten */
+	int log_begun;          /* pages of the log when it was looked at */
+	int checkpoint_at;      /* pages at which it is moved next */
+
+	osp_buf page; /* where the next page of a list begins */
+};
+
+/* ---- store_uri.c ---- */
+
+/* Reads path and options of sqlite:///PATH[?keep=7d&max_size=1GB]. */
+osp_status store_read_uri(osp_driver_conn *conn, osp_str connection_string,
+						  osp_error *err) OSP_MUST_CHECK;
+
+/* ---- store_open.c ---- */
+
+/* Opens the file for writing, in conn->db; one that is missing or empty gets
+ * our tables. On failure nothing is left open. */
+osp_status store_open_writer(osp_driver_conn *conn,
+							 osp_error *err) OSP_MUST_CHECK;
+void store_close_writer(osp_driver_conn *conn);
+
+/* Opens the file for reading. OSP_ENOENT: there is none. */
+osp_status store_open_reader(osp_driver_conn *conn, store_db *db,
+							 osp_error *err) OSP_MUST_CHECK;
+
+/* ---- store_write.c ---- */
+
+/* Adds notifications to the tables, in the transaction that is open. */
+osp_status store_add_items(osp_driver_conn *conn, const osp_notification *items,
+						   size_t count, osp_error *err) OSP_MUST_CHECK;
+void store_batch_free(store_batch *batch);
+
+/* ---- store_read.c, store_list.c ---- */
+
+osp_status store_get_points(osp_driver_conn *conn, osp_str base_id,
+							osp_point_fn fn, void *ctx,
+							osp_error *err) OSP_MUST_CHECK;
+osp_status store_list_traces(osp_driver_conn *conn,
+							 const osp_trace_filter *filter, osp_trace_fn fn,
+							 void *ctx, osp_str *next,
+							 osp_error *err) OSP_MUST_CHECK;
+
+/* ---- store_remove.c ---- */
+
+osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+							   uint64_t *removed,
+							   osp_error *err) OSP_MUST_CHECK;
+
+/* Removes up to limit of the traces that ended before a time, oldest first, in
+ * one transaction. INT64_MAX: the oldest, whenever they ended. */
+osp_status store_remove_old(osp_driver_conn *conn, int64_t before_us,
+							unsigned limit, uint64_t *removed,
+							osp_error *err) OSP_MUST_CHECK;
+
+/* ---- store_upkeep.c ---- */
+
+/* After a batch: a step of whatever is due, retention, giving space back,
+ * checkpoint, conversion. Takes some milliseconds at most. */
+osp_status store_upkeep(osp_driver_conn *conn, osp_error *err) OSP_MUST_CHECK;
+
+/* Gives unused space back to the file system, in steps. */
+osp_status store_give_back(osp_driver_conn *conn,
+						   osp_error *err) OSP_MUST_CHECK;
+
+/* ---- store_old.c: the table of earlier versions ---- */
+
+/* The rows of a trace that are still in the old table. */
+osp_status store_old_points(osp_driver_conn *conn, store_db *db,
+							osp_str base_id, osp_point_fn fn, void *ctx,
+							osp_error *err) OSP_MUST_CHECK;
+
+/* Moves some rows of the old table into ours; drops it after the last. */
+osp_status store_old_convert(osp_driver_conn *conn,
+							 osp_error *err) OSP_MUST_CHECK;
+
+#endif /* OSP_SQLITE_STORE_H */

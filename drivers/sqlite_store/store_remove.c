@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_remove.c
+ *	  Removing traces, in short transactions between which writers go on.
+ *
+ * Traces that are removed by name leave nothing behind: the blocks that they
+ * share with others are written again without them. Traces that are removed for
+ * their age leave their notifications in a block until all of its traces are
+ * removed. Numbers of traces are never given away twice, so what is left in the
+ * table lookup points nowhere.
+ */
+#include "sqlite_store.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define STEP_BLOCKS 16
+#define STEP_TRACES 256
+#define PAUSE_NS    3000000L
+
+/* A growing list of numbers. */
+typedef struct numbers
+{
+	const osp_allocator *alc;
+	int64_t *values;
+	size_t count;
+	size_t cap;
+} numbers;
+
+static bool
+add_number(numbers *list, int64_t value)
+{
+	if (list->count == list->cap)
+	{
+		size_t cap = list->cap > 0 ? 2 * list->cap : 256;
+		int64_t *grown =
+			osp_realloc(list->alc, list->values, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return false;
+		list->values = grown;
+		list->cap = cap;
+	}
+	list->values[list->count++] = value;
+	return true;
+}
+
+static osp_status
+no_memory(osp_error *err)
+{
+	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+}
+
+/* The numbers that a query has in its first column. */
+static osp_status
+read_numbers(store_db *db, store_query which, size_t count,
+			 const int64_t *values, numbers *out, osp_error *err)
+{
+	sqlite3_stmt *row = store_db_query(db, which);
+	int rc = row != NULL ? SQLITE_OK : SQLITE_ERROR;
+	size_t i;
+
+	for (i = 0; i < count && rc == SQLITE_OK; i++)
+		rc = sqlite3_bind_int64(row, (int) i + 1, values[i]);
+	while (rc == SQLITE_OK || rc == SQLITE_ROW)
+	{
+		rc = sqlite3_step(row);
+		if (rc == SQLITE_ROW && !add_number(out, sqlite3_column_int64(row, 0)))
+		{
+			(void) sqlite3_reset(row);
+			return no_memory(err);
+		}
+	}
+	if (rc != SQLITE_DONE)
+		return store_db_failed(db, err);
+	(void) sqlite3_reset(row);
+	return OSP_OK;
+}
+
+/* The numbers of a block's traces. */
+static osp_status
+read_traces(osp_str column, numbers *out)
+{
+	const char *at = column.ptr;
+	const char *end = column.ptr + column.len;
+	int64_t id = 0;
+	uint64_t step;
+
+	out->count = 0;
+	while (store_get_varint(&at, end, &step))
+	{
+		id = (int64_t) ((uint64_t) id + (uint64_t) store_unzigzag(step));
+		if (!add_number(out, id))
+			return OSP_ENOMEM;
+	}
+	return OSP_OK;
+}
+
+/* Removes the row of a trace, and sees to it that its number stays unused. */
+static bool
+delete_trace(store_db *db, int64_t id)
+{
+	int64_t highest = 0;
+
+	return store_db_get_meta(db, "highest", &highest) &&
+		   (id <= highest || store_db_set_meta(db, "highest", id)) &&
+		   store_db_run_with(db, STORE_DELETE_TRACE, 1, &id);
+}
+
+/* ---- by age ---- */
+
+/* Removes a block if none of its traces is there any more. */
+static osp_status
+delete_dead_block(store_db *db, int64_t block, numbers *traces, osp_error *err)
+{
+	sqlite3_stmt *row = store_db_query(db, STORE_TRACES_OF_BLOCK);
+	osp_status status = OSP_OK;
+	int64_t alive = 0;
+	int rc = SQLITE_ERROR;
+	size_t i;
+
+	traces->count = 0;
+	if (row != NULL && sqlite3_bind_int64(row, 1, block) == SQLITE_OK)
+		rc = sqlite3_step(row);
+	if (rc == SQLITE_ROW)
+		status = read_traces(store_db_blob(row, 0), traces);
+	else if (rc != SQLITE_DONE)
+		return store_db_failed(db, err);
+	(void) sqlite3_reset(row);
+	if (status != OSP_OK)
+		return no_memory(err);
+	for (i = 0; i < traces->count && alive == 0; i++)
+		if (!store_db_run_with_number(
+				db, STORE_HAS_TRACE, traces->values[i], &alive))
+			return store_db_failed(db, err);
+	if (alive == 0 && !store_db_run_with(db, STORE_DELETE_BLOCK, 1, &block))
+		return store_db_failed(db, err);
+	return OSP_OK;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *) a;
+	int64_t right = *(const int64_t *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+static osp_status
+delete_traces(store_db *db, const numbers *ids, numbers *blocks,
+			  numbers *scratch, osp_error *err)
+{
+	osp_status status = OSP_OK;
+	size_t i;
+
+	for (i = 0; i < ids->count && status == OSP_OK; i++)
+	{
+		const int64_t *id = &ids->values[i];
+
+		status = read_numbers(db, STORE_BLOCKS_OF_TRACE, 1, id, blocks, err);
+		if (status == OSP_OK &&
+			(!store_db_run_with(db, STORE_DELETE_PARTS, 1, id) ||
+			 !delete_trace(db, *id)))
+			status = store_db_failed(db, err);
+	}
+	if (blocks->count > 0)
+		qsort(blocks->values,
+			  blocks->count,
+			  sizeof(blocks->values[0]),
+			  compare_numbers);
+	for (i = 0; i < blocks->count && status == OSP_OK; i++)
+		if (i == 0 || blocks->values[i] != blocks->values[i - 1])
+			status = delete_dead_block(db, blocks->values[i], scratch, err);
+	return status;
+}
+
+osp_status
+store_remove_old(osp_driver_conn *conn, int64_t before_us, unsigned limit,
+				 uint64_t *removed, osp_error *err)
+{
+	const int64_t values[] = {before_us, limit};
+	numbers lists[3];
+	store_db *db = &conn->db;
+	osp_status status;
+	size_t i;
+
+	*removed = 0;
+	memset(lists, 0, sizeof(lists));
+	for (i = 0; i < 3; i++)
+		lists[i].alc = conn->alc;
+	if (!store_db_begin(db))
+		return store_db_failed(db, err);
+	status = read_numbers(db, STORE_OLD_TRACES, 2, values, &lists[0], err);
+	if (status == OSP_OK)
+		status = delete_traces(db, &lists[0], &lists[1], &lists[2], err);
+	if (status == OSP_OK && !store_db_commit(db))
+		status = store_db_failed(db, err);
+	if (status == OSP_OK)
+		*removed = lists[0].count;
+	else
+		store_db_rollback(db);
+	for (i = 0; i < 3; i++)
+		osp_free(conn->alc, lists[i].values);
+	return status;
+}
+
+/* ---- by name ---- */
+
+/* What writing a block again needs. */
+typedef struct rewriting
+{
+	osp_driver_conn *conn;
+	store_decoder *decoder;
+	numbers traces; /* of the block */
+	osp_buf json;
+	osp_buf scratch;
+} rewriting;
+
+/* Encodes one notification of the block again, unless its trace is removed. */
+static osp_status
+keep_item(rewriting *w, const store_item *item, int64_t removed)
+{
+	store_db *db = &w->conn->db;
+	sqlite3_stmt *row = store_db_query(db, STORE_BASE_ID);
+	char storage[OSP_UUID_TEXT_LEN + 1];
+	osp_notification notification;
+	osp_status status = OSP_OK;
+	int rc = SQLITE_ERROR;
+
+	if (item->trace >= w->traces.count)
+		return OSP_EPROTO;
+	if (w->traces.values[item->trace] == removed)
+		return OSP_OK;
+	if (row != NULL &&
+		sqlite3_bind_int64(row, 1, w->traces.values[item->trace]) == SQLITE_OK)
+		rc = sqlite3_step(row);
+	if (rc == SQLITE_ROW)
+	{
+		store_key key = store_key_of_column(row, 0, storage);
+
+		osp_buf_reset(&w->json);
+		store_item_json(item, key.text, &w->json);
+		status = osp_buf_status(&w->json);
+		if (status == OSP_OK)
+			status = osp_notification_read(
+				osp_buf_str(&w->json), &w->scratch, &notification, NULL);
+		if (status == OSP_EPROTO)
+		{
+			/* Rows of others need not be whole notifications. */
+			memset(&notification, 0, sizeof(notification));
+			notification.json = osp_buf_str(&w->json);
+			status = OSP_OK;
+		}
+		if (status == OSP_OK)
+			store_encoder_add(w->conn->encoder, item->trace, &notification);
+	}
+	else if (rc != SQLITE_DONE)
+		status = OSP_EIO;
+	(void) sqlite3_reset(row);
+	return status;
+}
+
+/* Encodes what stays of a block. *data is empty: nothing does. OSP_EPROTO: the
+ * block is damaged. */
+static osp_status
+encode_rest(rewriting *w, osp_str block, int64_t removed, osp_str *data)
+{
+	osp_status status = store_decoder_open(w->decoder, block);
+	store_item item;
+
+	*data = OSP_STR("");
+	while (status == OSP_OK)
+	{
+		status = store_decoder_next(w->decoder, &item);
+		if (status == OSP_OK)
+			status = keep_item(w, &item, removed);
+	}
+	if (status != OSP_ENOENT)
+		return status;
+	if (store_encoder_count(w->conn->encoder) == 0)
+		return OSP_OK;
+	return store_encoder_finish(w->conn->encoder, data);
+}
+
+static bool
+save_block(store_db *db, int64_t block, osp_str traces, osp_str data)
+{
+	sqlite3_stmt *stmt = store_db_query(db, STORE_UPDATE_BLOCK);
+
+	return stmt != NULL && sqlite3_bind_int64(stmt, 1, block) == SQLITE_OK &&
+		   sqlite3_bind_blob64(
+			   stmt, 2, traces.ptr, traces.len, SQLITE_TRANSIENT) ==
+			   SQLITE_OK &&
+		   sqlite3_bind_blob64(stmt, 3, data.ptr, data.len, SQLITE_STATIC) ==
+			   SQLITE_OK &&
+		   store_db_run(stmt);
+}
+
+/* Takes a trace out of its first block. OSP_ENOENT: it has none any more. */
+static osp_status
+rewrite_block(rewriting *w, int64_t trace, osp_error *err)
+{
+	store_db *db = &w->conn->db;
+	sqlite3_stmt *row = store_db_query(db, STORE_NEXT_PART);
+	int64_t part[] = {trace, 0};
+	osp_status status = OSP_ENOENT;
+	int rc = SQLITE_ERROR;
+	bool saved = true;
+
+	if (row != NULL && sqlite3_bind_int64(row, 1, trace) == SQLITE_OK &&
+		sqlite3_bind_int64(row, 2, INT64_MIN) == SQLITE_OK)
+		rc = sqlite3_step(row);
+	if (rc == SQLITE_ROW)
+	{
+		osp_str traces = store_db_blob(row, 1);
+		osp_str data;
+
+		part[1] = sqlite3_column_int64(row, 0);
+		status = read_traces(traces, &w->traces);
+		if (status == OSP_OK)
+			status = encode_rest(w, store_db_blob(row, 2), trace, &data);
+		if (status == OSP_OK && data.len > 0)
+			saved = save_block(db, part[1], traces, data);
+		else if (status == OSP_OK || status == OSP_EPROTO)
+		{
+			saved = store_db_run_with(db, STORE_DELETE_BLOCK, 1, &part[1]);
+			status = OSP_OK;
+		}
+	}
+	(void) sqlite3_reset(row);
+	if ((rc != SQLITE_ROW && rc != SQLITE_DONE) || !saved || status == OSP_EIO)
+		return store_db_failed(db, err);
+	if (status == OSP_ENOMEM)
+		return no_memory(err);
+	if (status == OSP_OK && !store_db_run_with(db, STORE_DELETE_PART, 2, part))
+		return store_db_failed(db, err);
+	return status;
+}
+
+/* Takes a trace out of some of its blocks, and it itself out after the last:
+ * *done. */
+static osp_status
+remove_step(rewriting *w, osp_str base_id, bool *done, bool *found,
+			osp_error *err)
+{
+	store_db *db = &w->conn->db;
+	store_key key = store_key_of(base_id);
+	osp_status status;
+	int64_t trace;
+	int i;
+
+	status = store_find_trace(db, &key, &trace, err);
+	*done = status == OSP_OK && trace == 0;
+	*found |= trace != 0;
+	for (i = 0; i < STEP_BLOCKS && status == OSP_OK && !*done; i++)
+	{
+		status = rewrite_block(w, trace, err);
+		if (status == OSP_ENOENT)
+		{
+			*done = true;
+			status =
+				delete_trace(db, trace) ? OSP_OK : store_db_failed(db, err);
+		}
+	}
+	return status;
+}
+
+/* The rows of a trace in the table of earlier versions. */
+static osp_status
+remove_old_rows(store_db *db, osp_str base_id, bool *found, osp_error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	osp_status status = OSP_OK;
+
+	if (db->form != STORE_MIXED)
+		return OSP_OK;
+	if (sqlite3_prepare_v2(
+			db->db, "DELETE FROM data WHERE base_id = ?", -1, &stmt, NULL) !=
+			SQLITE_OK ||
+		sqlite3_bind_text64(
+			stmt, 1, base_id.ptr, base_id.len, SQLITE_STATIC, SQLITE_UTF8) !=
+			SQLITE_OK ||
+		!store_db_run(stmt))
+		status = store_db_failed(db, err);
+	else
+		*found |= sqlite3_changes(db->db) > 0;
+	(void) sqlite3_finalize(stmt);
+	return status;
+}
+
+static void
+pause_between_steps(void)
+{
+	const struct timespec pause = {0, PAUSE_NS};
+
+	(void) nanosleep(&pause, NULL);
+}
+
+static osp_status
+remove_trace(rewriting *w, osp_str base_id, bool *found, osp_error *err)
+{
+	store_db *db = &w->conn->db;
+	osp_status status = OSP_OK;
+	bool done = false;
+	bool first = true;
+
+	while (status == OSP_OK && !done)
+	{
+		if (!first)
+			pause_between_steps();
+		if (!store_db_begin(db))
+			return store_db_failed(db, err);
+		if (first)
+			status = remove_old_rows(db, base_id, found, err);
+		if (status == OSP_OK)
+			status = remove_step(w, base_id, &done, found, err);
+		if (status == OSP_OK && !store_db_commit(db))
+			status = store_db_failed(db, err);
+		first = false;
+	}
+	return status;
+}
+
+static osp_status
+remove_by_name(osp_driver_conn *conn, const osp_removal *what,
+			   uint64_t *removed, osp_error *err)
+{
+	osp_status status = OSP_OK;
+	rewriting w;
+	size_t i;
+
+	memset(&w, 0, sizeof(w));
+	w.conn = conn;
+	w.traces.alc = conn->alc;
+	osp_buf_init(&w.json, conn->alc, 2 * (size_t) STORE_BLOCK_MAX);
+	osp_buf_init(&w.scratch, conn->alc, 2 * (size_t) STORE_BLOCK_MAX);
+	w.decoder = store_decoder_new(conn->alc);
+	if (conn->encoder == NULL)
+		conn->encoder = store_encoder_new(conn->alc);
+	if (w.decoder == NULL || conn->encoder == NULL)
+		status = no_memory(err);
+
+	/* What is free is overwritten, too, and the log holds nothing of it. */
+	else if (!store_db_exec(&conn->db, "PRAGMA secure_delete = 1"))
+		status = store_db_failed(&conn->db, err);
+	for (i = 0; i < what->count && status == OSP_OK; i++)
+	{
+		bool found = false;
+
+		status = remove_trace(&w, what->ids[i], &found, err);
+		*removed += status == OSP_OK && found;
+	}
+	if (status == OSP_OK && !store_db_exec(&conn->db,
+										   "PRAGMA secure_delete = 0;"
+										   "PRAGMA wal_checkpoint(TRUNCATE)"))
+		status = store_db_failed(&conn->db, err);
+	store_decoder_free(w.decoder);
+	osp_buf_term(&w.json);
+	osp_buf_term(&w.scratch);
+	osp_free(conn->alc, w.traces.values);
+	return status;
+}
+
+static osp_status
+remove_by_age(osp_driver_conn *conn, int64_t before_us, uint64_t *removed,
+			  osp_error *err)
+{
+	osp_status status = OSP_OK;
+	uint64_t count = 1;
+
+	/* The rows of earlier versions have no summaries to be judged by. */
+	while (status == OSP_OK && conn->db.form == STORE_MIXED)
+	{
+		status = store_old_convert(conn, err);
+		pause_between_steps();
+	}
+	while (status == OSP_OK && count > 0)
+	{
+		if (store_db_is_over(&conn->db))
+			return store_db_failed(&conn->db, err);
+		status = store_remove_old(conn, before_us, STEP_TRACES, &count, err);
+		*removed += count;
+		if (count > 0)
+			pause_between_steps();
+	}
+	return status;
+}
+
+osp_status
+store_remove_traces(osp_driver_conn *conn, const osp_removal *given,
+					uint64_t *removed, osp_error *err)
+{
+	osp_removal what;
+	osp_status status;
+	store_db probe;
+
+	*removed = 0;
+	osp_struct_copy(&what, sizeof(what), given);
+
+	/* Only a store that is there has anything to be removed. */
+	status = store_open_reader(conn, &probe, err);
+	if (status != OSP_OK)
+		return status;
+	store_db_close(&probe);
+	store_db_begin_call(&conn->db, &conn->options);
+	status = store_open_writer(conn, err);
+	if (status == OSP_OK)
+		status =
+			what.count > 0
+				? remove_by_name(conn, &what, removed, err)
+				: remove_by_age(conn, what.older_than_ns / 1000, removed, err);
+	if (status == OSP_OK)
+		status = store_give_back(conn, err);
+	if (status != OSP_OK)
+		store_close_writer(conn);
+	return status;
+}

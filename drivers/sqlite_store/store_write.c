@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_write.c
+ *	  Storing a batch: one block of all its notifications, and a summary row for
+ *	  each of its traces.
+ *
+ * Everything happens in the transaction of the caller, so a batch is there as a
+ * whole or not at all, together with the highest sequence of each source, by
+ * which it is recognised when it comes again.
+ */
+#include "sqlite_store.h"
+
+#include <time.h>
+
+#include "osprofiler/json.h"
+
+#define TEXT_MAX     120 /* bytes of a statement in a summary */
+#define TEXT_RAW_MAX 240 /* bytes of JSON that are looked at for it */
+#define SOURCE_SLOTS 512 /* half of them are used */
+
+/* What a block adds to what is known of a trace. */
+typedef struct summary
+{
+	size_t entry; /* of store_index.entries */
+	osp_str base_id;
+	int64_t first_us;
+	int64_t last_us;
+	int64_t operations;
+	int64_t errors;
+	const osp_notification *root; /* the earliest start; NULL: none */
+	int64_t root_us;
+} summary;
+
+/* The sequence that a source has come to. */
+typedef struct source
+{
+	osp_uuid id;
+	uint64_t sequence; /* 0: free */
+	uint64_t stored;
+} source;
+
+struct store_batch
+{
+	const osp_allocator *alc;
+	uint64_t number; /* of this block; entries name it */
+	summary *summaries;
+	size_t count;
+	size_t cap;
+	source sources[SOURCE_SLOTS];
+	size_t source_count;
+	osp_buf traces; /* the column of this name */
+	osp_buf text;   /* and of this */
+};
+
+static osp_status
+no_memory(osp_error *err)
+{
+	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+}
+
+static osp_status
+make_batch(osp_driver_conn *conn)
+{
+	store_batch *batch;
+
+	if (conn->encoder == NULL)
+		conn->encoder = store_encoder_new(conn->alc);
+	if (conn->batch == NULL)
+	{
+		batch = osp_calloc(conn->alc, 1, sizeof(*batch));
+		if (batch == NULL)
+			return OSP_ENOMEM;
+		batch->alc = conn->alc;
+		osp_buf_init(&batch->traces, conn->alc, STORE_BLOCK_MAX);
+		osp_buf_init(&batch->text, conn->alc, 4 * TEXT_RAW_MAX);
+		conn->batch = batch;
+		if (!osp_buf_reserve(&batch->text, 2 * TEXT_RAW_MAX))
+			return OSP_ENOMEM;
+	}
+	return conn->encoder != NULL ? OSP_OK : OSP_ENOMEM;
+}
+
+void
+store_batch_free(store_batch *batch)
+{
+	if (batch == NULL)
+		return;
+	osp_buf_term(&batch->traces);
+	osp_buf_term(&batch->text);
+	osp_free(batch->alc, batch->summaries);
+	osp_free(batch->alc, batch);
+}
+
+/* ---- sources ---- */
+
+static source *
+source_slot(store_batch *batch, const osp_uuid *id)
+{
+	uint64_t hash;
+
+	memcpy(&hash, id->bytes + 8, sizeof(hash));
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	for (hash >>= 32;; hash++)
+	{
+		source *slot = &batch->sources[hash % SOURCE_SLOTS];
+
+		if (slot->sequence == 0 ||
+			memcmp(slot->id.bytes, id->bytes, sizeof(id->bytes)) == 0)
+			return slot;
+	}
+}
+
+static int64_t
+now_seconds(void)
+{
+	return (int64_t) time(NULL);
+}
+
+/* Writes down how far each source has come, and begins anew. */
+static osp_status
+store_sources(osp_driver_conn *conn, osp_error *err)
+{
+	store_batch *batch = conn->batch;
+	size_t i;
+
+	for (i = 0; i < SOURCE_SLOTS && batch->source_count > 0; i++)
+	{
+		const source *s = &batch->sources[i];
+		sqlite3_stmt *stmt;
+
+		if (s->sequence == 0 || s->sequence == s->stored)
+			continue;
+		stmt = store_db_query(&conn->db, STORE_SET_SOURCE);
+		if (stmt == NULL ||
+			sqlite3_bind_blob(
+				stmt, 1, s->id.bytes, sizeof(s->id.bytes), SQLITE_STATIC) !=
+				SQLITE_OK ||
+			sqlite3_bind_int64(stmt, 2, (int64_t) s->sequence) != SQLITE_OK ||
+			sqlite3_bind_int64(stmt, 3, now_seconds()) != SQLITE_OK ||
+			!store_db_run(stmt))
+			return store_db_failed(&conn->db, err);
+	}
+	memset(batch->sources, 0, sizeof(batch->sources));
+	batch->source_count = 0;
+	return OSP_OK;
+}
+
+/* Is the notification stored already? If not, its source has come to it. */
+static osp_status
+is_known(osp_driver_conn *conn, const osp_notification *item, bool *known,
+		 osp_error *err)
+{
+	source *s;
+
+	*known = false;
+	if (item->sequence == 0 || item->sequence > INT64_MAX)
+		return OSP_OK;
+	s = source_slot(conn->batch, &item->source);
+	if (s->sequence == 0)
+	{
+		sqlite3_stmt *stmt;
+		int64_t stored = 0;
+
+		if (conn->batch->source_count == SOURCE_SLOTS / 2)
+		{
+			osp_status status = store_sources(conn, err);
+
+			if (status != OSP_OK)
+				return status;
+			s = source_slot(conn->batch, &item->source);
+		}
+		stmt = store_db_query(&conn->db, STORE_GET_SOURCE);
+		if (stmt == NULL ||
+			sqlite3_bind_blob(stmt,
+							  1,
+							  item->source.bytes,
+							  sizeof(item->source.bytes),
+							  SQLITE_STATIC) != SQLITE_OK ||
+			!store_db_number(stmt, &stored))
+			return store_db_failed(&conn->db, err);
+		s->id = item->source;
+		s->stored = (uint64_t) stored;
+		s->sequence = s->stored;
+		conn->batch->source_count++;
+	}
+	*known = item->sequence <= s->sequence;
+	if (!*known)
+		s->sequence = item->sequence;
+	return OSP_OK;
+}
+
+/* ---- summaries ---- */
+
+static bool
+is_stop(osp_str name)
+{
+	return name.len >= 5 && memcmp(name.ptr + name.len - 5, "-stop", 5) == 0;
+}
+
+/* The summary of a notification's trace in this block. */
+static osp_status
+find_summary(osp_driver_conn *conn, osp_str base_id, summary **out,
+			 osp_error *err)
+{
+	store_batch *batch = conn->batch;
+	store_entry *entry;
+	osp_status status;
+	store_key key;
+
+	if (*out != NULL && osp_str_eq((*out)->base_id, base_id))
+		return OSP_OK;
+	key = store_key_of(base_id);
+	status = store_index_find(&conn->index, &conn->db, &key, &entry, err);
+	if (status != OSP_OK)
+		return status;
+	if (entry->batch_no == batch->number)
+	{
+		*out = &batch->summaries[entry->summary];
+		return OSP_OK;
+	}
+	if (batch->count == batch->cap)
+	{
+		size_t cap = batch->cap > 0 ? 2 * batch->cap : 64;
+		summary *grown =
+			osp_realloc(batch->alc, batch->summaries, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return no_memory(err);
+		batch->summaries = grown;
+		batch->cap = cap;
+	}
+	entry->batch_no = batch->number;
+	entry->summary = (uint32_t) batch->count;
+	*out = &batch->summaries[batch->count++];
+	memset(*out, 0, sizeof(**out));
+	(*out)->entry = (size_t) (entry - conn->index.entries);
+	(*out)->base_id = base_id;
+	(*out)->first_us = INT64_MAX;
+	(*out)->last_us = INT64_MIN;
+	return OSP_OK;
+}
+
+static void
+sum_up(summary *sum, const osp_notification *item)
+{
+	int64_t us = 0;
+	int64_t ns;
+	bool stop = is_stop(item->name);
+
+	if (osp_timestamp_parse(item->timestamp, &ns))
+		us = ns / 1000;
+	if (us < sum->first_us)
+		sum->first_us = us;
+	if (us > sum->last_us)
+		sum->last_us = us;
+	sum->operations += !stop;
+	sum->errors += item->error;
+	if (!stop && (sum->root == NULL || us < sum->root_us))
+	{
+		sum->root = item;
+		sum->root_us = us;
+	}
+}
+
+/* The length of the character at text as JSON has it, or more than left. */
+static size_t
+character_len(const char *text, size_t left)
+{
+	if (text[0] != '\\')
+		return 1;
+	if (left < 2 || text[1] != 'u')
+		return 2;
+
+	/* The first half of a pair is followed by the other one. */
+	return left >= 4 && text[2] == 'd' && strchr("89ab", text[3]) != NULL ? 12
+																		  : 6;
+}
+
+/* The first bytes of the statement in an info, in batch->text: those between the
+ * quotes, cut between two characters, and decoded. */
+static osp_str
+statement_of(store_batch *batch, osp_str info)
+{
+	static const osp_str member = {"\"statement\": \"", 14};
+	const char *text = memmem(
+		info.ptr, info.len < 256 ? info.len : 256, member.ptr, member.len);
+	osp_buf *out = &batch->text;
+	char raw[TEXT_RAW_MAX + 16];
+	size_t len = 0;
+	size_t left;
+
+	if (text == NULL)
+		return OSP_STR("");
+	text += member.len;
+	left = info.len - (size_t) (text - info.ptr);
+	if (left > TEXT_RAW_MAX)
+		left = TEXT_RAW_MAX;
+	memcpy(raw, "{\"t\": \"", 7);
+	while (len < left && text[len] != '"')
+	{
+		size_t step = character_len(text + len, left - len);
+
+		if (step > left - len)
+			break;
+		len += step;
+	}
+	memcpy(raw + 7, text, len);
+	memcpy(raw + 7 + len, "\"}", 2);
+	osp_buf_reset(out);
+	if (osp_json_member_text(out, osp_str_n(raw, len + 9), OSP_STR("t")) !=
+		OSP_OK)
+		return OSP_STR("");
+	len = out->len;
+	if (len > TEXT_MAX)
+	{
+		len = TEXT_MAX;
+		while (len > 0 && ((unsigned char) out->ptr[len] & 0xc0) == 0x80)
+			len--;
+	}
+	return osp_str_n(out->ptr, len);
+}
+
+static bool
+bind_text(sqlite3_stmt *stmt, int at, osp_str text)
+{
+	return (text.len == 0 ? sqlite3_bind_null(stmt, at)
+						  : sqlite3_bind_text64(stmt,
+												at,
+												text.ptr,
+												text.len,
+												SQLITE_STATIC,
+												SQLITE_UTF8)) == SQLITE_OK;
+}
+
+/* Binds service, name and text of the first operation from `at` on. */
+static bool
+bind_root(store_batch *batch, sqlite3_stmt *stmt, int at, const summary *sum)
+{
+	const osp_notification *root = sum->root;
+	osp_str name;
+
+	if (root == NULL)
+		return bind_text(stmt, at, OSP_STR("")) &&
+			   bind_text(stmt, at + 1, OSP_STR("")) &&
+			   bind_text(stmt, at + 2, OSP_STR(""));
+	name = root->name;
+	if (name.len > 6 && memcmp(name.ptr + name.len - 6, "-start", 6) == 0)
+		name.len -= 6;
+	return bind_text(stmt, at, root->service) &&
+		   bind_text(stmt, at + 1, name) &&
+		   bind_text(stmt, at + 2, statement_of(batch, root->info));
+}
+
+static bool
+bind_sums(sqlite3_stmt *stmt, int64_t id, const store_key *key,
+		  const summary *sum)
+{
+	return stmt != NULL && sqlite3_bind_int64(stmt, 1, id) == SQLITE_OK &&
+		   store_key_bind(stmt, 2, key) &&
+		   sqlite3_bind_int64(stmt, 3, sum->first_us) == SQLITE_OK &&
+		   sqlite3_bind_int64(stmt, 4, sum->last_us - sum->first_us) ==
+			   SQLITE_OK &&
+		   sqlite3_bind_int64(stmt, 5, sum->operations) == SQLITE_OK &&
+		   sqlite3_bind_int64(stmt, 6, sum->errors) == SQLITE_OK;
+}
+
+static bool
+insert_trace(osp_driver_conn *conn, int64_t id, const store_key *key,
+			 const summary *sum)
+{
+	sqlite3_stmt *stmt = store_db_query(&conn->db, STORE_ADD_TRACE);
+
+	return bind_sums(stmt, id, key, sum) &&
+		   bind_root(conn->batch, stmt, 7, sum) && store_db_run(stmt);
+}
+
+/* Adds to the row of a trace; *found is false when there is none any more. */
+static bool
+update_trace(osp_driver_conn *conn, int64_t id, const store_key *key,
+			 const summary *sum, bool *found)
+{
+	sqlite3_stmt *stmt;
+
+	if (sum->root != NULL)
+	{
+		stmt = store_db_query(&conn->db, STORE_UPDATE_ROOT);
+		if (stmt == NULL || sqlite3_bind_int64(stmt, 1, id) != SQLITE_OK ||
+			!store_key_bind(stmt, 2, key) ||
+			sqlite3_bind_int64(stmt, 3, sum->root_us) != SQLITE_OK ||
+			!bind_root(conn->batch, stmt, 4, sum) || !store_db_run(stmt))
+			return false;
+	}
+	stmt = store_db_query(&conn->db, STORE_UPDATE_TRACE);
+	if (!bind_sums(stmt, id, key, sum) || !store_db_run(stmt))
+		return false;
+	*found = sqlite3_changes(conn->db.db) > 0;
+	return true;
+}
+
+/* The longest trace there is: a list of a time need not look further back. */
+static bool
+note_longest(osp_driver_conn *conn, store_entry *entry, const summary *sum)
+{
+	int64_t longest_us;
+
+	if (sum->first_us < entry->first_us)
+		entry->first_us = sum->first_us;
+	longest_us = sum->last_us - entry->first_us;
+	if (longest_us <= conn->index.longest_us)
+		return true;
+	conn->index.longest_us = longest_us;
+	return store_db_set_meta(&conn->db, "longest", longest_us);
+}
+
+/* Inserts or updates the row of a trace. It gets a new number if somebody has
+ * removed it. */
+static bool
+save_summary(osp_driver_conn *conn, const summary *sum)
+{
+	store_entry *entry = &conn->index.entries[sum->entry];
+	store_key key = store_key_of(sum->base_id);
+	bool found = false;
+
+	if (!entry->is_new && !update_trace(conn, entry->id, &key, sum, &found))
+		return false;
+	if (!entry->is_new && !found)
+	{
+		entry->id = conn->index.next_id++;
+		entry->first_us = INT64_MAX;
+	}
+	entry->is_new = false;
+	if (!note_longest(conn, entry, sum))
+		return false;
+	return found || insert_trace(conn, entry->id, &key, sum);
+}
+
+/* ---- blocks ---- */
+
+/* The numbers of a block's traces, in batch->traces. */
+static osp_status
+list_traces(osp_driver_conn *conn)
+{
+	store_batch *batch = conn->batch;
+	int64_t last = 0;
+	size_t i;
+
+	osp_buf_reset(&batch->traces);
+	for (i = 0; i < batch->count; i++)
+	{
+		int64_t id = conn->index.entries[batch->summaries[i].entry].id;
+
+		store_put_varint(&batch->traces, store_zigzag(id - last));
+		last = id;
+	}
+	return osp_buf_status(&batch->traces);
+}
+
+static bool
+insert_block(osp_driver_conn *conn, osp_str data)
+{
+	store_batch *batch = conn->batch;
+	sqlite3_stmt *stmt = store_db_query(&conn->db, STORE_ADD_BLOCK);
+	int64_t block;
+	size_t i;
+
+	if (stmt == NULL ||
+		sqlite3_bind_blob64(
+			stmt, 1, batch->traces.ptr, batch->traces.len, SQLITE_STATIC) !=
+			SQLITE_OK ||
+		sqlite3_bind_blob64(stmt, 2, data.ptr, data.len, SQLITE_STATIC) !=
+			SQLITE_OK ||
+		!store_db_run(stmt))
+		return false;
+	block = sqlite3_last_insert_rowid(conn->db.db);
+	for (i = 0; i < batch->count; i++)
+	{
+		const int64_t part[] = {
+			conn->index.entries[batch->summaries[i].entry].id, block};
+
+		if (!store_db_run_with(&conn->db, STORE_ADD_PART, 2, part))
+			return false;
+	}
+	return true;
+}
+
+/* Writes the block that was collected, and begins another. */
+static osp_status
+flush_block(osp_driver_conn *conn, osp_error *err)
+{
+	store_batch *batch = conn->batch;
+	osp_status status;
+	osp_str data;
+	size_t i;
+
+	if (batch->count == 0)
+		return OSP_OK;
+	status = store_encoder_finish(conn->encoder, &data);
+	if (status != OSP_OK)
+		return osp_error_set(
+			err, status, "sqlite: %s", osp_status_text(status));
+	for (i = 0; i < batch->count; i++)
+		if (!save_summary(conn, &batch->summaries[i]))
+			return store_db_failed(&conn->db, err);
+	if (list_traces(conn) != OSP_OK)
+		return no_memory(err);
+	if (!insert_block(conn, data))
+		return store_db_failed(&conn->db, err);
+	batch->count = 0;
+	batch->number++;
+	return OSP_OK;
+}
+
+static osp_status
+add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
+		 osp_error *err)
+{
+	osp_status status;
+	bool known;
+
+	status = is_known(conn, item, &known, err);
+	if (status != OSP_OK || known)
+		return status;
+	status = find_summary(conn, item->base_id, sum, err);
+	if (status != OSP_OK)
+		return status;
+	sum_up(*sum, item);
+	store_encoder_add(
+		conn->encoder, (uint64_t) (*sum - conn->batch->summaries), item);
+	if (store_encoder_is_full(conn->encoder))
+	{
+		status = flush_block(conn, err);
+		*sum = NULL;
+	}
+	return status;
+}
+
+osp_status
+store_add_items(osp_driver_conn *conn, const osp_notification *items,
+				size_t count, osp_error *err)
+{
+	osp_status status = make_batch(conn);
+	summary *sum = NULL;
+	size_t i;
+
+	if (status != OSP_OK)
+		return no_memory(err);
+	conn->batch->count = 0;
+	conn->batch->number++;
+	for (i = 0; i < count && status == OSP_OK; i++)
+		status = add_item(conn, &items[i], &sum, err);
+	if (status == OSP_OK)
+		status = flush_block(conn, err);
+	return status == OSP_OK ? store_sources(conn, err) : status;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_tests.h
+ *	  What the tests of the sqlite driver share. local_path is its file.
+ */
+#ifndef TEST_STORE_TESTS_H
+#define TEST_STORE_TESTS_H
+
+#include <sqlite3.h>
+
+#include "local.h"
+
+extern const osp_driver osp_driver_sqlite;
+
+/* An empty store, without bounds of age and size. */
+void store_reset(void);
+
+/* Opens it with these options, "?keep=7d" for one. */
+osp_driver_conn *store_open_with(const char *options);
+
+/* Runs SQL aside from the driver; the connection stays open. */
+sqlite3 *store_sql(const char *sql);
+
+/* Asserts the first column of the first row. */
+void store_expect_sql(const char *sql, const char *expected);
+
+/* The same as a number. */
+long store_sql_number(const char *sql);
+
+/* The damage that a kill or a loss of power must not do. */
+void store_check_integrity(void);
+
+osp_status store_get(osp_driver_conn *conn, osp_str base_id, collected *got,
+					 osp_error *err);
+
+/* Reads a trace; asserts this result and returns its message (static). */
+const char *store_get_fails(osp_driver_conn *conn, osp_str base_id,
+							osp_status expected);
+
+/* Traces of two points each, "PREFIX-NUMBER", times one second apart from
+ * first_s seconds after 1970 on; stored in batches of 500. */
+void store_fill(osp_driver_conn *conn, const char *prefix, unsigned count,
+				int64_t first_s);
+
+/* Appends a point of another time, and without a source. */
+void store_add_at(points *p, osp_str base_id, unsigned number, int64_t wall_ns);
+
+uint64_t store_remove(osp_driver_conn *conn, const char *base_id,
+					  int64_t older_than_ns);
+
+/* ---- the groups of tests ---- */
+
+extern const struct CMUnitTest store_lists[];
+extern const size_t store_lists_count;
+extern const struct CMUnitTest store_removals[];
+extern const size_t store_removals_count;
+extern const struct CMUnitTest store_crashes[];
+extern const size_t store_crashes_count;
+extern const struct CMUnitTest store_olds[];
+extern const size_t store_olds_count;
+
+#endif /* TEST_STORE_TESTS_H */
