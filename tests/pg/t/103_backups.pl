@@ -20,6 +20,7 @@ use Time::HiRes qw(usleep);
 my $store = 'osprofiler/pgsql_tmp';
 my $nobody = 'redis://127.0.0.1:' . PostgreSQL::Test::Cluster::get_free_port() . '/0';
 my $main = new_node('main', allows_streaming => 1);
+$main->append_conf('postgresql.conf', "wal_log_hints = on\nwal_keep_size = 256");
 
 sub set
 {
@@ -176,6 +177,21 @@ $standby->promote;
 $standby->safe_psql('postgres', set_context($after) . 'CREATE TABLE promoted ()');
 is(count_in_store($standby, $after), 1, 'and so it does when it is promoted');
 is(count_in_store($standby, $before), 1, 'with those from before');
-$_->stop for $standby, $main;
+
+# pg_rewind takes the promoted server's data, but not its traces.
+my $old = context();
+set($main, 'connection_string', '');
+$main->reload;
+usleep(500_000);
+$main->safe_psql('postgres', set_context($old) . 'CREATE TABLE diverged ()');
+is(count_in_store($main, $old), 1, 'the old server goes on by itself');
+$main->stop;
+$standby->safe_psql('postgres', 'CHECKPOINT');
+command_ok([ 'pg_rewind', '--target-pgdata', $main->data_dir, '--source-server',
+		$standby->connstr('postgres') ], 'pg_rewind');
+is_deeply([ files_with($main->data_dir . '/osprofiler', $after->{base}) ], [],
+	'which brings no traces of the other server');
+ok(!-e $main->data_dir . "/$store/traces.db", 'and removes those that were there');
+$standby->stop;
 
 done_testing();
