@@ -214,6 +214,17 @@ pgosp_wait_start(PGPROC *proc)
 #endif
 }
 
+/* Does it wait for a lock that it did not get yet? */
+static inline bool
+pgosp_waits_for_lock(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 140000
+	return proc->waitStatus == PROC_WAIT_STATUS_WAITING;
+#else
+	return proc->waitStatus == STATUS_WAITING;
+#endif
+}
+
 /* Those who hold the lock or wait for it, one after the other; NULL: no more. */
 static inline PROCLOCK *
 pgosp_next_holder(LOCK *lock, PROCLOCK *held)

@@ -46,9 +46,10 @@ extern void pgosp_call_init(void);
 
 /*
  * Opens the point of a call in the running statement, or counts it as one of
- * many; what runs now is under it. False: it is not followed.
+ * many; what runs now is under it. oid: of what is called, a trigger's own rather
+ * than its function's. False: it is not followed.
  */
-extern bool pgosp_call_begin(const FmgrInfo *flinfo, osp_str name,
+extern bool pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 							 pgosp_put_start put, const void *what,
 							 size_t size);
 
@@ -92,6 +93,9 @@ pgosp_lockwait_note(osp_producer *noting, const osp_context *context)
 /* The timer looks: is there a lock to wait for? May make *ms, until the next
  * look, less; false if there must be none. */
 extern bool pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms);
+
+/* PostgreSQL logs something: that a wait for a lock goes on, or has ended? */
+extern void pgosp_lockwait_logged(void);
 
 /* Writes the waits for locks that were seen. */
 extern volatile int pgosp_lockwaits;
@@ -357,6 +361,12 @@ extern void pgosp_parallel_init(void);
 /* Something is traced for the first time: what runs is followed from here on. Until
  * then there is the hook of the start only. */
 extern void pgosp_executor_session_begins(void);
+
+/*
+ * The transaction is about to be aborted. The plans of portals that wait for the
+ * client go with it, so this is the last occasion to report their nodes.
+ */
+extern void pgosp_executor_abort_begins(void);
 
 /* The session ends in the middle of what it does: its workers must not go on. */
 extern void pgosp_executor_session_ends(void);

@@ -71,11 +71,9 @@ extern void pgosp_context_use_up(const char *string);
 /*
  * The context of a top-level statement: of its comment, else the one that was
  * set for it, else that of the session. NULL: there is none that was accepted.
- * failed: its end is told, which may be after its start was.
  */
 extern const pgospContext *pgosp_context_of_statement(const char *string,
-													  int location, int length,
-													  bool failed);
+													  int location, int length);
 
 /* The same for a text that is known to have no comment: NULL also if the one of
  * the session is not all there is to look at. It stays until pgosp_disarm. */
@@ -109,8 +107,9 @@ extern const pgospContext *pgosp_context_last(void);
 
 /* ---- sampling (sampling.c) ---- */
 
-/* The context of a client's statement that begins a trace; NULL: not this one. */
-extern const pgospContext *pgosp_sampling_draw(bool failed);
+/* The context of a client's statement without one; NULL: its transaction is not
+ * sampled. */
+extern const pgospContext *pgosp_sampling_draw(void);
 
 #pragma GCC visibility pop
 

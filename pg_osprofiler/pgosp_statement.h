@@ -45,6 +45,13 @@ typedef struct pgospWaits
 /* Has waits looked at from here on. */
 extern void pgosp_waits_sample(pgospWaits *waits);
 
+/* The wait that the timer saw at its last look, and looked at no more, lasted until
+ * then. Nothing happens while the timer is set. */
+extern void pgosp_waits_add(uint32 event, int64 until_ns);
+
+/* Has the timer look again. */
+extern void pgosp_waits_look_again(void);
+
 static inline void
 pgosp_waits_begin(pgospWaits *waits)
 {

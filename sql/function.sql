@@ -94,6 +94,20 @@ CALL test.wait_for_delivery();
 SELECT name, kind, count(*), sum((point #>> '{info,db,calls}')::int) AS calls
 FROM test.points('function') GROUP BY 1, 2 ORDER BY 1, 2;
 
+-- The points of many calls have names.
+SET osprofiler.trace_info = :'trace_info';
+SET osprofiler.trace_hmac = :'trace_hmac';
+SELECT sum(leaf(1) + branch(1, 1)) FROM generate_series(1, 3000);
+RESET osprofiler.trace_info;
+RESET osprofiler.trace_hmac;
+CALL test.wait_for_delivery();
+SELECT start.name, start.point #>> '{info,db,function,name}' AS function, stop.point #>> '{info,db,calls}' AS calls
+FROM test.points('function') start
+JOIN test.points('function') stop ON stop.point->>'trace_id' = start.point->>'trace_id'
+	AND stop.point #> '{info,db,calls}' IS NOT NULL
+WHERE start.kind = 'start'
+ORDER BY stop.point->>'timestamp', 1, 2;
+
 SET client_min_messages = warning;
 DROP SCHEMA test_function CASCADE;
 RESET ALL;

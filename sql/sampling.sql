@@ -66,13 +66,25 @@ SELECT format('SELECT %s AS drawn', n) FROM generate_series(1, 400) n
 \gexec
 \o
 \set ECHO all
+SELECT 'BEGIN', format('SELECT %s AS one', n), format('SELECT %s AS two', n), 'COMMIT'
+FROM generate_series(1, 100) n
+\set ECHO none
+\o /dev/null
+\gexec
+\o
+\set ECHO all
 RESET osprofiler.sample_rate;
 
 CALL test.wait_for_delivery();
+-- A transaction is one trace, or none.
+SELECT count(*) BETWEEN 20 AND 80 AS half, min(statements) AS least, max(statements) AS most
+FROM (SELECT count(*) AS statements FROM test_sampled()
+	WHERE point->>'name' = 'pg-start' GROUP BY point->>'base_id'
+	HAVING string_agg(point->'info'->'db'->>'statement', ';') LIKE '%AS one%') transactions;
 SELECT DISTINCT point->>'base_id' = point->>'parent_id' AS top,
 	point->'info'->'db'->>'statement' AS statement
 FROM test_sampled()
-WHERE point->>'name' = 'pg-start' AND point->'info'->'db'->>'statement' NOT LIKE '%drawn%'
+WHERE point->>'name' = 'pg-start' AND point->'info'->'db'->>'statement' !~ 'drawn|AS one|AS two|^BEGIN$|^COMMIT$'
 ORDER BY 1, 2;
 SELECT count(*) BETWEEN 100 AND 300 AS half, count(DISTINCT point->>'base_id') = count(*) AS each_its_own
 FROM test_sampled()

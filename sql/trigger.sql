@@ -111,6 +111,11 @@ WHERE point #>> '{info,db,trigger,table}' = 'many';
 SELECT name, point #>> '{info,db,calls}' AS calls,
 	(point #>> '{info,db,total_ms}')::float > 0 AS total_ms
 FROM test.points('trigger') WHERE point #> '{info,db,calls}' IS NOT NULL;
+SELECT start.point #>> '{info,db,trigger,name}' AS trigger
+FROM test.points('trigger') start
+JOIN test.points('trigger') stop ON stop.point->>'trace_id' = start.point->>'trace_id'
+	AND stop.point #> '{info,db,calls}' IS NOT NULL
+WHERE start.kind = 'start';
 
 DROP EVENT TRIGGER test_event;
 SET client_min_messages = warning;

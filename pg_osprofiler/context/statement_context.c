@@ -316,8 +316,7 @@ may_sample(const char *string, const pgospContext *found)
 }
 
 const pgospContext *
-pgosp_context_of_statement(const char *string, int location, int length,
-						   bool failed)
+pgosp_context_of_statement(const char *string, int location, int length)
 {
 	const pgospContext *found = context_of_comment(string, location, length);
 
@@ -332,7 +331,7 @@ pgosp_context_of_statement(const char *string, int location, int length,
 			found = better(found, pgosp_context_of_setting());
 		if (may_sample(string, found))
 		{
-			const pgospContext *drawn = pgosp_sampling_draw(failed);
+			const pgospContext *drawn = pgosp_sampling_draw();
 
 			if (drawn != NULL)
 				found = drawn;

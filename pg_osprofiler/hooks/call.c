@@ -16,8 +16,10 @@
  * yes would keep the planner from putting them into the query.
  *
  * Calls nest, and end in the reverse order, by an error too. A million of them
- * is no rarity, so under one parent the first CALLS_MAX have a point each, and
- * the others one for all of them. Only DEPTH_MAX are open at a time.
+ * is no rarity, so under one parent the first CALLS_MAX have a point each. Of the
+ * others, all calls of one function, or trigger, are one point, which has their
+ * name, number and time; beyond KINDS_MAX functions they share one without a name.
+ * Only DEPTH_MAX calls are open at a time.
  */
 #include "pgosp.h"
 
@@ -33,17 +35,19 @@
 #include "utils/syscache.h"
 
 #define CALLS_MAX 1000 /* of one parent that have points of their own */
+#define KINDS_MAX 100 /* functions with a point for many calls under a parent */
 #define DEPTH_MAX 1000
 #define SPARE_MAX 16
 
 #define STOP_SIZE 64
 #define MANY_SIZE 128
 
-/* The calls under one parent that have no points of their own. */
+/* The calls of one function under one parent that have no points of their own. */
 typedef struct pgospCalls
 {
 	pgospPoint point;         /* first */
 	struct pgospCalls *outer; /* the others that are open */
+	Oid oid;                  /* of the function or trigger; 0: of any */
 	uint64 calls;
 	int64 total_ns;
 } pgospCalls;
@@ -93,11 +97,8 @@ static const pgospPointKind call_kind = {
 };
 
 static void
-put_many_start(osp_writer *w, const void *what)
+put_nothing(osp_writer *w, const void *what)
 {
-	osp_put_object(w, OSP_STR("db"));
-	osp_put_u64(w, OSP_STR("calls_before"), CALLS_MAX);
-	osp_put_end(w);
 }
 
 static void
@@ -159,33 +160,63 @@ free_call(pgospCall *call)
 	spares++;
 }
 
-/* The point of all further calls with this name under this parent, or NULL. */
+/*
+ * The point of all further calls of this function under this parent, or of all
+ * functions beyond KINDS_MAX. NULL: there is none yet; *oid is for which to make it.
+ */
 static pgospCalls *
-find_many(const pgospParent *parent, osp_str name)
+find_many(const pgospParent *parent, osp_str name, Oid *oid)
 {
+	pgospCalls *others = NULL;
 	pgospCalls *calls;
+	int kinds = 0;
 
 	for (calls = many; calls != NULL; calls = calls->outer)
-		if (calls->point.parent == parent->point &&
-			calls->point.name.ptr == name.ptr)
+	{
+		if (calls->point.parent != parent->point)
+			continue;
+		kinds++;
+		if (calls->oid == InvalidOid && calls->point.name.ptr == name.ptr)
+			others = calls;
+		else if (calls->oid == *oid)
 			return calls;
+	}
+	if (kinds >= KINDS_MAX)
+		*oid = InvalidOid;
+	return kinds >= KINDS_MAX ? others : NULL;
+}
+
+/* The same; it is made if there is none. NULL: there is no memory. */
+static pgospCalls *
+calls_of(const pgospParent *parent, osp_str name, Oid oid, pgosp_put_start put,
+		 const void *what, size_t size)
+{
+	pgospCalls *calls = find_many(parent, name, &oid);
+
+	if (calls != NULL)
+		return calls;
 	calls = session_alloc(sizeof(*calls));
 	if (calls == NULL)
 		return NULL;
 	calls->point.kind = &many_kind;
 	calls->point.name = name;
 	calls->point.stop_size = MANY_SIZE;
+	calls->oid = oid;
 	calls->calls = 0;
 	calls->total_ns = 0;
-	pgosp_point_open(&calls->point, parent, put_many_start, NULL, MANY_SIZE);
+	pgosp_point_open(&calls->point,
+					 parent,
+					 oid != InvalidOid ? put : put_nothing,
+					 what,
+					 size);
 	calls->outer = many;
 	many = calls;
 	return calls;
 }
 
 bool
-pgosp_call_begin(const FmgrInfo *flinfo, osp_str name, pgosp_put_start put,
-				 const void *what, size_t size)
+pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
+				 pgosp_put_start put, const void *what, size_t size)
 {
 	pgospCall *call;
 	pgospParent parent;
@@ -212,7 +243,7 @@ pgosp_call_begin(const FmgrInfo *flinfo, osp_str name, pgosp_put_start put,
 	}
 	else
 	{
-		pgospCalls *calls = find_many(&parent, name);
+		pgospCalls *calls = calls_of(&parent, name, oid, put, what, size);
 
 		if (calls == NULL)
 		{

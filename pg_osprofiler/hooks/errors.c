@@ -13,6 +13,7 @@
 #include "pgosp.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
@@ -188,6 +189,8 @@ look_at(const ErrorData *edata)
 {
 	if (edata->elevel == ERROR)
 	{
+		if (pgosp_busy > 0 && GetCurrentTransactionNestLevel() == 1)
+			pgosp_executor_abort_begins();
 		if (pgosp_commit_is_open())
 			set_error_of(&reported, edata, reported_message);
 		if (!pgosp_error_told)
@@ -201,6 +204,8 @@ look_at(const ErrorData *edata)
 static void
 pgosp_emit_log(ErrorData *edata)
 {
+	if (unlikely(pgosp_lockwaits > 0) && edata->elevel == LOG)
+		pgosp_lockwait_logged();
 	if (unlikely(edata->elevel >= ERROR) && !pgosp_reporting)
 	{
 		pgosp_reporting = true;

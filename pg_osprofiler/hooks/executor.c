@@ -623,6 +623,26 @@ pgosp_nodes_of(const EState *estate)
 }
 
 static void
+report_nodes_if_paused(pgospExecution *execution)
+{
+	if (execution->nodes == NULL || !execution->statement.point.open ||
+		execution->statement.point.idle_ns == 0)
+		return;
+	report_nodes(execution, true);
+	execution->nodes = NULL;
+}
+
+void
+pgosp_executor_abort_begins(void)
+{
+	dlist_iter iter;
+
+	report_nodes_if_paused(&first);
+	dlist_foreach (iter, &executions)
+		report_nodes_if_paused(dlist_container(pgospExecution, node, iter.cur));
+}
+
+static void
 stop_nodes(pgospExecution *execution)
 {
 	if (execution->nodes != NULL && !execution->failed)
@@ -635,6 +655,7 @@ pgosp_executor_session_ends(void)
 {
 	dlist_iter iter;
 
+	pgosp_executor_abort_begins();
 	stop_nodes(&first);
 	dlist_foreach (iter, &executions)
 		stop_nodes(dlist_container(pgospExecution, node, iter.cur));

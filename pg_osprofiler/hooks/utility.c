@@ -111,6 +111,13 @@ ends_transaction(const Node *statement)
 }
 
 static bool
+is_rollback(const Node *statement)
+{
+	return IsA(statement, TransactionStmt) &&
+		   ((const TransactionStmt *) statement)->kind == TRANS_STMT_ROLLBACK;
+}
+
+static bool
 commits_prepared(const Node *statement)
 {
 	return IsA(statement, TransactionStmt) &&
@@ -244,6 +251,8 @@ trace(PGOSP_UTILITY_ARGS)
 static pgosp_hot pg_noinline void
 maybe_traced(PGOSP_UTILITY_ARGS)
 {
+	if (unlikely(is_rollback(pstmt->utilityStmt)))
+		pgosp_executor_abort_begins();
 	trace(PGOSP_UTILITY_PASS);
 
 	/* Points that a user opened under a context end with it. */

@@ -90,6 +90,25 @@ look(void)
 }
 
 void
+pgosp_waits_add(uint32 event, int64 until_ns)
+{
+	if (timer == MAX_TIMEOUTS || get_timeout_active(timer) ||
+		until_ns <= looked_ns)
+		return;
+	add(event, until_ns - looked_ns);
+	looked_ns = until_ns;
+}
+
+void
+pgosp_waits_look_again(void)
+{
+	if (timer == MAX_TIMEOUTS || get_timeout_active(timer))
+		return;
+	looked_ns = osp_mono_now();
+	enable_timeout_after(timer, LOOK_MIN);
+}
+
+void
 pgosp_waits_sample(pgospWaits *waits)
 {
 	int64 now = osp_mono_now();

@@ -11,6 +11,10 @@
  *	- The commit of a single statement hangs beside that statement, under the
  *	  same context: we keep the context of the last statement until then. A
  *	  statement as pgosp_busy counts them, so that the hooks look.
+ *	- A COMMIT that has no context, of a transaction whose statements had some by
+ *	  comments, has no point. The callers of these statements may have ended long
+ *	  ago, and nobody says what calls now: so the commit hangs at the top of the
+ *	  trace of the last statement.
  *	- A procedure or a block that commits has the commit under it.
  *
  * It begins when the statement COMMIT is done, so what deferred triggers do
@@ -124,12 +128,17 @@ begin_waits(pgospWaits *waits)
 static void
 open_commit(const char *command)
 {
+	osp_context context = remembered;
 	pgospParent parent;
 
 	if (pgosp_current != NULL)
 		pgosp_nested_parent(&parent);
 	else
-		pgosp_parent_of_context(&remembered, &parent);
+	{
+		if (IsTransactionBlock())
+			osp_id_copy(&context.parent_id, &context.base_id);
+		pgosp_parent_of_context(&context, &parent);
+	}
 	commit.point.kind = &commit_kind;
 	commit.point.name = OSP_STR("pg.commit");
 	commit.point.stop_size = STOP_SIZE;

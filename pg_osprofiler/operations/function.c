@@ -40,6 +40,10 @@ pgosp_function_begin(FunctionCallInfo fcinfo)
 
 	pgosp_call_names(fcinfo->flinfo->fn_oid, &facts.names);
 	facts.args = fcinfo->nargs;
-	return pgosp_call_begin(
-		fcinfo->flinfo, OSP_STR("pg.function"), put_start, &facts, START_SIZE);
+	return pgosp_call_begin(fcinfo->flinfo,
+							fcinfo->flinfo->fn_oid,
+							OSP_STR("pg.function"),
+							put_start,
+							&facts,
+							START_SIZE);
 }

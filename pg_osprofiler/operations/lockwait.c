@@ -22,7 +22,9 @@
  * too. The note stays when the backend ends.
  *
  * With log_lock_waits PostgreSQL logs a wait again whenever it is woken after
- * deadlock_timeout. It must not be by us, so then we look no more.
+ * deadlock_timeout. We must not wake it, so then the timer is not set again. But
+ * PostgreSQL logs the end of such a wait, too, and our hook of the log sees that. A
+ * wait that was not logged at all ended before deadlock_timeout.
  */
 #include "pgosp.h"
 
@@ -35,6 +37,7 @@
 #define LOCKWAITS_MAX 8 /* kept until they are written */
 #define HOLDERS_MAX   64
 #define LOOK_MAX      5 /* ms */
+#define LOOK_SPARE    2 /* ms before deadlock_timeout */
 #define START_SIZE    1024
 #define STOP_SIZE     64
 #define NS_PER_MS     INT64CONST(1000000)
@@ -44,7 +47,8 @@ typedef struct pgospLockWait
 	int64 start_ns;
 	int64 stop_ns;
 	bool over;
-	bool held; /* somebody was seen to hold it */
+	bool logged; /* PostgreSQL will log its end */
+	bool held;   /* somebody was seen to hold it */
 	LOCKTAG tag;
 	LOCKMODE mode;
 	int holders;
@@ -120,12 +124,21 @@ begin_wait(pgospLockWait *wait, const LOCK *lock, int64 now, int64 before)
 {
 	wait->start_ns = start_of_wait(now, before);
 	wait->over = false;
+	wait->logged = false;
 	wait->held = false;
 	wait->tag = lock->tag;
 	wait->mode = MyProc->waitLockMode;
 	wait->holders = 0;
 	wait->parent = pgosp_current;
 	wait->parent_serial = pgosp_current->serial;
+}
+
+/* Does PostgreSQL log waits, to the server's log or to the client? */
+static bool
+waits_are_logged(void)
+{
+	return log_lock_waits &&
+		   (log_min_messages <= ERROR || client_min_messages <= LOG);
 }
 
 bool
@@ -156,8 +169,8 @@ pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms)
 	if (!wait->held)
 		find_holders(wait);
 	*ms = Min(*ms, LOOK_MAX);
-	return !log_lock_waits ||
-		   now - wait->start_ns + (*ms + LOOK_MAX) * NS_PER_MS <
+	return !waits_are_logged() ||
+		   now - wait->start_ns + (*ms + LOOK_SPARE) * NS_PER_MS <
 			   DeadlockTimeout * NS_PER_MS;
 }
 
@@ -258,6 +271,40 @@ static const pgospPointKind lockwait_kind = {
 	.put_stop = put_stop,
 };
 
+static uint32
+event_of(const pgospLockWait *wait)
+{
+	return PG_WAIT_LOCK | wait->tag.locktag_type;
+}
+
+/* Something is logged in the middle of a wait that the timer looks at no more. */
+void
+pgosp_lockwait_logged(void)
+{
+	pgospLockWait *wait =
+		pgosp_lockwaits > 0 ? &lockwaits[pgosp_lockwaits - 1] : NULL;
+
+	if (wait == NULL || wait->over)
+		return;
+	wait->logged = true;
+	if (pgosp_waits_for_lock(MyProc))
+		return;
+	wait->stop_ns = pgosp_now();
+	wait->over = true;
+	pgosp_waits_add(event_of(wait), wait->stop_ns);
+	pgosp_waits_look_again();
+}
+
+static int64
+end_of_wait(const pgospLockWait *wait, int64 now)
+{
+	int64 timeout_ns = wait->start_ns + DeadlockTimeout * NS_PER_MS;
+
+	if (wait->over)
+		return wait->stop_ns;
+	return wait->logged || !waits_are_logged() ? now : Min(now, timeout_ns);
+}
+
 static void
 write_wait(const pgospLockWait *wait, int64 now)
 {
@@ -271,7 +318,9 @@ write_wait(const pgospLockWait *wait, int64 now)
 	point.stop_size = STOP_SIZE;
 	pgosp_point_open_at(
 		&point, &parent, put_start, wait, START_SIZE, wait->start_ns);
-	pgosp_point_close_at(&point, NULL, wait->over ? wait->stop_ns : now);
+	if (!wait->over)
+		pgosp_waits_add(event_of(wait), end_of_wait(wait, now));
+	pgosp_point_close_at(&point, NULL, end_of_wait(wait, now));
 }
 
 void

@@ -228,7 +228,7 @@ pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 	if (pgosp_planning)
 		return false;
 	context = pgosp_context_of_statement(
-		facts->string, facts->location, facts->length, facts->failed);
+		facts->string, facts->location, facts->length);
 	pgosp_context_use_up(facts->string);
 	if (context == NULL || (pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
 		return false;

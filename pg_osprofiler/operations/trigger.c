@@ -26,6 +26,7 @@
 
 typedef struct pgospTriggerFacts
 {
+	Oid oid; /* of the trigger, or of an event trigger's function */
 	const char *type;
 	const char *name;
 	const char *table; /* NULL: an event trigger */
@@ -87,6 +88,7 @@ event_of(TriggerEvent event)
 static void
 facts_of_trigger(const TriggerData *data, pgospTriggerFacts *facts)
 {
+	facts->oid = data->tg_trigger->tgoid;
 	facts->type = "trigger";
 	facts->name = data->tg_trigger->tgname;
 	facts->table = RelationGetRelationName(data->tg_relation);
@@ -100,6 +102,7 @@ facts_of_trigger(const TriggerData *data, pgospTriggerFacts *facts)
 static void
 facts_of_event_trigger(const EventTriggerData *data, pgospTriggerFacts *facts)
 {
+	facts->oid = InvalidOid;
 	facts->type = "event_trigger";
 	facts->name = NULL;
 	facts->table = NULL;
@@ -119,10 +122,16 @@ pgosp_trigger_begin(FunctionCallInfo fcinfo)
 		facts_of_event_trigger((const EventTriggerData *) fcinfo->context,
 							   &facts);
 	pgosp_call_names(fcinfo->flinfo->fn_oid, &facts.function);
+	if (facts.oid == InvalidOid)
+		facts.oid = fcinfo->flinfo->fn_oid;
 	if (facts.name == NULL)
 		facts.name = facts.function.name;
-	return pgosp_call_begin(
-		fcinfo->flinfo, OSP_STR("pg.trigger"), put_start, &facts, START_SIZE);
+	return pgosp_call_begin(fcinfo->flinfo,
+							facts.oid,
+							OSP_STR("pg.trigger"),
+							put_start,
+							&facts,
+							START_SIZE);
 }
 
 /* A foreign key's trigger has a name of numbers; its constraint tells more. */
@@ -147,8 +156,12 @@ begin_foreign_key(FunctionCallInfo fcinfo)
 		facts.name = constraint;
 	}
 	pgosp_call_names(fcinfo->flinfo->fn_oid, &facts.function);
-	return pgosp_call_begin(
-		fcinfo->flinfo, OSP_STR("pg.trigger"), put_start, &facts, START_SIZE);
+	return pgosp_call_begin(fcinfo->flinfo,
+							facts.oid,
+							OSP_STR("pg.trigger"),
+							put_start,
+							&facts,
+							START_SIZE);
 }
 
 /* Called in the place of a foreign key's trigger. */

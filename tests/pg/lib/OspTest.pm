@@ -16,11 +16,13 @@ use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use IPC::Run ();
 use Time::HiRes qw(usleep);
+use Time::Local qw(timegm);
 
 our @EXPORT = qw(new_node configure context signed set_context comment points shape
-  count_points wait_until_shipped wait_for_points wait_for_delivery tree write_file
-  count_in_log trace_file shipper_pid);
+  count_points wait_until_shipped wait_for_points wait_for_delivery tree operations
+  breaches write_file count_in_log trace_file shipper_pid);
 
 # A server that is set up but not started. Points go to a file.
 sub new_node
@@ -82,12 +84,12 @@ sub context
 	return signed(sprintf('00000000-0000-4000-8000-%012d', ++$last_trace), $key);
 }
 
-# A signed context of the trace with that id.
+# A signed context of the trace with that id, of an operation that calls.
 sub signed
 {
-	my ($base, $key) = @_;
-	my $info = encode_base64(qq({"base_id": "$base", "parent_id": "$base"}),
-		'');
+	my ($base, $key, $parent) = @_;
+	my $info = encode_base64(
+		sprintf('{"base_id": "%s", "parent_id": "%s"}', $base, $parent // $base), '');
 
 	$info =~ tr{+/}{-_};
 	return {
@@ -250,6 +252,53 @@ sub line_of
 	$line .= " ($stop->{etype})" if $stop->{etype};
 	$line .= ' (interrupted)' if $stop->{interrupted};
 	return $line;
+}
+
+# Points as operations, in the order of their starts: name, text, ids, the info of
+# start and stop, begin and end in seconds since 1970, length in milliseconds.
+sub operations
+{
+	my (@points) = @_;
+	my %stop = map { ($_->{trace_id} => $_) } grep { $_->{name} =~ /-stop$/ } @points;
+
+	return map {
+		my $stop = $stop{ $_->{trace_id} };
+		{
+			name => $_->{name} =~ s/-start$//r,
+			text => $_->{info}{db}{statement},
+			trace_id => $_->{trace_id},
+			parent_id => $_->{parent_id},
+			start => $_->{info},
+			stop => $stop ? $stop->{info} : undef,
+			begin => seconds_of($_->{timestamp}),
+			end => $stop ? seconds_of($stop->{timestamp}) : undef,
+			ms => $stop ? $stop->{info}{elapsed_ns} / 1e6 : undef
+		}
+	  } sort { $a->{timestamp} cmp $b->{timestamp} }
+	  grep { $_->{name} =~ /-start$/ } @points;
+}
+
+# A time of OSProfiler as seconds since 1970.
+sub seconds_of
+{
+	my ($text) = @_;
+	my ($y, $m, $d, $h, $min, $s) =
+	  $text =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):([\d.]+)$/ or die "time: $text";
+
+	return timegm(0, $min, $h, $d, $m - 1, $y) + $s;
+}
+
+# What `osprofiler trace check` finds wrong with a trace.
+sub breaches
+{
+	my ($node, $base) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run([
+			$ENV{OSPROFILER_TEST_AGENT}, 'trace', 'check', '--connection-string',
+			'file://' . trace_file($node), $base ],
+		'>', \$out, '2>', \$err);
+	return $out . $err;
 }
 
 sub count_in_log

@@ -219,7 +219,54 @@ $node->safe_psql('postgres',
 finish $other->{psql};
 is(count_in_log($node, 'still waiting for ShareLock'),
 	1, 'a wait is logged once');
-ok(pairs('pg.wait', wait_for_points($node, $logged, 4)), 'and told');
+ok(pairs('pg.wait', wait_for_points($node, $logged, 4)), 'and reported');
+
+# It lasts as long as the log says, whatever the statement does then, and however
+# long it waits: less than deadlock_timeout, a bit more, twice, until it is cancelled.
+$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler; CREATE TABLE slow (id int, n int);'
+	  . ' INSERT INTO slow VALUES (1, 0), (2, 0);'
+	  . 'CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS'
+	  . q{ 'BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END';}
+	  . 'CREATE TRIGGER dawdle AFTER UPDATE ON slow'
+	  . ' FOR EACH ROW WHEN (NEW.n = 2) EXECUTE FUNCTION dawdle()');
+my %waits = (
+	'less than the timeout' => 'SELECT pg_sleep(0.6); COMMIT',
+	'more' => 'SELECT pg_sleep(2); COMMIT',
+	'twice' => 'SELECT pg_sleep(2); COMMIT; BEGIN;'
+	  . ' UPDATE slow SET n = 4 WHERE id = 2; SELECT pg_sleep(3); COMMIT',
+	'cancelled' => 'SELECT pg_sleep(3); COMMIT');
+foreach my $what (sort keys %waits)
+{
+	my $waiting = context();
+
+	$other = background("BEGIN; UPDATE slow SET n = 1 WHERE id = 1; $waits{$what};");
+	wait_until_sleeping();
+	my $before = -s $node->logfile;
+	$node->psql('postgres',
+		set_context($waiting) . $points . "SET deadlock_timeout = '600ms';"
+		  . ($what eq 'cancelled' ? "SET statement_timeout = '1500ms';" : '')
+		  . 'DO $$BEGIN UPDATE slow SET n = 2 WHERE id = 1;'
+		  . ($what eq 'twice' ? ' UPDATE slow SET n = 3 WHERE id = 2;' : '')
+		  . ' END$$');
+	finish $other->{psql};
+	wait_for_delivery($node);
+	my $log = substr slurp_file($node->logfile), $before;
+	my @logged = $log =~ /acquired ShareLock on transaction \d+ after ([\d.]+) ms/g;
+	my @told = map { ms($_) } pairs('pg.wait', points($node, $waiting));
+	my ($block) = grep { $_->[0]{info}{db}{statement} =~ /^DO/ }
+	  pairs('pg', points($node, $waiting));
+	my $sum = $block->[1]{info}{db}{waits}{'Lock:transactionid'};
+	my $all = 0;
+
+	$all += $_ for @told;
+	is(scalar @told, $what eq 'twice' ? 2 : 1, "$what: waits");
+	is(scalar @logged, $what eq 'twice' ? 2 : $what eq 'more' ? 1 : 0, "$what: logged");
+	cmp_ok(abs($told[$_] - $logged[$_]), '<', 20, "$what: $told[$_] ms, logged as $logged[$_]")
+	  for 0 .. $#logged;
+	cmp_ok($told[0], '<', 620, "$what: $told[0] ms") if $what =~ /less/;
+	cmp_ok(abs($told[0] - 1500), '<', 100, "$what: $told[0] ms") if $what eq 'cancelled';
+	cmp_ok(abs($sum - $all), '<', 60, "$what: $sum ms in the sum, of $all");
+}
 
 # Nothing of it stays behind.
 my $after = context();

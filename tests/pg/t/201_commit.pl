@@ -114,6 +114,27 @@ is( ends(wait_for_points($node, $block, 8)),
 	'pg, pg, pg, pg.commit',
 	'a backend that ends in such a commit');
 
+# The statements of a transaction have contexts by comments, of callers that have
+# ended when it is committed. COMMIT has none: its commit hangs at the top. That of a
+# statement on its own hangs beside it.
+my ($transaction, $caller) = (context(), '11111111-1111-4111-8111-111111111111');
+my $comment = comment(signed($transaction->{base}, undef, $caller));
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
+$node->reload;
+$node->safe_psql('postgres', $_)
+  for "BEGIN;\nINSERT INTO t VALUES (3) $comment;\nCOMMIT;",
+  "INSERT INTO t VALUES (4) $comment;";
+@points = grep { $_->{name} =~ /-start$/ } wait_for_points($node, $transaction, 8);
+is_deeply(
+	[ map { [ $_->{name}, $_->{parent_id} ] } @points ],
+	[
+		[ 'pg-start', $caller ],
+		[ 'pg.commit-start', $transaction->{base} ],
+		[ 'pg-start', $caller ],
+		[ 'pg.commit-start', $caller ]
+	],
+	'commits of statements with comments');
+
 # Terminated and cancelled in a deferred trigger, in a function.
 $node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
 $node->reload;
