@@ -10,9 +10,8 @@
  * program gets the results of its own, and no more round trips are made.
  *
  * Only where nobody can see it:
- *	- the server is known to have the function, and that what is prepared stays
- *	  there: it is asked once, between transactions, by the function protocol,
- *	  which makes no statement and no error. A pooler shows by the process id of
+ *	- the server has the extension's function, and what is prepared stays there:
+ *	  it is asked once, between transactions. A pooler shows by the process id of
  *	  the server's side, which is not the one that it gave us;
  *	- the statement is a query whose text is known. Others may not run in one
  *	  transaction with something before them, or must be its first;
@@ -27,6 +26,8 @@
  */
 #include "set_context.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "client_operation.h"
@@ -34,55 +35,130 @@
 #include "propagate.h"
 
 #define HELPER      "osprofiler_set_context"
-#define HELPER_TEXT "SELECT osprofiler.set_context($1)"
-#define FUNCTION    "osprofiler.set_context(text)"
+#define ASK         "osprofiler_find_function"
+#define HELPER_MAX  512
 #define CONTEXT_MAX (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
 
-/* Of pg_proc and pg_type, the same in every version. */
-#define OID_PG_BACKEND_PID  2026
-#define OID_TO_REGPROCEDURE 3479
-#define OID_TEXT            25
+/*
+ * Asks for the function, and for the server's process. It has to be the C function
+ * of the extension, which belongs to a superuser: anybody who may create a schema
+ * could make another function of that name, which would be executed with the
+ * rights of this client. Each name is qualified, for the search path may be
+ * anything.
+ */
+#define IS " OPERATOR(pg_catalog.=) "
+static const char ask_text[] =
+	"SELECT p.oid, pg_catalog.pg_backend_pid() "
+	"FROM pg_catalog.pg_namespace AS n, pg_catalog.pg_proc AS p, "
+	"pg_catalog.pg_language AS l, pg_catalog.pg_depend AS d, "
+	"pg_catalog.pg_extension AS e, pg_catalog.pg_roles AS r "
+	"WHERE n.nspname" IS "'osprofiler' AND p.proname" IS "'set_context' "
+	"AND p.pronamespace" IS "n.oid "
+	"AND p.oid" IS
+	"pg_catalog.to_regprocedure('osprofiler.set_context(pg_catalog.text)') "
+	"AND l.oid" IS "p.prolang AND l.lanname" IS "'c' "
+	"AND p.probin" IS "'$libdir/osprofiler' "
+	"AND p.prosrc" IS "'pgosp_set_context' "
+	"AND d.classid" IS "'pg_catalog.pg_proc'::pg_catalog.regclass "
+	"AND d.objid" IS "p.oid AND d.objsubid" IS "0 AND d.deptype" IS "'e' "
+	"AND d.refclassid" IS "'pg_catalog.pg_extension'::pg_catalog.regclass "
+	"AND e.oid" IS "d.refobjid AND e.extname" IS "'osprofiler' "
+	"AND r.oid" IS "e.extowner AND r.rolsuper";
 
+/*
+ * Calls the function, if the name still means the one that was found: after a DROP
+ * EXTENSION the server would read the statement again and take another.
+ */
+static const char helper_format[] =
+	"SELECT osprofiler.set_context($1) "
+	"WHERE 'osprofiler.set_context(pg_catalog.text)'"
+	"::pg_catalog.regprocedure" IS "%s::pg_catalog.oid";
+
+#define OID_TEXT       25
 #define PARAMS_LIMIT   65535
 #define QUERY_CANCELED "57014"
 
-/* Calls a function that gives an integer, or an oid; false: it gave none. */
-static bool
-call_for_int(PGconn *conn, int function, const PQArgBlock *args, int nargs,
-			 int *value)
+/*
+ * Reads all results up to the sync: the first is the call's, of the others the
+ * last one counts, as PQexecPrepared has it: an error at the commit comes after
+ * the statement's own. Without a connection two NULLs are the end.
+ */
+static PGresult *
+collect(PGconn *conn, PGresult **told)
 {
-	int len = -1;
-	PGresult *result = REAL(PQfn)(conn, function, value, &len, 1, args, nargs);
-	bool ok = REAL(PQresultStatus)(result) == PGRES_COMMAND_OK &&
-			  len == (int) sizeof(*value);
+	PGresult *last = NULL;
+	int nulls = 0;
 
+	*told = NULL;
+	while (nulls < 2)
+	{
+		PGresult *result = REAL(PQgetResult)(conn);
+
+		if (result == NULL)
+		{
+			nulls++;
+			continue;
+		}
+		nulls = 0;
+		if ((int) REAL(PQresultStatus)(result) == OSPQ_RES_PIPELINE_SYNC)
+		{
+			REAL(PQclear)(result);
+			break;
+		}
+		if (*told == NULL)
+			*told = result;
+		else
+		{
+			REAL(PQclear)(last);
+			last = result;
+		}
+	}
+	return last;
+}
+
+/* Prepares and executes the question, in one round trip. Under a name, for an
+ * unnamed statement of the program must stay. NULL: it could not be asked. */
+static PGresult *
+ask_server(PGconn *conn)
+{
+	PGresult *prepared;
+	PGresult *answer;
+
+	if (REAL(PQenterPipelineMode)(conn) != 1)
+		return NULL;
+	(void) REAL(PQsendPrepare)(conn, ASK, ask_text, 0, NULL);
+	(void) REAL(PQsendQueryPrepared)(conn, ASK, 0, NULL, NULL, NULL, 0);
+	if (REAL(PQpipelineSync)(conn) != 1)
+		return NULL;
+	answer = collect(conn, &prepared);
+	REAL(PQclear)(prepared);
+	(void) REAL(PQexitPipelineMode)(conn);
+	return answer;
+}
+
+/* The statement that calls the function; false: the server has not got it, or it
+ * is not the server itself that we talk to. */
+static bool
+find_function(PGconn *conn, char *helper, size_t size)
+{
+	PGresult *result = ask_server(conn);
+	bool ok = false;
+
+	if (REAL(PQresultStatus)(result) == PGRES_TUPLES_OK &&
+		REAL(PQntuples)(result) == 1 &&
+		atoi(REAL(PQgetvalue)(result, 0, 1)) == REAL(PQbackendPID)(conn))
+		ok = snprintf(
+				 helper, size, helper_format, REAL(PQgetvalue)(result, 0, 0)) <
+			 (int) size;
 	REAL(PQclear)(result);
 	return ok;
 }
 
-/* Is it the server itself that we talk to, and has it the function? */
 static bool
-has_function(PGconn *conn)
-{
-	char name[] = FUNCTION;
-	PQArgBlock arg;
-	int pid;
-	int oid;
-
-	memset(&arg, 0, sizeof(arg));
-	arg.len = (int) sizeof(name) - 1;
-	arg.isint = 0;
-	arg.u.ptr = (int *) (void *) name;
-	return call_for_int(conn, OID_PG_BACKEND_PID, NULL, 0, &pid) &&
-		   pid == REAL(PQbackendPID)(conn) &&
-		   call_for_int(conn, OID_TO_REGPROCEDURE, &arg, 1, &oid) && oid != 0;
-}
-
-static bool
-prepare_helper(PGconn *conn)
+prepare_helper(PGconn *conn, const char *text)
 {
 	const Oid type = OID_TEXT;
-	PGresult *result = REAL(PQprepare)(conn, HELPER, HELPER_TEXT, 1, &type);
+	PGresult *result = REAL(PQprepare)(conn, HELPER, text, 1, &type);
 	bool ok = REAL(PQresultStatus)(result) == PGRES_COMMAND_OK;
 
 	REAL(PQclear)(result);
@@ -93,12 +169,16 @@ prepare_helper(PGconn *conn)
 static bool
 is_ready(ospq_conn *c, PGTransactionStatusType status)
 {
+	char helper[HELPER_MAX];
+
 	if (c->helper != OSPQ_HELPER_UNKNOWN || status != PQTRANS_IDLE)
 		return c->helper == OSPQ_HELPER_READY;
 	c->helper = OSPQ_HELPER_NONE;
-	if (has_function(c->conn) && prepare_helper(c->conn))
+	ospq_prepared_set(&c->prepared, ASK, osp_str_of(ask_text));
+	if (find_function(c->conn, helper, sizeof(helper)) &&
+		prepare_helper(c->conn, helper))
 	{
-		ospq_prepared_set(&c->prepared, HELPER, OSP_STR(HELPER_TEXT));
+		ospq_prepared_set(&c->prepared, HELPER, osp_str_of(helper));
 		c->helper = OSPQ_HELPER_READY;
 	}
 	return c->helper == OSPQ_HELPER_READY;
@@ -109,7 +189,9 @@ void
 ospq_doubt_helper(ospq_conn *c, const char *sql)
 {
 	if (ospq_prepared_text(&c->prepared, HELPER).len == 0)
-		c->helper = OSPQ_HELPER_UNKNOWN;
+		c->helper = ospq_prepared_text(&c->prepared, ASK).len == 0
+						? OSPQ_HELPER_UNKNOWN
+						: OSPQ_HELPER_NONE;
 	else if (strcasestr(sql, "deallocate") != NULL ||
 			 strcasestr(sql, "discard") != NULL)
 		c->helper = OSPQ_HELPER_NONE;
@@ -161,44 +243,6 @@ send_statement(PGconn *conn, const ospq_execution *e)
 									 e->lengths,
 									 e->formats,
 									 e->result_format) == 1;
-}
-
-/*
- * Reads all results up to the sync: the first is the call's, of the others the
- * last one counts, as PQexecPrepared has it: an error at the commit comes after
- * the statement's own. Without a connection two NULLs are the end.
- */
-static PGresult *
-collect(PGconn *conn, PGresult **told)
-{
-	PGresult *last = NULL;
-	int nulls = 0;
-
-	*told = NULL;
-	while (nulls < 2)
-	{
-		PGresult *result = REAL(PQgetResult)(conn);
-
-		if (result == NULL)
-		{
-			nulls++;
-			continue;
-		}
-		nulls = 0;
-		if ((int) REAL(PQresultStatus)(result) == OSPQ_RES_PIPELINE_SYNC)
-		{
-			REAL(PQclear)(result);
-			break;
-		}
-		if (*told == NULL)
-			*told = result;
-		else
-		{
-			REAL(PQclear)(last);
-			last = result;
-		}
-	}
-	return last;
 }
 
 /* An error that the statement would have met as well: no connection, cancelled. */

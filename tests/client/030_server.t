@@ -138,6 +138,79 @@ END
 		'set_context, not there: no error in the log');
 }
 
+# A function of that name that is not the extension's is never called, whoever
+# made it, and whatever the client's search path is.
+if (need_program("perl's DBD::Pg", 'perl', '-MDBD::Pg', '-e', '1'))
+{
+	my $program = write_file("$dir/prepared.pl", <<'END');
+use DBI;
+my $db = DBI->connect('dbi:Pg:', undef, undef, { RaiseError => 1, pg_server_prepare => 1 });
+$db->do($ENV{BEFORE}) if $ENV{BEFORE};
+my $statement = $db->prepare('select ?::int');
+for my $turn (1 .. 3)
+{
+	$statement->execute($turn);
+	print $statement->fetchrow_array, "\n";
+	DBI->connect('dbi:Pg:')->do($ENV{MEANWHILE}) if $turn == 1 && $ENV{MEANWHILE};
+}
+END
+	my %planted = (
+		sql => q{create function osprofiler.set_context(text) returns void language sql
+			as 'insert into public.stolen values ($1)'},
+		plpgsql => q{create function osprofiler.set_context(context text) returns void language plpgsql
+			as 'begin insert into public.stolen values (context); end'},
+		atomic => q{create function osprofiler.set_context(text) returns void
+			begin atomic insert into public.stolen values ($1); end},
+		defaults => q{create function osprofiler.set_context(text, int default 1) returns void language sql
+			as 'insert into public.stolen values ($1)'},
+		variadic => q{create function osprofiler.set_context(variadic text[]) returns void language sql
+			as 'insert into public.stolen values ($1[1])'},
+		varchar => q{create function osprofiler.set_context(varchar) returns void language sql
+			as 'insert into public.stolen values ($1)'});
+	run('psql', '-Xqc', 'create role mallory login', '-c', 'create database planted',
+		'-c', 'create database dropped', '-c', 'grant create on database planted, dropped to mallory');
+	run('psql', '-Xqd', $_, '-c', 'create table stolen (context text)', '-c',
+		'grant all on stolen to public', '-c', 'grant create on schema public to mallory')
+	  for qw(planted dropped);
+	local $ENV{PGDATABASE} = 'planted';
+	run('psql', '-XqU', 'mallory', '-c', 'create schema osprofiler', '-c', <<'END');
+create function public.yes(oid, oid) returns boolean language sql as 'select true';
+create function public.yes(name, name) returns boolean language sql as 'select true';
+create function public.yes(name, text) returns boolean language sql as 'select true';
+create function public.yes(text, text) returns boolean language sql as 'select true';
+create operator public.= (leftarg = oid, rightarg = oid, function = public.yes);
+create operator public.= (leftarg = name, rightarg = name, function = public.yes);
+create operator public.= (leftarg = name, rightarg = text, function = public.yes);
+create operator public.= (leftarg = text, rightarg = text, function = public.yes);
+END
+	for my $kind (sort keys %planted)
+	{
+		run('psql', '-XqU', 'mallory', '-c', $planted{$kind});
+		for my $path ('"$user", public', 'public, pg_catalog', 'osprofiler')
+		{
+			local $ENV{BEFORE} = "set search_path = $path";
+			my ($status, $out, $err) = run($osprofiler, 'run', '--hmac-key', $key,
+				'--propagate-prepared', 'perl', $program);
+			is("$status|$out", "0|1\n2\n3\n", "$kind function, $path: runs") or diag($err);
+		}
+		is((run('psql', '-XAtc', 'select count(*) from stolen'))[1], "0\n",
+			"$kind function of somebody else: never called");
+		run('psql', '-XqU', 'mallory', '-c', 'drop schema osprofiler cascade',
+			'-c', 'create schema osprofiler');
+	}
+
+	# The extension goes while a client has the call prepared.
+	local $ENV{PGDATABASE} = 'dropped';
+	run('psql', '-Xqc', 'create extension osprofiler');
+	local $ENV{MEANWHILE} = 'drop extension osprofiler; set role mallory; '
+	  . "create schema osprofiler; $planted{sql}";
+	my ($status, $out, $err) = run($osprofiler, 'run', '--hmac-key', $key,
+		'--propagate-prepared', 'perl', $program);
+	is("$status|$out", "0|1\n2\n3\n", 'the extension is dropped: runs') or diag($err);
+	is((run('psql', '-XAtc', 'select count(*) from stolen'))[1], "0\n",
+		'a function that takes its name: never called');
+}
+
 # Errors are told by both sides.
 {
 	my ($status, $out, $err) = traced('psql', '-XAtqc', 'select 1/0');
