@@ -8,6 +8,7 @@
  */
 #include "client_operation.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -39,21 +40,23 @@ typedef struct record
 
 /* How every stop of a statement begins: with the object "db", left open. */
 static osp_template stop_template;
-static char stop_space[OSP_TEMPLATE_SIZE(sizeof("db") + 16)]
+static char stop_space[OSP_TEMPLATE_SIZE(sizeof("db") + 16 + 2 * OSP_LABEL_MAX)]
 	__attribute__((aligned(OSP_RECORD_ALIGN)));
 
-__attribute__((constructor)) static void
+static void
 make_stop_template(void)
 {
-	const osp_str none = OSP_STR("");
+	osp_str project;
+	osp_str service;
 
+	osp__profiler_labels(&project, &service);
 	if (!osp_template_make(&stop_template,
 						   stop_space,
 						   sizeof(stop_space),
 						   OSP_RECORD_STOP,
 						   OSPQ_DB,
-						   none,
-						   none,
+						   project,
+						   service,
 						   ospq_conn_opening(NULL)))
 		stop_template.record = NULL;
 }
@@ -101,14 +104,24 @@ commit_record(record *r)
 
 int ospq_wanted = -1;
 
-bool
-ospq_ask_if_wanted(void)
+static void
+read_setting(void)
 {
 	const osp_config *config = osp__hook_config();
 	int wanted = config != NULL && config->trace_sqlalchemy ? 1 : 0;
 
-	__atomic_store_n(&ospq_wanted, wanted, __ATOMIC_RELAXED);
-	return wanted == 1;
+	if (wanted == 1)
+		make_stop_template();
+	__atomic_store_n(&ospq_wanted, wanted, __ATOMIC_RELEASE);
+}
+
+bool
+ospq_ask_if_wanted(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void) pthread_once(&once, read_setting);
+	return ospq_wanted == 1;
 }
 
 static osp_str
@@ -183,42 +196,17 @@ need_opening(ospq_conn *c)
 		ospq_conn_describe(c);
 }
 
-/*
- * Statements that set a password, or a connection string that may hold one, are
- * recorded up to there.
- */
-static osp_str
-hide_password(osp_str text)
-{
-	const char *word = text.ptr;
-	const char *found;
-
-	while (*word == ' ' || *word == '\t' || *word == '\n' || *word == '\r')
-		word++;
-	if (OSP_LIKELY((*word | 0x20) != 'a' && (*word | 0x20) != 'c'))
-		return text;
-	if (strncasecmp(word, "alter", 5) != 0 &&
-		strncasecmp(word, "create", 6) != 0)
-		return text;
-	found = strcasestr(word, "password");
-	return found != NULL ? osp_str_n(text.ptr, (size_t) (found - text.ptr) + 8)
-						 : text;
-}
-
 /* The text of what is started, and how long it is before it is cut. */
-static osp_str
-text_of(const ospq_conn *c, const ospq_facts *facts, size_t *full_len)
+static osp_sql_recorded
+text_of(ospq_conn *c, const ospq_facts *facts)
 {
-	osp_str text = OSP_STR("");
-
+	if (facts->text != NULL && facts->is_name)
+		return (osp_sql_recorded){.text = osp_str_of(facts->text)};
 	if (facts->text != NULL)
-		text = osp_str_of(facts->text);
-	else if (facts->name != NULL)
-		text = ospq_prepared_text(&c->prepared, facts->name);
-	*full_len = text.len;
-	if (facts->text != NULL)
-		text = hide_password(text);
-	return cut(text, OSPQ_TEXT_MAX);
+		return ospq_conn_record(c, facts->text);
+	if (facts->name != NULL)
+		return ospq_prepared_find(&c->prepared, facts->name);
+	return (osp_sql_recorded){.text = OSP_STR("")};
 }
 
 /* What few statements have besides their text. */
@@ -240,7 +228,7 @@ bool
 ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 {
 	size_t name_len = 0;
-	size_t full_len;
+	osp_sql_recorded recorded;
 	bool params;
 	osp_str text;
 	record r;
@@ -249,12 +237,14 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 		ospq_record_cancels();
 	need_opening(c);
 	ospq_forget_error(c);
-	text = text_of(c, facts, &full_len);
+	recorded = text_of(c, facts);
+	text = recorded.text;
+	c->secret = recorded.secrecy != OSP_SQL_HARMLESS;
 	if (!osp__hook_open(point))
 		return false;
 	if (facts->name != NULL)
 		name_len = strnlen(facts->name, OSP_LABEL_MAX);
-	params = shows_params(facts);
+	params = shows_params(facts) && !c->secret;
 	if (OSP_UNLIKELY(!begin_record(&r,
 								   point,
 								   &c->start,
@@ -266,8 +256,8 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 		return true;
 	if (OSP_LIKELY(text.len > 0))
 		osp_put_str(&r.w, OSP_STR("statement"), text);
-	if (OSP_UNLIKELY(full_len > OSPQ_TEXT_MAX))
-		osp_put_u64(&r.w, OSP_STR("statement_length"), full_len);
+	if (OSP_UNLIKELY(recorded.full_len > OSPQ_TEXT_MAX))
+		osp_put_u64(&r.w, OSP_STR("statement_length"), recorded.full_len);
 	if (OSP_UNLIKELY(facts->operation != NULL || name_len > 0 ||
 					 c->pipeline_position > 0 || params))
 		put_facts(&r.w, c, facts, name_len, params);
@@ -298,7 +288,13 @@ fate_text(ospq_fate fate)
 static void
 put_failure(osp_writer *w, const ospq_outcome *outcome)
 {
+	const osp_config *config = osp__hook_config();
+	const osp_sql_message_rules rules = {.dialect = OSP_SQL_POSTGRES_ANY,
+										 .masked = outcome->secret,
+										 .hide_values = config == NULL ||
+														config->hide_params};
 	osp_str message = osp_str_of(outcome->message);
+	char space[OSPQ_MESSAGE_MAX];
 
 	if (outcome->sqlstate != NULL && strlen(outcome->sqlstate) == 5)
 		osp_put_sqlstate(w, OSP_STR("etype"), outcome->sqlstate);
@@ -306,7 +302,12 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 		osp_put_str(w, OSP_STR("etype"), OSP_STR(LIBPQ_ERROR));
 	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
 		message.len--;
-	osp_put_str(w, OSP_STR("message"), cut(message, OSPQ_MESSAGE_MAX));
+	message = osp_sql_message(cut(message, OSPQ_MESSAGE_MAX),
+							  osp_str_of(outcome->sqlstate),
+							  &rules,
+							  space,
+							  sizeof(space));
+	osp_put_str(w, OSP_STR("message"), message);
 }
 
 /* Ends the object "db", and says how it went. */
@@ -471,8 +472,7 @@ ospq_stop_head(ospq_conn *c)
 	if (head->kind == OSPQ_STATEMENT)
 		ospq_stop(&head->point, &head->outcome);
 	if (head->prepare_text != NULL && head->outcome.fate == OSPQ_DONE)
-		ospq_prepared_set(
-			&c->prepared, head->prepare_name, osp_str_of(head->prepare_text));
+		ospq_conn_remember(c, head->prepare_name, head->prepare_text);
 	ospq_conn_pop(c);
 }
 

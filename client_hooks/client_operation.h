@@ -15,6 +15,7 @@ typedef struct ospq_facts
 {
 	const char *text; /* the statement; NULL: the prepared one's, or none */
 	const char *operation; /* what is not just sent and run; NULL: it is */
+	bool is_name;          /* text is no SQL, but names what is called */
 	const char *name;      /* of the prepared statement or portal, or NULL */
 	int param_count;
 	const char *const *params; /* NULL: none */
@@ -29,7 +30,7 @@ extern bool ospq_ask_if_wanted(void);
 static inline bool
 ospq_statements_wanted(void)
 {
-	int wanted = __atomic_load_n(&ospq_wanted, __ATOMIC_RELAXED);
+	int wanted = __atomic_load_n(&ospq_wanted, __ATOMIC_ACQUIRE);
 
 	return OSP_LIKELY(wanted >= 0) ? wanted == 1 : ospq_ask_if_wanted();
 }

@@ -183,6 +183,7 @@ ospq_conn_remove(const PGconn *conn)
 		osp_free(alc, c->queue[i].sent.ptr);
 	osp_free(alc, c->queue);
 	osp_free(alc, c->sent.ptr);
+	osp_sql_space_free(&c->space);
 	osp_free(alc, c);
 }
 
@@ -262,6 +263,26 @@ ospq_conn_pop(ospq_conn *c)
 	c->queue_len--;
 }
 
+osp_sql_recorded
+ospq_conn_record(ospq_conn *c, const char *sql)
+{
+	static const osp_sql_recording how = {.dialect = OSP_SQL_POSTGRES_ANY};
+	osp_sql_recorded recorded;
+
+	osp_sql_record(osp_str_of(sql), &how, OSPQ_TEXT_MAX, &c->space, &recorded);
+	if (recorded.text.len > OSPQ_TEXT_MAX)
+		recorded.text.len = osp_utf8_prefix(recorded.text, OSPQ_TEXT_MAX);
+	return recorded;
+}
+
+void
+ospq_conn_remember(ospq_conn *c, const char *name, const char *sql)
+{
+	osp_sql_recorded recorded = ospq_conn_record(c, sql);
+
+	ospq_prepared_set(&c->prepared, name, &recorded);
+}
+
 static void
 put_text(osp_writer *w, osp_str key, const char *text)
 {
@@ -297,9 +318,13 @@ keep_opening(ospq_conn *c, osp_str encoded)
 {
 	size_t at =
 		(encoded.len + OSP_RECORD_ALIGN - 1) & ~(size_t) (OSP_RECORD_ALIGN - 1);
-	size_t size = OSP_TEMPLATE_SIZE(OSPQ_DB.len + encoded.len);
-	const osp_str none = OSP_STR("");
+	osp_str project;
+	osp_str service;
+	size_t size;
 
+	osp__profiler_labels(&project, &service);
+	size = OSP_TEMPLATE_SIZE(OSPQ_DB.len + project.len + service.len +
+							 encoded.len);
 	c->opening = osp_alloc(alc, at + size);
 	if (c->opening == NULL)
 		return;
@@ -310,8 +335,8 @@ keep_opening(ospq_conn *c, osp_str encoded)
 						   size,
 						   OSP_RECORD_START,
 						   OSPQ_DB,
-						   none,
-						   none,
+						   project,
+						   service,
 						   encoded))
 		c->start.record = NULL;
 }

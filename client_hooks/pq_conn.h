@@ -13,6 +13,7 @@
 #include "libpq_api.h"
 #include "prepared.h"
 #include "profiler/profiler_int.h"
+#include "sql/sql_text.h"
 
 /* Longest statement text that is recorded; more is counted and cut. */
 #define OSPQ_TEXT_MAX 32768
@@ -51,6 +52,7 @@ typedef struct ospq_outcome
 	const char *sqlstate; /* five characters, or NULL */
 	const char *message;  /* of a failure */
 	const char *tag;      /* NULL: none */
+	bool secret; /* the statement may hold one: messages quote nothing */
 } ospq_outcome;
 
 /* A text that was sent with a comment of ours; the memory is kept for the next
@@ -122,7 +124,9 @@ typedef struct ospq_conn
 	char *shown_error; /* owned, or NULL */
 	char *hidden_error;
 
-	ospq_sent sent; /* of a call that waits for the answer */
+	ospq_sent sent;      /* of a call that waits for the answer */
+	osp_sql_space space; /* for texts that are recorded otherwise than sent */
+	bool secret;         /* the statement that was started last may hold one */
 
 	ospq_prepared prepared;
 } ospq_conn;
@@ -135,6 +139,13 @@ extern ospq_conn *ospq_conn_get(PGconn *conn);
 
 /* Forgets a connection; its open points were stopped. */
 extern void ospq_conn_remove(const PGconn *conn);
+
+/* Remembers the text of a prepared statement, as it may be recorded. */
+extern void ospq_conn_remember(ospq_conn *c, const char *name, const char *sql);
+
+/* A text as it may be recorded, of at most OSPQ_TEXT_MAX bytes: without contexts
+ * in comments, with secrets masked. Borrowed from it or from the connection. */
+extern osp_sql_recorded ospq_conn_record(ospq_conn *c, const char *sql);
 
 /* Forgets where it leads and what was prepared: it is connected anew. */
 extern void ospq_conn_reconnected(ospq_conn *c);

@@ -16,6 +16,8 @@ struct ospq_prepared_entry
 	uint32_t hash;
 	size_t name_len;
 	size_t text_len;
+	size_t full_len; /* before it was cut */
+	osp_sql_secrecy secrecy;
 	char bytes[]; /* name, text */
 };
 
@@ -47,18 +49,22 @@ find_link(const ospq_prepared *prepared, osp_str name, uint32_t hash)
 	return link;
 }
 
-osp_str
-ospq_prepared_text(const ospq_prepared *prepared, const char *name)
+osp_sql_recorded
+ospq_prepared_find(const ospq_prepared *prepared, const char *name)
 {
+	osp_sql_recorded found = {.text = OSP_STR("")};
 	osp_str key = osp_str_of(name);
 	const ospq_prepared_entry *entry;
 
 	if (prepared->count == 0)
-		return OSP_STR("");
+		return found;
 	entry = *find_link(prepared, key, hash_name(key));
 	if (entry == NULL)
-		return OSP_STR("");
-	return osp_str_n(entry->bytes + entry->name_len, entry->text_len);
+		return found;
+	found.text = osp_str_n(entry->bytes + entry->name_len, entry->text_len);
+	found.full_len = entry->full_len;
+	found.secrecy = entry->secrecy;
+	return found;
 }
 
 static size_t
@@ -122,11 +128,12 @@ grow(ospq_prepared *prepared)
 }
 
 void
-ospq_prepared_set(ospq_prepared *prepared, const char *name, osp_str text)
+ospq_prepared_set(ospq_prepared *prepared, const char *name,
+				  const osp_sql_recorded *text)
 {
 	osp_str key = osp_str_of(name);
 	uint32_t hash = hash_name(key);
-	size_t size = entry_size(key.len, text.len);
+	size_t size = entry_size(key.len, text->text.len);
 	ospq_prepared_entry *entry;
 	ospq_prepared_entry **bucket;
 
@@ -143,9 +150,11 @@ ospq_prepared_set(ospq_prepared *prepared, const char *name, osp_str text)
 		return;
 	entry->hash = hash;
 	entry->name_len = key.len;
-	entry->text_len = text.len;
+	entry->text_len = text->text.len;
+	entry->full_len = text->full_len;
+	entry->secrecy = text->secrecy;
 	memcpy(entry->bytes, key.ptr, key.len);
-	memcpy(entry->bytes + key.len, text.ptr, text.len);
+	memcpy(entry->bytes + key.len, text->text.ptr, text->text.len);
 	bucket = &prepared->buckets[hash & (prepared->bucket_count - 1)];
 	entry->next = *bucket;
 	*bucket = entry;

@@ -9,7 +9,7 @@
 #ifndef OSPQ_PREPARED_H
 #define OSPQ_PREPARED_H
 
-#include "osprofiler/base.h"
+#include "sql/sql_text.h"
 
 #define OSPQ_PREPARED_MAX       8192
 #define OSPQ_PREPARED_BYTES_MAX (16 * 1024 * 1024)
@@ -24,13 +24,20 @@ typedef struct ospq_prepared
 	size_t bytes;
 } ospq_prepared;
 
-/* The text, borrowed until the next change; empty if the name is not known. */
-extern osp_str ospq_prepared_text(const ospq_prepared *prepared,
-								  const char *name);
+/* The text as it may be recorded, borrowed until the next change; empty if the
+ * name is not known. */
+extern osp_sql_recorded ospq_prepared_find(const ospq_prepared *prepared,
+										   const char *name);
+
+static inline bool
+ospq_prepared_has(const ospq_prepared *prepared, const char *name)
+{
+	return ospq_prepared_find(prepared, name).text.len > 0;
+}
 
 /* Remembers a text, instead of an older one of that name. Borrows. */
 extern void ospq_prepared_set(ospq_prepared *prepared, const char *name,
-							  osp_str text);
+							  const osp_sql_recorded *text);
 
 extern void ospq_prepared_remove(ospq_prepared *prepared, osp_str name);
 extern void ospq_prepared_clear(ospq_prepared *prepared);

@@ -142,11 +142,11 @@ ends_whole(const char *sql, size_t len)
 static bool
 has_context(osp_str sql)
 {
-	char space[OSP_COMMENT_SPACE];
-	osp_str info;
-	osp_str hmac;
+	osp_sql_context context;
 
-	return osp_comment_context(sql, space, &info, &hmac);
+	return osp_sql_may_have_context(sql) &&
+		   osp_sql_comment_find(sql, OSP_SQL_POSTGRES_ANY, &context) &&
+		   (context.info.len > 0 || context.hmac.len > 0);
 }
 
 /* Do both sides read the text as the same characters, and we as well? */

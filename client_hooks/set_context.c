@@ -174,11 +174,11 @@ is_ready(ospq_conn *c, PGTransactionStatusType status)
 	if (c->helper != OSPQ_HELPER_UNKNOWN || status != PQTRANS_IDLE)
 		return c->helper == OSPQ_HELPER_READY;
 	c->helper = OSPQ_HELPER_NONE;
-	ospq_prepared_set(&c->prepared, ASK, osp_str_of(ask_text));
+	ospq_conn_remember(c, ASK, ask_text);
 	if (find_function(c->conn, helper, sizeof(helper)) &&
 		prepare_helper(c->conn, helper))
 	{
-		ospq_prepared_set(&c->prepared, HELPER, osp_str_of(helper));
+		ospq_conn_remember(c, HELPER, helper);
 		c->helper = OSPQ_HELPER_READY;
 	}
 	return c->helper == OSPQ_HELPER_READY;
@@ -188,10 +188,9 @@ is_ready(ospq_conn *c, PGTransactionStatusType status)
 void
 ospq_doubt_helper(ospq_conn *c, const char *sql)
 {
-	if (ospq_prepared_text(&c->prepared, HELPER).len == 0)
-		c->helper = ospq_prepared_text(&c->prepared, ASK).len == 0
-						? OSPQ_HELPER_UNKNOWN
-						: OSPQ_HELPER_NONE;
+	if (!ospq_prepared_has(&c->prepared, HELPER))
+		c->helper = !ospq_prepared_has(&c->prepared, ASK) ? OSPQ_HELPER_UNKNOWN
+														  : OSPQ_HELPER_NONE;
 	else if (strcasestr(sql, "deallocate") != NULL ||
 			 strcasestr(sql, "discard") != NULL)
 		c->helper = OSPQ_HELPER_NONE;
@@ -228,7 +227,7 @@ may_tell(ospq_conn *c, const ospq_execution *e, PGTransactionStatusType *status)
 		   (*status == PQTRANS_IDLE || *status == PQTRANS_INTRANS) &&
 		   REAL(PQisnonblocking)(conn) == 0 &&
 		   REAL(PQpipelineStatus)(conn) == OSPQ_PIPELINE_OFF &&
-		   is_query(ospq_prepared_text(&c->prepared, e->name)) &&
+		   is_query(ospq_prepared_find(&c->prepared, e->name).text) &&
 		   is_ready(c, *status);
 }
 

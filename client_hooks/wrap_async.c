@@ -36,7 +36,10 @@ open_statement(ospq_conn *c, const ospq_facts *facts)
 	if (OSP_UNLIKELY(REAL(PQpipelineStatus)(c->conn) != OSPQ_PIPELINE_OFF))
 		c->pipeline_position++;
 	if (ospq_start(c, &open->point, facts))
+	{
+		open->outcome.secret = c->secret;
 		return open;
+	}
 	ospq_conn_unpush(c);
 	return NULL;
 }
@@ -160,8 +163,7 @@ PQsendPrepare(PGconn *conn, const char *stmtName, const char *query,
 	/* In a pipeline it is used before its answer is read. */
 	if (sent && call.open != NULL && call.open->prepare_text != NULL &&
 		REAL(PQpipelineStatus)(conn) != OSPQ_PIPELINE_OFF)
-		ospq_prepared_set(
-			&call.c->prepared, stmtName, osp_str_of(call.open->prepare_text));
+		ospq_conn_remember(call.c, stmtName, call.open->prepare_text);
 	return finish(&call, sent);
 }
 

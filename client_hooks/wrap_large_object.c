@@ -18,7 +18,8 @@ typedef struct lo_call
 static void
 begin(lo_call *call, PGconn *conn, const char *name)
 {
-	ospq_facts facts = {.text = name, .operation = "large object"};
+	ospq_facts facts = {
+		.text = name, .is_name = true, .operation = "large object"};
 
 	call->saved = errno;
 	call->entered = ospq_enter(&call->guard);

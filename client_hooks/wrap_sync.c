@@ -80,7 +80,7 @@ is_copy(const PGresult *result)
 static void
 stop_point(const sync_call *call, PGresult *result)
 {
-	ospq_outcome outcome = {.fate = OSPQ_DONE};
+	ospq_outcome outcome = {.fate = OSPQ_DONE, .secret = call->c->secret};
 	ospq_open *open;
 
 	if (OSP_UNLIKELY(result == NULL))
@@ -206,7 +206,7 @@ PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
 		REAL(PQresultStatus)(result) == PGRES_COMMAND_OK)
 	{
 		saved = errno;
-		ospq_prepared_set(&call.c->prepared, stmtName, osp_str_of(query));
+		ospq_conn_remember(call.c, stmtName, query);
 		errno = saved;
 	}
 	return finish(&call, result);
@@ -318,7 +318,7 @@ PQfn(PGconn *conn, int fnid, int *result_buf, int *result_len,
 	 int result_is_int, const PQArgBlock *args, int nargs)
 {
 	char text[32];
-	ospq_facts facts = {.text = text, .operation = "fastpath"};
+	ospq_facts facts = {.text = text, .is_name = true, .operation = "fastpath"};
 	sync_call call;
 
 	(void) snprintf(text, sizeof(text), "function %d", fnid);
@@ -390,7 +390,7 @@ PQencryptPasswordConn(PGconn *conn, const char *passwd, const char *user,
 OSPQ_EXPORT PGresult *
 PQchangePassword(PGconn *conn, const char *user, const char *passwd)
 {
-	ospq_facts facts = {.text = "ALTER USER ... PASSWORD ..."};
+	ospq_facts facts = {.text = "ALTER USER ... PASSWORD ...", .is_name = true};
 	sync_call call;
 
 	begin(&call, conn, &facts);

@@ -93,6 +93,10 @@ osp__profiler *osp__profiler_get(void);
 /* The configuration of the process, once a profiler was made; NULL: wrong. */
 const osp_config *osp__profiler_config(void);
 
+/* The configured project and service, which each record of this process names;
+ * empty if there are none. */
+OSP_API void osp__profiler_labels(osp_str *project, osp_str *service);
+
 /* Forgets the points that are open, and goes on in this trace. */
 void osp__profiler_restart(osp__profiler *p);
 

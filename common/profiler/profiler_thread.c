@@ -77,6 +77,13 @@ osp__profiler_config(void)
 	return config_status == OSP_OK ? &config : NULL;
 }
 
+void
+osp__profiler_labels(osp_str *project, osp_str *service)
+{
+	*project = osp_str_of(config.project);
+	*service = osp_str_of(config.service);
+}
+
 osp__profiler *
 osp__profiler_get(void)
 {
@@ -245,17 +252,19 @@ osp__profiler_begin(osp__profiler *p, osp_writer *w, osp_record_kind kind,
 					const osp_point_ids *ids, osp_str name, int64_t now_ns,
 					int64_t elapsed_ns, size_t info_max)
 {
-	const osp_str none = OSP_STR("");
+	osp_str project;
+	osp_str service;
 	size_t size;
 
+	osp__profiler_labels(&project, &service);
 	if (OSP_LIKELY(notifier == NULL))
 		return has_ring(p) && osp_point_begin(&p->producer,
 											  w,
 											  kind,
 											  ids,
 											  name,
-											  none,
-											  none,
+											  project,
+											  service,
 											  now_ns,
 											  elapsed_ns,
 											  info_max);
@@ -269,8 +278,8 @@ osp__profiler_begin(osp__profiler *p, osp_writer *w, osp_record_kind kind,
 					 kind,
 					 ids,
 					 name,
-					 none,
-					 none,
+					 project,
+					 service,
 					 now_ns,
 					 elapsed_ns);
 	return true;

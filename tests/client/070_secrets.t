@@ -1,0 +1,95 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# 070_secrets.t
+#	  What is recorded of statements: no passwords, no signatures; and in each
+#	  operation the service of its own program.
+
+use strict;
+use warnings;
+use lib '.';
+use ClientTest;
+use Test::More;
+
+my $build = $ENV{BUILD} // "$here/../../build";
+
+start_server();
+
+# What must never be recorded is LEAK; the operation is recorded all the same.
+if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))
+{
+	my (undef, $comment) = run($osprofiler, 'context', 'new', '--hmac-key', $key,
+		'--base-id', 'of-the-program', '--format', 'comment');
+	chomp $comment;
+	my @texts = (
+		"alter role demo password 'LEAK1'", "/* c */ alter role demo password 'LEAK2'",
+		"-- c\nalter role demo password 'LEAK3'", ";alter role demo password 'LEAK4'",
+		"begin; alter role demo password 'LEAK5'; commit",
+		'do $$ begin execute \'alter role demo password \'\'LEAK6\'\'\'; end $$',
+		"create subscription s connection 'postgresql://u:LEAK7\@h/db' publication p",
+		"alter role demo password LEAK8", "alter role demo password E'abc'\n'def\\'LEAK9'",
+		"set myapp.token = 'LEAK10'", "alter database postgres set myapp.token = 'LEAK11'",
+		"select 'x' as a, 'LEAK12' as password",
+		"create user mapping for demo server s options (password 'LEAK13')",
+		"copy (select 1) to program 'PGPASSWORD=LEAK14 true'", 'select $1::int',
+		"prepare x as select 'password LEAK15'", "/*+ hint */ $comment select 16",
+		"select 17 $comment /* x */", "/* x */ -- n\n$comment select 18", "$comment select 19",
+		"select 20 $comment");
+	my $program = write_file("$dir/secrets.py", <<'END');
+import sys, psycopg
+db = psycopg.connect("", autocommit=True).pgconn
+for text in sys.argv[1:]:
+    values = [b"LEAK100"] if "$1" in text else None
+    db.exec_(text.encode())
+    db.exec_params(text.encode(), values)
+    db.prepare(b"", text.encode())
+    db.exec_prepared(b"", values)
+    db.send_query(text.encode())
+    while db.get_result():
+        pass
+END
+	for my $hide (qw(true false))
+	{
+		local $ENV{OSPROFILER_HIDE_PARAMS} = $hide;
+		my ($status, $out, $err) = traced('/usr/bin/python3', $program, @texts);
+		my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+		my $n = () = $json =~ /"name": "db-start"/g;
+		my %leaks = map { $_ => 1 } $json =~ /(LEAK\d+|trace_hmac|trace_info)/g;
+
+		delete $leaks{LEAK100} if $hide eq 'false';
+		is("$status|$out|$err", '0||', "hide_params = $hide: runs");
+		is($n, 5 * @texts, "hide_params = $hide: every statement is recorded");
+		is(join(' ', sort keys %leaks), '', "hide_params = $hide: no secret is");
+	}
+}
+
+# Several programs share a run directory and an agent.
+{
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/agent";
+	for my $service ('web', 'billing', '')
+	{
+		my (undef, $lines) = run($osprofiler, 'context', 'new', '--hmac-key', $key,
+			'--base-id', "service-$service", '--format', 'env');
+		local @ENV{ $lines =~ /export (\w+)=/g } = $lines =~ /='(.*)'/g;
+		local $ENV{OSPROFILER_HMAC_KEYS} = $key;
+		local @ENV{qw(OSPROFILER_SERVICE OSPROFILER_PROJECT)} =
+		  ($service, $service ? "$service-p" : '');
+		local $ENV{LD_LIBRARY_PATH} = "$build/client_hooks/shadow:$build/common";
+		run('psql', '-XAtqc', "select '$service'", '-c', 'select 1/0');
+	}
+	run($osprofiler, 'agent', '--once', '--service', 'of-the-agent');
+	for my $service ('web', 'billing', '')
+	{
+		my (undef, $json) =
+		  run($osprofiler, 'trace', 'show', '--json', "service-$service");
+		my %services = map { $_ => 1 } $json =~ /"service": "?([\w-]+)/g;
+		my %projects = map { $_ => 1 } $json =~ /"project": "?([\w-]+)/g;
+
+		is(join(' ', sort keys %services), $service || 'of-the-agent',
+			"program of '$service': its service in every operation");
+		is(join(' ', sort keys %projects), $service ? "$service-p" : 'null',
+			"program of '$service': its project in every operation");
+	}
+}
+
+done_testing();
