@@ -38,6 +38,7 @@ struct osp_driver_conn
 	const osp_allocator *alc;
 	char *path;
 	unsigned timeout_ms;
+	bool read_only;
 };
 
 static osp_status
@@ -62,6 +63,7 @@ file_open(const osp_driver_options *options, osp_driver_conn **out,
 	if (conn == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "file: out of memory");
 	conn->alc = options->alc;
+	conn->read_only = options->read_only;
 	conn->timeout_ms =
 		options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT;
 	status = osp__path_copy(conn->alc, path, usage, &conn->path, err);
@@ -270,11 +272,21 @@ file_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	return OSP_OK;
 }
 
+/* A writer makes the file when it needs it; a reader should know that it is not
+ * there. */
+static osp_status
+missing(const osp_driver_conn *conn, osp_status status)
+{
+	return status == OSP_ENOENT && !conn->read_only ? OSP_OK : status;
+}
+
 static osp_status
 file_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 				void *ctx, osp_error *err)
 {
-	return osp__file_get_points(conn->alc, conn->path, base_id, fn, ctx, err);
+	return missing(
+		conn,
+		osp__file_get_points(conn->alc, conn->path, base_id, fn, ctx, err));
 }
 
 static osp_status
@@ -282,7 +294,9 @@ file_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 				 osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
 	osp__no_next_page(next);
-	return osp__file_list_traces(conn->alc, conn->path, filter, fn, ctx, err);
+	return missing(
+		conn,
+		osp__file_list_traces(conn->alc, conn->path, filter, fn, ctx, err));
 }
 
 static osp_status

@@ -38,11 +38,13 @@ open_lines(line_reader *reader, const osp_allocator *alc, const char *path,
 	reader->path = path;
 	osp_buf_init(&reader->buf, alc, OSP_NOTIFICATION_MAX + READ_BYTES);
 	reader->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (reader->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return OSP_OK;
 	if (reader->fd < 0 || fstat(reader->fd, &st) != 0)
-		return osp_error_set(
-			err, OSP_EIO, "cannot open %.180s: %s", path, strerror(errno));
+		return osp_error_set(err,
+							 errno == ENOENT || errno == ENOTDIR ? OSP_ENOENT
+																 : OSP_EIO,
+							 "cannot open %.180s: %s",
+							 path,
+							 strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return osp_error_set(
 			err, OSP_EIO, "%.180s is not a regular file", path);

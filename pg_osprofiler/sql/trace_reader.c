@@ -247,7 +247,9 @@ pgosp_collector_read(osp_str name, const osp_allocator *alc)
 	status = read_points(uri, name, alc, report, &err);
 	ReleaseExternalFD();
 	CHECK_FOR_INTERRUPTS();
-	if (status != OSP_OK)
+
+	/* The first trace makes the file. */
+	if (status != OSP_OK && status != OSP_ENOENT)
 		pgosp_collector_error(status, err.msg);
 	return report;
 }

@@ -117,6 +117,17 @@ my $odd = write_points("$dir/odd",
 my $table = run_ok('trace', 'list', '--connection-string', $odd);
 like($table, qr/^x\\x1b\[31m \x{c3}\x{a9} /m, 'control characters');
 
+# A file that is not there, or cannot be read, is no empty list.
+one_error(qr{cannot list the traces of file://\Q$dir\E/none: cannot open \Q$dir\E/none: No such file},
+	'trace', 'list', '--connection-string', "file://$dir/none");
+one_error(qr{cannot open \Q$dir\E/no/where/none: No such file}, 'trace', 'list',
+	'--connection-string', "file://$dir/no/where/none");
+one_error(qr{cannot open \Q$dir\E/points/none: Not a directory}, 'trace', 'list',
+	'--connection-string', "file://$dir/points/none");
+one_error(qr{\Q$dir\E is not a regular file}, 'trace', 'list', '--connection-string',
+	"file://$dir");
+ok(!-e "$dir/none" && !-e "$dir/no", 'looking makes no file');
+
 one_error(qr{cannot list the traces of redis://127\.0\.0\.1:1}, 'trace', 'list',
 	'--connection-string', 'redis://127.0.0.1:1');
 one_error(qr/No space left/, 'trace', 'list', @at, { stdout => '/dev/full' });

@@ -71,7 +71,7 @@ for my $id (@ids)
 # The same traces; what upstream says of their times is that of a later point.
 my @theirs = sort map { /^\| (\S+-\S+)/ ? $1 : () }
   split /\n/, output_of("$upstream trace list @at");
-my @ours = sort map { /^\| (\S+-\S+)/ ? $1 : () }
+my @ours = sort map { /^([0-9a-f]{8}-\S+)/ ? $1 : () }
   split /\n/, run_ok('trace', 'list', @at);
 is("@ours", "@theirs", 'list');
 is("@ours", join(' ', sort @ids), 'has both');

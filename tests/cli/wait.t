@@ -105,8 +105,10 @@ SKIP:
 		'--connection-string', 'redis://127.0.0.1:1');
 	for (1 .. 100)
 	{
-		last if run_ok('status', '--run-directory', "$dir/run/pg-2", '--json') =~
-		  /"spool_points": [1-9]/;
+		my (undef, $json) =
+		  run_cli('status', '--run-directory', "$dir/run/pg-2", '--json');
+
+		last if $json =~ /"spool_points": [1-9]/;
 		sleep 0.1;
 	}
 	($status, $out, $err) = run_cli('trace', 'show', @at, '--wait', '1s', $id);
