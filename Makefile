@@ -5,7 +5,7 @@ include config.mk
 
 PARTS := common drivers cli client_hooks sqlite_osprofiler
 
-.PHONY: all install uninstall check installcheck lint format bench fuzz clean \
+.PHONY: all install uninstall check installcheck lint format bench bench-soak fuzz clean \
 	check-matrix check-core \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-sqlite check-sqlite-suite \
@@ -68,6 +68,10 @@ check-workload-sanitizers:
 
 bench: all
 	+$(MAKE) -C tests/bench bench
+
+# TPC-B, everything sampled, for SECONDS (480) into sqlite and into redis.
+bench-soak: all
+	+$(MAKE) -C tests/bench bench-soak
 
 fuzz: common
 	+$(MAKE) -C tests/fuzz fuzz

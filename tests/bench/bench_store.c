@@ -182,7 +182,7 @@ add(osp_batch *batch, osp_str json)
 {
 	osp_error err = {OSP_ENOMEM, "cannot make a notification"};
 
-	if (osp_batch_add_json(batch, json) != OSP_OK)
+	if (osp_batch_add_json(batch, json, NULL) != OSP_OK)
 		die(json.ptr, &err);
 }
 
@@ -201,6 +201,7 @@ run_write(const char *uri, unsigned traces, unsigned per_trace, unsigned size,
 	char *line = NULL;
 	size_t room = 0;
 	struct timespec wall;
+	char path[4096];
 	struct stat st;
 	unsigned i;
 	double bytes = 0;
@@ -251,7 +252,9 @@ run_write(const char *uri, unsigned traces, unsigned per_trace, unsigned size,
 				  own / i * 1e6,
 				  written / i);
 	uri = strstr(uri, ":///");
-	if (uri != NULL && stat(uri + 4, &st) == 0)
+	(void) snprintf(path, sizeof(path), "%s", uri != NULL ? uri + 4 : "");
+	path[strcspn(path, "?")] = '\0';
+	if (stat(path, &st) == 0)
 		(void) printf(", %.1f B kept", (double) st.st_size / i);
 	(void) printf(", slowest batch %.1f ms\n", slowest * 1e3);
 	osp_batch_free(batch);
