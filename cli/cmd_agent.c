@@ -219,6 +219,29 @@ choose_collector(const agent_args *args, osp_config *config,
 	return status;
 }
 
+/*
+ * A service has no working directory that people think of, so its collector's
+ * path has to be absolute: with SQLite, four slashes.
+ */
+static osp_status
+refuse_relative(osp_str connection_string, osp_error *err)
+{
+	const char *colon =
+		memchr(connection_string.ptr, ':', connection_string.len);
+	const char *path = colon != NULL ? colon + 4 : NULL;
+
+	if (strncmp(connection_string.ptr, "sqlite", 6) != 0 || path == NULL ||
+		strncmp(colon, ":///", 4) != 0 || *path == '/' || *path == '\0')
+		return OSP_OK;
+	return osp_error_set(err,
+						 OSP_EINVAL,
+						 "the path in %.100s is relative to the directory that "
+						 "one is in; with four slashes it is absolute: "
+						 "sqlite:////%.80s",
+						 connection_string.ptr,
+						 path);
+}
+
 /* Opens a shipper as arguments and configuration say. */
 static osp_status
 open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
@@ -240,6 +263,8 @@ open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 	options.struct_size = sizeof(options);
 	options.run_directory = path;
 	status = choose_collector(args, config, bytes, &options, err);
+	if (status == OSP_OK)
+		status = refuse_relative(options.connection_string, err);
 	if (status != OSP_OK)
 		return status;
 	options.host = choose(args->host, "");

@@ -42,6 +42,13 @@ one_error(qr{\Q$dir\E/link}, 'status', '--run-directory', "$dir/link");
 	one_error(qr{'\Q$dir\E/osprofiler'}, 'status');
 }
 
+# A service has no directory that one is in.
+my ($refused, undef, $why) = run_cli('agent', '--run-directory', $run, '--connection-string',
+	'sqlite:///tmp/x.db');
+is($refused, 1, 'an agent refuses a relative path');
+like($why, qr{\Aosprofiler agent: [^\n]*relative[^\n]*four slashes[^\n]*sqlite:////tmp/x\.db\n\z},
+	'and names the absolute one');
+
 # One round of an agent makes the files and empties the rings.
 my ($status) = run_cli('agent', '--run-directory', $run, '--connection-string',
 	"file://$dir/traces", '--once');
