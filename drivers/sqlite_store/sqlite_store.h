@@ -82,17 +82,34 @@ osp_status store_list_traces(osp_driver_conn *conn,
 							 void *ctx, osp_str *next,
 							 osp_error *err) OSP_MUST_CHECK;
 
-/* ---- store_remove.c ---- */
+/* ---- store_prune.c ---- */
 
-osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *what,
-							   uint64_t *removed,
-							   osp_error *err) OSP_MUST_CHECK;
+/* A growing list of numbers; values is freed with alc. */
+typedef struct store_numbers
+{
+	const osp_allocator *alc;
+	int64_t *values;
+	size_t count;
+	size_t cap;
+} store_numbers;
+
+/* The numbers of a block's traces, from its column traces. OSP_ENOMEM. */
+osp_status store_read_traces(osp_str column, store_numbers *out) OSP_MUST_CHECK;
+
+/* Removes the row of a trace, and sees to it that its number stays unused. */
+bool store_delete_trace(store_db *db, int64_t id) OSP_MUST_CHECK;
 
 /* Removes up to limit of the traces that ended before a time, oldest first, in
  * one transaction. INT64_MAX: the oldest, whenever they ended. */
 osp_status store_remove_old(osp_driver_conn *conn, int64_t before_us,
 							unsigned limit, uint64_t *removed,
 							osp_error *err) OSP_MUST_CHECK;
+
+/* ---- store_remove.c ---- */
+
+osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+							   uint64_t *removed,
+							   osp_error *err) OSP_MUST_CHECK;
 
 /* ---- store_upkeep.c ---- */
 

@@ -19,13 +19,13 @@
 	"id, base_id, first_us, duration_us, operations, errors, " \
 	"service, name, text"
 
-/* ?1 and ?2: the last row; ?3: no trace that began earlier can reach ?4, the
- * begin of the time; ?5: its end; ?6: rows. */
+/* ?1 and ?2: the last row, which need not exist; ?3: no trace that began earlier
+ * can reach ?4, the begin of the time; ?5: rows. */
 #define CONDITIONS                                      \
 	"(first_us, id) < (?1, ?2) AND first_us >= ?3 AND " \
-	"first_us + duration_us >= ?4 AND first_us <= ?5 "
+	"first_us + duration_us >= ?4 "
 
-#define ORDER "ORDER BY first_us DESC, id DESC LIMIT ?6"
+#define ORDER "ORDER BY first_us DESC, id DESC LIMIT ?5"
 
 #define OUR_TRACES "SELECT " COLUMNS " FROM trace WHERE " CONDITIONS
 #define OUR_ERRORS OUR_TRACES "AND errors > 0 "
@@ -63,7 +63,7 @@
 	"FROM (" traces ") GROUP BY base_id"
 
 #define ANY_OF(rows) \
-	"SELECT " COLUMNS " FROM (" rows ") WHERE " CONDITIONS "AND errors >= ?7 "
+	"SELECT " COLUMNS " FROM (" rows ") WHERE " CONDITIONS "AND errors >= ?6 "
 
 /* One row, its texts as places in listing.texts. */
 typedef struct list_row
@@ -80,13 +80,12 @@ typedef struct listing
 {
 	store_db db;
 	sqlite3_stmt *stmt;
-	bool errors_bound; /* ?7 is there */
+	bool errors_bound; /* ?6 is there */
 	bool errors_only;
 	int64_t last_us;
 	int64_t last_id;
 	int64_t lower_us;
 	int64_t since_us;
-	int64_t until_us;
 	list_row rows[PIECE];
 	size_t count;
 	osp_buf texts;
@@ -135,8 +134,14 @@ begin_list(listing *l, const osp_trace_filter *filter, osp_error *err)
 			filter->page.ptr);
 	l->errors_only = filter->errors_only;
 	l->since_us = filter->since_ns != 0 ? filter->since_ns / 1000 : INT64_MIN;
-	l->until_us = filter->until_ns != 0 ? filter->until_ns / 1000 : INT64_MAX;
 	l->lower_us = INT64_MIN;
+
+	/* Behind the end of the time, as behind a last row. */
+	if (filter->until_ns != 0 && filter->until_ns / 1000 < l->last_us)
+	{
+		l->last_us = filter->until_ns / 1000;
+		l->last_id = INT64_MAX;
+	}
 	if (l->db.form == STORE_OURS && filter->since_ns != 0)
 	{
 		if (!store_db_get_meta(&l->db, "longest", &longest_us))
@@ -183,7 +188,6 @@ read_piece(listing *l, size_t max, osp_error *err)
 							  l->last_id,
 							  l->lower_us,
 							  l->since_us,
-							  l->until_us,
 							  (int64_t) max,
 							  l->errors_only};
 	osp_status status;
@@ -192,7 +196,7 @@ read_piece(listing *l, size_t max, osp_error *err)
 
 	l->count = 0;
 	osp_buf_reset(&l->texts);
-	for (i = 0; i < 6 + l->errors_bound && rc == SQLITE_OK; i++)
+	for (i = 0; i < 5 + l->errors_bound && rc == SQLITE_OK; i++)
 		rc = sqlite3_bind_int64(l->stmt, i + 1, values[i]);
 	while (rc == SQLITE_OK || rc == SQLITE_ROW)
 	{

@@ -4,205 +4,21 @@
  *	  Removing traces, in short transactions between which writers go on.
  *
  * Traces that are removed by name leave nothing behind: the blocks that they
- * share with others are written again without them. Traces that are removed for
- * their age leave their notifications in a block until all of its traces are
- * removed. Numbers of traces are never given away twice, so what is left in the
- * table lookup points nowhere.
+ * share with others are written again without them. Of those that are removed for
+ * their age see store_prune.c.
  */
 #include "sqlite_store.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #define STEP_BLOCKS 16
-#define STEP_TRACES 256
+#define STEP_TRACES 128
 #define PAUSE_NS    3000000L
-
-/* A growing list of numbers. */
-typedef struct numbers
-{
-	const osp_allocator *alc;
-	int64_t *values;
-	size_t count;
-	size_t cap;
-} numbers;
-
-static bool
-add_number(numbers *list, int64_t value)
-{
-	if (list->count == list->cap)
-	{
-		size_t cap = list->cap > 0 ? 2 * list->cap : 256;
-		int64_t *grown =
-			osp_realloc(list->alc, list->values, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return false;
-		list->values = grown;
-		list->cap = cap;
-	}
-	list->values[list->count++] = value;
-	return true;
-}
 
 static osp_status
 no_memory(osp_error *err)
 {
 	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
-}
-
-/* The numbers that a query has in its first column. */
-static osp_status
-read_numbers(store_db *db, store_query which, size_t count,
-			 const int64_t *values, numbers *out, osp_error *err)
-{
-	sqlite3_stmt *row = store_db_query(db, which);
-	int rc = row != NULL ? SQLITE_OK : SQLITE_ERROR;
-	size_t i;
-
-	for (i = 0; i < count && rc == SQLITE_OK; i++)
-		rc = sqlite3_bind_int64(row, (int) i + 1, values[i]);
-	while (rc == SQLITE_OK || rc == SQLITE_ROW)
-	{
-		rc = sqlite3_step(row);
-		if (rc == SQLITE_ROW && !add_number(out, sqlite3_column_int64(row, 0)))
-		{
-			(void) sqlite3_reset(row);
-			return no_memory(err);
-		}
-	}
-	if (rc != SQLITE_DONE)
-		return store_db_failed(db, err);
-	(void) sqlite3_reset(row);
-	return OSP_OK;
-}
-
-/* The numbers of a block's traces. */
-static osp_status
-read_traces(osp_str column, numbers *out)
-{
-	const char *at = column.ptr;
-	const char *end = column.ptr + column.len;
-	int64_t id = 0;
-	uint64_t step;
-
-	out->count = 0;
-	while (store_get_varint(&at, end, &step))
-	{
-		id = (int64_t) ((uint64_t) id + (uint64_t) store_unzigzag(step));
-		if (!add_number(out, id))
-			return OSP_ENOMEM;
-	}
-	return OSP_OK;
-}
-
-/* Removes the row of a trace, and sees to it that its number stays unused. */
-static bool
-delete_trace(store_db *db, int64_t id)
-{
-	int64_t highest = 0;
-
-	return store_db_get_meta(db, "highest", &highest) &&
-		   (id <= highest || store_db_set_meta(db, "highest", id)) &&
-		   store_db_run_with(db, STORE_DELETE_TRACE, 1, &id);
-}
-
-/* ---- by age ---- */
-
-/* Removes a block if none of its traces is there any more. */
-static osp_status
-delete_dead_block(store_db *db, int64_t block, numbers *traces, osp_error *err)
-{
-	sqlite3_stmt *row = store_db_query(db, STORE_TRACES_OF_BLOCK);
-	osp_status status = OSP_OK;
-	int64_t alive = 0;
-	int rc = SQLITE_ERROR;
-	size_t i;
-
-	traces->count = 0;
-	if (row != NULL && sqlite3_bind_int64(row, 1, block) == SQLITE_OK)
-		rc = sqlite3_step(row);
-	if (rc == SQLITE_ROW)
-		status = read_traces(store_db_blob(row, 0), traces);
-	else if (rc != SQLITE_DONE)
-		return store_db_failed(db, err);
-	(void) sqlite3_reset(row);
-	if (status != OSP_OK)
-		return no_memory(err);
-	for (i = 0; i < traces->count && alive == 0; i++)
-		if (!store_db_run_with_number(
-				db, STORE_HAS_TRACE, traces->values[i], &alive))
-			return store_db_failed(db, err);
-	if (alive == 0 && !store_db_run_with(db, STORE_DELETE_BLOCK, 1, &block))
-		return store_db_failed(db, err);
-	return OSP_OK;
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-	int64_t left = *(const int64_t *) a;
-	int64_t right = *(const int64_t *) b;
-
-	return left < right ? -1 : left > right;
-}
-
-static osp_status
-delete_traces(store_db *db, const numbers *ids, numbers *blocks,
-			  numbers *scratch, osp_error *err)
-{
-	osp_status status = OSP_OK;
-	size_t i;
-
-	for (i = 0; i < ids->count && status == OSP_OK; i++)
-	{
-		const int64_t *id = &ids->values[i];
-
-		status = read_numbers(db, STORE_BLOCKS_OF_TRACE, 1, id, blocks, err);
-		if (status == OSP_OK &&
-			(!store_db_run_with(db, STORE_DELETE_PARTS, 1, id) ||
-			 !delete_trace(db, *id)))
-			status = store_db_failed(db, err);
-	}
-	if (blocks->count > 0)
-		qsort(blocks->values,
-			  blocks->count,
-			  sizeof(blocks->values[0]),
-			  compare_numbers);
-	for (i = 0; i < blocks->count && status == OSP_OK; i++)
-		if (i == 0 || blocks->values[i] != blocks->values[i - 1])
-			status = delete_dead_block(db, blocks->values[i], scratch, err);
-	return status;
-}
-
-osp_status
-store_remove_old(osp_driver_conn *conn, int64_t before_us, unsigned limit,
-				 uint64_t *removed, osp_error *err)
-{
-	const int64_t values[] = {before_us, limit};
-	numbers lists[3];
-	store_db *db = &conn->db;
-	osp_status status;
-	size_t i;
-
-	*removed = 0;
-	memset(lists, 0, sizeof(lists));
-	for (i = 0; i < 3; i++)
-		lists[i].alc = conn->alc;
-	if (!store_db_begin(db))
-		return store_db_failed(db, err);
-	status = read_numbers(db, STORE_OLD_TRACES, 2, values, &lists[0], err);
-	if (status == OSP_OK)
-		status = delete_traces(db, &lists[0], &lists[1], &lists[2], err);
-	if (status == OSP_OK && !store_db_commit(db))
-		status = store_db_failed(db, err);
-	if (status == OSP_OK)
-		*removed = lists[0].count;
-	else
-		store_db_rollback(db);
-	for (i = 0; i < 3; i++)
-		osp_free(conn->alc, lists[i].values);
-	return status;
 }
 
 /* ---- by name ---- */
@@ -212,7 +28,7 @@ typedef struct rewriting
 {
 	osp_driver_conn *conn;
 	store_decoder *decoder;
-	numbers traces; /* of the block */
+	store_numbers traces; /* of the block */
 	osp_buf json;
 	osp_buf scratch;
 } rewriting;
@@ -317,7 +133,7 @@ rewrite_block(rewriting *w, int64_t trace, osp_error *err)
 		osp_str data;
 
 		part[1] = sqlite3_column_int64(row, 0);
-		status = read_traces(traces, &w->traces);
+		status = store_read_traces(traces, &w->traces);
 		if (status == OSP_OK)
 			status = encode_rest(w, store_db_blob(row, 2), trace, &data);
 		if (status == OSP_OK && data.len > 0)
@@ -359,8 +175,8 @@ remove_step(rewriting *w, osp_str base_id, bool *done, bool *found,
 		if (status == OSP_ENOENT)
 		{
 			*done = true;
-			status =
-				delete_trace(db, trace) ? OSP_OK : store_db_failed(db, err);
+			status = store_delete_trace(db, trace) ? OSP_OK
+												   : store_db_failed(db, err);
 		}
 	}
 	return status;

@@ -15,7 +15,7 @@
 #define BUSY_NS INT64_C(20000000)
 #define IDLE_NS INT64_C(1000000000)
 
-#define STEP_TRACES 256
+#define STEP_TRACES 128
 
 /* Pages of the log after which it is moved into the database, and after which
  * readers are waited for, so that it can begin anew. */

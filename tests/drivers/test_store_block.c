@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_store_block.c
+ *	  Blocks of the sqlite store: what goes in comes out, and nothing that a block
+ *	  says is believed.
+ */
+#include "points.h"
+#include "tap.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+#include "osprofiler/spool.h"
+#include "sqlite_store/store_block.h"
+
+static const osp_allocator *const alc = &osp_allocator_default;
+
+/* The largest allocation that a decoder asked for. */
+static size_t largest;
+
+static void *
+watch_realloc(void *ctx, void *ptr, size_t size)
+{
+	(void) ctx;
+	if (size > largest)
+		largest = size;
+	return realloc(ptr, size);
+}
+
+static void *
+watch_alloc(void *ctx, size_t size)
+{
+	return watch_realloc(ctx, NULL, size);
+}
+
+static void
+watch_free(void *ctx, void *ptr)
+{
+	(void) ctx;
+	free(ptr);
+}
+
+static const osp_allocator watching = {
+	watch_alloc, watch_realloc, watch_free, NULL};
+
+/* A block of these points, each point's trace being its place modulo 3. */
+static osp_str
+encode(store_encoder *encoder, const points *p)
+{
+	osp_str block;
+	size_t i;
+
+	for (i = 0; i < p->count; i++)
+		store_encoder_add(encoder, i % 3, &p->items[i]);
+	assert_int_equal(store_encoder_count(encoder), p->count);
+	assert_int_equal(store_encoder_finish(encoder, &block), OSP_OK);
+	return block;
+}
+
+static void
+expect(osp_str block, const points *p)
+{
+	store_decoder *decoder = store_decoder_new(alc);
+	store_item item;
+	osp_buf json;
+	size_t i;
+
+	osp_buf_init(&json, alc, STORE_BLOCK_MAX);
+	assert_int_equal(store_decoder_open(decoder, block), OSP_OK);
+	for (i = 0; i < p->count; i++)
+	{
+		assert_int_equal(store_decoder_next(decoder, &item), OSP_OK);
+		assert_int_equal(item.trace, i % 3);
+		osp_buf_reset(&json);
+		store_item_json(&item, p->items[i].base_id, &json);
+		assert_string_equal(json.ptr, p->items[i].json.ptr);
+	}
+	assert_int_equal(store_decoder_next(decoder, &item), OSP_ENOENT);
+	osp_buf_term(&json);
+	store_decoder_free(decoder);
+}
+
+/* Ids that are UUIDs and others, texts of all kinds, JSON that is spelled
+ * otherwise, more words than are kept. */
+static void
+make_points(points *p)
+{
+	static const osp_str ids[] = {{"11111111-2222-4333-8444-555555555555", 36},
+								  {"AAAAAAAA-2222-4333-8444-555555555555", 36},
+								  {"it's \"quoted\"", 13},
+								  {"", 0}};
+	unsigned i;
+
+	points_init(p);
+	for (i = 0; i < 400; i++)
+		points_add(p, ids[i % 4], i, OSP_STR("SELECT '\xc3\xa9', \"x\" \x01"));
+	points_add_error(p, ids[0], 401);
+	for (i = 0; i < 300; i += 3)
+	{
+		/* The parts no longer are what the JSON says: it is what counts. */
+		p->items[i].name =
+			osp_str_n("names that are all different: 0123456789", 1 + i % 40);
+		p->items[i + 1].timestamp.len = i % 26;
+		p->items[i + 2].service = OSP_STR("");
+	}
+}
+
+static void
+test_round_trip(void **state)
+{
+	store_encoder *encoder = store_encoder_new(alc);
+	points all;
+	points none;
+
+	(void) state;
+	make_points(&all);
+	points_init(&none);
+	expect(encode(encoder, &all), &all);
+	expect(encode(encoder, &none), &none);
+	expect(encode(encoder, &all), &all);
+	points_term(&all);
+	store_encoder_free(encoder);
+}
+
+/* Small: twenty bytes a notification, eight of which are its ids. */
+static void
+test_size(void **state)
+{
+	store_encoder *encoder = store_encoder_new(alc);
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, OSP_STR("trace"), 0, 400);
+	assert_true(encode(encoder, &all).len < 400 * 20);
+	points_term(&all);
+	store_encoder_free(encoder);
+}
+
+/* Reads all that there is to be read. */
+static void
+read_all(store_decoder *decoder, osp_str block)
+{
+	store_item item;
+	osp_status status = store_decoder_open(decoder, block);
+	osp_buf json;
+
+	osp_buf_init(&json, alc, STORE_BLOCK_MAX);
+	while (status == OSP_OK)
+	{
+		status = store_decoder_next(decoder, &item);
+		if (status == OSP_OK)
+			store_item_json(&item, OSP_STR("base"), &json);
+		osp_buf_reset(&json);
+	}
+	assert_true(status == OSP_EPROTO || status == OSP_ENOENT);
+	osp_buf_term(&json);
+}
+
+/* Makes the checksum right, so that what stands before it is read. */
+static void
+sign(char *block, size_t len)
+{
+	uint32_t crc = htole32(osp_crc32c(0, block, len - 4));
+
+	memcpy(block + len - 4, &crc, sizeof(crc));
+}
+
+static void
+test_cut_and_damaged(void **state)
+{
+	store_encoder *encoder = store_encoder_new(alc);
+	store_decoder *decoder = store_decoder_new(&watching);
+	points all;
+	osp_str good;
+	size_t i;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, OSP_STR("trace"), 0, 30);
+	good = encode(encoder, &all);
+	for (i = 0; i < good.len; i++)
+	{
+		char *copy = malloc(good.len);
+		int k;
+
+		/* A block of its own length, so that reading beyond it is seen. */
+		char *cut = malloc(i + 1);
+
+		memcpy(cut, good.ptr, i);
+		assert_int_equal(store_decoder_open(decoder, osp_str_n(cut, i)),
+						 OSP_EPROTO);
+		if (i > 4)
+		{
+			sign(cut, i);
+			read_all(decoder, osp_str_n(cut, i));
+		}
+		for (k = 0; k < 8; k++)
+		{
+			memcpy(copy, good.ptr, good.len);
+			copy[i] = (char) (copy[i] ^ 1 << k);
+			assert_int_equal(
+				store_decoder_open(decoder, osp_str_n(copy, good.len)),
+				OSP_EPROTO);
+			if (i < good.len - 4)
+			{
+				sign(copy, good.len);
+				read_all(decoder, osp_str_n(copy, good.len));
+			}
+		}
+		free(cut);
+		free(copy);
+	}
+	points_term(&all);
+	store_encoder_free(encoder);
+	store_decoder_free(decoder);
+}
+
+/* A block around a stream that says what it likes. */
+static size_t
+wrap(char *out, uint64_t count, uint64_t ids, uint64_t len, const char *rest,
+	 size_t rest_len)
+{
+	osp_buf buf;
+	size_t size;
+
+	osp_buf_init(&buf, alc, 1 << 20);
+	osp_buf_add_char(&buf, STORE_BLOCK_FORMAT);
+	store_put_varint(&buf, count);
+	store_put_varint(&buf, ids);
+	store_put_varint(&buf, len);
+	size = ZSTD_compress(out + buf.len, 1 << 19, rest, rest_len, 1);
+	assert_false(ZSTD_isError(size));
+	memcpy(out, buf.ptr, buf.len);
+	size += buf.len + 4;
+	osp_buf_term(&buf);
+	sign(out, size);
+	return size;
+}
+
+/* What announces more than a block can have gets no memory for it. */
+static void
+test_bombs(void **state)
+{
+	static const uint64_t lens[] = {
+		(uint64_t) STORE_BLOCK_MAX + 1, UINT64_C(1) << 40, UINT64_MAX};
+	store_decoder *decoder = store_decoder_new(&watching);
+	char *out = malloc(1 << 20);
+	char *zeros = calloc(1, 1 << 24);
+	size_t size;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
+	{
+		largest = 0;
+		size = wrap(out, 1, 0, lens[i], zeros, 100);
+		assert_int_equal(store_decoder_open(decoder, osp_str_n(out, size)),
+						 OSP_EPROTO);
+		assert_int_equal(largest, 0);
+	}
+
+	/* 16 MB that say they are 1 kB. */
+	size = wrap(out, 1, 0, 1024, zeros, 1 << 24);
+	assert_int_equal(store_decoder_open(decoder, osp_str_n(out, size)),
+					 OSP_EPROTO);
+	assert_true(largest < 8192);
+
+	/* More notifications, or ids, than there are. */
+	size = wrap(out, UINT64_MAX, 0, 1 << 20, zeros, 1 << 20);
+	read_all(decoder, osp_str_n(out, size));
+	size = wrap(out, 1, UINT64_MAX / 16, 100, zeros, 100);
+	assert_int_equal(store_decoder_open(decoder, osp_str_n(out, size)),
+					 OSP_EPROTO);
+	free(out);
+	free(zeros);
+	store_decoder_free(decoder);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_cut_and_damaged),
+		cmocka_unit_test(test_bombs),
+	};
+
+	return cmocka_run_group_tests_name("store_block", tests, NULL, NULL);
+}
