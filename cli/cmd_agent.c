@@ -254,10 +254,8 @@ open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 
 	*out = NULL;
 	memset(&options, 0, sizeof(options));
-	status = osp_rundir_path(choose(args->run_directory, config->run_directory),
-							 OSP_STR(""),
-							 path,
-							 err);
+	status = osp_rundir_path(
+		choose(args->run_directory, config->run_directory), path, err);
 	if (status != OSP_OK)
 		return status;
 	options.struct_size = sizeof(options);

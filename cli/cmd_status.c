@@ -20,7 +20,8 @@
 #include "osprofiler/config.h"
 #include "osprofiler/json.h"
 #include "osprofiler/notification.h"
-#include "osprofiler/rundir.h"
+#include "osprofiler/ring.h"
+#include "osprofiler/runstat.h"
 
 static const char help[] =
 	"Usage: osprofiler status [OPTIONS]\n"
@@ -100,7 +101,6 @@ read_status(status_view *view, const char *option)
 		return cli_error("%s", err.msg);
 	status = osp_rundir_path(
 		osp_str_of(option != NULL ? option : config.run_directory),
-		OSP_STR(""),
 		view->path,
 		&err);
 	osp_config_term(&config);
@@ -136,6 +136,8 @@ fill_counters(const status_view *view, counter out[COUNTERS_MAX])
 		{"rings", "rings", t->rings},
 		{"written", "points written", t->written},
 		{"dropped", "points dropped", t->dropped},
+		{"untraced", "sessions without ring", s->untraced},
+		{"ring_bytes", "bytes of rings", s->ring_bytes},
 		{"waiting_bytes", "bytes waiting", t->waiting_bytes},
 		{"shipped", "points shipped", s->shipped},
 		{"refused", "points refused", s->refused},

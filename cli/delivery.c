@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #include "osprofiler/report.h"
-#include "osprofiler/rundir.h"
+#include "osprofiler/ring.h"
+#include "osprofiler/runstat.h"
 
 #define LOOK_MS 10
 
@@ -117,8 +118,7 @@ cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 	char shared[OSP_RUNDIR_PATH_MAX];
 
 	memset(dirs, 0, sizeof(*dirs));
-	if (osp_rundir_path(
-			osp_str_of(config->run_directory), OSP_STR(""), path, NULL) ==
+	if (osp_rundir_path(osp_str_of(config->run_directory), path, NULL) ==
 		OSP_OK)
 	{
 		add_dir(dirs, path);
@@ -229,7 +229,7 @@ read_spool(int dir_fd, bool *shipper)
 	if (osp_runstat_map(dir_fd, &stat, NULL) != OSP_OK)
 		return 0;
 	points = __atomic_load_n(&stat->spool_points, __ATOMIC_RELAXED);
-	*shipper = osp_shipper_alive(stat);
+	*shipper = osp_shipper_alive(dir_fd);
 	osp_runstat_unmap(stat);
 	return points;
 }

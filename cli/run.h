@@ -10,7 +10,7 @@
 
 #include "osprofiler/config.h"
 #include "osprofiler/context.h"
-#include "osprofiler/rundir.h"
+#include "osprofiler/runstat.h"
 #include "osprofiler/shipper.h"
 
 /* As shells and env answer for a command that cannot be run. */

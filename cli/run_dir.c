@@ -25,8 +25,7 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 	int fd;
 	int len;
 
-	status = osp_rundir_path(
-		osp_str_of(config->run_directory), OSP_STR(""), parent, err);
+	status = osp_rundir_path(osp_str_of(config->run_directory), parent, err);
 	if (status != OSP_OK)
 		return status;
 	status = osp_rundir_open(parent, true, &fd, err);

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "osprofiler/ring.h"
+
 #define NAME_PREFIX "run-"
 
 /* A collector that is away shall not hold up a run that has ended. */
@@ -30,15 +32,18 @@ has_producer(DIR *dir)
 	const struct dirent *entry;
 	bool found = false;
 	osp_ring ring;
+	int ring_fd;
 
 	rewinddir(dir);
 	for (entry = readdir(dir); entry != NULL && !found; entry = readdir(dir))
 	{
 		if (strncmp(entry->d_name, "ring.", 5) != 0 ||
-			osp_ring_map(&ring, dirfd(dir), entry->d_name, NULL) != OSP_OK)
+			osp_ring_map_open(
+				&ring, dirfd(dir), entry->d_name, &ring_fd, NULL) != OSP_OK)
 			continue;
-		found = !osp_ring_orphaned(&ring);
+		found = !osp_ring_is_orphaned(&ring, ring_fd);
 		osp_ring_unmap(&ring);
+		(void) close(ring_fd);
 	}
 	return found;
 }

@@ -231,7 +231,7 @@ pgosp_point_stops_by_template(const pgospPoint *point, osp_point_ids *ids)
 				 pgosp_point_is_staged(point) || producer == NULL))
 		return NULL;
 	pgosp_point_ids(point, ids);
-	return osp_template_may(producer, ids) ? producer : NULL;
+	return osp_template_may(ids) ? producer : NULL;
 }
 
 /* Those of statements. The first is none. */

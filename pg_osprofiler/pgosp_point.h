@@ -140,8 +140,7 @@ extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 
 /*
  * Opens a point under one that is open, at a time in the past: its start is a
- * template. False, and nothing is done, if that cannot be: it has to be staged, or
- * the ring has lost something.
+ * template. False, and nothing is done, if that cannot be: it has to be staged.
  */
 struct osp_template;
 extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,

@@ -21,8 +21,8 @@
 #include "osprofiler/spool.h"
 
 #define CONFIG_FILE_MAX (4 * 1024 * 1024)
-#define SPOOL_LIMIT_MIN (UINT64_C(64) * 1024)
-#define SPOOL_LIMIT_MAX (UINT64_C(1) << 40)
+#define LIMIT_MIN       (UINT64_C(64) * 1024)
+#define LIMIT_MAX       (UINT64_C(1) << 40)
 #define SHOWN_VALUE_MAX 40
 #define CONNECTION_MAX  1100
 #define PASSWD_MAX      4096
@@ -34,7 +34,7 @@ typedef enum setting_kind
 	KIND_TEXT,
 	KIND_BOOL,
 	KIND_RING_SIZE,
-	KIND_SPOOL_LIMIT,
+	KIND_LIMIT,
 	KIND_ON_FULL
 } setting_kind;
 
@@ -73,11 +73,9 @@ static const setting settings[] = {
 	{"service", "OSPROFILER_SERVICE", KIND_TEXT, MEMBER(service)},
 	{"run_directory", "OSPROFILER_RUN_DIR", KIND_TEXT, MEMBER(run_directory)},
 	{"ring_size", "OSPROFILER_RING_SIZE", KIND_RING_SIZE, MEMBER(ring_size)},
+	{"ring_total", "OSPROFILER_RING_TOTAL", KIND_LIMIT, MEMBER(ring_total)},
 	{"on_full", "OSPROFILER_ON_FULL", KIND_ON_FULL, MEMBER(on_full)},
-	{"spool_limit",
-	 "OSPROFILER_SPOOL_LIMIT",
-	 KIND_SPOOL_LIMIT,
-	 MEMBER(spool_limit)},
+	{"spool_limit", "OSPROFILER_SPOOL_LIMIT", KIND_LIMIT, MEMBER(spool_limit)},
 	{NOT_IN_FILE, "OSPROFILER_TRACE_INFO", KIND_TEXT, MEMBER(trace_info)},
 	{NOT_IN_FILE, "OSPROFILER_TRACE_HMAC", KIND_TEXT, MEMBER(trace_hmac)}};
 
@@ -171,12 +169,12 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 					to, s, value, "a size from 64kB to 1GB", err);
 			config->ring_size = (size_t) size;
 			return OSP_OK;
-		case KIND_SPOOL_LIMIT:
-			if (!osp_parse_size(value, &size) || size < SPOOL_LIMIT_MIN ||
-				size > SPOOL_LIMIT_MAX)
+		case KIND_LIMIT:
+			if (!osp_parse_size(value, &size) || size < LIMIT_MIN ||
+				size > LIMIT_MAX)
 				return set_value_error(
 					to, s, value, "a size from 64kB to 1TB", err);
-			config->spool_limit = size;
+			*(uint64_t *) (void *) ((char *) config + s->offset) = size;
 			return OSP_OK;
 		case KIND_ON_FULL:
 			if (osp_str_eq(value, OSP_STR("drop")))
@@ -199,6 +197,7 @@ set_defaults(osp_config *config, osp_error *err)
 	config->hide_params = true;
 	config->on_full = OSP_ON_FULL_DROP;
 	config->ring_size = OSP_RING_DEFAULT;
+	config->ring_total = OSP_RING_TOTAL_DEFAULT;
 	config->spool_limit = OSP_SPOOL_LIMIT_DEFAULT;
 	for (i = 0; i < SETTINGS; i++)
 	{

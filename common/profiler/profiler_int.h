@@ -187,9 +187,8 @@ osp__hook_templates(const osp__point *point, osp_point_ids *ids)
 	ids->base_id = &point->base_id;
 	ids->parent_id = &point->parent_id;
 	ids->trace_id = point->trace_id;
-	return OSP_LIKELY(producer != NULL && osp_template_may(producer, ids))
-			   ? producer
-			   : NULL;
+	return OSP_LIKELY(producer != NULL && osp_template_may(ids)) ? producer
+																 : NULL;
 }
 
 /* Makes the point the parent of what this thread opens from here on... */

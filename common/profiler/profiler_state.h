@@ -10,8 +10,8 @@
 #include "context/id_pool.h"
 #include "osprofiler/config.h"
 #include "osprofiler/context.h"
+#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
-#include "osprofiler/rundir.h"
 
 /* Bytes for the names of all points that are open in a thread. */
 #define OSP__NAMES_MAX (32 * 1024)

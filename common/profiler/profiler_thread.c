@@ -67,7 +67,7 @@ init_process(void)
 	config_status = osp_config_load(&config, alc, NULL, NULL);
 	if (config_status == OSP_OK)
 		config_status = osp_rundir_path(
-			osp_str_of(config.run_directory), OSP_STR(""), run_directory, NULL);
+			osp_str_of(config.run_directory), run_directory, NULL);
 }
 
 const osp_config *
@@ -103,10 +103,41 @@ osp__profiler_get(void)
 	return p;
 }
 
+/* The status file of a thread without a ring: what is refused does not cost one. */
+static pthread_once_t once_stat = PTHREAD_ONCE_INIT;
+static osp_runstat *run_stat = NULL;
+
+static void
+map_stat(void)
+{
+	int dir_fd;
+
+	if (osp__profiler_config() == NULL ||
+		osp_rundir_open(run_directory, true, &dir_fd, NULL) != OSP_OK)
+		return;
+	(void) !osp_runstat_map(dir_fd, &run_stat, NULL);
+	(void) close(dir_fd);
+}
+
+/* Counts, once for each time without a ring, a thread that is not traced. */
+static void
+count_untraced(osp__profiler *p)
+{
+	int saved = errno;
+
+	if (p->retry_ns != 0)
+		return;
+	(void) pthread_once(&once_stat, map_stat);
+	errno = saved;
+	if (run_stat != NULL)
+		osp_runstat_add(&run_stat->untraced, 1);
+}
+
 osp_status
 osp__profiler_open_ring(osp__profiler *p)
 {
 	uint64_t generation = osp__generation();
+	osp_producer_options options;
 	osp_status status;
 
 	if (notifier != NULL)
@@ -123,10 +154,16 @@ osp__profiler_open_ring(osp__profiler *p)
 		return OSP_OK;
 	if (config_status != OSP_OK)
 		return config_status;
-	status = osp_producer_open(
-		&p->producer, run_directory, config.ring_size, config.on_full, NULL);
+	options.ring_size = config.ring_size;
+	options.ring_total = config.ring_total;
+	options.on_full = config.on_full;
+	options.project = osp_str_of(config.project);
+	options.service = osp_str_of(config.service);
+	status = osp_producer_open(&p->producer, run_directory, &options, NULL);
 	p->has_producer = status == OSP_OK;
-	p->retry_ns = osp_mono_now() + RETRY_NS;
+	if (status == OSP_EFULL)
+		count_untraced(p);
+	p->retry_ns = status == OSP_OK ? 0 : osp_mono_now() + RETRY_NS;
 	return status;
 }
 
@@ -187,22 +224,6 @@ osp__profiler_restart(osp__profiler *p)
 	p->beyond = 0;
 	p->hooked = 0;
 	p->names_len = 0;
-}
-
-static pthread_once_t once_stat = PTHREAD_ONCE_INIT;
-static osp_runstat *run_stat = NULL;
-
-/* Without a ring: what is refused does not cost one. */
-static void
-map_stat(void)
-{
-	int dir_fd;
-
-	if (osp__profiler_config() == NULL ||
-		osp_rundir_open(run_directory, true, &dir_fd, NULL) != OSP_OK)
-		return;
-	(void) !osp_runstat_map(dir_fd, &run_stat, NULL);
-	(void) close(dir_fd);
 }
 
 void

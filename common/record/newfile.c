@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,6 +55,16 @@ open_new(int dir_fd, const char *temp)
 	return -1;
 }
 
+/* Exceeding the limit would not only fail, but end the process by SIGXFSZ. */
+static bool
+exceeds_limit(size_t size)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+		   limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size;
+}
+
 static void *
 map_shared(int fd, size_t size)
 {
@@ -70,6 +81,8 @@ osp__newfile(int dir_fd, const char *name, size_t size,
 	int fd;
 
 	*map = NULL;
+	if (exceeds_limit(size))
+		return io_error(err, EFBIG, "make", name);
 	(void) snprintf(temp, sizeof(temp), ".new.%s", name);
 	fd = open_new(dir_fd, temp);
 	if (fd < 0)
@@ -109,36 +122,31 @@ done:
 
 osp_status
 osp__mapfile(int dir_fd, const char *name, size_t min, void **map, size_t *size,
-			 osp_error *err)
+			 int *fd, osp_error *err)
 {
-	osp_status status = OSP_OK;
 	struct stat st;
-	int fd;
 
 	*map = NULL;
 	*size = 0;
-	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
+	*fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (*fd < 0)
 		return errno == ENOENT
 				   ? osp_error_set(err, OSP_ENOENT, "there is no %s", name)
 				   : io_error(err, errno, "open", name);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-		(uint64_t) st.st_size < min)
-	{
-		status =
-			osp_error_set(err, OSP_EPROTO, "%s is not what it should be", name);
-		goto done;
-	}
-	*map = map_shared(fd, (size_t) st.st_size);
+	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+		st.st_uid != geteuid() || (uint64_t) st.st_size < min)
+		return osp_error_set(
+			err, OSP_EPROTO, "%s is not what it should be", name);
+	*map = map_shared(*fd, (size_t) st.st_size);
 	if (*map == MAP_FAILED)
 	{
+		osp_status status = io_error(err, errno, "map", name);
+
 		*map = NULL;
-		status = io_error(err, errno, "map", name);
-		goto done;
+		(void) close(*fd);
+		*fd = -1;
+		return status;
 	}
 	*size = (size_t) st.st_size;
-
-done:
-	(void) close(fd);
-	return status;
+	return OSP_OK;
 }

@@ -11,7 +11,8 @@
 /*
  * Makes the file name in dir_fd: size bytes, allocated, mode 0600, filled by
  * init, then visible; and maps it. OSP_EBUSY: the name is taken, or somebody is
- * making it at this moment; OSP_EFULL; OSP_EIO.
+ * making it at this moment; OSP_EFULL: no room, or larger than this process may
+ * write; OSP_EIO.
  */
 osp_status osp__newfile(int dir_fd, const char *name, size_t size,
 						void (*init)(void *map, size_t size), void **map,
@@ -19,9 +20,10 @@ osp_status osp__newfile(int dir_fd, const char *name, size_t size,
 
 /*
  * Maps the file name in dir_fd, a regular file of ours of at least min bytes,
- * whole. OSP_ENOENT; OSP_EPROTO: it is no such file; OSP_EIO.
+ * whole. *fd is the caller's to close, -1 if there is none. OSP_ENOENT;
+ * OSP_EPROTO: it is no such file; OSP_EIO.
  */
 osp_status osp__mapfile(int dir_fd, const char *name, size_t min, void **map,
-						size_t *size, osp_error *err) OSP_MUST_CHECK;
+						size_t *size, int *fd, osp_error *err) OSP_MUST_CHECK;
 
 #endif /* OSP_NEWFILE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * owner.c
- *	  A process in one word: pid and start time.
+ *	  A process in one word: pid and start time; and the space of its pid.
  */
 #include "osprofiler/ring.h"
 
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fork.h"
@@ -22,7 +23,7 @@
  * of /proc/PID/stat. 0 if there is no such process, or no /proc.
  */
 static uint64_t
-process_start(long pid)
+process_start(const char *process)
 {
 	char path[64];
 	char text[1024];
@@ -31,7 +32,7 @@ process_start(long pid)
 	int fd;
 	int skip;
 
-	(void) snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	(void) snprintf(path, sizeof(path), "/proc/%s/stat", process);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
@@ -48,25 +49,73 @@ process_start(long pid)
 	return field != NULL ? strtoull(field + 1, NULL, 10) & START_MASK : 0;
 }
 
+/* Is /proc that of this process's PID namespace? */
+static bool
+proc_is_ours(void)
+{
+	char text[32];
+	ssize_t len = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	return strtol(text, NULL, 10) == (long) getpid();
+}
+
+static uint64_t
+find_space(void)
+{
+	struct stat st;
+	uint64_t space;
+
+	if (!proc_is_ours() || stat("/proc/self/ns/pid", &st) != 0)
+		return 0;
+	space = (uint64_t) st.st_ino;
+
+	/* Start times are shown by the clock of the reader's time namespace. */
+	if (stat("/proc/self/ns/time", &st) == 0)
+		space ^= (uint64_t) st.st_ino << 32;
+	return space;
+}
+
+/* What a process finds out about itself once; a child does so again. */
+static uint64_t self = 0;
+static uint64_t self_space = 0;
+static uint64_t self_generation = 0;
+
+static void
+find_self(void)
+{
+	uint64_t generation = osp__generation();
+	int saved = errno;
+	long pid;
+
+	if (OSP_LIKELY(__atomic_load_n(&self_generation, __ATOMIC_ACQUIRE) ==
+				   generation))
+		return;
+
+	/* Threads that come here together store the same. */
+	pid = (long) getpid();
+	__atomic_store_n(&self,
+					 (uint64_t) pid << START_BITS | process_start("self"),
+					 __ATOMIC_RELAXED);
+	__atomic_store_n(&self_space, find_space(), __ATOMIC_RELAXED);
+	__atomic_store_n(&self_generation, generation, __ATOMIC_RELEASE);
+	errno = saved;
+}
+
 uint64_t
 osp_owner_self(void)
 {
-	static uint64_t self = 0;
-	static uint64_t self_generation = 0;
-	uint64_t generation = osp__generation();
-	uint64_t owner = __atomic_load_n(&self, __ATOMIC_RELAXED);
+	find_self();
+	return __atomic_load_n(&self, __ATOMIC_RELAXED);
+}
 
-	/* Threads that come here together store the same. */
-	if (owner == 0 ||
-		__atomic_load_n(&self_generation, __ATOMIC_ACQUIRE) != generation)
-	{
-		long pid = (long) getpid();
-
-		owner = (uint64_t) pid << START_BITS | process_start(pid);
-		__atomic_store_n(&self, owner, __ATOMIC_RELAXED);
-		__atomic_store_n(&self_generation, generation, __ATOMIC_RELEASE);
-	}
-	return owner;
+uint64_t
+osp_owner_space(void)
+{
+	find_self();
+	return __atomic_load_n(&self_space, __ATOMIC_RELAXED);
 }
 
 long
@@ -91,13 +140,16 @@ osp_owner_alive(uint64_t owner)
 	int saved = errno;
 	long pid = osp_owner_pid(owner);
 	uint64_t start = owner & START_MASK;
+	char process[24];
 	bool alive = pid != 0 && (kill((pid_t) pid, 0) == 0 || errno == EPERM);
 
 	/* The pid may belong to another process by now. */
 	if (alive && start != 0)
 	{
-		uint64_t found = process_start(pid);
+		uint64_t found;
 
+		(void) snprintf(process, sizeof(process), "%ld", pid);
+		found = process_start(process);
 		alive = found == 0 || found == start;
 	}
 	errno = saved;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ring.c
- *	  The ring: what is not on the way of every record.
+ *	  The ring: opening it, and the parts of reserving and reading that are not
+ *	  inline.
  */
 #include "osprofiler/ring.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "record/mapped_alone.h"
 #include "record/newfile.h"
 
 /* The layout is a contract between processes of different builds. */
@@ -19,6 +22,13 @@ typedef char lines_are_apart[offsetof(osp_ring_header, owner) == 64 &&
 									 offsetof(osp_ring_header, tail) == 192
 								 ? 1
 								 : -1];
+
+void
+osp_ring_name(char name[OSP_RING_NAME_MAX], uint64_t number)
+{
+	(void) snprintf(
+		name, OSP_RING_NAME_MAX, "ring.%llu", (unsigned long long) number);
+}
 
 static void
 view(osp_ring *ring, void *map, uint64_t capacity)
@@ -49,6 +59,7 @@ init_ring(void *map, size_t size)
 	header->header_size = OSP_RING_HEADER_SIZE;
 	header->capacity = size - OSP_RING_HEADER_SIZE;
 	header->owner = osp_owner_self();
+	header->owner_space = osp_owner_space();
 	osp_uuid_new(&header->id);
 }
 
@@ -75,25 +86,37 @@ osp_ring_create(osp_ring *ring, int dir_fd, const char *name, size_t capacity,
 	return status;
 }
 
-osp_status
-osp_ring_map(osp_ring *ring, int dir_fd, const char *name, osp_error *err)
+static bool
+header_is_sane(const osp_ring_header *header, size_t size)
 {
-	const osp_ring_header *header;
+	return header->magic == OSP_RING_MAGIC &&
+		   header->version == OSP_RING_VERSION &&
+		   header->header_size == OSP_RING_HEADER_SIZE &&
+		   capacity_is_sane(header->capacity) &&
+		   header->capacity == size - OSP_RING_HEADER_SIZE;
+}
+
+osp_status
+osp_ring_map_open(osp_ring *ring, int dir_fd, const char *name, int *fd,
+				  osp_error *err)
+{
 	osp_status status;
+	uint64_t capacity;
 	size_t size;
 	void *map;
 
 	memset(ring, 0, sizeof(*ring));
-	status = osp__mapfile(
-		dir_fd, name, OSP_RING_HEADER_SIZE + OSP_RING_MIN, &map, &size, err);
+	status = osp__mapfile(dir_fd,
+						  name,
+						  OSP_RING_HEADER_SIZE + OSP_RING_MIN,
+						  &map,
+						  &size,
+						  fd,
+						  err);
 	if (status != OSP_OK)
 		return status;
-	header = map;
-	if (header->magic != OSP_RING_MAGIC ||
-		header->version != OSP_RING_VERSION ||
-		header->header_size != OSP_RING_HEADER_SIZE ||
-		!capacity_is_sane(header->capacity) ||
-		header->capacity != size - OSP_RING_HEADER_SIZE)
+	capacity = size - OSP_RING_HEADER_SIZE;
+	if (!header_is_sane(map, size) || !capacity_is_sane(capacity))
 	{
 		(void) munmap(map, size);
 		return osp_error_set(err,
@@ -102,8 +125,19 @@ osp_ring_map(osp_ring *ring, int dir_fd, const char *name, osp_error *err)
 							 name,
 							 OSP_RING_VERSION);
 	}
-	view(ring, map, header->capacity);
+	view(ring, map, capacity);
 	return OSP_OK;
+}
+
+osp_status
+osp_ring_map(osp_ring *ring, int dir_fd, const char *name, osp_error *err)
+{
+	int fd;
+	osp_status status = osp_ring_map_open(ring, dir_fd, name, &fd, err);
+
+	if (fd >= 0)
+		(void) close(fd);
+	return status;
 }
 
 void
@@ -114,127 +148,156 @@ osp_ring_unmap(osp_ring *ring)
 	memset(ring, 0, sizeof(*ring));
 }
 
-static uint64_t
-owner_of(const osp_ring *ring)
-{
-	return __atomic_load_n(&ring->header->owner, __ATOMIC_ACQUIRE);
-}
-
-static bool
-change_owner(osp_ring *ring, uint64_t from, uint64_t to)
-{
-	return __atomic_compare_exchange_n(&ring->header->owner,
-									   &from,
-									   to,
-									   false,
-									   __ATOMIC_ACQ_REL,
-									   __ATOMIC_RELAXED);
-}
-
-bool
-osp_ring_claim(osp_ring *ring)
-{
-	uint64_t owner = owner_of(ring);
-
-	if (osp_owner_alive(owner) || !change_owner(ring, owner, osp_owner_self()))
-		return false;
-	ring->head = osp_ring_head(ring);
-	ring->tail_seen = osp_ring_tail(ring);
-	return true;
-}
-
 void
 osp_ring_release(osp_ring *ring)
 {
 	if (ring->header != NULL)
-		(void) change_owner(ring, osp_owner_self(), 0);
+		__atomic_store_n(&ring->header->owner, 0, __ATOMIC_RELEASE);
 }
 
 bool
-osp_ring_recycle(osp_ring *ring)
+osp_ring_is_orphaned(const osp_ring *ring, int fd)
 {
-	uint64_t owner = owner_of(ring);
+	uint64_t owner = __atomic_load_n(&ring->header->owner, __ATOMIC_ACQUIRE);
+	uint64_t space = ring->header->owner_space;
 
 	if (owner == 0)
 		return true;
-	return !osp_owner_alive(owner) && change_owner(ring, owner, 0);
+	if (space != 0 && space == osp_owner_space() && !osp_owner_alive(owner))
+		return true;
+	return osp__is_mapped_alone(fd);
 }
 
-bool
-osp_ring_orphaned(const osp_ring *ring)
-{
-	return !osp_owner_alive(owner_of(ring));
-}
-
-/* Is there room for size bytes beyond head? Looks at tail anew. */
-static bool
-room_for(osp_ring *ring, uint64_t size)
+/* Reads tail again. */
+static uint64_t
+refresh_tail(osp_ring *ring)
 {
 	ring->tail_seen = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
+	return ring->tail_seen;
+}
 
-	/* A tail beyond head is damage: then nothing is written. */
-	return ring->tail_seen <= ring->head &&
+/* Are size bytes beyond head free? A tail beyond head is damage, which the
+ * consumer repairs; until then nothing is written. */
+static bool
+is_free(osp_ring *ring, uint64_t size)
+{
+	return refresh_tail(ring) <= ring->head &&
 		   ring->head + size - ring->tail_seen <= ring->capacity;
 }
 
+/* What a record of size bytes takes at head, the pad before it included. */
+static uint64_t
+padded(const osp_ring *ring, size_t size)
+{
+	uint64_t offset = ring->head & ring->mask;
+
+	return offset + size > ring->capacity ? ring->capacity - offset + size
+										  : size;
+}
+
 static bool
-wait_for_room(osp_ring *ring, uint64_t size)
+has_room(osp_ring *ring, size_t size)
+{
+	return size <= ring->capacity / 4 && is_free(ring, padded(ring, size));
+}
+
+/* Room for records of together size bytes: each wrap may waste a quarter. */
+static bool
+has_much_room(osp_ring *ring, size_t size)
+{
+	return size <= ring->capacity && is_free(ring, size + ring->capacity / 4);
+}
+
+static bool
+wait_for_room(osp_ring *ring, size_t size, bool (*has)(osp_ring *, size_t))
 {
 	const struct timespec nap = {0, 1000000};
 	int saved = errno;
 	int waited_ms;
 	bool room = false;
 
+	if (ring->on_full != OSP_ON_FULL_WAIT || ring->stalled ||
+		size > ring->capacity)
+		return false;
 	for (waited_ms = 0; waited_ms < OSP_RING_WAIT_MS && !room; waited_ms++)
 	{
 		(void) nanosleep(&nap, NULL);
-		room = room_for(ring, size);
+		room = has(ring, size);
 	}
+	ring->stalled = !room;
 	errno = saved;
 	return room;
+}
+
+/* Is there room, or can it be had by growing or waiting? */
+static bool
+find_room(osp_ring *ring, size_t size, bool (*has)(osp_ring *, size_t))
+{
+	if (ring->header == NULL)
+		return false;
+	if (has(ring, size))
+	{
+		ring->stalled = false;
+		return true;
+	}
+	if (ring->grow != NULL && ring->grow(ring, size) && has(ring, size))
+		return true;
+	return wait_for_room(ring, size, has);
+}
+
+bool
+osp_ring_make_room(osp_ring *ring, size_t size)
+{
+	return find_room(ring, size, has_much_room);
+}
+
+void
+osp__ring_drop(osp_ring *ring)
+{
+	ring->reserved_size = 0;
+	if (ring->header != NULL)
+		__atomic_store_n(&ring->header->dropped,
+						 ring->header->dropped + 1,
+						 __ATOMIC_RELAXED);
+}
+
+static void
+put_pad(char *to, uint64_t size)
+{
+	osp_record_head head;
+
+	memset(&head, 0, sizeof(head));
+	head.size = (uint32_t) size;
+	head.version = OSP_RECORD_VERSION;
+	head.kind = OSP_RECORD_PAD;
+	memcpy(to, &head, OSP_RECORD_ALIGN);
 }
 
 void *
 osp__ring_reserve_slow(osp_ring *ring, size_t size)
 {
-	uint64_t offset = ring->head & ring->mask;
-	uint64_t pad = offset + size > ring->capacity ? ring->capacity - offset : 0;
-	bool room = size <= ring->capacity / 4 && room_for(ring, pad + size);
+	uint64_t pad;
 
-	if (room)
-		ring->stalled = false;
-	else if (size <= ring->capacity / 4 && ring->on_full == OSP_ON_FULL_WAIT &&
-			 !ring->stalled)
+	if (!find_room(ring, size, has_room))
 	{
-		room = wait_for_room(ring, pad + size);
-		ring->stalled = !room;
-	}
-	if (!room)
-	{
-		ring->reserved_size = 0;
-		osp_ring_commit(ring, 0);
+		osp__ring_drop(ring);
 		return NULL;
 	}
+	pad = padded(ring, size) - size;
 	if (pad > 0)
-	{
-		osp_record_head head;
-
-		memset(&head, 0, sizeof(head));
-		head.size = (uint32_t) pad;
-		head.version = OSP_RECORD_VERSION;
-		head.kind = OSP_RECORD_PAD;
-		memcpy(ring->data + offset, &head, OSP_RECORD_ALIGN);
-	}
+		put_pad(ring->data + (ring->head & ring->mask), pad);
 	ring->reserved = ring->head + pad;
 	ring->reserved_size = size;
 	return ring->data + (ring->reserved & ring->mask);
 }
 
-/* Gives up everything between *pos and head. */
+/* Gives up everything between *pos and head, at least one record. */
 static void
 skip_damage(osp_ring *ring, uint64_t *pos, uint64_t head)
 {
-	uint64_t bytes = head > *pos ? head - *pos : 0;
+	uint64_t bytes = head > *pos && head - *pos <= ring->capacity
+						 ? head - *pos
+						 : OSP_RECORD_ALIGN;
 
 	__atomic_store_n(&ring->header->corrupt,
 					 ring->header->corrupt + bytes,

@@ -4,7 +4,8 @@
  *	  What all rings of a run directory and its status file say together, for
  *	  those who show it.
  */
-#include "osprofiler/rundir.h"
+#include "osprofiler/ring.h"
+#include "osprofiler/runstat.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -87,7 +88,7 @@ osp_run_totals_read(int dir_fd, osp_run_totals *totals, osp_error *err)
 	if (status != OSP_OK)
 		return status;
 	copy_stat(&totals->stat, stat);
-	totals->shipper_alive = osp_shipper_alive(stat);
+	totals->shipper_alive = osp_shipper_alive(dir_fd);
 	osp_runstat_unmap(stat);
 	totals->written = totals->stat.retired_records;
 	totals->dropped = totals->stat.retired_dropped;

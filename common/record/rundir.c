@@ -12,49 +12,67 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SHARED_MEMORY "/dev/shm/osprofiler-" /* and the user's number */
+
+/* The end of making a path by snprintf. */
+static osp_status
+path_made(int len, char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
+{
+	if (len >= 0 && len < OSP_RUNDIR_PATH_MAX)
+		return OSP_OK;
+	out[0] = '\0';
+	return osp_error_set(
+		err,
+		OSP_EINVAL,
+		"the path of the run directory is longer than %d bytes",
+		OSP_RUNDIR_PATH_MAX - 1);
+}
+
 osp_status
-osp_rundir_path(osp_str configured, osp_str sub, char out[OSP_RUNDIR_PATH_MAX],
+osp_rundir_path(osp_str configured, char out[OSP_RUNDIR_PATH_MAX],
 				osp_error *err)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-	const char *slash = sub.len > 0 ? "/" : "";
 	int len;
 
 	if (configured.len > 0)
 		len = snprintf(out,
 					   OSP_RUNDIR_PATH_MAX,
-					   "%.*s%s%.*s",
+					   "%.*s",
 					   (int) configured.len,
-					   configured.ptr,
-					   slash,
-					   (int) sub.len,
-					   sub.ptr);
+					   configured.ptr);
 	else if (runtime != NULL && runtime[0] == '/')
+		len = snprintf(out, OSP_RUNDIR_PATH_MAX, "%s/osprofiler", runtime);
+	else
 		len = snprintf(out,
 					   OSP_RUNDIR_PATH_MAX,
-					   "%s/osprofiler%s%.*s",
-					   runtime,
-					   slash,
+					   SHARED_MEMORY "%lu",
+					   (unsigned long) geteuid());
+	return path_made(len, out, err);
+}
+
+osp_status
+osp_rundir_server_path(osp_str configured, osp_str sub,
+					   char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
+{
+	int len;
+
+	if (configured.len > 0)
+		len = snprintf(out,
+					   OSP_RUNDIR_PATH_MAX,
+					   "%.*s/%.*s",
+					   (int) configured.len,
+					   configured.ptr,
 					   (int) sub.len,
 					   sub.ptr);
 	else
 		len = snprintf(out,
 					   OSP_RUNDIR_PATH_MAX,
-					   "/dev/shm/osprofiler-%lu%s%.*s",
+					   SHARED_MEMORY "%lu/%.*s",
 					   (unsigned long) geteuid(),
-					   slash,
 					   (int) sub.len,
 					   sub.ptr);
-	if (len < 0 || len >= OSP_RUNDIR_PATH_MAX)
-	{
-		out[0] = '\0';
-		return osp_error_set(err,
-							 OSP_EINVAL,
-							 "the path of the run directory is longer than %d "
-							 "bytes",
-							 OSP_RUNDIR_PATH_MAX - 1);
-	}
-	return OSP_OK;
+	return path_made(len, out, err);
 }
 
 /*

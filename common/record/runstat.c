@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * runstat.c
- *	  The status file of a run directory: counters, the clock, the shipper.
+ *	  The status file of a run directory: counters, the clock, the bell.
  */
-#include "osprofiler/rundir.h"
+#include "osprofiler/runstat.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "osprofiler/clock.h"
 
 #include "record/newfile.h"
 
@@ -77,9 +83,12 @@ osp_runstat_map(int dir_fd, osp_runstat **out, osp_error *err)
 	{
 		size_t size;
 		void *map;
+		int fd;
 
 		status = osp__mapfile(
-			dir_fd, RUNSTAT_NAME, sizeof(osp_runstat), &map, &size, err);
+			dir_fd, RUNSTAT_NAME, sizeof(osp_runstat), &map, &size, &fd, err);
+		if (fd >= 0)
+			(void) close(fd);
 		if (status == OSP_OK && is_sane(map) && size == sizeof(osp_runstat))
 		{
 			*out = map;
@@ -118,8 +127,42 @@ osp_runstat_unmap(osp_runstat *stat)
 		(void) munmap(stat, sizeof(*stat));
 }
 
-bool
-osp_shipper_alive(const osp_runstat *stat)
+/* Shared with whoever has mapped the file: not FUTEX_PRIVATE_FLAG. */
+static long
+bell_futex(osp_runstat *stat, int op, uint32_t value)
 {
-	return osp_owner_alive(__atomic_load_n(&stat->shipper, __ATOMIC_ACQUIRE));
+	return syscall(SYS_futex, &stat->bell, op, value, NULL, NULL, 0);
+}
+
+void
+osp_runstat_ring_always(osp_runstat *stat)
+{
+	(void) __atomic_fetch_add(&stat->bell, 1, __ATOMIC_RELEASE);
+	(void) bell_futex(stat, FUTEX_WAKE, INT_MAX);
+}
+
+void
+osp_runstat_ring(osp_runstat *stat)
+{
+	uint32_t sleep = __atomic_load_n(&stat->sleeping, __ATOMIC_ACQUIRE);
+	int saved = errno;
+
+	if (sleep == 0)
+		return;
+	osp_runstat_ring_always(stat);
+
+	/*
+	 * The others need not ring as well. Said only now, so that being killed on the
+	 * way leaves the shipper woken, and only of this sleep: by now it may be over,
+	 * and another one begun.
+	 */
+	(void) __atomic_compare_exchange_n(
+		&stat->sleeping, &sleep, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	errno = saved;
+}
+
+int
+osp_runstat_listen(osp_runstat *stat, uint32_t seen)
+{
+	return bell_futex(stat, FUTEX_WAIT, seen) == 0 ? 0 : errno;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "osprofiler/ring.h"
 #include "osprofiler/rundir.h"
 
 #define NS_PER_S INT64_C(1000000000)

@@ -8,12 +8,9 @@
  * know after being killed is in the rings and in the spool.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ship/shipper_int.h"
@@ -39,59 +36,32 @@ cannot(osp_error *err, const char *what)
 }
 
 static osp_status
-take_lock(osp_shipper *s, const char *path, osp_error *err)
-{
-	s->lock_fd = openat(s->dir_fd,
-						"lock",
-						O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-						0600);
-	if (s->lock_fd < 0)
-		return cannot(err, "open the file lock of the run directory");
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return OSP_OK;
-	if (errno != EWOULDBLOCK)
-		return cannot(err, "lock the run directory");
-	return osp_error_set(
-		err, OSP_EBUSY, "run directory %s has a shipper already", path);
-}
-
-/* Opened for writing too, so that it never is at its end. */
-static osp_status
-open_doorbell(osp_shipper *s, osp_error *err)
-{
-	const int flags = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;
-	struct stat st;
-
-	/* What is no doorbell of ours has no business here. */
-	if (fstatat(s->dir_fd, "doorbell", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		(!S_ISFIFO(st.st_mode) || st.st_uid != geteuid()))
-		(void) unlinkat(s->dir_fd, "doorbell", 0);
-	if (mkfifoat(s->dir_fd, "doorbell", 0600) != 0 && errno != EEXIST)
-		return cannot(err, "make the doorbell");
-	s->bell_fd = openat(s->dir_fd, "doorbell", flags);
-	if (s->bell_fd < 0)
-		return cannot(err, "open the doorbell");
-	return OSP_OK;
-}
-
-static osp_status
 open_descriptors(osp_shipper *s, osp_error *err)
 {
 	struct epoll_event event;
-	osp_status status = open_doorbell(s, err);
 
-	if (status != OSP_OK)
-		return status;
 	memset(&event, 0, sizeof(event));
 	event.events = EPOLLIN;
+	s->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (s->event_fd < 0 || s->poll_fd < 0 ||
+	if (s->bell_fd < 0 || s->event_fd < 0 || s->poll_fd < 0 ||
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->bell_fd, &event) != 0 ||
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->event_fd, &event) != 0)
 		return cannot(err, "make its descriptors");
 	s->sender_heeded = true;
-	return OSP_OK;
+	osp__watch_begin(s);
+	s->bell = osp__bell_new(s->alc, s->stat, s->bell_fd);
+	return s->bell != NULL ? OSP_OK : no_memory(err);
+}
+
+void
+osp__stat_begin(osp_shipper *s)
+{
+	s->origin.wall_offset_ns =
+		__atomic_load_n(&s->stat->wall_offset_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
 }
 
 /* Host name, project and service: what records do not say themselves. */
@@ -204,21 +174,8 @@ start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 static osp_status
 open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
-	osp_status status =
-		osp_rundir_open(options->run_directory, true, &s->dir_fd, err);
-	osp_error why;
+	osp_status status = osp__directory_open(s, err);
 
-	if (status == OSP_OK)
-		status = take_lock(s, options->run_directory, err);
-	if (status == OSP_OK)
-	{
-		status = osp_runstat_map(s->dir_fd, &s->stat, &why);
-
-		/* Somebody cannot get it made; but that is no other shipper. */
-		if (status != OSP_OK)
-			status = osp_error_set(
-				err, status == OSP_EBUSY ? OSP_EIO : status, "%s", why.msg);
-	}
 	if (status == OSP_OK)
 		status = copy_texts(s, options, err);
 	if (status == OSP_OK)
@@ -230,14 +187,11 @@ open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	if (status != OSP_OK)
 		return status;
 
-	s->origin.wall_offset_ns =
-		__atomic_load_n(&s->stat->wall_offset_ns, __ATOMIC_RELAXED);
+	osp__stat_begin(s);
 	s->sleep_number = (uint32_t) osp_mono_now();
 	s->active_ns = osp_mono_now();
 	s->nap_ms = 1;
-	__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
-	osp__rings_scan(s);
+	osp__rings_begin(s);
 	return start_sender(s, options, err);
 }
 
@@ -262,7 +216,14 @@ osp_shipper_open(const osp_shipper_options *options, osp_shipper **out,
 	s->log_ctx = options->log_ctx;
 	s->tap = options->tap;
 	s->tap_ctx = options->tap_ctx;
-	s->dir_fd = s->lock_fd = s->bell_fd = s->event_fd = s->poll_fd = -1;
+	s->dir_fd = s->lock_fd = s->poll_fd = -1;
+	s->bell_fd = s->event_fd = s->watch_fd = -1;
+	s->run_directory = osp_strdup(alc, osp_str_of(options->run_directory));
+	if (s->run_directory == NULL)
+	{
+		osp_free(alc, s);
+		return no_memory(err);
+	}
 	status = open_all(s, options, err);
 	if (status != OSP_OK)
 	{
@@ -355,12 +316,13 @@ osp_shipper_close(osp_shipper *s)
 		__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&s->stat->shipper, 0, __ATOMIC_RELEASE);
 	}
-	osp_runstat_unmap(s->stat);
+	osp__bell_free(s->bell);
+	osp__directory_close(s);
 	close_fd(s->poll_fd);
 	close_fd(s->event_fd);
 	close_fd(s->bell_fd);
-	close_fd(s->lock_fd);
-	close_fd(s->dir_fd);
+	close_fd(s->watch_fd);
+	osp_free(s->alc, s->run_directory);
 	osp_free(s->alc, s->host);
 	osp_free(s->alc, s->project);
 	osp_free(s->alc, s->service);

@@ -4,8 +4,8 @@
  *	  Batches: made of rings or of the spool, settled, taken back.
  *
  * Rings have their turns: so many records of one, then of the next, and never
- * more of one in a slot than a quarter of its size, so that a batch on its way
- * does not keep most of a ring occupied.
+ * more of one that cannot grow in a slot than a quarter of its size, so that a batch
+ * on its way does not keep most of a ring occupied.
  */
 #include "ship/shipper_int.h"
 
@@ -42,11 +42,11 @@ note_run(shipper_slot *slot, shipper_ring *r)
 /* Adds a record that ends at next. OSP_EFULL, OSP_ENOMEM: it is not settled. */
 static osp_status
 add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
-		   const osp_record *record, uint64_t next)
+		   const osp_origin *origin, const osp_record *record, uint64_t next)
 {
 	osp_place place = {r->ring.header->id, next};
 	osp_status status =
-		osp_batch_add_record(slot->batch, record, &s->origin, &place);
+		osp_batch_add_record(slot->batch, record, origin, &place);
 
 	if (status == OSP_ENOMEM ||
 		(status == OSP_EFULL && osp_batch_count(slot->batch) > 0))
@@ -64,20 +64,23 @@ add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
 
 /* One turn of a ring; false if the slot can take no more. */
 static bool
-take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
+take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 {
 	uint64_t begin = r->pos;
-	uint64_t quota = r->ring.capacity / 4;
+	uint64_t quota =
+		osp__ring_may_run_full(r) ? r->ring.capacity / 4 : r->ring.capacity;
+	osp_origin origin = s->origin;
 	bool more = true;
 	int n;
 
+	osp__ring_labels(r, &origin);
 	for (n = 0; n < TURN_RECORDS && r->taken < quota; n++)
 	{
 		uint64_t next = r->pos;
 		osp_record record;
 		bool whole = osp_ring_next(&r->ring, &next, &s->record, &record);
 
-		if (whole && add_record(s, slot, r, &record, next) != OSP_OK)
+		if (whole && add_record(s, slot, r, &origin, &record, next) != OSP_OK)
 		{
 			more = false;
 			break;
@@ -88,7 +91,8 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
 			break;
 	}
 	osp__ring_count_corrupt(s, r);
-	if (r->pos != begin)
+	*found = osp__losses_take(s, slot, r) || r->pos != begin;
+	if (*found)
 		note_run(slot, r);
 	return more && !osp__slot_full(slot);
 }
@@ -97,20 +101,20 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
 static bool
 take_round(osp_shipper *s, shipper_slot *slot, bool *more)
 {
-	bool found = false;
+	bool any_found = false;
 	size_t k;
 
 	for (k = 0; k < s->ring_count && *more; k++)
 	{
 		shipper_ring *r = s->rings[s->next_ring++ % s->ring_count];
-		uint64_t begin = r->pos;
+		bool found;
 
-		if (r->foreign)
+		if (r->foreign || osp__ring_waits(s, r))
 			continue;
-		*more = take_turn(s, slot, r);
-		found |= r->pos != begin;
+		*more = take_turn(s, slot, r, &found);
+		any_found |= found;
 	}
-	return found;
+	return any_found;
 }
 
 bool
@@ -176,7 +180,7 @@ osp__slot_free_rings(shipper_slot *slot)
 	size_t i;
 
 	for (i = 0; i < slot->run_count; i++)
-		osp_ring_set_tail(&slot->runs[i].ring->ring, slot->runs[i].end);
+		osp__ring_settle(slot->runs[i].ring, slot->runs[i].end);
 	slot->run_count = 0;
 }
 
@@ -237,7 +241,7 @@ osp__slot_rewind(osp_shipper *s, shipper_slot *slot)
 	if (slot->detached)
 		return;
 	for (i = 0; i < slot->run_count; i++)
-		slot->runs[i].ring->pos = osp_ring_tail(&slot->runs[i].ring->ring);
+		osp__ring_rewind(slot->runs[i].ring);
 	osp__slot_reset(s, slot);
 }
 

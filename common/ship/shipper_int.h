@@ -5,7 +5,10 @@
  *
  *	  shipper.c        opening and closing
  *	  shipper_step.c   one step: results, what to do next, sleeping, flushing
- *	  shipper_rings.c  the table of rings, the pool of those that are free
+ *	  shipper_rings.c  the table of rings
+ *	  shipper_watch.c  the run directory: producers that are gone, its own end
+ *	  shipper_bell.c   the bell that producers ring
+ *	  shipper_losses.c reports of records that found no room
  *	  shipper_fill.c   making batches of rings and spool, confirming them
  *	  shipper_spill.c  making room: into the spool, or, past its limit, away
  *	  shipper_send.c   the sender's thread
@@ -27,9 +30,11 @@
 #include <sys/types.h>
 
 #include "osprofiler/notification.h"
-#include "osprofiler/rundir.h"
+#include "osprofiler/ring.h"
+#include "osprofiler/runstat.h"
 #include "osprofiler/shipper.h"
 #include "osprofiler/spool.h"
+#include "ship/shipper_bell.h"
 #include "ship/shipper_send.h"
 
 /* A batch is handed over when it holds this much. */
@@ -39,20 +44,37 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S  INT64_C(1000000000)
 
+/* Rings that are read at a time; others wait. */
+#define SHIPPER_RINGS_MAX 4096
+#define SHIPPER_BUCKETS   1024
+
 typedef struct shipper_ring
 {
 	osp_ring ring;
-	unsigned number;
+	int fd; /* of its file */
+	uint64_t number;
+	struct shipper_ring *next_in_bucket;
 	dev_t dev;
 	ino_t ino;
-	bool listed;  /* found by the scan that is under way */
-	bool foreign; /* no ring of ours: remembered so as to be logged once */
-	bool moved;   /* the producer wrote between the last two looks */
-	uint64_t pos; /* the next record to be read */
+	bool listed;     /* found by the scan that is under way */
+	bool foreign;    /* no ring of ours: remembered so as to be logged once */
+	bool moved_away; /* of a run directory that was removed */
+	bool moved;      /* the producer wrote between the last two looks */
+	bool check;      /* the producer may be gone */
+	bool orphaned;   /* it is */
+	uint64_t predecessor;  /* as in the header; 0: none, or it was read */
+	uint64_t pos;          /* the next record to be read */
+	uint64_t tail;         /* what header->tail is, or has to be */
 	uint64_t head_seen;    /* at the last look */
 	uint64_t flush_end;    /* head when a flush began */
 	uint64_t taken;        /* bytes of it in the slot that is being filled */
 	uint64_t corrupt_seen; /* what of header->corrupt is in the status file */
+
+	bool has_losses; /* that are not in a slot yet */
+	uint64_t dropped_seen;
+	int64_t loss_ns;                /* when records were last dropped */
+	int64_t loss_since_ns;          /* when the first of them were */
+	uint64_t told[OSP_RING_LOSSES]; /* of each entry: what is in slots */
 } shipper_ring;
 
 /* Records of one ring in a slot, up to a position of that ring. */
@@ -86,15 +108,24 @@ struct osp_shipper
 	char where[256]; /* the connection string without its password */
 	osp_origin origin;
 
+	char *run_directory;
 	int dir_fd;
 	int lock_fd;
-	int bell_fd;  /* the doorbell */
+	int bell_fd;  /* a producer has rung the bell */
 	int event_fd; /* the sender has finished */
-	int poll_fd;  /* both of them */
+	int watch_fd; /* something happened to the run directory; -1: no watch */
+	int poll_fd;  /* all of them */
+	osp_bell *bell;
 	osp_runstat *stat;
+	dev_t stat_dev;
+	ino_t stat_ino;
+	int64_t directory_checked_ns;
+	bool check_directory; /* it may have been removed */
+	bool follow_logged;   /* it was, and cannot be made anew */
 
-	shipper_ring *by_number[OSP_RINGS_MAX];
-	shipper_ring *rings[OSP_RINGS_MAX];
+	shipper_ring *by_number[SHIPPER_BUCKETS];
+	shipper_ring *rings[SHIPPER_RINGS_MAX];
+	bool check_all; /* every producer may be gone */
 	size_t ring_count;
 	size_t next_ring; /* whose turn it is */
 	uint64_t rings_made_seen;
@@ -140,24 +171,90 @@ void osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
 /* Puts an error into the status file, where `osprofiler status` reads it. */
 void osp__shipper_note_error(osp_shipper *s, const char *text);
 
+/* shipper.c */
+
+/* Says in the status file that there is a shipper. */
+void osp__stat_begin(osp_shipper *s);
+
+/* shipper_watch.c */
+
+/* Opens, or makes, directory, lock and status file. What is open after a failure is
+ * closed by osp__directory_close. */
+osp_status osp__directory_open(osp_shipper *s, osp_error *err) OSP_MUST_CHECK;
+void osp__directory_close(osp_shipper *s);
+
+/* Begins to watch the directory; without one, it is checked now and then. */
+void osp__watch_begin(osp_shipper *s);
+
+/* Notes what has happened to the directory; goes on in a new one if need be. */
+void osp__watch_read(osp_shipper *s, int64_t now);
+
+/* For how long the shipper may sleep, who would for so long. */
+int osp__watch_timeout(const osp_shipper *s, int timeout_ms);
+
 /* shipper_rings.c */
 
-/* Finds new rings, forgets those whose files are gone and which are empty. */
+/* The N of "ring.N"; false if the name is no such name. */
+bool osp__ring_number(const char *name, uint64_t *number);
+
+/* NULL: there is none. */
+shipper_ring *osp__ring_by_number(osp_shipper *s, uint64_t number);
+
+/* Finds the rings of a directory that was just opened. */
+void osp__rings_begin(osp_shipper *s);
+
+/* Finds new rings. */
 void osp__rings_scan(osp_shipper *s);
 
-/* Looks at all rings; true if a head has moved, or a ring is new. Notes when one
+/* Examines all rings; true if a head has moved, or a ring is new. Notes when one
  * has little room. */
 bool osp__rings_look(osp_shipper *s, int64_t now);
+
+/* Is there a producer that will find no room if nobody reads? */
+bool osp__ring_may_run_full(const shipper_ring *r);
 
 /* Has a head moved since the last look? */
 bool osp__rings_moved(const osp_shipper *s);
 
-/* Gives rings of dead producers to the pool, removes surplus free ones. */
-void osp__rings_tidy(osp_shipper *s);
+/* Must the ring's predecessor be read first? */
+bool osp__ring_waits(osp_shipper *s, shipper_ring *r);
+
+/* Removes rings that nobody writes to and that are delivered. all: also looks for
+ * producers whose end was not reported. */
+void osp__rings_tidy(osp_shipper *s, bool all);
 void osp__rings_term(osp_shipper *s);
+
+/* Puts the labels of the ring's producer, if it has any. */
+void osp__ring_labels(const shipper_ring *r, osp_origin *origin);
+
+/* Everything before end is delivered, or safe elsewhere. */
+void osp__ring_settle(shipper_ring *r, uint64_t end);
+
+/* What is not settled is read again. */
+void osp__ring_rewind(shipper_ring *r);
 
 /* Counts what osp_ring_next has skipped. */
 void osp__ring_count_corrupt(osp_shipper *s, shipper_ring *r);
+
+/* shipper_losses.c */
+
+void osp__losses_begin(shipper_ring *r);
+
+/* Were records dropped since the last look? */
+bool osp__losses_look(shipper_ring *r, int64_t now);
+
+/* Are there losses whose report is not settled? */
+bool osp__losses_pending(const shipper_ring *r);
+
+/* Adds the reports that are due to the slot; true if there were any. */
+bool osp__losses_take(osp_shipper *s, shipper_slot *slot, shipper_ring *r);
+
+/* The reports that were taken are settled, or have to be taken again. */
+void osp__losses_settle(shipper_ring *r);
+void osp__losses_rewind(shipper_ring *r);
+
+/* All reports are due. */
+void osp__losses_hurry(shipper_ring *r);
 
 /* shipper_fill.c */
 bool osp__slot_used(const shipper_slot *slot);

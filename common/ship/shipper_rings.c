@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_rings.c
- *	  The shipper's table of rings, and the pool of those that are free.
+ *	  The shipper's table of rings.
  *
  * A ring is known by its number and its file: should somebody put another file
  * under the name, that is another ring, and the old one is still drained. A ring
- * leaves the table only when it is empty, everything read from it is settled,
- * and no producer has it: so no slot names a ring that is gone.
+ * leaves the table, and its file is removed, when no producer has it any more,
+ * everything read from it is settled, and its losses are reported: so no slot names
+ * a ring that is gone.
+ *
+ * That a producer has gone shows by an event of the run directory's watch
+ * (shipper_watch.c); all rings are checked when the shipper falls asleep, and every
+ * few seconds while it is awake.
  */
 #include "ship/shipper_int.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Free rings that are kept for the next producers. */
-#define FREE_RINGS_KEPT 8
 
 /* The directory is read this often while the shipper is awake. */
 #define SCAN_INTERVAL_NS (5 * NS_PER_S)
@@ -34,21 +35,25 @@ is_ours(const shipper_ring *r)
 	return !r->foreign;
 }
 
-/* Is everything that was written to the ring settled? */
+/* Is everything that was written to the ring read? */
+static bool
+is_read(const shipper_ring *r)
+{
+	return r->pos == osp_ring_head(&r->ring);
+}
+
+/* Is it settled, too? */
 static bool
 is_settled(const shipper_ring *r)
 {
-	uint64_t head = osp_ring_head(&r->ring);
-
-	return r->pos == head && osp_ring_tail(&r->ring) == head;
+	return is_read(r) && r->tail == r->pos && !osp__losses_pending(r);
 }
 
-/* The N of "ring.N"; false if the name is no such name. */
-static bool
-number_of(const char *name, unsigned *number)
+bool
+osp__ring_number(const char *name, uint64_t *number)
 {
 	const char *digits = name + strlen(RING_PREFIX);
-	unsigned value = 0;
+	uint64_t value = 0;
 	const char *p;
 
 	if (strncmp(name, RING_PREFIX, strlen(RING_PREFIX)) != 0 ||
@@ -56,40 +61,91 @@ number_of(const char *name, unsigned *number)
 		return false;
 	for (p = digits; *p != '\0'; p++)
 	{
-		if (*p < '0' || *p > '9')
+		if (*p < '0' || *p > '9' || value > UINT64_MAX / 10 - 1)
 			return false;
 		value = value * 10 + (unsigned) (*p - '0');
-		if (value >= OSP_RINGS_MAX)
-			return false;
 	}
 	*number = value;
 	return true;
 }
 
-/* Where reading begins: what the last shipper had not confirmed comes again. */
-static void
-begin_reading(shipper_ring *r)
+static shipper_ring **
+bucket_of(osp_shipper *s, uint64_t number)
 {
-	const osp_ring_header *header = r->ring.header;
+	return &s->by_number[number % SHIPPER_BUCKETS];
+}
 
-	r->pos = r->head_seen = osp_ring_tail(&r->ring);
-	r->corrupt_seen = __atomic_load_n(&header->corrupt, __ATOMIC_RELAXED);
+shipper_ring *
+osp__ring_by_number(osp_shipper *s, uint64_t number)
+{
+	shipper_ring *r = *bucket_of(s, number);
+
+	while (r != NULL && r->number != number)
+		r = r->next_in_bucket;
+	return r;
+}
+
+/* Its name belongs to another file now, or to none. */
+static void
+forget_number(osp_shipper *s, shipper_ring *r)
+{
+	shipper_ring **link = bucket_of(s, r->number);
+
+	while (*link != NULL && *link != r)
+		link = &(*link)->next_in_bucket;
+	if (*link == r)
+		*link = r->next_in_bucket;
+	r->next_in_bucket = NULL;
 }
 
 static void
-add_ring(osp_shipper *s, unsigned number, const char *name,
+count_corrupt(osp_shipper *s, shipper_ring *r, uint64_t bytes)
+{
+	__atomic_store_n(&r->ring.header->corrupt,
+					 r->ring.header->corrupt + bytes,
+					 __ATOMIC_RELAXED);
+	osp__ring_count_corrupt(s, r);
+}
+
+/* Where reading begins: at tail, or, if that makes no sense, at head. */
+static void
+begin_reading(osp_shipper *s, shipper_ring *r)
+{
+	const osp_ring_header *header = r->ring.header;
+	uint64_t head = osp_ring_head(&r->ring);
+	uint64_t tail = osp_ring_tail(&r->ring);
+
+	r->corrupt_seen = __atomic_load_n(&header->corrupt, __ATOMIC_RELAXED);
+	if (tail > head || head - tail > r->ring.capacity)
+	{
+		count_corrupt(s, r, OSP_RECORD_ALIGN);
+		tail = head;
+		osp_ring_set_tail(&r->ring, tail);
+	}
+	__atomic_store_n(&r->ring.header->seen, 1, __ATOMIC_RELAXED);
+	r->tail = tail;
+	r->pos = tail;
+	r->head_seen = tail;
+	osp__losses_begin(r);
+	if (header->predecessor != 0 &&
+		header->predecessor < OSP_RING_PREDECESSOR(r->number))
+		r->predecessor = header->predecessor;
+}
+
+static void
+add_ring(osp_shipper *s, uint64_t number, const char *name,
 		 const struct stat *st)
 {
 	shipper_ring *r;
 	osp_status status;
 	osp_error err;
 
-	if (s->ring_count == OSP_RINGS_MAX)
+	if (s->ring_count == SHIPPER_RINGS_MAX)
 		return;
 	r = osp_calloc(s->alc, 1, sizeof(*r));
 	if (r == NULL)
 		return;
-	status = osp_ring_map(&r->ring, s->dir_fd, name, &err);
+	status = osp_ring_map_open(&r->ring, s->dir_fd, name, &r->fd, &err);
 	if (status != OSP_OK && status != OSP_EPROTO)
 	{
 		/* It has just gone, or cannot be mapped now: the next scan will see. */
@@ -104,9 +160,19 @@ add_ring(osp_shipper *s, unsigned number, const char *name,
 	if (r->foreign)
 		osp__shipper_log(s, OSP_LOG_WARNING, "%s is ignored", err.msg);
 	else
-		begin_reading(r);
-	s->by_number[number] = r;
+		begin_reading(s, r);
+	r->next_in_bucket = *bucket_of(s, number);
+	*bucket_of(s, number) = r;
 	s->rings[s->ring_count++] = r;
+}
+
+static void
+close_ring(osp_shipper *s, shipper_ring *r)
+{
+	osp_ring_unmap(&r->ring);
+	if (r->fd >= 0)
+		(void) close(r->fd);
+	osp_free(s->alc, r);
 }
 
 /* Takes the i-th ring out of the table, and counts what went through it. */
@@ -115,6 +181,8 @@ forget_ring(osp_shipper *s, size_t i)
 {
 	shipper_ring *r = s->rings[i];
 
+	forget_number(s, r);
+	s->rings[i] = s->rings[--s->ring_count];
 	if (is_ours(r))
 	{
 		const osp_ring_header *header = r->ring.header;
@@ -123,29 +191,32 @@ forget_ring(osp_shipper *s, size_t i)
 						__atomic_load_n(&header->records, __ATOMIC_RELAXED));
 		osp_runstat_add(&s->stat->retired_dropped,
 						__atomic_load_n(&header->dropped, __ATOMIC_RELAXED));
-		osp_ring_unmap(&r->ring);
+		if (!r->moved_away)
+			osp_runstat_sub(&s->stat->ring_bytes,
+							OSP_RING_HEADER_SIZE + r->ring.capacity);
 	}
-	if (s->by_number[r->number] == r)
-		s->by_number[r->number] = NULL;
-	osp_free(s->alc, r);
-	s->rings[i] = s->rings[--s->ring_count];
+	close_ring(s, r);
 }
 
 static void
 scan_entry(osp_shipper *s, const char *name)
 {
-	unsigned number;
+	uint64_t number;
 	shipper_ring *r;
 	struct stat st;
 
-	if (!number_of(name, &number) ||
+	if (!osp__ring_number(name, &number) ||
 		fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
-	r = s->by_number[number];
+	r = osp__ring_by_number(s, number);
 	if (r != NULL && r->dev == st.st_dev && r->ino == st.st_ino)
+	{
 		r->listed = true;
-	else
-		add_ring(s, number, name, &st);
+		return;
+	}
+	if (r != NULL)
+		forget_number(s, r);
+	add_ring(s, number, name, &st);
 }
 
 void
@@ -172,14 +243,47 @@ osp__rings_scan(osp_shipper *s)
 	while ((entry = readdir(dir)) != NULL)
 		scan_entry(s, entry->d_name);
 	(void) closedir(dir);
-	for (i = s->ring_count; i-- > 0;)
-	{
-		shipper_ring *r = s->rings[i];
 
-		if (!r->listed &&
-			(r->foreign || (osp_ring_orphaned(&r->ring) && is_settled(r))))
+	/* What is foreign was kept only to be logged once. */
+	for (i = s->ring_count; i-- > 0;)
+		if (s->rings[i]->foreign && !s->rings[i]->listed)
 			forget_ring(s, i);
-	}
+}
+
+void
+osp__rings_begin(osp_shipper *s)
+{
+	uint64_t bytes = 0;
+	size_t i;
+
+	osp__rings_scan(s);
+
+	/* A producer that was killed while it made a ring has left a wrong sum. */
+	for (i = 0; i < s->ring_count; i++)
+		if (is_ours(s->rings[i]))
+			bytes += OSP_RING_HEADER_SIZE + s->rings[i]->ring.capacity;
+	__atomic_store_n(&s->stat->ring_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+/* Tail is ours alone: what is found there that we did not write is damage. */
+static void
+repair_tail(osp_shipper *s, shipper_ring *r)
+{
+	if (OSP_LIKELY(osp_ring_tail(&r->ring) == r->tail))
+		return;
+	count_corrupt(s, r, sizeof(uint64_t));
+	osp_ring_set_tail(&r->ring, r->tail);
+}
+
+/* A ring that can grow does so, as long as it never failed to. */
+bool
+osp__ring_may_run_full(const shipper_ring *r)
+{
+	const osp_ring_header *header = r->ring.header;
+
+	if (__atomic_load_n(&header->owner, __ATOMIC_RELAXED) == 0)
+		return false;
+	return r->ring.capacity >= header->grows_to || r->dropped_seen > 0;
 }
 
 bool
@@ -188,10 +292,14 @@ osp__rings_look(osp_shipper *s, int64_t now)
 	bool moved = false;
 	size_t i;
 
+	osp__watch_read(s, now);
 	if (__atomic_load_n(&s->stat->rings_made, __ATOMIC_ACQUIRE) !=
 			s->rings_made_seen ||
 		now - s->scanned_ns > SCAN_INTERVAL_NS)
+	{
+		s->check_all |= now - s->scanned_ns > SCAN_INTERVAL_NS;
 		osp__rings_scan(s);
+	}
 	for (i = 0; i < s->ring_count; i++)
 	{
 		shipper_ring *r = s->rings[i];
@@ -199,13 +307,16 @@ osp__rings_look(osp_shipper *s, int64_t now)
 
 		if (r->foreign)
 			continue;
+		repair_tail(s, r);
 		head = osp_ring_head(&r->ring);
-		r->moved = head != r->head_seen;
+		r->moved = head != r->head_seen || osp__losses_look(r, now);
 		r->head_seen = head;
 		moved |= r->moved;
-		if (head - osp_ring_tail(&r->ring) > r->ring.capacity / CROWDED_PART)
+		if (head - r->tail > r->ring.capacity / CROWDED_PART &&
+			osp__ring_may_run_full(r))
 			s->crowded_ns = now;
 	}
+	osp__rings_tidy(s, false);
 	return moved;
 }
 
@@ -227,64 +338,97 @@ osp__rings_moved(const osp_shipper *s)
 	return false;
 }
 
-/*
- * Removes the file of a free ring. Taking it over first keeps producers from
- * it; should we be killed in between, its owner is dead and all is as before.
- */
-static bool
-remove_file(osp_shipper *s, shipper_ring *r)
+bool
+osp__ring_waits(osp_shipper *s, shipper_ring *r)
 {
-	char name[32];
+	const shipper_ring *before;
 
-	if (!osp_ring_claim(&r->ring))
+	if (OSP_LIKELY(r->predecessor == 0))
 		return false;
-	(void) snprintf(name, sizeof(name), RING_PREFIX "%u", r->number);
-	if (is_settled(r) && unlinkat(s->dir_fd, name, 0) == 0)
+	before = osp__ring_by_number(s, r->predecessor - 1);
+	if (before != NULL && is_ours(before) && !is_read(before))
 		return true;
-	osp_ring_release(&r->ring);
+	r->predecessor = 0;
 	return false;
 }
 
-static size_t
-index_of(const osp_shipper *s, const shipper_ring *r)
+/* Removes the file, if it still is this ring's. */
+static void
+remove_file(osp_shipper *s, const shipper_ring *r)
 {
-	size_t i = 0;
+	char name[OSP_RING_NAME_MAX];
+	struct stat st;
 
-	while (s->rings[i] != r)
-		i++;
-	return i;
+	osp_ring_name(name, r->number);
+	if (!r->moved_away &&
+		fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_dev == r->dev && st.st_ino == r->ino)
+		(void) unlinkat(s->dir_fd, name, 0);
 }
 
 void
-osp__rings_tidy(osp_shipper *s)
+osp__rings_tidy(osp_shipper *s, bool all)
 {
-	size_t free_rings = 0;
-	unsigned number;
+	bool check_all = s->check_all || all;
+	size_t i;
 
-	/* Producers search from number 0 on, so these are the ones to keep. */
-	for (number = 0; number < OSP_RINGS_MAX; number++)
+	s->check_all = false;
+	for (i = s->ring_count; i-- > 0;)
 	{
-		shipper_ring *r = s->by_number[number];
+		shipper_ring *r = s->rings[i];
 
-		if (r == NULL || r->foreign || !is_settled(r) ||
-			!osp_ring_recycle(&r->ring))
+		r->check |= check_all;
+		if (!is_ours(r) || !r->check)
 			continue;
-		free_rings++;
-		if (free_rings > FREE_RINGS_KEPT && remove_file(s, r))
-			forget_ring(s, index_of(s, r));
+
+		/* Once nobody writes any more, that stays so; what is left is delivered. */
+		r->orphaned |= osp_ring_is_orphaned(&r->ring, r->fd);
+		r->check = r->orphaned;
+		if (!r->orphaned || !is_settled(r))
+			continue;
+		remove_file(s, r);
+		forget_ring(s, i);
 	}
+}
+
+static osp_str
+label_of(const char label[OSP_LABEL_MAX + 1], osp_str otherwise)
+{
+	size_t len = strnlen(label, OSP_LABEL_MAX);
+
+	return len > 0 ? osp_str_n(label, len) : otherwise;
+}
+
+void
+osp__ring_labels(const shipper_ring *r, osp_origin *origin)
+{
+	const osp_ring_header *header = r->ring.header;
+
+	origin->project = label_of(header->project, origin->project);
+	origin->service = label_of(header->service, origin->service);
+}
+
+void
+osp__ring_settle(shipper_ring *r, uint64_t end)
+{
+	r->tail = end;
+	osp_ring_set_tail(&r->ring, end);
+	osp__losses_settle(r);
+}
+
+void
+osp__ring_rewind(shipper_ring *r)
+{
+	r->pos = r->tail;
+	osp__losses_rewind(r);
 }
 
 void
 osp__rings_term(osp_shipper *s)
 {
-	size_t i;
-
-	for (i = 0; i < s->ring_count; i++)
-	{
-		osp_ring_unmap(&s->rings[i]->ring);
-		osp_free(s->alc, s->rings[i]);
-	}
+	osp__rings_tidy(s, true);
+	while (s->ring_count > 0)
+		close_ring(s, s->rings[--s->ring_count]);
 }
 
 void

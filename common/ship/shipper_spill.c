@@ -163,7 +163,7 @@ is_pressed(const osp_shipper *s, const shipper_ring *r, int64_t now_ns)
 	uint64_t used;
 	uint64_t eighths;
 
-	if (r->foreign)
+	if (r->foreign || !osp__ring_may_run_full(r))
 		return false;
 	used = osp_ring_head(&r->ring) - osp_ring_tail(&r->ring);
 	eighths = used / (r->ring.capacity / 8);
@@ -210,7 +210,7 @@ drop_oldest(osp_shipper *s, shipper_ring *r)
 		   osp_ring_next(&r->ring, &r->pos, &s->record, &record))
 		dropped++;
 	osp__ring_count_corrupt(s, r);
-	osp_ring_set_tail(&r->ring, r->pos);
+	osp__ring_settle(r, r->pos);
 	if (dropped == 0)
 		return;
 	s->outage_lost += dropped;

@@ -15,7 +15,7 @@
  * producer would pay for it.
  *
  * Sleep: after IDLE_NS without a change it says that it sleeps (stat->sleeping),
- * lets every producer pass a barrier, looks once more, and waits for the doorbell
+ * lets every producer pass a barrier, looks once more, and waits for the bell
  * without end. Each sleep has a number of its own, so that a producer that was slow
  * to ring cannot end a later one.
  */
@@ -41,7 +41,7 @@
 #define NAP_MANY_POINTS 2048
 #define NAP_FEW_POINTS  512
 
-/* Without membarrier a doorbell may be missed; for this long at most. */
+/* Without membarrier the bell may be missed; for this long at most. */
 #define UNSURE_MS 1000
 
 #define BACKOFF_MIN_MS 100
@@ -320,13 +320,15 @@ idle_timeout(const osp_shipper *s, int64_t now)
 static int
 fall_asleep(osp_shipper *s, int64_t now)
 {
-	int timeout_ms = idle_timeout(s, now);
+	int timeout_ms = osp__watch_timeout(s, idle_timeout(s, now));
 	bool sure;
 
 	heed_sender(s, true);
-	osp__rings_tidy(s);
+	osp__rings_tidy(s, true);
 	s->asleep = true;
-	s->sleep_number += s->sleep_number == UINT32_MAX ? 2 : 1;
+	s->sleep_number++;
+	if (s->sleep_number == 0 || s->sleep_number == OSP_RUNSTAT_MOVED)
+		s->sleep_number = 1;
 	__atomic_store_n(&s->stat->sleeping, s->sleep_number, __ATOMIC_SEQ_CST);
 	sure = barrier_everywhere();
 	if (osp__rings_moved(s))
@@ -387,8 +389,12 @@ note_heads(osp_shipper *s)
 
 	osp__rings_scan(s);
 	for (i = 0; i < s->ring_count; i++)
-		if (!s->rings[i]->foreign)
-			s->rings[i]->flush_end = osp_ring_head(&s->rings[i]->ring);
+	{
+		if (s->rings[i]->foreign)
+			continue;
+		s->rings[i]->flush_end = osp_ring_head(&s->rings[i]->ring);
+		osp__losses_hurry(s->rings[i]);
+	}
 }
 
 /* Is everything settled that was committed when the flush began? */

@@ -49,13 +49,12 @@ is_armed(void)
 	return likely(pgosp_armed_at == PgReloadTime) || arm();
 }
 
-/* Whatever has been open is closed, and the ring has lost nothing. */
+/* Whatever has been open is closed. */
 static inline bool
 is_alone(void)
 {
 	return likely(pgosp_open_points.head.next == &pgosp_open_points.head &&
-				  pgosp_ring->ring.lost == 0 && pgosp_lockwaits == 0 &&
-				  ActivePortal != NULL);
+				  pgosp_lockwaits == 0 && ActivePortal != NULL);
 }
 
 /* What is the same for all points here, while the session stays armed. */

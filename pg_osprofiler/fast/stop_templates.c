@@ -218,8 +218,7 @@ is_plain(const pgospStatementPoint *statement)
 {
 	return statement->plain && pgosp_point_ends_alone(&statement->point) &&
 		   statement->point.paused_ns < PGOSP_PAUSE_MIN_NS &&
-		   statement->point.idle_ns == 0 && pgosp_ring != NULL &&
-		   pgosp_ring->ring.lost == 0;
+		   statement->point.idle_ns == 0 && pgosp_ring != NULL;
 }
 
 /* The record of the stop by its template. */

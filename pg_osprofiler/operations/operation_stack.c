@@ -303,8 +303,8 @@ pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 	osp_producer *producer = pgosp_producer_if_open();
 	pgospPoint *top = parent->top;
 
-	if (unlikely(producer == NULL || producer->ring.lost > 0 || top == NULL ||
-				 top->staged || pgosp_lockwaits > 0 ||
+	if (unlikely(producer == NULL || top == NULL || top->staged ||
+				 pgosp_lockwaits > 0 ||
 				 top->points >= (uint64) pgosp_max_points ||
 				 !parent->base_id.is_uuid || !parent->self.is_uuid))
 		return false;

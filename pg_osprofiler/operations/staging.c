@@ -82,23 +82,11 @@ put_into_ring(const void *record, size_t size)
 {
 	osp_producer *producer = pgosp_producer_if_open();
 	void *space = osp_ring_reserve(&producer->ring, size);
-	uint32 lost = producer->ring.lost;
 
 	if (space == NULL)
 		return;
 	memcpy(space, record, size);
 	osp__point_publish(producer, size);
-
-	/* It could not tell of earlier losses, so the next one has to. */
-	producer->ring.lost = lost;
-}
-
-/* Is there room in the ring for all of it? A record may be moved to its start. */
-static bool
-ring_has_room(const osp_ring *ring, size_t size)
-{
-	return ring->head - osp_ring_tail(ring) + size + ring->capacity / 4 <=
-		   ring->capacity;
 }
 
 static size_t
@@ -118,14 +106,25 @@ size_of(const pgospPoint *top)
 	return sum;
 }
 
+/* All records of top are lost. */
 static void
-count_lost(const void *record, size_t size)
+count_lost(osp_ring *ring, const pgospPoint *top)
 {
-	/* A reservation that is given up is counted as dropped. */
-	osp_ring *ring = &pgosp_producer_if_open()->ring;
+	uint64 records = 0;
+	size_t offset = 0;
 
-	ring->reserved_size = 0;
-	osp_ring_commit(ring, 0);
+	while (offset < used)
+	{
+		const pgospStaged *entry = entry_at(offset);
+
+		if (entry->top == top)
+		{
+			osp__ring_drop(ring);
+			records++;
+		}
+		offset += sizeof(*entry) + entry->size;
+	}
+	osp_ring_count_loss(ring, &top->base_id, records);
 }
 
 bool
@@ -143,13 +142,10 @@ pgosp_stage_keep(pgospPoint *top)
 		return false;
 	}
 
-	/* Asking for much has the ring wait, if that is how it is set. */
-	if (!ring_has_room(&producer->ring, size) &&
-		producer->ring.on_full == OSP_ON_FULL_WAIT)
-		(void) osp_ring_reserve(&producer->ring, producer->ring.capacity / 4);
-	if (!ring_has_room(&producer->ring, size))
+	if (!osp_ring_make_room(&producer->ring, size))
 	{
-		take_out(top, count_lost);
+		count_lost(&producer->ring, top);
+		take_out(top, NULL);
 		return false;
 	}
 	take_out(top, put_into_ring);

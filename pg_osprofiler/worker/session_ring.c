@@ -41,7 +41,7 @@ pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
 			 "pg-" UINT64_FORMAT "-%08x",
 			 GetSystemIdentifier(),
 			 hash);
-	return osp_rundir_path(
+	return osp_rundir_server_path(
 		osp_str_of(pgosp_run_directory), osp_str_of(sub), out, err);
 }
 
@@ -58,21 +58,36 @@ fail(void)
 				   trouble.msg));
 }
 
+/* Once for each time that a session is without a ring. */
+static void
+count_untraced(void)
+{
+	osp_runstat *stat = pgosp_runstat();
+
+	if (stat != NULL)
+		osp_runstat_add(&stat->untraced, 1);
+}
+
 static void
 open_producer(void)
 {
 	char path[OSP_RUNDIR_PATH_MAX];
+	osp_producer_options options;
 	osp_status status = pgosp_rundir(path, &trouble);
 
+	memset(&options, 0, sizeof(options));
+	options.ring_size = (size_t) pgosp_ring_size_kb * 1024;
+	options.ring_total = (uint64) pgosp_ring_total_kb * 1024;
+	options.on_full = (osp_on_full) pgosp_on_full;
+	options.project = OSP_STR("");
+	options.service = OSP_STR("");
 	if (status == OSP_OK)
-		status = osp_producer_open(&producer,
-								   path,
-								   (size_t) pgosp_ring_size_kb * 1024,
-								   (osp_on_full) pgosp_on_full,
-								   &trouble);
+		status = osp_producer_open(&producer, path, &options, &trouble);
 	pgosp_ring_at = PgReloadTime;
 	if (status != OSP_OK)
 	{
+		if (status == OSP_EFULL && !failed)
+			count_untraced();
 		fail();
 		return;
 	}

@@ -47,12 +47,10 @@ pgosp_worker_lock(const char *rundir, bool keep)
 static bool
 have_worker(const char *rundir)
 {
-	int saved = errno;
 	int fd = pgosp_worker_lock(rundir, false);
 
 	if (fd >= 0)
 		(void) close(fd);
-	errno = saved;
 	return fd < 0;
 }
 
@@ -91,11 +89,27 @@ register_worker(void)
 			errhint("You might need to increase max_worker_processes."));
 }
 
+static bool
+have_shipper(const char *rundir)
+{
+	int dir_fd;
+	bool alive;
+
+	if (osp_rundir_open(rundir, false, &dir_fd, NULL) != OSP_OK)
+		return false;
+	alive = osp_shipper_alive(dir_fd);
+	(void) close(dir_fd);
+	return alive;
+}
+
 static void
 look(const osp_producer *producer)
 {
-	if (!osp_shipper_alive(producer->stat) && !have_worker(producer->path))
+	int saved = errno;
+
+	if (!have_shipper(producer->path) && !have_worker(producer->path))
 		register_worker();
+	errno = saved;
 }
 
 void

@@ -17,8 +17,8 @@
 #include <uuid/uuid.h>
 
 #include "osprofiler/context.h"
+#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
-#include "osprofiler/rundir.h"
 
 #define ROUNDS 15
 
@@ -189,9 +189,11 @@ set_up(void)
 	memset(statement_1k, 'x', sizeof(statement_1k));
 	if (mkdtemp(path) == NULL || setenv("OSPROFILER_RUN_DIR", path, 1) != 0 ||
 		!osp_id_set(&base, OSP_STR("5f6b6c1e-8a35-4b1e-9e0d-0c7a3b6f1d20")) ||
-		osp_producer_open(
-			&producer, path, OSP_RING_DEFAULT, OSP_ON_FULL_DROP, &err) !=
-			OSP_OK ||
+		osp_producer_open(&producer,
+						  path,
+						  &(osp_producer_options){.ring_size = OSP_RING_DEFAULT,
+												  .on_full = OSP_ON_FULL_DROP},
+						  &err) != OSP_OK ||
 		osp_keyring_new(
 			&osp_allocator_default, OSP_STR("SECRET_KEY"), &ring, &err) !=
 			OSP_OK ||

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 
 #define POINTS_PER_TRACE 100
 #define TIMEOUT_NS       (INT64_C(120) * 1000000000)
@@ -79,9 +79,11 @@ main(int argc, char **argv)
 		return 2;
 	}
 	points = strtol(argv[2], NULL, 10);
-	if (osp_producer_open(
-			&producer, argv[1], OSP_RING_DEFAULT, OSP_ON_FULL_DROP, &err) !=
-		OSP_OK)
+	if (osp_producer_open(&producer,
+						  argv[1],
+						  &(osp_producer_options){.ring_size = OSP_RING_DEFAULT,
+												  .on_full = OSP_ON_FULL_DROP},
+						  &err) != OSP_OK)
 	{
 		(void) fprintf(stderr, "bench_producer: %s\n", err.msg);
 		return 1;

@@ -22,8 +22,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
-#include "osprofiler/rundir.h"
 #include "osprofiler/sqlite.h"
 
 #define BATCH 1000

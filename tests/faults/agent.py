@@ -37,7 +37,7 @@ class Agents:
         agent = self.agent(*options)
         agent.start()
         faultlib.wait_until(lambda: os.path.exists(
-            os.path.join(self.place.run_directory, "doorbell")))
+            os.path.join(self.place.run_directory, "lock")))
         time.sleep(0.1)
         agent.expect_running()
         return agent

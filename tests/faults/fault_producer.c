@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 
 #define POINTS_PER_TRACE 5000
 #define RING_SIZE        OSP_RING_DEFAULT
@@ -104,8 +104,11 @@ main(int argc, char **argv)
 	if (committed == NULL || rate < 100)
 		return 1;
 	(void) signal(SIGTERM, on_term);
-	if (osp_producer_open(
-			&producer, argv[1], RING_SIZE, OSP_ON_FULL_WAIT, &err) != OSP_OK)
+	if (osp_producer_open(&producer,
+						  argv[1],
+						  &(osp_producer_options){.ring_size = RING_SIZE,
+												  .on_full = OSP_ON_FULL_WAIT},
+						  &err) != OSP_OK)
 	{
 		(void) fprintf(stderr, "fault_producer: %s\n", err.msg);
 		return 1;

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "osprofiler/notification.h"
+#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
 #include "osprofiler/report.h"
-#include "osprofiler/rundir.h"
 #include "tempdir.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -95,17 +95,17 @@ empty_ring(osp_ring *ring)
 static void
 collect_rings(void)
 {
-	char name[32];
+	char name[OSP_RING_NAME_MAX];
 	osp_ring ring;
+	uint64_t n;
 	int dir_fd;
-	int n;
 
 	if (rings_of == 0 ||
 		osp_rundir_open(run_directory, false, &dir_fd, NULL) != OSP_OK)
 		return;
-	for (n = 0; n < OSP_RINGS_MAX; n++)
+	for (n = 0;; n++)
 	{
-		(void) snprintf(name, sizeof(name), "ring.%d", n);
+		osp_ring_name(name, n);
 		if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
 			break;
 		empty_ring(&ring);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "osprofiler/notification.h"
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 
 static FILE *out;
 static osp_buf record_bytes;
@@ -36,7 +36,7 @@ print_point(const osp_record *record, int64_t wall_offset_ns)
 		(void) fprintf(out, "%s\n", json.ptr);
 }
 
-/* Empties one ring; how many records it dropped so far. */
+/* Empties one ring; how many records it dropped. */
 static uint64_t
 drain_ring(osp_ring *ring, int64_t wall_offset_ns)
 {
@@ -57,26 +57,43 @@ drain_ring(osp_ring *ring, int64_t wall_offset_ns)
 static uint64_t
 drain_all(int dir_fd)
 {
-	osp_runstat *stat;
+	static uint64_t dropped_before = 0;
+	static uint64_t first = 0;
 	uint64_t dropped = 0;
-	int n;
+	osp_runstat *stat;
+	uint64_t n;
 
 	if (osp_runstat_map(dir_fd, &stat, NULL) != OSP_OK)
 		return 0;
-	for (n = 0; n < OSP_RINGS_MAX; n++)
+	for (n = first; n < stat->rings_made; n++)
 	{
-		char name[32];
+		char name[OSP_RING_NAME_MAX];
+		uint64_t of_ring;
 		osp_ring ring;
+		bool over;
+		int fd;
 
-		(void) snprintf(name, sizeof(name), "ring.%d", n);
-		if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
-			break;
-		dropped += drain_ring(&ring, stat->wall_offset_ns);
+		osp_ring_name(name, n);
+		if (osp_ring_map_open(&ring, dir_fd, name, &fd, NULL) != OSP_OK)
+			continue;
+		over = osp_ring_is_orphaned(&ring, fd);
+		of_ring = drain_ring(&ring, stat->wall_offset_ns);
+		if (over)
+		{
+			(void) unlinkat(dir_fd, name, 0);
+			osp_runstat_sub(&stat->ring_bytes,
+							OSP_RING_HEADER_SIZE + ring.capacity);
+			dropped_before += of_ring;
+			first = n == first ? n + 1 : first;
+		}
+		else
+			dropped += of_ring;
 		osp_ring_unmap(&ring);
+		(void) close(fd);
 	}
 	osp_runstat_unmap(stat);
 	(void) fflush(out);
-	return dropped;
+	return dropped_before + dropped;
 }
 
 int

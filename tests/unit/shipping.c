@@ -157,8 +157,11 @@ shipping_produce_open(shipping *ship, osp_producer *producer, size_t ring_size)
 {
 	osp_error err = {OSP_OK, ""};
 
-	if (osp_producer_open(
-			producer, ship->run, ring_size, OSP_ON_FULL_DROP, &err) != OSP_OK)
+	if (osp_producer_open(producer,
+						  ship->run,
+						  &(osp_producer_options){.ring_size = ring_size,
+												  .on_full = OSP_ON_FULL_DROP},
+						  &err) != OSP_OK)
 		fail_msg("cannot open a producer: %s", err.msg);
 }
 
@@ -253,6 +256,37 @@ count_point(shipping_arrived *arrived, uint64_t *seen, long i, uint64_t place)
 		arrived->highest = (int) i;
 }
 
+bool
+shipping_holds(const shipping *ship, const char *text)
+{
+	char *store = read_store(ship);
+	bool holds = strstr(store, text) != NULL;
+
+	free(store);
+	return holds;
+}
+
+long
+shipping_lost_points(const shipping *ship, const char *base)
+{
+	static const char member[] = "\"lost_points\": ";
+	char *store = read_store(ship);
+	char *rest = store;
+	char *line;
+	long sum = 0;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+	{
+		const char *found = strstr(line, member);
+
+		if (found != NULL && strstr(line, base) != NULL &&
+			strstr(line, "-start\"") != NULL)
+			sum += strtol(found + sizeof(member) - 1, NULL, 10);
+	}
+	free(store);
+	return sum;
+}
+
 shipping_arrived
 shipping_count(const shipping *ship, int n)
 {
@@ -277,6 +311,8 @@ shipping_count(const shipping *ship, int n)
 			break;
 		*next++ = '\0';
 		line_number++;
+		if (strstr(line, "osprofiler.lost") != NULL)
+			continue;
 		if (strstr(line, mark) == NULL || strstr(line, FAKE_CUT) != NULL)
 			continue;
 		point = strstr(line, "\"point\": ");

@@ -7,7 +7,7 @@
 #ifndef TEST_SHIPPING_H
 #define TEST_SHIPPING_H
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 #include "osprofiler/shipper.h"
 #include "plugins/fake.h"
 
@@ -79,6 +79,12 @@ typedef struct shipping_arrived
 } shipping_arrived;
 
 shipping_arrived shipping_count(const shipping *ship, int n);
+
+/* Does what arrived hold this text? */
+bool shipping_holds(const shipping *ship, const char *text);
+
+/* The sum of lost_points in the starts of this trace. */
+long shipping_lost_points(const shipping *ship, const char *base);
 
 /* All points 0..count-1 of producer n arrived once, without a copy, in order. */
 void shipping_expect(const shipping *ship, int n, int count);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 #include "tempdir.h"
 
 #define US     INT64_C(1000)
@@ -275,8 +275,10 @@ test_real(void **state)
 	(void) state;
 	assert_false(goes_with_the_time());
 	assert_int_equal(
-		osp_producer_open(
-			&producer, tempdir_make(), OSP_RING_MIN, OSP_ON_FULL_DROP, NULL),
+		osp_producer_open(&producer,
+						  tempdir_make(),
+						  &(osp_producer_options){.ring_size = OSP_RING_MIN},
+						  NULL),
 		OSP_OK);
 	assert_int_equal(goes_with_the_time(), counter_is_trusted());
 	osp_producer_close(&producer);

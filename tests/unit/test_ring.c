@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -163,7 +165,6 @@ test_full_ring_drops_and_counts(void **state)
 		made++;
 	assert_true(made > 40);
 	assert_int_equal(ring.header->dropped, 1);
-	assert_int_equal(ring.lost, 1);
 	assert_false(produce(&ring, made, 1000));
 	assert_int_equal(ring.header->dropped, 2);
 
@@ -373,43 +374,120 @@ test_map_refuses_what_is_no_ring(void **state)
 	osp_ring_unmap(&ring);
 }
 
-static void
-test_owners(void **state)
+static bool
+is_orphaned(const char *name)
 {
 	osp_ring ring;
-	osp_ring other;
-	int status;
-	pid_t child;
+	bool orphaned;
+	int fd;
+
+	assert_int_equal(osp_ring_map_open(&ring, dir_fd, name, &fd, NULL), OSP_OK);
+	orphaned = osp_ring_is_orphaned(&ring, fd);
+	osp_ring_unmap(&ring);
+	(void) close(fd);
+	return orphaned;
+}
+
+/* A ring has its producer until that releases it. */
+static void
+test_release(void **state)
+{
+	osp_ring ring;
 
 	(void) state;
 	create(&ring, OSP_RING_MIN);
-	assert_int_equal(osp_ring_map(&other, dir_fd, "ring.0", NULL), OSP_OK);
-	assert_false(osp_ring_orphaned(&other));
-	assert_false(osp_ring_claim(&other));
-	assert_false(osp_ring_recycle(&other));
-
-	/* Given back, another process takes it and dies with it. */
+	assert_false(is_orphaned("ring.0"));
 	osp_ring_release(&ring);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0)
-	{
-		bool taken = osp_ring_claim(&other) && !osp_ring_orphaned(&other);
-
-		(void) kill(getpid(), taken ? SIGKILL : SIGTERM);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(WTERMSIG(status), SIGKILL);
-	assert_int_not_equal(other.header->owner, 0);
-	assert_true(osp_ring_orphaned(&other));
-	osp_ring_release(&ring); /* not ours: nothing happens */
-	assert_int_not_equal(other.header->owner, 0);
-	assert_true(osp_ring_recycle(&other));
-	assert_int_equal(other.header->owner, 0);
-	assert_true(osp_ring_recycle(&other));
-	assert_true(osp_ring_claim(&other));
-	osp_ring_unmap(&other);
+	assert_true(is_orphaned("ring.0"));
 	osp_ring_unmap(&ring);
+}
+
+typedef enum ending
+{
+	KILLED,
+	REPLACED,
+	OTHER_SPACE,
+	UNKNOWN_SPACE,
+	NO_DESCRIPTORS
+} ending;
+
+/* In a child: has a ring, says so, and waits to be ended. */
+static void
+have_ring(ending how, int said)
+{
+	osp_ring ring;
+
+	(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+	create(&ring, OSP_RING_MIN);
+	if (how >= OTHER_SPACE)
+	{
+		/* There the pid is that of somebody else, or of nobody. */
+		ring.header->owner_space ^= 12345;
+		ring.header->owner = UINT64_C(4000000) << 42 | 77;
+	}
+	if (how == UNKNOWN_SPACE)
+		ring.header->owner_space = 0;
+	if (write(said, "x", 1) != 1)
+		_exit(1);
+	if (how == NO_DESCRIPTORS)
+	{
+		int fd;
+
+		for (fd = 0; fd < 1024; fd++)
+			(void) close(fd);
+	}
+	if (how == REPLACED)
+	{
+		(void) usleep(200000);
+		(void) execlp("sleep", "sleep", "60", (char *) NULL);
+	}
+	(void) pause();
+}
+
+/*
+ * A ring belongs to its producer as long as that lives, whether its pid means
+ * anything here or not, and no longer: whoever looks from another PID namespace
+ * has no pid to go by.
+ */
+static void
+test_endings(void **state)
+{
+	ending how;
+
+	(void) state;
+	for (how = KILLED; how <= NO_DESCRIPTORS; how++)
+	{
+		int said[2];
+		char byte;
+		pid_t child;
+		int tries;
+
+		assert_int_equal(pipe(said), 0);
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			have_ring(how, said[1]);
+		assert_int_equal(read(said[0], &byte, 1), 1);
+		assert_false(is_orphaned("ring.0"));
+		(void) usleep(50000);
+		assert_false(is_orphaned("ring.0"));
+		if (how != REPLACED)
+		{
+			(void) kill(child, SIGKILL);
+			assert_int_equal(waitpid(child, NULL, 0), child);
+		}
+		for (tries = 0; tries < 500 && !is_orphaned("ring.0"); tries++)
+			(void) usleep(10000);
+		assert_true(is_orphaned("ring.0"));
+		if (how == REPLACED)
+		{
+			(void) kill(child, SIGKILL);
+			assert_int_equal(waitpid(child, NULL, 0), child);
+		}
+		assert_int_equal(unlinkat(dir_fd, "ring.0", 0), 0);
+		(void) close(said[0]);
+		(void) close(said[1]);
+	}
 }
 
 /* A pid that has another start time is another process. */
@@ -422,6 +500,93 @@ test_pid_reuse(void **state)
 	assert_true(osp_owner_alive(self));
 	assert_false(osp_owner_alive(self - 1));
 	assert_false(osp_owner_alive(0));
+	assert_int_not_equal(osp_owner_space(), 0);
+}
+
+static void
+count(osp_ring *ring, const char *trace, uint64_t records)
+{
+	osp_id id;
+
+	assert_true(osp_id_set(&id, osp_str_of(trace)));
+	osp_ring_count_loss(ring, &id, records);
+}
+
+static uint64_t
+read_count(const osp_ring *ring, const char *trace)
+{
+	osp_ring_loss loss;
+	osp_id id;
+	int i;
+
+	assert_true(osp_id_set(&id, osp_str_of(trace)));
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+		if (osp_ring_read_loss(ring, i, &loss) && osp_id_eq(&loss.base_id, &id))
+			return loss.lost - loss.reported;
+	return 0;
+}
+
+/* Losses are counted for each trace; an entry that is reported is used again. */
+static void
+test_losses(void **state)
+{
+	osp_ring_loss before;
+	osp_ring_loss after;
+	osp_ring ring;
+	int i;
+
+	(void) state;
+	create(&ring, OSP_RING_MIN);
+	count(&ring, "a", 2);
+	count(&ring, "b", 1);
+	count(&ring, "a", 3);
+	assert_int_equal(read_count(&ring, "a"), 5);
+	assert_int_equal(read_count(&ring, "b"), 1);
+	for (i = 0; i < 2 * OSP_RING_LOSSES; i++)
+	{
+		char name[16];
+
+		(void) snprintf(name, sizeof(name), "trace %d", i);
+		count(&ring, name, 1);
+	}
+	assert_int_equal(read_count(&ring, "a"), 5);
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+		assert_true(osp_ring_read_loss(&ring, i, &before));
+	ring.header->losses[i - 1].reported = before.lost;
+	assert_false(osp_ring_read_loss(&ring, i - 1, &after));
+	count(&ring, "c", 4);
+	assert_int_equal(read_count(&ring, "c"), 4);
+	assert_true(osp_ring_read_loss(&ring, i - 1, &after));
+	assert_memory_not_equal(&after.id, &before.id, sizeof(osp_uuid));
+
+	/* What is damaged is not read. */
+	ring.header->losses[i - 1].lost++;
+	assert_false(osp_ring_read_loss(&ring, i - 1, &after));
+	ring.header->losses[i - 1].base_id.len = 255;
+	assert_false(osp_ring_read_loss(&ring, i - 1, &after));
+	osp_ring_unmap(&ring);
+}
+
+static void
+test_make_room(void **state)
+{
+	osp_ring ring;
+
+	(void) state;
+	create(&ring, OSP_RING_MIN);
+	assert_true(osp_ring_make_room(&ring, OSP_RING_MIN / 4 * 3));
+	assert_false(osp_ring_make_room(&ring, OSP_RING_MIN));
+	assert_false(osp_ring_make_room(&ring, SIZE_MAX));
+	while (osp_ring_head(&ring) < OSP_RING_MIN / 2)
+		assert_true(produce(&ring, 0, 1000));
+	assert_false(osp_ring_make_room(&ring, OSP_RING_MIN / 2));
+	assert_int_equal(ring.header->dropped, 0);
+	ring.on_full = OSP_ON_FULL_WAIT;
+	assert_false(osp_ring_make_room(&ring, OSP_RING_MIN / 2));
+	assert_true(ring.stalled);
+	osp_ring_set_tail(&ring, ring.head);
+	assert_true(osp_ring_make_room(&ring, OSP_RING_MIN / 2));
+	osp_ring_unmap(&ring);
 }
 
 #define THREAD_RECORDS 200000
@@ -541,8 +706,11 @@ main(void)
 		TEST(test_file_is_private_and_allocated),
 		TEST(test_create_refuses),
 		TEST(test_map_refuses_what_is_no_ring),
-		TEST(test_owners),
+		TEST(test_release),
+		TEST(test_endings),
 		TEST(test_pid_reuse),
+		TEST(test_losses),
+		TEST(test_make_room),
 		TEST(test_two_threads),
 		TEST(test_killed_producer),
 	};

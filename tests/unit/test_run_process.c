@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "osprofiler/producer.h"
 #include "osprofiler/report.h"
-#include "osprofiler/rundir.h"
 #include "tempdir.h"
 
 static char run_path[256];
@@ -47,8 +47,11 @@ static void
 open_producer(osp_producer *producer)
 {
 	assert_int_equal(
-		osp_producer_open(
-			producer, run_path, OSP_RING_MIN, OSP_ON_FULL_DROP, NULL),
+		osp_producer_open(producer,
+						  run_path,
+						  &(osp_producer_options){.ring_size = OSP_RING_MIN,
+												  .on_full = OSP_ON_FULL_DROP},
+						  NULL),
 		OSP_OK);
 }
 
@@ -121,8 +124,11 @@ test_killed_process(void **state)
 		osp_producer producer;
 
 		if (osp_producer_open(
-				&producer, run_path, OSP_RING_MIN, OSP_ON_FULL_DROP, NULL) ==
-				OSP_OK &&
+				&producer,
+				run_path,
+				&(osp_producer_options){.ring_size = OSP_RING_MIN,
+										.on_full = OSP_ON_FULL_DROP},
+				NULL) == OSP_OK &&
 			write(ready[1], "x", 1) == 1)
 			(void) pause();
 		_exit(1);

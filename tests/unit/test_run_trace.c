@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 #include "tempdir.h"
 
 static char run_path[256];
@@ -35,8 +35,11 @@ static void
 open_producer(osp_producer *producer)
 {
 	assert_int_equal(
-		osp_producer_open(
-			producer, run_path, OSP_RING_MIN, OSP_ON_FULL_DROP, NULL),
+		osp_producer_open(producer,
+						  run_path,
+						  &(osp_producer_options){.ring_size = OSP_RING_MIN,
+												  .on_full = OSP_ON_FULL_DROP},
+						  NULL),
 		OSP_OK);
 }
 
@@ -126,8 +129,11 @@ test_others(void **state)
 	if (pid == 0)
 	{
 		if (osp_producer_open(
-				&theirs, run_path, OSP_RING_MIN, OSP_ON_FULL_DROP, NULL) !=
-			OSP_OK)
+				&theirs,
+				run_path,
+				&(osp_producer_options){.ring_size = OSP_RING_MIN,
+										.on_full = OSP_ON_FULL_DROP},
+				NULL) != OSP_OK)
 			_exit(1);
 		osp_ring_note(&theirs.ring, 5, (const char *) id.bytes);
 		if (write(ready[1], &c, 1) != 1 || read(done[0], &c, 1) != 1)

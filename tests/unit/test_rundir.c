@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_rundir.c
- *	  The run directory: whom it trusts, the status file, producers.
+ *	  The run directory: whom it trusts, its lock, its status file, its bell.
  */
 #include "tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/runstat.h"
 #include "tempdir.h"
 
 static char run_path[256];
@@ -46,24 +44,43 @@ test_path(void **state)
 	assert_non_null(longest);
 	memset(longest, 'p', OSP_RUNDIR_PATH_MAX);
 	longest[OSP_RUNDIR_PATH_MAX] = '\0';
-	assert_int_equal(
-		osp_rundir_path(OSP_STR("/run/x"), OSP_STR("pg-1"), path, NULL),
-		OSP_OK);
-	assert_string_equal(path, "/run/x/pg-1");
+	assert_int_equal(osp_rundir_path(OSP_STR("/run/x"), path, NULL), OSP_OK);
+	assert_string_equal(path, "/run/x");
 	assert_int_equal(setenv("XDG_RUNTIME_DIR", "/run/user/1", 1), 0);
-	assert_int_equal(osp_rundir_path(OSP_STR(""), OSP_STR(""), path, NULL),
-					 OSP_OK);
+	assert_int_equal(osp_rundir_path(OSP_STR(""), path, NULL), OSP_OK);
 	assert_string_equal(path, "/run/user/1/osprofiler");
 	assert_int_equal(setenv("XDG_RUNTIME_DIR", "not/absolute", 1), 0);
-	assert_int_equal(osp_rundir_path(OSP_STR(""), OSP_STR("a"), path, NULL),
-					 OSP_OK);
+	assert_int_equal(osp_rundir_path(OSP_STR(""), path, NULL), OSP_OK);
 	assert_int_equal(strncmp(path, "/dev/shm/osprofiler-", 20), 0);
 	assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
-	assert_int_equal(
-		osp_rundir_path(osp_str_of(longest), OSP_STR(""), path, NULL),
-		OSP_EINVAL);
+	assert_int_equal(osp_rundir_path(osp_str_of(longest), path, NULL),
+					 OSP_EINVAL);
 	assert_string_equal(path, "");
 	free(longest);
+}
+
+/* A server does not go by the environment of whoever started it. */
+static void
+test_server_path(void **state)
+{
+	char path[OSP_RUNDIR_PATH_MAX];
+	char expected[64];
+
+	(void) state;
+	(void) snprintf(expected,
+					sizeof(expected),
+					"/dev/shm/osprofiler-%lu/pg-1",
+					(unsigned long) geteuid());
+	assert_int_equal(setenv("XDG_RUNTIME_DIR", "/run/user/1", 1), 0);
+	assert_int_equal(
+		osp_rundir_server_path(OSP_STR(""), OSP_STR("pg-1"), path, NULL),
+		OSP_OK);
+	assert_string_equal(path, expected);
+	assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+	assert_int_equal(
+		osp_rundir_server_path(OSP_STR("/run/x"), OSP_STR("pg-1"), path, NULL),
+		OSP_OK);
+	assert_string_equal(path, "/run/x/pg-1");
 }
 
 static void
@@ -175,9 +192,6 @@ test_status_file_is_shared(void **state)
 	osp_runstat_add(&a->contexts[OSP_CTX_BAD_SIGNATURE], 3);
 	assert_int_equal(b->contexts[OSP_CTX_BAD_SIGNATURE], 3);
 	assert_true(llabs(a->wall_offset_ns - osp_wall_offset_now()) < 1000000000);
-	assert_false(osp_shipper_alive(a));
-	a->shipper = osp_owner_self();
-	assert_true(osp_shipper_alive(b));
 	osp_runstat_unmap(b);
 
 	/* One of another version, or damaged, is replaced. */
@@ -189,198 +203,70 @@ test_status_file_is_shared(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* The lock says whether there is a shipper; looking does not take it. */
 static void
-open_producer(osp_producer *producer)
+test_lock(void **state)
 {
 	osp_error err;
-
-	if (osp_producer_open(producer, run_path, 1, OSP_ON_FULL_DROP, &err) !=
-		OSP_OK)
-		fail_msg("%s", err.msg);
-	assert_int_equal(producer->ring.capacity, OSP_RING_MIN);
-}
-
-static void
-commit_points(osp_producer *producer, int count)
-{
-	osp_id id;
-	osp_point_ids ids = {&id, &id, {{0}}};
-	osp_writer w;
-
-	memset(&w, 0, sizeof(w));
-	assert_true(osp_id_set(&id, OSP_STR("b")));
-	while (count-- > 0)
-	{
-		assert_true(osp_point_begin(producer,
-									&w,
-									OSP_RECORD_START,
-									&ids,
-									OSP_STR("n"),
-									OSP_STR(""),
-									OSP_STR(""),
-									1,
-									0,
-									16));
-		osp_point_commit(producer, &w);
-	}
-}
-
-static void
-test_pool(void **state)
-{
-	osp_producer a;
-	osp_producer b;
-	osp_producer c;
+	int dir_fd;
+	int second;
+	int lock;
 
 	(void) state;
-	open_producer(&a);
-	open_producer(&b);
-	assert_int_equal(a.stat->rings_made, 2);
-	commit_points(&a, 3);
-
-	/* Given back, the next one gets it, with what still lies in it. */
-	osp_producer_close(&a);
-	open_producer(&c);
-	assert_int_equal(osp_ring_tail(&c.ring), 0);
-	assert_int_equal(c.ring.header->records, 3);
-	commit_points(&c, 1);
-	assert_int_equal(c.ring.header->records, 4);
-	osp_producer_close(&b);
-	osp_producer_close(&c);
+	assert_int_equal(osp_rundir_open(run_path, true, &dir_fd, NULL), OSP_OK);
+	assert_false(osp_shipper_alive(dir_fd));
+	assert_int_equal(osp_rundir_lock(dir_fd, run_path, &lock, NULL), OSP_OK);
+	assert_true(osp_shipper_alive(dir_fd));
+	assert_int_equal(osp_rundir_lock(dir_fd, run_path, &second, &err),
+					 OSP_EBUSY);
+	assert_non_null(strstr(err.msg, "has a shipper already"));
+	assert_int_equal(second, -1);
+	assert_true(osp_shipper_alive(dir_fd));
+	assert_int_equal(close(lock), 0);
+	assert_false(osp_shipper_alive(dir_fd));
+	assert_int_equal(close(dir_fd), 0);
 }
 
-static void
-test_full_ring_is_left_to_the_shipper(void **state)
+static void *
+listen_once(void *arg)
 {
-	osp_producer a;
-	osp_producer b;
+	osp_runstat *stat = arg;
+	uint32_t seen = 7;
 
-	(void) state;
-	open_producer(&a);
-	while (osp_ring_head(&a.ring) < OSP_RING_MIN / 2 + 1000)
-		commit_points(&a, 1);
-	osp_producer_close(&a);
-	open_producer(&b);
-	assert_int_equal(osp_ring_head(&b.ring), 0);
-	osp_producer_close(&b);
+	while (__atomic_load_n(&stat->bell, __ATOMIC_ACQUIRE) == seen)
+		(void) osp_runstat_listen(stat, seen);
+	return NULL;
 }
 
+/* The bell is rung only for a shipper that sleeps, and once for each sleep. */
 static void
-test_dead_producer(void **state)
+test_bell(void **state)
 {
-	osp_producer a;
-	int status;
-	pid_t child = fork();
+	osp_runstat *shippers;
+	osp_runstat *producers;
+	pthread_t thread;
+	int fd;
 
 	(void) state;
-	assert_true(child >= 0);
-	if (child == 0)
-	{
-		open_producer(&a);
-		commit_points(&a, 2);
-		(void) kill(getpid(), SIGKILL);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	open_producer(&a);
-	assert_int_equal(a.ring.header->records, 2);
-	osp_producer_close(&a);
-}
-
-/* After fork the parent's ring stays the parent's. */
-static void
-test_abandon_after_fork(void **state)
-{
-	osp_producer a;
-	int status;
-	pid_t child;
-
-	(void) state;
-	open_producer(&a);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0)
-	{
-		osp_producer b;
-
-		osp_producer_abandon(&a);
-		open_producer(&b);
-		commit_points(&b, 1);
-		_exit(b.ring.header->records == 1 ? 0 : 1);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	assert_int_equal(a.ring.header->records, 0);
-	assert_false(osp_ring_orphaned(&a.ring));
-	osp_producer_close(&a);
-}
-
-static void
-test_doorbell(void **state)
-{
-	struct pollfd bell;
-	char path[300];
-	osp_producer a;
-	char byte[8];
-
-	(void) state;
-	open_producer(&a);
-	(void) snprintf(path, sizeof(path), "%s/doorbell", run_path);
-
-	/* No doorbell, nobody at home: nothing happens, and it stays asleep. */
-	a.stat->sleeping = 1;
+	assert_int_equal(osp_rundir_open(run_path, true, &fd, NULL), OSP_OK);
+	assert_int_equal(osp_runstat_map(fd, &shippers, NULL), OSP_OK);
+	assert_int_equal(osp_runstat_map(fd, &producers, NULL), OSP_OK);
+	assert_int_equal(close(fd), 0);
+	shippers->bell = 7;
 	errno = 77;
-	commit_points(&a, 1);
+	osp_runstat_ring(producers);
+	assert_int_equal(shippers->bell, 7);
+	assert_int_equal(pthread_create(&thread, NULL, listen_once, shippers), 0);
+	(void) usleep(20000);
+	shippers->sleeping = 3;
+	osp_runstat_ring(producers);
 	assert_int_equal(errno, 77);
-	assert_int_equal(a.stat->sleeping, 1);
-
-	assert_int_equal(mkfifo(path, 0600), 0);
-	bell.fd = open(path, O_RDWR | O_NONBLOCK);
-	bell.events = POLLIN;
-	assert_true(bell.fd >= 0);
-	a.stat->sleeping = 0;
-	commit_points(&a, 1);
-	assert_int_equal(poll(&bell, 1, 0), 0);
-	a.stat->sleeping = 1;
-	commit_points(&a, 5);
-	assert_int_equal(poll(&bell, 1, 0), 1);
-	assert_int_equal(read(bell.fd, byte, sizeof(byte)), 1);
-	assert_int_equal(a.stat->sleeping, 0);
-	assert_int_equal(close(bell.fd), 0);
-	osp_producer_close(&a);
-}
-
-static void
-test_lost_points_are_told(void **state)
-{
-	osp_producer a;
-	osp_record record;
-	osp_attr attr;
-	osp_buf buf;
-	uint64_t pos = 0;
-	uint64_t lost;
-	size_t at = 0;
-
-	(void) state;
-	open_producer(&a);
-	while (osp_ring_reserve(&a.ring, 2000) != NULL)
-	{
-		a.ring.reserved_size = 0;
-		commit_points(&a, 1);
-	}
-	assert_null(osp_ring_reserve(&a.ring, 2000));
-	osp_ring_set_tail(&a.ring, osp_ring_head(&a.ring));
-	pos = osp_ring_tail(&a.ring);
-	commit_points(&a, 2);
-	osp_buf_init(&buf, &osp_allocator_default, 4096);
-	assert_true(osp_ring_next(&a.ring, &pos, &buf, &record));
-	assert_true(osp_attr_next(record.info, &at, &attr));
-	assert_true(osp_str_eq(attr.key, OSP_STR("lost_points")));
-	memcpy(&lost, attr.value.ptr, sizeof(lost));
-	assert_int_equal(lost, 2);
-	assert_true(osp_ring_next(&a.ring, &pos, &buf, &record));
-	assert_int_equal(record.info.len, 0);
-	osp_buf_term(&buf);
-	osp_producer_close(&a);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(shippers->sleeping, 0);
+	osp_runstat_ring(producers);
+	assert_int_equal(shippers->bell, 8);
+	osp_runstat_unmap(shippers);
+	osp_runstat_unmap(producers);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -390,6 +276,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_server_path),
 		TEST(test_open_makes_it_private),
 		TEST(test_open_refuses_what_others_can_reach),
 		TEST(test_open_refuses_links_and_files),
@@ -397,12 +284,8 @@ main(void)
 		TEST(test_open_refuses_open_parents),
 		cmocka_unit_test(test_relative_path),
 		TEST(test_status_file_is_shared),
-		TEST(test_pool),
-		TEST(test_full_ring_is_left_to_the_shipper),
-		TEST(test_dead_producer),
-		TEST(test_abandon_after_fork),
-		TEST(test_doorbell),
-		TEST(test_lost_points_are_told),
+		TEST(test_lock),
+		TEST(test_bell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,8 +322,11 @@ produce_until_told(shipping *ship, int n, const volatile int *stop,
 	osp_producer producer;
 	int i = 0;
 
-	if (osp_producer_open(
-			&producer, ship->run, RING_SIZE, OSP_ON_FULL_DROP, NULL) != OSP_OK)
+	if (osp_producer_open(&producer,
+						  ship->run,
+						  &(osp_producer_options){.ring_size = RING_SIZE,
+												  .on_full = OSP_ON_FULL_DROP},
+						  NULL) != OSP_OK)
 		_exit(1);
 	while (!*stop)
 	{

@@ -17,6 +17,7 @@
  *	  service              OSPROFILER_SERVICE             none
  *	  run_directory        OSPROFILER_RUN_DIR             see rundir.h
  *	  ring_size            OSPROFILER_RING_SIZE           OSP_RING_DEFAULT
+ *	  ring_total           OSPROFILER_RING_TOTAL          128 MB
  *	  on_full              OSPROFILER_ON_FULL             drop (or wait)
  *	  spool_limit          OSPROFILER_SPOOL_LIMIT         256 MB
  *
@@ -46,6 +47,7 @@ typedef struct osp_config
 	bool filter_error_trace;
 	osp_on_full on_full;
 	size_t ring_size;
+	uint64_t ring_total;
 	uint64_t spool_limit;
 	char *hmac_keys;
 	char *hmac_keys_file;

@@ -11,14 +11,22 @@
  * middle of a record leaves nothing visible. The consumer stores tail when the
  * driver has accepted what lies before it.
  *
- * Ownership: the owner word names the producing process by pid and start time,
- * so no later process is ever taken for it, and changes by compare-and-swap
- * only. A ring whose producer is gone is taken over by the next producer,
- * undelivered records and all: records say themselves whose they are.
+ * Ownership: a ring has one producer, from its creation until that producer
+ * releases it or dies, and is never given to another one. The owner words name
+ * the process by pid and start time, and the namespaces in which these are valid.
+ * A process in other namespaces asks the kernel instead whether anybody else has
+ * the file mapped (osp_ring_is_orphaned).
+ *
+ * Growth: a ring has a fixed capacity. A producer that needs a larger ring makes
+ * a new one, whose header names the old one as its predecessor, and releases the
+ * old one. The consumer reads a ring only after its predecessor.
  *
  * The file is fully allocated when it is made, so a full disk shows then, and
- * never as SIGBUS later. Nothing keeps a descriptor open: an application that
- * closes descriptors it does not know breaks nothing.
+ * never as SIGBUS later. The producer keeps no descriptor open: an application
+ * that closes descriptors it does not know breaks nothing.
+ *
+ * All words of the file may be damaged. Each side keeps its own position in its
+ * own memory, and checks what it reads of the other side's.
  */
 #ifndef OSPROFILER_RING_H
 #define OSPROFILER_RING_H
@@ -38,9 +46,12 @@ extern "C" {
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
 #define OSP_RING_DEFAULT     (1024 * 1024)
 
+/* Bytes of all rings of a run directory together. */
+#define OSP_RING_TOTAL_DEFAULT (UINT64_C(128) * 1024 * 1024)
+
 /*
  * A note of the producer: under this key, a number that others know its work by
- * and that no other producer uses, it works on that trace. check tells a note
+ * and that no other producer uses, it works on that trace. check reveals a note
  * that is half written.
  */
 typedef struct osp_ring_notice
@@ -52,19 +63,47 @@ typedef struct osp_ring_notice
 
 #define OSP_RING_NOTICES 16
 
+/*
+ * Records of one trace that found no room. The producer counts them here, and the
+ * consumer reports them in an operation of that trace. The producer uses an entry
+ * for another trace when reported is equal to lost.
+ */
+typedef struct osp_ring_loss
+{
+	uint64_t lost;     /* producer: records, only grows */
+	uint64_t reported; /* consumer: of lost */
+	osp_uuid id;       /* producer: of the operation that reports them */
+	uint64_t check;    /* producer: reveals an entry that is half written */
+	osp_id base_id;    /* producer: the trace; len 0: the entry is unused */
+} osp_ring_loss;
+
+#define OSP_RING_LOSSES 8
+
+#define OSP_RING_NAME_MAX 32
+
+/* "ring.N" */
+OSP_API void osp_ring_name(char name[OSP_RING_NAME_MAX], uint64_t number);
+
+/* Names the ring before this one in its header; 0 there: there is none. */
+#define OSP_RING_PREDECESSOR(number) ((number) + 1)
+
 /* In the file; every group that one side writes has a cache line of its own. */
 typedef struct osp_ring_header
 {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t header_size;
-	uint64_t capacity; /* a power of two */
-	osp_uuid id; /* of this ring, and of no other: a source of notifications,
-						* whose sequence is the position behind a record */
-	char pad0[24];
+	uint64_t capacity;    /* a power of two */
+	osp_uuid id;          /* of this ring, and of no other: a source of
+						   * notifications, whose sequence is the position behind
+						   * a record */
+	uint64_t predecessor; /* OSP_RING_PREDECESSOR */
+	uint64_t grows_to;    /* capacity that the producer's rings may reach */
+	char pad0[8];
 
-	uint64_t owner; /* osp_owner_self() of the producer; 0: free */
-	char pad1[56];
+	uint64_t owner;       /* osp_owner_self() of the producer; 0: released */
+	uint64_t owner_space; /* osp_owner_space() of the producer */
+	char pad1[48];
 
 	uint64_t head;    /* producer: end of what is committed */
 	uint64_t records; /* producer: records committed since the ring exists */
@@ -73,9 +112,16 @@ typedef struct osp_ring_header
 
 	uint64_t tail;    /* consumer: end of what a collector has */
 	uint64_t corrupt; /* consumer: bytes skipped because they made no sense */
-	char pad3[48];
+	uint64_t seen;    /* consumer: not 0: it has the ring mapped, or had */
+	char pad3[40];
 
 	osp_ring_notice notices[OSP_RING_NOTICES]; /* producer, by key */
+	osp_ring_loss losses[OSP_RING_LOSSES];
+
+	/* Labels of the producer's program, terminated; empty: it has none. They apply
+	 * to all records that carry none of their own. */
+	char project[OSP_LABEL_MAX + 1];
+	char service[OSP_LABEL_MAX + 1];
 } osp_ring_header;
 
 typedef enum osp_on_full
@@ -96,19 +142,23 @@ typedef struct osp_ring
 
 	/* the producer's */
 	uint64_t head;        /* what header->head is, or will be */
-	uint64_t tail_seen;   /* header->tail when last looked at */
+	uint64_t tail_seen;   /* header->tail when it was last read */
 	uint64_t reserved;    /* where the open reservation begins */
 	size_t reserved_size; /* 0: none is open */
 	osp_on_full on_full;
-	bool stalled;  /* a wait ended without room: do not wait until there is */
-	uint32_t lost; /* records dropped since one was committed */
+	bool stalled; /* a wait ended without room: do not wait until there is */
+
+	/* Replaces the ring by one in which a record of size bytes has room; false if
+	 * that is not possible now. NULL: the ring does not grow. */
+	bool (*grow)(struct osp_ring *ring, size_t size);
 } osp_ring;
 
 /*
  * Makes and maps the file name in directory dir_fd, mode 0600, fully allocated,
  * owned by this process, with exactly this capacity (a power of two from
  * OSP_RING_MIN to OSP_RING_MAX). It appears under its name only when it is
- * whole. OSP_EBUSY: the name is taken; OSP_EFULL: no room.
+ * whole. OSP_EBUSY: the name is taken; OSP_EFULL: there is no room, or the
+ * process may not write files of this size.
  */
 OSP_API osp_status osp_ring_create(osp_ring *ring, int dir_fd, const char *name,
 								   size_t capacity,
@@ -121,25 +171,23 @@ OSP_API osp_status osp_ring_create(osp_ring *ring, int dir_fd, const char *name,
 OSP_API osp_status osp_ring_map(osp_ring *ring, int dir_fd, const char *name,
 								osp_error *err) OSP_MUST_CHECK;
 
+/* The same; *fd is the descriptor of the file, the caller's to close. -1 if this
+ * fails with another status than OSP_EPROTO. */
+OSP_API osp_status osp_ring_map_open(osp_ring *ring, int dir_fd,
+									 const char *name, int *fd,
+									 osp_error *err) OSP_MUST_CHECK;
+
 OSP_API void osp_ring_unmap(osp_ring *ring);
 
-/*
- * Takes a mapped ring over, if it is free or its owner is dead. False if it
- * has a living owner. The records that lie in it stay.
- */
-OSP_API bool osp_ring_claim(osp_ring *ring) OSP_MUST_CHECK;
-
-/* Gives a ring back; only the owner may. */
+/* The producer is done with the ring; what lies in it is still delivered. */
 OSP_API void osp_ring_release(osp_ring *ring);
 
 /*
- * Marks a ring whose owner is dead as free. True if it is free now, by us or
- * before.
+ * Will nobody write to the ring any more, because its producer has released it,
+ * died, or replaced its program? fd is the descriptor that osp_ring_map_open gave
+ * for this mapping. False also when that cannot be known.
  */
-OSP_API bool osp_ring_recycle(osp_ring *ring);
-
-/* Is there no producer, or one that is gone? */
-OSP_API bool osp_ring_orphaned(const osp_ring *ring);
+OSP_API bool osp_ring_is_orphaned(const osp_ring *ring, int fd);
 
 /*
  * A process in one word: its pid in the upper 22 bits, its start time in clock
@@ -147,7 +195,13 @@ OSP_API bool osp_ring_orphaned(const osp_ring *ring);
  */
 OSP_API uint64_t osp_owner_self(void);
 
-/* Does the process that this word names live? False for 0. */
+/*
+ * The PID and time namespaces of this process in one word: owner words can be
+ * compared and checked only in the same space. 0: unknown, as without /proc.
+ */
+OSP_API uint64_t osp_owner_space(void);
+
+/* Does the process of this space that the word names live? False for 0. */
 OSP_API bool osp_owner_alive(uint64_t owner);
 
 /* Its pid, 0 for nobody. */
@@ -156,14 +210,37 @@ OSP_API long osp_owner_pid(uint64_t owner);
 /* When it began, in ns since boot; 0: not known. */
 OSP_API int64_t osp_owner_start_ns(uint64_t owner);
 
-/* The slow path of osp_ring_reserve: looks at tail again, waits if so set. */
+/* The slow path of osp_ring_reserve: reads tail again, wraps, grows, waits. */
 OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
+
+/* Gives the reservation up, and counts the record as dropped. */
+OSP_API void osp__ring_drop(osp_ring *ring);
+
+/*
+ * Producer: is there room for records of together size bytes, none of which takes
+ * more than a quarter of the ring? Grows and waits for it as osp_ring_reserve
+ * does, but drops nothing.
+ */
+OSP_API bool osp_ring_make_room(osp_ring *ring, size_t size);
+
+/* Producer: count records of this trace found no room, and count as dropped
+ * already. The consumer reports them in the trace. */
+OSP_API void osp_ring_count_loss(osp_ring *ring, const osp_id *base_id,
+								 uint64_t count);
+
+/*
+ * Consumer: copies an entry of header->losses; false if it holds nothing that is
+ * not reported yet, is being written, or is damaged.
+ */
+OSP_API bool osp_ring_read_loss(const osp_ring *ring, int entry,
+								osp_ring_loss *out) OSP_MUST_CHECK;
 
 /*
  * Producer: room for a record of at most size bytes, aligned to
  * OSP_RECORD_ALIGN; NULL if there is none (counted as dropped). More than a
  * quarter of the capacity may not fit even into an empty ring. A second
- * reservation replaces an uncommitted one.
+ * reservation replaces an uncommitted one. The ring may be replaced by a larger
+ * one on the way.
  */
 static inline void *
 osp_ring_reserve(osp_ring *ring, size_t size)
@@ -202,11 +279,7 @@ osp_ring_commit(osp_ring *ring, size_t size)
 {
 	if (OSP_UNLIKELY(size == 0 || size > ring->reserved_size))
 	{
-		ring->reserved_size = 0;
-		ring->lost++;
-		__atomic_store_n(&ring->header->dropped,
-						 ring->header->dropped + 1,
-						 __ATOMIC_RELAXED);
+		osp__ring_drop(ring);
 		return;
 	}
 	ring->reserved_size = 0;

@@ -16,7 +16,7 @@
  * readers drop the others.
  *
  * While nothing is traced the shipper sleeps without waking: it waits for the
- * doorbell (osprofiler/rundir.h) with no timeout.
+ * bell (osprofiler/runstat.h) with no timeout.
  */
 #ifndef OSPROFILER_SHIPPER_H
 #define OSPROFILER_SHIPPER_H

@@ -8,11 +8,10 @@
  * osprofiler/record.h; putting it is one look at the ring's room, a copy, and
  * the stores of what is new: the bytes are those that the writer would make.
  *
- * That goes only where both ids are UUIDs, so that everything has its place, and
- * where nothing was lost, for then the next record has to say so
+ * That goes only where both ids are UUIDs, so that everything has its place
  * (osp_template_may). Else osp_point_begin is the way.
  *
- *	  if (osp_template_may(producer, &ids) &&
+ *	  if (osp_template_may(&ids) &&
  *		  osp_template_put(&t, producer, &ids, now, 0) != NULL)
  *		  osp_template_commit(&t, producer);
  *
@@ -21,7 +20,7 @@
 #ifndef OSPROFILER_TEMPLATE_H
 #define OSPROFILER_TEMPLATE_H
 
-#include "osprofiler/rundir.h"
+#include "osprofiler/producer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,12 +57,11 @@ OSP_API bool osp_template_make(osp_template *t, void *space, size_t size,
 							   osp_str project, osp_str service,
 							   osp_str attributes) OSP_MUST_CHECK;
 
-/* Can templates be put for these ids into this ring, at this moment? */
+/* Can templates be put for these ids? */
 static inline bool
-osp_template_may(const osp_producer *producer, const osp_point_ids *ids)
+osp_template_may(const osp_point_ids *ids)
 {
-	return ids->base_id->is_uuid && ids->parent_id->is_uuid &&
-		   producer->ring.lost == 0;
+	return ids->base_id->is_uuid && ids->parent_id->is_uuid;
 }
 
 /* Copies what lies from from to room, in whole steps and at least one. */
@@ -136,7 +134,10 @@ osp_template_put(const osp_template *t, osp_producer *producer,
 	{
 		to = (char *) osp__ring_reserve_slow(ring, t->room);
 		if (to == NULL)
+		{
+			osp_ring_count_loss(ring, ids->base_id, 1);
 			return NULL;
+		}
 	}
 	osp__template_fill(t, to, ids, mono_ns, elapsed_ns);
 	return to;
@@ -198,7 +199,10 @@ osp_template_begin(const osp_template *t, osp_producer *producer,
 										 t->room + info_max + OSP_RECORD_ALIGN);
 
 	if (OSP_UNLIKELY(to == NULL))
+	{
+		osp_ring_count_loss(&producer->ring, ids->base_id, 1);
 		return false;
+	}
 	osp__template_fill(t, to, ids, mono_ns, elapsed_ns);
 	w->start = to;
 	w->pos = to + t->len;

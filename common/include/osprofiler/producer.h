@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * producer.h
+ *	  A producer: writes records into a ring of its own in a run directory.
+ *
+ * Its ring begins small and grows when it is crowded. All rings of a run directory
+ * stay within a bound, the lesser of ring_total and a part of what the file system
+ * has free; growing stays within half of it, so that there is room for new
+ * sessions. A producer that changed its root directory or user can reach the
+ * directory no more: it keeps its ring as it is.
+ */
+#ifndef OSPROFILER_PRODUCER_H
+#define OSPROFILER_PRODUCER_H
+
+#include "osprofiler/ring.h"
+#include "osprofiler/runstat.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a producer is opened with. */
+typedef struct osp_producer_options
+{
+	size_t ring_size; /* that the ring grows to, rounded up to a power of two */
+	uint64_t ring_total; /* bytes of all rings together; 0: the default */
+	osp_on_full on_full;
+	osp_str project; /* labels of all records that carry none; may be empty */
+	osp_str service;
+} osp_producer_options;
+
+/*
+ * A producer: a ring of its own in a run directory. One per thread, or one per
+ * PostgreSQL backend.
+ */
+typedef struct osp_producer
+{
+	osp_ring ring; /* first: the ring's own functions find the producer by it */
+	osp_runstat *stat;
+	uint64_t ring_size; /* as in the options */
+	uint64_t ring_total;
+	uint64_t root;    /* the process's root directory, where path is valid */
+	uint64_t number;  /* of the ring: the N of ring.N */
+	int64_t retry_ns; /* the ring cannot be replaced before */
+	char path[OSP_RUNDIR_PATH_MAX];
+} osp_producer;
+
+/*
+ * Opens the run directory (making it if needed) and makes a ring in it. Costs some
+ * twenty system calls; done at the first traced statement of a session. OSP_EFULL:
+ * the rings have reached their bound, the file system is full, or this process may
+ * not write files of that size.
+ */
+OSP_API osp_status osp_producer_open(osp_producer *producer, const char *path,
+									 const osp_producer_options *options,
+									 osp_error *err) OSP_MUST_CHECK;
+
+/* Releases the ring; what it holds is still shipped. */
+OSP_API void osp_producer_close(osp_producer *producer);
+
+/*
+ * In a child after fork: lets go of the parent's ring without touching it.
+ */
+OSP_API void osp_producer_abandon(osp_producer *producer);
+
+/* What follows a commit while stat->sleeping is set: wakes the shipper, or goes to
+ * the new run directory. Keeps errno. */
+OSP_API void osp__producer_wake(osp_producer *producer);
+
+/* Counts a record that was written, but did not fit in its reservation. */
+OSP_API void osp__producer_give_up(osp_producer *producer, const osp_writer *w);
+
+/*
+ * Begins a record of at most OSP_RECORD_OVERHEAD + info_max bytes in the ring.
+ * False: there is no room, the record is dropped and counted, and the shipper
+ * reports in its trace how many were ("lost_points").
+ */
+static inline bool
+osp_point_begin(osp_producer *producer, osp_writer *w, osp_record_kind kind,
+				const osp_point_ids *ids, osp_str name, osp_str project,
+				osp_str service, int64_t mono_ns, int64_t elapsed_ns,
+				size_t info_max)
+{
+	size_t size = OSP_RECORD_OVERHEAD + info_max;
+	void *space = osp_ring_reserve(&producer->ring, size);
+
+	if (OSP_UNLIKELY(space == NULL))
+	{
+		osp_ring_count_loss(&producer->ring, ids->base_id, 1);
+		return false;
+	}
+	osp_record_begin(w,
+					 space,
+					 producer->ring.reserved_size,
+					 kind,
+					 ids,
+					 name,
+					 project,
+					 service,
+					 mono_ns,
+					 elapsed_ns);
+	return true;
+}
+
+/* Wakes the shipper if it sleeps, for there is a record. */
+static inline void
+osp__producer_committed(osp_producer *producer)
+{
+	/*
+	 * The store of head must come before this load. A fence says so to the
+	 * compiler; for the processors the shipper does, which makes all of them pass
+	 * a barrier (membarrier) between saying that it sleeps and its last check.
+	 */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (OSP_UNLIKELY(
+			__atomic_load_n(&producer->stat->sleeping, __ATOMIC_RELAXED) != 0))
+		osp__producer_wake(producer);
+}
+
+/* Makes a record of size bytes visible, and wakes the shipper if it sleeps. */
+static inline void
+osp__point_publish(osp_producer *producer, size_t size)
+{
+	osp_ring_commit(&producer->ring, size);
+	osp__producer_committed(producer);
+}
+
+/* Commits the record, and wakes the shipper if it sleeps. */
+static inline void
+osp_point_commit(osp_producer *producer, osp_writer *w)
+{
+	size_t size = osp_record_end(w);
+
+	if (OSP_LIKELY(size > 0))
+		osp__point_publish(producer, size);
+	else
+		osp__producer_give_up(producer, w);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OSPROFILER_PRODUCER_H */

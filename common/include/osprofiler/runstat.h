@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runstat.h
+ *	  The status file of a run directory: counters, the clock, and the bell by
+ *	  which producers wake the shipper.
+ *
+ * The bell is a futex in the mapped file, not a file to be opened: a producer can
+ * ring it after chroot(), after changing its user, in other namespaces, and without
+ * a free descriptor.
+ */
+#ifndef OSPROFILER_RUNSTAT_H
+#define OSPROFILER_RUNSTAT_H
+
+#include "osprofiler/context.h"
+#include "osprofiler/rundir.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OSP_RUNSTAT_MAGIC   UINT64_C(0x746174735f70736f) /* "osp_stat" */
+#define OSP_RUNSTAT_VERSION 2
+
+/*
+ * The status file. Counters only grow while the file exists (ring_bytes and what
+ * the spool holds also shrink), are changed by relaxed atomic adds, and never on
+ * the way of a point: what a producer counts per record lies in its own ring.
+ */
+typedef struct osp_runstat
+{
+	uint64_t magic;
+	uint32_t version;
+	uint32_t size; /* of this struct */
+
+	/* CLOCK_REALTIME - CLOCK_MONOTONIC in ns, the same for all points of all
+	 * producers; set when the file is made, by the shipper after a step of the
+	 * wall clock of more than OSP_CLOCK_STEP_NS. */
+	int64_t wall_offset_ns;
+	uint64_t rings_made; /* the number of the next ring */
+	osp_uuid id;         /* of the run directory, made with the file */
+	uint64_t ring_bytes; /* that all rings together take */
+	uint64_t untraced;   /* sessions that got no ring, for lack of room */
+
+	/* the shipper and its sleep */
+	uint64_t shipper;  /* osp_owner_self() of the shipper; 0: none */
+	uint32_t sleeping; /* not 0: the number of a sleep; a producer that commits
+						* rings the bell, and then stores 0 */
+	uint32_t bell;     /* a futex that the shipper waits for */
+	char pad2[48];
+
+	/* contexts, by osp_verdict */
+	uint64_t contexts[16];
+
+	/* the shipper's counters, in points unless another unit is named */
+	uint64_t shipped;       /* accepted by the collector */
+	uint64_t spooled;       /* written to the spool */
+	uint64_t spool_dropped; /* lost because the spool was full or unwritable */
+	uint64_t spool_bytes;   /* in the spool now */
+	uint64_t spool_points;  /* in the spool now */
+	uint64_t corrupt_bytes; /* of rings and spool, skipped */
+	uint64_t refused;       /* points that the collector refused for good */
+	uint64_t batches;       /* handed to the driver */
+	uint64_t driver_errors; /* batches that failed */
+	uint64_t retired_records;   /* header->records of rings since removed */
+	uint64_t retired_dropped;   /* header->dropped of rings since removed */
+	int64_t last_error_wall_ns; /* 0: none yet */
+	uint32_t error_seq;         /* odd while last_error is being written */
+	char last_error[252];       /* terminated */
+} osp_runstat;
+
+/* In sleeping: the run directory is another one now. Producers go there. */
+#define OSP_RUNSTAT_MOVED UINT32_MAX
+
+#define OSP_CLOCK_STEP_NS INT64_C(1000000)
+
+/*
+ * Maps the status file of the directory, making it if it is not there yet (two
+ * processes may race: both get the same file). One that makes no sense is
+ * replaced. Unmapped by osp_runstat_unmap.
+ */
+OSP_API osp_status osp_runstat_map(int dir_fd, osp_runstat **out,
+								   osp_error *err) OSP_MUST_CHECK;
+OSP_API void osp_runstat_unmap(osp_runstat *stat);
+
+static inline void
+osp_runstat_add(uint64_t *counter, uint64_t n)
+{
+	(void) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static inline void
+osp_runstat_sub(uint64_t *counter, uint64_t n)
+{
+	(void) __atomic_fetch_sub(counter, n, __ATOMIC_RELAXED);
+}
+
+/* CLOCK_REALTIME - CLOCK_MONOTONIC now, the tightest of a few readings. */
+OSP_API int64_t osp_wall_offset_now(void);
+
+/* What the rings and the status file of a run directory say together. */
+typedef struct osp_run_totals
+{
+	osp_runstat stat; /* a copy, its last_error whole and terminated */
+	bool shipper_alive;
+	uint64_t rings;
+	uint64_t written; /* records, those of rings since removed included */
+	uint64_t dropped;
+	uint64_t waiting_bytes;
+} osp_run_totals;
+
+/* Reads them; others count on meanwhile, so they need not add up. */
+OSP_API osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
+									   osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * The trace that a producer has noted under this key (osp_ring_note), also if it
+ * is gone since. False if none has, or so many others since that it is
+ * forgotten.
+ */
+OSP_API bool osp_run_trace_of(const char *path, uint64_t key,
+							  osp_uuid *out) OSP_MUST_CHECK;
+
+/* Rings the bell of a sleeping shipper; nothing if it is awake. Keeps errno. */
+OSP_API void osp_runstat_ring(osp_runstat *stat);
+
+/* Rings the bell. */
+OSP_API void osp_runstat_ring_always(osp_runstat *stat);
+
+/* Waits until the bell was rung since it was seen, or a signal came. 0, or the
+ * errno of why it did not wait: EFAULT if the file is too short to be waited for. */
+OSP_API int osp_runstat_listen(osp_runstat *stat, uint32_t seen);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OSPROFILER_RUNSTAT_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper_bell.h
+ *	  Hears the bell of the status file.
+ */
+#ifndef OSP_SHIPPER_BELL_H
+#define OSP_SHIPPER_BELL_H
+
+#include "osprofiler/runstat.h"
+
+typedef struct osp_bell osp_bell;
+
+/*
+ * From now on an event counter, fd, is written to when a producer rings the bell of
+ * this status file. Both are borrowed until osp__bell_free. NULL: there is no
+ * memory, or no thread can be made.
+ */
+osp_bell *osp__bell_new(const osp_allocator *alc, osp_runstat *stat, int fd);
+
+/* NULL is fine. */
+void osp__bell_free(osp_bell *bell);
+
+#endif /* OSP_SHIPPER_BELL_H */

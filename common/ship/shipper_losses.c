@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shipper_losses.c
+ *	  Reports the records that found no room in a ring, in the traces they belong
+ *	  to: an operation "osprofiler.lost" without duration, at the root of the trace,
+ *	  whose info says how many ("lost_points").
+ *
+ * A report waits until the loss is over, or for a second. It is settled together
+ * with the records of its slot; should the shipper be killed before, the next one
+ * sends the same report, with the same id, again.
+ */
+#include "ship/shipper_int.h"
+
+#define LOSS_NAME    "osprofiler.lost"
+#define LOSS_OVER_NS (100 * NS_PER_MS)
+#define LOSS_LAST_NS NS_PER_S
+
+static uint64_t
+reported(const shipper_ring *r, int entry)
+{
+	return __atomic_load_n(&r->ring.header->losses[entry].reported,
+						   __ATOMIC_RELAXED);
+}
+
+void
+osp__losses_begin(shipper_ring *r)
+{
+	r->dropped_seen =
+		__atomic_load_n(&r->ring.header->dropped, __ATOMIC_RELAXED);
+	osp__losses_rewind(r);
+}
+
+bool
+osp__losses_look(shipper_ring *r, int64_t now)
+{
+	uint64_t dropped =
+		__atomic_load_n(&r->ring.header->dropped, __ATOMIC_RELAXED);
+
+	if (OSP_LIKELY(dropped == r->dropped_seen))
+		return false;
+	r->dropped_seen = dropped;
+	r->loss_ns = now;
+	if (!r->has_losses)
+		r->loss_since_ns = now;
+	r->has_losses = true;
+	return true;
+}
+
+bool
+osp__losses_pending(const shipper_ring *r)
+{
+	osp_ring_loss loss;
+	int i;
+
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+		if (osp_ring_read_loss(&r->ring, i, &loss))
+			return true;
+	return false;
+}
+
+/* The start or the stop of the operation that reports a loss. */
+static osp_status
+add_report(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
+		   const osp_ring_loss *loss, uint64_t before, osp_record_kind kind)
+{
+	osp_origin origin;
+	uint64_t number;
+	osp_record record;
+	osp_writer w;
+	char info[64];
+
+	memset(&record, 0, sizeof(record));
+	record.kind = kind;
+	record.mono_ns = osp_mono_now();
+	osp_id_copy(&record.base_id, &loss->base_id);
+	osp_id_copy(&record.parent_id, &loss->base_id);
+
+	/* Another id for each part of the loss that is reported. */
+	record.trace_id = loss->id;
+	memcpy(&number, record.trace_id.bytes + 8, sizeof(number));
+	number ^= before;
+	memcpy(record.trace_id.bytes + 8, &number, sizeof(number));
+	record.name = OSP_STR(LOSS_NAME);
+	osp_attrs_begin(&w, info, sizeof(info));
+	osp_put_u64(&w, OSP_STR("lost_points"), loss->lost - before);
+	record.info = osp_attrs_end(&w);
+	origin = s->origin;
+	osp__ring_labels(r, &origin);
+	return osp_batch_add_record(slot->batch, &record, &origin, NULL);
+}
+
+static bool
+is_due(const shipper_ring *r, int64_t now)
+{
+	return r->has_losses && (r->orphaned || now - r->loss_ns >= LOSS_OVER_NS ||
+							 now - r->loss_since_ns >= LOSS_LAST_NS);
+}
+
+bool
+osp__losses_take(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
+{
+	bool found = false;
+	int i;
+
+	if (OSP_LIKELY(!r->has_losses) || !is_due(r, osp_mono_now()))
+		return false;
+	r->has_losses = false;
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+	{
+		osp_ring_loss loss;
+
+		if (!osp_ring_read_loss(&r->ring, i, &loss) || loss.lost <= r->told[i])
+			continue;
+		if (osp__slot_full(slot) ||
+			add_report(s, slot, r, &loss, r->told[i], OSP_RECORD_START) !=
+				OSP_OK ||
+			add_report(s, slot, r, &loss, r->told[i], OSP_RECORD_STOP) !=
+				OSP_OK)
+		{
+			r->has_losses = true;
+			break;
+		}
+		r->told[i] = loss.lost;
+		found = true;
+	}
+	return found;
+}
+
+void
+osp__losses_settle(shipper_ring *r)
+{
+	int i;
+
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+		if (OSP_UNLIKELY(r->told[i] > reported(r, i)))
+			__atomic_store_n(&r->ring.header->losses[i].reported,
+							 r->told[i],
+							 __ATOMIC_RELEASE);
+}
+
+void
+osp__losses_rewind(shipper_ring *r)
+{
+	int i;
+
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+		r->told[i] = reported(r, i);
+	r->has_losses = osp__losses_pending(r);
+}
+
+void
+osp__losses_hurry(shipper_ring *r)
+{
+	r->loss_ns = 0;
+	r->has_losses |= osp__losses_pending(r);
+}
