@@ -73,7 +73,7 @@ remove_traces(cli_collector *collector, osp_removal *what, uint64_t *removed)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status;
-	int result;
+	int result = CLI_OK;
 
 	*removed = 0;
 	collector->writes = true;
@@ -82,7 +82,8 @@ remove_traces(cli_collector *collector, osp_removal *what, uint64_t *removed)
 	what->struct_size = sizeof(*what);
 	status =
 		collector->driver->remove_traces(collector->conn, what, removed, &err);
-	result = print_removed(*removed);
+	if (status == OSP_OK || *removed > 0)
+		result = print_removed(*removed);
 	if (status != OSP_OK)
 		return cli_error("cannot remove traces from %s: %s",
 						 collector->shown,

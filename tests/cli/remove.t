@@ -1,0 +1,115 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# remove.t
+#	  The default collector: osprofiler trace list, delete and prune on an SQLite
+#	  store that an agent has filled.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use JSON::PP;
+use Test::More;
+
+plan skip_all => 'no sqlite3' if system('which sqlite3 >/dev/null') != 0;
+
+my $uri = "sqlite:///$dir/traces.db";
+my @at = ('--connection-string', $uri);
+
+one_error(qr{cannot list the traces of \Q$uri\E: cannot open \Q$dir\E/traces\.db: No such file},
+	'trace', 'list', @at);
+one_error(qr{cannot open \Q$dir\E/traces\.db: No such file}, 'trace', 'delete',
+	@at, 'a');
+one_error(qr{cannot open \Q$dir\E/traces\.db: No such file}, 'trace', 'prune',
+	@at, '--older-than', '1d');
+ok(!-e "$dir/traces.db", 'looking makes no file');
+
+# A traced program; its points are delivered to the store. The trace's id.
+sub trace_program
+{
+	my ($sql) = @_;
+	my ($info, $hmac) =
+	  run_ok('context', 'new', '--format', 'env', '--hmac-key', 'k') =~
+	  /OSPROFILER_TRACE_(?:INFO|HMAC)='?([^'\n]*)/g;
+	my $shown = run_ok('context', 'show', '--hmac-key', 'k', '--trace-info', $info,
+		'--trace-hmac', $hmac);
+
+	local $ENV{OSPROFILER_HMAC_KEYS} = 'k';
+	local $ENV{OSPROFILER_TRACE_INFO} = $info;
+	local $ENV{OSPROFILER_TRACE_HMAC} = $hmac;
+	local $ENV{OSPROFILER_SERVICE} = 'shop';
+	{
+		local $ENV{LD_PRELOAD} = "$build/sqlite_osprofiler/sqlite_preload.so";
+		system("sqlite3 :memory: '$sql' >$dir/program 2>&1");
+	}
+	my ($status, undef, $err) = run_cli('agent', '--once', @at);
+	is($status, 0, "delivered $err");
+	return $shown =~ /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/ && $1;
+}
+
+sub list
+{
+	return decode_json(run_ok('trace', 'list', '--json', @at, @_));
+}
+
+sub ids
+{
+	return join ' ', map { $_->{base_id} } @{ list(@_)->{traces} };
+}
+
+my @ids = map { trace_program("SELECT $_; SELECT $_ + 1") } 1 .. 5;
+my $failed = trace_program('SELECT nothing FROM nowhere');
+my @newest = ($failed, reverse @ids);
+
+# What the store knows of a trace without reading it.
+my ($last, $first) = @{ list('--limit', 2)->{traces} };
+is($last->{base_id}, $failed, 'the newest first');
+is($last->{errors}, 1, 'its error is counted');
+is($first->{errors}, 0, 'the other has none');
+is($first->{operations}, 2, 'operations are counted');
+is($first->{service}, 'shop', 'service');
+is($first->{name}, 'sqlite', 'name of the first operation');
+like($first->{text}, qr/^SELECT 5/, 'its text');
+cmp_ok($first->{last}, 'ge', $first->{first}, 'times');
+like(run_ok('trace', 'list', @at, '--limit', 2),
+	qr/^\Q$ids[4]\E  \S+ +[\d.]+ [mun]?s +2 +0  shop +sqlite SELECT 5/m, 'as a line');
+is(ids('--errors'), $failed, 'errors only');
+
+# Page by page.
+my @seen;
+my $page;
+for (1 .. 10)
+{
+	my $part = list('--limit', 2, $page ? ('--page', $page) : ());
+
+	push @seen, map { $_->{base_id} } @{ $part->{traces} };
+	$page = $part->{next} // last;
+}
+is("@seen", "@newest", 'pages');
+is(ids('--all'), "@newest", 'all');
+is(ids('--until', '1h'), '', 'none is an hour old');
+is(ids('--since', '1h'), "@newest", 'all are of the last hour');
+
+# Delete: by id, in any form of it.
+is(run_ok('trace', 'delete', @at, $ids[0]), "1 trace removed\n", 'one');
+is(run_ok('trace', 'delete', @at, $ids[1] =~ s/-//gr, $ids[2]),
+	"2 traces removed\n", 'two');
+my ($status, $out, $err) = run_cli('trace', 'delete', @at, $ids[0], $ids[3]);
+is("$status $out", "1 1 trace removed\n", 'one of them is gone already');
+like($err, qr/\Aosprofiler: trace delete: 1 of 2 traces were not in \Q$uri\E\n\z/,
+	'which is said');
+is(ids(), "$failed $ids[4]", 'the others stay');
+one_error(qr/no trace '$ids[0]'/, 'trace', 'show', '--no-wait', @at, $ids[0]);
+
+# Prune: by age.
+is(run_ok('trace', 'prune', @at, '--older-than', '1h'), "0 traces removed\n",
+	'nothing is an hour old');
+is(ids(), "$failed $ids[4]", 'they stay');
+select undef, undef, undef, 0.05;
+is(run_ok('trace', 'prune', @at, '--older-than', '1ms'), "2 traces removed\n",
+	'all are older than a millisecond');
+is(ids(), '', 'an empty store');
+
+done_testing();
