@@ -195,7 +195,8 @@ read_ids(const new_options *options, osp_id *base_id, osp_id *parent_id)
 	return CLI_OK;
 }
 
-/* A new trace's id stands nowhere readable: tells the person at the terminal. */
+/* The id of a new trace can be read nowhere in a context: prints it for a person at
+ * a terminal. */
 static void
 tell_new_trace(const osp_id *base_id)
 {

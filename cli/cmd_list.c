@@ -116,7 +116,7 @@ fetch_newest(list_options *options, listing *list)
 	return CLI_OK;
 }
 
-/* Looks at all traces, and keeps what is to be shown. CLI_FAILED after a message. */
+/* Goes through all traces and keeps those to be shown. CLI_FAILED after a message. */
 static int
 fetch_all(list_options *options, listing *list)
 {

@@ -48,13 +48,14 @@ print_help(void)
 	size_t i;
 
 	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
-	osp_buf_addf(&text,
-				 "Usage: osprofiler COMMAND [OPTIONS]\n"
-				 "       osprofiler -h | -v\n"
-				 "\n"
-				 "OSProfiler's traces of databases: show, list, make.\n"
-				 "\n"
-				 "Commands:\n");
+	osp_buf_addf(
+		&text,
+		"Usage: osprofiler COMMAND [OPTIONS]\n"
+		"       osprofiler -h | -v\n"
+		"\n"
+		"Shows, lists, checks, removes and makes OSProfiler's traces of databases.\n"
+		"\n"
+		"Commands:\n");
 	for (i = 0; i < COMMAND_COUNT; i++)
 	{
 		const command *c = &commands[i];
@@ -67,13 +68,15 @@ print_help(void)
 					 c->name,
 					 c->summary);
 	}
-	osp_buf_addf(&text,
-				 "\n"
-				 "Options:\n"
-				 "  -h, --help       this text; after a command, its options\n"
-				 "  -v, --version    the version\n"
-				 "\n"
-				 "Exit status: 0, 1 after an error, 2 after a wrong call.\n");
+	osp_buf_addf(
+		&text,
+		"\n"
+		"Options:\n"
+		"  -h, --help       this text; after a command, its options\n"
+		"  -v, --version    the version\n"
+		"\n"
+		"Exit status: 0; 1 after an error; 2 after a wrong call; 3 from status if\n"
+		"somebody should look.\n");
 	result = osp_buf_status(&text) == OSP_OK
 				 ? cli_help(text.ptr)
 				 : cli_error("%s", osp_status_text(osp_buf_status(&text)));

@@ -7,7 +7,7 @@
  * Output for a file is written to a temporary file beside it, which is renamed
  * at the end; a run that fails or is interrupted leaves the old file, or none.
  * What is no regular file (a device, a pipe) is written to directly. The first
- * error is kept, and told by cli_out_close. There is one output at a time.
+ * error is kept, and cli_out_close reports it. There is one output at a time.
  */
 #ifndef OSPROFILER_CLI_OUT_H
 #define OSPROFILER_CLI_OUT_H

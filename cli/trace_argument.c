@@ -19,7 +19,7 @@
 #define READ_CHUNK ((size_t) 256 * 1024)
 
 /* Waits, in ms: before the first reading; without a word; for other users'
- * shippers, and between two looks at what they have delivered. */
+ * shippers, and between two readings while they deliver. */
 #define SHORT_MS  100
 #define QUIET_MS  500
 #define OTHERS_MS 1000

@@ -292,7 +292,8 @@ find_point(const osp_report *report, const osp__node *node, osp_str name)
 	return NULL;
 }
 
-/* Hashes the point that was added, and before the first all that came before. */
+/* Adds the point that was linked last to the hash table. At the first one beyond
+ * FEW_POINTS, adds all points of the node. */
 static void
 hash_points(osp_report *report, osp__node *node)
 {
@@ -424,7 +425,8 @@ link_point(osp_report *report, osp__node *node, osp__point *point,
 	report->point_count++;
 }
 
-/* What a point says about its node and the trace; the last one to arrive wins. */
+/* Takes over the times of a point. Of several starts or stops the last to arrive
+ * counts. */
 static void
 note_times(osp_report *report, osp__node *node, const fields *f)
 {

@@ -3,16 +3,17 @@
  * report_build.c
  *	  From the nodes of a report to its tree.
  *
- * All nodes are sorted by time once and then hung below their parents in that
- * order, so every list of siblings is sorted. A node whose parent is not there
- * is a root. So is the earliest node of a ring of parents: upstream loses such
- * nodes, here they are shown.
+ * All nodes are sorted by time once. They are then added to their parents in that
+ * order, so every list of siblings is sorted. A node whose parent is not in the
+ * trace is a root. So is the earliest node of a ring of parents: upstream loses
+ * such nodes, here they are shown.
  */
 #include <stdlib.h>
 
 #include "report/report_tree.h"
 
-/* True time order; what has the same microsecond goes by what is known else. */
+/* True time order. Nodes that began in the same microsecond are ordered by their
+ * ends, then by their durations in nanoseconds, then by their ids. */
 static int
 compare_times(const void *a, const void *b)
 {
@@ -25,7 +26,6 @@ compare_times(const void *a, const void *b)
 
 	if (x_time == y_time)
 	{
-		/* One that came after the other also ends after it. */
 		x_time = osp__node_end_ns(x);
 		y_time = osp__node_end_ns(y);
 	}
@@ -44,7 +44,8 @@ compare_times(const void *a, const void *b)
 							(x->trace_id.len < y->trace_id.len);
 }
 
-/* Forgets an earlier tree, and finds the parent if it arrived meanwhile. */
+/* Removes the node from an earlier tree, and finds its parent if that arrived
+ * after it. */
 static void
 reset_node(const osp_report *report, osp__node *node)
 {
@@ -96,8 +97,8 @@ cut_ring(osp__node *node)
 }
 
 /*
- * Follows the parents of every node that no walk came by yet. A walk that comes
- * back to a node of its own went round a ring.
+ * Follows the parents of each node up to one that was visited before. If that was
+ * in the same walk, the walk went round a ring.
  */
 static void
 cut_rings(osp_report *report)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_describe.c
- *	  What a node did, in words for a person.
+ *	  An operation in words for a person.
  */
 #include "report/report_describe.h"
 
@@ -13,8 +13,8 @@
 
 
 /*
- * Where the info of a start, or its db, says what is done; the first that is
- * there counts.
+ * The members of a start's info, or of the db in it, that name what is done. The
+ * first one that is there is taken.
  */
 static const char *const detail_paths[][2] = {
 	{"db", "statement"},

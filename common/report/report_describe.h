@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_describe.h
- *	  What a node did, in words for a person. Private to the files of the
- *	  report.
+ *	  An operation in words for a person: what it did, how it stands, how it
+ *	  ended. Private to the files of the report.
  */
 #ifndef OSPROFILER_REPORT_DESCRIBE_H
 #define OSPROFILER_REPORT_DESCRIBE_H

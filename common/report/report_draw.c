@@ -32,8 +32,8 @@
 #define WIDTH_BAR  72
 #define WIDTH_WIDE 110
 
-/* Levels that are drawn when lines are not cut; fewer than DETAIL_MIN columns
- * are not worth to begin a statement in. */
+/* Levels that are drawn at most and at least. A statement that would get fewer
+ * than DETAIL_MIN columns is left out. */
 #define LEVELS_MAX 64
 #define LEVELS_MIN 4
 #define DETAIL_MIN 8
@@ -133,7 +133,7 @@ add_json(drawing *d, const char *color, osp_str inside, size_t max_columns)
 		add_shown(d, color, osp_buf_str(&d->decoded), max_columns);
 }
 
-/* When a node began and how long it took, as precisely as anything tells. */
+/* How long a node took, to the nanosecond if its tracer said so. */
 static int64_t
 node_duration_ns(const osp__node *node)
 {
@@ -177,7 +177,7 @@ add_bar(drawing *d, const osp__node *node)
 	const char *color = open ? COLOR_WARN : COLOR_TIME;
 	unsigned i;
 
-	/* Whatever happened can be seen. */
+	/* However short it is, it can be seen. */
 	if (first >= halves)
 		first = halves - 1;
 	if (last <= first)
@@ -268,7 +268,8 @@ add_branches(drawing *d, const osp__node *node, int depth)
 	d->columns += (size_t) levels * LEVEL_COLUMNS;
 }
 
-/* Where a node ran, said where that changes: below its parent, or at first. */
+/* Service and host of a node, where they are others than those of its parent. A
+ * root is compared with the first root. */
 static void
 add_place(drawing *d, const osp__node *node)
 {
@@ -279,7 +280,7 @@ add_place(drawing *d, const osp__node *node)
 	bool changed =
 		before == node || !osp_str_eq(before->service, node->service);
 
-	/* Hosts are no part of what tests compare. */
+	/* Tests draw without times, and do not know their host. */
 	if (d->options.times)
 		changed = changed || !osp_str_eq(before->host, node->host);
 	else
@@ -335,7 +336,7 @@ state_mark(const drawing *d)
 	return "";
 }
 
-/* What has to be known of a node before anybody believes the rest of its line. */
+/* What restricts the rest of a node's line, in parentheses; "" if nothing does. */
 static const char *
 node_mark(drawing *d, const osp__node *node)
 {
@@ -385,7 +386,7 @@ fit(drawing *d, osp_buf *buf, osp_str text, size_t max_columns)
 	return columns > 0 ? columns + GAP : 0;
 }
 
-/* Shares what is left of the line between statement and error. */
+/* Divides the rest of the line between statement and error. */
 static void
 fit_texts(drawing *d, const char *mark)
 {
@@ -403,7 +404,7 @@ fit_texts(drawing *d, const char *mark)
 	if (error_columns + detail_columns <= left)
 		return;
 
-	/* Each gets half, and what the other does not need. */
+	/* Each may take half, and what the other leaves of its half. */
 	if (detail_columns < left / 2)
 		error_columns = fit(d, &d->error, error, left - detail_columns);
 	else if (error_columns > left / 2)
@@ -524,7 +525,7 @@ draw_header(drawing *d)
 	osp_buf_add_char(d->out, '\n');
 }
 
-/* All of the trace; to the nanosecond if one node is all of it. */
+/* The duration of the trace; to the nanosecond if one node spans all of it. */
 static int64_t
 total_ns(const osp_report *report)
 {

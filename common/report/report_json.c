@@ -4,8 +4,8 @@
  *	  The report as upstream's `osprofiler trace show --json` prints it, to the
  *	  order of members and the white space; only siblings come in true order.
  *
- * It is made and handed over in pieces, so what is in memory is the points and
- * one piece. Beyond OSP__INDENT_LEVELS lines are not broken any more.
+ * It is made and handed over in pieces, so that only the points and one piece are
+ * in memory. Beyond OSP__INDENT_LEVELS levels, lines are not broken any more.
  */
 #include "base/buf_fast.h"
 #include "report/report_tree.h"
@@ -209,7 +209,7 @@ put_children(emitter *e)
 	}
 }
 
-/* Upstream's members for all of the trace; null where no point says it. */
+/* Upstream's members for the whole trace; null where there is no point. */
 static void
 put_total(emitter *e)
 {

@@ -3,8 +3,8 @@
  * report_table.h
  *	  Hash tables of a report. Private to common/.
  *
- * What is looked up came from outside, so the hash is keyed: nobody can make
- * texts that all fall into one place.
+ * The keys come from outside, so the hash has a secret key: nobody can make texts
+ * that all have the same hash.
  */
 #ifndef OSPROFILER_REPORT_TABLE_H
 #define OSPROFILER_REPORT_TABLE_H
@@ -18,7 +18,7 @@ typedef struct osp__table_slot
 	void *item; /* NULL: free */
 } osp__table_slot;
 
-/* Items are borrowed; how they are compared is the caller's. */
+/* Items are borrowed. The caller compares them. */
 typedef struct osp__table
 {
 	const osp_allocator *alc;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_tree.h
- *	  What a report holds. Private to the files of the report.
+ *	  The data of a report. Private to the files of the report.
  *
- * A *point* is one notification, a *node* all points of one trace_id: a start
- * and a stop. All text is canonical JSON (osp__json_is_canonical), so it is
+ * A *point* is one notification, a *node* is one operation: all points of one
+ * trace_id, usually a start and a stop. All text is canonical JSON (osp__json_is_canonical), so it is
  * compared byte by byte and goes out as it is; ids, labels and types of errors
  * are whole JSON values with their quotes, names are the inside of a string.
  *
@@ -49,7 +49,7 @@ typedef struct osp__loss
 #define OSP__LOSS_TRACER "osprofiler"
 
 
-/* Counted by name, in the order in which the names came up. */
+/* Sums over the nodes of one name, in the order in which the names arrived. */
 typedef struct osp__stat
 {
 	struct osp__stat *next;
@@ -58,7 +58,8 @@ typedef struct osp__stat
 	int64_t duration_ms;
 } osp__stat;
 
-/* What making the tree needs stands first, together in memory. */
+/* An operation. The members that building the tree needs come first, together in
+ * memory. */
 typedef struct osp__node
 {
 	/* of the start and the stop that arrived last */
@@ -77,9 +78,9 @@ typedef struct osp__node
 	struct osp__node *last_child;
 	struct osp__node *next_sibling;
 	uint32_t order; /* place among all nodes in time */
-	uint32_t mark;  /* the walk that came by, while rings are looked for */
-	bool loss;      /* it only reports that points were lost */
-	bool cycle;     /* its parents form a ring, which was cut here */
+	uint32_t mark; /* the walk that visited it last, while rings are searched */
+	bool loss;     /* it only reports that points were lost */
+	bool cycle;    /* its parents form a ring, which was cut here */
 
 	osp__point *first;
 	osp__point *last;
