@@ -109,38 +109,47 @@ osp_uuid_text(const osp_uuid *uuid, char out[OSP_UUID_TEXT_LEN + 1])
 	out[36] = '\0';
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* 1 + the value of a lower-case digit, 0 for anything else. */
+static const unsigned char digit_values[256] = {['0'] = 1,
+												['1'] = 2,
+												['2'] = 3,
+												['3'] = 4,
+												['4'] = 5,
+												['5'] = 6,
+												['6'] = 7,
+												['7'] = 8,
+												['8'] = 9,
+												['9'] = 10,
+												['a'] = 11,
+												['b'] = 12,
+												['c'] = 13,
+												['d'] = 14,
+												['e'] = 15,
+												['f'] = 16};
 
+/* Stores read three ids for each notification, so this looks at every character
+ * without a branch. */
 bool
 osp_uuid_parse(osp_str text, osp_uuid *out)
 {
-	size_t at = 0;
+	static const unsigned char places[16] = {
+		0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+	const unsigned char *at = (const unsigned char *) text.ptr;
+	unsigned bad;
 	int i;
 
 	if (text.len != OSP_UUID_TEXT_LEN)
 		return false;
+	bad = (at[8] ^ '-') | (at[13] ^ '-') | (at[18] ^ '-') | (at[23] ^ '-');
 	for (i = 0; i < 16; i++)
 	{
-		int high;
-		int low;
+		unsigned high = digit_values[at[places[i]]] - 1U;
+		unsigned low = digit_values[at[places[i] + 1]] - 1U;
 
-		if ((i == 4 || i == 6 || i == 8 || i == 10) && text.ptr[at++] != '-')
-			return false;
-		high = hex_value(text.ptr[at++]);
-		low = hex_value(text.ptr[at++]);
-		if (high < 0 || low < 0)
-			return false;
+		bad |= (high | low) >> 4;
 		out->bytes[i] = (unsigned char) (high << 4 | low);
 	}
-	return true;
+	return bad == 0;
 }
 
 bool

@@ -40,6 +40,7 @@ struct osp_driver_conn
 	store_batch *batch;
 	store_encoder *encoder;
 	int64_t next_upkeep_ns; /* osp_mono_now */
+	int64_t retained_at;    /* index.next_id at the last step of retention */
 	int64_t sources_hour;   /* in which sources were forgotten */
 	int log_begun;          /* pages of the log when it was looked at */
 	int checkpoint_at;      /* pages at which it is moved next */

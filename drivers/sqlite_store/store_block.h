@@ -49,10 +49,11 @@ typedef struct store_encoder store_encoder;
 store_encoder *store_encoder_new(const osp_allocator *alc);
 void store_encoder_free(store_encoder *encoder);
 
-/* Adds a notification of the trace with this number in the block. Failures show
- * in store_encoder_finish. */
+/* Adds a notification of the trace with this number in the block. wall_ns is its
+ * timestamp as osp_timestamp_parse() reads it, or 0. Failures show in
+ * store_encoder_finish. */
 void store_encoder_add(store_encoder *encoder, uint64_t trace,
-					   const osp_notification *item);
+					   const osp_notification *item, int64_t wall_ns);
 size_t store_encoder_count(const store_encoder *encoder);
 bool store_encoder_is_full(const store_encoder *encoder);
 

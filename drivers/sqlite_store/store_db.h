@@ -26,7 +26,9 @@
 	X(LAST_TRACE, "SELECT max(id) FROM trace")                                 \
 	X(LAST_SEGMENT, "SELECT max(id) FROM segment")                             \
 	X(SEGMENTS_FROM, "SELECT id, filter FROM segment WHERE id >= ?")           \
-	X(TRACES_FROM, "SELECT id, base_id, first_us FROM trace WHERE id >= ?")    \
+	X(TRACES_FROM,                                                             \
+	  "SELECT id, base_id, first_us, name IS NOT NULL FROM trace "             \
+	  "WHERE id >= ?")                                                         \
 	X(FIRST_TIME, "SELECT first_us FROM trace WHERE id = ?")                   \
 	X(ADD_SEGMENT, "INSERT INTO segment (id, filter) VALUES (?, ?)")           \
 	X(ADD_LOOKUP, "INSERT INTO lookup (segment, hash, trace) VALUES (?,?,?)")  \

@@ -218,19 +218,16 @@ match_label(osp_str *rest, osp_str text)
 		   match(rest, OSP_STR("\""));
 }
 
-/* Is its JSON what store_item_json makes of its parts? */
+/* Is its JSON what store_item_json makes of its parts, with this time? */
 static bool
-is_spelled_our_way(const osp_notification *item, int64_t *us)
+is_spelled_our_way(const osp_notification *item, int64_t wall_ns)
 {
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	osp_str rest = item->json;
-	int64_t ns;
 
-	if (item->timestamp.len != OSP_TIMESTAMP_LEN ||
-		!osp_timestamp_parse(item->timestamp, &ns))
+	if (item->timestamp.len != OSP_TIMESTAMP_LEN)
 		return false;
-	osp_timestamp_text(ns, timestamp);
-	*us = ns / 1000;
+	osp_timestamp_text(wall_ns, timestamp);
 	return memcmp(timestamp, item->timestamp.ptr, OSP_TIMESTAMP_LEN) == 0 &&
 		   match(&rest, OSP_STR("{\"name\": \"")) && match(&rest, item->name) &&
 		   match(&rest, OSP_STR("\", \"base_id\": \"")) &&
@@ -252,14 +249,14 @@ is_spelled_our_way(const osp_notification *item, int64_t *us)
 
 void
 store_encoder_add(store_encoder *encoder, uint64_t trace,
-				  const osp_notification *item)
+				  const osp_notification *item, int64_t wall_ns)
 {
-	int64_t us = 0;
+	int64_t us = wall_ns / 1000;
 
 	if (encoder->count == 0)
 		begin_block(encoder);
 	encoder->count++;
-	if (!is_spelled_our_way(item, &us))
+	if (!is_spelled_our_way(item, wall_ns))
 	{
 		store_put_varint(&encoder->rest, trace << 1 | 1);
 		put_text(&encoder->rest, item->json);

@@ -376,6 +376,7 @@ load_traces(store_index *index, store_db *db, int64_t from, osp_error *err)
 				return no_memory(err);
 			}
 			entry->first_us = sqlite3_column_int64(row, 2);
+			entry->has_root = sqlite3_column_int(row, 3) != 0;
 		}
 	return rc == SQLITE_DONE ? OSP_OK : store_db_failed(db, err);
 }

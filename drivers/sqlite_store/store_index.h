@@ -50,6 +50,7 @@ typedef struct store_entry
 	uint32_t len;
 	bool is_uuid;
 	bool is_new;       /* not in the table yet */
+	bool has_root;     /* the table has its first operation, or did */
 	uint32_t summary;  /* of the writer: its place in the batch */
 	uint64_t batch_no; /* the batch in which summary is valid */
 } store_entry;

@@ -256,6 +256,7 @@ store_close_writer(osp_driver_conn *conn)
 	store_encoder_free(conn->encoder);
 	conn->batch = NULL;
 	conn->encoder = NULL;
+	conn->retained_at = 0;
 }
 
 osp_status

@@ -41,6 +41,7 @@ keep_item(rewriting *w, const store_item *item, int64_t removed)
 	sqlite3_stmt *row = store_db_query(db, STORE_BASE_ID);
 	char storage[OSP_UUID_TEXT_LEN + 1];
 	osp_notification notification;
+	int64_t wall_ns;
 	osp_status status = OSP_OK;
 	int rc = SQLITE_ERROR;
 
@@ -69,7 +70,12 @@ keep_item(rewriting *w, const store_item *item, int64_t removed)
 			status = OSP_OK;
 		}
 		if (status == OSP_OK)
-			store_encoder_add(w->conn->encoder, item->trace, &notification);
+		{
+			if (!osp_timestamp_parse(notification.timestamp, &wall_ns))
+				wall_ns = 0;
+			store_encoder_add(
+				w->conn->encoder, item->trace, &notification, wall_ns);
+		}
 	}
 	else if (rc != SQLITE_DONE)
 		status = OSP_EIO;

@@ -15,7 +15,10 @@
 #define BUSY_NS INT64_C(20000000)
 #define IDLE_NS INT64_C(1000000000)
 
-#define STEP_TRACES 128
+/* Traces that a step removes beyond those that came since the one before, so that
+ * it gets ahead of the writer, and how many it removes at most. */
+#define STEP_TRACES     128
+#define STEP_TRACES_MAX 2000
 
 /* Pages of the log after which it is moved into the database, and after which
  * readers are waited for, so that it can begin anew. */
@@ -123,17 +126,24 @@ has_much_unused(const pages *p)
 static osp_status
 retain(osp_driver_conn *conn, const pages *p, bool *busy, osp_error *err)
 {
+	int64_t next_id = conn->index.next_id;
+	int64_t limit = STEP_TRACES;
 	int64_t before_us = INT64_MIN;
 	uint64_t removed = 0;
 	osp_status status;
 
+	if (conn->retained_at > 0 && next_id > conn->retained_at)
+		limit += next_id - conn->retained_at;
+	if (limit > STEP_TRACES_MAX)
+		limit = STEP_TRACES_MAX;
+	conn->retained_at = next_id;
 	if (conn->keep_us > 0)
 		before_us = (int64_t) time(NULL) * 1000000 - conn->keep_us;
 	if (conn->max_bytes > 0 && (p->all - p->unused) * p->size > conn->max_bytes)
 		before_us = INT64_MAX;
 	if (before_us == INT64_MIN)
 		return OSP_OK;
-	status = store_remove_old(conn, before_us, STEP_TRACES, &removed, err);
+	status = store_remove_old(conn, before_us, (unsigned) limit, &removed, err);
 	*busy |= removed > 0;
 	if (status == OSP_OK && removed > 0)
 		status = drop_segment(&conn->db, busy, err);

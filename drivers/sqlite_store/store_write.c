@@ -241,14 +241,10 @@ find_summary(osp_driver_conn *conn, osp_str base_id, summary **out,
 }
 
 static void
-sum_up(summary *sum, const osp_notification *item)
+sum_up(summary *sum, const osp_notification *item, int64_t us)
 {
-	int64_t us = 0;
-	int64_t ns;
 	bool stop = is_stop(item->name);
 
-	if (osp_timestamp_parse(item->timestamp, &ns))
-		us = ns / 1000;
 	if (us < sum->first_us)
 		sum->first_us = us;
 	if (us > sum->last_us)
@@ -276,48 +272,60 @@ character_len(const char *text, size_t left)
 																		  : 6;
 }
 
-/* The first bytes of the statement in an info, in batch->text: those between the
- * quotes, cut between two characters, and decoded. */
+/* Decodes a piece of a JSON string into batch->text. */
+static osp_str
+decode_text(store_batch *batch, osp_str raw)
+{
+	char json[TEXT_RAW_MAX + 16];
+	osp_buf *out = &batch->text;
+
+	osp_buf_reset(out);
+	if (memchr(raw.ptr, '\\', raw.len) == NULL)
+		return raw;
+	memcpy(json, "{\"t\": \"", 7);
+	memcpy(json + 7, raw.ptr, raw.len);
+	memcpy(json + 7 + raw.len, "\"}", 2);
+	if (osp_json_member_text(out, osp_str_n(json, raw.len + 9), OSP_STR("t")) !=
+		OSP_OK)
+		return OSP_STR("");
+	return osp_buf_str(out);
+}
+
+/* The first bytes of the statement in an info: those between the quotes, cut
+ * between two characters, and decoded. Borrowed from it or from the batch. */
 static osp_str
 statement_of(store_batch *batch, osp_str info)
 {
 	static const osp_str member = {"\"statement\": \"", 14};
-	const char *text = memmem(
+	const char *raw = memmem(
 		info.ptr, info.len < 256 ? info.len : 256, member.ptr, member.len);
-	osp_buf *out = &batch->text;
-	char raw[TEXT_RAW_MAX + 16];
+	osp_str text;
 	size_t len = 0;
 	size_t left;
 
-	if (text == NULL)
+	if (raw == NULL)
 		return OSP_STR("");
-	text += member.len;
-	left = info.len - (size_t) (text - info.ptr);
+	raw += member.len;
+	left = info.len - (size_t) (raw - info.ptr);
 	if (left > TEXT_RAW_MAX)
 		left = TEXT_RAW_MAX;
-	memcpy(raw, "{\"t\": \"", 7);
-	while (len < left && text[len] != '"')
+	while (len < left && raw[len] != '"')
 	{
-		size_t step = character_len(text + len, left - len);
+		size_t step = character_len(raw + len, left - len);
 
 		if (step > left - len)
 			break;
 		len += step;
 	}
-	memcpy(raw + 7, text, len);
-	memcpy(raw + 7 + len, "\"}", 2);
-	osp_buf_reset(out);
-	if (osp_json_member_text(out, osp_str_n(raw, len + 9), OSP_STR("t")) !=
-		OSP_OK)
-		return OSP_STR("");
-	len = out->len;
-	if (len > TEXT_MAX)
+	text = decode_text(batch, osp_str_n(raw, len));
+	if (text.len > TEXT_MAX)
 	{
-		len = TEXT_MAX;
-		while (len > 0 && ((unsigned char) out->ptr[len] & 0xc0) == 0x80)
-			len--;
+		text.len = TEXT_MAX;
+		while (text.len > 0 &&
+			   ((unsigned char) text.ptr[text.len] & 0xc0) == 0x80)
+			text.len--;
 	}
-	return osp_str_n(out->ptr, len);
+	return text;
 }
 
 static bool
@@ -376,22 +384,24 @@ insert_trace(osp_driver_conn *conn, int64_t id, const store_key *key,
 
 /* Adds to the row of a trace; *found is false when there is none any more. */
 static bool
-update_trace(osp_driver_conn *conn, int64_t id, const store_key *key,
-			 const summary *sum, bool *found)
+update_trace(osp_driver_conn *conn, const store_entry *entry,
+			 const store_key *key, const summary *sum, bool *found)
 {
 	sqlite3_stmt *stmt;
 
-	if (sum->root != NULL)
+	if (sum->root != NULL &&
+		!(entry->has_root && sum->root_us >= entry->first_us))
 	{
 		stmt = store_db_query(&conn->db, STORE_UPDATE_ROOT);
-		if (stmt == NULL || sqlite3_bind_int64(stmt, 1, id) != SQLITE_OK ||
+		if (stmt == NULL ||
+			sqlite3_bind_int64(stmt, 1, entry->id) != SQLITE_OK ||
 			!store_key_bind(stmt, 2, key) ||
 			sqlite3_bind_int64(stmt, 3, sum->root_us) != SQLITE_OK ||
 			!bind_root(conn->batch, stmt, 4, sum) || !store_db_run(stmt))
 			return false;
 	}
 	stmt = store_db_query(&conn->db, STORE_UPDATE_TRACE);
-	if (!bind_sums(stmt, id, key, sum) || !store_db_run(stmt))
+	if (!bind_sums(stmt, entry->id, key, sum) || !store_db_run(stmt))
 		return false;
 	*found = sqlite3_changes(conn->db.db) > 0;
 	return true;
@@ -421,14 +431,16 @@ save_summary(osp_driver_conn *conn, const summary *sum)
 	store_key key = store_key_of(sum->base_id);
 	bool found = false;
 
-	if (!entry->is_new && !update_trace(conn, entry->id, &key, sum, &found))
+	if (!entry->is_new && !update_trace(conn, entry, &key, sum, &found))
 		return false;
 	if (!entry->is_new && !found)
 	{
 		entry->id = conn->index.next_id++;
 		entry->first_us = INT64_MAX;
+		entry->has_root = false;
 	}
 	entry->is_new = false;
+	entry->has_root |= sum->root != NULL;
 	if (!note_longest(conn, entry, sum))
 		return false;
 	return found || insert_trace(conn, entry->id, &key, sum);
@@ -514,6 +526,7 @@ static osp_status
 add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
 		 osp_error *err)
 {
+	int64_t ns = 0;
 	osp_status status;
 	bool known;
 
@@ -523,9 +536,11 @@ add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
 	status = find_summary(conn, item->base_id, sum, err);
 	if (status != OSP_OK)
 		return status;
-	sum_up(*sum, item);
+	if (!osp_timestamp_parse(item->timestamp, &ns))
+		ns = 0;
+	sum_up(*sum, item, ns / 1000);
 	store_encoder_add(
-		conn->encoder, (uint64_t) (*sum - conn->batch->summaries), item);
+		conn->encoder, (uint64_t) (*sum - conn->batch->summaries), item, ns);
 	if (store_encoder_is_full(conn->encoder))
 	{
 		status = flush_block(conn, err);

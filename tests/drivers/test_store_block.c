@@ -52,7 +52,13 @@ encode(store_encoder *encoder, const points *p)
 	size_t i;
 
 	for (i = 0; i < p->count; i++)
-		store_encoder_add(encoder, i % 3, &p->items[i]);
+	{
+		int64_t wall_ns;
+
+		if (!osp_timestamp_parse(p->items[i].timestamp, &wall_ns))
+			wall_ns = 0;
+		store_encoder_add(encoder, i % 3, &p->items[i], wall_ns);
+	}
 	assert_int_equal(store_encoder_count(encoder), p->count);
 	assert_int_equal(store_encoder_finish(encoder, &block), OSP_OK);
 	return block;
