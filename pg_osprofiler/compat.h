@@ -7,6 +7,7 @@
 #ifndef PGOSP_COMPAT_H
 #define PGOSP_COMPAT_H
 
+#include "executor/execdesc.h"
 #include "executor/instrument.h"
 #include "mb/pg_wchar.h"
 #include "nodes/execnodes.h"
@@ -17,16 +18,32 @@
 #include "tcop/utility.h"
 #include "utils/guc.h"
 
-/* The arguments of ExecutorRun_hook, and how they are handed on. */
+/* The arguments of ExecutorRun_hook where they are kept. */
+typedef struct pgospRun
+{
+	QueryDesc *queryDesc;
+	ScanDirection direction;
+	uint64 count;
+	bool execute_once; /* up to 17 */
+} pgospRun;
+
+/* The arguments of ExecutorRun_hook, how they are handed on, and kept. */
 #if PG_VERSION_NUM >= 180000
 #define PGOSP_RUN_ARGS \
 	QueryDesc *queryDesc, ScanDirection direction, uint64 count
-#define PGOSP_RUN_PASS queryDesc, direction, count
+#define PGOSP_RUN_PASS      queryDesc, direction, count
+#define PGOSP_RUN_KEPT(run) (run)->queryDesc, (run)->direction, (run)->count
+#define PGOSP_RUN_KEEP(run) \
+	(*(run) = (pgospRun){queryDesc, direction, count, false})
 #else
 #define PGOSP_RUN_ARGS                                           \
 	QueryDesc *queryDesc, ScanDirection direction, uint64 count, \
 		bool execute_once
 #define PGOSP_RUN_PASS queryDesc, direction, count, execute_once
+#define PGOSP_RUN_KEPT(run) \
+	(run)->queryDesc, (run)->direction, (run)->count, (run)->execute_once
+#define PGOSP_RUN_KEEP(run) \
+	(*(run) = (pgospRun){queryDesc, direction, count, execute_once})
 #endif
 
 /* The arguments of ProcessUtility_hook, and how they are handed on. */

@@ -39,6 +39,8 @@ typedef struct pgospExecution
 	BufferUsage buffers; /* what pgBufferUsage was when it was paused */
 	WalUsage wal;        /* the same of pgWalUsage */
 	pgospCatch catch;    /* while the executor is at work for it */
+	pgospPoint *outer;   /* what ran before, meanwhile */
+	pgospRun run;
 	MemoryContextCallback callback;
 } pgospExecution;
 
@@ -245,10 +247,11 @@ fail_execution(pgospExecution *execution, const pgospError *error)
 	pgosp_point_close(&execution->statement.point, error);
 }
 
-/* Records the error that is being thrown. outer is what ran before. */
+/* Records the error that is being thrown. */
 static pg_noinline void
-catch_error(pgospExecution *execution, pgospPoint *outer)
+catch_error(pgospExecution *execution)
 {
+	pgospPoint *outer = execution->outer;
 	pgospError error;
 
 	pgosp_current = outer;
@@ -343,8 +346,7 @@ look_at_plan(pgospExecution *execution, QueryDesc *queryDesc)
 static pgosp_hot pg_noinline void
 start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 {
-	pgospPoint *outer = pgosp_current;
-
+	execution->outer = pgosp_current;
 	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
 		pgosp_nodes_ask(queryDesc);
 	pgosp_current = &execution->statement.point;
@@ -354,17 +356,17 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	}
 	PGOSP_CATCH(&execution->catch);
 	{
-		catch_error(execution, outer);
+		catch_error(execution);
 		free_execution(execution);
 		PG_RE_THROW();
 	}
 	PGOSP_END_TRY(&execution->catch);
-	pgosp_current = outer;
+	pgosp_current = execution->outer;
 	remember(execution, queryDesc);
 	look_at_plan(execution, queryDesc);
 
 	/* A Bind starts it, and an Execute, which may come later, runs it. */
-	if (outer == NULL && is_kept_portal())
+	if (execution->outer == NULL && is_kept_portal())
 		pgosp_point_pause(&execution->statement.point);
 }
 
@@ -502,46 +504,58 @@ execution_to_run(const QueryDesc *queryDesc, ScanDirection direction)
 	return open_to_run(execution, queryDesc);
 }
 
-/* Its part of the run is over. outer is what ran before. */
-static inline void
-end_run(pgospExecution *execution, const QueryDesc *queryDesc, uint64 count,
-		const pgospPoint *outer)
+static pgosp_hot pg_noinline void
+end_run(pgospExecution *execution)
 {
+	const QueryDesc *queryDesc = execution->run.queryDesc;
 	const EState *estate = queryDesc->estate;
 
+	pgosp_current = execution->outer;
 	execution->statement.usage.rows += estate->es_processed;
 	if (!is_kept(queryDesc))
 		return;
-	if (likely(outer == NULL && (count == 0 || estate->es_processed < count)))
+	if (likely(execution->outer == NULL &&
+			   (execution->run.count == 0 ||
+				estate->es_processed < execution->run.count)))
 		stop_execution(execution, estate);
 	else
 		pause_execution(execution);
+}
+
+/*
+ * Functions that call themselves have this on the stack at each level. So all that
+ * is needed afterwards is in the execution, and not on the stack.
+ */
+static pgosp_hot pg_noinline void
+run_traced(pgospExecution *execution)
+{
+	execution->outer = pgosp_current;
+	pgosp_current = &execution->statement.point;
+	PGOSP_TRY(&execution->catch);
+	{
+		prev_ExecutorRun(PGOSP_RUN_KEPT(&execution->run));
+	}
+	PGOSP_CATCH(&execution->catch);
+	{
+		catch_error(execution);
+		PG_RE_THROW();
+	}
+	PGOSP_END_TRY(&execution->catch);
+	end_run(execution);
 }
 
 static pgosp_hot pg_noinline void
 run_maybe_traced(PGOSP_RUN_ARGS)
 {
 	pgospExecution *execution = execution_to_run(queryDesc, direction);
-	pgospPoint *outer = pgosp_current;
 
 	if (execution == NULL)
 	{
 		prev_ExecutorRun(PGOSP_RUN_PASS);
 		return;
 	}
-	pgosp_current = &execution->statement.point;
-	PGOSP_TRY(&execution->catch);
-	{
-		prev_ExecutorRun(PGOSP_RUN_PASS);
-	}
-	PGOSP_CATCH(&execution->catch);
-	{
-		catch_error(execution, outer);
-		PG_RE_THROW();
-	}
-	PGOSP_END_TRY(&execution->catch);
-	pgosp_current = outer;
-	end_run(execution, queryDesc, count, outer);
+	PGOSP_RUN_KEEP(&execution->run);
+	run_traced(execution);
 }
 
 static pgosp_hot void
@@ -562,18 +576,9 @@ finishes_at_once(const EState *estate)
 }
 
 static pg_noinline void
-finish_maybe_traced(QueryDesc *queryDesc)
+finish_traced(QueryDesc *queryDesc, pgospExecution *execution)
 {
-	pgospExecution *execution = find_execution(queryDesc->estate);
-	pgospPoint *outer = pgosp_current;
-
-	/* What is paused has done all of its work. */
-	if (execution == NULL || !execution->statement.point.open ||
-		execution->statement.point.idle_ns != 0)
-	{
-		prev_ExecutorFinish(queryDesc);
-		return;
-	}
+	execution->outer = pgosp_current;
 	pgosp_current = &execution->statement.point;
 	PGOSP_TRY(&execution->catch);
 	{
@@ -581,11 +586,24 @@ finish_maybe_traced(QueryDesc *queryDesc)
 	}
 	PGOSP_CATCH(&execution->catch);
 	{
-		catch_error(execution, outer);
+		catch_error(execution);
 		PG_RE_THROW();
 	}
 	PGOSP_END_TRY(&execution->catch);
-	pgosp_current = outer;
+	pgosp_current = execution->outer;
+}
+
+static pg_noinline void
+finish_maybe_traced(QueryDesc *queryDesc)
+{
+	pgospExecution *execution = find_execution(queryDesc->estate);
+
+	/* What is paused has done all of its work. */
+	if (execution == NULL || !execution->statement.point.open ||
+		execution->statement.point.idle_ns != 0)
+		prev_ExecutorFinish(queryDesc);
+	else
+		finish_traced(queryDesc, execution);
 }
 
 static pgosp_hot void

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# How deep functions can call themselves before PostgreSQL says "stack depth limit
+# exceeded": with us nearly as deep as without us.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OspTest;
+use PgWire;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $defaults = 'statement,nested,plan,commit,trigger,worker';
+my $all = "$defaults,function,node,wait";
+
+my $node = new_node('stack');
+$node->append_conf('postgresql.conf', "max_stack_depth = 2MB\nlog_min_messages = fatal");
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION by_expression(n int) RETURNS int LANGUAGE plpgsql AS
+	$$BEGIN IF n <= 0 THEN RETURN 0; END IF; RETURN by_expression(n - 1) + 1; END$$;
+CREATE FUNCTION by_query(n int) RETURNS int LANGUAGE plpgsql AS
+	$$BEGIN IF n <= 0 THEN RETURN 0; END IF; PERFORM by_query(n - 1); RETURN n; END$$;
+CREATE FUNCTION by_execute(n int) RETURNS int LANGUAGE plpgsql AS
+	$$BEGIN IF n <= 0 THEN RETURN 0; END IF; EXECUTE 'SELECT by_execute($1)' USING n - 1; RETURN n; END$$;
+CREATE FUNCTION by_sql(n int) RETURNS int LANGUAGE sql VOLATILE AS
+	$$SELECT CASE WHEN n <= 0 THEN 0 ELSE by_sql(n - 1) END$$;
+CREATE PROCEDURE by_call(n int) LANGUAGE plpgsql AS
+	$$BEGIN IF n > 0 THEN CALL by_call(n - 1); END IF; END$$;
+SQL
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+
+# The deepest level that does not fail, in a session with these settings.
+sub levels
+{
+	my ($call, $traced, @settings) = @_;
+	my $wire = PgWire->new(
+		$node->host . '/.s.PGSQL.' . $node->port,
+		database => 'postgres', user => $user,
+		options => join ' ', map { "-c $_" } @settings);
+	my ($works, $fails) = (1, 4096);
+
+	$wire->simple(set_context(context())) if $traced;
+	while ($fails - $works > 1)
+	{
+		my $level = int(($works + $fails) / 2);
+		my ($error) = grep { $_->[0] eq 'error' } $wire->simple(sprintf $call, $level);
+
+		die "$call: $error->[2]" if $error && $error->[1] ne '54001';
+		($works, $fails) = $error ? ($works, $level) : ($level, $fails);
+	}
+	$wire->finish;
+	return $works;
+}
+
+foreach my $call (
+	'SELECT by_expression(%d)', 'SELECT by_query(%d)', 'SELECT by_execute(%d)',
+	'SELECT by_sql(%d)', 'CALL by_call(%d)')
+{
+	my $bare = levels($call, 0, 'session_preload_libraries=');
+	my $loaded = levels($call, 0);
+	my $default = levels($call, 1, "osprofiler.points=$defaults");
+	my $most = levels($call, 1, "osprofiler.points=$all", 'osprofiler.max_points=1000000');
+
+	cmp_ok($bare, '>', 100, "$call: $bare levels without us");
+	cmp_ok($loaded, '>=', $bare - 2, "$call: $loaded levels if nothing is traced");
+	cmp_ok($default, '>=', 0.90 * $bare, "$call: $default levels with the default points");
+	# PostgreSQL itself takes a seventh, for functions that have hooks.
+	cmp_ok($most, ">=", 0.83 * $bare, "$call: $most levels with all points");
+}
+
+is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
+$node->stop;
+done_testing();
