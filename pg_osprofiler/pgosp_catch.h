@@ -8,33 +8,47 @@
  * stack: the buffer alone would cost a tenth of the levels. These macros do what
  * PG_TRY, PG_CATCH and PG_END_TRY do, with a buffer that must stay where it is
  * until the wrapped call returns or fails.
+ *
+ * Errors that somebody catches further in never come to PG_CATCH. But PostgreSQL
+ * calls the callbacks that add context for each error and message, so while the
+ * wrapped call runs we have one there, too.
  */
 #ifndef PGOSP_CATCH_H
 #define PGOSP_CATCH_H
 
-#include "pgosp_base.h"
+#include "pgosp_point.h"
 
 #include <setjmp.h>
+
+#pragma GCC visibility push(hidden)
 
 typedef struct pgospCatch
 {
 	sigjmp_buf buffer;
 	sigjmp_buf *outer_buffer;
-	ErrorContextCallback *outer_context;
+	ErrorContextCallback context;
 } pgospCatch;
+
+/* Called for each error and message while a statement runs; arg: its point. */
+extern void pgosp_error_passes(void *arg);
+
+#pragma GCC visibility pop
 
 #define PGOSP_LEAVE(catch)                       \
 	(PG_exception_stack = (catch)->outer_buffer, \
-	 error_context_stack = (catch)->outer_context)
+	 error_context_stack = (catch)->context.previous)
 
-#define PGOSP_TRY(catch)                              \
-	do                                                \
-	{                                                 \
-		(catch)->outer_buffer = PG_exception_stack;   \
-		(catch)->outer_context = error_context_stack; \
-		if (sigsetjmp((catch)->buffer, 0) == 0)       \
-		{                                             \
-			PG_exception_stack = &(catch)->buffer
+#define PGOSP_TRY(catch, point)                          \
+	do                                                   \
+	{                                                    \
+		(catch)->outer_buffer = PG_exception_stack;      \
+		(catch)->context.previous = error_context_stack; \
+		(catch)->context.callback = pgosp_error_passes;  \
+		(catch)->context.arg = (point);                  \
+		if (sigsetjmp((catch)->buffer, 0) == 0)          \
+		{                                                \
+			PG_exception_stack = &(catch)->buffer;       \
+			error_context_stack = &(catch)->context
 
 #define PGOSP_CATCH(catch) \
 	}                      \

@@ -47,6 +47,8 @@ typedef struct pgospPointKind
 	void (*child_closed)(pgospPoint *point);
 	/* A point that a user opens in this one hangs beside it, not under it. */
 	bool user_beside;
+	/* A statement, in which others may run. */
+	bool is_statement;
 	/* It may outlive the statement that it is opened in. */
 	bool spans_statements;
 } pgospPointKind;

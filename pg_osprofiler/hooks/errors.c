@@ -11,6 +11,7 @@
  * needs log_min_messages at error or below, which is the default.
  */
 #include "pgosp.h"
+#include "pgosp_catch.h"
 
 #include "access/parallel.h"
 #include "access/xact.h"
@@ -146,6 +147,64 @@ pgosp_error_statement(const pgospStatementFacts *facts,
 	pgosp_statement_open_past(
 		&statement, &failed_kind, parent, facts, start_ns);
 	pgosp_point_close(&statement.point, error);
+}
+
+/* The innermost statement that runs. */
+static const pgospPoint *
+running_statement(void)
+{
+	const pgospPoint *point = pgosp_current;
+
+	while (point != NULL && !point->kind->is_statement)
+		point = point->parent;
+	return point;
+}
+
+static void
+report_nested_error(const ErrorData *edata)
+{
+	static char message[MESSAGE_MAX];
+	pgospStatementFacts facts;
+	pgospParent parent;
+	pgospError error;
+
+	pgosp_nested_parent(&parent);
+	if (!pgosp_point_may_open(&parent))
+		return;
+	memset(&facts, 0, sizeof(facts));
+	facts.string = edata->internalquery;
+	facts.failed = true;
+	set_error_of(&error, edata, message);
+	pgosp_error_statement(&facts, &parent, pgosp_now(), &error);
+}
+
+/*
+ * A statement inside of another one that has a syntax error, or fails in analysis,
+ * reaches no hook of ours, and its error may be caught by a function. Such an error
+ * says where it is in the text of the statement. That text is known once the
+ * callbacks further in have been called, and the one of the innermost statement
+ * that runs is the first of ours.
+ */
+void
+pgosp_error_passes(void *arg)
+{
+	MemoryContext memory;
+	MemoryContext old;
+	const ErrorData *edata;
+
+	if (likely(getinternalerrposition() <= 0) || pgosp_reporting ||
+		(pgosp_points & PGOSP_POINTS_NESTED) == 0 ||
+		running_statement() != (const pgospPoint *) arg)
+		return;
+	memory = pgosp_error_memory();
+	if (memory == NULL || !have_reserve(memory))
+		return;
+	old = MemoryContextSwitchTo(memory);
+	edata = CopyErrorData();
+	if (edata->elevel == ERROR && edata->internalquery != NULL)
+		report_nested_error(edata);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(memory);
 }
 
 /* A client's statement failed, and no point has told so. */

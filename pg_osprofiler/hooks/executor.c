@@ -98,6 +98,7 @@ static const pgospPointKind execution_kind = {
 	.put_stop = pgosp_put_statement_stop,
 	.closing = close_execution,
 	.user_beside = true,
+	.is_statement = true,
 };
 
 static void
@@ -350,7 +351,7 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
 		pgosp_nodes_ask(queryDesc);
 	pgosp_current = &execution->statement.point;
-	PGOSP_TRY(&execution->catch);
+	PGOSP_TRY(&execution->catch, &execution->statement.point);
 	{
 		prev_ExecutorStart(queryDesc, eflags);
 	}
@@ -531,7 +532,7 @@ run_traced(pgospExecution *execution)
 {
 	execution->outer = pgosp_current;
 	pgosp_current = &execution->statement.point;
-	PGOSP_TRY(&execution->catch);
+	PGOSP_TRY(&execution->catch, &execution->statement.point);
 	{
 		prev_ExecutorRun(PGOSP_RUN_KEPT(&execution->run));
 	}
@@ -580,7 +581,7 @@ finish_traced(QueryDesc *queryDesc, pgospExecution *execution)
 {
 	execution->outer = pgosp_current;
 	pgosp_current = &execution->statement.point;
-	PGOSP_TRY(&execution->catch);
+	PGOSP_TRY(&execution->catch, &execution->statement.point);
 	{
 		prev_ExecutorFinish(queryDesc);
 	}

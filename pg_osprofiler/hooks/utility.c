@@ -20,6 +20,7 @@ static pgosp_hot_data ProcessUtility_hook_type prev_ProcessUtility;
 
 static const pgospPointKind utility_kind = {
 	.put_stop = pgosp_put_statement_stop,
+	.is_statement = true,
 };
 
 /*
@@ -185,7 +186,7 @@ run_traced(pgospCommand *command, pgospStatementPoint *statement,
 	pgosp_current = &statement->point;
 	if (commits_prepared(pstmt->utilityStmt))
 		pgosp_commit_prepared();
-	PGOSP_TRY(&command->catch);
+	PGOSP_TRY(&command->catch, &statement->point);
 	{
 		prev_ProcessUtility(PGOSP_UTILITY_PASS);
 	}

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Statements of functions that fail before they run: by their syntax, in analysis and
+# in planning, whether the error is caught or not. And one of several statements of
+# the client that fails in planning.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OspTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('nested_errors');
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION osprofiler;
+CREATE TABLE t (id int);
+SET check_function_bodies = off;
+CREATE FUNCTION in_sql() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT count(*) FROM vanished';
+CREATE FUNCTION plain() RETURNS void LANGUAGE plpgsql AS
+	$$BEGIN INSERT INTO nosuch VALUES (1); END$$;
+CREATE FUNCTION inner_block() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM no_such_column FROM t;
+	RETURN 'fine';
+EXCEPTION WHEN undefined_column THEN RETURN 'caught';
+END$$;
+SQL
+
+sub block
+{
+	my ($statement) = @_;
+	return "DO \$\$BEGIN $statement; EXCEPTION WHEN OTHERS THEN NULL; END\$\$";
+}
+
+# What is nested in the statement, by kinds of points.
+sub nested_is
+{
+	my ($points, $sql, $expected, $what) = @_;
+	my $context = context();
+
+	$node->psql('postgres',
+		set_context($context) . "SET osprofiler.points = $points; $sql;"
+		  . ' RESET osprofiler.trace_info');
+	wait_for_delivery($node);
+	# A statement that fails in planning begins with its planning.
+	is_deeply([ sort grep { /^  / } @{ tree(points($node, $context)) } ],
+		[ sort @$expected ], "$what ($points)");
+	is(breaches($node, $context->{base}), '', "$what: nothing is wrong");
+	return;
+}
+
+foreach my $case (
+	[ 'INSERT INTO nosuch VALUES (1)', 'undefined_table' ],
+	[ 'PERFORM no_such_column FROM t', 'undefined_column', 'SELECT no_such_column FROM t' ],
+	[ q{EXECUTE 'selec 1'}, 'syntax_error', 'selec 1' ],
+	[ q{EXECUTE 'SELECT nosuch()'}, 'undefined_function', 'SELECT nosuch()' ],
+	[ 'PERFORM in_sql()', 'undefined_table', 'SELECT count(*) FROM vanished', 'SELECT in_sql()' ])
+{
+	my ($statement, $etype, $text, $around) = @$case;
+	# The planner looks into functions in SQL.
+	my @expected =
+	  map { "  $_ ($etype)" } $around // (), $text // $statement;
+
+	nested_is('statement, nested', block($statement), \@expected, $statement);
+	nested_is('statement', block($statement), [], $statement);
+}
+
+# In planning: with its planning, if that is to be recorded.
+my $divide = "SELECT 1 / 0 FROM t";
+nested_is('statement, nested', block("PERFORM 1 / 0 FROM t"),
+	["  $divide (division_by_zero)"], 'planning');
+nested_is(
+	'statement, nested, plan', block("PERFORM 1 / 0 FROM t"),
+	[ "  pg.plan: $divide (division_by_zero)", "  $divide (division_by_zero)" ],
+	'planning');
+
+# Not caught; in a function that a function calls; in a loop.
+nested_is('statement, nested', 'SELECT plain()',
+	['  INSERT INTO nosuch VALUES (1) (undefined_table)'], 'an error that is not caught');
+nested_is(
+	'statement, nested', block("PERFORM inner_block() FROM generate_series(1, 2)"),
+	[
+		'  SELECT inner_block() FROM generate_series(1, 2) -> SELECT 2',
+		('    SELECT no_such_column FROM t (undefined_column)') x 2
+	],
+	'in functions');
+nested_is('statement, nested', block(q{RAISE NOTICE 'only a message'; RAISE 'raised'}),
+	[], 'what is raised is no statement');
+
+# Of several statements in one string the one that cannot be planned.
+my $string = context();
+$node->psql('postgres',
+	set_context($string) . "SELECT 'first' \\; SELECT 2 / 0 FROM t \\; SELECT 'third';");
+wait_for_delivery($node);
+is_deeply(
+	tree(points($node, $string)),
+	[ "SELECT 'first' -> SELECT 1", 'SELECT 2 / 0 FROM t (division_by_zero)' ],
+	'the text of the statement that failed');
+
+is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
+$node->stop;
+done_testing();
