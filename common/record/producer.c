@@ -79,10 +79,14 @@ create_ring(osp_runstat *stat, int dir_fd, size_t capacity, osp_ring *ring,
 	{
 		char name[OSP_RING_NAME_MAX];
 
-		*number = __atomic_fetch_add(&stat->rings_made, 1, __ATOMIC_ACQ_REL);
+		*number = __atomic_fetch_add(&stat->next_ring, 1, __ATOMIC_RELAXED);
 		osp_ring_name(name, *number);
 		status = osp_ring_create(ring, dir_fd, name, capacity, err);
 	}
+
+	/* Only now: who reads the directory because of it must find the ring. */
+	if (status == OSP_OK)
+		(void) __atomic_fetch_add(&stat->rings_made, 1, __ATOMIC_RELEASE);
 	return status;
 }
 

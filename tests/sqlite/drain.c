@@ -65,7 +65,7 @@ drain_all(int dir_fd)
 
 	if (osp_runstat_map(dir_fd, &stat, NULL) != OSP_OK)
 		return 0;
-	for (n = first; n < stat->rings_made; n++)
+	for (n = first; n < stat->next_ring; n++)
 	{
 		char name[OSP_RING_NAME_MAX];
 		uint64_t of_ring;

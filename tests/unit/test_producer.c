@@ -110,7 +110,7 @@ read_rings(int64_t *next)
 
 	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
 	osp_buf_init(&buf, &osp_allocator_default, OSP_RING_MAX);
-	for (n = 0; n < stat->rings_made; n++)
+	for (n = 0; n < stat->next_ring; n++)
 	{
 		char name[OSP_RING_NAME_MAX];
 		osp_record record;

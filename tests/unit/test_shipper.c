@@ -6,11 +6,14 @@
  */
 #include "tap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -296,6 +299,77 @@ test_no_bell_is_missed(void **state)
 	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
 	assert_int_equal(wstatus, 0);
 	shipping_expect(ship, 0, 12);
+}
+
+/* In a child: another root directory, and another user where that is allowed. */
+static bool
+go_elsewhere(const shipping *ship)
+{
+	char root[128];
+
+	(void) snprintf(root, sizeof(root), "%s.root", ship->run);
+	if (mkdir(root, 0755) != 0 && errno != EEXIST)
+		return false;
+	if (geteuid() != 0)
+		return unshare(CLONE_NEWUSER) == 0 && chroot(root) == 0;
+	return chroot(root) == 0 && setgid(65534) == 0 && setuid(65534) == 0;
+}
+
+/* A producer that can reach the run directory no more, nor has a descriptor, still
+ * wakes a shipper that sleeps. */
+static void
+test_wakes_from_elsewhere(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	int round;
+	int go[2];
+	pid_t pid;
+	int wstatus;
+
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (pid == 0)
+	{
+		osp_producer producer;
+		char byte;
+		int i = 0;
+
+		(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (osp_producer_open(&producer,
+							  ship->run,
+							  &(osp_producer_options){.ring_size = RING_SIZE},
+							  NULL) != OSP_OK ||
+			!go_elsewhere(ship))
+			_exit(1);
+		while (read(go[0], &byte, 1) == 1 && byte == 'g')
+			if (shipping_produce(&producer, 0, i, i + 1) != 1)
+				_exit(2);
+			else
+				i++;
+		_exit(0);
+	}
+	for (round = 0; round < 5; round++)
+	{
+		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+
+		step_until_asleep(s, ship->stat);
+		assert_int_equal(write(go[1], "g", 1), 1);
+		assert_int_equal(poll(&fd, 1, SHIPPING_TIMEOUT_MS), 1);
+		while (shipping_count(ship, 0).points < round + 1)
+		{
+			int wait_ms = osp_shipper_step(s);
+
+			assert_true(wait_ms >= 0);
+			(void) usleep((unsigned) wait_ms * 1000);
+		}
+	}
+	assert_int_equal(write(go[1], "x", 1), 1);
+	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+	assert_int_equal(wstatus, 0);
+	shipping_expect(ship, 0, 5);
+	(void) close(go[0]);
+	(void) close(go[1]);
 }
 
 static int
@@ -760,15 +834,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_order_of_all_rings),  TEST(test_shipper_comes_late),
-		TEST(test_no_ring_starves),     TEST(test_no_wake_up_while_idle),
-		TEST(test_naps_gather_points),  TEST(test_crowded_rings_end_naps),
-		TEST(test_no_bell_is_missed),   TEST(test_rings_go),
-		TEST(test_rings_of_the_dead),   TEST(test_rings_grow),
-		TEST(test_losses_are_reported), TEST(test_labels),
-		TEST(test_damaged_header),      TEST(test_directory_removed),
-		TEST(test_damaged_records),     TEST(test_foreign_files),
-		TEST(test_one_shipper),         TEST(test_clock_step),
+		TEST(test_order_of_all_rings),
+		TEST(test_shipper_comes_late),
+		TEST(test_no_ring_starves),
+		TEST(test_no_wake_up_while_idle),
+		TEST(test_naps_gather_points),
+		TEST(test_crowded_rings_end_naps),
+		TEST(test_no_bell_is_missed),
+		TEST(test_wakes_from_elsewhere),
+		TEST(test_rings_go),
+		TEST(test_rings_of_the_dead),
+		TEST(test_rings_grow),
+		TEST(test_losses_are_reported),
+		TEST(test_labels),
+		TEST(test_damaged_header),
+		TEST(test_directory_removed),
+		TEST(test_damaged_records),
+		TEST(test_foreign_files),
+		TEST(test_one_shipper),
+		TEST(test_clock_step),
 		TEST(test_refused_points),
 	};
 

@@ -36,17 +36,18 @@ typedef struct osp_runstat
 	 * producers; set when the file is made, by the shipper after a step of the
 	 * wall clock of more than OSP_CLOCK_STEP_NS. */
 	int64_t wall_offset_ns;
-	uint64_t rings_made; /* the number of the next ring */
+	uint64_t rings_made; /* grows when a ring has appeared */
 	osp_uuid id;         /* of the run directory, made with the file */
 	uint64_t ring_bytes; /* that all rings together take */
 	uint64_t untraced;   /* sessions that got no ring, for lack of room */
 
 	/* the shipper and its sleep */
-	uint64_t shipper;  /* osp_owner_self() of the shipper; 0: none */
-	uint32_t sleeping; /* not 0: the number of a sleep; a producer that commits
+	uint64_t shipper;   /* osp_owner_self() of the shipper; 0: none */
+	uint32_t sleeping;  /* not 0: the number of a sleep; a producer that commits
 						* rings the bell, and then stores 0 */
-	uint32_t bell;     /* a futex that the shipper waits for */
-	char pad2[48];
+	uint32_t bell;      /* a futex that the shipper waits for */
+	uint64_t next_ring; /* the number of the next ring */
+	char pad2[40];
 
 	/* contexts, by osp_verdict */
 	uint64_t contexts[16];
