@@ -18,7 +18,7 @@
 
 PG_FUNCTION_INFO_V1(pgosp_stat);
 
-#define STAT_COLUMNS 20
+#define STAT_COLUMNS 21
 
 /* Values of the row, added from left to right. */
 typedef struct pgospRow
@@ -111,6 +111,7 @@ add_totals(pgospRow *row, const osp_run_totals *totals)
 	add_count(row, rejected(stat));
 	add(row, contexts_json(stat), false);
 	add_count(row, totals->rings);
+	add_count(row, stat->untraced);
 	add_count(row, totals->written);
 	add_count(row, totals->dropped);
 	add_count(row, totals->waiting_bytes);

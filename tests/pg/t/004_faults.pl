@@ -130,6 +130,18 @@ $seen{ $full->{base} } = 1;
 is(scalar(grep { !$seen{ $_->{parent_id} } } points($node, $full)),
 	0, 'and all parents exist');
 
+# A session for whose ring there is no room is not traced, and counted once.
+set('osprofiler.ring_total' => '64kB');
+my $beyond = context();
+like(
+	$node->safe_psql(
+		'postgres', set_context($beyond) . "SELECT 7;\nSELECT 8;\nSELECT 9;"),
+	qr/9$/,
+	'a session beyond the bound of all rings works');
+is($node->safe_psql('postgres', 'SELECT untraced FROM osprofiler.stat'),
+	1, 'it is counted');
+set('osprofiler.ring_total' => '128MB');
+
 is(count_in_log($node, 'PANIC|terminated by signal 11'), 0, 'no crash');
 $node->stop;
 done_testing();
