@@ -56,8 +56,12 @@ take_share(const osp_producer *producer, osp_runstat *stat, int dir_fd,
 	uint64_t size = OSP_RING_HEADER_SIZE + capacity;
 	uint64_t used =
 		__atomic_fetch_add(&stat->ring_bytes, size, __ATOMIC_RELAXED);
-	uint64_t bound = bound_of(producer, dir_fd, used);
+	uint64_t bound;
 
+	/* The shipper may have counted in the same moment, and once too little. */
+	if ((int64_t) used < 0)
+		used = 0;
+	bound = bound_of(producer, dir_fd, used);
 	if (capacity > OSP_RING_MIN)
 		bound /= 2;
 	if (used + size <= bound)
