@@ -11,10 +11,12 @@
 #include "cli.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "osprofiler/report.h"
@@ -24,8 +26,10 @@
 #define LOOK_MS 10
 
 /* PostgreSQL starts a shipper when the first statement is traced, which takes less
- * than this. Nobody starts one for the other directories. */
+ * than this. Nobody starts one for the other directories, nor for a cluster whose
+ * last ring is older than FRESH_S: its server is gone. */
 #define SHIPPER_START_MS 1500
+#define FRESH_S          30
 #define CLUSTER_PREFIX   "/pg-"
 
 #define SHARED_MEMORY "/dev/shm"
@@ -42,6 +46,7 @@ typedef struct dir_mark
 	const char *path; /* borrowed from the cli_run_dirs */
 	ring_mark *rings;
 	size_t count;
+	bool fresh; /* one of the rings was made a moment ago */
 } dir_mark;
 
 struct cli_mark
@@ -185,6 +190,15 @@ is_emptied(int dir_fd, const ring_mark *mark)
 	return emptied;
 }
 
+static bool
+is_fresh(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   time(NULL) - st.st_mtime < FRESH_S;
+}
+
 static void
 mark_rings(dir_mark *mark, int dir_fd)
 {
@@ -214,6 +228,7 @@ mark_rings(dir_mark *mark, int dir_fd)
 		memcpy(
 			rings[mark->count].name, entry->d_name, strlen(entry->d_name) + 1);
 		rings[mark->count++].head = head;
+		mark->fresh = mark->fresh || is_fresh(dir_fd, entry->d_name);
 	}
 	(void) closedir(dir);
 }
@@ -318,7 +333,7 @@ find_waiting(const cli_mark *mark, unsigned *may_wait_ms)
 			waiting = dir;
 		if (shipper)
 			*may_wait_ms = UINT_MAX;
-		else if (*may_wait_ms == 0 && is_cluster(dir->path))
+		else if (*may_wait_ms == 0 && dir->fresh && is_cluster(dir->path))
 			*may_wait_ms = SHIPPER_START_MS;
 	}
 	return waiting;

@@ -217,7 +217,8 @@ await_rest(cli_source *source, const cli_mark *mark, const char *name,
 		cli_mark_describe(mark, why, WHY_SIZE);
 	else
 		why[0] = '\0';
-	if (why[0] != '\0' && osp_report_points(*report) > 0)
+	if (why[0] != '\0' && osp_report_points(*report) > 0 &&
+		cli_mark_is_moving(mark))
 		cli_error("the trace may not be complete: %s", why);
 	return result;
 }

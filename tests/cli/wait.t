@@ -85,6 +85,19 @@ SKIP:
 	like($err, qr/\A(osprofiler: trace show: waiting up to 5 s: points wait in [^\n]+\n)?\z/,
 		'with at most a word on what it waited for');
 
+	# A stopped cluster has left points: nobody waits for those.
+	trace_program("$dir/run/pg-3");
+	utime 1, time - 3600, glob "$dir/run/pg-3/ring.*";
+	my $half = write_points("$dir/half",
+		point('app-start', '11111111-2222-4333-8444-555555555555', 'p', 'a',
+			'01.000000'));
+	$begun = time;
+	like(run_ok('trace', 'show', '--connection-string', $half, '--wait', '60',
+			'11111111-2222-4333-8444-555555555555'),
+		qr/running, or interrupted/, 'points of a stopped cluster');
+	cmp_ok(time - $begun, '<', 20, 'are not waited for');
+	system('rm', '-rf', "$dir/run/pg-3");
+
 	# What an agent that works is about to deliver is waited for.
 	for (1 .. 3)
 	{
