@@ -84,6 +84,19 @@ add_losses(osp_buf *out, const osp_run_totals *totals)
 }
 
 static size_t
+add_untraced(osp_buf *out, const osp_runstat *stat)
+{
+	if (stat->untraced == 0)
+		return 0;
+	osp_buf_addf(
+		out,
+		"%llu session%s not traced, for there was no room for a ring\n",
+		(unsigned long long) stat->untraced,
+		stat->untraced == 1 ? " was" : "s were");
+	return 1;
+}
+
+static size_t
 add_damage(osp_buf *out, const osp_runstat *stat)
 {
 	if (stat->corrupt_bytes == 0)
@@ -102,5 +115,6 @@ cli_status_troubles(osp_buf *out, const char *path,
 
 	count += add_rings(out, path, totals);
 	count += add_losses(out, totals);
+	count += add_untraced(out, &totals->stat);
 	return count + add_damage(out, &totals->stat);
 }

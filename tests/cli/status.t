@@ -76,7 +76,7 @@ SKIP:
 	skip 'no sqlite3', 1 if system('which sqlite3 >/dev/null') != 0;
 	my $lonely = "$dir/lonely";
 	my $program = sub {
-		local $ENV{OSPROFILER_RUN_DIR} = $lonely;
+		local $ENV{OSPROFILER_RUN_DIR} = $_[1] // $lonely;
 		local $ENV{LD_PRELOAD} = "$build/sqlite_osprofiler/sqlite_preload.so";
 		local @ENV{qw(OSPROFILER_HMAC_KEYS OSPROFILER_RING_SIZE)} = ('k', 65536);
 		local @ENV{qw(OSPROFILER_TRACE_INFO OSPROFILER_TRACE_HMAC)} =
@@ -93,6 +93,25 @@ SKIP:
 	like($out,
 		qr/\A\d+ bytes wait in rings, and no shipper is at work \('osprofiler agent --run-directory \Q$lonely\E' is one\)\nrun directory /,
 		'a ring that nobody empties');
+
+	# Sessions that went without a ring, by the counter of the status file.
+	{
+		my $small = "$dir/small";
+
+		$program->(1, $small);
+
+		# Where the counter lies: runstat.h.
+		my $offset = 8 + 4 + 4 + 8 + 8 + 16 + 8;
+
+		open my $file, '+<:raw', "$small/status" or die;
+		seek $file, $offset, 0;
+		print $file pack 'Q', 2;
+		close $file;
+		my ($status, $out) = run_cli('status', '--run-directory', $small);
+		is($status, 3, 'untraced sessions: exit status');
+		like($out, qr/^2 sessions were not traced, for there was no room for a ring$/m,
+			'untraced sessions');
+	}
 
 	# The collector is down: a shipper puts it into the spool, and gives up.
 	run_cli('agent', '--run-directory', $lonely, '--once', '--connection-string',
