@@ -239,7 +239,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	ospq_forget_error(c);
 	recorded = text_of(c, facts);
 	text = recorded.text;
-	c->secret = recorded.secrecy != OSP_SQL_HARMLESS;
+	c->secret = recorded.secrecy >= OSP_SQL_SECRET;
 	if (!osp__hook_open(point))
 		return false;
 	if (facts->name != NULL)
@@ -288,11 +288,6 @@ fate_text(ospq_fate fate)
 static void
 put_failure(osp_writer *w, const ospq_outcome *outcome)
 {
-	const osp_config *config = osp__hook_config();
-	const osp_sql_message_rules rules = {.dialect = OSP_SQL_POSTGRES_ANY,
-										 .masked = outcome->secret,
-										 .hide_values = config == NULL ||
-														config->hide_params};
 	osp_str message = osp_str_of(outcome->message);
 	char space[OSPQ_MESSAGE_MAX];
 
@@ -302,11 +297,12 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 		osp_put_str(w, OSP_STR("etype"), OSP_STR(LIBPQ_ERROR));
 	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
 		message.len--;
-	message = osp_sql_message(cut(message, OSPQ_MESSAGE_MAX),
-							  osp_str_of(outcome->sqlstate),
-							  &rules,
-							  space,
-							  sizeof(space));
+	message = osp__hook_message(cut(message, OSPQ_MESSAGE_MAX),
+								osp_str_of(outcome->sqlstate),
+								OSP_SQL_POSTGRES_ANY,
+								outcome->secret,
+								space,
+								sizeof(space));
 	osp_put_str(w, OSP_STR("message"), message);
 }
 

@@ -266,10 +266,14 @@ ospq_conn_pop(ospq_conn *c)
 osp_sql_recorded
 ospq_conn_record(ospq_conn *c, const char *sql)
 {
-	static const osp_sql_recording how = {.dialect = OSP_SQL_POSTGRES_ANY};
 	osp_sql_recorded recorded;
 
-	osp_sql_record(osp_str_of(sql), &how, OSPQ_TEXT_MAX, &c->space, &recorded);
+	osp__hook_record(osp_str_of(sql),
+					 OSP_SQL_POSTGRES_ANY,
+					 false,
+					 OSPQ_TEXT_MAX,
+					 &c->space,
+					 &recorded);
 	if (recorded.text.len > OSPQ_TEXT_MAX)
 		recorded.text.len = osp_utf8_prefix(recorded.text, OSPQ_TEXT_MAX);
 	return recorded;

@@ -58,6 +58,7 @@ osp_sqlite__begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 		osp_template_commit(&known->start, producer);
 	else if (!osp_sqlite__start_again(conn, st, text, producer != NULL))
 		return NULL;
+	st->point.masked = known->masked;
 	st->columns = known->columns;
 	st->writes = known->writes;
 	st->fires = known->fires;

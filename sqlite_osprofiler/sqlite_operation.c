@@ -32,24 +32,10 @@
 bool
 osp_sqlite__has_comment_context(osp_str text)
 {
-	char space[OSP_COMMENT_SPACE];
-	osp_str info;
-	osp_str hmac;
+	osp_sql_context found;
 
-	return osp_sqlite__may_have_context(text) &&
-		   osp_comment_context(text, space, &info, &hmac);
-}
-
-/* Verifies the context that a comment of the statement holds, if one does. */
-static bool
-comment_context(osp_str text, osp_context *out)
-{
-	char space[OSP_COMMENT_SPACE];
-	osp_str info;
-	osp_str hmac;
-
-	return osp_comment_context(text, space, &info, &hmac) &&
-		   osp__hook_verify(info, hmac, out) == OSP_CTX_ACCEPTED;
+	return osp_sql_may_have_context(text) &&
+		   osp_sql_comment_find(text, OSP_SQL_SQLITE, &found);
 }
 
 /* Ids and time of a point that begins now; false: it is not traced. */
@@ -58,8 +44,8 @@ open_point(const osp_sqlite_conn *conn, osp_str text, osp__point *point)
 {
 	osp_context context;
 
-	if (OSP_UNLIKELY(osp_sqlite__may_have_context(text)) &&
-		comment_context(text, &context))
+	if (OSP_UNLIKELY(osp_sql_may_have_context(text)) &&
+		osp__hook_comment(text, OSP_SQL_SQLITE, &context) == OSP_CTX_ACCEPTED)
 		return osp__hook_open_in(point, &context);
 	if (OSP_UNLIKELY(conn->has_context) && osp__depth.sqlite == 0 &&
 		!osp_active())
@@ -85,14 +71,30 @@ put_start(osp_writer *w, const osp_sqlite_conn *conn, osp_str text,
 	osp_put_end(w);
 }
 
+/* A statement as it may be recorded; space is to be freed behind it. */
+static osp_str
+recorded(const osp_sqlite_conn *conn, osp_str text, bool broken, bool *masked,
+		 osp_sql_space *space)
+{
+	size_t max = conn->options.statement_max;
+	osp_sql_recorded out;
+
+	osp__hook_record(text, OSP_SQL_SQLITE, broken, max, space, &out);
+	*masked = out.masked;
+	return cut(out.text, max);
+}
+
 osp_str
 osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
-							 void *space, size_t size)
+							 void *space, size_t size, bool *masked)
 {
+	osp_sql_space changed = {NULL, 0};
 	osp_writer w;
 
 	osp_attrs_begin(&w, space, size);
-	put_start(&w, conn, cut(text, conn->options.statement_max), OSP_STR(""));
+	put_start(
+		&w, conn, recorded(conn, text, false, masked, &changed), OSP_STR(""));
+	osp_sql_space_free(&changed);
 	return osp_attrs_end(&w);
 }
 
@@ -115,26 +117,76 @@ write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
 static char *
 expand(const osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 {
+	const osp_config *config;
+
 	if (OSP_LIKELY(!conn->options.parameters || stmt == NULL))
+		return NULL;
+	config = osp__hook_config();
+	if (config != NULL && config->statement_text != OSP_STATEMENT_FULL)
 		return NULL;
 	return sqlite3_expanded_sql(stmt);
 }
 
 /* The start, with a shorter text if there is no room for the whole. */
 static bool
-record_start(const osp_sqlite_conn *conn, const osp__point *point,
-			 sqlite3_stmt *stmt, osp_str text)
+write_recorded(const osp_sqlite_conn *conn, const osp__point *point,
+			   osp_str text, osp_str expanded)
 {
-	size_t max = conn->options.statement_max;
-	char *expanded = expand(conn, stmt);
-	bool done = write_start(
-		conn, point, cut(text, max), cut(osp_str_of(expanded), max));
+	return OSP_LIKELY(write_start(conn, point, text, expanded)) ||
+		   (text.len > SHORT_STATEMENT &&
+			write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR("")));
+}
 
-	if (OSP_UNLIKELY(!done && text.len > SHORT_STATEMENT))
-		done =
-			write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
-	if (OSP_UNLIKELY(expanded != NULL))
+/* The start of what shows the values of its parameters. */
+static bool
+record_expanded(const osp_sqlite_conn *conn, osp__point *point, osp_str text,
+				const char *expanded)
+{
+	osp_sql_space space = {NULL, 0};
+	bool masked;
+	osp_str values =
+		recorded(conn, osp_str_of(expanded), false, &masked, &space);
+	bool done;
+
+	point->masked |= masked;
+	done =
+		write_recorded(conn, point, text, point->masked ? OSP_STR("") : values);
+	osp_sql_space_free(&space);
+	return done;
+}
+
+/* broken: it did not parse. */
+static bool
+record_start(const osp_sqlite_conn *conn, osp__point *point, sqlite3_stmt *stmt,
+			 osp_str sql, bool broken)
+{
+	osp_sql_space space = {NULL, 0};
+	osp_str text = recorded(conn, sql, broken, &point->masked, &space);
+	char *expanded = expand(conn, stmt);
+	bool done;
+
+	if (OSP_LIKELY(expanded == NULL))
+		done = write_recorded(conn, point, text, OSP_STR(""));
+	else
+	{
+		done = record_expanded(conn, point, text, expanded);
 		sqlite3_free(expanded);
+	}
+	osp_sql_space_free(&space);
+	return done;
+}
+
+/* Once more, shorter, where there was no room. */
+static bool
+record_short(const osp_sqlite_conn *conn, osp__point *point, osp_str sql)
+{
+	osp_sql_space space = {NULL, 0};
+	osp_str text = recorded(conn, sql, false, &point->masked, &space);
+	bool done =
+		text.len > SHORT_STATEMENT &&
+		write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
+
+	osp_sql_space_free(&space);
 	return done;
 }
 
@@ -143,14 +195,9 @@ osp_sqlite__start_again(osp_sqlite_conn *conn, osp_sqlite_stmt *st,
 						const char *text, bool was_dropped)
 {
 	osp_str sql = osp_str_of(text);
-	bool done;
+	bool done = was_dropped ? record_short(conn, &st->point, sql)
+							: record_start(conn, &st->point, NULL, sql, false);
 
-	if (!was_dropped)
-		done = record_start(conn, &st->point, NULL, sql);
-	else
-		done = sql.len > SHORT_STATEMENT &&
-			   write_start(
-				   conn, &st->point, cut(sql, SHORT_STATEMENT), OSP_STR(""));
 	if (!done)
 		osp_sqlite__stmt_free(st);
 	return done;
@@ -160,7 +207,7 @@ bool
 osp_sqlite__may_be_traced(const osp_sqlite_conn *conn, const char *text)
 {
 	return osp__hook_tracing() || conn->has_context ||
-		   osp_sqlite__may_have_context(osp_str_of(text));
+		   osp_sql_may_have_context(osp_str_of(text));
 }
 
 osp_sqlite_stmt *
@@ -176,7 +223,7 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	if (OSP_UNLIKELY(st == NULL))
 		return NULL;
 	if (!open_point(conn, sql, &st->point) ||
-		!record_start(conn, &st->point, stmt, sql))
+		!record_start(conn, &st->point, stmt, sql, false))
 	{
 		osp_sqlite__stmt_free(st);
 		return NULL;
@@ -275,14 +322,23 @@ static void
 write_stop(const osp__point *point, uint64_t rows,
 		   const osp_sqlite_result *result, int64_t now)
 {
+	char space[MESSAGE_MAX];
 	osp_str message = OSP_STR("");
 	osp_writer w;
 
 	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
-		message = cut(osp_str_of(result->message != NULL
-									 ? result->message
-									 : sqlite3_errstr(result->rc)),
+	{
+		message =
+			osp_str_of(result->message != NULL ? result->message
+											   : sqlite3_errstr(result->rc));
+		message = cut(osp__hook_message(message,
+										OSP_STR(""),
+										OSP_SQL_SQLITE,
+										point->masked,
+										space,
+										sizeof(space)),
 					  MESSAGE_MAX);
+	}
 	if (!osp__hook_begin(point,
 						 OSP_RECORD_STOP,
 						 OSP_SQLITE_NAME,
@@ -439,7 +495,7 @@ osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
 	if (!open_point(conn, text, &point))
 		return;
 	point.start_ns = start_ns;
-	if (record_start(conn, &point, NULL, text))
+	if (record_start(conn, &point, NULL, text, true))
 		write_stop(&point, 0, &result, osp__hook_now());
 }
 

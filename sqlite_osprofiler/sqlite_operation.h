@@ -89,9 +89,9 @@ osp_sqlite__stmt_set(osp_sqlite_stmt *st, osp_sqlite_conn *conn,
 bool osp_sqlite__has_comment_context(osp_str text);
 
 /* What a start of this statement says; borrowed from space, empty if it is too
- * small. */
+ * small. *masked: it may hold a secret. */
 osp_str osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
-									 void *space, size_t size);
+									 void *space, size_t size, bool *masked);
 
 /* Once in a process, when the first connection is traced. */
 void osp_sqlite__operations_init(void);

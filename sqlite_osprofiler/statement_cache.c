@@ -84,6 +84,7 @@ osp_sqlite__known_make(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 	osp_sqlite_known *known;
 	osp_str attributes;
 	size_t size;
+	bool masked;
 
 	/* With the values of parameters no two starts are alike. */
 	if (sql.len > OSP_SQLITE_KNOWN_TEXT || conn->options.parameters ||
@@ -92,7 +93,8 @@ osp_sqlite__known_make(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 	table = get_table();
 	if (table == NULL)
 		return NULL;
-	attributes = osp_sqlite__start_attributes(conn, sql, space, sizeof(space));
+	attributes =
+		osp_sqlite__start_attributes(conn, sql, space, sizeof(space), &masked);
 	size = OSP_TEMPLATE_SIZE(OSP_SQLITE_NAME.len + attributes.len);
 	known = get_entry(&table->entries[osp_sqlite__known_slot(stmt)],
 					  size + sql.len + 1);
@@ -108,6 +110,7 @@ osp_sqlite__known_make(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 		return NULL;
 	known->text = (char *) known->space + size;
 	memcpy((char *) known->space + size, text, sql.len + 1);
+	known->masked = masked;
 	known->control = osp_sqlite__is_control(sql);
 	known->columns = sqlite3_column_count(stmt) > 0;
 	known->fires = sqlite3_stmt_readonly(stmt) == 0;

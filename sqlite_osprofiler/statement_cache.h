@@ -25,6 +25,7 @@ typedef struct osp_sqlite_known
 	const char *text;
 	const char *sql;   /* where SQLite keeps it */
 	uint64_t prepared; /* the connection's, when it was compared last */
+	bool masked;       /* it may hold a secret */
 	bool control;      /* it only calls our functions: not traced */
 	bool columns;      /* as in osp_sqlite_stmt */
 	bool writes;

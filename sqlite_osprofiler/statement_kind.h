@@ -8,9 +8,6 @@
 
 #include "osprofiler/base.h"
 
-/* May it hold a context, as a comment at its start or end? Cheap. */
-bool osp_sqlite__may_have_context(osp_str text);
-
 /*
  * Does it only call one of the SQL functions of osprofiler ("SELECT
  * osprofiler_start(...)")? Such a statement steers the tracing and is not traced.

@@ -96,7 +96,7 @@ end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 
 	/* From now on the texts of statements are looked at. */
 	if (OSP_LIKELY(rc == SQLITE_OK) && from->utf8 && osp_sqlite__watch == 0 &&
-		from->sql != NULL && osp_sqlite__may_have_context(utf8_of(from)))
+		from->sql != NULL && osp_sql_may_have_context(utf8_of(from)))
 		osp_sqlite__watch_all();
 	return rc;
 }

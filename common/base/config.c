@@ -35,7 +35,8 @@ typedef enum setting_kind
 	KIND_BOOL,
 	KIND_RING_SIZE,
 	KIND_LIMIT,
-	KIND_ON_FULL
+	KIND_ON_FULL,
+	KIND_STATEMENT_TEXT
 } setting_kind;
 
 typedef struct setting
@@ -64,6 +65,10 @@ static const setting settings[] = {
 	 KIND_BOOL,
 	 MEMBER(trace_sqlalchemy)},
 	{"hide_params", "OSPROFILER_HIDE_PARAMS", KIND_BOOL, MEMBER(hide_params)},
+	{"statement_text",
+	 "OSPROFILER_STATEMENT_TEXT",
+	 KIND_STATEMENT_TEXT,
+	 MEMBER(statement_text)},
 	{"propagate", "OSPROFILER_PROPAGATE", KIND_TEXT, MEMBER(propagate)},
 	{"filter_error_trace",
 	 "OSPROFILER_FILTER_ERROR_TRACE",
@@ -146,6 +151,21 @@ set_value_error(const source *from, const setting *s, osp_str value,
 						 allowed);
 }
 
+static bool
+read_statement_text(osp_str value, osp_statement_text *out)
+{
+	static const char *const names[] = {"full", "normalized", "none"};
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (osp_str_eq(value, osp_str_of(names[i])))
+		{
+			*out = (osp_statement_text) i;
+			return true;
+		}
+	return false;
+}
+
 static osp_status
 set_value(source *to, const setting *s, osp_str value, osp_error *err)
 {
@@ -184,6 +204,11 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 			else
 				return set_value_error(to, s, value, "drop or wait", err);
 			return OSP_OK;
+		case KIND_STATEMENT_TEXT:
+			if (!read_statement_text(value, &config->statement_text))
+				return set_value_error(
+					to, s, value, "full, normalized or none", err);
+			return OSP_OK;
 	}
 	return OSP_OK;
 }
@@ -196,6 +221,7 @@ set_defaults(osp_config *config, osp_error *err)
 	config->trace_sqlalchemy = true;
 	config->hide_params = true;
 	config->on_full = OSP_ON_FULL_DROP;
+	config->statement_text = OSP_STATEMENT_FULL;
 	config->ring_size = OSP_RING_DEFAULT;
 	config->ring_total = OSP_RING_TOTAL_DEFAULT;
 	config->spool_limit = OSP_SPOOL_LIMIT_DEFAULT;

@@ -8,6 +8,8 @@
  */
 #include "profiler/profiler_int.h"
 
+#include "context/comment.h"
+
 __thread osp__hook_depth osp__depth = {NULL, 0};
 
 /* Farther up than this a guard is not read: what lies there may be no memory, for
@@ -83,6 +85,33 @@ osp__hook_config(void)
 	return osp__profiler_config();
 }
 
+void
+osp__hook_record(osp_str text, osp_sql_dialect dialect, bool broken, size_t max,
+				 osp_sql_space *space, osp_sql_recorded *out)
+{
+	const osp_config *config = osp__profiler_config();
+	osp_sql_recording how = {.dialect = dialect, .broken = broken};
+
+	if (config != NULL)
+		how.detail = config->statement_text;
+	osp_sql_record(text, &how, max, space, out);
+}
+
+osp_str
+osp__hook_message(osp_str message, osp_str sqlstate, osp_sql_dialect dialect,
+				  bool masked, char *space, size_t size)
+{
+	const osp_config *config = osp__profiler_config();
+	osp_sql_message_rules rules = {.dialect = dialect, .masked = masked};
+
+	if (config != NULL)
+	{
+		rules.hide_values = config->hide_params;
+		rules.hide_text = config->statement_text != OSP_STATEMENT_FULL;
+	}
+	return osp_sql_message(message, sqlstate, &rules, space, size);
+}
+
 osp_verdict
 osp__hook_verify(osp_str trace_info, osp_str trace_hmac, osp_context *out)
 {
@@ -99,6 +128,22 @@ osp__hook_verify(osp_str trace_info, osp_str trace_hmac, osp_context *out)
 	return verdict;
 }
 
+osp_verdict
+osp__hook_comment(osp_str text, osp_sql_dialect dialect, osp_context *out)
+{
+	char space[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+	osp_verdict found =
+		osp__comment_read(text, dialect, space, &info, &hmac, NULL);
+
+	if (found == OSP_CTX_ACCEPTED)
+		return osp__hook_verify(info, hmac, out);
+	if (found != OSP_CTX_NONE && osp__profiler_get() != NULL)
+		osp__profiler_note(found);
+	return found;
+}
+
 bool
 osp__hook_open_in(osp__point *point, const osp_context *context)
 {
@@ -108,6 +153,7 @@ osp__hook_open_in(osp__point *point, const osp_context *context)
 	osp_id_copy(&point->parent_id, &context->parent_id);
 	point->generation = osp__generation();
 	osp_uuid_new(&point->trace_id);
+	point->masked = false;
 	point->start_ns = osp_clock_now(&osp__self->clock);
 	return true;
 }

@@ -35,6 +35,7 @@
 
 #include "osprofiler/template.h"
 #include "profiler/profiler_state.h"
+#include "sql/sql_text.h"
 
 /*
  * Whether this thread is inside a hooked library: a hook that is loaded twice
@@ -92,6 +93,22 @@ osp__hook_tracing(void)
 /* The process's configuration; NULL if it is wrong, then nothing traces. */
 OSP_API const osp_config *osp__hook_config(void);
 
+/* The statement as it may be recorded by the settings, as osp_sql_record. broken:
+ * it did not parse. */
+OSP_API void osp__hook_record(osp_str text, osp_sql_dialect dialect,
+							  bool broken, size_t max, osp_sql_space *space,
+							  osp_sql_recorded *out);
+
+/* The message of an error, as osp_sql_message. */
+OSP_API osp_str osp__hook_message(osp_str message, osp_str sqlstate,
+								  osp_sql_dialect dialect, bool masked,
+								  char *space, size_t size);
+
+/* Finds the context in the comments of a statement and verifies it, as
+ * osp__hook_verify. */
+OSP_API osp_verdict osp__hook_comment(osp_str text, osp_sql_dialect dialect,
+									  osp_context *out);
+
 /* Verifies a context that came another way, by the keys of this thread, or else
  * the configured ones. */
 OSP_API osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
@@ -123,6 +140,7 @@ osp__hook_open_tracing(osp__point *point)
 	point->generation = osp__generation();
 	if (OSP_UNLIKELY(!osp__uuid_take(&point->trace_id, point->generation)))
 		osp_uuid_new(&point->trace_id);
+	point->masked = false;
 	point->start_ns = osp_clock_now(&p->clock);
 }
 

@@ -24,6 +24,7 @@ typedef struct osp__point
 	uint64_t generation; /* of the process: a child does not stop it */
 	osp_id base_id;
 	osp_id parent_id;
+	bool masked; /* a statement that may hold a secret: no values show */
 } osp__point;
 
 /* A call of a hooked library that runs, see osp__guard_holds. */

@@ -21,22 +21,28 @@ typedef struct writer
 	osp_str space;    /* before the next token, if there is one */
 } writer;
 
-/* Where in a statement the tokens that are copied stand. */
-typedef struct place
+/* How a text is written anew. */
+typedef struct rewriting
 {
 	osp_sql_dialect dialect;
 	osp_sql_secrecy secrecy;
-	bool numbers;       /* are constants, too */
-	bool values;        /* behind VALUES */
-	bool sets;          /* behind SET */
-	bool pragma;        /* behind PRAGMA */
-	bool attaches;      /* behind ATTACH */
-	bool password;      /* right behind PASSWORD */
-	bool secret_name;   /* behind a name such as "pin_token" ... */
-	bool compared;      /* ... and an operator, or behind any operator */
-	bool hides_rest;    /* up to the next semicolon, after one mask */
-	unsigned words;     /* that were copied */
-	unsigned words_max; /* the rest is hidden behind as many; 0: no limit */
+	bool normalize; /* numbers are constants, too */
+	bool broken;    /* what follows a quote is left out */
+} rewriting;
+
+/* Where in a statement the tokens that are copied stand. */
+typedef struct place
+{
+	const rewriting *rules;
+	bool values;      /* behind VALUES */
+	bool sets;        /* behind SET */
+	bool pragma;      /* behind PRAGMA */
+	bool attaches;    /* behind ATTACH */
+	bool password;    /* right behind PASSWORD */
+	bool secret_name; /* behind a name such as "pin_token" ... */
+	bool compared;    /* ... and an operator, or behind any operator */
+	bool hides_rest;  /* up to the next semicolon, after one mask */
+	unsigned words;   /* that were copied */
 } place;
 
 static void
@@ -71,18 +77,10 @@ put_space(writer *w, osp_str space)
 }
 
 static void
-begin_statement(place *at)
+begin_statement(place *at, const rewriting *rules)
 {
-	osp_sql_dialect dialect = at->dialect;
-	osp_sql_secrecy secrecy = at->secrecy;
-	bool numbers = at->numbers;
-	unsigned words_max = at->words_max;
-
 	memset(at, 0, sizeof(*at));
-	at->dialect = dialect;
-	at->secrecy = secrecy;
-	at->numbers = numbers;
-	at->words_max = words_max;
+	at->rules = rules;
 }
 
 /* Is the rest of the statement a value that may stand without quotes? */
@@ -91,9 +89,9 @@ begins_value(place *at, const osp_sql_token *token)
 {
 	char c = token->text.ptr[0];
 
-	if (at->secrecy != OSP_SQL_SENSITIVE)
+	if (at->rules->secrecy != OSP_SQL_SENSITIVE)
 		return false;
-	if (at->words_max > 0 && at->words >= at->words_max)
+	if (at->rules->broken && at->words >= BROKEN_WORDS)
 		return true;
 	if (at->password)
 		return token->kind != OSP_SQL_STRING && token->kind != OSP_SQL_PARAM &&
@@ -107,7 +105,7 @@ is_before_value(const place *at, const osp_sql_token *token)
 {
 	char c = token->text.ptr[0];
 
-	if (at->secrecy != OSP_SQL_SENSITIVE)
+	if (at->rules->secrecy != OSP_SQL_SENSITIVE)
 		return false;
 	if (at->sets && (c == '=' || osp_sql_is(token, "to")))
 		return true;
@@ -143,7 +141,7 @@ note(place *at, const osp_sql_token *token)
 	at->password = osp_sql_is(token, "password");
 	at->secret_name =
 		(token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NAME) &&
-		osp_sql_has_secret_word(token->text);
+		(osp_sql_words(token->text) & OSP_SQL_HAS_SECRET) != 0;
 	at->compared = false;
 }
 
@@ -155,7 +153,7 @@ may_be_string(const place *at, const osp_sql_token *token)
 		return false;
 	if (osp_sql_holds(token->text, "trace_hmac"))
 		return true;
-	return at->dialect == OSP_SQL_SQLITE && token->text.ptr[0] == '"' &&
+	return at->rules->dialect == OSP_SQL_SQLITE && token->text.ptr[0] == '"' &&
 		   (at->compared || at->values || at->attaches);
 }
 
@@ -167,9 +165,10 @@ is_constant(const place *at, const osp_sql_token *token)
 		case OSP_SQL_STRING:
 			return true;
 		case OSP_SQL_NUMBER:
-			return at->numbers || (at->secret_name && at->compared);
+			return at->rules->normalize || (at->secret_name && at->compared);
 		default:
-			return at->secrecy != OSP_SQL_HARMLESS && may_be_string(at, token);
+			return at->rules->secrecy != OSP_SQL_HARMLESS &&
+				   may_be_string(at, token);
 	}
 }
 
@@ -217,71 +216,75 @@ copy_token(writer *w, place *at, const osp_sql_token *token)
 	note(at, token);
 }
 
+/* Is it a quote in a text that did not parse, behind which nothing can be trusted? So
+ * it is if a word touches the quote before it, as in 'it's'. */
+static bool
+ends_trust(const writer *w, const place *at, const osp_sql_token *token)
+{
+	if (!at->rules->broken)
+		return !at->hides_rest && w->space.len == 0 &&
+			   w->len >= w->constant.len && token->kind == OSP_SQL_WORD &&
+			   memcmp(w->out + w->len - w->constant.len,
+					  w->constant.ptr,
+					  w->constant.len) == 0;
+	return token->kind == OSP_SQL_STRING || token->kind == OSP_SQL_NAME ||
+		   token->text.ptr[0] == '$';
+}
+
 static size_t
-rewrite(writer *w, place *at, osp_str text)
+rewrite(writer *w, const rewriting *rules, osp_str text)
 {
 	osp_sql_lexer lexer;
 	osp_sql_token token;
+	place at;
 
-	osp_sql_lexer_init(&lexer, text, at->dialect);
-	while (w->len < w->size && osp_sql_next(&lexer, &token))
+	begin_statement(&at, rules);
+	osp_sql_lexer_init(&lexer, text, rules->dialect);
+	while (w->len < w->size && osp_sql_next(&lexer, &token) &&
+		   !ends_trust(w, &at, &token))
 	{
 		if (token.kind == OSP_SQL_SEMICOLON)
 		{
 			put(w, token.text);
-			begin_statement(at);
+			begin_statement(&at, rules);
 		}
-		else if (at->hides_rest)
+		else if (at.hides_rest)
 			continue;
 		else if (token.kind == OSP_SQL_COMMENT)
 			put_space(w, OSP_STR(" "));
 		else if (token.kind == OSP_SQL_SPACE)
 			put_space(w, token.text);
 		else
-			copy_token(w, at, &token);
+			copy_token(w, &at, &token);
 	}
 	return w->len;
 }
 
 static size_t
-rewrite_with(osp_str text, osp_sql_dialect dialect, osp_sql_secrecy secrecy,
-			 bool normalize, unsigned words_max, char *out, size_t size)
+rewrite_with(osp_str text, const rewriting *rules, char *out, size_t size)
 {
-	writer w = {out, 0, size, normalize ? OSP_STR("?") : MASK, {"", 0}};
-	place at;
+	writer w = {out, 0, size, rules->normalize ? OSP_STR("?") : MASK, {"", 0}};
 
-	memset(&at, 0, sizeof(at));
-	at.dialect = dialect;
-	at.secrecy = secrecy;
-	at.numbers = normalize;
-	at.words_max = words_max;
-	return rewrite(&w, &at, text);
+	return rewrite(&w, rules, text);
 }
 
 size_t
 osp_sql_mask(osp_str text, osp_sql_dialect dialect, osp_sql_secrecy secrecy,
 			 char *out, size_t size)
 {
-	return rewrite_with(text, dialect, secrecy, false, 0, out, size);
+	rewriting rules = {.dialect = dialect, .secrecy = secrecy};
+
+	return rewrite_with(text, &rules, out, size);
 }
 
 size_t
 osp_sql_normalize(osp_str text, osp_sql_dialect dialect,
 				  osp_sql_secrecy secrecy, char *out, size_t size)
 {
-	return rewrite_with(text, dialect, secrecy, true, 0, out, size);
-}
+	rewriting rules = {
+		.dialect = dialect, .secrecy = secrecy, .normalize = true};
 
-/* What a statement that did not parse has before its first quote. */
-static osp_str
-before_first_quote(osp_str text)
-{
-	size_t len = 0;
-
-	while (len < text.len && text.ptr[len] != '\'' && text.ptr[len] != '"' &&
-		   text.ptr[len] != '$')
-		len++;
-	return osp_str_n(text.ptr, len);
+	return rewrite_with(text, &rules, out, size);
 }
 
 void
@@ -331,49 +334,59 @@ without_contexts(osp_str text, const osp_sql_recording *how, size_t max,
 		copy, osp_sql_comment_cut(text, how->dialect, how->traceparents, copy));
 }
 
+/*
+ * Is it not to be trusted that quotes stand where they seem to? A text that leaves a
+ * quote open has another one too many or too few, which may be the first.
+ */
+static bool
+is_broken(const osp_sql_recording *how, const osp_sql_recorded *out)
+{
+	return (how->broken &&
+			(out->masked || !osp_sql_is_query(out->text, how->dialect))) ||
+		   !osp_sql_ends_plain(out->text, how->dialect);
+}
+
 /* Writes the text anew, without what must not be recorded. */
 static void
 record_changed(const osp_sql_recording *how, size_t max, osp_sql_space *space,
 			   osp_sql_recorded *out)
 {
 	osp_str text = out->text;
-	unsigned words_max = 0;
+	rewriting rules = {
+		.dialect = how->dialect,
+		.secrecy = out->secrecy,
+		.normalize = how->detail == OSP_STATEMENT_NORMALIZED,
+		.broken = is_broken(how, out),
+	};
 
-	if (how->broken)
-		text = before_first_quote(text);
-	if (how->broken && out->secrecy == OSP_SQL_SENSITIVE)
-		words_max = BROKEN_WORDS;
 	if (text.len > max)
 		text.len = osp_utf8_prefix(text, max);
-	if (how->detail == OSP_SQL_NONE || !have_space(space, text.len))
-	{
+	if (how->detail == OSP_STATEMENT_NONE || !have_space(space, text.len))
 		out->text = osp_sql_first_word(text, how->dialect);
-		return;
-	}
-	out->text = osp_str_n(space->ptr,
-						  rewrite_with(text,
-									   how->dialect,
-									   out->secrecy,
-									   how->detail == OSP_SQL_NORMALIZED,
-									   words_max,
-									   space->ptr,
-									   space->size));
+	else
+		out->text = osp_str_n(
+			space->ptr, rewrite_with(text, &rules, space->ptr, space->size));
 }
 
 void
 osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 			   osp_sql_space *space, osp_sql_recorded *out)
 {
-	if (OSP_UNLIKELY(memmem(text.ptr, text.len, "trace", 5) != NULL))
+	unsigned words = osp_sql_words(text);
+
+	if (OSP_UNLIKELY((words & OSP_SQL_HAS_TRACE) != 0))
+	{
 		text = without_contexts(text, how, max, space);
+		words = osp_sql_words(text);
+	}
 	out->text = text;
 	out->full_len = text.len;
-	out->secrecy = osp_sql_secret(text, how->dialect);
+	out->secrecy = osp_sql_secret_with(text, how->dialect, words);
 	if (how->masked && out->secrecy < OSP_SQL_SECRET)
 		out->secrecy = OSP_SQL_SECRET;
 	out->masked = out->secrecy >= OSP_SQL_SECRET;
 	if (OSP_UNLIKELY(out->secrecy != OSP_SQL_HARMLESS ||
-					 how->detail != OSP_SQL_FULL ||
+					 how->detail != OSP_STATEMENT_FULL ||
 					 (how->broken && !osp_sql_is_query(text, how->dialect))))
 		record_changed(how, max, space, out);
 }

@@ -16,31 +16,49 @@
 
 #include <strings.h>
 
+/* Of what is no secret, but may be a context. */
+#define TRACE "trace"
+
 /* ---- words ---- */
 
-/* In these '?' stands for one of "_", "-", " " or for nothing. */
+/* The first four characters of each are letters or a separator of its own. '?'
+ * stands for one of "_", "-", " " or for nothing. */
 static const char *const words[] = {
-	"passw",       "passphrase",     "passcode",    "pwd",
-	"secret",      "token",          "credential",  "bearer",
-	"hmac",        "api?key",        "private?key", "access?key",
-	"signing?key", "encryption?key", "crypt",       "set_config",
-	"set_context", "dblink",         "pgpass",      "hexkey",
-	"textkey",     "rekey",
+	"passw",          "passphrase", "passcode",    "secret",      "token",
+	"credential",     "bearer",     "hmac",        "apikey",      "api_key",
+	"api-key",        "api key",    "private?key", "access?key",  "signing?key",
+	"encryption?key", "crypt",      "set_config",  "set_context", "dblink",
+	"pgpass",         "hexkey",     "textkey",     "rekey",       TRACE,
 };
 
 #define WORD_COUNT (sizeof(words) / sizeof(words[0]))
 
 /*
- * Pairs of letters, the first two of a word and the two from its second one on,
- * as bits of rows. Every second pair of the text is looked up, so each word is
- * seen by one of both.
+ * Pairs of characters as bits of rows: the first two of a word or the two from its
+ * second one on; the two from its third one on; its first one and its fourth one.
+ * Every second pair of the text is looked up, so each word is seen as one of the
+ * first two, and the other tables leave few that have to be compared.
  */
-static uint32_t pairs[32];
+static uint32_t begins[32];
+static uint32_t behind[32];
+static uint32_t around[32];
 
 static inline unsigned
 fold(char c)
 {
 	return (unsigned char) c & 31;
+}
+
+static inline bool
+has_pair(const uint32_t *table, char a, char b)
+{
+	return (table[fold(a)] >> fold(b) & 1) != 0;
+}
+
+static void
+add_pair(uint32_t *table, char a, char b)
+{
+	table[fold(a)] |= UINT32_C(1) << fold(b);
 }
 
 __attribute__((constructor)) static void
@@ -52,8 +70,10 @@ make_pairs(void)
 	{
 		const char *w = words[i];
 
-		pairs[fold(w[0])] |= 1u << fold(w[1]);
-		pairs[fold(w[1])] |= 1u << fold(w[2]);
+		add_pair(begins, w[0], w[1]);
+		add_pair(begins, w[1], w[2]);
+		add_pair(behind, w[2], w[3]);
+		add_pair(around, w[0], w[3]);
 	}
 }
 
@@ -79,30 +99,58 @@ begins_with(const char *p, const char *end, const char *word)
 	return true;
 }
 
-static bool
-begins_with_a_word(const char *p, const char *end)
+/* Which kind of word begins at p? 0: none. */
+static unsigned
+word_at(const char *p, const char *end)
 {
 	size_t i;
 
 	for (i = 0; i < WORD_COUNT; i++)
 		if (lower(*p) == words[i][0] && begins_with(p, end, words[i]))
-			return true;
+			return strcmp(words[i], TRACE) == 0 ? OSP_SQL_HAS_TRACE
+												: OSP_SQL_HAS_SECRET;
+	return 0;
+}
+
+/* "pwd" is too short for the tables. */
+static bool
+has_pwd(osp_str text)
+{
+	static const char letters[] = "wW";
+	const char *end = text.ptr + text.len;
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		const char *p = text.ptr;
+
+		while ((p = memchr(p, letters[i], (size_t) (end - p))) != NULL)
+			if (++p < end && lower(*p) == 'd' && p - text.ptr >= 2 &&
+				lower(p[-2]) == 'p')
+				return true;
+	}
 	return false;
 }
 
-bool
-osp_sql_has_secret_word(osp_str text)
+unsigned
+osp_sql_words(osp_str text)
 {
-	const char *p = text.ptr;
-	const char *end = p + text.len;
+	unsigned found = has_pwd(text) ? OSP_SQL_HAS_SECRET : 0;
+	const char *end = text.ptr + text.len;
+	const char *p;
 
-	if (text.len < 3)
-		return false;
-	for (p++; p + 1 < end; p += 2)
-		if (OSP_UNLIKELY((pairs[fold(p[0])] >> fold(p[1]) & 1) != 0) &&
-			(begins_with_a_word(p - 1, end) || begins_with_a_word(p, end)))
-			return true;
-	return false;
+	if (text.len < 4)
+		return found;
+	for (p = text.ptr + 1; p + 2 < end; p += 2)
+	{
+		if (OSP_LIKELY(!has_pair(begins, p[0], p[1])))
+			continue;
+		if (has_pair(around, p[-1], p[2]))
+			found |= word_at(p - 1, end);
+		if (p + 3 < end && has_pair(behind, p[2], p[3]))
+			found |= word_at(p, end);
+	}
+	return found;
 }
 
 bool
@@ -124,11 +172,13 @@ has_password_in_uri(osp_str text)
 	const char *end = text.ptr + text.len;
 	const char *p = text.ptr;
 
-	while ((p = memmem(p, (size_t) (end - p), "://", 3)) != NULL)
+	while ((p = memchr(p, ':', (size_t) (end - p))) != NULL)
 	{
 		bool colon = false;
 
-		for (p += 3; p < end && !osp_sql_is_space(*p) && *p != '/' &&
+		if (end - ++p < 2 || p[0] != '/' || p[1] != '/')
+			continue;
+		for (p += 2; p < end && !osp_sql_is_space(*p) && *p != '/' &&
 					 *p != '\'' && *p != '"';
 			 p++)
 		{
@@ -316,8 +366,10 @@ is_sensitive(osp_str text, osp_sql_dialect dialect, bool comments)
 	return false;
 }
 
-bool
-osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
+/* Is it the first word of a query, or of a statement that only begins or ends a
+ * transaction? */
+static bool
+is_verb(osp_str word)
 {
 	static const char *const verbs[] = {"select",
 										"insert",
@@ -329,14 +381,57 @@ osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
 										"table",
 										"replace",
 										"fetch",
+										"begin",
+										"start",
+										"commit",
+										"rollback",
+										"end",
 										NULL};
+	const char *const *verb = verbs;
+
+	while (*verb != NULL &&
+		   (word.len == 0 || lower(word.ptr[0]) != **verb || !is(word, *verb)))
+		verb++;
+	return *verb != NULL;
+}
+
+static osp_str
+first_word(osp_str text, osp_sql_dialect dialect)
+{
+	size_t len = 0;
+
+	while (len < text.len && is_word_char(text.ptr[len]))
+		len++;
+	return len > 1 ? osp_str_n(text.ptr, len)
+				   : osp_sql_first_word(text, dialect);
+}
+
+bool
+osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
+{
 	const char *end = text.ptr + text.len;
 
 	while (end > text.ptr && (osp_sql_is_space(end[-1]) || end[-1] == ';'))
 		end--;
 	text.len = (size_t) (end - text.ptr);
-	return memchr(text.ptr, ';', text.len) == NULL &&
-		   is_one_of(osp_sql_first_word(text, dialect), verbs);
+	return is_verb(first_word(text, dialect)) &&
+		   memchr(text.ptr, ';', text.len) == NULL;
+}
+
+/* Is the word that was read EXECUTE, and the name of a prepared statement behind
+ * it? Else it is a trigger's function, or a string that is executed. */
+static bool
+executes_prepared(flat f)
+{
+	static const char *const others[] = {
+		"function", "procedure", "format", "on", NULL};
+	const char *p = f.pos;
+
+	while (p < f.lexer.end && osp_sql_is_space(*p))
+		p++;
+	return is(f.word, "execute") && p < f.lexer.end &&
+		   (is_word_char(*p) || *p == '"' || *p == '/' || *p == '-') &&
+		   next_flat(&f) && !is_one_of(f.word, others);
 }
 
 /* Does it execute a prepared statement? The constants there are the values of
@@ -344,29 +439,31 @@ osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
 static bool
 executes(osp_str text, osp_sql_dialect dialect)
 {
-	osp_sql_lexer lexer;
-	osp_sql_token token;
-	bool begins = true;
+	flat f;
 
-	osp_sql_lexer_init(&lexer, text, dialect);
-	while (osp_sql_next_word(&lexer, &token))
-	{
-		if (begins && osp_sql_is(&token, "execute"))
+	osp_sql_lexer_init(&f.lexer, text, dialect);
+	f.pos = f.end = text.ptr;
+	while (next_flat(&f))
+		if (executes_prepared(f))
 			return true;
-		begins = token.kind == OSP_SQL_SEMICOLON;
-	}
 	return false;
 }
 
 osp_sql_secrecy
 osp_sql_secret(osp_str text, osp_sql_dialect dialect)
 {
+	return osp_sql_secret_with(text, dialect, osp_sql_words(text));
+}
+
+osp_sql_secrecy
+osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
+{
 	bool query = osp_sql_is_query(text, dialect);
 
 	if (!query && (is_sensitive(text, dialect, false) ||
 				   is_sensitive(text, dialect, true)))
 		return OSP_SQL_SENSITIVE;
-	if (osp_sql_has_secret_word(text) || has_password_in_uri(text))
+	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_password_in_uri(text))
 		return OSP_SQL_SECRET;
 	return !query && executes(text, dialect) ? OSP_SQL_VALUES
 											 : OSP_SQL_HARMLESS;

@@ -15,6 +15,7 @@
 #define OSPROFILER_SQL_TEXT_H
 
 #include "osprofiler/base.h"
+#include "osprofiler/config.h"
 
 /* Which rules the text follows. */
 typedef enum osp_sql_dialect
@@ -180,13 +181,20 @@ typedef enum osp_sql_secrecy
 /* May the text hold a secret? It may consist of several statements. */
 osp_sql_secrecy osp_sql_secret(osp_str text, osp_sql_dialect dialect);
 
-/* Does the text hold a word such as "password" or "token"? */
-bool osp_sql_has_secret_word(osp_str text);
+/* Which words does the text hold? */
+#define OSP_SQL_HAS_SECRET 1u /* such as "password" or "token" */
+#define OSP_SQL_HAS_TRACE  2u /* "trace", as in the keys of contexts */
+
+unsigned osp_sql_words(osp_str text);
+
+/* As osp_sql_secret, where the words are known. */
+osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
+									unsigned words);
 
 /* Does the text hold this word, which is given in lower case, in any case? */
 bool osp_sql_holds(osp_str text, const char *word);
 
-/* Is it one SELECT, INSERT or the like, and nothing behind it? */
+/* Is it one SELECT, INSERT, BEGIN or the like, and nothing behind it? */
 bool osp_sql_is_query(osp_str text, osp_sql_dialect dialect);
 
 /* ---- texts as they are recorded (sql_record.c) ---- */
@@ -203,18 +211,10 @@ size_t osp_sql_mask(osp_str text, osp_sql_dialect dialect,
 size_t osp_sql_normalize(osp_str text, osp_sql_dialect dialect,
 						 osp_sql_secrecy secrecy, char *out, size_t size);
 
-/* How much of a statement is recorded: setting statement_text. */
-typedef enum osp_sql_detail
-{
-	OSP_SQL_FULL,
-	OSP_SQL_NORMALIZED, /* without constants */
-	OSP_SQL_NONE        /* its first word */
-} osp_sql_detail;
-
 typedef struct osp_sql_recording
 {
 	osp_sql_dialect dialect;
-	osp_sql_detail detail;
+	osp_statement_text detail;
 	bool traceparents; /* are contexts: they are cut, too */
 	bool masked;       /* runs within a statement that may hold a secret */
 	bool broken;       /* did not parse: trust nothing in the text */

@@ -102,7 +102,7 @@ pgosp_text_record(osp_str text, bool broken, bool masked,
 	static osp_sql_space space = {NULL, 0};
 	osp_sql_recording how = {
 		.dialect = OSP_SQL_POSTGRES_ANY,
-		.detail = (osp_sql_detail) pgosp_statement_text,
+		.detail = (osp_statement_text) pgosp_statement_text,
 		.traceparents = pgosp_accept_traceparent,
 		.masked = masked,
 		.broken = broken,
@@ -120,7 +120,7 @@ pgosp_text_message(osp_str message, const char sqlstate[5], bool masked,
 		.dialect = OSP_SQL_POSTGRES,
 		.masked = masked,
 		.hide_values = pgosp_hide_params,
-		.hide_text = pgosp_statement_text != OSP_SQL_FULL,
+		.hide_text = pgosp_statement_text != OSP_STATEMENT_FULL,
 	};
 
 	return osp_sql_message(pgosp_text_utf8(message, size),

@@ -439,7 +439,7 @@ in_utf8(const pgospText *text, const char *space)
 static bool
 hides_constants(const PlanState *node)
 {
-	return pgosp_hide_params || pgosp_statement_text != OSP_SQL_FULL ||
+	return pgosp_hide_params || pgosp_statement_text != OSP_STATEMENT_FULL ||
 		   pgosp_nodes_are_masked(node->state);
 }
 

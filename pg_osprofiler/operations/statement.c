@@ -43,7 +43,7 @@ record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 	start->text = recorded.text;
 	start->full_len = recorded.full_len;
 	start->masked = recorded.masked;
-	if (unlikely(pgosp_statement_text == OSP_SQL_NONE))
+	if (unlikely(pgosp_statement_text == OSP_STATEMENT_NONE))
 	{
 		start->full_len = 0;
 		if (facts->utility != NULL)

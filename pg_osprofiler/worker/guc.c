@@ -57,9 +57,9 @@ static const struct config_enum_entry on_full_options[] = {
 };
 
 static const struct config_enum_entry statement_text_options[] = {
-	{"full", OSP_SQL_FULL, false},
-	{"normalized", OSP_SQL_NORMALIZED, false},
-	{"none", OSP_SQL_NONE, false},
+	{"full", OSP_STATEMENT_FULL, false},
+	{"normalized", OSP_STATEMENT_NORMALIZED, false},
+	{"none", OSP_STATEMENT_NONE, false},
 	{NULL, 0, false},
 };
 

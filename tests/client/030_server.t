@@ -67,13 +67,12 @@ db select 1 | SELECT 1
   pg select 1 | SELECT
 END
 
-# The comment behind is the last statement's; the others have the context that
-# came with the connection.
+# The comment at the end of the string is that of all its statements.
 joins('several statements', 2, <<'END', 'psql', '-XAtqc', 'select 1; select 2');
 db.connect
 db select 1; select 2 | SELECT 1
+  pg select 1 | SELECT
   pg select 2 | SELECT
-pg select 1 | SELECT
 END
 
 if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))

@@ -126,7 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	osp_str text = osp_str_n(copy, size - (size > 0));
 	osp_sql_recording how = {
 		.dialect = (osp_sql_dialect) (flags & 3),
-		.detail = (osp_sql_detail) (flags >> 2 & 3) % 3,
+		.detail = (osp_statement_text) (flags >> 2 & 3) % 3,
 		.traceparents = (flags & 16) != 0,
 		.masked = (flags & 32) != 0,
 		.broken = (flags & 64) != 0,

@@ -11,6 +11,7 @@
  *	  connection_string    OSPROFILER_CONNECTION_STRING   sqlite, see below
  *	  trace_sqlalchemy     OSPROFILER_TRACE_SQLALCHEMY    true (statements)
  *	  hide_params          OSPROFILER_HIDE_PARAMS         true
+ *	  statement_text       OSPROFILER_STATEMENT_TEXT      full (normalized, none)
  *	  propagate            OSPROFILER_PROPAGATE           comment,startup
  *	  filter_error_trace   OSPROFILER_FILTER_ERROR_TRACE  false
  *	  project              OSPROFILER_PROJECT             none
@@ -38,6 +39,14 @@
 extern "C" {
 #endif
 
+/* How much of the text of a statement is recorded. */
+typedef enum osp_statement_text
+{
+	OSP_STATEMENT_FULL,       /* all but contexts and secrets */
+	OSP_STATEMENT_NORMALIZED, /* constants as question marks */
+	OSP_STATEMENT_NONE        /* its first word */
+} osp_statement_text;
+
 /* All texts are owned by the config and never NULL. */
 typedef struct osp_config
 {
@@ -45,6 +54,7 @@ typedef struct osp_config
 	bool trace_sqlalchemy;
 	bool hide_params; /* values of parameters are not recorded */
 	bool filter_error_trace;
+	osp_statement_text statement_text;
 	osp_on_full on_full;
 	size_t ring_size;
 	uint64_t ring_total;
