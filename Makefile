@@ -8,6 +8,7 @@ PARTS := common drivers cli client_hooks sqlite_osprofiler
 .PHONY: all install uninstall check installcheck lint format bench bench-soak fuzz clean \
 	check-matrix check-core \
 	check-workload check-workload-valgrind check-workload-sanitizers \
+	check-attack \
 	check-sqlite check-sqlite-suite \
 	$(PARTS) pg_osprofiler unit
 
@@ -65,6 +66,10 @@ check-workload-valgrind:
 
 check-workload-sanitizers:
 	tests/pg/workload.sh sanitizers $(or $(SECONDS),600)
+
+# Statements with planted secrets, again and again for SECONDS.
+check-attack: $(PARTS) pg_osprofiler
+	+$(MAKE) -C tests/attack check SECONDS=$(or $(SECONDS),0)
 
 bench: all
 	+$(MAKE) -C tests/bench bench

@@ -20,7 +20,7 @@ part_timeout_s=1200
 
 all_parts=(
 	build build-clang lint unit unit-clang unit-sanitizers unit-threads
-	unit-valgrind install drivers cli server sqlite client faults fuzz
+	unit-valgrind install drivers cli server sqlite client attack faults fuzz
 )
 
 # --- the parts; each runs in the copy, as the user, under `set -e` -----------
@@ -173,6 +173,11 @@ part_sqlite()
 part_client()
 {
 	make -s -C tests/client check
+}
+
+part_attack()
+{
+	make -s -C tests/attack check
 }
 
 # What kills and is killed, for a while.
