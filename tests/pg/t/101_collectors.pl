@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use IO::Socket::INET;
+use IPC::Run;
 use OspTest;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
@@ -120,6 +121,38 @@ $node->safe_psql('postgres',
 	  . "\nSELECT 'room again';\n");
 is_deeply(shape(wait_for_points($node, $later, 2)),
 	["SELECT 'room again'"], 'a full ring: later there is room again');
+
+# With osprofiler.filter_error_trace a Redis knows which traces hold an error; they
+# are listed without reading them all.
+SKIP:
+{
+	my $server = (grep { -x } map { "$_/redis-server" } split /:/, $ENV{PATH})[0];
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+
+	skip 'no redis-server', 4 if !$server;
+	my $redis = IPC::Run::start([ $server, '--port', $port, '--bind',
+			'127.0.0.1', '--save', '', '--dir', $node->basedir ],
+		'>', \my $out, '2>', \my $err);
+	my $listed = sub {
+		my ($traces) = run_command([ $agent, 'trace', 'list', '--error-trace',
+				'True', '--connection-string', "redis://127.0.0.1:$port/0" ]);
+		return $traces;
+	};
+	my ($unnoted, $noted, $good) = (context(), context(), context());
+
+	collector("redis://127.0.0.1:$port/0");
+	$node->psql('postgres', set_context($unnoted) . 'SELECT 1 / 0');
+	ok(wait_for_delivery($node), 'an error, while the setting is off');
+	$node->append_conf('postgresql.conf', 'osprofiler.filter_error_trace = on');
+	$node->reload;
+	sleep 1;
+	$node->psql('postgres', set_context($noted) . 'SELECT 1 / 0');
+	$node->psql('postgres', set_context($good) . 'SELECT 1');
+	ok(wait_for_delivery($node), 'and while it is on');
+	like($listed->(), qr/$noted->{base}/, 'a trace with an error is listed');
+	unlike($listed->(), qr/$unnoted->{base}|$good->{base}/, 'others are not');
+	$redis->kill_kill;
+}
 
 is(count_in_log($node, 'PANIC|terminated by signal 11'), 0, 'no crash');
 $node->stop;
