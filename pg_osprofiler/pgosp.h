@@ -5,30 +5,19 @@
  *
  * The parts, from the outside in:
  *
- *	  executor.c utility.c planner.c errors.c   the hooks; they ask and tell
- *	  sqlapi.c stat.c show.c          the SQL functions
- *	  collector.c                     reading a trace back
- *	  statement.c                     which statement is a point, and its facts
- *	  userpoint.c                     points opened by osprofiler.start
- *	  commit.c                        commits, by a callback of transactions
- *	  call.c trigger.c function.c     calls, by the function manager's hook
- *	  wait.c lockwait.c               waits, sampled by a timer
- *	  operation_stack.c               open points, their order, start and stop
- *	  context.c keys.c                where a statement's context comes from
- *	  sampling.c                      statements that begin a trace
- *	  staging.c                       records that wait for a slow statement
- *	  statement_fast.c                points of statements by plans that are known
- *	  plan_cache.c stop_templates.c   records that are made once, and put often
- *	  session_templates.c             the memory of these
- *	  statement_text.c params.c       what is recorded of a statement
- *	  session.c producer.c            the backend's ring, and its end
- *	  shipper.c worker.c              the background worker and its child
- *	  guc.c                           the settings
+ *	  hooks/        PostgreSQL's hooks, and where it enters the extension
+ *	  sql/          the SQL functions, and reading a trace back
+ *	  operations/   which statement, node, call, commit or wait is an operation,
+ *	                the stack of those that are open, and what is recorded of them
+ *	  fast/         records of cached plans, encoded once and copied often
+ *	  worker/       the settings, the ring, the background worker and its child
+ *	  context/      where a statement's context comes from; its text
+ *	  state/        variables that all of them share
  *
- * Rules that hold everywhere but in sqlapi.c, stat.c, show.c, collector.c and the
- * check hooks: nothing here raises an error (what may, runs under PG_TRY and is
- * dropped), nothing takes a lock or makes a system call on the way of a point, and
- * while nothing is traced a hook looks at one or two variables and goes on.
+ * Rules that hold everywhere but in sql/ and the check hooks: nothing here raises an
+ * error (what may, runs under PG_TRY and is dropped), nothing takes a lock or makes
+ * a system call on the way of an operation, and while nothing is traced a hook reads
+ * one or two variables and goes on.
  */
 #ifndef PGOSP_H
 #define PGOSP_H
@@ -98,7 +87,6 @@ extern bool pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms);
 extern void pgosp_lockwait_logged(void);
 
 /* Writes the waits for locks that were seen. */
-extern volatile int pgosp_lockwaits;
 extern void pgosp_lockwaits_write(void);
 
 /* ---- plan nodes (node.c and what it uses) ---- */
@@ -138,9 +126,6 @@ extern pgospNodes *pgosp_nodes_of(const EState *estate);
 extern bool pgosp_nodes_are_masked(const EState *estate);
 
 /* ---- parallel workers (parallel.c) ---- */
-
-/* This is one, with a context. */
-extern bool pgosp_is_traced_worker;
 
 /* Opens the point of a worker; false if it is not traced. */
 extern bool pgosp_parallel_open(pgospStatementPoint *worker,
@@ -284,12 +269,6 @@ extern int pgosp_worker_lock(const char *rundir, bool keep);
 /* PostgreSQL looks it up by its name. */
 extern __attribute__((visibility("default"))) void pgosp_worker_main(Datum arg);
 
-/* When a statement loaded the module; 0: it was there when the session began. */
-extern TimestampTz pgosp_loaded_at;
-
-/* True while an error or a message is being reported: log nothing then. */
-extern bool pgosp_reporting;
-
 /* ---- errors (errors.c) ---- */
 
 /* Reads the error that is being thrown; for PG_CATCH. */
@@ -302,9 +281,6 @@ extern void pgosp_error_capture(pgospError *error);
 extern void pgosp_error_statement(const pgospStatementFacts *facts,
 								  const pgospParent *parent, int64 start_ns,
 								  const pgospError *error);
-
-/* The error on its way to the log was told by the point of its statement. */
-extern bool pgosp_error_told;
 
 /* The error that was reported while a commit was open; told once. */
 extern const pgospError *pgosp_error_reported(void);
@@ -329,9 +305,6 @@ extern osp_status pgosp_collector_string(char out[OSP_CONNECTION_STRING_MAX],
 /* May this be a connection string of the server? err is a sentence. */
 extern osp_status pgosp_collector_check(osp_str text, osp_error *err);
 
-/* A setting that names a file: a relative path begins in the data directory. */
-extern void pgosp_file_of_setting(const char *setting, char path[MAXPGPATH]);
-
 /* Memory for a trace that is read, maintenance_work_mem at most; it is given
  * back with the current memory context. May raise an error. */
 extern const struct osp_allocator *pgosp_collector_memory(void);
@@ -351,9 +324,6 @@ extern void pgosp_collector_error(osp_status status, const char *message)
 extern TimestampTz pgosp_wall_time(int64 wall_ns);
 
 /* ---- hooks ---- */
-
-/* A top-level statement is being planned: what runs now belongs to it. */
-extern bool pgosp_planning;
 
 extern void pgosp_executor_init(void);
 extern void pgosp_parallel_init(void);

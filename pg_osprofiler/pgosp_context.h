@@ -6,7 +6,7 @@
 #ifndef PGOSP_CONTEXT_H
 #define PGOSP_CONTEXT_H
 
-#include "pgosp_base.h"
+#include "pgosp_state.h"
 
 #include "utils/portal.h"
 
@@ -51,8 +51,6 @@ typedef struct pgospContext
 
 /* osprofiler.trace_info or .trace_hmac changed. info and hmac: are there any? */
 extern void pgosp_context_setting_changed(bool info, bool hmac);
-extern bool pgosp_has_trace_info;
-extern bool pgosp_has_trace_hmac;
 
 /* Did the setting change since it was last verified? */
 extern bool pgosp_context_is_stale(void);
@@ -63,7 +61,6 @@ extern const pgospContext *pgosp_context_of_setting(void);
 /* osprofiler.set_context: a context for the client's next statement, in the form
  * of a comment; an empty one takes it back. Is it accepted? May raise an error. */
 extern bool pgosp_context_set_next(osp_str text);
-extern bool pgosp_has_next_context;
 
 /* This statement is at its start: what was set for the next one is used up. */
 extern void pgosp_context_use_up(const char *string);

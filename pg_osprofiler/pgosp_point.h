@@ -176,9 +176,6 @@ pgosp_point_active_ns(const pgospPoint *point, int64 until_ns)
 /* Of the next point. */
 extern uint64 pgosp_next_serial;
 
-/* All points that are open, by age. */
-extern dlist_head pgosp_open_points;
-
 /* The stop of a point is written, and so it is open no more. */
 static inline void
 pgosp_point_leave(pgospPoint *point)

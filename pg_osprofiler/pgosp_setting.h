@@ -6,11 +6,11 @@
 #ifndef PGOSP_SETTING_H
 #define PGOSP_SETTING_H
 
-#include "pgosp_base.h"
+#include "pgosp_state.h"
 
 #pragma GCC visibility push(hidden)
 
-/* ---- settings (worker/settings.def) ---- */
+/* ---- settings (state/settings.def) ---- */
 
 #define SETTING_BOOL(name, variable, ...)   extern bool variable;
 #define SETTING_INT(name, variable, ...)    extern int variable;
@@ -19,7 +19,7 @@
 #define SETTING_TEXT(name, variable, ...)   extern const char *variable;
 #define SETTING_LABEL(name, variable, ...)  extern osp_str variable;
 #define SETTING_POINTS(name, variable, ...) extern int variable;
-#include "worker/settings.def"
+#include "state/settings.def"
 
 /* What osprofiler.points may name; pgosp_points holds these bits. */
 enum
@@ -35,8 +35,8 @@ enum
 	PGOSP_POINTS_WAIT = 256
 };
 
-/* Grows when the records of the same statement may have other contents. */
-extern uint64 pgosp_text_epoch;
+/* A setting that names a file: a relative path begins in the data directory. */
+extern void pgosp_file_of_setting(const char *setting, char path[MAXPGPATH]);
 
 extern void pgosp_guc_init(void);
 
@@ -47,17 +47,6 @@ extern void pgosp_warn_of_secrets(void);
 extern void pgosp_secret_assigned(const char *name);
 
 /* ---- the gate: is there anything to do at all? ---- */
-
-/* A context is set in osprofiler.trace_info or .trace_hmac, or for the next
- * statement, or statements are sampled; tracing is on, and this is no parallel
- * worker. */
-extern bool pgosp_setting_gate;
-
-/* Comments are to be looked at, tracing is on, and this is no parallel worker. */
-extern bool pgosp_comment_gate;
-
-/* How many points are open, and statements that we keep something of. */
-extern int pgosp_busy;
 
 /*
  * May a comment with a context stand round this statement, or round the whole
@@ -90,24 +79,6 @@ pgosp_anything_to_do(const char *string, int location, int length)
 	return pgosp_comment_gate && string != NULL &&
 		   pgosp_may_have_comment(string, location, length);
 }
-
-/*
- * When the settings were loaded by which statements are traced that are known, and
- * all else is as it has to be (statementknown.c); PGOSP_DISARMED: it has to be
- * looked at.
- */
-#define PGOSP_DISARMED PG_INT64_MIN
-extern TimestampTz pgosp_armed_at;
-
-/* Something by which it is decided what is traced changes now. */
-static inline void
-pgosp_disarm(void)
-{
-	pgosp_armed_at = PGOSP_DISARMED;
-}
-
-/* Computes the gates from the settings and the contexts that are set. */
-extern void pgosp_gates_update(void);
 
 #pragma GCC visibility pop
 

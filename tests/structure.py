@@ -24,7 +24,7 @@ CYCLE_MAX = 2
 ORDER = {
     "common": ["base", "sql", "json", "context", "record", "notify",
                ("profiler", "ship", "report")],
-    "pg_osprofiler": ["context", "worker", "fast", "operations", "sql",
+    "pg_osprofiler": ["state", "context", "worker", "fast", "operations", "sql",
                       "hooks"],
 }
 PARTS = ["common", "drivers", "cli", "client_hooks", "sqlite_osprofiler",

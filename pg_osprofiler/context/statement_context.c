@@ -26,9 +26,6 @@
 #include "utils/portal.h"
 #include "utils/timestamp.h"
 
-bool pgosp_has_trace_info = false;
-bool pgosp_has_trace_hmac = false;
-bool pgosp_has_next_context = false;
 
 static bool setting_stale = true;
 static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,

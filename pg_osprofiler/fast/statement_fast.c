@@ -17,8 +17,6 @@
 
 #include "tcop/pquery.h"
 
-pgosp_hot_data TimestampTz pgosp_armed_at = PGOSP_DISARMED;
-
 /* How many times it has been armed; and for this context. */
 static pgosp_hot_data uint64 armings = 0;
 static pgosp_hot_data const pgospContext *context = NULL;

@@ -24,11 +24,7 @@
 /* Must be free when an error is copied, so that this cannot run out of it. */
 #define RESERVE (1024 * 1024)
 
-bool pgosp_reporting = false;
-
 static emit_log_hook_type prev_emit_log_hook;
-
-pgosp_hot_data bool pgosp_error_told = false;
 
 /* The last error that was reported while a commit was open. */
 static pgospError reported = {false};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * osprofiler.c
- *	  Where PostgreSQL enters the extension.
+ *	  Where PostgreSQL enters the extension, and what happens when a session that
+ *	  has traced something ends.
  *
  * The module may be loaded with the server, with a session, or by LOAD. It
  * needs no shared memory, so it works the same in all three.
@@ -10,18 +11,41 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "storage/ipc.h"
 
 PG_MODULE_MAGIC;
 
-TimestampTz pgosp_loaded_at = 0;
-
 void _PG_init(void);
+
+/* Whatever is open when the backend ends, ends with it. */
+static void
+end_session(int code, Datum arg)
+{
+	const pgospError *fatal = pgosp_error_fatal();
+	pgospError interrupted = {false};
+
+	pgosp_executor_session_ends();
+	pgosp_point_close_all(fatal != NULL ? fatal : &interrupted);
+	pgosp_setting_gate = false;
+	pgosp_comment_gate = false;
+	pgosp_worker_session_ends();
+	pgosp_producer_close();
+}
+
+/* Something is traced in this session for the first time. */
+static void
+begin_session(void)
+{
+	pgosp_executor_session_begins();
+	before_shmem_exit(end_session, 0);
+}
 
 void
 _PG_init(void)
 {
 	if (IsTransactionState())
 		pgosp_loaded_at = GetCurrentTimestamp();
+	pgosp_first_trace_hook = begin_session;
 	pgosp_guc_init();
 	pgosp_errors_init();
 	pgosp_planner_init();

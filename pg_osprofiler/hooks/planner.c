@@ -28,8 +28,6 @@
 
 #define STOP_SIZE 1024
 
-pgosp_hot_data bool pgosp_planning = false;
-
 static planner_hook_type prev_planner;
 
 /* Statements that are planned and did not start yet; rules, and pipelines of

@@ -58,7 +58,6 @@ typedef struct pgospLockWait
 	uint64 parent_serial;
 } pgospLockWait;
 
-pgosp_hot_data volatile int pgosp_lockwaits = 0;
 static pgospLockWait lockwaits[LOCKWAITS_MAX];
 
 /* ---- inside of the timer's function ---- */

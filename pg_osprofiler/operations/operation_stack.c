@@ -27,10 +27,7 @@
 
 pgosp_hot_data osp_clock pgosp_clock;
 pgosp_hot_data pgospPoint *pgosp_current = NULL;
-pgosp_hot_data int pgosp_busy = 0;
 
-pgosp_hot_data dlist_head pgosp_open_points =
-	DLIST_STATIC_INIT(pgosp_open_points);
 pgosp_hot_data uint64 pgosp_next_serial = 1;
 
 static void

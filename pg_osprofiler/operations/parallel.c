@@ -32,8 +32,6 @@
 /* The context handed over; in a worker the one that it has got. */
 static char *parallel_context = NULL;
 
-pgosp_hot_data bool pgosp_is_traced_worker = false;
-
 bool
 pgosp_is_gather(const PlanState *node)
 {

@@ -68,15 +68,6 @@ pgosp_collector_check(osp_str text, osp_error *err)
 		err);
 }
 
-void
-pgosp_file_of_setting(const char *setting, char path[MAXPGPATH])
-{
-	if (is_absolute_path(setting))
-		strlcpy(path, setting, MAXPGPATH);
-	else
-		snprintf(path, MAXPGPATH, "%s/%s", DataDir, setting);
-}
-
 /* The one line of the file that is neither empty nor a comment. */
 static osp_status
 find_line(osp_str text, const char *path, osp_str *found, osp_error *err)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * guc.c
- *	  Defines the settings of settings.def, applies the effects of new values,
- *	  and computes the gates that depend on them.
+ *	  Defines the settings of settings.def and applies the effects of new values.
  *
  * What decides where traces go is read from the configuration files and can be
  * changed by a reload; what decides how much of a statement is recorded is a
@@ -17,38 +16,17 @@
 
 #include <limits.h>
 
-#include "access/parallel.h"
 #include "osprofiler/driver.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
 #define PREFIX "osprofiler"
 
-/* These are read for every operation, so they lie with the other hot variables. */
-extern pgosp_hot_data int pgosp_max_points;
-extern pgosp_hot_data int pgosp_points;
-extern pgosp_hot_data osp_str pgosp_project;
-extern pgosp_hot_data osp_str pgosp_service;
-
 /* PostgreSQL keeps texts in variables of its own and frees what it replaces. */
-#define SETTING_BOOL(name, variable, ...) bool variable = false;
-#define SETTING_INT(name, variable, ...)  int variable = 0;
-#define SETTING_REAL(name, variable, ...) double variable = 0;
-#define SETTING_ENUM(name, variable, ...) int variable = 0;
-#define SETTING_TEXT(name, variable, ...) \
-	const char *variable = "";            \
-	static char *text_of_##name = NULL;
-#define SETTING_LABEL(name, variable, ...) \
-	osp_str variable = {"", 0};            \
-	static char *text_of_##name = NULL;
-#define SETTING_POINTS(name, variable, ...) \
-	int variable = 0;                       \
-	static char *text_of_##name = NULL;
-#include "settings.def"
-
-pgosp_hot_data uint64 pgosp_text_epoch = 1;
-pgosp_hot_data bool pgosp_setting_gate = false;
-pgosp_hot_data bool pgosp_comment_gate = false;
+#define SETTING_TEXT(name, ...)   static char *text_of_##name = NULL;
+#define SETTING_LABEL(name, ...)  static char *text_of_##name = NULL;
+#define SETTING_POINTS(name, ...) static char *text_of_##name = NULL;
+#include "state/settings.def"
 
 static const struct config_enum_entry on_full_options[] = {
 	{"drop", OSP_ON_FULL_DROP, false},
@@ -82,19 +60,6 @@ static const struct
 #define POINT_NAMES \
 	"statement, nested, plan, commit, trigger, worker, function, node, wait"
 #define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker"
-
-void
-pgosp_gates_update(void)
-{
-	bool here = pgosp_enabled && !IsParallelWorker();
-
-	pgosp_setting_gate =
-		here && (pgosp_sample_rate > 0 || pgosp_has_trace_info ||
-				 pgosp_has_trace_hmac || pgosp_has_next_context);
-	pgosp_setting_gate |= pgosp_enabled && pgosp_is_traced_worker;
-	pgosp_comment_gate = here && pgosp_read_comments;
-	pgosp_disarm();
-}
 
 /* ---- effects ---- */
 
@@ -288,7 +253,7 @@ label_of(const char *value, char space[OSP_LABEL_MAX])
 				effects)
 #define SETTING_POINTS(name, variable, effects, ...) \
 	ASSIGN_HOOK(name, const char *, variable = *(const int *) extra, effects)
-#include "settings.def"
+#include "state/settings.def"
 
 #define HIDDEN (GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE)
 
@@ -328,7 +293,7 @@ define_settings(void)
 		   more,                                                 \
 		   &text_of_##name,                                      \
 		   __VA_ARGS__)
-#include "settings.def"
+#include "state/settings.def"
 }
 
 void

@@ -12,28 +12,12 @@
 #undef ENABLE_GSS
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 static bool begun = false;
 static MemoryContext error_memory = NULL;
 static MemoryContext record_memory = NULL;
-
-/* Whatever is open when the backend ends, ends with it. */
-static void
-end_session(int code, Datum arg)
-{
-	const pgospError *fatal = pgosp_error_fatal();
-	pgospError interrupted = {false};
-
-	pgosp_executor_session_ends();
-	pgosp_point_close_all(fatal != NULL ? fatal : &interrupted);
-	pgosp_setting_gate = false;
-	pgosp_comment_gate = false;
-	pgosp_worker_session_ends();
-	pgosp_producer_close();
-}
 
 /* Errors here (there is no memory) leave us without, and do no other harm. */
 static void
@@ -65,8 +49,8 @@ pgosp_session_begin(void)
 	if (begun)
 		return;
 	begun = true;
-	pgosp_executor_session_begins();
-	before_shmem_exit(end_session, 0);
+	if (pgosp_first_trace_hook != NULL)
+		pgosp_first_trace_hook();
 }
 
 void *

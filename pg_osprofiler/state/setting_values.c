@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * setting_values.c
+ *	  The variables of the settings; worker/guc.c defines the settings and sets
+ *	  these.
+ */
+#include "pgosp_setting.h"
+
+#include "miscadmin.h"
+
+/* These are read for every operation, so they lie with the other hot variables. */
+extern pgosp_hot_data int pgosp_max_points;
+extern pgosp_hot_data int pgosp_points;
+extern pgosp_hot_data osp_str pgosp_project;
+extern pgosp_hot_data osp_str pgosp_service;
+
+#define SETTING_BOOL(name, variable, ...)   bool variable = false;
+#define SETTING_INT(name, variable, ...)    int variable = 0;
+#define SETTING_REAL(name, variable, ...)   double variable = 0;
+#define SETTING_ENUM(name, variable, ...)   int variable = 0;
+#define SETTING_TEXT(name, variable, ...)   const char *variable = "";
+#define SETTING_LABEL(name, variable, ...)  osp_str variable = {"", 0};
+#define SETTING_POINTS(name, variable, ...) int variable = 0;
+#include "settings.def"
+
+void
+pgosp_file_of_setting(const char *setting, char path[MAXPGPATH])
+{
+	if (is_absolute_path(setting))
+		strlcpy(path, setting, MAXPGPATH);
+	else
+		snprintf(path, MAXPGPATH, "%s/%s", DataDir, setting);
+}
