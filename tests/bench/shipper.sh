@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Points per second from a ring into each collector on this machine, by the
-# shipper as it runs in production, beside the Python library into the same
-# Redis. Most of three runs.
+# Points per second from a ring into each collector on this machine, and the
+# agent's CPU time for one, by the shipper as it runs in production, beside the
+# Python library into the same Redis. Best of three runs.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -21,7 +21,7 @@ clean_up() {
 trap clean_up EXIT
 
 rate() {
-	local label=$1 uri=$2 best=0 line number
+	local label=$1 uri=$2 best=0 cpu=999999 line number ticks
 	for _ in 1 2 3; do
 		rm -rf "$dir/traces.db"* "$dir/points.json"
 		[ -z "$port" ] || redis-cli -p "$port" flushall >/dev/null
@@ -30,12 +30,15 @@ rate() {
 		agent=$!
 		line=$("$BUILD/tests/bench/bench_producer" "$run" "$points")
 		number=${line%% *}
+		ticks=$(cut -d ' ' -f 14,15 "/proc/$agent/stat" | tr ' ' +)
+		ticks=$((ticks * 1000000000 / $(getconf CLK_TCK) / points))
 		[ "$number" -le "$best" ] || best=$number
+		[ "$ticks" -ge "$cpu" ] || cpu=$ticks
 		kill "$agent"
 		wait "$agent" || true
 		agent=
 	done
-	printf '%-20s %9d points/s\n' "$label" "$best"
+	printf '%-20s %9d points/s  %6d ns of agent CPU a point\n' "$label" "$best" "$cpu"
 }
 
 echo "== shipper: ring to collector"
