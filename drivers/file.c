@@ -7,8 +7,9 @@
  * The file is opened for each batch, so it may be moved away or removed at any
  * time (logrotate). Writers take turns by flock. A batch is there as a whole or
  * not at all: what a full disk took of it is cut off again. A writer that was
- * killed may leave lines of a batch that was not confirmed, the last one torn;
- * readers skip a line that has no end, and the next writer cuts it off.
+ * killed may leave lines of a batch that was not confirmed, the last one torn:
+ * the next writer ends that line, and readers skip it. A file that does not begin
+ * with a notification is somebody else's, and is left as it is.
  *
  * Nothing is fsynced: the file outlives every process, not the power.
  */
@@ -19,26 +20,26 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "localfile.h"
-#include "traces.h"
 
-#define DEFAULT_TIMEOUT 5000
-#define LOCK_RETRY_MS   2
+#define LOCK_RETRY_MS 2
 
 /* Pieces of one writev; a notification is two, itself and the newline. */
 #define PIECES 1024
 
-#define TAIL_BYTES 4096
+/* A first line that is longer is not read to know whether it is ours. */
+#define FIRST_LINE_MAX ((size_t) 1024 * 1024)
+#define LINE_STEP      ((size_t) 64 * 1024)
 
 struct osp_driver_conn
 {
-	const osp_allocator *alc;
-	char *path;
-	unsigned timeout_ms;
-	bool read_only;
+	file_source source;
+	osp_buf next; /* the next page of a list */
+	osp_buf line;
+	dev_t dev; /* of the file that was last found to be ours */
+	ino_t ino;
 };
 
 static osp_status
@@ -48,10 +49,12 @@ file_open(const osp_driver_options *options, osp_driver_conn **out,
 	static const char usage[] = "expected file:///absolute/path";
 	static const osp_str localhost = {"localhost/", 10};
 	osp_str path = osp__after_scheme(options->connection_string);
+	osp_driver_options known;
 	osp_driver_conn *conn;
 	osp_status status;
 
 	*out = NULL;
+	osp_struct_copy(&known, sizeof(known), options);
 	if (path.len > localhost.len &&
 		memcmp(path.ptr, localhost.ptr, localhost.len) == 0)
 		path = osp_str_n(path.ptr + localhost.len - 1,
@@ -59,17 +62,18 @@ file_open(const osp_driver_options *options, osp_driver_conn **out,
 	if (path.len < 2 || path.ptr[0] != '/')
 		return osp_error_set(
 			err, OSP_EINVAL, "file: no absolute path; %s", usage);
-	conn = osp_calloc(options->alc, 1, sizeof(*conn));
+	conn = osp_calloc(known.alc, 1, sizeof(*conn));
 	if (conn == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "file: out of memory");
-	conn->alc = options->alc;
-	conn->read_only = options->read_only;
-	conn->timeout_ms =
-		options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT;
-	status = osp__path_copy(conn->alc, path, usage, &conn->path, err);
+	conn->source.alc = known.alc;
+	conn->source.must_exist = known.read_only;
+	osp__wait_init(&conn->source.wait, &known);
+	osp_buf_init(&conn->next, known.alc, 256);
+	osp_buf_init(&conn->line, known.alc, 2 * FIRST_LINE_MAX);
+	status = osp__path_copy(known.alc, path, usage, &conn->source.path, err);
 	if (status != OSP_OK)
 	{
-		osp_free(conn->alc, conn);
+		osp_free(known.alc, conn);
 		return status;
 	}
 	*out = conn;
@@ -79,10 +83,15 @@ file_open(const osp_driver_options *options, osp_driver_conn **out,
 static void
 file_close(osp_driver_conn *conn)
 {
+	const osp_allocator *alc;
+
 	if (conn == NULL)
 		return;
-	osp_free(conn->alc, conn->path);
-	osp_free(conn->alc, conn);
+	alc = conn->source.alc;
+	osp_buf_term(&conn->next);
+	osp_buf_term(&conn->line);
+	osp_free(alc, conn->source.path);
+	osp_free(alc, conn);
 }
 
 static osp_status
@@ -92,37 +101,138 @@ os_trouble(const osp_driver_conn *conn, const char *what, osp_error *err)
 						 OSP_EIO,
 						 "cannot %s %.180s: %s",
 						 what,
-						 conn->path,
+						 conn->source.path,
 						 strerror(errno));
 }
 
-/* Waits for the lock, timeout_ms at most. */
+/* Waits for the lock. */
 static osp_status
 take_lock(const osp_driver_conn *conn, int fd, osp_error *err)
 {
-	const struct timespec pause = {0, LOCK_RETRY_MS * 1000000L};
-	unsigned waited_ms = 0;
+	int64_t begin_ns = osp_mono_now();
 
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0)
 	{
+		osp_status status;
+
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return os_trouble(conn, "lock", err);
-		if (waited_ms >= conn->timeout_ms)
+		status = osp__wait_pause(&conn->source.wait, begin_ns, LOCK_RETRY_MS);
+		if (status != OSP_OK)
 			return osp_error_set(err,
-								 OSP_EUNAVAIL,
+								 status,
 								 "%.180s is locked by another process",
-								 conn->path);
-		(void) nanosleep(&pause, NULL);
-		waited_ms += LOCK_RETRY_MS;
+								 conn->source.path);
 	}
+	return OSP_OK;
+}
+
+/*
+ * Does the text, which may be cut at its end, begin as we write notifications?
+ * So far as it goes: a name, and then at once a base_id.
+ */
+static bool
+begins_like_ours(osp_str text)
+{
+	static const char *const parts[] = {"{\"name\": \"", "\", \"base_id\": \""};
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+	{
+		size_t len = strlen(parts[i]);
+		const char *quote;
+
+		if (memcmp(text.ptr, parts[i], text.len < len ? text.len : len) != 0)
+			return false;
+		if (text.len <= len)
+			return true;
+		text = osp_str_n(text.ptr + len, text.len - len);
+		quote = memchr(text.ptr, '"', text.len);
+		if (quote == NULL)
+			return true;
+		text = osp_str_n(quote, text.len - (size_t) (quote - text.ptr));
+	}
+	return true;
+}
+
+/* Reads the first line, without its end, which *whole says is there. */
+static osp_status
+read_first_line(osp_driver_conn *conn, int fd, bool *whole, osp_error *err)
+{
+	osp_buf *line = &conn->line;
+	const char *end = NULL;
+	ssize_t got = 1;
+
+	osp_buf_reset(line);
+	while (end == NULL && got > 0 && line->len < FIRST_LINE_MAX)
+	{
+		if (!osp_buf_reserve(line, LINE_STEP))
+			return osp_error_set(err, OSP_ENOMEM, "file: out of memory");
+		got = pread(fd, line->ptr + line->len, LINE_STEP, (off_t) line->len);
+		if (got < 0)
+			return os_trouble(conn, "read", err);
+		end = memchr(line->ptr + line->len, '\n', (size_t) got);
+		line->len += (size_t) got;
+	}
+	*whole = end != NULL;
+	if (end != NULL)
+		line->len = (size_t) (end - line->ptr);
+	return OSP_OK;
+}
+
+/* Was its writer killed in this line? */
+static bool
+is_cut(osp_str line)
+{
+	const size_t len = sizeof(FILE_CUT) - 1;
+
+	return line.len >= len &&
+		   memcmp(line.ptr + line.len - len, FILE_CUT, len) == 0;
+}
+
+/* Is the file empty, or does it begin with a notification? */
+static osp_status
+check_ours(osp_driver_conn *conn, int fd, const struct stat *st, osp_error *err)
+{
+	osp_notification point;
+	osp_status status;
+	osp_str line;
+	osp_buf scratch;
+	bool whole = false;
+
+	if (st->st_size == 0 ||
+		(conn->dev == st->st_dev && conn->ino == st->st_ino))
+		return OSP_OK;
+	status = read_first_line(conn, fd, &whole, err);
+	if (status != OSP_OK)
+		return status;
+	line = osp_buf_str(&conn->line);
+	osp_buf_init(&scratch, conn->source.alc, OSP_NOTIFICATION_MAX);
+	if (is_cut(line))
+		line.len -= sizeof(FILE_CUT) - 1;
+	else if (whole)
+		status = osp_notification_read(line, &scratch, &point, NULL);
+	if (is_cut(osp_buf_str(&conn->line)) || !whole)
+		status = begins_like_ours(line) ? OSP_OK : OSP_EPROTO;
+	osp_buf_term(&scratch);
+	if (status == OSP_ENOMEM)
+		return osp_error_set(err, status, "file: out of memory");
+	if (status != OSP_OK)
+		return osp_error_set(err,
+							 OSP_EIO,
+							 "%.150s holds something else than notifications "
+							 "and is left as it is; name another file",
+							 conn->source.path);
+	conn->dev = st->st_dev;
+	conn->ino = st->st_ino;
 	return OSP_OK;
 }
 
 /* Opens the file for appending, locked. */
 static osp_status
-open_locked(const osp_driver_conn *conn, int *out, osp_error *err)
+open_locked(osp_driver_conn *conn, int *out, osp_error *err)
 {
-	int fd = osp__file_create(conn->path, O_RDWR | O_APPEND);
+	int fd = osp__file_create(conn->source.path, O_RDWR | O_APPEND);
 	osp_status status;
 	struct stat st;
 
@@ -133,9 +243,13 @@ open_locked(const osp_driver_conn *conn, int *out, osp_error *err)
 		status = os_trouble(conn, "examine", err);
 	else if (!S_ISREG(st.st_mode))
 		status = osp_error_set(
-			err, OSP_EIO, "%.180s is not a regular file", conn->path);
+			err, OSP_EIO, "%.180s is not a regular file", conn->source.path);
 	else
 		status = take_lock(conn, fd, err);
+	if (status == OSP_OK && fstat(fd, &st) != 0)
+		status = os_trouble(conn, "examine", err);
+	if (status == OSP_OK)
+		status = check_ours(conn, fd, &st, err);
 	if (status != OSP_OK)
 		(void) close(fd);
 	else
@@ -143,38 +257,17 @@ open_locked(const osp_driver_conn *conn, int *out, osp_error *err)
 	return status;
 }
 
-/* The length of the file up to its last newline; -1 if it cannot be read. */
-static off_t
-whole_lines(int fd, off_t end)
-{
-	while (end > 0)
-	{
-		char tail[TAIL_BYTES];
-		size_t want = end < TAIL_BYTES ? (size_t) end : TAIL_BYTES;
-		ssize_t got = pread(fd, tail, want, end - (off_t) want);
-		const char *newline;
-
-		if (got != (ssize_t) want)
-		{
-			errno = got < 0 ? errno : EIO;
-			return -1;
-		}
-		newline = memrchr(tail, '\n', want);
-		if (newline != NULL)
-			return end - (off_t) want + (newline - tail) + 1;
-		end -= (off_t) want;
-	}
-	return end;
-}
-
-/* Cuts off a line without an end; *size gets the file's length. */
+/* Ends a line that has no end, so that nobody takes it for whole; *size gets the file's length before that. */
 static bool
-cut_torn_line(int fd, off_t *size)
+end_torn_line(int fd, off_t *size)
 {
-	off_t end = lseek(fd, 0, SEEK_END);
+	char last = '\n';
 
-	*size = whole_lines(fd, end);
-	return *size >= 0 && (*size == end || ftruncate(fd, *size) == 0);
+	*size = lseek(fd, 0, SEEK_END);
+	if (*size < 0 || (*size > 0 && pread(fd, &last, 1, *size - 1) != 1))
+		return false;
+	return last == '\n' ||
+		   write(fd, FILE_CUT "\n", sizeof(FILE_CUT)) == sizeof(FILE_CUT);
 }
 
 /* Writes all pieces, which it uses up. */
@@ -246,10 +339,11 @@ file_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	int fd;
 
 	*accepted = 0;
+	osp__wait_begin(&conn->source.wait);
 	status = open_locked(conn, &fd, err);
 	if (status != OSP_OK)
 		return status;
-	if (!cut_torn_line(fd, &size))
+	if (!end_torn_line(fd, &size))
 		status = os_trouble(conn, "read the end of", err);
 	else if (!write_items(fd, items, count, &stored))
 	{
@@ -268,35 +362,30 @@ file_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 		return osp_error_set(err,
 							 OSP_EREFUSED,
 							 "a notification for %.180s is not one line",
-							 conn->path);
+							 conn->source.path);
 	return OSP_OK;
-}
-
-/* A writer makes the file when it needs it; a reader should know that it is not
- * there. */
-static osp_status
-missing(const osp_driver_conn *conn, osp_status status)
-{
-	return status == OSP_ENOENT && !conn->read_only ? OSP_OK : status;
 }
 
 static osp_status
 file_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 				void *ctx, osp_error *err)
 {
-	return missing(
-		conn,
-		osp__file_get_points(conn->alc, conn->path, base_id, fn, ctx, err));
+	osp__wait_begin(&conn->source.wait);
+	return osp__file_get_points(&conn->source, base_id, fn, ctx, err);
 }
 
 static osp_status
 file_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 				 osp_trace_fn fn, void *ctx, osp_str *next, osp_error *err)
 {
-	osp__no_next_page(next);
-	return missing(
-		conn,
-		osp__file_list_traces(conn->alc, conn->path, filter, fn, ctx, err));
+	osp_status status;
+
+	osp__wait_begin(&conn->source.wait);
+	status =
+		osp__file_list_traces(&conn->source, filter, fn, ctx, &conn->next, err);
+	if (next != NULL)
+		*next = osp_buf_str(&conn->next);
+	return status;
 }
 
 static osp_status
@@ -309,7 +398,7 @@ file_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 		err,
 		OSP_EUNSUPPORTED,
 		"traces cannot be removed from a file; move %.180s away instead",
-		conn->path);
+		conn->source.path);
 }
 
 static const char *const file_schemes[] = {"file", NULL};
@@ -317,7 +406,8 @@ static const char *const file_schemes[] = {"file", NULL};
 extern OSP_API const osp_driver osp_driver_file;
 const osp_driver osp_driver_file = {
 	.abi = OSP_DRIVER_ABI,
-	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST,
+	.flags =
+		OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_NEWEST_FIRST,
 	.name = "file",
 	.schemes = file_schemes,
 	.open = file_open,

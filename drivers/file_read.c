@@ -22,22 +22,25 @@
 typedef struct line_reader
 {
 	int fd; /* -1: there is no file */
-	const char *path;
+	const file_source *source;
 	osp_buf buf;
 	size_t start; /* of the next line in buf */
 	bool too_long;
 } line_reader;
 
 static osp_status
-open_lines(line_reader *reader, const osp_allocator *alc, const char *path,
-		   osp_error *err)
+open_lines(line_reader *reader, const file_source *source, osp_error *err)
 {
+	const char *path = source->path;
 	struct stat st;
 
 	memset(reader, 0, sizeof(*reader));
-	reader->path = path;
-	osp_buf_init(&reader->buf, alc, OSP_NOTIFICATION_MAX + READ_BYTES);
+	reader->source = source;
+	osp_buf_init(&reader->buf, source->alc, OSP_NOTIFICATION_MAX + READ_BYTES);
 	reader->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (reader->fd < 0 && !source->must_exist &&
+		(errno == ENOENT || errno == ENOTDIR))
+		return OSP_OK;
 	if (reader->fd < 0 || fstat(reader->fd, &st) != 0)
 		return osp_error_set(err,
 							 errno == ENOENT || errno == ENOTDIR ? OSP_ENOENT
@@ -63,9 +66,17 @@ close_lines(line_reader *reader)
 static osp_status
 read_more(line_reader *reader, bool *end, osp_error *err)
 {
+	osp_status status = osp__wait_check(&reader->source->wait);
 	osp_buf *buf = &reader->buf;
 	ssize_t got;
 
+	if (status != OSP_OK)
+		return osp_error_set(err,
+							 status,
+							 "reading %.180s: %s",
+							 reader->source->path,
+							 status == OSP_EINTR ? "interrupted"
+												 : "it takes too long");
 	buf->len -= reader->start;
 	if (buf->len > 0)
 		memmove(buf->ptr, buf->ptr + reader->start, buf->len);
@@ -84,7 +95,7 @@ read_more(line_reader *reader, bool *end, osp_error *err)
 		return osp_error_set(err,
 							 OSP_EIO,
 							 "cannot read %.180s: %s",
-							 reader->path,
+							 reader->source->path,
 							 strerror(errno));
 	buf->len += (size_t) got;
 	*end = got == 0;
@@ -185,7 +196,7 @@ is_of_trace(osp_str line, osp_str base_id, bool plain, osp_buf *scratch)
 
 	if (plain && memmem(line.ptr, line.len, base_id.ptr, base_id.len) == NULL)
 		return OSP_ENOENT;
-	if (plain && begins_with_id(line, base_id))
+	if (plain && begins_with_id(line, base_id) && line.ptr[line.len - 1] == '}')
 		return OSP_OK;
 	osp_buf_reset(scratch);
 	status = osp_notification_read(line, scratch, &point, NULL);
@@ -196,18 +207,17 @@ is_of_trace(osp_str line, osp_str base_id, bool plain, osp_buf *scratch)
 }
 
 osp_status
-osp__file_get_points(const osp_allocator *alc, const char *path,
-					 osp_str base_id, osp_point_fn fn, void *ctx,
-					 osp_error *err)
+osp__file_get_points(const file_source *source, osp_str base_id,
+					 osp_point_fn fn, void *ctx, osp_error *err)
 {
 	bool plain = is_plain(base_id);
 	line_reader reader;
 	osp_buf scratch;
 	osp_str line;
 	bool end = false;
-	osp_status status = open_lines(&reader, alc, path, err);
+	osp_status status = open_lines(&reader, source, err);
 
-	osp_buf_init(&scratch, alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&scratch, source->alc, OSP_NOTIFICATION_MAX);
 	while (status == OSP_OK)
 	{
 		status = next_line(&reader, &line, &end, err);
@@ -252,21 +262,20 @@ collect_traces(line_reader *reader, osp_traces *traces, osp_buf *scratch,
 }
 
 osp_status
-osp__file_list_traces(const osp_allocator *alc, const char *path,
-					  const osp_trace_filter *filter, osp_trace_fn fn,
-					  void *ctx, osp_error *err)
+osp__file_list_traces(const file_source *source, const osp_trace_filter *filter,
+					  osp_trace_fn fn, void *ctx, osp_buf *next, osp_error *err)
 {
 	line_reader reader;
 	osp_traces traces;
 	osp_buf scratch;
-	osp_status status = open_lines(&reader, alc, path, err);
+	osp_status status = open_lines(&reader, source, err);
 
-	osp__traces_init(&traces, alc);
-	osp_buf_init(&scratch, alc, OSP_NOTIFICATION_MAX);
+	osp__traces_init(&traces, source->alc);
+	osp_buf_init(&scratch, source->alc, OSP_NOTIFICATION_MAX);
 	if (status == OSP_OK)
 		status = collect_traces(&reader, &traces, &scratch, err);
 	if (status == OSP_OK)
-		status = osp__traces_each(&traces, filter, fn, ctx);
+		status = osp__traces_each(&traces, filter, fn, ctx, next, err);
 	osp_buf_term(&scratch);
 	osp__traces_term(&traces);
 	close_lines(&reader);

@@ -6,20 +6,25 @@
 #include "redis_conn.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /* What is longer goes out from the caller's memory. */
-#define DIRECT ((size_t) 64 * 1024)
+#define DIRECT ((size_t) 16 * 1024)
 
 void
 osp__redis_term(osp_redis *redis)
 {
 	osp__redis_drop(redis);
 	osp_buf_term(&redis->out);
+	osp_buf_term(&redis->in);
+	osp_free(redis->alc, redis->items);
 	osp_free(redis->alc, redis->address);
 	osp_free(redis->alc, redis->storage);
 }
@@ -27,81 +32,128 @@ osp__redis_term(osp_redis *redis)
 void
 osp__redis_drop(osp_redis *redis)
 {
-	if (redis->ctx != NULL)
-		redisFree(redis->ctx);
-	redis->ctx = NULL;
+	if (redis->fd >= 0)
+		(void) close(redis->fd);
+	redis->fd = -1;
 	osp_buf_reset(&redis->out);
+	osp_buf_reset(&redis->in);
+	redis->in_begin = redis->in_pos = 0;
 }
 
-/*
- * With no reply outstanding the server has nothing to say, unless that it has
- * closed the connection (a restart, an idle timeout).
- */
-static bool
-still_open(const osp_redis *redis)
+osp_status
+osp__redis_broken(osp_redis *redis, osp_status status, osp_error *err)
 {
-	struct pollfd fd = {redis->ctx->fd, POLLIN, 0};
+	osp__redis_drop(redis);
+	return osp_error_set(err, status, "redis: %s", osp_status_text(status));
+}
 
-	return poll(&fd, 1, 0) == 0;
+/* Connects a new socket to one address; 0, or why not, or -1 if interrupted. */
+static int
+connect_to(osp_redis *redis, const struct sockaddr *address, socklen_t len)
+{
+	const int flags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	socklen_t size = sizeof(int);
+	osp_status status;
+	int code = 0;
+	int one = 1;
+
+	redis->fd = socket(address->sa_family, flags, 0);
+	if (redis->fd < 0)
+		return errno;
+	if (connect(redis->fd, address, len) != 0)
+	{
+		/* A full queue of a local socket is no connection in progress. */
+		if (errno != EINPROGRESS)
+			return errno;
+		status = osp__wait_fd(&redis->wait, redis->fd, POLLOUT);
+		if (status != OSP_OK)
+			return status == OSP_EINTR ? -1 : ETIMEDOUT;
+		if (getsockopt(redis->fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0)
+			return errno;
+	}
+	if (code == 0 && !redis->is_unix)
+		(void) setsockopt(
+			redis->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return code;
+}
+
+static int
+connect_unix(osp_redis *redis)
+{
+	struct sockaddr_un address;
+	size_t len = strlen(redis->address);
+
+	memset(&address, 0, sizeof(address));
+	address.sun_family = AF_UNIX;
+	if (len >= sizeof(address.sun_path))
+		return ENAMETOOLONG;
+	memcpy(address.sun_path, redis->address, len);
+	return connect_to(redis,
+					  (const struct sockaddr *) (const void *) &address,
+					  sizeof(address));
 }
 
 static osp_status
+cannot_connect(osp_redis *redis, int code, const char *why, osp_error *err)
+{
+	osp__redis_drop(redis);
+	return osp_error_set(err,
+						 code == -1 ? OSP_EINTR : OSP_EUNAVAIL,
+						 "cannot connect to redis at %s: %s",
+						 redis->where,
+						 code == -1 ? "interrupted" : why);
+}
+
+/* Tries each address of the host. */
+static osp_status
 open_socket(osp_redis *redis, osp_error *err)
 {
-	struct timeval limit;
-	redisContext *ctx;
+	struct addrinfo hints;
+	struct addrinfo *found = NULL;
+	const struct addrinfo *address;
+	char port[8];
+	int code;
 
-	limit.tv_sec = (time_t) (redis->timeout_ms / 1000);
-	limit.tv_usec = (suseconds_t) (redis->timeout_ms % 1000) * 1000;
-	ctx =
-		redis->is_unix
-			? redisConnectUnixWithTimeout(redis->address, limit)
-			: redisConnectWithTimeout(redis->address, (int) redis->port, limit);
-	redis->ctx = ctx;
-	if (ctx == NULL)
-		return osp_error_set(err, OSP_ENOMEM, "redis: out of memory");
-	if (ctx->err != 0 || redisSetTimeout(ctx, limit) != REDIS_OK)
+	if (redis->is_unix)
 	{
-		(void) osp_error_set(err,
-							 OSP_EUNAVAIL,
-							 "cannot connect to redis at %s: %s",
-							 redis->where,
-							 ctx->errstr);
-		osp__redis_drop(redis);
-		return OSP_EUNAVAIL;
+		code = connect_unix(redis);
+		return code == 0 ? OSP_OK
+						 : cannot_connect(redis, code, strerror(code), err);
 	}
-	(void) fcntl(ctx->fd, F_SETFD, FD_CLOEXEC);
-	return OSP_OK;
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	(void) snprintf(port, sizeof(port), "%u", redis->port);
+	code = getaddrinfo(redis->address, port, &hints, &found);
+	if (code != 0)
+		return cannot_connect(redis, 0, gai_strerror(code), err);
+	code = ENOENT;
+	for (address = found; address != NULL; address = address->ai_next)
+	{
+		code = connect_to(redis, address->ai_addr, address->ai_addrlen);
+		if (code <= 0)
+			break;
+		osp__redis_drop(redis);
+	}
+	freeaddrinfo(found);
+	return code == 0 ? OSP_OK
+					 : cannot_connect(redis, code, strerror(code), err);
 }
 
 /* Reads the reply to one command of the handshake. */
 static osp_status
 expect_ok(osp_redis *redis, osp_error *err)
 {
-	redisReply *reply;
-	osp_status status = osp__redis_reply(redis, &reply, err);
+	osp_status status = osp__redis_reply(redis, err);
 
-	if (reply == NULL)
-		return status;
-	if (reply->type != REDIS_REPLY_STATUS)
-		status = osp__redis_trouble(redis, reply, err);
-	freeReplyObject(reply);
+	if (status == OSP_OK && redis->items[0].type != '+')
+		status = osp__redis_trouble(redis, err);
 	return status;
 }
 
-osp_status
-osp__redis_connect(osp_redis *redis, osp_error *err)
+static osp_status
+log_in(osp_redis *redis, osp_error *err)
 {
 	osp_status status = OSP_OK;
-
-	memset(&redis->failure, 0, sizeof(redis->failure));
-	redis->peer_closed = false;
-	if (redis->ctx != NULL && still_open(redis))
-		return OSP_OK;
-	osp__redis_drop(redis);
-	status = open_socket(redis, err);
-	if (status != OSP_OK)
-		return status;
 
 	if (redis->has_login)
 	{
@@ -125,6 +177,30 @@ osp__redis_connect(osp_redis *redis, osp_error *err)
 	return status;
 }
 
+osp_status
+osp__redis_connect(osp_redis *redis, osp_error *err)
+{
+	osp_status status;
+
+	memset(&redis->failure, 0, sizeof(redis->failure));
+	redis->peer_closed = false;
+
+	/* With no reply outstanding the server has nothing to say, unless that it
+	 * has closed the connection (a restart, an idle timeout). */
+	if (redis->fd >= 0 && !osp__redis_has_more(redis))
+		return OSP_OK;
+	osp__redis_drop(redis);
+	status = open_socket(redis, err);
+	return status == OSP_OK ? log_in(redis, err) : status;
+}
+
+osp_status
+osp__redis_begin_call(osp_redis *redis, osp_error *err)
+{
+	osp__wait_begin(&redis->wait);
+	return osp__redis_connect(redis, err);
+}
+
 static void
 send_failed(osp_redis *redis, osp_status code, const char *why)
 {
@@ -141,7 +217,8 @@ send_bytes(osp_redis *redis, const char *bytes, size_t len)
 {
 	while (len > 0 && redis->failure.code == OSP_OK)
 	{
-		ssize_t sent = send(redis->ctx->fd, bytes, len, MSG_NOSIGNAL);
+		ssize_t sent = send(redis->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		osp_status status;
 
 		if (sent >= 0)
 		{
@@ -149,7 +226,14 @@ send_bytes(osp_redis *redis, const char *bytes, size_t len)
 			len -= (size_t) sent;
 		}
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
-			send_failed(redis, OSP_EUNAVAIL, "it takes nothing in");
+		{
+			status = osp__wait_fd(&redis->wait, redis->fd, POLLOUT);
+			if (status != OSP_OK)
+				send_failed(redis,
+							status,
+							status == OSP_EINTR ? "interrupted"
+												: "it takes nothing in");
+		}
 		else if (errno != EINTR)
 		{
 			redis->peer_closed = true;
@@ -213,97 +297,27 @@ osp__redis_arg_i64(osp_redis *redis, int64_t value)
 	osp__redis_arg(redis, osp_str_n(digits, (size_t) len));
 }
 
-/* Tells why no reply came, and drops the connection. */
-static osp_status
-no_reply(osp_redis *redis, int os_error, osp_error *err)
-{
-	redisContext *ctx = redis->ctx;
-	osp_status status = OSP_EUNAVAIL;
-
-	if (redis->failure.code != OSP_OK)
-	{
-		if (redis->failure.code == OSP_ENOMEM)
-			status = OSP_ENOMEM;
-		(void) osp_error_set(err, status, "%s", redis->failure.msg);
-	}
-	else if (ctx->err == REDIS_ERR_OOM)
-	{
-		status = OSP_ENOMEM;
-		(void) osp_error_set(err, status, "redis: out of memory");
-	}
-	else if (ctx->err == REDIS_ERR_PROTOCOL)
-		(void) osp_error_set(err,
-							 status,
-							 "what answers at %s is no redis server: %s",
-							 redis->where,
-							 ctx->errstr);
-	else if (ctx->err != REDIS_ERR_EOF &&
-			 (os_error == EAGAIN || os_error == EWOULDBLOCK))
-		(void) osp_error_set(err,
-							 status,
-							 "redis at %s does not answer within %u ms",
-							 redis->where,
-							 redis->timeout_ms);
-	else
-		(void) osp_error_set(err,
-							 status,
-							 "lost the connection to redis at %s: %s",
-							 redis->where,
-							 ctx->errstr);
-	osp__redis_drop(redis);
-	return status;
-}
-
 osp_status
-osp__redis_reply(osp_redis *redis, redisReply **reply, osp_error *err)
+osp__redis_trouble(osp_redis *redis, osp_error *err)
 {
-	void *next = NULL;
-
-	*reply = NULL;
-
-	/* A server that closes the connection may have said why before. */
-	if (redis->failure.code != OSP_OK && !redis->peer_closed)
-		return no_reply(redis, 0, err);
-	for (;;)
-	{
-		if (redisGetReplyFromReader(redis->ctx, &next) != REDIS_OK)
-			return no_reply(redis, errno, err);
-		if (next != NULL)
-			break;
-		if (redisBufferRead(redis->ctx) != REDIS_OK)
-			return no_reply(redis, errno, err);
-	}
-	*reply = next;
-	return OSP_OK;
-}
-
-bool
-osp__redis_is_error(const redisReply *reply, const char *prefix)
-{
-	return reply->type == REDIS_REPLY_ERROR &&
-		   strncmp(reply->str, prefix, strlen(prefix)) == 0;
-}
-
-osp_status
-osp__redis_trouble(osp_redis *redis, const redisReply *reply, osp_error *err)
-{
-	const char *what = reply->type == REDIS_REPLY_ERROR
-						   ? reply->str
-						   : "an answer of an unexpected type";
+	osp_str what = OSP_STR("an answer of an unexpected type");
 	const char *advice = "";
 
-	if (osp__redis_is_error(reply, "NOAUTH") ||
-		osp__redis_is_error(reply, "ERR Protocol error: unauthenticated"))
+	if (redis->items[0].type == '-')
+		what = osp__redis_text(redis, 0);
+	if (osp__redis_is_error(redis, "NOAUTH") ||
+		osp__redis_is_error(redis, "ERR Protocol error: unauthenticated"))
 		advice = " (give the password: redis://:PASSWORD@HOST)";
-	else if (osp__redis_is_error(reply, "WRONGPASS"))
+	else if (osp__redis_is_error(redis, "WRONGPASS"))
 		advice = " (correct the password in the connection string)";
-	else if (osp__redis_is_error(reply, "MOVED"))
+	else if (osp__redis_is_error(redis, "MOVED"))
 		advice = " (a Redis cluster is not supported)";
 	(void) osp_error_set(err,
 						 OSP_EUNAVAIL,
-						 "redis at %s says: %.120s%s",
+						 "redis at %s says: %.*s%s",
 						 redis->where,
-						 what,
+						 (int) (what.len < 120 ? what.len : 120),
+						 what.ptr,
 						 advice);
 	osp__redis_drop(redis);
 	return OSP_EUNAVAIL;

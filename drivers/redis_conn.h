@@ -4,37 +4,63 @@
  *	  A connection to a Redis server that makes itself again after a failure:
  *	  commands go out in a pipeline, replies come back in the same order.
  *
- * hiredis connects and reads; sending is done here, because a write of hiredis
- * raises SIGPIPE when the server is gone, copies every command once more, and
- * keeps all of a pipeline in memory. What is used of it is in hiredis 0.14 and
- * in 1.x alike. Its own memory (replies, read buffer) comes from malloc. Every
- * wait for the server is bounded; that for the system's resolver of host names
- * is the system's own.
+ * The protocol (RESP 2) is read here and not by a library, so that every wait
+ * ends by the bounds of the call, and no more memory is taken than the caller
+ * allows, whatever a server announces. Looking up a host name is the system's
+ * own, and waits as long as the system lets it.
  */
 #ifndef OSP_REDIS_CONN_H
 #define OSP_REDIS_CONN_H
 
-#include <hiredis/hiredis.h>
-
 #include "osprofiler/buf.h"
 #include "osprofiler/driver.h"
+#include "wait.h"
 
 /* The output buffer is sent when it holds half of this. */
-#define REDIS_OUT_MAX ((size_t) 512 * 1024)
+#define REDIS_OUT_MAX ((size_t) 256 * 1024)
+
+/* What may lie in the input buffer beside the longest reply. */
+#define REDIS_IN_EXTRA ((size_t) 256 * 1024)
+
+/*
+ * One element of a reply: '+' and '-' a text, ':' a number, '$' a string, '*'
+ * an array of number elements, which follow it, each with its own elements.
+ * number is -1 for a string or an array that is nil.
+ */
+typedef struct osp_redis_item
+{
+	char type;
+	size_t at; /* of the text in osp_redis.in */
+	size_t len;
+	int64_t number;
+} osp_redis_item;
 
 typedef struct osp_redis
 {
 	const osp_allocator *alc;
-	redisContext *ctx; /* NULL while there is no connection */
+	osp_wait wait;
+	int fd;            /* -1: not connected */
 	osp_buf out;       /* commands that were not sent yet */
 	osp_error failure; /* of sending; code OSP_OK while it goes well */
 	bool peer_closed;  /* it failed because the server closed the connection */
+
+	/* The reply that was read last, borrowed until the next one is. */
+	osp_redis_item *items;
+	size_t count;
+
+	osp_buf in;      /* what came and was not used yet */
+	size_t in_begin; /* of the next reply in there */
+	size_t in_pos;   /* how far that was read */
+	size_t cap;      /* room for items */
+	size_t memory_max;
+
+	/* What the connection string says. */
 	bool is_unix;
 	bool has_login;
-	bool read_only;
+	bool legacy;  /* keys of upstream's early releases are read, too */
+	uint64_t ttl; /* seconds that a trace is kept; 0: for ever */
 	unsigned port;
 	unsigned db;
-	unsigned timeout_ms;
 	osp_str user; /* these borrow from storage */
 	osp_str password;
 	char *address; /* host name, or path of a socket */
@@ -44,27 +70,31 @@ typedef struct osp_redis
 
 /*
  * Reads redis://[[user]:password@][host][:port][/db] or redis+unix://[[user]:
- * password@]/path/of/socket, either with ?db=N behind it. Does not connect.
+ * password@]/path/of/socket, with ?db=N, ttl=7d, legacy=1 behind it. Does not
+ * connect.
  */
 osp_status osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 						   osp_error *err) OSP_MUST_CHECK;
 void osp__redis_term(osp_redis *redis);
 
 /*
- * Makes a connection if there is none, or none that is still open, with login
- * and choice of the database. OSP_EUNAVAIL, OSP_ENOMEM. To be called before a
- * pipeline, with no reply outstanding.
+ * A call of the driver begins: makes a connection if there is none, or none that
+ * is in order, with login and choice of the database. OSP_EUNAVAIL, OSP_EINTR,
+ * OSP_ENOMEM. To be called with no reply outstanding.
  */
+osp_status osp__redis_begin_call(osp_redis *redis,
+								 osp_error *err) OSP_MUST_CHECK;
+
+/* As above, in the middle of a call, whose time goes on. */
 osp_status osp__redis_connect(osp_redis *redis, osp_error *err) OSP_MUST_CHECK;
 
-/* Closes the connection, with all that is under way; the next call of
- * osp__redis_connect makes a new one. */
+/* Closes the connection, with all that is under way. */
 void osp__redis_drop(osp_redis *redis);
 
 /*
  * A command of count arguments, its name among them: begin, then each argument
  * (borrowed), of one or of two parts. What does not fit the output buffer is
- * sent. Trouble is kept for osp__redis_reply to tell.
+ * sent. A failure is kept, and osp__redis_reply reports it.
  */
 void osp__redis_begin(osp_redis *redis, size_t count);
 void osp__redis_arg(osp_redis *redis, osp_str text);
@@ -75,20 +105,34 @@ void osp__redis_arg_i64(osp_redis *redis, int64_t value);
 void osp__redis_send(osp_redis *redis);
 
 /*
- * The reply to the oldest command that has none yet, returned owned
- * (freeReplyObject). An error that the server answers is such a reply. Any other
- * failure drops the connection: OSP_EUNAVAIL, OSP_ENOMEM.
+ * Reads the reply to the oldest command that has none yet into redis->items. An
+ * error that the server answers is such a reply. Any other failure drops the
+ * connection: OSP_EUNAVAIL, OSP_EINTR, OSP_EFULL (larger than memory_max),
+ * OSP_ENOMEM.
  */
-osp_status osp__redis_reply(osp_redis *redis, redisReply **reply,
-							osp_error *err) OSP_MUST_CHECK;
+osp_status osp__redis_reply(osp_redis *redis, osp_error *err) OSP_MUST_CHECK;
 
-/* Tells of an error reply (or one of a wrong type): OSP_EUNAVAIL, for whatever
- * it says of the server or of its settings can be set right. Drops the
+/* Has something come that nobody has read? */
+bool osp__redis_has_more(const osp_redis *redis);
+
+/* The text of an element of the reply. */
+static inline osp_str
+osp__redis_text(const osp_redis *redis, size_t item)
+{
+	return osp_str_n(redis->in.ptr + redis->items[item].at,
+					 redis->items[item].len);
+}
+
+/* Is the reply an error that begins with prefix? */
+bool osp__redis_is_error(const osp_redis *redis, const char *prefix);
+
+/* Reports that the reply is an error, or of a wrong type: OSP_EUNAVAIL, for
+ * whatever it says of the server or of its settings can be set right. Drops the
  * connection. */
-osp_status osp__redis_trouble(osp_redis *redis, const redisReply *reply,
-							  osp_error *err);
+osp_status osp__redis_trouble(osp_redis *redis, osp_error *err);
 
-/* Is it an error reply that begins with prefix? */
-bool osp__redis_is_error(const redisReply *reply, const char *prefix);
+/* Ends a call for trouble of our own: drops the connection, returns status. */
+osp_status osp__redis_broken(osp_redis *redis, osp_status status,
+							 osp_error *err);
 
 #endif /* OSP_REDIS_CONN_H */

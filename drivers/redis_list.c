@@ -1,202 +1,440 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_list.c
- *	  Listing the traces that Redis holds.
+ *	  Listing the traces that Redis holds, the newest first.
+ *
+ * Where there are few keys, or all traces are asked for, all keys are looked at:
+ * then what upstream wrote is in its place, too. Where there are many, and only
+ * some traces are asked for, they are taken from the index. A page is named by
+ * the way it was made ("k" or "i"), the time of its last trace in microseconds,
+ * and how many traces of that time were handed on.
  */
 #include "redis.h"
 
-#include "osprofiler/json.h"
-#include "traces.h"
+#include <stdlib.h>
 
-#define PATTERN_ALL    "osprofiler[:_]*"
-#define PATTERN_ERRORS REDIS_KEY_ERROR "*"
+#include "osprofiler/json.h"
+
+/* With so many keys or fewer, all are looked at: some 20 ms. */
+#define FEW_KEYS 20000
+
+/* Traces that are looked up in one round trip. */
+#define CHUNK 500
+
+#define NS_PER_US 1000
+
+typedef struct listing
+{
+	osp_driver_conn *conn;
+	osp_trace_filter filter;
+	osp_trace_fn fn;
+	void *ctx;
+	osp_error *err;
+	bool by_index;
+	size_t given;  /* traces that were handed on */
+	osp_page page; /* how far we are */
+	bool is_continued;
+} listing;
 
 static bool
-has_prefix(osp_str text, osp_str prefix)
+is_full(const listing *l)
 {
-	return text.len >= prefix.len &&
-		   memcmp(text.ptr, prefix.ptr, prefix.len) == 0;
+	return l->filter.limit != 0 && l->given >= l->filter.limit;
 }
 
-/* The rest of text, empty if that is shorter than prefix. */
-static osp_str
-without_prefix(osp_str text, osp_str prefix)
-{
-	if (text.len <= prefix.len)
-		return OSP_STR("");
-	return osp_str_n(text.ptr + prefix.len, text.len - prefix.len);
-}
-
-/* How the timestamp that belongs to a key is found. */
-typedef enum key_kind
-{
-	KEY_OTHER, /* not of interest */
-	KEY_TRACE,
-	KEY_ERROR,
-	KEY_LEGACY
-} key_kind;
-
-static key_kind
-kind_of(osp_str key, bool errors)
-{
-	if (errors)
-		return has_prefix(key, OSP_STR(REDIS_KEY_ERROR)) ? KEY_ERROR
-														 : KEY_OTHER;
-	if (has_prefix(key, OSP_STR(REDIS_KEY_TRACE)))
-		return KEY_TRACE;
-	return has_prefix(key, OSP_STR(REDIS_KEY_LEGACY)) ? KEY_LEGACY : KEY_OTHER;
-}
-
-/* Asks for the value of a key that tells the timestamp. */
-static void
-send_lookup(osp_redis *redis, osp_str key, key_kind kind)
-{
-	osp__redis_begin(redis, kind == KEY_TRACE ? 3 : 2);
-	osp__redis_arg(redis,
-				   kind == KEY_TRACE ? OSP_STR("LINDEX") : OSP_STR("GET"));
-	osp__redis_arg(redis, key);
-	if (kind == KEY_TRACE)
-		osp__redis_arg_i64(redis, -1);
-}
-
-/*
- * Adds the trace of a key to the list. A value that makes no sense leaves the
- * timestamp empty: the trace is there, and reading it will tell more. Only a
- * legacy key does not tell alone which trace it is of.
- */
+/* Reads the name of a page: how it was made, then how far it went. */
 static osp_status
-add_trace(osp_traces *traces, osp_str key, key_kind kind, osp_str value,
-		  osp_buf *scratch)
+read_page(listing *l)
 {
-	osp_str base_id = without_prefix(key, OSP_STR(REDIS_KEY_TRACE));
-	osp_str timestamp = OSP_STR("");
-	osp_notification point;
-	osp_traces_entry *entry;
+	osp_str page = l->filter.page;
 	osp_status status;
 
-	osp_buf_reset(scratch);
-	if (kind == KEY_ERROR)
+	l->is_continued = page.len > 0;
+	if (page.len > 0)
 	{
-		base_id = without_prefix(key, OSP_STR(REDIS_KEY_ERROR));
-		status = osp_json_member_text(scratch, value, OSP_STR("timestamp"));
-		if (status == OSP_OK)
-			timestamp = osp_buf_str(scratch);
+		l->by_index = page.ptr[0] == 'i';
+		page = osp_str_n(page.ptr + 1, page.len - 1);
 	}
-	else
-	{
-		status = osp_notification_read(value, scratch, &point, NULL);
-		if (status == OSP_OK)
-		{
-			timestamp = point.timestamp;
-			if (kind == KEY_LEGACY)
-				base_id = point.base_id;
-		}
-		else if (kind == KEY_LEGACY && status != OSP_ENOMEM)
-			return OSP_OK;
-	}
-	if (status == OSP_ENOMEM)
-		return status;
-	status = osp__traces_add(traces, base_id, &entry);
+	status = osp__page_read(&l->page, page, l->err);
+	if (status == OSP_OK && l->is_continued && page.len == 0)
+		status = osp_error_set(
+			l->err, OSP_EINVAL, "this is no page of a list of traces");
+	return status;
+}
+
+/* ---- what is said of a trace ---- */
+
+/* Asks for the first notification of a trace, and for their number. */
+static void
+ask_description(osp_redis *redis, osp_str base_id)
+{
+	osp__redis_begin(redis, 2);
+	osp__redis_arg(redis, OSP_STR("LLEN"));
+	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
+	osp__redis_begin(redis, 3);
+	osp__redis_arg(redis, OSP_STR("LINDEX"));
+	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
+	osp__redis_arg_i64(redis, -1);
+}
+
+/* What the first notification, which is the reply, says of its trace. Only the
+ * lack of memory is a failure. */
+static osp_status
+describe_first(listing *l, osp_trace_entry *entry)
+{
+	osp_driver_conn *conn = l->conn;
+	osp_notification point;
+	osp_status status;
+	int64_t first_ns;
+
+	osp_buf_reset(&conn->text);
+	status = osp_notification_read(
+		osp__redis_text(&conn->redis, 0), &conn->text, &point, NULL);
 	if (status != OSP_OK)
 		return status;
-	osp__traces_time(entry, timestamp);
-	entry->operations = OSP_UNKNOWN;
-	entry->errors = kind == KEY_ERROR ? OSP_UNKNOWN : 0;
-	return OSP_OK;
+	if (osp_timestamp_parse(point.timestamp, &first_ns) &&
+		(entry->first_ns == 0 || first_ns < entry->first_ns))
+		entry->first_ns = first_ns;
+	entry->service = point.service;
+	entry->name = osp__operation_name(point.name);
+	return osp__statement_of(&conn->statement, point.info, &entry->text);
 }
 
-/* Adds the traces of one page of keys, whose lookups are under way. */
+/* Reads what ask_description asked for, and hands the trace on. */
 static osp_status
-read_lookups(osp_redis *redis, const redisReply *keys, bool errors,
-			 osp_traces *traces, osp_buf *scratch, osp_error *err)
+describe(listing *l, const osp_traces_entry *known, osp_str base_id)
 {
-	osp_status status = OSP_OK;
-	size_t i;
+	osp_redis *redis = &l->conn->redis;
+	osp_trace_entry entry = {.struct_size = sizeof(entry),
+							 .base_id = base_id,
+							 .first_ns = known->first_ns,
+							 .last_ns = known->last_ns,
+							 .operations = known->operations,
+							 .errors = OSP_UNKNOWN,
+							 .service = OSP_STR(""),
+							 .name = OSP_STR(""),
+							 .text = OSP_STR("")};
+	osp_status status = osp__redis_value(redis, ':', l->err);
+	bool is_there = status == OSP_OK && redis->items[0].number > 0;
 
-	for (i = 0; i < keys->elements; i++)
-	{
-		osp_str key = osp__redis_text(keys->element[i]);
-		key_kind kind = kind_of(key, errors);
-		redisReply *value;
+	if (is_there)
+		entry.operations = (uint64_t) (redis->items[0].number + 1) / 2;
+	else if (entry.operations == 0)
+		entry.operations = OSP_UNKNOWN;
+	if (status == OSP_OK || status == OSP_ENOENT)
+		status = osp__redis_value(redis, '$', l->err);
+	if (status != OSP_OK && status != OSP_ENOENT)
+		return status;
+	if (status == OSP_OK)
+		status = describe_first(l, &entry);
+	if (status == OSP_ENOMEM)
+		return osp__redis_broken(redis, status, l->err);
 
-		if (kind == KEY_OTHER)
-			continue;
-		status = osp__redis_read_value(redis, REDIS_REPLY_STRING, &value, err);
-		if (status != OSP_OK)
-			return status;
-		if (value == NULL)
-			continue;
-		status = add_trace(traces, key, kind, osp__redis_text(value), scratch);
-		freeReplyObject(value);
-		if (status != OSP_OK)
-			return osp__redis_broken(redis, status, err);
-	}
-	return OSP_OK;
+	/* In the index, and among the keys of lists, there may be what is none. */
+	is_there |= !l->by_index && (l->filter.errors_only || known->last_ns != 0);
+	if (is_full(l) || !is_there ||
+		!osp__is_in_time(&l->filter, entry.first_ns, entry.last_ns))
+		return OSP_OK;
+	l->given++;
+	status = l->fn(l->ctx, &entry);
+	if (status != OSP_OK)
+		osp__redis_drop(redis);
+	return status;
 }
 
-/*
- * Walks over all keys: the lookups of one page and the question for the next go
- * out together, one round trip a page.
- */
+/* Describes the traces from..to of conn->traces in this order (NULL: theirs). */
 static osp_status
-collect_traces(osp_redis *redis, bool errors, osp_traces *traces,
-			   osp_buf *scratch, osp_error *err)
+describe_all(listing *l, const uint32_t *order, size_t from, size_t to)
 {
-	osp_str pattern = errors ? OSP_STR(PATTERN_ERRORS) : OSP_STR(PATTERN_ALL);
-	osp_status status;
-	bool more = true;
+	const osp_traces *traces = &l->conn->traces;
+	osp_redis *redis = &l->conn->redis;
+	osp_status status = osp__wait_check(&redis->wait);
 	size_t i;
 
-	osp__redis_send_scan(redis, OSP_STR("0"), pattern);
+	if (status != OSP_OK)
+		return osp__redis_broken(redis, status, l->err);
+	for (i = from; i < to; i++)
+		ask_description(redis,
+						osp__traces_id(traces, order != NULL ? order[i] : i));
 	osp__redis_send(redis);
-	while (more)
+	for (i = from; i < to && status == OSP_OK; i++)
 	{
-		redisReply *page;
-		const redisReply *keys;
-		osp_str cursor;
+		size_t n = order != NULL ? order[i] : i;
 
-		status = osp__redis_read_scan(redis, &page, err);
-		if (status != OSP_OK)
-			return status;
-		cursor = osp__redis_text(page->element[0]);
-		keys = page->element[1];
-		for (i = 0; i < keys->elements; i++)
-		{
-			osp_str key = osp__redis_text(keys->element[i]);
-			key_kind kind = kind_of(key, errors);
+		if (!is_full(l))
+			osp__page_step(&l->page, traces->entries[n].last_ns);
+		status = describe(l, &traces->entries[n], osp__traces_id(traces, n));
+	}
+	return status;
+}
 
-			if (kind != KEY_OTHER)
-				send_lookup(redis, key, kind);
-		}
-		more = !osp_str_eq(cursor, OSP_STR("0"));
-		if (more)
-			osp__redis_send_scan(redis, cursor, pattern);
-		osp__redis_send(redis);
-		status = read_lookups(redis, keys, errors, traces, scratch, err);
-		freeReplyObject(page);
-		if (status != OSP_OK)
+/* ---- by all keys ---- */
+
+static osp_status
+add_trace_key(osp_driver_conn *conn, osp_str key)
+{
+	osp_traces_entry *entry;
+	osp_str base_id;
+
+	if (!osp__redis_rest(key, REDIS_KEY_TRACE, &base_id))
+		return OSP_OK;
+	return osp__traces_add(&conn->traces, base_id, &entry);
+}
+
+static osp_status
+add_error_key(osp_driver_conn *conn, osp_str key)
+{
+	osp_traces_entry *entry;
+	osp_str base_id;
+
+	if (!osp__redis_rest(key, REDIS_KEY_ERROR, &base_id))
+		return OSP_OK;
+	return osp__traces_add(&conn->traces, base_id, &entry);
+}
+
+/* Asks for the time of the trace's last notification, and of its first. */
+static void
+ask_times(osp_redis *redis, osp_str base_id)
+{
+	int64_t place;
+
+	for (place = 0; place >= -1; place--)
+	{
+		osp__redis_begin(redis, 3);
+		osp__redis_arg(redis, OSP_STR("LINDEX"));
+		osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
+		osp__redis_arg_i64(redis, place);
+	}
+}
+
+static osp_status
+read_times(osp_driver_conn *conn, osp_traces_entry *entry, osp_error *err)
+{
+	osp_redis *redis = &conn->redis;
+	osp_buf *text = &conn->text;
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		osp_status status = osp__redis_value(redis, '$', err);
+
+		if (status != OSP_OK && status != OSP_ENOENT)
 			return status;
+		if (status == OSP_ENOENT)
+			continue;
+		osp_buf_reset(text);
+		status = osp_json_member_text(
+			text, osp__redis_text(redis, 0), OSP_STR("timestamp"));
+		if (status == OSP_ENOMEM)
+			return osp__redis_broken(redis, status, err);
+		if (status == OSP_OK)
+			osp__traces_time(entry, osp_buf_str(text));
 	}
 	return OSP_OK;
+}
+
+/* The times of all traces, chunk by chunk. */
+static osp_status
+look_up_times(osp_driver_conn *conn, osp_error *err)
+{
+	osp_traces *traces = &conn->traces;
+	osp_redis *redis = &conn->redis;
+	osp_status status = OSP_OK;
+	size_t from;
+	size_t i;
+
+	for (from = 0; from < traces->count && status == OSP_OK; from += CHUNK)
+	{
+		size_t to = traces->count - from < CHUNK ? traces->count : from + CHUNK;
+
+		for (i = from; i < to; i++)
+			ask_times(redis, osp__traces_id(traces, i));
+		osp__redis_send(redis);
+		for (i = from; i < to && status == OSP_OK; i++)
+			status = read_times(conn, &traces->entries[i], err);
+	}
+	return status;
 }
 
 osp_status
-osp__redis_list_traces(osp_redis *redis, const osp_trace_filter *filter,
-					   osp_trace_fn fn, void *ctx, osp_error *err)
+osp__redis_find_traces(osp_driver_conn *conn, bool errors_only, osp_error *err)
 {
-	bool errors = filter != NULL && filter->errors_only;
-	osp_status status = osp__redis_connect(redis, err);
-	osp_traces traces;
-	osp_buf scratch;
+	osp_status status;
 
+	osp__traces_reset(&conn->traces);
+	status = osp__redis_scan(conn,
+							 errors_only ? OSP_STR(REDIS_KEY_ERROR "*")
+										 : OSP_STR(REDIS_KEY_TRACE "*"),
+							 errors_only ? add_error_key : add_trace_key,
+							 err);
+	if (status == OSP_OK && conn->redis.legacy && !errors_only)
+		status = osp__redis_legacy_traces(conn, err);
+	return status == OSP_OK ? look_up_times(conn, err) : status;
+}
+
+static osp_status
+list_by_keys(listing *l, bool *more)
+{
+	osp_driver_conn *conn = l->conn;
+	osp_status status =
+		osp__redis_find_traces(conn, l->filter.errors_only, l->err);
+	uint32_t *order;
+	size_t count;
+	size_t from = 0;
+
+	if (status != OSP_OK || conn->traces.count == 0)
+		return status;
+	status =
+		osp__traces_order(&conn->traces, &l->filter, &l->page, &order, &count);
+	if (status != OSP_OK)
+		return osp__redis_broken(&conn->redis, status, l->err);
+	while (from < count && status == OSP_OK && !is_full(l))
+	{
+		size_t left = count - from;
+		size_t to = from + (left < CHUNK ? left : CHUNK);
+
+		if (l->filter.limit != 0 && to - from > l->filter.limit - l->given)
+			to = from + (l->filter.limit - l->given);
+		status = describe_all(l, order, from, to);
+		from = to;
+	}
+	*more = from < count;
+	osp_free(conn->redis.alc, order);
+	return status;
+}
+
+/* ---- by the index ---- */
+
+static osp_str
+index_of(const listing *l)
+{
+	return l->filter.errors_only ? OSP_STR(REDIS_KEY_ERROR_INDEX)
+								 : OSP_STR(REDIS_KEY_INDEX);
+}
+
+/* The next part of the index, newest first, into conn->traces. */
+static osp_status
+read_index(listing *l, size_t count)
+{
+	osp_redis *redis = &l->conn->redis;
+	osp_traces *traces = &l->conn->traces;
+	osp_traces_entry *entry;
+	osp_status status;
+	size_t i;
+
+	osp__traces_reset(traces);
+	osp__redis_begin(redis, 8);
+	osp__redis_arg(redis, OSP_STR("ZREVRANGEBYSCORE"));
+	osp__redis_arg(redis, index_of(l));
+	if (l->page.at_us == INT64_MAX)
+		osp__redis_arg(redis, OSP_STR("+inf"));
+	else
+		osp__redis_arg_i64(redis, l->page.at_us);
+	if (l->filter.since_ns == 0)
+		osp__redis_arg(redis, OSP_STR("-inf"));
+	else
+		osp__redis_arg_i64(redis, l->filter.since_ns / NS_PER_US);
+	osp__redis_arg(redis, OSP_STR("WITHSCORES"));
+	osp__redis_arg(redis, OSP_STR("LIMIT"));
+	osp__redis_arg_i64(redis, l->page.ties);
+	osp__redis_arg_i64(redis, (int64_t) count);
+	osp__redis_send(redis);
+	status = osp__redis_value(redis, '*', l->err);
+	if (status == OSP_ENOENT)
+		return OSP_OK;
+	for (i = 1; i + 1 < redis->count && status == OSP_OK; i += 2)
+	{
+		status = osp__traces_add(traces, osp__redis_text(redis, i), &entry);
+		if (status == OSP_OK)
+			entry->last_ns =
+				strtoll(osp__redis_text(redis, i + 1).ptr, NULL, 10) *
+				NS_PER_US;
+		else
+			(void) osp__redis_broken(redis, status, l->err);
+	}
+	return status;
+}
+
+static osp_status
+list_by_index(listing *l, bool *more)
+{
+	osp_status status = OSP_OK;
+
+	while (status == OSP_OK && !is_full(l))
+	{
+		size_t left = l->filter.limit - l->given;
+		size_t count = left < CHUNK ? left : CHUNK;
+		size_t found = 0;
+
+		status = read_index(l, count);
+		if (status == OSP_OK)
+		{
+			found = l->conn->traces.count;
+			status = describe_all(l, NULL, 0, found);
+		}
+		if (found < count)
+			break;
+		*more = is_full(l);
+	}
+	return status;
+}
+
+/* ---- which of the two ---- */
+
+/* Has the server so many keys that the index is worth more than its gaps? */
+static osp_status
+choose(listing *l)
+{
+	osp_redis *redis = &l->conn->redis;
+	osp_status status;
+	int64_t keys;
+
+	l->by_index = false;
+	if (l->filter.limit == 0 || redis->legacy)
+		return OSP_OK;
+	osp__redis_begin(redis, 1);
+	osp__redis_arg(redis, OSP_STR("DBSIZE"));
+	osp__redis_begin(redis, 2);
+	osp__redis_arg(redis, OSP_STR("ZCARD"));
+	osp__redis_arg(redis, index_of(l));
+	osp__redis_send(redis);
+	status = osp__redis_value(redis, ':', l->err);
 	if (status != OSP_OK)
 		return status;
-	osp__traces_init(&traces, redis->alc);
-	osp_buf_init(&scratch, redis->alc, OSP_NOTIFICATION_MAX);
-	status = collect_traces(redis, errors, &traces, &scratch, err);
+	keys = redis->items[0].number;
+	status = osp__redis_value(redis, ':', l->err);
 	if (status == OSP_OK)
-		status = osp__traces_each(&traces, filter, fn, ctx);
-	osp_buf_term(&scratch);
-	osp__traces_term(&traces);
-	return status;
+		l->by_index = keys > FEW_KEYS &&
+					  redis->items[0].number >= (int64_t) l->filter.limit;
+	return status == OSP_ENOENT ? OSP_OK : status;
+}
+
+osp_status
+osp__redis_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
+					   osp_trace_fn fn, void *ctx, osp_str *next,
+					   osp_error *err)
+{
+	listing l = {.conn = conn, .fn = fn, .ctx = ctx, .err = err};
+	osp_status status;
+	bool more = false;
+
+	if (next != NULL)
+		*next = OSP_STR("");
+	if (filter != NULL)
+		osp_struct_copy(&l.filter, sizeof(l.filter), filter);
+	status = read_page(&l);
+	if (status == OSP_OK)
+		status = osp__redis_begin_call(&conn->redis, err);
+	if (status == OSP_OK && !l.is_continued)
+		status = choose(&l);
+	if (status == OSP_OK)
+		status =
+			l.by_index ? list_by_index(&l, &more) : list_by_keys(&l, &more);
+	if (status != OSP_OK || !more || next == NULL)
+		return status;
+	osp_buf_reset(&conn->text);
+	osp_buf_add_char(&conn->text, l.by_index ? 'i' : 'k');
+	osp__page_write(&l.page, &conn->text);
+	*next = osp_buf_str(&conn->text);
+	return osp_buf_status(&conn->text);
 }

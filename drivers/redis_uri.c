@@ -7,8 +7,9 @@
 
 #include <stdio.h>
 
-#define REDIS_PORT      6379
-#define DEFAULT_TIMEOUT 5000
+#include "osprofiler/config.h"
+
+#define REDIS_PORT 6379
 
 static osp_status
 bad_string(osp_error *err, const char *what)
@@ -17,7 +18,8 @@ bad_string(osp_error *err, const char *what)
 		err,
 		OSP_EINVAL,
 		"redis: %s; expected redis://[[user]:password@]host[:port][/db] or "
-		"redis+unix://[[user]:password@]/path/of/socket[?db=N]",
+		"redis+unix://[[user]:password@]/path/of/socket, "
+		"with ?db=N&ttl=7d&legacy=1",
 		what);
 }
 
@@ -40,10 +42,52 @@ read_db(osp_str text, unsigned *db)
 	return true;
 }
 
+/* One NAME=VALUE of the query. */
+static osp_status
+read_option(osp_redis *redis, osp_str name, osp_str value, osp_error *err)
+{
+	if (osp_str_eq(name, OSP_STR("db")))
+		return read_db(value, &redis->db)
+				   ? OSP_OK
+				   : bad_string(err, "db is not a number");
+	if (osp_str_eq(name, OSP_STR("ttl")))
+		return osp_parse_duration(value, &redis->ttl)
+				   ? OSP_OK
+				   : bad_string(err, "ttl is a number with s, m, h or d");
+	if (osp_str_eq(name, OSP_STR("legacy")))
+		return osp_parse_bool(value, &redis->legacy)
+				   ? OSP_OK
+				   : bad_string(err, "legacy is 1 or 0");
+	return bad_string(err, "unknown option");
+}
+
+static osp_status
+read_options(osp_redis *redis, osp_str query, osp_error *err)
+{
+	osp_status status = OSP_OK;
+
+	while (query.len > 0 && status == OSP_OK)
+	{
+		const char *end = memchr(query.ptr, '&', query.len);
+		size_t len = end != NULL ? (size_t) (end - query.ptr) : query.len;
+		const char *equals = memchr(query.ptr, '=', len);
+		size_t name = equals != NULL ? (size_t) (equals - query.ptr) : len;
+
+		status =
+			read_option(redis,
+						osp_str_n(query.ptr, name),
+						equals != NULL ? osp_str_n(equals + 1, len - name - 1)
+									   : OSP_STR(""),
+						err);
+		len += end != NULL;
+		query = osp_str_n(query.ptr + len, query.len - len);
+	}
+	return status;
+}
+
 static osp_status
 read_database(osp_redis *redis, const osp_uri *uri, osp_error *err)
 {
-	static const osp_str key = {"db=", 3};
 	osp_str path = uri->path;
 
 	if (!redis->is_unix)
@@ -56,14 +100,7 @@ read_database(osp_redis *redis, const osp_uri *uri, osp_error *err)
 		if (path.len > 0 && !read_db(path, &redis->db))
 			return bad_string(err, "the database is not a number");
 	}
-	if (uri->query.len == 0)
-		return OSP_OK;
-	if (uri->query.len <= key.len ||
-		memcmp(uri->query.ptr, key.ptr, key.len) != 0 ||
-		!read_db(osp_str_n(uri->query.ptr + key.len, uri->query.len - key.len),
-				 &redis->db))
-		return bad_string(err, "the only option is db, a number");
-	return OSP_OK;
+	return read_options(redis, uri->query, err);
 }
 
 static osp_status
@@ -119,10 +156,12 @@ osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 
 	memset(redis, 0, sizeof(*redis));
 	redis->alc = options->alc;
-	redis->read_only = options->read_only;
-	redis->timeout_ms =
-		options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT;
+	redis->fd = -1;
+	redis->memory_max =
+		options->memory_max != 0 ? options->memory_max : OSP_DRIVER_MEMORY_MAX;
+	osp__wait_init(&redis->wait, options);
 	osp_buf_init(&redis->out, options->alc, REDIS_OUT_MAX);
+	osp_buf_init(&redis->in, options->alc, redis->memory_max + REDIS_IN_EXTRA);
 	status = read_uri(redis, options->connection_string, err);
 	if (status != OSP_OK)
 		osp__redis_term(redis);

@@ -8,7 +8,10 @@
  */
 #include "traces.h"
 
+#include "osprofiler/json.h"
+
 #define FIRST_CAP  64
+#define TEXT_MAX   160 /* bytes of a statement in a list */
 #define MAX_CAP    ((size_t) 1 << 30)
 #define MAX_TEXTS  ((size_t) 1 << 32)
 #define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
@@ -21,6 +24,7 @@ osp__traces_init(osp_traces *traces, const osp_allocator *alc)
 	memset(traces, 0, sizeof(*traces));
 	traces->alc = alc;
 	osp_buf_init(&traces->texts, alc, MAX_TEXTS);
+	osp_buf_init(&traces->scratch, alc, MAX_TEXTS);
 }
 
 void
@@ -29,6 +33,16 @@ osp__traces_term(osp_traces *traces)
 	osp_free(traces->alc, traces->entries);
 	osp_free(traces->alc, traces->slots);
 	osp_buf_term(&traces->texts);
+	osp_buf_term(&traces->scratch);
+}
+
+void
+osp__traces_reset(osp_traces *traces)
+{
+	if (traces->count > 0)
+		memset(traces->slots, 0, 2 * traces->cap * sizeof(traces->slots[0]));
+	traces->count = 0;
+	osp_buf_reset(&traces->texts);
 }
 
 static uint64_t
@@ -129,13 +143,60 @@ osp__traces_add(osp_traces *traces, osp_str base_id, osp_traces_entry **entry)
 	return OSP_OK;
 }
 
+osp_status
+osp__statement_of(osp_buf *buf, osp_str info, osp_str *text)
+{
+	osp_status status;
+
+	osp_buf_reset(buf);
+	*text = OSP_STR("");
+	status = osp_json_member_text(buf, info, OSP_STR("db.statement"));
+	if (status == OSP_OK)
+		*text =
+			osp_str_n(buf->ptr, osp_utf8_prefix(osp_buf_str(buf), TEXT_MAX));
+	return status == OSP_ENOMEM ? status : OSP_OK;
+}
+
+/* The name without -start or -stop. */
+osp_str
+osp__operation_name(osp_str name)
+{
+	const char *end = memrchr(name.ptr, '-', name.len);
+
+	return end != NULL ? osp_str_n(name.ptr, (size_t) (end - name.ptr)) : name;
+}
+
 static bool
 is_start(osp_str name)
 {
-	static const char end[] = "-start";
-	const size_t len = sizeof(end) - 1;
+	return osp_str_eq(osp_str_n(name.ptr + osp__operation_name(name).len,
+								name.len - osp__operation_name(name).len),
+					  OSP_STR("-start"));
+}
 
-	return name.len > len && memcmp(name.ptr + name.len - len, end, len) == 0;
+/* Keeps what the trace's first operation, as far as we know, says. */
+static osp_status
+keep_first(osp_traces *traces, osp_traces_entry *entry,
+		   const osp_notification *point)
+{
+	osp_str name = osp__operation_name(point->name);
+	osp_str service = point->service;
+	osp_str statement;
+	osp_status status =
+		osp__statement_of(&traces->scratch, point->info, &statement);
+
+	if (status != OSP_OK)
+		return status;
+	name.len = osp_utf8_prefix(name, UINT8_MAX);
+	service.len = osp_utf8_prefix(service, OSP_LABEL_MAX);
+	entry->first_at = traces->texts.len;
+	entry->name_len = (uint8_t) name.len;
+	entry->service_len = (uint16_t) service.len;
+	entry->statement_len = (uint16_t) statement.len;
+	osp_buf_add_str(&traces->texts, name);
+	osp_buf_add_str(&traces->texts, service);
+	osp_buf_add_str(&traces->texts, statement);
+	return osp_buf_status(&traces->texts);
 }
 
 void
@@ -156,51 +217,15 @@ osp__traces_note(osp_traces *traces, const osp_notification *point)
 {
 	osp_traces_entry *entry;
 	osp_status status = osp__traces_add(traces, point->base_id, &entry);
+	int64_t first_ns;
 
 	if (status != OSP_OK)
 		return status;
+	first_ns = entry->first_ns;
 	osp__traces_time(entry, point->timestamp);
 	entry->operations += is_start(point->name);
 	entry->errors += point->error;
-	return OSP_OK;
-}
-
-/* Does the filter let the trace pass? One without a time has none to judge by. */
-static bool
-passes(const osp_traces_entry *known, const osp_trace_filter *filter)
-{
-	if (filter == NULL)
-		return true;
-	if (filter->errors_only && known->errors == 0)
-		return false;
-	if (filter->since_ns != 0 && known->last_ns < filter->since_ns)
-		return false;
-	return filter->until_ns == 0 || known->first_ns <= filter->until_ns;
-}
-
-osp_status
-osp__traces_each(const osp_traces *traces, const osp_trace_filter *filter,
-				 osp_trace_fn fn, void *ctx)
-{
-	osp_status status = OSP_OK;
-	size_t i;
-
-	for (i = 0; i < traces->count && status == OSP_OK; i++)
-	{
-		const osp_traces_entry *known = &traces->entries[i];
-		osp_trace_entry entry;
-
-		if (!passes(known, filter))
-			continue;
-		memset(&entry, 0, sizeof(entry));
-		entry.struct_size = sizeof(entry);
-		entry.base_id = osp__traces_id(traces, i);
-		entry.first_ns = known->first_ns;
-		entry.last_ns = known->last_ns;
-		entry.operations = known->operations;
-		entry.errors = known->errors;
-		entry.service = entry.name = entry.text = OSP_STR("");
-		status = fn(ctx, &entry);
-	}
-	return status;
+	return first_ns == 0 || entry->first_ns < first_ns
+			   ? keep_first(traces, entry, point)
+			   : OSP_OK;
 }

@@ -5,6 +5,10 @@
  *
  * A trace is known by its base_id; of the times that it is added with the
  * earliest and the latest stay. Used by one thread at a time.
+ *
+ * A list is given newest first, by the time of the last notification. A page of
+ * it is named by the time of its last trace in microseconds, and how many traces
+ * of that time were given: "1795924800000000:1".
  */
 #ifndef OSP_TRACES_H
 #define OSP_TRACES_H
@@ -18,10 +22,16 @@ typedef struct osp_traces_entry
 	uint64_t hash;
 	size_t id_at;
 	size_t id_len;
+	uint32_t place; /* the caller's */
 	int64_t first_ns;
 	int64_t last_ns;
 	uint64_t operations;
 	uint64_t errors;
+	size_t first_at; /* of its first operation: name, service and statement, one
+					  * behind the other */
+	uint8_t name_len;
+	uint16_t service_len;
+	uint16_t statement_len;
 } osp_traces_entry;
 
 typedef struct osp_traces
@@ -32,10 +42,21 @@ typedef struct osp_traces
 	size_t cap;
 	uint32_t *slots; /* 1 + place in entries, 0: free; two for each of cap */
 	osp_buf texts;
+	osp_buf scratch;
 } osp_traces;
+
+/* How far a list was given. */
+typedef struct osp_page
+{
+	int64_t at_us; /* INT64_MAX: it begins */
+	int64_t ties;
+} osp_page;
 
 void osp__traces_init(osp_traces *traces, const osp_allocator *alc);
 void osp__traces_term(osp_traces *traces);
+
+/* Forgets all traces, keeps the memory. */
+void osp__traces_reset(osp_traces *traces);
 
 /* The entry of a trace, made if it is not there yet, returned borrowed until
  * another is added. OSP_ENOMEM, OSP_EFULL. */
@@ -52,17 +73,37 @@ osp_status osp__traces_note(osp_traces *traces,
 /* The base_id of entry i < count, returned borrowed until one is added. */
 osp_str osp__traces_id(const osp_traces *traces, size_t i);
 
-/* For drivers whose list is one page. */
-static inline void
-osp__no_next_page(osp_str *next)
-{
-	if (next != NULL)
-		*next = OSP_STR("");
-}
+/* The name of a notification without -start or -stop. */
+osp_str osp__operation_name(osp_str name);
 
-/* Hands every trace that passes the filter's errors and times to fn. */
-osp_status osp__traces_each(const osp_traces *traces,
-							const osp_trace_filter *filter, osp_trace_fn fn,
-							void *ctx) OSP_MUST_CHECK;
+/* The first bytes of the statement that an info holds, in buf; empty if it holds
+ * none. OSP_ENOMEM. */
+osp_status osp__statement_of(osp_buf *buf, osp_str info,
+							 osp_str *text) OSP_MUST_CHECK;
+
+/* Reads the name of a page, empty for the first. OSP_EINVAL: it is none. */
+osp_status osp__page_read(osp_page *page, osp_str text,
+						  osp_error *err) OSP_MUST_CHECK;
+void osp__page_write(const osp_page *page, osp_buf *buf);
+
+/* Goes on to the next trace, whose last notification is of this time. */
+void osp__page_step(osp_page *page, int64_t last_ns);
+
+/* Does a trace lie in the time of the filter? */
+bool osp__is_in_time(const osp_trace_filter *filter, int64_t first_ns,
+					 int64_t last_ns);
+
+/* The traces of the set that the filter lets pass and that come behind page, in
+ * order: numbers of entries, returned owned (osp_free). OSP_ENOMEM. */
+osp_status osp__traces_order(const osp_traces *traces,
+							 const osp_trace_filter *filter,
+							 const osp_page *page, uint32_t **order,
+							 size_t *count) OSP_MUST_CHECK;
+
+/* Hands the page of a list to fn, and leaves the name of the next one in next,
+ * empty if there is none. */
+osp_status osp__traces_each(osp_traces *traces, const osp_trace_filter *filter,
+							osp_trace_fn fn, void *ctx, osp_buf *next,
+							osp_error *err) OSP_MUST_CHECK;
 
 #endif /* OSP_TRACES_H */

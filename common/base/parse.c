@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * parse.c
- *	  Values of settings: sizes and truth values.
+ *	  Values of settings: sizes, durations and truth values.
  */
 #include "osprofiler/config.h"
 
@@ -81,4 +81,33 @@ osp_parse_size(osp_str text, uint64_t *out)
 		return true;
 	}
 	return false;
+}
+
+bool
+osp_parse_duration(osp_str text, uint64_t *seconds)
+{
+	static const char units[] = "smhd";
+	static const uint64_t lengths[] = {1, 60, 3600, 86400};
+	const uint64_t max = UINT64_C(36525) * 86400;
+	const char *unit;
+	uint64_t value = 0;
+	size_t i;
+
+	text = osp__strip(text);
+	*seconds = 0;
+	if (osp_str_eq(text, OSP_STR("0")))
+		return true;
+	for (i = 0; i + 1 < text.len && value <= max; i++)
+	{
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t) (text.ptr[i] - '0');
+	}
+	if (i == 0 || value > max)
+		return false;
+	unit = memchr(units, text.ptr[i], sizeof(units) - 1);
+	if (unit == NULL || value > max / lengths[unit - units])
+		return false;
+	*seconds = value * lengths[unit - units];
+	return true;
 }

@@ -7,6 +7,21 @@
 
 #include "json/json_read.h"
 
+/* The member that a name, or names with dots between them, leads to, or NULL. */
+static yyjson_val *
+member_of(yyjson_val *object, osp_str name)
+{
+	yyjson_val *value = yyjson_obj_getn(object, name.ptr, name.len);
+	const char *dot = memchr(name.ptr, '.', name.len);
+	size_t len;
+
+	if (value != NULL || dot == NULL)
+		return value;
+	len = (size_t) (dot - name.ptr);
+	return member_of(yyjson_obj_getn(object, name.ptr, len),
+					 osp_str_n(dot + 1, name.len - len - 1));
+}
+
 osp_status
 osp_json_member_text(osp_buf *buf, osp_str json, osp_str name)
 {
@@ -20,8 +35,7 @@ osp_json_member_text(osp_buf *buf, osp_str json, osp_str name)
 		status = OSP_EPROTO;
 	if (status == OSP_OK)
 	{
-		yyjson_val *value =
-			yyjson_obj_getn(osp__json_root(&reader), name.ptr, name.len);
+		yyjson_val *value = member_of(osp__json_root(&reader), name);
 
 		if (yyjson_is_str(value))
 			osp_buf_add_str(buf, osp__json_str(value));

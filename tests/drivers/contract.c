@@ -23,19 +23,22 @@ static const osp_str trace_b = {"99999999-8888-4777-8666-555555555555", 36};
 
 const backend *contract_backend;
 
-static void
-init_options(osp_driver_options *options, const char *connection_string)
+osp_driver_options
+contract_options(const char *connection_string)
 {
-	memset(options, 0, sizeof(*options));
-	options->struct_size = sizeof(*options);
-	options->alc = &osp_allocator_default;
-	options->connection_string = osp_str_of(connection_string);
-	options->filter_error_trace = true;
-	options->timeout_ms = TIMEOUT_MS;
+	osp_driver_options options;
+
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.alc = &osp_allocator_default;
+	options.connection_string = osp_str_of(connection_string);
+	options.filter_error_trace = true;
+	options.timeout_ms = TIMEOUT_MS;
+	return options;
 }
 
-static osp_driver_conn *
-open_with(const osp_driver_options *options)
+osp_driver_conn *
+contract_open_with(const osp_driver_options *options)
 {
 	osp_driver_conn *conn;
 	osp_error err = {OSP_OK, ""};
@@ -50,22 +53,21 @@ osp_driver_conn *
 contract_open_as(const char *connection_string, bool filter_error_trace,
 				 unsigned timeout_ms)
 {
-	osp_driver_options options;
+	osp_driver_options options = contract_options(connection_string);
 
-	init_options(&options, connection_string);
 	options.filter_error_trace = filter_error_trace;
 	options.timeout_ms = timeout_ms;
-	return open_with(&options);
+	return contract_open_with(&options);
 }
 
 osp_driver_conn *
 contract_open_reader(void)
 {
-	osp_driver_options options;
+	osp_driver_options options =
+		contract_options(contract_backend->connection_string());
 
-	init_options(&options, contract_backend->connection_string());
 	options.read_only = true;
-	return open_with(&options);
+	return contract_open_with(&options);
 }
 
 osp_driver_conn *
@@ -189,10 +191,9 @@ test_bad_strings(void **state)
 	for (; *bad != NULL; bad++)
 	{
 		osp_driver_conn *conn = (osp_driver_conn *) &conn;
-		osp_driver_options options;
+		osp_driver_options options = contract_options(*bad);
 		osp_error err = {OSP_OK, ""};
 
-		init_options(&options, *bad);
 		if (contract_backend->driver->open(&options, &conn, &err) != OSP_EINVAL)
 			fail_msg("%s was not refused", *bad);
 		assert_null(conn);
@@ -464,6 +465,226 @@ test_stored_twice(void **state)
 }
 
 static void
+add_trace(points *all, int i)
+{
+	char id[32];
+
+	(void) snprintf(id, sizeof(id), "trace-%d", i);
+	points_fill(all, osp_str_of(id), (unsigned) (1000 * i), 4);
+}
+
+/* A list page by page: every trace once, the newest first if it says so. */
+static void
+test_pages(void **state)
+{
+	const osp_driver *driver = contract_backend->driver;
+	osp_driver_conn *conn = contract_open();
+	osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = 7};
+	osp_error err = {OSP_OK, ""};
+	char page[256];
+	osp_str next;
+	collected got;
+	points all;
+	int calls = 0;
+	int i;
+
+	(void) state;
+	points_init(&all);
+	for (i = 0; i < 30; i++)
+		add_trace(&all, i);
+	contract_store(conn, &all);
+	collected_init(&got);
+	do
+	{
+		if (driver->list_traces(
+				conn, &filter, collect_trace, &got, &next, &err) != OSP_OK)
+			fail_msg("list_traces: %s", err.msg);
+		assert_true(next.len < sizeof(page));
+		memcpy(page, next.ptr, next.len);
+		filter.page = osp_str_n(page, next.len);
+		assert_true(++calls < 10);
+	}
+	while (filter.page.len > 0);
+	assert_int_equal(got.count, 30);
+	for (i = 0; i < 30; i++)
+	{
+		char id[32];
+		long place;
+
+		(void) snprintf(id, sizeof(id), "trace-%d", i);
+		place = collected_find(&got, id);
+		assert_true(place >= 0);
+		if ((driver->flags & OSP_DRIVER_NEWEST_FIRST) != 0)
+			assert_int_equal(place, 29 - i);
+	}
+	collected_term(&got);
+	filter.page = OSP_STR("no page of ours");
+	assert_int_equal(
+		driver->list_traces(conn, &filter, collect_trace, &got, &next, &err),
+		OSP_EINVAL);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static osp_status
+check_entry(void *ctx, const osp_trace_entry *entry)
+{
+	char first[OSP_TIMESTAMP_LEN + 1];
+	char last[OSP_TIMESTAMP_LEN + 1];
+	char expected[OSP_TIMESTAMP_LEN + 1];
+
+	(*(int *) ctx)++;
+	assert_int_equal(entry->struct_size, sizeof(*entry));
+	osp_timestamp_text(entry->first_ns, first);
+	osp_timestamp_text(entry->last_ns, last);
+	points_timestamp(2000, expected);
+	assert_string_equal(first, expected);
+	points_timestamp(2003, expected);
+	assert_string_equal(last, expected);
+	assert_int_equal(entry->operations, 2);
+	assert_true(entry->errors == 0 || entry->errors == OSP_UNKNOWN);
+	assert_true(osp_str_eq(entry->service, OSP_STR("shop")));
+	assert_true(osp_str_eq(entry->name, OSP_STR("pg")));
+	assert_true(osp_str_eq(
+		entry->text, OSP_STR("SELECT abalance FROM accounts WHERE aid = $1")));
+	return OSP_OK;
+}
+
+/* What an entry says, and lists of a time. */
+static void
+test_entries(void **state)
+{
+	const osp_driver *driver = contract_backend->driver;
+	osp_driver_conn *conn = contract_open();
+	osp_trace_filter filter = {.struct_size = sizeof(filter)};
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	points all;
+	int count = 0;
+	int i;
+
+	(void) state;
+	points_init(&all);
+	for (i = 0; i < 5; i++)
+		add_trace(&all, i);
+	contract_store(conn, &all);
+	points_timestamp(2000, timestamp);
+	assert_true(osp_timestamp_parse(osp_str_of(timestamp), &filter.since_ns));
+	points_timestamp(2100, timestamp);
+	assert_true(osp_timestamp_parse(osp_str_of(timestamp), &filter.until_ns));
+	assert_int_equal(
+		driver->list_traces(conn, &filter, check_entry, &count, NULL, NULL),
+		OSP_OK);
+	assert_int_equal(count, 1);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+remove_traces(osp_driver_conn *conn, const osp_removal *what, uint64_t expected)
+{
+	osp_error err = {OSP_OK, ""};
+	uint64_t removed = 0;
+
+	if (contract_backend->driver->remove_traces(conn, what, &removed, &err) !=
+		OSP_OK)
+		fail_msg("remove_traces: %s", err.msg);
+	assert_int_equal(removed, expected);
+}
+
+static void
+test_removal(void **state)
+{
+	const osp_driver *driver = contract_backend->driver;
+	osp_driver_conn *conn = contract_open();
+	const osp_str ids[] = {
+		osp_str_of("trace-0"), osp_str_of("nonesuch"), osp_str_of("trace-3")};
+	osp_removal by_id = {sizeof(by_id), ids, 3, 0};
+	osp_removal by_age = {sizeof(by_age), NULL, 0, 0};
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	collected list;
+	points all;
+	points none;
+	int i;
+
+	(void) state;
+	points_init(&all);
+	points_init(&none);
+	for (i = 0; i < 10; i++)
+		add_trace(&all, i);
+	points_add_error(&all, OSP_STR("trace-1"), 1004);
+	contract_store(conn, &all);
+	points_timestamp(4003, timestamp);
+	assert_true(
+		osp_timestamp_parse(osp_str_of(timestamp), &by_age.older_than_ns));
+	if ((driver->flags & OSP_DRIVER_CAN_REMOVE) == 0)
+	{
+		uint64_t removed = 1;
+
+		assert_int_equal(driver->remove_traces(conn, &by_id, &removed, NULL),
+						 OSP_EUNSUPPORTED);
+		assert_int_equal(removed, 0);
+	}
+	else
+	{
+		remove_traces(conn, &by_id, 2);
+		contract_expect(conn, ids[0], &none);
+		contract_list(conn, false, &list);
+		assert_int_equal(list.count, 8);
+		collected_term(&list);
+		remove_traces(conn, &by_age, 2);
+		contract_list(conn, false, &list);
+		assert_int_equal(list.count, 6);
+		assert_int_equal(collected_find(&list, "trace-2"), -1);
+		assert_true(collected_find(&list, "trace-4") >= 0);
+		collected_term(&list);
+		contract_list(conn, true, &list);
+		assert_int_equal(list.count, 0);
+		collected_term(&list);
+		contract_expect(conn, OSP_STR("trace-4"), &all);
+	}
+	points_term(&all);
+	contract_close(conn);
+}
+
+static bool
+is_interrupted(void *ctx)
+{
+	return ++*(int *) ctx > 3;
+}
+
+/* A host that wants to end a reading, ends it. */
+static void
+test_interrupted(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_driver_options options =
+		contract_options(contract_backend->connection_string());
+	osp_error err = {OSP_OK, ""};
+	int asked = 0;
+	collected got;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace_a, 0, 50000);
+	contract_store(conn, &all);
+	contract_close(conn);
+	options.interrupted = is_interrupted;
+	options.interrupted_ctx = &asked;
+	options.read_only = true;
+	conn = contract_open_with(&options);
+	collected_init(&got);
+	assert_int_equal(contract_backend->driver->get_points(
+						 conn, trace_a, collect_point, &got, &err),
+					 OSP_EINTR);
+	assert_int_equal(err.code, OSP_EINTR);
+	assert_true(got.count < 50000);
+	collected_term(&got);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
 test_two_connections(void **state)
 {
 	osp_driver_conn *one = contract_open();
@@ -504,7 +725,7 @@ write_as_process(unsigned number)
 	osp_status status;
 	unsigned i;
 
-	init_options(&options, contract_backend->connection_string());
+	options = contract_options(contract_backend->connection_string());
 	options.timeout_ms = 10 * TIMEOUT_MS;
 	status = driver->open(&options, &conn, &err);
 	for (i = 0; i < WRITER_BATCHES && status == OSP_OK; i++)
@@ -642,7 +863,7 @@ test_out_of_memory(void **state)
 	points_add(&all, trace_a, 0, statement);
 	points_add_error(&all, trace_a, 1);
 	points_add(&all, OSP_STR("жук"), 2, statement);
-	init_options(&options, contract_backend->connection_string());
+	options = contract_options(contract_backend->connection_string());
 	for (failing_alloc_init(&fa); !fa.done;)
 	{
 		osp_error err = {OSP_OK, ""};
@@ -689,6 +910,10 @@ contract_run(const backend *b, const struct CMUnitTest *own, size_t count)
 		cmocka_unit_test(test_many_traces),
 		cmocka_unit_test(test_error_traces),
 		cmocka_unit_test(test_stored_twice),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_removal),
+		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_two_connections),
 		cmocka_unit_test(test_many_processes),
 		cmocka_unit_test(test_reading_stopped),

@@ -46,6 +46,10 @@ osp_driver_conn *contract_open(void);
 osp_driver_conn *contract_open_as(const char *connection_string,
 								  bool filter_error_trace, unsigned timeout_ms);
 osp_driver_conn *contract_open_reader(void);
+
+/* The options of all these, to be changed and opened. */
+osp_driver_options contract_options(const char *connection_string);
+osp_driver_conn *contract_open_with(const osp_driver_options *options);
 void contract_close(osp_driver_conn *conn);
 
 /* Stores all points, and asserts that all were accepted. */

@@ -3,6 +3,7 @@
  * redis_strangers.c
  *	  Who is no redis-server: nobody, somebody mute, other servers, wrong replies.
  */
+#include "failing_alloc.h"
 #include "redis_tests.h"
 
 #include <netinet/in.h>
@@ -111,9 +112,18 @@ test_unreachable(void **state)
 	(void) close(fd);
 }
 
-/* Somebody answers whatever comes with this text, and closes. */
+/* How a stranger behaves. */
+typedef struct stranger
+{
+	const char *text;  /* what it says */
+	const char *again; /* and then, again and again; NULL: it closes */
+	unsigned pause_ms; /* before each time */
+	bool unasked;      /* it does not wait for a question */
+} stranger;
+
+/* Serves one connection after another in a process of its own. */
 static pid_t
-answer_with(const char *text, int *port)
+start_stranger(const stranger *who, int *port)
 {
 	int fd = listen_mute(5, port);
 	pid_t pid = fork();
@@ -121,19 +131,170 @@ answer_with(const char *text, int *port)
 	assert_true(pid >= 0);
 	if (pid == 0)
 	{
+		(void) signal(SIGPIPE, SIG_IGN);
 		(void) alarm(30); /* should the test fail and leave it alone */
 		for (;;)
 		{
 			int peer = accept(fd, NULL, NULL);
 			char bytes[256];
+			ssize_t sent;
 
-			(void) read(peer, bytes, sizeof(bytes));
-			(void) write(peer, text, strlen(text));
+			if (!who->unasked)
+				(void) read(peer, bytes, sizeof(bytes));
+			sent = write(peer, who->text, strlen(who->text));
+			while (who->again != NULL && sent >= 0)
+			{
+				(void) usleep(who->pause_ms * 1000);
+				sent = write(peer, who->again, strlen(who->again));
+			}
 			(void) close(peer);
 		}
 	}
 	(void) close(fd);
 	return pid;
+}
+
+static void
+end_stranger(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Somebody answers whatever comes with this text, and closes. */
+static pid_t
+answer_with(const char *text, int *port)
+{
+	const stranger who = {.text = text};
+
+	return start_stranger(&who, port);
+}
+
+/* Options for a stranger. */
+static osp_driver_options
+options_for(int port)
+{
+	static char text[64];
+
+	(void) snprintf(text, sizeof(text), "redis://127.0.0.1:%d", port);
+	return contract_options(text);
+}
+
+/* Numbers, as many as there will be questions or more, that nobody asked for are
+ * no confirmation of anything. */
+void
+test_unasked_answers(void **state)
+{
+	static const stranger strangers[] = {
+		{":1\r\n", ":1\r\n", 0, true},
+		{":400\r\n", ":400\r\n", 0, true},
+		{":400\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", ":9\r\n", 5, true},
+		{":400\r\n", ":400\r\n", 1, false},
+		{":400\r\n:1\r\n$4\r\nECHO\r\n", "+OK\r\n", 1, false},
+		{"+OK\r\n", "+OK\r\n", 1, true}};
+	points all;
+	size_t i;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 400);
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+	{
+		int port;
+		pid_t pid = start_stranger(&strangers[i], &port);
+		osp_driver_options options = options_for(port);
+		osp_driver_conn *conn = contract_open_with(&options);
+		osp_error err = {OSP_OK, ""};
+		size_t accepted = 1;
+
+		assert_int_equal(osp_driver_redis.notify(
+							 conn, all.items, all.count, &accepted, &err),
+						 OSP_EUNAVAIL);
+		assert_int_equal(accepted, 0);
+		contract_close(conn);
+		end_stranger(pid);
+	}
+	points_term(&all);
+}
+
+static bool
+is_late(void *ctx)
+{
+	return contract_now_ms() > *(long *) ctx;
+}
+
+/* A server that says one byte now and then keeps nobody beyond the deadline, nor
+ * beyond the host's wish to end. */
+void
+test_dripping_server(void **state)
+{
+	static const stranger drips[] = {{"$100000\r\n", "x", 40, false},
+									 {"*100000\r\n", ":1\r\n", 40, false},
+									 {"+", "x", 40, false},
+									 {"", "", 40, false}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < 2 * sizeof(drips) / sizeof(drips[0]); i++)
+	{
+		bool interrupts = i % 2 != 0;
+		int port;
+		pid_t pid = start_stranger(&drips[i / 2], &port);
+		osp_driver_options options = options_for(port);
+		osp_driver_conn *conn;
+		osp_error err = {OSP_OK, ""};
+		long begin = contract_now_ms();
+		long late = begin + 300;
+
+		options.deadline_ms = interrupts ? 20000 : 400;
+		options.timeout_ms = 10000;
+		options.interrupted = interrupts ? is_late : NULL;
+		options.interrupted_ctx = &late;
+		conn = contract_open_with(&options);
+		assert_int_equal(osp_driver_redis.get_points(
+							 conn, redis_trace, collect_point, NULL, &err),
+						 interrupts ? OSP_EINTR : OSP_EUNAVAIL);
+		assert_true(contract_now_ms() - begin < 2000);
+		contract_close(conn);
+		end_stranger(pid);
+	}
+}
+
+/* No more memory is taken than the host allows, whatever is announced or comes. */
+void
+test_large_answers(void **state)
+{
+	static const stranger strangers[] = {
+		{"$2147483647\r\n", "xxxxxxxxxxxxxxxx", 0, false},
+		{"*2147483647\r\n", ":1\r\n", 0, false},
+		{"*20000\r\n", "$100\r\n", 0, false},
+		{"*1000000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false},
+		{"*30000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+	{
+		int port;
+		pid_t pid = start_stranger(&strangers[i], &port);
+		osp_driver_options options = options_for(port);
+		osp_driver_conn *conn;
+		failing_alloc fa;
+		osp_error err = {OSP_OK, ""};
+		osp_status status;
+
+		failing_alloc_init_counting(&fa);
+		options.alc = &fa.alc;
+		options.memory_max = 1024 * 1024;
+		conn = contract_open_with(&options);
+		status = osp_driver_redis.get_points(
+			conn, redis_trace, collect_point, NULL, &err);
+		if (i < 4)
+			assert_int_equal(status, OSP_EFULL);
+		assert_true(fa.largest <= 2 * options.memory_max);
+		contract_close(conn);
+		end_stranger(pid);
+	}
 }
 
 void
@@ -148,7 +309,7 @@ test_other_servers(void **state)
 		{"$-1\r\n", "unexpected"},
 		{"*-1\r\n", "unexpected"},
 		{"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
-		 "no redis server"},
+		 "lost the connection"},
 		{"$99999999999999999999\r\n", "redis"},
 		{"", "lost the connection"},
 		{":", "lost the connection"}};
@@ -161,8 +322,7 @@ test_other_servers(void **state)
 		pid_t pid = answer_with(answers[i][0], &port);
 
 		assert_fails_soon(port, 1, answers[i][1]);
-		assert_int_equal(kill(pid, SIGKILL), 0);
-		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		end_stranger(pid);
 	}
 }
 
@@ -184,8 +344,7 @@ test_turned_away(void **state)
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
 						   "max number of clients"));
 	contract_close(conn);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	end_stranger(pid);
 	points_term(&all);
 }
 
@@ -223,7 +382,6 @@ test_wrong_shapes(void **state)
 			conn, NULL, collect_trace, &got, NULL, &err);
 		assert_int_equal(got.count, 0);
 		contract_close(conn);
-		assert_int_equal(kill(pid, SIGKILL), 0);
-		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		end_stranger(pid);
 	}
 }

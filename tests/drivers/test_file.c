@@ -73,46 +73,117 @@ test_form(void **state)
 	contract_close(conn);
 }
 
+/* A line without an end stays, whosever it is, and a new one begins behind. */
 static void
 test_torn_line(void **state)
 {
 	points all;
 	osp_driver_conn *conn = local_stored(&all, 3);
-	off_t size = file_size();
+	off_t size;
 	points more;
 
 	(void) state;
 	append("{\"name\": \"pg-start\", \"base_id\": \"trace\", \"trace_");
 	contract_expect(conn, local_trace, &all);
-	points_init(&more);
-	contract_store(conn, &more);
-	assert_int_equal(file_size(), size);
-	append("no notification\n\n[1]\n\x80\xff\n");
+	size = file_size();
 	points_fill(&all, local_trace, 3, 2);
-	more = (points){.items = all.items + 3, .count = 2};
+	more = (points){.items = all.items + 3, .count = 1};
+	contract_store(conn, &more);
+	assert_int_equal(file_size(),
+					 size + 6 + (off_t) more.items[0].json.len + 1);
+	append("no notification\n\n[1]\n\x80\xff\nand one without an end");
+	more = (points){.items = all.items + 4, .count = 1};
 	contract_store(conn, &more);
 	contract_expect(conn, local_trace, &all);
 	points_term(&all);
 	contract_close(conn);
 }
 
-/* A torn line that is longer than the steps in which its begin is looked for. */
+/* A writer that was killed in its first line leaves a file of ours. */
 static void
-test_long_torn_line(void **state)
+test_torn_first_line(void **state)
 {
-	points all;
-	osp_driver_conn *conn = local_stored(&all, 3);
-	off_t size = file_size();
-	points none;
-	int i;
+	static const char text[] = "{\"name\": \"pg-start\", \"base_id\": \"trac";
+	size_t len;
 
 	(void) state;
-	for (i = 0; i < 500; i++)
-		append("a torn line of some length without an end ");
-	points_init(&none);
-	contract_store(conn, &none);
-	assert_int_equal(file_size(), size);
+	for (len = 1; len < sizeof(text); len++)
+	{
+		points all;
+		osp_driver_conn *conn = local_stored(&all, 0);
+		char begin[sizeof(text)];
+
+		(void) snprintf(begin, sizeof(begin), "%.*s", (int) len, text);
+		assert_int_equal(truncate(local_path, 0), 0);
+		append(begin);
+		points_fill(&all, local_trace, 0, 2);
+		contract_store(conn, &all);
+		contract_expect(conn, local_trace, &all);
+		points_term(&all);
+		contract_close(conn);
+	}
+}
+
+/* What is somebody else's is not changed in one byte. */
+static void
+test_foreign_file(void **state)
+{
+	static const char *const contents[] = {
+		"precious data without newline",
+		"precious data\nof several lines\n",
+		"\n",
+		" ",
+		"{}\n",
+		"{\"name\": \"package\", \"version\": \"1.0\"}",
+		"{\"name\": \"package\",\n \"version\": \"1.0\"}\n",
+		"{\"name\":\"package\"}",
+		"[profiler]\nenabled = true\n",
+		"\x7f"
+		"ELF\x02\x01\x01"};
+	points all;
+	osp_driver_conn *conn = local_stored(&all, 1);
+	size_t i;
+
+	(void) state;
+	contract_close(conn);
+	for (i = 0; i < sizeof(contents) / sizeof(contents[0]); i++)
+	{
+		char text[256] = "";
+		FILE *file;
+
+		assert_int_equal(truncate(local_path, 0), 0);
+		append(contents[i]);
+		conn = contract_open();
+		assert_non_null(
+			strstr(contract_store_fails(conn, &all, OSP_EIO), "left as it is"));
+		file = fopen(local_path, "r");
+		assert_non_null(file);
+		assert_int_equal(fread(text, 1, sizeof(text), file), file_size());
+		assert_int_equal(fclose(file), 0);
+		assert_string_equal(text, contents[i]);
+		contract_close(conn);
+	}
 	points_term(&all);
+}
+
+/* Who only reads is told that there is nothing to be read. */
+static void
+test_nothing_to_read(void **state)
+{
+	osp_driver_conn *conn = contract_open_reader();
+	osp_error err = {OSP_OK, ""};
+	collected got;
+
+	(void) state;
+	collected_init(&got);
+	assert_int_equal(osp_driver_file.list_traces(
+						 conn, NULL, collect_trace, &got, NULL, &err),
+					 OSP_ENOENT);
+	assert_non_null(strstr(err.msg, "No such file"));
+	assert_non_null(strstr(err.msg, local_path));
+	assert_int_equal(osp_driver_file.get_points(
+						 conn, local_trace, collect_point, &got, &err),
+					 OSP_ENOENT);
 	contract_close(conn);
 }
 
@@ -281,7 +352,9 @@ main(void)
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_torn_line),
-		cmocka_unit_test(test_long_torn_line),
+		cmocka_unit_test(test_torn_first_line),
+		cmocka_unit_test(test_foreign_file),
+		cmocka_unit_test(test_nothing_to_read),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_locked),

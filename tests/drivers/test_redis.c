@@ -26,7 +26,7 @@ test_form(void **state)
 	contract_store(conn, &all);
 
 	reply = redis_test_command("KEYS *");
-	assert_int_equal(reply->elements, 4);
+	assert_int_equal(reply->elements, 6);
 	freeReplyObject(reply);
 	reply = redis_test_command("LRANGE osprofiler_opt:trace 0 -1");
 	assert_int_equal(reply->elements, 3);
@@ -70,7 +70,7 @@ test_errors_not_noted(void **state)
 	points_add_error(&all, redis_trace, 3);
 	contract_store(conn, &all);
 	reply = redis_test_command("KEYS *");
-	assert_int_equal(reply->elements, 1);
+	assert_int_equal(reply->elements, 2);
 	freeReplyObject(reply);
 	points_term(&all);
 	contract_close(conn);
@@ -80,7 +80,8 @@ static void
 test_legacy_keys(void **state)
 {
 	osp_driver_conn *writer = contract_open();
-	osp_driver_conn *conn = contract_open_reader();
+	osp_driver_conn *conn =
+		contract_open_as(redis_test_uri_of("", "?legacy=1"), false, TIMEOUT_MS);
 	char stamp[OSP_TIMESTAMP_LEN + 1];
 	collected got;
 	points all;
@@ -118,8 +119,11 @@ test_legacy_keys(void **state)
 	assert_string_equal(got.texts[601], newer.items[1].json.ptr);
 	collected_term(&got);
 
-	/* Who writes does not ask for the old form. */
+	/* Nobody looks for the old form who was not told to. */
 	contract_expect(writer, redis_trace, &newer);
+	contract_list(writer, false, &got);
+	assert_int_equal(got.count, 1);
+	collected_term(&got);
 	contract_close(writer);
 
 	contract_list(conn, false, &got);
@@ -330,6 +334,8 @@ main(void)
 											  "redis://host?db=",
 											  "redis://host?db=x",
 											  "redis://host?ssl=true",
+											  "redis://host?ttl=week",
+											  "redis://host?legacy=perhaps",
 											  "redis+unix://relative",
 											  "redis+unix://",
 											  "redis+unix:///sock?db=one",
@@ -359,6 +365,9 @@ main(void)
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_mute_server),
 		cmocka_unit_test(test_unreachable),
+		cmocka_unit_test(test_unasked_answers),
+		cmocka_unit_test(test_dripping_server),
+		cmocka_unit_test(test_large_answers),
 		cmocka_unit_test(test_other_servers),
 		cmocka_unit_test(test_turned_away),
 		cmocka_unit_test(test_wrong_shapes),

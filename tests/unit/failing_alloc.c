@@ -11,9 +11,11 @@
 #include "tap.h"
 
 static bool
-refuse(failing_alloc *fa)
+refuse(failing_alloc *fa, size_t size)
 {
 	fa->calls++;
+	if (size > fa->largest)
+		fa->largest = size;
 	if (fa->calls != fa->fail_at)
 		return false;
 	fa->failed = true;
@@ -24,7 +26,7 @@ static void *
 fail_alloc(void *ctx, size_t size)
 {
 	failing_alloc *fa = ctx;
-	void *ptr = refuse(fa) ? NULL : malloc(size > 0 ? size : 1);
+	void *ptr = refuse(fa, size) ? NULL : malloc(size > 0 ? size : 1);
 
 	if (ptr != NULL)
 		fa->live++;
@@ -35,7 +37,7 @@ static void *
 fail_realloc(void *ctx, void *old, size_t size)
 {
 	failing_alloc *fa = ctx;
-	void *ptr = refuse(fa) ? NULL : realloc(old, size > 0 ? size : 1);
+	void *ptr = refuse(fa, size) ? NULL : realloc(old, size > 0 ? size : 1);
 
 	if (ptr != NULL && old == NULL)
 		fa->live++;

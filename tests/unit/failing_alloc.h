@@ -23,6 +23,7 @@ typedef struct failing_alloc
 	size_t fail_at; /* the call that fails, counting from 1; 0: none */
 	bool failed;    /* did that call come? */
 	long live;      /* blocks not given back */
+	size_t largest; /* bytes that were asked for in one call */
 	bool done;      /* a round came to its end without a failure */
 } failing_alloc;
 

@@ -103,6 +103,9 @@ OSP_API osp_status osp_config_need_connection(osp_config *config,
 /* "4MB", "65536", "1 GB" in bytes; kB, MB and GB are powers of 1024. */
 OSP_API bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
 
+/* "90s", "30m", "12h", "7d" in seconds; "0": none. */
+OSP_API bool osp_parse_duration(osp_str text, uint64_t *seconds) OSP_MUST_CHECK;
+
 /* true/false, yes/no, on/off, 1/0, as oslo.config and PostgreSQL read them. */
 OSP_API bool osp_parse_bool(osp_str text, bool *out) OSP_MUST_CHECK;
 

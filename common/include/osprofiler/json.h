@@ -46,8 +46,9 @@ OSP_API osp_status osp_json_members(osp_buf *buf, osp_str json,
 									size_t *count) OSP_MUST_CHECK;
 
 /*
- * Appends the text of a string that is a member of a JSON object. OSP_ENOENT: it
- * has no such member, or that is no string; OSP_EPROTO: it is no JSON object.
+ * Appends the text of a string that is a member of a JSON object; "a.b" is the
+ * member b of the object a. OSP_ENOENT: it has no such member, or that is no
+ * string; OSP_EPROTO: it is no JSON object.
  */
 OSP_API osp_status osp_json_member_text(osp_buf *buf, osp_str json,
 										osp_str name) OSP_MUST_CHECK;

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * redis_remove.c
+ *	  Removing traces from Redis: their lists, what notes their errors, and their
+ *	  places in the indexes. In steps, and by UNLINK, so that no other client of
+ *	  the server waits for long.
+ */
+#include "redis.h"
+
+/* Traces that go in one round trip. */
+#define CHUNK 200
+
+/* Commands for one trace. */
+#define COMMANDS 4
+
+static void
+send_removal(osp_redis *redis, osp_str base_id)
+{
+	osp__redis_begin(redis, 2);
+	osp__redis_arg(redis, OSP_STR("UNLINK"));
+	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
+	osp__redis_begin(redis, 2);
+	osp__redis_arg(redis, OSP_STR("UNLINK"));
+	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_ERROR), base_id);
+	osp__redis_begin(redis, 3);
+	osp__redis_arg(redis, OSP_STR("ZREM"));
+	osp__redis_arg(redis, OSP_STR(REDIS_KEY_INDEX));
+	osp__redis_arg(redis, base_id);
+	osp__redis_begin(redis, 3);
+	osp__redis_arg(redis, OSP_STR("ZREM"));
+	osp__redis_arg(redis, OSP_STR(REDIS_KEY_ERROR_INDEX));
+	osp__redis_arg(redis, base_id);
+}
+
+static osp_status
+read_removal(osp_redis *redis, uint64_t *removed, osp_error *err)
+{
+	int i;
+
+	for (i = 0; i < COMMANDS; i++)
+	{
+		osp_status status = osp__redis_value(redis, ':', err);
+
+		if (status != OSP_OK && status != OSP_ENOENT)
+			return status;
+		if (i == 0 && status == OSP_OK)
+			*removed += (uint64_t) redis->items[0].number;
+	}
+	return OSP_OK;
+}
+
+static osp_status
+remove_all(osp_redis *redis, const osp_str *ids, size_t count,
+		   uint64_t *removed, osp_error *err)
+{
+	osp_status status = osp__wait_check(&redis->wait);
+	size_t i;
+
+	if (status != OSP_OK)
+		return osp__redis_broken(redis, status, err);
+	for (i = 0; i < count; i++)
+		send_removal(redis, ids[i]);
+	osp__redis_send(redis);
+	for (i = 0; i < count && status == OSP_OK; i++)
+		status = read_removal(redis, removed, err);
+	return status;
+}
+
+/* What the indexes know of traces that are gone otherwise. */
+static osp_status
+forget_old(osp_redis *redis, int64_t before_us, osp_error *err)
+{
+	static const char *const indexes[] = {REDIS_KEY_INDEX,
+										  REDIS_KEY_ERROR_INDEX};
+	osp_status status = OSP_OK;
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+	{
+		osp__redis_begin(redis, 4);
+		osp__redis_arg(redis, OSP_STR("ZREMRANGEBYSCORE"));
+		osp__redis_arg(redis, osp_str_of(indexes[i]));
+		osp__redis_arg(redis, OSP_STR("-inf"));
+		osp__redis_arg_i64(redis, before_us - 1);
+	}
+	osp__redis_send(redis);
+	for (i = 0; i < 2 && (status == OSP_OK || status == OSP_ENOENT); i++)
+		status = osp__redis_value(redis, ':', err);
+	return status == OSP_ENOENT ? OSP_OK : status;
+}
+
+/* Traces whose last notification is older. One of which no time is known stays. */
+static osp_status
+remove_old(osp_driver_conn *conn, int64_t before_ns, uint64_t *removed,
+		   osp_error *err)
+{
+	osp_redis *redis = &conn->redis;
+	const osp_traces *traces = &conn->traces;
+	osp_status status = osp__redis_find_traces(conn, false, err);
+	osp_str ids[CHUNK];
+	size_t count = 0;
+	size_t i;
+
+	for (i = 0; i < traces->count && status == OSP_OK; i++)
+	{
+		int64_t last_ns = traces->entries[i].last_ns;
+
+		if (last_ns != 0 && last_ns < before_ns)
+			ids[count++] = osp__traces_id(traces, i);
+		if (count == CHUNK || (i + 1 == traces->count && count > 0))
+		{
+			status = remove_all(redis, ids, count, removed, err);
+			count = 0;
+		}
+	}
+	return status == OSP_OK ? forget_old(redis, before_ns / 1000, err) : status;
+}
+
+osp_status
+osp__redis_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+						 uint64_t *removed, osp_error *err)
+{
+	osp_redis *redis = &conn->redis;
+	osp_status status = osp__redis_begin_call(redis, err);
+	osp_removal known;
+	size_t i;
+
+	*removed = 0;
+	osp_struct_copy(&known, sizeof(known), what);
+	if (status == OSP_OK && known.count == 0)
+		return remove_old(conn, known.older_than_ns, removed, err);
+	for (i = 0; i < known.count && status == OSP_OK; i += CHUNK)
+		status = remove_all(redis,
+							known.ids + i,
+							known.count - i < CHUNK ? known.count - i : CHUNK,
+							removed,
+							err);
+	return status;
+}
