@@ -141,7 +141,9 @@ make_slots(osp_shipper *s, osp_error *err)
 
 		slot->batch = osp_batch_new(s->alc, OSP_NOTIFICATION_MAX);
 		slot->runs = osp_calloc(s->alc, BATCH_POINTS, sizeof(*slot->runs));
-		if (slot->batch == NULL || slot->runs == NULL)
+		slot->born_ns =
+			osp_calloc(s->alc, BATCH_POINTS, sizeof(*slot->born_ns));
+		if (slot->batch == NULL || slot->runs == NULL || slot->born_ns == NULL)
 			return no_memory(err);
 	}
 	return OSP_OK;
@@ -304,6 +306,7 @@ osp_shipper_close(osp_shipper *s)
 			count_lost(s, &s->slots[i]);
 		osp_batch_free(s->slots[i].batch);
 		osp_free(s->alc, s->slots[i].runs);
+		osp_free(s->alc, s->slots[i].born_ns);
 	}
 	osp__rings_term(s);
 	osp_spool_close(s->spool);

@@ -56,7 +56,10 @@ add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
 	else if (status != OSP_OK)
 		osp_runstat_add(&s->stat->corrupt_bytes, next - r->pos);
 	else
+	{
+		slot->born_ns[osp_batch_count(slot->batch) - 1] = record->mono_ns;
 		s->gathered++;
+	}
 	if (s->tap != NULL)
 		s->tap(s->tap_ctx, record);
 	return OSP_OK;

@@ -12,6 +12,7 @@
  *	  shipper_fill.c   making batches of rings and spool, confirming them
  *	  shipper_spill.c  making room: into the spool, or, past its limit, away
  *	  shipper_send.c   the sender's thread
+ *	  shipper_meter.c  rate, lag and CPU time, for the status file
  *	  shipper_log.c    the log and the last error
  *
  * Batches are kept in two slots, in order: the first is with the sender, or
@@ -93,7 +94,18 @@ typedef struct shipper_slot
 	uint64_t spool_points; /* records of the spool, whatever became of them */
 	size_t run_count;
 	shipper_run *runs; /* BATCH_POINTS */
+	int64_t *born_ns;  /* of points from rings, osp_mono_now; BATCH_POINTS */
 } shipper_slot;
+
+/* What was confirmed since begin_ns; of points from rings also how late. */
+#define METER_BUCKETS 136
+typedef struct shipper_meter
+{
+	int64_t begin_ns;
+	uint64_t points;
+	uint64_t aged;
+	uint64_t buckets[METER_BUCKETS];
+} shipper_meter;
 
 struct osp_shipper
 {
@@ -138,7 +150,8 @@ struct osp_shipper
 	uint64_t spool_corrupt_seen;
 	bool spill_failed; /* the last attempt to put something into the spool */
 	int64_t spill_failed_ns;
-	bool loss_logged;
+	int64_t spill_trouble_ns; /* when the spool last took nothing, and when */
+	int64_t loss_ns;          /* points were last lost; 0: never */
 	bool refusal_logged;
 
 	shipper_slot slots[2];
@@ -146,8 +159,8 @@ struct osp_shipper
 	bool busy; /* slots[0] is with the sender */
 	int64_t sent_ns;
 
-	bool down;           /* the collector, as far as we know */
-	bool half_full_seen; /* in this outage */
+	shipper_meter meter;
+	bool down; /* the collector, as far as we know */
 	int64_t down_ns;
 	int64_t retry_ns;
 	int64_t backoff_ms;
@@ -167,6 +180,10 @@ struct osp_shipper
 /* shipper_log.c */
 void osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
 	OSP_PRINTF(3, 4);
+
+/* Trouble that was last seen at *last_ns (0: never) is seen again: is it worth a
+ * line? Not until it was away for a minute, however often it comes. */
+bool osp__shipper_is_news(int64_t *last_ns);
 
 /* Puts an error into the status file, where `osprofiler status` reads it. */
 void osp__shipper_note_error(osp_shipper *s, const char *text);
@@ -191,6 +208,15 @@ void osp__watch_read(osp_shipper *s, int64_t now);
 
 /* For how long the shipper may sleep, who would for so long. */
 int osp__watch_timeout(const osp_shipper *s, int timeout_ms);
+
+/* shipper_meter.c */
+
+/* So many points, those of the slot, were confirmed. */
+void osp__meter_confirmed(osp_shipper *s, const shipper_slot *slot,
+						  size_t points, int64_t now);
+
+/* Writes a window that is over, or what there is of it, to the status file. */
+void osp__meter_publish(osp_shipper *s, int64_t now, bool at_once);
 
 /* shipper_rings.c */
 

@@ -9,6 +9,8 @@
 
 #include "ship/shipper_int.h"
 
+#define QUIET_NS (60 * NS_PER_S)
+
 void
 osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
 {
@@ -21,6 +23,15 @@ osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
 	(void) vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
 	s->log(s->log_ctx, level, line);
+}
+
+bool
+osp__shipper_is_news(int64_t *last_ns)
+{
+	int64_t before = *last_ns;
+
+	*last_ns = osp_mono_now();
+	return before == 0 || *last_ns - before > QUIET_NS;
 }
 
 /*

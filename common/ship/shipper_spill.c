@@ -21,7 +21,7 @@
 static bool
 spill_failed(osp_shipper *s, const osp_error *err)
 {
-	if (!s->spill_failed)
+	if (osp__shipper_is_news(&s->spill_trouble_ns))
 	{
 		osp__shipper_log(s, OSP_LOG_WARNING, "cannot spool: %s", err->msg);
 		osp__shipper_note_error(s, err->msg);
@@ -190,9 +190,8 @@ any_pressed(const osp_shipper *s, int64_t now_ns)
 static void
 log_loss(osp_shipper *s)
 {
-	if (s->loss_logged)
+	if (!osp__shipper_is_news(&s->loss_ns))
 		return;
-	s->loss_logged = true;
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
 					 "the rings are full, the spool takes nothing, and the "

@@ -3,8 +3,8 @@
  * shipper_step.c
  *	  One step of the drainer: results, batches, room, and when to come again.
  *
- * While the collector is down everything goes into the spool at once, and from
- * time to time the front of the spool is tried. When it is back the spool is
+ * While the collector is down everything goes into the spool at once, and every
+ * two seconds at the latest the front of the spool is tried. When it is back the spool is
  * delivered first, while the rings wait (or follow into the spool when they are
  * about to run full).
  *
@@ -45,7 +45,7 @@
 #define UNSURE_MS 1000
 
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 30000
+#define BACKOFF_MAX_MS 2000
 
 #define CLOCK_INTERVAL_NS NS_PER_S
 
@@ -67,7 +67,6 @@ go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
 		s->down = true;
 		s->down_ns = now;
 		s->backoff_ms = BACKOFF_MIN_MS;
-		s->half_full_seen = false;
 		s->outage_spooled = 0;
 		s->outage_lost = 0;
 	}
@@ -83,7 +82,6 @@ come_up(osp_shipper *s, int64_t now)
 	if (!s->down)
 		return;
 	s->down = false;
-	s->loss_logged = false;
 	osp__shipper_log(
 		s,
 		OSP_LOG_INFO,
@@ -153,6 +151,7 @@ osp__shipper_take_result(osp_shipper *s, int64_t now)
 	if (result.status == OSP_OK || result.status == OSP_EREFUSED)
 	{
 		count_result(s, &result);
+		osp__meter_confirmed(s, &s->slots[0], result.accepted, now);
 		osp__slot_settle(s, &s->slots[0]);
 		come_up(s, now);
 	}
@@ -230,18 +229,6 @@ pump(osp_shipper *s, int64_t now)
 	progress |= s->gathered != before;
 	progress |= osp__relieve(s, now);
 	return progress;
-}
-
-/* Once in an outage, before points are lost, the collector is tried early. */
-static void
-watch_spool(osp_shipper *s, uint64_t limit, int64_t now)
-{
-	if (!s->down || s->half_full_seen || s->spool == NULL ||
-		osp_spool_bytes(s->spool) < limit / 2)
-		return;
-	s->half_full_seen = true;
-	s->backoff_ms = BACKOFF_MIN_MS;
-	s->retry_ns = now;
 }
 
 /* Follows the wall clock if somebody has set it. */
@@ -324,6 +311,7 @@ fall_asleep(osp_shipper *s, int64_t now)
 	bool sure;
 
 	heed_sender(s, true);
+	osp__meter_publish(s, now, true);
 	osp__rings_tidy(s, true);
 	s->asleep = true;
 	s->sleep_number++;
@@ -372,7 +360,7 @@ osp_shipper_step(osp_shipper *s)
 		active |= progress;
 		now = osp_mono_now();
 	}
-	watch_spool(s, s->spool_limit, now);
+	osp__meter_publish(s, now, false);
 	if (active)
 		s->active_ns = now;
 	if (progress)

@@ -81,6 +81,19 @@ def test_delivers_until_told(agents):
     expect("log", "", agents.log())
 
 
+def test_low_priority(agents):
+    agent = agents.start_agent()
+    tasks = "/proc/%d/task" % agent.process.pid
+    threads = os.listdir(tasks)
+    for thread in threads:
+        with open("%s/%s/stat" % (tasks, thread)) as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        expect("nice value", 5, int(fields[16]))
+        expect("policy (batch)", 3, int(fields[38]))
+    expect("threads beside the first", True, len(threads) > 1)
+    expect("status", 0, agent.end())
+
+
 def test_one_agent(agents):
     agent = agents.start_agent()
     second = subprocess.run(agent.args, env=agent.env, capture_output=True,
@@ -173,7 +186,7 @@ def test_wrong_calls(agents):
     expect("configuration", 1, status("--conf", "/nonexistent"))
 
 
-TESTS = [test_delivers_until_told, test_one_agent, test_collector_that_hangs,
+TESTS = [test_delivers_until_told, test_low_priority, test_one_agent, test_collector_that_hangs,
          test_once, test_new_configuration, test_wrong_calls]
 
 

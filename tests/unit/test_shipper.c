@@ -827,6 +827,30 @@ test_refused_points(void **state)
 	assert_int_equal(ship->log.warnings, 1);
 }
 
+/* The status file says how fast it was, and how late. */
+static void
+test_window(void **state)
+{
+	shipping *ship = *state;
+	osp_runstat *stat = ship->stat;
+	osp_producer producer;
+	osp_shipper *s;
+
+	assert_int_equal(stat->window_wall_ns, 0);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 500), 500);
+	(void) usleep(200000);
+	s = shipping_open(ship);
+	step_until_asleep(s, stat);
+	assert_int_equal(stat->window_points, 500);
+	assert_true(stat->window_wall_ns != 0);
+	assert_true(stat->window_ns > 0);
+	assert_true(stat->cpu_ns > 0);
+	assert_in_range(stat->lag_p50_us, 170000, 60000000);
+	assert_true(stat->lag_p99_us >= stat->lag_p50_us);
+	osp_producer_close(&producer);
+}
+
 #define TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, shipping_setup, shipping_teardown)
 
@@ -854,6 +878,7 @@ main(void)
 		TEST(test_one_shipper),
 		TEST(test_clock_step),
 		TEST(test_refused_points),
+		TEST(test_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

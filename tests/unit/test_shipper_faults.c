@@ -218,6 +218,62 @@ test_spool_limit(void **state)
 	shipping_expect(ship, 1, 100);
 }
 
+/* A collector that is too slow for hours fills the spool again and again; it is
+ * said once. */
+static void
+test_overload_is_said_once(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_producer producer;
+	osp_shipper *s;
+	int n = 0;
+
+	options.spool_limit = 256 * 1024;
+	s = shipping_open_with(ship, &options);
+	shipping_produce_open(ship, &producer, 64 * 1024);
+	ship->control->delay_ms = 30;
+	while (n < 60000)
+	{
+		(void) shipping_produce(&producer, 0, n, n + 100);
+		n += 100;
+		(void) osp_shipper_step(s);
+		(void) usleep(1000);
+	}
+	assert_true(ship->stat->spool_dropped > 0);
+	assert_true(ship->stat->batches > 5);
+	assert_true(ship->log.warnings <= 2);
+	ship->control->delay_ms = 0;
+	assert_true(osp_shipper_flush(s, 20000));
+	expect_accounted(ship, ship->stat, &producer, n);
+}
+
+/* However long it was away, a collector that is back gets points within seconds. */
+static void
+test_back_after_long(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	int64_t end = osp_mono_now() + INT64_C(7000000000);
+	osp_producer producer;
+	int64_t back;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->fail = UINT32_MAX;
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	while (osp_mono_now() < end)
+	{
+		(void) osp_shipper_step(s);
+		(void) usleep(5000);
+	}
+	assert_int_equal(ship->log.warnings, 1);
+	ship->control->fail = 0;
+	back = osp_mono_now();
+	step_until(s, &ship->stat->shipped, 100);
+	assert_true(osp_mono_now() - back < INT64_C(4000000000));
+	osp_producer_close(&producer);
+}
+
 /* A collector that fails, and no room for the spool. */
 static void
 test_full_disk(void **state)
@@ -564,6 +620,8 @@ main(void)
 		TEST(test_slow_collector),
 		TEST(test_flush_while_it_hangs),
 		TEST(test_spool_limit),
+		TEST(test_overload_is_said_once),
+		TEST(test_back_after_long),
 		TEST(test_full_disk),
 		TEST(test_no_driver),
 		TEST(test_no_spool),

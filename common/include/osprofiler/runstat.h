@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define OSP_RUNSTAT_MAGIC   UINT64_C(0x746174735f70736f) /* "osp_stat" */
-#define OSP_RUNSTAT_VERSION 2
+#define OSP_RUNSTAT_VERSION 3
 
 /*
  * The status file. Counters only grow while the file exists (ring_bytes and what
@@ -61,7 +61,17 @@ typedef struct osp_runstat
 	uint64_t corrupt_bytes; /* of rings and spool, skipped */
 	uint64_t refused;       /* points that the collector refused for good */
 	uint64_t batches;       /* handed to the driver */
-	uint64_t driver_errors; /* batches that failed */
+	uint64_t cpu_ns; /* CPU time of the shipper's process since its start */
+
+	/* The last window of some seconds in which it had work: when it ended, how
+	 * long it was, and what the collector confirmed in it; how old points were
+	 * then, from the moment they tell of: half of them, and 99 of 100, no older. */
+	int64_t window_wall_ns; /* 0: none yet */
+	uint64_t window_ns;
+	uint64_t window_points;
+	uint64_t lag_p50_us;
+	uint64_t lag_p99_us;
+	uint64_t driver_errors;     /* batches that failed */
 	uint64_t retired_records;   /* header->records of rings since removed */
 	uint64_t retired_dropped;   /* header->dropped of rings since removed */
 	int64_t last_error_wall_ns; /* 0: none yet */
