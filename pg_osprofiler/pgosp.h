@@ -137,6 +137,9 @@ extern bool pgosp_parallel_open(pgospStatementPoint *worker,
 extern osp_str pgosp_text_of_statement(const char *string, int location,
 									   int length);
 
+/* The statement that a PREPARE prepares; the text itself if it is none. */
+extern osp_str pgosp_text_behind_prepare(osp_str text);
+
 /*
  * The contexts in the comments of a statement: those between it and its
  * neighbours, else those at the ends of the whole string. As osp__comment_read.

@@ -97,7 +97,7 @@ FROM test.points('function') GROUP BY 1, 2 ORDER BY 1, 2;
 -- The points of many calls have names.
 SET osprofiler.trace_info = :'trace_info';
 SET osprofiler.trace_hmac = :'trace_hmac';
-SELECT sum(leaf(1) + branch(1, 1)) FROM generate_series(1, 3000);
+SELECT sum(leaf(1) + branch(1, 1)) FROM generate_series(1, 700);
 RESET osprofiler.trace_info;
 RESET osprofiler.trace_hmac;
 CALL test.wait_for_delivery();

@@ -139,5 +139,6 @@ DROP FUNCTION test_caller;
 CALL test.wait_for_delivery();
 SELECT * FROM test.tree('set_context');
 SELECT DISTINCT point->>'parent_id' AS parent_id FROM test.points('set_context')
-WHERE point->'info'->'db'->>'statement' LIKE 'SELECT%';
+WHERE point->'info'->'db'->>'statement' LIKE 'SELECT%'
+	AND point->'info'->'db'->>'statement' <> $$SELECT 'prepared'$$;
 SELECT * FROM test.tree('settings') AS tree WHERE tree LIKE '%of the%';

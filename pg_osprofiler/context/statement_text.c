@@ -50,6 +50,41 @@ pgosp_text_of_statement(const char *string, int location, int length)
 	return text;
 }
 
+/* Behind the parenthesis that was opened. */
+static void
+skip_parenthesis(osp_sql_lexer *lexer)
+{
+	osp_sql_token token;
+	int depth = 1;
+
+	while (depth > 0 && osp_sql_next_word(lexer, &token))
+		if (token.kind == OSP_SQL_OTHER)
+			depth += (token.text.ptr[0] == '(') - (token.text.ptr[0] == ')');
+}
+
+osp_str
+pgosp_text_behind_prepare(osp_str text)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, text, OSP_SQL_POSTGRES_ANY);
+	if (!osp_sql_next_word(&lexer, &token) || !osp_sql_is(&token, "prepare") ||
+		!osp_sql_next_word(&lexer, &token) || /* its name */
+		!osp_sql_next_word(&lexer, &token))
+		return text;
+	if (token.kind == OSP_SQL_OTHER && token.text.ptr[0] == '(')
+	{
+		skip_parenthesis(&lexer);
+		if (!osp_sql_next_word(&lexer, &token))
+			return text;
+	}
+	if (!osp_sql_is(&token, "as") || !osp_sql_next_word(&lexer, &token))
+		return text;
+	return osp_str_n(token.text.ptr,
+					 text.len - (size_t) (token.text.ptr - text.ptr));
+}
+
 /* How the text that the client sent is read. */
 static osp_sql_dialect
 dialect(void)

@@ -32,13 +32,14 @@ typedef struct pgospStart
 static void
 record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 {
+	osp_str text =
+		pgosp_text_of_statement(facts->string, facts->location, facts->length);
 	osp_sql_recorded recorded;
 
-	pgosp_text_record(
-		pgosp_text_of_statement(facts->string, facts->location, facts->length),
-		facts->failed,
-		masked,
-		&recorded);
+	/* What EXECUTE runs has the text of PREPARE. */
+	if (facts->utility == NULL && pgosp_current != NULL)
+		text = pgosp_text_behind_prepare(text);
+	pgosp_text_record(text, facts->failed, masked, &recorded);
 	start->facts = facts;
 	start->text = recorded.text;
 	start->full_len = recorded.full_len;
