@@ -98,6 +98,7 @@ CREATE FUNCTION @extschema@.stat(
 	OUT contexts_rejected pg_catalog.int8,
 	OUT contexts pg_catalog.jsonb,
 	OUT rings pg_catalog.int8,
+	OUT untraced pg_catalog.int8,
 	OUT written pg_catalog.int8,
 	OUT dropped pg_catalog.int8,
 	OUT waiting_bytes pg_catalog.int8,
@@ -132,6 +133,8 @@ COMMENT ON COLUMN @extschema@.stat.contexts IS
 	'trace contexts by what was found when they were verified';
 COMMENT ON COLUMN @extschema@.stat.rings IS
 	'rings there are now; a traced session has one';
+COMMENT ON COLUMN @extschema@.stat.untraced IS
+	'sessions that were not traced, for all rings together had reached their bound';
 COMMENT ON COLUMN @extschema@.stat.written IS
 	'start and stop points that sessions have written';
 COMMENT ON COLUMN @extschema@.stat.dropped IS

@@ -142,6 +142,12 @@ pgosp_stat(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
+	if (desc->natts != STAT_COLUMNS)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("extension osprofiler is of another version than its "
+					   "library"),
+				errhint("Run ALTER EXTENSION osprofiler UPDATE."));
 	read_totals(&totals, path);
 	row.count = 0;
 	add(&row, CStringGetTextDatum(path), false);
