@@ -6,7 +6,7 @@ include config.mk
 PARTS := common drivers cli client_hooks sqlite_osprofiler
 
 .PHONY: all install uninstall check installcheck lint format bench bench-soak fuzz clean \
-	check-matrix check-core \
+	check-matrix check-core check-suites \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
 	check-sqlite check-sqlite-suite \
@@ -55,6 +55,10 @@ check-matrix:
 # PostgreSQL's own tests, untraced and traced.
 check-core:
 	tests/pg/core.sh
+
+# The tests of other projects, untraced and traced; SUITES names some of them.
+check-suites:
+	tests/suites/run.sh $(SUITES)
 
 # Sessions that do all kinds of things at random, for SECONDS.
 check-workload check-workload-valgrind: common drivers cli pg_osprofiler

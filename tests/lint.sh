@@ -35,7 +35,7 @@ sources()
 
 mapfile -t c_files < <(sources -name '*.c')
 mapfile -t c_and_h_files < <(sources -name '*.[ch]')
-mapfile -t scripts < <(sources \( -name '*.sh' -o -path './.ci/run' \))
+mapfile -t scripts < <(sources \( -name '*.sh' -o -name '*.suite' -o -path './.ci/run' \))
 mapfile -t headers < <(sources -path '*/include/osprofiler/*.h')
 
 flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon \

@@ -34,7 +34,7 @@ cd "$(dirname "$0")/../.."
 : "${OSP_SUITES:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/osprofiler/suites}"
 
 suite_timeout_s=1800
-key=suite-key
+key='suite key'
 number=0
 failures=0
 
@@ -235,7 +235,7 @@ suite()
 	fetch_source "$source"
 	echo "# $name: $(cat "$OSP_SUITES/$source/.complete")"
 	rm -rf "$WORK/run" "$WORK"/traces.db*
-	mkdir -m 700 -p "$WORK/run/client"
+	mkdir -m 700 "$WORK/run" "$WORK/run/client"
 	run_mode "$name" untraced
 	run_mode "$name" traced
 	count=$(wc -l <"$log-untraced.verdicts")
