@@ -51,5 +51,15 @@ LIBOSP_LIBS := -lcrypto -luuid -ldl -lrt
 # Objects know the headers they were made from.
 OSP_DEPFLAGS = -MMD -MP -MT $@ -MF $(@:.o=.d)
 
+# Objects depend on this file, which changes when the compiler, a flag or a path
+# does.
+FLAGS       := $(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS)
+FLAGS_STAMP := $(BUILD)/flags.$(notdir $(CURDIR))
+ifneq ($(strip $(file <$(FLAGS_STAMP))),$(strip $(FLAGS)))
+ifeq ($(shell mkdir -p $(BUILD) 2>/dev/null; test -w $(BUILD) && echo yes),yes)
+$(file >$(FLAGS_STAMP),$(FLAGS))
+endif
+endif
+
 COMPILE = $(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS) $(OSP_DEPFLAGS) -c $< -o $@
 LINK    = $(CC) $(OSP_CFLAGS) $(CFLAGS) $(OSP_LDFLAGS) $(LDFLAGS)
