@@ -131,7 +131,7 @@ extern bool pgosp_nodes_are_masked(const EState *estate);
 extern bool pgosp_parallel_open(pgospStatementPoint *worker,
 								const pgospPointKind *kind);
 
-/* ---- texts (statement_text.c, params.c) ---- */
+/* ---- texts (statement_text.c, sql_function_text.c, params.c) ---- */
 
 /* The statement itself, without white space round it. */
 extern osp_str pgosp_text_of_statement(const char *string, int location,
@@ -139,6 +139,13 @@ extern osp_str pgosp_text_of_statement(const char *string, int location,
 
 /* The statement that a PREPARE prepares; the text itself if it is none. */
 extern osp_str pgosp_text_behind_prepare(osp_str text);
+
+/*
+ * The name of the SQL function that runs and the number of its statement, as
+ * PostgreSQL's error context reports them; empty if none runs. Borrowed until the
+ * next call.
+ */
+extern osp_str pgosp_text_of_sql_function(void);
 
 /*
  * The contexts in the comments of a statement: those between it and its

@@ -39,6 +39,8 @@ record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 	/* What EXECUTE runs has the text of PREPARE. */
 	if (facts->utility == NULL && pgosp_current != NULL)
 		text = pgosp_text_behind_prepare(text);
+	if (unlikely(text.len == 0))
+		text = pgosp_text_of_sql_function();
 	pgosp_text_record(text, facts->failed, masked, &recorded);
 	start->facts = facts;
 	start->text = recorded.text;
