@@ -54,10 +54,10 @@ part_build_clang()
 
 	# PGXS builds beside the sources: on a copy, or gcc's objects would be lost.
 	cp -a pg_osprofiler build/clang/
-	ln -s ../../config.mk ../../common ../../third_party ../../sql build/clang/ \
-		2>/dev/null || true
+	ln -sf ../../config.mk ../../sql build/clang/
 	find build/clang/pg_osprofiler -name '*.o' -delete
-	make -s -C build/clang/pg_osprofiler CC=clang PG_CONFIG="$PG_CONFIG" all
+	make -s -C build/clang/pg_osprofiler CC=clang TOP="$PWD" \
+		BUILD="$PWD/build/clang" PG_CONFIG="$PG_CONFIG" all
 }
 
 part_lint()

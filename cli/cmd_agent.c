@@ -10,7 +10,7 @@
  */
 #include "cli.h"
 #include "control_text.h"
-#include "run.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <poll.h>

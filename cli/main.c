@@ -37,8 +37,6 @@ static const command commands[] = {
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-void (*cli_original_sigpipe)(int) = SIG_DFL;
-void (*cli_original_sigxfsz)(int) = SIG_DFL;
 
 static int
 print_help(void)

@@ -29,7 +29,7 @@ typedef struct pgospStatementFacts
 extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
 								   pgospParent *parent);
 
-/* ---- waits (wait.c, lockwait.c) ---- */
+/* ---- waits (wait_sampling.c, lockwait.c) ---- */
 
 #define PGOSP_WAITS_MAX  24   /* kinds of events that are told apart */
 #define PGOSP_WAITS_SIZE 4096 /* that they take at most when put */

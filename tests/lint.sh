@@ -120,5 +120,6 @@ lint "each public header alone, C99" alone gcc -std=gnu99 -x c
 lint "each public header alone, C++11" alone g++ -std=c++11 -x c++
 lint "shellcheck" shellcheck -x "${scripts[@]}"
 lint "licence lines" licensed
+lint "structure" tests/structure.py
 echo "1..$number"
 [ $failures -eq 0 ]

@@ -3,7 +3,7 @@
  * lockwait.c
  *	  Waits for locks: what for, how long, and who held it.
  *
- * The sampling of wait.c sees that the backend waits for a lock. Who holds it
+ * The sampling of wait_sampling.c sees that the backend waits for a lock. Who holds it
  * stands in PostgreSQL's lock table, of which a part must be locked to be read.
  * The function of the timer may do that at this one place: while what is waited
  * for is said to be a lock, the backend is in the middle of waiting for its

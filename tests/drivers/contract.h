@@ -7,7 +7,7 @@
 #ifndef TEST_CONTRACT_H
 #define TEST_CONTRACT_H
 
-#include "points.h"
+#include "stored_points.h"
 #include "tap.h"
 
 /* A driver under test, and a collector for it. */

@@ -176,8 +176,8 @@ test_relative_path(void **state)
 	points_fill(&all, local_trace, 0, 2);
 	contract_store(conn, &all);
 	contract_expect(conn, local_trace, &all);
-	(void) strcat(local_path, "/relative.db");
-	assert_int_equal(access(local_path, R_OK), 0);
+	(void) snprintf(expected, sizeof(expected), "%s/relative.db", local_path);
+	assert_int_equal(access(expected, R_OK), 0);
 	points_term(&all);
 	contract_close(conn);
 }

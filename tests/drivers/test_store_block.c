@@ -4,7 +4,7 @@
  *	  Blocks of the sqlite store: what goes in comes out, and nothing that a block
  *	  says is believed.
  */
-#include "points.h"
+#include "stored_points.h"
 #include "tap.h"
 
 #include <endian.h>

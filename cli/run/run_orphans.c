@@ -11,7 +11,7 @@
  * the directory's lock, so a directory that is just being made is never mistaken
  * for one that was left.
  */
-#include "run.h"
+#include "run/run.h"
 
 #include <dirent.h>
 #include <stdio.h>

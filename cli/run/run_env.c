@@ -8,7 +8,7 @@
  * what the command would get without us. Those of SQLite come by LD_PRELOAD.
  * Both are inherited, so what the command forks or executes is traced as well.
  */
-#include "run.h"
+#include "run/run.h"
 
 #include <dlfcn.h>
 #include <errno.h>

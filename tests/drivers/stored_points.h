@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * points.h
+ * stored_points.h
  *	  Notifications for the tests of drivers: making them, and collecting what
  *	  a driver gives back.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * points.c
+ * stored_points.c
  *	  Notifications for the tests of drivers.
  */
 #include "tap.h"
 
-#include "points.h"
+#include "stored_points.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include "cli.h"
 #include "control_text.h"
 #include "key_options.h"
-#include "run.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <openssl/rand.h>

@@ -7,7 +7,7 @@
  * to the same collector: the next run, or `osprofiler agent --once`. It may hold
  * a password; the directory is closed to others.
  */
-#include "run.h"
+#include "run/run.h"
 
 #include <fcntl.h>
 #include <stdio.h>

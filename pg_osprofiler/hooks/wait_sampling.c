@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wait.c
+ * wait_sampling.c
  *	  What a statement waited for, by sampling.
  *
  * PostgreSQL says in shared memory what a backend waits for, and for how long

@@ -7,7 +7,7 @@
  * caller's, and the terminal's signals reach it by themselves. We only hand on
  * what was sent to us alone, stop when it stops, and end as it ends.
  */
-#include "run.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,9 @@
 #include <unistd.h>
 
 #include "cli.h"
+
+void (*cli_original_sigpipe)(int) = SIG_DFL;
+void (*cli_original_sigxfsz)(int) = SIG_DFL;
 
 /* As they were when we began. */
 static sigset_t original_mask;

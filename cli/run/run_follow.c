@@ -6,7 +6,7 @@
  *	     12.345 ms  > db SELECT 1
  *	     12.801 ms  < db 0.456 ms
  */
-#include "run.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
  *
  * Each run has one, so that several may go on side by side, and beside an agent.
  */
-#include "run.h"
+#include "run/run.h"
 
 #include <dirent.h>
 #include <errno.h>
