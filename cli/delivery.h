@@ -27,7 +27,7 @@ void cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config);
 void cli_run_dirs_term(cli_run_dirs *dirs);
 
 /* An osp_process_fn; ctx is a cli_run_dirs. */
-osp_process_state cli_process_state(void *dirs, osp_str host, int64_t pid,
+osp_process_state cli_process_state(void *ctx, osp_str host, int64_t pid,
 									int64_t since_ns);
 
 /* What was in rings and spools at one moment. */

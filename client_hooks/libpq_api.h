@@ -23,9 +23,6 @@ extern int PQexitPipelineMode(PGconn *conn);
 extern int PQpipelineSync(PGconn *conn);
 #endif
 
-/* not in its headers */
-extern int pg_valid_server_encoding_id(int encoding);
-
 /* libpq 17 */
 #ifndef LIBPQ_HAS_CLOSE_PREPARED
 extern PGresult *PQclosePrepared(PGconn *conn, const char *stmt);

@@ -146,7 +146,8 @@ find_function(PGconn *conn, char *helper, size_t size)
 
 	if (REAL(PQresultStatus)(result) == PGRES_TUPLES_OK &&
 		REAL(PQntuples)(result) == 1 &&
-		atoi(REAL(PQgetvalue)(result, 0, 1)) == REAL(PQbackendPID)(conn))
+		strtol(REAL(PQgetvalue)(result, 0, 1), NULL, 10) ==
+			REAL(PQbackendPID)(conn))
 		ok = snprintf(
 				 helper, size, helper_format, REAL(PQgetvalue)(result, 0, 0)) <
 			 (int) size;

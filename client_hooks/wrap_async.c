@@ -245,7 +245,7 @@ has_sync(const ospq_conn *c)
 {
 	unsigned i;
 
-	for (i = 0; i < c->queue_len; i++)
+	for (i = 0; c->queue != NULL && i < c->queue_len; i++)
 		if (c->queue[(c->queue_first + i) % c->queue_size].kind == OSPQ_SYNC)
 			return true;
 	return false;

@@ -354,14 +354,7 @@ osp_sqlite__home_search(void)
 
 	if (osp_sqlite__home_known())
 		return true;
-	step = find_step(NULL);
-	if (step == NULL)
-	{
-		void *handle = dlopen(SYSTEM_SQLITE, RTLD_LAZY | RTLD_NOLOAD);
-
-		if (handle != NULL)
-			step = dlsym(handle, "sqlite3_step");
-	}
+	step = find_step(dlopen(SYSTEM_SQLITE, RTLD_LAZY | RTLD_NOLOAD));
 	return step != NULL && real_by_step(step) == &osp_sqlite__home;
 }
 

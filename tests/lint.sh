@@ -38,7 +38,7 @@ mapfile -t c_and_h_files < <(sources -name '*.[ch]')
 mapfile -t scripts < <(sources \( -name '*.sh' -o -name '*.suite' -o -path './.ci/run' \))
 mapfile -t headers < <(sources -path '*/include/osprofiler/*.h')
 
-flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon \
+flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon -Icli -Idrivers \
 -Isqlite_osprofiler/include $(pkg-config --cflags libpq) -DOSP_VERSION=\"\" \
 -DOSP_DRIVER_DIR=\"\" -DOSP_BIN_DIR=\"\" -DOSP_HOOK_DIR=\"\""
 
@@ -71,7 +71,7 @@ check_cpp()
 			--error-exitcode=1 --suppress=missingIncludeSystem \
 			--suppress=readdirCalled --suppress='*:third_party/*' \
 			--suppress=preprocessorErrorDirective:./client_hooks/shadow.c \
-			-D_GNU_SOURCE -Icommon/include -Icommon \
+			-D_GNU_SOURCE -Icommon/include -Icommon -Icli -Idrivers \
 			-Isqlite_osprofiler/include --file-list=-
 }
 

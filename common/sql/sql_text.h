@@ -189,7 +189,7 @@ unsigned osp_sql_words(osp_str text);
 
 /* As osp_sql_secret, where the words are known. */
 osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
-									unsigned words);
+									unsigned found);
 
 /* Does the text hold this word, which is given in lower case, in any case? */
 bool osp_sql_holds(osp_str text, const char *word);

@@ -59,7 +59,7 @@ bool store_encoder_is_full(const store_encoder *encoder);
 
 /* The block, borrowed until the next is begun; the encoder is empty then. */
 osp_status store_encoder_finish(store_encoder *encoder,
-								osp_str *block) OSP_MUST_CHECK;
+								osp_str *out) OSP_MUST_CHECK;
 
 /* Reads one block after another; memory is kept for the next. */
 typedef struct store_decoder store_decoder;
@@ -107,7 +107,9 @@ bool store_get_varint(const char **at, const char *end,
 static inline uint64_t
 store_zigzag(int64_t value)
 {
-	return (uint64_t) value << 1 ^ (uint64_t) (value >> 63);
+	uint64_t bits = (uint64_t) value;
+
+	return bits << 1 ^ (0 - (bits >> 63));
 }
 
 static inline int64_t

@@ -171,6 +171,8 @@ fill_slots(store_index *index)
 {
 	size_t i;
 
+	if (index->slots == NULL)
+		return;
 	for (i = 0; i < index->count; i++)
 	{
 		const store_entry *entry = &index->entries[i];

@@ -136,7 +136,7 @@ rewrite_block(rewriting *w, int64_t trace, osp_error *err)
 	if (rc == SQLITE_ROW)
 	{
 		osp_str traces = store_db_blob(row, 1);
-		osp_str data;
+		osp_str data = OSP_STR("");
 
 		part[1] = sqlite3_column_int64(row, 0);
 		status = store_read_traces(traces, &w->traces);

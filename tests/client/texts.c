@@ -168,7 +168,8 @@ main(int argc, char **argv)
 		if (strncmp(text, "!encoding ", 10) == 0)
 			printf("%s: %d\n", text, PQsetClientEncoding(conn, text + 10));
 		else if (strncmp(text, "!verbosity ", 11) == 0)
-			(void) PQsetErrorVerbosity(conn, (PGVerbosity) atoi(text + 11));
+			(void) PQsetErrorVerbosity(
+				conn, (PGVerbosity) strtol(text + 11, NULL, 10));
 		else
 			execute(conn, text);
 	}

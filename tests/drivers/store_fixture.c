@@ -13,9 +13,12 @@ store_reset(void)
 {
 	osp_driver_conn *conn;
 	points none;
+	size_t len;
 
 	local_reset("sqlite:///");
-	(void) strcat(local_uri, "?keep=0&max_size=0");
+	len = strlen(local_uri);
+	(void) snprintf(
+		local_uri + len, sizeof(local_uri) - len, "?keep=0&max_size=0");
 
 	/* Readers say that there is no file, so the suite begins with an empty one. */
 	points_init(&none);

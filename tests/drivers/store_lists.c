@@ -106,13 +106,14 @@ test_long_texts(void **state)
 	for (i = 0; i < 7 * 16; i++)
 	{
 		char statement[2000] = "";
+		char *end = statement;
 		char id[32];
 		unsigned k;
 
 		for (k = 0; k < i % 16; k++)
-			(void) strcat(statement, "a");
+			*end++ = 'a';
 		for (k = 0; k < 400; k++)
-			(void) strcat(statement, pieces[i / 16]);
+			end = stpcpy(end, pieces[i / 16]);
 		(void) snprintf(id, sizeof(id), "t%u", i);
 		points_init(&all);
 		points_add(&all, osp_str_of(id), 0, osp_str_of(statement));
