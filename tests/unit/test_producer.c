@@ -236,24 +236,41 @@ test_bound(void **state)
 		osp_producer_close(&producers[i]);
 }
 
+static bool
+write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		(void) close(fd);
+	return done;
+}
+
+/* Gives this user and group the same numbers in a user namespace of their own. */
+static bool
+enter_user_namespace(unsigned user, unsigned group)
+{
+	char users[64];
+	char groups[64];
+
+	(void) snprintf(users, sizeof(users), "%u %u 1", user, user);
+	(void) snprintf(groups, sizeof(groups), "%u %u 1", group, group);
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+		   write_proc("/proc/self/setgroups", "deny") &&
+		   write_proc("/proc/self/uid_map", users) &&
+		   write_proc("/proc/self/gid_map", groups);
+}
+
 /* In a child: a file system of 1 MB at run_path that nobody else sees. */
 static bool
 mount_small(void)
 {
-	int namespaces = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS;
-	char map[64];
-	int len = snprintf(map, sizeof(map), "%d %d 1", geteuid(), geteuid());
-	int fd;
-
-	if (mkdir(run_path, 0700) != 0 || unshare(namespaces) != 0)
+	if (mkdir(run_path, 0700) != 0)
 		return false;
-	if (namespaces != CLONE_NEWNS)
-	{
-		fd = open("/proc/self/uid_map", O_WRONLY);
-		if (fd < 0 || write(fd, map, (size_t) len) != len)
-			return false;
-		(void) close(fd);
-	}
+	if (geteuid() == 0 ? unshare(CLONE_NEWNS) != 0
+					   : !enter_user_namespace(geteuid(), getegid()))
+		return false;
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		   mount("small", run_path, "tmpfs", 0, "size=1m,mode=0700") == 0;
 }
@@ -281,6 +298,8 @@ test_share_of_the_file_system(void **state)
 			   osp_producer_open(
 				   &producers[opened], run_path, &options, NULL) == OSP_OK)
 			opened++;
+		if (opened == 0)
+			_exit(4);
 		bytes = producers[0].stat->ring_bytes;
 		while (commit_point(&producers[0], 0, 1000))
 			continue;
