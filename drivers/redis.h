@@ -41,10 +41,10 @@ struct osp_driver_conn
 };
 
 /*
- * The next reply if it is of this type. OSP_ENOENT, without a message: a key
+ * The next reply if it is of this type, REDIS_REPLY_.... OSP_ENOENT, without a message: a key
  * that holds something else, and nil where a string is asked for.
  */
-osp_status osp__redis_value(osp_redis *redis, char type,
+osp_status osp__redis_value(osp_redis *redis, int type,
 							osp_error *err) OSP_MUST_CHECK;
 
 /* Calls fn for each key that matches pattern, some perhaps twice, borrowed. fn

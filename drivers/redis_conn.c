@@ -23,8 +23,8 @@ osp__redis_term(osp_redis *redis)
 {
 	osp__redis_drop(redis);
 	osp_buf_term(&redis->out);
-	osp_buf_term(&redis->in);
-	osp_free(redis->alc, redis->items);
+	osp_buf_term(&redis->texts);
+	osp_buf_term(&redis->elements);
 	osp_free(redis->alc, redis->address);
 	osp_free(redis->alc, redis->storage);
 }
@@ -35,9 +35,10 @@ osp__redis_drop(osp_redis *redis)
 	if (redis->fd >= 0)
 		(void) close(redis->fd);
 	redis->fd = -1;
+	if (redis->reader != NULL)
+		redisReaderFree(redis->reader);
+	redis->reader = NULL;
 	osp_buf_reset(&redis->out);
-	osp_buf_reset(&redis->in);
-	redis->in_begin = redis->in_pos = 0;
 }
 
 osp_status
@@ -145,7 +146,7 @@ expect_ok(osp_redis *redis, osp_error *err)
 {
 	osp_status status = osp__redis_reply(redis, err);
 
-	if (status == OSP_OK && redis->items[0].type != '+')
+	if (status == OSP_OK && redis->items[0].type != REDIS_REPLY_STATUS)
 		status = osp__redis_trouble(redis, err);
 	return status;
 }
@@ -191,7 +192,11 @@ osp__redis_connect(osp_redis *redis, osp_error *err)
 		return OSP_OK;
 	osp__redis_drop(redis);
 	status = open_socket(redis, err);
-	return status == OSP_OK ? log_in(redis, err) : status;
+	if (status != OSP_OK)
+		return status;
+	return osp__redis_new_reader(redis)
+			   ? log_in(redis, err)
+			   : osp__redis_broken(redis, OSP_ENOMEM, err);
 }
 
 osp_status
@@ -303,7 +308,7 @@ osp__redis_trouble(osp_redis *redis, osp_error *err)
 	osp_str what = OSP_STR("an answer of an unexpected type");
 	const char *advice = "";
 
-	if (redis->items[0].type == '-')
+	if (redis->items[0].type == REDIS_REPLY_ERROR)
 		what = osp__redis_text(redis, 0);
 	if (osp__redis_is_error(redis, "NOAUTH") ||
 		osp__redis_is_error(redis, "ERR Protocol error: unauthenticated"))

@@ -4,13 +4,15 @@
  *	  A connection to a Redis server that makes itself again after a failure:
  *	  commands go out in a pipeline, replies come back in the same order.
  *
- * The protocol (RESP 2) is read here and not by a library, so that every wait
- * ends by the bounds of the call, and no more memory is taken than the caller
- * allows, whatever a server announces. Looking up a host name is the system's
- * own, and waits as long as the system lets it.
+ * hiredis parses the replies. The socket is ours, so that every wait ends by the
+ * bounds of the call, and so is the memory for a reply, so that no more is taken
+ * than the caller allows, whatever a server announces. Looking up a host name is
+ * the system's own, and waits as long as the system lets it.
  */
 #ifndef OSP_REDIS_CONN_H
 #define OSP_REDIS_CONN_H
+
+#include <hiredis/hiredis.h>
 
 #include "osprofiler/buf.h"
 #include "osprofiler/driver.h"
@@ -19,20 +21,21 @@
 /* The output buffer is sent when it holds half of this. */
 #define REDIS_OUT_MAX ((size_t) 256 * 1024)
 
-/* What may lie in the input buffer beside the longest reply. */
-#define REDIS_IN_EXTRA ((size_t) 256 * 1024)
+/* How hiredis announces an array's length to us. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t redis_array_length;
+#else
+typedef int redis_array_length;
+#endif
 
-/*
- * One element of a reply: '+' and '-' a text, ':' a number, '$' a string, '*'
- * an array of number elements, which follow it, each with its own elements.
- * number is -1 for a string or an array that is nil.
- */
+/* One element of a reply. The elements of an array follow it, each with its own
+ * elements. */
 typedef struct osp_redis_item
 {
-	char type;
-	size_t at; /* of the text in osp_redis.in */
+	int type;  /* REDIS_REPLY_... */
+	size_t at; /* of the text in osp_redis.texts */
 	size_t len;
-	int64_t number;
+	int64_t number; /* an integer, or the length of an array */
 } osp_redis_item;
 
 typedef struct osp_redis
@@ -45,13 +48,13 @@ typedef struct osp_redis
 	bool peer_closed;  /* it failed because the server closed the connection */
 
 	/* The reply that was read last, borrowed until the next one is. */
-	osp_redis_item *items;
+	const osp_redis_item *items;
 	size_t count;
 
-	osp_buf in;      /* what came and was not used yet */
-	size_t in_begin; /* of the next reply in there */
-	size_t in_pos;   /* how far that was read */
-	size_t cap;      /* room for items */
+	redisReader *reader; /* NULL: not connected */
+	osp_buf texts;       /* of the reply, each with a NUL behind it */
+	osp_buf elements;    /* where items are */
+	bool too_large;      /* the reply would be larger than memory_max */
 	size_t memory_max;
 
 	/* What the connection string says. */
@@ -112,15 +115,20 @@ void osp__redis_send(osp_redis *redis);
  */
 osp_status osp__redis_reply(osp_redis *redis, osp_error *err) OSP_MUST_CHECK;
 
+/* Makes a parser for a new connection; false: no memory. */
+bool osp__redis_new_reader(osp_redis *redis) OSP_MUST_CHECK;
+
 /* Has something come that nobody has read? */
 bool osp__redis_has_more(const osp_redis *redis);
 
-/* The text of an element of the reply. */
+/* The text of an element of the reply, terminated; empty if it has none. */
 static inline osp_str
 osp__redis_text(const osp_redis *redis, size_t item)
 {
-	return osp_str_n(redis->in.ptr + redis->items[item].at,
-					 redis->items[item].len);
+	const osp_redis_item *found = &redis->items[item];
+
+	return found->len > 0 ? osp_str_n(redis->texts.ptr + found->at, found->len)
+						  : OSP_STR("");
 }
 
 /* Is the reply an error that begins with prefix? */

@@ -45,10 +45,11 @@ read_cursor(const osp_redis *redis, char cursor[REDIS_CURSOR_MAX])
 	const osp_redis_item *items = redis->items;
 	osp_str text;
 
-	if (redis->count < 3 || items[0].type != '*' || items[0].number != 2 ||
-		items[1].type != '$' || items[1].number < 0 ||
-		items[1].len >= REDIS_CURSOR_MAX || items[2].type != '*' ||
-		items[2].number < 0 || redis->count - 3 != (size_t) items[2].number)
+	if (redis->count < 3 || items[0].type != REDIS_REPLY_ARRAY ||
+		items[0].number != 2 || items[1].type != REDIS_REPLY_STRING ||
+		items[1].len >= REDIS_CURSOR_MAX ||
+		items[2].type != REDIS_REPLY_ARRAY ||
+		redis->count - 3 != (size_t) items[2].number)
 		return false;
 	text = osp__redis_text(redis, 1);
 	memcpy(cursor, text.ptr, text.len);
@@ -75,7 +76,7 @@ osp__redis_scan(osp_driver_conn *conn, osp_str pattern, osp_redis_key_fn fn,
 			return osp__redis_trouble(redis, err);
 		for (i = 3; i < redis->count; i++)
 		{
-			if (redis->items[i].type == '$' && redis->items[i].number >= 0)
+			if (redis->items[i].type == REDIS_REPLY_STRING)
 				status = fn(conn, osp__redis_text(redis, i));
 			if (status != OSP_OK)
 				return osp__redis_broken(redis, status, err);
@@ -142,7 +143,7 @@ read_keys(osp_driver_conn *conn, const osp_traces *keys, osp_point_fn fn,
 				keys->count - i < VALUES_AHEAD ? keys->count : i + VALUES_AHEAD;
 			send_gets(redis, keys, i, sent);
 		}
-		status = osp__redis_value(redis, '$', err);
+		status = osp__redis_value(redis, REDIS_REPLY_STRING, err);
 		if (status == OSP_OK)
 		{
 			status = fn(ctx, osp__redis_text(redis, 0));

@@ -114,7 +114,7 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id)
 							 .service = OSP_STR(""),
 							 .name = OSP_STR(""),
 							 .text = OSP_STR("")};
-	osp_status status = osp__redis_value(redis, ':', l->err);
+	osp_status status = osp__redis_value(redis, REDIS_REPLY_INTEGER, l->err);
 	bool is_there = status == OSP_OK && redis->items[0].number > 0;
 
 	if (is_there)
@@ -122,7 +122,7 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id)
 	else if (entry.operations == 0)
 		entry.operations = OSP_UNKNOWN;
 	if (status == OSP_OK || status == OSP_ENOENT)
-		status = osp__redis_value(redis, '$', l->err);
+		status = osp__redis_value(redis, REDIS_REPLY_STRING, l->err);
 	if (status != OSP_OK && status != OSP_ENOENT)
 		return status;
 	if (status == OSP_OK)
@@ -216,7 +216,7 @@ read_times(osp_driver_conn *conn, osp_traces_entry *entry, osp_error *err)
 
 	for (i = 0; i < 2; i++)
 	{
-		osp_status status = osp__redis_value(redis, '$', err);
+		osp_status status = osp__redis_value(redis, REDIS_REPLY_STRING, err);
 
 		if (status != OSP_OK && status != OSP_ENOENT)
 			return status;
@@ -339,7 +339,7 @@ read_index(listing *l, size_t count)
 	osp__redis_arg_i64(redis, l->page.ties);
 	osp__redis_arg_i64(redis, (int64_t) count);
 	osp__redis_send(redis);
-	status = osp__redis_value(redis, '*', l->err);
+	status = osp__redis_value(redis, REDIS_REPLY_ARRAY, l->err);
 	if (status == OSP_ENOENT)
 		return OSP_OK;
 	for (i = 1; i + 1 < redis->count && status == OSP_OK; i += 2)
@@ -398,11 +398,11 @@ choose(listing *l)
 	osp__redis_arg(redis, OSP_STR("ZCARD"));
 	osp__redis_arg(redis, index_of(l));
 	osp__redis_send(redis);
-	status = osp__redis_value(redis, ':', l->err);
+	status = osp__redis_value(redis, REDIS_REPLY_INTEGER, l->err);
 	if (status != OSP_OK)
 		return status;
 	keys = redis->items[0].number;
-	status = osp__redis_value(redis, ':', l->err);
+	status = osp__redis_value(redis, REDIS_REPLY_INTEGER, l->err);
 	if (status == OSP_OK)
 		l->by_index = keys > FEW_KEYS &&
 					  redis->items[0].number >= (int64_t) l->filter.limit;

@@ -32,17 +32,16 @@ typedef struct slices
 } slices;
 
 osp_status
-osp__redis_value(osp_redis *redis, char type, osp_error *err)
+osp__redis_value(osp_redis *redis, int type, osp_error *err)
 {
 	osp_status status = osp__redis_reply(redis, err);
-	const osp_redis_item *reply = redis->items;
 
 	if (status != OSP_OK)
 		return status;
-	if (reply->type == type && reply->number >= 0)
+	if (redis->items[0].type == type && redis->items[0].number >= 0)
 		return OSP_OK;
 	if (osp__redis_is_error(redis, "WRONGTYPE") ||
-		(type == '$' && reply->type == '$'))
+		(type == REDIS_REPLY_STRING && redis->items[0].type == REDIS_REPLY_NIL))
 		return OSP_ENOENT;
 	return osp__redis_trouble(redis, err);
 }
@@ -84,7 +83,7 @@ deliver_slice(const osp_redis *redis, slices *s, osp_point_fn fn, void *ctx)
 	{
 		const osp_redis_item *element = &redis->items[--i];
 
-		if (element->type != '$' || element->number < 0)
+		if (element->type != REDIS_REPLY_STRING)
 			continue;
 		s->elements++;
 		s->bytes += element->len;
@@ -104,7 +103,7 @@ read_list(osp_redis *redis, slices *s, osp_point_fn fn, void *ctx,
 		while (s->under_way < SLICES_AHEAD && s->asked < s->total)
 			ask_slice(redis, s);
 		osp__redis_send(redis);
-		status = osp__redis_value(redis, '*', err);
+		status = osp__redis_value(redis, REDIS_REPLY_ARRAY, err);
 		if (status != OSP_OK && status != OSP_ENOENT)
 			return status;
 		s->under_way--;
@@ -135,7 +134,7 @@ osp__redis_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	osp__redis_arg(redis, OSP_STR("LLEN"));
 	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
 	osp__redis_send(redis);
-	status = osp__redis_value(redis, ':', err);
+	status = osp__redis_value(redis, REDIS_REPLY_INTEGER, err);
 	if (status != OSP_OK)
 		return status == OSP_ENOENT ? OSP_OK : status;
 	s.total = (size_t) redis->items[0].number;

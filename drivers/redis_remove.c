@@ -39,7 +39,7 @@ read_removal(osp_redis *redis, uint64_t *removed, osp_error *err)
 
 	for (i = 0; i < COMMANDS; i++)
 	{
-		osp_status status = osp__redis_value(redis, ':', err);
+		osp_status status = osp__redis_value(redis, REDIS_REPLY_INTEGER, err);
 
 		if (status != OSP_OK && status != OSP_ENOENT)
 			return status;
@@ -85,7 +85,7 @@ forget_old(osp_redis *redis, int64_t before_us, osp_error *err)
 	}
 	osp__redis_send(redis);
 	for (i = 0; i < 2 && (status == OSP_OK || status == OSP_ENOENT); i++)
-		status = osp__redis_value(redis, ':', err);
+		status = osp__redis_value(redis, REDIS_REPLY_INTEGER, err);
 	return status == OSP_ENOENT ? OSP_OK : status;
 }
 

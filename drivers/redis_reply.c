@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_reply.c
- *	  Reading replies of a Redis server: RESP 2, in place.
+ *	  Reading replies of a Redis server with hiredis's parser.
  *
- * A reply is kept as it came, and described by a flat list of its elements. No
- * memory is taken for what a server only announces: room grows with the bytes
- * that came, and a length beyond the bound is refused when it is read.
+ * The parser gets what the socket had, and calls us for each element. We keep a
+ * flat list of the elements, and check at each of them, and before each feed,
+ * that we and the parser together hold no more than memory_max. An array is
+ * announced to us before any of its elements is read, and takes memory only for
+ * those that have arrived; a string is announced when it is complete.
  */
 #include "redis_conn.h"
 
@@ -13,14 +15,107 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#define READ_BYTES ((size_t) 64 * 1024)
-#define LINE_MAX   ((size_t) 64 * 1024)
+#define READ_BYTES ((size_t) 16 * 1024)
+
+/* Longest reply of one line. */
+#define LINE_MAX ((size_t) 64 * 1024)
 
 /* Room for a reply that is kept for the next ones. */
 #define KEPT_BYTES ((size_t) 4 * 1024 * 1024)
 
-/* The shortest element: ":0\r\n". */
-#define ELEMENT_MIN 4
+/* ---- called by the parser ---- */
+
+/* Would the reply, with so many bytes more, still be within memory_max? */
+static bool
+check_room(osp_redis *redis, size_t bytes)
+{
+	size_t held = redis->reader->len + redis->texts.len + redis->elements.len;
+
+	if (held <= redis->memory_max && bytes <= redis->memory_max - held)
+		return true;
+	redis->too_large = true;
+	return false;
+}
+
+/* The parser takes NULL for a lack of memory and stops. It never looks into what
+ * else it gets. */
+static void *
+add_item(osp_redis *redis, const osp_redis_item *item)
+{
+	if (!check_room(redis, sizeof(*item)))
+		return NULL;
+	osp_buf_add(&redis->elements, item, sizeof(*item));
+	return osp_buf_status(&redis->elements) == OSP_OK ? redis : NULL;
+}
+
+static void *
+create_string(const redisReadTask *task, char *text, size_t len)
+{
+	osp_redis *redis = task->privdata;
+	osp_redis_item item = {task->type, redis->texts.len, len, 0};
+
+	if (!check_room(redis, len + 1))
+		return NULL;
+	osp_buf_add(&redis->texts, text, len);
+	osp_buf_add_char(&redis->texts, '\0');
+	return osp_buf_status(&redis->texts) == OSP_OK ? add_item(redis, &item)
+												   : NULL;
+}
+
+static void *
+create_array(const redisReadTask *task, redis_array_length count)
+{
+	osp_redis *redis = task->privdata;
+	osp_redis_item item = {task->type, 0, 0, (int64_t) count};
+
+	if ((size_t) count > redis->memory_max / sizeof(item))
+	{
+		redis->too_large = true;
+		return NULL;
+	}
+	return add_item(redis, &item);
+}
+
+static void *
+create_integer(const redisReadTask *task, long long value)
+{
+	osp_redis_item item = {task->type, 0, 0, value};
+
+	return add_item(task->privdata, &item);
+}
+
+static void *
+create_nil(const redisReadTask *task)
+{
+	osp_redis_item item = {REDIS_REPLY_NIL, 0, 0, 0};
+
+	return add_item(task->privdata, &item);
+}
+
+static void
+free_nothing(void *object)
+{
+	(void) object;
+}
+
+/* Not const only because hiredis 0.14 does not take it so. */
+static redisReplyObjectFunctions functions = {.createString = create_string,
+											  .createArray = create_array,
+											  .createInteger = create_integer,
+											  .createNil = create_nil,
+											  .freeObject = free_nothing};
+
+bool
+osp__redis_new_reader(osp_redis *redis)
+{
+	redis->too_large = false;
+	redis->reader = redisReaderCreateWithFunctions(&functions);
+	if (redis->reader != NULL)
+		redis->reader->privdata = redis;
+	return redis->reader != NULL;
+}
+
+/* ---- why no reply comes ---- */
 
 /* Ends the call, unless sending has failed before, which is why. */
 static osp_status
@@ -68,223 +163,100 @@ no_redis(osp_redis *redis, osp_error *err)
 	return status;
 }
 
+/* The parser stopped: by what we refused, or by what it did not understand. */
 static osp_status
-too_large(osp_redis *redis, osp_error *err)
+not_parsed(osp_redis *redis, osp_error *err)
 {
-	osp_status status = osp_error_set(err,
-									  OSP_EFULL,
-									  "an answer of redis at %s is larger than "
-									  "the %zu bytes that it may have here",
-									  redis->where,
-									  redis->memory_max);
+	osp_status status;
 
+	if (!redis->too_large)
+		return redis->reader->err == REDIS_ERR_OOM
+				   ? osp__redis_broken(redis, OSP_ENOMEM, err)
+				   : no_redis(redis, err);
+	status = osp_error_set(err,
+						   OSP_EFULL,
+						   "an answer of redis at %s is larger than "
+						   "the %zu bytes that it may have here",
+						   redis->where,
+						   redis->memory_max);
 	osp__redis_drop(redis);
 	return status;
 }
 
-/* Room for one more element. */
+/* ---- reading ---- */
+
+/* Does the parser wait for the end of a line that is too long for one? */
 static bool
-reserve_item(osp_redis *redis)
+is_endless_line(const redisReader *reader)
 {
-	size_t cap = redis->cap > 0 ? 2 * redis->cap : 64;
-	osp_redis_item *items;
-
-	if (redis->count < redis->cap)
-		return true;
-	items = osp_realloc(redis->alc, redis->items, cap * sizeof(*items));
-	if (items == NULL)
-		return false;
-	redis->items = items;
-	redis->cap = cap;
-	return true;
+	return reader->len - reader->pos > LINE_MAX &&
+		   memchr(reader->buf + reader->pos, '\n', LINE_MAX) == NULL;
 }
 
-/* A whole number of at most 18 digits. */
-static bool
-read_number(osp_str text, int64_t *out)
-{
-	bool negative = text.len > 0 && text.ptr[0] == '-';
-	size_t i = negative ? 1 : 0;
-	int64_t value = 0;
-
-	if (text.len == i || text.len > 18 + i)
-		return false;
-	for (; i < text.len; i++)
-	{
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-		value = value * 10 + (text.ptr[i] - '0');
-	}
-	*out = negative ? -value : value;
-	return true;
-}
-
-typedef enum parsed
-{
-	PARSED,
-	NEEDS_MORE,
-	IS_WRONG,
-	IS_TOO_LARGE
-} parsed;
-
-/* The string or the array whose line was read: what its length lets it have. */
-static parsed
-check_length(osp_redis *redis, osp_redis_item *item)
-{
-	const osp_buf *in = &redis->in;
-	size_t max = redis->memory_max;
-
-	if (item->number < -1)
-		return IS_WRONG;
-	if (item->number == -1)
-		return PARSED;
-	if ((uint64_t) item->number >
-		(item->type == '$' ? max : max / sizeof(osp_redis_item)))
-		return IS_TOO_LARGE;
-	if (item->type == '*')
-		return PARSED;
-	item->len = (size_t) item->number;
-	if (in->len - item->at < item->len + 2)
-		return NEEDS_MORE;
-	return memcmp(in->ptr + item->at + item->len, "\r\n", 2) == 0 ? PARSED
-																  : IS_WRONG;
-}
-
-/* The element at in_pos, which moves on behind it. */
-static parsed
-parse_item(osp_redis *redis, osp_redis_item *item)
-{
-	const char *begin = redis->in.ptr + redis->in_pos;
-	size_t left = redis->in.len - redis->in_pos;
-	const char *end = left > 0 ? memchr(begin, '\n', left) : NULL;
-	parsed result = PARSED;
-	size_t len;
-
-	if (left > 0 && memchr("+-:$*", *begin, 5) == NULL)
-		return IS_WRONG;
-	if (end == NULL)
-		return left < LINE_MAX ? NEEDS_MORE : IS_WRONG;
-	len = (size_t) (end - begin) + 1;
-	if (len < 3 || end[-1] != '\r')
-		return IS_WRONG;
-	item->type = *begin;
-	item->number = 0;
-	item->at = redis->in_pos + 1;
-	item->len = len - 3;
-	if (item->type != '+' && item->type != '-' &&
-		!read_number(osp_str_n(begin + 1, len - 3), &item->number))
-		return IS_WRONG;
-	if (item->type == '$' || item->type == '*')
-	{
-		item->at = redis->in_pos + len;
-		item->len = 0;
-		result = check_length(redis, item);
-	}
-	if (result == PARSED)
-		redis->in_pos +=
-			len + (item->type == '$' && item->number >= 0 ? item->len + 2 : 0);
-	return result;
-}
-
-/* Begins with the next reply: forgets those that were used, when it is worth
- * while, and room for very long ones. */
-static void
-forget_used(osp_redis *redis)
-{
-	osp_buf *in = &redis->in;
-
-	redis->count = 0;
-	redis->in_begin = redis->in_pos;
-	if (redis->in_begin < in->len - redis->in_begin)
-		return;
-	in->len -= redis->in_begin;
-	if (in->len == 0 && in->cap > KEPT_BYTES)
-		osp_buf_term(in);
-	else if (in->len > 0)
-		memmove(in->ptr, in->ptr + redis->in_begin, in->len);
-	redis->in_begin = redis->in_pos = 0;
-	if (redis->cap * sizeof(redis->items[0]) > KEPT_BYTES)
-	{
-		osp_free(redis->alc, redis->items);
-		redis->items = NULL;
-		redis->cap = 0;
-	}
-}
-
-/* Takes in what the server has sent, after waiting for it. */
+/* Waits for the server and feeds the parser with what it has sent. A wake-up for
+ * nothing is no failure: the caller comes again. */
 static osp_status
 read_more(osp_redis *redis, osp_error *err)
 {
-	osp_buf *in = &redis->in;
 	osp_status status = osp__wait_check(&redis->wait);
+	char bytes[READ_BYTES];
+	ssize_t got;
 
+	if (status == OSP_OK)
+		status = osp__wait_fd(&redis->wait, redis->fd, POLLIN);
 	if (status != OSP_OK)
 		return no_answer(redis, status, err);
-	if (!osp_buf_reserve(in, READ_BYTES))
-		return osp_buf_status(in) == OSP_EFULL
-				   ? too_large(redis, err)
-				   : osp__redis_broken(redis, OSP_ENOMEM, err);
-	for (;;)
-	{
-		ssize_t got =
-			recv(redis->fd, in->ptr + in->len, READ_BYTES, MSG_DONTWAIT);
+	got = recv(redis->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return OSP_OK;
+	if (got <= 0)
+		return no_reply(redis, OSP_EUNAVAIL, err, "lost the connection to");
+	if (!check_room(redis, (size_t) got) ||
+		redisReaderFeed(redis->reader, bytes, (size_t) got) != REDIS_OK)
+		return not_parsed(redis, err);
+	return OSP_OK;
+}
 
-		if (got > 0)
-		{
-			in->len += (size_t) got;
-			return OSP_OK;
-		}
-		if (got == 0 ||
-			(errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-			return no_reply(redis, OSP_EUNAVAIL, err, "lost the connection to");
-		status = osp__wait_fd(&redis->wait, redis->fd, POLLIN);
-		if (status != OSP_OK)
-			return no_answer(redis, status, err);
-	}
+/* Forgets the reply before, and the room for a very long one. */
+static void
+forget_reply(osp_buf *buf)
+{
+	if (buf->cap > KEPT_BYTES)
+		osp_buf_term(buf);
+	osp_buf_reset(buf);
 }
 
 osp_status
 osp__redis_reply(osp_redis *redis, osp_error *err)
 {
-	uint64_t pending = 1; /* elements to be read */
+	void *reply = NULL;
 
-	forget_used(redis);
+	forget_reply(&redis->texts);
+	forget_reply(&redis->elements);
 
 	/* A server that closes the connection may have said why before. */
-	if (redis->failure.code != OSP_OK && !redis->peer_closed)
-		return no_reply(redis, redis->failure.code, err, "");
-	while (pending > 0)
+	if (redis->reader == NULL ||
+		(redis->failure.code != OSP_OK && !redis->peer_closed))
+		return no_reply(redis, OSP_EUNAVAIL, err, "lost the connection to");
+	for (;;)
 	{
-		osp_redis_item *item;
-		osp_status status = OSP_OK;
+		osp_status status;
 
-		if (!reserve_item(redis))
-			return osp__redis_broken(redis, OSP_ENOMEM, err);
-		item = &redis->items[redis->count];
-		switch (parse_item(redis, item))
-		{
-			case PARSED:
-				redis->count++;
-				pending--;
-				if (item->type == '*' && item->number > 0)
-					pending += (uint64_t) item->number;
-				if (redis->in.len - redis->in_begin +
-						redis->count * sizeof(*item) >
-					redis->memory_max)
-					return too_large(redis, err);
-				break;
-			case NEEDS_MORE:
-				status = read_more(redis, err);
-				break;
-			case IS_TOO_LARGE:
-				return too_large(redis, err);
-			default:
-				return no_redis(redis, err);
-		}
+		if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK)
+			return not_parsed(redis, err);
+		if (reply != NULL)
+			break;
+		if (is_endless_line(redis->reader))
+			return no_redis(redis, err);
+		status = read_more(redis, err);
 		if (status != OSP_OK)
 			return status;
 	}
-	return OSP_OK;
+	redis->items = (const osp_redis_item *) (const void *) redis->elements.ptr;
+	redis->count = redis->elements.len / sizeof(osp_redis_item);
+
+	/* Later versions of hiredis know types that Redis uses only if asked to. */
+	return redis->count > 0 ? OSP_OK : no_redis(redis, err);
 }
 
 bool
@@ -292,15 +264,12 @@ osp__redis_has_more(const osp_redis *redis)
 {
 	struct pollfd polled = {redis->fd, POLLIN, 0};
 
-	return redis->in_pos < redis->in.len || poll(&polled, 1, 0) != 0;
+	return redis->reader->pos < redis->reader->len || poll(&polled, 1, 0) != 0;
 }
 
 bool
 osp__redis_is_error(const osp_redis *redis, const char *prefix)
 {
-	osp_str text = osp__redis_text(redis, 0);
-	size_t len = strlen(prefix);
-
-	return redis->items[0].type == '-' && text.len >= len &&
-		   memcmp(text.ptr, prefix, len) == 0;
+	return redis->items[0].type == REDIS_REPLY_ERROR &&
+		   strncmp(osp__redis_text(redis, 0).ptr, prefix, strlen(prefix)) == 0;
 }

@@ -161,7 +161,8 @@ osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 		options->memory_max != 0 ? options->memory_max : OSP_DRIVER_MEMORY_MAX;
 	osp__wait_init(&redis->wait, options);
 	osp_buf_init(&redis->out, options->alc, REDIS_OUT_MAX);
-	osp_buf_init(&redis->in, options->alc, redis->memory_max + REDIS_IN_EXTRA);
+	osp_buf_init(&redis->texts, options->alc, redis->memory_max);
+	osp_buf_init(&redis->elements, options->alc, redis->memory_max);
 	status = read_uri(redis, options->connection_string, err);
 	if (status != OSP_OK)
 		osp__redis_term(redis);

@@ -255,7 +255,7 @@ read_push(osp_redis *redis, size_t count, osp_error *err)
 
 	if (status != OSP_OK)
 		return status;
-	if (redis->items[0].type == ':' &&
+	if (redis->items[0].type == REDIS_REPLY_INTEGER &&
 		redis->items[0].number >= (int64_t) count)
 		return OSP_OK;
 	if (osp__redis_is_error(redis, "WRONGTYPE"))
@@ -286,7 +286,7 @@ read_push(osp_redis *redis, size_t count, osp_error *err)
  * somebody does not let us write (by an access list, by another key of that
  * name) is no reason to keep the points. */
 static osp_status
-read_other(osp_redis *redis, char type, bool may_be_refused, osp_error *err)
+read_other(osp_redis *redis, int type, bool may_be_refused, osp_error *err)
 {
 	osp_status status = osp__redis_reply(redis, err);
 
@@ -305,13 +305,14 @@ read_trace(osp_driver_conn *conn, const sorted *s, size_t last, osp_error *err)
 	osp_status status = OSP_OK;
 
 	if (redis->ttl > 0)
-		status = read_other(redis, ':', false, err);
+		status = read_other(redis, REDIS_REPLY_INTEGER, false, err);
 	if (status == OSP_OK)
-		status = read_other(redis, ':', true, err);
+		status = read_other(redis, REDIS_REPLY_INTEGER, true, err);
 	if (status != OSP_OK || !is_noted(conn, s, last))
 		return status;
-	status = read_other(redis, '+', false, err);
-	return status == OSP_OK ? read_other(redis, ':', true, err) : status;
+	status = read_other(redis, REDIS_REPLY_STATUS, false, err);
+	return status == OSP_OK ? read_other(redis, REDIS_REPLY_INTEGER, true, err)
+							: status;
 }
 
 /* The end of the batch: its word, and nothing behind it. */
@@ -324,7 +325,7 @@ read_word(osp_driver_conn *conn, osp_error *err)
 	if (status != OSP_OK)
 		return status;
 	if (osp__redis_is_error(redis, "NOPERM") ||
-		(redis->items[0].type == '$' &&
+		(redis->items[0].type == REDIS_REPLY_STRING &&
 		 osp_str_eq(osp__redis_text(redis, 0), osp_buf_str(&conn->text))))
 	{
 		if (!osp__redis_has_more(redis))
@@ -396,7 +397,7 @@ forget_expired(osp_driver_conn *conn, const osp_notification *now,
 	}
 	osp__redis_send(redis);
 	for (i = 0; i < 2 && status == OSP_OK; i++)
-		status = read_other(redis, ':', true, err);
+		status = read_other(redis, REDIS_REPLY_INTEGER, true, err);
 	return status;
 }
 

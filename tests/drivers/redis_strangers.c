@@ -309,7 +309,7 @@ test_other_servers(void **state)
 		{"$-1\r\n", "unexpected"},
 		{"*-1\r\n", "unexpected"},
 		{"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
-		 "lost the connection"},
+		 "redis"},
 		{"$99999999999999999999\r\n", "redis"},
 		{"", "lost the connection"},
 		{":", "lost the connection"}};
@@ -358,7 +358,10 @@ test_wrong_shapes(void **state)
 		"*3\r\n$1\r\n0\r\n*0\r\n*0\r\n",
 		"*2\r\n:0\r\n*0\r\n",
 		"*2\r\n$1\r\n0\r\n*1\r\n:5\r\n+OK\r\n",
-		"*2\r\n$1\r\n0\r\n*1\r\n$-1\r\n+OK\r\n"};
+		"*2\r\n$1\r\n0\r\n*1\r\n$-1\r\n+OK\r\n",
+		":30000\r\n:30000\r\n*2\r\n:1\r\n:2\r\n",
+		":30000\r\n:30000\r\n*2\r\n*1\r\n:1\r\n$-1\r\n"};
+	const osp_trace_filter newest = {.struct_size = sizeof(newest), .limit = 1};
 	size_t i;
 
 	(void) state;
@@ -380,6 +383,8 @@ test_wrong_shapes(void **state)
 		assert_int_equal(got.count, 0);
 		(void) osp_driver_redis.list_traces(
 			conn, NULL, collect_trace, &got, NULL, &err);
+		(void) osp_driver_redis.list_traces(
+			conn, &newest, collect_trace, &got, NULL, &err);
 		assert_int_equal(got.count, 0);
 		contract_close(conn);
 		end_stranger(pid);
