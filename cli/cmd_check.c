@@ -15,6 +15,7 @@ static const char help[] =
 	"parent is there (or is a caller in another system), it lies within its parent\n"
 	"in time, and no point was lost. Prints a line for each breach, with the trace\n"
 	"in front if several are checked. Exit status 1 if there is a breach.\n"
+	"Identical copies of a point, as after a crash, are none.\n"
 	"\n" CLI_SOURCE_HELP "  -h, --help                this text\n";
 
 static const struct option longs[] = {
