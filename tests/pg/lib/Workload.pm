@@ -250,8 +250,10 @@ sub note
 	$self->{loose}{ $context->{base} } = 1 if $step->{loose};
 	if ($failed && $text =~ /['"\$]/)
 	{
-		# One that did not come to run may be told up to its first quote only.
+		# The text of one that did not parse may end before its first quote; EXECUTE
+		# and set_config may carry secrets, so their strings are masked.
 		$self->expect($context, $text =~ s/['"\$].*//sr, 0, 1);
+		$self->expect($context, $text =~ s/'[^']*'/'***'/gr, 0, 1);
 		$least = 0;
 	}
 	$self->expect($context, $text, $least, $most);
