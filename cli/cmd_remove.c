@@ -199,6 +199,13 @@ cmd_prune(int argc, char **argv)
 		{
 			if (!cli_duration("--older-than", optarg, AGE_MAX, &age_s))
 				return CLI_USAGE;
+
+			/* What is removed is gone: no unit is guessed. */
+			if (strspn(optarg, "0123456789.") == strlen(optarg))
+				return cli_usage("--older-than needs a unit: for %s days "
+								 "write %sd",
+								 optarg,
+								 optarg);
 		}
 		else if (c == '?' || !cli_collector_option(&collector, c, optarg))
 			return CLI_USAGE;

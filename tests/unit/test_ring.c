@@ -544,7 +544,7 @@ test_losses(void **state)
 	assert_int_equal(read_count(&ring, "b"), 1);
 	for (i = 0; i < 2 * OSP_RING_LOSSES; i++)
 	{
-		char name[16];
+		char name[32];
 
 		(void) snprintf(name, sizeof(name), "trace %d", i);
 		count(&ring, name, 1);
