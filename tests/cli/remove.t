@@ -108,7 +108,7 @@ is(run_ok('trace', 'prune', @at, '--older-than', '1h'), "0 traces removed\n",
 	'nothing is an hour old');
 is(ids(), "$failed $ids[4]", 'they stay');
 select undef, undef, undef, 0.05;
-usage_error(qr/needs a unit: for \Q$_\E days write \Q$_\Ed$/,
+usage_error(qr/needs a unit: for \Q$_\E days write \Q$_\Ed /,
 	'trace', 'prune', @at, '--older-than', $_)
   for '0', '1', '30', '0.5';
 is(run_ok('trace', 'prune', @at, '--older-than', '1ms'), "2 traces removed\n",
