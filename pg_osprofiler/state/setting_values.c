@@ -8,19 +8,16 @@
 
 #include "miscadmin.h"
 
-/* These are read for every operation, so they lie with the other hot variables. */
-extern pgosp_hot_data int pgosp_max_points;
-extern pgosp_hot_data int pgosp_points;
-extern pgosp_hot_data osp_str pgosp_project;
-extern pgosp_hot_data osp_str pgosp_service;
-
-#define SETTING_BOOL(name, variable, ...)   bool variable = false;
-#define SETTING_INT(name, variable, ...)    int variable = 0;
-#define SETTING_REAL(name, variable, ...)   double variable = 0;
-#define SETTING_ENUM(name, variable, ...)   int variable = 0;
-#define SETTING_TEXT(name, variable, ...)   const char *variable = "";
-#define SETTING_LABEL(name, variable, ...)  osp_str variable = {"", 0};
-#define SETTING_POINTS(name, variable, ...) int variable = 0;
+/* Numbers and labels are read for every operation, so they lie with the other hot
+ * variables. */
+#define SETTING_BOOL(name, variable, ...) bool variable = false;
+#define SETTING_INT(name, variable, ...)  pgosp_hot_data int variable = 0;
+#define SETTING_REAL(name, variable, ...) double variable = 0;
+#define SETTING_ENUM(name, variable, ...) int variable = 0;
+#define SETTING_TEXT(name, variable, ...) const char *variable = "";
+#define SETTING_LABEL(name, variable, ...) \
+	pgosp_hot_data osp_str variable = {"", 0};
+#define SETTING_POINTS(name, variable, ...) pgosp_hot_data int variable = 0;
 #include "settings.def"
 
 void
