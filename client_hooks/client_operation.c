@@ -27,6 +27,7 @@
 #define PARAM_HEAD      16
 #define PARAMS_SIZE     (PARAMS_SUM + PARAMS_MAX * PARAM_HEAD)
 #define FORMAT_IS_TEXT  0
+#define TO_SERVER       "connection to server"
 #define CONNECT_FAILURE "08001" /* unable to establish the connection */
 #define CONNECTION_LOST "08006"
 #define LIBPQ_ERROR     "libpq_error" /* one without a SQLSTATE */
@@ -536,7 +537,11 @@ ospq_connect_stop(const osp__point *point, PGconn *conn)
 	if (conn != NULL && REAL(PQstatus)(conn) == CONNECTION_OK)
 		outcome.fate = OSPQ_DONE;
 	else if (conn != NULL)
+	{
+		/* Without a server it is about the connection string, and quotes it. */
 		outcome.message = REAL(PQerrorMessage)(conn);
+		outcome.secret = strstr(outcome.message, TO_SERVER) == NULL;
+	}
 	stop_connect(point, conn, &outcome);
 }
 

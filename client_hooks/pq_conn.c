@@ -316,6 +316,15 @@ is_replication(PGconn *conn)
 	return result;
 }
 
+/* Is it the console of a pooler? It reads commands, and knows no comments. */
+static bool
+is_console(const PGconn *conn)
+{
+	const char *version = REAL(PQparameterStatus)(conn, "server_version");
+
+	return version != NULL && strstr(version, "bouncer") != NULL;
+}
+
 /* Keeps what was encoded, and makes the template of it, in one block. */
 static void
 keep_opening(ospq_conn *c, osp_str encoded)
@@ -354,7 +363,7 @@ ospq_conn_describe(ospq_conn *c)
 	if (REAL(PQstatus)(c->conn) != CONNECTION_OK)
 		return;
 	c->described = true;
-	c->replication = is_replication(c->conn);
+	c->replication = is_replication(c->conn) || is_console(c->conn);
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_object(&w, OSPQ_DB);
 	put_text(&w, OSP_STR("server"), REAL(PQhost)(c->conn));

@@ -103,7 +103,7 @@ typedef struct ospq_conn
 	size_t opening_len; /* 0: nothing is known */
 	osp_template start;
 	bool described;   /* the above was filled */
-	bool replication; /* sends no comments */
+	bool replication; /* or a console: what is sent takes no comments */
 
 	/* db.connect, while PQconnectPoll or PQresetPoll are at it */
 	bool connecting;

@@ -58,7 +58,7 @@ read_page(listing *l)
 	status = osp__page_read(&l->page, page, l->err);
 	if (status == OSP_OK && l->is_continued && page.len == 0)
 		status = osp_error_set(
-			l->err, OSP_EINVAL, "this is no page of a list of traces");
+			l->err, OSP_EINVAL, "an empty text is no page of a list of traces");
 	return status;
 }
 

@@ -36,8 +36,11 @@ osp__page_read(osp_page *page, osp_str text, osp_error *err)
 			(size_t) end == text.len && page->ties >= 0)
 			return OSP_OK;
 	}
-	return osp_error_set(
-		err, OSP_EINVAL, "this is no page of a list of traces");
+	return osp_error_set(err,
+						 OSP_EINVAL,
+						 "'%.*s' is no page of a list of traces",
+						 (int) (text.len < 64 ? text.len : 64),
+						 text.ptr);
 }
 
 void

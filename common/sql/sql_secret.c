@@ -24,11 +24,13 @@
 /* The first four characters of each are letters or a separator of its own. '?'
  * stands for one of "_", "-", " " or for nothing. */
 static const char *const words[] = {
-	"passw",          "passphrase", "passcode",    "secret",      "token",
-	"credential",     "bearer",     "hmac",        "apikey",      "api_key",
-	"api-key",        "api key",    "private?key", "access?key",  "signing?key",
-	"encryption?key", "crypt",      "set_config",  "set_context", "dblink",
-	"pgpass",         "hexkey",     "textkey",     "rekey",       TRACE,
+	"passw",       "passphrase",    "passcode",      "secret",
+	"token",       "credential",    "bearer",        "hmac",
+	"apikey",      "api_key",       "api-key",       "api key",
+	"private?key", "access?key",    "signing?key",   "encryption?key",
+	"crypt",       "set_config",    "set_context",   "dblink",
+	"pgpass",      "hexkey",        "textkey",       "rekey",
+	TRACE,         "profiler.init", "profiler?init",
 };
 
 #define WORD_COUNT (sizeof(words) / sizeof(words[0]))

@@ -92,4 +92,18 @@ END
 	}
 }
 
+# What libpq says of a connection string that it cannot read quotes the string.
+for my $conninfo ('postgresql://app:S3cret@[::1', 'host=h password=my S3cret',
+	'postgresql://u:S3cret%zz@h', 'postgresql://u:S3cret/x@h/d',
+	'postgresql://u:pw@S3cret@h/d')
+{
+	my ($status, $out, $err) = run($osprofiler, 'run', '--hmac-key', $key, '--',
+		'psql', '-X', $conninfo, '-c', 'select 1');
+	my ($id) = "$out$err" =~ /^Trace ID: (\S+)/m;
+	my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', $id // 'none');
+
+	like($json, qr/"message": /, "$conninfo: the failure is recorded");
+	unlike($json, qr/S3cret/, "$conninfo: and nothing of what it quotes");
+}
+
 done_testing();
