@@ -130,7 +130,10 @@ cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 		add_dirs_below(dirs, path);
 	}
 
-	/* PostgreSQL knows nothing of the environment of its users. */
+	/* PostgreSQL knows nothing of the environment of its users; whoever names a
+	 * run directory means that one. */
+	if (config->run_directory[0] != '\0')
+		return;
 	(void) snprintf(shared,
 					sizeof(shared),
 					SHARED_MEMORY "/osprofiler-%lu",
