@@ -108,7 +108,7 @@ osp_status store_remove_old(osp_driver_conn *conn, int64_t before_us,
 
 /* ---- store_remove.c ---- */
 
-osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *given,
 							   uint64_t *removed,
 							   osp_error *err) OSP_MUST_CHECK;
 

@@ -534,7 +534,7 @@ add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
 	if (status != OSP_OK || known)
 		return status;
 	status = find_summary(conn, item->base_id, sum, err);
-	if (status != OSP_OK)
+	if (status != OSP_OK || *sum == NULL)
 		return status;
 	if (!osp_timestamp_parse(item->timestamp, &ns))
 		ns = 0;

@@ -295,7 +295,7 @@ sub breaches
 	my ($out, $err) = ('', '');
 
 	IPC::Run::run([
-			$ENV{OSPROFILER_TEST_AGENT}, 'trace', 'check', '--connection-string',
+			$ENV{OSPROFILER_TEST_AGENT} || 'osprofiler', 'trace', 'check', '--connection-string',
 			'file://' . trace_file($node), $base ],
 		'>', \$out, '2>', \$err);
 	return $out . $err;
