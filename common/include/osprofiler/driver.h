@@ -51,8 +51,9 @@ typedef struct osp_driver_options
 	void *interrupted_ctx;
 
 	/* Bytes that a driver may hold at once of what the collector sends, whatever
-	 * memory its client library uses: an answer that announces more is refused
-	 * with OSP_EFULL before memory is taken for it. 0: 256 MB. */
+	 * memory its client library uses. An answer that needs more is refused with
+	 * OSP_EFULL: an announced number of elements before memory is taken for them,
+	 * a text when its bytes reach the bound. 0: 256 MB. */
 	size_t memory_max;
 } osp_driver_options;
 
