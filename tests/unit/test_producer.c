@@ -271,7 +271,7 @@ mount_small(void)
 	if (geteuid() == 0 ? unshare(CLONE_NEWNS) != 0
 					   : !enter_user_namespace(geteuid(), getegid()))
 		return false;
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return mount("none", "/", "none", MS_REC | MS_PRIVATE, "") == 0 &&
 		   mount("small", run_path, "tmpfs", 0, "size=1m,mode=0700") == 0;
 }
 
