@@ -6,7 +6,6 @@
  */
 #include "sql/sql_text.h"
 
-
 #define MASK OSP_STR("'***'")
 
 /* Words that are kept of a sensitive statement that did not parse. */
@@ -17,8 +16,9 @@ typedef struct writer
 	char *out;
 	size_t len;
 	size_t size;
-	osp_str constant; /* is written for one */
-	osp_str space;    /* before the next token, if there is one */
+	osp_str constant;  /* is written for one */
+	osp_str space;     /* before the next token, if there is one */
+	bool after_string; /* the last token was a string, written as a constant */
 } writer;
 
 /* How a text is written anew. */
@@ -65,6 +65,7 @@ put(writer *w, osp_str text)
 	if (w->len > 0)
 		append(w, w->space);
 	w->space.len = 0;
+	w->after_string = false;
 	append(w, text);
 }
 
@@ -203,7 +204,10 @@ copy_token(writer *w, place *at, const osp_sql_token *token)
 		return;
 	}
 	if (is_constant(at, token))
+	{
 		put_constant(w);
+		w->after_string = token->kind != OSP_SQL_NUMBER;
+	}
 	else
 		put(w, token->text);
 	if (is_before_value(at, token))
@@ -222,11 +226,8 @@ static bool
 ends_trust(const writer *w, const place *at, const osp_sql_token *token)
 {
 	if (!at->rules->broken)
-		return !at->hides_rest && w->space.len == 0 &&
-			   w->len >= w->constant.len && token->kind == OSP_SQL_WORD &&
-			   memcmp(w->out + w->len - w->constant.len,
-					  w->constant.ptr,
-					  w->constant.len) == 0;
+		return !at->hides_rest && w->space.len == 0 && w->after_string &&
+			   token->kind == OSP_SQL_WORD;
 	return token->kind == OSP_SQL_STRING || token->kind == OSP_SQL_NAME ||
 		   token->text.ptr[0] == '$';
 }
@@ -263,7 +264,8 @@ rewrite(writer *w, const rewriting *rules, osp_str text)
 static size_t
 rewrite_with(osp_str text, const rewriting *rules, char *out, size_t size)
 {
-	writer w = {out, 0, size, rules->normalize ? OSP_STR("?") : MASK, {"", 0}};
+	writer w = {
+		out, 0, size, rules->normalize ? OSP_STR("?") : MASK, {"", 0}, false};
 
 	return rewrite(&w, rules, text);
 }

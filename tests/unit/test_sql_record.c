@@ -302,6 +302,7 @@ test_normalized(void **state)
 		{PG, "DO $$ LEAK $$", "DO ?"},
 		{PG, "SELECT 'LEAK", "SELECT"},
 		{PG, "SELECT 'it's LEAK', x'", "SELECT ?"},
+		{PG, "SELECT j?name, k ?| y FROM t", "SELECT j?name, k ?| y FROM t"},
 		{PG, "INSERT INTO t VALUES (2, 'LEAK')", "INSERT INTO t VALUES (?, ?)"},
 		{LITE, "SELECT [a], `b`, :c, ?1, x'0f'", "SELECT [a], `b`, :c, ?1, ?"},
 	};
