@@ -218,6 +218,18 @@ describe_outcome(yyjson_val *info, osp__description *what)
 		what->unread = "not executed";
 }
 
+/* A tracer that does not learn of an end says what its time is worth. */
+static void
+describe_bound(yyjson_val *info, osp__description *what)
+{
+	osp_str bound = osp__json_str(member(info, "elapsed_is"));
+
+	if (osp_str_eq(bound, OSP_STR("at least")))
+		what->bound = "or longer";
+	else if (osp_str_eq(bound, OSP_STR("at most")))
+		what->bound = "or shorter";
+}
+
 static void
 describe_stop(yyjson_val *info, osp__description *what)
 {
@@ -228,6 +240,7 @@ describe_stop(yyjson_val *info, osp__description *what)
 		what->truncated = 0;
 	describe_rows(info, what);
 	describe_outcome(info, what);
+	describe_bound(info, what);
 	osp_buf_add_str(&what->error, etype);
 	if (etype.len > 0 && message.len > 0)
 		osp_buf_add_str(&what->error, OSP_STR(": "));
@@ -241,6 +254,7 @@ reset(osp__description *what)
 	osp_buf_reset(&what->detail);
 	osp_buf_reset(&what->error);
 	what->unread = NULL;
+	what->bound = NULL;
 	what->rows = -1;
 	what->truncated = 0;
 	what->cut = false;

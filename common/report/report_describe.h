@@ -33,6 +33,8 @@ typedef struct osp__description
 	osp_buf detail;      /* the statement, the request, the function */
 	osp_buf error;       /* type and message; empty: none */
 	const char *unread;  /* how a client left its result; NULL: it did not */
+	const char *bound;   /* its time is only a bound, of this kind; NULL: it is
+						  * what it took */
 	int64_t rows;        /* -1: not known, or none of its business */
 	int64_t truncated;   /* children that were left out of the trace */
 	bool cut;            /* the statement goes on beyond detail */

@@ -351,6 +351,8 @@ node_mark(drawing *d, const osp__node *node)
 						sizeof(d->mark),
 						"(%lld left out)",
 						(long long) d->what.truncated);
+	else if (d->what.bound != NULL && d->options.times)
+		(void) snprintf(d->mark, sizeof(d->mark), "(%s)", d->what.bound);
 	else
 		return "";
 	return d->mark;

@@ -508,6 +508,42 @@ test_outcomes(void **state)
 				"sqlite  shop\n");
 }
 
+/* A time that is only a bound is drawn as one, wherever times are. */
+static void
+test_bounds(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_non_null(report);
+	add_both(report, "sqlite", "a", BASE, 0, "", "");
+	add_both(report,
+			 "sqlite.trigger",
+			 "b",
+			 "a",
+			 0,
+			 "\"trigger\": {\"name\": \"late\"}, ",
+			 "\"elapsed_ns\": 1000, \"elapsed_is\": \"at least\", ");
+	add_both(report,
+			 "sqlite.trigger",
+			 "c",
+			 "a",
+			 0,
+			 "\"trigger\": {\"name\": \"early\"}, ",
+			 "\"elapsed_ns\": 1000, \"elapsed_is\": \"at most\", ");
+	draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "late  (or longer)\n"));
+	assert_non_null(strstr(text.ptr, "early  (or shorter)\n"));
+	osp_buf_term(&text);
+	assert_tree(report,
+				"3 operations\n"
+				"sqlite  shop\n"
+				"├─ sqlite.trigger  late\n"
+				"└─ sqlite.trigger  early\n");
+}
+
 static void
 add_rows(osp_report *report, const char *id, int us, const char *statement,
 		 const char *result)
@@ -763,6 +799,7 @@ main(void)
 		cmocka_unit_test(test_lost_in_ring),
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_rows_backwards),
 		cmocka_unit_test(test_prepare),
