@@ -54,7 +54,7 @@ echo "== PostgreSQL: instructions of a prepared SELECT (pgbench -S -M prepared)"
 bare=$(instructions_of bare "")
 printf '%-28s %7d\n' "without the extension" "$bare"
 instructions "loaded, nothing traced" "" +150
-instructions "every statement traced" "$context" +2500
+instructions "every statement traced" "$context" +1600
 instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "with plan nodes" "$context -c osprofiler.points=statement,node" +10000
 
