@@ -108,12 +108,13 @@ sub observe
 		local @ENV{qw(PGDATABASE HOME TMPDIR)} = ('work', @places[1, 2]);
 		$how->('sh', '-c', "cd $work/cwd && exec \"\$@\"", 'sh', @command);
 	};
-	my $log = log_since($from);
 	my (undef, $calls) = run('psql', '-XAt0c', 'select query, sum(calls), sum(rows) '
 		  . 'from pg_stat_statements join pg_database on dbid = pg_database.oid '
 		  . "where datname = 'work' and query !~ 'create table pay' group by 1");
 	my (undef, $data) = run('pg_dump', '-a', '--inserts', '-d', 'work');
 
+	# By now the server has noticed that the program is gone.
+	my $log = log_since($from);
 	$data =~ s/^--.*\n|^SELECT pg_catalog.set_config.*\n|^\\(?:un)?restrict.*\n//mg;
 	return (
 		status => $status, stdout => normal($out), stderr => normal($err), log => $log,
