@@ -55,15 +55,6 @@ open_descriptors(osp_shipper *s, osp_error *err)
 	return s->bell != NULL ? OSP_OK : no_memory(err);
 }
 
-void
-osp__stat_begin(osp_shipper *s)
-{
-	s->origin.wall_offset_ns =
-		__atomic_load_n(&s->stat->wall_offset_ns, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
-}
-
 /* Host name, project and service: what records do not say themselves. */
 static osp_status
 copy_texts(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
@@ -189,7 +180,7 @@ open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	if (status != OSP_OK)
 		return status;
 
-	osp__stat_begin(s);
+	osp__directory_announce(s);
 	s->sleep_number = (uint32_t) osp_mono_now();
 	s->active_ns = osp_mono_now();
 	s->nap_ms = 1;
@@ -246,24 +237,6 @@ bool
 osp_shipper_busy(const osp_shipper *s)
 {
 	return s->busy;
-}
-
-bool
-osp_shipper_is_empty(const osp_shipper *s)
-{
-	size_t i;
-
-	if (osp__slot_used(&s->slots[0]) || osp__slot_used(&s->slots[1]) ||
-		(s->spool != NULL && osp_spool_bytes(s->spool) > 0))
-		return false;
-	for (i = 0; i < s->ring_count; i++)
-	{
-		const osp_ring *ring = &s->rings[i]->ring;
-
-		if (!s->rings[i]->foreign && osp_ring_head(ring) != osp_ring_tail(ring))
-			return false;
-	}
-	return true;
 }
 
 /* What lives in a slot alone is lost with it. */

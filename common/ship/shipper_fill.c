@@ -22,8 +22,8 @@ osp__slot_used(const shipper_slot *slot)
 		   osp_batch_count(slot->batch) > 0;
 }
 
-bool
-osp__slot_full(const shipper_slot *slot)
+static bool
+slot_full(const shipper_slot *slot)
 {
 	return slot->from_spool || slot->detached ||
 		   slot->run_count == BATCH_POINTS ||
@@ -65,6 +65,24 @@ add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
 	return OSP_OK;
 }
 
+static osp_str
+label_of(const char label[OSP_LABEL_MAX + 1], osp_str otherwise)
+{
+	size_t len = strnlen(label, OSP_LABEL_MAX);
+
+	return len > 0 ? osp_str_n(label, len) : otherwise;
+}
+
+/* Puts the labels of the ring's producer, if it has any. */
+static void
+put_labels(const shipper_ring *r, osp_origin *origin)
+{
+	const osp_ring_header *header = r->ring.header;
+
+	origin->project = label_of(header->project, origin->project);
+	origin->service = label_of(header->service, origin->service);
+}
+
 /* One turn of a ring; false if the slot can take no more. */
 static bool
 take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
@@ -76,7 +94,7 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 	bool more = true;
 	int n;
 
-	osp__ring_labels(r, &origin);
+	put_labels(r, &origin);
 	for (n = 0; n < TURN_RECORDS && r->taken < quota; n++)
 	{
 		uint64_t next = r->pos;
@@ -90,14 +108,14 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 		}
 		r->taken += next - r->pos;
 		r->pos = next;
-		if (!whole || osp__slot_full(slot))
+		if (!whole || slot_full(slot))
 			break;
 	}
 	osp__ring_count_corrupt(s, r);
-	*found = osp__losses_take(s, slot, r) || r->pos != begin;
+	*found = osp__losses_take(r, slot, &origin) || r->pos != begin;
 	if (*found)
 		note_run(slot, r);
-	return more && !osp__slot_full(slot);
+	return more && !slot_full(slot);
 }
 
 /* One turn of every ring; true if any of them gave something. */
@@ -127,7 +145,7 @@ osp__fill_from_rings(osp_shipper *s, shipper_slot *slot)
 	bool more = true;
 	size_t i;
 
-	if (osp__slot_full(slot))
+	if (slot_full(slot))
 		return false;
 	if (!osp__slot_used(slot))
 		for (i = 0; i < s->ring_count; i++)

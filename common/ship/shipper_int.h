@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_int.h
- *	  What the files of the shipper share.
+ *	  The state of the shipper, and the functions that its files share.
  *
- *	  shipper.c        opening and closing
- *	  shipper_step.c   one step: results, what to do next, sleeping, flushing
- *	  shipper_rings.c  the table of rings
- *	  shipper_watch.c  the run directory: producers that are gone, its own end
- *	  shipper_bell.c   the bell that producers ring
- *	  shipper_losses.c reports of records that found no room
- *	  shipper_fill.c   making batches of rings and spool, confirming them
- *	  shipper_spill.c  making room: into the spool, or, past its limit, away
- *	  shipper_send.c   the sender's thread
- *	  shipper_meter.c  rate, lag and CPU time, for the status file
- *	  shipper_log.c    the log and the last error
+ *	  A file calls files below it in this list, never one above it:
+ *
+ *	  shipper.c        opens and closes the shipper; owns the descriptors
+ *	  shipper_step.c   drives one step: results of the sender, batches, naps,
+ *	                   sleep, flush; owns the state of the collector (down,
+ *	                   retries)
+ *	  shipper_spill.c  makes room in the rings: writes points to the spool, or
+ *	                   drops them when the spool takes nothing
+ *	  shipper_fill.c   owns the slots: fills them from rings or spool, settles
+ *	                   them, takes them back
+ *	  shipper_watch.c  owns the run directory, its lock, status file and watch
+ *	  shipper_rings.c  owns the table of rings
+ *	  shipper_losses.c owns the reports of records that found no room in a ring
+ *	  shipper_meter.c  owns rate, lag and CPU time in the status file
+ *	  shipper_log.c    writes log lines, and the last error in the status file
+ *	  shipper_send.c   owns the driver, and the thread that calls it
+ *	  shipper_bell.c   owns the thread that waits for the producers' bell
  *
  * Batches are kept in two slots, in order: the first is with the sender, or
  * waits for it; the second is filled meanwhile. A slot's points come from rings
@@ -188,17 +194,15 @@ bool osp__shipper_is_news(int64_t *last_ns);
 /* Puts an error into the status file, where `osprofiler status` reads it. */
 void osp__shipper_note_error(osp_shipper *s, const char *text);
 
-/* shipper.c */
-
-/* Says in the status file that there is a shipper. */
-void osp__stat_begin(osp_shipper *s);
-
 /* shipper_watch.c */
 
 /* Opens, or makes, directory, lock and status file. What is open after a failure is
  * closed by osp__directory_close. */
 osp_status osp__directory_open(osp_shipper *s, osp_error *err) OSP_MUST_CHECK;
 void osp__directory_close(osp_shipper *s);
+
+/* Says in the status file that there is a shipper. */
+void osp__directory_announce(osp_shipper *s);
 
 /* Begins to watch the directory; without one, it is checked now and then. */
 void osp__watch_begin(osp_shipper *s);
@@ -250,9 +254,6 @@ bool osp__ring_waits(osp_shipper *s, shipper_ring *r);
 void osp__rings_tidy(osp_shipper *s, bool all);
 void osp__rings_term(osp_shipper *s);
 
-/* Puts the labels of the ring's producer, if it has any. */
-void osp__ring_labels(const shipper_ring *r, osp_origin *origin);
-
 /* Everything before end is delivered, or safe elsewhere. */
 void osp__ring_settle(shipper_ring *r, uint64_t end);
 
@@ -273,7 +274,8 @@ bool osp__losses_look(shipper_ring *r, int64_t now);
 bool osp__losses_pending(const shipper_ring *r);
 
 /* Adds the reports that are due to the slot; true if there were any. */
-bool osp__losses_take(osp_shipper *s, shipper_slot *slot, shipper_ring *r);
+bool osp__losses_take(shipper_ring *r, shipper_slot *slot,
+					  const osp_origin *origin);
 
 /* The reports that were taken are settled, or have to be taken again. */
 void osp__losses_settle(shipper_ring *r);
@@ -284,7 +286,6 @@ void osp__losses_hurry(shipper_ring *r);
 
 /* shipper_fill.c */
 bool osp__slot_used(const shipper_slot *slot);
-bool osp__slot_full(const shipper_slot *slot);
 
 /* Adds points to a slot; true if there were any. */
 bool osp__fill_from_rings(osp_shipper *s, shipper_slot *slot);

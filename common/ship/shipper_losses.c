@@ -58,12 +58,12 @@ osp__losses_pending(const shipper_ring *r)
 	return false;
 }
 
-/* The start or the stop of the operation that reports a loss. */
-static osp_status
-add_report(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
+/* Adds the start or the stop of the operation that reports a loss. */
+static bool
+add_report(shipper_slot *slot, const osp_origin *origin,
 		   const osp_ring_loss *loss, uint64_t before, osp_record_kind kind)
 {
-	osp_origin origin;
+	size_t place = osp_batch_count(slot->batch);
 	uint64_t number;
 	osp_record record;
 	osp_writer w;
@@ -84,9 +84,10 @@ add_report(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
 	osp_attrs_begin(&w, info, sizeof(info));
 	osp_put_u64(&w, OSP_STR("lost_points"), loss->lost - before);
 	record.info = osp_attrs_end(&w);
-	origin = s->origin;
-	osp__ring_labels(r, &origin);
-	return osp_batch_add_record(slot->batch, &record, &origin, NULL);
+	if (osp_batch_add_record(slot->batch, &record, origin, NULL) != OSP_OK)
+		return false;
+	slot->born_ns[place] = record.mono_ns;
+	return true;
 }
 
 static bool
@@ -97,7 +98,7 @@ is_due(const shipper_ring *r, int64_t now)
 }
 
 bool
-osp__losses_take(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
+osp__losses_take(shipper_ring *r, shipper_slot *slot, const osp_origin *origin)
 {
 	bool found = false;
 	int i;
@@ -111,11 +112,9 @@ osp__losses_take(osp_shipper *s, shipper_slot *slot, shipper_ring *r)
 
 		if (!osp_ring_read_loss(&r->ring, i, &loss) || loss.lost <= r->told[i])
 			continue;
-		if (osp__slot_full(slot) ||
-			add_report(s, slot, r, &loss, r->told[i], OSP_RECORD_START) !=
-				OSP_OK ||
-			add_report(s, slot, r, &loss, r->told[i], OSP_RECORD_STOP) !=
-				OSP_OK)
+		if (osp_batch_count(slot->batch) + 2 > BATCH_POINTS ||
+			!add_report(slot, origin, &loss, r->told[i], OSP_RECORD_START) ||
+			!add_report(slot, origin, &loss, r->told[i], OSP_RECORD_STOP))
 		{
 			r->has_losses = true;
 			break;

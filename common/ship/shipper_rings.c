@@ -292,7 +292,6 @@ osp__rings_look(osp_shipper *s, int64_t now)
 	bool moved = false;
 	size_t i;
 
-	osp__watch_read(s, now);
 	if (__atomic_load_n(&s->stat->rings_made, __ATOMIC_ACQUIRE) !=
 			s->rings_made_seen ||
 		now - s->scanned_ns > SCAN_INTERVAL_NS)
@@ -389,23 +388,6 @@ osp__rings_tidy(osp_shipper *s, bool all)
 		remove_file(s, r);
 		forget_ring(s, i);
 	}
-}
-
-static osp_str
-label_of(const char label[OSP_LABEL_MAX + 1], osp_str otherwise)
-{
-	size_t len = strnlen(label, OSP_LABEL_MAX);
-
-	return len > 0 ? osp_str_n(label, len) : otherwise;
-}
-
-void
-osp__ring_labels(const shipper_ring *r, osp_origin *origin)
-{
-	const osp_ring_header *header = r->ring.header;
-
-	origin->project = label_of(header->project, origin->project);
-	origin->service = label_of(header->service, origin->service);
 }
 
 void

@@ -289,6 +289,24 @@ barrier_everywhere(void)
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
 }
 
+bool
+osp_shipper_is_empty(const osp_shipper *s)
+{
+	size_t i;
+
+	if (osp__slot_used(&s->slots[0]) || osp__slot_used(&s->slots[1]) ||
+		(s->spool != NULL && osp_spool_bytes(s->spool) > 0))
+		return false;
+	for (i = 0; i < s->ring_count; i++)
+	{
+		const osp_ring *ring = &s->rings[i]->ring;
+
+		if (!s->rings[i]->foreign && osp_ring_head(ring) != osp_ring_tail(ring))
+			return false;
+	}
+	return true;
+}
+
 /* How long to wait when no producer does anything. */
 static int
 idle_timeout(const osp_shipper *s, int64_t now)
@@ -353,6 +371,7 @@ osp_shipper_step(osp_shipper *s)
 	wake_up(s);
 	watch_clock(s, now);
 	s->gathered = 0;
+	osp__watch_read(s, looked_ns);
 	active = osp__rings_look(s, looked_ns);
 	for (round = 0; round < ROUNDS && progress; round++)
 	{

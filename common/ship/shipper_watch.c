@@ -153,6 +153,15 @@ osp__directory_close(osp_shipper *s)
 	s->lock_fd = s->dir_fd = -1;
 }
 
+void
+osp__directory_announce(osp_shipper *s)
+{
+	s->origin.wall_offset_ns =
+		__atomic_load_n(&s->stat->wall_offset_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stat->sleeping, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
+}
+
 /* The old rings have no names any more, and are counted in no sum. */
 static void
 leave_rings(osp_shipper *s)
@@ -197,7 +206,7 @@ follow(osp_shipper *s)
 	s->bell = osp__bell_new(s->alc, s->stat, s->bell_fd);
 	leave_rings(s);
 	osp__watch_begin(s);
-	osp__stat_begin(s);
+	osp__directory_announce(s);
 
 	/* From now on its producers look for the new one. */
 	__atomic_store_n(&old.stat->shipper, 0, __ATOMIC_RELAXED);

@@ -519,6 +519,9 @@ test_losses_are_reported(void **state)
 	assert_int_equal(count_rings(ship), 0);
 	assert_int_equal(shipping_lost_points(ship, "base of 0"), 2000 - committed);
 	assert_int_equal(shipping_lost_points(ship, "base of 1"), 3);
+
+	/* The reports themselves are not older than the shipper. */
+	assert_true(ship->stat->lag_p99_us < SHIPPING_TIMEOUT_MS * 1000);
 	shipping_close(ship);
 	shipping_deliver(ship);
 	assert_int_equal(shipping_lost_points(ship, "base of 1"), 3);
