@@ -194,8 +194,7 @@ extern void pgosp_put_params(osp_writer *w, const ParamListInfoData *params);
 
 /* ---- session, ring, shipper (session.c, producer.c, worker.c) ---- */
 
-/* The ring if it is open, and when the settings were loaded that it is by. */
-extern osp_producer *pgosp_ring;
+/* PgReloadTime when the ring was last checked against the settings. */
 extern TimestampTz pgosp_ring_at;
 
 /* The ring once it was looked whether those are others now. */
@@ -217,13 +216,7 @@ pgosp_producer_if_open(void)
 	return pgosp_ring;
 }
 
-/* The status file of the run directory, or NULL. Only for counting. */
-extern osp_runstat *pgosp_runstat(void);
-
 extern void pgosp_producer_close(void);
-
-/* The run directory of this cluster. */
-extern osp_status pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err);
 
 /* What is wrong with the ring, NULL if nothing. */
 extern const char *pgosp_producer_trouble(void);

@@ -12,17 +12,6 @@
 
 /* ---- points (point.c) ---- */
 
-/* The time of this session's points; not for signal handlers. */
-extern osp_clock pgosp_clock;
-
-static inline int64
-pgosp_now(void)
-{
-	return osp_clock_now(&pgosp_clock);
-}
-
-typedef struct pgospPoint pgospPoint;
-
 /* Error of a point that failed; message is UTF-8. */
 typedef struct pgospError
 {
@@ -94,9 +83,6 @@ typedef struct pgospParent
 	pgospPoint *point;
 	const osp_context *context;
 } pgospParent;
-
-/* The statement that runs now; nested ones are its children. */
-extern pgospPoint *pgosp_current;
 
 /* Puts what the start tells. */
 typedef void (*pgosp_put_start)(osp_writer *w, const void *what);
@@ -172,9 +158,6 @@ pgosp_point_active_ns(const pgospPoint *point, int64 until_ns)
 {
 	return until_ns - point->start_ns - point->paused_ns;
 }
-
-/* Of the next point. */
-extern uint64 pgosp_next_serial;
 
 /* The stop of a point is written, and so it is open no more. */
 static inline void

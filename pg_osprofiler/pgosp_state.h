@@ -56,6 +56,22 @@ extern uint64 pgosp_text_epoch;
 extern dlist_head pgosp_open_points;
 extern int pgosp_busy;
 
+/* The innermost operation that runs now, of those in which others can run. */
+typedef struct pgospPoint pgospPoint;
+extern pgospPoint *pgosp_current;
+
+/* The serial number of the next operation. */
+extern uint64 pgosp_next_serial;
+
+/* The time of this session's points; not for signal handlers. */
+extern osp_clock pgosp_clock;
+
+static inline int64
+pgosp_now(void)
+{
+	return osp_clock_now(&pgosp_clock);
+}
+
 /* A top-level statement is being planned: what runs now belongs to it. */
 extern bool pgosp_planning;
 
@@ -73,6 +89,17 @@ extern TimestampTz pgosp_loaded_at;
 
 /* Called when something is traced for the first time; set by the hooks. */
 extern void (*pgosp_first_trace_hook)(void);
+
+/* ---- the run directory (run_directory.c) ---- */
+
+/* The ring of this backend, NULL while it has none. */
+extern osp_producer *pgosp_ring;
+
+/* The run directory of this cluster. */
+extern osp_status pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err);
+
+/* The status file of the run directory, or NULL. Only for counting. */
+extern osp_runstat *pgosp_runstat(void);
 
 #pragma GCC visibility pop
 

@@ -25,11 +25,6 @@
 #define MARK_SIZE   32 /* truncated */
 #define MESSAGE_MAX 3072
 
-pgosp_hot_data osp_clock pgosp_clock;
-pgosp_hot_data pgospPoint *pgosp_current = NULL;
-
-pgosp_hot_data uint64 pgosp_next_serial = 1;
-
 static void
 set_parent(pgospPoint *point, const pgospParent *parent)
 {

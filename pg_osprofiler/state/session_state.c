@@ -25,6 +25,11 @@ pgosp_hot_data volatile int pgosp_lockwaits = 0;
 pgosp_hot_data dlist_head pgosp_open_points =
 	DLIST_STATIC_INIT(pgosp_open_points);
 
+pgosp_hot_data osp_clock pgosp_clock;
+pgosp_hot_data pgospPoint *pgosp_current = NULL;
+pgosp_hot_data uint64 pgosp_next_serial = 1;
+pgosp_hot_data osp_producer *pgosp_ring = NULL;
+
 bool pgosp_reporting = false;
 TimestampTz pgosp_loaded_at = 0;
 void (*pgosp_first_trace_hook)(void) = NULL;

@@ -3,47 +3,22 @@
  * session_ring.c
  *	  The backend's ring, made when its first statement is traced.
  *
- * Every cluster has a directory of its own in the run directory, named by its
- * system identifier and its data directory: copies of a cluster differ in the
- * second. Should the directory be unusable, or full, that is logged once;
- * nothing is traced then, and it is tried again now and then.
+ * Should the run directory be unusable, or full, that is logged once; nothing is
+ * traced then, and it is tried again now and then.
  */
 #include "pgosp.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "access/xlog.h"
-#include "common/hashfn.h"
-#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #define RETRY_NS (INT64CONST(10) * 1000000000)
 
 static pgosp_hot_data osp_producer producer;
-pgosp_hot_data osp_producer *pgosp_ring = NULL;
 pgosp_hot_data TimestampTz pgosp_ring_at = 0;
 
 static bool failed = false;
 static int64 retry_ns = 0;
 static osp_error trouble = {OSP_OK, ""};
 static char trouble_told[sizeof(trouble.msg)];
-
-osp_status
-pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
-{
-	char sub[64];
-	uint32 hash =
-		hash_bytes((const unsigned char *) DataDir, (int) strlen(DataDir));
-
-	snprintf(sub,
-			 sizeof(sub),
-			 "pg-" UINT64_FORMAT "-%08x",
-			 GetSystemIdentifier(),
-			 hash);
-	return osp_rundir_server_path(
-		osp_str_of(pgosp_run_directory), osp_str_of(sub), out, err);
-}
 
 static void
 fail(void)
@@ -132,32 +107,6 @@ const char *
 pgosp_producer_trouble(void)
 {
 	return failed ? trouble.msg : NULL;
-}
-
-/*
- * A session whose contexts are all refused has no ring, but it counts them: the
- * status file is mapped alone.
- */
-osp_runstat *
-pgosp_runstat(void)
-{
-	static osp_runstat *alone = NULL;
-	static bool tried = false;
-	char path[OSP_RUNDIR_PATH_MAX];
-	int dir_fd;
-
-	if (pgosp_ring != NULL)
-		return producer.stat;
-	if (tried)
-		return alone;
-	tried = true;
-	if (pgosp_rundir(path, NULL) != OSP_OK ||
-		osp_rundir_open(path, true, &dir_fd, NULL) != OSP_OK)
-		return NULL;
-	if (osp_runstat_map(dir_fd, &alone, NULL) != OSP_OK)
-		alone = NULL;
-	(void) close(dir_fd);
-	return alone;
 }
 
 void

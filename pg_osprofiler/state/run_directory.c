@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_directory.c
+ *	  The run directory of this cluster, and its status file.
+ *
+ * Every cluster has a directory of its own in the run directory, named by its
+ * system identifier and its data directory: copies of a cluster differ in the
+ * second.
+ */
+#include "pgosp_setting.h"
+
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+
+osp_status
+pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
+{
+	char sub[64];
+	uint32 hash =
+		hash_bytes((const unsigned char *) DataDir, (int) strlen(DataDir));
+
+	snprintf(sub,
+			 sizeof(sub),
+			 "pg-" UINT64_FORMAT "-%08x",
+			 GetSystemIdentifier(),
+			 hash);
+	return osp_rundir_server_path(
+		osp_str_of(pgosp_run_directory), osp_str_of(sub), out, err);
+}
+
+/*
+ * A session whose contexts are all refused has no ring, but it counts them: the
+ * status file is mapped alone.
+ */
+osp_runstat *
+pgosp_runstat(void)
+{
+	static osp_runstat *alone = NULL;
+	static bool tried = false;
+	char path[OSP_RUNDIR_PATH_MAX];
+	int dir_fd;
+
+	if (pgosp_ring != NULL)
+		return pgosp_ring->stat;
+	if (tried)
+		return alone;
+	tried = true;
+	if (pgosp_rundir(path, NULL) != OSP_OK ||
+		osp_rundir_open(path, true, &dir_fd, NULL) != OSP_OK)
+		return NULL;
+	if (osp_runstat_map(dir_fd, &alone, NULL) != OSP_OK)
+		alone = NULL;
+	(void) close(dir_fd);
+	return alone;
+}
