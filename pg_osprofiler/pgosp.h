@@ -10,6 +10,7 @@
  *	  operations/   which statement, node, call, commit or wait is an operation,
  *	                the stack of those that are open, and what is recorded of them
  *	  fast/         records of cached plans, encoded once and copied often
+ *	  usage/        what a statement uses, and what it waits for
  *	  worker/       the settings, the ring, the background worker and its child
  *	  context/      where a statement's context comes from; its text
  *	  state/        variables that all of them share
@@ -23,6 +24,7 @@
 #define PGOSP_H
 
 #include "pgosp_context.h"
+#include "pgosp_lockwait.h"
 #include "pgosp_point.h"
 #include "pgosp_setting.h"
 #include "pgosp_statement.h"
@@ -63,13 +65,6 @@ extern void pgosp_call_names(Oid oid, pgospNames *names);
 extern void pgosp_schema_name(Oid schema, char name[NAMEDATALEN]);
 extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 
-/* A transaction by its process and its own number; in the years, unique. */
-static inline uint64
-pgosp_lockwait_key(const PGPROC *proc)
-{
-	return (uint64) (uint32) proc->pid << 32 | pgosp_transaction_of(proc);
-}
-
 /* Notes that this backend's transaction belongs to this trace; see lockwait.c. */
 static inline void
 pgosp_lockwait_note(osp_producer *noting, const osp_context *context)
@@ -78,13 +73,6 @@ pgosp_lockwait_note(osp_producer *noting, const osp_context *context)
 		osp_ring_note(
 			&noting->ring, pgosp_lockwait_key(MyProc), context->base_id.bytes);
 }
-
-/* The timer looks: is there a lock to wait for? May make *ms, until the next
- * look, less; false if there must be none. */
-extern bool pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms);
-
-/* PostgreSQL logs something: that a wait for a lock goes on, or has ended? */
-extern void pgosp_lockwait_logged(void);
 
 /* Writes the waits for locks that were seen. */
 extern void pgosp_lockwaits_write(void);

@@ -25,8 +25,8 @@ CYCLE_MAX = 2
 ORDER = {
     "common": ["base", "sql", "json", "context", "record", "notify",
                ("profiler", "ship", "report")],
-    "pg_osprofiler": ["state", "context", "worker", "fast", "operations", "sql",
-                      "hooks"],
+    "pg_osprofiler": ["state", "context", "worker", "usage", "fast",
+                      "operations", "sql", "hooks"],
 }
 
 # Files that still break the first two rules: take them off, never add one.

@@ -20,7 +20,8 @@
  * The table has sums since the last top-level statement began. A statement
  * remembers what they were when it began, and tells the differences.
  */
-#include "pgosp.h"
+#include "pgosp_lockwait.h"
+#include "pgosp_usage.h"
 
 #include "storage/proc.h"
 #include "utils/timeout.h"

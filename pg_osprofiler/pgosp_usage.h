@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pgosp_usage.h
+ *	  What a statement used, and what it waited for.
+ */
+#ifndef PGOSP_USAGE_H
+#define PGOSP_USAGE_H
+
+#include "pgosp_setting.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ---- waits (wait_sampling.c) ---- */
+
+#define PGOSP_WAITS_MAX  24   /* kinds of events that are told apart */
+#define PGOSP_WAITS_SIZE 4096 /* that they take at most when put */
+
+/* What was waited for up to here. */
+typedef struct pgospWaits
+{
+	int count; /* -1: nobody looks */
+	uint32 epoch;
+	int64 ns[PGOSP_WAITS_MAX];
+} pgospWaits;
+
+/* Has waits looked at from here on. */
+extern void pgosp_waits_sample(pgospWaits *waits);
+
+/* The wait that the timer saw at its last look, and looked at no more, lasted until
+ * then. Nothing happens while the timer is set. */
+extern void pgosp_waits_add(uint32 event, int64 until_ns);
+
+/* Has the timer look again. */
+extern void pgosp_waits_look_again(void);
+
+static inline void
+pgosp_waits_begin(pgospWaits *waits)
+{
+	waits->count = -1;
+	if (unlikely((pgosp_points & PGOSP_POINTS_WAIT) != 0))
+		pgosp_waits_sample(waits);
+}
+
+/* Puts what was waited for since then, if that is known. */
+extern void pgosp_put_waits(osp_writer *w, const pgospWaits *then);
+
+/* ---- resources (resource_usage.c) ---- */
+
+/* What the stop of a statement tells. */
+typedef struct pgospUsage
+{
+	uint64 rows;
+	bool counts_rows; /* else it is not a statement that has any */
+	const char *command;
+	BufferUsage buffers; /* at the start */
+	uint64 other_blocks; /* the same, in one number */
+	WalUsage wal;
+	uint64 jit_functions; /* 0: the times are not set */
+	double jit_generation_ms;
+	double jit_inlining_ms;
+	double jit_optimization_ms;
+	double jit_emission_ms;
+	uint64 nodes_left_out;
+	pgospWaits waits;
+} pgospUsage;
+
+/*
+ * Blocks with which anything was done but that they were hit. Each of these counters
+ * only grows, so the sum is another whenever one of them is. They are the first
+ * members, whole numbers, hits first.
+ */
+static inline uint64
+pgosp_other_blocks(const BufferUsage *usage)
+{
+	const char *bytes = (const char *) usage;
+	const size_t end = offsetof(BufferUsage, temp_blks_written);
+	uint64 sum = 0;
+	size_t at;
+
+	for (at = sizeof(uint64); at <= end; at += sizeof(uint64))
+	{
+		uint64 count;
+
+		memcpy(&count, bytes + at, sizeof(count));
+		sum += count;
+	}
+	return sum;
+}
+
+/* As pgosp_usage_begin, where it has begun before: of the counters it sets those
+ * that are others now. */
+static inline void
+pgosp_usage_begin_again(pgospUsage *usage)
+{
+	uint64 other_blocks = pgosp_other_blocks(&pgBufferUsage);
+
+	usage->rows = 0;
+	usage->counts_rows = true;
+	usage->command = NULL;
+	if (unlikely(other_blocks != usage->other_blocks))
+	{
+		usage->buffers = pgBufferUsage;
+		usage->other_blocks = other_blocks;
+	}
+	usage->buffers.shared_blks_hit = pgBufferUsage.shared_blks_hit;
+	usage->wal = pgWalUsage;
+	usage->jit_functions = 0;
+	usage->nodes_left_out = 0;
+	pgosp_waits_begin(&usage->waits);
+}
+
+static inline void
+pgosp_usage_begin(pgospUsage *usage)
+{
+	usage->buffers = pgBufferUsage;
+	usage->other_blocks = pgosp_other_blocks(&pgBufferUsage);
+	pgosp_usage_begin_again(usage);
+}
+
+/* Adds what the plan took to compile; before the executor ends. */
+extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
+
+/* Were blocks hit at most since then, and nothing else done with any? */
+static inline bool
+pgosp_only_hits(const BufferUsage *now, const BufferUsage *then)
+{
+	return pgosp_other_blocks(now) == pgosp_other_blocks(then);
+}
+
+/* What was used between then and now; nothing if that is nothing. */
+extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
+							  const BufferUsage *then);
+
+/* Puts what was written to the WAL since then. */
+extern void pgosp_put_wal(osp_writer *w, const WalUsage *then);
+
+#pragma GCC visibility pop
+
+#endif /* PGOSP_USAGE_H */
