@@ -262,8 +262,30 @@ extern __attribute__((visibility("default"))) void pgosp_worker_main(Datum arg);
 
 /* ---- errors (errors.c) ---- */
 
+#define PGOSP_MESSAGE_MAX 3072
+
+/* Reads the error as it may be recorded; its message is in space, of
+ * PGOSP_MESSAGE_MAX bytes. */
+extern void pgosp_error_read(pgospError *error, const ErrorData *edata,
+							 char *space);
+
+/* Calls read with a copy of the error that is being thrown, unless there is too
+ * little memory; what read allocates is given back. */
+typedef void (*pgosp_error_reader)(const ErrorData *edata, void *arg);
+extern void pgosp_error_copy(pgosp_error_reader read, void *arg);
+
 /* Reads the error that is being thrown; for PG_CATCH. */
 extern void pgosp_error_capture(pgospError *error);
+
+/* Keeps the error that was reported while a commit was open, and hands it out once. */
+extern void pgosp_error_keep_reported(const ErrorData *edata);
+extern const pgospError *pgosp_error_reported(void);
+
+/* Keeps the FATAL error that ends this session; NULL: there is none. */
+extern void pgosp_error_keep_fatal(const ErrorData *edata);
+extern const pgospError *pgosp_error_fatal(void);
+
+/* ---- statements that failed early (failed_statement.c) ---- */
 
 /*
  * Reports a statement that failed before it could run by a point of its own, from
@@ -273,11 +295,8 @@ extern void pgosp_error_statement(const pgospStatementFacts *facts,
 								  const pgospParent *parent, int64 start_ns,
 								  const pgospError *error);
 
-/* The error that was reported while a commit was open; told once. */
-extern const pgospError *pgosp_error_reported(void);
-
-/* The FATAL error that ends this session, if there is one. */
-extern const pgospError *pgosp_error_fatal(void);
+/* Reports the client's statement that failed with this error, if it is traced. */
+extern void pgosp_error_of_client(const ErrorData *edata);
 
 /* ---- the collector (collector_setting.c, trace_reader.c) ---- */
 
@@ -333,7 +352,7 @@ extern void pgosp_executor_abort_begins(void);
 extern void pgosp_executor_session_ends(void);
 extern void pgosp_planner_init(void);
 extern void pgosp_utility_init(void);
-extern void pgosp_errors_init(void);
+extern void pgosp_log_init(void);
 
 #pragma GCC visibility pop
 

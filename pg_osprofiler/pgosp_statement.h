@@ -149,7 +149,29 @@ extern void pgosp_statement_open_part(pgospPoint *point,
 									  const pgospParent *parent,
 									  const pgospStatementFacts *facts);
 
-/* ---- planning (planner.c) ---- */
+/* ---- planning (planning.c) ---- */
+
+/* An operation pg.plan. */
+typedef struct pgospPlanPoint
+{
+	pgospPoint point; /* first */
+	const pgospPlan *plan;
+	bool planned; /* else it failed */
+} pgospPlanPoint;
+
+/* Prepares a point that is not open yet, of a planning that has not succeeded. */
+extern void pgosp_plan_point_init(pgospPlanPoint *told, const pgospPlan *plan);
+
+/* Measures a planning. planned: NULL if it failed. */
+extern void pgosp_plan_begin(pgospPlan *plan, Query *parse,
+							 const ParamListInfoData *params);
+extern void pgosp_plan_end(pgospPlan *plan, const PlannedStmt *planned);
+
+/* Keeps the planning until its statement starts. */
+extern void pgosp_plan_keep(const pgospPlan *plan);
+
+/* Keeps the planning until its error is reported. NULL: forgets the last one. */
+extern void pgosp_plan_keep_failed(const pgospPlan *plan);
 
 /* The planning of this plan, if it is not told yet; else NULL. Ask once. */
 extern const pgospPlan *pgosp_plan_of(const PlannedStmt *planned);

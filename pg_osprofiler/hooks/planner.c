@@ -1,200 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * planner.c
- *	  How statements are planned: the points pg.plan.
- *
- * A statement that the client sent is planned before it has a point. So it is only
- * measured here, and reported when the statement starts, which then begins with its
- * planning; a failed one when its error is reported. The planning of a statement is
- * that of the message which made its portal: a portal has the time of this message.
- * If a message plans several statements, they are told apart by what is in the plan
- * (its address is of no use, for plans are copied), and start in the order in which
- * they were planned. A plan that is used again has no planning.
- *
- * Any other statement is planned while something runs that is a point, and its
- * planning hangs under that one.
- *
- * The planner computes functions of constants, and these may run statements.
- * They hang under the planning; while a client's statement is planned there is
- * no point for them to hang under, and they are passed over.
+ *	  The hook of the planner: which plannings become operations, see planning.c.
  */
 #include "pgosp.h"
 
-#include "access/xact.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
-#include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 
-#define STOP_SIZE 1024
-
 static planner_hook_type prev_planner;
-
-/* Statements that are planned and did not start yet; rules, and pipelines of
- * prepared statements, make several. The oldest gives way. */
-static pgospPlan plans[4];
-static unsigned next_plan = 0;
-
-static pgospPlan failed_plan;
-
-typedef struct pgospPlanPoint
-{
-	pgospPoint point; /* first */
-	const pgospPlan *plan;
-	bool planned; /* else it failed */
-} pgospPlanPoint;
-
-static void
-put_stop(osp_writer *w, const pgospPoint *point)
-{
-	const pgospPlanPoint *told = (const pgospPlanPoint *) point;
-	const pgospPlan *plan = told->plan;
-
-	osp_put_object(w, OSP_STR("db"));
-	if (told->planned)
-	{
-		osp_put_object(w, OSP_STR("plan"));
-		if (plan->kind != NULL)
-			osp_put_str(w, OSP_STR("kind"), osp_str_of(plan->kind));
-		osp_put_f64(w, OSP_STR("cost"), plan->cost);
-		osp_put_f64(w, OSP_STR("rows"), plan->rows);
-		osp_put_end(w);
-	}
-	pgosp_put_buffers(w, &plan->after, &plan->before);
-	osp_put_end(w);
-}
-
-static const pgospPointKind plan_kind = {
-	.put_stop = put_stop,
-};
-
-/* Is there a parameter of the client, or a variable, in it? */
-static bool
-has_parameter(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param))
-		return ((const Param *) node)->paramkind == PARAM_EXTERN;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, has_parameter, context, 0);
-	return expression_tree_walker(node, has_parameter, context);
-}
-
-/* Custom: for the values of the parameters. Generic: for any. */
-static const char *
-kind_of(Query *parse, const ParamListInfoData *params)
-{
-	if (params != NULL && params->numParams > 0)
-		return "custom";
-	return has_parameter((Node *) parse, NULL) ? "generic" : NULL;
-}
-
-static void
-begin_plan(pgospPlan *plan, Query *parse, const ParamListInfoData *params)
-{
-	plan->kept = false;
-	plan->kind =
-		(pgosp_points & PGOSP_POINTS_PLAN) != 0 ? kind_of(parse, params) : NULL;
-	plan->message = GetCurrentStatementStartTimestamp();
-	plan->location = parse->stmt_location;
-	plan->length = parse->stmt_len;
-	plan->before = pgBufferUsage;
-	plan->start_ns = pgosp_now();
-}
-
-static void
-identify_plan(pgospPlan *plan, const PlannedStmt *planned)
-{
-	const Plan *top = planned->planTree;
-
-	plan->location = planned->stmt_location;
-	plan->length = planned->stmt_len;
-	plan->query_id = (uint64) planned->queryId;
-	plan->relation = planned->relationOids != NIL
-						 ? linitial_oid(planned->relationOids)
-						 : InvalidOid;
-	plan->rows = top != NULL ? top->plan_rows : 0;
-	plan->cost = top != NULL ? top->total_cost : 0;
-}
-
-static void
-end_plan(pgospPlan *plan, const PlannedStmt *planned)
-{
-	plan->stop_ns = pgosp_now();
-	plan->after = pgBufferUsage;
-	if (planned != NULL)
-		identify_plan(plan, planned);
-}
-
-static bool
-is_plan_of(const pgospPlan *plan, const pgospPlan *wanted)
-{
-	return plan->kept && plan->message == wanted->message &&
-		   plan->location == wanted->location &&
-		   plan->length == wanted->length &&
-		   plan->query_id == wanted->query_id &&
-		   plan->relation == wanted->relation && plan->rows == wanted->rows &&
-		   plan->cost == wanted->cost;
-}
-
-/* The oldest that fits: statements start in the order they were planned in. */
-const pgospPlan *
-pgosp_plan_of(const PlannedStmt *planned)
-{
-	pgospPlan wanted;
-	unsigned i;
-
-	if (ActivePortal == NULL)
-		return NULL;
-	wanted.message = ActivePortal->creation_time;
-	identify_plan(&wanted, planned);
-	for (i = 0; i < lengthof(plans); i++)
-	{
-		pgospPlan *plan = &plans[(next_plan + i) % lengthof(plans)];
-
-		if (is_plan_of(plan, &wanted))
-		{
-			plan->kept = false;
-			return plan;
-		}
-	}
-	return NULL;
-}
-
-const pgospPlan *
-pgosp_plan_failed(void)
-{
-	if (!failed_plan.kept ||
-		failed_plan.message != GetCurrentStatementStartTimestamp())
-		return NULL;
-	failed_plan.kept = false;
-	return &failed_plan;
-}
-
-static void
-put_nothing(osp_writer *w, const void *what)
-{
-}
-
-void
-pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement,
-				const pgospError *error)
-{
-	pgospPlanPoint told;
-	pgospParent parent;
-
-	told.point.kind = &plan_kind;
-	told.point.name = OSP_STR("pg.plan");
-	told.point.stop_size = STOP_SIZE;
-	told.plan = plan;
-	told.planned = error == NULL;
-	parent.point = statement;
-	parent.context = NULL;
-	pgosp_point_open_at(
-		&told.point, &parent, put_nothing, NULL, 0, plan->start_ns);
-	pgosp_point_close_at(&told.point, error, plan->stop_ns);
-}
 
 /* Plans a statement of the client, and keeps in mind how that went. */
 static pg_noinline PlannedStmt *
@@ -205,8 +19,8 @@ plan_measured(PGOSP_PLANNER_ARGS)
 
 	pgosp_planning = true;
 	pgosp_disarm();
-	begin_plan(&plan, parse, boundParams);
-	failed_plan.kept = false;
+	pgosp_plan_begin(&plan, parse, boundParams);
+	pgosp_plan_keep_failed(NULL);
 	PG_TRY();
 	{
 		planned = prev_planner(PGOSP_PLANNER_PASS);
@@ -214,19 +28,16 @@ plan_measured(PGOSP_PLANNER_ARGS)
 	PG_CATCH();
 	{
 		pgosp_planning = false;
-		end_plan(&plan, NULL);
-		failed_plan = plan;
-		failed_plan.kept = true;
+		pgosp_plan_end(&plan, NULL);
+		pgosp_plan_keep_failed(&plan);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	pgosp_planning = false;
 	if ((pgosp_points & PGOSP_POINTS_PLAN) != 0)
 	{
-		end_plan(&plan, planned);
-		plan.kept = true;
-		plans[next_plan] = plan;
-		next_plan = (next_plan + 1) % lengthof(plans);
+		pgosp_plan_end(&plan, planned);
+		pgosp_plan_keep(&plan);
 	}
 	return planned;
 }
@@ -255,7 +66,7 @@ plan_traced(pgospPlanPoint *told, pgospPlan *plan,
 	{
 		pgosp_error_capture(&error);
 		pgosp_current = outer;
-		end_plan(plan, NULL);
+		pgosp_plan_end(plan, NULL);
 		pgosp_point_close(&told->point, &error);
 		if (facts->string != debug_query_string)
 			pgosp_error_statement(facts, parent, plan->start_ns, &error);
@@ -264,7 +75,7 @@ plan_traced(pgospPlanPoint *told, pgospPlan *plan,
 	PG_END_TRY();
 	pgosp_current = outer;
 	told->planned = true;
-	end_plan(plan, planned);
+	pgosp_plan_end(plan, planned);
 	pgosp_point_close(&told->point, NULL);
 	return planned;
 }
@@ -287,13 +98,8 @@ plan_nested(PGOSP_PLANNER_ARGS)
 	facts.string = query_string != NULL ? query_string : "";
 	facts.location = parse->stmt_location;
 	facts.length = parse->stmt_len;
-	begin_plan(&plan, parse, boundParams);
-	told.point.kind = &plan_kind;
-	told.point.name = OSP_STR("pg.plan");
-	told.point.stop_size = STOP_SIZE;
-	told.point.open = false;
-	told.plan = &plan;
-	told.planned = false;
+	pgosp_plan_begin(&plan, parse, boundParams);
+	pgosp_plan_point_init(&told, &plan);
 	if ((pgosp_points & PGOSP_POINTS_PLAN) != 0)
 		pgosp_statement_open_part(&told.point, &parent, &facts);
 	return plan_traced(&told, &plan, &facts, &parent, PGOSP_PLANNER_PASS);

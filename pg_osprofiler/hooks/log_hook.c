@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log_hook.c
+ *	  The hook of the log: errors that reach no other hook.
+ *
+ * PostgreSQL calls it only for what goes to the log, so a client's statement that
+ * fails in analysis is recorded only with log_min_messages at error or below, which
+ * is the default.
+ */
+#include "pgosp.h"
+
+#include "access/xact.h"
+
+static emit_log_hook_type prev_emit_log_hook;
+
+static void
+read_error(const ErrorData *edata)
+{
+	if (edata->elevel == ERROR)
+	{
+		if (pgosp_busy > 0 && GetCurrentTransactionNestLevel() == 1)
+			pgosp_executor_abort_begins();
+		if (pgosp_commit_is_open())
+			pgosp_error_keep_reported(edata);
+		if (!pgosp_error_told)
+			pgosp_error_of_client(edata);
+		pgosp_error_told = false;
+	}
+	else if (edata->elevel == FATAL && pgosp_busy > 0)
+		pgosp_error_keep_fatal(edata);
+}
+
+static void
+pgosp_emit_log(ErrorData *edata)
+{
+	if (unlikely(pgosp_lockwaits > 0) && edata->elevel == LOG)
+		pgosp_lockwait_logged();
+	if (unlikely(edata->elevel >= ERROR) && !pgosp_reporting)
+	{
+		pgosp_reporting = true;
+		read_error(edata);
+		pgosp_reporting = false;
+	}
+	if (prev_emit_log_hook != NULL)
+		prev_emit_log_hook(edata);
+}
+
+void
+pgosp_log_init(void)
+{
+	prev_emit_log_hook = emit_log_hook;
+	emit_log_hook = pgosp_emit_log;
+}

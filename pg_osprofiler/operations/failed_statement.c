@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * failed_statement.c
+ *	  Statements that failed before they could become an operation.
+ *
+ * A statement that has a syntax error, or that fails in analysis or planning, never
+ * comes to the hooks of the executor. It gets a start and a stop at once, when its
+ * error is seen.
+ */
+#include "pgosp.h"
+#include "pgosp_catch.h"
+
+#include "miscadmin.h"
+#include "tcop/tcopprot.h"
+
+static const pgospPointKind failed_kind = {
+	.put_stop = pgosp_put_statement_stop,
+};
+
+/* Opened in the past, for it was not known that it would fail. */
+void
+pgosp_error_statement(const pgospStatementFacts *facts,
+					  const pgospParent *parent, int64 start_ns,
+					  const pgospError *error)
+{
+	pgospStatementPoint statement;
+
+	pgosp_statement_open_past(
+		&statement, &failed_kind, parent, facts, start_ns);
+	pgosp_point_close(&statement.point, error);
+}
+
+/* The innermost statement that runs. */
+static const pgospPoint *
+running_statement(void)
+{
+	const pgospPoint *point = pgosp_current;
+
+	while (point != NULL && !point->kind->is_statement)
+		point = point->parent;
+	return point;
+}
+
+static void
+report_nested_error(const ErrorData *edata, void *arg)
+{
+	static char message[PGOSP_MESSAGE_MAX];
+	pgospStatementFacts facts;
+	pgospParent parent;
+	pgospError error;
+
+	if (edata->elevel != ERROR || edata->internalquery == NULL)
+		return;
+	pgosp_nested_parent(&parent);
+	if (!pgosp_point_may_open(&parent))
+		return;
+	memset(&facts, 0, sizeof(facts));
+	facts.string = edata->internalquery;
+	facts.failed = true;
+	pgosp_error_read(&error, edata, message);
+	pgosp_error_statement(&facts, &parent, pgosp_now(), &error);
+}
+
+/*
+ * A statement inside of another one that has a syntax error, or fails in analysis,
+ * reaches no hook of ours, and its error may be caught by a function. Such an error
+ * says where it is in the text of the statement. That text is known once the
+ * callbacks further in have been called, and the one of the innermost statement
+ * that runs is the first of ours.
+ */
+void
+pgosp_error_passes(void *arg)
+{
+	if (likely(getinternalerrposition() <= 0) || pgosp_reporting ||
+		(pgosp_points & PGOSP_POINTS_NESTED) == 0 ||
+		running_statement() != (const pgospPoint *) arg)
+		return;
+	pgosp_error_copy(report_nested_error, NULL);
+}
+
+void
+pgosp_error_of_client(const ErrorData *edata)
+{
+	static char message[PGOSP_MESSAGE_MAX];
+	pgospStatementPoint statement;
+	pgospStatementFacts facts;
+	const pgospPlan *plan;
+	pgospParent parent;
+	pgospError error;
+
+	if (debug_query_string == NULL || pgosp_current != NULL ||
+		MyBackendType != B_BACKEND || CritSectionCount > 0 ||
+		!pgosp_anything_to_do(debug_query_string, 0, 0))
+		return;
+	memset(&facts, 0, sizeof(facts));
+	facts.string = debug_query_string;
+	facts.failed = true;
+	plan = pgosp_plan_failed();
+	if (plan != NULL)
+	{
+		facts.location = plan->location;
+		facts.length = plan->length;
+	}
+	if (!pgosp_statement_wanted(&facts, &parent))
+		return;
+	if ((pgosp_points & PGOSP_POINTS_PLAN) == 0)
+		plan = NULL;
+	pgosp_statement_open_planned(
+		&statement, &failed_kind, &parent, &facts, &plan);
+	pgosp_error_read(&error, edata, message);
+	if (plan != NULL)
+		pgosp_plan_tell(plan, &statement.point, &error);
+	pgosp_point_close(&statement.point, &error);
+}
