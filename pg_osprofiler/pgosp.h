@@ -33,8 +33,6 @@
 
 /* ---- calls (call.c, function.c, trigger.c) ---- */
 
-extern void pgosp_call_init(void);
-
 /*
  * Opens the point of a call in the running statement, or counts it as one of
  * many; what runs now is under it. oid: of what is called, a trigger's own rather
@@ -46,6 +44,13 @@ extern bool pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 
 /* The innermost call is over; nothing happens if it is another one. */
 extern void pgosp_call_end(const FmgrInfo *flinfo, const pgospError *error);
+
+/* The innermost call, if it is one of this function; else NULL. */
+extern pgospPoint *pgosp_call_of(const FmgrInfo *flinfo);
+
+/* The function of the innermost call calls itself by the same FmgrInfo: that call
+ * is no operation, and pgosp_call_end is called once more. */
+extern void pgosp_call_again(void);
 
 /* Opens the point for the function that is about to run. */
 extern bool pgosp_function_begin(FunctionCallInfo fcinfo);
@@ -350,6 +355,7 @@ extern void pgosp_executor_abort_begins(void);
 
 /* The session ends in the middle of what it does: its workers must not go on. */
 extern void pgosp_executor_session_ends(void);
+extern void pgosp_function_manager_init(void);
 extern void pgosp_planner_init(void);
 extern void pgosp_utility_init(void);
 extern void pgosp_log_init(void);

@@ -229,6 +229,13 @@ extern void pgosp_stage_drop(pgospPoint *top);
 /* The innermost open point of a user, NULL if none; see userpoint.c. */
 extern pgospPoint *pgosp_user_point(void);
 
+/* Where a point in the running statement hangs: there may be a user's between. */
+extern void pgosp_nested_parent(pgospParent *parent);
+
+/* Where a point under this context hangs: there may be a user's between. */
+extern void pgosp_parent_of_context(const osp_context *context,
+									pgospParent *parent);
+
 extern bool pgosp_user_start(const pgospParent *parent, osp_str name,
 							 osp_str info);
 extern bool pgosp_user_stop(osp_str info);

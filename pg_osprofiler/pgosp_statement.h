@@ -63,13 +63,6 @@ pgosp_statement_init(pgospStatementPoint *statement, const pgospPointKind *kind,
 /* put_stop of all statements. */
 extern void pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point);
 
-/* Where a point in the running statement hangs: there may be a user's between. */
-extern void pgosp_nested_parent(pgospParent *parent);
-
-/* Where a point under this context hangs: there may be a user's between. */
-extern void pgosp_parent_of_context(const osp_context *context,
-									pgospParent *parent);
-
 extern void pgosp_statement_open(pgospStatementPoint *statement,
 								 const pgospPointKind *kind,
 								 const pgospParent *parent,

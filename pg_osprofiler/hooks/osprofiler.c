@@ -53,5 +53,5 @@ _PG_init(void)
 	pgosp_parallel_init();
 	pgosp_utility_init();
 	pgosp_commit_init();
-	pgosp_call_init();
+	pgosp_function_manager_init();
 }

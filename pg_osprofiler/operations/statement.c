@@ -191,29 +191,6 @@ pgosp_statement_open_past(pgospStatementPoint *statement,
 	open_at(statement, kind, parent, facts, start_ns);
 }
 
-/* Under the running statement, or under a user's point opened in it. */
-void
-pgosp_nested_parent(pgospParent *parent)
-{
-	pgospPoint *user = pgosp_user_point();
-
-	parent->context = NULL;
-	parent->point = pgosp_current;
-	if (user != NULL && user->serial > pgosp_current->serial)
-		parent->point = user;
-}
-
-void
-pgosp_parent_of_context(const osp_context *context, pgospParent *parent)
-{
-	pgospPoint *user = pgosp_user_point();
-
-	parent->context = context;
-	parent->point = NULL;
-	if (user != NULL && osp_id_eq(&user->base_id, &context->base_id))
-		parent->point = user;
-}
-
 bool
 pgosp_statement_wanted(const pgospStatementFacts *facts, pgospParent *parent)
 {

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * call.c
- *	  Calls of functions and triggers, by the function manager's hook.
- *
- * The hook is told that a function begins and ends, but not what it is called
- * with, and so not for which trigger. Therefore, when one begins, we put a
- * function of our own in its place for this one time. It is called with what
- * the function is called with, opens the point and goes on to the function.
- *
- * The function manager asks whether the hook is wanted when somebody looks a
- * function up, which may be long before it is called. While nothing is traced
- * the answer is no: then a call costs nothing. A function that is kept looked up
- * from before (in an expression of PL/pgSQL that was already computed in this
- * transaction) is not seen. For functions in SQL the answer is always no, for
- * yes would keep the planner from putting them into the query.
+ *	  Calls of functions and triggers: their operations, and their names.
  *
  * Calls nest, and end in the reverse order, by an error too. A million of them
  * is no rarity, so under one parent the first CALLS_MAX have a point each. Of the
@@ -24,12 +12,8 @@
 #include "pgosp.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
-#include "commands/event_trigger.h"
-#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -71,21 +55,6 @@ static int depth = 0;
 
 static pgospCall *spare = NULL;
 static int spares = 0;
-
-/*
- * The functions in whose place ours will be called: one, unless another
- * extension's hook calls functions in between.
- */
-#define PENDING_MAX 8
-static struct
-{
-	const FmgrInfo *flinfo;
-	PGFunction function;
-} pending[PENDING_MAX];
-static int pendings = 0;
-
-static needs_fmgr_hook_type prev_needs_fmgr_hook;
-static fmgr_hook_type prev_fmgr_hook;
 
 static void
 put_call_stop(osp_writer *w, const pgospPoint *point)
@@ -296,6 +265,19 @@ pgosp_call_end(const FmgrInfo *flinfo, const pgospError *error)
 	free_call(call);
 }
 
+pgospPoint *
+pgosp_call_of(const FmgrInfo *flinfo)
+{
+	return innermost != NULL && innermost->flinfo == flinfo ? &innermost->point
+															: NULL;
+}
+
+void
+pgosp_call_again(void)
+{
+	innermost->again++;
+}
+
 void
 pgosp_put_name(osp_writer *w, osp_str key, const char *name)
 {
@@ -332,130 +314,4 @@ pgosp_schema_name(Oid schema, char name[NAMEDATALEN])
 			NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname),
 			NAMEDATALEN);
 	ReleaseSysCache(tuple);
-}
-
-/* Which kind of point is a call of this function? 0: none. */
-static int
-kind_of(Oid oid)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-	int kind = PGOSP_POINTS_FUNCTION;
-	Form_pg_proc proc;
-
-	if (!HeapTupleIsValid(tuple))
-		return 0;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	if (proc->prorettype == TRIGGEROID || proc->prorettype == EVENT_TRIGGEROID)
-		kind = PGOSP_POINTS_TRIGGER;
-	else if (proc->prolang == INTERNALlanguageId ||
-			 proc->prolang == ClanguageId || proc->prolang == SQLlanguageId)
-		kind = 0;
-	ReleaseSysCache(tuple);
-	return kind;
-}
-
-static bool
-is_wanted(Oid oid)
-{
-	return (pgosp_points & (PGOSP_POINTS_TRIGGER | PGOSP_POINTS_FUNCTION)) !=
-			   0 &&
-		   (pgosp_points & kind_of(oid)) != 0;
-}
-
-static bool
-pgosp_needs_fmgr_hook(Oid oid)
-{
-	if (unlikely(pgosp_busy > 0) && is_wanted(oid))
-		return true;
-	return prev_needs_fmgr_hook != NULL && prev_needs_fmgr_hook(oid);
-}
-
-static Datum begin_and_call(PG_FUNCTION_ARGS);
-
-static void
-replace(FmgrInfo *flinfo)
-{
-	if (pendings == PENDING_MAX || flinfo->fn_addr == begin_and_call)
-		return;
-	pending[pendings].flinfo = flinfo;
-	pending[pendings].function = flinfo->fn_addr;
-	pendings++;
-	flinfo->fn_addr = begin_and_call;
-}
-
-/* Puts the function back; what came later and was not called is forgotten. */
-static void
-put_back(FmgrInfo *flinfo)
-{
-	int i;
-
-	for (i = pendings - 1; i >= 0; i--)
-		if (pending[i].flinfo == flinfo)
-		{
-			flinfo->fn_addr = pending[i].function;
-			pendings = i;
-			return;
-		}
-}
-
-/* Called in the place of the function, once. */
-static Datum
-begin_and_call(PG_FUNCTION_ARGS)
-{
-	put_back(fcinfo->flinfo);
-	if (CALLED_AS_TRIGGER(fcinfo) || CALLED_AS_EVENT_TRIGGER(fcinfo))
-		(void) pgosp_trigger_begin(fcinfo);
-	else
-		(void) pgosp_function_begin(fcinfo);
-	return fcinfo->flinfo->fn_addr(fcinfo);
-}
-
-static void
-function_begins(FmgrInfo *flinfo)
-{
-	if (pgosp_busy == 0)
-		return;
-	pgosp_commit_look();
-	if (innermost != NULL && innermost->flinfo == flinfo)
-		innermost->again++;
-	else if (pgosp_current != NULL && is_wanted(flinfo->fn_oid))
-		replace(flinfo);
-}
-
-static void
-function_ends(FmgrInfo *flinfo, bool failed)
-{
-	pgospError error;
-
-	/* Something came between, and it was not called. */
-	if (unlikely(flinfo->fn_addr == begin_and_call))
-		put_back(flinfo);
-	if (innermost == NULL || innermost->flinfo != flinfo)
-		return;
-	if (failed)
-	{
-		pgosp_error_capture(&error);
-		pgosp_commit_ends(&innermost->point, &error);
-	}
-	pgosp_call_end(flinfo, failed ? &error : NULL);
-}
-
-static void
-pgosp_fmgr(FmgrHookEventType event, FmgrInfo *flinfo, Datum *private)
-{
-	if (event != FHET_START)
-		function_ends(flinfo, event == FHET_ABORT);
-	if (prev_fmgr_hook != NULL)
-		prev_fmgr_hook(event, flinfo, private);
-	if (event == FHET_START)
-		function_begins(flinfo);
-}
-
-void
-pgosp_call_init(void)
-{
-	prev_needs_fmgr_hook = needs_fmgr_hook;
-	prev_fmgr_hook = fmgr_hook;
-	needs_fmgr_hook = pgosp_needs_fmgr_hook;
-	fmgr_hook = pgosp_fmgr;
 }
