@@ -112,12 +112,6 @@ extern uint64 pgosp_nodes_tell(pgospNodes *nodes, bool failed, bool over);
 /* Stops the parallel workers, after an error. */
 extern void pgosp_nodes_stop(const pgospNodes *nodes);
 
-/* What we keep of the nodes in this EState (executor.c). */
-extern pgospNodes *pgosp_nodes_of(const EState *estate);
-
-/* Do its nodes belong to a statement that may hold a secret? */
-extern bool pgosp_nodes_are_masked(const EState *estate);
-
 /* ---- parallel workers (parallel.c) ---- */
 
 /* Opens the point of a worker; false if it is not traced. */

@@ -3,7 +3,7 @@
  * executor.c
  *	  Optimizable statements, by the hooks of the executor.
  *
- * What we keep of a statement is found by its EState and lives exactly as long: a
+ * What we keep of a statement (execution.c) lives exactly as long as its EState: a
  * callback of the EState's memory context gives it back. If the point is still open
  * then, the callback closes it, so that what runs in standard_ExecutorEnd is still
  * inside, and a statement that an error or the end of a transaction throws away has
@@ -20,43 +20,12 @@
  * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
  * that, and the next slice opens a new one, under what runs then: a FETCH.
  */
-#include "pgosp_catch.h"
+#include "pgosp_execution.h"
 #include "pgosp_known.h"
 
 #include "access/parallel.h"
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
-
-typedef struct pgospExecution
-{
-	pgospStatementPoint statement; /* first */
-	dlist_node node;               /* in the list, if it is not the first */
-	const EState *estate;          /* NULL: it is free */
-	pgospNodes *nodes;   /* NULL: none are reported; gone with the EState */
-	bool ended;          /* ExecutorEnd was called: all is well */
-	bool failed;         /* it will not run again */
-	bool sliced;         /* paused between two slices: these are set: */
-	BufferUsage buffers; /* what pgBufferUsage was when it was paused */
-	WalUsage wal;        /* the same of pgWalUsage */
-	pgospCatch catch;    /* while the executor is at work for it */
-	pgospPoint *outer;   /* what ran before, meanwhile */
-	pgospRun run;
-	MemoryContextCallback callback;
-} pgospExecution;
-
-static void forget_execution(void *arg);
-
-/*
- * Most sessions never need a second one. A known statement has the first. Those
- * that are free are all zeroes, but for the point, which is not open, and the
- * callback. Of two that are free the first is kept.
- */
-static pgosp_hot_data pgospExecution first __attribute__((
-	aligned(PG_CACHE_LINE_SIZE))) = {.callback = {forget_execution, &first}};
-static pgosp_hot_data pgospExecution *spare = &first;
-
-/* All but the first, by age. */
-static pgosp_hot_data dlist_head executions = DLIST_STATIC_INIT(executions);
 
 static pgosp_hot_data ExecutorStart_hook_type prev_ExecutorStart;
 static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
@@ -133,62 +102,6 @@ command_of(const QueryDesc *queryDesc)
 	}
 }
 
-static inline pgospExecution *
-find_execution(const EState *estate)
-{
-	dlist_iter iter;
-
-	if (likely(first.estate == estate))
-		return &first;
-	dlist_reverse_foreach(iter, &executions)
-	{
-		pgospExecution *execution =
-			dlist_container(pgospExecution, node, iter.cur);
-
-		if (execution->estate == estate)
-			return execution;
-	}
-	return NULL;
-}
-
-/* NULL if there is no memory: then the statement is not traced. */
-static pgospExecution *
-new_execution(void)
-{
-	pgospExecution *execution = spare;
-
-	spare = NULL;
-	if (execution != NULL)
-		return execution;
-	execution = MemoryContextAllocExtended(TopMemoryContext,
-										   sizeof(*execution),
-										   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-	if (execution == NULL)
-		return NULL;
-	execution->callback.func = forget_execution;
-	execution->callback.arg = execution;
-	return execution;
-}
-
-static void
-free_execution(pgospExecution *execution)
-{
-	pgospExecution *surplus = spare;
-
-	execution->estate = NULL;
-	execution->ended = false;
-	execution->failed = false;
-	execution->sliced = false;
-	spare = execution;
-	if (unlikely(surplus == &first))
-	{
-		spare = surplus;
-		surplus = execution;
-	}
-	if (unlikely(surplus != NULL))
-		pfree(surplus);
-}
-
 static pg_noinline void
 close_point(pgospExecution *execution)
 {
@@ -209,10 +122,10 @@ forget_execution(void *arg)
 	if (unlikely(!execution->ended ||
 				 !pgosp_statement_stop(&execution->statement)))
 		close_point(execution);
-	if (unlikely(execution != &first))
+	if (unlikely(execution != &pgosp_first_execution))
 		dlist_delete(&execution->node);
 	pgosp_busy--;
-	free_execution(execution);
+	pgosp_execution_free(execution);
 }
 
 static inline void
@@ -222,8 +135,8 @@ remember(pgospExecution *execution, const QueryDesc *queryDesc)
 	pgosp_busy++;
 	MemoryContextRegisterResetCallback(queryDesc->estate->es_query_cxt,
 									   &execution->callback);
-	if (unlikely(execution != &first))
-		dlist_push_tail(&executions, &execution->node);
+	if (unlikely(execution != &pgosp_first_execution))
+		dlist_push_tail(&pgosp_executions, &execution->node);
 }
 
 /* plan: how it was planned, if that is to be told here. */
@@ -358,7 +271,7 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	PGOSP_CATCH(&execution->catch);
 	{
 		catch_error(execution);
-		free_execution(execution);
+		pgosp_execution_free(execution);
 		PG_RE_THROW();
 	}
 	PGOSP_END_TRY(&execution->catch);
@@ -375,7 +288,7 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 static void
 start_worker(QueryDesc *queryDesc, int eflags)
 {
-	pgospExecution *execution = new_execution();
+	pgospExecution *execution = pgosp_execution_new();
 
 	if (execution != NULL &&
 		pgosp_parallel_open(&execution->statement, &execution_kind))
@@ -384,7 +297,7 @@ start_worker(QueryDesc *queryDesc, int eflags)
 		return;
 	}
 	if (execution != NULL)
-		free_execution(execution);
+		pgosp_execution_free(execution);
 	prev_ExecutorStart(queryDesc, eflags);
 }
 
@@ -393,12 +306,14 @@ start_worker(QueryDesc *queryDesc, int eflags)
 static inline bool
 open_known(const QueryDesc *queryDesc, int eflags)
 {
-	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || spare != &first ||
-		!pgosp_statement_open_known(
-			&first.statement, &execution_kind, queryDesc->plannedstmt))
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+		pgosp_spare_execution != &pgosp_first_execution ||
+		!pgosp_statement_open_known(&pgosp_first_execution.statement,
+									&execution_kind,
+									queryDesc->plannedstmt))
 		return false;
-	spare = NULL;
-	first.statement.usage.command = command_of(queryDesc);
+	pgosp_spare_execution = NULL;
+	pgosp_first_execution.statement.usage.command = command_of(queryDesc);
 	return true;
 }
 
@@ -413,7 +328,7 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 	facts_of(queryDesc, &facts);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
 		pgosp_statement_wanted(&facts, &parent))
-		execution = new_execution();
+		execution = pgosp_execution_new();
 	if (execution == NULL)
 	{
 		prev_ExecutorStart(queryDesc, eflags);
@@ -437,7 +352,7 @@ start_maybe_traced(QueryDesc *queryDesc, int eflags)
 	bool top = pgosp_current == NULL;
 
 	if (likely(top && open_known(queryDesc, eflags)))
-		start_traced(queryDesc, eflags, &first);
+		start_traced(queryDesc, eflags, &pgosp_first_execution);
 	else if (top && IsParallelWorker())
 		start_worker(queryDesc, eflags);
 	else
@@ -477,7 +392,7 @@ open_to_run(pgospExecution *execution, const QueryDesc *queryDesc)
 		return NULL;
 	if (!known)
 	{
-		execution = new_execution();
+		execution = pgosp_execution_new();
 		if (execution == NULL)
 			return NULL;
 		remember(execution, queryDesc);
@@ -490,7 +405,7 @@ open_to_run(pgospExecution *execution, const QueryDesc *queryDesc)
 static inline pgospExecution *
 execution_to_run(const QueryDesc *queryDesc, ScanDirection direction)
 {
-	pgospExecution *execution = find_execution(queryDesc->estate);
+	pgospExecution *execution = pgosp_execution_of(queryDesc->estate);
 
 	if (likely(execution != NULL && execution->statement.point.open))
 	{
@@ -597,7 +512,7 @@ finish_traced(QueryDesc *queryDesc, pgospExecution *execution)
 static pg_noinline void
 finish_maybe_traced(QueryDesc *queryDesc)
 {
-	pgospExecution *execution = find_execution(queryDesc->estate);
+	pgospExecution *execution = pgosp_execution_of(queryDesc->estate);
 
 	/* What is paused has done all of its work. */
 	if (execution == NULL || !execution->statement.point.open ||
@@ -622,7 +537,7 @@ pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {
 	if (unlikely(pgosp_busy > 0))
 	{
-		pgospExecution *execution = find_execution(queryDesc->estate);
+		pgospExecution *execution = pgosp_execution_of(queryDesc->estate);
 
 		if (execution != NULL)
 		{
@@ -633,12 +548,6 @@ pgosp_ExecutorEnd(QueryDesc *queryDesc)
 		}
 	}
 	prev_ExecutorEnd(queryDesc);
-}
-
-pgospNodes *
-pgosp_nodes_of(const EState *estate)
-{
-	return find_execution(estate)->nodes;
 }
 
 static void
@@ -656,8 +565,8 @@ pgosp_executor_abort_begins(void)
 {
 	dlist_iter iter;
 
-	report_nodes_if_paused(&first);
-	dlist_foreach (iter, &executions)
+	report_nodes_if_paused(&pgosp_first_execution);
+	dlist_foreach (iter, &pgosp_executions)
 		report_nodes_if_paused(dlist_container(pgospExecution, node, iter.cur));
 }
 
@@ -675,8 +584,8 @@ pgosp_executor_session_ends(void)
 	dlist_iter iter;
 
 	pgosp_executor_abort_begins();
-	stop_nodes(&first);
-	dlist_foreach (iter, &executions)
+	stop_nodes(&pgosp_first_execution);
+	dlist_foreach (iter, &pgosp_executions)
 		stop_nodes(dlist_container(pgospExecution, node, iter.cur));
 }
 
@@ -700,4 +609,5 @@ pgosp_executor_init(void)
 	prev_ExecutorStart = ExecutorStart_hook != NULL ? ExecutorStart_hook
 													: standard_ExecutorStart;
 	ExecutorStart_hook = pgosp_ExecutorStart;
+	pgosp_first_execution.callback.func = forget_execution;
 }

@@ -11,7 +11,7 @@
  * if parameters are, if texts are recorded in full, and if the statement and what
  * it runs in hold no secret.
  */
-#include "pgosp.h"
+#include "pgosp_execution.h"
 
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -436,11 +436,14 @@ in_utf8(const pgospText *text, const char *space)
 	return pgosp_text_utf8(bytes, bytes.len);
 }
 
+/* Without nodes it is not known whether the statement may hold a secret. */
 static bool
 hides_constants(const PlanState *node)
 {
+	const pgospExecution *execution = pgosp_execution_of(node->state);
+
 	return pgosp_hide_params || pgosp_statement_text != OSP_STATEMENT_FULL ||
-		   pgosp_nodes_are_masked(node->state);
+		   execution->nodes == NULL || execution->statement.point.masked;
 }
 
 osp_str

@@ -21,6 +21,7 @@
  * Workers hang under their Gather, and run before the nodes are told. So a Gather
  * and what is above it have their points opened when they are first executed.
  */
+#include "pgosp_execution.h"
 #include "pgosp_known.h"
 #include "pgosp_node.h"
 
@@ -61,14 +62,6 @@ struct pgospNodes
 static const pgospPointKind node_kind = {
 	.put_stop = pgosp_put_node_stop,
 };
-
-bool
-pgosp_nodes_are_masked(const EState *estate)
-{
-	const pgospNodes *nodes = pgosp_nodes_of(estate);
-
-	return nodes == NULL || nodes->statement->masked;
-}
 
 void
 pgosp_nodes_ask(QueryDesc *queryDesc)
@@ -174,7 +167,7 @@ open_early(pgospNodes *nodes, PlanState *state, pgospNode *node)
 static pgosp_hot TupleTableSlot *
 first_exec(PlanState *state)
 {
-	pgospNodes *nodes = pgosp_nodes_of(state->state);
+	pgospNodes *nodes = pgosp_execution_of(state->state)->nodes;
 	pgospNode *node = node_of(nodes, state);
 
 	state->ExecProcNode = node->original;
@@ -287,7 +280,8 @@ static void
 find_earliest(PlanState *state, const char *subplan, void *arg)
 {
 	int64 *earliest = (int64 *) arg;
-	const pgospNode *node = node_of(pgosp_nodes_of(state->state), state);
+	const pgospNode *node =
+		node_of(pgosp_execution_of(state->state)->nodes, state);
 
 	if (subplan != NULL || node == NULL)
 		return;
