@@ -5,7 +5,7 @@
  *	  on it, what the prepared ones say.
  *
  * A connection is used by one thread at a time, as libpq demands, so its state
- * needs no lock. Only finding it may happen in many threads at once, see conn.c.
+ * needs no lock. Only finding it may happen in many threads at once, see pq_conn.c.
  */
 #ifndef OSPQ_CONN_H
 #define OSPQ_CONN_H

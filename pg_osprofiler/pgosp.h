@@ -179,7 +179,7 @@ extern bool pgosp_value_text(Oid type, Datum value, char *space, size_t size,
 #define PGOSP_PARAMS_SIZE 8192
 extern void pgosp_put_params(osp_writer *w, const ParamListInfoData *params);
 
-/* ---- session, ring, shipper (session.c, producer.c, worker.c) ---- */
+/* ---- session, ring, shipper (session.c, session_ring.c, worker.c) ---- */
 
 /* PgReloadTime when the ring was last checked against the settings. */
 extern TimestampTz pgosp_ring_at;

@@ -12,7 +12,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* ---- keys (keys.c) ---- */
+/* ---- keys (key_reload.c) ---- */
 
 /* The keyring as the settings and the keys file are now; NULL if there is none
  * (*reason, if not NULL, says why). It may change with every call. */

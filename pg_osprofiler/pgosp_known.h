@@ -2,7 +2,7 @@
  *
  * pgosp_known.h
  *	  Statements that are run again and again: their records are made once
- *	  (known.c), and so are the stops of nearly all statements (stop.c).
+ *	  (plan_cache.c), and so are the stops of nearly all statements (stop_templates.c).
  *
  * What it costs to trace a short statement is, more than anything, the code that
  * has to be fetched for it. So these go a short way of their own, straight and
@@ -20,7 +20,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* ---- templates (template.c) ---- */
+/* ---- templates (session_templates.c) ---- */
 
 /* A record of this session that is made once, in memory of its own. All zeroes:
  * there is none. */
@@ -98,7 +98,7 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 		pgosp_commit_remember(context);
 }
 
-/* ---- starts, by the plan (known.c) ---- */
+/* ---- starts, by the plan (plan_cache.c) ---- */
 
 #define PGOSP_KNOWN_MAX 1024
 
@@ -167,7 +167,7 @@ extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes,
 extern void pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
 								   osp_str attributes);
 
-/* ---- statements by such plans (statementknown.c) ---- */
+/* ---- statements by such plans (statement_fast.c) ---- */
 
 /*
  * Opens the point of a statement by a plan that is known, under the context that

@@ -5,7 +5,7 @@
  *
  *	  node.c        the tree: which nodes are points, and when
  *	  nodeinfo.c    what is told of one
- *	  nodeknown.c   the same, by templates
+ *	  node_fast.c   the same, by templates
  *	  nodename.c    what it is called, and works on
  *	  nodetree.c    the nodes under a node
  *	  expr.c        conditions as text
@@ -74,7 +74,7 @@ typedef struct pgospNodePoint
 extern void pgosp_put_node_start(osp_writer *w, const void *what);
 extern void pgosp_put_node_stop(osp_writer *w, const pgospPoint *point);
 
-/* ---- nodeknown.c ---- */
+/* ---- node_fast.c ---- */
 
 struct pgospKnown;
 

@@ -10,7 +10,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* ---- points (point.c) ---- */
+/* ---- points (operation_stack.c) ---- */
 
 /* Error of a point that failed; message is UTF-8. */
 typedef struct pgospError

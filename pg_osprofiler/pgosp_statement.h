@@ -41,9 +41,9 @@ typedef struct pgospStatementPoint
 
 	/* It is at the top, both its ids are UUIDs, its records go to the ring as they
 	 * are made, and it has nothing to tell but rows, command, blocks and WAL: its
-	 * stop may be one of those of stop.c. */
+	 * stop may be one of those of stop_templates.c. */
 	bool plain;
-	uint64 armed; /* see statementknown.c; 0: not opened by what is known */
+	uint64 armed; /* see statement_fast.c; 0: not opened by what is known */
 	pgospUsage usage;
 } pgospStatementPoint;
 
@@ -133,7 +133,7 @@ extern void pgosp_statement_open_past(pgospStatementPoint *statement,
 									  int64 start_ns);
 
 /* This statement has been traced; the start of its next execution may be known
- * then (known.c). */
+ * then (plan_cache.c). */
 extern void pgosp_statement_learn(const pgospStatementFacts *facts,
 								  const PlannedStmt *plan);
 

@@ -3,10 +3,10 @@
  * fast.h
  *	  The points of nearly all statements, by templates.
  *
- * Nearly all are statements that this thread knows (known.h), and stops that say
+ * Nearly all are statements that this thread knows (statement_cache.h), and stops that say
  * how many rows there were, or how many were changed, and how many steps it took.
  * Whoever meets something else (a context in the text, ids that are no UUIDs, a
- * notifier, a ring that lost records, a failure) goes the long way, by point.c.
+ * notifier, a ring that lost records, a failure) goes the long way, by sqlite_operation.c.
  */
 #ifndef OSP_SQLITE_FAST_H
 #define OSP_SQLITE_FAST_H

@@ -9,7 +9,7 @@
 # Rules: calls between folders go one way (ORDER); no cycle of calls joins more
 # than two files of a part; no two source files have the same name; no folder
 # holds more than 25 source files; no function is longer than 100 lines, tables
-# in it not counted.
+# in it not counted; a file that a comment names exists.
 
 import collections
 import os
@@ -178,6 +178,18 @@ def check_functions():
                 begin = None
 
 
+def check_comments():
+    known = {os.path.basename(f) for f in sources(".c", ".h")}
+    known |= {"sqlite3ext.h"}
+    for file in sources(".c", ".h"):
+        with open(os.path.join(TOP, file), encoding="utf-8") as text:
+            comments = re.findall(r"/\*.*?\*/", text.read(), re.DOTALL)
+        for name in re.findall(r"(?<![\w/.<-])\w+\.[ch]\b",
+                               " ".join(comments)):
+            if name not in known:
+                yield f"{file} names {name}, which does not exist"
+
+
 def main():
     checks = [
         ("calls between folders go one way", check_direction),
@@ -185,6 +197,7 @@ def main():
         ("no name of a source file twice", check_names),
         ("no folder of more than 25 source files", check_folders),
         ("no function of more than 100 lines", check_functions),
+        ("files that comments name exist", check_comments),
     ]
     failed = 0
     for number, (what, check) in enumerate(checks, 1):

@@ -4,7 +4,7 @@
  *	  The points of plan nodes, by templates.
  *
  * What the start of a node tells is as the plan is, and so it is made once for a
- * plan that is known (known.c). Its names may change only with the plan, but for
+ * plan that is known (plan_cache.c). Its names may change only with the plan, but for
  * that of an index, which is compared. What most nodes tell at their end are
  * rows, loops, times, and blocks that were hit.
  */
