@@ -210,6 +210,17 @@ text_of(ospq_conn *c, const ospq_facts *facts)
 	return (osp_sql_recorded){.text = OSP_STR("")};
 }
 
+/* May messages quote values of parameters? They are the statement's own, or those
+ * of what it runs. */
+static inline bool
+may_have_values(const ospq_facts *facts, const osp_sql_recorded *recorded)
+{
+	return facts->param_count > 0 || facts->is_name ||
+		   recorded->secrecy == OSP_SQL_VALUES ||
+		   osp_sql_runs_deferred(recorded->text, OSP_SQL_POSTGRES_ANY) ||
+		   osp_sql_fetches(recorded->text, OSP_SQL_POSTGRES_ANY);
+}
+
 /* What few statements have besides their text. */
 static __attribute__((noinline)) void
 put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
@@ -241,6 +252,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	recorded = text_of(c, facts);
 	text = recorded.text;
 	c->secret = recorded.secrecy >= OSP_SQL_SECRET;
+	c->values = may_have_values(facts, &recorded);
 	if (!osp__hook_open(point))
 		return false;
 	if (facts->name != NULL)
@@ -298,12 +310,14 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 		osp_put_str(w, OSP_STR("etype"), OSP_STR(LIBPQ_ERROR));
 	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
 		message.len--;
-	message = osp__hook_message(cut(message, OSPQ_MESSAGE_MAX),
-								osp_str_of(outcome->sqlstate),
-								OSP_SQL_POSTGRES_ANY,
-								outcome->secret,
-								space,
-								sizeof(space));
+	message = osp__hook_message(
+		cut(message, OSPQ_MESSAGE_MAX),
+		outcome->origin,
+		(osp_sql_message_rules){.dialect = OSP_SQL_POSTGRES_ANY,
+								.masked = outcome->secret,
+								.values = outcome->values},
+		space,
+		sizeof(space));
 	osp_put_str(w, OSP_STR("message"), message);
 }
 
@@ -370,6 +384,12 @@ rows_of_tag(const char *tag, uint64_t *rows)
 	return end > tag && end[-1] == ' ';
 }
 
+static bool
+has_field(const PGresult *result, int field)
+{
+	return REAL(PQresultErrorField)(result, field) != NULL;
+}
+
 /* Errors that libpq makes itself have a text only. */
 static void
 read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
@@ -380,6 +400,11 @@ read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
 		REAL(PQresultErrorField)(result, PG_DIAG_MESSAGE_PRIMARY);
 	if (outcome->message == NULL)
 		outcome->message = REAL(PQresultErrorMessage)(result);
+	outcome->origin = osp_sql_error_origin(
+		outcome->sqlstate,
+		REAL(PQresultErrorField)(result, PG_DIAG_SOURCE_FUNCTION),
+		has_field(result, PG_DIAG_STATEMENT_POSITION),
+		has_field(result, PG_DIAG_INTERNAL_POSITION));
 	if (outcome->sqlstate == NULL && REAL(PQstatus)(conn) == CONNECTION_BAD)
 		outcome->sqlstate = CONNECTION_LOST;
 }

@@ -48,11 +48,13 @@ typedef struct ospq_outcome
 	bool has_rows;
 	bool has_bytes;
 	uint64_t rows;
-	uint64_t bytes;       /* of COPY, and of large objects */
-	const char *sqlstate; /* five characters, or NULL */
-	const char *message;  /* of a failure */
-	const char *tag;      /* NULL: none */
+	uint64_t bytes;        /* of COPY, and of large objects */
+	const char *sqlstate;  /* five characters, or NULL */
+	const char *message;   /* of a failure */
+	const char *tag;       /* NULL: none */
+	osp_sql_origin origin; /* of the error */
 	bool secret; /* the statement may hold one: messages quote nothing */
+	bool values; /* of parameters may be in its messages */
 } ospq_outcome;
 
 /* A text that was sent with a comment of ours; the memory is kept for the next
@@ -127,6 +129,7 @@ typedef struct ospq_conn
 	ospq_sent sent;      /* of a call that waits for the answer */
 	osp_sql_space space; /* for texts that are recorded otherwise than sent */
 	bool secret;         /* the statement that was started last may hold one */
+	bool values;         /* ... and this may have values of parameters */
 
 	ospq_prepared prepared;
 } ospq_conn;

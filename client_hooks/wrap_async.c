@@ -38,6 +38,7 @@ open_statement(ospq_conn *c, const ospq_facts *facts)
 	if (ospq_start(c, &open->point, facts))
 	{
 		open->outcome.secret = c->secret;
+		open->outcome.values = c->values;
 		return open;
 	}
 	ospq_conn_unpush(c);

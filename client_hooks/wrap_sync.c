@@ -80,7 +80,9 @@ is_copy(const PGresult *result)
 static void
 stop_point(const sync_call *call, PGresult *result)
 {
-	ospq_outcome outcome = {.fate = OSPQ_DONE, .secret = call->c->secret};
+	ospq_outcome outcome = {.fate = OSPQ_DONE,
+							.secret = call->c->secret,
+							.values = call->c->values};
 	ospq_open *open;
 
 	if (OSP_UNLIKELY(result == NULL))
@@ -91,6 +93,8 @@ stop_point(const sync_call *call, PGresult *result)
 		if (open != NULL)
 		{
 			open->point = *ospq_call_point();
+			open->outcome.secret = outcome.secret;
+			open->outcome.values = outcome.values;
 			ospq_set_call(OSPQ_CALL_OTHER);
 			return;
 		}

@@ -148,14 +148,16 @@ extern bool pgosp_text_is_secret(osp_str text);
 
 /*
  * The text as it may be recorded, in UTF-8; borrowed until the next call. broken:
- * it did not parse; masked: it runs within a statement that may hold a secret.
+ * it did not parse; masked: it runs within a statement that may hold a secret;
+ * built: it may be built of values of parameters.
  */
 extern void pgosp_text_record(osp_str text, bool broken, bool masked,
-							  osp_sql_recorded *recorded);
+							  bool built, osp_sql_recorded *recorded);
+
 
 /* The message of an error as it may be recorded, in UTF-8; borrowed until the
  * next call of anything here, or in space. */
-extern osp_str pgosp_text_message(osp_str message, const char sqlstate[5],
+extern osp_str pgosp_text_message(osp_str message, osp_sql_origin origin,
 								  bool masked, char *space, size_t size);
 
 /*

@@ -22,9 +22,17 @@ typedef struct pgospStatementFacts
 	int length;
 	uint64 query_id;
 	const ParamListInfoData *params;
-	const Node *utility; /* NULL: optimizable */
-	bool failed;         /* never came to run: trust nothing in the text */
+	const Node *utility;     /* NULL: optimizable */
+	const PlannedStmt *plan; /* NULL: there is none yet */
+	bool failed;             /* never came to run: trust nothing in the text */
 } pgospStatementFacts;
+
+/* Has the client's statement parameters, or does it run what has some? */
+extern bool pgosp_text_client_has_values(void);
+
+/* May the text of this nested statement have been built of values of parameters,
+ * which are hidden? */
+extern bool pgosp_text_may_be_built(const pgospStatementFacts *facts);
 
 /* Shall there be a point for this statement? Where it would hang. */
 extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
@@ -95,6 +103,11 @@ extern void pgosp_commit_ends(const pgospPoint *within,
 							  const pgospError *error);
 
 extern bool pgosp_commit_is_open(void);
+
+/* A statement of this transaction may hold a secret: so may what runs at the
+ * transaction's end. */
+extern void pgosp_transaction_mask(void);
+extern bool pgosp_transaction_is_masked(void);
 
 /* How a top-level statement was planned; it hangs under the statement. */
 typedef struct pgospPlan

@@ -318,6 +318,43 @@ make_stops(void)
 			&osp_sqlite__stops[i], (i & 4) != 0, (i & 2) != 0, (i & 1) != 0);
 }
 
+/*
+ * Where the error was raised. While a statement is prepared its parameters have no
+ * values yet. Messages about constraints name columns, unless a trigger, a function
+ * or a virtual table raised the error.
+ */
+static osp_sql_origin
+origin_of(const osp_sqlite_result *result)
+{
+	if (result->in_prepare)
+		return OSP_SQL_FROM_TEXT;
+	if ((result->rc & 0xff) == SQLITE_CONSTRAINT &&
+		result->rc != SQLITE_CONSTRAINT_TRIGGER &&
+		result->rc != SQLITE_CONSTRAINT_FUNCTION &&
+		result->rc != SQLITE_CONSTRAINT_VTAB)
+		return OSP_SQL_FROM_SCHEMA;
+	return OSP_SQL_FROM_DATA;
+}
+
+/* The message of an error as it may be recorded, in space. */
+static osp_str
+message_of(const osp__point *point, const osp_sqlite_result *result,
+		   char space[MESSAGE_MAX])
+{
+	osp_sql_message_rules rules = {.dialect = OSP_SQL_SQLITE,
+								   .masked = point->masked};
+	const char *standard = sqlite3_errstr(result->rc);
+
+	if (result->message == NULL || strcmp(result->message, standard) == 0)
+		return osp_str_of(standard);
+	return cut(osp__hook_message(osp_str_of(result->message),
+								 origin_of(result),
+								 rules,
+								 space,
+								 MESSAGE_MAX),
+			   MESSAGE_MAX);
+}
+
 static void
 write_stop(const osp__point *point, uint64_t rows,
 		   const osp_sqlite_result *result, int64_t now)
@@ -327,18 +364,7 @@ write_stop(const osp__point *point, uint64_t rows,
 	osp_writer w;
 
 	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
-	{
-		message =
-			osp_str_of(result->message != NULL ? result->message
-											   : sqlite3_errstr(result->rc));
-		message = cut(osp__hook_message(message,
-										OSP_STR(""),
-										OSP_SQL_SQLITE,
-										point->masked,
-										space,
-										sizeof(space)),
-					  MESSAGE_MAX);
-	}
+		message = message_of(point, result, space);
 	if (!osp__hook_begin(point,
 						 OSP_RECORD_STOP,
 						 OSP_SQLITE_NAME,
@@ -489,7 +515,8 @@ void
 osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
 						   int64_t start_ns, int rc, const char *message)
 {
-	osp_sqlite_result result = {.rc = rc, .message = message};
+	osp_sqlite_result result = {
+		.rc = rc, .message = message, .in_prepare = true};
 	osp__point point;
 
 	if (!open_point(conn, text, &point))

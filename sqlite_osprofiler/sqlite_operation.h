@@ -22,6 +22,7 @@ typedef struct osp_sqlite_result
 {
 	osp_sqlite_outcome outcome;
 	int rc;              /* SQLITE_OK, ROW, DONE, or an extended error code */
+	bool in_prepare;     /* an error of sqlite3_prepare */
 	const char *message; /* of an error; NULL: SQLite's text for the code */
 	bool has_changes;
 	bool has_rows;

@@ -98,18 +98,17 @@ osp__hook_record(osp_str text, osp_sql_dialect dialect, bool broken, size_t max,
 }
 
 osp_str
-osp__hook_message(osp_str message, osp_str sqlstate, osp_sql_dialect dialect,
-				  bool masked, char *space, size_t size)
+osp__hook_message(osp_str message, osp_sql_origin origin,
+				  osp_sql_message_rules rules, char *space, size_t size)
 {
 	const osp_config *config = osp__profiler_config();
-	osp_sql_message_rules rules = {.dialect = dialect, .masked = masked};
 
 	if (config != NULL)
 	{
 		rules.hide_values = config->hide_params;
 		rules.hide_text = config->statement_text != OSP_STATEMENT_FULL;
 	}
-	return osp_sql_message(message, sqlstate, &rules, space, size);
+	return osp_sql_message(message, origin, &rules, space, size);
 }
 
 osp_verdict

@@ -99,10 +99,11 @@ OSP_API void osp__hook_record(osp_str text, osp_sql_dialect dialect,
 							  bool broken, size_t max, osp_sql_space *space,
 							  osp_sql_recorded *out);
 
-/* The message of an error, as osp_sql_message. */
-OSP_API osp_str osp__hook_message(osp_str message, osp_str sqlstate,
-								  osp_sql_dialect dialect, bool masked,
-								  char *space, size_t size);
+/* The message of an error, as osp_sql_message; the rules are completed by the
+ * settings. */
+OSP_API osp_str osp__hook_message(osp_str message, osp_sql_origin origin,
+								  osp_sql_message_rules rules, char *space,
+								  size_t size);
 
 /* Finds the context in the comments of a statement and verifies it, as
  * osp__hook_verify. */

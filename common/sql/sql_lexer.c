@@ -249,22 +249,67 @@ is_prefix(const osp_sql_lexer *lexer, const char *word)
 		   word[0] != '\0';
 }
 
-/* Behind the number at p; what is no digit in it may be 0x1f, 1_000, 1e-5. */
+/* Behind digits, which underscores may divide. */
+static const char *
+skip_digits(const char *p, const char *end)
+{
+	while (p < end && (is_class(*p, DIGIT) ||
+					   (*p == '_' && end - p >= 2 && is_class(p[1], DIGIT))))
+		p++;
+	return p;
+}
+
+static const char *
+skip_exponent(const char *p, const char *end)
+{
+	const char *digits = p + 1;
+
+	if (p == end || (*p | 0x20) != 'e')
+		return p;
+	if (digits < end && (*digits == '+' || *digits == '-'))
+		digits++;
+	return digits < end && is_class(*digits, DIGIT) ? skip_digits(digits, end)
+													: p;
+}
+
+/* Is it a number to the base 16, 8 or 2? */
+static bool
+has_base(const char *p, const char *end)
+{
+	if (end - p < 3 || p[0] != '0')
+		return false;
+	switch (p[1] | 0x20)
+	{
+		case 'x':
+			return strchr("0123456789abcdefABCDEF_", p[2]) != NULL && p[2] != 0;
+		case 'o':
+		case 'b':
+			return is_class(p[2], DIGIT) || p[2] == '_';
+		default:
+			return false;
+	}
+}
+
+/*
+ * Behind the number at p. Letters and digits that touch it belong to it: perhaps it
+ * was mistyped. Letters alone are a word, as in "1AS x", which PostgreSQL reads so
+ * before release 15.
+ */
 static const char *
 skip_number(const osp_sql_lexer *lexer, const char *p)
 {
 	const char *end = lexer->end;
+	const char *word;
 
-	p = skip_class(p, end, DIGIT);
+	if (has_base(p, end))
+		return skip_class(p, end, WORD);
+	p = skip_digits(p, end);
 	if (p < end && *p == '.' && (end - p < 2 || p[1] != '.'))
-		p = skip_class(p + 1, end, DIGIT);
-	while (p < end && is_class(*p, WORD) && !is_prefix(lexer, p))
-	{
-		bool exponent = (*p | 0x20) == 'e' && end - p >= 3 &&
-						(p[1] == '+' || p[1] == '-') && is_class(p[2], DIGIT);
-
-		p += exponent ? 2 : 1;
-	}
+		p = skip_digits(p + 1, end);
+	p = skip_exponent(p, end);
+	for (word = p; word < end && is_class(*word, WORD); word++)
+		if (is_class(*word, DIGIT) || *word == '_')
+			return skip_class(word, end, WORD);
 	return p;
 }
 

@@ -3,12 +3,11 @@
  * sql_message.c
  *	  Messages of errors without values of parameters and without secrets.
  *
- * PostgreSQL quotes what a message names. Whether that is a name of the schema or
- * a value is known by the class of the SQLSTATE: errors in data (22), and those
- * that functions and other servers raise in their own words, quote values.
+ * PostgreSQL puts what a message names into quotes, except for most numbers.
+ * Whether it is a name of the schema, a part of the statement or a value depends on
+ * where the error was raised. SQLite names values behind a colon or in quotes.
  */
 #include "sql/sql_text.h"
-
 
 #define HIDDEN OSP_STR("\"?\"")
 #define MASKED OSP_STR("***")
@@ -51,6 +50,33 @@ mark_at(const char *p, const char *end)
 	return 0;
 }
 
+static bool
+is_letter(char c)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+		   (unsigned char) c >= 0x80;
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+is_word_char(char c)
+{
+	return is_letter(c) || is_digit(c) || c == '_';
+}
+
+/* Is it the apostrophe of a word, as in "can't"? */
+static bool
+is_apostrophe(osp_str message, const char *p)
+{
+	return *p == '\'' && p > message.ptr && p + 1 < message.ptr + message.len &&
+		   is_letter(p[-1]) && is_letter(p[1]);
+}
+
 /* Is what stands behind the last quotation mark free of values? */
 static bool
 is_harmless(osp_str tail)
@@ -58,7 +84,7 @@ is_harmless(osp_str tail)
 	size_t i;
 
 	for (i = 0; i < tail.len; i++)
-		if (tail.ptr[i] == ':' || (tail.ptr[i] >= '0' && tail.ptr[i] <= '9'))
+		if (tail.ptr[i] == ':' || is_digit(tail.ptr[i]))
 			return false;
 	return true;
 }
@@ -74,12 +100,16 @@ append(char *space, size_t len, size_t size, osp_str text)
 	return len + text.len;
 }
 
-/* All from the first quotation mark to the last one becomes one "?". */
+/*
+ * Replaces everything from the first quotation mark to the last one by one "?". If
+ * there is only one mark, a quoted part has been cut off: the rest is left out.
+ */
 static osp_str
 without_quoted(osp_str message, char *space, size_t size)
 {
 	const char *end = message.ptr + message.len;
 	const char *first = NULL;
+	const char *last = NULL;
 	const char *behind = NULL;
 	const char *p;
 	size_t len;
@@ -89,10 +119,11 @@ without_quoted(osp_str message, char *space, size_t size)
 	{
 		size_t mark = mark_at(p, end);
 
-		if (mark == 0)
+		if (mark == 0 || is_apostrophe(message, p))
 			continue;
 		if (first == NULL)
 			first = p;
+		last = p;
 		behind = p + mark;
 	}
 	if (first == NULL)
@@ -101,56 +132,151 @@ without_quoted(osp_str message, char *space, size_t size)
 	len = append(
 		space, 0, size, osp_str_n(message.ptr, (size_t) (first - message.ptr)));
 	len = append(space, len, size, HIDDEN);
-	if (is_harmless(tail))
+	if (last != first && is_harmless(tail))
 		len = append(space, len, size, tail);
 	return osp_str_n(space, len);
 }
 
-/* Is the message in words that a function or another server chose? */
-static bool
-is_in_own_words(osp_str sqlstate)
+/* Replaces each number by a question mark; a digit in a word, as in "int4", is
+ * none. The message may lie in space: it does not become longer. */
+static osp_str
+without_numbers(osp_str message, char *space, size_t size)
 {
-	static const char classes[][3] = {"P0", "38", "39", "2F", "HV"};
+	const char *p = message.ptr;
+	const char *end = p + message.len;
+	bool in_word = false;
+	size_t len = 0;
+
+	while (p < end && len < size)
+	{
+		if (in_word || !is_digit(*p))
+		{
+			in_word = is_word_char(*p);
+			space[len++] = *p++;
+			continue;
+		}
+		while (p < end && (is_word_char(*p) ||
+						   (*p == '.' && p + 1 < end && is_digit(p[1]))))
+			p++;
+		space[len++] = '?';
+	}
+	return osp_str_n(space, osp_utf8_prefix(osp_str_n(space, len), len));
+}
+
+/*
+ * The part of SQLite's message before its first colon or quotation mark, which
+ * values follow. A message of the full-text search begins with its name and a
+ * colon; one with the name of a file begins with that.
+ */
+static osp_str
+without_values_of_sqlite(osp_str message, char *space, size_t size)
+{
+	static const char fts5[] = "fts5: ";
+	size_t name = sizeof(fts5) - 1;
+	osp_str head = message;
+	const char *colon;
+
+	if (message.len < name || memcmp(message.ptr, fts5, name) != 0)
+		name = 0;
+	colon = memchr(message.ptr + name, ':', message.len - name);
+	if (colon != NULL)
+		head.len = (size_t) (colon - message.ptr);
+	if (memchr(head.ptr, '/', head.len) != NULL ||
+		memchr(head.ptr, '.', head.len) != NULL)
+		return MASKED;
+	return without_numbers(without_quoted(head, space, size), space, size);
+}
+
+/* Do functions raise errors in this class, or other servers? */
+static bool
+is_class_of_programs(const char *sqlstate)
+{
+	static const char *const classes[] = {"P0", "38", "39", "2F", "HV"};
 	size_t i;
 
 	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
-		if (sqlstate.len >= 2 && memcmp(sqlstate.ptr, classes[i], 2) == 0)
+		if (memcmp(sqlstate, classes[i], 2) == 0)
 			return true;
 	return false;
 }
 
+/* Do the functions of a procedural language raise errors with this one? */
 static bool
-is_class(osp_str sqlstate, const char *class)
+raises_for_programs(const char *function)
 {
-	return sqlstate.len >= 2 && memcmp(sqlstate.ptr, class, 2) == 0;
+	static const char *const functions[] = {
+		"exec_stmt_raise", "PLy_output", "PLy_elog_impl", "PLy_elog"};
+	size_t i;
+
+	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (strcmp(function, functions[i]) == 0)
+			return true;
+	return false;
 }
 
-/* SQLite names what it found behind a colon, without quotes. */
-static osp_str
-before_colon(osp_str message)
+/* Does a message of this class quote nothing but names? They are those of
+ * constraints and their tables, and of prepared statements. */
+static bool
+is_class_of_names(const char *sqlstate)
 {
-	const char *colon = memchr(message.ptr, ':', message.len);
+	return memcmp(sqlstate, "23", 2) == 0 || memcmp(sqlstate, "08", 2) == 0 ||
+		   memcmp(sqlstate, "26", 2) == 0;
+}
 
-	if (colon != NULL)
-		message.len = (size_t) (colon - message.ptr);
-	return message;
+osp_sql_origin
+osp_sql_error_origin(const char *sqlstate, const char *function, bool position,
+					 bool internal_position)
+{
+	static const char syntax_error[] = "42601";
+
+	if (sqlstate == NULL || strlen(sqlstate) < 2)
+		return OSP_SQL_FROM_ELSEWHERE;
+	if (is_class_of_programs(sqlstate) ||
+		(function != NULL && raises_for_programs(function)))
+		return OSP_SQL_FROM_PROGRAM;
+	if (memcmp(sqlstate, "22", 2) == 0)
+		return OSP_SQL_FROM_DATA;
+	if (is_class_of_names(sqlstate))
+		return OSP_SQL_FROM_SCHEMA;
+	if (position ||
+		(internal_position && strncmp(sqlstate, syntax_error, 5) != 0))
+		return OSP_SQL_FROM_TEXT;
+	return OSP_SQL_FROM_ELSEWHERE;
+}
+
+static bool
+hides(osp_sql_origin origin, const osp_sql_message_rules *rules)
+{
+	if (rules->hide_text && origin != OSP_SQL_FROM_SCHEMA)
+		return true;
+	switch (origin)
+	{
+		case OSP_SQL_FROM_DATA:
+		case OSP_SQL_FROM_PROGRAM:
+			return rules->hide_values;
+		case OSP_SQL_FROM_ELSEWHERE:
+			return rules->hide_values && rules->values;
+		case OSP_SQL_FROM_TEXT:
+		case OSP_SQL_FROM_SCHEMA:
+			break;
+	}
+	return false;
 }
 
 osp_str
-osp_sql_message(osp_str message, osp_str sqlstate,
+osp_sql_message(osp_str message, osp_sql_origin origin,
 				const osp_sql_message_rules *rules, char *space, size_t size)
 {
-	if (rules->masked)
-	{
-		if (rules->dialect == OSP_SQL_SQLITE)
-			message = before_colon(message);
-		else if (is_in_own_words(sqlstate))
-			return MASKED;
-		return without_quoted(message, space, size);
-	}
-	if ((rules->hide_values &&
-		 (is_class(sqlstate, "22") || is_in_own_words(sqlstate))) ||
-		(rules->hide_text && (is_class(sqlstate, "42") || sqlstate.len == 0)))
-		return without_quoted(message, space, size);
+	if (rules->masked && origin == OSP_SQL_FROM_PROGRAM)
+		return MASKED;
+	if (!rules->masked && !hides(origin, rules) &&
+		!osp_sql_has_secret_uri(message))
+		return message;
+	if (rules->dialect == OSP_SQL_SQLITE)
+		return without_values_of_sqlite(message, space, size);
+	message = without_quoted(message, space, size);
+	if ((origin == OSP_SQL_FROM_DATA || origin == OSP_SQL_FROM_ELSEWHERE) &&
+		(rules->masked || rules->values || rules->hide_text))
+		return without_numbers(message, space, size);
 	return message;
 }

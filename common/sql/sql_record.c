@@ -19,6 +19,7 @@ typedef struct writer
 	osp_str constant;  /* is written for one */
 	osp_str space;     /* before the next token, if there is one */
 	bool after_string; /* the last token was a string, written as a constant */
+	bool after_number; /* the same of a number */
 } writer;
 
 /* How a text is written anew. */
@@ -34,15 +35,14 @@ typedef struct rewriting
 typedef struct place
 {
 	const rewriting *rules;
-	bool values;      /* behind VALUES */
-	bool sets;        /* behind SET */
-	bool pragma;      /* behind PRAGMA */
-	bool attaches;    /* behind ATTACH */
-	bool password;    /* right behind PASSWORD */
-	bool secret_name; /* behind a name such as "pin_token" ... */
-	bool compared;    /* ... and an operator, or behind any operator */
-	bool hides_rest;  /* up to the next semicolon, after one mask */
-	unsigned words;   /* that were copied */
+	bool values;     /* behind VALUES */
+	bool sets;       /* behind SET */
+	bool pragma;     /* behind PRAGMA */
+	bool attaches;   /* behind ATTACH */
+	bool password;   /* right behind PASSWORD */
+	bool compared;   /* behind an operator */
+	bool hides_rest; /* up to the next semicolon, after one mask */
+	unsigned words;  /* that were copied */
 } place;
 
 static void
@@ -65,7 +65,7 @@ put(writer *w, osp_str text)
 	if (w->len > 0)
 		append(w, w->space);
 	w->space.len = 0;
-	w->after_string = false;
+	w->after_string = w->after_number = false;
 	append(w, text);
 }
 
@@ -136,13 +136,9 @@ note(place *at, const osp_sql_token *token)
 
 		at->compared = c == '=' || c == '<' || c == '>' || c == ':';
 		at->password = at->password && c == '=';
-		at->secret_name = at->secret_name && at->compared;
 		return;
 	}
 	at->password = osp_sql_is(token, "password");
-	at->secret_name =
-		(token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NAME) &&
-		(osp_sql_words(token->text) & OSP_SQL_HAS_SECRET) != 0;
 	at->compared = false;
 }
 
@@ -166,7 +162,8 @@ is_constant(const place *at, const osp_sql_token *token)
 		case OSP_SQL_STRING:
 			return true;
 		case OSP_SQL_NUMBER:
-			return at->rules->normalize || (at->secret_name && at->compared);
+			return at->rules->normalize ||
+				   at->rules->secrecy != OSP_SQL_HARMLESS;
 		default:
 			return at->rules->secrecy != OSP_SQL_HARMLESS &&
 				   may_be_string(at, token);
@@ -207,9 +204,14 @@ copy_token(writer *w, place *at, const osp_sql_token *token)
 	{
 		put_constant(w);
 		w->after_string = token->kind != OSP_SQL_NUMBER;
+		w->after_number = !w->after_string;
 	}
 	else
+	{
+		if (w->after_number && token->kind == OSP_SQL_WORD)
+			put_space(w, OSP_STR(" "));
 		put(w, token->text);
+	}
 	if (is_before_value(at, token))
 	{
 		at->hides_rest = true;
@@ -220,16 +222,21 @@ copy_token(writer *w, place *at, const osp_sql_token *token)
 	note(at, token);
 }
 
-/* Is it a quote in a text that did not parse, behind which nothing can be trusted? So
- * it is if a word touches the quote before it, as in 'it's'. */
+/*
+ * Is nothing from this token on to be trusted? So it is if a word touches the string
+ * before it, as in 'it's'. In a text that did not parse, any quote may be the wrong
+ * one, and a word that touches a number may be a part of a constant.
+ */
 static bool
 ends_trust(const writer *w, const place *at, const osp_sql_token *token)
 {
+	bool touches =
+		!at->hides_rest && w->space.len == 0 && token->kind == OSP_SQL_WORD;
+
 	if (!at->rules->broken)
-		return !at->hides_rest && w->space.len == 0 && w->after_string &&
-			   token->kind == OSP_SQL_WORD;
+		return touches && w->after_string;
 	return token->kind == OSP_SQL_STRING || token->kind == OSP_SQL_NAME ||
-		   token->text.ptr[0] == '$';
+		   token->text.ptr[0] == '$' || (touches && w->after_number);
 }
 
 static size_t
@@ -264,8 +271,13 @@ rewrite(writer *w, const rewriting *rules, osp_str text)
 static size_t
 rewrite_with(osp_str text, const rewriting *rules, char *out, size_t size)
 {
-	writer w = {
-		out, 0, size, rules->normalize ? OSP_STR("?") : MASK, {"", 0}, false};
+	writer w = {out,
+				0,
+				size,
+				rules->normalize ? OSP_STR("?") : MASK,
+				{"", 0},
+				false,
+				false};
 
 	return rewrite(&w, rules, text);
 }
@@ -298,11 +310,11 @@ osp_sql_space_free(osp_sql_space *space)
 }
 
 /* Room for a text of this length, and for what it becomes. Masks make a text
- * longer: an empty string of two bytes gets five. */
+ * longer: of two bytes, "1,", they make six. */
 static bool
 have_space(osp_sql_space *space, size_t len)
 {
-	size_t size = len * 5 / 2 + sizeof(" '***'") * 2;
+	size_t size = len * 3 + sizeof(" '***'") * 2;
 	char *grown;
 
 	if (size <= space->size)
@@ -343,8 +355,8 @@ without_contexts(osp_str text, const osp_sql_recording *how, size_t max,
 static bool
 is_broken(const osp_sql_recording *how, const osp_sql_recorded *out)
 {
-	return (how->broken &&
-			(out->masked || !osp_sql_is_query(out->text, how->dialect))) ||
+	return (how->broken && (out->masked || how->built ||
+							!osp_sql_is_query(out->text, how->dialect))) ||
 		   !osp_sql_ends_plain(out->text, how->dialect);
 }
 
@@ -357,13 +369,15 @@ record_changed(const osp_sql_recording *how, size_t max, osp_sql_space *space,
 	rewriting rules = {
 		.dialect = how->dialect,
 		.secrecy = out->secrecy,
-		.normalize = how->detail == OSP_STATEMENT_NORMALIZED,
+		.normalize = how->built || how->detail == OSP_STATEMENT_NORMALIZED,
 		.broken = is_broken(how, out),
 	};
 
 	if (text.len > max)
 		text.len = osp_utf8_prefix(text, max);
-	if (how->detail == OSP_STATEMENT_NONE || !have_space(space, text.len))
+	if (how->built && how->broken && !osp_sql_is_query(text, how->dialect))
+		out->text = OSP_STR("?");
+	else if (how->detail == OSP_STATEMENT_NONE || !have_space(space, text.len))
 		out->text = osp_sql_first_word(text, how->dialect);
 	else
 		out->text = osp_str_n(
@@ -388,7 +402,7 @@ osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 		out->secrecy = OSP_SQL_SECRET;
 	out->masked = out->secrecy >= OSP_SQL_SECRET;
 	if (OSP_UNLIKELY(out->secrecy != OSP_SQL_HARMLESS ||
-					 how->detail != OSP_STATEMENT_FULL ||
+					 how->detail != OSP_STATEMENT_FULL || how->built ||
 					 (how->broken && !osp_sql_is_query(text, how->dialect))))
 		record_changed(how, max, space, out);
 }

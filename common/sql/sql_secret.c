@@ -16,183 +16,29 @@
 
 #include <strings.h>
 
-/* Of what is no secret, but may be a context. */
-#define TRACE "trace"
-
-/* ---- words ---- */
-
-/* The first four characters of each are letters or a separator of its own. '?'
- * stands for one of "_", "-", " " or for nothing. */
-static const char *const words[] = {
-	"passw",       "passphrase",    "passcode",      "secret",
-	"token",       "credential",    "bearer",        "hmac",
-	"apikey",      "api_key",       "api-key",       "api key",
-	"private?key", "access?key",    "signing?key",   "encryption?key",
-	"crypt",       "set_config",    "set_context",   "dblink",
-	"pgpass",      "hexkey",        "textkey",       "rekey",
-	TRACE,         "profiler.init", "profiler?init",
-};
-
-#define WORD_COUNT (sizeof(words) / sizeof(words[0]))
-
-/*
- * Pairs of characters as bits of rows: the first two of a word or the two from its
- * second one on; the two from its third one on; its first one and its fourth one.
- * Every second pair of the text is looked up, so each word is seen as one of the
- * first two, and the other tables leave few that have to be compared.
- */
-static uint32_t begins[32];
-static uint32_t behind[32];
-static uint32_t around[32];
-
-static inline unsigned
-fold(char c)
-{
-	return (unsigned char) c & 31;
-}
-
-static inline bool
-has_pair(const uint32_t *table, char a, char b)
-{
-	return (table[fold(a)] >> fold(b) & 1) != 0;
-}
-
-static void
-add_pair(uint32_t *table, char a, char b)
-{
-	table[fold(a)] |= UINT32_C(1) << fold(b);
-}
-
-__attribute__((constructor)) static void
-make_pairs(void)
-{
-	size_t i;
-
-	for (i = 0; i < WORD_COUNT; i++)
-	{
-		const char *w = words[i];
-
-		add_pair(begins, w[0], w[1]);
-		add_pair(begins, w[1], w[2]);
-		add_pair(behind, w[2], w[3]);
-		add_pair(around, w[0], w[3]);
-	}
-}
-
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
-}
-
 static bool
-begins_with(const char *p, const char *end, const char *word)
+is_word_char(char c)
 {
-	for (; *word != '\0'; word++)
-	{
-		if (*word == '?')
-		{
-			if (p < end && (*p == '_' || *p == '-' || *p == ' '))
-				p++;
-		}
-		else if (p == end || lower(*p++) != *word)
-			return false;
-	}
-	return true;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
 }
 
-/* Which kind of word begins at p? 0: none. */
-static unsigned
-word_at(const char *p, const char *end)
-{
-	size_t i;
-
-	for (i = 0; i < WORD_COUNT; i++)
-		if (lower(*p) == words[i][0] && begins_with(p, end, words[i]))
-			return strcmp(words[i], TRACE) == 0 ? OSP_SQL_HAS_TRACE
-												: OSP_SQL_HAS_SECRET;
-	return 0;
-}
-
-/* "pwd" is too short for the tables. */
+/* Is there a name with escapes, U&"..."? They may spell any word. */
 static bool
-has_pwd(osp_str text)
+has_escaped_name(osp_str text)
 {
-	static const char letters[] = "wW";
 	const char *end = text.ptr + text.len;
-	int i;
-
-	for (i = 0; i < 2; i++)
-	{
-		const char *p = text.ptr;
-
-		while ((p = memchr(p, letters[i], (size_t) (end - p))) != NULL)
-			if (++p < end && lower(*p) == 'd' && p - text.ptr >= 2 &&
-				lower(p[-2]) == 'p')
-				return true;
-	}
-	return false;
-}
-
-unsigned
-osp_sql_words(osp_str text)
-{
-	unsigned found = has_pwd(text) ? OSP_SQL_HAS_SECRET : 0;
-	const char *end = text.ptr + text.len;
-	const char *p;
-
-	if (text.len < 4)
-		return found;
-	for (p = text.ptr + 1; p + 2 < end; p += 2)
-	{
-		if (OSP_LIKELY(!has_pair(begins, p[0], p[1])))
-			continue;
-		if (has_pair(around, p[-1], p[2]))
-			found |= word_at(p - 1, end);
-		if (p + 3 < end && has_pair(behind, p[2], p[3]))
-			found |= word_at(p, end);
-	}
-	return found;
-}
-
-bool
-osp_sql_holds(osp_str text, const char *word)
-{
 	const char *p = text.ptr;
-	const char *end = p + text.len;
 
-	for (; p < end; p++)
-		if (lower(*p) == *word && begins_with(p, end, word))
+	while ((p = memchr(p, '&', (size_t) (end - p))) != NULL)
+	{
+		if (p > text.ptr && (p[-1] | 0x20) == 'u' && end - p >= 2 &&
+			p[1] == '"')
 			return true;
-	return false;
-}
-
-/* Is there a URI with a password in it, scheme://user:password@host? */
-static bool
-has_password_in_uri(osp_str text)
-{
-	const char *end = text.ptr + text.len;
-	const char *p = text.ptr;
-
-	while ((p = memchr(p, ':', (size_t) (end - p))) != NULL)
-	{
-		bool colon = false;
-
-		if (end - ++p < 2 || p[0] != '/' || p[1] != '/')
-			continue;
-		for (p += 2; p < end && !osp_sql_is_space(*p) && *p != '/' &&
-					 *p != '\'' && *p != '"';
-			 p++)
-		{
-			if (*p == '@' && colon)
-				return true;
-			colon |= *p == ':';
-		}
+		p++;
 	}
 	return false;
 }
-
-/* ---- statements ---- */
 
 /* How many words behind CREATE or ALTER may name what is created or altered. */
 #define OBJECT_WORDS 5
@@ -205,13 +51,6 @@ typedef struct flat
 	const char *end;
 	osp_str word;
 } flat;
-
-static bool
-is_word_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
-}
 
 /* The next part of the text that is no comment. */
 static bool
@@ -306,10 +145,16 @@ sets_own_setting(flat f)
 	if (is(f.word, "local") || is(f.word, "session"))
 		if (!next_flat(&f))
 			return false;
-	return goes_on(&f);
+	return has_escaped_name(
+			   osp_str_n(f.word.ptr, (size_t) (f.end - f.word.ptr))) ||
+		   goes_on(&f);
 }
 
-/* Behind PRAGMA: is it one that sets a key? */
+/*
+ * Behind PRAGMA: is it one that sets a key or a licence? SQLCipher, SEE and SQLite
+ * Multiple Ciphers have key, rekey, hexkey, textkey, hexrekey, textrekey, a number
+ * that begin with cipher (cipher_salt, cipher_license), and activate_extensions.
+ */
 static bool
 names_a_key(flat f)
 {
@@ -320,7 +165,8 @@ names_a_key(flat f)
 	name = f.word;
 	if (goes_on(&f) && next_flat(&f))
 		name = f.word;
-	return osp_sql_holds(name, "key") && !osp_sql_holds(name, "foreign_");
+	return (osp_sql_holds(name, "key") && !osp_sql_holds(name, "foreign_")) ||
+		   osp_sql_holds(name, "cipher") || is(name, "activate_extensions");
 }
 
 /* Does what begins with the word that was read set a secret? */
@@ -391,8 +237,8 @@ is_verb(osp_str word)
 										NULL};
 	const char *const *verb = verbs;
 
-	while (*verb != NULL &&
-		   (word.len == 0 || lower(word.ptr[0]) != **verb || !is(word, *verb)))
+	while (*verb != NULL && (word.len == 0 || (word.ptr[0] | 0x20) != **verb ||
+							 !is(word, *verb)))
 		verb++;
 	return *verb != NULL;
 }
@@ -431,9 +277,25 @@ executes_prepared(flat f)
 
 	while (p < f.lexer.end && osp_sql_is_space(*p))
 		p++;
-	return is(f.word, "execute") && p < f.lexer.end &&
-		   (is_word_char(*p) || *p == '"' || *p == '/' || *p == '-') &&
-		   next_flat(&f) && !is_one_of(f.word, others);
+	if (!is(f.word, "execute") || p == f.lexer.end)
+		return false;
+	return *p == '"' || ((is_word_char(*p) || *p == '/' || *p == '-') &&
+						 next_flat(&f) && !is_one_of(f.word, others));
+}
+
+/*
+ * The same for a word of the statement itself, outside of all strings. There such
+ * a name is that of a prepared statement if arguments or nothing follow it.
+ */
+static bool
+executes_outside(osp_sql_lexer lexer, const osp_sql_token *word)
+{
+	osp_sql_token token;
+
+	return osp_sql_is(word, "execute") && osp_sql_next_word(&lexer, &token) &&
+		   token.kind == OSP_SQL_WORD &&
+		   (!osp_sql_next_word(&lexer, &token) ||
+			token.kind == OSP_SQL_SEMICOLON || token.text.ptr[0] == '(');
 }
 
 /* Does it execute a prepared statement? The constants there are the values of
@@ -441,14 +303,56 @@ executes_prepared(flat f)
 static bool
 executes(osp_str text, osp_sql_dialect dialect)
 {
+	osp_sql_lexer lexer;
+	osp_sql_token token;
 	flat f;
 
+	osp_sql_lexer_init(&lexer, text, dialect);
+	while (osp_sql_next_word(&lexer, &token))
+		if (executes_outside(lexer, &token))
+			return true;
 	osp_sql_lexer_init(&f.lexer, text, dialect);
 	f.pos = f.end = text.ptr;
 	while (next_flat(&f))
 		if (executes_prepared(f))
 			return true;
 	return false;
+}
+
+/* Does the text begin with these two words? */
+static bool
+begins_with_words(osp_str text, osp_sql_dialect dialect, const char *first,
+				  const char *second)
+{
+	osp_str word = first_word(text, dialect);
+	const char *rest = word.ptr + word.len;
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	if (!is(word, first))
+		return false;
+	osp_sql_lexer_init(&lexer,
+					   osp_str_n(rest, (size_t) (text.ptr + text.len - rest)),
+					   dialect);
+	return osp_sql_next_word(&lexer, &token) && osp_sql_is(&token, second);
+}
+
+bool
+osp_sql_runs_deferred(osp_str text, osp_sql_dialect dialect)
+{
+	osp_str verb = first_word(text, dialect);
+
+	return is(verb, "commit") || is(verb, "end") ||
+		   begins_with_words(text, dialect, "prepare", "transaction") ||
+		   begins_with_words(text, dialect, "set", "constraints");
+}
+
+bool
+osp_sql_fetches(osp_str text, osp_sql_dialect dialect)
+{
+	osp_str verb = first_word(text, dialect);
+
+	return is(verb, "fetch") || is(verb, "move");
 }
 
 osp_sql_secrecy
@@ -465,7 +369,9 @@ osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
 	if (!query && (is_sensitive(text, dialect, false) ||
 				   is_sensitive(text, dialect, true)))
 		return OSP_SQL_SENSITIVE;
-	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_password_in_uri(text))
+	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_escaped_name(text) ||
+		osp_sql_has_secret_uri(text) ||
+		((found & OSP_SQL_HAS_CONFIG) != 0 && osp_sql_holds(text, "update")))
 		return OSP_SQL_SECRET;
 	return !query && executes(text, dialect) ? OSP_SQL_VALUES
 											 : OSP_SQL_HARMLESS;

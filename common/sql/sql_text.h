@@ -184,12 +184,23 @@ osp_sql_secrecy osp_sql_secret(osp_str text, osp_sql_dialect dialect);
 /* Which words does the text hold? */
 #define OSP_SQL_HAS_SECRET 1u /* such as "password" or "token" */
 #define OSP_SQL_HAS_TRACE  2u /* "trace", as in the keys of contexts */
+#define OSP_SQL_HAS_CONFIG 4u /* the view pg_settings */
 
 unsigned osp_sql_words(osp_str text);
 
 /* As osp_sql_secret, where the words are known. */
 osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
 									unsigned found);
+
+/* Does the statement run deferred triggers of earlier ones (COMMIT, PREPARE
+ * TRANSACTION, SET CONSTRAINTS)? */
+bool osp_sql_runs_deferred(osp_str text, osp_sql_dialect dialect);
+
+/* Does it run the query of a cursor (FETCH, MOVE)? */
+bool osp_sql_fetches(osp_str text, osp_sql_dialect dialect);
+
+/* Does the text hold a URI with a password, or a file: URI with a key? */
+bool osp_sql_has_secret_uri(osp_str text);
 
 /* Does the text hold this word, which is given in lower case, in any case? */
 bool osp_sql_holds(osp_str text, const char *word);
@@ -200,9 +211,9 @@ bool osp_sql_is_query(osp_str text, osp_sql_dialect dialect);
 /* ---- texts as they are recorded (sql_record.c) ---- */
 
 /*
- * Copies the text with each string constant as '***', and without comments. Of
- * a sensitive text also values without quotes are masked: what follows PASSWORD,
- * a setting, KEY. At most size bytes go to out; returns how many did.
+ * Copies the text with each string constant and each number as '***', and without
+ * comments. Of a sensitive text also values without quotes are masked: what
+ * follows PASSWORD, a setting, KEY. At most size bytes go to out; returns how many did.
  */
 size_t osp_sql_mask(osp_str text, osp_sql_dialect dialect,
 					osp_sql_secrecy secrecy, char *out, size_t size);
@@ -218,6 +229,7 @@ typedef struct osp_sql_recording
 	bool traceparents; /* are contexts: they are cut, too */
 	bool masked;       /* runs within a statement that may hold a secret */
 	bool broken;       /* did not parse: trust nothing in the text */
+	bool built;        /* perhaps of values: its constants are hidden */
 } osp_sql_recording;
 
 /* Memory for texts that are changed. It begins as all zeroes and grows; its owner
@@ -251,10 +263,30 @@ void osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 
 /* ---- messages of errors (sql_message.c) ---- */
 
+/* Where an error was raised, which says what its message quotes. */
+typedef enum osp_sql_origin
+{
+	OSP_SQL_FROM_ELSEWHERE, /* not known: names or values */
+	OSP_SQL_FROM_DATA,      /* values */
+	OSP_SQL_FROM_TEXT,      /* parts of the statement, before it was executed */
+	OSP_SQL_FROM_SCHEMA,    /* names of constraints, of prepared statements */
+	OSP_SQL_FROM_PROGRAM    /* a function or another server chose the words */
+} osp_sql_origin;
+
+/*
+ * Where an error of PostgreSQL's was raised. sqlstate may be NULL, and function,
+ * the server's own function that raised the error. position: the error has a
+ * position in the client's statement; internal_position: in a statement that runs
+ * within it.
+ */
+osp_sql_origin osp_sql_error_origin(const char *sqlstate, const char *function,
+									bool position, bool internal_position);
+
 typedef struct osp_sql_message_rules
 {
 	osp_sql_dialect dialect;
 	bool masked;      /* of a statement that may hold a secret */
+	bool values;      /* of a statement that may have parameters */
 	bool hide_values; /* of parameters */
 	bool hide_text;   /* texts are recorded without constants, or not at all */
 } osp_sql_message_rules;
@@ -262,9 +294,9 @@ typedef struct osp_sql_message_rules
 /*
  * The message of an error, in UTF-8, as it may be recorded: the message itself,
  * or one made in space, of at most size bytes, in which "?" stands for what it
- * quotes. sqlstate is empty if there is none.
+ * quotes, and ? for a number.
  */
-osp_str osp_sql_message(osp_str message, osp_str sqlstate,
+osp_str osp_sql_message(osp_str message, osp_sql_origin origin,
 						const osp_sql_message_rules *rules, char *space,
 						size_t size);
 

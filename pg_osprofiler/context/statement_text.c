@@ -131,7 +131,7 @@ pgosp_text_is_secret(osp_str text)
  * a string that could end in two places ends nowhere.
  */
 void
-pgosp_text_record(osp_str text, bool broken, bool masked,
+pgosp_text_record(osp_str text, bool broken, bool masked, bool built,
 				  osp_sql_recorded *recorded)
 {
 	static osp_sql_space space = {NULL, 0};
@@ -141,6 +141,7 @@ pgosp_text_record(osp_str text, bool broken, bool masked,
 		.traceparents = pgosp_accept_traceparent,
 		.masked = masked,
 		.broken = broken,
+		.built = built,
 	};
 
 	osp_sql_record(text, &how, pgosp_text_limit(), &space, recorded);
@@ -148,21 +149,19 @@ pgosp_text_record(osp_str text, bool broken, bool masked,
 }
 
 osp_str
-pgosp_text_message(osp_str message, const char sqlstate[5], bool masked,
+pgosp_text_message(osp_str message, osp_sql_origin origin, bool masked,
 				   char *space, size_t size)
 {
 	osp_sql_message_rules rules = {
 		.dialect = OSP_SQL_POSTGRES,
 		.masked = masked,
+		.values = pgosp_text_client_has_values(),
 		.hide_values = pgosp_hide_params,
 		.hide_text = pgosp_statement_text != OSP_STATEMENT_FULL,
 	};
 
-	return osp_sql_message(pgosp_text_utf8(message, size),
-						   osp_str_n(sqlstate, 5),
-						   &rules,
-						   space,
-						   size);
+	return osp_sql_message(
+		pgosp_text_utf8(message, size), origin, &rules, space, size);
 }
 
 /* The session's converter; (iconv_t) -1 if iconv does not know the encoding. */

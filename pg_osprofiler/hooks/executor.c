@@ -81,6 +81,7 @@ facts_of(const QueryDesc *queryDesc, pgospStatementFacts *facts)
 	facts->query_id = (uint64) plan->queryId;
 	facts->params = queryDesc->params;
 	facts->utility = NULL;
+	facts->plan = plan;
 	facts->failed = false;
 }
 

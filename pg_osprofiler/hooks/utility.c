@@ -68,6 +68,7 @@ facts_of(const PlannedStmt *pstmt, const char *string,
 	facts->query_id = (uint64) pstmt->queryId;
 	facts->params = params;
 	facts->utility = pstmt->utilityStmt;
+	facts->plan = pstmt;
 	facts->failed = false;
 }
 

@@ -51,6 +51,9 @@ static pgospCommit commit;
 /* COMMIT or PREPARE TRANSACTION itself. */
 static pgospStatementPoint statement;
 
+/* When the transaction began whose commit is masked. */
+static TimestampTz masked_transaction = 0;
+
 /* The context of the last statement of this transaction that has one. */
 static pgosp_hot_data osp_context remembered;
 static pgosp_hot_data bool remembers = false;
@@ -148,6 +151,7 @@ open_commit(const char *command)
 	pgosp_wal_times(&commit.times);
 	begin_waits(&commit.waits);
 	pgosp_point_open(&commit.point, &parent, put_start, command, START_SIZE);
+	commit.point.masked |= pgosp_transaction_is_masked();
 	commit.outer = pgosp_current;
 	pgosp_current = &commit.point;
 }
@@ -159,6 +163,19 @@ close_commit(const pgospError *error)
 		return;
 	pgosp_point_close(&commit.point, error);
 	pgosp_current = commit.outer;
+}
+
+void
+pgosp_transaction_mask(void)
+{
+	masked_transaction = GetCurrentTransactionStartTimestamp();
+}
+
+bool
+pgosp_transaction_is_masked(void)
+{
+	return masked_transaction != 0 &&
+		   masked_transaction == GetCurrentTransactionStartTimestamp();
 }
 
 /* Is there a commit to be told of? */

@@ -22,19 +22,12 @@ static char reported_message[PGOSP_MESSAGE_MAX];
 static pgospError fatal = {false};
 static char fatal_message[PGOSP_MESSAGE_MAX];
 
-/* Notes the error, with its message as it may be recorded. */
 static void
-set_error(pgospError *error, int sqlerrcode, osp_str message, bool masked,
-		  char *space)
+set_error(pgospError *error, int sqlerrcode, osp_str message)
 {
-	osp_str text;
-
 	error->known = true;
 	memcpy(error->sqlstate, unpack_sql_state(sqlerrcode), 5);
-	text = pgosp_text_message(
-		message, error->sqlstate, masked, space, PGOSP_MESSAGE_MAX);
-	memmove(space, text.ptr, Min(text.len, PGOSP_MESSAGE_MAX));
-	error->message = osp_str_n(space, Min(text.len, PGOSP_MESSAGE_MAX));
+	error->message = message;
 }
 
 /*
@@ -65,8 +58,18 @@ pgosp_error_read(pgospError *error, const ErrorData *edata, char *space)
 	osp_str message = OSP_STR("");
 
 	if (edata->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
-		message = osp_str_of(edata->message);
-	set_error(error, edata->sqlerrcode, message, is_masked(edata), space);
+		message = pgosp_text_message(
+			osp_str_of(edata->message),
+			osp_sql_error_origin(unpack_sql_state(edata->sqlerrcode),
+								 edata->funcname,
+								 edata->cursorpos > 0,
+								 edata->internalpos > 0),
+			is_masked(edata),
+			space,
+			PGOSP_MESSAGE_MAX);
+	message.len = Min(message.len, PGOSP_MESSAGE_MAX);
+	memmove(space, message.ptr, message.len);
+	set_error(error, edata->sqlerrcode, osp_str_n(space, message.len));
 }
 
 /* Is there memory enough to copy any error? */
@@ -109,7 +112,7 @@ pgosp_error_capture(pgospError *error)
 {
 	int code = geterrcode();
 
-	set_error(error, code, OSP_STR(""), false, captured_message);
+	set_error(error, code, OSP_STR(""));
 	if (code != ERRCODE_OUT_OF_MEMORY)
 		pgosp_error_copy(read_captured, error);
 }

@@ -27,21 +27,32 @@ typedef struct pgospStart
 
 /*
  * The text as it is recorded: this statement's, without secrets, in UTF-8. masked:
- * the statement runs within one that may hold a secret.
+ * the statement runs within one that may hold a secret. A deferred trigger runs
+ * after the statement that fired it, outside of all portals or within a statement
+ * such as COMMIT.
  */
 static void
 record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 {
 	osp_str text =
 		pgosp_text_of_statement(facts->string, facts->location, facts->length);
+	bool built = pgosp_current != NULL && pgosp_text_may_be_built(facts);
 	osp_sql_recorded recorded;
 
 	/* What EXECUTE runs has the text of PREPARE. */
 	if (facts->utility == NULL && pgosp_current != NULL)
 		text = pgosp_text_behind_prepare(text);
 	if (unlikely(text.len == 0))
+	{
 		text = pgosp_text_of_sql_function();
-	pgosp_text_record(text, facts->failed, masked, &recorded);
+		built = false;
+	}
+	if (unlikely(pgosp_transaction_is_masked()))
+		masked |= ActivePortal == NULL ||
+				  osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
+	pgosp_text_record(text, facts->failed, masked, built, &recorded);
+	if (unlikely(recorded.masked))
+		pgosp_transaction_mask();
 	start->facts = facts;
 	start->text = recorded.text;
 	start->full_len = recorded.full_len;

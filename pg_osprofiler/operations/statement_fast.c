@@ -91,6 +91,8 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	point->start_ns = pgosp_now();
 	point->points = 1;
 	point->masked = known->masked;
+	if (unlikely(known->masked))
+		pgosp_transaction_mask();
 	pgosp_point_start_by_template(point, pgosp_ring, &known->start.of);
 	pgosp_statement_stop_soon(known);
 	pgosp_statement_begins(pgosp_ring, &context->ids);

@@ -130,6 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.traceparents = (flags & 16) != 0,
 		.masked = (flags & 32) != 0,
 		.broken = (flags & 64) != 0,
+		.built = (flags & 128) != 0,
 	};
 
 	check_tokens(text, how.dialect);

@@ -102,6 +102,17 @@ test_harmless(void **state)
 		{PG, "BEGIN; UPDATE t SET a = 'x'; COMMIT", NULL},
 		{PG, "UPDATE t SET a.b = 'x'", NULL},
 		{PG, "SELECT 'http://host/a:b@c'", NULL},
+		{PG, "SELECT 'http://host:8080/a', 'a@b'", NULL},
+		{PG, "SELECT 'http://u@[::1]:80/', '//h1:1,h2:2/d'", NULL},
+		{PG, "SELECT 'http://' || h || ':' || p || '/x@y'", NULL},
+		{PG, "SELECT name FROM pg_settings WHERE name = 'work_mem'", NULL},
+		{PG, "SELECT a &\"b\", 1 FROM t", NULL},
+		{PG,
+		 "CREATE TRIGGER t BEFORE INSERT ON t EXECUTE FUNCTION f('x')",
+		 NULL},
+		{PG, "GRANT EXECUTE ON FUNCTION f(int) TO r", NULL},
+		{PG, "DO $$ BEGIN EXECUTE format('x'); END $$", NULL},
+		{LITE, "ATTACH 'file:a.db?mode=ro' AS x", NULL},
 		{LITE, "PRAGMA foreign_keys = 'on'", NULL},
 		{LITE, "PRAGMA main.foreign_key_check('t')", NULL},
 		{LITE, "ATTACH 'x.db' AS x", NULL},
@@ -133,14 +144,14 @@ test_masked(void **state)
 		 "ALTER ROLE b PASSWORD '***'"},
 		{PG,
 		 "ALTER ROLE b PASSWORD LEAK LEAK; SELECT 1",
-		 "ALTER ROLE b PASSWORD '***'; SELECT 1"},
+		 "ALTER ROLE b PASSWORD '***'; SELECT '***'"},
 		{PG, "ALTER ROLE b PASSWORD \"LEAK\"", "ALTER ROLE b PASSWORD '***'"},
 		{PG, "ALTER ROLE b PASSWORD = LEAK", "ALTER ROLE b PASSWORD = '***'"},
 		{PG, "ALTER ROLE b PASSWORD NULL", NULL},
 		{PG, "ALTER ROLE b PASSWORD 'LEAK", "ALTER ROLE b '***'"},
 		{PG,
 		 "SELECT 1; ALTER ROLE b PASSWORD 'LEAK " CTX,
-		 "SELECT 1; ALTER ROLE b '***'"},
+		 "SELECT '***'; ALTER ROLE b '***'"},
 		{PG, "SELECT 'it's LEAK', token", "SELECT"},
 		{PG, "SELECT token, 'it's LEAK and it's LEAK'", "SELECT token, '***'"},
 		{PG,
@@ -176,7 +187,7 @@ test_masked(void **state)
 		 "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS '***'"},
 		{PG,
 		 "COPY (SELECT 1) TO PROGRAM 'curl -u me:LEAK h'",
-		 "COPY (SELECT 1) TO PROGRAM '***'"},
+		 "COPY (SELECT '***') TO PROGRAM '***'"},
 		{PG,
 		 "EXPLAIN ANALYZE SELECT 'LEAK password'",
 		 "EXPLAIN ANALYZE SELECT '***'"},
@@ -191,26 +202,64 @@ test_masked(void **state)
 		 "SELECT * FROM u WHERE \"Private-Key\" = '***'"},
 		{PG,
 		 "SELECT * FROM u WHERE token = 123456 AND id = 7",
-		 "SELECT * FROM u WHERE token = '***' AND id = 7"},
+		 "SELECT * FROM u WHERE token = '***' AND id = '***'"},
+		{PG,
+		 "SELECT 1 FROM u WHERE token IN (12, 34) OR 56 = token OR "
+		 "token::int BETWEEN -78 AND 9.1e5",
+		 "SELECT '***' FROM u WHERE token IN ('***', '***') OR '***' = token OR "
+		 "token::int BETWEEN -'***' AND '***'"},
+		{PG,
+		 "INSERT INTO u (id, token) VALUES (1, 1234)",
+		 "INSERT INTO u (id, token) VALUES ('***', '***')"},
 		{PG, "SELECT 'redis://:LEAK@h', 'x'", "SELECT '***', '***'"},
+		{PG, "SELECT 'redis://u:p@LE:w/AK@h', 'x'", "SELECT '***', '***'"},
+		{PG, "SELECT 'redis://u:w/LEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u:it''s LEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u:12/34LEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u:!''LEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u:p LEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u:%4cEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u:LEAK@[::1]:5/'", "SELECT '***'"},
 		{PG,
 		 "SELECT format('ALTER ROLE b PASSWORD %L', 'LEAK')",
 		 "SELECT format('***', '***')"},
 		{PG,
 		 "SELECT crypt('LEAK', gen_salt('bf'))",
 		 "SELECT crypt('***', gen_salt('***'))"},
-		{PG, "EXECUTE p('LEAK', 5)", "EXECUTE p('***', 5)"},
+		{PG, "EXECUTE p('LEAK', 5)", "EXECUTE p('***', '***')"},
+		{PG, "EXECUTE \"format\"('LEAK')", "EXECUTE \"format\"('***')"},
+		{PG, "EXECUTE format ('LEAK')", "EXECUTE format ('***')"},
+		{PG,
+		 "EXPLAIN ANALYZE EXECUTE/**/function('LEAK')",
+		 "EXPLAIN ANALYZE EXECUTE function('***')"},
+		{PG,
+		 "UPDATE pg_settings SET setting = 'LEAK' WHERE name = 'a.pin'",
+		 "UPDATE pg_settings SET setting = '***' WHERE name = '***'"},
+		{PG,
+		 "WITH x AS (UPDATE pg_catalog.\"pg_settings\" SET setting = 'LEAK') "
+		 "SELECT",
+		 "WITH x AS (UPDATE pg_catalog.\"pg_settings\" SET setting = '***') "
+		 "SELECT"},
+		{PG,
+		 "SET U&\"myapp\\002epin\" = LEAK",
+		 "SET U&\"myapp\\002epin\" = '***'"},
+		{PG,
+		 "SET SESSION u&\"myapp!002epin\" UESCAPE '!' TO 1234",
+		 "SET SESSION u&\"myapp!002epin\" UESCAPE '***' TO '***'"},
+		{PG,
+		 "SELECT * FROM u WHERE U&\"p\\0061ssword\" = 'LEAK'",
+		 "SELECT * FROM u WHERE U&\"p\\0061ssword\" = '***'"},
 		{PG,
 		 "SELECT 1; /* x */ execute p(E'LEAK')",
-		 "SELECT 1; execute p('***')"},
-		{PG, "SELECT 1 AS \"trace_hmac='LEAK'\"", "SELECT 1 AS '***'"},
+		 "SELECT '***'; execute p('***')"},
+		{PG, "SELECT 1 AS \"trace_hmac='LEAK'\"", "SELECT '***' AS '***'"},
 		{PG, "SELECT 'trace_hmac=''LEAK'''", "SELECT '***'"},
 		{LITE, "PRAGMA key='LEAK'", "PRAGMA key= '***'"},
 		{LITE, "PRAGMA key = LEAK;", "PRAGMA key = '***';"},
 		{LITE, "PRAGMA main.rekey(\"LEAK\")", "PRAGMA main.rekey( '***'"},
 		{LITE,
 		 "pragma hexkey=x'LEAK'; SELECT 1",
-		 "pragma hexkey= '***'; SELECT 1"},
+		 "pragma hexkey= '***'; SELECT '***'"},
 		{LITE, "PRAGMA/**/textkey=LEAK", "PRAGMA textkey= '***'"},
 		{LITE, "ATTACH 'a.db' AS a KEY 'LEAK'", "ATTACH '***' AS a KEY '***'"},
 		{LITE, "ATTACH \"a.db\" AS a KEY LEAK", "ATTACH '***' AS a KEY '***'"},
@@ -224,6 +273,21 @@ test_masked(void **state)
 		 "CREATE TABLE z AS SELECT osprofiler_init('LEAK', 'LEAK')",
 		 "CREATE TABLE z AS SELECT osprofiler_init('***', '***')"},
 		{LITE, "ATTACH 'file:a.db?key=LEAK' AS a", "ATTACH '***' AS a"},
+		{LITE,
+		 "ATTACH \"file:a.db?mode=ro&he%78k%65y=LEAK\" AS a",
+		 "ATTACH '***' AS a"},
+		{LITE,
+		 "ATTACH 'file:a.db?cipher_s%61lt=LEAK' AS a",
+		 "ATTACH '***' AS a"},
+		{LITE, "SELECT 'file:a.db?%4BEY=LEAK'", "SELECT '***'"},
+		{LITE, "PRAGMA cipher_salt = LEAK", "PRAGMA cipher_salt = '***'"},
+		{LITE,
+		 "PRAGMA main . cipher_license=LEAK",
+		 "PRAGMA main . cipher_license= '***'"},
+		{LITE, "PRAGMA hexrekey(LEAK)", "PRAGMA hexrekey( '***'"},
+		{LITE,
+		 "PRAGMA activate_extensions='LEAK'",
+		 "PRAGMA activate_extensions= '***'"},
 		{LITE,
 		 "SELECT * FROM u WHERE \"password\" = \"LEAK\"",
 		 "SELECT * FROM u WHERE \"password\" = '***'"},
@@ -257,8 +321,10 @@ static void
 test_below(void **state)
 {
 	static const record_case cases[] = {
-		{PG, "SELECT 'LEAK' || $1 /* LEAK */ , 5", "SELECT '***' || $1 , 5"},
-		{PG, "SELECT 1", NULL},
+		{PG,
+		 "SELECT 'LEAK' || $1 /* LEAK */ , 5",
+		 "SELECT '***' || $1 , '***'"},
+		{PG, "SELECT a", NULL},
 	};
 
 	(void) state;
@@ -273,6 +339,9 @@ test_broken(void **state)
 		{PG, "SELECT 'x' FORM t", NULL},
 		{PG, "SELECT 'LEAK' FORM token", "SELECT"},
 		{PG, "ALTR TABLE 'LEAK'", "ALTR TABLE"},
+		{PG,
+		 "SELECT a FROM t WHERE token = 12LEAK",
+		 "SELECT a FROM t WHERE token = '***'"},
 		{PG, "ALTER ROLE b PASWORD 'LEAK'", "ALTER ROLE b '***'"},
 		{PG, "ALTER ROLE b PASWORD LEAK", "ALTER ROLE b '***'"},
 		{PG, "SELECT 1; SELECT 'LEAK", "SELECT 1; SELECT"},
@@ -305,6 +374,54 @@ test_normalized(void **state)
 		{PG, "SELECT j?name, k ?| y FROM t", "SELECT j?name, k ?| y FROM t"},
 		{PG, "INSERT INTO t VALUES (2, 'LEAK')", "INSERT INTO t VALUES (?, ?)"},
 		{LITE, "SELECT [a], `b`, :c, ?1, x'0f'", "SELECT [a], `b`, :c, ?1, ?"},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_STATEMENT_NORMALIZED);
+}
+
+/* A text that may be built of values shows no constant; one that is no SQL is a
+ * value as a whole. */
+static void
+test_built(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "SELECT 'LEAK', 42 /* LEAK */ FROM t", "SELECT ?, ? FROM t"},
+	};
+	static const record_case broken[] = {
+		{PG, "LEAK", "?"},
+		{PG, "LEAK 'x'", "?"},
+		{PG, "SELECT 12 FORM 'LEAK'", "SELECT ? FORM"},
+	};
+
+	(void) state;
+	CHECK(cases, .built = true);
+	CHECK(broken, .built = true, .broken = true);
+}
+
+/* The forms of numbers and strings, as pg_stat_statements takes them for constants. */
+static void
+test_numbers(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "SELECT 1AS one, 2FROM t", "SELECT ? AS one, ? FROM t"},
+		{PG,
+		 "SELECT 1.5, .5, 5., 1e10, 1E-7, 1.5e+3",
+		 "SELECT ?, ?, ?, ?, ?, ?"},
+		{PG,
+		 "SELECT 0x1F, 0o17, 0b11, 1_000, 1_0.0_1e1_0",
+		 "SELECT ?, ?, ?, ?, ?"},
+		{PG, "SELECT 1.5e, 9f86d081", "SELECT ? e, ?"},
+		{PG, "SELECT a[1:2]", "SELECT a[?:?]"},
+		{PG, "SELECT 1-1, -1, +1", "SELECT ?-?, -?, +?"},
+		{PG,
+		 "SELECT U&'x', E'x', B'1', X'f', n'x', $t$x$t$",
+		 "SELECT ?, ?, ?, ?, ?, ?"},
+		{PG,
+		 "SELECT date '2024-01-01', int4 '5', interval '1' day",
+		 "SELECT date ?, int4 ?, interval ? day"},
+		{PG, "SELECT $1, $2::int, a1, t2.b3", "SELECT $1, $2::int, a1, t2.b3"},
+		{LITE, "SELECT 1e5, 0xFF, ?1, $a1, :b2", "SELECT ?, ?, ?1, $a1, :b2"},
 	};
 
 	(void) state;
@@ -463,101 +580,247 @@ test_words(void **state)
 		OSP_STR("SELECT passenger, tok, keyboard, access FROM apis, private")));
 }
 
+/* Which message is recorded how. */
+typedef struct message_case
+{
+	const char *message;
+	osp_sql_origin origin;
+	const char *recorded; /* NULL: as it is */
+} message_case;
+
+static void
+check_message(const message_case *c, const osp_sql_message_rules *rules)
+{
+	const char *expected = c->recorded != NULL ? c->recorded : c->message;
+	char space[256];
+	osp_str found = osp_sql_message(
+		osp_str_of(c->message), c->origin, rules, space, sizeof(space));
+	osp_str again;
+
+	if (!osp_str_eq(found, osp_str_of(expected)))
+		print_message("# %.*s\n", (int) found.len, found.ptr);
+	assert_true(osp_str_eq(found, osp_str_of(expected)));
+	again = osp_sql_message(osp_str_of(c->message), c->origin, rules, space, 3);
+	assert_true(again.len <= 3 || again.ptr == c->message);
+}
+
+#define CHECK_MESSAGES(cases, ...)                               \
+	do                                                           \
+	{                                                            \
+		const osp_sql_message_rules rules = {__VA_ARGS__};       \
+		size_t i;                                                \
+                                                                 \
+		for (i = 0; i < sizeof(cases) / sizeof((cases)[0]); i++) \
+			check_message(&(cases)[i], &rules);                  \
+	}                                                            \
+	while (0)
+
+#define DATA      OSP_SQL_FROM_DATA
+#define ELSEWHERE OSP_SQL_FROM_ELSEWHERE
+#define TEXT      OSP_SQL_FROM_TEXT
+#define SCHEMA    OSP_SQL_FROM_SCHEMA
+#define PROGRAM   OSP_SQL_FROM_PROGRAM
+
+/* Values of parameters are hidden, in quotes or as a number. */
 static void
 test_messages(void **state)
 {
-	static const struct
-	{
-		const char *message;
-		const char *sqlstate;
-		osp_sql_message_rules rules;
-		const char *recorded; /* NULL: as it is */
-	} cases[] = {
-#define HIDE {.hide_values = true}
-#define SHOW                 \
-	{                        \
-		.hide_values = false \
-	}
-#define MASKED         \
-	{                  \
-		.masked = true \
-	}
+	static const message_case cases[] = {
 		{"invalid input syntax for type integer: \"LEAK\"",
-		 "22P02",
-		 HIDE,
+		 DATA,
 		 "invalid input syntax for type integer: \"?\""},
 		{"invalid input syntax for type integer: \"LE\"AK\"",
-		 "22P02",
-		 HIDE,
+		 DATA,
 		 "invalid input syntax for type integer: \"?\""},
 		{"value \"LEAK\" is out of range for type integer",
-		 "22003",
-		 HIDE,
+		 DATA,
 		 "value \"?\" is out of range for type integer"},
 		{"invalid byte sequence for encoding \"UTF8\": 0xe9",
-		 "22021",
-		 HIDE,
+		 DATA,
 		 "invalid byte sequence for encoding \"?\""},
 		{"ungültige Eingabesyntax für Typ integer: »LEAK«",
-		 "22P02",
-		 HIDE,
+		 DATA,
 		 "ungültige Eingabesyntax für Typ integer: \"?\""},
 		{"syntaxe en entrée invalide pour le type integer : « LEAK »",
-		 "22P02",
-		 HIDE,
+		 DATA,
 		 "syntaxe en entrée invalide pour le type integer : \"?\""},
-		{"division by zero", "22012", HIDE, NULL},
-		{"relation \"t\" does not exist", "42P01", HIDE, NULL},
-		{"no user \"LEAK\"", "P0001", HIDE, "no user \"?\""},
-		{"invalid input syntax for type integer: \"x\"", "22P02", SHOW, NULL},
+		{"l'entrée n'est pas « LEAK » d'un type",
+		 DATA,
+		 "l'entrée n'est pas \"?\" d'un type"},
+		{"invalid \"LEAK", DATA, "invalid \"?\""},
+		{"it can't be \"LEAK\"", DATA, "it can't be \"?\""},
+		{"division by zero", DATA, NULL},
+		{"setval: value -4711 is out of bounds for sequence \"s\" (1..10)",
+		 DATA,
+		 "setval: value -? is out of bounds for sequence \"?\""},
+		{"date field value out of range: 2024-13-45",
+		 DATA,
+		 "date field value out of range: ?-?-?"},
+		{"character with byte sequence 0xe2 0x82 0xac",
+		 DATA,
+		 "character with byte sequence ? ? ?"},
+		{"1.5 kB of int4 in utf8", DATA, "? kB of int4 in utf8"},
+		{"relation \"LEAK\" does not exist",
+		 ELSEWHERE,
+		 "relation \"?\" does not exist"},
+		{"large object 4711 does not exist",
+		 ELSEWHERE,
+		 "large object ? does not exist"},
+		{"relation \"t1\" does not exist", TEXT, NULL},
+		{"there is no parameter $3", TEXT, NULL},
+		{"duplicate key value violates unique constraint \"t1_pkey\"",
+		 SCHEMA,
+		 NULL},
+		{"no user \"LEAK\" of 12", PROGRAM, "no user \"?\""},
+	};
+	static const message_case without_values[] = {
+		{"info is 70009 bytes long", DATA, NULL},
+		{"table \"t1\" does not exist", ELSEWHERE, NULL},
+		{"invalid input syntax for type integer: \"LEAK\"",
+		 DATA,
+		 "invalid input syntax for type integer: \"?\""},
+	};
+	static const message_case shown[] = {
+		{"invalid input syntax for type integer: \"x\"", DATA, NULL},
+		{"relation \"t\" does not exist", ELSEWHERE, NULL},
+		{"could not connect to \"redis://:LEAK@h\"",
+		 ELSEWHERE,
+		 "could not connect to \"?\""},
+	};
+
+	(void) state;
+	CHECK_MESSAGES(cases, .hide_values = true, .values = true);
+	CHECK_MESSAGES(without_values, .hide_values = true);
+	CHECK_MESSAGES(shown, .values = true);
+}
+
+static void
+test_messages_masked(void **state)
+{
+	static const message_case cases[] = {
 		{"role \"LEAK\" does not exist",
-		 "42704",
-		 MASKED,
+		 ELSEWHERE,
 		 "role \"?\" does not exist"},
 		{"syntax error at or near \"LEAK\"",
-		 "42601",
-		 MASKED,
+		 TEXT,
 		 "syntax error at or near \"?\""},
-		{"it is LEAK", "P0001", MASKED, "***"},
+		{"it is LEAK", PROGRAM, "***"},
+		{"date out of range: 4711", DATA, "date out of range: ?"},
+	};
+	static const message_case hidden_texts[] = {
+		{"date out of range: 4711", DATA, "date out of range: ?"},
 		{"syntax error at or near \"'LEAK'\"",
-		 "42601",
-		 {.hide_text = true},
+		 TEXT,
 		 "syntax error at or near \"?\""},
-		{"no such column: LEAK",
-		 "",
-		 {.masked = true, .dialect = LITE},
-		 "no such column"},
-		{"near \"LEAK\": syntax error",
-		 "",
-		 {.masked = true, .dialect = LITE},
-		 "near \"?\""},
+		{"invalid input syntax for type integer: \"LEAK\"",
+		 DATA,
+		 "invalid input syntax for type integer: \"?\""},
+	};
+
+	(void) state;
+	CHECK_MESSAGES(cases, .masked = true);
+	CHECK_MESSAGES(hidden_texts, .hide_text = true);
+}
+
+/* SQLite names values behind a colon or in quotes. */
+static void
+test_messages_of_sqlite(void **state)
+{
+	static const message_case masked[] = {
+		{"no such column: LEAK", TEXT, "no such column"},
+		{"near \"LEAK\": syntax error", TEXT, "near \"?\""},
+		{"near \"LE:AK\": syntax error", TEXT, "near \"?\""},
+	};
+	static const message_case hidden[] = {
+		{"malformed MATCH expression: [LEAK]",
+		 DATA,
+		 "malformed MATCH expression"},
+		{"fts5: syntax error near \"LEAK\"",
+		 DATA,
+		 "fts5: syntax error near \"?\""},
+		{"fts5: LEAK: x", DATA, "fts5: LEAK"},
+		{"JSON path error near 'LEAK'", DATA, "JSON path error near \"?\""},
+		{"unable to open database: file:x?key=LEAK",
+		 DATA,
+		 "unable to open database"},
+		{"LEAK.so: cannot open shared object file", DATA, "***"},
+		{"/LEAK: cannot open", DATA, "***"},
+		{"UNIQUE constraint failed: t.a1", SCHEMA, NULL},
+		{"no such table: t1", TEXT, NULL},
+	};
+	static const message_case shown[] = {
+		{"unable to open database: x", DATA, NULL},
+		{"unable to open database: file:x?key=LEAK",
+		 DATA,
+		 "unable to open database"},
+		{"unable to open database: FILE:///x?a=b&%6b%65Y=LEAK",
+		 DATA,
+		 "unable to open database"},
+	};
+
+	(void) state;
+	CHECK_MESSAGES(masked, .dialect = LITE, .masked = true);
+	CHECK_MESSAGES(hidden, .dialect = LITE, .hide_values = true);
+	CHECK_MESSAGES(shown, .dialect = LITE);
+}
+
+static void
+test_origins(void **state)
+{
+	static const struct
+	{
+		const char *sqlstate;
+		const char *function;
+		bool position;
+		bool internal_position;
+		osp_sql_origin origin;
+	} cases[] = {
+		{"22P02", "pg_strtoint32", true, false, DATA},
+		{"42P01", "parserOpenTable", true, false, TEXT},
+		{"42P01", "parserOpenTable", false, true, TEXT},
+		{"42601", "scanner_yyerror", true, false, TEXT},
+		{"42601", "scanner_yyerror", false, true, ELSEWHERE},
+		{"42P01", "RangeVarGetRelidExtended", false, false, ELSEWHERE},
+		{"23505", "_bt_check_unique", false, false, SCHEMA},
+		{"23505", "exec_stmt_raise", false, false, PROGRAM},
+		{"22023", "PLy_output", false, false, PROGRAM},
+		{"P0001", NULL, false, false, PROGRAM},
+		{NULL, NULL, false, false, ELSEWHERE},
+		{"", NULL, false, false, ELSEWHERE},
 	};
 	size_t i;
 
 	(void) state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-	{
-		const char *expected =
-			cases[i].recorded != NULL ? cases[i].recorded : cases[i].message;
-		char space[256];
-		osp_str found = osp_sql_message(osp_str_of(cases[i].message),
-										osp_str_of(cases[i].sqlstate),
-										&cases[i].rules,
-										space,
-										sizeof(space));
-		osp_str again;
+		assert_int_equal(osp_sql_error_origin(cases[i].sqlstate,
+											  cases[i].function,
+											  cases[i].position,
+											  cases[i].internal_position),
+						 cases[i].origin);
+}
 
-		if (!osp_str_eq(found, osp_str_of(expected)))
-			print_message("# %.*s\n", (int) found.len, found.ptr);
-		assert_true(osp_str_eq(found, osp_str_of(expected)));
-		again = osp_sql_message(osp_str_of(cases[i].message),
-								osp_str_of(cases[i].sqlstate),
-								&cases[i].rules,
-								space,
-								3);
-		assert_true(again.len <= 3 || again.ptr == cases[i].message ||
-					memcmp(again.ptr, "***", 3) == 0);
-	}
+/* What runs the values of earlier statements. */
+static void
+test_earlier(void **state)
+{
+	static const char *const deferred[] = {
+		"COMMIT",
+		"end;",
+		"/* c */ Commit",
+		"SET /* c */ CONSTRAINTS ALL IMMEDIATE",
+		"prepare transaction 'x'"};
+	static const char *const others[] = {
+		"", "SET", "SET x = 1", "PREPARE x AS SELECT 1", "SELECT 'COMMIT'"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(deferred) / sizeof(deferred[0]); i++)
+		assert_true(osp_sql_runs_deferred(osp_str_of(deferred[i]), PG));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(osp_sql_runs_deferred(osp_str_of(others[i]), PG));
+	assert_true(osp_sql_fetches(OSP_STR("FETCH 5 FROM c"), PG));
+	assert_true(osp_sql_fetches(OSP_STR("move c"), PG));
+	assert_false(osp_sql_fetches(OSP_STR("SELECT 1"), PG));
 }
 
 int
@@ -575,7 +838,13 @@ main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_built),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_messages_masked),
+		cmocka_unit_test(test_messages_of_sqlite),
+		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_earlier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql_words.c
+ *	  Words such as "password", anywhere in a text.
+ */
+#include "sql/sql_text.h"
+
+typedef struct text_word
+{
+	const char *text;
+	unsigned kind;
+} text_word;
+
+/* The first four characters of each are letters or a separator of its own. '?'
+ * stands for one of "_", "-", " " or for nothing. */
+static const text_word words[] = {
+	{"passw", OSP_SQL_HAS_SECRET},
+	{"passphrase", OSP_SQL_HAS_SECRET},
+	{"passcode", OSP_SQL_HAS_SECRET},
+	{"secret", OSP_SQL_HAS_SECRET},
+	{"token", OSP_SQL_HAS_SECRET},
+	{"credential", OSP_SQL_HAS_SECRET},
+	{"bearer", OSP_SQL_HAS_SECRET},
+	{"hmac", OSP_SQL_HAS_SECRET},
+	{"apikey", OSP_SQL_HAS_SECRET},
+	{"api_key", OSP_SQL_HAS_SECRET},
+	{"api-key", OSP_SQL_HAS_SECRET},
+	{"api key", OSP_SQL_HAS_SECRET},
+	{"private?key", OSP_SQL_HAS_SECRET},
+	{"access?key", OSP_SQL_HAS_SECRET},
+	{"signing?key", OSP_SQL_HAS_SECRET},
+	{"encryption?key", OSP_SQL_HAS_SECRET},
+	{"crypt", OSP_SQL_HAS_SECRET},
+	{"set_config", OSP_SQL_HAS_SECRET},
+	{"set_context", OSP_SQL_HAS_SECRET},
+	{"dblink", OSP_SQL_HAS_SECRET},
+	{"pgpass", OSP_SQL_HAS_SECRET},
+	{"hexkey", OSP_SQL_HAS_SECRET},
+	{"textkey", OSP_SQL_HAS_SECRET},
+	{"rekey", OSP_SQL_HAS_SECRET},
+	{"profiler.init", OSP_SQL_HAS_SECRET},
+	{"profiler?init", OSP_SQL_HAS_SECRET},
+	{"trace", OSP_SQL_HAS_TRACE},
+	{"pg_settings", OSP_SQL_HAS_CONFIG},
+};
+
+#define WORD_COUNT (sizeof(words) / sizeof(words[0]))
+
+/*
+ * Pairs of characters as bits of rows: the first two of a word or the two from its
+ * second one on; the two from its third one on; its first one and its fourth one.
+ * Every second pair of the text is looked up, so each word is seen as one of the
+ * first two, and the other tables leave few that have to be compared.
+ */
+static uint32_t begins[32];
+static uint32_t behind[32];
+static uint32_t around[32];
+
+static inline unsigned
+fold(char c)
+{
+	return (unsigned char) c & 31;
+}
+
+static inline bool
+has_pair(const uint32_t *table, char a, char b)
+{
+	return (table[fold(a)] >> fold(b) & 1) != 0;
+}
+
+static void
+add_pair(uint32_t *table, char a, char b)
+{
+	table[fold(a)] |= UINT32_C(1) << fold(b);
+}
+
+__attribute__((constructor)) static void
+make_pairs(void)
+{
+	size_t i;
+
+	for (i = 0; i < WORD_COUNT; i++)
+	{
+		const char *w = words[i].text;
+
+		add_pair(begins, w[0], w[1]);
+		add_pair(begins, w[1], w[2]);
+		add_pair(behind, w[2], w[3]);
+		add_pair(around, w[0], w[3]);
+	}
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+}
+
+static bool
+begins_with(const char *p, const char *end, const char *word)
+{
+	for (; *word != '\0'; word++)
+	{
+		if (*word == '?')
+		{
+			if (p < end && (*p == '_' || *p == '-' || *p == ' '))
+				p++;
+		}
+		else if (p == end || lower(*p++) != *word)
+			return false;
+	}
+	return true;
+}
+
+/* Which kind of word begins at p? 0: none. */
+static unsigned
+word_at(const char *p, const char *end)
+{
+	size_t i;
+
+	for (i = 0; i < WORD_COUNT; i++)
+		if (lower(*p) == words[i].text[0] && begins_with(p, end, words[i].text))
+			return words[i].kind;
+	return 0;
+}
+
+/* "pwd" is too short for the tables. */
+static bool
+has_pwd(osp_str text)
+{
+	static const char letters[] = "wW";
+	const char *end = text.ptr + text.len;
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		const char *p = text.ptr;
+
+		while ((p = memchr(p, letters[i], (size_t) (end - p))) != NULL)
+			if (++p < end && lower(*p) == 'd' && p - text.ptr >= 2 &&
+				lower(p[-2]) == 'p')
+				return true;
+	}
+	return false;
+}
+
+unsigned
+osp_sql_words(osp_str text)
+{
+	unsigned found = has_pwd(text) ? OSP_SQL_HAS_SECRET : 0;
+	const char *end = text.ptr + text.len;
+	const char *p;
+
+	if (text.len < 4)
+		return found;
+	for (p = text.ptr + 1; p + 2 < end; p += 2)
+	{
+		if (OSP_LIKELY(!has_pair(begins, p[0], p[1])))
+			continue;
+		if (has_pair(around, p[-1], p[2]))
+			found |= word_at(p - 1, end);
+		if (p + 3 < end && has_pair(behind, p[2], p[3]))
+			found |= word_at(p, end);
+	}
+	return found;
+}
+
+bool
+osp_sql_holds(osp_str text, const char *word)
+{
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+
+	for (; p < end; p++)
+		if (lower(*p) == *word && begins_with(p, end, word))
+			return true;
+	return false;
+}
