@@ -29,20 +29,29 @@ has_parameter(const char *text)
 	return false;
 }
 
+/* FETCH runs the query of a cursor in its portal, which is gone when FETCH itself
+ * reports an error. */
+static bool
+portal_has_values(void)
+{
+	return ActivePortal != NULL && ActivePortal->portalParams != NULL;
+}
+
+static bool
+text_has_values(osp_str text)
+{
+	return has_parameter(text.ptr) ||
+		   osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY) ||
+		   osp_sql_secret(text, OSP_SQL_POSTGRES_ANY) == OSP_SQL_VALUES;
+}
+
 bool
 pgosp_text_client_has_values(void)
 {
-	osp_str text;
+	osp_str text = osp_str_of(debug_query_string);
 
-	/* FETCH runs the query of a cursor in its portal. */
-	if (ActivePortal != NULL && ActivePortal->portalParams != NULL)
-		return true;
-	if (debug_query_string == NULL)
-		return false;
-	text = osp_str_of(debug_query_string);
-	return has_parameter(debug_query_string) ||
-		   osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY) ||
-		   osp_sql_secret(text, OSP_SQL_POSTGRES_ANY) == OSP_SQL_VALUES;
+	return portal_has_values() || text_has_values(text) ||
+		   osp_sql_fetches(text, OSP_SQL_POSTGRES_ANY);
 }
 
 /* Does the plan's memory show that its text is in a function's source? */
@@ -62,5 +71,6 @@ pgosp_text_may_be_built(const pgospStatementFacts *facts)
 {
 	return pgosp_hide_params && facts->string != debug_query_string &&
 		   (facts->plan == NULL || !is_of_source(facts->plan)) &&
-		   pgosp_text_client_has_values();
+		   (portal_has_values() ||
+			text_has_values(osp_str_of(debug_query_string)));
 }
