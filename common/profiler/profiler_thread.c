@@ -167,6 +167,16 @@ osp__profiler_open_ring(osp__profiler *p)
 	return status;
 }
 
+/* From now on the thread has these keys: both are taken. */
+static void
+set_keys(osp__profiler *p, osp_keyring *ring, char *keys)
+{
+	osp_keyring_free(p->ring);
+	osp_free(alc, p->keys);
+	p->ring = ring;
+	p->keys = keys;
+}
+
 osp_status
 osp__profiler_use_keys(osp__profiler *p, const char *keys)
 {
@@ -185,10 +195,7 @@ osp__profiler_use_keys(osp__profiler *p, const char *keys)
 		osp_free(alc, copy);
 		return status;
 	}
-	osp_keyring_free(p->ring);
-	osp_free(alc, p->keys);
-	p->ring = ring;
-	p->keys = copy;
+	set_keys(p, ring, copy);
 	return OSP_OK;
 }
 
@@ -210,10 +217,7 @@ osp__profiler_use_configured_keys(osp__profiler *p)
 		osp_keyring_free(ring);
 		return status;
 	}
-	osp_keyring_free(p->ring);
-	osp_free(alc, p->keys);
-	p->ring = ring;
-	p->keys = NULL;
+	set_keys(p, ring, NULL);
 	return OSP_OK;
 }
 

@@ -66,22 +66,11 @@ put_number(emitter *e, osp_str key, int64_t value, size_t level)
 	osp_buf_add_i64(&e->piece, value);
 }
 
+/* A time in milliseconds since the report's first one. */
 static void
-put_started(emitter *e, const osp__node *node, size_t level)
+put_time(emitter *e, osp_str key, int64_t ns, size_t level)
 {
-	put_number(e,
-			   OSP_STR("started"),
-			   osp__report_ms(e->report, osp__node_start_ns(node)),
-			   level);
-}
-
-static void
-put_finished(emitter *e, const osp__node *node, size_t level)
-{
-	put_number(e,
-			   OSP_STR("finished"),
-			   osp__report_ms(e->report, osp__node_end_ns(node)),
-			   level);
+	put_number(e, key, osp__report_ms(e->report, ns), level);
 }
 
 /*
@@ -104,10 +93,10 @@ put_point(emitter *e, const osp__node *node, const osp__point *point,
 		return;
 	if (!point->stop)
 	{
-		put_started(e, node, level);
+		put_time(e, OSP_STR("started"), osp__node_start_ns(node), level);
 		return;
 	}
-	put_finished(e, node, level);
+	put_time(e, OSP_STR("finished"), osp__node_end_ns(node), level);
 	put_text(e, OSP_STR("exception"), node->etype, level);
 }
 
@@ -135,9 +124,9 @@ put_info(emitter *e, const osp__node *node, size_t level)
 		*seen = true;
 	}
 	if (!started)
-		put_started(e, node, level);
+		put_time(e, OSP_STR("started"), osp__node_start_ns(node), level);
 	if (!finished)
-		put_finished(e, node, level);
+		put_time(e, OSP_STR("finished"), osp__node_end_ns(node), level);
 	osp__json_newline(piece, INDENT, level - 1);
 	osp__buf_lit(piece, "}");
 }
@@ -220,17 +209,11 @@ put_total(emitter *e)
 	osp__buf_lit(&e->piece, "\"total\"");
 	put_number(e, OSP_STR("started"), 0, 2);
 	if (report->any_point)
-		put_number(e,
-				   OSP_STR("finished"),
-				   osp__report_ms(report, report->finished_ns),
-				   2);
+		put_time(e, OSP_STR("finished"), report->finished_ns, 2);
 	else
 		put_text(e, OSP_STR("finished"), OSP_STR("null"), 2);
 	if (report->any_start)
-		put_number(e,
-				   OSP_STR("last_trace_started"),
-				   osp__report_ms(report, report->last_started_ns),
-				   2);
+		put_time(e, OSP_STR("last_trace_started"), report->last_started_ns, 2);
 	else
 		put_text(e, OSP_STR("last_trace_started"), OSP_STR("null"), 2);
 	osp__json_newline(&e->piece, INDENT, 1);

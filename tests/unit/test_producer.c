@@ -19,28 +19,11 @@
 #include <unistd.h>
 
 #include "osprofiler/producer.h"
-#include "tempdir.h"
+#include "run_fixture.h"
 
 #define RING_FILE_MIN (OSP_RING_HEADER_SIZE + OSP_RING_MIN)
 
-static char run_path[256];
 static osp_id trace;
-
-static int
-set_up(void **state)
-{
-	(void) state;
-	(void) snprintf(run_path, sizeof(run_path), "%s/run", tempdir_make());
-	return osp_id_set(&trace, OSP_STR("the trace")) ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	tempdir_remove();
-	return 0;
-}
 
 static osp_producer_options
 options_of(size_t ring_size)
@@ -463,23 +446,23 @@ test_labels(void **state)
 	osp_producer_close(&producer);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_growth),
-		TEST(test_large_record),
-		TEST(test_ring_size),
-		TEST(test_bound),
-		TEST(test_share_of_the_file_system),
-		TEST(test_file_size_limit),
-		TEST(test_abandon_after_fork),
-		TEST(test_directory_removed),
-		TEST(test_directory_moved),
-		TEST(test_labels),
+		RUN_TEST(test_growth),
+		RUN_TEST(test_large_record),
+		RUN_TEST(test_ring_size),
+		RUN_TEST(test_bound),
+		RUN_TEST(test_share_of_the_file_system),
+		RUN_TEST(test_file_size_limit),
+		RUN_TEST(test_abandon_after_fork),
+		RUN_TEST(test_directory_removed),
+		RUN_TEST(test_directory_moved),
+		RUN_TEST(test_labels),
 	};
 
+	if (!osp_id_set(&trace, OSP_STR("the trace")))
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,26 +13,9 @@
 
 #include "osprofiler/producer.h"
 #include "osprofiler/report.h"
-#include "tempdir.h"
+#include "run_fixture.h"
 
-static char run_path[256];
 static char host[256];
-
-static int
-set_up(void **state)
-{
-	(void) state;
-	(void) snprintf(run_path, sizeof(run_path), "%s/run", tempdir_make());
-	return gethostname(host, sizeof(host) - 1);
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	tempdir_remove();
-	return 0;
-}
 
 static int64_t
 wall_ns(void)
@@ -41,18 +24,6 @@ wall_ns(void)
 
 	(void) clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void
-open_producer(osp_producer *producer)
-{
-	assert_int_equal(
-		osp_producer_open(producer,
-						  run_path,
-						  &(osp_producer_options){.ring_size = OSP_RING_MIN,
-												  .on_full = OSP_ON_FULL_DROP},
-						  NULL),
-		OSP_OK);
 }
 
 static void
@@ -70,7 +41,7 @@ test_own_process(void **state)
 
 	(void) state;
 	assert_state(getpid(), wall_ns(), OSP_PROCESS_UNKNOWN);
-	open_producer(&producer);
+	assert_int_equal(run_open_producer(&producer), OSP_OK);
 	assert_state(getpid(), wall_ns(), OSP_PROCESS_WORKS);
 	assert_state(getppid(), wall_ns(), OSP_PROCESS_UNKNOWN);
 	assert_int_equal(osp_run_process_state(
@@ -88,7 +59,7 @@ test_older_than_the_process(void **state)
 	osp_producer producer;
 
 	(void) state;
-	open_producer(&producer);
+	assert_int_equal(run_open_producer(&producer), OSP_OK);
 	assert_state(
 		getpid(), wall_ns() - INT64_C(3600000000000), OSP_PROCESS_UNKNOWN);
 	osp_producer_close(&producer);
@@ -101,7 +72,7 @@ test_lossy_ring(void **state)
 	osp_producer producer;
 
 	(void) state;
-	open_producer(&producer);
+	assert_int_equal(run_open_producer(&producer), OSP_OK);
 	while (osp_ring_reserve(&producer.ring, OSP_RING_MIN / 8) != NULL)
 		osp_ring_commit(&producer.ring, OSP_RING_MIN / 8);
 	assert_state(getpid(), wall_ns(), OSP_PROCESS_LOSSY);
@@ -123,12 +94,7 @@ test_killed_process(void **state)
 	{
 		osp_producer producer;
 
-		if (osp_producer_open(
-				&producer,
-				run_path,
-				&(osp_producer_options){.ring_size = OSP_RING_MIN,
-										.on_full = OSP_ON_FULL_DROP},
-				NULL) == OSP_OK &&
+		if (run_open_producer(&producer) == OSP_OK &&
 			write(ready[1], "x", 1) == 1)
 			(void) pause();
 		_exit(1);
@@ -142,17 +108,17 @@ test_killed_process(void **state)
 	(void) close(ready[1]);
 }
 
-#define process_test(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		process_test(test_own_process),
-		process_test(test_older_than_the_process),
-		process_test(test_lossy_ring),
-		process_test(test_killed_process),
+		RUN_TEST(test_own_process),
+		RUN_TEST(test_older_than_the_process),
+		RUN_TEST(test_lossy_ring),
+		RUN_TEST(test_killed_process),
 	};
 
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,37 +11,8 @@
 #include <unistd.h>
 
 #include "osprofiler/producer.h"
-#include "tempdir.h"
+#include "run_fixture.h"
 
-static char run_path[256];
-
-static int
-set_up(void **state)
-{
-	(void) state;
-	(void) snprintf(run_path, sizeof(run_path), "%s/run", tempdir_make());
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	tempdir_remove();
-	return 0;
-}
-
-static void
-open_producer(osp_producer *producer)
-{
-	assert_int_equal(
-		osp_producer_open(producer,
-						  run_path,
-						  &(osp_producer_options){.ring_size = OSP_RING_MIN,
-												  .on_full = OSP_ON_FULL_DROP},
-						  NULL),
-		OSP_OK);
-}
 
 static void
 test_noted(void **state)
@@ -52,7 +23,7 @@ test_noted(void **state)
 	osp_uuid found;
 
 	(void) state;
-	open_producer(&producer);
+	assert_int_equal(run_open_producer(&producer), OSP_OK);
 	osp_uuid_new(&first);
 	osp_uuid_new(&second);
 	assert_false(osp_run_trace_of(run_path, 7, &found));
@@ -81,7 +52,7 @@ test_forgotten(void **state)
 	uint64_t key;
 
 	(void) state;
-	open_producer(&producer);
+	assert_int_equal(run_open_producer(&producer), OSP_OK);
 	osp_uuid_new(&id);
 	for (key = 1; key <= OSP_RING_NOTICES + 1; key++)
 		osp_ring_note(&producer.ring, key, (const char *) id.bytes);
@@ -99,7 +70,7 @@ test_half_written(void **state)
 	osp_uuid found;
 
 	(void) state;
-	open_producer(&producer);
+	assert_int_equal(run_open_producer(&producer), OSP_OK);
 	osp_uuid_new(&id);
 	osp_ring_note(&producer.ring, 3, (const char *) id.bytes);
 	producer.ring.header->notices[3].base_id[1] ^= 1;
@@ -124,16 +95,11 @@ test_others(void **state)
 	(void) state;
 	osp_uuid_new(&id);
 	assert_int_equal(pipe(ready) | pipe(done), 0);
-	open_producer(&mine);
+	assert_int_equal(run_open_producer(&mine), OSP_OK);
 	pid = fork();
 	if (pid == 0)
 	{
-		if (osp_producer_open(
-				&theirs,
-				run_path,
-				&(osp_producer_options){.ring_size = OSP_RING_MIN,
-										.on_full = OSP_ON_FULL_DROP},
-				NULL) != OSP_OK)
+		if (run_open_producer(&theirs) != OSP_OK)
 			_exit(1);
 		osp_ring_note(&theirs.ring, 5, (const char *) id.bytes);
 		if (write(ready[1], &c, 1) != 1 || read(done[0], &c, 1) != 1)
@@ -165,17 +131,15 @@ test_no_directory(void **state)
 	assert_false(osp_run_trace_of("/no/such/directory", 1, &found));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_noted),
-		TEST(test_forgotten),
-		TEST(test_half_written),
-		TEST(test_others),
-		TEST(test_no_directory),
+		RUN_TEST(test_noted),
+		RUN_TEST(test_forgotten),
+		RUN_TEST(test_half_written),
+		RUN_TEST(test_others),
+		RUN_TEST(test_no_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

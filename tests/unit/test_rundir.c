@@ -14,25 +14,8 @@
 #include <unistd.h>
 
 #include "osprofiler/runstat.h"
-#include "tempdir.h"
+#include "run_fixture.h"
 
-static char run_path[256];
-
-static int
-set_up(void **state)
-{
-	(void) state;
-	(void) snprintf(run_path, sizeof(run_path), "%s/run", tempdir_make());
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void) state;
-	tempdir_remove();
-	return 0;
-}
 
 static void
 test_path(void **state)
@@ -269,23 +252,21 @@ test_bell(void **state)
 	osp_runstat_unmap(producers);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_server_path),
-		TEST(test_open_makes_it_private),
-		TEST(test_open_refuses_what_others_can_reach),
-		TEST(test_open_refuses_links_and_files),
-		TEST(test_open_refuses_other_owners),
-		TEST(test_open_refuses_open_parents),
+		RUN_TEST(test_open_makes_it_private),
+		RUN_TEST(test_open_refuses_what_others_can_reach),
+		RUN_TEST(test_open_refuses_links_and_files),
+		RUN_TEST(test_open_refuses_other_owners),
+		RUN_TEST(test_open_refuses_open_parents),
 		cmocka_unit_test(test_relative_path),
-		TEST(test_status_file_is_shared),
-		TEST(test_lock),
-		TEST(test_bell),
+		RUN_TEST(test_status_file_is_shared),
+		RUN_TEST(test_lock),
+		RUN_TEST(test_bell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
