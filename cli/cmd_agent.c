@@ -20,9 +20,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "osprofiler/config.h"
-#include "osprofiler/rundir.h"
-#include "osprofiler/shipper.h"
+#include "base/config.h"
+#include "record/rundir.h"
+#include "ship/shipper.h"
 
 #define AGENT_NICE 5
 
@@ -262,7 +262,6 @@ open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 		choose(args->run_directory, config->run_directory), path, err);
 	if (status != OSP_OK)
 		return status;
-	options.struct_size = sizeof(options);
 	options.run_directory = path;
 	status = choose_collector(args, config, bytes, &options, err);
 	if (status == OSP_OK)

@@ -17,11 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "osprofiler/config.h"
+#include "base/config.h"
 #include "osprofiler/json.h"
 #include "osprofiler/notification.h"
-#include "osprofiler/ring.h"
-#include "osprofiler/runstat.h"
+#include "record/ring.h"
+#include "record/runstat.h"
 
 static const char help[] =
 	"Usage: osprofiler status [OPTIONS]\n"

@@ -6,7 +6,7 @@
 #ifndef OSPROFILER_CLI_COLLECTOR_H
 #define OSPROFILER_CLI_COLLECTOR_H
 
-#include "osprofiler/config.h"
+#include "base/config.h"
 #include "osprofiler/driver.h"
 
 typedef struct cli_collector

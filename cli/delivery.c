@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "osprofiler/report.h"
-#include "osprofiler/ring.h"
-#include "osprofiler/runstat.h"
+#include "record/ring.h"
+#include "record/runstat.h"
 
 #define LOOK_MS 10
 

@@ -10,7 +10,7 @@
 #ifndef OSPROFILER_CLI_DELIVERY_H
 #define OSPROFILER_CLI_DELIVERY_H
 
-#include "osprofiler/config.h"
+#include "base/config.h"
 #include "osprofiler/report.h"
 
 #define CLI_RUN_DIRS_MAX 64

@@ -8,7 +8,7 @@
 #define OSPROFILER_CLI_STATUS_WORDS_H
 
 #include "osprofiler/buf.h"
-#include "osprofiler/runstat.h"
+#include "record/runstat.h"
 
 /*
  * Appends a line for each trouble, and returns how many there are. path is that of

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "localfile.h"
+#include "record/clock.h"
 
 #define LOCK_RETRY_MS 2
 

@@ -9,6 +9,7 @@
  * announced to us before any of its elements is read, and takes memory only for
  * those that have arrived; a string is announced when it is complete.
  */
+#include "record/clock.h"
 #include "redis_conn.h"
 
 #include <errno.h>

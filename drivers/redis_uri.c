@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "osprofiler/config.h"
+#include "base/config.h"
 
 #define REDIS_PORT 6379
 

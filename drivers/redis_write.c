@@ -19,6 +19,7 @@
 #include "redis.h"
 
 #include "osprofiler/json.h"
+#include "record/clock.h"
 
 /* Values in one LPUSH: enough to make commands cheap, few enough that other
  * clients of the server do not wait long. */

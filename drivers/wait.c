@@ -4,6 +4,7 @@
  *	  Waiting for a collector within bounds.
  */
 #include "wait.h"
+#include "record/clock.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -18,8 +18,8 @@
 #include "utils/timestamp.h"
 
 #include "context/comment.h"
-#include "osprofiler/producer.h"
-#include "osprofiler/record.h"
+#include "record/producer.h"
+#include "record/record.h"
 
 #include "compat.h"
 

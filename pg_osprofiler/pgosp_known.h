@@ -6,7 +6,7 @@
  *
  * What it costs to trace a short statement is, more than anything, the code that
  * has to be fetched for it. So these go a short way of their own, straight and
- * by templates (osprofiler/template.h). Whatever is not as usual goes the long
+ * by templates (record/template.h). Whatever is not as usual goes the long
  * way, by statement.c, and gets the same bytes.
  */
 #ifndef PGOSP_KNOWN_H
@@ -14,7 +14,7 @@
 
 #include "pgosp.h"
 
-#include "osprofiler/template.h"
+#include "record/template.h"
 
 #include "context/id_pool.h"
 

@@ -86,12 +86,8 @@ osp_sqlite__is_wanted(void)
 static void
 set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 {
-	size_t size = options->struct_size < sizeof(*options) ? options->struct_size
-														  : sizeof(*options);
-
 	conn->id = osp_sqlite__conn_number();
-	memset(&conn->options, 0, sizeof(conn->options));
-	memcpy(&conn->options, options, size);
+	osp_struct_copy(&conn->options, sizeof(conn->options), options);
 	if (conn->options.statement_max == 0)
 		conn->options.statement_max = STATEMENT_MAX;
 }

@@ -116,8 +116,8 @@ lint "clang-tidy" tidy
 lint "cppcheck" check_cpp
 lint "no banned functions" no_banned_functions
 lint "no malloc in common and drivers" no_malloc_in_core
-lint "each public header alone, C99" alone gcc -std=gnu99 -x c
-lint "each public header alone, C++11" alone g++ -std=c++11 -x c++
+lint "each public header alone, C99" alone gcc -std=c99 -pedantic -x c
+lint "each public header alone, C++11" alone g++ -std=c++11 -pedantic -x c++
 lint "shellcheck" shellcheck -x "${scripts[@]}"
 lint "licence lines" licensed
 lint "structure" tests/structure.py

@@ -9,7 +9,9 @@
 # Rules: calls between folders go one way (ORDER); no cycle of calls joins more
 # than two files of a part; no two source files have the same name; no folder
 # holds more than 25 source files; no function is longer than 100 lines, tables
-# in it not counted; a file that a comment names exists.
+# in it not counted; a file that a comment names exists; libosprofiler.so exports
+# what the public headers declare, and what begins with osp__ or is declared
+# OSP_SHARED under a version of its own.
 
 import collections
 import os
@@ -190,6 +192,31 @@ def check_comments():
                 yield f"{file} names {name}, which does not exist"
 
 
+def check_exports():
+    declared = set()
+    for file in sources(".h"):
+        if not file.startswith("common/include/"):
+            continue
+        with open(os.path.join(TOP, file), encoding="utf-8") as text:
+            code = re.sub(r"/\*.*?\*/", "", text.read(), flags=re.DOTALL)
+        for declaration in re.findall(r"OSP_API\s+([^;{]*?);", code):
+            name = (re.search(r"\b(osp_\w+)\s*\(", declaration) or
+                    re.search(r"(\w+)\s*$", declaration))
+            declared.add(name.group(1))
+    library = os.path.join(BUILD, "common", "libosprofiler.so")
+    lines = subprocess.run(["nm", "-D", "--defined-only", library], text=True,
+                           capture_output=True, check=True).stdout.split("\n")
+    names = [line.split()[2] for line in lines if "@@" in line]
+    exported = {n.split("@@")[0] for n in names if n.endswith("@@OSPROFILER_0")}
+    for name in sorted(declared ^ exported):
+        yield (f"{name} is declared in a public header, and not exported"
+               if name in declared else
+               f"{name} is exported, and declared in no public header")
+    for name in names:
+        if not name.startswith("osp_"):
+            yield f"{name} is exported"
+
+
 def main():
     checks = [
         ("calls between folders go one way", check_direction),
@@ -198,6 +225,7 @@ def main():
         ("no folder of more than 25 source files", check_folders),
         ("no function of more than 100 lines", check_functions),
         ("files that comments name exist", check_comments),
+        ("the library exports what public headers declare", check_exports),
     ]
     failed = 0
     for number, (what, check) in enumerate(checks, 1):

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "osprofiler/driver.h"
-#include "osprofiler/record.h"
+#include "record/record.h"
 
 /* How long delivering what is left may take, and how often to look up. */
 #define END_TIMEOUT_MS 10000
@@ -250,7 +250,6 @@ open_shipper(run_state *run)
 	osp_error err;
 
 	memset(&options, 0, sizeof(options));
-	options.struct_size = sizeof(options);
 	options.run_directory = run->run_directory;
 	options.connection_string = osp_str_of(run->collector);
 	options.project = osp_str_of(run->config.project);

@@ -8,10 +8,10 @@
 
 #include <sys/types.h>
 
-#include "osprofiler/config.h"
+#include "base/config.h"
 #include "osprofiler/context.h"
-#include "osprofiler/runstat.h"
-#include "osprofiler/shipper.h"
+#include "record/runstat.h"
+#include "ship/shipper.h"
 
 /* As shells and env answer for a command that cannot be run. */
 enum

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "control_text.h"
-#include "osprofiler/notification.h"
-#include "osprofiler/record.h"
+#include "notify/batch.h"
+#include "record/record.h"
 
 /* Longest line, and longest statement in it. */
 #define LINE_MAX_LEN  4096

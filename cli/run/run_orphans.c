@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "osprofiler/ring.h"
+#include "record/ring.h"
 
 #define NAME_PREFIX "run-"
 
@@ -67,8 +67,7 @@ ship(const osp_shipper_options *options)
 static void
 deliver(const char *path)
 {
-	osp_shipper_options options = {.struct_size = sizeof(options),
-								   .run_directory = path,
+	osp_shipper_options options = {.run_directory = path,
 								   .timeout_ms = DELIVER_MS};
 	char bytes[RUN_COLLECTOR_MAX];
 	DIR *dir;

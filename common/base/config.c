@@ -7,7 +7,7 @@
  * One table says what settings there are. Texts may be secrets: they are wiped
  * before their memory is given back, and no message shows one.
  */
-#include "osprofiler/config.h"
+#include "base/config.h"
 
 #include <openssl/crypto.h>
 #include <pwd.h>
@@ -18,7 +18,7 @@
 
 #include "base/ini.h"
 #include "base/read_file.h"
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 
 #define CONFIG_FILE_MAX (4 * 1024 * 1024)
 #define LIMIT_MIN       (UINT64_C(64) * 1024)

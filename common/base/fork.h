@@ -6,14 +6,15 @@
 #ifndef OSP_FORK_H
 #define OSP_FORK_H
 
+#include "base/shared.h"
 #include "osprofiler/base.h"
 
 /* Where the number lies: in a page that the kernel wipes in a child. 0 there, and
  * before use. */
-OSP_API extern uint64_t *osp__fork_mark;
+OSP_SHARED extern uint64_t *osp__fork_mark;
 
 /* Makes a new generation; see osp__generation. */
-OSP_API uint64_t osp__generation_new(void);
+OSP_SHARED uint64_t osp__generation_new(void);
 
 /*
  * A number that is the same as long as this process lives, and that differs

@@ -3,7 +3,7 @@
  * parse.c
  *	  Values of settings: sizes, durations and truth values.
  */
-#include "osprofiler/config.h"
+#include "base/config.h"
 
 #include <strings.h>
 

@@ -12,6 +12,7 @@
 #define OSP_ID_POOL_H
 
 #include "base/fork.h"
+#include "base/shared.h"
 #include "osprofiler/ids.h"
 
 #define OSP__POOL_IDS 1024
@@ -26,7 +27,7 @@ typedef struct osp__id_pool
 /* Hooks look into it themselves: another layout gets another name. */
 #define osp__ids osp__ids_1
 
-OSP_API extern __thread osp__id_pool *osp__ids
+OSP_SHARED extern __thread osp__id_pool *osp__ids
 	__attribute__((tls_model("initial-exec")));
 
 /*

@@ -7,7 +7,7 @@
 #ifndef OSPROFILER_NOTIFICATION_PARTS_H
 #define OSPROFILER_NOTIFICATION_PARTS_H
 
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 #include "json/json_read.h"
 
 typedef enum osp__part_name

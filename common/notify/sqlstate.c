@@ -3,7 +3,7 @@
  * sqlstate.c
  *	  PostgreSQL's condition names, found by SQLSTATE.
  */
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 #define SQLSTATE_LEN 5
 

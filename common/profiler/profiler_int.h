@@ -33,8 +33,9 @@
 #ifndef OSP_PROFILER_INT_H
 #define OSP_PROFILER_INT_H
 
-#include "osprofiler/template.h"
+#include "base/shared.h"
 #include "profiler/profiler_state.h"
+#include "record/template.h"
 #include "sql/sql_text.h"
 
 /*
@@ -52,7 +53,7 @@ typedef struct osp__hook_depth
 /* As with osp__self: another layout has another name. */
 #define osp__depth osp__depth_2
 
-OSP_API extern __thread osp__hook_depth osp__depth
+OSP_SHARED extern __thread osp__hook_depth osp__depth
 	__attribute__((tls_model("initial-exec")));
 
 /* Marks a guard, which lies on the stack of its wrapper, as in use. */
@@ -68,14 +69,14 @@ osp__guard_set(osp__guard *guard)
  * longjmp, in a signal handler for example, and then nothing resets osp__depth.
  * The guard of a call that runs lies above our own frame, and is as it was set.
  */
-OSP_API bool osp__guard_holds(const osp__guard *guard);
+OSP_SHARED bool osp__guard_holds(const osp__guard *guard);
 
 /* Is there a context in the environment that was not looked at yet, or that is
  * valid? Then a thread that does not trace may begin to. */
-OSP_API extern bool osp__environment_open;
+OSP_SHARED extern bool osp__environment_open;
 
 /* Takes the environment's context for this thread, if it is valid. */
-OSP_API bool osp__hook_adopt(void);
+OSP_SHARED bool osp__hook_adopt(void);
 
 /* Does this thread trace? A few ns, whatever the answer. */
 static inline bool
@@ -91,29 +92,29 @@ osp__hook_tracing(void)
 }
 
 /* The process's configuration; NULL if it is wrong, then nothing traces. */
-OSP_API const osp_config *osp__hook_config(void);
+OSP_SHARED const osp_config *osp__hook_config(void);
 
 /* The statement as it may be recorded by the settings, as osp_sql_record. broken:
  * it did not parse. */
-OSP_API void osp__hook_record(osp_str text, osp_sql_dialect dialect,
-							  bool broken, size_t max, osp_sql_space *space,
-							  osp_sql_recorded *out);
+OSP_SHARED void osp__hook_record(osp_str text, osp_sql_dialect dialect,
+								 bool broken, size_t max, osp_sql_space *space,
+								 osp_sql_recorded *out);
 
 /* The message of an error, as osp_sql_message; the rules are completed by the
  * settings. */
-OSP_API osp_str osp__hook_message(osp_str message, osp_sql_origin origin,
-								  osp_sql_message_rules rules, char *space,
-								  size_t size);
+OSP_SHARED osp_str osp__hook_message(osp_str message, osp_sql_origin origin,
+									 osp_sql_message_rules rules, char *space,
+									 size_t size);
 
 /* Finds the context in the comments of a statement and verifies it, as
  * osp__hook_verify. */
-OSP_API osp_verdict osp__hook_comment(osp_str text, osp_sql_dialect dialect,
-									  osp_context *out);
+OSP_SHARED osp_verdict osp__hook_comment(osp_str text, osp_sql_dialect dialect,
+										 osp_context *out);
 
 /* Verifies a context that came another way, by the keys of this thread, or else
  * the configured ones. */
-OSP_API osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
-									 osp_context *out);
+OSP_SHARED osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
+										osp_context *out);
 
 /*
  * A new point below what is open in this thread, which traces, as
@@ -165,16 +166,17 @@ osp__hook_open(osp__point *point)
 }
 
 /* The same below a verified context, whether this thread traces or not. */
-OSP_API bool osp__hook_open_in(osp__point *point, const osp_context *context);
+OSP_SHARED bool osp__hook_open_in(osp__point *point,
+								  const osp_context *context);
 
 /*
  * Begins a record of the point in this thread's ring, of at most info_max bytes
  * of info. False: it is dropped, and osp__hook_commit must not be called.
  */
-OSP_API bool osp__hook_begin(const osp__point *point, osp_record_kind kind,
-							 osp_str name, int64_t now_ns, size_t info_max,
-							 osp_writer *w);
-OSP_API void osp__hook_commit(osp_writer *w);
+OSP_SHARED bool osp__hook_begin(const osp__point *point, osp_record_kind kind,
+								osp_str name, int64_t now_ns, size_t info_max,
+								osp_writer *w);
+OSP_SHARED void osp__hook_commit(osp_writer *w);
 
 /*
  * The same for a hook that is in a hurry: the ring that the record of this point
@@ -195,7 +197,7 @@ osp__hook_producer(const osp__point *point)
 }
 
 /*
- * The same for a template (osprofiler/template.h) that is put for this point:
+ * The same for a template (record/template.h) that is put for this point:
  * ids are what it takes. NULL: it cannot be put.
  */
 static inline osp_producer *
@@ -229,7 +231,7 @@ osp__hook_enter(const osp__point *point)
 }
 
 /* Leaves a point that is not the innermost one, or not there at all. */
-OSP_API void osp__hook_leave_outer(const osp__point *point);
+OSP_SHARED void osp__hook_leave_outer(const osp__point *point);
 
 /* Is this entry of the stack the hook's point? */
 static inline bool
@@ -273,19 +275,19 @@ typedef struct osp__listener
 } osp__listener;
 
 /* listener stays where it is for ever. */
-OSP_API void osp__hook_listen(const osp__listener *listener);
+OSP_SHARED void osp__hook_listen(const osp__listener *listener);
 
 /* How many threads trace. In a child, those of the parent are among them. */
-OSP_API extern unsigned osp__tracers;
+OSP_SHARED extern unsigned osp__tracers;
 
 /* The signed context for calling on from below the point, which was opened in
  * this thread. False when there is no key to sign with. */
-OSP_API bool osp__hook_sign(const osp__point *point, osp_headers *out);
+OSP_SHARED bool osp__hook_sign(const osp__point *point, osp_headers *out);
 
 /* Is it the environment's context that this thread traces in? */
-OSP_API bool osp__hook_adopted(void);
+OSP_SHARED bool osp__hook_adopted(void);
 
 /* Was the point opened by this process, not by the parent that forked it? */
-OSP_API bool osp__hook_ours(const osp__point *point);
+OSP_SHARED bool osp__hook_ours(const osp__point *point);
 
 #endif /* OSP_PROFILER_INT_H */

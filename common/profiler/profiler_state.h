@@ -7,11 +7,12 @@
 #ifndef OSP_PROFILER_STATE_H
 #define OSP_PROFILER_STATE_H
 
+#include "base/config.h"
+#include "base/shared.h"
 #include "context/id_pool.h"
-#include "osprofiler/config.h"
 #include "osprofiler/context.h"
-#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
+#include "record/producer.h"
 
 /* Bytes for the names of all points that are open in a thread. */
 #define OSP__NAMES_MAX (32 * 1024)
@@ -85,7 +86,7 @@ typedef struct osp__profiler
 #define osp__self osp__self_4
 
 /* The state of this thread; NULL: none was made. */
-OSP_API extern __thread osp__profiler *osp__self
+OSP_SHARED extern __thread osp__profiler *osp__self
 	__attribute__((tls_model("initial-exec")));
 
 /* The same, made if there is none; NULL: no memory. */
@@ -96,7 +97,7 @@ const osp_config *osp__profiler_config(void);
 
 /* The configured project and service, which each record of this process names;
  * empty if there are none. */
-OSP_API void osp__profiler_labels(osp_str *project, osp_str *service);
+OSP_SHARED void osp__profiler_labels(osp_str *project, osp_str *service);
 
 /* Forgets the points that are open, and goes on in this trace. */
 void osp__profiler_restart(osp__profiler *p);
@@ -144,7 +145,7 @@ void osp__profiler_count(osp__profiler *p);
 void osp__profiler_tell(const osp_uuid *trace_id);
 
 /* Is there a notifier? */
-OSP_API extern bool osp__profiler_has_notifier;
+OSP_SHARED extern bool osp__profiler_has_notifier;
 
 /*
  * Begins a record for this thread's ring, or for the notifier if there is one;

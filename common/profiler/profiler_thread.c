@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/fork.h"
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 /* After a ring could not be had it is tried again this much later. */
 #define RETRY_NS INT64_C(1000000000)

@@ -7,7 +7,7 @@
  * over 10 ms and more. A measure counts when the one before it was the same:
  * after a pause of the machine, say, the clock is not used until two agree again.
  */
-#include "osprofiler/clock.h"
+#include "record/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * owner.c
  *	  A process in one word: pid and start time; and the space of its pid.
  */
-#include "osprofiler/ring.h"
+#include "record/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>

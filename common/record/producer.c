@@ -4,7 +4,7 @@
  *	  A producer: makes itself a ring in the run directory, replaces it by a larger
  *	  one, follows the run directory when that was removed, and wakes the shipper.
  */
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 
 #include <errno.h>
 #include <fcntl.h>

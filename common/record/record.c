@@ -3,7 +3,7 @@
  * record.c
  *	  Reading the binary form of a point; the bytes may be anything.
  */
-#include "osprofiler/record.h"
+#include "record/record.h"
 
 /* Takes len bytes off the front of rest; false if it is shorter. */
 static bool

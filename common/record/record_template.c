@@ -3,7 +3,7 @@
  * record_template.c
  *	  Records that are made once and put into rings many times.
  */
-#include "osprofiler/template.h"
+#include "record/template.h"
 
 /* Where the names begin, and the steps. */
 #define NAMES_AT (sizeof(osp_record_head) + 2 * sizeof(osp_uuid))

@@ -4,7 +4,7 @@
  *	  The ring: opening it, and the parts of reserving and reading that are not
  *	  inline.
  */
-#include "osprofiler/ring.h"
+#include "record/ring.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * The producer writes an entry's check last, over everything else that it writes;
  * the consumer copies an entry and uses it only if the check fits.
  */
-#include "osprofiler/ring.h"
+#include "record/ring.h"
 
 static uint64_t
 mix(uint64_t sum, const void *bytes, size_t len)

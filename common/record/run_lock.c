@@ -5,7 +5,7 @@
  *	  the kernel takes back however its holder ends, which has the same meaning in
  *	  all namespaces, and which can be examined without being taken.
  */
-#include "osprofiler/rundir.h"
+#include "record/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  *	  What all rings of a run directory and its status file say together, for
  *	  those who show it.
  */
-#include "osprofiler/ring.h"
-#include "osprofiler/runstat.h"
+#include "record/ring.h"
+#include "record/runstat.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
  *	  Which trace another producer of the run directory works on: what it has
  *	  noted in the header of its ring.
  */
-#include "osprofiler/ring.h"
-#include "osprofiler/runstat.h"
+#include "record/ring.h"
+#include "record/runstat.h"
 
 #include <dirent.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
  * rundir.c
  *	  The run directory: its path, and whether it can be trusted.
  */
-#include "osprofiler/rundir.h"
+#include "record/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>

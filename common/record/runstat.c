@@ -3,7 +3,7 @@
  * runstat.c
  *	  The status file of a run directory: counters, the clock, the bell.
  */
-#include "osprofiler/runstat.h"
+#include "record/runstat.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "osprofiler/clock.h"
+#include "record/clock.h"
 
 #include "record/newfile.h"
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "osprofiler/notification.h"
-#include "osprofiler/runstat.h"
+#include "record/runstat.h"
 #include "report/report_describe.h"
 #include "report/terminal_text.h"
 

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "osprofiler/ring.h"
-#include "osprofiler/rundir.h"
+#include "record/ring.h"
+#include "record/rundir.h"
 
 #define NS_PER_S INT64_C(1000000000)
 

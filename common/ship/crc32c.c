@@ -12,7 +12,7 @@
 #include <endian.h>
 #include <pthread.h>
 
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 
 #define POLYNOMIAL UINT32_C(0x82f63b78) /* Castagnoli's, bits reversed */
 

@@ -198,9 +198,8 @@ osp_shipper_open(const osp_shipper_options *options, osp_shipper **out,
 	osp_status status;
 
 	*out = NULL;
-	if (options->struct_size != sizeof(*options) ||
-		options->run_directory == NULL)
-		return osp_error_set(err, OSP_EINVAL, "shipper: wrong options");
+	if (options->run_directory == NULL)
+		return osp_error_set(err, OSP_EINVAL, "shipper: no run directory");
 	s = osp_calloc(alc, 1, sizeof(*s));
 	if (s == NULL)
 		return no_memory(err);

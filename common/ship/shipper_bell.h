@@ -6,7 +6,7 @@
 #ifndef OSP_SHIPPER_BELL_H
 #define OSP_SHIPPER_BELL_H
 
-#include "osprofiler/runstat.h"
+#include "record/runstat.h"
 
 typedef struct osp_bell osp_bell;
 

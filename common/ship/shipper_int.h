@@ -36,13 +36,13 @@
 
 #include <sys/types.h>
 
-#include "osprofiler/notification.h"
-#include "osprofiler/ring.h"
-#include "osprofiler/runstat.h"
-#include "osprofiler/shipper.h"
-#include "osprofiler/spool.h"
+#include "notify/batch.h"
+#include "record/ring.h"
+#include "record/runstat.h"
+#include "ship/shipper.h"
 #include "ship/shipper_bell.h"
 #include "ship/shipper_send.h"
+#include "ship/spool.h"
 
 /* A batch is handed over when it holds this much. */
 #define BATCH_POINTS 4096

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 #define RECORDS_BEGIN sizeof(spool_header)
 #define PAGE          UINT64_C(4096)

@@ -7,7 +7,7 @@
 #define OSP_SPOOL_INT_H
 
 #include "osprofiler/buf.h"
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 
 #define SPOOL_MAGIC   UINT64_C(0x6c6f6f70735f6f) /* "o_spool" */
 #define SPOOL_VERSION 2

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 #define WINDOW_BYTES ((size_t) 256 * 1024)
 

@@ -14,8 +14,8 @@
 #ifndef OSPROFILER_SQL_TEXT_H
 #define OSPROFILER_SQL_TEXT_H
 
+#include "base/config.h"
 #include "osprofiler/base.h"
-#include "osprofiler/config.h"
 
 /* Which rules the text follows. */
 typedef enum osp_sql_dialect

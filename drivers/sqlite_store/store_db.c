@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "osprofiler/clock.h"
+#include "record/clock.h"
 
 #define NS_PER_MS INT64_C(1000000)
 

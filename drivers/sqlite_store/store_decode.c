@@ -11,7 +11,7 @@
 #include <endian.h>
 #include <zstd.h>
 
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 
 struct store_decoder
 {

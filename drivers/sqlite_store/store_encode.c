@@ -9,7 +9,7 @@
 #include <zstd.h>
 
 #include "base/buf_fast.h"
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 
 /* On notifications of PostgreSQL, level 1 takes 0.2 us each; levels above it
  * take up to four times that and save less than a twentieth. */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "localfile.h"
-#include "osprofiler/clock.h"
+#include "record/clock.h"
 
 #define OPEN_RETRY_NS 3000000L
 

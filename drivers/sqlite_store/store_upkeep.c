@@ -10,7 +10,7 @@
 
 #include <time.h>
 
-#include "osprofiler/clock.h"
+#include "record/clock.h"
 
 #define BUSY_NS INT64_C(20000000)
 #define IDLE_NS INT64_C(1000000000)

@@ -14,8 +14,8 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "localfile.h"
-#include "osprofiler/config.h"
 
 #define US_PER_SECOND INT64_C(1000000)
 

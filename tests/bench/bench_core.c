@@ -17,8 +17,8 @@
 #include <uuid/uuid.h>
 
 #include "osprofiler/context.h"
-#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
+#include "record/producer.h"
 
 #define ROUNDS 15
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 
 #define POINTS_PER_TRACE 100
 #define TIMEOUT_NS       (INT64_C(120) * 1000000000)

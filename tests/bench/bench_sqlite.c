@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
 #include "osprofiler/sqlite.h"
+#include "record/producer.h"
 
 #define BATCH 1000
 

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "notify/batch.h"
 #include "osprofiler/driver.h"
 #include "osprofiler/ids.h"
 

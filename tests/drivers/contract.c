@@ -579,6 +579,40 @@ test_entries(void **state)
 	contract_close(conn);
 }
 
+static osp_status
+count_entry(void *ctx, const osp_trace_entry *entry)
+{
+	(void) entry;
+	++*(int *) ctx;
+	return OSP_OK;
+}
+
+/* A caller that was compiled before the filter had its last members. */
+static void
+test_older_callers(void **state)
+{
+	const osp_driver *driver = contract_backend->driver;
+	osp_driver_conn *conn = contract_open();
+	osp_trace_filter filter = {.struct_size = offsetof(osp_trace_filter, limit),
+							   .limit = 1,
+							   .page = OSP_STR("no page")};
+	points all;
+	int count = 0;
+	int i;
+
+	(void) state;
+	points_init(&all);
+	for (i = 0; i < 3; i++)
+		add_trace(&all, i);
+	contract_store(conn, &all);
+	assert_int_equal(
+		driver->list_traces(conn, &filter, count_entry, &count, NULL, NULL),
+		OSP_OK);
+	assert_int_equal(count, 3);
+	points_term(&all);
+	contract_close(conn);
+}
+
 static void
 remove_traces(osp_driver_conn *conn, const osp_removal *what, uint64_t expected)
 {
@@ -912,6 +946,7 @@ contract_run(const backend *b, const struct CMUnitTest *own, size_t count)
 		cmocka_unit_test(test_stored_twice),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_older_callers),
 		cmocka_unit_test(test_removal),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_two_connections),

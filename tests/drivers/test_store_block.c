@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 #include "sqlite_store/store_block.h"
 
 static const osp_allocator *const alc = &osp_allocator_default;

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 
 #define POINTS_PER_TRACE 5000
 #define RING_SIZE        OSP_RING_DEFAULT

@@ -9,8 +9,8 @@
  */
 #include "fuzz.h"
 
+#include "base/config.h"
 #include "base/ini.h"
-#include "osprofiler/config.h"
 
 #define ADDED_SECTION "added"
 #define ADDED_KEY     "some key"

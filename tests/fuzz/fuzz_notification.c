@@ -8,7 +8,7 @@
  */
 #include "fuzz.h"
 
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 #define BUF_MAX ((size_t) 1 << 24)
 

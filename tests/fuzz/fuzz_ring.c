@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "osprofiler/ring.h"
+#include "record/ring.h"
 
 /* A record takes this much at least, and damage is skipped at once. */
 #define STEPS_MAX (OSP_RING_MIN / OSP_RECORD_ALIGN + 1)

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "osprofiler/notification.h"
-#include "osprofiler/producer.h"
+#include "notify/batch.h"
 #include "osprofiler/profiler.h"
 #include "osprofiler/report.h"
+#include "record/producer.h"
 #include "tempdir.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

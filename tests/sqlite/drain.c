@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "osprofiler/notification.h"
-#include "osprofiler/producer.h"
+#include "notify/batch.h"
+#include "record/producer.h"
 
 static FILE *out;
 static osp_buf record_bytes;

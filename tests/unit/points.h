@@ -6,7 +6,7 @@
 #ifndef TEST_POINTS_H
 #define TEST_POINTS_H
 
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 #define POINT_BASE  "11111111-2222-4333-8444-555555555555"
 #define POINT_TRACE "a7be1491-0000-4000-8000-000000000001"

@@ -6,7 +6,7 @@
 #ifndef TEST_RUN_FIXTURE_H
 #define TEST_RUN_FIXTURE_H
 
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 
 /* Not made yet when a test begins, in a directory that is removed after it. */
 extern char run_path[128];

@@ -89,7 +89,6 @@ shipping_options(shipping *ship)
 	osp_shipper_options options;
 
 	memset(&options, 0, sizeof(options));
-	options.struct_size = sizeof(options);
 	options.run_directory = ship->run;
 	options.connection_string = osp_str_of(ship->uri);
 	options.project = OSP_STR("project");

@@ -7,9 +7,9 @@
 #ifndef TEST_SHIPPING_H
 #define TEST_SHIPPING_H
 
-#include "osprofiler/producer.h"
-#include "osprofiler/shipper.h"
 #include "plugins/fake.h"
+#include "record/producer.h"
+#include "ship/shipper.h"
 
 #define SHIPPING_PRODUCERS 32
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 #include "tempdir.h"
 
 #define US     INT64_C(1000)

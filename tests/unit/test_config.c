@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "failing_alloc.h"
-#include "osprofiler/config.h"
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 #include "tempdir.h"
 
 static const char *const variables[] = {"OSPROFILER_CONF",

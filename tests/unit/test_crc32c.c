@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-#include "osprofiler/spool.h"
 #include "ship/crc32c.h"
+#include "ship/spool.h"
 
 typedef uint32_t (*crc_fn)(uint32_t crc, const void *bytes, size_t len);
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 #include "run_fixture.h"
 
 #define RING_FILE_MIN (OSP_RING_HEADER_SIZE + OSP_RING_MIN)

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "osprofiler/notification.h"
-#include "osprofiler/producer.h"
 #include "osprofiler/profiler.h"
+#include "record/producer.h"
 #include "tempdir.h"
 
 #define BASE     "5f6b6c1e-8a35-4b1e-9e0d-0c7a3b6f1d20"

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "osprofiler/record.h"
+#include "record/record.h"
 
 #define SPACE 4096
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "osprofiler/ring.h"
+#include "record/ring.h"
 #include "tempdir.h"
 
 static int dir_fd = -1;

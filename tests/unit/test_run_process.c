@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "osprofiler/producer.h"
 #include "osprofiler/report.h"
+#include "record/producer.h"
 #include "run_fixture.h"
 
 static char host[256];

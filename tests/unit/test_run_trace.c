@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "osprofiler/producer.h"
+#include "record/producer.h"
 #include "run_fixture.h"
 
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "osprofiler/runstat.h"
+#include "record/runstat.h"
 #include "run_fixture.h"
 
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "failing_alloc.h"
-#include "osprofiler/spool.h"
+#include "ship/spool.h"
 #include "ship/spool_int.h"
 #include "tempdir.h"
 

@@ -5,7 +5,7 @@
  */
 #include "tap.h"
 
-#include "osprofiler/notification.h"
+#include "notify/batch.h"
 
 typedef struct condition
 {

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "osprofiler/template.h"
+#include "record/template.h"
 #include "tempdir.h"
 
 #define SPACE 65536

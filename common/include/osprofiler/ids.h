@@ -15,6 +15,9 @@
 extern "C" {
 #endif
 
+#define OSP_NAME_MAX  255 /* bytes of an operation's name */
+#define OSP_LABEL_MAX 255 /* bytes of project and of service */
+
 #define OSP_UUID_TEXT_LEN 36  /* without the terminating NUL */
 #define OSP_ID_MAX        128 /* bytes of an id from outside */
 

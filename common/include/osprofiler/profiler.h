@@ -11,7 +11,7 @@
  *
  * State is per thread, as upstream's. Until a thread called osp_init every call
  * is a no-op of a few ns. A point is one record in the thread's ring
- * (osprofiler/ring.h), or one call of the notifier. None of these functions
+ * (record/ring.h), or one call of the notifier. None of these functions
  * fails its caller: what does not work is counted and traced no further.
  */
 #ifndef OSPROFILER_PROFILER_H

@@ -8,15 +8,11 @@
  * ring it after chroot(), after changing its user, in other namespaces, and without
  * a free descriptor.
  */
-#ifndef OSPROFILER_RUNSTAT_H
-#define OSPROFILER_RUNSTAT_H
+#ifndef OSP_RUNSTAT_H
+#define OSP_RUNSTAT_H
 
 #include "osprofiler/context.h"
-#include "osprofiler/rundir.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "record/rundir.h"
 
 #define OSP_RUNSTAT_MAGIC   UINT64_C(0x746174735f70736f) /* "osp_stat" */
 #define OSP_RUNSTAT_VERSION 3
@@ -89,9 +85,9 @@ typedef struct osp_runstat
  * processes may race: both get the same file). One that makes no sense is
  * replaced. Unmapped by osp_runstat_unmap.
  */
-OSP_API osp_status osp_runstat_map(int dir_fd, osp_runstat **out,
-								   osp_error *err) OSP_MUST_CHECK;
-OSP_API void osp_runstat_unmap(osp_runstat *stat);
+osp_status osp_runstat_map(int dir_fd, osp_runstat **out,
+						   osp_error *err) OSP_MUST_CHECK;
+void osp_runstat_unmap(osp_runstat *stat);
 
 static inline void
 osp_runstat_add(uint64_t *counter, uint64_t n)
@@ -106,7 +102,7 @@ osp_runstat_sub(uint64_t *counter, uint64_t n)
 }
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC now, the tightest of a few readings. */
-OSP_API int64_t osp_wall_offset_now(void);
+int64_t osp_wall_offset_now(void);
 
 /* What the rings and the status file of a run directory say together. */
 typedef struct osp_run_totals
@@ -120,29 +116,25 @@ typedef struct osp_run_totals
 } osp_run_totals;
 
 /* Reads them; others count on meanwhile, so they need not add up. */
-OSP_API osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
-									   osp_error *err) OSP_MUST_CHECK;
+osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
+							   osp_error *err) OSP_MUST_CHECK;
 
 /*
  * The trace that a producer has noted under this key (osp_ring_note), also if it
  * is gone since. False if none has, or so many others since that it is
  * forgotten.
  */
-OSP_API bool osp_run_trace_of(const char *path, uint64_t key,
-							  osp_uuid *out) OSP_MUST_CHECK;
+bool osp_run_trace_of(const char *path, uint64_t key,
+					  osp_uuid *out) OSP_MUST_CHECK;
 
 /* Rings the bell of a sleeping shipper; nothing if it is awake. Keeps errno. */
-OSP_API void osp_runstat_ring(osp_runstat *stat);
+void osp_runstat_ring(osp_runstat *stat);
 
 /* Rings the bell. */
-OSP_API void osp_runstat_ring_always(osp_runstat *stat);
+void osp_runstat_ring_always(osp_runstat *stat);
 
 /* Waits until the bell was rung since it was seen, or a signal came. 0, or the
  * errno of why it did not wait: EFAULT if the file is too short to be waited for. */
-OSP_API int osp_runstat_listen(osp_runstat *stat, uint32_t seen);
+int osp_runstat_listen(osp_runstat *stat, uint32_t seen);
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_RUNSTAT_H */
+#endif /* OSP_RUNSTAT_H */

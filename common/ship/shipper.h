@@ -16,17 +16,13 @@
  * readers drop the others.
  *
  * While nothing is traced the shipper sleeps without waking: it waits for the
- * bell (osprofiler/runstat.h) with no timeout.
+ * bell (record/runstat.h) with no timeout.
  */
-#ifndef OSPROFILER_SHIPPER_H
-#define OSPROFILER_SHIPPER_H
+#ifndef OSP_SHIPPER_H
+#define OSP_SHIPPER_H
 
 #include "osprofiler/base.h"
-#include "osprofiler/record.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "record/record.h"
 
 typedef struct osp_shipper osp_shipper;
 
@@ -45,7 +41,6 @@ typedef void (*osp_tap_fn)(void *ctx, const osp_record *record);
 /* All texts are copied. */
 typedef struct osp_shipper_options
 {
-	size_t struct_size;
 	const osp_allocator *alc;  /* NULL: the default; used by both threads */
 	const char *run_directory; /* made if needed */
 	osp_str connection_string;
@@ -67,45 +62,40 @@ typedef struct osp_shipper_options
  * is wrong, or has no plug-in, is no failure: it is logged once and everything
  * is spooled until the limit, as if the collector were down. Returned owned.
  */
-OSP_API osp_status osp_shipper_open(const osp_shipper_options *options,
-									osp_shipper **out,
-									osp_error *err) OSP_MUST_CHECK;
+osp_status osp_shipper_open(const osp_shipper_options *options,
+							osp_shipper **out, osp_error *err) OSP_MUST_CHECK;
 
 /* To be polled for reading between steps, together with the caller's own. */
-OSP_API int osp_shipper_fd(const osp_shipper *shipper);
+int osp_shipper_fd(const osp_shipper *shipper);
 
 /*
  * Does what there is to do and returns how many milliseconds the caller may
  * wait on osp_shipper_fd before the next step: 0, at once; -1, without end.
  * Never blocks on the collector.
  */
-OSP_API int osp_shipper_step(osp_shipper *shipper);
+int osp_shipper_step(osp_shipper *shipper);
 
 /*
  * Delivers what is committed now, or spools it, within about timeout_ms. True
  * if nothing is left in the rings.
  */
-OSP_API bool osp_shipper_flush(osp_shipper *shipper, unsigned timeout_ms);
+bool osp_shipper_flush(osp_shipper *shipper, unsigned timeout_ms);
 
 /* Has the collector everything that was committed in rings and spool? */
-OSP_API bool osp_shipper_is_empty(const osp_shipper *shipper);
+bool osp_shipper_is_empty(const osp_shipper *shipper);
 
 /*
  * Is a call of the driver in progress? Then osp_shipper_close has to wait for
  * it. After a flush that left nothing in the rings a process may as well end
  * without closing: everything is in the spool, and will be sent again.
  */
-OSP_API bool osp_shipper_busy(const osp_shipper *shipper);
+bool osp_shipper_busy(const osp_shipper *shipper);
 
 /*
  * Ends the sender (after its call in progress, at most the driver's timeout)
  * and frees everything. What was not delivered stays in rings and spool for the
  * next shipper. NULL is fine.
  */
-OSP_API void osp_shipper_close(osp_shipper *shipper);
+void osp_shipper_close(osp_shipper *shipper);
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_SHIPPER_H */
+#endif /* OSP_SHIPPER_H */

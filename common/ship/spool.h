@@ -15,15 +15,11 @@
  * A position is an offset in the file. It is valid until osp_spool_consume has
  * consumed everything: then positions begin anew (osp_spool_begin).
  */
-#ifndef OSPROFILER_SPOOL_H
-#define OSPROFILER_SPOOL_H
+#ifndef OSP_SPOOL_H
+#define OSP_SPOOL_H
 
+#include "notify/batch.h"
 #include "osprofiler/base.h"
-#include "osprofiler/notification.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 #define OSP_SPOOL_LIMIT_DEFAULT (UINT64_C(256) * 1024 * 1024)
 
@@ -35,57 +31,51 @@ typedef struct osp_spool osp_spool;
  * OSP_EBUSY: another process has it; OSP_EPERM: it is no regular file of ours;
  * OSP_EIO; OSP_ENOMEM.
  */
-OSP_API osp_status osp_spool_open(const osp_allocator *alc, const char *path,
-								  uint64_t limit, osp_spool **out,
-								  osp_error *err) OSP_MUST_CHECK;
-OSP_API void osp_spool_close(osp_spool *spool);
+osp_status osp_spool_open(const osp_allocator *alc, const char *path,
+						  uint64_t limit, osp_spool **out,
+						  osp_error *err) OSP_MUST_CHECK;
+void osp_spool_close(osp_spool *spool);
 
-OSP_API uint64_t osp_spool_bytes(const osp_spool *spool);  /* unread */
-OSP_API uint64_t osp_spool_points(const osp_spool *spool); /* unread */
+uint64_t osp_spool_bytes(const osp_spool *spool);  /* unread */
+uint64_t osp_spool_points(const osp_spool *spool); /* unread */
 
 /* Bytes skipped because they made no sense, since the spool was opened. */
-OSP_API uint64_t osp_spool_corrupt(const osp_spool *spool);
+uint64_t osp_spool_corrupt(const osp_spool *spool);
 
 /*
  * Adds a notification to those that osp_spool_flush will write. OSP_EFULL: the
  * limit is reached; OSP_ENOMEM. Then it is not among them.
  */
-OSP_API osp_status osp_spool_append(osp_spool *spool, osp_str json,
-									const osp_place *place,
-									osp_error *err) OSP_MUST_CHECK;
+osp_status osp_spool_append(osp_spool *spool, osp_str json,
+							const osp_place *place,
+							osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Writes what was appended since the last flush: all of it, or nothing (OSP_EIO:
  * the disk says no), and in either case nothing waits any more.
  */
-OSP_API osp_status osp_spool_flush(osp_spool *spool,
-								   osp_error *err) OSP_MUST_CHECK;
+osp_status osp_spool_flush(osp_spool *spool, osp_error *err) OSP_MUST_CHECK;
 
 /* Forgets what was appended since the last flush. */
-OSP_API void osp_spool_discard(osp_spool *spool);
+void osp_spool_discard(osp_spool *spool);
 
 /* The first record that is not consumed, and the end of the last one. */
-OSP_API uint64_t osp_spool_begin(const osp_spool *spool);
-OSP_API uint64_t osp_spool_end(const osp_spool *spool);
+uint64_t osp_spool_begin(const osp_spool *spool);
+uint64_t osp_spool_end(const osp_spool *spool);
 
 /*
  * Reads the record at *pos, which moves on behind it; json is borrowed until the
  * next call for this spool. False at the end; also, with *pos before the end,
  * when there is no memory.
  */
-OSP_API bool osp_spool_next(osp_spool *spool, uint64_t *pos, osp_str *json,
-							osp_place *place) OSP_MUST_CHECK;
+bool osp_spool_next(osp_spool *spool, uint64_t *pos, osp_str *json,
+					osp_place *place) OSP_MUST_CHECK;
 
 /* Everything before pos, points records, is delivered. */
-OSP_API osp_status osp_spool_consume(osp_spool *spool, uint64_t pos,
-									 uint64_t points,
-									 osp_error *err) OSP_MUST_CHECK;
+osp_status osp_spool_consume(osp_spool *spool, uint64_t pos, uint64_t points,
+							 osp_error *err) OSP_MUST_CHECK;
 
 /* CRC-32C (Castagnoli) of len bytes, going on from crc (0 at first). */
-OSP_API uint32_t osp_crc32c(uint32_t crc, const void *bytes, size_t len);
+uint32_t osp_crc32c(uint32_t crc, const void *bytes, size_t len);
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_SPOOL_H */
+#endif /* OSP_SPOOL_H */

@@ -28,16 +28,13 @@
  * All words of the file may be damaged. Each side keeps its own position in its
  * own memory, and checks what it reads of the other side's.
  */
-#ifndef OSPROFILER_RING_H
-#define OSPROFILER_RING_H
+#ifndef OSP_RING_H
+#define OSP_RING_H
 
+#include "base/shared.h"
 #include "osprofiler/base.h"
 #include "osprofiler/buf.h"
-#include "osprofiler/record.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "record/record.h"
 
 #define OSP_RING_MAGIC       UINT64_C(0x676e69725f70736f) /* "osp_ring" */
 #define OSP_RING_VERSION     2
@@ -82,7 +79,7 @@ typedef struct osp_ring_loss
 #define OSP_RING_NAME_MAX 32
 
 /* "ring.N" */
-OSP_API void osp_ring_name(char name[OSP_RING_NAME_MAX], uint64_t number);
+void osp_ring_name(char name[OSP_RING_NAME_MAX], uint64_t number);
 
 /* Names the ring before this one in its header; 0 there: there is none. */
 #define OSP_RING_PREDECESSOR(number) ((number) + 1)
@@ -160,80 +157,78 @@ typedef struct osp_ring
  * whole. OSP_EBUSY: the name is taken; OSP_EFULL: there is no room, or the
  * process may not write files of this size.
  */
-OSP_API osp_status osp_ring_create(osp_ring *ring, int dir_fd, const char *name,
-								   size_t capacity,
-								   osp_error *err) OSP_MUST_CHECK;
+osp_status osp_ring_create(osp_ring *ring, int dir_fd, const char *name,
+						   size_t capacity, osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Maps an existing ring. OSP_EPROTO: the file is not a ring of this version or
  * its header makes no sense (then it is never touched).
  */
-OSP_API osp_status osp_ring_map(osp_ring *ring, int dir_fd, const char *name,
-								osp_error *err) OSP_MUST_CHECK;
+osp_status osp_ring_map(osp_ring *ring, int dir_fd, const char *name,
+						osp_error *err) OSP_MUST_CHECK;
 
 /* The same; *fd is the descriptor of the file, the caller's to close. -1 if this
  * fails with another status than OSP_EPROTO. */
-OSP_API osp_status osp_ring_map_open(osp_ring *ring, int dir_fd,
-									 const char *name, int *fd,
-									 osp_error *err) OSP_MUST_CHECK;
+osp_status osp_ring_map_open(osp_ring *ring, int dir_fd, const char *name,
+							 int *fd, osp_error *err) OSP_MUST_CHECK;
 
-OSP_API void osp_ring_unmap(osp_ring *ring);
+void osp_ring_unmap(osp_ring *ring);
 
 /* The producer is done with the ring; what lies in it is still delivered. */
-OSP_API void osp_ring_release(osp_ring *ring);
+void osp_ring_release(osp_ring *ring);
 
 /*
  * Will nobody write to the ring any more, because its producer has released it,
  * died, or replaced its program? fd is the descriptor that osp_ring_map_open gave
  * for this mapping. False also when that cannot be known.
  */
-OSP_API bool osp_ring_is_orphaned(const osp_ring *ring, int fd);
+bool osp_ring_is_orphaned(const osp_ring *ring, int fd);
 
 /*
  * A process in one word: its pid in the upper 22 bits, its start time in clock
  * ticks since boot in the others. 0 is nobody.
  */
-OSP_API uint64_t osp_owner_self(void);
+uint64_t osp_owner_self(void);
 
 /*
  * The PID and time namespaces of this process in one word: owner words can be
  * compared and checked only in the same space. 0: unknown, as without /proc.
  */
-OSP_API uint64_t osp_owner_space(void);
+uint64_t osp_owner_space(void);
 
 /* Does the process of this space that the word names live? False for 0. */
-OSP_API bool osp_owner_alive(uint64_t owner);
+bool osp_owner_alive(uint64_t owner);
 
 /* Its pid, 0 for nobody. */
-OSP_API long osp_owner_pid(uint64_t owner);
+long osp_owner_pid(uint64_t owner);
 
 /* When it began, in ns since boot; 0: not known. */
-OSP_API int64_t osp_owner_start_ns(uint64_t owner);
+int64_t osp_owner_start_ns(uint64_t owner);
 
 /* The slow path of osp_ring_reserve: reads tail again, wraps, grows, waits. */
-OSP_API void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
+OSP_SHARED void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
 
 /* Gives the reservation up, and counts the record as dropped. */
-OSP_API void osp__ring_drop(osp_ring *ring);
+OSP_SHARED void osp__ring_drop(osp_ring *ring);
 
 /*
  * Producer: is there room for records of together size bytes, none of which takes
  * more than a quarter of the ring? Grows and waits for it as osp_ring_reserve
  * does, but drops nothing.
  */
-OSP_API bool osp_ring_make_room(osp_ring *ring, size_t size);
+bool osp_ring_make_room(osp_ring *ring, size_t size);
 
 /* Producer: count records of this trace found no room, and count as dropped
  * already. The consumer reports them in the trace. */
-OSP_API void osp_ring_count_loss(osp_ring *ring, const osp_id *base_id,
-								 uint64_t count);
+OSP_SHARED void osp_ring_count_loss(osp_ring *ring, const osp_id *base_id,
+									uint64_t count);
 
 /*
  * Consumer: copies an entry of header->losses; false if it holds nothing that is
  * not reported yet, is being written, or is damaged.
  */
-OSP_API bool osp_ring_read_loss(const osp_ring *ring, int entry,
-								osp_ring_loss *out) OSP_MUST_CHECK;
+bool osp_ring_read_loss(const osp_ring *ring, int entry,
+						osp_ring_loss *out) OSP_MUST_CHECK;
 
 /*
  * Producer: room for a record of at most size bytes, aligned to
@@ -311,8 +306,8 @@ osp_ring_note(osp_ring *ring, uint64_t key, const char base_id[16])
  * sense are skipped up to head and counted in header->corrupt. False when
  * nothing more is committed. *pos begins at osp_ring_tail.
  */
-OSP_API bool osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf,
-						   osp_record *out) OSP_MUST_CHECK;
+bool osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf,
+				   osp_record *out) OSP_MUST_CHECK;
 
 static inline uint64_t
 osp_ring_head(const osp_ring *ring)
@@ -333,8 +328,4 @@ osp_ring_set_tail(osp_ring *ring, uint64_t pos)
 	__atomic_store_n(&ring->header->tail, pos, __ATOMIC_RELEASE);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_RING_H */
+#endif /* OSP_RING_H */

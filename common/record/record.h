@@ -10,23 +10,17 @@
  * leaves it. A reader checks every length (osp_record_read): the bytes may be
  * anything.
  *
- * Time is CLOCK_MONOTONIC only (osprofiler/clock.h), read once for a point. The
- * run directory keeps the distance to the wall clock (osprofiler/rundir.h).
+ * Time is CLOCK_MONOTONIC only (record/clock.h), read once for a point. The
+ * run directory keeps the distance to the wall clock (record/rundir.h).
  */
-#ifndef OSPROFILER_RECORD_H
-#define OSPROFILER_RECORD_H
+#ifndef OSP_RECORD_H
+#define OSP_RECORD_H
 
-#include "osprofiler/clock.h"
 #include "osprofiler/ids.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "record/clock.h"
 
 #define OSP_RECORD_VERSION 1
 #define OSP_RECORD_ALIGN   8
-#define OSP_NAME_MAX       255 /* bytes of a point's name, without -start or -stop */
-#define OSP_LABEL_MAX      255 /* bytes of project and of service */
 #define OSP_KEY_MAX        255 /* bytes of an attribute's key */
 #define OSP_INFO_DEPTH     16  /* nested objects in info */
 
@@ -379,8 +373,8 @@ typedef struct osp_record
  * as attribute lengths, nesting and types go. A pad fills only kind. bytes must
  * not change meanwhile: a reader of a ring copies first.
  */
-OSP_API size_t osp_record_read(const void *bytes, size_t avail,
-							   osp_record *out) OSP_MUST_CHECK;
+size_t osp_record_read(const void *bytes, size_t avail,
+					   osp_record *out) OSP_MUST_CHECK;
 
 /* One attribute; for OBJECT and END value is empty. */
 typedef struct osp_attr
@@ -394,10 +388,6 @@ typedef struct osp_attr
  * The attribute at *pos of info, moving *pos beyond it; false at the end and
  * where the bytes make no sense (*pos is then not at info.len).
  */
-OSP_API bool osp_attr_next(osp_str info, size_t *pos, osp_attr *out);
+bool osp_attr_next(osp_str info, size_t *pos, osp_attr *out);
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_RECORD_H */
+#endif /* OSP_RECORD_H */

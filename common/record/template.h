@@ -5,7 +5,7 @@
  *
  * The start of a prepared statement is the same record every time but for its
  * ids and its times. A template is such a record, made by the writer of
- * osprofiler/record.h; putting it is one look at the ring's room, a copy, and
+ * record/record.h; putting it is one look at the ring's room, a copy, and
  * the stores of what is new: the bytes are those that the writer would make.
  *
  * That goes only where both ids are UUIDs, so that everything has its place
@@ -17,14 +17,11 @@
  *
  * A template is not changed by being put: threads may share one.
  */
-#ifndef OSPROFILER_TEMPLATE_H
-#define OSPROFILER_TEMPLATE_H
+#ifndef OSP_TEMPLATE_H
+#define OSP_TEMPLATE_H
 
-#include "osprofiler/producer.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "base/shared.h"
+#include "record/producer.h"
 
 /* Copied in steps of this many bytes; more than a few are left to memcpy. */
 #define OSP_TEMPLATE_STEP   64
@@ -52,10 +49,10 @@ typedef struct osp_template
  * osp_record_begin takes them, attributes what osp_attrs_end returned. False: it
  * does not fit, and the template must not be used.
  */
-OSP_API bool osp_template_make(osp_template *t, void *space, size_t size,
-							   osp_record_kind kind, osp_str name,
-							   osp_str project, osp_str service,
-							   osp_str attributes) OSP_MUST_CHECK;
+OSP_SHARED bool osp_template_make(osp_template *t, void *space, size_t size,
+								  osp_record_kind kind, osp_str name,
+								  osp_str project, osp_str service,
+								  osp_str attributes) OSP_MUST_CHECK;
 
 /* Can templates be put for these ids? */
 static inline bool
@@ -211,8 +208,4 @@ osp_template_begin(const osp_template *t, osp_producer *producer,
 	return true;
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_TEMPLATE_H */
+#endif /* OSP_TEMPLATE_H */

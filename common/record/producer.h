@@ -9,15 +9,12 @@
  * sessions. A producer that changed its root directory or user can reach the
  * directory no more: it keeps its ring as it is.
  */
-#ifndef OSPROFILER_PRODUCER_H
-#define OSPROFILER_PRODUCER_H
+#ifndef OSP_PRODUCER_H
+#define OSP_PRODUCER_H
 
-#include "osprofiler/ring.h"
-#include "osprofiler/runstat.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "base/shared.h"
+#include "record/ring.h"
+#include "record/runstat.h"
 
 /* What a producer is opened with. */
 typedef struct osp_producer_options
@@ -51,24 +48,25 @@ typedef struct osp_producer
  * the rings have reached their bound, the file system is full, or this process may
  * not write files of that size.
  */
-OSP_API osp_status osp_producer_open(osp_producer *producer, const char *path,
-									 const osp_producer_options *options,
-									 osp_error *err) OSP_MUST_CHECK;
+osp_status osp_producer_open(osp_producer *producer, const char *path,
+							 const osp_producer_options *options,
+							 osp_error *err) OSP_MUST_CHECK;
 
 /* Releases the ring; what it holds is still shipped. */
-OSP_API void osp_producer_close(osp_producer *producer);
+void osp_producer_close(osp_producer *producer);
 
 /*
  * In a child after fork: lets go of the parent's ring without touching it.
  */
-OSP_API void osp_producer_abandon(osp_producer *producer);
+void osp_producer_abandon(osp_producer *producer);
 
 /* What follows a commit while stat->sleeping is set: wakes the shipper, or goes to
  * the new run directory. Keeps errno. */
-OSP_API void osp__producer_wake(osp_producer *producer);
+OSP_SHARED void osp__producer_wake(osp_producer *producer);
 
 /* Counts a record that was written, but did not fit in its reservation. */
-OSP_API void osp__producer_give_up(osp_producer *producer, const osp_writer *w);
+OSP_SHARED void osp__producer_give_up(osp_producer *producer,
+									  const osp_writer *w);
 
 /*
  * Begins a record of at most OSP_RECORD_OVERHEAD + info_max bytes in the ring.
@@ -137,8 +135,4 @@ osp_point_commit(osp_producer *producer, osp_writer *w)
 		osp__producer_give_up(producer, w);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_PRODUCER_H */
+#endif /* OSP_PRODUCER_H */

@@ -29,15 +29,12 @@
  * set, the user's entry in the system's database if HOME is not set either).
  * Set-uid programs read no variable.
  */
-#ifndef OSPROFILER_CONFIG_H
-#define OSPROFILER_CONFIG_H
+#ifndef OSP_CONFIG_H
+#define OSP_CONFIG_H
 
+#include "base/shared.h"
 #include "osprofiler/base.h"
-#include "osprofiler/ring.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "record/ring.h"
 
 /* How much of the text of a statement is recorded. */
 typedef enum osp_statement_text
@@ -82,35 +79,30 @@ typedef struct osp_config
  * connection_string is empty if none is configured, see
  * osp_config_need_connection. Variables that are set to nothing count as not set.
  */
-OSP_API osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
-								   const char *path,
-								   osp_error *err) OSP_MUST_CHECK;
-OSP_API void osp_config_term(osp_config *config);
+osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
+						   const char *path, osp_error *err) OSP_MUST_CHECK;
+void osp_config_term(osp_config *config);
 
 /*
  * The default collector as said above, a terminated sqlite:////absolute/path.
  * OSP_ENOENT: there is no home directory. OSP_EFULL: size is too small. May ask
  * the system's user database, so only programs of our own call it.
  */
-OSP_API osp_status osp_config_default_connection(char *out, size_t size,
-												 osp_error *err) OSP_MUST_CHECK;
+osp_status osp_config_default_connection(char *out, size_t size,
+										 osp_error *err) OSP_MUST_CHECK;
 
 /* Sets connection_string to the default if it is empty; fails as above. All that
  * write to a collector or read from one call this. */
-OSP_API osp_status osp_config_need_connection(osp_config *config,
-											  osp_error *err) OSP_MUST_CHECK;
+osp_status osp_config_need_connection(osp_config *config,
+									  osp_error *err) OSP_MUST_CHECK;
 
 /* "4MB", "65536", "1 GB" in bytes; kB, MB and GB are powers of 1024. */
-OSP_API bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
+bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
 
 /* "90s", "30m", "12h", "7d" in seconds; "0": none. */
-OSP_API bool osp_parse_duration(osp_str text, uint64_t *seconds) OSP_MUST_CHECK;
+bool osp_parse_duration(osp_str text, uint64_t *seconds) OSP_MUST_CHECK;
 
 /* true/false, yes/no, on/off, 1/0, as oslo.config and PostgreSQL read them. */
-OSP_API bool osp_parse_bool(osp_str text, bool *out) OSP_MUST_CHECK;
+OSP_SHARED bool osp_parse_bool(osp_str text, bool *out) OSP_MUST_CHECK;
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_CONFIG_H */
+#endif /* OSP_CONFIG_H */

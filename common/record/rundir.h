@@ -13,14 +13,10 @@
  * belongs to the effective user, and is closed to everybody else. It may be
  * removed at any time: producers and shipper go on in a new one.
  */
-#ifndef OSPROFILER_RUNDIR_H
-#define OSPROFILER_RUNDIR_H
+#ifndef OSP_RUNDIR_H
+#define OSP_RUNDIR_H
 
 #include "osprofiler/base.h"
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 #define OSP_RUNDIR_PATH_MAX 1024
 
@@ -29,18 +25,17 @@ extern "C" {
  * $XDG_RUNTIME_DIR/osprofiler (not for set-uid programs), else
  * /dev/shm/osprofiler-<uid>.
  */
-OSP_API osp_status osp_rundir_path(osp_str configured,
-								   char out[OSP_RUNDIR_PATH_MAX],
-								   osp_error *err) OSP_MUST_CHECK;
+osp_status osp_rundir_path(osp_str configured, char out[OSP_RUNDIR_PATH_MAX],
+						   osp_error *err) OSP_MUST_CHECK;
 
 /*
  * The path of a server's run directory: configured/sub, or
  * /dev/shm/osprofiler-<uid>/sub if configured is empty. The environment is that of
  * whoever started the server, and does not matter.
  */
-OSP_API osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
-										  char out[OSP_RUNDIR_PATH_MAX],
-										  osp_error *err) OSP_MUST_CHECK;
+osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
+								  char out[OSP_RUNDIR_PATH_MAX],
+								  osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Opens the directory, making it (and missing parents below an existing
@@ -48,21 +43,17 @@ OSP_API osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
  * caller's to close. OSP_EPERM: it is not ours, not a directory, or open to
  * others; OSP_ENOENT; OSP_EIO.
  */
-OSP_API osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
-								   osp_error *err) OSP_MUST_CHECK;
+osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
+						   osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Takes the lock of the shipper, for as long as *lock_fd stays open. OSP_EBUSY:
  * another shipper has it; path is for the message.
  */
-OSP_API osp_status osp_rundir_lock(int dir_fd, const char *path, int *lock_fd,
-								   osp_error *err) OSP_MUST_CHECK;
+osp_status osp_rundir_lock(int dir_fd, const char *path, int *lock_fd,
+						   osp_error *err) OSP_MUST_CHECK;
 
 /* Is a shipper at work in this run directory, in whatever namespace? */
-OSP_API bool osp_shipper_alive(int dir_fd);
+bool osp_shipper_alive(int dir_fd);
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_RUNDIR_H */
+#endif /* OSP_RUNDIR_H */

@@ -15,16 +15,13 @@
  * as much as it is off: points of one thread, which lie in each other, have their
  * times from one.
  */
-#ifndef OSPROFILER_CLOCK_H
-#define OSPROFILER_CLOCK_H
+#ifndef OSP_CLOCK_H
+#define OSP_CLOCK_H
 
+#include "base/shared.h"
 #include "osprofiler/base.h"
 
 #include <time.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
 
 /* CLOCK_MONOTONIC in ns. */
 static inline int64_t
@@ -60,17 +57,17 @@ typedef struct osp_clock
  * is not. Reads a file of Linux, so it is for when others are opened anyhow:
  * osp_producer_open does it. Threads may call it at once.
  */
-OSP_API void osp__clock_find(void);
+void osp__clock_find(void);
 
 /* Sets the clock, and returns the time. */
-OSP_API int64_t osp__clock_set(osp_clock *clock);
+OSP_SHARED int64_t osp__clock_set(osp_clock *clock);
 
 /*
  * The same from what was read: the counter before and after the time now, and
  * between. Returns what the clock tells.
  */
-OSP_API int64_t osp__clock_sample(osp_clock *clock, uint64_t before,
-								  int64_t now, uint64_t after);
+int64_t osp__clock_sample(osp_clock *clock, uint64_t before, int64_t now,
+						  uint64_t after);
 
 /* CLOCK_MONOTONIC in ns, as far as the clock knows. */
 static inline int64_t
@@ -90,8 +87,4 @@ osp_clock_now(osp_clock *clock)
 	return osp__clock_set(clock);
 }
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif /* OSPROFILER_CLOCK_H */
+#endif /* OSP_CLOCK_H */
