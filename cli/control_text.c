@@ -39,14 +39,3 @@ cli_add_visible(osp_buf *buf, osp_str text)
 		osp_buf_addf(buf, "\\x%02x", (unsigned char) text.ptr[i]);
 	}
 }
-
-size_t
-cli_columns(osp_str text)
-{
-	size_t columns = 0;
-	size_t i;
-
-	for (i = 0; i < text.len; i++)
-		columns += ((unsigned char) text.ptr[i] & 0xc0) != 0x80;
-	return columns;
-}

@@ -14,7 +14,4 @@
  */
 void cli_add_visible(osp_buf *buf, osp_str text);
 
-/* Columns that text takes on a terminal, counting one for each character. */
-size_t cli_columns(osp_str text);
-
 #endif /* OSPROFILER_CLI_TEXT_H */

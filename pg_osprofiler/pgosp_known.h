@@ -129,9 +129,6 @@ typedef struct pgospKnownNodes
 	pgospKnownNode nodes[FLEXIBLE_ARRAY_MEMBER];
 } pgospKnownNodes;
 
-/* They lie side by side. The first is none, for ever. */
-extern pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX];
-
 /* What is known of this plan; NULL if it is nothing. */
 extern pgospKnown *pgosp_known_plan(const PlannedStmt *plan);
 

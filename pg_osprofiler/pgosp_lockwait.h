@@ -55,9 +55,6 @@ extern bool pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms);
  * no more: notes that the wait goes on, or has ended. */
 extern void pgosp_lockwait_logged(void);
 
-/* Does PostgreSQL log waits, to the server's log or to the client? */
-extern bool pgosp_lockwaits_are_logged(void);
-
 /* When the wait ended; now, if that was not seen. */
 extern int64 pgosp_lockwait_end(const pgospLockWait *wait, int64 now);
 

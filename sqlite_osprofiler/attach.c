@@ -74,14 +74,6 @@ osp_sqlite__options_from_environment(osp_sqlite_options *options)
 	}
 }
 
-bool
-osp_sqlite__is_wanted(void)
-{
-	const osp_config *config = osp__hook_config();
-
-	return config != NULL && config->enabled && config->trace_sqlalchemy;
-}
-
 /* What later versions of the struct add is at its end, and off. */
 static void
 set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)

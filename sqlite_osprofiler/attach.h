@@ -18,7 +18,4 @@ int osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options,
 /* The options that OSPROFILER_SQLITE_POINTS asks for. */
 void osp_sqlite__options_from_environment(osp_sqlite_options *options);
 
-/* Is tracing configured at all: may a context ever be accepted? */
-bool osp_sqlite__is_wanted(void);
-
 #endif /* OSP_SQLITE_ATTACH_H */

@@ -20,7 +20,8 @@
 
 #define PLACE_BITS 10
 
-pgospKnown pgosp_known[1 + PGOSP_KNOWN_MAX]
+/* They lie side by side. The first is never used. */
+static pgospKnown plans[1 + PGOSP_KNOWN_MAX]
 	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
 
 /* The number of each, in a place by its plan's address or in the one beside. */
@@ -63,10 +64,10 @@ pgosp_hot pgospKnown *
 pgosp_known_plan(const PlannedStmt *plan)
 {
 	const uint16 *place = place_of(plan);
-	pgospKnown *known = &pgosp_known[*place];
+	pgospKnown *known = &plans[*place];
 
 	if (known->plan != plan)
-		known = &pgosp_known[*neighbour_of(place)];
+		known = &plans[*neighbour_of(place)];
 	if (known->plan != plan)
 		return NULL;
 	osp_template_prefetch_record(&known->start.of);
@@ -107,7 +108,7 @@ static void
 forget(void *arg)
 {
 	pgospKnown *known = (pgospKnown *) arg;
-	uint16 number = (uint16) (known - pgosp_known);
+	uint16 number = (uint16) (known - plans);
 	uint16 *place = place_of(known->plan);
 
 	if (*place != number)
@@ -134,7 +135,7 @@ known_of(const PlannedStmt *plan, MemoryContext memory)
 	if (callback == NULL)
 		return NULL;
 	*place = (uint16) (free_count > 0 ? free_ones[--free_count] : ++used_count);
-	known = &pgosp_known[*place];
+	known = &plans[*place];
 	memset(known, 0, sizeof(*known));
 	known->plan = plan;
 	callback->func = forget;

@@ -103,8 +103,9 @@ begin_wait(pgospLockWait *wait, const LOCK *lock, int64 now, int64 before)
 	wait->parent_serial = pgosp_current->serial;
 }
 
-bool
-pgosp_lockwaits_are_logged(void)
+/* Does PostgreSQL log waits, to the server's log or to the client? */
+static bool
+waits_are_logged(void)
 {
 	return log_lock_waits &&
 		   (log_min_messages <= ERROR || client_min_messages <= LOG);
@@ -138,7 +139,7 @@ pgosp_lockwait_look(uint32 event, int64 now, int64 before, int *ms)
 	if (!wait->held)
 		find_holders(wait);
 	*ms = Min(*ms, LOOK_MAX);
-	return !pgosp_lockwaits_are_logged() ||
+	return !waits_are_logged() ||
 		   now - wait->start_ns + (*ms + LOOK_SPARE) * PGOSP_NS_PER_MS <
 			   DeadlockTimeout * PGOSP_NS_PER_MS;
 }
@@ -167,8 +168,7 @@ pgosp_lockwait_end(const pgospLockWait *wait, int64 now)
 
 	if (wait->over)
 		return wait->stop_ns;
-	return wait->logged || !pgosp_lockwaits_are_logged() ? now
-														 : Min(now, timeout_ns);
+	return wait->logged || !waits_are_logged() ? now : Min(now, timeout_ns);
 }
 
 int
