@@ -9,6 +9,7 @@
  * shipper has to say goes to stderr, a line at a time.
  */
 #include "cli.h"
+#include "collector_options.h"
 #include "control_text.h"
 #include "run/run.h"
 
@@ -43,10 +44,7 @@ static const char help[] =
 	"\n"
 	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
 	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
-	"                            /dev/shm/osprofiler-<uid>\n"
-	"  --connection-string URI   the collector, else "
-	"OSPROFILER_CONNECTION_STRING\n"
-	"                            (better there: others can read arguments)\n"
+	"                            /dev/shm/osprofiler-<uid>\n" CLI_COLLECTOR_HELP
 	"  --spool FILE              keeps points while the collector is away;\n"
 	"                            default: spool, in the run directory\n"
 	"  --spool-limit SIZE        its greatest size, as 64MB or 1GB\n"
@@ -62,8 +60,7 @@ static const char help[] =
 
 enum
 {
-	OPT_RUN_DIRECTORY = 256,
-	OPT_CONNECTION_STRING,
+	OPT_RUN_DIRECTORY = CLI_OPT_FIRST_FREE,
 	OPT_SPOOL,
 	OPT_SPOOL_LIMIT,
 	OPT_PROJECT,
@@ -75,7 +72,7 @@ enum
 
 static const struct option longs[] = {
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
-	{"connection-string", required_argument, NULL, OPT_CONNECTION_STRING},
+	CLI_COLLECTOR_OPTIONS,
 	{"spool", required_argument, NULL, OPT_SPOOL},
 	{"spool-limit", required_argument, NULL, OPT_SPOOL_LIMIT},
 	{"project", required_argument, NULL, OPT_PROJECT},
@@ -141,7 +138,7 @@ read_args(int argc, char **argv, agent_args *args)
 			case OPT_RUN_DIRECTORY:
 				args->run_directory = optarg;
 				break;
-			case OPT_CONNECTION_STRING:
+			case CLI_OPT_CONNECTION_STRING:
 				args->connection_string = optarg;
 				break;
 			case OPT_SPOOL:
@@ -195,14 +192,15 @@ choose(const char *arg, const char *setting)
 /*
  * The collector, project and service of the options: what arguments or settings
  * say. A run directory that `osprofiler run` has left names its own collector,
- * which comes before the settings; bytes is the space for its texts.
+ * which comes before the settings; bytes is the space for its texts. Its password
+ * comes from the settings, if they name the same collector.
  */
 static osp_status
 choose_collector(const agent_args *args, osp_config *config,
 				 char bytes[RUN_COLLECTOR_MAX], osp_shipper_options *options,
 				 osp_error *err)
 {
-	bool left_by_run = false;
+	run_collector left_by_run = RUN_COLLECTOR_NONE;
 	osp_status status;
 	int fd;
 
@@ -213,11 +211,21 @@ choose_collector(const agent_args *args, osp_config *config,
 		return OSP_OK;
 	if (osp_rundir_open(options->run_directory, false, &fd, NULL) == OSP_OK)
 	{
-		left_by_run = run_collector_read(fd, bytes, options);
+		left_by_run = run_collector_read(
+			fd, osp_str_of(config->connection_string), bytes, options);
 		(void) close(fd);
 	}
-	if (left_by_run)
+	if (left_by_run == RUN_COLLECTOR_KNOWN)
 		return OSP_OK;
+	if (left_by_run == RUN_COLLECTOR_LOCKED)
+		return osp_error_set(
+			err,
+			OSP_EINVAL,
+			"the points of %s belong to %.100s, whose password "
+			"is not stored; name the collector with its "
+			"password by OSPROFILER_CONNECTION_STRING",
+			options->run_directory,
+			options->connection_string.ptr);
 	status = osp_config_need_connection(config, err);
 	options->connection_string = osp_str_of(config->connection_string);
 	return status;

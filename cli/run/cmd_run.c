@@ -4,27 +4,24 @@
  *	  osprofiler run: traces an unmodified program.
  *
  * Makes a trace and a run directory, runs the command with hooks in libpq and
- * SQLite, and ships its points while it runs. What it committed is shipped
- * however it ended, for its rings outlive it.
+ * SQLite, and ships its points while it runs. The rings outlive the command, so
+ * everything that it committed is shipped, however it ended.
+ *
+ * A wrong call, configuration or connection string is refused before the command
+ * starts. After that nothing keeps the command from starting: if tracing it fails,
+ * this process becomes the command, after a line that says why.
  */
 #include "cli.h"
-#include "control_text.h"
+#include "collector_options.h"
 #include "key_options.h"
 #include "run/run.h"
 
-#include <errno.h>
 #include <openssl/rand.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "osprofiler/driver.h"
-#include "record/record.h"
 
-/* How long delivering what is left may take, and how often to look up. */
-#define END_TIMEOUT_MS 10000
-#define END_SLICE_MS   100
-
-/* Of a driver that connects when it is opened; none of ours does. */
+/* For a driver that connects when it is opened; none of ours does. */
 #define CHECK_TIMEOUT_MS 1000
 
 static const char help[] =
@@ -38,13 +35,9 @@ static const char help[] =
 	"know;\n"
 	"                            else the first of OSPROFILER_HMAC_KEYS, which "
 	"others\n"
-	"                            cannot read in the list of processes, else a "
-	"random one\n"
-	"  --connection-string URI   the collector; else "
-	"OSPROFILER_CONNECTION_STRING,\n"
-	"                            else connection_string of OSPROFILER_CONF, "
-	"else\n"
-	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"
+	"                            cannot read in the list of processes, or of\n"
+	"                            OSPROFILER_HMAC_KEYS_FILE, else a random "
+	"one\n" CLI_COLLECTOR_HELP
 	"  --propagate-prepared      tell the server also before prepared "
 	"statements\n"
 	"                            (a call of osprofiler.set_context in one "
@@ -54,46 +47,19 @@ static const char help[] =
 
 enum
 {
-	OPT_HMAC_KEY = 256,
-	OPT_CONNECTION_STRING,
+	OPT_HMAC_KEY = CLI_OPT_FIRST_FREE,
 	OPT_PROPAGATE_PREPARED,
 	OPT_FOLLOW
 };
 
 static const struct option longs[] = {
 	{"hmac-key", required_argument, NULL, OPT_HMAC_KEY},
-	{"connection-string", required_argument, NULL, OPT_CONNECTION_STRING},
+	CLI_COLLECTOR_OPTIONS,
 	{"propagate-prepared", no_argument, NULL, OPT_PROPAGATE_PREPARED},
 	{"follow", no_argument, NULL, OPT_FOLLOW},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
-
-typedef struct run_args
-{
-	const char *key;               /* NULL: not given */
-	const char *connection_string; /* NULL: not given */
-	bool propagate_prepared;
-	bool follow;
-	bool help;
-	char **command;
-} run_args;
-
-/* All that a run has to do with. */
-typedef struct run_state
-{
-	const run_args *args;
-	osp_config config;
-	const char *collector; /* connection string, borrowed */
-	char address[1024];    /* the same without its password */
-	char key[512];
-	osp_headers headers;
-	char base_id[OSP_UUID_TEXT_LEN + 1];
-	char run_directory[OSP_RUNDIR_PATH_MAX];
-	osp_shipper *shipper;
-	run_child child;
-	run_follow follow;
-} run_state;
 
 static int
 read_args(int argc, char **argv, run_args *args)
@@ -108,7 +74,7 @@ read_args(int argc, char **argv, run_args *args)
 			case OPT_HMAC_KEY:
 				args->key = optarg;
 				break;
-			case OPT_CONNECTION_STRING:
+			case CLI_OPT_CONNECTION_STRING:
 				args->connection_string = optarg;
 				break;
 			case OPT_PROPAGATE_PREPARED:
@@ -147,7 +113,10 @@ make_random_key(char *key, size_t size)
 	return CLI_OK;
 }
 
-/* The key as given, or the first of the configured list. */
+/*
+ * The key as given, or the first of the configured list. The key stays empty, and
+ * is not handed on, if the keys are in a file: the command reads that itself.
+ */
 static int
 choose_key(run_state *run)
 {
@@ -159,21 +128,22 @@ choose_key(run_state *run)
 	len = strcspn(list, ",");
 	while (len > 0 && (list[len - 1] == ' ' || list[len - 1] == '\t'))
 		len--;
-	if (len == 0)
-		return make_random_key(run->key, sizeof(run->key));
 	if (len >= sizeof(run->key))
 		return cli_error("the HMAC key is longer than %zu bytes",
 						 sizeof(run->key) - 1);
 	memcpy(run->key, list, len);
 	run->key[len] = '\0';
-	return CLI_OK;
+	if (len > 0 || run->config.hmac_keys_file[0] != '\0')
+		return CLI_OK;
+	run->random_key = true;
+	return make_random_key(run->key, sizeof(run->key));
 }
 
 /* A new trace, whose context the command gets. */
 static int
 make_context(run_state *run)
 {
-	osp_keyring *ring = cli_keys_open(run->key);
+	osp_keyring *ring = cli_keys_open(run->key[0] != '\0' ? run->key : NULL);
 	osp_uuid uuid;
 	osp_id base;
 	osp_status status;
@@ -243,11 +213,11 @@ check_collector(const run_state *run)
 	return CLI_USAGE;
 }
 
-static int
-open_shipper(run_state *run)
+static osp_status
+open_shipper(run_state *run, osp_error *err)
 {
 	osp_shipper_options options;
-	osp_error err;
+	osp_status status;
 
 	memset(&options, 0, sizeof(options));
 	options.run_directory = run->run_directory;
@@ -257,137 +227,99 @@ open_shipper(run_state *run)
 	options.spool_limit = run->config.spool_limit;
 	options.filter_error_trace = run->config.filter_error_trace;
 	options.log = log_line;
-	if (run->args->follow)
-	{
-		run->follow.start_ns = osp_mono_now();
-		options.tap = run_follow_record;
-		options.tap_ctx = &run->follow;
-	}
-	if (osp_shipper_open(&options, &run->shipper, &err) != OSP_OK)
-		return cli_error("%s", err.msg);
-	run_collector_note(&options);
-	return CLI_OK;
+	options.tap = run_follow_record;
+	options.tap_ctx = &run->follow;
+	run->follow.start_ns = osp_mono_now();
+	run->follow.prints = run->args->follow;
+	status = osp_shipper_open(&options, &run->shipper, err);
+	if (status == OSP_OK)
+		run_collector_note(&options);
+	return status;
 }
 
-/* Delivers what is left, unless the collector or the user will not wait. */
-static bool
-deliver_rest(run_state *run)
+/* Makes all that tracing takes, and starts the command. */
+static osp_status
+start(run_state *run, int *exec_error, osp_error *err)
 {
-	int slices;
-
-	for (slices = END_TIMEOUT_MS / END_SLICE_MS; slices > 0; slices--)
-	{
-		(void) osp_shipper_flush(run->shipper, END_SLICE_MS);
-		if (osp_shipper_is_empty(run->shipper))
-			return true;
-		if (run_interrupted(&run->child))
-			return false;
-	}
-	return false;
-}
-
-/* Did the command, or a program that it started, record anything? */
-static bool
-saw_operation(const run_state *run)
-{
-	osp_run_totals totals;
-	bool seen = true;
-	int fd;
-
-	if (osp_rundir_open(run->run_directory, false, &fd, NULL) != OSP_OK)
-		return true;
-	if (osp_run_totals_read(fd, &totals, NULL) == OSP_OK)
-		seen = totals.written > 0 || totals.dropped > 0;
-	(void) close(fd);
-	return seen;
-}
-
-/* Says how to see the trace; a password in the address is not shown. */
-static void
-print_trace_id(const run_state *run)
-{
-	osp_buf text;
-
-	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
-	osp_buf_addf(&text,
-				 "Trace ID: %s\n"
-				 "Display trace with command: osprofiler trace show ",
-				 run->base_id);
-	if (run->args->connection_string != NULL)
-		osp_buf_addf(&text, "--connection-string '%s' ", run->address);
-	osp_buf_addf(&text, "%s\n", run->base_id);
-	if (osp_buf_status(&text) == OSP_OK &&
-		write(STDERR_FILENO, text.ptr, text.len) < 0)
-		errno = 0;
-	osp_buf_term(&text);
-}
-
-/* Ships to the end, and removes the run directory if nothing is left in it. */
-static void
-finish(run_state *run)
-{
-	bool delivered = deliver_rest(run);
-	bool seen = saw_operation(run);
-
-	osp_shipper_close(run->shipper);
-	if (delivered)
-		run_dir_remove(run->run_directory);
-	else
-		(void) cli_error("not everything was delivered to %s; when it is "
-						 "there again, run: osprofiler agent --run-directory "
-						 "%s --once",
-						 run->address,
-						 run->run_directory);
-	if (seen)
-		print_trace_id(run);
-	else
-		(void) cli_error("no operation was seen, so there is no trace. "
-						 "Programs that are statically linked, set-uid, bring "
-						 "their own libpq or SQLite, or use another driver "
-						 "cannot be traced this way");
-	if (delivered)
-		run_orphans_deliver(run->run_directory);
-}
-
-/* With a shipper at work: the environment, the command, its end. */
-static int
-run_command(run_state *run)
-{
-	run_env env = {.key = run->key,
+	run_env env = {.key = run->key[0] != '\0' ? run->key : NULL,
 				   .headers = &run->headers,
 				   .run_directory = run->run_directory,
 				   .propagate = run->config.propagate,
 				   .propagate_prepared = run->args->propagate_prepared,
 				   .on_full_given = run->config.on_full != OSP_ON_FULL_DROP};
-	int result;
+	osp_status status = run_signals_block(&run->child, err);
 
-	result = run_env_set(&env);
-	if (result == CLI_OK)
-		result = run_child_start(&run->child, run->args->command);
-	if (result != CLI_OK)
-	{
-		osp_shipper_close(run->shipper);
+	if (status == OSP_OK)
+		status = run_dir_make(&run->config, run->run_directory, err);
+	if (status == OSP_OK)
+		status = open_shipper(run, err);
+	if (status == OSP_OK)
+		status = run_env_set(&env, err);
+	if (status == OSP_OK)
+		status =
+			run_child_start(&run->child, run->args->command, exec_error, err);
+	return status;
+}
+
+/* Removes what start() made. */
+static void
+undo_start(run_state *run)
+{
+	osp_shipper_close(run->shipper);
+	if (run->run_directory[0] != '\0')
 		run_dir_remove(run->run_directory);
-		return result;
-	}
-	run_child_wait(&run->child, run->shipper);
-	finish(run);
-	return run_end_as(&run->child);
+	run_env_restore();
 }
 
 static int
-run_in_directory(run_state *run)
+run_untraced(const run_args *args, const osp_error *why)
 {
+	(void) cli_error("the command runs untraced: %s", why->msg);
+	return run_child_become(args->command);
+}
+
+static int
+run_traced(run_state *run)
+{
+	int exec_error = 0;
 	osp_error err;
 
-	if (run_dir_make(&run->config, run->run_directory, &err) != OSP_OK)
-		return cli_error("%s", err.msg);
-	if (open_shipper(run) != CLI_OK)
+	if (start(run, &exec_error, &err) != OSP_OK)
 	{
-		run_dir_remove(run->run_directory);
-		return CLI_FAILED;
+		undo_start(run);
+		return run_untraced(run->args, &err);
 	}
-	return run_command(run);
+	if (exec_error != 0)
+	{
+		undo_start(run);
+		return exec_error;
+	}
+	run_child_wait(&run->child, run->shipper);
+	run_finish(run);
+	return run_end_as(&run->child);
+}
+
+/* What the run needs besides the arguments. CLI_OK, or the status to end with
+ * after a message. */
+static int
+prepare(run_state *run)
+{
+	osp_error err;
+	int result;
+
+	if (osp_config_load(&run->config, &osp_allocator_default, NULL, &err) !=
+		OSP_OK)
+		return cli_error("%s", err.msg);
+	result = choose_collector(run);
+	if (result == CLI_OK)
+		result = check_collector(run);
+	if (result == CLI_OK)
+		result = choose_key(run);
+	if (result == CLI_OK)
+		result = make_context(run);
+	osp_connection_string_redact(
+		osp_str_of(run->collector), run->address, sizeof(run->address));
+	return result;
 }
 
 int
@@ -401,24 +333,13 @@ cmd_run(int argc, char **argv)
 	result = read_args(argc, argv, &args);
 	if (result != CLI_OK || args.help)
 		return args.help ? cli_help(help) : result;
-	if (osp_config_load(&run.config, &osp_allocator_default, NULL, &err) !=
-		OSP_OK)
-		return cli_error("%s", err.msg);
-	result = choose_collector(&run);
+	run_signals_save();
+	if (run_limits_check(&err) != OSP_OK)
+		return run_untraced(&args, &err);
+	result = prepare(&run);
 	if (result == CLI_OK)
-		result = check_collector(&run);
-	if (result == CLI_OK)
-	{
-		osp_connection_string_redact(
-			osp_str_of(run.collector), run.address, sizeof(run.address));
-		result = choose_key(&run);
-	}
-	if (result == CLI_OK)
-		result = make_context(&run);
-	if (result == CLI_OK)
-		result = run_signals_block(&run.child);
-	if (result == CLI_OK)
-		result = run_in_directory(&run);
-	osp_config_term(&run.config);
+		result = run_traced(&run);
+	if (run.config.alc != NULL)
+		osp_config_term(&run.config);
 	return result;
 }

@@ -34,24 +34,37 @@ void run_dir_remove(const char *path);
 
 #define RUN_COLLECTOR_MAX 16384
 
-/* Writes it into the run directory of the options. */
+typedef enum run_collector
+{
+	RUN_COLLECTOR_NONE,   /* the directory names none */
+	RUN_COLLECTOR_KNOWN,  /* the options have it */
+	RUN_COLLECTOR_LOCKED, /* it has a password, which is stored nowhere */
+} run_collector;
+
+/* Writes it into the run directory of the options, without its password. */
 void run_collector_note(const osp_shipper_options *options);
 
-/* Reads it into the options, whose texts are borrowed from bytes. False: the
- * directory has no such file, and the options are as they were. */
-bool run_collector_read(int dir_fd, char bytes[RUN_COLLECTOR_MAX],
-						osp_shipper_options *options) OSP_MUST_CHECK;
+/*
+ * Reads it into the options, whose texts are borrowed from bytes. A collector that
+ * has a password is known if configured is the same one, with its password; else
+ * the connection string of the options lacks it. With RUN_COLLECTOR_NONE the
+ * options are as they were.
+ */
+run_collector run_collector_read(int dir_fd, osp_str configured,
+								 char bytes[RUN_COLLECTOR_MAX],
+								 osp_shipper_options *options) OSP_MUST_CHECK;
 
 /* --- run_orphans.c: what runs that were killed left behind --- */
 
-/* Ships what lies in directories beside this one that nobody ships any more. */
-void run_orphans_deliver(const char *own_directory);
+/* Ships what lies in directories beside this one that nobody ships any more.
+ * configured is the collector of this run. */
+void run_orphans_deliver(const char *own_directory, osp_str configured);
 
 /* --- run_env.c: what the command finds in its environment --- */
 
 typedef struct run_env
 {
-	const char *key;
+	const char *key; /* NULL: as configured */
 	const osp_headers *headers;
 	const char *run_directory;
 	const char *propagate; /* as configured */
@@ -60,7 +73,18 @@ typedef struct run_env
 } run_env;
 
 /* Sets the environment of this process, which the command inherits. */
-int run_env_set(const run_env *env) OSP_MUST_CHECK;
+osp_status run_env_set(const run_env *env, osp_error *err) OSP_MUST_CHECK;
+
+/* Makes it again what it was before run_env_set. */
+void run_env_restore(void);
+
+/* --- run_limits.c: the limits of this process --- */
+
+/*
+ * Do they leave room for tracing, so that the command does not meet them earlier
+ * than it would untraced? Otherwise err says which of them does not.
+ */
+osp_status run_limits_check(osp_error *err) OSP_MUST_CHECK;
 
 /* --- run_child.c: the command itself --- */
 
@@ -72,15 +96,26 @@ typedef struct run_child
 	int status; /* as of waitpid, once it ended */
 } run_child;
 
+/* Notes what is done on signals, for the command. To be called first. */
+void run_signals_save(void);
+
 /*
  * Blocks all signals, to be taken from a descriptor; to be called before there
- * are threads. CLI_FAILED after a message.
+ * are threads.
  */
-int run_signals_block(run_child *child) OSP_MUST_CHECK;
+osp_status run_signals_block(run_child *child, osp_error *err) OSP_MUST_CHECK;
 
-/* Starts the command with the signals as we found them. 0, or the status to end
- * with after a message. */
-int run_child_start(run_child *child, char **argv) OSP_MUST_CHECK;
+/*
+ * Starts the command with the signals as we found them. A command that cannot be
+ * executed is OSP_OK, after a message, and *exec_error is the exit status for it,
+ * otherwise 0.
+ */
+osp_status run_child_start(run_child *child, char **argv, int *exec_error,
+						   osp_error *err) OSP_MUST_CHECK;
+
+/* Becomes the command, with the signals as we found them. Returns the exit status
+ * after a message if that is not possible. */
+int run_child_become(char **argv);
 
 /* Ships, and hands signals on, until the command has ended. */
 void run_child_wait(run_child *child, osp_shipper *shipper);
@@ -91,15 +126,48 @@ bool run_interrupted(const run_child *child);
 /* Ends as the command did: with its status, or by its signal. */
 int run_end_as(const run_child *child);
 
-/* --- run_follow.c: points as they happen, on stderr --- */
+/* --- run_follow.c: points as they happen --- */
 
 typedef struct run_follow
 {
 	int64_t start_ns;
-	bool color;
+	bool prints;    /* a line for each, on stderr */
+	bool saw_libpq; /* an operation of libpq was among them */
 } run_follow;
 
 /* An osp_tap_fn; ctx is a run_follow. */
 void run_follow_record(void *ctx, const osp_record *record);
+
+/* --- cmd_run.c, run_finish.c: a run --- */
+
+typedef struct run_args
+{
+	const char *key;               /* NULL: not given */
+	const char *connection_string; /* NULL: not given */
+	bool propagate_prepared;
+	bool follow;
+	bool help;
+	char **command;
+} run_args;
+
+typedef struct run_state
+{
+	const run_args *args;
+	osp_config config;
+	const char *collector; /* connection string, borrowed */
+	char address[1024];    /* the same without its password */
+	char key[512];         /* empty: the keys are in a file */
+	bool random_key;       /* no key was configured */
+	osp_headers headers;
+	char base_id[OSP_UUID_TEXT_LEN + 1];
+	char run_directory[OSP_RUNDIR_PATH_MAX]; /* empty: not made yet */
+	osp_shipper *shipper;
+	run_child child;
+	run_follow follow;
+} run_state;
+
+/* After the command has ended: delivers the rest, removes the run directory if
+ * nothing is left in it, and says how to see the trace, or why there is none. */
+void run_finish(run_state *run);
 
 #endif /* OSPROFILER_CLI_RUN_H */

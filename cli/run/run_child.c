@@ -28,75 +28,107 @@ void (*cli_original_sigxfsz)(int) = SIG_DFL;
 static sigset_t original_mask;
 static struct sigaction original_actions[NSIG];
 
-int
-run_signals_block(run_child *child)
+void
+run_signals_save(void)
 {
-	sigset_t all;
 	int signo;
 
 	for (signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, NULL, &original_actions[signo]);
 	original_actions[SIGPIPE].sa_handler = cli_original_sigpipe;
 	original_actions[SIGXFSZ].sa_handler = cli_original_sigxfsz;
-	(void) sigfillset(&all);
-	(void) sigprocmask(SIG_BLOCK, &all, &original_mask);
-	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (child->signal_fd < 0)
-		return cli_error("cannot take signals: %s", strerror(errno));
-	return CLI_OK;
+	(void) sigprocmask(SIG_BLOCK, NULL, &original_mask);
 }
 
-/* In the child: becomes the command, or tells why it cannot. */
-static void
-execute(char **argv, int report_fd)
+osp_status
+run_signals_block(run_child *child, osp_error *err)
+{
+	sigset_t all;
+
+	(void) sigfillset(&all);
+	(void) sigprocmask(SIG_BLOCK, &all, NULL);
+	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (child->signal_fd < 0)
+		return osp_error_set(
+			err, OSP_EIO, "cannot take signals: %s", strerror(errno));
+	return OSP_OK;
+}
+
+/* Executes the command with the signals as we found them; returns errno. */
+static int
+execute(char **argv)
 {
 	int signo;
-	int error;
 
 	for (signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, &original_actions[signo], NULL);
 	(void) sigprocmask(SIG_SETMASK, &original_mask, NULL);
 	(void) execvp(argv[0], argv);
-	error = errno;
+	return errno;
+}
+
+static int
+report_exec_error(char **argv, int error)
+{
+	(void) cli_error("cannot run '%s': %s", argv[0], strerror(error));
+	return error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE;
+}
+
+int
+run_child_become(char **argv)
+{
+	return report_exec_error(argv, execute(argv));
+}
+
+/* In the child: becomes the command, or tells the parent why it cannot. */
+static void
+execute_in_child(char **argv, int report_fd)
+{
+	int error = execute(argv);
+
 	if (write(report_fd, &error, sizeof(error)) < 0)
 		_exit(RUN_CANNOT_EXECUTE);
 	_exit(error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE);
 }
 
-int
-run_child_start(run_child *child, char **argv)
+osp_status
+run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 {
 	int error = 0;
 	int fds[2];
 	ssize_t n;
 
+	*exec_error = 0;
 	if (pipe2(fds, O_CLOEXEC) != 0)
-		return cli_error("cannot make a pipe: %s", strerror(errno));
+		return osp_error_set(
+			err, OSP_EIO, "cannot make a pipe: %s", strerror(errno));
 	child->pid = fork();
 	if (child->pid == 0)
-		execute(argv, fds[1]);
+		execute_in_child(argv, fds[1]);
+	error = errno;
 	(void) close(fds[1]);
 	if (child->pid < 0)
 	{
 		(void) close(fds[0]);
-		return cli_error("cannot fork: %s", strerror(errno));
+		return osp_error_set(
+			err, OSP_EIO, "cannot start a second process: %s", strerror(error));
 	}
 
-	/* Closed without a word by a successful exec. */
+	/* A successful exec closes the pipe, and nothing is read from it. */
 	do
 		n = read(fds[0], &error, sizeof(error));
 	while (n < 0 && errno == EINTR);
 	(void) close(fds[0]);
 	if (n <= 0)
-		return CLI_OK;
+		return OSP_OK;
 	(void) waitpid(child->pid, NULL, 0);
-	(void) cli_error("cannot run '%s': %s", argv[0], strerror(error));
-	return error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE;
+	*exec_error = report_exec_error(argv, error);
+	return OSP_OK;
 }
 
 /*
- * Looks how the command fares; true when it has ended. When it stops we stop,
- * so that the shell that waits for us sees it; when we go on, so does it.
+ * Has the command ended? When it stops, this process stops, so that the shell that
+ * waits for it sees that; when this process is continued, so is the command.
  */
 static bool
 has_ended(run_child *child)

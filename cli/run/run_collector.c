@@ -4,8 +4,9 @@
  *	  The file in a run directory that says where its operations go.
  *
  * `osprofiler run` writes it, so that another process can deliver what is left
- * to the same collector: the next run, or `osprofiler agent --once`. It may hold
- * a password; the directory is closed to others.
+ * to the same collector: the next run, or `osprofiler agent --once`. A password is
+ * never written. Whoever delivers to a collector that has one must have it from
+ * the configuration or the command line.
  */
 #include "run/run.h"
 
@@ -13,57 +14,90 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "osprofiler/driver.h"
+
 #define COLLECTOR_FILE "collector"
 
-/* The texts of the options, one behind the other, each with its NUL. */
-static osp_str *
-texts_of(osp_shipper_options *options, unsigned i)
-{
-	osp_str *const texts[] = {
-		&options->connection_string, &options->project, &options->service};
+/* The fourth text of the file: the connection string is not whole. */
+#define LOCKED "password removed"
 
-	return i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : NULL;
+/* The texts of the file, one behind the other, each with its NUL. */
+typedef struct collector_texts
+{
+	osp_str connection_string;
+	osp_str project;
+	osp_str service;
+	osp_str locked;
+} collector_texts;
+
+static osp_str *
+text_number(collector_texts *texts, unsigned i)
+{
+	osp_str *const all[] = {&texts->connection_string,
+							&texts->project,
+							&texts->service,
+							&texts->locked};
+
+	return i < sizeof(all) / sizeof(all[0]) ? all[i] : NULL;
+}
+
+/* All texts in bytes; 0: they are too long. */
+static size_t
+join_texts(collector_texts *texts, char bytes[RUN_COLLECTOR_MAX])
+{
+	const osp_str *text;
+	size_t len = 0;
+	unsigned i;
+
+	for (i = 0; (text = text_number(texts, i)) != NULL; i++)
+	{
+		if (len + text->len + 1 > RUN_COLLECTOR_MAX)
+			return 0;
+		memcpy(bytes + len, text->ptr, text->len);
+		len += text->len;
+		bytes[len++] = '\0';
+	}
+	return len;
 }
 
 void
 run_collector_note(const osp_shipper_options *options)
 {
-	osp_shipper_options copy = *options;
+	collector_texts texts = {.project = options->project,
+							 .service = options->service,
+							 .locked = OSP_STR("")};
 	char path[OSP_RUNDIR_PATH_MAX];
+	char shown[RUN_COLLECTOR_MAX];
 	char bytes[RUN_COLLECTOR_MAX];
-	const osp_str *text;
-	size_t len = 0;
-	unsigned i;
+	size_t len;
 	int fd;
 
-	for (i = 0; (text = texts_of(&copy, i)) != NULL; i++)
-	{
-		if (len + text->len + 1 > sizeof(bytes))
-			return;
-		memcpy(bytes + len, text->ptr, text->len);
-		len += text->len;
-		bytes[len++] = '\0';
-	}
-	if (snprintf(
-			path, sizeof(path), "%s/" COLLECTOR_FILE, options->run_directory) >=
-		(int) sizeof(path))
+	osp_connection_string_redact(
+		options->connection_string, shown, sizeof(shown));
+	texts.connection_string = osp_str_of(shown);
+	if (!osp_str_eq(texts.connection_string, options->connection_string))
+		texts.locked = OSP_STR(LOCKED);
+	len = join_texts(&texts, bytes);
+	if (len == 0 || snprintf(path,
+							 sizeof(path),
+							 "%s/" COLLECTOR_FILE,
+							 options->run_directory) >= (int) sizeof(path))
 		return;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
 
-	/* Half a file says nothing. */
+	/* A torn file is worse than none. */
 	if (write(fd, bytes, len) != (ssize_t) len)
 		(void) unlink(path);
 	(void) close(fd);
 }
 
-bool
-run_collector_read(int dir_fd, char bytes[RUN_COLLECTOR_MAX],
-				   osp_shipper_options *options)
+/* The texts of the file, borrowed from bytes. */
+static bool
+read_texts(int dir_fd, char bytes[RUN_COLLECTOR_MAX], collector_texts *texts)
 {
 	int fd = openat(dir_fd, COLLECTOR_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	osp_shipper_options read_options = *options;
 	const char *p = bytes;
 	osp_str *text;
 	ssize_t left;
@@ -73,7 +107,7 @@ run_collector_read(int dir_fd, char bytes[RUN_COLLECTOR_MAX],
 		return false;
 	left = read(fd, bytes, RUN_COLLECTOR_MAX);
 	(void) close(fd);
-	for (i = 0; (text = texts_of(&read_options, i)) != NULL; i++)
+	for (i = 0; (text = text_number(texts, i)) != NULL; i++)
 	{
 		const char *end = left > 0 ? memchr(p, '\0', (size_t) left) : NULL;
 
@@ -83,6 +117,26 @@ run_collector_read(int dir_fd, char bytes[RUN_COLLECTOR_MAX],
 		left -= end + 1 - p;
 		p = end + 1;
 	}
-	*options = read_options;
 	return true;
+}
+
+run_collector
+run_collector_read(int dir_fd, osp_str configured,
+				   char bytes[RUN_COLLECTOR_MAX], osp_shipper_options *options)
+{
+	char shown[RUN_COLLECTOR_MAX];
+	collector_texts texts;
+
+	if (!read_texts(dir_fd, bytes, &texts))
+		return RUN_COLLECTOR_NONE;
+	options->connection_string = texts.connection_string;
+	options->project = texts.project;
+	options->service = texts.service;
+	if (texts.locked.len == 0)
+		return RUN_COLLECTOR_KNOWN;
+	osp_connection_string_redact(configured, shown, sizeof(shown));
+	if (!osp_str_eq(osp_str_of(shown), texts.connection_string))
+		return RUN_COLLECTOR_LOCKED;
+	options->connection_string = configured;
+	return RUN_COLLECTOR_KNOWN;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_env.c
- *	  What a traced command finds in its environment.
+ *	  The environment of a traced command.
  *
  * The hooks of libpq come by LD_LIBRARY_PATH, as a libpq.so.5 that is found
- * before the real one, whose path is told: asking the dynamic loader now gives
- * what the command would get without us. Those of SQLite come by LD_PRELOAD.
- * Both are inherited, so what the command forks or executes is traced as well.
+ * before the real one. OSPROFILER_LIBPQ names the real one: the one that the
+ * dynamic loader finds now is the one that the command would get untraced. The
+ * hooks of SQLite come by LD_PRELOAD. Both variables are inherited, so programs
+ * that the command forks or executes are traced as well.
  */
 #include "run/run.h"
 
@@ -46,87 +47,117 @@ find_hook(const char *file, char out[PATH_MAX])
 	return false;
 }
 
-static int
-set(const char *name, const char *value)
+/* The variables as they were; NULL: run_env_set was not called yet. */
+static char **original;
+
+/* setenv never frees a text that it did not make, so the pointers stay valid. */
+static osp_status
+save_environment(osp_error *err)
 {
-	return setenv(name, value, 1) == 0
-			   ? CLI_OK
-			   : cli_error("cannot set %s: %s", name, strerror(errno));
+	size_t count = 0;
+
+	while (environ[count] != NULL)
+		count++;
+	original =
+		osp_alloc(&osp_allocator_default, (count + 1) * sizeof(original[0]));
+	if (original == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "out of memory");
+	memcpy(original, environ, (count + 1) * sizeof(original[0]));
+	return OSP_OK;
+}
+
+void
+run_env_restore(void)
+{
+	if (original != NULL)
+		environ = original;
+}
+
+static osp_status
+set(const char *name, const char *value, osp_error *err)
+{
+	return setenv(name, value, 1) == 0 ? OSP_OK
+									   : osp_error_set(err,
+													   OSP_ENOMEM,
+													   "cannot set %s: %s",
+													   name,
+													   strerror(errno));
 }
 
 /* Puts a path before what a variable holds. */
-static int
-prepend(const char *name, const char *path)
+static osp_status
+prepend(const char *name, const char *path, osp_error *err)
 {
 	const char *old = getenv(name);
 	osp_buf value;
-	int result = CLI_OK;
+	osp_status status;
 
 	if (old == NULL || old[0] == '\0')
-		return set(name, path);
+		return set(name, path, err);
 	osp_buf_init(&value, &osp_allocator_default, 1024 * 1024);
 	osp_buf_addf(&value, "%s:%s", path, old);
-	if (osp_buf_status(&value) != OSP_OK)
-		result = cli_error("%s is too long", name);
-	else
-		result = set(name, value.ptr);
+	status = osp_buf_status(&value) == OSP_OK
+				 ? set(name, value.ptr, err)
+				 : osp_error_set(err, OSP_EFULL, "%s is too long", name);
 	osp_buf_term(&value);
-	return result;
+	return status;
 }
 
 /*
- * The libpq that programs get now. When we run below another `osprofiler run`
- * that is a shadow, and the real one is named already.
+ * Names the libpq that programs get now. Below another `osprofiler run` that is a
+ * shadow, and the real one is named already.
  */
-static int
-name_real_libpq(const char *shadow)
+static osp_status
+name_real_libpq(const char *shadow, osp_error *err)
 {
 	void *libpq = dlopen("libpq.so.5", RTLD_LAZY | RTLD_LOCAL);
 	char real[PATH_MAX];
 	struct link_map *map;
-	int result = CLI_OK;
+	osp_status status = OSP_OK;
 
 	if (libpq == NULL)
-		return CLI_OK;
+		return OSP_OK;
 	if (dlsym(libpq, "osprofiler_shadow") == NULL &&
 		dlinfo(libpq, RTLD_DI_LINKMAP, &map) == 0 &&
 		realpath(map->l_name, real) != NULL && strcmp(real, shadow) != 0)
-		result = set("OSPROFILER_LIBPQ", real);
+		status = set("OSPROFILER_LIBPQ", real, err);
 	(void) dlclose(libpq);
-	return result;
+	return status;
 }
 
-static int
-add_libpq_hooks(void)
+static osp_status
+add_libpq_hooks(osp_error *err)
 {
 	char path[PATH_MAX];
 	char shadow[PATH_MAX];
-	char *slash;
+	osp_status status;
 
 	if (!find_hook(SHADOW_FILE, path) || realpath(path, shadow) == NULL)
-		return cli_error("the hooks of libpq (%s) are not in %s; set "
-						 "OSPROFILER_HOOK_PATH to where they are",
-						 SHADOW_FILE,
-						 OSP_HOOK_DIR);
-	if (name_real_libpq(shadow) != CLI_OK)
-		return CLI_FAILED;
-	slash = strrchr(shadow, '/');
-	*slash = '\0';
-	return prepend("LD_LIBRARY_PATH", shadow);
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "the hooks of libpq (%s) are not installed; "
+							 "OSPROFILER_HOOK_PATH says where to look",
+							 SHADOW_FILE);
+	status = name_real_libpq(shadow, err);
+	if (status != OSP_OK)
+		return status;
+	*strrchr(shadow, '/') = '\0';
+	return prepend("LD_LIBRARY_PATH", shadow, err);
 }
 
-/* Without SQLite there are no hooks of it. */
-static int
-add_sqlite_hooks(void)
+/* An installation without SQLite has no hooks of it. */
+static osp_status
+add_sqlite_hooks(osp_error *err)
 {
 	char path[PATH_MAX];
 
-	return find_hook(SQLITE_FILE, path) ? prepend("LD_PRELOAD", path) : CLI_OK;
+	return find_hook(SQLITE_FILE, path) ? prepend("LD_PRELOAD", path, err)
+										: OSP_OK;
 }
 
-/* One more way to tell the servers, besides those there are. */
-static int
-add_prepared(const char *propagate)
+/* Adds a way of telling servers to those that are configured. */
+static osp_status
+add_prepared(const char *propagate, osp_error *err)
 {
 	char value[1024];
 	int n = snprintf(value,
@@ -135,27 +166,48 @@ add_prepared(const char *propagate)
 					 propagate[0] != '\0' ? propagate : "comment,startup");
 
 	if (n < 0 || n >= (int) sizeof(value))
-		return cli_error("OSPROFILER_PROPAGATE is too long");
-	return set("OSPROFILER_PROPAGATE", value);
+		return osp_error_set(
+			err, OSP_EFULL, "OSPROFILER_PROPAGATE is too long");
+	return set("OSPROFILER_PROPAGATE", value, err);
 }
 
-int
-run_env_set(const run_env *env)
+static osp_status
+set_variables(const run_env *env, osp_error *err)
 {
-	if (add_libpq_hooks() != CLI_OK || add_sqlite_hooks() != CLI_OK)
-		return CLI_FAILED;
-	if (set("OSPROFILER_ENABLED", "true") != CLI_OK ||
-		set("OSPROFILER_HMAC_KEYS", env->key) != CLI_OK ||
-		set("OSPROFILER_TRACE_INFO", env->headers->trace_info) != CLI_OK ||
-		set("OSPROFILER_TRACE_HMAC", env->headers->trace_hmac) != CLI_OK ||
-		set("OSPROFILER_RUN_DIR", env->run_directory) != CLI_OK)
-		return CLI_FAILED;
+	const char *const variables[][2] = {
+		{"OSPROFILER_ENABLED", "true"},
+		{"OSPROFILER_HMAC_KEYS", env->key},
+		{"OSPROFILER_TRACE_INFO", env->headers->trace_info},
+		{"OSPROFILER_TRACE_HMAC", env->headers->trace_hmac},
+		{"OSPROFILER_RUN_DIR", env->run_directory},
 
-	if (env->propagate_prepared && add_prepared(env->propagate) != CLI_OK)
-		return CLI_FAILED;
+		/* The one program that is traced rather waits a moment than lose a part
+		 * of its trace. */
+		{"OSPROFILER_ON_FULL", env->on_full_given ? NULL : "wait"},
+	};
+	osp_status status = OSP_OK;
+	size_t i;
 
-	/* One program's trace is wanted whole: it rather waits a moment. */
-	if (!env->on_full_given)
-		return set("OSPROFILER_ON_FULL", "wait");
-	return CLI_OK;
+	for (i = 0;
+		 status == OSP_OK && i < sizeof(variables) / sizeof(variables[0]);
+		 i++)
+		if (variables[i][1] != NULL)
+			status = set(variables[i][0], variables[i][1], err);
+	return status;
+}
+
+osp_status
+run_env_set(const run_env *env, osp_error *err)
+{
+	osp_status status = save_environment(err);
+
+	if (status == OSP_OK)
+		status = add_libpq_hooks(err);
+	if (status == OSP_OK)
+		status = add_sqlite_hooks(err);
+	if (status == OSP_OK)
+		status = set_variables(env, err);
+	if (status == OSP_OK && env->propagate_prepared)
+		status = add_prepared(env->propagate, err);
+	return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_follow.c
- *	  Points as they happen, a line for each on stderr.
+ *	  Points as they happen: with --follow a line for each, on stderr.
  *
  *	     12.345 ms  > db SELECT 1
  *	     12.801 ms  < db 0.456 ms
@@ -84,10 +84,9 @@ add_stop(osp_buf *line, const osp_record *record)
 	cli_add_visible(line, etype);
 }
 
-void
-run_follow_record(void *ctx, const osp_record *record)
+static void
+print_record(const run_follow *follow, const osp_record *record)
 {
-	const run_follow *follow = (const run_follow *) ctx;
 	osp_buf line;
 
 	osp_buf_init(&line, &osp_allocator_default, LINE_MAX_LEN);
@@ -100,8 +99,19 @@ run_follow_record(void *ctx, const osp_record *record)
 		add_stop(&line, record);
 	osp_buf_add_char(&line, '\n');
 
-	/* There is nobody left to tell if this fails. */
+	/* An error of stderr cannot be reported anywhere. */
 	if (line.ptr != NULL && write(STDERR_FILENO, line.ptr, line.len) < 0)
 		errno = 0;
 	osp_buf_term(&line);
+}
+
+void
+run_follow_record(void *ctx, const osp_record *record)
+{
+	run_follow *follow = (run_follow *) ctx;
+
+	follow->saw_libpq |=
+		record->name.len >= 2 && memcmp(record->name.ptr, "db", 2) == 0;
+	if (follow->prints)
+		print_record(follow, record);
 }

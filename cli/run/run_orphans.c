@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_orphans.c
- *	  What runs that were killed left behind.
+ *	  Delivers what runs that were killed left behind.
  *
  * A run that is killed with SIGKILL cannot ship the rest, nor remove its
  * directory. So each run, when its own work is done, searches for directories
@@ -25,7 +25,7 @@
 /* A collector that is away shall not hold up a run that has ended. */
 #define DELIVER_MS 1000
 
-/* Does a program of that run go on? */
+/* Is a program of that run still alive? */
 static bool
 has_producer(DIR *dir)
 {
@@ -48,14 +48,14 @@ has_producer(DIR *dir)
 	return found;
 }
 
-/* Ships what lies there; true if nothing is left. */
+/* Ships the points of a run directory; true if nothing is left in it. */
 static bool
 ship(const osp_shipper_options *options)
 {
 	osp_shipper *shipper;
 	bool empty;
 
-	/* Not if a shipper is at work: its run lives. */
+	/* This fails where a shipper is at work, because its run still goes on. */
 	if (osp_shipper_open(options, &shipper, NULL) != OSP_OK)
 		return false;
 	(void) osp_shipper_flush(shipper, DELIVER_MS);
@@ -64,12 +64,24 @@ ship(const osp_shipper_options *options)
 	return empty;
 }
 
+/* Has somebody else delivered all that lies there? */
+static bool
+is_empty(int dir_fd)
+{
+	osp_run_totals totals;
+
+	return osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK &&
+		   !totals.shipper_alive && totals.waiting_bytes == 0 &&
+		   totals.stat.spool_points == 0;
+}
+
 static void
-deliver(const char *path)
+deliver(const char *path, osp_str configured)
 {
 	osp_shipper_options options = {.run_directory = path,
 								   .timeout_ms = DELIVER_MS};
 	char bytes[RUN_COLLECTOR_MAX];
+	bool delivered = false;
 	DIR *dir;
 	int fd;
 
@@ -81,14 +93,24 @@ deliver(const char *path)
 		(void) close(fd);
 		return;
 	}
-	if (run_collector_read(fd, bytes, &options) && ship(&options) &&
-		!has_producer(dir))
+	switch (run_collector_read(fd, configured, bytes, &options))
+	{
+		case RUN_COLLECTOR_KNOWN:
+			delivered = ship(&options);
+			break;
+		case RUN_COLLECTOR_LOCKED:
+			delivered = is_empty(fd);
+			break;
+		case RUN_COLLECTOR_NONE:
+			break;
+	}
+	if (delivered && !has_producer(dir))
 		run_dir_remove(path);
 	(void) closedir(dir);
 }
 
 void
-run_orphans_deliver(const char *own_directory)
+run_orphans_deliver(const char *own_directory, osp_str configured)
 {
 	const char *slash = strrchr(own_directory, '/');
 	const struct dirent *entry;
@@ -113,7 +135,7 @@ run_orphans_deliver(const char *own_directory)
 					 len,
 					 own_directory,
 					 entry->d_name) < (int) sizeof(path))
-			deliver(path);
+			deliver(path, configured);
 	}
 	(void) closedir(dir);
 }

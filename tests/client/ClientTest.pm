@@ -191,7 +191,7 @@ sub run
 my $last_id;
 
 # What `osprofiler run` says instead of a trace id where nothing was traced.
-our $nothing_seen = qr/^osprofiler: run: no operation was seen, .*\n\z/m;
+our $nothing_seen = qr{^osprofiler: run: (?:no operation was seen|the command was not traced:|the command runs untraced:).*\n\z}m;
 
 # As run, under `osprofiler run`; its own lines at the end are taken away.
 sub traced

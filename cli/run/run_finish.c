@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_finish.c
+ *	  The end of `osprofiler run`: the last delivery, and what is said of it.
+ */
+#include "run/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* How long the last delivery may take, and how often signals are read meanwhile. */
+#define END_TIMEOUT_MS 10000
+#define END_SLICE_MS   100
+
+/* Delivers what is left, unless the collector or the user will not wait. */
+static bool
+deliver_rest(run_state *run)
+{
+	int slices;
+
+	for (slices = END_TIMEOUT_MS / END_SLICE_MS; slices > 0; slices--)
+	{
+		(void) osp_shipper_flush(run->shipper, END_SLICE_MS);
+		if (osp_shipper_is_empty(run->shipper))
+			return true;
+		if (run_interrupted(&run->child))
+			return false;
+	}
+	return false;
+}
+
+/* False: the run directory cannot be read. */
+static bool
+read_totals(const run_state *run, osp_run_totals *totals)
+{
+	osp_status status;
+	int fd;
+
+	memset(totals, 0, sizeof(*totals));
+	if (osp_rundir_open(run->run_directory, false, &fd, NULL) != OSP_OK)
+		return false;
+	status = osp_run_totals_read(fd, totals, NULL);
+	(void) close(fd);
+	return status == OSP_OK;
+}
+
+static void
+print_undelivered(const run_state *run, const osp_run_totals *totals)
+{
+	const char *reason = totals->stat.last_error;
+	bool locked = strcmp(run->address, run->collector) != 0;
+
+	(void) cli_error("not everything was delivered to %s%s%s%s; to deliver the "
+					 "rest later, run: osprofiler agent --run-directory %s "
+					 "--once%s",
+					 run->address,
+					 reason[0] != '\0' ? " (" : "",
+					 reason,
+					 reason[0] != '\0' ? ")" : "",
+					 run->run_directory,
+					 locked ? " --connection-string URI (the URI with its "
+							  "password, which is not stored)"
+							: "");
+}
+
+/* Says how to see the trace; a password in the address is not shown. */
+static void
+print_trace_id(const run_state *run)
+{
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
+	osp_buf_addf(&text,
+				 "Trace ID: %s\n"
+				 "Display trace with command: osprofiler trace show ",
+				 run->base_id);
+	if (run->args->connection_string != NULL)
+		osp_buf_addf(&text, "--connection-string '%s' ", run->address);
+	osp_buf_addf(&text, "%s\n", run->base_id);
+	if (osp_buf_status(&text) == OSP_OK &&
+		write(STDERR_FILENO, text.ptr, text.len) < 0)
+		errno = 0;
+	osp_buf_term(&text);
+}
+
+/* Why is there no trace? */
+static void
+print_absence(const run_state *run, const osp_run_totals *totals)
+{
+	int status = run->child.status;
+
+	if (totals->stat.untraced > 0)
+		(void) cli_error(
+			"the command was not traced: there was no room for its points in "
+			"%.*s (a full file system, or a limit of file sizes, ulimit -f)",
+			(int) (strrchr(run->run_directory, '/') - run->run_directory),
+			run->run_directory);
+	else if (WIFSIGNALED(status))
+		(void) cli_error("no operation was seen before the command was ended "
+						 "by signal %d, so there is no trace",
+						 WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		(void) cli_error("no operation was seen before the command ended with "
+						 "exit status %d, so there is no trace",
+						 WEXITSTATUS(status));
+	else
+		(void) cli_error("no operation was seen, so there is no trace. "
+						 "Programs that are statically linked, set-uid, bring "
+						 "their own libpq or SQLite, or use another driver "
+						 "cannot be traced this way");
+}
+
+void
+run_finish(run_state *run)
+{
+	bool delivered = deliver_rest(run);
+	osp_run_totals totals;
+	bool seen =
+		!read_totals(run, &totals) || totals.written > 0 || totals.dropped > 0;
+
+	osp_shipper_close(run->shipper);
+	if (delivered)
+		run_dir_remove(run->run_directory);
+	else
+		print_undelivered(run, &totals);
+	if (seen && run->random_key && run->follow.saw_libpq)
+		(void) cli_error("no HMAC key is configured, so the trace has no "
+						 "operations of a server: name a key that the server "
+						 "knows by OSPROFILER_HMAC_KEYS");
+	if (seen)
+		print_trace_id(run);
+	else
+		print_absence(run, &totals);
+	if (delivered)
+		run_orphans_deliver(run->run_directory, osp_str_of(run->collector));
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# run_limits.t
+#	  osprofiler run under limits, with closed descriptors and full file systems:
+#	  the command always starts, and behaves as it does untraced.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use POSIX ();
+use Test::More;
+
+plan skip_all => 'no sqlite3' if system('which sqlite3 >/dev/null') != 0;
+
+$ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+$ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/traces.db";
+my $run = "$build/bin/osprofiler run --";
+
+# A user without a process.
+my $unused_uid = 54321;
+
+# Runs a line of bash, perhaps as another user: exit status, stdout, stderr.
+sub bash
+{
+	my ($line, $uid) = @_;
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+		open STDOUT, '>', "$dir/stdout" or POSIX::_exit(126);
+		open STDERR, '>', "$dir/stderr" or POSIX::_exit(126);
+		POSIX::setuid($uid) if $uid;
+		exec('bash', '-c', $line) or POSIX::_exit(127);
+	}
+	waitpid $pid, 0;
+	return ($? & 127 ? -($? & 127) : $? >> 8, slurp("$dir/stdout"), slurp("$dir/stderr"));
+}
+
+# The line of bash has COMMAND in it; the command is tried as it is, and traced.
+# What `run` says besides is one line that matches, or nothing but the trace id.
+sub same
+{
+	my ($what, $line, $message, $uid) = @_;
+	my @plain = bash($line =~ s/COMMAND //r, $uid);
+	my ($status, $out, $err) = bash($line =~ s/COMMAND/$run/r, $uid);
+	my $words = '';
+
+	# The shell says which process a signal ended.
+	s/^bash: line \d+: +\d+ .*\n//m for $plain[2], $err;
+
+	$words .= $1 while $err =~ s/^(osprofiler: run: .*\n)//m;
+	$err =~ s/^Trace ID: .*\nDisplay trace with command: .*\n//m;
+	is("$status|$out|$err", join('|', @plain), "$what: the command does not notice");
+	like($words, $message, "$what: what is said");
+	return;
+}
+
+sub untraced
+{
+	my ($why) = @_;
+	return qr/\Aosprofiler: run: the command runs untraced: .*${why}.*\n\z/;
+}
+
+my $query = q{sqlite3 :memory: 'select 42'};
+
+for my $limit (4 .. 12, 16, 24)
+{
+	same("ulimit -n $limit", "ulimit -n $limit; COMMAND $query; echo \$?",
+		untraced('open files \(ulimit -n\)'));
+}
+same('descriptors that are in use',
+	'for fd in {10..50}; do eval "exec $fd</dev/null"; done; '
+	  . "ulimit -n 60; COMMAND $query; echo \$?", untraced('open files'));
+same('ulimit -n 256', "ulimit -n 256; COMMAND $query; echo \$?", qr/\A\z/);
+for my $limit (10_000, 20_000, 60_000)
+{
+	same("ulimit -$_ $limit", "ulimit -$_ $limit; COMMAND $query; echo \$?",
+		untraced('memory'))
+	  for 'v', 'd';
+}
+same('ulimit -v 2000000', "ulimit -v 2000000; COMMAND $query; echo \$?", qr/\A\z/);
+
+# The superuser has no limit of processes.
+SKIP:
+{
+	skip 'not root', 2 * 4 if $> != 0;
+	mkdir "$dir/mine", 0700;
+	chown $unused_uid, -1, "$dir/mine";
+	chmod 0711, $dir;
+	local @ENV{qw(OSPROFILER_RUN_DIR OSPROFILER_CONNECTION_STRING)} =
+	  ("$dir/mine/run", "sqlite:///$dir/mine/traces.db");
+	same("ulimit -u $_", "ulimit -u $_; COMMAND $query; echo \$?",
+		untraced('processes'), $unused_uid)
+	  for 2, 3, 5, 12;
+}
+
+# Files that may not grow. With 0 the line that says so has no room either.
+for my $limit (0, 1, 4, 8)
+{
+	same("ulimit -f $limit", "ulimit -f $limit; COMMAND $query; echo \$?",
+		$limit == 0 ? qr/\A\z/ :
+		  qr/\Aosprofiler: run: the command (?:runs untraced: .*|was not traced: there was no room for its points in \Q$dir\E.*)\n\z/);
+}
+same("ulimit -f 8: the command's own file", "cd $dir; ulimit -f 8; "
+	  . 'COMMAND dd if=/dev/zero of=large bs=1k count=100 status=none; echo $?; wc -c <large',
+	qr/no operation was seen before the command/);
+
+# The store cannot be written: everything is kept, and the reason is said.
+{
+	my ($status, $out, $err) = bash("mkdir $dir/no; ulimit -f 100; "
+		  . "$build/bin/osprofiler run --connection-string sqlite:///$dir/traces.db/x $query");
+	is("$status|$out", "0|42\n", 'a collector that cannot be');
+	like($err, qr/\Aosprofiler: run: .*\nTrace ID: /s, 'is said');
+}
+
+# Descriptors that are closed stay closed, those that are open stay what they are.
+for my $closed ('<&-', '>&-', '2>&-', '<&- >&-', '<&- >&- 2>&-', '>&- 3>/dev/null')
+{
+	same("run $closed",
+		"(COMMAND sh -c 'ls /proc/\$\$/fd >$dir/fds; readlink /proc/\$\$/fd/[0-9] >>$dir/fds; exit 7' $closed); "
+		  . "echo \$?; cat $dir/fds", qr/\A(?:osprofiler: run: no operation .*\n)?\z/);
+}
+
+# A command that cannot be traced has the environment and the signals of the caller.
+same('an environment', 'ulimit -n 16; FOO=bar COMMAND env | sed /^_=/d', untraced('open files'));
+same('signals', q{trap '' USR1 PIPE; ulimit -n 16; COMMAND grep -E 'Sig(Blk|Ign)' /proc/self/status},
+	untraced('open files'));
+same('no such command', 'ulimit -n 16; COMMAND true; echo $?', untraced('open files'));
+{
+	my ($status, undef, $err) = bash("ulimit -n 16; $run $dir/none");
+	is($status, 127, 'a command that is not there');
+	like($err, qr/cannot run '\Q$dir\E\/none': No such file/, 'is said');
+}
+{
+	local $ENV{OSPROFILER_HOOK_PATH} = "$dir/none";
+	my @before = glob "$dir/rings/run-*";
+	same('no hooks', "COMMAND sh -c 'env | sort | sed /^_=/d; exit 3'; echo \$?",
+		untraced('hooks of libpq .* not installed'));
+	is(join(' ', glob "$dir/rings/run-*"), "@before", 'no run directory is left');
+}
+
+# The end of the command is told as it was.
+for my $end (['exit 3', qr/ended with exit status 3,/], ['kill -TERM $$', qr/was ended by signal 15,/])
+{
+	my (undef, undef, $err) = bash("$run sh -c '$end->[0]'");
+	like($err, $end->[1], "nothing traced by '$end->[0]'");
+	unlike($err, qr/statically linked/, 'the reason is not guessed');
+}
+
+done_testing();
