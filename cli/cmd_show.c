@@ -7,12 +7,16 @@
  * before its first line is printed; it is a small part of what the report is.
  */
 #include "cli.h"
+#include "control_text.h"
 #include "out.h"
 #include "terminal.h"
 #include "trace_argument.h"
 
 /* A tree of more than this is not read by anybody; --json has no limit. */
 #define DRAWING_MAX ((size_t) 1024 * 1024 * 1024)
+
+/* The name of a server in a line. */
+#define SERVER_MAX ((size_t) 64 * 1024)
 
 static const char help[] =
 	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
@@ -92,6 +96,36 @@ read_options(int argc, char **argv, show_options *options)
 	return CLI_OK;
 }
 
+/* One line where a client told a server of the trace, and no operation of that
+ * server is in it. */
+static osp_status
+add_missing_server(osp_report *report, osp_buf *text)
+{
+	osp_buf server;
+	bool lacks;
+	osp_status status;
+
+	osp_buf_init(&server, &osp_allocator_default, SERVER_MAX);
+	status = osp_report_lacks_server(report, &server, &lacks);
+	if (status == OSP_OK && lacks)
+	{
+		osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
+		cli_add_visible(text, osp_buf_str(&server));
+		osp_buf_add_str(
+			text,
+			OSP_STR(
+				" was sent the context of this trace. Likely it does not load "
+				"the extension (psql -c 'SHOW session_preload_libraries'), "
+				"does not know the key (psql -c 'SELECT contexts FROM "
+				"osprofiler.stat' counts what it refused), delivers to another "
+				"collector (psql -c 'SHOW osprofiler.connection_string'), or "
+				"has not delivered yet (show the trace again)\n"));
+		status = osp_buf_status(text);
+	}
+	osp_buf_term(&server);
+	return status;
+}
+
 static osp_status
 write_tree(osp_report *report, cli_out *out)
 {
@@ -107,6 +141,8 @@ write_tree(osp_report *report, cli_out *out)
 	options.times = true;
 	osp_buf_init(&text, &osp_allocator_default, DRAWING_MAX);
 	status = osp_report_draw(report, &options, &text);
+	if (status == OSP_OK)
+		status = add_missing_server(report, &text);
 	if (status == OSP_OK)
 		status = osp_buf_status(&text);
 	if (status == OSP_OK)

@@ -342,6 +342,56 @@ find_waiting(const cli_mark *mark, unsigned *may_wait_ms)
 	return waiting;
 }
 
+/* Does a record of the trace wait in the ring? A record holds the id as it is. */
+static bool
+is_in_ring(int dir_fd, const char *name, const osp_id *id)
+{
+	osp_ring ring;
+	uint64_t head;
+	uint64_t tail;
+	bool found = false;
+
+	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
+		return false;
+	head = osp_ring_head(&ring);
+	tail = osp_ring_tail(&ring);
+	if (tail < head && head - tail <= ring.capacity)
+	{
+		uint64_t from = tail & ring.mask;
+		uint64_t len = head - tail;
+		uint64_t first =
+			len < ring.capacity - from ? len : ring.capacity - from;
+
+		found = memmem(ring.data + from, first, id->bytes, id->len) != NULL ||
+				memmem(ring.data, len - first, id->bytes, id->len) != NULL;
+	}
+	osp_ring_unmap(&ring);
+	return found;
+}
+
+const char *
+cli_mark_find_trace(const cli_mark *mark, const osp_id *base_id)
+{
+	const char *found = NULL;
+	size_t i;
+
+	for (i = 0; i < mark->count && found == NULL; i++)
+	{
+		const dir_mark *dir = &mark->dirs[i];
+		size_t r;
+		int fd;
+
+		if (osp_rundir_open(dir->path, false, &fd, NULL) != OSP_OK)
+			continue;
+		for (r = 0; r < dir->count && found == NULL; r++)
+			if (!osp_shipper_alive(fd) &&
+				is_in_ring(fd, dir->rings[r].name, base_id))
+				found = dir->path;
+		(void) close(fd);
+	}
+	return found;
+}
+
 bool
 cli_mark_is_moving(const cli_mark *mark)
 {

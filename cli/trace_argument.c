@@ -223,7 +223,26 @@ await_rest(cli_source *source, const cli_mark *mark, const char *name,
 	return result;
 }
 
-/* Somebody else traces on this host: what that delivers cannot be seen coming. */
+/* Is there nothing of the trace, or nothing of a server that was told of it? */
+static bool
+lacks_others(osp_report *report)
+{
+	osp_buf server;
+	bool lacks = false;
+
+	if (osp_report_points(report) == 0)
+		return true;
+	osp_buf_init(&server, &osp_allocator_default, 64 * 1024);
+	if (osp_report_lacks_server(report, &server, &lacks) != OSP_OK)
+		lacks = false;
+	osp_buf_term(&server);
+	return lacks;
+}
+
+/*
+ * Another user, perhaps PostgreSQL's, traces on this host. The rings of that user
+ * cannot be read, so the collector is read again for a while.
+ */
 static int
 await_others(cli_source *source, const char *name, osp_report **report)
 {
@@ -233,8 +252,8 @@ await_others(cli_source *source, const char *name, osp_report **report)
 
 	if (wait_ms > OTHERS_MS)
 		wait_ms = OTHERS_MS;
-	for (waited = 0; result == CLI_OK && waited < wait_ms &&
-					 osp_report_points(*report) == 0;
+	for (waited = 0;
+		 result == CLI_OK && waited < wait_ms && lacks_others(*report);
 		 waited += RETRY_MS)
 	{
 		(void) usleep(RETRY_MS * 1000);
@@ -267,6 +286,26 @@ report_absence(const cli_source *source, const char *name,
 					 shown);
 }
 
+/* Says where points of the trace wait without a shipper. */
+static void
+report_waiting(const cli_mark *mark, const char *name)
+{
+	const char *path = NULL;
+	unsigned form;
+	osp_id id;
+
+	for (form = 0;
+		 path == NULL && osp_trace_name_form(osp_str_of(name), form, &id);
+		 form++)
+		path = cli_mark_find_trace(mark, &id);
+	if (path != NULL)
+		cli_error("the trace is not complete: points of it wait in %s, where "
+				  "no shipper is at work ('osprofiler agent --run-directory "
+				  "%s' is one)",
+				  path,
+				  path);
+}
+
 static int
 load_stored(cli_source *source, const char *name, osp_report **report)
 {
@@ -278,17 +317,19 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 		return CLI_FAILED;
 	if (source->dirs.count == 0)
 		cli_run_dirs_find(&source->dirs, &source->collector.config);
-	if (source->wait_s > 0)
-		mark = cli_mark_take(&source->dirs);
+	mark = cli_mark_take(&source->dirs);
 
 	/* A shipper that is at work delivers sooner than anybody notices. */
-	if (mark != NULL)
+	if (mark != NULL && source->wait_s > 0)
 		(void) cli_mark_wait(mark, SHORT_MS);
 	result = read_stored(source, name, *report);
-	if (result == CLI_OK && mark != NULL && !is_whole(*report))
+	if (result == CLI_OK && mark != NULL && source->wait_s > 0 &&
+		!is_whole(*report))
 		result = await_rest(source, mark, name, report, why);
 	if (result == CLI_OK && source->dirs.others && *report != NULL)
 		result = await_others(source, name, report);
+	if (result == CLI_OK && mark != NULL && osp_report_points(*report) > 0)
+		report_waiting(mark, name);
 	cli_mark_free(mark);
 	if (result == CLI_OK && osp_report_points(*report) == 0)
 		result = report_absence(source, name, *report, why);

@@ -11,6 +11,7 @@
 #include "pq_conn.h"
 
 #include "end_error.h"
+#include "propagate.h"
 
 #include <pthread.h>
 #include <strings.h>
@@ -370,5 +371,9 @@ ospq_conn_describe(ospq_conn *c)
 	put_text(&w, OSP_STR("port"), REAL(PQport)(c->conn));
 	put_text(&w, OSP_STR("database"), REAL(PQdb)(c->conn));
 	put_text(&w, OSP_STR("user"), REAL(PQuser)(c->conn));
+
+	/* A report can say then that the server's operations are missing. */
+	if (!c->replication && !c->has_events && ospq_sends_comments())
+		osp_put_bool(&w, OSP_STR("sends_context"), true);
 	keep_opening(c, osp_attrs_end(&w));
 }

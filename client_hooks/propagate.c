@@ -79,6 +79,13 @@ ospq_tells_prepared(void)
 	return by_call;
 }
 
+bool
+ospq_sends_comments(void)
+{
+	(void) pthread_once(&once, read_setting);
+	return __atomic_load_n(&ospq_by_comment, __ATOMIC_RELAXED) == 1;
+}
+
 void
 ospq_end_comments(void)
 {

@@ -15,8 +15,11 @@ extern const char *ospq_comment(ospq_conn *c, ospq_sent *sent,
 /* Is osprofiler.set_context to be called before prepared statements? */
 extern bool ospq_tells_prepared(void);
 
-/* Are comments wanted? -1: not asked yet. */
+/* Are comments wanted? -1: the setting has not been read yet. */
 extern int ospq_by_comment;
+
+/* Do statements get comments in this process? Reads the setting. */
+extern bool ospq_sends_comments(void);
 
 /*
  * The statement with a comment that names the point as its parent, borrowed from

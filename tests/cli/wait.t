@@ -73,6 +73,26 @@ SKIP:
 		'trace', 'show', @at, '--wait', '60', $id);
 	cmp_ok(time - $begun, '<', 20, 'there is nothing to wait for');
 
+	# Half of a trace was delivered: another program's points wait.
+	{
+		my $other = '22222222-2222-4333-8444-555555555555';
+		my $half = write_points("$dir/part",
+			map { (point('app-start', $_, $_, 'a', '01.000000'),
+				point('app-stop', $_, $_, 'a', '02.000000')) } $id, $other);
+		my @part = ('--connection-string', $half);
+		my ($status, $out, $err) = run_cli('trace', 'show', @part, $id);
+		is($status, 0, 'a trace of which half is there');
+		like($out, qr/\bapp\b/, 'is shown');
+		like($err, qr/\Aosprofiler: trace show: the trace is not complete: points of it wait in \Q$dir\E\/alone, where no shipper is at work \('osprofiler agent --run-directory \Q$dir\E\/alone' is one\)\n\z/,
+			'with the other half told of');
+		like((run_cli('trace', 'show', @part, '--no-wait', $id =~ s/-//gr))[2],
+			qr/not complete/, 'also by 32 digits, and without waiting');
+		run_ok('trace', 'show', @part, $other);
+		my ($done) = run_cli('agent', '--once', '--run-directory', "$dir/alone", @part);
+		is($done, 0, 'delivered');
+		like(run_ok('trace', 'show', @part, $id), qr/SELECT 42/, 'then it is whole');
+	}
+
 	# A shipper is about to start, as PostgreSQL's is.
 	mkdir "$dir/run", 0700;
 	$ENV{OSPROFILER_RUN_DIR} = "$dir/run";

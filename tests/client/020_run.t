@@ -239,7 +239,7 @@ for my $how ('option', 'variable', 'file')
 			'psql', '-XAtc', "select '$how'");
 	};
 	is("$status|$out", "0|$how\n", "collector by $how is away: the program does not notice");
-	like($err, qr/not everything was delivered to \Q$collector\E; /,
+	like($err, qr/not everything was delivered to \Q$collector\E \(.+\); /,
 		"by $how: the message names the collector");
 	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
 	my ($rescue) = $err =~ /, run: osprofiler (agent .*)$/m;
@@ -257,6 +257,23 @@ for my $how ('option', 'variable', 'file')
 	unlike($err, qr/secret/, 'no redis server: no password on the terminal');
 	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
 	my ($path) = $err =~ /agent --run-directory (\S+) --once/;
+	like($err, qr/\([^)]*refused[^)]*\)/, 'the reason is said');
+	like($err, qr/--once --connection-string URI \(the URI with its password/,
+		'what the command lacks is said');
+	($status, $out) = run('grep', '-rac', 'secret', $path);
+	unlike($out, qr/:[1-9]/, 'no file of the run directory has the password');
+
+	# The command needs the password from somewhere, and says so.
+	my (undef, undef, $without) = run($osprofiler, 'agent', '--run-directory', $path, '--once');
+	like($without, qr{belong to redis://:\S+\@127\.0\.0\.1:1, whose password is not stored; name the collector},
+		'without it the command says what to do');
+	{
+		local $ENV{OSPROFILER_CONNECTION_STRING} = 'redis://:secret@127.0.0.1:1';
+		(undef, undef, $without) =
+		  run($osprofiler, 'agent', '--run-directory', $path, '--once');
+		unlike($without, qr/is not stored/, 'the setting has it');
+		unlike($without, qr/secret/, 'and it is not shown');
+	}
 	($status) = run($osprofiler, 'agent', '--run-directory', $path, '--once',
 		'--connection-string', $ENV{OSPROFILER_CONNECTION_STRING});
 	is($status, 0, 'another collector takes the rest, if an option says so');
@@ -264,6 +281,46 @@ for my $how ('option', 'variable', 'file')
 }
 traced('true');
 is(leftover(), '', 'the next run removes what was delivered');
+
+# --- the server's half is missing ---------------------------------------------
+
+# This server does not load the extension.
+{
+	my $missing = qr/^The server's operations are missing: \S+ was sent the context .*session_preload_libraries.*osprofiler\.stat.*connection_string.*\n\z/m;
+	my %shown;
+
+	for my $case (['told', {}, 'psql', '-XAtc', 'select 1'],
+		['not told', { OSPROFILER_PROPAGATE => 'none' }, 'psql', '-XAtc', 'select 1'],
+		['SQLite', {}, 'sqlite3', ':memory:', 'select 1'])
+	{
+		my ($what, $env, @command) = @$case;
+
+		local @ENV{ keys %$env } = values %$env;
+		traced(@command);
+		(undef, $shown{$what}) = run($osprofiler, 'trace', 'show', trace_id() // 'none');
+	}
+	like($shown{told}, $missing, 'a server that was told, and recorded nothing');
+	unlike($shown{$_}, qr/missing/, "$_: nothing is missing")
+	  for grep { $_ ne 'told' } sort keys %shown;
+}
+
+# Without a key the server cannot know it.
+{
+	my $no_key = qr/^osprofiler: run: no HMAC key is configured, .*OSPROFILER_HMAC_KEYS\n/m;
+	my (undef, undef, $err) = run($osprofiler, 'run', 'psql', '-XAtc', 'select 1');
+	like($err, $no_key, 'no key: that is said');
+	(undef, undef, $err) = run($osprofiler, 'run', 'sqlite3', ':memory:', 'select 1');
+	unlike($err, $no_key, 'not where there is no server');
+	local $ENV{OSPROFILER_HMAC_KEYS_FILE} = write_file("$dir/keys", "KEY_OF_FILE\n");
+	chmod 0600, "$dir/keys";
+	(undef, undef, $err) = run($osprofiler, 'run', 'sh', '-c',
+		"psql -XAtc 'select 1'; echo \$OSPROFILER_TRACE_INFO:\$OSPROFILER_TRACE_HMAC >$dir/context");
+	unlike($err, $no_key, 'a file of keys is one');
+	my ($info, $hmac) = split /[:\n]/, slurp("$dir/context");
+	my ($status) = run($osprofiler, 'context', 'show', '--hmac-key', 'KEY_OF_FILE',
+		'--trace-info', $info, '--trace-hmac', $hmac);
+	is($status, 0, 'and its first key signs');
+}
 
 # --- collectors that cannot be ------------------------------------------------
 

@@ -97,6 +97,14 @@ OSP_API osp_status osp_report_draw(osp_report *report,
 								   const osp_draw_options *options,
 								   osp_buf *out) OSP_MUST_CHECK;
 
+/*
+ * *lacks: a client has sent the context of this trace to a server, and no
+ * operation of a server is in the trace. The name of that server, as the client
+ * calls it, is appended to server.
+ */
+OSP_API osp_status osp_report_lacks_server(osp_report *report, osp_buf *server,
+										   bool *lacks) OSP_MUST_CHECK;
+
 /* One node of the tree: the start and the stop of an operation. All is borrowed. */
 typedef struct osp_report_node
 {
