@@ -270,8 +270,7 @@ ospq_conn_record(ospq_conn *c, const char *sql)
 	osp_sql_recorded recorded;
 
 	osp__hook_record(osp_str_of(sql),
-					 OSP_SQL_POSTGRES_ANY,
-					 false,
+					 (osp_sql_recording){.dialect = OSP_SQL_POSTGRES_ANY},
 					 OSPQ_TEXT_MAX,
 					 &c->space,
 					 &recorded);

@@ -39,7 +39,8 @@ osp_sqlite__begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	osp_point_ids ids;
 	osp_sqlite_stmt *st;
 
-	if (OSP_UNLIKELY(conn->has_context || !osp__hook_tracing()))
+	if (OSP_UNLIKELY(conn->has_context || !osp__hook_tracing() ||
+					 osp_sqlite__innermost != NULL))
 		return osp_sqlite__start(conn, stmt, text);
 	known = osp_sqlite__known(conn, stmt, text);
 	if (OSP_UNLIKELY(known == NULL))
@@ -62,6 +63,7 @@ osp_sqlite__begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	st->columns = known->columns;
 	st->writes = known->writes;
 	st->fires = known->fires;
+	st->values = known->values;
 	osp_sqlite__stmt_set(st, conn, stmt);
 	return st;
 }

@@ -85,7 +85,9 @@ start_by_hook(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *sql,
 		osp__hook_enter(&outer->point);
 		outer->has_children = true;
 	}
+	osp_sqlite__innermost = outer;
 	st = osp_sqlite__begin(conn, stmt, sql);
+	osp_sqlite__innermost = NULL;
 	if (outer != NULL)
 		osp__hook_leave(&outer->point);
 	if (st == NULL)

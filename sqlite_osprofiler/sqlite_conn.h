@@ -59,6 +59,7 @@ typedef struct osp_sqlite_stmt
 	bool columns; /* its rows are worth a count, be it 0 */
 	bool writes;  /* sqlite3_changes is about it */
 	bool fires;   /* triggers: it is not read-only */
+	bool values;  /* of parameters: it has some, or runs in one that has */
 	int status[OSP_SQLITE_STATUS_COUNT]; /* of sqlite3_stmt_status, at start */
 	uint64_t rows;
 
@@ -378,6 +379,11 @@ bool osp_sqlite__stmt_take_if(osp_sqlite_conn *conn,
 
 /* The process ends: statements of other threads are not freed any more. */
 extern bool osp_sqlite__exiting;
+
+/* The innermost statement that runs in this thread and is traced, as far as it is
+ * known: while SQLite's own hook reports, only while a nested one begins. */
+extern __thread osp_sqlite_stmt *osp_sqlite__innermost
+	__attribute__((tls_model("initial-exec")));
 
 /* Tells this thread from all others that live. */
 static inline const void *

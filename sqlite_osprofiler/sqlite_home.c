@@ -86,6 +86,7 @@ static const function_entry wrapped[] = {
 
 static const function_entry called[] = {
 	API(changes),
+	API(bind_parameter_count),
 	API(column_count),
 	API(create_function_v2),
 	API(data_count),

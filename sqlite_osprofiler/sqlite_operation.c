@@ -71,15 +71,33 @@ put_start(osp_writer *w, const osp_sqlite_conn *conn, osp_str text,
 	osp_put_end(w);
 }
 
-/* A statement as it may be recorded; space is to be freed behind it. */
+__thread osp_sqlite_stmt *osp_sqlite__innermost = NULL;
+
+/* Does what is recorded run in a statement that has parameters? */
+static bool
+is_within_values(void)
+{
+	return osp_sqlite__innermost != NULL && osp_sqlite__innermost->values;
+}
+
+/*
+ * A statement as it may be recorded; space is to be freed behind it. One that runs
+ * within another is masked with that. It may have been built of a parameter's
+ * value, as the PRAGMA is that pragma_table_info(?) runs.
+ */
 static osp_str
 recorded(const osp_sqlite_conn *conn, osp_str text, bool broken, bool *masked,
 		 osp_sql_space *space)
 {
+	const osp_sqlite_stmt *outer = osp_sqlite__innermost;
 	size_t max = conn->options.statement_max;
+	osp_sql_recording how = {.dialect = OSP_SQL_SQLITE,
+							 .broken = broken,
+							 .masked = outer != NULL && outer->point.masked,
+							 .built = is_within_values()};
 	osp_sql_recorded out;
 
-	osp__hook_record(text, OSP_SQL_SQLITE, broken, max, space, &out);
+	osp__hook_record(text, how, max, space, &out);
 	*masked = out.masked;
 	return cut(out.text, max);
 }
@@ -231,6 +249,7 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	st->columns = sqlite3_column_count(stmt) > 0;
 	st->fires = sqlite3_stmt_readonly(stmt) == 0;
 	st->writes = st->fires && osp_sqlite__changes_rows(sql);
+	st->values = sqlite3_bind_parameter_count(stmt) > 0 || is_within_values();
 	osp_sqlite__stmt_set(st, conn, stmt);
 	return st;
 }
@@ -326,23 +345,23 @@ make_stops(void)
 static osp_sql_origin
 origin_of(const osp_sqlite_result *result)
 {
-	if (result->in_prepare)
+	if (result->in_prepare && osp_sqlite__innermost == NULL)
 		return OSP_SQL_FROM_TEXT;
 	if ((result->rc & 0xff) == SQLITE_CONSTRAINT &&
 		result->rc != SQLITE_CONSTRAINT_TRIGGER &&
 		result->rc != SQLITE_CONSTRAINT_FUNCTION &&
 		result->rc != SQLITE_CONSTRAINT_VTAB)
 		return OSP_SQL_FROM_SCHEMA;
-	return OSP_SQL_FROM_DATA;
+	return OSP_SQL_FROM_ELSEWHERE;
 }
 
 /* The message of an error as it may be recorded, in space. */
 static osp_str
-message_of(const osp__point *point, const osp_sqlite_result *result,
-		   char space[MESSAGE_MAX])
+message_of(const osp__point *point, bool values,
+		   const osp_sqlite_result *result, char space[MESSAGE_MAX])
 {
-	osp_sql_message_rules rules = {.dialect = OSP_SQL_SQLITE,
-								   .masked = point->masked};
+	osp_sql_message_rules rules = {
+		.dialect = OSP_SQL_SQLITE, .masked = point->masked, .values = values};
 	const char *standard = sqlite3_errstr(result->rc);
 
 	if (result->message == NULL || strcmp(result->message, standard) == 0)
@@ -356,7 +375,7 @@ message_of(const osp__point *point, const osp_sqlite_result *result,
 }
 
 static void
-write_stop(const osp__point *point, uint64_t rows,
+write_stop(const osp__point *point, bool values, uint64_t rows,
 		   const osp_sqlite_result *result, int64_t now)
 {
 	char space[MESSAGE_MAX];
@@ -364,7 +383,7 @@ write_stop(const osp__point *point, uint64_t rows,
 	osp_writer w;
 
 	if (OSP_UNLIKELY(osp_sqlite__is_error(result->rc)))
-		message = message_of(point, result, space);
+		message = message_of(point, values, result, space);
 	if (!osp__hook_begin(point,
 						 OSP_RECORD_STOP,
 						 OSP_SQLITE_NAME,
@@ -508,7 +527,7 @@ osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 	now = osp__hook_now();
 	if (OSP_UNLIKELY(st->trigger_open))
 		stop_trigger(st, now, true);
-	write_stop(&st->point, st->rows, result, now);
+	write_stop(&st->point, st->values, st->rows, result, now);
 }
 
 void
@@ -523,7 +542,7 @@ osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
 		return;
 	point.start_ns = start_ns;
 	if (record_start(conn, &point, NULL, text, true))
-		write_stop(&point, 0, &result, osp__hook_now());
+		write_stop(&point, is_within_values(), 0, &result, osp__hook_now());
 }
 
 void

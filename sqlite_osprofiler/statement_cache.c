@@ -114,6 +114,7 @@ osp_sqlite__known_make(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 	known->control = osp_sqlite__is_control(sql);
 	known->columns = sqlite3_column_count(stmt) > 0;
 	known->fires = sqlite3_stmt_readonly(stmt) == 0;
+	known->values = sqlite3_bind_parameter_count(stmt) > 0;
 	known->writes = known->fires && osp_sqlite__changes_rows(sql);
 	known->sql = text;
 	known->prepared = osp_sqlite__prepared(conn);

@@ -30,6 +30,7 @@ typedef struct osp_sqlite_known
 	bool columns;      /* as in osp_sqlite_stmt */
 	bool writes;
 	bool fires;
+	bool values;
 	osp_template start;
 	size_t capacity; /* of what follows: the template, then the text */
 	uint64_t space[];

@@ -25,10 +25,6 @@
 __thread bool osp_sqlite__probing = false;
 __thread unsigned osp_sqlite__probes = 0;
 
-/* The innermost statement that runs in this thread. */
-static __thread osp_sqlite_stmt *innermost
-	__attribute__((tls_model("initial-exec"))) = NULL;
-
 /* Does anything that is traced, or could be, concern this thread? */
 static inline bool
 must_look(void)
@@ -51,8 +47,10 @@ is_hidden(const osp_sqlite_conn *conn)
 	if (osp_sqlite__preparing > 0 ||
 		(osp__depth.sqlite > 0 && !conn->options.nested))
 		return true;
-	return innermost != NULL && innermost->conn == conn &&
-		   osp_sqlite__is_vacuum(osp_str_of(sqlite3_sql(innermost->stmt)));
+	return osp_sqlite__innermost != NULL &&
+		   osp_sqlite__innermost->conn == conn &&
+		   osp_sqlite__is_vacuum(
+			   osp_str_of(sqlite3_sql(osp_sqlite__innermost->stmt)));
 }
 
 /*
@@ -90,8 +88,8 @@ begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	st = osp_sqlite__begin(conn, stmt, text);
 	if (st == NULL)
 		return NULL;
-	if (innermost != NULL)
-		innermost->has_children = true;
+	if (osp_sqlite__innermost != NULL)
+		osp_sqlite__innermost->has_children = true;
 	st->exec = osp_sqlite__exec_here();
 	st->running = true;
 	osp_sqlite__stmt_add(conn, st);
@@ -144,16 +142,16 @@ end(osp_sqlite_stmt *st, int rc)
 static inline int
 traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
 {
-	osp_sqlite_stmt *outer = innermost;
+	osp_sqlite_stmt *outer = osp_sqlite__innermost;
 	int rc;
 
-	innermost = st;
+	osp_sqlite__innermost = st;
 	osp__depth.sqlite++;
 	osp__hook_enter(&st->point);
 	rc = osp_sqlite__home.step(stmt);
 	osp__hook_leave(&st->point);
 	osp__depth.sqlite--;
-	innermost = outer;
+	osp_sqlite__innermost = outer;
 	if (rc == SQLITE_ROW)
 		st->rows++;
 	if (osp_sqlite__stmt_ran(conn, st, rc != SQLITE_ROW) == OSP_SQLITE_ENDED)

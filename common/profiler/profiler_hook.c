@@ -86,14 +86,16 @@ osp__hook_config(void)
 }
 
 void
-osp__hook_record(osp_str text, osp_sql_dialect dialect, bool broken, size_t max,
+osp__hook_record(osp_str text, osp_sql_recording how, size_t max,
 				 osp_sql_space *space, osp_sql_recorded *out)
 {
 	const osp_config *config = osp__profiler_config();
-	osp_sql_recording how = {.dialect = dialect, .broken = broken};
 
 	if (config != NULL)
+	{
 		how.detail = config->statement_text;
+		how.built = how.built && config->hide_params;
+	}
 	osp_sql_record(text, &how, max, space, out);
 }
 

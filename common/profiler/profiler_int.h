@@ -94,10 +94,10 @@ osp__hook_tracing(void)
 /* The process's configuration; NULL if it is wrong, then nothing traces. */
 OSP_SHARED const osp_config *osp__hook_config(void);
 
-/* The statement as it may be recorded by the settings, as osp_sql_record. broken:
- * it did not parse. */
-OSP_SHARED void osp__hook_record(osp_str text, osp_sql_dialect dialect,
-								 bool broken, size_t max, osp_sql_space *space,
+/* The statement as it may be recorded, as osp_sql_record; how is completed by the
+ * settings: with hide_params off, a text that may be built of values is shown. */
+OSP_SHARED void osp__hook_record(osp_str text, osp_sql_recording how,
+								 size_t max, osp_sql_space *space,
 								 osp_sql_recorded *out);
 
 /* The message of an error, as osp_sql_message; the rules are completed by the

@@ -166,7 +166,7 @@ without_numbers(osp_str message, char *space, size_t size)
 /*
  * The part of SQLite's message before its first colon or quotation mark, which
  * values follow. A message of the full-text search begins with its name and a
- * colon; one with the name of a file begins with that.
+ * colon. One of load_extension() begins with the name of a file.
  */
 static osp_str
 without_values_of_sqlite(osp_str message, char *space, size_t size)
@@ -182,7 +182,8 @@ without_values_of_sqlite(osp_str message, char *space, size_t size)
 	if (colon != NULL)
 		head.len = (size_t) (colon - message.ptr);
 	if (memchr(head.ptr, '/', head.len) != NULL ||
-		memchr(head.ptr, '.', head.len) != NULL)
+		memchr(head.ptr, '.', head.len) != NULL ||
+		memmem(message.ptr, message.len, ".so:", 4) != NULL)
 		return MASKED;
 	return without_numbers(without_quoted(head, space, size), space, size);
 }
@@ -227,8 +228,6 @@ osp_sql_origin
 osp_sql_error_origin(const char *sqlstate, const char *function, bool position,
 					 bool internal_position)
 {
-	static const char syntax_error[] = "42601";
-
 	if (sqlstate == NULL || strlen(sqlstate) < 2)
 		return OSP_SQL_FROM_ELSEWHERE;
 	if (is_class_of_programs(sqlstate) ||
@@ -238,8 +237,9 @@ osp_sql_error_origin(const char *sqlstate, const char *function, bool position,
 		return OSP_SQL_FROM_DATA;
 	if (is_class_of_names(sqlstate))
 		return OSP_SQL_FROM_SCHEMA;
-	if (position ||
-		(internal_position && strncmp(sqlstate, syntax_error, 5) != 0))
+
+	/* A syntax error may be one of a value, as of '1.2'::regtype. */
+	if ((position || internal_position) && strcmp(sqlstate, "42601") != 0)
 		return OSP_SQL_FROM_TEXT;
 	return OSP_SQL_FROM_ELSEWHERE;
 }

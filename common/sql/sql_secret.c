@@ -266,13 +266,23 @@ osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
 		   memchr(text.ptr, ';', text.len) == NULL;
 }
 
+/* What stands behind EXECUTE and is no prepared statement: a trigger's function, a
+ * string that is executed, a privilege. */
+static const char *const others[] = {
+	"function", "procedure", "format", "on", NULL};
+
+/* Is the word that was read PREPARE, and is the statement named so all the same? */
+static bool
+prepares_as_other(flat f)
+{
+	return is(f.word, "prepare") && next_flat(&f) && is_one_of(f.word, others);
+}
+
 /* Is the word that was read EXECUTE, and the name of a prepared statement behind
- * it? Else it is a trigger's function, or a string that is executed. */
+ * it? */
 static bool
 executes_prepared(flat f)
 {
-	static const char *const others[] = {
-		"function", "procedure", "format", "on", NULL};
 	const char *p = f.pos;
 
 	while (p < f.lexer.end && osp_sql_is_space(*p))
@@ -314,7 +324,7 @@ executes(osp_str text, osp_sql_dialect dialect)
 	osp_sql_lexer_init(&f.lexer, text, dialect);
 	f.pos = f.end = text.ptr;
 	while (next_flat(&f))
-		if (executes_prepared(f))
+		if (executes_prepared(f) || prepares_as_other(f))
 			return true;
 	return false;
 }

@@ -37,10 +37,12 @@ portal_has_values(void)
 	return ActivePortal != NULL && ActivePortal->portalParams != NULL;
 }
 
+/* There is no text of the client's while a transaction ends that was begun by the
+ * extended protocol. */
 static bool
 text_has_values(osp_str text)
 {
-	return has_parameter(text.ptr) ||
+	return text.len == 0 || has_parameter(text.ptr) ||
 		   osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY) ||
 		   osp_sql_secret(text, OSP_SQL_POSTGRES_ANY) == OSP_SQL_VALUES;
 }

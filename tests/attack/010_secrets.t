@@ -51,7 +51,19 @@ END
 run('psql', '-Xqc', 'create role demo2; create foreign data wrapper w;
 	create server s foreign data wrapper w;
 	create table secrets (name text, password text, token text, api_key text);
-	create table notes (note text);');
+	create table notes (note text);
+	create table pins (pin text, password text); create table log (note text);
+	create function built(p text) returns void language plpgsql as $$
+	begin
+		execute format(\'select note from notes where note = %L\', p);
+		execute p;
+	end $$;
+	create function raises(p text) returns void language plpgsql as $$
+	begin raise unique_violation using message = \'no "\' || p || \'"\'; end $$;
+	create function later() returns trigger language plpgsql as $$
+	begin execute format(\'insert into log values (%L)\', new.pin); return null; end $$;
+	create constraint trigger pins_later after insert on pins
+		deferrable initially deferred for each row execute function later();');
 
 # Signed contexts, of which a program may send one itself.
 my @comments = map {
@@ -84,7 +96,7 @@ sub stored_files
 # The first places where one of the texts is, in what is stored.
 sub leaks
 {
-	my $pattern = join '|', 'LEAK\d*', 'leak\d*', @signatures;
+	my $pattern = join '|', 'LEAK\d*', 'leak\d*', '7319021\d*', @signatures;
 	my (@found, %seen);
 
 	for my $file (stored_files())

@@ -6,7 +6,7 @@
 #
 # A statement is a form with the place of a secret, a way to write the string, what
 # stands before and behind it, and maybe something that it is nested in. Forms that
-# fail are as welcome as others.
+# fail are as welcome as others. A secret that is a number begins with 7319021.
 
 package AttackStatements;
 
@@ -17,7 +17,8 @@ use Exporter 'import';
 
 our @EXPORT = qw(statements);
 
-# {s} is a string constant of any form, {p} the plain secret, {n} a number.
+# {s} is a string constant of any form, {p} the plain secret, {n} a number, {d} the
+# digits of a secret.
 my @forms = (
 	"ALTER ROLE demo2 PASSWORD {s}",
 	"CREATE ROLE r{n} PASSWORD {s}",
@@ -49,6 +50,25 @@ my @forms = (
 	"SELECT * FROM secrets WHERE password = {s}",
 	"WITH x AS (SELECT {s} AS token) SELECT * FROM x",
 	"SELECT 'redis://:{p}\@host/0', {s}",
+	"SELECT 'redis://u:it''s/{p}\@host/0', {s}",
+	"SELECT 'postgres://u:p\@x:y/{p} z\@host'",
+	"SELECT 'postgres://u:12/{p}\@host'",
+	"UPDATE pg_settings SET setting = {s} WHERE name = 'myapp.pin'",
+	"UPDATE ONLY pg_catalog.\"pg_settings\" SET setting = {s} WHERE name = 'myapp.pin'",
+	"SET U&\"myapp\\002epin\" = {s}",
+	"SET SESSION U&\"myapp\\002epin\" TO {p}",
+	"SELECT {s} AS U&\"p\\0061ssword\"",
+	"SELECT * FROM secrets WHERE token::int IN ({d}, -{d}) OR {d} = token::int",
+	"SELECT * FROM secrets WHERE token::numeric BETWEEN {d} AND {d}.5e1",
+	"INSERT INTO secrets (name, token) VALUES ('x', {d})",
+	"INSERT INTO pins (pin, password) VALUES ({s}, '')",
+	"BEGIN; INSERT INTO pins (pin, password) VALUES ({s}, ''); "
+	  . "SET CONSTRAINTS ALL IMMEDIATE; COMMIT",
+	"PREPARE format(text) AS SELECT \$1; EXECUTE format({s}); DEALLOCATE format",
+	"PREPARE \"function\"(text) AS SELECT \$1; EXECUTE \"function\"({s}); "
+	  . "EXPLAIN ANALYZE EXECUTE function({s}); DEALLOCATE \"function\"",
+	"PREPARE r{n}(int) AS SELECT \$1; EXECUTE r{n}({d}); DEALLOCATE r{n}",
+	"PREPARE r{n}(text) AS SELECT \$1::regclass; EXECUTE r{n}({s}); DEALLOCATE r{n}",
 	"PREPARE p{n} AS SELECT * FROM secrets WHERE password = {s}",
 	"PREPARE q{n}(text) AS SELECT \$1; EXECUTE q{n}({s}); DEALLOCATE q{n}",
 	"DECLARE c{n} CURSOR WITH HOLD FOR SELECT {s} AS password",
@@ -86,6 +106,13 @@ my @sqlite_forms = (
 	"PRAGMA main.rekey = {s}",
 	"PRAGMA hexkey='{p}'",
 	"PRAGMA textkey={p}",
+	"PRAGMA hexrekey={p}",
+	"PRAGMA cipher_salt = {s}",
+	"PRAGMA cipher_license = {p}",
+	"PRAGMA activate_extensions({s})",
+	"ATTACH 'file::memory:?%6bey={p}' AS a{n}",
+	"ATTACH \"file:/nosuch/x?hexke%79={p}\" AS a{n}",
+	"SELECT * FROM secrets WHERE token IN ({d}, {d})",
 	"ATTACH ':memory:' AS a{n} KEY {s}",
 	"ATTACH DATABASE \":memory:\" AS a{n} KEY \"{p}\"",
 	"ATTACH ':memory:' AS a{n} KEY {p}",
@@ -137,13 +164,52 @@ sub fill
 {
 	my ($form, @ways) = @_;
 	my $secret = sprintf 'LEAK%06d', ++$number;
+	my $digits = sprintf '7319021%03d', $number % 1000;
 	my $way = pick(@ways);
 
 	$form = lc $form if int rand 4 == 0;
 	$form =~ s/\{n\}/$number/g;
 	$form =~ s/\{p\}/$secret/g;
+	$form =~ s/\{d\}/$digits/g;
 	$form =~ s/\{s\}/$way->($secret)/ge;
 	return $form;
+}
+
+# Statements with the secret as parameter: those that fail in ways that name the value,
+# and those that run a statement that is built of it.
+my @parameter_forms = (
+	'SELECT %s::int', 'SELECT %s::text', 'SELECT %s::text::regclass',
+	'SELECT %s::text::regproc', 'SELECT %s::text::regrole', 'SELECT (%s::text)::date',
+	'SELECT pg_size_bytes(%s)', q{SELECT set_config('work_mem', %s, true)},
+	q{SELECT set_config(%s, 'x', true)}, q{SELECT nextval(%s::text)},
+	'SELECT pg_read_file(%s)', 'SELECT to_tsquery(%s)', 'SELECT xmlparse(document %s)',
+	q{SELECT jsonb_path_query('{}', %s::text::jsonpath)}, 'SELECT (%s::text)::inet',
+	q{SELECT query_to_xml(%s, true, true, '')}, 'SELECT ts_stat(%s)', 'SELECT built(%s)',
+	'SELECT raises(%s)', 'INSERT INTO notes VALUES (%s) RETURNING note::regtype',
+	'INSERT INTO secrets (token) VALUES (%s)', 'INSERT INTO pins VALUES (%s)');
+my @parameters = (
+	'LEAK parameter', 'leak', q{SELECT 'LEAK'}, q{SELECT 1 'LEAK'}, q{SELECT 'LEAK' FORM notes},
+	'LEAK.x', '7319021-13-77', '73190211234');
+my @sqlite_parameter_forms = (
+	'SELECT ?', 'INSERT INTO secrets (token) VALUES (?)', 'ATTACH ? AS b',
+	q{SELECT json_extract('{}', ?)}, 'SELECT json(?)', 'SELECT * FROM found WHERE found MATCH ?',
+	'SELECT * FROM pragma_table_info(?)', 'SELECT load_extension(?)', 'DETACH ?',
+	'INSERT INTO found (found) VALUES (?)', q{SELECT 'x' LIKE 'y' ESCAPE ?});
+my @sqlite_parameters = (
+	'LEAK parameter', 'file:/nosuch/x?key=LEAK', '$LEAK[', '"LEAK', 'LEAK: x', 'leak AND (',
+	'/nosuch/LEAK', '73190211234:');
+
+# Each statement with each parameter.
+sub with_parameters
+{
+	my ($how, $forms, $parameters) = @_;
+	my @all;
+
+	foreach my $form (@$forms)
+	{
+		push @all, [ $how, $form, [$_] ] for @$parameters;
+	}
+	return @all;
 }
 
 # In a DO block or a function that is called.
@@ -193,11 +259,8 @@ sub statements
 		$text = with_context($text, pick(@comments)) if int rand 3 == 0;
 		push @all, [ 'sqlite', $text, [] ];
 	}
-	push @all, [ 'extended', 'SELECT %s::int', ['LEAK parameter'] ];
-	push @all, [ 'extended', 'SELECT %s::text', ['LEAK parameter'] ];
-	push @all, [ 'extended', 'INSERT INTO secrets (token) VALUES (%s)', ['LEAK parameter'] ];
-	push @all, [ 'sqlite', 'INSERT INTO secrets (token) VALUES (?)', ['LEAK parameter'] ];
-	push @all, [ 'sqlite', 'SELECT ?', ['LEAK parameter'] ];
+	push @all, with_parameters('extended', \@parameter_forms, \@parameters);
+	push @all, with_parameters('sqlite', \@sqlite_parameter_forms, \@sqlite_parameters);
 	return @all;
 }
 

@@ -43,6 +43,8 @@ def send_extended(statements):
 def send_sqlite(statements):
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("CREATE TABLE secrets (name, password, token, api_key)")
+    connection.execute("CREATE VIRTUAL TABLE found USING fts5(x)")
+    connection.enable_load_extension(True)
     for text, parameters in statements:
         try:
             if parameters:

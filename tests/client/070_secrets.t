@@ -32,6 +32,12 @@ if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))
 		"select 'x' as a, 'LEAK12' as password",
 		"create user mapping for demo server s options (password 'LEAK13')",
 		"copy (select 1) to program 'PGPASSWORD=LEAK14 true'", 'select $1::int',
+		'select $1::text::regclass', 'select $1::text::regtype', 'select pg_read_file($1)',
+		q{select set_config('work_mem', $1, true)}, q{select query_to_xml($1, true, true, '')},
+		'do $$ begin raise unique_violation using message = \'token LEAK21\'; end $$',
+		"execute nosuch('LEAK22')", "set u&\"myapp\\002epin\" to LEAK23",
+		"update pg_settings set setting = 'LEAK24' where name = 'myapp.pin'",
+		"select 'redis://u:12/LEAK25\@h'",
 		"prepare x as select 'password LEAK15'", "/*+ hint */ $comment select 16",
 		"select 17 $comment /* x */", "/* x */ -- n\n$comment select 18", "$comment select 19",
 		"select 20 $comment");

@@ -16,6 +16,7 @@
  *	  actions of foreign keys                test_foreign_key_actions
  *	  functions and tables that run SQL      test_nested_by_a_function,
  *	                                         test_nested_by_virtual_tables
+ *	  values in messages and built texts     test_values
  *	  whose nested statement it is           test_nested_in_one_of_two
  *	  a text that begins with a comment      test_comments_are_text
  *	  EXPLAIN: an end without a start        test_explain
@@ -337,6 +338,49 @@ test_nested_by_virtual_tables(void **state)
 	assert_non_null(strstr(
 		collect_tree(), "sqlite  INSERT INTO f VALUES ('a b')\n|- sqlite  "));
 	assert_in_range(collect_count("sqlite-start"), 6, 20);
+}
+
+/* Prepares a statement, binds the text to its parameters and steps it once. */
+static void
+execute_with(const char *sql, const char *value, int expected)
+{
+	sqlite3_stmt *stmt = NULL;
+	int i;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	for (i = 1; i <= sqlite3_bind_parameter_count(stmt); i++)
+		assert_int_equal(sqlite3_bind_text(stmt, i, value, -1, SQLITE_STATIC),
+						 SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt) & 0xff, expected);
+	(void) sqlite3_finalize(stmt);
+}
+
+/* Values of parameters are neither in messages nor in the texts of statements that
+ * SQLite builds of them; what runs in a statement with a secret is masked. */
+static void
+test_values(void **state)
+{
+	(void) state;
+	add_function("run", run_nested);
+	execute("CREATE TABLE t(a UNIQUE);"
+			"CREATE VIRTUAL TABLE f USING fts5(x)",
+			SQLITE_OK);
+	execute_with("ATTACH ? AS x", "/nosuch/LEAK", SQLITE_CANTOPEN);
+	execute_with("SELECT * FROM f WHERE f MATCH ?", "\"LEAK", SQLITE_ERROR);
+	execute_with("SELECT json_extract('{}', ?)", "$LEAK[", SQLITE_ERROR);
+	execute_with("INSERT INTO t VALUES (?), (?1)", "LEAK", SQLITE_CONSTRAINT);
+	execute_with("SELECT * FROM pragma_table_info(?)", "LEAK", SQLITE_DONE);
+	execute_with("SELECT run(?)", "SELECT 'LEAK'", SQLITE_ROW);
+	execute_with("SELECT run(?)", "SELECT run('SELECT ''LEAK''')", SQLITE_ROW);
+	execute("SELECT 'password', run('SELECT ''LEAK''')", SQLITE_OK);
+	assert_false(collect_has("LEAK"));
+	if (BY_HOOK)
+		return;
+	assert_non_null(strstr(collect_tree(), "unable to open database\n"));
+	assert_non_null(strstr(collect_tree(), "UNIQUE constraint failed: t.a\n"));
+	assert_non_null(strstr(collect_tree(), "SELECT run(?)  1 row\n"));
+	assert_non_null(strstr(collect_tree(), "SELECT ?  1 row\n"));
+	assert_non_null(strstr(collect_tree(), "SELECT '***'  1 row\n"));
 }
 
 /* A runs, then B, then A again, which runs C: C is A's. */
@@ -722,6 +766,7 @@ main(void)
 		TEST(test_foreign_key_actions),
 		TEST(test_nested_by_a_function),
 		TEST(test_nested_by_virtual_tables),
+		TEST(test_values),
 		TEST(test_nested_in_one_of_two),
 		TEST(test_comments_are_text),
 		TEST(test_explain),
