@@ -194,11 +194,13 @@ differences()
 
 # Messages that no test should bring about and all that name us, with numbers
 # masked, and how often they came. A worker for logical replication that is
-# stopped while it starts says so or not, as it happens; and the tests look at the
-# memory contexts, of which one is ours.
+# stopped while it starts says so or not, as it happens, and so does a parallel
+# worker that its leader stops; and the tests look at the memory contexts, of which
+# one is ours.
 severe()
 {
 	sed -nE -e "s,$WORK,,g" \
+		-e '/ parallel worker\[.*terminating connection due to administrator/d' \
 		-e 's/^.*(FATAL|PANIC):  /\1: /p' \
 		-e '/terminated by signal/p' -e '/(LOG|WARNING|ERROR):.*osprofiler/p' \
 		"$1/server.log" |

@@ -103,7 +103,10 @@ build_and_test()
 		gcc --version | head -n 1
 		\$PG_CONFIG --version
 		make -s common drivers cli pg_osprofiler
-		exec timeout --kill-after=10 $suite_timeout_s tests/pg/run
+		timeout --kill-after=10 $suite_timeout_s tests/pg/run && exit
+		status=\$?
+		cat /tmp/osprofiler-pg.*/src/pg_osprofiler/regression.diffs || true
+		exit \$status
 	END
 }
 

@@ -20,7 +20,8 @@ use IPC::Run ();
 use Time::HiRes qw(usleep);
 use Time::Local qw(timegm);
 
-our @EXPORT = qw(new_node configure context signed set_context comment points shape
+our @EXPORT = qw(new_node configure context signed set_context comment points
+  without_copies shape
   count_points wait_until_shipped wait_for_points wait_for_delivery tree operations
   breaches write_file count_in_log trace_file shipper_pid);
 
@@ -128,6 +129,16 @@ sub points
 	}
 	close $file;
 	return @points;
+}
+
+# Points are delivered at least once: a shipper that is killed between a delivery
+# and the note of it delivers again. Reports drop such copies, and so does this.
+sub without_copies
+{
+	my (@points) = @_;
+	my %seen;
+
+	return grep { !$seen{"$_->{trace_id} $_->{name}"}++ } @points;
 }
 
 # How many points of a trace the collector may have: without decoding them.
