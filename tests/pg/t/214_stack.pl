@@ -57,11 +57,26 @@ sub levels
 	return $works;
 }
 
+# The levels without us of a function that PostgreSQL calls with a frame of its own
+# between, as it does where an extension follows functions.
+sub levels_with_frame
+{
+	my ($call) = @_;
+	my ($name) = $call =~ /(by_\w+)/;
+	my $levels;
+
+	$node->safe_psql('postgres', "ALTER ROUTINE $name SECURITY DEFINER");
+	$levels = levels($call, 0, 'session_preload_libraries=');
+	$node->safe_psql('postgres', "ALTER ROUTINE $name SECURITY INVOKER");
+	return $levels;
+}
+
 foreach my $call (
 	'SELECT by_expression(%d)', 'SELECT by_query(%d)', 'SELECT by_execute(%d)',
 	'SELECT by_sql(%d)', 'CALL by_call(%d)')
 {
 	my $bare = levels($call, 0, 'session_preload_libraries=');
+	my $framed = levels_with_frame($call);
 	my $loaded = levels($call, 0);
 	my $default = levels($call, 1, "osprofiler.points=$defaults");
 	my $most = levels($call, 1, "osprofiler.points=$all", 'osprofiler.max_points=1000000');
@@ -69,8 +84,9 @@ foreach my $call (
 	cmp_ok($bare, '>', 100, "$call: $bare levels without us");
 	cmp_ok($loaded, '>=', $bare - 2, "$call: $loaded levels if nothing is traced");
 	cmp_ok($default, '>=', 0.90 * $bare, "$call: $default levels with the default points");
-	# PostgreSQL itself takes a seventh, for functions that have hooks.
-	cmp_ok($most, ">=", 0.83 * $bare, "$call: $most levels with all points");
+	cmp_ok($most, '>=', 0.92 * $framed,
+		"$call: $most levels with all points; a frame of PostgreSQL's leaves $framed");
+	cmp_ok($most, '>=', 0.8 * $bare, "$call: which is four fifths at least");
 }
 
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
