@@ -15,8 +15,8 @@ libdir     ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 mandir     ?= $(PREFIX)/share/man
 unitdir    ?= $(libdir)/systemd/system
-driverdir  ?= $(libdir)/osprofiler/drivers
-hookdir    ?= $(libdir)/osprofiler
+hookdir     = $(libdir)/osprofiler
+driverdir   = $(hookdir)/drivers
 
 # The default of make itself would be cc and ar without a say.
 CC      ?= cc
@@ -29,11 +29,14 @@ BUILD    ?= $(TOP)/build
 OPTIMIZE ?= -O2
 SANITIZE ?=
 
+# Programs find what is installed in libdir from their own place, so no absolute
+# path is compiled in, and an installation may be moved.
+lib_from_bin := $(shell realpath -m --relative-to='$(bindir)' '$(libdir)')
+
 OSP_WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wdeclaration-after-statement -Wundef -Wshadow -Wpointer-arith -Werror
 OSP_CPPFLAGS := -D_GNU_SOURCE -I$(TOP)/common/include -I$(TOP)/common \
-	-DOSP_VERSION='"$(VERSION)"' -DOSP_DRIVER_DIR='"$(driverdir)"' \
-	-DOSP_HOOK_DIR='"$(hookdir)"'
+	-DOSP_VERSION='"$(VERSION)"' -DOSP_LIB_FROM_BIN='"$(lib_from_bin)"'
 OSP_CFLAGS   := -std=gnu99 -g $(OPTIMIZE) -fPIC -fvisibility=hidden \
 	-fno-strict-aliasing $(OSP_WARNINGS) -pthread
 OSP_LDFLAGS  := -pthread -Wl,-z,relro,-z,now
@@ -51,15 +54,23 @@ LIBOSP_LIBS := -lcrypto -luuid -ldl -lrt
 # Objects know the headers they were made from.
 OSP_DEPFLAGS = -MMD -MP -MT $@ -MF $(@:.o=.d)
 
-# Objects depend on this file, which changes when the compiler, a flag or a path
-# does.
+# Objects depend on the first file, which changes when the compiler or a flag
+# does; files with an absolute path in them on the second one.
 FLAGS       := $(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS)
 FLAGS_STAMP := $(BUILD)/flags.$(notdir $(CURDIR))
-ifneq ($(strip $(file <$(FLAGS_STAMP))),$(strip $(FLAGS)))
-ifeq ($(shell mkdir -p $(BUILD) 2>/dev/null; test -w $(BUILD) && echo yes),yes)
-$(file >$(FLAGS_STAMP),$(FLAGS))
+PATHS       := $(PREFIX) $(bindir) $(libdir) $(includedir)
+PATHS_STAMP := $(BUILD)/paths.$(notdir $(CURDIR))
+
+# Writes the value of variable $(1) to file $(1)_STAMP if it is another one there.
+define write_stamp
+ifneq ($$(strip $$(file <$$($(1)_STAMP))),$$(strip $$($(1))))
+ifeq ($$(shell mkdir -p $$(BUILD) 2>/dev/null; test -w $$(BUILD) && echo yes),yes)
+$$(file >$$($(1)_STAMP),$$($(1)))
 endif
 endif
+endef
+$(eval $(call write_stamp,FLAGS))
+$(eval $(call write_stamp,PATHS))
 
 COMPILE = $(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS) $(OSP_DEPFLAGS) -c $< -o $@
 LINK    = $(CC) $(OSP_CFLAGS) $(CFLAGS) $(OSP_LDFLAGS) $(LDFLAGS)

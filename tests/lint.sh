@@ -40,7 +40,7 @@ mapfile -t headers < <(sources -path '*/include/osprofiler/*.h')
 
 flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon -Icli -Idrivers \
 -Isqlite_osprofiler/include $(pkg-config --cflags libpq) -DOSP_VERSION=\"\" \
--DOSP_DRIVER_DIR=\"\" -DOSP_BIN_DIR=\"\" -DOSP_HOOK_DIR=\"\""
+-DOSP_LIB_FROM_BIN=\"../lib\""
 
 formatted()
 {

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/install_path.h"
 #include "cli.h"
 
 #define SHADOW_DIR  "shadow"
@@ -33,7 +34,7 @@ find_hook(const char *file, char out[PATH_MAX])
 	const char *dirs = getenv("OSPROFILER_HOOK_PATH");
 
 	if (dirs == NULL || dirs[0] == '\0')
-		dirs = OSP_HOOK_DIR;
+		return osp__install_path(file, out, PATH_MAX);
 	while (*dirs != '\0')
 	{
 		size_t len = strcspn(dirs, ":");

@@ -11,10 +11,12 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/install_path.h"
 #include "base/uri.h"
 
 #define SCHEME_MAX 31
@@ -41,9 +43,11 @@ static bool
 for_each_directory(directory_fn fn, void *ctx)
 {
 	const char *p = secure_getenv("OSPROFILER_DRIVER_PATH");
+	char installed[PATH_MAX];
 
 	if (p == NULL || *p == '\0')
-		return fn(ctx, OSP_STR(OSP_DRIVER_DIR));
+		return osp__install_path("drivers", installed, sizeof(installed)) &&
+			   fn(ctx, osp_str_of(installed));
 	while (*p != '\0')
 	{
 		size_t len = strcspn(p, ":");
