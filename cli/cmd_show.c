@@ -21,9 +21,10 @@
 static const char help[] =
 	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
 	"\n"
-	"Shows a trace. TRACE is its id (a UUID, or the 32 hex digits of an\n"
-	"OpenTelemetry trace id), or a file that holds one: a notification on each\n"
-	"line, a JSON list of notifications, or what --json printed before.\n"
+	"Shows a trace. TRACE is its id (a UUID or the beginning of one, or the 32\n"
+	"hex digits of an OpenTelemetry trace id), or a file that holds one: a\n"
+	"notification on each line, a JSON list of notifications, or what --json\n"
+	"printed before.\n"
 	"\n"
 	"  --text                    a tree, one line for each operation (default)\n"
 	"  --json                    the report as JSON, as upstream's command "

@@ -6,6 +6,7 @@
 #include "trace_argument.h"
 #include "cli.h"
 #include "time_argument.h"
+#include "trace_prefix.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -280,8 +281,8 @@ report_absence(const cli_source *source, const char *name,
 		return cli_error(
 			"no trace '%s' in %s: %s", name, shown, source->missing.msg);
 	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
-					 "which traces this collector has; --connection-string "
-					 "names another collector)",
+					 "which traces this collector has, and give the whole id; "
+					 "--connection-string names another collector)",
 					 name,
 					 shown);
 }
@@ -311,10 +312,14 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 {
 	cli_mark *mark = NULL;
 	char why[WHY_SIZE] = "";
+	char whole_id[OSP_ID_MAX + 1];
 	int result;
 
-	if (cli_collector_open(&source->collector) != CLI_OK)
+	if (cli_collector_open(&source->collector) != CLI_OK ||
+		cli_trace_prefix_find(&source->collector, name, whole_id) != CLI_OK)
 		return CLI_FAILED;
+	if (whole_id[0] != '\0')
+		name = whole_id;
 	if (source->dirs.count == 0)
 		cli_run_dirs_find(&source->dirs, &source->collector.config);
 	mark = cli_mark_take(&source->dirs);

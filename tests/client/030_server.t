@@ -9,6 +9,7 @@ use strict;
 use warnings;
 use lib '.';
 use ClientTest;
+use File::Basename qw(dirname);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -284,6 +285,71 @@ wsgi
     pg SELECT count(*) FROM purchase | SELECT | rows 1
 END
 	check_trace('shop.py', $out);
+}
+
+# --- the program of demo.sh, as the README shows its trace -----------------------
+
+# A drawn line without its times, bar and place, and without the text of a plan,
+# which has constants here because hide_params is off.
+sub bare
+{
+	my ($line) = @_;
+
+	$line =~ s/^ *[0-9.]+ \w+ +\+[0-9.]+ \w+ +[\x{2501}\x{2578}\x{257a} ]+//;
+	$line =~ s/  \S*\@\S+(?=  |$)//;
+	$line =~ s/(pg\.plan  ).*/$1/;
+	return $line;
+}
+
+{
+	my $build = $ENV{BUILD} // "$here/../../build";
+	my ($readme) = slurp("$here/../../README.md") =~ /^Trace \S+ .*?\n(.*?)^```$/ms;
+	my ($status, undef, $why) = run('sh', '-c', "cc -o $dir/cart $here/../../docs/examples/cart.c "
+		  . '$(pkg-config --cflags --libs sqlite3 libpq)');
+	is("$status|$why", '0|', 'cart.c compiles');
+	run('psql', '-Xqc', 'create database shop');
+	local $ENV{PGDATABASE} = 'shop';
+	run('psql', '-Xqf', "$here/../../docs/examples/orders.sql");
+	traced("$dir/cart", "$dir/cart.db", '');
+	wait_for('the trace is whole', sub {
+		(undef, my $text) = run($osprofiler, 'trace', 'show', trace_id());
+		return $text =~ /pg .*SELECT sum\(price\)/;
+	});
+	(undef, my $text) = run($osprofiler, 'trace', 'show', trace_id());
+	utf8::decode($_) for $readme, $text;
+	my @drawn = map { bare($_) } split /\n/, $text;
+	my @expected = map { bare($_) } grep { $_ ne '...' } split /\n/, $readme;
+	my @missing;
+
+	for my $line (@expected)
+	{
+		my ($at) = grep { $drawn[$_] eq $line } 0 .. $#drawn;
+		if (defined $at) { splice @drawn, 0, $at + 1 }
+		else { push @missing, $line }
+	}
+	utf8::encode($_) for @missing;
+	is(join("\n", @missing), '', 'the README shows what is drawn');
+	cmp_ok(scalar @expected, '>', 20, 'all of it');
+}
+
+# The README's way to see whether a server traces.
+{
+	my ($block) = slurp("$here/../../README.md") =~ /^\*\*Does it work\?.*?^```\n(.*?)^```$/ms;
+	my @lines = $block =~ /^\$ (.*)$/mg;
+	local $ENV{OSPROFILER_HMAC_KEYS} = $key;
+	local $ENV{PATH} = dirname($osprofiler) . ":$ENV{PATH}";
+	local $ENV{PSQLRC} = '/dev/null';
+	run('psql', '-Xqc', 'create extension if not exists osprofiler');
+
+	my ($status, $out, $err) = run('bash', '-c', join "\n", @lines[0, 1],
+		"for try in {1..100}; do shown=\$($lines[2]); grep -q 'SELECT 1' <<<\"\$shown\" && break; sleep 0.1; done",
+		'echo "$shown"');
+	is($status, 0, 'a context that goes to the server and back') or diag($err);
+	like($out, qr/^ accepted$/m, 'is accepted');
+	like($out, qr/\bpg\b.*SELECT 1\b/, 'and traces');
+	local $ENV{OSPROFILER_HMAC_KEYS} = 'another';
+	(undef, $out) = run('bash', '-c', join "\n", @lines[0, 1]);
+	like($out, qr/^ bad_signature/m, 'another key is said');
 }
 
 done_testing();

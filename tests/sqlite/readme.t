@@ -29,8 +29,9 @@ commands()
 
 run_commands()
 {
-	commands "$1" >"$WORK/commands"
+	for number in "$@"; do commands "$number"; done >"$WORK/commands"
 	(cd "$WORK" && PATH="$BUILD/bin:$PATH" OSPROFILER_RUN_DIR="$WORK/run" \
+		XDG_STATE_HOME="$WORK/state" \
 		bash -eu "$WORK/commands") >"$WORK/out" 2>&1
 }
 
@@ -63,5 +64,15 @@ is "$(cat "$WORK/out")" 0 "preload: runs"
 drain
 is "$(tree)" "sqlite  SELECT count(*) FROM sqlite_schema  1 row
 sqlite  SELECT 1  1 row" "preload: is traced"
+
+# As a reader types it, to the end.
+run_commands 3 4
+grep -q 'sqlite .*SELECT count' "$WORK/out"
+ok $? "preload and agent: the trace is shown"
+grep -q 'sqlite .*SELECT 1' "$WORK/out"
+ok $? "preload and agent: to its end"
+run_commands 2 4
+grep -q 'sqlite .*SELECT count' "$WORK/out"
+ok $? ".load and agent: the trace is shown"
 
 end_tests

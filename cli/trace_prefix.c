@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trace_prefix.c
+ *	  A trace that is named by the beginning of its id.
+ */
+#include "trace_prefix.h"
+#include "cli.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#define PREFIX_MIN 8
+
+/* Traces that are compared: a store lists so many in some milliseconds. */
+#define NEWEST 10000
+
+typedef struct search
+{
+	const char *prefix;
+	size_t matches;
+	char id[OSP_ID_MAX + 1]; /* of the first match */
+} search;
+
+static bool
+is_prefix(const char *name)
+{
+	size_t len;
+
+	for (len = 0; name[len] != '\0'; len++)
+	{
+		bool is_dash = len == 8 || len == 13 || len == 18 || len == 23;
+
+		if (is_dash ? name[len] != '-' : !isxdigit((unsigned char) name[len]))
+			return false;
+	}
+	return len >= PREFIX_MIN && len < OSP_UUID_TEXT_LEN;
+}
+
+/* An osp_trace_fn: does the id of the trace begin so? */
+static osp_status
+compare(void *ctx, const osp_trace_entry *entry)
+{
+	search *wanted = (search *) ctx;
+	size_t len = strlen(wanted->prefix);
+
+	if (entry->base_id.len < len || entry->base_id.len > OSP_ID_MAX ||
+		strncasecmp(entry->base_id.ptr, wanted->prefix, len) != 0)
+		return OSP_OK;
+	if (wanted->matches++ == 0)
+	{
+		memcpy(wanted->id, entry->base_id.ptr, entry->base_id.len);
+		wanted->id[entry->base_id.len] = '\0';
+	}
+	return OSP_OK;
+}
+
+int
+cli_trace_prefix_find(cli_collector *collector, const char *name,
+					  char id[OSP_ID_MAX + 1])
+{
+	osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = NEWEST};
+	search wanted = {.prefix = name};
+	osp_error err = {OSP_OK, ""};
+	osp_status status;
+
+	id[0] = '\0';
+
+	/* A collector that cannot begin with the newest would have to list all. */
+	if (!is_prefix(name) ||
+		(collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) == 0)
+		return CLI_OK;
+	status = collector->driver->list_traces(
+		collector->conn, &filter, compare, &wanted, NULL, &err);
+	if (status != OSP_OK && status != OSP_ENOENT)
+		return cli_error(
+			"cannot list the traces of %s: %s", collector->shown, err.msg);
+	if (wanted.matches > 1)
+		return cli_error("the ids of %zu traces begin with '%s': give more of "
+						 "the id",
+						 wanted.matches,
+						 name);
+	memcpy(id, wanted.id, sizeof(wanted.id));
+	return CLI_OK;
+}

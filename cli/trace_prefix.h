@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trace_prefix.h
+ *	  A trace that is named by the beginning of its id.
+ */
+#ifndef OSPROFILER_CLI_TRACE_PREFIX_H
+#define OSPROFILER_CLI_TRACE_PREFIX_H
+
+#include "collector_options.h"
+#include "osprofiler/ids.h"
+
+/*
+ * If name may be the beginning of an id (8 hex digits at least, dashes where a
+ * UUID has them), the one trace among the newest ones whose id begins so: its id.
+ * CLI_OK and an empty id: there is none, or name is something else. CLI_FAILED
+ * after a message, if several traces begin so or the list cannot be read.
+ */
+int cli_trace_prefix_find(cli_collector *collector, const char *name,
+						  char id[OSP_ID_MAX + 1]) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_TRACE_PREFIX_H */
