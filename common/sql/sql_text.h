@@ -199,6 +199,28 @@ bool osp_sql_runs_deferred(osp_str text, osp_sql_dialect dialect);
 /* Does it run the query of a cursor (FETCH, MOVE)? */
 bool osp_sql_fetches(osp_str text, osp_sql_dialect dialect);
 
+/* May it be one of those? The answer no is certain, and costs a look at the first
+ * and the third byte. */
+static inline bool
+osp_sql_may_run_earlier(osp_str text)
+{
+	if (text.len < 3)
+		return false;
+	switch (text.ptr[0] | 0x20)
+	{
+		case 's':
+			return (text.ptr[2] | 0x20) == 't';
+		case 'b':
+		case 'd':
+		case 'i':
+		case 'u':
+		case 'w':
+			return false;
+		default:
+			return true;
+	}
+}
+
 /* Does the text hold a URI with a password, or a file: URI with a key? */
 bool osp_sql_has_secret_uri(osp_str text);
 

@@ -20,6 +20,7 @@ my $node = new_node('values');
 $node->start;
 $node->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION osprofiler;
+CREATE EXTENSION tablefunc;
 CREATE TABLE t (id int PRIMARY KEY, note text);
 INSERT INTO t VALUES (1, 'x');
 CREATE SEQUENCE s MAXVALUE 10;
@@ -157,6 +158,9 @@ like(recorded('none', [ q{SELECT query_to_xml($1, true, true, '')}, q{SELECT 'LE
 	qr/SELECT \? AS c"/, 'query_to_xml');
 like(recorded('none', [ q{SELECT ts_stat($1)}, q{SELECT 'LEAK'::tsvector AS d} ]),
 	qr/SELECT \?::tsvector AS d"/, 'ts_stat');
+like(recorded('none', [ q{SELECT * FROM crosstab($1) AS x(a text, b text)},
+			q{SELECT 'LEAK'::text, 'x'::text, 'y'::text} ]),
+	qr/SELECT \?::text, \?::text, \?::text"/, 'crosstab');
 recorded('42601', [ q{SELECT query_to_xml($1, true, true, '')}, 'LEAK' ]);
 recorded('42601', [ q{SELECT query_to_xml($1, true, true, '')}, q{SELECT 1 'LEAK'} ]);
 recorded('22012', [ q{SELECT query_to_xml($1, true, true, '')}, q{SELECT 'LEAK', 1/0 FROM t} ]);
