@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pgosp_node.h
- *	  What the parts that tell of plan nodes know of each other.
+ *	  Plan nodes as operations: the functions that their files share.
  *
- *	  node.c        the tree: which nodes are points, and when
- *	  nodeinfo.c    what is told of one
- *	  node_fast.c   the same, by templates
- *	  nodename.c    what it is called, and works on
- *	  nodetree.c    the nodes under a node
- *	  expr.c        conditions as text
- *	  parallel.c    parallel workers
+ *	  node.c             the tree: which nodes are operations, and when
+ *	  node_attributes.c  what start and stop of a node have
+ *	  node_fast.c        the same, by templates
+ *	  node_names.c       what a node is called, and what it works on
+ *	  node_children.c    the nodes below a node
+ *	  expr.c             conditions as text
+ *	  parallel.c         parallel workers
  */
 #ifndef PGOSP_NODE_H
 #define PGOSP_NODE_H
@@ -18,7 +18,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* ---- nodetree.c ---- */
+/* ---- node_children.c ---- */
 
 /* name: of a subplan as EXPLAIN has it; NULL for other nodes. */
 typedef void (*pgosp_child)(PlanState *child, const char *name, void *arg);
@@ -32,7 +32,7 @@ extern void pgosp_node_children(PlanState *node, pgosp_child visit, void *arg);
 /* The input that "outer" columns are those of, or NULL. */
 extern const PlanState *pgosp_node_outer(const PlanState *node);
 
-/* ---- nodename.c ---- */
+/* ---- node_names.c ---- */
 
 /* "Hash Left Join"; in space. */
 #define PGOSP_NODE_TYPE_MAX 64
@@ -53,7 +53,7 @@ extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
 /* The name of the index alone. */
 extern const char *pgosp_node_index(const PlanState *node);
 
-/* ---- nodeinfo.c ---- */
+/* ---- node_attributes.c ---- */
 
 /* A node as a point. */
 typedef struct pgospNodePoint

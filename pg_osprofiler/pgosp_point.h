@@ -224,9 +224,9 @@ extern bool pgosp_stage_keep(pgospPoint *top);
 /* They are thrown away. */
 extern void pgosp_stage_drop(pgospPoint *top);
 
-/* ---- points of users (userpoint.c) ---- */
+/* ---- points of users (user_operation.c) ---- */
 
-/* The innermost open point of a user, NULL if none; see userpoint.c. */
+/* The innermost open point of a user, NULL if none; see user_operation.c. */
 extern pgospPoint *pgosp_user_point(void);
 
 /* Where a point in the running statement hangs: there may be a user's between. */

@@ -91,12 +91,11 @@ open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	osp_error why;
 
 	(void) snprintf(path, sizeof(path), "%s/spool", options->run_directory);
-	s->spool_limit = options->spool_limit != 0 ? options->spool_limit
-											   : OSP_SPOOL_LIMIT_DEFAULT;
 	status =
 		osp_spool_open(s->alc,
 					   options->spool_path != NULL ? options->spool_path : path,
-					   s->spool_limit,
+					   options->spool_limit != 0 ? options->spool_limit
+												 : OSP_SPOOL_LIMIT_DEFAULT,
 					   &s->spool,
 					   &why);
 	if (status == OSP_EBUSY || status == OSP_ENOMEM)

@@ -63,25 +63,25 @@ typedef struct shipper_ring
 	struct shipper_ring *next_in_bucket;
 	dev_t dev;
 	ino_t ino;
-	bool listed;     /* found by the scan that is under way */
-	bool foreign;    /* no ring of ours: remembered so as to be logged once */
-	bool moved_away; /* of a run directory that was removed */
-	bool moved;      /* the producer wrote between the last two looks */
-	bool check;      /* the producer may be gone */
-	bool orphaned;   /* it is */
-	uint64_t predecessor;  /* as in the header; 0: none, or it was read */
-	uint64_t pos;          /* the next record to be read */
-	uint64_t tail;         /* what header->tail is, or has to be */
+	bool listed;  /* found by the scan that is under way */
+	bool foreign; /* not a ring: kept in the table so that it is logged once */
+	bool moved_away;      /* it lies in a run directory that was removed */
+	bool moved;           /* the producer wrote between the last two looks */
+	bool check;           /* the producer may be gone: check it */
+	bool orphaned;        /* the producer is gone */
+	uint64_t predecessor; /* as in the header; 0: none, or it was read */
+	uint64_t pos;         /* the next record to be read */
+	uint64_t tail; /* as written to header->tail; differs if that is damaged */
 	uint64_t head_seen;    /* at the last look */
 	uint64_t flush_end;    /* head when a flush began */
 	uint64_t taken;        /* bytes of it in the slot that is being filled */
-	uint64_t corrupt_seen; /* what of header->corrupt is in the status file */
+	uint64_t corrupt_seen; /* header->corrupt as counted in the status file */
 
-	bool has_losses; /* that are not in a slot yet */
+	bool has_losses; /* losses whose report is not in a slot yet */
 	uint64_t dropped_seen;
 	int64_t loss_ns;                /* when records were last dropped */
 	int64_t loss_since_ns;          /* when the first of them were */
-	uint64_t told[OSP_RING_LOSSES]; /* of each entry: what is in slots */
+	uint64_t told[OSP_RING_LOSSES]; /* lost records of each entry in reports */
 } shipper_ring;
 
 /* Records of one ring in a slot, up to a position of that ring. */
@@ -95,15 +95,16 @@ typedef struct shipper_slot
 {
 	osp_batch *batch;
 	bool from_spool;
-	bool detached; /* from rings whose tails have moved on: only here */
+	bool detached; /* its points are in no ring any more */
 	uint64_t spool_end;
-	uint64_t spool_points; /* records of the spool, whatever became of them */
+	uint64_t spool_points; /* records read from the spool, damaged ones too */
 	size_t run_count;
-	shipper_run *runs; /* BATCH_POINTS */
-	int64_t *born_ns;  /* of points from rings, osp_mono_now; BATCH_POINTS */
+	shipper_run *runs; /* array of BATCH_POINTS */
+	int64_t
+		*born_ns; /* time of each point from a ring; array of BATCH_POINTS */
 } shipper_slot;
 
-/* What was confirmed since begin_ns; of points from rings also how late. */
+/* Points confirmed since begin_ns, and the ages of those that came from rings. */
 #define METER_BUCKETS 136
 typedef struct shipper_meter
 {
@@ -115,6 +116,7 @@ typedef struct shipper_meter
 
 struct osp_shipper
 {
+	/* shipper.c: options, descriptors */
 	const osp_allocator *alc;
 	osp_log_fn log;
 	void *log_ctx;
@@ -126,6 +128,7 @@ struct osp_shipper
 	char where[256]; /* the connection string without its password */
 	osp_origin origin;
 
+	/* shipper_watch.c: the run directory */
 	char *run_directory;
 	int dir_fd;
 	int lock_fd;
@@ -141,6 +144,7 @@ struct osp_shipper
 	bool check_directory; /* it may have been removed */
 	bool follow_logged;   /* it was, and cannot be made anew */
 
+	/* shipper_rings.c: the table of rings */
 	shipper_ring *by_number[SHIPPER_BUCKETS];
 	shipper_ring *rings[SHIPPER_RINGS_MAX];
 	bool check_all; /* every producer may be gone */
@@ -150,15 +154,14 @@ struct osp_shipper
 	int64_t scanned_ns;
 	osp_buf record; /* the record that is being read */
 
+	/* shipper_fill.c and shipper_spill.c: spool and slots */
 	osp_spool *spool; /* NULL: it cannot be used */
-	uint64_t spool_limit;
 	uint64_t spool_pos;
 	uint64_t spool_corrupt_seen;
-	bool spill_failed; /* the last attempt to put something into the spool */
+	bool spill_failed; /* the last write to the spool failed */
 	int64_t spill_failed_ns;
-	int64_t spill_trouble_ns; /* when the spool last took nothing, and when */
-	int64_t loss_ns;          /* points were last lost; 0: never */
-	bool refusal_logged;
+	int64_t spill_trouble_ns; /* when a write last failed; 0: never */
+	int64_t loss_ns;          /* when points were last lost; 0: never */
 
 	shipper_slot slots[2];
 	osp_sender *sender;
@@ -166,16 +169,19 @@ struct osp_shipper
 	int64_t sent_ns;
 
 	shipper_meter meter;
-	bool down; /* the collector, as far as we know */
+
+	/* shipper_step.c: the collector, naps and sleep */
+	bool refusal_logged;
+	bool down; /* the last batch failed: the collector does not work */
 	int64_t down_ns;
 	int64_t retry_ns;
 	int64_t backoff_ms;
 	uint64_t outage_spooled;
 	uint64_t outage_lost;
 
-	int64_t active_ns;  /* when something was last found to do */
+	int64_t active_ns;  /* when there was last anything to do */
 	int64_t crowded_ns; /* when a ring last had little room */
-	int64_t clock_ns;   /* when the clock was last looked at */
+	int64_t clock_ns;   /* when the wall clock was last checked */
 	int nap_ms;
 	size_t gathered;    /* points read in this step */
 	bool sender_heeded; /* event_fd wakes the caller */
@@ -187,8 +193,8 @@ struct osp_shipper
 void osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
 	OSP_PRINTF(3, 4);
 
-/* Trouble that was last seen at *last_ns (0: never) is seen again: is it worth a
- * line? Not until it was away for a minute, however often it comes. */
+/* Notes in *last_ns that a problem occurs now. True if it is worth a line in the
+ * log: it did not occur in the minute before. */
 bool osp__shipper_is_news(int64_t *last_ns);
 
 /* Puts an error into the status file, where `osprofiler status` reads it. */
@@ -207,19 +213,21 @@ void osp__directory_announce(osp_shipper *s);
 /* Begins to watch the directory; without one, it is checked now and then. */
 void osp__watch_begin(osp_shipper *s);
 
-/* Notes what has happened to the directory; goes on in a new one if need be. */
+/* Reads the events of the watch. If the directory was removed, it is made anew, and
+ * the shipper continues there. */
 void osp__watch_read(osp_shipper *s, int64_t now);
 
-/* For how long the shipper may sleep, who would for so long. */
+/* The longest time that the shipper may sleep, at most timeout_ms. */
 int osp__watch_timeout(const osp_shipper *s, int timeout_ms);
 
 /* shipper_meter.c */
 
-/* So many points, those of the slot, were confirmed. */
+/* The collector has confirmed this many points of the slot. */
 void osp__meter_confirmed(osp_shipper *s, const shipper_slot *slot,
 						  size_t points, int64_t now);
 
-/* Writes a window that is over, or what there is of it, to the status file. */
+/* Writes the figures of a window that is over to the status file; at_once: also of
+ * one that is not. */
 void osp__meter_publish(osp_shipper *s, int64_t now, bool at_once);
 
 /* shipper_rings.c */
@@ -238,12 +246,12 @@ void osp__rings_scan(osp_shipper *s);
 
 /* Examines all rings; true if a head has moved, or a ring is new. Notes when one
  * has little room. */
-bool osp__rings_look(osp_shipper *s, int64_t now);
+bool osp__rings_check(osp_shipper *s, int64_t now);
 
-/* Is there a producer that will find no room if nobody reads? */
+/* Can the ring run full: has it a producer, and cannot grow? */
 bool osp__ring_may_run_full(const shipper_ring *r);
 
-/* Has a head moved since the last look? */
+/* Has a head moved since the rings were last checked? */
 bool osp__rings_moved(const osp_shipper *s);
 
 /* Must the ring's predecessor be read first? */
@@ -254,10 +262,10 @@ bool osp__ring_waits(osp_shipper *s, shipper_ring *r);
 void osp__rings_tidy(osp_shipper *s, bool all);
 void osp__rings_term(osp_shipper *s);
 
-/* Everything before end is delivered, or safe elsewhere. */
+/* Moves the tail to end: everything before it is delivered, or in the spool. */
 void osp__ring_settle(shipper_ring *r, uint64_t end);
 
-/* What is not settled is read again. */
+/* Goes back to the tail: records behind it will be read again. */
 void osp__ring_rewind(shipper_ring *r);
 
 /* Counts what osp_ring_next has skipped. */
@@ -267,8 +275,8 @@ void osp__ring_count_corrupt(osp_shipper *s, shipper_ring *r);
 
 void osp__losses_begin(shipper_ring *r);
 
-/* Were records dropped since the last look? */
-bool osp__losses_look(shipper_ring *r, int64_t now);
+/* Were records dropped since the ring was last checked? */
+bool osp__losses_check(shipper_ring *r, int64_t now);
 
 /* Are there losses whose report is not settled? */
 bool osp__losses_pending(const shipper_ring *r);
@@ -314,9 +322,9 @@ void osp__spool_publish(osp_shipper *s);
 bool osp__slot_spill(osp_shipper *s, shipper_slot *slot);
 
 /*
- * Slots and rings go into the spool, as many batches as it is worth while to
- * spool at a time. What is with the sender goes too if sent is set. False if the
- * spool does not take them, or there is nothing more.
+ * Writes the slots, and some batches of what the rings hold, to the spool; sent:
+ * also the slot that the sender has. False if the spool does not take them, or
+ * nothing is left.
  */
 bool osp__spill_all(osp_shipper *s, bool sent);
 

@@ -31,7 +31,7 @@ osp__losses_begin(shipper_ring *r)
 }
 
 bool
-osp__losses_look(shipper_ring *r, int64_t now)
+osp__losses_check(shipper_ring *r, int64_t now)
 {
 	uint64_t dropped =
 		__atomic_load_n(&r->ring.header->dropped, __ATOMIC_RELAXED);

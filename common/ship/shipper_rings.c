@@ -287,7 +287,7 @@ osp__ring_may_run_full(const shipper_ring *r)
 }
 
 bool
-osp__rings_look(osp_shipper *s, int64_t now)
+osp__rings_check(osp_shipper *s, int64_t now)
 {
 	bool moved = false;
 	size_t i;
@@ -308,7 +308,7 @@ osp__rings_look(osp_shipper *s, int64_t now)
 			continue;
 		repair_tail(s, r);
 		head = osp_ring_head(&r->ring);
-		r->moved = head != r->head_seen || osp__losses_look(r, now);
+		r->moved = head != r->head_seen || osp__losses_check(r, now);
 		r->head_seen = head;
 		moved |= r->moved;
 		if (head - r->tail > r->ring.capacity / CROWDED_PART &&

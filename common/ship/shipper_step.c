@@ -372,7 +372,7 @@ osp_shipper_step(osp_shipper *s)
 	watch_clock(s, now);
 	s->gathered = 0;
 	osp__watch_read(s, looked_ns);
-	active = osp__rings_look(s, looked_ns);
+	active = osp__rings_check(s, looked_ns);
 	for (round = 0; round < ROUNDS && progress; round++)
 	{
 		progress = pump(s, now);

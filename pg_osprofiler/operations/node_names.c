@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nodename.c
+ * node_names.c
  *	  What a plan node is called, and what it works on, as EXPLAIN has it.
  */
 #include "pgosp_node.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nodeinfo.c
+ * node_attributes.c
  *	  What is told of a plan node: its name as EXPLAIN has it, what it works on,
  *	  its conditions, what was estimated and what happened.
  *

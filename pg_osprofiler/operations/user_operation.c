@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * userpoint.c
+ * user_operation.c
  *	  Points that a user opens and closes, by osprofiler.start and .stop.
  *
  * Such a point spans statements. It hangs where the statement hangs that calls

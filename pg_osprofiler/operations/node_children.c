@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nodetree.c
+ * node_children.c
  *	  The nodes under a plan node, while it is executed.
  *
  * planstate_tree_walker would do, but it raises an error where the stack is too
