@@ -14,6 +14,8 @@
 
 #include "pgosp.h"
 
+#include "utils/plancache.h"
+
 #include "record/template.h"
 
 #include "context/id_pool.h"
@@ -148,6 +150,9 @@ pgosp_known_node(const pgospKnown *known, int id, const char *index)
 		return NULL;
 	return &node->start.of;
 }
+
+/* The prepared statement's plan that the running portal has it from, or NULL. */
+extern const CachedPlan *pgosp_cached_plan_of(const PlannedStmt *plan);
 
 /* Is it the running portal's plan, one that the server keeps, and is there a
  * place for it? */

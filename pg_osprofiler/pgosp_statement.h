@@ -25,6 +25,7 @@ typedef struct pgospStatementFacts
 	const Node *utility;     /* NULL: optimizable */
 	const PlannedStmt *plan; /* NULL: there is none yet */
 	bool failed;             /* never came to run: trust nothing in the text */
+	bool reused;             /* its plan was made for an earlier execution */
 } pgospStatementFacts;
 
 /* Has the client's statement parameters, or does it run what has some? */
@@ -181,6 +182,17 @@ extern void pgosp_plan_keep_failed(const pgospPlan *plan);
 
 /* The planning of this plan, if it is not told yet; else NULL. Ask once. */
 extern const pgospPlan *pgosp_plan_of(const PlannedStmt *planned);
+
+/* Was it planned right before, for a portal that a function or EXECUTE made? */
+extern void pgosp_plan_keep_nested(const pgospPlan *plan);
+extern bool pgosp_plan_was_nested(const PlannedStmt *planned);
+
+/* Is it a plan that a prepared statement, or a function, keeps for all values? */
+extern bool pgosp_plan_is_kept(const PlannedStmt *planned);
+
+/* The member "plan" of a statement that was prepared: kind, and whether the plan
+ * was reused. Nothing for others. */
+extern void pgosp_put_plan(osp_writer *w, const pgospStatementFacts *facts);
 
 /* The planning that has failed just now; NULL if none has. Ask once. */
 extern const pgospPlan *pgosp_plan_failed(void);

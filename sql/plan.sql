@@ -103,6 +103,13 @@ FROM test.points('plan')
 WHERE name = 'pg.plan' AND kind = 'stop' AND NOT point->'info' ? 'etype'
 GROUP BY 1 ORDER BY 1;
 
+-- What statements tell of the plan that their prepared statement had.
+SELECT point->'info'->'db'->>'statement' AS statement,
+	point->'info'->'db'->'plan' AS plan
+FROM test.points('plan')
+WHERE name = 'pg' AND kind = 'start' AND point->'info'->'db' ? 'plan'
+ORDER BY point->>'timestamp';
+
 -- A plan begins with its statement, and ends before what the statement does.
 SELECT count(*) > 0 AS some,
 	bool_and(s.point->>'timestamp' = p.point->>'timestamp') AS with_it

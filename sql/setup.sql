@@ -119,8 +119,14 @@ $$;
 -- called nothing may be left for the one before.
 CREATE PROCEDURE test.reload() LANGUAGE plpgsql AS $$
 DECLARE
-	before int := (SELECT shipper_pid FROM osprofiler.stat);
+	before int;
 BEGIN
+	-- There is none for a moment when another one is started.
+	FOR i IN 1..6000 LOOP
+		before := (SELECT shipper_pid FROM osprofiler.stat);
+		EXIT WHEN before IS NOT NULL;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
 	PERFORM pg_reload_conf();
 	FOR i IN 1..6000 LOOP
 		IF (SELECT shipper_pid <> before FROM osprofiler.stat) THEN

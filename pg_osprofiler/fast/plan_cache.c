@@ -14,7 +14,6 @@
 
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 
 #define NODES_STEP 8
 
@@ -32,18 +31,27 @@ static uint16 free_ones[PGOSP_KNOWN_MAX];
 static int free_count = 0;
 static int used_count = 0;
 
+const CachedPlan *
+pgosp_cached_plan_of(const PlannedStmt *plan)
+{
+	const CachedPlan *cached =
+		ActivePortal != NULL ? ActivePortal->cplan : NULL;
+
+	return cached != NULL && list_member_ptr(cached->stmt_list, plan) ? cached
+																	  : NULL;
+}
+
 /* The memory of the portal's plan, if it is one that is used again. */
 static MemoryContext
 memory_of(const PlannedStmt *plan)
 {
-	CachedPlan *cached = ActivePortal != NULL ? ActivePortal->cplan : NULL;
+	const CachedPlan *cached = pgosp_cached_plan_of(plan);
 
 	/* A custom plan has no other owner than the portal. */
-	if (cached == NULL || !cached->is_saved || cached->is_oneshot ||
-		cached->refcount < 2 ||
-		!list_member_ptr(cached->stmt_list, unconstify(PlannedStmt *, plan)))
-		return NULL;
-	return cached->context;
+	return cached != NULL && cached->is_saved && !cached->is_oneshot &&
+				   cached->refcount > 1
+			   ? cached->context
+			   : NULL;
 }
 
 static uint16 *

@@ -83,6 +83,7 @@ facts_of(const QueryDesc *queryDesc, pgospStatementFacts *facts)
 	facts->utility = NULL;
 	facts->plan = plan;
 	facts->failed = false;
+	facts->reused = false;
 }
 
 static const char *
@@ -323,6 +324,7 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 {
 	pgospExecution *execution = NULL;
 	bool top = pgosp_current == NULL;
+	const pgospPlan *plan = NULL;
 	pgospStatementFacts facts;
 	pgospParent parent;
 
@@ -335,13 +337,16 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 		prev_ExecutorStart(queryDesc, eflags);
 		return;
 	}
+	if (top)
+		plan = pgosp_plan_of(queryDesc->plannedstmt);
+	facts.reused = pgosp_plan_is_kept(queryDesc->plannedstmt) && plan == NULL &&
+				   !pgosp_plan_was_nested(queryDesc->plannedstmt);
 	open_execution(execution,
 				   queryDesc,
 				   &parent,
 				   &facts,
-				   top && (pgosp_points & PGOSP_POINTS_PLAN) != 0
-					   ? pgosp_plan_of(queryDesc->plannedstmt)
-					   : NULL);
+				   top && (pgosp_points & PGOSP_POINTS_PLAN) != 0 ? plan
+																  : NULL);
 	if (top)
 		pgosp_statement_learn(&facts, queryDesc->plannedstmt);
 	start_traced(queryDesc, eflags, execution);

@@ -34,11 +34,8 @@ plan_measured(PGOSP_PLANNER_ARGS)
 	}
 	PG_END_TRY();
 	pgosp_planning = false;
-	if ((pgosp_points & PGOSP_POINTS_PLAN) != 0)
-	{
-		pgosp_plan_end(&plan, planned);
-		pgosp_plan_keep(&plan);
-	}
+	pgosp_plan_end(&plan, planned);
+	pgosp_plan_keep(&plan);
 	return planned;
 }
 
@@ -76,6 +73,7 @@ plan_traced(pgospPlanPoint *told, pgospPlan *plan,
 	pgosp_current = outer;
 	told->planned = true;
 	pgosp_plan_end(plan, planned);
+	pgosp_plan_keep_nested(plan);
 	pgosp_point_close(&told->point, NULL);
 	return planned;
 }

@@ -70,6 +70,7 @@ facts_of(const PlannedStmt *pstmt, const char *string,
 	facts->utility = pstmt->utilityStmt;
 	facts->plan = pstmt;
 	facts->failed = false;
+	facts->reused = false;
 }
 
 static bool

@@ -18,7 +18,7 @@
  * They hang under the planning; while a client's statement is planned there is
  * no point for them to hang under, and they are passed over.
  */
-#include "pgosp.h"
+#include "pgosp_known.h"
 
 #include "access/xact.h"
 #include "nodes/nodeFuncs.h"
@@ -32,6 +32,10 @@ static pgospPlan plans[4];
 static unsigned next_plan = 0;
 
 static pgospPlan failed_plan;
+
+/* The last nested statement that was planned. If it has a portal of its own, as
+ * EXECUTE and loops of PL/pgSQL make one, it starts next. */
+static pgospPlan nested_plan;
 
 static void
 put_stop(osp_writer *w, const pgospPoint *point)
@@ -146,6 +150,32 @@ pgosp_plan_keep(const pgospPlan *plan)
 	next_plan = (next_plan + 1) % lengthof(plans);
 }
 
+void
+pgosp_plan_keep_nested(const pgospPlan *plan)
+{
+	nested_plan = *plan;
+	nested_plan.kept = true;
+}
+
+static bool
+identify_running(pgospPlan *wanted, const PlannedStmt *planned)
+{
+	if (ActivePortal == NULL)
+		return false;
+	wanted->message = ActivePortal->creation_time;
+	identify_plan(wanted, planned);
+	return true;
+}
+
+bool
+pgosp_plan_was_nested(const PlannedStmt *planned)
+{
+	pgospPlan wanted;
+
+	return identify_running(&wanted, planned) &&
+		   is_plan_of(&nested_plan, &wanted);
+}
+
 /* The oldest that fits: statements start in the order they were planned in. */
 const pgospPlan *
 pgosp_plan_of(const PlannedStmt *planned)
@@ -153,10 +183,8 @@ pgosp_plan_of(const PlannedStmt *planned)
 	pgospPlan wanted;
 	unsigned i;
 
-	if (ActivePortal == NULL)
+	if (!identify_running(&wanted, planned))
 		return NULL;
-	wanted.message = ActivePortal->creation_time;
-	identify_plan(&wanted, planned);
 	for (i = 0; i < lengthof(plans); i++)
 	{
 		pgospPlan *plan = &plans[(next_plan + i) % lengthof(plans)];
@@ -168,6 +196,35 @@ pgosp_plan_of(const PlannedStmt *planned)
 		}
 	}
 	return NULL;
+}
+
+/* A custom plan has no other owner than the portal. */
+bool
+pgosp_plan_is_kept(const PlannedStmt *planned)
+{
+	const CachedPlan *cached = pgosp_cached_plan_of(planned);
+
+	return cached != NULL && cached->refcount > 1;
+}
+
+void
+pgosp_put_plan(osp_writer *w, const pgospStatementFacts *facts)
+{
+	bool has_values = facts->params != NULL && facts->params->numParams > 0;
+
+	if (facts->utility != NULL || facts->plan == NULL ||
+		pgosp_cached_plan_of(facts->plan) == NULL ||
+		!(has_values || facts->reused))
+		return;
+	osp_put_object(w, OSP_STR("plan"));
+	if (has_values)
+		osp_put_str(
+			w,
+			OSP_STR("kind"),
+			osp_str_of(pgosp_plan_is_kept(facts->plan) ? "generic" : "custom"));
+	if (facts->reused)
+		osp_put_bool(w, OSP_STR("reused"), true);
+	osp_put_end(w);
 }
 
 void

@@ -119,6 +119,7 @@ put_start(osp_writer *w, const void *what)
 
 		osp_put_str(w, OSP_STR("query_id"), osp_str_n(digits, (size_t) len));
 	}
+	pgosp_put_plan(w, facts);
 	osp_put_end(w);
 }
 
@@ -126,6 +127,7 @@ void
 pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
 {
 	char space[4096];
+	pgospStatementFacts again = *facts;
 	pgospStart start;
 	osp_writer w;
 
@@ -133,7 +135,8 @@ pgosp_statement_learn(const pgospStatementFacts *facts, const PlannedStmt *plan)
 		(facts->params != NULL && !pgosp_hide_params) ||
 		pgosp_may_have_comment(facts->string, facts->location, facts->length))
 		return;
-	record_text(&start, facts, false);
+	again.reused = true;
+	record_text(&start, &again, false);
 	osp_attrs_begin(&w, space, sizeof(space));
 	put_start(&w, &start);
 	if (!w.full)

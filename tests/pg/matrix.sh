@@ -103,10 +103,7 @@ build_and_test()
 		gcc --version | head -n 1
 		\$PG_CONFIG --version
 		make -s common drivers cli pg_osprofiler
-		timeout --kill-after=10 $suite_timeout_s tests/pg/run && exit
-		status=\$?
-		cat /tmp/osprofiler-pg.*/src/pg_osprofiler/regression.diffs || true
-		exit \$status
+		exec timeout --kill-after=10 $suite_timeout_s tests/pg/run
 	END
 }
 

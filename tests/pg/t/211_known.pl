@@ -53,6 +53,10 @@ sub told
 		my %start_info = (%{ $_->{info} });
 		my %stop_info = (%{ $stop->{info} });
 
+		# Only the first one's plan is new; sql/plan.sql has that.
+		$start_info{db} = { %{ $start_info{db} } };
+		my $plan = delete $start_info{db}{plan};
+		$start_info{kind} = $plan->{kind} if $plan && $plan->{kind};
 		delete $start_info{elapsed_ns};
 		delete $stop_info{elapsed_ns};
 		delete $stop_info{db}{active_ms};
