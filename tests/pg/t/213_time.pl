@@ -244,6 +244,16 @@ $wire->simple('COMMIT');
 is_deeply([ map { $_->{text} } ended(1, 'min_duration') ], ['SELECT pg_sleep(1)'],
 	'min_duration');
 
+# What the server waits for within one execution is in its time: a client that does
+# not read, here of more than fits into the buffers of a socket.
+begin_trace();
+$wire->parse('', 'SELECT * FROM big')->bind('', '')->execute('')->sync->send;
+rest();
+$wire->read_until_ready;
+my ($unread) = ended(1, 'a client that does not read');
+cmp_ok($unread->{ms}, '>=', $pause - 50, 'a client that does not read: in the time');
+is($unread->{stop}{db}{active_ms}, undef, 'a client that does not read: no time at work');
+
 # A statement has its own planning, or none: the same text was planned before, when
 # it was not traced.
 begin_trace('osprofiler.points=statement,plan');
