@@ -148,6 +148,12 @@ store_db_close(store_db *db)
 }
 
 osp_status
+store_no_memory(osp_error *err)
+{
+	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+}
+
+osp_status
 store_db_failed(store_db *db, osp_error *err)
 {
 	const char *text = sqlite3_errmsg(db->db);
@@ -160,7 +166,7 @@ store_db_failed(store_db *db, osp_error *err)
 	switch (code & 0xff)
 	{
 		case SQLITE_NOMEM:
-			return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+			return store_no_memory(err);
 		case SQLITE_BUSY:
 		case SQLITE_LOCKED:
 			return osp_error_set(err,

@@ -130,6 +130,9 @@ void store_db_close(store_db *db);
 /* Says what failed. */
 osp_status store_db_failed(store_db *db, osp_error *err);
 
+/* Says that there is no memory: OSP_ENOMEM. */
+osp_status store_no_memory(osp_error *err);
+
 /* A statement ready to be bound, prepared at its first use, borrowed. NULL:
  * failed. */
 sqlite3_stmt *store_db_query(store_db *db, store_query which);

@@ -29,7 +29,7 @@ store_open(const osp_driver_options *given, osp_driver_conn **out,
 	osp_struct_copy(&options, sizeof(options), given);
 	conn = osp_calloc(options.alc, 1, sizeof(*conn));
 	if (conn == NULL)
-		return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+		return store_no_memory(err);
 	conn->alc = options.alc;
 	conn->options = options;
 	conn->options.connection_string = OSP_STR("");

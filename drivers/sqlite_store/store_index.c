@@ -138,12 +138,6 @@ store_index_term(store_index *index)
 	osp_buf_term(&index->texts);
 }
 
-static osp_status
-no_memory(osp_error *err)
-{
-	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
-}
-
 /* ---- the traces that are known by heart ---- */
 
 /* The slot where a key stands, or where it would. */
@@ -340,7 +334,7 @@ load_filters(store_index *index, store_db *db, osp_error *err)
 			if (bits == NULL)
 			{
 				(void) sqlite3_reset(row);
-				return no_memory(err);
+				return store_no_memory(err);
 			}
 			memset(bits, 0xff, FILTER_BYTES);
 			if (stored.len == FILTER_BYTES)
@@ -348,7 +342,7 @@ load_filters(store_index *index, store_db *db, osp_error *err)
 			if (add_filter(index, sqlite3_column_int64(row, 0), bits) != OSP_OK)
 			{
 				(void) sqlite3_reset(row);
-				return no_memory(err);
+				return store_no_memory(err);
 			}
 		}
 	return rc == SQLITE_DONE ? OSP_OK : store_db_failed(db, err);
@@ -375,7 +369,7 @@ load_traces(store_index *index, store_db *db, int64_t from, osp_error *err)
 						 &entry) != OSP_OK)
 			{
 				(void) sqlite3_reset(row);
-				return no_memory(err);
+				return store_no_memory(err);
 			}
 			entry->first_us = sqlite3_column_int64(row, 2);
 			entry->has_root = sqlite3_column_int(row, 3) != 0;
@@ -476,7 +470,7 @@ store_index_find(store_index *index, store_db *db, const store_key *key,
 		return status;
 	if (remember(index, key, hash, id != 0 ? id : index->next_id, out) !=
 		OSP_OK)
-		return no_memory(err);
+		return store_no_memory(err);
 	if (id == 0)
 	{
 		(*out)->is_new = true;
@@ -547,7 +541,7 @@ store_index_segment(store_index *index, store_db *db, osp_error *err)
 	{
 		osp_free(index->alc, bits);
 		osp_free(index->alc, pairs);
-		return no_memory(err);
+		return store_no_memory(err);
 	}
 	for (i = 0; i < index->count; i++)
 	{
@@ -563,7 +557,7 @@ store_index_segment(store_index *index, store_db *db, osp_error *err)
 	if (write_segment(db, index->tail / STORE_SEGMENT, pairs, count, bits))
 	{
 		if (add_filter(index, index->tail / STORE_SEGMENT, bits) != OSP_OK)
-			status = no_memory(err);
+			status = store_no_memory(err);
 	}
 	else
 	{

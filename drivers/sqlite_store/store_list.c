@@ -290,7 +290,7 @@ store_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 	bool more = false;
 
 	if (l == NULL)
-		return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+		return store_no_memory(err);
 	osp_buf_init(&l->texts, conn->alc, (size_t) 1 << 28);
 	status = store_open_reader(conn, &l->db, err);
 	if (status == OSP_OK && l->db.form != STORE_EMPTY)
@@ -306,7 +306,7 @@ store_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 					 (long long) l->last_us,
 					 (long long) l->last_id);
 	if (status == OSP_OK && osp_buf_status(&conn->page) != OSP_OK)
-		status = osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+		status = store_no_memory(err);
 	if (next != NULL)
 		*next = osp_buf_str(&conn->page);
 	(void) sqlite3_finalize(l->stmt);

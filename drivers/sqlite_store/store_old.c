@@ -250,7 +250,7 @@ read_piece(store_db *db, piece *p, osp_error *err)
 	}
 	status = osp_buf_status(&p->texts);
 	if (sqlite3_errcode(db->db) == SQLITE_NOMEM || status == OSP_ENOMEM)
-		status = osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+		status = store_no_memory(err);
 	else if (rc != SQLITE_DONE)
 		status = store_db_failed(db, err);
 	(void) sqlite3_finalize(row);
@@ -290,7 +290,7 @@ store_old_convert(osp_driver_conn *conn, osp_error *err)
 	bool last = false;
 
 	if (p == NULL)
-		return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+		return store_no_memory(err);
 	osp_buf_init(&p->texts, conn->alc, 4 * (size_t) OSP_NOTIFICATION_MAX);
 	if (store_db_begin(db))
 		status = convert_piece(conn, p, &last, err);

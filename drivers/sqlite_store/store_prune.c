@@ -29,12 +29,6 @@ add_number(store_numbers *list, int64_t value)
 	return true;
 }
 
-static osp_status
-no_memory(osp_error *err)
-{
-	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
-}
-
 /* The numbers that a query has in its first column. */
 static osp_status
 read_numbers(store_db *db, store_query which, size_t count,
@@ -52,7 +46,7 @@ read_numbers(store_db *db, store_query which, size_t count,
 		if (rc == SQLITE_ROW && !add_number(out, sqlite3_column_int64(row, 0)))
 		{
 			(void) sqlite3_reset(row);
-			return no_memory(err);
+			return store_no_memory(err);
 		}
 	}
 	if (rc != SQLITE_DONE)
@@ -109,7 +103,7 @@ delete_dead_block(store_db *db, int64_t block, store_numbers *traces,
 		return store_db_failed(db, err);
 	(void) sqlite3_reset(row);
 	if (status != OSP_OK)
-		return no_memory(err);
+		return store_no_memory(err);
 	for (i = 0; i < traces->count && alive == 0; i++)
 		if (!store_db_run_with_number(
 				db, STORE_HAS_TRACE, traces->values[i], &alive))

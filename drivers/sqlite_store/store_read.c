@@ -182,7 +182,7 @@ store_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	osp_buf_init(&r.json, conn->alc, 2 * (size_t) STORE_BLOCK_MAX);
 	r.decoder = store_decoder_new(conn->alc);
 	if (r.decoder == NULL)
-		status = osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
+		status = store_no_memory(err);
 	/* While rows are being moved, all is read as it is at one moment. */
 	else if (db.form == STORE_MIXED && !store_db_exec(&db, "BEGIN"))
 		status = store_db_failed(&db, err);

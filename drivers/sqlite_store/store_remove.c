@@ -15,12 +15,6 @@
 #define STEP_TRACES 128
 #define PAUSE_NS    3000000L
 
-static osp_status
-no_memory(osp_error *err)
-{
-	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
-}
-
 /* ---- by name ---- */
 
 /* What writing a block again needs. */
@@ -154,7 +148,7 @@ rewrite_block(rewriting *w, int64_t trace, osp_error *err)
 	if ((rc != SQLITE_ROW && rc != SQLITE_DONE) || !saved || status == OSP_EIO)
 		return store_db_failed(db, err);
 	if (status == OSP_ENOMEM)
-		return no_memory(err);
+		return store_no_memory(err);
 	if (status == OSP_OK && !store_db_run_with(db, STORE_DELETE_PART, 2, part))
 		return store_db_failed(db, err);
 	return status;
@@ -261,7 +255,7 @@ remove_by_name(osp_driver_conn *conn, const osp_removal *what,
 	if (conn->encoder == NULL)
 		conn->encoder = store_encoder_new(conn->alc);
 	if (w.decoder == NULL || conn->encoder == NULL)
-		status = no_memory(err);
+		status = store_no_memory(err);
 
 	/* What is free is overwritten, too, and the log holds nothing of it. */
 	else if (!store_db_exec(&conn->db, "PRAGMA secure_delete = 1"))

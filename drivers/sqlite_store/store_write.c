@@ -53,12 +53,6 @@ struct store_batch
 };
 
 static osp_status
-no_memory(osp_error *err)
-{
-	return osp_error_set(err, OSP_ENOMEM, "sqlite: out of memory");
-}
-
-static osp_status
 make_batch(osp_driver_conn *conn)
 {
 	store_batch *batch;
@@ -225,7 +219,7 @@ find_summary(osp_driver_conn *conn, osp_str base_id, summary **out,
 			osp_realloc(batch->alc, batch->summaries, cap * sizeof(*grown));
 
 		if (grown == NULL)
-			return no_memory(err);
+			return store_no_memory(err);
 		batch->summaries = grown;
 		batch->cap = cap;
 	}
@@ -318,14 +312,7 @@ statement_of(store_batch *batch, osp_str info)
 		len += step;
 	}
 	text = decode_text(batch, osp_str_n(raw, len));
-	if (text.len > TEXT_MAX)
-	{
-		text.len = TEXT_MAX;
-		while (text.len > 0 &&
-			   ((unsigned char) text.ptr[text.len] & 0xc0) == 0x80)
-			text.len--;
-	}
-	return text;
+	return osp_str_n(text.ptr, osp_utf8_prefix(text, TEXT_MAX));
 }
 
 static bool
@@ -514,7 +501,7 @@ flush_block(osp_driver_conn *conn, osp_error *err)
 		if (!save_summary(conn, &batch->summaries[i]))
 			return store_db_failed(&conn->db, err);
 	if (list_traces(conn) != OSP_OK)
-		return no_memory(err);
+		return store_no_memory(err);
 	if (!insert_block(conn, data))
 		return store_db_failed(&conn->db, err);
 	batch->count = 0;
@@ -558,7 +545,7 @@ store_add_items(osp_driver_conn *conn, const osp_notification *items,
 	size_t i;
 
 	if (status != OSP_OK)
-		return no_memory(err);
+		return store_no_memory(err);
 	conn->batch->count = 0;
 	conn->batch->number++;
 	for (i = 0; i < count && status == OSP_OK; i++)
