@@ -12,6 +12,7 @@
 
 #include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 
 /* Keys and values beside the text and the parameters. */
@@ -29,7 +30,8 @@ typedef struct pgospStart
  * The text as it is recorded: this statement's, without secrets, in UTF-8. masked:
  * the statement runs within one that may hold a secret. A deferred trigger runs
  * after the statement that fired it, outside of all portals or within a statement
- * such as COMMIT.
+ * such as COMMIT; outside of portals there are also the client's own statements that
+ * failed.
  */
 static void
 record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
@@ -48,8 +50,9 @@ record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 		built = false;
 	}
 	if (unlikely(pgosp_transaction_is_masked()))
-		masked |= ActivePortal == NULL ||
-				  osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
+		masked |=
+			(ActivePortal == NULL && facts->string != debug_query_string) ||
+			osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
 	pgosp_text_record(text, facts->failed, masked, built, &recorded);
 	if (unlikely(recorded.masked))
 		pgosp_transaction_mask();

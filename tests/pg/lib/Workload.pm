@@ -234,6 +234,14 @@ sub end_plan
 # ---- steps ----
 
 # Notes what the statement of a step must have left behind.
+# The text with its constants as a statement has them that may hold a secret.
+sub masked
+{
+	my ($text) = @_;
+
+	return $text =~ s/'[^']*'|(?<![\w.])\d+(?:\.\d+)?/'***'/gr;
+}
+
 sub note
 {
 	my ($self, $plan, $side, $step, $context, $text, @events) = @_;
@@ -252,11 +260,12 @@ sub note
 	if ($failed && $text =~ /['"\$]/)
 	{
 		# The text of one that did not parse may end before its first quote; EXECUTE
-		# and set_config may carry secrets, so their strings are masked.
+		# and set_config may carry secrets, so their constants are masked.
 		$self->expect($context, $text =~ s/['"\$].*//sr, 0, 1);
-		$self->expect($context, $text =~ s/'[^']*'/'***'/gr, 0, 1);
+		$self->expect($context, masked($text), 0, 1);
 		$least = 0;
 	}
+	$text = masked($text) if $text =~ /\bEXECUTE (?!FUNCTION)/;
 	$self->expect($context, $text, $least, $most);
 	$self->expect($context, $_, 0, 8)
 	  for WorkloadShapes::DEFERRED, $step->{also} // ();
