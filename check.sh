@@ -107,7 +107,8 @@ part_unit_threads()
 # Without fair scheduling a thread that spins can keep all others from running.
 part_unit_valgrind()
 {
-	make -s check PROVE_EXEC="valgrind -q --error-exitcode=99 --leak-check=full \
+	make -s check PROVE_FLAGS="-j$jobs" \
+		PROVE_EXEC="valgrind -q --error-exitcode=99 --leak-check=full \
 --errors-for-leak-kinds=definite,possible --trace-children=no --fair-sched=try"
 }
 
@@ -155,12 +156,13 @@ part_cli()
 }
 
 # Both kinds of tests in any case; what differed is said last, where it is seen.
+# Most of the time of the second kind is waiting, so they run side by side.
 part_server()
 {
 	local failed=0
 
 	make -s installcheck TAP_TESTS= || failed=1
-	make -s installcheck REGRESS= || failed=1
+	make -s installcheck REGRESS= PROVE_FLAGS="-j$jobs --timer" || failed=1
 	[ ! -e pg_osprofiler/regression.diffs ] || cat pg_osprofiler/regression.diffs
 	return "$failed"
 }
