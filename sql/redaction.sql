@@ -58,7 +58,7 @@ END
 $$;
 CREATE TABLE test_secret AS SELECT 'hunter2' AS password;
 EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off)
-	SELECT 'hunter2 password';
+	SELECT 'hunter2 password' \g /dev/null
 COPY (SELECT 'hunter2') TO PROGRAM 'PGPASSWORD=hunter2 cat >/dev/null';
 SET osprofiler.hide_params = off;
 SET osprofiler.points = 'statement, nested, plan, node';
