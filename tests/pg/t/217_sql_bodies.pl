@@ -38,7 +38,7 @@ END;
 CREATE FUNCTION "Odd "" name; 'x'"() RETURNS bigint RETURN (SELECT count(*) FROM t);
 CREATE FUNCTION fails(n int) RETURNS int BEGIN ATOMIC
 	SELECT 1;
-	SELECT 1 / n FROM t;
+	SELECT 1 / (n + 0 * random()::int) FROM t;
 END;
 CREATE FUNCTION fails_in_planning() RETURNS int BEGIN ATOMIC SELECT 1 / 0 FROM t; END;
 CREATE FUNCTION by_text() RETURNS bigint LANGUAGE sql VOLATILE AS
