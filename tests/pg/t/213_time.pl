@@ -254,6 +254,20 @@ my ($unread) = ended(1, 'a client that does not read');
 cmp_ok($unread->{ms}, '>=', $pause - 50, 'a client that does not read: in the time');
 is($unread->{stop}{db}{active_ms}, undef, 'a client that does not read: no time at work');
 
+# What it waited for then is told by the kind "wait".
+begin_trace('osprofiler.points=statement,wait');
+$wire->parse('', 'SELECT * FROM big')->bind('', '')->execute('')->sync->send;
+rest();
+$wire->read_until_ready;
+$wire->query('COPY t (id) FROM STDIN')->send;
+$wire->read_until_copy;
+rest();
+$wire->copy_data("5001\n")->copy_done->read_until_ready;
+my %waits = map { ($_->{text} =~ /^(\w+)/)[0] => $_->{stop}{db}{waits} // {} }
+  ended(2, 'waits for the client');
+cmp_ok($waits{SELECT}{'Client:ClientWrite'} // 0, '>=', $pause / 2, 'a client that does not read');
+cmp_ok($waits{COPY}{'Client:ClientRead'} // 0, '>=', $pause / 2, 'a client that sends nothing');
+
 # A statement has its own planning, or none: the same text was planned before, when
 # it was not traced.
 begin_trace('osprofiler.points=statement,plan');
