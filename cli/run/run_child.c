@@ -47,6 +47,8 @@ run_signals_block(run_child *child, osp_error *err)
 
 	(void) sigfillset(&all);
 	(void) sigprocmask(SIG_BLOCK, &all, NULL);
+	/* Ignored by the caller, it would not tell us that the command has ended. */
+	(void) signal(SIGCHLD, SIG_DFL);
 	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (child->signal_fd < 0)
 		return osp_error_set(

@@ -130,6 +130,10 @@ for my $closed ('<&-', '>&-', '2>&-', '<&- >&-', '<&- >&- 2>&-', '>&- 3>/dev/nul
 same('an environment', 'ulimit -n 16; FOO=bar COMMAND env | sed /^_=/d', untraced('open files'));
 same('signals', q{trap '' USR1 PIPE; ulimit -n 16; COMMAND grep -E 'Sig(Blk|Ign)' /proc/self/status},
 	untraced('open files'));
+# The end of the command is noticed by a signal that the caller may ignore.
+same('SIGCHLD is ignored',
+	q{timeout -k1 10 env --ignore-signal=CHLD COMMAND sh -c "grep SigIgn /proc/self/status; exit 3"; echo $?},
+	qr/\Aosprofiler: run: no operation .*\n\z/);
 same('no such command', 'ulimit -n 16; COMMAND true; echo $?', untraced('open files'));
 {
 	my ($status, undef, $err) = bash("ulimit -n 16; $run $dir/none");
