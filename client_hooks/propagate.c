@@ -29,7 +29,8 @@
 #define BUFFER_FIRST 1024
 #define BUFFER_KEPT  65536 /* a larger one is not kept for the next statement */
 #define UTF8_LONGEST 4
-#define SQL_ASCII    0 /* of PQclientEncoding */
+#define SQL_ASCII    0    /* of PQclientEncoding */
+#define OPTIONS_MAX  8000 /* a server takes 10,000 bytes, with the names */
 #define OPTION_INFO  "-c osprofiler.trace_info="
 #define OPTION_HMAC  " -c osprofiler.trace_hmac="
 
@@ -228,7 +229,7 @@ ospq_startup_option(const char *before)
 		return NULL;
 	size = strlen(before) + strlen(config->trace_info) +
 		   strlen(config->trace_hmac) + sizeof(" " OPTION_INFO OPTION_HMAC);
-	option = osp_alloc(alc, size);
+	option = size <= OPTIONS_MAX ? osp_alloc(alc, size) : NULL;
 	if (option == NULL)
 		return NULL;
 	(void) snprintf(option,

@@ -154,6 +154,15 @@ for my $bad ({ OSPROFILER_HMAC_KEYS => 'OTHER' }, { OSPROFILER_TRACE_INFO => '%%
 	is("$status|$out|$err", "0|$plain{async}|", "$name=$bad->{$name}: nobody notices");
 }
 
+# Ours find no room beside start-up options of the program that just have enough.
+for my $length (100, 7_600, 8_000, 9_000, 9_700)
+{
+	local $ENV{PGOPTIONS} = '-c a.b=' . 'y' x $length;
+	my ($status, $out, $err) = traced('psql', '-XAtc', "select length(current_setting('a.b'))");
+
+	is("$status|$out|$err", "0|$length\n|", "start-up options of $length bytes");
+}
+
 # --- parameters ---------------------------------------------------------------
 
 {
