@@ -47,9 +47,14 @@ else
 OSP_LDFLAGS += -Wl,--as-needed
 endif
 
+# OpenSSL's SHA-1 is linked in where there is a static library: a program that the
+# hooks are loaded into may bring a libcrypto of its own, which must not find ours
+# before it, or export a function of such a name.
+LIBCRYPTO := $(if $(wildcard $(shell $(CC) -print-file-name=libcrypto.a)),-l:libcrypto.a,-lcrypto)
+
 # What everything that holds the core is linked with.
 LIBOSP      := $(BUILD)/common/libosp.a
-LIBOSP_LIBS := -lcrypto -luuid -ldl -lrt
+LIBOSP_LIBS := $(LIBCRYPTO) -ldl -lrt
 
 # Objects know the headers they were made from.
 OSP_DEPFLAGS = -MMD -MP -MT $@ -MF $(@:.o=.d)

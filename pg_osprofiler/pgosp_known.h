@@ -18,7 +18,7 @@
 
 #include "record/template.h"
 
-#include "context/id_pool.h"
+#include "context/id_source.h"
 
 #pragma GCC visibility push(hidden)
 

@@ -13,7 +13,7 @@
 set -euo pipefail
 
 build_packages=(
-	gcc libc6-dev make pkg-config libssl-dev uuid-dev libsqlite3-dev
+	gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev
 	libhiredis-dev libpq-dev libzstd-dev
 )
 demo_packages=(ca-certificates util-linux)

@@ -16,8 +16,9 @@
 #include "key_options.h"
 #include "run/run.h"
 
-#include <openssl/rand.h>
+#include <errno.h>
 #include <stdio.h>
+#include <sys/random.h>
 
 #include "osprofiler/driver.h"
 
@@ -106,8 +107,9 @@ make_random_key(char *key, size_t size)
 	unsigned char bytes[16];
 	size_t i;
 
-	if (RAND_bytes(bytes, (int) sizeof(bytes)) != 1)
-		return cli_error("OpenSSL has no random numbers");
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t) sizeof(bytes))
+		return cli_error("the system has no random numbers: %s",
+						 strerror(errno));
 	for (i = 0; i < sizeof(bytes) && 2 * i + 2 < size; i++)
 		(void) snprintf(key + 2 * i, size - 2 * i, "%02x", bytes[i]);
 	return CLI_OK;

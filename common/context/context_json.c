@@ -13,9 +13,11 @@
 #include "base/utf8.h"
 #include "json/json_read.h"
 
-/* See yyjson_read_max_memory_usage(): 12 bytes for each, a copy, and 256. */
-#define JSON_MAX  OSP__BASE64_DECODED(OSP_TRACE_INFO_MAX)
-#define POOL_SIZE (JSON_MAX * 13 + 512)
+#define JSON_MAX OSP__BASE64_DECODED(OSP_TRACE_INFO_MAX)
+
+/* Enough for all that is usual; a longer one is read in allocated memory. The
+ * thread of a traced program may have a small stack. */
+#define POOL_SIZE 4096
 
 static bool
 is_surrogate(uint32_t code)

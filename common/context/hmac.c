@@ -8,6 +8,9 @@
  * that can be copied: HMAC (RFC 2104) is two of them, begun with the key. That
  * OpenSSL 3 calls these functions deprecated is about FIPS providers, which they
  * pass by; OSProfiler's protocol knows no other MAC.
+ *
+ * Linked statically (config.mk), these functions need nothing else of OpenSSL, and
+ * a program that is traced gets no libcrypto that it did not load itself.
  */
 #define OPENSSL_API_COMPAT 0x10101000L
 
@@ -43,23 +46,32 @@ begin_with(SHA_CTX *hash, const unsigned char block[SHA_CBLOCK],
 	return ok;
 }
 
+/* The key, padded with zeroes; a longer one's hash. */
+static bool
+make_block(osp_str key, unsigned char block[SHA_CBLOCK])
+{
+	SHA_CTX hash;
+
+	memset(block, 0, SHA_CBLOCK);
+	if (key.len <= SHA_CBLOCK)
+	{
+		memcpy(block, key.ptr, key.len);
+		return true;
+	}
+	return SHA1_Init(&hash) == 1 && SHA1_Update(&hash, key.ptr, key.len) == 1 &&
+		   SHA1_Final(block, &hash) == 1;
+}
+
 osp__hmac *
 osp__hmac_new(osp_str key)
 {
-	unsigned char block[SHA_CBLOCK] = {0};
-	osp__hmac *hmac = OPENSSL_zalloc(sizeof(*hmac));
+	unsigned char block[SHA_CBLOCK];
+	osp__hmac *hmac = osp_calloc(&osp_allocator_default, 1, sizeof(*hmac));
 	bool ok;
 
 	if (hmac == NULL)
 		return NULL;
-	if (key.len > SHA_CBLOCK)
-		ok = SHA1((const unsigned char *) key.ptr, key.len, block) != NULL;
-	else
-	{
-		memcpy(block, key.ptr, key.len);
-		ok = true;
-	}
-	ok = ok && begin_with(&hmac->inner, block, INNER_PAD) &&
+	ok = make_block(key, block) && begin_with(&hmac->inner, block, INNER_PAD) &&
 		 begin_with(&hmac->outer, block, OUTER_PAD);
 	OPENSSL_cleanse(block, sizeof(block));
 	if (ok)
@@ -85,5 +97,7 @@ osp__hmac_sign(const osp__hmac *hmac, osp_str text,
 void
 osp__hmac_free(osp__hmac *hmac)
 {
-	OPENSSL_clear_free(hmac, sizeof(*hmac));
+	if (hmac != NULL)
+		OPENSSL_cleanse(hmac, sizeof(*hmac));
+	osp_free(&osp_allocator_default, hmac);
 }

@@ -10,10 +10,10 @@
 
 #define OSP_SHA1_LEN 20
 
-/* Holds what the key makes of it, in OpenSSL's memory. */
+/* Holds what the key makes of it. */
 typedef struct osp__hmac osp__hmac;
 
-/* NULL if OpenSSL fails: it has no SHA1, or there is no memory. */
+/* NULL if there is no memory. */
 osp__hmac *osp__hmac_new(osp_str key) OSP_MUST_CHECK;
 
 /* Allocates nothing. False if OpenSSL fails. */

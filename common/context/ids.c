@@ -5,77 +5,46 @@
  */
 #include "osprofiler/ids.h"
 
-#include <openssl/rand.h>
-#include <pthread.h>
-#include <uuid/uuid.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/hex.h"
-#include "context/id_pool.h"
+#include "context/id_source.h"
 
-__thread osp__id_pool *osp__ids = NULL;
+__thread osp__id_source osp__ids = {0, {0, 0, 0, 0}};
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t at_thread_end;
-static bool has_key = false;
+static uint64_t
+mix(uint64_t sum, uint64_t value)
+{
+	sum = (sum ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum ^ sum >> 29;
+}
 
+/*
+ * Where the kernel refuses random numbers, as a filter of system calls may: what it
+ * gave the process when it began, and what differs between processes, threads and
+ * moments.
+ */
 static void
-free_pool(void *ptr)
+begin_without_kernel(osp__id_source *source)
 {
-	osp__ids = NULL;
-	osp_free(&osp_allocator_default, ptr);
-}
-
-static void
-make_key(void)
-{
-	has_key = pthread_key_create(&at_thread_end, free_pool) == 0;
-}
-
-/* The pool of this thread, empty; false: it gets none. */
-static bool
-make_pool(void)
-{
-	osp__id_pool *made;
-
-	(void) pthread_once(&once, make_key);
-	if (!has_key)
-		return false;
-	made = osp_calloc(&osp_allocator_default, 1, sizeof(*made));
-	if (made == NULL)
-		return false;
-	if (pthread_setspecific(at_thread_end, made) != 0)
-	{
-		osp_free(&osp_allocator_default, made);
-		return false;
-	}
-	osp__ids = made;
-	return true;
-}
-
-static void
-make_version_4(osp_uuid *uuid)
-{
-	uuid->bytes[6] = (unsigned char) ((uuid->bytes[6] & 0x0f) | 0x40);
-	uuid->bytes[8] = (unsigned char) ((uuid->bytes[8] & 0x3f) | 0x80);
-}
-
-static bool
-refill(uint64_t generation)
-{
-	osp__id_pool *pool;
+	const void *given = (const void *) (uintptr_t) getauxval(AT_RANDOM);
+	uint64_t random[2] = {0, 0};
+	struct timespec now = {0, 0};
+	uint64_t sum;
 	int i;
 
-	if (osp__ids == NULL && !make_pool())
-		return false;
-	pool = osp__ids;
-	pool->left = 0;
-	pool->generation = generation;
-	if (RAND_bytes((unsigned char *) pool->ids, (int) sizeof(pool->ids)) != 1)
-		return false;
-	for (i = 0; i < OSP__POOL_IDS; i++)
-		make_version_4(&pool->ids[i]);
-	pool->left = OSP__POOL_IDS;
-	return true;
+	if (given != NULL)
+		memcpy(random, given, sizeof(random));
+	(void) clock_gettime(CLOCK_REALTIME, &now);
+	sum = mix(random[0], (uint64_t) getpid());
+	sum = mix(sum, (uint64_t) now.tv_sec);
+	sum = mix(sum, (uint64_t) now.tv_nsec);
+	sum = mix(sum, (uint64_t) (uintptr_t) source);
+	for (i = 0; i < 4; i++)
+		source->state[i] = sum = mix(sum, random[1] + (uint64_t) i + 1);
 }
 
 void
@@ -85,8 +54,11 @@ osp_uuid_new(osp_uuid *out)
 
 	if (OSP_LIKELY(osp__uuid_take(out, generation)))
 		return;
-	if (!refill(generation) || !osp__uuid_take(out, generation))
-		uuid_generate_random(out->bytes);
+	if (getrandom(osp__ids.state, sizeof(osp__ids.state), GRND_NONBLOCK) !=
+		(ssize_t) sizeof(osp__ids.state))
+		begin_without_kernel(&osp__ids);
+	osp__ids.generation = generation;
+	(void) osp__uuid_take(out, generation);
 }
 
 void

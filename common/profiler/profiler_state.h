@@ -9,7 +9,7 @@
 
 #include "base/config.h"
 #include "base/shared.h"
-#include "context/id_pool.h"
+#include "context/id_source.h"
 #include "osprofiler/context.h"
 #include "osprofiler/profiler.h"
 #include "record/producer.h"

@@ -27,10 +27,10 @@ typedef struct osp_uuid
 } osp_uuid;
 
 /*
- * A fresh random UUIDv4. Ids come from a pool per thread that is refilled by
- * OpenSSL's RAND_bytes, or by libuuid should that fail, so this cannot fail. A
- * process that forked by whatever means never hands out its parent's pool.
- * Thread-safe; not async-signal-safe.
+ * A fresh random UUIDv4, by a generator per thread that the kernel's random numbers
+ * begin. Unlikely to repeat, but not secret: it can be guessed from others. Cannot
+ * fail. A process that forked, by whatever means, begins anew. Thread-safe; not
+ * async-signal-safe.
  */
 OSP_API void osp_uuid_new(osp_uuid *out);
 
