@@ -248,14 +248,13 @@ static int
 await_others(cli_source *source, const char *name, osp_report **report)
 {
 	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
-	unsigned waited;
 	int result = CLI_OK;
+	int64_t end;
 
 	if (wait_ms > OTHERS_MS)
 		wait_ms = OTHERS_MS;
-	for (waited = 0;
-		 result == CLI_OK && waited < wait_ms && lacks_others(*report);
-		 waited += RETRY_MS)
+	end = osp_mono_now() + wait_ms * INT64_C(1000000);
+	while (result == CLI_OK && osp_mono_now() < end && lacks_others(*report))
 	{
 		(void) usleep(RETRY_MS * 1000);
 		result = read_again(source, name, report);

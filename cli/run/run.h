@@ -96,7 +96,8 @@ typedef struct run_child
 	int status; /* as of waitpid, once it ended */
 } run_child;
 
-/* Notes what is done on signals, for the command. To be called first. */
+/* Notes what is done on signals, and takes the timers, for the command. To be called
+ * first. */
 void run_signals_save(void);
 
 /*

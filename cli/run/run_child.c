@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,10 +29,19 @@ void (*cli_original_sigxfsz)(int) = SIG_DFL;
 static sigset_t original_mask;
 static struct sigaction original_actions[NSIG];
 
+/* alarm() and setitimer() outlive exec, so the caller may have set them for the
+ * command. By ITIMER_*. */
+static struct itimerval original_timers[3];
+
 void
 run_signals_save(void)
 {
+	const struct itimerval off = {{0, 0}, {0, 0}};
 	int signo;
+	int timer;
+
+	for (timer = 0; timer < 3; timer++)
+		(void) setitimer(timer, &off, &original_timers[timer]);
 
 	for (signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, NULL, &original_actions[signo]);
@@ -61,10 +71,13 @@ static int
 execute(char **argv)
 {
 	int signo;
+	int timer;
 
 	for (signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, &original_actions[signo], NULL);
 	(void) sigprocmask(SIG_SETMASK, &original_mask, NULL);
+	for (timer = 0; timer < 3; timer++)
+		(void) setitimer(timer, &original_timers[timer], NULL);
 	(void) execvp(argv[0], argv);
 	return errno;
 }
@@ -128,32 +141,59 @@ run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 	return OSP_OK;
 }
 
+/* Is our parent a shell with job control, which wants to know when we stop? */
+static bool
+is_job(void)
+{
+	pid_t parent = getppid();
+
+	return getsid(parent) == getsid(0) && getpgid(parent) != getpgrp();
+}
+
 /*
- * Has the command ended? When it stops, this process stops, so that the shell that
- * waits for it sees that; when this process is continued, so is the command.
+ * When the command stops, this process stops, so that the shell that waits for it
+ * sees that; when this process is continued, so is the command. Without a shell
+ * that would continue us we go on: somebody may continue the command alone.
  */
+static void
+stop_with(const run_child *child, int signo)
+{
+	if (signo == SIGSTOP && !is_job())
+		return;
+	(void) raise(SIGSTOP);
+	(void) kill(child->pid, SIGCONT);
+}
+
+/* Has the command ended? */
 static bool
 has_ended(run_child *child)
 {
 	int status;
+	pid_t pid;
 
-	while (waitpid(child->pid, &status, WNOHANG | WUNTRACED) == child->pid)
+	while ((pid = waitpid(child->pid, &status, WNOHANG | WUNTRACED)) ==
+		   child->pid)
 	{
 		if (!WIFSTOPPED(status))
 		{
 			child->status = status;
 			return true;
 		}
-		(void) raise(SIGSTOP);
-		(void) kill(child->pid, SIGCONT);
+		stop_with(child, WSTOPSIG(status));
 	}
-	return false;
+	if (pid == 0 || errno == EINTR)
+		return false;
+
+	/* Another part of this process, a preloaded library perhaps, took its status. */
+	child->status = W_EXITCODE(CLI_FAILED, 0);
+	return true;
 }
 
 /* The kernel sends what comes of the terminal to the command as well. */
 static void
 hand_on(const run_child *child, const struct signalfd_siginfo *info)
 {
+	union sigval value = {.sival_ptr = (void *) (uintptr_t) info->ssi_ptr};
 	int signo = (int) info->ssi_signo;
 
 	switch (signo)
@@ -165,7 +205,10 @@ hand_on(const run_child *child, const struct signalfd_siginfo *info)
 		case SIGTTOU:
 			return;
 		default:
-			if (info->ssi_code <= 0 && (pid_t) info->ssi_pid != child->pid)
+			if (info->ssi_code > 0 || (pid_t) info->ssi_pid == child->pid)
+				return;
+			if (info->ssi_code != SI_QUEUE ||
+				sigqueue(child->pid, signo, value) != 0)
 				(void) kill(child->pid, signo);
 			return;
 	}
