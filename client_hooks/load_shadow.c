@@ -3,9 +3,10 @@
  * load_shadow.c
  *	  Finds libpq when our library stands in its place.
  *
- * OSPROFILER_LIBPQ names it, set by `osprofiler run`, which asked the dynamic
- * loader. Else it is the next libpq.so.5 on the loader's search path that is not
- * this file. It is loaded under its path, for its name is ours, and beside the
+ * It is the one that the loader would have found: in another directory of
+ * LD_LIBRARY_PATH, else in one that the program names in DT_RUNPATH, else the one of
+ * OSPROFILER_LIBPQ, set by `osprofiler run`, which asked the loader, else in a
+ * directory of the system. It is loaded under its path, for its name is ours, and beside the
  * global scope: what it calls of itself is its own affair. RTLD_DEEPBIND makes
  * sure of that, but also makes it blind for a replaced malloc, whose memory it
  * shares with the program; then libpq's calls of itself come to us, and
@@ -14,14 +15,12 @@
 #include "load.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define NAME         "libpq.so.5"
-#define PATH_MAX_LEN 4096
 
 /* Its address tells which file this library is. */
 static const char own_address = 0;
@@ -42,12 +41,18 @@ malloc_is_replaced(void)
 	return of_malloc.dli_fbase != of_libc.dli_fbase;
 }
 
+/* Another copy of this library is no libpq. */
 static void *
 open_library(const char *path)
 {
-	return dlopen(path,
-				  RTLD_NOW | RTLD_LOCAL |
-					  (malloc_is_replaced() ? 0 : RTLD_DEEPBIND));
+	void *libpq = dlopen(path,
+						 RTLD_NOW | RTLD_LOCAL |
+							 (malloc_is_replaced() ? 0 : RTLD_DEEPBIND));
+
+	if (libpq == NULL || dlsym(libpq, "osprofiler_shadow") == NULL)
+		return libpq;
+	(void) dlclose(libpq);
+	return NULL;
 }
 
 static int
@@ -59,58 +64,66 @@ same_file(const char *path, const struct stat *own)
 		   other.st_ino == own->st_ino;
 }
 
-/* The first of the loader's directories that has another library. */
+/* Opens the library at the path if it is another file than ours. */
 static void *
-search(Dl_serinfo *dirs, const struct stat *own)
+try_path(const char *path, const void *own)
 {
-	unsigned i;
-
-	for (i = 0; i < dirs->dls_cnt; i++)
-	{
-		char path[PATH_MAX_LEN];
-		int len = snprintf(
-			path, sizeof(path), "%s/" NAME, dirs->dls_serpath[i].dls_name);
-		void *libpq;
-
-		if (len < 0 || (size_t) len >= sizeof(path) || path[0] != '/' ||
-			access(path, R_OK) != 0 || same_file(path, own))
-			continue;
-		libpq = open_library(path);
-		if (libpq != NULL)
-			return libpq;
-	}
-	return NULL;
+	return path[0] == '/' && access(path, R_OK) == 0 && !same_file(path, own)
+			   ? open_library(path)
+			   : NULL;
 }
 
+/* In a list of directories that colons separate. */
 static void *
-search_loader_path(const char *own_path, const struct stat *own)
+search_list(const char *dirs, const struct stat *own)
+{
+	void *libpq = NULL;
+
+	while (libpq == NULL && *dirs != '\0')
+	{
+		size_t len = strcspn(dirs, ":");
+		char path[PATH_MAX];
+		int n =
+			snprintf(path, sizeof(path), "%.*s/" OSPQ_LIBPQ, (int) len, dirs);
+
+		if (n > 0 && (size_t) n < sizeof(path))
+			libpq = try_path(path, own);
+		dirs += len;
+		dirs += *dirs == ':' ? 1 : 0;
+	}
+	return libpq;
+}
+
+/* In the directories where the loader looks for what this library needs. */
+static void *
+search_system(const char *own_path, const struct stat *own)
 {
 	void *self = dlopen(own_path, RTLD_LAZY | RTLD_NOLOAD);
 	void *libpq = NULL;
 	Dl_serinfo size;
-	Dl_serinfo *dirs;
+	Dl_serinfo *dirs = NULL;
+	unsigned i;
 
-	if (self == NULL)
-		return NULL;
-	if (dlinfo(self, RTLD_DI_SERINFOSIZE, &size) == 0)
-	{
+	if (self != NULL && dlinfo(self, RTLD_DI_SERINFOSIZE, &size) == 0)
 		dirs = malloc(size.dls_size);
-		if (dirs != NULL)
-		{
-			*dirs = size;
-			if (dlinfo(self, RTLD_DI_SERINFOSIZE, dirs) == 0 &&
-				dlinfo(self, RTLD_DI_SERINFO, dirs) == 0)
-				libpq = search(dirs, own);
-			free(dirs);
-		}
+	if (dirs != NULL)
+	{
+		*dirs = size;
+		if (dlinfo(self, RTLD_DI_SERINFOSIZE, dirs) == 0 &&
+			dlinfo(self, RTLD_DI_SERINFO, dirs) == 0)
+			for (i = 0; libpq == NULL && i < dirs->dls_cnt; i++)
+				libpq = search_list(dirs->dls_serpath[i].dls_name, own);
+		free(dirs);
 	}
-	(void) dlclose(self);
+	if (self != NULL)
+		(void) dlclose(self);
 	return libpq;
 }
 
 void *
 ospq_find_libpq(void)
 {
+	const char *dirs = secure_getenv("LD_LIBRARY_PATH");
 	const char *given = secure_getenv("OSPROFILER_LIBPQ");
 	void *libpq = NULL;
 	struct stat own;
@@ -118,10 +131,14 @@ ospq_find_libpq(void)
 
 	if (dladdr(&own_address, &info) == 0 || stat(info.dli_fname, &own) != 0)
 		return NULL;
-	if (given != NULL && given[0] == '/' && !same_file(given, &own))
-		libpq = open_library(given);
+	if (dirs != NULL)
+		libpq = search_list(dirs, &own);
 	if (libpq == NULL)
-		libpq = search_loader_path(info.dli_fname, &own);
+		libpq = ospq_search_runpaths(try_path, &own);
+	if (libpq == NULL && given != NULL)
+		libpq = try_path(given, &own);
+	if (libpq == NULL)
+		libpq = search_system(info.dli_fname, &own);
 	if (libpq == NULL)
 		fprintf(stderr, "osprofiler: libpq.so.5 itself was not found\n");
 	return libpq;

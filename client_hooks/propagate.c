@@ -26,6 +26,7 @@
 #include "sql/sql_text.h"
 
 #define COMMENT_MAX  (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
+#define TEXT_MAX     ((size_t) 64 * 1024 * 1024) /* longer ones are not copied */
 #define BUFFER_FIRST 1024
 #define BUFFER_KEPT  65536 /* a larger one is not kept for the next statement */
 #define UTF8_LONGEST 4
@@ -175,9 +176,10 @@ has_known_encoding(const ospq_conn *c, osp_str sql)
 static bool
 takes_comment(const ospq_conn *c, osp_str sql)
 {
-	return sql.len > 0 && c->described && !c->replication && !c->has_events &&
-		   ends_whole(sql.ptr, sql.len) && !has_context(sql) &&
-		   has_plain_end(sql) && has_known_encoding(c, sql);
+	return sql.len > 0 && sql.len <= TEXT_MAX && c->described &&
+		   !c->replication && !c->has_events && ends_whole(sql.ptr, sql.len) &&
+		   !has_context(sql) && has_plain_end(sql) &&
+		   has_known_encoding(c, sql);
 }
 
 /* Room for at least size bytes; false: no memory. */

@@ -14,6 +14,8 @@ use MIME::Base64 ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+my $build = $ENV{BUILD} // "$here/../../build";
+
 start_server();
 
 # --- exit status --------------------------------------------------------------
@@ -103,6 +105,64 @@ for my $signal (qw(TERM HUP INT QUIT USR1 USR2))
 	is(slurp("$dir/started.out"), "ready\ngot $signal\n", "SIG$signal comes once");
 }
 is(leftover(), '', 'no file is left');
+
+# --- a command that stops, without a shell that would continue it ---------------
+
+{
+	my ($status, $out) = run('timeout', '20', 'setsid', '-w', $osprofiler, 'run',
+		'--hmac-key', $key, '--', 'sh', '-c',
+		'(sleep 0.5; kill -CONT $$) & kill -STOP $$; echo goes on; exit 3');
+	is("$status|$out", "3|goes on\n", 'it goes on when it is continued alone');
+}
+
+# --- timers that the caller has set ---------------------------------------------
+
+{
+	my @alarm = ($^X, '-e', 'alarm 1; exec @ARGV', $osprofiler, 'run', '--hmac-key', $key, '--');
+	my ($status) = run(@alarm, 'sleep', '20');
+	is($status, -14, "the caller's alarm ends the command");
+	($status) = run(@alarm, $^X, '-e', 'alarm 0; select undef, undef, undef, 1.5; exit 5');
+	is($status, 5, '... which can put it off');
+}
+
+# --- what is loaded into the command --------------------------------------------
+
+{
+	my $libraries = sub {
+		my ($status, $out) = @_;
+		my %names = map { $_ => 1 } $out =~ m{/([^/\s]+\.so[^/\s]*)$}gm;
+		return \%names;
+	};
+	my $plain = $libraries->(run('cat', '/proc/self/maps'));
+	my $traced = $libraries->(traced('cat', '/proc/self/maps'));
+	my @added = grep { !$plain->{$_} && !/^libosprofiler|^sqlite_preload/ } sort keys %$traced;
+	is("@added", '', 'no library but ours is loaded into the command');
+}
+
+# A program with functions of such names, and with a libpq of its own.
+{
+	my $libpq = `PATH=/sbin:/usr/sbin:\$PATH ldconfig -p` =~ m{^\s*libpq\.so\.5 .* => (\S+)}m ? $1 : die 'no libpq';
+	mkdir "$dir/$_" for qw(program program/own);
+	system('cp', "$build/tests/client/own_libraries", "$dir/program") == 0 or die;
+	system('cp', '-L', $libpq, "$dir/program/own/libpq.so.5") == 0 or die;
+	my ($status, $out) = run("$dir/program/own_libraries");
+	is("$status|$out", "0|$dir/program/own/libpq.so.5\n", 'a program with its own libraries');
+	($status, $out) = traced("$dir/program/own_libraries");
+	is($status, 0, '... ends the same when it is traced');
+	is(join('|', grep { !m{/shadow/} } split /\n/, $out),
+		"$dir/program/own/libpq.so.5", '... uses the same libpq');
+	like(tree(), qr/^db select 1 /m, '... and is traced');
+}
+
+# --- the stack of a thread ------------------------------------------------------
+
+{
+	my $program = "$build/tests/client/small_stack";
+	my (undef, $plain) = run($program);
+	my (undef, $traced) = traced($program);
+	cmp_ok($traced - $plain, '<', 16 * 1024, 'a traced thread needs little more stack');
+	note("stack of a thread: $plain bytes, traced: $traced");
+}
 
 # --- a killed program ---------------------------------------------------------
 
