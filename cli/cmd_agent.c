@@ -21,7 +21,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/config.h"
+#include "base/parse.h"
+#include "profiler/config.h"
 #include "record/rundir.h"
 #include "ship/shipper.h"
 

@@ -7,7 +7,7 @@
 #include "key_options.h"
 #include "out.h"
 
-#include "base/config.h"
+#include "profiler/config.h"
 
 static const char help[] =
 	"Usage: osprofiler context show --trace-info I --trace-hmac H [OPTIONS]\n"

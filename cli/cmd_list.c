@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/parse.h"
+
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX     100000000
 

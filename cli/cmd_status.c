@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "osprofiler/json.h"
 #include "osprofiler/notification.h"
+#include "profiler/config.h"
 #include "record/ring.h"
 #include "record/runstat.h"
 

@@ -6,8 +6,8 @@
 #ifndef OSPROFILER_CLI_COLLECTOR_H
 #define OSPROFILER_CLI_COLLECTOR_H
 
-#include "base/config.h"
 #include "osprofiler/driver.h"
+#include "profiler/config.h"
 
 typedef struct cli_collector
 {

@@ -10,8 +10,8 @@
 #ifndef OSPROFILER_CLI_DELIVERY_H
 #define OSPROFILER_CLI_DELIVERY_H
 
-#include "base/config.h"
 #include "osprofiler/report.h"
+#include "profiler/config.h"
 
 #define CLI_RUN_DIRS_MAX 64
 

@@ -6,7 +6,7 @@
 #include "key_options.h"
 #include "cli.h"
 
-#include "base/config.h"
+#include "profiler/config.h"
 
 osp_keyring *
 cli_keys_open(const char *given)

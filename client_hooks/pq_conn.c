@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <strings.h>
 
+#include "base/parse.h"
+
 #define BUCKETS       1024 /* a power of two */
 #define FIRST_QUEUE   4
 #define ATTRIBUTE_MAX 255

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "base/config.h"
+#include "base/parse.h"
 
 #define REDIS_PORT 6379
 

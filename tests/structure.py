@@ -6,7 +6,7 @@
 #     TAP line for each rule, and what breaks it. Run by tests/lint.sh, in a tree
 #     that has been built: calls between files are read from the object files.
 #
-# Rules: calls between folders go one way (ORDER); no cycle of calls joins more
+# Rules: calls and includes between folders go one way (ORDER); no cycle of calls joins more
 # than two files of a part; no two source files have the same name; no folder
 # holds more than 25 source files; no function is longer than 100 lines, tables
 # in it not counted; a file that a comment names exists; libosprofiler.so exports
@@ -123,19 +123,33 @@ def check_cycles():
                 os.path.basename(f) for f in sorted(cycle))
 
 
+def includes(part):
+    """Which file of the part includes what of which folder of it."""
+    for file in sources(".c", ".h"):
+        if file.count("/") < 2 or file.split("/")[0] != part:
+            continue
+        with open(os.path.join(TOP, file), encoding="utf-8") as text:
+            for name in re.findall(r'^#include "(\w+/\w+\.h)"', text.read(),
+                                   re.MULTILINE):
+                if os.path.exists(os.path.join(TOP, part, name)):
+                    yield file, f"{part}/{name}"
+
+
 def check_direction():
     for part, order in ORDER.items():
         rank = {}
         for number, folders in enumerate(order):
             for folder in [folders] if isinstance(folders, str) else folders:
                 rank[folder] = number
-        _, edges = calls(part)
-        for file, to_files in sorted(edges.items()):
-            for to, name in sorted(to_files.items()):
-                a, b = file.split("/")[1], to.split("/")[1]
-                if a != b and (a not in rank or b not in rank or
-                               rank[b] >= rank[a]):
-                    yield f"{file} must not use {name} of {to}"
+        uses = [(file, to, name + " of ")
+                for file, to_files in calls(part)[1].items()
+                for to, name in to_files.items()]
+        uses += [(file, to, "") for file, to in includes(part)]
+        for file, to, name in sorted(uses):
+            a, b = file.split("/")[1], to.split("/")[1]
+            if a != b and (a not in rank or b not in rank or
+                           rank[b] >= rank[a]):
+                yield f"{file} must not use {name}{to}"
 
 
 def check_names():
@@ -219,7 +233,7 @@ def check_exports():
 
 def main():
     checks = [
-        ("calls between folders go one way", check_direction),
+        ("calls and includes between folders go one way", check_direction),
         ("no cycle of more than two files", check_cycles),
         ("no name of a source file twice", check_names),
         ("no folder of more than 25 source files", check_folders),

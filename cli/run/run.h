@@ -8,8 +8,8 @@
 
 #include <sys/types.h>
 
-#include "base/config.h"
 #include "osprofiler/context.h"
+#include "profiler/config.h"
 #include "record/runstat.h"
 #include "ship/shipper.h"
 

@@ -3,7 +3,7 @@
  * parse.c
  *	  Values of settings: sizes, durations and truth values.
  */
-#include "base/config.h"
+#include "base/parse.h"
 
 #include <strings.h>
 

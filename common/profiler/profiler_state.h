@@ -7,11 +7,11 @@
 #ifndef OSP_PROFILER_STATE_H
 #define OSP_PROFILER_STATE_H
 
-#include "base/config.h"
 #include "base/shared.h"
 #include "context/id_source.h"
 #include "osprofiler/context.h"
 #include "osprofiler/profiler.h"
+#include "profiler/config.h"
 #include "record/producer.h"
 
 /* Bytes for the names of all points that are open in a thread. */

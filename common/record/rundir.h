@@ -20,6 +20,9 @@
 
 #define OSP_RUNDIR_PATH_MAX 1024
 
+/* What the spool in it may take, in bytes, where nothing is configured. */
+#define OSP_SPOOL_LIMIT_DEFAULT (UINT64_C(256) * 1024 * 1024)
+
 /*
  * The path of a user's run directory: configured if not empty, else
  * $XDG_RUNTIME_DIR/osprofiler (not for set-uid programs), else

@@ -21,8 +21,6 @@
 #include "notify/batch.h"
 #include "osprofiler/base.h"
 
-#define OSP_SPOOL_LIMIT_DEFAULT (UINT64_C(256) * 1024 * 1024)
-
 typedef struct osp_spool osp_spool;
 
 /*

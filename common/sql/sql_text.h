@@ -14,7 +14,6 @@
 #ifndef OSPROFILER_SQL_TEXT_H
 #define OSPROFILER_SQL_TEXT_H
 
-#include "base/config.h"
 #include "osprofiler/base.h"
 
 /* Which rules the text follows. */
@@ -25,6 +24,14 @@ typedef enum osp_sql_dialect
 	OSP_SQL_POSTGRES_ANY,       /* it is not known */
 	OSP_SQL_SQLITE
 } osp_sql_dialect;
+
+/* How much of the text of a statement is recorded. */
+typedef enum osp_statement_text
+{
+	OSP_STATEMENT_FULL,       /* all but contexts and secrets */
+	OSP_STATEMENT_NORMALIZED, /* constants as question marks */
+	OSP_STATEMENT_NONE        /* its first word */
+} osp_statement_text;
 
 /* ---- tokens (sql_lexer.c) ---- */
 

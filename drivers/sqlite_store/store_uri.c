@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "base/config.h"
+#include "base/parse.h"
 #include "localfile.h"
 
 #define US_PER_SECOND INT64_C(1000000)

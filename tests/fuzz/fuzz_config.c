@@ -9,8 +9,9 @@
  */
 #include "fuzz.h"
 
-#include "base/config.h"
 #include "base/ini.h"
+#include "base/parse.h"
+#include "profiler/config.h"
 
 #define ADDED_SECTION "added"
 #define ADDED_KEY     "some key"

@@ -12,8 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/config.h"
+#include "base/parse.h"
 #include "failing_alloc.h"
+#include "profiler/config.h"
+#include "record/rundir.h"
 #include "ship/spool.h"
 #include "tempdir.h"
 

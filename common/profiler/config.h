@@ -32,17 +32,9 @@
 #ifndef OSP_CONFIG_H
 #define OSP_CONFIG_H
 
-#include "base/shared.h"
 #include "osprofiler/base.h"
 #include "record/ring.h"
-
-/* How much of the text of a statement is recorded. */
-typedef enum osp_statement_text
-{
-	OSP_STATEMENT_FULL,       /* all but contexts and secrets */
-	OSP_STATEMENT_NORMALIZED, /* constants as question marks */
-	OSP_STATEMENT_NONE        /* its first word */
-} osp_statement_text;
+#include "sql/sql_text.h"
 
 /* All texts are owned by the config and never NULL. */
 typedef struct osp_config
@@ -95,14 +87,5 @@ osp_status osp_config_default_connection(char *out, size_t size,
  * write to a collector or read from one call this. */
 osp_status osp_config_need_connection(osp_config *config,
 									  osp_error *err) OSP_MUST_CHECK;
-
-/* "4MB", "65536", "1 GB" in bytes; kB, MB and GB are powers of 1024. */
-bool osp_parse_size(osp_str text, uint64_t *out) OSP_MUST_CHECK;
-
-/* "90s", "30m", "12h", "7d" in seconds; "0": none. */
-bool osp_parse_duration(osp_str text, uint64_t *seconds) OSP_MUST_CHECK;
-
-/* true/false, yes/no, on/off, 1/0, as oslo.config and PostgreSQL read them. */
-OSP_SHARED bool osp_parse_bool(osp_str text, bool *out) OSP_MUST_CHECK;
 
 #endif /* OSP_CONFIG_H */

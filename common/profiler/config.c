@@ -7,7 +7,7 @@
  * One table says what settings there are. Texts may be secrets: they are wiped
  * before their memory is given back, and no message shows one.
  */
-#include "base/config.h"
+#include "profiler/config.h"
 
 #include <openssl/crypto.h>
 #include <pwd.h>
@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #include "base/ini.h"
+#include "base/parse.h"
 #include "base/read_file.h"
-#include "ship/spool.h"
+#include "record/rundir.h"
 
 #define CONFIG_FILE_MAX (4 * 1024 * 1024)
 #define LIMIT_MIN       (UINT64_C(64) * 1024)
