@@ -50,31 +50,12 @@ mark_at(const char *p, const char *end)
 	return 0;
 }
 
-static bool
-is_letter(char c)
-{
-	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-		   (unsigned char) c >= 0x80;
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_word_char(char c)
-{
-	return is_letter(c) || is_digit(c) || c == '_';
-}
-
 /* Is it the apostrophe of a word, as in "can't"? */
 static bool
 is_apostrophe(osp_str message, const char *p)
 {
 	return *p == '\'' && p > message.ptr && p + 1 < message.ptr + message.len &&
-		   is_letter(p[-1]) && is_letter(p[1]);
+		   osp_sql_is_letter(p[-1]) && osp_sql_is_letter(p[1]);
 }
 
 /* Is what stands behind the last quotation mark free of values? */
@@ -84,7 +65,7 @@ is_harmless(osp_str tail)
 	size_t i;
 
 	for (i = 0; i < tail.len; i++)
-		if (tail.ptr[i] == ':' || is_digit(tail.ptr[i]))
+		if (tail.ptr[i] == ':' || osp_sql_is_digit(tail.ptr[i]))
 			return false;
 	return true;
 }
@@ -149,14 +130,15 @@ without_numbers(osp_str message, char *space, size_t size)
 
 	while (p < end && len < size)
 	{
-		if (in_word || !is_digit(*p))
+		if (in_word || !osp_sql_is_digit(*p))
 		{
-			in_word = is_word_char(*p);
+			in_word = osp_sql_is_word_char(*p);
 			space[len++] = *p++;
 			continue;
 		}
-		while (p < end && (is_word_char(*p) ||
-						   (*p == '.' && p + 1 < end && is_digit(p[1]))))
+		while (p < end &&
+			   (osp_sql_is_word_char(*p) ||
+				(*p == '.' && p + 1 < end && osp_sql_is_digit(p[1]))))
 			p++;
 		space[len++] = '?';
 	}

@@ -170,13 +170,6 @@ is_constant(const place *at, const osp_sql_token *token)
 	}
 }
 
-static bool
-is_word_char(char c)
-{
-	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') ||
-		   c == '_' || c == '$' || (unsigned char) c >= 0x80;
-}
-
 /* A quote behind a word would be its prefix; behind another constant, or on a new
  * line there, it would go on with that. */
 static void
@@ -186,7 +179,7 @@ put_constant(writer *w)
 
 	if (last == w->constant.ptr[0])
 		w->space = OSP_STR(" ");
-	else if (is_word_char(last) || last == '&')
+	else if (osp_sql_is_word_char(last) || last == '$' || last == '&')
 		put_space(w, OSP_STR(" "));
 	put(w, w->constant);
 }

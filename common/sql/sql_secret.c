@@ -16,13 +16,6 @@
 
 #include <strings.h>
 
-static bool
-is_word_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
-}
-
 /* Is there a name with escapes, U&"..."? They may spell any word. */
 static bool
 has_escaped_name(osp_str text)
@@ -72,7 +65,8 @@ next_flat(flat *f)
 
 	for (;;)
 	{
-		while (f->pos < f->end && !is_word_char(*f->pos) && *f->pos != '.')
+		while (f->pos < f->end && !osp_sql_is_word_char(*f->pos) &&
+			   *f->pos != '.')
 			f->pos++;
 		if (f->pos < f->end)
 			break;
@@ -81,7 +75,7 @@ next_flat(flat *f)
 	}
 	p = f->pos++;
 	if (*p != '.')
-		while (f->pos < f->end && is_word_char(*f->pos))
+		while (f->pos < f->end && osp_sql_is_word_char(*f->pos))
 			f->pos++;
 	f->word = osp_str_n(p, (size_t) (f->pos - p));
 	return true;
@@ -248,7 +242,7 @@ first_word(osp_str text, osp_sql_dialect dialect)
 {
 	size_t len = 0;
 
-	while (len < text.len && is_word_char(text.ptr[len]))
+	while (len < text.len && osp_sql_is_word_char(text.ptr[len]))
 		len++;
 	return len > 1 ? osp_str_n(text.ptr, len)
 				   : osp_sql_first_word(text, dialect);
@@ -289,7 +283,7 @@ executes_prepared(flat f)
 		p++;
 	if (!is(f.word, "execute") || p == f.lexer.end)
 		return false;
-	return *p == '"' || ((is_word_char(*p) || *p == '/' || *p == '-') &&
+	return *p == '"' || ((osp_sql_is_word_char(*p) || *p == '/' || *p == '-') &&
 						 next_flat(&f) && !is_one_of(f.word, others));
 }
 

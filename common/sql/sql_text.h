@@ -96,6 +96,26 @@ bool osp_sql_ends_plain(osp_str text, osp_sql_dialect dialect);
  */
 osp_str osp_sql_first_word(osp_str text, osp_sql_dialect dialect);
 
+static inline bool
+osp_sql_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Bytes beyond ASCII are letters of names. */
+static inline bool
+osp_sql_is_letter(char c)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+		   (unsigned char) c >= 0x80;
+}
+
+static inline bool
+osp_sql_is_word_char(char c)
+{
+	return osp_sql_is_letter(c) || osp_sql_is_digit(c) || c == '_';
+}
+
 /* White space of SQL. */
 static inline bool
 osp_sql_is_space(char c)

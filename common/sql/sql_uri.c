@@ -7,19 +7,6 @@
 
 #include <strings.h>
 
-static bool
-is_word_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		   (c >= '0' && c <= '9') || c == '_' || (unsigned char) c >= 0x80;
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Does what stands between two words end a URI? */
 static bool
 ends_uri(char c)
@@ -49,9 +36,9 @@ has_password(const char *p, const char *end)
 		p++;
 	if (p == end || *p++ != ':')
 		return false;
-	while (p < end && is_digit(*p))
+	while (p < end && osp_sql_is_digit(*p))
 		p++;
-	if (p < end && is_word_char(*p))
+	if (p < end && osp_sql_is_word_char(*p))
 		return true;
 	while (p < end && *p != '@' && (!ends_uri(*p) || is_doubled(p, end)))
 		p += ends_uri(*p) ? 2 : 1;
@@ -61,7 +48,7 @@ has_password(const char *p, const char *end)
 static int
 hex_digit(char c)
 {
-	if (is_digit(c))
+	if (osp_sql_is_digit(c))
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
