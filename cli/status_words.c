@@ -90,7 +90,8 @@ add_untraced(osp_buf *out, const osp_runstat *stat)
 		return 0;
 	osp_buf_addf(
 		out,
-		"%llu session%s not traced, for there was no room for a ring\n",
+		"%llu session%s not traced: no ring could be made (no room, no descriptor, or "
+		"a limit of file sizes)\n",
 		(unsigned long long) stat->untraced,
 		stat->untraced == 1 ? " was" : "s were");
 	return 1;

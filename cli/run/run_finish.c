@@ -87,6 +87,22 @@ print_trace_id(const run_state *run)
 	osp_buf_term(&text);
 }
 
+/* Says what the trace lacks because it found no room. */
+static void
+print_untraced(const osp_run_totals *totals)
+{
+	uint64_t count = totals->stat.untraced;
+
+	if (count > 0)
+		(void) cli_error(
+			"the trace is not complete: %llu thread%s or process%s of the "
+			"command could make no ring for points (no room, no descriptor, or "
+			"a limit of file sizes, ulimit -f)",
+			(unsigned long long) count,
+			count == 1 ? "" : "s",
+			count == 1 ? "" : "es");
+}
+
 /* Why is there no trace? */
 static void
 print_absence(const run_state *run, const osp_run_totals *totals)
@@ -132,7 +148,10 @@ run_finish(run_state *run)
 						 "operations of a server: name a key that the server "
 						 "knows by OSPROFILER_HMAC_KEYS");
 	if (seen)
+	{
+		print_untraced(&totals);
 		print_trace_id(run);
+	}
 	else
 		print_absence(run, &totals);
 	if (delivered)

@@ -161,7 +161,7 @@ osp__profiler_open_ring(osp__profiler *p)
 	options.service = osp_str_of(config.service);
 	status = osp_producer_open(&p->producer, run_directory, &options, NULL);
 	p->has_producer = status == OSP_OK;
-	if (status == OSP_EFULL)
+	if (status != OSP_OK)
 		count_untraced(p);
 	p->retry_ns = status == OSP_OK ? 0 : osp_mono_now() + RETRY_NS;
 	return status;

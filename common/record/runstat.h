@@ -35,7 +35,7 @@ typedef struct osp_runstat
 	uint64_t rings_made; /* grows when a ring has appeared */
 	osp_uuid id;         /* of the run directory, made with the file */
 	uint64_t ring_bytes; /* that all rings together take */
-	uint64_t untraced;   /* sessions that got no ring, for lack of room */
+	uint64_t untraced;   /* sessions that could make no ring */
 
 	/* the shipper and its sleep */
 	uint64_t shipper;   /* osp_owner_self() of the shipper; 0: none */

@@ -61,7 +61,7 @@ open_producer(void)
 	pgosp_ring_at = PgReloadTime;
 	if (status != OSP_OK)
 	{
-		if (status == OSP_EFULL && !failed)
+		if (!failed)
 			count_untraced();
 		fail();
 		return;

@@ -110,6 +110,17 @@ same("ulimit -f 8: the command's own file", "cd $dir; ulimit -f 8; "
 	  . 'COMMAND dd if=/dev/zero of=large bs=1k count=100 status=none; echo $?; wc -c <large',
 	qr/no operation was seen before the command/);
 
+# A part of the command under such a limit: the trace is there, and says what it lacks.
+{
+	my $select = 'sqlite3 :memory: "select 42"';
+	my ($status, $out, $err) = bash("$build/bin/osprofiler run --connection-string sqlite:///$dir/part.db "
+		  . "sh -c '$select; ulimit -f 0; $select >/dev/null'");
+	is($status, 0, 'a part of the command may write no file');
+	like($err, qr/the trace is not complete: 1 thread or process of the command could make no ring/,
+		'which is said');
+	like($err, qr/^Trace ID: /m, 'beside the trace');
+}
+
 # The store cannot be written: everything is kept, and the reason is said.
 {
 	my ($status, $out, $err) = bash("mkdir $dir/no; ulimit -f 100; "

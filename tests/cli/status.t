@@ -109,7 +109,7 @@ SKIP:
 		close $file;
 		my ($status, $out) = run_cli('status', '--run-directory', $small);
 		is($status, 3, 'untraced sessions: exit status');
-		like($out, qr/^2 sessions were not traced, for there was no room for a ring$/m,
+		like($out, qr/^2 sessions were not traced: no ring could be made \(/m,
 			'untraced sessions');
 	}
 
