@@ -96,6 +96,20 @@ db copy (select 1) to stdout | COPY 1 | bytes 2
     pg copy (select 1) to stdout | SELECT
 END
 
+# A COMMIT that carries no context, long after the last statement that did, as clients
+# send it that comment only what an ORM writes. No comment is added in this encoding.
+{
+	local $ENV{OSPROFILER_PROPAGATE} = 'comment';
+	run('psql', '-XAtqc', 'create table pauses (a int)');
+	my ($status) = traced('psql', '-Xqc', 'begin', '-c', 'insert into pauses values (1)',
+		'-c', '\\! sleep 0.3', '-c', "\\encoding SJIS", '-c', 'commit');
+	is($status, 0, 'a COMMIT without a context');
+	my $tree = joined_tree(3);
+	like($tree, qr/^ *pg\.commit/m, '... is in the trace');
+	unlike($tree, qr/^  pg commit/mi, '... though not as a statement of the client');
+	check_trace('COMMIT without a context');
+}
+
 # Prepared: the option that went with the connection names the trace itself.
 {
 	my ($status, $out, $err) = traced('pgbench', '-n', '-t', '1', '-M', 'prepared',

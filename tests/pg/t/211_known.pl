@@ -41,12 +41,17 @@ sub untraced
 	return;
 }
 
+# Of the points that were told last: was the plan one that had been made before?
+my @reused;
+
 # What the points tell that must be the same each time: pairs of start and stop.
 sub told
 {
 	my ($context, $count) = @_;
 	my @points = wait_for_points($node, $context, 2 * $count);
 	my %stop = map { ($_->{trace_id} => $_) } grep { $_->{name} eq 'pg-stop' } @points;
+
+	@reused = ();
 
 	return map {
 		my $stop = $stop{ $_->{trace_id} };
@@ -57,6 +62,7 @@ sub told
 		$start_info{db} = { %{ $start_info{db} } };
 		my $plan = delete $start_info{db}{plan};
 		$start_info{kind} = $plan->{kind} if $plan && $plan->{kind};
+		push @reused, $plan->{reused} ? 1 : 0 if $plan;
 		delete $start_info{elapsed_ns};
 		delete $stop_info{elapsed_ns};
 		delete $stop_info{db}{active_ms};
@@ -96,6 +102,7 @@ sub same_each_time
 }
 
 my $told = same_each_time('SELECT', $text, ([7]) x 6);
+is_deeply(\@reused, [ 0, (1) x 5 ], 'its plan is new the first time only');
 is($told->{stop}{db}{rows}, 1, 'rows');
 is_deeply($told->{stop}{db}{buffers}, ['shared_blks_hit'], 'blocks');
 $told = same_each_time('no blocks', 'SELECT $1::int', ([7]) x 4);
