@@ -74,6 +74,19 @@ run_env_restore(void)
 		environ = original;
 }
 
+/* The dynamic loader takes these for the end of a path. */
+static osp_status
+check_path(const char *path, osp_error *err)
+{
+	return strpbrk(path, " :;") == NULL
+			   ? OSP_OK
+			   : osp_error_set(err,
+							   OSP_EINVAL,
+							   "the dynamic loader cannot find hooks in a path "
+							   "with a space, a colon or a semicolon: %s",
+							   path);
+}
+
 static osp_status
 set(const char *name, const char *value, osp_error *err)
 {
@@ -139,7 +152,9 @@ add_libpq_hooks(osp_error *err)
 							 "the hooks of libpq (%s) are not installed; "
 							 "OSPROFILER_HOOK_PATH says where to look",
 							 SHADOW_FILE);
-	status = name_real_libpq(shadow, err);
+	status = check_path(shadow, err);
+	if (status == OSP_OK)
+		status = name_real_libpq(shadow, err);
 	if (status != OSP_OK)
 		return status;
 	*strrchr(shadow, '/') = '\0';
@@ -151,9 +166,12 @@ static osp_status
 add_sqlite_hooks(osp_error *err)
 {
 	char path[PATH_MAX];
+	osp_status status;
 
-	return find_hook(SQLITE_FILE, path) ? prepend("LD_PRELOAD", path, err)
-										: OSP_OK;
+	if (!find_hook(SQLITE_FILE, path))
+		return OSP_OK;
+	status = check_path(path, err);
+	return status == OSP_OK ? prepend("LD_PRELOAD", path, err) : status;
 }
 
 /* Adds a way of telling servers to those that are configured. */

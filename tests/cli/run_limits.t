@@ -110,6 +110,15 @@ same("ulimit -f 8: the command's own file", "cd $dir; ulimit -f 8; "
 	  . 'COMMAND dd if=/dev/zero of=large bs=1k count=100 status=none; echo $?; wc -c <large',
 	qr/no operation was seen before the command/);
 
+# Hooks that the loader cannot find.
+{
+	mkdir "$dir/a b";
+	system('cp', '-r', "$build/client_hooks/shadow", "$dir/a b/") == 0 or die;
+	local $ENV{OSPROFILER_HOOK_PATH} = "$dir/a b";
+	same('hooks in a path with a space', "COMMAND $query; echo \$?",
+		untraced('path with a space'));
+}
+
 # A part of the command under such a limit: the trace is there, and says what it lacks.
 {
 	my $select = 'sqlite3 :memory: "select 42"';
