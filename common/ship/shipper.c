@@ -125,6 +125,9 @@ make_slots(osp_shipper *s, osp_error *err)
 	int i;
 
 	osp_buf_init(&s->record, s->alc, OSP_RING_MAX / 4);
+	s->own.ring.header = osp_calloc(s->alc, 1, sizeof(*s->own.ring.header));
+	if (s->own.ring.header == NULL)
+		return no_memory(err);
 	for (i = 0; i < 2; i++)
 	{
 		shipper_slot *slot = &s->slots[i];
@@ -280,6 +283,7 @@ osp_shipper_close(osp_shipper *s)
 		osp_free(s->alc, s->slots[i].born_ns);
 	}
 	osp__rings_term(s);
+	osp_free(s->alc, s->own.ring.header);
 	osp_spool_close(s->spool);
 	if (s->record.alc != NULL)
 		osp_buf_term(&s->record);

@@ -118,6 +118,16 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 	return more && !slot_full(slot);
 }
 
+/* Reports what the shipper dropped; true if there was anything. */
+static bool
+take_own_losses(osp_shipper *s, shipper_slot *slot)
+{
+	if (slot_full(slot) || !osp__losses_take(&s->own, slot, &s->origin))
+		return false;
+	note_run(slot, &s->own);
+	return true;
+}
+
 /* One turn of every ring; true if any of them gave something. */
 static bool
 take_round(osp_shipper *s, shipper_slot *slot, bool *more)
@@ -152,7 +162,7 @@ osp__fill_from_rings(osp_shipper *s, shipper_slot *slot)
 			s->rings[i]->taken = 0;
 	while (more && take_round(s, slot, &more))
 		found = true;
-	return found;
+	return take_own_losses(s, slot) || found;
 }
 
 bool

@@ -150,6 +150,9 @@ struct osp_shipper
 	bool check_all; /* every producer may be gone */
 	size_t ring_count;
 	size_t next_ring; /* whose turn it is */
+	shipper_ring
+		own; /* a header without records: counts what we had to drop, as
+					   * producers count what found no room */
 	uint64_t rings_made_seen;
 	int64_t scanned_ns;
 	osp_buf record; /* the record that is being read */
@@ -291,6 +294,10 @@ void osp__losses_rewind(shipper_ring *r);
 
 /* All reports are due. */
 void osp__losses_hurry(shipper_ring *r);
+
+/* Counts a record that the shipper dropped; reported as by osp__losses_take of
+ * s->own. */
+void osp__losses_count(osp_shipper *s, const osp_id *base_id);
 
 /* shipper_fill.c */
 bool osp__slot_used(const shipper_slot *slot);

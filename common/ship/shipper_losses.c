@@ -5,6 +5,9 @@
  *	  to: an operation "osprofiler.lost" without duration, at the root of the trace,
  *	  whose info says how many ("lost_points").
  *
+ * Records that the shipper itself had to drop are counted the same way, in a header
+ * of its own.
+ *
  * A report waits until the loss is over, or for a second. It is settled together
  * with the records of its slot; should the shipper be killed before, the next one
  * sends the same report, with the same id, again.
@@ -152,4 +155,16 @@ osp__losses_hurry(shipper_ring *r)
 {
 	r->loss_ns = 0;
 	r->has_losses |= osp__losses_pending(r);
+}
+
+void
+osp__losses_count(osp_shipper *s, const osp_id *base_id)
+{
+	int64_t now = osp_mono_now();
+
+	osp_ring_count_loss(&s->own.ring, base_id, 1);
+	if (!s->own.has_losses)
+		s->own.loss_since_ns = now;
+	s->own.loss_ns = now;
+	s->own.has_losses = true;
 }

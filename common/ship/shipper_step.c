@@ -295,7 +295,8 @@ osp_shipper_is_empty(const osp_shipper *s)
 	size_t i;
 
 	if (osp__slot_used(&s->slots[0]) || osp__slot_used(&s->slots[1]) ||
-		(s->spool != NULL && osp_spool_bytes(s->spool) > 0))
+		(s->spool != NULL && osp_spool_bytes(s->spool) > 0) ||
+		osp__losses_pending(&s->own))
 		return false;
 	for (i = 0; i < s->ring_count; i++)
 	{
@@ -395,6 +396,7 @@ note_heads(osp_shipper *s)
 	size_t i;
 
 	osp__rings_scan(s);
+	osp__losses_hurry(&s->own);
 	for (i = 0; i < s->ring_count; i++)
 	{
 		if (s->rings[i]->foreign)

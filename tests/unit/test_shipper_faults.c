@@ -168,8 +168,8 @@ test_flush_while_it_hangs(void **state)
 	shipping_expect(ship, 0, 200);
 }
 
-/* Everything written was delivered or is counted as lost somewhere: a ring that
- * grew leaves its count to the one behind it, or to the status file. */
+/* Everything written was delivered, or is counted as lost somewhere and in its trace: a
+ * ring that grew leaves its count to the one behind it, or to the status file. */
 static void
 expect_accounted(const shipping *ship, int written)
 {
@@ -184,6 +184,8 @@ expect_accounted(const shipping *ship, int written)
 	assert_int_equal((uint64_t) arrived.points + totals.stat.spool_dropped +
 						 totals.dropped,
 					 written);
+	assert_int_equal(shipping_lost_points(ship, "base of 0"),
+					 written - arrived.points);
 }
 
 static void
