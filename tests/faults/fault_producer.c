@@ -58,7 +58,7 @@ commit(osp_producer *producer, const char *name, uint64_t i)
 
 	(void) snprintf(text,
 					sizeof(text),
-					"%s/%llu",
+					"%s-%llu",
 					name,
 					(unsigned long long) (i / POINTS_PER_TRACE));
 	if (!osp_id_set(&base, osp_str_of(text)))

@@ -153,6 +153,7 @@ class Agent(Process):
             os.path.join(directory, "agent.log"),
             {"OSPROFILER_CONNECTION_STRING": uri,
              "OSPROFILER_DRIVER_PATH": drivers})
+        self.drivers = drivers
 
     def deliver(self, attempts=10):
         """Runs agents until nothing is left."""
@@ -237,6 +238,24 @@ def check_points(points, committed, may_copy=True):
     if problems:
         raise Failed("\n".join(problems))
     return total, copies
+
+
+def check_report(osprofiler, uri, drivers, points):
+    """`trace show` has each point of each trace once; how many traces."""
+    expected = {}
+    for point in points:
+        expected.setdefault(point["base_id"], set()).add((point["trace_id"], point["name"]))
+    env = dict(os.environ, OSPROFILER_DRIVER_PATH=drivers)
+    for base_id, points_of_trace in sorted(expected.items()):
+        shown = subprocess.run(
+            [osprofiler, "trace", "show", "--json", "--no-wait",
+             "--connection-string", uri, base_id],
+            env=env, capture_output=True, text=True, timeout=300, check=True).stdout
+        count = shown.count('"meta.raw_payload.')
+        if count != len(points_of_trace):
+            raise Failed("trace show %s has %d points of %d"
+                         % (base_id, count, len(points_of_trace)))
+    return len(expected)
 
 
 class Workplace:

@@ -91,12 +91,14 @@ def run(arguments, place):
         for producer in producers:
             committed.update(producer.committed())
         total, copies = faultlib.check_points(redis.points(), committed)
+        traces = faultlib.check_report(agent_program, redis.uri, agent.drivers,
+                                       redis.points())
     finally:
         for process in everything:
             process.end()
-    return ("%d points of %d producers, %d copies; killed: agent %d, "
-            "redis-server %d, producers %d times"
-            % (total, len(committed), copies, agent.kills, redis.kills,
+    return ("%d points of %d producers, %d copies, %d traces shown whole; killed: "
+            "agent %d, redis-server %d, producers %d times"
+            % (total, len(committed), copies, traces, agent.kills, redis.kills,
                sum(p.kills for p in producers)))
 
 

@@ -244,6 +244,9 @@ def run(arguments, place):
             {(p["trace_id"], p["name"]) for p in redis.points()}), 60)
         status = cluster.status()
         total, copies, open_ends = check(redis.points(), status, counts["backend"])
+        traces = faultlib.check_report(cluster.osprofiler, redis.uri,
+                                       os.path.join(arguments.build, "drivers"),
+                                       redis.points())
     finally:
         for client in clients:
             client.end()
@@ -254,9 +257,9 @@ def run(arguments, place):
     if crashes != counts["backend"]:
         raise faultlib.Failed("%d restarts of the server for %d killed backends"
                               % (crashes, counts["backend"]))
-    return ("%d points, %d copies, %d statements cut off by killed "
+    return ("%d points, %d copies, %d traces shown whole, %d statements cut off by killed "
             "backends; killed: shipper %d, redis-server %d, clients %d, backends %d times"
-            % (total, copies, open_ends, counts["agent"], counts["redis"], counts["client"],
+            % (total, copies, traces, open_ends, counts["agent"], counts["redis"], counts["client"],
                counts["backend"]))
 
 
