@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <uuid/uuid.h>
 
 #include "osprofiler/context.h"
 #include "osprofiler/profiler.h"
@@ -90,15 +89,6 @@ run_id(void)
 
 	osp_uuid_new(&id);
 	sink += id.bytes[0];
-}
-
-static void
-run_id_libuuid(void)
-{
-	uuid_t id;
-
-	uuid_generate_random(id);
-	sink += id[0];
 }
 
 static void
@@ -264,11 +254,6 @@ static const struct operation
 	 100000,
 	 "start and stop record, 1 KB statement"},
 	{"id", run_id, NULL, 100000, "a UUID from the pool"},
-	{"id_libuuid",
-	 run_id_libuuid,
-	 NULL,
-	 10000,
-	 "a UUID from libuuid, for comparison"},
 	{"clock", run_clock, NULL, 100000, "the time, by an osp_clock"},
 	{"clock_gettime",
 	 run_clock_gettime,
