@@ -228,6 +228,7 @@ open_shipper(run_state *run, osp_error *err)
 	options.service = osp_str_of(run->config.service);
 	options.spool_limit = run->config.spool_limit;
 	options.filter_error_trace = run->config.filter_error_trace;
+	options.last = true;
 	options.log = log_line;
 	options.tap = run_follow_record;
 	options.tap_ctx = &run->follow;

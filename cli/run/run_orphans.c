@@ -93,6 +93,7 @@ deliver(const char *path, osp_str configured)
 		(void) close(fd);
 		return;
 	}
+	options.last = !has_producer(dir);
 	switch (run_collector_read(fd, configured, bytes, &options))
 	{
 		case RUN_COLLECTOR_KNOWN:
@@ -104,7 +105,7 @@ deliver(const char *path, osp_str configured)
 		case RUN_COLLECTOR_NONE:
 			break;
 	}
-	if (delivered && !has_producer(dir))
+	if (delivered && options.last)
 		run_dir_remove(path);
 	(void) closedir(dir);
 }

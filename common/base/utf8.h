@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * utf8.h
- *	  Reading UTF-8 character by character. Private to common/.
+ *	  Reading UTF-8 character by character. Private to the project.
  */
 #ifndef OSPROFILER_UTF8_H
 #define OSPROFILER_UTF8_H

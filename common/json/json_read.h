@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_read.h
- *	  Reading a JSON text as Python's json.loads does. Private to common/.
+ *	  Reading a JSON text as Python's json.loads does. Private to the
+ *	  project.
  *
  * A text is read by yyjson, which tells values but not where they stand in the
  * text. Here that is found again from the keys, so that a member can be taken

@@ -33,6 +33,9 @@ osp_status osp_notification_write(osp_buf *buf, const osp_record *record,
 /* PostgreSQL's name of a SQLSTATE ("unique_violation"), NULL if it has none. */
 const char *osp_sqlstate_name(const char state[5]);
 
+/* The first SQLSTATE of a name, terminated; NULL if it is no such name. */
+const char *osp_sqlstate_of(osp_str name);
+
 /* Where a notification came from, as in osp_notification. */
 typedef struct osp_place
 {

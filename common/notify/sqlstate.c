@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlstate.c
- *	  PostgreSQL's condition names, found by SQLSTATE.
+ *	  PostgreSQL's condition names, found by SQLSTATE, and back.
  */
 #include "notify/batch.h"
 
@@ -37,5 +37,16 @@ osp_sqlstate_name(const char state[5])
 		else
 			low = middle + 1;
 	}
+	return NULL;
+}
+
+const char *
+osp_sqlstate_of(osp_str name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
+		if (osp_str_eq(name, osp_str_of(conditions[i].name)))
+			return conditions[i].state;
 	return NULL;
 }

@@ -155,6 +155,8 @@ start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	driver.alc = s->alc;
 	driver.connection_string = options->connection_string;
 	driver.filter_error_trace = options->filter_error_trace;
+	driver.state_directory = s->run_directory;
+	driver.last = options->last;
 	driver.timeout_ms =
 		options->timeout_ms != 0 ? options->timeout_ms : DRIVER_TIMEOUT_MS;
 	status = osp__sender_start(&driver, s->event_fd, &s->sender, err);

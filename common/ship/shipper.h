@@ -50,6 +50,7 @@ typedef struct osp_shipper_options
 	const char *spool_path; /* NULL: "spool" in the run directory */
 	uint64_t spool_limit;   /* bytes; 0: OSP_SPOOL_LIMIT_DEFAULT */
 	bool filter_error_trace;
+	bool last;           /* no other shipper goes on with this run directory */
 	unsigned timeout_ms; /* of the driver; 0: 5000 */
 	osp_log_fn log;      /* may be NULL */
 	void *log_ctx;

@@ -17,6 +17,7 @@ struct osp_sender
 {
 	osp_driver_options options; /* its texts are ours */
 	char *connection_string;
+	char *state_directory; /* or NULL */
 	int event_fd;
 	pthread_t thread;
 	bool started;
@@ -134,12 +135,17 @@ osp__sender_start(const osp_driver_options *options, int event_fd,
 	(void) pthread_mutex_init(&sender->lock, NULL);
 	(void) pthread_cond_init(&sender->cond, NULL);
 	sender->connection_string = osp_strdup(alc, options->connection_string);
-	if (sender->connection_string == NULL)
+	if (options->state_directory != NULL)
+		sender->state_directory =
+			osp_strdup(alc, osp_str_of(options->state_directory));
+	if (sender->connection_string == NULL ||
+		(options->state_directory != NULL && sender->state_directory == NULL))
 	{
 		osp__sender_free(sender);
 		return osp_error_set(err, OSP_ENOMEM, "shipper: out of memory");
 	}
 	sender->options.connection_string = osp_str_of(sender->connection_string);
+	sender->options.state_directory = sender->state_directory;
 	if (start_thread(sender) != 0)
 	{
 		osp__sender_free(sender);
@@ -198,5 +204,6 @@ osp__sender_free(osp_sender *sender)
 	(void) pthread_mutex_destroy(&sender->lock);
 	(void) pthread_cond_destroy(&sender->cond);
 	osp_free(sender->options.alc, sender->connection_string);
+	osp_free(sender->options.alc, sender->state_directory);
 	osp_free(sender->options.alc, sender);
 }

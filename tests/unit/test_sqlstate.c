@@ -51,6 +51,9 @@ test_some(void **state)
 	assert_string_equal(osp_sqlstate_name("P0001"), "raise_exception");
 	assert_string_equal(osp_sqlstate_name("XX000"), "internal_error");
 	assert_string_equal(osp_sqlstate_name("25P04"), "transaction_timeout");
+	assert_string_equal(osp_sqlstate_of(OSP_STR("unique_violation")), "23505");
+	assert_null(osp_sqlstate_of(OSP_STR("SQLITE_BUSY")));
+	assert_null(osp_sqlstate_of(OSP_STR("")));
 }
 
 static void

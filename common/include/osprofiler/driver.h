@@ -55,6 +55,15 @@ typedef struct osp_driver_options
 	 * OSP_EFULL: an announced number of elements before memory is taken for them,
 	 * a text when its bytes reach the bound. 0: 256 MB. */
 	size_t memory_max;
+
+	/* A directory in which a driver may keep what must outlive this process, in
+	 * a file named as the driver: what it has confirmed and cannot hand on yet.
+	 * One connection at a time uses it. NULL: nowhere. Borrowed during open. */
+	const char *state_directory;
+
+	/* Nobody goes on with that: what waits when the connection is closed is
+	 * handed on as it is. */
+	bool last;
 } osp_driver_options;
 
 #define OSP_DRIVER_TIMEOUT_MS 5000

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp.h
+ *	  The connection of the otlp driver.
+ */
+#ifndef OSP_OTLP_H
+#define OSP_OTLP_H
+
+#include "otlp_http.h"
+#include "otlp_pairs.h"
+#include "otlp_request.h"
+#include "otlp_settings.h"
+#include "otlp_span.h"
+#include "otlp_state.h"
+
+#define PATH_BYTES_MAX 4096
+
+struct osp_driver_conn
+{
+	const osp_allocator *alc;
+	osp_wait wait;
+	otlp_settings settings;
+	otlp_http http;
+	otlp_pairs pairs;
+	otlp_span span;
+	otlp_request request;
+	osp_buf path; /* of the file with what is open; empty: there is none */
+	bool last;    /* what is open when this is closed never ends */
+	bool read_only;
+};
+
+#endif /* OSP_OTLP_H */

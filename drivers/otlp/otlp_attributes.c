@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp_attributes.c
+ *	  The attributes of a span.
+ *
+ * The info of start and stop is walked through once. A member that both have is
+ * taken from the stop.
+ */
+#include "otlp_attributes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "notify/batch.h"
+#include "otlp_ids.h"
+#include "otlp_proto.h"
+#include "otlp_text.h"
+
+#define PREFIX      "osprofiler."
+#define PARAMETERS  "db.query.parameter."
+#define PATH_SIZE   512
+#define NUMBER_SIZE 64
+
+/* What is deeper, or further behind in a list, is left out. */
+#define DEPTH_MAX    16
+#define ELEMENTS_MAX 100
+
+/* The attributes of one span in the making. */
+typedef struct attributes
+{
+	otlp_span *span;
+	osp_buf *out;
+	unsigned field;
+	otlp_family family;
+} attributes;
+
+/* The way to a member: "osprofiler.db.rows". */
+typedef struct path
+{
+	char text[PATH_SIZE];
+	size_t len;
+} path;
+
+otlp_family
+otlp_family_of(osp_str operation)
+{
+	static const struct
+	{
+		osp_str name;
+		otlp_family family;
+	} families[] = {{{"db", 2}, OTLP_DB},
+					{{"pg", 2}, OTLP_PG},
+					{{"sqlite", 6}, OTLP_SQLITE}};
+	size_t i;
+
+	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+	{
+		osp_str name = families[i].name;
+
+		if (operation.len >= name.len &&
+			memcmp(operation.ptr, name.ptr, name.len) == 0 &&
+			(operation.len == name.len || operation.ptr[name.len] == '.'))
+			return families[i].family;
+	}
+	return OTLP_OTHER;
+}
+
+static yyjson_val *
+db_member(const otlp_half *half, const char *name)
+{
+	return yyjson_obj_get(yyjson_obj_get(half->info, "db"), name);
+}
+
+/* The value at db.NAME of the stop, else of the start; NULL if there is none. */
+static yyjson_val *
+either(const otlp_span *span, const char *name)
+{
+	yyjson_val *value = db_member(&span->stop, name);
+
+	return value != NULL ? value : db_member(&span->start, name);
+}
+
+static void
+put(const attributes *a, osp_str key, osp_str text)
+{
+	if (text.len > 0)
+		otlp_put_text(a->out, a->field, key, text);
+}
+
+static void
+put_number(const attributes *a, osp_str key, yyjson_val *value)
+{
+	char digits[NUMBER_SIZE];
+	size_t len = unsafe_yyjson_get_len(value);
+	int64_t number;
+
+	if (osp__json_i64(value, &number))
+		otlp_put_int(a->out, a->field, key, number);
+	else if (len < sizeof(digits))
+	{
+		memcpy(digits, unsafe_yyjson_get_raw(value), len);
+		digits[len] = '\0';
+		otlp_put_double(a->out, a->field, key, strtod(digits, NULL));
+	}
+}
+
+/* A member that is neither object nor null. */
+static void
+put_leaf(const attributes *a, osp_str key, yyjson_val *value)
+{
+	if (yyjson_is_str(value))
+		otlp_put_text(a->out, a->field, key, osp__json_str(value));
+	else if (yyjson_is_raw(value))
+		put_number(a, key, value);
+	else if (yyjson_is_bool(value))
+		otlp_put_bool(a->out, a->field, key, yyjson_get_bool(value));
+}
+
+/* Members of info, and of db in it, that have names of the conventions or are
+ * told in another place. */
+static bool
+is_told(const attributes *a, osp_str key, bool in_db)
+{
+	static const char *const in_info[] = {
+		"host", "elapsed_ns", "etype", "message"};
+	static const char *const db[] = {"statement",
+									 "system",
+									 "namespace",
+									 "database",
+									 "server",
+									 "port",
+									 "command",
+									 "name"};
+	const char *const *names = in_db ? db : in_info;
+	size_t count = in_db ? sizeof(db) / sizeof(db[0])
+						 : sizeof(in_info) / sizeof(in_info[0]);
+	size_t i;
+
+	/* "name" is the file of SQLite, and a prepared statement of libpq. */
+	if (in_db && a->family != OTLP_SQLITE)
+		count--;
+	for (i = 0; i < count; i++)
+		if (osp_str_eq(key, osp_str_of(names[i])))
+			return true;
+	return false;
+}
+
+/* Goes one member down; false: the way is too long for a key, or no UTF-8. */
+static bool
+descend(path *p, osp_str key)
+{
+	size_t dot = p->len > 0 && p->text[p->len - 1] != '.' ? 1 : 0;
+
+	if (p->len + dot + key.len > sizeof(p->text) || !otlp_is_utf8(key))
+		return false;
+	if (dot > 0)
+		p->text[p->len++] = '.';
+	memcpy(p->text + p->len, key.ptr, key.len);
+	p->len += key.len;
+	return true;
+}
+
+/* Parameters: by their names, or by their places, which are counted from 0 there
+ * and from 1 here. */
+static void
+put_parameters(const attributes *a, yyjson_val *object)
+{
+	yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+	yyjson_val *key;
+
+	while ((key = yyjson_obj_iter_next(&iter)) != NULL)
+	{
+		yyjson_val *value = yyjson_obj_iter_get_val(key);
+		path p = {.text = PARAMETERS, .len = sizeof(PARAMETERS) - 1};
+		osp_str name = osp__json_str(key);
+		char digits[NUMBER_SIZE];
+		char *end;
+		long place = strtol(name.ptr, &end, 10);
+
+		if (place > 0 && end == name.ptr + name.len)
+			name = osp_str_n(
+				digits,
+				(size_t) snprintf(digits, sizeof(digits), "%ld", place - 1));
+		if (!descend(&p, name))
+			continue;
+		if (yyjson_is_raw(value))
+			put(a,
+				osp_str_n(p.text, p.len),
+				osp_str_n(unsafe_yyjson_get_raw(value),
+						  unsafe_yyjson_get_len(value)));
+		else
+			put_leaf(a, osp_str_n(p.text, p.len), value);
+	}
+}
+
+static void put_members(const attributes *a, path *p, yyjson_val *object,
+						yyjson_val *twin, int depth);
+
+static void
+put_value(const attributes *a, path *p, yyjson_val *value, yyjson_val *twin,
+		  int depth)
+{
+	size_t before = p->len;
+	size_t count = yyjson_arr_size(value);
+	size_t i;
+
+	if (yyjson_is_obj(value))
+		put_members(a, p, value, twin, depth + 1);
+	else if (twin == NULL || yyjson_is_null(twin))
+		put_leaf(a, osp_str_n(p->text, p->len), value);
+	for (i = 0; i < count && i < ELEMENTS_MAX && depth < DEPTH_MAX; i++)
+	{
+		char digits[NUMBER_SIZE];
+		int len = snprintf(digits, sizeof(digits), "%zu", i);
+
+		if (descend(p, osp_str_n(digits, (size_t) len)))
+			put_value(a, p, yyjson_arr_get(value, i), NULL, depth + 1);
+		p->len = before;
+	}
+}
+
+/* Appends the members of object; twin is what the stop has in the same place, if
+ * object is of the start. */
+static void
+put_members(const attributes *a, path *p, yyjson_val *object, yyjson_val *twin,
+			int depth)
+{
+	size_t before = p->len;
+	bool in_db = depth == 1 && before == sizeof(PREFIX "db") - 1 &&
+				 memcmp(p->text, PREFIX "db", before) == 0;
+	yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+	yyjson_val *key;
+
+	if (depth > DEPTH_MAX)
+		return;
+	while ((key = yyjson_obj_iter_next(&iter)) != NULL)
+	{
+		yyjson_val *value = yyjson_obj_iter_get_val(key);
+		osp_str name = osp__json_str(key);
+
+		if ((depth == 0 || in_db) && is_told(a, name, in_db))
+			continue;
+		if (in_db && osp_str_eq(name, OSP_STR("params")) &&
+			yyjson_is_obj(value))
+			put_parameters(a, value);
+		else if (descend(p, name))
+			put_value(
+				a, p, value, yyjson_obj_getn(twin, name.ptr, name.len), depth);
+		p->len = before;
+	}
+}
+
+static osp_str
+system_of(const attributes *a)
+{
+	osp_str system = osp__json_str(either(a->span, "system"));
+
+	if (system.len > 0)
+		return system;
+	if (a->family == OTLP_SQLITE)
+		return OSP_STR("sqlite");
+
+	/* Python's own points are named db as well, whatever the database is. */
+	if (a->family == OTLP_PG || either(a->span, "database") != NULL ||
+		either(a->span, "server") != NULL)
+		return OSP_STR("postgresql");
+	return OSP_STR("other_sql");
+}
+
+static void
+put_database(const attributes *a)
+{
+	const otlp_span *span = a->span;
+	osp_str command = osp__json_str(either(span, "command"));
+	osp_str port = osp__json_str(either(span, "port"));
+	osp_str address = osp__json_str(either(span, "server"));
+	osp_str space = osp__json_str(
+		either(span, a->family == OTLP_SQLITE ? "name" : "namespace"));
+
+	if (command.len == 0)
+		command = osp__json_str(either(span, "operation"));
+	if (space.len == 0)
+		space = osp__json_str(either(span, "database"));
+	put(a, OSP_STR("db.system.name"), system_of(a));
+	put(a, OSP_STR("db.namespace"), space);
+	put(a, OSP_STR("db.operation.name"), command);
+	put(a, OSP_STR("server.address"), address);
+	if (address.len > 0 && port.len > 0 && port.len <= 5)
+		otlp_put_int(a->out,
+					 a->field,
+					 OSP_STR("server.port"),
+					 strtol(port.ptr, NULL, 10));
+}
+
+/* The text, without constants unless it has places for parameters. */
+static void
+put_statement(const attributes *a, osp_str text, osp_sql_dialect dialect,
+			  bool has_params)
+{
+	osp_buf *space = &a->span->text;
+	size_t size = 3 * text.len + 16;
+
+	if (a->span->statement_text == OSP_STATEMENT_NONE)
+		return;
+	if (a->span->statement_text == OSP_STATEMENT_NORMALIZED && !has_params)
+	{
+		osp_buf_reset(space);
+		if (!osp_buf_reserve(space, size))
+			return;
+		space->len = osp_sql_normalize(
+			text, dialect, OSP_SQL_HARMLESS, space->ptr, size);
+		text = osp_buf_str(space);
+	}
+	put(a, OSP_STR("db.query.text"), text);
+}
+
+static void
+put_query(const attributes *a, otlp_summary *summary)
+{
+	osp_sql_dialect dialect =
+		a->family == OTLP_SQLITE ? OSP_SQL_SQLITE : OSP_SQL_POSTGRES_ANY;
+	osp_str text = osp__json_str(db_member(&a->span->start, "statement"));
+
+	if (text.len == 0)
+		return;
+	otlp_summarize(text, dialect, summary);
+	put_statement(a, text, dialect, summary->has_params);
+	put(a, OSP_STR("db.query.summary"), osp_str_n(summary->text, summary->len));
+}
+
+/* PostgreSQL's condition names are known by their SQLSTATE there. */
+static void
+put_error(const attributes *a)
+{
+	osp_str etype = osp__json_str(yyjson_obj_get(a->span->stop.info, "etype"));
+	const char *state = osp_sqlstate_of(etype);
+	osp_str code = state != NULL ? osp_str_of(state) : etype;
+
+	if (etype.len == 0)
+		return;
+	put(a, OSP_STR("error.type"), code);
+	if (state != NULL || a->family == OTLP_SQLITE)
+		put(a, OSP_STR("db.response.status_code"), code);
+	put(a, OSP_STR(PREFIX "etype"), etype);
+}
+
+/* Ids that OpenTelemetry's cannot tell. */
+static void
+put_ids(const attributes *a)
+{
+	const osp_notification *n = a->span->start.notification != NULL
+									? a->span->start.notification
+									: a->span->stop.notification;
+	unsigned char id[OTLP_TRACE_ID_SIZE];
+
+	if (!otlp_trace_id(n->base_id, id))
+		put(a, OSP_STR(PREFIX "base_id"), n->base_id);
+	if (!otlp_span_id(n->trace_id, id))
+		put(a, OSP_STR(PREFIX "trace_id"), n->trace_id);
+}
+
+void
+otlp_put_attributes(otlp_span *span, osp_str operation, unsigned field,
+					otlp_summary *summary)
+{
+	attributes a = {span, &span->encoded, field, otlp_family_of(operation)};
+	path p = {.text = PREFIX, .len = sizeof(PREFIX) - 1};
+
+	summary->len = 0;
+	put(&a, OSP_STR(PREFIX "operation"), operation);
+	if (a.family != OTLP_OTHER)
+	{
+		put_database(&a);
+		put_query(&a, summary);
+	}
+	put_error(&a);
+	put_ids(&a);
+	put_members(&a, &p, span->start.info, span->stop.info, 0);
+	put_members(&a, &p, span->stop.info, NULL, 0);
+	if (span->stop.notification == NULL)
+		otlp_put_bool(a.out, field, OSP_STR(PREFIX "unfinished"), true);
+	if (span->start.notification == NULL)
+		otlp_put_bool(a.out, field, OSP_STR(PREFIX "start_lost"), true);
+}

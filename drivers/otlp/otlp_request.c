@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp_request.c
+ *	  A request to the collector: encoded spans, by the resource they are of.
+ *
+ * The lengths that stand before messages are known from what the groups hold, so
+ * the whole is never in memory but compressed.
+ */
+#include "otlp_request.h"
+
+#include "otlp_proto.h"
+#include "otlp_text.h"
+
+#define BODY_MAX    ((size_t) 512 * 1024 * 1024)
+#define GZIP_WINDOW (15 + 16) /* zlib: the largest window, a gzip header */
+#define GZIP_LEVEL  1
+#define GZIP_MEMORY 8
+#define ROOM_MIN    4096
+#define SCOPE       "osprofiler"
+#define CONVENTIONS "https://opentelemetry.io/schemas/1.44.0"
+#define NO_SERVICE  "unknown_service"
+
+enum
+{
+	REQUEST_RESOURCE_SPANS = 1,
+	RESOURCE_SPANS_RESOURCE = 1,
+	RESOURCE_SPANS_SCOPE_SPANS = 2,
+	SCOPE_SPANS_SCOPE = 1,
+	SCOPE_SPANS_SPANS = 2,
+	SCOPE_SPANS_SCHEMA_URL = 3,
+	SCOPE_NAME = 1,
+	SCOPE_VERSION = 2
+};
+
+osp_status
+otlp_request_init(otlp_request *request, const osp_allocator *alc,
+				  osp_str attributes, bool gzip)
+{
+	memset(request, 0, sizeof(*request));
+	request->alc = alc;
+	request->attributes = attributes;
+	request->gzip = gzip;
+	osp_buf_init(&request->resource, alc, BODY_MAX);
+	osp_buf_init(&request->body, alc, BODY_MAX);
+	if (gzip)
+		request->has_zlib = deflateInit2(&request->zlib,
+										 GZIP_LEVEL,
+										 Z_DEFLATED,
+										 GZIP_WINDOW,
+										 GZIP_MEMORY,
+										 Z_DEFAULT_STRATEGY) == Z_OK;
+	return request->has_zlib || !gzip ? OSP_OK : OSP_ENOMEM;
+}
+
+void
+otlp_request_term(otlp_request *request)
+{
+	size_t i;
+
+	if (request->alc == NULL)
+		return;
+	for (i = 0; i < request->made; i++)
+	{
+		osp_buf_term(&request->groups[i].resource);
+		osp_buf_term(&request->groups[i].spans);
+	}
+	osp_free(request->alc, request->groups);
+	osp_buf_term(&request->resource);
+	osp_buf_term(&request->body);
+	if (request->has_zlib)
+		(void) deflateEnd(&request->zlib);
+}
+
+void
+otlp_request_reset(otlp_request *request)
+{
+	size_t i;
+
+	for (i = 0; i < request->count; i++)
+	{
+		osp_buf_reset(&request->groups[i].resource);
+		osp_buf_reset(&request->groups[i].spans);
+	}
+	request->count = 0;
+	request->last = 0;
+	request->bytes = 0;
+	request->spans = 0;
+	request->points = 0;
+}
+
+/* A further group; NULL: no memory. */
+static otlp_group *
+new_group(otlp_request *request)
+{
+	otlp_group *groups = request->groups;
+	otlp_group *group;
+
+	if (request->count == request->made)
+	{
+		size_t made = request->made > 0 ? 2 * request->made : 4;
+		size_t i;
+
+		groups = osp_realloc(request->alc, groups, made * sizeof(*groups));
+		if (groups == NULL)
+			return NULL;
+		for (i = request->made; i < made; i++)
+		{
+			osp_buf_init(&groups[i].resource, request->alc, BODY_MAX);
+			osp_buf_init(&groups[i].spans, request->alc, BODY_MAX);
+		}
+		request->groups = groups;
+		request->made = made;
+	}
+	group = &request->groups[request->count];
+	osp_buf_add_str(&group->resource, osp_buf_str(&request->resource));
+	if (osp_buf_status(&group->resource) != OSP_OK)
+	{
+		osp_buf_reset(&group->resource);
+		return NULL;
+	}
+	request->count++;
+	return group;
+}
+
+/* The group of request->resource, made if there is none; NULL: no memory. */
+static otlp_group *
+find_group(otlp_request *request)
+{
+	osp_str resource = osp_buf_str(&request->resource);
+	size_t n;
+
+	for (n = 0; n < request->count; n++)
+	{
+		size_t i = (request->last + n) % request->count;
+
+		if (osp_str_eq(osp_buf_str(&request->groups[i].resource), resource))
+		{
+			request->last = i;
+			return &request->groups[i];
+		}
+	}
+	request->last = request->count;
+	return new_group(request);
+}
+
+static void
+put_resource(otlp_request *request, const osp_notification *of)
+{
+	osp_buf *out = &request->resource;
+
+	osp_buf_reset(out);
+	otlp_put_text(out,
+				  OTLP_RESOURCE_ATTRIBUTES,
+				  OSP_STR("service.name"),
+				  of->service.len > 0 ? of->service : OSP_STR(NO_SERVICE));
+	if (of->host.len > 0)
+		otlp_put_text(
+			out, OTLP_RESOURCE_ATTRIBUTES, OSP_STR("host.name"), of->host);
+	if (of->project.len > 0)
+		otlp_put_text(out,
+					  OTLP_RESOURCE_ATTRIBUTES,
+					  OSP_STR("osprofiler.project"),
+					  of->project);
+	osp__buf_put(out, request->attributes.ptr, request->attributes.len);
+}
+
+osp_status
+otlp_request_add(otlp_request *request, osp_str span,
+				 const osp_notification *of, size_t points)
+{
+	otlp_group *group;
+	size_t before;
+
+	put_resource(request, of);
+	group = osp_buf_status(&request->resource) == OSP_OK ? find_group(request)
+														 : NULL;
+	if (group == NULL)
+		return OSP_ENOMEM;
+	before = group->spans.len;
+	otlp_put_bytes(&group->spans, SCOPE_SPANS_SPANS, span);
+	if (osp_buf_status(&group->spans) != OSP_OK)
+		return OSP_ENOMEM;
+	request->bytes += group->spans.len - before;
+	request->spans++;
+	request->points += points;
+	return OSP_OK;
+}
+
+/* The messages round the spans of a group, as far as they stand before them. */
+static void
+put_heads(const otlp_group *group, osp_buf *out)
+{
+	static const osp_str scope = {SCOPE, sizeof(SCOPE) - 1};
+	static const osp_str version = {OSP_VERSION, sizeof(OSP_VERSION) - 1};
+	static const osp_str schema = {CONVENTIONS, sizeof(CONVENTIONS) - 1};
+	size_t scope_len =
+		otlp_field_size(scope.len) + otlp_field_size(version.len);
+	size_t scope_spans_len = otlp_field_size(scope_len) +
+							 otlp_field_size(schema.len) + group->spans.len;
+
+	otlp_put_length(out,
+					REQUEST_RESOURCE_SPANS,
+					otlp_field_size(group->resource.len) +
+						otlp_field_size(scope_spans_len));
+	otlp_put_bytes(out, RESOURCE_SPANS_RESOURCE, osp_buf_str(&group->resource));
+	otlp_put_length(out, RESOURCE_SPANS_SCOPE_SPANS, scope_spans_len);
+	otlp_put_length(out, SCOPE_SPANS_SCOPE, scope_len);
+	otlp_put_bytes(out, SCOPE_NAME, scope);
+	otlp_put_bytes(out, SCOPE_VERSION, version);
+	otlp_put_bytes(out, SCOPE_SPANS_SCHEMA_URL, schema);
+}
+
+/* Compresses bytes to the end of the body; the last ones with Z_FINISH. */
+static osp_status
+compress_bytes(otlp_request *request, osp_str bytes, int flush)
+{
+	z_stream *z = &request->zlib;
+
+	z->next_in = (Bytef *) (uintptr_t) bytes.ptr;
+	z->avail_in = (uInt) bytes.len;
+	do
+	{
+		size_t room = z->avail_in / 4 + ROOM_MIN;
+
+		if (!osp_buf_reserve(&request->body, room))
+			return osp_buf_status(&request->body);
+		z->next_out = (Bytef *) request->body.ptr + request->body.len;
+		z->avail_out = (uInt) room;
+		if (deflate(z, flush) == Z_STREAM_ERROR)
+			return OSP_EIO;
+		request->body.len += room - z->avail_out;
+	}
+	while (z->avail_out == 0);
+	return OSP_OK;
+}
+
+static osp_status
+put_bytes(otlp_request *request, osp_str bytes)
+{
+	if (request->gzip)
+		return compress_bytes(request, bytes, Z_NO_FLUSH);
+	osp_buf_add_str(&request->body, bytes);
+	return osp_buf_status(&request->body);
+}
+
+osp_status
+otlp_request_body(otlp_request *request, osp_str *body)
+{
+	osp_status status = OSP_OK;
+	size_t i;
+
+	osp_buf_reset(&request->body);
+	if (request->gzip)
+		(void) deflateReset(&request->zlib);
+	for (i = 0; i < request->count && status == OSP_OK; i++)
+	{
+		const otlp_group *group = &request->groups[i];
+
+		osp_buf_reset(&request->resource);
+		put_heads(group, &request->resource);
+		status = osp_buf_status(&request->resource);
+		if (status == OSP_OK)
+			status = put_bytes(request, osp_buf_str(&request->resource));
+		if (status == OSP_OK)
+			status = put_bytes(request, osp_buf_str(&group->spans));
+	}
+	if (status == OSP_OK && request->gzip)
+		status = compress_bytes(request, OSP_STR(""), Z_FINISH);
+	*body = osp_buf_str(&request->body);
+	return status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp_settings.h
+ *	  What a connection string of the otlp driver says.
+ */
+#ifndef OSP_OTLP_SETTINGS_H
+#define OSP_OTLP_SETTINGS_H
+
+#include "osprofiler/buf.h"
+#include "osprofiler/driver.h"
+#include "profiler/config.h"
+
+typedef struct otlp_settings
+{
+	const osp_allocator *alc;
+	char *url;   /* http://HOST:PORT/PATH */
+	char *where; /* HOST:PORT, for messages */
+	char *login; /* user:password, or NULL */
+	char *ca;    /* file of the certificates to trust, or NULL: the system's */
+	osp_buf headers;  /* each "Name: value" with a NUL behind it */
+	osp_buf resource; /* attributes of every resource, encoded */
+	bool gzip;
+	bool environment_proxy;
+	osp_statement_text statement_text;
+	int64_t unfinished_ns; /* how long a start waits for its stop */
+} otlp_settings;
+
+/*
+ * Reads otlp://[user:password@]host[:port][/path] or otlp+https://..., with the
+ * options of docs/drivers.md, and the file of headers. OSP_EINVAL: it is wrong;
+ * OSP_ENOENT, OSP_EPERM, OSP_EIO of that file; OSP_ENOMEM. To be terminated in
+ * any case.
+ */
+osp_status otlp_settings_read(otlp_settings *settings, const osp_allocator *alc,
+							  osp_str connection_string,
+							  osp_error *err) OSP_MUST_CHECK;
+void otlp_settings_term(otlp_settings *settings);
+
+#endif /* OSP_OTLP_SETTINGS_H */

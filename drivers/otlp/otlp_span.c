@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp_span.c
+ *	  A span of a start and a stop: ids, times, kind, name, status.
+ */
+#include "otlp_span.h"
+
+#include "osprofiler/notification.h"
+#include "otlp_attributes.h"
+#include "otlp_ids.h"
+#include "otlp_pairs.h"
+#include "otlp_proto.h"
+#include "otlp_text.h"
+
+#define SPAN_MAX ((size_t) 4 * OSP_NOTIFICATION_MAX)
+
+/* Fields of Span and of its Status. */
+enum
+{
+	SPAN_TRACE_ID = 1,
+	SPAN_SPAN_ID = 2,
+	SPAN_PARENT_SPAN_ID = 4,
+	SPAN_NAME = 5,
+	SPAN_KIND = 6,
+	SPAN_START = 7,
+	SPAN_END = 8,
+	SPAN_ATTRIBUTES = 9,
+	SPAN_STATUS = 15,
+	STATUS_MESSAGE = 2,
+	STATUS_CODE = 3,
+	STATUS_ERROR = 2
+};
+
+void
+otlp_span_init(otlp_span *span, const osp_allocator *alc,
+			   osp_statement_text statement_text)
+{
+	otlp_half *start = &span->start;
+	otlp_half *stop = &span->stop;
+
+	span->alc = alc;
+	span->statement_text = statement_text;
+	osp__json_reader_init(
+		&start->reader, alc, start->space, sizeof(start->space));
+	osp__json_reader_init(&stop->reader, alc, stop->space, sizeof(stop->space));
+	osp_buf_init(&span->text, alc, SPAN_MAX);
+	osp_buf_init(&span->encoded, alc, SPAN_MAX);
+}
+
+void
+otlp_span_term(otlp_span *span)
+{
+	if (span->alc == NULL)
+		return;
+	osp__json_reader_term(&span->start.reader);
+	osp__json_reader_term(&span->stop.reader);
+	osp_buf_term(&span->text);
+	osp_buf_term(&span->encoded);
+}
+
+static osp_status
+read_half(otlp_half *half, const osp_notification *notification)
+{
+	osp_status status;
+
+	half->notification = notification;
+	half->info = NULL;
+	if (notification == NULL || notification->info.len == 0)
+		return OSP_OK;
+	status = osp__json_read(&half->reader, notification->info);
+	if (status == OSP_OK)
+		half->info = osp__json_root(&half->reader);
+	return status == OSP_ENOMEM ? status : OSP_OK;
+}
+
+/*
+ * The wall clock of the start, and how long it took by the monotonic one, which
+ * the stop knows; else the wall clock of both. What never ended has no length.
+ */
+static void
+put_times(otlp_span *span)
+{
+	const osp_notification *start = span->start.notification;
+	const osp_notification *stop = span->stop.notification;
+	int64_t elapsed_ns = -1;
+	int64_t start_ns = 0;
+	int64_t stop_ns = 0;
+
+	if (start != NULL && !osp_timestamp_parse(start->timestamp, &start_ns))
+		start = NULL;
+	if (stop != NULL && !osp_timestamp_parse(stop->timestamp, &stop_ns))
+		stop = NULL;
+	if (!osp__json_i64(yyjson_obj_get(span->stop.info, "elapsed_ns"),
+					   &elapsed_ns))
+		elapsed_ns = -1;
+	if (start == NULL)
+		start_ns = elapsed_ns > 0 ? stop_ns - elapsed_ns : stop_ns;
+	if (stop == NULL || stop_ns < start_ns)
+		stop_ns = start_ns;
+	if (elapsed_ns >= 0)
+		stop_ns = start_ns + elapsed_ns;
+	otlp_put_fixed64(&span->encoded, SPAN_START, (uint64_t) start_ns);
+	otlp_put_fixed64(&span->encoded, SPAN_END, (uint64_t) stop_ns);
+}
+
+static void
+put_ids(otlp_span *span, const osp_notification *n)
+{
+	unsigned char trace_id[OTLP_TRACE_ID_SIZE];
+	unsigned char span_id[OTLP_SPAN_ID_SIZE];
+
+	(void) otlp_trace_id(n->base_id, trace_id);
+	otlp_put_bytes(&span->encoded,
+				   SPAN_TRACE_ID,
+				   osp_str_n((const char *) trace_id, sizeof(trace_id)));
+	(void) otlp_span_id(n->trace_id, span_id);
+	otlp_put_bytes(&span->encoded,
+				   SPAN_SPAN_ID,
+				   osp_str_n((const char *) span_id, sizeof(span_id)));
+
+	/* The first operation of a trace names the trace as its parent. */
+	if (n->parent_id.len == 0 || osp_str_eq(n->parent_id, n->base_id))
+		return;
+	(void) otlp_span_id(n->parent_id, span_id);
+	otlp_put_bytes(&span->encoded,
+				   SPAN_PARENT_SPAN_ID,
+				   osp_str_n((const char *) span_id, sizeof(span_id)));
+}
+
+/*
+ * db is the client's side of a call, and so is sqlite, which has no other. pg is
+ * the server's, unless it runs within another operation of the server.
+ */
+static otlp_kind
+kind_of(osp_str operation, const osp_notification *parent)
+{
+	otlp_family family = otlp_family_of(operation);
+	bool is_part = parent != NULL &&
+				   otlp_family_of(otlp_operation_name(parent->name)) == family;
+
+	if (family == OTLP_DB)
+		return OTLP_KIND_CLIENT;
+	if (is_part)
+		return OTLP_KIND_INTERNAL;
+	if (osp_str_eq(operation, OSP_STR("pg")))
+		return OTLP_KIND_SERVER;
+	if (osp_str_eq(operation, OSP_STR("sqlite")))
+		return OTLP_KIND_CLIENT;
+	return OTLP_KIND_INTERNAL;
+}
+
+/* What the operation is about: the name of a trigger, a function, a plan node.
+ * "pg.trigger" has it at db.trigger.name or trigger.name. */
+static osp_str
+object_name(const otlp_span *span, osp_str operation)
+{
+	const char *dot = memchr(operation.ptr, '.', operation.len);
+	yyjson_val *info = span->start.info;
+	yyjson_val *object;
+	osp_str kind;
+
+	if (dot == NULL)
+		return OSP_STR("");
+	kind =
+		osp_str_n(dot + 1, (size_t) (operation.ptr + operation.len - dot - 1));
+	object = yyjson_obj_getn(yyjson_obj_get(info, "db"), kind.ptr, kind.len);
+	if (object == NULL)
+		object = yyjson_obj_getn(info, kind.ptr, kind.len);
+	return osp__json_str(yyjson_obj_get(object, "name"));
+}
+
+/* The summary of the statement, else the operation and what it is about. */
+static void
+put_name(otlp_span *span, osp_str operation, const otlp_summary *summary)
+{
+	osp_str object;
+
+	if (summary->len > 0 && memchr(operation.ptr, '.', operation.len) == NULL)
+	{
+		otlp_put_text_field(
+			&span->encoded, SPAN_NAME, osp_str_n(summary->text, summary->len));
+		return;
+	}
+	osp_buf_reset(&span->text);
+	osp_buf_add_str(&span->text, operation);
+	object = object_name(span, operation);
+	if (object.len > 0)
+	{
+		osp_buf_add_char(&span->text, ' ');
+		osp_buf_add_str(&span->text, object);
+	}
+	otlp_put_text_field(&span->encoded, SPAN_NAME, osp_buf_str(&span->text));
+}
+
+/* Nothing where it did not fail: that is the status "unset". */
+static void
+put_status(otlp_span *span)
+{
+	osp_str message = osp__json_str(yyjson_obj_get(span->stop.info, "message"));
+
+	if (span->stop.notification == NULL || !span->stop.notification->error)
+		return;
+	osp_buf_reset(&span->text);
+	if (message.len > 0)
+		otlp_put_text_field(&span->text, STATUS_MESSAGE, message);
+	otlp_put_uint(&span->text, STATUS_CODE, STATUS_ERROR);
+	otlp_put_bytes(&span->encoded, SPAN_STATUS, osp_buf_str(&span->text));
+}
+
+osp_status
+otlp_span_make(otlp_span *span, const osp_notification *start,
+			   const osp_notification *stop, const osp_notification *parent)
+{
+	const osp_notification *any = start != NULL ? start : stop;
+	osp_str operation = otlp_operation_name(any->name);
+	otlp_summary summary;
+
+	osp_buf_reset(&span->encoded);
+	osp_buf_reset(&span->text);
+	if (read_half(&span->start, start) != OSP_OK ||
+		read_half(&span->stop, stop) != OSP_OK)
+		return OSP_ENOMEM;
+	put_ids(span, any);
+	otlp_put_uint(&span->encoded, SPAN_KIND, kind_of(operation, parent));
+	put_times(span);
+	otlp_put_attributes(span, operation, SPAN_ATTRIBUTES, &summary);
+	if (osp_buf_status(&span->text) != OSP_OK)
+		return OSP_ENOMEM;
+	put_name(span, operation, &summary);
+	put_status(span);
+	return osp_buf_status(&span->text) == OSP_OK &&
+				   osp_buf_status(&span->encoded) == OSP_OK
+			   ? OSP_OK
+			   : OSP_ENOMEM;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp_summary.c
+ *	  What a statement does, in few words.
+ *
+ * This reads tokens, not grammar: a table is the name behind FROM, JOIN, INTO,
+ * UPDATE and the like. Where SQL uses these words for something else, the token
+ * before or the parentheses tell: "FOR UPDATE", "extract(year FROM t)".
+ */
+#include "otlp_summary.h"
+
+#include <strings.h>
+
+#define DEPTH_MAX 63
+
+typedef enum word_kind
+{
+	WORD_OTHER,
+	WORD_OPERATION, /* SELECT, INSERT, ... */
+	WORD_DDL,       /* CREATE, ...: a kind of object and its name follow */
+	WORD_NAMED,     /* a name follows, at the begin of a statement only */
+	WORD_FROM,
+	WORD_TARGET,  /* INTO, JOIN: a name follows */
+	WORD_CLAUSE,  /* ends a list of tables */
+	WORD_SKIPPED, /* may stand before a name */
+	WORD_PREFIX,  /* EXPLAIN, WITH: the statement proper follows */
+} word_kind;
+
+static const struct
+{
+	const char *word;
+	word_kind kind;
+} words[] = {
+	{"select", WORD_OPERATION},  {"insert", WORD_OPERATION},
+	{"update", WORD_OPERATION},  {"delete", WORD_OPERATION},
+	{"merge", WORD_OPERATION},   {"replace", WORD_OPERATION},
+	{"create", WORD_DDL},        {"alter", WORD_DDL},
+	{"drop", WORD_DDL},          {"truncate", WORD_NAMED},
+	{"vacuum", WORD_NAMED},      {"analyze", WORD_NAMED},
+	{"lock", WORD_NAMED},        {"copy", WORD_NAMED},
+	{"call", WORD_NAMED},        {"cluster", WORD_NAMED},
+	{"from", WORD_FROM},         {"into", WORD_TARGET},
+	{"join", WORD_TARGET},       {"where", WORD_CLAUSE},
+	{"set", WORD_CLAUSE},        {"group", WORD_CLAUSE},
+	{"order", WORD_CLAUSE},      {"having", WORD_CLAUSE},
+	{"limit", WORD_CLAUSE},      {"union", WORD_CLAUSE},
+	{"returning", WORD_CLAUSE},  {"window", WORD_CLAUSE},
+	{"only", WORD_SKIPPED},      {"lateral", WORD_SKIPPED},
+	{"or", WORD_SKIPPED},        {"temp", WORD_SKIPPED},
+	{"temporary", WORD_SKIPPED}, {"unlogged", WORD_SKIPPED},
+	{"unique", WORD_SKIPPED},    {"concurrently", WORD_SKIPPED},
+	{"if", WORD_SKIPPED},        {"not", WORD_SKIPPED},
+	{"exists", WORD_SKIPPED},    {"materialized", WORD_SKIPPED},
+	{"on", WORD_SKIPPED},        {"with", WORD_PREFIX},
+};
+
+/* The walk through one text. */
+typedef struct summarizing
+{
+	otlp_summary *out;
+	bool full;
+	bool begins;         /* the next word begins a statement */
+	bool ddl;            /* the next word is the kind of an object */
+	bool target;         /* the next name is a table */
+	bool in_name;        /* a table's name may go on behind a dot */
+	unsigned depth;      /* of parentheses */
+	uint64_t has_query;  /* bit for each depth: SELECT or DELETE was there */
+	uint64_t has_tables; /* a list of tables goes on there */
+	osp_sql_token before;
+} summarizing;
+
+static word_kind
+kind_of(osp_str word)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strncasecmp(words[i].word, word.ptr, word.len) == 0 &&
+			words[i].word[word.len] == '\0')
+			return words[i].kind;
+	return WORD_OTHER;
+}
+
+/* Appends a word, with a space before it unless it continues a name. */
+static void
+add_word(summarizing *s, osp_str word, bool continues)
+{
+	otlp_summary *out = s->out;
+	size_t space = out->len > 0 && !continues ? 1 : 0;
+
+	if (s->full || out->len + space + word.len > sizeof(out->text))
+	{
+		s->full = true;
+		return;
+	}
+	if (space > 0)
+		out->text[out->len++] = ' ';
+	memcpy(out->text + out->len, word.ptr, word.len);
+	out->len += word.len;
+}
+
+/* Does the word before say that this is no operation: FOR UPDATE, ON DELETE, DO
+ * UPDATE, THEN INSERT, FOR NO KEY UPDATE, AFTER INSERT? */
+static bool
+is_no_operation(const summarizing *s, const osp_sql_token *token)
+{
+	static const char *const before[] = {
+		"for", "on", "do", "then", "key", "after", "before", "of"};
+	size_t i;
+
+	if (osp_sql_is(token, "select"))
+		return false;
+	for (i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		if (osp_sql_is(&s->before, before[i]))
+			return true;
+	return false;
+}
+
+static void
+take_operation(summarizing *s, const osp_sql_token *token)
+{
+	uint64_t bit = UINT64_C(1) << s->depth;
+
+	if (is_no_operation(s, token) ||
+		(osp_sql_is(token, "replace") && !s->begins))
+		return;
+	add_word(s, token->text, false);
+	s->target = osp_sql_is(token, "update");
+	s->has_tables &= ~bit;
+	if (osp_sql_is(token, "select") || osp_sql_is(token, "delete"))
+		s->has_query |= bit;
+}
+
+/* The first word of a statement. */
+static void
+take_first(summarizing *s, const osp_sql_token *token, word_kind kind)
+{
+	if (kind == WORD_OPERATION)
+		take_operation(s, token);
+	else if (kind != WORD_PREFIX)
+		add_word(s, token->text, false);
+	s->ddl = kind == WORD_DDL;
+	s->target = s->target || kind == WORD_NAMED;
+	s->begins = osp_sql_is(token, "explain");
+}
+
+static void
+take_word(summarizing *s, const osp_sql_token *token)
+{
+	uint64_t bit = UINT64_C(1) << s->depth;
+	word_kind kind = kind_of(token->text);
+
+	if (s->begins)
+	{
+		take_first(s, token, kind);
+		return;
+	}
+	if (kind == WORD_SKIPPED || (s->ddl && kind == WORD_OPERATION))
+		return;
+	if (s->ddl && kind == WORD_OTHER)
+	{
+		add_word(s, token->text, false);
+		s->ddl = false;
+		s->target = true;
+		return;
+	}
+	if (kind == WORD_OPERATION)
+		take_operation(s, token);
+	else if (kind == WORD_FROM && (s->has_query & bit) != 0 &&
+			 !osp_sql_is(&s->before, "distinct"))
+	{
+		s->target = true;
+		s->has_tables |= bit;
+	}
+	else if (kind == WORD_TARGET)
+		s->target = true;
+	else if (kind == WORD_CLAUSE)
+		s->has_tables &= ~bit;
+	else if (s->target && !osp_sql_is(token, "table"))
+	{
+		add_word(s, token->text, false);
+		s->target = false;
+		s->in_name = true;
+	}
+}
+
+/* A dot, a comma, a parenthesis. */
+static void
+take_sign(summarizing *s, char sign)
+{
+	uint64_t bit;
+
+	if (sign == '(' && s->depth < DEPTH_MAX)
+	{
+		s->depth++;
+		bit = UINT64_C(1) << s->depth;
+		s->has_query &= ~bit;
+		s->has_tables &= ~bit;
+		s->target = false;
+	}
+	else if (sign == ')' && s->depth > 0)
+		s->depth--;
+	bit = UINT64_C(1) << s->depth;
+	if (sign == ',' && (s->has_tables & bit) != 0)
+		s->target = true;
+}
+
+static bool
+is_sign(const osp_sql_token *token, char sign)
+{
+	return token->kind == OSP_SQL_OTHER && token->text.ptr[0] == sign;
+}
+
+static void
+take_token(summarizing *s, const osp_sql_token *token)
+{
+	bool is_name = token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NAME;
+
+	if (s->in_name && is_sign(token, '.'))
+		add_word(s, token->text, true);
+	else if (s->in_name && is_name && is_sign(&s->before, '.'))
+		add_word(s, token->text, true);
+	else
+	{
+		s->in_name = false;
+		if (token->kind == OSP_SQL_SEMICOLON)
+		{
+			s->begins = true;
+			s->ddl = s->target = false;
+			s->depth = 0;
+			s->has_query = s->has_tables = 0;
+		}
+		else if (token->kind == OSP_SQL_WORD)
+			take_word(s, token);
+		else if (token->kind == OSP_SQL_NAME && s->target)
+		{
+			add_word(s, token->text, false);
+			s->target = false;
+			s->in_name = true;
+		}
+		else if (token->kind == OSP_SQL_OTHER)
+			take_sign(s, token->text.ptr[0]);
+	}
+	if (token->kind == OSP_SQL_PARAM)
+		s->out->has_params = true;
+	s->before = *token;
+}
+
+void
+otlp_summarize(osp_str statement, osp_sql_dialect dialect, otlp_summary *out)
+{
+	summarizing s = {.out = out, .begins = true};
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	out->len = 0;
+	out->has_params = false;
+	osp_sql_lexer_init(&lexer, statement, dialect);
+	while (osp_sql_next_word(&lexer, &token))
+		take_token(&s, &token);
+}
