@@ -10,6 +10,7 @@
 #include "executor/execdesc.h"
 #include "executor/instrument.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/plannodes.h"
 #include "pgstat.h"
@@ -17,6 +18,9 @@
 #include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
+#if PG_VERSION_NUM >= 140000
+#include "utils/backend_status.h"
+#endif
 
 /* The arguments of ExecutorRun_hook where they are kept. */
 typedef struct pgospRun
@@ -258,6 +262,44 @@ pgosp_next_holder(LOCK *lock, PROCLOCK *held)
 												  : &lock->procLocks,
 									 offsetof(PROCLOCK, lockLink));
 #endif
+}
+
+/* The locks of a backend in one partition of the table, one after the other; NULL: no
+ * more. */
+static inline PROCLOCK *
+pgosp_next_own_lock(PGPROC *proc, int partition, PROCLOCK *own)
+{
+#if PG_VERSION_NUM >= 160000
+	const dlist_node *head = &proc->myProcLocks[partition].head;
+	const dlist_node *node = own != NULL ? &own->procLink : head;
+
+	return node->next != NULL && node->next != head
+			   ? dlist_container(PROCLOCK, procLink, node->next)
+			   : NULL;
+#else
+	return (PROCLOCK *) SHMQueueNext(
+		&proc->myProcLocks[partition],
+		own != NULL ? &own->procLink : &proc->myProcLocks[partition],
+		offsetof(PROCLOCK, procLink));
+#endif
+}
+
+/* What a client's backend says of itself; NULL: it is none, we are none, or the
+ * version does not let others find it. */
+static inline volatile PgBackendStatus *
+pgosp_status_of(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	if (MyBEEntry != NULL && MyProcNumber != INVALID_PROC_NUMBER)
+		return MyBEEntry + (GetNumberFromPGProc(proc) - MyProcNumber);
+#elif PG_VERSION_NUM >= 140000
+	if (MyBEEntry != NULL && MyBackendId != InvalidBackendId &&
+		proc->backendId != InvalidBackendId)
+		return MyBEEntry + (proc->backendId - MyBackendId);
+#else
+	(void) proc;
+#endif
+	return NULL;
 }
 
 /* Plan nodes that not all versions have: names, and those that scan a table. */

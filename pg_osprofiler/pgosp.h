@@ -80,7 +80,7 @@ pgosp_lockwait_note(osp_producer *noting, const osp_context *context)
 }
 
 /* Writes the waits for locks that were seen. */
-extern void pgosp_lockwaits_write(void);
+extern void pgosp_lockwaits_write(bool failed);
 
 /* ---- plan nodes (node.c and what it uses) ---- */
 

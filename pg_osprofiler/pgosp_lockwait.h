@@ -17,6 +17,22 @@
 #define PGOSP_LOCKWAITS_MAX 8 /* kept until they are written */
 #define PGOSP_NS_PER_MS     INT64CONST(1000000)
 
+#define PGOSP_PEER_TEXT 1024
+
+/* Another backend, as it was when the wait was first seen. */
+typedef struct pgospLockPeer
+{
+	int pid;    /* 0: there is none, or it is a prepared transaction */
+	uint64 key; /* of its transaction */
+	bool known; /* what follows is; not with PostgreSQL 13 */
+	Oid user;
+	int state;       /* a BackendState */
+	double state_ms; /* since when it is in that state */
+	char application[NAMEDATALEN];
+	char text
+		[PGOSP_PEER_TEXT]; /* of its statement, the present or the last one */
+} pgospLockPeer;
+
 typedef struct pgospLockWait
 {
 	int64 start_ns;
@@ -26,9 +42,12 @@ typedef struct pgospLockWait
 	bool held;   /* somebody was seen to hold it */
 	LOCKTAG tag;
 	LOCKMODE mode;
+	bool has_row; /* a transaction is waited for because of this row */
+	LOCKTAG row;
 	int holders;
-	int pid;
-	uint64 key; /* of the holder's transaction */
+	pgospLockPeer holder;
+	int chain; /* the holder waits for somebody, who waits ...: how many */
+	pgospLockPeer root; /* the last of them */
 	pgospPoint *parent;
 	uint64 parent_serial;
 } pgospLockWait;
@@ -57,6 +76,24 @@ extern void pgosp_lockwait_logged(void);
 
 /* When the wait ended; now, if that was not seen. */
 extern int64 pgosp_lockwait_end(const pgospLockWait *wait, int64 now);
+
+/* ---- lock_peer.c ---- */
+
+/* Who holds the lock for which a backend waits: the first of those, *count of which
+ * there are; NULL: nobody, or that cannot be seen now. */
+extern PGPROC *pgosp_lock_holder(PGPROC *waiter, const LOCKTAG *tag,
+								 int *count);
+
+/* Who keeps the holder from going on, or the one who keeps that one: the last of a
+ * chain of *length; NULL: the holder does not wait. */
+extern PGPROC *pgosp_lock_root(PGPROC *holder, int *length);
+
+/* The row that this backend has locked to change it, for which it has to wait for a
+ * transaction; false: none. */
+extern bool pgosp_lock_row(LOCKTAG *row);
+
+/* Notes what a backend says of itself. */
+extern void pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc);
 
 /* Hands out the waits that were seen, and forgets them; returns how many. */
 extern int pgosp_lockwaits_take(pgospLockWait seen[PGOSP_LOCKWAITS_MAX]);

@@ -20,11 +20,15 @@ typedef struct pgospWaits
 {
 	int count; /* -1: nobody looks */
 	uint32 epoch;
+	uint64 seen; /* pgosp_waits_seen */
 	int64 ns[PGOSP_WAITS_MAX];
 } pgospWaits;
 
+/* Grows whenever something is seen to wait. */
+extern volatile uint64 pgosp_waits_seen;
+
 /* Has waits looked at from here on. */
-extern void pgosp_waits_sample(pgospWaits *waits);
+extern void pgosp_waits_sample(pgospWaits *waits, int64 now_ns);
 
 /* The wait that the timer saw at its last look, and looked at no more, lasted until
  * then. Nothing happens while the timer is set. */
@@ -34,11 +38,18 @@ extern void pgosp_waits_add(uint32 event, int64 until_ns);
 extern void pgosp_waits_look_again(void);
 
 static inline void
-pgosp_waits_begin(pgospWaits *waits)
+pgosp_waits_begin(pgospWaits *waits, int64 now_ns)
 {
 	waits->count = -1;
-	if (unlikely((pgosp_points & PGOSP_POINTS_WAIT) != 0))
-		pgosp_waits_sample(waits);
+	if ((pgosp_points & PGOSP_POINTS_WAIT) != 0)
+		pgosp_waits_sample(waits, now_ns);
+}
+
+/* Is there nothing to be put of these? */
+static inline bool
+pgosp_waits_are_none(const pgospWaits *then)
+{
+	return then->count < 0 || then->seen == pgosp_waits_seen;
 }
 
 /* Puts what was waited for since then, if that is known. */
@@ -90,7 +101,7 @@ pgosp_other_blocks(const BufferUsage *usage)
 /* As pgosp_usage_begin, where it has begun before: of the counters it sets those
  * that are others now. */
 static inline void
-pgosp_usage_begin_again(pgospUsage *usage)
+pgosp_usage_begin_again(pgospUsage *usage, int64 now_ns)
 {
 	uint64 other_blocks = pgosp_other_blocks(&pgBufferUsage);
 
@@ -106,15 +117,15 @@ pgosp_usage_begin_again(pgospUsage *usage)
 	usage->wal = pgWalUsage;
 	usage->jit_functions = 0;
 	usage->nodes_left_out = 0;
-	pgosp_waits_begin(&usage->waits);
+	pgosp_waits_begin(&usage->waits, now_ns);
 }
 
 static inline void
-pgosp_usage_begin(pgospUsage *usage)
+pgosp_usage_begin(pgospUsage *usage, int64 now_ns)
 {
 	usage->buffers = pgBufferUsage;
 	usage->other_blocks = pgosp_other_blocks(&pgBufferUsage);
-	pgosp_usage_begin_again(usage);
+	pgosp_usage_begin_again(usage, now_ns);
 }
 
 /* Adds what the plan took to compile; before the executor ends. */

@@ -218,7 +218,8 @@ is_plain(const pgospStatementPoint *statement)
 {
 	return statement->plain && pgosp_point_ends_alone(&statement->point) &&
 		   statement->point.paused_ns < PGOSP_PAUSE_MIN_NS &&
-		   statement->point.idle_ns == 0 && pgosp_ring != NULL;
+		   statement->point.idle_ns == 0 &&
+		   pgosp_waits_are_none(&statement->usage.waits) && pgosp_ring != NULL;
 }
 
 /* The record of the stop by its template. */

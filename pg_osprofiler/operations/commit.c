@@ -122,10 +122,12 @@ static const pgospPointKind commit_kind = {
 static void
 begin_waits(pgospWaits *waits)
 {
-	pgosp_waits_begin(waits);
+	int64 now_ns = pgosp_now();
+
+	pgosp_waits_begin(waits, now_ns);
 	if (waits->count < 0 && SyncRepRequested() && SyncRepStandbyNames != NULL &&
 		SyncRepStandbyNames[0] != '\0')
-		pgosp_waits_sample(waits);
+		pgosp_waits_sample(waits, now_ns);
 }
 
 static void

@@ -5,6 +5,10 @@
  *
  * The timer sees the waits (usage/lock_watch.c).
  *
+ * The row for which a transaction is waited for is the one that this backend has
+ * locked meanwhile, to be the next who changes it. What another backend is doing it
+ * says itself, as in pg_stat_activity.
+ *
  * What was seen is written as a point later, when the backend is at one of our
  * hooks anyway; it has the times at which it was seen. When the end of the wait
  * was not seen, it is the time of that hook.
@@ -16,18 +20,56 @@
  */
 #include "pgosp.h"
 
+#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/lsyscache.h"
 
-#define START_SIZE 1024
+#define START_SIZE 8192
 #define STOP_SIZE  64
+
+/* Of a peer's statement, in bytes. */
+#define TEXT_MAX 1536
+
+/* What is written of a wait, and whether the catalog can be asked. */
+typedef struct pgospWaitFacts
+{
+	pgospLockWait *wait;
+	bool ask;
+} pgospWaitFacts;
+
+/* The row for which a transaction is waited for tells more than its number. */
+static const LOCKTAG *
+object_of(const pgospLockWait *wait)
+{
+	return wait->has_row ? &wait->row : &wait->tag;
+}
+
+/* The name of the table, or of the kind of object; into space of NAMEDATALEN. */
+static const char *
+name_of(const pgospWaitFacts *facts, char *space)
+{
+	const LOCKTAG *tag = object_of(facts->wait);
+	bool is_of_table = tag->locktag_type == LOCKTAG_RELATION ||
+					   tag->locktag_type == LOCKTAG_RELATION_EXTEND ||
+					   tag->locktag_type == LOCKTAG_PAGE ||
+					   tag->locktag_type == LOCKTAG_TUPLE;
+	char *name = is_of_table && facts->ask &&
+						 (tag->locktag_field1 == 0 ||
+						  tag->locktag_field1 == MyDatabaseId)
+					 ? get_rel_name(tag->locktag_field2)
+					 : NULL;
+
+	if (name == NULL)
+		return GetLockNameFromTagType(tag->locktag_type);
+	strlcpy(space, name, NAMEDATALEN);
+	pfree(name);
+	return space;
+}
 
 static void
 put_object(osp_writer *w, const LOCKTAG *tag)
 {
-	osp_put_str(w,
-				OSP_STR("type"),
-				osp_str_of(GetLockNameFromTagType(tag->locktag_type)));
 	switch ((LockTagType) tag->locktag_type)
 	{
 		case LOCKTAG_TUPLE:
@@ -52,59 +94,164 @@ put_object(osp_writer *w, const LOCKTAG *tag)
 	}
 }
 
+static const char *
+state_name(int state)
+{
+	switch ((BackendState) state)
+	{
+		case STATE_IDLE:
+			return "idle";
+		case STATE_RUNNING:
+			return "active";
+		case STATE_IDLEINTRANSACTION:
+			return "idle in transaction";
+		case STATE_IDLEINTRANSACTION_ABORTED:
+			return "idle in transaction (aborted)";
+		case STATE_FASTPATH:
+			return "fastpath function call";
+		default:
+			return "";
+	}
+}
+
+/* The present statement of a peer, or its last one, as the server records texts. */
 static void
-put_holder(osp_writer *w, const pgospLockWait *wait)
+put_statement(osp_writer *w, char *text)
+{
+	size_t len = strlen(text);
+	bool cut = len == PGOSP_PEER_TEXT - 1;
+	osp_sql_recorded recorded;
+	osp_str statement;
+
+	if (len == 0)
+		return;
+	if (cut)
+		text[pg_mbcliplen(text, (int) len, (int) len - 1)] = '\0';
+	statement = pgosp_text_of_statement(text, 0, 0);
+	pgosp_text_record(statement, cut, false, false, &recorded);
+	osp_put_str(
+		w,
+		OSP_STR("statement"),
+		osp_str_n(recorded.text.ptr, osp_utf8_prefix(recorded.text, TEXT_MAX)));
+}
+
+static void
+put_peer(osp_writer *w, pgospLockPeer *peer, bool ask)
 {
 	const osp_producer *producer = pgosp_producer_if_open();
 	char text[OSP_UUID_TEXT_LEN + 1];
 	osp_uuid trace;
+	char *user;
 
-	if (!wait->held)
+	osp_put_i64(w, OSP_STR("pid"), peer->pid);
+	if (producer != NULL && peer->pid != 0 &&
+		osp_run_trace_of(producer->path, peer->key, &trace))
+	{
+		osp_uuid_text(&trace, text);
+		osp_put_str(w, OSP_STR("base_id"), osp_str_of(text));
+	}
+	if (!peer->known)
 		return;
-	osp_put_i64(w, OSP_STR("holders"), wait->holders);
-	osp_put_i64(w, OSP_STR("pid"), wait->pid);
-	if (producer == NULL || wait->pid == 0 ||
-		!osp_run_trace_of(producer->path, wait->key, &trace))
-		return;
-	osp_uuid_text(&trace, text);
-	osp_put_str(w, OSP_STR("base_id"), osp_str_of(text));
+	user = ask ? GetUserNameFromId(peer->user, true) : NULL;
+	if (peer->application[0] != '\0')
+		osp_put_str(
+			w,
+			OSP_STR("application"),
+			pgosp_text_utf8(osp_str_of(peer->application), NAMEDATALEN));
+	if (user != NULL)
+		osp_put_str(
+			w, OSP_STR("user"), pgosp_text_utf8(osp_str_of(user), NAMEDATALEN));
+	osp_put_str(w, OSP_STR("state"), osp_str_of(state_name(peer->state)));
+	osp_put_f64(w, OSP_STR("state_ms"), peer->state_ms);
+	put_statement(w, peer->text);
+}
+
+/* "process 17 (nightly-batch, idle in transaction)" */
+static void
+describe_peer(StringInfo words, const pgospLockPeer *peer)
+{
+	appendStringInfo(words, "process %d", peer->pid);
+	if (peer->known)
+		appendStringInfo(words,
+						 " (%s%s%s)",
+						 peer->application,
+						 peer->application[0] != '\0' ? ", " : "",
+						 state_name(peer->state));
 }
 
 /* In words, for a tree of the trace. */
 static void
-put_name(osp_writer *w, const pgospLockWait *wait, const char *mode)
+put_name(osp_writer *w, const pgospWaitFacts *facts, const char *mode)
 {
-	char name[128];
-	int len = snprintf(name,
-					   sizeof(name),
-					   "%s on %s",
-					   mode,
-					   GetLockNameFromTagType(wait->tag.locktag_type));
+	const pgospLockWait *wait = facts->wait;
+	const LOCKTAG *tag = object_of(wait);
+	char space[NAMEDATALEN];
+	StringInfoData words;
 
-	if (wait->held && wait->pid != 0)
-		snprintf(name + len,
-				 sizeof(name) - (size_t) len,
-				 ", held by process %d",
-				 wait->pid);
-	osp_put_str(w, OSP_STR("name"), osp_str_of(name));
+	initStringInfo(&words);
+	appendStringInfo(&words, "%s on %s", mode, name_of(facts, space));
+	if (tag->locktag_type == LOCKTAG_TUPLE)
+		appendStringInfo(&words,
+						 ", row (%u,%u)",
+						 tag->locktag_field3,
+						 (unsigned) tag->locktag_field4);
+	if (wait->held && wait->holder.pid != 0)
+	{
+		appendStringInfoString(&words, ", held by ");
+		describe_peer(&words, &wait->holder);
+	}
+	if (wait->held && wait->chain > 0)
+	{
+		appendStringInfoString(&words, ", which waits for ");
+		describe_peer(&words, &wait->root);
+	}
+	osp_put_str(
+		w,
+		OSP_STR("name"),
+		pgosp_text_utf8(osp_str_n(words.data, (size_t) words.len), TEXT_MAX));
+	pfree(words.data);
 }
 
 static void
 put_start(osp_writer *w, const void *what)
 {
-	const pgospLockWait *wait = (const pgospLockWait *) what;
+	const pgospWaitFacts *facts = (const pgospWaitFacts *) what;
+	pgospLockWait *wait = facts->wait;
 	const char *mode =
 		GetLockmodeName(wait->tag.locktag_lockmethodid, wait->mode);
+	const char *table;
+	char space[NAMEDATALEN];
 
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_object(w, OSP_STR("lock"));
-	put_name(w, wait, mode);
+	put_name(w, facts, mode);
+	osp_put_str(w,
+				OSP_STR("type"),
+				osp_str_of(GetLockNameFromTagType(wait->tag.locktag_type)));
+	if (wait->has_row)
+		put_object(w, &wait->row);
 	put_object(w, &wait->tag);
+	table = name_of(facts, space);
+	if (table == space)
+		osp_put_str(w,
+					OSP_STR("table"),
+					pgosp_text_utf8(osp_str_of(table), NAMEDATALEN));
 	osp_put_str(w, OSP_STR("mode"), osp_str_of(mode));
 	osp_put_end(w);
 	osp_put_object(w, OSP_STR("held_by"));
-	put_holder(w, wait);
+	if (wait->held)
+	{
+		osp_put_i64(w, OSP_STR("holders"), wait->holders);
+		put_peer(w, &wait->holder, facts->ask);
+	}
 	osp_put_end(w);
+	if (wait->held && wait->chain > 0)
+	{
+		osp_put_object(w, OSP_STR("waits_for"));
+		osp_put_i64(w, OSP_STR("chain"), wait->chain);
+		put_peer(w, &wait->root, facts->ask);
+		osp_put_end(w);
+	}
 	osp_put_end(w);
 }
 
@@ -118,8 +265,9 @@ static const pgospPointKind lockwait_kind = {
 };
 
 static void
-write_wait(const pgospLockWait *wait, int64 now)
+write_wait(pgospLockWait *wait, bool ask, int64 now)
 {
+	const pgospWaitFacts facts = {wait, ask};
 	pgospParent parent = {wait->parent, NULL};
 	pgospPoint point;
 
@@ -129,7 +277,7 @@ write_wait(const pgospLockWait *wait, int64 now)
 	point.name = OSP_STR("pg.wait");
 	point.stop_size = STOP_SIZE;
 	pgosp_point_open_at(
-		&point, &parent, put_start, wait, START_SIZE, wait->start_ns);
+		&point, &parent, put_start, &facts, START_SIZE, wait->start_ns);
 	if (!wait->over)
 		pgosp_waits_add(pgosp_lockwait_event(wait),
 						pgosp_lockwait_end(wait, now));
@@ -137,8 +285,11 @@ write_wait(const pgospLockWait *wait, int64 now)
 }
 
 void
-pgosp_lockwaits_write(void)
+pgosp_lockwaits_write(bool failed)
 {
+	/* After an error the catalog has nothing to say until all is cleaned up. */
+	bool ask = !failed && IsTransactionState();
+
 	static pgospLockWait seen[PGOSP_LOCKWAITS_MAX];
 	static bool writing = false;
 	int count;
@@ -149,6 +300,6 @@ pgosp_lockwaits_write(void)
 	writing = true;
 	count = pgosp_lockwaits_take(seen);
 	for (i = 0; i < count; i++)
-		write_wait(&seen[i], pgosp_now());
+		write_wait(&seen[i], ask, pgosp_now());
 	writing = false;
 }

@@ -258,7 +258,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 					int64 start_ns)
 {
 	if (unlikely(pgosp_lockwaits > 0))
-		pgosp_lockwaits_write();
+		pgosp_lockwaits_write(false);
 	point->serial = pgosp_next_serial++;
 	point->start_ns = start_ns;
 	point->idle_ns = 0;
@@ -475,7 +475,7 @@ close_with_children(pgospPoint *point, const pgospError *error, int64 stop_ns)
 	pgospError interrupted = {false};
 
 	if (unlikely(pgosp_lockwaits > 0))
-		pgosp_lockwaits_write();
+		pgosp_lockwaits_write(error != NULL);
 	tell_closing(point);
 	close_children(point, error != NULL ? &interrupted : NULL);
 	close_one(point, error, stop_ns != 0 ? stop_ns : pgosp_now());
@@ -501,7 +501,7 @@ void
 pgosp_point_close_all(const pgospError *error)
 {
 	if (pgosp_lockwaits > 0)
-		pgosp_lockwaits_write();
+		pgosp_lockwaits_write(error != NULL);
 	while (!dlist_is_empty(&pgosp_open_points))
 		close_one(dlist_container(
 					  pgospPoint, node, dlist_tail_node(&pgosp_open_points)),

@@ -184,7 +184,7 @@ pgosp_parallel_open(pgospStatementPoint *worker, const pgospPointKind *kind)
 		return false;
 	pgosp_statement_init(worker, kind, OSP_STR("pg.worker"));
 	pgosp_point_open(&worker->point, &parent, put_start, &start, 2048);
-	pgosp_usage_begin(&worker->usage);
+	pgosp_usage_begin(&worker->usage, pgosp_now());
 	return true;
 }
 

@@ -162,10 +162,9 @@ open_at(pgospStatementPoint *statement, const pgospPointKind *kind,
 	pgosp_point_open_at(
 		&statement->point, parent, put_start, &start, size, start_ns);
 	statement->point.masked = start.masked;
-	pgosp_usage_begin(&statement->usage);
+	pgosp_usage_begin(&statement->usage, pgosp_now());
 	statement->plain = parent->point == NULL && !statement->point.silent &&
 					   !pgosp_point_is_staged(&statement->point) &&
-					   statement->usage.waits.count < 0 &&
 					   statement->point.base_id.is_uuid &&
 					   statement->point.parent_id.is_uuid;
 }

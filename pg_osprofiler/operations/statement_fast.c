@@ -68,7 +68,7 @@ prepare(pgospStatementPoint *statement, const pgospPointKind *kind)
 	point->key = context->ids.key;
 	point->parent = NULL;
 	point->top = point;
-	pgosp_usage_begin(&statement->usage);
+	pgosp_usage_begin(&statement->usage, pgosp_now());
 }
 
 pgosp_hot bool
@@ -96,7 +96,7 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	pgosp_point_start_by_template(point, pgosp_ring, &known->start.of);
 	pgosp_statement_stop_soon(known);
 	pgosp_statement_begins(pgosp_ring, &context->ids);
-	pgosp_usage_begin_again(&statement->usage);
-	statement->plain = !point->silent && statement->usage.waits.count < 0;
+	pgosp_usage_begin_again(&statement->usage, point->start_ns);
+	statement->plain = !point->silent;
 	return true;
 }

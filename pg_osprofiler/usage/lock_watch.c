@@ -4,13 +4,11 @@
  *	  Sees which lock the backend waits for, and who holds it.
  *
  * The sampling of wait_sampling.c sees that the backend waits for a lock. Who holds it
- * stands in PostgreSQL's lock table, of which a part must be locked to be read.
- * The function of the timer may do that at this one place: while what is waited
- * for is said to be a lock, the backend is in the middle of waiting for its
- * latch, has no such lock itself and does not change what it notes of them. The
- * part is locked for readers only, only if that is to be had at once, once for
- * each wait, and while at most HOLDERS_MAX entries are looked at. Nothing is
- * allocated and nothing raised.
+ * stands in PostgreSQL's lock table, of which a part must be locked to be read
+ * (lock_peer.c). The function of the timer may do that at this one place: while what
+ * is waited for is said to be a lock, the backend is in the middle of waiting for its
+ * latch, has no such lock itself and does not change what it notes of them. It is
+ * done once for each wait.
  *
  * With log_lock_waits PostgreSQL logs a wait again whenever it is woken after
  * deadlock_timeout. We must not wake it, so then the timer is not set again. But
@@ -22,61 +20,30 @@
 
 #include "storage/lmgr.h"
 #include "storage/lock.h"
-#include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-#define HOLDERS_MAX 64
-#define LOOK_MAX    5 /* ms */
-#define LOOK_SPARE  2 /* ms before deadlock_timeout */
+#define LOOK_MAX   5 /* ms */
+#define LOOK_SPARE 2 /* ms before deadlock_timeout */
 
 /* What the timer's function has seen; see pgosp_lockwaits_take. */
 static pgospLockWait lockwaits[PGOSP_LOCKWAITS_MAX];
 
-static bool
-conflicts(const LOCK *lock, const PROCLOCK *held)
-{
-	LOCKMASK mask =
-		GetLocksMethodTable(lock)->conflictTab[MyProc->waitLockMode];
-	const PGPROC *leader = MyProc->lockGroupLeader;
-
-	return held->tag.myProc != MyProc && (held->holdMask & mask) != 0 &&
-		   (leader == NULL || held->tag.myProc->lockGroupLeader != leader);
-}
-
-static void
-note_holder(pgospLockWait *wait, const PGPROC *proc)
-{
-	if (proc->lockGroupLeader != NULL)
-		proc = proc->lockGroupLeader;
-	if (wait->holders++ > 0)
-		return;
-	wait->pid = proc->pid;
-	wait->key = pgosp_lockwait_key(proc);
-}
-
 static void
 find_holders(pgospLockWait *wait)
 {
-	LWLock *partition = LockHashPartitionLock(LockTagHashCode(&wait->tag));
-	PROCLOCK *held = NULL;
-	LOCK *lock;
-	int i;
+	PGPROC *holder = pgosp_lock_holder(MyProc, &wait->tag, &wait->holders);
+	PGPROC *root;
 
-	if (!LWLockConditionalAcquire(partition, LW_SHARED))
+	wait->held = holder != NULL;
+	if (holder == NULL)
 		return;
-	lock = MyProc->waitLock;
-	if (lock != NULL && memcmp(&lock->tag, &wait->tag, sizeof(LOCKTAG)) == 0)
-		for (i = 0; i < HOLDERS_MAX; i++)
-		{
-			held = pgosp_next_holder(lock, held);
-			if (held == NULL)
-				break;
-			if (conflicts(lock, held))
-				note_holder(wait, held->tag.myProc);
-		}
-	LWLockRelease(partition);
-	wait->held = wait->holders > 0;
+	pgosp_lock_peer_note(&wait->holder, holder);
+	root = pgosp_lock_root(holder, &wait->chain);
+	if (root != NULL)
+		pgosp_lock_peer_note(&wait->root, root);
+	if (wait->tag.locktag_type == LOCKTAG_TRANSACTION)
+		wait->has_row = pgosp_lock_row(&wait->row);
 }
 
 /* When it began, if PostgreSQL knows; else when we could have seen it first. */
@@ -98,7 +65,9 @@ begin_wait(pgospLockWait *wait, const LOCK *lock, int64 now, int64 before)
 	wait->held = false;
 	wait->tag = lock->tag;
 	wait->mode = MyProc->waitLockMode;
+	wait->has_row = false;
 	wait->holders = 0;
+	wait->chain = 0;
 	wait->parent = pgosp_current;
 	wait->parent_serial = pgosp_current->serial;
 }

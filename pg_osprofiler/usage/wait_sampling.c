@@ -6,9 +6,12 @@
  * PostgreSQL says in shared memory what a backend waits for, and for how long
  * nobody keeps count. While a traced statement runs, a timer of PostgreSQL's own
  * looks at what this backend waits for now, and takes it that it has waited for
- * that since the last look. The first look comes after a millisecond, later ones
+ * that since the last look. Looks come every millisecond at first, later
  * at a sixteenth of the time that the statement has run: so a statement of an
- * hour costs no more looks a second than one of a second does.
+ * hour costs no more looks a second than one of a second does. In a stream of
+ * short statements, which a look finds young or gone, they come further and further
+ * apart, every eighth millisecond in the end: the short ones pay next to nothing, and
+ * the first look at a long one among them comes that late.
  *
  * The timer's function runs inside of a signal handler, anywhere. It reads a few
  * variables, adds to a table and sets the timer again. It does not when no
@@ -30,6 +33,7 @@
 #define LOOK_MIN   1 /* ms */
 #define LOOK_MAX   20
 #define LOOK_SHARE 16
+#define LOOK_YOUNG 8 /* ms, in a stream of short statements, at most */
 
 /* What the timer's function changes; only it adds to what is counted. */
 static uint32 events[PGOSP_WAITS_MAX];
@@ -37,6 +41,8 @@ static int64 sums[PGOSP_WAITS_MAX];
 static volatile int used = 0;
 static volatile int64 looked_ns;
 static volatile int64 began_ns; /* the top-level statement */
+static volatile int first_look_ms = LOOK_MIN;
+volatile uint64 pgosp_waits_seen = 0;
 
 static TimeoutId timer = MAX_TIMEOUTS;
 
@@ -48,6 +54,7 @@ add(uint32 event, int64 ns)
 {
 	int i;
 
+	pgosp_waits_seen++;
 	for (i = 0; i < used; i++)
 		if (events[i] == event)
 		{
@@ -70,6 +77,14 @@ next_look_ms(int64 now)
 	return (int) Min(Max(ms, LOOK_MIN), LOOK_MAX);
 }
 
+/* The look came to nothing that is worth one. */
+static int
+next_look_of_young_ms(void)
+{
+	first_look_ms = Min(2 * first_look_ms, LOOK_YOUNG);
+	return first_look_ms;
+}
+
 /* The timer's. */
 static void
 look(void)
@@ -79,11 +94,20 @@ look(void)
 	int ms;
 
 	if (MyProc == NULL || pgosp_current == NULL)
+	{
+		(void) next_look_of_young_ms();
 		return;
+	}
 	event = *(volatile uint32 *) &MyProc->wait_event_info;
 	if (event != 0)
 		add(event, now - looked_ns);
-	ms = next_look_ms(now);
+	if (event == 0 && now - began_ns < LOOK_MIN * NS_PER_MS)
+		ms = next_look_of_young_ms();
+	else
+	{
+		first_look_ms = LOOK_MIN;
+		ms = next_look_ms(now);
+	}
 	if ((pgosp_points & PGOSP_POINTS_WAIT) == 0 ||
 		pgosp_lockwait_look(event, now, looked_ns, &ms))
 		enable_timeout_after(timer, ms);
@@ -109,27 +133,32 @@ pgosp_waits_look_again(void)
 	enable_timeout_after(timer, LOOK_MIN);
 }
 
-void
-pgosp_waits_sample(pgospWaits *waits)
+pgosp_hot void
+pgosp_waits_sample(pgospWaits *waits, int64 now_ns)
 {
-	int64 now = osp_mono_now();
-
-	if (timer == MAX_TIMEOUTS)
+	if (unlikely(timer == MAX_TIMEOUTS))
 		timer = RegisterTimeout(USER_TIMEOUT, look);
 	if (pgosp_current == NULL)
 	{
-		used = 0;
-		epoch++;
-		began_ns = now;
+		if (unlikely(used > 0))
+		{
+			used = 0;
+			epoch++;
+		}
+		began_ns = now_ns;
 	}
 
 	/* What begins does not wait yet: the look to come is about it alone. */
-	looked_ns = now;
-	if (!get_timeout_active(timer))
-		enable_timeout_after(timer, next_look_ms(now));
+	looked_ns = now_ns;
+	if (unlikely(!get_timeout_active(timer)))
+		enable_timeout_after(timer,
+							 pgosp_current == NULL ? first_look_ms
+												   : next_look_ms(now_ns));
 	waits->epoch = epoch;
+	waits->seen = pgosp_waits_seen;
 	waits->count = used;
-	memcpy(waits->ns, sums, sizeof(sums[0]) * (size_t) waits->count);
+	if (unlikely(used > 0))
+		memcpy(waits->ns, sums, sizeof(sums[0]) * (size_t) waits->count);
 }
 
 /* The names of some events are kept where it takes a lock to read them. */

@@ -59,7 +59,7 @@ static const struct
 
 #define POINT_NAMES \
 	"statement, nested, plan, commit, trigger, worker, function, node, wait"
-#define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker"
+#define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker, wait"
 
 /* ---- effects ---- */
 

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use IPC::Run qw(start finish);
@@ -14,6 +15,7 @@ use OspTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $node = new_node('wait');
 $node->append_conf('postgresql.conf', "deadlock_timeout = '300ms'\n");
@@ -132,11 +134,58 @@ is($wait->[0]{info}{db}{lock}{mode}, 'ShareLock', 'and its mode');
 is($wait->[0]{info}{db}{held_by}{pid}, $pid, 'who held it');
 is($wait->[0]{info}{db}{held_by}{base_id},
 	$holder->{base}, 'and on behalf of which trace');
+my $lock = $wait->[0]{info}{db}{lock};
+is($lock->{table}, 't', 'the table of the row');
+is("$lock->{page},$lock->{tuple}", '0,1', 'and the row');
+SKIP:
+{
+	skip 'PostgreSQL 13 does not let others look', 5 if $node->pg_version < 14;
+	my $held_by = $wait->[0]{info}{db}{held_by};
+	is($held_by->{state}, 'active', 'what the holder does');
+	is($held_by->{statement}, 'SELECT pg_sleep(2)', 'with which statement');
+	is($held_by->{application}, basename($0), 'in which program');
+	is($held_by->{user}, $node->safe_psql('postgres', 'SELECT current_user'), 'as whom');
+	is($lock->{name}, "ShareLock on t, row (0,1), held by process $pid (" . basename($0) . ', active)',
+		'in words');
+}
 ok(ms($wait) <= ms($update) && ms($wait) > ms($update) - 60,
 	'the wait is as long as the statement')
   or diag ms($wait) . ' of ' . ms($update);
 ok( abs($update->[1]{info}{db}{waits}{'Lock:transactionid'} - ms($wait)) < 60,
 	'as is the event');
+
+# A chain: the holder waits for another one, which is idle in its transaction. What it
+# did last is recorded as any statement.
+SKIP:
+{
+	skip 'PostgreSQL 13 does not let others look', 4 if $node->pg_version < 14;
+	my $idle = $node->background_psql('postgres');
+	$idle->query_safe("SET application_name = 'forgotten'");
+	$idle->query_safe('BEGIN; UPDATE t SET n = 7 WHERE id = 3');
+	$idle->query_safe("ALTER ROLE CURRENT_USER PASSWORD 'lock-secret'");
+	my $middle = background('BEGIN; UPDATE t SET n = 8 WHERE id = 2;'
+		  . 'UPDATE t SET n = 8 WHERE id = 3; COMMIT;');
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+	my $last = context();
+	my $waits = background(
+		set_context($last) . $points . 'UPDATE t SET n = 9 WHERE id = 2');
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+	sleep 0.2;
+	$idle->query_safe('COMMIT');
+	$idle->quit;
+	finish $middle->{psql};
+	finish $waits->{psql};
+	my ($chain) = pairs('pg.wait', wait_for_points($node, $last, 4));
+	my $root = $chain->[0]{info}{db}{waits_for};
+	is($root->{chain}, 1, 'a chain of waits');
+	is("$root->{application}, $root->{state}", 'forgotten, idle in transaction', 'who began it');
+	is($root->{statement}, "ALTER ROLE CURRENT_USER PASSWORD '***'", 'what that did last');
+	like($chain->[0]{info}{db}{lock}{name},
+		qr/^ShareLock on t, row \(0,\d+\), held by process \d+ \(.*, active\), which waits for process \d+ \(forgotten, idle in transaction\)$/,
+		'in words');
+}
 
 # A table, by somebody who is not traced. No time runs out because of us, and
 # none runs out later.

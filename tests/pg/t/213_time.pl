@@ -141,7 +141,9 @@ foreach my $portal ('', 'p')
 	$wire->simple('COMMIT');
 	my @all = ended(5, "prepared, portal '$portal'");
 	cmp_ok($_->{ms}, '<', $quick, "prepared, portal '$portal'") for @all;
-	is_deeply([ map { $_->{stop}{db}{active_ms} ? 1 : 0 } @all[ 1 .. 3 ] ],
+
+	# A busy machine may take the processor away between Bind and Execute.
+	is_deeply([ map { $_->{ms} - ($_->{stop}{db}{active_ms} // $_->{ms}) > $quick ? 1 : 0 } @all[ 1 .. 3 ] ],
 		[ 0, 0, 0 ], 'no pauses');
 }
 

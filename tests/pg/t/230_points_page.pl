@@ -32,6 +32,9 @@ local $ENV{PGHOST} = $node->host;
 local $ENV{PGPORT} = $node->port;
 local $ENV{PGDATABASE} = 'postgres';
 
+# As the page has it; the test framework gives its programs the name of the test.
+local $ENV{PGAPPNAME} = 'psql';
+
 # Lines are drawn as the page has them, whatever the locale here.
 local $ENV{LC_ALL} = 'C.UTF-8';
 

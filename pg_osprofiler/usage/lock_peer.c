@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lock_peer.c
+ *	  Reads the lock table and what other backends say of themselves.
+ *
+ * All of it is called by the timer's function (lock_watch.c says why it may): a part
+ * of the table is locked for readers, only if that is to be had at once, and while
+ * at most ENTRIES_MAX entries are looked at. Nothing is allocated and nothing
+ * raised.
+ */
+#include "pgosp_lockwait.h"
+
+#include "storage/lmgr.h"
+#include "storage/lwlock.h"
+#include "utils/timestamp.h"
+
+#define ENTRIES_MAX 64
+#define CHAIN_MAX   8
+#define READ_TRIES  8
+
+static bool
+conflicts(const LOCK *lock, const PROCLOCK *held, const PGPROC *waiter)
+{
+	LOCKMASK mask =
+		GetLocksMethodTable(lock)->conflictTab[waiter->waitLockMode];
+	const PGPROC *leader = waiter->lockGroupLeader;
+
+	return held->tag.myProc != waiter && (held->holdMask & mask) != 0 &&
+		   (leader == NULL || held->tag.myProc->lockGroupLeader != leader);
+}
+
+PGPROC *
+pgosp_lock_holder(PGPROC *waiter, const LOCKTAG *tag, int *count)
+{
+	LWLock *partition = LockHashPartitionLock(LockTagHashCode(tag));
+	PGPROC *holder = NULL;
+	PROCLOCK *held = NULL;
+	LOCK *lock;
+	int i;
+
+	*count = 0;
+	if (!LWLockConditionalAcquire(partition, LW_SHARED))
+		return NULL;
+	lock = waiter->waitLock;
+	if (lock != NULL && memcmp(&lock->tag, tag, sizeof(LOCKTAG)) == 0)
+		for (i = 0; i < ENTRIES_MAX; i++)
+		{
+			held = pgosp_next_holder(lock, held);
+			if (held == NULL)
+				break;
+			if (conflicts(lock, held, waiter) && (*count)++ == 0)
+				holder = held->tag.myProc;
+		}
+	LWLockRelease(partition);
+	return holder != NULL && holder->lockGroupLeader != NULL
+			   ? holder->lockGroupLeader
+			   : holder;
+}
+
+PGPROC *
+pgosp_lock_root(PGPROC *holder, int *length)
+{
+	PGPROC *root = NULL;
+
+	for (*length = 0; *length < CHAIN_MAX; (*length)++)
+	{
+		const LOCK *lock = *(LOCK *volatile *) &holder->waitLock;
+		LOCKTAG tag;
+		int count;
+
+		if (lock == NULL)
+			break;
+
+		/* It may be another lock's by now, which the holder does not wait for. */
+		tag = lock->tag;
+		holder = pgosp_lock_holder(holder, &tag, &count);
+		if (holder == NULL || holder == MyProc)
+			break;
+		root = holder;
+	}
+	return root;
+}
+
+bool
+pgosp_lock_row(LOCKTAG *row)
+{
+	int partition;
+
+	for (partition = 0; partition < NUM_LOCK_PARTITIONS; partition++)
+	{
+		LWLock *lock = LockHashPartitionLockByIndex(partition);
+		PROCLOCK *own = NULL;
+		bool found = false;
+		int i;
+
+		if (!LWLockConditionalAcquire(lock, LW_SHARED))
+			continue;
+		for (i = 0; i < ENTRIES_MAX && !found; i++)
+		{
+			own = pgosp_next_own_lock(MyProc, partition, own);
+			if (own == NULL)
+				break;
+			found = own->tag.myLock->tag.locktag_type == LOCKTAG_TUPLE &&
+					own->holdMask != 0;
+			if (found)
+				*row = own->tag.myLock->tag;
+		}
+		LWLockRelease(lock);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/* A copy of what is needed of the entry; false: it changed meanwhile. */
+static bool
+copy_status(pgospLockPeer *peer, volatile PgBackendStatus *status, int pid)
+{
+	TimestampTz since;
+	int before;
+	int after;
+
+	pgstat_begin_read_activity(status, before);
+	if (status->st_procpid != pid)
+		return false;
+	peer->user = status->st_userid;
+	peer->state = status->st_state;
+	since = status->st_state_start_timestamp;
+	strlcpy(peer->application, status->st_appname, sizeof(peer->application));
+	strlcpy(peer->text, status->st_activity_raw, sizeof(peer->text));
+	pgstat_end_read_activity(status, after);
+	peer->state_ms =
+		since != 0 ? (double) (GetCurrentTimestamp() - since) / 1000.0 : 0;
+	return pgstat_read_activity_complete(before, after);
+}
+
+void
+pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc)
+{
+	volatile PgBackendStatus *status = pgosp_status_of(proc);
+	int i;
+
+	peer->pid = proc->pid;
+	peer->key = pgosp_lockwait_key(proc);
+	peer->known = false;
+	for (i = 0; i < READ_TRIES && status != NULL && !peer->known; i++)
+		peer->known = copy_status(peer, status, peer->pid);
+}
