@@ -333,7 +333,7 @@ static void
 put_error(const attributes *a)
 {
 	osp_str etype = osp__json_str(yyjson_obj_get(a->span->stop.info, "etype"));
-	const char *state = osp_sqlstate_of(etype);
+	const char *state = etype.len > 0 ? osp_sqlstate_of(etype) : NULL;
 	osp_str code = state != NULL ? osp_str_of(state) : etype;
 
 	if (etype.len == 0)

@@ -302,17 +302,18 @@ otlp_http_post(otlp_http *http, osp_str body, otlp_answer *answer,
 {
 	CURLcode code = CURLE_OK;
 	osp_status status;
-	int64_t left_ns = http->not_before_ns - osp_mono_now();
+	int64_t left_s =
+		(http->not_before_ns - osp_mono_now() + NS_PER_S - 1) / NS_PER_S;
 
 	answer->rejected = 0;
 	answer->message = OSP_STR("");
-	if (left_ns > 0)
+	if (left_s > 0)
 		return osp_error_set(err,
 							 OSP_EUNAVAIL,
 							 "otlp: %s asked not to be sent anything for "
 							 "%lld s",
 							 http->where,
-							 (long long) (left_ns / NS_PER_S + 1));
+							 (long long) left_s);
 	osp_buf_reset(&http->answer);
 	http->reason[0] = '\0';
 	(void) curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, body.ptr);

@@ -46,7 +46,7 @@ otlp_pairs_init(otlp_pairs *pairs, const osp_allocator *alc)
 {
 	memset(pairs, 0, sizeof(*pairs));
 	pairs->alc = alc;
-	pairs->buckets = osp_calloc(alc, BUCKETS, sizeof(*pairs->buckets));
+	pairs->buckets = osp_calloc(alc, BUCKETS, sizeof(otlp_point *));
 	return pairs->buckets != NULL ? OSP_OK : OSP_ENOMEM;
 }
 

@@ -26,32 +26,37 @@ typedef enum word_kind
 	WORD_PREFIX,  /* EXPLAIN, WITH: the statement proper follows */
 } word_kind;
 
+#define WORD(text, kind)               \
+	{                                  \
+		{text, sizeof(text) - 1}, kind \
+	}
+
 static const struct
 {
-	const char *word;
+	osp_str word;
 	word_kind kind;
 } words[] = {
-	{"select", WORD_OPERATION},  {"insert", WORD_OPERATION},
-	{"update", WORD_OPERATION},  {"delete", WORD_OPERATION},
-	{"merge", WORD_OPERATION},   {"replace", WORD_OPERATION},
-	{"create", WORD_DDL},        {"alter", WORD_DDL},
-	{"drop", WORD_DDL},          {"truncate", WORD_NAMED},
-	{"vacuum", WORD_NAMED},      {"analyze", WORD_NAMED},
-	{"lock", WORD_NAMED},        {"copy", WORD_NAMED},
-	{"call", WORD_NAMED},        {"cluster", WORD_NAMED},
-	{"from", WORD_FROM},         {"into", WORD_TARGET},
-	{"join", WORD_TARGET},       {"where", WORD_CLAUSE},
-	{"set", WORD_CLAUSE},        {"group", WORD_CLAUSE},
-	{"order", WORD_CLAUSE},      {"having", WORD_CLAUSE},
-	{"limit", WORD_CLAUSE},      {"union", WORD_CLAUSE},
-	{"returning", WORD_CLAUSE},  {"window", WORD_CLAUSE},
-	{"only", WORD_SKIPPED},      {"lateral", WORD_SKIPPED},
-	{"or", WORD_SKIPPED},        {"temp", WORD_SKIPPED},
-	{"temporary", WORD_SKIPPED}, {"unlogged", WORD_SKIPPED},
-	{"unique", WORD_SKIPPED},    {"concurrently", WORD_SKIPPED},
-	{"if", WORD_SKIPPED},        {"not", WORD_SKIPPED},
-	{"exists", WORD_SKIPPED},    {"materialized", WORD_SKIPPED},
-	{"on", WORD_SKIPPED},        {"with", WORD_PREFIX},
+	WORD("select", WORD_OPERATION),  WORD("insert", WORD_OPERATION),
+	WORD("update", WORD_OPERATION),  WORD("delete", WORD_OPERATION),
+	WORD("merge", WORD_OPERATION),   WORD("replace", WORD_OPERATION),
+	WORD("create", WORD_DDL),        WORD("alter", WORD_DDL),
+	WORD("drop", WORD_DDL),          WORD("truncate", WORD_NAMED),
+	WORD("vacuum", WORD_NAMED),      WORD("analyze", WORD_NAMED),
+	WORD("lock", WORD_NAMED),        WORD("copy", WORD_NAMED),
+	WORD("call", WORD_NAMED),        WORD("cluster", WORD_NAMED),
+	WORD("from", WORD_FROM),         WORD("into", WORD_TARGET),
+	WORD("join", WORD_TARGET),       WORD("where", WORD_CLAUSE),
+	WORD("set", WORD_CLAUSE),        WORD("group", WORD_CLAUSE),
+	WORD("order", WORD_CLAUSE),      WORD("having", WORD_CLAUSE),
+	WORD("limit", WORD_CLAUSE),      WORD("union", WORD_CLAUSE),
+	WORD("returning", WORD_CLAUSE),  WORD("window", WORD_CLAUSE),
+	WORD("only", WORD_SKIPPED),      WORD("lateral", WORD_SKIPPED),
+	WORD("or", WORD_SKIPPED),        WORD("temp", WORD_SKIPPED),
+	WORD("temporary", WORD_SKIPPED), WORD("unlogged", WORD_SKIPPED),
+	WORD("unique", WORD_SKIPPED),    WORD("concurrently", WORD_SKIPPED),
+	WORD("if", WORD_SKIPPED),        WORD("not", WORD_SKIPPED),
+	WORD("exists", WORD_SKIPPED),    WORD("materialized", WORD_SKIPPED),
+	WORD("on", WORD_SKIPPED),        WORD("with", WORD_PREFIX),
 };
 
 /* The walk through one text. */
@@ -75,8 +80,8 @@ kind_of(osp_str word)
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strncasecmp(words[i].word, word.ptr, word.len) == 0 &&
-			words[i].word[word.len] == '\0')
+		if (words[i].word.len == word.len &&
+			strncasecmp(words[i].word.ptr, word.ptr, word.len) == 0)
 			return words[i].kind;
 	return WORD_OTHER;
 }

@@ -12,9 +12,11 @@ dir=$(mktemp -d)
 run=$(mktemp -d /dev/shm/osprofiler-bench-XXXXXX)
 agent=
 port=
+sink=
 
 clean_up() {
 	[ -z "$agent" ] || kill "$agent" 2>/dev/null || true
+	[ -z "$sink" ] || kill "$sink" 2>/dev/null || true
 	../drivers/redis_server.sh stop "$dir"
 	rm -rf "$dir" "$run"
 }
@@ -44,6 +46,13 @@ rate() {
 echo "== shipper: ring to collector"
 rate file "file://$dir/points.json"
 rate sqlite "sqlite:///$dir/traces.db"
+
+# Into a receiver that takes everything; a Collector is busy with its own work.
+coproc SINK { "$BUILD/tests/bench/otlp_sink"; }
+sink=$SINK_PID
+read -r sink_port <&"${SINK[0]}"
+rate otlp "otlp://127.0.0.1:$sink_port"
+rate "otlp, not compressed" "otlp://127.0.0.1:$sink_port?compression=none"
 port=$(../drivers/redis_server.sh start "$dir")
 rate redis "redis://127.0.0.1:$port"
 if /usr/bin/python3 -c 'import osprofiler, redis' 2>/dev/null; then
