@@ -302,6 +302,15 @@ pgosp_status_of(const PGPROC *proc)
 	return NULL;
 }
 
+/* The arguments of post_parse_analyze_hook, and how they are handed on. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_ANALYZE_ARGS ParseState *pstate, Query *query, JumbleState *jstate
+#define PGOSP_ANALYZE_PASS pstate, query, jstate
+#else
+#define PGOSP_ANALYZE_ARGS ParseState *pstate, Query *query
+#define PGOSP_ANALYZE_PASS pstate, query
+#endif
+
 /* Plan nodes that not all versions have: names, and those that scan a table. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_NEWER_NODES \

@@ -353,6 +353,7 @@ extern void pgosp_executor_abort_begins(void);
 extern void pgosp_executor_session_ends(void);
 extern void pgosp_function_manager_init(void);
 extern void pgosp_planner_init(void);
+extern void pgosp_analysis_init(void);
 extern void pgosp_utility_init(void);
 extern void pgosp_log_init(void);
 

@@ -32,7 +32,8 @@ enum
 	PGOSP_POINTS_WORKER = 32,
 	PGOSP_POINTS_FUNCTION = 64,
 	PGOSP_POINTS_NODE = 128,
-	PGOSP_POINTS_WAIT = 256
+	PGOSP_POINTS_WAIT = 256,
+	PGOSP_POINTS_PARSE = 512
 };
 
 /* A setting that names a file: a relative path begins in the data directory. */

@@ -156,6 +156,42 @@ extern void pgosp_statement_open_part(pgospPoint *point,
 									  const pgospParent *parent,
 									  const pgospStatementFacts *facts);
 
+/* The same, of what began in the past. */
+extern void pgosp_statement_open_part_at(pgospPoint *point,
+										 const pgospParent *parent,
+										 const pgospStatementFacts *facts,
+										 int64 start_ns);
+
+/* ---- what comes before planning (parsing.c) ---- */
+
+/* Shorter than this it is not told. */
+#define PGOSP_PARSE_MIN_NS INT64CONST(1000000)
+
+/* The wall clock less ours; follows that when it is looked at closely. */
+extern int64 pgosp_wall_offset_ns;
+
+/* Has so much time passed since the message arrived, as far as can be said without
+ * looking at the wall clock? */
+static inline bool
+pgosp_may_have_waited(TimestampTz message, int64 now_ns)
+{
+	/* A message from the future tells that the wall clock was set. */
+	return (uint64) (now_ns + pgosp_wall_offset_ns - message * 1000) >=
+		   (uint64) PGOSP_PARSE_MIN_NS;
+}
+
+/* When it arrived, by our clock; false: so much time has not passed. */
+extern bool pgosp_arrival(TimestampTz message, int64 now_ns, int64 *arrival_ns);
+
+/* A statement was analysed, and that may have taken long. */
+extern void pgosp_parse_was_slow(const char *string, const Query *query);
+
+/* A statement of the client starts; if it is one of a prepared statement, so much
+ * time of its Bind was not planning. */
+extern void pgosp_bind_was_slow(const pgospParent *parent,
+								const pgospStatementFacts *facts,
+								int64 stop_ns);
+
 /* ---- planning (planning.c) ---- */
 
 /* An operation pg.plan. */

@@ -338,7 +338,11 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 		return;
 	}
 	if (top)
+	{
 		plan = pgosp_plan_of(queryDesc->plannedstmt);
+		pgosp_bind_was_slow(
+			&parent, &facts, plan != NULL ? plan->start_ns : pgosp_now());
+	}
 	facts.reused = pgosp_plan_is_kept(queryDesc->plannedstmt) && plan == NULL &&
 				   !pgosp_plan_was_nested(queryDesc->plannedstmt);
 	open_execution(execution,

@@ -48,6 +48,7 @@ _PG_init(void)
 	pgosp_first_trace_hook = begin_session;
 	pgosp_guc_init();
 	pgosp_log_init();
+	pgosp_analysis_init();
 	pgosp_planner_init();
 	pgosp_executor_init();
 	pgosp_parallel_init();

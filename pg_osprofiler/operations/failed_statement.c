@@ -10,6 +10,7 @@
 #include "pgosp.h"
 #include "pgosp_catch.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "tcop/tcopprot.h"
 
@@ -78,6 +79,15 @@ pgosp_error_passes(void *arg)
 	pgosp_error_copy(report_nested_error, NULL);
 }
 
+/* Has the client's string no other statement, which may have run before? */
+static bool
+is_alone(const pgospStatementFacts *facts)
+{
+	osp_str text = pgosp_text_of_statement(facts->string, 0, 0);
+
+	return osp_sql_last_statement(text, OSP_SQL_POSTGRES_ANY) == text.ptr;
+}
+
 void
 pgosp_error_of_client(const ErrorData *edata)
 {
@@ -87,6 +97,7 @@ pgosp_error_of_client(const ErrorData *edata)
 	const pgospPlan *plan;
 	pgospParent parent;
 	pgospError error;
+	int64 arrival_ns;
 
 	if (debug_query_string == NULL || pgosp_current != NULL ||
 		MyBackendType != B_BACKEND || CritSectionCount > 0 ||
@@ -105,8 +116,14 @@ pgosp_error_of_client(const ErrorData *edata)
 		return;
 	if ((pgosp_points & PGOSP_POINTS_PLAN) == 0)
 		plan = NULL;
-	pgosp_statement_open_planned(
-		&statement, &failed_kind, &parent, &facts, &plan);
+	if (plan == NULL && is_alone(&facts) &&
+		pgosp_arrival(
+			GetCurrentStatementStartTimestamp(), pgosp_now(), &arrival_ns))
+		pgosp_statement_open_past(
+			&statement, &failed_kind, &parent, &facts, arrival_ns);
+	else
+		pgosp_statement_open_planned(
+			&statement, &failed_kind, &parent, &facts, &plan);
 	pgosp_error_read(&error, edata, message);
 	if (plan != NULL)
 		pgosp_plan_tell(plan, &statement.point, &error);

@@ -92,15 +92,26 @@ put_start_of_part(osp_writer *w, const void *what)
 }
 
 void
-pgosp_statement_open_part(pgospPoint *point, const pgospParent *parent,
-						  const pgospStatementFacts *facts)
+pgosp_statement_open_part_at(pgospPoint *point, const pgospParent *parent,
+							 const pgospStatementFacts *facts, int64 start_ns)
 {
 	pgospStart start;
 
 	record_text(&start, facts, is_masked(parent));
-	pgosp_point_open(
-		point, parent, put_start_of_part, &start, START_SIZE + start.text.len);
+	pgosp_point_open_at(point,
+						parent,
+						put_start_of_part,
+						&start,
+						START_SIZE + start.text.len,
+						start_ns);
 	point->masked = start.masked;
+}
+
+void
+pgosp_statement_open_part(pgospPoint *point, const pgospParent *parent,
+						  const pgospStatementFacts *facts)
+{
+	pgosp_statement_open_part_at(point, parent, facts, pgosp_now());
 }
 
 static void

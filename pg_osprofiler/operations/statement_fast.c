@@ -86,9 +86,12 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 		return false;
 	if (unlikely(statement->armed != armings))
 		prepare(statement, kind);
+	point->start_ns = pgosp_now();
+	if (unlikely(pgosp_may_have_waited(ActivePortal->creation_time,
+									   point->start_ns)))
+		return false;
 	pgosp_context_remember(context, ActivePortal, ActivePortal->creation_time);
 	statement->known = known;
-	point->start_ns = pgosp_now();
 	point->points = 1;
 	point->masked = known->masked;
 	if (unlikely(known->masked))

@@ -48,6 +48,7 @@ static const struct
 } point_names[] = {
 	{"statement", PGOSP_POINTS_STATEMENT},
 	{"nested", PGOSP_POINTS_NESTED},
+	{"parse", PGOSP_POINTS_PARSE},
 	{"plan", PGOSP_POINTS_PLAN},
 	{"commit", PGOSP_POINTS_COMMIT},
 	{"trigger", PGOSP_POINTS_TRIGGER},
@@ -58,8 +59,9 @@ static const struct
 };
 
 #define POINT_NAMES \
-	"statement, nested, plan, commit, trigger, worker, function, node, wait"
-#define POINTS_DEFAULT "statement, nested, plan, commit, trigger, worker, wait"
+	"statement, nested, parse, plan, commit, trigger, worker, function, node, wait"
+#define POINTS_DEFAULT \
+	"statement, nested, parse, plan, commit, trigger, worker, wait"
 
 /* ---- effects ---- */
 

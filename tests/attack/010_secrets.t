@@ -42,7 +42,7 @@ if (!need_program('psycopg2 and psycopg 3', '/usr/bin/python3', '-c',
 need_extension();
 start_server(<<"END");
 session_preload_libraries = 'osprofiler'
-osprofiler.points = 'statement, nested, plan, commit, trigger, worker, function, node, wait'
+osprofiler.points = 'statement, nested, parse, plan, commit, trigger, worker, function, node, wait'
 osprofiler.hmac_keys_file = '$dir/keys'
 osprofiler.connection_string = 'file://$dir/server.jsonl'
 osprofiler.run_directory = '$dir/server_run'

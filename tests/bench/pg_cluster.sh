@@ -12,7 +12,7 @@
 PG_BIN=$(${PG_CONFIG:-pg_config} --bindir)
 PG_KEY=bench-key
 # shellcheck disable=SC2034 # read by pg.sh
-PG_DEFAULT_POINTS=statement,nested,plan,commit,trigger,worker
+PG_DEFAULT_POINTS=statement,nested,parse,plan,commit,trigger,worker,wait
 
 # Servers refuse root.
 as_server() {

@@ -56,7 +56,7 @@ sub joins
 	is("$status|$err", '0|', "$what: runs");
 	my $tree = joined_tree($n);
 	$tree =~ s/ \| rows \d+//g;
-	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	$tree =~ s/^ *pg\.(parse|plan|commit).*\n//mg;
 	is($tree, $expected, "$what: the tree");
 	check_trace($what);
 	return $out;
@@ -134,7 +134,7 @@ END
 
 	is("$status2|$out2", "$status|$out", 'set_context: the same output');
 	my $tree = joined_tree(30, $id);
-	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	$tree =~ s/^ *pg\.(parse|plan|commit).*\n//mg;
 	my $n = () = $tree =~ /^db \(\w*\) select \$1::int.*\n  pg select \$1::int/mg;
 	is($n, 5, 'set_context: the statement in the server is a child');
 	like($tree, qr/^db \(divide\) .* \| division_by_zero: .*\n  pg .* \| division_by_zero: /m,
@@ -292,7 +292,7 @@ if (need_program('osprofiler of Python', '/usr/bin/python3', '-c',
 	chomp $out;
 	run($osprofiler, 'agent', '--once');
 	my $tree = joined_tree(1, $out);
-	$tree =~ s/^ *pg\.(plan|commit).*\n//mg;
+	$tree =~ s/^ *pg\.(parse|plan|commit).*\n//mg;
 	is($tree, <<'END', 'shop.py: one tree of three tiers');
 wsgi
   db SELECT count(*) FROM purchase | SELECT 1 | rows 1

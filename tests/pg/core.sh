@@ -22,7 +22,7 @@ cd "$(dirname "$0")/../.."
 . tests/pg/core_source.sh
 
 : "${OSP_CORE:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/osprofiler/core}"
-: "${OSP_POINTS:=statement,nested,plan,commit,trigger,worker,function,node,wait}"
+: "${OSP_POINTS:=statement,nested,parse,plan,commit,trigger,worker,function,node,wait}"
 
 # A suite that takes longer hangs.
 suite_timeout_s=1800

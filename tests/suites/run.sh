@@ -151,7 +151,7 @@ start_server()
 			osprofiler.hmac_keys_file = '$WORK/keys'
 			osprofiler.run_directory = '$WORK/run'
 			osprofiler.connection_string = 'sqlite:///$WORK/traces.db'
-			osprofiler.points = 'statement,nested,plan,commit,trigger,worker,function,node,wait'
+			osprofiler.points = 'statement,nested,parse,plan,commit,trigger,worker,function,node,wait'
 			osprofiler.on_full = 'wait'
 			osprofiler.spool_limit = '4GB'
 		END

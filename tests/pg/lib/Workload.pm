@@ -30,7 +30,7 @@ use PgWire;
 use WorkloadShapes;
 
 our @kinds =
-  qw(statement nested plan commit trigger worker function node wait);
+  qw(statement nested parse plan commit trigger worker function node wait);
 
 # Of the server: socket, database, user; number: which session; epoch: which run.
 sub new

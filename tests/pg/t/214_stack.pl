@@ -14,8 +14,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $defaults = 'statement,nested,plan,commit,trigger,worker';
-my $all = "$defaults,function,node,wait";
+my $defaults = 'statement,nested,parse,plan,commit,trigger,worker,wait';
+my $all = "$defaults,function,node";
 
 my $node = new_node('stack');
 $node->append_conf('postgresql.conf', "max_stack_depth = 2MB\nlog_min_messages = fatal");

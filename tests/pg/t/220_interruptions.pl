@@ -30,7 +30,7 @@ restart_after_crash = on
 max_prepared_transactions = 2
 max_stack_depth = '6MB'
 max_worker_processes = 16
-osprofiler.points = 'statement, nested, plan, commit, trigger, worker, function, node, wait'
+osprofiler.points = 'statement, nested, parse, plan, commit, trigger, worker, function, node, wait'
 osprofiler.on_full = 'wait'
 osprofiler.ring_size = '16MB'
 });

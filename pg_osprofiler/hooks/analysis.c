@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * analysis.c
+ *	  The hook behind parse analysis, see parsing.c.
+ */
+#include "pgosp.h"
+
+#include "access/xact.h"
+#include "parser/analyze.h"
+
+static post_parse_analyze_hook_type prev_post_parse_analyze;
+
+static void
+pgosp_post_parse_analyze(PGOSP_ANALYZE_ARGS)
+{
+	if (prev_post_parse_analyze != NULL)
+		prev_post_parse_analyze(PGOSP_ANALYZE_PASS);
+	if (unlikely((pgosp_points & PGOSP_POINTS_PARSE) != 0 &&
+				 pgosp_may_have_waited(GetCurrentStatementStartTimestamp(),
+									   pgosp_now())))
+		pgosp_parse_was_slow(pstate->p_sourcetext, query);
+}
+
+void
+pgosp_analysis_init(void)
+{
+	prev_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = pgosp_post_parse_analyze;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * parsing.c
+ *	  What comes before a statement is planned: the operations pg.parse.
+ *
+ * Parse analysis and rewriting lock the tables of a statement, and so does Bind
+ * those of a plan that is used again. There is no hook before that, and no operation
+ * to which it could belong. But PostgreSQL notes when a message arrived: where a
+ * millisecond or more has passed since then, that time is recorded as an operation
+ * beside the statement, for Parse may come long before it. What a shorter one costs
+ * is a subtraction.
+ *
+ * Of several statements in one message only the first one's time is known.
+ */
+#include "pgosp_known.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "tcop/pquery.h"
+#include "utils/timestamp.h"
+
+int64 pgosp_wall_offset_ns = 0;
+
+/* The message whose time was recorded last. */
+static TimestampTz told_message = 0;
+
+bool
+pgosp_arrival(TimestampTz message, int64 now_ns, int64 *arrival_ns)
+{
+	pgosp_wall_offset_ns = GetCurrentTimestamp() * 1000 - pgosp_now();
+	*arrival_ns = message * 1000 - pgosp_wall_offset_ns;
+	return pgosp_may_have_waited(message, now_ns) && *arrival_ns < now_ns;
+}
+
+static void
+put_stop(osp_writer *w, const pgospPoint *point)
+{
+}
+
+static const pgospPointKind parse_kind = {
+	.put_stop = put_stop,
+};
+
+static void
+tell(const pgospParent *parent, const pgospStatementFacts *facts,
+	 int64 start_ns, int64 stop_ns)
+{
+	pgospPoint point;
+
+	point.kind = &parse_kind;
+	point.name = OSP_STR("pg.parse");
+	point.stop_size = 0;
+	pgosp_statement_open_part_at(&point, parent, facts, start_ns);
+	pgosp_point_close_at(&point, NULL, stop_ns);
+}
+
+static bool
+is_first_statement(const pgospStatementFacts *facts)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	if (facts->location <= 0)
+		return true;
+	osp_sql_lexer_init(&lexer, osp_str_of(facts->string), OSP_SQL_POSTGRES_ANY);
+	return osp_sql_next_word(&lexer, &token) &&
+		   token.text.ptr >= facts->string + facts->location;
+}
+
+void
+pgosp_parse_was_slow(const char *string, const Query *query)
+{
+	TimestampTz message = GetCurrentStatementStartTimestamp();
+	const pgospContext *context;
+	pgospStatementFacts facts;
+	pgospParent parent;
+	int64 now_ns = pgosp_now();
+	int64 arrival_ns;
+
+	if (string != debug_query_string || pgosp_current != NULL ||
+		pgosp_planning || MyBackendType != B_BACKEND ||
+		!pgosp_arrival(message, now_ns, &arrival_ns))
+		return;
+	memset(&facts, 0, sizeof(facts));
+	facts.string = string;
+	facts.location = query->stmt_location;
+	facts.length = query->stmt_len;
+	facts.utility = query->utilityStmt;
+	if (!pgosp_anything_to_do(string, facts.location, facts.length) ||
+		!is_first_statement(&facts))
+		return;
+
+	/* What was set for the next statement stays set: that is still to come. */
+	context = pgosp_context_of_statement(string, facts.location, facts.length);
+	if (context == NULL || pgosp_producer() == NULL)
+		return;
+	pgosp_parent_of_context(&context->ids, &parent);
+	told_message = message;
+	tell(&parent, &facts, arrival_ns, now_ns);
+}
+
+void
+pgosp_bind_was_slow(const pgospParent *parent, const pgospStatementFacts *facts,
+					int64 stop_ns)
+{
+	TimestampTz message;
+	int64 arrival_ns;
+
+	if ((pgosp_points & PGOSP_POINTS_PARSE) == 0 || ActivePortal == NULL ||
+		ActivePortal->cplan == NULL)
+		return;
+	message = ActivePortal->creation_time;
+	if (likely(!pgosp_may_have_waited(message, stop_ns)) ||
+		message == told_message ||
+		message != GetCurrentStatementStartTimestamp() ||
+		!pgosp_arrival(message, stop_ns, &arrival_ns))
+		return;
+	told_message = message;
+	tell(parent, facts, arrival_ns, stop_ns);
+}
