@@ -32,7 +32,9 @@ static const char help[] =
 	"  --out FILE                write to FILE, which appears when it is "
 	"whole\n" CLI_SOURCE_HELP "  -h, --help                this text\n"
 	"\n"
-	"The tree has colours on a terminal, unless NO_COLOR is set.\n";
+	"The tree has colours on a terminal, unless NO_COLOR is set. Below it stand the\n"
+	"causes that took a part of the time that can be measured, as 'osprofiler trace\n"
+	"explain' prints them.\n";
 
 enum
 {
@@ -127,23 +129,38 @@ add_missing_server(osp_report *report, osp_buf *text)
 	return status;
 }
 
+/* The findings behind the tree, if there are any. */
+static osp_status
+add_findings(osp_report *report, const osp_draw_options *options, osp_buf *text)
+{
+	osp_status status;
+	osp_buf findings;
+	size_t count;
+
+	osp_buf_init(&findings, &osp_allocator_default, DRAWING_MAX);
+	status = osp_report_explain(report, options, &findings, &count);
+	if (status == OSP_OK && count > 0)
+	{
+		osp_buf_add_char(text, '\n');
+		osp_buf_add_str(text, osp_buf_str(&findings));
+	}
+	osp_buf_term(&findings);
+	return status;
+}
+
 static osp_status
 write_tree(osp_report *report, cli_out *out)
 {
-	osp_draw_options options;
+	osp_draw_options options = cli_draw_options(out->fd);
 	osp_status status;
 	osp_buf text;
 
-	memset(&options, 0, sizeof(options));
-	options.struct_size = sizeof(options);
-	options.color = cli_terminal_color(out->fd);
-	options.unicode = cli_terminal_unicode();
-	options.width = cli_terminal_width(out->fd);
-	options.times = true;
 	osp_buf_init(&text, &osp_allocator_default, DRAWING_MAX);
 	status = osp_report_draw(report, &options, &text);
 	if (status == OSP_OK)
 		status = add_missing_server(report, &text);
+	if (status == OSP_OK)
+		status = add_findings(report, &options, &text);
 	if (status == OSP_OK)
 		status = osp_buf_status(&text);
 	if (status == OSP_OK)

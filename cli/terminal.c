@@ -37,3 +37,17 @@ cli_terminal_width(int fd)
 		return 0;
 	return size.ws_col;
 }
+
+osp_draw_options
+cli_draw_options(int fd)
+{
+	osp_draw_options options;
+
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.color = cli_terminal_color(fd);
+	options.unicode = cli_terminal_unicode();
+	options.width = cli_terminal_width(fd);
+	options.times = true;
+	return options;
+}

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "osprofiler/report.h"
+
 /* Colours: on a terminal that has them, unless NO_COLOR is set. */
 bool cli_terminal_color(int fd);
 
@@ -16,5 +18,8 @@ bool cli_terminal_unicode(void);
 
 /* Columns of the terminal; 0 when fd is none, or does not say. */
 unsigned cli_terminal_width(int fd);
+
+/* How trees and findings are drawn there. */
+osp_draw_options cli_draw_options(int fd);
 
 #endif /* OSPROFILER_CLI_TERMINAL_H */

@@ -171,3 +171,15 @@ osp__report_build(osp_report *report)
 	report->built = true;
 	return OSP_OK;
 }
+
+int64_t
+osp__report_total_ns(const osp_report *report)
+{
+	const osp__node *root = report->first_root;
+
+	if (root != NULL && root->next_sibling == NULL && root->elapsed_ns >= 0 &&
+		root->starts > 0 && root->started_ns == report->started_ns &&
+		root->finished_ns == report->ended_ns)
+		return root->elapsed_ns;
+	return osp__ns_between(report->started_ns, report->ended_ns);
+}

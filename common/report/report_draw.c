@@ -527,19 +527,6 @@ draw_header(drawing *d)
 	osp_buf_add_char(d->out, '\n');
 }
 
-/* The duration of the trace; to the nanosecond if one node spans all of it. */
-static int64_t
-total_ns(const osp_report *report)
-{
-	const osp__node *root = report->first_root;
-
-	if (root != NULL && root->next_sibling == NULL && root->elapsed_ns >= 0 &&
-		root->starts > 0 && root->started_ns == report->started_ns &&
-		root->finished_ns == report->ended_ns)
-		return root->elapsed_ns;
-	return osp__ns_between(report->started_ns, report->ended_ns);
-}
-
 static void
 plan_columns(drawing *d)
 {
@@ -584,7 +571,7 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 	osp_buf_init(&d.detail, report->alc, SIZE_MAX / 2);
 	osp_buf_init(&d.error, report->alc, SIZE_MAX / 2);
 	osp__description_init(&d.what, report->alc);
-	d.total_ns = total_ns(report);
+	d.total_ns = osp__report_total_ns(report);
 	plan_columns(&d);
 
 	draw_header(&d);

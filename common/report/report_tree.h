@@ -158,6 +158,10 @@ bool osp__node_same_tracer(const osp__node *a, const osp__node *b);
 /* Makes the tree of the points so far. Cheap when it is made already. */
 osp_status osp__report_build(osp_report *report) OSP_MUST_CHECK;
 
+/* The duration of the trace, whose tree has been made; to the nanosecond if one
+ * node spans all of it. */
+int64_t osp__report_total_ns(const osp_report *report);
+
 /* When a node began and ended; one that lacks a point has both in the other. */
 static inline int64_t
 osp__node_start_ns(const osp__node *node)

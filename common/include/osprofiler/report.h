@@ -98,6 +98,26 @@ OSP_API osp_status osp_report_draw(osp_report *report,
 								   osp_buf *out) OSP_MUST_CHECK;
 
 /*
+ * Appends why the trace took as long as it did: at most four causes, those with
+ * the largest shares of its time first, each with its evidence and what to do
+ * next; and how much is not explained. *findings is how many; with none nothing
+ * is appended. No two causes have the same time, so the shares never exceed the
+ * whole, and there is no cause that took less than 5 % of it or 10 ms. Of the
+ * options those count that are not about operations. OSP_ENOMEM.
+ */
+OSP_API osp_status osp_report_explain(osp_report *report,
+									  const osp_draw_options *options,
+									  osp_buf *out,
+									  size_t *findings) OSP_MUST_CHECK;
+
+/* The same as a JSON object, which is appended in any case: base_id, duration_ms,
+ * findings, not_explained (a share), lost_points. A finding has rule, share,
+ * time_ms, cause, evidence, next_step, count and operations (trace ids of some),
+ * figures. */
+OSP_API osp_status osp_report_explain_json(osp_report *report,
+										   osp_buf *out) OSP_MUST_CHECK;
+
+/*
  * *lacks: a client has sent the context of this trace to a server, and no
  * operation of a server is in the trace. The name of that server, as the client
  * calls it, is appended to server.

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_claims.c
+ *	  What rules are made of: claiming time for a cause, and walking the tree.
+ */
+#include "report/findings/findings.h"
+
+osp__group *
+osp__group_of(osp__findings *f, uint64_t key)
+{
+	size_t pos = 0;
+	osp__group *group;
+
+	while ((group = osp__table_next(&f->by_key, key, &pos)) != NULL)
+		if (group->key == key)
+			return group;
+	group = osp__arena_alloc(&f->arena, sizeof(*group));
+	if (group == NULL || !osp__table_reserve(&f->by_key, 1))
+	{
+		f->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(group, 0, sizeof(*group));
+	group->rule = f->rule;
+	group->key = key;
+	group->next = f->groups;
+	f->groups = group;
+	osp__table_add(&f->by_key, key, group);
+	return group;
+}
+
+void
+osp__count_op(osp__group *group, osp__op *op)
+{
+	if (group->count < OSP__EVIDENCE_OPS_MAX)
+		group->examples[group->count] = op;
+	if (group->first == NULL)
+		group->first = op;
+	if (group->largest == NULL || osp__op_ns(op) > osp__op_ns(group->largest))
+		group->largest = op;
+	group->count++;
+}
+
+void
+osp__claim_more(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
+{
+	osp__op *timed = op->timed;
+	osp__claim *claim;
+
+	if (ns > timed->left_ns)
+		ns = timed->left_ns;
+	if (ns <= 0 || group == NULL)
+		return;
+	claim = osp__arena_alloc(&f->arena, sizeof(*claim));
+	if (claim == NULL)
+	{
+		f->status = OSP_ENOMEM;
+		return;
+	}
+	claim->op = timed;
+	claim->ns = ns;
+	claim->next = group->claims;
+	group->claims = claim;
+	group->ns += ns;
+	timed->left_ns -= ns;
+}
+
+void
+osp__claim_time(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
+{
+	if (group == NULL || ns <= 0)
+		return;
+	osp__count_op(group, op);
+	osp__claim_more(f, group, op, ns);
+}
+
+osp__op *
+osp__op_child(const osp__findings *f, const osp__op *op)
+{
+	const osp__node *child =
+		op->node != NULL ? op->node->first_child : f->report->first_root;
+
+	return child != NULL ? osp__op_of(f, child) : NULL;
+}
+
+osp__op *
+osp__op_sibling(const osp__findings *f, const osp__op *op)
+{
+	return op->node != NULL && op->node->next_sibling != NULL
+			   ? osp__op_of(f, op->node->next_sibling)
+			   : NULL;
+}
+
+/* The operation after all that is below op, as long as that is below top. */
+static osp__op *
+next_beside(const osp__findings *f, const osp__op *op, const osp__op *top)
+{
+	while (op != top)
+	{
+		osp__op *sibling = osp__op_sibling(f, op);
+
+		if (sibling != NULL)
+			return sibling;
+		op = op->parent;
+	}
+	return NULL;
+}
+
+osp__op *
+osp__op_below(const osp__findings *f, const osp__op *op, const osp__op *top)
+{
+	osp__op *child = osp__op_child(f, op);
+
+	return child != NULL ? child : next_beside(f, op, top);
+}
+
+void
+osp__claim_below(osp__findings *f, osp__group *group, osp__op *op)
+{
+	if (group == NULL)
+		return;
+	osp__count_op(group, op);
+	osp__claim_more_below(f, group, op);
+}
+
+/* How far up the time between two operations is looked for. */
+#define LEVELS_MAX 16
+
+int64_t
+osp__claim_gap(osp__findings *f, osp__group *group, const osp__op *before,
+			   const osp__op *after)
+{
+	int64_t gap_ns = after->begin_ns - before->end_ns;
+	int64_t left_ns = gap_ns;
+	const osp__op *sides[] = {after, before};
+	size_t i;
+
+	for (i = 0; i < 2 && group != NULL; i++)
+	{
+		osp__op *at = sides[i]->parent;
+		int level = 0;
+
+		for (; at != NULL && left_ns > 0 && level < LEVELS_MAX; at = at->parent)
+		{
+			int64_t claimed_ns = group->ns;
+
+			level++;
+			osp__claim_more(f, group, at, left_ns);
+			left_ns -= group->ns - claimed_ns;
+		}
+	}
+	return gap_ns > 0 ? gap_ns : 0;
+}
+
+void
+osp__claim_more_below(osp__findings *f, osp__group *group, osp__op *op)
+{
+	osp__op *at = op;
+
+	for (; at != NULL; at = osp__op_below(f, at, op))
+		if (at->timed == at)
+			osp__claim_more(f, group, at, at->left_ns);
+}
+
+/* Do the figures of a statement include those of op? */
+static bool
+is_included(const osp__op *op)
+{
+	return op->kind == OSP__OP_PG || op->kind == OSP__OP_NODE;
+}
+
+int64_t
+osp__op_own_fact(const osp__findings *f, const osp__op *op, osp__fact fact)
+{
+	int64_t value = osp__op_fact(op, fact);
+	const osp__op *at;
+
+	if (value == 0)
+		return 0;
+	at = osp__op_child(f, op);
+	while (at != NULL)
+	{
+		if (is_included(at))
+		{
+			value -= osp__op_fact(at, fact);
+			at = next_beside(f, at, op);
+		}
+		else
+			at = osp__op_below(f, at, op);
+	}
+	if (fact < OSP__FIRST_OF_ONE)
+		value /= 1 + op->workers;
+	return value > 0 ? value : 0;
+}
+
+int64_t
+osp__node_own_ns(const osp__findings *f, const osp__op *op)
+{
+	int64_t ns = osp__op_fact(op, OSP__NODE_TOTAL);
+	const osp__op *child;
+
+	for (child = osp__op_child(f, op); child != NULL;
+		 child = osp__op_sibling(f, child))
+		ns -= osp__op_fact(child, OSP__NODE_TOTAL);
+	return ns > 0 ? ns : 0;
+}
+
+void
+osp__claim_node(osp__findings *f, osp__group *group, osp__op *op, bool count)
+{
+	int64_t ns = osp__node_own_ns(f, op);
+
+	if (op->claimed || group == NULL)
+		return;
+	op->claimed = true;
+	if (count)
+		osp__claim_time(f, group, op, ns);
+	else
+		osp__claim_more(f, group, op, ns);
+}
+
+void
+osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t ns = osp__op_own_fact(f, op, fact);
+
+		if (ns > 0)
+			osp__claim_time(f, osp__group_of(f, key), op, ns);
+	}
+}
+
+osp__op *
+osp__op_statement(osp__op *op)
+{
+	while (op != NULL && op->kind != OSP__OP_PG && op->kind != OSP__OP_DB &&
+		   op->kind != OSP__OP_SQLITE)
+		op = op->parent;
+	return op;
+}
+
+/* How many operations are between a failure and the next attempt, at most. */
+#define BETWEEN_MAX 8
+
+osp__op *
+osp__next_attempt(const osp__findings *f, const osp__op *failed)
+{
+	osp__op *op = osp__op_sibling(f, failed);
+	int i;
+
+	for (i = 0; op != NULL && i < BETWEEN_MAX; i++)
+	{
+		if (op->kind == failed->kind && op->shape == failed->shape &&
+			failed->shape != 0)
+			return op;
+		op = osp__op_sibling(f, op);
+	}
+	return NULL;
+}
+
+void
+osp__claim_until(osp__findings *f, osp__group *group, const osp__op *failed,
+				 const osp__op *attempt)
+{
+	const osp__op *before = failed;
+
+	while (before != attempt)
+	{
+		osp__op *op = osp__op_sibling(f, before);
+
+		(void) osp__claim_gap(f, group, before, op);
+		if (op->control != OSP__CONTROL_NONE)
+			osp__claim_more_below(f, group, op);
+		before = op;
+	}
+}

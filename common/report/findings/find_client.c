@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_client.c
+ *	  Rules: what went by on the client's side: connecting, reading results
+ *	  slowly, pauses, the way to the server.
+ */
+#include "report/findings/findings.h"
+
+/* Pauses within a transaction that count. */
+#define PAUSE_NS  (INT64_C(20) * 1000000)
+#define SLICES_NS (INT64_C(5) * 1000000)
+
+void
+osp__look_connects(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (op->kind == OSP__OP_CONNECT)
+			osp__claim_below(f, osp__group_of(f, 0), op);
+	}
+}
+
+void
+osp__tell_connects(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	int64_t count = (int64_t) group->count;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("Connecting to the server "));
+	if (count > 1)
+	{
+		osp__say_number(&finding->cause, count, "time");
+		osp_buf_add_char(&finding->cause, ' ');
+	}
+	osp_buf_add_str(&finding->cause, OSP_STR("took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_time(&finding->evidence, group->ns / count);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" for a connection"));
+	if (count > 1)
+		osp_buf_add_str(&finding->evidence, OSP_STR(" on average"));
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Keep connections open and use them again (the driver's pool, "
+				"or PgBouncer). If one connection takes long, look at name "
+				"resolution, TLS and the way of authentication."));
+	(void) f;
+	osp__add_figure(finding, "connections", (double) count);
+}
+
+/* ---- waiting for the client within a statement ---- */
+
+enum
+{
+	WAIT_WRITE,
+	WAIT_READ,
+	WAIT_SLICES
+};
+
+/* What passed between the slices in which a client fetched the rows. What is
+ * shorter need not be the client's. */
+static int64_t
+between_slices_ns(const osp__op *op)
+{
+	int64_t active_ns = osp__op_fact(op, OSP__ACTIVE);
+	int64_t ns = osp__op_ns(op) - active_ns;
+
+	return op->kind == OSP__OP_PG && active_ns > 0 && ns >= SLICES_NS ? ns : 0;
+}
+
+void
+osp__look_client_waits(osp__findings *f)
+{
+	size_t i;
+
+	osp__claim_fact(f, WAIT_WRITE, OSP__WAIT_CLIENT_WRITE);
+	osp__claim_fact(f, WAIT_READ, OSP__WAIT_CLIENT_READ);
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		int64_t ns = between_slices_ns(&f->ops[i]);
+
+		if (ns > 0)
+			osp__claim_time(f, osp__group_of(f, WAIT_SLICES), &f->ops[i], ns);
+	}
+}
+
+void
+osp__tell_client_waits(osp__findings *f, osp__finding *finding)
+{
+	static const char *const causes[] = {
+		"The server waited for the client to take the rows: ",
+		"The server waited for the client to send its data: ",
+		"The client fetched the rows in parts, and the server waited between "
+		"them: "};
+	static const char *const steps[] = {
+		"The client or the network is slower than the server. Fetch fewer rows "
+		"or columns, or see what the client does with each row.",
+		"See how the client makes the data that it sends (COPY), and how fast "
+		"the network is.",
+		"See what the client does between the fetches. A larger fetch size "
+		"needs fewer of them."};
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause, osp_str_of(causes[group->key]));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->step, osp_str_of(steps[group->key]));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
+
+/* ---- between client and server ---- */
+
+enum
+{
+	SUM_BEFORE,
+	SUM_AFTER
+};
+
+/* The server's part of a client's statement; NULL: it is not known. */
+static const osp__op *
+server_side(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && child->kind != OSP__OP_PG)
+		child = osp__op_sibling(f, child);
+	return child;
+}
+
+void
+osp__look_network(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		const osp__op *server;
+		osp__group *group;
+
+		if (op->kind != OSP__OP_DB)
+			continue;
+		server = server_side(f, op);
+		if (server == NULL)
+			continue;
+		group = osp__group_of(f, 0);
+		osp__claim_time(f, group, op, op->left_ns);
+		if (group == NULL || !osp_str_eq(op->node->host, server->node->host))
+			continue;
+		if (server->begin_ns > op->begin_ns)
+			group->sums[SUM_BEFORE] += server->begin_ns - op->begin_ns;
+		if (op->end_ns > server->end_ns)
+			group->sums[SUM_AFTER] += op->end_ns - server->end_ns;
+	}
+}
+
+void
+osp__tell_network(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" went by between client and server, while the "
+							"server did not work on the statement."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	if (group->sums[SUM_BEFORE] + group->sums[SUM_AFTER] > 0)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_time(&finding->evidence, group->sums[SUM_BEFORE]);
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR(" before the server began, "));
+		osp__say_time(&finding->evidence, group->sums[SUM_AFTER]);
+		osp_buf_add_str(&finding->evidence, OSP_STR(" after it had finished"));
+		osp__add_figure(
+			finding, "before_ms", (double) group->sums[SUM_BEFORE] / 1e6);
+		osp__add_figure(
+			finding, "after_ms", (double) group->sums[SUM_AFTER] / 1e6);
+	}
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Time before the server begins is the network, a pooler that "
+				"has no connection free, or the statement's analysis; time "
+				"after it is the network, or a client that reads slowly. "
+				"Compare with SELECT 1 over the same connection."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
+
+/* ---- pauses in a transaction ---- */
+
+static bool
+is_database(const osp__op *op)
+{
+	return op->kind != OSP__OP_TRACE && op->kind != OSP__OP_OTHER;
+}
+
+/* Marks the operations that a client asked for, and what is below them. */
+static void
+mark_database(osp__findings *f)
+{
+	osp__op *top = &f->ops[0];
+	osp__op *op = osp__op_below(f, top, top);
+
+	top->handled = false;
+	for (; op != NULL; op = osp__op_below(f, op, top))
+		op->handled = op->parent->handled || is_database(op);
+}
+
+/* Keeps the longest pause as the example. */
+static void
+add_pause(osp__findings *f, osp__op *before, osp__op *after)
+{
+	osp__group *group = osp__group_of(f, 0);
+	int64_t gap_ns = osp__claim_gap(f, group, before, after);
+
+	if (group == NULL)
+		return;
+	osp__count_op(group, after);
+	if (gap_ns <= group->sums[0])
+		return;
+	group->sums[0] = gap_ns;
+	group->first = before;
+	group->largest = after;
+}
+
+void
+osp__look_pauses(osp__findings *f)
+{
+	osp__op *before = NULL;
+	bool in_transaction = false;
+	size_t i;
+
+	mark_database(f);
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (!op->handled || op->parent->handled)
+			continue;
+		if (in_transaction && before != NULL &&
+			op->begin_ns - before->end_ns >= PAUSE_NS)
+			add_pause(f, before, op);
+		if (before == NULL || op->end_ns > before->end_ns)
+			before = op;
+		if (op->control == OSP__CONTROL_BEGIN)
+			in_transaction = true;
+		else if (op->control == OSP__CONTROL_END)
+			in_transaction = false;
+	}
+}
+
+void
+osp__tell_pauses(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *after = group->largest;
+
+	osp_buf_add_str(&finding->cause,
+					OSP_STR("The client did something else for "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" while its transaction was open and held its "
+							"locks."));
+	osp__say_time(&finding->evidence, group->sums[0]);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" between "));
+	osp__say_op(f, group->first, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" and "));
+	osp__say_op(f, after, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Do what takes long (calls of other services, computing, "
+				"waiting for a person) before BEGIN or after COMMIT."));
+	osp__add_figure(finding, "pauses", (double) group->count);
+	osp__add_figure(finding, "longest_ms", (double) group->sums[0] / 1e6);
+}
+
+/* ---- all that is not the database's ---- */
+
+void
+osp__look_application(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+
+		if (is_database(op) || op->left_ns == 0)
+			continue;
+		group = osp__group_of(f, 0);
+		osp__claim_time(f, group, op, op->left_ns);
+		if (group != NULL && op->own_ns >= group->largest->own_ns)
+			group->largest = op;
+	}
+}
+
+void
+osp__tell_application(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("No database operation ran for "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(": that is the application's own time."));
+	if (group->largest->node != NULL)
+	{
+		osp__say_op(f, group->largest, &finding->evidence);
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_time(&finding->evidence, group->largest->own_ns);
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR(" outside of the operations in it"));
+	}
+	else
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR("between the operations of the trace"));
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Look into the application. Operations of its own "
+				"(osp_start, or OSProfiler in Python) would show what it did "
+				"meanwhile."));
+}

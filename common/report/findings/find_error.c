@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_error.c
+ *	  Rules: errors that were caught or tried again, and a statement that failed
+ *	  after a long time.
+ */
+#include "report/findings/findings.h"
+
+enum
+{
+	SUM_RETRIES
+};
+
+/* The outermost operation of what failed. */
+static bool
+is_outermost(const osp__op *op)
+{
+	return op->failed && (op->parent->node == NULL || !op->parent->failed);
+}
+
+/* Did code in the database catch the error? */
+static bool
+is_caught(const osp__op *op)
+{
+	return osp__op_statement(op->parent) != NULL;
+}
+
+static void
+look(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__op *attempt;
+		osp__group *group;
+
+		if (!is_outermost(op))
+			continue;
+		group = osp__group_of(
+			f, op->shape ^ osp__name_shape(op->node->name, op->node->etype));
+		osp__claim_below(f, group, op);
+		attempt = osp__next_attempt(f, op);
+		if (attempt == NULL || group == NULL)
+			continue;
+
+		/* A loop in the database that goes on is no new attempt; its time up to
+		 * the next failure goes into undoing this one. */
+		if (!is_caught(op))
+			group->sums[SUM_RETRIES]++;
+		else if (!attempt->failed)
+			continue;
+		osp__claim_until(f, group, op, attempt);
+	}
+}
+
+void
+osp__look_failures(osp__findings *f)
+{
+	look(f);
+}
+
+void
+osp__look_failed(osp__findings *f)
+{
+	look(f);
+}
+
+/* "unique_violation: duplicate key value violates …" */
+static void
+say_error(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	if (f->status == OSP_OK)
+		f->status = osp__report_describe(f->report, op->node, &f->what);
+	if (f->status == OSP_OK)
+		osp_buf_add_str(out, osp_buf_str(&f->what.error));
+}
+
+void
+osp__tell_failures(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	bool retried = group->sums[SUM_RETRIES] > 0;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("The same statement failed "));
+	osp__say_number(&finding->cause, (int64_t) group->count, "time");
+	osp_buf_add_str(&finding->cause, OSP_STR(" ("));
+	osp_buf_add_str(&finding->cause,
+					osp__report_inside(group->largest->node->etype));
+	osp_buf_add_str(&finding->cause, OSP_STR("), and "));
+	osp_buf_add_str(&finding->cause,
+					retried ? OSP_STR("was sent again; the attempts took ")
+							: OSP_STR("the program went on; that took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					retried ? OSP_STR(", with the pauses between them.")
+							: OSP_STR("."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	say_error(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		retried ? OSP_STR("Find out why it fails. Where that depends on other "
+						  "transactions, make the transaction shorter, and let "
+						  "attempts wait longer each time.")
+				: OSP_STR("Avoid the error: INSERT … ON CONFLICT, or a query "
+						  "beforehand, costs less than an exception that is "
+						  "caught."));
+	osp__add_figure(finding, "failures", (double) group->count);
+	osp__add_figure(finding, "retries", (double) group->sums[SUM_RETRIES]);
+}
+
+void
+osp__tell_failed(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("An operation failed after "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(": "));
+	say_error(f, group->largest, &finding->cause);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->step,
+					OSP_STR("If it was cancelled, statement_timeout or the "
+							"client's timeout was shorter than the statement "
+							"takes: EXPLAIN shows why it takes so long."));
+	osp__add_figure(finding, "failures", (double) group->count);
+}

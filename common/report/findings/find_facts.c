@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_facts.c
+ *	  From the points of an operation to what rules ask about it.
+ */
+#include "report/findings/findings.h"
+
+#include <strings.h>
+
+#define NS_PER_MS 1e6
+
+/* Where a figure is in info.db: KEY, or OBJECT.KEY. Figures of several keys
+ * are added up. Times are recorded in ms. */
+typedef struct place
+{
+	const char *object;
+	const char *key;
+	osp__fact fact;
+} place;
+
+static const place statement_places[] = {
+	{NULL, "active_ms", OSP__ACTIVE},
+	{NULL, "io_read_ms", OSP__IO_READ},
+	{NULL, "io_write_ms", OSP__IO_WRITE},
+	{NULL, "temp_read_ms", OSP__TEMP_IO},
+	{NULL, "temp_write_ms", OSP__TEMP_IO},
+	{NULL, "rows", OSP__ROWS},
+	{"buffers", "shared_blks_read", OSP__BLOCKS_READ},
+	{"buffers", "temp_blks_written", OSP__TEMP_BLOCKS},
+	{"jit", "functions", OSP__JIT_FUNCTIONS},
+	{"jit", "generation_ms", OSP__JIT},
+	{"jit", "inlining_ms", OSP__JIT},
+	{"jit", "optimization_ms", OSP__JIT},
+	{"jit", "emission_ms", OSP__JIT},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place node_places[] = {
+	{"node", "total_ms", OSP__NODE_TOTAL},
+	{"node", "io_read_ms", OSP__IO_READ},
+	{"node", "io_write_ms", OSP__IO_WRITE},
+	{"node", "temp_read_ms", OSP__TEMP_IO},
+	{"node", "temp_write_ms", OSP__TEMP_IO},
+	{"node", "rows", OSP__ROWS},
+	{"node", "loops", OSP__LOOPS},
+	{"node", "rows_removed_by_filter", OSP__REMOVED},
+	{"node", "rows_removed_by_join_filter", OSP__JOIN_REMOVED},
+	{"node", "rows_removed_by_recheck", OSP__RECHECK_REMOVED},
+	{"node", "heap_fetches", OSP__HEAP_FETCHES},
+	{"node", "hash_batches", OSP__BATCHES},
+	{"node", "disk_kb", OSP__DISK_KB},
+	{"node", "workers_launched", OSP__WORKERS_LAUNCHED},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place node_start_places[] = {
+	{"node", "plan_rows", OSP__PLAN_ROWS},
+	{"node", "workers_planned", OSP__WORKERS_PLANNED},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place commit_places[] = {
+	{NULL, "wal_sync_ms", OSP__WAL_SYNC},
+	{NULL, "wal_write_ms", OSP__WAL_WRITE},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place wait_places[] = {
+	{"held_by", "pid", OSP__HOLDER_PID},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place call_places[] = {
+	{NULL, "calls", OSP__CALLS},
+	{NULL, "total_ms", OSP__CALLS_TOTAL},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place sqlite_places[] = {
+	{NULL, "rows", OSP__ROWS},
+	{"stats", "fullscan_steps", OSP__FULLSCAN_STEPS},
+	{"stats", "autoindex_rows", OSP__AUTOINDEX_ROWS},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+/* The wait events that rules know, as PostgreSQL 13 to 18 spell them. */
+static const struct
+{
+	const char *name;
+	osp__fact fact;
+} wait_events[] = {
+	{"IO:DataFileRead", OSP__WAIT_READ},
+	{"IO:DataFilePrefetch", OSP__WAIT_READ},
+	{"IO:AioIoCompletion", OSP__WAIT_READ},
+	{"IO:BufFileRead", OSP__WAIT_TEMP},
+	{"IO:BufFileWrite", OSP__WAIT_TEMP},
+	{"IO:WALSync", OSP__WAIT_WAL},
+	{"IO:WALWrite", OSP__WAIT_WAL},
+	{"LWLock:WALWrite", OSP__WAIT_WAL_OTHER},
+	{"IPC:SyncRep", OSP__WAIT_STANDBY},
+	{"Client:ClientRead", OSP__WAIT_CLIENT_READ},
+	{"Client:ClientWrite", OSP__WAIT_CLIENT_WRITE},
+	{"Timeout:PgSleep", OSP__WAIT_SLEEP},
+};
+
+static yyjson_val *
+member(yyjson_val *object, const char *key)
+{
+	return yyjson_obj_get(object, key);
+}
+
+/* A number that is not negative, for the reader leaves numbers as they are
+ * written; 0 if it is none. An exponent is read as far as figures have one. */
+static double
+number_of(yyjson_val *value)
+{
+	const char *at = yyjson_get_raw(value);
+	double number = 0;
+	double unit = 1;
+	int exponent = 0;
+	bool negative;
+
+	if (at == NULL)
+		return 0;
+	for (; *at >= '0' && *at <= '9'; at++)
+		number = number * 10 + (*at - '0');
+	if (*at == '.')
+		for (at++; *at >= '0' && *at <= '9'; at++)
+		{
+			unit /= 10;
+			number += unit * (*at - '0');
+		}
+	if (*at != 'e' && *at != 'E')
+		return number;
+	at++;
+	negative = *at == '-';
+	at += *at == '-' || *at == '+';
+	for (; *at >= '0' && *at <= '9' && exponent < 100; at++)
+		exponent = exponent * 10 + (*at - '0');
+	for (; exponent > 0; exponent--)
+		number = negative ? number / 10 : number * 10;
+	return number;
+}
+
+static void
+add_fact(osp__findings *f, osp__op *op, osp__fact fact, double value)
+{
+	if (fact < OSP__FIRST_COUNT)
+		value *= NS_PER_MS;
+	if (!(value >= 1) || value > 9e18)
+		return;
+	if (op->facts == NULL)
+	{
+		op->facts =
+			osp__arena_alloc(&f->arena, OSP__FACT_COUNT * sizeof(int64_t));
+		if (op->facts == NULL)
+		{
+			f->status = OSP_ENOMEM;
+			return;
+		}
+		memset(op->facts, 0, OSP__FACT_COUNT * sizeof(int64_t));
+	}
+	if ((double) op->facts[fact] + value < 9e18)
+		op->facts[fact] += (int64_t) value;
+}
+
+static void
+read_places(osp__findings *f, osp__op *op, yyjson_val *db, const place *places)
+{
+	const char *name = NULL;
+	yyjson_val *object = db;
+
+	for (; places->key != NULL; places++)
+	{
+		yyjson_val *value;
+
+		if (places->object != name)
+		{
+			name = places->object;
+			object = name != NULL ? member(db, name) : db;
+		}
+		value = object != NULL ? member(object, places->key) : NULL;
+		if (value != NULL)
+			add_fact(f, op, places->fact, number_of(value));
+	}
+}
+
+static osp__fact
+wait_fact(osp_str event)
+{
+	const osp_str lock = OSP_STR("Lock:");
+	size_t i;
+
+	if (event.len > lock.len && memcmp(event.ptr, lock.ptr, lock.len) == 0)
+		return OSP__WAIT_LOCK;
+	for (i = 0; i < sizeof(wait_events) / sizeof(wait_events[0]); i++)
+		if (event.len == strlen(wait_events[i].name) &&
+			strncasecmp(event.ptr, wait_events[i].name, event.len) == 0)
+			return wait_events[i].fact;
+	return OSP__FACT_COUNT;
+}
+
+static void
+read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
+{
+	yyjson_obj_iter iter;
+	yyjson_val *key;
+
+	if (!yyjson_obj_iter_init(member(db, "waits"), &iter))
+		return;
+	while ((key = yyjson_obj_iter_next(&iter)) != NULL)
+	{
+		osp__fact fact = wait_fact(osp__json_str(key));
+
+		if (fact != OSP__FACT_COUNT)
+			add_fact(f, op, fact, number_of(yyjson_obj_iter_get_val(key)));
+	}
+}
+
+/* Under a Gather the times of a node are sums over all processes, and its
+ * duration is their mean. */
+static void
+scale_node(osp__op *op)
+{
+	double scale;
+	int fact;
+
+	if (op->facts == NULL || op->node->elapsed_ns < 0 ||
+		op->facts[OSP__NODE_TOTAL] <= op->node->elapsed_ns)
+		return;
+	scale = (double) op->node->elapsed_ns / (double) op->facts[OSP__NODE_TOTAL];
+	for (fact = 0; fact < OSP__FIRST_OF_ONE; fact++)
+		op->facts[fact] = (int64_t) ((double) op->facts[fact] * scale);
+	op->facts[OSP__NODE_TOTAL] = op->node->elapsed_ns;
+}
+
+static void
+read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
+{
+	yyjson_val *node = member(db, "node");
+
+	read_places(f, op, db, node_places);
+	scale_node(op);
+	if (osp__json_is(member(node, "sort_space_type"), OSP_STR("Disk")))
+		add_fact(f, op, OSP__DISK_KB, number_of(member(node, "sort_space_kb")));
+}
+
+static void
+read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
+{
+	switch (op->kind)
+	{
+		case OSP__OP_PG:
+			read_places(f, op, db, statement_places);
+			read_waits(f, op, db);
+			break;
+		case OSP__OP_COMMIT:
+			read_places(f, op, db, commit_places);
+			read_waits(f, op, db);
+			break;
+		case OSP__OP_NODE:
+			read_node_stop(f, op, db);
+			break;
+		case OSP__OP_TRIGGER:
+		case OSP__OP_FUNCTION:
+			read_places(f, op, db, call_places);
+			break;
+		case OSP__OP_SQLITE:
+			read_places(f, op, db, sqlite_places);
+			break;
+		default:
+			break;
+	}
+}
+
+/* The name of what runs, and the table that it belongs to. */
+static uint64_t
+named_shape(yyjson_val *db, const char *object)
+{
+	yyjson_val *what = member(db, object);
+
+	return osp__name_shape(osp__json_str(member(what, "name")),
+						   osp__json_str(member(what, "table")));
+}
+
+static void
+read_start(osp__findings *f, osp__op *op, yyjson_val *db)
+{
+	osp_str statement;
+
+	switch (op->kind)
+	{
+		case OSP__OP_NODE:
+			read_places(f, op, db, node_start_places);
+			op->shape = named_shape(db, "node");
+			return;
+		case OSP__OP_WAIT:
+			read_places(f, op, db, wait_places);
+			return;
+		case OSP__OP_TRIGGER:
+			op->shape = named_shape(db, "trigger");
+			return;
+		case OSP__OP_FUNCTION:
+			op->shape = named_shape(db, "function");
+			return;
+		default:
+			break;
+	}
+	statement = osp__json_str(member(db, "statement"));
+	if (statement.len == 0 || member(db, "operation") != NULL)
+		return;
+	op->shape = osp__statement_shape(statement);
+	op->control = osp__statement_control(statement);
+}
+
+osp_status
+osp__op_read(osp__findings *f, osp__op *op)
+{
+	const osp__point *point;
+
+	for (point = op->node->first; point != NULL && f->status == OSP_OK;
+		 point = point->next)
+	{
+		yyjson_val *db;
+
+		/* Points of applications are asked for their texts only. */
+		if (op->kind == OSP__OP_OTHER)
+			break;
+		f->status = osp__json_read(&f->report->reader, point->json);
+		if (f->status != OSP_OK)
+			break;
+		db = member(osp__json_root(&f->report->reader), "info");
+
+		/* The stop of a statement in SQLite has its figures there. */
+		if (op->kind != OSP__OP_SQLITE || !point->stop)
+			db = member(db, "db");
+		if (db == NULL)
+			continue;
+		if (point->stop)
+			read_stop(f, op, db);
+		else
+			read_start(f, op, db);
+	}
+	return f->status;
+}
+
+void
+osp__op_member(osp__findings *f, const osp__op *op, const char *object,
+			   const char *key, osp_buf *out)
+{
+	const osp__point *point = op->node != NULL ? op->node->first : NULL;
+	yyjson_val *value;
+
+	while (point != NULL && point->stop)
+		point = point->next;
+	if (point == NULL || f->status != OSP_OK)
+		return;
+	f->status = osp__json_read(&f->report->reader, point->json);
+	if (f->status != OSP_OK)
+		return;
+	value = member(osp__json_root(&f->report->reader), "info");
+	value = member(value, "db");
+	if (object != NULL)
+		value = member(value, object);
+	osp_buf_add_str(out, osp__json_str(member(value, key)));
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_io.c
+ *	  Rules: reading what is not in PostgreSQL's buffers, and temporary files.
+ */
+#include "report/findings/findings.h"
+
+enum
+{
+	SUM_BLOCKS,
+	SUM_KB
+};
+
+/*
+ * The time that the server measured (track_io_timing), or that it was seen
+ * waiting. Of what rules about nodes have claimed of the statement all may have
+ * been this kind of time, so only what is beyond that counts.
+ */
+static int64_t
+own_time(const osp__findings *f, const osp__op *op, osp__fact measured,
+		 osp__fact seen)
+{
+	int64_t a = osp__op_own_fact(f, op, measured);
+	int64_t b = osp__op_own_fact(f, op, seen);
+
+	if (op->claimed)
+		return 0;
+	a = a > b ? a : b;
+	if (op->kind == OSP__OP_PG)
+		a -= op->own_ns - op->left_ns;
+	return a > 0 ? a : 0;
+}
+
+void
+osp__look_reads(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t ns = own_time(f, op, OSP__IO_READ, OSP__WAIT_READ);
+		osp__group *group;
+
+		if (ns == 0 && osp__op_fact(op, OSP__IO_READ) == 0)
+			continue;
+		group = osp__group_of(f, 0);
+		osp__claim_time(f, group, op, ns);
+		if (group != NULL && op->kind == OSP__OP_PG)
+			group->sums[SUM_BLOCKS] +=
+				osp__op_own_fact(f, op, OSP__BLOCKS_READ);
+	}
+}
+
+void
+osp__tell_reads(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	int64_t blocks = group->sums[SUM_BLOCKS];
+
+	osp_buf_add_str(&finding->cause, OSP_STR("Reading "));
+	if (blocks > 0)
+	{
+		osp__say_number(&finding->cause, blocks, "block");
+		osp_buf_add_char(&finding->cause, ' ');
+	}
+	osp_buf_add_str(&finding->cause,
+					OSP_STR("that were not in PostgreSQL's buffers took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	if (blocks > 0)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_time(&finding->evidence, group->ns / blocks);
+		osp_buf_add_str(&finding->evidence, OSP_STR(" for a block"));
+		osp__add_figure(finding, "blocks_read", (double) blocks);
+	}
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Run it again: if it is fast then, the data was only not in "
+				"memory yet. Otherwise let it read less (an index, fewer rows "
+				"or columns), or compare shared_buffers with the size of the "
+				"tables."));
+}
+
+static bool
+spills(const osp__op *op)
+{
+	return osp__op_fact(op, OSP__DISK_KB) > 0 ||
+		   osp__op_fact(op, OSP__BATCHES) > 1;
+}
+
+/* The work of a node that wrote to disk; of a hash also that of its join. */
+static void
+claim_spill(osp__findings *f, osp__op *op)
+{
+	osp__group *group = osp__group_of(f, 0);
+
+	osp__claim_node(f, group, op, true);
+	if (op->parent->kind == OSP__OP_NODE &&
+		osp__op_fact(op, OSP__BATCHES) > 1 &&
+		osp__op_fact(op, OSP__DISK_KB) == 0)
+		osp__claim_node(f, group, op->parent, false);
+	if (group != NULL)
+		group->sums[SUM_KB] += osp__op_fact(op, OSP__DISK_KB);
+}
+
+void
+osp__look_spills(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+		int64_t ns;
+
+		if (op->kind == OSP__OP_NODE)
+		{
+			if (spills(op))
+				claim_spill(f, op);
+			continue;
+		}
+		if (osp__op_fact(op, OSP__TEMP_BLOCKS) == 0)
+			continue;
+		group = osp__group_of(f, 0);
+		ns = own_time(f, op, OSP__TEMP_IO, OSP__WAIT_TEMP);
+		osp__claim_time(f, group, op, ns);
+		if (group != NULL && op->kind == OSP__OP_PG)
+			group->sums[SUM_BLOCKS] +=
+				osp__op_own_fact(f, op, OSP__TEMP_BLOCKS);
+	}
+}
+
+/* What a sort needs in memory is about three times what it takes on disk. */
+static void
+say_work_mem(osp_buf *step, int64_t disk_kb)
+{
+	int64_t mb = 16;
+
+	while (mb < 1024 && mb * 1024 < disk_kb * 3)
+		mb *= 2;
+	if (disk_kb > 0 && mb < 1024)
+		osp_buf_addf(step,
+					 "Try SET work_mem = '%lldMB' in the session that runs "
+					 "this statement; it counts for each sort and hash.",
+					 (long long) mb);
+	else
+		osp_buf_add_str(step,
+						OSP_STR("Sort or hash fewer rows or columns, or try a "
+								"larger work_mem in the session that runs "
+								"this statement."));
+}
+
+void
+osp__tell_spills(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *largest = group->largest;
+	int64_t disk_kb = group->sums[SUM_KB];
+
+	if (largest->kind == OSP__OP_NODE)
+	{
+		osp__say_op(f, largest, &finding->cause);
+		osp_buf_add_str(&finding->cause,
+						OSP_STR(" did not fit into work_mem and used "
+								"temporary files, which took "));
+	}
+	else
+		osp_buf_add_str(&finding->cause,
+						OSP_STR("Writing and reading temporary files, for "
+								"lack of work_mem, took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, largest, &finding->evidence);
+	if (disk_kb > 0)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_count(&finding->evidence, disk_kb);
+		osp_buf_add_str(&finding->evidence, OSP_STR(" kB on disk"));
+		osp__add_figure(finding, "disk_kb", (double) disk_kb);
+	}
+	else if (group->sums[SUM_BLOCKS] > 0)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_number(&finding->evidence, group->sums[SUM_BLOCKS], "block");
+		osp_buf_add_str(&finding->evidence, OSP_STR(" written"));
+		osp__add_figure(
+			finding, "blocks_written", (double) group->sums[SUM_BLOCKS]);
+	}
+	if (disk_kb == 0)
+		disk_kb = group->sums[SUM_BLOCKS] * 8;
+	say_work_mem(&finding->step, disk_kb);
+}

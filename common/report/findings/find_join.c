@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_join.c
+ *	  Rules: a wrong estimate that made a nested loop expensive, and parallel
+ *	  workers that did not start.
+ */
+#include "report/findings/findings.h"
+
+/* How many times more rows came than were expected, and the loops that cost. */
+#define WRONG_TIMES 20
+#define LOOPS_MIN   100
+
+enum
+{
+	SUM_PLANNED,
+	SUM_LAUNCHED
+};
+
+/* How many times as many rows a node returned for each loop as were expected. */
+static int64_t
+wrong_times(const osp__op *op)
+{
+	int64_t loops = osp__op_fact(op, OSP__LOOPS);
+	int64_t planned = osp__op_fact(op, OSP__PLAN_ROWS);
+
+	if (loops == 0)
+		return 0;
+	return osp__op_fact(op, OSP__ROWS) / loops / (planned > 0 ? planned : 1);
+}
+
+/* The child of a join that ran most often is its inner side. */
+static osp__op *
+inner_side(const osp__findings *f, const osp__op *join)
+{
+	osp__op *child = osp__op_child(f, join);
+	osp__op *inner = NULL;
+
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (child->kind == OSP__OP_NODE &&
+			(inner == NULL ||
+			 osp__op_fact(child, OSP__LOOPS) > osp__op_fact(inner, OSP__LOOPS)))
+			inner = child;
+	return inner;
+}
+
+static osp__op *
+outer_side(const osp__findings *f, const osp__op *join, const osp__op *inner)
+{
+	osp__op *child = osp__op_child(f, join);
+
+	while (child != NULL && (child->kind != OSP__OP_NODE || child == inner))
+		child = osp__op_sibling(f, child);
+	return child;
+}
+
+/* The deepest node below op that is as wrong as it: there the error came in. */
+static osp__op *
+deepest_wrong(const osp__findings *f, osp__op *op)
+{
+	osp__op *at = op;
+	osp__op *deepest = op;
+
+	while ((at = osp__op_below(f, at, op)) != NULL)
+		if (at->kind == OSP__OP_NODE && at->parent == deepest &&
+			wrong_times(at) >= WRONG_TIMES)
+			deepest = at;
+	return deepest;
+}
+
+void
+osp__look_estimates(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *join = &f->ops[i];
+		osp__op *inner;
+		osp__op *outer;
+		osp__op *at;
+		osp__group *group;
+
+		if (join->kind != OSP__OP_NODE)
+			continue;
+		inner = inner_side(f, join);
+		if (inner == NULL || osp__op_fact(inner, OSP__LOOPS) < LOOPS_MIN ||
+			osp__op_fact(inner, OSP__LOOPS) <=
+				osp__op_fact(join, OSP__LOOPS) * WRONG_TIMES)
+			continue;
+		outer = outer_side(f, join, inner);
+		if (outer == NULL || wrong_times(outer) < WRONG_TIMES)
+			continue;
+		outer = deepest_wrong(f, outer);
+		group = osp__group_of(f, outer->shape);
+		osp__claim_node(f, group, join, true);
+		for (at = inner; at != NULL; at = osp__op_below(f, at, inner))
+			if (at->kind == OSP__OP_NODE)
+				osp__claim_node(f, group, at, false);
+		if (group != NULL && group->count == 1)
+			group->first = outer;
+	}
+}
+
+void
+osp__tell_estimates(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *wrong = group->first;
+	const osp__op *inner = inner_side(f, group->largest);
+	int64_t loops = osp__op_fact(wrong, OSP__LOOPS);
+	int64_t planned = osp__op_fact(wrong, OSP__PLAN_ROWS);
+	int64_t came = osp__op_fact(wrong, OSP__ROWS) / (loops > 0 ? loops : 1);
+
+	osp_buf_add_str(&finding->cause, OSP_STR("PostgreSQL expected "));
+	osp__say_number(&finding->cause, planned, "row");
+	osp_buf_add_str(&finding->cause, OSP_STR(" from "));
+	osp__say_op(f, wrong, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" and got "));
+	osp__say_count(&finding->cause, came);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(", so it chose a nested loop that ran "));
+	osp__say_op(f, inner, &finding->cause);
+	osp_buf_add_char(&finding->cause, ' ');
+	osp__say_number(&finding->cause, osp__op_fact(inner, OSP__LOOPS), "time");
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time(&finding->evidence, group->ns);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" in the nested loop"));
+	osp_buf_add_str(&finding->step, OSP_STR("ANALYZE "));
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, wrong, "node", "relation", &f->scratch);
+	osp_buf_add_str(&finding->step,
+					f->scratch.len > 0 ? osp_buf_str(&f->scratch)
+									   : OSP_STR("the tables"));
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR(", and see whether EXPLAIN expects more rows then. If several "
+				"conditions depend on each other, CREATE STATISTICS on their "
+				"columns."));
+	osp__add_figure(finding, "rows_expected", (double) planned);
+	osp__add_figure(finding, "rows_returned", (double) came);
+	osp__add_figure(finding, "loops", (double) osp__op_fact(inner, OSP__LOOPS));
+}
+
+void
+osp__look_workers(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t planned = osp__op_fact(op, OSP__WORKERS_PLANNED);
+		int64_t launched = osp__op_fact(op, OSP__WORKERS_LAUNCHED);
+		osp__group *group;
+
+		if (launched >= planned || osp__op_fact(op, OSP__NODE_TOTAL) == 0)
+			continue;
+
+		/* What the missing ones would have taken over. */
+		group = osp__group_of(f, 0);
+		osp__claim_time(f,
+						group,
+						op,
+						osp__op_fact(op, OSP__NODE_TOTAL) / (planned + 1) *
+							(planned - launched));
+		if (group == NULL)
+			continue;
+		group->sums[SUM_PLANNED] += planned;
+		group->sums[SUM_LAUNCHED] += launched;
+	}
+}
+
+void
+osp__tell_workers(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	if (group->sums[SUM_LAUNCHED] == 0)
+		osp_buf_add_str(&finding->cause, OSP_STR("None"));
+	else
+		osp__say_count(&finding->cause, group->sums[SUM_LAUNCHED]);
+	osp_buf_add_str(&finding->cause, OSP_STR(" of "));
+	osp__say_number(
+		&finding->cause, group->sums[SUM_PLANNED], "parallel worker");
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" started; with all of them the statement could "
+							"have been up to "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" faster."));
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Other statements had the workers at that time. Compare "
+				"max_parallel_workers and max_worker_processes with the number "
+				"of processors."));
+	osp__add_figure(
+		finding, "workers_planned", (double) group->sums[SUM_PLANNED]);
+	osp__add_figure(
+		finding, "workers_launched", (double) group->sums[SUM_LAUNCHED]);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_lock.c
+ *	  Rules: waiting for locks, and deadlocks.
+ */
+#include "report/findings/findings.h"
+
+/* Groups of waits: by the process that holds the lock, and these. */
+#define HOLDER_UNKNOWN 0
+#define GAVE_UP        UINT64_MAX
+
+#define SUM_PID 0
+
+static bool
+failed_with(const osp__op *op, const char *etype)
+{
+	return op->failed &&
+		   osp_str_eq(osp__report_inside(op->node->etype), osp_str_of(etype));
+}
+
+/* Claims all of the outermost statements that failed so. */
+static void
+claim_failed(osp__findings *f, const char *etype, uint64_t key)
+{
+	osp__op *top = &f->ops[0];
+	osp__op *op = osp__op_below(f, top, top);
+
+	top->handled = false;
+	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	{
+		bool failed = failed_with(op, etype) &&
+					  (op->kind == OSP__OP_PG || op->kind == OSP__OP_DB);
+
+		op->handled = failed || op->parent->handled;
+		if (failed && !op->parent->handled)
+			osp__claim_below(f, osp__group_of(f, key), op);
+	}
+}
+
+void
+osp__look_deadlocks(osp__findings *f)
+{
+	claim_failed(f, "deadlock_detected", 0);
+}
+
+void
+osp__tell_deadlocks(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	if (group->count == 1)
+		osp_buf_add_str(&finding->cause,
+						OSP_STR("A statement was cancelled because of a "
+								"deadlock, after "));
+	else
+	{
+		osp__say_number(&finding->cause, (int64_t) group->count, "statement");
+		osp_buf_add_str(
+			&finding->cause,
+			OSP_STR(" were cancelled because of deadlocks, after "));
+	}
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("The server's log names both sides of the deadlock. Let all "
+				"transactions lock their rows in the same order, for instance "
+				"with SELECT … ORDER BY id FOR UPDATE first."));
+	osp__add_figure(finding, "deadlocks", (double) group->count);
+}
+
+static bool
+has_wait_below(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && child->kind != OSP__OP_WAIT)
+		child = osp__op_sibling(f, child);
+	return child != NULL;
+}
+
+void
+osp__look_locks(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t pid = osp__op_fact(op, OSP__HOLDER_PID);
+		int64_t ns;
+
+		if (op->kind == OSP__OP_WAIT)
+			osp__claim_time(
+				f, osp__group_of(f, (uint64_t) pid), op, op->left_ns);
+		else if (osp__op_fact(op, OSP__WAIT_LOCK) > 0 && !has_wait_below(f, op))
+		{
+			ns = osp__op_own_fact(f, op, OSP__WAIT_LOCK);
+			osp__claim_time(f, osp__group_of(f, HOLDER_UNKNOWN), op, ns);
+		}
+	}
+	claim_failed(f, "lock_not_available", GAVE_UP);
+}
+
+static void
+say_waits(osp__finding *finding, const osp__group *group)
+{
+	if (group->count == 1)
+		osp_buf_add_str(&finding->cause, OSP_STR("A statement waited "));
+	else
+	{
+		osp__say_number(&finding->cause, (int64_t) group->count, "wait");
+		osp_buf_add_str(&finding->cause, OSP_STR(" for locks took "));
+	}
+	osp__say_time(&finding->cause, group->ns);
+	if (group->count == 1)
+		osp_buf_add_str(&finding->cause, OSP_STR(" for a lock"));
+}
+
+/* Where to look for what the holder did. */
+static void
+say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
+				int64_t pid)
+{
+	osp_buf *step = &finding->step;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, wait, "held_by", "base_id", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(step,
+					 "See what the transaction that held the lock did: "
+					 "osprofiler trace show %s",
+					 f->scratch.ptr);
+	else
+		osp_buf_addf(step,
+					 "While it lasts, SELECT * FROM pg_stat_activity WHERE pid "
+					 "= %lld shows what the holder does",
+					 (long long) pid);
+	osp_buf_add_str(step,
+					OSP_STR(". A transaction that changes what others need "
+							"should commit soon afterwards."));
+}
+
+static void
+tell_given_up(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" gave up waiting for a lock, after "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("While it lasts, pg_blocking_pids() and pg_stat_activity show "
+				"who holds the lock. lock_timeout says how long a statement "
+				"waits before it gives up."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
+
+void
+osp__tell_locks(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *largest = group->largest;
+	int64_t pid = osp__op_fact(largest, OSP__HOLDER_PID);
+
+	if (group->key == GAVE_UP)
+	{
+		tell_given_up(f, finding);
+		return;
+	}
+	say_waits(finding, group);
+	if (pid > 0)
+		osp_buf_addf(
+			&finding->cause, " that process %lld held.", (long long) pid);
+	else
+		osp_buf_add_str(&finding->cause,
+						OSP_STR("; who held it is not recorded."));
+	osp__say_statement(f, largest, &finding->evidence);
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, largest, "lock", "mode", &f->scratch);
+	if (f->scratch.len > 0)
+	{
+		osp_buf_addf(
+			&finding->evidence, " waited for a %s on ", f->scratch.ptr);
+		osp__op_member(f, largest, "lock", "type", &finding->evidence);
+	}
+	if (pid > 0)
+		say_holder_step(f, finding, largest, pid);
+	else
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("Add wait to osprofiler.points to record who holds the "
+					"lock; while it lasts, pg_blocking_pids() tells it."));
+	osp__add_figure(finding, "waits", (double) group->count);
+	if (pid > 0)
+		osp__add_figure(finding, "holder_pid", (double) pid);
+}

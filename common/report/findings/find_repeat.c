@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_repeat.c
+ *	  Rule: the same statement many times (N+1), with other constants.
+ *
+ * Only short statements count: of long ones it matters why they are long. What is
+ * between two of them is part of what the repetition costs: the way from the
+ * client to the server and back, and the begin and end of transactions.
+ */
+#include "report/findings/findings.h"
+
+#include "sql/sql_text.h"
+
+#define REPEATS_MIN 10
+#define MEAN_MAX_NS (INT64_C(20) * 1000000)
+#define GAP_MAX_NS  (INT64_C(5) * 1000000)
+
+typedef struct repeat
+{
+	uint64_t shape;
+	int64_t count;
+	int64_t total_ns;
+	osp__group *group;
+} repeat;
+
+static repeat *
+find_repeat(const osp__table *table, uint64_t shape)
+{
+	size_t pos = 0;
+	repeat *found;
+
+	while ((found = osp__table_next(table, shape, &pos)) != NULL)
+		if (found->shape == shape)
+			break;
+	return found;
+}
+
+static repeat *
+make_repeat(osp__findings *f, osp__table *table, uint64_t shape)
+{
+	repeat *made = find_repeat(table, shape);
+
+	if (made != NULL)
+		return made;
+	made = osp__arena_alloc(&f->arena, sizeof(*made));
+	if (made == NULL || !osp__table_reserve(table, 1))
+	{
+		f->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(made, 0, sizeof(*made));
+	made->shape = shape;
+	osp__table_add(table, shape, made);
+	return made;
+}
+
+/* Is op a statement, and not the server's part of one that the client has, too? */
+static bool
+is_statement(const osp__op *op)
+{
+	const osp__op *outer;
+
+	if (op->shape == 0 || op->control != OSP__CONTROL_NONE ||
+		(op->kind != OSP__OP_PG && op->kind != OSP__OP_DB &&
+		 op->kind != OSP__OP_SQLITE))
+		return false;
+	outer = osp__op_statement(op->parent);
+	return outer == NULL || outer->shape != op->shape;
+}
+
+static void
+count_statements(osp__findings *f, osp__table *table)
+{
+	osp__op *top = &f->ops[0];
+	osp__op *op = osp__op_below(f, top, top);
+
+	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	{
+		repeat *it;
+
+		if (!is_statement(op))
+			continue;
+		it = make_repeat(f, table, op->shape);
+		if (it == NULL)
+			return;
+		it->count++;
+		it->total_ns += osp__op_ns(op);
+	}
+}
+
+/* The repetition that op is part of; NULL: none, or none that matters. */
+static repeat *
+repeat_of(const osp__table *table, const osp__op *op)
+{
+	repeat *it = is_statement(op) ? find_repeat(table, op->shape) : NULL;
+
+	if (it == NULL || it->count < REPEATS_MIN ||
+		it->total_ns / it->count > MEAN_MAX_NS)
+		return NULL;
+	return it;
+}
+
+/* Outer statements claim what is below them. What triggers do is theirs. */
+static void
+claim_statements(osp__findings *f, const osp__table *table)
+{
+	osp__op *top = &f->ops[0];
+	osp__op *op = osp__op_below(f, top, top);
+
+	top->handled = false;
+	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	{
+		repeat *it = NULL;
+
+		op->handled = op->parent->handled || op->kind == OSP__OP_TRIGGER;
+		if (!op->handled)
+			it = repeat_of(table, op);
+		if (it == NULL)
+			continue;
+		if (it->group == NULL)
+			it->group = osp__group_of(f, op->shape);
+		osp__claim_below(f, it->group, op);
+		op->handled = true;
+	}
+}
+
+/* Claims what is between statements of repetitions below one parent. */
+static void
+claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
+{
+	const osp__op *before = NULL;
+	osp__group *group = NULL;
+	osp__op *op = osp__op_child(f, parent);
+
+	for (; op != NULL; before = op, op = osp__op_sibling(f, op))
+	{
+		const repeat *it = repeat_of(table, op);
+		bool between =
+			op->control != OSP__CONTROL_NONE || op->kind == OSP__OP_COMMIT;
+
+		if (group != NULL && (it != NULL || between) && before != NULL &&
+			op->begin_ns - before->end_ns <= GAP_MAX_NS)
+			(void) osp__claim_gap(f, group, before, op);
+		if (it != NULL && it->group != NULL)
+			group = it->group;
+		else if (group != NULL && between)
+			osp__claim_more_below(f, group, op);
+		else
+			group = NULL;
+	}
+}
+
+void
+osp__look_repeats(osp__findings *f)
+{
+	osp__table table;
+	size_t i;
+
+	osp__table_init(&table, f->report->alc);
+	count_statements(f, &table);
+	claim_statements(f, &table);
+	for (i = 0; i < f->op_count && f->status == OSP_OK; i++)
+		if (f->groups != NULL && f->groups->rule == f->rule &&
+			!f->ops[i].handled)
+			claim_between(f, &table, &f->ops[i]);
+	osp__table_term(&table);
+}
+
+static const struct
+{
+	const char *word;
+	const char *step;
+} steps[] = {
+	{"select",
+	 "Get all rows with one statement: with a join, or with the list of keys "
+	 "in WHERE key = ANY ($1)."},
+	{"insert",
+	 "Insert many rows with one statement: several rows of VALUES, or COPY."},
+	{"update",
+	 "Change all rows with one statement: UPDATE … FROM a list of values."},
+	{"delete", "Delete all rows with one statement: WHERE key = ANY ($1)."},
+	{"fetch",
+	 "Fetch more rows at a time (FETCH 1000, or the fetch size of "
+	 "the driver)."},
+};
+
+static bool
+has_word(osp_str statement, const char *word)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	while (osp_sql_next_word(&lexer, &token))
+		if (osp_sql_is(&token, word))
+			return true;
+	return false;
+}
+
+static void
+say_step(osp_str statement, osp_buf *step)
+{
+	size_t i;
+
+	if (osp__begins_with(statement, "select") && !has_word(statement, "where"))
+	{
+		osp_buf_add_str(step,
+						OSP_STR("Run it once, and keep what it returns."));
+		return;
+	}
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (osp__begins_with(statement, steps[i].word))
+		{
+			osp_buf_add_str(step, osp_str_of(steps[i].step));
+			return;
+		}
+	osp_buf_add_str(step,
+					OSP_STR("Do it with one statement for all of them, or send "
+							"them in a pipeline."));
+}
+
+void
+osp__tell_repeats(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *parent = group->largest->parent;
+	int64_t count = (int64_t) group->count;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("The same statement ran "));
+	osp__say_number(&finding->cause, count, "time");
+	if (parent->kind == OSP__OP_PG || parent->kind == OSP__OP_FUNCTION)
+	{
+		osp_buf_add_str(&finding->cause, OSP_STR(" within "));
+		osp__say_op(f, parent, &finding->cause);
+	}
+	osp_buf_add_str(&finding->cause, OSP_STR(", which took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(": "));
+	osp__say_time(&finding->cause, group->ns / count);
+	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	say_step(osp_buf_str(&finding->evidence), &finding->step);
+	osp__add_figure(finding, "executions", (double) count);
+	osp__add_figure(
+		finding, "mean_ms", (double) group->ns / 1e6 / (double) count);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_scan.c
+ *	  Rules about nodes of plans that read: rows that are read in vain, and
+ *	  index-only scans that visit the table.
+ */
+#include "report/findings/findings.h"
+
+enum
+{
+	SUM_REMOVED,
+	SUM_ROWS,
+	SUM_LOOPS
+};
+
+/* Rows are read in vain if so many are left out, this many for each that is
+ * kept. Pairs of rows are compared faster than rows are read. */
+#define REMOVED_MIN  1000
+#define REMOVED_EACH 9
+#define PAIRS_MIN    100000
+#define PAIRS_EACH   99
+
+#define FETCHES_MIN 1000
+
+static bool
+is_wasteful(int64_t removed, int64_t kept, int64_t least, int64_t each)
+{
+	return removed >= least && removed / each >= kept;
+}
+
+/* The fact that says how many rows op read in vain; OSP__FACT_COUNT: none. */
+static osp__fact
+wasted(const osp__op *op)
+{
+	int64_t rows = osp__op_fact(op, OSP__ROWS);
+
+	if (is_wasteful(
+			osp__op_fact(op, OSP__REMOVED), rows, REMOVED_MIN, REMOVED_EACH))
+		return OSP__REMOVED;
+	if (is_wasteful(osp__op_fact(op, OSP__RECHECK_REMOVED),
+					rows,
+					REMOVED_MIN,
+					REMOVED_EACH))
+		return OSP__RECHECK_REMOVED;
+	if (is_wasteful(
+			osp__op_fact(op, OSP__JOIN_REMOVED), rows, PAIRS_MIN, PAIRS_EACH))
+		return OSP__JOIN_REMOVED;
+	return OSP__FACT_COUNT;
+}
+
+/* A join that compares pairs reads its inner side again and again. */
+static void
+claim_inner_side(osp__findings *f, osp__group *group, osp__op *join)
+{
+	osp__op *child = osp__op_child(f, join);
+
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (child->kind == OSP__OP_NODE && osp__op_fact(child, OSP__LOOPS) > 1)
+			osp__claim_node(f, group, child, false);
+}
+
+void
+osp__look_filters(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+		osp__fact fact;
+
+		if (op->kind != OSP__OP_NODE)
+			continue;
+		fact = wasted(op);
+		if (fact == OSP__FACT_COUNT)
+			continue;
+		group = osp__group_of(f, op->shape + (uint64_t) fact);
+		osp__claim_node(f, group, op, true);
+		if (fact == OSP__JOIN_REMOVED)
+			claim_inner_side(f, group, op);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_REMOVED] += osp__op_fact(op, fact);
+		group->sums[SUM_ROWS] += osp__op_fact(op, OSP__ROWS);
+		group->sums[SUM_LOOPS] += osp__op_fact(op, OSP__LOOPS);
+	}
+}
+
+static void
+say_member(osp__findings *f, const osp__op *op, const char *key, osp_buf *out)
+{
+	osp__op_member(f, op, "node", key, out);
+}
+
+/* "Seq Scan on account read 1,000,000 rows and kept 3 of them". */
+static void
+say_rows_read(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_op(f, group->largest, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" read "));
+	osp__say_number(&finding->cause,
+					group->sums[SUM_REMOVED] + group->sums[SUM_ROWS],
+					"row");
+	osp_buf_add_str(&finding->cause, OSP_STR(" and kept "));
+	osp__say_count(&finding->cause, group->sums[SUM_ROWS]);
+}
+
+static void
+say_index_step(osp__findings *f, osp__finding *finding)
+{
+	const osp__op *op = finding->group->largest;
+	osp_buf *step = &finding->step;
+
+	osp_buf_reset(&f->scratch);
+	say_member(f, op, "index", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(step,
+					 "The index %s does not cover the filter. If statements "
+					 "like this are frequent, try an index on",
+					 f->scratch.ptr);
+	else
+		osp_buf_add_str(step,
+						OSP_STR("No index was used for the filter. If "
+								"statements like this are frequent, try CREATE "
+								"INDEX CONCURRENTLY on"));
+	osp_buf_add_str(step, OSP_STR(" the columns that it compares"));
+	osp_buf_reset(&f->scratch);
+	say_member(f, op, "relation", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(step, " (table %s)", f->scratch.ptr);
+	osp_buf_add_str(step, OSP_STR(", and look at EXPLAIN again."));
+}
+
+static void
+tell_filter(osp__findings *f, osp__finding *finding)
+{
+	say_rows_read(f, finding);
+	osp_buf_reset(&f->scratch);
+	say_member(f, finding->group->largest, "filter", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(&finding->cause, " by the filter %s", f->scratch.ptr);
+	osp_buf_add_char(&finding->cause, '.');
+	say_index_step(f, finding);
+}
+
+static void
+tell_recheck(osp__findings *f, osp__finding *finding)
+{
+	say_rows_read(f, finding);
+	osp_buf_add_str(
+		&finding->cause,
+		OSP_STR(", because its bitmap did not fit into work_mem and "
+				"knew only pages, not rows."));
+	osp_buf_add_str(&finding->step,
+					OSP_STR("Try a larger work_mem in the session that runs "
+							"this statement."));
+}
+
+static void
+tell_join_filter(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_op(f, group->largest, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" compared "));
+	osp__say_number(&finding->cause,
+					group->sums[SUM_REMOVED] + group->sums[SUM_ROWS],
+					"pair");
+	osp_buf_add_str(&finding->cause, OSP_STR(" of rows and kept "));
+	osp__say_count(&finding->cause, group->sums[SUM_ROWS]);
+	osp_buf_add_char(&finding->cause, '.');
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Join by equality of columns of the same type, so that "
+				"PostgreSQL can hash, merge or use an index; ANALYZE the "
+				"tables if EXPLAIN expects few rows."));
+}
+
+void
+osp__tell_filters(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	osp__fact fact = wasted(group->largest);
+
+	if (fact == OSP__REMOVED)
+		tell_filter(f, finding);
+	else if (fact == OSP__RECHECK_REMOVED)
+		tell_recheck(f, finding);
+	else
+		tell_join_filter(f, finding);
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time(&finding->evidence, group->ns);
+	if (group->sums[SUM_LOOPS] > 1)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(" in "));
+		osp__say_number(&finding->evidence, group->sums[SUM_LOOPS], "loop");
+		osp__add_figure(finding, "loops", (double) group->sums[SUM_LOOPS]);
+	}
+	osp__add_figure(finding, "rows_removed", (double) group->sums[SUM_REMOVED]);
+	osp__add_figure(finding, "rows_kept", (double) group->sums[SUM_ROWS]);
+}
+
+void
+osp__look_heap_fetches(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t fetches = osp__op_fact(op, OSP__HEAP_FETCHES);
+		osp__group *group;
+
+		if (fetches < FETCHES_MIN || fetches < osp__op_fact(op, OSP__ROWS) / 2)
+			continue;
+		group = osp__group_of(f, op->shape);
+		osp__claim_node(f, group, op, true);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_REMOVED] += fetches;
+		group->sums[SUM_ROWS] += osp__op_fact(op, OSP__ROWS);
+	}
+}
+
+void
+osp__tell_heap_fetches(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_op(f, group->largest, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" had to visit the table "));
+	osp__say_number(&finding->cause, group->sums[SUM_REMOVED], "time");
+	osp_buf_add_str(&finding->cause, OSP_STR(" for "));
+	osp__say_number(&finding->cause, group->sums[SUM_ROWS], "row");
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(", because the table was changed since it was "
+							"vacuumed."));
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time(&finding->evidence, group->ns);
+	osp_buf_add_str(&finding->step, OSP_STR("VACUUM "));
+	say_member(f, group->largest, "relation", &finding->step);
+	osp_buf_add_str(&finding->step,
+					OSP_STR(", and let autovacuum come to it more often "
+							"(autovacuum_vacuum_scale_factor of the table)."));
+	osp__add_figure(finding, "heap_fetches", (double) group->sums[SUM_REMOVED]);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_time.c
+ *	  Dividing the time of a trace among its operations.
+ *
+ * All starts and ends are visited in the order of time. Between two of them the
+ * operations that run and have no running child share the time in equal parts.
+ * Instead of adding to each of them, one sum is kept of what one of them gets
+ * (idle_before remembers it), so the work does not grow with their number.
+ *
+ * Nodes of plans and parallel workers have no time of their own here: a node
+ * says how long it worked, not when, and workers run beside their statement, that
+ * waits for them. Rules take their time from the statement's.
+ *
+ * A server on another host has another clock. Where it seems to work outside of
+ * the client's call, it is moved into the middle of it.
+ */
+#include <stdlib.h>
+
+#include "report/findings/findings.h"
+
+typedef struct event
+{
+	int64_t ns;
+	osp__op *op;
+	bool begins;
+} event;
+
+static const struct
+{
+	const char *name;
+	osp__op_kind kind;
+} kinds[] = {
+	{"pg", OSP__OP_PG},
+	{"db", OSP__OP_DB},
+	{"pg.plan", OSP__OP_PLAN},
+	{"pg.node", OSP__OP_NODE},
+	{"pg.trigger", OSP__OP_TRIGGER},
+	{"pg.function", OSP__OP_FUNCTION},
+	{"pg.commit", OSP__OP_COMMIT},
+	{"pg.wait", OSP__OP_WAIT},
+	{"pg.worker", OSP__OP_WORKER},
+	{"db.connect", OSP__OP_CONNECT},
+	{"sqlite", OSP__OP_SQLITE},
+	{"sqlite.trigger", OSP__OP_TRIGGER},
+};
+
+static osp__op_kind
+kind_of(osp_str name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (osp_str_eq(name, osp_str_of(kinds[i].name)))
+			return kinds[i].kind;
+	return OSP__OP_OTHER;
+}
+
+static int64_t
+clamp(const osp__findings *f, int64_t ns)
+{
+	if (ns < 0)
+		return 0;
+	return ns < f->total_ns ? ns : f->total_ns;
+}
+
+/* How far an operation that another host recorded has to be moved. */
+static int64_t
+shift_of(const osp__op *op, int64_t begin_ns, int64_t end_ns)
+{
+	const osp__op *parent = op->parent;
+	int64_t spare = osp__op_ns(parent) - (end_ns - begin_ns);
+
+	if (parent->node == NULL)
+		return 0;
+	if (osp_str_eq(parent->node->host, op->node->host))
+		return parent->shift_ns;
+	if ((begin_ns >= parent->begin_ns && end_ns <= parent->end_ns) || spare < 0)
+		return 0;
+	return parent->begin_ns + spare / 2 - begin_ns;
+}
+
+/* When op ran. What lacks its end was not seen to end before the trace did. */
+static void
+set_times(const osp__findings *f, osp__op *op)
+{
+	const osp__node *node = op->node;
+	int64_t begin_ns =
+		osp__ns_between(f->report->started_ns, osp__node_start_ns(node));
+	int64_t end_ns =
+		osp__ns_between(f->report->started_ns, osp__node_end_ns(node));
+
+	if (node->loss)
+		end_ns = begin_ns;
+	else if (node->stops == 0)
+		end_ns = f->total_ns;
+	else if (node->elapsed_ns >= 0 && node->starts > 0)
+		end_ns = begin_ns + node->elapsed_ns;
+	else if (node->elapsed_ns > 0)
+		begin_ns = end_ns - node->elapsed_ns;
+	op->shift_ns = shift_of(op, begin_ns, end_ns);
+	op->begin_ns = clamp(f, begin_ns + op->shift_ns);
+	op->end_ns = clamp(f, end_ns + op->shift_ns);
+	if (op->end_ns < op->begin_ns)
+		op->end_ns = op->begin_ns;
+}
+
+static void
+init_op(osp__findings *f, osp__op *op, const osp__node *node)
+{
+	op->node = node;
+	op->parent =
+		node->parent != NULL ? osp__op_of(f, node->parent) : &f->ops[0];
+	op->kind = kind_of(node->name);
+	op->failed = !osp_str_eq(node->etype, OSP_STR("\"None\"")) &&
+				 !osp_str_eq(node->etype, OSP_STR("null"));
+	op->timed = op;
+	if (op->kind == OSP__OP_NODE || op->kind == OSP__OP_WORKER)
+		op->timed = op->parent->timed;
+	op->timed->workers += op->kind == OSP__OP_WORKER;
+	set_times(f, op);
+}
+
+static int
+compare_events(const void *a, const void *b)
+{
+	const event *x = (const event *) a;
+	const event *y = (const event *) b;
+
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? -1 : 1;
+	return y->begins - x->begins; /* what takes no time begins before it ends */
+}
+
+static bool
+gets_time(const osp__op *op)
+{
+	return op->running && op->running_children == 0;
+}
+
+/* What the sweep knows. */
+typedef struct sweep
+{
+	double share; /* of one that gets time, since the begin */
+	unsigned sharers;
+} sweep;
+
+/* Notes that op begins or ceases to get time, where it did so before. */
+static void
+note_change(sweep *s, osp__op *op, bool before)
+{
+	bool now = gets_time(op);
+
+	if (now == before)
+		return;
+	if (now)
+	{
+		s->sharers++;
+		op->idle_before = s->share;
+		return;
+	}
+	s->sharers--;
+	op->own_ns += (int64_t) (s->share - op->idle_before + 0.5);
+}
+
+static void
+visit(sweep *s, const event *at)
+{
+	osp__op *op = at->op;
+	osp__op *parent = op->parent != NULL ? op->parent->timed : NULL;
+	bool before = gets_time(op);
+
+	op->running = at->begins;
+	note_change(s, op, before);
+	if (parent == NULL)
+		return;
+	before = gets_time(parent);
+	if (at->begins)
+		parent->running_children++;
+	else
+		parent->running_children--;
+	note_change(s, parent, before);
+}
+
+static void
+sweep_events(const event *events, size_t count)
+{
+	sweep s = {0, 0};
+	size_t i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (i > 0 && s.sharers > 0)
+			s.share += (double) (events[i].ns - events[i - 1].ns) / s.sharers;
+		visit(&s, &events[i]);
+	}
+}
+
+static osp_status
+divide(osp__findings *f)
+{
+	event *events =
+		osp_calloc(f->report->alc, f->op_count, 2 * sizeof(*events));
+	size_t count = 0;
+	size_t i;
+
+	if (events == NULL)
+		return OSP_ENOMEM;
+	for (i = 0; i < f->op_count; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (op->timed != op)
+			continue;
+		events[count++] = (event){op->begin_ns, op, true};
+		events[count++] = (event){op->end_ns, op, false};
+	}
+	qsort(events, count, sizeof(*events), compare_events);
+	sweep_events(events, count);
+	osp_free(f->report->alc, events);
+	return OSP_OK;
+}
+
+/* The operation that stands for many calls lasts as long as its parent, and says
+ * how long the calls took. The rest is the parent's. */
+static void
+give_back(osp__op *op)
+{
+	int64_t total_ns = osp__op_fact(op, OSP__CALLS_TOTAL);
+
+	if (osp__op_fact(op, OSP__CALLS) > 0 && op->own_ns > total_ns)
+	{
+		op->parent->timed->own_ns += op->own_ns - total_ns;
+		op->own_ns = total_ns;
+	}
+}
+
+/* Parents come first: in the order of time they need not, for clocks differ. */
+static osp_status
+read_ops(osp__findings *f)
+{
+	osp__node *node = f->report->first_root;
+	osp_status status = OSP_OK;
+	int depth = 0;
+
+	for (; node != NULL && status == OSP_OK;
+		 node = osp__node_next(node, &depth))
+	{
+		osp__op *op = osp__op_of(f, node);
+
+		init_op(f, op, node);
+		status = osp__op_read(f, op);
+	}
+	return status;
+}
+
+osp_status
+osp__findings_divide(osp__findings *f)
+{
+	osp_status status;
+	size_t i;
+
+	f->op_count = f->report->node_count + 1;
+	f->ops = osp_calloc(f->report->alc, f->op_count, sizeof(*f->ops));
+	if (f->ops == NULL)
+		return OSP_ENOMEM;
+	f->ops[0].timed = &f->ops[0];
+	f->ops[0].end_ns = f->total_ns;
+	status = read_ops(f);
+	if (status == OSP_OK)
+		status = divide(f);
+	if (status != OSP_OK)
+		return status;
+	for (i = 1; i < f->op_count; i++)
+		give_back(&f->ops[i]);
+	for (i = 0; i < f->op_count; i++)
+		f->ops[i].left_ns = f->ops[i].own_ns;
+	return status;
+}

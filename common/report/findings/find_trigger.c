@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_trigger.c
+ *	  Rules: what triggers did, what functions did by themselves, and sleeping.
+ */
+#include "report/findings/findings.h"
+
+#define SUM_CALLS 0
+
+void
+osp__look_triggers(osp__findings *f)
+{
+	osp__op *top = &f->ops[0];
+	osp__op *op = osp__op_below(f, top, top);
+
+	top->handled = false;
+	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	{
+		osp__group *group;
+		int64_t calls = osp__op_fact(op, OSP__CALLS);
+
+		/* What a trigger fires is its work. */
+		op->handled = op->parent->handled;
+		if (op->kind != OSP__OP_TRIGGER || op->handled)
+			continue;
+		op->handled = true;
+		group = osp__group_of(f, op->shape);
+		osp__claim_below(f, group, op);
+		if (group != NULL)
+			group->sums[SUM_CALLS] += calls > 0 ? calls : 1;
+	}
+}
+
+static bool
+is_foreign_key(osp__findings *f, const osp__op *op)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "trigger", "type", &f->scratch);
+	return osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("foreign_key"));
+}
+
+void
+osp__tell_triggers(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *op = group->largest;
+	int64_t calls = group->sums[SUM_CALLS];
+	bool foreign_key = is_foreign_key(f, op);
+
+	osp_buf_add_str(&finding->cause,
+					foreign_key ? OSP_STR("Checking the foreign key ")
+								: OSP_STR("The trigger "));
+	osp__say_op(f, op, &finding->cause);
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "trigger", "table", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(&finding->cause, " on %s", f->scratch.ptr);
+	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" in "));
+	osp__say_number(&finding->cause, calls, foreign_key ? "check" : "call");
+	if (calls > 1)
+	{
+		osp_buf_add_str(&finding->cause, OSP_STR(", "));
+		osp__say_time(&finding->cause, group->ns / calls);
+		osp_buf_add_str(&finding->cause, OSP_STR(" each"));
+	}
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, op->parent, &finding->evidence);
+	if (foreign_key)
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("When a referenced row is deleted or its key changes, "
+					"PostgreSQL searches the rows that refer to it: see that "
+					"an index begins with the referencing columns."));
+	else
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("Look at what the trigger runs, below it in the tree. One "
+					"that fires FOR EACH STATEMENT with a transition table "
+					"does its work once for all rows."));
+	osp__add_figure(finding, "calls", (double) calls);
+}
+
+void
+osp__look_functions(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+		int64_t calls = osp__op_fact(op, OSP__CALLS);
+
+		if (op->kind != OSP__OP_FUNCTION)
+			continue;
+		group = osp__group_of(f, op->shape);
+		osp__claim_time(f, group, op, op->left_ns);
+		if (group != NULL)
+			group->sums[SUM_CALLS] += calls > 0 ? calls : 1;
+	}
+}
+
+void
+osp__tell_functions(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("The function "));
+	osp__say_op(f, group->largest, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" spent "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" in its own code, not in statements that it "
+							"runs, in "));
+	osp__say_number(&finding->cause, group->sums[SUM_CALLS], "call");
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest->parent, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Look for loops that compute row by row, or build up texts "
+				"and arrays piece by piece; one SQL statement does it faster. "
+				"If it is called for each row, call it for fewer rows."));
+	osp__add_figure(finding, "calls", (double) group->sums[SUM_CALLS]);
+}
+
+void
+osp__look_sleeps(osp__findings *f)
+{
+	osp__claim_fact(f, 0, OSP__WAIT_SLEEP);
+}
+
+void
+osp__tell_sleeps(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("The server waited on purpose: "));
+	osp_buf_add_str(&finding->cause, OSP_STR("pg_sleep took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->step,
+					OSP_STR("See why the program, or a function of the "
+							"database, calls pg_sleep."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_words.c
+ *	  What the sentences of findings are made of: times, numbers, statements.
+ */
+#include "report/findings/findings.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "report/terminal_text.h"
+
+#define OP_COLUMNS 160
+
+void
+osp__say_time(osp_buf *out, int64_t ns)
+{
+	char text[OSP__DURATION_MAX];
+
+	osp__duration_text(ns, text);
+	osp_buf_add_str(out, osp_str_of(text));
+}
+
+void
+osp__say_count(osp_buf *out, int64_t count)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRId64, count);
+	int i;
+
+	for (i = 0; i < len; i++)
+	{
+		if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-')
+			osp_buf_add_char(out, ',');
+		osp_buf_add_char(out, digits[i]);
+	}
+}
+
+void
+osp__say_number(osp_buf *out, int64_t count, const char *thing)
+{
+	osp__say_count(out, count);
+	osp_buf_add_char(out, ' ');
+	osp_buf_add_str(out, osp_str_of(thing));
+	if (count != 1)
+		osp_buf_add_char(out, 's');
+}
+
+void
+osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	osp_str name;
+
+	if (f->status != OSP_OK || op == NULL || op->node == NULL)
+		return;
+	f->status = osp__report_describe(f->report, op->node, &f->what);
+	if (f->status != OSP_OK)
+		return;
+	name = op->node->name;
+	if (f->what.detail.len > 0)
+		name = osp_buf_str(&f->what.detail);
+	(void) osp__terminal_text(out, name, true, OP_COLUMNS);
+}
+
+void
+osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	osp__op *statement = osp__op_statement((osp__op *) (uintptr_t) op);
+
+	osp__say_op(f, statement != NULL ? statement : op, out);
+}
+
+void
+osp__add_figure(osp__finding *finding, const char *name, double value)
+{
+	osp__figure *figure = &finding->figures[finding->figure_count];
+
+	if (finding->figure_count == OSP__FIGURES_MAX)
+		return;
+	figure->name = name;
+	figure->value = value;
+	finding->figure_count++;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * findings.c
+ *	  The rules, and which of the causes that they find are worth telling.
+ */
+#include "report/findings/findings.h"
+
+#define TEXT_MAX ((size_t) 1024 * 1024)
+
+/*
+ * What claims time first comes first: waits that are known to the ns, then what
+ * holds for a statement as a whole, then how it was executed, then what is
+ * outside of statements.
+ */
+static const osp__rule rules[] = {
+	{"deadlock", osp__look_deadlocks, osp__tell_deadlocks, 0, 0, 0},
+	{"lock_wait", osp__look_locks, osp__tell_locks, 0, 0, 0},
+	{"commit", osp__look_commits, osp__tell_commits, 0, 0, 0},
+	{"connect", osp__look_connects, osp__tell_connects, 0, 20, 0},
+	{"estimate", osp__look_estimates, osp__tell_estimates, 0, 0, 0},
+	{"spill", osp__look_spills, osp__tell_spills, 0, 0, 0},
+	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},
+	{"heap_fetches", osp__look_heap_fetches, osp__tell_heap_fetches, 0, 0, 0},
+	{"read", osp__look_reads, osp__tell_reads, 0, 0, 0},
+	{"sleep", osp__look_sleeps, osp__tell_sleeps, 0, 0, 0},
+	{"client_wait", osp__look_client_waits, osp__tell_client_waits, 0, 0, 0},
+	{"jit", osp__look_jit, osp__tell_jit, 0, 0, 0},
+	{"sqlite_busy", osp__look_sqlite_busy, osp__tell_sqlite_busy, 0, 0, 0},
+	{"sqlite_scan", osp__look_sqlite_scans, osp__tell_sqlite_scans, 0, 0, 0},
+	{"failure", osp__look_failures, osp__tell_failures, 2, 0, 0},
+	{"trigger", osp__look_triggers, osp__tell_triggers, 0, 0, 0},
+	{"repeat", osp__look_repeats, osp__tell_repeats, 0, 0, 0},
+	{"planning", osp__look_planning, osp__tell_planning, 0, 0, 0},
+	{"workers", osp__look_workers, osp__tell_workers, 0, 0, 0},
+	{"function", osp__look_functions, osp__tell_functions, 0, 0, 0},
+	{"network", osp__look_network, osp__tell_network, 0, 0, 0},
+	{"client_pause", osp__look_pauses, osp__tell_pauses, 0, 20, 0},
+	{"failed", osp__look_failed, osp__tell_failed, 0, 0, 0},
+	{"application", osp__look_application, osp__tell_application, 0, 100, 0.2},
+};
+
+static bool
+matters(const osp__findings *f, const osp__group *group)
+{
+	const osp__rule *rule = group->rule;
+	double share = (double) group->ns / (double) f->total_ns;
+
+	return group->ns >= OSP__FINDING_NS && share >= OSP__FINDING_SHARE &&
+		   group->count >= rule->min_count &&
+		   group->ns >= rule->min_ms * 1000000 && share >= rule->min_share;
+}
+
+static void
+give_back(const osp__group *group)
+{
+	const osp__claim *claim;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		claim->op->left_ns += claim->ns;
+}
+
+/* Runs a rule, and drops the groups that it made to no avail. */
+static void
+run_rule(osp__findings *f, const osp__rule *rule)
+{
+	osp__group **link = &f->groups;
+
+	f->rule = rule;
+	osp__table_term(&f->by_key);
+	rule->look(f);
+	while (*link != NULL && (*link)->rule == rule)
+	{
+		osp__group *group = *link;
+
+		if (matters(f, group))
+		{
+			link = &group->next;
+			continue;
+		}
+		give_back(group);
+		*link = group->next;
+	}
+}
+
+/* The groups with the largest shares, in this order. */
+static void
+pick(osp__findings *f)
+{
+	const osp__group *group;
+
+	for (group = f->groups; group != NULL; group = group->next)
+	{
+		unsigned at = f->found_count;
+		unsigned i;
+
+		while (at > 0 && f->found[at - 1].group->ns < group->ns)
+			at--;
+		if (at == OSP__FINDINGS_MAX)
+			continue;
+		if (f->found_count < OSP__FINDINGS_MAX)
+			f->found_count++;
+		for (i = f->found_count - 1; i > at; i--)
+			f->found[i].group = f->found[i - 1].group;
+		f->found[at].group = group;
+	}
+}
+
+static void
+tell(osp__findings *f, osp__finding *finding)
+{
+	osp_buf_init(&finding->cause, f->report->alc, TEXT_MAX);
+	osp_buf_init(&finding->evidence, f->report->alc, TEXT_MAX);
+	osp_buf_init(&finding->step, f->report->alc, TEXT_MAX);
+	finding->group->rule->tell(f, finding);
+	if (f->status == OSP_OK)
+		f->status = osp_buf_status(&finding->cause);
+	if (f->status == OSP_OK)
+		f->status = osp_buf_status(&finding->evidence);
+	if (f->status == OSP_OK)
+		f->status = osp_buf_status(&finding->step);
+}
+
+osp_status
+osp__findings_make(osp__findings *f, osp_report *report)
+{
+	size_t i;
+
+	memset(f, 0, sizeof(*f));
+	f->report = report;
+	osp__arena_init(&f->arena, report->alc);
+	osp__table_init(&f->by_key, report->alc);
+	osp_buf_init(&f->scratch, report->alc, TEXT_MAX);
+	osp__description_init(&f->what, report->alc);
+	f->status = osp__report_build(report);
+	if (f->status != OSP_OK || !report->any_point)
+		return f->status;
+	f->total_ns = osp__report_total_ns(report);
+
+	/* Nothing in a trace as short as this can be worth telling. */
+	if (f->total_ns < OSP__FINDING_NS)
+		return OSP_OK;
+	f->status = osp__findings_divide(f);
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (f->status == OSP_OK)
+			run_rule(f, &rules[i]);
+	if (f->status == OSP_OK)
+		pick(f);
+	for (i = 0; i < f->found_count; i++)
+		tell(f, &f->found[i]);
+	return f->status;
+}
+
+void
+osp__findings_term(osp__findings *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->found_count; i++)
+	{
+		osp_buf_term(&f->found[i].cause);
+		osp_buf_term(&f->found[i].evidence);
+		osp_buf_term(&f->found[i].step);
+	}
+	osp__description_term(&f->what);
+	osp_buf_term(&f->scratch);
+	osp_free(f->report->alc, f->ops);
+	osp__table_term(&f->by_key);
+	osp__arena_term(&f->arena);
+}
+
+double
+osp__finding_share(const osp__findings *f, const osp__finding *finding)
+{
+	return f->total_ns > 0 ? (double) finding->group->ns / (double) f->total_ns
+						   : 0;
+}
+
+double
+osp__findings_unexplained(const osp__findings *f)
+{
+	double rest = 1;
+	unsigned i;
+
+	for (i = 0; i < f->found_count; i++)
+		rest -= osp__finding_share(f, &f->found[i]);
+	return rest > 0 ? rest : 0;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * findings.h
+ *	  Why a trace took as long as it did. Private to report/findings/.
+ *
+ * The time of a trace is divided among its operations: at each moment it belongs
+ * to the operation that runs and has no running child (find_time.c); where
+ * several run side by side, to all of them in equal parts. A rule *claims* time
+ * of operations for a cause. What was claimed cannot be claimed again, so the
+ * shares of all findings together never exceed the whole.
+ *
+ * Rules run in the order of the table in findings.c, special causes before
+ * general ones. Claims of a rule are collected in groups, one for each cause (a
+ * lock holder, a table, a shape of statements). A group that took too little
+ * time to matter gives its claims back, so a more general rule can have them.
+ */
+#ifndef OSPROFILER_FINDINGS_H
+#define OSPROFILER_FINDINGS_H
+
+#include "report/report_describe.h"
+
+/* At most this many are shown, and none that took less than a share and a time. */
+#define OSP__FINDINGS_MAX     4
+#define OSP__FINDING_SHARE    0.05
+#define OSP__FINDING_NS       (INT64_C(10) * 1000000)
+#define OSP__FIGURES_MAX      8
+#define OSP__EVIDENCE_OPS_MAX 5
+
+typedef enum osp__op_kind
+{
+	OSP__OP_TRACE, /* the trace itself: the parent of all roots */
+	OSP__OP_OTHER, /* of an application */
+	OSP__OP_DB,
+	OSP__OP_CONNECT,
+	OSP__OP_PG,
+	OSP__OP_PLAN,
+	OSP__OP_COMMIT,
+	OSP__OP_WAIT,
+	OSP__OP_NODE,
+	OSP__OP_TRIGGER,
+	OSP__OP_FUNCTION,
+	OSP__OP_WORKER,
+	OSP__OP_SQLITE
+} osp__op_kind;
+
+/* What a statement does to the transaction. */
+typedef enum osp__control
+{
+	OSP__CONTROL_NONE,
+	OSP__CONTROL_BEGIN,
+	OSP__CONTROL_END,
+	OSP__CONTROL_OTHER /* savepoints, settings */
+} osp__control;
+
+/* What points say of an operation in figures; 0: nothing. Times are in ns.
+ * Figures of a statement include those of the statements that it runs. */
+typedef enum osp__fact
+{
+	OSP__IO_READ, /* these are sums over all processes of a parallel statement */
+	OSP__IO_WRITE,
+	OSP__TEMP_IO,
+	OSP__JIT,
+	OSP__FIRST_OF_ONE, /* and these are the leader's */
+	OSP__ACTIVE = OSP__FIRST_OF_ONE,
+	OSP__WAL_SYNC,
+	OSP__WAL_WRITE,
+	OSP__WAIT_LOCK,
+	OSP__WAIT_READ,
+	OSP__WAIT_TEMP,
+	OSP__WAIT_WAL,
+	OSP__WAIT_WAL_OTHER,
+	OSP__WAIT_STANDBY,
+	OSP__WAIT_CLIENT_READ,
+	OSP__WAIT_CLIENT_WRITE,
+	OSP__WAIT_SLEEP,
+	OSP__CALLS_TOTAL,
+	OSP__NODE_TOTAL,
+	OSP__FIRST_COUNT, /* from here on counts, not times */
+	OSP__BLOCKS_READ = OSP__FIRST_COUNT,
+	OSP__TEMP_BLOCKS,
+	OSP__JIT_FUNCTIONS,
+	OSP__CALLS,
+	OSP__ROWS,
+	OSP__LOOPS,
+	OSP__PLAN_ROWS,
+	OSP__REMOVED,
+	OSP__JOIN_REMOVED,
+	OSP__RECHECK_REMOVED,
+	OSP__HEAP_FETCHES,
+	OSP__DISK_KB,
+	OSP__BATCHES,
+	OSP__WORKERS_PLANNED,
+	OSP__WORKERS_LAUNCHED,
+	OSP__NODE_EXECUTED,
+	OSP__FULLSCAN_STEPS,
+	OSP__AUTOINDEX_ROWS,
+	OSP__HOLDER_PID,
+	OSP__FACT_COUNT
+} osp__fact;
+
+/* An operation, and the time that it has. Times begin with the trace. */
+typedef struct osp__op
+{
+	const osp__node *node; /* NULL: the trace */
+	struct osp__op *parent;
+	struct osp__op
+		*timed; /* itself, or the ancestor that has its time: nodes of
+							* plans and workers have none of their own */
+	osp__op_kind kind;
+	osp__control control;
+	bool failed;
+	bool handled; /* a mark of the rule that runs */
+	bool claimed; /* a node of a plan of which a rule has claimed the work */
+	int64_t begin_ns;
+	int64_t end_ns;
+	int64_t own_ns;  /* without that of operations in it */
+	int64_t left_ns; /* of that, what no rule has claimed */
+	int64_t workers; /* that worked beside it */
+	uint64_t shape;  /* of the statement without its constants; of a node,
+					  * trigger or function its name; 0: none */
+	int64_t *facts;  /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
+
+	/* find_time.c */
+	int64_t shift_ns; /* that its host's clock is off */
+	double idle_before;
+	uint32_t running_children;
+	bool running;
+} osp__op;
+
+typedef struct osp__rule osp__rule;
+
+typedef struct osp__claim
+{
+	struct osp__claim *next;
+	osp__op *op;
+	int64_t ns;
+} osp__claim;
+
+/* The time of one cause. A rule may add figures of its own while it claims. */
+typedef struct osp__group
+{
+	struct osp__group *next;
+	const osp__rule *rule;
+	uint64_t key; /* tells the causes of a rule apart */
+	int64_t ns;
+	uint64_t count; /* of operations */
+	osp__op *first;
+	osp__op *largest;
+	osp__op *examples[OSP__EVIDENCE_OPS_MAX];
+	int64_t sums[4]; /* of the rule */
+	osp__claim *claims;
+} osp__group;
+
+typedef struct osp__figure
+{
+	const char *name;
+	double value;
+} osp__figure;
+
+/* What is told of a group. The texts are UTF-8, and hold texts from outside. */
+typedef struct osp__finding
+{
+	const osp__group *group;
+	osp_buf cause;    /* a sentence */
+	osp_buf evidence; /* sentences with figures, or an operation */
+	osp_buf step;     /* what to do next */
+	osp__figure figures[OSP__FIGURES_MAX];
+	unsigned figure_count;
+} osp__finding;
+
+typedef struct osp__findings
+{
+	osp_report *report;
+	osp__arena arena;
+	osp__op *ops; /* the trace, then all operations in order of time */
+	size_t op_count;
+	int64_t total_ns;
+	osp__group *groups;    /* of all rules */
+	osp__table by_key;     /* those of the running rule */
+	const osp__rule *rule; /* that runs */
+	osp__finding found[OSP__FINDINGS_MAX];
+	unsigned found_count;
+	osp_buf scratch;
+	osp__description what;
+	osp_status status;
+} osp__findings;
+
+/* look claims time, tell makes the texts of one of the groups. The bounds are
+ * beyond those of all findings. */
+struct osp__rule
+{
+	const char *name;
+	void (*look)(osp__findings *f);
+	void (*tell)(osp__findings *f, osp__finding *finding);
+	uint64_t min_count; /* of operations */
+	int64_t min_ms;
+	double min_share;
+};
+
+/* Finds the causes; f->found are those worth telling, with their texts. */
+osp_status osp__findings_make(osp__findings *f,
+							  osp_report *report) OSP_MUST_CHECK;
+void osp__findings_term(osp__findings *f);
+
+/* How much of the time all findings that are told leave open, from 0 to 1. */
+double osp__findings_unexplained(const osp__findings *f);
+double osp__finding_share(const osp__findings *f, const osp__finding *finding);
+
+/* ---- find_facts.c ---- */
+
+/* Reads what the points of op say. */
+osp_status osp__op_read(osp__findings *f, osp__op *op) OSP_MUST_CHECK;
+
+/* Appends a member of the start's info.db: "lock", "mode"; nothing if it has none. */
+void osp__op_member(osp__findings *f, const osp__op *op, const char *object,
+					const char *key, osp_buf *out);
+
+static inline int64_t
+osp__op_fact(const osp__op *op, osp__fact fact)
+{
+	return op->facts != NULL ? op->facts[fact] : 0;
+}
+
+/* ---- find_shape.c ---- */
+
+/* A hash of a statement's text that is the same for other constants; never 0. */
+uint64_t osp__statement_shape(osp_str text);
+
+/* A hash of a name, and of one more behind it; never 0. */
+uint64_t osp__name_shape(osp_str name, osp_str more);
+
+osp__control osp__statement_control(osp_str text);
+
+/* Does the text begin with this word, which is given in lower case? */
+bool osp__begins_with(osp_str text, const char *word);
+
+/* ---- find_time.c ---- */
+
+/* Makes f->ops, and divides the time. */
+osp_status osp__findings_divide(osp__findings *f) OSP_MUST_CHECK;
+
+/* ---- find_claims.c: what rules are made of ---- */
+
+static inline osp__op *
+osp__op_of(const osp__findings *f, const osp__node *node)
+{
+	return &f->ops[1 + node->order];
+}
+
+/* The group of the running rule with this key; NULL if there is no memory. */
+osp__group *osp__group_of(osp__findings *f, uint64_t key);
+
+/* Claims up to ns of what op has left, and counts op. */
+void osp__claim_time(osp__findings *f, osp__group *group, osp__op *op,
+					 int64_t ns);
+
+/* Claims all that op, and all operations below it, have left; counts op. */
+void osp__claim_below(osp__findings *f, osp__group *group, osp__op *op);
+
+/* The same, without counting op. */
+void osp__claim_more(osp__findings *f, osp__group *group, osp__op *op,
+					 int64_t ns);
+void osp__claim_more_below(osp__findings *f, osp__group *group, osp__op *op);
+
+/* Counts op as one of the group, without claiming its time. */
+void osp__count_op(osp__group *group, osp__op *op);
+
+/*
+ * Claims the time between two operations of which the first ended before the
+ * second began: from what runs round both of them. Returns how long that was.
+ */
+int64_t osp__claim_gap(osp__findings *f, osp__group *group,
+					   const osp__op *before, const osp__op *after);
+
+/* The next attempt of what failed, beside it; NULL: there is none near. */
+osp__op *osp__next_attempt(const osp__findings *f, const osp__op *failed);
+
+/* Claims the pauses, and the begin and end of transactions, up to the attempt. */
+void osp__claim_until(osp__findings *f, osp__group *group,
+					  const osp__op *failed, const osp__op *attempt);
+
+/* Claims, of each operation of a kind, what its fact has beyond those below it. */
+void osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact);
+
+/* A fact of op without those of the operations below it, which it includes; of
+ * a time that several processes spent the mean. */
+int64_t osp__op_own_fact(const osp__findings *f, const osp__op *op,
+						 osp__fact fact);
+
+/* How long it took from begin to end. */
+static inline int64_t
+osp__op_ns(const osp__op *op)
+{
+	return op->end_ns - op->begin_ns;
+}
+
+/* The statement that op is part of: op itself, or the nearest one above. NULL:
+ * there is none. */
+osp__op *osp__op_statement(osp__op *op);
+
+/* The operation after op in the tree below top, parents first; NULL: that was the
+ * last one. With the trace as top it visits all operations. */
+osp__op *osp__op_below(const osp__findings *f, const osp__op *op,
+					   const osp__op *top);
+
+/* The child of op that is drawn first, and the one after it; NULL: none. */
+osp__op *osp__op_child(const osp__findings *f, const osp__op *op);
+osp__op *osp__op_sibling(const osp__findings *f, const osp__op *op);
+
+/* How long a node of a plan worked, without those below it; under a Gather the
+ * mean of all processes. */
+int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
+
+/* Claims that work, unless another rule has; count: and counts the node. */
+void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
+					 bool count);
+
+/* ---- find_words.c: what sentences are made of ---- */
+
+/* Appends a time, "1.23 ms". */
+void osp__say_time(osp_buf *out, int64_t ns);
+
+/* Appends a count, "12,345". */
+void osp__say_count(osp_buf *out, int64_t count);
+
+/* Appends "1 call" or "12,345 calls". */
+void osp__say_number(osp_buf *out, int64_t count, const char *thing);
+
+/* Appends the text of what op did, cut to some columns. */
+void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
+
+/* The same of the statement that op belongs to. */
+void osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out);
+
+void osp__add_figure(osp__finding *finding, const char *name, double value);
+
+/* ---- rules ---- */
+
+void osp__look_deadlocks(osp__findings *f);
+void osp__tell_deadlocks(osp__findings *f, osp__finding *finding);
+void osp__look_locks(osp__findings *f);
+void osp__tell_locks(osp__findings *f, osp__finding *finding);
+void osp__look_commits(osp__findings *f);
+void osp__tell_commits(osp__findings *f, osp__finding *finding);
+void osp__look_connects(osp__findings *f);
+void osp__tell_connects(osp__findings *f, osp__finding *finding);
+void osp__look_reads(osp__findings *f);
+void osp__tell_reads(osp__findings *f, osp__finding *finding);
+void osp__look_spills(osp__findings *f);
+void osp__tell_spills(osp__findings *f, osp__finding *finding);
+void osp__look_jit(osp__findings *f);
+void osp__tell_jit(osp__findings *f, osp__finding *finding);
+void osp__look_sleeps(osp__findings *f);
+void osp__tell_sleeps(osp__findings *f, osp__finding *finding);
+void osp__look_failures(osp__findings *f);
+void osp__tell_failures(osp__findings *f, osp__finding *finding);
+void osp__look_failed(osp__findings *f);
+void osp__tell_failed(osp__findings *f, osp__finding *finding);
+void osp__look_triggers(osp__findings *f);
+void osp__tell_triggers(osp__findings *f, osp__finding *finding);
+void osp__look_repeats(osp__findings *f);
+void osp__tell_repeats(osp__findings *f, osp__finding *finding);
+void osp__look_planning(osp__findings *f);
+void osp__tell_planning(osp__findings *f, osp__finding *finding);
+void osp__look_estimates(osp__findings *f);
+void osp__tell_estimates(osp__findings *f, osp__finding *finding);
+void osp__look_filters(osp__findings *f);
+void osp__tell_filters(osp__findings *f, osp__finding *finding);
+void osp__look_heap_fetches(osp__findings *f);
+void osp__tell_heap_fetches(osp__findings *f, osp__finding *finding);
+void osp__look_workers(osp__findings *f);
+void osp__tell_workers(osp__findings *f, osp__finding *finding);
+void osp__look_functions(osp__findings *f);
+void osp__tell_functions(osp__findings *f, osp__finding *finding);
+void osp__look_client_waits(osp__findings *f);
+void osp__tell_client_waits(osp__findings *f, osp__finding *finding);
+void osp__look_network(osp__findings *f);
+void osp__tell_network(osp__findings *f, osp__finding *finding);
+void osp__look_pauses(osp__findings *f);
+void osp__tell_pauses(osp__findings *f, osp__finding *finding);
+void osp__look_application(osp__findings *f);
+void osp__tell_application(osp__findings *f, osp__finding *finding);
+void osp__look_sqlite_busy(osp__findings *f);
+void osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding);
+void osp__look_sqlite_scans(osp__findings *f);
+void osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding);
+
+#endif /* OSPROFILER_FINDINGS_H */

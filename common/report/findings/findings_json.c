@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * findings_json.c
+ *	  The findings for programs.
+ */
+#include "report/findings/findings.h"
+
+#include "osprofiler/json.h"
+
+#define NS_PER_MS 1e6
+
+static void
+put_key(osp_buf *out, const char *key)
+{
+	osp_json_string(out, osp_str_of(key));
+	osp_buf_add_str(out, OSP_STR(": "));
+}
+
+static void
+put_number(osp_buf *out, const char *key, double value)
+{
+	put_key(out, key);
+	osp_json_double(out, value);
+}
+
+static void
+put_string(osp_buf *out, const char *key, osp_str value)
+{
+	put_key(out, key);
+	osp_json_string(out, value);
+}
+
+/* The operations that are named as examples, by their trace_id. */
+static void
+put_operations(osp_buf *out, const osp__group *group)
+{
+	bool first = true;
+	unsigned i;
+
+	put_key(out, "operations");
+	osp_buf_add_char(out, '[');
+	for (i = 0; i < OSP__EVIDENCE_OPS_MAX && i < group->count; i++)
+	{
+		const osp__op *op = group->examples[i];
+
+		if (op->node == NULL)
+			continue;
+		if (!first)
+			osp_buf_add_str(out, OSP_STR(", "));
+		first = false;
+		osp_buf_add_str(out, op->node->trace_id);
+	}
+	osp_buf_add_char(out, ']');
+}
+
+static void
+put_figures(osp_buf *out, const osp__finding *finding)
+{
+	unsigned i;
+
+	put_key(out, "figures");
+	osp_buf_add_char(out, '{');
+	for (i = 0; i < finding->figure_count; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(out, OSP_STR(", "));
+		put_number(out, finding->figures[i].name, finding->figures[i].value);
+	}
+	osp_buf_add_char(out, '}');
+}
+
+static void
+put_finding(osp_buf *out, const osp__findings *f, const osp__finding *finding)
+{
+	osp_buf_add_char(out, '{');
+	put_string(out, "rule", osp_str_of(finding->group->rule->name));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "share", osp__finding_share(f, finding));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "time_ms", (double) finding->group->ns / NS_PER_MS);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_string(out, "cause", osp_buf_str(&finding->cause));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_string(out, "evidence", osp_buf_str(&finding->evidence));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_string(out, "next_step", osp_buf_str(&finding->step));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "count", (double) finding->group->count);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_operations(out, finding->group);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_figures(out, finding);
+	osp_buf_add_char(out, '}');
+}
+
+osp_status
+osp_report_explain_json(osp_report *report, osp_buf *out)
+{
+	osp__findings f;
+	osp_status status = osp__findings_make(&f, report);
+	unsigned i;
+
+	osp_buf_add_char(out, '{');
+	put_key(out, "base_id");
+	osp_buf_add_str(out, report->base_id);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "duration_ms", (double) f.total_ns / NS_PER_MS);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_key(out, "findings");
+	osp_buf_add_char(out, '[');
+	for (i = 0; i < f.found_count && status == OSP_OK; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(out, OSP_STR(", "));
+		put_finding(out, &f, &f.found[i]);
+	}
+	osp_buf_add_str(out, OSP_STR("], "));
+	put_number(out, "not_explained", osp__findings_unexplained(&f));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "lost_points", (double) report->lost_points);
+	osp_buf_add_char(out, '}');
+	if (status == OSP_OK)
+		status = osp_buf_status(out);
+	osp__findings_term(&f);
+	return status;
+}

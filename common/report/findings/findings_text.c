@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * findings_text.c
+ *	  The findings for a terminal.
+ *
+ *	  Why it took 1.19 s:
+ *	   94 %  1.12 s   A statement waited 1.12 s for a lock that process 18970 held.
+ *	                  UPDATE customer SET name = 'Bob' WHERE id = 1 waited for a …
+ *	                  Next: See what the transaction that held the lock did: …
+ *	    6 %           Not explained.
+ */
+#include "report/findings/findings.h"
+
+#include <stdio.h>
+
+#include "report/terminal_text.h"
+
+#define LINE_COLUMNS 100 /* where the output has no width; the most, too */
+#define TEXT_COLUMNS 18  /* where texts begin */
+#define TEXT_MIN     40  /* they get so many columns, however narrow it is */
+
+#define COLOR_BOLD "1"
+#define COLOR_DIM  "2"
+#define COLOR_NEXT "36"
+#define COLOR_WARN "33"
+
+typedef struct writer
+{
+	osp__findings *f;
+	osp_draw_options options;
+	osp_buf *out;
+	osp_buf line;
+	size_t columns;
+} writer;
+
+static void
+put_color(writer *w, const char *color)
+{
+	if (w->options.color)
+		osp_buf_addf(w->out, "\033[%sm", color);
+}
+
+/* A word, on the next line if there is no room for it on this one. */
+static void
+put_word(writer *w, osp_str word, size_t *column)
+{
+	size_t columns = 0;
+	size_t i;
+
+	for (i = 0; i < word.len; i++)
+		columns += ((unsigned char) word.ptr[i] & 0xC0) != 0x80;
+	if (*column > 0 && *column + 1 + columns > w->columns)
+	{
+		osp_buf_addf(w->out, "\n%*s", TEXT_COLUMNS, "");
+		*column = 0;
+	}
+	if (*column > 0)
+		osp_buf_add_char(w->out, ' ');
+	osp_buf_add_str(w->out, word);
+	*column += (*column > 0 ? 1 : 0) + columns;
+}
+
+/* A text in lines that begin at one column; the first one has begun. */
+static void
+put_text(writer *w, const char *color, const char *label, const osp_buf *text)
+{
+	size_t column = strlen(label);
+	osp_str rest;
+
+	osp_buf_reset(&w->line);
+	(void) osp__terminal_text(
+		&w->line, osp_buf_str(text), w->options.unicode, 0);
+	rest = osp_buf_str(&w->line);
+	put_color(w, color);
+	osp_buf_add_str(w->out, osp_str_of(label));
+	while (rest.len > 0)
+	{
+		const char *space = memchr(rest.ptr, ' ', rest.len);
+		size_t len = space != NULL ? (size_t) (space - rest.ptr) : rest.len;
+
+		put_word(w, osp_str_n(rest.ptr, len), &column);
+		len += space != NULL;
+		rest = osp_str_n(rest.ptr + len, rest.len - len);
+	}
+	put_color(w, "0");
+	osp_buf_add_char(w->out, '\n');
+}
+
+static void
+put_finding(writer *w, const osp__finding *finding)
+{
+	char time[OSP__DURATION_MAX];
+
+	osp__duration_text(finding->group->ns, time);
+	put_color(w, COLOR_BOLD);
+	osp_buf_addf(w->out,
+				 "%4.0f %%  %-8s",
+				 osp__finding_share(w->f, finding) * 100,
+				 time);
+	put_color(w, "0");
+	osp_buf_addf(w->out, "  ");
+	put_text(w, COLOR_BOLD, "", &finding->cause);
+	if (finding->evidence.len > 0)
+	{
+		osp_buf_addf(w->out, "%*s", TEXT_COLUMNS, "");
+		put_text(w, COLOR_DIM, "", &finding->evidence);
+	}
+	osp_buf_addf(w->out, "%*s", TEXT_COLUMNS, "");
+	put_text(w, COLOR_NEXT, "Next:", &finding->step);
+}
+
+/* What makes the shares doubtful. */
+static void
+put_doubts(writer *w)
+{
+	uint64_t lost = w->f->report->lost_points;
+
+	if (lost == 0)
+		return;
+	put_color(w, COLOR_WARN);
+	osp_buf_addf(w->out,
+				 "%llu point%s of the trace %s lost, so these shares may be "
+				 "wrong.\n",
+				 (unsigned long long) lost,
+				 lost == 1 ? "" : "s",
+				 lost == 1 ? "was" : "were");
+	put_color(w, "0");
+}
+
+static void
+put_findings(writer *w)
+{
+	char time[OSP__DURATION_MAX];
+	unsigned i;
+
+	osp__duration_text(w->f->total_ns, time);
+	osp_buf_addf(w->out, "Why it took %s:\n", time);
+	for (i = 0; i < w->f->found_count; i++)
+		put_finding(w, &w->f->found[i]);
+	osp_buf_addf(w->out,
+				 "%4.0f %%            Not explained.\n",
+				 osp__findings_unexplained(w->f) * 100);
+	put_doubts(w);
+}
+
+osp_status
+osp_report_explain(osp_report *report, const osp_draw_options *options,
+				   osp_buf *out, size_t *count)
+{
+	osp__findings f;
+	writer w;
+	osp_status status = osp__findings_make(&f, report);
+
+	*count = f.found_count;
+	memset(&w, 0, sizeof(w));
+	w.f = &f;
+	w.out = out;
+	osp_struct_copy(&w.options, sizeof(w.options), options);
+	osp_buf_init(&w.line, report->alc, SIZE_MAX / 4);
+	w.columns = w.options.width;
+	if (w.columns == 0 || w.columns > LINE_COLUMNS)
+		w.columns = LINE_COLUMNS;
+	w.columns = w.columns > TEXT_COLUMNS + TEXT_MIN ? w.columns - TEXT_COLUMNS
+													: TEXT_MIN;
+	if (status == OSP_OK && f.found_count > 0)
+		put_findings(&w);
+	if (status == OSP_OK)
+		status = osp_buf_status(&w.line);
+	if (status == OSP_OK)
+		status = osp_buf_status(out);
+	osp_buf_term(&w.line);
+	osp__findings_term(&f);
+	return status;
+}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# incident_code.pl
+#	  Incidents of code in the database: triggers, functions, errors.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Incident;
+use Test::More;
+
+my $node = start_server('code', "jit = off\n");
+
+$node->safe_psql('postgres', q{
+CREATE TABLE sale (id int PRIMARY KEY, amount int);
+CREATE TABLE tax (sale int, amount numeric);
+CREATE FUNCTION add_tax() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO tax SELECT NEW.id, sum(amount) * 0.2 FROM sale;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER tax AFTER INSERT ON sale FOR EACH ROW EXECUTE FUNCTION add_tax();
+CREATE FUNCTION spell(n int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE t text := '';
+BEGIN
+	FOR i IN 1 .. n LOOP t := t || chr(65 + i % 26); END LOOP;
+	RETURN md5(t);
+END $$;
+CREATE TABLE seen (id int PRIMARY KEY);
+INSERT INTO seen SELECT g FROM generate_series(1, 5000) g;
+CREATE FUNCTION see_all() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 2000 LOOP
+		BEGIN
+			INSERT INTO seen VALUES (i);
+		EXCEPTION WHEN unique_violation THEN NULL;
+		END;
+	END LOOP;
+END $$;
+});
+
+# A trigger that reads the whole table for each row.
+my $found = found($node,
+	psql_traced($node, 'INSERT INTO sale SELECT g, g FROM generate_series(1, 700) g;'),
+	'trigger', 'trigger', 0.7);
+like($found->{cause}, qr/\AThe trigger tax on sale took .* in 700 calls/, 'trigger: the sentence');
+
+# A function that computes piece by piece.
+$found = found($node,
+	psql_traced($node, 'SELECT spell(100000);', points => 'function'),
+	'function', 'function', 0.7);
+like($found->{cause}, qr/\AThe function spell spent/, 'function: the sentence');
+
+# Errors that are caught, again and again.
+$found = found($node, psql_traced($node, 'SELECT see_all();'),
+	'swallowed errors', 'failure', 0.4);
+is($found->{figures}{failures}, 2000, 'swallowed errors: how many');
+is($found->{figures}{retries}, 0, 'swallowed errors: nothing is tried again');
+like($found->{cause}, qr/unique_violation/, 'swallowed errors: which');
+
+# The client tries again, with pauses.
+$found = found($node,
+	psql_traced($node, "INSERT INTO seen VALUES (1);\n\\! sleep 0.2\n" x 3
+		  . "INSERT INTO seen VALUES (9999);"),
+	'retries', 'failure', 0.7);
+is($found->{figures}{retries}, 3, 'retries: how many');
+
+# A statement that is cancelled after its time.
+found($node,
+	psql_traced($node,
+		"SET statement_timeout = '400ms'; SELECT count(*) FROM generate_series(1, 1000000000);"),
+	'timeout', 'failed', 0.7);
+
+$node->stop;
+done_testing();

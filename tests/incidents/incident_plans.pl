@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# incident_plans.pl
+#	  Incidents of how statements are planned and executed.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Incident;
+use Test::More;
+
+my $node = start_server('plans', "jit = off\nmax_parallel_workers_per_gather = 0\n");
+
+$node->safe_psql('postgres', q{
+CREATE TABLE account (id int PRIMARY KEY, owner int, note text);
+INSERT INTO account SELECT g, g % 100000, 'note ' || g FROM generate_series(1, 600000) g;
+CREATE TABLE payment (id int PRIMARY KEY, account int CONSTRAINT payment_account REFERENCES account, amount int);
+INSERT INTO payment SELECT g, g % 1000 + 1, g FROM generate_series(1, 200000) g;
+CREATE TABLE pair (a int, b int, c int);
+INSERT INTO pair SELECT g % 100, g % 100, g % 100 FROM generate_series(1, 100000) g;
+CREATE TABLE part (id int, kind int) PARTITION BY LIST (kind);
+DO $$ BEGIN FOR i IN 1 .. 400 LOOP EXECUTE format('CREATE TABLE part_%s PARTITION OF part FOR VALUES IN (%s)', i, i); END LOOP; END $$;
+VACUUM ANALYZE account, payment, pair;
+});
+
+# No index on what is searched.
+my $found = found($node,
+	psql_traced($node, 'SELECT count(*) FROM account WHERE owner = 4711;', points => 'node'),
+	'missing index', 'filter', 0.6);
+like($found->{cause}, qr/\ASeq Scan on account read 600,000 rows and kept 6 by the filter/,
+	'missing index: the sentence');
+like($found->{next_step}, qr/CREATE INDEX CONCURRENTLY/, 'missing index: the step');
+
+# A sort that does not fit into memory.
+$found = found($node,
+	psql_traced($node,
+		q{SET work_mem = '1MB'; SELECT count(*) FROM (SELECT * FROM account ORDER BY note OFFSET 0) x;},
+		points => 'node'),
+	'spill', 'spill', 0.5);
+like($found->{cause}, qr/\ASort did not fit into work_mem/, 'spill: the sentence');
+ok($found->{figures}{disk_kb} > 10000, 'spill: its size');
+
+# A hash join in batches.
+found($node,
+	psql_traced($node,
+		q{SET work_mem = '256kB'; SET enable_mergejoin = off; SET enable_nestloop = off;
+		SELECT count(*) FROM account a JOIN account b USING (note);}, points => 'node'),
+	'hash spill', 'spill', 0.4);
+
+# Three columns that depend on each other: one row is expected, and many come.
+$found = found($node,
+	psql_traced($node,
+		q{SELECT count(p.amount) FROM pair x JOIN payment p ON p.id = x.a + 1
+		WHERE x.a = 7 AND x.b = 7 AND x.c = 7;
+		SELECT count(*) FROM pair x, pair y WHERE x.a = 7 AND x.b = 7 AND x.c = 7 AND y.a = 8 AND y.b = 8 AND y.c = 8;},
+		points => 'node'),
+	'wrong estimate', 'estimate', 0.3);
+like($found->{cause}, qr/\APostgreSQL expected 1 row from Seq Scan on pair/,
+	'wrong estimate: the deepest node');
+
+# All pairs of two sets of rows.
+found($node,
+	psql_traced($node,
+		q{SET enable_hashjoin = off; SET enable_mergejoin = off;
+		SELECT count(*) FROM (SELECT note FROM account WHERE id <= 2500 OFFSET 0) x
+		JOIN (SELECT note FROM account WHERE id <= 2500 OFFSET 0) y ON x.note = y.note;},
+		points => 'node'),
+	'all pairs', 'filter', 0.6);
+
+# An index-only scan over a table that was changed.
+$node->safe_psql('postgres', 'CREATE TABLE changed (id int PRIMARY KEY, n int);'
+	  . 'INSERT INTO changed SELECT g, g FROM generate_series(1, 400000) g; VACUUM ANALYZE changed;'
+	  . 'UPDATE changed SET n = n + 1;');
+found($node,
+	psql_traced($node,
+		'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(id) FROM changed WHERE id > 0;',
+		points => 'node'),
+	'heap fetches', 'heap_fetches', 0.5);
+
+# Workers are planned, and none is free.
+found($node,
+	psql_traced($node,
+		q{SET max_parallel_workers_per_gather = 3; SET max_parallel_workers = 0; SET parallel_setup_cost = 0;
+		SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_indexonlyscan = off;
+		SELECT count(*) FROM account WHERE note > 'n';},
+		points => 'node'),
+	'missing workers', 'workers', 0.3);
+
+# JIT compilation of a statement that does not need it.
+$found = found($node,
+	psql_traced($node,
+		q{SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0;
+		SELECT sum(a.id + b.id * c.id) FROM account a JOIN account b USING (id) JOIN account c USING (id) WHERE a.id < 100;}),
+	'JIT', 'jit', 0.5);
+like($found->{cause}, qr/\AJIT compilation of \d+ functions took/, 'JIT: the sentence');
+
+# Many partitions.
+$found = found($node,
+	psql_traced($node,
+		'SELECT count(*) FROM part a JOIN part b USING (id) JOIN part c USING (id);'),
+	'planning', 'planning', 0.4);
+is($found->{count}, 1, 'planning: one statement');
+
+# A foreign key without an index, seen by who deletes what it refers to.
+$found = found($node,
+	psql_traced($node, 'DELETE FROM account WHERE id BETWEEN 5000 AND 5040;'),
+	'foreign key without index', 'trigger', 0.7);
+like($found->{cause}, qr/\AChecking the foreign key payment_account on account took .* in 41 checks/,
+	'foreign key without index: the sentence');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# incident_waits.pl
+#	  Incidents of waiting: for locks, the disk, a standby, on purpose.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Incident;
+use IPC::Run qw(finish);
+use Test::More;
+
+my $node = start_server('waits', "jit = off\nfsync = on\ndeadlock_timeout = '300ms'\n");
+
+$node->safe_psql('postgres', q{
+CREATE TABLE stock (id int PRIMARY KEY, n int);
+INSERT INTO stock SELECT g, 0 FROM generate_series(1, 10) g;
+CREATE TABLE wide (id int, filler text);
+INSERT INTO wide SELECT g, repeat('x', 1000) FROM generate_series(1, 60000) g;
+});
+
+# Another transaction has the row, and sleeps.
+sub hold
+{
+	my ($id) = @_;
+	my $other = background($node, "SET application_name = 'holder';"
+		  . "BEGIN; UPDATE stock SET n = n + 1 WHERE id = $id; SELECT pg_sleep(1.2); COMMIT;");
+
+	wait_until($node,
+		"SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+	return $other;
+}
+my $other = hold(1);
+my $found = found($node,
+	psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 1;', points => 'wait'),
+	'lock', 'lock_wait', 0.8);
+like($found->{cause}, qr/waited .* for a lock that process \d+ held/, 'lock: the holder');
+finish $other->{psql};
+
+# The statement gives up; the default points show that it failed so.
+$other = hold(2);
+found($node,
+	psql_traced($node, "SET lock_timeout = '600ms'; UPDATE stock SET n = n + 1 WHERE id = 2;"),
+	'lock timeout', 'lock_wait', 0.8);
+finish $other->{psql};
+
+# Two transactions wait for each other.
+$other = background($node,
+	"SET deadlock_timeout = '10s'; BEGIN; UPDATE stock SET n = 1 WHERE id = 3; SELECT pg_sleep(0.3);"
+	  . 'UPDATE stock SET n = 1 WHERE id = 4; COMMIT;');
+wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+found($node,
+	psql_traced($node,
+		"SET deadlock_timeout = '1s'; BEGIN;\nUPDATE stock SET n = 2 WHERE id = 4;\nSELECT pg_sleep(0.6);\n"
+		  . "UPDATE stock SET n = 2 WHERE id = 3;\nROLLBACK;"),
+	'deadlock', 'deadlock', 0.55, 0.7);
+finish $other->{psql};
+
+# A synchronous standby that does not answer, until the administrator gives it up.
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");
+$node->reload;
+sleep 1;    # the checkpointer makes it count
+$other = background($node, 'SELECT pg_sleep(1);'
+	  . "\n\\! sed -i \"s/^synchronous_standby_names.*//\" " . $node->data_dir . '/postgresql.conf'
+	  . "\nSELECT pg_reload_conf();");
+$found = found($node,
+	psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 5;'),
+	'standby', 'commit', 0.8);
+like($found->{cause}, qr/most of it waiting for a synchronous standby/, 'standby: the cause');
+finish $other->{psql};
+
+# Many small transactions, each with its commit.
+$found = found($node,
+	psql_traced($node,
+		"SET commit_delay = 10000; SET commit_siblings = 0;\n"
+		  . join "\n", map { "INSERT INTO wide VALUES ($_, 'small');" } 1 .. 40),
+	'many commits', 'commit', 0.5);
+is($found->{count}, 40, 'many commits: their number');
+like($found->{next_step}, qr/one transaction/, 'many commits: the step');
+
+# What is read is not in PostgreSQL's buffers: the server has just started.
+$node->append_conf('postgresql.conf', "track_io_timing = on\nmax_parallel_workers_per_gather = 0");
+$node->restart;
+my $base = psql_traced($node, 'SELECT count(*) FROM wide;');
+my ($read) = grep { $_->{rule} eq 'read' } @{ why($node, $base)->{findings} };
+SKIP:
+{
+	skip 'the disk is too fast here', 1 if !$read;
+	ok($read->{figures}{blocks_read} > 5000, 'reads: the blocks');
+}
+
+# pg_sleep in a function.
+$node->safe_psql('postgres',
+	'CREATE FUNCTION careful() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); END $$');
+found($node, psql_traced($node, 'SELECT careful();', points => 'wait'),
+	'sleep', 'sleep', 0.7);
+
+$node->stop;
+done_testing();
