@@ -178,6 +178,15 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
 COMMENT ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4) IS
 	'draws a trace, cutting lines at a width if there is one';
 
+CREATE FUNCTION @extschema@.explain(base_id pg_catalog.text,
+	width pg_catalog.int4 DEFAULT 0)
+RETURNS SETOF pg_catalog.text
+AS 'MODULE_PATHNAME', 'pgosp_explain'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 20;
+
+COMMENT ON FUNCTION @extschema@.explain(pg_catalog.text, pg_catalog.int4) IS
+	'why a trace took so long, in lines of a width if there is one';
+
 CREATE FUNCTION @extschema@.points(base_id pg_catalog.text)
 RETURNS TABLE (
 	depth pg_catalog.int4,
@@ -201,8 +210,12 @@ COMMENT ON FUNCTION @extschema@.points(pg_catalog.text) IS
 -- A trace tells what others have run.
 REVOKE ALL ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4)
 	FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.explain(pg_catalog.text, pg_catalog.int4)
+	FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.points(pg_catalog.text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4)
+	TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION @extschema@.explain(pg_catalog.text, pg_catalog.int4)
 	TO pg_read_all_stats;
 GRANT EXECUTE ON FUNCTION @extschema@.points(pg_catalog.text)
 	TO pg_read_all_stats;

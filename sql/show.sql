@@ -46,6 +46,7 @@ SELECT count(*) FROM osprofiler.show('00-' || replace(:'base_id', '-', '') || '-
 SELECT count(*) FROM osprofiler.points('no such trace');
 SELECT count(*) FROM osprofiler.points(NULL);
 SELECT count(*) FROM osprofiler.show(NULL);
+SELECT count(*) FROM osprofiler.explain(NULL);
 SELECT osprofiler.show('');
 SELECT osprofiler.points(repeat('x', 129));
 SELECT osprofiler.show('x', -1);
@@ -83,6 +84,7 @@ REVOKE pg_monitor FROM test_nobody;
 SET ROLE test_nobody;
 SELECT * FROM osprofiler.points(:'base_id');
 SELECT * FROM osprofiler.show(:'base_id');
+SELECT * FROM osprofiler.explain(:'base_id');
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA test_hostile CASCADE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * show.c
- *	  The SQL functions show and points: a trace as it is in the collector.
+ *	  The SQL functions show, explain and points: a trace as it is in the collector.
  *
  * A trace tells what others have run, so only members of pg_read_all_stats may
  * call these. They run no SQL, and so no search_path matters to them.
@@ -24,6 +24,7 @@
 #define POINT_COLUMNS 12
 
 PG_FUNCTION_INFO_V1(pgosp_show);
+PG_FUNCTION_INFO_V1(pgosp_explain);
 PG_FUNCTION_INFO_V1(pgosp_points_of_trace);
 
 /* The rows that a function returns. */
@@ -101,9 +102,23 @@ put_lines(const pgospRows *rows, osp_str text)
 	}
 }
 
-/* show(base_id, width): the drawn tree, a line each */
-Datum
-pgosp_show(PG_FUNCTION_ARGS)
+/* Draws the report as text. */
+typedef osp_status (*pgosp_draw)(osp_report *report,
+								 const osp_draw_options *options,
+								 osp_buf *text);
+
+static osp_status
+draw_findings(osp_report *report, const osp_draw_options *options,
+			  osp_buf *text)
+{
+	size_t count;
+
+	return osp_report_explain(report, options, text, &count);
+}
+
+/* The lines of a text about the trace that the arguments name, in a width. */
+static Datum
+return_lines(FunctionCallInfo fcinfo, pgosp_draw draw)
 {
 	int32 width = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	osp_draw_options options;
@@ -131,10 +146,24 @@ pgosp_show(PG_FUNCTION_ARGS)
 	options.width = (unsigned) width;
 	options.times = true;
 	osp_buf_init(&text, alc, MaxAllocSize);
-	check_status(osp_report_draw(report, &options, &text));
+	check_status(draw(report, &options, &text));
 	check_status(osp_buf_status(&text));
 	put_lines(&rows, osp_buf_str(&text));
 	return (Datum) 0;
+}
+
+/* show(base_id, width): the drawn tree, a line each */
+Datum
+pgosp_show(PG_FUNCTION_ARGS)
+{
+	return return_lines(fcinfo, osp_report_draw);
+}
+
+/* explain(base_id, width): why it took so long; no row: nothing stands out */
+Datum
+pgosp_explain(PG_FUNCTION_ARGS)
+{
+	return return_lines(fcinfo, draw_findings);
 }
 
 static bool

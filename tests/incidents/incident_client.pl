@@ -87,7 +87,7 @@ sub long_way
 	my $dir = $node->basedir . '/far';
 	my $port = $node->port;
 
-	mkdir $dir;
+	mkdir $dir if !-d $dir;
 	my $listener = IO::Socket::UNIX->new(Local => "$dir/.s.PGSQL.$port", Listen => 1) or die $!;
 	my $pid = fork // die $!;
 	return ($dir, $pid) if $pid;
@@ -109,7 +109,15 @@ sub long_way
 	}
 	exit 0;
 }
-my ($far, $way) = long_way(30);
+my ($far, $way) = long_way(3);
+found($node,
+	client_traced($node, 'psql', '-Xq', '-h', $far, '-o', '/dev/null',
+		map { ('-c', "SELECT name FROM customer WHERE id = $_") } 1 .. 20),
+	'N+1 over a network', 'repeat', 0.7);
+kill 'TERM', $way;
+waitpid $way, 0;
+unlink glob "$far/.s.*";
+($far, $way) = long_way(30);
 $found = found($node,
 	client_traced($node, 'psql', '-Xq', '-h', $far, '-o', '/dev/null', '-c', 'SELECT 1', '-c', 'SELECT 2 + 2',
 		'-c', "SELECT 'x' || 'y'", '-c', 'SELECT now()', '-c', 'SELECT 1, 2'),

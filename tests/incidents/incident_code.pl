@@ -42,10 +42,13 @@ END $$;
 });
 
 # A trigger that reads the whole table for each row.
-my $found = found($node,
-	psql_traced($node, 'INSERT INTO sale SELECT g, g FROM generate_series(1, 700) g;'),
-	'trigger', 'trigger', 0.7);
+my $base = psql_traced($node, 'INSERT INTO sale SELECT g, g FROM generate_series(1, 700) g;');
+my $found = found($node, $base, 'trigger', 'trigger', 0.7);
 like($found->{cause}, qr/\AThe trigger tax on sale took .* in 700 calls/, 'trigger: the sentence');
+
+like($node->safe_psql('postgres', "SELECT osprofiler.explain('$base', 200)"),
+	qr/\AWhy it took .*\n *\d+ %  .* The trigger tax on sale took .*\n *INSERT INTO sale SELECT/,
+	'trigger: in SQL');
 
 # A function that computes piece by piece.
 $found = found($node,

@@ -84,6 +84,7 @@ like($found->{next_step}, qr/one transaction/, 'many commits: the step');
 $node->append_conf('postgresql.conf', "track_io_timing = on\nmax_parallel_workers_per_gather = 0");
 $node->restart;
 my $base = psql_traced($node, 'SELECT count(*) FROM wide;');
+Incident::save($node, $base, 'reads');
 my ($read) = grep { $_->{rule} eq 'read' } @{ why($node, $base)->{findings} };
 SKIP:
 {

@@ -363,4 +363,5 @@ osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 	if (object != NULL)
 		value = member(value, object);
 	osp_buf_add_str(out, osp__json_str(member(value, key)));
+	f->status = osp_buf_status(out);
 }

@@ -146,7 +146,10 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	if (f->status == OSP_OK)
 		pick(f);
 	for (i = 0; i < f->found_count; i++)
+	{
+		osp_buf_reset(&f->scratch);
 		tell(f, &f->found[i]);
+	}
 	return f->status;
 }
 

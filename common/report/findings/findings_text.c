@@ -71,6 +71,8 @@ put_text(writer *w, const char *color, const char *label, const osp_buf *text)
 	(void) osp__terminal_text(
 		&w->line, osp_buf_str(text), w->options.unicode, 0);
 	rest = osp_buf_str(&w->line);
+	if (w->f->status == OSP_OK)
+		w->f->status = osp_buf_status(&w->line);
 	put_color(w, color);
 	osp_buf_add_str(w->out, osp_str_of(label));
 	while (rest.len > 0)
@@ -165,7 +167,7 @@ osp_report_explain(osp_report *report, const osp_draw_options *options,
 	if (status == OSP_OK && f.found_count > 0)
 		put_findings(&w);
 	if (status == OSP_OK)
-		status = osp_buf_status(&w.line);
+		status = f.status;
 	if (status == OSP_OK)
 		status = osp_buf_status(out);
 	osp_buf_term(&w.line);

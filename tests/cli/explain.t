@@ -1,0 +1,56 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# explain.t
+#	  osprofiler trace explain, and the findings below the tree of trace show.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use JSON::PP;
+use Test::More;
+
+my $vectors = "$top/tests/vectors/findings";
+my $slow = "$vectors/lock_wait.points";
+my $healthy = "$vectors/lock_wait_near.points";
+
+# In words.
+my $text = run_ok('trace', 'explain', $slow);
+like($text, qr/\AWhy it took 1\.\d+ s:\n/, 'the head');
+like($text, qr/^ 100 %  1\.\d+ s +A statement waited 1\.\d+ s for a lock that process \d+ held\.$/m,
+	'the share and the cause');
+like($text, qr/^ +UPDATE stock SET n = n \+ 1 WHERE id = 1 waited for a ShareLock/m, 'the evidence');
+like($text, qr/^ +Next: /m, 'the next step');
+like($text, qr/^   0 % +Not explained\.\n\z/m, 'what is not explained');
+like(run_ok('trace', 'explain', $healthy), qr/\ANo single cause stands out: [^\n]+\n\z/,
+	'nothing is found');
+
+# For programs.
+my $why = decode_json(run_ok('trace', 'explain', '--json', $slow));
+is($why->{findings}[0]{rule}, 'lock_wait', 'JSON: the rule');
+is(scalar @{ $why->{findings}[0]{operations} }, 1, 'JSON: the operation');
+is_deeply(decode_json(run_ok('trace', 'explain', '--json', $healthy))->{findings}, [],
+	'JSON: no finding');
+
+# From a collector, by its id.
+my $id = $why->{base_id};
+is(run_ok('trace', 'explain', '--connection-string', "file://$slow", $id), $text, 'of a collector');
+
+# Below the tree, and not in upstream's JSON.
+my $tree = run_ok('trace', 'show', $slow);
+is(substr($tree, -length("\n$text")), "\n$text", 'trace show ends with it');
+unlike(run_ok('trace', 'show', $healthy), qr/Why|explained/, 'nothing below a healthy tree');
+unlike(run_ok('trace', 'show', '--json', $slow), qr/findings|not_explained/, 'nor in the JSON');
+
+# Wrong calls.
+usage_error(qr/the trace is missing|missing/, 'trace', 'explain');
+usage_error(qr/must not be empty/, 'trace', 'explain', '');
+usage_error(qr/unknown or ambiguous option/, 'trace', 'explain', '--nonsense', $slow);
+one_error(qr/there are no points of a trace in/, 'trace', 'explain',
+	write_file("$dir/empty.json", "[]\n"));
+one_error(qr/standard output: No space left/, 'trace', 'explain', $slow, { stdout => '/dev/full' });
+like(run_ok('trace', 'explain', '--help'), qr/\AUsage: osprofiler trace explain/, 'help');
+
+done_testing();

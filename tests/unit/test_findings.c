@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings.c
+ *	  Why a trace took so long: each rule speaks of the trace that was recorded for
+ *	  it (tests/vectors/findings), and not of one that is nearly the same.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "failing_alloc.h"
+#include "osprofiler/report.h"
+#include "osprofiler/saved.h"
+
+#define FOLDER   OSP_TEST_TOP "/tests/vectors/findings/"
+#define TEXT_MAX ((size_t) 1 << 20)
+
+static const char *const rules[] = {
+	"deadlock",    "lock_wait",    "commit",       "connect",     "estimate",
+	"spill",       "filter",       "heap_fetches", "read",        "sleep",
+	"client_wait", "jit",          "sqlite_busy",  "sqlite_scan", "failure",
+	"trigger",     "repeat",       "planning",     "workers",     "function",
+	"network",     "client_pause", "failed",       "application"};
+
+#define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
+
+static osp_status
+add_point(void *ctx, osp_str json)
+{
+	return osp_report_add((osp_report *) ctx, json, NULL);
+}
+
+/* Adds the points of a file, and lines of a test beside it. */
+static osp_status
+read_points(osp_report *report, const char *name)
+{
+	static char text[TEXT_MAX];
+	char path[256];
+	FILE *file;
+	size_t len;
+
+	(void) snprintf(path, sizeof(path), FOLDER "%s.points", name);
+	file = fopen(path, "rb");
+	assert_non_null(file);
+	len = fread(text, 1, sizeof(text), file);
+	assert_int_equal(fclose(file), 0);
+	return osp_saved_points(osp_str_n(text, len), add_point, report, NULL);
+}
+
+static osp_report *
+read_trace(const char *name)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	assert_non_null(report);
+	assert_int_equal(read_points(report, name), OSP_OK);
+	return report;
+}
+
+/* What is found in a trace, as JSON. */
+static void
+explain(const char *name, osp_buf *out)
+{
+	osp_report *report = read_trace(name);
+
+	osp_buf_init(out, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, out), OSP_OK);
+	osp_report_free(report);
+}
+
+/* The number behind a key, from *at on, which moves there; -1: there is none. */
+static double
+next_number(const char **at, const char *key)
+{
+	const char *found = strstr(*at, key);
+
+	if (found == NULL)
+		return -1;
+	*at = found + strlen(key);
+	return strtod(*at, NULL);
+}
+
+/* Shares are in order, each is worth telling, and together they are the whole. */
+static void
+assert_shares(const char *json)
+{
+	const char *at = json;
+	double last = 1;
+	double sum = next_number(&at, "\"not_explained\": ");
+	double share;
+
+	at = json;
+	while ((share = next_number(&at, "\"share\": ")) >= 0)
+	{
+		assert_true(share <= last && share >= 0.05);
+		last = share;
+		sum += share;
+	}
+	assert_true(sum > 0.999 && sum < 1.001);
+}
+
+static void
+test_rules_speak(void **state)
+{
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < RULE_COUNT; i++)
+	{
+		char first[64];
+		osp_buf out;
+
+		explain(rules[i], &out);
+		(void) snprintf(
+			first, sizeof(first), "\"findings\": [{\"rule\": \"%s\"", rules[i]);
+		if (strstr(out.ptr, first) == NULL)
+			fail_msg("%s: %s", rules[i], out.ptr);
+		assert_shares(out.ptr);
+		osp_buf_term(&out);
+	}
+}
+
+static void
+test_near_misses(void **state)
+{
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < RULE_COUNT; i++)
+	{
+		char name[64];
+		osp_buf out;
+
+		(void) snprintf(name, sizeof(name), "%s_near", rules[i]);
+		explain(name, &out);
+		(void) snprintf(name, sizeof(name), "\"rule\": \"%s\"", rules[i]);
+		if (strstr(out.ptr, name) != NULL)
+			fail_msg("%s: %s", rules[i], out.ptr);
+		assert_shares(out.ptr);
+		osp_buf_term(&out);
+	}
+}
+
+static size_t
+draw(osp_report *report, const osp_draw_options *options, osp_buf *text)
+{
+	size_t count;
+
+	osp_buf_init(text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain(report, options, text, &count), OSP_OK);
+	return count;
+}
+
+/* As a terminal of 80 columns has it, and one that has ASCII only and is narrow. */
+static void
+test_text(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_report *report = read_trace("client_pause");
+	osp_buf text;
+	const char *line;
+
+	(void) state;
+	assert_int_equal(draw(report, &options, &text), 1);
+	assert_non_null(strstr(text.ptr, "Why it took 70"));
+	assert_non_null(strstr(text.ptr, " 100 %  70"));
+	assert_non_null(
+		strstr(text.ptr, "   The client did something else for 70"));
+	assert_non_null(
+		strstr(text.ptr, "\n                  Next: Do what takes"));
+	assert_non_null(strstr(text.ptr, "\n   0 %            Not explained.\n"));
+	for (line = text.ptr; *line != '\0'; line = strchr(line, '\n') + 1)
+		assert_true(strchr(line, '\n') - line <= 80);
+	osp_buf_term(&text);
+
+	options.color = true;
+	options.unicode = false;
+	options.width = 10;
+	assert_int_equal(draw(report, &options, &text), 1);
+	assert_non_null(strstr(text.ptr, "\033[1m 100 %"));
+	for (line = text.ptr; *line != '\0'; line++)
+		assert_true((unsigned char) *line < 0x80);
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* Nothing is found in nothing, in a short trace, and in a healthy one. */
+static void
+test_nothing(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_int_equal(draw(report, &options, &text), 0);
+	assert_int_equal(text.len, 0);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	assert_string_equal(text.ptr,
+						"{\"base_id\": null, \"duration_ms\": 0.0, "
+						"\"findings\": [], \"not_explained\": 1.0, "
+						"\"lost_points\": 0.0}");
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+#define BASE "11111111-2222-4333-8444-555555555555"
+
+static void
+add(osp_report *report, const char *name, const char *id, const char *parent,
+	const char *host, int ms, const char *info)
+{
+	char json[2048];
+
+	(void) snprintf(json,
+					sizeof(json),
+					"{\"name\": \"%s\", \"base_id\": \"" BASE
+					"\", \"trace_id\": \"%s\", \"parent_id\": \"%s\", "
+					"\"timestamp\": \"2026-11-22T22:15:%02d.%03d000\", "
+					"\"info\": {%s\"host\": \"%s\"}, \"project\": null, "
+					"\"service\": null}",
+					name,
+					id,
+					parent,
+					ms / 1000,
+					ms % 1000,
+					info,
+					host);
+	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
+}
+
+/* Operations side by side share the time, and none of it counts twice. */
+static void
+test_side_by_side(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	const char *at;
+	double share;
+
+	(void) state;
+	add(report, "app-start", "a", BASE, "h", 0, "");
+	add(report, "pg.plan-start", "p", "a", "h", 0, "");
+	add(report, "pg.wait-start", "w", "a", "h", 0, "");
+	add(report, "pg.plan-stop", "p", "a", "h", 1000, "");
+	add(report, "pg.wait-stop", "w", "a", "h", 1000, "");
+	add(report, "app-stop", "a", BASE, "h", 1000, "");
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	at = text.ptr;
+	share = next_number(&at, "\"share\": ");
+	assert_true(share > 0.49 && share < 0.51);
+	share = next_number(&at, "\"share\": ");
+	assert_true(share > 0.49 && share < 0.51);
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* A server whose clock is an hour off: its time is in the client's call. */
+static void
+test_other_clock(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	add(report, "app-start", "a", BASE, "client", 0, "");
+	add(report, "db-start", "d", "a", "client", 0, "");
+	add(report, "pg-start", "s", "d", "server", 10000, "");
+	add(report, "pg.wait-start", "w", "s", "server", 10010, "");
+	add(report, "pg.wait-stop", "w", "s", "server", 10810, "");
+	add(report, "pg-stop", "s", "d", "server", 10820, "");
+	add(report, "db-stop", "d", "a", "client", 1000, "");
+	add(report, "app-stop", "a", BASE, "client", 11000, "");
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	assert_non_null(
+		strstr(text.ptr, "\"rule\": \"lock_wait\", \"share\": 0.0727"));
+	assert_non_null(
+		strstr(text.ptr, "\"rule\": \"application\", \"share\": 0.909"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* Statements are the same whatever their constants are, and in whatever case. */
+static void
+test_shapes(void **state)
+{
+	static const char *const texts[] = {
+		"SELECT 1 FROM t WHERE a IN (1, 2) AND b = 'x'",
+		"select 7 from t where a in (3,4,5) and b='it''s'",
+		"SELECT $1 FROM t /* note */ WHERE a IN ($2) AND b = $3",
+		"SELECT ? FROM t\n WHERE a IN (?) AND b = ?"};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 40; i++)
+	{
+		char id[16];
+		char info[256];
+
+		(void) snprintf(id, sizeof(id), "s%d", i);
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"statement\": \"%s\"}, ",
+						i % 4 == 3
+							? "SELECT ? FROM t\\n WHERE a IN (?) AND b = ?"
+							: texts[i % 4]);
+		add(report, "pg-start", id, BASE, "h", i * 2, info);
+		add(report, "pg-stop", id, BASE, "h", i * 2 + 2, "");
+	}
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "\"executions\": 40.0"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+static void
+test_lost_points(void **state)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_report *report = read_trace("sleep");
+	osp_buf text;
+
+	(void) state;
+	add(report,
+		"osprofiler.lost-stop",
+		"lost",
+		BASE,
+		"h",
+		0,
+		"\"lost_points\": 3, ");
+	(void) draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "3 points of the trace were lost"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* Parents in a ring, a deep tree, ends before begins: no rule stumbles. */
+static void
+test_odd_trees(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	int i;
+
+	(void) state;
+	add(report, "pg-start", "r1", "r2", "h", 0, "");
+	add(report, "pg-start", "r2", "r1", "h", 5, "");
+	add(report, "pg-stop", "x", "nowhere", "h", 9000, "\"elapsed_ns\": 8, ");
+	add(report, "pg-start", "y", "r1", "h", 8000, "");
+	add(report, "pg-stop", "y", "r1", "h", 4000, "");
+	for (i = 0; i < 3000; i++)
+	{
+		char id[16];
+		char parent[16];
+
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(parent, sizeof(parent), "d%d", i - 1);
+		add(report,
+			i % 3 == 0 ? "pg.node-start" : "pg-start",
+			id,
+			parent,
+			i % 2 == 0 ? "h" : "g",
+			i,
+			"\"db\": {\"statement\": \"SELECT 1\", \"node\": {\"plan_rows\": "
+			"1e400}}, ");
+		add(report,
+			i % 3 == 0 ? "pg.node-stop" : "pg-stop",
+			id,
+			parent,
+			i % 2 == 0 ? "h" : "g",
+			9000 - i,
+			"\"db\": {\"waits\": {\"Lock:x\": 1e17}, \"io_read_ms\": -5, "
+			"\"node\": {\"rows\": 9e18, \"loops\": 0.5}}, ");
+	}
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	assert_shares(text.ptr);
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+static osp_status
+explain_all(const osp_allocator *alc, const char *name)
+{
+	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_report *report = osp_report_new(alc);
+	osp_status status = report != NULL ? OSP_OK : OSP_ENOMEM;
+	size_t count;
+	osp_buf text;
+
+	osp_buf_init(&text, alc, TEXT_MAX);
+	if (status == OSP_OK)
+		status = read_points(report, name);
+	if (status == OSP_OK)
+		status = osp_report_explain(report, &options, &text, &count);
+	if (status == OSP_OK)
+		status = osp_report_explain_json(report, &text);
+	osp_buf_term(&text);
+	osp_report_free(report);
+	return status;
+}
+
+static void
+test_no_memory(void **state)
+{
+	failing_alloc fa;
+
+	(void) state;
+	for (failing_alloc_init(&fa); !fa.done;)
+		failing_alloc_check(&fa, explain_all(&fa.alc, "repeat"));
+	for (failing_alloc_init(&fa); !fa.done;)
+		failing_alloc_check(&fa, explain_all(&fa.alc, "estimate"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules_speak),
+		cmocka_unit_test(test_near_misses),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_side_by_side),
+		cmocka_unit_test(test_other_clock),
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_lost_points),
+		cmocka_unit_test(test_odd_trees),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make.py [DIR]: the traces of tests/unit/test_findings.c.
+
+With DIR, a directory that INCIDENTS_SAVE of tests/incidents has filled, RULE.points
+are taken from there, some of them shortened. Then each RULE_near.points is made
+of RULE.points: nearly the same, but the rule must not speak any more.
+"""
+import json
+import os
+import sys
+from datetime import datetime, timedelta
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TIME = "%Y-%m-%dT%H:%M:%S.%f"
+
+RECORDED = {
+    "deadlock": "deadlock", "lock_wait": "lock", "commit": "standby",
+    "connect": "connections", "estimate": "wrong_estimate", "spill": "spill",
+    "filter": "missing_index", "heap_fetches": "heap_fetches", "read": "reads",
+    "sleep": "sleep", "client_wait": "slow_client", "jit": "JIT",
+    "sqlite_busy": "SQLite_busy", "sqlite_scan": "SQLite_scan",
+    "failure": "retries", "trigger": "foreign_key_without_index",
+    "repeat": "N_1_over_a_network", "planning": "planning",
+    "workers": "missing_workers", "function": "function", "network": "network",
+    "client_pause": "pause", "failed": "timeout", "application": "application",
+}
+MAX = {"connect": 6, "trigger": 8}
+
+
+def kind(point):
+    return point["name"].rsplit("-", 1)[0]
+
+
+def is_stop(point):
+    return point["name"].endswith("-stop")
+
+
+def keep_first(points, name, count):
+    """Without the operations of this name beyond the first ones, and those below."""
+    starts = sorted((p for p in points if kind(p) == name and not is_stop(p)),
+                    key=lambda p: p["timestamp"])
+    gone = {p["trace_id"] for p in starts[count:]}
+    if starts[count:]:
+        last = starts[count]["timestamp"]
+        gone |= {p["trace_id"] for p in points
+                 if p["timestamp"] > last and p["parent_id"] == p["base_id"] and not is_stop(p)}
+    grown = True
+    while grown:
+        more = {p["trace_id"] for p in points if p["parent_id"] in gone} - gone
+        gone |= more
+        grown = bool(more)
+    return [p for p in points if p["trace_id"] not in gone]
+
+
+def last_for(points, wanted, ms):
+    """Lets the operations that are wanted last for ms."""
+    for stop in points:
+        if not is_stop(stop) or not wanted(stop):
+            continue
+        start = next(p for p in points if p["trace_id"] == stop["trace_id"] and not is_stop(p))
+        end = datetime.strptime(start["timestamp"], TIME) + timedelta(milliseconds=ms)
+        stop["timestamp"] = end.strftime(TIME)
+        stop["info"]["elapsed_ns"] = int(ms * 1e6)
+
+
+def of_kind(name):
+    return lambda p: kind(p) == name
+
+
+def change(points, key, value):
+    """Changes all members of this name, however deep."""
+    def visit(value_now):
+        for name, inner in value_now.items():
+            if name == key:
+                value_now[name] = value
+            elif isinstance(inner, dict):
+                visit(inner)
+    for point in points:
+        visit(point["info"])
+
+
+def succeed(points, count):
+    """All but the last failures succeed."""
+    failures = [p for p in points if p["info"].get("etype")]
+    for point in failures[:len(failures) - count]:
+        del point["info"]["etype"], point["info"]["message"]
+
+
+def near(rule, points):
+    if rule == "deadlock":
+        last_for(points, lambda p: p["info"].get("etype") == "deadlock_detected", 3)
+    elif rule == "lock_wait":
+        last_for(points, of_kind("pg.wait"), 6)
+        change(points, "waits", {"Lock:transactionid": 6})
+    elif rule == "commit":
+        last_for(points, of_kind("pg.commit"), 6)
+    elif rule == "connect":
+        return keep_first(points, "db.connect", 2)
+    elif rule == "estimate":
+        change(points, "plan_rows", 100)
+    elif rule == "spill":
+        change(points, "sort_space_type", "Memory")
+        change(points, "temp_blks_written", 0)
+    elif rule == "filter":
+        change(points, "rows", 300000)
+        change(points, "rows_removed_by_filter", 300000)
+    elif rule == "heap_fetches":
+        change(points, "heap_fetches", 900)
+    elif rule == "read":
+        change(points, "io_read_ms", 6)
+    elif rule == "sleep":
+        change(points, "Timeout:PgSleep", 6)
+    elif rule == "client_wait":
+        change(points, "Client:ClientWrite", 6)
+    elif rule == "jit":
+        for part in ("generation", "inlining", "optimization", "emission"):
+            change(points, part + "_ms", 2)
+    elif rule == "sqlite_busy":
+        change(points, "etype", "SQLITE_CONSTRAINT")
+    elif rule == "sqlite_scan":
+        change(points, "rows", 200000)
+    elif rule == "failure":
+        succeed(points, 1)
+    elif rule == "failed":
+        succeed(points, 0)
+    elif rule == "trigger":
+        last_for(points, lambda p: kind(p) != "pg" or p["parent_id"] != p["base_id"], 0.1)
+    elif rule == "repeat":
+        return keep_first(points, "db", 9)
+    elif rule == "planning":
+        last_for(points, of_kind("pg.plan"), 6)
+    elif rule == "workers":
+        change(points, "workers_launched", 3)
+    elif rule == "function":
+        last_for(points, of_kind("pg.function"), 6)
+    elif rule == "network":
+        return [p for p in points if kind(p) in ("db", "db.connect")]
+    elif rule == "client_pause":
+        change(points, "statement", "SELECT 1")
+    elif rule == "application":
+        begin = min(p["timestamp"] for p in points)
+        end = (datetime.strptime(begin, TIME) + timedelta(milliseconds=90)).strftime(TIME)
+        for point in points:
+            point["timestamp"] = min(point["timestamp"], end)
+    return points
+
+
+def write(name, points):
+    with open(os.path.join(HERE, name + ".points"), "w", encoding="utf-8") as file:
+        for point in points:
+            file.write(json.dumps(point, sort_keys=True) + "\n")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def main():
+    for rule, incident in RECORDED.items():
+        if len(sys.argv) > 1:
+            points = read(os.path.join(sys.argv[1], incident + ".points"))
+            if rule in MAX:
+                name = "db.connect" if rule == "connect" else "pg.trigger"
+                points = keep_first(points, name, MAX[rule])
+            write(rule, points)
+        write(rule + "_near", near(rule, read(os.path.join(HERE, rule + ".points"))))
+
+
+main()
