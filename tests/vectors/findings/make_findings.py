@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make.py [DIR]: the traces of tests/unit/test_findings.c.
+"""make_findings.py [DIR]: the traces of tests/unit/test_findings.c.
 
 With DIR, a directory that INCIDENTS_SAVE of tests/incidents has filled, RULE.points
 are taken from there, some of them shortened. Then each RULE_near.points is made
