@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "osprofiler/json.h"
+#include "trace_match.h"
 #include "traces.h"
 
 #define READ_BYTES ((size_t) 256 * 1024)
@@ -141,89 +142,25 @@ next_line(line_reader *reader, osp_str *line, bool *end, osp_error *err)
 	return OSP_OK;
 }
 
-/*
- * An id of these characters stands in every JSON text as it is, so a line
- * without it needs no closer look.
- */
-static bool
-is_plain(osp_str id)
-{
-	size_t i;
-
-	for (i = 0; i < id.len; i++)
-	{
-		unsigned char c = (unsigned char) id.ptr[i];
-
-		if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '/')
-			return false;
-	}
-	return id.len > 0;
-}
-
-/*
- * Does the line begin in the bytes that we and upstream write, with this (plain)
- * base_id? Then it need not be parsed to know which trace it is of.
- */
-static bool
-begins_with_id(osp_str line, osp_str base_id)
-{
-	static const char begin[] = "{\"name\": \"";
-	static const char middle[] = "\", \"base_id\": \"";
-	const size_t begin_len = sizeof(begin) - 1;
-	const size_t middle_len = sizeof(middle) - 1;
-	const char *name_end;
-	size_t left;
-
-	if (line.len < begin_len || memcmp(line.ptr, begin, begin_len) != 0)
-		return false;
-	left = line.len - begin_len;
-	name_end = memchr(line.ptr + begin_len, '"', left);
-	if (name_end == NULL || name_end[-1] == '\\')
-		return false;
-	left -= (size_t) (name_end - (line.ptr + begin_len));
-	return left > middle_len + base_id.len &&
-		   memcmp(name_end, middle, middle_len) == 0 &&
-		   memcmp(name_end + middle_len, base_id.ptr, base_id.len) == 0 &&
-		   name_end[middle_len + base_id.len] == '"';
-}
-
-/* Is the line a notification of the trace? OSP_ENOENT if not; OSP_ENOMEM. */
-static osp_status
-is_of_trace(osp_str line, osp_str base_id, bool plain, osp_buf *scratch)
-{
-	osp_notification point;
-	osp_status status;
-
-	if (plain && memmem(line.ptr, line.len, base_id.ptr, base_id.len) == NULL)
-		return OSP_ENOENT;
-	if (plain && begins_with_id(line, base_id) && line.ptr[line.len - 1] == '}')
-		return OSP_OK;
-	osp_buf_reset(scratch);
-	status = osp_notification_read(line, scratch, &point, NULL);
-	if (status == OSP_ENOMEM)
-		return status;
-	return status == OSP_OK && osp_str_eq(point.base_id, base_id) ? OSP_OK
-																  : OSP_ENOENT;
-}
-
 osp_status
 osp__file_get_points(const file_source *source, osp_str base_id,
 					 osp_point_fn fn, void *ctx, osp_error *err)
 {
-	bool plain = is_plain(base_id);
+	osp_trace_match match;
 	line_reader reader;
 	osp_buf scratch;
 	osp_str line;
 	bool end = false;
 	osp_status status = open_lines(&reader, source, err);
 
+	osp__trace_match_init(&match, base_id);
 	osp_buf_init(&scratch, source->alc, OSP_NOTIFICATION_MAX);
 	while (status == OSP_OK)
 	{
 		status = next_line(&reader, &line, &end, err);
 		if (status != OSP_OK || end)
 			break;
-		status = is_of_trace(line, base_id, plain, &scratch);
+		status = osp__trace_matches(&match, line, &scratch);
 		if (status == OSP_OK)
 			status = fn(ctx, line);
 		else if (status == OSP_ENOMEM)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_member.c
- *	  One text out of a JSON object.
+ *	  One member out of a JSON object.
  */
 #include "osprofiler/json.h"
 
 #include "json/json_read.h"
+#include "json/json_value.h"
 
 /* The member that a name, or names with dots between them, leads to, or NULL. */
 static yyjson_val *
@@ -44,4 +45,38 @@ osp_json_member_text(osp_buf *buf, osp_str json, osp_str name)
 	}
 	osp__json_reader_term(&reader);
 	return status == OSP_OK ? osp_buf_status(buf) : status;
+}
+
+osp_status
+osp__json_value(const osp_allocator *alc, osp_str json, osp_str name,
+				osp_str *value)
+{
+	char space[OSP__JSON_SPACE];
+	osp__json_reader reader;
+	osp__json_iter iter;
+	osp__json_member member;
+	osp_status status;
+
+	osp__json_reader_init(&reader, alc, space, sizeof(space));
+	status = osp__json_read(&reader, json);
+	if (status == OSP_OK && !yyjson_is_obj(osp__json_root(&reader)))
+		status = OSP_EPROTO;
+	if (status == OSP_OK)
+	{
+		/* Of duplicates the last one counts, as Python has it. */
+		status = OSP_ENOENT;
+		osp__json_iter_init(&iter,
+							&reader,
+							osp__json_root(&reader),
+							osp__json_root_text(&reader));
+		while (osp__json_iter_next(&iter, &member))
+		{
+			if (!osp__json_is(member.key, name))
+				continue;
+			*value = member.value_text;
+			status = OSP_OK;
+		}
+	}
+	osp__json_reader_term(&reader);
+	return status;
 }

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "redis_server.h"
+#include "script_server.h"
 #include "tempdir.h"
 
 #define POINTS 100000
@@ -206,14 +206,14 @@ main(int argc, char **argv)
 	run_all(argv[0], uri);
 	(void) snprintf(uri, sizeof(uri), "sqlite:///%s/traces.db", dir);
 	run_all(argv[0], uri);
-	if (redis_server_exists())
+	if (script_server_exists(REDIS_SERVER))
 	{
-		redis_server server;
+		script_server server;
 
-		redis_server_start(&server, dir, "");
+		script_server_start(&server, REDIS_SERVER, dir, "");
 		(void) snprintf(uri, sizeof(uri), "redis://127.0.0.1:%d", server.port);
 		run_all(argv[0], uri);
-		redis_server_stop(&server);
+		script_server_stop(&server);
 	}
 	tempdir_remove();
 	return 0;

@@ -26,7 +26,7 @@ test_restart(void **state)
 	redis_test_restart("");
 	contract_store(conn, &all);
 	contract_expect(conn, redis_trace, &all);
-	redis_server_kill(&redis_test_server);
+	script_server_kill(&redis_test_server);
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
 						   "cannot connect"));
 	redis_test_start("");
@@ -47,7 +47,7 @@ kill_later(unsigned after_us)
 	if (pid == 0)
 	{
 		(void) nanosleep(&pause, NULL);
-		redis_server_kill(&redis_test_server);
+		script_server_kill(&redis_test_server);
 		_exit(0);
 	}
 	return pid;

@@ -10,7 +10,7 @@
 #include "tempdir.h"
 
 const osp_str redis_trace = {"trace", 5};
-redis_server redis_test_server;
+script_server redis_test_server;
 char redis_test_dir[128];
 char redis_test_uri[256];
 
@@ -20,7 +20,8 @@ static bool fresh_needed = true;
 void
 redis_test_start(const char *options)
 {
-	redis_server_start(&redis_test_server, redis_test_dir, options);
+	script_server_start(
+		&redis_test_server, REDIS_SERVER, redis_test_dir, options);
 	(void) snprintf(redis_test_uri,
 					sizeof(redis_test_uri),
 					"redis://127.0.0.1:%d/0",
@@ -36,7 +37,7 @@ redis_test_spoil(void)
 void
 redis_test_restart(const char *options)
 {
-	redis_server_stop(&redis_test_server);
+	script_server_stop(&redis_test_server);
 	redis_test_start(options);
 	redis_test_spoil();
 }
@@ -44,7 +45,7 @@ redis_test_restart(const char *options)
 void
 redis_test_finish(void)
 {
-	redis_server_stop(&redis_test_server);
+	script_server_stop(&redis_test_server);
 	if (redis_test_dir[0] != '\0')
 		tempdir_remove();
 	redis_test_dir[0] = '\0';

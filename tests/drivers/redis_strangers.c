@@ -5,30 +5,12 @@
  */
 #include "failing_alloc.h"
 #include "redis_tests.h"
+#include "stranger.h"
 
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* A listener on a free port of loopback that never accepts. */
-static int
-listen_mute(int backlog, int *port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *) &address, length), 0);
-	assert_int_equal(listen(fd, backlog), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &length), 0);
-	*port = ntohs(address.sin_port);
-	return fd;
-}
 
 /* One connection more to a mute listener, which may not come about. */
 static int
@@ -112,55 +94,6 @@ test_unreachable(void **state)
 	(void) close(fd);
 }
 
-/* How a stranger behaves. */
-typedef struct stranger
-{
-	const char *text;  /* what it says */
-	const char *again; /* and then, again and again; NULL: it closes */
-	unsigned pause_ms; /* before each time */
-	bool unasked;      /* it does not wait for a question */
-} stranger;
-
-/* Serves one connection after another in a process of its own. */
-static pid_t
-start_stranger(const stranger *who, int *port)
-{
-	int fd = listen_mute(5, port);
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-	{
-		(void) signal(SIGPIPE, SIG_IGN);
-		(void) alarm(30); /* should the test fail and leave it alone */
-		for (;;)
-		{
-			int peer = accept(fd, NULL, NULL);
-			char bytes[256];
-			ssize_t sent;
-
-			if (!who->unasked)
-				(void) read(peer, bytes, sizeof(bytes));
-			sent = write(peer, who->text, strlen(who->text));
-			while (who->again != NULL && sent >= 0)
-			{
-				(void) usleep(who->pause_ms * 1000);
-				sent = write(peer, who->again, strlen(who->again));
-			}
-			(void) close(peer);
-		}
-	}
-	(void) close(fd);
-	return pid;
-}
-
-static void
-end_stranger(pid_t pid)
-{
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
-
 /* Somebody answers whatever comes with this text, and closes. */
 static pid_t
 answer_with(const char *text, int *port)
@@ -186,12 +119,12 @@ void
 test_unasked_answers(void **state)
 {
 	static const stranger strangers[] = {
-		{":1\r\n", ":1\r\n", 0, true},
-		{":400\r\n", ":400\r\n", 0, true},
-		{":400\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", ":9\r\n", 5, true},
-		{":400\r\n", ":400\r\n", 1, false},
-		{":400\r\n:1\r\n$4\r\nECHO\r\n", "+OK\r\n", 1, false},
-		{"+OK\r\n", "+OK\r\n", 1, true}};
+		{":1\r\n", ":1\r\n", 0, true, 0, 0},
+		{":400\r\n", ":400\r\n", 0, true, 0, 0},
+		{":400\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", ":9\r\n", 5, true, 0, 0},
+		{":400\r\n", ":400\r\n", 1, false, 0, 0},
+		{":400\r\n:1\r\n$4\r\nECHO\r\n", "+OK\r\n", 1, false, 0, 0},
+		{"+OK\r\n", "+OK\r\n", 1, true, 0, 0}};
 	points all;
 	size_t i;
 
@@ -228,10 +161,10 @@ is_late(void *ctx)
 void
 test_dripping_server(void **state)
 {
-	static const stranger drips[] = {{"$100000\r\n", "x", 40, false},
-									 {"*100000\r\n", ":1\r\n", 40, false},
-									 {"+", "x", 40, false},
-									 {"", "", 40, false}};
+	static const stranger drips[] = {{"$100000\r\n", "x", 40, false, 0, 0},
+									 {"*100000\r\n", ":1\r\n", 40, false, 0, 0},
+									 {"+", "x", 40, false, 0, 0},
+									 {"", "", 40, false, 0, 0}};
 	size_t i;
 
 	(void) state;
@@ -265,11 +198,11 @@ void
 test_large_answers(void **state)
 {
 	static const stranger strangers[] = {
-		{"$2147483647\r\n", "xxxxxxxxxxxxxxxx", 0, false},
-		{"*2147483647\r\n", ":1\r\n", 0, false},
-		{"*20000\r\n", "$100\r\n", 0, false},
-		{"*1000000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false},
-		{"*30000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false}};
+		{"$2147483647\r\n", "xxxxxxxxxxxxxxxx", 0, false, 0, 0},
+		{"*2147483647\r\n", ":1\r\n", 0, false, 0, 0},
+		{"*20000\r\n", "$100\r\n", 0, false, 0, 0},
+		{"*1000000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false, 0, 0},
+		{"*30000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false, 0, 0}};
 	size_t i;
 
 	(void) state;

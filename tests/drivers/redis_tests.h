@@ -11,7 +11,7 @@
 #include <hiredis/hiredis.h>
 
 #include "contract.h"
-#include "redis_server.h"
+#include "script_server.h"
 
 extern const osp_driver osp_driver_redis;
 
@@ -21,7 +21,7 @@ extern const osp_driver osp_driver_redis;
 extern const osp_str redis_trace;
 
 /* The server of the test that runs, and where it is: "redis://...". */
-extern redis_server redis_test_server;
+extern script_server redis_test_server;
 extern char redis_test_dir[128];
 extern char redis_test_uri[256];
 

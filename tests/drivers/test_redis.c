@@ -373,7 +373,7 @@ main(void)
 		cmocka_unit_test(test_wrong_shapes),
 	};
 
-	if (!redis_server_exists())
+	if (!script_server_exists(REDIS_SERVER))
 		return contract_skip("there is no redis-server");
 	return contract_run(&b, own, sizeof(own) / sizeof(own[0]));
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * messaging.h
+ *	  What the parts of the messaging driver share.
+ *
+ * Names are those of oslo.messaging: notifications of a topic go to an exchange,
+ * under the topic's name with ".info" behind it, which is also the name of the
+ * queue that is bound there. Whoever reads notifications reads this queue.
+ */
+#ifndef OSP_MESSAGING_H
+#define OSP_MESSAGING_H
+
+#include "amqp.h"
+#include "traces.h"
+
+/* Brokers in one connection string. */
+#define MESSAGING_PEERS_MAX 16
+
+/* Messages that are published before their confirmations are waited for. */
+#define MESSAGING_WINDOW 4096
+
+struct osp_driver_conn
+{
+	const osp_allocator *alc;
+	osp_amqp amqp;
+
+	/* What the connection string says. */
+	char *storage; /* of the texts */
+	osp_amqp_peer peers[MESSAGING_PEERS_MAX];
+	osp_str exchange;
+	osp_str queue; /* and routing key */
+	char queue_text[AMQP_SHORT_MAX + 1];
+	bool durable;     /* exchange and queue survive the broker's end */
+	bool declare;     /* make them, if they are not there */
+	unsigned idle_ms; /* reading goes on until nothing has come for so long */
+
+	/* Of writing. */
+	bool ready;      /* the channel is open, and confirms what we publish */
+	uint64_t tag;    /* of the message that was published last */
+	size_t body_max; /* longer messages are refused by the broker */
+	osp_buf head;    /* of a message, before and behind the notification */
+	osp_buf tail;
+	bool settled[MESSAGING_WINDOW];
+
+	/* Of reading. */
+	osp_buf body;
+	osp_buf text;
+	osp_buf scratch;
+	osp_traces traces;
+};
+
+/* ---- messaging_uri.c ---- */
+
+/* Reads messaging://[user[:password]@]host[:port][,...][/vhost][?...] into conn. */
+osp_status osp__messaging_read_uri(osp_driver_conn *conn, osp_str text,
+								   osp_error *err) OSP_MUST_CHECK;
+
+/* ---- messaging_topic.c ---- */
+
+/* Opens a channel for publishing: exchange and queue are there, and what is
+ * published will be confirmed. */
+osp_status osp__messaging_prepare(osp_driver_conn *conn,
+								  osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * Opens a channel for reading the queue, and counts the messages in it.
+ * OSP_ENOENT, without a message: there is no such queue.
+ */
+osp_status osp__messaging_consume(osp_driver_conn *conn, uint64_t *count,
+								  osp_error *err) OSP_MUST_CHECK;
+
+/* ---- messaging_body.c ---- */
+
+/* Sets head and tail to what stands round the notification in a message, in the
+ * format 1.0 of oslo.messaging. now_ns: the time of sending. */
+void osp__messaging_frame_body(osp_driver_conn *conn,
+							   const osp_notification *item, int64_t now_ns);
+
+/*
+ * The notification in a message, in format 1.0 or 2.0, borrowed from body or
+ * conn->text. OSP_EPROTO: there is none; OSP_ENOMEM.
+ */
+osp_status osp__messaging_payload(osp_driver_conn *conn, osp_str body,
+								  osp_str *json) OSP_MUST_CHECK;
+
+/* ---- messaging_read.c ---- */
+
+/* Called for each message of the queue, with its tag. What is not OSP_OK ends the
+ * reading. */
+typedef osp_status (*osp_messaging_fn)(void *ctx, osp_driver_conn *conn,
+									   uint64_t tag, osp_str body);
+
+/*
+ * Calls fn for each message of the queue, in its order. All that fn did not
+ * acknowledge are in the queue again, in their old places, when this returns.
+ */
+osp_status osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
+							   void *ctx, osp_error *err) OSP_MUST_CHECK;
+
+/* Fills conn->traces with what all messages of the queue say of their traces. */
+osp_status osp__messaging_find_traces(osp_driver_conn *conn,
+									  osp_error *err) OSP_MUST_CHECK;
+
+/* ---- the slots of osp_driver ---- */
+
+osp_status osp__messaging_notify(osp_driver_conn *conn,
+								 const osp_notification *items, size_t count,
+								 size_t *accepted,
+								 osp_error *err) OSP_MUST_CHECK;
+osp_status osp__messaging_get_points(osp_driver_conn *conn, osp_str base_id,
+									 osp_point_fn fn, void *ctx,
+									 osp_error *err) OSP_MUST_CHECK;
+osp_status osp__messaging_list_traces(osp_driver_conn *conn,
+									  const osp_trace_filter *filter,
+									  osp_trace_fn fn, void *ctx, osp_str *next,
+									  osp_error *err) OSP_MUST_CHECK;
+osp_status osp__messaging_remove_traces(osp_driver_conn *conn,
+										const osp_removal *what,
+										uint64_t *removed,
+										osp_error *err) OSP_MUST_CHECK;
+
+#endif /* OSP_MESSAGING_H */

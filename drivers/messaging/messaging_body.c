@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * messaging_body.c
+ *	  Notifications as messages of oslo.messaging.
+ *
+ *	  format 1.0, written and read:
+ *	  {"message_id": ..., "publisher_id": HOST, "event_type": "profiler.SERVICE",
+ *	   "priority": "INFO", "payload": NOTIFICATION, "timestamp": ...,
+ *	   "_unique_id": ...}
+ *	  format 2.0, read:
+ *	  {"oslo.version": "2.0", "oslo.message": "the above as a string"}
+ */
+#include "messaging.h"
+
+#include "osprofiler/json.h"
+#include "json/json_value.h"
+
+#define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME  UINT64_C(0x100000001b3)
+#define OTHER_SEED UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t
+hash_text(uint64_t hash, osp_str text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char) text.ptr[i]) * FNV_PRIME;
+
+	/* An end that no text has. */
+	return (hash ^ 0x100) * FNV_PRIME;
+}
+
+/*
+ * The id of a message, made of what identifies the notification: one that is
+ * sent again has the same, by which consumers that keep an id once, as Ceilometer
+ * does, drop the copy.
+ */
+static void
+make_id(const osp_notification *item, osp_uuid *id)
+{
+	static const uint64_t seeds[] = {FNV_OFFSET, OTHER_SEED};
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+	{
+		uint64_t hash = hash_text(seeds[i], item->base_id);
+
+		hash = hash_text(hash, item->trace_id);
+		hash = hash_text(hash, item->name);
+		memcpy(id->bytes + i * sizeof(hash), &hash, sizeof(hash));
+	}
+	id->bytes[6] = (unsigned char) ((id->bytes[6] & 0x0f) | 0x40);
+	id->bytes[8] = (unsigned char) ((id->bytes[8] & 0x3f) | 0x80);
+}
+
+void
+osp__messaging_frame_body(osp_driver_conn *conn, const osp_notification *item,
+						  int64_t now_ns)
+{
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	char text[OSP_UUID_TEXT_LEN + 1];
+	osp_buf *head = &conn->head;
+	osp_buf *tail = &conn->tail;
+	osp_buf *event = &conn->text;
+	osp_uuid id;
+	size_t i;
+
+	make_id(item, &id);
+	osp_uuid_text(&id, text);
+	osp_buf_reset(head);
+	osp_buf_add_str(head, OSP_STR("{\"message_id\": \""));
+	osp_buf_add(head, text, OSP_UUID_TEXT_LEN);
+	osp_buf_add_str(head, OSP_STR("\", \"publisher_id\": "));
+	osp_json_string(head, item->host);
+	osp_buf_reset(event);
+	osp_buf_add_str(event, OSP_STR("profiler."));
+	osp_buf_add_str(event,
+					item->service.len > 0 ? item->service : OSP_STR("None"));
+	osp_buf_add_str(head, OSP_STR(", \"event_type\": "));
+	osp_json_string(head, osp_buf_str(event));
+	osp_buf_add_str(head, OSP_STR(", \"priority\": \"INFO\", \"payload\": "));
+
+	osp_timestamp_text(now_ns, timestamp);
+	timestamp[strcspn(timestamp, "T")] = ' ';
+	osp_buf_reset(tail);
+	osp_buf_add_str(tail, OSP_STR(", \"timestamp\": \""));
+	osp_buf_add(tail, timestamp, OSP_TIMESTAMP_LEN);
+	osp_buf_add_str(tail, OSP_STR("\", \"_unique_id\": \""));
+	for (i = 0; i < OSP_UUID_TEXT_LEN; i++)
+		if (text[i] != '-')
+			osp_buf_add_char(tail, text[i]);
+	osp_buf_add_str(tail, OSP_STR("\"}"));
+}
+
+osp_status
+osp__messaging_payload(osp_driver_conn *conn, osp_str body, osp_str *json)
+{
+	osp_status status =
+		osp__json_value(conn->alc, body, OSP_STR("payload"), json);
+
+	if (status != OSP_ENOENT)
+		return status;
+	osp_buf_reset(&conn->text);
+	status = osp_json_member_text(&conn->text, body, OSP_STR("oslo.message"));
+	if (status == OSP_OK)
+		status = osp__json_value(
+			conn->alc, osp_buf_str(&conn->text), OSP_STR("payload"), json);
+	return status == OSP_ENOENT ? OSP_EPROTO : status;
+}

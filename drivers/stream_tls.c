@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream_tls.c
+ *	  TLS over a stream, by OpenSSL.
+ *
+ * OpenSSL reads and writes the socket through a BIO of ours: its own would
+ * raise SIGPIPE in the host.
+ */
+#include "stream_tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+/* ---- the BIO ---- */
+
+static int
+bio_result(BIO *bio, ssize_t result, int retry)
+{
+	BIO_clear_retry_flags(bio);
+	if (result < 0 &&
+		(errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
+	return (int) result;
+}
+
+static int
+bio_write(BIO *bio, const char *bytes, int len)
+{
+	const osp_stream *stream = BIO_get_data(bio);
+
+	return bio_result(
+		bio,
+		send(stream->fd, bytes, (size_t) len, MSG_NOSIGNAL | MSG_DONTWAIT),
+		BIO_FLAGS_WRITE);
+}
+
+static int
+bio_read(BIO *bio, char *bytes, int size)
+{
+	const osp_stream *stream = BIO_get_data(bio);
+
+	return bio_result(bio,
+					  recv(stream->fd, bytes, (size_t) size, MSG_DONTWAIT),
+					  BIO_FLAGS_READ);
+}
+
+static long
+bio_control(BIO *bio, int command, long number, void *pointer)
+{
+	(void) bio;
+	(void) number;
+	(void) pointer;
+	return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+/* Gives a connection its BIO; false: no memory. */
+static bool
+attach_bio(SSL *tls, osp_stream *stream)
+{
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "osp_stream");
+	BIO *bio = NULL;
+
+	if (method != NULL && BIO_meth_set_write(method, bio_write) == 1 &&
+		BIO_meth_set_read(method, bio_read) == 1 &&
+		BIO_meth_set_ctrl(method, bio_control) == 1)
+		bio = BIO_new(method);
+	if (bio == NULL)
+	{
+		BIO_meth_free(method);
+		return false;
+	}
+	BIO_set_data(bio, stream);
+	BIO_set_init(bio, 1);
+
+	/* The BIO uses its method until it ends, and BIO_free does not free it. */
+	(void) SSL_set_app_data(tls, method);
+	SSL_set_bio(tls, bio, bio);
+	return true;
+}
+
+void
+osp__stream_end_tls(osp_stream *stream)
+{
+	BIO_METHOD *method;
+
+	if (stream->tls == NULL)
+		return;
+	method = SSL_get_app_data(stream->tls);
+	(void) SSL_shutdown(stream->tls);
+	SSL_free(stream->tls);
+	BIO_meth_free(method);
+	stream->tls = NULL;
+	ERR_clear_error();
+}
+
+/* ---- the handshake ---- */
+
+/* Whom the certificate must name. */
+static bool
+set_peer(SSL *tls, const char *host)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, host, address) == 1 ||
+		inet_pton(AF_INET6, host, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), host) == 1;
+	return SSL_set1_host(tls, host) == 1 &&
+		   SSL_set_tlsext_host_name(tls, host) == 1;
+}
+
+static SSL *
+new_tls(const char *host, const char *ca_file, const char **why)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *tls = NULL;
+
+	*why = "out of memory";
+	if (ctx == NULL)
+		return NULL;
+	(void) SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	(void) SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+	(void) SSL_CTX_set_mode(ctx,
+							SSL_MODE_ENABLE_PARTIAL_WRITE |
+								SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	if ((ca_file != NULL ? SSL_CTX_load_verify_locations(ctx, ca_file, NULL)
+						 : SSL_CTX_set_default_verify_paths(ctx)) != 1)
+		*why = "the file of certificate authorities cannot be read";
+	else
+		tls = SSL_new(ctx);
+	SSL_CTX_free(ctx);
+	if (tls != NULL && !set_peer(tls, host))
+	{
+		SSL_free(tls);
+		tls = NULL;
+	}
+	return tls;
+}
+
+/* Why the handshake has failed. */
+static const char *
+handshake_failure(const SSL *tls)
+{
+	long verified = SSL_get_verify_result(tls);
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+	if (verified != X509_V_OK)
+		return X509_verify_cert_error_string(verified);
+	return reason != NULL ? reason : "the connection was closed";
+}
+
+static osp_status
+shake_hands(osp_stream *stream, const char **why)
+{
+	for (;;)
+	{
+		osp_status status;
+		int result;
+		int code;
+
+		ERR_clear_error();
+		result = SSL_connect(stream->tls);
+		if (result == 1)
+			return OSP_OK;
+		code = SSL_get_error(stream->tls, result);
+		*why = handshake_failure(stream->tls);
+		if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE)
+			return OSP_EUNAVAIL;
+		status = osp__wait_check(stream->wait);
+		if (status == OSP_OK)
+			status =
+				osp__wait_fd(stream->wait,
+							 stream->fd,
+							 code == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT);
+		*why = status == OSP_EINTR ? "interrupted" : "no answer in time";
+		if (status != OSP_OK)
+			return status;
+	}
+}
+
+osp_status
+osp__stream_start_tls(osp_stream *stream, const char *host, const char *ca_file,
+					  const char *server, osp_error *err)
+{
+	osp_status status = OSP_EUNAVAIL;
+	const char *why;
+
+	stream->tls = new_tls(host, ca_file, &why);
+	if (stream->tls != NULL && !attach_bio(stream->tls, stream))
+	{
+		SSL_free(stream->tls);
+		stream->tls = NULL;
+		status = OSP_ENOMEM;
+	}
+	if (stream->tls != NULL)
+		status = shake_hands(stream, &why);
+	if (status != OSP_OK)
+	{
+		(void) osp_error_set(err, status, "TLS with %s: %s", server, why);
+		osp__stream_close(stream);
+	}
+	return status;
+}
+
+/* ---- bytes ---- */
+
+/* The result of SSL_read or SSL_write, as those of a stream are. */
+static ssize_t
+tls_result(const osp_stream *stream, int result)
+{
+	int code;
+
+	if (result > 0)
+		return result;
+	code = SSL_get_error(stream->tls, result);
+	if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
+		return 0;
+	if (code != SSL_ERROR_SYSCALL)
+		errno = code == SSL_ERROR_ZERO_RETURN ? 0 : EPROTO;
+	return -1;
+}
+
+ssize_t
+osp__stream_read_tls(osp_stream *stream, void *bytes, size_t size)
+{
+	ERR_clear_error();
+	return tls_result(
+		stream,
+		SSL_read(stream->tls, bytes, size < INT_MAX ? (int) size : INT_MAX));
+}
+
+ssize_t
+osp__stream_write_tls(osp_stream *stream, const void *bytes, size_t len)
+{
+	ERR_clear_error();
+	return tls_result(
+		stream,
+		SSL_write(stream->tls, bytes, len < INT_MAX ? (int) len : INT_MAX));
+}

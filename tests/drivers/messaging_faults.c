@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * messaging_faults.c
+ *	  A RabbitMQ that restarts, dies, hangs, refuses; exchanges and queues that
+ *	  are not as they should be.
+ */
+#include "messaging_tests.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A restart between two batches goes unnoticed. What is durable is there again,
+ * what is not is gone, and the queue with it. */
+void
+test_restart(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_driver_conn *durable = contract_open_as(
+		messaging_test_uri("", "?durable=1&topic=kept&exchange=kept"),
+		false,
+		TIMEOUT_MS);
+	points all;
+	points none;
+
+	(void) state;
+	points_init(&none);
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 3);
+	contract_store(conn, &all);
+	contract_store(durable, &all);
+	script_server_stop(&messaging_test_server);
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "cannot connect"));
+	messaging_test_start();
+	contract_expect(conn, messaging_trace, &none);
+	contract_expect(durable, messaging_trace, &all);
+	contract_store(conn, &all);
+	contract_expect(conn, messaging_trace, &all);
+	points_term(&all);
+	contract_close(durable);
+	contract_close(conn);
+}
+
+/* Kills the broker a little later, in a process of its own. */
+static pid_t
+kill_later(unsigned after_us)
+{
+	struct timespec pause = {0, (long) after_us * 1000};
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+	{
+		(void) nanosleep(&pause, NULL);
+		script_server_kill(&messaging_test_server);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* What was confirmed before the broker was killed is there afterwards. */
+void
+test_killed_during_batch(void **state)
+{
+	osp_driver_conn *conn = contract_open_as(
+		messaging_test_uri("", "?durable=1&topic=killed&exchange=killed"),
+		false,
+		TIMEOUT_MS);
+	osp_error err = {OSP_OK, ""};
+	osp_status status;
+	unsigned confirmed = 0;
+	collected got;
+	size_t accepted;
+	size_t i;
+	pid_t killer;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 100000);
+	killer = kill_later(400000);
+	do
+	{
+		const points batch = {.items = all.items + confirmed, .count = 500};
+
+		status = osp_driver_messaging.notify(
+			conn, batch.items, batch.count, &accepted, &err);
+		confirmed += status == OSP_OK ? 500 : 0;
+	}
+	while (status == OSP_OK && confirmed < 100000);
+	assert_int_equal(status, OSP_EUNAVAIL);
+	assert_int_equal(accepted, 0);
+	assert_null(strstr(err.msg, "cannot connect"));
+	assert_true(confirmed > 0);
+	assert_int_equal(waitpid(killer, NULL, 0), killer);
+	messaging_test_server.running = false;
+	messaging_test_start();
+
+	collected_init(&got);
+	assert_int_equal(osp_driver_messaging.get_points(
+						 conn, messaging_trace, collect_point, &got, &err),
+					 OSP_OK);
+	assert_true(got.count >= confirmed);
+	for (i = 0; i < confirmed; i++)
+		assert_string_equal(got.texts[i], all.items[i].json.ptr);
+	collected_term(&got);
+	points_term(&all);
+	contract_close(conn);
+}
+
+void
+test_broker_that_hangs(void **state)
+{
+	osp_driver_options options =
+		contract_options(messaging_test_connection_string());
+	osp_driver_conn *conn;
+	osp_error err = {OSP_OK, ""};
+	points small;
+	points all;
+	long begin;
+
+	(void) state;
+	options.timeout_ms = 300;
+	conn = contract_open_with(&options);
+	points_init(&small);
+	points_fill(&small, messaging_trace, 0, 3);
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 50000);
+	contract_store(conn, &small);
+	script_server_do(&messaging_test_server, "pause");
+	begin = contract_now_ms();
+	assert_non_null(strstr(contract_store_fails(conn, &small, OSP_EUNAVAIL),
+						   "does not answer within 300 ms"));
+	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
+	assert_int_equal(osp_driver_messaging.get_points(
+						 conn, messaging_trace, collect_point, NULL, &err),
+					 OSP_EUNAVAIL);
+	assert_true(contract_now_ms() - begin < 3000);
+	script_server_do(&messaging_test_server, "resume");
+	points_term(&small);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+declare_exchange(const char *type)
+{
+	amqp_connection_state_t broker = messaging_test_connect();
+
+	(void) amqp_exchange_declare(broker,
+								 1,
+								 amqp_cstring_bytes("openstack"),
+								 amqp_cstring_bytes(type),
+								 0,
+								 0,
+								 0,
+								 0,
+								 amqp_empty_table);
+	messaging_test_ok(broker);
+	messaging_test_disconnect(broker);
+}
+
+/* Makes the queue with one argument; 0: with none. */
+static void
+declare_queue(const char *argument, int value)
+{
+	amqp_connection_state_t broker = messaging_test_connect();
+	amqp_table_entry_t entries[2] = {{.key = amqp_cstring_bytes(argument)},
+									 {.key = amqp_cstring_bytes("x-overflow")}};
+	amqp_table_t arguments = {value > 0 ? 2 : 0, entries};
+	amqp_bytes_t queue = amqp_cstring_bytes("profiler.info");
+
+	entries[0].value.kind = AMQP_FIELD_KIND_I32;
+	entries[0].value.value.i32 = value;
+	entries[1].value.kind = AMQP_FIELD_KIND_UTF8;
+	entries[1].value.value.bytes = amqp_cstring_bytes("reject-publish");
+	(void) amqp_queue_declare(broker, 1, queue, 0, 0, 0, 0, arguments);
+	messaging_test_ok(broker);
+	(void) amqp_queue_bind(broker,
+						   1,
+						   queue,
+						   amqp_cstring_bytes("openstack"),
+						   queue,
+						   amqp_empty_table);
+	messaging_test_ok(broker);
+	messaging_test_disconnect(broker);
+}
+
+/* An exchange of another kind is no place for notifications, unless one says that
+ * it is. */
+void
+test_other_exchange(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_driver_conn *undeclared;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 3);
+	declare_exchange("direct");
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "declare=0 takes them as they are"));
+	undeclared = contract_open_as(
+		messaging_test_uri("", "?declare=0"), false, TIMEOUT_MS);
+	assert_non_null(strstr(contract_store_fails(undeclared, &all, OSP_EUNAVAIL),
+						   "no queue that is bound to exchange openstack"));
+	declare_queue("", 0);
+	contract_store(undeclared, &all);
+	contract_expect(conn, messaging_trace, &all);
+	points_term(&all);
+	contract_close(undeclared);
+	contract_close(conn);
+}
+
+/* A message for which there is no queue any more is not stored; the next try makes
+ * the queue again. */
+void
+test_queue_deleted(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 5000);
+	contract_store(conn, &all);
+	messaging_test_reset();
+	declare_exchange("topic");
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "no queue that is bound"));
+	contract_store(conn, &all);
+	messaging_test_reset();
+	assert_non_null(
+		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "no exchange"));
+	contract_store(conn, &all);
+	contract_expect(conn, messaging_trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* A queue that takes no more than some messages, and says so. */
+void
+test_queue_full(void **state)
+{
+	osp_driver_conn *conn = contract_open_as(
+		messaging_test_uri("", "?declare=0"), false, TIMEOUT_MS);
+	amqp_connection_state_t broker;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 100);
+	declare_exchange("topic");
+	declare_queue("x-max-length", 50);
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "does not take what is sent"));
+	broker = messaging_test_connect();
+	(void) amqp_queue_purge(broker, 1, amqp_cstring_bytes("profiler.info"));
+	messaging_test_ok(broker);
+	messaging_test_disconnect(broker);
+	all.count = 20;
+	contract_store(conn, &all);
+	contract_expect(conn, messaging_trace, &all);
+	all.count = 100;
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* What is longer than the broker takes is refused, and nothing else. */
+void
+test_message_too_long(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	const size_t length = 18 * 1024 * 1024;
+	char *text = malloc(length);
+	osp_error err = {OSP_OK, ""};
+	size_t accepted = 0;
+	collected got;
+	points all;
+	int round;
+
+	(void) state;
+	assert_non_null(text);
+	memset(text, 'x', length);
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 3);
+	points_add(&all, OSP_STR("long"), 3, osp_str_n(text, length));
+	points_add(&all, OSP_STR("long"), 4, osp_str_n(text, length - 1000));
+	points_fill(&all, messaging_trace, 5, 3);
+	for (round = 0; round < 2; round++)
+	{
+		assert_int_equal(osp_driver_messaging.notify(
+							 conn, all.items, all.count, &accepted, &err),
+						 OSP_EREFUSED);
+		assert_int_equal(accepted, 6);
+		assert_non_null(strstr(err.msg, "no message longer"));
+	}
+	collected_init(&got);
+	assert_int_equal(osp_driver_messaging.get_points(
+						 conn, messaging_trace, collect_point, &got, &err),
+					 OSP_OK);
+	assert_true(got.count >= 12);
+	assert_string_equal(got.texts[0], all.items[0].json.ptr);
+	assert_string_equal(got.texts[got.count - 1], all.items[7].json.ptr);
+	collected_term(&got);
+	free(text);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* What another consumer has taken is not waited for very long. */
+void
+test_other_consumer(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	amqp_connection_state_t broker;
+	collected got;
+	points all;
+	long begin;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 1000);
+	contract_store(conn, &all);
+	broker = messaging_test_connect();
+	(void) amqp_basic_consume(broker,
+							  1,
+							  amqp_cstring_bytes("profiler.info"),
+							  amqp_empty_bytes,
+							  0,
+							  0,
+							  0,
+							  amqp_empty_table);
+	messaging_test_ok(broker);
+	begin = contract_now_ms();
+	collected_init(&got);
+	assert_int_equal(osp_driver_messaging.get_points(
+						 conn, messaging_trace, collect_point, &got, NULL),
+					 OSP_OK);
+	assert_int_equal(got.count, 0);
+	collected_term(&got);
+	assert_true(contract_now_ms() - begin < 2500);
+	messaging_test_disconnect(broker);
+	contract_expect(conn, messaging_trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * messaging_tests.h
+ *	  The tests of the messaging driver, one program of three files: its bytes,
+ *	  users and options (test_messaging.c), a broker in trouble
+ *	  (messaging_faults.c), and who is no broker at all (messaging_strangers.c).
+ *
+ * librabbitmq, which the driver does not use, looks behind it.
+ */
+#ifndef TEST_MESSAGING_TESTS_H
+#define TEST_MESSAGING_TESTS_H
+
+#include <amqp.h>
+
+#include "contract.h"
+#include "script_server.h"
+
+extern const osp_driver osp_driver_messaging;
+
+/* ---- what they share (messaging_fixture.c) ---- */
+
+/* The trace that most of them store. */
+extern const osp_str messaging_trace;
+
+/* The broker, and where it is: "messaging://...". */
+extern script_server messaging_test_server;
+extern char messaging_test_dir[128];
+
+/* Starts the broker again after it has been ended. */
+void messaging_test_start(void);
+
+/* Its address with this login and this rest. Static. */
+const char *messaging_test_uri(const char *login, const char *rest);
+
+/* A connection to it with a channel, aside from the driver. */
+amqp_connection_state_t messaging_test_connect(void);
+void messaging_test_disconnect(amqp_connection_state_t broker);
+
+/* Asserts that the last request on such a connection went well. */
+void messaging_test_ok(amqp_connection_state_t broker);
+
+/* Publishes text with this type of content; gets and removes the first message of
+ * a queue, false if it is empty. */
+void messaging_test_publish(const char *exchange, const char *key,
+							const char *type, osp_str text);
+bool messaging_test_get(const char *queue, amqp_message_t *message);
+
+/* As a backend has them. */
+void messaging_test_reset(void);
+void messaging_test_finish(void);
+const char *messaging_test_connection_string(void);
+
+/* ---- messaging_faults.c ---- */
+
+void test_restart(void **state);
+void test_killed_during_batch(void **state);
+void test_broker_that_hangs(void **state);
+void test_other_exchange(void **state);
+void test_queue_deleted(void **state);
+void test_queue_full(void **state);
+void test_message_too_long(void **state);
+void test_other_consumer(void **state);
+
+/* ---- messaging_strangers.c ---- */
+
+void test_nobody_there(void **state);
+void test_no_broker(void **state);
+void test_dripping_broker(void **state);
+void test_lying_broker(void **state);
+void test_large_answers(void **state);
+void test_alarm(void **state);
+
+#endif /* TEST_MESSAGING_TESTS_H */
