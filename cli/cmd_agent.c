@@ -90,6 +90,7 @@ typedef struct agent_args
 {
 	const char *run_directory;
 	const char *connection_string;
+	const char *transport_url;
 	const char *spool;
 	uint64_t spool_limit;
 	const char *project;
@@ -141,6 +142,9 @@ read_args(int argc, char **argv, agent_args *args)
 				break;
 			case CLI_OPT_CONNECTION_STRING:
 				args->connection_string = optarg;
+				break;
+			case CLI_OPT_TRANSPORT_URL:
+				args->transport_url = optarg;
 				break;
 			case OPT_SPOOL:
 				args->spool = optarg;
@@ -205,7 +209,11 @@ choose_collector(const agent_args *args, osp_config *config,
 	osp_status status;
 	int fd;
 
-	options->connection_string = osp_str_of(args->connection_string);
+	status = osp_config_set_collector(
+		config, args->connection_string, args->transport_url, err);
+	if (status != OSP_OK)
+		return status;
+	options->connection_string = osp_str_of(config->connection_string);
 	options->project = choose(args->project, config->project);
 	options->service = choose(args->service, config->service);
 	if (is_given(args->connection_string))

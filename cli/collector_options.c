@@ -18,17 +18,58 @@ cli_collector_init(cli_collector *collector)
 bool
 cli_collector_option(cli_collector *collector, int code, const char *value)
 {
-	if (code != CLI_OPT_CONNECTION_STRING)
-		return false;
-	collector->connection_string = value;
-	return true;
+	switch (code)
+	{
+		case CLI_OPT_CONNECTION_STRING:
+			collector->connection_string = value;
+			return true;
+		case CLI_OPT_TRANSPORT_URL:
+			collector->transport_url = value;
+			return true;
+		default:
+			return false;
+	}
 }
 
-/* An option that is given empty counts as not given, as upstream has it. */
-static const char *
-first_set(const char *option, const char *configured)
+/* How long reading waits for more is an option of messaging://; it means nothing
+ * to other collectors. */
+static osp_status
+add_idle_timeout(cli_collector *collector, osp_error *err)
 {
-	return option != NULL && option[0] != '\0' ? option : configured;
+	const char *uri = collector->config.connection_string;
+	osp_status status;
+	osp_buf text;
+
+	if (collector->idle_timeout_s <= 0 || strncmp(uri, "messaging", 9) != 0)
+		return OSP_OK;
+	osp_buf_init(&text, &osp_allocator_default, strlen(uri) + 64);
+	osp_buf_addf(&text,
+				 "%s%cidle_timeout=%lds",
+				 uri,
+				 strchr(uri, '?') != NULL ? '&' : '?',
+				 (long) (collector->idle_timeout_s + 0.999));
+	status = osp_config_set_collector(&collector->config, text.ptr, NULL, err);
+	osp_buf_term(&text);
+	return status;
+}
+
+/* The configuration, with what the options say of the collector. An option that
+ * is given empty counts as not given, as upstream has it. */
+static osp_status
+load_config(cli_collector *collector, osp_error *err)
+{
+	osp_config *config = &collector->config;
+	osp_status status =
+		osp_config_load(config, &osp_allocator_default, NULL, err);
+
+	if (status == OSP_OK)
+		status = osp_config_set_collector(config,
+										  collector->connection_string,
+										  collector->transport_url,
+										  err);
+	if (status == OSP_OK)
+		status = osp_config_need_connection(config, err);
+	return status == OSP_OK ? add_idle_timeout(collector, err) : status;
 }
 
 int
@@ -40,14 +81,9 @@ cli_collector_open(cli_collector *collector)
 
 	if (collector->conn != NULL)
 		return CLI_OK;
-	if (osp_config_load(
-			&collector->config, &osp_allocator_default, NULL, &err) != OSP_OK)
+	if (load_config(collector, &err) != OSP_OK)
 		return cli_error("%s", err.msg);
-	if (first_set(collector->connection_string, "")[0] == '\0' &&
-		osp_config_need_connection(&collector->config, &err) != OSP_OK)
-		return cli_error("%s", err.msg);
-	uri = first_set(collector->connection_string,
-					collector->config.connection_string);
+	uri = collector->config.connection_string;
 	osp_connection_string_redact(
 		osp_str_of(uri), collector->shown, sizeof(collector->shown));
 

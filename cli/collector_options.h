@@ -13,6 +13,8 @@ typedef struct cli_collector
 {
 	/* Options of the command line, borrowed; NULL: not given. */
 	const char *connection_string;
+	const char *transport_url;
+	double idle_timeout_s; /* 0: not given */
 
 	bool writes; /* traces will be removed */
 
@@ -27,21 +29,26 @@ typedef struct cli_collector
 enum
 {
 	CLI_OPT_CONNECTION_STRING = 256,
+	CLI_OPT_TRANSPORT_URL,
 	CLI_OPT_FIRST_FREE
 };
 
-#define CLI_COLLECTOR_OPTIONS                         \
-	{                                                 \
-		"connection-string", required_argument, NULL, \
-			CLI_OPT_CONNECTION_STRING                 \
+#define CLI_COLLECTOR_OPTIONS                                                  \
+	{"connection-string", required_argument, NULL, CLI_OPT_CONNECTION_STRING}, \
+	{                                                                          \
+		"transport-url", required_argument, NULL, CLI_OPT_TRANSPORT_URL        \
 	}
 
-#define CLI_COLLECTOR_HELP                                   \
-	"  --connection-string URI   the collector; else "       \
-	"OSPROFILER_CONNECTION_STRING,\n"                        \
-	"                            else connection_string of " \
-	"OSPROFILER_CONF, else\n"                                \
-	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"
+#define CLI_COLLECTOR_HELP                                                 \
+	"  --connection-string URI   the collector; else "                     \
+	"OSPROFILER_CONNECTION_STRING,\n"                                      \
+	"                            else connection_string of "               \
+	"OSPROFILER_CONF, else\n"                                              \
+	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"   \
+	"  --transport-url URL       the brokers of messaging://, as\n"        \
+	"                            rabbit://user:password@host:port/vhost; " \
+	"else\n"                                                               \
+	"                            OSPROFILER_TRANSPORT_URL\n"
 
 void cli_collector_init(cli_collector *collector);
 

@@ -30,6 +30,7 @@
 
 #define WAIT_DEFAULT_S 5
 #define WAIT_MAX_S     3600
+#define IDLE_MAX_S     3600
 
 void
 cli_source_init(cli_source *source)
@@ -51,6 +52,11 @@ cli_source_option(cli_source *source, int code, const char *value)
 {
 	if (code == CLI_OPT_WAIT)
 		return cli_duration("--wait", value, WAIT_MAX_S, &source->wait_s);
+	if (code == CLI_OPT_IDLE_TIMEOUT)
+		return cli_duration("--idle-timeout",
+							value,
+							IDLE_MAX_S,
+							&source->collector.idle_timeout_s);
 	if (code != CLI_OPT_NO_WAIT)
 		return cli_collector_option(&source->collector, code, value);
 	source->wait_s = 0;

@@ -23,21 +23,26 @@ enum
 {
 	CLI_OPT_WAIT = CLI_OPT_FIRST_FREE,
 	CLI_OPT_NO_WAIT,
+	CLI_OPT_IDLE_TIMEOUT,
 	CLI_OPT_SOURCE_FREE
 };
 
 #define CLI_SOURCE_OPTIONS                                                  \
 	CLI_COLLECTOR_OPTIONS, {"wait", required_argument, NULL, CLI_OPT_WAIT}, \
+		{"no-wait", no_argument, NULL, CLI_OPT_NO_WAIT},                    \
 	{                                                                       \
-		"no-wait", no_argument, NULL, CLI_OPT_NO_WAIT                       \
+		"idle-timeout", required_argument, NULL, CLI_OPT_IDLE_TIMEOUT       \
 	}
 
-#define CLI_SOURCE_HELP                                                     \
-	CLI_COLLECTOR_HELP                                                      \
-	"  --wait TIME               how long to wait for operations that are " \
-	"on their\n"                                                            \
-	"                            way to the collector (5s)\n"               \
-	"  --no-wait                 show what is there\n"
+#define CLI_SOURCE_HELP                                                      \
+	CLI_COLLECTOR_HELP                                                       \
+	"  --wait TIME               how long to wait for operations that are "  \
+	"on their\n"                                                             \
+	"                            way to the collector (5s)\n"                \
+	"  --no-wait                 show what is there\n"                       \
+	"  --idle-timeout TIME       messaging: read on until nothing has come " \
+	"for so\n"                                                               \
+	"                            long; default: what is in the queue now\n"
 
 void cli_source_init(cli_source *source);
 void cli_source_term(cli_source *source);

@@ -20,10 +20,11 @@ demo_packages=(ca-certificates util-linux)
 check_packages=(
 	clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
-	libmicrohttpd-dev libprotobuf-c-dev openssl perl
+	libmicrohttpd-dev libprotobuf-c-dev librabbitmq-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
-	python3-osprofiler python3-psycopg python3-psycopg2 python3-redis
-	python3-sqlalchemy redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
+	python3-amqp python3-oslo.messaging python3-osprofiler python3-psycopg
+	python3-psycopg2 python3-redis python3-sqlalchemy rabbitmq-server
+	redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
 	sqlite3 valgrind
 )
 chroot_packages=(mmdebstrap util-linux)
@@ -158,7 +159,7 @@ install_missing()
 		missing+=("postgresql-$version" "postgresql-server-dev-$version")
 		services+=(postgresql)
 	fi
-	for server in redis-server pgbouncer; do
+	for server in rabbitmq-server redis-server pgbouncer; do
 		[[ " ${missing[*]} " != *" $server "* ]] || services+=("$server")
 	done
 

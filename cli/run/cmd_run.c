@@ -78,6 +78,9 @@ read_args(int argc, char **argv, run_args *args)
 			case CLI_OPT_CONNECTION_STRING:
 				args->connection_string = optarg;
 				break;
+			case CLI_OPT_TRANSPORT_URL:
+				args->transport_url = optarg;
+				break;
 			case OPT_PROPAGATE_PREPARED:
 				args->propagate_prepared = true;
 				break;
@@ -176,10 +179,11 @@ choose_collector(run_state *run)
 {
 	osp_error err;
 
-	run->collector = run->args->connection_string;
-	if (run->collector != NULL && run->collector[0] != '\0')
-		return CLI_OK;
-	if (osp_config_need_connection(&run->config, &err) != OSP_OK)
+	if (osp_config_set_collector(&run->config,
+								 run->args->connection_string,
+								 run->args->transport_url,
+								 &err) != OSP_OK ||
+		osp_config_need_connection(&run->config, &err) != OSP_OK)
 		return cli_error("%s", err.msg);
 	run->collector = run->config.connection_string;
 	return CLI_OK;

@@ -145,6 +145,7 @@ typedef struct run_args
 {
 	const char *key;               /* NULL: not given */
 	const char *connection_string; /* NULL: not given */
+	const char *transport_url;     /* NULL: not given */
 	bool propagate_prepared;
 	bool follow;
 	bool help;

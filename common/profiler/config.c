@@ -19,6 +19,7 @@
 #include "base/ini.h"
 #include "base/parse.h"
 #include "base/read_file.h"
+#include "base/transport_url.h"
 #include "record/rundir.h"
 
 #define CONFIG_FILE_MAX (4 * 1024 * 1024)
@@ -61,6 +62,10 @@ static const setting settings[] = {
 	 "OSPROFILER_CONNECTION_STRING",
 	 KIND_TEXT,
 	 MEMBER(connection_string)},
+	{"transport_url",
+	 "OSPROFILER_TRANSPORT_URL",
+	 KIND_TEXT,
+	 MEMBER(transport_url)},
 	{"trace_sqlalchemy",
 	 "OSPROFILER_TRACE_SQLALCHEMY",
 	 KIND_BOOL,
@@ -393,6 +398,43 @@ osp_config_default_connection(char *out, size_t size, osp_error *err)
 		out[0] = '\0';
 	return osp_error_set(
 		err, OSP_EFULL, "the path of the default collector is too long");
+}
+
+/* Takes the option of a command line, if it was given. */
+static osp_status
+set_option(osp_config *config, char **member, const char *option,
+		   osp_error *err)
+{
+	return option == NULL || option[0] == '\0'
+			   ? OSP_OK
+			   : set_text(config, member, osp_str_of(option), err);
+}
+
+osp_status
+osp_config_set_collector(osp_config *config, const char *connection_string,
+						 const char *transport_url, osp_error *err)
+{
+	osp_status status;
+	osp_buf joined;
+
+	status =
+		set_option(config, &config->connection_string, connection_string, err);
+	if (status == OSP_OK)
+		status = set_option(config, &config->transport_url, transport_url, err);
+	if (status != OSP_OK)
+		return status;
+	osp_buf_init(&joined, config->alc, CONFIG_FILE_MAX);
+	status = osp__transport_join(&joined,
+								 osp_str_of(config->connection_string),
+								 osp_str_of(config->transport_url),
+								 err);
+	if (status == OSP_OK)
+		status = set_text(
+			config, &config->connection_string, osp_buf_str(&joined), err);
+	if (joined.len > 0)
+		OPENSSL_cleanse(joined.ptr, joined.len);
+	osp_buf_term(&joined);
+	return status;
 }
 
 osp_status

@@ -9,6 +9,7 @@
  *	  hmac_keys            OSPROFILER_HMAC_KEYS           none
  *	  hmac_keys_file       OSPROFILER_HMAC_KEYS_FILE      none
  *	  connection_string    OSPROFILER_CONNECTION_STRING   sqlite, see below
+ *	  transport_url        OSPROFILER_TRANSPORT_URL       none
  *	  trace_sqlalchemy     OSPROFILER_TRACE_SQLALCHEMY    true (statements)
  *	  hide_params          OSPROFILER_HIDE_PARAMS         true
  *	  statement_text       OSPROFILER_STATEMENT_TEXT      full (normalized, none)
@@ -51,6 +52,7 @@ typedef struct osp_config
 	char *hmac_keys;
 	char *hmac_keys_file;
 	char *connection_string;
+	char *transport_url; /* the brokers of messaging:// */
 	char *propagate; /* how libpq's hooks tell the server; see docs/client.md */
 	char *project;
 	char *service;
@@ -82,6 +84,16 @@ void osp_config_term(osp_config *config);
  */
 osp_status osp_config_default_connection(char *out, size_t size,
 										 osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * Takes what a command line says of the collector (NULL or empty: nothing) in
+ * place of the settings, and completes messaging:// in connection_string by the
+ * hosts of transport_url. OSP_EINVAL, OSP_ENOMEM.
+ */
+osp_status osp_config_set_collector(osp_config *config,
+									const char *connection_string,
+									const char *transport_url,
+									osp_error *err) OSP_MUST_CHECK;
 
 /* Sets connection_string to the default if it is empty; fails as above. All that
  * write to a collector or read from one call this. */

@@ -12,8 +12,9 @@ from osprofiler import notifier, opts, profiler
 def main():
     opts.set_defaults(cfg.CONF, enabled=True, connection_string=sys.argv[1])
     cfg.CONF([])
+    bus = {"transport_url": sys.argv[2], "context": {}} if len(sys.argv) > 2 else {}
     notifier.set(notifier.create(sys.argv[1], project="bench", service="api", host="bench",
-                                 conf=cfg.CONF))
+                                 conf=cfg.CONF, **bus))
     profiler.init("SECRET_KEY")
     most = 0
     for _ in range(3):

@@ -7,109 +7,19 @@ osprofiler, redis-py and redis-server.
 """
 
 import json
-import os
-import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
-import traceback
 
-HERE = pathlib.Path(__file__).resolve().parent
-SERVER = str(HERE / "redis_server.sh")
-CLI = "/usr/bin/osprofiler"
-PASSWORD = "se cret@/:%"
-BASE_ID = "11111111-2222-4333-8444-555555555555"
-OTHER_ID = "99999999-2222-4333-8444-555555555555"
-
-
-def skip(reason):
-    """Ends as skipped, or as failed where nothing may be skipped."""
-    if os.environ.get("CI") == "true" or os.environ.get(
-            "OSP_REQUIRE_ALL") == "1":
-        print("1..1\nnot ok 1 - %s" % reason)
-        sys.exit(1)
-    print("1..0 # SKIP %s" % reason)
-    sys.exit(0)
-
+from upstream_peer import (BASE_ID, OTHER_ID, Peer, Server, by_key, cfg,
+                           raw_payloads, run_checks, skip)
 
 try:
     import redis
-    from oslo_config import cfg
-    from osprofiler import opts
-    from osprofiler import profiler
-    from osprofiler.drivers import base
 except ImportError as error:
-    skip("no Python peer: %s" % error)
+    skip("no redis-py: %s" % error)
 
-
-class Peer:
-    """Both sides, on one server."""
-
-    def __init__(self, program, uri):
-        self.program = program
-        self.uri = uri
-        self.options = ""
-        self.redis = redis.StrictRedis.from_url(uri)
-
-    def ours(self, command, *args):
-        """Output of our driver, in lines."""
-        return subprocess.run(
-            [self.program, command, self.uri + self.options, *map(str, args)],
-            check=True, stdout=subprocess.PIPE,
-            encoding="utf-8").stdout.splitlines()
-
-    def theirs(self):
-        """A new driver of the Python library: one keeps what it has read."""
-        return base.get_driver(self.uri, project="shop", service="api",
-                               conf=cfg.CONF)
-
-    def report(self, base_id):
-        """Output of the Python command."""
-        return json.loads(subprocess.run(
-            [CLI, "trace", "show", "--json", "--connection-string", self.uri,
-             base_id], check=True, stdout=subprocess.PIPE).stdout)
-
-    def write_by_python(self, base_id):
-        """A trace of the library's own profiler; returns what it notified."""
-        driver = self.theirs()
-        sent = []
-
-        def notify(info):
-            sent.append(dict(info, project="shop", service="api"))
-            driver.notify(info)
-
-        profiler.clean()
-        p = profiler.init("key", base_id=base_id, parent_id=base_id)
-        saved = profiler.notifier.get()
-        profiler.notifier.set(notify)
-        try:
-            p.start("db", {"db": {"statement": "SELECT 'ж', '😀', '\x7f'",
-                                  "params": {"x": [1, None, 2.5]}}})
-            p.start("rpc", {"name": "nested"})
-            p.stop({"etype": "ValueError", "message": "no"})
-            p.stop()
-        finally:
-            profiler.notifier.set(saved)
-            profiler.clean()
-        return sent
-
-
-def raw_payloads(report):
-    """All notifications in a report, by trace_id and name."""
-    found = {}
-    todo = list(report["children"])
-    while todo:
-        node = todo.pop()
-        todo += node["children"]
-        for key, value in node["info"].items():
-            if key.startswith("meta.raw_payload."):
-                found[(value["trace_id"], value["name"])] = value
-    return found
-
-
-def by_key(points):
-    return {(p["trace_id"], p["name"]): p for p in points}
+PASSWORD = "se cret@/:%"
 
 
 def check_bytes(peer):
@@ -186,45 +96,27 @@ CHECKS = [check_bytes, check_ours_read_by_python, check_python_read_by_us,
           check_legacy_keys]
 
 
-def run_checks(program, directory, number, options, login, database):
+def run(program, directory, number, options, login, database):
     """All checks on a server of their own; returns how many failed."""
-    port = subprocess.run(["bash", SERVER, "start", directory, *options],
-                          check=True, stdout=subprocess.PIPE,
-                          encoding="ascii").stdout.strip()
-    failed = 0
-    try:
+    with Server("redis_server.sh", directory, *options) as server:
         peer = Peer(program, "redis://%s127.0.0.1:%s/%d" % (
-            login, port, database))
-        for check in CHECKS:
-            number += 1
-            peer.redis.flushall()
-            try:
-                check(peer)
-                result = "ok"
-            except Exception:
-                for line in traceback.format_exc().splitlines():
-                    print("# " + line)
-                failed += 1
-                result = "not ok"
-            print("%s %d - %s, database %d" % (
-                result, number, check.__name__, database), flush=True)
-    finally:
-        subprocess.run(["bash", SERVER, "stop", directory], check=True)
-    return failed
+            login, server.port, database))
+        peer.redis = redis.StrictRedis.from_url(peer.uri)
+        return run_checks(CHECKS, peer, peer.redis.flushall,
+                          ", database %d" % database, number)
 
 
 def main():
-    if not shutil.which("redis-server") or not os.path.exists(CLI):
-        skip("no redis-server, or no %s" % CLI)
-    opts.set_defaults(cfg.CONF)
+    if not shutil.which("redis-server"):
+        skip("no redis-server")
     cfg.CONF.set_override("filter_error_trace", True, "profiler")
     print("1..%d" % (2 * len(CHECKS)))
     failed = 0
     with tempfile.TemporaryDirectory() as directory:
-        failed += run_checks(sys.argv[1], directory, 0, [], "", 0)
-        failed += run_checks(sys.argv[1], directory, len(CHECKS),
-                             ["--requirepass", PASSWORD],
-                             ":se%20cret%40%2F%3A%25@", 3)
+        failed += run(sys.argv[1], directory, 0, [], "", 0)
+        failed += run(sys.argv[1], directory, len(CHECKS),
+                      ["--requirepass", PASSWORD],
+                      ":se%20cret%40%2F%3A%25@", 3)
     return 1 if failed else 0
 
 
