@@ -10,8 +10,8 @@
 
 #include <stdio.h>
 
-#include "base/config.h"
 #include "base/hex.h"
+#include "base/parse.h"
 
 #define SEPARATOR  OSP_STR("://")
 #define PRIORITY   ".info"

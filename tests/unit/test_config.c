@@ -428,6 +428,57 @@ test_need_connection(void **state)
 	osp_config_term(&config);
 }
 
+/* messaging:// without a host gets the hosts of the transport URL. */
+static void
+test_transport_url(void **state)
+{
+	static const char *const cases[][3] = {
+		{"messaging://",
+		 "rabbit://u:p@a:1,b//v?ssl=1",
+		 "messaging://u:p@a:1,b//v?ssl=1"},
+		{"messaging:///", "rabbit://a", "messaging://a"},
+		{"messaging://?durable=1",
+		 "rabbit://a/v?ssl=1",
+		 "messaging://a/v?ssl=1&durable=1"},
+		{"messaging+amqps:///?topic=x",
+		 "rabbit+x://a/",
+		 "messaging+amqps://a/?topic=x"},
+		{"messaging://c/v", "rabbit://a/", "messaging://c/v"},
+		{"messaging://", "", "messaging://"},
+		{"messagingx://", "rabbit://a", "messagingx://"},
+		{"redis://", "rabbit://a", "redis://"},
+		{"redis://", "amqp://a", "redis://"}};
+	osp_config config;
+	osp_error err = {OSP_OK, ""};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		load(&config, "[profiler]\ntransport_url = rabbit://wrong/\n");
+		if (cases[i][1][0] == '\0')
+			config.transport_url[0] = '\0';
+		assert_int_equal(
+			osp_config_set_collector(&config, cases[i][0], cases[i][1], &err),
+			OSP_OK);
+		assert_string_equal(config.connection_string, cases[i][2]);
+		assert_int_equal(osp_config_need_connection(&config, &err), OSP_OK);
+		assert_string_equal(config.connection_string, cases[i][2]);
+		osp_config_term(&config);
+	}
+	load(&config,
+		 "[profiler]\nconnection_string = messaging://\n"
+		 "transport_url = rabbit://u:p@a/\n");
+	assert_int_equal(osp_config_set_collector(&config, NULL, "", &err), OSP_OK);
+	assert_string_equal(config.connection_string, "messaging://u:p@a/");
+	assert_int_equal(osp_config_set_collector(
+						 &config, "messaging://", "amqp://secret@a", &err),
+					 OSP_EINVAL);
+	assert_non_null(strstr(err.msg, "rabbit://"));
+	assert_null(strstr(err.msg, "secret"));
+	osp_config_term(&config);
+}
+
 static void
 test_memory(void **state)
 {
@@ -535,6 +586,7 @@ main(void)
 			test_default_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_need_connection, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_transport_url, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
 		cmocka_unit_test(test_parse_size),
 		cmocka_unit_test(test_parse_bool),
