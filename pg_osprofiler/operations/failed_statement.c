@@ -116,7 +116,7 @@ pgosp_error_of_client(const ErrorData *edata)
 		return;
 	if ((pgosp_points & PGOSP_POINTS_PLAN) == 0)
 		plan = NULL;
-	if (plan == NULL && is_alone(&facts) &&
+	if (plan == NULL && parent.point == NULL && is_alone(&facts) &&
 		pgosp_arrival(
 			GetCurrentStatementStartTimestamp(), pgosp_now(), &arrival_ns))
 		pgosp_statement_open_past(

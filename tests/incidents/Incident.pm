@@ -27,7 +27,7 @@ our @EXPORT =
   qw(start_server psql_traced client_traced why found healthy background wait_until);
 
 # Kinds of operations beyond the default ones, for what these do not show.
-my $default_points = 'statement, nested, plan, commit, trigger, worker';
+my $default_points = 'statement, nested, parse, plan, commit, trigger, worker, wait';
 
 my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
 

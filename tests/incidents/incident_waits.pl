@@ -34,10 +34,35 @@ sub hold
 }
 my $other = hold(1);
 my $found = found($node,
-	psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 1;', points => 'wait'),
+	psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 1;'),
 	'lock', 'lock_wait', 0.8);
-like($found->{cause}, qr/waited .* for a lock that process \d+ held/, 'lock: the holder');
+like($found->{cause},
+	qr/waited .* for a lock: ShareLock on stock, row \(0,1\), held by process \d+ \(holder, active\)\.$/,
+	'lock: the holder');
+like($found->{evidence}, qr/UPDATE stock .*; the holder: SELECT pg_sleep/, 'lock: the statements');
 finish $other->{psql};
+
+# The holder is idle in its transaction, and keeps another one waiting, which has
+# the row.
+my $idle = $node->background_psql('postgres');
+$idle->query_safe("SET application_name = 'forgotten'");
+$idle->query_safe('BEGIN; UPDATE stock SET n = n + 1 WHERE id = 7');
+$other = background($node, "SET application_name = 'middle';"
+	  . 'BEGIN; UPDATE stock SET n = n + 1 WHERE id = 6; UPDATE stock SET n = n + 1 WHERE id = 7; COMMIT;');
+wait_until($node,
+	"SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+my $commits = background($node, "SELECT pg_sleep(1.2);\n"
+	  . "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'forgotten';");
+$found = found($node,
+	psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 6;'),
+	'chain of locks', 'lock_wait', 0.8);
+like($found->{cause},
+	qr/held by process \d+ \(middle, active\), which waits for process \d+ \(forgotten, idle in transaction\)\.$/,
+	'chain of locks: who began it');
+like($found->{next_step}, qr/idle_in_transaction_session_timeout/, 'chain of locks: what to do');
+finish $_->{psql} for $other, $commits;
+$idle->{timeout} = undef;
+eval { $idle->quit };
 
 # The statement gives up; the default points show that it failed so.
 $other = hold(2);

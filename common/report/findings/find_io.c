@@ -111,19 +111,23 @@ osp__look_spills(osp__findings *f)
 {
 	size_t i;
 
+	/* A node tells more than its statement, which has the same time. */
+	for (i = 1; i < f->op_count; i++)
+		f->ops[i].handled = false;
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+		if (f->ops[i].kind == OSP__OP_NODE && spills(&f->ops[i]))
+		{
+			claim_spill(f, &f->ops[i]);
+			f->ops[i].timed->handled = true;
+		}
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
 		osp__group *group;
 		int64_t ns;
 
-		if (op->kind == OSP__OP_NODE)
-		{
-			if (spills(op))
-				claim_spill(f, op);
-			continue;
-		}
-		if (osp__op_fact(op, OSP__TEMP_BLOCKS) == 0)
+		if (op->kind == OSP__OP_NODE || op->handled ||
+			osp__op_fact(op, OSP__TEMP_BLOCKS) == 0)
 			continue;
 		group = osp__group_of(f, 0);
 		ns = own_time(f, op, OSP__TEMP_IO, OSP__WAIT_TEMP);

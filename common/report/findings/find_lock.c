@@ -9,7 +9,8 @@
 #define HOLDER_UNKNOWN 0
 #define GAVE_UP        UINT64_MAX
 
-#define SUM_PID 0
+/* Of a statement of another process, in bytes. */
+#define STATEMENT_MAX 200
 
 static bool
 failed_with(const osp__op *op, const char *etype)
@@ -118,28 +119,85 @@ say_waits(osp__finding *finding, const osp__group *group)
 		osp_buf_add_str(&finding->cause, OSP_STR(" for a lock"));
 }
 
-/* Where to look for what the holder did. */
+/* The member of the process that keeps all others waiting: of the one at the end
+ * of the chain if there is one, else of the holder. Terminated, in f->scratch. */
+static const char *
+root_member(osp__findings *f, const osp__op *wait, const char *key)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, wait, "waits_for", key, &f->scratch);
+	if (f->scratch.len == 0)
+		osp__op_member(f, wait, "held_by", key, &f->scratch);
+	return f->scratch.len > 0 ? f->scratch.ptr : "";
+}
+
+/* What to do about who held the lock. */
 static void
 say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 				int64_t pid)
 {
 	osp_buf *step = &finding->step;
+	const char *trace = root_member(f, wait, "base_id");
 
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, wait, "held_by", "base_id", &f->scratch);
-	if (f->scratch.len > 0)
+	if (trace[0] != '\0')
 		osp_buf_addf(step,
 					 "See what the transaction that held the lock did: "
-					 "osprofiler trace show %s",
-					 f->scratch.ptr);
+					 "osprofiler trace show %s. ",
+					 trace);
+	if (strncmp(root_member(f, wait, "state"), "idle in", 7) == 0)
+		osp_buf_add_str(
+			step,
+			OSP_STR("It was open while its program did something else: let "
+					"that commit before. idle_in_transaction_session_timeout "
+					"ends such transactions."));
+	else if (trace[0] != '\0')
+		osp_buf_add_str(step,
+						OSP_STR("A transaction that changes what others need "
+								"should commit soon afterwards."));
 	else
 		osp_buf_addf(step,
 					 "While it lasts, SELECT * FROM pg_stat_activity WHERE pid "
-					 "= %lld shows what the holder does",
+					 "= %lld shows what the holder does. A transaction that "
+					 "changes what others need should commit soon afterwards.",
 					 (long long) pid);
-	osp_buf_add_str(step,
-					OSP_STR(". A transaction that changes what others need "
-							"should commit soon afterwards."));
+}
+
+/* The lock and who held it, as the operation's name says. */
+static void
+say_lock(osp__findings *f, osp__finding *finding, const osp__op *wait)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, wait, "lock", "name", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(&finding->cause,
+					 "%s%s.",
+					 finding->group->count == 1 ? ": " : "; the longest: ",
+					 f->scratch.ptr);
+	else
+		osp_buf_add_str(&finding->cause, OSP_STR("."));
+}
+
+/* The statement that waited, and those of the processes that kept it waiting. */
+static void
+say_statements(osp__findings *f, osp__finding *finding, const osp__op *wait)
+{
+	static const char *const processes[][2] = {
+		{"held_by", "; the holder: "},
+		{"waits_for", "; who kept that waiting: "}};
+	size_t i;
+
+	osp__say_statement(f, wait, &finding->evidence);
+	for (i = 0; i < sizeof(processes) / sizeof(processes[0]); i++)
+	{
+		osp_buf_reset(&f->scratch);
+		osp__op_member(f, wait, processes[i][0], "statement", &f->scratch);
+		if (f->scratch.len > 0)
+			osp_buf_addf(&finding->evidence,
+						 "%s%.*s",
+						 processes[i][1],
+						 STATEMENT_MAX,
+						 f->scratch.ptr);
+	}
 }
 
 static void
@@ -175,20 +233,11 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 	}
 	say_waits(finding, group);
 	if (pid > 0)
-		osp_buf_addf(
-			&finding->cause, " that process %lld held.", (long long) pid);
+		say_lock(f, finding, largest);
 	else
 		osp_buf_add_str(&finding->cause,
 						OSP_STR("; who held it is not recorded."));
-	osp__say_statement(f, largest, &finding->evidence);
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, largest, "lock", "mode", &f->scratch);
-	if (f->scratch.len > 0)
-	{
-		osp_buf_addf(
-			&finding->evidence, " waited for a %s on ", f->scratch.ptr);
-		osp__op_member(f, largest, "lock", "type", &finding->evidence);
-	}
+	say_statements(f, finding, largest);
 	if (pid > 0)
 		say_holder_step(f, finding, largest, pid);
 	else
