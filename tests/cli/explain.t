@@ -19,9 +19,9 @@ my $healthy = "$vectors/lock_wait_near.points";
 # In words.
 my $text = run_ok('trace', 'explain', $slow);
 like($text, qr/\AWhy it took 1\.\d+ s:\n/, 'the head');
-like($text, qr/^ 100 %  1\.\d+ s +A statement waited 1\.\d+ s for a lock: ShareLock on transactionid, held by process\s+\d+\.$/m,
+like($text, qr/^ 100 %  1\.\d+ s +A statement waited 1\.\d+ s for a lock: ShareLock on stock, row \(0,1\), held by\n\s+process \d+ \(holder, active\)\.$/m,
 	'the share and the cause');
-like($text, qr/^ +UPDATE stock SET n = n \+ 1 WHERE id = 1$/m, 'the evidence');
+like($text, qr/^ +UPDATE stock SET n = n \+ 1 WHERE id = 1; the holder: SELECT pg_sleep/m, 'the evidence');
 like($text, qr/^ +Next: /m, 'the next step');
 like($text, qr/^   0 % +Not explained\.\n\z/m, 'what is not explained');
 like(run_ok('trace', 'explain', $healthy), qr/\ANo single cause stands out: [^\n]+\n\z/,

@@ -26,8 +26,8 @@ use Time::HiRes qw(usleep);
 our @EXPORT =
   qw(start_server psql_traced client_traced why found healthy background wait_until);
 
-# Kinds of operations beyond the default ones, for what these do not show.
-my $default_points = 'statement, nested, parse, plan, commit, trigger, worker, wait';
+# The kinds of operations that are recorded by default.
+my $default_points;
 
 my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
 
@@ -37,9 +37,13 @@ sub start_server
 	my $node = new_node($name, extra => ['--encoding=UTF8'], allows_streaming => 1);
 
 	$node->append_conf('postgresql.conf',
-		"osprofiler.points = '$default_points'\nautovacuum = off\nshared_buffers = '64MB'\n" . ($conf // ''));
+		"autovacuum = off\nshared_buffers = '64MB'\n" . ($conf // ''));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
+	$default_points = $node->safe_psql('postgres',
+		"SELECT boot_val FROM pg_settings WHERE name = 'osprofiler.points'");
+	$node->append_conf('postgresql.conf', "osprofiler.points = '$default_points'");
+	$node->reload;
 	return $node;
 }
 

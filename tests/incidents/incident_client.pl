@@ -130,8 +130,7 @@ ok($found->{figures}{before_ms} > 100 && $found->{figures}{after_ms} > 100,
 sub client_traced_copy
 {
 	return psql_traced($node,
-		"\\copy (SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g) TO PROGRAM 'sleep 1; cat >/dev/null'",
-		points => 'wait');
+		"\\copy (SELECT g, repeat('x', 500) FROM generate_series(1, 60000) g) TO PROGRAM 'sleep 1; cat >/dev/null'");
 }
 
 $node->stop;

@@ -21,7 +21,7 @@ CREATE TABLE history (account int REFERENCES account, amount int);
 VACUUM ANALYZE account;
 });
 
-my @all = (points => 'function, node, wait');
+my @all = (points => 'function, node');
 
 # A short transaction.
 my $transaction = join "\n", 'BEGIN;', 'UPDATE account SET balance = balance + 1 WHERE id = 7;',

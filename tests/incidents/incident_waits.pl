@@ -64,6 +64,13 @@ finish $_->{psql} for $other, $commits;
 $idle->{timeout} = undef;
 eval { $idle->quit };
 
+# The table is locked as a whole: the statement cannot even be analysed.
+$other = background($node,
+	'BEGIN; LOCK TABLE stock; SELECT pg_sleep(1); COMMIT;');
+wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+found($node, psql_traced($node, 'SELECT sum(n) FROM stock;'), 'table lock', 'analysis', 0.8);
+finish $other->{psql};
+
 # The statement gives up; the default points show that it failed so.
 $other = hold(2);
 found($node,
@@ -76,11 +83,13 @@ $other = background($node,
 	"SET deadlock_timeout = '10s'; BEGIN; UPDATE stock SET n = 1 WHERE id = 3; SELECT pg_sleep(0.3);"
 	  . 'UPDATE stock SET n = 1 WHERE id = 4; COMMIT;');
 wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
-found($node,
+$found = found($node,
 	psql_traced($node,
 		"SET deadlock_timeout = '1s'; BEGIN;\nUPDATE stock SET n = 2 WHERE id = 4;\nSELECT pg_sleep(0.6);\n"
 		  . "UPDATE stock SET n = 2 WHERE id = 3;\nROLLBACK;"),
 	'deadlock', 'deadlock', 0.55, 0.7);
+like($found->{evidence}, qr/; the holder: UPDATE stock SET n = 1 WHERE id = 4/,
+	'deadlock: its partner');
 finish $other->{psql};
 
 # A synchronous standby that does not answer, until the administrator gives it up.
@@ -120,7 +129,7 @@ SKIP:
 # pg_sleep in a function.
 $node->safe_psql('postgres',
 	'CREATE FUNCTION careful() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); END $$');
-found($node, psql_traced($node, 'SELECT careful();', points => 'wait'),
+found($node, psql_traced($node, 'SELECT careful();'),
 	'sleep', 'sleep', 0.7);
 
 $node->stop;

@@ -121,15 +121,26 @@ enum
 	SUM_AFTER
 };
 
-/* The server's part of a client's statement; NULL: it is not known. */
-static const osp__op *
-server_side(const osp__findings *f, const osp__op *op)
+/* When the server was at work on a client's statement. False: that is not known. */
+static bool
+find_server_side(const osp__findings *f, const osp__op *op, int64_t *begin_ns,
+				 int64_t *end_ns)
 {
-	const osp__op *child = osp__op_child(f, op);
+	const osp__op *child;
+	bool found = false;
 
-	while (child != NULL && child->kind != OSP__OP_PG)
-		child = osp__op_sibling(f, child);
-	return child;
+	for (child = osp__op_child(f, op); child != NULL;
+		 child = osp__op_sibling(f, child))
+	{
+		if (!osp_str_eq(osp__node_tracer(child->node), OSP_STR("pg")))
+			continue;
+		if (!found || child->begin_ns < *begin_ns)
+			*begin_ns = child->begin_ns;
+		if (!found || child->end_ns > *end_ns)
+			*end_ns = child->end_ns;
+		found = true;
+	}
+	return found;
 }
 
 void
@@ -140,22 +151,22 @@ osp__look_network(osp__findings *f)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		const osp__op *server;
+		int64_t begin_ns = 0;
+		int64_t end_ns = 0;
 		osp__group *group;
 
-		if (op->kind != OSP__OP_DB)
-			continue;
-		server = server_side(f, op);
-		if (server == NULL)
+		if (op->kind != OSP__OP_DB ||
+			!find_server_side(f, op, &begin_ns, &end_ns))
 			continue;
 		group = osp__group_of(f, 0);
 		osp__claim_time(f, group, op, op->left_ns);
-		if (group == NULL || !osp_str_eq(op->node->host, server->node->host))
+		if (group == NULL ||
+			!osp_str_eq(op->node->host, osp__op_child(f, op)->node->host))
 			continue;
-		if (server->begin_ns > op->begin_ns)
-			group->sums[SUM_BEFORE] += server->begin_ns - op->begin_ns;
-		if (op->end_ns > server->end_ns)
-			group->sums[SUM_AFTER] += op->end_ns - server->end_ns;
+		if (begin_ns > op->begin_ns)
+			group->sums[SUM_BEFORE] += begin_ns - op->begin_ns;
+		if (op->end_ns > end_ns)
+			group->sums[SUM_AFTER] += op->end_ns - end_ns;
 	}
 }
 

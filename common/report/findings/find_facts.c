@@ -67,6 +67,7 @@ static const place commit_places[] = {
 
 static const place wait_places[] = {
 	{"held_by", "pid", OSP__HOLDER_PID},
+	{"waits_for", "pid", OSP__ROOT_PID},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 

@@ -44,33 +44,6 @@ osp__look_deadlocks(osp__findings *f)
 	claim_failed(f, "deadlock_detected", 0);
 }
 
-void
-osp__tell_deadlocks(osp__findings *f, osp__finding *finding)
-{
-	const osp__group *group = finding->group;
-
-	if (group->count == 1)
-		osp_buf_add_str(&finding->cause,
-						OSP_STR("A statement was cancelled because of a "
-								"deadlock, after "));
-	else
-	{
-		osp__say_number(&finding->cause, (int64_t) group->count, "statement");
-		osp_buf_add_str(
-			&finding->cause,
-			OSP_STR(" were cancelled because of deadlocks, after "));
-	}
-	osp__say_time(&finding->cause, group->ns);
-	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
-	osp__say_op(f, group->largest, &finding->evidence);
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("The server's log names both sides of the deadlock. Let all "
-				"transactions lock their rows in the same order, for instance "
-				"with SELECT … ORDER BY id FOR UPDATE first."));
-	osp__add_figure(finding, "deadlocks", (double) group->count);
-}
-
 static bool
 has_wait_below(const osp__findings *f, const osp__op *op)
 {
@@ -81,6 +54,15 @@ has_wait_below(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
+/* The process that holds the lock, or the one that this waits for in the end. */
+static int64_t
+root_pid(const osp__op *wait)
+{
+	int64_t root = osp__op_fact(wait, OSP__ROOT_PID);
+
+	return root > 0 ? root : osp__op_fact(wait, OSP__HOLDER_PID);
+}
+
 void
 osp__look_locks(osp__findings *f)
 {
@@ -89,12 +71,11 @@ osp__look_locks(osp__findings *f)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t pid = osp__op_fact(op, OSP__HOLDER_PID);
 		int64_t ns;
 
 		if (op->kind == OSP__OP_WAIT)
 			osp__claim_time(
-				f, osp__group_of(f, (uint64_t) pid), op, op->left_ns);
+				f, osp__group_of(f, (uint64_t) root_pid(op)), op, op->left_ns);
 		else if (osp__op_fact(op, OSP__WAIT_LOCK) > 0 && !has_wait_below(f, op))
 		{
 			ns = osp__op_own_fact(f, op, OSP__WAIT_LOCK);
@@ -198,6 +179,47 @@ say_statements(osp__findings *f, osp__finding *finding, const osp__op *wait)
 						 STATEMENT_MAX,
 						 f->scratch.ptr);
 	}
+}
+
+/* The wait for a lock below op; NULL: none was seen. */
+static const osp__op *
+find_wait(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+
+	while ((at = osp__op_below(f, at, op)) != NULL)
+		if (at->kind == OSP__OP_WAIT)
+			break;
+	return at;
+}
+
+void
+osp__tell_deadlocks(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *wait;
+
+	if (group->count == 1)
+		osp_buf_add_str(&finding->cause,
+						OSP_STR("A statement was cancelled because of a "
+								"deadlock, after "));
+	else
+	{
+		osp__say_number(&finding->cause, (int64_t) group->count, "statement");
+		osp_buf_add_str(
+			&finding->cause,
+			OSP_STR(" were cancelled because of deadlocks, after "));
+	}
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
+	wait = find_wait(f, group->largest);
+	say_statements(f, finding, wait != NULL ? wait : group->largest);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("The server's log names both sides of the deadlock. Let all "
+				"transactions lock their rows in the same order, for instance "
+				"with SELECT … ORDER BY id FOR UPDATE first."));
+	osp__add_figure(finding, "deadlocks", (double) group->count);
 }
 
 static void

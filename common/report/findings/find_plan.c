@@ -1,24 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_plan.c
- *	  Rules: planning, and compiling (JIT).
+ *	  Rules: what comes before planning, planning, and compiling (JIT).
  */
 #include "report/findings/findings.h"
 
 #define SUM_FUNCTIONS 0
 
-void
-osp__look_planning(osp__findings *f)
+/* Claims what all operations of a kind have for themselves. */
+static void
+claim_kind(osp__findings *f, osp__op_kind kind)
 {
 	size_t i;
 
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
-	{
-		osp__op *op = &f->ops[i];
+		if (f->ops[i].kind == kind)
+			osp__claim_time(
+				f, osp__group_of(f, 0), &f->ops[i], f->ops[i].left_ns);
+}
 
-		if (op->kind == OSP__OP_PLAN)
-			osp__claim_time(f, osp__group_of(f, 0), op, op->left_ns);
-	}
+void
+osp__look_analysis(osp__findings *f)
+{
+	claim_kind(f, OSP__OP_PARSE);
+}
+
+void
+osp__tell_analysis(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" passed before planning began, while "));
+	if (group->count > 1)
+		osp__say_number(&finding->cause, (int64_t) group->count, "statement");
+	else
+		osp_buf_add_str(&finding->cause, OSP_STR("the statement"));
+	osp_buf_add_str(&finding->cause,
+					group->count > 1
+						? OSP_STR(" were analysed and their tables locked.")
+						: OSP_STR(" was analysed and its tables locked."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time(&finding->evidence, osp__op_ns(group->largest));
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Most likely another session had a table locked as a whole "
+				"(ALTER TABLE, LOCK TABLE, VACUUM FULL, TRUNCATE). While it "
+				"lasts, pg_blocking_pids() and pg_locks show which; "
+				"log_lock_waits logs it."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
+
+void
+osp__look_planning(osp__findings *f)
+{
+	claim_kind(f, OSP__OP_PLAN);
 }
 
 void

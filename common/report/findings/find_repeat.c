@@ -135,8 +135,8 @@ claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
 	for (; op != NULL; before = op, op = osp__op_sibling(f, op))
 	{
 		const repeat *it = repeat_of(table, op);
-		bool between =
-			op->control != OSP__CONTROL_NONE || op->kind == OSP__OP_COMMIT;
+		bool between = op->control != OSP__CONTROL_NONE ||
+					   op->kind == OSP__OP_COMMIT || op->kind == OSP__OP_PARSE;
 
 		if (group != NULL && (it != NULL || between) && before != NULL &&
 			op->begin_ns - before->end_ns <= GAP_MAX_NS)

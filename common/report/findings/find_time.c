@@ -33,6 +33,7 @@ static const struct
 } kinds[] = {
 	{"pg", OSP__OP_PG},
 	{"db", OSP__OP_DB},
+	{"pg.parse", OSP__OP_PARSE},
 	{"pg.plan", OSP__OP_PLAN},
 	{"pg.node", OSP__OP_NODE},
 	{"pg.trigger", OSP__OP_TRIGGER},

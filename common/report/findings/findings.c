@@ -15,6 +15,7 @@
 static const osp__rule rules[] = {
 	{"deadlock", osp__look_deadlocks, osp__tell_deadlocks, 0, 0, 0},
 	{"lock_wait", osp__look_locks, osp__tell_locks, 0, 0, 0},
+	{"analysis", osp__look_analysis, osp__tell_analysis, 0, 0, 0},
 	{"commit", osp__look_commits, osp__tell_commits, 0, 0, 0},
 	{"connect", osp__look_connects, osp__tell_connects, 0, 20, 0},
 	{"estimate", osp__look_estimates, osp__tell_estimates, 0, 0, 0},

@@ -33,6 +33,7 @@ typedef enum osp__op_kind
 	OSP__OP_DB,
 	OSP__OP_CONNECT,
 	OSP__OP_PG,
+	OSP__OP_PARSE,
 	OSP__OP_PLAN,
 	OSP__OP_COMMIT,
 	OSP__OP_WAIT,
@@ -95,6 +96,7 @@ typedef enum osp__fact
 	OSP__FULLSCAN_STEPS,
 	OSP__AUTOINDEX_ROWS,
 	OSP__HOLDER_PID,
+	OSP__ROOT_PID, /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
 } osp__fact;
 
@@ -340,6 +342,8 @@ void osp__look_deadlocks(osp__findings *f);
 void osp__tell_deadlocks(osp__findings *f, osp__finding *finding);
 void osp__look_locks(osp__findings *f);
 void osp__tell_locks(osp__findings *f, osp__finding *finding);
+void osp__look_analysis(osp__findings *f);
+void osp__tell_analysis(osp__findings *f, osp__finding *finding);
 void osp__look_commits(osp__findings *f);
 void osp__tell_commits(osp__findings *f, osp__finding *finding);
 void osp__look_connects(osp__findings *f);

@@ -16,7 +16,7 @@ TIME = "%Y-%m-%dT%H:%M:%S.%f"
 
 RECORDED = {
     "deadlock": "deadlock", "lock_wait": "lock", "commit": "standby",
-    "connect": "connections", "estimate": "wrong_estimate", "spill": "spill",
+    "analysis": "table_lock", "connect": "connections", "estimate": "wrong_estimate", "spill": "spill",
     "filter": "missing_index", "heap_fetches": "heap_fetches", "read": "reads",
     "sleep": "sleep", "client_wait": "slow_client", "jit": "JIT",
     "sqlite_busy": "SQLite_busy", "sqlite_scan": "SQLite_scan",
@@ -89,7 +89,7 @@ def succeed(points, count):
 
 def near(rule, points):
     if rule == "deadlock":
-        last_for(points, lambda p: p["info"].get("etype") == "deadlock_detected", 3)
+        last_for(points, lambda p: p["info"].get("etype") == "deadlock_detected" or kind(p) == "pg.wait", 3)
     elif rule == "lock_wait":
         last_for(points, of_kind("pg.wait"), 6)
         change(points, "waits", {"Lock:transactionid": 6})
@@ -107,8 +107,11 @@ def near(rule, points):
         change(points, "rows_removed_by_filter", 300000)
     elif rule == "heap_fetches":
         change(points, "heap_fetches", 900)
+    elif rule == "analysis":
+        last_for(points, of_kind("pg.parse"), 6)
     elif rule == "read":
         change(points, "io_read_ms", 6)
+        change(points, "waits", {"IO:DataFileRead": 6})
     elif rule == "sleep":
         change(points, "Timeout:PgSleep", 6)
     elif rule == "client_wait":
