@@ -12,12 +12,16 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <link.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ORIGIN "$ORIGIN"
+
+/* An ElfW(Dyn). */
+typedef __typeof__(*((struct link_map *) NULL)->l_ld) dynamic_entry;
 
 /* What of an object's dynamic section is needed here. */
 typedef struct dynamic
@@ -29,7 +33,7 @@ typedef struct dynamic
 
 /* The loader has made the address absolute, except where it cannot write to it. */
 static const char *
-address_of(const struct link_map *map, ElfW(Addr) address)
+address_of(const struct link_map *map, uintptr_t address)
 {
 	return (const char *) (address < map->l_addr ? address + map->l_addr
 												 : address);
@@ -38,7 +42,7 @@ address_of(const struct link_map *map, ElfW(Addr) address)
 static void
 read_dynamic(const struct link_map *map, dynamic *out)
 {
-	const ElfW(Dyn) * entry;
+	const dynamic_entry *entry;
 
 	memset(out, 0, sizeof(*out));
 	for (entry = map->l_ld; entry->d_tag != DT_NULL; entry++)

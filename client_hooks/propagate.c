@@ -220,7 +220,7 @@ ospq_comment(ospq_conn *c, ospq_sent *sent, const osp__point *point,
 }
 
 char *
-ospq_startup_option(const char *before)
+ospq_startup_option(const char *program)
 {
 	const osp_config *config = osp__hook_config();
 	size_t size;
@@ -229,18 +229,18 @@ ospq_startup_option(const char *before)
 	(void) pthread_once(&once, read_setting);
 	if (!by_startup || config == NULL || !osp__hook_adopted())
 		return NULL;
-	size = strlen(before) + strlen(config->trace_info) +
+	size = strlen(program) + strlen(config->trace_info) +
 		   strlen(config->trace_hmac) + sizeof(" " OPTION_INFO OPTION_HMAC);
 	option = size <= OPTIONS_MAX ? osp_alloc(alc, size) : NULL;
 	if (option == NULL)
 		return NULL;
 	(void) snprintf(option,
 					size,
-					"%s%s" OPTION_INFO "%s" OPTION_HMAC "%s",
-					before,
-					before[0] != '\0' ? " " : "",
+					OPTION_INFO "%s" OPTION_HMAC "%s%s%s",
 					config->trace_info,
-					config->trace_hmac);
+					config->trace_hmac,
+					program[0] != '\0' ? " " : "",
+					program);
 	return option;
 }
 
@@ -260,11 +260,12 @@ void
 ospq_hide_option(PGconn *conn)
 {
 	char *options = conn != NULL ? REAL(PQoptions)(conn) : NULL;
-	char *ours = options != NULL ? strstr(options, OPTION_INFO) : NULL;
+	char *ours = options != NULL ? strstr(options, OPTION_HMAC) : NULL;
 
-	if (ours == NULL)
+	if (ours == NULL || strncmp(options, OPTION_INFO, strlen(OPTION_INFO)) != 0)
 		return;
-	if (ours > options && ours[-1] == ' ')
-		ours--;
-	*ours = '\0';
+	ours += strlen(OPTION_HMAC);
+	ours += strcspn(ours, " ");
+	ours += *ours == ' ' ? 1 : 0;
+	memmove(options, ours, strlen(ours) + 1);
 }

@@ -38,12 +38,12 @@ ospq_with_comment(ospq_conn *c, ospq_sent *sent, const osp__point *point,
 extern void ospq_end_comments(void);
 
 /*
- * The start-up option that names the connection's parent, behind the options
- * *before*: returned owned (osp_allocator_default), NULL if none is wanted. Only
+ * The start-up option that names the connection's parent, before the options of the
+ * program, which may end in the middle of one: returned owned (osp_allocator_default), NULL if none is wanted. Only
  * the environment's context is named so, for it lasts as long as the process; a
  * pooled connection outlives the points of a request.
  */
-extern char *ospq_startup_option(const char *before);
+extern char *ospq_startup_option(const char *program);
 
 /* Did the server, or a pooler, refuse the connection for the option? */
 extern bool ospq_option_refused(const PGconn *conn);

@@ -42,11 +42,10 @@ typedef struct option_wish
 	const char *options;
 } option_wish;
 
+/* A keyword that was given; in a connection string its value may be empty. */
 static void
 look_at(option_wish *wish, const char *keyword, const char *value)
 {
-	if (value == NULL || value[0] == '\0')
-		return;
 	if (strcmp(keyword, "replication") == 0 || strcmp(keyword, "service") == 0)
 		wish->unwanted = true;
 	else if (strcmp(keyword, "options") == 0)
@@ -95,7 +94,8 @@ static void
 look_at_string(option_wish *wish, const PQconninfoOption *options)
 {
 	for (; options->keyword != NULL; options++)
-		look_at(wish, options->keyword, options->val);
+		if (options->val != NULL)
+			look_at(wish, options->keyword, options->val);
 }
 
 /* --- connecting ----------------------------------------------------------- */
@@ -120,42 +120,45 @@ connect_with_option(const char *const *keywords, const char *const *values,
 	return conn;
 }
 
-/* A string as arrays; its errors are left to the real function. */
+/*
+ * A string goes as the dbname that libpq takes apart itself, as it would do it without
+ * us: a value that is given and empty is something else than none. What is wrong with
+ * the string is left to the real function.
+ */
 static PGconn *
 connect_string_with_option(const char *conninfo)
 {
 	PQconninfoOption *options = REAL(PQconninfoParse)(conninfo, NULL);
-	const char *keywords[64];
-	const char *values[64];
-	size_t count = 0;
-	PGconn *conn = NULL;
+	bool blank = conninfo[strspn(conninfo, " \f\n\r\t\v")] == '\0';
+	const char *keywords[2] = {blank ? NULL : "dbname", NULL};
+	const char *values[2] = {conninfo, NULL};
 	option_wish wish;
-	const PQconninfoOption *o;
+	PGconn *conn;
 
 	if (options == NULL)
 		return NULL;
 	begin_wish(&wish);
 	look_at_string(&wish, options);
-	for (o = options; o->keyword != NULL && count < 63; o++)
-	{
-		if (o->val == NULL)
-			continue;
-		keywords[count] = o->keyword;
-		values[count++] = o->val;
-	}
-	keywords[count] = NULL;
-	values[count] = NULL;
-	if (o->keyword == NULL)
-		conn = connect_with_option(keywords, values, 0, &wish);
+	conn = connect_with_option(keywords, values, 1, &wish);
 	REAL(PQconninfoFree)(options);
 	return conn;
 }
 
+static bool
+is_connection_string(const char *dbname)
+{
+	return strchr(dbname, '=') != NULL || strstr(dbname, "://") != NULL;
+}
+
+/* As libpq reads them: later ones count before earlier ones, and the first dbname
+ * may be a connection string, in the place where it stands. */
 static PGconn *
 connect_params_with_option(const char *const *keywords,
 						   const char *const *values, int expand_dbname)
 {
-	PGconn *conn;
+	PQconninfoOption *inner = NULL;
+	bool may_expand = expand_dbname != 0;
+	PGconn *conn = NULL;
 	option_wish wish;
 	int i;
 
@@ -164,23 +167,25 @@ connect_params_with_option(const char *const *keywords,
 	begin_wish(&wish);
 	for (i = 0; keywords[i] != NULL; i++)
 	{
-		if (expand_dbname && strcmp(keywords[i], "dbname") == 0 &&
-			values[i] != NULL &&
-			(strchr(values[i], '=') != NULL || strstr(values[i], "://")))
+		if (values[i] == NULL || values[i][0] == '\0')
+			continue;
+		if (strcmp(keywords[i], "dbname") != 0)
+			look_at(&wish, keywords[i], values[i]);
+		else if (may_expand)
 		{
-			/* It may hold options, in a place that is hard to replace. */
-			PQconninfoOption *inner = REAL(PQconninfoParse)(values[i], NULL);
-
+			may_expand = false;
+			if (!is_connection_string(values[i]))
+				continue;
+			inner = REAL(PQconninfoParse)(values[i], NULL);
 			if (inner == NULL)
 				return NULL;
 			look_at_string(&wish, inner);
-			conn = connect_with_option(keywords, values, expand_dbname, &wish);
-			REAL(PQconninfoFree)(inner);
-			return conn;
 		}
-		look_at(&wish, keywords[i], values[i]);
 	}
-	return connect_with_option(keywords, values, expand_dbname, &wish);
+	conn = connect_with_option(keywords, values, expand_dbname, &wish);
+	if (inner != NULL)
+		REAL(PQconninfoFree)(inner);
+	return conn;
 }
 
 /* --- the points ----------------------------------------------------------- */
@@ -267,8 +272,7 @@ PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
 		wish.options = pgoptions;
 
 	/* dbName may be a whole connection string; then it is left alone. */
-	if (!wish.unwanted && (dbName == NULL || (strchr(dbName, '=') == NULL &&
-											  strstr(dbName, "://") == NULL)))
+	if (!wish.unwanted && (dbName == NULL || !is_connection_string(dbName)))
 		option = ospq_startup_option(wish.options);
 	if (option != NULL)
 	{

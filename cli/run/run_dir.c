@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEMPLATE "run-XXXXXX"
@@ -35,7 +36,7 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 	len = snprintf(path, OSP_RUNDIR_PATH_MAX, "%s/" TEMPLATE, parent);
 	if (len < 0 || len >= OSP_RUNDIR_PATH_MAX)
 		return osp_error_set(err, OSP_EINVAL, "%s: path too long", parent);
-	if (mkdtemp(path) == NULL)
+	if (mkdtemp(path) == NULL || chmod(path, 0700) != 0)
 		return osp_error_set(err,
 							 OSP_EIO,
 							 "cannot make a directory in %s: %s",

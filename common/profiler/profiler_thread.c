@@ -161,7 +161,11 @@ osp__profiler_open_ring(osp__profiler *p)
 	options.service = osp_str_of(config.service);
 	status = osp_producer_open(&p->producer, run_directory, &options, NULL);
 	p->has_producer = status == OSP_OK;
-	if (status != OSP_OK)
+
+	/* A child that has called chroot() finds it mapped. */
+	if (status == OSP_OK)
+		(void) pthread_once(&once_stat, map_stat);
+	else
 		count_untraced(p);
 	p->retry_ns = status == OSP_OK ? 0 : osp_mono_now() + RETRY_NS;
 	return status;

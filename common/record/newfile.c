@@ -35,12 +35,23 @@ io_error(osp_error *err, int code, const char *what, const char *name)
 						 strerror_r(code, reason, sizeof(reason)));
 }
 
-/* Opens ".new.NAME" for us alone; -1 and errno if that fails. */
+/* Makes it, for us alone whatever the umask. */
 static int
-open_new(int dir_fd, const char *temp)
+make_file(int dir_fd, const char *temp)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	int fd = openat(dir_fd, temp, flags, 0600);
+
+	if (fd >= 0)
+		(void) fchmod(fd, 0600);
+	return fd;
+}
+
+/* Opens ".new.NAME"; -1 and errno if that fails. */
+static int
+open_new(int dir_fd, const char *temp)
+{
+	int fd = make_file(dir_fd, temp);
 	struct stat st;
 
 	if (fd >= 0 || errno != EEXIST)
@@ -49,7 +60,7 @@ open_new(int dir_fd, const char *temp)
 		time(NULL) - st.st_mtime > STALE_S)
 	{
 		(void) unlinkat(dir_fd, temp, 0);
-		return openat(dir_fd, temp, flags, 0600);
+		return make_file(dir_fd, temp);
 	}
 	errno = EEXIST;
 	return -1;

@@ -178,6 +178,9 @@ replace_ring(osp_producer *producer, size_t capacity, bool create)
 	bool moved = __atomic_load_n(&producer->stat->sleeping, __ATOMIC_RELAXED) ==
 				 OSP_RUNSTAT_MOVED;
 
+	/* From another root the path is another one. */
+	if (osp_root_directory() != producer->root)
+		return false;
 	memset(&next.ring, 0, sizeof(next.ring));
 	next.stat = NULL;
 	if (open_ring(&next, create, capacity, NULL) != OSP_OK)
@@ -196,17 +199,6 @@ replace_ring(osp_producer *producer, size_t capacity, bool create)
 	return true;
 }
 
-/* Which directory is this process's root? */
-static uint64_t
-root_directory(void)
-{
-	struct stat st;
-
-	return stat("/", &st) == 0
-			   ? (uint64_t) st.st_ino ^ (uint64_t) st.st_dev << 32
-			   : 0;
-}
-
 /* Is our ring no longer where a shipper that begins now would find it? */
 static bool
 is_lost(const osp_producer *producer)
@@ -217,7 +209,7 @@ is_lost(const osp_producer *producer)
 	int dir_fd;
 
 	/* From another root nothing can be said of the path. */
-	if (root_directory() != producer->root)
+	if (osp_root_directory() != producer->root)
 		return false;
 	if (osp_rundir_open(producer->path, false, &dir_fd, NULL) != OSP_OK)
 		return access(producer->path, F_OK) != 0 && errno == ENOENT;
@@ -297,7 +289,7 @@ osp_producer_open(osp_producer *producer, const char *path,
 	if (strlen(path) >= sizeof(producer->path))
 		return osp_error_set(err, OSP_EINVAL, "run directory: path too long");
 	memcpy(producer->path, path, strlen(path) + 1);
-	producer->root = root_directory();
+	producer->root = osp_root_directory();
 	producer->ring_size = round_up_to_power_of_two(options->ring_size);
 	producer->ring_total =
 		options->ring_total != 0 ? options->ring_total : OSP_RING_TOTAL_DEFAULT;

@@ -111,7 +111,25 @@ parent_of(const char *path, char out[OSP_RUNDIR_PATH_MAX])
 	return true;
 }
 
-/* mkdir -p, mode 0700; one that exists is left as it is. */
+uint64_t
+osp_root_directory(void)
+{
+	struct stat st;
+
+	return stat("/", &st) == 0
+			   ? (uint64_t) st.st_ino ^ (uint64_t) st.st_dev << 32
+			   : 0;
+}
+
+/* The root directory when this code was loaded. */
+static uint64_t first_root;
+
+static void __attribute__((constructor)) note_root(void)
+{
+	first_root = osp_root_directory();
+}
+
+/* mkdir -p, mode 0700 whatever the umask; one that exists is left as it is. */
 static void
 make_directories(const char *path)
 {
@@ -127,7 +145,8 @@ make_directories(const char *path)
 		if (part[i] != '/' && part[i] != '\0')
 			continue;
 		part[i] = '\0';
-		(void) mkdir(part, 0700);
+		if (mkdir(part, 0700) == 0)
+			(void) chmod(part, 0700);
 		if (i < len)
 			part[i] = '/';
 	}
@@ -175,7 +194,8 @@ osp_rundir_open(const char *path, bool create, int *dir_fd, osp_error *err)
 							 "run directory \"%s\" is not an absolute path",
 							 path);
 	fd = open(path, flags);
-	if (fd < 0 && errno == ENOENT && create)
+	if (fd < 0 && errno == ENOENT && create &&
+		osp_root_directory() == first_root)
 	{
 		make_directories(path);
 		fd = open(path, flags);

@@ -40,10 +40,12 @@ osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
 								  char out[OSP_RUNDIR_PATH_MAX],
 								  osp_error *err) OSP_MUST_CHECK;
 
+/* A number for the root directory of this process; chroot() changes it. */
+uint64_t osp_root_directory(void);
+
 /*
- * Opens the directory, making it (and missing parents below an existing
- * directory of ours, mode 0700) if create is set. The descriptor is the
- * caller's to close. OSP_EPERM: it is not ours, not a directory, or open to
+ * Opens the directory, making it (and missing parents, mode 0700) if create is set and
+ * the process has not called chroot(). The descriptor is the caller's to close. OSP_EPERM: it is not ours, not a directory, or open to
  * others; OSP_ENOENT; OSP_EIO.
  */
 osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,

@@ -241,6 +241,7 @@ osp__messaging_read_uri(osp_driver_conn *conn, osp_str text, osp_error *err)
 	osp_uri uri;
 	size_t i;
 
+	memset(&uri, 0, sizeof(uri));
 	conn->exchange = OSP_STR("openstack");
 	set_topic(conn, OSP_STR("profiler"));
 	conn->declare = true;

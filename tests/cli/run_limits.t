@@ -119,6 +119,52 @@ same("ulimit -f 8: the command's own file", "cd $dir; ulimit -f 8; "
 		untraced('path with a space'));
 }
 
+# How many operations the trace of this output has.
+sub count_operations
+{
+	my ($err) = @_;
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m or return 'no trace';
+	my ($status, $out) = bash("$build/bin/osprofiler trace show --json $id");
+	return scalar(() = $out =~ /"meta.raw_payload.sqlite-stop"/g);
+}
+
+my $python = '/usr/bin/python3';
+SKIP:
+{
+	skip 'no Python with SQLite', 9 if system("$python -c 'import sqlite3' 2>/dev/null") != 0;
+	my $work = 'for i in range(3000): db.execute("select %d, ?" % i, ("x" * 200,)).fetchall()';
+
+	# A mask that takes rights from the owner of new files, too.
+	write_file("$dir/umask.py", "import os, sqlite3\nos.umask(0o777)\ndb = sqlite3.connect(':memory:')\n$work\n");
+	for my $line ("$run $python $dir/umask.py", "umask 0777; $run $python $dir/umask.py")
+	{
+		my ($status, $out, $err) = bash($line);
+		is($status, 0, 'umask 0777: the command');
+		is(count_operations($err), 3000, 'umask 0777: all operations are there');
+		is(join('|', glob "$ENV{OSPROFILER_RUN_DIR}/run-*"), '', 'umask 0777: nothing is left');
+	}
+
+	# In another root directory nothing is made; what cannot be recorded is said.
+	mkdir "$dir/jail";
+	write_file("$dir/chroot.py", <<"END");
+import os, sqlite3
+db = sqlite3.connect(":memory:")
+db.execute("select 1").fetchall()
+os.chroot("$dir/jail")
+os.chdir("/")
+if os.fork() == 0:
+    db.execute("select 2").fetchall()
+    os._exit(0)
+os.wait()
+$work
+END
+	my $root = $> == 0 ? '' : 'unshare --user --map-root-user';
+	my ($status, $out, $err) = bash("$run $root $python $dir/chroot.py; find $dir/jail");
+	is($out, "$dir/jail\n", 'chroot: no file in the new root');
+	is(count_operations($err), 3001, 'chroot: all operations of the parent are there');
+	like($err, qr/the trace is not complete: 1 thread or process/, 'chroot: the child is said to lack');
+}
+
 # A part of the command under such a limit: the trace is there, and says what it lacks.
 {
 	my $select = 'sqlite3 :memory: "select 42"';

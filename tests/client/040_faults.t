@@ -163,6 +163,47 @@ for my $length (100, 7_600, 8_000, 9_000, 9_700)
 	is("$status|$out|$err", "0|$length\n|", "start-up options of $length bytes");
 }
 
+# Connection strings mean the same: values that are given and empty are no others.
+{
+	local $ENV{PGAPPNAME} = 'of the environment';
+	local $ENV{PGOPTIONS} = '-c work_mem=1MB';
+	my $script = write_file("$dir/connect.py", <<'END');
+import sys, psycopg2
+try:
+    c = psycopg2.connect(sys.argv[1]).cursor()
+    c.execute("select current_setting('application_name'), current_setting('work_mem')")
+    print(c.fetchall())
+except Exception as e:
+    print(str(e).splitlines()[0])
+END
+	my $show = "select current_setting('application_name'), current_setting('work_mem')";
+
+	for my $string ('', ' ', 'postgresql://', "host=''", 'postgresql:///postgres?host=', "application_name=''",
+		'postgresql:///postgres?application_name=', "port=''", "sslmode=''", "service=''",
+		"options=''", 'postgresql:///postgres?options=', "options='-c work_mem=2MB'", "password=''",
+		"dbname='host=nowhere'", 'nonsense', "replication=''", "options='' options='-c work_mem=3MB'")
+	{
+		my @commands = ([ 'psql', '-XAtc', $show, '-d', $string ]);
+		push @commands, [ '/usr/bin/python3', $script, $string ]
+		  if need_program('psycopg2', '/usr/bin/python3', '-c', '"import psycopg2"');
+		for my $command (@commands)
+		{
+			my $plain = join '|', run(@$command);
+			is(join('|', traced(@$command)), $plain, "$command->[0], connection string \"$string\"");
+		}
+	}
+}
+
+# Start-up options of the program that end in the middle of something.
+for my $options ('-c work_mem=1MB\\', '-c work_mem=1MB --', '-c', '-B', '-d', '-c search_path=a\\',
+	'-c work_mem=1MB ', '--', ' ')
+{
+	local $ENV{PGOPTIONS} = $options;
+	my @command = ('psql', '-XAtc', 'show work_mem; show search_path');
+	my $plain = join '|', run(@command);
+	is(join('|', traced(@command)), $plain, "start-up options \"$options\"");
+}
+
 # --- parameters ---------------------------------------------------------------
 
 {
