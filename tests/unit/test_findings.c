@@ -31,9 +31,8 @@ add_point(void *ctx, osp_str json)
 	return osp_report_add((osp_report *) ctx, json, NULL);
 }
 
-/* Adds the points of a file, and lines of a test beside it. */
 static osp_status
-read_points(osp_report *report, const char *name)
+read_file(const char *name, osp_point_fn add, osp_report *report)
 {
 	static char text[TEXT_MAX];
 	char path[256];
@@ -45,7 +44,13 @@ read_points(osp_report *report, const char *name)
 	assert_non_null(file);
 	len = fread(text, 1, sizeof(text), file);
 	assert_int_equal(fclose(file), 0);
-	return osp_saved_points(osp_str_n(text, len), add_point, report, NULL);
+	return osp_saved_points(osp_str_n(text, len), add, report, NULL);
+}
+
+static osp_status
+read_points(osp_report *report, const char *name)
+{
+	return read_file(name, add_point, report);
 }
 
 static osp_report *
@@ -319,6 +324,49 @@ test_shapes(void **state)
 	osp_report_free(report);
 }
 
+/* The points of a file without a member of nodes: what a server records that
+ * takes no times of nodes. */
+static osp_status
+add_untimed(void *ctx, osp_str json)
+{
+	static char text[TEXT_MAX];
+	char *at;
+
+	memcpy(text, json.ptr, json.len);
+	text[json.len] = '\0';
+	while ((at = strstr(text, "\"total_ms\"")) != NULL)
+		memcpy(at + 1, "unknown_", 8);
+	return osp_report_add((osp_report *) ctx, osp_str_of(text), NULL);
+}
+
+/* Without times of nodes, the time of a statement is divided by their rows. */
+static void
+test_untimed_nodes(void **state)
+{
+	static const char *const names[] = {
+		"filter", "spill", "heap_fetches", "workers", "estimate"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char first[64];
+		osp_buf out;
+
+		assert_int_equal(read_file(names[i], add_untimed, report), OSP_OK);
+		osp_buf_init(&out, &osp_allocator_default, TEXT_MAX);
+		assert_int_equal(osp_report_explain_json(report, &out), OSP_OK);
+		(void) snprintf(
+			first, sizeof(first), "\"findings\": [{\"rule\": \"%s\"", names[i]);
+		if (strstr(out.ptr, first) == NULL)
+			fail_msg("%s: %s", names[i], out.ptr);
+		assert_shares(out.ptr);
+		osp_buf_term(&out);
+		osp_report_free(report);
+	}
+}
+
 static void
 test_lost_points(void **state)
 {
@@ -429,6 +477,7 @@ main(void)
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_untimed_nodes),
 		cmocka_unit_test(test_lost_points),
 		cmocka_unit_test(test_odd_trees),
 		cmocka_unit_test(test_no_memory),

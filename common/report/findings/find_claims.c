@@ -193,12 +193,52 @@ osp__op_own_fact(const osp__findings *f, const osp__op *op, osp__fact fact)
 	return value > 0 ? value : 0;
 }
 
+/* The rows that a node returned, left out, and got from those below it. */
+static double
+node_rows(const osp__findings *f, const osp__op *op)
+{
+	static const osp__fact facts[] = {
+		OSP__ROWS, OSP__REMOVED, OSP__JOIN_REMOVED, OSP__RECHECK_REMOVED};
+	const osp__op *child;
+	double rows = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		rows += (double) osp__op_fact(op, facts[i]);
+	for (child = osp__op_child(f, op); child != NULL;
+		 child = osp__op_sibling(f, child))
+		if (child->kind == OSP__OP_NODE)
+			rows += (double) osp__op_fact(child, OSP__ROWS);
+	return rows;
+}
+
+void
+osp__count_node_rows(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (op->kind != OSP__OP_NODE)
+			continue;
+		op->timed->node_rows += node_rows(f, op);
+		if (osp__op_fact(op, OSP__NODE_TOTAL) > 0)
+			op->timed->timed_nodes = true;
+	}
+}
+
 int64_t
 osp__node_own_ns(const osp__findings *f, const osp__op *op)
 {
+	const osp__op *statement = op->timed;
 	int64_t ns = osp__op_fact(op, OSP__NODE_TOTAL);
 	const osp__op *child;
 
+	if (!statement->timed_nodes && statement->node_rows > 0)
+		return (int64_t) ((double) statement->own_ns * node_rows(f, op) /
+						  statement->node_rows);
 	for (child = osp__op_child(f, op); child != NULL;
 		 child = osp__op_sibling(f, child))
 		ns -= osp__op_fact(child, OSP__NODE_TOTAL);

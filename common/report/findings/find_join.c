@@ -125,7 +125,7 @@ osp__tell_estimates(osp__findings *f, osp__finding *finding)
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-	osp__say_time(&finding->evidence, group->ns);
+	osp__say_node_time(group, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" in the nested loop"));
 	osp_buf_add_str(&finding->step, OSP_STR("ANALYZE "));
 	osp_buf_reset(&f->scratch);
@@ -153,18 +153,19 @@ osp__look_workers(osp__findings *f)
 		osp__op *op = &f->ops[i];
 		int64_t planned = osp__op_fact(op, OSP__WORKERS_PLANNED);
 		int64_t launched = osp__op_fact(op, OSP__WORKERS_LAUNCHED);
+		int64_t total_ns;
 		osp__group *group;
 
-		if (launched >= planned || osp__op_fact(op, OSP__NODE_TOTAL) == 0)
+		total_ns = osp__op_fact(op, OSP__NODE_TOTAL);
+		if (!op->timed->timed_nodes)
+			total_ns = op->timed->own_ns;
+		if (launched >= planned || total_ns == 0)
 			continue;
 
 		/* What the missing ones would have taken over. */
 		group = osp__group_of(f, 0);
-		osp__claim_time(f,
-						group,
-						op,
-						osp__op_fact(op, OSP__NODE_TOTAL) / (planned + 1) *
-							(planned - launched));
+		osp__claim_time(
+			f, group, op, total_ns / (planned + 1) * (planned - launched));
 		if (group == NULL)
 			continue;
 		group->sums[SUM_PLANNED] += planned;

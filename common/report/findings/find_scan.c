@@ -193,7 +193,7 @@ osp__tell_filters(osp__findings *f, osp__finding *finding)
 		tell_join_filter(f, finding);
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-	osp__say_time(&finding->evidence, group->ns);
+	osp__say_node_time(group, &finding->evidence);
 	if (group->sums[SUM_LOOPS] > 1)
 	{
 		osp_buf_add_str(&finding->evidence, OSP_STR(" in "));
@@ -241,7 +241,7 @@ osp__tell_heap_fetches(osp__findings *f, osp__finding *finding)
 							"vacuumed."));
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-	osp__say_time(&finding->evidence, group->ns);
+	osp__say_node_time(group, &finding->evidence);
 	osp_buf_add_str(&finding->step, OSP_STR("VACUUM "));
 	say_member(f, group->largest, "relation", &finding->step);
 	osp_buf_add_str(&finding->step,

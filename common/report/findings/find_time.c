@@ -276,5 +276,6 @@ osp__findings_divide(osp__findings *f)
 		give_back(&f->ops[i]);
 	for (i = 0; i < f->op_count; i++)
 		f->ops[i].left_ns = f->ops[i].own_ns;
+	osp__count_node_rows(f);
 	return status;
 }

@@ -71,6 +71,16 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 }
 
 void
+osp__say_node_time(const osp__group *group, osp_buf *out)
+{
+	osp__say_time(out, group->ns);
+	if (!group->largest->timed->timed_nodes)
+		osp_buf_add_str(out,
+						OSP_STR(" (judged by the rows; add node to "
+								"osprofiler.points to measure it)"));
+}
+
+void
 osp__add_figure(osp__finding *finding, const char *name, double value)
 {
 	osp__figure *figure = &finding->figures[finding->figure_count];

@@ -92,7 +92,6 @@ typedef enum osp__fact
 	OSP__BATCHES,
 	OSP__WORKERS_PLANNED,
 	OSP__WORKERS_LAUNCHED,
-	OSP__NODE_EXECUTED,
 	OSP__FULLSCAN_STEPS,
 	OSP__AUTOINDEX_ROWS,
 	OSP__HOLDER_PID,
@@ -115,12 +114,14 @@ typedef struct osp__op
 	bool claimed; /* a node of a plan of which a rule has claimed the work */
 	int64_t begin_ns;
 	int64_t end_ns;
-	int64_t own_ns;  /* without that of operations in it */
-	int64_t left_ns; /* of that, what no rule has claimed */
-	int64_t workers; /* that worked beside it */
-	uint64_t shape;  /* of the statement without its constants; of a node,
+	int64_t own_ns;   /* without that of operations in it */
+	int64_t left_ns;  /* of that, what no rule has claimed */
+	int64_t workers;  /* that worked beside it */
+	bool timed_nodes; /* a node of its plan says how long it worked */
+	double node_rows; /* that all nodes of its plan worked on */
+	uint64_t shape;   /* of the statement without its constants; of a node,
 					  * trigger or function its name; 0: none */
-	int64_t *facts;  /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
+	int64_t *facts;   /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
 
 	/* find_time.c */
 	int64_t shift_ns; /* that its host's clock is off */
@@ -249,6 +250,9 @@ osp__op_of(const osp__findings *f, const osp__node *node)
 	return &f->ops[1 + node->order];
 }
 
+/* Counts what the nodes of each plan worked on, for osp__node_own_ns(). */
+void osp__count_node_rows(osp__findings *f);
+
 /* The group of the running rule with this key; NULL if there is no memory. */
 osp__group *osp__group_of(osp__findings *f, uint64_t key);
 
@@ -309,8 +313,11 @@ osp__op *osp__op_below(const osp__findings *f, const osp__op *op,
 osp__op *osp__op_child(const osp__findings *f, const osp__op *op);
 osp__op *osp__op_sibling(const osp__findings *f, const osp__op *op);
 
-/* How long a node of a plan worked, without those below it; under a Gather the
- * mean of all processes. */
+/*
+ * How long a node of a plan worked, without those below it; under a Gather the
+ * mean of all processes. Where no node of the plan says how long it worked, the
+ * time of the statement is divided by the rows that each had to do with.
+ */
 int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 
 /* Claims that work, unless another rule has; count: and counts the node. */
@@ -333,6 +340,9 @@ void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
 
 /* The same of the statement that op belongs to. */
 void osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out);
+
+/* Appends how long the nodes of a group worked, and whether that was measured. */
+void osp__say_node_time(const osp__group *group, osp_buf *out);
 
 void osp__add_figure(osp__finding *finding, const char *name, double value);
 
