@@ -27,6 +27,8 @@ static const char help[] =
 	"printed before.\n"
 	"\n"
 	"  --text                    a tree, one line for each operation (default)\n"
+	"  --all                     a line for each operation; else 20 or more of one\n"
+	"                            shape, side by side, have one line together\n"
 	"  --json                    the report as JSON, as upstream's command "
 	"prints it\n"
 	"  --out FILE                write to FILE, which appears when it is "
@@ -40,6 +42,7 @@ enum
 {
 	OPT_JSON = CLI_OPT_SOURCE_FREE,
 	OPT_TEXT,
+	OPT_ALL,
 	OPT_OUT
 };
 
@@ -47,6 +50,7 @@ static const struct option longs[] = {
 	CLI_SOURCE_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
 	{"text", no_argument, NULL, OPT_TEXT},
+	{"all", no_argument, NULL, OPT_ALL},
 	{"out", required_argument, NULL, OPT_OUT},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -56,6 +60,7 @@ typedef struct show_options
 {
 	bool json;
 	bool text;
+	bool all;
 	bool help;
 	const char *trace;
 	const char *out;
@@ -77,6 +82,9 @@ read_options(int argc, char **argv, show_options *options)
 				break;
 			case OPT_TEXT:
 				options->text = true;
+				break;
+			case OPT_ALL:
+				options->all = true;
 				break;
 			case OPT_OUT:
 				options->out = optarg;
@@ -149,12 +157,13 @@ add_findings(osp_report *report, const osp_draw_options *options, osp_buf *text)
 }
 
 static osp_status
-write_tree(osp_report *report, cli_out *out)
+write_tree(osp_report *report, bool all, cli_out *out)
 {
 	osp_draw_options options = cli_draw_options(out->fd);
 	osp_status status;
 	osp_buf text;
 
+	options.all = all;
 	osp_buf_init(&text, &osp_allocator_default, DRAWING_MAX);
 	status = osp_report_draw(report, &options, &text);
 	if (status == OSP_OK)
@@ -184,7 +193,7 @@ write_report(const show_options *options, osp_report *report)
 			status = cli_out_write(&out, OSP_STR("\n"));
 	}
 	else
-		status = write_tree(report, &out);
+		status = write_tree(report, options->all, &out);
 
 	/* cli_out_close reports an error of the output itself. */
 	if (status != OSP_OK && out.error == 0)

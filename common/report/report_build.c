@@ -55,6 +55,8 @@ reset_node(const osp_report *report, osp__node *node)
 	node->first_child = node->last_child = node->next_sibling = NULL;
 	node->mark = 0;
 	node->cycle = false;
+	node->last_drawn = false;
+	node->fold = NULL;
 }
 
 static osp_status
@@ -169,6 +171,7 @@ osp__report_build(osp_report *report)
 		count_node(report, report->sorted[i]);
 	}
 	report->built = true;
+	report->folded = false;
 	return OSP_OK;
 }
 

@@ -9,13 +9,15 @@
  *	   1.05 ms        ━       └─ db  INSERT INTO log…  unique_violation: duplicate…
  *
  * Everything that came from outside goes through osp__terminal_text(), so no
- * statement can drive the terminal or break a line. Very deep trees show the
+ * statement can drive the terminal or break a line. Many operations of one shape
+ * side by side are one line (report_fold.c). Very deep trees show the
  * branches of the nearest levels only, and the number of the others.
  */
 #include <stdio.h>
 
 #include "osprofiler/notification.h"
 #include "report/report_describe.h"
+#include "report/report_fold.h"
 #include "report/terminal_text.h"
 
 /* Columns of the parts of a line. */
@@ -54,7 +56,8 @@ typedef struct drawing
 	osp_buf detail;  /* the two texts of a line that share what is left of it */
 	osp_buf error;
 	osp__description what;
-	char mark[48]; /* what is said of a node in parentheses */
+	char mark[96];         /* what is said of a node in parentheses */
+	const osp__fold *fold; /* that the line stands for; NULL: one operation */
 	osp_status status;
 	size_t columns; /* of the line so far */
 	unsigned bar_columns;
@@ -133,15 +136,6 @@ add_json(drawing *d, const char *color, osp_str inside, size_t max_columns)
 		add_shown(d, color, osp_buf_str(&d->decoded), max_columns);
 }
 
-/* How long a node took, to the nanosecond if its tracer said so. */
-static int64_t
-node_duration_ns(const osp__node *node)
-{
-	if (node->elapsed_ns >= 0)
-		return node->elapsed_ns;
-	return osp__ns_between(osp__node_start_ns(node), osp__node_end_ns(node));
-}
-
 static int64_t
 node_offset_ns(const drawing *d, const osp__node *node)
 {
@@ -171,8 +165,12 @@ add_bar(drawing *d, const osp__node *node)
 	unsigned halves = 2 * d->bar_columns;
 	int64_t offset = node_offset_ns(d, node);
 	unsigned first = bar_position(d, (double) offset);
-	unsigned last =
-		bar_position(d, (double) offset + (double) node_duration_ns(node));
+	unsigned last = bar_position(
+		d,
+		(double) offset +
+			(double) (d->fold != NULL
+						  ? osp__ns_between(d->fold->begin_ns, d->fold->end_ns)
+						  : osp__node_duration_ns(node)));
 	bool open = node->stops == 0;
 	const char *color = open ? COLOR_WARN : COLOR_TIME;
 	unsigned i;
@@ -209,8 +207,10 @@ add_times(drawing *d, const osp__node *node)
 
 	if (!d->options.times)
 		return;
-	if (node->stops > 0 && (node->starts > 0 || node->elapsed_ns >= 0))
-		osp__duration_text(node_duration_ns(node), text);
+	if (d->fold != NULL)
+		osp__duration_text(d->fold->total_ns, text);
+	else if (node->stops > 0 && (node->starts > 0 || node->elapsed_ns >= 0))
+		osp__duration_text(osp__node_duration_ns(node), text);
 	add_right(d, COLOR_TIME, text, DURATION_COLUMNS);
 	add_gap(d);
 	if (d->offsets)
@@ -252,7 +252,8 @@ add_branches(drawing *d, const osp__node *node, int depth)
 	color_on(d, COLOR_DIM);
 	for (i = 0; i < levels; i++)
 	{
-		bool more = path[i]->next_sibling != NULL;
+		bool more = path[i]->next_sibling != NULL &&
+					(d->options.all || !path[i]->last_drawn);
 
 		if (i + 1 < levels)
 			osp_buf_add_str(d->out,
@@ -336,12 +337,34 @@ state_mark(const drawing *d)
 	return "";
 }
 
+/* How long the operations of a fold took. */
+static const char *
+fold_mark(drawing *d)
+{
+	char times[3][OSP__DURATION_MAX];
+
+	if (!d->options.times)
+		return "";
+	osp__duration_text(d->fold->min_ns, times[0]);
+	osp__duration_text(d->fold->median_ns, times[1]);
+	osp__duration_text(d->fold->max_ns, times[2]);
+	(void) snprintf(d->mark,
+					sizeof(d->mark),
+					"(min %s, median %s, max %s)",
+					times[0],
+					times[1],
+					times[2]);
+	return d->mark;
+}
+
 /* What restricts the rest of a node's line, in parentheses; "" if nothing does. */
 static const char *
 node_mark(drawing *d, const osp__node *node)
 {
 	if (node->cycle)
 		return "(parents form a ring)";
+	if (d->fold != NULL)
+		return fold_mark(d);
 	if (d->what.state != OSP__ENDED)
 		return state_mark(d);
 	if (d->what.unread != NULL)
@@ -385,6 +408,8 @@ fit(drawing *d, osp_buf *buf, osp_str text, size_t max_columns)
 	if (max_columns > GAP && text.len > 0)
 		columns = osp__terminal_text(
 			buf, text, d->options.unicode, max_columns - GAP);
+	if (d->status == OSP_OK)
+		d->status = osp_buf_status(buf);
 	return columns > 0 ? columns + GAP : 0;
 }
 
@@ -431,6 +456,16 @@ add_name(drawing *d, const osp__node *node)
 {
 	bool failed = d->what.error.len > 0;
 
+	if (d->fold != NULL)
+	{
+		char count[32];
+
+		(void) snprintf(count,
+						sizeof(count),
+						"%llu x ",
+						(unsigned long long) d->fold->count);
+		add_ascii(d, COLOR_WARN, count);
+	}
 	add_json(d, failed ? COLOR_ERROR : COLOR_BOLD, node->name, NAME_COLUMNS);
 	if (d->options.ids)
 	{
@@ -448,6 +483,9 @@ draw_node(drawing *d, const osp__node *node, int depth)
 	d->status = osp__report_describe(d->report, node, &d->what);
 	if (d->status != OSP_OK)
 		return;
+	d->fold = d->options.all ? NULL : node->fold;
+	if (d->fold != NULL)
+		d->what.rows = -1;
 	if (d->what.cut)
 		osp_buf_add_str(&d->what.detail,
 						d->options.unicode ? OSP_STR("…") : OSP_STR("..."));
@@ -574,13 +612,18 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 	d.total_ns = osp__report_total_ns(report);
 	plan_columns(&d);
 
+	if (!d.options.all)
+		d.status = osp__report_fold(report);
 	draw_header(&d);
-	for (node = report->first_root; node != NULL && d.status == OSP_OK;
-		 node = osp__node_next(node, &depth))
+	for (node = report->first_root; node != NULL && d.status == OSP_OK;)
 	{
-		/* The head has it. */
-		if (!node->loss)
+		bool folded = !d.options.all && node->fold != NULL;
+
+		/* The head has the reports of losses. */
+		if (!node->loss && !(folded && osp__node_is_folded(node)))
 			draw_node(&d, node, depth);
+		node = folded ? osp__node_beside(node, &depth)
+					  : osp__node_next(node, &depth);
 	}
 	if (d.status == OSP_OK)
 		d.status = osp_buf_status(out);

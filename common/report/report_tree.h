@@ -81,6 +81,8 @@ typedef struct osp__node
 	uint32_t mark; /* the walk that visited it last, while rings are searched */
 	bool loss;     /* it only reports that points were lost */
 	bool cycle;    /* its parents form a ring, which was cut here */
+	bool last_drawn; /* no sibling after it is drawn, for they are folded */
+	struct osp__fold *fold; /* report_fold.h; NULL: it is drawn by itself */
 
 	osp__point *first;
 	osp__point *last;
@@ -140,6 +142,7 @@ struct osp_report
 
 	/* the tree */
 	bool built;
+	bool folded;
 	osp__node **sorted; /* all nodes in time */
 	osp__node *first_root;
 	osp__node *last_root;
@@ -195,21 +198,35 @@ osp__report_ms(const osp_report *report, int64_t ns)
 					  1000000);
 }
 
-/* The first node of the tree, and the one that is drawn after node. */
-static inline osp__node *
-osp__node_next(osp__node *node, int *depth)
+/* How long a node took, to the nanosecond if its tracer said so. */
+static inline int64_t
+osp__node_duration_ns(const osp__node *node)
 {
-	if (node->first_child != NULL)
-	{
-		++*depth;
-		return node->first_child;
-	}
+	if (node->elapsed_ns >= 0)
+		return node->elapsed_ns;
+	return osp__ns_between(osp__node_start_ns(node), osp__node_end_ns(node));
+}
+
+/* The node that is drawn after node and all that is below it. */
+static inline osp__node *
+osp__node_beside(osp__node *node, int *depth)
+{
 	while (node != NULL && node->next_sibling == NULL)
 	{
 		node = node->parent;
 		--*depth;
 	}
 	return node != NULL ? node->next_sibling : NULL;
+}
+
+/* The node that is drawn after node. */
+static inline osp__node *
+osp__node_next(osp__node *node, int *depth)
+{
+	if (node->first_child == NULL)
+		return osp__node_beside(node, depth);
+	++*depth;
+	return node->first_child;
 }
 
 #endif /* OSPROFILER_REPORT_TREE_H */

@@ -44,6 +44,17 @@ is(substr($tree, -length("\n$text")), "\n$text", 'trace show ends with it');
 unlike(run_ok('trace', 'show', $healthy), qr/Why|explained/, 'nothing below a healthy tree');
 unlike(run_ok('trace', 'show', '--json', $slow), qr/findings|not_explained/, 'nor in the JSON');
 
+# Operations of one shape are one line, unless all are asked for.
+my @points = (point('app-start', $id, $id, 'a1', '01.000000'),
+	(map { point('db-start', $id, 'a1', "b$_", sprintf('02.%06d', $_ * 10),
+		qq({"db": {"statement": "SELECT $_"}, "host": "h"})),
+		point('db-stop', $id, 'a1', "b$_", sprintf('02.%06d', $_ * 10 + 5)) } 1 .. 20),
+	point('app-stop', $id, $id, 'a1', '03.000000'));
+my $many = write_file("$dir/many", join '', map { "$_\n" } @points);
+like(run_ok('trace', 'show', $many), qr/20 x db  SELECT 1  \(min 5.00 us, median 5.00 us, max 5.00 us\)\n/,
+	'20 operations in one line');
+is(scalar(() = run_ok('trace', 'show', '--all', $many) =~ /db  SELECT \d+\n/g), 20, '--all');
+
 # Wrong calls.
 usage_error(qr/the trace is missing|missing/, 'trace', 'explain');
 usage_error(qr/must not be empty/, 'trace', 'explain', '');

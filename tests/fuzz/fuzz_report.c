@@ -80,11 +80,14 @@ static void
 draw(osp_report *report, bool unicode, unsigned width, osp_buf *text)
 {
 	osp_draw_options options = {
-		sizeof(options), false, unicode, width, width > 0, width > 0};
+		sizeof(options), false, unicode, width, width > 0, width > 0, false};
+	size_t findings;
 	size_t i;
 
 	osp_buf_init(text, &osp_allocator_default, BUF_MAX);
 	REQUIRE(osp_report_draw(report, &options, text) == OSP_OK);
+	REQUIRE(osp_report_explain(report, &options, text, &findings) == OSP_OK);
+	REQUIRE(findings <= 4);
 	for (i = 0; i < text->len; i++)
 	{
 		unsigned char c = (unsigned char) text->ptr[i];

@@ -167,7 +167,8 @@ drop_host(char *text)
 const char *
 collect_tree(void)
 {
-	const osp_draw_options options = {.struct_size = sizeof(options)};
+	const osp_draw_options options = {.struct_size = sizeof(options),
+									  .all = true};
 	size_t found = 0;
 	const char *text;
 

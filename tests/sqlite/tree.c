@@ -13,7 +13,8 @@
 int
 main(int argc, char **argv)
 {
-	const osp_draw_options options = {.struct_size = sizeof(options)};
+	const osp_draw_options options = {.struct_size = sizeof(options),
+									  .all = true};
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	FILE *in = argc == 2 ? fopen(argv[1], "r") : NULL;
 	char *line = NULL;

@@ -161,7 +161,8 @@ draw(osp_report *report, const osp_draw_options *options, osp_buf *text)
 static void
 test_text(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
 	osp_report *report = read_trace("client_pause");
 	osp_buf text;
 	const char *line;
@@ -194,7 +195,8 @@ test_text(void **state)
 static void
 test_nothing(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	osp_buf text;
 
@@ -370,7 +372,8 @@ test_untimed_nodes(void **state)
 static void
 test_lost_points(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
 	osp_report *report = read_trace("sleep");
 	osp_buf text;
 
@@ -436,7 +439,8 @@ test_odd_trees(void **state)
 static osp_status
 explain_all(const osp_allocator *alc, const char *name)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
 	osp_report *report = osp_report_new(alc);
 	osp_status status = report != NULL ? OSP_OK : OSP_ENOMEM;
 	size_t count;
@@ -447,6 +451,8 @@ explain_all(const osp_allocator *alc, const char *name)
 		status = read_points(report, name);
 	if (status == OSP_OK)
 		status = osp_report_explain(report, &options, &text, &count);
+	if (status == OSP_OK)
+		status = osp_report_draw(report, &options, &text);
 	if (status == OSP_OK)
 		status = osp_report_explain_json(report, &text);
 	osp_buf_term(&text);

@@ -122,7 +122,8 @@ assert_drawn(const osp_draw_options *options, const char *expected)
 static void
 test_plain(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 0, false, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 0, false, false, false};
 
 	(void) state;
 	assert_drawn(
@@ -143,7 +144,8 @@ test_plain(void **state)
 static void
 test_inside_db(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 0, false, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 0, false, false, false};
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	osp_buf text;
 
@@ -175,7 +177,8 @@ test_inside_db(void **state)
 static void
 test_times(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
 
 	(void) state;
 	assert_drawn(
@@ -196,7 +199,8 @@ test_times(void **state)
 static void
 test_ascii_and_ids(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, false, 70, true, true};
+	osp_draw_options options = {
+		sizeof(options), false, false, 70, true, true, false};
 
 	(void) state;
 	assert_drawn(
@@ -217,7 +221,8 @@ test_ascii_and_ids(void **state)
 static void
 test_color(void **state)
 {
-	osp_draw_options options = {sizeof(options), true, true, 40, true, false};
+	osp_draw_options options = {
+		sizeof(options), true, true, 40, true, false, false};
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	osp_buf text;
 
@@ -238,7 +243,7 @@ test_color(void **state)
 }
 
 static const osp_draw_options plain = {
-	sizeof(plain), false, true, 0, false, false};
+	sizeof(plain), false, true, 0, false, false, false};
 
 /* Draws the report, and frees it. */
 static void
@@ -416,7 +421,7 @@ test_lost_in_ring(void **state)
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	question q = {.pid = 117, .lossy = 119};
 	const osp_draw_options times = {
-		sizeof(times), false, true, 60, true, false};
+		sizeof(times), false, true, 60, true, false, false};
 
 	(void) state;
 	assert_non_null(report);
@@ -512,7 +517,8 @@ test_outcomes(void **state)
 static void
 test_bounds(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, true, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	osp_buf text;
 
@@ -714,7 +720,7 @@ test_width(void **state)
 	for (width = 40; width < 200; width++)
 	{
 		osp_draw_options options = {
-			sizeof(options), false, true, width, true, false};
+			sizeof(options), false, true, width, true, false, false};
 		osp_buf text;
 
 		draw(report, &options, &text);
@@ -727,7 +733,8 @@ test_width(void **state)
 static void
 test_deep(void **state)
 {
-	osp_draw_options options = {sizeof(options), false, true, 80, false, false};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, false, false, false};
 	osp_report *report = osp_report_new(&osp_allocator_default);
 	osp_buf text;
 	char id[16];
@@ -782,6 +789,70 @@ test_durations(void **state)
 	assert_duration(INT64_MAX, "9223372037 s");
 }
 
+/* From 20 on, operations of one shape are one line; what is odd among them is not. */
+static void
+test_folds(void **state)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 0, false, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	char info[256];
+	char id[16];
+	int i;
+
+	(void) state;
+	assert_non_null(report);
+	add(report, "wsgi-start", "w", BASE, 0, "");
+	for (i = 0; i < 46; i++)
+	{
+		const char *stop = "";
+
+		/* 21 of one shape, one of them below another; 19 of another one; one that
+		 * fails and one that is open. */
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"statement\": \"%s %d\"}, ",
+						i % 2 == 0 ? "SELECT name FROM t WHERE id =" : "SELECT",
+						i);
+		if (i == 4)
+			stop = "\"etype\": \"deadlock_detected\", \"message\": \"no\", ";
+		if (i > 40 && i % 2 == 1)
+			continue;
+		add(report, "db-start", id, "w", 1000 + i * 10, info);
+		if (i != 2)
+			add(report, "db-stop", id, "w", 1005 + i * 10, stop);
+	}
+	add(report, "db-start", "below", "d6", 1061, "");
+	add(report, "wsgi-stop", "w", BASE, 9000, "");
+
+	draw(report, &options, &text);
+	assert_non_null(
+		strstr(text.ptr, "├─ 21 x db  SELECT name FROM t WHERE id = 0\n"));
+	assert_null(strstr(text.ptr, "WHERE id = 6"));
+	assert_non_null(strstr(text.ptr, "├─ 20 x db  SELECT 1\n"));
+	assert_non_null(strstr(text.ptr, "WHERE id = 4  deadlock_detected: no\n"));
+	assert_non_null(strstr(text.ptr, "└─ db  SELECT name FROM t WHERE id = 4"));
+	assert_non_null(
+		strstr(text.ptr, "WHERE id = 2  (running, or interrupted)\n"));
+	osp_buf_term(&text);
+
+	/* With the times of all of them, and nothing folded if that is asked for. */
+	options.times = true;
+	draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "  105 us   +1.00 ms  "));
+	assert_non_null(
+		strstr(text.ptr, "(min 5.00 us, median 5.00 us, max 5.00 us)\n"));
+	osp_buf_term(&text);
+	options.all = true;
+	draw(report, &options, &text);
+	assert_null(strstr(text.ptr, " x db"));
+	assert_non_null(strstr(text.ptr, "WHERE id = 6"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 int
 main(void)
 {
@@ -806,6 +877,7 @@ main(void)
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_folds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

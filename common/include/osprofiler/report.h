@@ -89,6 +89,8 @@ typedef struct osp_draw_options
 	unsigned width; /* columns to cut statements at; 0: do not cut */
 	bool times;     /* durations, bars and hosts; tests leave them out */
 	bool ids;       /* trace ids behind the names */
+	bool all;       /* each operation has a line; else 20 and more of one shape,
+					 * side by side, have one together */
 } osp_draw_options;
 
 /* Appends the tree, one line for each operation: name, duration, what it did,

@@ -18,6 +18,7 @@
 #define OSPROFILER_FINDINGS_H
 
 #include "report/report_describe.h"
+#include "report/statement_shape.h"
 
 /* At most this many are shown, and none that took less than a share and a time. */
 #define OSP__FINDINGS_MAX     4
@@ -43,15 +44,6 @@ typedef enum osp__op_kind
 	OSP__OP_WORKER,
 	OSP__OP_SQLITE
 } osp__op_kind;
-
-/* What a statement does to the transaction. */
-typedef enum osp__control
-{
-	OSP__CONTROL_NONE,
-	OSP__CONTROL_BEGIN,
-	OSP__CONTROL_END,
-	OSP__CONTROL_OTHER /* savepoints, settings */
-} osp__control;
 
 /* What points say of an operation in figures; 0: nothing. Times are in ns.
  * Figures of a statement include those of the statements that it runs. */
@@ -223,19 +215,6 @@ osp__op_fact(const osp__op *op, osp__fact fact)
 {
 	return op->facts != NULL ? op->facts[fact] : 0;
 }
-
-/* ---- find_shape.c ---- */
-
-/* A hash of a statement's text that is the same for other constants; never 0. */
-uint64_t osp__statement_shape(osp_str text);
-
-/* A hash of a name, and of one more behind it; never 0. */
-uint64_t osp__name_shape(osp_str name, osp_str more);
-
-osp__control osp__statement_control(osp_str text);
-
-/* Does the text begin with this word, which is given in lower case? */
-bool osp__begins_with(osp_str text, const char *word);
 
 /* ---- find_time.c ---- */
 

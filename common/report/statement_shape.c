@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * find_shape.c
+ * statement_shape.c
  *	  The shape of a statement: what is the same when it runs again with other
  *	  constants.
  *
@@ -9,7 +9,7 @@
  * lower-case ones. The hash is not cryptographic: a program that makes two
  * statements look alike spoils the report of its own trace only.
  */
-#include "report/findings/findings.h"
+#include "report/statement_shape.h"
 
 #include <strings.h>
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_fold.c
+ *	  Many operations of one shape side by side, as one.
+ *
+ * The children of a parent that has many of them are sorted by a hash of what they
+ * have in common, then by their duration: each run of equal hashes is one fold, and
+ * its median is in its middle. What is not as it should be is never folded: an
+ * operation that lacks its end, or was cut short.
+ */
+#include <stdlib.h>
+
+#include "report/report_describe.h"
+#include "report/report_fold.h"
+#include "report/statement_shape.h"
+
+typedef struct entry
+{
+	osp__node *node;
+	uint64_t key;
+	int64_t duration_ns;
+} entry;
+
+typedef struct folding
+{
+	osp_report *report;
+	osp__description what;
+	entry *entries; /* of one parent */
+	size_t count;
+	size_t room;
+} folding;
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	const entry *x = (const entry *) a;
+	const entry *y = (const entry *) b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return (x->duration_ns > y->duration_ns) -
+		   (x->duration_ns < y->duration_ns);
+}
+
+static bool
+is_plain(const osp__description *what)
+{
+	return what->state == OSP__ENDED && what->unread == NULL &&
+		   what->bound == NULL && what->truncated == 0;
+}
+
+/* What all operations of a fold have in common. */
+static uint64_t
+key_of(const osp__description *what, const osp__node *node)
+{
+	osp_str detail = osp_buf_str(&what->detail);
+	uint64_t shape = what->statement ? osp__statement_shape(detail)
+									 : osp__name_shape(detail, OSP_STR(""));
+
+	return shape ^ osp__name_shape(node->name, node->etype) * 31 ^
+		   osp__name_shape(node->service, node->host) * 37;
+}
+
+static osp_status
+add_entry(folding *f, osp__node *node)
+{
+	entry *at = &f->entries[f->count];
+	osp_status status;
+
+	if (node->starts == 0 || node->stops == 0 || node->loss || node->cycle)
+		return OSP_OK;
+	status = osp__report_describe(f->report, node, &f->what);
+	if (status != OSP_OK || !is_plain(&f->what))
+		return status;
+	at->node = node;
+	at->key = key_of(&f->what, node);
+	at->duration_ns = osp__node_duration_ns(node);
+	f->count++;
+	return OSP_OK;
+}
+
+/* Makes one of count entries with the same key. */
+static osp_status
+make_fold(folding *f, const entry *entries, size_t count)
+{
+	osp__fold *fold = osp__arena_alloc(&f->report->structs, sizeof(*fold));
+	size_t i;
+
+	if (fold == NULL)
+		return OSP_ENOMEM;
+	memset(fold, 0, sizeof(*fold));
+	fold->first = entries[0].node;
+	fold->count = count;
+	fold->min_ns = entries[0].duration_ns;
+	fold->median_ns = entries[count / 2].duration_ns;
+	fold->max_ns = entries[count - 1].duration_ns;
+	fold->begin_ns = osp__node_start_ns(entries[0].node);
+	fold->end_ns = osp__node_end_ns(entries[0].node);
+	for (i = 0; i < count; i++)
+	{
+		osp__node *node = entries[i].node;
+		int64_t begin_ns = osp__node_start_ns(node);
+		int64_t end_ns = osp__node_end_ns(node);
+
+		node->fold = fold;
+		if (node->order < fold->first->order)
+			fold->first = node;
+		if (begin_ns < fold->begin_ns)
+			fold->begin_ns = begin_ns;
+		if (end_ns > fold->end_ns)
+			fold->end_ns = end_ns;
+		if (__builtin_add_overflow(
+				fold->total_ns, entries[i].duration_ns, &fold->total_ns))
+			fold->total_ns = INT64_MAX;
+	}
+	return OSP_OK;
+}
+
+static osp_status
+fold_entries(folding *f)
+{
+	osp_status status = OSP_OK;
+	size_t begin = 0;
+	size_t i;
+
+	qsort(f->entries, f->count, sizeof(*f->entries), compare_entries);
+	for (i = 1; i <= f->count && status == OSP_OK; i++)
+	{
+		if (i < f->count && f->entries[i].key == f->entries[begin].key)
+			continue;
+		if (i - begin >= OSP__FOLD_MIN)
+			status = make_fold(f, f->entries + begin, i - begin);
+		begin = i;
+	}
+	return status;
+}
+
+static bool
+make_room(folding *f, size_t count)
+{
+	if (count <= f->room)
+		return true;
+	osp_free(f->report->alc, f->entries);
+	f->room = 0;
+	f->entries = osp_calloc(f->report->alc, count, sizeof(*f->entries));
+	if (f->entries == NULL)
+		return false;
+	f->room = count;
+	return true;
+}
+
+/* The last sibling that is drawn, and those after it, have none to come. */
+static void
+mark_last(osp__node *first)
+{
+	osp__node *last = first;
+	osp__node *node;
+
+	for (node = first; node != NULL; node = node->next_sibling)
+		if (!osp__node_is_folded(node))
+			last = node;
+	for (; last != NULL; last = last->next_sibling)
+		last->last_drawn = true;
+}
+
+/* Folds siblings. */
+static osp_status
+fold_siblings(folding *f, osp__node *first)
+{
+	osp_status status = OSP_OK;
+	size_t count = 0;
+	osp__node *node;
+
+	for (node = first; node != NULL; node = node->next_sibling)
+		count++;
+	if (count < OSP__FOLD_MIN)
+		return OSP_OK;
+	if (!make_room(f, count))
+		return OSP_ENOMEM;
+	f->count = 0;
+	for (node = first; node != NULL && status == OSP_OK;
+		 node = node->next_sibling)
+		status = add_entry(f, node);
+	if (status == OSP_OK)
+		status = fold_entries(f);
+	if (status == OSP_OK)
+		mark_last(first);
+	return status;
+}
+
+osp_status
+osp__report_fold(osp_report *report)
+{
+	osp_status status;
+	folding f;
+	size_t i;
+
+	if (report->folded)
+		return OSP_OK;
+	memset(&f, 0, sizeof(f));
+	f.report = report;
+	osp__description_init(&f.what, report->alc);
+	status = fold_siblings(&f, report->first_root);
+	for (i = 0; i < report->node_count && status == OSP_OK; i++)
+		status = fold_siblings(&f, report->sorted[i]->first_child);
+	report->folded = status == OSP_OK;
+	osp__description_term(&f.what);
+	osp_free(report->alc, f.entries);
+	return status;
+}
