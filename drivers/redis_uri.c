@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/parse.h"
+#include "base/uri.h"
 
 #define REDIS_PORT 6379
 
@@ -65,23 +66,11 @@ static osp_status
 read_options(osp_redis *redis, osp_str query, osp_error *err)
 {
 	osp_status status = OSP_OK;
+	osp_str name;
+	osp_str value;
 
-	while (query.len > 0 && status == OSP_OK)
-	{
-		const char *end = memchr(query.ptr, '&', query.len);
-		size_t len = end != NULL ? (size_t) (end - query.ptr) : query.len;
-		const char *equals = memchr(query.ptr, '=', len);
-		size_t name = equals != NULL ? (size_t) (equals - query.ptr) : len;
-
-		status =
-			read_option(redis,
-						osp_str_n(query.ptr, name),
-						equals != NULL ? osp_str_n(equals + 1, len - name - 1)
-									   : OSP_STR(""),
-						err);
-		len += end != NULL;
-		query = osp_str_n(query.ptr + len, query.len - len);
-	}
+	while (status == OSP_OK && osp__uri_option(&query, &name, &value))
+		status = read_option(redis, name, value, err);
 	return status;
 }
 

@@ -72,6 +72,21 @@ osp__uri_scheme(osp_str text)
 	return osp_str_n(text.ptr, len);
 }
 
+bool
+osp__uri_option(osp_str *query, osp_str *name, osp_str *value)
+{
+	size_t len = find_any(*query, "&");
+	osp_str option = osp_str_n(query->ptr, len);
+	size_t equals = find_any(option, "=");
+
+	if (query->len == 0)
+		return false;
+	*name = osp_str_n(option.ptr, equals);
+	*value = cut_front(option, equals < len ? equals + 1 : len);
+	*query = cut_front(*query, len < query->len ? len + 1 : len);
+	return true;
+}
+
 /*
  * Copies a part to *space, terminated, and moves *space behind it. What only
  * looks like percent-encoding stays as it is, as in Python's unquote().

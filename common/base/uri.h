@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * uri.h
- *	  The scheme of a connection string. Private to common/; the rest is in
- *	  osprofiler/driver.h.
+ *	  The scheme and the options of a connection string. Private to the project;
+ *	  the rest is in osprofiler/driver.h.
  */
 #ifndef OSPROFILER_URI_H
 #define OSPROFILER_URI_H
@@ -14,5 +14,12 @@
  * is not made of letters, digits, "+", "-" and ".", a letter first.
  */
 osp_str osp__uri_scheme(osp_str text);
+
+/*
+ * Takes the first NAME=VALUE of a query, whose options are separated by "&", out
+ * of it. Both are borrowed from the query, as they stand there; a VALUE that is
+ * missing is empty. False: there is none any more.
+ */
+bool osp__uri_option(osp_str *query, osp_str *name, osp_str *value);
 
 #endif /* OSPROFILER_URI_H */

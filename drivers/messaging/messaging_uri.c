@@ -12,6 +12,7 @@
 
 #include "base/hex.h"
 #include "base/parse.h"
+#include "base/uri.h"
 
 #define SEPARATOR  OSP_STR("://")
 #define PRIORITY   ".info"
@@ -121,23 +122,11 @@ static osp_status
 read_options(osp_driver_conn *conn, osp_str query, osp_error *err)
 {
 	osp_status status = OSP_OK;
+	osp_str name;
+	osp_str value;
 
-	while (query.len > 0 && status == OSP_OK)
-	{
-		const char *end = memchr(query.ptr, '&', query.len);
-		size_t len = end != NULL ? (size_t) (end - query.ptr) : query.len;
-		const char *equals = memchr(query.ptr, '=', len);
-		size_t name = equals != NULL ? (size_t) (equals - query.ptr) : len;
-		osp_str rest = osp_str_n(query.ptr + len, query.len - len);
-		osp_str value = OSP_STR("");
-
-		if (rest.len > 0)
-			rest = osp_str_n(rest.ptr + 1, rest.len - 1);
-		if (equals != NULL)
-			value = decode(osp_str_n(equals + 1, len - name - 1));
-		status = read_option(conn, osp_str_n(query.ptr, name), value, err);
-		query = rest;
-	}
+	while (status == OSP_OK && osp__uri_option(&query, &name, &value))
+		status = read_option(conn, name, decode(value), err);
 	return status;
 }
 

@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "base/parse.h"
 #include "base/read_file.h"
+#include "base/uri.h"
 #include "otlp_proto.h"
 #include "otlp_request.h"
 
@@ -207,26 +208,18 @@ static osp_status
 read_options(otlp_settings *settings, osp_str query, osp_error *err)
 {
 	osp_status status = OSP_OK;
-	osp_buf value;
+	osp_buf decoded;
+	osp_str name;
+	osp_str value;
 
-	osp_buf_init(&value, settings->alc, TEXT_MAX);
-	while (query.len > 0 && status == OSP_OK)
+	osp_buf_init(&decoded, settings->alc, TEXT_MAX);
+	while (status == OSP_OK && osp__uri_option(&query, &name, &value))
 	{
-		const char *end = memchr(query.ptr, '&', query.len);
-		size_t len = end != NULL ? (size_t) (end - query.ptr) : query.len;
-		const char *equals = memchr(query.ptr, '=', len);
-		size_t name = equals != NULL ? (size_t) (equals - query.ptr) : len;
-		osp_str text = equals != NULL ? osp_str_n(equals + 1, len - name - 1)
-									  : OSP_STR("");
-
-		status = decode(text, &value, err);
+		status = decode(value, &decoded, err);
 		if (status == OSP_OK)
-			status = read_option(
-				settings, osp_str_n(query.ptr, name), osp_buf_str(&value), err);
-		len += end != NULL;
-		query = osp_str_n(query.ptr + len, query.len - len);
+			status = read_option(settings, name, osp_buf_str(&decoded), err);
 	}
-	osp_buf_term(&value);
+	osp_buf_term(&decoded);
 	return status;
 }
 

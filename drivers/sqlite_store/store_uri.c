@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "base/uri.h"
 #include "localfile.h"
 
 #define US_PER_SECOND INT64_C(1000000)
@@ -99,25 +100,11 @@ static osp_status
 read_options(osp_driver_conn *conn, osp_str query, osp_error *err)
 {
 	osp_status status = OSP_OK;
+	osp_str name;
+	osp_str value;
 
-	while (query.len > 0 && status == OSP_OK)
-	{
-		const char *amp = memchr(query.ptr, '&', query.len);
-		osp_str pair = osp_str_n(
-			query.ptr, amp != NULL ? (size_t) (amp - query.ptr) : query.len);
-		const char *equals = memchr(pair.ptr, '=', pair.len);
-		size_t name_len =
-			equals != NULL ? (size_t) (equals - pair.ptr) : pair.len;
-		size_t used = pair.len + (amp != NULL ? 1 : 0);
-
-		status = read_option(
-			conn,
-			osp_str_n(pair.ptr, name_len),
-			equals != NULL ? osp_str_n(equals + 1, pair.len - name_len - 1)
-						   : OSP_STR(""),
-			err);
-		query = osp_str_n(query.ptr + used, query.len - used);
-	}
+	while (status == OSP_OK && osp__uri_option(&query, &name, &value))
+		status = read_option(conn, name, value, err);
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/uri.h"
 #include "osprofiler/driver.h"
 
 #define STORAGE_EXTRA 16
@@ -206,6 +207,29 @@ test_storage_too_small(void **state)
 }
 
 static void
+test_options(void **state)
+{
+	static const char *const expected[][2] = {
+		{"a", "1"}, {"b", "x=y%26"}, {"c", ""}, {"", ""}, {"", "d"}, {"e", ""}};
+	osp_str query = OSP_STR("a=1&b=x=y%26&c&&=d&e=");
+	osp_str name;
+	osp_str value;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+	{
+		assert_true(osp__uri_option(&query, &name, &value));
+		assert_true(osp_str_eq(name, osp_str_of(expected[i][0])));
+		assert_true(osp_str_eq(value, osp_str_of(expected[i][1])));
+	}
+	assert_false(osp__uri_option(&query, &name, &value));
+	query = OSP_STR("a=1&");
+	assert_true(osp__uri_option(&query, &name, &value));
+	assert_false(osp__uri_option(&query, &name, &value));
+}
+
+static void
 test_redact(void **state)
 {
 	static const struct
@@ -283,6 +307,7 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_storage_too_small),
+		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_redact),
 	};
 
