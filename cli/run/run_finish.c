@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "osprofiler/driver.h"
 
 /* How long the last delivery may take, and how often signals are read meanwhile. */
 #define END_TIMEOUT_MS 10000
@@ -67,6 +68,29 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 							: "");
 }
 
+static bool
+can_be_read(const run_state *run)
+{
+	const osp_driver *driver;
+
+	return osp_driver_find(osp_str_of(run->collector), &driver, NULL) !=
+			   OSP_OK ||
+		   (driver->flags & OSP_DRIVER_CAN_READ) != 0;
+}
+
+/* Whoever searches elsewhere needs the id as OpenTelemetry writes it. */
+static void
+add_other_place(osp_buf *text, const char *base_id)
+{
+	osp_buf_add_str(text,
+					OSP_STR("The collector cannot be read back. Search what "
+							"stands behind it for trace "));
+	for (; *base_id != '\0'; base_id++)
+		if (*base_id != '-')
+			osp_buf_add_char(text, *base_id);
+	osp_buf_add_char(text, '\n');
+}
+
 /* Says how to see the trace; a password in the address is not shown. */
 static void
 print_trace_id(const run_state *run)
@@ -74,13 +98,18 @@ print_trace_id(const run_state *run)
 	osp_buf text;
 
 	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
-	osp_buf_addf(&text,
-				 "Trace ID: %s\n"
-				 "Display trace with command: osprofiler trace show ",
-				 run->base_id);
-	if (run->args->connection_string != NULL)
-		osp_buf_addf(&text, "--connection-string '%s' ", run->address);
-	osp_buf_addf(&text, "%s\n", run->base_id);
+	osp_buf_addf(&text, "Trace ID: %s\n", run->base_id);
+	if (can_be_read(run))
+	{
+		osp_buf_add_str(
+			&text,
+			OSP_STR("Display trace with command: osprofiler trace show "));
+		if (run->args->connection_string != NULL)
+			osp_buf_addf(&text, "--connection-string '%s' ", run->address);
+		osp_buf_addf(&text, "%s\n", run->base_id);
+	}
+	else
+		add_other_place(&text, run->base_id);
 	if (osp_buf_status(&text) == OSP_OK &&
 		write(STDERR_FILENO, text.ptr, text.len) < 0)
 		errno = 0;

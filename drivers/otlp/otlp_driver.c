@@ -306,12 +306,13 @@ otlp_close(osp_driver_conn *conn)
 static osp_status
 cannot_read(const osp_driver_conn *conn, osp_error *err)
 {
-	return osp_error_set(err,
-						 OSP_EUNSUPPORTED,
-						 "OTLP has no way to read traces back; look for them "
-						 "in what stands behind the collector at %s (Jaeger, "
-						 "Tempo, ...)",
-						 conn->settings.where);
+	return osp_error_set(
+		err,
+		OSP_EUNSUPPORTED,
+		"OTLP has no way to read traces back, nor to remove them; look for them "
+		"in what stands behind the collector at %s (Jaeger, "
+		"Tempo, ...)",
+		conn->settings.where);
 }
 
 static osp_status

@@ -146,8 +146,7 @@ my $build = $agent =~ s{/bin/osprofiler$}{}r;
 			'>', \$out, '2>', \$err),
 		'osprofiler run') or diag $err;
 	is($out, "12\n", 'osprofiler run: output');
-	my ($id) = $err =~ /Trace ID: (\S+)/;
-	$id =~ tr/-//d;
+	my ($id) = $err =~ /Search what stands behind it for trace ([0-9a-f]{32})$/m;
 	my $client = span_of('client',
 		sub { $_->{'Trace ID'} eq $id && $_->{Kind} eq 'Client' && $_->{Name} eq 'SELECT t' });
 	my $server = span_of('server', sub { $_->{'Trace ID'} eq $id && $_->{Kind} eq 'Server' });
