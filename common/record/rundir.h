@@ -8,6 +8,7 @@
  *	  lock       held by the one shipper
  *	  ring.N     rings, N counting from 0 (ring.h)
  *	  spool      what could not be delivered yet, unless kept elsewhere
+ *	  otlp       what that driver keeps; another one's file has its name
  *
  * The directory is used only if it is a real directory (no symbolic link),
  * belongs to the effective user, and is closed to everybody else. It may be
