@@ -94,8 +94,8 @@ osp__tell_client_waits(osp__findings *f, osp__finding *finding)
 	static const char *const causes[] = {
 		"The server waited for the client to take the rows: ",
 		"The server waited for the client to send its data: ",
-		"The client fetched the rows in parts, and the server waited between "
-		"them: "};
+		("The client fetched the rows in parts, and the server waited between "
+		 "them: ")};
 	static const char *const steps[] = {
 		"The client or the network is slower than the server. Fetch fewer rows "
 		"or columns, or see what the client does with each row.",
