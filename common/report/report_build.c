@@ -122,6 +122,21 @@ cut_rings(osp_report *report)
 	}
 }
 
+/* Notes how long before node all siblings before it, if there are any, had ended:
+ * at *end_ns, which is never if one of them has no end. */
+static void
+note_gap(osp__node *node, bool first, int64_t *end_ns)
+{
+	int64_t node_end_ns =
+		node->stops > 0 || node->loss ? osp__node_end_ns(node) : INT64_MAX;
+
+	node->gap_ns = 0;
+	if (!first && osp__node_start_ns(node) > *end_ns)
+		node->gap_ns = osp__ns_between(*end_ns, osp__node_start_ns(node));
+	if (first || node_end_ns > *end_ns)
+		*end_ns = node_end_ns;
+}
+
 static void
 link_child(osp_report *report, osp__node *node)
 {
@@ -131,6 +146,10 @@ link_child(osp_report *report, osp__node *node)
 	osp__node **last =
 		parent != NULL ? &parent->last_child : &report->last_root;
 
+	int64_t *end_ns =
+		parent != NULL ? &parent->children_end_ns : &report->roots_end_ns;
+
+	note_gap(node, *last == NULL, end_ns);
 	if (*last != NULL)
 		(*last)->next_sibling = node;
 	else

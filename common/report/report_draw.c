@@ -40,6 +40,13 @@
 #define LEVELS_MIN 4
 #define DETAIL_MIN 8
 
+/* Time without an operation that gets a line of its own. */
+#define GAP_MIN_NS (INT64_C(100) * 1000000)
+#define GAP_SHARE  0.05
+
+/* From here on it is told how long a statement was on its way. */
+#define BESIDE_MIN_NS (INT64_C(10) * 1000000)
+
 #define COLOR_DIM   "2"
 #define COLOR_BOLD  "1"
 #define COLOR_ERROR "1;31"
@@ -227,9 +234,10 @@ add_times(drawing *d, const osp__node *node)
 	}
 }
 
-/* The branches to the left of a node, from its ancestors down to itself. */
+/* The branches to the left of a node, from its ancestors down to itself; after:
+ * something comes after it in any case. */
 static void
-add_branches(drawing *d, const osp__node *node, int depth)
+add_branches(drawing *d, const osp__node *node, int depth, bool after)
 {
 	const osp__node *path[LEVELS_MAX];
 	int levels = depth < d->levels ? depth : d->levels;
@@ -254,6 +262,8 @@ add_branches(drawing *d, const osp__node *node, int depth)
 	{
 		bool more = path[i]->next_sibling != NULL &&
 					(d->options.all || !path[i]->last_drawn);
+
+		more = more || (after && i + 1 == levels);
 
 		if (i + 1 < levels)
 			osp_buf_add_str(d->out,
@@ -357,6 +367,38 @@ fold_mark(drawing *d)
 	return d->mark;
 }
 
+/* How much of a client's statement passed before and after the server's part of
+ * it, where that is worth telling; clocks of different hosts cannot be compared. */
+static const char *
+server_mark(drawing *d, const osp__node *node)
+{
+	const osp__node *server = node->first_child;
+	char times[2][OSP__DURATION_MAX];
+	int64_t before_ns;
+	int64_t after_ns;
+
+	if (!d->options.times || server == NULL ||
+		!osp_str_eq(node->name, OSP_STR("db")) ||
+		!osp_str_eq(osp__node_tracer(server), OSP_STR("pg")) ||
+		!osp_str_eq(server->host, node->host) ||
+		node->children_end_ns == INT64_MAX)
+		return "";
+	before_ns =
+		osp__ns_between(osp__node_start_ns(node), osp__node_start_ns(server));
+	after_ns = osp__ns_between(node->children_end_ns, osp__node_end_ns(node));
+	if (before_ns < 0 || after_ns < 0 || before_ns + after_ns < BESIDE_MIN_NS ||
+		(double) (before_ns + after_ns) < GAP_SHARE * (double) d->total_ns)
+		return "";
+	osp__duration_text(before_ns, times[0]);
+	osp__duration_text(after_ns, times[1]);
+	(void) snprintf(d->mark,
+					sizeof(d->mark),
+					"(%s before the server, %s after)",
+					times[0],
+					times[1]);
+	return d->mark;
+}
+
 /* What restricts the rest of a node's line, in parentheses; "" if nothing does. */
 static const char *
 node_mark(drawing *d, const osp__node *node)
@@ -377,7 +419,7 @@ node_mark(drawing *d, const osp__node *node)
 	else if (d->what.bound != NULL && d->options.times)
 		(void) snprintf(d->mark, sizeof(d->mark), "(%s)", d->what.bound);
 	else
-		return "";
+		return server_mark(d, node);
 	return d->mark;
 }
 
@@ -492,7 +534,7 @@ draw_node(drawing *d, const osp__node *node, int depth)
 	mark = node_mark(d, node);
 	d->columns = 0;
 	add_times(d, node);
-	add_branches(d, node, depth);
+	add_branches(d, node, depth, false);
 	add_name(d, node);
 	add_place(d, node);
 	fit_texts(d, mark);
@@ -507,6 +549,49 @@ draw_node(drawing *d, const osp__node *node, int depth)
 	osp_buf_add_char(d->out, '\n');
 	if (d->status == OSP_OK)
 		d->status = osp_buf_status(d->out);
+}
+
+/*
+ * Is the time before a node, in which no operation beside it ran, worth a line? What
+ * a database does by itself between two operations is part of its own.
+ */
+static bool
+has_gap(const drawing *d, const osp__node *node)
+{
+	osp_str tracer = OSP_STR("");
+
+	if (node->parent != NULL)
+		tracer = osp__node_tracer(node->parent);
+	return d->options.times && node->gap_ns >= GAP_MIN_NS &&
+		   (double) node->gap_ns >= GAP_SHARE * (double) d->total_ns &&
+		   !osp_str_eq(tracer, OSP_STR("pg")) &&
+		   !osp_str_eq(tracer, OSP_STR("db")) &&
+		   !osp_str_eq(tracer, OSP_STR("sqlite"));
+}
+
+/* A line for the time before a node. */
+static void
+draw_gap(drawing *d, const osp__node *node, int depth)
+{
+	char text[OSP__DURATION_MAX + 1];
+	int64_t offset_ns = node_offset_ns(d, node) - node->gap_ns;
+
+	d->columns = 0;
+	osp__duration_text(node->gap_ns, text);
+	add_right(d, COLOR_DIM, text, DURATION_COLUMNS);
+	add_gap(d);
+	if (d->offsets)
+	{
+		text[0] = '+';
+		osp__duration_text(offset_ns, text + 1);
+		add_right(d, COLOR_DIM, text, OFFSET_COLUMNS);
+		add_gap(d);
+	}
+	if (d->bar_columns > 0)
+		pad_to(d, d->columns + d->bar_columns + GAP);
+	add_branches(d, node, depth, true);
+	add_ascii(d, COLOR_DIM, "(no operation)");
+	osp_buf_add_char(d->out, '\n');
 }
 
 /* "1 operation", "2 operations", and what happened to them. */
@@ -621,7 +706,11 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 
 		/* The head has the reports of losses. */
 		if (!node->loss && !(folded && osp__node_is_folded(node)))
+		{
+			if (has_gap(&d, node))
+				draw_gap(&d, node, depth);
 			draw_node(&d, node, depth);
+		}
 		node = folded ? osp__node_beside(node, &depth)
 					  : osp__node_next(node, &depth);
 	}

@@ -77,7 +77,9 @@ typedef struct osp__node
 	struct osp__node *first_child;
 	struct osp__node *last_child;
 	struct osp__node *next_sibling;
-	uint32_t order; /* place among all nodes in time */
+	int64_t gap_ns; /* since the siblings before it had ended; 0: they ran */
+	int64_t children_end_ns; /* of those so far, while the tree is made */
+	uint32_t order;          /* place among all nodes in time */
 	uint32_t mark; /* the walk that visited it last, while rings are searched */
 	bool loss;     /* it only reports that points were lost */
 	bool cycle;    /* its parents form a ring, which was cut here */
@@ -146,6 +148,7 @@ struct osp_report
 	osp__node **sorted; /* all nodes in time */
 	osp__node *first_root;
 	osp__node *last_root;
+	int64_t roots_end_ns;
 	char space[OSP__REPORT_SPACE];
 };
 

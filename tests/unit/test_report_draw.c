@@ -16,8 +16,8 @@
 
 /* Members of a point, from its trace_id on; 22:15:58 and us. */
 static void
-add(osp_report *report, const char *name, const char *id, const char *parent,
-	int us, const char *info)
+add_at(osp_report *report, const char *host, const char *name, const char *id,
+	   const char *parent, int us, const char *info)
 {
 	char json[2048];
 
@@ -33,9 +33,16 @@ add(osp_report *report, const char *name, const char *id, const char *parent,
 					parent,
 					us,
 					info,
-					name[0] == 'p' ? "db1" : "web1",
+					host,
 					name[0] == 'p' ? "postgres" : "shop");
 	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
+}
+
+static void
+add(osp_report *report, const char *name, const char *id, const char *parent,
+	int us, const char *info)
+{
+	add_at(report, name[0] == 'p' ? "db1" : "web1", name, id, parent, us, info);
 }
 
 static osp_report *
@@ -853,6 +860,70 @@ test_folds(void **state)
 	osp_report_free(report);
 }
 
+/* Time in which a client's program ran no operation has a line of its own. */
+static void
+test_gaps(void **state)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 0, true, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_non_null(report);
+	add(report, "wsgi-start", "w", BASE, 0, "");
+	add(report, "db-start", "d", "w", 0, "");
+	add(report, "db-start", "e", "d", 30000, "");
+	add(report, "db-stop", "e", "d", 40000, "");
+	add(report, "db-start", "f", "d", 290000, "");
+	add(report, "db-stop", "f", "d", 300000, "");
+	add(report, "db-stop", "d", "w", 300000, "");
+	add(report, "db-start", "g", "w", 700000, "");
+	add(report, "db-stop", "g", "w", 720000, "");
+	add(report, "db-start", "open", "w", 730000, "");
+	add(report, "db-start", "h", "w", 900000, "");
+	add(report, "db-stop", "h", "w", 910000, "");
+	add(report, "wsgi-stop", "w", BASE, 999000, "");
+	draw(report, &options, &text);
+
+	/* Not within a statement, and not where something may have run. */
+	assert_non_null(strstr(text.ptr,
+						   "\n  400 ms    +300 ms                "
+						   "├─ (no operation)\n 20.0 ms    +700 ms "));
+	assert_null(strstr(strstr(text.ptr, "(no operation)") + 1, "(no op"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* How long a statement was on its way, where client and server share a clock. */
+static void
+test_on_the_way(void **state)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 0, true, false, false};
+	static const char *const hosts[] = {"web1", "db1"};
+	int i;
+
+	(void) state;
+	for (i = 0; i < 2; i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf text;
+
+		assert_non_null(report);
+		add_at(report, hosts[i], "db-start", "d", BASE, 0, "");
+		add(report, "pg-start", "p", "d", 30000, "");
+		add(report, "pg-stop", "p", "d", 40000, "");
+		add_at(report, hosts[i], "db-stop", "d", BASE, 60000, "");
+		draw(report, &options, &text);
+		assert_true(
+			(strstr(text.ptr, "(30.0 ms before the server, 20.0 ms after)") !=
+			 NULL) == (i == 1));
+		osp_buf_term(&text);
+		osp_report_free(report);
+	}
+}
+
 int
 main(void)
 {
@@ -878,6 +949,8 @@ main(void)
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_folds),
+		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_on_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

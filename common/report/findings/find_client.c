@@ -204,12 +204,6 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 
 /* ---- pauses in a transaction ---- */
 
-static bool
-is_database(const osp__op *op)
-{
-	return op->kind != OSP__OP_TRACE && op->kind != OSP__OP_OTHER;
-}
-
 /* Marks the operations that a client asked for, and what is below them. */
 static void
 mark_database(osp__findings *f)
@@ -219,7 +213,7 @@ mark_database(osp__findings *f)
 
 	top->handled = false;
 	for (; op != NULL; op = osp__op_below(f, op, top))
-		op->handled = op->parent->handled || is_database(op);
+		op->handled = op->parent->handled || osp__op_is_database(op);
 }
 
 /* Keeps the longest pause as the example. */
@@ -302,7 +296,7 @@ osp__look_application(osp__findings *f)
 		osp__op *op = &f->ops[i];
 		osp__group *group;
 
-		if (is_database(op) || op->left_ns == 0)
+		if (osp__op_is_database(op) || op->left_ns == 0)
 			continue;
 		group = osp__group_of(f, 0);
 		osp__claim_time(f, group, op, op->left_ns);

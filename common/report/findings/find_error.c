@@ -11,11 +11,12 @@ enum
 	SUM_RETRIES
 };
 
-/* The outermost operation of what failed. */
+/* The outermost operation of what failed in a database. */
 static bool
 is_outermost(const osp__op *op)
 {
-	return op->failed && (op->parent->node == NULL || !op->parent->failed);
+	return op->failed && osp__op_is_database(op) &&
+		   !(op->parent->failed && osp__op_is_database(op->parent));
 }
 
 /* Did code in the database catch the error? */
@@ -122,9 +123,16 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	say_error(f, group->largest, &finding->cause);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, group->largest, &finding->evidence);
-	osp_buf_add_str(&finding->step,
-					OSP_STR("If it was cancelled, statement_timeout or the "
-							"client's timeout was shorter than the statement "
-							"takes: EXPLAIN shows why it takes so long."));
+	if (osp_str_eq(group->largest->node->etype, OSP_STR("\"query_canceled\"")))
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("statement_timeout, or the client's own timeout, is "
+					"shorter than the statement takes: EXPLAIN shows why it "
+					"takes so long."));
+	else
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("What it did until then is below it in the tree. A check "
+					"of what makes it fail costs less at its begin."));
 	osp__add_figure(finding, "failures", (double) group->count);
 }

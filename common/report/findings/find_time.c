@@ -113,8 +113,8 @@ init_op(osp__findings *f, osp__op *op, const osp__node *node)
 	op->parent =
 		node->parent != NULL ? osp__op_of(f, node->parent) : &f->ops[0];
 	op->kind = kind_of(node->name);
-	op->failed = !osp_str_eq(node->etype, OSP_STR("\"None\"")) &&
-				 !osp_str_eq(node->etype, OSP_STR("null"));
+	op->failed = osp__report_inside(node->etype).len > 0 &&
+				 !osp_str_eq(node->etype, OSP_STR("\"None\""));
 	op->timed = op;
 	if (op->kind == OSP__OP_NODE || op->kind == OSP__OP_WORKER)
 		op->timed = op->parent->timed;

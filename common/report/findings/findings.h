@@ -272,6 +272,13 @@ void osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact);
 int64_t osp__op_own_fact(const osp__findings *f, const osp__op *op,
 						 osp__fact fact);
 
+/* Is it a database's, or a client's of one? */
+static inline bool
+osp__op_is_database(const osp__op *op)
+{
+	return op->kind != OSP__OP_TRACE && op->kind != OSP__OP_OTHER;
+}
+
 /* How long it took from begin to end. */
 static inline int64_t
 osp__op_ns(const osp__op *op)
