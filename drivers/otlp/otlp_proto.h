@@ -34,6 +34,18 @@ enum
 	OTLP_VALUE_DOUBLE = 4
 };
 
+/* A buffer that held more gives its memory back when it is emptied. */
+#define OTLP_KEPT_BYTES ((size_t) 8 * 1024 * 1024)
+
+static inline void
+otlp_buf_empty(osp_buf *buf)
+{
+	if (buf->cap > OTLP_KEPT_BYTES)
+		osp_buf_term(buf);
+	else
+		osp_buf_reset(buf);
+}
+
 static inline size_t
 otlp_varint_size(uint64_t value)
 {

@@ -79,8 +79,9 @@ otlp_request_reset(otlp_request *request)
 	for (i = 0; i < request->count; i++)
 	{
 		osp_buf_reset(&request->groups[i].resource);
-		osp_buf_reset(&request->groups[i].spans);
+		otlp_buf_empty(&request->groups[i].spans);
 	}
+	otlp_buf_empty(&request->body);
 	request->count = 0;
 	request->last = 0;
 	request->bytes = 0;

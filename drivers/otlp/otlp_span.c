@@ -215,8 +215,8 @@ otlp_span_make(otlp_span *span, const osp_notification *start,
 	osp_str operation = otlp_operation_name(any->name);
 	otlp_summary summary;
 
-	osp_buf_reset(&span->encoded);
-	osp_buf_reset(&span->text);
+	otlp_buf_empty(&span->encoded);
+	otlp_buf_empty(&span->text);
 	if (read_half(&span->start, start) != OSP_OK ||
 		read_half(&span->stop, stop) != OSP_OK)
 		return OSP_ENOMEM;

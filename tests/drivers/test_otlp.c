@@ -8,6 +8,7 @@
 #include "osprofiler/context.h"
 #include "otlp_tests.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -733,6 +734,69 @@ test_many(void **state)
 	free(huge);
 }
 
+/* An allocator that knows how many bytes it has given out. */
+static size_t held_bytes;
+
+static void *
+counting_realloc(void *ctx, void *ptr, size_t size)
+{
+	size_t before = ptr != NULL ? malloc_usable_size(ptr) : 0;
+	void *grown = realloc(ptr, size);
+
+	(void) ctx;
+	assert_non_null(grown);
+	held_bytes += malloc_usable_size(grown) - before;
+	return grown;
+}
+
+static void *
+counting_alloc(void *ctx, size_t size)
+{
+	return counting_realloc(ctx, NULL, size);
+}
+
+static void
+counting_free(void *ctx, void *ptr)
+{
+	(void) ctx;
+	held_bytes -= ptr != NULL ? malloc_usable_size(ptr) : 0;
+	free(ptr);
+}
+
+/* What a large statement took is given back with the next batch. */
+static void
+test_memory(void **state)
+{
+	static const osp_allocator counting = {
+		counting_alloc, counting_realloc, counting_free, NULL};
+	const size_t size = 40 * 1024 * 1024;
+	osp_driver_options options = contract_options(otlp_test_uri(""));
+	char *huge = malloc(size);
+	osp_driver_conn *conn;
+	points small;
+	points all;
+
+	(void) state;
+	assert_non_null(huge);
+	memset(huge, 'x', size);
+	options.alc = &counting;
+	options.timeout_ms = 10 * TIMEOUT_MS;
+	conn = contract_open_with(&options);
+	points_init(&all);
+	points_init(&small);
+	points_add(&all, OSP_STR(OTLP_TRACE), 0, osp_str_n(huge, size));
+	points_fill(&all, OSP_STR(OTLP_TRACE), 1, 1);
+	points_fill(&small, OSP_STR(OTLP_TRACE), 2, 2);
+	contract_store(conn, &all);
+	contract_store(conn, &small);
+	assert_true(held_bytes < size / 2);
+	contract_close(conn);
+	assert_int_equal(held_bytes, 0);
+	points_term(&small);
+	points_term(&all);
+	free(huge);
+}
+
 /* Any bytes in a statement make valid UTF-8. */
 static void
 test_bytes(void **state)
@@ -821,6 +885,7 @@ main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_headers_file),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_otlp_across_batches),
