@@ -219,7 +219,7 @@ may_have_values(const ospq_facts *facts, const osp_sql_recorded *recorded)
 		   recorded->secrecy == OSP_SQL_VALUES ||
 		   (OSP_UNLIKELY(osp_sql_may_run_earlier(recorded->text)) &&
 			(osp_sql_runs_deferred(recorded->text, OSP_SQL_POSTGRES_ANY) ||
-			 osp_sql_fetches(recorded->text, OSP_SQL_POSTGRES_ANY)));
+			 osp_sql_reads_rows(recorded->text, OSP_SQL_POSTGRES_ANY)));
 }
 
 /* What few statements have besides their text. */

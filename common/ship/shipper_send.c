@@ -13,6 +13,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "record/clock.h"
+
+/* How long the last job may go on when the sender is to end. */
+#define LAST_NS INT64_C(500000000)
+
 struct osp_sender
 {
 	osp_driver_options options; /* its texts are ours */
@@ -32,10 +37,21 @@ struct osp_sender
 	bool quit;
 	osp_send_result result;
 
+	int64_t end_ns; /* when a job has to end; atomic; INT64_MAX: none has */
+
 	/* the thread's */
 	const osp_driver *driver;
 	osp_driver_conn *conn;
 };
+
+/* A collector that says nothing must not keep the program waiting that ends. */
+static bool
+must_end(void *ctx)
+{
+	const osp_sender *sender = ctx;
+
+	return osp_mono_now() >= __atomic_load_n(&sender->end_ns, __ATOMIC_RELAXED);
+}
 
 /* Finds the driver and opens it, unless that was done before. */
 static osp_status
@@ -131,6 +147,9 @@ osp__sender_start(const osp_driver_options *options, int event_fd,
 	if (sender == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "shipper: out of memory");
 	sender->options = *options;
+	sender->options.interrupted = must_end;
+	sender->options.interrupted_ctx = sender;
+	sender->end_ns = INT64_MAX;
 	sender->event_fd = event_fd;
 	(void) pthread_mutex_init(&sender->lock, NULL);
 	(void) pthread_cond_init(&sender->cond, NULL);
@@ -189,6 +208,8 @@ osp__sender_stop(osp_sender *sender)
 		return;
 	(void) pthread_mutex_lock(&sender->lock);
 	sender->quit = true;
+	__atomic_store_n(
+		&sender->end_ns, osp_mono_now() + LAST_NS, __ATOMIC_RELAXED);
 	(void) pthread_cond_signal(&sender->cond);
 	(void) pthread_mutex_unlock(&sender->lock);
 	(void) pthread_join(sender->thread, NULL);

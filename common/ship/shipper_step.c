@@ -55,6 +55,9 @@
 static void
 go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
 {
+	/* We end, and could not wait any longer. */
+	if (result->status == OSP_EINTR)
+		return;
 	osp_runstat_add(&s->stat->driver_errors, 1);
 	osp__shipper_note_error(s, result->err.msg);
 	if (!s->down)

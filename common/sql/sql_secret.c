@@ -352,11 +352,11 @@ osp_sql_runs_deferred(osp_str text, osp_sql_dialect dialect)
 }
 
 bool
-osp_sql_fetches(osp_str text, osp_sql_dialect dialect)
+osp_sql_reads_rows(osp_str text, osp_sql_dialect dialect)
 {
 	osp_str verb = first_word(text, dialect);
 
-	return is(verb, "fetch") || is(verb, "move");
+	return is(verb, "fetch") || is(verb, "move") || is(verb, "copy");
 }
 
 osp_sql_secrecy

@@ -223,8 +223,9 @@ osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
  * TRANSACTION, SET CONSTRAINTS)? */
 bool osp_sql_runs_deferred(osp_str text, osp_sql_dialect dialect);
 
-/* Does it run the query of a cursor (FETCH, MOVE)? */
-bool osp_sql_fetches(osp_str text, osp_sql_dialect dialect);
+/* Does it read rows that its text does not show: of a cursor (FETCH, MOVE), of a file or
+ * the client (COPY)? */
+bool osp_sql_reads_rows(osp_str text, osp_sql_dialect dialect);
 
 /* May it be one of those? The answer no is certain, and costs a look at the first
  * and the third byte. */

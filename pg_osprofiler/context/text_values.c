@@ -53,7 +53,7 @@ pgosp_text_client_has_values(void)
 	osp_str text = osp_str_of(debug_query_string);
 
 	return portal_has_values() || text_has_values(text) ||
-		   osp_sql_fetches(text, OSP_SQL_POSTGRES_ANY);
+		   osp_sql_reads_rows(text, OSP_SQL_POSTGRES_ANY);
 }
 
 /* Does the plan's memory show that its text is in a function's source? */

@@ -13,6 +13,19 @@
 
 static emit_log_hook_type prev_emit_log_hook;
 
+/*
+ * A deferred unique or exclusion constraint is checked before anything tells us of the
+ * commit, and runs no statement. Where no portal is active, that a row violates a
+ * constraint of a table can only come of it.
+ */
+static bool
+is_of_deferred_constraint(const ErrorData *edata)
+{
+	return ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
+			   ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION &&
+		   edata->table_name != NULL && edata->constraint_name != NULL;
+}
+
 static void
 read_error(const ErrorData *edata)
 {
@@ -20,6 +33,8 @@ read_error(const ErrorData *edata)
 	{
 		if (pgosp_busy > 0 && GetCurrentTransactionNestLevel() == 1)
 			pgosp_executor_abort_begins();
+		if (is_of_deferred_constraint(edata))
+			pgosp_commit_look();
 		if (pgosp_commit_is_open())
 			pgosp_error_keep_reported(edata);
 		if (!pgosp_error_told)

@@ -27,10 +27,12 @@ make_memory(void)
 
 	PG_TRY();
 	{
-		error_memory = AllocSetContextCreate(
-			TopMemoryContext, "osprofiler errors", ALLOCSET_DEFAULT_SIZES);
-		record_memory = AllocSetContextCreate(
-			TopMemoryContext, "osprofiler records", ALLOCSET_DEFAULT_SIZES);
+		if (error_memory == NULL)
+			error_memory = AllocSetContextCreate(
+				TopMemoryContext, "osprofiler errors", ALLOCSET_DEFAULT_SIZES);
+		if (record_memory == NULL)
+			record_memory = AllocSetContextCreate(
+				TopMemoryContext, "osprofiler records", ALLOCSET_DEFAULT_SIZES);
 	}
 	PG_CATCH();
 	{
@@ -40,12 +42,19 @@ make_memory(void)
 	PG_END_TRY();
 }
 
+/* A session may begin in the middle of an error's report, where there must be no other
+ * error. Then the memory is made when it is asked for next. */
+static void
+ensure_memory(void)
+{
+	if (unlikely(record_memory == NULL) && !pgosp_reporting)
+		make_memory();
+}
+
 void
 pgosp_session_begin(void)
 {
-	/* In the middle of an error's report there must be no other one. */
-	if (error_memory == NULL && !pgosp_reporting)
-		make_memory();
+	ensure_memory();
 	if (begun)
 		return;
 	begun = true;
@@ -56,6 +65,7 @@ pgosp_session_begin(void)
 void *
 pgosp_record_space(size_t size)
 {
+	ensure_memory();
 	return record_memory != NULL ? MemoryContextAllocExtended(
 									   record_memory, size, MCXT_ALLOC_NO_OOM)
 								 : NULL;
@@ -64,6 +74,7 @@ pgosp_record_space(size_t size)
 MemoryContext
 pgosp_error_memory(void)
 {
+	ensure_memory();
 	return error_memory;
 }
 

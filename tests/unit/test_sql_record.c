@@ -826,12 +826,13 @@ test_earlier(void **state)
 	}
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_false(osp_sql_runs_deferred(osp_str_of(others[i]), PG));
-	assert_true(osp_sql_fetches(OSP_STR("FETCH 5 FROM c"), PG));
-	assert_true(osp_sql_fetches(OSP_STR("move c"), PG));
+	assert_true(osp_sql_reads_rows(OSP_STR("FETCH 5 FROM c"), PG));
+	assert_true(osp_sql_reads_rows(OSP_STR("move c"), PG));
+	assert_true(osp_sql_reads_rows(OSP_STR("copy t from stdin"), PG));
 	assert_true(osp_sql_may_run_earlier(OSP_STR("FETCH c")));
 	assert_true(osp_sql_may_run_earlier(OSP_STR("move c")));
 	assert_false(osp_sql_may_run_earlier(OSP_STR("SELECT 1")));
-	assert_false(osp_sql_fetches(OSP_STR("SELECT 1"), PG));
+	assert_false(osp_sql_reads_rows(OSP_STR("SELECT 1"), PG));
 }
 
 int
