@@ -126,6 +126,17 @@ SKIP:
 	ok($read->{figures}{blocks_read} > 5000, 'reads: the blocks');
 }
 
+# A statement that writes: the table grows by much more than there are buffers,
+# and so does the WAL.
+$node->append_conf('postgresql.conf', "shared_buffers = '1MB'\nwal_buffers = '64kB'\nmax_wal_size = '64MB'");
+$node->restart;
+$base = psql_traced($node,
+	"INSERT INTO wide SELECT g, repeat('y', 1000) FROM generate_series(1, 150000) g;");
+Incident::save($node, $base, 'writes');
+my %writing = map { $_->{rule} => $_ } @{ why($node, $base)->{findings} };
+ok(exists $writing{write} || exists $writing{wal}, 'writes: of data or WAL')
+  or diag explain \%writing;
+
 # pg_sleep in a function.
 $node->safe_psql('postgres',
 	'CREATE FUNCTION careful() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); END $$');

@@ -17,11 +17,12 @@
 #define TEXT_MAX ((size_t) 1 << 20)
 
 static const char *const rules[] = {
-	"deadlock", "analysis",    "lock_wait",    "commit",       "connect",
-	"estimate", "spill",       "filter",       "heap_fetches", "read",
-	"sleep",    "client_wait", "jit",          "sqlite_busy",  "sqlite_scan",
-	"failure",  "trigger",     "repeat",       "planning",     "workers",
-	"function", "network",     "client_pause", "failed",       "application"};
+	"deadlock",     "wal",         "write",    "analysis",    "lock_wait",
+	"commit",       "connect",     "estimate", "spill",       "filter",
+	"heap_fetches", "read",        "sleep",    "client_wait", "jit",
+	"sqlite_busy",  "sqlite_scan", "failure",  "trigger",     "repeat",
+	"planning",     "workers",     "function", "network",     "client_pause",
+	"failed",       "application"};
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 

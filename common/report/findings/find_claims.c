@@ -41,10 +41,11 @@ osp__count_op(osp__group *group, osp__op *op)
 	group->count++;
 }
 
-void
-osp__claim_more(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
+/* Claims ns of what timed has left, for a node or NULL. */
+static void
+claim_of(osp__findings *f, osp__group *group, osp__op *timed, osp__op *node,
+		 int64_t ns)
 {
-	osp__op *timed = op->timed;
 	osp__claim *claim;
 
 	if (ns > timed->left_ns)
@@ -58,11 +59,20 @@ osp__claim_more(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
 		return;
 	}
 	claim->op = timed;
+	claim->node = node;
 	claim->ns = ns;
 	claim->next = group->claims;
 	group->claims = claim;
 	group->ns += ns;
 	timed->left_ns -= ns;
+	if (node != NULL)
+		timed->nodes_ns += ns;
+}
+
+void
+osp__claim_more(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
+{
+	claim_of(f, group, op->timed, NULL, ns);
 }
 
 void
@@ -253,10 +263,9 @@ osp__claim_node(osp__findings *f, osp__group *group, osp__op *op, bool count)
 	if (op->claimed || group == NULL)
 		return;
 	op->claimed = true;
-	if (count)
-		osp__claim_time(f, group, op, ns);
-	else
-		osp__claim_more(f, group, op, ns);
+	if (count && ns > 0)
+		osp__count_op(group, op);
+	claim_of(f, group, op->timed, op, ns);
 }
 
 void

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_io.c
- *	  Rules: reading what is not in PostgreSQL's buffers, and temporary files.
+ *	  Rules: reading what is not in PostgreSQL's buffers, writing, temporary files.
  */
 #include "report/findings/findings.h"
+
+/* Of a full-page image, about. */
+#define IMAGE_KB 8
 
 enum
 {
 	SUM_BLOCKS,
-	SUM_KB
+	SUM_KB,
+	SUM_IMAGES
 };
 
 /*
@@ -27,29 +31,120 @@ own_time(const osp__findings *f, const osp__op *op, osp__fact measured,
 		return 0;
 	a = a > b ? a : b;
 	if (op->kind == OSP__OP_PG)
-		a -= op->own_ns - op->left_ns;
+		a -= op->nodes_ns;
 	return a > 0 ? a : 0;
 }
 
-void
-osp__look_reads(osp__findings *f)
+/* Claims what statements spent on a kind of I/O, and sums up its blocks. */
+static void
+claim_io(osp__findings *f, osp__fact measured, osp__fact seen, osp__fact blocks)
 {
 	size_t i;
 
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t ns = own_time(f, op, OSP__IO_READ, OSP__WAIT_READ);
+		int64_t ns = own_time(f, op, measured, seen);
 		osp__group *group;
 
-		if (ns == 0 && osp__op_fact(op, OSP__IO_READ) == 0)
+		if (ns == 0 && osp__op_fact(op, measured) == 0)
 			continue;
 		group = osp__group_of(f, 0);
 		osp__claim_time(f, group, op, ns);
 		if (group != NULL && op->kind == OSP__OP_PG)
-			group->sums[SUM_BLOCKS] +=
-				osp__op_own_fact(f, op, OSP__BLOCKS_READ);
+			group->sums[SUM_BLOCKS] += osp__op_own_fact(f, op, blocks);
 	}
+}
+
+void
+osp__look_reads(osp__findings *f)
+{
+	claim_io(f, OSP__IO_READ, OSP__WAIT_READ, OSP__BLOCKS_READ);
+}
+
+void
+osp__look_writes(osp__findings *f)
+{
+	claim_io(f, OSP__IO_WRITE, OSP__WAIT_WRITE, OSP__BLOCKS_WRITTEN);
+}
+
+void
+osp__tell_writes(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	int64_t blocks = group->sums[SUM_BLOCKS];
+
+	osp_buf_add_str(&finding->cause,
+					OSP_STR("The server wrote data files itself while the "
+							"statement ran, which took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	if (blocks > 0)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_number(&finding->evidence, blocks, "block");
+		osp_buf_add_str(&finding->evidence, OSP_STR(" written"));
+		osp__add_figure(finding, "blocks_written", (double) blocks);
+	}
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("New blocks are written when a table grows, and changed ones "
+				"when there is no clean buffer left: compare shared_buffers "
+				"with what is changed, and see buffers_backend in "
+				"pg_stat_bgwriter (pg_stat_io)."));
+}
+
+void
+osp__look_wal(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t ns = osp__op_own_fact(f, op, OSP__WAIT_WAL) +
+					 osp__op_own_fact(f, op, OSP__WAIT_WAL_OTHER);
+		osp__group *group;
+
+		if (op->kind != OSP__OP_PG || ns == 0)
+			continue;
+		group = osp__group_of(f, 0);
+		osp__claim_time(f, group, op, ns);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_KB] += osp__op_own_fact(f, op, OSP__WAL_BYTES) / 1024;
+		group->sums[SUM_IMAGES] += osp__op_own_fact(f, op, OSP__WAL_IMAGES);
+	}
+}
+
+void
+osp__tell_wal(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause,
+					OSP_STR("Writing the WAL while the statement ran took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_count(&finding->evidence, group->sums[SUM_KB]);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" kB of WAL, with "));
+	osp__say_number(
+		&finding->evidence, group->sums[SUM_IMAGES], "full-page image");
+	osp_buf_add_str(
+		&finding->step,
+		group->sums[SUM_IMAGES] * IMAGE_KB >= group->sums[SUM_KB] / 2
+			? OSP_STR("Most of it are full-page images, as after a "
+					  "checkpoint: compare max_wal_size with the WAL that is "
+					  "written in checkpoint_timeout.")
+			: OSP_STR("See how busy the disk of pg_wal is. A larger "
+					  "wal_buffers lets the walwriter do more of it; fewer "
+					  "indexes need less WAL."));
+	osp__add_figure(finding, "wal_kb", (double) group->sums[SUM_KB]);
+	osp__add_figure(
+		finding, "full_page_images", (double) group->sums[SUM_IMAGES]);
 }
 
 void

@@ -23,6 +23,8 @@ static const osp__rule rules[] = {
 	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},
 	{"heap_fetches", osp__look_heap_fetches, osp__tell_heap_fetches, 0, 0, 0},
 	{"read", osp__look_reads, osp__tell_reads, 0, 0, 0},
+	{"write", osp__look_writes, osp__tell_writes, 0, 0, 0},
+	{"wal", osp__look_wal, osp__tell_wal, 0, 0, 0},
 	{"sleep", osp__look_sleeps, osp__tell_sleeps, 0, 0, 0},
 	{"client_wait", osp__look_client_waits, osp__tell_client_waits, 0, 0, 0},
 	{"jit", osp__look_jit, osp__tell_jit, 0, 0, 0},
@@ -57,7 +59,13 @@ give_back(const osp__group *group)
 	const osp__claim *claim;
 
 	for (claim = group->claims; claim != NULL; claim = claim->next)
+	{
 		claim->op->left_ns += claim->ns;
+		if (claim->node == NULL)
+			continue;
+		claim->op->nodes_ns -= claim->ns;
+		claim->node->claimed = false;
+	}
 }
 
 /* Runs a rule, and drops the groups that it made to no avail. */

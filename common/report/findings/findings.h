@@ -59,6 +59,7 @@ typedef enum osp__fact
 	OSP__WAL_WRITE,
 	OSP__WAIT_LOCK,
 	OSP__WAIT_READ,
+	OSP__WAIT_WRITE,
 	OSP__WAIT_TEMP,
 	OSP__WAIT_WAL,
 	OSP__WAIT_WAL_OTHER,
@@ -70,7 +71,10 @@ typedef enum osp__fact
 	OSP__NODE_TOTAL,
 	OSP__FIRST_COUNT, /* from here on counts, not times */
 	OSP__BLOCKS_READ = OSP__FIRST_COUNT,
+	OSP__BLOCKS_WRITTEN,
 	OSP__TEMP_BLOCKS,
+	OSP__WAL_BYTES,
+	OSP__WAL_IMAGES, /* of full pages */
 	OSP__JIT_FUNCTIONS,
 	OSP__CALLS,
 	OSP__ROWS,
@@ -108,6 +112,7 @@ typedef struct osp__op
 	int64_t end_ns;
 	int64_t own_ns;   /* without that of operations in it */
 	int64_t left_ns;  /* of that, what no rule has claimed */
+	int64_t nodes_ns; /* what was claimed for nodes of its plan */
 	int64_t workers;  /* that worked beside it */
 	bool timed_nodes; /* a node of its plan says how long it worked */
 	double node_rows; /* that all nodes of its plan worked on */
@@ -127,7 +132,8 @@ typedef struct osp__rule osp__rule;
 typedef struct osp__claim
 {
 	struct osp__claim *next;
-	osp__op *op;
+	osp__op *op;   /* whose time it was */
+	osp__op *node; /* of a plan, for whose work that stands; NULL: none */
 	int64_t ns;
 } osp__claim;
 
@@ -346,6 +352,10 @@ void osp__look_connects(osp__findings *f);
 void osp__tell_connects(osp__findings *f, osp__finding *finding);
 void osp__look_reads(osp__findings *f);
 void osp__tell_reads(osp__findings *f, osp__finding *finding);
+void osp__look_writes(osp__findings *f);
+void osp__tell_writes(osp__findings *f, osp__finding *finding);
+void osp__look_wal(osp__findings *f);
+void osp__tell_wal(osp__findings *f, osp__finding *finding);
 void osp__look_spills(osp__findings *f);
 void osp__tell_spills(osp__findings *f, osp__finding *finding);
 void osp__look_jit(osp__findings *f);

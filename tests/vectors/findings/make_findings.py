@@ -23,6 +23,7 @@ RECORDED = {
     "failure": "retries", "trigger": "foreign_key_without_index",
     "repeat": "N_1_over_a_network", "planning": "planning",
     "workers": "missing_workers", "function": "function", "network": "network",
+    "wal": "writes", "write": "writes",
     "client_pause": "pause", "failed": "timeout", "application": "application",
 }
 MAX = {"connect": 6, "trigger": 8}
@@ -112,6 +113,13 @@ def near(rule, points):
     elif rule == "read":
         change(points, "io_read_ms", 6)
         change(points, "waits", {"IO:DataFileRead": 6})
+    elif rule == "wal":
+        change(points, "IO:WALWrite", 3)
+        change(points, "IO:WALSync", 3)
+    elif rule == "write":
+        change(points, "io_write_ms", 3)
+        change(points, "IO:DataFileExtend", 3)
+        change(points, "IO:DataFileWrite", 3)
     elif rule == "sleep":
         change(points, "Timeout:PgSleep", 6)
     elif rule == "client_wait":
@@ -167,6 +175,9 @@ def main():
             if rule in MAX:
                 name = "db.connect" if rule == "connect" else "pg.trigger"
                 points = keep_first(points, name, MAX[rule])
+            if rule == "write":
+                change(points, "IO:WALWrite", 0)
+                change(points, "IO:WALSync", 0)
             write(rule, points)
         write(rule + "_near", near(rule, read(os.path.join(HERE, rule + ".points"))))
 
