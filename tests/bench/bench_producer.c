@@ -30,7 +30,8 @@ put_statement(osp_writer *w, long number)
 	osp_put_str(w, OSP_STR("user"), OSP_STR("api"));
 }
 
-/* Writes one point, waiting for room as long as it takes. */
+/* Writes one point, waiting for room as long as it takes once the ring has grown
+ * to its size: before that a full ring is what makes it grow. */
 static void
 write_point(osp_producer *p, osp_record_kind kind, const osp_point_ids *ids,
 			long number)
@@ -39,9 +40,10 @@ write_point(osp_producer *p, osp_record_kind kind, const osp_point_ids *ids,
 	int64_t now = osp_mono_now();
 	osp_writer w;
 
-	while (p->ring.head + size -
-			   __atomic_load_n(&p->ring.header->tail, __ATOMIC_ACQUIRE) >
-		   p->ring.capacity / 2)
+	while (p->ring.capacity >= OSP_RING_DEFAULT &&
+		   p->ring.head + size -
+				   __atomic_load_n(&p->ring.header->tail, __ATOMIC_ACQUIRE) >
+			   p->ring.capacity / 2)
 		(void) usleep(50);
 	if (!osp_point_begin(p,
 						 &w,
