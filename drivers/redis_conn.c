@@ -6,14 +6,8 @@
 #include "redis_conn.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 /* What is longer goes out from the caller's memory. */
 #define DIRECT ((size_t) 16 * 1024)
@@ -32,9 +26,7 @@ osp__redis_term(osp_redis *redis)
 void
 osp__redis_drop(osp_redis *redis)
 {
-	if (redis->fd >= 0)
-		(void) close(redis->fd);
-	redis->fd = -1;
+	osp__stream_close(&redis->stream);
 	if (redis->reader != NULL)
 		redisReaderFree(redis->reader);
 	redis->reader = NULL;
@@ -48,96 +40,17 @@ osp__redis_broken(osp_redis *redis, osp_status status, osp_error *err)
 	return osp_error_set(err, status, "redis: %s", osp_status_text(status));
 }
 
-/* Connects a new socket to one address; 0, or why not, or -1 if interrupted. */
-static int
-connect_to(osp_redis *redis, const struct sockaddr *address, socklen_t len)
-{
-	const int flags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	socklen_t size = sizeof(int);
-	osp_status status;
-	int code = 0;
-	int one = 1;
-
-	redis->fd = socket(address->sa_family, flags, 0);
-	if (redis->fd < 0)
-		return errno;
-	if (connect(redis->fd, address, len) != 0)
-	{
-		/* A full queue of a local socket is no connection in progress. */
-		if (errno != EINPROGRESS)
-			return errno;
-		status = osp__wait_fd(&redis->wait, redis->fd, POLLOUT);
-		if (status != OSP_OK)
-			return status == OSP_EINTR ? -1 : ETIMEDOUT;
-		if (getsockopt(redis->fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0)
-			return errno;
-	}
-	if (code == 0 && !redis->is_unix)
-		(void) setsockopt(
-			redis->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return code;
-}
-
-static int
-connect_unix(osp_redis *redis)
-{
-	struct sockaddr_un address;
-	size_t len = strlen(redis->address);
-
-	memset(&address, 0, sizeof(address));
-	address.sun_family = AF_UNIX;
-	if (len >= sizeof(address.sun_path))
-		return ENAMETOOLONG;
-	memcpy(address.sun_path, redis->address, len);
-	return connect_to(redis,
-					  (const struct sockaddr *) (const void *) &address,
-					  sizeof(address));
-}
-
 static osp_status
-cannot_connect(osp_redis *redis, int code, const char *why, osp_error *err)
+open_stream(osp_redis *redis, osp_error *err)
 {
-	osp__redis_drop(redis);
-	return osp_error_set(err,
-						 code == -1 ? OSP_EINTR : OSP_EUNAVAIL,
-						 "cannot connect to redis at %s: %s",
-						 redis->where,
-						 code == -1 ? "interrupted" : why);
-}
+	char server[sizeof(redis->where) + 16];
 
-/* Tries each address of the host. */
-static osp_status
-open_socket(osp_redis *redis, osp_error *err)
-{
-	struct addrinfo hints;
-	struct addrinfo *found = NULL;
-	const struct addrinfo *address;
-	char port[8];
-	int code;
-
-	if (redis->is_unix)
-	{
-		code = connect_unix(redis);
-		return code == 0 ? OSP_OK
-						 : cannot_connect(redis, code, strerror(code), err);
-	}
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_socktype = SOCK_STREAM;
-	(void) snprintf(port, sizeof(port), "%u", redis->port);
-	code = getaddrinfo(redis->address, port, &hints, &found);
-	if (code != 0)
-		return cannot_connect(redis, 0, gai_strerror(code), err);
-	code = ENOENT;
-	for (address = found; address != NULL; address = address->ai_next)
-	{
-		code = connect_to(redis, address->ai_addr, address->ai_addrlen);
-		if (code <= 0)
-			break;
-		osp__redis_drop(redis);
-	}
-	freeaddrinfo(found);
-	return code == 0 ? OSP_OK
-					 : cannot_connect(redis, code, strerror(code), err);
+	(void) snprintf(server, sizeof(server), "redis at %s", redis->where);
+	return redis->is_unix
+			   ? osp__stream_connect_local(
+					 &redis->stream, redis->address, server, err)
+			   : osp__stream_connect(
+					 &redis->stream, redis->address, redis->port, server, err);
 }
 
 /* Reads the reply to one command of the handshake. */
@@ -188,10 +101,10 @@ osp__redis_connect(osp_redis *redis, osp_error *err)
 
 	/* With no reply outstanding the server has nothing to say, unless that it
 	 * has closed the connection (a restart, an idle timeout). */
-	if (redis->fd >= 0 && !osp__redis_has_more(redis))
+	if (redis->stream.fd >= 0 && !osp__redis_has_more(redis))
 		return OSP_OK;
 	osp__redis_drop(redis);
-	status = open_socket(redis, err);
+	status = open_stream(redis, err);
 	if (status != OSP_OK)
 		return status;
 	return osp__redis_new_reader(redis)
@@ -222,24 +135,24 @@ send_bytes(osp_redis *redis, const char *bytes, size_t len)
 {
 	while (len > 0 && redis->failure.code == OSP_OK)
 	{
-		ssize_t sent = send(redis->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = osp__stream_write(&redis->stream, bytes, len);
 		osp_status status;
 
-		if (sent >= 0)
+		if (sent > 0)
 		{
 			bytes += sent;
 			len -= (size_t) sent;
 		}
-		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		else if (sent == 0)
 		{
-			status = osp__wait_fd(&redis->wait, redis->fd, POLLOUT);
+			status = osp__wait_fd(&redis->wait, redis->stream.fd, POLLOUT);
 			if (status != OSP_OK)
 				send_failed(redis,
 							status,
 							status == OSP_EINTR ? "interrupted"
 												: "it takes nothing in");
 		}
-		else if (errno != EINTR)
+		else
 		{
 			redis->peer_closed = true;
 			send_failed(redis, OSP_EUNAVAIL, strerror(errno));

@@ -16,7 +16,7 @@
 
 #include "osprofiler/buf.h"
 #include "osprofiler/driver.h"
-#include "wait.h"
+#include "stream.h"
 
 /* The output buffer is sent when it holds half of this. */
 #define REDIS_OUT_MAX ((size_t) 256 * 1024)
@@ -42,7 +42,7 @@ typedef struct osp_redis
 {
 	const osp_allocator *alc;
 	osp_wait wait;
-	int fd;            /* -1: not connected */
+	osp_stream stream;
 	osp_buf out;       /* commands that were not sent yet */
 	osp_error failure; /* of sending; code OSP_OK while it goes well */
 	bool peer_closed;  /* it failed because the server closed the connection */

@@ -12,9 +12,7 @@
 #include "record/clock.h"
 #include "redis_conn.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #define READ_BYTES ((size_t) 16 * 1024)
 
@@ -194,8 +192,8 @@ is_endless_line(const redisReader *reader)
 		   memchr(reader->buf + reader->pos, '\n', LINE_MAX) == NULL;
 }
 
-/* Waits for the server and feeds the parser with what it has sent. A wake-up for
- * nothing is no failure: the caller comes again. */
+/* Feeds the parser with what the server has sent, or waits for it: then the caller
+ * comes again. */
 static osp_status
 read_more(osp_redis *redis, osp_error *err)
 {
@@ -203,15 +201,16 @@ read_more(osp_redis *redis, osp_error *err)
 	char bytes[READ_BYTES];
 	ssize_t got;
 
-	if (status == OSP_OK)
-		status = osp__wait_fd(&redis->wait, redis->fd, POLLIN);
 	if (status != OSP_OK)
 		return no_answer(redis, status, err);
-	got = recv(redis->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-		return OSP_OK;
-	if (got <= 0)
+	got = osp__stream_read(&redis->stream, bytes, sizeof(bytes));
+	if (got < 0)
 		return no_reply(redis, OSP_EUNAVAIL, err, "lost the connection to");
+	if (got == 0)
+	{
+		status = osp__wait_fd(&redis->wait, redis->stream.fd, POLLIN);
+		return status == OSP_OK ? OSP_OK : no_answer(redis, status, err);
+	}
 	if (!check_room(redis, (size_t) got) ||
 		redisReaderFeed(redis->reader, bytes, (size_t) got) != REDIS_OK)
 		return not_parsed(redis, err);
@@ -263,7 +262,7 @@ osp__redis_reply(osp_redis *redis, osp_error *err)
 bool
 osp__redis_has_more(const osp_redis *redis)
 {
-	struct pollfd polled = {redis->fd, POLLIN, 0};
+	struct pollfd polled = {redis->stream.fd, POLLIN, 0};
 
 	return redis->reader->pos < redis->reader->len || poll(&polled, 1, 0) != 0;
 }

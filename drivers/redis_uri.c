@@ -145,10 +145,10 @@ osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 
 	memset(redis, 0, sizeof(*redis));
 	redis->alc = options->alc;
-	redis->fd = -1;
 	redis->memory_max =
 		options->memory_max != 0 ? options->memory_max : OSP_DRIVER_MEMORY_MAX;
 	osp__wait_init(&redis->wait, options);
+	osp__stream_init(&redis->stream, &redis->wait);
 	osp_buf_init(&redis->out, options->alc, REDIS_OUT_MAX);
 	osp_buf_init(&redis->texts, options->alc, redis->memory_max);
 	osp_buf_init(&redis->elements, options->alc, redis->memory_max);

@@ -362,12 +362,12 @@ read_results(osp_driver_conn *conn, const sorted *s, size_t *done,
 			*stored += end - *done;
 		else if (status != OSP_EREFUSED)
 			return status;
-		if (last && redis->fd >= 0)
+		if (last && redis->stream.fd >= 0)
 			status = read_trace(conn, s, end - 1, err);
 		if (status != OSP_OK && status != OSP_EREFUSED)
 			return status;
 		*done = end;
-		if (redis->fd < 0)
+		if (redis->stream.fd < 0)
 			return OSP_OK;
 	}
 	return read_word(conn, err);
@@ -431,7 +431,7 @@ osp__redis_notify(osp_driver_conn *conn, const osp_notification *items,
 		if (status != OSP_OK)
 			return status;
 	}
-	if (redis->fd >= 0)
+	if (redis->stream.fd >= 0)
 		status = forget_expired(conn, &items[count - 1], err);
 	if (status != OSP_OK)
 		return status;

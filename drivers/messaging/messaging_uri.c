@@ -227,7 +227,7 @@ osp__messaging_read_uri(osp_driver_conn *conn, osp_str text, osp_error *err)
 	osp_status status;
 	host_list list;
 	char *storage;
-	osp_uri uri;
+	osp_uri uri = {.port = 0};
 	size_t i;
 
 	memset(&uri, 0, sizeof(uri));
