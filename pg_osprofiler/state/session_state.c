@@ -37,7 +37,7 @@ void (*pgosp_first_trace_hook)(void) = NULL;
 void
 pgosp_gates_update(void)
 {
-	bool here = pgosp_enabled && !IsParallelWorker();
+	bool here = pgosp_enabled && !pgosp_untraced && !IsParallelWorker();
 
 	pgosp_setting_gate =
 		here && (pgosp_sample_rate > 0 || pgosp_has_trace_info ||

@@ -15,6 +15,10 @@
 bool
 script_server_exists(const char *script)
 {
+	if (strcmp(script, POSTGRES_SERVER) == 0)
+		return system(
+				   "test -x \"$(${PG_CONFIG:-pg_config} --bindir)/initdb\"") ==
+			   0;
 	return strcmp(script, REDIS_SERVER) == 0
 			   ? system("command -v redis-server >/dev/null && "
 						"command -v redis-cli >/dev/null") == 0

@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 
-#define REDIS_SERVER  "redis_server.sh"
-#define RABBIT_SERVER "rabbit_server.sh"
+#define REDIS_SERVER    "redis_server.sh"
+#define RABBIT_SERVER   "rabbit_server.sh"
+#define POSTGRES_SERVER "postgres_server.sh"
 
 typedef struct script_server
 {

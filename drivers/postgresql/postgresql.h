@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * postgresql.h
+ *	  What the parts of the postgresql driver share.
+ *
+ * The table is that of upstream's SQLAlchemy driver: a row for each notification,
+ * whose column data holds what has no column of its own, as JSON in a string in
+ * JSON.
+ */
+#ifndef OSP_POSTGRESQL_H
+#define OSP_POSTGRESQL_H
+
+#include "osprofiler/buf.h"
+#include "pg_session.h"
+#include "traces.h"
+
+/* SQLSTATE: there is no such table. */
+#define PG_UNDEFINED_TABLE "42P01"
+
+struct osp_driver_conn
+{
+	const osp_allocator *alc;
+	osp_pg pg;
+	size_t memory_max;
+	uint64_t prepared; /* the session that has seen to the table */
+	osp_buf rows;      /* of the batch, in the form of COPY */
+	osp_buf text;
+	osp_buf scratch;
+	osp_traces traces;
+};
+
+/* The slots of osp_driver. */
+osp_status osp__postgresql_notify(osp_driver_conn *conn,
+								  const osp_notification *items, size_t count,
+								  size_t *accepted,
+								  osp_error *err) OSP_MUST_CHECK;
+osp_status osp__postgresql_get_points(osp_driver_conn *conn, osp_str base_id,
+									  osp_point_fn fn, void *ctx,
+									  osp_error *err) OSP_MUST_CHECK;
+osp_status osp__postgresql_list_traces(osp_driver_conn *conn,
+									   const osp_trace_filter *filter,
+									   osp_trace_fn fn, void *ctx,
+									   osp_str *next,
+									   osp_error *err) OSP_MUST_CHECK;
+osp_status osp__postgresql_remove_traces(osp_driver_conn *conn,
+										 const osp_removal *what,
+										 uint64_t *removed,
+										 osp_error *err) OSP_MUST_CHECK;
+
+#endif /* OSP_POSTGRESQL_H */

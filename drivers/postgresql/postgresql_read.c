@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * postgresql_read.c
+ *	  Reading and listing traces, and removing them.
+ *
+ * Rows come one by one, and notifications are made of them again in upstream's
+ * bytes.
+ */
+#include "postgresql.h"
+
+#include <stdlib.h>
+
+#include "osprofiler/json.h"
+
+#define COLUMNS                                                              \
+	"name, base_id, trace_id, parent_id, timestamp, project, service, data " \
+	"#>> '{}'"
+
+static const char read_trace[] =
+	"SELECT " COLUMNS " FROM data WHERE base_id = $1 ORDER BY id";
+static const char read_all[] = "SELECT " COLUMNS " FROM data";
+
+enum
+{
+	NAME,
+	BASE_ID,
+	TRACE_ID,
+	PARENT_ID,
+	TIMESTAMP,
+	PROJECT,
+	SERVICE,
+	DATA
+};
+
+static osp_str
+column(const PGresult *row, int number)
+{
+	return osp_str_n(PQgetvalue(row, 0, number),
+					 (size_t) PQgetlength(row, 0, number));
+}
+
+static void
+add_member(osp_buf *buf, const char *before, const PGresult *row, int number)
+{
+	osp_buf_add_str(buf, osp_str_of(before));
+	if (PQgetisnull(row, 0, number))
+		osp_buf_add_str(buf, OSP_STR("null"));
+	else
+		osp_json_string(buf, column(row, number));
+}
+
+/* The notification of a row, in conn->text. OSP_EPROTO: the column data is not of
+ * a profiler. */
+static osp_status
+make_json(osp_driver_conn *conn, const PGresult *row)
+{
+	osp_buf *text = &conn->text;
+	osp_status status;
+	size_t count;
+
+	osp_buf_reset(text);
+	add_member(text, "{\"name\": ", row, NAME);
+	add_member(text, ", \"base_id\": ", row, BASE_ID);
+	add_member(text, ", \"trace_id\": ", row, TRACE_ID);
+	add_member(text, ", \"parent_id\": ", row, PARENT_ID);
+	add_member(text, ", \"timestamp\": ", row, TIMESTAMP);
+	osp_buf_add_str(text, OSP_STR(", "));
+	status = osp_json_members(text, column(row, DATA), &count);
+	if (status != OSP_OK)
+		return status;
+	if (count > 0)
+		osp_buf_add_str(text, OSP_STR(", "));
+	add_member(text, "\"project\": ", row, PROJECT);
+	add_member(text, ", \"service\": ", row, SERVICE);
+	osp_buf_add_char(text, '}');
+	return osp_buf_status(text);
+}
+
+/* Does the row fit the memory that we may have? */
+static bool
+fits(const osp_driver_conn *conn, const PGresult *row)
+{
+	return (size_t) PQgetlength(row, 0, DATA) <= conn->memory_max;
+}
+
+/*
+ * Hands the notification of each row of a statement to fn; what makes no sense is
+ * passed over. Without a table there is none.
+ */
+static osp_status
+each_row(osp_driver_conn *conn, const char *statement, const char *parameter,
+		 osp_point_fn fn, void *ctx, osp_error *err)
+{
+	osp_pg *pg = &conn->pg;
+	osp_status status = osp__pg_query(pg, statement, parameter, err);
+
+	while (status == OSP_OK)
+	{
+		PGresult *row;
+
+		status = osp__pg_result(pg, &row, err);
+		if (status == OSP_EREFUSED &&
+			strcmp(pg->sqlstate, PG_UNDEFINED_TABLE) == 0)
+		{
+			osp__pg_drop(pg);
+			return OSP_OK;
+		}
+		if (status != OSP_OK || row == NULL)
+			return osp__pg_refused(pg, status, err);
+		if (PQresultStatus(row) == PGRES_SINGLE_TUPLE)
+		{
+			status = osp__wait_check(&pg->wait);
+			if (status == OSP_OK)
+				status = fits(conn, row) ? make_json(conn, row) : OSP_EFULL;
+			if (status == OSP_OK)
+				status = fn(ctx, osp_buf_str(&conn->text));
+			else if (status == OSP_EPROTO)
+				status = OSP_OK;
+			else
+				(void) osp_error_set(err,
+									 status,
+									 "%.80s: %s",
+									 pg->where,
+									 osp_status_text(status));
+		}
+		PQclear(row);
+	}
+	osp__pg_drop(pg);
+	return status;
+}
+
+/* An id as a parameter, terminated; NULL: no id of a row can be this one. */
+static const char *
+parameter_of(osp_driver_conn *conn, osp_str id)
+{
+	if (memchr(id.ptr, '\0', id.len) != NULL)
+		return NULL;
+	osp_buf_reset(&conn->scratch);
+	osp_buf_add_str(&conn->scratch, id);
+	osp_buf_add_char(&conn->scratch, '\0');
+	return osp_buf_status(&conn->scratch) == OSP_OK ? conn->scratch.ptr : NULL;
+}
+
+osp_status
+osp__postgresql_get_points(osp_driver_conn *conn, osp_str base_id,
+						   osp_point_fn fn, void *ctx, osp_error *err)
+{
+	osp_status status = osp__pg_begin_call(&conn->pg, err);
+	const char *id = parameter_of(conn, base_id);
+
+	if (osp_buf_status(&conn->scratch) != OSP_OK)
+		return osp_error_set(err, OSP_ENOMEM, "postgresql: out of memory");
+	return status == OSP_OK && id != NULL
+			   ? each_row(conn, read_trace, id, fn, ctx, err)
+			   : status;
+}
+
+/* ---- lists ---- */
+
+/* An osp_point_fn. */
+static osp_status
+note_point(void *ctx, osp_str json)
+{
+	osp_driver_conn *conn = ctx;
+	osp_notification point;
+	osp_status status =
+		osp_notification_read(json, &conn->scratch, &point, NULL);
+
+	if (status == OSP_OK)
+		status = osp__traces_note(&conn->traces, &point);
+	return status == OSP_EPROTO ? OSP_OK : status;
+}
+
+osp_status
+osp__postgresql_list_traces(osp_driver_conn *conn,
+							const osp_trace_filter *filter, osp_trace_fn fn,
+							void *ctx, osp_str *next, osp_error *err)
+{
+	osp_status status = osp__pg_begin_call(&conn->pg, err);
+
+	if (next != NULL)
+		*next = OSP_STR("");
+	osp__traces_reset(&conn->traces);
+	if (status == OSP_OK)
+		status = each_row(conn, read_all, NULL, note_point, conn, err);
+	if (status == OSP_ENOMEM || status == OSP_EFULL)
+		(void) osp_error_set(
+			err, status, "postgresql: %s", osp_status_text(status));
+	if (status == OSP_OK)
+		status =
+			osp__traces_each(&conn->traces, filter, fn, ctx, &conn->text, err);
+	if (status == OSP_OK && next != NULL)
+		*next = osp_buf_str(&conn->text);
+	return status;
+}
+
+/* ---- removing ---- */
+
+#define REMOVED                                                          \
+	"gone AS (DELETE FROM data WHERE base_id IN (SELECT * FROM doomed) " \
+	"RETURNING base_id) SELECT count(DISTINCT base_id) FROM gone"
+
+static const char remove_one[] = "WITH doomed AS (SELECT $1::text), " REMOVED;
+
+/* Timestamps of the same form are in the order of their times. */
+static const char remove_older[] =
+	"WITH doomed AS (SELECT base_id FROM data GROUP BY base_id "
+	"HAVING max(timestamp) < $1), " REMOVED;
+
+/* Runs a statement whose result is how many traces were removed. */
+static osp_status
+remove_by(osp_driver_conn *conn, const char *statement, const char *parameter,
+		  uint64_t *removed, osp_error *err)
+{
+	osp_pg *pg = &conn->pg;
+	osp_status status = osp__pg_query(pg, statement, parameter, err);
+	PGresult *result = NULL;
+
+	while (status == OSP_OK)
+	{
+		status = osp__pg_result(pg, &result, err);
+		if (status == OSP_EREFUSED &&
+			strcmp(pg->sqlstate, PG_UNDEFINED_TABLE) == 0)
+		{
+			osp__pg_drop(pg);
+			return osp__pg_begin_call(pg, err);
+		}
+		if (status != OSP_OK || result == NULL)
+			break;
+		if (PQntuples(result) == 1)
+			*removed += strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		PQclear(result);
+	}
+	return osp__pg_refused(pg, status, err);
+}
+
+osp_status
+osp__postgresql_remove_traces(osp_driver_conn *conn, const osp_removal *what,
+							  uint64_t *removed, osp_error *err)
+{
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	osp_removal known = {.count = 0};
+	osp_status status;
+	size_t i;
+
+	*removed = 0;
+	osp_struct_copy(&known, sizeof(known), what);
+	status = osp__pg_begin_call(&conn->pg, err);
+	if (status == OSP_OK && known.count == 0)
+	{
+		osp_timestamp_text(known.older_than_ns, timestamp);
+		return remove_by(conn, remove_older, timestamp, removed, err);
+	}
+	for (i = 0; i < known.count && status == OSP_OK; i++)
+	{
+		const char *id = parameter_of(conn, known.ids[i]);
+
+		if (osp_buf_status(&conn->scratch) != OSP_OK)
+			status =
+				osp_error_set(err, OSP_ENOMEM, "postgresql: out of memory");
+		else if (id != NULL)
+			status = remove_by(conn, remove_one, id, removed, err);
+	}
+	return status;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * postgresql_write.c
+ *	  Storing batches.
+ *
+ * A batch is one COPY, which is stored whole or not at all. Rows that the server
+ * will never take (an id that is longer than the column, text that is not of the
+ * database's encoding) are found by halving the batch.
+ *
+ * The table has no key by which a copy of a notification could be told: upstream
+ * has none, and one more index would be paid for by every row. Readers drop the
+ * copies.
+ */
+#include "postgresql.h"
+
+#include <endian.h>
+
+#include "osprofiler/json.h"
+
+/* Rows are sent when they are so long. */
+#define SEND_BYTES ((size_t) 256 * 1024)
+
+#define COPY_HEADER OSP_STR("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0")
+#define COPY_END    OSP_STR("\377\377")
+
+#define COLUMNS                                                               \
+	"timestamp, base_id, parent_id, trace_id, project, host, service, name, " \
+	"data"
+#define COLUMN_COUNT 9
+
+static const char copy_in[] =
+	"COPY data (" COLUMNS ") FROM STDIN (FORMAT binary)";
+
+/* Upstream makes an index for each column. All of ours go by one of them. */
+static const char make_table[] =
+	"DO $$ BEGIN IF to_regclass('data') IS NULL THEN "
+	"CREATE TABLE data (id serial PRIMARY KEY, "
+	"timestamp varchar(26), base_id varchar(255), parent_id varchar(255), "
+	"trace_id varchar(255), project varchar(255), host varchar(255), "
+	"service varchar(255), name varchar(255), data json); "
+	"CREATE INDEX ix_data_base_id ON data (base_id); END IF; END $$";
+
+/* ---- rows ---- */
+
+static void
+add_i32(osp_buf *buf, int32_t value)
+{
+	const uint32_t bytes = htobe32((uint32_t) value);
+
+	osp_buf_add(buf, &bytes, sizeof(bytes));
+}
+
+static void
+add_column(osp_buf *rows, osp_str text)
+{
+	add_i32(rows, (int32_t) text.len);
+	osp_buf_add_str(rows, text);
+}
+
+/* As above; empty is NULL. */
+static void
+add_nullable(osp_buf *rows, osp_str text)
+{
+	if (text.len > 0)
+		add_column(rows, text);
+	else
+		add_i32(rows, -1);
+}
+
+/* What has no column: {"info": ...}, as a string in JSON. */
+static void
+add_data(osp_driver_conn *conn, const osp_notification *item)
+{
+	osp_buf *rows = &conn->rows;
+	osp_buf *text = &conn->text;
+	uint32_t length;
+	size_t at;
+
+	osp_buf_reset(text);
+	osp_buf_add_str(text, OSP_STR("{\"info\": "));
+	osp_buf_add_str(text, item->info);
+	osp_buf_add_char(text, '}');
+	add_i32(rows, 0);
+	at = rows->len;
+	osp_json_string(rows, osp_buf_str(text));
+	if (osp_buf_status(rows) != OSP_OK)
+		return;
+	length = htobe32((uint32_t) (rows->len - at));
+	memcpy(rows->ptr + at - sizeof(length), &length, sizeof(length));
+}
+
+static osp_status
+add_row(osp_driver_conn *conn, const osp_notification *item)
+{
+	const uint16_t columns = htobe16(COLUMN_COUNT);
+	osp_buf *rows = &conn->rows;
+
+	osp_buf_add(rows, &columns, sizeof(columns));
+	add_column(rows, item->timestamp);
+	add_column(rows, item->base_id);
+	add_column(rows, item->parent_id);
+	add_column(rows, item->trace_id);
+	add_nullable(rows, item->project);
+	add_nullable(rows, item->host);
+	add_nullable(rows, item->service);
+	add_column(rows, item->name);
+	add_data(conn, item);
+	return osp_buf_status(&conn->text) == OSP_OK ? osp_buf_status(rows)
+												 : OSP_ENOMEM;
+}
+
+/* ---- batches ---- */
+
+static osp_status
+no_memory(osp_driver_conn *conn, osp_error *err)
+{
+	osp__pg_drop(&conn->pg);
+	return osp_error_set(err, OSP_ENOMEM, "postgresql: out of memory");
+}
+
+static osp_status
+send_rows(osp_driver_conn *conn, osp_error *err)
+{
+	osp_status status;
+
+	if (osp_buf_status(&conn->rows) != OSP_OK)
+		return no_memory(conn, err);
+	status = osp__pg_copy(&conn->pg, osp_buf_str(&conn->rows), err);
+	osp_buf_reset(&conn->rows);
+	return status;
+}
+
+/* Makes the table once in a session, if it is not there. Should that fail, for
+ * want of rights or because another writer is doing it, COPY says whether it
+ * matters. */
+static osp_status
+need_table(osp_driver_conn *conn, osp_error *err)
+{
+	osp_status status;
+
+	if (conn->prepared == conn->pg.sessions)
+		return OSP_OK;
+	status = osp__pg_run(&conn->pg, make_table, NULL, err);
+	if (status != OSP_OK && status != OSP_EREFUSED)
+		return status;
+	conn->prepared = conn->pg.sessions;
+	return OSP_OK;
+}
+
+/* Waits until the server is ready for rows. */
+static osp_status
+begin_copy(osp_driver_conn *conn, osp_error *err)
+{
+	osp_pg *pg = &conn->pg;
+	PGresult *result = NULL;
+	osp_status status = osp__pg_query(pg, copy_in, NULL, err);
+	bool ready;
+
+	if (status == OSP_OK)
+		status = osp__pg_result(pg, &result, err);
+	if (status != OSP_OK)
+		return osp__pg_refused(pg, status, err);
+	ready = PQresultStatus(result) == PGRES_COPY_IN;
+	PQclear(result);
+	if (ready)
+		return OSP_OK;
+	osp__pg_drop(pg);
+	return osp_error_set(
+		err, OSP_EUNAVAIL, "%.80s: it takes no rows", pg->where);
+}
+
+/* Is it something in the rows that the server refused? */
+static bool
+is_about_rows(const osp_pg *pg)
+{
+	return memcmp(pg->sqlstate, "22", 2) == 0 || /* a value */
+		   memcmp(pg->sqlstate, "54", 2) == 0;   /* a limit of the server */
+}
+
+/* OSP_EREFUSED: the server takes not all of these, and none of them is stored. */
+static osp_status
+copy_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
+		   osp_error *err)
+{
+	osp_status status = begin_copy(conn, err);
+	size_t i;
+
+	osp_buf_reset(&conn->rows);
+	osp_buf_add_str(&conn->rows, COPY_HEADER);
+	for (i = 0; i < count && status == OSP_OK; i++)
+	{
+		status = add_row(conn, &items[i]);
+		if (status != OSP_OK)
+			return no_memory(conn, err);
+		if (conn->rows.len >= SEND_BYTES)
+			status = send_rows(conn, err);
+	}
+	osp_buf_add_str(&conn->rows, COPY_END);
+	if (status == OSP_OK)
+		status = send_rows(conn, err);
+	if (status == OSP_OK)
+		status = osp__pg_end_copy(&conn->pg, err);
+	return status == OSP_EREFUSED && !is_about_rows(&conn->pg)
+			   ? osp__pg_refused(&conn->pg, status, err)
+			   : status;
+}
+
+/* Stores what can be stored of some notifications, and counts it. */
+static osp_status
+store_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
+			size_t *accepted, osp_error *err)
+{
+	osp_status status = copy_items(conn, items, count, err);
+	size_t half = count / 2;
+
+	if (status == OSP_OK)
+		*accepted += count;
+	if (status != OSP_EREFUSED)
+		return status;
+	if (count == 1)
+		return OSP_OK;
+	status = store_items(conn, items, half, accepted, err);
+	return status == OSP_OK
+			   ? store_items(conn, items + half, count - half, accepted, err)
+			   : status;
+}
+
+osp_status
+osp__postgresql_notify(osp_driver_conn *conn, const osp_notification *items,
+					   size_t count, size_t *accepted, osp_error *err)
+{
+	osp_status status;
+	size_t stored = 0;
+
+	*accepted = 0;
+	if (count == 0)
+		return OSP_OK;
+	status = osp__pg_begin_call(&conn->pg, err);
+	if (status == OSP_OK)
+		status = need_table(conn, err);
+	if (status == OSP_OK)
+		status = store_items(conn, items, count, &stored, err);
+	if (status != OSP_OK)
+		return status;
+	*accepted = stored;
+
+	/* What the server said of the last one that it refused is in err. */
+	if (stored < count && err != NULL)
+		err->code = OSP_EREFUSED;
+	return stored == count ? OSP_OK : OSP_EREFUSED;
+}
