@@ -19,6 +19,7 @@ clean_up() {
 	[ -z "$sink" ] || kill "$sink" 2>/dev/null || true
 	../drivers/redis_server.sh stop "$dir"
 	[ ! -d "$dir/rabbit" ] || ../drivers/rabbit_server.sh stop "$dir/rabbit"
+	[ ! -d "$dir/postgres" ] || ../drivers/postgres_server.sh stop "$dir/postgres"
 	rm -rf "$dir" "$run"
 }
 trap clean_up EXIT
@@ -61,6 +62,16 @@ if /usr/bin/python3 -c 'import osprofiler, redis' 2>/dev/null; then
 		"$(/usr/bin/python3 ./shipper_python.py "redis://127.0.0.1:$port")"
 fi
 port=
+
+mkdir "$dir/postgres"
+chmod 755 "$dir"
+postgres=$(../drivers/postgres_server.sh start "$dir/postgres")
+rate postgresql "postgresql://postgres@127.0.0.1:$postgres/postgres"
+if /usr/bin/python3 -c 'import osprofiler, sqlalchemy, psycopg2' 2>/dev/null; then
+	printf '%-20s %9d points/s\n' "Python, postgresql" \
+		"$(/usr/bin/python3 ./shipper_python.py \
+			"postgresql+psycopg2://postgres@127.0.0.1:$postgres/postgres")"
+fi
 
 # A message that nobody takes stays: the queue grows from run to run.
 if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then

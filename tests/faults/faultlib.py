@@ -146,46 +146,42 @@ class Redis(Process):
                     yield json.loads(text)
 
 
-class Rabbit:
-    """A RabbitMQ whose queue is durable, with the functions of a Process.
+class ScriptServer:
+    """A server of a script in tests/drivers, with the functions of a Process.
 
     What it has confirmed is on its disk, or at least with the kernel.
     """
 
-    name = "rabbitmq-server"
-    report_max = 3  # traces that are shown: each time the whole queue is read
+    script = name = None
+    report_max = None
 
     def __init__(self, directory):
-        self.directory = os.path.join(directory, "rabbit")
+        self.directory = os.path.join(directory, self.name)
         os.mkdir(self.directory)
         self.port = None
         self.kills = 0
 
-    @property
-    def uri(self):
-        return "messaging://127.0.0.1:%d?durable=1" % self.port
-
-    def _script(self, command):
+    def _run(self, command):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
-                              "drivers", "rabbit_server.sh")
+                              "drivers", self.script)
         return subprocess.run(["bash", script, command, self.directory],
                               check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def start(self):
-        self.port = int(self._script("start"))
+        self.port = int(self._run("start"))
 
     def kill(self):
-        self._script("kill")
+        self._run("kill")
         self.kills += 1
 
     def pause(self):
-        self._script("pause")
+        self._run("pause")
 
     def resume(self):
-        self._script("resume")
+        self._run("resume")
 
     def end(self):
-        self._script("stop")
+        self._run("stop")
         return 0
 
     def expect_running(self):
@@ -193,6 +189,18 @@ class Rabbit:
 
     def wait_ready(self):
         pass
+
+
+class Rabbit(ScriptServer):
+    """A RabbitMQ whose queue is durable."""
+
+    script = "rabbit_server.sh"
+    name = "rabbitmq-server"
+    report_max = 3  # traces that are shown: each time the whole queue is read
+
+    @property
+    def uri(self):
+        return "messaging://127.0.0.1:%d?durable=1" % self.port
 
     def points(self):
         """All notifications, as objects; they stay in the queue."""
@@ -208,6 +216,29 @@ class Rabbit:
             while len(found) < left:
                 connection.drain_events(timeout=30)
         return found
+
+
+class Postgres(ScriptServer):
+    script = "postgres_server.sh"
+    name = "postgres"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        os.chmod(directory, 0o711)  # it refuses to be root
+
+    @property
+    def uri(self):
+        return "postgresql://postgres@127.0.0.1:%d/postgres" % self.port
+
+    def points(self):
+        """All notifications, as objects."""
+        import psycopg2  # pylint: disable=import-outside-toplevel
+
+        with psycopg2.connect(self.uri) as session, session.cursor() as cursor:
+            cursor.execute("SELECT base_id, trace_id, name, timestamp, data FROM data")
+            return [dict(json.loads(data), base_id=base_id, trace_id=trace_id,
+                         name=name, timestamp=timestamp)
+                    for base_id, trace_id, name, timestamp, data in cursor]
 
 
 class Agent(Process):

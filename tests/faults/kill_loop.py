@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills agent, collector and producers at random while all of them work.
 
-The collector is redis-server, or RabbitMQ, which takes seconds to start and is
-killed less often.
+The collector is redis-server, PostgreSQL, or RabbitMQ, which takes seconds to start and
+is killed less often.
 
 At the end every point that a producer committed is in the collector: once in the
 report, and once in its store too where that drops copies.
@@ -18,11 +18,15 @@ import sys
 import faultlib
 
 
+COLLECTORS = {"redis": faultlib.Redis, "messaging": faultlib.Rabbit,
+              "postgresql": faultlib.Postgres}
+
+
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default=faultlib.default_build())
     parser.add_argument("--agent", help="program; default: osprofiler of the build")
-    parser.add_argument("--collector", choices=["redis", "messaging"], default="redis")
+    parser.add_argument("--collector", choices=sorted(COLLECTORS), default="redis")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--producers", type=int, default=4)
     parser.add_argument("--rate", type=int, default=2000,
@@ -52,7 +56,7 @@ def kill_one(agent, collector, producers):
     if random.random() < 0.2:
         kill_agent_while_collector_stalls(agent, collector)
         return
-    others = [agent, random.choice(producers)] * (1 if collector.name == "redis-server" else 4)
+    others = [agent, random.choice(producers)] * (4 if collector.name == "rabbitmq-server" else 1)
     victim = random.choice([collector, agent] + others)
     victim.expect_running()
     victim.kill()
@@ -69,7 +73,7 @@ def kill_one(agent, collector, producers):
 def run(arguments, place):
     agent_program = arguments.agent or os.path.join(
         arguments.build, "bin", "osprofiler")
-    collector = (faultlib.Redis if arguments.collector == "redis" else faultlib.Rabbit)(place.path)
+    collector = COLLECTORS[arguments.collector](place.path)
     collector.start()
     agent = faultlib.Agent([agent_program], place.path, place.run_directory,
                            collector.uri, os.path.join(arguments.build, "drivers"))

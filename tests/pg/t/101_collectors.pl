@@ -154,6 +154,35 @@ SKIP:
 	$redis->kill_kill;
 }
 
+# A server that is its own collector does not trace that: else each batch would make
+# the next one.
+{
+	my $user = getpwuid($<);
+	my ($host, $port) = ($node->host, $node->port);
+	local $ENV{PGOPTIONS} = '-c osprofiler.untraced=on';
+	my $rows = sub {
+		my ($like) = @_;
+		return $node->safe_psql('postgres',
+			"SELECT count(*) FROM data WHERE data::text LIKE '%$like%'");
+	};
+
+	$node->append_conf('postgresql.conf', 'osprofiler.sample_rate = 1');
+	collector("postgresql://$user\@/postgres?host=$host&port=$port");
+	{
+		local $ENV{PGOPTIONS} = '';
+		$node->safe_psql('postgres', "SELECT 'sampled'") for 1 .. 20;
+	}
+	ok(wait_for_delivery($node), 'a server that is its own collector');
+	is($rows->("SELECT ''sampled''"), 20, 'it has what was sampled');
+	is($rows->('COPY data') + $rows->('to_regclass'),
+		0, 'and nothing of the shipper');
+	my $before = $rows->('');
+	sleep 2;
+	is($rows->(''), $before, 'nor does it store more and more');
+	$node->append_conf('postgresql.conf', "osprofiler.sample_rate = 0");
+	collector($file);
+}
+
 is(count_in_log($node, 'PANIC|terminated by signal 11'), 0, 'no crash');
 $node->stop;
 done_testing();
