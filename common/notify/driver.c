@@ -9,6 +9,7 @@
  */
 #include "osprofiler/driver.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -260,6 +261,63 @@ check_driver(const osp_driver *driver, const search *found, osp_error *err)
 	return OSP_OK;
 }
 
+/*
+ * What dlopen says of a library that is missing, "libpq.so.5: cannot open ...", is
+ * turned into its name and the package that Debian's rules make of it: libpq5, and
+ * with a dash behind a digit, libsqlite3-0. False: it says something else.
+ */
+static bool
+name_missing(const char *why, name *library, char package[NAMES_TEXT])
+{
+	const char *suffix = strstr(why, SUFFIX ".");
+	const char *end = strchr(why, ':');
+	const char *version;
+	size_t i;
+
+	if (suffix == NULL || end == NULL || end < suffix || *why == '/' ||
+		(size_t) (end - why) >= sizeof(library->text) ||
+		strstr(end, "cannot open shared object file") == NULL)
+		return false;
+	version = suffix + sizeof(SUFFIX);
+	(void) snprintf(
+		library->text, sizeof(library->text), "%.*s", (int) (end - why), why);
+	(void) snprintf(package,
+					NAMES_TEXT,
+					"%.*s%s%.*s",
+					(int) (suffix - why),
+					why,
+					isdigit((unsigned char) suffix[-1]) ? "-" : "",
+					(int) (end - version),
+					version);
+	for (i = 0; package[i] != '\0'; i++)
+		package[i] = package[i] == '_'
+						 ? '-'
+						 : (char) tolower((unsigned char) package[i]);
+	return true;
+}
+
+static osp_status
+cannot_load(const search *found, osp_error *err)
+{
+	const char *why = dlerror();
+	char package[NAMES_TEXT];
+	name library;
+
+	if (why != NULL && name_missing(why, &library, package))
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "the driver of %s:// needs %s, which is not "
+							 "installed (Debian's package %s)",
+							 found->scheme,
+							 library.text,
+							 package);
+	return osp_error_set(err,
+						 OSP_ENOENT,
+						 "cannot load the driver of %s://: %s",
+						 found->scheme,
+						 why != NULL ? why : found->path);
+}
+
 static osp_status
 load(const search *found, const osp_driver **out, osp_error *err)
 {
@@ -270,15 +328,7 @@ load(const search *found, const osp_driver **out, osp_error *err)
 
 	handle = dlopen(found->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (handle == NULL)
-	{
-		const char *why = dlerror();
-
-		return osp_error_set(err,
-							 OSP_ENOENT,
-							 "cannot load the driver of %s://: %s",
-							 found->scheme,
-							 why != NULL ? why : found->path);
-	}
+		return cannot_load(found, err);
 	(void) snprintf(symbol, sizeof(symbol), "osp_driver_%s", found->scheme);
 	driver = dlsym(handle, symbol);
 	status = check_driver(driver, found, err);

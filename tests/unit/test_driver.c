@@ -29,6 +29,23 @@ find(const char *connection_string, const osp_driver **driver, osp_error *err)
 	return osp_driver_find(osp_str_of(connection_string), driver, err);
 }
 
+/* A driver whose library is missing names its package. */
+static void
+test_missing_library(void **state)
+{
+	const osp_driver *driver = NULL;
+	osp_error err;
+
+	(void) state;
+	assert_int_equal(
+		setenv("OSPROFILER_DRIVER_PATH", OSP_TEST_BUILD "/tests/unit/needy", 1),
+		0);
+	assert_int_equal(find("needy://", &driver, &err), OSP_ENOENT);
+	assert_string_equal(err.msg,
+						"the driver of needy:// needs libosp_gone1.so.4, which "
+						"is not installed (Debian's package libosp-gone1-4)");
+}
+
 static void
 test_found(void **state)
 {
@@ -294,6 +311,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_found, set_up),
+		cmocka_unit_test_setup(test_missing_library, set_up),
 		cmocka_unit_test_setup(test_no_scheme, set_up),
 		cmocka_unit_test_setup(test_unknown, set_up),
 		cmocka_unit_test_setup(test_wrong_plugins, set_up),
