@@ -767,6 +767,27 @@ test_foreign_files(void **state)
 	shipping_expect(ship, 0, 20);
 }
 
+/* A driver may keep what has to outlive it in the run directory, and knows when
+ * nobody goes on with that. */
+static void
+test_state_of_drivers(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	int last;
+
+	for (last = 0; last < 2; last++)
+	{
+		memset(ship->control->state_directory, 0, 256);
+		ship->control->last = 2;
+		options.last = last != 0;
+		(void) shipping_open_with(ship, &options);
+		shipping_close(ship);
+		assert_string_equal(ship->control->state_directory, ship->run);
+		assert_int_equal(ship->control->last, last);
+	}
+}
+
 static void
 test_one_shipper(void **state)
 {
@@ -878,6 +899,7 @@ main(void)
 		TEST(test_directory_removed),
 		TEST(test_damaged_records),
 		TEST(test_foreign_files),
+		TEST(test_state_of_drivers),
 		TEST(test_one_shipper),
 		TEST(test_clock_step),
 		TEST(test_refused_points),

@@ -58,6 +58,12 @@ fake_open(const osp_driver_options *options, osp_driver_conn **out,
 	if (conn->control == MAP_FAILED || conn->store < 0)
 		abort();
 	end_cut_line(conn->store);
+	(void) snprintf(conn->control->state_directory,
+					sizeof(conn->control->state_directory),
+					"%s",
+					options->state_directory != NULL ? options->state_directory
+													 : "");
+	conn->control->last = options->last;
 	*out = conn;
 	return OSP_OK;
 }

@@ -27,7 +27,9 @@ typedef struct fake_control
 
 	/* what happened */
 	uint32_t notifies;
-	uint32_t largest; /* batch */
+	uint32_t largest;          /* batch */
+	uint32_t last;             /* it was opened as the last connection */
+	char state_directory[256]; /* "": it was opened without */
 } fake_control;
 
 #endif /* TEST_FAKE_H */
