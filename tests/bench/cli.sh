@@ -26,6 +26,7 @@ echo "== command: the tree of 100,000 points, and why it took so long"
 /usr/bin/python3 ./cli_run.py 5 "read, JSON" "$ours" trace show --json "$dir/trace.json"
 /usr/bin/python3 ./cli_run.py 5 "read, findings" "$ours" trace explain "$dir/trace.json"
 /usr/bin/python3 ./cli_run.py 5 "read, tree, findings" "$ours" trace show "$dir/trace.json"
+/usr/bin/python3 ./cli_run.py 5 "the same, --all" "$ours" trace show --all "$dir/trace.json"
 redis-cli -p "$port" del "osprofiler_opt:$trace" >/dev/null
 /usr/bin/python3 ./cli_load.py traces | redis-cli -p "$port" --pipe >/dev/null
 echo "== command: trace list of 10,000 traces in Redis"

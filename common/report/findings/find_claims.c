@@ -276,8 +276,11 @@ osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t ns = osp__op_own_fact(f, op, fact);
+		int64_t ns;
 
+		if (osp__op_fact(op, fact) == 0)
+			continue;
+		ns = osp__op_own_fact(f, op, fact);
 		if (ns > 0)
 			osp__claim_time(f, osp__group_of(f, key), op, ns);
 	}

@@ -209,11 +209,15 @@ static void
 mark_database(osp__findings *f)
 {
 	osp__op *top = &f->ops[0];
-	osp__op *op = osp__op_below(f, top, top);
+	size_t i;
 
 	top->handled = false;
-	for (; op != NULL; op = osp__op_below(f, op, top))
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = f->walk[i];
+
 		op->handled = op->parent->handled || osp__op_is_database(op);
+	}
 }
 
 /* Keeps the longest pause as the example. */

@@ -322,6 +322,35 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->control = osp__statement_control(statement);
 }
 
+/* Does a point hold what a rule asks for? Reading it takes the most time of all. */
+static bool
+is_of_use(const osp__op *op, const osp__point *point)
+{
+	switch (op->kind)
+	{
+		case OSP__OP_TRACE:
+		case OSP__OP_OTHER:
+		case OSP__OP_CONNECT:
+			return false;
+		case OSP__OP_PLAN:
+		case OSP__OP_COMMIT:
+			return point->stop == (op->kind == OSP__OP_COMMIT);
+		case OSP__OP_DB:
+		case OSP__OP_PARSE:
+		case OSP__OP_WAIT:
+		case OSP__OP_WORKER:
+			return !point->stop;
+		case OSP__OP_TRIGGER:
+		case OSP__OP_FUNCTION:
+			return !point->stop || memmem(point->json.ptr,
+										  point->json.len,
+										  "\"total_ms\"",
+										  sizeof("\"total_ms\"") - 1) != NULL;
+		default:
+			return true;
+	}
+}
+
 osp_status
 osp__op_read(osp__findings *f, osp__op *op)
 {
@@ -332,9 +361,8 @@ osp__op_read(osp__findings *f, osp__op *op)
 	{
 		yyjson_val *db;
 
-		/* Points of applications are asked for their texts only. */
-		if (op->kind == OSP__OP_OTHER)
-			break;
+		if (!is_of_use(op, point))
+			continue;
 		f->status = osp__json_read(&f->report->reader, point->json);
 		if (f->status != OSP_OK)
 			break;

@@ -44,11 +44,12 @@ claim_io(osp__findings *f, osp__fact measured, osp__fact seen, osp__fact blocks)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t ns = own_time(f, op, measured, seen);
 		osp__group *group;
+		int64_t ns;
 
-		if (ns == 0 && osp__op_fact(op, measured) == 0)
+		if (osp__op_fact(op, measured) == 0 && osp__op_fact(op, seen) == 0)
 			continue;
+		ns = own_time(f, op, measured, seen);
 		group = osp__group_of(f, 0);
 		osp__claim_time(f, group, op, ns);
 		if (group != NULL && op->kind == OSP__OP_PG)
@@ -103,11 +104,14 @@ osp__look_wal(osp__findings *f)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t ns = osp__op_own_fact(f, op, OSP__WAIT_WAL) +
-					 osp__op_own_fact(f, op, OSP__WAIT_WAL_OTHER);
 		osp__group *group;
+		int64_t ns;
 
-		if (op->kind != OSP__OP_PG || ns == 0)
+		if (op->kind != OSP__OP_PG || op->facts == NULL)
+			continue;
+		ns = osp__op_own_fact(f, op, OSP__WAIT_WAL) +
+			 osp__op_own_fact(f, op, OSP__WAIT_WAL_OTHER);
+		if (ns == 0)
 			continue;
 		group = osp__group_of(f, 0);
 		osp__claim_time(f, group, op, ns);

@@ -24,11 +24,12 @@ static void
 claim_failed(osp__findings *f, const char *etype, uint64_t key)
 {
 	osp__op *top = &f->ops[0];
-	osp__op *op = osp__op_below(f, top, top);
+	size_t i;
 
 	top->handled = false;
-	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
+		osp__op *op = f->walk[i];
 		bool failed = failed_with(op, etype) &&
 					  (op->kind == OSP__OP_PG || op->kind == OSP__OP_DB);
 

@@ -71,11 +71,11 @@ is_statement(const osp__op *op)
 static void
 count_statements(osp__findings *f, osp__table *table)
 {
-	osp__op *top = &f->ops[0];
-	osp__op *op = osp__op_below(f, top, top);
+	size_t i;
 
-	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
+		osp__op *op = f->walk[i];
 		repeat *it;
 
 		if (!is_statement(op))
@@ -104,12 +104,12 @@ repeat_of(const osp__table *table, const osp__op *op)
 static void
 claim_statements(osp__findings *f, const osp__table *table)
 {
-	osp__op *top = &f->ops[0];
-	osp__op *op = osp__op_below(f, top, top);
+	size_t i;
 
-	top->handled = false;
-	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	f->ops[0].handled = false;
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
+		osp__op *op = f->walk[i];
 		repeat *it = NULL;
 
 		op->handled = op->parent->handled || op->kind == OSP__OP_TRIGGER;

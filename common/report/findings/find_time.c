@@ -242,13 +242,16 @@ read_ops(osp__findings *f)
 {
 	osp__node *node = f->report->first_root;
 	osp_status status = OSP_OK;
+	size_t count = 0;
 	int depth = 0;
 
+	f->walk[count++] = &f->ops[0];
 	for (; node != NULL && status == OSP_OK;
 		 node = osp__node_next(node, &depth))
 	{
 		osp__op *op = osp__op_of(f, node);
 
+		f->walk[count++] = op;
 		init_op(f, op, node);
 		status = osp__op_read(f, op);
 	}
@@ -263,7 +266,8 @@ osp__findings_divide(osp__findings *f)
 
 	f->op_count = f->report->node_count + 1;
 	f->ops = osp_calloc(f->report->alc, f->op_count, sizeof(*f->ops));
-	if (f->ops == NULL)
+	f->walk = osp_calloc(f->report->alc, f->op_count, sizeof(*f->walk));
+	if (f->ops == NULL || f->walk == NULL)
 		return OSP_ENOMEM;
 	f->ops[0].timed = &f->ops[0];
 	f->ops[0].end_ns = f->total_ns;

@@ -11,11 +11,12 @@ void
 osp__look_triggers(osp__findings *f)
 {
 	osp__op *top = &f->ops[0];
-	osp__op *op = osp__op_below(f, top, top);
+	size_t i;
 
 	top->handled = false;
-	for (; op != NULL && f->status == OSP_OK; op = osp__op_below(f, op, top))
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
+		osp__op *op = f->walk[i];
 		osp__group *group;
 		int64_t calls = osp__op_fact(op, OSP__CALLS);
 

@@ -17,14 +17,14 @@ static const osp__rule rules[] = {
 	{"lock_wait", osp__look_locks, osp__tell_locks, 0, 0, 0},
 	{"analysis", osp__look_analysis, osp__tell_analysis, 0, 0, 0},
 	{"commit", osp__look_commits, osp__tell_commits, 0, 0, 0},
-	{"connect", osp__look_connects, osp__tell_connects, 0, 20, 0},
+	{"connect", osp__look_connects, osp__tell_connects, 0, 50, 0},
 	{"estimate", osp__look_estimates, osp__tell_estimates, 0, 0, 0},
 	{"spill", osp__look_spills, osp__tell_spills, 0, 0, 0},
 	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},
 	{"heap_fetches", osp__look_heap_fetches, osp__tell_heap_fetches, 0, 0, 0},
 	{"read", osp__look_reads, osp__tell_reads, 0, 0, 0},
-	{"write", osp__look_writes, osp__tell_writes, 0, 0, 0},
-	{"wal", osp__look_wal, osp__tell_wal, 0, 0, 0},
+	{"write", osp__look_writes, osp__tell_writes, 0, 0, 0.25},
+	{"wal", osp__look_wal, osp__tell_wal, 0, 0, 0.25},
 	{"sleep", osp__look_sleeps, osp__tell_sleeps, 0, 0, 0},
 	{"client_wait", osp__look_client_waits, osp__tell_client_waits, 0, 0, 0},
 	{"jit", osp__look_jit, osp__tell_jit, 0, 0, 0},
@@ -176,6 +176,7 @@ osp__findings_term(osp__findings *f)
 	osp__description_term(&f->what);
 	osp_buf_term(&f->scratch);
 	osp_free(f->report->alc, f->ops);
+	osp_free(f->report->alc, f->walk);
 	osp__table_term(&f->by_key);
 	osp__arena_term(&f->arena);
 }

@@ -173,7 +173,8 @@ typedef struct osp__findings
 {
 	osp_report *report;
 	osp__arena arena;
-	osp__op *ops; /* the trace, then all operations in order of time */
+	osp__op *ops;   /* the trace, then all operations in order of time */
+	osp__op **walk; /* the same as they are drawn, parents first */
 	size_t op_count;
 	int64_t total_ns;
 	osp__group *groups;    /* of all rules */

@@ -26,7 +26,7 @@ RECORDED = {
     "wal": "writes", "write": "writes",
     "client_pause": "pause", "failed": "timeout", "application": "application",
 }
-MAX = {"connect": 6, "trigger": 8}
+MAX = {"connect": 12, "trigger": 8}
 
 
 def kind(point):
@@ -97,7 +97,7 @@ def near(rule, points):
     elif rule == "commit":
         last_for(points, of_kind("pg.commit"), 6)
     elif rule == "connect":
-        return keep_first(points, "db.connect", 2)
+        return keep_first(points, "db.connect", 3)
     elif rule == "estimate":
         change(points, "plan_rows", 100)
     elif rule == "spill":
