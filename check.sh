@@ -163,6 +163,7 @@ part_server()
 
 	make -s installcheck TAP_TESTS= || failed=1
 	make -s installcheck REGRESS= PROVE_FLAGS="-j$jobs --timer" || failed=1
+	make -s installcheck REGRESS= PROVE_TESTS="../tests/incidents/*.pl" || failed=1
 	[ ! -e pg_osprofiler/regression.diffs ] || cat pg_osprofiler/regression.diffs
 	return "$failed"
 }
