@@ -10,6 +10,7 @@
  */
 #include "pgosp_known.h"
 
+#include "access/xact.h"
 #include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
@@ -205,8 +206,10 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 			facts,
 			*plan != NULL ? (*plan)->start_ns : pgosp_now());
 
-	/* A Bind plans it, and an Execute, which may come later, starts it. */
-	if (*plan != NULL)
+	/* A Bind plans it, and an Execute, which may come later, starts it. Within one
+	 * message what lies between is the server's work. */
+	if (*plan != NULL &&
+		(*plan)->message != GetCurrentStatementStartTimestamp())
 		statement->point.paused_ns = pgosp_now() - (*plan)->stop_ns;
 }
 

@@ -117,6 +117,11 @@ foreach my $case (
 	is($operation->{stop}{db}{rows}, 1, "$what: its rows");
 }
 
+# A simple query has no pause, whatever the session has to make ready for its first one.
+begin_trace();
+$wire->simple('SELECT count(*) FROM t');
+is((ended(1, 'a simple query'))[0]{stop}{db}{active_ms}, undef, 'a simple query has no pause');
+
 # The same outside of a transaction, where the Sync comes late.
 begin_trace();
 $wire->parse('', $select)->bind('', '', 7)->execute('')->flush_messages;
