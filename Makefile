@@ -82,6 +82,10 @@ bench: all
 bench-soak: all
 	+$(MAKE) -C tests/bench bench-soak
 
+# bench-pg, bench-cli and so on
+bench-%: all
+	+$(MAKE) -C tests/bench $@
+
 fuzz: common
 	+$(MAKE) -C tests/fuzz fuzz
 

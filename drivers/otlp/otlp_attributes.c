@@ -267,11 +267,23 @@ system_of(const attributes *a)
 	return OSP_STR("other_sql");
 }
 
+/* A tag without its counts: "INSERT 0 2" is an INSERT. */
+static osp_str
+command_of(osp_str tag)
+{
+	size_t len = tag.len;
+
+	while (len > 0 && ((tag.ptr[len - 1] >= '0' && tag.ptr[len - 1] <= '9') ||
+					   tag.ptr[len - 1] == ' '))
+		len--;
+	return osp_str_n(tag.ptr, len);
+}
+
 static void
 put_database(const attributes *a)
 {
 	const otlp_span *span = a->span;
-	osp_str command = osp__json_str(either(span, "command"));
+	osp_str command = command_of(osp__json_str(either(span, "command")));
 	osp_str port = osp__json_str(either(span, "port"));
 	osp_str address = osp__json_str(either(span, "server"));
 	osp_str space = osp__json_str(

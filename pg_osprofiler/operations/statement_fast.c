@@ -87,7 +87,8 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	if (unlikely(statement->armed != armings))
 		prepare(statement, kind);
 	point->start_ns = pgosp_now();
-	if (unlikely(pgosp_may_have_waited(ActivePortal->creation_time,
+	if ((pgosp_points & PGOSP_POINTS_PARSE) != 0 &&
+		unlikely(pgosp_may_have_waited(ActivePortal->creation_time,
 									   point->start_ns)))
 		return false;
 	pgosp_context_remember(context, ActivePortal, ActivePortal->creation_time);

@@ -224,7 +224,7 @@ add_call(notes *n)
 			   "db",
 			   1,
 			   0,
-			   "{\"db\": {\"rows\": 1, \"command\": \"SELECT\"}, "
+			   "{\"db\": {\"rows\": 1, \"command\": \"SELECT 1\"}, "
 			   "\"elapsed_ns\": 500000, \"host\": \"web1\"}");
 }
 

@@ -267,10 +267,10 @@ is_deeply(
 			fails_with('23505', $wire->run_prepared('s', 1));
 			$wire->run_prepared('s', 2);
 		},
-		points => 11),
+		points => 12),
 	[
 		('INSERT INTO late VALUES ($1) -> INSERT 1', 'pg.commit') x 3,
-		'INSERT INTO late VALUES ($1) -> INSERT 1',
+		'INSERT INTO late VALUES ($1) -> INSERT 1', 'pg.commit (unique_violation)',
 		('INSERT INTO late VALUES ($1) -> INSERT 1', 'pg.commit') x 2
 	],
 	'a deferred check, behind it');
