@@ -23,7 +23,7 @@
  * shippers, and between two readings while they deliver. */
 #define SHORT_MS  100
 #define QUIET_MS  500
-#define OTHERS_MS 1000
+#define OTHERS_MS 2000
 #define RETRY_MS  100
 
 #define WHY_SIZE 512
