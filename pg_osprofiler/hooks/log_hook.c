@@ -15,8 +15,8 @@ static emit_log_hook_type prev_emit_log_hook;
 
 /*
  * A deferred unique or exclusion constraint is checked before anything tells us of the
- * commit, and runs no statement. Where no portal is active, that a row violates a
- * constraint of a table can only come of it.
+ * commit, and runs no statement. Where no portal is active, and no statement of ours has
+ * failed so, that a row violates a constraint of a table can only come of it.
  */
 static bool
 is_of_deferred_constraint(const ErrorData *edata)
@@ -33,7 +33,7 @@ read_error(const ErrorData *edata)
 	{
 		if (pgosp_busy > 0 && GetCurrentTransactionNestLevel() == 1)
 			pgosp_executor_abort_begins();
-		if (is_of_deferred_constraint(edata))
+		if (!pgosp_error_told && is_of_deferred_constraint(edata))
 			pgosp_commit_look();
 		if (pgosp_commit_is_open())
 			pgosp_error_keep_reported(edata);

@@ -10,6 +10,7 @@ use warnings;
 use lib '.';
 use ClientTest;
 use File::Basename qw(dirname);
+use Encode qw(encode_utf8);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -343,6 +344,7 @@ sub bare
 	}
 	utf8::encode($_) for @missing;
 	is(join("\n", @missing), '', 'the README shows what is drawn');
+	diag(encode_utf8($text)) if @missing;
 	cmp_ok(scalar @expected, '>', 20, 'all of it');
 }
 

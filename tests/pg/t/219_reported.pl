@@ -84,6 +84,19 @@ is($told[0], 'pg INSERT INTO later VALUES ($1), ($1)', 'the same in the extended
 like($told[1], qr/^pg\.commit unique_violation: duplicate key value violates unique constraint /, '... in the commit');
 is(scalar @told, 2, '... and nothing else');
 
+# One that is not deferred fails in its statement, whatever kind that is.
+$node->safe_psql('postgres', 'CREATE TABLE now (a int UNIQUE CHECK (a < 9)); INSERT INTO now VALUES (1)');
+foreach my $sql ('INSERT INTO now VALUES (1)', 'UPDATE now SET a = 10', 'INSERT INTO now VALUES (2), (2)',
+	"COPY now FROM PROGRAM 'echo 1'", 'ALTER TABLE now ADD CHECK (a > 1)',
+	'DO $$BEGIN INSERT INTO now VALUES (1); END$$')
+{
+	$context = context();
+	$wire->simple(set_context($context));
+	$wire->simple($sql);
+	$wire->parse('', $sql)->bind('', '')->execute('')->sync->read_until_ready;
+	is(scalar(grep { /commit/ } told($context)), 0, "no commit: $sql");
+}
+
 # An error of analysis behind a statement that has written is none of a commit.
 $context = context();
 $wire->simple(set_context($context));
