@@ -266,7 +266,7 @@ osp__findings_divide(osp__findings *f)
 
 	f->op_count = f->report->node_count + 1;
 	f->ops = osp_calloc(f->report->alc, f->op_count, sizeof(*f->ops));
-	f->walk = osp_calloc(f->report->alc, f->op_count, sizeof(*f->walk));
+	f->walk = osp_calloc(f->report->alc, f->op_count, sizeof(void *));
 	if (f->ops == NULL || f->walk == NULL)
 		return OSP_ENOMEM;
 	f->ops[0].timed = &f->ops[0];
