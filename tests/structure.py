@@ -6,12 +6,13 @@
 #     TAP line for each rule, and what breaks it. Run by tests/lint.sh, in a tree
 #     that has been built: calls between files are read from the object files.
 #
-# Rules: calls and includes between folders go one way (ORDER); no cycle of calls joins more
-# than two files of a part; no two source files have the same name; no folder
-# holds more than 25 source files; no function is longer than 100 lines, tables
-# in it not counted; a file that a comment names exists; libosprofiler.so exports
-# what the public headers declare, and what begins with osp__ or is declared
-# OSP_SHARED under a version of its own.
+# Rules: calls and includes between folders go one way (ORDER); no cycle of calls
+# joins more than two files of a part; no two source files have the same name; no
+# folder holds more than 25 source files; no function is longer than 100 lines,
+# tables in it not counted; a file that a comment names exists; libosprofiler.so
+# exports what the public headers declare, and what begins with osp__ or is
+# declared OSP_SHARED under a version of its own; no driver holds an OpenSSL of
+# its own.
 
 import collections
 import os
@@ -231,6 +232,20 @@ def check_exports():
             yield f"{name} is exported"
 
 
+def check_openssl():
+    """A second OpenSSL beside libssl's own would not know its objects."""
+    folder = os.path.join(BUILD, "drivers")
+    for name in sorted(os.listdir(folder)):
+        library = os.path.join(folder, name)
+        if not name.endswith(".so"):
+            continue
+        out = subprocess.run(["nm", library], text=True, capture_output=True,
+                             check=True).stdout
+        own = re.findall(r" [Tt] ((?:X509|BIO|EVP)_\w+)$", out, re.MULTILINE)
+        if own:
+            yield f"{name} has {len(own)} functions of OpenSSL in it: {own[0]}"
+
+
 def main():
     checks = [
         ("calls and includes between folders go one way", check_direction),
@@ -240,6 +255,7 @@ def main():
         ("no function of more than 100 lines", check_functions),
         ("files that comments name exist", check_comments),
         ("the library exports what public headers declare", check_exports),
+        ("no driver holds an OpenSSL of its own", check_openssl),
     ]
     failed = 0
     for number, (what, check) in enumerate(checks, 1):
