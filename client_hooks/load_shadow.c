@@ -6,11 +6,11 @@
  * It is the one that the loader would have found: in another directory of
  * LD_LIBRARY_PATH, else in one that the program names in DT_RUNPATH, else the one of
  * OSPROFILER_LIBPQ, set by `osprofiler run`, which asked the loader, else in a
- * directory of the system. It is loaded under its path, for its name is ours, and beside the
- * global scope: what it calls of itself is its own affair. RTLD_DEEPBIND makes
- * sure of that, but also makes it blind for a replaced malloc, whose memory it
- * shares with the program; then libpq's calls of itself come to us, and
- * are let through as every call from within.
+ * directory of the system. It is loaded under its path, for its name is ours, and
+ * beside the global scope: what it calls of itself is its own affair. RTLD_DEEPBIND
+ * makes sure of that, but also makes it blind for a replaced malloc, whose memory
+ * it shares with the program; then libpq's calls of itself come to us, and are let
+ * through as every call from within.
  */
 #include "load.h"
 

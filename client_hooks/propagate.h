@@ -39,8 +39,9 @@ extern void ospq_end_comments(void);
 
 /*
  * The start-up option that names the connection's parent, before the options of the
- * program, which may end in the middle of one: returned owned (osp_allocator_default), NULL if none is wanted. Only
- * the environment's context is named so, for it lasts as long as the process; a
+ * program, which may end in the middle of one. Returned owned
+ * (osp_allocator_default), NULL if none is wanted. Only the environment's context
+ * is named so, for it lasts as long as the process; a
  * pooled connection outlives the points of a request.
  */
 extern char *ospq_startup_option(const char *program);

@@ -284,11 +284,13 @@ pgosp_next_own_lock(PGPROC *proc, int partition, PROCLOCK *own)
 #endif
 }
 
-/* What a client's backend says of itself; NULL: it is none, we are none, or the
- * version does not let others find it. */
+/* What a client's backend says of itself; NULL: it is none (a prepared transaction has
+ * no process), we are none, or the version does not let others find it. */
 static inline volatile PgBackendStatus *
 pgosp_status_of(const PGPROC *proc)
 {
+	if (proc->pid == 0)
+		return NULL;
 #if PG_VERSION_NUM >= 170000
 	if (MyBEEntry != NULL && MyProcNumber != INVALID_PROC_NUMBER)
 		return MyBEEntry + (GetNumberFromPGProc(proc) - MyProcNumber);
@@ -296,8 +298,6 @@ pgosp_status_of(const PGPROC *proc)
 	if (MyBEEntry != NULL && MyBackendId != InvalidBackendId &&
 		proc->backendId != InvalidBackendId)
 		return MyBEEntry + (proc->backendId - MyBackendId);
-#else
-	(void) proc;
 #endif
 	return NULL;
 }

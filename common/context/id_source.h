@@ -5,8 +5,9 @@
  *	  begun with the kernel's random numbers.
  *
  * Ids have to differ, not to be secret: who may trace and who may read is decided
- * by keys and by collectors. So a generator of a few instructions serves, where
- * OpenSSL's costs some hundred, and needs a store.
+ * by keys and by collectors. A generator of a few instructions is enough for that;
+ * OpenSSL's is secret, and costs so much for each id that they had to be made in
+ * advance.
  */
 #ifndef OSP_ID_SOURCE_H
 #define OSP_ID_SOURCE_H

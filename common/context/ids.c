@@ -11,40 +11,44 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "context/hmac.h"
 #include "context/id_source.h"
 
 __thread osp__id_source osp__ids = {0, {0, 0, 0, 0}};
 
-static uint64_t
-mix(uint64_t sum, uint64_t value)
-{
-	sum = (sum ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-	return sum ^ sum >> 29;
-}
-
 /*
- * Where the kernel refuses random numbers, as a filter of system calls may: what it
- * gave the process when it began, and what differs between processes, threads and
- * moments.
+ * Where the kernel refuses random numbers, as a filter of system calls may: made of what
+ * it gave the process when it began, and what differs between processes, threads and
+ * moments. By a MAC, for those bytes also protect the stack and must not be found by
+ * who reads ids.
  */
 static void
 begin_without_kernel(osp__id_source *source)
 {
-	const void *given = (const void *) (uintptr_t) getauxval(AT_RANDOM);
-	uint64_t random[2] = {0, 0};
+	const char *given = (const char *) (uintptr_t) getauxval(AT_RANDOM);
+	osp__hmac *hmac =
+		osp__hmac_new(given != NULL ? osp_str_n(given, 16) : OSP_STR(""));
+	unsigned char mac[2][OSP_SHA1_LEN];
 	struct timespec now = {0, 0};
-	uint64_t sum;
 	int i;
 
-	if (given != NULL)
-		memcpy(random, given, sizeof(random));
 	(void) clock_gettime(CLOCK_REALTIME, &now);
-	sum = mix(random[0], (uint64_t) getpid());
-	sum = mix(sum, (uint64_t) now.tv_sec);
-	sum = mix(sum, (uint64_t) now.tv_nsec);
-	sum = mix(sum, (uint64_t) (uintptr_t) source);
-	for (i = 0; i < 4; i++)
-		source->state[i] = sum = mix(sum, random[1] + (uint64_t) i + 1);
+	for (i = 0; i < 2; i++)
+	{
+		const uint64_t moment[5] = {(uint64_t) getpid(),
+									(uint64_t) now.tv_sec,
+									(uint64_t) now.tv_nsec,
+									(uint64_t) (uintptr_t) source,
+									(uint64_t) i};
+
+		/* Without memory the moment and the process have to do. */
+		if (hmac == NULL ||
+			!osp__hmac_sign(
+				hmac, osp_str_n((const char *) moment, sizeof(moment)), mac[i]))
+			memcpy(mac[i], moment, OSP_SHA1_LEN);
+		memcpy(&source->state[2 * i], mac[i], 2 * sizeof(uint64_t));
+	}
+	osp__hmac_free(hmac);
 }
 
 void

@@ -5,11 +5,16 @@
  */
 #include "tap.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,6 +148,34 @@ test_bare_clone(void **state)
 	check_children(bare_clone);
 }
 
+/* A child to which the kernel refuses random numbers. */
+static pid_t
+filtered_fork(void)
+{
+	struct sock_filter refuse[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {4, refuse};
+	pid_t pid = fork();
+
+	if (pid == 0)
+	{
+		(void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		(void) prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+	}
+	return pid;
+}
+
+static void
+test_no_random_numbers(void **state)
+{
+	(void) state;
+	check_children(filtered_fork);
+}
+
 static void
 test_text(void **state)
 {
@@ -226,6 +259,7 @@ main(void)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_bare_clone),
+		cmocka_unit_test(test_no_random_numbers),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_only_canonical_text),
 		cmocka_unit_test(test_foreign_ids),

@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $node = new_node('wait');
-$node->append_conf('postgresql.conf', "deadlock_timeout = '300ms'\n");
+$node->append_conf('postgresql.conf', "deadlock_timeout = '300ms'\nmax_prepared_transactions = 2\n");
 $node->start;
 $node->safe_psql('postgres',
 	'CREATE TABLE t (id int PRIMARY KEY, n int);'
@@ -187,6 +187,21 @@ SKIP:
 		qr/^ShareLock on t, row \(0,\d+\), held by process \d+ \(.*, active\), which waits for process \d+ \(forgotten, idle in transaction\)$/,
 		'in words');
 }
+
+# A prepared transaction holds the lock: it has no process, and so nothing else.
+$node->safe_psql('postgres',
+	"BEGIN; UPDATE t SET n = 10 WHERE id = 1; PREPARE TRANSACTION 'prepared'");
+my $blocked = context();
+$other = background(set_context($blocked) . $points . 'UPDATE t SET n = 11 WHERE id = 1');
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+sleep 0.1;
+$node->safe_psql('postgres', "COMMIT PREPARED 'prepared'");
+finish $other->{psql};
+($wait) = pairs('pg.wait', wait_for_points($node, $blocked, 4));
+is_deeply($wait->[0]{info}{db}{held_by}, { holders => 1, pid => 0 },
+	'a prepared transaction holds it');
+like($wait->[0]{info}{db}{lock}{name}, qr/^ShareLock on t, row \(0,\d+\)$/, '... which has no name');
 
 # A table, by somebody who is not traced. No time runs out because of us, and
 # none runs out later.
