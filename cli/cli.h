@@ -36,6 +36,7 @@ int cmd_context_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* What was done on these signals before main had them ignored. */
 extern void (*cli_original_sigpipe)(int);

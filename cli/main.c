@@ -32,6 +32,10 @@ static const command commands[] = {
 	 "status",
 	 "show whether points arrive, and their counters",
 	 cmd_status},
+	{NULL,
+	 "doctor",
+	 "try all that tracing needs, and say what to mend",
+	 cmd_doctor},
 	{NULL, "agent", "ship the points of a run directory", cmd_agent},
 	{NULL, "run", "run a program and trace it", cmd_run},
 };

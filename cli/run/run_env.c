@@ -19,34 +19,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/install_path.h"
 #include "cli.h"
-
-#define SHADOW_DIR  "shadow"
-#define SHADOW_FILE SHADOW_DIR "/libpq.so.5"
-#define SQLITE_FILE "sqlite_preload.so"
-
-/* The first directory of OSPROFILER_HOOK_PATH, else the installed one, that has
- * the file; false: there is none. */
-static bool
-find_hook(const char *file, char out[PATH_MAX])
-{
-	const char *dirs = getenv("OSPROFILER_HOOK_PATH");
-
-	if (dirs == NULL || dirs[0] == '\0')
-		return osp__install_path(file, out, PATH_MAX);
-	while (*dirs != '\0')
-	{
-		size_t len = strcspn(dirs, ":");
-		int n = snprintf(out, PATH_MAX, "%.*s/%s", (int) len, dirs, file);
-
-		if (len > 0 && n > 0 && n < PATH_MAX && access(out, R_OK) == 0)
-			return true;
-		dirs += len;
-		dirs += *dirs == ':' ? 1 : 0;
-	}
-	return false;
-}
+#include "run/hook_path.h"
 
 /* The variables as they were; NULL: run_env_set was not called yet. */
 static char **original;
@@ -78,7 +52,7 @@ run_env_restore(void)
 static osp_status
 check_path(const char *path, osp_error *err)
 {
-	return strpbrk(path, " :;") == NULL
+	return !run_hook_has_space(path)
 			   ? OSP_OK
 			   : osp_error_set(err,
 							   OSP_EINVAL,
@@ -146,12 +120,12 @@ add_libpq_hooks(osp_error *err)
 	char shadow[PATH_MAX];
 	osp_status status;
 
-	if (!find_hook(SHADOW_FILE, path) || realpath(path, shadow) == NULL)
+	if (!run_hook_find(RUN_SHADOW_FILE, path) || realpath(path, shadow) == NULL)
 		return osp_error_set(err,
 							 OSP_ENOENT,
 							 "the hooks of libpq (%s) are not installed; "
 							 "OSPROFILER_HOOK_PATH says where to look",
-							 SHADOW_FILE);
+							 RUN_SHADOW_FILE);
 	status = check_path(shadow, err);
 	if (status == OSP_OK)
 		status = name_real_libpq(shadow, err);
@@ -168,7 +142,7 @@ add_sqlite_hooks(osp_error *err)
 	char path[PATH_MAX];
 	osp_status status;
 
-	if (!find_hook(SQLITE_FILE, path))
+	if (!run_hook_find(RUN_SQLITE_FILE, path))
 		return OSP_OK;
 	status = check_path(path, err);
 	return status == OSP_OK ? prepend("LD_PRELOAD", path, err) : status;

@@ -92,6 +92,16 @@ static const setting settings[] = {
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
+bool
+osp_config_name_get(size_t i, osp_config_name *out)
+{
+	if (i >= SETTINGS)
+		return false;
+	out->key = settings[i].key;
+	out->variable = settings[i].variable;
+	return true;
+}
+
 /* Where a value comes from, for errors: a line of a file, or the environment. */
 typedef struct source
 {

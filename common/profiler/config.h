@@ -77,6 +77,16 @@ osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
 						   const char *path, osp_error *err) OSP_MUST_CHECK;
 void osp_config_term(osp_config *config);
 
+/* The two names of a setting. */
+typedef struct osp_config_name
+{
+	const char *key; /* in the file; NULL: it is in the environment only */
+	const char *variable;
+} osp_config_name;
+
+/* The names of setting number i, counting from 0; false: there are fewer. */
+bool osp_config_name_get(size_t i, osp_config_name *out) OSP_MUST_CHECK;
+
 /*
  * The default collector as said above, a terminated sqlite:////absolute/path.
  * OSP_ENOENT: there is no home directory. OSP_EFULL: size is too small. May ask

@@ -21,6 +21,7 @@ my @commands = (
 	['context', 'show'],
 	['status'],
 	['run'],
+	['doctor'],
 	['agent']);
 
 like(run_ok('-v'), qr/\Aosprofiler \d+\.\d+\.\d+\n\z/, 'version');

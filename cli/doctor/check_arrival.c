@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_arrival.c
+ *	  Does what the server records arrive where traces are read here?
+ *
+ * The test statement was traced by the step of the server's key.
+ */
+#include "doctor/doctor.h"
+
+/* A server whose own collector has the statement need not be waited for longer. */
+#define SHORT_MS 1000
+#define WAIT_MS  4000
+
+/* A value of the server, asked in one column; NULL: it does not answer. Released by
+ * cli_answer_free. */
+static const char *
+ask_value(doctor *d, const char *sql, cli_answer **answer)
+{
+	return cli_server_ask(d->server, sql, 0, NULL, answer, NULL) == OSP_OK
+			   ? cli_answer_value(*answer, 0, 0)
+			   : NULL;
+}
+
+/* Has the server's own collector the test statement? */
+static bool
+server_has_it(doctor *d)
+{
+	const char *const params[] = {d->server_trace_id};
+	cli_answer *answer = NULL;
+	bool has;
+
+	has = cli_server_ask(d->server,
+						 "SELECT count(*) > 0 FROM osprofiler.points($1)",
+						 1,
+						 params,
+						 &answer,
+						 NULL) == OSP_OK &&
+		  strcmp(cli_answer_value(answer, 0, 0), "t") == 0;
+	cli_answer_free(answer);
+	return has;
+}
+
+/* Proposes the server's collector here if it is known and can be shared, else ours
+ * there. */
+static void
+mend_collector(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = NULL;
+	const char *theirs =
+		ask_value(d, "SHOW osprofiler.connection_string", &answer);
+
+	if (theirs != NULL && theirs[0] != '\0' && strstr(theirs, "***") == NULL)
+	{
+		doctor_mend(r, "export OSPROFILER_CONNECTION_STRING=");
+		doctor_mend_word(r, theirs);
+	}
+	else
+		doctor_advise(r,
+					  "name one collector on both sides that both may use, "
+					  "such as redis://localhost: here in "
+					  "OSPROFILER_CONNECTION_STRING, there in "
+					  "osprofiler.connection_string");
+	cli_answer_free(answer);
+}
+
+void
+check_arrival(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	bool elsewhere = false;
+	size_t found;
+	osp_status status =
+		doctor_read_trace(d, d->server_trace_id, 1, SHORT_MS, &found, &err);
+
+	if (status == OSP_OK && found == 0)
+	{
+		elsewhere = server_has_it(d);
+		if (!elsewhere)
+			status = doctor_read_trace(
+				d, d->server_trace_id, 1, WAIT_MS, &found, &err);
+	}
+	if (status != OSP_OK)
+		doctor_wrong(r, "%s: %s", d->collector_shown, err.msg);
+	else if (found > 0)
+		doctor_good(r, "it arrived in %s", d->collector_shown);
+	else
+	{
+		doctor_wrong(r,
+					 elsewhere ? "the server delivers to another collector "
+								 "than the one that is read here, %s"
+							   : "it did not arrive in %s",
+					 d->collector_shown);
+		mend_collector(d, r);
+	}
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_extension.c
+ *	  Are the SQL functions there, in the version of the library and of this
+ *	  command?
+ */
+#include "doctor/doctor.h"
+
+static const char question[] =
+	"SELECT (SELECT extversion FROM pg_catalog.pg_extension "
+	"WHERE extname = 'osprofiler'), "
+	"(SELECT default_version FROM pg_catalog.pg_available_extensions "
+	"WHERE name = 'osprofiler'), pg_catalog.current_database()";
+
+static void
+compare_versions(doctor *d, doctor_result *r, const char *created,
+				 const char *installed, const char *database)
+{
+	if (installed == NULL)
+	{
+		doctor_wrong(r, "it is not installed on the server's machine");
+		doctor_advise(r,
+					  "run 'make install' there, with the PG_CONFIG of this "
+					  "server");
+	}
+	else if (created == NULL)
+	{
+		doctor_wrong(r, "it was not created in database %s", database);
+		doctor_mend_sql(d, r, "CREATE EXTENSION osprofiler", NULL);
+	}
+	else if (strcmp(created, installed) != 0)
+	{
+		doctor_wrong(r,
+					 "database %s has version %s, the library is of version "
+					 "%s",
+					 database,
+					 created,
+					 installed);
+		doctor_mend_sql(d, r, "ALTER EXTENSION osprofiler UPDATE", NULL);
+	}
+	else if (strcmp(installed, OSP_VERSION) != 0)
+	{
+		doctor_wrong(r,
+					 "the server has version %s, this command is of version "
+					 "%s",
+					 installed,
+					 OSP_VERSION);
+		doctor_advise(r, "install the same version on both sides");
+	}
+	else
+		doctor_good(r, "version %s", created);
+}
+
+void
+check_extension(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	cli_answer *answer = NULL;
+
+	if (cli_server_ask(d->server, question, 0, NULL, &answer, &err) != OSP_OK)
+	{
+		doctor_wrong(r, "%s", err.msg);
+		return;
+	}
+	compare_versions(d,
+					 r,
+					 cli_answer_value(answer, 0, 0),
+					 cli_answer_value(answer, 0, 1),
+					 cli_answer_value(answer, 0, 2));
+	cli_answer_free(answer);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_run_directory.c
+ *	  Is there a run directory, only ours, with room for rings?
+ */
+#include "doctor/doctor.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "record/ring.h"
+
+/* Rings take at most five eighths of what is free, and a traced program has one for
+ * each thread: with less than this many, some would go untraced. */
+#define RINGS_WANTED 16
+#define ROOM_WANTED  (RINGS_WANTED * (uint64_t) OSP_RING_MIN / 5 * 8)
+
+static void
+advise_other_directory(doctor_result *r)
+{
+	doctor_advise(r,
+				  "name a directory on a file system with room, best one in "
+				  "memory, for the programs and for the agent");
+	doctor_mend(r, "export OSPROFILER_RUN_DIR=\"$HOME/.cache/osprofiler\"");
+}
+
+/* What keeps the directory from being used. */
+static void
+report_refusal(doctor_result *r, const char *path, osp_status status,
+			   const char *message)
+{
+	struct stat st;
+
+	doctor_wrong(r, "%s", message);
+	if (status == OSP_EPERM && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+		st.st_uid == geteuid() && (st.st_mode & 077) != 0)
+	{
+		doctor_mend(r, "chmod 700 ");
+		doctor_mend_word(r, path);
+		return;
+	}
+	advise_other_directory(r);
+}
+
+void
+check_run_directory(doctor *d, doctor_result *r)
+{
+	const char *given = d->run_directory_given != NULL
+							? d->run_directory_given
+							: d->config.run_directory;
+	struct statvfs fs;
+	osp_status status;
+	osp_error err = {OSP_OK, ""};
+	uint64_t room;
+	int fd = -1;
+
+	status = osp_rundir_path(osp_str_of(given), d->run_directory, &err);
+	if (status == OSP_OK)
+		status = osp_rundir_open(d->run_directory, true, &fd, &err);
+	if (status != OSP_OK)
+	{
+		report_refusal(r, d->run_directory, status, err.msg);
+		return;
+	}
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
+	{
+		doctor_wrong(r, "%s cannot be written to", d->run_directory);
+		advise_other_directory(r);
+	}
+	else if (fstatvfs(fd, &fs) == 0 &&
+			 (room = (uint64_t) fs.f_bavail * fs.f_frsize) < ROOM_WANTED)
+	{
+		doctor_wrong(r,
+					 "%s has only %llu kB of room, which is too little for "
+					 "rings",
+					 d->run_directory,
+					 (unsigned long long) (room / 1024));
+		advise_other_directory(r);
+	}
+	else
+		doctor_good(r, "%s", d->run_directory);
+	(void) close(fd);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_server.c
+ *	  Can the server be reached?
+ */
+#include "doctor/doctor.h"
+
+/* A server whose settings name a library that is gone refuses every session. */
+static bool
+lacks_library(const char *message)
+{
+	return strstr(message, "could not access file") != NULL &&
+		   strstr(message, "osprofiler") != NULL;
+}
+
+static void
+report_failure(doctor_result *r, const osp_error *err)
+{
+	doctor_wrong(r, "%s", err->msg);
+	if (err->code == OSP_ENOENT)
+		doctor_advise(r, "install it");
+	else if (lacks_library(err->msg))
+		doctor_advise(r,
+					  "the server loads a library that is not installed: "
+					  "install it again, or take osprofiler out of "
+					  "session_preload_libraries in postgresql.conf and "
+					  "postgresql.auto.conf, and reload (pg_ctl reload)");
+	else
+		doctor_advise(r,
+					  "give the connection that psql needs: osprofiler doctor "
+					  "'host=... dbname=... user=...'");
+}
+
+void
+check_server(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	cli_answer *answer = NULL;
+
+	if (cli_server_open(d->conninfo, &d->server, &err) != OSP_OK)
+	{
+		report_failure(r, &err);
+		return;
+	}
+	if (cli_server_ask(d->server,
+					   "SELECT current_setting('server_version'), "
+					   "current_database(), current_user",
+					   0,
+					   NULL,
+					   &answer,
+					   &err) != OSP_OK)
+	{
+		doctor_wrong(r, "%s", err.msg);
+		return;
+	}
+	doctor_good(r,
+				"PostgreSQL %s, database %s, user %s",
+				cli_answer_value(answer, 0, 0),
+				cli_answer_value(answer, 0, 1),
+				cli_answer_value(answer, 0, 2));
+	cli_answer_free(answer);
+}

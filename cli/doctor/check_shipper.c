@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_shipper.c
+ *	  Does the server's shipper run, and does its collector take what it delivers?
+ *
+ * The server starts it with the first traced statement, which is that of the step
+ * before. Only members of pg_read_all_stats see it; for others the last step tells.
+ */
+#include "doctor/doctor.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define LOOK_MS 50
+#define WAIT_MS 3000
+
+#define NOT_PERMITTED "42501"
+
+enum
+{
+	COLUMN_PID,
+	COLUMN_WAITING,
+	COLUMN_SPOOL,
+	COLUMN_ERROR
+};
+
+static const char question[] =
+	"SELECT shipper_pid, waiting_bytes, spool_points, last_error "
+	"FROM osprofiler.stat";
+
+/* Asked by a superuser: is the program that ships not where the setting has it? */
+static bool
+agent_is_missing(doctor *d, char *path, size_t size)
+{
+	cli_answer *answer = NULL;
+	bool missing = false;
+
+	path[0] = '\0';
+	if (cli_server_ask(
+			d->server,
+			"SELECT pg_catalog.pg_stat_file(a, true) IS NULL, a FROM "
+			"pg_catalog.current_setting('osprofiler.agent') a",
+			0,
+			NULL,
+			&answer,
+			NULL) != OSP_OK)
+		return false;
+	missing = strcmp(cli_answer_value(answer, 0, 0), "t") == 0;
+	(void) snprintf(path, size, "%s", cli_answer_value(answer, 0, 1));
+	cli_answer_free(answer);
+	return missing;
+}
+
+/* Proposes this command itself, which is the program that ships. */
+static void
+mend_agent(const doctor *d, doctor_result *r)
+{
+	char own[PATH_MAX];
+	char statement[PATH_MAX + 64];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	if (len <= 0 || memchr(own, '\'', (size_t) len) != NULL)
+		return;
+	own[len] = '\0';
+	(void) snprintf(statement,
+					sizeof(statement),
+					"ALTER SYSTEM SET osprofiler.agent = '%s'",
+					own);
+	doctor_advise(r, "as a superuser, if the server runs on this machine:");
+	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()", NULL);
+}
+
+static void
+report_absence(doctor *d, doctor_result *r)
+{
+	char path[PATH_MAX];
+
+	if (agent_is_missing(d, path, sizeof(path)))
+	{
+		doctor_wrong(r,
+					 "none is at work: there is no program %s, which "
+					 "osprofiler.agent names",
+					 path);
+		mend_agent(d, r);
+		return;
+	}
+	doctor_wrong(r, "none is at work, so operations wait in the server");
+	doctor_advise(r,
+				  "the server's log says why, in a line that begins with "
+				  "'osprofiler:'; it takes one of max_worker_processes");
+}
+
+static void
+report_state(doctor *d, doctor_result *r, const cli_answer *answer)
+{
+	const char *spool = cli_answer_value(answer, 0, COLUMN_SPOOL);
+	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
+
+	if (cli_answer_value(answer, 0, COLUMN_PID) == NULL)
+		report_absence(d, r);
+	else if (strcmp(spool, "0") != 0)
+	{
+		doctor_wrong(r,
+					 "the server's collector does not take what is delivered, "
+					 "%s points wait: %s",
+					 spool,
+					 error != NULL ? error : "");
+		doctor_advise(r,
+					  "see osprofiler.connection_string_file and "
+					  "osprofiler.connection_string; after a change: SELECT "
+					  "pg_reload_conf()");
+	}
+	else
+		doctor_good(
+			r, "at work, process %s", cli_answer_value(answer, 0, COLUMN_PID));
+}
+
+/* Is there something that a shipper, which may be about to start, has to do? */
+static bool
+is_under_way(const cli_answer *answer)
+{
+	return cli_answer_value(answer, 0, COLUMN_PID) == NULL ||
+		   (strcmp(cli_answer_value(answer, 0, COLUMN_WAITING), "0") != 0 &&
+			strcmp(cli_answer_value(answer, 0, COLUMN_SPOOL), "0") == 0);
+}
+
+void
+check_shipper(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	cli_answer *answer = NULL;
+	int waited;
+
+	for (waited = 0;; waited += LOOK_MS)
+	{
+		if (cli_server_ask(d->server, question, 0, NULL, &answer, &err) !=
+			OSP_OK)
+			break;
+		if (!is_under_way(answer) || waited >= WAIT_MS)
+			break;
+		cli_answer_free(answer);
+		(void) usleep(LOOK_MS * 1000);
+	}
+	if (answer != NULL)
+		report_state(d, r, answer);
+	else if (strcmp(cli_server_sqlstate(d->server), NOT_PERMITTED) == 0)
+		doctor_skip(r, "only members of pg_read_all_stats see it");
+	else
+		doctor_wrong(r, "%s", err.msg);
+	cli_answer_free(answer);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_store.c
+ *	  Does the collector take a trace?
+ */
+#include "doctor/doctor.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "osprofiler/notification.h"
+
+#define JSON_MAX 8192
+#define POINTS   2
+
+/* A notification of the probe, as upstream writes it. */
+static void
+add_point(const doctor *d, const char *name, osp_buf *json)
+{
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	struct timespec now;
+
+	(void) clock_gettime(CLOCK_REALTIME, &now);
+	osp_timestamp_text((int64_t) now.tv_sec * 1000000000 + now.tv_nsec,
+					   timestamp);
+	osp_buf_addf(
+		json,
+		"{\"name\": \"%s\", \"base_id\": \"%s\", \"trace_id\": "
+		"\"%s\", \"parent_id\": \"%s\", \"timestamp\": \"%s\", "
+		"\"info\": {\"host\": \"osprofiler doctor\"}, \"project\": null, "
+		"\"service\": null}",
+		name,
+		d->probe_id,
+		d->server_trace_id,
+		d->probe_id,
+		timestamp);
+}
+
+static osp_status
+store_probe(doctor *d, osp_error *err)
+{
+	static const char *const names[POINTS] = {"doctor-start", "doctor-stop"};
+	osp_notification items[POINTS];
+	osp_buf json[POINTS];
+	osp_buf scratch[POINTS];
+	osp_status status = OSP_OK;
+	size_t accepted = 0;
+	unsigned i;
+
+	for (i = 0; i < POINTS; i++)
+	{
+		osp_buf_init(&json[i], &osp_allocator_default, JSON_MAX);
+		osp_buf_init(&scratch[i], &osp_allocator_default, JSON_MAX);
+		add_point(d, names[i], &json[i]);
+		if (status == OSP_OK)
+			status = osp_notification_read(
+				osp_buf_str(&json[i]), &scratch[i], &items[i], err);
+	}
+	if (status == OSP_OK)
+		status = d->driver->notify(d->collector, items, POINTS, &accepted, err);
+	for (i = 0; i < POINTS; i++)
+	{
+		osp_buf_term(&json[i]);
+		osp_buf_term(&scratch[i]);
+	}
+	return status;
+}
+
+void
+check_store(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	osp_status status = store_probe(d, &err);
+
+	if (status == OSP_OK)
+	{
+		doctor_good(r, "%s takes it", d->collector_shown);
+		return;
+	}
+	doctor_wrong(r,
+				 "%s: %s",
+				 d->collector_shown,
+				 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+	doctor_advise(r,
+				  "%s",
+				  status == OSP_EUNAVAIL
+					  ? "start the collector, or take another one, such as "
+						"the default:"
+					  : "make it writable for you, or take another one, such "
+						"as the default:");
+	if (getenv("OSPROFILER_CONNECTION_STRING") != NULL)
+		doctor_mend(r, "unset OSPROFILER_CONNECTION_STRING");
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_doctor.c
+ *	  osprofiler doctor: goes the whole way of an operation, and says for each step
+ *	  that it is good, or what is wrong and what to type.
+ */
+#include "cli.h"
+#include "collector_options.h"
+#include "doctor/doctor.h"
+
+static const char help[] =
+	"Usage: osprofiler doctor [OPTIONS] [CONNINFO]\n"
+	"\n"
+	"Tries all that tracing needs, and says of each step that it is good, or what\n"
+	"is wrong and what to type. A small trace is stored in the collector, read back\n"
+	"and, where the collector can do that, removed.\n"
+	"\n"
+	"CONNINFO is a PostgreSQL server that is to be traced, as psql takes it: a list\n"
+	"of key=value, a URI, or \"\" for the server that psql would take. One statement\n"
+	"is traced there.\n"
+	"\n"
+	"  --program COMMAND         say also which libpq and SQLite this program "
+	"loads,\n"
+	"                            and whether 'osprofiler run' can see "
+	"them\n" CLI_COLLECTOR_HELP
+	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
+	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
+	"                            /dev/shm/osprofiler-<uid>\n"
+	"  --json                    as JSON\n"
+	"  -h, --help                this text\n"
+	"\n"
+	"Exit status: 0 if all is good; 1 if something is wrong; 2 after a wrong call.\n";
+
+enum
+{
+	OPT_PROGRAM = CLI_OPT_FIRST_FREE,
+	OPT_RUN_DIRECTORY,
+	OPT_JSON
+};
+
+static const struct option longs[] = {
+	{"program", required_argument, NULL, OPT_PROGRAM},
+	CLI_COLLECTOR_OPTIONS,
+	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+typedef struct doctor_args
+{
+	bool json;
+	bool help;
+} doctor_args;
+
+/* CLI_OK, or CLI_USAGE after a message. */
+static int
+read_args(int argc, char **argv, doctor *d, doctor_args *args)
+{
+	int c;
+
+	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
+	{
+		switch (c)
+		{
+			case OPT_PROGRAM:
+				d->program = optarg;
+				break;
+			case CLI_OPT_CONNECTION_STRING:
+				d->connection_string = optarg;
+				break;
+			case CLI_OPT_TRANSPORT_URL:
+				d->transport_url = optarg;
+				break;
+			case OPT_RUN_DIRECTORY:
+				d->run_directory_given = optarg;
+				break;
+			case OPT_JSON:
+				args->json = true;
+				break;
+			case 'h':
+				args->help = true;
+				return CLI_OK;
+			default:
+				return CLI_USAGE;
+		}
+	}
+	if (argc - optind > 1)
+		return cli_usage("unexpected argument '%s' (a CONNINFO of several "
+						 "words stands in quotes)",
+						 argv[optind + 1]);
+	if (optind < argc)
+		d->conninfo = argv[optind];
+	return CLI_OK;
+}
+
+static void
+begin(doctor *d)
+{
+	osp_uuid uuid;
+	unsigned i;
+
+	memset(d, 0, sizeof(*d));
+	for (i = 0; i < STEP_COUNT; i++)
+	{
+		osp_buf_init(&d->results[i].found, &osp_allocator_default, 16 * 1024);
+		osp_buf_init(&d->results[i].advice, &osp_allocator_default, 16 * 1024);
+		osp_buf_init(&d->results[i].mend, &osp_allocator_default, 16 * 1024);
+	}
+	osp_uuid_new(&uuid);
+	osp_uuid_text(&uuid, d->probe_id);
+	osp_uuid_new(&uuid);
+	osp_uuid_text(&uuid, d->server_trace_id);
+}
+
+static void
+end(doctor *d)
+{
+	unsigned i;
+
+	cli_server_close(d->server);
+	if (d->collector != NULL)
+		d->driver->close(d->collector);
+	osp_keyring_free(d->keys);
+	if (d->config.alc != NULL)
+		osp_config_term(&d->config);
+	for (i = 0; i < STEP_COUNT; i++)
+	{
+		osp_buf_term(&d->results[i].found);
+		osp_buf_term(&d->results[i].advice);
+		osp_buf_term(&d->results[i].mend);
+	}
+}
+
+int
+cmd_doctor(int argc, char **argv)
+{
+	doctor_args args = {.json = false};
+	doctor d;
+	int result;
+
+	begin(&d);
+	result = read_args(argc, argv, &d, &args);
+	if (result == CLI_OK && args.help)
+		result = cli_help(help);
+	else if (result == CLI_OK)
+	{
+		bool good = doctor_run(&d);
+
+		result = doctor_print(&d, args.json);
+		if (result == CLI_OK && !good)
+			result = CLI_FAILED;
+	}
+	end(&d);
+	return result;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor.h
+ *	  What the checks of `osprofiler doctor` share.
+ *
+ * A check is a function in a file of its own, and a row in the table of
+ * doctor_table.c, which says what it needs. It fills a result: what was found, in
+ * one sentence, and if that is wrong what to do, in words or as a command line.
+ */
+#ifndef OSPROFILER_CLI_DOCTOR_H
+#define OSPROFILER_CLI_DOCTOR_H
+
+#include <limits.h>
+
+#include "osprofiler/context.h"
+#include "osprofiler/driver.h"
+#include "profiler/config.h"
+#include "record/rundir.h"
+#include "server/server_connection.h"
+
+typedef enum doctor_verdict
+{
+	DOCTOR_NOT_ASKED, /* the arguments do not ask for it */
+	DOCTOR_NOT_TRIED, /* what it needs is wrong */
+	DOCTOR_GOOD,
+	DOCTOR_WRONG
+} doctor_verdict;
+
+typedef struct doctor_result
+{
+	doctor_verdict verdict;
+	osp_buf found;
+	osp_buf advice; /* in words; may be empty */
+	osp_buf mend;   /* a command line for a shell; may be empty */
+} doctor_result;
+
+/* The steps, in the order in which they are tried. */
+typedef enum doctor_step
+{
+	STEP_CONFIGURATION,
+	STEP_NAMES,
+	STEP_RUN_DIRECTORY,
+	STEP_KEYS,
+	STEP_HOOKS,
+	STEP_AGENT,
+	STEP_COLLECTOR,
+	STEP_STORE,
+	STEP_READ_BACK,
+	STEP_SERVER,
+	STEP_MODULE,
+	STEP_EXTENSION,
+	STEP_SERVER_KEY,
+	STEP_SHIPPER,
+	STEP_ARRIVAL,
+	STEP_PROGRAM,
+	STEP_COUNT
+} doctor_step;
+
+/* What the arguments say, and what the checks have found for those after them. */
+typedef struct doctor
+{
+	const char *conninfo; /* NULL: no server */
+	const char *program;  /* NULL: none */
+	const char *connection_string;
+	const char *transport_url;
+	const char *run_directory_given;
+
+	osp_config config;
+	char run_directory[OSP_RUNDIR_PATH_MAX];
+	osp_keyring *keys;
+	char key_text[512]; /* the key that signs, if the settings name it */
+	const osp_driver *driver;
+	osp_driver_conn *collector;
+	char collector_shown[512];                   /* without its password */
+	char probe_id[OSP_UUID_TEXT_LEN + 1];        /* a trace that is stored */
+	char server_trace_id[OSP_UUID_TEXT_LEN + 1]; /* of the test statement */
+	cli_server *server;
+
+	doctor_result results[STEP_COUNT];
+} doctor;
+
+/* --- doctor_table.c --- */
+
+typedef struct doctor_check
+{
+	const char *name;  /* in the JSON */
+	const char *title; /* in the text */
+	unsigned needs;    /* bits of steps: 1 << STEP_SERVER */
+	void (*run)(doctor *d, doctor_result *r);
+} doctor_check;
+
+const doctor_check *doctor_check_of(doctor_step step);
+
+/* Runs all checks. True if nothing is wrong. */
+bool doctor_run(doctor *d) OSP_MUST_CHECK;
+
+/* --- doctor_words.c: filling a result --- */
+
+void doctor_good(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
+void doctor_wrong(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
+void doctor_skip(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
+void doctor_advise(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
+void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
+
+/* Appends a word to the command line, as a shell reads it back. */
+void doctor_mend_word(doctor_result *r, const char *word);
+
+/* A call of psql that executes statements, which are %s: values for a literal must
+ * be quoted already. NULL ends them. */
+void doctor_mend_sql(const doctor *d, doctor_result *r, ...);
+
+/* --- doctor_print.c --- */
+
+/* CLI_OK, or CLI_FAILED after a message. */
+int doctor_print(const doctor *d, bool json) OSP_MUST_CHECK;
+
+/* --- the checks, each in the file of its name --- */
+
+void check_configuration(doctor *d, doctor_result *r);
+void check_names(doctor *d, doctor_result *r);
+void check_run_directory(doctor *d, doctor_result *r);
+void check_keys(doctor *d, doctor_result *r);
+void check_hooks(doctor *d, doctor_result *r);
+void check_agent(doctor *d, doctor_result *r);
+void check_collector(doctor *d, doctor_result *r);
+void check_store(doctor *d, doctor_result *r);
+void check_read_back(doctor *d, doctor_result *r);
+void check_server(doctor *d, doctor_result *r);
+void check_module(doctor *d, doctor_result *r);
+void check_extension(doctor *d, doctor_result *r);
+void check_server_key(doctor *d, doctor_result *r);
+void check_shipper(doctor *d, doctor_result *r);
+void check_arrival(doctor *d, doctor_result *r);
+void check_program(doctor *d, doctor_result *r);
+
+/* --- check_read_back.c --- */
+
+/*
+ * Counts the points of a trace in the collector, waiting up to wait_ms until it
+ * has count of them; then removes the trace where the collector can. OSP_OK also
+ * if fewer came.
+ */
+osp_status doctor_read_trace(doctor *d, const char *base_id, size_t count,
+							 unsigned wait_ms, size_t *found,
+							 osp_error *err) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_DOCTOR_H */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_print.c
+ *	  What `osprofiler doctor` prints: a line for each step, below it what to do.
+ */
+#include "doctor/doctor.h"
+
+#include <errno.h>
+
+#include "cli.h"
+#include "control_text.h"
+#include "osprofiler/json.h"
+#include "out.h"
+
+#define OUTPUT_MAX ((size_t) 1024 * 1024)
+#define INDENT     "                              "
+
+static const char *
+verdict_word(doctor_verdict verdict)
+{
+	switch (verdict)
+	{
+		case DOCTOR_GOOD:
+			return "good";
+		case DOCTOR_WRONG:
+			return "wrong";
+		default:
+			return "not tried";
+	}
+}
+
+static void
+add_action(osp_buf *out, const char *word, const osp_buf *text)
+{
+	if (text->len == 0)
+		return;
+	osp_buf_addf(out, INDENT "%s: ", word);
+	cli_add_visible(out, osp_buf_str(text));
+	osp_buf_add_char(out, '\n');
+}
+
+static void
+add_line(osp_buf *out, const char *title, const doctor_result *r)
+{
+	osp_buf_addf(out, "%-10s %-18s ", verdict_word(r->verdict), title);
+	cli_add_visible(out, osp_buf_str(&r->found));
+	osp_buf_add_char(out, '\n');
+	add_action(out, "do", &r->advice);
+	add_action(out, "type", &r->mend);
+}
+
+static void
+add_text_report(osp_buf *out, const doctor *d)
+{
+	unsigned tried = 0;
+	unsigned wrong = 0;
+	unsigned i;
+
+	for (i = 0; i < STEP_COUNT; i++)
+	{
+		const doctor_result *r = &d->results[i];
+
+		if (r->verdict == DOCTOR_NOT_ASKED)
+			continue;
+		tried++;
+		wrong += r->verdict == DOCTOR_WRONG;
+		add_line(out, doctor_check_of((doctor_step) i)->title, r);
+	}
+	if (wrong == 0)
+		osp_buf_add_str(out, OSP_STR("All is good.\n"));
+	else
+		osp_buf_addf(out,
+					 "%u of %u steps %s wrong.\n",
+					 wrong,
+					 tried,
+					 wrong == 1 ? "is" : "are");
+}
+
+static void
+add_member(osp_buf *out, const char *name, osp_str value)
+{
+	osp_buf_addf(out, ", \"%s\": ", name);
+	if (value.len > 0)
+		osp_json_string(out, value);
+	else
+		osp_buf_add_str(out, OSP_STR("null"));
+}
+
+static void
+add_json_report(osp_buf *out, const doctor *d)
+{
+	const char *before = "\n";
+	bool good = true;
+	unsigned i;
+
+	for (i = 0; i < STEP_COUNT; i++)
+		good = good && d->results[i].verdict != DOCTOR_WRONG;
+	osp_buf_addf(
+		out, "{\n  \"good\": %s,\n  \"steps\": [", good ? "true" : "false");
+	for (i = 0; i < STEP_COUNT; i++)
+	{
+		const doctor_result *r = &d->results[i];
+
+		if (r->verdict == DOCTOR_NOT_ASKED)
+			continue;
+		osp_buf_addf(out,
+					 "%s    {\"name\": \"%s\", \"verdict\": \"%s\"",
+					 before,
+					 doctor_check_of((doctor_step) i)->name,
+					 verdict_word(r->verdict));
+		add_member(out, "found", osp_buf_str(&r->found));
+		add_member(out, "do", osp_buf_str(&r->advice));
+		add_member(out, "type", osp_buf_str(&r->mend));
+		osp_buf_add_char(out, '}');
+		before = ",\n";
+	}
+	osp_buf_add_str(out, OSP_STR("\n  ]\n}\n"));
+}
+
+int
+doctor_print(const doctor *d, bool json)
+{
+	osp_buf text;
+	cli_out out;
+	int result = cli_out_open(&out, NULL);
+
+	if (result != CLI_OK)
+		return result;
+	osp_buf_init(&text, &osp_allocator_default, OUTPUT_MAX);
+	if (json)
+		add_json_report(&text, d);
+	else
+		add_text_report(&text, d);
+	if (osp_buf_status(&text) != OSP_OK)
+		out.error = ENOMEM;
+	(void) cli_out_write(&out, osp_buf_str(&text));
+	osp_buf_term(&text);
+	return cli_out_close(&out);
+}

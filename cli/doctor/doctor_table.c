@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_table.c
+ *	  The checks of `osprofiler doctor`, and the order in which they are made.
+ *
+ * A check whose needs are not all good is not tried: its failure would say nothing
+ * new.
+ */
+#include "doctor/doctor.h"
+
+#define NEEDS(step) (1U << STEP_##step)
+
+static const doctor_check checks[STEP_COUNT] = {
+	[STEP_CONFIGURATION] = {"configuration",
+							"configuration",
+							0,
+							check_configuration},
+	[STEP_NAMES] = {"names", "names of settings", 0, check_names},
+	[STEP_RUN_DIRECTORY] = {"run_directory",
+							"run directory",
+							NEEDS(CONFIGURATION),
+							check_run_directory},
+	[STEP_KEYS] = {"keys", "keys", NEEDS(CONFIGURATION), check_keys},
+	[STEP_HOOKS] = {"hooks", "hooks", 0, check_hooks},
+	[STEP_AGENT] = {"agent", "agent", NEEDS(RUN_DIRECTORY), check_agent},
+	[STEP_COLLECTOR] = {"collector",
+						"collector",
+						NEEDS(CONFIGURATION),
+						check_collector},
+	[STEP_STORE] = {"store", "store a trace", NEEDS(COLLECTOR), check_store},
+	[STEP_READ_BACK] = {"read_back",
+						"read it back",
+						NEEDS(STORE),
+						check_read_back},
+	[STEP_SERVER] = {"server", "server", 0, check_server},
+	[STEP_MODULE] = {"module", "module", NEEDS(SERVER), check_module},
+	[STEP_EXTENSION] = {"extension",
+						"extension",
+						NEEDS(SERVER),
+						check_extension},
+	[STEP_SERVER_KEY] = {"server_key",
+						 "key of the server",
+						 NEEDS(KEYS) | NEEDS(MODULE) | NEEDS(EXTENSION),
+						 check_server_key},
+	[STEP_SHIPPER] = {"shipper", "shipper", NEEDS(SERVER_KEY), check_shipper},
+	[STEP_ARRIVAL] = {"arrival",
+					  "test statement",
+					  NEEDS(READ_BACK) | NEEDS(SERVER_KEY) | NEEDS(SHIPPER),
+					  check_arrival},
+	[STEP_PROGRAM] = {"program", "program", NEEDS(HOOKS), check_program},
+};
+
+const doctor_check *
+doctor_check_of(doctor_step step)
+{
+	return &checks[step];
+}
+
+/* Do the arguments ask for this step? */
+static bool
+is_asked(const doctor *d, doctor_step step)
+{
+	if (step >= STEP_SERVER && step <= STEP_ARRIVAL)
+		return d->conninfo != NULL;
+	return step != STEP_PROGRAM || d->program != NULL;
+}
+
+/* The first step that this one needs and that is wrong or was not tried itself;
+ * STEP_COUNT: there is none. */
+static doctor_step
+find_obstacle(const doctor *d, doctor_step step)
+{
+	unsigned i;
+
+	for (i = 0; i < STEP_COUNT; i++)
+		if ((checks[step].needs & (1U << i)) != 0 &&
+			d->results[i].verdict == DOCTOR_WRONG)
+			return (doctor_step) i;
+	for (i = 0; i < STEP_COUNT; i++)
+		if ((checks[step].needs & (1U << i)) != 0 &&
+			d->results[i].verdict == DOCTOR_NOT_TRIED && i != STEP_SHIPPER)
+			return (doctor_step) i;
+	return STEP_COUNT;
+}
+
+bool
+doctor_run(doctor *d)
+{
+	bool good = true;
+	unsigned i;
+
+	for (i = 0; i < STEP_COUNT; i++)
+	{
+		doctor_result *r = &d->results[i];
+		doctor_step obstacle;
+
+		if (!is_asked(d, (doctor_step) i))
+			continue;
+		obstacle = find_obstacle(d, (doctor_step) i);
+		if (obstacle != STEP_COUNT)
+			doctor_skip(r, "it needs: %s", checks[obstacle].title);
+		else
+			checks[i].run(d, r);
+		good = good && r->verdict != DOCTOR_WRONG;
+	}
+	return good;
+}

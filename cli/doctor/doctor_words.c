@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_words.c
+ *	  Filling the result of a check.
+ */
+#include "doctor/doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "shell_text.h"
+
+#define TEXT_MAX 4096
+
+static void
+add_text(osp_buf *out, const char *fmt, va_list args)
+{
+	char text[TEXT_MAX];
+
+	(void) vsnprintf(text, sizeof(text), fmt, args);
+	osp_buf_add_str(out, osp_str_of(text));
+}
+
+#define FILL(buffer)                   \
+	do                                 \
+	{                                  \
+		va_list args;                  \
+                                       \
+		va_start(args, fmt);           \
+		add_text((buffer), fmt, args); \
+		va_end(args);                  \
+	}                                  \
+	while (0)
+
+void
+doctor_good(doctor_result *r, const char *fmt, ...)
+{
+	r->verdict = DOCTOR_GOOD;
+	FILL(&r->found);
+}
+
+void
+doctor_wrong(doctor_result *r, const char *fmt, ...)
+{
+	r->verdict = DOCTOR_WRONG;
+	FILL(&r->found);
+}
+
+void
+doctor_skip(doctor_result *r, const char *fmt, ...)
+{
+	r->verdict = DOCTOR_NOT_TRIED;
+	FILL(&r->found);
+}
+
+void
+doctor_advise(doctor_result *r, const char *fmt, ...)
+{
+	FILL(&r->advice);
+}
+
+void
+doctor_mend(doctor_result *r, const char *fmt, ...)
+{
+	FILL(&r->mend);
+}
+
+void
+doctor_mend_word(doctor_result *r, const char *word)
+{
+	cli_add_quoted(&r->mend, osp_str_of(word));
+}
+
+void
+doctor_mend_sql(const doctor *d, doctor_result *r, ...)
+{
+	const char *statement;
+	va_list args;
+
+	cli_server_add_psql(d->server, &r->mend);
+	va_start(args, r);
+	while ((statement = va_arg(args, const char *)) != NULL)
+	{
+		osp_buf_add_str(&r->mend, OSP_STR(" -c "));
+		cli_add_quoted(&r->mend, osp_str_of(statement));
+	}
+	va_end(args);
+}

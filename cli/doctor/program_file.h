@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * program_file.h
+ *	  What a program's file says about how it will be loaded.
+ */
+#ifndef OSPROFILER_CLI_PROGRAM_FILE_H
+#define OSPROFILER_CLI_PROGRAM_FILE_H
+
+#include <limits.h>
+
+#include "osprofiler/base.h"
+
+typedef struct program_file
+{
+	char path[PATH_MAX];   /* of the program, or of a script's interpreter */
+	char loader[PATH_MAX]; /* its dynamic loader; empty: statically linked */
+	bool privileged;       /* set-uid, set-gid or with capabilities */
+	bool foreign;          /* no ELF file of this machine's kind */
+	bool has_libpq;        /* holds texts of libpq's code */
+	bool has_sqlite;       /* holds texts of SQLite's code */
+} program_file;
+
+/*
+ * Finds a command as a shell does, follows the first line of scripts to their
+ * interpreter, and reads that. OSP_ENOENT, OSP_EIO, with the reason.
+ */
+osp_status program_file_read(const char *command, program_file *out,
+							 osp_error *err) OSP_MUST_CHECK;
+
+/* Is its C library musl, whose loader takes no preloaded library of ours? */
+bool program_is_musl(const program_file *program);
+
+/* Called for each library that the dynamic loader would load: its name, and its path. */
+typedef void (*program_library_fn)(void *ctx, const char *name,
+								   const char *path);
+
+/*
+ * Asks the dynamic loader of the program which libraries a file, the program or a
+ * module of it, loads when it runs below `osprofiler run`. Nothing of the program is
+ * executed. False: the loader does not say.
+ */
+bool program_libraries(const program_file *program, const char *file,
+					   program_library_fn fn, void *ctx);
+
+#endif /* OSPROFILER_CLI_PROGRAM_FILE_H */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * program_modules.h
+ *	  The modules by which an interpreter reaches databases.
+ */
+#ifndef OSPROFILER_CLI_PROGRAM_MODULES_H
+#define OSPROFILER_CLI_PROGRAM_MODULES_H
+
+#include "doctor/program_file.h"
+
+/* Called for each module that is installed: its name, and its file (empty: it is
+ * written in the interpreter's language). */
+typedef void (*program_module_fn)(void *ctx, const char *name,
+								  const char *file);
+
+/* Asks the program, if it is a Python or Node interpreter, which of them it finds.
+ * False: it is none of them. */
+bool program_modules(const program_file *program, program_module_fn fn,
+					 void *ctx);
+
+#endif /* OSPROFILER_CLI_PROGRAM_MODULES_H */

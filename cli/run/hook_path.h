@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook_path.h
+ *	  Where the libraries are that trace a command.
+ */
+#ifndef OSPROFILER_CLI_HOOK_PATH_H
+#define OSPROFILER_CLI_HOOK_PATH_H
+
+#include <limits.h>
+
+#include "osprofiler/base.h"
+
+#define RUN_SHADOW_DIR  "shadow"
+#define RUN_SHADOW_FILE RUN_SHADOW_DIR "/libpq.so.5"
+#define RUN_SQLITE_FILE "sqlite_preload.so"
+
+/* The first directory of OSPROFILER_HOOK_PATH, else the installed one, that has the
+ * file; false: there is none. */
+bool run_hook_find(const char *file, char out[PATH_MAX]) OSP_MUST_CHECK;
+
+/* Does the path hold what the dynamic loader takes for its end? */
+bool run_hook_has_space(const char *path);
+
+#endif /* OSPROFILER_CLI_HOOK_PATH_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server_connection.h
+ *	  A connection to a PostgreSQL server, for the commands that ask one.
+ *
+ * libpq is loaded when it is needed: most commands need none, and an installation
+ * for SQLite alone has none.
+ */
+#ifndef OSPROFILER_CLI_SERVER_CONNECTION_H
+#define OSPROFILER_CLI_SERVER_CONNECTION_H
+
+#include "osprofiler/buf.h"
+
+typedef struct cli_server cli_server;
+typedef struct cli_answer cli_answer; /* the rows of one statement */
+
+/*
+ * Connects, with libpq's rules for what conninfo leaves out; it may be empty, a
+ * list of key=value, or a URI. Waits at most five seconds unless conninfo says
+ * otherwise. Returned owned. OSP_ENOENT: there is no libpq; OSP_EUNAVAIL, with the
+ * server's words, in one line.
+ */
+osp_status cli_server_open(const char *conninfo, cli_server **out,
+						   osp_error *err) OSP_MUST_CHECK;
+
+/* NULL is fine. */
+void cli_server_close(cli_server *server);
+
+/*
+ * Executes a statement with count text parameters. The answer is returned owned,
+ * NULL after a failure: then err has the message, and cli_server_sqlstate() the
+ * code.
+ */
+osp_status cli_server_ask(cli_server *server, const char *sql, int count,
+						  const char *const *params, cli_answer **answer,
+						  osp_error *err) OSP_MUST_CHECK;
+
+/* Of the last failure, "42501"; empty: the server sent none. Borrowed until the
+ * next statement. */
+const char *cli_server_sqlstate(const cli_server *server);
+
+int cli_answer_rows(const cli_answer *answer);
+
+/* A value as text, borrowed; NULL: SQL's null. */
+const char *cli_answer_value(const cli_answer *answer, int row, int column);
+
+/* NULL is fine. */
+void cli_answer_free(cli_answer *answer);
+
+/* Appends a call of psql that connects to the same database as the same user,
+ * without a password, for a shell. */
+void cli_server_add_psql(const cli_server *server, osp_buf *out);
+
+#endif /* OSPROFILER_CLI_SERVER_CONNECTION_H */

@@ -1,0 +1,269 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# doctor.t
+#	  osprofiler doctor, without a server: broken set-ups, each with the line that
+#	  names what is wrong, and the command that it prints to mend it, which is typed.
+#	  tests/pg/t/250_doctor.pl has those of a server.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use CliTest;
+use JSON::PP;
+use Test::More;
+
+$ENV{PATH} = "$build/bin:$ENV{PATH}";
+$ENV{HOME} = $dir;
+$ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+$ENV{OSPROFILER_HMAC_KEYS} = 'SECRET_KEY';
+
+# The steps by name, of a doctor that is called by a line of bash.
+sub steps
+{
+	my ($line) = @_;
+	my $out = qx($line);
+	my $report = eval { decode_json($out) };
+
+	return $report if $report;
+	diag($out);
+	return { steps => [] };
+}
+
+sub step
+{
+	my ($report, $name) = @_;
+	my ($found) = grep { $_->{name} eq $name } @{ $report->{steps} };
+	return $found // { verdict => 'no step', found => '' };
+}
+
+# A broken set-up: the step is wrong, and says so. If the line that it prints is to
+# mend it, it is typed, and the step is good then. before is a line of bash that
+# breaks the set-up, or the environment is that of the caller.
+sub broken
+{
+	my ($what, $name, $pattern, %how) = @_;
+	my $arguments = $how{arguments} // '';
+	my $before = $how{before} // 'true';
+	my $report = steps("bash -c '$before; exec osprofiler doctor --json $arguments'");
+	my $step = step($report, $name);
+
+	is($step->{verdict}, 'wrong', "$what: it is found");
+	like($step->{found}, $pattern, "$what: it is said");
+	ok($step->{do} || $step->{type}, "$what: it says what to do");
+	ok(!$report->{good}, "$what: not all is good");
+	return $step if !$how{mends};
+	write_file("$dir/type.sh",
+		"$before\n" . ($step->{type} // 'false') . "\nexec osprofiler doctor --json $arguments\n");
+	$step = step(steps("bash $dir/type.sh 2>$dir/mend.err"), $name);
+	is($step->{verdict}, 'good', "$what: what it says to type mends it")
+	  or diag($step->{found}, slurp("$dir/mend.err"), slurp("$dir/type.sh"));
+	return $step;
+}
+
+# --- all is good --------------------------------------------------------------
+
+my $text = run_ok('doctor');
+like($text, qr/^good +run directory +\Q$dir\E\/rings$/m, 'the run directory');
+like($text, qr/^good +read it back +it is there, and removed again$/m, 'the collector');
+like($text, qr/\nAll is good\.\n\z/, 'all is good');
+unlike($text, qr/SECRET_KEY/, 'no key is shown');
+unlike($text, qr/wrong|not tried/, 'nothing else');
+my $json = decode_json(run_ok('doctor', '--json'));
+ok($json->{good}, 'all is good in JSON');
+is(join(' ', map { $_->{name} } @{ $json->{steps} }),
+	'configuration names run_directory keys hooks agent collector store read_back',
+	'the steps in JSON');
+is(run_ok('trace', 'list'), run_ok('trace', 'list', '--limit', '1'), 'no trace of it is left');
+unlike(run_ok('trace', 'list'), qr/doctor/, 'also not in the list');
+
+# --- configuration ------------------------------------------------------------
+
+{
+	local $ENV{OSPROFILER_RING_SIZE} = 'huge';
+	my $report = steps('osprofiler doctor --json');
+	is(step($report, 'configuration')->{verdict}, 'wrong', 'a value that makes no sense');
+	like(step($report, 'configuration')->{found}, qr/OSPROFILER_RING_SIZE is "huge", but must be a size/,
+		'a value that makes no sense: it is said');
+	is(step($report, 'keys')->{verdict}, 'not tried', 'what needs it is not tried');
+	is(step($report, 'keys')->{found}, 'it needs: configuration', 'and says why');
+}
+{
+	local $ENV{OSPROFILER_CONF} = write_file("$dir/conf",
+		"[profiler]\nenabled = true\nconection_string = file:///tmp/x\nes_doc_type = x\n[other]\nfoo = 1\n");
+	broken('an unknown setting', 'names',
+		qr{no such setting \(\Q$dir\E/conf, line 3\): conection_string}, mends => 1);
+	like(slurp("$dir/conf"), qr/^connection_string = file/m, 'the right name is in the file');
+	is(step(steps('osprofiler doctor --json'), 'names')->{verdict}, 'good',
+		"OSProfiler's own settings are known");
+}
+{
+	local $ENV{OSPROFILER_HMAC_KEY} = 'SECRET_KEY';
+	broken('an unknown variable', 'names', qr/no such variable: OSPROFILER_HMAC_KEY$/, mends => 1);
+}
+
+# --- the run directory --------------------------------------------------------
+
+mkdir "$dir/open";
+chmod 0755, "$dir/open";
+{
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/open";
+	broken('a run directory that is open to others', 'run_directory',
+		qr/others have access to it/, mends => 1);
+}
+{
+	# Of another user: root gives one away, others take root's.
+	my $foreign = '/usr';
+
+	if ($> == 0)
+	{
+		$foreign = "$dir/foreign";
+		mkdir $foreign, 0700;
+		chown 54321, -1, $foreign;
+	}
+	local $ENV{OSPROFILER_RUN_DIR} = $foreign;
+	broken("another user's run directory", 'run_directory', qr/belongs to another user/,
+		mends => 1);
+}
+SKIP:
+{
+	my $own = $> == 0 ? 'unshare -m' : 'unshare -Urm';
+
+	skip 'no mount namespaces', 10 if system("$own true 2>/dev/null") != 0;
+	mkdir "$dir/tiny", 0700;
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/tiny/run";
+	for my $way (["mount -t tmpfs -o size=64k,mode=700 none $dir/tiny", qr/has only \d+ kB of room/, 'a tiny /dev/shm'],
+		["mount -t tmpfs -o ro none $dir/tiny", qr/cannot open run directory/, 'a /dev/shm that cannot be written to'])
+	{
+		my $step = step(steps("$own bash -c '$way->[0]; exec osprofiler doctor --json'"), 'run_directory');
+		is($step->{verdict}, 'wrong', "$way->[2]: it is found");
+		like($step->{found}, $way->[1], "$way->[2]: it is said");
+		write_file("$dir/type.sh", "$way->[0]\n$step->{type}\nexec osprofiler doctor --json\n");
+		is(step(steps("$own bash $dir/type.sh"), 'run_directory')->{verdict}, 'good',
+			"$way->[2]: what it says to type mends it");
+	}
+}
+
+# --- keys ---------------------------------------------------------------------
+
+{
+	delete local $ENV{OSPROFILER_HMAC_KEYS};
+	broken('no key', 'keys', qr/there is no key/, mends => 1);
+	local $ENV{OSPROFILER_HMAC_KEYS_FILE} = write_file("$dir/keys of mine", "SECRET_KEY\n");
+	chmod 0644, "$dir/keys of mine";
+	broken('a file of keys that others can read', 'keys', qr/others/, mends => 1);
+	$ENV{OSPROFILER_HMAC_KEYS_FILE} = "$dir/none";
+	broken('a file of keys that is not there', 'keys', qr{\Q$dir\E/none});
+}
+{
+	local $ENV{OSPROFILER_ENABLED} = 'false';
+	broken('tracing is switched off', 'keys', qr/enabled is false/, mends => 1);
+}
+
+# --- the collector ------------------------------------------------------------
+
+for my $wrong (
+	['a wrong scheme', 'reddis://localhost', 'collector', qr/there is no driver for reddis/],
+	['no scheme', 'localhost', 'collector', qr/localhost/],
+	['a collector that is down', 'redis://127.0.0.1:1', 'store', qr/refused/],
+	['a database that is down', 'postgresql://nobody@127.0.0.1:1/x', 'store', qr/refused/],
+	['a collector that cannot be written to', "sqlite:///$build/bin/osprofiler/x.db", 'store', qr/x\.db/],
+	['a file that is none of ours', "sqlite:///$top/config.mk", 'store', qr/config\.mk/])
+{
+	my ($what, $uri, $name, $pattern) = @$wrong;
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $uri;
+	broken($what, $name, $pattern, mends => 1);
+}
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = 'otlp://localhost';
+	my $step = step(steps('osprofiler doctor --json'), 'store');
+	like($step->{found}, qr/otlp/, 'a collector that only sends');
+}
+
+# --- hooks --------------------------------------------------------------------
+
+{
+	local $ENV{OSPROFILER_HOOK_PATH} = "$dir/none";
+	broken('no hooks', 'hooks', qr/hooks of libpq and SQLite are not installed/);
+	is(step(steps('osprofiler doctor --json --program sqlite3'), 'program')->{verdict},
+		'not tried', 'no hooks: a program is not examined');
+}
+
+# --- no agent -----------------------------------------------------------------
+
+SKIP:
+{
+	skip 'no sqlite3', 6 if system('which sqlite3 >/dev/null') != 0;
+	my $context = run_ok('context', 'new', '--format', 'env', '--hmac-key', 'SECRET_KEY');
+
+	write_file("$dir/traced.sh", "$context\nexport LD_PRELOAD=$build/sqlite_osprofiler/sqlite_preload.so\n"
+		  . "exec sqlite3 :memory: 'SELECT 1'\n");
+	system("bash $dir/traced.sh >/dev/null") == 0 or die;
+	broken('no agent', 'agent', qr/\d+ bytes wait in \Q$dir\E\/rings, and no agent is at work/, mends => 1);
+	is(step(steps('osprofiler doctor --json --program sqlite3'), 'program')->{found} =~ /SQLite is seen by the preloaded library/ ? 1 : 0,
+		1, 'a program with SQLite');
+}
+
+# --- programs -----------------------------------------------------------------
+
+write_file("$dir/main.c", "int PQlibVersion(void);\nint main(void) { return PQlibVersion() == 0; }\n");
+write_file("$dir/empty.c", "int main(void) { return 0; }\n");
+write_file("$dir/pq.c", "int PQlibVersion(void) { return 1; }\n");
+SKIP:
+{
+	skip 'no compiler', 20 if system("cc -o $dir/empty $dir/empty.c 2>/dev/null") != 0;
+
+	is(step(steps("osprofiler doctor --json --program $dir/empty"), 'program')->{verdict},
+		'good', 'a program without a database');
+	broken('no such program', 'program', qr/there is no program 'nosuch'/, arguments => '--program nosuch');
+
+	if (system("cc -static -o $dir/static $dir/empty.c 2>/dev/null") == 0)
+	{
+		broken('a static program', 'program', qr/is statically linked/, arguments => "--program $dir/static");
+	}
+	system("cp $dir/empty $dir/setuid; chmod u+s $dir/setuid");
+	broken('a set-uid program', 'program', qr/is set-uid/, arguments => "--program $dir/setuid");
+	write_file("$dir/script", "#!/usr/bin/env $dir/setuid\n");
+	chmod 0755, "$dir/script";
+	broken('a script of one', 'program', qr/is set-uid/, arguments => "--program $dir/script");
+
+	# A libpq that comes under a name of its own, as in psycopg2-binary.
+	mkdir "$dir/psycopg2";
+	write_file("$dir/psycopg2/__init__.py", '');
+	system("cc -shared -fPIC -Wl,-soname,libpq-9f3b.so.5.16 -o $dir/psycopg2/libpq-9f3b.so.5.16 $dir/pq.c && "
+		  . "cc -o $dir/bundled $dir/main.c -Wl,-rpath,$dir/psycopg2 $dir/psycopg2/libpq-9f3b.so.5.16 && "
+		  . "cc -shared -fPIC -o $dir/psycopg2/_psycopg.so $dir/main.c -Wl,-rpath,'\$ORIGIN' $dir/psycopg2/libpq-9f3b.so.5.16")
+	  == 0 or die;
+	broken('a bundled libpq', 'program', qr/libpq-9f3b\.so\.5\.16, which 'osprofiler run' does not see, for it is bundled/,
+		arguments => "--program $dir/bundled");
+	local $ENV{PYTHONPATH} = $dir;
+	my $step = broken('psycopg2-binary', 'program', qr/psycopg2\._psycopg: loads \S+libpq-9f3b/,
+		arguments => '--program /usr/bin/python3');
+	like($step->{do}, qr/psycopg2, in place of psycopg2-binary/, 'psycopg2-binary: what to install');
+
+	# Node's own SQLite.
+	if (system('which node >/dev/null') == 0)
+	{
+		system("mkdir -p $dir/app/node_modules/better-sqlite3; echo >$dir/app/node_modules/better-sqlite3/index.js");
+		broken('better-sqlite3', 'program', qr/better-sqlite3: brings a SQLite of its own/,
+			before => "cd $dir/app", arguments => '--program node');
+	}
+
+	# A libpq by its own path.
+	system("cc -shared -fPIC -Wl,-soname,libpq.so.5 -o $dir/libpq.so.5 $dir/pq.c && "
+		  . "cc -o $dir/rpath $dir/main.c -Wl,--disable-new-dtags,-rpath,$dir $dir/libpq.so.5 && "
+		  . "cc -o $dir/usual $dir/main.c -Wl,-rpath,$dir $dir/libpq.so.5")
+	  == 0 or die;
+	broken('a libpq by RPATH', 'program', qr/its path stands in the program/, arguments => "--program $dir/rpath");
+	like(step(steps("osprofiler doctor --json --program $dir/usual"), 'program')->{found},
+		qr/libpq is seen by the library that stands in its place/, 'libpq by its usual name');
+}
+
+# --- wrong calls --------------------------------------------------------------
+
+usage_error(qr/unexpected argument 'b'.*stands in quotes/, 'doctor', 'a', 'b');
+usage_error(qr/option '--program' needs a value/, 'doctor', '--program');
+one_error(qr/No space left/, 'doctor', { stdout => '/dev/full' });
+
+done_testing();

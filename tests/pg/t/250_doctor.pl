@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# osprofiler doctor with a server: broken set-ups, each with the line that names what is
+# wrong, and the command that it prints to mend it, which is typed. tests/cli/doctor.t
+# has those without a server.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use JSON::PP;
+use OspTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
+my $node = new_node('doctor');
+my $traces = trace_file($node);
+
+$node->append_conf('postgresql.conf', 'max_worker_processes = 16');
+$node->start;
+mkdir $node->basedir . '/client', 0700;
+$ENV{OSPROFILER_RUN_DIR} = $node->basedir . '/client/run';
+$ENV{OSPROFILER_CONNECTION_STRING} = "file://$traces";
+$ENV{OSPROFILER_HMAC_KEYS} = 'SECRET_KEY';
+my $conninfo = $node->connstr('postgres');
+my $mend = $node->basedir . '/mend.sh';
+
+# The steps by name, after lines of bash.
+sub steps
+{
+	my ($before, $database) = @_;
+	my $where = $database // $conninfo;
+
+	write_file($mend, ($before // '') . "\nexec $agent doctor --json \"$where\"\n", 0700);
+	my $out = qx(bash $mend 2>$mend.err);
+	my $report = eval { decode_json($out) } // { steps => [] };
+
+	diag($out, slurp_file("$mend.err")) if !@{ $report->{steps} };
+	return { good => $report->{good}, map { ($_->{name} => $_) } @{ $report->{steps} } };
+}
+
+# That step is wrong, and says so; what it says to type mends it, unless not_mended.
+sub broken
+{
+	my ($what, $name, $pattern, %how) = @_;
+	my $steps = steps($how{before}, $how{database});
+	my $step = $steps->{$name} // { verdict => 'no step', found => '' };
+
+	is($step->{verdict}, 'wrong', "$what: it is found") or diag(explain($steps));
+	like($step->{found}, $pattern, "$what: it is said");
+	ok(!$steps->{good}, "$what: not all is good");
+	return $step if $how{not_mended};
+	my $type = $step->{type} // 'false';
+	my $after = steps(($how{before} // '') . "\n{ $type\n} >&2\nsleep 0.3", $how{database})->{$name};
+	is($after->{verdict}, 'good', "$what: what it says to type mends it")
+	  or diag($type, "\n", explain($after));
+	return $step;
+}
+
+sub setting
+{
+	my ($name, $value) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = $value");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('$name', true) = " . ($value =~ /^'/ ? $value : "'$value'"))
+	  or die "$name is not set";
+}
+
+sub reset_setting
+{
+	my ($name) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM RESET $name");
+	$node->reload;
+}
+
+# --- from nothing to all good, step by step -----------------------------------
+
+broken('no extension', 'extension', qr/was not created in database postgres/);
+my $steps = steps();
+ok($steps->{good}, 'all is good') or diag(explain($steps));
+is(join(' ', grep { $steps->{$_}{verdict} ne 'good' } grep { ref $steps->{$_} eq 'HASH' } keys %$steps),
+	'', 'every step is good');
+like($steps->{module}{found}, qr/loaded by session_preload_libraries/, 'who loads the module');
+like($steps->{arrival}{found}, qr/it arrived in file:/, 'the test statement arrives');
+is($node->safe_psql('postgres', 'SELECT contexts_rejected FROM osprofiler.stat'), 0,
+	'no context of it was refused');
+
+# --- the module ---------------------------------------------------------------
+
+$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('session_preload_libraries') = ''");
+broken('no preload', 'module', qr/has not loaded it: neither session_preload_libraries nor/);
+setting('session_preload_libraries', "'auto_explain'");
+broken('another library is preloaded', 'module', qr/has not loaded it/);
+is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain, osprofiler',
+	'the other library stays');
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler'");
+reset_setting('session_preload_libraries');
+$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.enabled', true) = 'on'");
+setting('osprofiler.enabled', 'off');
+broken('switched off', 'module', qr/osprofiler\.enabled is off/);
+reset_setting('osprofiler.enabled');
+setting('osprofiler.points', "'nested'");
+broken('statements are not recorded', 'server_key', qr/nothing is traced: osprofiler\.points/);
+reset_setting('osprofiler.points');
+
+# --- versions -----------------------------------------------------------------
+
+$node->safe_psql('postgres', "UPDATE pg_extension SET extversion = '0.0.1' WHERE extname = 'osprofiler'");
+my $step = broken('another version in the database', 'extension',
+	qr/database postgres has version 0\.0\.1, the library is of version \d/, not_mended => 1);
+like($step->{type}, qr/ALTER EXTENSION osprofiler UPDATE/, 'another version: the command');
+$node->safe_psql('postgres',
+	"UPDATE pg_extension SET extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'osprofiler') WHERE extname = 'osprofiler'");
+
+# --- keys ---------------------------------------------------------------------
+
+broken('a wrong key', 'server_key', qr/signature matches none of the HMAC keys/,
+	before => 'export OSPROFILER_HMAC_KEYS=ANOTHER_KEY');
+write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
+write_file($node->basedir . '/mine', "THIRD_KEY\n", 0600);
+broken('a wrong key in a file', 'server_key', qr/signature matches none/,
+	before => "unset OSPROFILER_HMAC_KEYS; export OSPROFILER_HMAC_KEYS_FILE=" . $node->basedir . '/mine');
+write_file($node->basedir . '/keys', "SECRET_KEY\n", 0644);
+$node->reload;
+$node->poll_query_until('postgres', 'SELECT true');
+broken('a file of keys that others can read, on the server', 'server_key', qr/others/, not_mended => 1);
+write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
+$node->reload;
+
+# --- the shipper --------------------------------------------------------------
+
+my $good_agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
+setting('osprofiler.agent', "'/none/osprofiler'");
+broken('a shipper that cannot run', 'shipper', qr{there is no program /none/osprofiler});
+reset_setting('osprofiler.agent');
+setting('osprofiler.connection_string', "'redis://127.0.0.1:1'");
+broken("the server's collector is down", 'shipper', qr/does not take what is delivered, \d+ points wait: .*refused/,
+	not_mended => 1);
+reset_setting('osprofiler.connection_string');
+$node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat');
+
+# --- another collector --------------------------------------------------------
+
+broken('another collector', 'arrival', qr/the server delivers to another collector/,
+	before => 'export OSPROFILER_CONNECTION_STRING=file://' . $node->basedir . '/other.jsonl');
+
+# --- a user who may see little ------------------------------------------------
+
+$node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
+$steps = steps(undef, "$conninfo user=plain");
+ok($steps->{good}, 'an ordinary user: all is good') or diag(explain($steps));
+is($steps->{shipper}{verdict}, 'not tried', 'an ordinary user does not see the shipper');
+is($steps->{arrival}{verdict}, 'good', '... but that the statement arrives');
+
+# --- the server itself --------------------------------------------------------
+
+broken('no such database', 'server', qr/database "nosuch" does not exist/,
+	database => $node->connstr('nosuch'), not_mended => 1);
+is(steps(undef, $node->connstr('nosuch'))->{module}{found}, 'it needs: server',
+	'what needs the server is not tried');
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler_gone'");
+$node->reload;
+sleep 1;
+broken("the server's library is gone", 'server', qr/could not access file/, not_mended => 1);
+
+$node->stop;
+done_testing();
