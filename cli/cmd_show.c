@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_show.c
- *	  osprofiler trace show: draws a trace as a tree, or prints upstream's JSON.
+ *	  osprofiler trace show: draws a trace as a tree, prints upstream's JSON, or
+ *	  writes the page for a browser.
  *
- * The JSON goes out in pieces while it is made. The tree is whole in memory
+ * JSON and page go out in pieces while they are made. The tree is whole in memory
  * before its first line is printed; it is a small part of what the report is.
  */
+#include <ctype.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "cli.h"
 #include "control_text.h"
 #include "out.h"
+#include "page.h"
 #include "terminal.h"
 #include "trace_argument.h"
 
 /* A tree of more than this is not read by anybody; --json has no limit. */
 #define DRAWING_MAX ((size_t) 1024 * 1024 * 1024)
+
+/* How much of a trace's id stands in the name of a page's file. */
+#define PAGE_ID_CHARS 8
 
 /* The name of a server in a line. */
 #define SERVER_MAX ((size_t) 64 * 1024)
@@ -31,6 +41,9 @@ static const char help[] =
 	"                            shape, side by side, have one line together\n"
 	"  --json                    the report as JSON, as upstream's command "
 	"prints it\n"
+	"  --html                    a page for a browser, in one file that needs no\n"
+	"                            network; on a terminal, without --out, it becomes\n"
+	"                            osprofiler-trace-ID.html in this directory\n"
 	"  --out FILE                write to FILE, which appears when it is "
 	"whole\n" CLI_SOURCE_HELP "  -h, --help                this text\n"
 	"\n"
@@ -41,6 +54,7 @@ static const char help[] =
 enum
 {
 	OPT_JSON = CLI_OPT_SOURCE_FREE,
+	OPT_HTML,
 	OPT_TEXT,
 	OPT_ALL,
 	OPT_OUT
@@ -49,6 +63,7 @@ enum
 static const struct option longs[] = {
 	CLI_SOURCE_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
+	{"html", no_argument, NULL, OPT_HTML},
 	{"text", no_argument, NULL, OPT_TEXT},
 	{"all", no_argument, NULL, OPT_ALL},
 	{"out", required_argument, NULL, OPT_OUT},
@@ -59,6 +74,7 @@ static const struct option longs[] = {
 typedef struct show_options
 {
 	bool json;
+	bool html;
 	bool text;
 	bool all;
 	bool help;
@@ -79,6 +95,9 @@ read_options(int argc, char **argv, show_options *options)
 		{
 			case OPT_JSON:
 				options->json = true;
+				break;
+			case OPT_HTML:
+				options->html = true;
 				break;
 			case OPT_TEXT:
 				options->text = true;
@@ -102,8 +121,8 @@ read_options(int argc, char **argv, show_options *options)
 	options->trace = argv[optind];
 	if (options->trace[0] == '\0')
 		return cli_usage("the trace must not be empty");
-	if (options->json && options->text)
-		return cli_usage("--json and --text exclude each other");
+	if (options->json + options->html + options->text > 1)
+		return cli_usage("--json, --html and --text exclude each other");
 	return CLI_OK;
 }
 
@@ -178,15 +197,71 @@ write_tree(osp_report *report, bool all, cli_out *out)
 	return status;
 }
 
+static int write_report(const show_options *options, osp_report *report);
+
+/* The name of a page's file: "osprofiler-trace-" and the beginning of the id. */
+static void
+name_page(const osp_report *report, char *name, size_t size)
+{
+	osp_str id = osp_report_base_id(report);
+	char first[PAGE_ID_CHARS + 1];
+	size_t len = 0;
+	size_t i;
+
+	for (i = 0; i < id.len && len < PAGE_ID_CHARS; i++)
+		if (isalnum((unsigned char) id.ptr[i]))
+			first[len++] = id.ptr[i];
+	first[len] = '\0';
+	(void) snprintf(
+		name, size, "osprofiler-trace-%s.html", len > 0 ? first : "unknown");
+}
+
+/*
+ * Writes the page to a file of this directory, and says to which one. Somebody
+ * else may have put a symbolic link there, which is not followed.
+ */
+static int
+write_page_file(osp_report *report)
+{
+	char name[sizeof("osprofiler-trace-.html") + PAGE_ID_CHARS];
+	show_options options;
+	struct stat st;
+	int result;
+
+	name_page(report, name, sizeof(name));
+	if (lstat(name, &st) == 0 && S_ISLNK(st.st_mode))
+		return cli_error("'%s' is a symbolic link; name a file with --out",
+						 name);
+	memset(&options, 0, sizeof(options));
+	options.html = true;
+	options.out = name;
+	result = write_report(&options, report);
+	if (result == CLI_OK)
+	{
+		cli_out out;
+
+		if (cli_out_open(&out, NULL) != CLI_OK)
+			return CLI_FAILED;
+		cli_out_printf(
+			&out, "The page is in %s; open it in a browser.\n", name);
+		result = cli_out_close(&out);
+	}
+	return result;
+}
+
 static int
 write_report(const show_options *options, osp_report *report)
 {
 	cli_out out;
 	osp_status status;
 
+	if (options->html && options->out == NULL && isatty(STDOUT_FILENO))
+		return write_page_file(report);
 	if (cli_out_open(&out, options->out) != CLI_OK)
 		return CLI_FAILED;
-	if (options->json)
+	if (options->html)
+		status = cli_page_write(report, cli_out_write, &out);
+	else if (options->json)
 	{
 		status = osp_report_json_write(report, cli_out_write, &out);
 		if (status == OSP_OK)

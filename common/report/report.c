@@ -75,6 +75,14 @@ osp_report_free(osp_report *report)
 	osp_free(report->alc, report);
 }
 
+osp_str
+osp_report_base_id(const osp_report *report)
+{
+	osp_str id = report->base_id;
+
+	return id.ptr[0] == '"' ? osp_str_n(id.ptr + 1, id.len - 2) : OSP_STR("");
+}
+
 size_t
 osp_report_points(const osp_report *report)
 {

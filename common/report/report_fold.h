@@ -24,6 +24,7 @@ typedef struct osp__fold
 	int64_t min_ns;
 	int64_t median_ns;
 	int64_t max_ns;
+	uint32_t number; /* of the page that is being written; 0: none yet */
 } osp__fold;
 
 /* Finds them in the tree, which has been made. Cheap when that was done already. */

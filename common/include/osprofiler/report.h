@@ -61,6 +61,10 @@ OSP_API void osp_report_ask_process(osp_report *report, osp_process_fn works,
 OSP_API osp_process_state osp_run_process_state(void *path, osp_str host,
 												int64_t pid, int64_t since_ns);
 
+/* The id of the trace, as it stands inside a JSON string; borrowed. Empty if no
+ * point has one that is a string. */
+OSP_API osp_str osp_report_base_id(const osp_report *report);
+
 /* How many points are in it (an operation has two), and what was left out. */
 OSP_API size_t osp_report_points(const osp_report *report);
 OSP_API size_t osp_report_unfinished(const osp_report *report); /* no stop */
@@ -118,6 +122,15 @@ OSP_API osp_status osp_report_explain(osp_report *report,
  * figures. */
 OSP_API osp_status osp_report_explain_json(osp_report *report,
 										   osp_buf *out) OSP_MUST_CHECK;
+
+/*
+ * Hands over the whole trace as one JSON object, in pieces, in the form that the
+ * page of `osprofiler trace show --html` reads (common/report/page/page_data.c
+ * describes it): ASCII without "<". What write returns other than OSP_OK ends the
+ * writing and is returned.
+ */
+OSP_API osp_status osp_report_page_write(osp_report *report, osp_write_fn write,
+										 void *ctx) OSP_MUST_CHECK;
 
 /*
  * *lacks: a client has sent the context of this trace to a server, and no

@@ -208,6 +208,9 @@ void osp__findings_term(osp__findings *f);
 double osp__findings_unexplained(const osp__findings *f);
 double osp__finding_share(const osp__findings *f, const osp__finding *finding);
 
+/* Appends what osp_report_explain_json() appends. */
+void osp__findings_json(const osp__findings *f, osp_buf *out);
+
 /* ---- find_facts.c ---- */
 
 /* Reads what the points of op say. */

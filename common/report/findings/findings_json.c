@@ -93,34 +93,43 @@ put_finding(osp_buf *out, const osp__findings *f, const osp__finding *finding)
 	osp_buf_add_char(out, '}');
 }
 
+void
+osp__findings_json(const osp__findings *f, osp_buf *out)
+{
+	unsigned i;
+
+	osp_buf_add_char(out, '{');
+	put_key(out, "base_id");
+	osp_buf_add_str(out, f->report->base_id);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "duration_ms", (double) f->total_ns / NS_PER_MS);
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_key(out, "findings");
+	osp_buf_add_char(out, '[');
+	for (i = 0; i < f->found_count; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(out, OSP_STR(", "));
+		put_finding(out, f, &f->found[i]);
+	}
+	osp_buf_add_str(out, OSP_STR("], "));
+	put_number(out, "not_explained", osp__findings_unexplained(f));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_number(out, "lost_points", (double) f->report->lost_points);
+	osp_buf_add_char(out, '}');
+}
+
 osp_status
 osp_report_explain_json(osp_report *report, osp_buf *out)
 {
 	osp__findings f;
 	osp_status status = osp__findings_make(&f, report);
-	unsigned i;
 
-	osp_buf_add_char(out, '{');
-	put_key(out, "base_id");
-	osp_buf_add_str(out, report->base_id);
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "duration_ms", (double) f.total_ns / NS_PER_MS);
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_key(out, "findings");
-	osp_buf_add_char(out, '[');
-	for (i = 0; i < f.found_count && status == OSP_OK; i++)
-	{
-		if (i > 0)
-			osp_buf_add_str(out, OSP_STR(", "));
-		put_finding(out, &f, &f.found[i]);
-	}
-	osp_buf_add_str(out, OSP_STR("], "));
-	put_number(out, "not_explained", osp__findings_unexplained(&f));
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "lost_points", (double) report->lost_points);
-	osp_buf_add_char(out, '}');
 	if (status == OSP_OK)
+	{
+		osp__findings_json(&f, out);
 		status = osp_buf_status(out);
+	}
 	osp__findings_term(&f);
 	return status;
 }

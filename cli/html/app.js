@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Puts the page together.
+
+import { el, replaceIn } from './dom.js';
+import { makeHead } from './head.js';
+import { makeCauses } from './causes.js';
+import { makeTimeline } from './timeline.js';
+import { makeWaterfall } from './waterfall.js';
+import { makeShapes } from './shapes.js';
+import { makeFlame } from './flame.js';
+import { makeDetails } from './details.js';
+import { makeToolbar } from './toolbar.js';
+import { makeKeys, showHelp } from './keys.js';
+import { makeTheme, switchTheme } from './theme.js';
+
+function headButtons() {
+  return [
+    el('button.quiet', { type: 'button', title: 'Light or dark (t)', onclick: switchTheme,
+      'aria-label': 'Light or dark' }, '◐'),
+    el('button.quiet', { type: 'button', title: 'Keys (?)', onclick: showHelp,
+      'aria-label': 'Keys' }, '?'),
+  ];
+}
+
+const panelOf = (name, content) => el('div.view', {
+  role: 'tabpanel', id: `view-${name}`, 'aria-labelledby': `tab-${name}`,
+}, content);
+
+function makePage() {
+  const redrawTimeline = makeTimeline();
+  const waterfall = makeWaterfall();
+
+  makeTheme(redrawTimeline);
+  replaceIn(document.getElementById('page'),
+    makeHead(headButtons()),
+    makeCauses(),
+    makeToolbar(),
+    el('main', {},
+      panelOf('waterfall', waterfall.element),
+      panelOf('shapes', makeShapes()),
+      panelOf('flame', makeFlame())),
+    makeDetails(),
+    makeKeys());
+  document.getElementById('page').className = '';
+  waterfall.draw();
+  redrawTimeline();
+  requestAnimationFrame(() => { document.documentElement.dataset.ready = 'yes'; });
+}
+
+makePage();

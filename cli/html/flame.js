@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The flame view: operations with the same callers, but for the constants of
+// statements, are one block. Its width is the time that they and those below have
+// for themselves, so blocks never take more room than their caller.
+
+import { trace, KIND, string } from './trace.js';
+import { durationText, pluralText, shareText, lineText } from './text.js';
+import { el, replaceIn } from './dom.js';
+import { view, onChange, setFilter, setTab } from './view.js';
+
+const BLOCK_HEIGHT = 24;
+const NARROWEST = 1.5;     // pixels
+const BLOCKS_MAX = 3000;
+
+const flameBox = el('div.flame');
+const crumbs = el('p.flame-crumbs');
+const flameInfo = el('p.flame-info', { 'aria-live': 'polite' });
+let root = null;
+let shown = null;
+let blocks = [];
+
+// The time that a row has for itself: a plan's nodes work in their statement's time.
+function ownTimes() {
+  const own = Float64Array.from(trace.self);
+
+  for (let row = 0; row < trace.count; row++) {
+    if (trace.kind[row] !== KIND.NODE)
+      continue;
+    let statement = trace.parent[row];
+
+    while (statement >= 0 && trace.kind[statement] === KIND.NODE)
+      statement = trace.parent[statement];
+    if (statement >= 0) {
+      const part = Math.min(own[statement], trace.self[row]);
+
+      own[statement] -= part;
+      own[row] = part;
+    }
+  }
+  return own;
+}
+
+const makeBlock = (shape, parent) =>
+  ({ shape, parent, count: 0, time: 0, own: 0, children: new Map(), depth: parent ? parent.depth + 1 : 0 });
+
+// Merges rows by the shapes of their callers.
+function merge() {
+  const own = ownTimes();
+  const all = makeBlock(-1, null);
+  const blockOf = new Array(trace.count);
+  const order = [];
+
+  for (let row = 0; row < trace.count; row++) {
+    const parent = trace.parent[row] >= 0 ? blockOf[trace.parent[row]] : all;
+    let block = parent.children.get(trace.shape[row]);
+
+    if (!block) {
+      block = makeBlock(trace.shape[row], parent);
+      parent.children.set(trace.shape[row], block);
+      order.push(block);
+    }
+    block.count++;
+    block.own += own[row];
+    blockOf[row] = block;
+  }
+  for (const block of order.reverse()) {
+    block.time += block.own;
+    block.parent.time += block.time;
+  }
+  return all;
+}
+
+const wordsOf = (block) => (block.shape < 0 ? 'All'
+  : lineText(`${string(trace.shapes[block.shape][0])} ${string(trace.shapes[block.shape][1])}`, 160));
+
+function describe(block) {
+  if (block === null)
+    return replaceIn(flameInfo, 'The width is time. Click a block to go into it.');
+  return replaceIn(flameInfo, el('b', {}, wordsOf(block)), ' ',
+    `${durationText(block.time)}, ${shareText(block.time / (root.time || 1))}, ` +
+    `${durationText(block.own)} in itself, ${pluralText(block.count, 'operation')} `,
+    block.shape >= 0 && el('button.link', {
+      type: 'button',
+      onclick: () => { setTab('waterfall'); setFilter({ shape: block.shape }); },
+    }, 'Show them'));
+}
+
+function goInto(block) {
+  shown = block;
+  drawFlame();
+  describe(block.shape >= 0 ? block : null);
+}
+
+function moveFocus(event, block) {
+  const siblings = [...block.parent.children.values()].filter((other) => other.element);
+  const at = siblings.indexOf(block);
+  const child = [...block.children.values()].find((other) => other.element);
+  const next = {
+    ArrowRight: siblings[at + 1], ArrowLeft: siblings[at - 1], ArrowUp: block.parent, ArrowDown: child,
+  }[event.key];
+
+  if (next === undefined)
+    return;
+  event.preventDefault();
+  if (next.element)
+    next.element.focus();
+}
+
+function blockElement(block, left, width, level) {
+  const element = el(`button.block.k${trace.shapes[block.shape][2]}`, {
+    type: 'button', tabIndex: blocks.length === 0 ? 0 : -1,
+    title: `${wordsOf(block)}\n${durationText(block.time)}, ${pluralText(block.count, 'operation')}`,
+    onclick: () => goInto(block),
+    onfocus: () => describe(block),
+    onmouseenter: () => describe(block),
+    onkeydown: (event) => moveFocus(event, block),
+  }, width > 28 ? wordsOf(block) : null);
+
+  element.style.left = `${left}px`;
+  element.style.width = `${Math.max(width - 1, 1)}px`;
+  element.style.top = `${level * BLOCK_HEIGHT}px`;
+  block.element = element;
+  blocks.push(block);
+  return element;
+}
+
+function forgetElements() {
+  for (const block of blocks)
+    block.element = null;
+  blocks = [];
+}
+
+// The blocks below one, level by level, the widest of each first.
+function layOut(width) {
+  const elements = [];
+  let level = shown.shape >= 0
+    ? [{ block: shown, left: 0 }] : childrenOf(shown, 0, width);
+  let depth = 0;
+
+  for (; level.length > 0 && elements.length < BLOCKS_MAX; depth++) {
+    const next = [];
+
+    for (const { block, left } of level) {
+      elements.push(blockElement(block, left, (block.time / shown.time) * width, depth));
+      next.push(...childrenOf(block, left, width));
+    }
+    level = next;
+  }
+  return { elements, depth };
+}
+
+function childrenOf(block, left, width) {
+  const places = [];
+
+  for (const child of [...block.children.values()].sort((a, b) => b.time - a.time)) {
+    const wide = (child.time / shown.time) * width;
+
+    if (wide >= NARROWEST)
+      places.push({ block: child, left });
+    left += wide;
+  }
+  return places;
+}
+
+function drawCrumbs() {
+  const path = [];
+
+  for (let block = shown; block !== null; block = block.parent)
+    path.unshift(block);
+  replaceIn(crumbs, path.map((block, index) => [index > 0 ? ' › ' : '',
+    block === shown ? el('b', {}, lineText(wordsOf(block), 60))
+      : el('button.link', { type: 'button', onclick: () => goInto(block) },
+        lineText(wordsOf(block), 40))]).flat());
+}
+
+function drawFlame() {
+  if (root === null)
+    root = shown = merge();
+  forgetElements();
+  drawCrumbs();
+  const { elements, depth } = layOut(flameBox.clientWidth);
+
+  replaceIn(flameBox, elements.length > 0 ? elements : el('p.nothing', {}, 'No time to show.'));
+  flameBox.style.height = `${Math.max(1, depth) * BLOCK_HEIGHT}px`;
+}
+
+export function leaveBlock() {
+  if (shown === null || shown.parent === null)
+    return false;
+  goInto(shown.parent);
+  return true;
+}
+
+export function makeFlame() {
+  const draw = () => {
+    if (view.tab === 'flame') {
+      drawFlame();
+      describe(shown.shape >= 0 ? shown : null);
+    }
+  };
+
+  onChange('tab', draw);
+  window.addEventListener('resize', draw);
+  return el('div.flame-view', {}, crumbs, flameBox, flameInfo);
+}

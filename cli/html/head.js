@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The head of the page: which trace this is, what is in it, what is wrong with it,
+// and how its time divides.
+
+import { trace, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
+import { durationText, countText, pluralText, shareText, lineText } from './text.js';
+import { el, visibleNodes } from './dom.js';
+import { setFilter, setTab } from './view.js';
+
+export function titleOfTrace() {
+  if (trace.count === 0)
+    return 'Empty trace';
+  return lineText(`${nameOf(0)} ${textOf(0)}`.trim(), 160);
+}
+
+function place() {
+  const service = serviceOf(0);
+  const host = hostOf(0);
+
+  return lineText(service + (host ? `@${host}` : ''), 80);
+}
+
+const fact = (name, text, title) => el(`span.fact.${name}`, { title }, text);
+
+function facts() {
+  const { states } = trace;
+  const counts = [
+    [trace.failed, 'failed', 'failed', 'ended with an error'],
+    [states[STATE.RUNNING], 'running', 'running', 'their processes are still at work'],
+    [states[STATE.UNFINISHED], 'unfinished', 'unfinished',
+      'they run, or were interrupted: nobody knows'],
+    [states[STATE.INTERRUPTED], 'interrupted', 'interrupted', 'did not come to their end'],
+    [states[STATE.END_LOST], 'lost', 'without end', 'their stop points were lost'],
+    [states[STATE.START_LOST], 'lost', 'without start', 'their start points were lost'],
+  ];
+
+  return [
+    fact('count', pluralText(trace.count, 'operation')),
+    ...counts.filter(([count]) => count > 0).map(
+      ([count, name, words, title]) => fact(name, `${countText(count)} ${words}`, title)),
+    trace.lost > 0 && fact('lost', `${pluralText(trace.lost, 'point')} lost`,
+      'start and stop points that did not get here'),
+    trace.malformed > 0 && fact('lost', pluralText(trace.malformed, 'malformed point')),
+  ];
+}
+
+function startText() {
+  const [day, time] = trace.started.split('T');
+
+  return time ? `${day} ${time.slice(0, 12)} UTC` : '';
+}
+
+function notices() {
+  const texts = [];
+
+  if (trace.missing !== null)
+    texts.push(`The server's operations are missing: ${lineText(trace.missing, 80)} was sent ` +
+      'the context of this trace, and recorded nothing that arrived here.');
+  if (trace.lost > 0)
+    texts.push(`${pluralText(trace.lost, 'point')} of the trace ` +
+      `${trace.lost === 1 ? 'was' : 'were'} lost, so shares and counts may be wrong.`);
+  return texts.map((text) => el('p.notice', {}, text));
+}
+
+function showKind(kind) {
+  setTab('waterfall');
+  setFilter({ kind });
+}
+
+// How the time divides among the kinds of operations, the largest part first.
+function timeParts() {
+  const sum = trace.time.reduce((total, ns) => total + ns, 0);
+  const parts = trace.time
+    .map((ns, kind) => ({ ns, kind, share: ns / sum, name: trace.kinds[kind] }))
+    .filter((part) => part.ns > 0 && part.share >= 0.001)
+    .sort((a, b) => b.ns - a.ns);
+  const bar = el('div.time-bar', { 'aria-hidden': 'true' }, parts.map((part) => {
+    const piece = el(`span.k${part.kind}`, { title: `${part.name} ${durationText(part.ns)}` });
+
+    piece.style.flexGrow = String(part.share);
+    return piece;
+  }));
+  const legend = el('ul.time-legend', {}, parts.map((part) => el('li', {},
+    el('button.quiet', {
+      type: 'button',
+      title: part.kind > 0 ? `Show only: ${part.name}` : 'time in which no operation ran',
+      disabled: part.kind === 0,
+      onclick: () => showKind(part.kind),
+    }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),
+    el('b', {}, durationText(part.ns)), el('span.dim', {}, shareText(part.share))))));
+
+  return sum > 0 ? el('section.time', { 'aria-label': 'How the time divides' }, bar, legend) : null;
+}
+
+export function makeHead(buttons) {
+  const idText = String(trace.base_id ?? '');
+
+  document.title = `${titleOfTrace()} · ${durationText(trace.total)} · OSProfiler`;
+  return el('header.head', {},
+    el('div.head-line', {},
+      el('div.head-title', {},
+        el('h1', {}, trace.count > 0
+          ? [el('span', {}, visibleNodes(lineText(nameOf(0), 60))), ' ',
+            el('span.what', {}, lineText(textOf(0), 160))]
+          : 'Empty trace'),
+        el('p.meta', {}, [place(), startText(), `Trace ${lineText(idText, 60)}`]
+          .filter(Boolean).map((text) => el('span', {}, text)))),
+      el('div.head-total', {}, trace.count > 0 && el('b', {}, durationText(trace.total))),
+      el('div.head-buttons', {}, buttons)),
+    el('p.facts', {}, facts()),
+    notices(),
+    timeParts());
+}

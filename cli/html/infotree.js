@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a point holds, as a tree of names and values.
+
+import { ExactNumber } from './trace.js';
+import { el, addTo, visibleNodes, copyButton } from './dom.js';
+import { countText } from './text.js';
+
+const SHOWN_MAX = 2000;   // characters of a value
+const ITEMS_MAX = 500;    // members of a list
+
+const escapeText = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g,
+  (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+// JSON again.
+export function jsonOf(value, indent = '') {
+  const deeper = `${indent}  `;
+
+  if (value instanceof Map)
+    return value.size === 0 ? '{}' : `{\n${[...value].map(([key, item]) =>
+      `${deeper}${escapeText(key)}: ${jsonOf(item, deeper)}`).join(',\n')}\n${indent}}`;
+  if (Array.isArray(value))
+    return value.length === 0 ? '[]' : `[\n${value.map((item) =>
+      deeper + jsonOf(item, deeper)).join(',\n')}\n${indent}]`;
+  if (value instanceof ExactNumber)
+    return value.text;
+  return typeof value === 'string' ? escapeText(value) : String(value);
+}
+
+// A text that may be very long: its beginning, and a button for the rest.
+export function longText(text, max, nodes = visibleNodes) {
+  const box = el('span.long', {}, nodes(text.slice(0, max)));
+
+  if (text.length > max)
+    box.append('… ', el('button.link', {
+      type: 'button',
+      onclick: () => box.replaceChildren(text),
+    }, `show all ${countText(text.length)} characters`), ' ', copyButton('copy', () => text));
+  return box;
+}
+
+function scalar(value) {
+  if (value instanceof ExactNumber)
+    return el('span.number', {}, value.text);
+  if (typeof value === 'string')
+    return el('span.string', {}, longText(value, SHOWN_MAX));
+  if (typeof value === 'number')
+    return el('span.number', {}, Number.isInteger(value) ? countText(value) : String(value));
+  return el('span.constant', {}, String(value));
+}
+
+const entriesOf = (value) => (value instanceof Map ? [...value] : value.map((item, i) => [i, item]));
+
+function member([key, value]) {
+  const name = el('dt', {}, visibleNodes(String(key).slice(0, 200)));
+
+  if (!(value instanceof Map) && !Array.isArray(value))
+    return el('div.member', {}, name, el('dd', {}, scalar(value)));
+  const branch = el('details', { open: true }, el('summary', {}, name));
+
+  branch.append(infoTree(value));
+  return el('div.branch', {}, branch);
+}
+
+export function infoTree(value) {
+  const entries = entriesOf(value);
+  const tree = el('dl.tree', {}, entries.slice(0, ITEMS_MAX).map(member));
+
+  return entries.length > ITEMS_MAX
+    ? addTo(tree, [el('p.dim', {}, `and ${countText(entries.length - ITEMS_MAX)} more`)]) : tree;
+}

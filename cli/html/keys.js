@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The keyboard, and the list of its keys.
+
+import { el } from './dom.js';
+import { view, setTab, zoomTime, panTime, showAllTime, clearFilter, isFiltered } from './view.js';
+import { listKeys, selectMatch, toggleAll, zoomToSelected } from './waterfall.js';
+import { closeDetails } from './details.js';
+import { leaveBlock } from './flame.js';
+import { searchField, toggleErrors, toggleGroups } from './toolbar.js';
+import { switchTheme } from './theme.js';
+
+const HELP = [
+  ['↑ ↓', 'the operation above or below'],
+  ['← →', 'close or open an operation; to its caller, or into it'],
+  ['Page Up, Page Down, Home, End', 'further up and down'],
+  ['Enter', 'details of the operation'],
+  ['Space', 'close or open the operation'],
+  ['Esc', 'close details, leave a block, clear the filter'],
+  ['/', 'search'],
+  ['n, Shift+N', 'next and previous match'],
+  ['e', 'only errors'],
+  ['g', 'operations of one shape as one line, or each'],
+  ['a', 'fold or unfold all'],
+  ['+ − 0', 'zoom in, zoom out, all the time'],
+  ['Shift+← Shift+→', 'earlier and later'],
+  ['f', 'zoom to the operation'],
+  ['1 2 3', 'waterfall, statements, flame'],
+  ['t', 'light or dark'],
+  ['?', 'this list'],
+];
+
+const help = el('dialog.help', { 'aria-label': 'Keys' },
+  el('form', { method: 'dialog' },
+    el('div.section-head', {}, el('h2', {}, 'Keys'),
+      el('button.quiet', { type: 'submit', 'aria-label': 'Close' }, '✕')),
+    el('dl', {}, HELP.map(([keys, words]) =>
+      el('div', {}, el('dt', {}, el('kbd', {}, keys)), el('dd', {}, words)))),
+    el('p.dim', {}, 'With the mouse: Ctrl and the wheel zoom, Shift and the wheel move in time, ' +
+      'dragging in the small picture of the whole trace chooses a part of it, a double click ' +
+      'zooms to an operation.')));
+
+export const showHelp = () => help.showModal();
+
+function escape() {
+  if (view.details)
+    closeDetails();
+  else if (view.tab === 'flame' && leaveBlock())
+    return;
+  else if (isFiltered())
+    clearFilter();
+}
+
+const pageKeys = {
+  '/': () => searchField.focus(),
+  '?': showHelp,
+  n: () => selectMatch(1),
+  N: () => selectMatch(-1),
+  e: toggleErrors,
+  g: toggleGroups,
+  a: toggleAll,
+  f: zoomToSelected,
+  t: switchTheme,
+  '+': () => zoomTime(0.5),
+  '=': () => zoomTime(0.5),
+  '-': () => zoomTime(2),
+  0: showAllTime,
+  1: () => setTab('waterfall'),
+  2: () => setTab('shapes'),
+  3: () => setTab('flame'),
+};
+
+// Keys that move in the list, unless something else has the keyboard.
+function listKey(event) {
+  const { activeElement: active } = document;
+  const inList = active === document.body || active.id === 'lines';
+
+  return inList && view.tab === 'waterfall' ? listKeys[event.key] : undefined;
+}
+
+function onKey(event) {
+  const typing = event.target.closest('input, select, textarea, dialog');
+
+  if (event.ctrlKey || event.metaKey || event.altKey)
+    return;
+  if (event.key === 'Escape' && !event.target.closest('dialog')) {
+    if (typing)
+      event.target.blur();
+    escape();
+    return;
+  }
+  if (typing)
+    return;
+  let action = listKey(event) || pageKeys[event.key];
+
+  if (event.shiftKey && (event.key === 'ArrowLeft' || event.key === 'ArrowRight'))
+    action = () => panTime(event.key === 'ArrowLeft' ? -0.2 : 0.2);
+  if (!action)
+    return;
+  event.preventDefault();
+  action();
+}
+
+export function makeKeys() {
+  document.addEventListener('keydown', onKey);
+  return help;
+}

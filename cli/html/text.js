@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Figures and texts for people.
+
+const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'µs']];
+
+// Three digits and a unit: "1.23 ms".
+export function durationText(ns) {
+  if (ns < 0)
+    return '';
+  for (const [size, unit] of UNITS) {
+    if (ns >= size * 0.9995) {
+      const value = ns / size;
+
+      return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${unit}`;
+    }
+  }
+  return `${ns} ns`;
+}
+
+// "10 ms", "1.5s", "20" (milliseconds) in ns; 0 if it is none.
+export function durationOf(text) {
+  const match = /^\s*([0-9]*\.?[0-9]+)\s*(ns|us|µs|ms|s|m|min)?\s*$/i.exec(text);
+  const sizes = { ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9, m: 6e10, min: 6e10 };
+
+  return match ? Number(match[1]) * sizes[(match[2] || 'ms').toLowerCase()] : 0;
+}
+
+export const countText = (count) => count.toLocaleString('en-US');
+
+export const pluralText = (count, thing) =>
+  `${countText(count)} ${thing}${count === 1 ? '' : 's'}`;
+
+export function shareText(share) {
+  const percent = share * 100;
+
+  return percent > 0 && percent < 1 ? '<1 %' : `${Math.round(percent)} %`;
+}
+
+// Characters that change how others are shown, or are not shown at all.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+
+export const markOf = (character) =>
+  `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
+
+export const visibleText = (text) => text.replace(HIDDEN, markOf);
+
+// The pieces of a text: [text, is it the mark of a hidden character?].
+export function visiblePieces(text) {
+  const pieces = [];
+  let at = 0;
+
+  for (const match of text.matchAll(HIDDEN)) {
+    if (match.index > at)
+      pieces.push([text.slice(at, match.index), false]);
+    pieces.push([markOf(match[0]), true]);
+    at = match.index + match[0].length;
+  }
+  if (at < text.length)
+    pieces.push([text.slice(at), false]);
+  return pieces;
+}
+
+// The beginning of a text in one line.
+export function lineText(text, length = 240) {
+  const cut = text.length > length ? `${text.slice(0, length)}…` : text;
+
+  return visibleText(cut.replace(/\s+/g, ' '));
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The time axis and the minimap: the whole trace in a strip, and which part of it
+// is shown.
+
+import { trace, endOf } from './trace.js';
+import { durationText } from './text.js';
+import { el, replaceIn, oncePerFrame } from './dom.js';
+import { view, onChange, showTime, showAllTime, zoomTime, panTime, isZoomed } from './view.js';
+
+// ---- the axis ----
+
+// The steps between two marks: 1, 2 or 5 times a power of ten.
+function stepFor(span, marks) {
+  const rough = span / marks;
+  const power = 10 ** Math.floor(Math.log10(rough));
+
+  return [1, 2, 5, 10].map((n) => n * power).find((step) => step >= rough) || power * 10;
+}
+
+export const axis = el('div.axis', { 'aria-hidden': 'true' });
+
+function drawAxis() {
+  const span = view.to - view.from;
+  const step = stepFor(span, Math.max(2, axis.clientWidth / 110));
+  const marks = [];
+
+  for (let n = Math.ceil(view.from / step); n * step <= view.to; n++) {
+    const mark = el('span', {}, n === 0 ? '0' : durationText(n * step));
+
+    mark.style.left = `${((n * step - view.from) / span) * 100}%`;
+    if ((n * step - view.from) / span > 0.93)
+      mark.className = 'last';
+    marks.push(mark);
+  }
+  replaceIn(axis, marks);
+}
+
+// ---- the minimap ----
+
+const canvas = el('canvas');
+const windowBox = el('div.minimap-window', {}, el('i.left'), el('i.right'));
+
+export const minimap = el('div.minimap', {
+  role: 'group', 'aria-label': 'The whole trace; drag to zoom', title: 'Drag to zoom',
+}, canvas, windowBox);
+
+function barColors() {
+  const style = getComputedStyle(document.documentElement);
+
+  return trace.kinds.map((_, kind) => style.getPropertyValue(`--k${kind}`));
+}
+
+function drawMinimap() {
+  const width = minimap.clientWidth;
+  const height = minimap.clientHeight;
+  const scale = window.devicePixelRatio || 1;
+  const context = canvas.getContext('2d');
+  const colors = barColors();
+  const levels = Math.min(12, trace.depth.reduce((most, depth) => Math.max(most, depth), 0) + 1);
+  const thick = Math.max(1.5, (height - 4) / levels);
+
+  if (width === 0 || trace.count === 0)
+    return;
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  context.scale(scale, scale);
+  for (let row = 0; row < trace.count; row++) {
+    const left = (trace.begin[row] / view.whole) * width;
+    const right = (endOf(row) / view.whole) * width;
+
+    context.fillStyle = colors[trace.kind[row]];
+    context.fillRect(left, 2 + Math.min(trace.depth[row], levels - 1) * thick,
+      Math.max(right - left, 0.75), Math.max(thick - 0.5, 1));
+  }
+  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--error');
+  for (let row = 0; row < trace.count; row++)
+    if (trace.error[row] !== 0)
+      context.fillRect((endOf(row) / view.whole) * width - 1, height - 4, 2.5, 4);
+}
+
+function drawWindow() {
+  windowBox.style.left = `${(view.from / view.whole) * 100}%`;
+  windowBox.style.right = `${(1 - view.to / view.whole) * 100}%`;
+  minimap.classList.toggle('zoomed', isZoomed());
+}
+
+// ---- dragging ----
+
+const shareAt = (element, event) => {
+  const box = element.getBoundingClientRect();
+
+  return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+};
+
+// Follows a pointer until it is lifted; move gets the event.
+export function followPointer(element, event, move, end) {
+  element.setPointerCapture(event.pointerId);
+  const stop = () => {
+    element.removeEventListener('pointermove', move);
+    element.removeEventListener('pointerup', stop);
+    element.removeEventListener('pointercancel', stop);
+    if (end)
+      end();
+  };
+
+  element.addEventListener('pointermove', move);
+  element.addEventListener('pointerup', stop);
+  element.addEventListener('pointercancel', stop);
+}
+
+function startDrag(event) {
+  if (event.button !== 0)
+    return;
+  event.preventDefault();
+  const first = shareAt(minimap, event) * view.whole;
+  const { from, to } = view;
+  const near = (ns) => Math.abs(first - ns) < (8 / minimap.clientWidth) * view.whole;
+  const now = (moved) => shareAt(minimap, moved) * view.whole;
+
+  if (isZoomed() && near(from))
+    followPointer(minimap, event, (moved) => showTime(Math.min(now(moved), to), to));
+  else if (isZoomed() && near(to))
+    followPointer(minimap, event, (moved) => showTime(from, Math.max(now(moved), from)));
+  else if (isZoomed() && first > from && first < to)
+    followPointer(minimap, event, (moved) => {
+      const by = now(moved) - first;
+
+      showTime(from + by, to + by);
+    });
+  else
+    followPointer(minimap, event, (moved) => {
+      const other = now(moved);
+
+      if (Math.abs(other - first) > (4 / minimap.clientWidth) * view.whole)
+        showTime(Math.min(first, other), Math.max(first, other));
+    });
+}
+
+// Zooms with Ctrl or the pinch of a touch pad, pans sideways.
+export function zoomByWheel(element, event) {
+  if (event.ctrlKey || event.metaKey) {
+    event.preventDefault();
+    zoomTime(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) / 120), shareAt(element, event));
+  } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+    event.preventDefault();
+    panTime((event.deltaX || event.deltaY) / element.clientWidth);
+  }
+}
+
+export function makeTimeline() {
+  const redraw = oncePerFrame(() => { drawAxis(); drawWindow(); });
+  const redrawAll = oncePerFrame(() => { drawMinimap(); drawAxis(); drawWindow(); });
+
+  minimap.addEventListener('pointerdown', startDrag);
+  minimap.addEventListener('dblclick', showAllTime);
+  minimap.addEventListener('wheel', (event) => {
+    event.preventDefault();
+    zoomTime(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) / 120), shareAt(minimap, event));
+  }, { passive: false });
+  onChange('time', redraw);
+  new ResizeObserver(redrawAll).observe(minimap);
+  return redrawAll;
+}

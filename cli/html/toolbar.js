@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The bar that stays on top: views, search, filters, zoom.
+
+import { trace, string } from './trace.js';
+import { durationOf, countText, lineText, pluralText } from './text.js';
+import { el, replaceIn } from './dom.js';
+import {
+  view, onChange, setFilter, clearFilter, setTab, isFiltered, zoomTime, showAllTime, changed,
+} from './view.js';
+import { lines } from './lines.js';
+import { selectMatch, toggleAll } from './waterfall.js';
+import { textMatcher } from './search.js';
+import { minimap, axis } from './timeline.js';
+
+const TABS = [['waterfall', 'Waterfall'], ['shapes', 'Statements'], ['flame', 'Flame']];
+
+const matchCount = el('span.match-count', { role: 'status' });
+const chips = el('span.chips');
+
+export const searchField = el('input', {
+  type: 'search', id: 'search', placeholder: 'Search, or /regular expression/',
+  'aria-label': 'Search names, statements and errors; between slashes a regular expression',
+  spellcheck: false, autocomplete: 'off',
+  oninput: () => {
+    searchField.classList.toggle('wrong', textMatcher(searchField.value) === null);
+    setFilter({ text: searchField.value });
+  },
+  onkeydown: (event) => {
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      selectMatch(event.shiftKey ? -1 : 1);
+    }
+  },
+});
+
+const errorsButton = el('button', {
+  type: 'button', title: 'Only operations that failed (e)', 'aria-pressed': 'false',
+  onclick: () => toggleErrors(),
+}, 'Errors');
+
+export const toggleErrors = () => setFilter({ errors: !view.filter.errors });
+
+const minimumField = el('input.minimum', {
+  type: 'text', placeholder: 'min. ms', 'aria-label': 'Minimum duration, such as 10 ms or 1.5 s',
+  oninput: () => setFilter({ min: durationOf(minimumField.value) }),
+});
+
+// A choice of what occurs in a column, the most frequent first.
+function choiceOf(column, words, label, key) {
+  const counts = new Map();
+
+  for (let row = 0; row < trace.count; row++)
+    counts.set(column[row], (counts.get(column[row]) || 0) + 1);
+  const options = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 200);
+
+  return el('select', {
+    'aria-label': label, disabled: options.length < 2,
+    onchange: (event) => setFilter({ [key]: Number(event.currentTarget.value) }),
+  }, el('option', { value: '-1' }, label), options.map(([value, n]) =>
+    el('option', { value: String(value) }, `${words(value)} (${countText(n)})`)));
+}
+
+const kindField = choiceOf(trace.kind, (kind) => trace.kinds[kind], 'All kinds', 'kind');
+const serviceField = choiceOf(trace.service, (number) => lineText(string(number), 40) || '(none)',
+  'All services', 'service');
+
+const groupButton = el('button', {
+  type: 'button', 'aria-pressed': 'true', title: 'Draw operations of one shape as one line (g)',
+  hidden: trace.folds.length === 0, onclick: () => toggleGroups(),
+}, 'Group');
+
+export function toggleGroups() {
+  view.grouped = !view.grouped;
+  changed('rows');
+}
+
+const chip = (words, change) => el('button.chip', {
+  type: 'button', title: 'Remove this filter', onclick: () => setFilter(change),
+}, words, el('span', { 'aria-hidden': 'true' }, ' ✕'));
+
+function drawFilter() {
+  const { filter } = view;
+
+  errorsButton.setAttribute('aria-pressed', String(filter.errors));
+  groupButton.setAttribute('aria-pressed', String(view.grouped));
+  kindField.value = String(filter.kind);
+  serviceField.value = String(filter.service);
+  if (searchField.value !== filter.text)
+    searchField.value = filter.text;
+  if (durationOf(minimumField.value) !== filter.min)
+    minimumField.value = '';
+  replaceIn(chips,
+    filter.shape >= 0 && chip(`Like: ${lineText(string(trace.shapes[filter.shape][1]) ||
+      string(trace.shapes[filter.shape][0]), 40)}`, { shape: -1 }),
+    filter.cause >= 0 && chip(`Finding ${filter.cause + 1}`, { cause: -1 }),
+    isFiltered() && el('button.link', { type: 'button', onclick: clearFilter }, 'Clear'));
+  replaceIn(matchCount, lines.matches === null ? null
+    : `${countText(lines.matches.length)} of ${pluralText(trace.count, 'operation')}`);
+}
+
+const tabButtons = TABS.map(([name, words], index) => el('button.tab', {
+  type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`,
+  title: `${words} (${index + 1})`, onclick: () => setTab(name),
+}, words));
+
+function drawTabs() {
+  tabButtons.forEach((button, index) => {
+    const selected = TABS[index][0] === view.tab;
+
+    button.setAttribute('aria-selected', String(selected));
+    button.tabIndex = selected ? 0 : -1;
+  });
+  document.body.dataset.tab = view.tab;
+}
+
+function moveTab(event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+
+  if (!step)
+    return;
+  const at = TABS.findIndex(([name]) => name === view.tab);
+  const next = (at + step + TABS.length) % TABS.length;
+
+  event.preventDefault();
+  setTab(TABS[next][0]);
+  tabButtons[next].focus();
+}
+
+const filters = el('div.filters', { id: 'filters' },
+  errorsButton, kindField, serviceField, minimumField, groupButton);
+
+const filtersButton = el('button.filters-button', {
+  type: 'button', 'aria-expanded': 'false', 'aria-controls': 'filters',
+  onclick: () => {
+    const open = filters.classList.toggle('open');
+
+    filtersButton.setAttribute('aria-expanded', String(open));
+    window.dispatchEvent(new Event('resize'));
+  },
+}, 'Filters');
+
+const zoomButtons = el('div.zoom', { role: 'group', 'aria-label': 'Zoom' },
+  el('button', { type: 'button', title: 'Zoom out (-)', 'aria-label': 'Zoom out',
+    onclick: () => zoomTime(2) }, '−'),
+  el('button', { type: 'button', title: 'Zoom in (+)', 'aria-label': 'Zoom in',
+    onclick: () => zoomTime(0.5) }, '+'),
+  el('button', { type: 'button', title: 'Show all the time (0)', onclick: showAllTime }, 'All'));
+
+export function makeToolbar() {
+  onChange('rows', drawFilter);
+  onChange('tab', drawTabs);
+  drawFilter();
+  drawTabs();
+  return el('div.toolbar', { id: 'toolbar' },
+    el('div.toolbar-line', {},
+      el('div.tabs', { role: 'tablist', 'aria-label': 'Views', onkeydown: moveTab }, tabButtons),
+      el('div.search', { role: 'search' }, searchField, filtersButton), filters),
+    el('div.toolbar-state', {}, matchCount, chips),
+    el('div.time-line', {},
+      el('div.time-left', {}, zoomButtons,
+        el('button.quiet', { type: 'button', title: 'Fold or unfold all (a)', onclick: toggleAll },
+          'Fold all')),
+      el('div.time-right', {}, minimap, axis)));
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The trace of the page: what common/report/page/page_data.c wrote into the one
+// element with the id "trace". Nothing else reads that element.
+
+export const KIND = {
+  TRACE: 0, OTHER: 1, DB: 2, CONNECT: 3, PG: 4, PARSE: 5, PLAN: 6, COMMIT: 7,
+  WAIT: 8, NODE: 9, TRIGGER: 10, FUNCTION: 11, WORKER: 12, SQLITE: 13,
+};
+
+export const STATE = {
+  ENDED: 0, INTERRUPTED: 1, START_LOST: 2, END_LOST: 3, RUNNING: 4, UNFINISHED: 5,
+};
+
+export const STATE_WORDS = [
+  '', 'interrupted', 'start lost', 'end lost', 'running', 'running, or interrupted',
+];
+
+// A number that JavaScript cannot hold digit for digit.
+export class ExactNumber {
+  constructor(text) { this.text = text; }
+}
+
+function readTrace() {
+  const element = document.getElementById('trace');
+  const trace = JSON.parse(element.textContent);
+
+  element.remove();
+  trace.count = trace.depth.length;
+  linkRows(trace);
+  linkCauses(trace);
+  return trace;
+}
+
+// parent: the row of the caller, or -1; end: the first row that is not below.
+function linkRows(trace) {
+  const { count, depth } = trace;
+  const parent = new Int32Array(count);
+  const end = new Int32Array(count);
+  const open = [];
+
+  for (let row = 0; row < count; row++) {
+    while (open.length > 0 && depth[open[open.length - 1]] >= depth[row])
+      end[open.pop()] = row;
+    parent[row] = open.length > 0 ? open[open.length - 1] : -1;
+    open.push(row);
+  }
+  for (const row of open)
+    end[row] = count;
+  trace.parent = parent;
+  trace.end = end;
+  trace.missingParent = new Map(trace.parents);
+}
+
+// cause: 0, or 1 + the finding that has most to do with a row.
+function linkCauses(trace) {
+  trace.cause = new Uint8Array(trace.count);
+  trace.causeRows = trace.claims.map((rows) => [...new Set(rows)]);
+  trace.causeRows.forEach((rows, index) => {
+    for (const row of rows)
+      trace.cause[row] = trace.cause[row] || index + 1;
+  });
+}
+
+export const trace = readTrace();
+
+export const string = (number) => trace.strings[number];
+export const nameOf = (row) => trace.strings[trace.name[row]];
+export const textOf = (row) => trace.strings[trace.text[row]];
+export const errorOf = (row) => trace.strings[trace.error[row]];
+export const serviceOf = (row) => trace.strings[trace.service[row]];
+export const hostOf = (row) => trace.strings[trace.host[row]];
+
+// Where the bar of a row ends: one without a known duration is open to the right.
+export function endOf(row) {
+  const duration = trace.duration[row];
+
+  if (duration >= 0)
+    return trace.begin[row] + duration;
+  return trace.state[row] === STATE.START_LOST ? trace.begin[row] : trace.total;
+}
+
+// The rows of a fold, in the order of time.
+export function rowsOfFold(fold) {
+  const rows = [];
+  const first = trace.folds[fold][0];
+  const parent = trace.parent[first];
+  const end = parent >= 0 ? trace.end[parent] : trace.count;
+
+  for (let row = first; row < end; row = trace.end[row])
+    if (trace.fold[row] === fold + 1)
+      rows.push(row);
+  return rows;
+}
+
+function timestampAfter(us) {
+  const { started } = trace;
+  const first = Date.parse(`${started.slice(0, 23)}Z`) * 1000 + Number(started.slice(23));
+  const time = first + us;
+  const ms = Math.floor(time / 1000);
+
+  return new Date(ms).toISOString().slice(0, 23) + String(time - ms * 1000).padStart(3, '0');
+}
+
+// Fills a template with the values at trace.values[place.at]. Objects become Maps,
+// for a key may have any name.
+function fillTemplate(template, place) {
+  if (Array.isArray(template))
+    return template.map((item) => fillTemplate(item, place));
+  if (template !== null && typeof template === 'object')
+    return new Map(Object.entries(template).map(
+      ([key, value]) => [key, fillTemplate(value, place)]));
+  if (typeof template !== 'number')
+    return template;
+
+  const value = trace.values[place.at++];
+
+  switch (template) {
+    case 1: return trace.strings[value];
+    case 2: return new ExactNumber(trace.strings[value]);
+    case 3: return timestampAfter(value);
+    default: return value;
+  }
+}
+
+// The notifications of a row: their name and what else they hold.
+export function pointsOf(row) {
+  const place = { at: trace.at[row] };
+  const points = [];
+
+  for (let count = trace.values[place.at++]; count > 0; count--) {
+    const name = trace.strings[trace.values[place.at++]];
+    const template = trace.templates[trace.values[place.at++]];
+
+    points.push({ name, stop: name.endsWith('stop'), content: fillTemplate(template, place) });
+  }
+  return points;
+}
+
+// A member of what a point holds: memberOf(content, 'info', 'db', 'node').
+export function memberOf(value, ...keys) {
+  for (const key of keys)
+    value = value instanceof Map ? value.get(key) : undefined;
+  return value;
+}
+
+export const numberOf = (value) =>
+  value instanceof ExactNumber ? Number(value.text) : value;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the person has chosen: the part of the time that is shown, the filter, what is
+// folded, what is selected. The parts of the page listen for changes.
+
+import { trace } from './trace.js';
+
+export const view = {
+  whole: Math.max(trace.total, 1),
+  from: 0,
+  to: Math.max(trace.total, 1),
+  selected: -1,         // a row
+  details: false,       // are its details open?
+  cause: -1,            // the finding whose operations are marked
+  grouped: true,        // are operations of one shape drawn as one?
+  tab: 'waterfall',
+  collapsed: new Uint8Array(trace.count),
+  openFolds: new Set(),
+  filter: { text: '', errors: false, kind: -1, service: -1, min: 0, shape: -1, cause: -1 },
+};
+
+const listeners = { time: [], rows: [], selection: [], tab: [] };
+
+export const onChange = (what, listener) => listeners[what].push(listener);
+
+export function changed(...what) {
+  for (const name of what)
+    for (const listener of listeners[name])
+      listener();
+}
+
+export const isFiltered = () => {
+  const { filter } = view;
+
+  return filter.text !== '' || filter.errors || filter.kind >= 0 || filter.service >= 0 ||
+    filter.min > 0 || filter.shape >= 0 || filter.cause >= 0;
+};
+
+export function setFilter(change) {
+  Object.assign(view.filter, change);
+  changed('rows');
+}
+
+export const clearFilter = () => setFilter(
+  { text: '', errors: false, kind: -1, service: -1, min: 0, shape: -1, cause: -1 });
+
+export function setTab(tab) {
+  if (view.tab === tab)
+    return;
+  view.tab = tab;
+  changed('tab');
+}
+
+// ---- the part of the time that is shown ----
+
+const { whole } = view;
+const shortest = Math.min(whole, Math.max(whole / 1e7, 100));
+
+export function showTime(from, to) {
+  const span = Math.min(Math.max(to - from, shortest), whole);
+
+  from = Math.min(Math.max(from, 0), whole - span);
+  if (from === view.from && from + span === view.to)
+    return;
+  view.from = from;
+  view.to = from + span;
+  changed('time');
+}
+
+export const showAllTime = () => showTime(0, whole);
+export const isZoomed = () => view.to - view.from < whole;
+
+// at: the share of the picture that stays where it is.
+export function zoomTime(factor, at = 0.5) {
+  const span = view.to - view.from;
+  const fixed = view.from + span * at;
+
+  showTime(fixed - span * factor * at, fixed + span * factor * (1 - at));
+}
+
+export function panTime(share) {
+  const by = (view.to - view.from) * share;
+
+  showTime(view.from + by, view.to + by);
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The waterfall: a line for each operation, its bar at its place in time. Only the
+// lines that can be seen are elements, so the length of the trace does not matter.
+
+import {
+  trace, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
+} from './trace.js';
+import { durationText, countText, lineText, pluralText } from './text.js';
+import { el, oncePerFrame } from './dom.js';
+import { view, onChange, changed, isZoomed, showTime } from './view.js';
+import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOf, revealRow } from './lines.js';
+import { zoomByWheel, followPointer } from './timeline.js';
+
+// No browser shows elements of any height: longer lists are scrolled in larger steps.
+const HEIGHT_MAX = 12e6;
+const INDENT_LEVELS = 24;
+const SPARE_LINES = 6;
+
+const list = el('div.lines', {
+  role: 'tree', tabIndex: 0, 'aria-label': 'Operations', id: 'lines',
+});
+const nothing = el('p.nothing', { hidden: true });
+const pool = [];
+let lineHeight = 28;
+let top = 0;            // of the part of the window that shows lines
+let cursor = 0;         // the line that the keyboard is on
+
+// ---- one line ----
+
+function makeLine() {
+  const parts = {};
+
+  parts.twisty = el('span.twisty', { 'aria-hidden': 'true' });
+  parts.dot = el('i.dot');
+  parts.count = el('span.fold-count');
+  parts.name = el('b.name');
+  parts.text = el('span.text');
+  parts.tags = el('span.tags');
+  parts.label = el('div.label', {},
+    parts.twisty, parts.dot, parts.count, parts.name, parts.tags, parts.text);
+  parts.duration = el('div.duration');
+  parts.bar = el('i.bar');
+  parts.after = el('span.bar-after');
+  parts.track = el('div.track', {}, parts.bar, parts.after);
+  parts.element = el('div.line', { role: 'treeitem' }, parts.label, parts.duration, parts.track);
+  parts.line = -1;
+  list.append(parts.element);
+  return parts;
+}
+
+const tag = (name, text) => el(`span.tag.${name}`, {}, text);
+
+function tagsOf(row, item) {
+  const parent = trace.parent[row];
+  const tags = [];
+  const moved = parent >= 0 && (trace.service[row] !== trace.service[parent] ||
+    trace.host[row] !== trace.host[parent]);
+
+  if (trace.error[row] !== 0)
+    tags.push(tag('error', lineText(errorOf(row), 90)));
+  if (trace.state[row] !== STATE.ENDED)
+    tags.push(tag(`s${trace.state[row]}`, STATE_WORDS[trace.state[row]]));
+  if (trace.mark[row] !== 0)
+    tags.push(tag('mark', lineText(trace.strings[trace.mark[row]], 40)));
+  if (trace.rows[row] >= 0 && !isFold(item))
+    tags.push(tag('rows', pluralText(trace.rows[row], 'row')));
+  if (moved)
+    tags.push(tag('place', lineText(`${serviceOf(row)}@${hostOf(row)}`, 40)));
+  return tags;
+}
+
+function drawBar(parts, row, item) {
+  const fold = isFold(item) ? trace.folds[~item] : null;
+  const begin = fold ? fold[2] : trace.begin[row];
+  const end = fold ? fold[3] : endOf(row);
+  const span = view.to - view.from;
+  const left = Math.max(((begin - view.from) / span) * 100, -1);
+  const right = Math.min(((end - view.from) / span) * 100, 101);
+  const hidden = right < 0 || left > 100;
+
+  parts.bar.hidden = hidden;
+  if (hidden)
+    return;
+  parts.bar.className = `bar k${trace.kind[row]} s${trace.state[row]}` +
+    `${trace.error[row] !== 0 ? ' failed' : ''}${fold ? ' many' : ''}`;
+  parts.bar.style.left = `${left}%`;
+  parts.bar.style.width = `${Math.max(right - left, 0)}%`;
+}
+
+function drawLine(parts, line) {
+  const item = lines.items[line];
+  const row = rowOfLine(item);
+  const fold = isFold(item) ? trace.folds[~item] : null;
+  const branches = fold !== null || (hasChildren(row) && lines.matches === null);
+  const { element } = parts;
+
+  element.id = `line-${line}`;
+  element.className = `line${row === view.selected ? ' selected' : ''}` +
+    `${line === cursor ? ' cursor' : ''}` +
+    `${lines.isMatch !== null && !lines.isMatch[row] ? ' context' : ''}` +
+    `${view.cause >= 0 && trace.cause[row] === view.cause + 1 ? ' caused' : ''}`;
+  element.setAttribute('aria-level', String(lines.depth[line] + 1));
+  element.setAttribute('aria-selected', String(row === view.selected));
+  if (branches)
+    element.setAttribute('aria-expanded', String(isOpen(item)));
+  else
+    element.removeAttribute('aria-expanded');
+  parts.label.style.setProperty('--depth', String(Math.min(lines.depth[line], INDENT_LEVELS)));
+  parts.twisty.className = `twisty${branches ? (isOpen(item) ? ' open' : ' closed') : ''}`;
+  parts.dot.className = `dot k${trace.kind[row]}`;
+  parts.count.textContent = fold ? `${countText(fold[1])} ×` : '';
+  parts.name.textContent = lineText(nameOf(row), 60);
+  parts.text.textContent = lineText(textOf(row));
+  parts.tags.replaceChildren(...tagsOf(row, item));
+  parts.duration.textContent = durationText(fold ? fold[4] : trace.duration[row]) || '?';
+  parts.after.textContent = fold
+    ? `${durationText(fold[5])} – ${durationText(fold[7])}, median ${durationText(fold[6])}` : '';
+  drawBar(parts, row, item);
+}
+
+// ---- the lines that can be seen ----
+
+const realHeight = () => lines.count * lineHeight;
+const shownHeight = () => Math.min(realHeight(), HEIGHT_MAX);
+const visibleHeight = () => Math.max(window.innerHeight - top, lineHeight);
+
+// How far the list is scrolled, in its own height and in that of all lines.
+function scrolled() {
+  const shown = Math.max(0, top - list.getBoundingClientRect().top);
+  const scale = (realHeight() - visibleHeight()) / (shownHeight() - visibleHeight());
+
+  return { shown, real: realHeight() > HEIGHT_MAX ? shown * scale : shown };
+}
+
+function drawLines() {
+  const { shown, real } = scrolled();
+  const first = Math.max(0, Math.floor(real / lineHeight) - SPARE_LINES);
+  const count = Math.min(lines.count - first,
+    Math.ceil(visibleHeight() / lineHeight) + 2 * SPARE_LINES);
+
+  while (pool.length < count)
+    pool.push(makeLine());
+  for (const parts of pool)
+    parts.used = false;
+  for (let line = first; line < first + count; line++) {
+    const parts = pool[line % pool.length];
+
+    parts.used = true;
+    if (parts.line !== line) {
+      parts.line = line;
+      drawLine(parts, line);
+    }
+    parts.element.hidden = false;
+    parts.element.style.transform = `translateY(${shown + line * lineHeight - real}px)`;
+  }
+  for (const parts of pool)
+    if (!parts.used) {
+      parts.line = -1;
+      parts.element.hidden = true;
+    }
+  list.setAttribute('aria-activedescendant', `line-${cursor}`);
+}
+
+function measure() {
+  const bar = document.getElementById('toolbar');
+  const style = getComputedStyle(document.documentElement);
+
+  lineHeight = parseFloat(style.getPropertyValue('--line-height')) || 28;
+  top = bar ? bar.offsetHeight : 0;
+}
+
+function drawAgain() {
+  for (const parts of pool)
+    parts.line = -1;
+  list.style.height = `${shownHeight()}px`;
+  list.hidden = lines.count === 0;
+  nothing.hidden = lines.count > 0;
+  nothing.textContent = trace.count === 0 ? 'This trace has no operations.'
+    : 'No operation is as the filter wants it.';
+  drawLines();
+}
+
+function drawBars() {
+  for (const parts of pool)
+    if (parts.line >= 0)
+      drawBar(parts, rowOfLine(lines.items[parts.line]), lines.items[parts.line]);
+  list.classList.toggle('zoomed', isZoomed());
+}
+
+// ---- moving about ----
+
+function scrollToLine(line, center) {
+  const box = list.getBoundingClientRect();
+  const height = visibleHeight();
+  const { real } = scrolled();
+  const place = line * lineHeight;
+  const below = box.top > top ? box.top - top : 0; // the head takes part of the window
+  let wanted = real;
+
+  if (center)
+    wanted = place - height / 2;
+  else if (place < real)
+    wanted = place;
+  else if (place + lineHeight > real + height - below)
+    wanted = place + lineHeight - height + 8;
+  else
+    return;
+  wanted = Math.max(0, Math.min(wanted, realHeight() - height));
+  if (realHeight() > HEIGHT_MAX)
+    wanted *= (shownHeight() - height) / (realHeight() - height);
+  window.scrollTo({ top: window.scrollY + box.top - top + wanted });
+}
+
+function selectLine(line, options = {}) {
+  cursor = Math.max(0, Math.min(line, lines.count - 1));
+  if (lines.count === 0)
+    return;
+  view.selected = rowOfLine(lines.items[cursor]);
+  if (options.details)
+    view.details = true;
+  changed('selection');
+  scrollToLine(cursor, options.center);
+}
+
+// Selects a row wherever it hides.
+export function selectRow(row, options = {}) {
+  let line = lineOf(row);
+
+  if (line < 0) {
+    revealRow(row);
+    changed('rows');
+    line = lineOf(row);
+  }
+  if (line >= 0)
+    selectLine(line, options);
+  else {
+    view.selected = row;
+    view.details = view.details || Boolean(options.details);
+    changed('selection');
+  }
+}
+
+// The next row that the filter lets through, from the cursor on.
+export function selectMatch(step) {
+  if (lines.matches === null || lines.matches.length === 0)
+    return;
+  for (let n = 1; n <= lines.count; n++) {
+    const line = (cursor + step * n + lines.count * 2) % lines.count;
+
+    if (lines.isMatch[lines.items[line]]) {
+      selectLine(line, { center: true });
+      return;
+    }
+  }
+}
+
+function toggleLine(line, open) {
+  const item = lines.items[line];
+
+  if (item === undefined || (!isFold(item) && !hasChildren(item)) || isOpen(item) === open)
+    return;
+  if (isFold(item) && open)
+    view.openFolds.add(~item);
+  else if (isFold(item))
+    view.openFolds.delete(~item);
+  else
+    view.collapsed[item] = open ? 0 : 1;
+  changed('rows');
+}
+
+// Left closes, or goes to the caller; right opens, or goes to the first one below.
+function moveSideways(right) {
+  const item = lines.items[cursor];
+
+  if (item === undefined)
+    return;
+  const branches = isFold(item) || hasChildren(item);
+
+  if (branches && lines.matches === null && isOpen(item) !== right)
+    toggleLine(cursor, right);
+  else if (right && branches)
+    selectLine(cursor + 1);
+  else if (!right)
+    for (let line = cursor - 1; line >= 0; line--)
+      if (lines.depth[line] < lines.depth[cursor]) {
+        selectLine(line);
+        break;
+      }
+}
+
+export function toggleAll() {
+  const close = view.collapsed.every((closed) => closed === 0);
+
+  for (let row = 0; row < trace.count; row++)
+    view.collapsed[row] = close && hasChildren(row) ? 1 : 0;
+  view.openFolds.clear();
+  changed('rows');
+}
+
+export function zoomToSelected() {
+  if (view.selected < 0)
+    return;
+  const begin = trace.begin[view.selected];
+  const span = Math.max(endOf(view.selected) - begin, 1);
+
+  showTime(begin - span * 0.05, begin + span * 1.05);
+}
+
+const pageLines = () => Math.max(1, Math.floor(visibleHeight() / lineHeight) - 2);
+
+export const listKeys = {
+  ArrowDown: () => selectLine(view.selected < 0 ? 0 : cursor + 1),
+  ArrowUp: () => selectLine(cursor - 1),
+  PageDown: () => selectLine(cursor + pageLines()),
+  PageUp: () => selectLine(cursor - pageLines()),
+  Home: () => selectLine(0),
+  End: () => selectLine(lines.count - 1),
+  ArrowRight: () => moveSideways(true),
+  ArrowLeft: () => moveSideways(false),
+  Enter: () => selectLine(cursor, { details: true }),
+  ' ': () => toggleLine(cursor, !isOpen(lines.items[cursor])),
+};
+
+// ---- the pointer ----
+
+const lineOfEvent = (event) => {
+  const element = event.target.closest('.line');
+
+  return element ? Number(element.id.slice(5)) : -1;
+};
+
+function onClick(event) {
+  const line = lineOfEvent(event);
+
+  if (line < 0 || dragged)
+    return;
+  if (event.target.closest('.twisty.open, .twisty.closed'))
+    toggleLine(line, !isOpen(lines.items[line]));
+  else
+    selectLine(line, { details: true });
+}
+
+let dragged = false;
+
+// Drags the shown part of the time sideways.
+function onPointerDown(event) {
+  const track = event.target.closest('.track');
+
+  dragged = false;
+  if (!track || event.button !== 0 || event.pointerType === 'touch' || !isZoomed())
+    return;
+  const { from, to } = view;
+  const first = event.clientX;
+
+  followPointer(list, event, (moved) => {
+    const by = ((first - moved.clientX) / track.clientWidth) * (to - from);
+
+    dragged = dragged || Math.abs(first - moved.clientX) > 3;
+    if (dragged)
+      showTime(from + by, to + by);
+  });
+}
+
+export function makeWaterfall() {
+  const scrolling = oncePerFrame(drawLines);
+  const again = oncePerFrame(() => { measure(); drawAgain(); });
+
+  list.addEventListener('click', onClick);
+  list.addEventListener('dblclick', () => { if (!dragged) zoomToSelected(); });
+  list.addEventListener('pointerdown', onPointerDown);
+  list.addEventListener('wheel', (event) => {
+    const track = list.querySelector('.track');
+
+    if (track)
+      zoomByWheel(track, event);
+  }, { passive: false });
+  window.addEventListener('scroll', scrolling, { passive: true });
+  window.addEventListener('resize', again);
+  onChange('rows', () => {
+    const line = view.selected >= 0 ? lineOf(view.selected) : -1;
+
+    cursor = line >= 0 ? line : Math.max(0, Math.min(cursor, lines.count - 1));
+    drawAgain();
+  });
+  onChange('selection', again);
+  onChange('time', oncePerFrame(drawBars));
+  onChange('tab', again);
+  return { element: el('div.waterfall', {}, list, nothing), draw: again };
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * page_data.c
+ *	  A trace as one JSON object for the page:
+ *
+ *	  version     of this form
+ *	  base_id, started, total, points, lost, malformed, failed
+ *	              of the trace; times in ns, started as a timestamp
+ *	  states      how many operations are in each osp__state
+ *	  kinds       names of the kinds of operations
+ *	  time        for each kind: the time that its operations have for themselves
+ *	  missing     the server whose operations are missing, or null
+ *	  explained   what osp_report_explain_json() says
+ *	  claims      for each finding: the rows of its operations
+ *	  shapes      lists of name, text, kind, count, failed, total, self, max, and
+ *	              the row of max
+ *	  folds       lists of first row, count, begin, end, total, min, median, max
+ *	  parents     pairs of a row and the string of a parent that is not in the trace
+ *	  depth ...   the columns (page_rows.c)
+ *	  values, templates
+ *	              the notifications (page_points.c)
+ *	  strings     all texts
+ *
+ * It is ASCII and has no "<", so nothing in it ends the element that holds it.
+ */
+#include "report/page/page_data.h"
+
+#include <inttypes.h>
+
+#include "osprofiler/json.h"
+#include "osprofiler/notification.h"
+#include "report/report_fold.h"
+
+#define FORM_VERSION 1
+
+/* In the order of osp__op_kind. */
+static const char *const kind_names[] = {"no operation",
+										 "application",
+										 "database call",
+										 "connect",
+										 "statement",
+										 "analysis",
+										 "planning",
+										 "commit",
+										 "lock wait",
+										 "plan node",
+										 "trigger",
+										 "function",
+										 "parallel worker",
+										 "SQLite"};
+
+#define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
+
+/* Where the JSON goes: to the caller, without "<". */
+typedef struct sink
+{
+	osp_write_fn write;
+	void *ctx;
+} sink;
+
+static osp_status
+write_escaped(void *ctx, osp_str text)
+{
+	const sink *out = ctx;
+	osp_status status = OSP_OK;
+	const char *found;
+
+	while (status == OSP_OK && text.len > 0 &&
+		   (found = memchr(text.ptr, '<', text.len)) != NULL)
+	{
+		size_t len = (size_t) (found - text.ptr);
+
+		status = out->write(out->ctx, osp_str_n(text.ptr, len));
+		if (status == OSP_OK)
+			status = out->write(out->ctx, OSP_STR("\\u003c"));
+		text = osp_str_n(found + 1, text.len - len - 1);
+	}
+	return status == OSP_OK ? out->write(out->ctx, text) : status;
+}
+
+/* Writes a text of ours, and what a buffer holds, and a text of ours. */
+static void
+write_buf(osp__page *page, sink *out, const char *before, const osp_buf *buf,
+		  const char *after)
+{
+	if (page->status == OSP_OK)
+		page->status = osp_buf_status(buf);
+	if (page->status == OSP_OK)
+		page->status = write_escaped(out, osp_str_of(before));
+	if (page->status == OSP_OK)
+		page->status = write_escaped(out, osp_buf_str(buf));
+	if (page->status == OSP_OK)
+		page->status = write_escaped(out, osp_str_of(after));
+}
+
+static void
+put_missing(osp__page *page, osp_buf *out)
+{
+	osp_buf server;
+	bool lacks;
+	osp_status status;
+
+	osp_buf_init(&server, page->report->alc, OSP_NOTIFICATION_MAX);
+	status = osp_report_lacks_server(page->report, &server, &lacks);
+	osp_buf_add_str(out, OSP_STR(",\n\"missing\":"));
+	if (status == OSP_OK && lacks)
+		osp_json_string(out, osp_buf_str(&server));
+	else
+		osp_buf_add_str(out, OSP_STR("null"));
+	if (page->status == OSP_OK)
+		page->status = status;
+	osp_buf_term(&server);
+}
+
+static void
+put_kinds(const osp__page *page, osp_buf *out)
+{
+	const osp__findings *f = &page->findings;
+	int64_t own_ns[KINDS] = {0};
+	size_t i;
+
+	for (i = 0; f->ops != NULL && i < f->op_count; i++)
+		own_ns[f->ops[i].kind] += f->ops[i].own_ns;
+	osp_buf_add_str(out, OSP_STR(",\n\"kinds\":["));
+	for (i = 0; i < KINDS; i++)
+		osp_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", kind_names[i]);
+	osp_buf_add_str(out, OSP_STR("],\n\"time\":["));
+	for (i = 0; i < KINDS; i++)
+		osp_buf_addf(out, "%s%" PRId64, i > 0 ? "," : "", own_ns[i]);
+	osp_buf_add_char(out, ']');
+}
+
+static void
+put_states(const osp__page *page, osp_buf *out)
+{
+	size_t i;
+
+	osp_buf_add_str(out, OSP_STR(",\n\"states\":["));
+	for (i = 0; i <= OSP__UNFINISHED; i++)
+		osp_buf_addf(out, "%s%" PRIu64, i > 0 ? "," : "", page->states[i]);
+	osp_buf_add_char(out, ']');
+}
+
+/* What stands above the operations. */
+static void
+put_head(osp__page *page, osp_buf *out)
+{
+	const osp_report *report = page->report;
+	char started[OSP_TIMESTAMP_LEN + 1] = "";
+
+	if (report->any_point)
+		osp_timestamp_text(report->started_ns, started);
+	osp_buf_addf(out, "{\"version\":%d,\n\"base_id\":", FORM_VERSION);
+	osp_buf_add_str(out, report->base_id);
+	osp_buf_addf(out,
+				 ",\n\"started\":\"%s\",\n\"total\":%" PRId64
+				 ",\n\"points\":%zu,\n\"lost\":%" PRIu64
+				 ",\n\"malformed\":%zu,\n\"failed\":%" PRIu64,
+				 started,
+				 page->findings.total_ns,
+				 report->point_count,
+				 report->lost_points,
+				 report->malformed,
+				 page->failed);
+	put_states(page, out);
+	put_kinds(page, out);
+	put_missing(page, out);
+	osp_buf_add_str(out, OSP_STR(",\n\"explained\":"));
+	osp__findings_json(&page->findings, out);
+}
+
+/* The row of an operation; false: it has none. */
+static bool
+row_of(const osp__page *page, const osp__op *op, uint32_t *row)
+{
+	if (op->node == NULL)
+		return false;
+	*row = page->rows[op->node->order];
+	return *row != UINT32_MAX;
+}
+
+static void
+put_row_number(const osp__page *page, osp_buf *out, const osp__op *op,
+			   bool *first)
+{
+	uint32_t row;
+
+	if (!row_of(page, op, &row))
+		return;
+	if (!*first)
+		osp_buf_add_char(out, ',');
+	*first = false;
+	osp_buf_add_i64(out, row);
+}
+
+static void
+put_claims(const osp__page *page, osp_buf *out)
+{
+	const osp__findings *f = &page->findings;
+	unsigned i;
+
+	osp_buf_add_str(out, OSP_STR(",\n\"claims\":["));
+	for (i = 0; i < f->found_count; i++)
+	{
+		const osp__group *group = f->found[i].group;
+		const osp__claim *claim;
+		bool first = true;
+		unsigned k;
+
+		osp_buf_add_str(out, i > 0 ? OSP_STR(",[") : OSP_STR("["));
+		for (k = 0; k < OSP__EVIDENCE_OPS_MAX && k < group->count; k++)
+			put_row_number(page, out, group->examples[k], &first);
+		for (claim = group->claims; claim != NULL; claim = claim->next)
+			put_row_number(page,
+						   out,
+						   claim->node != NULL ? claim->node : claim->op,
+						   &first);
+		osp_buf_add_char(out, ']');
+	}
+	osp_buf_add_char(out, ']');
+}
+
+static void
+put_shapes(const osp__page *page, osp_buf *out)
+{
+	const osp__page_shape *shape = page->first_shape;
+
+	osp_buf_add_str(out, OSP_STR(",\n\"shapes\":["));
+	for (; shape != NULL; shape = shape->next)
+		osp_buf_addf(out,
+					 "%s[%" PRIu32 ",%" PRIu32 ",%d,%" PRIu64 ",%" PRIu64
+					 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRIu32 "]",
+					 shape->number > 0 ? "," : "",
+					 shape->name,
+					 shape->text,
+					 shape->kind,
+					 shape->count,
+					 shape->failed,
+					 shape->total_ns,
+					 shape->self_ns,
+					 shape->max_ns,
+					 shape->max_row);
+	osp_buf_add_char(out, ']');
+}
+
+/* The tree, the causes and the folds that the columns are made of. */
+static void
+prepare(osp__page *page, osp_report *report)
+{
+	osp__findings *f = &page->findings;
+	size_t count;
+
+	page->status = osp__findings_make(f, report);
+	if (page->status == OSP_OK && f->ops == NULL && report->any_point)
+		page->status = osp__findings_divide(f);
+	if (page->status == OSP_OK)
+		page->status = osp__report_fold(report);
+	count = report->node_count > 0 ? report->node_count : 1;
+	page->rows = osp_calloc(report->alc, count, sizeof(*page->rows));
+	if (page->rows == NULL)
+		page->status = OSP_ENOMEM;
+}
+
+static void
+page_init(osp__page *page, osp_report *report)
+{
+	int i;
+
+	memset(page, 0, sizeof(*page));
+	page->report = report;
+	osp__arena_init(&page->arena, report->alc);
+	osp__table_init(&page->shape_table, report->alc);
+	osp__description_init(&page->what, report->alc);
+	osp_buf_init(&page->scratch, report->alc, SIZE_MAX / 4);
+	osp_buf_init(&page->values, report->alc, SIZE_MAX / 4);
+	osp_buf_init(&page->folds, report->alc, SIZE_MAX / 4);
+	osp_buf_init(&page->parents, report->alc, SIZE_MAX / 4);
+	for (i = 0; i < OSP__PAGE_COLUMNS; i++)
+		osp_buf_init(&page->columns[i], report->alc, SIZE_MAX / 4);
+	osp__page_texts_init(&page->strings, report, &page->arena);
+	osp__page_texts_init(&page->templates, report, &page->arena);
+	prepare(page, report);
+	(void) osp__page_text(page, &page->strings, OSP_STR("\"\""), true);
+}
+
+static void
+page_term(osp__page *page)
+{
+	int i;
+
+	osp__page_texts_term(&page->strings);
+	osp__page_texts_term(&page->templates);
+	for (i = 0; i < OSP__PAGE_COLUMNS; i++)
+		osp_buf_term(&page->columns[i]);
+	osp_buf_term(&page->parents);
+	osp_buf_term(&page->folds);
+	osp_buf_term(&page->values);
+	osp_buf_term(&page->scratch);
+	osp_free(page->report->alc, page->rows);
+	osp__description_term(&page->what);
+	osp__table_term(&page->shape_table);
+	osp__findings_term(&page->findings);
+	osp__arena_term(&page->arena);
+}
+
+osp_status
+osp_report_page_write(osp_report *report, osp_write_fn write, void *ctx)
+{
+	sink out = {write, ctx};
+	osp__page page;
+	osp_buf head;
+	osp_status status;
+
+	page_init(&page, report);
+	osp_buf_init(&head, report->alc, SIZE_MAX / 4);
+	if (page.status == OSP_OK)
+		osp__page_rows(&page);
+	put_head(&page, &head);
+	put_claims(&page, &head);
+	put_shapes(&page, &head);
+	write_buf(&page, &out, "", &head, "");
+	write_buf(&page, &out, ",\n\"folds\":[", &page.folds, "]");
+	write_buf(&page, &out, ",\n\"parents\":[", &page.parents, "]");
+	osp__page_put_columns(&page, write_escaped, &out);
+	write_buf(&page, &out, ",\n\"values\":[", &page.values, "]");
+	write_buf(&page, &out, ",\n\"templates\":[", &page.templates.json, "]");
+	write_buf(&page, &out, ",\n\"strings\":[", &page.strings.json, "]}");
+	status = page.status;
+	osp_buf_term(&head);
+	page_term(&page);
+	return status;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * page_shapes.c
+ *	  Sums over operations that have the same name and do the same, but for the
+ *	  constants of a statement.
+ */
+#include "report/page/page_data.h"
+
+static osp__page_shape *
+find_shape(const osp__page *page, uint64_t key)
+{
+	size_t pos = 0;
+	osp__page_shape *shape;
+
+	while ((shape = osp__table_next(&page->shape_table, key, &pos)) != NULL)
+		if (shape->key == key)
+			break;
+	return shape;
+}
+
+static osp__page_shape *
+make_shape(osp__page *page, uint64_t key)
+{
+	osp__page_shape *shape = osp__arena_alloc(&page->arena, sizeof(*shape));
+
+	if (shape == NULL || !osp__table_reserve(&page->shape_table, 1))
+	{
+		page->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(shape, 0, sizeof(*shape));
+	shape->key = key;
+	shape->number = page->shape_count++;
+	osp__table_add(&page->shape_table, key, shape);
+	if (page->last_shape != NULL)
+		page->last_shape->next = shape;
+	else
+		page->first_shape = shape;
+	page->last_shape = shape;
+	return shape;
+}
+
+static void
+add_time(int64_t *sum, int64_t ns)
+{
+	if (__builtin_add_overflow(*sum, ns, sum))
+		*sum = INT64_MAX;
+}
+
+uint32_t
+osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
+					  uint32_t text, int64_t self_ns)
+{
+	uint64_t what = op->shape;
+	uint64_t key;
+	int64_t ns = osp__op_ns(op);
+	osp__page_shape *shape;
+
+	if (what == 0)
+		what = osp__name_shape(osp_buf_str(&page->what.detail), OSP_STR(""));
+	key = what * 31 ^ osp__name_shape(op->node->name, OSP_STR(""));
+	shape = find_shape(page, key);
+	if (shape == NULL)
+	{
+		shape = make_shape(page, key);
+		if (shape == NULL)
+			return 0;
+		shape->name = name;
+		shape->text = text;
+		shape->kind = op->kind;
+	}
+	shape->count++;
+	shape->failed += op->failed;
+	add_time(&shape->total_ns, ns);
+	add_time(&shape->self_ns, self_ns);
+	if (ns > shape->max_ns || shape->count == 1)
+	{
+		shape->max_ns = ns;
+		shape->max_row = page->row_count;
+	}
+	return shape->number;
+}

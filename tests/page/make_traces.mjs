@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// make_traces.mjs NAME FILE
+//     Writes one of the traces that the tests of the page look at: a notification on
+//     each line. The same name always gives the same trace.
+
+import { createWriteStream } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+const BASE = '5b3c1e00-1111-4222-8333-444455556666';
+const BEGIN_US = Date.UTC(2026, 10, 28, 9, 30, 12) * 1000;
+
+class Trace {
+  constructor() {
+    this.lines = [];
+    this.ids = 0;
+    this.seed = 42;
+    this.service = 'shop';
+  }
+
+  // A number from 0 to 1 (mulberry32).
+  random() {
+    this.seed = (this.seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.seed ^ (this.seed >>> 15), 1 | this.seed);
+
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+
+  newId() {
+    this.ids++;
+    return `00000000-0000-4000-9000-${String(this.ids).padStart(12, '0')}`;
+  }
+
+  point(name, id, parent, us, info, service, host) {
+    const ms = Math.floor(us / 1000);
+    const time = new Date(ms).toISOString().slice(0, 23) + String(us - ms * 1000).padStart(3, '0');
+
+    this.lines.push(JSON.stringify({
+      name, base_id: BASE, trace_id: id, parent_id: parent, timestamp: time,
+      info: { ...info, host: host || 'web1' }, project: null, service: service || this.service,
+    }));
+  }
+
+  // An operation; begin and length in microseconds. start and stop are what the
+  // points hold; stop null: there is none.
+  op(name, parent, begin, length, start, stop = {}, place = {}) {
+    const id = place.id || this.newId();
+    const at = BEGIN_US + begin;
+
+    if (start !== null)
+      this.point(`${name}-start`, id, parent, at, start, place.service, place.host);
+    if (stop !== null)
+      this.point(`${name}-stop`, id, parent, at + length,
+        { ...stop, elapsed_ns: length * 1000 }, place.service, place.host);
+    return id;
+  }
+}
+
+const SERVER = { service: 'database', host: 'db1' };
+
+const statement = (text, more = {}) => ({ db: { statement: text, system: 'postgresql', ...more } });
+
+// A client's call and the server's statement in it.
+function query(trace, parent, begin, length, text, rows, stop = {}) {
+  const db = trace.op('db', parent, begin, length, statement(text, { server: 'db1:5432' }),
+    { db: { rows } });
+
+  return trace.op('pg', db, begin + 60, length - 120,
+    statement(text, { pid: 4711, user: 'shop', queryid: '-6423423423423423421' }),
+    { db: { command: text.split(' ')[0], rows, active_ms: (length - 120) / 1000,
+      buffers: { shared_blks_hit: rows * 3 + 4 } }, ...stop }, SERVER);
+}
+
+function few(trace) {
+  const root = trace.op('wsgi', BASE, 0, 12300,
+    { request: { method: 'GET', path: '/orders', query: 'page=2' } }, { etype: undefined });
+
+  query(trace, root, 1200, 7400, 'SELECT id, total FROM orders WHERE customer = 7 ORDER BY id DESC', 25);
+  trace.op('render', root, 8800, 3300, { name: 'orders.html' });
+}
+
+function plan(trace, parent, begin) {
+  const node = (up, id, name, type, at, length, expected, rows, loops, more = {}, ended = {}) =>
+    trace.op('pg.node', up, begin + at, length,
+      { db: { node: { id, name, type, plan_rows: expected, plan_width: 8, ...more } } },
+      { db: { node: { loops, rows, total_ms: length / 1000, ...ended } } }, SERVER);
+  const sort = node(parent, 0, 'Sort', 'Sort', 200, 618000, 40, 12840, 1,
+    { sort_key: 'o.created DESC' }, { sort_space_type: 'Memory', sort_space_kb: 1801 });
+  const join = node(sort, 1, 'Nested Loop', 'Nested Loop', 210, 604000, 40, 12840, 1);
+
+  node(join, 2, 'Seq Scan on orders o', 'Seq Scan', 220, 391000, 40, 12840, 1,
+    { relation: 'orders', alias: 'o', filter: '(o.status = ?) AND (o.region = ?)' },
+    { rows_removed_by_filter: 1987160 });
+  node(join, 3, 'Index Scan using customer_pkey on customer c', 'Index Scan', 260, 189000, 1, 12840,
+    12840, { relation: 'customer', index: 'customer_pkey', index_cond: '(c.id = o.customer)' });
+}
+
+// A slow page: a wrong plan, a wait for a lock, a query in a loop, an error.
+function slow(trace, loops) {
+  const root = trace.op('wsgi', BASE, 0, 1840000,
+    { request: { method: 'POST', path: '/reports/monthly', query: '' } });
+
+  query(trace, root, 2100, 900, 'BEGIN', 0);
+  query(trace, root, 4000, 1900, "SELECT id, name, role FROM account WHERE session = 'k3'", 1);
+  const report = query(trace, root, 8000, 623000,
+    'SELECT o.id, o.created, c.name, o.total\n  FROM orders o\n  JOIN customer c ON c.id = o.customer\n' +
+    " WHERE o.status = 'open' AND o.region = 'north' -- the monthly list\n ORDER BY o.created DESC", 12840);
+
+  trace.op('pg.plan', report, 8100, 1400, {}, { db: { plan: { cost: 41200.5, rows: 40 } } }, SERVER);
+  plan(trace, report, 9800);
+  const update = query(trace, root, 640000, 486000,
+    "UPDATE stock SET reserved = reserved + 1 WHERE item = 4711", 1);
+
+  trace.op('pg.wait', update, 640300, 484000,
+    { db: { lock: { name: 'ShareLock on stock, row (12,7), held by process 5120 (worker, active)',
+      relation: 'stock', mode: 'ShareLock' }, held_by: { pid: 5120, application: 'worker',
+      state: 'active', statement: 'UPDATE stock SET reserved = 0 WHERE item = 4711' } } }, {}, SERVER);
+  for (let i = 0; i < loops; i++)
+    query(trace, root, 1130000 + Math.floor((i * 560000) / loops),
+      Math.floor((380000 / loops) * (0.7 + trace.random() * 0.6)),
+      `SELECT price, currency FROM price WHERE item = ${1000 + i} AND valid`, 1);
+  trace.op('db', root, 1700000, 4200, statement(
+    "INSERT INTO invoice (number, customer, total) VALUES ('2026-11-0042', 7, 129.50)"),
+  { etype: 'unique_violation', message: 'duplicate key value violates unique constraint "invoice_number_key"' });
+  trace.op('render', root, 1710000, 80000, { name: 'monthly.pdf' });
+  const commit = query(trace, root, 1795000, 38000, 'COMMIT', 0);
+
+  trace.op('pg.commit', commit, 1795200, 37000, {}, { db: { wal_sync_ms: 35.2 } }, SERVER);
+}
+
+// Operations that did not end as they should, and points that were lost.
+function broken(trace) {
+  const root = trace.op('wsgi', BASE, 0, 250000,
+    { request: { method: 'GET', path: '/export', query: '' } }, null);
+  const db = trace.op('db', root, 4000, 0, statement('SELECT * FROM archive ORDER BY created'), null);
+
+  trace.op('pg', db, 4100, 0, statement('SELECT * FROM archive ORDER BY created', { pid: 999 }), null,
+    SERVER);
+  trace.op('db', root, 5000, 90000, statement('SELECT count(*) FROM archive'),
+    { db: { outcome: 'interrupted' } });
+  const outer = trace.op('pg', root, 100000, 60000, statement('SELECT refresh_all()'), {}, SERVER);
+
+  trace.op('pg', outer, 101000, 0, statement('REFRESH MATERIALIZED VIEW totals'), null, SERVER);
+  trace.op('cache', root, 170000, 5000, null, {});
+  trace.op('db', root, 180000, 70000, statement('DELETE FROM export WHERE done'),
+    { etype: 'lock_not_available', message: 'canceling statement due to lock timeout' });
+  for (const lost of [7, 5])
+    trace.op('osprofiler.lost', BASE, 240000, 0, { lost_points: lost }, { lost_points: lost },
+      { service: 'database', host: 'elsewhere' });
+}
+
+const PWN = 'globalThis.pwned = true';
+
+const HOSTILE_TEXTS = [
+  `</script><script>${PWN}</script>`,
+  `<!--<script>${PWN}//-->`,
+  `<img src=x onerror="${PWN}">`,
+  `"><svg onload="${PWN}">`,
+  `javascript:${PWN}`,
+  'SELECT \u202e1 -- tfel ot thgir\u202c \u2028 \u2029 \u200b \u0000 \u0007 \u001b[31m',
+  "\ud800 a surrogate alone, \ufeff a mark, \u{e0041} a tag",
+  '__proto__', 'constructor', '${PWN}', '@SCRIPT@', '\\u003c/script>',
+];
+
+// Texts that try to be more than texts, everywhere where a text can be.
+function hostile(trace) {
+  const root = trace.op('wsgi', BASE, 0, 90000, { request: { method: 'GET', path: HOSTILE_TEXTS[0] } });
+
+  HOSTILE_TEXTS.forEach((text, index) => {
+    const begin = 1000 + index * 5000;
+
+    trace.op('db', root, begin, 4000,
+      { ...statement(text), [text]: { [text]: text }, big: 1 },
+      { etype: text, message: text, [text]: [text] }, { service: text, host: text });
+    trace.op(`n${text.replaceAll('-', ' ')}`, root, begin + 100, 200, { name: text });
+  });
+  trace.op('db', root, 70000, 900, statement(`SELECT '${'x'.repeat(10 << 20)}' AS long`));
+  trace.op('db', root, 71000, 900, JSON.parse('{"__proto__": {"pwned": true}, "db": {"statement": "p"}}'));
+}
+
+// Parents that form a ring, that are not there, and clocks that jump.
+function strange(trace) {
+  const [a, b] = ['ring-a', 'ring-b'];
+
+  trace.op('ring', b, 1000, 20000, { name: 'a' }, {}, { id: a });
+  trace.op('ring', a, 2000, 10000, { name: 'b' }, {}, { id: b });
+  trace.op('orphan', '99999999-0000-4000-8000-000000000000', 30000, 5000, { name: 'without a parent' });
+  const root = trace.op('wsgi', BASE, 40000, 50000, { request: { method: 'GET', path: '/clock' } });
+
+  trace.op('pg', root, 3600e6, 20000, statement('SELECT 1'), {}, SERVER);
+  trace.op('pg', root, 60000, -20000, statement('SELECT 2'), {});
+  for (let i = 0, parent = root; i < 300; i++)
+    parent = trace.op('deep', parent, 41000 + i, 30000 - 2 * i, { name: `level ${i}` });
+}
+
+// Many requests after each other; count operations.
+function many(trace, count) {
+  const root = trace.op('job', BASE, 0, count * 400, { name: 'nightly import' });
+  const tables = ['orders', 'customer', 'item', 'price', 'stock', 'invoice'];
+
+  for (let n = 1, begin = 1000; n < count;) {
+    const batch = trace.op('import', root, begin, 9000, { name: `file ${n}` });
+
+    n++;
+    for (let i = 0; i < 12 && n < count; i++, n += 2) {
+      const table = tables[Math.floor(trace.random() * tables.length)];
+      const failed = trace.random() < 0.002;
+
+      query(trace, batch, begin + 100 + i * 700, 300 + Math.floor(trace.random() * 380),
+        `INSERT INTO ${table} (id, note, amount) VALUES (${n}, 'note ${n}', ${(n * 7) % 1000})`, 1,
+        failed ? { etype: 'unique_violation', message: `duplicate key (${n})` } : {});
+    }
+    begin += 9600;
+  }
+}
+
+const TRACES = {
+  few, slow: (trace) => slow(trace, 190), broken, hostile, strange,
+  one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
+  points100k: (trace) => many(trace, 50000),
+  operations100k: (trace) => many(trace, 100000),
+};
+
+export function makeTrace(name, file) {
+  const trace = new Trace();
+
+  TRACES[name](trace);
+  return new Promise((done, failed) => {
+    const out = createWriteStream(file);
+
+    out.on('error', failed);
+    for (let i = 0; i < trace.lines.length; i += 5000)
+      out.write(`${trace.lines.slice(i, i + 5000).join('\n')}\n`);
+    out.end(done);
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href)
+  await makeTrace(process.argv[2], process.argv[3]);

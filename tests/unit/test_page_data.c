@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_page_data.c
+ *	  The trace as the page reads it: its form, and what goes wrong. That it holds
+ *	  all that the notifications say is for tests/cli/html.t.
+ */
+#include "tap.h"
+
+#include "failing_alloc.h"
+#include "osprofiler/report.h"
+#include "json/json_read.h"
+
+#define TEXT_MAX ((size_t) 1 << 24)
+#define BASE     "\"base_id\": \"b\", "
+#define TIME(us) "\"timestamp\": \"2026-11-28T10:00:00." us "\", "
+#define REST     "\"project\": null, \"service\": \"s\"}"
+
+static const char *const points[] = {
+	"{\"name\": \"app-start\", " BASE "\"trace_id\": \"1\", \"parent_id\": "
+	"\"b\", " TIME("000000") "\"info\": {\"host\": \"<h>\"}, " REST,
+	"{\"name\": \"db-start\", " BASE "\"trace_id\": \"2\", \"parent_id\": "
+	"\"1\", " TIME("000100") "\"info\": {\"db\": {\"statement\": "
+							 "\"SELECT '</script>'\"}}, " REST,
+	"{\"name\": \"db-stop\", " BASE "\"trace_id\": \"2\", \"parent_id\": "
+	"\"1\", " TIME("000300") "\"info\": {\"etype\": \"e\", \"big\": "
+							 "12345678901234567890, \"x\": [1.50, -0, true, "
+							 "null, 1e9]}, " REST,
+	"{\"name\": \"app-stop\", " BASE "\"trace_id\": \"1\", \"parent_id\": "
+	"\"b\", " TIME("000400") "\"info\": {}, " REST,
+	"{\"name\": \"osprofiler.lost-start\", " BASE "\"trace_id\": \"3\", "
+	"\"parent_id\": \"b\", " TIME(
+		"000400") "\"info\": {\"lost_points\": 4}, " REST,
+	"{\"name\": \"lone-start\", " BASE "\"trace_id\": \"4\", \"parent_id\": "
+	"\"nowhere\", " TIME("000200") "\"info\": {}, " REST,
+};
+
+#define POINTS (sizeof(points) / sizeof(points[0]))
+
+static osp_status
+add_points(osp_report *report, size_t count)
+{
+	osp_status status = OSP_OK;
+	size_t i;
+
+	for (i = 0; i < count && status == OSP_OK; i++)
+		status = osp_report_add(report, osp_str_of(points[i]), NULL);
+	return status;
+}
+
+static osp_status
+append(void *ctx, osp_str piece)
+{
+	osp_buf_add_str((osp_buf *) ctx, piece);
+	return osp_buf_status((osp_buf *) ctx);
+}
+
+/* The page's data of the first count points; the caller ends out. */
+static void
+write_data(size_t count, osp_buf *out)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	assert_non_null(report);
+	assert_int_equal(add_points(report, count), OSP_OK);
+	osp_buf_init(out, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_page_write(report, append, out), OSP_OK);
+	osp_report_free(report);
+}
+
+static char space[OSP__JSON_SPACE];
+
+static yyjson_val *
+read_data(osp__json_reader *reader, const osp_buf *data)
+{
+	osp__json_reader_init(reader, &osp_allocator_default, space, sizeof(space));
+	assert_int_equal(osp__json_read(reader, osp_buf_str(data)), OSP_OK);
+	return osp__json_root(reader);
+}
+
+static yyjson_val *
+item(yyjson_val *data, const char *list, size_t at)
+{
+	yyjson_val *value = yyjson_arr_get(yyjson_obj_get(data, list), at);
+
+	assert_non_null(value);
+	return value;
+}
+
+static int64_t
+number(yyjson_val *data, const char *list, size_t at)
+{
+	int64_t value;
+
+	assert_true(osp__json_i64(item(data, list, at), &value));
+	return value;
+}
+
+static osp_str
+text(yyjson_val *data, const char *list, size_t at)
+{
+	return osp__json_str(
+		item(data, "strings", (size_t) number(data, list, at)));
+}
+
+static void
+test_columns(void **state)
+{
+	static const char *const columns[] = {"depth",
+										  "name",
+										  "id",
+										  "begin",
+										  "duration",
+										  "self",
+										  "kind",
+										  "state",
+										  "text",
+										  "error",
+										  "mark",
+										  "rows",
+										  "shape",
+										  "fold",
+										  "service",
+										  "host",
+										  "at"};
+	osp__json_reader reader;
+	osp_buf data;
+	yyjson_val *root;
+	size_t i;
+
+	(void) state;
+	write_data(POINTS, &data);
+	root = read_data(&reader, &data);
+	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, columns[i])), 3);
+
+	/* app, db in it, and the one without a parent; not the report of a loss. */
+	assert_true(osp_str_eq(text(root, "name", 0), OSP_STR("app")));
+	assert_true(osp_str_eq(text(root, "name", 1), OSP_STR("db")));
+	assert_true(osp_str_eq(text(root, "name", 2), OSP_STR("lone")));
+	assert_int_equal(number(root, "depth", 1), 1);
+	assert_int_equal(number(root, "begin", 1), 100000);
+	assert_int_equal(number(root, "duration", 1), 200000);
+	assert_int_equal(number(root, "duration", 2), -1);
+	assert_true(
+		osp_str_eq(text(root, "text", 1), OSP_STR("SELECT '</script>'")));
+	assert_true(osp_str_eq(text(root, "error", 1), OSP_STR("e")));
+	assert_true(osp_str_eq(text(root, "host", 0), OSP_STR("<h>")));
+	assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "parents")), 1);
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
+}
+
+/* The time of all kinds together is that of the trace. */
+static void
+test_time(void **state)
+{
+	osp__json_reader reader;
+	osp_buf data;
+	yyjson_val *root;
+	int64_t sum = 0;
+	int64_t total;
+	size_t i;
+
+	(void) state;
+	write_data(4, &data);
+	root = read_data(&reader, &data);
+	for (i = 0; i < yyjson_arr_size(yyjson_obj_get(root, "time")); i++)
+		sum += number(root, "time", i);
+	assert_true(osp__json_i64(yyjson_obj_get(root, "total"), &total));
+	assert_int_equal(total, 400000);
+	assert_int_equal(sum, total);
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
+}
+
+static void
+test_empty(void **state)
+{
+	osp__json_reader reader;
+	osp_buf data;
+	yyjson_val *root;
+
+	(void) state;
+	write_data(0, &data);
+	root = read_data(&reader, &data);
+	assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "depth")), 0);
+	assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "strings")), 1);
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
+}
+
+/* Nothing in it can end an element of HTML, or needs an encoding. */
+static void
+test_bytes(void **state)
+{
+	osp_buf data;
+	size_t i;
+
+	(void) state;
+	write_data(POINTS, &data);
+	for (i = 0; i < data.len; i++)
+	{
+		assert_true(data.ptr[i] != '<');
+		assert_true((unsigned char) data.ptr[i] < 0x7f);
+	}
+	assert_non_null(strstr(data.ptr, "\\u003c/script>"));
+
+	/* Digits that a double does not hold are kept as a text. */
+	assert_non_null(strstr(data.ptr, "\"12345678901234567890\""));
+	assert_non_null(strstr(data.ptr, "\"1.50\""));
+	assert_non_null(strstr(data.ptr, "\"x\":[2,2,true,null,2]"));
+	osp_buf_term(&data);
+}
+
+static osp_status
+refuse(void *ctx, osp_str piece)
+{
+	(void) piece;
+	return --*(int *) ctx < 0 ? OSP_EIO : OSP_OK;
+}
+
+/* Whatever piece cannot be written, the error comes back. */
+static void
+test_refused(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	int pieces = 0;
+	int left;
+
+	(void) state;
+	assert_non_null(report);
+	assert_int_equal(add_points(report, POINTS), OSP_OK);
+	do
+	{
+		left = pieces++;
+		if (osp_report_page_write(report, refuse, &left) == OSP_OK)
+			break;
+		assert_true(left < 0);
+	}
+	while (pieces < 1000);
+	assert_in_range(pieces, 10, 999);
+	osp_report_free(report);
+}
+
+static osp_status
+write_once(const osp_allocator *alc)
+{
+	osp_report *report = osp_report_new(alc);
+	osp_status status = report == NULL ? OSP_ENOMEM : OSP_OK;
+	osp_buf out;
+
+	osp_buf_init(&out, alc, TEXT_MAX);
+	if (status == OSP_OK)
+		status = add_points(report, POINTS);
+	if (status == OSP_OK)
+		status = osp_report_page_write(report, append, &out);
+	osp_buf_term(&out);
+	osp_report_free(report);
+	return status;
+}
+
+static void
+test_no_memory(void **state)
+{
+	failing_alloc fa;
+
+	(void) state;
+	for (failing_alloc_init(&fa); !fa.done;)
+		failing_alloc_check(&fa, write_once(&fa.alc));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
