@@ -14,13 +14,14 @@ set -euo pipefail
 
 build_packages=(
 	gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev
-	libcurl4-openssl-dev libhiredis-dev libpq-dev libzstd-dev zlib1g-dev
+	libcurl4-openssl-dev libhiredis-dev libpq-dev librabbitmq-dev libzstd-dev
+	zlib1g-dev
 )
 demo_packages=(ca-certificates util-linux)
 check_packages=(
 	clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
-	libmicrohttpd-dev libprotobuf-c-dev librabbitmq-dev openssl perl
+	libmicrohttpd-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
 	python3-amqp python3-oslo.messaging python3-osprofiler python3-psycopg
 	python3-psycopg2 python3-redis python3-sqlalchemy rabbitmq-server

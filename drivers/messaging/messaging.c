@@ -10,18 +10,12 @@
  *	  messaging_write.c   publishing batches
  *	  messaging_read.c    reading the queue
  *	  messaging_remove.c  removing traces from it
- *	  amqp_wire.c, amqp.c, amqp_connect.c  the protocol
- *
- * No client library of RabbitMQ is used. librabbitmq waits without a bound while
- * it sends, its TLS handshake cannot be interrupted, and it takes memory as the
- * broker says; what would be left of it are the encodings of a dozen methods.
+ *	  broker.c, broker_connect.c, broker_socket.c  the connection, by librabbitmq
  */
 #include "messaging.h"
 
 /* Longest message: a notification, and what stands round it. */
 #define BODY_MAX ((size_t) OSP_NOTIFICATION_MAX + 64 * 1024)
-
-#define FRAME_PART_MAX ((size_t) 16 * 1024)
 
 static void
 messaging_close(osp_driver_conn *conn)
@@ -31,10 +25,8 @@ messaging_close(osp_driver_conn *conn)
 	if (conn == NULL)
 		return;
 	alc = conn->alc;
-	osp__amqp_term(&conn->amqp);
+	osp__broker_drop(&conn->broker);
 	osp__traces_term(&conn->traces);
-	osp_buf_term(&conn->head);
-	osp_buf_term(&conn->tail);
 	osp_buf_term(&conn->body);
 	osp_buf_term(&conn->text);
 	osp_buf_term(&conn->scratch);
@@ -59,10 +51,8 @@ messaging_open(const osp_driver_options *options, osp_driver_conn **out,
 	conn->alc = known.alc;
 	memory_max =
 		known.memory_max != 0 ? known.memory_max : OSP_DRIVER_MEMORY_MAX;
-	osp__amqp_init(&conn->amqp, &known);
+	osp__broker_init(&conn->broker, &known);
 	osp__traces_init(&conn->traces, known.alc);
-	osp_buf_init(&conn->head, known.alc, FRAME_PART_MAX);
-	osp_buf_init(&conn->tail, known.alc, FRAME_PART_MAX);
 	osp_buf_init(
 		&conn->body, known.alc, memory_max < BODY_MAX ? memory_max : BODY_MAX);
 	osp_buf_init(&conn->text, known.alc, BODY_MAX);
@@ -73,7 +63,7 @@ messaging_open(const osp_driver_options *options, osp_driver_conn **out,
 		messaging_close(conn);
 		return status;
 	}
-	conn->body_max = SIZE_MAX;
+	conn->body_max = BODY_MAX;
 	*out = conn;
 	return OSP_OK;
 }

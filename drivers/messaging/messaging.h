@@ -10,7 +10,7 @@
 #ifndef OSP_MESSAGING_H
 #define OSP_MESSAGING_H
 
-#include "amqp.h"
+#include "broker.h"
 #include "traces.h"
 
 /* Brokers in one connection string. */
@@ -22,14 +22,14 @@
 struct osp_driver_conn
 {
 	const osp_allocator *alc;
-	osp_amqp amqp;
+	osp_broker broker;
 
 	/* What the connection string says. */
 	char *storage; /* of the texts */
-	osp_amqp_peer peers[MESSAGING_PEERS_MAX];
+	osp_broker_peer peers[MESSAGING_PEERS_MAX];
 	osp_str exchange;
 	osp_str queue; /* and routing key */
-	char queue_text[AMQP_SHORT_MAX + 1];
+	char queue_text[BROKER_NAME_MAX + 1];
 	bool durable;     /* exchange and queue survive the broker's end */
 	bool declare;     /* make them, if they are not there */
 	unsigned idle_ms; /* reading goes on until nothing has come for so long */
@@ -38,13 +38,12 @@ struct osp_driver_conn
 	bool ready;      /* the channel is open, and confirms what we publish */
 	uint64_t tag;    /* of the message that was published last */
 	size_t body_max; /* longer messages are refused by the broker */
-	osp_buf head;    /* of a message, before and behind the notification */
-	osp_buf tail;
 	bool settled[MESSAGING_WINDOW];
+
 
 	/* Of reading. */
 	osp_buf body;
-	osp_buf text;
+	osp_buf text; /* of writing, too: a message's body */
 	osp_buf scratch;
 	osp_traces traces;
 };
@@ -71,10 +70,10 @@ osp_status osp__messaging_consume(osp_driver_conn *conn, uint64_t *count,
 
 /* ---- messaging_body.c ---- */
 
-/* Sets head and tail to what stands round the notification in a message, in the
- * format 1.0 of oslo.messaging. now_ns: the time of sending. */
-void osp__messaging_frame_body(osp_driver_conn *conn,
-							   const osp_notification *item, int64_t now_ns);
+/* Sets conn->text to a message with the notification, in the format 1.0 of
+ * oslo.messaging. now_ns: the time of sending. */
+void osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
+						 int64_t now_ns);
 
 /*
  * The notification in a message, in format 1.0 or 2.0, borrowed from body or

@@ -55,42 +55,41 @@ make_id(const osp_notification *item, osp_uuid *id)
 }
 
 void
-osp__messaging_frame_body(osp_driver_conn *conn, const osp_notification *item,
-						  int64_t now_ns)
+osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
+					int64_t now_ns)
 {
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	char text[OSP_UUID_TEXT_LEN + 1];
-	osp_buf *head = &conn->head;
-	osp_buf *tail = &conn->tail;
-	osp_buf *event = &conn->text;
+	osp_buf *body = &conn->text;
+	osp_buf *event = &conn->scratch;
 	osp_uuid id;
 	size_t i;
 
 	make_id(item, &id);
 	osp_uuid_text(&id, text);
-	osp_buf_reset(head);
-	osp_buf_add_str(head, OSP_STR("{\"message_id\": \""));
-	osp_buf_add(head, text, OSP_UUID_TEXT_LEN);
-	osp_buf_add_str(head, OSP_STR("\", \"publisher_id\": "));
-	osp_json_string(head, item->host);
+	osp_buf_reset(body);
+	osp_buf_add_str(body, OSP_STR("{\"message_id\": \""));
+	osp_buf_add(body, text, OSP_UUID_TEXT_LEN);
+	osp_buf_add_str(body, OSP_STR("\", \"publisher_id\": "));
+	osp_json_string(body, item->host);
 	osp_buf_reset(event);
 	osp_buf_add_str(event, OSP_STR("profiler."));
 	osp_buf_add_str(event,
 					item->service.len > 0 ? item->service : OSP_STR("None"));
-	osp_buf_add_str(head, OSP_STR(", \"event_type\": "));
-	osp_json_string(head, osp_buf_str(event));
-	osp_buf_add_str(head, OSP_STR(", \"priority\": \"INFO\", \"payload\": "));
+	osp_buf_add_str(body, OSP_STR(", \"event_type\": "));
+	osp_json_string(body, osp_buf_str(event));
+	osp_buf_add_str(body, OSP_STR(", \"priority\": \"INFO\", \"payload\": "));
+	osp_buf_add_str(body, item->json);
 
 	osp_timestamp_text(now_ns, timestamp);
 	timestamp[strcspn(timestamp, "T")] = ' ';
-	osp_buf_reset(tail);
-	osp_buf_add_str(tail, OSP_STR(", \"timestamp\": \""));
-	osp_buf_add(tail, timestamp, OSP_TIMESTAMP_LEN);
-	osp_buf_add_str(tail, OSP_STR("\", \"_unique_id\": \""));
+	osp_buf_add_str(body, OSP_STR(", \"timestamp\": \""));
+	osp_buf_add(body, timestamp, OSP_TIMESTAMP_LEN);
+	osp_buf_add_str(body, OSP_STR("\", \"_unique_id\": \""));
 	for (i = 0; i < OSP_UUID_TEXT_LEN; i++)
 		if (text[i] != '-')
-			osp_buf_add_char(tail, text[i]);
-	osp_buf_add_str(tail, OSP_STR("\"}"));
+			osp_buf_add_char(body, text[i]);
+	osp_buf_add_str(body, OSP_STR("\"}"));
 }
 
 osp_status

@@ -24,34 +24,37 @@
 static osp_status
 read_body(osp_driver_conn *conn, osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
+	osp_broker *broker = &conn->broker;
 	osp_buf *body = &conn->body;
-	osp_amqp_frame frame;
-	osp_status status = osp__amqp_next(amqp, &frame, 0, err);
+	amqp_frame_t frame;
+	osp_status status = osp__broker_next(broker, &frame, 0, err);
 	uint64_t size;
 
 	if (status != OSP_OK)
 		return status;
-	(void) osp__amqp_u32(&frame.fields); /* class and weight */
-	size = osp__amqp_u64(&frame.fields);
-	if (frame.kind != AMQP_FRAME_HEADER || frame.fields.bad)
-		return osp__amqp_malformed(amqp, err);
+	if (frame.frame_type != AMQP_FRAME_HEADER)
+		return osp__broker_malformed(broker, err);
+	size = frame.payload.properties.body_size;
 	if (size > body->max)
-		return osp__amqp_broken(
-			amqp, OSP_EFULL, err, "more than fits the memory was sent by");
+		return osp__broker_broken(
+			broker, OSP_EFULL, err, "more than fits the memory was sent by");
 	osp_buf_reset(body);
 	while (body->len < size)
 	{
-		status = osp__amqp_next(amqp, &frame, 0, err);
+		osp_str part;
+
+		status = osp__broker_next(broker, &frame, 0, err);
 		if (status != OSP_OK)
 			return status;
-		if (frame.kind != AMQP_FRAME_BODY || frame.fields.rest.len == 0 ||
-			frame.fields.rest.len > size - body->len)
-			return osp__amqp_malformed(amqp, err);
-		osp_buf_add_str(body, frame.fields.rest);
+		if (frame.frame_type != AMQP_FRAME_BODY)
+			return osp__broker_malformed(broker, err);
+		part = osp__broker_text(frame.payload.body_fragment);
+		if (part.len == 0 || part.len > size - body->len)
+			return osp__broker_malformed(broker, err);
+		osp_buf_add_str(body, part);
 		if (osp_buf_status(body) != OSP_OK)
-			return osp__amqp_broken(
-				amqp, osp_buf_status(body), err, "out of memory for");
+			return osp__broker_broken(
+				broker, osp_buf_status(body), err, "out of memory for");
 	}
 	return OSP_OK;
 }
@@ -61,21 +64,20 @@ static osp_status
 next_message(osp_driver_conn *conn, unsigned idle_ms, uint64_t *tag,
 			 osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
-	osp_amqp_frame frame;
-	osp_status status = osp__amqp_next(amqp, &frame, idle_ms, err);
+	osp_broker *broker = &conn->broker;
+	const amqp_basic_deliver_t *deliver;
+	amqp_frame_t frame;
+	osp_status status = osp__broker_next(broker, &frame, idle_ms, err);
 
 	if (status != OSP_OK)
 		return status;
-	if (frame.method == AMQP_BASIC_CANCEL)
-		return osp__amqp_broken(
-			amqp, OSP_EUNAVAIL, err, "the queue was deleted meanwhile at");
-	if (frame.method != AMQP_BASIC_DELIVER)
-		return osp__amqp_malformed(amqp, err);
-	(void) osp__amqp_short(&frame.fields); /* consumer */
-	*tag = osp__amqp_u64(&frame.fields);
-	if (frame.fields.bad)
-		return osp__amqp_malformed(amqp, err);
+	if (osp__broker_method(&frame) == AMQP_BASIC_CANCEL_METHOD)
+		return osp__broker_broken(
+			broker, OSP_EUNAVAIL, err, "the queue was deleted meanwhile at");
+	if (osp__broker_method(&frame) != AMQP_BASIC_DELIVER_METHOD)
+		return osp__broker_malformed(broker, err);
+	deliver = frame.payload.method.decoded;
+	*tag = deliver->delivery_tag;
 	return read_body(conn, err);
 }
 
@@ -85,11 +87,11 @@ end_reading(osp_driver_conn *conn, osp_status status, osp_error *err)
 {
 	osp_status closed = OSP_EINTR;
 
-	if (status != OSP_EINTR && conn->amqp.stream.fd >= 0)
-		closed =
-			osp__amqp_close_channel(&conn->amqp, status == OSP_OK ? err : NULL);
+	if (status != OSP_EINTR && conn->broker.link != NULL)
+		closed = osp__broker_close_channel(&conn->broker,
+										   status == OSP_OK ? err : NULL);
 	if (closed != OSP_OK)
-		osp__amqp_drop(&conn->amqp);
+		osp__broker_drop(&conn->broker);
 	return status == OSP_OK ? closed : status;
 }
 
@@ -112,8 +114,8 @@ osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn, void *ctx,
 		if (status == OSP_ENOENT)
 			return end_reading(conn, OSP_OK, err);
 		if (status == OSP_EREFUSED)
-			return osp__amqp_broken(
-				&conn->amqp, OSP_EUNAVAIL, err, "lost the channel to");
+			return osp__broker_broken(
+				&conn->broker, OSP_EUNAVAIL, err, "lost the channel to");
 		if (status != OSP_OK)
 			return status;
 		seen++;
@@ -155,7 +157,7 @@ osp__messaging_get_points(osp_driver_conn *conn, osp_str base_id,
 						  osp_point_fn fn, void *ctx, osp_error *err)
 {
 	point_sieve sieve = {.fn = fn, .ctx = ctx};
-	osp_status status = osp__amqp_begin_call(&conn->amqp, err);
+	osp_status status = osp__broker_begin_call(&conn->broker, err);
 
 	osp__trace_match_init(&sieve.match, base_id);
 	if (status == OSP_OK)
@@ -203,7 +205,7 @@ osp__messaging_list_traces(osp_driver_conn *conn,
 						   const osp_trace_filter *filter, osp_trace_fn fn,
 						   void *ctx, osp_str *next, osp_error *err)
 {
-	osp_status status = osp__amqp_begin_call(&conn->amqp, err);
+	osp_status status = osp__broker_begin_call(&conn->broker, err);
 
 	if (next != NULL)
 		*next = OSP_STR("");

@@ -6,9 +6,6 @@
  */
 #include "messaging.h"
 
-/* Acknowledgements are sent when they are so long. */
-#define ACKS_BYTES ((size_t) 64 * 1024)
-
 /* What osp_traces_entry.place says of a trace. */
 enum
 {
@@ -57,12 +54,11 @@ static osp_status
 remove_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 {
 	uint64_t *removed = ctx;
-	osp_buf *out = &conn->amqp.out;
+	amqp_basic_ack_t ack = {.delivery_tag = tag};
 	osp_notification point;
 	osp_traces_entry *entry;
 	osp_status status;
 	osp_str json;
-	size_t begin;
 
 	status = osp__messaging_payload(conn, body, &json);
 	if (status == OSP_OK)
@@ -75,11 +71,8 @@ remove_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 		return OSP_OK;
 	*removed += entry->place == DOOMED;
 	entry->place = REMOVED;
-	begin = osp__amqp_begin_method(out, AMQP_CHANNEL, AMQP_BASIC_ACK);
-	osp__amqp_add_u64(out, tag);
-	osp__amqp_add_u8(out, 0);
-	osp__amqp_end_frame(out, begin);
-	return out->len >= ACKS_BYTES ? osp__amqp_send(&conn->amqp, NULL) : OSP_OK;
+	return osp__broker_send(
+		&conn->broker, BROKER_CHANNEL, AMQP_BASIC_ACK_METHOD, &ack, NULL);
 }
 
 osp_status
@@ -91,7 +84,7 @@ osp__messaging_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 
 	*removed = 0;
 	osp_struct_copy(&known, sizeof(known), what);
-	status = osp__amqp_begin_call(&conn->amqp, err);
+	status = osp__broker_begin_call(&conn->broker, err);
 	if (status != OSP_OK)
 		return status;
 	status = known.count > 0 ? doom_by_id(conn, &known)

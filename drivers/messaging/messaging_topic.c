@@ -10,141 +10,105 @@
  */
 #include "messaging.h"
 
-/* Bits of exchange.declare and queue.declare. */
-#define PASSIVE 1U
-#define DURABLE 2U
-
-#define CONSUMER OSP_STR("osprofiler")
-
-static void
-add_no_arguments(osp_buf *out)
-{
-	osp__amqp_end_table(out, osp__amqp_begin_table(out));
-}
-
-static void
-add_exchange_declare(osp_driver_conn *conn)
-{
-	osp_buf *out = &conn->amqp.out;
-	size_t begin =
-		osp__amqp_begin_method(out, AMQP_CHANNEL, AMQP_EXCHANGE_DECLARE);
-
-	osp__amqp_add_u16(out, 0);
-	osp__amqp_add_short(out, conn->exchange);
-	osp__amqp_add_short(out, OSP_STR("topic"));
-	osp__amqp_add_u8(out, conn->durable ? DURABLE : 0);
-	add_no_arguments(out);
-	osp__amqp_end_frame(out, begin);
-}
-
-static void
-add_queue_declare(osp_driver_conn *conn, unsigned bits)
-{
-	osp_buf *out = &conn->amqp.out;
-	size_t begin =
-		osp__amqp_begin_method(out, AMQP_CHANNEL, AMQP_QUEUE_DECLARE);
-
-	osp__amqp_add_u16(out, 0);
-	osp__amqp_add_short(out, conn->queue);
-	osp__amqp_add_u8(out, bits);
-	add_no_arguments(out);
-	osp__amqp_end_frame(out, begin);
-}
-
-static void
-add_queue_bind(osp_driver_conn *conn)
-{
-	osp_buf *out = &conn->amqp.out;
-	size_t begin = osp__amqp_begin_method(out, AMQP_CHANNEL, AMQP_QUEUE_BIND);
-
-	osp__amqp_add_u16(out, 0);
-	osp__amqp_add_short(out, conn->queue);
-	osp__amqp_add_short(out, conn->exchange);
-	osp__amqp_add_short(out, conn->queue); /* routing key */
-	osp__amqp_add_u8(out, 0);
-	add_no_arguments(out);
-	osp__amqp_end_frame(out, begin);
-}
+#define CONSUMER "osprofiler"
 
 /* The broker has closed the channel for what we asked: that ends the call. */
 static osp_status
 refused(osp_driver_conn *conn, osp_error *err)
 {
-	const osp_amqp *amqp = &conn->amqp;
+	const osp_broker *broker = &conn->broker;
 
-	if (amqp->closed_code == AMQP_PRECONDITION_FAILED)
+	if (broker->closed_code == AMQP_PRECONDITION_FAILED)
 		(void) osp_error_set(
 			err,
 			OSP_EUNAVAIL,
 			"%.60s says: %.120s (durable=%d says which are durable, "
 			"declare=0 takes them as they are)",
-			amqp->where,
-			amqp->closed_text,
+			broker->where,
+			broker->closed_text,
 			!conn->durable);
 	else
 		(void) osp_error_set(err,
 							 OSP_EUNAVAIL,
 							 "%.60s says: %.180s",
-							 amqp->where,
-							 amqp->closed_text);
-	osp__amqp_drop(&conn->amqp);
+							 broker->where,
+							 broker->closed_text);
+	osp__broker_drop(&conn->broker);
 	return OSP_EUNAVAIL;
 }
 
-/* Waits for the answer to what was asked; what we may not make may be there. */
+/* Asks the broker to make something; what we may not make may be there. */
 static osp_status
-expect_made(osp_driver_conn *conn, uint32_t answer, osp_error *err)
+make(osp_driver_conn *conn, amqp_method_number_t method, void *arguments,
+	 amqp_method_number_t answer, osp_error *err)
 {
-	osp_amqp_frame frame;
-	osp_status status = osp__amqp_expect(&conn->amqp, answer, &frame, err);
+	osp_broker *broker = &conn->broker;
+	amqp_frame_t frame;
+	osp_status status =
+		osp__broker_ask(broker, method, arguments, answer, &frame, err);
 
 	if (status != OSP_EREFUSED)
 		return status;
-	if (conn->amqp.closed_code != AMQP_ACCESS_REFUSED)
+	if (broker->closed_code != AMQP_ACCESS_REFUSED)
 		return refused(conn, err);
-	return osp__amqp_open_channel(&conn->amqp, err);
+	return osp__broker_open_channel(broker, err);
 }
 
 static osp_status
 make_topic(osp_driver_conn *conn, osp_error *err)
 {
-	osp_status status;
+	const amqp_bytes_t names[] = {osp__broker_bytes(conn->exchange),
+								  osp__broker_bytes(conn->queue)};
+	amqp_exchange_declare_t exchange = {.exchange = names[0],
+										.type = amqp_cstring_bytes("topic"),
+										.durable = conn->durable};
+	amqp_queue_declare_t queue = {.queue = names[1], .durable = conn->durable};
+	amqp_queue_bind_t binding = {
+		.queue = names[1], .exchange = names[0], .routing_key = names[1]};
+	osp_status status = make(conn,
+							 AMQP_EXCHANGE_DECLARE_METHOD,
+							 &exchange,
+							 AMQP_EXCHANGE_DECLARE_OK_METHOD,
+							 err);
 
-	add_exchange_declare(conn);
-	status = expect_made(conn, AMQP_EXCHANGE_DECLARE_OK, err);
-	if (status != OSP_OK)
-		return status;
-	add_queue_declare(conn, conn->durable ? DURABLE : 0);
-	status = expect_made(conn, AMQP_QUEUE_DECLARE_OK, err);
-	if (status != OSP_OK)
-		return status;
-	add_queue_bind(conn);
-	return expect_made(conn, AMQP_QUEUE_BIND_OK, err);
+	if (status == OSP_OK)
+		status = make(conn,
+					  AMQP_QUEUE_DECLARE_METHOD,
+					  &queue,
+					  AMQP_QUEUE_DECLARE_OK_METHOD,
+					  err);
+	return status == OSP_OK ? make(conn,
+								   AMQP_QUEUE_BIND_METHOD,
+								   &binding,
+								   AMQP_QUEUE_BIND_OK_METHOD,
+								   err)
+							: status;
 }
 
 osp_status
 osp__messaging_prepare(osp_driver_conn *conn, osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
-	osp_amqp_frame frame;
+	osp_broker *broker = &conn->broker;
+	amqp_confirm_select_t select = {0};
+	amqp_frame_t frame;
 	osp_status status;
-	size_t begin;
 
-	if (amqp->channel_open && conn->ready)
+	if (broker->channel_open && conn->ready)
 		return OSP_OK;
 	conn->ready = false;
-	status = osp__amqp_close_channel(amqp, err);
+	status = osp__broker_close_channel(broker, err);
 	if (status == OSP_OK)
-		status = osp__amqp_open_channel(amqp, err);
+		status = osp__broker_open_channel(broker, err);
 	if (status == OSP_OK && conn->declare)
 		status = make_topic(conn, err);
 	if (status != OSP_OK)
 		return status;
-	begin =
-		osp__amqp_begin_method(&amqp->out, AMQP_CHANNEL, AMQP_CONFIRM_SELECT);
-	osp__amqp_add_u8(&amqp->out, 0);
-	osp__amqp_end_frame(&amqp->out, begin);
-	status = osp__amqp_expect(amqp, AMQP_CONFIRM_SELECT_OK, &frame, err);
+	status = osp__broker_ask(broker,
+							 AMQP_CONFIRM_SELECT_METHOD,
+							 &select,
+							 AMQP_CONFIRM_SELECT_OK_METHOD,
+							 &frame,
+							 err);
 	if (status == OSP_EREFUSED)
 		return refused(conn, err);
 	conn->ready = status == OSP_OK;
@@ -155,35 +119,37 @@ osp__messaging_prepare(osp_driver_conn *conn, osp_error *err)
 osp_status
 osp__messaging_consume(osp_driver_conn *conn, uint64_t *count, osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
-	osp_buf *out = &amqp->out;
-	osp_amqp_frame frame;
-	osp_status status = osp__amqp_close_channel(amqp, err);
-	size_t begin;
+	osp_broker *broker = &conn->broker;
+	amqp_queue_declare_t queue = {.queue = osp__broker_bytes(conn->queue),
+								  .passive = 1};
+	amqp_basic_consume_t consume = {
+		.queue = queue.queue, .consumer_tag = amqp_cstring_bytes(CONSUMER)};
+	const amqp_queue_declare_ok_t *found;
+	amqp_frame_t frame;
+	osp_status status = osp__broker_close_channel(broker, err);
 
 	conn->ready = false;
 	if (status == OSP_OK)
-		status = osp__amqp_open_channel(amqp, err);
-	if (status != OSP_OK)
-		return status;
-	add_queue_declare(conn, PASSIVE);
-	status = osp__amqp_expect(amqp, AMQP_QUEUE_DECLARE_OK, &frame, err);
-	if (status == OSP_EREFUSED && amqp->closed_code == AMQP_NOT_FOUND)
+		status = osp__broker_open_channel(broker, err);
+	if (status == OSP_OK)
+		status = osp__broker_ask(broker,
+								 AMQP_QUEUE_DECLARE_METHOD,
+								 &queue,
+								 AMQP_QUEUE_DECLARE_OK_METHOD,
+								 &frame,
+								 err);
+	if (status == OSP_EREFUSED && broker->closed_code == AMQP_NOT_FOUND)
 		return OSP_ENOENT;
-	if (status != OSP_OK)
-		return status == OSP_EREFUSED ? refused(conn, err) : status;
-	(void) osp__amqp_short(&frame.fields);
-	*count = osp__amqp_u32(&frame.fields);
-	if (frame.fields.bad)
-		return osp__amqp_malformed(amqp, err);
-
-	begin = osp__amqp_begin_method(out, AMQP_CHANNEL, AMQP_BASIC_CONSUME);
-	osp__amqp_add_u16(out, 0);
-	osp__amqp_add_short(out, conn->queue);
-	osp__amqp_add_short(out, CONSUMER);
-	osp__amqp_add_u8(out, 0); /* each message is to be acknowledged */
-	add_no_arguments(out);
-	osp__amqp_end_frame(out, begin);
-	status = osp__amqp_expect(amqp, AMQP_BASIC_CONSUME_OK, &frame, err);
+	if (status == OSP_OK)
+	{
+		found = frame.payload.method.decoded;
+		*count = found->message_count;
+		status = osp__broker_ask(broker,
+								 AMQP_BASIC_CONSUME_METHOD,
+								 &consume,
+								 AMQP_BASIC_CONSUME_OK_METHOD,
+								 &frame,
+								 err);
+	}
 	return status == OSP_EREFUSED ? refused(conn, err) : status;
 }

@@ -54,7 +54,7 @@ decode(osp_str text)
 static bool
 is_name(osp_str text)
 {
-	return text.len > 0 && text.len <= AMQP_SHORT_MAX - strlen(PRIORITY) &&
+	return text.len > 0 && text.len <= BROKER_NAME_MAX - strlen(PRIORITY) &&
 		   memchr(text.ptr, '\0', text.len) == NULL;
 }
 
@@ -96,13 +96,13 @@ read_option(osp_driver_conn *conn, osp_str name, osp_str value, osp_error *err)
 				   ? OSP_OK
 				   : bad_string(err, "declare is 1 or 0");
 	if (osp_str_eq(name, OSP_STR("ssl")))
-		return osp_parse_bool(value, &conn->amqp.tls)
+		return osp_parse_bool(value, &conn->broker.tls)
 				   ? OSP_OK
 				   : bad_string(err, "ssl is 1 or 0");
 	if (osp_str_eq(name, OSP_STR("ca")) ||
 		osp_str_eq(name, OSP_STR("ssl_ca_file")))
 	{
-		conn->amqp.ca_file = value.ptr;
+		conn->broker.ca_file = value.ptr;
 		return value.len > 0 && value.ptr[0] == '/'
 				   ? OSP_OK
 				   : bad_string(err, "ca is the absolute path of a file");
@@ -141,11 +141,11 @@ read_rest(osp_driver_conn *conn, const osp_uri *uri, osp_error *err)
 		return status;
 	if (path.len > 0)
 		path = decode(osp_str_n(path.ptr + 1, path.len - 1));
-	conn->amqp.vhost = path.len > 0 ? path : OSP_STR("/");
-	if (path.len > AMQP_SHORT_MAX)
+	conn->broker.vhost = path.len > 0 ? path : OSP_STR("/");
+	if (path.len > BROKER_NAME_MAX)
 		return bad_string(err, "the virtual host is too long");
-	conn->amqp.tls |= osp_str_eq(uri->scheme, OSP_STR("messaging+amqps"));
-	if (conn->amqp.ca_file != NULL && !conn->amqp.tls)
+	conn->broker.tls |= osp_str_eq(uri->scheme, OSP_STR("messaging+amqps"));
+	if (conn->broker.ca_file != NULL && !conn->broker.tls)
 		return bad_string(err, "ca needs messaging+amqps:// or ssl=1");
 	return OSP_OK;
 }
@@ -154,7 +154,7 @@ read_rest(osp_driver_conn *conn, const osp_uri *uri, osp_error *err)
 static void
 add_peer(osp_driver_conn *conn, const osp_uri *uri)
 {
-	osp_amqp_peer *peer = &conn->peers[conn->amqp.peer_count++];
+	osp_broker_peer *peer = &conn->peers[conn->broker.peer_count++];
 
 	peer->user = OSP_STR("guest");
 	peer->password = OSP_STR("guest");
@@ -163,7 +163,7 @@ add_peer(osp_driver_conn *conn, const osp_uri *uri)
 		peer->user = uri->user;
 		peer->password = uri->password;
 	}
-	else if (conn->amqp.peer_count > 1)
+	else if (conn->broker.peer_count > 1)
 		*peer = peer[-1];
 	peer->host = uri->host.len > 0 ? uri->host.ptr : "localhost";
 	peer->port = uri->port;
@@ -223,7 +223,7 @@ read_host(host_list *list, osp_buf *buf, char **storage, osp_uri *uri,
 osp_status
 osp__messaging_read_uri(osp_driver_conn *conn, osp_str text, osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
+	osp_broker *broker = &conn->broker;
 	osp_status status;
 	host_list list;
 	char *storage;
@@ -234,7 +234,7 @@ osp__messaging_read_uri(osp_driver_conn *conn, osp_str text, osp_error *err)
 	conn->exchange = OSP_STR("openstack");
 	set_topic(conn, OSP_STR("profiler"));
 	conn->declare = true;
-	amqp->peers = conn->peers;
+	broker->peers = conn->peers;
 	if (!split_string(text, &list))
 		return bad_string(err, "no scheme");
 	storage = conn->storage =
@@ -243,19 +243,19 @@ osp__messaging_read_uri(osp_driver_conn *conn, osp_str text, osp_error *err)
 		return osp_error_set(err, OSP_ENOMEM, "messaging: out of memory");
 	do
 	{
-		if (amqp->peer_count == MESSAGING_PEERS_MAX)
+		if (broker->peer_count == MESSAGING_PEERS_MAX)
 			return bad_string(err, "too many hosts");
 		status = read_host(&list, &conn->text, &storage, &uri, err);
-		if (status == OSP_OK && amqp->peer_count == 0)
+		if (status == OSP_OK && broker->peer_count == 0)
 			status = read_rest(conn, &uri, err);
 		if (status != OSP_OK)
 			return status;
 		add_peer(conn, &uri);
 	}
 	while (list.hosts.len > 0);
-	for (i = 0; i < amqp->peer_count; i++)
+	for (i = 0; i < broker->peer_count; i++)
 		if (conn->peers[i].port == 0)
-			conn->peers[i].port = amqp->tls ? AMQP_PORT_TLS : AMQP_PORT;
+			conn->peers[i].port = broker->tls ? BROKER_PORT_TLS : BROKER_PORT;
 	return osp_str_eq(uri.scheme, OSP_STR("messaging")) ||
 				   osp_str_eq(uri.scheme, OSP_STR("messaging+amqps"))
 			   ? OSP_OK

@@ -18,9 +18,10 @@
 #define WINDOW_BYTES ((size_t) 1024 * 1024)
 
 /* content_type, content_encoding, headers, delivery_mode and priority. */
-#define PROPERTIES 0xf800U
-#define PERSISTENT 2U
-#define MANDATORY  1U
+#define PROPERTIES                                                     \
+	(AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG | \
+	 AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |         \
+	 AMQP_BASIC_PRIORITY_FLAG)
 
 static int64_t
 wall_now(void)
@@ -33,97 +34,63 @@ wall_now(void)
 
 /* ---- sending ---- */
 
-static void
-add_publish(osp_driver_conn *conn)
-{
-	osp_buf *out = &conn->amqp.out;
-	size_t begin =
-		osp__amqp_begin_method(out, AMQP_CHANNEL, AMQP_BASIC_PUBLISH);
-
-	osp__amqp_add_u16(out, 0);
-	osp__amqp_add_short(out, conn->exchange);
-	osp__amqp_add_short(out, conn->queue); /* routing key */
-	osp__amqp_add_u8(out, MANDATORY);
-	osp__amqp_end_frame(out, begin);
-}
-
-static void
-add_header(osp_driver_conn *conn, size_t size)
-{
-	osp_buf *out = &conn->amqp.out;
-	size_t begin = osp__amqp_begin_frame(out, AMQP_FRAME_HEADER, AMQP_CHANNEL);
-
-	osp__amqp_add_u16(out, AMQP_BASIC);
-	osp__amqp_add_u16(out, 0); /* weight */
-	osp__amqp_add_u64(out, size);
-	osp__amqp_add_u16(out, PROPERTIES);
-	osp__amqp_add_short(out, OSP_STR("application/json"));
-	osp__amqp_add_short(out, OSP_STR("utf-8"));
-	osp__amqp_end_table(out, osp__amqp_begin_table(out));
-	osp__amqp_add_u8(out, PERSISTENT);
-	osp__amqp_add_u8(out, 0); /* priority */
-	osp__amqp_end_frame(out, begin);
-}
-
-/* A body that goes out in frames, none longer than the broker takes. */
-typedef struct body_writer
-{
-	osp_amqp *amqp;
-	size_t begin;      /* of the frame that is open; 0: none is */
-	size_t frame_left; /* room in it */
-} body_writer;
-
 static osp_status
-end_body_frame(body_writer *writer, osp_error *err)
+send_header(osp_driver_conn *conn, osp_error *err)
 {
-	if (writer->begin != 0)
-		osp__amqp_end_frame(&writer->amqp->out, writer->begin);
-	writer->begin = 0;
-	return writer->amqp->out.len >= AMQP_OUT_MAX / 2
-			   ? osp__amqp_send(writer->amqp, err)
-			   : OSP_OK;
+	amqp_basic_properties_t properties = {
+		._flags = PROPERTIES,
+		.content_type = amqp_cstring_bytes("application/json"),
+		.content_encoding = amqp_cstring_bytes("utf-8"),
+		.delivery_mode = AMQP_DELIVERY_PERSISTENT};
+	amqp_frame_t frame;
+
+	memset(&frame, 0, sizeof(frame));
+	frame.frame_type = AMQP_FRAME_HEADER;
+	frame.channel = BROKER_CHANNEL;
+	frame.payload.properties.class_id = AMQP_BASIC_CLASS;
+	frame.payload.properties.body_size = conn->text.len;
+	frame.payload.properties.decoded = &properties;
+	return osp__broker_send_frame(&conn->broker, &frame, err);
 }
 
+/* Sends conn->text in frames, none longer than the broker takes. */
 static osp_status
-add_body(body_writer *writer, osp_str part, osp_error *err)
+send_body(osp_driver_conn *conn, osp_error *err)
 {
+	const size_t max = conn->broker.frame_max - BROKER_FRAME_EXTRA;
+	osp_str rest = osp_buf_str(&conn->text);
 	osp_status status = OSP_OK;
+	amqp_frame_t frame;
 
-	while (part.len > 0 && status == OSP_OK)
+	memset(&frame, 0, sizeof(frame));
+	frame.frame_type = AMQP_FRAME_BODY;
+	frame.channel = BROKER_CHANNEL;
+	while (rest.len > 0 && status == OSP_OK)
 	{
-		size_t len;
+		size_t len = rest.len < max ? rest.len : max;
 
-		if (writer->begin == 0)
-		{
-			writer->begin = osp__amqp_begin_frame(
-				&writer->amqp->out, AMQP_FRAME_BODY, AMQP_CHANNEL);
-			writer->frame_left = writer->amqp->frame_max - AMQP_FRAME_EXTRA;
-		}
-		len = part.len < writer->frame_left ? part.len : writer->frame_left;
-		osp_buf_add(&writer->amqp->out, part.ptr, len);
-		part = osp_str_n(part.ptr + len, part.len - len);
-		writer->frame_left -= len;
-		if (writer->frame_left == 0)
-			status = end_body_frame(writer, err);
+		frame.payload.body_fragment =
+			osp__broker_bytes(osp_str_n(rest.ptr, len));
+		rest = osp_str_n(rest.ptr + len, rest.len - len);
+		status = osp__broker_send_frame(&conn->broker, &frame, err);
 	}
 	return status;
 }
 
-/* Publishes one notification, whose head and tail have been made. */
+/* Publishes conn->text. */
 static osp_status
-publish(osp_driver_conn *conn, osp_str json, size_t size, osp_error *err)
+publish(osp_driver_conn *conn, osp_error *err)
 {
-	body_writer writer = {.amqp = &conn->amqp};
-	osp_status status;
+	amqp_basic_publish_t method = {
+		.exchange = osp__broker_bytes(conn->exchange),
+		.routing_key = osp__broker_bytes(conn->queue),
+		.mandatory = 1};
+	osp_status status = osp__broker_send(
+		&conn->broker, BROKER_CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &method, err);
 
-	add_publish(conn);
-	add_header(conn, size);
-	status = add_body(&writer, osp_buf_str(&conn->head), err);
 	if (status == OSP_OK)
-		status = add_body(&writer, json, err);
-	if (status == OSP_OK)
-		status = add_body(&writer, osp_buf_str(&conn->tail), err);
-	return status == OSP_OK ? end_body_frame(&writer, err) : status;
+		status = send_header(conn, err);
+	return status == OSP_OK ? send_body(conn, err) : status;
 }
 
 /* ---- confirmations ---- */
@@ -152,18 +119,17 @@ settle(osp_driver_conn *conn, window *w, size_t place)
 
 /* Messages are confirmed: one, or all up to one. False: they are none of ours. */
 static bool
-confirm(osp_driver_conn *conn, window *w, osp_amqp_fields *fields)
+confirm(osp_driver_conn *conn, window *w, const amqp_basic_ack_t *ack)
 {
-	uint64_t tag = osp__amqp_u64(fields);
-	bool all = (osp__amqp_u8(fields) & 1) != 0;
+	uint64_t tag = ack->delivery_tag;
 	size_t place;
 
-	if (all && tag == 0)
+	if (ack->multiple && tag == 0)
 		tag = w->before + w->count;
-	if (fields->bad || tag <= w->before || tag > w->before + w->count)
+	if (tag <= w->before || tag > w->before + w->count)
 		return false;
 	place = (size_t) (tag - w->before - 1);
-	while (all && w->low < place)
+	while (ack->multiple && w->low < place)
 		settle(conn, w, w->low);
 	settle(conn, w, place);
 	return true;
@@ -176,43 +142,43 @@ not_stored(osp_driver_conn *conn, const char *why, osp_error *err)
 	(void) osp_error_set(err,
 						 OSP_EUNAVAIL,
 						 "%.60s %s %.40s by the key %.40s",
-						 conn->amqp.where,
+						 conn->broker.where,
 						 why,
 						 conn->exchange.ptr,
 						 conn->queue.ptr);
-	osp__amqp_drop(&conn->amqp);
+	osp__broker_drop(&conn->broker);
 	return OSP_EUNAVAIL;
 }
 
 static osp_status
 wait_confirmed(osp_driver_conn *conn, window *w, osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
-	osp_status status = osp__amqp_send(amqp, err);
-	osp_amqp_frame frame;
+	osp_broker *broker = &conn->broker;
 
-	while (status == OSP_OK && w->settled < w->count)
+	while (w->settled < w->count)
 	{
-		status = osp__amqp_next(amqp, &frame, 0, err);
+		amqp_frame_t frame;
+		osp_status status = osp__broker_next(broker, &frame, 0, err);
+
 		if (status != OSP_OK)
-			break;
-		switch (frame.method)
+			return status;
+		switch (osp__broker_method(&frame))
 		{
-			case AMQP_BASIC_ACK:
-				if (!confirm(conn, w, &frame.fields))
-					return osp__amqp_malformed(amqp, err);
+			case AMQP_BASIC_ACK_METHOD:
+				if (!confirm(conn, w, frame.payload.method.decoded))
+					return osp__broker_malformed(broker, err);
 				break;
-			case AMQP_BASIC_NACK:
+			case AMQP_BASIC_NACK_METHOD:
 				return not_stored(
 					conn, "does not take what is sent to exchange", err);
-			case AMQP_BASIC_RETURN:
+			case AMQP_BASIC_RETURN_METHOD:
 				return not_stored(
 					conn, "has no queue that is bound to exchange", err);
 			default:
-				return osp__amqp_malformed(amqp, err);
+				return osp__broker_malformed(broker, err);
 		}
 	}
-	return status;
+	return OSP_OK;
 }
 
 /* ---- batches ---- */
@@ -223,8 +189,8 @@ publish_window(osp_driver_conn *conn, const osp_notification *items,
 			   size_t count, size_t *next, window *w, osp_error *err)
 {
 	int64_t now_ns = wall_now();
-	osp_amqp_frame frame;
-	osp_status status = osp__amqp_take_waiting(&conn->amqp, &frame, err);
+	amqp_frame_t frame;
+	osp_status status = osp__broker_take_waiting(&conn->broker, &frame, err);
 	size_t bytes = 0;
 
 	memset(w, 0, sizeof(*w));
@@ -232,23 +198,25 @@ publish_window(osp_driver_conn *conn, const osp_notification *items,
 
 	/* What comes before anything was sent confirms nothing. */
 	if (status == OSP_OK)
-		return osp__amqp_malformed(&conn->amqp, err);
+		return osp__broker_malformed(&conn->broker, err);
 	if (status != OSP_ENOENT)
 		return status;
 	status = OSP_OK;
+	osp__broker_collect(&conn->broker, true);
 	while (*next < count && w->count < MESSAGING_WINDOW &&
 		   bytes < WINDOW_BYTES && status == OSP_OK)
 	{
 		const osp_notification *item = &items[(*next)++];
+		osp_status made;
 		size_t size;
 
-		osp__messaging_frame_body(conn, item, now_ns);
-		if (osp_buf_status(&conn->head) != OSP_OK ||
-			osp_buf_status(&conn->tail) != OSP_OK)
-			return osp__amqp_broken(
-				&conn->amqp, OSP_ENOMEM, err, "out of memory for");
-		size = conn->head.len + item->json.len + conn->tail.len;
-		if (size > conn->body_max)
+		osp__messaging_body(conn, item, now_ns);
+		made = osp_buf_status(&conn->text);
+		if (made == OSP_ENOMEM || osp_buf_status(&conn->scratch) != OSP_OK)
+			return osp__broker_broken(
+				&conn->broker, OSP_ENOMEM, err, "out of memory for");
+		size = conn->text.len;
+		if (made == OSP_EFULL || size > conn->body_max)
 		{
 			w->refused++;
 			continue;
@@ -256,8 +224,9 @@ publish_window(osp_driver_conn *conn, const osp_notification *items,
 		conn->settled[w->count++] = false;
 		w->longest = size > w->longest ? size : w->longest;
 		bytes += size;
-		status = publish(conn, item->json, size, err);
+		status = publish(conn, err);
 	}
+	osp__broker_collect(&conn->broker, false);
 	conn->tag += w->count;
 	return status;
 }
@@ -267,10 +236,10 @@ publish_window(osp_driver_conn *conn, const osp_notification *items,
 static osp_status
 channel_closed(osp_driver_conn *conn, const window *w, osp_error *err)
 {
-	osp_amqp *amqp = &conn->amqp;
+	osp_broker *broker = &conn->broker;
 
-	if (amqp->closed_code == AMQP_PRECONDITION_FAILED && w->count > 0 &&
-		strstr(amqp->closed_text, "message size") != NULL)
+	if (broker->closed_code == AMQP_PRECONDITION_FAILED && w->count > 0 &&
+		strstr(broker->closed_text, "message size") != NULL)
 	{
 		conn->body_max = w->longest - 1;
 		return osp__messaging_prepare(conn, err);
@@ -278,9 +247,9 @@ channel_closed(osp_driver_conn *conn, const window *w, osp_error *err)
 	(void) osp_error_set(err,
 						 OSP_EUNAVAIL,
 						 "%.60s says: %.180s",
-						 amqp->where,
-						 amqp->closed_text);
-	osp__amqp_drop(amqp);
+						 broker->where,
+						 broker->closed_text);
+	osp__broker_drop(broker);
 	return OSP_EUNAVAIL;
 }
 
@@ -295,7 +264,7 @@ osp__messaging_notify(osp_driver_conn *conn, const osp_notification *items,
 	*accepted = 0;
 	if (count == 0)
 		return OSP_OK;
-	status = osp__amqp_begin_call(&conn->amqp, err);
+	status = osp__broker_begin_call(&conn->broker, err);
 	if (status == OSP_OK)
 		status = osp__messaging_prepare(conn, err);
 	while (status == OSP_OK && done < count)
@@ -322,6 +291,6 @@ osp__messaging_notify(osp_driver_conn *conn, const osp_notification *items,
 			   : osp_error_set(err,
 							   OSP_EREFUSED,
 							   "%.60s takes no message longer than %zu bytes",
-							   conn->amqp.where,
+							   conn->broker.where,
 							   conn->body_max);
 }

@@ -80,6 +80,10 @@ if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
 	points=$((points / 4))
 	rate messaging "messaging://127.0.0.1:$rabbit"
 	rate "messaging, durable" "messaging://127.0.0.1:$rabbit?durable=1&topic=kept&exchange=kept"
+	printf '%-20s %9d points/s\n' "librabbitmq's loop" \
+		"$("$BUILD/tests/bench/rabbit_bound" "$rabbit" "$points")" \
+		"the same, durable" \
+		"$("$BUILD/tests/bench/rabbit_bound" "$rabbit" "$points" durable)"
 	if /usr/bin/python3 -c 'import osprofiler, oslo_messaging' 2>/dev/null; then
 		printf '%-20s %9d points/s\n' "Python, messaging" \
 			"$(/usr/bin/python3 ./shipper_python.py messaging:// \

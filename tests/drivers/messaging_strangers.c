@@ -73,20 +73,26 @@
 #define STALLS(text) SAYS(text, HEARTBEAT, 60)
 
 static osp_driver_options
-options_for(int port)
+options_by(const char *scheme, int port)
 {
 	static char text[64];
 
-	(void) snprintf(text, sizeof(text), "messaging://127.0.0.1:%d", port);
+	(void) snprintf(text, sizeof(text), "%s://127.0.0.1:%d", scheme, port);
 	return contract_options(text);
+}
+
+static osp_driver_options
+options_for(int port)
+{
+	return options_by("messaging", port);
 }
 
 /* Storing and reading fail within bounds; the message of storing. */
 static const char *
-fails_soon(int port, size_t count)
+fails_soon_by(const char *scheme, int port, size_t count)
 {
 	const unsigned limit_ms = 200;
-	osp_driver_options options = options_for(port);
+	osp_driver_options options = options_by(scheme, port);
 	osp_driver_conn *conn;
 	osp_error err = {OSP_OK, ""};
 	const char *message;
@@ -108,6 +114,12 @@ fails_soon(int port, size_t count)
 	return message;
 }
 
+static const char *
+fails_soon(int port, size_t count)
+{
+	return fails_soon_by("messaging", port, count);
+}
+
 void
 test_nobody_there(void **state)
 {
@@ -117,8 +129,12 @@ test_nobody_there(void **state)
 	(void) state;
 	assert_non_null(
 		strstr(fails_soon(port, 1), "does not answer within 200 ms"));
+	assert_non_null(strstr(fails_soon_by("messaging+amqps", port, 1),
+						   "TLS with rabbitmq at 127.0.0.1:"));
 	(void) close(fd);
 	assert_non_null(strstr(fails_soon(port, 1),
+						   "cannot connect to rabbitmq at 127.0.0.1:"));
+	assert_non_null(strstr(fails_soon_by("messaging+amqps", port, 1),
 						   "cannot connect to rabbitmq at 127.0.0.1:"));
 }
 
@@ -168,7 +184,7 @@ test_dripping_broker(void **state)
 {
 	static const stranger drips[] = {
 		SAYS("", "\1", 100),
-		SAYS("\1\0\0\0\1\0\0", "x", 40),
+		SAYS("\1\0\0\0\0\x7d\0", "x", 40),
 		SAYS(START, HEARTBEAT, 40),
 		SAYS(CONNECTED, HEARTBEAT, 40),
 		SAYS(READABLE, HEARTBEAT, 40),

@@ -5,7 +5,7 @@
  *	  users and options (test_messaging.c), a broker in trouble
  *	  (messaging_faults.c), and who is no broker at all (messaging_strangers.c).
  *
- * librabbitmq, which the driver does not use, looks behind it.
+ * A connection of librabbitmq aside from the driver's looks behind it.
  */
 #ifndef TEST_MESSAGING_TESTS_H
 #define TEST_MESSAGING_TESTS_H
