@@ -18,10 +18,16 @@ cd "$(dirname "$0")"
 # A part that takes longer hangs.
 part_timeout_s=1200
 
-all_parts=(
-	build build-clang lint unit unit-clang unit-sanitizers unit-threads
-	unit-valgrind install drivers cli server sqlite client attack faults fuzz
+# The first parts run alone, for the others need what they make. The others run in
+# two lanes, side by side: in the one what waits for servers most of its time, in
+# the other what computes. No two parts of different lanes write the same files.
+first_parts=(build install)
+lane_servers=(server drivers client cli faults)
+lane_compute=(
+	lint build-clang unit unit-clang unit-sanitizers unit-threads unit-valgrind
+	sqlite attack fuzz
 )
+all_parts=("${first_parts[@]}" "${lane_servers[@]}" "${lane_compute[@]}")
 
 # --- the parts; each runs in the copy, as the user, under `set -e` -----------
 
@@ -215,34 +221,71 @@ count()
 	grep -Eic "$1" "$2" || true
 }
 
+# Prints a part's line, and what went wrong; leaves its counts in the log directory.
 report_part()
 {
-	local part=$1 status=$2 seconds=$3 log=$WORK/log/$1 tests skips
+	local part=$1 status=$2 seconds=$3 log=$WORK/log/$1 tests skips word=FAIL
 
 	tests=$(count '^ *(not )?ok ?[0-9]* ?(-|test )' "$log")
 	tests=$((tests + $(count '^test .* \.\.\. ok' "$log")))
 	skips=$(count '^ *(not )?ok .*# *skip|^1\.\.0 # *skip' "$log")
-	total_tests=$((total_tests + tests))
-	total_skips=$((total_skips + skips))
-	if [ "$status" -eq 0 ] && [ "$skips" -eq 0 ]; then
-		passed=$((passed + 1))
+	[ "$status" -ne 0 ] || [ "$skips" -ne 0 ] || word=pass
+	echo "$word $tests $skips $part" >"$log.result"
+	if [ $word = pass ]; then
 		printf 'pass  %-16s %5d tests %5d s\n' "$part" "$tests" "$seconds"
 		return
 	fi
-	failed+=("$part")
 	printf 'FAIL  %-16s %5d tests %5d s, %d skipped, exit status %d\n' \
 		"$part" "$tests" "$seconds" "$skips" "$status"
 	grep -Ei -A8 '^ *not ok|# *skip|^test .* FAILED|^@@ ' "$log" | head -n 200 || true
 	tail -n 60 "$log"
 }
 
+# Runs those of the lane's parts, "$2" and on, that are among the wanted, "$1".
+run_lane()
+{
+	local wanted=" $1 " part status started
+	shift
+
+	for part in "$@"; do
+		[[ $wanted == *" $part "* ]] || continue
+		started=$SECONDS
+		status=0
+		run_part "$part" || status=$?
+		report_part "$part" "$status" $((SECONDS - started)) >"$WORK/log/$part.report"
+		flock "$WORK/log" cat "$WORK/log/$part.report"
+	done
+}
+
+end_check()
+{
+	# The lanes, which would begin their next part.
+	jobs -p | xargs -r kill 2>/dev/null || true
+	remove_work_dir
+}
+
+# Says how it went. Fails if a part did.
+sum_up()
+{
+	local word tests skips part passed=0 total_tests=0 total_skips=0
+	local -a failed=()
+
+	while read -r word tests skips part; do
+		total_tests=$((total_tests + tests))
+		total_skips=$((total_skips + skips))
+		if [ "$word" = pass ]; then passed=$((passed + 1)); else failed+=("$part"); fi
+	done < <(cat "$WORK"/log/*.result)
+	printf '%d parts: %d passed, %d failed%s; %d tests, %d skipped, %d s\n' $# \
+		"$passed" "${#failed[@]}" "${failed[*]:+ (${failed[*]})}" "$total_tests" \
+		"$total_skips" "$SECONDS"
+	[ "$passed" -eq $# ]
+}
+
 main()
 {
-	local part status started
-
 	scripts/setup.sh --check
 	make_work_dir check
-	trap remove_work_dir EXIT
+	trap end_check EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	copy_source .
@@ -252,19 +295,14 @@ main()
 	echo '--verbose' >"$WORK/home/.proverc"
 	hand_over
 
-	for part in "$@"; do
-		started=$SECONDS
-		status=0
-		run_part "$part" || status=$?
-		report_part "$part" "$status" $((SECONDS - started))
-	done
+	run_lane "$*" "${first_parts[@]}"
+	run_lane "$*" "${lane_servers[@]}" &
+	run_lane "$*" "${lane_compute[@]}" &
+	wait
+	sum_up "$@"
 }
 
 jobs=$(nproc)
-passed=0
-total_tests=0
-total_skips=0
-failed=()
 if [ $# -eq 0 ]; then
 	set -- "${all_parts[@]}"
 fi
@@ -275,7 +313,3 @@ for part in "$@"; do
 	fi
 done
 main "$@"
-printf '%d parts: %d passed, %d failed%s; %d tests, %d skipped, %d s\n' $# \
-	"$passed" "${#failed[@]}" "${failed[*]:+ (${failed[*]})}" "$total_tests" \
-	"$total_skips" "$SECONDS"
-[ ${#failed[@]} -eq 0 ]

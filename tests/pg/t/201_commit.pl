@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use IPC::Run qw(start finish);
+use JSON::PP;
 use OspTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -134,6 +135,31 @@ is_deeply(
 		[ 'pg.commit-start', $caller ]
 	],
 	'commits of statements with comments');
+
+# The same below a `db` that a driver in the application writes, and that has ended
+# before the COMMIT arrives: what comes later does not hang below it.
+my $ended = context();
+my $driver = '22222222-2222-4222-8222-222222222222';
+$comment = comment(signed($ended->{base}, undef, $driver));
+$node->safe_psql('postgres',
+	"BEGIN;\nINSERT INTO t VALUES (5) $comment;\nSELECT pg_sleep(0.1);\nCOMMIT;");
+my ($start, $stop) = wait_for_points($node, $ended, 4);
+open my $store, '>>', trace_file($node) or die $!;
+foreach my $point ([ 'db-start', $start ], [ 'db-stop', $stop ])
+{
+	my ($name, $of) = @$point;
+	print {$store} encode_json(
+		{
+			%$of,
+			name => $name,
+			parent_id => $ended->{base},
+			trace_id => $driver,
+			info => { host => 'app', db => { statement => 'INSERT' } }
+		}),
+	  "\n";
+}
+close $store;
+is(breaches($node, $ended->{base}), '', 'a driver whose db had ended: nothing is wrong');
 
 # Terminated and cancelled in a deferred trigger, in a function.
 $node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
