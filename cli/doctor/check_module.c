@@ -41,7 +41,7 @@ report_missing(const doctor *d, doctor_result *r, const char *named_in,
 				 "session_preload_libraries nor shared_preload_libraries nor "
 				 "local_preload_libraries names osprofiler");
 	doctor_advise(r, "as a superuser:");
-	doctor_mend_sql(d, r, alter, "SELECT pg_reload_conf()", NULL);
+	doctor_mend_sql(d, r, alter, "SELECT pg_reload_conf()");
 }
 
 void
@@ -68,8 +68,7 @@ check_module(doctor *d, doctor_result *r)
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM SET osprofiler.enabled = on",
-						"SELECT pg_reload_conf()",
-						NULL);
+						"SELECT pg_reload_conf()");
 	}
 	else
 		doctor_good(r,

@@ -85,8 +85,7 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM RESET osprofiler.points",
-						"SELECT pg_reload_conf()",
-						NULL);
+						"SELECT pg_reload_conf()");
 }
 
 static void

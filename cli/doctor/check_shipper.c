@@ -67,7 +67,7 @@ mend_agent(const doctor *d, doctor_result *r)
 					"ALTER SYSTEM SET osprofiler.agent = '%s'",
 					own);
 	doctor_advise(r, "as a superuser, if the server runs on this machine:");
-	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()", NULL);
+	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()");
 }
 
 static void

@@ -105,9 +105,9 @@ void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 /* Appends a word to the command line, as a shell reads it back. */
 void doctor_mend_word(doctor_result *r, const char *word);
 
-/* A call of psql that executes statements, which are %s: values for a literal must
- * be quoted already. NULL ends them. */
-void doctor_mend_sql(const doctor *d, doctor_result *r, ...);
+/* Appends a call of psql that executes one or two statements; second may be NULL. */
+void doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
+					 const char *second);
 
 /* --- doctor_print.c --- */
 

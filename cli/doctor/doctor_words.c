@@ -72,17 +72,16 @@ doctor_mend_word(doctor_result *r, const char *word)
 }
 
 void
-doctor_mend_sql(const doctor *d, doctor_result *r, ...)
+doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
+				const char *second)
 {
-	const char *statement;
-	va_list args;
+	const char *const statements[] = {first, second};
+	size_t i;
 
 	cli_server_add_psql(d->server, &r->mend);
-	va_start(args, r);
-	while ((statement = va_arg(args, const char *)) != NULL)
+	for (i = 0; i < 2 && statements[i] != NULL; i++)
 	{
 		osp_buf_add_str(&r->mend, OSP_STR(" -c "));
-		cli_add_quoted(&r->mend, osp_str_of(statement));
+		cli_add_quoted(&r->mend, osp_str_of(statements[i]));
 	}
-	va_end(args);
 }

@@ -28,40 +28,56 @@ enum
 typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 
-#define LIBPQ_FUNCTIONS(X)                                              \
-	X(PGconn *,                                                         \
-	  PQconnectdbParams,                                                \
-	  (const char *const *keywords, const char *const *values, int ex)) \
-	X(void, PQfinish, (PGconn *) )                                      \
-	X(int, PQstatus, (const PGconn *) )                                 \
-	X(char *, PQerrorMessage, (const PGconn *) )                        \
-	X(char *, PQhost, (const PGconn *) )                                \
-	X(char *, PQport, (const PGconn *) )                                \
-	X(char *, PQuser, (const PGconn *) )                                \
-	X(char *, PQdb, (const PGconn *) )                                  \
-	X(PGresult *,                                                       \
-	  PQexecParams,                                                     \
-	  (PGconn *,                                                        \
-	   const char *,                                                    \
-	   int,                                                             \
-	   const unsigned *,                                                \
-	   const char *const *,                                             \
-	   const int *,                                                     \
-	   const int *,                                                     \
-	   int) )                                                           \
-	X(int, PQresultStatus, (const PGresult *) )                         \
-	X(char *, PQresultErrorField, (const PGresult *, int) )             \
-	X(int, PQntuples, (const PGresult *) )                              \
-	X(int, PQgetisnull, (const PGresult *, int, int) )                  \
-	X(char *, PQgetvalue, (const PGresult *, int, int) )                \
-	X(void, PQclear, (PGresult *) )
-
+/* What is used of libpq, as libpq-fe.h declares it. */
 typedef struct libpq
 {
-#define DECLARE(result, name, args) result(*name) args;
-	LIBPQ_FUNCTIONS(DECLARE)
-#undef DECLARE
+	PGconn *(*PQconnectdbParams)(const char *const *keywords,
+								 const char *const *values, int expand_dbname);
+	void (*PQfinish)(PGconn *conn);
+	int (*PQstatus)(const PGconn *conn);
+	char *(*PQerrorMessage)(const PGconn *conn);
+	char *(*PQhost)(const PGconn *conn);
+	char *(*PQport)(const PGconn *conn);
+	char *(*PQuser)(const PGconn *conn);
+	char *(*PQdb)(const PGconn *conn);
+	PGresult *(*PQexecParams)(PGconn *conn, const char *command, int count,
+							  const unsigned *types, const char *const *values,
+							  const int *lengths, const int *formats,
+							  int result_format);
+	int (*PQresultStatus)(const PGresult *result);
+	char *(*PQresultErrorField)(const PGresult *result, int field);
+	int (*PQntuples)(const PGresult *result);
+	int (*PQgetisnull)(const PGresult *result, int row, int column);
+	char *(*PQgetvalue)(const PGresult *result, int row, int column);
+	void (*PQclear)(PGresult *result);
 } libpq;
+
+#define FUNCTION(name)               \
+	{                                \
+#name, offsetof(libpq, name) \
+	}
+
+static const struct
+{
+	const char *name;
+	size_t offset;
+} functions[] = {
+	FUNCTION(PQconnectdbParams),
+	FUNCTION(PQfinish),
+	FUNCTION(PQstatus),
+	FUNCTION(PQerrorMessage),
+	FUNCTION(PQhost),
+	FUNCTION(PQport),
+	FUNCTION(PQuser),
+	FUNCTION(PQdb),
+	FUNCTION(PQexecParams),
+	FUNCTION(PQresultStatus),
+	FUNCTION(PQresultErrorField),
+	FUNCTION(PQntuples),
+	FUNCTION(PQgetisnull),
+	FUNCTION(PQgetvalue),
+	FUNCTION(PQclear),
+};
 
 struct cli_server
 {
@@ -70,27 +86,31 @@ struct cli_server
 };
 
 static libpq pq;
+static void *library; /* stays loaded; NULL: it is not yet */
 
 static osp_status
 load_libpq(osp_error *err)
 {
-	void *library;
+	size_t i;
 
-	if (pq.PQconnectdbParams != NULL)
-		return OSP_OK;
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL)
+		library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (library == NULL)
 		return osp_error_set(err,
 							 OSP_ENOENT,
 							 "PostgreSQL's client library, " LIBRARY
 							 ", is not installed (Debian's package libpq5)");
-#define LOAD(result, name, args)                 \
-	*(void **) &pq.name = dlsym(library, #name); \
-	if (pq.name == NULL)                         \
-		return osp_error_set(                    \
-			err, OSP_ENOENT, LIBRARY " has no function " #name);
-	LIBPQ_FUNCTIONS(LOAD)
-#undef LOAD
+	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+	{
+		void *function = dlsym(library, functions[i].name);
+
+		if (function == NULL)
+			return osp_error_set(err,
+								 OSP_ENOENT,
+								 LIBRARY " has no function %s",
+								 functions[i].name);
+		memcpy((char *) &pq + functions[i].offset, &function, sizeof(function));
+	}
 	return OSP_OK;
 }
 
