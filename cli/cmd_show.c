@@ -148,7 +148,8 @@ add_missing_server(osp_report *report, osp_buf *text)
 				"the extension (psql -c 'SHOW session_preload_libraries'), "
 				"does not know the key (psql -c 'SELECT contexts FROM "
 				"osprofiler.stat' counts what it refused), delivers to another "
-				"collector (psql -c 'SHOW osprofiler.connection_string'), or "
+				"collector (psql -c 'SHOW osprofiler.connection_string'; "
+				"--server CONNINFO reads what the server has), or "
 				"has not delivered yet (show the trace again)\n"));
 		status = osp_buf_status(text);
 	}

@@ -21,6 +21,12 @@ cli_collector_option(cli_collector *collector, int code, const char *value)
 	switch (code)
 	{
 		case CLI_OPT_CONNECTION_STRING:
+			if (collector->connection_string != NULL)
+			{
+				cli_usage("--connection-string is given twice, and this "
+						  "command reads one collector");
+				return false;
+			}
 			collector->connection_string = value;
 			return true;
 		case CLI_OPT_TRANSPORT_URL:

@@ -44,6 +44,7 @@ void
 cli_source_term(cli_source *source)
 {
 	cli_collector_close(&source->collector);
+	cli_others_term(&source->others);
 	cli_run_dirs_term(&source->dirs);
 }
 
@@ -57,6 +58,11 @@ cli_source_option(cli_source *source, int code, const char *value)
 							value,
 							IDLE_MAX_S,
 							&source->collector.idle_timeout_s);
+	if (code == CLI_OPT_SERVER)
+		return cli_others_add_server(&source->others, value);
+	if (code == CLI_OPT_CONNECTION_STRING &&
+		source->collector.connection_string != NULL)
+		return cli_others_add_collector(&source->others, value);
 	if (code != CLI_OPT_NO_WAIT)
 		return cli_collector_option(&source->collector, code, value);
 	source->wait_s = 0;
@@ -156,19 +162,9 @@ read_stored(cli_source *source, const char *name, osp_report *report)
 {
 	const cli_collector *collector = &source->collector;
 	osp_error err = {OSP_OK, ""};
-	osp_status status = OSP_OK;
-	unsigned form;
-	osp_id id;
+	osp_status status = cli_collector_read_trace(collector, name, report, &err);
 
-	for (form = 0; status == OSP_OK && osp_report_points(report) == 0 &&
-				   osp_trace_name_form(osp_str_of(name), form, &id);
-		 form++)
-	{
-		char text[OSP_ID_MAX + 1];
-
-		status = collector->driver->get_points(
-			collector->conn, osp_id_text(&id, text), add_point, report, &err);
-	}
+	cli_others_read(&source->others, name, report);
 
 	/* Whoever delivers the trace may make the collector, too. */
 	source->missing = err;

@@ -9,11 +9,13 @@
 #include "collector_options.h"
 #include "delivery.h"
 #include "osprofiler/report.h"
+#include "server/other_sources.h"
 
 /* Where traces come from, and how long to wait for what is on its way. */
 typedef struct cli_source
 {
 	cli_collector collector;
+	cli_others others;
 	double wait_s;
 	cli_run_dirs dirs; /* found when the collector is opened */
 	osp_error missing; /* code OSP_ENOENT: the collector is not there (yet) */
@@ -24,18 +26,27 @@ enum
 	CLI_OPT_WAIT = CLI_OPT_FIRST_FREE,
 	CLI_OPT_NO_WAIT,
 	CLI_OPT_IDLE_TIMEOUT,
+	CLI_OPT_SERVER,
 	CLI_OPT_SOURCE_FREE
 };
 
 #define CLI_SOURCE_OPTIONS                                                  \
 	CLI_COLLECTOR_OPTIONS, {"wait", required_argument, NULL, CLI_OPT_WAIT}, \
 		{"no-wait", no_argument, NULL, CLI_OPT_NO_WAIT},                    \
+		{"server", required_argument, NULL, CLI_OPT_SERVER},                \
 	{                                                                       \
 		"idle-timeout", required_argument, NULL, CLI_OPT_IDLE_TIMEOUT       \
 	}
 
 #define CLI_SOURCE_HELP                                                      \
 	CLI_COLLECTOR_HELP                                                       \
+	"                            given more than once: the trace is read "   \
+	"from all\n"                                                             \
+	"  --server CONNINFO         read also what this PostgreSQL server has " \
+	"of the\n"                                                               \
+	"                            trace, as psql takes it; may be given "     \
+	"more than\n"                                                            \
+	"                            once\n"                                     \
 	"  --wait TIME               how long to wait for operations that are "  \
 	"on their\n"                                                             \
 	"                            way to the collector (5s)\n"                \

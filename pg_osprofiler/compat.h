@@ -22,6 +22,13 @@
 #include "utils/backend_status.h"
 #endif
 
+/* The role that may read the statistics of others. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_ROLE_READ_ALL_STATS ROLE_PG_READ_ALL_STATS
+#else
+#define PGOSP_ROLE_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
+#endif
+
 /* The arguments of ExecutorRun_hook where they are kept. */
 typedef struct pgospRun
 {

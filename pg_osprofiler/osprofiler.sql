@@ -207,6 +207,26 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
 COMMENT ON FUNCTION @extschema@.points(pg_catalog.text) IS
 	'the points of a trace, as they are drawn';
 
+-- These two check by themselves who may read which trace.
+CREATE FUNCTION @extschema@.challenge()
+RETURNS pg_catalog.text
+AS 'MODULE_PATHNAME', 'pgosp_challenge'
+LANGUAGE C STABLE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION @extschema@.challenge() IS
+	'what a context must have as its parent_id to let this session read a trace';
+
+CREATE FUNCTION @extschema@.notifications(base_id pg_catalog.text,
+	trace_info pg_catalog.text DEFAULT NULL,
+	trace_hmac pg_catalog.text DEFAULT NULL)
+RETURNS SETOF pg_catalog.text
+AS 'MODULE_PATHNAME', 'pgosp_notifications'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
+
+COMMENT ON FUNCTION @extschema@.notifications(pg_catalog.text,
+	pg_catalog.text, pg_catalog.text) IS
+	'the notifications of a trace, for those who may read all, and for who made it';
+
 -- A trace tells what others have run.
 REVOKE ALL ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4)
 	FROM PUBLIC;

@@ -213,6 +213,9 @@ extern const char *pgosp_producer_trouble(void);
 /* Database, user, pid and application, encoded when one of them is new. */
 extern osp_str pgosp_session_attributes(void);
 
+/* The user that this session was opened by, borrowed; NULL: nobody has. */
+extern const char *pgosp_session_login(void);
+
 /* The application's name in these attributes. */
 extern char pgosp_application[NAMEDATALEN];
 
@@ -323,8 +326,17 @@ extern const struct osp_allocator *pgosp_collector_memory(void);
 /* What jsonb_in takes, made of the JSON of a notification; palloc'd. */
 extern char *pgosp_storable_json(osp_str json);
 
-/* All points of a trace, which may be named in any form of osp_trace_name_form().
- * Raises an error if the collector cannot be read. */
+/*
+ * Reads the points of a trace, which may be named in any form of
+ * osp_trace_name_form(). fn, which must not raise an error, gets the JSON of each;
+ * the result is how many there are. Raises an error if the collector cannot be read.
+ */
+extern size_t pgosp_collector_points(osp_str name,
+									 const struct osp_allocator *alc,
+									 osp_status (*fn)(void *ctx, osp_str json),
+									 void *ctx);
+
+/* The same as a report. */
 extern struct osp_report *pgosp_collector_read(osp_str name,
 											   const struct osp_allocator *alc);
 

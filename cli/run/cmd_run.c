@@ -44,6 +44,7 @@ static const char help[] =
 	"                            (a call of osprofiler.set_context in one "
 	"pipeline)\n"
 	"  --follow                  print points as they happen, on stderr\n"
+	"  -q, --quiet               say nothing at the end but what went wrong\n"
 	"  -h, --help                this text\n";
 
 enum
@@ -58,6 +59,7 @@ static const struct option longs[] = {
 	CLI_COLLECTOR_OPTIONS,
 	{"propagate-prepared", no_argument, NULL, OPT_PROPAGATE_PREPARED},
 	{"follow", no_argument, NULL, OPT_FOLLOW},
+	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -68,7 +70,7 @@ read_args(int argc, char **argv, run_args *args)
 	int c;
 
 	/* The first word that is no option is the command; what follows is its. */
-	while ((c = cli_next_option(argc, argv, "+h", longs)) != -1)
+	while ((c = cli_next_option(argc, argv, "+hq", longs)) != -1)
 	{
 		switch (c)
 		{
@@ -86,6 +88,9 @@ read_args(int argc, char **argv, run_args *args)
 				break;
 			case OPT_FOLLOW:
 				args->follow = true;
+				break;
+			case 'q':
+				args->quiet = true;
 				break;
 			case 'h':
 				args->help = true;

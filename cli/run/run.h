@@ -11,6 +11,7 @@
 #include "osprofiler/context.h"
 #include "profiler/config.h"
 #include "record/runstat.h"
+#include "run/run_seen.h"
 #include "ship/shipper.h"
 
 /* As shells and env answer for a command that cannot be run. */
@@ -134,6 +135,7 @@ typedef struct run_follow
 	int64_t start_ns;
 	bool prints;    /* a line for each, on stderr */
 	bool saw_libpq; /* an operation of libpq was among them */
+	run_seen seen;
 } run_follow;
 
 /* An osp_tap_fn; ctx is a run_follow. */
@@ -148,6 +150,7 @@ typedef struct run_args
 	const char *transport_url;     /* NULL: not given */
 	bool propagate_prepared;
 	bool follow;
+	bool quiet;
 	bool help;
 	char **command;
 } run_args;
@@ -167,6 +170,22 @@ typedef struct run_state
 	run_child child;
 	run_follow follow;
 } run_state;
+
+/* --- run_server.c: the server's half of the trace --- */
+
+/* How many statements of the command the collector has from a server, when no more
+ * come in. */
+uint64_t run_server_known(const run_state *run);
+
+/* Asks the server that the command has used for its operations, and stores them in
+ * the collector. OSP_EUNSUPPORTED, with an empty message: it is not on this host. */
+osp_status run_server_fetch(const run_state *run,
+							osp_error *err) OSP_MUST_CHECK;
+
+/* --- run_summary.c --- */
+
+/* One line: what was seen. Nothing if no statement was. */
+void run_summary_print(const run_state *run, const osp_run_totals *totals);
 
 /* After the command has ended: delivers the rest, removes the run directory if
  * nothing is left in it, and says how to see the trace, or why there is none. */

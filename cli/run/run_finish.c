@@ -179,7 +179,11 @@ run_finish(run_state *run)
 	if (seen)
 	{
 		print_untraced(&totals);
-		print_trace_id(run);
+		if (!run->args->quiet)
+		{
+			run_summary_print(run, &totals);
+			print_trace_id(run);
+		}
 	}
 	else
 		print_absence(run, &totals);

@@ -112,6 +112,7 @@ run_follow_record(void *ctx, const osp_record *record)
 
 	follow->saw_libpq |=
 		record->name.len >= 2 && memcmp(record->name.ptr, "db", 2) == 0;
+	run_seen_add(&follow->seen, record);
 	if (follow->prints)
 		print_record(follow, record);
 }

@@ -22,7 +22,8 @@ enum
 	PGRES_COMMAND_OK = 1,
 	PGRES_TUPLES_OK = 2,
 	PG_DIAG_SQLSTATE = 'C',
-	PG_DIAG_MESSAGE_PRIMARY = 'M'
+	PG_DIAG_MESSAGE_PRIMARY = 'M',
+	PG_DIAG_MESSAGE_DETAIL = 'D'
 };
 
 typedef struct pg_conn PGconn;
@@ -172,6 +173,7 @@ cli_server_ask(cli_server *server, const char *sql, int count,
 	int status = pq.PQresultStatus(result);
 	const char *code;
 	const char *message;
+	const char *detail;
 
 	server->sqlstate[0] = '\0';
 	*answer = NULL;
@@ -182,14 +184,18 @@ cli_server_ask(cli_server *server, const char *sql, int count,
 	}
 	code = pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	message = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	detail = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	(void) snprintf(server->sqlstate,
 					sizeof(server->sqlstate),
 					"%s",
 					code != NULL ? code : "");
-	(void) set_message(err,
-					   OSP_EREFUSED,
-					   message != NULL ? message
-									   : pq.PQerrorMessage(server->conn));
+	if (message != NULL && detail != NULL)
+		(void) osp_error_set(err, OSP_EREFUSED, "%s: %s", message, detail);
+	else
+		(void) set_message(err,
+						   OSP_EREFUSED,
+						   message != NULL ? message
+										   : pq.PQerrorMessage(server->conn));
 	pq.PQclear(result);
 	return OSP_EREFUSED;
 }

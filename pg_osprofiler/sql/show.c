@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "osprofiler/buf.h"
 #include "osprofiler/report.h"
+#include "pgosp_rows.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -27,49 +28,10 @@ PG_FUNCTION_INFO_V1(pgosp_show);
 PG_FUNCTION_INFO_V1(pgosp_explain);
 PG_FUNCTION_INFO_V1(pgosp_points_of_trace);
 
-/* The rows that a function returns. */
-typedef struct pgospRows
-{
-	Tuplestorestate *store;
-	TupleDesc desc;
-	MemoryContext row; /* reset for each */
-} pgospRows;
-
-static void
-begin_rows(FunctionCallInfo fcinfo, pgospRows *rows)
-{
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		(info->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("a set cannot be returned here"));
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	rows->desc = CreateTupleDescCopy(info->expectedDesc);
-	rows->store = tuplestore_begin_heap(
-		(info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = rows->store;
-	info->setDesc = rows->desc;
-	MemoryContextSwitchTo(old);
-	rows->row = AllocSetContextCreate(
-		CurrentMemoryContext, "osprofiler row", ALLOCSET_DEFAULT_SIZES);
-}
-
 static osp_report *
 read_trace(FunctionCallInfo fcinfo, const osp_allocator *alc)
 {
-	osp_str id = osp_str_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	osp_str utf8 = pgosp_text_utf8(id, OSP_ID_MAX + 1);
-
-	if (utf8.len == 0 || utf8.len > OSP_ID_MAX)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("an id of a trace has 1 to %d bytes", OSP_ID_MAX));
-	return pgosp_collector_read(
-		osp_str_n(pnstrdup(utf8.ptr, utf8.len), utf8.len), alc);
+	return pgosp_collector_read(pgosp_trace_argument(fcinfo), alc);
 }
 
 static void
@@ -77,29 +39,6 @@ check_status(osp_status status)
 {
 	if (status != OSP_OK)
 		pgosp_collector_error(status, "");
-}
-
-static void
-put_lines(const pgospRows *rows, osp_str text)
-{
-	const char *line = text.ptr;
-	const char *end = text.ptr + text.len;
-
-	while (line < end)
-	{
-		const char *stop = memchr(line, '\n', (size_t) (end - line));
-		size_t len = (size_t) ((stop != NULL ? stop : end) - line);
-		MemoryContext old = MemoryContextSwitchTo(rows->row);
-		Datum value =
-			PointerGetDatum(cstring_to_text_with_len(line, (int) len));
-		bool isnull = false;
-
-		tuplestore_putvalues(rows->store, rows->desc, &value, &isnull);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(rows->row);
-		line += len + 1;
-		CHECK_FOR_INTERRUPTS();
-	}
 }
 
 /* Draws the report as text. */
@@ -127,7 +66,7 @@ return_lines(FunctionCallInfo fcinfo, pgosp_draw draw)
 	pgospRows rows;
 	osp_buf text;
 
-	begin_rows(fcinfo, &rows);
+	pgosp_rows_begin(fcinfo, &rows);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	if (width < 0 || width > WIDTH_MAX)
@@ -148,7 +87,7 @@ return_lines(FunctionCallInfo fcinfo, pgosp_draw draw)
 	osp_buf_init(&text, alc, MaxAllocSize);
 	check_status(draw(report, &options, &text));
 	check_status(osp_buf_status(&text));
-	put_lines(&rows, osp_buf_str(&text));
+	pgosp_rows_put_lines(&rows, osp_buf_str(&text));
 	return (Datum) 0;
 }
 
@@ -293,7 +232,7 @@ pgosp_points_of_trace(PG_FUNCTION_ARGS)
 {
 	pgospRows rows;
 
-	begin_rows(fcinfo, &rows);
+	pgosp_rows_begin(fcinfo, &rows);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	check_status(osp_report_walk(

@@ -141,6 +141,24 @@ wait_for_delivery(void)
 	}
 }
 
+/* Who gets the notifications, and how many there were. */
+typedef struct pgospReading
+{
+	osp_point_fn fn;
+	void *ctx;
+	size_t count;
+} pgospReading;
+
+/* An osp_point_fn. */
+static osp_status
+hand_on(void *ctx, osp_str json)
+{
+	pgospReading *reading = (pgospReading *) ctx;
+
+	reading->count++;
+	return reading->fn(reading->ctx, json);
+}
+
 /* What is no notification is left out. */
 static osp_status
 add_point(void *ctx, osp_str json)
@@ -161,27 +179,27 @@ is_interrupted(void *ctx)
 /* Reads the trace under the first form of its name that there is. */
 static osp_status
 read_forms(const osp_driver *driver, osp_driver_conn *conn, osp_str name,
-		   osp_report *report, osp_error *err)
+		   pgospReading *reading, osp_error *err)
 {
 	osp_status status = OSP_OK;
 	unsigned form;
 	osp_id id;
 
-	for (form = 0; status == OSP_OK && osp_report_points(report) == 0 &&
+	for (form = 0; status == OSP_OK && reading->count == 0 &&
 				   osp_trace_name_form(name, form, &id);
 		 form++)
 	{
 		char text[OSP_ID_MAX + 1];
 
 		status = driver->get_points(
-			conn, osp_id_text(&id, text), add_point, report, err);
+			conn, osp_id_text(&id, text), hand_on, reading, err);
 	}
 	return status;
 }
 
 static osp_status
 read_points(const char *uri, osp_str name, const osp_allocator *alc,
-			osp_report *report, osp_error *err)
+			pgospReading *reading, osp_error *err)
 {
 	const osp_driver *driver;
 	osp_driver_conn *conn = NULL;
@@ -207,7 +225,7 @@ read_points(const char *uri, osp_str name, const osp_allocator *alc,
 	status = driver->open(&options, &conn, err);
 	if (status != OSP_OK)
 		return status;
-	status = read_forms(driver, conn, name, report, err);
+	status = read_forms(driver, conn, name, reading, err);
 	driver->close(conn);
 	return status;
 }
@@ -226,12 +244,13 @@ new_report(const osp_allocator *alc)
 	return report;
 }
 
-osp_report *
-pgosp_collector_read(osp_str name, const osp_allocator *alc)
+size_t
+pgosp_collector_points(osp_str name, const osp_allocator *alc, osp_point_fn fn,
+					   void *ctx)
 {
 	char uri[OSP_CONNECTION_STRING_MAX];
+	pgospReading reading = {.fn = fn, .ctx = ctx};
 	osp_error err = {OSP_OK, ""};
-	osp_report *report = new_report(alc);
 	osp_status status;
 
 	wait_for_delivery();
@@ -244,12 +263,21 @@ pgosp_collector_read(osp_str name, const osp_allocator *alc)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				errmsg("too many files are open to read the trace"));
-	status = read_points(uri, name, alc, report, &err);
+	status = read_points(uri, name, alc, &reading, &err);
 	ReleaseExternalFD();
 	CHECK_FOR_INTERRUPTS();
 
 	/* The first trace makes the file. */
 	if (status != OSP_OK && status != OSP_ENOENT)
 		pgosp_collector_error(status, err.msg);
+	return reading.count;
+}
+
+osp_report *
+pgosp_collector_read(osp_str name, const osp_allocator *alc)
+{
+	osp_report *report = new_report(alc);
+
+	(void) pgosp_collector_points(name, alc, add_point, report);
 	return report;
 }

@@ -111,3 +111,9 @@ pgosp_session_attributes(void)
 	pgosp_text_epoch++;
 	return attributes;
 }
+
+const char *
+pgosp_session_login(void)
+{
+	return MyProcPort != NULL ? MyProcPort->user_name : NULL;
+}

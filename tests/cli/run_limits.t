@@ -53,6 +53,7 @@ sub same
 	# The shell says which process a signal ended.
 	s/^bash: line \d+: +\d+ .*\n//m for $plain[2], $err;
 
+	$err =~ s/^osprofiler: run: \d+ statements? of SQLite\n//m;
 	$words .= $1 while $err =~ s/^(osprofiler: run: .*\n)//m;
 	$err =~ s/^Trace ID: .*\nDisplay trace with command: .*\n//m;
 	is("$status|$out|$err", join('|', @plain), "$what: the command does not notice");

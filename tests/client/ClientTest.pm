@@ -25,7 +25,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw($dir $here $osprofiler $key start_server stop_server
   restart_server run plain traced trace_id tree points check_trace slurp
   write_file need_program need_extension leftover
-  $nothing_seen wait_for wait_for_query);
+  $nothing_seen $summary wait_for wait_for_query);
 
 # Everything runs as one user, so that both sides may write to one collector.
 BEGIN
@@ -193,6 +193,9 @@ my $last_id;
 # What `osprofiler run` says instead of a trace id where nothing was traced.
 our $nothing_seen = qr{^osprofiler: run: (?:no operation was seen|the command was not traced:|the command runs untraced:).*\n\z}m;
 
+# What it says at the end of what it has seen.
+our $summary = qr{^osprofiler: run: \d+ statements? of .*\n}m;
+
 # As run, under `osprofiler run`; its own lines at the end are taken away.
 sub traced
 {
@@ -204,6 +207,7 @@ sub traced
 	$last_id = $1
 	  if $err =~ s/^Trace ID: (\S+)\nDisplay trace with command: .*\n\z//m;
 	$err =~ s/$nothing_seen//;
+	$err =~ s/$summary//;
 	return ($status, $out, $err);
 }
 

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_seen.c
+ *	  What the operations of a run's command were.
+ */
+#include "run/run_seen.h"
+
+#include <stdio.h>
+
+#include "osprofiler/buf.h"
+
+#define CONNINFO_MAX 4096
+
+/* What is looked for in a start record. */
+typedef struct start_facts
+{
+	bool statement;
+	bool other; /* a call that is no statement */
+	bool told;
+	osp_str server;
+	osp_str port;
+	osp_str database;
+	osp_str user;
+} start_facts;
+
+static void
+read_attribute(const osp_attr *attr, start_facts *facts)
+{
+	const struct
+	{
+		osp_str key;
+		osp_str *value;
+	} texts[] = {
+		{OSP_STR("server"), &facts->server},
+		{OSP_STR("port"), &facts->port},
+		{OSP_STR("database"), &facts->database},
+		{OSP_STR("user"), &facts->user},
+	};
+	size_t i;
+
+	if (osp_str_eq(attr->key, OSP_STR("sends_context")))
+		facts->told = true;
+	if (attr->type != OSP_ATTR_STR)
+		return;
+	facts->statement |= osp_str_eq(attr->key, OSP_STR("statement"));
+	facts->other |= osp_str_eq(attr->key, OSP_STR("operation"));
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (osp_str_eq(attr->key, texts[i].key))
+			*texts[i].value = attr->value;
+}
+
+static void
+keep_text(char *out, size_t size, osp_str text)
+{
+	if (text.len < size)
+		(void) snprintf(out, size, "%.*s", (int) text.len, text.ptr);
+}
+
+void
+run_seen_add(run_seen *seen, const osp_record *record)
+{
+	bool libpq = osp_str_eq(record->name, OSP_STR("db"));
+	start_facts facts = {.statement = false};
+	size_t pos = 0;
+	osp_attr attr;
+
+	if (record->kind != OSP_RECORD_START ||
+		(!libpq && !osp_str_eq(record->name, OSP_STR("sqlite"))))
+		return;
+	while (osp_attr_next(record->info, &pos, &attr))
+		read_attribute(&attr, &facts);
+	if (!facts.statement || facts.other)
+		return;
+	if (!libpq)
+	{
+		seen->sqlite++;
+		return;
+	}
+	seen->libpq++;
+	if (!facts.told)
+		return;
+	if (seen->told++ > 0)
+		return;
+	keep_text(seen->server, sizeof(seen->server), facts.server);
+	keep_text(seen->port, sizeof(seen->port), facts.port);
+	keep_text(seen->database, sizeof(seen->database), facts.database);
+	keep_text(seen->user, sizeof(seen->user), facts.user);
+}
+
+bool
+run_seen_is_local(const run_seen *seen)
+{
+	return seen->server[0] == '/' || seen->server[0] == '@' ||
+		   strcmp(seen->server, "localhost") == 0 ||
+		   strcmp(seen->server, "::1") == 0 ||
+		   strncmp(seen->server, "127.", 4) == 0;
+}
+
+/* "key=value ", the value in quotes where it needs them. */
+static void
+add_part(osp_buf *out, const char *key, const char *value)
+{
+	bool quoted = value[strcspn(value, " '\\\t")] != '\0';
+
+	if (value[0] == '\0')
+		return;
+	osp_buf_addf(
+		out, "%s%s=%s", out->len > 0 ? " " : "", key, quoted ? "'" : "");
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '\'' || *value == '\\')
+			osp_buf_add_char(out, '\\');
+		osp_buf_add_char(out, *value);
+	}
+	if (quoted)
+		osp_buf_add_char(out, '\'');
+}
+
+void
+run_seen_conninfo(const run_seen *seen, char *out, size_t size)
+{
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, CONNINFO_MAX);
+	add_part(&text, "host", seen->server);
+	add_part(&text, "port", seen->port);
+	add_part(&text, "dbname", seen->database);
+	add_part(&text, "user", seen->user);
+	(void) snprintf(out, size, "%s", text.len > 0 ? text.ptr : "");
+	osp_buf_term(&text);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_summary.c
+ *	  What `osprofiler run` has seen, in one line at its end.
+ */
+#include "run/run.h"
+
+#include <stdio.h>
+
+#include "cli.h"
+#include "osprofiler/driver.h"
+#include "shell_text.h"
+
+/* A trace of more statements is not read to count those that the server knows. */
+#define COUNTED_MAX 10000
+
+static const char *
+plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* Can it be told which statements the server knows? */
+static bool
+may_ask(const run_state *run, const osp_run_totals *totals)
+{
+	const osp_driver *driver;
+
+	return run->follow.seen.told > 0 && run->follow.seen.told <= COUNTED_MAX &&
+		   !run->random_key && totals->stat.driver_errors == 0 &&
+		   osp_driver_find(osp_str_of(run->collector), &driver, NULL) ==
+			   OSP_OK &&
+		   (driver->flags & OSP_DRIVER_CAN_READ) != 0;
+}
+
+/* The statements that the server knows; if none, err says why, as far as that is
+ * known. */
+static uint64_t
+find_known(const run_state *run, osp_error *err)
+{
+	uint64_t known = run_server_known(run);
+
+	err->msg[0] = '\0';
+	if (known == 0 && run_server_fetch(run, err) == OSP_OK)
+		known = run_server_known(run);
+	return known < run->follow.seen.libpq ? known : run->follow.seen.libpq;
+}
+
+static void
+add_server(osp_buf *text, const run_state *run)
+{
+	const run_seen *seen = &run->follow.seen;
+	char conninfo[1024];
+	osp_error err;
+	uint64_t known = find_known(run, &err);
+
+	if (known > 0)
+	{
+		osp_buf_addf(
+			text, ", %llu also in the server", (unsigned long long) known);
+		return;
+	}
+	run_seen_conninfo(seen, conninfo, sizeof(conninfo));
+	osp_buf_addf(text,
+				 "; none of them is known to the server%s%s%s, try: osprofiler "
+				 "doctor ",
+				 err.msg[0] != '\0' ? " (" : "",
+				 err.msg,
+				 err.msg[0] != '\0' ? ")" : "");
+	cli_add_quoted(text, osp_str_of(conninfo));
+}
+
+void
+run_summary_print(const run_state *run, const osp_run_totals *totals)
+{
+	const run_seen *seen = &run->follow.seen;
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 8192);
+	if (seen->libpq > 0)
+		osp_buf_addf(&text,
+					 "%llu statement%s of PostgreSQL",
+					 (unsigned long long) seen->libpq,
+					 plural(seen->libpq));
+	if (seen->libpq > 0 && may_ask(run, totals))
+		add_server(&text, run);
+	if (seen->sqlite > 0)
+		osp_buf_addf(&text,
+					 "%s%llu statement%s of SQLite",
+					 seen->libpq > 0 ? "; " : "",
+					 (unsigned long long) seen->sqlite,
+					 plural(seen->sqlite));
+	if (osp_buf_status(&text) == OSP_OK && text.len > 0)
+		(void) cli_error("%s", text.ptr);
+	osp_buf_term(&text);
+}

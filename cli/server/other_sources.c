@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * other_sources.c
+ *	  What a trace is read from besides the collector: other collectors, and servers
+ *	  that have recorded a part of it.
+ */
+#include "server/other_sources.h"
+
+#include "cli.h"
+#include "key_options.h"
+#include "server/server_trace.h"
+
+bool
+cli_others_add_collector(cli_others *others, const char *connection_string)
+{
+	if (others->collector_count == CLI_OTHERS_MAX)
+	{
+		cli_usage("--connection-string is given more than %d times",
+				  CLI_OTHERS_MAX + 1);
+		return false;
+	}
+	cli_collector_init(&others->collectors[others->collector_count]);
+	others->collectors[others->collector_count++].connection_string =
+		connection_string;
+	return true;
+}
+
+bool
+cli_others_add_server(cli_others *others, const char *conninfo)
+{
+	if (others->server_count == CLI_OTHERS_MAX)
+	{
+		cli_usage("--server is given more than %d times", CLI_OTHERS_MAX);
+		return false;
+	}
+	others->servers[others->server_count++] = conninfo;
+	return true;
+}
+
+void
+cli_others_term(cli_others *others)
+{
+	size_t i;
+
+	for (i = 0; i < others->collector_count; i++)
+		cli_collector_close(&others->collectors[i]);
+}
+
+/* An osp_point_fn. Malformed points are counted by the report; only memory ends the
+ * reading. */
+static osp_status
+add_point(void *ctx, osp_str json)
+{
+	osp_status status = osp_report_add(ctx, json, NULL);
+
+	return status == OSP_EPROTO ? OSP_OK : status;
+}
+
+osp_status
+cli_collector_read_trace(const cli_collector *collector, const char *name,
+						 osp_report *report, osp_error *err)
+{
+	size_t before = osp_report_points(report);
+	osp_status status = OSP_OK;
+	unsigned form;
+	osp_id id;
+
+	for (form = 0; status == OSP_OK && osp_report_points(report) == before &&
+				   osp_trace_name_form(osp_str_of(name), form, &id);
+		 form++)
+	{
+		char text[OSP_ID_MAX + 1];
+
+		status = collector->driver->get_points(
+			collector->conn, osp_id_text(&id, text), add_point, report, err);
+	}
+	return status;
+}
+
+static void
+read_collector(cli_collector *collector, const char *name, osp_report *report)
+{
+	osp_error err = {OSP_OK, ""};
+	osp_status status;
+
+	if (cli_collector_open(collector) != CLI_OK)
+		return;
+	status = cli_collector_read_trace(collector, name, report, &err);
+	if (status != OSP_OK && status != OSP_ENOENT)
+		(void) cli_error("%s: %s",
+						 collector->shown,
+						 err.msg[0] != '\0' ? err.msg
+											: osp_status_text(status));
+}
+
+static void
+read_server(const char *conninfo, osp_keyring *keys, const char *name,
+			osp_report *report)
+{
+	osp_error err = {OSP_OK, ""};
+	cli_server *server = NULL;
+	osp_status status = cli_server_open(conninfo, &server, &err);
+
+	if (status == OSP_OK)
+		status = cli_server_trace(server, keys, name, add_point, report, &err);
+	cli_server_close(server);
+	if (status != OSP_OK)
+		(void) cli_error("%s: %s",
+						 conninfo,
+						 err.msg[0] != '\0' ? err.msg
+											: osp_status_text(status));
+}
+
+void
+cli_others_read(cli_others *others, const char *name, osp_report *report)
+{
+	osp_keyring *keys = others->server_count > 0 ? cli_keys_open(NULL) : NULL;
+	size_t i;
+
+	for (i = 0; i < others->collector_count; i++)
+		read_collector(&others->collectors[i], name, report);
+	for (i = 0; i < others->server_count; i++)
+		read_server(others->servers[i], keys, name, report);
+	osp_keyring_free(keys);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * other_sources.h
+ *	  What a trace is read from besides the collector: other collectors, and servers
+ *	  that have recorded a part of it.
+ */
+#ifndef OSPROFILER_CLI_OTHER_SOURCES_H
+#define OSPROFILER_CLI_OTHER_SOURCES_H
+
+#include "collector_options.h"
+#include "osprofiler/report.h"
+
+#define CLI_OTHERS_MAX 8
+
+typedef struct cli_others
+{
+	cli_collector collectors[CLI_OTHERS_MAX];
+	size_t collector_count;
+	const char *servers[CLI_OTHERS_MAX]; /* conninfo, borrowed */
+	size_t server_count;
+} cli_others;
+
+/* False after a usage message: there are too many. */
+bool cli_others_add_collector(cli_others *others,
+							  const char *connection_string) OSP_MUST_CHECK;
+bool cli_others_add_server(cli_others *others,
+						   const char *conninfo) OSP_MUST_CHECK;
+
+void cli_others_term(cli_others *others);
+
+/*
+ * Adds the points of a trace, which is named in any form of osp_trace_name_form(), of
+ * all other sources to the report, which drops copies. A source that fails is reported
+ * on stderr, and left out.
+ */
+void cli_others_read(cli_others *others, const char *name, osp_report *report);
+
+/* The same of one collector, under the first form of the name that it has. */
+osp_status cli_collector_read_trace(const cli_collector *collector,
+									const char *name, osp_report *report,
+									osp_error *err) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_OTHER_SOURCES_H */

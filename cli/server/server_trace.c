@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server_trace.c
+ *	  Reading a trace from the server that has recorded it.
+ *
+ * pg_osprofiler/sql/own_trace.c says who may read which trace, and why a signature of
+ * another purpose does not help.
+ */
+#include "server/server_trace.h"
+
+/* SQLSTATEs of a schema and a function that are not there, and of a refusal. */
+#define NO_SCHEMA     "3F000"
+#define NO_FUNCTION   "42883"
+#define NOT_PERMITTED "42501"
+
+/* Asks one thing; the answer is released at once. */
+static void
+command(cli_server *server, const char *sql)
+{
+	cli_answer *answer = NULL;
+
+	if (cli_server_ask(server, sql, 0, NULL, &answer, NULL) == OSP_OK)
+		cli_answer_free(answer);
+}
+
+/* The challenge of this session as an id. */
+static osp_status
+get_challenge(cli_server *server, osp_id *challenge, osp_error *err)
+{
+	cli_answer *answer = NULL;
+	osp_status status = cli_server_ask(
+		server, "SELECT osprofiler.challenge()", 0, NULL, &answer, err);
+	bool known;
+
+	if (status != OSP_OK)
+		return status;
+	known = osp_id_set(challenge, osp_str_of(cli_answer_value(answer, 0, 0)));
+	cli_answer_free(answer);
+	return known ? OSP_OK
+				 : osp_error_set(
+					   err, OSP_EPROTO, "the server's challenge is too long");
+}
+
+static osp_status
+sign_challenge(cli_server *server, osp_keyring *keys, const char *base_id,
+			   osp_headers *proof, osp_error *err)
+{
+	osp_id base;
+	osp_id challenge;
+	osp_status status = get_challenge(server, &challenge, err);
+
+	memset(proof, 0, sizeof(*proof));
+	if (status != OSP_OK || keys == NULL || osp_keyring_count(keys) == 0)
+		return status;
+	if (!osp_id_set(&base, osp_str_of(base_id)))
+		return osp_error_set(err, OSP_EINVAL, "the trace's id is too long");
+	return osp_context_sign(keys, 0, &base, &challenge, proof);
+}
+
+static osp_status
+hand_on_rows(const cli_answer *answer, osp_point_fn fn, void *ctx)
+{
+	osp_status status = OSP_OK;
+	int count = cli_answer_rows(answer);
+	int row;
+
+	for (row = 0; status == OSP_OK && row < count; row++)
+		status = fn(ctx, osp_str_of(cli_answer_value(answer, row, 0)));
+	return status;
+}
+
+/* What a failure means. */
+static osp_status
+explain_failure(const cli_server *server, osp_status status, osp_error *err)
+{
+	const char *code = cli_server_sqlstate(server);
+
+	if (strcmp(code, NO_SCHEMA) == 0 || strcmp(code, NO_FUNCTION) == 0)
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "the extension is not in this database, or of an "
+							 "earlier version (CREATE EXTENSION osprofiler)");
+	return strcmp(code, NOT_PERMITTED) == 0 ? OSP_EPERM : status;
+}
+
+osp_status
+cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
+				 osp_point_fn fn, void *ctx, osp_error *err)
+{
+	cli_answer *answer = NULL;
+	osp_headers proof;
+	osp_status status;
+
+	command(server, "SET osprofiler.untraced = on");
+	status = sign_challenge(server, keys, base_id, &proof, err);
+	if (status == OSP_OK)
+	{
+		const char *const params[] = {
+			base_id, proof.trace_info, proof.trace_hmac};
+
+		status = cli_server_ask(server,
+								"SELECT osprofiler.notifications($1, $2, $3)",
+								3,
+								params,
+								&answer,
+								err);
+	}
+	if (status != OSP_OK)
+		return explain_failure(server, status, err);
+	status = hand_on_rows(answer, fn, ctx);
+	cli_answer_free(answer);
+	return status;
+}

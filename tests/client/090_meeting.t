@@ -1,0 +1,165 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# 090_meeting.t
+#	  A server and a client with no settings but a key: one tree, and what `osprofiler
+#	  run` says that it has seen. Nobody reads the traces of others.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use ClientTest;
+use Test::More;
+
+need_extension();
+write_file("$dir/keys", "$key\n");
+chmod 0600, "$dir/keys";
+start_server(<<"END");
+session_preload_libraries = 'osprofiler'
+osprofiler.hmac_keys_file = '$dir/keys'
+osprofiler.run_directory = '$dir/server-run'
+osprofiler.agent = '$osprofiler'
+END
+
+# Where users of a machine have their stores.
+delete $ENV{OSPROFILER_CONNECTION_STRING};
+$ENV{XDG_STATE_HOME} = "$dir/state";
+$ENV{OSPROFILER_HMAC_KEYS} = $key;
+
+# Runs a program traced: exit status, output, the summary, the other lines, the id.
+sub seen
+{
+	my @command = @_;
+	my ($status, $out, $err) = run($osprofiler, 'run', @command);
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	my ($words) = $err =~ /^osprofiler: run: (\d+ statement.*)$/m;
+
+	return ($status, $out, $words // '', $err, $id // 'none');
+}
+
+sub psql
+{
+	my ($sql, @options) = @_;
+	my ($status, $out, $err) = run('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @options, '-c', $sql);
+	return $out . $err;
+}
+
+# --- before the extension is there --------------------------------------------
+
+my ($status, $out, $words, $err, $id) = seen('psql', '-XAtc', 'select 1');
+is("$status|$out", "0|1\n", 'no extension: the program does not notice');
+like($words, qr{^1 statement of PostgreSQL; none of them is known to the server \(.*CREATE EXTENSION osprofiler\)\), try: osprofiler doctor 'host=\Q$dir\E/server port=5432 dbname=postgres user=demo'$},
+	'no extension: it is said, and what to try');
+psql('create extension osprofiler');
+psql('create role anna login; create role ben login; grant all on schema public to public');
+
+# --- one tree -----------------------------------------------------------------
+
+for my $user ('demo', 'anna')
+{
+	local $ENV{PGUSER} = $user;
+	($status, $out, $words, $err, $id) =
+	  seen('psql', '-XAt', map { ('-c', "select $_") } 1 .. 12);
+	is($words, '12 statements of PostgreSQL, 12 also in the server', "$user: all are in the server, too");
+	($status, $out) = run($osprofiler, 'trace', 'show', '--all', $id);
+	is(scalar(() = $out =~ / pg  .*select \d+/g), 12, "$user: and in the tree");
+	unlike($out, qr/missing/, "$user: nothing is missing");
+	check_trace("$user: it", $id);
+}
+my $of_anna = $id;
+
+($status, $out, $words, $err) = seen('sh', '-c', "psql -XAtc 'select 1'; sqlite3 :memory: 'select 2' 'select 3'");
+is($words, '1 statement of PostgreSQL, 1 also in the server; 2 statements of SQLite', 'both kinds');
+($status, $out, $words, $err) = seen('sqlite3', ':memory:', 'select 2');
+is($words, '1 statement of SQLite', 'SQLite alone');
+($status, $out, $words, $err) = seen('--quiet', 'psql', '-XAtc', 'select 1');
+is("$out$err", "1\n", '--quiet: nothing is said');
+($status, $out, $words, $err) = seen('-q', 'true');
+like($err, qr/no operation was seen/, '--quiet: but what went wrong');
+
+# A key that the server does not know, and no key at all.
+{
+	local $ENV{OSPROFILER_HMAC_KEYS} = 'another';
+	local $ENV{PGUSER} = 'anna';
+	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+	like($words, qr/none of them is known to the server \(permission denied to read this trace: the signature matches none of the HMAC keys\.\)/,
+		'another key: it is said');
+	delete $ENV{OSPROFILER_HMAC_KEYS};
+	($status, $out, $words, $err) = seen('psql', '-XAtc', 'select 1');
+	is($words, '1 statement of PostgreSQL', 'no key: nobody asks the server');
+	like($err, qr/no HMAC key is configured/, 'no key: that is said');
+}
+
+# --- who may read -------------------------------------------------------------
+
+# A context as it travels with statements, and one of another session.
+sub context
+{
+	my ($base, $parent) = @_;
+	my (undef, $text) = run($osprofiler, 'context', 'new', '--hmac-key', $key, '--base-id', $base,
+		'--parent-id', $parent, '--format', 'headers');
+	my ($info) = $text =~ /Info: (\S+)/i;
+	my ($hmac) = $text =~ /HMAC: (\S+)/i;
+	return "'$info', '$hmac'";
+}
+
+my $ask = sub {
+	my ($user, $arguments) = @_;
+	return psql("select count(*) from osprofiler.notifications('$of_anna'" . ($arguments ? ", $arguments" : '') . ')',
+		'-U', $user);
+};
+
+cmp_ok($ask->('demo'), '>', 23, 'a member of pg_read_all_stats reads any trace');
+like($ask->('anna'), qr/permission denied to read this trace.*\n.*no trace context|permission denied/, 'others need a proof');
+like($ask->('anna', context($of_anna, $of_anna)), qr/not signed for this trace and the challenge/,
+	'a context that travels with statements is none');
+like($ask->('anna', "'x', 'y'"), qr/signature matches none/, 'nor is nonsense');
+like($ask->('anna', context($of_anna, psql('select osprofiler.challenge()', '-U', 'anna') =~ s/\n//r)),
+	qr/not signed for this trace and the challenge/, 'nor the answer of another session');
+
+# The proof in the session itself: of anna for anna's, not of ben.
+sub prove
+{
+	my ($user, $base) = @_;
+	my $program = write_file("$dir/prove.sh", <<"END");
+coproc psql -XAtq -U $user
+echo 'select osprofiler.challenge();' >&\${COPROC[1]}
+read -r challenge <&\${COPROC[0]}
+$osprofiler context new --hmac-key $key --base-id $base --parent-id "\$challenge" --format headers >$dir/headers
+info=\$(sed -n 's/^X-Trace-Info: //p' $dir/headers)
+hmac=\$(sed -n 's/^X-Trace-HMAC: //p' $dir/headers)
+echo "select count(*) from osprofiler.notifications('$of_anna', '\$info', '\$hmac');" >&\${COPROC[1]}
+echo '\\q' >&\${COPROC[1]}
+cat <&\${COPROC[0]}
+END
+	my ($status, $out, $err) = run('bash', $program);
+	return $out . $err;
+}
+cmp_ok(prove('anna', $of_anna), '>', 23, 'whoever made the trace, and holds the key, reads it');
+like(prove('ben', $of_anna), qr/permission denied/, 'another user does not, with the same key');
+like(prove('anna', '11111111-1111-4111-8111-111111111111'), qr/permission denied/, 'nor is it a proof for another trace');
+
+# --- a trace that is read from several places ---------------------------------
+
+($status, $out, $words, $err, $id) = seen('--connection-string', "sqlite:///$dir/elsewhere.db", 'sqlite3', ':memory:', "select 'elsewhere'");
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/first.db";
+	my $context = qx($osprofiler context new --hmac-key $key --base-id $id --format sql);
+	psql("$context; select 'in the server'");
+	my @two = ('--connection-string', "sqlite:///$dir/first.db", '--connection-string', "sqlite:///$dir/elsewhere.db");
+	($status, $out, $err) = run($osprofiler, 'trace', 'show', @two, '--server', "host=$dir/server dbname=postgres user=demo", $id);
+	like($out, qr/select 'elsewhere'/, 'a trace from another collector');
+	like($out, qr/select 'in the server'/, '... and from a server');
+	($status, $out, $err) = run($osprofiler, 'trace', 'show', @two, '--connection-string', "sqlite:///$dir/elsewhere.db", $id);
+	is(scalar(() = $out =~ /select 'elsewhere'/g), 1, 'copies are dropped');
+	($status, $out, $err) = run($osprofiler, 'trace', 'show', @two, '--server', "host=$dir/none", $id);
+	like($out, qr/select 'elsewhere'/, 'a server that cannot be reached: the rest is shown');
+	like($err, qr/^osprofiler: trace show: host=\S+: .*No such file/, '... and that is said');
+	($status, $out, $err) = run($osprofiler, 'trace', 'list', @two);
+	is($status, 2, 'a list is of one collector');
+	like($err, qr/--connection-string is given twice/, '... and says so');
+}
+
+done_testing();
