@@ -3,16 +3,22 @@
 
 include config.mk
 
-PARTS := common drivers cli client_hooks sqlite_osprofiler
+EXTENSION := $(if $(call without,postgresql extension),,pg_osprofiler)
+PARTS := common drivers cli \
+	$(if $(call without,postgresql hooks),,client_hooks) \
+	$(if $(call without,hooks),,sqlite_osprofiler)
 
-.PHONY: all install uninstall check installcheck lint format bench bench-soak fuzz clean \
+.PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
 	check-matrix check-core check-suites \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
 	check-sqlite check-sqlite-suite \
 	$(PARTS) pg_osprofiler unit
 
-all: $(PARTS) pg_osprofiler
+all: $(PARTS) $(EXTENSION)
+
+help:
+	@cat scripts/help.txt
 
 $(PARTS):
 	+$(MAKE) -C $@ all
@@ -27,10 +33,19 @@ unit: common drivers
 
 install: all
 	+for part in $(PARTS); do $(MAKE) -C $$part install || exit 1; done
+	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' || \
+		$(MAKE) -C pg_osprofiler install PG_CONFIG=$(PG_CONFIG))
+	@scripts/after_install.sh '$(DESTDIR)' '$(PREFIX)' '$(libdir)' '$(EXTENSION)'
+
+install-extension: pg_osprofiler
 	+$(MAKE) -C pg_osprofiler install PG_CONFIG=$(PG_CONFIG)
 
 uninstall:
 	+for part in $(PARTS); do $(MAKE) -C $$part uninstall || exit 1; done
+	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' >/dev/null || \
+		$(MAKE) uninstall-extension)
+
+uninstall-extension:
 	+$(MAKE) -C pg_osprofiler uninstall PG_CONFIG=$(PG_CONFIG)
 
 # Needs no server and no root.

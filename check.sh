@@ -43,7 +43,7 @@ part_environment()
 		export LD_LIBRARY_PATH="$WORK/prefix/lib"
 		export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
 		export UBSAN_OPTIONS=print_stacktrace=1
-		export TSAN_OPTIONS=halt_on_error=1 OSP_REQUIRE_ALL=1
+		export TSAN_OPTIONS=halt_on_error=1 OSP_REQUIRE_ALL=1 WERROR=1
 		jobs=$(nproc)
 	END
 }

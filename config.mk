@@ -2,6 +2,8 @@
 #   make CC=clang                     another compiler
 #   make BUILD=build/asan SANITIZE=address,undefined
 #   make install PREFIX=/usr DESTDIR=/tmp/package
+#   make WITHOUT=postgresql           leaves parts out, by name; see `make help`
+#   make WERROR=1                     warnings are errors, for whoever changes the code
 
 TOP := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 
@@ -33,8 +35,16 @@ SANITIZE ?=
 # path is compiled in, and an installation may be moved.
 lib_from_bin := $(shell realpath -m --relative-to='$(bindir)' '$(libdir)')
 
+# What is left out: names of drivers; "postgresql", which is all that needs its headers
+# (the extension, the hooks of libpq, the driver); "extension"; "hooks", those of
+# libpq and SQLite.
+WITHOUT ?=
+without = $(filter $(1),$(WITHOUT))
+
+WERROR       ?=
+OSP_WERROR   := $(if $(filter-out 0,$(WERROR)),-Werror)
 OSP_WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla \
-	-Wdeclaration-after-statement -Wundef -Wshadow -Wpointer-arith -Werror
+	-Wdeclaration-after-statement -Wundef -Wshadow -Wpointer-arith $(OSP_WERROR)
 OSP_CPPFLAGS := -D_GNU_SOURCE -I$(TOP)/common/include -I$(TOP)/common \
 	-DOSP_VERSION='"$(VERSION)"' -DOSP_LIB_FROM_BIN='"$(lib_from_bin)"'
 OSP_CFLAGS   := -std=gnu99 -g $(OPTIMIZE) -fPIC -fvisibility=hidden \
@@ -56,12 +66,23 @@ LIBCRYPTO := $(if $(wildcard $(shell $(CC) -print-file-name=libcrypto.a)),-l:lib
 LIBOSP      := $(BUILD)/common/libosp.a
 LIBOSP_LIBS := $(LIBCRYPTO) -ldl -lrt
 
+# What a program is linked with to find our libraries where the loader does not look
+# by itself.
+is_system_libdir = $(filter /lib /usr/lib /lib/% /usr/lib/%,$(libdir))
+PC_RPATH = $(if $(is_system_libdir),,-Wl$(comma)-rpath$(comma)$${libdir})
+comma := ,
+
+# How a .pc file is made of its template.
+MAKE_PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(libdir)|' \
+	-e 's|@INCLUDEDIR@|$(includedir)|' -e 's|@VERSION@|$(VERSION)|' \
+	-e 's|@RPATH@|$(PC_RPATH)|' $< >$@
+
 # Objects know the headers they were made from.
 OSP_DEPFLAGS = -MMD -MP -MT $@ -MF $(@:.o=.d)
 
 # Objects depend on the first file, which changes when the compiler or a flag
 # does; files with an absolute path in them on the second one.
-FLAGS       := $(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS)
+FLAGS       := $(filter-out -Werror,$(CC) $(OSP_CPPFLAGS) $(CPPFLAGS) $(OSP_CFLAGS) $(CFLAGS))
 FLAGS_STAMP := $(BUILD)/flags.$(notdir $(CURDIR))
 PATHS       := $(PREFIX) $(bindir) $(libdir) $(includedir)
 PATHS_STAMP := $(BUILD)/paths.$(notdir $(CURDIR))

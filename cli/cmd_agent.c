@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "collector_options.h"
 #include "control_text.h"
+#include "doctor/unknown_settings.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -305,6 +306,7 @@ start(const agent_args *args, osp_shipper **out, osp_error *err)
 	*out = NULL;
 	if (status != OSP_OK)
 		return status;
+	cli_report_unknown_settings(args->conf);
 	status = open_shipper(args, &config, out, err);
 	osp_config_term(&config);
 	return status;
@@ -326,6 +328,7 @@ restart(const agent_args *args, osp_shipper **shipper, osp_error *err)
 		log_line(NULL, OSP_LOG_WARNING, err->msg);
 		return OSP_OK;
 	}
+	cli_report_unknown_settings(args->conf);
 	osp_shipper_close(*shipper);
 	status = open_shipper(args, &config, shipper, err);
 	osp_config_term(&config);

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh [--demo | --check | --chroots]
-#	  Installs what building needs, from Debian's archive; with --demo also what
-#	  ./demo.sh needs, with --check (the default) all that ./check.sh needs, with
-#	  --chroots what is needed to make other Debians for tests.
+# setup.sh [--build | --demo | --check | --chroots]
+#	  Installs what is missing, from Debian's archive: with --build what building
+#	  needs and nothing else, for SQLite alone if WITHOUT=postgresql is in the
+#	  environment; with --demo also a PostgreSQL server and what else ./demo.sh
+#	  needs, with --check (the default) all that ./check.sh needs, with --chroots what
+#	  is needed to make other Debians for tests.
 #
 # Does nothing, and needs no rights, when all is there. Else it must be root, or
 # have sudo. No server is started, and no database cluster made, by what is
@@ -14,9 +16,9 @@ set -euo pipefail
 
 build_packages=(
 	gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev
-	libcurl4-openssl-dev libhiredis-dev libpq-dev librabbitmq-dev libzstd-dev
-	zlib1g-dev
+	libcurl4-openssl-dev libhiredis-dev librabbitmq-dev libzstd-dev zlib1g-dev
 )
+postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
 check_packages=(
 	clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
@@ -57,6 +59,16 @@ has_postgres()
 	command -v "$config" >/dev/null || return 1
 	[ -x "$("$config" --bindir)/postgres" ] || return 1
 	[ -x "$("$config" --bindir)/psql" ] || return 1
+	[ -e "$("$config" --pgxs)" ] || return 1
+	[ -e "$("$config" --includedir-server)/postgres.h" ]
+}
+
+# What the extension is built with is there.
+has_postgres_headers()
+{
+	local config=${PG_CONFIG:-pg_config}
+
+	command -v "$config" >/dev/null || return 1
 	[ -e "$("$config" --pgxs)" ] || return 1
 	[ -e "$("$config" --includedir-server)/postgres.h" ]
 }
@@ -137,13 +149,18 @@ disable_services()
 	done
 }
 
+# install_missing POSTGRES PACKAGE...: with a "server", with its "headers", or "none".
 install_missing()
 {
-	local need_postgres=no version server
+	local postgres=$1 need_postgres=no version server
 	local -a missing services=()
 
+	shift
 	mapfile -t missing < <(missing_packages "$@")
-	has_postgres || need_postgres=yes
+	case $postgres in
+		server) has_postgres || need_postgres=yes ;;
+		headers) has_postgres_headers || need_postgres=yes ;;
+	esac
 	if [ ${#missing[@]} -eq 0 ] && [ $need_postgres = no ]; then
 		return 0
 	fi
@@ -157,8 +174,11 @@ install_missing()
 	fi
 	if [ $need_postgres = yes ]; then
 		version=$(postgres_version)
-		missing+=("postgresql-$version" "postgresql-server-dev-$version")
-		services+=(postgresql)
+		missing+=("postgresql-server-dev-$version")
+		if [ "$postgres" = server ]; then
+			missing+=("postgresql-$version")
+			services+=(postgresql)
+		fi
 	fi
 	for server in rabbitmq-server redis-server pgbouncer; do
 		[[ " ${missing[*]} " != *" $server "* ]] || services+=("$server")
@@ -180,18 +200,29 @@ install_missing()
 }
 
 case ${1:---check} in
+	--build)
+		if [[ " ${WITHOUT:-} " == *" postgresql "* ]]; then
+			install_missing none "${build_packages[@]}"
+		else
+			install_missing headers "${build_packages[@]}" \
+				"${postgres_build_packages[@]}"
+		fi
+		;;
 	--demo)
-		install_missing "${build_packages[@]}" "${demo_packages[@]}"
+		install_missing server "${build_packages[@]}" \
+			"${postgres_build_packages[@]}" "${demo_packages[@]}"
 		;;
 	--check)
-		install_missing "${build_packages[@]}" "${demo_packages[@]}" \
+		install_missing server "${build_packages[@]}" \
+			"${postgres_build_packages[@]}" "${demo_packages[@]}" \
 			"${check_packages[@]}"
 		;;
 	--chroots)
-		install_missing "${build_packages[@]}" "${chroot_packages[@]}"
+		install_missing server "${build_packages[@]}" \
+			"${postgres_build_packages[@]}" "${chroot_packages[@]}"
 		;;
 	*)
-		echo "usage: $0 [--demo | --check | --chroots]" >&2
+		echo "usage: $0 [--build | --demo | --check | --chroots]" >&2
 		exit 2
 		;;
 esac

@@ -13,18 +13,29 @@ lacks_library(const char *message)
 		   strstr(message, "osprofiler") != NULL;
 }
 
+/* A superuser may say at the start of a session what it preloads. */
 static void
-report_failure(doctor_result *r, const osp_error *err)
+mend_library(const doctor *d, doctor_result *r)
+{
+	doctor_advise(r,
+				  "the server loads a library that is not installed: install "
+				  "it again, or take it out of the setting and reload; a "
+				  "superuser gets in, and sees where the setting stands, by:");
+	doctor_mend(r, "PGOPTIONS='-c session_preload_libraries=' psql -X -d ");
+	doctor_mend_word(r, d->conninfo);
+	doctor_mend(r,
+				" -c \"SELECT sourcefile, sourceline, setting FROM "
+				"pg_file_settings WHERE name ~ 'preload_libraries'\"");
+}
+
+static void
+report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 {
 	doctor_wrong(r, "%s", err->msg);
 	if (err->code == OSP_ENOENT)
 		doctor_advise(r, "install it");
 	else if (lacks_library(err->msg))
-		doctor_advise(r,
-					  "the server loads a library that is not installed: "
-					  "install it again, or take osprofiler out of "
-					  "session_preload_libraries in postgresql.conf and "
-					  "postgresql.auto.conf, and reload (pg_ctl reload)");
+		mend_library(d, r);
 	else
 		doctor_advise(r,
 					  "give the connection that psql needs: osprofiler doctor "
@@ -39,7 +50,7 @@ check_server(doctor *d, doctor_result *r)
 
 	if (cli_server_open(d->conninfo, &d->server, &err) != OSP_OK)
 	{
-		report_failure(r, &err);
+		report_failure(d, r, &err);
 		return;
 	}
 	if (cli_server_ask(d->server,

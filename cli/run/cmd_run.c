@@ -13,6 +13,7 @@
  */
 #include "cli.h"
 #include "collector_options.h"
+#include "doctor/unknown_settings.h"
 #include "key_options.h"
 #include "run/run.h"
 
@@ -322,6 +323,7 @@ prepare(run_state *run)
 	if (osp_config_load(&run->config, &osp_allocator_default, NULL, &err) !=
 		OSP_OK)
 		return cli_error("%s", err.msg);
+	cli_report_unknown_settings(NULL);
 	result = choose_collector(run);
 	if (result == CLI_OK)
 		result = check_collector(run);

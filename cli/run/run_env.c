@@ -113,6 +113,7 @@ name_real_libpq(const char *shadow, osp_error *err)
 	return status;
 }
 
+/* An installation without PostgreSQL has no hooks of libpq. */
 static osp_status
 add_libpq_hooks(osp_error *err)
 {
@@ -121,11 +122,15 @@ add_libpq_hooks(osp_error *err)
 	osp_status status;
 
 	if (!run_hook_find(RUN_SHADOW_FILE, path) || realpath(path, shadow) == NULL)
-		return osp_error_set(err,
-							 OSP_ENOENT,
-							 "the hooks of libpq (%s) are not installed; "
-							 "OSPROFILER_HOOK_PATH says where to look",
-							 RUN_SHADOW_FILE);
+		return run_hook_find(RUN_SQLITE_FILE, path)
+				   ? OSP_OK
+				   : osp_error_set(err,
+								   OSP_ENOENT,
+								   "the hooks of libpq and SQLite (%s, %s) are "
+								   "not installed; OSPROFILER_HOOK_PATH says "
+								   "where to look",
+								   RUN_SHADOW_FILE,
+								   RUN_SQLITE_FILE);
 	status = check_path(shadow, err);
 	if (status == OSP_OK)
 		status = name_real_libpq(shadow, err);

@@ -66,4 +66,70 @@ for my $flags (map { "$build/flags.$_" } qw(common drivers cli client_hooks sqli
 	unlike(slurp($flags), qr{/lib/osprofiler|/usr/local}, "$flags has no PREFIX");
 }
 
+# --- what `make install` makes ------------------------------------------------
+
+# make in the tree, with what was built already: its output.
+sub make
+{
+	my ($arguments) = @_;
+	return qx(make -C '$top' BUILD='$build' $arguments 2>&1);
+}
+
+like(make('-s help'), qr/^make install +into PREFIX.*^ +WITHOUT=/ms, 'make help');
+
+# As root the extension would go into the system's PostgreSQL.
+my $home = "$dir/home/.local";
+my $out = make("install WITHOUT=postgresql PG_CONFIG=/none/pg_config PREFIX=$home");
+like($out, qr/^Installed into \Q$home\E\. Next:$/m, 'make install says what is next');
+my @next = $out =~ /^  \d\. (\S+ \S+)/mg;
+is("@next", "$home/bin/osprofiler run $home/bin/osprofiler trace $home/bin/osprofiler doctor",
+	'three steps, by the command that was installed');
+unlike($out, qr/pg_config|postgres/i, 'without PostgreSQL nothing of it is looked for');
+ok(!-e "$home/lib/osprofiler/$_", "without PostgreSQL: no $_")
+  for qw(shadow drivers/postgresql.so);
+ok(!-e "$home/lib/libosprofiler_pq.so", 'without PostgreSQL: no hooks of libpq');
+SKIP:
+{
+	skip 'no sqlite3', 1 if system('which sqlite3 >/dev/null') != 0;
+	works('for SQLite alone', "$home/bin/osprofiler");
+}
+
+# A C program starts without a further step, wherever the libraries are.
+SKIP:
+{
+	skip 'no compiler', 4 if system('which cc pkg-config >/dev/null') != 0;
+	my $config = "PKG_CONFIG_PATH=$home/lib/pkgconfig pkg-config --cflags --libs";
+
+	write_file("$dir/first.c", "#include <osprofiler/profiler.h>\n"
+		  . "int main(void) { osp_init(\"k\", 0, 0); osp_start(\"x\", 0); osp_stop(0); osp_clean(); return 0; }\n");
+	is(qx(cc -Wl,--as-needed -o $dir/first-c $dir/first.c \$($config osprofiler) 2>&1 && $dir/first-c 2>&1), '',
+		'a C program is linked, and starts');
+
+	# One that only calls libpq is traced by being linked with osprofiler-pq.
+	skip 'no hooks of libpq', 3 if !-e "$build/client_hooks/osprofiler-pq.pc" || system('pkg-config libpq') != 0;
+	make("-s -C client_hooks install PREFIX=$home");
+	write_file("$dir/pq.c", "#include <libpq-fe.h>\nint main(void) { PQfinish(PQconnectdb(\"host=/none\")); return 0; }\n");
+	is(qx(cc -Wl,--as-needed -o $dir/pq \$($config osprofiler-pq) $dir/pq.c \$($config osprofiler-pq) 2>&1), '',
+		'a program of libpq is linked');
+	like(qx(ldd $dir/pq), qr{libosprofiler_pq\.so\.0 => \Q$home\E/lib/}, 'with our library, in spite of --as-needed');
+	is(system("$dir/pq"), 0, 'and starts');
+	like(qx(PKG_CONFIG_PATH=$home/lib/pkgconfig pkg-config --libs-only-other osprofiler), qr/-rpath/, 'by its RUNPATH');
+}
+
+# The user's own files go; nothing else is left.
+make("-s uninstall WITHOUT=extension PREFIX=$home");
+is(qx(find $home ! -type d), '', 'make uninstall leaves no file');
+
+# An ordinary user: the extension is left out, and it is said how to add it.
+is(qx(PG_CONFIG=$dir/pg_config sh $top/scripts/install_extension.sh '' $home 2>&1; echo \$?) =~ s/.*not found\n//r, "1\n",
+	'no pg_config: make reports it');
+SKIP:
+{
+	skip 'root may write everywhere', 1 if $> == 0;
+	write_file("$dir/pg_config", "#!/bin/sh\necho /usr\n");
+	chmod 0755, "$dir/pg_config";
+	like(qx(PG_CONFIG=$dir/pg_config $top/scripts/install_extension.sh '' $home),
+		qr{^The extension was left out: /usr is not writable.*make install-extension PREFIX=\Q$home\E$}ms, 'the extension is left out');
+}
+
 done_testing();
