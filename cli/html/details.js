@@ -123,12 +123,23 @@ function buttonsOf(row) {
     }, `Show all ${pluralText(alike, 'like it').replace(/s$/, '')}`));
 }
 
+// Opens or closes the panel. The page above the lines may become longer by that: the
+// lines stay where they are in the window.
+function showPanel(open) {
+  const lines = document.getElementById('lines');
+  const before = lines.getBoundingClientRect().top;
+
+  panel.hidden = !open;
+  document.body.classList.toggle('with-details', open);
+  window.scrollBy(0, lines.getBoundingClientRect().top - before);
+}
+
 function drawDetails() {
   const row = view.selected;
   const open = view.details && row >= 0;
 
-  panel.hidden = !open;
-  document.body.classList.toggle('with-details', open);
+  if (panel.hidden === open)
+    showPanel(open);
   if (!open || row === shownRow)
     return;
   shownRow = row;

@@ -26,7 +26,7 @@ export function el(name, properties, ...children) {
 }
 
 export function addTo(element, children) {
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child !== undefined && child !== null && child !== false && child !== '')
       element.append(child);
   }

@@ -14,6 +14,13 @@ export function titleOfTrace() {
   return lineText(`${nameOf(0)} ${textOf(0)}`.trim(), 160);
 }
 
+// A trace may have several operations that nothing in it called.
+function andMore() {
+  const more = trace.depth.reduce((count, depth) => count + (depth === 0), 0) - 1;
+
+  return more > 0 ? ` and ${countText(more)} more` : '';
+}
+
 function place() {
   const service = serviceOf(0);
   const host = hostOf(0);
@@ -102,7 +109,7 @@ export function makeHead(buttons) {
       el('div.head-title', {},
         el('h1', {}, trace.count > 0
           ? [el('span', {}, visibleNodes(lineText(nameOf(0), 60))), ' ',
-            el('span.what', {}, lineText(textOf(0), 160))]
+            el('span.what', {}, lineText(textOf(0), 160) + andMore())]
           : 'Empty trace'),
         el('p.meta', {}, [place(), startText(), `Trace ${lineText(idText, 60)}`]
           .filter(Boolean).map((text) => el('span', {}, text)))),

@@ -62,7 +62,7 @@ export function visiblePieces(text) {
 }
 
 // The beginning of a text in one line.
-export function lineText(text, length = 240) {
+export function lineText(text, length = 160) {
   const cut = text.length > length ? `${text.slice(0, length)}…` : text;
 
   return visibleText(cut.replace(/\s+/g, ' '));

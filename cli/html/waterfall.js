@@ -152,7 +152,7 @@ function drawLines() {
       drawLine(parts, line);
     }
     parts.element.hidden = false;
-    parts.element.style.transform = `translateY(${shown + line * lineHeight - real}px)`;
+    parts.element.style.top = `${shown + line * lineHeight - real}px`;
   }
   for (const parts of pool)
     if (!parts.used) {

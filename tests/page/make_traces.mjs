@@ -203,7 +203,7 @@ function many(trace, count) {
     const batch = trace.op('import', root, begin, 9000, { name: `file ${n}` });
 
     n++;
-    for (let i = 0; i < 12 && n < count; i++, n += 2) {
+    for (let i = 0; i < 12 && n + 1 < count; i++, n += 2) {
       const table = tables[Math.floor(trace.random() * tables.length)];
       const failed = trace.random() < 0.002;
 

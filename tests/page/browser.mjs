@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the tests of the page share: the command that writes it, and a browser that
+// notes all that it should not do.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeTrace } from './make_traces.mjs';
+
+const { chromium } = createRequire(process.env.OSP_MODULES)('playwright-core');
+const command = join(process.env.OSP_BUILD, 'bin/osprofiler');
+
+export class Browser {
+  static async start() {
+    const browser = new Browser();
+
+    browser.dir = mkdtempSync(join(tmpdir(), 'osprofiler-page.'));
+    browser.chromium = await chromium.launch({
+      executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'],
+    });
+    return browser;
+  }
+
+  async stop() {
+    await this.chromium.close();
+    rmSync(this.dir, { recursive: true });
+  }
+
+  // Writes the page of a trace of make_traces.mjs, and returns its path.
+  async writePage(name) {
+    const points = join(this.dir, `${name}.points`);
+
+    await makeTrace(name, points);
+    return this.writePageOf(points, name);
+  }
+
+  writePageOf(points, name) {
+    const html = join(this.dir, `${name}.html`);
+    const run = spawnSync(command, ['trace', 'show', '--html', '--out', html, points],
+      { encoding: 'utf8' });
+
+    assert.equal(run.stderr, '');
+    assert.equal(run.status, 0);
+    return html;
+  }
+
+  // Opens a page from the file system, and waits until it can be used. tab.bad
+  // collects errors of scripts, messages, and requests for anything but the file.
+  async open(html, options = {}) {
+    const context = await this.chromium.newContext({
+      viewport: { width: 1440, height: 900 }, offline: true, ...options,
+    });
+    const tab = await context.newPage();
+    const url = `file://${html}`;
+
+    tab.bad = [];
+    tab.on('pageerror', (error) => tab.bad.push(`error: ${error.message}`));
+    tab.on('console', (message) => tab.bad.push(`console: ${message.text()}`));
+    tab.on('dialog', (dialog) => tab.bad.push(`dialog: ${dialog.message()}`));
+    context.on('page', () => tab.bad.push('a window opened'));
+    context.on('request', (request) => {
+      if (request.url() !== url)
+        tab.bad.push(`request: ${request.url().slice(0, 200)}`);
+    });
+    await tab.goto(url);
+    await tab.waitForSelector('html[data-ready]', { state: 'attached' });
+    return tab;
+  }
+}
+
+export const close = async (tab) => {
+  assert.deepEqual(tab.bad, [], 'no error, no message, no request');
+  await tab.context().close();
+};
+
+// The texts of what can be seen.
+export const textsOf = (tab, selector) =>
+  tab.locator(`${selector}:visible`).allInnerTexts();
+
+// The lines of the waterfall that can be seen, from top to bottom: "name text".
+export const linesOf = (tab) => tab.evaluate(() =>
+  [...document.querySelectorAll('.line:not([hidden])')]
+    .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+    .map((line) => [...line.querySelectorAll('.fold-count, .name, .text')]
+      .map((part) => part.textContent).filter(Boolean).join(' ')));
+
+// After the picture that follows the last change.
+export const settled = (tab) => tab.evaluate(() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)));
+}));

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// safe.test.mjs
+//     Texts that try to be more than texts, and traces that are strange: nothing of
+//     them runs, nothing is fetched, and all is shown.
+
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Browser, close, linesOf, settled } from './browser.mjs';
+
+// Looks at everything: each line with its details, each view.
+async function lookAtAll(tab) {
+  await tab.locator('#lines').focus();
+  await tab.keyboard.press('Home');
+  await tab.keyboard.press('Enter');
+  for (let i = 0; i < 40; i++) {
+    await tab.keyboard.press('ArrowDown');
+    await settled(tab);
+  }
+  for (const key of ['2', '3', '1'])
+    await tab.keyboard.press(key);
+  await settled(tab);
+}
+
+test('hostile and strange traces', async (t) => {
+  const browser = await Browser.start();
+
+  t.after(() => browser.stop());
+
+  await t.test('hostile texts are texts', async () => {
+    const tab = await browser.open(await browser.writePage('hostile'));
+
+    await lookAtAll(tab);
+    assert.equal(await tab.evaluate(() => globalThis.pwned), undefined, 'nothing ran');
+    assert.equal(await tab.evaluate(() => ({}).pwned), undefined, 'no prototype was changed');
+    assert.equal(await tab.locator('img, svg, iframe, object, embed, link, a, base, form[action]').count(), 0,
+      'no markup came of a text');
+    assert.equal(await tab.locator('script').count(), 1, 'the page has its own script only');
+    const lines = await linesOf(tab);
+
+    assert.ok(lines.some((line) => line.includes('</script><script>globalThis')), 'it is shown as it is');
+    const shown = await tab.locator('body').innerText();
+
+    assert.doesNotMatch(shown, /[\u202a-\u202e\u2066-\u2069\u200b\u2028\u2029\u0000-\u0008]/,
+      'nothing turns the text round, or is invisible');
+    assert.match(shown, /⟨U\+202E⟩/, 'but has a mark');
+    await close(tab);
+  });
+
+  await t.test('a text of 10 MB is shortened, and can be seen whole', async () => {
+    const tab = await browser.open(await browser.writePage('hostile'));
+
+    await tab.locator('#search').fill('AS long');
+    await settled(tab);
+    await tab.locator('.line:visible', { hasText: 'xxxx' }).first().locator('.label').click();
+    const statement = tab.locator('.statement');
+
+    assert.ok((await statement.innerText()).length < 20000);
+    await statement.getByRole('button', { name: 'show all 10,485,777 characters' }).click();
+    assert.equal(await statement.evaluate((element) => element.textContent.length), 10485777);
+    await close(tab);
+  });
+
+  await t.test('rings, orphans, jumping clocks, deep trees', async () => {
+    const tab = await browser.open(await browser.writePage('strange'));
+
+    await lookAtAll(tab);
+    assert.equal(await tab.locator('.fact.count').innerText(), '306 operations');
+    await tab.locator('#search').fill('ring-');
+    await settled(tab);
+    assert.match(await tab.locator('.line:visible').first().innerText(), /parents form a ring/);
+    await tab.locator('#search').fill('without a parent');
+    await settled(tab);
+    await tab.locator('.line:visible', { hasText: 'orphan' }).locator('.label').click();
+    assert.match(await tab.locator('.details').innerText(), /99999999-[\s\S]*not in this trace/);
+    await tab.locator('#search').fill('level 299');
+    await settled(tab);
+    assert.equal(await tab.locator('.match-count').innerText(), '1 of 306 operations');
+    await close(tab);
+  });
+
+  await t.test('one operation', async () => {
+    const tab = await browser.open(await browser.writePage('one'));
+
+    assert.deepEqual(await linesOf(tab), ['job alone']);
+    assert.match(await tab.locator('.causes').innerText(), /^Nothing stands out/);
+    await lookAtAll(tab);
+    await close(tab);
+  });
+
+  await t.test('no operation', async () => {
+    const one = await browser.writePage('one');
+    const lost = join(browser.dir, 'lost.points');
+    const point = (kind) => JSON.stringify({
+      name: `osprofiler.lost-${kind}`, base_id: 'b', trace_id: 'l', parent_id: 'b',
+      timestamp: '2026-11-28T10:00:00.000000', info: { lost_points: 3 }, project: null, service: null,
+    });
+
+    assert.ok(readFileSync(one).length > 0);
+    writeFileSync(lost, `${point('start')}\n`);
+    appendFileSync(lost, `${point('stop')}\n`);
+    const tab = await browser.open(browser.writePageOf(lost, 'lost'));
+
+    assert.equal(await tab.locator('.nothing:visible').innerText(), 'This trace has no operations.');
+    assert.match(await tab.locator('p.notice').innerText(), /3 points of the trace were lost/);
+    await lookAtAll(tab);
+    await close(tab);
+  });
+
+  await t.test('the policy stops what gets in all the same', async () => {
+    const html = await browser.writePage('few');
+    const page = readFileSync(html, 'utf8');
+    const planted = join(browser.dir, 'planted.html');
+    const asked = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url);
+      response.end();
+    }).listen(0, '127.0.0.1');
+
+    await once(server, 'listening');
+    writeFileSync(planted, page.replace('<div id="page"',
+      '<script>globalThis.pwned = 1</script>' +
+      `<img src="http://127.0.0.1:${server.address().port}/x.png" onerror="pwned = 1">` +
+      '<style>body { display: none }</style><div id="page"'));
+    const tab = await browser.open(planted, { offline: false });
+
+    assert.equal(await tab.evaluate(() => globalThis.pwned), undefined);
+    assert.ok(await tab.locator('h1').isVisible(), 'a style sheet that is not its own has no effect');
+    assert.deepEqual(asked, [], 'nothing is fetched');
+    assert.ok(tab.bad.length >= 3, 'the browser says what it refused');
+    await tab.evaluate(() => {
+      const div = document.createElement('div');
+
+      try {
+        div.innerHTML = '<b>';
+      } catch {
+        return;
+      }
+      throw new Error('innerHTML works');
+    });
+    await tab.context().close();
+    server.close();
+  });
+});
