@@ -12,7 +12,7 @@ PARTS := common drivers cli \
 	check-matrix check-core check-suites \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
-	check-sqlite check-sqlite-suite \
+	check-sqlite check-sqlite-suite check-page pictures \
 	$(PARTS) pg_osprofiler unit
 
 all: $(PARTS) $(EXTENSION)
@@ -54,6 +54,14 @@ check: unit
 
 check-sqlite: $(PARTS)
 	+$(MAKE) -C tests/sqlite check
+
+# What a browser makes of `osprofiler trace show --html`.
+check-page: common cli
+	+$(MAKE) -C tests/page check
+
+# The pictures of it in README and docs.
+pictures: common cli
+	+$(MAKE) -C tests/page pictures
 
 # SQLite's own tests, traced: takes long, and fetches SQLite's source package.
 check-sqlite-suite: $(PARTS)

@@ -22,7 +22,7 @@ part_timeout_s=1200
 # two lanes, side by side: in the one what waits for servers most of its time, in
 # the other what computes. No two parts of different lanes write the same files.
 first_parts=(build install)
-lane_servers=(server drivers client cli faults)
+lane_servers=(server drivers client cli page faults)
 lane_compute=(
 	lint build-clang unit unit-clang unit-sanitizers unit-threads unit-valgrind
 	sqlite attack fuzz
@@ -161,6 +161,11 @@ part_cli()
 	prove --timer tests/cli/*.t
 }
 
+part_page()
+{
+	make -s -C tests/page check
+}
+
 # Both kinds of tests in any case; what differed is said last, where it is seen.
 # Most of the time of the second kind is waiting, so they run side by side.
 part_server()
@@ -289,6 +294,9 @@ main()
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	copy_source .
+
+	# The person's configuration of npm may name another registry.
+	[[ " $* " != *" page "* ]] || make -s -C "$WORK/src/tests/page" modules
 	make_private_postgres
 
 	# prove says what each test did, so that skips can be counted.

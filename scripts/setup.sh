@@ -21,7 +21,7 @@ build_packages=(
 postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
 check_packages=(
-	clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
+	chromium clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
 	libmicrohttpd-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
@@ -78,6 +78,12 @@ postgres_version()
 {
 	apt-cache depends postgresql 2>/dev/null |
 		sed -n 's/^ *Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+
+# Debian's npm, or the one that comes with a Node of another origin.
+node_packages()
+{
+	command -v npm >/dev/null || echo nodejs npm
 }
 
 # Prints the packages of "$@" that are not there, one a line.
@@ -213,9 +219,10 @@ case ${1:---check} in
 			"${postgres_build_packages[@]}" "${demo_packages[@]}"
 		;;
 	--check)
+		read -r -a node < <(node_packages; echo)
 		install_missing server "${build_packages[@]}" \
 			"${postgres_build_packages[@]}" "${demo_packages[@]}" \
-			"${check_packages[@]}"
+			"${check_packages[@]}" ${node[@]+"${node[@]}"}
 		;;
 	--chroots)
 		install_missing server "${build_packages[@]}" \

@@ -28,10 +28,10 @@ const panelOf = (name, content) => el('div.view', {
 }, content);
 
 function makePage() {
-  const redrawTimeline = makeTimeline();
+  const drawTimeline = makeTimeline();
   const waterfall = makeWaterfall();
 
-  makeTheme(redrawTimeline);
+  makeTheme(drawTimeline);
   replaceIn(document.getElementById('page'),
     makeHead(headButtons()),
     makeCauses(),
@@ -44,7 +44,7 @@ function makePage() {
     makeKeys());
   document.getElementById('page').className = '';
   waterfall.draw();
-  redrawTimeline();
+  drawTimeline();
   requestAnimationFrame(() => { document.documentElement.dataset.ready = 'yes'; });
 }
 

@@ -68,7 +68,10 @@ function statementOf(row) {
   const isSql = STATEMENT_KINDS.has(trace.kind[row]);
   const cut = string(trace.mark[row]) === 'text cut' ? ' (cut)' : '';
 
-  return text === '' ? null : section((isSql ? 'Statement' : 'What') + cut,
+  // A plan names its nodes itself.
+  if (text === '' || trace.kind[row] === KIND.NODE)
+    return null;
+  return section((isSql ? 'Statement' : 'What') + cut,
     copyButton('Copy', () => text),
     el('pre.statement', { tabIndex: 0 },
       longText(text, STATEMENT_SHOWN, isSql ? sqlNodes : visibleNodes)));

@@ -45,7 +45,7 @@ function scalar(value) {
   if (typeof value === 'string')
     return el('span.string', {}, longText(value, SHOWN_MAX));
   if (typeof value === 'number')
-    return el('span.number', {}, Number.isInteger(value) ? countText(value) : String(value));
+    return el('span.number', {}, String(value));
   return el('span.constant', {}, String(value));
 }
 

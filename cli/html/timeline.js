@@ -150,7 +150,8 @@ export function zoomByWheel(element, event) {
 
 export function makeTimeline() {
   const redraw = oncePerFrame(() => { drawAxis(); drawWindow(); });
-  const redrawAll = oncePerFrame(() => { drawMinimap(); drawAxis(); drawWindow(); });
+  const drawAll = () => { drawMinimap(); drawAxis(); drawWindow(); };
+  const redrawAll = oncePerFrame(drawAll);
 
   minimap.addEventListener('pointerdown', startDrag);
   minimap.addEventListener('dblclick', showAllTime);
@@ -160,5 +161,5 @@ export function makeTimeline() {
   }, { passive: false });
   onChange('time', redraw);
   new ResizeObserver(redrawAll).observe(minimap);
-  return redrawAll;
+  return drawAll;
 }

@@ -15,7 +15,7 @@ import { zoomByWheel, followPointer } from './timeline.js';
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
 const HEIGHT_MAX = 12e6;
 const INDENT_LEVELS = 24;
-const SPARE_LINES = 6;
+const SPARE_LINES = 4;
 
 const list = el('div.lines', {
   role: 'tree', tabIndex: 0, 'aria-label': 'Operations', id: 'lines',
@@ -86,6 +86,14 @@ function drawBar(parts, row, item) {
     `${trace.error[row] !== 0 ? ' failed' : ''}${fold ? ' many' : ''}`;
   parts.bar.style.left = `${left}%`;
   parts.bar.style.width = `${Math.max(right - left, 0)}%`;
+
+  // What is said of a fold stands where its bar leaves more room.
+  if (fold) {
+    const before = left > 100 - right;
+
+    parts.after.style.left = before ? 'auto' : `${right}%`;
+    parts.after.style.right = before ? `${100 - left}%` : 'auto';
+  }
 }
 
 function drawLine(parts, line) {
@@ -106,7 +114,7 @@ function drawLine(parts, line) {
     element.setAttribute('aria-expanded', String(isOpen(item)));
   else
     element.removeAttribute('aria-expanded');
-  parts.label.style.setProperty('--depth', String(Math.min(lines.depth[line], INDENT_LEVELS)));
+  parts.label.style.paddingLeft = `calc(${Math.min(lines.depth[line], INDENT_LEVELS)} * var(--indent))`;
   parts.twisty.className = `twisty${branches ? (isOpen(item) ? ' open' : ' closed') : ''}`;
   parts.dot.className = `dot k${trace.kind[row]}`;
   parts.count.textContent = fold ? `${countText(fold[1])} ×` : '';
@@ -190,9 +198,16 @@ function drawBars() {
 
 // ---- moving about ----
 
+// How much of the window details cover from below; beside the lines they cover none.
+function coveredHeight() {
+  const panel = document.getElementById('details').getBoundingClientRect();
+
+  return panel.height > 0 && panel.top > 0 ? window.innerHeight - panel.top : 0;
+}
+
 function scrollToLine(line, center) {
   const box = list.getBoundingClientRect();
-  const height = visibleHeight();
+  const height = Math.max(visibleHeight() - coveredHeight(), lineHeight);
   const { real } = scrolled();
   const place = line * lineHeight;
   const below = box.top > top ? box.top - top : 0; // the head takes part of the window
@@ -208,7 +223,7 @@ function scrollToLine(line, center) {
     return;
   wanted = Math.max(0, Math.min(wanted, realHeight() - height));
   if (realHeight() > HEIGHT_MAX)
-    wanted *= (shownHeight() - height) / (realHeight() - height);
+    wanted *= (shownHeight() - visibleHeight()) / (realHeight() - visibleHeight());
   window.scrollTo({ top: window.scrollY + box.top - top + wanted });
 }
 
@@ -364,7 +379,8 @@ function onPointerDown(event) {
 
 export function makeWaterfall() {
   const scrolling = oncePerFrame(drawLines);
-  const again = oncePerFrame(() => { measure(); drawAgain(); });
+  const draw = () => { measure(); drawAgain(); };
+  const again = oncePerFrame(draw);
 
   list.addEventListener('click', onClick);
   list.addEventListener('dblclick', () => { if (!dragged) zoomToSelected(); });
@@ -386,5 +402,5 @@ export function makeWaterfall() {
   onChange('selection', again);
   onChange('time', oncePerFrame(drawBars));
   onChange('tab', again);
-  return { element: el('div.waterfall', {}, list, nothing), draw: again };
+  return { element: el('div.waterfall', {}, list, nothing), draw };
 }

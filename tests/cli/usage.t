@@ -68,7 +68,7 @@ usage_error(qr/unexpected argument 'a'/, 'context', 'new', 'a');
 usage_error(qr/unexpected argument 'a'/, 'context', 'show', 'a');
 usage_error(qr/'--json' takes no value|'--json=1' takes no value/,
 	'status', '--json=1');
-usage_error(qr/--json and --text exclude/,
+usage_error(qr/--json, --html and --text exclude/,
 	'trace', 'show', '--json', '--text', 'a');
 
 for my $command (['show'], ['list'], ['check'])

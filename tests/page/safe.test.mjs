@@ -77,6 +77,10 @@ test('hostile and strange traces', async (t) => {
     await settled(tab);
     await tab.locator('.line:visible', { hasText: 'orphan' }).locator('.label').click();
     assert.match(await tab.locator('.details').innerText(), /99999999-[\s\S]*not in this trace/);
+    await tab.locator('#search').fill('SELECT 1');
+    await settled(tab);
+    assert.match(await tab.locator('.line:visible', { hasText: 'SELECT 1' }).innerText(),
+      /its clock is 3600 s ahead/);
     await tab.locator('#search').fill('level 299');
     await settled(tab);
     assert.equal(await tab.locator('.match-count').innerText(), '1 of 306 operations');
