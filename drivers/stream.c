@@ -29,6 +29,7 @@ osp__stream_init(osp_stream *stream, const osp_wait *wait)
 	stream->wait = wait;
 	stream->fd = -1;
 	stream->tls = NULL;
+	stream->why = NULL;
 }
 
 void
@@ -67,6 +68,7 @@ connect_to(osp_stream *stream, const struct sockaddr *address, socklen_t len)
 	osp_status status;
 	int code = 0;
 
+	stream->why = NULL;
 	stream->fd = socket(address->sa_family, flags, 0);
 	if (stream->fd < 0)
 		return errno;
@@ -181,4 +183,15 @@ osp__stream_write(osp_stream *stream, const void *bytes, size_t len)
 	if (stream->tls != NULL)
 		return osp__stream_write_tls(stream, bytes, len);
 	return result_of(send(stream->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+bool
+osp__stream_is_quiet(osp_stream *stream)
+{
+	struct pollfd polled = {stream->fd, POLLIN, 0};
+
+	if (stream->fd < 0)
+		return false;
+	return stream->tls != NULL ? osp__stream_is_quiet_tls(stream)
+							   : poll(&polled, 1, 0) == 0;
 }

@@ -19,6 +19,7 @@ typedef struct osp_stream
 	const osp_wait *wait; /* borrowed */
 	int fd;               /* -1: closed */
 	struct ssl_st *tls;   /* NULL: nothing is encrypted */
+	const char *why; /* TLS has failed after the handshake; NULL: it has not */
 } osp_stream;
 
 void osp__stream_init(osp_stream *stream, const osp_wait *wait);
@@ -45,5 +46,8 @@ osp_status osp__stream_connect_local(osp_stream *stream, const char *path,
  */
 ssize_t osp__stream_read(osp_stream *stream, void *bytes, size_t size);
 ssize_t osp__stream_write(osp_stream *stream, const void *bytes, size_t len);
+
+/* Is the stream open, and has nothing come that was not read? */
+bool osp__stream_is_quiet(osp_stream *stream);
 
 #endif /* OSP_STREAM_H */

@@ -15,6 +15,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 /* ---- the BIO ---- */
@@ -101,26 +102,78 @@ osp__stream_end_tls(osp_stream *stream)
 
 /* ---- the handshake ---- */
 
+/* Why there is no TLS, in words. */
+typedef struct failure
+{
+	char text[200];
+} failure;
+
 /* Whom the certificate must name. */
 static bool
-set_peer(SSL *tls, const char *host)
+set_peer(SSL *tls, const char *host, const osp_tls *settings)
 {
 	unsigned char address[sizeof(struct in6_addr)];
+	X509_VERIFY_PARAM *checked = SSL_get0_param(tls);
 
 	if (inet_pton(AF_INET, host, address) == 1 ||
 		inet_pton(AF_INET6, host, address) == 1)
-		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), host) == 1;
-	return SSL_set1_host(tls, host) == 1 &&
-		   SSL_set_tlsext_host_name(tls, host) == 1;
+		return settings->any_host ||
+			   X509_VERIFY_PARAM_set1_ip_asc(checked, host) == 1;
+	return SSL_set_tlsext_host_name(tls, host) == 1 &&
+		   (settings->any_host || SSL_set1_host(tls, host) == 1);
+}
+
+/* A key that is encrypted is no key: nobody is there to be asked for its word. */
+static int
+refuse_passphrase(char *text, int size, int writing, void *ctx)
+{
+	(void) text;
+	(void) size;
+	(void) writing;
+	(void) ctx;
+	return -1;
+}
+
+/* Says that a file is of no use, and why. */
+static bool
+bad_file(failure *why, const char *what, const char *file)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	(void) snprintf(why->text,
+					sizeof(why->text),
+					"%s %.120s: %s",
+					what,
+					file,
+					reason != NULL ? reason : "it cannot be read");
+	return false;
+}
+
+static bool
+load_files(SSL_CTX *ctx, const osp_tls *tls, failure *why)
+{
+	const char *key = tls->key_file != NULL ? tls->key_file : tls->cert_file;
+
+	if (tls->ca_file == NULL)
+		(void) SSL_CTX_set_default_verify_paths(ctx);
+	else if (SSL_CTX_load_verify_locations(ctx, tls->ca_file, NULL) != 1)
+		return bad_file(why, "certificate authorities in", tls->ca_file);
+	if (tls->cert_file == NULL)
+		return true;
+	SSL_CTX_set_default_passwd_cb(ctx, refuse_passphrase);
+	if (SSL_CTX_use_certificate_chain_file(ctx, tls->cert_file) != 1)
+		return bad_file(why, "certificate in", tls->cert_file);
+	return SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 ||
+		   bad_file(why, "key in", key);
 }
 
 static SSL *
-new_tls(const char *host, const char *ca_file, const char **why)
+new_tls(const char *host, const osp_tls *settings, failure *why)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *tls = NULL;
 
-	*why = "out of memory";
+	(void) snprintf(why->text, sizeof(why->text), "out of memory");
 	if (ctx == NULL)
 		return NULL;
 	(void) SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
@@ -128,18 +181,18 @@ new_tls(const char *host, const char *ca_file, const char **why)
 	(void) SSL_CTX_set_mode(ctx,
 							SSL_MODE_ENABLE_PARTIAL_WRITE |
 								SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	if ((ca_file != NULL ? SSL_CTX_load_verify_locations(ctx, ca_file, NULL)
-						 : SSL_CTX_set_default_verify_paths(ctx)) != 1)
-		*why = "the file of certificate authorities cannot be read";
-	else
+	SSL_CTX_set_verify(
+		ctx, settings->unchecked ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	ERR_clear_error();
+	if (load_files(ctx, settings, why))
 		tls = SSL_new(ctx);
 	SSL_CTX_free(ctx);
-	if (tls != NULL && !set_peer(tls, host))
+	if (tls != NULL && !set_peer(tls, host, settings))
 	{
 		SSL_free(tls);
 		tls = NULL;
 	}
+	ERR_clear_error();
 	return tls;
 }
 
@@ -148,18 +201,23 @@ static const char *
 handshake_failure(const SSL *tls)
 {
 	long verified = SSL_get_verify_result(tls);
-	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	unsigned long code = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(code);
 
-	if (verified != X509_V_OK)
+	if (verified != X509_V_OK && SSL_get_verify_mode(tls) != SSL_VERIFY_NONE)
 		return X509_verify_cert_error_string(verified);
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+		ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER)
+		return "what answers there does not speak TLS";
 	return reason != NULL ? reason : "the connection was closed";
 }
 
 static osp_status
-shake_hands(osp_stream *stream, const char **why)
+shake_hands(osp_stream *stream, failure *failed)
 {
 	for (;;)
 	{
+		const char *why;
 		osp_status status;
 		int result;
 		int code;
@@ -169,7 +227,8 @@ shake_hands(osp_stream *stream, const char **why)
 		if (result == 1)
 			return OSP_OK;
 		code = SSL_get_error(stream->tls, result);
-		*why = handshake_failure(stream->tls);
+		why = handshake_failure(stream->tls);
+		(void) snprintf(failed->text, sizeof(failed->text), "%s", why);
 		if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE)
 			return OSP_EUNAVAIL;
 		status = osp__wait_check(stream->wait);
@@ -178,20 +237,21 @@ shake_hands(osp_stream *stream, const char **why)
 				osp__wait_fd(stream->wait,
 							 stream->fd,
 							 code == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT);
-		*why = status == OSP_EINTR ? "interrupted" : "no answer in time";
+		why = status == OSP_EINTR ? "interrupted" : "no answer in time";
+		(void) snprintf(failed->text, sizeof(failed->text), "%s", why);
 		if (status != OSP_OK)
 			return status;
 	}
 }
 
 osp_status
-osp__stream_start_tls(osp_stream *stream, const char *host, const char *ca_file,
+osp__stream_start_tls(osp_stream *stream, const char *host, const osp_tls *tls,
 					  const char *server, osp_error *err)
 {
 	osp_status status = OSP_EUNAVAIL;
-	const char *why;
+	failure why;
 
-	stream->tls = new_tls(host, ca_file, &why);
+	stream->tls = new_tls(host, tls, &why);
 	if (stream->tls != NULL && !attach_bio(stream->tls, stream))
 	{
 		SSL_free(stream->tls);
@@ -202,7 +262,7 @@ osp__stream_start_tls(osp_stream *stream, const char *host, const char *ca_file,
 		status = shake_hands(stream, &why);
 	if (status != OSP_OK)
 	{
-		(void) osp_error_set(err, status, "TLS with %s: %s", server, why);
+		(void) osp_error_set(err, status, "TLS with %s: %s", server, why.text);
 		osp__stream_close(stream);
 	}
 	return status;
@@ -212,7 +272,7 @@ osp__stream_start_tls(osp_stream *stream, const char *host, const char *ca_file,
 
 /* The result of SSL_read or SSL_write, as those of a stream are. */
 static ssize_t
-tls_result(const osp_stream *stream, int result)
+tls_result(osp_stream *stream, int result)
 {
 	int code;
 
@@ -223,7 +283,18 @@ tls_result(const osp_stream *stream, int result)
 		return 0;
 	if (code != SSL_ERROR_SYSCALL)
 		errno = code == SSL_ERROR_ZERO_RETURN ? 0 : EPROTO;
+	stream->why = ERR_reason_error_string(ERR_peek_error());
 	return -1;
+}
+
+/* What belongs to TLS itself, as the tickets of a session, is read by this. */
+bool
+osp__stream_is_quiet_tls(osp_stream *stream)
+{
+	char byte;
+
+	ERR_clear_error();
+	return tls_result(stream, SSL_peek(stream->tls, &byte, 1)) == 0;
 }
 
 ssize_t

@@ -111,6 +111,14 @@ copy_part(char **space, osp_str text, bool decode)
 	return osp_str_n(start, (size_t) (o - start));
 }
 
+osp_str
+osp__uri_decode(osp_str text)
+{
+	char *space = (char *) text.ptr; /* in a storage of ours */
+
+	return copy_part(&space, text, true);
+}
+
 static bool
 has_control(osp_str text)
 {

@@ -22,4 +22,8 @@ osp_str osp__uri_scheme(osp_str text);
  */
 bool osp__uri_option(osp_str *query, osp_str *name, osp_str *value);
 
+/* Percent-decodes a text in its place, terminated: it must be one that
+ * osp_uri_parse() left in its storage, or a part of one. */
+osp_str osp__uri_decode(osp_str text);
+
 #endif /* OSPROFILER_URI_H */

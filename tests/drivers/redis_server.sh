@@ -7,6 +7,8 @@
 #   redis_server.sh start DIR [options of redis-server]
 #       starts it and prints its port: the one it had in DIR before, else a free
 #       one. Nothing is kept on disk. Exit 77: there is no redis-server.
+#       With REDIS_TLS=DIRECTORY the port speaks TLS, with the certificates that
+#       redis_certificates.sh has made there; options may name others.
 #   redis_server.sh stop DIR     ends it
 #   redis_server.sh kill DIR     ends it with SIGKILL
 set -u
@@ -21,8 +23,15 @@ is_up() {
 start_on() {
 	local dir=$1 port=$2
 	shift 2
+	local -a listen=(--port "$port")
 	rm -f "$dir/sock" "$dir/pid"
-	redis-server --port "$port" --bind 127.0.0.1 --unixsocket "$dir/sock" \
+	if [ -n "${REDIS_TLS:-}" ]; then
+		listen=(--port 0 --tls-port "$port" --tls-auth-clients no
+			--tls-ca-cert-file "$REDIS_TLS/ca.crt"
+			--tls-cert-file "$REDIS_TLS/server.crt"
+			--tls-key-file "$REDIS_TLS/server.key")
+	fi
+	redis-server "${listen[@]}" --bind 127.0.0.1 --unixsocket "$dir/sock" \
 		--save '' --appendonly no --dir "$dir" --pidfile "$dir/pid" \
 		--logfile "$dir/log" --daemonize yes "$@" >/dev/null || return 1
 	for _ in $(seq 100); do

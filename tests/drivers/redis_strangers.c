@@ -12,6 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What a server says that is asked first whether it is a cluster. */
+#define NO_CLUSTER "-ERR This instance has cluster support disabled\r\n"
+
 /* One connection more to a mute listener, which may not come about. */
 static int
 connect_to(int port)
@@ -43,7 +46,8 @@ assert_fails_soon(int port, size_t count, const char *says)
 	points_fill(&all, redis_trace, 0, count);
 	start = contract_now_ms();
 	message = contract_store_fails(conn, &all, OSP_EUNAVAIL);
-	assert_non_null(strstr(message, says));
+	if (strstr(message, says) == NULL)
+		fail_msg("not \"%s\": %s", says, message);
 	assert_int_equal(osp_driver_redis.get_points(
 						 conn, redis_trace, collect_point, NULL, &err),
 					 OSP_EUNAVAIL);
@@ -66,13 +70,17 @@ test_nobody_there(void **state)
 void
 test_mute_server(void **state)
 {
+	const stranger falls_silent = {NO_CLUSTER, "", 40, false, 0, 0};
 	int port;
 	int fd = listen_mute(5, &port);
+	pid_t pid;
 
 	(void) state;
 	assert_fails_soon(port, 1, "does not answer within 200 ms");
-	assert_fails_soon(port, 50000, "takes nothing in");
 	(void) close(fd);
+	pid = start_stranger(&falls_silent, &port);
+	assert_fails_soon(port, 50000, "takes nothing in");
+	end_stranger(pid);
 }
 
 /* When the queue of a listener is full, the system lets a new connection wait,
@@ -120,10 +128,11 @@ test_unasked_answers(void **state)
 {
 	static const stranger strangers[] = {
 		{":1\r\n", ":1\r\n", 0, true, 0, 0},
-		{":400\r\n", ":400\r\n", 0, true, 0, 0},
-		{":400\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", ":9\r\n", 5, true, 0, 0},
-		{":400\r\n", ":400\r\n", 1, false, 0, 0},
-		{":400\r\n:1\r\n$4\r\nECHO\r\n", "+OK\r\n", 1, false, 0, 0},
+		{NO_CLUSTER ":400\r\n", ":400\r\n", 0, true, 0, 0},
+		{NO_CLUSTER, ":400\r\n", 0, false, 0, 0},
+		{NO_CLUSTER ":400\r\n:1\r\n:1\r\n", ":9\r\n", 5, true, 0, 0},
+		{NO_CLUSTER ":400\r\n", ":400\r\n", 1, false, 0, 0},
+		{NO_CLUSTER ":400\r\n:1\r\n$4\r\nECHO\r\n", "+OK\r\n", 1, false, 0, 0},
 		{"+OK\r\n", "+OK\r\n", 1, true, 0, 0}};
 	points all;
 	size_t i;
@@ -161,10 +170,12 @@ is_late(void *ctx)
 void
 test_dripping_server(void **state)
 {
-	static const stranger drips[] = {{"$100000\r\n", "x", 40, false, 0, 0},
-									 {"*100000\r\n", ":1\r\n", 40, false, 0, 0},
-									 {"+", "x", 40, false, 0, 0},
-									 {"", "", 40, false, 0, 0}};
+	static const stranger drips[] = {
+		{NO_CLUSTER "$100000\r\n", "x", 40, false, 0, 0},
+		{NO_CLUSTER "*100000\r\n", ":1\r\n", 40, false, 0, 0},
+		{"*10000\r\n*3\r\n:1\r\n", ":1\r\n", 40, false, 0, 0},
+		{"+", "x", 40, false, 0, 0},
+		{"", "", 40, false, 0, 0}};
 	size_t i;
 
 	(void) state;
@@ -198,11 +209,21 @@ void
 test_large_answers(void **state)
 {
 	static const stranger strangers[] = {
-		{"$2147483647\r\n", "xxxxxxxxxxxxxxxx", 0, false, 0, 0},
-		{"*2147483647\r\n", ":1\r\n", 0, false, 0, 0},
-		{"*20000\r\n", "$100\r\n", 0, false, 0, 0},
-		{"*1000000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false, 0, 0},
-		{"*30000\r\n", ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", 0, false, 0, 0}};
+		{NO_CLUSTER "$2147483647\r\n", "xxxxxxxxxxxxxxxx", 0, false, 0, 0},
+		{NO_CLUSTER "*2147483647\r\n", ":1\r\n", 0, false, 0, 0},
+		{NO_CLUSTER "*20000\r\n", "$100\r\n", 0, false, 0, 0},
+		{NO_CLUSTER "*1000000\r\n",
+		 ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
+		 0,
+		 false,
+		 0,
+		 0},
+		{NO_CLUSTER "*30000\r\n",
+		 ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
+		 0,
+		 false,
+		 0,
+		 0}};
 	size_t i;
 
 	(void) state;
@@ -239,6 +260,10 @@ test_other_servers(void **state)
 		{"-ERR max number of clients reached\r\n", "max number"},
 		{"+OK\r\n+OK\r\n", "unexpected"},
 		{"*2\r\n:1\r\n:2\r\n", "unexpected"},
+		{"*1\r\n*3\r\n:0\r\n:99999\r\n*2\r\n$1\r\nh\r\n:1\r\n", "unexpected"},
+		{"*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$1\r\nh\r\n:0\r\n", "unexpected"},
+		{"*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n", "lost the connection"},
+		{"*0\r\n", "has no slots"},
 		{"$-1\r\n", "unexpected"},
 		{"*-1\r\n", "unexpected"},
 		{"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
@@ -286,14 +311,14 @@ void
 test_wrong_shapes(void **state)
 {
 	static const char *const answers[] = {
-		"*2\r\n$1\r\n0\r\n$1\r\n0\r\n",
-		"*2\r\n$30\r\n000000000000000000000000000000\r\n*0\r\n",
-		"*3\r\n$1\r\n0\r\n*0\r\n*0\r\n",
-		"*2\r\n:0\r\n*0\r\n",
-		"*2\r\n$1\r\n0\r\n*1\r\n:5\r\n+OK\r\n",
-		"*2\r\n$1\r\n0\r\n*1\r\n$-1\r\n+OK\r\n",
-		":30000\r\n:30000\r\n*2\r\n:1\r\n:2\r\n",
-		":30000\r\n:30000\r\n*2\r\n*1\r\n:1\r\n$-1\r\n"};
+		NO_CLUSTER "*2\r\n$1\r\n0\r\n$1\r\n0\r\n",
+		NO_CLUSTER "*2\r\n$30\r\n000000000000000000000000000000\r\n*0\r\n",
+		NO_CLUSTER "*3\r\n$1\r\n0\r\n*0\r\n*0\r\n",
+		NO_CLUSTER "*2\r\n:0\r\n*0\r\n",
+		NO_CLUSTER "*2\r\n$1\r\n0\r\n*1\r\n:5\r\n+OK\r\n",
+		NO_CLUSTER "*2\r\n$1\r\n0\r\n*1\r\n$-1\r\n+OK\r\n",
+		NO_CLUSTER ":30000\r\n:30000\r\n*2\r\n:1\r\n:2\r\n",
+		NO_CLUSTER ":30000\r\n:30000\r\n*2\r\n*1\r\n:1\r\n$-1\r\n"};
 	const osp_trace_filter newest = {.struct_size = sizeof(newest), .limit = 1};
 	size_t i;
 

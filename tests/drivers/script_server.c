@@ -19,7 +19,7 @@ script_server_exists(const char *script)
 		return system(
 				   "test -x \"$(${PG_CONFIG:-pg_config} --bindir)/initdb\"") ==
 			   0;
-	return strcmp(script, REDIS_SERVER) == 0
+	return strcmp(script, REDIS_SERVER) == 0 || strcmp(script, REDIS_GROUP) == 0
 			   ? system("command -v redis-server >/dev/null && "
 						"command -v redis-cli >/dev/null") == 0
 			   : system("test -x /usr/lib/rabbitmq/bin/rabbitmq-server && "

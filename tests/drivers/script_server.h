@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #define REDIS_SERVER    "redis_server.sh"
+#define REDIS_GROUP     "redis_group.sh"
 #define RABBIT_SERVER   "rabbit_server.sh"
 #define POSTGRES_SERVER "postgres_server.sh"
 

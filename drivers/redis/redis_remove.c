@@ -10,59 +10,86 @@
 /* Traces that go in one round trip. */
 #define CHUNK 200
 
-/* Commands for one trace. */
-#define COMMANDS 4
-
 static void
 send_removal(osp_redis *redis, osp_str base_id)
 {
-	osp__redis_begin(redis, 2);
-	osp__redis_arg(redis, OSP_STR("UNLINK"));
-	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
-	osp__redis_begin(redis, 2);
-	osp__redis_arg(redis, OSP_STR("UNLINK"));
-	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_ERROR), base_id);
-	osp__redis_begin(redis, 3);
-	osp__redis_arg(redis, OSP_STR("ZREM"));
-	osp__redis_arg(redis, OSP_STR(REDIS_KEY_INDEX));
+	osp__redis_command(
+		redis, "UNLINK", osp__redis_key(redis, REDIS_KEY_TRACE, base_id), 0);
+	osp__redis_command(
+		redis, "UNLINK", osp__redis_key(redis, REDIS_KEY_ERROR, base_id), 0);
+	osp__redis_command(redis, "ZREM", OSP_STR(REDIS_KEY_INDEX), 1);
 	osp__redis_arg(redis, base_id);
-	osp__redis_begin(redis, 3);
-	osp__redis_arg(redis, OSP_STR("ZREM"));
-	osp__redis_arg(redis, OSP_STR(REDIS_KEY_ERROR_INDEX));
+	osp__redis_command(redis, "ZREM", OSP_STR(REDIS_KEY_ERROR_INDEX), 1);
 	osp__redis_arg(redis, base_id);
 }
 
+/* One reply; *again: the command was not carried out. */
 static osp_status
-read_removal(osp_redis *redis, uint64_t *removed, osp_error *err)
+read_number(osp_redis *redis, osp_str key, uint64_t *number, bool *again,
+			osp_error *err)
 {
-	int i;
+	osp_status status = osp__redis_value(redis, REDIS_REPLY_INTEGER, err);
 
-	for (i = 0; i < COMMANDS; i++)
-	{
-		osp_status status = osp__redis_value(redis, REDIS_REPLY_INTEGER, err);
-
-		if (status != OSP_OK && status != OSP_ENOENT)
-			return status;
-		if (i == 0 && status == OSP_OK)
-			*removed += (uint64_t) redis->items[0].number;
-	}
+	if (status == OSP_ENOENT)
+		return OSP_OK;
+	if (status != OSP_OK)
+		return status;
+	if (osp__redis_again(redis, key))
+		*again = true;
+	else
+		*number += (uint64_t) redis->shared.items[0].number;
 	return OSP_OK;
+}
+
+static osp_status
+read_removal(osp_redis *redis, osp_str base_id, uint64_t *removed, bool *again,
+			 osp_error *err)
+{
+	uint64_t others = 0;
+	osp_status status =
+		read_number(redis,
+					osp__redis_key(redis, REDIS_KEY_TRACE, base_id),
+					removed,
+					again,
+					err);
+
+	if (status == OSP_OK)
+		status = read_number(redis,
+							 osp__redis_key(redis, REDIS_KEY_ERROR, base_id),
+							 &others,
+							 again,
+							 err);
+	if (status == OSP_OK)
+		status =
+			read_number(redis, OSP_STR(REDIS_KEY_INDEX), &others, again, err);
+	if (status == OSP_OK)
+		status = read_number(
+			redis, OSP_STR(REDIS_KEY_ERROR_INDEX), &others, again, err);
+	return status;
 }
 
 static osp_status
 remove_all(osp_redis *redis, const osp_str *ids, size_t count,
 		   uint64_t *removed, osp_error *err)
 {
-	osp_status status = osp__wait_check(&redis->wait);
+	osp_status status = osp__wait_check(&redis->shared.wait);
+	bool again = true;
+	int tries;
 	size_t i;
 
 	if (status != OSP_OK)
 		return osp__redis_broken(redis, status, err);
-	for (i = 0; i < count; i++)
-		send_removal(redis, ids[i]);
-	osp__redis_send(redis);
-	for (i = 0; i < count && status == OSP_OK; i++)
-		status = read_removal(redis, removed, err);
+	for (tries = 0; again && status == OSP_OK; tries++)
+	{
+		if (tries > REDIS_TRIES)
+			return osp__redis_restless(redis, err);
+		again = false;
+		for (i = 0; i < count; i++)
+			send_removal(redis, ids[i]);
+		osp__redis_send(redis);
+		for (i = 0; i < count && status == OSP_OK; i++)
+			status = read_removal(redis, ids[i], removed, &again, err);
+	}
 	return status;
 }
 
@@ -77,9 +104,8 @@ forget_old(osp_redis *redis, int64_t before_us, osp_error *err)
 
 	for (i = 0; i < 2; i++)
 	{
-		osp__redis_begin(redis, 4);
-		osp__redis_arg(redis, OSP_STR("ZREMRANGEBYSCORE"));
-		osp__redis_arg(redis, osp_str_of(indexes[i]));
+		osp__redis_command(
+			redis, "ZREMRANGEBYSCORE", osp_str_of(indexes[i]), 2);
 		osp__redis_arg(redis, OSP_STR("-inf"));
 		osp__redis_arg_i64(redis, before_us - 1);
 	}

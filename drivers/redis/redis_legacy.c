@@ -14,22 +14,11 @@
 /* Values that are asked for at a time. */
 #define VALUES_AHEAD 256
 
-bool
-osp__redis_rest(osp_str text, const char *prefix, osp_str *rest)
-{
-	size_t len = strlen(prefix);
-
-	if (text.len < len || memcmp(text.ptr, prefix, len) != 0)
-		return false;
-	*rest = osp_str_n(text.ptr + len, text.len - len);
-	return true;
-}
-
 static void
-send_scan(osp_redis *redis, const char *cursor, osp_str pattern)
+send_scan(osp_redis *redis, osp_redis_node *node, const char *cursor,
+		  osp_str pattern)
 {
-	osp__redis_begin(redis, 6);
-	osp__redis_arg(redis, OSP_STR("SCAN"));
+	osp__redis_command_to(redis, node, "SCAN", 5);
 	osp__redis_arg(redis, osp_str_of(cursor));
 	osp__redis_arg(redis, OSP_STR("MATCH"));
 	osp__redis_arg(redis, pattern);
@@ -40,50 +29,66 @@ send_scan(osp_redis *redis, const char *cursor, osp_str pattern)
 
 /* Is the reply a cursor, which is copied, and an array of keys? */
 static bool
-read_cursor(const osp_redis *redis, char cursor[REDIS_CURSOR_MAX])
+read_cursor(const osp_redis_shared *shared, char cursor[REDIS_CURSOR_MAX])
 {
-	const osp_redis_item *items = redis->items;
+	const osp_redis_item *items = shared->items;
 	osp_str text;
 
-	if (redis->count < 3 || items[0].type != REDIS_REPLY_ARRAY ||
+	if (shared->count < 3 || items[0].type != REDIS_REPLY_ARRAY ||
 		items[0].number != 2 || items[1].type != REDIS_REPLY_STRING ||
 		items[1].len >= REDIS_CURSOR_MAX ||
 		items[2].type != REDIS_REPLY_ARRAY ||
-		redis->count - 3 != (size_t) items[2].number)
+		shared->count - 3 != (size_t) items[2].number)
 		return false;
-	text = osp__redis_text(redis, 1);
+	text = osp__redis_text(shared, 1);
 	memcpy(cursor, text.ptr, text.len);
 	cursor[text.len] = '\0';
 	return true;
 }
 
-osp_status
-osp__redis_scan(osp_driver_conn *conn, osp_str pattern, osp_redis_key_fn fn,
-				osp_error *err)
+static osp_status
+scan_node(osp_driver_conn *conn, osp_redis_node *node, osp_str pattern,
+		  osp_redis_key_fn fn, osp_error *err)
 {
 	osp_redis *redis = &conn->redis;
+	const osp_redis_shared *shared = &redis->shared;
 	char cursor[REDIS_CURSOR_MAX] = "0";
 	osp_status status;
 	size_t i;
 
 	do
 	{
-		send_scan(redis, cursor, pattern);
+		send_scan(redis, node, cursor, pattern);
 		status = osp__redis_reply(redis, err);
 		if (status != OSP_OK)
 			return status;
-		if (!read_cursor(redis, cursor))
+		if (!read_cursor(shared, cursor))
 			return osp__redis_trouble(redis, err);
-		for (i = 3; i < redis->count; i++)
+		for (i = 3; i < shared->count; i++)
 		{
-			if (redis->items[i].type == REDIS_REPLY_STRING)
-				status = fn(conn, osp__redis_text(redis, i));
+			if (shared->items[i].type == REDIS_REPLY_STRING)
+				status = fn(conn, osp__redis_text(shared, i));
 			if (status != OSP_OK)
 				return osp__redis_broken(redis, status, err);
 		}
 	}
 	while (strcmp(cursor, "0") != 0);
 	return OSP_OK;
+}
+
+osp_status
+osp__redis_scan(osp_driver_conn *conn, osp_str pattern, osp_redis_key_fn fn,
+				osp_error *err)
+{
+	osp_redis_node *node = osp__redis_next_node(&conn->redis, NULL);
+	osp_status status = OSP_OK;
+
+	while (node != NULL && status == OSP_OK)
+	{
+		status = scan_node(conn, node, pattern, fn, err);
+		node = osp__redis_next_node(&conn->redis, node);
+	}
+	return status;
 }
 
 /* An osp_redis_key_fn: into conn->keys. */
@@ -117,11 +122,7 @@ static void
 send_gets(osp_redis *redis, const osp_traces *keys, size_t from, size_t to)
 {
 	for (; from < to; from++)
-	{
-		osp__redis_begin(redis, 2);
-		osp__redis_arg(redis, OSP_STR("GET"));
-		osp__redis_arg(redis, osp__traces_id(keys, from));
-	}
+		osp__redis_command(redis, "GET", osp__traces_id(keys, from), 0);
 	osp__redis_send(redis);
 }
 
@@ -144,9 +145,12 @@ read_keys(osp_driver_conn *conn, const osp_traces *keys, osp_point_fn fn,
 			send_gets(redis, keys, i, sent);
 		}
 		status = osp__redis_value(redis, REDIS_REPLY_STRING, err);
+		if (status == OSP_OK &&
+			osp__redis_again(redis, osp__traces_id(keys, i)))
+			return osp__redis_restless(redis, err);
 		if (status == OSP_OK)
 		{
-			status = fn(ctx, osp__redis_text(redis, 0));
+			status = fn(ctx, osp__redis_text(&redis->shared, 0));
 			if (status != OSP_OK)
 				osp__redis_drop(redis);
 		}

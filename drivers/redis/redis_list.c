@@ -68,12 +68,10 @@ read_page(listing *l)
 static void
 ask_description(osp_redis *redis, osp_str base_id)
 {
-	osp__redis_begin(redis, 2);
-	osp__redis_arg(redis, OSP_STR("LLEN"));
-	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
-	osp__redis_begin(redis, 3);
-	osp__redis_arg(redis, OSP_STR("LINDEX"));
-	osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
+	osp_str key = osp__redis_key(redis, REDIS_KEY_TRACE, base_id);
+
+	osp__redis_command(redis, "LLEN", key, 0);
+	osp__redis_command(redis, "LINDEX", key, 1);
 	osp__redis_arg_i64(redis, -1);
 }
 
@@ -89,7 +87,7 @@ describe_first(listing *l, osp_trace_entry *entry)
 
 	osp_buf_reset(&conn->text);
 	status = osp_notification_read(
-		osp__redis_text(&conn->redis, 0), &conn->text, &point, NULL);
+		osp__redis_text(&conn->redis.shared, 0), &conn->text, &point, NULL);
 	if (status != OSP_OK)
 		return status;
 	if (osp_timestamp_parse(point.timestamp, &first_ns) &&
@@ -100,9 +98,26 @@ describe_first(listing *l, osp_trace_entry *entry)
 	return osp__statement_of(&conn->statement, point.info, &entry->text);
 }
 
-/* Reads what ask_description asked for, and hands the trace on. */
+/* Reads the reply of one of the two. *again: it must be asked for again. */
 static osp_status
-describe(listing *l, const osp_traces_entry *known, osp_str base_id)
+read_description(listing *l, osp_str base_id, int type, bool *again)
+{
+	osp_redis *redis = &l->conn->redis;
+	osp_status status = osp__redis_value(redis, type, l->err);
+
+	if (status == OSP_OK)
+		*again |= osp__redis_again(
+			redis, osp__redis_key(redis, REDIS_KEY_TRACE, base_id));
+	return status;
+}
+
+/*
+ * Reads what ask_description asked for, and hands the trace on. *again, also if
+ * it is true before: the trace has to be described once more.
+ */
+static osp_status
+describe(listing *l, const osp_traces_entry *known, osp_str base_id,
+		 bool *again)
 {
 	osp_redis *redis = &l->conn->redis;
 	osp_trace_entry entry = {.struct_size = sizeof(entry),
@@ -114,17 +129,22 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id)
 							 .service = OSP_STR(""),
 							 .name = OSP_STR(""),
 							 .text = OSP_STR("")};
-	osp_status status = osp__redis_value(redis, REDIS_REPLY_INTEGER, l->err);
-	bool is_there = status == OSP_OK && redis->items[0].number > 0;
+	osp_status status =
+		read_description(l, base_id, REDIS_REPLY_INTEGER, again);
+	bool is_there = status == OSP_OK && redis->shared.items[0].number > 0;
 
 	if (is_there)
-		entry.operations = (uint64_t) (redis->items[0].number + 1) / 2;
+		entry.operations = (uint64_t) (redis->shared.items[0].number + 1) / 2;
 	else if (entry.operations == 0)
 		entry.operations = OSP_UNKNOWN;
 	if (status == OSP_OK || status == OSP_ENOENT)
-		status = osp__redis_value(redis, REDIS_REPLY_STRING, l->err);
+		status = read_description(l, base_id, REDIS_REPLY_STRING, again);
 	if (status != OSP_OK && status != OSP_ENOENT)
 		return status;
+	if (*again)
+		return OSP_OK;
+	if (!is_full(l))
+		osp__page_step(&l->page, known->last_ns);
 	if (status == OSP_OK)
 		status = describe_first(l, &entry);
 	if (status == OSP_ENOMEM)
@@ -144,26 +164,46 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id)
 
 /* Describes the traces from..to of conn->traces in this order (NULL: theirs). */
 static osp_status
-describe_all(listing *l, const uint32_t *order, size_t from, size_t to)
+describe_some(listing *l, const uint32_t *order, size_t *from, size_t to)
 {
 	const osp_traces *traces = &l->conn->traces;
 	osp_redis *redis = &l->conn->redis;
-	osp_status status = osp__wait_check(&redis->wait);
+	osp_status status = osp__wait_check(&redis->shared.wait);
+	bool again = false;
 	size_t i;
 
 	if (status != OSP_OK)
 		return osp__redis_broken(redis, status, l->err);
-	for (i = from; i < to; i++)
+	for (i = *from; i < to; i++)
 		ask_description(redis,
 						osp__traces_id(traces, order != NULL ? order[i] : i));
 	osp__redis_send(redis);
-	for (i = from; i < to && status == OSP_OK; i++)
+	for (i = *from; i < to && status == OSP_OK; i++)
 	{
 		size_t n = order != NULL ? order[i] : i;
 
-		if (!is_full(l))
-			osp__page_step(&l->page, traces->entries[n].last_ns);
-		status = describe(l, &traces->entries[n], osp__traces_id(traces, n));
+		status =
+			describe(l, &traces->entries[n], osp__traces_id(traces, n), &again);
+		*from += !again;
+	}
+	return status;
+}
+
+/* As above; what has moved meanwhile, and all behind it, is asked for again. */
+static osp_status
+describe_all(listing *l, const uint32_t *order, size_t from, size_t to)
+{
+	osp_status status = OSP_OK;
+	int tries = 0;
+
+	while (from < to && status == OSP_OK)
+	{
+		size_t before = from;
+
+		status = describe_some(l, order, &from, to);
+		tries = from > before ? 0 : tries + 1;
+		if (status == OSP_OK && tries > REDIS_TRIES)
+			status = osp__redis_restless(&l->conn->redis, l->err);
 	}
 	return status;
 }
@@ -176,7 +216,7 @@ add_trace_key(osp_driver_conn *conn, osp_str key)
 	osp_traces_entry *entry;
 	osp_str base_id;
 
-	if (!osp__redis_rest(key, REDIS_KEY_TRACE, &base_id))
+	if (!osp__redis_id_of(&conn->redis, key, REDIS_KEY_TRACE, &base_id))
 		return OSP_OK;
 	return osp__traces_add(&conn->traces, base_id, &entry);
 }
@@ -187,7 +227,7 @@ add_error_key(osp_driver_conn *conn, osp_str key)
 	osp_traces_entry *entry;
 	osp_str base_id;
 
-	if (!osp__redis_rest(key, REDIS_KEY_ERROR, &base_id))
+	if (!osp__redis_id_of(&conn->redis, key, REDIS_KEY_ERROR, &base_id))
 		return OSP_OK;
 	return osp__traces_add(&conn->traces, base_id, &entry);
 }
@@ -200,16 +240,19 @@ ask_times(osp_redis *redis, osp_str base_id)
 
 	for (place = 0; place >= -1; place--)
 	{
-		osp__redis_begin(redis, 3);
-		osp__redis_arg(redis, OSP_STR("LINDEX"));
-		osp__redis_arg2(redis, OSP_STR(REDIS_KEY_TRACE), base_id);
+		osp__redis_command(redis,
+						   "LINDEX",
+						   osp__redis_key(redis, REDIS_KEY_TRACE, base_id),
+						   1);
 		osp__redis_arg_i64(redis, place);
 	}
 }
 
 static osp_status
-read_times(osp_driver_conn *conn, osp_traces_entry *entry, osp_error *err)
+read_times(osp_driver_conn *conn, size_t number, bool *again, osp_error *err)
 {
+	osp_traces_entry *entry = &conn->traces.entries[number];
+	osp_str base_id = osp__traces_id(&conn->traces, number);
 	osp_redis *redis = &conn->redis;
 	osp_buf *text = &conn->text;
 	int i;
@@ -222,9 +265,15 @@ read_times(osp_driver_conn *conn, osp_traces_entry *entry, osp_error *err)
 			return status;
 		if (status == OSP_ENOENT)
 			continue;
+		if (osp__redis_again(redis,
+							 osp__redis_key(redis, REDIS_KEY_TRACE, base_id)))
+		{
+			*again = true;
+			continue;
+		}
 		osp_buf_reset(text);
 		status = osp_json_member_text(
-			text, osp__redis_text(redis, 0), OSP_STR("timestamp"));
+			text, osp__redis_text(&redis->shared, 0), OSP_STR("timestamp"));
 		if (status == OSP_ENOMEM)
 			return osp__redis_broken(redis, status, err);
 		if (status == OSP_OK)
@@ -233,25 +282,44 @@ read_times(osp_driver_conn *conn, osp_traces_entry *entry, osp_error *err)
 	return OSP_OK;
 }
 
+/* The times of the traces from..to. *again: not of all of them. */
+static osp_status
+look_up_some(osp_driver_conn *conn, size_t from, size_t to, bool *again,
+			 osp_error *err)
+{
+	osp_redis *redis = &conn->redis;
+	osp_status status = OSP_OK;
+	size_t i;
+
+	*again = false;
+	for (i = from; i < to; i++)
+		ask_times(redis, osp__traces_id(&conn->traces, i));
+	osp__redis_send(redis);
+	for (i = from; i < to && status == OSP_OK; i++)
+		status = read_times(conn, i, again, err);
+	return status;
+}
+
 /* The times of all traces, chunk by chunk. */
 static osp_status
 look_up_times(osp_driver_conn *conn, osp_error *err)
 {
-	osp_traces *traces = &conn->traces;
-	osp_redis *redis = &conn->redis;
+	size_t count = conn->traces.count;
 	osp_status status = OSP_OK;
-	size_t from;
-	size_t i;
+	size_t from = 0;
+	int tries = 0;
 
-	for (from = 0; from < traces->count && status == OSP_OK; from += CHUNK)
+	while (from < count && status == OSP_OK)
 	{
-		size_t to = traces->count - from < CHUNK ? traces->count : from + CHUNK;
+		size_t to = count - from < CHUNK ? count : from + CHUNK;
+		bool again;
 
-		for (i = from; i < to; i++)
-			ask_times(redis, osp__traces_id(traces, i));
-		osp__redis_send(redis);
-		for (i = from; i < to && status == OSP_OK; i++)
-			status = read_times(conn, &traces->entries[i], err);
+		status = look_up_some(conn, from, to, &again, err);
+		if (!again)
+			from = to;
+		tries = again ? tries + 1 : 0;
+		if (status == OSP_OK && tries > REDIS_TRIES)
+			status = osp__redis_restless(&conn->redis, err);
 	}
 	return status;
 }
@@ -267,7 +335,7 @@ osp__redis_find_traces(osp_driver_conn *conn, bool errors_only, osp_error *err)
 										 : OSP_STR(REDIS_KEY_TRACE "*"),
 							 errors_only ? add_error_key : add_trace_key,
 							 err);
-	if (status == OSP_OK && conn->redis.legacy && !errors_only)
+	if (status == OSP_OK && conn->redis.shared.settings.legacy && !errors_only)
 		status = osp__redis_legacy_traces(conn, err);
 	return status == OSP_OK ? look_up_times(conn, err) : status;
 }
@@ -299,7 +367,7 @@ list_by_keys(listing *l, bool *more)
 		from = to;
 	}
 	*more = from < count;
-	osp_free(conn->redis.alc, order);
+	osp_free(conn->redis.shared.alc, order);
 	return status;
 }
 
@@ -312,20 +380,12 @@ index_of(const listing *l)
 								 : OSP_STR(REDIS_KEY_INDEX);
 }
 
-/* The next part of the index, newest first, into conn->traces. */
-static osp_status
-read_index(listing *l, size_t count)
+static void
+ask_index(listing *l, size_t count)
 {
 	osp_redis *redis = &l->conn->redis;
-	osp_traces *traces = &l->conn->traces;
-	osp_traces_entry *entry;
-	osp_status status;
-	size_t i;
 
-	osp__traces_reset(traces);
-	osp__redis_begin(redis, 8);
-	osp__redis_arg(redis, OSP_STR("ZREVRANGEBYSCORE"));
-	osp__redis_arg(redis, index_of(l));
+	osp__redis_command(redis, "ZREVRANGEBYSCORE", index_of(l), 6);
 	if (l->page.at_us == INT64_MAX)
 		osp__redis_arg(redis, OSP_STR("+inf"));
 	else
@@ -339,18 +399,50 @@ read_index(listing *l, size_t count)
 	osp__redis_arg_i64(redis, l->page.ties);
 	osp__redis_arg_i64(redis, (int64_t) count);
 	osp__redis_send(redis);
-	status = osp__redis_value(redis, REDIS_REPLY_ARRAY, l->err);
+}
+
+/* Reads a number of an index: OSP_ENOENT if there is none. */
+static osp_status
+read_of_index(listing *l, int type, bool *again)
+{
+	osp_redis *redis = &l->conn->redis;
+	osp_status status = osp__redis_value(redis, type, l->err);
+
+	*again = status == OSP_OK && osp__redis_again(redis, index_of(l));
+	return status;
+}
+
+/* The next part of the index, newest first, into conn->traces. */
+static osp_status
+read_index(listing *l, size_t count)
+{
+	const osp_redis_shared *shared = &l->conn->redis.shared;
+	osp_traces *traces = &l->conn->traces;
+	osp_traces_entry *entry;
+	osp_status status;
+	bool again = true;
+	int tries;
+	size_t i;
+
+	osp__traces_reset(traces);
+	for (tries = 0; again; tries++)
+	{
+		if (tries > REDIS_TRIES)
+			return osp__redis_restless(&l->conn->redis, l->err);
+		ask_index(l, count);
+		status = read_of_index(l, REDIS_REPLY_ARRAY, &again);
+	}
 	if (status == OSP_ENOENT)
 		return OSP_OK;
-	for (i = 1; i + 1 < redis->count && status == OSP_OK; i += 2)
+	for (i = 1; i + 1 < shared->count && status == OSP_OK; i += 2)
 	{
-		status = osp__traces_add(traces, osp__redis_text(redis, i), &entry);
+		status = osp__traces_add(traces, osp__redis_text(shared, i), &entry);
 		if (status == OSP_OK)
 			entry->last_ns =
-				strtoll(osp__redis_text(redis, i + 1).ptr, NULL, 10) *
+				strtoll(osp__redis_text(shared, i + 1).ptr, NULL, 10) *
 				NS_PER_US;
 		else
-			(void) osp__redis_broken(redis, status, l->err);
+			(void) osp__redis_broken(&l->conn->redis, status, l->err);
 	}
 	return status;
 }
@@ -381,31 +473,49 @@ list_by_index(listing *l, bool *more)
 
 /* ---- which of the two ---- */
 
-/* Has the server so many keys that the index is worth more than its gaps? */
+/* The number of keys on all nodes. */
+static osp_status
+count_keys(osp_redis *redis, int64_t *keys, osp_error *err)
+{
+	osp_redis_node *node = NULL;
+	osp_status status = OSP_OK;
+	size_t asked = 0;
+
+	while ((node = osp__redis_next_node(redis, node)) != NULL)
+	{
+		osp__redis_command_to(redis, node, "DBSIZE", 0);
+		asked++;
+	}
+	osp__redis_send(redis);
+	for (*keys = 0; asked > 0 && status == OSP_OK; asked--)
+	{
+		status = osp__redis_value(redis, REDIS_REPLY_INTEGER, err);
+		if (status == OSP_OK)
+			*keys += redis->shared.items[0].number;
+	}
+	return status;
+}
+
+/* Are there so many keys that the index is worth more than its gaps? */
 static osp_status
 choose(listing *l)
 {
 	osp_redis *redis = &l->conn->redis;
 	osp_status status;
 	int64_t keys;
+	bool again;
 
 	l->by_index = false;
-	if (l->filter.limit == 0 || redis->legacy)
+	if (l->filter.limit == 0 || redis->shared.settings.legacy)
 		return OSP_OK;
-	osp__redis_begin(redis, 1);
-	osp__redis_arg(redis, OSP_STR("DBSIZE"));
-	osp__redis_begin(redis, 2);
-	osp__redis_arg(redis, OSP_STR("ZCARD"));
-	osp__redis_arg(redis, index_of(l));
-	osp__redis_send(redis);
-	status = osp__redis_value(redis, REDIS_REPLY_INTEGER, l->err);
-	if (status != OSP_OK)
+	status = count_keys(redis, &keys, l->err);
+	if (status != OSP_OK || keys <= FEW_KEYS)
 		return status;
-	keys = redis->items[0].number;
-	status = osp__redis_value(redis, REDIS_REPLY_INTEGER, l->err);
-	if (status == OSP_OK)
-		l->by_index = keys > FEW_KEYS &&
-					  redis->items[0].number >= (int64_t) l->filter.limit;
+	osp__redis_command(redis, "ZCARD", index_of(l), 0);
+	osp__redis_send(redis);
+	status = read_of_index(l, REDIS_REPLY_INTEGER, &again);
+	l->by_index = status == OSP_OK && (again || redis->shared.items[0].number >=
+													(int64_t) l->filter.limit);
 	return status == OSP_ENOENT ? OSP_OK : status;
 }
 

@@ -2,16 +2,20 @@
  *
  * redis.c
  *	  Notifications in Redis, in upstream's keys and bytes: what
- *	  redis://[[user]:password@]host[:port][/db] names.
+ *	  redis://[[user]:password@]host[:port][/db] names, rediss:// with TLS, and
+ *	  redissentinel://host[:port]/service.
  *
- *	  redis_uri.c     the connection string
- *	  redis_conn.c    connecting, sending
- *	  redis_reply.c   the protocol's replies
- *	  redis_write.c   storing batches
- *	  redis_points.c  reading a trace
- *	  redis_list.c    listing traces
- *	  redis_legacy.c  keys of upstream's early releases
- *	  redis_remove.c  removing traces
+ *	  redis_uri.c       the connection string
+ *	  redis_node.c      a connection to one server: connecting, sending
+ *	  redis_reply.c     the protocol's replies
+ *	  redis_pipeline.c  commands to all servers, and their replies in order
+ *	  redis_cluster.c   which node of a cluster holds which key
+ *	  redis_sentinel.c  which server is the master
+ *	  redis_write.c     storing batches
+ *	  redis_points.c    reading a trace
+ *	  redis_list.c      listing traces
+ *	  redis_legacy.c    keys of upstream's early releases
+ *	  redis_remove.c    removing traces
  */
 #include "redis.h"
 
@@ -50,7 +54,7 @@ redis_close(osp_driver_conn *conn)
 
 	if (conn == NULL)
 		return;
-	alc = conn->redis.alc;
+	alc = conn->redis.shared.alc;
 	osp__redis_term(&conn->redis);
 	osp__traces_term(&conn->traces);
 	osp__traces_term(&conn->keys);
@@ -60,7 +64,8 @@ redis_close(osp_driver_conn *conn)
 	osp_free(alc, conn);
 }
 
-static const char *const redis_schemes[] = {"redis", NULL};
+static const char *const redis_schemes[] = {
+	"redis", "rediss", "redissentinel", NULL};
 
 extern OSP_API const osp_driver osp_driver_redis;
 const osp_driver osp_driver_redis = {
@@ -76,3 +81,9 @@ const osp_driver osp_driver_redis = {
 	.remove_traces = osp__redis_remove_traces,
 	.close = redis_close,
 };
+
+/* The names by which osp_driver_find() looks for it. */
+extern OSP_API const osp_driver osp_driver_rediss
+	__attribute__((alias("osp_driver_redis")));
+extern OSP_API const osp_driver osp_driver_redissentinel
+	__attribute__((alias("osp_driver_redis")));

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_redissentinel.c
+ *	  The redis driver behind a sentinel: the suite for all drivers, logins, and
+ *	  fail-over while points flow.
+ */
+#include "redis_group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int sentinel_port;
+
+/* redissentinel://LOGIN127.0.0.1:PORT and the rest. Static. */
+static const char *
+uri_of(const char *login, const char *rest)
+{
+	static char text[256];
+
+	(void) snprintf(text,
+					sizeof(text),
+					"redissentinel://%s127.0.0.1:%d%s",
+					login,
+					sentinel_port,
+					rest);
+	return text;
+}
+
+static const char *
+service_uri(void)
+{
+	return uri_of("", "/mymaster");
+}
+
+/* The name of the server that is the master. */
+static const char *
+master(void)
+{
+	redisReply *reply =
+		group_command("s", "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster");
+	bool is_a;
+
+	assert_int_equal(reply->elements, 2);
+	is_a = strtol(reply->element[1]->str, NULL, 10) == (long) group_port("a");
+	freeReplyObject(reply);
+	return is_a ? "a" : "b";
+}
+
+static void
+reset(void)
+{
+	if (group_dir[0] == '\0')
+		sentinel_port = group_start("sentinel", "");
+	group_do(master(), "FLUSHALL");
+}
+
+/* Waits until the master has this number of replicas in order. */
+static void
+wait_for_replicas(const char *name, long long count)
+{
+	long end = contract_now_ms() + 15000;
+	long long got = -1;
+
+	while (got != count && contract_now_ms() < end)
+	{
+		redisReply *reply = group_command(name, "INFO replication");
+		const char *line = strstr(reply->str, "state=online");
+
+		got = strstr(reply->str, "role:master") == NULL ? -1 : line != NULL;
+		freeReplyObject(reply);
+		(void) usleep(20000);
+	}
+	assert_int_equal(got, count);
+}
+
+/* A service by its default name, several sentinels of which one is there. */
+static void
+test_strings(void **state)
+{
+	static const char *const rests[] = {
+		"", "/", "/mymaster/", "?db=0", "/%6dymaster", ",127.0.0.1:1/mymaster"};
+	char text[128];
+	osp_driver_conn *conn;
+	points all;
+	size_t i;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, group_trace, 0, 1);
+	for (i = 0; i < sizeof(rests) / sizeof(rests[0]); i++)
+	{
+		conn = contract_open_as(uri_of("", rests[i]), false, TIMEOUT_MS);
+		contract_store(conn, &all);
+		contract_close(conn);
+	}
+	(void) snprintf(text,
+					sizeof(text),
+					"redissentinel://127.0.0.1:1,localhost:1,127.0.0.1:%d",
+					sentinel_port);
+	conn = contract_open_as(text, false, TIMEOUT_MS);
+	contract_store(conn, &all);
+	contract_close(conn);
+	points_term(&all);
+	group_store_fails(uri_of("", "/other"), "knows no service other");
+	group_store_fails("redissentinel://127.0.0.1:1", "sentinel at 127.0.0.1:1");
+	(void) snprintf(
+		text, sizeof(text), "redissentinel://127.0.0.1:%d", group_port("a"));
+	group_store_fails(text, "unknown command");
+}
+
+/* Stores batches one by one, while something happens before the third. */
+static unsigned
+store_while(osp_driver_conn *conn, const points *all, void (*happens)(void))
+{
+	unsigned failures = 0;
+	size_t at;
+
+	for (at = 0; at < all->count; at += 100)
+	{
+		points part = {.items = all->items + at, .count = 100};
+
+		if (at == 300)
+			happens();
+		failures += group_store(conn, &part);
+	}
+	return failures;
+}
+
+static void
+fail_over_in_order(void)
+{
+	group_do("s", "SENTINEL FAILOVER mymaster");
+}
+
+static void
+kill_master(void)
+{
+	group_kill(master());
+}
+
+/* The old master goes on as a replica, which refuses what is written. */
+static void
+test_switch(void **state)
+{
+	const char *before = master();
+	osp_driver_conn *conn = contract_open();
+	long end = contract_now_ms() + 15000;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, group_trace, 0, 1000);
+	(void) store_while(conn, &all, fail_over_in_order);
+	while (strcmp(master(), before) == 0 && contract_now_ms() < end)
+		(void) usleep(20000);
+	wait_for_replicas(master(), 1);
+	(void) group_store(conn, &all);
+	group_expect_all(conn, group_trace, &all);
+	contract_close(conn);
+	points_term(&all);
+}
+
+/* What was confirmed before the master died is there on the new one. */
+static void
+test_death(void **state)
+{
+	char dead[2] = "";
+	osp_driver_conn *conn = contract_open();
+	points all;
+
+	(void) state;
+	wait_for_replicas(master(), 1);
+	(void) snprintf(dead, sizeof(dead), "%s", master());
+	points_init(&all);
+	points_fill(&all, group_trace, 0, 1000);
+	assert_true(store_while(conn, &all, kill_master) > 0);
+	assert_string_not_equal(master(), dead);
+	group_expect_all(conn, group_trace, &all);
+	group_restart(dead, "--repl-diskless-sync-delay 0");
+	wait_for_replicas(master(), 1);
+	contract_store(conn, &all);
+	contract_close(conn);
+	points_term(&all);
+}
+
+/* A replica that stands still is waited for once, not with every batch. */
+static void
+test_slow_replica(void **state)
+{
+	const char *other = strcmp(master(), "a") == 0 ? "b" : "a";
+	osp_driver_conn *conn = contract_open();
+	char line[256];
+	points all;
+	long begin;
+	int i;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, group_trace, 0, 10);
+	contract_store(conn, &all);
+	(void) snprintf(
+		line, sizeof(line), "kill -STOP $(cat '%s/%s/pid')", group_dir, other);
+	assert_int_equal(system(line), 0);
+	begin = contract_now_ms();
+	for (i = 0; i < 10; i++)
+		contract_store(conn, &all);
+	assert_true(contract_now_ms() - begin < 4000);
+	memcpy(strstr(line, "STOP"), "CONT", 4);
+	assert_int_equal(system(line), 0);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_passwords(void **state)
+{
+	const char *data = "--requirepass secret --masterauth secret";
+
+	(void) state;
+	group_finish();
+	assert_int_equal(setenv("REDIS_SENTINEL",
+							"sentinel auth-pass mymaster secret\n"
+							"requirepass word",
+							1),
+					 0);
+	sentinel_port = group_start("sentinel", data);
+	assert_int_equal(unsetenv("REDIS_SENTINEL"), 0);
+	group_store_fails(uri_of("", ""), "sentinel at 127.0.0.1");
+	group_store_fails(uri_of("", "?sentinel_password=word"), "password");
+	group_store_fails(uri_of(":secret@", ""), "WRONGPASS");
+	group_store_fails(uri_of(":secret@", "?sentinel_password=wrong"),
+					  "WRONGPASS");
+	group_store_fails(uri_of(":wrong@", "?sentinel_password=word"),
+					  "WRONGPASS");
+	{
+		osp_driver_conn *conn = contract_open_as(
+			uri_of(":secret@", "?sentinel_password=word&sentinel_user=default"),
+			false,
+			TIMEOUT_MS);
+		points all;
+
+		points_init(&all);
+		points_fill(&all, group_trace, 0, 1);
+		contract_store(conn, &all);
+		contract_expect(conn, group_trace, &all);
+		points_term(&all);
+		contract_close(conn);
+	}
+}
+
+int
+main(void)
+{
+	static const char *const bad_strings[] = {
+		"redissentinel://host:port",
+		"redissentinel://host?service=x",
+		"redissentinel://host?ssl_ca_certs=/ca",
+		"redissentinel://host?ssl=perhaps",
+		"redissentinel://host,,other",
+		"redis+sentinel://host",
+		NULL};
+	static const backend b = {.name = "redis",
+							  .driver = &osp_driver_redis,
+							  .reset = reset,
+							  .finish = group_finish,
+							  .connection_string = service_uri,
+							  .bad_strings = bad_strings};
+	static const struct CMUnitTest own[] = {
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_switch),
+		cmocka_unit_test(test_death),
+		cmocka_unit_test(test_slow_replica),
+		cmocka_unit_test(test_passwords),
+	};
+
+	if (!script_server_exists(REDIS_GROUP))
+		return contract_skip("there is no redis-server");
+	return contract_run(&b, own, sizeof(own) / sizeof(own[0]));
+}
