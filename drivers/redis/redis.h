@@ -173,13 +173,10 @@ bool osp__redis_moved(osp_redis *redis) OSP_MUST_CHECK;
 
 /* ---- the sentinels (redis_sentinel.c) ---- */
 
-/* Makes nodes[0] the master that the sentinels name, connected. */
+/* Makes nodes[0] the master that the sentinels name, connected. OSP_EUNAVAIL: it
+ * is none, or there is none. */
 osp_status osp__redis_find_master(osp_redis *redis,
 								  osp_error *err) OSP_MUST_CHECK;
-
-/* Is nodes[0] a master, and has it a replica? OSP_EUNAVAIL: it is none. */
-osp_status osp__redis_check_role(osp_redis *redis,
-								 osp_error *err) OSP_MUST_CHECK;
 
 /* ---- reading, writing ---- */
 

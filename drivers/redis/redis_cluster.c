@@ -193,7 +193,7 @@ read_range(osp_redis *redis, size_t at)
 					(unsigned) items[at + 5].number);
 	if (place == 0)
 		return false;
-	redis->nodes[place]->has_replica = items[at].number > 3;
+	osp__redis_node_set_replica(redis->nodes[place], items[at].number > 3);
 	for (slot = items[at + 1].number; slot <= items[at + 2].number; slot++)
 		redis->slots[slot] = (uint16_t) place;
 	return true;

@@ -9,8 +9,13 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "record/clock.h"
+
 /* What is longer goes out from the caller's memory. */
 #define DIRECT ((size_t) 16 * 1024)
+
+/* A replica that did not keep up is not waited for meanwhile. */
+#define DOUBT_NS (INT64_C(30) * 1000000000)
 
 void
 osp__redis_node_init(osp_redis_node *node, osp_redis_shared *shared,
@@ -36,6 +41,7 @@ osp__redis_node_set(osp_redis_node *node, osp_str name, unsigned port)
 	if (osp_str_eq(name, osp_str_of(node->name)) && port == node->port)
 		return;
 	osp__redis_node_drop(node);
+	node->doubt_ns = 0;
 	node->port = port;
 	(void) snprintf(node->name,
 					sizeof(node->name),
@@ -47,6 +53,14 @@ osp__redis_node_set(osp_redis_node *node, osp_str name, unsigned port)
 	else
 		(void) snprintf(
 			node->where, sizeof(node->where), "%.100s:%u", node->name, port);
+}
+
+void
+osp__redis_node_set_replica(osp_redis_node *node, bool has_replica)
+{
+	node->has_replica =
+		has_replica &&
+		(node->doubt_ns == 0 || osp_mono_now() - node->doubt_ns > DOUBT_NS);
 }
 
 void

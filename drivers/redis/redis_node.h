@@ -52,6 +52,7 @@ typedef struct osp_redis_node
 	bool is_away;     /* the server has closed it for a value of this call */
 	bool holds_keys;  /* a node of the cluster */
 	bool has_replica; /* that can be waited for */
+	int64_t doubt_ns; /* when it was waited for in vain; 0: never */
 } osp_redis_node;
 
 void osp__redis_node_init(osp_redis_node *node, osp_redis_shared *shared,
@@ -68,6 +69,10 @@ void osp__redis_node_set(osp_redis_node *node, osp_str name, unsigned port);
 osp_status osp__redis_node_connect(osp_redis_node *node,
 								   const osp_redis_login *login, unsigned db,
 								   osp_error *err) OSP_MUST_CHECK;
+
+/* Has the server a replica, and is it worth waiting for? One that did not keep up
+ * is left alone for a while. */
+void osp__redis_node_set_replica(osp_redis_node *node, bool has_replica);
 
 /* Closes the connection, with all that is under way. */
 void osp__redis_node_drop(osp_redis_node *node);

@@ -257,7 +257,6 @@ is_old(const osp_redis *redis)
 osp_status
 osp__redis_begin_call(osp_redis *redis, osp_error *err)
 {
-	bool by_sentinel = redis->shared.settings.service.len > 0;
 	bool is_lost;
 	osp_status status;
 
@@ -271,12 +270,9 @@ osp__redis_begin_call(osp_redis *redis, osp_error *err)
 	redis->nodes[0]->call = redis->call;
 	if (!is_lost && !is_old(redis))
 		return OSP_OK;
-	if (!by_sentinel)
-		status = find_servers(redis, err);
-	else if (is_lost)
-		status = osp__redis_find_master(redis, err);
-	else
-		status = osp__redis_check_role(redis, err);
+	status = redis->shared.settings.service.len > 0
+				 ? osp__redis_find_master(redis, err)
+				 : find_servers(redis, err);
 	redis->stale = status != OSP_OK;
 	redis->learned_ns = osp_mono_now();
 	return status;

@@ -3,9 +3,10 @@
  * redis_sentinel.c
  *	  Finding the master that the sentinels name.
  *
- * They are asked again after every failure: a master that became a replica
- * refuses what is written (READONLY), one that died does not answer. A server
- * that is named and is no master is not written to.
+ * They are asked again after every failure, and now and then: a master that
+ * became a replica refuses what is written (READONLY), one that died does not
+ * answer, one whose replica was made the master has nobody who confirms what it
+ * gets (redis_write.c). A server that is named and is no master is not written to.
  */
 #include "redis.h"
 
@@ -69,8 +70,9 @@ ask_sentinel(osp_redis *redis, osp_redis_node *sentinel, osp_error *err)
 	return OSP_OK;
 }
 
-osp_status
-osp__redis_check_role(osp_redis *redis, osp_error *err)
+/* Is nodes[0] a master, and has it a replica? */
+static osp_status
+check_role(osp_redis *redis, osp_error *err)
 {
 	const osp_redis_shared *shared = &redis->shared;
 	osp_redis_node *node = redis->nodes[0];
@@ -86,7 +88,8 @@ osp__redis_check_role(osp_redis *redis, osp_error *err)
 		return osp__redis_node_trouble(node, err);
 	if (osp_str_eq(osp__redis_text(shared, 1), OSP_STR("master")))
 	{
-		node->has_replica = shared->count > 3 && shared->items[3].number > 0;
+		osp__redis_node_set_replica(
+			node, shared->count > 3 && shared->items[3].number > 0);
 		return OSP_OK;
 	}
 	osp__redis_node_drop(node);
@@ -117,7 +120,7 @@ osp__redis_find_master(osp_redis *redis, osp_error *err)
 			status = osp__redis_node_connect(
 				redis->nodes[0], &settings->login, settings->db, err);
 		if (status == OSP_OK)
-			status = osp__redis_check_role(redis, err);
+			status = check_role(redis, err);
 		if (status == OSP_OK)
 			redis->host = number;
 		else if (osp__wait_check(&redis->shared.wait) != OSP_OK)

@@ -12,8 +12,7 @@
  * being asked is found out by it, and nothing counts as stored.
  *
  * Behind a sentinel or in a cluster a replica may become the master. Where there
- * is one, WAIT comes before the ECHO: what is confirmed outlives the master. A
- * replica that does not keep up is not waited for again.
+ * is one, WAIT comes before the ECHO: what is confirmed outlives the master.
  *
  * What is refused for good is little: a key that holds something else than a
  * list, and a notification longer than the server takes. Everything else that
@@ -540,6 +539,30 @@ read_indexes(osp_driver_conn *conn, batch *b, osp_error *err)
 	return status;
 }
 
+/*
+ * The answer to WAIT. Nobody has confirmed the batch: that is the last that is
+ * heard of a master whose replica has become the master, so the call fails, and
+ * the next one finds out who is. If that is the same, its replica is slow, and
+ * not waited for.
+ */
+static osp_status
+read_replicas(osp_redis *redis, osp_error *err)
+{
+	osp_redis_node *node = redis->from;
+
+	if (redis->shared.items[0].type != REDIS_REPLY_INTEGER)
+		return osp__redis_trouble(redis, err);
+	if (redis->shared.items[0].number > 0)
+		return OSP_OK;
+	node->doubt_ns = osp_mono_now();
+	osp__redis_drop(redis);
+	return osp_error_set(err,
+						 OSP_EUNAVAIL,
+						 "no replica of redis at %s confirms within %d ms",
+						 node->where,
+						 WAIT_MS);
+}
+
 /* One of the ends: a number of replicas, or the word, with nothing behind it. */
 static osp_status
 read_end(osp_driver_conn *conn, osp_error *err)
@@ -552,12 +575,7 @@ read_end(osp_driver_conn *conn, osp_error *err)
 		osp__redis_is_error(shared, "NOPERM"))
 		return status;
 	if (redis->from->has_replica && redis->from->pending > 0)
-	{
-		if (shared->items[0].type != REDIS_REPLY_INTEGER)
-			return osp__redis_trouble(redis, err);
-		redis->from->has_replica = shared->items[0].number > 0;
-		return OSP_OK;
-	}
+		return read_replicas(redis, err);
 	if (shared->items[0].type != REDIS_REPLY_STRING ||
 		!osp_str_eq(osp__redis_text(shared, 0), osp_buf_str(&conn->text)))
 		return osp__redis_trouble(redis, err);

@@ -201,16 +201,41 @@ test_strangers(void **state)
 {
 	const stranger plain = {.text = "-ERR what is that?\r\n"};
 	const stranger silent = {"", "", 40, false, 0, 0};
-	const stranger drips = {"\x16\x03\x03\x40", "x", 40, false, 4, 1};
 	char text[64];
 
 	(void) state;
 	assert_stranger_fails(&plain, "does not speak TLS");
 	assert_stranger_fails(&silent, "no answer in time");
-	assert_stranger_fails(&drips, "TLS with redis");
 	(void) snprintf(
 		text, sizeof(text), "redis://127.0.0.1:%d", group_port("a"));
 	group_store_fails(text, "lost the connection");
+}
+
+/* A handshake that drips ends by the deadline of the call. */
+static void
+test_dripping_handshake(void **state)
+{
+	const stranger drips = {"\x16\x03\x03\x40", "x", 40, false, 4, 1};
+	osp_error err = {OSP_OK, ""};
+	osp_driver_options options;
+	osp_driver_conn *conn;
+	long begin = contract_now_ms();
+	char text[64];
+	int port;
+	pid_t pid = start_stranger(&drips, &port);
+
+	(void) state;
+	(void) snprintf(text, sizeof(text), "rediss://127.0.0.1:%d", port);
+	options = contract_options(text);
+	options.deadline_ms = 400;
+	conn = contract_open_with(&options);
+	assert_int_equal(osp_driver_redis.get_points(
+						 conn, group_trace, collect_point, NULL, &err),
+					 OSP_EUNAVAIL);
+	assert_non_null(strstr(err.msg, "no answer in time"));
+	assert_true(contract_now_ms() - begin < 2000);
+	contract_close(conn);
+	end_stranger(pid);
 }
 
 int
@@ -240,6 +265,7 @@ main(void)
 		cmocka_unit_test(test_one_connection),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_dripping_handshake),
 	};
 
 	if (!script_server_exists(REDIS_GROUP))
