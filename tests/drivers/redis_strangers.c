@@ -204,26 +204,22 @@ test_dripping_server(void **state)
 	}
 }
 
+#define TEN_NUMBERS \
+	":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n"
+#define MANY_NUMBERS                                                        \
+	TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS \
+		TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS
+
 /* No more memory is taken than the host allows, whatever is announced or comes. */
 void
 test_large_answers(void **state)
 {
 	static const stranger strangers[] = {
-		{NO_CLUSTER "$2147483647\r\n", "xxxxxxxxxxxxxxxx", 0, false, 0, 0},
-		{NO_CLUSTER "*2147483647\r\n", ":1\r\n", 0, false, 0, 0},
-		{NO_CLUSTER "*20000\r\n", "$100\r\n", 0, false, 0, 0},
-		{NO_CLUSTER "*1000000\r\n",
-		 ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
-		 0,
-		 false,
-		 0,
-		 0},
-		{NO_CLUSTER "*30000\r\n",
-		 ":1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
-		 0,
-		 false,
-		 0,
-		 0}};
+		{NO_CLUSTER "$2147483647\r\n", MANY_NUMBERS, 0, false, 0, 0},
+		{NO_CLUSTER "*2147483647\r\n", MANY_NUMBERS, 0, false, 0, 0},
+		{NO_CLUSTER "*20000\r\n", "$398\r\n" MANY_NUMBERS, 0, false, 0, 0},
+		{NO_CLUSTER "*1000000\r\n", MANY_NUMBERS, 0, false, 0, 0},
+		{NO_CLUSTER "*30000\r\n", MANY_NUMBERS, 0, false, 0, 0}};
 	size_t i;
 
 	(void) state;

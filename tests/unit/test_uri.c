@@ -237,6 +237,10 @@ test_redact(void **state)
 		const char *text;
 		const char *shown;
 	} cases[] = {
+		{"redissentinel://u:pw@a:1,b:2/s?sentinel_password=w&db=1",
+		 "redissentinel://u:***@a:1,b:2/s?sentinel_password=***&db=1"},
+		{"rediss://:pw@a,b?ssl_ca_certs=/ca",
+		 "rediss://:***@a,b?ssl_ca_certs=/ca"},
 		{"", ""},
 		{"redis", "redis"},
 		{"redis://", "redis://"},
