@@ -89,6 +89,21 @@ typedef struct pgospNodes pgospNodes;
 /* Has PostgreSQL count and time what nodes do, if they are to be told. */
 extern void pgosp_nodes_ask(QueryDesc *queryDesc);
 
+/*
+ * Has PostgreSQL count the rows of nodes, in case the statement is slow. False: it
+ * does not count them.
+ */
+extern bool pgosp_nodes_ask_for_rows(const pgospStatementPoint *statement,
+									 QueryDesc *queryDesc);
+
+/* Has the server worked on the statement for so long that its nodes are told? */
+static inline bool
+pgosp_nodes_are_slow(int64 active_ns)
+{
+	return pgosp_node_min_duration >= 0 &&
+		   active_ns >= pgosp_node_min_duration * PGOSP_NS_PER_MS;
+}
+
 /* Else pgosp_nodes_begin has nothing to do. */
 static inline bool
 pgosp_nodes_may_be_wanted(const QueryDesc *queryDesc)
@@ -102,6 +117,11 @@ pgosp_nodes_may_be_wanted(const QueryDesc *queryDesc)
  * goes with the EState. */
 extern pgospNodes *pgosp_nodes_begin(const QueryDesc *queryDesc,
 									 pgospPoint *statement);
+
+/* The same at the end of a slow statement, whose rows were counted. nodes: what is
+ * kept already, or NULL. */
+extern pgospNodes *pgosp_nodes_begin_late(pgospNodes *nodes, PlanState *top,
+										  pgospPoint *statement);
 
 /*
  * Tells what they did, as points under the statement; returns how many were too

@@ -17,6 +17,7 @@ typedef struct pgospExecution
 	dlist_node node;               /* in the list, if it is not the first */
 	const EState *estate;          /* NULL: it is free */
 	pgospNodes *nodes;   /* NULL: none are reported; gone with the EState */
+	PlanState *counted;  /* its plan, if rows are counted in case it is slow */
 	bool ended;          /* ExecutorEnd was called: all is well */
 	bool failed;         /* it will not run again */
 	bool sliced;         /* paused between two slices: these are set: */
@@ -61,6 +62,7 @@ pgosp_execution_free(pgospExecution *execution)
 	pgospExecution *surplus = pgosp_spare_execution;
 
 	execution->estate = NULL;
+	execution->counted = NULL;
 	execution->ended = false;
 	execution->failed = false;
 	execution->sliced = false;

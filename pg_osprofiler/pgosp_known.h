@@ -115,6 +115,7 @@ typedef struct pgospKnown
 	uint16
 		stop; /* that its last statement had; 0: none; see stop_templates.c */
 	bool masked;                   /* its statements may hold a secret */
+	bool slow;                     /* one took osprofiler.node_min_duration */
 	struct pgospKnownNodes *nodes; /* NULL: none yet */
 } pgospKnown;
 
@@ -133,6 +134,14 @@ typedef struct pgospKnownNodes
 
 /* What is known of this plan; NULL if it is nothing. */
 extern pgospKnown *pgosp_known_plan(const PlannedStmt *plan);
+
+/* A statement was slow: from now on the rows of its nodes are counted. */
+static inline void
+pgosp_known_is_slow(const pgospStatementPoint *statement)
+{
+	if (statement->known != NULL)
+		statement->known->slow = true;
+}
 
 /* The start of this node's points; NULL if it has to be made. index: NULL if it
  * scans none. */

@@ -63,6 +63,7 @@ typedef struct pgospNodePoint
 	const char *subplan;    /* its name, or NULL */
 	Instrumentation counts; /* when it is over */
 	bool counted;           /* else it is not known what it did */
+	bool untimed;           /* nor how long it worked */
 	bool stopped;           /* by an error, somewhere in the statement */
 	bool running;           /* when the error came */
 } pgospNodePoint;

@@ -120,6 +120,27 @@ FROM test.points('node') start JOIN test.points('node') stop
 	AND stop.kind = 'stop'
 WHERE start.name = 'pg.node' AND start.kind = 'start';
 
+-- Nodes of slow statements: rows and no times. Here all are slow.
+SET osprofiler.node_min_duration = 0;
+SELECT trace_info, trace_hmac FROM test.context WHERE name = 'slow nodes' \gset
+SET osprofiler.points = 'statement, nested';
+SET osprofiler.trace_info = :'trace_info';
+SET osprofiler.trace_hmac = :'trace_hmac';
+SELECT count(*) FROM test_node WHERE part = 3;
+SELECT (SELECT count(*) FROM test_small WHERE id > n.part) FROM test_node n WHERE part = 3 LIMIT 2;
+PREPARE test_slow AS SELECT count(*) FROM test_small;
+EXECUTE test_slow;
+SET osprofiler.node_min_duration = '1h';
+SELECT count(*) FROM test_small;
+SET osprofiler.node_min_duration = -1;
+SELECT count(*) FROM test_small;
+RESET ALL;
+CALL test.wait_for_delivery();
+SELECT * FROM test.tree('slow nodes');
+SELECT bool_and(stop.point#>'{info,db,node}' ? 'rows') AS rows,
+	bool_or(stop.point#>'{info,db,node}' ? 'total_ms') AS times
+FROM test.points('slow nodes') stop WHERE name = 'pg.node' AND kind = 'stop';
+
 -- EXPLAIN ANALYZE says the same, traced or not.
 CREATE TABLE test_explain (traced bool, line int, text text);
 CREATE FUNCTION test_explain(traced bool, options text) RETURNS void

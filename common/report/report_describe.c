@@ -235,9 +235,11 @@ describe_stop(yyjson_val *info, osp__description *what)
 {
 	osp_str etype = osp__json_str(member(info, "etype"));
 	osp_str message = osp__json_str(member(info, "message"));
+	yyjson_val *node = member(member(info, "db"), "node");
 
 	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
 		what->truncated = 0;
+	what->untimed = node != NULL && member(node, "total_ms") == NULL;
 	describe_rows(info, what);
 	describe_outcome(info, what);
 	describe_bound(info, what);
@@ -258,6 +260,7 @@ reset(osp__description *what)
 	what->rows = -1;
 	what->truncated = 0;
 	what->cut = false;
+	what->untimed = false;
 	what->statement = false;
 	what->command = false;
 }

@@ -37,6 +37,7 @@ typedef struct osp__description
 						  * what it took */
 	int64_t rows;        /* -1: not known, or none of its business */
 	int64_t truncated;   /* children that were left out of the trace */
+	bool untimed;        /* a node of a plan of which only rows were counted */
 	bool cut;            /* the statement goes on beyond detail */
 	bool statement;      /* detail is one */
 	bool command;        /* the stop names its command, of a kind that counts */

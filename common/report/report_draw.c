@@ -216,20 +216,28 @@ add_times(drawing *d, const osp__node *node)
 		return;
 	if (d->fold != NULL)
 		osp__duration_text(d->fold->total_ns, text);
+	else if (d->what.untimed)
+		text[0] = '\0';
 	else if (node->stops > 0 && (node->starts > 0 || node->elapsed_ns >= 0))
 		osp__duration_text(osp__node_duration_ns(node), text);
 	add_right(d, COLOR_TIME, text, DURATION_COLUMNS);
 	add_gap(d);
 	if (d->offsets)
 	{
-		text[0] = '+';
-		osp__duration_text(node_offset_ns(d, node), text + 1);
+		if (!d->what.untimed)
+		{
+			text[0] = '+';
+			osp__duration_text(node_offset_ns(d, node), text + 1);
+		}
 		add_right(d, COLOR_DIM, text, OFFSET_COLUMNS);
 		add_gap(d);
 	}
 	if (d->bar_columns > 0)
 	{
-		add_bar(d, node);
+		if (!d->what.untimed)
+			add_bar(d, node);
+		else
+			pad_to(d, d->columns + d->bar_columns);
 		add_gap(d);
 	}
 }

@@ -256,6 +256,8 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 		return false;
 	now_ns = pgosp_now();
 	elapsed_ns = now_ns - statement->point.start_ns;
+	if (unlikely(pgosp_nodes_are_slow(elapsed_ns)))
+		pgosp_known_is_slow(statement);
 	if (unlikely((form & STOP_MORE) != 0))
 		put_more(stop, pgosp_ring, statement, form, now_ns, elapsed_ns);
 	else

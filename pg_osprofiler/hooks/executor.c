@@ -32,10 +32,26 @@ static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
 static pgosp_hot_data ExecutorFinish_hook_type prev_ExecutorFinish;
 static pgosp_hot_data ExecutorEnd_hook_type prev_ExecutorEnd;
 
+/* The nodes of a slow statement are reported, too. */
+static void
+keep_nodes_if_slow(pgospExecution *execution)
+{
+	pgospPoint *point = &execution->statement.point;
+	PlanState *top = execution->counted;
+	int64 until_ns = point->idle_ns != 0 ? point->idle_ns : pgosp_now();
+
+	if (!pgosp_nodes_are_slow(pgosp_point_active_ns(point, until_ns)))
+		return;
+	execution->counted = NULL;
+	execution->nodes = pgosp_nodes_begin_late(execution->nodes, top, point);
+}
+
 /* Reports what the nodes of the plan did so far. over: they will do no more. */
 static void
 report_nodes(pgospExecution *execution, bool over)
 {
+	if (execution->counted != NULL)
+		keep_nodes_if_slow(execution);
 	if (execution->nodes != NULL)
 		execution->statement.usage.nodes_left_out =
 			pgosp_nodes_tell(execution->nodes, execution->failed, over);
@@ -121,6 +137,7 @@ forget_execution(void *arg)
 
 	/* The plan may be gone by now. */
 	execution->nodes = NULL;
+	execution->counted = NULL;
 	if (unlikely(!execution->ended ||
 				 !pgosp_statement_stop(&execution->statement)))
 		close_point(execution);
@@ -222,6 +239,7 @@ look_at_end(pgospExecution *execution, const EState *estate)
 
 	report_nodes(execution, true);
 	execution->nodes = NULL;
+	execution->counted = NULL;
 	pgosp_usage_add_jit(usage, estate);
 	if (usage->jit_functions > 0 || usage->nodes_left_out > 0)
 		execution->statement.plain = false;
@@ -231,8 +249,8 @@ look_at_end(pgospExecution *execution, const EState *estate)
 static inline void
 maybe_look_at_end(pgospExecution *execution, const EState *estate)
 {
-	if (unlikely(execution->nodes != NULL || estate->es_jit != NULL ||
-				 estate->es_jit_worker_instr != NULL))
+	if (unlikely(execution->nodes != NULL || execution->counted != NULL ||
+				 estate->es_jit != NULL || estate->es_jit_worker_instr != NULL))
 		look_at_end(execution, estate);
 }
 
@@ -262,9 +280,13 @@ look_at_plan(pgospExecution *execution, QueryDesc *queryDesc)
 static pgosp_hot pg_noinline void
 start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 {
+	bool counted = false;
+
 	execution->outer = pgosp_current;
 	if (unlikely((pgosp_points & PGOSP_POINTS_NODE) != 0))
 		pgosp_nodes_ask(queryDesc);
+	else
+		counted = pgosp_nodes_ask_for_rows(&execution->statement, queryDesc);
 	pgosp_current = &execution->statement.point;
 	PGOSP_TRY(&execution->catch, &execution->statement.point);
 	{
@@ -280,6 +302,8 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	pgosp_current = execution->outer;
 	remember(execution, queryDesc);
 	look_at_plan(execution, queryDesc);
+	if (counted)
+		execution->counted = queryDesc->planstate;
 
 	/* A Bind starts it, and an Execute, which may come later, runs it. */
 	if (execution->outer == NULL && is_kept_portal())
@@ -554,6 +578,7 @@ pgosp_ExecutorEnd(QueryDesc *queryDesc)
 			if (execution->statement.point.open)
 				maybe_look_at_end(execution, queryDesc->estate);
 			execution->nodes = NULL;
+			execution->counted = NULL;
 			execution->ended = true;
 		}
 	}
@@ -563,11 +588,13 @@ pgosp_ExecutorEnd(QueryDesc *queryDesc)
 static void
 report_nodes_if_paused(pgospExecution *execution)
 {
-	if (execution->nodes == NULL || !execution->statement.point.open ||
+	if ((execution->nodes == NULL && execution->counted == NULL) ||
+		!execution->statement.point.open ||
 		execution->statement.point.idle_ns == 0)
 		return;
 	report_nodes(execution, true);
 	execution->nodes = NULL;
+	execution->counted = NULL;
 }
 
 void
@@ -586,6 +613,7 @@ stop_nodes(pgospExecution *execution)
 	if (execution->nodes != NULL && !execution->failed)
 		pgosp_nodes_stop(execution->nodes);
 	execution->nodes = NULL;
+	execution->counted = NULL;
 }
 
 void

@@ -18,6 +18,13 @@
  * summed up by PostgreSQL, so there a node is as long as the mean of them; the
  * Gather itself ends with the statement, for its workers may.
  *
+ * Nodes of slow statements are told by default (osprofiler.node_min_duration). For
+ * these PostgreSQL counts rows, and does not look at the clock for each. It must be
+ * asked before the statement starts, which costs some hundred instructions for a
+ * node and some nanoseconds for a row. So it is asked for all traced statements but
+ * those by a cached plan that is expected to be cheap and never was slow. The
+ * interval of such a node only keeps nodes in order.
+ *
  * Workers hang under their Gather, and run before the nodes are told. So a Gather
  * and what is above it have their points opened when they are first executed.
  */
@@ -51,6 +58,7 @@ struct pgospNodes
 	PlanState *top;
 	struct pgospKnown *known; /* the plan, if it is known; else NULL */
 	bool told_of;             /* else only Gathers are of interest */
+	bool untimed;             /* only rows were counted */
 	bool workers;             /* are points */
 	bool over;
 	unsigned turn; /* of telling: a cursor has several */
@@ -69,6 +77,26 @@ pgosp_nodes_ask(QueryDesc *queryDesc)
 	if (!IsParallelWorker())
 		queryDesc->instrument_options |=
 			INSTRUMENT_TIMER | INSTRUMENT_ROWS | INSTRUMENT_BUFFERS;
+}
+
+/* Plans of less are not counted while they are quick: PostgreSQL takes less than a
+ * millisecond for this cost, as far as it is estimated well. */
+#define CHEAP_COST 100
+
+bool
+pgosp_nodes_ask_for_rows(const pgospStatementPoint *statement,
+						 QueryDesc *queryDesc)
+{
+	const struct pgospKnown *known = statement->known;
+
+	if (pgosp_node_min_duration < 0)
+		return false;
+	if (known != NULL && !known->slow &&
+		queryDesc->plannedstmt->planTree->total_cost < CHEAP_COST &&
+		pgosp_node_min_duration > 0)
+		return false;
+	queryDesc->instrument_options |= INSTRUMENT_ROWS;
+	return true;
 }
 
 static pgospNode *
@@ -130,6 +158,7 @@ init_point(pgospNodePoint *told, PlanState *state, const char *subplan)
 	told->node = state;
 	told->subplan = subplan;
 	told->counted = false;
+	told->untimed = false;
 	told->stopped = false;
 	told->running = false;
 }
@@ -218,12 +247,42 @@ visit(PlanState *state, const char *subplan, void *arg)
 		node->gather = state;
 		mark_above(nodes, id);
 	}
-	if (nodes->told_of || node->gather != NULL)
+	if (!nodes->untimed && (nodes->told_of || node->gather != NULL))
 	{
 		node->original = state->ExecProcNode;
 		state->ExecProcNode = first_exec;
 	}
 	pgosp_node_children(state, visit, &below);
+}
+
+static pgospNodes *
+new_nodes(PlanState *top, pgospPoint *statement)
+{
+	pgospNodes *nodes =
+		MemoryContextAllocExtended(top->state->es_query_cxt,
+								   sizeof(*nodes),
+								   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+
+	if (nodes == NULL)
+		return NULL;
+	nodes->statement = statement;
+	nodes->top = top;
+	return nodes;
+}
+
+pgospNodes *
+pgosp_nodes_begin_late(pgospNodes *nodes, PlanState *top, pgospPoint *statement)
+{
+	pgospVisit from = {nodes, -1};
+
+	if (nodes == NULL)
+		from.nodes = new_nodes(top, statement);
+	if (from.nodes == NULL)
+		return NULL;
+	from.nodes->told_of = true;
+	from.nodes->untimed = true;
+	visit(top, NULL, &from);
+	return from.nodes;
 }
 
 pgosp_hot pgospNodes *
@@ -237,14 +296,9 @@ pgosp_nodes_begin(const QueryDesc *queryDesc, pgospPoint *statement)
 
 	if ((!told_of && !workers) || top == NULL || IsParallelWorker())
 		return NULL;
-	from.nodes =
-		MemoryContextAllocExtended(queryDesc->estate->es_query_cxt,
-								   sizeof(*from.nodes),
-								   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	from.nodes = new_nodes(top, statement);
 	if (from.nodes == NULL)
 		return NULL;
-	from.nodes->statement = statement;
-	from.nodes->top = top;
 	from.nodes->known =
 		told_of ? pgosp_known_plan(queryDesc->plannedstmt) : NULL;
 	from.nodes->told_of = told_of;
@@ -297,7 +351,11 @@ start_of(const pgospTelling *telling, const pgospNodePoint *told,
 {
 	int64 start = 0;
 
-	if (told->counts.nloops > 0)
+	/* One by one, in the order in which they are told. */
+	if (told->untimed)
+		start = telling->nodes->statement->start_ns +
+				(TOLD_MAX - *telling->room) * INT64CONST(1000);
+	else if (told->counts.nloops > 0)
 	{
 		start = node->first_ns;
 		if (start == 0)
@@ -366,6 +424,8 @@ end_of(const pgospTelling *telling, const pgospNodePoint *told,
 
 	if (node->early != NULL)
 		return telling->limit_ns;
+	if (told->untimed)
+		return Max(end, latest_ns);
 	if (busy_ns < (double) (telling->limit_ns - end))
 		end += (int64) busy_ns;
 	else
@@ -407,6 +467,7 @@ tell(PlanState *state, const char *subplan, void *arg)
 	}
 	init_point(&told, state, node->subplan);
 	count_up(&told, state->instrument, telling->failed);
+	told.untimed = telling->nodes->untimed;
 	start = start_of(telling, &told, node);
 	if (telling->nodes->known == NULL ||
 		!pgosp_node_open_known(

@@ -350,8 +350,11 @@ put_counts(osp_writer *w, const pgospNodePoint *told)
 	}
 	osp_put_u64(w, OSP_STR("rows"), (uint64) counts->ntuples);
 	osp_put_u64(w, OSP_STR("loops"), (uint64) counts->nloops);
-	osp_put_f64(w, OSP_STR("first_row_ms"), counts->startup * 1000);
-	osp_put_f64(w, OSP_STR("total_ms"), counts->total * 1000);
+	if (!told->untimed)
+	{
+		osp_put_f64(w, OSP_STR("first_row_ms"), counts->startup * 1000);
+		osp_put_f64(w, OSP_STR("total_ms"), counts->total * 1000);
+	}
 	put_removed(w, told->node, counts);
 	if (!told->stopped)
 		put_details(w, told->node);

@@ -127,9 +127,9 @@ is_plain(const pgospNodePoint *told)
 		default:
 			break;
 	}
-	return told->counted && !told->running && counts->nloops > 0 &&
-		   counts->nfiltered1 <= 0 && counts->nfiltered2 <= 0 &&
-		   pgosp_only_hits(&counts->bufusage, &none);
+	return told->counted && !told->untimed && !told->running &&
+		   counts->nloops > 0 && counts->nfiltered1 <= 0 &&
+		   counts->nfiltered2 <= 0 && pgosp_only_hits(&counts->bufusage, &none);
 }
 
 static void

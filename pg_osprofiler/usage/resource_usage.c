@@ -7,6 +7,7 @@
  * zero is left out.
  */
 #include "pgosp.h"
+#include "pgosp_known.h"
 
 #include "jit/jit.h"
 #include "portability/instr_time.h"
@@ -134,10 +135,8 @@ pgosp_usage_add_jit(pgospUsage *usage, const EState *estate)
 
 /* How long the server worked on it, where that is less than it took. */
 static void
-put_active(osp_writer *w, const pgospPoint *point)
+put_active(osp_writer *w, const pgospPoint *point, int64 active_ns)
 {
-	int64 active_ns = pgosp_point_active_ns(point, point->stop_ns);
-
 	if (point->paused_ns >= PGOSP_PAUSE_MIN_NS)
 		osp_put_f64(
 			w, OSP_STR("active_ms"), (double) (active_ns / 1000) / 1000.0);
@@ -146,14 +145,19 @@ put_active(osp_writer *w, const pgospPoint *point)
 void
 pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
 {
-	const pgospUsage *usage = &((const pgospStatementPoint *) point)->usage;
+	const pgospStatementPoint *statement = (const pgospStatementPoint *) point;
+	const pgospUsage *usage = &statement->usage;
+	int64 active_ns = pgosp_point_active_ns(point, point->stop_ns);
+
+	if (pgosp_nodes_are_slow(active_ns))
+		pgosp_known_is_slow(statement);
 
 	osp_put_object(w, OSP_STR("db"));
 	if (usage->counts_rows && !point->failed)
 		osp_put_u64(w, OSP_STR("rows"), usage->rows);
 	if (usage->command != NULL)
 		osp_put_str(w, OSP_STR("command"), osp_str_of(usage->command));
-	put_active(w, point);
+	put_active(w, point, active_ns);
 	pgosp_put_buffers(w, &pgBufferUsage, &usage->buffers);
 	pgosp_put_wal(w, &usage->wal);
 	put_jit(w, usage);

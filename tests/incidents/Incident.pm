@@ -31,6 +31,14 @@ my $default_points;
 
 my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
 
+sub boot_value
+{
+	my ($node, $setting) = @_;
+
+	return $node->safe_psql('postgres',
+		"SELECT boot_val FROM pg_settings WHERE name = 'osprofiler.$setting'");
+}
+
 sub start_server
 {
 	my ($name, $conf) = @_;
@@ -40,9 +48,10 @@ sub start_server
 		"autovacuum = off\nshared_buffers = '64MB'\n" . ($conf // ''));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
-	$default_points = $node->safe_psql('postgres',
-		"SELECT boot_val FROM pg_settings WHERE name = 'osprofiler.points'");
-	$node->append_conf('postgresql.conf', "osprofiler.points = '$default_points'");
+	$default_points = boot_value($node, 'points');
+	$node->append_conf('postgresql.conf',
+		"osprofiler.points = '$default_points'\n"
+		  . 'osprofiler.node_min_duration = ' . boot_value($node, 'node_min_duration'));
 	$node->reload;
 	return $node;
 }

@@ -203,12 +203,16 @@ osp__op_own_fact(const osp__findings *f, const osp__op *op, osp__fact fact)
 	return value > 0 ? value : 0;
 }
 
-/* The rows that a node returned, left out, and got from those below it. */
+/* The rows that a node returned, left out, fetched from the table beside its index,
+ * and got from those below it. */
 static double
 node_rows(const osp__findings *f, const osp__op *op)
 {
-	static const osp__fact facts[] = {
-		OSP__ROWS, OSP__REMOVED, OSP__JOIN_REMOVED, OSP__RECHECK_REMOVED};
+	static const osp__fact facts[] = {OSP__ROWS,
+									  OSP__REMOVED,
+									  OSP__JOIN_REMOVED,
+									  OSP__RECHECK_REMOVED,
+									  OSP__HEAP_FETCHES};
 	const osp__op *child;
 	double rows = 0;
 	size_t i;

@@ -48,6 +48,16 @@ wasted(const osp__op *op)
 	return OSP__FACT_COUNT;
 }
 
+/* Does the node belong to the check of a foreign key? That has a rule of its own. */
+static bool
+checks_foreign_key(osp__findings *f, osp__op *op)
+{
+	const osp__op *statement = osp__op_statement(op);
+
+	return statement != NULL && statement->parent->kind == OSP__OP_TRIGGER &&
+		   osp__is_foreign_key(f, statement->parent);
+}
+
 /* A join that compares pairs reads its inner side again and again. */
 static void
 claim_inner_side(osp__findings *f, osp__group *group, osp__op *join)
@@ -73,7 +83,7 @@ osp__look_filters(osp__findings *f)
 		if (op->kind != OSP__OP_NODE)
 			continue;
 		fact = wasted(op);
-		if (fact == OSP__FACT_COUNT)
+		if (fact == OSP__FACT_COUNT || checks_foreign_key(f, op))
 			continue;
 		group = osp__group_of(f, op->shape + (uint64_t) fact);
 		osp__claim_node(f, group, op, true);

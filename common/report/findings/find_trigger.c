@@ -32,8 +32,8 @@ osp__look_triggers(osp__findings *f)
 	}
 }
 
-static bool
-is_foreign_key(osp__findings *f, const osp__op *op)
+bool
+osp__is_foreign_key(osp__findings *f, const osp__op *op)
 {
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, "trigger", "type", &f->scratch);
@@ -46,7 +46,7 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *op = group->largest;
 	int64_t calls = group->sums[SUM_CALLS];
-	bool foreign_key = is_foreign_key(f, op);
+	bool foreign_key = osp__is_foreign_key(f, op);
 
 	osp_buf_add_str(&finding->cause,
 					foreign_key ? OSP_STR("Checking the foreign key ")

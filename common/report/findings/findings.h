@@ -320,6 +320,11 @@ int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 					 bool count);
 
+/* ---- find_trigger.c ---- */
+
+/* Is this trigger the check of a foreign key? */
+bool osp__is_foreign_key(osp__findings *f, const osp__op *op);
+
 /* ---- find_words.c: what sentences are made of ---- */
 
 /* Appends a time, "1.23 ms". */

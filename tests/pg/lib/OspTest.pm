@@ -56,6 +56,7 @@ sub configure
 		'postgresql.conf', qq{
 session_preload_libraries = 'osprofiler'
 osprofiler.points = 'statement, nested'
+osprofiler.node_min_duration = -1
 osprofiler.hmac_keys_file = '$keys'
 osprofiler.run_directory = '$run'
 osprofiler.connection_string = 'file://$file'
