@@ -40,7 +40,7 @@ extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
 								   pgospParent *parent);
 
 /* That pgosp_put_statement_stop puts at most. */
-#define PGOSP_STATEMENT_STOP_SIZE (1280 + PGOSP_WAITS_SIZE)
+#define PGOSP_STATEMENT_STOP_SIZE (1536 + PGOSP_WAITS_SIZE)
 
 /* A statement as a point: utility statements have one on the C stack. */
 typedef struct pgospStatementPoint

@@ -24,7 +24,7 @@ typedef struct pgospWaits
 	int64 ns[PGOSP_WAITS_MAX];
 } pgospWaits;
 
-/* Grows whenever something is seen to wait. */
+/* Grows whenever something is seen to wait, and when CPU time was noted. */
 extern volatile uint64 pgosp_waits_seen;
 
 /* Has waits looked at from here on. */
@@ -54,6 +54,18 @@ pgosp_waits_are_none(const pgospWaits *then)
 
 /* Puts what was waited for since then, if that is known. */
 extern void pgosp_put_waits(osp_writer *w, const pgospWaits *then);
+
+/* ---- CPU time (cpu_usage.c) ---- */
+
+/*
+ * The timer's: notes the CPU time so far, once for the statement at the top, which
+ * began at this time. True: it did.
+ */
+extern bool pgosp_cpu_note(int64 began_ns, int64 now_ns);
+
+/* Puts the member "cpu" of the stop of a slow statement at the top; nothing if it is
+ * not known. */
+extern void pgosp_put_cpu(osp_writer *w, const pgospPoint *point);
 
 /* ---- resources (resource_usage.c) ---- */
 

@@ -158,6 +158,7 @@ pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point)
 	if (usage->command != NULL)
 		osp_put_str(w, OSP_STR("command"), osp_str_of(usage->command));
 	put_active(w, point, active_ns);
+	pgosp_put_cpu(w, point);
 	pgosp_put_buffers(w, &pgBufferUsage, &usage->buffers);
 	pgosp_put_wal(w, &usage->wal);
 	put_jit(w, usage);

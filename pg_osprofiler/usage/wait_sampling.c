@@ -101,6 +101,8 @@ look(void)
 	event = *(volatile uint32 *) &MyProc->wait_event_info;
 	if (event != 0)
 		add(event, now - looked_ns);
+	if (now - began_ns >= LOOK_MIN * NS_PER_MS && pgosp_cpu_note(began_ns, now))
+		pgosp_waits_seen++;
 	if (event == 0 && now - began_ns < LOOK_MIN * NS_PER_MS)
 		ms = next_look_of_young_ms();
 	else

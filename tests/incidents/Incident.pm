@@ -120,12 +120,15 @@ sub found
 {
 	my ($node, $base, $name, $rule, $from, $to) = @_;
 	my $why = why($node, $base);
-	my $first = $why->{findings}[0];
+	my ($first, $left) = ($why->{findings}[0], 1);
 
+	# Where the machine is busy with something else, that is found, too.
+	($first, $left) = ($why->{findings}[1], 1 - $first->{share})
+	  if ($first->{rule} // '') eq 'cpu' && $rule ne 'cpu';
 	save($node, $base, $name);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is($first->{rule} // 'none', $rule, "$name: $rule") or diag explain_text($why);
-	my $share = $first->{share} // 0;
+	my $share = ($first->{share} // 0) / $left;
 	ok( $share >= $from && $share <= ($to // 1),
 		sprintf '%s: share %.2f', $name, $share) or diag explain_text($why);
 	my $sum = $why->{not_explained};
@@ -142,7 +145,7 @@ sub healthy
 
 	save($node, $base, $name);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(scalar @{ $why->{findings} }, 0, "$name: no finding")
+	is(scalar(grep { $_->{rule} ne 'cpu' } @{ $why->{findings} }), 0, "$name: no finding")
 	  or diag explain_text($why);
 	return;
 }

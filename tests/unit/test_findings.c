@@ -22,7 +22,7 @@ static const char *const rules[] = {
 	"heap_fetches", "read",        "sleep",    "client_wait", "jit",
 	"sqlite_busy",  "sqlite_scan", "failure",  "trigger",     "repeat",
 	"planning",     "workers",     "function", "network",     "client_pause",
-	"failed",       "application"};
+	"failed",       "application", "cpu"};
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 

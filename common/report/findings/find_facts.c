@@ -28,6 +28,10 @@ static const place statement_places[] = {
 	{"buffers", "shared_blks_read", OSP__BLOCKS_READ},
 	{"buffers", "shared_blks_written", OSP__BLOCKS_WRITTEN},
 	{"buffers", "temp_blks_written", OSP__TEMP_BLOCKS},
+	{"cpu", "user_ms", OSP__CPU},
+	{"cpu", "system_ms", OSP__CPU},
+	{"cpu", "of_ms", OSP__CPU_OF},
+	{"cpu", "involuntary_switches", OSP__PUT_OFF},
 	{"wal", "bytes", OSP__WAL_BYTES},
 	{"wal", "fpi", OSP__WAL_IMAGES},
 	{"jit", "functions", OSP__JIT_FUNCTIONS},
@@ -220,9 +224,11 @@ read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 	while ((key = yyjson_obj_iter_next(&iter)) != NULL)
 	{
 		osp__fact fact = wait_fact(osp__json_str(key));
+		double ms = number_of(yyjson_obj_iter_get_val(key));
 
 		if (fact != OSP__FACT_COUNT)
-			add_fact(f, op, fact, number_of(yyjson_obj_iter_get_val(key)));
+			add_fact(f, op, fact, ms);
+		add_fact(f, op, OSP__WAIT_ANY, ms);
 	}
 }
 

@@ -18,6 +18,7 @@ static const osp__rule rules[] = {
 	{"analysis", osp__look_analysis, osp__tell_analysis, 0, 0, 0},
 	{"commit", osp__look_commits, osp__tell_commits, 0, 0, 0},
 	{"connect", osp__look_connects, osp__tell_connects, 0, 50, 0},
+	{"cpu", osp__look_starvation, osp__tell_starvation, 0, 50, 0.2},
 	{"estimate", osp__look_estimates, osp__tell_estimates, 0, 0, 0},
 	{"spill", osp__look_spills, osp__tell_spills, 0, 0, 0},
 	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},

@@ -67,6 +67,9 @@ typedef enum osp__fact
 	OSP__WAIT_CLIENT_READ,
 	OSP__WAIT_CLIENT_WRITE,
 	OSP__WAIT_SLEEP,
+	OSP__WAIT_ANY, /* also those that no rule knows */
+	OSP__CPU,
+	OSP__CPU_OF, /* the time in which it was measured */
 	OSP__CALLS_TOTAL,
 	OSP__NODE_TOTAL,
 	OSP__FIRST_COUNT, /* from here on counts, not times */
@@ -76,6 +79,7 @@ typedef enum osp__fact
 	OSP__WAL_BYTES,
 	OSP__WAL_IMAGES, /* of full pages */
 	OSP__JIT_FUNCTIONS,
+	OSP__PUT_OFF, /* how often another process got the CPU instead */
 	OSP__CALLS,
 	OSP__ROWS,
 	OSP__LOOPS,
@@ -359,6 +363,8 @@ void osp__look_commits(osp__findings *f);
 void osp__tell_commits(osp__findings *f, osp__finding *finding);
 void osp__look_connects(osp__findings *f);
 void osp__tell_connects(osp__findings *f, osp__finding *finding);
+void osp__look_starvation(osp__findings *f);
+void osp__tell_starvation(osp__findings *f, osp__finding *finding);
 void osp__look_reads(osp__findings *f);
 void osp__tell_reads(osp__findings *f, osp__finding *finding);
 void osp__look_writes(osp__findings *f);

@@ -24,7 +24,7 @@ RECORDED = {
     "repeat": "N_1_over_a_network", "planning": "planning",
     "workers": "missing_workers", "function": "function", "network": "network",
     "wal": "writes", "write": "writes",
-    "client_pause": "pause", "failed": "timeout", "application": "application",
+    "cpu": "busy_CPU", "client_pause": "pause", "failed": "timeout", "application": "application",
 }
 MAX = {"connect": 12, "trigger": 8}
 
@@ -149,6 +149,11 @@ def near(rule, points):
         return [p for p in points if kind(p) in ("db", "db.connect")]
     elif rule == "client_pause":
         change(points, "statement", "SELECT 1")
+    elif rule == "cpu":
+        for point in points:
+            used = point["info"].get("db", {}).get("cpu")
+            if used:
+                used["user_ms"] = used["of_ms"] * 0.95
     elif rule == "application":
         begin = min(p["timestamp"] for p in points)
         end = (datetime.strptime(begin, TIME) + timedelta(milliseconds=90)).strftime(TIME)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_cpu.c
+ *	  A rule: the server was ready to work, and had no CPU.
+ */
+#include "report/findings/findings.h"
+
+/* An involuntary switch takes a process off its CPU for a few time slices of the
+ * others: what is missing beyond that must have another reason, such as swapping. */
+#define PUT_OFF_MAX_NS (INT64_C(100) * 1000000)
+
+enum
+{
+	SUM_CPU,
+	SUM_OF,
+	SUM_PUT_OFF
+};
+
+/* How long it neither ran nor waited for anything that PostgreSQL knows. */
+static int64_t
+missing_ns(const osp__op *op)
+{
+	int64_t ns = osp__op_fact(op, OSP__CPU_OF) - osp__op_fact(op, OSP__CPU) -
+				 osp__op_fact(op, OSP__WAIT_ANY);
+	int64_t most_ns = osp__op_fact(op, OSP__PUT_OFF) * PUT_OFF_MAX_NS;
+
+	return ns < most_ns ? ns : most_ns;
+}
+
+/* Claims ns of op and what ran in it, of each the same part. */
+static void
+claim_part_below(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
+{
+	double part = (double) ns / (double) osp__op_ns(op);
+	osp__op *at = op;
+
+	for (; at != NULL; at = osp__op_below(f, at, op))
+		if (at->timed == at)
+			osp__claim_more(
+				f, group, at, (int64_t) (part * (double) at->own_ns));
+}
+
+void
+osp__look_starvation(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+		int64_t ns;
+
+		if (op->kind != OSP__OP_PG || osp__op_fact(op, OSP__CPU_OF) == 0)
+			continue;
+		ns = missing_ns(op);
+		if (ns <= 0 || osp__op_ns(op) <= 0)
+			continue;
+		group = osp__group_of(f, 0);
+		if (group == NULL)
+			return;
+		osp__count_op(group, op);
+		claim_part_below(f, group, op, ns);
+		group->sums[SUM_CPU] += osp__op_fact(op, OSP__CPU);
+		group->sums[SUM_OF] += osp__op_fact(op, OSP__CPU_OF);
+		group->sums[SUM_PUT_OFF] += osp__op_fact(op, OSP__PUT_OFF);
+	}
+}
+
+void
+osp__tell_starvation(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(
+		&finding->cause,
+		OSP_STR("The server was ready to work and had no CPU for "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(", because others had it."));
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time(&finding->evidence, group->sums[SUM_CPU]);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" of CPU time in "));
+	osp__say_time(&finding->evidence, group->sums[SUM_OF]);
+	osp_buf_add_str(&finding->evidence, OSP_STR(", put off "));
+	osp__say_number(&finding->evidence, group->sums[SUM_PUT_OFF], "time");
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("See what else runs on the server's host, and whether its "
+				"container has a CPU limit (nr_throttled in cpu.stat)."));
+	osp__add_figure(finding, "cpu_ms", (double) group->sums[SUM_CPU] / 1e6);
+	osp__add_figure(finding, "of_ms", (double) group->sums[SUM_OF] / 1e6);
+	osp__add_figure(finding, "put_off", (double) group->sums[SUM_PUT_OFF]);
+}
