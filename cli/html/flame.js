@@ -5,7 +5,7 @@
 // for themselves, so blocks never take more room than their caller.
 
 import { trace, KIND, string } from './trace.js';
-import { durationText, pluralText, shareText, lineText } from './text.js';
+import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange, setFilter, setTab } from './view.js';
 
@@ -115,13 +115,23 @@ function blockElement(block, left, width, level) {
     onfocus: () => describe(block),
     onmouseenter: () => describe(block),
     onkeydown: (event) => moveFocus(event, block),
-  }, width > 28 ? wordsOf(block) : null);
+  }, width > 28 ? (block.count > 1 ? `${countText(block.count)} × ` : '') + wordsOf(block) : null);
 
   element.style.left = `${left}px`;
   element.style.width = `${Math.max(width - 1, 1)}px`;
   element.style.top = `${level * BLOCK_HEIGHT}px`;
   block.element = element;
   blocks.push(block);
+  return element;
+}
+
+function restElement(more, left, width, level) {
+  const element = el('span.block.rest-block', { title: `${pluralText(more, 'narrow block')}` },
+    width > 28 ? `${more} more` : null);
+
+  element.style.left = `${left}px`;
+  element.style.width = `${Math.max(width - 1, 1)}px`;
+  element.style.top = `${level * BLOCK_HEIGHT}px`;
   return element;
 }
 
@@ -141,7 +151,11 @@ function layOut(width) {
   for (; level.length > 0 && elements.length < BLOCKS_MAX; depth++) {
     const next = [];
 
-    for (const { block, left } of level) {
+    for (const { block, left, more, wide } of level) {
+      if (block === null) {
+        elements.push(restElement(more, left, wide, depth));
+        continue;
+      }
       elements.push(blockElement(block, left, (block.time / shown.time) * width, depth));
       next.push(...childrenOf(block, left, width));
     }
@@ -150,17 +164,24 @@ function layOut(width) {
   return { elements, depth };
 }
 
+// Where the blocks below one are. Those that are too narrow to be seen are one.
 function childrenOf(block, left, width) {
   const places = [];
+  const rest = { block: null, more: 0, left, wide: 0 };
 
   for (const child of [...block.children.values()].sort((a, b) => b.time - a.time)) {
     const wide = (child.time / shown.time) * width;
 
-    if (wide >= NARROWEST)
+    if (wide >= NARROWEST) {
       places.push({ block: child, left });
-    left += wide;
+      left += wide;
+    } else {
+      rest.more++;
+      rest.wide += wide;
+    }
   }
-  return places;
+  rest.left = left;
+  return rest.wide >= NARROWEST ? [...places, rest] : places;
 }
 
 function drawCrumbs() {

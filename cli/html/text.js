@@ -2,7 +2,7 @@
 //
 // Figures and texts for people.
 
-const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'µs']];
+const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'us']];
 
 // Three digits and a unit: "1.23 ms".
 export function durationText(ns) {

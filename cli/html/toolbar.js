@@ -55,7 +55,7 @@ function choiceOf(column, words, label, key) {
   const options = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 200);
 
   return el('select', {
-    'aria-label': label, disabled: options.length < 2,
+    'aria-label': label, hidden: options.length < 2,
     onchange: (event) => setFilter({ [key]: Number(event.currentTarget.value) }),
   }, el('option', { value: '-1' }, label), options.map(([value, n]) =>
     el('option', { value: String(value) }, `${words(value)} (${countText(n)})`)));

@@ -4,7 +4,7 @@
  *	  Reports of whatever a collector may hold: the lines of the input.
  *
  * Properties: every line is a point, a duplicate or malformed; the JSON is JSON
- * in json.dumps' form; a drawing has no control character but its line ends; the
+ * in json.dumps' form; the page's data is JSON without "<"; a drawing has no control character but its line ends; the
  * order in which points arrive does not change how many of them there are.
  */
 #include "fuzz.h"
@@ -76,6 +76,60 @@ check_json(osp_report *report)
 	osp_buf_term(&again);
 }
 
+static osp_status
+append_piece(void *ctx, osp_str piece)
+{
+	osp_buf_add_str((osp_buf *) ctx, piece);
+	return osp_buf_status((osp_buf *) ctx);
+}
+
+/* How deep a JSON text is nested. */
+static size_t
+nesting(osp_str json)
+{
+	bool in_string = false;
+	size_t depth = 0;
+	size_t most = 0;
+	size_t i;
+
+	for (i = 0; i < json.len; i++)
+	{
+		char c = json.ptr[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == '{' || c == '['))
+			most = ++depth > most ? depth : most;
+		else if (!in_string && (c == '}' || c == ']'))
+			depth--;
+	}
+	return most;
+}
+
+/* Whatever the texts are: the page's data is JSON, and no part of it ends the
+ * element that holds it. */
+static void
+check_page(osp_report *report)
+{
+	osp_buf data;
+	osp_buf again;
+	size_t i;
+
+	osp_buf_init(&data, &osp_allocator_default, BUF_MAX);
+	osp_buf_init(&again, &osp_allocator_default, BUF_MAX);
+	REQUIRE(osp_report_page_write(report, append_piece, &data) == OSP_OK);
+	for (i = 0; i < data.len; i++)
+		REQUIRE(data.ptr[i] != '<' && (unsigned char) data.ptr[i] < 0x7f);
+
+	/* A template is two levels deeper than its notification. */
+	if (nesting(osp_buf_str(&data)) <= OSP_JSON_DEPTH_MAX)
+		REQUIRE(osp_json_rewrite(&again, osp_buf_str(&data), -1, 0) == OSP_OK);
+	osp_buf_term(&data);
+	osp_buf_term(&again);
+}
+
 static void
 draw(osp_report *report, bool unicode, unsigned width, osp_buf *text)
 {
@@ -135,6 +189,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	report = make_report(&in, false);
 	backwards = make_report(&in, true);
 	check_json(report);
+	check_page(report);
 	check_drawings(report);
 	REQUIRE(osp_report_points(report) == osp_report_points(backwards));
 	osp_report_free(report);

@@ -301,7 +301,7 @@ test('using the page', async (t) => {
     const blocks = await textsOf(tab, '.block');
 
     assert.equal(blocks[0], 'wsgi POST /reports/monthly');
-    assert.equal(blocks.filter((text) => /^db SELECT price/.test(text)).length, 1, '190 are one');
+    assert.equal(blocks.filter((text) => /^190 × db SELECT price/.test(text)).length, 1, '190 are one');
     const widths = await tab.locator('.block').evaluateAll((all) =>
       all.map((block) => block.getBoundingClientRect().right));
 

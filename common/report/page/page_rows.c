@@ -82,9 +82,14 @@ text_of(osp__page *page, const osp_buf *text)
 static int64_t
 duration_of(const osp__node *node)
 {
+	int64_t ns;
+
 	if (node->stops == 0 || (node->starts == 0 && node->elapsed_ns < 0))
 		return -1;
-	return osp__node_duration_ns(node);
+
+	/* A clock that was set back is known, too: as in a drawing. */
+	ns = osp__node_duration_ns(node);
+	return ns > 0 ? ns : 0;
 }
 
 /* Writes a fold when the first operation of it comes; 0 for no fold. */

@@ -2,7 +2,8 @@
  *
  * page_shapes.c
  *	  Sums over operations that have the same name and do the same, but for the
- *	  constants of a statement.
+ *	  constants of a statement, or the numbers and literals in another text:
+ *	  "GET /orders/7" and "GET /orders/8" have one shape.
  */
 #include "report/page/page_data.h"
 
@@ -57,7 +58,7 @@ osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 	osp__page_shape *shape;
 
 	if (what == 0)
-		what = osp__name_shape(osp_buf_str(&page->what.detail), OSP_STR(""));
+		what = osp__statement_shape(osp_buf_str(&page->what.detail));
 	key = what * 31 ^ osp__name_shape(op->node->name, OSP_STR(""));
 	shape = find_shape(page, key);
 	if (shape == NULL)
