@@ -9,10 +9,14 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "base/buf_fast.h"
 #include "record/clock.h"
 
 /* What is longer goes out from the caller's memory. */
 #define DIRECT ((size_t) 16 * 1024)
+
+/* Longest line that announces a length, and the end of what it announces. */
+#define LENGTH_MAX 32
 
 /* A replica that did not keep up is not waited for meanwhile. */
 #define DOUBT_NS (INT64_C(30) * 1000000000)
@@ -217,34 +221,61 @@ osp__redis_node_send(osp_redis_node *node)
 	osp_buf_reset(&node->out);
 }
 
-static void
-add_length(osp_redis_node *node, char kind, size_t length)
+/* Writes kind, a length and the end of the line; returns where it ends. */
+static char *
+put_length(char *out, char kind, size_t length)
 {
-	osp_buf_add_char(&node->out, kind);
-	osp_buf_add_i64(&node->out, (int64_t) length);
-	osp_buf_add(&node->out, "\r\n", 2);
+	char digits[LENGTH_MAX];
+	size_t i = sizeof(digits);
+
+	do
+		digits[--i] = (char) ('0' + length % 10);
+	while ((length /= 10) > 0);
+	*out++ = kind;
+	memcpy(out, digits + i, sizeof(digits) - i);
+	out += sizeof(digits) - i;
+	*out++ = '\r';
+	*out++ = '\n';
+	return out;
 }
 
 void
 osp__redis_node_begin(osp_redis_node *node, size_t count)
 {
+	osp_buf *buf = &node->out;
+	char *out = osp__buf_room(buf, LENGTH_MAX);
+
 	node->pending++;
-	add_length(node, '*', count);
+	if (out != NULL)
+		buf->len = (size_t) (put_length(out, '*', count) - buf->ptr);
 }
 
 void
 osp__redis_node_arg(osp_redis_node *node, osp_str text)
 {
-	add_length(node, '$', text.len);
-	if (text.len <= DIRECT)
-		osp_buf_add_str(&node->out, text);
-	else
+	const bool direct = text.len > DIRECT;
+	osp_buf *buf = &node->out;
+	char *out = osp__buf_room(buf, LENGTH_MAX + (direct ? 0 : text.len));
+
+	if (out == NULL)
+		return;
+	out = put_length(out, '$', text.len);
+	if (direct)
 	{
+		buf->len = (size_t) (out - buf->ptr);
 		osp__redis_node_send(node);
 		send_bytes(node, text.ptr, text.len);
+		out = buf->ptr;
 	}
-	osp_buf_add(&node->out, "\r\n", 2);
-	if (node->out.len >= REDIS_OUT_MAX / 2)
+	else
+	{
+		memcpy(out, text.ptr, text.len);
+		out += text.len;
+	}
+	*out++ = '\r';
+	*out++ = '\n';
+	buf->len = (size_t) (out - buf->ptr);
+	if (buf->len >= REDIS_OUT_MAX / 2)
 		osp__redis_node_send(node);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bench_producer.c
- *	  Fills rings for a shipper: bench_producer RUN_DIRECTORY POINTS writes that
- *	  many points, statements of a web request, as fast as the shipper takes
- *	  them, and ends when all of them have left the ring.
+ *	  Fills rings for a shipper: bench_producer RUN_DIRECTORY POINTS [LENGTH]
+ *	  writes that many points, statements of web requests with LENGTH points each
+ *	  (100), as fast as the shipper takes them, and ends when all of them have
+ *	  left the ring.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,7 @@
 
 #include "record/producer.h"
 
-#define POINTS_PER_TRACE 100
-#define TIMEOUT_NS       (INT64_C(120) * 1000000000)
+#define TIMEOUT_NS (INT64_C(120) * 1000000000)
 
 static void
 put_statement(osp_writer *w, long number)
@@ -73,14 +73,17 @@ main(int argc, char **argv)
 	osp_error err;
 	int64_t begin;
 	long points;
+	long length;
 	long i;
 
-	if (argc != 3)
+	if (argc < 3 || argc > 4)
 	{
-		(void) fprintf(stderr, "usage: bench_producer RUN_DIRECTORY POINTS\n");
+		(void) fprintf(stderr,
+					   "usage: bench_producer RUN_DIRECTORY POINTS [LENGTH]\n");
 		return 2;
 	}
 	points = strtol(argv[2], NULL, 10);
+	length = argc == 4 ? strtol(argv[3], NULL, 10) : 100;
 	if (osp_producer_open(&producer,
 						  argv[1],
 						  &(osp_producer_options){.ring_size = OSP_RING_DEFAULT,
@@ -93,7 +96,7 @@ main(int argc, char **argv)
 	begin = osp_mono_now();
 	for (i = 0; i < points / 2; i++)
 	{
-		if (i % (POINTS_PER_TRACE / 2) == 0)
+		if (i % (length / 2) == 0)
 		{
 			osp_uuid_new(&base_uuid);
 			osp_id_set_uuid(&base, &base_uuid);

@@ -25,14 +25,14 @@ clean_up() {
 trap clean_up EXIT
 
 rate() {
-	local label=$1 uri=$2 best=0 cpu=999999 line number ticks
+	local label=$1 uri=$2 length=${3:-100} best=0 cpu=999999 line number ticks
 	for _ in 1 2 3; do
 		rm -rf "$dir/traces.db"* "$dir/points.json"
 		[ -z "$port" ] || redis-cli -p "$port" flushall >/dev/null
 		"$BUILD/bin/osprofiler" agent --run-directory "$run" \
 			--connection-string "$uri" &
 		agent=$!
-		line=$("$BUILD/tests/bench/bench_producer" "$run" "$points")
+		line=$("$BUILD/tests/bench/bench_producer" "$run" "$points" "$length")
 		number=${line%% *}
 		ticks=$(cut -d ' ' -f 14,15 "/proc/$agent/stat" | tr ' ' +)
 		ticks=$((ticks * 1000000000 / $(getconf CLK_TCK) / points))
@@ -57,6 +57,7 @@ rate otlp "otlp://127.0.0.1:$sink_port"
 rate "otlp, not compressed" "otlp://127.0.0.1:$sink_port?compression=none"
 port=$(../drivers/redis_server.sh start "$dir")
 rate redis "redis://127.0.0.1:$port"
+rate "redis, short traces" "redis://127.0.0.1:$port" 10
 if /usr/bin/python3 -c 'import osprofiler, redis' 2>/dev/null; then
 	printf '%-20s %9d points/s\n' "Python into redis" \
 		"$(/usr/bin/python3 ./shipper_python.py "redis://127.0.0.1:$port")"
