@@ -249,7 +249,7 @@ osp__stream_start_tls(osp_stream *stream, const char *host, const osp_tls *tls,
 					  const char *server, osp_error *err)
 {
 	osp_status status = OSP_EUNAVAIL;
-	failure why;
+	failure why = {""};
 
 	stream->tls = new_tls(host, tls, &why);
 	if (stream->tls != NULL && !attach_bio(stream->tls, stream))

@@ -87,7 +87,7 @@ append_node(osp_redis *redis)
 	osp_redis_node **nodes =
 		osp_realloc(redis->shared.alc,
 					redis->nodes,
-					(redis->node_count + 1) * sizeof(*nodes));
+					(redis->node_count + 1) * sizeof(void *));
 	osp_redis_node *node;
 
 	if (nodes == NULL)
