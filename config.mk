@@ -17,6 +17,8 @@ libdir     ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 mandir     ?= $(PREFIX)/share/man
 unitdir    ?= $(libdir)/systemd/system
+bashdir    ?= $(PREFIX)/share/bash-completion/completions
+zshdir     ?= $(PREFIX)/share/zsh/site-functions
 hookdir     = $(libdir)/osprofiler
 driverdir   = $(hookdir)/drivers
 

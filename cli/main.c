@@ -4,12 +4,16 @@
  *	  The osprofiler command: finds the command that was called and runs it.
  */
 #include "cli.h"
+#include "doctor/similar_text.h"
+#include "line/early_options.h"
+#include "line/help_topics.h"
 
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
+
 
 typedef struct command
 {
@@ -78,6 +82,10 @@ print_help(void)
 		"  -h, --help       this text; after a command, its options\n"
 		"  -v, --version    the version\n"
 		"\n"
+		"'osprofiler help COMMAND' is the help of a command, 'osprofiler help settings'\n"
+		"and 'osprofiler help collectors' say what can be configured. Options of a\n"
+		"command may stand before it.\n"
+		"\n"
 		"Exit status: 0; 1 after an error; 2 after a wrong call; 3 from status if\n"
 		"somebody should look.\n");
 	result = osp_buf_status(&text) == OSP_OK
@@ -121,7 +129,61 @@ list_names(const char *group, char *out, size_t size)
 	}
 }
 
-/* The command that argv[1] (and argv[2]) name; NULL after a message. */
+/* A command that somebody may have meant by a word: one of that name in a group, or
+ * one that resembles it. NULL: none does. */
+static const command *
+find_similar(const char *word)
+{
+	const command *best = NULL;
+	size_t best_changes = CLI_SIMILAR_MAX;
+	size_t i;
+
+	for (i = 0; i < COMMAND_COUNT; i++)
+	{
+		const command *c = &commands[i];
+		size_t changes =
+			cli_text_distance(osp_str_of(word), osp_str_of(c->name));
+
+		if (changes < best_changes && changes < strlen(c->name))
+		{
+			best_changes = changes;
+			best = c;
+		}
+	}
+	return best;
+}
+
+static void
+report_no_command(int argc, char **argv)
+{
+	const command *similar;
+	char names[128];
+
+	if (!is_group(argv[1]))
+	{
+		similar = find_similar(argv[1]);
+		if (similar == NULL)
+			cli_usage("no command '%s'", argv[1]);
+		else
+			cli_usage("no command '%s'; did you mean '%s%s%s'?",
+					  argv[1],
+					  similar->group != NULL ? similar->group : "",
+					  similar->group != NULL ? " " : "",
+					  similar->name);
+		return;
+	}
+	list_names(argv[1], names, sizeof(names));
+	if (argc > 2)
+		cli_usage("no command '%s %s'; after '%s' comes one of: %s",
+				  argv[1],
+				  argv[2],
+				  argv[1],
+				  names);
+	else
+		cli_usage("after '%s' comes one of: %s", argv[1], names);
+}
+
+/* The command that argv[1] (and argv[2]) name; NULL: none. */
 static const command *
 find_command(int argc, char **argv, int *words)
 {
@@ -139,23 +201,48 @@ find_command(int argc, char **argv, int *words)
 		if (strcmp(c->name, argv[*words]) == 0)
 			return c;
 	}
-	if (is_group(argv[1]))
-	{
-		char names[128];
-
-		list_names(argv[1], names, sizeof(names));
-		if (argc > 2)
-			cli_usage("no command '%s %s'; after '%s' comes one of: %s",
-					  argv[1],
-					  argv[2],
-					  argv[1],
-					  names);
-		else
-			cli_usage("after '%s' comes one of: %s", argv[1], names);
-	}
-	else
-		cli_usage("no command '%s'", argv[1]);
 	return NULL;
+}
+
+/* Runs a command whose words are at the beginning. */
+static int
+run_command(const command *c, int words, int argc, char **argv)
+{
+	char name[64];
+
+	(void) snprintf(name,
+					sizeof(name),
+					"%s%s%s",
+					c->group != NULL ? c->group : "",
+					c->group != NULL ? " " : "",
+					c->name);
+	cli_set_command(name);
+	return c->run(argc - words, argv + words);
+}
+
+/* --- osprofiler help TOPIC --- */
+
+static int
+help_topic(int argc, char **argv)
+{
+	char option[] = "--help";
+	char *args[] = {NULL, option, NULL};
+	const command *found;
+	int result;
+	int words;
+
+	if (argc < 2 || (argc == 2 && is_group(argv[1])))
+		return print_help();
+	if (argc == 2 && cli_help_topic(argv[1], &result))
+		return result;
+	found = find_command(argc, argv, &words);
+	if (found == NULL)
+	{
+		report_no_command(argc, argv);
+		return CLI_USAGE;
+	}
+	args[0] = argv[words];
+	return run_command(found, 0, 2, args);
 }
 
 /*
@@ -177,7 +264,6 @@ reserve_standard_files(void)
 int
 main(int argc, char **argv)
 {
-	char name[64];
 	const command *found;
 	int words;
 
@@ -194,21 +280,17 @@ main(int argc, char **argv)
 		return print_help();
 	if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0)
 		return cli_help("osprofiler " OSP_VERSION "\n");
-	if (argv[1][0] == '-')
-		return cli_usage("unknown option '%s'", argv[1]);
+	if (strcmp(argv[1], "help") == 0)
+		return help_topic(argc - 1, argv + 1);
+	if (!cli_move_early_options(argc, argv, is_group))
+		return CLI_USAGE;
 	if (argc == 3 && is_group(argv[1]) &&
 		(strcmp(argv[2], "-h") == 0 || strcmp(argv[2], "--help") == 0))
 		return print_help();
 
 	found = find_command(argc, argv, &words);
-	if (found == NULL)
-		return CLI_USAGE;
-	(void) snprintf(name,
-					sizeof(name),
-					"%s%s%s",
-					found->group != NULL ? found->group : "",
-					found->group != NULL ? " " : "",
-					found->name);
-	cli_set_command(name);
-	return found->run(argc - words, argv + words);
+	if (found != NULL)
+		return run_command(found, words, argc, argv);
+	report_no_command(argc, argv);
+	return CLI_USAGE;
 }

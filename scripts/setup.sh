@@ -28,7 +28,7 @@ check_packages=(
 	python3-amqp python3-oslo.messaging python3-osprofiler python3-psycopg
 	python3-psycopg2 python3-redis python3-sqlalchemy rabbitmq-server
 	redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
-	sqlite3 valgrind
+	sqlite3 valgrind zsh
 )
 chroot_packages=(mmdebstrap util-linux)
 

@@ -9,6 +9,7 @@
  */
 #include "doctor/unknown_settings.h"
 #include "cli.h"
+#include "doctor/similar_text.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -21,10 +22,6 @@
 #define SECTION  "profiler"
 #define PREFIX   "OSPROFILER_"
 #define FILE_MAX (4 * 1024 * 1024)
-
-/* Longest name that is compared with others, and how many letters may differ. */
-#define NAME_MAX_LEN 64
-#define DISTANCE_MAX 3
 
 /* Names of OSProfiler's own that mean nothing here. */
 static const char *const upstream_keys[] = {"es_doc_type",
@@ -57,48 +54,11 @@ is_listed(osp_str name, const char *const *list, size_t count)
 	return false;
 }
 
-static size_t
-least(size_t a, size_t b, size_t c)
-{
-	size_t ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* How many letters must be changed, put in or left out (Levenshtein's distance). */
-static size_t
-distance(osp_str a, osp_str b)
-{
-	size_t row[NAME_MAX_LEN + 1];
-	size_t i;
-	size_t j;
-
-	if (a.len > NAME_MAX_LEN || b.len > NAME_MAX_LEN)
-		return NAME_MAX_LEN;
-	for (j = 0; j <= b.len; j++)
-		row[j] = j;
-	for (i = 0; i < a.len; i++)
-	{
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (j = 0; j < b.len; j++)
-		{
-			size_t above = row[j + 1];
-
-			row[j + 1] =
-				least(above + 1, row[j] + 1, diagonal + (a.ptr[i] != b.ptr[j]));
-			diagonal = above;
-		}
-	}
-	return row[b.len];
-}
-
 /* Is it the name of a setting? Else *similar is the one that it resembles most. */
 static bool
 is_setting(osp_str name, bool variable, const char **similar)
 {
-	size_t best = DISTANCE_MAX + 1;
+	size_t best = CLI_SIMILAR_MAX + 1;
 	osp_config_name known;
 	size_t i;
 
@@ -110,7 +70,7 @@ is_setting(osp_str name, bool variable, const char **similar)
 
 		if (text == NULL)
 			continue;
-		changes = distance(name, osp_str_of(text));
+		changes = cli_text_distance(name, osp_str_of(text));
 		if (changes == 0)
 			return true;
 		if (changes < best)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * help_topics.h
+ *	  What `osprofiler help` knows besides the commands.
+ */
+#ifndef OSPROFILER_CLI_HELP_TOPICS_H
+#define OSPROFILER_CLI_HELP_TOPICS_H
+
+#include "osprofiler/base.h"
+
+/* Prints a topic, "settings" or "collectors"; the exit status is *result. False: there is
+ * no such topic. */
+bool cli_help_topic(const char *topic, int *result) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_HELP_TOPICS_H */
