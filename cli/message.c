@@ -80,6 +80,11 @@ int
 cli_next_option(int argc, char **argv, const char *shorts,
 				const struct option *longs)
 {
+	/* Where options end at the first other word, they may be meant for that. */
+	const char *behind = shorts[0] == '+'
+							 ? " (options of the command stand behind it: "
+							   "osprofiler run [OPTIONS] COMMAND [OPTIONS])"
+							 : "";
 	char spec[64];
 	int c;
 
@@ -104,9 +109,10 @@ cli_next_option(int argc, char **argv, const char *shorts,
 			(optopt != 0 && strchr(shorts, optopt) != NULL))
 			cli_usage("option '%s' takes no value", argv[optind - 1]);
 		else if (optopt != 0)
-			cli_usage("unknown option '-%c'", optopt);
+			cli_usage("unknown option '-%c'%s", optopt, behind);
 		else
-			cli_usage("unknown or ambiguous option '%s'", argv[optind - 1]);
+			cli_usage(
+				"unknown or ambiguous option '%s'%s", argv[optind - 1], behind);
 	}
 	return c;
 }

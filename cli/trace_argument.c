@@ -280,7 +280,11 @@ report_absence(const cli_source *source, const char *name,
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
 	if (source->missing.code == OSP_ENOENT)
 		return cli_error(
-			"no trace '%s' in %s: %s", name, shown, source->missing.msg);
+			"no trace '%s' in %s: %s (nothing was stored there yet; "
+			"'osprofiler doctor' tries it)",
+			name,
+			shown,
+			source->missing.msg);
 	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
 					 "which traces this collector has, and give the whole id; "
 					 "--connection-string names another collector)",

@@ -22,6 +22,7 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 			 osp_error *err)
 {
 	char parent[OSP_RUNDIR_PATH_MAX];
+	osp_error reason;
 	osp_status status;
 	int fd;
 	int len;
@@ -29,9 +30,12 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 	status = osp_rundir_path(osp_str_of(config->run_directory), parent, err);
 	if (status != OSP_OK)
 		return status;
-	status = osp_rundir_open(parent, true, &fd, err);
+	status = osp_rundir_open(parent, true, &fd, &reason);
 	if (status != OSP_OK)
-		return status;
+		return osp_error_set(err,
+							 status,
+							 "%s; OSPROFILER_RUN_DIR names another one",
+							 reason.msg);
 	(void) close(fd);
 	len = snprintf(path, OSP_RUNDIR_PATH_MAX, "%s/" TEMPLATE, parent);
 	if (len < 0 || len >= OSP_RUNDIR_PATH_MAX)

@@ -70,6 +70,23 @@ is($json->{last_error}, undef, 'no error in JSON');
 
 is(join('', @{ $json->{troubles} }), '', 'no trouble in JSON');
 
+# The same numbers for Prometheus.
+my $metrics = run_ok('status', '--metrics', '--run-directory', $run);
+for my $name (grep { !ref $json->{$_} && defined $json->{$_} && $json->{$_} =~ /^\d+\z/ } sort keys %$json)
+{
+	my $kind = $metrics =~ /^osprofiler_\Q$name\E_total\{/m ? 'counter' : 'gauge';
+	my $suffix = $kind eq 'counter' ? '_total' : '';
+
+	like($metrics, qr/^# HELP osprofiler_$name$suffix \S.*\n# TYPE osprofiler_$name$suffix $kind\nosprofiler_$name$suffix\{run_directory="\Q$run\E"\} $json->{$name}$/m,
+		"metrics: $name");
+}
+like($metrics, qr/^osprofiler_contexts_total\{run_directory="[^"]+",verdict="bad_signature"\} 0$/m, 'metrics: contexts');
+like($metrics, qr/^osprofiler_shipper\{[^}]+\} 0$/m, 'metrics: no shipper');
+unlike($metrics, qr/^(?!#|osprofiler_\w+\{[^}]*\} \d+$)/m, 'metrics: nothing else');
+usage_error(qr/--json and --metrics exclude each other/, 'status', '--json', '--metrics');
+usage_error(qr/--run-directory and --server exclude/, 'status', '--run-directory', $run, '--server', '');
+one_error(qr/No such file or directory/, 'status', '--server', "host=$dir");
+
 # What waits, or was lost, is said first, and by the exit status.
 SKIP:
 {

@@ -82,4 +82,94 @@ one_error(qr/standard output: No space left on device/,
 	'-h', { stdout => '/dev/full' });
 one_error(qr/standard output: Bad file descriptor/, '-h', { closed => 1 });
 
+# --- natural mistakes: one line each, with what to do --------------------------
+
+# A line of the shell, and what it must say; with the variables of its set-up.
+my @mistakes = (
+	# the command line
+	['show', qr/did you mean 'trace show'\?/],
+	['stauts', qr/did you mean 'status'\?/],
+	['trace', qr/after 'trace' comes one of:/],
+	['trace show', qr/the trace is missing/],
+	['trace show nosuch', qr/nothing was stored there yet; 'osprofiler doctor' tries it/],
+	['trace show nosuch/file', qr{cannot open 'nosuch/file': No such file}],
+	['trace explain', qr/the trace is missing/],
+	['trace list extra', qr/unexpected argument 'extra'/],
+	['trace prune', qr/--older-than is missing/],
+	['trace prune --older-than week', qr/must be a time such as/],
+	['help nosuch', qr/no command 'nosuch'/],
+	['--verbose status', qr/unknown option '--verbose'/],
+	# run
+	['run', qr/a command to run is missing/],
+	['run --hmac-key', qr/needs a value/],
+	["run --hmac-key '' true", qr/--hmac-key is one key, not empty/],
+	['run -c true', qr/unknown option '-c' \(options of the command stand behind it: osprofiler run \[OPTIONS\] COMMAND/],
+	['run --version', qr/unknown or ambiguous option '--version' \(options of the command stand behind it/],
+	['run nosuch', qr/cannot run 'nosuch': No such file/],
+	['run -- --follow true', qr/cannot run '--follow'/],
+	# collectors
+	['trace list --connection-string redis', qr/must begin with SCHEME:/],
+	['trace list --connection-string reddis://localhost', qr/no driver for reddis:\/\/ \(there are: .*redis/],
+	['trace list --connection-string sqlite:', qr/must begin with SCHEME:/],
+	['trace list --connection-string sqlite:////nosuch/traces.db', qr/nosuch/],
+	['trace list --connection-string redis://127.0.0.1:1', qr/refused/],
+	['trace list --connection-string a:// --connection-string b://', qr/given twice/],
+	['trace list', qr/cannot open \S*none\.db: No such file/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"],
+	['trace list', qr/there is no driver for nosuch/, OSPROFILER_CONNECTION_STRING => 'nosuch://x'],
+	['agent --once --connection-string sqlite:///relative.db', qr/with four slashes it is absolute/],
+	['agent --once --spool-limit huge', qr/spool-limit/],
+	# keys and contexts
+	['context new', qr/OSPROFILER_HMAC_KEYS/],
+	['context new', qr/others/, OSPROFILER_HMAC_KEYS_FILE => "$dir/open.keys"],
+	['context new', qr/No such file/, OSPROFILER_HMAC_KEYS_FILE => "$dir/no.keys"],
+	['context show', qr/trace|context/, OSPROFILER_HMAC_KEYS => 'k'],
+	['context new --format nosuch', qr/--format/, OSPROFILER_HMAC_KEYS => 'k'],
+	# configuration
+	['trace list', qr/ring_size is "huge", but must be a size/, OSPROFILER_CONF => "$dir/bad.conf"],
+	['trace list', qr/No such file/, OSPROFILER_CONF => "$dir/no.conf"],
+	['run true', qr/there is no setting 'conection_string'; did you mean 'connection_string'\?/,
+		OSPROFILER_CONF => "$dir/typo.conf"],
+	['run true', qr/the variable OSPROFILER_HMAC_KEY means nothing; did you mean OSPROFILER_HMAC_KEYS\?/,
+		OSPROFILER_HMAC_KEY => 'k'],
+	# the run directory
+	['status', qr/there is no run directory '.*' \(another one is named by --run-directory\)/, OSPROFILER_RUN_DIR => "$dir/no.run"],
+	['status', qr/not an absolute path/, OSPROFILER_RUN_DIR => 'relative'],
+	['status', qr/others have access to it \(chmod 700 it\)/, OSPROFILER_RUN_DIR => "$dir/open.run"],
+	['run true', qr/others have access to it \(chmod 700 it\)/, OSPROFILER_RUN_DIR => "$dir/open.run"],
+	['run true', qr/run directory.*OSPROFILER_RUN_DIR/, OSPROFILER_RUN_DIR => '/proc/none'],
+	['agent --once', qr/others have access to it \(chmod 700 it\)/, OSPROFILER_RUN_DIR => "$dir/open.run"],
+	# no home directory
+	['trace list', qr/there is no home directory for the default one; set OSPROFILER_CONNECTION_STRING/,
+		HOME => '', XDG_STATE_HOME => '', uid => 54321],
+	# servers
+	["doctor a b", qr/stands in quotes/],
+	["status --server host=$dir", qr/No such file or directory/],
+	["trace show --server host=$dir 11111111-1111-4111-8111-111111111111", qr/No such file or directory/],
+);
+
+write_file("$dir/open.keys", "k\n");
+chmod 0644, "$dir/open.keys";
+write_file("$dir/bad.conf", "[profiler]\nring_size = huge\n");
+write_file("$dir/typo.conf", "[profiler]\nconection_string = x\n");
+mkdir "$dir/open.run";
+chmod 0755, $dir, "$dir/open.run";
+$ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+for my $mistake (@mistakes)
+{
+	my ($line, $pattern, %variables) = @$mistake;
+	my $uid = delete $variables{uid};
+	local @ENV{ keys %variables } = values %variables;
+	my $name = join ' ', (map { "$_=$variables{$_}" } sort keys %variables), $line;
+
+	SKIP:
+	{
+		skip 'only root can be another user', 2 if defined $uid && $> != 0;
+		my $as = defined $uid ? "setpriv --reuid $uid --clear-groups" : '';
+		my $err = qx($as $build/bin/osprofiler $line 2>&1 >/dev/null);
+
+		like($err, $pattern, "$name: what to do");
+		like($err, qr/\A(?:osprofiler[a-z ]*: [^\n]+\n){1,2}\z/, "$name: in a line");
+	}
+}
+
 done_testing();

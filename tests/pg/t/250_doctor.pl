@@ -88,6 +88,17 @@ like($steps->{arrival}{found}, qr/it arrived in file:/, 'the test statement arri
 is($node->safe_psql('postgres', 'SELECT contexts_rejected FROM osprofiler.stat'), 0,
 	'no context of it was refused');
 
+# --- its counters -------------------------------------------------------------
+
+my $status = decode_json(scalar qx($agent status --json --server "$conninfo"));
+is($status->{$_}, $node->safe_psql('postgres', "SELECT $_ FROM osprofiler.stat"), "status --server: $_")
+  for qw(run_directory shipper_pid rings written dropped waiting_bytes shipped refused spool_points);
+is($status->{contexts}{accepted}, $node->safe_psql('postgres', 'SELECT contexts_accepted FROM osprofiler.stat'),
+	'status --server: contexts');
+ok(!exists $status->{batches}, 'status --server: nothing that it does not know');
+like(qx($agent status --metrics --server "$conninfo"), qr/^osprofiler_shipped_total\{run_directory="[^"]+"\} $status->{shipped}$/m,
+	'status --server --metrics');
+
 # --- the module ---------------------------------------------------------------
 
 $node->append_conf('postgresql.conf', "session_preload_libraries = ''");
@@ -153,6 +164,7 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 
 $node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
 $steps = steps(undef, "$conninfo user=plain");
+like(qx($agent status --server "$conninfo user=plain" 2>&1), qr/^osprofiler: status: permission denied/, 'an ordinary user sees no counters');
 ok($steps->{good}, 'an ordinary user: all is good') or diag(explain($steps));
 is($steps->{shipper}{verdict}, 'not tried', 'an ordinary user does not see the shipper');
 is($steps->{arrival}{verdict}, 'good', '... but that the statement arrives');

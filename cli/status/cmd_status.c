@@ -10,7 +10,8 @@
 #include "cli.h"
 #include "control_text.h"
 #include "out.h"
-#include "status_words.h"
+#include "status/status_view.h"
+#include "status/status_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +34,11 @@ static const char help[] =
 	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
 	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
 	"                            /dev/shm/osprofiler-<uid>\n"
+	"  --server CONNINFO         the counters of this PostgreSQL server, as psql "
+	"takes\n"
+	"                            it, for members of pg_read_all_stats\n"
 	"  --json                    as JSON\n"
+	"  --metrics                 in Prometheus' text format\n"
 	"  -h, --help                this text\n"
 	"\n"
 	"Exit status: 0; 3 if points wait that nobody delivers, or were lost; 1 after an\n"
@@ -42,33 +47,25 @@ static const char help[] =
 enum
 {
 	OPT_RUN_DIRECTORY = 256,
-	OPT_JSON
+	OPT_SERVER,
+	OPT_JSON,
+	OPT_METRICS
 };
 
 static const struct option longs[] = {
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
+	{"server", required_argument, NULL, OPT_SERVER},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"metrics", no_argument, NULL, OPT_METRICS},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
-
-/* Everything that is printed, in one place for both forms. */
-typedef struct status_view
-{
-	char path[OSP_RUNDIR_PATH_MAX];
-	osp_run_totals totals;
-	long shipper_pid;                       /* 0: none is at work */
-	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
-	osp_buf troubles;                       /* a line for each */
-	size_t trouble_count;
-} status_view;
 
 /* CLI_FAILED after a message. */
 static int
 read_directory(status_view *view, int dir_fd)
 {
 	osp_error err = {OSP_OK, ""};
-	const osp_runstat *s = &view->totals.stat;
 	struct stat st;
 
 	/* Reading the totals would make it. */
@@ -76,7 +73,16 @@ read_directory(status_view *view, int dir_fd)
 		return cli_error("nothing was traced in '%s' yet", view->path);
 	if (osp_run_totals_read(dir_fd, &view->totals, &err) != OSP_OK)
 		return cli_error("%s: %s", view->path, err.msg);
-	if (view->totals.shipper_alive)
+	return CLI_OK;
+}
+
+/* What the totals say in words. CLI_FAILED after a message. */
+static int
+complete_view(status_view *view)
+{
+	const osp_runstat *s = &view->totals.stat;
+
+	if (view->totals.shipper_alive && view->shipper_pid == 0)
 		view->shipper_pid = osp_owner_pid(s->shipper);
 	if (s->last_error_wall_ns != 0)
 		osp_timestamp_text(s->last_error_wall_ns, view->error_time);
@@ -117,48 +123,11 @@ read_status(status_view *view, const char *option)
 	return result;
 }
 
-/* One counter of the output: its member in the JSON, its words in the text. */
-typedef struct counter
-{
-	const char *name;
-	const char *label;
-	uint64_t value;
-} counter;
-
-#define COUNTERS_MAX 16
-
-static size_t
-fill_counters(const status_view *view, counter out[COUNTERS_MAX])
-{
-	const osp_run_totals *t = &view->totals;
-	const osp_runstat *s = &t->stat;
-	const counter all[] = {
-		{"rings", "rings", t->rings},
-		{"written", "points written", t->written},
-		{"dropped", "points dropped", t->dropped},
-		{"untraced", "sessions without ring", s->untraced},
-		{"ring_bytes", "bytes of rings", s->ring_bytes},
-		{"waiting_bytes", "bytes waiting", t->waiting_bytes},
-		{"shipped", "points shipped", s->shipped},
-		{"refused", "points refused", s->refused},
-		{"spooled", "points spooled", s->spooled},
-		{"spool_points", "points in the spool", s->spool_points},
-		{"spool_bytes", "bytes in the spool", s->spool_bytes},
-		{"spool_dropped", "lost by the spool", s->spool_dropped},
-		{"corrupt_bytes", "corrupt bytes skipped", s->corrupt_bytes},
-		{"batches", "batches", s->batches},
-		{"driver_errors", "batches that failed", s->driver_errors},
-	};
-
-	memcpy(out, all, sizeof(all));
-	return sizeof(all) / sizeof(all[0]);
-}
-
 static void
 print_text(cli_out *out, const status_view *view)
 {
-	counter counters[COUNTERS_MAX];
-	size_t count = fill_counters(view, counters);
+	status_counter counters[STATUS_COUNTERS_MAX];
+	size_t count = status_counters(view, counters);
 	osp_buf error;
 	size_t i;
 
@@ -227,8 +196,8 @@ add_troubles(osp_buf *json, osp_str lines)
 static void
 print_json(cli_out *out, const status_view *view)
 {
-	counter counters[COUNTERS_MAX];
-	size_t count = fill_counters(view, counters);
+	status_counter counters[STATUS_COUNTERS_MAX];
+	size_t count = status_counters(view, counters);
 	osp_buf json;
 	size_t i;
 
@@ -266,40 +235,84 @@ print_json(cli_out *out, const status_view *view)
 	osp_buf_term(&json);
 }
 
-int
-cmd_status(int argc, char **argv)
+typedef struct status_args
 {
-	const char *directory = NULL;
-	bool json = false;
-	status_view view;
-	cli_out out;
-	int result;
+	const char *directory;
+	const char *server;
+	bool json;
+	bool metrics;
+	bool help;
+} status_args;
+
+/* CLI_OK, or CLI_USAGE after a message. */
+static int
+read_args(int argc, char **argv, status_args *args)
+{
 	int c;
 
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{
 		if (c == OPT_RUN_DIRECTORY)
-			directory = optarg;
+			args->directory = optarg;
+		else if (c == OPT_SERVER)
+			args->server = optarg;
 		else if (c == OPT_JSON)
-			json = true;
+			args->json = true;
+		else if (c == OPT_METRICS)
+			args->metrics = true;
 		else
-			return c == 'h' ? cli_help(help) : CLI_USAGE;
+		{
+			args->help = c == 'h';
+			return args->help ? CLI_OK : CLI_USAGE;
+		}
 	}
 	if (!cli_operands(argc, argv, 0, ""))
 		return CLI_USAGE;
+	if (args->json && args->metrics)
+		return cli_usage("--json and --metrics exclude each other");
+	if (args->directory != NULL && args->server != NULL)
+		return cli_usage("--run-directory and --server exclude each other");
+	return CLI_OK;
+}
+
+static int
+print_view(const status_view *view, const status_args *args)
+{
+	cli_out out;
+	int result = cli_out_open(&out, NULL);
+
+	if (result != CLI_OK)
+		return result;
+	if (args->json)
+		print_json(&out, view);
+	else if (args->metrics)
+		status_print_metrics(&out, view);
+	else
+		print_text(&out, view);
+	return cli_out_close(&out);
+}
+
+int
+cmd_status(int argc, char **argv)
+{
+	status_args args = {.directory = NULL};
+	status_view view;
+	int result = read_args(argc, argv, &args);
+
+	if (result != CLI_OK || args.help)
+		return args.help ? cli_help(help) : result;
 	memset(&view, 0, sizeof(view));
 	osp_buf_init(&view.troubles, &osp_allocator_default, 64 * 1024);
-	result = read_status(&view, directory);
+	result = args.server != NULL ? status_read_server(&view, args.server)
+								 : read_status(&view, args.directory);
 	if (result == CLI_OK)
-		result = cli_out_open(&out, NULL);
+		result = complete_view(&view);
 	if (result == CLI_OK)
-	{
-		if (json)
-			print_json(&out, &view);
-		else
-			print_text(&out, &view);
-		result = cli_out_close(&out);
-	}
+		result = print_view(&view, &args);
 	osp_buf_term(&view.troubles);
-	return result == CLI_OK && view.trouble_count > 0 ? CLI_ATTENTION : result;
+
+	/* Whoever scrapes metrics judges them. */
+	if (result == CLI_OK && view.trouble_count > 0 && !args.metrics)
+		result = CLI_ATTENTION;
+	return result;
 }

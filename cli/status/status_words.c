@@ -3,7 +3,7 @@
  * status_words.c
  *	  What somebody should know of a run directory before any counter.
  */
-#include "status_words.h"
+#include "status/status_words.h"
 #include "control_text.h"
 
 /* "1 point", "2 points" */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status_view.h
+ *	  What `osprofiler status` prints, in one place for all forms.
+ */
+#ifndef OSPROFILER_CLI_STATUS_VIEW_H
+#define OSPROFILER_CLI_STATUS_VIEW_H
+
+#include "osprofiler/notification.h"
+#include "out.h"
+#include "record/runstat.h"
+
+typedef struct status_view
+{
+	char path[OSP_RUNDIR_PATH_MAX];
+	osp_run_totals totals;
+	long shipper_pid;                       /* 0: none is at work */
+	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
+	osp_buf troubles;                       /* a line for each */
+	size_t trouble_count;
+	bool of_server; /* which does not tell all counters */
+} status_view;
+
+/* One counter: its member in the JSON, its words in the text, and what it is for
+ * Prometheus. */
+typedef struct status_counter
+{
+	const char *name;
+	const char *label;
+	bool grows;     /* never falls while the run directory exists */
+	bool of_server; /* osprofiler.stat has it */
+	uint64_t value;
+} status_counter;
+
+#define STATUS_COUNTERS_MAX 16
+
+/* Fills the array; returns how many there are. */
+size_t status_counters(const status_view *view,
+					   status_counter out[STATUS_COUNTERS_MAX]);
+
+/* Prometheus' text format. */
+void status_print_metrics(cli_out *out, const status_view *view);
+
+/* --- status_server.c --- */
+
+/* Reads the counters of a server by its view osprofiler.stat. CLI_FAILED after a
+ * message. */
+int status_read_server(status_view *view, const char *conninfo) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_STATUS_VIEW_H */
