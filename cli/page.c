@@ -9,22 +9,19 @@
 #include "page.h"
 
 extern const char cli_page_head[];
-extern const char cli_page_head_end[];
 extern const char cli_page_tail[];
-extern const char cli_page_tail_end[];
+extern const uint32_t cli_page_head_size;
+extern const uint32_t cli_page_tail_size;
 
 osp_status
 cli_page_write(osp_report *report, osp_write_fn write, void *ctx)
 {
-	osp_status status = write(
-		ctx,
-		osp_str_n(cli_page_head, (size_t) (cli_page_head_end - cli_page_head)));
+	osp_status status =
+		write(ctx, osp_str_n(cli_page_head, cli_page_head_size));
 
 	if (status == OSP_OK)
 		status = osp_report_page_write(report, write, ctx);
 	if (status == OSP_OK)
-		status = write(ctx,
-					   osp_str_n(cli_page_tail,
-								 (size_t) (cli_page_tail_end - cli_page_tail)));
+		status = write(ctx, osp_str_n(cli_page_tail, cli_page_tail_size));
 	return status;
 }

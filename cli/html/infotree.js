@@ -4,7 +4,7 @@
 
 import { ExactNumber } from './trace.js';
 import { el, addTo, visibleNodes, copyButton } from './dom.js';
-import { countText } from './text.js';
+import { countText, cutText } from './text.js';
 
 const SHOWN_MAX = 2000;   // characters of a value
 const ITEMS_MAX = 500;    // members of a list
@@ -29,7 +29,7 @@ export function jsonOf(value, indent = '') {
 
 // A text that may be very long: its beginning, and a button for the rest.
 export function longText(text, max, nodes = visibleNodes) {
-  const box = el('span.long', {}, nodes(text.slice(0, max)));
+  const box = el('span.long', {}, nodes(cutText(text, max)));
 
   if (text.length > max)
     box.append('… ', el('button.link', {

@@ -61,9 +61,12 @@ export function visiblePieces(text) {
   return pieces;
 }
 
-// The beginning of a text in one line.
+// The beginning of a text; no character is cut in two.
+export const cutText = (text, length) => text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+
+// The same in one line.
 export function lineText(text, length = 160) {
-  const cut = text.length > length ? `${text.slice(0, length)}…` : text;
+  const cut = text.length > length ? `${cutText(text, length)}…` : text;
 
   return visibleText(cut.replace(/\s+/g, ' '));
 }

@@ -160,6 +160,7 @@ const HOSTILE_TEXTS = [
   `javascript:${PWN}`,
   'SELECT \u202e1 -- tfel ot thgir\u202c \u2028 \u2029 \u200b \u0000 \u0007 \u001b[31m',
   "\ud800 a surrogate alone, \ufeff a mark, \u{e0041} a tag",
+  `${'x'.repeat(159)}\u{1f40c} cut between two halves`, '\u05d0\u05d1\u05d2 from the right',
   '__proto__', 'constructor', '${PWN}', '@SCRIPT@', '\\u003c/script>',
 ];
 

@@ -48,6 +48,7 @@ test('hostile and strange traces', async (t) => {
     assert.doesNotMatch(shown, /[\u202a-\u202e\u2066-\u2069\u200b\u2028\u2029\u0000-\u0008]/,
       'nothing turns the text round, or is invisible');
     assert.match(shown, /⟨U\+202E⟩/, 'but has a mark');
+    assert.doesNotMatch(shown, /⟨U\+D83D⟩/, 'no character is cut in two');
     await close(tab);
   });
 

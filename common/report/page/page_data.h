@@ -114,7 +114,7 @@ uint32_t osp__page_value(osp__page *page, osp_str value);
 uint32_t osp__page_inside(osp__page *page, osp_str inside);
 
 /* The number of a text in UTF-8. */
-uint32_t osp__page_string(osp__page *page, osp_str text);
+uint32_t osp__page_string(osp__page *page, osp_str string);
 
 /* ---- page_points.c ---- */
 
@@ -133,6 +133,6 @@ uint32_t osp__page_count_shape(osp__page *page, const osp__op *op,
 void osp__page_rows(osp__page *page);
 
 /* Writes them as members of an object: "depth":[...],... */
-void osp__page_put_columns(osp__page *page, osp_write_fn put, void *ctx);
+void osp__page_put_columns(osp__page *page, osp_write_fn write, void *ctx);
 
 #endif /* OSPROFILER_PAGE_DATA_H */
