@@ -563,6 +563,25 @@ read_replicas(osp_redis *redis, osp_error *err)
 						 WAIT_MS);
 }
 
+/* Behind the last reply something comes: the end of the connection, or what was not
+ * asked for, after which nothing is certain. */
+static osp_status
+not_quiet(osp_redis *redis, osp_error *err)
+{
+	osp_redis_node *node = redis->from;
+	char byte;
+	bool ended = node->reader->pos >= node->reader->len &&
+				 osp__stream_read(&node->stream, &byte, 1) < 0;
+
+	osp__redis_node_drop(node);
+	osp__redis_drop(redis);
+	return osp_error_set(err,
+						 OSP_EUNAVAIL,
+						 ended ? "lost the connection to redis at %s"
+							   : "redis at %s answers what it was not asked",
+						 node->where);
+}
+
 /* One of the ends: a number of replicas, or the word, with nothing behind it. */
 static osp_status
 read_end(osp_driver_conn *conn, osp_error *err)
@@ -579,15 +598,8 @@ read_end(osp_driver_conn *conn, osp_error *err)
 	if (shared->items[0].type != REDIS_REPLY_STRING ||
 		!osp_str_eq(osp__redis_text(shared, 0), osp_buf_str(&conn->text)))
 		return osp__redis_trouble(redis, err);
-	if (osp__redis_node_is_quiet(redis->from))
-		return OSP_OK;
-	status = osp_error_set(err,
-						   OSP_EUNAVAIL,
-						   "redis at %s answers what it was not asked",
-						   redis->from->where);
-	osp__redis_node_drop(redis->from);
-	osp__redis_drop(redis);
-	return status;
+	return osp__redis_node_is_quiet(redis->from) ? OSP_OK
+												 : not_quiet(redis, err);
 }
 
 /*

@@ -298,6 +298,33 @@ test_dead_node(void **state)
 	contract_close(conn);
 }
 
+/* A node that stands still is waited for as long as the call may take. */
+static void
+test_silent_node(void **state)
+{
+	osp_driver_conn *conn = contract_open_as(uri, false, 300);
+	char line[256];
+	points all;
+	long begin;
+
+	(void) state;
+	fill_all_nodes(&all);
+	contract_store(conn, &all);
+	(void) snprintf(
+		line, sizeof(line), "kill -STOP $(cat '%s/2/pid')", group_dir);
+	assert_int_equal(system(line), 0);
+	begin = contract_now_ms();
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "does not answer within 300 ms"));
+	assert_true(contract_now_ms() - begin < 2000);
+	memcpy(strstr(line, "STOP"), "CONT", 4);
+	assert_int_equal(system(line), 0);
+	(void) group_store(conn, &all);
+	group_expect_all(conn, OSP_STR("t7"), &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
 /* A value that one node does not take costs nobody else anything. */
 static void
 test_value_too_long(void **state)
@@ -364,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_moving_slot),
 		cmocka_unit_test(test_moving_trace),
 		cmocka_unit_test(test_dead_node),
+		cmocka_unit_test(test_silent_node),
 		cmocka_unit_test(test_value_too_long),
 		cmocka_unit_test(test_database),
 	};

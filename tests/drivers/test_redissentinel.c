@@ -5,6 +5,7 @@
  *	  fail-over while points flow.
  */
 #include "redis_group.h"
+#include "stranger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,58 @@ test_strings(void **state)
 	(void) snprintf(
 		text, sizeof(text), "redissentinel://127.0.0.1:%d", group_port("a"));
 	group_store_fails(text, "unknown command");
+}
+
+/* A sentinel that says nothing is passed over, and one that says something else
+ * than an address. */
+static void
+test_strange_sentinels(void **state)
+{
+	static const char *const answers[] = {"",
+										  "*-1\r\n",
+										  "*2\r\n:1\r\n:2\r\n",
+										  "*2\r\n$1\r\nh\r\n$1\r\n0\r\n",
+										  "*2\r\n$1\r\nh\r\n$1\r\nx\r\n",
+										  "HTTP/1.1 400 Bad Request\r\n\r\n",
+										  "-LOADING\r\n"};
+	osp_driver_conn *conn;
+	char text[128];
+	points all;
+	size_t i;
+	int port;
+	int fd = listen_mute(5, &port);
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, group_trace, 0, 1);
+	(void) snprintf(text,
+					sizeof(text),
+					"redissentinel://127.0.0.1:%d,127.0.0.1:%d",
+					port,
+					sentinel_port);
+	conn = contract_open_as(text, false, 200);
+	contract_store(conn, &all);
+	contract_close(conn);
+	(void) close(fd);
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+	{
+		const stranger who = {.text = answers[i]};
+		pid_t pid = start_stranger(&who, &port);
+
+		(void) snprintf(
+			text, sizeof(text), "redissentinel://127.0.0.1:%d", port);
+		group_store_fails(text, "sentinel");
+		(void) snprintf(text,
+						sizeof(text),
+						"redissentinel://127.0.0.1:%d,127.0.0.1:%d",
+						port,
+						sentinel_port);
+		conn = contract_open_as(text, false, TIMEOUT_MS);
+		contract_store(conn, &all);
+		contract_close(conn);
+		end_stranger(pid);
+	}
+	points_term(&all);
 }
 
 /* Stores batches one by one, while something happens before the tenth, until the
@@ -296,6 +349,7 @@ main(void)
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_strange_sentinels),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_death),
 		cmocka_unit_test(test_slow_replica),
