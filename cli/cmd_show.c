@@ -32,7 +32,7 @@ static const char help[] =
 	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
 	"\n"
 	"Shows a trace. TRACE is its id (a UUID or the beginning of one, or the 32\n"
-	"hex digits of an OpenTelemetry trace id), or a file that holds one: a\n"
+	"hex digits of an OpenTelemetry trace id), 'last' for the newest, or a file that holds one: a\n"
 	"notification on each line, a JSON list of notifications, or what --json\n"
 	"printed before.\n"
 	"\n"

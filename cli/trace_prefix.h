@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_prefix.h
- *	  A trace that is named by the beginning of its id.
+ *	  A trace that is named by the beginning of its id, or as the last one.
  */
 #ifndef OSPROFILER_CLI_TRACE_PREFIX_H
 #define OSPROFILER_CLI_TRACE_PREFIX_H
@@ -12,6 +12,7 @@
 /*
  * If name may be the beginning of an id (8 hex digits at least, dashes where a
  * UUID has them), the one trace among the newest ones whose id begins so: its id.
+ * "last" is the trace that ended last.
  * CLI_OK and an empty id: there is none, or name is something else. CLI_FAILED
  * after a message, if several traces begin so or the list cannot be read.
  */

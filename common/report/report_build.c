@@ -54,6 +54,7 @@ reset_node(const osp_report *report, osp__node *node)
 	node->parent = node->known_parent;
 	node->first_child = node->last_child = node->next_sibling = NULL;
 	node->mark = 0;
+	node->covered_ns = 0;
 	node->cycle = false;
 	node->last_drawn = false;
 	node->fold = NULL;
@@ -137,6 +138,27 @@ note_gap(osp__node *node, bool first, int64_t *end_ns)
 		*end_ns = node_end_ns;
 }
 
+/* Adds the time that a child takes of its parent's to what its siblings took before,
+ * which ended at end_ns. */
+static void
+note_cover(osp__node *parent, const osp__node *child, bool first,
+		   int64_t end_ns)
+{
+	int64_t from_ns = osp__node_start_ns(child);
+	int64_t to_ns = child->stops > 0 ? osp__node_end_ns(child) : INT64_MAX;
+
+	if (child->loss)
+		return;
+	if (from_ns < osp__node_start_ns(parent))
+		from_ns = osp__node_start_ns(parent);
+	if (!first && from_ns < end_ns)
+		from_ns = end_ns;
+	if (to_ns > osp__node_end_ns(parent))
+		to_ns = osp__node_end_ns(parent);
+	if (to_ns > from_ns)
+		parent->covered_ns += osp__ns_between(from_ns, to_ns);
+}
+
 static void
 link_child(osp_report *report, osp__node *node)
 {
@@ -149,6 +171,8 @@ link_child(osp_report *report, osp__node *node)
 	int64_t *end_ns =
 		parent != NULL ? &parent->children_end_ns : &report->roots_end_ns;
 
+	if (parent != NULL)
+		note_cover(parent, node, *last == NULL, *end_ns);
 	note_gap(node, *last == NULL, end_ns);
 	if (*last != NULL)
 		(*last)->next_sibling = node;

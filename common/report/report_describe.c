@@ -79,6 +79,37 @@ osp__report_decode(osp_report *report, osp_str inside, osp_buf *out)
 	return osp_buf_status(out);
 }
 
+double
+osp__report_number(yyjson_val *value)
+{
+	const char *at = yyjson_get_raw(value);
+	double number = 0;
+	double unit = 1;
+	int exponent = 0;
+	bool negative;
+
+	if (at == NULL)
+		return 0;
+	for (; *at >= '0' && *at <= '9'; at++)
+		number = number * 10 + (*at - '0');
+	if (*at == '.')
+		for (at++; *at >= '0' && *at <= '9'; at++)
+		{
+			unit /= 10;
+			number += unit * (*at - '0');
+		}
+	if (*at != 'e' && *at != 'E')
+		return number;
+	at++;
+	negative = *at == '-';
+	at += *at == '-' || *at == '+';
+	for (; *at >= '0' && *at <= '9' && exponent < 100; at++)
+		exponent = exponent * 10 + (*at - '0');
+	for (; exponent > 0; exponent--)
+		number = negative ? number / 10 : number * 10;
+	return number;
+}
+
 static yyjson_val *
 member(yyjson_val *object, const char *key)
 {
@@ -136,6 +167,7 @@ describe_start(yyjson_val *info, osp__description *what)
 			break;
 		}
 	}
+	osp__remark_start(db, what);
 	what->cut = member(db, "statement_length") != NULL;
 }
 
@@ -173,9 +205,11 @@ describe_rows(yyjson_val *info, osp__description *what)
 {
 	yyjson_val *db = member(info, "db");
 	osp_str command = osp__json_str(member(db, "command"));
+	yyjson_val *untimed = what->untimed ? member(db, "node") : NULL;
 
 	if (!osp__json_i64(member(db, "rows"), &what->rows) &&
-		!osp__json_i64(member(info, "rows"), &what->rows))
+		!osp__json_i64(member(info, "rows"), &what->rows) &&
+		!osp__json_i64(member(untimed, "rows"), &what->rows))
 		what->rows = -1;
 	what->command = command.len > 0;
 	what->command_counts = counts_rows(command);
@@ -240,6 +274,7 @@ describe_stop(yyjson_val *info, osp__description *what)
 	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
 		what->truncated = 0;
 	what->untimed = node != NULL && member(node, "total_ms") == NULL;
+	osp__remark_stop(member(info, "db"), what);
 	describe_rows(info, what);
 	describe_outcome(info, what);
 	describe_bound(info, what);
@@ -260,6 +295,9 @@ reset(osp__description *what)
 	what->rows = -1;
 	what->truncated = 0;
 	what->cut = false;
+	what->remark[0] = '\0';
+	what->plan_rows = 0;
+	what->workers = 0;
 	what->untimed = false;
 	what->statement = false;
 	what->command = false;

@@ -12,6 +12,9 @@
 /* Longest duration in words, with its NUL. */
 #define OSP__DURATION_MAX 24
 
+/* Longest remark, with its NUL. */
+#define OSP__REMARK_MAX 160
+
 /* How an operation stands. */
 typedef enum osp__state
 {
@@ -30,13 +33,17 @@ osp__state osp__report_state(osp_report *report, const osp__node *node);
 typedef struct osp__description
 {
 	osp__state state;
-	osp_buf detail;      /* the statement, the request, the function */
-	osp_buf error;       /* type and message; empty: none */
-	const char *unread;  /* how a client left its result; NULL: it did not */
-	const char *bound;   /* its time is only a bound, of this kind; NULL: it is
+	osp_buf detail;     /* the statement, the request, the function */
+	osp_buf error;      /* type and message; empty: none */
+	const char *unread; /* how a client left its result; NULL: it did not */
+	const char *bound;  /* its time is only a bound, of this kind; NULL: it is
 						  * what it took */
-	int64_t rows;        /* -1: not known, or none of its business */
-	int64_t truncated;   /* children that were left out of the trace */
+	char remark
+		[OSP__REMARK_MAX]; /* report_remark.c; empty: nothing is unusual */
+	double plan_rows;      /* that a node of a plan was expected to return */
+	double workers;        /* that it wanted */
+	int64_t rows;          /* -1: not known, or none of its business */
+	int64_t truncated;     /* children that were left out of the trace */
 	bool untimed;        /* a node of a plan of which only rows were counted */
 	bool cut;            /* the statement goes on beyond detail */
 	bool statement;      /* detail is one */
@@ -55,8 +62,18 @@ osp_status osp__report_describe(osp_report *report, const osp__node *node,
 osp_status osp__report_decode(osp_report *report, osp_str inside,
 							  osp_buf *out) OSP_MUST_CHECK;
 
+/* Notes what of the start's db osp__remark_stop() needs. (report_remark.c) */
+void osp__remark_start(yyjson_val *db, osp__description *what);
+
+/* Makes the remark from the stop's db. */
+void osp__remark_stop(yyjson_val *db, osp__description *what);
+
 /* The inside of a JSON string; empty if value is null or no string. */
 osp_str osp__report_inside(osp_str value);
+
+/* A number that is not negative, for the reader leaves numbers as they are
+ * written; 0 if it is none. An exponent is read as far as figures have one. */
+double osp__report_number(yyjson_val *value);
 
 /* A time of three digits with its unit: "1.23 ms". */
 void osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX]);

@@ -63,7 +63,7 @@ typedef struct drawing
 	osp_buf detail;  /* the two texts of a line that share what is left of it */
 	osp_buf error;
 	osp__description what;
-	char mark[96];         /* what is said of a node in parentheses */
+	char mark[256];        /* what is said of a node in parentheses */
 	const osp__fold *fold; /* that the line stands for; NULL: one operation */
 	osp_status status;
 	size_t columns; /* of the line so far */
@@ -407,6 +407,34 @@ server_mark(drawing *d, const osp__node *node)
 	return d->mark;
 }
 
+/* What is unusual about an operation; and how long it took by itself, if others ran
+ * in it and that is worth telling. */
+static const char *
+remark_mark(drawing *d, const osp__node *node)
+{
+	int64_t self_ns = osp__node_self_ns(node);
+	char self[OSP__DURATION_MAX + 8] = "";
+
+	if (server_mark(d, node)[0] != '\0')
+		return d->mark;
+	if (d->options.times && node->covered_ns > 0 && node->stops > 0 &&
+		self_ns >= BESIDE_MIN_NS &&
+		(double) self_ns >= GAP_SHARE * (double) d->total_ns)
+	{
+		memcpy(self, "self ", 5);
+		osp__duration_text(self_ns, self + 5);
+	}
+	if (self[0] == '\0' && d->what.remark[0] == '\0')
+		return "";
+	(void) snprintf(d->mark,
+					sizeof(d->mark),
+					"(%s%s%s)",
+					self,
+					self[0] != '\0' && d->what.remark[0] != '\0' ? ", " : "",
+					d->what.remark);
+	return d->mark;
+}
+
 /* What restricts the rest of a node's line, in parentheses; "" if nothing does. */
 static const char *
 node_mark(drawing *d, const osp__node *node)
@@ -427,7 +455,7 @@ node_mark(drawing *d, const osp__node *node)
 	else if (d->what.bound != NULL && d->options.times)
 		(void) snprintf(d->mark, sizeof(d->mark), "(%s)", d->what.bound);
 	else
-		return server_mark(d, node);
+		return remark_mark(d, node);
 	return d->mark;
 }
 

@@ -79,6 +79,7 @@ typedef struct osp__node
 	struct osp__node *next_sibling;
 	int64_t gap_ns; /* since the siblings before it had ended; 0: they ran */
 	int64_t children_end_ns; /* of those so far, while the tree is made */
+	int64_t covered_ns;      /* of its time, in which one of them ran */
 	uint32_t order;          /* place among all nodes in time */
 	uint32_t mark; /* the walk that visited it last, while rings are searched */
 	bool loss;     /* it only reports that points were lost */
@@ -208,6 +209,15 @@ osp__node_duration_ns(const osp__node *node)
 	if (node->elapsed_ns >= 0)
 		return node->elapsed_ns;
 	return osp__ns_between(osp__node_start_ns(node), osp__node_end_ns(node));
+}
+
+/* How long it took without the time in which operations below it ran. */
+static inline int64_t
+osp__node_self_ns(const osp__node *node)
+{
+	int64_t self_ns = osp__node_duration_ns(node) - node->covered_ns;
+
+	return self_ns > 0 ? self_ns : 0;
 }
 
 /* The node that is drawn after node and all that is below it. */

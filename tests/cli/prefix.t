@@ -45,10 +45,18 @@ one_error(qr/the ids of 2 traces begin with '$_': give more of the id$/, 'trace'
 one_error(qr/no trace '\Q$_\E' .*give the whole id/, 'trace', 'show', @at, $_)
   for 'fedcba9', 'fedcba97', 'fedcba980', 'fedcba98-0002', 'fedcba9%', 'fedcba98_0001';
 
+# The newest.
+my $newest = (run_ok('trace', 'list', @at) =~ /($one|$two|$other)/)[0];
+like(run_ok('trace', 'show', @at, 'last'), qr/^Trace \Q$newest\E /, 'the last one');
+like(run_ok('trace', 'explain', @at, 'last'), qr/./, 'its explanation');
+one_error(qr/there is no trace in/, 'trace', 'show', '--connection-string', "sqlite:///$dir/none.db", 'last');
+
 # In a file.
 my $file = write_points("$dir/points", point('app-start', $one, $one, 'a1', '01.000000'),
 	point('app-stop', $one, $one, 'a1', '01.010000'));
 like(run_ok('trace', 'show', '--connection-string', $file, '1234abcd'), qr/^Trace \Q$one\E /,
 	'a file collector');
+like(run_ok('trace', 'show', '--connection-string', $file, 'last'), qr/^Trace \Q$one\E /,
+	'the last one of a file collector');
 
 done_testing();

@@ -924,6 +924,99 @@ test_on_the_way(void **state)
 	}
 }
 
+/* A node of a plan with these members of its start and its stop. */
+static void
+add_node(osp_report *report, const char *id, const char *start,
+		 const char *stop)
+{
+	char info[512];
+
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"name\": \"%s\", %s}}, ",
+					id,
+					start);
+	add(report, "pg.node-start", id, BASE, 1000, info);
+	(void) snprintf(info, sizeof(info), "\"db\": {\"node\": {%s}}, ", stop);
+	add(report, "pg.node-stop", id, BASE, 2000, info);
+}
+
+static void
+test_remarks(void **state)
+{
+	const osp_draw_options options = {.struct_size = sizeof(options),
+									  .unicode = true};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	add_node(report, "a", "\"plan_rows\": 2", "\"rows\": 4000, \"loops\": 20");
+	add_node(report, "b", "\"plan_rows\": 25", "\"rows\": 4000, \"loops\": 20");
+	add_node(report,
+			 "c",
+			 "\"plan_rows\": 1",
+			 "\"rows\": 100, \"loops\": 100, "
+			 "\"rows_removed_by_filter\": 1900");
+	add_node(report,
+			 "d",
+			 "\"plan_rows\": 1",
+			 "\"rows\": 1, \"loops\": 1, \"rows_removed_by_filter\": 999");
+	add_node(report,
+			 "e",
+			 "\"plan_rows\": 9",
+			 "\"rows\": 9, \"loops\": 1, \"sort_space_type\": \"Disk\", "
+			 "\"sort_space_kb\": 1234");
+	add_node(report,
+			 "f",
+			 "\"plan_rows\": 9, \"workers_planned\": 3",
+			 "\"rows\": 9, \"loops\": 1, \"workers_launched\": 1");
+	add(report, "pg-start", "g", BASE, 1000, "");
+	add(report,
+		"pg-stop",
+		"g",
+		BASE,
+		9000,
+		"\"db\": {\"jit\": {\"generation_ms\": 12.5, \"emission_ms\": 100}, "
+		"\"io_read_ms\": 9}, ");
+	draw(report, &options, &text);
+	assert_string_equal(
+		text.ptr,
+		"7 operations\n"
+		"pg.node  postgres  a  4000 rows  (2 expected, 100 times as many came)\n"
+		"pg.node  b  4000 rows\n"
+		"pg.node  c  100 rows  (100 loops, kept 100 of 2000)\n"
+		"pg.node  d  1 row\n"
+		"pg.node  e  9 rows  (1234 kB on disk)\n"
+		"pg.node  f  9 rows  (1 of 3 workers)\n"
+		"pg  (113 ms JIT)\n");
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+/* The time in which children ran is counted once, and only within the parent's. */
+static void
+test_self_time(void **state)
+{
+	const osp_draw_options options = {
+		.struct_size = sizeof(options), .times = true, .width = 80};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	add(report, "app-start", "a", BASE, 100000, "");
+	add(report, "job-start", "b", "a", 110000, "");
+	add(report, "job-start", "c", "a", 120000, "");
+	add(report, "job-stop", "b", "a", 130000, "");
+	add(report, "job-stop", "c", "a", 140000, "");
+	add(report, "job-start", "d", "a", 190000, "");
+	add(report, "app-stop", "a", BASE, 200000, "");
+	add(report, "job-stop", "d", "a", 250000, "");
+	draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "app  shop@web1  (self 60.0 ms)\n"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 int
 main(void)
 {
@@ -951,6 +1044,8 @@ main(void)
 		cmocka_unit_test(test_folds),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_on_the_way),
+		cmocka_unit_test(test_remarks),
+		cmocka_unit_test(test_self_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,39 +122,6 @@ member(yyjson_val *object, const char *key)
 	return yyjson_obj_get(object, key);
 }
 
-/* A number that is not negative, for the reader leaves numbers as they are
- * written; 0 if it is none. An exponent is read as far as figures have one. */
-static double
-number_of(yyjson_val *value)
-{
-	const char *at = yyjson_get_raw(value);
-	double number = 0;
-	double unit = 1;
-	int exponent = 0;
-	bool negative;
-
-	if (at == NULL)
-		return 0;
-	for (; *at >= '0' && *at <= '9'; at++)
-		number = number * 10 + (*at - '0');
-	if (*at == '.')
-		for (at++; *at >= '0' && *at <= '9'; at++)
-		{
-			unit /= 10;
-			number += unit * (*at - '0');
-		}
-	if (*at != 'e' && *at != 'E')
-		return number;
-	at++;
-	negative = *at == '-';
-	at += *at == '-' || *at == '+';
-	for (; *at >= '0' && *at <= '9' && exponent < 100; at++)
-		exponent = exponent * 10 + (*at - '0');
-	for (; exponent > 0; exponent--)
-		number = negative ? number / 10 : number * 10;
-	return number;
-}
-
 static void
 add_fact(osp__findings *f, osp__op *op, osp__fact fact, double value)
 {
@@ -194,7 +161,7 @@ read_places(osp__findings *f, osp__op *op, yyjson_val *db, const place *places)
 		}
 		value = object != NULL ? member(object, places->key) : NULL;
 		if (value != NULL)
-			add_fact(f, op, places->fact, number_of(value));
+			add_fact(f, op, places->fact, osp__report_number(value));
 	}
 }
 
@@ -224,7 +191,7 @@ read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 	while ((key = yyjson_obj_iter_next(&iter)) != NULL)
 	{
 		osp__fact fact = wait_fact(osp__json_str(key));
-		double ms = number_of(yyjson_obj_iter_get_val(key));
+		double ms = osp__report_number(yyjson_obj_iter_get_val(key));
 
 		if (fact != OSP__FACT_COUNT)
 			add_fact(f, op, fact, ms);
@@ -257,7 +224,10 @@ read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 	read_places(f, op, db, node_places);
 	scale_node(op);
 	if (osp__json_is(member(node, "sort_space_type"), OSP_STR("Disk")))
-		add_fact(f, op, OSP__DISK_KB, number_of(member(node, "sort_space_kb")));
+		add_fact(f,
+				 op,
+				 OSP__DISK_KB,
+				 osp__report_number(member(node, "sort_space_kb")));
 }
 
 static void

@@ -53,6 +53,7 @@ sub drawn_shape
 	}
 	return join "\n", map {
 		my $tree = length $_ > $column ? substr $_, $column : '';
+		$tree =~ s/ *\(self [\d.]+ \w+\)//;
 		$tree =~ s/\bprocess \d+/process N/g;
 		$tree =~ s/\s+\z//;
 		utf8::encode($tree);

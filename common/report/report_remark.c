@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_remark.c
+ *	  What is unusual about an operation, in a few words behind its line: rows that
+ *	  were not expected, that were read in vain, what did not fit into memory.
+ */
+#include "report/report_describe.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Nothing smaller than these is remarkable. */
+#define WRONG_TIMES 10
+#define WRONG_ROWS  100
+#define LOOPS_MIN   100
+#define REMOVED_MIN 1000
+#define TIME_MIN_MS 10.0
+#define BLOCK_KB    8
+
+static double
+number(yyjson_val *object, const char *key)
+{
+	return osp__report_number(yyjson_obj_get(object, key));
+}
+
+/* Appends to the remark, behind a comma. */
+__attribute__((format(printf, 2, 3))) static void
+add(osp__description *what, const char *format, ...)
+{
+	size_t len = strlen(what->remark);
+	va_list args;
+
+	if (len > 0)
+		len +=
+			(size_t) snprintf(what->remark + len, OSP__REMARK_MAX - len, ", ");
+	if (len >= OSP__REMARK_MAX)
+		return;
+	va_start(args, format);
+	(void) vsnprintf(what->remark + len, OSP__REMARK_MAX - len, format, args);
+	va_end(args);
+}
+
+static void
+add_time(osp__description *what, const char *name, double ms)
+{
+	char text[OSP__DURATION_MAX];
+
+	if (ms < TIME_MIN_MS)
+		return;
+	osp__duration_text((int64_t) (ms * 1e6), text);
+	add(what, "%s %s", text, name);
+}
+
+static void
+remark_rows(yyjson_val *node, osp__description *what)
+{
+	double loops = number(node, "loops");
+	double rows = number(node, "rows");
+	double removed = number(node, "rows_removed_by_filter") +
+					 number(node, "rows_removed_by_join_filter") +
+					 number(node, "rows_removed_by_recheck");
+	double each = loops > 0 ? rows / loops : 0;
+
+	if (each >= WRONG_ROWS && each >= what->plan_rows * WRONG_TIMES)
+		add(what,
+			"%.0f expected, %.0f times as many came",
+			what->plan_rows,
+			each / (what->plan_rows > 0 ? what->plan_rows : 1));
+	if (loops >= LOOPS_MIN)
+		add(what, "%.0f loops", loops);
+	if (removed >= REMOVED_MIN && removed >= rows * (WRONG_TIMES - 1))
+		add(what, "kept %.0f of %.0f", rows, rows + removed);
+}
+
+static void
+remark_node(yyjson_val *node, osp__description *what)
+{
+	remark_rows(node, what);
+	if (osp__json_is(yyjson_obj_get(node, "sort_space_type"), OSP_STR("Disk")))
+		add(what, "%.0f kB on disk", number(node, "sort_space_kb"));
+	if (number(node, "disk_kb") > 0)
+		add(what, "%.0f kB on disk", number(node, "disk_kb"));
+	else if (number(node, "hash_batches") > 1)
+		add(what, "%.0f batches", number(node, "hash_batches"));
+	if (number(node, "heap_fetches") >= REMOVED_MIN)
+		add(what, "%.0f heap fetches", number(node, "heap_fetches"));
+	if (what->workers > number(node, "workers_launched"))
+		add(what,
+			"%.0f of %.0f workers",
+			number(node, "workers_launched"),
+			what->workers);
+	add_time(what, "reading", number(node, "io_read_ms"));
+}
+
+static void
+remark_statement(yyjson_val *db, osp__description *what)
+{
+	yyjson_val *jit = yyjson_obj_get(db, "jit");
+	yyjson_val *buffers = yyjson_obj_get(db, "buffers");
+	double temp_kb = number(buffers, "temp_blks_written") * BLOCK_KB;
+
+	add_time(what,
+			 "JIT",
+			 number(jit, "generation_ms") + number(jit, "inlining_ms") +
+				 number(jit, "optimization_ms") + number(jit, "emission_ms"));
+	add_time(what, "reading", number(db, "io_read_ms"));
+	add_time(what, "writing", number(db, "io_write_ms"));
+	if (temp_kb >= REMOVED_MIN)
+		add(what, "%.0f kB in temporary files", temp_kb);
+	if (number(yyjson_obj_get(db, "wal"), "fpi") >= WRONG_ROWS)
+		add(what,
+			"%.0f full pages in the WAL",
+			number(yyjson_obj_get(db, "wal"), "fpi"));
+}
+
+void
+osp__remark_start(yyjson_val *db, osp__description *what)
+{
+	yyjson_val *node = yyjson_obj_get(db, "node");
+
+	what->plan_rows = number(node, "plan_rows");
+	what->workers = number(node, "workers_planned");
+}
+
+void
+osp__remark_stop(yyjson_val *db, osp__description *what)
+{
+	yyjson_val *node = yyjson_obj_get(db, "node");
+
+	if (node != NULL)
+		remark_node(node, what);
+	else
+		remark_statement(db, what);
+}
