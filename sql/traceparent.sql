@@ -53,7 +53,40 @@ SELECT active, source FROM osprofiler.context() :wrong;
 SET osprofiler.sample_rate = 1e-300;
 SELECT active, reason FROM osprofiler.context();
 RESET osprofiler.sample_rate;
+
+-- As the name of the application, if that is accepted: for the next statement only,
+-- and the whole name must be a traceparent. The SET is no operation.
+SELECT '00-' || :'trace_id' || '-00f067aa0ba902b9-01' AS name,
+	'x00-' || :'trace_id' || '-00f067aa0ba902b9-01' AS longer \gset
+SET application_name = :'name';
+SELECT 'a name that is only a name';
+SET osprofiler.accept_application_name = on;
+SET application_name = :'name';
+SELECT 'by the name of the application';
+SELECT 'the one after it';
+SET application_name = :'longer';
+SELECT 'not the whole name';
+SET SESSION application_name TO :'name';
+SET application_name = 'psql';
+SELECT 'set back before it';
+BEGIN;
+SET LOCAL application_name = :'name';
+INSERT INTO no_such_table VALUES (1);
+ROLLBACK;
+SELECT 'behind an error';
+BEGIN;
+SET application_name = :'name';
+ROLLBACK;
+SELECT 'behind a rollback';
+SET application_name = :'name';
+SELECT 'a comment goes first' :comment;
+SELECT 'used up by a comment';
+RESET application_name;
 RESET osprofiler.accept_traceparent;
+SET application_name = :'name';
+SELECT 'traceparents are not accepted';
+RESET application_name;
+RESET osprofiler.accept_application_name;
 SELECT 'not accepted any more' :comment;
 
 CALL test.wait_for_delivery();

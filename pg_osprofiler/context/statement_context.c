@@ -12,7 +12,8 @@
  * who send the same one with many statements.
  *
  * A comment counts only in the text that the client sent: what an EXECUTE or a
- * function runs may be text of another time and another trace. And so does what
+ * function runs may be text of another time and another trace. For the same reason
+ * it counts for the first execution of a prepared statement only. And so does what
  * osprofiler.set_context has set: it is for the client's next statement, which
  * uses it up, whatever it is; where a transaction is rolled back before there
  * was one, it is forgotten.
@@ -21,6 +22,7 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "commands/prepare.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/portal.h"
@@ -157,6 +159,25 @@ use_traceparent(osp_str value, pgospContext *context)
 	return true;
 }
 
+/*
+ * Was the portal's prepared statement executed before? The comment of its text
+ * names the operation that sent the text, so it counts for the first execution
+ * only. Of an unnamed statement this is known if its plan was made anew, as it is
+ * where there are parameters.
+ */
+static bool
+is_executed_again(void)
+{
+	const PreparedStatement *prepared;
+
+	if (ActivePortal == NULL || ActivePortal->cplan == NULL)
+		return false;
+	if (ActivePortal->prepStmtName == NULL)
+		return ActivePortal->cplan->generation > 1;
+	prepared = FetchPreparedStatement(ActivePortal->prepStmtName, false);
+	return prepared != NULL && PGOSP_PLANS_MADE(prepared->plansource) > 1;
+}
+
 /* The context in the comments of the statement, or NULL if there is none. */
 static const pgospContext *
 context_of_comment(const char *string, int location, int length)
@@ -169,7 +190,7 @@ context_of_comment(const char *string, int location, int length)
 
 	if (!pgosp_comment_gate ||
 		!pgosp_may_have_comment(string, location, length) ||
-		!is_of_client(string))
+		!is_of_client(string) || is_executed_again())
 		return NULL;
 	found = pgosp_text_context(
 		string, location, length, bytes, &info, &hmac, &loose);
@@ -243,17 +264,23 @@ set_next(osp_str text)
 	count(next.verdict);
 }
 
-bool
-pgosp_context_set_next(osp_str text)
+/* Has what is set for the next statement forgotten with its transaction. */
+static void
+listen_to_transactions(void)
 {
 	static bool listening = false;
 
-	if (!listening)
-	{
-		RegisterXactCallback(transaction_ends, NULL);
-		RegisterSubXactCallback(subtransaction_ends, NULL);
-		listening = true;
-	}
+	if (listening)
+		return;
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+	listening = true;
+}
+
+bool
+pgosp_context_set_next(osp_str text)
+{
+	listen_to_transactions();
 	if (text.len == 0 || !pgosp_enabled)
 	{
 		forget_next();
@@ -263,6 +290,20 @@ pgosp_context_set_next(osp_str text)
 	pgosp_has_next_context = true;
 	pgosp_gates_update();
 	return next.verdict == OSP_CTX_ACCEPTED;
+}
+
+void
+pgosp_context_of_application_name(osp_str name)
+{
+	osp_traceparent read;
+
+	if (name.len != OSP_TRACEPARENT_LEN || !pgosp_enabled ||
+		!osp_traceparent_read(name, &read))
+		return;
+	listen_to_transactions();
+	next.refused_traceparent = false;
+	pgosp_has_next_context = use_traceparent(name, &next);
+	pgosp_gates_update();
 }
 
 void

@@ -88,6 +88,28 @@ changes_context(const Node *statement)
 		   ((const DiscardStmt *) statement)->target == DISCARD_ALL;
 }
 
+/*
+ * Is it SET application_name by the client, where that may bring a context? Then
+ * the context is taken from it. Instruments that use this set the old name again
+ * later, so no such statement is an operation.
+ */
+static bool
+brings_context(const PlannedStmt *pstmt, const pgospStatementFacts *facts)
+{
+	VariableSetStmt *set = (VariableSetStmt *) pstmt->utilityStmt;
+
+	if (!pgosp_accept_application_name || !pgosp_accept_traceparent ||
+		!IsA(set, VariableSetStmt) || pgosp_current != NULL ||
+		facts->string != debug_query_string || set->name == NULL ||
+		pg_strcasecmp(set->name, "application_name") != 0)
+		return false;
+	pgosp_context_use_up(facts->string);
+	if (set->kind == VAR_SET_VALUE)
+		pgosp_context_of_application_name(
+			osp_str_of(ExtractSetVariableArgs(set)));
+	return true;
+}
+
 static bool
 is_wanted(const PlannedStmt *pstmt, ProcessUtilityContext context,
 		  const pgospStatementFacts *facts, pgospParent *parent)
@@ -99,6 +121,8 @@ is_wanted(const PlannedStmt *pstmt, ProcessUtilityContext context,
 		pgosp_context_use_up(facts->string);
 		return false;
 	}
+	if (brings_context(pstmt, facts))
+		return false;
 	return pgosp_statement_wanted(facts, parent);
 }
 
@@ -267,7 +291,8 @@ static pgosp_hot void
 pgosp_ProcessUtility(PGOSP_UTILITY_ARGS)
 {
 	if (likely(!pgosp_anything_to_do(
-			queryString, pstmt->stmt_location, pstmt->stmt_len)))
+				   queryString, pstmt->stmt_location, pstmt->stmt_len) &&
+			   !pgosp_accept_application_name))
 		prev_ProcessUtility(PGOSP_UTILITY_PASS);
 	else
 		maybe_traced(PGOSP_UTILITY_PASS);

@@ -2,8 +2,9 @@
 //
 // otel_service.js
 //	  A service as OpenTelemetry's users write it: its own SDK, the
-//	  instrumentation of the driver pg, contexts in comments of statements.
-//	  Sends its spans to OTLP_URL; PGHOST and the like name the server.
+//	  instrumentation of the driver pg, contexts in comments of statements, or with
+//	  PROPAGATE=name in the name of the application. Sends its spans to OTLP_URL;
+//	  PGHOST and the like name the server, REQUEST the span around all others.
 
 'use strict';
 
@@ -24,7 +25,11 @@ const provider = new NodeTracerProvider({
 provider.register();
 registerInstrumentations({
 	tracerProvider: provider,
-	instrumentations: [new PgInstrumentation({ addSqlCommenterCommentToQueries: true })],
+	instrumentations: [
+		new PgInstrumentation(process.env.PROPAGATE === 'name'
+			? { enableTraceContextPropagation: true }
+			: { addSqlCommenterCommentToQueries: true }),
+	],
 });
 
 // Behind the registration, which replaces functions of it.
@@ -33,10 +38,12 @@ const { Client } = require('pg');
 async function work() {
 	const client = new Client();
 	await client.connect();
-	await trace.getTracer('test').startActiveSpan('GET /checkout', async (span) => {
+	await trace.getTracer('test').startActiveSpan(process.env.REQUEST, async (span) => {
 		await client.query("SELECT n FROM t WHERE n = 3 AND 'secret' <> ''");
 		await client.query('SELECT n FROM t WHERE n = $1', [3]);
 		await client.query('SELECT 1 / 0').catch(() => undefined);
+		for (const n of [4, 5, 6])
+			await client.query({ name: 'one', text: 'SELECT -n FROM t WHERE n = $1', values: [n] });
 		span.end();
 	});
 	await client.end();

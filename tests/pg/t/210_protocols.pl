@@ -103,22 +103,66 @@ foreach my $mode (qw(force_custom_plan force_generic_plan auto))
 		"$mode: executed under the second");
 }
 
-# With a comment the context is in the text, and comes with each execution.
-my ($comment, $session) = (context(), context());
-$wire = connect_wire($session);
-$wire->parse('s', 'SELECT 1 ' . comment($comment))->sync;
-$wire->parse('u', 'SELECT 2')->sync;
-$wire->read_until_ready;
-$wire->read_until_ready;
-for (1 .. 2)
+# The comment of a prepared statement names the operation that sent the text: it
+# counts for the first execution, whatever kind of plan there is, also if the
+# statement has none of its own in between. Then the session's context counts.
+foreach my $mode (qw(force_custom_plan force_generic_plan auto))
 {
-	$wire->bind('', $_, ())->execute('') for qw(s u);
+	foreach my $name ('s', '')
+	{
+		# An unnamed statement that is bound again by a generic plan is not known.
+		next if $name eq '' && $mode ne 'force_custom_plan';
+		my ($comment, $session) = (context(), context());
+
+		$wire = connect_wire($session);
+		$wire->simple("SET plan_cache_mode = $mode");
+		$wire->parse($name, 'SELECT $1::int ' . comment($comment));
+		$wire->parse('u', 'SELECT 2')->sync;
+		$wire->read_until_ready;
+		for my $times (1 .. 7)
+		{
+			foreach my $executed ($name, 'u')
+			{
+				$wire->bind('', $executed, $executed eq $name ? (1) : ())->execute('');
+			}
+		}
+		$wire->sync;
+		$wire->read_until_ready;
+		$wire->finish;
+		my $what = "a comment, prepared as '$name', $mode";
+		tree_is($comment, ['SELECT $1::int -> SELECT 1'], $what);
+		tree_is(
+			$session,
+			[
+				"SET plan_cache_mode = $mode -> SET",
+				'SELECT 2 -> SELECT 1',
+				('SELECT $1::int -> SELECT 1', 'SELECT 2 -> SELECT 1') x 6
+			],
+			"$what: beside another");
+	}
 }
-$wire->sync;
-$wire->read_until_ready;
-$wire->finish;
-tree_is($comment, [ ('SELECT 1 -> SELECT 1') x 2 ], 'a comment, prepared');
-tree_is($session, [ ('SELECT 2 -> SELECT 1') x 2 ], 'beside another');
+
+# Without parameters, and what PostgreSQL does not plan; a context of another key.
+foreach my $sql ('SELECT 1', 'SHOW work_mem', 'INSERT INTO t VALUES (50, 1) ON CONFLICT DO NOTHING')
+{
+	my $comment = context();
+
+	$wire = connect_wire();
+	$wire->parse('s', "$sql " . comment($comment))->sync;
+	$wire->read_until_ready;
+	for (1 .. 3)
+	{
+		$wire->bind('', 's')->execute('')->sync;
+		$wire->read_until_ready;
+	}
+
+	# Parsed again it is another text.
+	$wire->parse('', "$sql " . comment($comment))->bind('', '')->execute('')->sync;
+	$wire->read_until_ready;
+	$wire->finish;
+	my @points = wait_for_points($node, $comment, 4);
+	is(scalar(@points), 4, "$sql: the first execution of each text");
+}
 
 # Portals in slices: one point for each, from its first slice to its end; what
 # runs between the slices stands beside it.

@@ -177,34 +177,48 @@ SKIP:
 	local $ENV{PGPORT} = $node->port;
 	local $ENV{PGDATABASE} = 'postgres';
 	local $ENV{PGUSER} = scalar getpwuid($<);
-	ok(IPC::Run::run([ 'node', "$FindBin::RealBin/../lib/otel_service.js" ],
-			'>', \$out, '2>', \$err), 'a service in Node.js') or diag $err;
+	my @texts = ('SELECT ? / ?', 'SELECT n FROM t WHERE n = $1',
+		"SELECT n FROM t WHERE n = ? AND ? <> ?");
 
-	my $request = span_of('request', sub { $_->{Name} eq 'GET /checkout' });
-	my @calls;
+	# Statements that are prepared under a name get no comment.
+	service('comment', @texts);
+	$node->append_conf('postgresql.conf', 'osprofiler.accept_application_name = on');
+	$node->reload;
+	service('name', ('SELECT -n FROM t WHERE n = $1') x 3, @texts);
+}
+
+# The service's six statements, of which the server knows the callers of these.
+sub service
+{
+	my ($propagate, @expected) = @_;
+	local @ENV{qw(PROPAGATE REQUEST)} = ($propagate, "GET /$propagate");
+	my ($out, $err) = ('', '');
+
+	ok(IPC::Run::run([ 'node', "$FindBin::RealBin/../lib/otel_service.js" ],
+			'>', \$out, '2>', \$err), "$propagate: a service in Node.js") or diag $err;
+	my $request = span_of('request', sub { $_->{Name} eq "GET /$propagate" });
+	my (%call, @servers);
 	for (1 .. 500)
 	{
-		@calls = grep { ($_->{'Parent ID'} // '') eq $request->{ID} } spans();
-		last if @calls == 3;
+		%call = map { ($_->{ID} => $_) }
+		  grep { ($_->{'Parent ID'} // '') eq $request->{ID} } spans();
+		@servers = grep { $call{ $_->{'Parent ID'} // '' } } spans();
+		last if keys %call == 6 && @servers == @expected;
 		usleep(20_000);
 	}
-	is(scalar @calls, 3, 'its instrumentation has a span for each statement');
-	my @servers;
-	foreach my $call (@calls)
+	is(scalar keys %call, 6, "$propagate: a span for each statement");
+	is_deeply([ sort map { $_->{'db.query.text'} } @servers ],
+		\@expected, "$propagate: the statements of the server");
+	my %parents = map { ($_->{'Parent ID'} => 1) } @servers;
+	is(scalar keys %parents, scalar @expected, "$propagate: each has its own caller");
+	foreach my $server (@servers)
 	{
-		my $server = span_of('call', sub { ($_->{'Parent ID'} // '') eq $call->{ID} });
-
-		is_child($server, $call, 'call');
-		is($server->{Kind}, 'Server', 'call: kind');
-		is($server->{'service.name'}, 'orders', 'call: service');
-		push @servers, $server;
+		is_child($server, $call{ $server->{'Parent ID'} }, "$propagate: call");
+		is($server->{Kind}, 'Server', "$propagate: kind");
+		is($server->{'service.name'}, 'orders', "$propagate: service");
 	}
-	is_deeply(
-		[ sort map { $_->{'db.query.text'} } @servers ],
-		[ 'SELECT ? / ?', 'SELECT n FROM t WHERE n = $1', "SELECT n FROM t WHERE n = ? AND ? <> ?" ],
-		'the statements of the server');
 	my ($failed) = grep { $_->{'Status code'} eq 'Error' } @servers;
-	is($failed->{'db.response.status_code'}, '22012', 'the one that failed');
+	is($failed->{'db.response.status_code'}, '22012', "$propagate: the one that failed");
 }
 
 $node->stop;
