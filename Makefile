@@ -13,6 +13,7 @@ PARTS := common drivers cli \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
 	check-sqlite check-sqlite-suite check-page pictures \
+	check-python check-openstack \
 	$(PARTS) pg_osprofiler unit
 
 all: $(PARTS) $(EXTENSION)
@@ -66,6 +67,14 @@ pictures: common cli
 # SQLite's own tests, traced: takes long, and fetches SQLite's source package.
 check-sqlite-suite: $(PARTS)
 	+$(MAKE) -C tests/sqlite check-suite
+
+# integrations/python, with a PostgreSQL of the tests' own.
+check-python: common drivers cli sqlite_osprofiler pg_osprofiler
+	+$(MAKE) -C tests/python check
+
+# A real keystone; needs root, or what scripts/setup.sh --openstack installs.
+check-openstack: common drivers cli pg_osprofiler
+	+$(MAKE) -C tests/python check-openstack
 
 # Needs `make install` before, and a user that is not root.
 installcheck:

@@ -22,7 +22,7 @@ part_timeout_s=1200
 # two lanes, side by side: in the one what waits for servers most of its time, in
 # the other what computes. No two parts of different lanes write the same files.
 first_parts=(build install)
-lane_servers=(server drivers client cli page faults)
+lane_servers=(server drivers client cli page python faults)
 lane_compute=(
 	lint build-clang unit unit-clang unit-sanitizers unit-threads unit-valgrind
 	sqlite attack fuzz
@@ -189,6 +189,11 @@ part_client()
 	make -s -C tests/client check
 }
 
+part_python()
+{
+	make -s -C tests/python check
+}
+
 part_attack()
 {
 	make -s -C tests/attack check
@@ -232,7 +237,7 @@ report_part()
 	local part=$1 status=$2 seconds=$3 log=$WORK/log/$1 tests skips word=FAIL
 
 	tests=$(count '^ *(not )?ok ?[0-9]* ?(-|test )' "$log")
-	tests=$((tests + $(count '^test .* \.\.\. ok' "$log")))
+	tests=$((tests + $(count '^test[^ ]* .* \.\.\. ok' "$log")))
 	skips=$(count '^ *(not )?ok .*# *skip|^1\.\.0 # *skip' "$log")
 	[ "$status" -ne 0 ] || [ "$skips" -ne 0 ] || word=pass
 	echo "$word $tests $skips $part" >"$log.result"

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh [--build | --demo | --check | --chroots]
+# setup.sh [--build | --demo | --check | --chroots | --openstack]
 #	  Installs what is missing, from Debian's archive: with --build what building
 #	  needs and nothing else, for SQLite alone if WITHOUT=postgresql is in the
 #	  environment; with --demo also a PostgreSQL server and what else ./demo.sh
 #	  needs, with --check (the default) all that ./check.sh needs, with --chroots what
-#	  is needed to make other Debians for tests.
+#	  is needed to make other Debians for tests, with --openstack what
+#	  `make check-openstack` needs.
 #
 # Does nothing, and needs no rights, when all is there. Else it must be root, or
 # have sudo. No server is started, and no database cluster made, by what is
@@ -25,12 +26,18 @@ check_packages=(
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
 	libmicrohttpd-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
-	python3-amqp python3-oslo.messaging python3-osprofiler python3-psycopg
+	python3-amqp python3-django python3-eventlet python3-oslo.messaging
+	python3-pip python3-setuptools python3-wheel python3-osprofiler python3-psycopg
 	python3-psycopg2 python3-redis python3-sqlalchemy rabbitmq-server
 	redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
 	sqlite3 valgrind zsh
 )
 chroot_packages=(mmdebstrap util-linux)
+openstack_packages=(
+	keystone python3-osprofiler python3-pip python3-psycopg2 python3-redis
+	python3-setuptools python3-wheel redis-server redis-tools uwsgi-core
+	uwsgi-plugin-python3
+)
 
 say()
 {
@@ -186,7 +193,7 @@ install_missing()
 			services+=(postgresql)
 		fi
 	fi
-	for server in rabbitmq-server redis-server pgbouncer; do
+	for server in keystone rabbitmq-server redis-server pgbouncer; do
 		[[ " ${missing[*]} " != *" $server "* ]] || services+=("$server")
 	done
 
@@ -228,8 +235,12 @@ case ${1:---check} in
 		install_missing server "${build_packages[@]}" \
 			"${postgres_build_packages[@]}" "${chroot_packages[@]}"
 		;;
+	--openstack)
+		install_missing server "${build_packages[@]}" \
+			"${postgres_build_packages[@]}" "${openstack_packages[@]}"
+		;;
 	*)
-		echo "usage: $0 [--build | --demo | --check | --chroots]" >&2
+		echo "usage: $0 [--build | --demo | --check | --chroots | --openstack]" >&2
 		exit 2
 		;;
 esac
