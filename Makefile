@@ -13,7 +13,7 @@ PARTS := common drivers cli \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
 	check-sqlite check-sqlite-suite check-page pictures \
-	check-python check-openstack \
+	check-python check-openstack check-otel \
 	$(PARTS) pg_osprofiler unit
 
 all: $(PARTS) $(EXTENSION)
@@ -75,6 +75,11 @@ check-python: common drivers cli sqlite_osprofiler pg_osprofiler
 # A real keystone; needs root, or what scripts/setup.sh --openstack installs.
 check-openstack: common drivers cli pg_osprofiler
 	+$(MAKE) -C tests/python check-openstack
+
+# A service with OpenTelemetry's SDK, whose packages npm fetches once, and the
+# Collector that OSPROFILER_OTELCOL names, or what stands in for it.
+check-otel: common drivers cli client_hooks pg_osprofiler
+	BUILD=$(BUILD) tests/pg/otel.sh
 
 # Needs `make install` before, and a user that is not root.
 installcheck:

@@ -303,6 +303,12 @@ receiver_stop(void)
 	receiver.key = receiver.certificate = NULL;
 }
 
+void
+receiver_set_port(int port)
+{
+	receiver.port = port;
+}
+
 int
 receiver_port(void)
 {
@@ -374,21 +380,37 @@ receiver_path(void)
 size_t
 receiver_spans(void)
 {
-	return receiver.span_count;
+	size_t count;
+
+	(void) pthread_mutex_lock(&receiver.lock);
+	count = receiver.span_count;
+	(void) pthread_mutex_unlock(&receiver.lock);
+	return count;
+}
+
+/* The list grows while requests come; what it points to stays. */
+static kept_span
+kept(size_t i)
+{
+	kept_span found;
+
+	(void) pthread_mutex_lock(&receiver.lock);
+	assert_true(i < receiver.span_count);
+	found = receiver.spans[i];
+	(void) pthread_mutex_unlock(&receiver.lock);
+	return found;
 }
 
 const otlp_test_span *
 receiver_span(size_t i)
 {
-	assert_true(i < receiver.span_count);
-	return receiver.spans[i].span;
+	return kept(i).span;
 }
 
 const otlp_test_resource *
 receiver_resource(size_t i)
 {
-	assert_true(i < receiver.span_count);
-	return receiver.spans[i].resource;
+	return kept(i).resource;
 }
 
 static bool

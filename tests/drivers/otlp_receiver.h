@@ -20,6 +20,9 @@ typedef Opentelemetry__Proto__Common__V1__AnyValue otlp_test_value;
  * cert.pem and key.pem are; NULL: without TLS. */
 void receiver_start(const char *tls_dir);
 void receiver_stop(void);
+
+/* Before it is started: the port to take. */
+void receiver_set_port(int port);
 int receiver_port(void);
 
 /* Forgets what it was sent, and answers well from now on. */

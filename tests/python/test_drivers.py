@@ -9,16 +9,20 @@ import sys
 import tempfile
 import unittest
 
-from traced_service import BUILD, KEY, TracedCase, operations
+from traced_service import BUILD, KEY, TOP, TracedCase, operations
 
 import psycopg
 import psycopg2
 import psycopg2.extras
-from osprofiler import notifier, profiler
+import redis
+from osprofiler import notifier, profiler, web
 from psycopg2 import sql as sql2
 
 from osprofiler_db import psycopg2_classes, psycopg_classes
 from osprofiler_db.recorded_text import recorded
+
+sys.path.insert(0, os.path.join(TOP, "tests/drivers"))
+from upstream_peer import Server as RedisServer  # noqa: E402
 
 
 class DriverCase(TracedCase):
@@ -178,6 +182,40 @@ class RecordedTextCase(unittest.TestCase):
                           "INSERT INTO t (user, server) VALUES (1, 2);", "COMMIT",
                           "CREATE TABLE t (id int)"):
             self.assertEqual(recorded(statement), statement)
+
+
+class CgiCase(TracedCase):
+    """docs/examples/report_cgi.py."""
+
+    def run_program(self, collector, **environment):
+        done = subprocess.run(
+            [sys.executable, os.path.join(TOP, "docs/examples/report_cgi.py")],
+            text=True, capture_output=True, env={
+                **os.environ, "PGHOST": self.server.socket, "PGUSER": "app",
+                "PGDATABASE": "postgres", "OSPROFILER_HMAC_KEYS": "other," + KEY,
+                "REPORT_COLLECTOR": collector, **environment})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "Content-Type: text/plain\n\n42\n")
+
+    def test_a_request_is_one_tree(self):
+        profiler.init(KEY)
+        base = profiler.get().get_base_id()
+        headers = web.get_trace_id_headers()
+        info = headers["X-Trace-Info"]
+        info = info.decode() if isinstance(info, bytes) else info
+        with tempfile.TemporaryDirectory() as directory, \
+                RedisServer("redis_server.sh", directory) as peer:
+            collector = "redis://127.0.0.1:%d" % peer.port
+            store = redis.Redis(port=peer.port)
+            self.run_program(collector)
+            self.assertEqual(store.dbsize(), 0)
+            self.run_program(collector, HTTP_X_TRACE_INFO=info,
+                             HTTP_X_TRACE_HMAC=headers["X-Trace-HMAC"])
+            self.own = [json.loads(point) for point in
+                        store.lrange("osprofiler_opt:" + base, 0, -1)]
+        self.assertEqual([op.parent for op in operations(self.own)
+                          if op.name == "wsgi"], [base])
+        self.assert_one_below_each(base, 3)
 
 
 PROGRAM = """

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQLAlchemy with plugin=osprofiler, as an OpenStack service has it."""
 
+import asyncio
 import concurrent.futures
 import json
 import unittest
@@ -11,6 +12,7 @@ import sqlalchemy
 from osprofiler import profiler
 from osprofiler import sqlalchemy as upstream
 from sqlalchemy import text
+from sqlalchemy.engine import ExceptionContext
 
 from osprofiler_db import trace_context
 from osprofiler_db.sqlalchemy_plugin import OSProfilerPlugin
@@ -19,6 +21,11 @@ from osprofiler_db.sqlalchemy_plugin import OSProfilerPlugin
 def engine_of(server, options="plugin=osprofiler", **arguments):
     engine = sqlalchemy.create_engine(server.url("psycopg2", options), **arguments)
     upstream.add_tracing(sqlalchemy, engine, "db")
+    if not hasattr(ExceptionContext, "chained_exception"):
+        # OSProfiler 3.4.3 reads an attribute that SQLAlchemy 2 does not have.
+        sqlalchemy.event.remove(engine, "handle_error", upstream.handle_error)
+        sqlalchemy.event.listen(engine, "handle_error", lambda context: profiler.stop(
+            info={"message": str(context.original_exception)}))
     return engine
 
 
@@ -172,6 +179,37 @@ class SQLAlchemyCase(TracedCase):
         OSProfilerPlugin(engine.url, {}).engine_created(engine)
         self.assertFalse(list(engine.dialect.dispatch.do_execute))
         self.assertEqual(engine.dialect.do_commit, before)
+
+
+if sqlalchemy.__version__ >= "2":
+    class AsyncEngineCase(TracedCase):
+        """SQLAlchemy 2 with psycopg 3 for asyncio; 1.4 has no such dialect."""
+
+        def test_20_tasks(self):
+            from sqlalchemy.ext.asyncio import create_async_engine
+            from osprofiler_db import tasks
+
+            before = getattr(profiler, "__local_ctx")
+            tasks.use_contextvars()
+            self.addCleanup(setattr, profiler, "__local_ctx", before)
+            engine = create_async_engine(self.server.url("psycopg"), pool_size=20)
+            upstream.add_tracing(sqlalchemy, engine.sync_engine, "db")
+
+            async def request(number):
+                profiler.init(KEY, base_id="engine-%d" % number)
+                for _ in range(3):
+                    async with engine.begin() as connection:
+                        await connection.execute(text("SELECT pg_sleep(0.001)"))
+
+            async def main():
+                async with engine.connect():
+                    pass
+                await asyncio.gather(*(request(n) for n in range(20)))
+                await engine.dispose()
+
+            asyncio.run(main())
+            for number in range(20):
+                self.assert_one_below_each("engine-%d" % number, 6)
 
 
 if __name__ == "__main__":
