@@ -40,7 +40,13 @@ service:
 END
 my $collector = IPC::Run::start([ $program, '--config', "$dir/otelcol.yaml" ],
 	'<', \undef, '>', "$dir/out", '2>', $output);
-END { $collector->kill_kill(grace => 2) if $collector; }
+END
+{
+	my $status = $?;
+
+	$collector->kill_kill(grace => 2) if $collector;
+	$? = $status;
+}
 
 # All spans so far: a hash each, of the attributes too. The attributes of a
 # resource stand before its spans.
