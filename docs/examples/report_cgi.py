@@ -10,7 +10,8 @@ server's process, REPORT_COLLECTOR where OSProfiler in Python sends operations t
 import os
 
 import psycopg2
-from osprofiler import _utils, notifier, profiler
+from oslo_config import cfg
+from osprofiler import _utils, notifier, opts, profiler
 
 from osprofiler_db.psycopg2_classes import Connection
 
@@ -21,8 +22,10 @@ def open_profiler():
     context = _utils.signed_unpack(os.environ.get("HTTP_X_TRACE_INFO"),
                                    os.environ.get("HTTP_X_TRACE_HMAC"), keys)
     if context:
+        opts.set_defaults(cfg.CONF)  # drivers read options of theirs
         notifier.set(notifier.create(os.environ["REPORT_COLLECTOR"], project="shop",
-                                     service="report", host="localhost"))
+                                     service="report", host="localhost",
+                                     conf=cfg.CONF))
         profiler.init(context["hmac_key"], base_id=context["base_id"],
                       parent_id=context["parent_id"])
 
@@ -32,8 +35,8 @@ def main():
     with profiler.Trace("wsgi", {"request": {"path": os.environ.get("PATH_INFO", "")}}):
         connection = psycopg2.connect("", connection_factory=Connection)
         cursor = connection.cursor()
-        cursor.execute("CREATE TEMP TABLE seen AS SELECT 42 AS number")
-        cursor.execute("SELECT number FROM seen")
+        cursor.execute("CREATE TEMP TABLE report (id int)")
+        cursor.execute("SELECT 40 + 2")
         found = cursor.fetchone()[0]
         connection.commit()
         connection.close()

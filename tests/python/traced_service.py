@@ -61,6 +61,7 @@ log_min_messages = warning
 dynamic_library_path = '{TOP}/pg_osprofiler:$libdir'
 session_preload_libraries = 'osprofiler'
 osprofiler.points = 'statement, nested, commit'
+osprofiler.node_min_duration = -1
 osprofiler.hmac_keys_file = '{keys}'
 osprofiler.run_directory = '{self.socket}/run'
 osprofiler.connection_string = 'file://{self.collector}'
