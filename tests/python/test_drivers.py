@@ -113,6 +113,20 @@ class DriverCase(TracedCase):
         self.server_operations(10, base)
         self.assert_nothing_secret()
 
+    def test_psycopg3_prepares_at_once_and_in_pipelines(self):
+        base = self.begin_trace()
+        with psycopg_classes.Connection.connect(self.server.dsn,
+                                                prepare_threshold=0) as connection:
+            connection.execute("CREATE TEMP TABLE prepared (id int)")
+            connection.commit()
+            with connection.pipeline():
+                connection.execute("INSERT INTO prepared VALUES (%s)", (1,))
+                connection.commit()
+            self.assertEqual(connection.execute("TABLE prepared").fetchall(), [(1,)])
+        # Within a pipeline psycopg does not know of the transaction: no COMMIT.
+        self.server_operations(5, base)
+        self.assert_nothing_secret()
+
     def test_other_cursor_classes(self):
         class Rows(psycopg2_classes.TracedCursor, psycopg2.extras.DictCursor):
             pass
@@ -148,6 +162,7 @@ class DriverCase(TracedCase):
         here = profiler.get().get_id()
         for _ in range(3):
             cursor.execute("SELECT 1")
+            connection.commit()
             with self.assertRaises(psycopg2.Error):
                 cursor.execute("SELEKT 1")
             connection.rollback()

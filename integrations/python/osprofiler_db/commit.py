@@ -16,7 +16,8 @@ _IN_TRANSACTION = 2
 # The value of psycopg2.extensions.STATUS_BEGIN.
 _BEGUN_BY_PSYCOPG2 = 2
 
-_SET = "SET LOCAL osprofiler.trace_hmac = '%s'; SET LOCAL osprofiler.trace_info = '%s'"
+# Each is sent alone, for a driver may prepare it, and then it must be one statement.
+_SET = ("SET LOCAL osprofiler.trace_hmac = '%s'", "SET LOCAL osprofiler.trace_info = '%s'")
 
 
 def is_committable(connection):
@@ -31,24 +32,28 @@ def is_committable(connection):
 
 
 def begin_commit(connection):
-    """Returns (operation, statement) for a COMMIT of a psycopg connection.
+    """Returns (operation, statements) for a COMMIT of a psycopg connection.
 
-    The operation is None if there is nothing to trace. The statement is to be
-    executed before the COMMIT if it is not None.
+    The operation is None if there is nothing to trace. The statements are to be
+    executed before the COMMIT.
     """
     if open_profiler() is None or not is_committable(connection):
-        return None, None
+        return None, ()
     operation = Operation("COMMIT")
+    if operation.profiler is None:
+        return None, ()
     pair = signed_pair(operation.profiler)
-    return operation, _SET % (pair[1], pair[0]) if pair is not None else None
+    if pair is None:
+        return operation, ()
+    return operation, (_SET[0] % pair[1], _SET[1] % pair[0])
 
 
 def commit_traced(connection, execute, commit):
     """Calls commit(), as an operation. execute() executes a statement before it."""
-    operation, statement = begin_commit(connection)
+    operation, statements = begin_commit(connection)
     if operation is None:
         return commit()
     with operation:
-        if statement is not None:
+        for statement in statements:
             execute(statement)
         return commit()

@@ -67,8 +67,8 @@ class Connection(psycopg.Connection):
             with super().transaction(savepoint_name, force_rollback) as transaction:
                 yield transaction
                 if commits:
-                    operation, statement = begin_commit(self)
-                    if statement is not None:
+                    operation, statements = begin_commit(self)
+                    for statement in statements:
                         psycopg.Cursor(self).execute(statement)
         except BaseException as error:
             if operation is not None:
@@ -86,11 +86,11 @@ class AsyncConnection(psycopg.AsyncConnection):
         self.cursor_factory = AsyncCursor
 
     async def commit(self):
-        operation, statement = begin_commit(self)
+        operation, statements = begin_commit(self)
         if operation is None:
             return await super().commit()
         with operation:
-            if statement is not None:
+            for statement in statements:
                 await psycopg.AsyncCursor(self).execute(statement)
             return await super().commit()
 
@@ -102,8 +102,8 @@ class AsyncConnection(psycopg.AsyncConnection):
             async with super().transaction(savepoint_name, force_rollback) as transaction:
                 yield transaction
                 if commits:
-                    operation, statement = begin_commit(self)
-                    if statement is not None:
+                    operation, statements = begin_commit(self)
+                    for statement in statements:
                         await psycopg.AsyncCursor(self).execute(statement)
         except BaseException as error:
             if operation is not None:
