@@ -7,6 +7,7 @@ import { el, addTo, visibleNodes, copyButton } from './dom.js';
 import { countText, cutText } from './text.js';
 
 const SHOWN_MAX = 2000;   // characters of a value
+const BLOCK_SIZE = 8000;
 const ITEMS_MAX = 500;    // members of a list
 
 const escapeText = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g,
@@ -27,6 +28,19 @@ export function jsonOf(value, indent = '') {
   return typeof value === 'string' ? escapeText(value) : String(value);
 }
 
+// The whole of a long text, in blocks of which only those are laid out that are seen.
+function wholeText(text) {
+  const blocks = [];
+
+  for (let at = 0; at < text.length;) {
+    const piece = cutText(text.slice(at), BLOCK_SIZE) || text.slice(at, at + 1);
+
+    blocks.push(el('span.text-block', {}, visibleNodes(piece)));
+    at += piece.length;
+  }
+  return blocks;
+}
+
 // A text that may be very long: its beginning, and a button for the rest.
 export function longText(text, max, nodes = visibleNodes) {
   const box = el('span.long', {}, nodes(cutText(text, max)));
@@ -34,7 +48,7 @@ export function longText(text, max, nodes = visibleNodes) {
   if (text.length > max)
     box.append('… ', el('button.link', {
       type: 'button',
-      onclick: () => box.replaceChildren(text),
+      onclick: () => box.replaceChildren(...wholeText(text)),
     }, `show all ${countText(text.length)} characters`), ' ', copyButton('copy', () => text));
   return box;
 }

@@ -176,8 +176,12 @@ function hostile(trace) {
       { etype: text, message: text, [text]: [text] }, { service: text, host: text });
     trace.op(`n${text.replaceAll('-', ' ')}`, root, begin + 100, 200, { name: text });
   });
-  trace.op('db', root, 70000, 900, statement(`SELECT '${'x'.repeat(10 << 20)}' AS long`));
   trace.op('db', root, 71000, 900, JSON.parse('{"__proto__": {"pwned": true}, "db": {"statement": "p"}}'));
+}
+
+// A text of 10 MB.
+function long(trace) {
+  trace.op('db', BASE, 0, 900, statement(`SELECT '${'x'.repeat(10 << 20)}' AS long -- \u202e`));
 }
 
 // Parents that form a ring, that are not there, and clocks that jump.
@@ -217,7 +221,7 @@ function many(trace, count) {
 }
 
 const TRACES = {
-  few, slow: (trace) => slow(trace, 190), broken, hostile, strange,
+  few, slow: (trace) => slow(trace, 190), broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   points100k: (trace) => many(trace, 50000),
   operations100k: (trace) => many(trace, 100000),
