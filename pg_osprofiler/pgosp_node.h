@@ -43,6 +43,9 @@ extern osp_str pgosp_node_type(const Plan *plan,
 typedef struct pgospScanned
 {
 	const char *relation;
+	double
+		pages; /* of the relation, and its rows, as of the last ANALYZE or VACUUM; */
+	double rows;       /* less than 0: there was none */
 	const char *alias; /* if it is another name */
 	const char *index;
 	const char *cte;

@@ -201,6 +201,17 @@ put_workers_planned(osp_writer *w, const Plan *plan)
 					((const GatherMerge *) plan)->num_workers);
 }
 
+/* How large the relation of a scan was when its statistics were made. */
+static void
+put_statistics(osp_writer *w, const PlanState *node, const pgospScanned *scan)
+{
+	if (scan->relation == NULL || IsA(node->plan, ModifyTable))
+		return;
+	osp_put_i64(w, OSP_STR("relation_pages"), (int64) scan->pages);
+	if (scan->rows >= 0)
+		osp_put_i64(w, OSP_STR("relation_rows"), (int64) scan->rows);
+}
+
 void
 pgosp_put_node_start(osp_writer *w, const void *what)
 {
@@ -219,6 +230,7 @@ pgosp_put_node_start(osp_writer *w, const void *what)
 	if (told->subplan != NULL)
 		put_subplan_name(w, told->subplan);
 	put_name(w, OSP_STR("relation"), scan.relation);
+	put_statistics(w, told->node, &scan);
 	put_name(w, OSP_STR("alias"), scan.alias);
 	put_name(w, OSP_STR("index"), scan.index);
 	put_name(w, OSP_STR("cte"), scan.cte);

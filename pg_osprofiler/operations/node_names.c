@@ -188,7 +188,7 @@ name_of(Relation relation)
 }
 
 /* The relation that a scan reads or a statement changes, if it is one. */
-static const char *
+static Relation
 relation_of(const PlanState *node)
 {
 	switch (nodeTag(node->plan))
@@ -202,13 +202,13 @@ relation_of(const PlanState *node)
 		case T_ForeignScan:
 		case T_CustomScan:
 			PGOSP_NEWER_SCANS
-			return name_of(((const ScanState *) node)->ss_currentRelation);
+			return ((const ScanState *) node)->ss_currentRelation;
 		case T_ModifyTable:
 		{
 			const ModifyTableState *modify = (const ModifyTableState *) node;
 
 			return modify->resultRelInfo != NULL
-					   ? name_of(modify->resultRelInfo->ri_RelationDesc)
+					   ? modify->resultRelInfo->ri_RelationDesc
 					   : NULL;
 		}
 		default:
@@ -268,8 +268,11 @@ pgosp_node_scanned(const PlanState *node, pgospScanned *out)
 	const List *table = node->state->es_range_table;
 	Index entry = scanned(node);
 	const RangeTblEntry *rte;
+	Relation relation = relation_of(node);
 
-	out->relation = relation_of(node);
+	out->relation = name_of(relation);
+	out->pages = relation != NULL ? relation->rd_rel->relpages : 0;
+	out->rows = relation != NULL ? relation->rd_rel->reltuples : 0;
 	out->index = pgosp_node_index(node);
 	out->alias = NULL;
 	out->cte = NULL;

@@ -58,6 +58,15 @@ $found = found($node,
 like($found->{cause}, qr/\APostgreSQL expected 1 row from Seq Scan on pair/,
 	'wrong estimate: the deepest node');
 
+# A table that has grown since it was analyzed.
+$node->safe_psql('postgres', 'CREATE TABLE grown (a int, b int); INSERT INTO grown SELECT g, g FROM generate_series(1, 100) g;'
+	  . 'ANALYZE grown; INSERT INTO grown SELECT 1, g FROM generate_series(1, 3000) g;');
+$found = found($node,
+	psql_traced($node, 'SELECT count(*) FROM grown x JOIN grown y ON x.b < y.b AND y.a = 1 WHERE x.a = 1;'),
+	'stale statistics', 'estimate', 0.3);
+like($found->{cause}, qr/ Its statistics are stale: they know 100 rows of the table, which has 3,100\./,
+	'stale statistics: the sentence');
+
 # All pairs of two sets of rows.
 found($node,
 	psql_traced($node,

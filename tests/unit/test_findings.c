@@ -370,6 +370,32 @@ test_untimed_nodes(void **state)
 	}
 }
 
+/* Stale statistics are said to be the reason of a wrong estimate. */
+static void
+test_stale_statistics(void **state)
+{
+	static const char *const names[] = {
+		"estimate", "estimate_stale_near", "estimate_stale"};
+	int i;
+
+	(void) state;
+	for (i = 0; i < 3; i++)
+	{
+		osp_report *report = read_trace(names[i]);
+		osp_buf out;
+
+		osp_buf_init(&out, &osp_allocator_default, TEXT_MAX);
+		assert_int_equal(osp_report_explain_json(report, &out), OSP_OK);
+		assert_non_null(strstr(out.ptr, "\"rule\": \"estimate\""));
+		assert_true(
+			(strstr(out.ptr,
+					" Its statistics are stale: they know 1,000 rows of "
+					"the table, which has 100,000.") != NULL) == (i == 2));
+		osp_buf_term(&out);
+		osp_report_free(report);
+	}
+}
+
 static void
 test_lost_points(void **state)
 {
@@ -485,6 +511,7 @@ main(void)
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_untimed_nodes),
+		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_lost_points),
 		cmocka_unit_test(test_odd_trees),
 		cmocka_unit_test(test_no_memory),

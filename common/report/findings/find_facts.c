@@ -62,6 +62,7 @@ static const place node_places[] = {
 
 static const place node_start_places[] = {
 	{"node", "plan_rows", OSP__PLAN_ROWS},
+	{"node", "relation_rows", OSP__RELATION_ROWS},
 	{"node", "workers_planned", OSP__WORKERS_PLANNED},
 	{NULL, NULL, OSP__FACT_COUNT},
 };

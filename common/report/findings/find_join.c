@@ -10,6 +10,9 @@
 #define WRONG_TIMES 20
 #define LOOPS_MIN   100
 
+/* Statistics that know so many times fewer rows are stale. */
+#define STALE_TIMES 5
+
 enum
 {
 	SUM_PLANNED,
@@ -101,6 +104,40 @@ osp__look_estimates(osp__findings *f)
 	}
 }
 
+/* How many rows a scan of the whole table read; 0: it is no such scan. */
+static int64_t
+table_rows(osp__findings *f, const osp__op *op)
+{
+	int64_t loops = osp__op_fact(op, OSP__LOOPS);
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "node", "type", &f->scratch);
+	if (loops == 0 ||
+		!osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Seq Scan")))
+		return 0;
+	return (osp__op_fact(op, OSP__ROWS) + osp__op_fact(op, OSP__REMOVED)) /
+		   loops;
+}
+
+/* Where the table has grown since its statistics were made, that is the reason. */
+static void
+say_stale_statistics(osp__findings *f, osp__finding *finding,
+					 const osp__op *wrong)
+{
+	int64_t known = osp__op_fact(wrong, OSP__RELATION_ROWS);
+	int64_t rows = known > 0 ? table_rows(f, wrong) : 0;
+
+	if (known == 0 || rows / STALE_TIMES < known)
+		return;
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" Its statistics are stale: they know "));
+	osp__say_number(&finding->cause, known, "row");
+	osp_buf_add_str(&finding->cause, OSP_STR(" of the table, which has "));
+	osp__say_count(&finding->cause, rows);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__add_figure(finding, "rows_in_statistics", (double) known);
+}
+
 void
 osp__tell_estimates(osp__findings *f, osp__finding *finding)
 {
@@ -123,6 +160,7 @@ osp__tell_estimates(osp__findings *f, osp__finding *finding)
 	osp_buf_add_char(&finding->cause, ' ');
 	osp__say_number(&finding->cause, osp__op_fact(inner, OSP__LOOPS), "time");
 	osp_buf_add_char(&finding->cause, '.');
+	say_stale_statistics(f, finding, wrong);
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
 	osp__say_node_time(group, &finding->evidence);

@@ -84,6 +84,7 @@ typedef enum osp__fact
 	OSP__ROWS,
 	OSP__LOOPS,
 	OSP__PLAN_ROWS,
+	OSP__RELATION_ROWS, /* of the table that a node scans, by its statistics */
 	OSP__REMOVED,
 	OSP__JOIN_REMOVED,
 	OSP__RECHECK_REMOVED,
