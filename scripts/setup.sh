@@ -17,7 +17,8 @@ set -euo pipefail
 
 build_packages=(
 	gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev
-	libcurl4-openssl-dev libhiredis-dev librabbitmq-dev libzstd-dev zlib1g-dev
+	libcurl4-openssl-dev libhiredis-dev libmariadb-dev librabbitmq-dev libzstd-dev
+	zlib1g-dev
 )
 postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
@@ -31,6 +32,7 @@ check_packages=(
 	python3-psycopg2 python3-redis python3-sqlalchemy rabbitmq-server
 	redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
 	sqlite3 valgrind zsh
+	mariadb-client-core mariadb-server-core python3-mysqldb python3-pymysql
 )
 chroot_packages=(mmdebstrap util-linux)
 openstack_packages=(

@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 
-#include "base/hex.h"
 #include "base/parse.h"
 #include "base/uri.h"
 
@@ -28,26 +27,6 @@ bad_string(osp_error *err, const char *what)
 		"[:port][,host...][/vhost] with ?topic=profiler&exchange=openstack&"
 		"durable=1&declare=0&idle_timeout=1s&ssl=1&ca=FILE",
 		what);
-}
-
-/* Decodes a part of the string in its place, terminated. */
-static osp_str
-decode(osp_str text)
-{
-	char *start = (char *) text.ptr; /* in our storage */
-	const char *end = text.ptr + text.len;
-	const char *p = start;
-	char *o = start;
-
-	while (p < end)
-	{
-		int byte = osp__percent_byte(p, end);
-
-		*o++ = byte >= 0 ? (char) byte : *p;
-		p += byte >= 0 ? 3 : 1;
-	}
-	*o = '\0';
-	return osp_str_n(start, (size_t) (o - start));
 }
 
 /* A name of an exchange, a topic or a virtual host. */
@@ -126,7 +105,7 @@ read_options(osp_driver_conn *conn, osp_str query, osp_error *err)
 	osp_str value;
 
 	while (status == OSP_OK && osp__uri_option(&query, &name, &value))
-		status = read_option(conn, name, decode(value), err);
+		status = read_option(conn, name, osp__uri_decode(value), err);
 	return status;
 }
 
@@ -140,7 +119,7 @@ read_rest(osp_driver_conn *conn, const osp_uri *uri, osp_error *err)
 	if (status != OSP_OK)
 		return status;
 	if (path.len > 0)
-		path = decode(osp_str_n(path.ptr + 1, path.len - 1));
+		path = osp__uri_decode(osp_str_n(path.ptr + 1, path.len - 1));
 	conn->broker.vhost = path.len > 0 ? path : OSP_STR("/");
 	if (path.len > BROKER_NAME_MAX)
 		return bad_string(err, "the virtual host is too long");

@@ -2,17 +2,13 @@
  *
  * postgresql.h
  *	  What the parts of the postgresql driver share.
- *
- * The table is that of upstream's SQLAlchemy driver: a row for each notification,
- * whose column data holds what has no column of its own, as JSON in a string in
- * JSON.
  */
 #ifndef OSP_POSTGRESQL_H
 #define OSP_POSTGRESQL_H
 
 #include "osprofiler/buf.h"
 #include "pg_session.h"
-#include "traces.h"
+#include "sqltable.h"
 
 /* SQLSTATE: there is no such table. */
 #define PG_UNDEFINED_TABLE "42P01"

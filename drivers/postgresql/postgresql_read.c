@@ -3,84 +3,38 @@
  * postgresql_read.c
  *	  Reading and listing traces, and removing them.
  *
- * Rows come one by one, and notifications are made of them again in upstream's
- * bytes.
+ * Rows come one by one.
  */
 #include "postgresql.h"
 
 #include <stdlib.h>
 
-#include "osprofiler/json.h"
-
-#define COLUMNS                                                              \
-	"name, base_id, trace_id, parent_id, timestamp, project, service, data " \
-	"#>> '{}'"
+#define COLUMNS SQLTABLE_READ "data #>> '{}'"
 
 static const char read_trace[] =
 	"SELECT " COLUMNS " FROM data WHERE base_id = $1 ORDER BY id";
 static const char read_all[] = "SELECT " COLUMNS " FROM data";
-
-enum
-{
-	NAME,
-	BASE_ID,
-	TRACE_ID,
-	PARENT_ID,
-	TIMESTAMP,
-	PROJECT,
-	SERVICE,
-	DATA
-};
-
-static osp_str
-column(const PGresult *row, int number)
-{
-	return osp_str_n(PQgetvalue(row, 0, number),
-					 (size_t) PQgetlength(row, 0, number));
-}
-
-static void
-add_member(osp_buf *buf, const char *before, const PGresult *row, int number)
-{
-	osp_buf_add_str(buf, osp_str_of(before));
-	if (PQgetisnull(row, 0, number))
-		osp_buf_add_str(buf, OSP_STR("null"));
-	else
-		osp_json_string(buf, column(row, number));
-}
 
 /* The notification of a row, in conn->text. OSP_EPROTO: the column data is not of
  * a profiler. */
 static osp_status
 make_json(osp_driver_conn *conn, const PGresult *row)
 {
-	osp_buf *text = &conn->text;
-	osp_status status;
-	size_t count;
+	osp_str columns[SQLTABLE_READ_COUNT];
+	int i;
 
-	osp_buf_reset(text);
-	add_member(text, "{\"name\": ", row, NAME);
-	add_member(text, ", \"base_id\": ", row, BASE_ID);
-	add_member(text, ", \"trace_id\": ", row, TRACE_ID);
-	add_member(text, ", \"parent_id\": ", row, PARENT_ID);
-	add_member(text, ", \"timestamp\": ", row, TIMESTAMP);
-	osp_buf_add_str(text, OSP_STR(", "));
-	status = osp_json_members(text, column(row, DATA), &count);
-	if (status != OSP_OK)
-		return status;
-	if (count > 0)
-		osp_buf_add_str(text, OSP_STR(", "));
-	add_member(text, "\"project\": ", row, PROJECT);
-	add_member(text, ", \"service\": ", row, SERVICE);
-	osp_buf_add_char(text, '}');
-	return osp_buf_status(text);
+	for (i = 0; i < SQLTABLE_READ_COUNT; i++)
+		columns[i] = osp__table_column(
+			PQgetisnull(row, 0, i) ? NULL : PQgetvalue(row, 0, i),
+			(size_t) PQgetlength(row, 0, i));
+	return osp__table_json(&conn->text, columns);
 }
 
 /* Does the row fit the memory that we may have? */
 static bool
 fits(const osp_driver_conn *conn, const PGresult *row)
 {
-	return (size_t) PQgetlength(row, 0, DATA) <= conn->memory_max;
+	return (size_t) PQgetlength(row, 0, SQLTABLE_DATA) <= conn->memory_max;
 }
 
 /*
@@ -162,13 +116,8 @@ static osp_status
 note_point(void *ctx, osp_str json)
 {
 	osp_driver_conn *conn = ctx;
-	osp_notification point;
-	osp_status status =
-		osp_notification_read(json, &conn->scratch, &point, NULL);
 
-	if (status == OSP_OK)
-		status = osp__traces_note(&conn->traces, &point);
-	return status == OSP_EPROTO ? OSP_OK : status;
+	return osp__table_note(&conn->traces, &conn->scratch, json);
 }
 
 osp_status

@@ -15,29 +15,21 @@
 
 #include <endian.h>
 
-#include "osprofiler/json.h"
-
 /* Rows are sent when they are so long. */
 #define SEND_BYTES ((size_t) 256 * 1024)
 
 #define COPY_HEADER OSP_STR("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0")
 #define COPY_END    OSP_STR("\377\377")
 
-#define COLUMNS                                                               \
-	"timestamp, base_id, parent_id, trace_id, project, host, service, name, " \
-	"data"
 #define COLUMN_COUNT 9
 
 static const char copy_in[] =
-	"COPY data (" COLUMNS ") FROM STDIN (FORMAT binary)";
+	"COPY data (" SQLTABLE_COLUMNS ") FROM STDIN (FORMAT binary)";
 
 /* Upstream makes an index for each column. All of ours go by one of them. */
 static const char make_table[] =
 	"DO $$ BEGIN IF to_regclass('data') IS NULL THEN "
-	"CREATE TABLE data (id serial PRIMARY KEY, "
-	"timestamp varchar(26), base_id varchar(255), parent_id varchar(255), "
-	"trace_id varchar(255), project varchar(255), host varchar(255), "
-	"service varchar(255), name varchar(255), data json); "
+	"CREATE TABLE data (id serial PRIMARY KEY, " SQLTABLE_TYPES "); "
 	"CREATE INDEX ix_data_base_id ON data (base_id); END IF; END $$";
 
 /* ---- rows ---- */
@@ -67,26 +59,22 @@ add_nullable(osp_buf *rows, osp_str text)
 		add_i32(rows, -1);
 }
 
-/* What has no column: {"info": ...}, as a string in JSON. */
-static void
+static osp_status
 add_data(osp_driver_conn *conn, const osp_notification *item)
 {
 	osp_buf *rows = &conn->rows;
-	osp_buf *text = &conn->text;
+	osp_status status;
 	uint32_t length;
 	size_t at;
 
-	osp_buf_reset(text);
-	osp_buf_add_str(text, OSP_STR("{\"info\": "));
-	osp_buf_add_str(text, item->info);
-	osp_buf_add_char(text, '}');
 	add_i32(rows, 0);
 	at = rows->len;
-	osp_json_string(rows, osp_buf_str(text));
-	if (osp_buf_status(rows) != OSP_OK)
-		return;
+	status = osp__table_add_data(rows, &conn->text, item);
+	if (status != OSP_OK)
+		return status;
 	length = htobe32((uint32_t) (rows->len - at));
 	memcpy(rows->ptr + at - sizeof(length), &length, sizeof(length));
+	return OSP_OK;
 }
 
 static osp_status
@@ -104,9 +92,7 @@ add_row(osp_driver_conn *conn, const osp_notification *item)
 	add_nullable(rows, item->host);
 	add_nullable(rows, item->service);
 	add_column(rows, item->name);
-	add_data(conn, item);
-	return osp_buf_status(&conn->text) == OSP_OK ? osp_buf_status(rows)
-												 : OSP_ENOMEM;
+	return add_data(conn, item);
 }
 
 /* ---- batches ---- */
@@ -177,7 +163,7 @@ is_about_rows(const osp_pg *pg)
 		   memcmp(pg->sqlstate, "54", 2) == 0;   /* a limit of the server */
 }
 
-/* OSP_EREFUSED: the server takes not all of these, and none of them is stored. */
+/* An osp_table_store_fn. */
 static osp_status
 copy_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
 		   osp_error *err)
@@ -205,32 +191,11 @@ copy_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
 			   : status;
 }
 
-/* Stores what can be stored of some notifications, and counts it. */
-static osp_status
-store_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
-			size_t *accepted, osp_error *err)
-{
-	osp_status status = copy_items(conn, items, count, err);
-	size_t half = count / 2;
-
-	if (status == OSP_OK)
-		*accepted += count;
-	if (status != OSP_EREFUSED)
-		return status;
-	if (count == 1)
-		return OSP_OK;
-	status = store_items(conn, items, half, accepted, err);
-	return status == OSP_OK
-			   ? store_items(conn, items + half, count - half, accepted, err)
-			   : status;
-}
-
 osp_status
 osp__postgresql_notify(osp_driver_conn *conn, const osp_notification *items,
 					   size_t count, size_t *accepted, osp_error *err)
 {
 	osp_status status;
-	size_t stored = 0;
 
 	*accepted = 0;
 	if (count == 0)
@@ -238,14 +203,7 @@ osp__postgresql_notify(osp_driver_conn *conn, const osp_notification *items,
 	status = osp__pg_begin_call(&conn->pg, err);
 	if (status == OSP_OK)
 		status = need_table(conn, err);
-	if (status == OSP_OK)
-		status = store_items(conn, items, count, &stored, err);
-	if (status != OSP_OK)
-		return status;
-	*accepted = stored;
-
-	/* What the server said of the last one that it refused is in err. */
-	if (stored < count && err != NULL)
-		err->code = OSP_EREFUSED;
-	return stored == count ? OSP_OK : OSP_EREFUSED;
+	return status == OSP_OK
+			   ? osp__table_store(copy_items, conn, items, count, accepted, err)
+			   : status;
 }

@@ -19,6 +19,7 @@ clean_up() {
 	[ -z "$sink" ] || kill "$sink" 2>/dev/null || true
 	../drivers/redis_server.sh stop "$dir"
 	[ ! -d "$dir/rabbit" ] || ../drivers/rabbit_server.sh stop "$dir/rabbit"
+	[ ! -d "$dir/mariadb" ] || ../drivers/mariadb_server.sh stop "$dir/mariadb"
 	[ ! -d "$dir/postgres" ] || ../drivers/postgres_server.sh stop "$dir/postgres"
 	rm -rf "$dir" "$run"
 }
@@ -72,6 +73,17 @@ if /usr/bin/python3 -c 'import osprofiler, sqlalchemy, psycopg2' 2>/dev/null; th
 	printf '%-20s %9d points/s\n' "Python, postgresql" \
 		"$(/usr/bin/python3 ./shipper_python.py \
 			"postgresql+psycopg2://postgres@127.0.0.1:$postgres/postgres")"
+fi
+
+if [ -x /usr/sbin/mariadbd ]; then
+	mkdir "$dir/mariadb"
+	mariadb=$(../drivers/mariadb_server.sh start "$dir/mariadb")
+	rate mysql "mysql://osp@127.0.0.1:$mariadb/test"
+	if /usr/bin/python3 -c 'import osprofiler, sqlalchemy, pymysql' 2>/dev/null; then
+		printf '%-20s %9d points/s\n' "Python, mysql" \
+			"$(/usr/bin/python3 ./shipper_python.py \
+				"mysql+pymysql://osp@127.0.0.1:$mariadb/test")"
+	fi
 fi
 
 # A message that nobody takes stays: the queue grows from run to run.

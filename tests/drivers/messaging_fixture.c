@@ -5,6 +5,7 @@
  *
  * It takes seconds to start, so it is started once.
  */
+#include "certificates.h"
 #include "messaging_tests.h"
 
 #include <amqp_tcp_socket.h>
@@ -12,19 +13,6 @@
 #include <stdlib.h>
 
 #include "tempdir.h"
-
-/* A certificate for 127.0.0.1, and one that nobody trusts. */
-#define MAKE_CERTIFICATES                                                \
-	"cd '%s' && exec 2>/dev/null && "                                    \
-	"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca "    \
-	"-keyout ca.key -out ca.pem && "                                     \
-	"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other " \
-	"-keyout other.key -out other.pem && "                               \
-	"openssl req -newkey rsa:2048 -nodes -subj /CN=broker "              \
-	"-keyout server.key -out server.csr && "                             \
-	"echo subjectAltName=IP:127.0.0.1 >san && "                          \
-	"openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -days 2 " \
-	"-CAcreateserial -extfile san -out server.pem"
 
 #define OPTIONS "'max_message_size = 16777216'"
 
@@ -51,13 +39,9 @@ messaging_test_finish(void)
 static void
 start_first(void)
 {
-	char command[2048];
-
 	(void) snprintf(
 		messaging_test_dir, sizeof(messaging_test_dir), "%s", tempdir_make());
-	(void) snprintf(
-		command, sizeof(command), MAKE_CERTIFICATES, messaging_test_dir);
-	assert_int_equal(system(command), 0);
+	certificates_make(messaging_test_dir);
 	messaging_test_start();
 }
 

@@ -6,73 +6,17 @@ Usage: peer_postgresql.py PEER, the program made of peer.c. Needs the Python
 osprofiler, SQLAlchemy, psycopg2 and PostgreSQL. Either side makes the table.
 """
 
-import json
 import sys
 import tempfile
 
-from upstream_peer import BASE_ID, OTHER_ID, Peer, Server, run_checks, skip
+from upstream_peer import BASE_ID, Peer, Server, run_checks, skip
+from upstream_table import TABLE_CHECKS
 
 try:
     import psycopg2
     import sqlalchemy  # noqa: F401, pylint: disable=unused-import
 except ImportError as error:
     skip("no SQLAlchemy with psycopg2: %s" % error)
-
-
-def ours(peer, base_id):
-    return [json.loads(line) for line in peer.ours("get", base_id)]
-
-
-def payloads(report):
-    """The raw payloads of a report by trace_id and name: what has no column."""
-    found = {}
-    todo = list(report["children"])
-    while todo:
-        node = todo.pop()
-        todo += node["children"]
-        for key, value in node["info"].items():
-            if key.startswith("meta.raw_payload."):
-                found[(node["trace_id"], key[len("meta.raw_payload."):])] = value
-    return found
-
-
-def expected(points):
-    return {(p["trace_id"], p["name"]): {"info": p["info"]} for p in points}
-
-
-def check_ours_read_by_python(peer):
-    peer.ours("write", BASE_ID, 300)
-    peer.ours("write", OTHER_ID, 4)
-    points = ours(peer, BASE_ID)
-    assert len(points) == 302
-    assert payloads(peer.theirs().get_report(BASE_ID)) == expected(points)
-    assert payloads(peer.report(BASE_ID)) == expected(points)
-
-
-def check_python_read_by_us(peer):
-    sent = peer.write_by_python(BASE_ID)
-    peer.write_by_python(OTHER_ID)
-    lines = peer.ours("get", BASE_ID)
-    assert [json.loads(line) for line in lines] == sent
-    assert [json.dumps(json.loads(line)) for line in lines] == lines
-    assert payloads(peer.report(BASE_ID)) == expected(sent)
-
-
-def check_one_trace_of_both(peer):
-    sent = peer.write_by_python(BASE_ID)
-    peer.ours("write", BASE_ID, 4)
-    points = ours(peer, BASE_ID)
-    assert points[:4] == sent and len(points) == 10
-    assert payloads(peer.report(BASE_ID)) == expected(points)
-
-
-def check_lists(peer):
-    peer.ours("write", BASE_ID, 4)
-    sent = peer.write_by_python(OTHER_ID)
-    theirs = {t["base_id"] for t in peer.theirs().list_traces(["base_id", "timestamp"])}
-    listed = dict(line.split(" ") for line in peer.ours("list"))
-    assert theirs == set(listed) == {BASE_ID, OTHER_ID}
-    assert listed[OTHER_ID] == sent[0]["timestamp"]
 
 
 def check_rows(peer):
@@ -89,8 +33,7 @@ def check_rows(peer):
     assert kinds[0] == kinds[1], kinds
 
 
-CHECKS = [check_ours_read_by_python, check_python_read_by_us,
-          check_one_trace_of_both, check_lists, check_rows]
+CHECKS = TABLE_CHECKS + [check_rows]
 
 
 def main():

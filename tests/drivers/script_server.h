@@ -13,6 +13,7 @@
 #define REDIS_GROUP     "redis_group.sh"
 #define RABBIT_SERVER   "rabbit_server.sh"
 #define POSTGRES_SERVER "postgres_server.sh"
+#define MARIADB_SERVER  "mariadb_server.sh"
 
 typedef struct script_server
 {

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One of our drivers and the Python osprofiler on one collector.
 
-Used by peer_redis.py and peer_messaging.py, which print TAP and get the program
-made of peer.c.
+Used by the programs peer_*.py, which print TAP and get the program made of peer.c.
 """
 
 import json

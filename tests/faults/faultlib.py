@@ -241,6 +241,27 @@ class Postgres(ScriptServer):
                     for base_id, trace_id, name, timestamp, data in cursor]
 
 
+class Mariadb(ScriptServer):
+    script = "mariadb_server.sh"
+    name = "mariadbd"
+
+    @property
+    def uri(self):
+        return "mysql://osp@127.0.0.1:%d/test" % self.port
+
+    def points(self):
+        """All notifications, as objects."""
+        import pymysql  # pylint: disable=import-outside-toplevel
+
+        session = pymysql.connect(host="127.0.0.1", port=self.port, user="osp",
+                                  database="test")
+        with session, session.cursor() as cursor:
+            cursor.execute("SELECT base_id, trace_id, name, timestamp, data FROM data")
+            return [dict(json.loads(json.loads(data)), base_id=base_id,
+                         trace_id=trace_id, name=name, timestamp=timestamp)
+                    for base_id, trace_id, name, timestamp, data in cursor]
+
+
 class Agent(Process):
     """osprofiler agent, or another program with the same arguments."""
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills agent, collector and producers at random while all of them work.
 
-The collector is redis-server, PostgreSQL, or RabbitMQ, which takes seconds to start and
-is killed less often.
+The collector is redis-server, PostgreSQL, MariaDB, or RabbitMQ, which takes seconds to
+start and is killed less often.
 
 At the end every point that a producer committed is in the collector: once in the
 report, and once in its store too where that drops copies.
@@ -19,7 +19,7 @@ import faultlib
 
 
 COLLECTORS = {"redis": faultlib.Redis, "messaging": faultlib.Rabbit,
-              "postgresql": faultlib.Postgres}
+              "mysql": faultlib.Mariadb, "postgresql": faultlib.Postgres}
 
 
 def read_arguments():

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mysql_read.c
+ *	  Reading and listing traces. Rows come one by one.
+ */
+#include "mysql_driver.h"
+
+#include <mysqld_error.h>
+#include <stdio.h>
+
+/* Behind the table's columns: is the row too long for us? Its data is not sent
+ * then, for the library can only say that it has lost the connection. */
+#define TOO_LONG     SQLTABLE_READ_COUNT
+#define COLUMN_COUNT (SQLTABLE_READ_COUNT + 1)
+
+#define READ_ALL                                         \
+	"SELECT " SQLTABLE_READ                              \
+	"IF(LENGTH(data) > %zu, NULL, JSON_UNQUOTE(data)), " \
+	"LENGTH(data) > %zu FROM data"
+
+/* Sets conn->statement to one that reads all rows. */
+static void
+write_read_all(osp_driver_conn *conn)
+{
+	const size_t max = conn->mysql.memory_max;
+	char text[sizeof(READ_ALL) + 64];
+
+	(void) snprintf(text, sizeof(text), READ_ALL, max, max);
+	osp_buf_reset(&conn->statement);
+	osp_buf_add_str(&conn->statement, osp_str_of(text));
+}
+
+/* The notification of a row, in conn->text. */
+static osp_status
+make_json(osp_driver_conn *conn, const osp_str row[COLUMN_COUNT])
+{
+	osp_status status = osp__wait_check(&conn->mysql.wait);
+
+	if (status == OSP_OK && osp_str_eq(row[TOO_LONG], OSP_STR("1")))
+		status = OSP_EFULL;
+	return status == OSP_OK ? osp__table_json(&conn->text, row) : status;
+}
+
+/*
+ * Hands the notification of each row of conn->statement to fn, of one trace if only is
+ * not NULL: the server may compare ids without regard to case. What makes no sense
+ * is passed over. Without a table there is no row.
+ */
+static osp_status
+each_row(osp_driver_conn *conn, const osp_str *only, osp_point_fn fn, void *ctx,
+		 osp_error *err)
+{
+	osp_mysql *mysql = &conn->mysql;
+	osp_status status =
+		osp__mysql_query(mysql, osp_buf_str(&conn->statement), err);
+
+	if (status == OSP_EREFUSED &&
+		(mysql->code == ER_NO_SUCH_TABLE || osp__mysql_is_about_values(mysql)))
+		return OSP_OK;
+	if (status != OSP_OK)
+		return osp__mysql_refused(mysql, status, err);
+	while (status == OSP_OK)
+	{
+		osp_str row[COLUMN_COUNT];
+
+		status = osp__mysql_row(mysql, row, COLUMN_COUNT, err);
+		if (status != OSP_OK)
+			return status == OSP_ENOENT
+					   ? OSP_OK
+					   : osp__mysql_refused(mysql, status, err);
+		if (only != NULL && !osp_str_eq(row[SQLTABLE_BASE_ID], *only))
+			continue;
+		status = make_json(conn, row);
+		if (status == OSP_OK)
+			status = fn(ctx, osp_buf_str(&conn->text));
+		else if (status == OSP_EPROTO)
+			status = OSP_OK;
+		else
+			(void) osp_error_set(err,
+								 status,
+								 "%.80s: %s",
+								 mysql->where,
+								 osp_status_text(status));
+	}
+	osp__mysql_drop(mysql);
+	return status;
+}
+
+osp_status
+osp__mysql_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
+					  void *ctx, osp_error *err)
+{
+	osp_buf *statement = &conn->statement;
+	osp_status status = osp__mysql_begin_call(&conn->mysql, err);
+
+	if (status != OSP_OK)
+		return status;
+	write_read_all(conn);
+	osp_buf_add_str(statement, OSP_STR(" WHERE base_id = "));
+	osp__mysql_quote(conn, statement, base_id);
+	osp_buf_add_str(statement, OSP_STR(" ORDER BY id"));
+	if (osp_buf_status(statement) != OSP_OK)
+		return osp_error_set(err, OSP_ENOMEM, "mysql: out of memory");
+	return each_row(conn, &base_id, fn, ctx, err);
+}
+
+/* An osp_point_fn. */
+static osp_status
+note_point(void *ctx, osp_str json)
+{
+	osp_driver_conn *conn = ctx;
+
+	return osp__table_note(&conn->traces, &conn->scratch, json);
+}
+
+osp_status
+osp__mysql_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
+					   osp_trace_fn fn, void *ctx, osp_str *next,
+					   osp_error *err)
+{
+	osp_status status = osp__mysql_begin_call(&conn->mysql, err);
+
+	if (next != NULL)
+		*next = OSP_STR("");
+	osp__traces_reset(&conn->traces);
+	write_read_all(conn);
+	if (status == OSP_OK)
+		status = each_row(conn, NULL, note_point, conn, err);
+	if (status == OSP_ENOMEM || status == OSP_EFULL)
+		(void) osp_error_set(err, status, "mysql: %s", osp_status_text(status));
+	if (status == OSP_OK)
+		status =
+			osp__traces_each(&conn->traces, filter, fn, ctx, &conn->text, err);
+	if (status == OSP_OK && next != NULL)
+		*next = osp_buf_str(&conn->text);
+	return status;
+}
