@@ -35,8 +35,7 @@ rate() {
 		agent=$!
 		line=$("$BUILD/tests/bench/bench_producer" "$run" "$points" "$length")
 		number=${line%% *}
-		ticks=$(cut -d ' ' -f 14,15 "/proc/$agent/stat" | tr ' ' +)
-		ticks=$((ticks * 1000000000 / $(getconf CLK_TCK) / points))
+		ticks=$(($(cpu_ns "$agent") / points))
 		[ "$number" -le "$best" ] || best=$number
 		[ "$ticks" -ge "$cpu" ] || cpu=$ticks
 		kill "$agent"
@@ -44,6 +43,21 @@ rate() {
 		agent=
 	done
 	printf '%-20s %9d points/s  %6d ns of agent CPU a point\n' "$label" "$best" "$cpu"
+}
+
+# The processor time of a process, in nanoseconds.
+cpu_ns() {
+	echo $((($(cut -d ' ' -f 14,15 "/proc/$1/stat" | tr ' ' +)) * 1000000000 / $(getconf CLK_TCK)))
+}
+
+# What RabbitMQ takes from its own client library, and what that costs it.
+bound() {
+	local broker before most
+	broker=$(tr -d '[:space:]' <"$dir/rabbit/pid")
+	before=$(cpu_ns "$broker")
+	most=$("$BUILD/tests/bench/rabbit_bound" "$rabbit" "$points" ${2:+"$2"})
+	printf '%-20s %9d points/s  %6d ns of RabbitMQ'"'"'s CPU a point\n' "$1" "$most" \
+		$((($(cpu_ns "$broker") - before) / points))
 }
 
 echo "== shipper: ring to collector"
@@ -93,10 +107,8 @@ if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
 	points=$((points / 4))
 	rate messaging "messaging://127.0.0.1:$rabbit"
 	rate "messaging, durable" "messaging://127.0.0.1:$rabbit?durable=1&topic=kept&exchange=kept"
-	printf '%-20s %9d points/s\n' "librabbitmq's loop" \
-		"$("$BUILD/tests/bench/rabbit_bound" "$rabbit" "$points")" \
-		"the same, durable" \
-		"$("$BUILD/tests/bench/rabbit_bound" "$rabbit" "$points" durable)"
+	bound "librabbitmq's loop"
+	bound "the same, durable" durable
 	if /usr/bin/python3 -c 'import osprofiler, oslo_messaging' 2>/dev/null; then
 		printf '%-20s %9d points/s\n' "Python, messaging" \
 			"$(/usr/bin/python3 ./shipper_python.py messaging:// \
