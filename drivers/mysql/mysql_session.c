@@ -13,6 +13,7 @@
 #include "sqltable.h"
 
 #include <errmsg.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -233,7 +234,10 @@ connect_session(osp_mysql *mysql, osp_error *err)
 	while (events != 0)
 		events = mysql_real_connect_cont(
 			&connected, mysql->session, wait_for(mysql, events));
-	return connected != NULL ? OSP_OK : lost(mysql, err);
+	if (connected == NULL)
+		return lost(mysql, err);
+	(void) fcntl(mysql_get_socket(mysql->session), F_SETFD, FD_CLOEXEC);
+	return OSP_OK;
 }
 
 /* A server says nothing unasked, unless that it closes the session. */
@@ -253,6 +257,7 @@ osp__mysql_begin_call(osp_mysql *mysql, osp_error *err)
 {
 	osp__wait_begin(&mysql->wait);
 	mysql->waited = OSP_OK;
+	mysql->code = 0;
 	if (is_in_order(mysql))
 		return OSP_OK;
 	osp__mysql_drop(mysql);

@@ -28,6 +28,11 @@ static const char make_table[] =
 	"PRIMARY KEY, " SQLTABLE_TYPES ", INDEX ix_data_base_id (base_id)) "
 	"DEFAULT CHARACTER SET utf8mb4";
 
+static const char ask[] =
+	"SELECT @@max_allowed_packet, (SELECT COUNT(*) FROM "
+	"information_schema.tables WHERE table_schema = DATABASE() "
+	"AND table_name = 'data')";
+
 static const char insert[] = "INSERT INTO data (" SQLTABLE_COLUMNS ") VALUES ";
 
 /* ---- statements ---- */
@@ -147,29 +152,43 @@ insert_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
 			   : status;
 }
 
-/* Asks how long a statement may be, once in a session. */
+/* Asks how long a statement may be, and whether the table is there. */
 static osp_status
-need_limit(osp_driver_conn *conn, osp_error *err)
+ask_server(osp_driver_conn *conn, bool *has_table, osp_error *err)
+{
+	osp_mysql *mysql = &conn->mysql;
+	osp_status status = osp__mysql_query(mysql, osp_str_of(ask), err);
+	osp_str row[2];
+
+	*has_table = true;
+	while (status == OSP_OK)
+	{
+		status = osp__mysql_row(mysql, row, 2, err);
+		if (status != OSP_OK)
+			break;
+		conn->packet_max =
+			row[0].ptr != NULL ? strtoul(row[0].ptr, NULL, 10) : 0;
+		conn->packet_max -= conn->packet_max > PACKET_EXTRA ? PACKET_EXTRA : 0;
+		*has_table = !osp_str_eq(row[1], OSP_STR("0"));
+	}
+	return status == OSP_ENOENT ? OSP_OK : status;
+}
+
+/* Prepares a session for writing, once. */
+static osp_status
+prepare(osp_driver_conn *conn, osp_error *err)
 {
 	osp_mysql *mysql = &conn->mysql;
 	osp_status status;
-	osp_str value = OSP_STR("");
+	bool has_table;
 
 	if (conn->prepared == mysql->sessions)
 		return OSP_OK;
-	status =
-		osp__mysql_query(mysql, OSP_STR("SELECT @@max_allowed_packet"), err);
-	if (status == OSP_OK)
-		status = osp__mysql_row(mysql, &value, 1, err);
-	if (status == OSP_OK)
-	{
-		conn->packet_max = value.ptr != NULL ? strtoul(value.ptr, NULL, 10) : 0;
-		conn->packet_max -= conn->packet_max > PACKET_EXTRA ? PACKET_EXTRA : 0;
-		status = osp__mysql_row(mysql, &value, 1, err);
-	}
-	if (status != OSP_ENOENT)
-		return osp__mysql_refused(
-			mysql, status == OSP_OK ? OSP_EREFUSED : status, err);
+	status = ask_server(conn, &has_table, err);
+	if (status == OSP_OK && !has_table)
+		status = osp__mysql_query(mysql, osp_str_of(make_table), err);
+	if (status != OSP_OK)
+		return osp__mysql_refused(mysql, status, err);
 	conn->prepared = mysql->sessions;
 	return OSP_OK;
 }
@@ -217,32 +236,17 @@ osp_status
 osp__mysql_notify(osp_driver_conn *conn, const osp_notification *items,
 				  size_t count, size_t *accepted, osp_error *err)
 {
-	osp_mysql *mysql = &conn->mysql;
 	osp_status status;
 	size_t stored = 0;
 
 	*accepted = 0;
 	if (count == 0)
 		return OSP_OK;
-	status = osp__mysql_begin_call(mysql, err);
+	status = osp__mysql_begin_call(&conn->mysql, err);
 	if (status == OSP_OK)
-		status = need_limit(conn, err);
+		status = prepare(conn, err);
 	if (status == OSP_OK)
 		status = store_items(conn, items, count, &stored, err);
-	if (status == OSP_EUNAVAIL && mysql->code == ER_NO_SUCH_TABLE)
-	{
-		status = osp__mysql_begin_call(mysql, err);
-		if (status == OSP_OK)
-			status = need_limit(conn, err);
-		if (status == OSP_OK)
-			status = osp__mysql_refused(
-				mysql,
-				osp__mysql_query(mysql, osp_str_of(make_table), err),
-				err);
-		stored = 0;
-		if (status == OSP_OK)
-			status = store_items(conn, items, count, &stored, err);
-	}
 	if (status == OSP_OK || status == OSP_EREFUSED)
 		*accepted = stored;
 	return status;
