@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ini.h"
@@ -276,6 +277,23 @@ read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 	return OSP_OK;
 }
 
+/* Keys in a file that everybody can read are no secrets: as for a file of keys. */
+static osp_status
+check_keys_are_secret(const source *from, osp_error *err)
+{
+	struct stat st;
+
+	if (from->config->hmac_keys[0] == '\0' || stat(from->file, &st) != 0 ||
+		(st.st_mode & (S_IROTH | S_IWOTH)) == 0)
+		return OSP_OK;
+	return osp_error_set(
+		err,
+		OSP_EPERM,
+		"%s holds hmac_keys, and others can read or write it: "
+		"chmod o= it, or name a file of keys in hmac_keys_file",
+		from->file);
+}
+
 static osp_status
 read_config_file(source *from, osp_error *err)
 {
@@ -289,7 +307,7 @@ read_config_file(source *from, osp_error *err)
 	status =
 		osp__ini_read(file.ptr, file.len, from->file, read_setting, from, err);
 	osp__file_term(&file);
-	return status;
+	return status == OSP_OK ? check_keys_are_secret(from, err) : status;
 }
 
 /* A variable that is set to nothing counts as not set. */

@@ -63,9 +63,13 @@ tear_down(void **state)
 static void
 write_file(const char *text, size_t len)
 {
+	bool there = access(path, F_OK) == 0;
 	FILE *file = fopen(path, "w");
 
+	/* A file that a test has opened to others stays so. */
 	assert_non_null(file);
+	if (!there)
+		assert_int_equal(fchmod(fileno(file), 0600), 0);
 	assert_int_equal(fwrite(text, 1, len, file), len);
 	assert_int_equal(fclose(file), 0);
 }
@@ -480,6 +484,34 @@ test_transport_url(void **state)
 }
 
 static void
+test_open_keys(void **state)
+{
+	static const char text[] = "[profiler]\nhmac_keys = SECRET_KEY\n";
+	osp_config config;
+	osp_error err;
+
+	(void) state;
+	write_file(text, sizeof(text) - 1);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(
+		osp_config_load(&config, &osp_allocator_default, path, &err),
+		OSP_EPERM);
+	assert_non_null(strstr(err.msg, "hmac_keys_file"));
+	assert_null(strstr(err.msg, "SECRET_KEY"));
+
+	/* A group may be that of the services which share the file. */
+	assert_int_equal(chmod(path, 0640), 0);
+	load(&config, text);
+	osp_config_term(&config);
+
+	/* Without keys it is nobody's secret. */
+	assert_int_equal(chmod(path, 0644), 0);
+	load(&config, "[profiler]\nproject = x\n");
+	osp_config_term(&config);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void
 test_memory(void **state)
 {
 	static const char text[] = "[profiler]\nhmac_keys = a\nproject = b\n"
@@ -587,6 +619,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_need_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_transport_url, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_open_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
 		cmocka_unit_test(test_parse_size),
 		cmocka_unit_test(test_parse_bool),
