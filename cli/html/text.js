@@ -26,7 +26,7 @@ export function durationOf(text) {
   return match ? Number(match[1]) * sizes[(match[2] || 'ms').toLowerCase()] : 0;
 }
 
-export const countText = (count) => count.toLocaleString('en-US');
+export const countText = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
 export const pluralText = (count, thing) =>
   `${countText(count)} ${thing}${count === 1 ? '' : 's'}`;

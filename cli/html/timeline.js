@@ -65,12 +65,20 @@ function drawMinimap() {
   canvas.width = width * scale;
   canvas.height = height * scale;
   context.scale(scale, scale);
+
+  // Of the bars that would cover each other in a level, one is drawn.
+  const drawn = new Float64Array(levels).fill(-1);
+
   for (let row = 0; row < trace.count; row++) {
     const left = (trace.begin[row] / view.whole) * width;
     const right = (endOf(row) / view.whole) * width;
+    const level = Math.min(trace.depth[row], levels - 1);
 
+    if (right < drawn[level] + 0.5 && right - left < 0.5)
+      continue;
+    drawn[level] = Math.max(drawn[level], right);
     context.fillStyle = colors[trace.kind[row]];
-    context.fillRect(left, 2 + Math.min(trace.depth[row], levels - 1) * thick,
+    context.fillRect(left, 2 + level * thick,
       Math.max(right - left, 0.75), Math.max(thick - 0.5, 1));
   }
   context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--error');

@@ -30,6 +30,15 @@ export class Browser {
     rmSync(this.dir, { recursive: true });
   }
 
+  // The processor time of all processes that draw pages, all threads, in ms.
+  async rendererTime() {
+    this.session ||= await this.chromium.newBrowserCDPSession();
+    const { processInfo } = await this.session.send('SystemInfo.getProcessInfo');
+
+    return processInfo.filter(({ type }) => type === 'renderer')
+      .reduce((sum, { cpuTime }) => sum + cpuTime * 1000, 0);
+  }
+
   // Writes the page of a trace of make_traces.mjs, and returns its path.
   async writePage(name) {
     const points = join(this.dir, `${name}.points`);
