@@ -120,11 +120,13 @@ sub found
 {
 	my ($node, $base, $name, $rule, $from, $to) = @_;
 	my $why = why($node, $base);
-	my ($first, $left) = ($why->{findings}[0], 1);
 
 	# Where the machine is busy with something else, that is found, too.
-	($first, $left) = ($why->{findings}[1], 1 - $first->{share})
-	  if ($first->{rule} // '') eq 'cpu' && $rule ne 'cpu';
+	my @findings = grep { $rule eq 'cpu' || $_->{rule} ne 'cpu' } @{ $why->{findings} };
+	my $left = 1;
+	$left -= $_->{share} for grep { $rule ne 'cpu' && $_->{rule} eq 'cpu' } @{ $why->{findings} };
+	my $first = $findings[0];
+
 	save($node, $base, $name);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is($first->{rule} // 'none', $rule, "$name: $rule") or diag explain_text($why);
