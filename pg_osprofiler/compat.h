@@ -252,17 +252,6 @@ pgosp_wait_start(PGPROC *proc)
 #endif
 }
 
-/* Does it wait for a lock that it did not get yet? */
-static inline bool
-pgosp_waits_for_lock(const PGPROC *proc)
-{
-#if PG_VERSION_NUM >= 140000
-	return proc->waitStatus == PROC_WAIT_STATUS_WAITING;
-#else
-	return proc->waitStatus == STATUS_WAITING;
-#endif
-}
-
 /* Those who hold the lock or wait for it, one after the other; NULL: no more. */
 static inline PROCLOCK *
 pgosp_next_holder(LOCK *lock, PROCLOCK *held)
@@ -301,20 +290,36 @@ pgosp_next_own_lock(PGPROC *proc, int partition, PROCLOCK *own)
 #endif
 }
 
-/* What a client's backend says of itself; NULL: it is none (a prepared transaction has
- * no process), we are none, or the version does not let others find it. */
-static inline volatile PgBackendStatus *
-pgosp_status_of(const PGPROC *proc)
+/* What this backend says of itself; NULL if the version does not let others see it. */
+static inline void *
+pgosp_own_status(void)
 {
-	if (proc->pid == 0)
+#if PG_VERSION_NUM >= 140000
+	return MyBEEntry;
+#else
+	return NULL;
+#endif
+}
+
+/*
+ * What a client's backend says of itself, where it is known of another one. NULL: it
+ * is none (a prepared transaction has no process), or it is not known.
+ */
+static inline volatile PgBackendStatus *
+pgosp_status_of(const PGPROC *proc, const PGPROC *other,
+				const void *status_of_other)
+{
+	const PgBackendStatus *status = (const PgBackendStatus *) status_of_other;
+
+	if (proc->pid == 0 || status == NULL)
 		return NULL;
 #if PG_VERSION_NUM >= 170000
-	if (MyBEEntry != NULL && MyProcNumber != INVALID_PROC_NUMBER)
-		return MyBEEntry + (GetNumberFromPGProc(proc) - MyProcNumber);
+	return (volatile PgBackendStatus *) status + (proc - other);
 #elif PG_VERSION_NUM >= 140000
-	if (MyBEEntry != NULL && MyBackendId != InvalidBackendId &&
-		proc->backendId != InvalidBackendId)
-		return MyBEEntry + (proc->backendId - MyBackendId);
+	if (proc->backendId != InvalidBackendId &&
+		other->backendId != InvalidBackendId)
+		return (volatile PgBackendStatus *) status +
+			   (proc->backendId - other->backendId);
 #endif
 	return NULL;
 }

@@ -224,7 +224,7 @@ pgosp_stop_set(char *record, const pgospStop *stop, int value, const void *of)
 static inline bool
 pgosp_point_ends_alone(const pgospPoint *point)
 {
-	return point->open && point->left_out == 0 && pgosp_lockwaits == 0 &&
+	return point->open && point->left_out == 0 && !pgosp_has_lockwaits() &&
 		   pgosp_open_points.head.prev == &point->node;
 }
 

@@ -6,7 +6,7 @@
 #ifndef PGOSP_STATE_H
 #define PGOSP_STATE_H
 
-#include "pgosp_base.h"
+#include "pgosp_slot.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -56,10 +56,6 @@ extern uint64 pgosp_text_epoch;
 extern dlist_head pgosp_open_points;
 extern int pgosp_busy;
 
-/* The innermost operation that runs now, of those in which others can run. */
-typedef struct pgospPoint pgospPoint;
-extern pgospPoint *pgosp_current;
-
 /* The serial number of the next operation. */
 extern uint64 pgosp_next_serial;
 
@@ -74,9 +70,6 @@ pgosp_now(void)
 
 /* A top-level statement is being planned: what runs now belongs to it. */
 extern bool pgosp_planning;
-
-/* Waits for locks that were seen and are not written yet. */
-extern volatile int pgosp_lockwaits;
 
 /* An error or a message is being reported: log nothing now. */
 extern bool pgosp_reporting;

@@ -10,58 +10,69 @@
 
 #pragma GCC visibility push(hidden)
 
-/* ---- waits (wait_sampling.c) ---- */
+/* ---- waits (wait_sums.c) ---- */
 
-#define PGOSP_WAITS_MAX  24   /* kinds of events that are told apart */
 #define PGOSP_WAITS_SIZE 4096 /* that they take at most when put */
 
 /* What was waited for up to here. */
 typedef struct pgospWaits
 {
-	int count; /* -1: nobody looks */
-	uint32 epoch;
-	uint64 seen; /* pgosp_waits_seen */
+	int count; /* -1: they are not sampled */
+	uint64 seen;
+	int64 began_ns; /* the top-level statement */
+	int64 since_ns; /* here */
 	int64 ns[PGOSP_WAITS_MAX];
 } pgospWaits;
 
-/* Grows whenever something is seen to wait, and when CPU time was noted. */
-extern volatile uint64 pgosp_waits_seen;
+/* Notes the sums so far, within a top-level statement. */
+extern void pgosp_waits_copy(pgospWaits *waits);
 
-/* Has waits looked at from here on. */
-extern void pgosp_waits_sample(pgospWaits *waits, int64 now_ns);
+/* Has waits sampled from here on. What begins does not wait yet: the next look of the
+ * worker is about it alone. */
+static inline void
+pgosp_waits_sample(pgospWaits *waits, int64 now_ns)
+{
+	pgospSlot *slot = &pgosp_slot;
 
-/* The wait that the timer saw at its last look, and looked at no more, lasted until
- * then. Nothing happens while the timer is set. */
-extern void pgosp_waits_add(uint32 event, int64 until_ns);
-
-/* Has the timer look again. */
-extern void pgosp_waits_look_again(void);
+	slot->since_ns = now_ns;
+	waits->count = 0;
+	waits->seen = slot->seen;
+	if (likely(slot->current == NULL) || slot->began_ns == 0)
+	{
+		slot->began_ns = now_ns;
+		if (unlikely(slot->asleep))
+			pgosp_slot_wake();
+	}
+	else if (unlikely(slot->of_ns == slot->began_ns))
+		pgosp_waits_copy(waits);
+	waits->began_ns = slot->began_ns;
+	waits->since_ns = now_ns;
+}
 
 static inline void
 pgosp_waits_begin(pgospWaits *waits, int64 now_ns)
 {
-	waits->count = -1;
 	if ((pgosp_points & PGOSP_POINTS_WAIT) != 0)
 		pgosp_waits_sample(waits, now_ns);
+	else
+	{
+		waits->count = -1;
+		if (pgosp_current == NULL)
+			pgosp_slot.began_ns = 0;
+	}
 }
 
 /* Is there nothing to be put of these? */
 static inline bool
 pgosp_waits_are_none(const pgospWaits *then)
 {
-	return then->count < 0 || then->seen == pgosp_waits_seen;
+	return then->count < 0 || then->seen == pgosp_slot.seen;
 }
 
 /* Puts what was waited for since then, if that is known. */
 extern void pgosp_put_waits(osp_writer *w, const pgospWaits *then);
 
 /* ---- CPU time (cpu_usage.c) ---- */
-
-/*
- * The timer's: notes the CPU time so far, once for the statement at the top, which
- * began at this time. True: it did.
- */
-extern bool pgosp_cpu_note(int64 began_ns, int64 now_ns);
 
 /* Puts the member "cpu" of the stop of a slow statement at the top; nothing if it is
  * not known. */

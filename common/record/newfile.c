@@ -77,9 +77,15 @@ exceeds_limit(size_t size)
 }
 
 static void *
-map_shared(int fd, size_t size)
+map_shared(int fd, size_t at, size_t size)
 {
-	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t) at);
+}
+
+static bool
+is_file_of_ours(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_uid == geteuid();
 }
 
 osp_status
@@ -108,7 +114,7 @@ osp__newfile(int dir_fd, const char *name, size_t size,
 		status = io_error(err, code, "allocate", name);
 		goto done;
 	}
-	*map = map_shared(fd, size);
+	*map = map_shared(fd, 0, size);
 	if (*map == MAP_FAILED)
 	{
 		*map = NULL;
@@ -144,11 +150,11 @@ osp__mapfile(int dir_fd, const char *name, size_t min, void **map, size_t *size,
 		return errno == ENOENT
 				   ? osp_error_set(err, OSP_ENOENT, "there is no %s", name)
 				   : io_error(err, errno, "open", name);
-	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-		st.st_uid != geteuid() || (uint64_t) st.st_size < min)
+	if (fstat(*fd, &st) != 0 || !is_file_of_ours(&st) ||
+		(uint64_t) st.st_size < min)
 		return osp_error_set(
 			err, OSP_EPROTO, "%s is not what it should be", name);
-	*map = map_shared(*fd, (size_t) st.st_size);
+	*map = map_shared(*fd, 0, (size_t) st.st_size);
 	if (*map == MAP_FAILED)
 	{
 		osp_status status = io_error(err, errno, "map", name);
@@ -160,4 +166,45 @@ osp__mapfile(int dir_fd, const char *name, size_t min, void **map, size_t *size,
 	}
 	*size = (size_t) st.st_size;
 	return OSP_OK;
+}
+
+osp_status
+osp__mappart(int dir_fd, const char *name, size_t at, size_t size, void **map,
+			 osp_error *err)
+{
+	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	osp_status status = OSP_OK;
+	struct stat st;
+	int code;
+	int fd;
+
+	*map = NULL;
+	if (exceeds_limit(at + size))
+		return io_error(err, EFBIG, "make", name);
+	fd = openat(dir_fd, name, flags, 0600);
+	if (fd < 0)
+		return io_error(err, errno, "open", name);
+	if (fstat(fd, &st) != 0 || !is_file_of_ours(&st))
+	{
+		status =
+			osp_error_set(err, OSP_EPROTO, "%s is not what it should be", name);
+		goto done;
+	}
+	(void) fchmod(fd, 0600);
+	code = posix_fallocate(fd, (off_t) at, (off_t) size);
+	if (code != 0)
+	{
+		status = io_error(err, code, "allocate", name);
+		goto done;
+	}
+	*map = map_shared(fd, at, size);
+	if (*map == MAP_FAILED)
+	{
+		*map = NULL;
+		status = io_error(err, errno, "map", name);
+	}
+
+done:
+	(void) close(fd);
+	return status;
 }

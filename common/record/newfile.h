@@ -26,4 +26,13 @@ osp_status osp__newfile(int dir_fd, const char *name, size_t size,
 osp_status osp__mapfile(int dir_fd, const char *name, size_t min, void **map,
 						size_t *size, int *fd, osp_error *err) OSP_MUST_CHECK;
 
+/*
+ * Maps size bytes of the file name in dir_fd from at on, both whole pages, shared
+ * by processes that each use a part of their own. The file is made if it is not
+ * there, mode 0600, and the part is allocated; a new one is zero. OSP_EPROTO: it is
+ * no regular file of ours; OSP_EFULL; OSP_EIO.
+ */
+osp_status osp__mappart(int dir_fd, const char *name, size_t at, size_t size,
+						void **map, osp_error *err) OSP_MUST_CHECK;
+
 #endif /* OSP_NEWFILE_H */

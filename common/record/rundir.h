@@ -9,6 +9,7 @@
  *	  ring.N     rings, N counting from 0 (ring.h)
  *	  spool      what could not be delivered yet, unless kept elsewhere
  *	  otlp       what that driver keeps; another one's file has its name
+ *	  waits.N    of a PostgreSQL cluster: what its backends wait for
  *
  * The directory is used only if it is a real directory (no symbolic link),
  * belongs to the effective user, and is closed to everybody else. It may be

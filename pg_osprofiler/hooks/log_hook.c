@@ -48,8 +48,6 @@ read_error(const ErrorData *edata)
 static void
 pgosp_emit_log(ErrorData *edata)
 {
-	if (unlikely(pgosp_lockwaits > 0) && edata->elevel == LOG)
-		pgosp_lockwait_logged();
 	if (unlikely(edata->elevel >= ERROR) && !pgosp_reporting)
 	{
 		pgosp_reporting = true;

@@ -3,7 +3,7 @@
  * lockwait.c
  *	  Waits for locks: what for, how long, and who held it.
  *
- * The timer sees the waits (usage/lock_watch.c).
+ * The background worker sees the waits (worker/lock_watch.c).
  *
  * The row for which a transaction is waited for is the one that this backend has
  * locked meanwhile, to be the next who changes it. What another backend is doing it
@@ -264,24 +264,75 @@ static const pgospPointKind lockwait_kind = {
 	.put_stop = put_stop,
 };
 
+/* The operation that waited, if it is still open. */
+static pgospPoint *
+parent_of(const pgospLockWait *wait)
+{
+	dlist_iter it;
+
+	dlist_foreach (it, &pgosp_open_points)
+	{
+		pgospPoint *point = dlist_container(pgospPoint, node, it.cur);
+
+		if (point == wait->parent)
+			return point;
+	}
+	return NULL;
+}
+
 static void
-write_wait(pgospLockWait *wait, bool ask, int64 now)
+write_wait(pgospLockWait *wait, bool ask, int64 now_ns)
 {
 	const pgospWaitFacts facts = {wait, ask};
-	pgospParent parent = {wait->parent, NULL};
+	pgospParent parent = {parent_of(wait), NULL};
+	int64 stop_ns = wait->stop_ns != 0 ? Min(wait->stop_ns, now_ns) : now_ns;
+	int64 start_ns;
 	pgospPoint point;
 
-	if (!wait->parent->open || wait->parent->serial != wait->parent_serial)
+	if (parent.point == NULL)
+		return;
+	start_ns = Max(wait->start_ns, parent.point->start_ns);
+	if (start_ns >= stop_ns)
 		return;
 	point.kind = &lockwait_kind;
 	point.name = OSP_STR("pg.wait");
 	point.stop_size = STOP_SIZE;
 	pgosp_point_open_at(
-		&point, &parent, put_start, &facts, START_SIZE, wait->start_ns);
-	if (!wait->over)
-		pgosp_waits_add(pgosp_lockwait_event(wait),
-						pgosp_lockwait_end(wait, now));
-	pgosp_point_close_at(&point, NULL, pgosp_lockwait_end(wait, now));
+		&point, &parent, put_start, &facts, START_SIZE, start_ns);
+	pgosp_point_close_at(&point, NULL, stop_ns);
+}
+
+/* Copies what the worker says of the wait so far; it may go on to write. */
+static void
+copy_wait(pgospLockWait *wait, const pgospLockWait *shared)
+{
+	bool held = *(const volatile bool *) &shared->held;
+
+	pg_read_barrier();
+	*wait = *shared;
+	wait->held = held;
+	wait->has_row &= held;
+	wait->holder.application[NAMEDATALEN - 1] = '\0';
+	wait->holder.text[PGOSP_PEER_TEXT - 1] = '\0';
+	wait->root.application[NAMEDATALEN - 1] = '\0';
+	wait->root.text[PGOSP_PEER_TEXT - 1] = '\0';
+}
+
+/* Hands out the waits that were seen, and forgets them; returns how many. */
+static uint32
+take_waits(pgospLockWait seen[PGOSP_LOCKWAITS_MAX])
+{
+	uint32 first = pgosp_slot.lockwaits_taken;
+	uint32 end = pgosp_slot.lockwaits_seen;
+	uint32 count = Min(end - first, PGOSP_LOCKWAITS_MAX);
+	uint32 i;
+
+	pg_read_barrier();
+	for (i = 0; i < count; i++)
+		copy_wait(&seen[i],
+				  &pgosp_slot.lockwaits[(first + i) % PGOSP_LOCKWAITS_MAX]);
+	pgosp_slot.lockwaits_taken = end;
+	return count;
 }
 
 void
@@ -292,14 +343,15 @@ pgosp_lockwaits_write(bool failed)
 
 	static pgospLockWait seen[PGOSP_LOCKWAITS_MAX];
 	static bool writing = false;
-	int count;
-	int i;
+	uint32 count;
+	uint32 i;
 
 	if (writing)
 		return;
 	writing = true;
-	count = pgosp_lockwaits_take(seen);
-	for (i = 0; i < count; i++)
-		write_wait(&seen[i], ask, pgosp_now());
+	count = take_waits(seen);
+	if ((pgosp_points & PGOSP_POINTS_WAIT) != 0)
+		for (i = 0; i < count; i++)
+			write_wait(&seen[i], ask, pgosp_now());
 	writing = false;
 }

@@ -257,7 +257,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 					pgosp_put_start put, const void *what, size_t size,
 					int64 start_ns)
 {
-	if (unlikely(pgosp_lockwaits > 0))
+	if (unlikely(pgosp_has_lockwaits()))
 		pgosp_lockwaits_write(false);
 	point->serial = pgosp_next_serial++;
 	point->start_ns = start_ns;
@@ -296,7 +296,7 @@ pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 	pgospPoint *top = parent->top;
 
 	if (unlikely(producer == NULL || top == NULL || top->staged ||
-				 pgosp_lockwaits > 0 ||
+				 pgosp_has_lockwaits() ||
 				 top->points >= (uint64) pgosp_max_points ||
 				 !parent->base_id.is_uuid || !parent->self.is_uuid))
 		return false;
@@ -474,7 +474,7 @@ close_with_children(pgospPoint *point, const pgospError *error, int64 stop_ns)
 	pgospPoint *parent = point->parent;
 	pgospError interrupted = {false};
 
-	if (unlikely(pgosp_lockwaits > 0))
+	if (unlikely(pgosp_has_lockwaits()))
 		pgosp_lockwaits_write(error != NULL);
 	tell_closing(point);
 	close_children(point, error != NULL ? &interrupted : NULL);
@@ -500,7 +500,7 @@ pgosp_point_close_at(pgospPoint *point, const pgospError *error, int64 stop_ns)
 void
 pgosp_point_close_all(const pgospError *error)
 {
-	if (pgosp_lockwaits > 0)
+	if (pgosp_has_lockwaits())
 		pgosp_lockwaits_write(error != NULL);
 	while (!dlist_is_empty(&pgosp_open_points))
 		close_one(dlist_container(

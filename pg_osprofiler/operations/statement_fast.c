@@ -52,7 +52,7 @@ static inline bool
 is_alone(void)
 {
 	return likely(pgosp_open_points.head.next == &pgosp_open_points.head &&
-				  pgosp_lockwaits == 0 && ActivePortal != NULL);
+				  !pgosp_has_lockwaits() && ActivePortal != NULL);
 }
 
 /* What is the same for all points here, while the session stays armed. */

@@ -21,12 +21,10 @@ pgosp_hot_data int pgosp_busy = 0;
 pgosp_hot_data bool pgosp_planning = false;
 pgosp_hot_data bool pgosp_error_told = false;
 pgosp_hot_data bool pgosp_is_traced_worker = false;
-pgosp_hot_data volatile int pgosp_lockwaits = 0;
 pgosp_hot_data dlist_head pgosp_open_points =
 	DLIST_STATIC_INIT(pgosp_open_points);
 
 pgosp_hot_data osp_clock pgosp_clock;
-pgosp_hot_data pgospPoint *pgosp_current = NULL;
 pgosp_hot_data uint64 pgosp_next_serial = 1;
 pgosp_hot_data osp_producer *pgosp_ring = NULL;
 

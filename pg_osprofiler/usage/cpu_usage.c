@@ -4,10 +4,10 @@
  *	  The CPU time of slow statements, and how often the backend was put off a CPU.
  *
  * The kernel counts both for the whole process, and asking it is a system call. So
- * statements do not ask when they begin. The timer that samples waits asks at its
- * first look at a statement that has run for a millisecond, and the statement asks
- * at its end. What is recorded is the difference, and how long the time between both
- * was: of a long statement nearly all.
+ * statements do not ask when they begin. The background worker asks at its first
+ * look at a statement that has run for some milliseconds (worker/cpu_note.c), and the
+ * statement asks at its end. What is recorded is the difference, and how long the time
+ * between both was: of a long statement nearly all.
  */
 #include "pgosp.h"
 
@@ -15,53 +15,61 @@
 
 #define CPU_MIN_NS INT64CONST(10000000)
 
-/* Set by the timer's function, once for each statement at the top. */
-static struct rusage noted;
-static volatile int64 noted_ns = 0;
-
-bool
-pgosp_cpu_note(int64 began_ns, int64 now_ns)
+/* What the worker noted of the statement that began then; false: nothing. */
+static bool
+was_noted(int64 start_ns)
 {
-	if (noted_ns >= began_ns || getrusage(RUSAGE_SELF, &noted) != 0)
-		return false;
-	noted_ns = now_ns;
-	return true;
+	bool noted = *(volatile int64 *) &pgosp_slot.cpu.at_ns >= start_ns;
+
+	pg_read_barrier();
+	return noted;
 }
 
-static double
-ms_between(const struct timeval *from, const struct timeval *to)
+static int64
+ns_of(const struct timeval *time)
 {
-	return (double) (to->tv_sec - from->tv_sec) * 1000.0 +
-		   (double) (to->tv_usec - from->tv_usec) / 1000.0;
+	return time->tv_sec * INT64CONST(1000000000) +
+		   time->tv_usec * INT64CONST(1000);
+}
+
+static void
+put_times(osp_writer *w, const struct rusage *now)
+{
+	const pgospCpu *then = &pgosp_slot.cpu;
+	int64 user_ns = ns_of(&now->ru_utime);
+	int64 total_ns = user_ns + ns_of(&now->ru_stime) - then->total_ns;
+
+	total_ns = Max(total_ns, 0);
+	user_ns = Min(Max(user_ns - then->user_ns, 0), total_ns);
+	osp_put_f64(w, OSP_STR("user_ms"), (double) user_ns / 1e6);
+	osp_put_f64(w, OSP_STR("system_ms"), (double) (total_ns - user_ns) / 1e6);
 }
 
 void
 pgosp_put_cpu(osp_writer *w, const pgospPoint *point)
 {
-	struct rusage now;
+	const pgospCpu *then = &pgosp_slot.cpu;
 	int64 now_ns = pgosp_now();
+	struct rusage now;
 
 	/* What was paused had others' work in between. */
 	if (point->top != point || point->idle_ns != 0 ||
 		point->paused_ns >= PGOSP_PAUSE_MIN_NS ||
-		now_ns - point->start_ns < CPU_MIN_NS || noted_ns < point->start_ns ||
+		now_ns - point->start_ns < CPU_MIN_NS || !was_noted(point->start_ns) ||
 		getrusage(RUSAGE_SELF, &now) != 0)
 		return;
 	osp_put_object(w, OSP_STR("cpu"));
-	osp_put_f64(
-		w, OSP_STR("user_ms"), ms_between(&noted.ru_utime, &now.ru_utime));
-	osp_put_f64(
-		w, OSP_STR("system_ms"), ms_between(&noted.ru_stime, &now.ru_stime));
-	osp_put_f64(w, OSP_STR("of_ms"), (double) (now_ns - noted_ns) / 1e6);
+	put_times(w, &now);
+	osp_put_f64(w, OSP_STR("of_ms"), (double) (now_ns - then->at_ns) / 1e6);
 	osp_put_i64(w,
 				OSP_STR("voluntary_switches"),
-				(int64) (now.ru_nvcsw - noted.ru_nvcsw));
+				(int64) now.ru_nvcsw - then->voluntary_switches);
 	osp_put_i64(w,
 				OSP_STR("involuntary_switches"),
-				(int64) (now.ru_nivcsw - noted.ru_nivcsw));
-	if (now.ru_majflt > noted.ru_majflt)
+				(int64) now.ru_nivcsw - then->involuntary_switches);
+	if (now.ru_majflt > then->major_faults)
 		osp_put_i64(w,
 					OSP_STR("major_faults"),
-					(int64) (now.ru_majflt - noted.ru_majflt));
+					(int64) now.ru_majflt - then->major_faults);
 	osp_put_end(w);
 }

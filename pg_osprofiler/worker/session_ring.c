@@ -69,6 +69,7 @@ open_producer(void)
 	failed = false;
 	trouble_told[0] = '\0';
 	pgosp_ring = &producer;
+	pgosp_slot_open(path);
 }
 
 /* After a reload: the directory or the way when full may be another. */
@@ -115,6 +116,7 @@ pgosp_producer_close(void)
 	if (pgosp_ring != NULL)
 		osp_producer_close(&producer);
 	pgosp_ring = NULL;
+	pgosp_slot_close();
 	pgosp_disarm();
 	/* The session is at its end: no other ring for it. */
 	failed = true;

@@ -9,12 +9,15 @@
  * or be killed, and this worker does next to nothing. There is one per cluster,
  * which holds a lock in the run directory. It is not connected to a database.
  *
+ * It also samples what traced backends wait for (wait_watch.c), which needs nothing but
+ * PostgreSQL's shared memory.
+ *
  * The connection string goes to the child by its environment, for everybody can
  * read arguments. At the server's end the child gets STOP_MS to deliver or spool
  * what there is; what is left waits in rings and spool. Should this process be
  * gone, the kernel tells the child.
  */
-#include "pgosp.h"
+#include "wait_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -400,6 +403,7 @@ reload(pgospAgent *agent, int *lock)
 		return true;
 	(void) close(*lock);
 	*lock = take_lock(settings.run_directory);
+	pgosp_watch_begin(settings.run_directory);
 	return *lock >= 0;
 }
 
@@ -413,14 +417,12 @@ may_start(const pgospAgent *agent)
 static void
 wait_for_work(const pgospAgent *agent)
 {
-	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
-	long timeout_ms = -1;
+	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+	long timeout_ms = pgosp_watch_look();
 
 	if (may_start(agent))
-	{
-		events |= WL_TIMEOUT;
-		timeout_ms = (long) Max(agent->next_start_ms - now_ms(), 0);
-	}
+		timeout_ms =
+			Min(timeout_ms, (long) Max(agent->next_start_ms - now_ms(), 0));
 	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
@@ -470,6 +472,7 @@ pgosp_worker_main(Datum arg)
 	if (lock < 0)
 		proc_exit(0);
 	begin_agent(&agent, &settings);
+	pgosp_watch_begin(settings.run_directory);
 	supervise(&agent, lock);
 	proc_exit(0);
 }

@@ -3,15 +3,15 @@
  * lock_peer.c
  *	  Reads the lock table and what other backends say of themselves.
  *
- * All of it is called by the timer's function (lock_watch.c says why it may): a part
- * of the table is locked for readers, only if that is to be had at once, and while
- * at most ENTRIES_MAX entries are looked at. Nothing is allocated and nothing
+ * A part of the table is locked for readers, only if that is to be had at once, and
+ * while at most ENTRIES_MAX entries are looked at. Nothing is allocated and nothing
  * raised.
  */
-#include "pgosp_lockwait.h"
+#include "wait_watch.h"
 
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
+#include "storage/shmem.h"
 #include "utils/timestamp.h"
 
 #define ENTRIES_MAX 64
@@ -58,7 +58,7 @@ pgosp_lock_holder(PGPROC *waiter, const LOCKTAG *tag, int *count)
 }
 
 PGPROC *
-pgosp_lock_root(PGPROC *holder, int *length)
+pgosp_lock_root(PGPROC *holder, const PGPROC *waiter, int *length)
 {
 	PGPROC *root = NULL;
 
@@ -74,7 +74,7 @@ pgosp_lock_root(PGPROC *holder, int *length)
 		/* It may be another lock's by now, which the holder does not wait for. */
 		tag = lock->tag;
 		holder = pgosp_lock_holder(holder, &tag, &count);
-		if (holder == NULL || holder == MyProc)
+		if (holder == NULL || holder == waiter)
 			break;
 		root = holder;
 	}
@@ -82,7 +82,7 @@ pgosp_lock_root(PGPROC *holder, int *length)
 }
 
 bool
-pgosp_lock_row(LOCKTAG *row)
+pgosp_lock_row(PGPROC *waiter, LOCKTAG *row)
 {
 	int partition;
 
@@ -97,7 +97,7 @@ pgosp_lock_row(LOCKTAG *row)
 			continue;
 		for (i = 0; i < ENTRIES_MAX && !found; i++)
 		{
-			own = pgosp_next_own_lock(MyProc, partition, own);
+			own = pgosp_next_own_lock(waiter, partition, own);
 			if (own == NULL)
 				break;
 			found = own->tag.myLock->tag.locktag_type == LOCKTAG_TUPLE &&
@@ -134,10 +134,26 @@ copy_status(pgospLockPeer *peer, volatile PgBackendStatus *status, int pid)
 	return pgstat_read_activity_complete(before, after);
 }
 
-void
-pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc)
+/* What the backend says of itself; NULL: it is not known. The slot that it comes of
+ * is a file: what is no address of shared memory must not stop the server. */
+static volatile PgBackendStatus *
+status_of(const PGPROC *proc, const pgospLook *look)
 {
-	volatile PgBackendStatus *status = pgosp_status_of(proc);
+	volatile PgBackendStatus *status =
+		pgosp_status_of(proc, look->proc, look->status);
+
+	return status != NULL && ShmemAddrIsValid((const void *) status) &&
+				   ShmemAddrIsValid(status->st_appname) &&
+				   ShmemAddrIsValid(status->st_activity_raw)
+			   ? status
+			   : NULL;
+}
+
+void
+pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
+					 const pgospLook *look)
+{
+	volatile PgBackendStatus *status = status_of(proc, look);
 	int i;
 
 	peer->pid = proc->pid;

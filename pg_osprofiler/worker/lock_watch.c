@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lock_watch.c
+ *	  Sees which lock a backend waits for, and who holds it. In the background worker.
+ *
+ * The sampling of wait_watch.c sees that a backend waits for a lock. Who holds it
+ * stands in PostgreSQL's lock table, of which a part must be locked to be read
+ * (lock_peer.c). That is done once for each wait.
+ */
+#include "wait_watch.h"
+
+#include "storage/lmgr.h"
+#include "utils/timestamp.h"
+
+static void
+find_holders(pgospLockWait *wait, const pgospLook *look)
+{
+	PGPROC *holder = pgosp_lock_holder(look->proc, &wait->tag, &wait->holders);
+	PGPROC *root;
+
+	if (holder == NULL)
+		return;
+	pgosp_lock_peer_note(&wait->holder, holder, look);
+	root = pgosp_lock_root(holder, look->proc, &wait->chain);
+	if (root != NULL)
+		pgosp_lock_peer_note(&wait->root, root, look);
+	if (wait->tag.locktag_type == LOCKTAG_TRANSACTION)
+		wait->has_row = pgosp_lock_row(look->proc, &wait->row);
+	pg_write_barrier();
+	*(volatile bool *) &wait->held = true;
+}
+
+/* When it began, if PostgreSQL knows; else when we could have seen it first. */
+static int64
+start_of_wait(const pgospLook *look)
+{
+	TimestampTz start = pgosp_wait_start(look->proc);
+	int64 ago = start != 0 ? (GetCurrentTimestamp() - start) * 1000 : -1;
+
+	return Max(ago >= 0 ? look->now_ns - ago : look->before_ns, look->since_ns);
+}
+
+/* The lock that the backend waits for; false: none, or it changes. */
+static bool
+lock_of(const pgospLook *look, LOCKTAG *tag, LOCKMODE *mode)
+{
+	LOCK *volatile *waits_for = (LOCK *volatile *) &look->proc->waitLock;
+	const LOCK *lock =
+		(look->event & 0xFF000000U) == PG_WAIT_LOCK ? *waits_for : NULL;
+
+	if (lock == NULL)
+		return false;
+	*tag = lock->tag;
+	*mode = look->proc->waitLockMode;
+	pg_read_barrier();
+	return *waits_for == lock &&
+		   look->event == (PG_WAIT_LOCK | tag->locktag_type);
+}
+
+/* Makes the next one, if the backend has taken enough of those before. */
+static void
+begin_wait(pgospWatched *watched, const pgospLook *look, const LOCKTAG *tag,
+		   LOCKMODE mode)
+{
+	pgospSlot *slot = watched->slot;
+	uint32 number = slot->lockwaits_seen;
+	pgospLockWait *wait = &slot->lockwaits[number % PGOSP_LOCKWAITS_MAX];
+
+	if (number - slot->lockwaits_taken >= PGOSP_LOCKWAITS_MAX)
+		return;
+	wait->start_ns = start_of_wait(look);
+	wait->stop_ns = 0;
+	wait->parent = look->current;
+	wait->tag = *tag;
+	wait->mode = mode;
+	wait->held = false;
+	wait->has_row = false;
+	wait->holders = 0;
+	wait->chain = 0;
+	pg_write_barrier();
+	slot->lockwaits_seen = number + 1;
+	watched->wait = wait;
+	watched->wait_number = number;
+}
+
+void
+pgosp_lock_wait_ends(pgospWatched *watched, int64 now_ns)
+{
+	if (watched->wait == NULL)
+		return;
+	*(volatile int64 *) &watched->wait->stop_ns = now_ns;
+	watched->wait = NULL;
+}
+
+/* Has the backend taken the wait? Then its place is free. */
+static bool
+is_taken(const pgospWatched *watched)
+{
+	return (int32) (watched->slot->lockwaits_taken - watched->wait_number) > 0;
+}
+
+bool
+pgosp_lock_look(pgospWatched *watched, const pgospLook *look)
+{
+	LOCKTAG tag;
+	LOCKMODE mode;
+	bool waits = lock_of(look, &tag, &mode);
+
+	if (watched->wait != NULL && is_taken(watched))
+		watched->wait = NULL;
+	if (watched->wait != NULL &&
+		(!waits || memcmp(&tag, &watched->wait->tag, sizeof(tag)) != 0))
+		pgosp_lock_wait_ends(watched, look->now_ns);
+	if (!waits)
+		return false;
+	if (watched->wait == NULL)
+		begin_wait(watched, look, &tag, mode);
+	if (watched->wait != NULL && !watched->wait->held)
+		find_holders(watched->wait, look);
+	return true;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wait_watch.c
+ *	  Samples what backends wait for, in the background worker.
+ *
+ * A look at a backend reads from PostgreSQL's shared memory what it waits for, and
+ * takes it that it has waited for that since the look before, or since its operation
+ * began. Backends notice nothing of it: no lock is waited for, and nobody is woken.
+ *
+ * The looks at a statement come every millisecond at first, later at a sixteenth
+ * of the time that it has run, at least every 20 ms. In a stream of short statements
+ * they come further and further apart, every eighth millisecond in the end: the
+ * first look at a long one among them comes that late. If looks take long, because
+ * there are many backends, they come less often, so that they take at most a tenth
+ * of the time of one processor.
+ *
+ * When no traced statement has run for a second the worker sleeps. It says so in
+ * each slot, and the next statement wakes it by its latch. (To poll for statements
+ * would keep the processor of an idle server awake.) The backend that stores its
+ * statement and then reads whether the worker sleeps has no memory barrier between
+ * both, for each statement would pay for that. So the worker takes another look some
+ * milliseconds after it has said that it sleeps.
+ */
+#include "wait_watch.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+
+#include "record/newfile.h"
+
+#define LOOK_MIN    1 /* ms */
+#define LOOK_MAX    20
+#define LOOK_SHARE  16
+#define LOOK_YOUNG  8 /* in a stream of short statements, at most */
+#define LOOK_LOCKS  5 /* while a backend waits for a lock, at most */
+#define LOOK_COST   10
+#define LOOK_ASLEEP 10000 /* is the run directory still the same one? */
+#define CPU_AGE     2     /* ms, of statements whose CPU time is noted */
+#define CPU_NOTES   4     /* in one look at all backends, at most */
+#define QUIET_NS    INT64CONST(1000000000)
+#define RETRY_NS    INT64CONST(10000000000)
+
+static char directory[OSP_RUNDIR_PATH_MAX];
+static pgospSlots *slots = NULL;
+static pgospWatched *watched = NULL; /* for each PGPROC */
+static ino_t file;                   /* that the slots are in */
+static int64 checked_ns;             /* whether it still is that one */
+
+static int64 active_ns; /* when a statement was last seen */
+static bool asleep;     /* the slots say so */
+static long nap_ms;     /* in a stream of short statements */
+
+/* What a look at all backends comes to. */
+typedef struct pgospRound
+{
+	bool active; /* a statement runs, or did */
+	bool awake;  /* a slot does not say that the worker sleeps */
+	int cpu_notes;
+	long due_ms; /* the next look at one that has run for a while; 0: none */
+} pgospRound;
+
+/* ---- the file ---- */
+
+static uint32
+watched_count(void)
+{
+	return Min(ProcGlobal->allProcCount, PGOSP_SLOTS_MAX);
+}
+
+static ino_t
+file_there_is(void)
+{
+	char path[OSP_RUNDIR_PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/" PGOSP_SLOTS_FILE, directory);
+	return lstat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static bool
+map_part(size_t at, size_t size, void **map)
+{
+	int dir_fd;
+	osp_status status;
+
+	if (osp_rundir_open(directory, false, &dir_fd, NULL) != OSP_OK)
+		return false;
+	status = osp__mappart(dir_fd, PGOSP_SLOTS_FILE, at, size, map, NULL);
+	(void) close(dir_fd);
+	return status == OSP_OK;
+}
+
+static void
+unmap_all(void)
+{
+	uint32 i;
+
+	if (slots == NULL)
+		return;
+	for (i = 0; i < watched_count(); i++)
+		if (watched[i].slot != NULL)
+			(void) munmap(watched[i].slot, sizeof(pgospSlot));
+	memset(watched, 0, watched_count() * sizeof(*watched));
+	(void) munmap(slots, sizeof(*slots));
+	slots = NULL;
+}
+
+static void
+map_slots(void)
+{
+	void *map;
+
+	checked_ns = osp_mono_now();
+	if (watched == NULL)
+		watched = MemoryContextAllocExtended(
+			TopMemoryContext,
+			watched_count() * sizeof(*watched),
+			MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (watched == NULL || !map_part(0, sizeof(pgospSlots), &map))
+		return;
+	slots = map;
+	file = file_there_is();
+	slots->worker_number = (int) (MyProc - ProcGlobal->allProcs);
+	slots->worker_pid = MyProcPid;
+}
+
+/* The run directory may have been removed, and made again. */
+static void
+check_file(int64 now_ns)
+{
+	if (now_ns - checked_ns < RETRY_NS)
+		return;
+	checked_ns = now_ns;
+	if (slots != NULL && file_there_is() != file)
+		unmap_all();
+	if (slots == NULL)
+		map_slots();
+}
+
+static void
+leave(int code, Datum arg)
+{
+	pgosp_watch_end();
+}
+
+void
+pgosp_watch_begin(const char *run_directory)
+{
+	static bool registered = false;
+
+	if (!registered)
+		on_proc_exit(leave, 0);
+	registered = true;
+	pgosp_watch_end();
+	strlcpy(directory, run_directory, sizeof(directory));
+	active_ns = osp_mono_now();
+	asleep = false;
+	nap_ms = LOOK_MIN;
+	map_slots();
+}
+
+void
+pgosp_watch_end(void)
+{
+	if (slots != NULL && slots->worker_pid == MyProcPid)
+		slots->worker_pid = 0;
+	unmap_all();
+}
+
+/* ---- one backend ---- */
+
+static void
+add(pgospSlot *slot, uint32 event, int64 ns)
+{
+	int used = slot->used;
+	int i = 0;
+
+	if (ns <= 0)
+		return;
+	while (i < used && slot->events[i] != event)
+		i++;
+	if (i == PGOSP_WAITS_MAX)
+		return;
+	if (i < used)
+		slot->sums[i] += ns;
+	else
+	{
+		slot->events[i] = event;
+		slot->sums[i] = ns;
+		pg_write_barrier();
+		slot->used = i + 1;
+	}
+	slot->seen++;
+}
+
+/* The sums are those of this statement. */
+static void
+begin_sums(pgospSlot *slot, int64 began_ns)
+{
+	if (slot->of_ns == began_ns)
+		return;
+	slot->of_ns = 0;
+	pg_write_barrier();
+	slot->used = 0;
+	pg_write_barrier();
+	slot->of_ns = began_ns;
+}
+
+/* Reads what the backend does. False: nothing that is traced, or it changes now. */
+static bool
+read_slot(const pgospSlot *shared, PGPROC *proc, pgospLook *look,
+		  int64 *began_ns)
+{
+	const volatile pgospSlot *slot = shared;
+
+	*began_ns = slot->began_ns;
+	look->proc = proc;
+	look->since_ns = slot->since_ns;
+	pg_read_barrier();
+	look->current = slot->current;
+	look->status = slot->status;
+	look->now_ns = osp_mono_now();
+	look->event = *(volatile uint32 *) &proc->wait_event_info;
+	pg_read_barrier();
+	return look->current != NULL && *began_ns != 0 && slot->pid == proc->pid &&
+		   slot->began_ns == *began_ns && slot->since_ns == look->since_ns &&
+		   slot->current == look->current;
+}
+
+static void
+forget_backend(pgospWatched *it, int pid)
+{
+	it->pid = pid;
+	it->wait = NULL;
+	it->began_ns = 0;
+}
+
+static void
+look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
+{
+	pgospSlot *slot = it->slot;
+	pgospLook look;
+	int64 began_ns;
+	int64 age_ms;
+	bool runs;
+	bool locked;
+
+	round->awake |= !slot->asleep;
+	if (it->pid != slot->pid)
+		forget_backend(it, slot->pid);
+	runs = read_slot(slot, proc, &look, &began_ns);
+	round->active |= runs || began_ns != it->began_ns;
+	it->began_ns = began_ns;
+	look.before_ns = it->looked_ns;
+	it->looked_ns = look.now_ns;
+	if (!runs)
+	{
+		pgosp_lock_wait_ends(it, look.now_ns);
+		return;
+	}
+	age_ms = (look.now_ns - began_ns) / PGOSP_NS_PER_MS;
+	if (look.event == 0 && age_ms < LOOK_MIN)
+		return;
+	begin_sums(slot, began_ns);
+	if (look.event != 0)
+		add(slot, look.event, look.now_ns - Max(look.before_ns, look.since_ns));
+	if (age_ms >= CPU_AGE && it->cpu_of_ns != began_ns &&
+		round->cpu_notes < CPU_NOTES)
+	{
+		it->cpu_of_ns = began_ns;
+		round->cpu_notes += pgosp_cpu_note(slot, proc->pid);
+	}
+	locked = pgosp_lock_look(it, &look);
+	age_ms =
+		Min(Max(age_ms / LOOK_SHARE, LOOK_MIN), locked ? LOOK_LOCKS : LOOK_MAX);
+	round->due_ms = round->due_ms == 0 ? age_ms : Min(round->due_ms, age_ms);
+}
+
+/* ---- all backends ---- */
+
+static bool
+have_slot(uint32 number)
+{
+	void *map;
+
+	if (watched[number].slot != NULL)
+		return true;
+	if (!map_part(PGOSP_SLOT_AT(number), sizeof(pgospSlot), &map))
+		return false;
+	watched[number].slot = map;
+	return true;
+}
+
+static void
+say_whether_asleep(bool whether)
+{
+	uint32 i;
+
+	asleep = whether;
+	for (i = 0; i < watched_count(); i++)
+		if (watched[i].slot != NULL)
+			watched[i].slot->asleep = whether;
+	pg_memory_barrier();
+}
+
+static void
+look_at_all(pgospRound *round)
+{
+	uint32 i;
+
+	for (i = 0; i < watched_count(); i++)
+		if (slots->allocated[i] && have_slot(i))
+			look_at(&watched[i], &ProcGlobal->allProcs[i], round);
+}
+
+/* Nothing runs. */
+static long
+go_to_sleep(const pgospRound *round, int64 now_ns)
+{
+	if (now_ns - active_ns < QUIET_NS)
+		return LOOK_YOUNG;
+	if (!round->awake)
+		return LOOK_ASLEEP;
+	say_whether_asleep(true);
+	return LOOK_YOUNG;
+}
+
+long
+pgosp_watch_look(void)
+{
+	int64 began_ns = osp_mono_now();
+	pgospRound round = {false, false, 0, 0};
+	long ms;
+	long cost_ms;
+
+	check_file(began_ns);
+	if (slots == NULL)
+		return LOOK_ASLEEP;
+	look_at_all(&round);
+	if (!round.active)
+	{
+		nap_ms = LOOK_MIN;
+		return go_to_sleep(&round, began_ns);
+	}
+	active_ns = began_ns;
+	if (asleep)
+		say_whether_asleep(false);
+	nap_ms = round.due_ms == 0 ? Min(2 * nap_ms, LOOK_YOUNG) : LOOK_MIN;
+	ms = round.due_ms == 0 ? nap_ms : Min(round.due_ms, LOOK_MAX);
+	cost_ms =
+		(long) ((osp_mono_now() - began_ns) * LOOK_COST / PGOSP_NS_PER_MS);
+	return Max(ms, cost_ms);
+}
