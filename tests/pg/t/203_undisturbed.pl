@@ -92,7 +92,7 @@ SKIP:
 	skip 'pg_terminate_backend takes no timeout', 2
 	  if $node->safe_psql('postgres', 'SHOW server_version_num') < 140000;
 	my $began = time;
-	is(value_of($traced, "SELECT pg_terminate_backend($victim_pid, 10000)"), 't', 'pg_terminate_backend waits');
+	is(value_of($traced, "SELECT pg_terminate_backend($victim_pid, 5000)"), 't', 'pg_terminate_backend waits');
 	cmp_ok(time - $began, '>', 0.3, '... until the process has ended');
 }
 kill CONT => $victim_pid;
