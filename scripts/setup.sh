@@ -191,7 +191,7 @@ install_missing()
 		version=$(postgres_version)
 		missing+=("postgresql-server-dev-$version")
 		if [ "$postgres" = server ]; then
-			missing+=("postgresql-$version")
+			missing+=("postgresql-$version" "postgresql-plperl-$version")
 			services+=(postgresql)
 		fi
 	fi
