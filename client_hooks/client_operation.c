@@ -177,7 +177,8 @@ put_params(osp_writer *w, const ospq_facts *facts)
 	osp_put_end(w);
 }
 
-/* Are there parameters, and are they to be recorded? */
+/* Are there parameters, and are they to be recorded? Not those of a text that is not
+ * known, as of PREPARE in SQL: what they are nobody can say. */
 static bool
 shows_params(const ospq_facts *facts)
 {
@@ -258,7 +259,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 		return false;
 	if (facts->name != NULL)
 		name_len = strnlen(facts->name, OSP_LABEL_MAX);
-	params = shows_params(facts) && !c->secret;
+	params = shows_params(facts) && !c->secret && text.len > 0;
 	if (OSP_UNLIKELY(!begin_record(&r,
 								   point,
 								   &c->start,

@@ -356,6 +356,15 @@ keep_opening(ospq_conn *c, osp_str encoded)
 		c->start.record = NULL;
 }
 
+/* Positions of errors are bytes there, which libpq takes for characters. */
+static bool
+has_no_encoding(const PGconn *conn)
+{
+	const char *encoding = REAL(PQparameterStatus)(conn, "server_encoding");
+
+	return encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0;
+}
+
 void
 ospq_conn_describe(ospq_conn *c)
 {
@@ -365,6 +374,7 @@ ospq_conn_describe(ospq_conn *c)
 	if (REAL(PQstatus)(c->conn) != CONNECTION_OK)
 		return;
 	c->described = true;
+	c->counts_bytes = has_no_encoding(c->conn);
 	c->replication = is_replication(c->conn) || is_console(c->conn);
 	osp_attrs_begin(&w, space, sizeof(space));
 	osp_put_object(&w, OSPQ_DB);

@@ -104,8 +104,9 @@ typedef struct ospq_conn
 	char *opening;
 	size_t opening_len; /* 0: nothing is known */
 	osp_template start;
-	bool described;   /* the above was filled */
-	bool replication; /* or a console: what is sent takes no comments */
+	bool described;    /* the above was filled */
+	bool replication;  /* or a console: what is sent takes no comments */
+	bool counts_bytes; /* the database has no encoding (SQL_ASCII) */
 
 	/* db.connect, while PQconnectPoll or PQresetPoll are at it */
 	bool connecting;

@@ -158,15 +158,18 @@ has_context(osp_str sql)
 		   (context.info.len > 0 || context.hmac.len > 0);
 }
 
-/* Do both sides read the text as the same characters, and we as well? */
+/* Do both sides read the text as the same characters, and we as well? If not, an error's
+ * position could be shown in the comment. */
 static bool
 has_known_encoding(const ospq_conn *c, osp_str sql)
 {
 	int encoding = REAL(PQclientEncoding)(c->conn);
 	size_t i;
 
-	if (encoding != SQL_ASCII)
+	if (encoding != SQL_ASCII && !c->counts_bytes)
 		return REAL(pg_valid_server_encoding_id)(encoding) != 0;
+	if (REAL(pg_valid_server_encoding_id)(encoding) == 0)
+		return false;
 	for (i = 0; i < sql.len; i++)
 		if ((unsigned char) sql.ptr[i] >= 0x80)
 			return false;
@@ -251,9 +254,12 @@ ospq_option_refused(const PGconn *conn)
 
 	if (conn == NULL || REAL(PQstatus)(conn) == CONNECTION_OK)
 		return false;
+
+	/* Names of databases and roles are quoted in messages, too. */
 	message = REAL(PQerrorMessage)(conn);
-	return strstr(message, "startup parameter") != NULL ||
-		   strstr(message, "osprofiler.") != NULL;
+	return strstr(message, "osprofiler.trace_info") != NULL ||
+		   strstr(message, "osprofiler.trace_hmac") != NULL ||
+		   strstr(message, "unsupported startup parameter: options") != NULL;
 }
 
 void

@@ -8,9 +8,7 @@
  */
 #include "server/server_trace.h"
 
-/* SQLSTATEs of a schema and a function that are not there, and of a refusal. */
-#define NO_SCHEMA     "3F000"
-#define NO_FUNCTION   "42883"
+/* SQLSTATE of a refusal. */
 #define NOT_PERMITTED "42501"
 
 /* Asks one thing; the answer is released at once. */
@@ -21,6 +19,32 @@ command(cli_server *server, const char *sql)
 
 	if (cli_server_ask(server, sql, 0, NULL, &answer, NULL) == OSP_OK)
 		cli_answer_free(answer);
+}
+
+/* Is the extension there? Asked so that the server logs no error if it is not. */
+static osp_status
+find_extension(cli_server *server, osp_error *err)
+{
+	cli_answer *answer = NULL;
+	osp_status status =
+		cli_server_ask(server,
+					   "SELECT to_regprocedure('osprofiler.challenge()')",
+					   0,
+					   NULL,
+					   &answer,
+					   err);
+	bool found;
+
+	if (status != OSP_OK)
+		return status;
+	found = cli_answer_value(answer, 0, 0) != NULL;
+	cli_answer_free(answer);
+	return found ? OSP_OK
+				 : osp_error_set(
+					   err,
+					   OSP_ENOENT,
+					   "the extension is not in this database, or of an "
+					   "earlier version (CREATE EXTENSION osprofiler)");
 }
 
 /* The challenge of this session as an id. */
@@ -71,15 +95,10 @@ hand_on_rows(const cli_answer *answer, osp_point_fn fn, void *ctx)
 
 /* What a failure means. */
 static osp_status
-explain_failure(const cli_server *server, osp_status status, osp_error *err)
+explain_failure(const cli_server *server, osp_status status)
 {
 	const char *code = cli_server_sqlstate(server);
 
-	if (strcmp(code, NO_SCHEMA) == 0 || strcmp(code, NO_FUNCTION) == 0)
-		return osp_error_set(err,
-							 OSP_ENOENT,
-							 "the extension is not in this database, or of an "
-							 "earlier version (CREATE EXTENSION osprofiler)");
 	return strcmp(code, NOT_PERMITTED) == 0 ? OSP_EPERM : status;
 }
 
@@ -92,7 +111,9 @@ cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
 	osp_status status;
 
 	command(server, "SET osprofiler.untraced = on");
-	status = sign_challenge(server, keys, base_id, &proof, err);
+	status = find_extension(server, err);
+	if (status == OSP_OK)
+		status = sign_challenge(server, keys, base_id, &proof, err);
 	if (status == OSP_OK)
 	{
 		const char *const params[] = {
@@ -106,7 +127,7 @@ cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
 								err);
 	}
 	if (status != OSP_OK)
-		return explain_failure(server, status, err);
+		return explain_failure(server, status);
 	status = hand_on_rows(answer, fn, ctx);
 	cli_answer_free(answer);
 	return status;

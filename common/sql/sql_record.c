@@ -35,12 +35,17 @@ typedef struct rewriting
 typedef struct place
 {
 	const rewriting *rules;
-	bool values;     /* behind VALUES */
+	const char *end; /* of the text */
 	bool sets;       /* behind SET */
 	bool pragma;     /* behind PRAGMA */
 	bool attaches;   /* behind ATTACH */
 	bool password;   /* right behind PASSWORD */
-	bool compared;   /* behind an operator */
+	bool options;    /* behind OPTIONS */
+	bool option;     /* behind the name of one */
+	bool name;       /* what comes is a name, if it is in double quotes */
+	bool names;      /* a list of names in parentheses may come: of columns */
+	unsigned depth;  /* parentheses that are open in it */
+	bool distinct;   /* behind DISTINCT */
 	bool hides_rest; /* up to the next semicolon, after one mask */
 	unsigned words;  /* that were copied */
 } place;
@@ -78,10 +83,11 @@ put_space(writer *w, osp_str space)
 }
 
 static void
-begin_statement(place *at, const rewriting *rules)
+begin_statement(place *at, const rewriting *rules, const char *end)
 {
 	memset(at, 0, sizeof(*at));
 	at->rules = rules;
+	at->end = end;
 }
 
 /* Is the rest of the statement a value that may stand without quotes? */
@@ -97,7 +103,8 @@ begins_value(place *at, const osp_sql_token *token)
 	if (at->password)
 		return token->kind != OSP_SQL_STRING && token->kind != OSP_SQL_PARAM &&
 			   c != '=' && c != '?' && !osp_sql_is(token, "null");
-	return false;
+	return at->option &&
+		   (token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NUMBER);
 }
 
 /* Takes note of a token that was copied: does a value begin behind it? */
@@ -115,43 +122,96 @@ is_before_value(const place *at, const osp_sql_token *token)
 	return at->attaches && osp_sql_is(token, "key");
 }
 
+/* Behind which words SQLite takes double quotes for those of a name in any case. */
+static bool
+is_before_name(const place *at, const osp_sql_token *word)
+{
+	static const char *const words[] = {"join",
+										"into",
+										"update",
+										"table",
+										"index",
+										"view",
+										"trigger",
+										"exists",
+										"column",
+										"references",
+										"set",
+										"as"};
+	size_t i;
+
+	/* But not in IS DISTINCT FROM "x". */
+	if (osp_sql_is(word, "from"))
+		return !at->distinct;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp_sql_is(word, words[i]))
+			return true;
+	return false;
+}
+
 static void
 note_word(place *at, const osp_sql_token *token)
 {
 	at->words++;
 	at->sets |= osp_sql_is(token, "set");
-	at->values |= osp_sql_is(token, "values");
 	at->pragma |= osp_sql_is(token, "pragma");
 	at->attaches |= osp_sql_is(token, "attach");
+	at->option = at->options && !osp_sql_is(token, "add") &&
+				 !osp_sql_is(token, "set") && !osp_sql_is(token, "drop");
+	at->options |= osp_sql_is(token, "options");
+	at->name = is_before_name(at, token);
+	at->distinct = osp_sql_is(token, "distinct");
+	if (osp_sql_is(token, "into") || osp_sql_is(token, "table"))
+		at->names = true;
+	else if (at->depth == 0 &&
+			 (osp_sql_is(token, "values") || osp_sql_is(token, "select") ||
+			  osp_sql_is(token, "with") || osp_sql_is(token, "as")))
+		at->names = false;
+}
+
+/* In a list of names each item begins with one. */
+static void
+note_sign(place *at, char c)
+{
+	if (at->names && c == '(')
+		at->depth++;
+	else if (at->depth > 0 && c == ')')
+		at->names = --at->depth > 0;
+	at->name = c == '.' || (at->depth == 1 && (c == '(' || c == ','));
+	at->password = at->password && c == '=';
+	at->option = false;
 }
 
 static void
 note(place *at, const osp_sql_token *token)
 {
-	if (token->kind == OSP_SQL_WORD)
-		note_word(at, token);
 	if (token->kind == OSP_SQL_OTHER)
 	{
-		char c = token->text.ptr[0];
-
-		at->compared = c == '=' || c == '<' || c == '>' || c == ':';
-		at->password = at->password && c == '=';
+		note_sign(at, token->text.ptr[0]);
 		return;
 	}
+	at->name = at->option = false;
+	if (token->kind == OSP_SQL_WORD)
+		note_word(at, token);
 	at->password = osp_sql_is(token, "password");
-	at->compared = false;
 }
 
-/* SQLite takes a name in double quotes for a string where no name fits. */
+/*
+ * SQLite takes a name in double quotes for a string if there is nothing of that name.
+ * Which names there are is not known here, so it may be a string where it is not
+ * certainly a name: qualified, behind FROM and the like, in a list of columns.
+ */
 static bool
 may_be_string(const place *at, const osp_sql_token *token)
 {
+	const char *next = token->text.ptr + token->text.len;
+
 	if (token->kind != OSP_SQL_NAME)
 		return false;
 	if (osp_sql_holds(token->text, "trace_hmac"))
 		return true;
 	return at->rules->dialect == OSP_SQL_SQLITE && token->text.ptr[0] == '"' &&
-		   (at->compared || at->values || at->attaches);
+		   !at->name && (next == at->end || *next != '.');
 }
 
 static bool
@@ -165,7 +225,8 @@ is_constant(const place *at, const osp_sql_token *token)
 			return at->rules->normalize ||
 				   at->rules->secrecy != OSP_SQL_HARMLESS;
 		default:
-			return at->rules->secrecy != OSP_SQL_HARMLESS &&
+			return (at->rules->normalize ||
+					at->rules->secrecy != OSP_SQL_HARMLESS) &&
 				   may_be_string(at, token);
 	}
 }
@@ -239,7 +300,7 @@ rewrite(writer *w, const rewriting *rules, osp_str text)
 	osp_sql_token token;
 	place at;
 
-	begin_statement(&at, rules);
+	begin_statement(&at, rules, text.ptr + text.len);
 	osp_sql_lexer_init(&lexer, text, rules->dialect);
 	while (w->len < w->size && osp_sql_next(&lexer, &token) &&
 		   !ends_trust(w, &at, &token))
@@ -247,7 +308,7 @@ rewrite(writer *w, const rewriting *rules, osp_str text)
 		if (token.kind == OSP_SQL_SEMICOLON)
 		{
 			put(w, token.text);
-			begin_statement(&at, rules);
+			begin_statement(&at, rules, text.ptr + text.len);
 		}
 		else if (at.hides_rest)
 			continue;

@@ -74,7 +74,7 @@ my @file = (
 	'!encoding LATIN1', "select '\xe4' +", "select 1 + \xe4", "select \xe4", "select '\xe4\xe4\xe4", 'select 1 +',
 	'!encoding SJIS', "select '\x95\x5c' +", "select E'\x95\x5c', 'a' +", "select E'\x95\x5c' || 'b", 'select 1 +',
 	'!encoding EUC_JP', "select '\xc6\xfc\xcb\xdc' +", "select \xc6\xfc\xcb", '!encoding SQL_ASCII', "select '\xc3\xa4' +",
-	'!encoding UTF8', 'select 1 +');
+	'!encoding UTF8', @wide, 'select 1 +');
 my $file = write_file("$dir/texts", join('', map { tr/\0//d; "$_\0" } @file));
 
 # --- the comparison -----------------------------------------------------------
@@ -145,6 +145,15 @@ for my $database (['postgres', 'UTF8'], ['ascii', 'SQL_ASCII'], ['latin', 'LATIN
 	check_trace($encoding);
 	my $comments = () = substr(slurp("$dir/server/log"), 0) =~ /trace_hmac/g;
 	cmp_ok($comments, '>', 100, "$encoding: comments were sent");
+}
+
+# A failure whose message looks like that of an option which is refused.
+for my $name ('osprofiler.db', 'startup parameter')
+{
+	my $from = -s "$dir/server/log";
+	traced('psql', '-X', '-d', "dbname='$name'", '-c', 'select 1');
+	my @fatal = log_since($from) =~ /^FATAL:.*/mg;
+	is(scalar @fatal, 1, "no database '$name': one attempt to connect");
 }
 
 # In the language of the program.

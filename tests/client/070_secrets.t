@@ -53,6 +53,8 @@ for text in sys.argv[1:]:
     db.send_query(text.encode())
     while db.get_result():
         pass
+db.exec_(b"prepare p(text) as select set_config('my.x', $1, false)")
+db.exec_prepared(b"p", [b"LEAK101"])
 END
 	for my $hide (qw(true false))
 	{
@@ -64,7 +66,7 @@ END
 
 		delete $leaks{LEAK100} if $hide eq 'false';
 		is("$status|$out|$err", '0||', "hide_params = $hide: runs");
-		is($n, 5 * @texts, "hide_params = $hide: every statement is recorded");
+		is($n, 5 * @texts + 2, "hide_params = $hide: every statement is recorded");
 		is(join(' ', sort keys %leaks), '', "hide_params = $hide: no secret is");
 	}
 }
