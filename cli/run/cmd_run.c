@@ -307,6 +307,7 @@ run_traced(run_state *run)
 		undo_start(run);
 		return exec_error;
 	}
+	run_descriptors_release();
 	run_child_wait(&run->child, run->shipper);
 	run_finish(run);
 	return run_end_as(&run->child);
@@ -348,6 +349,7 @@ cmd_run(int argc, char **argv)
 	if (result != CLI_OK || args.help)
 		return args.help ? cli_help(help) : result;
 	run_signals_save();
+	run_descriptors_note();
 	if (run_limits_check(&err) != OSP_OK)
 		return run_untraced(&args, &err);
 	result = prepare(&run);

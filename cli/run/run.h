@@ -87,6 +87,14 @@ void run_env_restore(void);
  */
 osp_status run_limits_check(osp_error *err) OSP_MUST_CHECK;
 
+/* --- run_descriptors.c: descriptors that are the command's --- */
+
+/* Notes which descriptors this process was given; to be called before it opens any. */
+void run_descriptors_note(void);
+
+/* Closes them, except for the standard error. The command has them now. */
+void run_descriptors_release(void);
+
 /* --- run_child.c: the command itself --- */
 
 /* Of a command that runs. */

@@ -422,6 +422,20 @@ for my $variables ({ HOME => "$dir/home" }, { HOME => "$dir/home", XDG_STATE_HOM
 	is(join(' ', glob("$dir/producer/* $dir/reader/*")), '', "$what: no file where they run");
 }
 
+# --- descriptors ----------------------------------------------------------------
+
+# A reader sees the end of a pipe when the command closes it: here the command waits
+# for what the reader does then.
+for my $case ([ '1', '' ], [ '5', '5>&1 >&2' ])
+{
+	my ($fd, $redirection) = @$case;
+	unlink "$dir/end";
+	my ($status) = run('timeout', '20', 'bash', '-c',
+		"set -o pipefail; '$osprofiler' run -- sh -c 'exec $fd>&-; until [ -e $dir/end ]; do sleep 0.02; done'"
+		  . " $redirection | { cat; touch $dir/end; }");
+	is($status, 0, "descriptor $fd of the command is not kept open");
+}
+
 # --- programs of which nothing is traced --------------------------------------
 
 for my $command (['true'], ['pg_isready', '-q'], ['sh', '-c', 'echo out; echo err >&2'])
