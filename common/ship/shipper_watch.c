@@ -184,6 +184,9 @@ follow(osp_shipper *s)
 	osp_shipper old = *s;
 	osp_error err;
 
+	/* What is open stays so until the new one is. */
+	s->stat = NULL;
+	s->dir_fd = s->lock_fd = -1;
 	if (osp__directory_open(s, &err) != OSP_OK)
 	{
 		osp__directory_close(s);

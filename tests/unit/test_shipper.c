@@ -687,6 +687,57 @@ test_directory_removed(void **state)
 	(void) unlink(spool);
 }
 
+static bool
+has_warned(void *arg)
+{
+	const shipping *ship = arg;
+
+	return ship->log.warnings > 0;
+}
+
+/* While the run directory cannot be made anew, what is mapped is delivered, the shipper
+ * keeps its lock, and it says once what is wrong. */
+static void
+test_directory_refused(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_producer producer;
+	char spool[128];
+	osp_shipper *s;
+	int count;
+
+	(void) snprintf(spool, sizeof(spool), "%s.spool", ship->run);
+	options.spool_path = spool;
+	s = shipping_open_with(ship, &options);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 10), 10);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	remove_directory(ship);
+
+	/* Others could write there. */
+	assert_int_equal(mkdir(ship->run, 0700), 0);
+	assert_int_equal(chmod(ship->run, 0777), 0);
+	assert_true(shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_warned, ship));
+	for (count = 10; count < 40; count += 10)
+	{
+		assert_int_equal(shipping_produce(&producer, 0, count, count + 10), 10);
+		assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	}
+	assert_int_equal(shipping_count(ship, 0).points, count);
+	assert_int_equal(ship->log.warnings, 1);
+	assert_int_equal(chmod(ship->run, 0700), 0);
+	assert_true(
+		shipping_step_until(s, SHIPPING_TIMEOUT_MS, is_made_anew, ship));
+	assert_int_equal(shipping_produce(&producer, 0, count, count + 10), 10);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	assert_int_equal(shipping_count(ship, 0).points, count + 10);
+	assert_true(is_alive(ship));
+	osp_producer_close(&producer);
+	shipping_close(ship);
+	(void) unlink(spool);
+}
+
 static void
 test_damaged_records(void **state)
 {
@@ -897,6 +948,7 @@ main(void)
 		TEST(test_labels),
 		TEST(test_damaged_header),
 		TEST(test_directory_removed),
+		TEST(test_directory_refused),
 		TEST(test_damaged_records),
 		TEST(test_foreign_files),
 		TEST(test_state_of_drivers),
