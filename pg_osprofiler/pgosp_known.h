@@ -84,6 +84,7 @@ pgosp_point_start_by_template(pgospPoint *point, osp_producer *producer,
 	{
 		point->silent = true;
 		osp_id_copy(&point->self, &point->parent_id);
+		osp_producer_drop_stop(producer, &point->base_id);
 	}
 	dlist_insert_before(&pgosp_open_points.head, &point->node);
 	pgosp_busy++;

@@ -200,10 +200,14 @@ record_short(const osp_sqlite_conn *conn, osp__point *point, osp_str sql)
 {
 	osp_sql_space space = {NULL, 0};
 	osp_str text = recorded(conn, sql, false, &point->masked, &space);
+	bool is_short = text.len <= SHORT_STATEMENT;
 	bool done =
-		text.len > SHORT_STATEMENT &&
+		!is_short &&
 		write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
 
+	/* Otherwise the second attempt is counted, in the place of the stop. */
+	if (is_short)
+		osp__hook_drop_stop(point);
 	osp_sql_space_free(&space);
 	return done;
 }
@@ -217,7 +221,11 @@ osp_sqlite__start_again(osp_sqlite_conn *conn, osp_sqlite_stmt *st,
 							: record_start(conn, &st->point, NULL, sql, false);
 
 	if (!done)
+	{
+		if (!was_dropped)
+			osp__hook_drop_stop(&st->point);
 		osp_sqlite__stmt_free(st);
+	}
 	return done;
 }
 
@@ -240,9 +248,14 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	st = osp_sqlite__stmt_new();
 	if (OSP_UNLIKELY(st == NULL))
 		return NULL;
-	if (!open_point(conn, sql, &st->point) ||
-		!record_start(conn, &st->point, stmt, sql, false))
+	if (!open_point(conn, sql, &st->point))
 	{
+		osp_sqlite__stmt_free(st);
+		return NULL;
+	}
+	if (!record_start(conn, &st->point, stmt, sql, false))
+	{
+		osp__hook_drop_stop(&st->point);
 		osp_sqlite__stmt_free(st);
 		return NULL;
 	}
@@ -441,14 +454,18 @@ osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name)
 	if (st->trigger_open)
 		stop_trigger(st, osp__hook_now(), false);
 	name = cut(name, OSP_KEY_MAX);
-	if (!osp__hook_open_in(&st->trigger, &context) ||
-		!osp__hook_begin(&st->trigger,
+	if (!osp__hook_open_in(&st->trigger, &context))
+		return;
+	if (!osp__hook_begin(&st->trigger,
 						 OSP_RECORD_START,
 						 TRIGGER_NAME,
 						 st->trigger.start_ns,
 						 START_EXTRA + name.len,
 						 &w))
+	{
+		osp__hook_drop_stop(&st->trigger);
 		return;
+	}
 	osp_put_object(&w, OSP_STR("trigger"));
 	osp_put_str(&w, OSP_STR("name"), name);
 	osp_put_end(&w);

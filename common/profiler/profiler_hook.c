@@ -186,6 +186,15 @@ osp__hook_begin(const osp__point *point, osp_record_kind kind, osp_str name,
 }
 
 void
+osp__hook_drop_stop(const osp__point *point)
+{
+	osp__profiler *p = osp__self;
+
+	if (p != NULL && p->has_producer && point->generation == osp__generation())
+		osp_producer_drop_stop(&p->producer, &point->base_id);
+}
+
+void
 osp__hook_commit(osp_writer *w)
 {
 	osp__profiler_commit(osp__self, w);

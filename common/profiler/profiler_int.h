@@ -178,6 +178,9 @@ OSP_SHARED bool osp__hook_begin(const osp__point *point, osp_record_kind kind,
 								osp_writer *w);
 OSP_SHARED void osp__hook_commit(osp_writer *w);
 
+/* The start of the point was dropped, and no stop will be written: counts that, too. */
+OSP_SHARED void osp__hook_drop_stop(const osp__point *point);
+
 /*
  * The same for a hook that is in a hurry: the ring that the record of this point
  * goes to, for osp_point_begin and osp_point_commit, which a compiler can make

@@ -334,6 +334,13 @@ osp__producer_wake(osp_producer *producer)
 }
 
 void
+osp_producer_drop_stop(osp_producer *producer, const osp_id *base_id)
+{
+	osp__ring_drop(&producer->ring);
+	osp_ring_count_loss(&producer->ring, base_id, 1);
+}
+
+void
 osp__producer_give_up(osp_producer *producer, const osp_writer *w)
 {
 	const osp_record_head *head = (const void *) w->start;

@@ -68,6 +68,11 @@ OSP_SHARED void osp__producer_wake(osp_producer *producer);
 OSP_SHARED void osp__producer_give_up(osp_producer *producer,
 									  const osp_writer *w);
 
+/* Of an operation whose start found no room no stop is written: counts that it is lost,
+ * too. */
+OSP_SHARED void osp_producer_drop_stop(osp_producer *producer,
+									   const osp_id *base_id);
+
 /*
  * Begins a record of at most OSP_RECORD_OVERHEAD + info_max bytes in the ring.
  * False: there is no room, the record is dropped and counted, and the shipper

@@ -198,16 +198,20 @@ begin_record(osp_producer *producer, osp_writer *w, pgospPoint *point,
 		if (point->top->staged || point->silent)
 			return false;
 	}
-	return osp_point_begin(producer,
-						   w,
-						   kind,
-						   &ids,
-						   point->name,
-						   pgosp_project,
-						   pgosp_service,
-						   now_ns,
-						   elapsed_ns,
-						   size);
+	if (osp_point_begin(producer,
+						w,
+						kind,
+						&ids,
+						point->name,
+						pgosp_project,
+						pgosp_service,
+						now_ns,
+						elapsed_ns,
+						size))
+		return true;
+	if (kind == OSP_RECORD_START)
+		osp_producer_drop_stop(producer, &point->base_id);
+	return false;
 }
 
 static void

@@ -225,4 +225,16 @@ drain
 [ "$(grep -c 'SELECT die_now' "$POINTS")" -eq 1 ]
 ok $? "killed in a statement: its start is there"
 
+# A ring without a shipper runs full. Each statement has a start and a stop, which are
+# written, or counted as dropped.
+OSPROFILER_RING_SIZE=64kB preloaded python3 -c '
+import sqlite3
+db = sqlite3.connect(":memory:", isolation_level=None)
+for i in range(5000):
+    db.execute("SELECT %d" % i)'
+counts=$("$OSPROFILER" status --run-directory "$WORK/run" |
+	sed -n 's/^points \(written\|dropped\) *//p' | paste -sd+)
+is "$((counts))" 10000 "a ring that is full: what is written and what is dropped is all"
+drain
+
 end_tests

@@ -110,6 +110,8 @@ write_file($script, "SELECT abs(1);\n", 0600);
 cmp_ok(
 	$node->safe_psql('postgres', 'SELECT dropped FROM osprofiler.stat'),
 	'>', 1000, 'a full ring: points are dropped, and counted');
+cmp_ok($node->safe_psql('postgres', 'SELECT written + dropped FROM osprofiler.stat'),
+	'>=', 2 * 2000, 'the starts and the stops');
 my $later = context();
 $node->append_conf('postgresql.conf', "osprofiler.agent = '$agent'");
 $node->safe_psql('postgres',
