@@ -25,18 +25,19 @@ demo_packages=(ca-certificates util-linux)
 check_packages=(
 	chromium clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
-	libmicrohttpd-dev libprotobuf-c-dev openssl perl
+	libmicrohttpd-dev libmongoc-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
-	python3-amqp python3-django python3-eventlet python3-oslo.messaging
+	python3-amqp python3-django python3-elasticsearch python3-eventlet
+	python3-oslo.messaging
 	python3-pip python3-setuptools python3-wheel python3-osprofiler python3-psycopg
-	python3-psycopg2 python3-redis python3-sqlalchemy rabbitmq-server
+	python3-psycopg2 python3-pymongo python3-redis python3-sqlalchemy rabbitmq-server
 	redis-server redis-tools ruby ruby-pg shellcheck sqlcipher
 	sqlite3 valgrind zsh
 	mariadb-client-core mariadb-server-core python3-mysqldb python3-pymysql
 )
 chroot_packages=(mmdebstrap util-linux)
 openstack_packages=(
-	keystone python3-osprofiler python3-pip python3-psycopg2 python3-redis
+	keystone python3-osprofiler python3-pip python3-psycopg2 python3-pymongo python3-redis
 	python3-setuptools python3-wheel redis-server redis-tools uwsgi-core
 	uwsgi-plugin-python3
 )

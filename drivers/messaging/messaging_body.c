@@ -13,46 +13,8 @@
 #include "messaging.h"
 
 #include "osprofiler/json.h"
+#include "point_id.h"
 #include "json/json_value.h"
-
-#define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME  UINT64_C(0x100000001b3)
-#define OTHER_SEED UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t
-hash_text(uint64_t hash, osp_str text)
-{
-	size_t i;
-
-	for (i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char) text.ptr[i]) * FNV_PRIME;
-
-	/* An end that no text has. */
-	return (hash ^ 0x100) * FNV_PRIME;
-}
-
-/*
- * The id of a message, made of what identifies the notification: one that is
- * sent again has the same, by which consumers that keep an id once, as Ceilometer
- * does, drop the copy.
- */
-static void
-make_id(const osp_notification *item, osp_uuid *id)
-{
-	static const uint64_t seeds[] = {FNV_OFFSET, OTHER_SEED};
-	size_t i;
-
-	for (i = 0; i < 2; i++)
-	{
-		uint64_t hash = hash_text(seeds[i], item->base_id);
-
-		hash = hash_text(hash, item->trace_id);
-		hash = hash_text(hash, item->name);
-		memcpy(id->bytes + i * sizeof(hash), &hash, sizeof(hash));
-	}
-	id->bytes[6] = (unsigned char) ((id->bytes[6] & 0x0f) | 0x40);
-	id->bytes[8] = (unsigned char) ((id->bytes[8] & 0x3f) | 0x80);
-}
 
 void
 osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
@@ -65,7 +27,8 @@ osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
 	osp_uuid id;
 	size_t i;
 
-	make_id(item, &id);
+	/* Consumers that keep an id once, as Ceilometer does, drop the copy. */
+	osp__point_id(item, &id);
 	osp_uuid_text(&id, text);
 	osp_buf_reset(body);
 	osp_buf_add_str(body, OSP_STR("{\"message_id\": \""));

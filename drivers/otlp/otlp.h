@@ -20,7 +20,7 @@ struct osp_driver_conn
 	const osp_allocator *alc;
 	osp_wait wait;
 	otlp_settings settings;
-	otlp_http http;
+	osp_http http;
 	otlp_pairs pairs;
 	otlp_span span;
 	otlp_request request;

@@ -13,7 +13,7 @@
  *	  otlp_ids.c         ids
  *	  otlp_text.c        texts
  *	  otlp_request.c     spans as a request
- *	  otlp_http.c        sending it
+ *	  otlp_http.c        sending it, by http/http_client.c
  *	  otlp_answer.c      what is answered
  *
  * A batch is settled as a whole. If anything fails it comes again, and makes the
@@ -66,10 +66,11 @@ open_parts(osp_driver_conn *conn, const osp_driver_options *options,
 	if (otlp_request_init(&conn->request,
 						  conn->alc,
 						  osp_buf_str(&settings->resource),
-						  settings->gzip) != OSP_OK ||
+						  settings->target.gzip) != OSP_OK ||
 		otlp_pairs_init(&conn->pairs, conn->alc) != OSP_OK)
 		return no_memory(err);
-	status = otlp_http_init(&conn->http, settings, &conn->wait, err);
+	status = osp__http_init(
+		&conn->http, &settings->target, &conn->wait, OTLP_ANSWER_MAX, err);
 	if (status != OSP_OK || options->state_directory == NULL)
 		return status;
 	osp_buf_init(&conn->path, conn->alc, PATH_BYTES_MAX);
@@ -82,7 +83,7 @@ open_parts(osp_driver_conn *conn, const osp_driver_options *options,
 static void
 free_parts(osp_driver_conn *conn)
 {
-	otlp_http_term(&conn->http);
+	osp__http_term(&conn->http);
 	otlp_pairs_term(&conn->pairs);
 	otlp_request_term(&conn->request);
 	otlp_span_term(&conn->span);
@@ -131,7 +132,7 @@ note_refusal(sending *s, size_t spans, osp_str message)
 		(void) osp_error_set(&s->why,
 							 OSP_EREFUSED,
 							 "otlp: %s refuses %zu spans: %.*s",
-							 s->conn->settings.where,
+							 s->conn->settings.target.where,
 							 spans,
 							 (int) (message.len < 150 ? message.len : 150),
 							 message.ptr);
@@ -312,7 +313,7 @@ cannot_read(const osp_driver_conn *conn, osp_error *err)
 		"OTLP has no way to read traces back, nor to remove them; look for them "
 		"in what stands behind the collector at %s (Jaeger, "
 		"Tempo, ...)",
-		conn->settings.where);
+		conn->settings.target.where);
 }
 
 static osp_status
@@ -345,8 +346,6 @@ otlp_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 	*removed = 0;
 	return cannot_read(conn, err);
 }
-
-static const char *const otlp_schemes[] = {"otlp", "otlp+https", NULL};
 
 extern OSP_API const osp_driver osp_driver_otlp;
 const osp_driver osp_driver_otlp = {

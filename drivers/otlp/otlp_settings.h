@@ -6,21 +6,15 @@
 #ifndef OSP_OTLP_SETTINGS_H
 #define OSP_OTLP_SETTINGS_H
 
-#include "osprofiler/buf.h"
-#include "osprofiler/driver.h"
+#include "http/http_target.h"
 #include "profiler/config.h"
+
+extern const char *const otlp_schemes[];
 
 typedef struct otlp_settings
 {
-	const osp_allocator *alc;
-	char *url;   /* http://HOST:PORT/PATH */
-	char *where; /* HOST:PORT, for messages */
-	char *login; /* user:password, or NULL */
-	char *ca;    /* file of the certificates to trust, or NULL: the system's */
-	osp_buf headers;  /* each "Name: value" with a NUL behind it */
+	osp_http_target target;
 	osp_buf resource; /* attributes of every resource, encoded */
-	bool gzip;
-	bool environment_proxy;
 	osp_statement_text statement_text;
 	int64_t unfinished_ns; /* how long a start waits for its stop */
 } otlp_settings;

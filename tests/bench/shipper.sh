@@ -21,6 +21,8 @@ clean_up() {
 	[ ! -d "$dir/rabbit" ] || ../drivers/rabbit_server.sh stop "$dir/rabbit"
 	[ ! -d "$dir/mariadb" ] || ../drivers/mariadb_server.sh stop "$dir/mariadb"
 	[ ! -d "$dir/postgres" ] || ../drivers/postgres_server.sh stop "$dir/postgres"
+	[ ! -d "$dir/mongo" ] || ../drivers/standin_server.sh stop "$dir/mongo"
+	[ ! -d "$dir/elastic" ] || ../drivers/standin_server.sh stop "$dir/elastic"
 	rm -rf "$dir" "$run"
 }
 trap clean_up EXIT
@@ -64,10 +66,11 @@ echo "== shipper: ring to collector"
 rate file "file://$dir/points.json"
 rate sqlite "sqlite:///$dir/traces.db"
 
-# Into a receiver that takes everything; a Collector is busy with its own work.
-coproc SINK { "$BUILD/tests/bench/otlp_sink"; }
+# Into a server that takes everything; a real one is busy with its own work.
+coproc SINK { "$BUILD/tests/bench/http_sink"; }
 sink=$SINK_PID
 read -r sink_port <&"${SINK[0]}"
+rate elasticsearch "elasticsearch://127.0.0.1:$sink_port"
 rate otlp "otlp://127.0.0.1:$sink_port"
 rate "otlp, not compressed" "otlp://127.0.0.1:$sink_port?compression=none"
 port=$(../drivers/redis_server.sh start "$dir")
@@ -98,6 +101,29 @@ if [ -x /usr/sbin/mariadbd ]; then
 			"$(/usr/bin/python3 ./shipper_python.py \
 				"mysql+pymysql://osp@127.0.0.1:$mariadb/test")"
 	fi
+fi
+
+# Into the stand-in of the tests, a program in Python that keeps the documents.
+mkdir "$dir/elastic"
+elastic=$(../drivers/standin_server.sh start "$dir/elastic" elastic_standin.py)
+points=$((points / 4))
+rate "elasticsearch, kept" "elasticsearch://127.0.0.1:$elastic"
+points=$((points * 4))
+if /usr/bin/python3 -c 'import osprofiler, elasticsearch' 2>/dev/null; then
+	printf '%-20s %9d points/s\n' "Python, elasticsearch" \
+		"$(/usr/bin/python3 -W ignore ./shipper_python.py "elasticsearch://127.0.0.1:$elastic")"
+fi
+../drivers/standin_server.sh stop "$dir/elastic"
+
+if [ -e "$BUILD/drivers/mongodb.so" ]; then
+	mkdir "$dir/mongo"
+	mongo=$(../drivers/standin_server.sh start "$dir/mongo" mongo_standin.py)
+	points=$((points / 4))
+	rate "mongodb, stand-in" "mongodb://127.0.0.1:$mongo"
+	points=$((points * 4))
+	printf '%-20s %9d points/s\n' "Python, mongodb" \
+		"$(/usr/bin/python3 -W ignore ./shipper_python.py "mongodb://127.0.0.1:$mongo")"
+	../drivers/standin_server.sh stop "$dir/mongo"
 fi
 
 # A message that nobody takes stays: the queue grows from run to run.

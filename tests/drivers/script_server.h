@@ -14,6 +14,7 @@
 #define RABBIT_SERVER   "rabbit_server.sh"
 #define POSTGRES_SERVER "postgres_server.sh"
 #define MARIADB_SERVER  "mariadb_server.sh"
+#define STANDIN_SERVER  "standin_server.sh"
 
 typedef struct script_server
 {

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_mongodb.c
+ *	  The mongodb driver: the suite for all drivers, documents, a server in trouble,
+ *	  what the connection string may say. The server is a stand-in,
+ *	  mongo_standin.py.
+ */
+#include "contract.h"
+#include "script_server.h"
+#include "stranger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tempdir.h"
+
+extern const osp_driver osp_driver_mongodb;
+
+static const osp_str trace = {"11111111-2222-4333-8444-555555555555", 36};
+static script_server server;
+static char test_dir[128];
+
+static void
+start(void)
+{
+	script_server_start(&server, STANDIN_SERVER, test_dir, "mongo_standin.py");
+}
+
+static const char *
+uri_of(const char *login, const char *rest)
+{
+	static char text[512];
+
+	(void) snprintf(text,
+					sizeof(text),
+					"mongodb://%s127.0.0.1:%d%s",
+					login,
+					server.port,
+					rest);
+	return text;
+}
+
+static const char *
+connection_string(void)
+{
+	static char text[512];
+
+	(void) snprintf(text, sizeof(text), "%s", uri_of("", ""));
+	return text;
+}
+
+static void
+write_file(const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	(void) snprintf(path, sizeof(path), "%s/%s", test_dir, name);
+	(void) unlink(path);
+	if (text == NULL)
+		return;
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* How the next commands fail, as mongo_standin.py says; NULL: they do not. */
+static void
+set_faults(const char *json)
+{
+	write_file("faults.json", json);
+}
+
+static void
+reset(void)
+{
+	if (test_dir[0] == '\0')
+		(void) snprintf(test_dir, sizeof(test_dir), "%s", tempdir_make());
+	script_server_kill(&server);
+	write_file("faults.json", NULL);
+	write_file("journal", NULL);
+	start();
+}
+
+static void
+finish(void)
+{
+	script_server_stop(&server);
+	if (test_dir[0] != '\0')
+		tempdir_remove();
+	test_dir[0] = '\0';
+}
+
+static void
+add_note(points *all, osp_buf *scratch, const char *json)
+{
+	osp_error err;
+
+	all->items[all->count - 1].json = osp_str_of(json);
+	assert_int_equal(
+		osp_notification_read(
+			osp_str_of(json), scratch, &all->items[all->count - 1], &err),
+		OSP_OK);
+}
+
+/* Every kind of value comes back as it was. */
+static void
+test_values(void **state)
+{
+	static const char json[] =
+		"{\"name\": \"a-start\", \"base_id\": \"x\", \"trace_id\": \"t\", "
+		"\"parent_id\": \"p\", \"timestamp\": \"2026-11-22T15:00:00.000001\", "
+		"\"info\": {\"db\": {\"params\": {\"$1\": 1, \"a.b\": -2147483649, "
+		"\"\": 9223372036854775807, \"$oid\": \"no\", \"f\": 0.1, \"g\": 1e+300, "
+		"\"t\": true, \"n\": null, \"l\": [1, [], {}, \"\\u0436\"]}}, \"host\": "
+		"\"a\\u0000b\"}, \"project\": null, \"service\": \"s\"}";
+	osp_driver_conn *conn = contract_open();
+	osp_buf scratch;
+	points all;
+
+	(void) state;
+	osp_buf_init(&scratch, &osp_allocator_default, 4096);
+	points_init(&all);
+	points_fill(&all, OSP_STR("x"), 0, 1);
+	add_note(&all, &scratch, json);
+	contract_store(conn, &all);
+	contract_expect(conn, OSP_STR("x"), &all);
+	points_term(&all);
+	osp_buf_term(&scratch);
+	contract_close(conn);
+}
+
+/* Documents that the server will never take are left out, and no others. */
+static void
+test_refused_documents(void **state)
+{
+	const size_t size = 17 * 1024 * 1024;
+	osp_driver_conn *conn = contract_open();
+	osp_error err = {OSP_OK, ""};
+	char *huge = malloc(size);
+	size_t accepted = 0;
+	points all;
+	points none;
+
+	(void) state;
+	assert_non_null(huge);
+	memset(huge, 'x', size);
+	points_init(&all);
+	points_init(&none);
+	points_fill(&all, trace, 0, 100);
+	points_fill(&all, OSP_STR("impossible"), 100, 3);
+	points_add(&all, OSP_STR("large"), 103, osp_str_n(huge, size));
+	points_fill(&all, trace, 104, 30);
+	set_faults("{\"item\": 52, \"holding\": \"impossible\"}");
+	assert_int_equal(
+		osp_driver_mongodb.notify(conn, all.items, all.count, &accepted, &err),
+		OSP_EREFUSED);
+	assert_int_equal(accepted, 130);
+	assert_non_null(strstr(err.msg, "refuses a document"));
+	contract_expect(conn, trace, &all);
+	contract_expect(conn, OSP_STR("impossible"), &none);
+	contract_expect(conn, OSP_STR("large"), &none);
+	free(huge);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Trouble that ends, or that somebody can end, is no refusal. */
+static void
+test_in_trouble(void **state)
+{
+	static const char *const causes[] = {
+		"{\"code\": 13, \"errmsg\": \"because not authorized\"}",
+		"{\"code\": 10107, \"errmsg\": \"because not master\"}",
+		"{\"code\": 11600}",
+		"{\"code\": 14031, \"errmsg\": \"because the disk is full\"}",
+		"{\"item\": 96, \"holding\": \"000000000003\"}",
+		"{\"item\": 91}"};
+	osp_driver_conn *conn = contract_open();
+	points all;
+	size_t i;
+
+	(void) state;
+	points_init(&all);
+	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+	{
+		points_fill(&all, trace, 10 * (unsigned) i, 10);
+		set_faults(causes[i]);
+		if (strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "because") ==
+			NULL)
+			fail_msg("%s", causes[i]);
+		set_faults(NULL);
+		contract_store(conn, &all);
+		contract_expect(conn, trace, &all);
+	}
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* A restart between two batches goes unnoticed; one that is down is said so. */
+static void
+test_restart(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace, 0, 3);
+	contract_store(conn, &all);
+	script_server_stop(&server);
+	assert_non_null(
+		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "127.0.0.1"));
+	start();
+	contract_store(conn, &all);
+	contract_expect(conn, trace, &all);
+	contract_close(conn);
+	script_server_stop(&server);
+	conn = contract_open();
+	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
+	start();
+	contract_expect(conn, trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static pid_t
+kill_later(unsigned after_us)
+{
+	struct timespec pause = {0, (long) after_us * 1000};
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+	{
+		(void) nanosleep(&pause, NULL);
+		script_server_kill(&server);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* What is sent again after a crash is there once. */
+static void
+test_killed_during_batch(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_status status = OSP_OK;
+	osp_error err = {OSP_OK, ""};
+	collected got;
+	size_t done = 0;
+	pid_t killer;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace, 0, 30000);
+	killer = kill_later(150000);
+	while (status == OSP_OK && done < all.count)
+	{
+		points batch = {.items = all.items + done, .count = 3000};
+		size_t accepted;
+
+		status = osp_driver_mongodb.notify(
+			conn, batch.items, batch.count, &accepted, &err);
+		done += status == OSP_OK ? batch.count : 0;
+	}
+	assert_int_equal(waitpid(killer, NULL, 0), killer);
+	server.running = false;
+	start();
+	while (done < all.count)
+	{
+		points batch = {.items = all.items + done, .count = 3000};
+
+		contract_store(conn, &batch);
+		done += batch.count;
+	}
+	collected_init(&got);
+	assert_int_equal(
+		osp_driver_mongodb.get_points(conn, trace, collect_point, &got, NULL),
+		OSP_OK);
+	assert_int_equal(got.count, all.count);
+	collected_term(&got);
+	points_term(&all);
+	contract_close(conn);
+}
+
+static void
+test_hangs(void **state)
+{
+	osp_driver_options options = contract_options(connection_string());
+	osp_driver_conn *conn;
+	osp_error err = {OSP_OK, ""};
+	points all;
+	long begin;
+
+	(void) state;
+	options.timeout_ms = 300;
+	conn = contract_open_with(&options);
+	points_init(&all);
+	points_fill(&all, trace, 0, 3);
+	contract_store(conn, &all);
+	script_server_do(&server, "pause");
+	begin = contract_now_ms();
+	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
+	assert_int_equal(
+		osp_driver_mongodb.get_points(conn, trace, collect_point, NULL, &err),
+		OSP_EUNAVAIL);
+	assert_true(contract_now_ms() - begin < 3000);
+	script_server_do(&server, "resume");
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* The stand-in takes no login at all. */
+static void
+test_wrong_login(void **state)
+{
+	osp_driver_conn *conn =
+		contract_open_as(uri_of("me:wrong@", "/admin"), false, 2000);
+	const char *message;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace, 0, 3);
+	message = contract_store_fails(conn, &all, OSP_EUNAVAIL);
+	assert_non_null(strstr(message, "uthentication"));
+	assert_null(strstr(message, "wrong"));
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Nobody, somebody mute, somebody who says anything. */
+static void
+test_strangers(void **state)
+{
+	static const stranger strangers[] = {
+		{.text = ""},
+		{.text = "HTTP/1.1 400 Bad Request\r\n\r\n"},
+		{.text = "\xff\xff\xff\x7f\0\0\0\0\0\0\0\0\xdd\x07\0\0",
+		 .text_len = 16,
+		 .again = "x"},
+		{.text = "\x10\0\0\0\0\0\0\0\0\0\0\0\xdd\x07\0\0", .text_len = 16},
+		{.text = "\xff\xff\0\0", .text_len = 4, .again = "x", .pause_ms = 30}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+	{
+		int port;
+		pid_t pid = start_stranger(&strangers[i], &port);
+		osp_driver_options options;
+		osp_driver_conn *conn;
+		char uri[64];
+		points all;
+		long begin = contract_now_ms();
+
+		(void) snprintf(uri, sizeof(uri), "mongodb://127.0.0.1:%d", port);
+		options = contract_options(uri);
+		options.timeout_ms = 400;
+		options.deadline_ms = 800;
+		conn = contract_open_with(&options);
+		points_init(&all);
+		points_fill(&all, trace, 0, 10);
+		(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
+		assert_true(contract_now_ms() - begin < 4000);
+		points_term(&all);
+		contract_close(conn);
+		end_stranger(pid);
+	}
+}
+
+int
+main(void)
+{
+	static const char *const bad_strings[] = {"mongodb:",
+											  "mongodb://",
+											  "mongodb://host:port",
+											  "mongodb://host/?nonsense=1",
+											  "mongodb://host/?w=0",
+											  "mongodb://host/?tls=perhaps",
+											  "mongodb://us@er:x@host",
+											  NULL};
+	static const backend b = {.name = "mongodb",
+							  .driver = &osp_driver_mongodb,
+							  .reset = reset,
+							  .finish = finish,
+							  .connection_string = connection_string,
+							  .bad_strings = bad_strings};
+	static const struct CMUnitTest own[] = {
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_refused_documents),
+		cmocka_unit_test(test_in_trouble),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_killed_during_batch),
+		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_wrong_login),
+		cmocka_unit_test(test_strangers),
+	};
+
+	if (system("/usr/bin/python3 -c 'import bson'") != 0)
+		return contract_skip("there is no python3-bson");
+	return contract_run(&b, own, sizeof(own) / sizeof(own[0]));
+}
