@@ -31,4 +31,13 @@
 #define pgosp_hot      __attribute__((hot))
 #define pgosp_hot_data __attribute__((section("pgosp_hot_data")))
 
+/*
+ * Writes a line into the server's log: pgosp_log(errmsg(...), errhint(...)). It stands
+ * there without the statement in which it was written, and without what called that,
+ * for these may hold secrets, and it is not sent to the client.
+ */
+#define pgosp_log(...) \
+	ereport(           \
+		LOG_SERVER_ONLY, errhidestmt(true), errhidecontext(true), __VA_ARGS__)
+
 #endif /* PGOSP_BASE_H */

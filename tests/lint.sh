@@ -87,6 +87,14 @@ no_malloc_in_core()
 		grep -vE '^common/base/base\.c:'
 }
 
+# Lines in the server's log are written by pgosp_log(), which hides the statement.
+no_bare_log_lines()
+{
+	! find pg_osprofiler -name '*.[ch]' ! -name pgosp_base.h -print0 |
+		xargs -0 grep -PzoH '\b(ereport|elog)\(\s*\(*(DEBUG\d|LOG|LOG_SERVER_ONLY|COMMERROR|WARNING)\b' |
+		tr '\0' '\n' | grep .
+}
+
 # A file says what it is, and under which licence.
 licensed()
 {
@@ -116,6 +124,7 @@ lint "clang-tidy" tidy
 lint "cppcheck" check_cpp
 lint "no banned functions" no_banned_functions
 lint "no malloc in common and drivers" no_malloc_in_core
+lint "no log line with its statement" no_bare_log_lines
 lint "each public header alone, C99" alone gcc -std=c99 -pedantic -x c
 lint "each public header alone, C++11" alone g++ -std=c++11 -pedantic -x c++
 lint "shellcheck" shellcheck -x "${scripts[@]}"

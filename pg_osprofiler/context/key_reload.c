@@ -68,9 +68,8 @@ tell_trouble(void)
 	if (trouble.code == OSP_OK || trouble_told || pgosp_reporting)
 		return;
 	trouble_told = true;
-	ereport(LOG,
-			errmsg("osprofiler: no keys, nothing is traced: %s", trouble.msg),
-			errhint("After correcting it, reload the configuration."));
+	pgosp_log(errmsg("osprofiler: no keys, nothing is traced: %s", trouble.msg),
+			  errhint("After correcting it, reload the configuration."));
 }
 
 osp_keyring *

@@ -114,12 +114,18 @@ state_name(int state)
 	}
 }
 
-/* The present statement of a peer, or its last one, as the server records texts. */
+/*
+ * The present statement of a peer, or its last one, as the server records texts. The
+ * words that reveal a secret may be in what was cut off. So a text that was cut is
+ * recorded without its constants.
+ */
 static void
 put_statement(osp_writer *w, char *text)
 {
 	size_t len = strlen(text);
-	bool cut = len == PGOSP_PEER_TEXT - 1;
+	size_t max =
+		Min(PGOSP_PEER_TEXT, (size_t) pgstat_track_activity_query_size);
+	bool cut = len >= max - 1;
 	osp_sql_recorded recorded;
 	osp_str statement;
 
@@ -128,7 +134,7 @@ put_statement(osp_writer *w, char *text)
 	if (cut)
 		text[pg_mbcliplen(text, (int) len, (int) len - 1)] = '\0';
 	statement = pgosp_text_of_statement(text, 0, 0);
-	pgosp_text_record(statement, cut, false, false, &recorded);
+	pgosp_text_record(statement, false, false, cut, &recorded);
 	osp_put_str(
 		w,
 		OSP_STR("statement"),

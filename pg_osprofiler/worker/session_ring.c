@@ -28,9 +28,8 @@ fail(void)
 	if (pgosp_reporting || strcmp(trouble_told, trouble.msg) == 0)
 		return;
 	strlcpy(trouble_told, trouble.msg, sizeof(trouble_told));
-	ereport(LOG,
-			errmsg("osprofiler: nothing is traced in this session: %s",
-				   trouble.msg));
+	pgosp_log(errmsg("osprofiler: nothing is traced in this session: %s",
+					 trouble.msg));
 }
 
 /* Once for each time that a session is without a ring. */

@@ -59,15 +59,14 @@ static const struct
 static void
 warn(const char *name)
 {
-	ereport(LOG,
-			errmsg("osprofiler: osprofiler.%s holds a secret that others can "
-				   "see",
-				   name),
-			errdetail("Processes that have not loaded the module show it to "
-					  "everybody, and PostgreSQL logs its changes."),
-			errhint("Move it into a file that only the server can read, and "
-					"name that in osprofiler.%s_file.",
-					name));
+	pgosp_log(errmsg("osprofiler: osprofiler.%s holds a secret that others can "
+					 "see",
+					 name),
+			  errdetail("Processes that have not loaded the module show it to "
+						"everybody, and PostgreSQL logs its changes."),
+			  errhint("Move it into a file that only the server can read, and "
+					  "name that in osprofiler.%s_file.",
+					  name));
 }
 
 void

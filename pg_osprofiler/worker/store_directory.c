@@ -99,8 +99,7 @@ set_aside(void)
 		(void) rmtree(SET_ASIDE, true);
 	if (rename(PGOSP_STORE_DIRECTORY, SET_ASIDE) != 0)
 		return false;
-	ereport(
-		LOG,
+	pgosp_log(
 		errmsg("osprofiler: traces and spool in \"%s/%s\" were copied with "
 			   "the data directory of another cluster, they are set aside "
 			   "in \"%s/%s\"",
@@ -133,10 +132,9 @@ log_trouble(void)
 	static bool logged = false;
 
 	if (!logged)
-		ereport(LOG,
-				errmsg("osprofiler: cannot use directory \"%s/%s\": %m",
-					   DataDir,
-					   PGOSP_STORE_DIRECTORY));
+		pgosp_log(errmsg("osprofiler: cannot use directory \"%s/%s\": %m",
+						 DataDir,
+						 PGOSP_STORE_DIRECTORY));
 	logged = true;
 }
 

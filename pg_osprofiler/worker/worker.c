@@ -101,7 +101,7 @@ read_settings(pgospAgentSettings *s)
 	memset(s, 0, sizeof(*s));
 	if (pgosp_rundir(s->run_directory, &err) != OSP_OK)
 	{
-		ereport(LOG, errmsg("osprofiler: %s", err.msg));
+		pgosp_log(errmsg("osprofiler: %s", err.msg));
 		return false;
 	}
 	strlcpy(s->program, pgosp_agent, sizeof(s->program));
@@ -113,8 +113,7 @@ read_settings(pgospAgentSettings *s)
 		s->spool_limit, sizeof(s->spool_limit), "%dMB", pgosp_spool_limit_mb);
 	s->filter_error_trace = pgosp_filter_error_trace;
 	if (pgosp_collector_string(s->connection_string, &err) != OSP_OK)
-		ereport(
-			LOG,
+		pgosp_log(
 			errmsg("osprofiler: no collector, operations wait in the rings: "
 				   "%s",
 				   err.msg),
@@ -220,11 +219,11 @@ program_is_there(pgospAgent *agent)
 		return true;
 	}
 	if (!agent->told_missing)
-		ereport(LOG,
-				errmsg("osprofiler: cannot run \"%s\": %m, points wait in the "
-					   "rings",
-					   agent->settings.program),
-				errhint("Install it, or name it in osprofiler.agent."));
+		pgosp_log(
+			errmsg("osprofiler: cannot run \"%s\": %m, points wait in the "
+				   "rings",
+				   agent->settings.program),
+			errhint("Install it, or name it in osprofiler.agent."));
 	agent->told_missing = true;
 	agent->backoff_ms = BACKOFF_LAST_MS;
 	return false;
@@ -252,7 +251,7 @@ start_agent(pgospAgent *agent)
 		become_agent(&agent->settings, worker);
 	if (pid < 0)
 	{
-		ereport(LOG, errmsg("osprofiler: cannot start a process: %m"));
+		pgosp_log(errmsg("osprofiler: cannot start a process: %m"));
 		back_off(agent);
 		return;
 	}
@@ -267,15 +266,14 @@ tell_end(pgospAgent *agent, int status)
 		return;
 	agent->told_status = status;
 	if (WIFSIGNALED(status))
-		ereport(LOG,
-				errmsg("osprofiler: the agent was terminated by signal %d, it "
-					   "is started again",
-					   WTERMSIG(status)));
+		pgosp_log(
+			errmsg("osprofiler: the agent was terminated by signal %d, it "
+				   "is started again",
+				   WTERMSIG(status)));
 	else
-		ereport(LOG,
-				errmsg("osprofiler: the agent ended with status %d, it is "
-					   "started again",
-					   WEXITSTATUS(status)));
+		pgosp_log(errmsg("osprofiler: the agent ended with status %d, it is "
+						 "started again",
+						 WEXITSTATUS(status)));
 }
 
 /* The child is gone; when shall the next one come? */
@@ -352,7 +350,7 @@ take_lock(const char *run_directory)
 
 	if (osp_rundir_open(run_directory, true, &dir_fd, &err) != OSP_OK)
 	{
-		ereport(LOG, errmsg("osprofiler: %s", err.msg));
+		pgosp_log(errmsg("osprofiler: %s", err.msg));
 		return -1;
 	}
 	(void) close(dir_fd);

@@ -83,10 +83,9 @@ register_worker(void)
 	if (RegisterDynamicBackgroundWorker(&worker, NULL) || no_slot_told)
 		return;
 	no_slot_told = true;
-	ereport(LOG,
-			errmsg("osprofiler: no background worker slot is free, points "
-				   "wait in the rings"),
-			errhint("You might need to increase max_worker_processes."));
+	pgosp_log(errmsg("osprofiler: no background worker slot is free, points "
+					 "wait in the rings"),
+			  errhint("You might need to increase max_worker_processes."));
 }
 
 static bool
