@@ -251,17 +251,19 @@ refuse_relative(osp_str connection_string, osp_error *err)
 	const char *colon =
 		memchr(connection_string.ptr, ':', connection_string.len);
 	const char *path = colon != NULL ? colon + 4 : NULL;
+	char shown[256];
 
 	if (strncmp(connection_string.ptr, "sqlite", 6) != 0 || path == NULL ||
 		strncmp(colon, ":///", 4) != 0 || *path == '/' || *path == '\0')
 		return OSP_OK;
+	osp_connection_string_redact(connection_string, shown, sizeof(shown));
 	return osp_error_set(err,
 						 OSP_EINVAL,
 						 "the path in %.100s is relative to the directory that "
 						 "one is in; with four slashes it is absolute: "
 						 "sqlite:////%.80s",
-						 connection_string.ptr,
-						 path);
+						 shown,
+						 strchr(shown, ':') + 4);
 }
 
 /* Opens a shipper as arguments and configuration say. */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * uri.c
- *	  Connection strings: their parts, and how they are shown to people.
+ *	  Connection strings: their parts. uri_redact.c shows them to people.
  *
  * Messages never hold a part of a connection string but its scheme: what was
  * taken for a port may be the end of a password.
  */
 #include "base/uri.h"
-
-#include <strings.h>
 
 #include "base/hex.h"
 #include "osprofiler/driver.h"
@@ -17,8 +15,6 @@
 #define SEPARATOR_LEN 3
 #define PORT_MAX      65535
 #define STORAGE_EXTRA 16 /* NULs of the parts, and then some */
-#define HIDDEN        "***"
-#define SETTING_ENDS  "& \t"
 
 static bool
 is_letter(char c)
@@ -277,132 +273,4 @@ osp_uri_parse(osp_str text, char *storage, size_t size, osp_uri *out,
 						 (int) (scheme.len < 32 ? scheme.len : 32),
 						 scheme.ptr,
 						 wrong);
-}
-
-/* A text that is cut to the memory there is. */
-typedef struct shown_text
-{
-	char *next;
-	size_t left; /* without the NUL */
-} shown_text;
-
-static void
-show(shown_text *out, osp_str text)
-{
-	size_t len = text.len < out->left ? text.len : out->left;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-	{
-		unsigned char c = (unsigned char) text.ptr[i];
-
-		out->next[i] = c < ' ' || c == 0x7f ? '?' : (char) c;
-	}
-	out->next += len;
-	out->left -= len;
-}
-
-static bool
-is_secret_name(osp_str name)
-{
-	static const char *const words[] = {
-		"pass", "pwd", "secret", "token", "key"};
-	static const osp_str header = {"header", 6};
-	size_t w;
-	size_t i;
-
-	if (osp_str_eq(name, header)) /* of HTTP, mostly a login */
-		return true;
-	for (w = 0; w < sizeof(words) / sizeof(words[0]); w++)
-	{
-		size_t len = strlen(words[w]);
-
-		for (i = 0; i + len <= name.len; i++)
-			if (strncasecmp(name.ptr + i, words[w], len) == 0)
-				return true;
-	}
-	return false;
-}
-
-/* Shows name=value settings that are separated by & or blanks. */
-static void
-show_settings(shown_text *out, osp_str text)
-{
-	while (text.len > 0)
-	{
-		size_t end = find_any(text, SETTING_ENDS);
-		osp_str setting = osp_str_n(text.ptr, end);
-		size_t equals = find_any(setting, "=");
-
-		if (equals < end && is_secret_name(osp_str_n(text.ptr, equals)))
-		{
-			show(out, osp_str_n(text.ptr, equals + 1));
-			show(out, OSP_STR(HIDDEN));
-		}
-		else
-			show(out, setting);
-		if (end < text.len)
-			show(out, osp_str_n(text.ptr + end++, 1));
-		text = cut_front(text, end);
-	}
-}
-
-/* Does an authority without a login end with a port, or have none? */
-static bool
-has_good_port(osp_str authority)
-{
-	size_t colon = find_any(authority, ":");
-	unsigned port;
-
-	return colon == authority.len ||
-		   (colon > 0 && read_port(cut_front(authority, colon + 1), &port));
-}
-
-/*
- * Where a login in rest ends, at an "@"; 0: there is none. More is taken for a
- * login than is one: people write passwords with a raw slash or question mark,
- * and such a string is what an error message shows.
- */
-static size_t
-login_end(osp_str rest)
-{
-	size_t authority = find_any(rest, "/?#");
-	const char *at;
-
-	if (authority == 0)
-		return 0;
-	at = memrchr(rest.ptr, '@', find_any(rest, "?"));
-	if (at == NULL && !has_good_port(osp_str_n(rest.ptr, authority)))
-		at = memrchr(rest.ptr, '@', rest.len);
-	return at != NULL ? (size_t) (at - rest.ptr) : 0;
-}
-
-void
-osp_connection_string_redact(osp_str connection_string, char *out, size_t size)
-{
-	osp_str scheme = osp__uri_scheme(connection_string);
-	osp_str rest = connection_string;
-	shown_text shown = {out, size > 0 ? size - 1 : 0};
-	size_t end;
-	size_t colon;
-
-	if (size == 0)
-		return;
-	if (scheme.len > 0)
-	{
-		show(&shown, osp_str_n(scheme.ptr, scheme.len + SEPARATOR_LEN));
-		rest = cut_front(rest, scheme.len + SEPARATOR_LEN);
-		end = login_end(rest);
-		colon = find_any(osp_str_n(rest.ptr, end), ":");
-		show(&shown, osp_str_n(rest.ptr, colon));
-		if (colon < end)
-			show(&shown, OSP_STR(":" HIDDEN));
-		rest = cut_front(rest, end);
-		end = find_any(rest, "?");
-		end = end < rest.len ? end + 1 : end;
-		show(&shown, osp_str_n(rest.ptr, end));
-		rest = cut_front(rest, end);
-	}
-	show_settings(&shown, rest);
-	*shown.next = '\0';
 }

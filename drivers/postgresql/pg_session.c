@@ -73,6 +73,8 @@ osp__pg_init(osp_pg *pg, const osp_driver_options *options, osp_error *err)
 		return bad_string(err, "libpq does not understand it");
 	host = setting(pg, "host");
 	port = setting(pg, "port");
+	if (port != NULL && strspn(port, "0123456789,") < strlen(port))
+		return bad_string(err, "the port is no number");
 	(void) snprintf(pg->where,
 					sizeof(pg->where),
 					"postgresql at %.80s:%.10s",

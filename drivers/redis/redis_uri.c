@@ -172,7 +172,7 @@ static const struct
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
 static osp_status
-unknown_option(osp_str name, osp_error *err)
+unknown_option(osp_error *err)
 {
 	char known[160] = "";
 	size_t used = 0;
@@ -190,12 +190,8 @@ unknown_option(osp_str name, osp_error *err)
 		memcpy(known + used, options[i].name, len + 1);
 		used += len;
 	}
-	return osp_error_set(err,
-						 OSP_EINVAL,
-						 "redis: there is no option %.*s (there are: %s)",
-						 (int) (name.len < 32 ? name.len : 32),
-						 name.ptr,
-						 known);
+	return osp_error_set(
+		err, OSP_EINVAL, "redis: unknown option (there are: %s)", known);
 }
 
 static osp_status
@@ -208,7 +204,7 @@ read_option(osp_redis_settings *settings, osp_str name, osp_str value,
 	while (i < OPTIONS && !osp_str_eq(name, osp_str_of(options[i].name)))
 		i++;
 	if (i == OPTIONS)
-		return unknown_option(name, err);
+		return unknown_option(err);
 	if (options[i].of == OF_SENTINELS && settings->service.len == 0)
 		return bad_option(err,
 						  "ssl and sentinel_... are options of "

@@ -88,12 +88,8 @@ read_option(osp_driver_conn *conn, osp_str name, osp_str value, osp_error *err)
 		conn->max_bytes = (int64_t) size;
 		return OSP_OK;
 	}
-	return osp_error_set(err,
-						 OSP_EINVAL,
-						 "sqlite: unknown option %.*s; there are keep and "
-						 "max_size",
-						 (int) (name.len < 40 ? name.len : 40),
-						 name.ptr);
+	return osp_error_set(
+		err, OSP_EINVAL, "sqlite: unknown option; there are keep and max_size");
 }
 
 static osp_status

@@ -256,10 +256,10 @@ test_redact(void **state)
 
 		/* passwords in settings */
 		{"postgresql://h/db?user=u&password=pw&a=b",
-		 "postgresql://h/db?user=u&password=***&a=b"},
+		 "postgresql://h/db?user=u&password=***&***"},
 		{"postgresql://h/db?sslpassword=pw",
 		 "postgresql://h/db?sslpassword=***"},
-		{"es://h/?api_key=pw&x=", "es://h/?api_key=***&x="},
+		{"es://h/?api_key=pw&x=", "es://h/?api_key=***&***"},
 		{"otlp://h?Token=pw", "otlp://h?Token=***"},
 		{"otlp://h?header=Authorization:Basic%20cHc=&header=a:b&ca=f",
 		 "otlp://h?header=***&header=***&ca=f"},
@@ -275,6 +275,32 @@ test_redact(void **state)
 		{"redis://:p#w@host/0", "redis://:***@host/0"},
 		{"redis://u:p@w/x@host/0", "redis://u:***@host/0"},
 		{"redis://u:p\nw@ho\nst", "redis://u:***@ho?st"},
+		{"redis://:hunter2", "redis://:***"},
+		{"redis://u:hunter2", "redis://u:***"},
+		{"redis://u:471142", "redis://u:***"},
+		{"redis://u:hunter2/0?db=1", "redis://u:***/0?db=1"},
+		{"redis://:hun?ter2", "redis://:***?***"},
+		{"redis://a:1,b:2/s?db=1", "redis://a:1,b:2/s?db=1"},
+		{"redis://[::1]:hunter2", "redis://[:***"},
+		{"otlp://h?header=Authorization:Basic cHc=&ca=f",
+		 "otlp://h?header=***&ca=f"},
+		{"postgresql://h/d?password=hun&ter2=x",
+		 "postgresql://h/d?password=***&***"},
+		{"host=h password='hun ter2' dbname=d",
+		 "host=h password=*** *** dbname=d"},
+
+		/* options, schemes and slashes that are mistyped, and leading blanks */
+		{"otlp://h?heder=Authorization:hunter2", "otlp://h?heder=***"},
+		{"otlp://h?hunter2", "otlp://h?***"},
+		{"otlp://h#hunter2", "otlp://h#***"},
+		{"redis:/:hunter2@h", "redis:***"},
+		{"redis//:hunter2@h", "redis***"},
+		{"redis:///:hunter2@h", "redis:///:***@h"},
+		{"redis ://:hunter2@h", "redis ***"},
+		{"redis;//u:hunter2@h/0", "redis***"},
+		{"1redis://:hunter2@h", "1redis:***"},
+		{" redis://:hunter2@h", " redis://:***@h"},
+		{"\n\tredis://:hunter2@h", "??redis://:***@h"},
 	};
 	size_t i;
 
@@ -304,6 +330,75 @@ test_redact(void **state)
 	osp_connection_string_redact(OSP_STR("redis://h"), NULL, 0);
 }
 
+/* The secret is at a place of its own in each form; %s is the scheme. */
+static void
+test_redact_each_scheme(void **state)
+{
+	static const char *const schemes[] = {"redis",
+										  "rediss",
+										  "redissentinel",
+										  "rediscluster",
+										  "rabbit",
+										  "amqp",
+										  "messaging",
+										  "mysql",
+										  "mysql+pymysql",
+										  "postgresql",
+										  "postgresql+psycopg2",
+										  "otlp",
+										  "otlp+https",
+										  "nosuch"};
+	static const char *const forms[] = {"%s://u:hunter2@h",
+										"%s://u:hunter2@h/p?db=1",
+										"%s:/u:hunter2@h/p",
+										"%s//u:hunter2@h/p",
+										"%s:u:hunter2@h",
+										"%s:///u:hunter2@h/p",
+										"%s:////u:hunter2@h/p",
+										"%s:\\\\u:hunter2@h",
+										"%s;//u:hunter2@h",
+										" %s://u:hunter2@h",
+										"\t %s://u:hunter2@h",
+										"'%s://u:hunter2@h'",
+										"%s ://u:hunter2@h",
+										"%s: //u:hunter2@h",
+										"%s://u:hunter2",
+										"%s://:hunter2",
+										"%s://u:hunter2/0",
+										"%s://u:x/hunter2@h",
+										"%s://u:x?hunter2@h",
+										"%s://u:x#hunter2@h",
+										"%s://u:x@hunter2@h",
+										"%s://h?heder=Authorization:hunter2",
+										"%s://h?Header=Authorization:hunter2",
+										"%s://h?header=Authorization:x hunter2",
+										"%s://h?header=a:b&hunter2=c",
+										"%s://h?pasword=hunter2",
+										"%s://h?pw=hunter2",
+										"%s://h?hunter2",
+										"%s://h?auth:hunter2",
+										"%s://h?db=1&x.hunter2",
+										"%s://h?=hunter2",
+										"%s://h?db =hunter2",
+										"%s://h#hunter2"};
+	size_t i;
+	size_t j;
+
+	(void) state;
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		for (j = 0; j < sizeof(forms) / sizeof(forms[0]); j++)
+		{
+			char text[128];
+			char shown[256];
+
+			(void) snprintf(text, sizeof(text), forms[j], schemes[i]);
+			osp_connection_string_redact(
+				osp_str_of(text), shown, sizeof(shown));
+			if (strstr(shown, "hunter2") != NULL)
+				fail_msg("%s is shown as %s", text, shown);
+		}
+}
+
 int
 main(void)
 {
@@ -313,6 +408,7 @@ main(void)
 		cmocka_unit_test(test_storage_too_small),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_redact_each_scheme),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

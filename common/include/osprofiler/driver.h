@@ -215,8 +215,9 @@ OSP_API osp_status osp_driver_find(osp_str connection_string,
 								   const osp_driver **out,
 								   osp_error *err) OSP_MUST_CHECK;
 
-/* A connection string without its password, for messages and logs, terminated
- * and cut to size. */
+/* A connection string without what may be a secret, for messages and logs, terminated
+ * and cut to size: without its password and the values of options that are not known to
+ * be harmless, also where it is not written as it must be. */
 OSP_API void osp_connection_string_redact(osp_str connection_string, char *out,
 										  size_t size);
 
