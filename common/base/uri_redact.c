@@ -103,6 +103,12 @@ static const char harmless[] =
 	"charset "
 	/* sqlite */
 	"keep max_size "
+	/* mongodb */
+	"appname authMechanism authSource compressors connectTimeoutMS "
+	"directConnection loadBalanced maxPoolSize readConcernLevel "
+	"readPreference replicaSet retryReads retryWrites "
+	"serverSelectionTimeoutMS socketTimeoutMS tls tlsCAFile "
+	"tlsCertificateKeyFile w wtimeoutMS "
 	/* libpq */
 	"hostaddr dbname sslmode sslcert sslkey sslrootcert sslcrl sslcrldir "
 	"sslcompression sslnegotiation sslsni ssl_min_protocol_version "
