@@ -58,15 +58,17 @@ void osp__description_term(osp__description *what);
 osp_status osp__report_describe(osp_report *report, const osp__node *node,
 								osp__description *what) OSP_MUST_CHECK;
 
-/* Appends what the inside of a JSON string of the report stands for. */
-osp_status osp__report_decode(osp_report *report, osp_str inside,
-							  osp_buf *out) OSP_MUST_CHECK;
-
 /* Notes what of the start's db osp__remark_stop() needs. (report_remark.c) */
 void osp__remark_start(yyjson_val *db, osp__description *what);
 
 /* Makes the remark from the stop's db. */
 void osp__remark_stop(yyjson_val *db, osp__description *what);
+
+/* ---- values (report_value.c) ---- */
+
+/* Appends what the inside of a JSON string of the report stands for. */
+osp_status osp__report_decode(osp_report *report, osp_str inside,
+							  osp_buf *out) OSP_MUST_CHECK;
 
 /* The inside of a JSON string; empty if value is null or no string. */
 osp_str osp__report_inside(osp_str value);
