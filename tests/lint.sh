@@ -39,7 +39,7 @@ mapfile -t scripts < <(sources \( -name '*.sh' -o -name '*.suite' -o -path './.c
 mapfile -t headers < <(sources -path '*/include/osprofiler/*.h')
 
 flags="-std=gnu99 -D_GNU_SOURCE -Icommon/include -Icommon -Icli -Idrivers \
--Isqlite_osprofiler/include $(pkg-config --cflags libpq) -DOSP_VERSION=\"\" \
+-Isqlite_osprofiler/include $(pkg-config --cflags libpq libmariadb libmongoc-1.0) -DOSP_VERSION=\"\" \
 -DOSP_LIB_FROM_BIN=\"../lib\""
 
 formatted()

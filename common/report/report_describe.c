@@ -47,7 +47,7 @@ osp__description_term(osp__description *what)
 static yyjson_val *
 member(yyjson_val *object, const char *key)
 {
-	return yyjson_obj_get(object, key);
+	return object != NULL ? yyjson_obj_get(object, key) : NULL;
 }
 
 /* "GET /path?query", as upstream's middleware says it. */

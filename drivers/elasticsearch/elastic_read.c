@@ -272,7 +272,7 @@ scroll_through(search *s)
 	osp_buf_reset(&s->conn->scroll);
 	do
 	{
-		yyjson_val *root;
+		yyjson_val *root = NULL;
 
 		status = next_page(s, first, &root);
 		if (status == OSP_OK)
