@@ -186,7 +186,8 @@ $out = $node->safe_psql(
 SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p
 WHERE p.pronamespace = 'osprofiler'::regnamespace
 	AND has_function_privilege('nobody', p.oid, 'EXECUTE')});
-is($out, 'context headers init set_context start stop traceparent', 'what everybody may call');
+is($out, 'challenge context headers init notifications set_context start stop traceparent',
+	'what everybody may call');
 foreach my $sql ('SHOW osprofiler.hmac_keys', 'TABLE osprofiler.stat',
 	'SHOW osprofiler.connection_string')
 {
