@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 #include "control_text.h"
+#include "missing_server.h"
 #include "out.h"
 #include "terminal.h"
 #include "trace_argument.h"
@@ -17,8 +18,9 @@ static const char help[] =
 	"Says why a trace took as long as it did: at most four causes, in the order of\n"
 	"their shares of its time, each with its evidence and what to do next; and how\n"
 	"much of the time is not explained. A cause is named only if its share can be\n"
-	"measured, and is at least 5 % of the trace and 10 ms. TRACE is what 'osprofiler\n"
-	"trace show' takes.\n"
+	"measured, and is at least 5 % of the trace and 10 ms. If more than 30 % is not\n"
+	"explained, the longest statements follow. TRACE is what 'osprofiler trace show'\n"
+	"takes.\n"
 	"\n"
 	"  --json                    the causes as JSON\n" CLI_SOURCE_HELP
 	"  -h, --help                this text\n";
@@ -76,11 +78,13 @@ make_text(osp_report *report, int fd, osp_buf *text)
 	size_t count;
 	osp_status status = osp_report_explain(report, &options, text, &count);
 
-	if (status == OSP_OK && count == 0)
+	if (status == OSP_OK && text->len == 0)
 		osp_buf_add_str(
 			text,
 			OSP_STR("No single cause stands out: none that this trace can show "
 					"took 5 % of its time and at least 10 ms.\n"));
+	if (status == OSP_OK)
+		status = cli_add_missing_server(report, text);
 	return status;
 }
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "control_text.h"
+#include "missing_server.h"
 #include "out.h"
 #include "page.h"
 #include "terminal.h"
@@ -24,9 +24,6 @@
 
 /* How much of a trace's id stands in the name of a page's file. */
 #define PAGE_ID_CHARS 8
-
-/* The name of a server in a line. */
-#define SERVER_MAX ((size_t) 64 * 1024)
 
 static const char help[] =
 	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
@@ -126,37 +123,6 @@ read_options(int argc, char **argv, show_options *options)
 	return CLI_OK;
 }
 
-/* One line where a client told a server of the trace, and no operation of that
- * server is in it. */
-static osp_status
-add_missing_server(osp_report *report, osp_buf *text)
-{
-	osp_buf server;
-	bool lacks;
-	osp_status status;
-
-	osp_buf_init(&server, &osp_allocator_default, SERVER_MAX);
-	status = osp_report_lacks_server(report, &server, &lacks);
-	if (status == OSP_OK && lacks)
-	{
-		osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
-		cli_add_visible(text, osp_buf_str(&server));
-		osp_buf_add_str(
-			text,
-			OSP_STR(
-				" was sent the context of this trace. Likely it does not load "
-				"the extension (psql -c 'SHOW session_preload_libraries'), "
-				"does not know the key (psql -c 'SELECT contexts FROM "
-				"osprofiler.stat' counts what it refused), delivers to another "
-				"collector (psql -c 'SHOW osprofiler.connection_string'; "
-				"--server CONNINFO reads what the server has), or "
-				"has not delivered yet (show the trace again)\n"));
-		status = osp_buf_status(text);
-	}
-	osp_buf_term(&server);
-	return status;
-}
-
 /* The findings behind the tree, if there are any. */
 static osp_status
 add_findings(osp_report *report, const osp_draw_options *options, osp_buf *text)
@@ -167,7 +133,7 @@ add_findings(osp_report *report, const osp_draw_options *options, osp_buf *text)
 
 	osp_buf_init(&findings, &osp_allocator_default, DRAWING_MAX);
 	status = osp_report_explain(report, options, &findings, &count);
-	if (status == OSP_OK && count > 0)
+	if (status == OSP_OK && findings.len > 0)
 	{
 		osp_buf_add_char(text, '\n');
 		osp_buf_add_str(text, osp_buf_str(&findings));
@@ -187,7 +153,7 @@ write_tree(osp_report *report, bool all, cli_out *out)
 	osp_buf_init(&text, &osp_allocator_default, DRAWING_MAX);
 	status = osp_report_draw(report, &options, &text);
 	if (status == OSP_OK)
-		status = add_missing_server(report, &text);
+		status = cli_add_missing_server(report, &text);
 	if (status == OSP_OK)
 		status = add_findings(report, &options, &text);
 	if (status == OSP_OK)

@@ -2,7 +2,7 @@
 //
 // Why the trace took as long as it did: the findings, each with its operations.
 
-import { trace } from './trace.js';
+import { trace, string } from './trace.js';
 import { durationText, pluralText, shareText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
@@ -55,13 +55,37 @@ function makeCause(finding, index) {
           `Show only its ${pluralText(rows.length, 'operation')}`))));
 }
 
+function goToOperation(id) {
+  const row = trace.id.findIndex((number) => string(number) === id);
+
+  setTab('waterfall');
+  clearFilter();
+  if (row >= 0)
+    selectRow(row, { details: true, center: true });
+}
+
+// A statement of which only the time is known, and what can be said of it.
+function makeLongest(statement) {
+  return el('li.cause.rest', {},
+    el('div.cause-share', {},
+      el('b', {}, shareText(statement.share)),
+      el('span', {}, durationText(statement.time_ms * 1e6)),
+      shareOf(statement.share)),
+    el('div.cause-text', {},
+      el('p.evidence', {},
+        el('button.link', {
+          type: 'button', title: 'Show it in the waterfall',
+          onclick: () => goToOperation(statement.operation),
+        }, visibleNodes(statement.statement)), ': ', visibleNodes(statement.why))));
+}
+
 export function makeCauses() {
-  const { findings, not_explained: rest } = trace.explained;
+  const { findings, longest, not_explained: rest } = trace.explained;
   const section = el('section.causes', { 'aria-label': 'Why it took so long' });
 
   if (trace.count === 0)
     return section;
-  if (findings.length === 0)
+  if (findings.length + longest.length === 0)
     return replaceIn(section, el('p.dim', {},
       'Nothing stands out: no known cause took both 5 % of the time and 10 ms.'));
   return replaceIn(section,
@@ -69,5 +93,7 @@ export function makeCauses() {
     el('ol', {}, findings.map(makeCause),
       el('li.cause.rest', {},
         el('div.cause-share', {}, el('b', {}, shareText(rest)), shareOf(rest)),
-        el('div.cause-text', {}, el('p.evidence', {}, 'Not explained')))));
+        el('div.cause-text', {}, el('p.evidence', {},
+          longest.length > 0 ? 'Not explained, above all:' : 'Not explained'))),
+      longest.map(makeLongest)));
 }

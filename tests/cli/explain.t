@@ -14,7 +14,11 @@ use Test::More;
 
 my $vectors = "$top/tests/vectors/findings";
 my $slow = "$vectors/lock_wait.points";
-my $healthy = "$vectors/lock_wait_near.points";
+my $unknown = "$vectors/lock_wait_near.points";
+my $base = '00000000-0000-4000-8000-000000000001';
+my $healthy = write_file("$dir/healthy", join '', map { "$_\n" }
+	point('app-start', $base, $base, 'a1', '01.000000'),
+	point('app-stop', $base, $base, 'a1', '01.005000'));
 
 # In words.
 my $text = run_ok('trace', 'explain', $slow);
@@ -26,6 +30,16 @@ like($text, qr/^ +Next: /m, 'the next step');
 like($text, qr/^   0 % +Not explained\.\n\z/m, 'what is not explained');
 like(run_ok('trace', 'explain', $healthy), qr/\ANo single cause stands out: [^\n]+\n\z/,
 	'nothing is found');
+like(run_ok('trace', 'explain', $unknown),
+	qr/\AWhy it took 1\.\d+ s:\n 100 % +Not explained, above all:\n  99 %  1\.\d+ s +UPDATE stock SET n = n \+ 1 WHERE id = 1: nothing in the trace says why\.\n\z/,
+	'the longest statement, if no cause is known');
+my $half = write_file("$dir/half", join '', map { "$_\n" }
+	point('db-start', $base, $base, 'a1', '01.000000',
+		'{"db": {"statement": "SELECT 1", "server": "h1", "sends_context": true}, "host": "h"}'),
+	point('db-stop', $base, $base, 'a1', '02.000000'));
+like(run_ok('trace', 'explain', $half),
+	qr/^ 100 %  1\.00 s +SELECT 1: the cause is in the server, whose operations are missing: h1\.\nThe server's operations are missing: h1 was sent/m,
+	"the server's half is missing");
 
 # For programs.
 my $why = decode_json(run_ok('trace', 'explain', '--json', $slow));

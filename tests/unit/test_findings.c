@@ -94,10 +94,11 @@ assert_shares(const char *json)
 	const char *at = json;
 	double last = 1;
 	double sum = next_number(&at, "\"not_explained\": ");
+	const char *end = at;
 	double share;
 
 	at = json;
-	while ((share = next_number(&at, "\"share\": ")) >= 0)
+	while ((share = next_number(&at, "\"share\": ")) >= 0 && at < end)
 	{
 		assert_true(share <= last && share >= 0.05);
 		last = share;
@@ -208,7 +209,7 @@ test_nothing(void **state)
 	assert_string_equal(text.ptr,
 						"{\"base_id\": null, \"duration_ms\": 0.0, "
 						"\"findings\": [], \"not_explained\": 1.0, "
-						"\"lost_points\": 0.0}");
+						"\"longest\": [], \"lost_points\": 0.0}");
 	osp_buf_term(&text);
 	osp_report_free(report);
 }
@@ -236,6 +237,138 @@ add(osp_report *report, const char *name, const char *id, const char *parent,
 					info,
 					host);
 	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
+}
+
+/* A statement of so many ms after the last; stop is what its stop's info begins
+ * with. */
+static void
+add_statement(osp_report *report, const char *name, const char *statement,
+			  int *at, int ms, const char *stop)
+{
+	char id[16];
+	char point[32];
+	char info[512];
+
+	(void) snprintf(id, sizeof(id), "s%d", *at);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"sends_context\": true, \"server\": \"h1\", "
+					"\"statement\": \"%s\"}, ",
+					statement);
+	(void) snprintf(point, sizeof(point), "%s-start", name);
+	add(report, point, id, BASE, "h", *at, info);
+	*at += ms;
+	(void) snprintf(point, sizeof(point), "%s-stop", name);
+	add(report, point, id, BASE, "h", *at, stop);
+}
+
+static void
+explain_to(osp_report *report, osp_buf *json, osp_buf *words)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 100, true, false, false};
+
+	osp_buf_init(json, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, json), OSP_OK);
+	(void) draw(report, &options, words);
+	osp_report_free(report);
+}
+
+/* With the client's half alone, the longest statements are named: three, the
+ * longest first, and none that is short. */
+static void
+test_longest_of_client(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	add_statement(report, "db", "SELECT 'e'", &at, 50, "");
+	add_statement(report, "db", "SELECT a", &at, 200, "");
+	add_statement(report, "db", "SELECT a, b", &at, 300, "");
+	add_statement(report, "db", "UPDATE stock SET n = 2", &at, 1000, "");
+	add_statement(report, "db", "SELECT 1, 2", &at, 250, "");
+	explain_to(report, &json, &words);
+	assert_shares(json.ptr);
+	assert_non_null(strstr(
+		json.ptr,
+		"\"longest\": [{\"share\": 0.5555555555555556, \"time_ms\": 1000.0, "
+		"\"statement\": \"UPDATE stock SET n = 2\", \"why\": \"the cause is in "
+		"the server, whose operations are missing: h1\", \"operation\": "
+		"\"s550\"}, {\"share\": 0.16666666666666666, "));
+	assert_non_null(strstr(
+		words.ptr,
+		"Why it took 1.80 s:\n"
+		" 100 %            Not explained, above all:\n"
+		"  56 %  1.00 s    UPDATE stock SET n = 2: the cause is in the server, "
+		"whose operations are missing:\n"
+		"                  h1.\n"
+		"  17 %  300 ms    SELECT a, b: "));
+	assert_non_null(strstr(words.ptr, "  14 %  250 ms    SELECT 1, 2: "));
+	assert_null(strstr(words.ptr, "SELECT a:"));
+	assert_null(strstr(words.ptr, "'e'"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* The server's half is there, and says nothing; SQLite's figures do. */
+static void
+test_longest_of_database(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	add_statement(report, "pg", "SELECT busy", &at, 1000, "");
+	add_statement(report,
+				  "sqlite",
+				  "INSERT INTO t VALUES (1)",
+				  &at,
+				  900,
+				  "\"stats\": {\"vm_steps\": 12}, ");
+	add_statement(report,
+				  "sqlite",
+				  "SELECT sum(a) FROM t",
+				  &at,
+				  800,
+				  "\"stats\": {\"vm_steps\": 50000000}, ");
+	explain_to(report, &json, &words);
+	assert_shares(json.ptr);
+	assert_non_null(
+		strstr(words.ptr, "SELECT busy: nothing in the trace says why.\n"));
+	assert_non_null(strstr(
+		json.ptr,
+		"\"INSERT INTO t VALUES (1)\", \"why\": \"it hardly computed (12 "
+		"steps): likely it waited for a lock or the disk\""));
+	assert_non_null(strstr(json.ptr,
+						   "\"SELECT sum(a) FROM t\", \"why\": \"nothing in "
+						   "the trace says why\""));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* Where causes explain most, or the trace is the application's, none is named. */
+static void
+test_longest_of_explained(void **state)
+{
+	static const char *const names[] = {
+		"sleep", "lock_wait", "repeat", "application"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		osp_buf out;
+
+		explain(names[i], &out);
+		if (strstr(out.ptr, "\"longest\": []") == NULL)
+			fail_msg("%s: %s", names[i], out.ptr);
+		osp_buf_term(&out);
+	}
 }
 
 /* Operations side by side share the time, and none of it counts twice. */
@@ -507,6 +640,9 @@ main(void)
 		cmocka_unit_test(test_near_misses),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_longest_of_client),
+		cmocka_unit_test(test_longest_of_database),
+		cmocka_unit_test(test_longest_of_explained),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_shapes),

@@ -106,10 +106,12 @@ OSP_API osp_status osp_report_draw(osp_report *report,
 /*
  * Appends why the trace took as long as it did: at most four causes, those with
  * the largest shares of its time first, each with its evidence and what to do
- * next; and how much is not explained. *findings is how many; with none nothing
- * is appended. No two causes have the same time, so the shares never exceed the
- * whole, and there is no cause that took less than 5 % of it or 10 ms. Of the
- * options those count that are not about operations. OSP_ENOMEM.
+ * next; and how much is not explained. If that is more than 30 %, the statements
+ * follow that have most of it, at most three. *findings is how many causes; with
+ * none, and no such statement, nothing is appended. No two causes have the same
+ * time, so the shares never exceed the whole, and there is no cause that took less
+ * than 5 % of it or 10 ms. Of the options those count that are not about
+ * operations. OSP_ENOMEM.
  */
 OSP_API osp_status osp_report_explain(osp_report *report,
 									  const osp_draw_options *options,
@@ -117,9 +119,10 @@ OSP_API osp_status osp_report_explain(osp_report *report,
 									  size_t *findings) OSP_MUST_CHECK;
 
 /* The same as a JSON object, which is appended in any case: base_id, duration_ms,
- * findings, not_explained (a share), lost_points. A finding has rule, share,
- * time_ms, cause, evidence, next_step, count and operations (trace ids of some),
- * figures. */
+ * findings, not_explained (a share), longest, lost_points. A finding has rule,
+ * share, time_ms, cause, evidence, next_step, count and operations (trace ids of
+ * some), figures; each of the longest statements share, time_ms, statement, why,
+ * operation. */
 OSP_API osp_status osp_report_explain_json(osp_report *report,
 										   osp_buf *out) OSP_MUST_CHECK;
 

@@ -89,6 +89,7 @@ static const place sqlite_places[] = {
 	{NULL, "rows", OSP__ROWS},
 	{"stats", "fullscan_steps", OSP__FULLSCAN_STEPS},
 	{"stats", "autoindex_rows", OSP__AUTOINDEX_ROWS},
+	{"stats", "vm_steps", OSP__VM_STEPS},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 

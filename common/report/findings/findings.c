@@ -5,8 +5,6 @@
  */
 #include "report/findings/findings.h"
 
-#define TEXT_MAX ((size_t) 1024 * 1024)
-
 /*
  * What claims time first comes first: waits that are known to the ns, then what
  * holds for a statement as a whole, then how it was executed, then what is
@@ -118,9 +116,9 @@ pick(osp__findings *f)
 static void
 tell(osp__findings *f, osp__finding *finding)
 {
-	osp_buf_init(&finding->cause, f->report->alc, TEXT_MAX);
-	osp_buf_init(&finding->evidence, f->report->alc, TEXT_MAX);
-	osp_buf_init(&finding->step, f->report->alc, TEXT_MAX);
+	osp_buf_init(&finding->cause, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_init(&finding->evidence, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_init(&finding->step, f->report->alc, OSP__FINDING_TEXT);
 	finding->group->rule->tell(f, finding);
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(&finding->cause);
@@ -139,7 +137,7 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	f->report = report;
 	osp__arena_init(&f->arena, report->alc);
 	osp__table_init(&f->by_key, report->alc);
-	osp_buf_init(&f->scratch, report->alc, TEXT_MAX);
+	osp_buf_init(&f->scratch, report->alc, OSP__FINDING_TEXT);
 	osp__description_init(&f->what, report->alc);
 	f->status = osp__report_build(report);
 	if (f->status != OSP_OK || !report->any_point)
@@ -160,6 +158,8 @@ osp__findings_make(osp__findings *f, osp_report *report)
 		osp_buf_reset(&f->scratch);
 		tell(f, &f->found[i]);
 	}
+	if (f->status == OSP_OK)
+		osp__find_longest(f);
 	return f->status;
 }
 
@@ -173,6 +173,11 @@ osp__findings_term(osp__findings *f)
 		osp_buf_term(&f->found[i].cause);
 		osp_buf_term(&f->found[i].evidence);
 		osp_buf_term(&f->found[i].step);
+	}
+	for (i = 0; i < f->longest_count; i++)
+	{
+		osp_buf_term(&f->longest[i].text);
+		osp_buf_term(&f->longest[i].why);
 	}
 	osp__description_term(&f->what);
 	osp_buf_term(&f->scratch);

@@ -26,6 +26,8 @@
 #define OSP__FINDING_NS       (INT64_C(10) * 1000000)
 #define OSP__FIGURES_MAX      8
 #define OSP__EVIDENCE_OPS_MAX 5
+#define OSP__LONGEST_MAX      3
+#define OSP__FINDING_TEXT     ((size_t) 1024 * 1024)
 
 typedef enum osp__op_kind
 {
@@ -95,6 +97,7 @@ typedef enum osp__fact
 	OSP__WORKERS_LAUNCHED,
 	OSP__FULLSCAN_STEPS,
 	OSP__AUTOINDEX_ROWS,
+	OSP__VM_STEPS,
 	OSP__HOLDER_PID,
 	OSP__ROOT_PID, /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
@@ -174,6 +177,14 @@ typedef struct osp__finding
 	unsigned figure_count;
 } osp__finding;
 
+/* A statement with much time that no rule has claimed. */
+typedef struct osp__longest
+{
+	osp__op *op;
+	osp_buf text; /* of the statement */
+	osp_buf why;  /* the end of a sentence */
+} osp__longest;
+
 typedef struct osp__findings
 {
 	osp_report *report;
@@ -187,6 +198,8 @@ typedef struct osp__findings
 	const osp__rule *rule; /* that runs */
 	osp__finding found[OSP__FINDINGS_MAX];
 	unsigned found_count;
+	osp__longest longest[OSP__LONGEST_MAX];
+	unsigned longest_count;
 	osp_buf scratch;
 	osp__description what;
 	osp_status status;
@@ -212,6 +225,13 @@ void osp__findings_term(osp__findings *f);
 /* How much of the time all findings that are told leave open, from 0 to 1. */
 double osp__findings_unexplained(const osp__findings *f);
 double osp__finding_share(const osp__findings *f, const osp__finding *finding);
+
+/* ---- find_longest.c ---- */
+
+/* Fills f->longest, if the findings leave much open. */
+void osp__find_longest(osp__findings *f);
+
+/* ---- findings_json.c ---- */
 
 /* Appends what osp_report_explain_json() appends. */
 void osp__findings_json(const osp__findings *f, osp_buf *out);

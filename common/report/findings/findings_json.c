@@ -93,6 +93,34 @@ put_finding(osp_buf *out, const osp__findings *f, const osp__finding *finding)
 	osp_buf_add_char(out, '}');
 }
 
+static void
+put_longest(osp_buf *out, const osp__findings *f)
+{
+	unsigned i;
+
+	put_key(out, "longest");
+	osp_buf_add_char(out, '[');
+	for (i = 0; i < f->longest_count; i++)
+	{
+		const osp__longest *longest = &f->longest[i];
+		double ns = (double) longest->op->left_ns;
+
+		osp_buf_add_str(out, i > 0 ? OSP_STR(", {") : OSP_STR("{"));
+		put_number(out, "share", ns / (double) f->total_ns);
+		osp_buf_add_str(out, OSP_STR(", "));
+		put_number(out, "time_ms", ns / NS_PER_MS);
+		osp_buf_add_str(out, OSP_STR(", "));
+		put_string(out, "statement", osp_buf_str(&longest->text));
+		osp_buf_add_str(out, OSP_STR(", "));
+		put_string(out, "why", osp_buf_str(&longest->why));
+		osp_buf_add_str(out, OSP_STR(", "));
+		put_key(out, "operation");
+		osp_buf_add_str(out, longest->op->node->trace_id);
+		osp_buf_add_char(out, '}');
+	}
+	osp_buf_add_char(out, ']');
+}
+
 void
 osp__findings_json(const osp__findings *f, osp_buf *out)
 {
@@ -114,6 +142,8 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 	}
 	osp_buf_add_str(out, OSP_STR("], "));
 	put_number(out, "not_explained", osp__findings_unexplained(f));
+	osp_buf_add_str(out, OSP_STR(", "));
+	put_longest(out, f);
 	osp_buf_add_str(out, OSP_STR(", "));
 	put_number(out, "lost_points", (double) f->report->lost_points);
 	osp_buf_add_char(out, '}');

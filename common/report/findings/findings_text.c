@@ -8,6 +8,9 @@
  *	                  UPDATE customer SET name = 'Bob' WHERE id = 1 waited for a …
  *	                  Next: See what the transaction that held the lock did: …
  *	    6 %           Not explained.
+ *
+ *	  If much is not explained, the statements follow that have most of it:
+ *	   94 %  1.88 s   UPDATE stock SET n = 2: nothing in the trace says why.
  */
 #include "report/findings/findings.h"
 
@@ -89,18 +92,24 @@ put_text(writer *w, const char *color, const char *label, const osp_buf *text)
 }
 
 static void
-put_finding(writer *w, const osp__finding *finding)
+put_share(writer *w, int64_t ns)
 {
 	char time[OSP__DURATION_MAX];
 
-	osp__duration_text(finding->group->ns, time);
+	osp__duration_text(ns, time);
 	put_color(w, COLOR_BOLD);
 	osp_buf_addf(w->out,
 				 "%4.0f %%  %-8s",
-				 osp__finding_share(w->f, finding) * 100,
+				 (double) ns / (double) w->f->total_ns * 100,
 				 time);
 	put_color(w, "0");
 	osp_buf_addf(w->out, "  ");
+}
+
+static void
+put_finding(writer *w, const osp__finding *finding)
+{
+	put_share(w, finding->group->ns);
 	put_text(w, COLOR_BOLD, "", &finding->cause);
 	if (finding->evidence.len > 0)
 	{
@@ -109,6 +118,21 @@ put_finding(writer *w, const osp__finding *finding)
 	}
 	osp_buf_addf(w->out, "%*s", TEXT_COLUMNS, "");
 	put_text(w, COLOR_NEXT, "Next:", &finding->step);
+}
+
+/* A statement of which only the time is known, and what can be said of it. */
+static void
+put_longest(writer *w, const osp__longest *longest)
+{
+	osp_buf *text = &w->f->scratch;
+
+	put_share(w, longest->op->left_ns);
+	osp_buf_reset(text);
+	osp_buf_add_str(text, osp_buf_str(&longest->text));
+	osp_buf_add_str(text, OSP_STR(": "));
+	osp_buf_add_str(text, osp_buf_str(&longest->why));
+	osp_buf_add_char(text, '.');
+	put_text(w, COLOR_DIM, "", text);
 }
 
 /* What makes the shares doubtful. */
@@ -140,8 +164,11 @@ put_findings(writer *w)
 	for (i = 0; i < w->f->found_count; i++)
 		put_finding(w, &w->f->found[i]);
 	osp_buf_addf(w->out,
-				 "%4.0f %%            Not explained.\n",
-				 osp__findings_unexplained(w->f) * 100);
+				 "%4.0f %%            Not explained%s\n",
+				 osp__findings_unexplained(w->f) * 100,
+				 w->f->longest_count > 0 ? ", above all:" : ".");
+	for (i = 0; i < w->f->longest_count; i++)
+		put_longest(w, &w->f->longest[i]);
 	put_doubts(w);
 }
 
@@ -164,7 +191,7 @@ osp_report_explain(osp_report *report, const osp_draw_options *options,
 		w.columns = LINE_COLUMNS;
 	w.columns = w.columns > TEXT_COLUMNS + TEXT_MIN ? w.columns - TEXT_COLUMNS
 													: TEXT_MIN;
-	if (status == OSP_OK && f.found_count > 0)
+	if (status == OSP_OK && f.found_count + f.longest_count > 0)
 		put_findings(&w);
 	if (status == OSP_OK)
 		status = f.status;
