@@ -371,6 +371,144 @@ test_longest_of_explained(void **state)
 	}
 }
 
+/* The nodes of a plan without a clock, of a leader and two workers: the leader's
+ * have the rows of all three already. */
+static void
+add_parallel_scan(osp_report *report, bool leader)
+{
+#define SCAN                                                              \
+	"\"db\": {\"node\": {\"name\": \"Parallel Seq Scan\", \"relation\": " \
+	"\"t\"}}, "
+#define COUNTED(removed, loops)                          \
+	"\"db\": {\"node\": {\"rows\": 0, \"loops\": " loops \
+	", \"rows_removed_by_filter\": " removed "}}, "
+	add(report, "pg-start", "s", BASE, "h", 0, "");
+	add(report, "pg.worker-start", "w1", "s", "h", 10, "");
+	add(report, "pg.node-start", "n1", "w1", "h", 20, SCAN);
+	add(report, "pg.node-stop", "n1", "w1", "h", 20, COUNTED("100000", "1"));
+	add(report, "pg.worker-stop", "w1", "s", "h", 900, "");
+	add(report, "pg.worker-start", "w2", "s", "h", 10, "");
+	add(report, "pg.node-start", "n2", "w2", "h", 20, SCAN);
+	add(report, "pg.node-stop", "n2", "w2", "h", 20, COUNTED("200000", "1"));
+	add(report, "pg.worker-stop", "w2", "s", "h", 900, "");
+	if (leader)
+	{
+		add(report, "pg.node-start", "n", "s", "h", 30, SCAN);
+		add(report, "pg.node-stop", "n", "s", "h", 30, COUNTED("500000", "3"));
+	}
+	add(report, "pg-stop", "s", BASE, "h", 1000, "");
+}
+
+/* What parallel workers did is counted once, whoever says it. */
+static void
+test_parallel_scan(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	add_parallel_scan(report, true);
+	explain_to(report, &json, &words);
+	assert_non_null(strstr(json.ptr, " read 500,000 rows and kept 0"));
+	assert_non_null(strstr(json.ptr, "\"loops\": 3.0"));
+	assert_shares(json.ptr);
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+
+	report = osp_report_new(&osp_allocator_default);
+	add_parallel_scan(report, false);
+	explain_to(report, &json, &words);
+	assert_non_null(strstr(json.ptr, " read 300,000 rows and kept 0"));
+	assert_non_null(strstr(json.ptr, "\"loops\": 2.0"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* Statements that wait for the network, of which some ran at the same time: the
+ * parts of the time are not larger than the whole. */
+static void
+test_network_of_many(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	const char *at;
+	osp_buf json;
+	osp_buf words;
+	double before;
+	double after;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 4; i++)
+	{
+		char id[8];
+		char server[8];
+		char info[64];
+
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(server, sizeof(server), "s%d", i);
+		(void) snprintf(
+			info, sizeof(info), "\"db\": {\"statement\": \"SELECT a%d\"}, ", i);
+		add(report, "db-start", id, BASE, "h", 0, info);
+		add(report, "pg-start", server, id, "h", 300, info);
+		add(report, "pg-stop", server, id, "h", 400 + i, "");
+		add(report, "db-stop", id, BASE, "h", 500 + i * 10, "");
+	}
+	explain_to(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "\"rule\": \"network\""));
+	assert_non_null(strstr(json.ptr, "\"4 statements, the longest ("));
+	assert_non_null(strstr(json.ptr, "): SELECT a3; in all "));
+	at = json.ptr;
+	before = next_number(&at, "\"before_ms\": ");
+	after = next_number(&at, "\"after_ms\": ");
+	at = json.ptr;
+	assert_true(before > after && after > 0);
+	assert_true(before + after <= next_number(&at, "\"time_ms\": ") + 0.001);
+	assert_shares(json.ptr);
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* BEGIN of one process, long before a statement of another one. */
+static bool
+finds_pause(const char *first, const char *second, const char *host)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	char info[256];
+	bool found;
+
+	(void) snprintf(
+		info, sizeof(info), "\"db\": {%s, \"statement\": \"BEGIN\"}, ", first);
+	add(report, "pg-start", "a", BASE, "h", 0, info);
+	add(report, "pg-stop", "a", BASE, "h", 1, "");
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {%s, \"statement\": \"SELECT 1\"}, ",
+					second);
+	add(report, "pg-start", "b", BASE, host, 900, info);
+	add(report, "pg-stop", "b", BASE, host, 901, "");
+	explain_to(report, &json, &words);
+	found = strstr(json.ptr, "\"rule\": \"client_pause\"") != NULL;
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+	return found;
+}
+
+/* A pause lies between two statements of one process. */
+static void
+test_pause_of_one_process(void **state)
+{
+	(void) state;
+	assert_true(finds_pause("\"pid\": 11", "\"pid\": 11", "h"));
+	assert_false(finds_pause("\"pid\": 11", "\"pid\": 12", "h"));
+	assert_false(finds_pause("\"pid\": 11", "\"pid\": 11", "other"));
+	assert_true(finds_pause("\"server\": \"s\"", "\"server\": \"s\"", "h"));
+	assert_false(finds_pause("\"server\": \"s\"", "\"server\": \"t\"", "h"));
+	assert_false(finds_pause("\"server\": \"s\"", "\"pid\": 11", "h"));
+}
+
 /* Operations side by side share the time, and none of it counts twice. */
 static void
 test_side_by_side(void **state)
@@ -643,6 +781,9 @@ main(void)
 		cmocka_unit_test(test_longest_of_client),
 		cmocka_unit_test(test_longest_of_database),
 		cmocka_unit_test(test_longest_of_explained),
+		cmocka_unit_test(test_parallel_scan),
+		cmocka_unit_test(test_network_of_many),
+		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_shapes),

@@ -118,7 +118,8 @@ osp__tell_client_waits(osp__findings *f, osp__finding *finding)
 enum
 {
 	SUM_BEFORE,
-	SUM_AFTER
+	SUM_AFTER,
+	MOST /* that was claimed of one statement */
 };
 
 /* When the server was at work on a client's statement. False: that is not known. */
@@ -143,6 +144,44 @@ find_server_side(const osp__findings *f, const osp__op *op, int64_t *begin_ns,
 	return found;
 }
 
+/* Divides what was claimed of a statement into the time before the server's work
+ * and after it. Where other causes have claimed some of it, or others ran at the
+ * same time, both are smaller in proportion. */
+static void
+add_sides(osp__group *group, int64_t before_ns, int64_t after_ns,
+		  int64_t claimed_ns)
+{
+	double scale = 1;
+
+	if (before_ns < 0)
+		before_ns = 0;
+	if (after_ns < 0)
+		after_ns = 0;
+	if (before_ns + after_ns > claimed_ns)
+		scale = (double) claimed_ns / (double) (before_ns + after_ns);
+	group->sums[SUM_BEFORE] += (int64_t) ((double) before_ns * scale);
+	group->sums[SUM_AFTER] += (int64_t) ((double) after_ns * scale);
+}
+
+/* Claims the time of a client's statement in which no server worked on it. */
+static void
+claim_way(osp__findings *f, osp__group *group, osp__op *op, int64_t begin_ns,
+		  int64_t end_ns)
+{
+	int64_t claimed_ns = group->ns;
+
+	osp__claim_time(f, group, op, op->left_ns);
+	claimed_ns = group->ns - claimed_ns;
+	if (claimed_ns > group->sums[MOST])
+	{
+		group->sums[MOST] = claimed_ns;
+		group->largest = op;
+	}
+	if (osp_str_eq(op->node->host, osp__op_child(f, op)->node->host))
+		add_sides(
+			group, begin_ns - op->begin_ns, op->end_ns - end_ns, claimed_ns);
+}
+
 void
 osp__look_network(osp__findings *f)
 {
@@ -159,14 +198,8 @@ osp__look_network(osp__findings *f)
 			!find_server_side(f, op, &begin_ns, &end_ns))
 			continue;
 		group = osp__group_of(f, 0);
-		osp__claim_time(f, group, op, op->left_ns);
-		if (group == NULL ||
-			!osp_str_eq(op->node->host, osp__op_child(f, op)->node->host))
-			continue;
-		if (begin_ns > op->begin_ns)
-			group->sums[SUM_BEFORE] += begin_ns - op->begin_ns;
-		if (op->end_ns > end_ns)
-			group->sums[SUM_AFTER] += op->end_ns - end_ns;
+		if (group != NULL)
+			claim_way(f, group, op, begin_ns, end_ns);
 	}
 }
 
@@ -178,11 +211,23 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" went by between client and server, while the "
-							"server did not work on the statement."));
+							"server did not work on the statement"));
+	osp_buf_add_str(&finding->cause,
+					group->count > 1 ? OSP_STR("s.") : OSP_STR("."));
+	if (group->count > 1)
+	{
+		osp__say_number(
+			&finding->evidence, (int64_t) group->count, "statement");
+		osp_buf_add_str(&finding->evidence, OSP_STR(", the longest ("));
+		osp__say_time(&finding->evidence, group->sums[MOST]);
+		osp_buf_add_str(&finding->evidence, OSP_STR("): "));
+	}
 	osp__say_op(f, group->largest, &finding->evidence);
 	if (group->sums[SUM_BEFORE] + group->sums[SUM_AFTER] > 0)
 	{
-		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp_buf_add_str(&finding->evidence,
+						group->count > 1 ? OSP_STR("; in all ")
+										 : OSP_STR(": "));
 		osp__say_time(&finding->evidence, group->sums[SUM_BEFORE]);
 		osp_buf_add_str(&finding->evidence,
 						OSP_STR(" before the server began, "));
@@ -203,6 +248,46 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 }
 
 /* ---- pauses in a transaction ---- */
+
+/* What was seen of a session: of a process of a server, or of the connections of
+ * a service to one database. */
+typedef struct session
+{
+	struct session *next;
+	osp_str host;
+	osp_str service;
+	uint64_t key;
+	osp__op *last; /* that ended */
+	bool in_transaction;
+} session;
+
+/* The session of an operation; NULL if there is no memory. Their number is that of
+ * the processes of a trace, which are few. */
+static session *
+session_of(osp__findings *f, session **all, const osp__op *op)
+{
+	session *found = *all;
+
+	while (found != NULL && (found->key != op->session ||
+							 !osp_str_eq(found->host, op->node->host) ||
+							 !osp_str_eq(found->service, op->node->service)))
+		found = found->next;
+	if (found != NULL)
+		return found;
+	found = osp__arena_alloc(&f->arena, sizeof(*found));
+	if (found == NULL)
+	{
+		f->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(found, 0, sizeof(*found));
+	found->host = op->node->host;
+	found->service = op->node->service;
+	found->key = op->session;
+	found->next = *all;
+	*all = found;
+	return found;
+}
 
 /* Marks the operations that a client asked for, and what is below them. */
 static void
@@ -237,29 +322,37 @@ add_pause(osp__findings *f, osp__op *before, osp__op *after)
 	group->largest = after;
 }
 
+/* The next operation of a session. */
+static void
+visit_session(osp__findings *f, session *at, osp__op *op)
+{
+	if (at->in_transaction && op->begin_ns - at->last->end_ns >= PAUSE_NS)
+		add_pause(f, at->last, op);
+	if (at->last == NULL || op->end_ns > at->last->end_ns)
+		at->last = op;
+	if (op->control == OSP__CONTROL_BEGIN)
+		at->in_transaction = true;
+	else if (op->control == OSP__CONTROL_END)
+		at->in_transaction = false;
+}
+
 void
 osp__look_pauses(osp__findings *f)
 {
-	osp__op *before = NULL;
-	bool in_transaction = false;
+	session *all = NULL;
 	size_t i;
 
 	mark_database(f);
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
+		session *at;
 
 		if (!op->handled || op->parent->handled)
 			continue;
-		if (in_transaction && before != NULL &&
-			op->begin_ns - before->end_ns >= PAUSE_NS)
-			add_pause(f, before, op);
-		if (before == NULL || op->end_ns > before->end_ns)
-			before = op;
-		if (op->control == OSP__CONTROL_BEGIN)
-			in_transaction = true;
-		else if (op->control == OSP__CONTROL_END)
-			in_transaction = false;
+		at = session_of(f, &all, op);
+		if (at != NULL)
+			visit_session(f, at, op);
 	}
 }
 

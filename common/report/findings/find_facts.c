@@ -270,6 +270,27 @@ named_shape(yyjson_val *db, const char *object)
 						   osp__json_str(member(what, "table")));
 }
 
+/* Tells apart the processes of a server by their pid, and the connections of a
+ * client by what they lead to, for a client's statement names no process. */
+static uint64_t
+session_of(const osp__op *op, yyjson_val *db)
+{
+	static const char *const keys[] = {"server", "port", "database", "user"};
+	double pid = osp__report_number(member(db, "pid"));
+	uint64_t session = 0;
+	size_t i;
+
+	if (pid >= 1 && pid < 1e15)
+		return (uint64_t) pid;
+	if (op->kind == OSP__OP_SQLITE)
+		return osp__name_shape(osp__json_str(member(db, "name")), OSP_STR(""));
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		session =
+			session * 31 +
+			osp__name_shape(osp__json_str(member(db, keys[i])), OSP_STR(""));
+	return session;
+}
+
 static void
 read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -293,6 +314,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 		default:
 			break;
 	}
+	op->session = session_of(op, db);
 	statement = osp__json_str(member(db, "statement"));
 	if (statement.len == 0 || member(db, "operation") != NULL)
 		return;

@@ -119,6 +119,10 @@ init_op(osp__findings *f, osp__op *op, const osp__node *node)
 	if (op->kind == OSP__OP_NODE || op->kind == OSP__OP_WORKER)
 		op->timed = op->parent->timed;
 	op->timed->workers += op->kind == OSP__OP_WORKER;
+	op->in_worker = op->kind == OSP__OP_WORKER ||
+					(op->kind == OSP__OP_NODE && op->parent->in_worker);
+	if (op->kind == OSP__OP_NODE && !op->in_worker)
+		op->timed->leader_nodes = true;
 	set_times(f, op);
 }
 
@@ -236,6 +240,24 @@ give_back(osp__op *op)
 	}
 }
 
+/* The nodes of the leader's plan have the figures of its workers, too, which are
+ * added up when these end. So what the nodes of workers say does not count, unless
+ * the leader's are not in the trace. */
+static void
+forget_workers_nodes(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (op->kind == OSP__OP_NODE && op->in_worker &&
+			op->timed->leader_nodes)
+			op->facts = NULL;
+	}
+}
+
 /* Parents come first: in the order of time they need not, for clocks differ. */
 static osp_status
 read_ops(osp__findings *f)
@@ -276,6 +298,7 @@ osp__findings_divide(osp__findings *f)
 		status = divide(f);
 	if (status != OSP_OK)
 		return status;
+	forget_workers_nodes(f);
 	for (i = 1; i < f->op_count; i++)
 		give_back(&f->ops[i]);
 	for (i = 0; i < f->op_count; i++)

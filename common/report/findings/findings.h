@@ -113,20 +113,24 @@ typedef struct osp__op
 							* plans and workers have none of their own */
 	osp__op_kind kind;
 	osp__control control;
+	uint64_t
+		session; /* of a statement: the process or connection; 0: unknown */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work */
 	int64_t begin_ns;
 	int64_t end_ns;
-	int64_t own_ns;   /* without that of operations in it */
-	int64_t left_ns;  /* of that, what no rule has claimed */
-	int64_t nodes_ns; /* what was claimed for nodes of its plan */
-	int64_t workers;  /* that worked beside it */
-	bool timed_nodes; /* a node of its plan says how long it worked */
-	double node_rows; /* that all nodes of its plan worked on */
-	uint64_t shape;   /* of the statement without its constants; of a node,
+	int64_t own_ns;    /* without that of operations in it */
+	int64_t left_ns;   /* of that, what no rule has claimed */
+	int64_t nodes_ns;  /* what was claimed for nodes of its plan */
+	int64_t workers;   /* that worked beside it */
+	bool timed_nodes;  /* a node of its plan says how long it worked */
+	bool leader_nodes; /* a node of its plan is not of a worker */
+	bool in_worker;    /* a worker, or a node of one's plan */
+	double node_rows;  /* that all nodes of its plan worked on */
+	uint64_t shape;    /* of the statement without its constants; of a node,
 					  * trigger or function its name; 0: none */
-	int64_t *facts;   /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
+	int64_t *facts; /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
 
 	/* find_time.c */
 	int64_t shift_ns; /* that its host's clock is off */
