@@ -9,7 +9,7 @@ PARTS := common drivers cli \
 	$(if $(call without,hooks),,sqlite_osprofiler)
 
 .PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
-	check-matrix check-core check-suites \
+	check-matrix check-core check-suites check-packages \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
 	check-sqlite check-sqlite-suite check-page pictures \
@@ -96,6 +96,10 @@ check-core:
 # The tests of other projects, untraced and traced; SUITES names some of them.
 check-suites:
 	tests/suites/run.sh $(SUITES)
+
+# Debian's packages: built, installed, used, upgraded, removed; needs root.
+check-packages:
+	tests/packages.sh
 
 # Sessions that do all kinds of things at random, for SECONDS.
 check-workload check-workload-valgrind: common drivers cli pg_osprofiler

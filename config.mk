@@ -7,7 +7,7 @@
 
 TOP := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 
-VERSION   := 0.1.0
+VERSION   := 1.0.0
 SOVERSION := 0
 
 PREFIX     ?= /usr/local

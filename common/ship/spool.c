@@ -141,7 +141,7 @@ write_header(osp_spool *spool, osp_error *err)
 		int code = errno;
 
 		/* Not left behind half written: it would be no spool. */
-		(void) ftruncate(spool->fd, 0);
+		(void) !ftruncate(spool->fd, 0);
 		return io_error(err, code, "write to");
 	}
 	spool->mark = header.marks[1];

@@ -1,0 +1,238 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# packages.sh
+#	  Builds Debian's packages in one fresh minimal Debian 12, judges them with
+#	  lintian, and installs, uses, upgrades, removes and purges them in another.
+#
+# Needs root and git; takes some ten minutes. The next release that is upgraded to
+# is made up here. Everything is removed at the end; KEEP=1 keeps the chroots.
+
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/debian.sh
+. scripts/debian.sh
+in_own_mounts tests/packages.sh "$@"
+
+suite=bookworm
+work=$(mktemp -d /var/tmp/osprofiler-packages.XXXXXX)
+builder=$work/builder
+user=$work/user
+failures=0
+number=0
+next=9.9.9
+
+say()
+{
+	printf '%s packages: %s\n' "$(date +%T)" "$*"
+}
+
+clean_up()
+{
+	local root
+
+	for root in "$builder" "$user"; do
+		[ ! -d "$root" ] || { end_chroot_processes "$root" && unmount_chroot "$root"; }
+	done
+	[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$work"
+}
+
+# Runs "$2" in the chroot of the user and prints a TAP line; what it printed only
+# if it failed.
+check()
+{
+	local what=$1 output
+
+	number=$((number + 1))
+	if output=$(in_chroot "$user" "set -e; $2" 2>&1); then
+		echo "ok $number - $what"
+	else
+		echo "not ok $number - $what"
+		printf '%s\n' "$output" | tail -n 40 | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+
+# Builds the tree that lies in the builder's /src; the packages go to $work/$1.
+build()
+{
+	say "building $1"
+	rm -f "$builder"/*.deb "$builder"/*.changes "$builder"/*.buildinfo
+	in_chroot "$builder" "cd /src && pg_buildext updatecontrol &&
+		dpkg-buildpackage -us -uc -b -j$(nproc)" >"$work/$1.log" 2>&1 ||
+		{ tail -n 40 "$work/$1.log"; return 1; }
+	mkdir -p "$user/packages/$1"
+	cp "$builder"/*.deb "$user/packages/$1/"
+}
+
+make_builder()
+{
+	say "making a Debian to build in"
+	make_debian $suite "$builder" \
+		--include=build-essential,lintian,devscripts,equivs
+	mkdir "$builder/src"
+	git archive HEAD | tar -x -C "$builder/src"
+	mount_chroot "$builder"
+	in_chroot "$builder" "cd /src && apt-get update -q &&
+		apt-get build-dep -y -q ./ " >"$work/builder.log" 2>&1 ||
+		{ tail -n 40 "$work/builder.log"; return 1; }
+}
+
+# The next release, with a script that upgrades the extension.
+make_next()
+{
+	local version
+
+	version=$(sed -n 's/^VERSION *:= //p' "$builder/src/config.mk")
+	sed -i "s/^VERSION   := .*/VERSION   := $next/" "$builder/src/config.mk"
+	mkdir -p "$builder/src/pg_osprofiler/upgrades"
+	echo "COMMENT ON EXTENSION osprofiler IS 'upgraded';" \
+		>"$builder/src/pg_osprofiler/upgrades/osprofiler--$version--$next.sql"
+	in_chroot "$builder" "cd /src && DEBEMAIL=a@b.example DEBFULLNAME=A \
+		dch -b -v $next-1 'The next one.' && dch -r ''"
+}
+
+# The person's machine: PostgreSQL, Python's OSProfiler, and nothing of ours.
+make_user()
+{
+	say "making a Debian to install on"
+	make_debian $suite "$user" \
+		--include=postgresql-15,python3-osprofiler,procps,python3-psycopg2
+	mount_chroot "$user"
+	mkdir -p "$user/packages"
+}
+
+lint()
+{
+	number=$((number + 1))
+	if in_chroot "$builder" "lintian --fail-on error,warning \
+		--tag-display-limit 0 --allow-root /*.changes" >"$work/lintian" 2>&1; then
+		echo "ok $number - lintian"
+	else
+		echo "not ok $number - lintian"
+		sed 's/^/# /' "$work/lintian"
+		failures=$((failures + 1))
+	fi
+}
+
+# One trace of psql and the server, by the command and the agent of the package.
+# shellcheck disable=SC2016
+trace='
+cd /tmp
+context=$(runuser -u postgres -- env OSPROFILER_HMAC_KEYS=K osprofiler run \
+	--connection-string sqlite:////var/tmp/traces.db \
+	psql -Atc "SELECT 40 + 2" 2>&1)
+echo "$context"
+id=$(echo "$context" | sed -n "s/^Trace ID: //p")
+for try in $(seq 100); do
+	runuser -u postgres -- osprofiler trace show \
+		--connection-string sqlite:////var/tmp/traces.db "$id" >tree || true
+	grep -q "pg .*SELECT 40" tree && break
+	sleep 0.1
+done
+cat tree
+grep -q "db .*SELECT 40" tree
+grep -q "pg .*SELECT 40" tree
+'
+
+settings='
+install -m 600 -o postgres <(echo K) /etc/postgresql/15/main/keys
+cat >/etc/postgresql/15/main/conf.d/tracing.conf <<END
+session_preload_libraries = '"'osprofiler'"'
+osprofiler.hmac_keys_file = '"'/etc/postgresql/15/main/keys'"'
+osprofiler.connection_string = '"'sqlite:////var/tmp/traces.db'"'
+END
+pg_ctlcluster 15 main start
+runuser -u postgres -- psql -qc "CREATE EXTENSION osprofiler"
+'
+
+in_database()
+{
+	echo "runuser -u postgres -- psql -Atc \"$1\""
+}
+
+use_packages()
+{
+	local first=$1
+
+	check "installs" "apt-get install -y -q /packages/first/osprofiler-db_*.deb \
+		/packages/first/libosprofiler0_*.deb \
+		/packages/first/osprofiler-driver-{redis,messaging,otlp,postgresql}_*.deb \
+		/packages/first/postgresql-15-osprofiler_*.deb"
+	check "the command is ours" "osprofiler --version | grep -qF '$first'"
+	check "Python's command is there, too" \
+		"osprofiler.python3 trace show --help | grep -q OSProfiler"
+	check "alternatives choose" \
+		"update-alternatives --set osprofiler /usr/bin/osprofiler.python3
+		osprofiler --help | grep -q hmac-key
+		update-alternatives --auto osprofiler"
+	check "the server is set up" "$settings"
+	check "one tree of client and server" "$trace"
+	check "a C program finds headers and library" "apt-get install -y -q gcc libc6-dev pkg-config \
+		libssl-dev /packages/first/libosprofiler-dev_*.deb
+		echo '#include <osprofiler/profiler.h>
+		int main(void) { osp_clean(); return 0; }' >/tmp/program.c
+		gcc /tmp/program.c -o /tmp/program \$(pkg-config --cflags --libs osprofiler)
+		/tmp/program"
+}
+
+upgrade_packages()
+{
+	check "upgrades" "echo '# kept' >>/etc/osprofiler/agent.conf
+		apt-get install -y -q \$(cd /packages/next; for file in *.deb; do
+			dpkg -s \${file%%_*} >/dev/null 2>&1 && echo /packages/next/\$file; done)
+		osprofiler --version | grep -qF $next
+		tail -n 1 /etc/osprofiler/agent.conf | grep -q kept"
+	check "a session between upgrade and ALTER EXTENSION" "$trace"
+	check "ALTER EXTENSION UPDATE" "$(in_database 'ALTER EXTENSION osprofiler UPDATE')
+		$(in_database "SELECT obj_description(oid, 'pg_extension'), extversion
+			FROM pg_extension WHERE extname = 'osprofiler'") | grep -qxF 'upgraded|$next'"
+	check "one tree after it" "$trace"
+}
+
+remove_packages()
+{
+	check "removing says what a server still loads" "
+		apt-get remove -y postgresql-15-osprofiler 2>&1 |
+			grep -q 'take osprofiler out of session_preload_libraries'"
+	check "and once it is done, everybody is let in" "
+		rm /etc/postgresql/15/main/conf.d/tracing.conf
+		pg_ctlcluster 15 main reload
+		$(in_database 'DROP EXTENSION osprofiler') >/dev/null
+		$(in_database 'SELECT 1')"
+	check "the rest is removed" "apt-get remove -y -q 'osprofiler-d*' 'libosprofiler*'"
+	check "Python's command is what it was" "dpkg -V python3-osprofiler
+		dpkg -S /usr/bin/osprofiler | grep -q '^python3-osprofiler:'
+		osprofiler --help | grep -q hmac-key"
+	check "is installed again, beside a Python that comes later" "
+		apt-get remove -y -q python3-osprofiler
+		apt-get install -y -q /packages/next/osprofiler-db_*.deb /packages/next/libosprofiler0_*.deb
+		osprofiler --version
+		apt-get install -y -q python3-osprofiler
+		osprofiler --version | grep -qF $next
+		osprofiler.python3 --help | grep -q hmac-key
+		update-alternatives --display osprofiler | grep -q python3"
+	check "and purged" "pg_dropcluster --stop 15 main
+		apt-get purge -y -q python3-osprofiler 'osprofiler-d*' 'libosprofiler*' 'postgresql-*-osprofiler'
+		rm -rf /packages /tmp/* /var/tmp/traces.db*"
+	check "which leaves nothing" "
+		left=\$(find / -xdev -iname '*osprofiler*' ! -path '/proc/*' ! -path '/var/lib/apt/*')
+		echo \"\$left\"
+		[ -z \"\$left\" ]"
+}
+
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+make_builder
+make_user
+build first
+lint
+first=$(sed -n 's/^VERSION *:= //p' config.mk)
+make_next
+build next
+use_packages "$first"
+upgrade_packages
+remove_packages
+say "$number checks, $failures failed"
+[ $failures -eq 0 ]
