@@ -90,7 +90,7 @@ make_next()
 	echo "COMMENT ON EXTENSION osprofiler IS 'upgraded';" \
 		>"$builder/src/pg_osprofiler/upgrades/osprofiler--$version--$next.sql"
 	in_chroot "$builder" "cd /src && DEBEMAIL=a@b.example DEBFULLNAME=A \
-		dch -b -v $next-1 'The next one.' && dch -r ''"
+		dch -b -v $next-1 'The next one.'"
 }
 
 # The person's machine: PostgreSQL, Python's OSProfiler, and nothing of ours.
@@ -100,6 +100,7 @@ make_user()
 	make_debian $suite "$user" \
 		--include=postgresql-15,python3-osprofiler,procps,python3-psycopg2
 	mount_chroot "$user"
+	in_chroot "$user" "apt-get update -q" >"$work/user.log" 2>&1
 	mkdir -p "$user/packages"
 }
 
