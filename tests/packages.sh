@@ -163,10 +163,10 @@ use_packages()
 		/packages/first/postgresql-15-osprofiler_*.deb"
 	check "the command is ours" "osprofiler --version | grep -qF '$first'"
 	check "Python's command is there, too" \
-		"osprofiler.python3 trace show --help | grep -q OSProfiler"
+		"osprofiler.python3 trace show --help | grep -q render-dot"
 	check "alternatives choose" \
 		"update-alternatives --set osprofiler /usr/bin/osprofiler.python3
-		osprofiler --help | grep -q hmac-key
+		osprofiler --help | grep -q 'OpenStack Profiler'
 		update-alternatives --auto osprofiler"
 	check "the server is set up" "$settings"
 	check "one tree of client and server" "$trace"
@@ -205,16 +205,17 @@ remove_packages()
 	check "the rest is removed" "apt-get remove -y -q 'osprofiler-d*' 'libosprofiler*'"
 	check "Python's command is what it was" "dpkg -V python3-osprofiler
 		dpkg -S /usr/bin/osprofiler | grep -q '^python3-osprofiler:'
-		osprofiler --help | grep -q hmac-key"
+		osprofiler --help | grep -q 'OpenStack Profiler'"
 	check "is installed again, beside a Python that comes later" "
 		apt-get remove -y -q python3-osprofiler
 		apt-get install -y -q /packages/next/osprofiler-db_*.deb /packages/next/libosprofiler0_*.deb
 		osprofiler --version
 		apt-get install -y -q python3-osprofiler
 		osprofiler --version | grep -qF $next
-		osprofiler.python3 --help | grep -q hmac-key
+		osprofiler.python3 --help | grep -q 'OpenStack Profiler'
 		update-alternatives --display osprofiler | grep -q python3"
 	check "and purged" "pg_dropcluster --stop 15 main
+		apt-get clean
 		apt-get purge -y -q python3-osprofiler 'osprofiler-d*' 'libosprofiler*' 'postgresql-*-osprofiler'
 		rm -rf /packages /tmp/* /var/tmp/traces.db*"
 	check "which leaves nothing" "
