@@ -4,7 +4,7 @@
 
 import {
   trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, pointsOf, memberOf,
-  string,
+  string, isUnmeasured,
 } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
@@ -48,13 +48,15 @@ function factsOf(row) {
   const place = [serviceOf(row), hostOf(row)].filter(Boolean).join('@');
 
   return el('dl.facts-table', {},
-    factRow('Took', duration >= 0 ? durationText(duration) : 'not known',
+    factRow('Took', duration >= 0 ? durationText(duration)
+      : isUnmeasured(row) ? 'not measured: only its rows were counted' : 'not known',
       trace.state[row] !== STATE.ENDED && el('span.tag', {}, STATE_WORDS[trace.state[row]])),
-    factRow('Itself', durationText(trace.self[row]), el('span.dim', {},
+    !isUnmeasured(row) && factRow('Itself', durationText(trace.self[row]), el('span.dim', {},
       `${shareText(share)} of the trace`)),
-    factRow('Began', `+${durationText(trace.begin[row])}`),
+    !isUnmeasured(row) && factRow('Began', `+${durationText(trace.begin[row])}`),
     trace.rows[row] >= 0 && factRow('Rows', countText(trace.rows[row])),
     trace.mark[row] !== 0 && factRow('Note', lineText(string(trace.mark[row]))),
+    trace.remark[row] !== 0 && factRow('Unusual', lineText(string(trace.remark[row]))),
     place !== '' && factRow('Where', lineText(place, 120)),
     factRow('Called by', callerOf(row)),
     fold && factRow('One of', `${countText(fold[1])}, together ${durationText(fold[4])}`,

@@ -3,7 +3,7 @@
 // A plan: its nodes as they are nested, with the rows that the planner expected and
 // those that came, and where the time went.
 
-import { trace, KIND, textOf, pointsOf, memberOf, numberOf } from './trace.js';
+import { trace, KIND, textOf, pointsOf, memberOf, numberOf, isUnmeasured } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 
@@ -106,8 +106,8 @@ function makeNode(row, whole, selected, select) {
       el('div.plan-head', {},
         el('button.plan-name', { type: 'button', onclick: () => select(row) },
           visibleNodes(lineText(textOf(row), 120))),
-        el('span.plan-time', {}, durationText(trace.self[row]),
-          el('b', {}, shareText(share)))),
+        el('span.plan-time', isUnmeasured(row) ? { title: 'Judged by the rows: it was not measured' } : {},
+          isUnmeasured(row) ? '' : durationText(trace.self[row]), el('b', {}, shareText(share)))),
       el('p.plan-rows', {}, rowsText(node)),
       removedText(node),
       conditions(node)),

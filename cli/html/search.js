@@ -3,7 +3,7 @@
 // Which operations the filter lets through. Texts are searched once each, however
 // many operations have them.
 
-import { trace } from './trace.js';
+import { trace, isUnmeasured } from './trace.js';
 import { view, isFiltered } from './view.js';
 
 // A function that says whether a text matches; null for a regular expression that
@@ -37,7 +37,9 @@ function stringMatcher(query) {
   };
 }
 
-const lasted = (row) => (trace.duration[row] >= 0 ? trace.duration[row] : Infinity);
+// One whose end is not known may have lasted long.
+const lasted = (row) => (trace.duration[row] >= 0 ? trace.duration[row]
+  : isUnmeasured(row) ? 0 : Infinity);
 
 function rowTests() {
   const { filter } = view;

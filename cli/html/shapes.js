@@ -64,6 +64,8 @@ function bodyCell(column, shape, number) {
       type: 'button', title: 'Show only these operations', onclick: () => showShape(number),
     }, el(`i.dot.k${shape[2]}`), el('b', {}, lineText(string(shape[0]), 60)), ' ',
     el('span.text', {}, lineText(string(shape[1]), 200))));
+  if (column.share && shape[6] < 0)
+    return el('td.share');
   if (column.share) {
     const share = trace.total > 0 ? shape[6] / trace.total : 0;
     const bar = el('i.share-bar');

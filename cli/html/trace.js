@@ -71,13 +71,16 @@ export const errorOf = (row) => trace.strings[trace.error[row]];
 export const serviceOf = (row) => trace.strings[trace.service[row]];
 export const hostOf = (row) => trace.strings[trace.host[row]];
 
+// Of a node of a plan only the rows were counted, without a clock.
+export const isUnmeasured = (row) => trace.duration[row] === -2;
+
 // Where the bar of a row ends: one without a known duration is open to the right.
 export function endOf(row) {
   const duration = trace.duration[row];
 
   if (duration >= 0)
     return trace.begin[row] + duration;
-  return trace.state[row] === STATE.START_LOST ? trace.begin[row] : trace.total;
+  return trace.state[row] === STATE.START_LOST || isUnmeasured(row) ? trace.begin[row] : trace.total;
 }
 
 // The rows of a fold, in the order of time.

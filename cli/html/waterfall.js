@@ -5,6 +5,7 @@
 
 import {
   trace, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
+  isUnmeasured,
 } from './trace.js';
 import { durationText, countText, lineText, pluralText } from './text.js';
 import { el, oncePerFrame } from './dom.js';
@@ -63,6 +64,8 @@ function tagsOf(row, item) {
     tags.push(tag(`s${trace.state[row]}`, STATE_WORDS[trace.state[row]]));
   if (trace.mark[row] !== 0)
     tags.push(tag('mark', lineText(trace.strings[trace.mark[row]], 40)));
+  if (trace.remark[row] !== 0 && !isFold(item))
+    tags.push(tag('mark', lineText(trace.strings[trace.remark[row]], 80)));
   if (trace.rows[row] >= 0 && !isFold(item))
     tags.push(tag('rows', pluralText(trace.rows[row], 'row')));
   if (moved)
@@ -77,7 +80,7 @@ function drawBar(parts, row, item) {
   const span = view.to - view.from;
   const left = Math.max(((begin - view.from) / span) * 100, -1);
   const right = Math.min(((end - view.from) / span) * 100, 101);
-  const hidden = right < 0 || left > 100;
+  const hidden = right < 0 || left > 100 || isUnmeasured(row);
 
   parts.bar.hidden = hidden;
   if (hidden)
@@ -121,8 +124,9 @@ function drawLine(parts, line) {
   parts.name.textContent = lineText(nameOf(row), 60);
   parts.text.textContent = lineText(textOf(row));
   parts.tags.replaceChildren(...tagsOf(row, item));
-  parts.duration.textContent = durationText(fold ? fold[4] : trace.duration[row]) || '?';
-  parts.after.textContent = fold
+  parts.duration.textContent = isUnmeasured(row) ? ''
+    : durationText(fold ? fold[4] : trace.duration[row]) || '?';
+  parts.after.textContent = fold && !isUnmeasured(row)
     ? `${durationText(fold[5])} – ${durationText(fold[7])}, median ${durationText(fold[6])}` : '';
   drawBar(parts, row, item);
 }

@@ -116,6 +116,7 @@ test_columns(void **state)
 										  "text",
 										  "error",
 										  "mark",
+										  "remark",
 										  "rows",
 										  "shape",
 										  "fold",
@@ -146,6 +147,77 @@ test_columns(void **state)
 	assert_true(osp_str_eq(text(root, "error", 1), OSP_STR("e")));
 	assert_true(osp_str_eq(text(root, "host", 0), OSP_STR("<h>")));
 	assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "parents")), 1);
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
+}
+
+/* A node of a plan of which only the rows were counted has no time, here and in the
+ * shapes, and says what is unusual; one that was measured has its time. */
+static void
+test_unmeasured(void **state)
+{
+#define NODE_POINT(name, id, parent, time, info)                            \
+	"{\"name\": \"" name "\", \"base_id\": \"b\", \"trace_id\": \"" id      \
+	"\", \"parent_id\": \"" parent                                          \
+	"\", \"timestamp\": \"2026-11-22T22:15:58." time "\", \"info\": {" info \
+	"}, \"project\": null, \"service\": null}"
+	static const char *const points_of_plan[] = {
+		NODE_POINT("pg-start", "s", "b", "000000", ""),
+		NODE_POINT("pg.node-start",
+				   "n",
+				   "s",
+				   "000001",
+				   "\"db\": {\"node\": {\"name\": \"Seq Scan\"}}"),
+		NODE_POINT("pg.node-stop",
+				   "n",
+				   "s",
+				   "000002",
+				   "\"elapsed_ns\": 1000, \"db\": {\"node\": {\"rows\": 0, "
+				   "\"loops\": 1, \"rows_removed_by_filter\": 500000}}"),
+		NODE_POINT("pg.node-start",
+				   "m",
+				   "s",
+				   "000003",
+				   "\"db\": {\"node\": {\"name\": \"Sort\"}}"),
+		NODE_POINT("pg.node-stop",
+				   "m",
+				   "s",
+				   "000005",
+				   "\"elapsed_ns\": 2000, \"db\": {\"node\": {\"rows\": 1, "
+				   "\"loops\": 1, \"total_ms\": 0.002}}"),
+		NODE_POINT("pg-stop", "s", "b", "500000", "")};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp__json_reader reader;
+	osp_buf data;
+	yyjson_val *root;
+	yyjson_val *shape;
+	int64_t total;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(points_of_plan) / sizeof(points_of_plan[0]); i++)
+		assert_int_equal(
+			osp_report_add(report, osp_str_of(points_of_plan[i]), NULL),
+			OSP_OK);
+	osp_buf_init(&data, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_page_write(report, append, &data), OSP_OK);
+	osp_report_free(report);
+	root = read_data(&reader, &data);
+	assert_int_equal(number(root, "duration", 0), 500000000);
+	assert_int_equal(number(root, "duration", 1), -2);
+	assert_int_equal(number(root, "duration", 2), 2000);
+	assert_true(
+		osp_str_eq(text(root, "remark", 1), OSP_STR("kept 0 of 500000")));
+	assert_int_equal(number(root, "remark", 2), 0);
+	shape = item(root, "shapes", (size_t) number(root, "shape", 1));
+	for (i = 5; i <= 7; i++)
+	{
+		assert_true(osp__json_i64(yyjson_arr_get(shape, i), &total));
+		assert_int_equal(total, -1);
+	}
+	shape = item(root, "shapes", (size_t) number(root, "shape", 2));
+	assert_true(osp__json_i64(yyjson_arr_get(shape, 5), &total));
+	assert_int_equal(total, 2000);
 	osp__json_reader_term(&reader);
 	osp_buf_term(&data);
 }
@@ -274,6 +346,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_unmeasured),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_bytes),

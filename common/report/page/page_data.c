@@ -13,7 +13,7 @@
  *	  explained   what osp_report_explain_json() says
  *	  claims      for each finding: the rows of its operations
  *	  shapes      lists of name, text, kind, count, failed, total, self, max, and
- *	              the row of max
+ *	              the row of max; times that nobody measured are -1
  *	  folds       lists of first row, count, begin, end, total, min, median, max
  *	  parents     pairs of a row and the string of a parent that is not in the trace
  *	  depth ...   the columns (page_rows.c)
@@ -236,9 +236,9 @@ put_shapes(const osp__page *page, osp_buf *out)
 					 shape->kind,
 					 shape->count,
 					 shape->failed,
-					 shape->total_ns,
-					 shape->self_ns,
-					 shape->max_ns,
+					 shape->timed ? shape->total_ns : -1,
+					 shape->timed ? shape->self_ns : -1,
+					 shape->timed ? shape->max_ns : -1,
 					 shape->max_row);
 	osp_buf_add_char(out, ']');
 }

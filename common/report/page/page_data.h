@@ -32,6 +32,7 @@ typedef enum osp__page_column
 	OSP__PAGE_TEXT,
 	OSP__PAGE_ERROR,
 	OSP__PAGE_MARK,
+	OSP__PAGE_REMARK,
 	OSP__PAGE_ROWS,
 	OSP__PAGE_SHAPE,
 	OSP__PAGE_FOLD,
@@ -62,6 +63,7 @@ typedef struct osp__page_shape
 	int kind;
 	uint64_t count;
 	uint64_t failed;
+	bool timed; /* one of them says how long it took */
 	int64_t total_ns;
 	int64_t self_ns;
 	int64_t max_ns;

@@ -15,7 +15,7 @@ static const char *const names[OSP__PAGE_COLUMNS] = {
 	"name",  /* string */
 	"id",    /* string: the trace_id */
 	"begin", /* ns since the trace began, by the clock of its caller's host */
-	"duration", /* ns; -1: not known */
+	"duration", /* ns; -1: not known; -2: not measured, only rows were counted */
 	"self",    /* ns without what runs in it; a node's of a plan is also part of
 				 * its statement's */
 	"kind",    /* osp__op_kind */
@@ -23,6 +23,7 @@ static const char *const names[OSP__PAGE_COLUMNS] = {
 	"text",    /* string: what it did */
 	"error",   /* string: type and message */
 	"mark",    /* string: what restricts the rest */
+	"remark",  /* string: what is unusual */
 	"rows",    /* -1: none of its business */
 	"shape",   /* place in "shapes" */
 	"fold",    /* 0, or 1 + its place in "folds" */
@@ -74,16 +75,26 @@ mark_of(osp__page *page, const osp__op *op)
 }
 
 static uint32_t
+remark_of(osp__page *page)
+{
+	const char *remark = page->what.remark;
+
+	return remark[0] != '\0' ? osp__page_string(page, osp_str_of(remark)) : 0;
+}
+
+static uint32_t
 text_of(osp__page *page, const osp_buf *text)
 {
 	return text->len > 0 ? osp__page_string(page, osp_buf_str(text)) : 0;
 }
 
 static int64_t
-duration_of(const osp__node *node)
+duration_of(const osp__page *page, const osp__node *node)
 {
 	int64_t ns;
 
+	if (page->what.untimed)
+		return -2;
 	if (node->stops == 0 || (node->starts == 0 && node->elapsed_ns < 0))
 		return -1;
 
@@ -154,13 +165,14 @@ put_row(osp__page *page, const osp__op *op, int depth)
 	put(page, OSP__PAGE_NAME, name);
 	put(page, OSP__PAGE_ID, osp__page_value(page, node->trace_id));
 	put(page, OSP__PAGE_BEGIN, op->begin_ns);
-	put(page, OSP__PAGE_DURATION, duration_of(node));
+	put(page, OSP__PAGE_DURATION, duration_of(page, node));
 	put(page, OSP__PAGE_SELF, self_ns);
 	put(page, OSP__PAGE_KIND, op->kind);
 	put(page, OSP__PAGE_STATE, page->what.state);
 	put(page, OSP__PAGE_TEXT, text);
 	put(page, OSP__PAGE_ERROR, text_of(page, &page->what.error));
 	put(page, OSP__PAGE_MARK, mark_of(page, op));
+	put(page, OSP__PAGE_REMARK, remark_of(page));
 	put(page, OSP__PAGE_ROWS, page->what.rows);
 	put(page,
 		OSP__PAGE_SHAPE,

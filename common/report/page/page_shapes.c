@@ -54,7 +54,7 @@ osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 {
 	uint64_t what = op->shape;
 	uint64_t key;
-	int64_t ns = osp__op_ns(op);
+	int64_t ns = page->what.untimed ? 0 : osp__op_ns(op);
 	osp__page_shape *shape;
 
 	if (what == 0)
@@ -72,6 +72,7 @@ osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 	}
 	shape->count++;
 	shape->failed += op->failed;
+	shape->timed = shape->timed || !page->what.untimed;
 	add_time(&shape->total_ns, ns);
 	add_time(&shape->self_ns, self_ns);
 	if (ns > shape->max_ns || shape->count == 1)
