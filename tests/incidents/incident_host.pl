@@ -29,7 +29,8 @@ system("taskset -acp $cpu $postmaster >/dev/null") == 0 or die 'taskset';
 my $base = psql_traced($node, 'SELECT count(*) FROM generate_series(1, 1500000);');
 kill 'TERM', @busy;
 waitpid $_, 0 foreach @busy;
-my $found = found($node, $base, 'busy CPU', 'cpu', 0.4);
+# The worker that takes the measure waits for the same processor: it begins late.
+my $found = found($node, $base, 'busy CPU', 'cpu', 0.2);
 like($found->{cause}, qr/\AThe server was ready to work and had no CPU for /, 'busy CPU: the sentence');
 ok($found->{figures}{put_off} > 10, 'busy CPU: how often');
 
