@@ -96,6 +96,17 @@ function plan(trace, parent, begin) {
     12840, { relation: 'customer', index: 'customer_pkey', index_cond: '(c.id = o.customer)' });
 }
 
+// A plan of which only the rows were counted, and a statement that nothing explains.
+function counted(trace) {
+  const first = trace.op('pg', BASE, 0, 2000000, statement('SELECT a FROM t WHERE b = 1'), {}, SERVER);
+  const node = (name, at, length, ended) => trace.op('pg.node', first, at, length,
+    { db: { node: { name, plan_rows: 1 } } }, { db: { node: { loops: 1, ...ended } } }, SERVER);
+
+  node('Gather', 1, 1, { rows: 0 });
+  node('Seq Scan on t', 2, 0, { rows: 0, rows_removed_by_filter: 500000 });
+  trace.op('pg', BASE, 2000000, 5000000, statement('SELECT busy()'), {}, SERVER);
+}
+
 // A slow page: a wrong plan, a wait for a lock, a query in a loop, an error.
 function slow(trace, loops) {
   const root = trace.op('wsgi', BASE, 0, 1840000,
@@ -221,7 +232,7 @@ function many(trace, count) {
 }
 
 const TRACES = {
-  few, slow: (trace) => slow(trace, 190), broken, hostile, long, strange,
+  few, counted, slow: (trace) => slow(trace, 190), broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   points100k: (trace) => many(trace, 50000),
   operations100k: (trace) => many(trace, 100000),

@@ -75,6 +75,23 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('what was not measured has no time, what is not explained a name', async () => {
+    const tab = await browser.open(await browser.writePage('counted'));
+
+    assert.equal((await linesOf(tab)).length, 4);
+    assert.deepEqual((await textsOf(tab, '.duration')).filter(Boolean), ['2.00 s', '5.00 s']);
+    assert.ok((await textsOf(tab, '.tag.mark')).includes('kept 0 of 500000'));
+    await clickLine(tab, 'Seq Scan on t');
+    assert.match(await tab.locator('.details').innerText(), /Took\s+not measured/);
+    await tab.locator('.details .close').click();
+    assert.match(await tab.locator('.causes').innerText(),
+      /Not explained, above all:[\s\S]*71 %[\s\S]*SELECT busy\(\): nothing in the trace says why/);
+    await tab.locator('.cause').getByText('SELECT busy()').click();
+    await settled(tab);
+    assert.match(await selected(tab), /SELECT busy/);
+    await close(tab);
+  });
+
   await t.test('details show statement, points and plan', async () => {
     const tab = await browser.open(slow);
 
