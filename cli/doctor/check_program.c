@@ -45,6 +45,7 @@ typedef struct examination
 	osp_buf seen;    /* "psycopg2: /usr/lib/.../libpq.so.5 (by the stand-in)" */
 	char where[256]; /* whose libraries are examined */
 	bool pg_native;  /* node's pg may be beside it */
+	bool python_pg;  /* a module of Python for PostgreSQL was found */
 } examination;
 
 static void
@@ -138,6 +139,8 @@ examine_module(void *ctx, const char *name, const char *file)
 	(void) snprintf(e->where, sizeof(e->where), "%s", name);
 	if (strcmp(name, "pg-native") == 0 || strcmp(name, "libpq") == 0)
 		e->pg_native = true;
+	if (strncmp(name, "psycopg", 7) == 0 || strcmp(name, "asyncpg") == 0)
+		e->python_pg = true;
 	if (file[0] != '\0')
 		(void) program_libraries(e->program, file, examine_library, e);
 	for (i = 0; i < sizeof(known_modules) / sizeof(known_modules[0]); i++)
@@ -181,6 +184,11 @@ examine_program(examination *e)
 	(void) program_libraries(program, program->path, examine_library, e);
 	before = e->seen.len;
 	(void) program_modules(program, examine_module, e);
+	if (strncmp(strrchr(program->path, '/') + 1, "python", 6) == 0 &&
+		!e->python_pg)
+		add_seen(e,
+				 "this Python has no psycopg2 or psycopg:",
+				 "nothing of PostgreSQL to see");
 	if (e->r->verdict == DOCTOR_WRONG || e->seen.len > before)
 		return;
 	if (program->has_libpq &&

@@ -28,23 +28,22 @@
 static const char libpq_text[] = "server closed the connection unexpectedly";
 static const char sqlite_text[] = "SQLite format 3";
 
-/* The path of a command, by PATH if it has no slash. */
+/* The path of a command, by PATH if it has no slash, as it is called and as it is. */
 static bool
-find_command(const char *command, char out[PATH_MAX])
+find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])
 {
 	const char *dirs = getenv("PATH");
 
+	(void) snprintf(called, PATH_MAX, "%s", command);
 	if (strchr(command, '/') != NULL || dirs == NULL)
 		return realpath(command, out) != NULL;
 	while (*dirs != '\0')
 	{
-		char path[PATH_MAX];
 		size_t len = strcspn(dirs, ":");
-		int n =
-			snprintf(path, sizeof(path), "%.*s/%s", (int) len, dirs, command);
+		int n = snprintf(called, PATH_MAX, "%.*s/%s", (int) len, dirs, command);
 
-		if (len > 0 && n > 0 && n < (int) sizeof(path) &&
-			access(path, X_OK) == 0 && realpath(path, out) != NULL)
+		if (len > 0 && n > 0 && n < PATH_MAX && access(called, X_OK) == 0 &&
+			realpath(called, out) != NULL)
 			return true;
 		dirs += len;
 		dirs += *dirs == ':' ? 1 : 0;
@@ -153,7 +152,7 @@ program_file_read(const char *command, program_file *out, osp_error *err)
 		bool script;
 		int fd;
 
-		if (!find_command(name, out->path))
+		if (!find_command(name, out->called, out->path))
 			return osp_error_set(
 				err, OSP_ENOENT, "there is no program '%s'", name);
 		fd = open(out->path, O_RDONLY | O_CLOEXEC);

@@ -12,6 +12,8 @@
 
 typedef struct program_file
 {
+	char called
+		[PATH_MAX]; /* the path by which it was found: a link of a venv, too */
 	char path[PATH_MAX];   /* of the program, or of a script's interpreter */
 	char loader[PATH_MAX]; /* its dynamic loader; empty: statically linked */
 	bool privileged;       /* set-uid, set-gid or with capabilities */

@@ -90,7 +90,8 @@ program_modules(const program_file *program, program_module_fn fn, void *ctx)
 	if (i == sizeof(interpreters) / sizeof(interpreters[0]))
 		return false;
 	osp_buf_init(&command, &osp_allocator_default, COMMAND_MAX);
-	cli_add_quoted(&command, osp_str_of(program->path));
+	/* Python finds a venv's modules by the link that it is called by. */
+	cli_add_quoted(&command, osp_str_of(program->called));
 	osp_buf_add_str(&command, osp_str_of(interpreters[i].option));
 	cli_add_quoted(&command, osp_str_of(interpreters[i].script));
 	osp_buf_add_str(&command, OSP_STR(" 2>/dev/null </dev/null"));

@@ -242,6 +242,15 @@ SKIP:
 		arguments => '--program /usr/bin/python3');
 	like($step->{do}, qr/psycopg2, in place of psycopg2-binary/, 'psycopg2-binary: what to install');
 
+	# A virtual environment: its python is a link, and its modules are its own.
+	delete local $ENV{PYTHONPATH};
+	system("/usr/bin/python3 -m venv --without-pip $dir/venv") == 0 or die;
+	like(step(steps("osprofiler doctor --json --program $dir/venv/bin/python"), 'program')->{found},
+		qr/this Python has no psycopg2 or psycopg: nothing of PostgreSQL to see/, 'a venv without psycopg');
+	system("cp -r $dir/psycopg2 $dir/venv/lib/python3*/site-packages/") == 0 or die;
+	broken('psycopg2-binary in a venv', 'program', qr/psycopg2\._psycopg: loads \S+libpq-9f3b/,
+		arguments => "--program $dir/venv/bin/python");
+
 	# Node's own SQLite.
 	if (system('which node >/dev/null') == 0)
 	{
