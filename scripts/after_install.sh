@@ -35,7 +35,7 @@ END
 if [ -n "$4" ]; then
 	cat <<END
 
-PostgreSQL's own half needs three lines of postgresql.conf, and CREATE EXTENSION:
-see "PostgreSQL" in README.md.
+PostgreSQL's own half needs three lines of postgresql.conf, and CREATE EXTENSION for
+what is asked in SQL: see "PostgreSQL" in README.md.
 END
 fi

@@ -63,6 +63,25 @@ mend_collector(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
+/* Has nobody named a collector, here or there? Then each side has a database of its own,
+ * and `osprofiler run` copies what the server's has. */
+static bool
+are_defaults(doctor *d)
+{
+	char own[OSP_RUNDIR_PATH_MAX + 64];
+	cli_answer *answer = NULL;
+	bool defaults;
+	const char *theirs;
+
+	if (osp_config_default_connection(own, sizeof(own), NULL) != OSP_OK ||
+		strcmp(d->config.connection_string, own) != 0)
+		return false;
+	theirs = ask_value(d, "SHOW osprofiler.connection_string", &answer);
+	defaults = theirs != NULL && theirs[0] == '\0';
+	cli_answer_free(answer);
+	return defaults;
+}
+
 void
 check_arrival(doctor *d, doctor_result *r)
 {
@@ -83,6 +102,12 @@ check_arrival(doctor *d, doctor_result *r)
 		doctor_wrong(r, "%s: %s", d->collector_shown, err.msg);
 	else if (found > 0)
 		doctor_good(r, "it arrived in %s", d->collector_shown);
+	else if (elsewhere && are_defaults(d))
+		doctor_good(
+			r,
+			"it arrived in the server's own database: `osprofiler run` copies "
+			"from there; for programs that something else starts, name one "
+			"collector on both sides");
 	else
 	{
 		doctor_wrong(r,

@@ -160,6 +160,13 @@ $node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 AND spool_points =
 broken('another collector', 'arrival', qr/the server delivers to another collector/,
 	before => 'export OSPROFILER_CONNECTION_STRING=file://' . $node->basedir . '/other.jsonl');
 
+# Without a collector on either side, each has its own, and run copies.
+setting('osprofiler.connection_string', "''");
+$steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client');
+is($steps->{arrival}{verdict}, 'good', 'a database of its own on each side');
+like($steps->{arrival}{found}, qr/in the server's own database: `osprofiler run` copies/, 'says who brings them together');
+reset_setting('osprofiler.connection_string');
+
 # --- a user who may see little ------------------------------------------------
 
 $node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
