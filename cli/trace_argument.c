@@ -287,7 +287,8 @@ report_absence(const cli_source *source, const char *name,
 			source->missing.msg);
 	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
 					 "which traces this collector has, and give the whole id; "
-					 "--connection-string names another collector)",
+					 "--connection-string names another collector, --server '' "
+					 "asks the PostgreSQL server of this environment)",
 					 name,
 					 shown);
 }

@@ -58,6 +58,11 @@ add_server(osp_buf *text, const run_state *run)
 	{
 		osp_buf_addf(
 			text, ", %llu also in the server", (unsigned long long) known);
+		if (known < seen->libpq)
+			osp_buf_addf(
+				text,
+				" (it is not told of each: of prepared statements, for instance; "
+				"docs/client.md, \"How the server is told\")");
 		return;
 	}
 	run_seen_conninfo(seen, conninfo, sizeof(conninfo));
