@@ -59,22 +59,23 @@ make_topic(osp_driver_conn *conn, osp_error *err)
 {
 	const amqp_bytes_t names[] = {osp__broker_bytes(conn->exchange),
 								  osp__broker_bytes(conn->queue)};
-	amqp_exchange_declare_t exchange = {.exchange = names[0],
-										.type = amqp_cstring_bytes("topic"),
-										.durable = conn->durable};
-	amqp_queue_declare_t queue = {.queue = names[1], .durable = conn->durable};
+	amqp_exchange_declare_t topic = {.exchange = names[0],
+									 .type = amqp_cstring_bytes("topic"),
+									 .durable = conn->durable};
+	amqp_queue_declare_t own_queue = {.queue = names[1],
+									  .durable = conn->durable};
 	amqp_queue_bind_t binding = {
 		.queue = names[1], .exchange = names[0], .routing_key = names[1]};
 	osp_status status = make(conn,
 							 AMQP_EXCHANGE_DECLARE_METHOD,
-							 &exchange,
+							 &topic,
 							 AMQP_EXCHANGE_DECLARE_OK_METHOD,
 							 err);
 
 	if (status == OSP_OK)
 		status = make(conn,
 					  AMQP_QUEUE_DECLARE_METHOD,
-					  &queue,
+					  &own_queue,
 					  AMQP_QUEUE_DECLARE_OK_METHOD,
 					  err);
 	return status == OSP_OK ? make(conn,
@@ -120,10 +121,10 @@ osp_status
 osp__messaging_consume(osp_driver_conn *conn, uint64_t *count, osp_error *err)
 {
 	osp_broker *broker = &conn->broker;
-	amqp_queue_declare_t queue = {.queue = osp__broker_bytes(conn->queue),
+	amqp_queue_declare_t there = {.queue = osp__broker_bytes(conn->queue),
 								  .passive = 1};
 	amqp_basic_consume_t consume = {
-		.queue = queue.queue, .consumer_tag = amqp_cstring_bytes(CONSUMER)};
+		.queue = there.queue, .consumer_tag = amqp_cstring_bytes(CONSUMER)};
 	const amqp_queue_declare_ok_t *found;
 	amqp_frame_t frame;
 	osp_status status = osp__broker_close_channel(broker, err);
@@ -134,7 +135,7 @@ osp__messaging_consume(osp_driver_conn *conn, uint64_t *count, osp_error *err)
 	if (status == OSP_OK)
 		status = osp__broker_ask(broker,
 								 AMQP_QUEUE_DECLARE_METHOD,
-								 &queue,
+								 &there,
 								 AMQP_QUEUE_DECLARE_OK_METHOD,
 								 &frame,
 								 err);

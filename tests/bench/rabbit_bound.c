@@ -77,7 +77,7 @@ wait_confirmed(amqp_connection_state_t broker, unsigned long last,
 int
 main(int argc, char **argv)
 {
-	const int port = argc > 2 ? atoi(argv[1]) : 0;
+	const int port = argc > 2 ? (int) strtol(argv[1], NULL, 10) : 0;
 	const unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 	const amqp_bytes_t name =
 		amqp_cstring_bytes(argc > 3 ? "bound-durable" : "bound");
