@@ -419,7 +419,7 @@ read_index(listing *l, size_t count)
 	const osp_redis_shared *shared = &l->conn->redis.shared;
 	osp_traces *traces = &l->conn->traces;
 	osp_traces_entry *entry;
-	osp_status status;
+	osp_status status = OSP_OK;
 	bool again = true;
 	int tries;
 	size_t i;

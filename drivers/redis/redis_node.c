@@ -53,7 +53,7 @@ osp__redis_node_set(osp_redis_node *node, osp_str name, unsigned port)
 					(int) (name.len < REDIS_NAME_MAX ? name.len : 0),
 					name.ptr);
 	if (port == 0)
-		(void) snprintf(node->where, sizeof(node->where), "%s", node->name);
+		(void) snprintf(node->where, sizeof(node->where), "%.127s", node->name);
 	else
 		(void) snprintf(
 			node->where, sizeof(node->where), "%.100s:%u", node->name, port);

@@ -99,6 +99,7 @@ SKIP:
 {
 	skip 'no compiler', 4 if system('which cc pkg-config >/dev/null') != 0;
 	my $config = "PKG_CONFIG_PATH=$home/lib/pkgconfig pkg-config --cflags --libs";
+	delete local $ENV{LD_LIBRARY_PATH};
 
 	write_file("$dir/first.c", "#include <osprofiler/profiler.h>\n"
 		  . "int main(void) { osp_init(\"k\", 0, 0); osp_start(\"x\", 0); osp_stop(0); osp_clean(); return 0; }\n");
