@@ -24,10 +24,14 @@ part_timeout_s=1200
 first_parts=(build install)
 lane_servers=(server drivers client cli page python faults)
 lane_compute=(
-	lint build-clang unit unit-clang unit-sanitizers unit-threads unit-valgrind
-	sqlite attack fuzz
+	lint build-clang unit unit-clang unit-sanitizers unit-threads sqlite attack fuzz
 )
-all_parts=("${first_parts[@]}" "${lane_servers[@]}" "${lane_compute[@]}")
+
+# Runs last and alone: programs that wait for each other are slow under valgrind.
+last_parts=(unit-valgrind)
+all_parts=(
+	"${first_parts[@]}" "${lane_servers[@]}" "${lane_compute[@]}" "${last_parts[@]}"
+)
 
 # --- the parts; each runs in the copy, as the user, under `set -e` -----------
 
@@ -312,6 +316,7 @@ main()
 	run_lane "$*" "${lane_servers[@]}" &
 	run_lane "$*" "${lane_compute[@]}" &
 	wait
+	run_lane "$*" "${last_parts[@]}"
 	sum_up "$@"
 }
 

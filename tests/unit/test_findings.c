@@ -441,8 +441,8 @@ test_network_of_many(void **state)
 	(void) state;
 	for (i = 0; i < 4; i++)
 	{
-		char id[8];
-		char server[8];
+		char id[16];
+		char server[16];
 		char info[64];
 
 		(void) snprintf(id, sizeof(id), "d%d", i);
