@@ -41,7 +41,10 @@
 #define OSP_RING_HEADER_SIZE 4096
 #define OSP_RING_MIN         (64 * 1024)
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
-#define OSP_RING_DEFAULT     (1024 * 1024)
+
+/* What a ring grows to: the shipper of a saturated server may come a second late, and a
+ * busy session writes 2.5 MB in that. */
+#define OSP_RING_DEFAULT (4 * 1024 * 1024)
 
 /* Bytes of all rings of a run directory together. */
 #define OSP_RING_TOTAL_DEFAULT (UINT64_C(128) * 1024 * 1024)

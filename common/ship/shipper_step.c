@@ -30,7 +30,7 @@
 
 #define IDLE_NS (200 * NS_PER_MS)
 
-/* In the longest a ring of OSP_RING_DEFAULT takes 200 MB/s without running full. */
+/* In the longest a ring of 1 MB takes 200 MB/s without running full. */
 #define NAP_MIN_MS 1
 #define NAP_MAX_MS 5
 
