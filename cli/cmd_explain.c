@@ -7,8 +7,10 @@
 #include "control_text.h"
 #include "missing_server.h"
 #include "out.h"
-#include "terminal.h"
 #include "trace_argument.h"
+#include "view/view.h"
+
+#include <unistd.h>
 
 #define TEXT_MAX ((size_t) 16 * 1024 * 1024)
 
@@ -22,8 +24,8 @@ static const char help[] =
 	"explained, the longest statements follow. TRACE is what 'osprofiler trace show'\n"
 	"takes.\n"
 	"\n"
-	"  --json                    the causes as JSON\n" CLI_SOURCE_HELP
-	"  -h, --help                this text\n";
+	"  --json                    the causes as JSON\n" CLI_VIEW_HELP
+		CLI_SOURCE_HELP "  -h, --help                this text\n";
 
 enum
 {
@@ -32,6 +34,7 @@ enum
 
 static const struct option longs[] = {
 	CLI_SOURCE_OPTIONS,
+	CLI_VIEW_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -42,6 +45,7 @@ typedef struct explain_options
 	bool json;
 	bool help;
 	const char *trace;
+	cli_view view;
 	cli_source source;
 } explain_options;
 
@@ -49,10 +53,15 @@ typedef struct explain_options
 static int
 read_options(int argc, char **argv, explain_options *options)
 {
+	bool known;
 	int c;
 
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{
+		if (!cli_view_option(&options->view, c, optarg, &known))
+			return CLI_USAGE;
+		if (known)
+			continue;
 		if (c == 'h')
 		{
 			options->help = true;
@@ -72,11 +81,10 @@ read_options(int argc, char **argv, explain_options *options)
 }
 
 static osp_status
-make_text(osp_report *report, int fd, osp_buf *text)
+make_text(osp_report *report, const osp_draw_options *drawing, osp_buf *text)
 {
-	osp_draw_options options = cli_draw_options(fd);
 	size_t count;
-	osp_status status = osp_report_explain(report, &options, text, &count);
+	osp_status status = osp_report_explain(report, drawing, text, &count);
 
 	if (status == OSP_OK && text->len == 0)
 		osp_buf_add_str(
@@ -89,13 +97,14 @@ make_text(osp_report *report, int fd, osp_buf *text)
 }
 
 static int
-write_findings(const explain_options *options, osp_report *report)
+write_findings(explain_options *options, osp_report *report)
 {
+	osp_draw_options drawing = cli_view_drawing(&options->view, STDOUT_FILENO);
 	cli_out out;
 	osp_status status;
 	osp_buf text;
 
-	if (cli_out_open(&out, NULL) != CLI_OK)
+	if (cli_view_open(&options->view, !options->json, &out) != CLI_OK)
 		return CLI_FAILED;
 	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
 	if (options->json)
@@ -104,7 +113,7 @@ write_findings(const explain_options *options, osp_report *report)
 		osp_buf_add_char(&text, '\n');
 	}
 	else
-		status = make_text(report, out.fd, &text);
+		status = make_text(report, &drawing, &text);
 	if (status == OSP_OK)
 		status = osp_buf_status(&text);
 	if (status == OSP_OK)
@@ -112,11 +121,11 @@ write_findings(const explain_options *options, osp_report *report)
 	osp_buf_term(&text);
 	if (status != OSP_OK && out.error == 0)
 	{
-		cli_out_abandon(&out);
+		cli_view_abandon(&options->view, &out);
 		return cli_error("cannot explain the trace: %s",
 						 osp_status_text(status));
 	}
-	return cli_out_close(&out);
+	return cli_view_close(&options->view, &out);
 }
 
 int

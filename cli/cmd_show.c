@@ -13,14 +13,11 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "missing_server.h"
 #include "out.h"
 #include "page.h"
-#include "terminal.h"
 #include "trace_argument.h"
-
-/* A tree of more than this is not read by anybody; --json has no limit. */
-#define DRAWING_MAX ((size_t) 1024 * 1024 * 1024)
+#include "view/tree_text.h"
+#include "view/view.h"
 
 /* How much of a trace's id stands in the name of a page's file. */
 #define PAGE_ID_CHARS 8
@@ -42,11 +39,11 @@ static const char help[] =
 	"                            network; on a terminal, without --out, it becomes\n"
 	"                            osprofiler-trace-ID.html in this directory\n"
 	"  --out FILE                write to FILE, which appears when it is "
-	"whole\n" CLI_SOURCE_HELP "  -h, --help                this text\n"
+	"whole\n" CLI_VIEW_HELP CLI_SOURCE_HELP
+	"  -h, --help                this text\n"
 	"\n"
-	"The tree has colours on a terminal, unless NO_COLOR is set. Below it stand the\n"
-	"causes that took a part of the time that can be measured, as 'osprofiler trace\n"
-	"explain' prints them.\n";
+	"Below the tree stand the causes that took a part of the time that can be\n"
+	"measured, as 'osprofiler trace explain' prints them.\n";
 
 enum
 {
@@ -59,6 +56,7 @@ enum
 
 static const struct option longs[] = {
 	CLI_SOURCE_OPTIONS,
+	CLI_VIEW_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
 	{"html", no_argument, NULL, OPT_HTML},
 	{"text", no_argument, NULL, OPT_TEXT},
@@ -77,6 +75,7 @@ typedef struct show_options
 	bool help;
 	const char *trace;
 	const char *out;
+	cli_view view;
 	cli_source source;
 } show_options;
 
@@ -84,10 +83,15 @@ typedef struct show_options
 static int
 read_options(int argc, char **argv, show_options *options)
 {
+	bool known;
 	int c;
 
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{
+		if (!cli_view_option(&options->view, c, optarg, &known))
+			return CLI_USAGE;
+		if (known)
+			continue;
 		switch (c)
 		{
 			case OPT_JSON:
@@ -123,48 +127,7 @@ read_options(int argc, char **argv, show_options *options)
 	return CLI_OK;
 }
 
-/* The findings behind the tree, if there are any. */
-static osp_status
-add_findings(osp_report *report, const osp_draw_options *options, osp_buf *text)
-{
-	osp_status status;
-	osp_buf findings;
-	size_t count;
-
-	osp_buf_init(&findings, &osp_allocator_default, DRAWING_MAX);
-	status = osp_report_explain(report, options, &findings, &count);
-	if (status == OSP_OK && findings.len > 0)
-	{
-		osp_buf_add_char(text, '\n');
-		osp_buf_add_str(text, osp_buf_str(&findings));
-	}
-	osp_buf_term(&findings);
-	return status;
-}
-
-static osp_status
-write_tree(osp_report *report, bool all, cli_out *out)
-{
-	osp_draw_options options = cli_draw_options(out->fd);
-	osp_status status;
-	osp_buf text;
-
-	options.all = all;
-	osp_buf_init(&text, &osp_allocator_default, DRAWING_MAX);
-	status = osp_report_draw(report, &options, &text);
-	if (status == OSP_OK)
-		status = cli_add_missing_server(report, &text);
-	if (status == OSP_OK)
-		status = add_findings(report, &options, &text);
-	if (status == OSP_OK)
-		status = osp_buf_status(&text);
-	if (status == OSP_OK)
-		status = cli_out_write(out, osp_buf_str(&text));
-	osp_buf_term(&text);
-	return status;
-}
-
-static int write_report(const show_options *options, osp_report *report);
+static int write_report(show_options *options, osp_report *report);
 
 /* The name of a page's file: "osprofiler-trace-" and the beginning of the id. */
 static void
@@ -216,16 +179,29 @@ write_page_file(osp_report *report)
 	return result;
 }
 
+/* Opens what the report goes to; only the tree is shown page by page. */
 static int
-write_report(const show_options *options, osp_report *report)
+open_output(show_options *options, cli_out *out)
 {
+	if (options->out != NULL)
+		return cli_out_open(out, options->out);
+	return cli_view_open(&options->view, !options->html && !options->json, out);
+}
+
+static int
+write_report(show_options *options, osp_report *report)
+{
+	bool to_file = options->out != NULL && strcmp(options->out, "-") != 0;
+	osp_draw_options drawing =
+		cli_view_drawing(&options->view, to_file ? -1 : STDOUT_FILENO);
 	cli_out out;
 	osp_status status;
 
 	if (options->html && options->out == NULL && isatty(STDOUT_FILENO))
 		return write_page_file(report);
-	if (cli_out_open(&out, options->out) != CLI_OK)
+	if (open_output(options, &out) != CLI_OK)
 		return CLI_FAILED;
+	drawing.all = options->all;
 	if (options->html)
 		status = cli_page_write(report, cli_out_write, &out);
 	else if (options->json)
@@ -235,15 +211,15 @@ write_report(const show_options *options, osp_report *report)
 			status = cli_out_write(&out, OSP_STR("\n"));
 	}
 	else
-		status = write_tree(report, options->all, &out);
+		status = cli_tree_write(report, &drawing, &out);
 
 	/* cli_out_close reports an error of the output itself. */
 	if (status != OSP_OK && out.error == 0)
 	{
-		cli_out_abandon(&out);
+		cli_view_abandon(&options->view, &out);
 		return cli_error("cannot make the report: %s", osp_status_text(status));
 	}
-	return cli_out_close(&out);
+	return cli_view_close(&options->view, &out);
 }
 
 int

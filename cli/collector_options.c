@@ -101,6 +101,7 @@ cli_collector_open(cli_collector *collector)
 	options.connection_string = osp_str_of(uri);
 	options.read_only = !collector->writes;
 	options.timeout_ms = READ_TIMEOUT_MS;
+	options.interrupted = collector->interrupted;
 	if (collector->driver->open(&options, &collector->conn, &err) != OSP_OK)
 	{
 		collector->conn = NULL;

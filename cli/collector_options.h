@@ -18,6 +18,9 @@ typedef struct cli_collector
 
 	bool writes; /* traces will be removed */
 
+	/* Ends the calls of the driver, as osp_driver_options has it; NULL: nothing. */
+	bool (*interrupted)(void *ctx);
+
 	/* Once it is open. */
 	osp_config config;
 	const osp_driver *driver;

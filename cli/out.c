@@ -150,8 +150,8 @@ write_out(cli_out *out, const char *bytes, size_t len)
 	}
 }
 
-static void
-flush(cli_out *out)
+void
+cli_out_flush(cli_out *out)
 {
 	write_out(out, buffer, out->len);
 	out->len = 0;
@@ -163,7 +163,7 @@ cli_out_write(void *ctx, osp_str piece)
 	cli_out *out = ctx;
 
 	if (piece.len > OUT_BUFFER - out->len)
-		flush(out);
+		cli_out_flush(out);
 	if (piece.len > OUT_BUFFER)
 		write_out(out, piece.ptr, piece.len);
 	else if (piece.len > 0)
@@ -214,7 +214,7 @@ cli_out_close(cli_out *out)
 {
 	int result = CLI_OK;
 
-	flush(out);
+	cli_out_flush(out);
 
 	/* Network file systems and quotas may say no as late as this. */
 	if (out->fd >= 0 && close(out->fd) != 0 && out->error == 0)

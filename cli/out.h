@@ -32,6 +32,9 @@ osp_status cli_out_write(void *ctx, osp_str piece);
 
 void cli_out_printf(cli_out *out, const char *fmt, ...) OSP_PRINTF(2, 3);
 
+/* Writes what waits in the buffer. */
+void cli_out_flush(cli_out *out);
+
 /* Gives the output up: a file stays as it was. For after another error. */
 void cli_out_abandon(cli_out *out);
 

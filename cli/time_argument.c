@@ -29,6 +29,7 @@ read_duration(const char *text, double *seconds)
 		const char *name;
 		double seconds;
 	} units[] = {{"", 1},
+				 {"us", 0.000001},
 				 {"ms", 0.001},
 				 {"s", 1},
 				 {"m", 60},

@@ -548,8 +548,6 @@ stop_connect(const osp__point *point, PGconn *conn, const ospq_outcome *outcome)
 						 &w))
 		return;
 	osp_put_encoded(&w, ospq_conn_opening(c));
-	if (outcome->fate == OSPQ_DONE)
-		osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(conn));
 	put_outcome(&w, outcome);
 	osp__hook_commit(&w);
 }

@@ -368,7 +368,7 @@ has_no_encoding(const PGconn *conn)
 void
 ospq_conn_describe(ospq_conn *c)
 {
-	char space[4 * (ATTRIBUTE_MAX + 32)];
+	char space[4 * (ATTRIBUTE_MAX + 32) + 64];
 	osp_writer w;
 
 	if (REAL(PQstatus)(c->conn) != CONNECTION_OK)
@@ -382,6 +382,9 @@ ospq_conn_describe(ospq_conn *c)
 	put_text(&w, OSP_STR("port"), REAL(PQport)(c->conn));
 	put_text(&w, OSP_STR("database"), REAL(PQdb)(c->conn));
 	put_text(&w, OSP_STR("user"), REAL(PQuser)(c->conn));
+
+	/* Of the server's process, by which a lock's holder is found. */
+	osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(c->conn));
 
 	/* A report can say then that the server's operations are missing. */
 	if (!c->replication && !c->has_events && ospq_sends_comments())

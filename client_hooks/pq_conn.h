@@ -99,7 +99,7 @@ typedef struct ospq_conn
 
 	/*
 	 * How a start begins: the object "db", left open, with "server", "port",
-	 * "database" and "user" of a live connection; encoded, and as a template.
+	 * "database", "user" and "pid" of a live connection; encoded, and as a template.
 	 */
 	char *opening;
 	size_t opening_len; /* 0: nothing is known */

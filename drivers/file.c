@@ -407,8 +407,8 @@ static const char *const file_schemes[] = {"file", NULL};
 extern OSP_API const osp_driver osp_driver_file;
 const osp_driver osp_driver_file = {
 	.abi = OSP_DRIVER_ABI,
-	.flags =
-		OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_NEWEST_FIRST,
+	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST |
+			 OSP_DRIVER_NEWEST_FIRST | OSP_DRIVER_FILTERS,
 	.name = "file",
 	.schemes = file_schemes,
 	.open = file_open,

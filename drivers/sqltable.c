@@ -5,6 +5,8 @@
  */
 #include "sqltable.h"
 
+#include <stdio.h>
+
 #include "osprofiler/json.h"
 
 /* ---- writing ---- */
@@ -96,6 +98,53 @@ osp__table_json(osp_buf *text, const osp_str row[SQLTABLE_READ_COUNT])
 	add_member(text, ", \"service\": ", row[SQLTABLE_SERVICE]);
 	osp_buf_add_char(text, '}');
 	return osp_buf_status(text);
+}
+
+/* "2026-11-22T15:56:58": a timestamp of this second or later is not less, whatever
+ * stands behind the second. */
+#define SECOND_LEN 19
+
+#define NS_PER_S INT64_C(1000000000)
+
+/* Adds a condition on one of the rows of a trace; *before is the word before it. */
+static void
+add_condition(osp_buf *statement, const char **before, const char *comparison,
+			  osp_str value)
+{
+	osp_buf_addf(statement,
+				 " %s base_id IN (SELECT base_id FROM data WHERE %s ",
+				 *before,
+				 comparison);
+	osp_buf_add_str(statement, value);
+	osp_buf_add_char(statement, ')');
+	*before = "AND";
+}
+
+static void
+add_time(osp_buf *statement, const char **before, const char *comparison,
+		 int64_t ns)
+{
+	char text[OSP_TIMESTAMP_LEN + 1];
+	char quoted[SECOND_LEN + 3];
+
+	osp_timestamp_text(ns, text);
+	(void) snprintf(quoted, sizeof(quoted), "'%.*s'", SECOND_LEN, text);
+	add_condition(statement, before, comparison, osp_str_of(quoted));
+}
+
+void
+osp__table_add_conditions(osp_buf *statement, const osp_trace_filter *filter,
+						  osp_str service)
+{
+	const char *before = "WHERE";
+
+	if (filter->since_ns != 0)
+		add_time(statement, &before, "timestamp >=", filter->since_ns);
+	if (filter->until_ns != 0 && filter->until_ns < INT64_MAX - NS_PER_S)
+		add_time(
+			statement, &before, "timestamp <=", filter->until_ns + NS_PER_S);
+	if (service.len > 0)
+		add_condition(statement, &before, "service =", service);
 }
 
 osp_status

@@ -65,6 +65,15 @@ osp_status
 osp__table_json(osp_buf *text,
 				const osp_str row[SQLTABLE_READ_COUNT]) OSP_MUST_CHECK;
 
+/*
+ * Appends conditions on a SELECT from the table, which let through all rows of the
+ * traces that lie in the time of the filter, and of some others: the index of
+ * timestamps finds them. service is the quoted text, or the parameter, of a service
+ * that one of the rows must have; empty: any.
+ */
+void osp__table_add_conditions(osp_buf *statement,
+							   const osp_trace_filter *filter, osp_str service);
+
 /* Adds a notification that was read to a set of traces; what is none is passed
  * over. OSP_ENOMEM, OSP_EFULL. */
 osp_status osp__table_note(osp_traces *traces, osp_buf *scratch,

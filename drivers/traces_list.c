@@ -107,8 +107,9 @@ osp__traces_order(const osp_traces *traces, const osp_trace_filter *filter,
 	return OSP_OK;
 }
 
-static osp_status
-give(const osp_traces *traces, size_t i, osp_trace_fn fn, void *ctx)
+/* What is said of trace i of the set. */
+static osp_trace_entry
+describe(const osp_traces *traces, size_t i)
 {
 	const osp_traces_entry *known = &traces->entries[i];
 	const char *first = traces->texts.ptr + known->first_at;
@@ -124,7 +125,7 @@ give(const osp_traces *traces, size_t i, osp_trace_fn fn, void *ctx)
 	entry.service = osp_str_n(first, known->service_len);
 	first += known->service_len;
 	entry.text = osp_str_n(first, known->statement_len);
-	return fn(ctx, &entry);
+	return entry;
 }
 
 osp_status
@@ -151,9 +152,10 @@ osp__traces_each(osp_traces *traces, const osp_trace_filter *filter,
 		return osp_error_set(err, status, "out of memory");
 	for (i = 0; i < count && status == OSP_OK; i++)
 	{
-		const osp_traces_entry *entry = &traces->entries[order[i]];
+		osp_trace_entry entry = describe(traces, order[i]);
 
-		if (known.errors_only && entry->errors == 0)
+		if ((known.errors_only && entry.errors == 0) ||
+			!osp_trace_filter_passes(&known, &entry))
 			continue;
 		if (known.limit != 0 && given == known.limit)
 		{
@@ -161,9 +163,9 @@ osp__traces_each(osp_traces *traces, const osp_trace_filter *filter,
 			status = osp_buf_status(next);
 			break;
 		}
-		osp__page_step(&page, entry->last_ns);
+		osp__page_step(&page, entry.last_ns);
 		given++;
-		status = give(traces, order[i], fn, ctx);
+		status = fn(ctx, &entry);
 	}
 	osp_free(traces->alc, order);
 	return status;

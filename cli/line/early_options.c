@@ -19,6 +19,8 @@ static const struct
 	{"--run-directory", true},
 	{"--json", false},
 	{"--no-wait", false},
+	{"--no-pager", false},
+	{"--color", false}, /* its value stands behind "=" */
 };
 
 /* How many words the option that begins with this one takes; 0: there is none. */

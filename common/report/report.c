@@ -549,6 +549,7 @@ add_point(osp_report *report, fields *f)
 	point->json = json;
 	note_times(report, node, f);
 	report->built = false;
+	report->divided = false;
 	return OSP_OK;
 }
 

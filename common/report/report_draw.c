@@ -16,19 +16,17 @@
 #include <stdio.h>
 
 #include "osprofiler/notification.h"
-#include "report/report_describe.h"
-#include "report/report_fold.h"
+#include "report/report_line.h"
 #include "report/terminal_text.h"
 
-/* Columns of the parts of a line. */
-#define DURATION_COLUMNS 8
-#define OFFSET_COLUMNS   9
-#define GAP              2
-#define LEVEL_COLUMNS    3
-#define NAME_COLUMNS     40
-#define PLACE_COLUMNS    40
-#define BAR_NARROW       12
-#define BAR_WIDE         20
+#define NAME_COLUMNS  40
+#define PLACE_COLUMNS 40
+
+/* Of lines with a width a place takes two parts of so many, its service and its host. */
+#define PLACE_PART 5
+
+/* What is said in parentheses leaves a statement so much of what both share. */
+#define TAIL_SHARE(columns) ((columns) / 3 * 2)
 
 /* From how many columns on there is room for a bar, a wide one, offsets. */
 #define WIDTH_BAR  72
@@ -40,6 +38,9 @@
 #define LEVELS_MIN 4
 #define DETAIL_MIN 8
 
+/* Parts of the time that are told in the head. */
+#define DIVISION_MIN_PERCENT 0.5
+
 /* Time without an operation that gets a line of its own. */
 #define GAP_MIN_NS (INT64_C(100) * 1000000)
 #define GAP_SHARE  0.05
@@ -47,205 +48,10 @@
 /* From here on it is told how long a statement was on its way. */
 #define BESIDE_MIN_NS (INT64_C(10) * 1000000)
 
-#define COLOR_DIM   "2"
-#define COLOR_BOLD  "1"
-#define COLOR_ERROR "1;31"
-#define COLOR_WARN  "33"
-#define COLOR_ROWS  "32"
-#define COLOR_TIME  "36"
-
-typedef struct drawing
-{
-	osp_report *report;
-	osp_draw_options options;
-	osp_buf *out;
-	osp_buf decoded; /* a text that is about to be shown */
-	osp_buf detail;  /* the two texts of a line that share what is left of it */
-	osp_buf error;
-	osp__description what;
-	char mark[256];        /* what is said of a node in parentheses */
-	const osp__fold *fold; /* that the line stands for; NULL: one operation */
-	osp_status status;
-	size_t columns; /* of the line so far */
-	unsigned bar_columns;
-	bool offsets;
-	int levels; /* that are drawn */
-	int64_t total_ns;
-} drawing;
-
-/* NULL is the terminal's own colour. */
-static void
-color_on(drawing *d, const char *color)
-{
-	if (!d->options.color || color == NULL)
-		return;
-	osp_buf_add_str(d->out, OSP_STR("\033["));
-	osp_buf_add_str(d->out, osp_str_of(color));
-	osp_buf_add_char(d->out, 'm');
-}
-
-static void
-color_off(drawing *d, const char *color)
-{
-	color_on(d, color != NULL ? "0" : NULL);
-}
-
-/* Adds spaces up to a column of the line. */
-static void
-pad_to(drawing *d, size_t column)
-{
-	for (; d->columns < column; d->columns++)
-		osp_buf_add_char(d->out, ' ');
-}
-
-static void
-add_gap(drawing *d)
-{
-	pad_to(d, d->columns + GAP);
-}
-
-/* Adds text of ours, one column for each character. */
-static void
-add_ascii(drawing *d, const char *color, const char *text)
-{
-	color_on(d, color);
-	osp_buf_add_str(d->out, osp_str_of(text));
-	color_off(d, color);
-	d->columns += strlen(text);
-}
-
-static void
-add_right(drawing *d, const char *color, const char *text, size_t columns)
-{
-	size_t len = strlen(text);
-
-	pad_to(d, d->columns + (len < columns ? columns - len : 0));
-	add_ascii(d, color, text);
-}
-
-static void
-add_shown(drawing *d, const char *color, osp_str text, size_t max_columns)
-{
-	color_on(d, color);
-	d->columns +=
-		osp__terminal_text(d->out, text, d->options.unicode, max_columns);
-	color_off(d, color);
-}
-
-/* Adds the inside of a JSON string of the report, decoded and made fit. */
-static void
-add_json(drawing *d, const char *color, osp_str inside, size_t max_columns)
-{
-	osp_buf_reset(&d->decoded);
-	if (d->status == OSP_OK)
-		d->status = osp__report_decode(d->report, inside, &d->decoded);
-	if (d->status == OSP_OK)
-		add_shown(d, color, osp_buf_str(&d->decoded), max_columns);
-}
-
-static int64_t
-node_offset_ns(const drawing *d, const osp__node *node)
-{
-	int64_t offset =
-		osp__ns_between(d->report->started_ns, osp__node_start_ns(node));
-
-	if (node->starts == 0 && node->elapsed_ns > 0)
-		offset -= node->elapsed_ns;
-	return offset > 0 ? offset : 0;
-}
-
-/* Half columns of a bar from the start of the trace to ns. */
-static unsigned
-bar_position(const drawing *d, double ns)
-{
-	double share = d->total_ns > 0 ? ns / (double) d->total_ns : 0;
-
-	if (share > 1)
-		share = 1;
-	return (unsigned) (share * 2 * d->bar_columns + 0.5);
-}
-
-static void
-add_bar(drawing *d, const osp__node *node)
-{
-	static const char *const boxes[] = {" ", "╸", "╺", "━"};
-	unsigned halves = 2 * d->bar_columns;
-	int64_t offset = node_offset_ns(d, node);
-	unsigned first = bar_position(d, (double) offset);
-	unsigned last = bar_position(
-		d,
-		(double) offset +
-			(double) (d->fold != NULL
-						  ? osp__ns_between(d->fold->begin_ns, d->fold->end_ns)
-						  : osp__node_duration_ns(node)));
-	bool open = node->stops == 0;
-	const char *color = open ? COLOR_WARN : COLOR_TIME;
-	unsigned i;
-
-	/* However short it is, it can be seen. */
-	if (first >= halves)
-		first = halves - 1;
-	if (last <= first)
-		last = first + 1;
-	if (open)
-		last = halves;
-	color_on(d, color);
-	for (i = 0; i < d->bar_columns; i++)
-	{
-		bool left = 2 * i >= first && 2 * i < last;
-		bool right = 2 * i + 1 >= first && 2 * i + 1 < last;
-		unsigned box = (left ? 1U : 0U) + (right ? 2U : 0U);
-
-		if (!d->options.unicode)
-			osp_buf_add_char(d->out, box == 0 ? ' ' : open ? '.' : '=');
-		else if (open && box != 0)
-			osp_buf_add_str(d->out, OSP_STR("┄"));
-		else
-			osp_buf_add_str(d->out, osp_str_of(boxes[box]));
-	}
-	color_off(d, color);
-	d->columns += d->bar_columns;
-}
-
-static void
-add_times(drawing *d, const osp__node *node)
-{
-	char text[OSP__DURATION_MAX + 1] = "?";
-
-	if (!d->options.times)
-		return;
-	if (d->fold != NULL)
-		osp__duration_text(d->fold->total_ns, text);
-	else if (d->what.untimed)
-		text[0] = '\0';
-	else if (node->stops > 0 && (node->starts > 0 || node->elapsed_ns >= 0))
-		osp__duration_text(osp__node_duration_ns(node), text);
-	add_right(d, COLOR_TIME, text, DURATION_COLUMNS);
-	add_gap(d);
-	if (d->offsets)
-	{
-		if (!d->what.untimed)
-		{
-			text[0] = '+';
-			osp__duration_text(node_offset_ns(d, node), text + 1);
-		}
-		add_right(d, COLOR_DIM, text, OFFSET_COLUMNS);
-		add_gap(d);
-	}
-	if (d->bar_columns > 0)
-	{
-		if (!d->what.untimed)
-			add_bar(d, node);
-		else
-			pad_to(d, d->columns + d->bar_columns);
-		add_gap(d);
-	}
-}
-
 /* The branches to the left of a node, from its ancestors down to itself; after:
  * something comes after it in any case. */
 static void
-add_branches(drawing *d, const osp__node *node, int depth, bool after)
+add_branches(osp__drawing *d, const osp__node *node, int depth, bool after)
 {
 	const osp__node *path[LEVELS_MAX];
 	int levels = depth < d->levels ? depth : d->levels;
@@ -261,11 +67,11 @@ add_branches(drawing *d, const osp__node *node, int depth, bool after)
 		char text[32];
 
 		(void) snprintf(text, sizeof(text), "(+%d) ", depth - levels);
-		add_ascii(d, COLOR_DIM, text);
+		osp__draw_ascii(d, OSP__COLOR_DIM, text);
 	}
 	if (levels == 0)
 		return;
-	color_on(d, COLOR_DIM);
+	osp__draw_color(d, OSP__COLOR_DIM);
 	for (i = 0; i < levels; i++)
 	{
 		bool more = path[i]->next_sibling != NULL &&
@@ -283,19 +89,20 @@ add_branches(drawing *d, const osp__node *node, int depth, bool after)
 		else
 			osp_buf_add_str(d->out, more ? OSP_STR("|- ") : OSP_STR("`- "));
 	}
-	color_off(d, COLOR_DIM);
-	d->columns += (size_t) levels * LEVEL_COLUMNS;
+	osp__draw_color_end(d, OSP__COLOR_DIM);
+	d->columns += (size_t) levels * OSP__LEVEL_COLUMNS;
 }
 
 /* Service and host of a node, where they are others than those of its parent. A
  * root is compared with the first root. */
 static void
-add_place(drawing *d, const osp__node *node)
+add_place(osp__drawing *d, const osp__node *node)
 {
 	const osp__node *before =
 		node->parent != NULL ? node->parent : d->report->first_root;
 	osp_str service = osp__report_inside(node->service);
 	osp_str host = osp__report_inside(node->host);
+	size_t columns = PLACE_COLUMNS;
 	bool changed =
 		before == node || !osp_str_eq(before->service, node->service);
 
@@ -306,18 +113,20 @@ add_place(drawing *d, const osp__node *node)
 		host = OSP_STR("");
 	if (!changed || (service.len == 0 && host.len == 0))
 		return;
-	add_gap(d);
+	if (d->options.width > 0 && d->options.width / PLACE_PART < columns)
+		columns = d->options.width / PLACE_PART;
+	osp__draw_gap(d);
 	if (service.len > 0)
-		add_json(d, COLOR_DIM, service, PLACE_COLUMNS);
+		osp__draw_json(d, OSP__COLOR_DIM, service, columns);
 	if (host.len > 0)
 	{
-		add_ascii(d, COLOR_DIM, "@");
-		add_json(d, COLOR_DIM, host, PLACE_COLUMNS);
+		osp__draw_ascii(d, OSP__COLOR_DIM, "@");
+		osp__draw_json(d, OSP__COLOR_DIM, host, columns);
 	}
 }
 
 static void
-add_rows(drawing *d)
+add_rows(osp__drawing *d)
 {
 	char text[40];
 
@@ -328,12 +137,12 @@ add_rows(drawing *d)
 					"%lld %s",
 					(long long) d->what.rows,
 					d->what.rows == 1 ? "row" : "rows");
-	add_gap(d);
-	add_ascii(d, COLOR_ROWS, text);
+	osp__draw_gap(d);
+	osp__draw_ascii(d, OSP__COLOR_ROWS, text);
 }
 
 static const char *
-state_mark(const drawing *d)
+state_mark(const osp__drawing *d)
 {
 	bool narrow = d->options.width > 0 && d->options.width < WIDTH_BAR;
 
@@ -357,7 +166,7 @@ state_mark(const drawing *d)
 
 /* How long the operations of a fold took. */
 static const char *
-fold_mark(drawing *d)
+fold_mark(osp__drawing *d)
 {
 	char times[3][OSP__DURATION_MAX];
 
@@ -378,7 +187,7 @@ fold_mark(drawing *d)
 /* How much of a client's statement passed before and after the server's part of
  * it, where that is worth telling; clocks of different hosts cannot be compared. */
 static const char *
-server_mark(drawing *d, const osp__node *node)
+server_mark(osp__drawing *d, const osp__node *node)
 {
 	const osp__node *server = node->first_child;
 	char times[2][OSP__DURATION_MAX];
@@ -410,7 +219,7 @@ server_mark(drawing *d, const osp__node *node)
 /* What is unusual about an operation; and how long it took by itself, if others ran
  * in it and that is worth telling. */
 static const char *
-remark_mark(drawing *d, const osp__node *node)
+remark_mark(osp__drawing *d, const osp__node *node)
 {
 	int64_t self_ns = osp__node_self_ns(node);
 	char self[OSP__DURATION_MAX + 8] = "";
@@ -437,7 +246,7 @@ remark_mark(drawing *d, const osp__node *node)
 
 /* What restricts the rest of a node's line, in parentheses; "" if nothing does. */
 static const char *
-node_mark(drawing *d, const osp__node *node)
+node_mark(osp__drawing *d, const osp__node *node)
 {
 	if (node->cycle)
 		return "(parents form a ring)";
@@ -459,53 +268,45 @@ node_mark(drawing *d, const osp__node *node)
 	return d->mark;
 }
 
-/* Columns that rows and mark take behind the detail. */
+/* Columns that the number of rows takes. */
 static size_t
-tail_columns(const drawing *d, const char *mark)
+rows_columns(const osp__drawing *d)
 {
-	size_t columns = mark[0] != '\0' ? GAP + strlen(mark) : 0;
+	size_t columns = OSP__GAP + sizeof("1 rows") - 1;
+	int64_t rest;
 
-	if (d->what.rows >= 0)
-	{
-		int64_t rest;
-
-		columns += GAP + sizeof("1 rows") - 1;
-		for (rest = d->what.rows; rest >= 10; rest /= 10)
-			columns++;
-	}
+	if (d->what.rows < 0)
+		return 0;
+	for (rest = d->what.rows; rest >= 10; rest /= 10)
+		columns++;
 	return columns;
 }
 
-/* Makes text fit, and returns the columns it takes with the gap before it. */
+/* Makes text fit; returns the columns that it takes. */
 static size_t
-fit(drawing *d, osp_buf *buf, osp_str text, size_t max_columns)
+fit(osp__drawing *d, osp__fitted *out, osp_str text, size_t max_columns)
 {
-	size_t columns = 0;
-
-	osp_buf_reset(buf);
-	if (max_columns > GAP && text.len > 0)
-		columns = osp__terminal_text(
-			buf, text, d->options.unicode, max_columns - GAP);
+	out->columns = 0;
+	osp_buf_reset(&out->text);
+	if (max_columns > OSP__GAP && text.len > 0)
+		out->columns = osp__terminal_text(
+			&out->text, text, d->options.unicode, max_columns - OSP__GAP);
+	if (out->columns > 0)
+		out->columns += OSP__GAP;
 	if (d->status == OSP_OK)
-		d->status = osp_buf_status(buf);
-	return columns > 0 ? columns + GAP : 0;
+		d->status = osp_buf_status(&out->text);
+	return out->columns;
 }
 
-/* Divides the rest of the line between statement and error. */
+/* Divides what is left of the line between statement and error. */
 static void
-fit_texts(drawing *d, const char *mark)
+fit_detail(osp__drawing *d, size_t left)
 {
 	osp_str detail = osp_buf_str(&d->what.detail);
 	osp_str error = osp_buf_str(&d->what.error);
-	size_t used = d->columns + tail_columns(d, mark);
-	size_t left = SIZE_MAX / 4;
-	size_t error_columns;
-	size_t detail_columns;
+	size_t error_columns = fit(d, &d->error, error, left);
+	size_t detail_columns = fit(d, &d->detail, detail, left);
 
-	if (d->options.width > 0)
-		left = d->options.width > used ? d->options.width - used : 0;
-	error_columns = fit(d, &d->error, error, left);
-	detail_columns = fit(d, &d->detail, detail, left);
 	if (error_columns + detail_columns <= left)
 		return;
 
@@ -518,19 +319,33 @@ fit_texts(drawing *d, const char *mark)
 	(void) fit(d, &d->detail, left >= DETAIL_MIN ? detail : OSP_STR(""), left);
 }
 
+/* The same, with the number of rows, and what is said in parentheses. */
 static void
-add_fitted(drawing *d, const char *color, const osp_buf *text)
+fit_texts(osp__drawing *d, const char *mark)
 {
-	if (text->len == 0)
-		return;
-	add_gap(d);
-	color_on(d, color);
-	osp_buf_add_str(d->out, osp_buf_str(text));
-	color_off(d, color);
+	bool alone = d->what.detail.len + d->what.error.len == 0;
+	size_t left = osp__draw_room(d);
+	size_t rows = rows_columns(d);
+
+	left -= rows < left ? rows : left;
+	left -= fit(d, &d->tail, osp_str_of(mark), alone ? left : TAIL_SHARE(left));
+	fit_detail(d, left);
 }
 
 static void
-add_name(drawing *d, const osp__node *node)
+add_fitted(osp__drawing *d, const char *color, const osp__fitted *fitted)
+{
+	if (fitted->columns == 0)
+		return;
+	osp__draw_gap(d);
+	osp__draw_color(d, color);
+	osp_buf_add_str(d->out, osp_buf_str(&fitted->text));
+	osp__draw_color_end(d, color);
+	d->columns += fitted->columns - OSP__GAP;
+}
+
+static void
+add_name(osp__drawing *d, const osp__node *node)
 {
 	bool failed = d->what.error.len > 0;
 
@@ -542,19 +357,24 @@ add_name(drawing *d, const osp__node *node)
 						sizeof(count),
 						"%llu x ",
 						(unsigned long long) d->fold->count);
-		add_ascii(d, COLOR_WARN, count);
+		osp__draw_ascii(d, OSP__COLOR_WARN, count);
 	}
-	add_json(d, failed ? COLOR_ERROR : COLOR_BOLD, node->name, NAME_COLUMNS);
+	osp__draw_json(d,
+				   failed ? OSP__COLOR_ERROR : OSP__COLOR_BOLD,
+				   node->name,
+				   NAME_COLUMNS);
 	if (d->options.ids)
 	{
-		add_gap(d);
-		add_json(
-			d, COLOR_DIM, osp__report_inside(node->trace_id), NAME_COLUMNS);
+		osp__draw_gap(d);
+		osp__draw_json(d,
+					   OSP__COLOR_DIM,
+					   osp__report_inside(node->trace_id),
+					   NAME_COLUMNS);
 	}
 }
 
 static void
-draw_node(drawing *d, const osp__node *node, int depth)
+draw_node(osp__drawing *d, const osp__node *node, int depth)
 {
 	const char *mark;
 
@@ -569,19 +389,15 @@ draw_node(drawing *d, const osp__node *node, int depth)
 						d->options.unicode ? OSP_STR("…") : OSP_STR("..."));
 	mark = node_mark(d, node);
 	d->columns = 0;
-	add_times(d, node);
+	osp__draw_times(d, node);
 	add_branches(d, node, depth, false);
 	add_name(d, node);
 	add_place(d, node);
 	fit_texts(d, mark);
 	add_fitted(d, NULL, &d->detail);
 	add_rows(d);
-	if (mark[0] != '\0')
-	{
-		add_gap(d);
-		add_ascii(d, COLOR_WARN, mark);
-	}
-	add_fitted(d, COLOR_ERROR, &d->error);
+	add_fitted(d, OSP__COLOR_WARN, &d->tail);
+	add_fitted(d, OSP__COLOR_ERROR, &d->error);
 	osp_buf_add_char(d->out, '\n');
 	if (d->status == OSP_OK)
 		d->status = osp_buf_status(d->out);
@@ -592,7 +408,7 @@ draw_node(drawing *d, const osp__node *node, int depth)
  * a database does by itself between two operations is part of its own.
  */
 static bool
-has_gap(const drawing *d, const osp__node *node)
+has_gap(const osp__drawing *d, const osp__node *node)
 {
 	osp_str tracer = OSP_STR("");
 
@@ -607,32 +423,46 @@ has_gap(const drawing *d, const osp__node *node)
 
 /* A line for the time before a node. */
 static void
-draw_gap(drawing *d, const osp__node *node, int depth)
+draw_gap(osp__drawing *d, const osp__node *node, int depth)
 {
 	char text[OSP__DURATION_MAX + 1];
-	int64_t offset_ns = node_offset_ns(d, node) - node->gap_ns;
+	int64_t offset_ns = osp__draw_offset_ns(d, node) - node->gap_ns;
 
 	d->columns = 0;
 	osp__duration_text(node->gap_ns, text);
-	add_right(d, COLOR_DIM, text, DURATION_COLUMNS);
-	add_gap(d);
+	osp__draw_right(d, OSP__COLOR_DIM, text, OSP__DURATION_COLUMNS);
+	osp__draw_gap(d);
 	if (d->offsets)
 	{
 		text[0] = '+';
 		osp__duration_text(offset_ns, text + 1);
-		add_right(d, COLOR_DIM, text, OFFSET_COLUMNS);
-		add_gap(d);
+		osp__draw_right(d, OSP__COLOR_DIM, text, OSP__OFFSET_COLUMNS);
+		osp__draw_gap(d);
 	}
 	if (d->bar_columns > 0)
-		pad_to(d, d->columns + d->bar_columns + GAP);
+		osp__draw_pad(d, d->columns + d->bar_columns + OSP__GAP);
 	add_branches(d, node, depth, true);
-	add_ascii(d, COLOR_DIM, "(no operation)");
+	osp__draw_ascii(d, OSP__COLOR_DIM, "(no operation)");
 	osp_buf_add_char(d->out, '\n');
+}
+
+/* Adds a part of the head, on a new line if there is no room for it on this one. */
+static void
+add_head(osp__drawing *d, const char *color, const char *text)
+{
+	if (d->columns > 0 && osp__draw_room(d) < OSP__GAP + strlen(text))
+	{
+		osp_buf_add_char(d->out, '\n');
+		d->columns = 0;
+	}
+	if (d->columns > 0)
+		osp__draw_gap(d);
+	osp__draw_ascii(d, color, text);
 }
 
 /* "1 operation", "2 operations", and what happened to them. */
 static void
-add_count(drawing *d, const char *color, uint64_t count, const char *what,
+add_count(osp__drawing *d, const char *color, uint64_t count, const char *what,
 		  const char *behind)
 {
 	char text[64];
@@ -644,50 +474,91 @@ add_count(drawing *d, const char *color, uint64_t count, const char *what,
 					what,
 					count == 1 ? "" : "s",
 					behind);
-	if (d->columns > 0)
-		add_gap(d);
-	add_ascii(d, color, text);
+	add_head(d, color, text);
 }
 
+/* Adds the id of the trace; where there is no room for both, without a word. */
 static void
-draw_header(drawing *d)
+add_id(osp__drawing *d)
 {
-	const osp_report *report = d->report;
-	char text[OSP_TIMESTAMP_LEN + 1];
+	osp_str id = osp__report_inside(d->report->base_id);
+	static const char word[] = "Trace ";
 
+	if (osp__draw_room(d) >= sizeof(word) - 1 + id.len)
+		osp__draw_ascii(d, OSP__COLOR_DIM, word);
+	osp__draw_json(d, OSP__COLOR_BOLD, id, osp__draw_room(d));
+}
+
+/* How the time divides, if that is known (osp_report_explain). */
+static void
+draw_division(osp__drawing *d)
+{
+	static const char *const names[] = {[OSP__TIME_SERVER] = "server",
+										[OSP__TIME_WAITING] = "waiting",
+										[OSP__TIME_SQLITE] = "SQLite",
+										[OSP__TIME_DATABASE] = "database",
+										[OSP__TIME_NETWORK] = "network",
+										[OSP__TIME_CLIENT] = "client"};
+	const int64_t *times = d->report->times_ns;
+	int i;
+
+	if (!d->options.times || !d->report->divided || d->total_ns <= 0)
+		return;
 	d->columns = 0;
-	if (d->options.times || d->options.ids)
+	add_head(d, OSP__COLOR_DIM, "Of this:");
+	for (i = 0; i < OSP__TIME_COUNT; i++)
 	{
-		add_ascii(d, COLOR_DIM, "Trace ");
-		add_json(d, COLOR_BOLD, osp__report_inside(report->base_id), 0);
-	}
-	if (d->options.times && report->any_point)
-	{
-		osp__duration_text(d->total_ns, text);
-		add_gap(d);
-		add_ascii(d, COLOR_TIME, text);
-	}
-	add_count(d,
-			  COLOR_DIM,
-			  report->node_count - report->loss_reports,
-			  "operation",
-			  "");
-	if (report->lost_points > 0)
-		add_count(d, COLOR_WARN, report->lost_points, "point", " lost");
-	if (report->malformed > 0)
-		add_count(d, COLOR_WARN, report->malformed, "malformed point", "");
-	if (d->offsets && report->any_point)
-	{
-		osp_timestamp_text(report->started_ns, text);
-		add_gap(d);
-		add_ascii(d, COLOR_DIM, text);
-		add_ascii(d, COLOR_DIM, " UTC");
+		double percent = (double) times[i] / (double) d->total_ns * 100;
+		char time[OSP__DURATION_MAX];
+		char text[OSP__DURATION_MAX + 40];
+
+		if (percent < DIVISION_MIN_PERCENT)
+			continue;
+		osp__duration_text(times[i], time);
+		(void) snprintf(
+			text, sizeof(text), "%s %s (%.0f %%)", names[i], time, percent);
+		add_head(d, OSP__COLOR_TIME, text);
 	}
 	osp_buf_add_char(d->out, '\n');
 }
 
 static void
-plan_columns(drawing *d)
+draw_header(osp__drawing *d)
+{
+	const osp_report *report = d->report;
+	char text[OSP_TIMESTAMP_LEN + sizeof(" UTC")];
+
+	d->columns = 0;
+	if (d->options.times || d->options.ids)
+		add_id(d);
+	if (d->options.times && report->any_point)
+	{
+		osp__duration_text(d->total_ns, text);
+		add_head(d, OSP__COLOR_TIME, text);
+	}
+	add_count(d,
+			  OSP__COLOR_DIM,
+			  report->node_count - report->loss_reports,
+			  "operation",
+			  "");
+	if (report->lost_points > 0)
+		add_count(d, OSP__COLOR_WARN, report->lost_points, "point", " lost");
+	if (report->malformed > 0)
+		add_count(d, OSP__COLOR_WARN, report->malformed, "malformed point", "");
+	if (d->offsets && report->any_point)
+	{
+		osp_timestamp_text(report->started_ns, text);
+		(void) strncat(text, " UTC", sizeof(text) - strlen(text) - 1);
+		add_head(d, OSP__COLOR_DIM, text);
+	}
+	osp_buf_add_char(d->out, '\n');
+	draw_division(d);
+	if (d->options.times && report->node_count > report->loss_reports)
+		osp__draw_headings(d);
+}
+
+static void
+plan_columns(osp__drawing *d)
 {
 	unsigned width = d->options.width;
 	size_t left = 0;
@@ -695,16 +566,17 @@ plan_columns(drawing *d)
 	if (d->options.times)
 	{
 		if (width == 0 || width >= WIDTH_BAR)
-			d->bar_columns = width >= WIDTH_WIDE ? BAR_WIDE : BAR_NARROW;
+			d->bar_columns =
+				width >= WIDTH_WIDE ? OSP__BAR_WIDE : OSP__BAR_NARROW;
 		d->offsets = width == 0 || width >= WIDTH_WIDE;
-		left = DURATION_COLUMNS + GAP + d->bar_columns + GAP;
+		left = OSP__DURATION_COLUMNS + OSP__GAP + d->bar_columns + OSP__GAP;
 	}
 
 	/* Branches get a third of the line. */
 	d->levels = LEVELS_MAX;
 	if (width > 0)
 		d->levels =
-			width > left ? (int) ((width - left) / 3 / LEVEL_COLUMNS) : 0;
+			width > left ? (int) ((width - left) / 3 / OSP__LEVEL_COLUMNS) : 0;
 	if (d->levels < LEVELS_MIN)
 		d->levels = LEVELS_MIN;
 	if (d->levels > LEVELS_MAX)
@@ -717,7 +589,7 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 {
 	osp__node *node;
 	int depth = 0;
-	drawing d;
+	osp__drawing d;
 	osp_status status = osp__report_build(report);
 
 	if (status != OSP_OK)
@@ -727,8 +599,9 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 	d.out = out;
 	osp_struct_copy(&d.options, sizeof(d.options), options);
 	osp_buf_init(&d.decoded, report->alc, OSP_NOTIFICATION_MAX);
-	osp_buf_init(&d.detail, report->alc, SIZE_MAX / 2);
-	osp_buf_init(&d.error, report->alc, SIZE_MAX / 2);
+	osp_buf_init(&d.detail.text, report->alc, SIZE_MAX / 2);
+	osp_buf_init(&d.error.text, report->alc, SIZE_MAX / 2);
+	osp_buf_init(&d.tail.text, report->alc, SIZE_MAX / 2);
 	osp__description_init(&d.what, report->alc);
 	d.total_ns = osp__report_total_ns(report);
 	plan_columns(&d);
@@ -755,7 +628,8 @@ osp_report_draw(osp_report *report, const osp_draw_options *options,
 
 	osp__description_term(&d.what);
 	osp_buf_term(&d.decoded);
-	osp_buf_term(&d.detail);
-	osp_buf_term(&d.error);
+	osp_buf_term(&d.detail.text);
+	osp_buf_term(&d.error.text);
+	osp_buf_term(&d.tail.text);
 	return d.status;
 }

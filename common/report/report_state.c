@@ -84,8 +84,10 @@ ask_process(osp_report *report, const osp__node *node)
 	int64_t pid = -1;
 	int i;
 
+	/* The pid of a client's statement is that of the server's process. */
 	if (report->process_fn == NULL ||
-		report->process_questions >= QUESTIONS_MAX)
+		report->process_questions >= QUESTIONS_MAX ||
+		osp_str_eq(osp__node_tracer(node), OSP_STR("db")))
 		return OSP_PROCESS_UNKNOWN;
 	for (i = 0; i < ANCESTORS_MAX && pid < 0; i++)
 	{

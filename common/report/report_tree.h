@@ -49,6 +49,19 @@ typedef struct osp__loss
 #define OSP__LOSS_TRACER "osprofiler"
 
 
+/* What the time of a trace is divided into: at each moment it is of the operation that
+ * runs and has no running child. */
+enum
+{
+	OSP__TIME_SERVER,
+	OSP__TIME_WAITING, /* of a server: for locks, disk, others */
+	OSP__TIME_SQLITE,
+	OSP__TIME_DATABASE, /* of a client's statement whose server told nothing */
+	OSP__TIME_NETWORK,  /* of one whose server did: before and after that */
+	OSP__TIME_CLIENT,   /* in which none ran */
+	OSP__TIME_COUNT
+};
+
 /* Sums over the nodes of one name, in the order in which the names arrived. */
 typedef struct osp__stat
 {
@@ -142,6 +155,10 @@ struct osp_report
 	int64_t finished_ns;
 	int64_t last_started_ns;
 	int64_t ended_ns; /* finished_ns without the reports of losses */
+
+	/* set by report/findings, which know it; not after another point was added */
+	bool divided;
+	int64_t times_ns[OSP__TIME_COUNT];
 
 	/* the tree */
 	bool built;

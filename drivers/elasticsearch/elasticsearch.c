@@ -243,7 +243,7 @@ elastic_open(const osp_driver_options *options, osp_driver_conn **out,
 	.abi = OSP_DRIVER_ABI,                                     \
 	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST |       \
 			 OSP_DRIVER_CAN_REMOVE | OSP_DRIVER_NEWEST_FIRST | \
-			 OSP_DRIVER_DROPS_COPIES,                          \
+			 OSP_DRIVER_DROPS_COPIES | OSP_DRIVER_FILTERS,     \
 	.open = elastic_open, .notify = osp__elastic_notify,       \
 	.get_points = osp__elastic_get_points,                     \
 	.list_traces = osp__elastic_list_traces,                   \

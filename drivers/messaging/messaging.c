@@ -75,7 +75,7 @@ extern OSP_API const osp_driver osp_driver_messaging;
 const osp_driver osp_driver_messaging = {
 	.abi = OSP_DRIVER_ABI,
 	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_CAN_REMOVE |
-			 OSP_DRIVER_NEWEST_FIRST,
+			 OSP_DRIVER_NEWEST_FIRST | OSP_DRIVER_FILTERS,
 	.name = "messaging",
 	.schemes = messaging_schemes,
 	.open = messaging_open,

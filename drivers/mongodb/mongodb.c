@@ -78,7 +78,8 @@ extern OSP_API const osp_driver osp_driver_mongodb;
 const osp_driver osp_driver_mongodb = {
 	.abi = OSP_DRIVER_ABI,
 	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_CAN_REMOVE |
-			 OSP_DRIVER_NEWEST_FIRST | OSP_DRIVER_DROPS_COPIES,
+			 OSP_DRIVER_NEWEST_FIRST | OSP_DRIVER_DROPS_COPIES |
+			 OSP_DRIVER_FILTERS,
 	.name = "mongodb",
 	.schemes = mongodb_schemes,
 	.open = mongo_open,

@@ -113,17 +113,39 @@ note_point(void *ctx, osp_str json)
 	return osp__table_note(&conn->traces, &conn->scratch, json);
 }
 
+/* Sets conn->statement to one that reads the rows of all traces that the filter may
+ * let pass. */
+static void
+write_read_candidates(osp_driver_conn *conn, const osp_trace_filter *filter)
+{
+	write_read_all(conn);
+	osp_buf_reset(&conn->scratch);
+	if (filter->service.len > 0)
+		osp__mysql_quote(conn, &conn->scratch, filter->service);
+	osp__table_add_conditions(
+		&conn->statement, filter, osp_buf_str(&conn->scratch));
+}
+
 osp_status
 osp__mysql_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 					   osp_trace_fn fn, void *ctx, osp_str *next,
 					   osp_error *err)
 {
 	osp_status status = osp__mysql_begin_call(&conn->mysql, err);
+	osp_trace_filter known = {.limit = 0};
 
 	if (next != NULL)
 		*next = OSP_STR("");
+	if (filter != NULL)
+		osp_struct_copy(&known, sizeof(known), filter);
 	osp__traces_reset(&conn->traces);
-	write_read_all(conn);
+	if (status == OSP_OK)
+	{
+		write_read_candidates(conn, &known);
+		status = osp_buf_status(&conn->statement);
+	}
+	if (status == OSP_OK)
+		status = osp_buf_status(&conn->scratch);
 	if (status == OSP_OK)
 		status = each_row(conn, NULL, note_point, conn, err);
 	if (status == OSP_ENOMEM || status == OSP_EFULL)

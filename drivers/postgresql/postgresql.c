@@ -64,7 +64,7 @@ extern OSP_API const osp_driver osp_driver_postgresql;
 const osp_driver osp_driver_postgresql = {
 	.abi = OSP_DRIVER_ABI,
 	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_CAN_REMOVE |
-			 OSP_DRIVER_NEWEST_FIRST,
+			 OSP_DRIVER_NEWEST_FIRST | OSP_DRIVER_FILTERS,
 	.name = "postgresql",
 	.schemes = postgresql_schemes,
 	.open = postgresql_open,

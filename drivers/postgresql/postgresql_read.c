@@ -120,18 +120,45 @@ note_point(void *ctx, osp_str json)
 	return osp__table_note(&conn->traces, &conn->scratch, json);
 }
 
+/* Reads the rows of all traces that the filter may let pass. */
+static osp_status
+read_candidates(osp_driver_conn *conn, const osp_trace_filter *filter,
+				osp_error *err)
+{
+	const char *service =
+		filter->service.len > 0 ? parameter_of(conn, filter->service) : NULL;
+	osp_status status;
+	osp_buf statement;
+
+	osp_buf_init(&statement, conn->alc, SIZE_MAX / 4);
+	osp_buf_add_str(&statement, osp_str_of(read_all));
+	osp__table_add_conditions(
+		&statement, filter, service != NULL ? OSP_STR("$1") : OSP_STR(""));
+	osp_buf_add_char(&statement, '\0');
+	status = osp_buf_status(&statement);
+	if (status == OSP_OK)
+		status = osp_buf_status(&conn->scratch);
+	if (status == OSP_OK)
+		status = each_row(conn, statement.ptr, service, note_point, conn, err);
+	osp_buf_term(&statement);
+	return status;
+}
+
 osp_status
 osp__postgresql_list_traces(osp_driver_conn *conn,
 							const osp_trace_filter *filter, osp_trace_fn fn,
 							void *ctx, osp_str *next, osp_error *err)
 {
+	osp_trace_filter known = {.limit = 0};
 	osp_status status = osp__pg_begin_call(&conn->pg, err);
 
 	if (next != NULL)
 		*next = OSP_STR("");
+	if (filter != NULL)
+		osp_struct_copy(&known, sizeof(known), filter);
 	osp__traces_reset(&conn->traces);
 	if (status == OSP_OK)
-		status = each_row(conn, read_all, NULL, note_point, conn, err);
+		status = read_candidates(conn, &known, err);
 	if (status == OSP_ENOMEM || status == OSP_EFULL)
 		(void) osp_error_set(
 			err, status, "postgresql: %s", osp_status_text(status));

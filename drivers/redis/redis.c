@@ -71,7 +71,7 @@ extern OSP_API const osp_driver osp_driver_redis;
 const osp_driver osp_driver_redis = {
 	.abi = OSP_DRIVER_ABI,
 	.flags = OSP_DRIVER_CAN_READ | OSP_DRIVER_CAN_LIST | OSP_DRIVER_CAN_REMOVE |
-			 OSP_DRIVER_NEWEST_FIRST,
+			 OSP_DRIVER_NEWEST_FIRST | OSP_DRIVER_FILTERS,
 	.name = "redis",
 	.schemes = redis_schemes,
 	.open = redis_open,

@@ -153,7 +153,8 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id,
 	/* In the index, and among the keys of lists, there may be what is none. */
 	is_there |= !l->by_index && (l->filter.errors_only || known->last_ns != 0);
 	if (is_full(l) || !is_there ||
-		!osp__is_in_time(&l->filter, entry.first_ns, entry.last_ns))
+		!osp__is_in_time(&l->filter, entry.first_ns, entry.last_ns) ||
+		!osp_trace_filter_passes(&l->filter, &entry))
 		return OSP_OK;
 	l->given++;
 	status = l->fn(l->ctx, &entry);

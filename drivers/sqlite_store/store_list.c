@@ -4,8 +4,9 @@
  *	  Listing traces from their summaries, newest first.
  *
  * Rows are read in pieces, each in a transaction of its own that has ended before
- * they are handed on. A page begins behind the last row of the one before: its
- * token is that row's time and number, "US.ID".
+ * they are handed on. That holds also if a filter lets few of them pass, so rows are
+ * compared with it here, and not by SQLite. A page begins behind the last row of the
+ * one before: its token is that row's time and number, "US.ID".
  */
 #include "sqlite_store.h"
 
@@ -80,10 +81,13 @@ typedef struct listing
 {
 	store_db db;
 	sqlite3_stmt *stmt;
+	const osp_trace_filter *filter;
+	bool picks;        /* the filter leaves out rows that were read */
 	bool errors_bound; /* ?6 is there */
-	bool errors_only;
-	int64_t last_us;
+	int64_t last_us;   /* the row that was read last */
 	int64_t last_id;
+	int64_t given_us; /* the one that was handed on last */
+	int64_t given_id;
 	int64_t lower_us;
 	int64_t since_us;
 	list_row rows[PIECE];
@@ -132,7 +136,9 @@ begin_list(listing *l, const osp_trace_filter *filter, osp_error *err)
 			"sqlite: '%.*s' is no page of a list",
 			(int) (filter->page.len < 40 ? filter->page.len : 40),
 			filter->page.ptr);
-	l->errors_only = filter->errors_only;
+	l->filter = filter;
+	l->picks = filter->min_duration_ns > 0 || filter->service.len > 0 ||
+			   filter->text.len > 0;
 	l->since_us = filter->since_ns != 0 ? filter->since_ns / 1000 : INT64_MIN;
 	l->lower_us = INT64_MIN;
 
@@ -158,6 +164,22 @@ begin_list(listing *l, const osp_trace_filter *filter, osp_error *err)
 	return OSP_OK;
 }
 
+/* Is the row one of those that are asked for? */
+static bool
+passes(const listing *l, sqlite3_stmt *row)
+{
+	osp_trace_entry entry = {.struct_size = sizeof(entry)};
+
+	if (!l->picks)
+		return true;
+	entry.first_ns = sqlite3_column_int64(row, 2) * 1000;
+	entry.last_ns = entry.first_ns + sqlite3_column_int64(row, 3) * 1000;
+	entry.service = store_db_text(row, 6);
+	entry.name = store_db_text(row, 7);
+	entry.text = store_db_text(row, 8);
+	return osp_trace_filter_passes(l->filter, &entry);
+}
+
 static void
 keep_row(listing *l, sqlite3_stmt *row)
 {
@@ -180,17 +202,19 @@ keep_row(listing *l, sqlite3_stmt *row)
 	}
 }
 
-/* Reads up to max rows behind the last one. */
+/* Reads up to max rows behind the last one, and keeps those that are asked for.
+ * *end: there are no others. */
 static osp_status
-read_piece(listing *l, size_t max, osp_error *err)
+read_piece(listing *l, size_t max, bool *end, osp_error *err)
 {
 	const int64_t values[] = {l->last_us,
 							  l->last_id,
 							  l->lower_us,
 							  l->since_us,
 							  (int64_t) max,
-							  l->errors_only};
+							  l->filter->errors_only};
 	osp_status status;
+	size_t read = 0;
 	int rc = SQLITE_OK;
 	int i;
 
@@ -203,8 +227,13 @@ read_piece(listing *l, size_t max, osp_error *err)
 		rc = sqlite3_step(l->stmt);
 		if (rc != SQLITE_ROW)
 			break;
-		keep_row(l, l->stmt);
+		read++;
+		l->last_id = sqlite3_column_int64(l->stmt, 0);
+		l->last_us = sqlite3_column_int64(l->stmt, 2);
+		if (passes(l, l->stmt))
+			keep_row(l, l->stmt);
 	}
+	*end = read < max;
 	if (rc != SQLITE_DONE || sqlite3_errcode(l->db.db) == SQLITE_NOMEM)
 		return store_db_failed(&l->db, err);
 	(void) sqlite3_reset(l->stmt);
@@ -249,8 +278,8 @@ hand_on(listing *l, size_t count, osp_trace_fn fn, void *ctx, osp_error *err)
 		status = fn(ctx, &entry);
 		if (status != OSP_OK)
 			return status;
-		l->last_us = row->first_us;
-		l->last_id = row->id;
+		l->given_us = row->first_us;
+		l->given_id = row->id;
 	}
 	return OSP_OK;
 }
@@ -261,23 +290,23 @@ list_rows(listing *l, size_t limit, osp_trace_fn fn, void *ctx, bool *more,
 		  osp_error *err)
 {
 	size_t left = limit != 0 ? limit : SIZE_MAX;
-	osp_status status;
+	osp_status status = OSP_OK;
+	bool end = false;
 
-	do
+	while (status == OSP_OK && !end && !*more)
 	{
 		/* One row beyond those that are asked for says whether there is more. */
-		size_t max = left < PIECE ? left + 1 : PIECE;
+		size_t max = left < PIECE && !l->picks ? left + 1 : PIECE;
 		size_t count;
 
-		status = read_piece(l, max, err);
+		status = read_piece(l, max, &end, err);
 		if (status != OSP_OK)
 			return status;
 		count = l->count < left ? l->count : left;
 		status = hand_on(l, count, fn, ctx, err);
 		left -= count;
-		*more = l->count == max;
+		*more = l->count > count;
 	}
-	while (status == OSP_OK && *more && left > 0);
 	return status;
 }
 
@@ -303,8 +332,8 @@ store_list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 	if (status == OSP_OK && more)
 		osp_buf_addf(&conn->page,
 					 "%lld.%lld",
-					 (long long) l->last_us,
-					 (long long) l->last_id);
+					 (long long) l->given_us,
+					 (long long) l->given_id);
 	if (status == OSP_OK && osp_buf_status(&conn->page) != OSP_OK)
 		status = store_no_memory(err);
 	if (next != NULL)

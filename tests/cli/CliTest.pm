@@ -133,12 +133,13 @@ sub fails
 # A notification as upstream writes it.
 sub point
 {
-	my ($name, $base, $parent, $trace, $time, $info) = @_;
+	my ($name, $base, $parent, $trace, $time, $info, $service) = @_;
 	$info //= '{"host": "h"}';
+	$service //= 'svc';
 	return
 	    qq({"name": "$name", "base_id": "$base", "trace_id": "$trace", )
 	  . qq("parent_id": "$parent", "timestamp": "2026-11-22T15:56:$time", )
-	  . qq("info": $info, "project": null, "service": "svc"});
+	  . qq("info": $info, "project": null, "service": "$service"});
 }
 
 # Writes notifications, one a line; returns the connection string of the file.

@@ -96,6 +96,8 @@ for my $limit (1, 7, 20, 49, 50, 51)
 	is("@seen", "@newest", "pages of $limit");
 }
 one_error(qr/'nonsense' is no page/, 'trace', 'list', @far, '--page', 'nonsense');
+one_error(qr/'nonsense' is no page/, 'trace', 'list', @far, '--page', 'nonsense', '--sort',
+	'duration');
 usage_error(qr/--limit must be a whole number from 1 to/, 'trace', 'list', @far,
 	'--limit', $_) for '0', '-1', 'x', '';
 
@@ -110,6 +112,101 @@ is(ids(@at, '--until', '5200w'), 'TRACE', 'a time before now');
 usage_error(qr/--since must be a date, a date and a time \(UTC\), or a time before/,
 	'trace', 'list', @at, '--since', $_)
   for 'yesterday', '', '7y', '2026-13-01', '-1d', '1e3';
+
+# By what they did, in every order, page by page. Trace i begins at second i, and takes
+# i * 7 % 11 ms; every third has an error, and i % 4 operations more than one.
+my @varied;
+my @points;
+for my $i (0 .. 29)
+{
+	my $id = sprintf '%08x-3333-4333-8444-555555555555', $i;
+	my $time = sprintf '%02d', $i;
+	my %trace = (id => $id, at => $i, ms => $i * 7 % 11, operations => 1 + $i % 4,
+		errors => $i % 3 == 0 ? 1 : 0);
+	my $text = $i % 5 == 0 ? "DELETE FROM Cart $i" : 'SELECT 1';
+
+	push @varied, \%trace;
+	push @points,
+	  point('web-start', $id, $id, "a$i", "$time.000000",
+		qq({"db": {"statement": "$text"}, "host": "h"}), $i % 2 ? 'shop' : 'web'),
+	  map { (point('db-start', $id, "a$i", "b$i-$_", "$time.000000"),
+			point('db-stop', $id, "a$i", "b$i-$_", "$time.000000")) } 2 .. $trace{operations};
+	push @points, point('web-stop', $id, $id, "a$i", sprintf("$time.%03d000", $trace{ms}),
+		$trace{errors} ? '{"etype": "E", "message": "m", "host": "h"}' : '{"host": "h"}');
+}
+my @various = ('--connection-string', write_points("$dir/varied", @points));
+
+sub json_ids
+{
+	my $part = decode_json(run_ok('trace', 'list', '--json', @various, @_));
+	return ($part->{next}, map { hex substr $_->{base_id}, 0, 8 } @{ $part->{traces} });
+}
+
+sub in_order
+{
+	my ($key, @traces) = @_;
+	return map { $_->{at} }
+	  sort { $b->{$key} <=> $a->{$key} || $b->{at} <=> $a->{at} } @traces;
+}
+
+for my $order (['time', 'at'], ['duration', 'ms'], ['operations', 'operations'],
+	['errors', 'errors'])
+{
+	my @expected = in_order($order->[1], @varied);
+	for my $limit (1, 4, 30, 31)
+	{
+		my ($page, @seen);
+		do
+		{
+			($page, my @some) = json_ids('--sort', $order->[0], '--limit', $limit,
+				defined $page ? ('--page', $page) : ());
+			push @seen, @some;
+		} while (defined $page && @seen < 100);
+		is("@seen", "@expected", "by $order->[0] in pages of $limit");
+	}
+	my (undef, @all) = json_ids('--sort', $order->[0], '--all');
+	is("@all", "@expected", "all by $order->[0]");
+}
+is(join(' ', (json_ids('--min-duration', '9ms'))[1 .. 6]),
+	join(' ', map { $_->{at} } grep { $_->{ms} >= 9 } reverse @varied), '--min-duration');
+is(join(' ', (json_ids('--service', 'shop', '--all'))[1 .. 15]),
+	join(' ', map { $_->{at} } grep { $_->{at} % 2 } reverse @varied), '--service');
+is(join(' ', (json_ids('--text', 'from cart'))[1 .. 6]), '25 20 15 10 5 0', '--text');
+is(join(' ', (json_ids('--text', 'WEB', '--all'))[1 .. 30]), join(' ', reverse 0 .. 29),
+	'--text in the name');
+is(join(' ', grep { defined } json_ids('--text', 'from cart', '--service', 'shop',
+			'--errors', '--min-duration', '0.5ms')), '15', 'all of these');
+is(join(' ', (json_ids('--slow'))[1 .. 20]), join(' ', (in_order('ms', @varied))[0 .. 19]),
+	'--slow');
+is(join(' ', (json_ids('--slow=6', '--limit', 4))[1 .. 4]),
+	join(' ', (in_order('ms', @varied[24 .. 29]))[0 .. 3]), '--slow=N looks at the newest N');
+is((json_ids('--slow=6', '--limit', 4))[0], 4, 'and has pages');
+is(join(' ', (json_ids('--slow=6', '--limit', 4, '--page', 4))[1 .. 2]),
+	join(' ', (in_order('ms', @varied[24 .. 29]))[4 .. 5]), 'up to the last of them');
+is(join(' ', (json_ids('--slow', '--since', '2026-11-22T15:56:10', '--limit', 3))[1 .. 3]),
+	join(' ', (in_order('ms', @varied[10 .. 29]))[0 .. 2]), '--slow of a time');
+like(run_ok('trace', 'list', @various, '--slow', '--limit', 2),
+	qr/\nThere are other traces: --page 2, or --all\n\z/, 'the others need not be older');
+usage_error(qr/--sort takes time, duration, operations or errors, not '$_'/, 'trace', 'list',
+	'--sort', $_) for 'size', '', 'Time';
+usage_error(qr/--min-duration must be a time such as/, 'trace', 'list', '--min-duration', $_)
+  for 'x', '', '-1', '1y', 'nan';
+usage_error(qr/$_ must not be empty/, 'trace', 'list', $_, '') for '--service', '--text';
+usage_error(qr/--slow must be a whole number from 1 to/, 'trace', 'list', "--slow=$_")
+  for 0, -1, 'x', '';
+usage_error(qr/--slow and --sort exclude each other/, 'trace', 'list', '--slow', '--sort',
+	'time');
+usage_error(qr/--color takes always, never or auto, not 'red'/, 'trace', 'list', '--color=red');
+
+# On a terminal no line is wider than it, and ids are as short as 'trace show' takes them.
+for my $width (40, 60, 66, 72, 80, 100, 120, 139, 140, 200, 250)
+{
+	my $out = qx($top/tests/cli/on_terminal.py $width 50 $build/bin/osprofiler trace list --no-pager @various --limit 30);
+	utf8::decode($out);
+	my @long = grep { length > $width } split /\n/, $out =~ s/\e\[[\d;]*m//gr;
+	is("@long", '', "lines of $width columns");
+	like($out, $width < 140 ? qr/^0000001d  /m : qr/^0000001d-3333-/m, 'its ids');
+}
 
 # What a collector holds does not drive the terminal.
 my $odd = write_points("$dir/odd",

@@ -63,6 +63,9 @@ const char *contract_store_fails(osp_driver_conn *conn, const points *p,
  * their order, byte for byte. */
 void contract_expect(osp_driver_conn *conn, osp_str base_id, const points *p);
 
+/* A test of the suite, in list_filters.c: duration, service and text of traces. */
+void contract_test_filters(void **state);
+
 /* The list of traces. */
 void contract_list(osp_driver_conn *conn, bool errors_only, collected *out);
 

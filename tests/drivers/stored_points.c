@@ -132,7 +132,8 @@ set_source(osp_notification *n, unsigned number)
 }
 
 static void
-add(points *p, osp_str base_id, unsigned number, osp_str statement, bool error)
+add(points *p, osp_str base_id, unsigned number, osp_str statement,
+	osp_str service, bool error)
 {
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	osp_notification *n;
@@ -150,7 +151,7 @@ add(points *p, osp_str base_id, unsigned number, osp_str statement, bool error)
 	n->timestamp = keep_copy(p, osp_str_of(timestamp));
 	n->host = OSP_STR("db1");
 	n->project = OSP_STR("");
-	n->service = OSP_STR("shop");
+	n->service = service;
 	n->error = error;
 	set_source(n, number);
 	n->info = make_info(p, statement, error);
@@ -174,13 +175,20 @@ add(points *p, osp_str base_id, unsigned number, osp_str statement, bool error)
 void
 points_add(points *p, osp_str base_id, unsigned number, osp_str statement)
 {
-	add(p, base_id, number, statement, false);
+	add(p, base_id, number, statement, OSP_STR("shop"), false);
+}
+
+void
+points_add_of(points *p, osp_str base_id, unsigned number, osp_str statement,
+			  osp_str service)
+{
+	add(p, base_id, number, statement, service, false);
 }
 
 void
 points_add_error(points *p, osp_str base_id, unsigned number)
 {
-	add(p, base_id, number | 1, OSP_STR("SELECT 1 / 0"), true);
+	add(p, base_id, number | 1, OSP_STR("SELECT 1 / 0"), OSP_STR("shop"), true);
 }
 
 void

@@ -30,7 +30,11 @@ void points_term(points *p);
  */
 void points_add(points *p, osp_str base_id, unsigned number, osp_str statement);
 
-/* The same, the stop of an operation that failed. */
+/* The same, of a service. */
+void points_add_of(points *p, osp_str base_id, unsigned number,
+				   osp_str statement, osp_str service);
+
+/* The same of the service "shop", the stop of an operation that failed. */
 void points_add_error(points *p, osp_str base_id, unsigned number);
 
 /* Adds count notifications of one trace, numbered from first. */

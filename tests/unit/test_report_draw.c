@@ -191,6 +191,7 @@ test_times(void **state)
 	assert_drawn(
 		&options,
 		"Trace " BASE "  12.3 ms  7 operations\n"
+		"DURATION                OPERATION\n"
 		" 12.3 ms  ━━━━━━━━━━━━  wsgi  shop@web1  GET /orders?a=1  "
 		"(12 left out)\n"
 		" 4.30 ms   ━━━━         ├─ db  SELECT * FROM orders \\x1b[2J\n"
@@ -213,6 +214,7 @@ test_ascii_and_ids(void **state)
 	assert_drawn(
 		&options,
 		"Trace " BASE "  12.3 ms  7 operations\n"
+		"DURATION  OPERATION\n"
 		" 12.3 ms  wsgi  w  shop@web1  GET /orders?a=1  "
 		"(12 left out)\n"
 		" 4.30 ms  |- db  d  SELECT * FROM orders \\x1b[2J\n"
@@ -240,8 +242,9 @@ test_color(void **state)
 	draw(report, &options, &text);
 	assert_string_equal(
 		text.ptr,
-		"\033[2mTrace \033[0m\033[1m" BASE "\033[0m  \033[36m999 us\033[0m  "
-		"\033[2m1 operation\033[0m\n"
+		"\033[1m" BASE "\033[0m\n"
+		"\033[36m999 us\033[0m  \033[2m1 operation\033[0m\n"
+		"\033[2mDURATION\033[0m  \033[2mOPERATION\033[0m\n"
 		"  \033[36m999 us\033[0m  \033[1;31mpg\033[0m  "
 		"\033[2mpostgres\033[0m\033[2m@\033[0m\033[2mdb1\033[0m  "
 		"\033[1;31m\\x1b[0m\033[0m\n");
@@ -283,6 +286,138 @@ add_both(osp_report *report, const char *tracer, const char *id,
 	add(report, name, id, parent, us, start);
 	(void) snprintf(name, sizeof(name), "%s-stop", tracer);
 	add(report, name, id, parent, us + 1000, stop);
+}
+
+/* Columns of a line of UTF-8 without colours and wide characters. */
+static size_t
+count_columns(const char *line, const char *end)
+{
+	size_t columns = 0;
+
+	for (; line < end; line++)
+	{
+		if (*line == '\033')
+			line += strcspn(line, "m");
+		else
+			columns += ((unsigned char) *line & 0xC0) != 0x80;
+	}
+	return columns;
+}
+
+/* Texts longer than any line, in every place that has one; and a deep tree. */
+static osp_report *
+make_long_trace(void)
+{
+	static const char text[] =
+		"xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx "
+		"\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9 xxxxxxxxx "
+		"xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx xxxxxxxxx";
+	osp_report *report = make_trace();
+	char start[600];
+	char stop[600];
+	char id[16];
+	char parent[16] = "w";
+	int i;
+
+	(void) snprintf(
+		start, sizeof(start), "\"db\": {\"statement\": \"%s\"}, ", text);
+	(void) snprintf(stop,
+					sizeof(stop),
+					"\"etype\": \"%s\", \"message\": \"m\", \"db\": "
+					"{\"rows\": 1234567890123}, ",
+					text);
+	for (i = 0; i < 90; i++)
+	{
+		bool odd = i % 2 != 0;
+
+		(void) snprintf(id, sizeof(id), "deep-%d", i);
+		add_at(report,
+			   odd ? text : "h",
+			   "web.a.very.long.name.of.an.operation.of.this.program-start",
+			   id,
+			   parent,
+			   20000 + i,
+			   start);
+		if (i % 3 != 0)
+			add_at(report,
+				   odd ? text : "h",
+				   "web.a.very.long.name.of.an.operation.of.this.program-stop",
+				   id,
+				   parent,
+				   400000 - i,
+				   i % 3 == 1 ? stop : "\"truncated\": 123456789, ");
+		memcpy(parent, id, sizeof(id));
+	}
+	add(report, "pg-start", "late", "w", 900000, "");
+	add_at(report,
+		   "h",
+		   "osprofiler.lost-start",
+		   "lost",
+		   BASE,
+		   900001,
+		   "\"lost_points\": 123456, ");
+	add_at(report,
+		   "h",
+		   "osprofiler.lost-stop",
+		   "lost",
+		   BASE,
+		   900001,
+		   "\"lost_points\": 123456, ");
+	return report;
+}
+
+/* No line is wider than asked for, and nothing is lost but texts. */
+static void
+test_widths(void **state)
+{
+	osp_report *report = make_long_trace();
+	unsigned width;
+	size_t lines = 0;
+
+	(void) state;
+	for (width = 40; width <= 250; width++)
+	{
+		unsigned look;
+
+		for (look = 0; look < 8; look++)
+		{
+			osp_draw_options options = {.struct_size = sizeof(options),
+										.width = width,
+										.times = true,
+										.color = (look & 1) != 0,
+										.unicode = (look & 2) != 0,
+										.ids = (look & 4) != 0};
+			osp_buf findings;
+			const char *line;
+			const char *end;
+			size_t count = 0;
+			size_t found;
+			osp_buf text;
+
+			osp_buf_init(&findings, &osp_allocator_default, TEXT_MAX);
+			assert_int_equal(
+				osp_report_explain(report, &options, &findings, &found),
+				OSP_OK);
+			osp_buf_term(&findings);
+			draw(report, &options, &text);
+			assert_non_null(strstr(text.ptr, BASE));
+			for (line = text.ptr; *line != '\0'; line = end + 1, count++)
+			{
+				end = strchr(line, '\n');
+				assert_non_null(end);
+				if (count_columns(line, end) > width)
+					fail_msg(
+						"%u columns: %.*s", width, (int) (end - line), line);
+			}
+
+			/* The head may need more lines. */
+			assert_true(count >= 99);
+			lines += count;
+			osp_buf_term(&text);
+		}
+	}
+	assert_true(lines > 0);
+	osp_report_free(report);
 }
 
 /*
@@ -447,7 +582,9 @@ test_lost_in_ring(void **state)
 			 "\"lost_points\": 7, ");
 	assert_drawn_as(report,
 					&times,
-					"Trace " BASE "  4.00 us  5 operations  7 points lost\n"
+					"Trace " BASE "  4.00 us\n"
+					"5 operations  7 points lost\n"
+					"DURATION  OPERATION\n"
 					"       ?  web  shop@web1  (running)\n"
 					"       ?  web  (end lost)\n"
 					"       ?  web  (unfinished)\n"
@@ -1026,6 +1163,7 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_ascii_and_ids),
 		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_lost_twice),
 		cmocka_unit_test(test_lost_by_many),

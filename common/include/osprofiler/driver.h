@@ -104,7 +104,23 @@ typedef struct osp_trace_filter
 	/* Empty, or what the call before left in *next: the list goes on there.
 	 * Borrowed. OSP_EINVAL: it is none of this driver's. */
 	osp_str page;
+
+	/* The following are for drivers with OSP_DRIVER_FILTERS; others do not know
+	 * them. osp_trace_filter_passes() says what they mean. */
+	int64_t min_duration_ns; /* from its first to its last notification */
+	osp_str service;         /* of the first operation; empty: any. Borrowed. */
+	osp_str text; /* in name or statement of the first operation; empty: any.
+				   * Borrowed. */
 } osp_trace_filter;
+
+/*
+ * Does a trace have the duration, the service and the text that a filter asks for?
+ * The service must be the same; the text may stand anywhere in the name of the first
+ * operation, or in what is known of its statement, where a-z and A-Z are the same.
+ * What the collector does not know of a trace is not what was asked for.
+ */
+OSP_API bool osp_trace_filter_passes(const osp_trace_filter *filter,
+									 const osp_trace_entry *entry);
 
 /* Which traces are to be removed: ids, or, if count is 0, by age. */
 typedef struct osp_removal
@@ -124,12 +140,15 @@ typedef osp_status (*osp_trace_fn)(void *ctx, const osp_trace_entry *entry);
 
 enum
 {
-	OSP_DRIVER_CAN_READ = 1,     /* get_points works */
-	OSP_DRIVER_CAN_LIST = 2,     /* list_traces works */
-	OSP_DRIVER_CAN_REMOVE = 4,   /* remove_traces works */
-	OSP_DRIVER_NEWEST_FIRST = 8, /* list_traces begins with the newest trace */
-	OSP_DRIVER_DROPS_COPIES = 16 /* of a notification that is stored twice, the
-								  * collector keeps one */
+	OSP_DRIVER_CAN_READ = 1,      /* get_points works */
+	OSP_DRIVER_CAN_LIST = 2,      /* list_traces works */
+	OSP_DRIVER_CAN_REMOVE = 4,    /* remove_traces works */
+	OSP_DRIVER_NEWEST_FIRST = 8,  /* list_traces begins with the newest trace */
+	OSP_DRIVER_DROPS_COPIES = 16, /* of a notification that is stored twice, the
+								   * collector keeps one */
+	OSP_DRIVER_FILTERS = 32       /* list_traces lets only traces pass that
+							 * osp_trace_filter_passes() does. Of a driver without
+							 * it the caller leaves out the others. */
 };
 
 /*

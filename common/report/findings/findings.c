@@ -143,11 +143,15 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	if (f->status != OSP_OK || !report->any_point)
 		return f->status;
 	f->total_ns = osp__report_total_ns(report);
-
-	/* Nothing in a trace as short as this can be worth telling. */
-	if (f->total_ns < OSP__FINDING_NS)
+	if (f->total_ns <= 0)
 		return OSP_OK;
 	f->status = osp__findings_divide(f);
+	if (f->status == OSP_OK)
+		osp__findings_note_division(f);
+
+	/* Nothing in a trace as short as this can be worth telling. */
+	if (f->status != OSP_OK || f->total_ns < OSP__FINDING_NS)
+		return f->status;
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (f->status == OSP_OK)
 			run_rule(f, &rules[i]);

@@ -260,6 +260,11 @@ osp__op_fact(const osp__op *op, osp__fact fact)
 /* Makes f->ops, and divides the time. */
 osp_status osp__findings_divide(osp__findings *f) OSP_MUST_CHECK;
 
+/* ---- find_division.c ---- */
+
+/* Sets the report's times_ns, from the time that operations have. */
+void osp__findings_note_division(osp__findings *f);
+
 /* ---- find_claims.c: what rules are made of ---- */
 
 static inline osp__op *

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * list_options.h
+ *	  The options of `osprofiler trace list`.
+ */
+#ifndef OSPROFILER_CLI_LIST_OPTIONS_H
+#define OSPROFILER_CLI_LIST_OPTIONS_H
+
+#include "collector_options.h"
+#include "list/trace_rows.h"
+#include "view/view.h"
+
+#define CLI_LIST_LIMIT_MAX 100000000
+
+typedef struct cli_list_options
+{
+	osp_trace_filter filter; /* without its limit */
+	cli_list_order order;
+	long limit;  /* 0: all */
+	long newest; /* only so many of the newest are looked at; 0: all */
+	bool json;
+	bool follow;
+	bool help;
+	cli_view view;
+	cli_collector collector;
+} cli_list_options;
+
+/* CLI_OK, or CLI_USAGE after a message. Texts are borrowed from argv. */
+int cli_list_read_options(int argc, char **argv,
+						  cli_list_options *options) OSP_MUST_CHECK;
+
+/* Prints the help; the exit status. */
+int cli_list_help(void);
+
+#endif /* OSPROFILER_CLI_LIST_OPTIONS_H */

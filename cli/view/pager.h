@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pager.h
+ *	  The program that shows standard output page by page.
+ */
+#ifndef OSPROFILER_CLI_PAGER_H
+#define OSPROFILER_CLI_PAGER_H
+
+#include <sys/types.h>
+
+/*
+ * Starts the pager as git does: the command in PAGER; without that less, if there is
+ * one; none if PAGER is empty or "cat". Standard output leads to it from then on. Its
+ * process, or 0: there is none.
+ */
+pid_t cli_pager_start(void);
+
+/* Closes standard output, unless that is done, and waits until the user has ended
+ * *pager, which becomes 0. Nothing if it is. */
+void cli_pager_finish(pid_t *pager);
+
+#endif /* OSPROFILER_CLI_PAGER_H */

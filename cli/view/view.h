@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * view.h
+ *	  How a command's text is shown: colours, characters, width, and the pager that
+ *	  shows it page by page on a terminal.
+ */
+#ifndef OSPROFILER_CLI_VIEW_H
+#define OSPROFILER_CLI_VIEW_H
+
+#include <sys/types.h>
+
+#include "osprofiler/report.h"
+#include "out.h"
+
+typedef enum cli_color
+{
+	CLI_COLOR_AUTO, /* on a terminal that has them, unless NO_COLOR is set */
+	CLI_COLOR_ALWAYS,
+	CLI_COLOR_NEVER
+} cli_color;
+
+typedef struct cli_view
+{
+	cli_color color;
+	bool no_pager;
+	pid_t pager; /* 0: none */
+} cli_view;
+
+/* For getopt_long. They are apart from the options of collectors and commands. */
+enum
+{
+	CLI_OPT_COLOR = 1000,
+	CLI_OPT_NO_PAGER
+};
+
+#define CLI_VIEW_OPTIONS                                \
+	{"color", optional_argument, NULL, CLI_OPT_COLOR},  \
+	{                                                   \
+		"no-pager", no_argument, NULL, CLI_OPT_NO_PAGER \
+	}
+
+#define CLI_VIEW_HELP                                                           \
+	"  --color[=WHEN]            colours: always (also without =WHEN), never, " \
+	"or auto,\n"                                                                \
+	"                            on a terminal unless NO_COLOR is set "         \
+	"(default)\n"                                                               \
+	"  --no-pager                do not show the text page by page; else, on "  \
+	"a\n"                                                                       \
+	"                            terminal, by $PAGER, or less\n"
+
+/* Takes one of the options above. False after a message; other codes are left alone,
+ * with *known false. */
+bool cli_view_option(cli_view *view, int code, const char *value,
+					 bool *known) OSP_MUST_CHECK;
+
+/* How trees, lists and findings are drawn on fd, which the pager does not stand before
+ * yet; -1: in a file. */
+osp_draw_options cli_view_drawing(const cli_view *view, int fd);
+
+/*
+ * Opens standard output, behind the pager if it is a terminal and pages is true.
+ * What the pager leaves unread is no error. CLI_FAILED after a message.
+ */
+int cli_view_open(cli_view *view, bool pages, cli_out *out) OSP_MUST_CHECK;
+
+/* Closes it, and waits for the pager's end. CLI_FAILED after a message. */
+int cli_view_close(cli_view *view, cli_out *out) OSP_MUST_CHECK;
+
+/* The same after another error. */
+void cli_view_abandon(cli_view *view, cli_out *out);
+
+#endif /* OSPROFILER_CLI_VIEW_H */
