@@ -167,6 +167,22 @@ hand_on_header(osp_ring *to, const osp_ring *from)
 	memcpy(to->header->service, old->service, sizeof(old->service));
 }
 
+static void
+let_go(osp_producer *producer)
+{
+	osp_ring_release(&producer->ring);
+	osp_producer_abandon(producer);
+}
+
+/* Has the shipper that left the run directory still mapped the ring? */
+static bool
+is_read_elsewhere(const osp_producer *producer)
+{
+	return __atomic_load_n(&producer->stat->sleeping, __ATOMIC_RELAXED) ==
+			   OSP_RUNSTAT_MOVED &&
+		   __atomic_load_n(&producer->ring.header->seen, __ATOMIC_RELAXED) != 0;
+}
+
 /*
  * Replaces the ring by another one of this capacity: by its successor in the same
  * run directory, or by one in the directory that has taken its place.
@@ -175,8 +191,7 @@ static bool
 replace_ring(osp_producer *producer, size_t capacity, bool create)
 {
 	osp_producer next = *producer;
-	bool moved = __atomic_load_n(&producer->stat->sleeping, __ATOMIC_RELAXED) ==
-				 OSP_RUNSTAT_MOVED;
+	bool is_read = is_read_elsewhere(producer);
 
 	/* From another root the path is another one. */
 	if (osp_root_directory() != producer->root)
@@ -189,12 +204,11 @@ replace_ring(osp_producer *producer, size_t capacity, bool create)
 	hand_on_header(&next.ring, &producer->ring);
 	if (memcmp(&next.stat->id, &producer->stat->id, sizeof(osp_uuid)) == 0)
 		next.ring.header->predecessor = OSP_RING_PREDECESSOR(producer->number);
-	else if (!moved || __atomic_load_n(&producer->ring.header->seen,
-									   __ATOMIC_RELAXED) == 0)
+	else if (!is_read)
 		put_again(&next.ring, &producer->ring);
 	next.ring.header->grows_to = producer->ring_size;
 	next.ring.grow = producer->ring.grow;
-	osp_producer_close(producer);
+	let_go(producer);
 	*producer = next;
 	return true;
 }
@@ -304,11 +318,25 @@ osp_producer_open(osp_producer *producer, const char *path,
 	return OSP_OK;
 }
 
+/* Does the ring hold records that no shipper will ever find? */
+static bool
+would_lose_records(const osp_producer *producer)
+{
+	const osp_ring *ring = &producer->ring;
+
+	return ring->header != NULL && osp_ring_tail(ring) != osp_ring_head(ring) &&
+		   !is_read_elsewhere(producer) && is_lost(producer);
+}
+
 void
 osp_producer_close(osp_producer *producer)
 {
-	osp_ring_release(&producer->ring);
-	osp_producer_abandon(producer);
+	int saved = errno;
+
+	if (would_lose_records(producer))
+		(void) replace_ring(producer, producer->ring.capacity, true);
+	let_go(producer);
+	errno = saved;
 }
 
 void

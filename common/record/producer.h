@@ -52,7 +52,8 @@ osp_status osp_producer_open(osp_producer *producer, const char *path,
 							 const osp_producer_options *options,
 							 osp_error *err) OSP_MUST_CHECK;
 
-/* Releases the ring; what it holds is still shipped. */
+/* Releases the ring; what it holds is still shipped. If the run directory was removed
+ * before a shipper had read it, it goes along to the new one. */
 void osp_producer_close(osp_producer *producer);
 
 /*

@@ -219,6 +219,36 @@ test_bound(void **state)
 		osp_producer_close(&producers[i]);
 }
 
+/* A thousand sessions have a ring each within the bound that is set by default, each of
+ * little more than 64 kB. */
+static void
+test_thousand_sessions(void **state)
+{
+	enum
+	{
+		COUNT = 1000
+	};
+	osp_producer *producers = calloc(COUNT, sizeof(*producers));
+	int64_t next = 0;
+	int i;
+
+	(void) state;
+	assert_non_null(producers);
+	for (i = 0; i < COUNT; i++)
+	{
+		open_producer(&producers[i], 1024 * 1024);
+		assert_true(commit_point(&producers[i], i, 100));
+	}
+	assert_int_equal(producers[0].stat->ring_bytes,
+					 COUNT * (uint64_t) RING_FILE_MIN);
+	assert_true(producers[0].stat->ring_bytes <= OSP_RING_TOTAL_DEFAULT);
+	read_rings(&next);
+	assert_int_equal(next, COUNT);
+	for (i = 0; i < COUNT; i++)
+		osp_producer_close(&producers[i]);
+	free(producers);
+}
+
 static bool
 write_proc(const char *path, const char *text)
 {
@@ -359,6 +389,15 @@ test_abandon_after_fork(void **state)
 	osp_producer_close(&a);
 }
 
+static int
+open_run_anew(void)
+{
+	int fd;
+
+	assert_int_equal(osp_rundir_open(run_path, true, &fd, NULL), OSP_OK);
+	return fd;
+}
+
 static void
 remove_run(void)
 {
@@ -390,6 +429,38 @@ test_directory_removed(void **state)
 	read_rings(&next);
 	assert_int_equal(next, number);
 	osp_producer_close(&producer);
+}
+
+/* The same of a producer that ends before its ring is full. */
+static void
+test_directory_removed_before_end(void **state)
+{
+	osp_producer producer;
+	int64_t number;
+	int64_t next = 0;
+
+	(void) state;
+	for (number = 0; number < 3; number++)
+	{
+		open_producer(&producer, 1024 * 1024);
+		assert_true(commit_point(&producer, number, 1000));
+		remove_run();
+
+		/* Others may be there before it. */
+		if (number == 1)
+			(void) close(open_run_anew());
+		osp_producer_close(&producer);
+		read_rings(&next);
+		assert_int_equal(next, number + 1);
+	}
+
+	/* What was delivered makes no new directory. */
+	open_producer(&producer, 1024 * 1024);
+	assert_true(commit_point(&producer, number, 1000));
+	read_rings(&next);
+	remove_run();
+	osp_producer_close(&producer);
+	assert_int_equal(access(run_path, F_OK), -1);
 }
 
 /* A shipper has seen it first, and delivers what is in the old rings. */
@@ -454,10 +525,12 @@ main(void)
 		RUN_TEST(test_large_record),
 		RUN_TEST(test_ring_size),
 		RUN_TEST(test_bound),
+		RUN_TEST(test_thousand_sessions),
 		RUN_TEST(test_share_of_the_file_system),
 		RUN_TEST(test_file_size_limit),
 		RUN_TEST(test_abandon_after_fork),
 		RUN_TEST(test_directory_removed),
+		RUN_TEST(test_directory_removed_before_end),
 		RUN_TEST(test_directory_moved),
 		RUN_TEST(test_labels),
 	};
