@@ -107,6 +107,12 @@ for my $limit (0, 1, 4, 8)
 		$limit == 0 ? qr/\A\z/ :
 		  qr/\Aosprofiler: run: the command (?:runs untraced: .*|was not traced: there was no room for its points in \Q$dir\E.*)\n\z/);
 }
+
+# There is room for a ring, but perhaps not for all that the trace needs.
+same("ulimit -f $_: many statements",
+	"ulimit -f $_; seq 2000 | sed 's/.*/select &;/' | COMMAND sqlite3 :memory: | tail -n 1; echo \${PIPESTATUS[*]}",
+	qr/\A(?:osprofiler: run: .*\n)?\z/)
+  for 64, 100, 150, 300, 1000;
 same("ulimit -f 8: the command's own file", "cd $dir; ulimit -f 8; "
 	  . 'COMMAND dd if=/dev/zero of=large bs=1k count=100 status=none; echo $?; wc -c <large',
 	qr/no operation was seen before the command/);

@@ -84,12 +84,15 @@ END
 		  ($service, $service ? "$service-p" : '');
 		local $ENV{LD_LIBRARY_PATH} = "$build/client_hooks/shadow:$build/common";
 		run('psql', '-XAtqc', "select '$service'", '-c', 'select 1/0');
+		local $ENV{LD_PRELOAD} = "$build/sqlite_osprofiler/sqlite_preload.so";
+		run('sqlite3', ':memory:', "select '$service'");
 	}
 	run($osprofiler, 'agent', '--once', '--service', 'of-the-agent');
 	for my $service ('web', 'billing', '')
 	{
 		my (undef, $json) =
 		  run($osprofiler, 'trace', 'show', '--json', "service-$service");
+		like($json, qr/"name": "$_"/, "program of '$service': $_") for 'db', 'sqlite';
 		my %services = map { $_ => 1 } $json =~ /"service": "?([\w-]+)/g;
 		my %projects = map { $_ => 1 } $json =~ /"project": "?([\w-]+)/g;
 

@@ -210,7 +210,8 @@ test_dripping_server(void **state)
 	TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS \
 		TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS
 
-/* No more memory is taken than the host allows, whatever is announced or comes. */
+/* No more memory is taken than the host allows, whatever is announced or comes, be it
+ * the answer to a question or to what is stored. */
 void
 test_large_answers(void **state)
 {
@@ -220,9 +221,12 @@ test_large_answers(void **state)
 		{NO_CLUSTER "*20000\r\n", "$398\r\n" MANY_NUMBERS, 0, false, 0, 0},
 		{NO_CLUSTER "*1000000\r\n", MANY_NUMBERS, 0, false, 0, 0},
 		{NO_CLUSTER "*30000\r\n", MANY_NUMBERS, 0, false, 0, 0}};
+	points all;
 	size_t i;
 
 	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 0, 3);
 	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
 	{
 		int port;
@@ -232,6 +236,7 @@ test_large_answers(void **state)
 		failing_alloc fa;
 		osp_error err = {OSP_OK, ""};
 		osp_status status;
+		size_t accepted = 1;
 
 		failing_alloc_init_counting(&fa);
 		options.alc = &fa.alc;
@@ -241,10 +246,17 @@ test_large_answers(void **state)
 			conn, redis_trace, collect_point, NULL, &err);
 		if (i < 4)
 			assert_int_equal(status, OSP_EFULL);
+		assert_int_not_equal(osp_driver_redis.notify(
+								 conn, all.items, all.count, &accepted, &err),
+							 OSP_OK);
+		assert_int_equal(accepted, 0);
+		(void) osp_driver_redis.list_traces(
+			conn, NULL, collect_trace, NULL, NULL, &err);
 		assert_true(fa.largest <= 2 * options.memory_max);
 		contract_close(conn);
 		end_stranger(pid);
 	}
+	points_term(&all);
 }
 
 void

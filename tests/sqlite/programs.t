@@ -170,6 +170,13 @@ untraced "a wrong signature"
 refused=$("$OSPROFILER" status --run-directory "$WORK/run" 2>&1)
 grep -qi 'signature.* 1$' <<<"$refused"
 ok $? "a wrong signature: counted"
+
+# Formatted as Python's bytes, the likeliest mistake.
+out=$(OSPROFILER_RUN_DIR=$WORK/malformed preloaded sqlite3 :memory: \
+	"SELECT 1 /*trace_hmac='52',trace_info='b'eyJ''*/")
+is "$out" 1 "a malformed context: the program runs"
+"$OSPROFILER" status --json --run-directory "$WORK/malformed" | grep -q '"malformed": 1'
+ok $? "a malformed context: counted"
 out=$(OSPROFILER_HMAC_KEYS='' preloaded sqlite3 :memory: "SELECT 1")
 is "$out" 1 "no keys: the program runs"
 untraced "no keys"
@@ -187,6 +194,19 @@ out=$(
 		bash -c 'trap "" XFSZ; exec sqlite3 :memory: "$1"' - "$some_work" 2>&1
 )
 is "$out" 3 "no file may grow: the program runs"
+
+# The same, where the program does not ignore the signal that a file at its limit
+# brings. It runs, and sessions without a ring are counted.
+for limit in 0 1 8 64 100 1000; do
+	out=$(
+		ulimit -f $limit
+		OSPROFILER_RUN_DIR=$WORK/limit-$limit preloaded sqlite3 :memory: "$some_work" 2>&1
+		echo "exit status $?"
+	)
+	is "$out" $'3\nexit status 0' "ulimit -f $limit: the program runs"
+done
+"$OSPROFILER" status --run-directory "$WORK/limit-64" 2>&1 | grep -q '^1 session was not traced'
+ok $? "ulimit -f 64: counted"
 
 # Only root can have such a one; the limit above is for everybody.
 if [ "$(id -u)" -eq 0 ] && mkdir "$WORK/tiny" && chmod 700 "$WORK/tiny" &&

@@ -142,6 +142,35 @@ foreach my $mode (qw(force_custom_plan force_generic_plan auto))
 	}
 }
 
+# What a statement says of its plan where the server goes over to the one for all values.
+foreach my $how ('EXECUTE', 'Bind')
+{
+	my $switches = context();
+	my $sql = 'SELECT v FROM t WHERE id = $1';
+
+	$wire = connect_wire($switches);
+	$wire->simple('SET osprofiler.points = statement, nested, plan');
+	$how eq 'Bind' ? $wire->prepare('s', $sql) : $wire->simple("PREPARE s (int) AS $sql");
+	for my $id (1 .. 8)
+	{
+		$how eq 'Bind' ? $wire->run_prepared('s', $id) : $wire->simple("EXECUTE s ($id)");
+	}
+	$wire->finish;
+	wait_for_delivery($node);
+	my @all = operations(points($node, $switches));
+	is_deeply(
+		[
+			map { join ' ', $_->{start}{db}{plan}{kind} // 'none', $_->{start}{db}{plan}{reused} ? 'reused' : () }
+			  grep { $_->{name} eq 'pg' && $_->{text} eq $sql } @all
+		],
+		[ ('custom') x 5, 'generic', ('generic reused') x 2 ],
+		"$how: kinds of plans");
+	is_deeply(
+		[ map { $_->{stop}{db}{plan}{kind} // 'none' } grep { $_->{name} eq 'pg.plan' } @all ],
+		[ ('custom') x 5, 'generic' ],
+		"$how: what is planned");
+}
+
 # Without parameters, and what PostgreSQL does not plan; a context of another key.
 foreach my $sql ('SELECT 1', 'SHOW work_mem', 'INSERT INTO t VALUES (50, 1) ON CONFLICT DO NOTHING')
 {

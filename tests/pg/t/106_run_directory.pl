@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# The run directory of a server: where it is if nothing is configured, what becomes of
+# traces when it vanishes while the server runs, and what sessions and servers leave in
+# it when they end.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use OspTest;
+use PgWire;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $node = new_node('run_directory');
+$node->append_conf('postgresql.conf', "osprofiler.run_directory = ''");
+
+sub rings { my ($of) = @_; return [ glob "$of/ring.*" ]; }
+
+sub directory
+{
+	return $node->safe_psql('postgres', 'SELECT run_directory FROM osprofiler.stat');
+}
+
+# Whoever starts the server may have a directory that the server must not use.
+{
+	local $ENV{XDG_RUNTIME_DIR} = '/run/user/4711';
+	$node->start;
+}
+$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+my $default = context();
+$node->safe_psql('postgres', set_context($default) . "SELECT 'default'");
+is_deeply(shape(wait_for_points($node, $default, 2)),
+	[q(SELECT 'default')], 'whatever XDG_RUNTIME_DIR is, the server traces');
+my $shared = directory();
+like($shared, qr{^/dev/shm/osprofiler-$>/pg-}, 'the default directory');
+$node->stop;
+is_deeply(rings($shared), [], 'a server that has stopped leaves no ring');
+system_or_bail('rm', '-rf', $shared) if $shared =~ m{^/dev/shm/osprofiler-\d+/pg-};
+
+# From now on in a directory whose parents are the test's own, too.
+my $parent = $node->basedir . '/parent';
+$node->append_conf('postgresql.conf', "osprofiler.run_directory = '$parent/run'");
+$node->start;
+
+# A session that has a ring in the directory.
+sub session
+{
+	my ($context) = @_;
+	my $wire = PgWire->new($node->host . '/.s.PGSQL.' . $node->port,
+		database => 'postgres', user => $user);
+
+	$wire->simple(set_context($context));
+	$wire->simple("SELECT 'before'");
+	return $wire;
+}
+
+session(context())->finish;
+my $directory = directory();
+like($directory, qr{^\Q$parent\E/run/pg-}, 'the directory that is set');
+
+sub remove { system_or_bail('rm', '-rf', @_); return; }
+
+# Name, what makes it vanish, how often that is logged, what must come behind it.
+my $stopped;
+foreach my $case (
+	[ 'removed', sub { remove($directory) }, 1 ],
+	[ 'removed with its parents', sub { remove($parent) }, 1 ],
+	[ 'emptied', sub { remove(glob "$directory/*") }, 1 ],
+	[ 'emptied of rings', sub { remove(@{ rings($directory) }) }, 0 ],
+	[ 'moved away', sub { rename $directory, "$directory.moved" or die $! }, 1 ],
+	[
+		'removed while the shipper does nothing',
+		sub { kill 'STOP', $stopped = shipper_pid($node); remove($directory); },
+		1,
+		sub { kill 'CONT', $stopped }
+	])
+{
+	my ($what, $vanish, $lines, $afterwards) = @$case;
+	my ($open, $new, $ended) = (context(), context(), context());
+	my $wire = session($open);
+	my $other = session($ended);
+	my $before = count_in_log($node, 'run directory \S+ was removed');
+
+	$vanish->();
+	$wire->simple("SELECT $_") for 1 .. 20;
+	$other->simple("SELECT 'last'");
+	$other->finish;
+	$node->safe_psql('postgres', set_context($new) . "SELECT 'new'");
+	$afterwards->() if $afterwards;
+	is_deeply(
+		shape(without_copies(wait_for_points($node, $open, 42))),
+		[ "SELECT 'before'", map { "SELECT $_" } 1 .. 20 ],
+		"$what: nothing of an open session is lost");
+	is_deeply(
+		shape(without_copies(wait_for_points($node, $ended, 4))),
+		[ "SELECT 'before'", "SELECT 'last'" ],
+		"$what: nor of one that ends");
+	is_deeply(shape(without_copies(wait_for_points($node, $new, 2))),
+		[q(SELECT 'new')], "$what: a new session is traced");
+	$wire->finish;
+	is(count_in_log($node, 'run directory \S+ was removed') - $before,
+		$lines, "$what: it is logged once, if at all");
+	is(directory(), $directory, "$what: it is made anew");
+	is($node->safe_psql('postgres', 'SELECT lost FROM osprofiler.stat'), 0, "$what: nothing counts as lost");
+}
+is(count_in_log($node, 'another process|another shipper'), 0, 'no shipper is in the way of another');
+is($node->safe_psql('postgres',
+		q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'osprofiler shipper'}),
+	1, 'there is one worker');
+
+# It is removed while there is no shipper: a session that ends takes along what nobody
+# has read.
+my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
+my $alone = context();
+$node->append_conf('postgresql.conf', "osprofiler.agent = '/nonexistent'");
+$node->restart;
+my $wire = session($alone);
+remove($parent);
+$wire->simple("SELECT 'nobody reads'");
+$wire->finish;
+$node->append_conf('postgresql.conf', "osprofiler.agent = '$agent'");
+$node->restart;
+session(context())->finish;
+is_deeply(
+	shape(without_copies(wait_for_points($node, $alone, 4))),
+	[ "SELECT 'before'", "SELECT 'nobody reads'" ],
+	'removed while there is no shipper: delivered by the next one');
+
+# Rings are given back when their sessions end, though nobody traces any more.
+my @wires = map { session(context()) } 1 .. 20;
+my @rings = @{ rings($directory) };
+cmp_ok(scalar @rings, '>=', 20, 'each session has a ring');
+is(scalar(grep { -s $_ > 72 * 1024 } @rings), 0, 'of 64 kB, as long as no more is needed');
+$_->finish for @wires;
+my $begin = time;
+usleep(50_000) while time - $begin < 10 && @{ rings($directory) };
+is_deeply(rings($directory), [], 'they are gone with their sessions');
+cmp_ok(time - $begin, '<', 5, 'soon');
+
+# A server that is stopped under its sessions delivers everything, and leaves no ring.
+my @contexts = map { context() } 1 .. 20;
+@wires = map { session($_) } @contexts;
+$node->stop('fast');
+is_deeply(rings($directory), [], 'a server that is stopped leaves no ring');
+is_deeply([ map { @{ shape(points($node, $_)) } } @contexts ],
+	[ ("SELECT 'before'") x 20 ], 'for everything is delivered');
+
+is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
+done_testing();
