@@ -189,7 +189,10 @@ has_ended(run_child *child)
 	return true;
 }
 
-/* The kernel sends what comes of the terminal to the command as well. */
+/*
+ * The kernel sends what comes of the terminal to the command as well. What comes of our
+ * own writes, such as SIGXFSZ of a spool that may not grow, is nothing of the command's.
+ */
 static void
 hand_on(const run_child *child, const struct signalfd_siginfo *info)
 {
@@ -205,7 +208,8 @@ hand_on(const run_child *child, const struct signalfd_siginfo *info)
 		case SIGTTOU:
 			return;
 		default:
-			if (info->ssi_code > 0 || (pid_t) info->ssi_pid == child->pid)
+			if (info->ssi_code > 0 || (pid_t) info->ssi_pid == child->pid ||
+				(pid_t) info->ssi_pid == getpid())
 				return;
 			if (info->ssi_code != SI_QUEUE ||
 				sigqueue(child->pid, signo, value) != 0)
