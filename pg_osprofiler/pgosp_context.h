@@ -62,6 +62,9 @@ extern const pgospContext *pgosp_context_of_setting(void);
  * of a comment; an empty one takes it back. Is it accepted? May raise an error. */
 extern bool pgosp_context_set_next(osp_str text);
 
+/* Is this the text that the client sent, in whatever protocol? */
+extern bool pgosp_context_is_of_client(const char *string);
+
 /* The client has set this application_name: if it is a traceparent, and nothing else,
  * it is the context of the client's next statement. */
 extern void pgosp_context_of_application_name(osp_str name);

@@ -127,9 +127,8 @@ remember_comment(osp_str info, osp_str hmac)
 	memcpy(comment_bytes + info.len, hmac.ptr, hmac.len);
 }
 
-/* Is this the text that the client sent? */
-static bool
-is_of_client(const char *string)
+bool
+pgosp_context_is_of_client(const char *string)
 {
 	return debug_query_string != NULL &&
 		   (debug_query_string == string ||
@@ -190,7 +189,7 @@ context_of_comment(const char *string, int location, int length)
 
 	if (!pgosp_comment_gate ||
 		!pgosp_may_have_comment(string, location, length) ||
-		!is_of_client(string) || is_executed_again())
+		!pgosp_context_is_of_client(string) || is_executed_again())
 		return NULL;
 	found = pgosp_text_context(
 		string, location, length, bytes, &info, &hmac, &loose);
@@ -309,7 +308,7 @@ pgosp_context_of_application_name(osp_str name)
 void
 pgosp_context_use_up(const char *string)
 {
-	if (unlikely(pgosp_has_next_context) && is_of_client(string))
+	if (unlikely(pgosp_has_next_context) && pgosp_context_is_of_client(string))
 		forget_next();
 }
 
@@ -350,7 +349,7 @@ may_sample(const char *string, const pgospContext *found)
 {
 	return pgosp_sample_rate > 0 && !is_accepted(found) &&
 		   (found == NULL || !found->unsampled) && !IsParallelWorker() &&
-		   is_of_client(string);
+		   pgosp_context_is_of_client(string);
 }
 
 const pgospContext *
@@ -362,7 +361,7 @@ pgosp_context_of_statement(const char *string, int location, int length)
 	{
 		if (is_call(string, location))
 			return NULL;
-		if (pgosp_has_next_context && is_of_client(string))
+		if (pgosp_has_next_context && pgosp_context_is_of_client(string))
 			found = better(found, &next);
 		if (!is_accepted(found) &&
 			(pgosp_has_trace_info || pgosp_has_trace_hmac))

@@ -100,8 +100,9 @@ brings_context(const PlannedStmt *pstmt, const pgospStatementFacts *facts)
 
 	if (!pgosp_accept_application_name || !pgosp_accept_traceparent ||
 		!IsA(set, VariableSetStmt) || pgosp_current != NULL ||
-		facts->string != debug_query_string || set->name == NULL ||
-		pg_strcasecmp(set->name, "application_name") != 0)
+		set->name == NULL ||
+		pg_strcasecmp(set->name, "application_name") != 0 ||
+		!pgosp_context_is_of_client(facts->string))
 		return false;
 	pgosp_context_use_up(facts->string);
 	if (set->kind == VAR_SET_VALUE)
