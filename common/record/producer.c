@@ -183,36 +183,6 @@ is_read_elsewhere(const osp_producer *producer)
 		   __atomic_load_n(&producer->ring.header->seen, __ATOMIC_RELAXED) != 0;
 }
 
-/*
- * Replaces the ring by another one of this capacity: by its successor in the same
- * run directory, or by one in the directory that has taken its place.
- */
-static bool
-replace_ring(osp_producer *producer, size_t capacity, bool create)
-{
-	osp_producer next = *producer;
-	bool is_read = is_read_elsewhere(producer);
-
-	/* From another root the path is another one. */
-	if (osp_root_directory() != producer->root)
-		return false;
-	memset(&next.ring, 0, sizeof(next.ring));
-	next.stat = NULL;
-	if (open_ring(&next, create, capacity, NULL) != OSP_OK)
-		return false;
-	next.ring.on_full = producer->ring.on_full;
-	hand_on_header(&next.ring, &producer->ring);
-	if (memcmp(&next.stat->id, &producer->stat->id, sizeof(osp_uuid)) == 0)
-		next.ring.header->predecessor = OSP_RING_PREDECESSOR(producer->number);
-	else if (!is_read)
-		put_again(&next.ring, &producer->ring);
-	next.ring.header->grows_to = producer->ring_size;
-	next.ring.grow = producer->ring.grow;
-	let_go(producer);
-	*producer = next;
-	return true;
-}
-
 /* Is our ring no longer where a shipper that begins now would find it? */
 static bool
 is_lost(const osp_producer *producer)
@@ -237,6 +207,36 @@ is_lost(const osp_producer *producer)
 	osp_ring_unmap(&there);
 	(void) close(dir_fd);
 	return lost;
+}
+
+/*
+ * Replaces the ring by another one of this capacity: by its successor in the same
+ * run directory, or by one in the directory that has taken its place.
+ */
+static bool
+replace_ring(osp_producer *producer, size_t capacity, bool create)
+{
+	osp_producer next = *producer;
+	bool is_read = is_read_elsewhere(producer);
+
+	/* From another root the path is another one. */
+	if (osp_root_directory() != producer->root)
+		return false;
+	memset(&next.ring, 0, sizeof(next.ring));
+	next.stat = NULL;
+	if (open_ring(&next, create, capacity, NULL) != OSP_OK)
+		return false;
+	next.ring.on_full = producer->ring.on_full;
+	hand_on_header(&next.ring, &producer->ring);
+	if (!is_read && is_lost(producer))
+		put_again(&next.ring, &producer->ring);
+	else if (memcmp(&next.stat->id, &producer->stat->id, sizeof(osp_uuid)) == 0)
+		next.ring.header->predecessor = OSP_RING_PREDECESSOR(producer->number);
+	next.ring.header->grows_to = producer->ring_size;
+	next.ring.grow = producer->ring.grow;
+	let_go(producer);
+	*producer = next;
+	return true;
 }
 
 /* Is it time to try again to replace the ring? */

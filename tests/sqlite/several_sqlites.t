@@ -85,6 +85,86 @@ drain
 same "SQLCipher's shell" sqlcipher :memory: "PRAGMA key='x'; SELECT sqlite_version()"
 drain
 
+# --- modules that are linked with a SQLite, as the drivers of Perl are ---------------
+
+# Each uses the SQLite that it is linked with: another library's, or one of its own.
+cat >"$WORK/module.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+
+int sqlite3_open(const char *, void **);
+int sqlite3_exec(void *, const char *, int (*)(void *, int, char **, char **),
+				 void *, char **);
+int sqlite3_prepare_v2(void *, const char *, int, void **, const char **);
+int sqlite3_step(void *);
+const char *sqlite3_column_text(void *, int);
+int sqlite3_finalize(void *);
+int sqlite3_close(void *);
+const char *sqlite3_libversion(void);
+
+int
+use(const char *path)
+{
+	void *db;
+	void *stmt;
+	int rc = sqlite3_open(path, &db);
+
+	rc += sqlite3_exec(db, "PRAGMA key = 'pass'", NULL, NULL, NULL);
+	rc += sqlite3_exec(db, "CREATE TABLE t(a)", NULL, NULL, NULL);
+	rc += sqlite3_prepare_v2(db, "SELECT sqlite_version()", -1, &stmt, NULL);
+	printf("%d %s ", sqlite3_step(stmt), sqlite3_column_text(stmt, 0));
+	rc += sqlite3_finalize(stmt) + sqlite3_close(db);
+	printf("%s %d\n", sqlite3_libversion(), rc);
+	return rc;
+}
+END
+cat >"$WORK/host.c" <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+int
+main(int argc, char **argv)
+{
+	int failed = 0;
+	int i;
+
+	for (i = 1; i < argc; i++)
+	{
+		void *lib = dlopen(argv[i], RTLD_NOW | RTLD_LOCAL);
+		int (*use)(const char *) = NULL;
+		char start[7] = "";
+		char path[256];
+		FILE *file;
+
+		if (lib != NULL)
+			use = (int (*)(const char *)) dlsym(lib, "use");
+		snprintf(path, sizeof(path), "%s.db", argv[i]);
+		remove(path);
+		if (use == NULL || use(path) != 0)
+		{
+			failed++;
+			continue;
+		}
+		file = fopen(path, "r");
+		printf("%s\n", file != NULL && fgets(start, 7, file) != NULL &&
+			strcmp(start, "SQLite") == 0 ? "plain" : "encrypted");
+		if (file != NULL)
+			fclose(file);
+	}
+	return failed;
+}
+END
+build "$WORK/module.c" "$WORK/cipher.so" -shared -fPIC -l:libsqlcipher.so.0
+build "$WORK/module.c" "$WORK/plain.so" -shared -fPIC -lsqlite3
+build "$WORK/host.c" "$WORK/host" -ldl
+same "a module linked with SQLCipher" "$WORK/host" "$WORK/cipher.so"
+same "before one linked with SQLite" "$WORK/host" "$WORK/cipher.so" "$WORK/plain.so"
+same "after one linked with SQLite" "$WORK/host" "$WORK/plain.so" "$WORK/cipher.so"
+is "$(preloaded "$WORK/host" "$WORK/cipher.so" | tail -n 1)" encrypted \
+	"what a module linked with SQLCipher writes is encrypted"
+drain
+
 # --- two of them in one program, on threads and by the table of extensions ----------
 
 cat >"$WORK/two.c" <<'END'

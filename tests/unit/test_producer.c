@@ -389,6 +389,17 @@ test_abandon_after_fork(void **state)
 	osp_producer_close(&a);
 }
 
+static void
+remove_ring(uint64_t number)
+{
+	char name[OSP_RING_NAME_MAX];
+	char path[sizeof(run_path) + sizeof(name)];
+
+	osp_ring_name(name, number);
+	(void) snprintf(path, sizeof(path), "%s/%s", run_path, name);
+	assert_int_equal(unlink(path), 0);
+}
+
 static int
 open_run_anew(void)
 {
@@ -433,7 +444,7 @@ test_directory_removed(void **state)
 
 /* The same of a producer that ends before its ring is full. */
 static void
-test_directory_removed_before_end(void **state)
+test_removed_before_end(void **state)
 {
 	osp_producer producer;
 	int64_t number;
@@ -453,6 +464,24 @@ test_directory_removed_before_end(void **state)
 		read_rings(&next);
 		assert_int_equal(next, number + 1);
 	}
+
+	/* The file of its ring alone was removed. */
+	open_producer(&producer, 1024 * 1024);
+	assert_true(commit_point(&producer, number++, 1000));
+	remove_ring(producer.number);
+	osp_producer_close(&producer);
+	read_rings(&next);
+	assert_int_equal(next, number);
+
+	/* The same of one that grows. */
+	open_producer(&producer, 256 * 1024);
+	assert_true(commit_point(&producer, number++, 1000));
+	remove_ring(producer.number);
+	while (producer.ring.capacity < 256 * 1024)
+		assert_true(commit_point(&producer, number++, 1000));
+	read_rings(&next);
+	assert_int_equal(next, number);
+	osp_producer_close(&producer);
 
 	/* What was delivered makes no new directory. */
 	open_producer(&producer, 1024 * 1024);
@@ -530,7 +559,7 @@ main(void)
 		RUN_TEST(test_file_size_limit),
 		RUN_TEST(test_abandon_after_fork),
 		RUN_TEST(test_directory_removed),
-		RUN_TEST(test_directory_removed_before_end),
+		RUN_TEST(test_removed_before_end),
 		RUN_TEST(test_directory_moved),
 		RUN_TEST(test_labels),
 	};
