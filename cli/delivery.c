@@ -434,7 +434,8 @@ cli_mark_describe(const cli_mark *mark, char *out, size_t size)
 		(void) snprintf(out,
 						size,
 						"points wait in %s, where no shipper is at work ("
-						"'osprofiler agent --run-directory %s' is one)",
+						"'osprofiler agent --once --run-directory %s' "
+						"delivers them)",
 						dir->path,
 						dir->path);
 	else if (totals.stat.spool_points > 0)

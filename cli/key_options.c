@@ -21,11 +21,13 @@ cli_keys_open(const char *given)
 		cli_error("%s", err.msg);
 		return NULL;
 	}
-	status =
-		osp_keyring_new(&osp_allocator_default,
-						osp_str_of(given != NULL ? given : config.hmac_keys),
-						&ring,
-						&err);
+	status = osp_config_need_keys(&config, &err);
+	if (status == OSP_OK)
+		status = osp_keyring_new(
+			&osp_allocator_default,
+			osp_str_of(given != NULL ? given : config.hmac_keys),
+			&ring,
+			&err);
 	if (status == OSP_OK && given == NULL && config.hmac_keys_file[0] != '\0')
 		status = osp_keyring_add_file(ring, config.hmac_keys_file, &err);
 	osp_config_term(&config);

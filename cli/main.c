@@ -9,11 +9,12 @@
 #include "line/help_topics.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
-
 
 typedef struct command
 {
@@ -153,6 +154,27 @@ find_similar(const char *word)
 	return best;
 }
 
+/* Is it a program that a shell would find? */
+static bool
+is_program(const char *name)
+{
+	const char *dir = getenv("PATH");
+	char path[PATH_MAX];
+	size_t len;
+
+	if (strchr(name, '/') != NULL)
+		return access(name, X_OK) == 0;
+	for (; dir != NULL && *dir != '\0'; dir += len + (dir[len] == ':'))
+	{
+		len = strcspn(dir, ":");
+		if (snprintf(path, sizeof(path), "%.*s/%s", (int) len, dir, name) <
+				(int) sizeof(path) &&
+			access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 report_no_command(int argc, char **argv)
 {
@@ -162,7 +184,12 @@ report_no_command(int argc, char **argv)
 	if (!is_group(argv[1]))
 	{
 		similar = find_similar(argv[1]);
-		if (similar == NULL)
+		if (similar == NULL && is_program(argv[1]))
+			cli_usage("no command '%s'; to trace the program of this name: "
+					  "osprofiler run -- %s",
+					  argv[1],
+					  argv[1]);
+		else if (similar == NULL)
 			cli_usage("no command '%s'", argv[1]);
 		else
 			cli_usage("no command '%s'; did you mean '%s%s%s'?",

@@ -279,12 +279,10 @@ report_absence(const cli_source *source, const char *name,
 	if (why[0] != '\0')
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
 	if (source->missing.code == OSP_ENOENT)
-		return cli_error(
-			"no trace '%s' in %s: %s (nothing was stored there yet; "
-			"'osprofiler doctor' tries it)",
-			name,
-			shown,
-			source->missing.msg);
+		return cli_error("no trace '%s' in %s: %s" CLI_NOTHING_YET,
+						 name,
+						 shown,
+						 source->missing.msg);
 	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
 					 "which traces this collector has, and give the whole id; "
 					 "--connection-string names another collector, --server '' "
@@ -307,8 +305,8 @@ report_waiting(const cli_mark *mark, const char *name)
 		path = cli_mark_find_trace(mark, &id);
 	if (path != NULL)
 		cli_error("the trace is not complete: points of it wait in %s, where "
-				  "no shipper is at work ('osprofiler agent --run-directory "
-				  "%s' is one)",
+				  "no shipper is at work ('osprofiler agent --once "
+				  "--run-directory %s' delivers them)",
 				  path,
 				  path);
 }

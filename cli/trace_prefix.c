@@ -84,7 +84,8 @@ find_last(cli_collector *collector, char id[OSP_ID_MAX + 1])
 	if (list_traces(collector, &filter, keep_newest, &last) != CLI_OK)
 		return CLI_FAILED;
 	if (last.id[0] == '\0')
-		return cli_error("there is no trace in %s", collector->shown);
+		return cli_error("there is no trace in %s" CLI_NOTHING_YET,
+						 collector->shown);
 	memcpy(id, last.id, sizeof(last.id));
 	return CLI_OK;
 }

@@ -40,8 +40,33 @@ server_has_it(doctor *d)
 	return has;
 }
 
-/* Proposes the server's collector here if it is known and can be shared, else ours
- * there. */
+/* Is ours a service that a server can use, with nothing secret in its name? */
+static bool
+can_be_shared(const doctor *d)
+{
+	const char *ours = d->config.connection_string;
+
+	return strcmp(ours, d->collector_shown) == 0 &&
+		   strncmp(ours, "sqlite:", 7) != 0 && strncmp(ours, "file:", 5) != 0 &&
+		   strchr(ours, '\'') == NULL;
+}
+
+static void
+mend_server(const doctor *d, doctor_result *r)
+{
+	osp_buf statement;
+
+	osp_buf_init(&statement, &osp_allocator_default, 16 * 1024);
+	osp_buf_addf(&statement,
+				 "ALTER SYSTEM SET osprofiler.connection_string = '%s'",
+				 d->config.connection_string);
+	if (osp_buf_status(&statement) == OSP_OK)
+		doctor_mend_sql(d, r, statement.ptr, "SELECT pg_reload_conf()");
+	osp_buf_term(&statement);
+}
+
+/* Proposes our collector to a server that names none, else the server's here, if they
+ * can be shared. */
 static void
 mend_collector(doctor *d, doctor_result *r)
 {
@@ -49,7 +74,10 @@ mend_collector(doctor *d, doctor_result *r)
 	const char *theirs =
 		ask_value(d, "SHOW osprofiler.connection_string", &answer);
 
-	if (theirs != NULL && theirs[0] != '\0' && strstr(theirs, "***") == NULL)
+	if (theirs != NULL && theirs[0] == '\0' && can_be_shared(d))
+		mend_server(d, r);
+	else if (theirs != NULL && theirs[0] != '\0' &&
+			 strstr(theirs, "***") == NULL)
 	{
 		doctor_mend(r, "export OSPROFILER_CONNECTION_STRING=");
 		doctor_mend_word(r, theirs);

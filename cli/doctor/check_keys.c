@@ -25,28 +25,60 @@ report_file(doctor_result *r, const char *path, const osp_error *err)
 					  "the file");
 }
 
+/* Makes a file of keys where this command looks for one. */
 static void
-report_none(doctor_result *r)
+mend_none(doctor_result *r)
 {
+	char path[OSP_RUNDIR_PATH_MAX + 64];
+	char directory[sizeof(path)];
+	osp_error err;
+
+	if (osp_config_default_keys_file(path, sizeof(path), &err) != OSP_OK)
+	{
+		doctor_advise(r, "%s", err.msg);
+		return;
+	}
+	memcpy(directory, path, sizeof(path));
+	*strrchr(directory, '/') = '\0';
+	doctor_advise(r, "a new key, in a file that only you can read:");
+	doctor_mend(r, "(umask 077; mkdir -p ");
+	doctor_mend_word(r, directory);
+	doctor_mend(r, "; od -An -N16 -tx1 /dev/urandom | tr -d ' ' >");
+	doctor_mend_word(r, path);
+	doctor_mend(r, ")");
+}
+
+static void
+report_none(const doctor *d, doctor_result *r)
+{
+	if (d->config.hmac_keys_file[0] != '\0')
+	{
+		doctor_wrong(r, "there is no key in %s", d->config.hmac_keys_file);
+		doctor_mend(r, "od -An -N16 -tx1 /dev/urandom | tr -d ' ' >>");
+		doctor_mend_word(r, d->config.hmac_keys_file);
+		return;
+	}
 	doctor_wrong(r,
 				 "there is no key, so nothing is traced but by "
 				 "'osprofiler run', which makes one that no server knows");
-	doctor_advise(r, "a new key, for the server's file of keys too:");
-	doctor_mend(r,
-				"export OSPROFILER_HMAC_KEYS=$(od -An -N16 -tx1 /dev/urandom "
-				"| tr -d ' \\n')");
+	mend_none(r);
 }
 
 void
 check_keys(doctor *d, doctor_result *r)
 {
-	const char *file = d->config.hmac_keys_file;
+	const char *file;
 	osp_error err = {OSP_OK, ""};
-	osp_status status = osp_keyring_new(&osp_allocator_default,
-										osp_str_of(d->config.hmac_keys),
-										&d->keys,
-										&err);
+	osp_status status = osp_config_need_keys(&d->config, &err);
 
+	osp_keyring_free(d->keys);
+	d->keys = NULL;
+	file = d->config.hmac_keys_file;
+	if (status == OSP_OK)
+		status = osp_keyring_new(&osp_allocator_default,
+								 osp_str_of(d->config.hmac_keys),
+								 &d->keys,
+								 &err);
 	if (status == OSP_OK && file[0] != '\0')
 		status = osp_keyring_add_file(d->keys, file, &err);
 	if (status != OSP_OK)
@@ -55,7 +87,7 @@ check_keys(doctor *d, doctor_result *r)
 		report_file(r, file, &err);
 	}
 	else if (osp_keyring_count(d->keys) == 0)
-		report_none(r);
+		report_none(d, r);
 	else if (!d->config.enabled)
 	{
 		doctor_wrong(r, "tracing is switched off: enabled is false");

@@ -40,7 +40,6 @@ report_missing(const doctor *d, doctor_result *r, const char *named_in,
 				 "this session has not loaded it: neither "
 				 "session_preload_libraries nor shared_preload_libraries nor "
 				 "local_preload_libraries names osprofiler");
-	doctor_advise(r, "as a superuser:");
 	doctor_mend_sql(d, r, alter, "SELECT pg_reload_conf()");
 }
 
@@ -64,7 +63,6 @@ check_module(doctor *d, doctor_result *r)
 	else if (enabled != NULL && strcmp(enabled, "off") == 0)
 	{
 		doctor_wrong(r, "it is loaded, but osprofiler.enabled is off");
-		doctor_advise(r, "as a superuser:");
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM SET osprofiler.enabled = on",

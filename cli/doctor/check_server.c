@@ -39,7 +39,9 @@ report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 	else
 		doctor_advise(r,
 					  "give the connection that psql needs: osprofiler doctor "
-					  "'host=... dbname=... user=...'");
+					  "'host=... dbname=... user=...', as a user whom the "
+					  "server lets in (on Debian: sudo -u postgres osprofiler "
+					  "doctor ...)");
 }
 
 void

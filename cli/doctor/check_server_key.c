@@ -8,6 +8,7 @@
  * waits for.
  */
 #include "doctor/doctor.h"
+#include "shell_text.h"
 
 static const char set_context[] =
 	"SELECT pg_catalog.set_config('osprofiler.trace_info', $1, false), "
@@ -23,45 +24,105 @@ sign_context(doctor *d, osp_headers *headers)
 	return osp_context_sign(d->keys, 0, &id, &id, headers);
 }
 
-/* The server's file of keys, whole; empty: there is none, or this user may not know
- * it. */
+/* The server's file of keys; empty: there is none. An error: this user may not know
+ * it. A relative path begins where the server's processes work. */
 static const char question_file[] =
-	"SELECT CASE WHEN f = '' OR f LIKE '/%' THEN f ELSE "
-	"pg_catalog.current_setting('data_directory') || '/' || f END "
-	"FROM pg_catalog.current_setting('osprofiler.hmac_keys_file') f";
+	"SELECT pg_catalog.current_setting('osprofiler.hmac_keys_file')";
 
+/* A constant of SQL. */
+static void
+add_literal(osp_buf *out, osp_str text)
+{
+	size_t i;
+
+	osp_buf_add_char(out, '\'');
+	for (i = 0; i < text.len; i++)
+	{
+		if (text.ptr[i] == '\'')
+			osp_buf_add_char(out, '\'');
+		osp_buf_add_char(out, text.ptr[i]);
+	}
+	osp_buf_add_char(out, '\'');
+}
+
+/* A file of keys for a server that has none: in its data directory, where its
+ * processes work. */
+#define NEW_FILE "osprofiler.keys"
+
+/* " -c STATEMENT" */
+static void
+mend_statement(doctor_result *r, const char *statement)
+{
+	doctor_mend(r, " -c ");
+	doctor_mend_word(r, statement);
+}
+
+/* Has the server's own process append a line to its file of keys: it may do that, the
+ * file is closed to others, and the key is in no text of a statement. */
+static void
+mend_append(doctor_result *r, const char *file)
+{
+	osp_buf statement;
+	osp_buf command;
+
+	osp_buf_init(&command, &osp_allocator_default, 2 * PATH_MAX);
+	osp_buf_init(&statement, &osp_allocator_default, 4 * PATH_MAX);
+	osp_buf_add_str(&command, OSP_STR("umask 077; cat >>"));
+	cli_add_quoted(&command, osp_str_of(file));
+	osp_buf_add_str(&statement, OSP_STR("COPY osprofiler_keys TO PROGRAM "));
+	add_literal(&statement, osp_buf_str(&command));
+	if (osp_buf_status(&statement) == OSP_OK)
+		mend_statement(r, statement.ptr);
+	osp_buf_term(&command);
+	osp_buf_term(&statement);
+}
+
+/* Sends the key that signs here to the file of keys there. */
 static void
 add_mend(doctor *d, doctor_result *r, const char *file)
 {
-	bool in_file = d->config.hmac_keys[0] == '\0';
+	bool here_in_file = d->config.hmac_keys[0] == '\0';
 
 	doctor_advise(r,
-				  "as the server's user, add the key that signs here; or take "
-				  "one of the server's keys here, in OSPROFILER_HMAC_KEYS");
-	doctor_mend(r,
-				in_file ? "cat \"$OSPROFILER_HMAC_KEYS_FILE\" >>"
-						: "echo \"$OSPROFILER_HMAC_KEYS\" >>");
-	doctor_mend_word(r, file);
-	doctor_mend(r, " && ");
-	doctor_mend_sql(d, r, "SELECT pg_reload_conf()", NULL);
+				  "as a superuser, give the server the key that signs here; or "
+				  "take one of the server's keys here, in "
+				  "OSPROFILER_HMAC_KEYS_FILE");
+	if (!here_in_file)
+		doctor_mend(r, "printenv OSPROFILER_HMAC_KEYS | ");
+	cli_server_add_psql(d->server, &r->mend);
+	mend_statement(r, "CREATE TEMP TABLE osprofiler_keys (line text)");
+	mend_statement(r, "\\copy osprofiler_keys FROM pstdin");
+	mend_append(r, file[0] != '\0' ? file : NEW_FILE);
+	if (file[0] == '\0')
+		mend_statement(r,
+					   "ALTER SYSTEM SET osprofiler.hmac_keys_file = "
+					   "'" NEW_FILE "'");
+	mend_statement(r, "SELECT pg_reload_conf()");
+	if (here_in_file)
+	{
+		doctor_mend(r, " <");
+		doctor_mend_word(r, d->config.hmac_keys_file);
+	}
 }
 
 static void
 report_keys(doctor *d, doctor_result *r)
 {
 	cli_answer *answer = NULL;
-	const char *file = "";
 
+	/* Who may not know the file may not add a key either. */
+	if (doctor_mend_as_owner(d, r))
+		return;
 	if (cli_server_ask(d->server, question_file, 0, NULL, &answer, NULL) ==
 		OSP_OK)
-		file = cli_answer_value(answer, 0, 0);
-	if (file[0] != '\0')
-		add_mend(d, r, file);
+		add_mend(d, r, cli_answer_value(answer, 0, 0));
 	else
 		doctor_advise(r,
-					  "put the key that signs here into a file that only the "
-					  "server's user can read, name it in "
-					  "osprofiler.hmac_keys_file, and reload the server");
+					  "have an administrator of the server add the key that "
+					  "signs here to its file of keys "
+					  "(osprofiler.hmac_keys_file): "
+					  "'osprofiler doctor', called by a superuser with this "
+					  "key, says how");
 	cli_answer_free(answer);
 }
 

@@ -57,16 +57,14 @@ mend_agent(const doctor *d, doctor_result *r)
 {
 	char own[PATH_MAX];
 	char statement[PATH_MAX + 64];
-	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
-	if (len <= 0 || memchr(own, '\'', (size_t) len) != NULL)
+	if (!doctor_own_path(own) || strchr(own, '\'') != NULL)
 		return;
-	own[len] = '\0';
 	(void) snprintf(statement,
 					sizeof(statement),
 					"ALTER SYSTEM SET osprofiler.agent = '%s'",
 					own);
-	doctor_advise(r, "as a superuser, if the server runs on this machine:");
+	doctor_advise(r, "if the server runs on this machine, ");
 	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()");
 }
 

@@ -13,6 +13,17 @@
 #define JSON_MAX 8192
 #define POINTS   2
 
+void
+doctor_new_ids(doctor *d)
+{
+	osp_uuid uuid;
+
+	osp_uuid_new(&uuid);
+	osp_uuid_text(&uuid, d->probe_id);
+	osp_uuid_new(&uuid);
+	osp_uuid_text(&uuid, d->server_trace_id);
+}
+
 /* A notification of the probe, as upstream writes it. */
 static void
 add_point(const doctor *d, const char *name, osp_buf *json)

@@ -26,6 +26,10 @@ static const char help[] =
 	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
 	"                            $XDG_RUNTIME_DIR/osprofiler, else\n"
 	"                            /dev/shm/osprofiler-<uid>\n"
+	"  --fix                     type the commands that are printed, one by one; "
+	"what\n"
+	"                            a shell has to do itself (export, unset) is "
+	"left to you\n"
 	"  --json                    as JSON\n"
 	"  -h, --help                this text\n"
 	"\n"
@@ -35,6 +39,7 @@ enum
 {
 	OPT_PROGRAM = CLI_OPT_FIRST_FREE,
 	OPT_RUN_DIRECTORY,
+	OPT_FIX,
 	OPT_JSON
 };
 
@@ -42,6 +47,7 @@ static const struct option longs[] = {
 	{"program", required_argument, NULL, OPT_PROGRAM},
 	CLI_COLLECTOR_OPTIONS,
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
+	{"fix", no_argument, NULL, OPT_FIX},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -75,6 +81,9 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 			case OPT_RUN_DIRECTORY:
 				d->run_directory_given = optarg;
 				break;
+			case OPT_FIX:
+				d->fix = true;
+				break;
 			case OPT_JSON:
 				args->json = true;
 				break;
@@ -97,7 +106,6 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 static void
 begin(doctor *d)
 {
-	osp_uuid uuid;
 	unsigned i;
 
 	memset(d, 0, sizeof(*d));
@@ -107,10 +115,7 @@ begin(doctor *d)
 		osp_buf_init(&d->results[i].advice, &osp_allocator_default, 16 * 1024);
 		osp_buf_init(&d->results[i].mend, &osp_allocator_default, 16 * 1024);
 	}
-	osp_uuid_new(&uuid);
-	osp_uuid_text(&uuid, d->probe_id);
-	osp_uuid_new(&uuid);
-	osp_uuid_text(&uuid, d->server_trace_id);
+	doctor_new_ids(d);
 }
 
 static void

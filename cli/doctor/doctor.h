@@ -64,6 +64,7 @@ typedef struct doctor
 	const char *connection_string;
 	const char *transport_url;
 	const char *run_directory_given;
+	bool fix; /* execute the command lines that mend something */
 
 	osp_config config;
 	char run_directory[OSP_RUNDIR_PATH_MAX];
@@ -105,9 +106,24 @@ void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 /* Appends a word to the command line, as a shell reads it back. */
 void doctor_mend_word(doctor_result *r, const char *word);
 
-/* Appends a call of psql that executes one or two statements; second may be NULL. */
+/* Appends a call of psql by which a superuser executes one or two statements, and says
+ * who is to do that; second may be NULL. */
 void doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
 					 const char *second);
+
+/* Proposes to call `osprofiler doctor --fix` as the user as whom a server on this
+ * machine runs, with the keys of this call, if the connection is of an ordinary user.
+ * False: it is not, or the server runs elsewhere. */
+bool doctor_mend_as_owner(const doctor *d, doctor_result *r) OSP_MUST_CHECK;
+
+/* The path of this command. False: unknown. */
+bool doctor_own_path(char path[PATH_MAX]) OSP_MUST_CHECK;
+
+/* --- doctor_fix.c --- */
+
+/* Executes the command line that mends a wrong step, says so on stderr, and tries the
+ * step again. */
+void doctor_fix(doctor *d, doctor_step step);
 
 /* --- doctor_print.c --- */
 
@@ -132,6 +148,11 @@ void check_server_key(doctor *d, doctor_result *r);
 void check_shipper(doctor *d, doctor_result *r);
 void check_arrival(doctor *d, doctor_result *r);
 void check_program(doctor *d, doctor_result *r);
+
+/* --- check_store.c --- */
+
+/* Other ids for the traces that are stored to try something. */
+void doctor_new_ids(doctor *d);
 
 /* --- check_read_back.c --- */
 

@@ -101,6 +101,8 @@ doctor_run(doctor *d)
 			doctor_skip(r, "it needs: %s", checks[obstacle].title);
 		else
 			checks[i].run(d, r);
+		if (d->fix && r->verdict == DOCTOR_WRONG)
+			doctor_fix(d, (doctor_step) i);
 		good = good && r->verdict != DOCTOR_WRONG;
 	}
 	return good;

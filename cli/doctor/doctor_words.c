@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "shell_text.h"
 
@@ -71,6 +72,43 @@ doctor_mend_word(doctor_result *r, const char *word)
 	cli_add_quoted(&r->mend, osp_str_of(word));
 }
 
+bool
+doctor_own_path(char path[PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	path[len > 0 ? len : 0] = '\0';
+	return len > 0;
+}
+
+/* Keys travel in the environment, for others see the words of a command. */
+bool
+doctor_mend_as_owner(const doctor *d, doctor_result *r)
+{
+	char owner[256];
+	char own[PATH_MAX];
+	uid_t uid;
+
+	if (cli_server_is_superuser(d->server) ||
+		!cli_server_owner(d->server, &uid, owner, sizeof(owner)) ||
+		uid == geteuid() || !doctor_own_path(own))
+		return false;
+	doctor_advise(r, "as the server's user, who is a superuser there:");
+	if (d->config.hmac_keys[0] == '\0' && d->config.hmac_keys_file[0] != '\0')
+	{
+		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(cat ");
+		doctor_mend_word(r, d->config.hmac_keys_file);
+		doctor_mend(r, ") ");
+	}
+	doctor_mend(r, "sudo --preserve-env=OSPROFILER_HMAC_KEYS -u ");
+	doctor_mend_word(r, owner);
+	doctor_mend(r, " ");
+	doctor_mend_word(r, own);
+	doctor_mend(r, " doctor --fix ");
+	cli_server_add_place(d->server, &r->mend);
+	return true;
+}
+
 void
 doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
 				const char *second)
@@ -78,6 +116,9 @@ doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
 	const char *const statements[] = {first, second};
 	size_t i;
 
+	if (doctor_mend_as_owner(d, r))
+		return;
+	doctor_advise(r, "as a superuser:");
 	cli_server_add_psql(d->server, &r->mend);
 	for (i = 0; i < 2 && statements[i] != NULL; i++)
 	{

@@ -21,11 +21,6 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "osprofiler/driver.h"
-
-/* For a driver that connects when it is opened; none of ours does. */
-#define CHECK_TIMEOUT_MS 1000
-
 static const char help[] =
 	"Usage: osprofiler run [OPTIONS] [--] COMMAND [ARGUMENT]...\n"
 	"\n"
@@ -65,6 +60,20 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* The first argument of the command that looks like an option of ours; NULL: none. */
+static const char *
+find_own_option(char *const *arguments)
+{
+	size_t i;
+
+	for (; *arguments != NULL; arguments++)
+		for (i = 0; longs[i].name != NULL; i++)
+			if (longs[i].val != 'h' && strncmp(*arguments, "--", 2) == 0 &&
+				strcmp(*arguments + 2, longs[i].name) == 0)
+				return *arguments;
+	return NULL;
+}
+
 static int
 read_args(int argc, char **argv, run_args *args)
 {
@@ -103,6 +112,7 @@ read_args(int argc, char **argv, run_args *args)
 	if (optind >= argc)
 		return cli_usage("a command to run is missing");
 	args->command = argv + optind;
+	args->misplaced = find_own_option(args->command + 1);
 	if (args->key != NULL &&
 		(args->key[0] == '\0' || strchr(args->key, ',') != NULL))
 		return cli_usage("--hmac-key is one key, not empty and without comma");
@@ -144,7 +154,11 @@ choose_key(run_state *run)
 						 sizeof(run->key) - 1);
 	memcpy(run->key, list, len);
 	run->key[len] = '\0';
-	if (len > 0 || run->config.hmac_keys_file[0] != '\0')
+	if (len > 0)
+		return CLI_OK;
+	if (osp_config_need_keys(&run->config, NULL) != OSP_OK)
+		return cli_error("out of memory");
+	if (run->config.hmac_keys_file[0] != '\0')
 		return CLI_OK;
 	run->random_key = true;
 	return make_random_key(run->key, sizeof(run->key));
@@ -192,37 +206,9 @@ choose_collector(run_state *run)
 		osp_config_need_connection(&run->config, &err) != OSP_OK)
 		return cli_error("%s", err.msg);
 	run->collector = run->config.connection_string;
+	osp_connection_string_redact(
+		osp_str_of(run->collector), run->address, sizeof(run->address));
 	return CLI_OK;
-}
-
-/* A connection string that no driver understands is refused before the command
- * starts. Whether the collector answers is another question. */
-static int
-check_collector(const run_state *run)
-{
-	osp_driver_options options;
-	osp_driver_conn *conn = NULL;
-	const osp_driver *driver;
-	osp_status status;
-	osp_error err;
-
-	if (osp_driver_find(osp_str_of(run->collector), &driver, &err) != OSP_OK)
-	{
-		(void) cli_error("%s", err.msg);
-		return CLI_USAGE;
-	}
-	memset(&options, 0, sizeof(options));
-	options.struct_size = sizeof(options);
-	options.alc = &osp_allocator_default;
-	options.connection_string = osp_str_of(run->collector);
-	options.timeout_ms = CHECK_TIMEOUT_MS;
-	status = driver->open(&options, &conn, &err);
-	if (status == OSP_OK)
-		driver->close(conn);
-	if (status != OSP_EINVAL)
-		return CLI_OK;
-	(void) cli_error("%s", err.msg);
-	return CLI_USAGE;
 }
 
 static osp_status
@@ -255,6 +241,7 @@ static osp_status
 start(run_state *run, int *exec_error, osp_error *err)
 {
 	run_env env = {.key = run->key[0] != '\0' ? run->key : NULL,
+				   .keys_file = run->config.hmac_keys_file,
 				   .headers = &run->headers,
 				   .run_directory = run->run_directory,
 				   .propagate = run->config.propagate,
@@ -327,13 +314,11 @@ prepare(run_state *run)
 	cli_report_unknown_settings(NULL);
 	result = choose_collector(run);
 	if (result == CLI_OK)
-		result = check_collector(run);
+		result = run_collector_check(run->collector, run->address);
 	if (result == CLI_OK)
 		result = choose_key(run);
 	if (result == CLI_OK)
 		result = make_context(run);
-	osp_connection_string_redact(
-		osp_str_of(run->collector), run->address, sizeof(run->address));
 	return result;
 }
 

@@ -55,6 +55,16 @@ run_collector run_collector_read(int dir_fd, osp_str configured,
 								 char bytes[RUN_COLLECTOR_MAX],
 								 osp_shipper_options *options) OSP_MUST_CHECK;
 
+/* --- run_check.c --- */
+
+/*
+ * CLI_OK, or CLI_USAGE after a message: no driver understands the connection string.
+ * A collector that does not answer is named in a message, and CLI_OK. shown is the
+ * connection string without its password.
+ */
+int run_collector_check(const char *connection_string,
+						const char *shown) OSP_MUST_CHECK;
+
 /* --- run_orphans.c: what runs that were killed left behind --- */
 
 /* Ships what lies in directories beside this one that nobody ships any more.
@@ -65,7 +75,8 @@ void run_orphans_deliver(const char *own_directory, osp_str configured);
 
 typedef struct run_env
 {
-	const char *key; /* NULL: as configured */
+	const char *key; /* NULL: those of keys_file */
+	const char *keys_file;
 	const osp_headers *headers;
 	const char *run_directory;
 	const char *propagate; /* as configured */
@@ -161,6 +172,8 @@ typedef struct run_args
 	bool quiet;
 	bool help;
 	char **command;
+	const char
+		*misplaced; /* an option of ours behind the command; NULL: none */
 } run_args;
 
 typedef struct run_state

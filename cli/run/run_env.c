@@ -175,6 +175,7 @@ set_variables(const run_env *env, osp_error *err)
 	const char *const variables[][2] = {
 		{"OSPROFILER_ENABLED", "true"},
 		{"OSPROFILER_HMAC_KEYS", env->key},
+		{"OSPROFILER_HMAC_KEYS_FILE", env->key == NULL ? env->keys_file : NULL},
 		{"OSPROFILER_TRACE_INFO", env->headers->trace_info},
 		{"OSPROFILER_TRACE_HMAC", env->headers->trace_hmac},
 		{"OSPROFILER_RUN_DIR", env->run_directory},

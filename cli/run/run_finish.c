@@ -12,6 +12,7 @@
 
 #include "cli.h"
 #include "osprofiler/driver.h"
+#include "shell_text.h"
 
 /* How long the last delivery may take, and how often signals are read meanwhile. */
 #define END_TIMEOUT_MS 10000
@@ -136,6 +137,7 @@ print_untraced(const osp_run_totals *totals)
 static void
 print_absence(const run_state *run, const osp_run_totals *totals)
 {
+	const char *misplaced = run->args->misplaced;
 	int status = run->child.status;
 
 	if (totals->stat.untraced > 0)
@@ -150,13 +152,35 @@ print_absence(const run_state *run, const osp_run_totals *totals)
 						 WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0)
 		(void) cli_error("no operation was seen before the command ended with "
-						 "exit status %d, so there is no trace",
-						 WEXITSTATUS(status));
+						 "exit status %d, so there is no trace%s%s%s",
+						 WEXITSTATUS(status),
+						 misplaced != NULL ? " ('" : "",
+						 misplaced != NULL ? misplaced : "",
+						 misplaced != NULL
+							 ? "' went to the command; options of 'osprofiler "
+							   "run' stand before it)"
+							 : "");
 	else
 		(void) cli_error("no operation was seen, so there is no trace. "
 						 "Programs that are statically linked, set-uid, bring "
 						 "their own libpq or SQLite, or use another driver "
 						 "cannot be traced this way");
+}
+
+static void
+print_no_key(const run_state *run)
+{
+	char conninfo[1024];
+	osp_buf word;
+
+	run_seen_conninfo(&run->follow.seen, conninfo, sizeof(conninfo));
+	osp_buf_init(&word, &osp_allocator_default, 4096);
+	cli_add_quoted(&word, osp_str_of(conninfo));
+	(void) cli_error("no HMAC key is configured, so the trace has no "
+					 "operations of a server; this makes one that the server "
+					 "knows: osprofiler doctor --fix %s",
+					 osp_buf_status(&word) == OSP_OK ? word.ptr : "''");
+	osp_buf_term(&word);
 }
 
 void
@@ -173,9 +197,7 @@ run_finish(run_state *run)
 	else
 		print_undelivered(run, &totals);
 	if (seen && run->random_key && run->follow.saw_libpq)
-		(void) cli_error("no HMAC key is configured, so the trace has no "
-						 "operations of a server: name a key that the server "
-						 "knows by OSPROFILER_HMAC_KEYS");
+		print_no_key(run);
 	if (seen)
 	{
 		print_untraced(&totals);

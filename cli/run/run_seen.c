@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "osprofiler/buf.h"
+#include "server/conninfo_text.h"
 
 #define CONNINFO_MAX 4096
 
@@ -96,36 +97,16 @@ run_seen_is_local(const run_seen *seen)
 		   strncmp(seen->server, "127.", 4) == 0;
 }
 
-/* "key=value ", the value in quotes where it needs them. */
-static void
-add_part(osp_buf *out, const char *key, const char *value)
-{
-	bool quoted = value[strcspn(value, " '\\\t")] != '\0';
-
-	if (value[0] == '\0')
-		return;
-	osp_buf_addf(
-		out, "%s%s=%s", out->len > 0 ? " " : "", key, quoted ? "'" : "");
-	for (; *value != '\0'; value++)
-	{
-		if (*value == '\'' || *value == '\\')
-			osp_buf_add_char(out, '\\');
-		osp_buf_add_char(out, *value);
-	}
-	if (quoted)
-		osp_buf_add_char(out, '\'');
-}
-
 void
 run_seen_conninfo(const run_seen *seen, char *out, size_t size)
 {
 	osp_buf text;
 
 	osp_buf_init(&text, &osp_allocator_default, CONNINFO_MAX);
-	add_part(&text, "host", seen->server);
-	add_part(&text, "port", seen->port);
-	add_part(&text, "dbname", seen->database);
-	add_part(&text, "user", seen->user);
+	cli_conninfo_add(&text, "host", seen->server);
+	cli_conninfo_add(&text, "port", seen->port);
+	cli_conninfo_add(&text, "dbname", seen->database);
+	cli_conninfo_add(&text, "user", seen->user);
 	(void) snprintf(out, size, "%s", text.len > 0 ? text.ptr : "");
 	osp_buf_term(&text);
 }

@@ -106,7 +106,7 @@ read_server(const char *conninfo, osp_keyring *keys, const char *name,
 	cli_server_close(server);
 	if (status != OSP_OK)
 		(void) cli_error("%s: %s",
-						 conninfo,
+						 conninfo[0] != '\0' ? conninfo : "the server",
 						 err.msg[0] != '\0' ? err.msg
 											: osp_status_text(status));
 }

@@ -7,11 +7,16 @@
  * libpq-fe.h declares them, so that building needs no libpq either.
  */
 #include "server/server_connection.h"
+#include "server/conninfo_text.h"
 #include "shell_text.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LIBRARY "libpq.so.5"
 
@@ -41,6 +46,7 @@ typedef struct libpq
 	char *(*PQport)(const PGconn *conn);
 	char *(*PQuser)(const PGconn *conn);
 	char *(*PQdb)(const PGconn *conn);
+	const char *(*PQparameterStatus)(const PGconn *conn, const char *name);
 	PGresult *(*PQexecParams)(PGconn *conn, const char *command, int count,
 							  const unsigned *types, const char *const *values,
 							  const int *lengths, const int *formats,
@@ -71,6 +77,7 @@ static const struct
 	FUNCTION(PQport),
 	FUNCTION(PQuser),
 	FUNCTION(PQdb),
+	FUNCTION(PQparameterStatus),
 	FUNCTION(PQexecParams),
 	FUNCTION(PQresultStatus),
 	FUNCTION(PQresultErrorField),
@@ -229,6 +236,36 @@ cli_answer_free(cli_answer *answer)
 		pq.PQclear((PGresult *) answer);
 }
 
+bool
+cli_server_is_superuser(const cli_server *server)
+{
+	const char *is = pq.PQparameterStatus(server->conn, "is_superuser");
+
+	return is != NULL && strcmp(is, "on") == 0;
+}
+
+bool
+cli_server_owner(const cli_server *server, uid_t *uid, char *name, size_t size)
+{
+	const char *directory = pq.PQhost(server->conn);
+	const struct passwd *owner;
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (directory == NULL || directory[0] != '/' ||
+		snprintf(path,
+				 sizeof(path),
+				 "%s/.s.PGSQL.%s",
+				 directory,
+				 pq.PQport(server->conn)) >= (int) sizeof(path) ||
+		stat(path, &st) != 0)
+		return false;
+	owner = getpwuid(st.st_uid);
+	*uid = st.st_uid;
+	return owner != NULL &&
+		   snprintf(name, size, "%s", owner->pw_name) < (int) size;
+}
+
 void
 cli_server_add_psql(const cli_server *server, osp_buf *out)
 {
@@ -252,4 +289,17 @@ cli_server_add_psql(const cli_server *server, osp_buf *out)
 		osp_buf_add_str(out, osp_str_of(parts[i].option));
 		cli_add_quoted(out, osp_str_of(parts[i].value));
 	}
+}
+
+void
+cli_server_add_place(const cli_server *server, osp_buf *out)
+{
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
+	cli_conninfo_add(&text, "host", pq.PQhost(server->conn));
+	cli_conninfo_add(&text, "port", pq.PQport(server->conn));
+	cli_conninfo_add(&text, "dbname", pq.PQdb(server->conn));
+	cli_add_quoted(out, osp_buf_str(&text));
+	osp_buf_term(&text);
 }

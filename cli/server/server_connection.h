@@ -9,6 +9,8 @@
 #ifndef OSPROFILER_CLI_SERVER_CONNECTION_H
 #define OSPROFILER_CLI_SERVER_CONNECTION_H
 
+#include <sys/types.h>
+
 #include "osprofiler/buf.h"
 
 typedef struct cli_server cli_server;
@@ -46,6 +48,18 @@ const char *cli_answer_value(const cli_answer *answer, int row, int column);
 
 /* NULL is fine. */
 void cli_answer_free(cli_answer *answer);
+
+/* May the user of this connection do everything? */
+bool cli_server_is_superuser(const cli_server *server) OSP_MUST_CHECK;
+
+/* The user of the operating system as whom the server runs, by the owner of its Unix
+ * socket. False: it is not connected by one. */
+bool cli_server_owner(const cli_server *server, uid_t *uid, char *name,
+					  size_t size) OSP_MUST_CHECK;
+
+/* Appends a CONNINFO, as one word of a shell, of the same database as whoever runs
+ * the command. */
+void cli_server_add_place(const cli_server *server, osp_buf *out);
 
 /* Appends a call of psql that connects to the same database as the same user,
  * without a password, for a shell. */

@@ -43,10 +43,10 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals)
 		return 0;
 	osp_buf_addf(out,
 				 "%llu bytes wait in rings, and no shipper is at work "
-				 "('osprofiler agent --run-directory ",
+				 "('osprofiler agent --once --run-directory ",
 				 (unsigned long long) totals->waiting_bytes);
 	cli_add_visible(out, osp_str_of(path));
-	osp_buf_add_str(out, OSP_STR("' is one)\n"));
+	osp_buf_add_str(out, OSP_STR("' delivers them)\n"));
 	return 1;
 }
 

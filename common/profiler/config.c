@@ -109,7 +109,6 @@ typedef struct source
 	osp_config *config;
 	const char *file;
 	unsigned line;
-	bool enabled_given;
 } source;
 
 static char **
@@ -197,7 +196,7 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 			if (!osp_parse_bool(value, (bool *) ((char *) config + s->offset)))
 				return set_value_error(to, s, value, "true or false", err);
 			if (s->offset == MEMBER(enabled))
-				to->enabled_given = true;
+				config->enabled_given = true;
 			return OSP_OK;
 		case KIND_RING_SIZE:
 			if (!osp_parse_size(value, &size) || size < OSP_RING_MIN ||
@@ -354,7 +353,7 @@ osp_config_load(osp_config *config, const osp_allocator *alc, const char *path,
 		osp_config_term(config);
 		return status;
 	}
-	if (!from.enabled_given)
+	if (!config->enabled_given)
 		config->enabled =
 			config->hmac_keys[0] != '\0' || config->hmac_keys_file[0] != '\0';
 	return OSP_OK;
@@ -463,6 +462,55 @@ osp_config_set_collector(osp_config *config, const char *connection_string,
 		OPENSSL_cleanse(joined.ptr, joined.len);
 	osp_buf_term(&joined);
 	return status;
+}
+
+/* The directory of the user's settings: XDG_CONFIG_HOME, else ~/.config. */
+static bool
+find_config_home(char *out, size_t size)
+{
+	const char *given = secure_getenv("XDG_CONFIG_HOME");
+	char home[CONNECTION_MAX];
+
+	if (given != NULL && given[0] == '/')
+		return snprintf(out, size, "%s", given) < (int) size;
+	return find_home(home, sizeof(home)) &&
+		   snprintf(out, size, "%s/.config", home) < (int) size;
+}
+
+osp_status
+osp_config_default_keys_file(char *out, size_t size, osp_error *err)
+{
+	char directory[CONNECTION_MAX];
+	int len;
+
+	if (size > 0)
+		out[0] = '\0';
+	if (!find_config_home(directory, sizeof(directory)))
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "there is no home directory for a file of keys; "
+							 "set OSPROFILER_HMAC_KEYS_FILE");
+	len = snprintf(out, size, "%s/osprofiler/hmac_keys", directory);
+	if (len >= 0 && (size_t) len < size)
+		return OSP_OK;
+	if (size > 0)
+		out[0] = '\0';
+	return osp_error_set(
+		err, OSP_EFULL, "the path of the file of keys is too long");
+}
+
+osp_status
+osp_config_need_keys(osp_config *config, osp_error *err)
+{
+	char path[CONNECTION_MAX + 64];
+
+	if (config->hmac_keys[0] != '\0' || config->hmac_keys_file[0] != '\0' ||
+		osp_config_default_keys_file(path, sizeof(path), NULL) != OSP_OK ||
+		access(path, F_OK) != 0)
+		return OSP_OK;
+	if (!config->enabled_given)
+		config->enabled = true;
+	return set_text(config, &config->hmac_keys_file, osp_str_of(path), err);
 }
 
 osp_status

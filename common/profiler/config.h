@@ -7,7 +7,7 @@
  *	  key                  environment                    default
  *	  enabled              OSPROFILER_ENABLED             true if there are keys
  *	  hmac_keys            OSPROFILER_HMAC_KEYS           none
- *	  hmac_keys_file       OSPROFILER_HMAC_KEYS_FILE      none
+ *	  hmac_keys_file       OSPROFILER_HMAC_KEYS_FILE      none, see below
  *	  connection_string    OSPROFILER_CONNECTION_STRING   sqlite, see below
  *	  transport_url        OSPROFILER_TRANSPORT_URL       none
  *	  trace_sqlalchemy     OSPROFILER_TRACE_SQLALCHEMY    true (statements)
@@ -28,6 +28,8 @@
  * connection string traces go to the SQLite database
  * $XDG_STATE_HOME/osprofiler/traces.db (~/.local/state if XDG_STATE_HOME is not
  * set, the user's entry in the system's database if HOME is not set either).
+ * The command osprofiler reads $XDG_CONFIG_HOME/osprofiler/hmac_keys (~/.config if
+ * XDG_CONFIG_HOME is not set) if no keys are configured and the file is there.
  * Set-uid programs read no variable.
  */
 #ifndef OSP_CONFIG_H
@@ -41,6 +43,7 @@
 typedef struct osp_config
 {
 	bool enabled;
+	bool enabled_given; /* by a setting; else it follows from the keys */
 	bool trace_sqlalchemy;
 	bool hide_params; /* values of parameters are not recorded */
 	bool filter_error_trace;
@@ -94,6 +97,18 @@ bool osp_config_name_get(size_t i, osp_config_name *out) OSP_MUST_CHECK;
  */
 osp_status osp_config_default_connection(char *out, size_t size,
 										 osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * The file of keys as said above, an absolute path; fails as the function before. The
+ * file need not be there.
+ */
+osp_status osp_config_default_keys_file(char *out, size_t size,
+										osp_error *err) OSP_MUST_CHECK;
+
+/* Sets hmac_keys_file to the default if no keys are configured and that file is there.
+ * OSP_ENOMEM. May ask the system's user database, as above. */
+osp_status osp_config_need_keys(osp_config *config,
+								osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Takes what a command line says of the collector (NULL or empty: nothing) in

@@ -31,6 +31,7 @@ delete $ENV{$_} for grep { /^OSPROFILER_/ } keys %ENV;
 delete @ENV{qw(NO_COLOR XDG_RUNTIME_DIR)};
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 $ENV{XDG_STATE_HOME} = "$dir/state";
+$ENV{XDG_CONFIG_HOME} = "$dir/config";
 $ENV{OSPROFILER_RUN_DIR} = "$dir/rings";
 $ENV{LC_ALL} = 'C.UTF-8';
 

@@ -150,6 +150,12 @@ SKIP:
 {
 	delete local $ENV{OSPROFILER_HMAC_KEYS};
 	broken('no key', 'keys', qr/there is no key/, mends => 1);
+	is((stat "$dir/config/osprofiler/hmac_keys")[2] & 0777, 0600, 'no key: the new file is closed to others');
+	like(run_ok('doctor'), qr{^good +keys +1, with those of \Q$dir\E/config/osprofiler/hmac_keys$}m, 'it is found where it was made');
+	like(run_ok('context', 'new'), qr/^X-Trace-HMAC: [0-9a-f]{40}$/m, 'it signs');
+	write_file("$dir/config/osprofiler/hmac_keys", "# none\n");
+	broken('a file without a key', 'keys', qr{there is no key in \Q$dir\E/config}, mends => 1);
+	unlink "$dir/config/osprofiler/hmac_keys";
 	local $ENV{OSPROFILER_HMAC_KEYS_FILE} = write_file("$dir/keys of mine", "SECRET_KEY\n");
 	chmod 0644, "$dir/keys of mine";
 	broken('a file of keys that others can read', 'keys', qr/others/, mends => 1);
@@ -267,6 +273,34 @@ SKIP:
 	broken('a libpq by RPATH', 'program', qr/its path stands in the program/, arguments => "--program $dir/rpath");
 	like(step(steps("osprofiler doctor --json --program $dir/usual"), 'program')->{found},
 		qr/libpq is seen by the library that stands in its place/, 'libpq by its usual name');
+}
+
+# --- what --fix types -----------------------------------------------------------
+
+{
+	local $ENV{OSPROFILER_HMAC_KEYS};
+	my ($status, $out, $err) = run_cli('doctor', '--fix');
+	my ($key) = slurp("$dir/config/osprofiler/hmac_keys") =~ /^([0-9a-f]{32})\n\z/;
+
+	is($status, 0, '--fix: makes a key');
+	like($out, qr/\nAll is good\.\n\z/, '--fix: says that all is good then');
+	like($err, qr/\A\$ \(umask 077; [^\n]+\)\n\z/, '--fix: prints what it types');
+	ok(defined $key && index($out . $err, $key) < 0, '--fix: the key is not shown');
+	($status, $out, $err) = run_cli('doctor', '--fix');
+	is("$status|$err", '0|', '--fix: types nothing if nothing is wrong');
+	unlink "$dir/config/osprofiler/hmac_keys";
+	write_file("$dir/config/file", '');
+	local $ENV{XDG_CONFIG_HOME} = "$dir/config/file";
+	($status, $out, $err) = run_cli('doctor', '--fix');
+	is($status, 1, '--fix: a command that fails');
+	like($err, qr/^osprofiler: doctor: this command failed, status \d+$/m, '--fix: that is said');
+	like($out, qr/^wrong +keys .*\n.*do: .*\n.*type: \(umask/m, '--fix: it is left to the user');
+}
+{
+	local $ENV{OSPROFILER_ENABLED} = 'false';
+	my ($status, $out, $err) = run_cli('doctor', '--fix');
+	is("$status|$err", '1|', '--fix: does not type what only changes a shell');
+	like($out, qr/type: export OSPROFILER_ENABLED=true$/m, '--fix: it is left to the user');
 }
 
 # --- wrong calls --------------------------------------------------------------

@@ -108,7 +108,7 @@ SKIP:
 	my ($status, $out, $err) = run_cli('status', '--run-directory', $lonely);
 	is("$status|$err", '3|', 'a ring that nobody empties: exit status');
 	like($out,
-		qr/\A\d+ bytes wait in rings, and no shipper is at work \('osprofiler agent --run-directory \Q$lonely\E' is one\)\nrun directory /,
+		qr/\A\d+ bytes wait in rings, and no shipper is at work \('osprofiler agent --once --run-directory \Q$lonely\E' delivers them\)\nrun directory /,
 		'a ring that nobody empties');
 
 	# Sessions that went without a ring, by the counter of the status file.

@@ -99,6 +99,11 @@ my @mistakes = (
 	['trace prune --older-than week', qr/must be a time such as/],
 	['help nosuch', qr/no command 'nosuch'/],
 	['--verbose status', qr/unknown option '--verbose'/],
+	['trace show last', qr/there is no trace in \S+ \(nothing was stored there yet; 'osprofiler doctor' tries it\)/],
+	['trace list --since yesterday', qr/must be a date, a date and a time \(UTC\), or a time before now such as 15m/],
+	['trace show --wait long id', qr/must be a time such as 30s/],
+	['sqlite3 app.db', qr/no command 'sqlite3'; to trace the program of this name: osprofiler run -- sqlite3/],
+	['/bin/true', qr{to trace the program of this name: osprofiler run -- /bin/true}],
 	# run
 	['run', qr/a command to run is missing/],
 	['run --hmac-key', qr/needs a value/],
@@ -106,6 +111,12 @@ my @mistakes = (
 	['run -c true', qr/unknown option '-c' \(options of the command stand behind it: osprofiler run \[OPTIONS\] COMMAND/],
 	['run --version', qr/unknown or ambiguous option '--version' \(options of the command stand behind it/],
 	['run nosuch', qr/cannot run 'nosuch': No such file/],
+	['run false --quiet', qr/exit status 1, so there is no trace \('--quiet' went to the command; options of 'osprofiler run' stand before it\)/],
+	['run true', qr/no operation was seen, so there is no trace\. Programs that are statically linked/],
+	['run sqlite3 :memory: "select 1"', qr/the collector redis:\/\/127\.0\.0\.1:1 cannot be reached now \(.*refused\); the trace waits for it in the run directory/,
+		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
+	['run --hmac-key a,b true', qr/--hmac-key is one key/],
+	['run true', qr/No such file/, OSPROFILER_HMAC_KEYS_FILE => "$dir/no.keys"],
 	['run -- --follow true', qr/cannot run '--follow'/],
 	# collectors
 	['trace list --connection-string redis', qr/must begin with SCHEME:/],
@@ -114,7 +125,10 @@ my @mistakes = (
 	['trace list --connection-string sqlite:////nosuch/traces.db', qr/nosuch/],
 	['trace list --connection-string redis://127.0.0.1:1', qr/refused/],
 	['trace list --connection-string a:// --connection-string b://', qr/given twice/],
-	['trace list', qr/cannot open \S*none\.db: No such file/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"],
+	['trace list', qr/cannot open \S*none\.db: No such file or directory \(nothing was stored there yet; 'osprofiler doctor' tries it\)/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"],
+	['trace list', qr/nothing was stored there yet/, OSPROFILER_CONNECTION_STRING => ''],
+	['trace list', qr/nothing was stored there yet/, OSPROFILER_SERVICE => ''],
+	['trace list --connection-string sqlite:///relative.db', qr{cannot open /\S*/relative\.db}],
 	['trace list', qr/there is no driver for nosuch/, OSPROFILER_CONNECTION_STRING => 'nosuch://x'],
 	['agent --once --connection-string sqlite:///relative.db', qr/with four slashes it is absolute/],
 	['agent --once --spool-limit huge', qr/spool-limit/],
@@ -138,6 +152,12 @@ my @mistakes = (
 	['run true', qr/others have access to it \(chmod 700 it\)/, OSPROFILER_RUN_DIR => "$dir/open.run"],
 	['run true', qr/run directory.*OSPROFILER_RUN_DIR/, OSPROFILER_RUN_DIR => '/proc/none'],
 	['agent --once', qr/others have access to it \(chmod 700 it\)/, OSPROFILER_RUN_DIR => "$dir/open.run"],
+	['status', qr{there is no run directory '\Q$dir\E/no\.xdg/osprofiler' \(another one is named by --run-directory\)}, OSPROFILER_RUN_DIR => '', XDG_RUNTIME_DIR => "$dir/no.xdg"],
+	['run true', qr/run directory.*; OSPROFILER_RUN_DIR names another one/, OSPROFILER_RUN_DIR => '', XDG_RUNTIME_DIR => '/proc/none'],
+	# another user, as with sudo
+	['run true', qr/roots\.run: Permission denied; OSPROFILER_RUN_DIR names another one/, uid => 54321,
+		OSPROFILER_RUN_DIR => "$dir/roots.run"],
+	['trace list', qr/Permission denied/, uid => 54321, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/roots.state/traces.db"],
 	# no home directory
 	['trace list', qr/there is no home directory for the default one; set OSPROFILER_CONNECTION_STRING/,
 		HOME => '', XDG_STATE_HOME => '', uid => 54321],
@@ -151,6 +171,7 @@ write_file("$dir/open.keys", "k\n");
 chmod 0644, "$dir/open.keys";
 write_file("$dir/bad.conf", "[profiler]\nring_size = huge\n");
 write_file("$dir/typo.conf", "[profiler]\nconection_string = x\n");
+mkdir "$dir/roots.$_", 0700 for 'run', 'state';
 mkdir "$dir/open.run";
 chmod 0755, $dir, "$dir/open.run";
 $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
@@ -158,6 +179,7 @@ for my $mistake (@mistakes)
 {
 	my ($line, $pattern, %variables) = @$mistake;
 	my $uid = delete $variables{uid};
+	my $lines = delete $variables{lines} // 2;
 	local @ENV{ keys %variables } = values %variables;
 	my $name = join ' ', (map { "$_=$variables{$_}" } sort keys %variables), $line;
 
@@ -167,7 +189,7 @@ for my $mistake (@mistakes)
 	my $err = qx($as $build/bin/osprofiler $line 2>&1 >/dev/null);
 
 	like($err, $pattern, "$name: what to do");
-	like($err, qr/\A(?:osprofiler[a-z ]*: [^\n]+\n){1,2}\z/, "$name: in a line");
+	like($err, qr/\A(?:(?:osprofiler[a-z ]*: |Trace ID: |Display trace )[^\n]+\n){1,$lines}\z/, "$name: in a line");
 }
 
 done_testing();

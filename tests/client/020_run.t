@@ -318,6 +318,8 @@ for my $how ('option', 'variable', 'file')
 	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
 	my ($path) = $err =~ /agent --run-directory (\S+) --once/;
 	like($err, qr/\([^)]*refused[^)]*\)/, 'the reason is said');
+	like($err, qr{\Aosprofiler: run: the collector redis://:\*+\@127\.0\.0\.1:1 cannot be reached now \(.*refused.*\); the trace waits for it in the run directory\n},
+		'and it is said before the program starts');
 	like($err, qr/--once --connection-string URI \(the URI with its password/,
 		'what the command lacks is said');
 	($status, $out) = run('grep', '-rac', 'secret', $path);
@@ -366,7 +368,7 @@ is(leftover(), '', 'the next run removes what was delivered');
 
 # Without a key the server cannot know it.
 {
-	my $no_key = qr/^osprofiler: run: no HMAC key is configured, .*OSPROFILER_HMAC_KEYS\n/m;
+	my $no_key = qr/^osprofiler: run: no HMAC key is configured, .*: osprofiler doctor --fix 'host=.*'\n/m;
 	my (undef, undef, $err) = run($osprofiler, 'run', 'psql', '-XAtc', 'select 1');
 	like($err, $no_key, 'no key: that is said');
 	(undef, undef, $err) = run($osprofiler, 'run', 'sqlite3', ':memory:', 'select 1');

@@ -56,6 +56,7 @@ $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
 $ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/traces.db";
 $ENV{OSPROFILER_RUN_DIR} = "$dir/run";
+$ENV{XDG_CONFIG_HOME} = "$dir/config";
 $ENV{LC_ALL} = 'C.UTF-8';
 $ENV{PATH} = "$bin:$ENV{PATH}";
 @ENV{qw(PGHOST PGUSER PGDATABASE PGTZ)} = ("$dir/server", 'demo', 'postgres', 'UTC');

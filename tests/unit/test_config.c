@@ -47,6 +47,7 @@ set_up(void **state)
 	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
 		(void) unsetenv(variables[i]);
 	(void) setenv("HOME", "/home/somebody", 1);
+	(void) unsetenv("XDG_CONFIG_HOME");
 	(void) unsetenv("XDG_STATE_HOME");
 	(void) snprintf(path, sizeof(path), "%s/profiler.conf", tempdir_make());
 	return 0;
@@ -432,6 +433,72 @@ test_need_connection(void **state)
 	osp_config_term(&config);
 }
 
+static void
+write_text(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The file of keys where the command looks for one. */
+static void
+test_need_keys(void **state)
+{
+	osp_config config;
+	osp_error err = {OSP_OK, ""};
+	char keys[300];
+	char directory[sizeof(path)];
+	char small[8];
+
+	(void) state;
+	(void) snprintf(directory,
+					sizeof(directory),
+					"%.*s",
+					(int) (strrchr(path, '/') - path),
+					path);
+	assert_int_equal(osp_config_default_keys_file(keys, sizeof(keys), &err),
+					 OSP_OK);
+	assert_string_equal(keys, "/home/somebody/.config/osprofiler/hmac_keys");
+	assert_int_equal(osp_config_default_keys_file(small, sizeof(small), &err),
+					 OSP_EFULL);
+	assert_string_equal(small, "");
+	(void) setenv("XDG_CONFIG_HOME", "relative", 1);
+	assert_int_equal(osp_config_default_keys_file(keys, sizeof(keys), &err),
+					 OSP_OK);
+	assert_string_equal(keys, "/home/somebody/.config/osprofiler/hmac_keys");
+
+	/* The file is not there. */
+	(void) setenv("XDG_CONFIG_HOME", directory, 1);
+	load(&config, "[profiler]\n");
+	assert_int_equal(osp_config_need_keys(&config, &err), OSP_OK);
+	assert_string_equal(config.hmac_keys_file, "");
+	assert_false(config.enabled);
+	osp_config_term(&config);
+
+	(void) snprintf(keys, sizeof(keys), "%s/osprofiler", directory);
+	assert_int_equal(mkdir(keys, 0700), 0);
+	(void) snprintf(keys, sizeof(keys), "%s/osprofiler/hmac_keys", directory);
+	write_text(keys, "SECRET_KEY\n");
+	load(&config, "[profiler]\n");
+	assert_int_equal(osp_config_need_keys(&config, &err), OSP_OK);
+	assert_string_equal(config.hmac_keys_file, keys);
+	assert_true(config.enabled);
+	osp_config_term(&config);
+
+	/* What is configured counts. */
+	load(&config, "[profiler]\nenabled = false\n");
+	assert_int_equal(osp_config_need_keys(&config, &err), OSP_OK);
+	assert_false(config.enabled);
+	osp_config_term(&config);
+	load(&config, "[profiler]\nhmac_keys_file = /etc/keys\n");
+	assert_int_equal(osp_config_need_keys(&config, &err), OSP_OK);
+	assert_string_equal(config.hmac_keys_file, "/etc/keys");
+	osp_config_term(&config);
+}
+
 /* messaging:// without a host gets the hosts of the transport URL. */
 static void
 test_transport_url(void **state)
@@ -618,6 +685,7 @@ main(void)
 			test_default_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_need_connection, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_need_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_transport_url, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_open_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),

@@ -143,6 +143,44 @@ broken('a file of keys that others can read, on the server', 'server_key', qr/ot
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
 $node->reload;
 
+# A server without any key says nothing of keys in its settings; what is typed gives it
+# one, in a file that is closed to others.
+my $before = 'cd /';
+$node->append_conf('postgresql.conf', "osprofiler.hmac_keys = ''\nosprofiler.hmac_keys_file = ''");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.hmac_keys_file') = ''");
+$step = broken('a server without keys', 'server_key', qr/no HMAC key/i, before => $before);
+is((stat $node->data_dir . '/osprofiler.keys')[2] & 0777, 0600, 'a server without keys: the file is closed to others');
+like(slurp_file($node->data_dir . '/osprofiler.keys'), qr/\ASECRET_KEY\n\z/, 'a server without keys: it has the key');
+unlike(slurp_file($node->logfile), qr/SECRET_KEY/, 'a server without keys: the log has not');
+unlike($step->{type}, qr/SECRET_KEY/, 'a server without keys: nor has the command');
+
+# --- from nothing, by one command ---------------------------------------------------
+
+$node->safe_psql('postgres', "ALTER SYSTEM RESET osprofiler.hmac_keys_file; DROP EXTENSION osprofiler");
+unlink $node->data_dir . '/osprofiler.keys';
+$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('session_preload_libraries') = ''");
+{
+	my $home = $node->basedir . '/new user';
+	mkdir $home;
+	my $fix = "cd /; unset OSPROFILER_HMAC_KEYS; export XDG_CONFIG_HOME='$home'; $agent doctor --fix \"$conninfo\"";
+	my $out = qx($fix 2>&1);
+
+	is($?, 0, '--fix: a server without anything') or diag($out);
+	like($out, qr/\nAll is good\.\n\z/, '--fix: all is good then');
+	is(scalar(() = $out =~ /^\$ /mg), 4, '--fix: key, module, extension, key of the server') or diag($out);
+	chomp(my $key = slurp_file("$home/osprofiler/hmac_keys"));
+	unlike($out, qr/\Q$key\E/, '--fix: the key is not shown');
+	unlike(slurp_file($node->logfile), qr/\Q$key\E/, '--fix: nor is it in the log');
+	$out = qx($fix 2>&1);
+	unlike($out, qr/^\$ /m, '--fix: nothing more is typed');
+}
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler'\nosprofiler.hmac_keys = 'SECRET_KEY'");
+reset_setting('session_preload_libraries');
+$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.enabled', true) = 'on'");
+
 # --- the shipper --------------------------------------------------------------
 
 my $good_agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');

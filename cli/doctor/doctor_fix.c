@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * doctor_fix.c
+ *	  osprofiler doctor --fix: executes what the checks would have somebody type.
+ *
+ * A step may be wrong in several ways, one behind the other: it is mended as long as
+ * another command line is proposed. A command line that only changes the environment
+ * of the shell that executes it is left to the user.
+ */
+#include "doctor/doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* More command lines in a row than any check has. */
+#define COMMANDS_MAX 4
+
+/* A server reads its settings again a moment after it was told to. */
+#define LOOK_MS 100
+#define WAIT_MS 2000
+
+static bool
+is_for_shell(const char *command)
+{
+	return strncmp(command, "export ", 7) == 0 ||
+		   strncmp(command, "unset ", 6) == 0;
+}
+
+/* The standard output is for the report. False after a message. */
+static bool
+execute(const char *command)
+{
+	osp_buf line;
+	int status = -1;
+
+	(void) fprintf(stderr, "$ %s\n", command);
+	osp_buf_init(&line, &osp_allocator_default, 64 * 1024);
+	osp_buf_addf(&line, "{ %s\n} >&2", command);
+	if (osp_buf_status(&line) == OSP_OK)
+		status = system(line.ptr);
+	osp_buf_term(&line);
+	if (status != 0)
+		(void) cli_error("this command failed, status %d", status);
+	return status == 0;
+}
+
+static void
+try_step(doctor *d, doctor_step step)
+{
+	doctor_result *r = &d->results[step];
+
+	r->verdict = DOCTOR_NOT_ASKED;
+	osp_buf_reset(&r->found);
+	osp_buf_reset(&r->advice);
+	osp_buf_reset(&r->mend);
+	doctor_check_of(step)->run(d, r);
+}
+
+/* A new session, for what a session loads and reads when it begins. */
+static void
+reconnect(doctor *d)
+{
+	cli_server_close(d->server);
+	d->server = NULL;
+	try_step(d, STEP_SERVER);
+}
+
+/* Tries the step again, and what has to be done anew for it. False: there is no
+ * server any more. */
+static bool
+try_again(doctor *d, doctor_step step)
+{
+	if (step >= STEP_MODULE && step <= STEP_ARRIVAL)
+	{
+		reconnect(d);
+		if (d->server == NULL)
+			return false;
+	}
+	if (step == STEP_SHIPPER || step == STEP_ARRIVAL)
+	{
+		doctor_new_ids(d);
+		try_step(d, STEP_SERVER_KEY);
+	}
+	try_step(d, step);
+	return true;
+}
+
+void
+doctor_fix(doctor *d, doctor_step step)
+{
+	doctor_result *r = &d->results[step];
+	char done[16 * 1024] = "";
+	unsigned commands;
+
+	for (commands = 0; commands < COMMANDS_MAX; commands++)
+	{
+		int waited = 0;
+
+		if (r->verdict != DOCTOR_WRONG || r->mend.len == 0 ||
+			r->mend.len >= sizeof(done) || is_for_shell(r->mend.ptr))
+			return;
+		memcpy(done, r->mend.ptr, r->mend.len + 1);
+		if (!execute(done))
+			return;
+		while (try_again(d, step) && r->verdict == DOCTOR_WRONG &&
+			   strcmp(r->mend.ptr, done) == 0 && waited < WAIT_MS)
+		{
+			(void) usleep(LOOK_MS * 1000);
+			waited += LOOK_MS;
+		}
+		if (r->mend.len > 0 && strcmp(r->mend.ptr, done) == 0)
+			return;
+	}
+}

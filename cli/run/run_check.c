@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_check.c
+ *	  Can a collector take what will be traced? Asked before the command starts.
+ */
+#include "run/run.h"
+
+#include "cli.h"
+#include "osprofiler/driver.h"
+
+/* What the command waits for a collector that says nothing. */
+#define CHECK_TIMEOUT_MS 1000
+
+/* An osp_point_fn. */
+static osp_status
+ignore_point(void *ctx, osp_str json)
+{
+	(void) ctx;
+	(void) json;
+	return OSP_OK;
+}
+
+/* Is it a service that says quickly that it has no such trace? Files are on this
+ * host, and the queues of a broker would be read as a whole. */
+static bool
+can_be_asked(const osp_driver *driver)
+{
+	static const char *const others[] = {"file", "sqlite", "messaging"};
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(driver->name, others[i]) == 0)
+			return false;
+	return (driver->flags & OSP_DRIVER_CAN_READ) != 0;
+}
+
+/* One that cannot be reached now may come back while the command runs, and what is
+ * traced waits for it. */
+static void
+report_silence(const osp_driver *driver, osp_driver_conn *conn,
+			   const char *shown)
+{
+	osp_error err = {OSP_OK, ""};
+
+	if (can_be_asked(driver) &&
+		driver->get_points(
+			conn, OSP_STR("osprofiler run"), ignore_point, NULL, &err) ==
+			OSP_EUNAVAIL)
+		(void) cli_error("the collector %s cannot be reached now (%s); the "
+						 "trace waits for it in the run directory",
+						 shown,
+						 err.msg);
+}
+
+int
+run_collector_check(const char *connection_string, const char *shown)
+{
+	osp_driver_options options;
+	osp_driver_conn *conn = NULL;
+	const osp_driver *driver;
+	osp_status status;
+	osp_error err;
+
+	if (osp_driver_find(osp_str_of(connection_string), &driver, &err) != OSP_OK)
+	{
+		(void) cli_error("%s", err.msg);
+		return CLI_USAGE;
+	}
+	memset(&options, 0, sizeof(options));
+	options.struct_size = sizeof(options);
+	options.alc = &osp_allocator_default;
+	options.connection_string = osp_str_of(connection_string);
+	options.timeout_ms = CHECK_TIMEOUT_MS;
+	options.deadline_ms = CHECK_TIMEOUT_MS;
+	status = driver->open(&options, &conn, &err);
+	if (status == OSP_OK)
+	{
+		report_silence(driver, conn, shown);
+		driver->close(conn);
+	}
+	if (status != OSP_EINVAL)
+		return CLI_OK;
+	(void) cli_error("%s", err.msg);
+	return CLI_USAGE;
+}
