@@ -90,23 +90,35 @@ make_debian()
 	cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
 }
 
+# A /dev of its own. The nodes are those of this machine; whoever is root in the chroot
+# can use them, and can neither remove them nor change their rights.
 mount_chroot()
 {
-	local root=$1
+	local root=$1 node
 
 	mount -t proc proc "$root/proc"
-	mount --bind /dev "$root/dev"
+	mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+	for node in null zero full random urandom tty; do
+		: >"$root/dev/$node"
+		mount --bind "/dev/$node" "$root/dev/$node"
+		mount -o remount,bind,ro "$root/dev/$node"
+	done
+	mkdir "$root/dev/shm" "$root/dev/pts"
 	mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+	ln -s pts/ptmx "$root/dev/ptmx"
+	ln -s /proc/self/fd "$root/dev/fd"
+	ln -s fd/0 "$root/dev/stdin"
+	ln -s fd/1 "$root/dev/stdout"
+	ln -s fd/2 "$root/dev/stderr"
 }
 
 unmount_chroot()
 {
-	local root=$1 dir
+	local root=$1
 
-	for dir in dev/pts dev/shm dev proc; do
-		umount "$root/$dir" 2>/dev/null || true
-	done
+	umount -R "$root/dev" 2>/dev/null || true
+	umount "$root/proc" 2>/dev/null || true
 }
 
 # Processes whose root directory is the chroot: pid and command, one a line.

@@ -13,9 +13,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/debian.sh
 . scripts/debian.sh
+# shellcheck source=tests/package_builder.sh
+. tests/package_builder.sh
 in_own_mounts tests/packages.sh "$@"
 
-suite=bookworm
 work=$(mktemp -d /var/tmp/osprofiler-packages.XXXXXX)
 builder=$work/builder
 user=$work/user
@@ -54,31 +55,6 @@ check()
 	fi
 }
 
-# Builds the tree that lies in the builder's /src; the packages go to $work/$1.
-build()
-{
-	say "building $1"
-	rm -f "$builder"/*.deb "$builder"/*.changes "$builder"/*.buildinfo
-	in_chroot "$builder" "cd /src && pg_buildext updatecontrol &&
-		dpkg-buildpackage -us -uc -b -j$(nproc)" >"$work/$1.log" 2>&1 ||
-		{ tail -n 40 "$work/$1.log"; return 1; }
-	mkdir -p "$user/packages/$1"
-	cp "$builder"/*.deb "$user/packages/$1/"
-}
-
-make_builder()
-{
-	say "making a Debian to build in"
-	make_debian $suite "$builder" \
-		--include=build-essential,lintian,devscripts,equivs
-	mkdir "$builder/src"
-	git archive HEAD | tar -x -C "$builder/src"
-	mount_chroot "$builder"
-	in_chroot "$builder" "cd /src && apt-get update -q &&
-		apt-get build-dep -y -q ./ " >"$work/builder.log" 2>&1 ||
-		{ tail -n 40 "$work/builder.log"; return 1; }
-}
-
 # The next release, with a script that upgrades the extension.
 make_next()
 {
@@ -86,6 +62,8 @@ make_next()
 
 	version=$(sed -n 's/^VERSION *:= //p' "$builder/src/config.mk")
 	sed -i "s/^VERSION   := .*/VERSION   := $next/" "$builder/src/config.mk"
+	sed -i "s/^version = .*/version = \"$next\"/" \
+		"$builder/src/integrations/python/pyproject.toml"
 	mkdir -p "$builder/src/pg_osprofiler/upgrades"
 	echo "COMMENT ON EXTENSION osprofiler IS 'upgraded';" \
 		>"$builder/src/pg_osprofiler/upgrades/osprofiler--$version--$next.sql"
@@ -97,8 +75,8 @@ make_next()
 make_user()
 {
 	say "making a Debian to install on"
-	make_debian $suite "$user" \
-		--include=postgresql-15,python3-osprofiler,procps,python3-psycopg2
+	make_debian bookworm "$user" \
+		--include=postgresql-15,python3-osprofiler,procps,python3-psycopg2,python3-sqlalchemy
 	mount_chroot "$user"
 	in_chroot "$user" "apt-get update -q" >"$work/user.log" 2>&1
 	mkdir -p "$user/packages"
@@ -137,6 +115,34 @@ grep -q "db .*SELECT 40" tree
 grep -q "pg .*SELECT 40" tree
 '
 
+# A service with Python's OSProfiler and SQLAlchemy: its "db" has a "pg" below it.
+# shellcheck disable=SC2016
+python_trace='
+cat >/tmp/service.py <<END
+import sqlalchemy
+from osprofiler import notifier, profiler, sqlalchemy as traced
+
+engine = sqlalchemy.create_engine(
+    "postgresql+psycopg2:///postgres?plugin=osprofiler")
+traced.add_tracing(sqlalchemy, engine, "db")
+profiler.init("K")
+notifier.set(lambda info: None)
+print(profiler.get().get_base_id())
+with engine.connect() as connection:
+    connection.execute(sqlalchemy.text("SELECT 40 + 3"))
+END
+chmod 755 /tmp/service.py
+id=$(runuser -u postgres -- python3 /tmp/service.py)
+for try in $(seq 100); do
+	runuser -u postgres -- osprofiler trace show \
+		--connection-string sqlite:////var/tmp/traces.db "$id" >tree || true
+	grep -q "pg .*SELECT 40 + 3" tree && break
+	sleep 0.1
+done
+cat tree
+grep -q "pg .*SELECT 40 + 3" tree
+'
+
 settings='
 install -m 600 -o postgres <(echo K) /etc/postgresql/15/main/keys
 cat >/etc/postgresql/15/main/conf.d/tracing.conf <<END
@@ -170,6 +176,9 @@ use_packages()
 		update-alternatives --auto osprofiler"
 	check "the server is set up" "$settings"
 	check "one tree of client and server" "$trace"
+	check "Python: OSProfiler's operations have the server's below them" "
+		apt-get install -y -q /packages/first/python3-osprofiler-db_*.deb
+		$python_trace"
 	check "a C program finds headers and library" "apt-get install -y -q gcc libc6-dev pkg-config \
 		libssl-dev /packages/first/libosprofiler-dev_*.deb
 		echo '#include <osprofiler/profiler.h>
@@ -202,7 +211,7 @@ remove_packages()
 		pg_ctlcluster 15 main reload
 		$(in_database 'DROP EXTENSION osprofiler') >/dev/null
 		$(in_database 'SELECT 1')"
-	check "the rest is removed" "apt-get remove -y -q 'osprofiler-d*' 'libosprofiler*'"
+	check "the rest is removed" "apt-get remove -y -q 'osprofiler-d*' 'libosprofiler*' python3-osprofiler-db"
 	check "Python's command is what it was" "dpkg -V python3-osprofiler
 		dpkg -S /usr/bin/osprofiler | grep -q '^python3-osprofiler:'
 		osprofiler --help | grep -q 'OpenStack Profiler'"
@@ -216,7 +225,7 @@ remove_packages()
 		update-alternatives --display osprofiler | grep -q python3"
 	check "and purged" "pg_dropcluster --stop 15 main
 		apt-get clean
-		apt-get purge -y -q python3-osprofiler 'osprofiler-d*' 'libosprofiler*' 'postgresql-*-osprofiler'
+		apt-get purge -y -q 'python3-osprofiler*' 'osprofiler-d*' 'libosprofiler*' 'postgresql-*-osprofiler'
 		rm -rf /packages /tmp/* /var/tmp/traces.db*"
 	check "which leaves nothing" "
 		left=\$(find / -xdev -iname '*osprofiler*' ! -path '/proc/*' ! -path '/var/lib/apt/*')
@@ -226,13 +235,16 @@ remove_packages()
 
 trap clean_up EXIT
 trap 'exit 130' INT TERM
+say "making a Debian to build in"
 make_builder
 make_user
-build first
+say "building"
+build_packages "$user/packages/first"
 lint
 first=$(sed -n 's/^VERSION *:= //p' config.mk)
 make_next
-build next
+say "building the next version"
+build_packages "$user/packages/next"
 use_packages "$first"
 upgrade_packages
 remove_packages
