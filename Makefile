@@ -9,7 +9,7 @@ PARTS := common drivers cli \
 	$(if $(call without,hooks),,sqlite_osprofiler)
 
 .PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
-	check-matrix check-core check-suites check-packages \
+	check-matrix check-core check-suites check-packages check-readme \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack \
 	check-sqlite check-sqlite-suite check-page pictures \
@@ -100,6 +100,10 @@ check-suites:
 # Debian's packages: built, installed, used, upgraded, removed; needs root.
 check-packages:
 	tests/packages.sh
+
+# README, followed word by word by four kinds of readers on fresh Debians; needs root.
+check-readme:
+	tests/first_hour.sh $(READERS)
 
 # Sessions that do all kinds of things at random, for SECONDS.
 check-workload check-workload-valgrind: common drivers cli pg_osprofiler

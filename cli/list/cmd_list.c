@@ -51,9 +51,10 @@ fetch(listing *list, const osp_trace_filter *filter, osp_str *next)
 
 	if (status == OSP_OK)
 		return CLI_OK;
-	return cli_error("cannot list the traces of %s: %s",
+	return cli_error("cannot list the traces of %s: %s%s",
 					 collector->shown,
-					 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+					 err.msg[0] != '\0' ? err.msg : osp_status_text(status),
+					 status == OSP_ENOENT ? CLI_NOTHING_YET : "");
 }
 
 /* Asks the collector for one page, or for all. CLI_FAILED after a message. */

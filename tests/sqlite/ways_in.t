@@ -1,20 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# readme.t
-#	  The examples of the README for SQLite, as they stand there.
+# ways_in.t
+#	  The examples of docs/sqlite.md, "Ways in", as they stand there.
 set -u
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=tests/sqlite/sqlite_lib.sh
 . ./sqlite_lib.sh
 
-# The n-th block of the README that begins with the line FIRST or behind.
+# The n-th block of that section.
 block()
 {
-	awk -v n="$1" '/^\*\*SQLite\.\*\*/ { inside = 1 }
-		/^\*\*Python/ { inside = 0 }
+	awk -v n="$1" '/^## / { inside = $0 == "## Ways in" }
 		inside && /^```/ { open = !open; if (open) count++; next }
-		inside && open && count == n' ../../README.md
+		inside && open && count == n' ../../docs/sqlite.md
 }
 
 # The commands of a block: what is typed into the shell of SQLite is its input.

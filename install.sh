@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# install.sh [VARIABLE=VALUE...]
+#	  Installs what building needs, builds, and installs: all that lies between a
+#	  checkout and the command osprofiler.
+#
+# The variables are those of `make help`: PREFIX=~/.local, WITHOUT=postgresql. Works on
+# a Debian 12, as root or with sudo. sudo is asked for packages that are missing, and
+# for directories that this user may not write to.
+
+set -euo pipefail
+cd "$(dirname "$0")"
+
+for setting in "$@"; do
+	case $setting in
+		[A-Za-z]*=*) export "${setting?}" ;;
+		*)
+			sed -n 's/^# \{0,1\}//; 3,12p' "$0" >&2
+			exit 2
+			;;
+	esac
+done
+
+# The first directory of a path that is there.
+existing()
+{
+	local path=$1
+
+	while [ ! -d "$path" ]; do
+		path=$(dirname "$path")
+	done
+	echo "$path"
+}
+
+as_root=
+if [ ! -w "$(existing "${DESTDIR:-}${PREFIX:-/usr/local}")" ]; then
+	as_root=sudo
+fi
+
+scripts/setup.sh --build
+echo "install: building" >&2
+make -s -j"$(nproc)" "$@"
+
+# What make says of each file is of no interest if it works.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! $as_root make install "$@" >"$log" 2>&1; then
+	tail -n 40 "$log" >&2
+	exit 1
+fi
+grep -A 1 '^The extension was left out' "$log" || true
+sed -n '/^Installed into/,$p' "$log"

@@ -1,0 +1,284 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# first_hour.sh [READER...]
+#	  Follows README.md to the first trace, once for each kind of reader, each in a
+#	  fresh minimal Debian 12 that has what such a reader has: the commands are taken
+#	  from the blocks that README marks, so they cannot differ from what it says.
+#
+# A reader is "sqlite", "backend", "dba" or "operator". For each: how many commands it
+# took, and how many seconds after the first one, which builds or installs. A command
+# is a line that begins with "$ "; "> " goes on with it. The last one has to draw the
+# trace. Needs root and git; takes some fifteen minutes, with the packages that are
+# built for the dba. Everything is removed at the end; KEEP=1 keeps the chroots.
+
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/debian.sh
+. scripts/debian.sh
+# shellcheck source=tests/package_builder.sh
+. tests/package_builder.sh
+in_own_mounts tests/first_hour.sh "$@"
+
+seconds_max=120
+work=$(mktemp -d /var/tmp/osprofiler-first.XXXXXX)
+builder=$work/builder
+home=/home/anna # in the chroot
+failures=0
+number=0
+root=
+
+say()
+{
+	printf '%s first_hour: %s\n' "$(date +%T)" "$*"
+}
+
+end_chroot()
+{
+	[ -d "$1" ] || return 0
+	end_chroot_processes "$1"
+	unmount_chroot "$1"
+	[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$1"
+}
+
+clean_up()
+{
+	[ -z "$root" ] || end_chroot "$root"
+	end_chroot "$builder"
+	[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$work"
+}
+
+# --- the machines of the readers --------------------------------------------------
+
+# A Debian with a user anna, who may use sudo, and packages of "$2".
+make_machine()
+{
+	root=$1
+	make_debian bookworm "$root" --include="sudo,procps,$2"
+	mount_chroot "$root"
+	echo '127.0.1.1 debian' >>"$root/etc/hosts"
+	in_chroot "$root" "apt-get update -q && useradd -m -s /bin/bash anna &&
+		echo 'anna ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/anna &&
+		echo 'Defaults !fqdn' >/etc/sudoers.d/names" >"$work/machine.log" 2>&1 ||
+		{ tail -n 40 "$work/machine.log"; return 1; }
+}
+
+# Runs a file of bash as anna, in the directory that she works in.
+as_anna()
+{
+	in_chroot "$root" "cd $home/work && exec runuser -u anna -- env -i \
+		PATH=/usr/local/bin:/usr/bin:/bin HOME=$home LANG=C.UTF-8 \
+		bash -e $1" </dev/null
+}
+
+# The checkout, for who builds.
+add_checkout()
+{
+	mkdir "$root$home/work"
+	git archive HEAD | tar -x -C "$root$home/work"
+}
+
+start_postgres()
+{
+	in_chroot "$root" "pg_ctlcluster 15 main start || pg_ctlcluster 15 main status" >/dev/null
+}
+
+machine_sqlite()
+{
+	make_machine "$1" python3
+	add_checkout
+	cat >"$root$home/work/app.py" <<-'END'
+		import sqlite3
+
+		db = sqlite3.connect("app.db")
+		db.execute("CREATE TABLE note (text)")
+		db.execute("INSERT INTO note VALUES ('buy milk')")
+		print(db.execute("SELECT count(*) FROM note").fetchone()[0])
+	END
+}
+
+# A PostgreSQL that lets anna in as who she is; $1 is what else she is there.
+add_shop()
+{
+	start_postgres
+	in_chroot "$root" "runuser -u postgres -- psql -Xq \
+		-c 'CREATE ROLE anna LOGIN $1' -c 'CREATE DATABASE shop OWNER anna'"
+}
+
+machine_backend()
+{
+	make_machine "$1" postgresql-15,python3-psycopg2
+	add_checkout
+	add_shop SUPERUSER
+	cat >"$root$home/work/app.py" <<-'END'
+		import psycopg2
+
+		db = psycopg2.connect("dbname=shop")
+		cursor = db.cursor()
+		cursor.execute("CREATE TABLE IF NOT EXISTS product (id int, name text)")
+		cursor.execute("INSERT INTO product VALUES (%s, %s)", (1, "tea"))
+		cursor.execute("SELECT count(*) FROM product")
+		print(cursor.fetchone()[0])
+		db.commit()
+	END
+}
+
+# Makes the same machine one where nothing was set up, and anna nobody special in the
+# server: she can only use sudo.
+demote_anna()
+{
+	in_chroot "$root" "set -e; rm -r $home/.config $home/.local
+		cd /; psql='runuser -u postgres -- psql -Xq'
+		\$psql -d shop -c 'DROP EXTENSION osprofiler' -c 'DROP TABLE product'
+		\$psql -c 'ALTER SYSTEM RESET ALL' -c 'ALTER ROLE anna NOSUPERUSER'
+		pg_ctlcluster 15 main restart
+		rm -r /var/lib/postgresql/15/main/osprofiler*"
+}
+
+machine_dba()
+{
+	if [ ! -d "$work/packages" ]; then
+		say "building the packages"
+		make_builder
+		build_packages "$work/packages"
+		end_chroot "$builder"
+	fi
+	make_machine "$1" postgresql-15
+	mkdir "$root$home/work"
+	cp "$work/packages"/*.deb "$root$home/work/"
+	add_shop NOSUPERUSER
+	cat >"$root$home/work/slow.sql" <<-'END'
+		SELECT count(*) FROM generate_series(1, 300000) a, generate_series(1, 3) b;
+	END
+	chmod 755 "$root$home"
+}
+
+# Keystone, bootstrapped, in PostgreSQL, as its packages set it up; and Redis.
+machine_operator()
+{
+	make_machine "$1" "postgresql-15,redis-server,keystone,python3-openstackclient,\
+python3-osprofiler,python3-redis,python3-psycopg2,python3-pip,python3-setuptools,python3-wheel,crudini"
+	add_checkout
+	start_postgres
+	in_chroot "$root" "set -e
+		runuser -u redis -- redis-server --daemonize yes --save '' --dir /tmp
+		runuser -u postgres -- psql -Xq -c \"CREATE ROLE keystone LOGIN PASSWORD 'k'\" \
+			-c 'CREATE DATABASE keystone OWNER keystone'
+		crudini --set /etc/keystone/keystone.conf database connection \
+			postgresql+psycopg2://keystone:k@localhost/keystone
+		keystone-manage db_sync
+		keystone-manage fernet_setup --keystone-user keystone --keystone-group keystone
+		keystone-manage credential_setup --keystone-user keystone --keystone-group keystone
+		keystone-manage bootstrap --bootstrap-password admin \
+			--bootstrap-public-url http://localhost:5000/v3/ \
+			--bootstrap-region-id RegionOne" >"$work/keystone.log" 2>&1 ||
+		{ tail -n 40 "$work/keystone.log"; return 1; }
+	cat >"$root$home/before" <<-'END'
+		export OS_USERNAME=admin OS_PASSWORD=admin OS_PROJECT_NAME=admin \
+			OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default \
+			OS_AUTH_URL=http://localhost:5000/v3 OS_IDENTITY_API_VERSION=3
+	END
+}
+
+# --- README -------------------------------------------------------------------------
+
+# The lines of the block that README marks for a reader.
+block()
+{
+	awk -v mark="<!-- reader: $1 -->" '
+		$0 == mark { wanted = 1; next }
+		wanted && /^```/ { if (open) exit; open = 1; next }
+		wanted && open' README.md
+}
+
+# The same as a program of bash, which says when the first command was through. What
+# it prints last is the output of the last command alone.
+program()
+{
+	block "$1" | awk '
+		/^\$ / { command[++n] = substr($0, 3); next }
+		/^> / { command[n] = command[n] "\n" substr($0, 3); next }
+		{ print "README has a line that is no command: " $0 >"/dev/stderr"; exit 1 }
+		END {
+			for (i = 1; i <= n; i++) {
+				if (i == 2) print "date +%s >/tmp/first"
+				if (i == n) print "exec >/tmp/drawn"
+				print command[i]
+			}
+			print "date +%s >/tmp/last" }'
+}
+
+# A line of the block is one command: none has others behind it.
+check_lines()
+{
+	! block "$1" | grep -E '^\$ .*(&&|\|\||; )'
+}
+
+# --- readers ------------------------------------------------------------------------
+
+# Types the commands of a block; what they print is in $work/typed.
+follow()
+{
+	local block=$1
+
+	in_chroot "$root" "chown -R anna: $home"
+	rm -f "$root/tmp/first" "$root/tmp/last" "$root/tmp/drawn"
+	{
+		cat "$root$home/before" 2>/dev/null || true
+		program "$block"
+	} >"$root$home/commands"
+	as_anna "$home/commands" >"$work/typed" 2>&1
+}
+
+# read_as NAME BLOCK COMMANDS PATTERN...: at most so many commands, and each pattern
+# is in what the last one has drawn.
+read_as()
+{
+	local reader=$1 block=$2 allowed=$3 commands seconds pattern wrong=
+	shift 3
+
+	say "typing the commands of $reader"
+	number=$((number + 1))
+	commands=$(block "$block" | grep -c '^\$ ')
+	follow "$block" || wrong="a command failed; "
+	seconds=$(($(cat "$root/tmp/last" 2>/dev/null || echo 9999) -
+		$(cat "$root/tmp/first" 2>/dev/null || echo 0)))
+	[ "$commands" -le "$allowed" ] || wrong+="$commands commands; "
+	check_lines "$block" || wrong+="several commands in a line; "
+	[ "$seconds" -le $seconds_max ] || wrong+="$seconds seconds; "
+	for pattern in "$@"; do
+		grep -qE -- "$pattern" "$root/tmp/drawn" 2>/dev/null || wrong+="no '$pattern'; "
+	done
+	if [ -z "$wrong" ]; then
+		echo "ok $number - $reader: $commands commands of $allowed, $seconds s"
+	else
+		echo "not ok $number - $reader: ${wrong%; }"
+		cat "$work/typed" "$root/tmp/drawn" 2>/dev/null | tail -n 60 | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+[ $# -gt 0 ] || set -- sqlite backend dba operator
+for reader in "$@"; do
+	say "making the machine of $reader"
+	declare -F "machine_$reader" >/dev/null || { say "there is no reader $reader"; exit 2; }
+	"machine_$reader" "$work/$reader"
+	case $reader in
+		sqlite) read_as sqlite sqlite 4 '^Trace ' 'sqlite .*SELECT count' ;;
+		backend)
+			drawn=('^Trace ' ' db .*SELECT count' ' pg .*SELECT count')
+			read_as backend backend 5 "${drawn[@]}"
+			demote_anna
+			read_as 'backend with sudo' backend 5 "${drawn[@]}"
+			;;
+		dba) read_as dba dba 6 '^Trace ' ' db .*generate_series' ' pg .*generate_series' ;;
+		operator) read_as operator operator 8 '^Trace ' ' wsgi ' ' db .*SELECT' ' pg .*SELECT' ;;
+	esac
+	end_chroot "$root"
+	root=
+done
+say "$number readings, $failures failed"
+[ $failures -eq 0 ]
