@@ -11,7 +11,7 @@ PARTS := common drivers cli \
 .PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
 	check-matrix check-core check-suites check-packages check-readme \
 	check-workload check-workload-valgrind check-workload-sanitizers \
-	check-attack \
+	check-attack check-large check-kills \
 	check-sqlite check-sqlite-suite check-page pictures \
 	check-python check-openstack check-otel \
 	$(PARTS) pg_osprofiler unit
@@ -119,6 +119,14 @@ check-workload-sanitizers:
 # Statements with planted secrets, again and again for SECONDS.
 check-attack: $(PARTS) pg_osprofiler
 	+$(MAKE) -C tests/attack check SECONDS=$(or $(SECONDS),0)
+
+# What reads and removes, with every collector: 10,000 traces, one of 100,000 points.
+check-large: common drivers cli
+	+$(MAKE) -C tests/drivers check-large
+
+# Agent, collectors, producers and servers are killed, ROUNDS times each.
+check-kills: $(PARTS) pg_osprofiler
+	+$(MAKE) -C tests/faults check ROUNDS=$(or $(ROUNDS),100)
 
 bench: all
 	+$(MAKE) -C tests/bench bench

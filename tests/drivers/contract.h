@@ -23,6 +23,11 @@ typedef struct backend
 	/* Where the collector is. */
 	const char *(*connection_string)(void);
 
+	/* For faults.h: the collector's server, and how it is started again. NULL: it has
+	 * none. */
+	struct script_server *server;
+	void (*start)(void);
+
 	/* Connection strings that open refuses, NULL at the end. */
 	const char *const *bad_strings;
 } backend;

@@ -4,126 +4,33 @@
  *	  An Elasticsearch that restarts, dies, hangs, refuses, and who is none.
  */
 #include "elasticsearch_tests.h"
-#include "stranger.h"
+#include "faults.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 /* A restart between two batches goes unnoticed; one that is down is said so. */
 void
 test_elastic_restart(void **state)
 {
-	osp_driver_conn *conn = contract_open();
-	points all;
-
 	(void) state;
-	points_init(&all);
-	points_fill(&all, elastic_trace, 0, 3);
-	script_server_stop(&elastic_test_server);
-	assert_non_null(
-		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "cannot send"));
-	elastic_test_start("6.8.23");
-	contract_store(conn, &all);
-	script_server_stop(&elastic_test_server);
-	elastic_test_start("6.8.23");
-	contract_expect(conn, elastic_trace, &all);
-	contract_store(conn, &all);
-	contract_expect(conn, elastic_trace, &all);
-	points_term(&all);
-	contract_close(conn);
-}
-
-/* Kills the server a little later, in a process of its own. */
-static pid_t
-kill_later(unsigned after_us)
-{
-	struct timespec pause = {0, (long) after_us * 1000};
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-	{
-		(void) nanosleep(&pause, NULL);
-		script_server_kill(&elastic_test_server);
-		_exit(0);
-	}
-	return pid;
+	faults_restart(elastic_trace, "cannot send");
 }
 
 /* What is sent again after a crash is there once. */
 void
 test_elastic_killed_during_batch(void **state)
 {
-	osp_driver_conn *conn = contract_open();
-	osp_status status = OSP_OK;
-	osp_error err = {OSP_OK, ""};
-	size_t done = 0;
-	pid_t killer;
-	points all;
-
 	(void) state;
-	points_init(&all);
-	points_fill(&all, elastic_trace, 0, 30000);
-	killer = kill_later(150000);
-	while (status == OSP_OK && done < all.count)
-	{
-		points batch = {.items = all.items + done, .count = 3000};
-		size_t accepted;
-
-		status = osp_driver_elasticsearch.notify(
-			conn, batch.items, batch.count, &accepted, &err);
-		done += status == OSP_OK ? batch.count : 0;
-	}
-	assert_int_equal(waitpid(killer, NULL, 0), killer);
-	elastic_test_server.running = false;
-	elastic_test_start("7.17.6");
-	while (done < all.count)
-	{
-		points batch = {.items = all.items + done, .count = 3000};
-
-		contract_store(conn, &batch);
-		done += batch.count;
-	}
-	contract_expect(conn, elastic_trace, &all);
-	points_term(&all);
-	contract_close(conn);
+	faults_sent_again(elastic_trace);
 }
 
 void
 test_elastic_hangs(void **state)
 {
-	osp_driver_options options = contract_options(elastic_test_uri("", ""));
-	osp_driver_conn *conn;
-	osp_error err = {OSP_OK, ""};
-	points small;
-	points all;
-	long begin;
-
 	(void) state;
-	options.timeout_ms = 300;
-	conn = contract_open_with(&options);
-	points_init(&small);
-	points_fill(&small, elastic_trace, 0, 3);
-	points_init(&all);
-	points_fill(&all, elastic_trace, 0, 50000);
-	contract_store(conn, &small);
-	script_server_do(&elastic_test_server, "pause");
-	begin = contract_now_ms();
-	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
-	assert_non_null(strstr(contract_store_fails(conn, &small, OSP_EUNAVAIL),
-						   "does not answer"));
-	assert_int_equal(osp_driver_elasticsearch.get_points(
-						 conn, elastic_trace, collect_point, NULL, &err),
-					 OSP_EUNAVAIL);
-	assert_true(contract_now_ms() - begin < 3000);
-	script_server_do(&elastic_test_server, "resume");
-	points_term(&small);
-	points_term(&all);
-	contract_close(conn);
+	faults_hangs(elastic_trace, "does not answer", NULL);
 }
 
 /* Documents that the server will never take are left out, and no others. */
@@ -184,47 +91,43 @@ test_elastic_refused_documents(void **state)
 void
 test_elastic_in_trouble(void **state)
 {
-	static const char *const causes[][2] = {
-		{"{\"item\": 429, \"holding\": \"000000000003\"}", "answers 429"},
+	static const fault_trouble causes[] = {
+		{"{\"item\": 429, \"holding\": \"000000000003\"}", NULL, "answers 429"},
 		{"{\"item\": 503, \"kind\": \"unavailable_shards_exception\"}",
+		 NULL,
 		 "unavailable_shards_exception"},
 		{"{\"item\": 403, \"kind\": \"cluster_block_exception\"}",
+		 NULL,
 		 "cluster_block_exception"},
 		{"{\"item\": 400, \"kind\": \"index_closed_exception\"}",
+		 NULL,
 		 "index_closed_exception"},
 		{"{\"item\": 400, \"kind\": \"illegal_argument_exception\", "
 		 "\"reason\": \"Rejecting mapping update to [x] as\"}",
+		 NULL,
 		 "Rejecting"},
 		{"{\"item\": 404, \"kind\": \"index_not_found_exception\"}",
+		 NULL,
 		 "answers 404"},
-		{"{\"status\": 429}", "answers 429"},
-		{"{\"status\": 503}", "answers 503"},
-		{"{\"status\": 500}", "answers 500"},
-		{"{\"status\": 400}", "answers 400"},
-		{"{\"status\": 403}", "lacks rights"},
-		{"{\"status\": 404}", "answers 404"},
-		{"{\"status\": 302}", "answers 302"}};
+		{"{\"status\": 429}", NULL, "answers 429"},
+		{"{\"status\": 503}", NULL, "answers 503"},
+		{"{\"status\": 500}", NULL, "answers 500"},
+		{"{\"status\": 400}", NULL, "answers 400"},
+		{"{\"status\": 403}", NULL, "lacks rights"},
+		{"{\"status\": 404}", NULL, "answers 404"},
+		{"{\"status\": 302}", NULL, "answers 302"}};
 	osp_driver_conn *conn = contract_open();
 	osp_error err = {OSP_OK, ""};
 	size_t accepted;
 	points all;
-	size_t i;
 
 	(void) state;
-	points_init(&all);
-	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-	{
-		points_fill(&all, elastic_trace, 10 * (unsigned) i, 10);
-		elastic_test_faults(causes[i][0]);
-		if (strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
-				   causes[i][1]) == NULL)
-			fail_msg("%s", causes[i][0]);
-		elastic_test_faults(NULL);
-		contract_store(conn, &all);
-		contract_expect(conn, elastic_trace, &all);
-	}
+	faults_trouble(
+		conn, causes, sizeof(causes) / sizeof(causes[0]), elastic_test_faults);
 
 	/* It asks for patience. */
+	points_init(&all);
+	points_fill(&all, elastic_trace, 0, 10);
 	elastic_test_faults(
 		"{\"status\": 429, \"retry_after\": \"60\", \"times\": 1}");
 	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
@@ -301,50 +204,35 @@ test_elastic_logins(void **state)
 void
 test_elastic_strangers(void **state)
 {
-	static const stranger strangers[] = {
-		{.text = ""},
-		{.text = "SSH-2.0-OpenSSH_9.2\r\n"},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n"
-				 "{\"version\":{\"number\":\"x\"}}"},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n"
-				 "{\"version\":{\"number\":\"8.1\"}}"},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{",
-		 .again = "                                                        "},
-		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n",
-		 .again = " ",
-		 .pause_ms = 30},
-		{.text = "HTTP/1.1 200 O", .again = "K", .pause_ms = 30}};
-	size_t i;
+	static const fault_limits limits = {.uri = "elasticsearch://127.0.0.1:",
+										.timeout_ms = 800,
+										.deadline_ms = 1600,
+										.memory_max = 64 * 1024,
+										.all_ms = 4000};
+	static const fault_stranger strangers[] = {
+		{.who = {.text = ""}},
+		{.who = {.text = "SSH-2.0-OpenSSH_9.2\r\n"}},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"}},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"}},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"}},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n"
+						 "{\"version\":{\"number\":\"x\"}}"}},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n"
+						 "{\"version\":{\"number\":\"8.1\"}}"}},
+		{.who =
+			 {.text = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{",
+			  .again =
+				  "                                                        "},
+		 .status = OSP_EFULL,
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n",
+				 .again = " ",
+				 .pause_ms = 30}},
+		{.who = {.text = "HTTP/1.1 200 O", .again = "K", .pause_ms = 30}}};
 
 	(void) state;
-	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-	{
-		int port;
-		pid_t pid = start_stranger(&strangers[i], &port);
-		osp_driver_options options;
-		osp_driver_conn *conn;
-		char uri[64];
-		points all;
-		long begin = contract_now_ms();
-
-		(void) snprintf(uri, sizeof(uri), "elasticsearch://127.0.0.1:%d", port);
-		options = contract_options(uri);
-		options.timeout_ms = 800;
-		options.deadline_ms = 1600;
-		options.memory_max = 64 * 1024;
-		conn = contract_open_with(&options);
-		points_init(&all);
-		points_fill(&all, elastic_trace, 0, 10);
-		(void) contract_store_fails(
-			conn, &all, i == 7 ? OSP_EFULL : OSP_EUNAVAIL);
-		assert_true(contract_now_ms() - begin < 4000);
-		points_term(&all);
-		contract_close(conn);
-		end_stranger(pid);
-	}
+	faults_strangers(
+		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
 /* A certificate of its own is trusted if its CA is named. */

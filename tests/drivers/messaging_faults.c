@@ -4,14 +4,10 @@
  *	  A RabbitMQ that restarts, dies, hangs, refuses; exchanges and queues that
  *	  are not as they should be.
  */
+#include "faults.h"
 #include "messaging_tests.h"
 
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 /* A restart between two batches goes unnoticed. What is durable is there again,
  * what is not is gone, and the queue with it. */
@@ -45,61 +41,30 @@ test_restart(void **state)
 	contract_close(conn);
 }
 
-/* Kills the broker a little later, in a process of its own. */
-static pid_t
-kill_later(unsigned after_us)
-{
-	struct timespec pause = {0, (long) after_us * 1000};
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-	{
-		(void) nanosleep(&pause, NULL);
-		script_server_kill(&messaging_test_server);
-		_exit(0);
-	}
-	return pid;
-}
-
 /* What was confirmed before the broker was killed is there afterwards. */
 void
 test_killed_during_batch(void **state)
 {
+	const fault_kill in_a_batch = {500, 100000, 400000};
 	osp_driver_conn *conn = contract_open_as(
 		messaging_test_uri("", "?durable=1&topic=killed&exchange=killed"),
 		false,
 		TIMEOUT_MS);
 	osp_error err = {OSP_OK, ""};
-	osp_status status;
-	unsigned confirmed = 0;
+	size_t confirmed;
 	collected got;
-	size_t accepted;
-	size_t i;
-	pid_t killer;
+	bool failed;
 	points all;
+	size_t i;
 
 	(void) state;
 	points_init(&all);
-	points_fill(&all, messaging_trace, 0, 100000);
-	killer = kill_later(400000);
-	do
-	{
-		const points batch = {.items = all.items + confirmed, .count = 500};
-
-		status = osp_driver_messaging.notify(
-			conn, batch.items, batch.count, &accepted, &err);
-		confirmed += status == OSP_OK ? 500 : 0;
-	}
-	while (status == OSP_OK && confirmed < 100000);
-	assert_int_equal(status, OSP_EUNAVAIL);
-	assert_int_equal(accepted, 0);
+	points_fill(&all, messaging_trace, 0, in_a_batch.most);
+	confirmed =
+		faults_store_until_killed(conn, &all, &in_a_batch, &failed, &err);
+	assert_true(failed);
 	assert_null(strstr(err.msg, "cannot connect"));
 	assert_true(confirmed > 0);
-	assert_int_equal(waitpid(killer, NULL, 0), killer);
-	messaging_test_server.running = false;
-	messaging_test_start();
-
 	collected_init(&got);
 	assert_int_equal(osp_driver_messaging.get_points(
 						 conn, messaging_trace, collect_point, &got, &err),
@@ -115,35 +80,8 @@ test_killed_during_batch(void **state)
 void
 test_broker_that_hangs(void **state)
 {
-	osp_driver_options options =
-		contract_options(messaging_test_connection_string());
-	osp_driver_conn *conn;
-	osp_error err = {OSP_OK, ""};
-	points small;
-	points all;
-	long begin;
-
 	(void) state;
-	options.timeout_ms = 300;
-	conn = contract_open_with(&options);
-	points_init(&small);
-	points_fill(&small, messaging_trace, 0, 3);
-	points_init(&all);
-	points_fill(&all, messaging_trace, 0, 50000);
-	contract_store(conn, &small);
-	script_server_do(&messaging_test_server, "pause");
-	begin = contract_now_ms();
-	assert_non_null(strstr(contract_store_fails(conn, &small, OSP_EUNAVAIL),
-						   "does not answer within 300 ms"));
-	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
-	assert_int_equal(osp_driver_messaging.get_points(
-						 conn, messaging_trace, collect_point, NULL, &err),
-					 OSP_EUNAVAIL);
-	assert_true(contract_now_ms() - begin < 3000);
-	script_server_do(&messaging_test_server, "resume");
-	points_term(&small);
-	points_term(&all);
-	contract_close(conn);
+	faults_hangs(messaging_trace, "does not answer within 300 ms", NULL);
 }
 
 static void

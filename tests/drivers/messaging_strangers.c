@@ -4,9 +4,8 @@
  *	  Who is no RabbitMQ: nobody, somebody mute, other servers, a broker that
  *	  lies.
  */
-#include "failing_alloc.h"
+#include "faults.h"
 #include "messaging_tests.h"
-#include "stranger.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -171,12 +170,6 @@ test_no_broker(void **state)
 	}
 }
 
-static bool
-is_late(void *ctx)
-{
-	return contract_now_ms() > *(long *) ctx;
-}
-
 /* A broker that says one byte now and then, or only that it is alive, keeps nobody
  * beyond the deadline, nor beyond the host's wish to end. */
 void
@@ -189,32 +182,10 @@ test_dripping_broker(void **state)
 		SAYS(CONNECTED, HEARTBEAT, 40),
 		SAYS(READABLE, HEARTBEAT, 40),
 		SAYS(READABLE DELIVER HEADER("\0\0\0\0\0\1\0\0"), BODY, 40)};
-	size_t i;
 
 	(void) state;
-	for (i = 0; i < 2 * sizeof(drips) / sizeof(drips[0]); i++)
-	{
-		bool interrupts = i % 2 != 0;
-		int port;
-		pid_t pid = start_stranger(&drips[i / 2], &port);
-		osp_driver_options options = options_for(port);
-		osp_driver_conn *conn;
-		osp_error err = {OSP_OK, ""};
-		long begin = contract_now_ms();
-		long late = begin + 300;
-
-		options.deadline_ms = interrupts ? 20000 : 400;
-		options.timeout_ms = 10000;
-		options.interrupted = interrupts ? is_late : NULL;
-		options.interrupted_ctx = &late;
-		conn = contract_open_with(&options);
-		assert_int_equal(osp_driver_messaging.get_points(
-							 conn, messaging_trace, collect_point, NULL, &err),
-						 interrupts ? OSP_EINTR : OSP_EUNAVAIL);
-		assert_true(contract_now_ms() - begin < 2000);
-		contract_close(conn);
-		end_stranger(pid);
-	}
+	faults_drips(
+		"messaging://127.0.0.1:", drips, sizeof(drips) / sizeof(drips[0]));
 }
 
 /* Nothing counts as stored that was confirmed before it was sent, or that was
@@ -261,31 +232,12 @@ test_large_answers(void **state)
 		SAYS(READABLE DELIVER HEADER("\0\0\0\0\0\4\0\0"), BODY, 0),
 		SAYS(READABLE DELIVER HEADER("\0\0\0\0\0\0\0\4"), BODY, 0),
 		SAYS(READABLE, BODY, 0)};
-	size_t i;
 
 	(void) state;
-	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-	{
-		int port;
-		pid_t pid = start_stranger(&strangers[i], &port);
-		osp_driver_options options = options_for(port);
-		osp_driver_conn *conn;
-		failing_alloc fa;
-		osp_error err = {OSP_OK, ""};
-		osp_status status;
-
-		failing_alloc_init_counting(&fa);
-		options.alc = &fa.alc;
-		options.memory_max = 1024 * 1024;
-		options.deadline_ms = 3000;
-		conn = contract_open_with(&options);
-		status = osp_driver_messaging.get_points(
-			conn, messaging_trace, collect_point, NULL, &err);
-		assert_int_equal(status, i < 2 ? OSP_EFULL : OSP_EUNAVAIL);
-		assert_true(fa.largest <= 2 * options.memory_max);
-		contract_close(conn);
-		end_stranger(pid);
-	}
+	faults_large_answers("messaging://127.0.0.1:",
+						 strangers,
+						 sizeof(strangers) / sizeof(strangers[0]),
+						 2);
 }
 
 /* A broker that is out of memory or disk takes nothing, and has said why. */

@@ -3,90 +3,42 @@
  * mysql_faults.c
  *	  A MariaDB that restarts, dies, hangs, refuses, and who is none.
  */
+#include "faults.h"
 #include "mysql_tests.h"
-#include "stranger.h"
 
 #include <mysql.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 /* A restart between two batches goes unnoticed. */
 void
 test_restart(void **state)
 {
-	osp_driver_conn *conn = contract_open();
-	points all;
-
 	(void) state;
-	points_init(&all);
-	points_fill(&all, mysql_trace, 0, 3);
-	contract_store(conn, &all);
-	script_server_stop(&mysql_test_server);
-	assert_non_null(
-		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "connect"));
-	mysql_test_start();
-	contract_expect(conn, mysql_trace, &all);
-	script_server_stop(&mysql_test_server);
-	mysql_test_start();
-	(void) mysql_test_sql("TRUNCATE data");
-	contract_store(conn, &all);
-	contract_expect(conn, mysql_trace, &all);
-	points_term(&all);
-	contract_close(conn);
-}
-
-/* Kills the server a little later, in a process of its own. */
-static pid_t
-kill_later(unsigned after_us)
-{
-	struct timespec pause = {0, (long) after_us * 1000};
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-	{
-		(void) nanosleep(&pause, NULL);
-		script_server_kill(&mysql_test_server);
-		_exit(0);
-	}
-	return pid;
+	faults_restart(mysql_trace, "connect");
 }
 
 /* What was confirmed is there when the server is up again. */
 void
 test_killed_during_batch(void **state)
 {
+	const fault_kill in_a_batch = {20000, 100 * 20000, 300000};
 	osp_driver_conn *conn = contract_open();
 	osp_error err = {OSP_OK, ""};
-	unsigned confirmed = 0;
-	osp_status status;
-	size_t accepted;
-	pid_t killer;
+	size_t confirmed;
+	bool failed;
 	points all;
 
 	(void) state;
 	points_init(&all);
-	points_fill(&all, mysql_trace, 0, 20000);
-	killer = kill_later(300000);
-	do
-	{
-		status = osp_driver_mysql.notify(
-			conn, all.items, all.count, &accepted, &err);
-		confirmed += status == OSP_OK;
-	}
-	while (status == OSP_OK && confirmed < 100);
-	assert_int_equal(status, OSP_EUNAVAIL);
-	assert_int_equal(accepted, 0);
-	assert_int_equal(waitpid(killer, NULL, 0), killer);
-	mysql_test_server.running = false;
-	mysql_test_start();
+	points_fill(&all, mysql_trace, 0, in_a_batch.batch);
+	confirmed =
+		faults_store_until_killed(conn, &all, &in_a_batch, &failed, &err);
+	assert_true(failed);
 	if (confirmed > 0)
 		assert_true(strtoul(mysql_test_sql("SELECT count(*) FROM data"),
 							NULL,
-							10) >= 20000UL * confirmed);
+							10) >= confirmed);
 	(void) mysql_test_sql("DROP TABLE IF EXISTS data");
 	contract_store(conn, &all);
 	contract_expect(conn, mysql_trace, &all);
@@ -94,47 +46,11 @@ test_killed_during_batch(void **state)
 	contract_close(conn);
 }
 
-/* Storing and reading fail within bounds. */
-static void
-assert_fails_soon(osp_driver_conn *conn, size_t count)
-{
-	osp_error err = {OSP_OK, ""};
-	points all;
-	long begin;
-
-	points_init(&all);
-	points_fill(&all, mysql_trace, 0, count);
-	begin = contract_now_ms();
-	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
-						   "does not answer"));
-	assert_int_equal(osp_driver_mysql.get_points(
-						 conn, mysql_trace, collect_point, NULL, &err),
-					 OSP_EUNAVAIL);
-	assert_true(contract_now_ms() - begin < 2500);
-	points_term(&all);
-}
-
 void
 test_server_that_hangs(void **state)
 {
-	osp_driver_options options =
-		contract_options(mysql_test_connection_string());
-	osp_driver_conn *conn;
-	points small;
-
 	(void) state;
-	options.timeout_ms = 300;
-	conn = contract_open_with(&options);
-	points_init(&small);
-	points_fill(&small, mysql_trace, 0, 3);
-	contract_store(conn, &small);
-	script_server_do(&mysql_test_server, "pause");
-	assert_fails_soon(conn, 50000);
-	assert_fails_soon(conn, 3);
-	script_server_do(&mysql_test_server, "resume");
-	contract_store(conn, &small);
-	points_term(&small);
-	contract_close(conn);
+	faults_hangs(mysql_trace, "does not answer", "does not answer");
 }
 
 /* An administrator ends the session between two batches. */
@@ -163,15 +79,18 @@ test_session_killed(void **state)
 	contract_close(conn);
 }
 
-/* A table that somebody else has locked is waited for no longer than allowed. */
+/* A table that somebody else has locked is waited for no longer than allowed, to
+ * store and to read. */
 void
 test_locked_table(void **state)
 {
 	osp_driver_options options =
 		contract_options(mysql_test_connection_string());
 	osp_driver_conn *conn;
+	osp_error err = {OSP_OK, ""};
 	MYSQL *other = mysql_init(NULL);
 	points all;
+	long begin;
 
 	(void) state;
 	options.timeout_ms = 10000;
@@ -189,7 +108,13 @@ test_locked_table(void **state)
 									   NULL,
 									   0));
 	assert_int_equal(mysql_query(other, "LOCK TABLES data WRITE"), 0);
-	assert_fails_soon(conn, 3);
+	begin = contract_now_ms();
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "does not answer"));
+	assert_int_equal(osp_driver_mysql.get_points(
+						 conn, mysql_trace, collect_point, NULL, &err),
+					 OSP_EUNAVAIL);
+	assert_true(contract_now_ms() - begin < 2500);
 	mysql_close(other);
 	points_term(&all);
 	contract_close(conn);
@@ -230,11 +155,18 @@ test_refused_rows(void **state)
 	contract_close(conn);
 }
 
-/* Trouble that somebody can end is no refusal. */
+/* No rule is broken by rows that are there. */
+static void
+change_server(const char *statement)
+{
+	(void) mysql_test_sql("TRUNCATE data");
+	(void) mysql_test_sql(statement);
+}
+
 void
 test_server_in_trouble(void **state)
 {
-	static const char *const causes[][3] = {
+	static const fault_trouble causes[] = {
 		{"SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0", "read-only"},
 		{"REVOKE INSERT ON data FROM locked",
 		 "GRANT INSERT ON data TO locked",
@@ -247,7 +179,6 @@ test_server_in_trouble(void **state)
 		 "never"}};
 	osp_driver_conn *conn = contract_open();
 	points all;
-	size_t i;
 
 	(void) state;
 	points_init(&all);
@@ -257,18 +188,8 @@ test_server_in_trouble(void **state)
 	(void) mysql_test_sql("GRANT INSERT, SELECT ON data TO locked");
 	conn = contract_open_as(
 		mysql_test_uri("locked:pass%20word", "/test"), false, TIMEOUT_MS);
-	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-	{
-		(void) mysql_test_sql("TRUNCATE data");
-		contract_store(conn, &all);
-		(void) mysql_test_sql("TRUNCATE data");
-		(void) mysql_test_sql(causes[i][0]);
-		assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
-							   causes[i][2]));
-		(void) mysql_test_sql(causes[i][1]);
-		contract_store(conn, &all);
-		contract_expect(conn, mysql_trace, &all);
-	}
+	faults_trouble(
+		conn, causes, sizeof(causes) / sizeof(causes[0]), change_server);
 	(void) mysql_test_sql("REVOKE ALL ON data FROM locked");
 	points_term(&all);
 	contract_close(conn);
@@ -286,16 +207,27 @@ test_server_in_trouble(void **state)
 #define CONSENT "\x07\0\0\2\0\0\0\2\0\0\0"
 
 /* Nobody, somebody mute, somebody who says anything. */
-#define SAYS(said, repeated, ms)                                       \
-	{                                                                  \
-		.text = said, .text_len = sizeof(said) - 1, .again = repeated, \
-		.again_len = sizeof(repeated) - 1, .pause_ms = ms              \
+#define SAYS(said, repeated, ms)               \
+	{                                          \
+		.who = {                               \
+			.text = said,                      \
+			.text_len = sizeof(said) - 1,      \
+			.again = repeated,                 \
+			.again_len = sizeof(repeated) - 1, \
+			.pause_ms = ms                     \
+		}                                      \
 	}
 
 void
 test_strangers(void **state)
 {
-	static const stranger strangers[] = {
+	static const fault_limits limits = {.uri = "mysql://u:secret@127.0.0.1:",
+										.rest = "/d",
+										.timeout_ms = 200,
+										.deadline_ms = 400,
+										.memory_max = 1024 * 1024,
+										.all_ms = 2000};
+	static const fault_stranger strangers[] = {
 		SAYS("HTTP/1.1 400 Bad Request\r\n\r\n", "x", 40),
 		SAYS("", "\0", 40),
 		SAYS("\xff\xff\xff\0", "x", 40),
@@ -307,32 +239,8 @@ test_strangers(void **state)
 		SAYS(GREETING CONSENT, CONSENT, 40),
 		SAYS(GREETING CONSENT CONSENT, "\xff\xff\xff\1", 0),
 		SAYS(GREETING "\x16\0\0\2\xfemysql_clear_password\0", "x", 40)};
-	size_t i;
 
 	(void) state;
-	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-	{
-		int port;
-		pid_t pid = start_stranger(&strangers[i], &port);
-		osp_driver_options options;
-		osp_driver_conn *conn;
-		char uri[64];
-		points all;
-		long begin = contract_now_ms();
-
-		(void) snprintf(
-			uri, sizeof(uri), "mysql://u:secret@127.0.0.1:%d/d", port);
-		options = contract_options(uri);
-		options.timeout_ms = 200;
-		options.deadline_ms = 400;
-		options.memory_max = 1024 * 1024;
-		conn = contract_open_with(&options);
-		points_init(&all);
-		points_fill(&all, mysql_trace, 0, 10);
-		(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
-		assert_true(contract_now_ms() - begin < 2000);
-		points_term(&all);
-		contract_close(conn);
-		end_stranger(pid);
-	}
+	faults_strangers(
+		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }

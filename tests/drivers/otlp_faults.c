@@ -4,14 +4,13 @@
  *	  Receivers that refuse, ask to wait, restart, are none, or are not those that
  *	  they ought to be.
  */
+#include "faults.h"
 #include "otlp_tests.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "stranger.h"
 #include "tempdir.h"
 
 static void
@@ -156,15 +155,6 @@ test_otlp_restart(void **state)
 	notes_term(&n);
 }
 
-static osp_driver_conn *
-open_port(int port, unsigned timeout_ms)
-{
-	char uri[64];
-
-	(void) snprintf(uri, sizeof(uri), "otlp://127.0.0.1:%d", port);
-	return contract_open_as(uri, true, timeout_ms);
-}
-
 void
 test_otlp_nobody_there(void **state)
 {
@@ -228,62 +218,48 @@ test_otlp_garbage(void **state)
 void
 test_otlp_strangers(void **state)
 {
-	static const struct
-	{
-		stranger who;
-		const char *says;
-	} cases[] = {
-		{{.text = "SSH-2.0-OpenSSH_9.2\r\n"}, "cannot send"},
-		{{.text = "-ERR unknown command\r\n"}, "cannot send"},
-		{{.text = "\x00\x01\x02\xff", .text_len = 4}, "cannot send"},
-		{{.text = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
-		  .again = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"},
-		 "more than 64 kB"},
-		{{.text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-				  "ffffffffffffffffffff\r\n"},
-		 "cannot send"},
-		{{.text = "HTTP/1.1 200 OK\r\nX-", .again = "xxxxxxxxxxxxxxxxxxxxxxxx"},
-		 "cannot send"},
-		{{.text = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n\x0a"},
-		 "cannot send"},
-		{{.text = ""}, "cannot send"},
+	static const fault_limits limits = {
+		.uri = "otlp://127.0.0.1:", .timeout_ms = 400, .all_ms = 3000};
+	static const fault_stranger strangers[] = {
+		{.who = {.text = "SSH-2.0-OpenSSH_9.2\r\n"},
+		 .says = "cannot send",
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = "-ERR unknown command\r\n"},
+		 .says = "cannot send",
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = "\x00\x01\x02\xff", .text_len = 4},
+		 .says = "cannot send",
+		 .timeout_ms = PATIENCE_MS},
+		{.who =
+			 {.text = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+			  .again =
+				  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"},
+		 .says = "more than 64 kB",
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+						 "ffffffffffffffffffff\r\n"},
+		 .says = "cannot send",
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nX-",
+				 .again = "xxxxxxxxxxxxxxxxxxxxxxxx"},
+		 .says = "cannot send",
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n\x0a"},
+		 .says = "cannot send",
+		 .timeout_ms = PATIENCE_MS},
+		{.who = {.text = ""}, .says = "cannot send", .timeout_ms = PATIENCE_MS},
 		/* It drips: the answer is never whole. */
-		{{.text = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n",
-		  .again = "x",
-		  .pause_ms = 30},
-		 "does not answer"},
-		{{.text = "HTTP/1.1 200 O", .again = "K", .pause_ms = 30},
-		 "does not answer"},
+		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n",
+				 .again = "x",
+				 .pause_ms = 30},
+		 .says = "does not answer"},
+		{.who = {.text = "HTTP/1.1 200 O", .again = "K", .pause_ms = 30},
+		 .says = "does not answer"},
 	};
-	size_t i;
-	notes n;
 
 	(void) state;
-	two_operations(&n);
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-	{
-		int port;
-		pid_t pid = start_stranger(&cases[i].who, &port);
-		osp_driver_conn *conn = open_port(port, 400);
-		long begin = contract_now_ms();
-		const char *message;
-		size_t accepted;
-
-		message = notes_store_fails(conn, &n, OSP_EUNAVAIL, &accepted);
-		if (strstr(message, cases[i].says) == NULL)
-			fail_msg("stranger %zu: %s", i, message);
-		assert_int_equal(accepted, 0);
-		assert_true(contract_now_ms() - begin < 3000);
-		contract_close(conn);
-		end_stranger(pid);
-	}
-	notes_term(&n);
-}
-
-static bool
-is_late(void *ctx)
-{
-	return contract_now_ms() > *(long *) ctx;
+	faults_strangers(
+		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
 /* A silent receiver, and one that takes nothing in, keep nobody beyond any of
@@ -315,7 +291,7 @@ test_otlp_interrupts(void **state)
 		options = contract_options(uri);
 		options.timeout_ms = i / 2 == 0 ? 300 : 10000;
 		options.deadline_ms = i / 2 == 1 ? 300 : 0;
-		options.interrupted = i / 2 == 2 ? is_late : NULL;
+		options.interrupted = i / 2 == 2 ? faults_is_late : NULL;
 		options.interrupted_ctx = &late;
 		conn = contract_open_with(&options);
 		assert_int_equal(

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * peer.c
- *	  A driver on the command line, for peer_redis.py.
+ *	  A driver on the command line, for peer_*.py and large_traces.py.
  *
  *	  peer write URI BASE_ID COUNT    stores points, and an error as the last
+ *	  peer fill URI TRACES LONG       stores TRACES traces of ten points each, and
+ *	                                  one trace of LONG points
  *	  peer get URI BASE_ID            prints the points, one a line
  *	  peer list URI                   prints "base_id timestamp" of all traces
  *	  peer errors URI                 the same for traces that hold an error
@@ -12,6 +14,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define FILL_POINTS 10
+#define FILL_BATCH  1000
+#define LONG_TRACE  "ffffffff-0000-4000-8000-000000000000"
 
 typedef struct peer
 {
@@ -60,6 +66,50 @@ write_points(peer *p, osp_str base_id, unsigned count)
 	return status;
 }
 
+/* The place-th of the points that fill a collector. */
+static void
+add_filling(points *batch, unsigned place, unsigned traces)
+{
+	char id[64];
+
+	if (place >= traces * FILL_POINTS)
+		(void) snprintf(id, sizeof(id), LONG_TRACE);
+	else
+		(void) snprintf(id,
+						sizeof(id),
+						"%08x-0000-4000-8000-000000000000",
+						place / FILL_POINTS);
+	points_fill(batch, osp_str_of(id), place, 1);
+}
+
+static osp_status
+fill(peer *p, unsigned traces, unsigned long_points)
+{
+	const unsigned count = traces * FILL_POINTS + long_points;
+	osp_status status = OSP_OK;
+	unsigned done = 0;
+
+	while (done < count && status == OSP_OK)
+	{
+		size_t accepted;
+		points batch;
+
+		points_init(&batch);
+		while (batch.count < FILL_BATCH && done < count)
+			add_filling(&batch, done++, traces);
+		status = p->driver->notify(
+			p->conn, batch.items, batch.count, &accepted, &p->err);
+		points_term(&batch);
+	}
+	return status;
+}
+
+static unsigned
+number(const char *text)
+{
+	return (unsigned) strtoul(text, NULL, 10);
+}
+
 static osp_status
 run(peer *p, int argc, char **argv)
 {
@@ -67,8 +117,9 @@ run(peer *p, int argc, char **argv)
 							   .errors_only = strcmp(argv[1], "errors") == 0};
 
 	if (strcmp(argv[1], "write") == 0 && argc == 5)
-		return write_points(
-			p, osp_str_of(argv[3]), (unsigned) strtoul(argv[4], NULL, 10));
+		return write_points(p, osp_str_of(argv[3]), number(argv[4]));
+	if (strcmp(argv[1], "fill") == 0 && argc == 5)
+		return fill(p, number(argv[3]), number(argv[4]));
 	if (strcmp(argv[1], "get") == 0 && argc == 4)
 		return p->driver->get_points(
 			p->conn, osp_str_of(argv[3]), print_point, NULL, &p->err);
@@ -88,7 +139,8 @@ main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	options.read_only = strcmp(argv[1], "write") != 0;
+	options.read_only =
+		strcmp(argv[1], "write") != 0 && strcmp(argv[1], "fill") != 0;
 	options.connection_string = osp_str_of(argv[2]);
 	status = osp_driver_find(options.connection_string, &p.driver, &p.err);
 	if (status == OSP_OK)

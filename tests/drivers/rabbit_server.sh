@@ -150,7 +150,7 @@ case $command in
 start) start "$@" ;;
 stop) finish "$1" TERM ;;
 kill) finish "$1" KILL ;;
-pause) kill -STOP "$(cat "$1/pid")" ;;
+pause) bash "$(dirname "$0")/stop_process.sh" "$(cat "$1/pid")" ;;
 resume) kill -CONT "$(cat "$1/pid")" ;;
 *)
 	echo "unknown command $command" >&2

@@ -3,14 +3,10 @@
  * redis_faults.c
  *	  A redis-server that restarts, dies, refuses, or is in trouble.
  */
+#include "faults.h"
 #include "redis_tests.h"
 
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 /* A restart between two batches goes unnoticed. */
 void
@@ -36,23 +32,6 @@ test_restart(void **state)
 	contract_close(conn);
 }
 
-/* Kills the server a little later, in a process of its own. */
-static pid_t
-kill_later(unsigned after_us)
-{
-	struct timespec pause = {0, (long) after_us * 1000};
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-	{
-		(void) nanosleep(&pause, NULL);
-		script_server_kill(&redis_test_server);
-		_exit(0);
-	}
-	return pid;
-}
-
 void
 test_killed_during_batch(void **state)
 {
@@ -66,20 +45,15 @@ test_killed_during_batch(void **state)
 	points_fill(&all, redis_trace, 0, 50000);
 	for (round = 0; round < 5; round++)
 	{
-		pid_t killer = kill_later(1000 + 9000 * round);
+		const fault_kill in_a_batch = {
+			all.count, SIZE_MAX, 1000 + 9000 * round};
 		osp_error err = {OSP_OK, ""};
-		osp_status status;
-		size_t accepted;
+		bool failed;
 
-		do
-			status = osp_driver_redis.notify(
-				conn, all.items, all.count, &accepted, &err);
-		while (status == OSP_OK);
-		assert_int_equal(status, OSP_EUNAVAIL);
-		assert_int_equal(accepted, 0);
+		(void) faults_store_until_killed(
+			conn, &all, &in_a_batch, &failed, &err);
+		assert_true(failed);
 		failures += strstr(err.msg, "cannot connect") == NULL;
-		assert_int_equal(waitpid(killer, NULL, 0), killer);
-		redis_test_start("");
 	}
 	assert_true(failures > 0);
 	contract_store(conn, &all);
@@ -151,28 +125,19 @@ test_value_too_long(void **state)
 void
 test_server_in_trouble(void **state)
 {
-	static const char *const causes[][3] = {
+	static const fault_trouble causes[] = {
 		{"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"},
 		{"CONFIG SET min-replicas-to-write 1",
 		 "CONFIG SET min-replicas-to-write 0",
 		 "NOREPLICAS"},
 		{"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY"}};
 	osp_driver_conn *conn = contract_open();
-	points all;
-	size_t i;
 
 	(void) state;
-	points_init(&all);
-	points_fill(&all, redis_trace, 0, 3);
-	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-	{
-		redis_test_command_ok(causes[i][0]);
-		assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
-							   causes[i][2]));
-		redis_test_command_ok(causes[i][1]);
-		contract_store(conn, &all);
-	}
-	points_term(&all);
+	faults_trouble(conn,
+				   causes,
+				   sizeof(causes) / sizeof(causes[0]),
+				   redis_test_command_ok);
 	contract_close(conn);
 }
 

@@ -29,6 +29,12 @@ redis_test_start(const char *options)
 }
 
 void
+redis_test_again(void)
+{
+	redis_test_start("");
+}
+
+void
 redis_test_spoil(void)
 {
 	fresh_needed = true;

@@ -3,9 +3,8 @@
  * redis_strangers.c
  *	  Who is no redis-server: nobody, somebody mute, other servers, wrong replies.
  */
-#include "failing_alloc.h"
+#include "faults.h"
 #include "redis_tests.h"
-#include "stranger.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -159,12 +158,6 @@ test_unasked_answers(void **state)
 	points_term(&all);
 }
 
-static bool
-is_late(void *ctx)
-{
-	return contract_now_ms() > *(long *) ctx;
-}
-
 /* A server that says one byte now and then keeps nobody beyond the deadline, nor
  * beyond the host's wish to end. */
 void
@@ -176,32 +169,9 @@ test_dripping_server(void **state)
 		{"*10000\r\n*3\r\n:1\r\n", ":1\r\n", 40, false, 0, 0},
 		{"+", "x", 40, false, 0, 0},
 		{"", "", 40, false, 0, 0}};
-	size_t i;
 
 	(void) state;
-	for (i = 0; i < 2 * sizeof(drips) / sizeof(drips[0]); i++)
-	{
-		bool interrupts = i % 2 != 0;
-		int port;
-		pid_t pid = start_stranger(&drips[i / 2], &port);
-		osp_driver_options options = options_for(port);
-		osp_driver_conn *conn;
-		osp_error err = {OSP_OK, ""};
-		long begin = contract_now_ms();
-		long late = begin + 300;
-
-		options.deadline_ms = interrupts ? 20000 : 400;
-		options.timeout_ms = 10000;
-		options.interrupted = interrupts ? is_late : NULL;
-		options.interrupted_ctx = &late;
-		conn = contract_open_with(&options);
-		assert_int_equal(osp_driver_redis.get_points(
-							 conn, redis_trace, collect_point, NULL, &err),
-						 interrupts ? OSP_EINTR : OSP_EUNAVAIL);
-		assert_true(contract_now_ms() - begin < 2000);
-		contract_close(conn);
-		end_stranger(pid);
-	}
+	faults_drips("redis://127.0.0.1:", drips, sizeof(drips) / sizeof(drips[0]));
 }
 
 #define TEN_NUMBERS \
@@ -221,42 +191,12 @@ test_large_answers(void **state)
 		{NO_CLUSTER "*20000\r\n", "$398\r\n" MANY_NUMBERS, 0, false, 0, 0},
 		{NO_CLUSTER "*1000000\r\n", MANY_NUMBERS, 0, false, 0, 0},
 		{NO_CLUSTER "*30000\r\n", MANY_NUMBERS, 0, false, 0, 0}};
-	points all;
-	size_t i;
 
 	(void) state;
-	points_init(&all);
-	points_fill(&all, redis_trace, 0, 3);
-	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-	{
-		int port;
-		pid_t pid = start_stranger(&strangers[i], &port);
-		osp_driver_options options = options_for(port);
-		osp_driver_conn *conn;
-		failing_alloc fa;
-		osp_error err = {OSP_OK, ""};
-		osp_status status;
-		size_t accepted = 1;
-
-		failing_alloc_init_counting(&fa);
-		options.alc = &fa.alc;
-		options.memory_max = 1024 * 1024;
-		conn = contract_open_with(&options);
-		status = osp_driver_redis.get_points(
-			conn, redis_trace, collect_point, NULL, &err);
-		if (i < 4)
-			assert_int_equal(status, OSP_EFULL);
-		assert_int_not_equal(osp_driver_redis.notify(
-								 conn, all.items, all.count, &accepted, &err),
-							 OSP_OK);
-		assert_int_equal(accepted, 0);
-		(void) osp_driver_redis.list_traces(
-			conn, NULL, collect_trace, NULL, NULL, &err);
-		assert_true(fa.largest <= 2 * options.memory_max);
-		contract_close(conn);
-		end_stranger(pid);
-	}
-	points_term(&all);
+	faults_large_answers("redis://127.0.0.1:",
+						 strangers,
+						 sizeof(strangers) / sizeof(strangers[0]),
+						 4);
 }
 
 void

@@ -28,6 +28,7 @@ extern char redis_test_uri[256];
 /* Starts the server with these options, or ends it and starts another one. */
 void redis_test_start(const char *options);
 void redis_test_restart(const char *options);
+void redis_test_again(void);
 
 /* The next test gets a server of its own; else one is kept that is in order. */
 void redis_test_spoil(void);

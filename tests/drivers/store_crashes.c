@@ -6,7 +6,7 @@
  * A child writes numbered batches and says which of them were confirmed. For a
  * loss of power it is stopped, and its files are copied; of the log, what was not
  * synced is damaged in the copy, as a disk may. A VFS round SQLite's own notes how
- * much of the log was synced.
+ * much of the log was synced. CRASH_ROUNDS says how often each is done.
  */
 #include "store_tests.h"
 
@@ -20,8 +20,7 @@
 
 #include "tempdir.h"
 
-#define KILLS  25
-#define LOSSES 25
+#define ROUNDS 25
 #define BATCH  40
 
 /* Shared with the child. */
@@ -33,6 +32,14 @@ typedef struct progress
 } progress;
 
 static progress *shared;
+
+static unsigned
+rounds(void)
+{
+	const char *given = getenv("CRASH_ROUNDS");
+
+	return given != NULL ? (unsigned) strtoul(given, NULL, 10) : ROUNDS;
+}
 
 /* ---- the VFS ---- */
 
@@ -247,7 +254,7 @@ test_kill(void **state)
 	(void) state;
 	share_progress();
 	srandom((unsigned) getpid());
-	for (round = 0; round < KILLS; round++)
+	for (round = 0; round < rounds(); round++)
 	{
 		pid_t pid = start_writer();
 		unsigned confirmed;
@@ -261,8 +268,9 @@ test_kill(void **state)
 		stored = count_batches();
 		assert_true(stored == confirmed || stored == confirmed + 1);
 	}
-	assert_true(shared->confirmed > KILLS);
+	assert_true(shared->confirmed > rounds());
 	expect_traces(count_batches());
+	(void) printf("# %u kills, %u points\n", round, shared->confirmed * BATCH);
 }
 
 static void
@@ -308,8 +316,42 @@ lose_sectors(const char *path)
 			0);
 }
 
+/* Sends the batches after those that are there, up to the last that was confirmed,
+ * and one that is there once more. */
+static void
+send_rest(unsigned stored)
+{
+	osp_driver_conn *conn = store_open_with("?keep=0&max_size=0");
+	unsigned at = stored > 0 ? stored - 1 : 0;
+
+	for (; at < shared->confirmed; at++)
+	{
+		points batch;
+
+		make_batch(&batch, at);
+		set_sources(&batch);
+		contract_store(conn, &batch);
+		points_term(&batch);
+	}
+	contract_close(conn);
+}
+
+static void
+remove_copy(const char *path)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char name[400];
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+	{
+		(void) snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		(void) unlink(name);
+	}
+}
+
 /* After a loss of power the store is whole, has the first so many batches, and
- * takes the others. */
+ * takes the others when they are sent again. */
 static void
 test_power_loss(void **state)
 {
@@ -324,7 +366,7 @@ test_power_loss(void **state)
 	share_progress();
 	(void) snprintf(real, sizeof(real), "%s", local_path);
 	(void) snprintf(wal, sizeof(wal), "%s-wal", real);
-	for (round = 0; round < LOSSES; round++)
+	for (round = 0; round < rounds(); round++)
 	{
 		pid_t pid = start_writer();
 		unsigned stored;
@@ -349,12 +391,22 @@ test_power_loss(void **state)
 			stored = count_batches();
 			assert_true(stored <= shared->confirmed + 1);
 			losses += stored > 0 && stored < shared->confirmed;
+			send_rest(stored);
+			assert_int_equal(count_batches(),
+							 stored > shared->confirmed ? stored
+														: shared->confirmed);
 		}
+		remove_copy(copy);
 		(void) snprintf(local_path, sizeof(local_path), "%s", real);
 	}
 
 	/* Else nothing was tried. */
 	assert_true(losses > 0);
+	(void) printf(
+		"# %u losses of power, %u of them took batches of %u points\n",
+		round,
+		losses,
+		shared->confirmed * BATCH);
 }
 
 const struct CMUnitTest store_crashes[] = {

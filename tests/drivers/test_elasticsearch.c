@@ -100,6 +100,12 @@ elastic_test_journal(const char *text)
 }
 
 static void
+start_again(void)
+{
+	elastic_test_start("7.17.6");
+}
+
+static void
 reset(void)
 {
 	if (test_dir[0] == '\0')
@@ -108,7 +114,7 @@ reset(void)
 	write_file("faults.json", NULL);
 	write_file("journal", NULL);
 	write_file("cert.pem", NULL);
-	elastic_test_start("7.17.6");
+	start_again();
 }
 
 static void
@@ -316,6 +322,8 @@ main(void)
 							  .reset = reset,
 							  .finish = finish,
 							  .connection_string = connection_string,
+							  .server = &elastic_test_server,
+							  .start = start_again,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_documents),

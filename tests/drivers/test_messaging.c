@@ -438,6 +438,8 @@ main(void)
 							  .finish = messaging_test_finish,
 							  .connection_string =
 								  messaging_test_connection_string,
+							  .server = &messaging_test_server,
+							  .start = messaging_test_start,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),

@@ -5,14 +5,10 @@
  *	  what the connection string may say. The server is a stand-in,
  *	  mongo_standin.py.
  */
-#include "contract.h"
-#include "script_server.h"
-#include "stranger.h"
+#include "faults.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tempdir.h"
@@ -173,31 +169,24 @@ test_refused_documents(void **state)
 static void
 test_in_trouble(void **state)
 {
-	static const char *const causes[] = {
-		"{\"code\": 13, \"errmsg\": \"because not authorized\"}",
-		"{\"code\": 10107, \"errmsg\": \"because not master\"}",
-		"{\"code\": 11600}",
-		"{\"code\": 14031, \"errmsg\": \"because the disk is full\"}",
-		"{\"item\": 96, \"holding\": \"000000000003\"}",
-		"{\"item\": 91}"};
+	static const fault_trouble causes[] = {
+		{"{\"code\": 13, \"errmsg\": \"because not authorized\"}",
+		 NULL,
+		 "because"},
+		{"{\"code\": 10107, \"errmsg\": \"because not master\"}",
+		 NULL,
+		 "because"},
+		{"{\"code\": 11600}", NULL, "because"},
+		{"{\"code\": 14031, \"errmsg\": \"because the disk is full\"}",
+		 NULL,
+		 "because"},
+		{"{\"item\": 96, \"holding\": \"000000000003\"}", NULL, "because"},
+		{"{\"item\": 91}", NULL, "because"}};
 	osp_driver_conn *conn = contract_open();
-	points all;
-	size_t i;
 
 	(void) state;
-	points_init(&all);
-	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-	{
-		points_fill(&all, trace, 10 * (unsigned) i, 10);
-		set_faults(causes[i]);
-		if (strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "because") ==
-			NULL)
-			fail_msg("%s", causes[i]);
-		set_faults(NULL);
-		contract_store(conn, &all);
-		contract_expect(conn, trace, &all);
-	}
-	points_term(&all);
+	faults_trouble(
+		conn, causes, sizeof(causes) / sizeof(causes[0]), set_faults);
 	contract_close(conn);
 }
 
@@ -205,115 +194,23 @@ test_in_trouble(void **state)
 static void
 test_restart(void **state)
 {
-	osp_driver_conn *conn = contract_open();
-	points all;
-
 	(void) state;
-	points_init(&all);
-	points_fill(&all, trace, 0, 3);
-	contract_store(conn, &all);
-	script_server_stop(&server);
-	assert_non_null(
-		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "127.0.0.1"));
-	start();
-	contract_store(conn, &all);
-	contract_expect(conn, trace, &all);
-	contract_close(conn);
-	script_server_stop(&server);
-	conn = contract_open();
-	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
-	start();
-	contract_expect(conn, trace, &all);
-	points_term(&all);
-	contract_close(conn);
-}
-
-static pid_t
-kill_later(unsigned after_us)
-{
-	struct timespec pause = {0, (long) after_us * 1000};
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-	{
-		(void) nanosleep(&pause, NULL);
-		script_server_kill(&server);
-		_exit(0);
-	}
-	return pid;
+	faults_restart(trace, "127.0.0.1");
 }
 
 /* What is sent again after a crash is there once. */
 static void
 test_killed_during_batch(void **state)
 {
-	osp_driver_conn *conn = contract_open();
-	osp_status status = OSP_OK;
-	osp_error err = {OSP_OK, ""};
-	collected got;
-	size_t done = 0;
-	pid_t killer;
-	points all;
-
 	(void) state;
-	points_init(&all);
-	points_fill(&all, trace, 0, 30000);
-	killer = kill_later(150000);
-	while (status == OSP_OK && done < all.count)
-	{
-		points batch = {.items = all.items + done, .count = 3000};
-		size_t accepted;
-
-		status = osp_driver_mongodb.notify(
-			conn, batch.items, batch.count, &accepted, &err);
-		done += status == OSP_OK ? batch.count : 0;
-	}
-	assert_int_equal(waitpid(killer, NULL, 0), killer);
-	server.running = false;
-	start();
-	while (done < all.count)
-	{
-		points batch = {.items = all.items + done, .count = 3000};
-
-		contract_store(conn, &batch);
-		done += batch.count;
-	}
-	collected_init(&got);
-	assert_int_equal(
-		osp_driver_mongodb.get_points(conn, trace, collect_point, &got, NULL),
-		OSP_OK);
-	assert_int_equal(got.count, all.count);
-	collected_term(&got);
-	points_term(&all);
-	contract_close(conn);
+	faults_sent_again(trace);
 }
 
 static void
 test_hangs(void **state)
 {
-	osp_driver_options options = contract_options(connection_string());
-	osp_driver_conn *conn;
-	osp_error err = {OSP_OK, ""};
-	points all;
-	long begin;
-
 	(void) state;
-	options.timeout_ms = 300;
-	conn = contract_open_with(&options);
-	points_init(&all);
-	points_fill(&all, trace, 0, 3);
-	contract_store(conn, &all);
-	script_server_do(&server, "pause");
-	begin = contract_now_ms();
-	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
-	assert_int_equal(
-		osp_driver_mongodb.get_points(conn, trace, collect_point, NULL, &err),
-		OSP_EUNAVAIL);
-	assert_true(contract_now_ms() - begin < 3000);
-	script_server_do(&server, "resume");
-	points_term(&all);
-	contract_close(conn);
+	faults_hangs(trace, NULL, NULL);
 }
 
 /* The stand-in takes no login at all. */
@@ -339,40 +236,26 @@ test_wrong_login(void **state)
 static void
 test_strangers(void **state)
 {
-	static const stranger strangers[] = {
-		{.text = ""},
-		{.text = "HTTP/1.1 400 Bad Request\r\n\r\n"},
-		{.text = "\xff\xff\xff\x7f\0\0\0\0\0\0\0\0\xdd\x07\0\0",
-		 .text_len = 16,
-		 .again = "x"},
-		{.text = "\x10\0\0\0\0\0\0\0\0\0\0\0\xdd\x07\0\0", .text_len = 16},
-		{.text = "\xff\xff\0\0", .text_len = 4, .again = "x", .pause_ms = 30}};
-	size_t i;
+	static const fault_limits limits = {.uri = "mongodb://127.0.0.1:",
+										.timeout_ms = 400,
+										.deadline_ms = 800,
+										.all_ms = 4000};
+	static const fault_stranger strangers[] = {
+		{.who = {.text = ""}},
+		{.who = {.text = "HTTP/1.1 400 Bad Request\r\n\r\n"}},
+		{.who = {.text = "\xff\xff\xff\x7f\0\0\0\0\0\0\0\0\xdd\x07\0\0",
+				 .text_len = 16,
+				 .again = "x"}},
+		{.who = {.text = "\x10\0\0\0\0\0\0\0\0\0\0\0\xdd\x07\0\0",
+				 .text_len = 16}},
+		{.who = {.text = "\xff\xff\0\0",
+				 .text_len = 4,
+				 .again = "x",
+				 .pause_ms = 30}}};
 
 	(void) state;
-	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-	{
-		int port;
-		pid_t pid = start_stranger(&strangers[i], &port);
-		osp_driver_options options;
-		osp_driver_conn *conn;
-		char uri[64];
-		points all;
-		long begin = contract_now_ms();
-
-		(void) snprintf(uri, sizeof(uri), "mongodb://127.0.0.1:%d", port);
-		options = contract_options(uri);
-		options.timeout_ms = 400;
-		options.deadline_ms = 800;
-		conn = contract_open_with(&options);
-		points_init(&all);
-		points_fill(&all, trace, 0, 10);
-		(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
-		assert_true(contract_now_ms() - begin < 4000);
-		points_term(&all);
-		contract_close(conn);
-		end_stranger(pid);
-	}
+	faults_strangers(
+		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
 int
@@ -391,6 +274,8 @@ main(void)
 							  .reset = reset,
 							  .finish = finish,
 							  .connection_string = connection_string,
+							  .server = &server,
+							  .start = start,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_values),

@@ -307,6 +307,8 @@ main(void)
 							  .reset = mysql_test_reset,
 							  .finish = mysql_test_finish,
 							  .connection_string = mysql_test_connection_string,
+							  .server = &mysql_test_server,
+							  .start = mysql_test_start,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),

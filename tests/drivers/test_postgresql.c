@@ -202,6 +202,8 @@ main(void)
 							  .finish = postgresql_test_finish,
 							  .connection_string =
 								  postgresql_test_connection_string,
+							  .server = &postgresql_test_server,
+							  .start = postgresql_test_start,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),

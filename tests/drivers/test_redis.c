@@ -346,6 +346,8 @@ main(void)
 							  .reset = redis_test_reset,
 							  .finish = redis_test_finish,
 							  .connection_string = redis_test_connection_string,
+							  .server = &redis_test_server,
+							  .start = redis_test_again,
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_form),

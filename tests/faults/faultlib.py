@@ -153,6 +153,7 @@ class ScriptServer:
     """
 
     script = name = None
+    options = []  # of the script's start
     report_max = None
 
     def __init__(self, directory):
@@ -161,14 +162,14 @@ class ScriptServer:
         self.port = None
         self.kills = 0
 
-    def _run(self, command):
+    def _run(self, command, *options):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
                               "drivers", self.script)
-        return subprocess.run(["bash", script, command, self.directory],
+        return subprocess.run(["bash", script, command, self.directory, *options],
                               check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def start(self):
-        self.port = int(self._run("start"))
+        self.port = int(self._run("start", *self.options))
 
     def kill(self):
         self._run("kill")

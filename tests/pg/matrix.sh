@@ -21,7 +21,7 @@ in_own_mounts tests/pg/matrix.sh "$@"
 : "${OSP_CHROOTS:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/osprofiler/chroots}"
 
 # A release that takes longer hangs.
-suite_timeout_s=1200
+: "${OSP_SUITE_TIMEOUT_S:=1200}"
 
 # The releases, and the version of PostgreSQL that each of them is here for.
 all_suites=(bullseye bookworm trixie sid)
@@ -104,7 +104,7 @@ build_and_test()
 		gcc --version | head -n 1
 		\$PG_CONFIG --version
 		make -s common drivers cli pg_osprofiler
-		exec timeout --kill-after=10 $suite_timeout_s tests/pg/run
+		exec timeout --kill-after=10 $OSP_SUITE_TIMEOUT_S tests/pg/run
 	END
 }
 

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""large_traces.py BUILD [COLLECTOR...]: every collector that can be read, with 10,000
+traces of ten points and one of 100,000.
+
+`trace list`, `show`, `check`, `delete` and `prune` must give the right answer and hold no
+more memory than the bounds below: what a report of that size takes (show, check), and what
+a list takes (the others). Prints TAP, with the seconds and the peak of each command, and
+the points per second at which the collector was filled.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
+                                "faults"))
+import faultlib  # pylint: disable=wrong-import-position
+
+TRACES = int(os.environ.get("LARGE_TRACES", 10000))
+POINTS = int(os.environ.get("LARGE_POINTS", 100000))
+LONG = "ffffffff-0000-4000-8000-000000000000"
+FIRST = "00000000-0000-4000-8000-000000000000"
+
+# Peaks of memory in MB.
+LIST_MB = 96
+REPORT_MB = 384
+
+
+class Standin(faultlib.ScriptServer):
+    script = "standin_server.sh"
+
+    @property
+    def uri(self):
+        return "%s://127.0.0.1:%d" % (self.name, self.port)
+
+
+class Elasticsearch(Standin):
+    name = "elasticsearch"
+    options = ["elastic_standin.py", "7.17.6"]
+
+
+class Mongo(Standin):
+    name = "mongodb"
+    options = ["mongo_standin.py"]
+
+
+class RedisCluster(faultlib.ScriptServer):
+    script = "redis_group.sh"
+    name = "redis-cluster"
+    options = ["cluster"]
+
+    @property
+    def uri(self):
+        return "redis://127.0.0.1:%d" % self.port
+
+
+class File:
+    """A collector that is a file."""
+
+    def __init__(self, directory, form):
+        self.uri = form % directory
+
+    def start(self):
+        pass
+
+    wait_ready = end = start
+
+
+COLLECTORS = {
+    "sqlite": lambda directory: File(directory, "sqlite:///%s/traces.db?keep=0&max_size=0"),
+    "file": lambda directory: File(directory, "file://%s/traces"),
+    "redis": faultlib.Redis,
+    "rediscluster": RedisCluster,
+    "postgresql": faultlib.Postgres,
+    "mysql": faultlib.Mariadb,
+    "elasticsearch": Elasticsearch,
+    "mongodb": Mongo,
+    "messaging": faultlib.Rabbit,
+}
+
+
+class Command:
+    """osprofiler trace with a collector: what it printed, its status, seconds, peak in MB."""
+
+    def __init__(self, build, uri, *words):
+        env = dict(os.environ, OSPROFILER_DRIVER_PATH=os.path.join(build, "drivers"),
+                   OSPROFILER_CONNECTION_STRING=uri)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+            begin = time.monotonic()
+            process = subprocess.Popen([os.path.join(build, "bin", "osprofiler"), "trace",
+                                        *words], env=env, stdout=out, stderr=said)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = self.status = os.waitstatus_to_exitcode(status)
+            self.seconds = time.monotonic() - begin
+            self.peak_mb = usage.ru_maxrss / 1024
+            out.seek(0)
+            said.seek(0)
+            self.text = out.read().decode()
+            self.said = said.read().decode()
+
+
+class Tests:
+    def __init__(self, build):
+        self.build = build
+        self.count = 0
+        self.failed = 0
+
+    def ok(self, good, what, why=""):
+        self.count += 1
+        self.failed += not good
+        print("%s %d - %s" % ("ok" if good else "not ok", self.count, what))
+        for line in () if good else why.splitlines()[:20]:
+            print("# " + line[:300])
+        sys.stdout.flush()
+
+    def command(self, name, uri, limit_mb, is_right, *words):
+        done = Command(self.build, uri, *words)
+        right = is_right(done)
+        what = "%s: trace %s: %.2f s, %.0f MB" % (
+            name, " ".join(words[:2]), done.seconds, done.peak_mb)
+        self.ok(right and done.peak_mb <= limit_mb, what, "status %d, bound %d MB\n%s\n%s"
+                % (done.status, limit_mb, done.said, done.text[:1000]))
+
+    def read(self, name, uri):
+        def listed(count):
+            return lambda done: done.status == 0 and len(json.loads(done.text)) == count
+
+        self.command(name, uri, LIST_MB, lambda done: done.status == 0, "list")
+        self.command(name, uri, LIST_MB, listed(TRACES + 1), "list", "--all", "--json")
+        self.command(name, uri, LIST_MB, listed(20), "list", "--limit", "20", "--json")
+        self.command(name, uri, LIST_MB,
+                     lambda done: done.status == 0 and "pg" in done.text, "show", FIRST)
+        self.command(name, uri, REPORT_MB,
+                     lambda done: done.text.count('"meta.raw_payload.') == POINTS,
+                     "show", "--json", LONG)
+        self.command(name, uri, REPORT_MB,
+                     lambda done: done.status == 0 and "pg" in done.text, "show", LONG)
+        self.command(name, uri, REPORT_MB, lambda done: done.status == 0, "check", LONG)
+
+    def remove(self, name, uri):
+        def removed(count):
+            return lambda done: done.status == 0 and done.text.startswith("%d trace" % count)
+
+        self.command(name, uri, LIST_MB, removed(1), "delete", FIRST)
+        self.command(name, uri, LIST_MB, removed(1), "delete", LONG)
+        self.command(name, uri, LIST_MB, lambda done: done.status != 0, "show", LONG)
+        self.command(name, uri, LIST_MB, removed(TRACES - 1), "prune", "--older-than", "1h")
+        self.command(name, uri, LIST_MB,
+                     lambda done: done.status == 0 and json.loads(done.text) == [],
+                     "list", "--all", "--json")
+
+    def collector(self, name):
+        directory = tempfile.mkdtemp(prefix="osprofiler-large-")
+        os.chmod(directory, 0o711)
+        server = COLLECTORS[name](directory)
+        server.start()
+        try:
+            server.wait_ready()
+            begin = time.monotonic()
+            subprocess.run([os.path.join(self.build, "tests", "drivers", "peer"), "fill",
+                            server.uri, str(TRACES), str(POINTS)], check=True,
+                           env=dict(os.environ, OSPROFILER_DRIVER_PATH=os.path.join(
+                               self.build, "drivers")))
+            took = time.monotonic() - begin
+            print("# %s: %d points stored, %d a second"
+                  % (name, TRACES * 10 + POINTS, (TRACES * 10 + POINTS) / took))
+            self.read(name, server.uri)
+            if name != "file":  # from which nothing can be removed
+                self.remove(name, server.uri)
+        finally:
+            server.end()
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    build, *names = sys.argv[1:]
+    tests = Tests(build)
+    for name in names or COLLECTORS:
+        tests.collector(name)
+    print("1..%d" % tests.count)
+    return tests.failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
