@@ -6,13 +6,7 @@
 #include "cli.h"
 #include "control_text.h"
 #include "missing_server.h"
-#include "out.h"
-#include "trace_argument.h"
-#include "view/view.h"
-
-#include <unistd.h>
-
-#define TEXT_MAX ((size_t) 16 * 1024 * 1024)
+#include "trace/trace_command.h"
 
 static const char help[] =
 	"Usage: osprofiler trace explain [OPTIONS] TRACE\n"
@@ -40,48 +34,14 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-typedef struct explain_options
+typedef struct explanation
 {
+	osp_report *report;
 	bool json;
-	bool help;
-	const char *trace;
-	cli_view view;
-	cli_source source;
-} explain_options;
-
-/* CLI_OK, or CLI_USAGE after a message. */
-static int
-read_options(int argc, char **argv, explain_options *options)
-{
-	bool known;
-	int c;
-
-	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
-	{
-		if (!cli_view_option(&options->view, c, optarg, &known))
-			return CLI_USAGE;
-		if (known)
-			continue;
-		if (c == 'h')
-		{
-			options->help = true;
-			return CLI_OK;
-		}
-		if (c == OPT_JSON)
-			options->json = true;
-		else if (c == '?' || !cli_source_option(&options->source, c, optarg))
-			return CLI_USAGE;
-	}
-	if (!cli_operands(argc, argv, 1, "the trace"))
-		return CLI_USAGE;
-	options->trace = argv[optind];
-	if (options->trace[0] == '\0')
-		return cli_usage("the trace must not be empty");
-	return CLI_OK;
-}
+} explanation;
 
 static osp_status
-make_text(osp_report *report, const osp_draw_options *drawing, osp_buf *text)
+make_words(osp_report *report, const osp_draw_options *drawing, osp_buf *text)
 {
 	size_t count;
 	osp_status status = osp_report_explain(report, drawing, text, &count);
@@ -96,57 +56,36 @@ make_text(osp_report *report, const osp_draw_options *drawing, osp_buf *text)
 	return status;
 }
 
-static int
-write_findings(explain_options *options, osp_report *report)
+/* A cli_make_fn. */
+static osp_status
+make_text(void *ctx, const osp_draw_options *drawing, osp_buf *text)
 {
-	osp_draw_options drawing = cli_view_drawing(&options->view, STDOUT_FILENO);
-	cli_out out;
+	const explanation *e = (const explanation *) ctx;
 	osp_status status;
-	osp_buf text;
 
-	if (cli_view_open(&options->view, !options->json, &out) != CLI_OK)
-		return CLI_FAILED;
-	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
-	if (options->json)
-	{
-		status = osp_report_explain_json(report, &text);
-		osp_buf_add_char(&text, '\n');
-	}
-	else
-		status = make_text(report, &drawing, &text);
-	if (status == OSP_OK)
-		status = osp_buf_status(&text);
-	if (status == OSP_OK)
-		status = cli_out_write(&out, osp_buf_str(&text));
-	osp_buf_term(&text);
-	if (status != OSP_OK && out.error == 0)
-	{
-		cli_view_abandon(&options->view, &out);
-		return cli_error("cannot explain the trace: %s",
-						 osp_status_text(status));
-	}
-	return cli_view_close(&options->view, &out);
+	if (!e->json)
+		return make_words(e->report, drawing, text);
+	status = osp_report_explain_json(e->report, text);
+	osp_buf_add_char(text, '\n');
+	return status;
 }
 
 int
 cmd_explain(int argc, char **argv)
 {
-	explain_options options;
-	osp_report *report = NULL;
-	int result;
+	explanation e = {NULL, false};
+	const cli_setting settings[] = {{OPT_JSON, &e.json, NULL}, {0, NULL, NULL}};
+	cli_trace_call call;
+	int result = cli_trace_options(&call, argc, argv, longs, settings, 1);
 
-	memset(&options, 0, sizeof(options));
-	cli_source_init(&options.source);
-	result = read_options(argc, argv, &options);
-	if (result != CLI_OK)
-		return result;
-	if (options.help)
-		return cli_help(help);
-
-	result = cli_load_trace(&options.source, options.trace, &report);
-	if (result == CLI_OK)
-		result = write_findings(&options, report);
-	osp_report_free(report);
-	cli_source_term(&options.source);
+	if (result == CLI_OK && call.help)
+		result = cli_help(help);
+	else if (result == CLI_OK)
+		result = cli_load_trace(&call.source, argv[optind], &e.report);
+	if (e.report != NULL)
+		result = cli_trace_print(
+			&call, !e.json, make_text, &e, "cannot explain the trace");
+	osp_report_free(e.report);
+	cli_trace_call_term(&call);
 	return result;
 }

@@ -13,11 +13,9 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "out.h"
 #include "page.h"
-#include "trace_argument.h"
+#include "trace/trace_command.h"
 #include "view/tree_text.h"
-#include "view/view.h"
 
 /* How much of a trace's id stands in the name of a page's file. */
 #define PAGE_ID_CHARS 8
@@ -72,59 +70,26 @@ typedef struct show_options
 	bool html;
 	bool text;
 	bool all;
-	bool help;
-	const char *trace;
 	const char *out;
-	cli_view view;
-	cli_source source;
+	cli_trace_call call;
 } show_options;
 
 /* CLI_OK, or CLI_USAGE after a message. */
 static int
 read_options(int argc, char **argv, show_options *options)
 {
-	bool known;
-	int c;
+	const cli_setting settings[] = {{OPT_JSON, &options->json, NULL},
+									{OPT_HTML, &options->html, NULL},
+									{OPT_TEXT, &options->text, NULL},
+									{OPT_ALL, &options->all, NULL},
+									{OPT_OUT, NULL, &options->out},
+									{0, NULL, NULL}};
+	int result =
+		cli_trace_options(&options->call, argc, argv, longs, settings, 1);
 
-	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
-	{
-		if (!cli_view_option(&options->view, c, optarg, &known))
-			return CLI_USAGE;
-		if (known)
-			continue;
-		switch (c)
-		{
-			case OPT_JSON:
-				options->json = true;
-				break;
-			case OPT_HTML:
-				options->html = true;
-				break;
-			case OPT_TEXT:
-				options->text = true;
-				break;
-			case OPT_ALL:
-				options->all = true;
-				break;
-			case OPT_OUT:
-				options->out = optarg;
-				break;
-			case 'h':
-				options->help = true;
-				return CLI_OK;
-			default:
-				if (c == '?' || !cli_source_option(&options->source, c, optarg))
-					return CLI_USAGE;
-		}
-	}
-	if (!cli_operands(argc, argv, 1, "the trace"))
-		return CLI_USAGE;
-	options->trace = argv[optind];
-	if (options->trace[0] == '\0')
-		return cli_usage("the trace must not be empty");
-	if (options->json + options->html + options->text > 1)
+	if (result == CLI_OK && options->json + options->html + options->text > 1)
 		return cli_usage("--json, --html and --text exclude each other");
-	return CLI_OK;
+	return result;
 }
 
 static int write_report(show_options *options, osp_report *report);
@@ -185,7 +150,8 @@ open_output(show_options *options, cli_out *out)
 {
 	if (options->out != NULL)
 		return cli_out_open(out, options->out);
-	return cli_view_open(&options->view, !options->html && !options->json, out);
+	return cli_view_open(
+		&options->call.view, !options->html && !options->json, out);
 }
 
 static int
@@ -193,7 +159,7 @@ write_report(show_options *options, osp_report *report)
 {
 	bool to_file = options->out != NULL && strcmp(options->out, "-") != 0;
 	osp_draw_options drawing =
-		cli_view_drawing(&options->view, to_file ? -1 : STDOUT_FILENO);
+		cli_view_drawing(&options->call.view, to_file ? -1 : STDOUT_FILENO);
 	cli_out out;
 	osp_status status;
 
@@ -213,37 +179,37 @@ write_report(show_options *options, osp_report *report)
 	else
 		status = cli_tree_write(report, &drawing, &out);
 
-	/* cli_out_close reports an error of the output itself. */
-	if (status != OSP_OK && out.error == 0)
-	{
-		cli_view_abandon(&options->view, &out);
-		return cli_error("cannot make the report: %s", osp_status_text(status));
-	}
-	return cli_view_close(&options->view, &out);
+	return cli_view_finish(
+		&options->call.view, &out, status, "cannot make the report");
+}
+
+/* Reads the trace and writes it. */
+static int
+show(show_options *options, const char *name)
+{
+	osp_report *report = NULL;
+	int result = cli_load_trace(&options->call.source, name, &report);
+
+	if (result == CLI_OK)
+		result = write_report(options, report);
+	if (result == CLI_OK && osp_report_malformed(report) > 0)
+		cli_error("%zu points make no sense and were left out",
+				  osp_report_malformed(report));
+	osp_report_free(report);
+	return result;
 }
 
 int
 cmd_show(int argc, char **argv)
 {
 	show_options options;
-	osp_report *report = NULL;
 	int result;
 
 	memset(&options, 0, sizeof(options));
-	cli_source_init(&options.source);
 	result = read_options(argc, argv, &options);
-	if (result != CLI_OK)
-		return result;
-	if (options.help)
-		return cli_help(help);
-
-	result = cli_load_trace(&options.source, options.trace, &report);
 	if (result == CLI_OK)
-		result = write_report(&options, report);
-	if (result == CLI_OK && osp_report_malformed(report) > 0)
-		cli_error("%zu points make no sense and were left out",
-				  osp_report_malformed(report));
-	osp_report_free(report);
-	cli_source_term(&options.source);
+		result =
+			options.call.help ? cli_help(help) : show(&options, argv[optind]);
+	cli_trace_call_term(&options.call);
 	return result;
 }

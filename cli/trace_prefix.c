@@ -14,6 +14,9 @@
 /* Traces that are compared: a store lists so many in some milliseconds. */
 #define NEWEST 10000
 
+/* How far last~N goes back. */
+#define BACK_MAX 99
+
 typedef struct search
 {
 	const char *prefix;
@@ -36,24 +39,41 @@ is_prefix(const char *name)
 	return len >= PREFIX_MIN && len < OSP_UUID_TEXT_LEN;
 }
 
-typedef struct newest
+typedef struct ended
 {
 	int64_t last_ns;
 	char id[OSP_ID_MAX + 1];
+} ended;
+
+/* The traces that ended last, the newest first. */
+typedef struct newest
+{
+	ended traces[BACK_MAX + 1];
+	unsigned count;
+	unsigned wanted;
 } newest;
 
-/* An osp_trace_fn: is it newer than those before? */
+/* An osp_trace_fn: is it among the newest of those so far? */
 static osp_status
 keep_newest(void *ctx, const osp_trace_entry *entry)
 {
 	newest *last = (newest *) ctx;
+	unsigned at = last->count;
+	ended *place;
 
-	if (entry->base_id.len > OSP_ID_MAX ||
-		(last->id[0] != '\0' && entry->last_ns <= last->last_ns))
+	if (entry->base_id.len > OSP_ID_MAX)
 		return OSP_OK;
-	last->last_ns = entry->last_ns;
-	memcpy(last->id, entry->base_id.ptr, entry->base_id.len);
-	last->id[entry->base_id.len] = '\0';
+	while (at > 0 && last->traces[at - 1].last_ns < entry->last_ns)
+		at--;
+	if (at == last->wanted)
+		return OSP_OK;
+	if (last->count < last->wanted)
+		last->count++;
+	place = &last->traces[at];
+	memmove(place + 1, place, (last->count - 1 - at) * sizeof(*place));
+	place->last_ns = entry->last_ns;
+	memcpy(place->id, entry->base_id.ptr, entry->base_id.len);
+	place->id[entry->base_id.len] = '\0';
 	return OSP_OK;
 }
 
@@ -71,22 +91,50 @@ list_traces(cli_collector *collector, const osp_trace_filter *filter,
 	return CLI_OK;
 }
 
-/* The trace that ended last; of a collector that cannot begin with the newest all
- * are looked at. */
+/* Is name "last", or "last~N" with a number of traces to go back? */
+static bool
+is_last(const char *name, unsigned *back)
+{
+	const char *at = name + 4;
+
+	*back = 0;
+	if (strncmp(name, "last", 4) != 0)
+		return false;
+	if (*at == '\0')
+		return true;
+	if (*at++ != '~' || *at == '\0')
+		return false;
+	for (; isdigit((unsigned char) *at) && *back <= BACK_MAX; at++)
+		*back = *back * 10 + (unsigned) (*at - '0');
+	return *at == '\0' && *back <= BACK_MAX;
+}
+
+/* The trace that ended last, or some before it; of a collector that cannot begin
+ * with the newest all are looked at. */
 static int
-find_last(cli_collector *collector, char id[OSP_ID_MAX + 1])
+find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1])
 {
 	bool sorted = (collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) != 0;
 	osp_trace_filter filter = {.struct_size = sizeof(filter),
-							   .limit = sorted ? 1 : 0};
-	newest last = {0, ""};
+							   .limit = sorted ? back + 1 : 0};
+	newest last;
 
+	last.count = 0;
+	last.wanted = back + 1;
 	if (list_traces(collector, &filter, keep_newest, &last) != CLI_OK)
 		return CLI_FAILED;
-	if (last.id[0] == '\0')
+	if (last.count == 0)
 		return cli_error("there is no trace in %s" CLI_NOTHING_YET,
 						 collector->shown);
-	memcpy(id, last.id, sizeof(last.id));
+	if (last.count <= back)
+		return cli_error("'last~%u' goes back too far: there %s %u trace%s in "
+						 "%s",
+						 back,
+						 last.count == 1 ? "is" : "are",
+						 last.count,
+						 last.count == 1 ? "" : "s",
+						 collector->shown);
+	memcpy(id, last.traces[back].id, sizeof(last.traces[back].id));
 	return CLI_OK;
 }
 
@@ -114,11 +162,12 @@ cli_trace_prefix_find(cli_collector *collector, const char *name,
 {
 	osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = NEWEST};
 	search wanted = {.prefix = name};
+	unsigned back;
 
 	id[0] = '\0';
 
-	if (strcmp(name, "last") == 0)
-		return find_last(collector, id);
+	if (is_last(name, &back))
+		return find_last(collector, back, id);
 
 	/* A collector that cannot begin with the newest would have to list all. */
 	if (!is_prefix(name) ||

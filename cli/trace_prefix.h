@@ -12,7 +12,7 @@
 /*
  * If name may be the beginning of an id (8 hex digits at least, dashes where a
  * UUID has them), the one trace among the newest ones whose id begins so: its id.
- * "last" is the trace that ended last.
+ * "last" is the trace that ended last, "last~N" the one N before it, up to 99.
  * CLI_OK and an empty id: there is none, or name is something else. CLI_FAILED
  * after a message, if several traces begin so or the list cannot be read.
  */

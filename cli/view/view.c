@@ -113,9 +113,14 @@ cli_view_close(cli_view *view, cli_out *out)
 	return result;
 }
 
-void
-cli_view_abandon(cli_view *view, cli_out *out)
+int
+cli_view_finish(cli_view *view, cli_out *out, osp_status status,
+				const char *failure)
 {
+	/* The end of the output reports an error of its own. */
+	if (status == OSP_OK || out->error != 0)
+		return cli_view_close(view, out);
 	cli_out_abandon(out);
 	cli_pager_finish(&view->pager);
+	return cli_error("%s: %s", failure, osp_status_text(status));
 }

@@ -66,7 +66,11 @@ int cli_view_open(cli_view *view, bool pages, cli_out *out) OSP_MUST_CHECK;
 /* Closes it, and waits for the pager's end. CLI_FAILED after a message. */
 int cli_view_close(cli_view *view, cli_out *out) OSP_MUST_CHECK;
 
-/* The same after another error. */
-void cli_view_abandon(cli_view *view, cli_out *out);
+/*
+ * Ends the output of what was made with this status: as cli_view_close(), or, if it
+ * could not be made, gives it up with a message: failure, and why.
+ */
+int cli_view_finish(cli_view *view, cli_out *out, osp_status status,
+					const char *failure) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_VIEW_H */

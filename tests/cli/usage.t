@@ -47,8 +47,8 @@ for my $command (@commands)
 
 usage_error(qr/a command is missing \(see 'osprofiler --help'\)/);
 usage_error(qr/no command 'tracer'/, 'tracer');
-usage_error(qr/after 'trace' comes one of: show, explain, list, check, delete, prune/, 'trace');
-usage_error(qr/no command 'trace sho';.*show, explain, list, check, delete, prune/, 'trace', 'sho');
+usage_error(qr/after 'trace' comes one of: show, explain, diff, list, check, delete, prune/, 'trace');
+usage_error(qr/no command 'trace sho';.*show, explain, diff, list, check, delete, prune/, 'trace', 'sho');
 usage_error(qr/after 'context' comes one of: new, show/, 'context');
 usage_error(qr/unknown option '--verbose'/, '--verbose');
 usage_error(qr/no command 'a\\x0ab\\x1b'/, "a\nb\x1b");

@@ -128,6 +128,23 @@ OSP_API osp_status osp_report_explain_json(osp_report *report,
 										   osp_buf *out) OSP_MUST_CHECK;
 
 /*
+ * Appends how the second of two traces differs from the first: their durations, and
+ * for each shape of operations (the same name and statement, but for constants) how
+ * often and how long it ran in both, the largest change first; different plans,
+ * errors that only one of them has, and what was lost. The changes of own times, in
+ * which no other operation ran inside of it, add up to the difference of the
+ * durations; the time of a plan's node is a part of its statement's. Of the options,
+ * all shows also what hardly changed. The reports must have the same allocator.
+ */
+OSP_API osp_status osp_report_diff(osp_report *before, osp_report *after,
+								   const osp_draw_options *options,
+								   osp_buf *out) OSP_MUST_CHECK;
+
+/* The same as a JSON object; docs/cli.md describes it. */
+OSP_API osp_status osp_report_diff_json(osp_report *before, osp_report *after,
+										osp_buf *out) OSP_MUST_CHECK;
+
+/*
  * Hands over the whole trace as one JSON object, in pieces, in the form that the
  * page of `osprofiler trace show --html` reads (common/report/page/page_data.c
  * describes it): ASCII without "<". What write returns other than OSP_OK ends the

@@ -381,6 +381,18 @@ osp__op_read(osp__findings *f, osp__op *op)
 	return f->status;
 }
 
+uint64_t
+osp__op_key(const osp__op *op, const osp__description *what)
+{
+	uint64_t shape = op->shape;
+	uint64_t key;
+
+	if (shape == 0)
+		shape = osp__statement_shape(osp_buf_str(&what->detail));
+	key = shape * 31 ^ osp__name_shape(op->node->name, OSP_STR(""));
+	return key != 0 ? key : 1;
+}
+
 void
 osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 			   const char *key, osp_buf *out)

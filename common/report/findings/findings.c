@@ -129,10 +129,8 @@ tell(osp__findings *f, osp__finding *finding)
 }
 
 osp_status
-osp__findings_make(osp__findings *f, osp_report *report)
+osp__findings_begin(osp__findings *f, osp_report *report)
 {
-	size_t i;
-
 	memset(f, 0, sizeof(*f));
 	f->report = report;
 	osp__arena_init(&f->arena, report->alc);
@@ -143,15 +141,22 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	if (f->status != OSP_OK || !report->any_point)
 		return f->status;
 	f->total_ns = osp__report_total_ns(report);
-	if (f->total_ns <= 0)
-		return OSP_OK;
 	f->status = osp__findings_divide(f);
-	if (f->status == OSP_OK)
+	return f->status;
+}
+
+osp_status
+osp__findings_make(osp__findings *f, osp_report *report)
+{
+	osp_status status = osp__findings_begin(f, report);
+	size_t i;
+
+	if (status == OSP_OK && f->total_ns > 0)
 		osp__findings_note_division(f);
 
 	/* Nothing in a trace as short as this can be worth telling. */
-	if (f->status != OSP_OK || f->total_ns < OSP__FINDING_NS)
-		return f->status;
+	if (status != OSP_OK || f->total_ns < OSP__FINDING_NS)
+		return status;
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (f->status == OSP_OK)
 			run_rule(f, &rules[i]);

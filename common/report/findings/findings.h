@@ -221,9 +221,17 @@ struct osp__rule
 	double min_share;
 };
 
-/* Finds the causes; f->found are those worth telling, with their texts. */
+/* Makes the operations of a report, and divides its time among them, without
+ * looking for causes. */
+osp_status osp__findings_begin(osp__findings *f,
+							   osp_report *report) OSP_MUST_CHECK;
+
+/* The same, and finds the causes; f->found are those worth telling, with their
+ * texts. */
 osp_status osp__findings_make(osp__findings *f,
 							  osp_report *report) OSP_MUST_CHECK;
+
+/* Either way, also after a failure. */
 void osp__findings_term(osp__findings *f);
 
 /* How much of the time all findings that are told leave open, from 0 to 1. */
@@ -248,6 +256,11 @@ osp_status osp__op_read(osp__findings *f, osp__op *op) OSP_MUST_CHECK;
 /* Appends a member of the start's info.db: "lock", "mode"; nothing if it has none. */
 void osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 					const char *key, osp_buf *out);
+
+/* What operations have in common that have the same name and do the same, but for
+ * the constants of a statement, or the numbers and literals in another text: "GET
+ * /orders/7" and "GET /orders/8" have one shape. what describes op. Never 0. */
+uint64_t osp__op_key(const osp__op *op, const osp__description *what);
 
 static inline int64_t
 osp__op_fact(const osp__op *op, osp__fact fact)

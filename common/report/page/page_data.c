@@ -247,12 +247,9 @@ put_shapes(const osp__page *page, osp_buf *out)
 static void
 prepare(osp__page *page, osp_report *report)
 {
-	osp__findings *f = &page->findings;
 	size_t count;
 
-	page->status = osp__findings_make(f, report);
-	if (page->status == OSP_OK && f->ops == NULL && report->any_point)
-		page->status = osp__findings_divide(f);
+	page->status = osp__findings_make(&page->findings, report);
 	if (page->status == OSP_OK)
 		page->status = osp__report_fold(report);
 	count = report->node_count > 0 ? report->node_count : 1;

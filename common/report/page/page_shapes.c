@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_shapes.c
- *	  Sums over operations that have the same name and do the same, but for the
- *	  constants of a statement, or the numbers and literals in another text:
- *	  "GET /orders/7" and "GET /orders/8" have one shape.
+ *	  Sums over the operations of one shape (osp__op_key()).
  */
 #include "report/page/page_data.h"
 
@@ -52,15 +50,10 @@ uint32_t
 osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 					  uint32_t text, int64_t self_ns)
 {
-	uint64_t what = op->shape;
-	uint64_t key;
+	uint64_t key = osp__op_key(op, &page->what);
 	int64_t ns = page->what.untimed ? 0 : osp__op_ns(op);
-	osp__page_shape *shape;
+	osp__page_shape *shape = find_shape(page, key);
 
-	if (what == 0)
-		what = osp__statement_shape(osp_buf_str(&page->what.detail));
-	key = what * 31 ^ osp__name_shape(op->node->name, OSP_STR(""));
-	shape = find_shape(page, key);
 	if (shape == NULL)
 	{
 		shape = make_shape(page, key);

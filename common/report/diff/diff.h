@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * diff.h
+ *	  Two traces side by side. Private to report/diff/.
+ *
+ * Operations of the same shape (osp__op_key()) are one row, with a side for each
+ * trace. What a row took is its own time, in which no other operation ran inside of
+ * it: so the changes of all rows, without the nodes of plans, add up to the
+ * difference between the two traces. The time of a plan's node is a part of its
+ * statement's.
+ */
+#ifndef OSPROFILER_DIFF_H
+#define OSPROFILER_DIFF_H
+
+#include "report/findings/findings.h"
+
+/* Different plans that are kept of a row. */
+#define OSP__DIFF_PLANS_MAX 8
+
+/* How a statement was executed. */
+typedef struct osp__diff_plan
+{
+	struct osp__diff_plan *next;
+	uint64_t hash;
+	osp_str kind;  /* "custom", "generic"; empty: not recorded */
+	osp_str nodes; /* "Sort (Seq Scan on t)"; empty: not recorded */
+	uint64_t count;
+} osp__diff_plan;
+
+/* A shape in one of the traces. */
+typedef struct osp__diff_side
+{
+	uint64_t count;
+	uint64_t failed;
+	bool timed; /* one of them says how long it took */
+	int64_t total_ns;
+	int64_t self_ns;
+	int64_t max_ns;
+	const osp__node *longest;
+	double plan_cost; /* the largest one that was expected; 0: not known */
+	osp__diff_plan *plans;
+	unsigned plan_count;
+} osp__diff_side;
+
+/* Texts are UTF-8. */
+typedef struct osp__diff_row
+{
+	struct osp__diff_row *next;
+	uint64_t key;
+	osp__op_kind kind;
+	osp_str name;
+	osp_str text; /* what the first one did */
+	int64_t change_ns;
+	osp__diff_side sides[2];
+} osp__diff_row;
+
+/* Errors of one type in one row. */
+typedef struct osp__diff_error
+{
+	struct osp__diff_error *next;
+	uint64_t key;
+	const osp__diff_row *row;
+	osp_str text; /* type and message of the first one */
+	uint64_t counts[2];
+} osp__diff_error;
+
+typedef struct osp__diff_trace
+{
+	osp_report *report;
+	osp__findings findings;
+	uint64_t operations;
+	uint64_t failed;
+	uint64_t unfinished; /* that lack a point, or were interrupted */
+} osp__diff_trace;
+
+/* What is known about whether the plans of a row differ. */
+typedef enum osp__diff_verdict
+{
+	OSP__DIFF_UNKNOWN, /* one of the traces has no plan */
+	OSP__DIFF_SAME,
+	OSP__DIFF_OTHER
+} osp__diff_verdict;
+
+typedef struct osp__diff
+{
+	osp__diff_trace traces[2];
+	const osp_allocator *alc;
+	osp__arena arena;
+	osp__table row_table;
+	osp__table error_table;
+	osp__diff_row *first_row;
+	osp__diff_error *first_error;
+	osp__diff_row **rows; /* the largest change first */
+	size_t row_count;
+	osp__description what;
+	osp_buf scratch;
+	osp_status status;
+} osp__diff;
+
+/* Compares; to be ended also after a failure. */
+osp_status osp__diff_make(osp__diff *d, osp_report *before,
+						  osp_report *after) OSP_MUST_CHECK;
+void osp__diff_term(osp__diff *d);
+
+/* How much longer the second trace took. */
+int64_t osp__diff_total_ns(const osp__diff *d);
+
+/* Has a trace lost points, or points that make no sense? */
+bool osp__diff_is_doubtful(const osp__diff_trace *trace);
+
+/* ---- diff_plan.c ---- */
+
+/* Notes how a statement was planned, if its points say so. Uses d->what. */
+void osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
+						 const osp__op *op, osp__diff_side *side);
+
+/* Do the plans of both sides differ? */
+osp__diff_verdict osp__diff_plans(const osp__diff_row *row);
+
+/* ---- diff_rows.c ---- */
+
+/* Counts an operation of the trace with this number. */
+void osp__diff_count(osp__diff *d, int number, const osp__op *op);
+
+/* A copy that lives as long as the comparison. */
+osp_str osp__diff_keep(osp__diff *d, osp_str text);
+
+#endif /* OSPROFILER_DIFF_H */

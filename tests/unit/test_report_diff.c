@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_report_diff.c
+ *	  What took longer in one trace than in another: rows by shape, plans, errors,
+ *	  losses, as JSON and as a drawing.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "failing_alloc.h"
+#include "osprofiler/report.h"
+#include "osprofiler/saved.h"
+#include "json/json_read.h"
+
+#define FOLDER   OSP_TEST_TOP "/tests/vectors/findings/"
+#define TEXT_MAX ((size_t) 1 << 20)
+
+/* A point of the trace "b"; us are microseconds of a second. */
+#define POINT(name, id, parent, us, info)                                 \
+	"{\"name\": \"" name "\", \"base_id\": \"b\", \"trace_id\": \"" id    \
+	"\", \"parent_id\": \"" parent                                        \
+	"\", \"timestamp\": \"2026-11-28T10:00:00." us "\", \"info\": {" info \
+	"}, \"project\": null, \"service\": \"s\"}"
+#define STATEMENT(text) "\"db\": {\"statement\": \"" text "\"}"
+#define PLANNED(text, kind)                  \
+	"\"db\": {\"statement\": \"" text "\", " \
+	"\"plan\": {\"kind\": \"" kind "\"}}"
+#define NODE(name) "\"db\": {\"node\": {\"name\": \"" name "\"}}"
+#define NODE_STOP \
+	"\"elapsed_ns\": 1000, \"db\": {\"node\": {\"rows\": 1, \"loops\": 1}}"
+
+/* A request of 100 ms with a statement of 40 ms that runs twice. */
+static const char *const quick[] = {
+	POINT("app-start", "1", "b", "000000", ""),
+	POINT("pg-start", "2", "1", "010000", PLANNED("SELECT 1 FROM t", "custom")),
+	POINT("pg.node-start", "3", "2", "010001", NODE("Index Scan using i on t")),
+	POINT("pg.node-stop", "3", "2", "010002", NODE_STOP),
+	POINT("pg-stop", "2", "1", "030000", ""),
+	POINT("pg-start", "4", "1", "040000", STATEMENT("SELECT 2 FROM t")),
+	POINT("pg-stop", "4", "1", "060000", ""),
+	POINT("pg-start", "5", "1", "070000", STATEMENT("DELETE FROM old")),
+	POINT("pg-stop", "5", "1", "071000", ""),
+	POINT("app-stop", "1", "b", "100000", ""),
+};
+
+/* The same with another plan, 500 ms longer; something that fails; and a loss. */
+static const char *const slow[] = {
+	POINT("app-start", "1", "b", "000000", ""),
+	POINT("pg-start", "2", "1", "010000",
+		  PLANNED("SELECT 7 FROM t", "generic")),
+	POINT("pg.node-start", "3", "2", "010001", NODE("Sort")),
+	POINT("pg.node-start", "6", "3", "010001", NODE("Seq Scan on t")),
+	POINT("pg.node-stop", "6", "3", "010002", NODE_STOP),
+	POINT("pg.node-stop", "3", "2", "010002", NODE_STOP),
+	POINT("pg-stop", "2", "1", "550000", ""),
+	POINT("pg-start", "5", "1", "551000", STATEMENT("INSERT INTO log")),
+	POINT("pg-stop", "5", "1", "552000",
+		  "\"etype\": \"unique_violation\", \"message\": \"dup\\u001b[31m\""),
+	POINT("osprofiler.lost-start", "9", "b", "560000", "\"lost_points\": 3"),
+	POINT("app-stop", "1", "b", "600000", ""),
+};
+
+#define COUNT(points) (sizeof(points) / sizeof((points)[0]))
+
+static osp_status
+add_all(osp_report *report, const char *const *points, size_t count)
+{
+	osp_status status = OSP_OK;
+	size_t i;
+
+	for (i = 0; i < count && status == OSP_OK; i++)
+		status = osp_report_add(report, osp_str_of(points[i]), NULL);
+	return status;
+}
+
+static osp_report *
+report_of(const char *const *points, size_t count)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	assert_non_null(report);
+	assert_int_equal(add_all(report, points, count), OSP_OK);
+	return report;
+}
+
+static osp_status
+add_point(void *ctx, osp_str json)
+{
+	return osp_report_add((osp_report *) ctx, json, NULL);
+}
+
+static osp_report *
+read_trace(const char *name)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	static char text[TEXT_MAX];
+	char path[256];
+	FILE *file;
+	size_t len;
+
+	(void) snprintf(path, sizeof(path), FOLDER "%s.points", name);
+	file = fopen(path, "rb");
+	assert_non_null(file);
+	len = fread(text, 1, sizeof(text), file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(
+		osp_saved_points(osp_str_n(text, len), add_point, report, NULL),
+		OSP_OK);
+	return report;
+}
+
+/* ---- JSON ---- */
+
+typedef struct comparison
+{
+	osp_report *a;
+	osp_report *b;
+	osp_buf json;
+	osp__json_reader reader;
+	char space[OSP__JSON_SPACE];
+	yyjson_val *root;
+} comparison;
+
+static void
+compare(comparison *c, osp_report *a, osp_report *b)
+{
+	c->a = a;
+	c->b = b;
+	osp_buf_init(&c->json, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_diff_json(a, b, &c->json), OSP_OK);
+	osp__json_reader_init(
+		&c->reader, &osp_allocator_default, c->space, sizeof(c->space));
+	assert_int_equal(osp__json_read(&c->reader, osp_buf_str(&c->json)), OSP_OK);
+	c->root = osp__json_root(&c->reader);
+}
+
+static void
+end_comparison(comparison *c)
+{
+	osp__json_reader_term(&c->reader);
+	osp_buf_term(&c->json);
+	osp_report_free(c->a);
+	osp_report_free(c->b);
+}
+
+static double
+number(yyjson_val *object, const char *key)
+{
+	const char *text = yyjson_get_raw(yyjson_obj_get(object, key));
+
+	assert_non_null(text);
+	return strtod(text, NULL);
+}
+
+/* The row whose text is this; NULL: there is none. */
+static yyjson_val *
+row_of(const comparison *c, const char *text)
+{
+	yyjson_val *rows = yyjson_obj_get(c->root, "rows");
+	size_t i;
+
+	for (i = 0; i < yyjson_arr_size(rows); i++)
+	{
+		yyjson_val *row = yyjson_arr_get(rows, i);
+
+		if (osp__json_is(yyjson_obj_get(row, "text"), osp_str_of(text)))
+			return row;
+	}
+	return NULL;
+}
+
+static yyjson_val *
+side(yyjson_val *row, const char *key)
+{
+	yyjson_val *value = yyjson_obj_get(row, key);
+
+	assert_non_null(value);
+	return value;
+}
+
+/* The changes of all rows but nodes are the change of the trace. */
+static void
+assert_sums(const comparison *c)
+{
+	yyjson_val *rows = yyjson_obj_get(c->root, "rows");
+	double sum = 0;
+	double last = 1e300;
+	size_t i;
+
+	for (i = 0; i < yyjson_arr_size(rows); i++)
+	{
+		yyjson_val *row = yyjson_arr_get(rows, i);
+		double change = number(row, "change_ms");
+
+		if (!yyjson_is_true(yyjson_obj_get(row, "part_of_statement")))
+			sum += change;
+		change = change < 0 ? -change : change;
+		assert_true(change <= last);
+		last = change;
+	}
+	sum -= number(c->root, "change_ms");
+	assert_true(sum > -0.001 && sum < 0.001);
+}
+
+static void
+test_rows(void **state)
+{
+	comparison c;
+	yyjson_val *row;
+
+	(void) state;
+	compare(&c, report_of(quick, COUNT(quick)), report_of(slow, COUNT(slow)));
+	assert_true(number(c.root, "change_ms") == 500);
+	assert_sums(&c);
+
+	/* One row for all constants, with the text of the first one. */
+	row = row_of(&c, "SELECT 1 FROM t");
+	assert_non_null(row);
+	assert_ptr_equal(row, yyjson_arr_get(yyjson_obj_get(c.root, "rows"), 0));
+	assert_true(number(row, "change_ms") == 500);
+	assert_true(number(side(row, "a"), "count") == 2);
+	assert_true(number(side(row, "a"), "total_ms") == 40);
+	assert_true(number(side(row, "b"), "count") == 1);
+	assert_true(number(side(row, "b"), "max_ms") == 540);
+	assert_true(
+		osp__json_is(yyjson_obj_get(side(row, "b"), "longest"), OSP_STR("2")));
+	assert_null(row_of(&c, "SELECT 2 FROM t"));
+	assert_null(row_of(&c, "SELECT 7 FROM t"));
+
+	/* What only one of them has. */
+	row = row_of(&c, "DELETE FROM old");
+	assert_true(number(side(row, "a"), "count") == 1);
+	assert_true(number(side(row, "b"), "count") == 0);
+	assert_true(yyjson_is_null(yyjson_obj_get(side(row, "b"), "longest")));
+	row = row_of(&c, "INSERT INTO log");
+	assert_true(number(side(row, "a"), "count") == 0);
+	assert_true(number(side(row, "b"), "failed") == 1);
+
+	/* A node that nobody timed has no total. */
+	row = row_of(&c, "Seq Scan on t");
+	assert_true(yyjson_is_true(yyjson_obj_get(row, "part_of_statement")));
+	assert_null(yyjson_obj_get(side(row, "b"), "total_ms"));
+	end_comparison(&c);
+}
+
+static void
+test_plans(void **state)
+{
+	comparison c;
+	yyjson_val *row;
+	yyjson_val *plan;
+
+	(void) state;
+	compare(&c, report_of(quick, COUNT(quick)), report_of(slow, COUNT(slow)));
+	row = row_of(&c, "SELECT 1 FROM t");
+	assert_true(yyjson_is_true(yyjson_obj_get(row, "plans_differ")));
+	plan = yyjson_arr_get(yyjson_obj_get(side(row, "a"), "plans"), 0);
+	assert_true(osp__json_is(yyjson_obj_get(plan, "kind"), OSP_STR("custom")));
+	assert_true(osp__json_is(yyjson_obj_get(plan, "nodes"),
+							 OSP_STR("Index Scan using i on t")));
+	plan = yyjson_arr_get(yyjson_obj_get(side(row, "b"), "plans"), 0);
+	assert_true(osp__json_is(yyjson_obj_get(plan, "kind"), OSP_STR("generic")));
+	assert_true(osp__json_is(yyjson_obj_get(plan, "nodes"),
+							 OSP_STR("Sort (Seq Scan on t)")));
+
+	/* Of a statement without a plan nothing is said. */
+	row = row_of(&c, "DELETE FROM old");
+	assert_true(yyjson_is_null(yyjson_obj_get(row, "plans_differ")));
+	end_comparison(&c);
+
+	/* The same plan is no difference. */
+	compare(&c, report_of(quick, COUNT(quick)), report_of(quick, COUNT(quick)));
+	row = row_of(&c, "SELECT 1 FROM t");
+	assert_true(yyjson_is_false(yyjson_obj_get(row, "plans_differ")));
+	end_comparison(&c);
+}
+
+static void
+test_errors(void **state)
+{
+	comparison c;
+	yyjson_val *errors;
+	yyjson_val *error;
+
+	(void) state;
+	compare(&c, report_of(quick, COUNT(quick)), report_of(slow, COUNT(slow)));
+	errors = yyjson_obj_get(c.root, "errors");
+	assert_int_equal(yyjson_arr_size(errors), 1);
+	error = yyjson_arr_get(errors, 0);
+	assert_true(number(error, "a") == 0 && number(error, "b") == 1);
+	assert_true(osp__json_is(yyjson_obj_get(error, "error"),
+							 OSP_STR("unique_violation: dup\033[31m")));
+	assert_true(osp__json_is(yyjson_obj_get(error, "text"),
+							 OSP_STR("INSERT INTO log")));
+	end_comparison(&c);
+}
+
+/* A trace that lost points is not compared silently, whichever it is. */
+static void
+test_losses(void **state)
+{
+	osp_draw_options options = {.struct_size = sizeof(options)};
+	comparison c;
+	osp_buf text;
+
+	(void) state;
+	compare(&c, report_of(quick, COUNT(quick)), report_of(slow, COUNT(slow)));
+	assert_true(yyjson_is_true(yyjson_obj_get(c.root, "doubtful")));
+	assert_true(number(side(c.root, "b"), "lost_points") == 3);
+	assert_true(number(side(c.root, "b"), "operations") == 5);
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_diff(c.a, c.b, &options, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "3 points lost"));
+	assert_non_null(strstr(text.ptr, "Trace B is not whole"));
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_diff(c.b, c.a, &options, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "Trace A is not whole"));
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_diff(c.b, c.b, &options, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "Both traces are not whole"));
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_diff(c.a, c.a, &options, &text), OSP_OK);
+	assert_null(strstr(text.ptr, "not whole"));
+	assert_non_null(strstr(text.ptr, "Both took the same time."));
+	osp_buf_term(&text);
+	end_comparison(&c);
+}
+
+static void
+test_drawing(void **state)
+{
+	osp_draw_options options = {.struct_size = sizeof(options), .all = true};
+	osp_report *a = report_of(quick, COUNT(quick));
+	osp_report *b = report_of(slow, COUNT(slow));
+	osp_buf text;
+
+	(void) state;
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_diff(a, b, &options, &text), OSP_OK);
+	assert_non_null(
+		strstr(text.ptr, "B took 500 ms longer, 6 times as long.\n"));
+	assert_non_null(strstr(text.ptr,
+						   "  +500 ms   40.0 ms ->   540 ms   40.0 ms ->   540 "
+						   "ms       2 ->      1  pg  SELECT 1 FROM t\n"));
+	assert_non_null(
+		strstr(text.ptr, "plan in A: custom: Index Scan using i on t\n"));
+	assert_non_null(
+		strstr(text.ptr, "plan in B: generic: Sort (Seq Scan on t)\n"));
+	assert_non_null(strstr(text.ptr, "only in A  pg  DELETE FROM old\n"));
+	assert_non_null(strstr(text.ptr, "Errors in B only:\n      1 x  "));
+
+	/* Nothing from outside drives the terminal. */
+	assert_null(strchr(text.ptr, '\033'));
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_diff(b, a, &options, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "B took 500 ms less, -83.3 %.\n"));
+	assert_non_null(strstr(text.ptr, "Errors in A only:\n"));
+	osp_buf_term(&text);
+	osp_report_free(a);
+	osp_report_free(b);
+}
+
+/* Every row fits, where there is room at all; the narrowest keep their names. */
+static void
+test_widths(void **state)
+{
+	static const unsigned widths[] = {1, 40, 80, 99, 100, 250};
+	osp_report *a = read_trace("filter");
+	osp_report *b = read_trace("failure");
+	osp_draw_options options = {.struct_size = sizeof(options)};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < COUNT(widths); i++)
+	{
+		osp_buf text;
+		const char *line;
+
+		options.width = widths[i];
+		osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+		assert_int_equal(osp_report_diff(a, b, &options, &text), OSP_OK);
+		for (line = text.ptr; *line != '\0'; line += strcspn(line, "\n") + 1)
+			assert_true(widths[i] < 80 ||
+						strstr(line, "->") > strchr(line, '\n') ||
+						strcspn(line, "\n") <= widths[i]);
+		osp_buf_term(&text);
+	}
+	osp_report_free(a);
+	osp_report_free(b);
+}
+
+/* Recorded traces against each other, and against none: the sums are right. */
+static void
+test_recorded(void **state)
+{
+	static const char *const names[] = {
+		"filter", "failure", "repeat", "workers", "trigger", "sqlite_scan"};
+	size_t i;
+	size_t k;
+
+	(void) state;
+	for (i = 0; i < COUNT(names); i++)
+	{
+		comparison c;
+
+		for (k = 0; k < COUNT(names); k++)
+		{
+			compare(&c, read_trace(names[i]), read_trace(names[k]));
+			assert_sums(&c);
+			end_comparison(&c);
+		}
+		compare(&c, report_of(NULL, 0), read_trace(names[i]));
+		assert_sums(&c);
+		end_comparison(&c);
+		compare(&c, read_trace(names[i]), report_of(NULL, 0));
+		assert_sums(&c);
+		end_comparison(&c);
+	}
+}
+
+static osp_status
+compare_once(const osp_allocator *alc)
+{
+	osp_draw_options options = {.struct_size = sizeof(options)};
+	osp_report *a = osp_report_new(alc);
+	osp_report *b = osp_report_new(alc);
+	osp_status status = a == NULL || b == NULL ? OSP_ENOMEM : OSP_OK;
+	osp_buf out;
+
+	osp_buf_init(&out, alc, TEXT_MAX);
+	if (status == OSP_OK)
+		status = add_all(a, quick, COUNT(quick));
+	if (status == OSP_OK)
+		status = add_all(b, slow, COUNT(slow));
+	if (status == OSP_OK)
+		status = osp_report_diff(a, b, &options, &out);
+	if (status == OSP_OK)
+		status = osp_report_diff_json(a, b, &out);
+	osp_buf_term(&out);
+	osp_report_free(a);
+	osp_report_free(b);
+	return status;
+}
+
+static void
+test_no_memory(void **state)
+{
+	failing_alloc fa;
+
+	(void) state;
+	for (failing_alloc_init(&fa); !fa.done;)
+		failing_alloc_check(&fa, compare_once(&fa.alc));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_drawing),
+		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_recorded),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
