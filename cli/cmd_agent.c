@@ -246,17 +246,15 @@ choose_collector(const agent_args *args, osp_config *config,
  * path has to be absolute: with SQLite, four slashes.
  */
 static osp_status
-refuse_relative(osp_str connection_string, osp_error *err)
+refuse_relative(const char *connection_string, osp_error *err)
 {
-	const char *colon =
-		memchr(connection_string.ptr, ':', connection_string.len);
-	const char *path = colon != NULL ? colon + 4 : NULL;
+	const char *path = run_relative_path(connection_string);
 	char shown[256];
 
-	if (strncmp(connection_string.ptr, "sqlite", 6) != 0 || path == NULL ||
-		strncmp(colon, ":///", 4) != 0 || *path == '/' || *path == '\0')
+	if (path == NULL)
 		return OSP_OK;
-	osp_connection_string_redact(connection_string, shown, sizeof(shown));
+	osp_connection_string_redact(
+		osp_str_of(connection_string), shown, sizeof(shown));
 	return osp_error_set(err,
 						 OSP_EINVAL,
 						 "the path in %.100s is relative to the directory that "
@@ -285,7 +283,7 @@ open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 	options.run_directory = path;
 	status = choose_collector(args, config, bytes, &options, err);
 	if (status == OSP_OK)
-		status = refuse_relative(options.connection_string, err);
+		status = refuse_relative(options.connection_string.ptr, err);
 	if (status != OSP_OK)
 		return status;
 	options.host = choose(args->host, "");

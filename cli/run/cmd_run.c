@@ -300,6 +300,17 @@ run_traced(run_state *run)
 	return run_end_as(&run->child);
 }
 
+/* Others deliver and read what is left, in other directories. */
+static void
+use_absolute_path(run_state *run)
+{
+	if (!run_collector_make_absolute(run->collector, run->absolute))
+		return;
+	run->collector = run->absolute;
+	osp_connection_string_redact(
+		osp_str_of(run->collector), run->address, sizeof(run->address));
+}
+
 /* What the run needs besides the arguments. CLI_OK, or the status to end with
  * after a message. */
 static int
@@ -315,6 +326,8 @@ prepare(run_state *run)
 	result = choose_collector(run);
 	if (result == CLI_OK)
 		result = run_collector_check(run->collector, run->address);
+	if (result == CLI_OK)
+		use_absolute_path(run);
 	if (result == CLI_OK)
 		result = choose_key(run);
 	if (result == CLI_OK)

@@ -42,6 +42,17 @@ typedef enum run_collector
 	RUN_COLLECTOR_LOCKED, /* it has a password, which is stored nowhere */
 } run_collector;
 
+/* The path of a connection string of SQLite that is relative to the working
+ * directory; NULL if there is none. */
+const char *run_relative_path(const char *connection_string);
+
+/*
+ * The same connection string with an absolute path, in out, for whoever delivers or
+ * reads in another directory. False: it is not relative, or cannot be made absolute.
+ */
+bool run_collector_make_absolute(const char *connection_string,
+								 char out[RUN_COLLECTOR_MAX]);
+
 /* Writes it into the run directory of the options, without its password. */
 void run_collector_note(const osp_shipper_options *options);
 
@@ -180,10 +191,11 @@ typedef struct run_state
 {
 	const run_args *args;
 	osp_config config;
-	const char *collector; /* connection string, borrowed */
-	char address[1024];    /* the same without its password */
-	char key[512];         /* empty: the keys are in a file */
-	bool random_key;       /* no key was configured */
+	const char *collector;            /* connection string, borrowed */
+	char absolute[RUN_COLLECTOR_MAX]; /* of a relative one, else empty */
+	char address[1024];               /* the same without its password */
+	char key[512];                    /* empty: the keys are in a file */
+	bool random_key;                  /* no key was configured */
 	osp_headers headers;
 	char base_id[OSP_UUID_TEXT_LEN + 1];
 	char run_directory[OSP_RUNDIR_PATH_MAX]; /* empty: not made yet */

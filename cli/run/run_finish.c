@@ -105,7 +105,7 @@ print_trace_id(const run_state *run)
 		osp_buf_add_str(
 			&text,
 			OSP_STR("Display trace with command: osprofiler trace show "));
-		if (run->args->connection_string != NULL)
+		if (run->args->connection_string != NULL || run->absolute[0] != '\0')
 			osp_buf_addf(&text, "--connection-string '%s' ", run->address);
 		osp_buf_addf(&text, "%s\n", run->base_id);
 	}

@@ -344,6 +344,43 @@ for my $how ('option', 'variable', 'file')
 traced('true');
 is(leftover(), '', 'the next run removes what was delivered');
 
+# A relative path is said by its absolute one: what is printed works in any directory.
+for my $how ('option', 'variable')
+{
+	my $relative = "sqlite:///sub-$how/traces.db";
+	my $path = "$dir/relative/sub-$how";
+	my @option = $how eq 'option' ? ('--connection-string', $relative) : ();
+	local $ENV{OSPROFILER_CONNECTION_STRING} =
+	  $how eq 'variable' ? $relative : $ENV{OSPROFILER_CONNECTION_STRING};
+	my @run = ('sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', "$dir/relative",
+		$osprofiler, 'run', @option, 'psql', '-XAtc', "select '$how'");
+
+	# First it cannot be made, then it can.
+	mkdir "$dir/relative";
+	write_file($path, '');
+	my (undef, undef, $err) = run(@run);
+	like($err, qr{not everything was delivered to sqlite:///\Q$path\E/traces\.db \(.*, run: osprofiler agent },
+		"a relative path by $how: what was not delivered has its absolute one");
+	my ($rescue) = $err =~ /, run: osprofiler (agent .*)$/m;
+	unlink $path;
+	{
+		local $ENV{OSPROFILER_CONNECTION_STRING} = '';
+		my ($status) = run('sh', '-c', "cd / && exec $osprofiler $rescue");
+		is($status, 0, "by $how: the command that it prints works elsewhere");
+	}
+	(undef, undef, my $err2) = run(@run);
+	local $ENV{OSPROFILER_CONNECTION_STRING} = '';
+	for my $said ($err, $err2)
+	{
+		my ($show) = $said =~ /with command: osprofiler (trace show .*)$/m;
+		my (undef, $out) = run('sh', '-c', "cd / && exec $osprofiler $show");
+		like($out, qr/select '$how'/, "by $how: as does the one that shows the trace");
+	}
+}
+
+traced('true');
+is(leftover(), '', 'the next run removes what was delivered by another');
+
 # --- the server's half is missing ---------------------------------------------
 
 # This server does not load the extension.
