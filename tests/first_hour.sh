@@ -10,7 +10,8 @@
 # took, and how many seconds after the first one, which builds or installs. A command
 # is a line that begins with "$ "; "> " goes on with it. The last one has to draw the
 # trace. Needs root and git; takes some fifteen minutes, with the packages that are
-# built for the dba. Everything is removed at the end; KEEP=1 keeps the chroots.
+# built for the dba; PACKAGES=DIR has them already. Everything is removed at the end;
+# KEEP=1 keeps the chroots.
 
 set -euo pipefail
 
@@ -138,7 +139,7 @@ demote_anna()
 
 machine_dba()
 {
-	if [ ! -d "$work/packages" ]; then
+	if [ -z "${PACKAGES:-}" ]; then
 		say "building the packages"
 		make_builder
 		build_packages "$work/packages"
@@ -146,7 +147,7 @@ machine_dba()
 	fi
 	make_machine "$1" postgresql-15
 	mkdir "$root$home/work"
-	cp "$work/packages"/*.deb "$root$home/work/"
+	cp "${PACKAGES:-$work/packages}"/*.deb "$root$home/work/"
 	add_shop NOSUPERUSER
 	cat >"$root$home/work/slow.sql" <<-'END'
 		SELECT count(*) FROM generate_series(1, 300000) a, generate_series(1, 3) b;

@@ -203,6 +203,10 @@ setting('osprofiler.connection_string', "''");
 $steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client');
 is($steps->{arrival}{verdict}, 'good', 'a database of its own on each side');
 like($steps->{arrival}{found}, qr/in the server's own database: `osprofiler run` copies/, 'says who brings them together');
+$node->safe_psql('postgres', 'CREATE ROLE nobody LOGIN');
+$steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client', "$conninfo user=nobody");
+ok($steps->{good}, '... also to an ordinary user') or diag(explain($steps));
+like($steps->{arrival}{found}, qr/in the server's own database: `osprofiler run` copies/, '... who is told the same');
 reset_setting('osprofiler.connection_string');
 
 # --- a user who may see little ------------------------------------------------
