@@ -80,8 +80,10 @@ add_checkout()
 	git archive HEAD | tar -x -C "$root$home/work"
 }
 
+# It is reached by its socket, for the network is that of this machine.
 start_postgres()
 {
+	echo "listen_addresses = ''" >"$root/etc/postgresql/15/main/conf.d/socket.conf"
 	in_chroot "$root" "pg_ctlcluster 15 main start || pg_ctlcluster 15 main status" >/dev/null
 }
 
@@ -164,10 +166,12 @@ python3-osprofiler,python3-redis,python3-psycopg2,python3-pip,python3-setuptools
 	start_postgres
 	in_chroot "$root" "set -e
 		runuser -u redis -- redis-server --daemonize yes --save '' --dir /tmp
-		runuser -u postgres -- psql -Xq -c \"CREATE ROLE keystone LOGIN PASSWORD 'k'\" \
+		runuser -u postgres -- psql -Xq -c \"CREATE ROLE keystone LOGIN\" \
 			-c 'CREATE DATABASE keystone OWNER keystone'
 		crudini --set /etc/keystone/keystone.conf database connection \
-			postgresql+psycopg2://keystone:k@localhost/keystone
+			'postgresql+psycopg2://keystone@/keystone?host=/var/run/postgresql'
+		sed -i '1i local keystone keystone trust' /etc/postgresql/15/main/pg_hba.conf
+		pg_ctlcluster 15 main reload
 		keystone-manage db_sync
 		keystone-manage fernet_setup --keystone-user keystone --keystone-group keystone
 		keystone-manage credential_setup --keystone-user keystone --keystone-group keystone

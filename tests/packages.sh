@@ -149,6 +149,7 @@ cat >/etc/postgresql/15/main/conf.d/tracing.conf <<END
 session_preload_libraries = '"'osprofiler'"'
 osprofiler.hmac_keys_file = '"'/etc/postgresql/15/main/keys'"'
 osprofiler.connection_string = '"'sqlite:////var/tmp/traces.db'"'
+listen_addresses = '"''"'
 END
 pg_ctlcluster 15 main start
 runuser -u postgres -- psql -qc "CREATE EXTENSION osprofiler"
