@@ -30,12 +30,13 @@ Installed into $2. Next:
 
   1. $command run -- YOUR-PROGRAM       traces it, and ends with the id of the trace
   2. $command trace show ID
-  3. $command doctor                    says what is missing${4:+; for the server: doctor 'dbname=...'}
+  3. $command doctor                    says what is missing
 END
 if [ -n "$4" ]; then
 	cat <<END
 
-PostgreSQL's own half needs three lines of postgresql.conf, and CREATE EXTENSION for
-what is asked in SQL: see "PostgreSQL" in README.md.
+What a PostgreSQL server does with the statements is in the trace once it is set up:
+
+  $command doctor --fix 'dbname=...'
 END
 fi

@@ -129,6 +129,8 @@ one_version()
 		{ echo "META.json has another version than config.mk, $version"; return 1; }
 	head -n 1 debian/changelog | grep -qF "($version-" ||
 		{ echo "debian/changelog begins with another version than $version"; return 1; }
+	grep -qxF "version = \"$version\"" integrations/python/pyproject.toml ||
+		{ echo "pyproject.toml has another version than $version"; return 1; }
 	grep -m 1 '^## ' CHANGELOG.md | grep -qF "$version" ||
 		{ echo "CHANGELOG.md begins with another version than $version"; return 1; }
 }

@@ -62,8 +62,6 @@ make_next()
 
 	version=$(sed -n 's/^VERSION *:= //p' "$builder/src/config.mk")
 	sed -i "s/^VERSION   := .*/VERSION   := $next/" "$builder/src/config.mk"
-	sed -i "s/^version = .*/version = \"$next\"/" \
-		"$builder/src/integrations/python/pyproject.toml"
 	mkdir -p "$builder/src/pg_osprofiler/upgrades"
 	echo "COMMENT ON EXTENSION osprofiler IS 'upgraded';" \
 		>"$builder/src/pg_osprofiler/upgrades/osprofiler--$version--$next.sql"
