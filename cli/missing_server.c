@@ -27,13 +27,11 @@ cli_add_missing_server(osp_report *report, osp_buf *text)
 		osp_buf_add_str(
 			text,
 			OSP_STR(
-				" was sent the context of this trace. Likely it does not load "
-				"the extension (psql -c 'SHOW session_preload_libraries'), "
-				"does not know the key (psql -c 'SELECT contexts FROM "
-				"osprofiler.stat' counts what it refused), delivers to another "
-				"collector (psql -c 'SHOW osprofiler.connection_string'; "
-				"--server CONNINFO reads what the server has), or "
-				"has not delivered yet (show the trace again)\n"));
+				" was sent the context of this trace. It does not load the "
+				"extension, does not know the key, delivers to another "
+				"collector (--server CONNINFO reads what the server has), or "
+				"has not delivered yet (show the trace again). 'osprofiler "
+				"doctor CONNINFO' says which, and what to type\n"));
 		status = osp_buf_status(text);
 	}
 	osp_buf_term(&server);
