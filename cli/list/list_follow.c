@@ -55,7 +55,7 @@ add_old(void *ctx, const osp_trace_entry *entry)
 {
 	following *f = (following *) ctx;
 
-	return osp_trace_filter_passes(&f->options->filter, entry)
+	return osp_trace_filter_passes(&f->options->query.filter, entry)
 			   ? cli_trace_rows_add(&f->rows, entry)
 			   : OSP_OK;
 }
@@ -68,7 +68,7 @@ add_new(void *ctx, const osp_trace_entry *entry)
 	cli_known_trace *trace;
 	bool grows;
 
-	if (!osp_trace_filter_passes(&f->options->filter, entry))
+	if (!osp_trace_filter_passes(&f->options->query.filter, entry))
 		return OSP_OK;
 	trace = cli_known_traces_see(&f->known, entry->base_id);
 	if (trace == NULL)
@@ -146,11 +146,11 @@ write_rows(following *f)
 static int
 list_old(following *f)
 {
-	osp_trace_filter filter = f->options->filter;
+	osp_trace_filter filter = f->options->query.filter;
 	unsigned flags = f->options->collector.driver->flags;
 	int result;
 
-	f->rows.limit = (size_t) f->options->limit;
+	f->rows.limit = (size_t) f->options->query.limit;
 	if ((flags & OSP_DRIVER_NEWEST_FIRST) != 0 &&
 		(flags & OSP_DRIVER_FILTERS) != 0)
 		filter.limit = f->rows.limit;
@@ -167,7 +167,7 @@ list_old(following *f)
 static void
 list_new(following *f)
 {
-	osp_trace_filter filter = f->options->filter;
+	osp_trace_filter filter = f->options->query.filter;
 	int64_t since_ns = wall_now() - WINDOW_NS;
 
 	if (since_ns > filter.since_ns)

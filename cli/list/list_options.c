@@ -131,18 +131,8 @@ read_error_trace(int argc, char **argv, const char *value, bool *errors_only)
 static bool
 read_order(const char *value, cli_list_order *order)
 {
-	static const char *const names[] = {[CLI_ORDER_TIME] = "time",
-										[CLI_ORDER_DURATION] = "duration",
-										[CLI_ORDER_OPERATIONS] = "operations",
-										[CLI_ORDER_ERRORS] = "errors"};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(value, names[i]) == 0)
-		{
-			*order = (cli_list_order) i;
-			return true;
-		}
+	if (cli_list_order_of(osp_str_of(value), order))
+		return true;
 	cli_usage("--sort takes time, duration, operations or errors, not '%s'",
 			  value);
 	return false;
@@ -210,22 +200,25 @@ read_option(cli_list_options *options, given *also, int c, int argc,
 	switch (c)
 	{
 		case OPT_LIMIT:
-			return cli_number(
-				"--limit", optarg, 1, CLI_LIST_LIMIT_MAX, &options->limit);
+			return cli_number("--limit",
+							  optarg,
+							  1,
+							  CLI_LIST_LIMIT_MAX,
+							  &options->query.limit);
 		case OPT_ALL:
 			also->all = true;
-			options->limit = 0;
+			options->query.limit = 0;
 			return true;
 		case OPT_SORT:
 			also->sort = true;
-			return read_order(optarg, &options->order);
+			return read_order(optarg, &options->query.order);
 		case OPT_SLOW:
 			also->slow = true;
 			return optarg == NULL || cli_number("--slow",
 												optarg,
 												1,
 												CLI_LIST_LIMIT_MAX,
-												&options->newest);
+												&options->query.newest);
 		case OPT_FOLLOW:
 			options->follow = true;
 			return true;
@@ -242,7 +235,7 @@ read_option(cli_list_options *options, given *also, int c, int argc,
 				   cli_collector_option(&options->collector, c, optarg);
 		default:
 			also->page |= c == OPT_PAGE;
-			return read_filter(&options->filter, c, argc, argv);
+			return read_filter(&options->query.filter, c, argc, argv);
 	}
 }
 
@@ -250,7 +243,7 @@ read_option(cli_list_options *options, given *also, int c, int argc,
 static int
 combine_options(cli_list_options *options, const given *also)
 {
-	const osp_trace_filter *filter = &options->filter;
+	const osp_trace_filter *filter = &options->query.filter;
 
 	if (also->sort && also->slow)
 		return cli_usage("--slow and --sort exclude each other");
@@ -261,9 +254,10 @@ combine_options(cli_list_options *options, const given *also)
 			"--page, --all and --until make no sense with it");
 	if (!also->slow)
 		return CLI_OK;
-	options->order = CLI_ORDER_DURATION;
-	if (options->newest == 0 && filter->since_ns == 0 && filter->until_ns == 0)
-		options->newest = NEWEST_DEFAULT;
+	options->query.order = CLI_ORDER_DURATION;
+	if (options->query.newest == 0 && filter->since_ns == 0 &&
+		filter->until_ns == 0)
+		options->query.newest = NEWEST_DEFAULT;
 	return CLI_OK;
 }
 
@@ -275,11 +269,11 @@ cli_list_read_options(int argc, char **argv, cli_list_options *options)
 
 	memset(options, 0, sizeof(*options));
 	memset(&also, 0, sizeof(also));
-	options->filter.struct_size = sizeof(options->filter);
-	options->filter.page = OSP_STR("");
-	options->filter.service = OSP_STR("");
-	options->filter.text = OSP_STR("");
-	options->limit = LIMIT_DEFAULT;
+	options->query.filter.struct_size = sizeof(options->query.filter);
+	options->query.filter.page = OSP_STR("");
+	options->query.filter.service = OSP_STR("");
+	options->query.filter.text = OSP_STR("");
+	options->query.limit = LIMIT_DEFAULT;
 	cli_collector_init(&options->collector);
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{

@@ -6,18 +6,12 @@
 #ifndef OSPROFILER_CLI_LIST_OPTIONS_H
 #define OSPROFILER_CLI_LIST_OPTIONS_H
 
-#include "collector_options.h"
-#include "list/trace_rows.h"
+#include "list/listing.h"
 #include "view/view.h"
-
-#define CLI_LIST_LIMIT_MAX 100000000
 
 typedef struct cli_list_options
 {
-	osp_trace_filter filter; /* without its limit */
-	cli_list_order order;
-	long limit;  /* 0: all */
-	long newest; /* only so many of the newest are looked at; 0: all */
+	cli_list_query query;
 	bool json;
 	bool follow;
 	bool help;
