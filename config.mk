@@ -39,7 +39,7 @@ lib_from_bin := $(shell realpath -m --relative-to='$(bindir)' '$(libdir)')
 
 # What is left out: names of drivers; "postgresql", which is all that needs its headers
 # (the extension, the hooks of libpq, the driver); "extension"; "hooks", those of
-# libpq and SQLite.
+# libpq and SQLite; "web", the server of `osprofiler web`.
 WITHOUT ?=
 without = $(filter $(1),$(WITHOUT))
 

@@ -38,6 +38,7 @@ int cmd_status(int argc, char **argv);
 int cmd_agent(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_web(int argc, char **argv);
 
 /* What was done on these signals before main had them ignored. */
 extern void (*cli_original_sigpipe)(int);
@@ -55,6 +56,12 @@ int cli_error(const char *fmt, ...) OSP_PRINTF(1, 2);
 
 /* As cli_error, for a wrong call: names the help. Returns CLI_USAGE. */
 int cli_usage(const char *fmt, ...) OSP_PRINTF(1, 2);
+
+/*
+ * From now on messages of this thread are appended to messages, a line each, instead of
+ * being written to stderr, and without what names the command. NULL: to stderr again.
+ */
+void cli_collect_messages(osp_buf *messages);
 
 /* Of the command that runs, for messages: "trace show"; "" before there is one. */
 void cli_set_command(const char *name);

@@ -102,6 +102,7 @@ cli_collector_open(cli_collector *collector)
 	options.read_only = !collector->writes;
 	options.timeout_ms = READ_TIMEOUT_MS;
 	options.interrupted = collector->interrupted;
+	options.deadline_ms = collector->deadline_ms;
 	if (collector->driver->open(&options, &collector->conn, &err) != OSP_OK)
 	{
 		collector->conn = NULL;

@@ -18,8 +18,9 @@ typedef struct cli_collector
 
 	bool writes; /* traces will be removed */
 
-	/* Ends the calls of the driver, as osp_driver_options has it; NULL: nothing. */
+	/* For the driver: see osp_driver_options. */
 	bool (*interrupted)(void *ctx);
+	unsigned deadline_ms;
 
 	/* Once it is open. */
 	osp_config config;

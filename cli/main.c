@@ -44,6 +44,7 @@ static const command commands[] = {
 	 cmd_doctor},
 	{NULL, "agent", "ship the points of a run directory", cmd_agent},
 	{NULL, "run", "run a program and trace it", cmd_run},
+	{NULL, "web", "show the traces of a collector in a browser", cmd_web},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

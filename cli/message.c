@@ -19,11 +19,18 @@
 #define MESSAGE_MAX 2048
 
 static char command_name[64];
+static __thread osp_buf *collected; /* NULL: messages go to stderr */
 
 void
 cli_set_command(const char *name)
 {
 	(void) snprintf(command_name, sizeof(command_name), "%s", name);
+}
+
+void
+cli_collect_messages(osp_buf *messages)
+{
+	collected = messages;
 }
 
 /* Writes the line at once, so that it is not torn among others' output. */
@@ -34,6 +41,12 @@ write_line(const char *hint, const char *fmt, va_list args)
 	osp_buf line;
 
 	(void) vsnprintf(text, sizeof(text), fmt, args);
+	if (collected != NULL)
+	{
+		cli_add_visible(collected, osp_str_of(text));
+		osp_buf_add_char(collected, '\n');
+		return;
+	}
 	osp_buf_init(&line, &osp_allocator_default, 8 * MESSAGE_MAX);
 	osp_buf_add_str(&line, OSP_STR("osprofiler: "));
 	if (command_name[0] != '\0')

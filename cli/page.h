@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page.h
- *	  The page that shows a trace in a browser.
+ *	  The pages for a browser that are part of the program.
  */
 #ifndef OSPROFILER_CLI_PAGE_H
 #define OSPROFILER_CLI_PAGE_H
 
 #include "osprofiler/report.h"
+
+/* A page without its data: what stands before and behind them, and the policy
+ * (Content-Security-Policy) that stands in the head. */
+typedef struct cli_page
+{
+	osp_str head;
+	osp_str tail;
+	osp_str policy;
+} cli_page;
+
+/* The page of a trace; its data are what osp_report_page_write() writes. */
+cli_page cli_trace_page(void);
+
+/* The page of a list of traces, of which cli/html/list/given.js says what its data
+ * are. It works only where `osprofiler web` serves it. */
+cli_page cli_list_page(void);
 
 /* Hands over the page of a report, in pieces: one HTML file that needs no other
  * file and no network. What write returns other than OSP_OK ends it. */

@@ -345,30 +345,42 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
-int
-cli_load_trace(cli_source *source, const char *name, osp_report **report)
+/* A report without a trace is given back. */
+static int
+keep_if(int result, osp_report **report)
 {
-	int fd = -1;
-	int result;
-
-	*report = new_report(source);
-	if (*report == NULL)
-		return CLI_FAILED;
-	if (!is_uuid_like(name))
-		fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0)
-	{
-		result = read_saved(fd, name, *report);
-		(void) close(fd);
-	}
-	else if (strchr(name, '/') != NULL)
-		result = cli_error("cannot open '%s': %s", name, strerror(errno));
-	else
-		result = load_stored(source, name, report);
 	if (result != CLI_OK)
 	{
 		osp_report_free(*report);
 		*report = NULL;
 	}
 	return result;
+}
+
+int
+cli_load_stored_trace(cli_source *source, const char *name, osp_report **report)
+{
+	*report = new_report(source);
+	if (*report == NULL)
+		return CLI_FAILED;
+	return keep_if(load_stored(source, name, report), report);
+}
+
+int
+cli_load_trace(cli_source *source, const char *name, osp_report **report)
+{
+	int fd = -1;
+	int result;
+
+	*report = NULL;
+	if (!is_uuid_like(name))
+		fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 && strchr(name, '/') != NULL)
+		return cli_error("cannot open '%s': %s", name, strerror(errno));
+	if (fd < 0)
+		return cli_load_stored_trace(source, name, report);
+	*report = new_report(source);
+	result = *report != NULL ? read_saved(fd, name, *report) : CLI_FAILED;
+	(void) close(fd);
+	return keep_if(result, report);
 }

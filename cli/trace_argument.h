@@ -72,4 +72,8 @@ bool cli_source_option(cli_source *source, int code,
 int cli_load_trace(cli_source *source, const char *name,
 				   osp_report **report) OSP_MUST_CHECK;
 
+/* The same, but name is never that of a file. Opens the collector. */
+int cli_load_stored_trace(cli_source *source, const char *name,
+						  osp_report **report) OSP_MUST_CHECK;
+
 #endif /* OSPROFILER_CLI_TRACE_H */

@@ -17,15 +17,15 @@ set -euo pipefail
 
 build_packages=(
 	gcc libc6-dev make pkg-config libssl-dev libsqlite3-dev
-	libcurl4-openssl-dev libhiredis-dev libmariadb-dev librabbitmq-dev libzstd-dev
-	zlib1g-dev
+	libcurl4-openssl-dev libhiredis-dev libmariadb-dev libmicrohttpd-dev librabbitmq-dev
+	libzstd-dev zlib1g-dev
 )
 postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
 check_packages=(
-	chromium clang clang-format clang-tidy cppcheck g++ libclang-rt-dev libcmocka-dev
+	chromium clang clang-format clang-tidy cppcheck curl g++ libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
-	libmicrohttpd-dev libmongoc-dev libprotobuf-c-dev openssl perl
+	libmongoc-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
 	python3-amqp python3-django python3-elasticsearch python3-eventlet
 	python3-oslo.messaging

@@ -7,6 +7,7 @@ import { trace, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 import { setFilter, setTab } from './view.js';
+import { servedLinks, servedMessages } from './served.js';
 
 export function titleOfTrace() {
   if (trace.count === 0)
@@ -67,7 +68,7 @@ function notices() {
   if (trace.lost > 0)
     texts.push(`${pluralText(trace.lost, 'point')} of the trace ` +
       `${trace.lost === 1 ? 'was' : 'were'} lost, so shares and counts may be wrong.`);
-  return texts.map((text) => el('p.notice', {}, text));
+  return [...texts, ...servedMessages].map((text) => el('p.notice', {}, visibleNodes(text)));
 }
 
 function showKind(kind) {
@@ -105,6 +106,7 @@ export function makeHead(buttons) {
 
   document.title = `${titleOfTrace()} · ${durationText(trace.total)} · OSProfiler`;
   return el('header.head', {},
+    servedLinks(),
     el('div.head-line', {},
       el('div.head-title', {},
         el('h1', {}, trace.count > 0

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# join.sh OUT MODULE ...
-#	  Makes OUT/page_head.html and OUT/page_tail.html of page.html, page.css and the
-#	  modules, which come in such an order that each uses those before it only.
+# join.sh OUT NAME MODULE ...
+#	  Makes OUT/NAME_head.html and OUT/NAME_tail.html, what stands before and behind
+#	  the data of a page, and OUT/NAME_policy, its policy: of NAME.html, base.css,
+#	  NAME.css and the modules, which come in such an order that each uses those before
+#	  it only.
 #
 # The modules become one script: their imports are dropped and their exports
 # become plain declarations, so all names at the left margin share one scope; a
@@ -12,8 +14,9 @@
 
 set -eu
 cd "$(dirname "$0")"
-out=$1
-shift
+target=$1/$(basename "$2")
+name=$2
+shift 2
 
 fail()
 {
@@ -27,26 +30,26 @@ hash_of()
 	sha256sum "$1" | cut -c 1-64 | tr a-f A-F | basenc --base16 -d | base64
 }
 
+cat base.css "$name.css" >"$target.css"
 {
 	awk '
 		/^import / { importing = 1 }
 		importing { if (/;[ \t]*$/) importing = 0; next }
 		{ sub(/^export /, ""); print }
 	' "$@"
-} >"$out/page.js"
+} >"$target.js"
 
 twice=$(sed -nE 's/^(async )?(function\*?|const|let|class) +([A-Za-z0-9_$]+).*/\3/p' \
-	"$out/page.js" | sort | uniq -d | tr '\n' ' ')
+	"$target.js" | sort | uniq -d | tr '\n' ' ')
 [ -z "$twice" ] || fail "two modules declare: $twice"
-! grep -Eiq '</script|<!--' "$out/page.js" || fail "a module ends the script"
-! grep -iq '</style' page.css || fail "page.css ends the style sheet"
+! grep -Eiq '</script|<!--' "$target.js" || fail "a module ends the script"
+! grep -iq '</style' "$target.css" || fail "$name.css ends the style sheet"
 
-script=$(hash_of "$out/page.js")
-style=$(hash_of page.css)
+script=$(hash_of "$target.js")
+style=$(hash_of "$target.css")
 
-# page.html has three lines that stand for something else.
-awk -v out="$out" -v css="page.css" -v js="$out/page.js" \
-	-v script="$script" -v style="$style" '
+# The template has four lines that stand for something else, or hold a policy.
+awk -v target="$target" -v script="$script" -v style="$style" '
 	function put(file, line) { printf "%s", line >> file }
 	function copy(file, from,   line)
 	{
@@ -55,21 +58,27 @@ awk -v out="$out" -v css="page.css" -v js="$out/page.js" \
 		close(from)
 	}
 	BEGIN {
-		target = out "/page_head.html"
-		printf "" > target
-		printf "" > (out "/page_tail.html")
+		out = target "_head.html"
+		printf "" > out
+		printf "" > (target "_tail.html")
 	}
-	/^@STYLE@$/  { put(target, "<style>"); copy(target, css); put(target, "</style>\n"); next }
-	/^@SCRIPT@$/ { put(target, "<script type=\"module\">"); copy(target, js); put(target, "</script>\n"); next }
-	/^@TRACE@$/  {
-		put(target, "<script type=\"application/json\" id=\"trace\">")
-		target = out "/page_tail.html"
-		put(target, "</script>\n")
+	/^@STYLE@$/  { put(out, "<style>"); copy(out, target ".css"); put(out, "</style>\n"); next }
+	/^@SCRIPT@$/ { put(out, "<script type=\"module\">"); copy(out, target ".js"); put(out, "</script>\n"); next }
+	/^@DATA .*@$/ {
+		id = substr($0, 7, length($0) - 7)
+		put(out, "<script type=\"application/json\" id=\"" id "\">")
+		out = target "_tail.html"
+		put(out, "</script>\n")
 		next
 	}
 	{
 		sub(/@SCRIPT_HASH@/, "sha256-" script)
 		sub(/@STYLE_HASH@/, "sha256-" style)
-		put(target, $0 "\n")
+		put(out, $0 "\n")
 	}
-' page.html
+	/Content-Security-Policy/ {
+		sub(/^.* content="/, "")
+		sub(/">$/, "")
+		printf "%s", $0 > (target "_policy")
+	}
+' "$name.html"

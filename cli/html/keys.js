@@ -9,6 +9,7 @@ import { closeDetails } from './details.js';
 import { leaveBlock } from './flame.js';
 import { searchField, toggleErrors, toggleGroups } from './toolbar.js';
 import { switchTheme } from './theme.js';
+import { goToList } from './served.js';
 
 const HELP = [
   ['↑ ↓', 'the operation above or below'],
@@ -27,6 +28,7 @@ const HELP = [
   ['f', 'zoom to the operation'],
   ['1 2 3', 'waterfall, statements, flame'],
   ['t', 'light or dark'],
+  ...(goToList ? [['b', 'back to the list of traces']] : []),
   ['?', 'this list'],
 ];
 
@@ -61,6 +63,7 @@ const pageKeys = {
   a: toggleAll,
   f: zoomToSelected,
   t: switchTheme,
+  b: goToList,
   '+': () => zoomTime(0.5),
   '=': () => zoomTime(0.5),
   '-': () => zoomTime(2),

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_embed.S
- *	  The two parts of the page as bytes of the program, and how many they are.
- *	  PAGE_HEAD and PAGE_TAIL are the files that join.sh made.
+ *	  The parts of the pages that join.sh made, as bytes of the program, and how many
+ *	  they are.
  */
 	.section .rodata
-	.globl cli_page_head, cli_page_head_size, cli_page_tail, cli_page_tail_size
-	.hidden cli_page_head, cli_page_head_size, cli_page_tail, cli_page_tail_size
-cli_page_head:
-	.incbin PAGE_HEAD
-head_end:
-cli_page_tail:
-	.incbin PAGE_TAIL
-tail_end:
+
+	.macro embed symbol, file
+	.globl \symbol, \symbol\()_size
+	.hidden \symbol, \symbol\()_size
+\symbol:
+	.incbin "\file"
+\symbol\()_end:
 	.balign 4
-cli_page_head_size:
-	.long head_end - cli_page_head
-cli_page_tail_size:
-	.long tail_end - cli_page_tail
+\symbol\()_size:
+	.long \symbol\()_end - \symbol
+	.endm
+
+	embed cli_page_head, "page_head.html"
+	embed cli_page_tail, "page_tail.html"
+	embed cli_page_policy, "page_policy"
+	embed cli_list_head, "list_head.html"
+	embed cli_list_tail, "list_tail.html"
+	embed cli_list_policy, "list_policy"
 	.section .note.GNU-stack, "", %progbits

@@ -22,6 +22,7 @@ my @commands = (
 	['status'],
 	['run'],
 	['doctor'],
+	['web'],
 	['agent']);
 
 like(run_ok('-v'), qr/\Aosprofiler \d+\.\d+\.\d+\n\z/, 'version');

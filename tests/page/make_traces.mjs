@@ -16,6 +16,7 @@ class Trace {
     this.ids = 0;
     this.seed = 42;
     this.service = 'shop';
+    this.base = BASE;
   }
 
   // A number from 0 to 1 (mulberry32).
@@ -37,7 +38,7 @@ class Trace {
     const time = new Date(ms).toISOString().slice(0, 23) + String(us - ms * 1000).padStart(3, '0');
 
     this.lines.push(JSON.stringify({
-      name, base_id: BASE, trace_id: id, parent_id: parent, timestamp: time,
+      name, base_id: this.base, trace_id: id, parent_id: parent, timestamp: time,
       info: { ...info, host: host || 'web1' }, project: null, service: service || this.service,
     }));
   }
@@ -231,9 +232,54 @@ function many(trace, count) {
   }
 }
 
+const REQUESTS = [
+  ['shop', 'GET', '/orders'], ['shop', 'POST', '/checkout'], ['shop', 'GET', '/basket'],
+  ['keystone', 'POST', '/v3/auth/tokens'], ['nova', 'GET', '/servers/detail'],
+];
+
+const JOBS = [
+  ['reports', 'SELECT region, sum(total) FROM orders GROUP BY region ORDER BY 2 DESC'],
+  ['import', "INSERT INTO item (number, name, price) VALUES (4711, 'a chair', 49.90)"],
+  ['reports', 'SELECT c.name, count(*) FROM customer c JOIN orders o ON o.customer = c.id GROUP BY 1'],
+];
+
+// Many traces, one every 7 seconds up to BEGIN_US; the last one has the highest number.
+function list(trace, count) {
+  for (let n = 1; n <= count; n++) {
+    const begin = (n - count) * 7e6;
+    const length = Math.floor(900 * Math.exp(trace.random() * 7.5));
+    const failed = trace.random() < 0.04;
+    const request = n % 5 === 0 ? undefined : REQUESTS[Math.floor(trace.random() * REQUESTS.length)];
+
+    trace.base = `${String(n).padStart(8, '0')}-1111-4222-8333-444455556666`;
+    if (request !== undefined) {
+      const [service, method, path] = request;
+      const root = trace.op('wsgi', trace.base, begin, length,
+        statement(`${method} ${path}`), {}, { service });
+
+      trace.op('db', root, begin + length * 0.1, length * 0.7, statement('SELECT 1'),
+        failed ? { etype: 'deadlock_detected', message: 'deadlock detected' } : {}, { service });
+    } else {
+      const [service, text] = JOBS[Math.floor(trace.random() * JOBS.length)];
+
+      trace.op('db', trace.base, begin, length, statement(text), {}, { service });
+    }
+  }
+}
+
+// A list whose ids, services and texts try to be more than texts.
+function hostileList(trace) {
+  HOSTILE_TEXTS.forEach((text, index) => {
+    trace.base = index === 0 ? '../../../etc/passwd?a=b&c=d#e' : text.slice(0, 100);
+    trace.op(`n${text}`, trace.base, index * 5000, 900, statement(text), { etype: text },
+      { service: text });
+  });
+}
+
 const TRACES = {
   few, counted, slow: (trace) => slow(trace, 190), broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
+  list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList,
   points100k: (trace) => many(trace, 50000),
   operations100k: (trace) => many(trace, 100000),
 };

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_web.c
+ *	  osprofiler web: shows the traces of a collector in a browser.
+ */
+#include "cli.h"
+#include "trace_argument.h"
+#include "web/web_serve.h"
+
+static const char help[] =
+	"Usage: osprofiler web [OPTIONS]\n"
+	"\n"
+	"Shows the traces of a collector in a browser: a list to search, the page of a\n"
+	"trace, two traces side by side. Prints the address to open, which has a token, and\n"
+	"serves until Ctrl+C or until the terminal is closed. Only this host can connect.\n"
+	"\n"
+	"  --listen ADDRESS:PORT     where to listen, as 127.0.0.1:8080, [::1]:8080 or 8080\n"
+	"                            (127.0.0.1 and a free port); at an address that other\n"
+	"                            hosts reach, they need the token\n" CLI_COLLECTOR_HELP
+	"                            given more than once: the first one is listed, and a\n"
+	"                            trace is read from all\n"
+	"  --server CONNINFO         read also what this PostgreSQL server has of a trace,\n"
+	"                            as psql takes it; may be given more than once\n"
+	"  -h, --help                this text\n";
+
+enum
+{
+	OPT_LISTEN = CLI_OPT_SOURCE_FREE
+};
+
+static const struct option longs[] = {
+	CLI_COLLECTOR_OPTIONS,
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"server", required_argument, NULL, CLI_OPT_SERVER},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+/* The server reads the options only: what is not delivered yet is seen later. */
+static int
+serve(const cli_source *source, const char *listen)
+{
+#ifdef OSP_WEB_LIBRARY
+	return web_serve(source, listen);
+#else
+	(void) source;
+	(void) listen;
+	return cli_error("this command was built without Debian's package "
+					 "libmicrohttpd-dev");
+#endif
+}
+
+int
+cmd_web(int argc, char **argv)
+{
+	const char *listen = "127.0.0.1";
+	cli_source source;
+	int result;
+	int c;
+
+	cli_source_init(&source);
+	source.wait_s = 0;
+	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
+	{
+		if (c == 'h')
+			return cli_help(help);
+		if (c == OPT_LISTEN)
+			listen = optarg;
+		else if (c == '?' || !cli_source_option(&source, c, optarg))
+			return CLI_USAGE;
+	}
+	if (!cli_operands(argc, argv, 0, ""))
+		return CLI_USAGE;
+	result = serve(&source, listen);
+	cli_source_term(&source);
+	return result;
+}
