@@ -29,6 +29,8 @@ export const clearMarks = () => sessionStorage.removeItem(MARKED);
 export const keepListAddress = (search) => sessionStorage.setItem(LISTED, search);
 export const listAddress = () => `./${sessionStorage.getItem(LISTED) || ''}`;
 
-export const traceAddress = (id) => `trace?id=${encodeURIComponent(id)}`;
-export const compareAddress = ([a, b]) =>
-  `compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`;
+// Half a character has no place in an address.
+const escaped = (id) => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, '\ufffd'));
+
+export const traceAddress = (id) => `trace?id=${escaped(id)}`;
+export const compareAddress = ([a, b]) => `compare?a=${escaped(a)}&b=${escaped(b)}`;

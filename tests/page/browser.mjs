@@ -4,7 +4,7 @@
 // notes all that it should not do.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -57,14 +57,31 @@ export class Browser {
     return html;
   }
 
-  // Opens a page from the file system, and waits until it can be used. tab.bad
-  // collects errors of scripts, messages, and requests for anything but the file.
+  // Opens a page from the file system, and waits until it can be used.
   async open(html, options = {}) {
+    const url = `file://${html}`;
+    const tab = await this.newTab({ offline: true, ...options }, (asked) => asked === url);
+
+    await tab.goto(url);
+    await ready(tab);
+    return tab;
+  }
+
+  // Opens the address that a Web has printed, and waits for the list.
+  async enter(web, options = {}) {
+    const tab = await this.newTab(options, (asked) => new URL(asked).origin === web.origin);
+
+    await tab.goto(web.address);
+    await ready(tab);
+    return tab;
+  }
+
+  // tab.bad collects errors of scripts, messages, and requests for what is not our own.
+  async newTab(options, isOwn) {
     const context = await this.chromium.newContext({
-      viewport: { width: 1440, height: 900 }, offline: true, ...options,
+      viewport: { width: 1440, height: 900 }, ...options,
     });
     const tab = await context.newPage();
-    const url = `file://${html}`;
 
     tab.bad = [];
     tab.on('pageerror', (error) => tab.bad.push(`error: ${error.message}`));
@@ -72,14 +89,40 @@ export class Browser {
     tab.on('dialog', (dialog) => tab.bad.push(`dialog: ${dialog.message()}`));
     context.on('page', () => tab.bad.push('a window opened'));
     context.on('request', (request) => {
-      if (request.url() !== url)
+      if (!isOwn(request.url()))
         tab.bad.push(`request: ${request.url().slice(0, 200)}`);
     });
-    await tab.goto(url);
-    await tab.waitForSelector('html[data-ready]', { state: 'attached' });
     return tab;
   }
 }
+
+// The drivers are those of the build directory.
+const environment = { ...process.env, OSPROFILER_DRIVER_PATH: join(process.env.OSP_BUILD, 'drivers') };
+
+// A running `osprofiler web` over these collectors.
+export class Web {
+  static async start(...collectors) {
+    const web = new Web();
+
+    web.process = spawn(command,
+      ['web', ...collectors.flatMap((uri) => ['--connection-string', uri])],
+      { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    web.ended = new Promise((done) => { web.process.on('exit', done); });
+    web.address = await new Promise((done) => {
+      web.process.stdout.once('data', (text) => done(String(text).split('\n')[0]));
+    });
+    web.origin = new URL(web.address).origin;
+    return web;
+  }
+
+  async stop() {
+    this.process.kill('SIGTERM');
+    assert.equal(await this.ended, 0);
+  }
+}
+
+// A page says so when it can be used.
+export const ready = (tab) => tab.waitForSelector('html[data-ready]', { state: 'attached' });
 
 export const close = async (tab) => {
   assert.deepEqual(tab.bad, [], 'no error, no message, no request');
