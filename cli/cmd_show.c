@@ -15,6 +15,7 @@
 #include "cli.h"
 #include "page.h"
 #include "trace/trace_command.h"
+#include "view/trace_follow.h"
 #include "view/tree_text.h"
 
 /* How much of a trace's id stands in the name of a page's file. */
@@ -31,6 +32,10 @@ static const char help[] =
 	"  --text                    a tree, one line for each operation (default)\n"
 	"  --all                     a line for each operation; else 20 or more of one\n"
 	"                            shape, side by side, have one line together\n"
+	"  --follow                  show the trace while it grows: on a terminal the tree\n"
+	"                            again and again, else each operation when it has\n"
+	"                            ended; until it is complete and nothing more has\n"
+	"                            come for the time of --wait, or Ctrl-C; then its tree\n"
 	"  --json                    the report as JSON, as upstream's command "
 	"prints it\n"
 	"  --html                    a page for a browser, in one file that needs no\n"
@@ -49,6 +54,7 @@ enum
 	OPT_HTML,
 	OPT_TEXT,
 	OPT_ALL,
+	OPT_FOLLOW,
 	OPT_OUT
 };
 
@@ -59,6 +65,7 @@ static const struct option longs[] = {
 	{"html", no_argument, NULL, OPT_HTML},
 	{"text", no_argument, NULL, OPT_TEXT},
 	{"all", no_argument, NULL, OPT_ALL},
+	{"follow", no_argument, NULL, OPT_FOLLOW},
 	{"out", required_argument, NULL, OPT_OUT},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -70,6 +77,7 @@ typedef struct show_options
 	bool html;
 	bool text;
 	bool all;
+	bool follow;
 	const char *out;
 	cli_trace_call call;
 } show_options;
@@ -82,14 +90,23 @@ read_options(int argc, char **argv, show_options *options)
 									{OPT_HTML, &options->html, NULL},
 									{OPT_TEXT, &options->text, NULL},
 									{OPT_ALL, &options->all, NULL},
+									{OPT_FOLLOW, &options->follow, NULL},
 									{OPT_OUT, NULL, &options->out},
 									{0, NULL, NULL}};
 	int result =
 		cli_trace_options(&options->call, argc, argv, longs, settings, 1);
 
-	if (result == CLI_OK && options->json + options->html + options->text > 1)
+	if (result != CLI_OK || options->call.help)
+		return result;
+	if (options->json + options->html + options->text > 1)
 		return cli_usage("--json, --html and --text exclude each other");
-	return result;
+	if (options->follow &&
+		(options->json || options->html || options->out != NULL))
+		return cli_usage("--follow draws the tree on standard output, so "
+						 "--json, --html and --out make no sense with it");
+	if (options->follow && options->call.source.wait_s <= 0)
+		return cli_usage("--follow needs a time to wait");
+	return CLI_OK;
 }
 
 static int write_report(show_options *options, osp_report *report);
@@ -187,8 +204,15 @@ write_report(show_options *options, osp_report *report)
 static int
 show(show_options *options, const char *name)
 {
+	cli_trace_call *call = &options->call;
 	osp_report *report = NULL;
-	int result = cli_load_trace(&options->call.source, name, &report);
+	int result = options->follow
+					 ? cli_trace_follow(&call->source,
+										name,
+										&call->view,
+										options->all,
+										&report)
+					 : cli_load_trace(&call->source, name, &report);
 
 	if (result == CLI_OK)
 		result = write_report(options, report);

@@ -142,9 +142,8 @@ read_saved(int fd, const char *name, osp_report *report)
 	return CLI_OK;
 }
 
-/* A fresh report that knows how to ask about processes; NULL after a message. */
-static osp_report *
-new_report(cli_source *source)
+osp_report *
+cli_source_report(cli_source *source)
 {
 	osp_report *report = osp_report_new(&osp_allocator_default);
 
@@ -155,10 +154,8 @@ new_report(cli_source *source)
 	return report;
 }
 
-/* Reads the trace under the first form of its name that there is. CLI_FAILED
- * after a message. */
-static int
-read_stored(cli_source *source, const char *name, osp_report *report)
+int
+cli_source_read(cli_source *source, const char *name, osp_report *report)
 {
 	const cli_collector *collector = &source->collector;
 	osp_error err = {OSP_OK, ""};
@@ -169,11 +166,17 @@ read_stored(cli_source *source, const char *name, osp_report *report)
 	/* Whoever delivers the trace may make the collector, too. */
 	source->missing = err;
 	source->missing.code = status;
-	if (status == OSP_OK || status == OSP_ENOENT)
+	if (status == OSP_OK || status == OSP_ENOENT || status == OSP_EINTR)
+	{
+		source->failing = false;
 		return CLI_OK;
-	(void) cli_error("cannot read the trace from %s: %s",
-					 collector->shown,
-					 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+	}
+	if (!source->failing)
+		(void) cli_error("cannot read the trace from %s: %s",
+						 collector->shown,
+						 err.msg[0] != '\0' ? err.msg
+											: osp_status_text(status));
+	source->failing = true;
 
 	/* Of a damaged one, what can be read is shown. */
 	return status == OSP_EPROTO && osp_report_points(report) > 0 ? CLI_OK
@@ -185,10 +188,10 @@ static int
 read_again(cli_source *source, const char *name, osp_report **report)
 {
 	osp_report_free(*report);
-	*report = new_report(source);
+	*report = cli_source_report(source);
 	if (*report == NULL)
 		return CLI_FAILED;
-	return read_stored(source, name, *report);
+	return cli_source_read(source, name, *report);
 }
 
 static bool
@@ -311,27 +314,35 @@ report_waiting(const cli_mark *mark, const char *name)
 				  path);
 }
 
+int
+cli_source_open(cli_source *source, const char **name)
+{
+	if (cli_collector_open(&source->collector) != CLI_OK ||
+		cli_trace_prefix_find(&source->collector, *name, source->whole_id) !=
+			CLI_OK)
+		return CLI_FAILED;
+	if (source->whole_id[0] != '\0')
+		*name = source->whole_id;
+	if (source->dirs.count == 0)
+		cli_run_dirs_find(&source->dirs, &source->collector.config);
+	return CLI_OK;
+}
+
 static int
 load_stored(cli_source *source, const char *name, osp_report **report)
 {
 	cli_mark *mark = NULL;
 	char why[WHY_SIZE] = "";
-	char whole_id[OSP_ID_MAX + 1];
 	int result;
 
-	if (cli_collector_open(&source->collector) != CLI_OK ||
-		cli_trace_prefix_find(&source->collector, name, whole_id) != CLI_OK)
+	if (cli_source_open(source, &name) != CLI_OK)
 		return CLI_FAILED;
-	if (whole_id[0] != '\0')
-		name = whole_id;
-	if (source->dirs.count == 0)
-		cli_run_dirs_find(&source->dirs, &source->collector.config);
 	mark = cli_mark_take(&source->dirs);
 
 	/* A shipper that is at work delivers sooner than anybody notices. */
 	if (mark != NULL && source->wait_s > 0)
 		(void) cli_mark_wait(mark, SHORT_MS);
-	result = read_stored(source, name, *report);
+	result = cli_source_read(source, name, *report);
 	if (result == CLI_OK && mark != NULL && source->wait_s > 0 &&
 		!is_whole(*report))
 		result = await_rest(source, mark, name, report, why);
@@ -360,7 +371,7 @@ keep_if(int result, osp_report **report)
 int
 cli_load_stored_trace(cli_source *source, const char *name, osp_report **report)
 {
-	*report = new_report(source);
+	*report = cli_source_report(source);
 	if (*report == NULL)
 		return CLI_FAILED;
 	return keep_if(load_stored(source, name, report), report);
@@ -379,7 +390,7 @@ cli_load_trace(cli_source *source, const char *name, osp_report **report)
 		return cli_error("cannot open '%s': %s", name, strerror(errno));
 	if (fd < 0)
 		return cli_load_stored_trace(source, name, report);
-	*report = new_report(source);
+	*report = cli_source_report(source);
 	result = *report != NULL ? read_saved(fd, name, *report) : CLI_FAILED;
 	(void) close(fd);
 	return keep_if(result, report);

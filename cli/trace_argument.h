@@ -19,6 +19,8 @@ typedef struct cli_source
 	double wait_s;
 	cli_run_dirs dirs; /* found when the collector is opened */
 	osp_error missing; /* code OSP_ENOENT: the collector is not there (yet) */
+	bool failing;      /* it was said that it cannot be read */
+	char whole_id[OSP_ID_MAX + 1]; /* of a trace that is named otherwise */
 } cli_source;
 
 enum
@@ -61,6 +63,21 @@ void cli_source_term(cli_source *source);
 /* As cli_collector_option, for all of the options above. */
 bool cli_source_option(cli_source *source, int code,
 					   const char *value) OSP_MUST_CHECK;
+
+/* An empty report that knows how to ask about processes; NULL after a message. */
+osp_report *cli_source_report(cli_source *source);
+
+/*
+ * Opens the collector, and makes *name one under which it can have the trace, borrowed
+ * from the source, if it is "last" or the beginning of an id. CLI_FAILED after a
+ * message.
+ */
+int cli_source_open(cli_source *source, const char **name) OSP_MUST_CHECK;
+
+/* Reads what there is of the trace into the report, which leaves out what it has
+ * already. CLI_FAILED after a message, of which there is one until it is read again. */
+int cli_source_read(cli_source *source, const char *name,
+					osp_report *report) OSP_MUST_CHECK;
 
 /*
  * Reads a trace into a fresh *report, returned owned. name is a base id in any

@@ -33,7 +33,7 @@ cli_others_add_server(cli_others *others, const char *conninfo)
 		cli_usage("--server is given more than %d times", CLI_OTHERS_MAX);
 		return false;
 	}
-	others->servers[others->server_count++] = conninfo;
+	others->servers[others->server_count++].conninfo = conninfo;
 	return true;
 }
 
@@ -44,6 +44,8 @@ cli_others_term(cli_others *others)
 
 	for (i = 0; i < others->collector_count; i++)
 		cli_collector_close(&others->collectors[i]);
+	for (i = 0; i < others->server_count; i++)
+		cli_server_close(others->servers[i].conn);
 }
 
 /* An osp_point_fn. Malformed points are counted by the report; only memory ends the
@@ -78,37 +80,54 @@ cli_collector_read_trace(const cli_collector *collector, const char *name,
 }
 
 static void
-read_collector(cli_collector *collector, const char *name, osp_report *report)
+read_collector(cli_collector *collector, bool *failing, const char *name,
+			   osp_report *report)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status;
 
-	if (cli_collector_open(collector) != CLI_OK)
-		return;
+	if (collector->conn == NULL)
+	{
+		/* What is wrong with it does not change. */
+		if (*failing || cli_collector_open(collector) != CLI_OK)
+		{
+			*failing = true;
+			return;
+		}
+	}
 	status = cli_collector_read_trace(collector, name, report, &err);
-	if (status != OSP_OK && status != OSP_ENOENT)
+	if (status != OSP_OK && status != OSP_ENOENT && !*failing)
 		(void) cli_error("%s: %s",
 						 collector->shown,
 						 err.msg[0] != '\0' ? err.msg
 											: osp_status_text(status));
+	*failing = status != OSP_OK && status != OSP_ENOENT;
 }
 
 static void
-read_server(const char *conninfo, osp_keyring *keys, const char *name,
+read_server(cli_other_server *server, osp_keyring *keys, const char *name,
 			osp_report *report)
 {
 	osp_error err = {OSP_OK, ""};
-	cli_server *server = NULL;
-	osp_status status = cli_server_open(conninfo, &server, &err);
+	osp_status status = OSP_OK;
 
+	if (server->conn == NULL)
+		status = cli_server_open(server->conninfo, &server->conn, &err);
 	if (status == OSP_OK)
-		status = cli_server_trace(server, keys, name, add_point, report, &err);
-	cli_server_close(server);
+		status =
+			cli_server_trace(server->conn, keys, name, add_point, report, &err);
 	if (status != OSP_OK)
-		(void) cli_error("%s: %s",
-						 conninfo[0] != '\0' ? conninfo : "the server",
-						 err.msg[0] != '\0' ? err.msg
-											: osp_status_text(status));
+	{
+		cli_server_close(server->conn);
+		server->conn = NULL;
+		if (!server->failing)
+			(void) cli_error("%s: %s",
+							 server->conninfo[0] != '\0' ? server->conninfo
+														 : "the server",
+							 err.msg[0] != '\0' ? err.msg
+												: osp_status_text(status));
+	}
+	server->failing = status != OSP_OK;
 }
 
 void
@@ -118,8 +137,9 @@ cli_others_read(cli_others *others, const char *name, osp_report *report)
 	size_t i;
 
 	for (i = 0; i < others->collector_count; i++)
-		read_collector(&others->collectors[i], name, report);
+		read_collector(
+			&others->collectors[i], &others->failing[i], name, report);
 	for (i = 0; i < others->server_count; i++)
-		read_server(others->servers[i], keys, name, report);
+		read_server(&others->servers[i], keys, name, report);
 	osp_keyring_free(keys);
 }

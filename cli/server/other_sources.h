@@ -9,14 +9,23 @@
 
 #include "collector_options.h"
 #include "osprofiler/report.h"
+#include "server/server_connection.h"
 
 #define CLI_OTHERS_MAX 8
+
+typedef struct cli_other_server
+{
+	const char *conninfo; /* borrowed */
+	cli_server *conn;     /* NULL: there is none at the moment */
+	bool failing;         /* it was said that it fails */
+} cli_other_server;
 
 typedef struct cli_others
 {
 	cli_collector collectors[CLI_OTHERS_MAX];
 	size_t collector_count;
-	const char *servers[CLI_OTHERS_MAX]; /* conninfo, borrowed */
+	bool failing[CLI_OTHERS_MAX]; /* it was said that the collector fails */
+	cli_other_server servers[CLI_OTHERS_MAX];
 	size_t server_count;
 } cli_others;
 
@@ -31,7 +40,7 @@ void cli_others_term(cli_others *others);
 /*
  * Adds the points of a trace, which is named in any form of osp_trace_name_form(), of
  * all other sources to the report, which drops copies. A source that fails is reported
- * on stderr, and left out.
+ * on stderr, once, and left out. Connections stay open for the next time.
  */
 void cli_others_read(cli_others *others, const char *name, osp_report *report);
 

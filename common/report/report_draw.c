@@ -14,6 +14,7 @@
  * branches of the nearest levels only, and the number of the others.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "osprofiler/notification.h"
 #include "report/report_line.h"
@@ -505,7 +506,7 @@ draw_division(osp__drawing *d)
 	if (!d->options.times || !d->report->divided || d->total_ns <= 0)
 		return;
 	d->columns = 0;
-	add_head(d, OSP__COLOR_DIM, "Of this:");
+	add_head(d, OSP__COLOR_DIM, "Time:");
 	for (i = 0; i < OSP__TIME_COUNT; i++)
 	{
 		double percent = (double) times[i] / (double) d->total_ns * 100;
@@ -583,53 +584,120 @@ plan_columns(osp__drawing *d)
 		d->levels = LEVELS_MAX;
 }
 
-osp_status
-osp_report_draw(osp_report *report, const osp_draw_options *options,
-				osp_buf *out)
+static osp_status
+begin_drawing(osp__drawing *d, osp_report *report,
+			  const osp_draw_options *options, osp_buf *out)
 {
-	osp__node *node;
-	int depth = 0;
-	osp__drawing d;
 	osp_status status = osp__report_build(report);
 
-	if (status != OSP_OK)
-		return status;
-	memset(&d, 0, sizeof(d));
-	d.report = report;
-	d.out = out;
-	osp_struct_copy(&d.options, sizeof(d.options), options);
-	osp_buf_init(&d.decoded, report->alc, OSP_NOTIFICATION_MAX);
-	osp_buf_init(&d.detail.text, report->alc, SIZE_MAX / 2);
-	osp_buf_init(&d.error.text, report->alc, SIZE_MAX / 2);
-	osp_buf_init(&d.tail.text, report->alc, SIZE_MAX / 2);
-	osp__description_init(&d.what, report->alc);
-	d.total_ns = osp__report_total_ns(report);
-	plan_columns(&d);
+	memset(d, 0, sizeof(*d));
+	d->report = report;
+	d->out = out;
+	osp_struct_copy(&d->options, sizeof(d->options), options);
+	osp_buf_init(&d->decoded, report->alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&d->detail.text, report->alc, SIZE_MAX / 2);
+	osp_buf_init(&d->error.text, report->alc, SIZE_MAX / 2);
+	osp_buf_init(&d->tail.text, report->alc, SIZE_MAX / 2);
+	osp__description_init(&d->what, report->alc);
+	d->status = status;
+	if (status == OSP_OK)
+		d->total_ns = osp__report_total_ns(report);
+	plan_columns(d);
+	return status;
+}
 
-	if (!d.options.all)
-		d.status = osp__report_fold(report);
-	draw_header(&d);
-	for (node = report->first_root; node != NULL && d.status == OSP_OK;)
+static osp_status
+end_drawing(osp__drawing *d)
+{
+	if (d->status == OSP_OK)
+		d->status = osp_buf_status(d->out);
+	osp__description_term(&d->what);
+	osp_buf_term(&d->decoded);
+	osp_buf_term(&d->detail.text);
+	osp_buf_term(&d->error.text);
+	osp_buf_term(&d->tail.text);
+	return d->status;
+}
+
+static void
+draw_tree(osp__drawing *d)
+{
+	osp__node *node = d->report->first_root;
+	int depth = 0;
+
+	while (node != NULL && d->status == OSP_OK)
 	{
-		bool folded = !d.options.all && node->fold != NULL;
+		bool folded = !d->options.all && node->fold != NULL;
 
 		/* The head has the reports of losses. */
 		if (!node->loss && !(folded && osp__node_is_folded(node)))
 		{
-			if (has_gap(&d, node))
-				draw_gap(&d, node, depth);
-			draw_node(&d, node, depth);
+			if (has_gap(d, node))
+				draw_gap(d, node, depth);
+			draw_node(d, node, depth);
 		}
 		node = folded ? osp__node_beside(node, &depth)
 					  : osp__node_next(node, &depth);
 	}
-	if (d.status == OSP_OK)
-		d.status = osp_buf_status(out);
+}
 
-	osp__description_term(&d.what);
-	osp_buf_term(&d.decoded);
-	osp_buf_term(&d.detail.text);
-	osp_buf_term(&d.error.text);
-	osp_buf_term(&d.tail.text);
-	return d.status;
+osp_status
+osp_report_draw(osp_report *report, const osp_draw_options *options,
+				osp_buf *out)
+{
+	osp__drawing d;
+
+	if (begin_drawing(&d, report, options, out) == OSP_OK)
+	{
+		if (!d.options.all)
+			d.status = osp__report_fold(report);
+		draw_header(&d);
+		draw_tree(&d);
+	}
+	return end_drawing(&d);
+}
+
+static int
+compare_ends(const void *a, const void *b)
+{
+	const osp__node *x = *(osp__node *const *) a;
+	const osp__node *y = *(osp__node *const *) b;
+
+	if (x->finished_ns != y->finished_ns)
+		return x->finished_ns < y->finished_ns ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+osp_status
+osp_report_draw_ended(osp_report *report, const osp_draw_options *options,
+					  osp_buf *out)
+{
+	osp__drawing d;
+	osp__node **ended = NULL;
+	osp__node *node;
+	size_t count = 0;
+	size_t i;
+
+	if (begin_drawing(&d, report, options, out) == OSP_OK)
+	{
+		/* Where in the whole trace it was is not known yet. */
+		d.options.all = true;
+		d.bar_columns = 0;
+		ended = osp_calloc(report->alc, report->node_count + 1, sizeof(*ended));
+		if (ended == NULL)
+			d.status = OSP_ENOMEM;
+	}
+	for (node = report->first_arrived; node != NULL && d.status == OSP_OK;
+		 node = node->next_arrived)
+		if (node->stops > 0 && !node->told && !node->loss)
+			ended[count++] = node;
+	if (count > 0)
+		qsort(ended, count, sizeof(*ended), compare_ends);
+	for (i = 0; i < count && d.status == OSP_OK; i++)
+	{
+		draw_node(&d, ended[i], 0);
+		ended[i]->told = true;
+	}
+	osp_free(report->alc, ended);
+	return end_drawing(&d);
 }

@@ -97,6 +97,7 @@ typedef struct osp__node
 	uint32_t mark; /* the walk that visited it last, while rings are searched */
 	bool loss;     /* it only reports that points were lost */
 	bool cycle;    /* its parents form a ring, which was cut here */
+	bool told;     /* it had a line of osp_report_draw_ended() */
 	bool last_drawn; /* no sibling after it is drawn, for they are folded */
 	struct osp__fold *fold; /* report_fold.h; NULL: it is drawn by itself */
 

@@ -105,6 +105,15 @@ OSP_API osp_status osp_report_draw(osp_report *report,
 								   osp_buf *out) OSP_MUST_CHECK;
 
 /*
+ * Appends a line for each operation that has ended and had none by an earlier call, in
+ * the order in which they ended, as in the tree but for its branches: for whoever adds
+ * points as they come. Of the options all is not needed.
+ */
+OSP_API osp_status osp_report_draw_ended(osp_report *report,
+										 const osp_draw_options *options,
+										 osp_buf *out) OSP_MUST_CHECK;
+
+/*
  * Appends why the trace took as long as it did: at most four causes, those with
  * the largest shares of its time first, each with its evidence and what to do
  * next; and how much is not explained. If that is more than 30 %, the statements
