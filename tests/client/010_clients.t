@@ -88,6 +88,22 @@ for my $mode (qw(simple extended prepared))
 	is($tree, slurp($file) // '', "pgbench -M $mode: the tree");
 }
 
+# Each start names the process of the server, also after a connection was made anew.
+{
+	my ($status, $out) = traced('psql', '-XAt', '-c', 'select pg_backend_pid()', '-c',
+		'\\connect', '-c', 'select pg_backend_pid()');
+	my @pids = grep { /^\d+$/ } split /\n/, $out;
+	my @starts = map { $_->{info}{'meta.raw_payload.db-start'}{info}{db} }
+	  grep { $_->{info}{name} eq 'db' } @{ points()->{children} };
+	my @connects = map { $_->{info}{'meta.raw_payload.db.connect-stop'}{info}{db} }
+	  grep { $_->{info}{name} eq 'db.connect' } @{ points()->{children} };
+
+	is(scalar @pids, 2, 'two sessions');
+	isnt($pids[0], $pids[1], 'of two processes');
+	is(join(' ', map { $_->{pid} } @starts), "@pids", 'statements name the process');
+	is(join(' ', map { $_->{pid} } @connects), "@pids", 'connections do');
+}
+
 # pg_dump: the statements are its own; that they are all there is what counts.
 {
 	my ($status, $out) = run('pg_dump', '-n', 'bench');
