@@ -125,10 +125,7 @@ cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 	memset(dirs, 0, sizeof(*dirs));
 	if (osp_rundir_path(osp_str_of(config->run_directory), path, NULL) ==
 		OSP_OK)
-	{
-		add_dir(dirs, path);
-		add_dirs_below(dirs, path);
-	}
+		(void) !cli_run_dirs_add(dirs, path);
 
 	/* PostgreSQL knows nothing of the environment of its users; whoever names a
 	 * run directory means that one. */
@@ -141,6 +138,16 @@ cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 	if (strcmp(shared, path) != 0)
 		add_dirs_below(dirs, shared);
 	dirs->others = others_trace();
+}
+
+bool
+cli_run_dirs_add(cli_run_dirs *dirs, const char *path)
+{
+	size_t before = dirs->count;
+
+	add_dir(dirs, path);
+	add_dirs_below(dirs, path);
+	return dirs->count > before;
 }
 
 void

@@ -26,6 +26,9 @@ typedef struct cli_run_dirs
 void cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config);
 void cli_run_dirs_term(cli_run_dirs *dirs);
 
+/* Adds one, and those below it. False: there is none that can be read. */
+bool cli_run_dirs_add(cli_run_dirs *dirs, const char *path) OSP_MUST_CHECK;
+
 /* An osp_process_fn; ctx is a cli_run_dirs. */
 osp_process_state cli_process_state(void *ctx, osp_str host, int64_t pid,
 									int64_t since_ns);

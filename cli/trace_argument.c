@@ -48,6 +48,19 @@ cli_source_term(cli_source *source)
 	cli_run_dirs_term(&source->dirs);
 }
 
+static bool
+add_run_directory(cli_source *source, const char *path)
+{
+	if (source->more_dir_count == CLI_OTHERS_MAX)
+	{
+		cli_usage("--run-directory is given more than %d times",
+				  CLI_OTHERS_MAX);
+		return false;
+	}
+	source->more_dirs[source->more_dir_count++] = path;
+	return true;
+}
+
 bool
 cli_source_option(cli_source *source, int code, const char *value)
 {
@@ -60,6 +73,8 @@ cli_source_option(cli_source *source, int code, const char *value)
 							&source->collector.idle_timeout_s);
 	if (code == CLI_OPT_SERVER)
 		return cli_others_add_server(&source->others, value);
+	if (code == CLI_OPT_RUN_DIRECTORY)
+		return add_run_directory(source, value);
 	if (code == CLI_OPT_CONNECTION_STRING &&
 		source->collector.connection_string != NULL)
 		return cli_others_add_collector(&source->others, value);
@@ -142,6 +157,19 @@ read_saved(int fd, const char *name, osp_report *report)
 	return CLI_OK;
 }
 
+/* An osp_process_fn: what run directories and servers know. */
+static osp_process_state
+ask_process(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
+{
+	cli_source *source = (cli_source *) ctx;
+	osp_process_state state =
+		cli_process_state(&source->dirs, host, pid, since_ns);
+
+	return state == OSP_PROCESS_UNKNOWN
+			   ? cli_others_process_state(&source->others, host, pid, since_ns)
+			   : state;
+}
+
 osp_report *
 cli_source_report(cli_source *source)
 {
@@ -150,7 +178,7 @@ cli_source_report(cli_source *source)
 	if (report == NULL)
 		cli_error("%s", osp_status_text(OSP_ENOMEM));
 	else
-		osp_report_ask_process(report, cli_process_state, &source->dirs);
+		osp_report_ask_process(report, ask_process, source);
 	return report;
 }
 
@@ -314,6 +342,22 @@ report_waiting(const cli_mark *mark, const char *name)
 				  path);
 }
 
+/* The run directories of this user, and those that options name. */
+static void
+find_run_dirs(cli_source *source)
+{
+	size_t i;
+
+	if (source->dirs.count > 0)
+		return;
+	cli_run_dirs_find(&source->dirs, &source->collector.config);
+	for (i = 0; i < source->more_dir_count; i++)
+		if (!cli_run_dirs_add(&source->dirs, source->more_dirs[i]))
+			(void) cli_error("there is no run directory %s, or it cannot be "
+							 "read",
+							 source->more_dirs[i]);
+}
+
 int
 cli_source_open(cli_source *source, const char **name)
 {
@@ -323,8 +367,7 @@ cli_source_open(cli_source *source, const char **name)
 		return CLI_FAILED;
 	if (source->whole_id[0] != '\0')
 		*name = source->whole_id;
-	if (source->dirs.count == 0)
-		cli_run_dirs_find(&source->dirs, &source->collector.config);
+	find_run_dirs(source);
 	return CLI_OK;
 }
 

@@ -18,6 +18,8 @@ typedef struct cli_source
 	cli_others others;
 	double wait_s;
 	cli_run_dirs dirs; /* found when the collector is opened */
+	const char *more_dirs[CLI_OTHERS_MAX]; /* named by options, borrowed */
+	size_t more_dir_count;
 	osp_error missing; /* code OSP_ENOENT: the collector is not there (yet) */
 	bool failing;      /* it was said that it cannot be read */
 	char whole_id[OSP_ID_MAX + 1]; /* of a trace that is named otherwise */
@@ -29,6 +31,7 @@ enum
 	CLI_OPT_NO_WAIT,
 	CLI_OPT_IDLE_TIMEOUT,
 	CLI_OPT_SERVER,
+	CLI_OPT_RUN_DIRECTORY,
 	CLI_OPT_SOURCE_FREE
 };
 
@@ -36,25 +39,31 @@ enum
 	CLI_COLLECTOR_OPTIONS, {"wait", required_argument, NULL, CLI_OPT_WAIT}, \
 		{"no-wait", no_argument, NULL, CLI_OPT_NO_WAIT},                    \
 		{"server", required_argument, NULL, CLI_OPT_SERVER},                \
+		{"run-directory", required_argument, NULL, CLI_OPT_RUN_DIRECTORY},  \
 	{                                                                       \
 		"idle-timeout", required_argument, NULL, CLI_OPT_IDLE_TIMEOUT       \
 	}
 
-#define CLI_SOURCE_HELP                                                      \
-	CLI_COLLECTOR_HELP                                                       \
-	"                            given more than once: the trace is read "   \
-	"from all\n"                                                             \
-	"  --server CONNINFO         read also what this PostgreSQL server has " \
-	"of the\n"                                                               \
-	"                            trace, as psql takes it; may be given "     \
-	"more than\n"                                                            \
-	"                            once\n"                                     \
-	"  --wait TIME               how long to wait for operations that are "  \
-	"on their\n"                                                             \
-	"                            way to the collector (5s)\n"                \
-	"  --no-wait                 show what is there\n"                       \
-	"  --idle-timeout TIME       messaging: read on until nothing has come " \
-	"for so\n"                                                               \
+#define CLI_SOURCE_HELP                                                         \
+	CLI_COLLECTOR_HELP                                                          \
+	"                            given more than once: the trace is read "      \
+	"from all\n"                                                                \
+	"  --server CONNINFO         read also what this PostgreSQL server has "    \
+	"of the\n"                                                                  \
+	"                            trace, as psql takes it; may be given "        \
+	"more than\n"                                                               \
+	"                            once\n"                                        \
+	"  --run-directory D         ask also the processes of this run directory " \
+	"what\n"                                                                    \
+	"                            still runs, and wait for its points; may be "  \
+	"given\n"                                                                   \
+	"                            more than once\n"                              \
+	"  --wait TIME               how long to wait for operations that are "     \
+	"on their\n"                                                                \
+	"                            way to the collector (5s)\n"                   \
+	"  --no-wait                 show what is there\n"                          \
+	"  --idle-timeout TIME       messaging: read on until nothing has come "    \
+	"for so\n"                                                                  \
 	"                            long; default: what is in the queue now\n"
 
 void cli_source_init(cli_source *source);

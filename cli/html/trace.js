@@ -13,7 +13,7 @@ export const STATE = {
 };
 
 export const STATE_WORDS = [
-  '', 'interrupted', 'start lost', 'end lost', 'running', 'running, or interrupted',
+  '', 'interrupted', 'start lost', 'end lost', 'running', 'running or lost',
 ];
 
 // A number that JavaScript cannot hold digit for digit.

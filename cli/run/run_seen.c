@@ -9,6 +9,7 @@
 
 #include "osprofiler/buf.h"
 #include "server/conninfo_text.h"
+#include "server/server_connection.h"
 
 #define CONNINFO_MAX 4096
 
@@ -91,10 +92,7 @@ run_seen_add(run_seen *seen, const osp_record *record)
 bool
 run_seen_is_local(const run_seen *seen)
 {
-	return seen->server[0] == '/' || seen->server[0] == '@' ||
-		   strcmp(seen->server, "localhost") == 0 ||
-		   strcmp(seen->server, "::1") == 0 ||
-		   strncmp(seen->server, "127.", 4) == 0;
+	return cli_host_is_local(seen->server);
 }
 
 void

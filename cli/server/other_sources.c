@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "key_options.h"
+#include "server/server_process.h"
 #include "server/server_trace.h"
 
 bool
@@ -142,4 +143,18 @@ cli_others_read(cli_others *others, const char *name, osp_report *report)
 	for (i = 0; i < others->server_count; i++)
 		read_server(&others->servers[i], keys, name, report);
 	osp_keyring_free(keys);
+}
+
+osp_process_state
+cli_others_process_state(cli_others *others, osp_str host, int64_t pid,
+						 int64_t since_ns)
+{
+	osp_process_state state = OSP_PROCESS_UNKNOWN;
+	size_t i;
+
+	for (i = 0; i < others->server_count && state == OSP_PROCESS_UNKNOWN; i++)
+		if (others->servers[i].conn != NULL)
+			state = cli_server_process_state(
+				others->servers[i].conn, host, pid, since_ns);
+	return state;
 }

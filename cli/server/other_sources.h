@@ -49,4 +49,9 @@ osp_status cli_collector_read_trace(const cli_collector *collector,
 									const char *name, osp_report *report,
 									osp_error *err) OSP_MUST_CHECK;
 
+/* What servers of this host, whose connections are open, know of a process; as
+ * osp_process_fn has it. */
+osp_process_state cli_others_process_state(cli_others *others, osp_str host,
+										   int64_t pid, int64_t since_ns);
+
 #endif /* OSPROFILER_CLI_OTHER_SOURCES_H */

@@ -161,6 +161,21 @@ cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
 	return status;
 }
 
+bool
+cli_host_is_local(const char *host)
+{
+	return host[0] == '/' || host[0] == '@' || strcmp(host, "localhost") == 0 ||
+		   strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
+}
+
+bool
+cli_server_is_local(const cli_server *server)
+{
+	const char *host = pq.PQhost(server->conn);
+
+	return host == NULL || host[0] == '\0' || cli_host_is_local(host);
+}
+
 void
 cli_server_close(cli_server *server)
 {

@@ -25,6 +25,12 @@ typedef struct cli_answer cli_answer; /* the rows of one statement */
 osp_status cli_server_open(const char *conninfo, cli_server **out,
 						   osp_error *err) OSP_MUST_CHECK;
 
+/* Is this a name of this host, or a directory of sockets? */
+bool cli_host_is_local(const char *host);
+
+/* Is the server on this host? */
+bool cli_server_is_local(const cli_server *server);
+
 /* NULL is fine. */
 void cli_server_close(cli_server *server);
 

@@ -23,7 +23,7 @@ typedef enum osp__state
 	OSP__START_LOST,
 	OSP__END_LOST,
 	OSP__RUNNING,
-	OSP__UNFINISHED /* it runs, or was interrupted: nobody knows */
+	OSP__UNFINISHED /* it runs, or its end was lost: nobody knows */
 } osp__state;
 
 /* What starts and stops say of it: all but OSP__INTERRUPTED. */

@@ -145,7 +145,7 @@ add_rows(osp__drawing *d)
 static const char *
 state_mark(const osp__drawing *d)
 {
-	bool narrow = d->options.width > 0 && d->options.width < WIDTH_BAR;
+	unsigned width = d->options.width;
 
 	switch (d->what.state)
 	{
@@ -158,7 +158,11 @@ state_mark(const osp__drawing *d)
 		case OSP__RUNNING:
 			return "(running)";
 		case OSP__UNFINISHED:
-			return narrow ? "(unfinished)" : "(running, or interrupted)";
+			if (width > 0 && width < WIDTH_BAR)
+				return "(unfinished)";
+			return width > 0 && width < WIDTH_WIDE
+					   ? "(running or lost)"
+					   : "(running or lost: no process here knows which)";
 		case OSP__ENDED:
 			break;
 	}

@@ -114,7 +114,7 @@ SKIP:
 	$begun = time;
 	like(run_ok('trace', 'show', '--connection-string', $half, '--wait', '60',
 			'11111111-2222-4333-8444-555555555555'),
-		qr/running, or interrupted/, 'points of a stopped cluster');
+		qr/running or lost/, 'points of a stopped cluster');
 	cmp_ok(time - $begun, '<', 20, 'are not waited for');
 	system('rm', '-rf', "$dir/run/pg-3");
 

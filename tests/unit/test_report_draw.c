@@ -143,7 +143,7 @@ test_plain(void **state)
 		"│     └─ pg.plan\n"
 		"├─ db  INSERT INTO log (id, note) VALUES (7, 'hello')  "
 		"unique_violation: duplicate key value violates unique constraint\n"
-		"└─ rpc  a.b.c  (running, or interrupted)\n"
+		"└─ rpc  a.b.c  (running or lost: no process here knows which)\n"
 		"cron  (start lost)\n");
 }
 
@@ -174,9 +174,8 @@ test_inside_db(void **state)
 	assert_string_equal(
 		text.ptr,
 		"2 operations\n"
-		"pg.trigger  postgres  note  (running, or interrupted)\n"
-		"└─ pg.wait  ShareLock on tuple  (running, or "
-		"interrupted)\n");
+		"pg.trigger  postgres  note  (running or lost: no process here knows which)\n"
+		"└─ pg.wait  ShareLock on tuple  (running or lost: no process here knows which)\n");
 	osp_buf_term(&text);
 	osp_report_free(report);
 }
@@ -200,7 +199,7 @@ test_times(void **state)
 		" 99.1 us   ╸            │     └─ pg.plan\n"
 		" 1.30 ms        ━       ├─ db  INSERT INTO log (id, no…  "
 		"unique_violation: dupl…\n"
-		"       ?          ┄┄┄┄  └─ rpc  a.b.c  (running, or interrupted)\n"
+		"       ?          ┄┄┄┄  └─ rpc  a.b.c  (running or lost)\n"
 		"       ?             ╺  cron  (start lost)\n");
 }
 
@@ -440,11 +439,11 @@ test_lost(void **state)
 	assert_tree(report,
 				"6 operations  13 points lost\n"
 				"pg  postgres  (end lost)\n"
-				"web  shop  (running, or interrupted)\n"
+				"web  shop  (running or lost: no process here knows which)\n"
 				"pg  (start lost)\n"
 				"pg\n"
 				"pg\n"
-				"pg  (running, or interrupted)\n");
+				"pg  (running or lost: no process here knows which)\n");
 }
 
 /* A copy of a point says nothing new about what was lost. */
@@ -498,12 +497,13 @@ test_parent_ended(void **state)
 	add(report, "pg.plan-start", "b", "a", 1, "");
 	add_both(report, "db", "c", BASE, 2000, "", "");
 	add(report, "pg-start", "d", "c", 2001, "");
-	assert_tree(report,
-				"4 operations\n"
-				"pg  postgres\n"
-				"└─ pg.plan  (end lost)\n"
-				"db  shop\n"
-				"└─ pg  postgres  (running, or interrupted)\n");
+	assert_tree(
+		report,
+		"4 operations\n"
+		"pg  postgres\n"
+		"└─ pg.plan  (end lost)\n"
+		"db  shop\n"
+		"└─ pg  postgres  (running or lost: no process here knows which)\n");
 }
 
 typedef struct question
@@ -546,8 +546,8 @@ test_running(void **state)
 				"5 operations\n"
 				"pg  postgres  (running)\n"
 				"└─ pg.plan  (running)\n"
-				"pg  (running, or interrupted)\n"
-				"pg  (running, or interrupted)\n"
+				"pg  (running or lost: no process here knows which)\n"
+				"pg  (running or lost: no process here knows which)\n"
 				"pg\n");
 	assert_int_equal(q.asked, 3);
 	assert_true(q.since_ns == INT64_C(1795385758000002000));
@@ -978,8 +978,9 @@ test_folds(void **state)
 	assert_non_null(strstr(text.ptr, "├─ 20 x db  SELECT 1\n"));
 	assert_non_null(strstr(text.ptr, "WHERE id = 4  deadlock_detected: no\n"));
 	assert_non_null(strstr(text.ptr, "└─ db  SELECT name FROM t WHERE id = 4"));
-	assert_non_null(
-		strstr(text.ptr, "WHERE id = 2  (running, or interrupted)\n"));
+	assert_non_null(strstr(
+		text.ptr,
+		"WHERE id = 2  (running or lost: no process here knows which)\n"));
 	osp_buf_term(&text);
 
 	/* With the times of all of them, and nothing folded if that is asked for. */

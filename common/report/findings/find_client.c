@@ -249,8 +249,11 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 
 /* ---- pauses in a transaction ---- */
 
-/* What was seen of a session: of a process of a server, or of the connections of
- * a service to one database. */
+/* Sessions that are looked through for one; those before them have ended. */
+#define SESSIONS_MAX 1000
+
+/* What was seen of a session: of a process of a server, or of a connection of a
+ * service. */
 typedef struct session
 {
 	struct session *next;
@@ -261,19 +264,21 @@ typedef struct session
 	bool in_transaction;
 } session;
 
-/* The session of an operation; NULL if there is no memory. Their number is that of
- * the processes of a trace, which are few. */
+/* The session of an operation; NULL if there is no memory. */
 static session *
 session_of(osp__findings *f, session **all, const osp__op *op)
 {
 	session *found = *all;
+	int seen;
 
-	while (found != NULL && (found->key != op->session ||
-							 !osp_str_eq(found->host, op->node->host) ||
-							 !osp_str_eq(found->service, op->node->service)))
+	for (seen = 0; found != NULL && seen < SESSIONS_MAX; seen++)
+	{
+		if (found->key == op->session &&
+			osp_str_eq(found->host, op->node->host) &&
+			osp_str_eq(found->service, op->node->service))
+			return found;
 		found = found->next;
-	if (found != NULL)
-		return found;
+	}
 	found = osp__arena_alloc(&f->arena, sizeof(*found));
 	if (found == NULL)
 	{

@@ -270,8 +270,8 @@ named_shape(yyjson_val *db, const char *object)
 						   osp__json_str(member(what, "table")));
 }
 
-/* Tells apart the processes of a server by their pid, and the connections of a
- * client by what they lead to, for a client's statement names no process. */
+/* Tells apart the processes of a server, and the connections of a client, by the pid of
+ * the server's process; connections that do not know it by what they lead to. */
 static uint64_t
 session_of(const osp__op *op, yyjson_val *db)
 {

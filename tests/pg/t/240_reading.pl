@@ -56,13 +56,38 @@ like($out, qr/pg_sleep\(600\) +\(running\)$/m, 'to the command, too');
 ($out) = run_command([ $agent, 'trace', 'check', '--no-wait', @at, $context->{base} ]);
 like($out, qr/is still running/, 'and to the check');
 
+# Where another run directory is configured, its process is not known here; one can
+# name its directory, or ask the server.
+{
+	local $ENV{OSPROFILER_RUN_DIR} = $node->basedir . '/elsewhere';
+	my @show = ($agent, 'trace', 'show', '--no-wait', @at, $context->{base});
+	my $server = 'host=' . $node->host . ' port=' . $node->port . ' dbname=postgres';
+	my $err;
+
+	($out) = run_command(\@show);
+	like($out, qr/pg_sleep\(600\) +\(running or lost: no process here knows which\)$/m,
+		'a process of another run directory');
+	($out, $err) = run_command([ @show, '--run-directory', $node->basedir . '/run' ]);
+	like($out, qr/pg_sleep\(600\) +\(running\)$/m, 'that is named');
+	is($err, '', 'without a message');
+	($out, $err) = run_command([ @show, '--run-directory', $node->basedir . '/none' ]);
+	like($out, qr/running or lost/, 'one that is not there');
+	like($err, qr{\Aosprofiler: trace show: there is no run directory \S+/none, or it cannot be read\z},
+		'is told of');
+	($out) = run_command([ @show, '--server', $server ]);
+	like($out, qr/pg_sleep\(600\) +\(running\)$/m, 'a server that is asked');
+	($out) = run_command([ $agent, 'trace', 'check', '--no-wait', '--server', $server, @at,
+		$context->{base} ]);
+	like($out, qr/is still running/, 'by the check, too');
+}
+
 # Killed: nobody says how it ended, and nobody runs it.
 my $pid = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'");
 kill 'KILL', $pid;
 eval { $session->quit };
 $node->poll_query_until('postgres', 'SELECT true');
-like(drawn($context), qr/pg_sleep\(600\) +\(running, or interrupted\)$/m,
+like(drawn($context), qr/pg_sleep\(600\) +\(running or lost: no process here knows which\)$/m,
 	'its process is gone');
 
 # Terminated: its tracer says how it ended.
