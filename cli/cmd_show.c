@@ -206,13 +206,11 @@ show(show_options *options, const char *name)
 {
 	cli_trace_call *call = &options->call;
 	osp_report *report = NULL;
-	int result = options->follow
-					 ? cli_trace_follow(&call->source,
-										name,
-										&call->view,
-										options->all,
-										&report)
-					 : cli_load_trace(&call->source, name, &report);
+	int result =
+		options->follow
+			? cli_trace_follow(
+				  &call->source, name, &call->view, options->all, &report)
+			: cli_load_trace(&call->source, name, &report);
 
 	if (result == CLI_OK)
 		result = write_report(options, report);

@@ -122,11 +122,10 @@ read_server(cli_other_server *server, osp_keyring *keys, const char *name,
 		cli_server_close(server->conn);
 		server->conn = NULL;
 		if (!server->failing)
-			(void) cli_error("%s: %s",
-							 server->conninfo[0] != '\0' ? server->conninfo
-														 : "the server",
-							 err.msg[0] != '\0' ? err.msg
-												: osp_status_text(status));
+			(void) cli_error(
+				"%s: %s",
+				server->conninfo[0] != '\0' ? server->conninfo : "the server",
+				err.msg[0] != '\0' ? err.msg : osp_status_text(status));
 	}
 	server->failing = status != OSP_OK;
 }
