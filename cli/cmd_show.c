@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_show.c
- *	  osprofiler trace show: draws a trace as a tree, prints upstream's JSON, or
- *	  writes the page for a browser.
+ *	  osprofiler trace show: draws a trace as a tree, prints upstream's JSON or graph,
+ *	  or writes the page for a browser.
  *
- * JSON and page go out in pieces while they are made. The tree is whole in memory
+ * All but the tree go out in pieces while they are made. The tree is whole in memory
  * before its first line is printed; it is a small part of what the report is.
  */
 #include <ctype.h>
@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "page.h"
+#include "trace/render_dot.h"
 #include "trace/trace_command.h"
 #include "view/trace_follow.h"
 #include "view/tree_text.h"
@@ -41,6 +42,11 @@ static const char help[] =
 	"  --html                    a page for a browser, in one file that needs no\n"
 	"                            network; on a terminal, without --out, it becomes\n"
 	"                            osprofiler-trace-ID.html in this directory\n"
+	"  --dot                     the tree in the language of Graphviz, as "
+	"upstream's\n"
+	"                            command prints it\n"
+	"  --render-dot FILE         with --dot: have Graphviz draw it into "
+	"FILE.pdf, too\n"
 	"  --out FILE                write to FILE, which appears when it is "
 	"whole\n" CLI_VIEW_HELP CLI_SOURCE_HELP
 	"  -h, --help                this text\n"
@@ -55,6 +61,8 @@ enum
 	OPT_TEXT,
 	OPT_ALL,
 	OPT_FOLLOW,
+	OPT_DOT,
+	OPT_RENDER_DOT,
 	OPT_OUT
 };
 
@@ -64,6 +72,8 @@ static const struct option longs[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"html", no_argument, NULL, OPT_HTML},
 	{"text", no_argument, NULL, OPT_TEXT},
+	{"dot", no_argument, NULL, OPT_DOT},
+	{"render-dot", required_argument, NULL, OPT_RENDER_DOT},
 	{"all", no_argument, NULL, OPT_ALL},
 	{"follow", no_argument, NULL, OPT_FOLLOW},
 	{"out", required_argument, NULL, OPT_OUT},
@@ -76,9 +86,11 @@ typedef struct show_options
 	bool json;
 	bool html;
 	bool text;
+	bool dot;
 	bool all;
 	bool follow;
 	const char *out;
+	const char *render_dot;
 	cli_trace_call call;
 } show_options;
 
@@ -86,24 +98,30 @@ typedef struct show_options
 static int
 read_options(int argc, char **argv, show_options *options)
 {
-	const cli_setting settings[] = {{OPT_JSON, &options->json, NULL},
-									{OPT_HTML, &options->html, NULL},
-									{OPT_TEXT, &options->text, NULL},
-									{OPT_ALL, &options->all, NULL},
-									{OPT_FOLLOW, &options->follow, NULL},
-									{OPT_OUT, NULL, &options->out},
-									{0, NULL, NULL}};
+	const cli_setting settings[] = {
+		{OPT_JSON, &options->json, NULL},
+		{OPT_HTML, &options->html, NULL},
+		{OPT_TEXT, &options->text, NULL},
+		{OPT_DOT, &options->dot, NULL},
+		{OPT_RENDER_DOT, NULL, &options->render_dot},
+		{OPT_ALL, &options->all, NULL},
+		{OPT_FOLLOW, &options->follow, NULL},
+		{OPT_OUT, NULL, &options->out},
+		{0, NULL, NULL}};
 	int result =
 		cli_trace_options(&options->call, argc, argv, longs, settings, 1);
 
 	if (result != CLI_OK || options->call.help)
 		return result;
-	if (options->json + options->html + options->text > 1)
-		return cli_usage("--json, --html and --text exclude each other");
-	if (options->follow &&
-		(options->json || options->html || options->out != NULL))
-		return cli_usage("--follow draws the tree on standard output, so "
-						 "--json, --html and --out make no sense with it");
+	if (options->json + options->html + options->text + options->dot > 1)
+		return cli_usage("--json, --html, --dot and --text exclude each other");
+	if (options->render_dot != NULL && !options->dot)
+		return cli_usage("--render-dot goes with --dot");
+	if (options->follow && (options->json || options->html || options->dot ||
+							options->out != NULL))
+		return cli_usage(
+			"--follow draws the tree on standard output, so "
+			"--json, --html, --dot and --out make no sense with it");
 	if (options->follow && options->call.source.wait_s <= 0)
 		return cli_usage("--follow needs a time to wait");
 	return CLI_OK;
@@ -167,8 +185,9 @@ open_output(show_options *options, cli_out *out)
 {
 	if (options->out != NULL)
 		return cli_out_open(out, options->out);
-	return cli_view_open(
-		&options->call.view, !options->html && !options->json, out);
+	return cli_view_open(&options->call.view,
+						 !options->html && !options->json && !options->dot,
+						 out);
 }
 
 static int
@@ -187,6 +206,8 @@ write_report(show_options *options, osp_report *report)
 	drawing.all = options->all;
 	if (options->html)
 		status = cli_page_write(report, cli_out_write, &out);
+	else if (options->dot)
+		status = osp_report_dot_write(report, cli_out_write, &out);
 	else if (options->json)
 	{
 		status = osp_report_json_write(report, cli_out_write, &out);
@@ -212,6 +233,8 @@ show(show_options *options, const char *name)
 				  &call->source, name, &call->view, options->all, &report)
 			: cli_load_trace(&call->source, name, &report);
 
+	if (result == CLI_OK && options->render_dot != NULL)
+		result = cli_render_dot(report, options->render_dot);
 	if (result == CLI_OK)
 		result = write_report(options, report);
 	if (result == CLI_OK && osp_report_malformed(report) > 0)

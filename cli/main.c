@@ -28,6 +28,7 @@ static const command commands[] = {
 	{"trace", "show", "draw a trace as a tree, or print it as JSON", cmd_show},
 	{"trace", "explain", "say why a trace took so long", cmd_explain},
 	{"trace", "diff", "say what took longer than in another trace", cmd_diff},
+	{"trace", "export", "write a trace for another program", cmd_export},
 	{"trace", "list", "list the newest traces of a collector", cmd_list},
 	{"trace", "check", "check that traces are whole", cmd_check},
 	{"trace", "delete", "remove traces from a collector", cmd_delete},

@@ -23,12 +23,13 @@ build_packages=(
 postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
 check_packages=(
-	chromium clang clang-format clang-tidy cppcheck curl g++ libclang-rt-dev libcmocka-dev
+	chromium clang clang-format clang-tidy cppcheck curl g++ graphviz libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
 	libmongoc-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
 	python3-amqp python3-django python3-elasticsearch python3-eventlet
 	python3-oslo.messaging
+	python3-graphviz python3-jsonschema
 	python3-pip python3-setuptools python3-wheel python3-osprofiler python3-psycopg
 	python3-psycopg2 python3-pymongo python3-redis python3-sqlalchemy rabbitmq-server
 	redis-server redis-tools ruby ruby-pg shellcheck sqlcipher

@@ -36,7 +36,7 @@ _osprofiler()
 			mapfile -t COMPREPLY < <(compgen -c -- "$word")
 			return
 			;;
-		--out | --spool | --conf | --run-directory)
+		--out | --render-dot | --spool | --conf | --run-directory)
 			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 			return
 			;;

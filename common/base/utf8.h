@@ -65,4 +65,19 @@ osp__utf8_decode(const char *p, const char *end, unsigned *len)
 	return code;
 }
 
+/* The next character of a text as strict readers of UTF-8 take it: U+FFFD for what is
+ * none, and for surrogates. *p moves behind it. */
+static inline osp_str
+osp__utf8_next(const char **p, const char *end)
+{
+	const char *begin = *p;
+	unsigned len;
+	uint32_t code = osp__utf8_decode(begin, end, &len);
+
+	*p += len;
+	if (code == OSP__UTF8_INVALID || (code >= 0xd800 && code < 0xe000))
+		return OSP_STR("\xef\xbf\xbd");
+	return osp_str_n(begin, len);
+}
+
 #endif /* OSPROFILER_UTF8_H */

@@ -8,14 +8,11 @@
  * in memory. Beyond OSP__INDENT_LEVELS levels, lines are not broken any more.
  */
 #include "base/buf_fast.h"
+#include "report/report_piece.h"
 #include "report/report_tree.h"
 #include "json/json_layout.h"
 
-#define INDENT     2
-#define PIECE_SIZE 65536
-
-/* A piece holds at least a whole node, with its payloads indented. */
-#define PIECE_MAX (SIZE_MAX / 4)
+#define INDENT 2
 
 /* Nesting of JSON: the children of the report, and of a node in it. */
 #define ROOT_LEVEL      2
@@ -24,46 +21,33 @@
 typedef struct emitter
 {
 	osp_report *report;
-	osp_buf piece;
-	osp_write_fn write;
-	void *ctx;
-	osp_status status;
+	osp__piece out;
 } emitter;
-
-static void
-flush(emitter *e)
-{
-	if (e->status == OSP_OK)
-		e->status = osp_buf_status(&e->piece);
-	if (e->status == OSP_OK && e->piece.len > 0)
-		e->status = e->write(e->ctx, osp_buf_str(&e->piece));
-	osp_buf_reset(&e->piece);
-}
 
 /* Begins the line of a member: `"key": `. first: no comma before it. */
 static void
 put_key(emitter *e, osp_str key, size_t level, bool first)
 {
 	if (!first)
-		osp__buf_lit(&e->piece, ",");
-	osp__json_newline(&e->piece, INDENT, level);
-	osp__buf_lit(&e->piece, "\"");
-	osp__buf_put(&e->piece, key.ptr, key.len);
-	osp__buf_lit(&e->piece, "\": ");
+		osp__buf_lit(&e->out.buf, ",");
+	osp__json_newline(&e->out.buf, INDENT, level);
+	osp__buf_lit(&e->out.buf, "\"");
+	osp__buf_put(&e->out.buf, key.ptr, key.len);
+	osp__buf_lit(&e->out.buf, "\": ");
 }
 
 static void
 put_text(emitter *e, osp_str key, osp_str json, size_t level)
 {
 	put_key(e, key, level, false);
-	osp__json_layout(&e->piece, json, INDENT, level);
+	osp__json_layout(&e->out.buf, json, INDENT, level);
 }
 
 static void
 put_number(emitter *e, osp_str key, int64_t value, size_t level)
 {
 	put_key(e, key, level, false);
-	osp_buf_add_i64(&e->piece, value);
+	osp_buf_add_i64(&e->out.buf, value);
 }
 
 /* A time in milliseconds since the report's first one. */
@@ -81,7 +65,7 @@ static void
 put_point(emitter *e, const osp__node *node, const osp__point *point,
 		  bool first_of_kind, size_t level)
 {
-	osp_buf *piece = &e->piece;
+	osp_buf *piece = &e->out.buf;
 
 	osp__buf_lit(piece, ",");
 	osp__json_newline(piece, INDENT, level);
@@ -103,7 +87,7 @@ put_point(emitter *e, const osp__node *node, const osp__point *point,
 static void
 put_info(emitter *e, const osp__node *node, size_t level)
 {
-	osp_buf *piece = &e->piece;
+	osp_buf *piece = &e->out.buf;
 	const osp__point *point;
 	bool started = false;
 	bool finished = false;
@@ -141,7 +125,7 @@ node_level(int depth)
 static void
 open_node(emitter *e, const osp__node *node, int depth)
 {
-	osp_buf *piece = &e->piece;
+	osp_buf *piece = &e->out.buf;
 	size_t level = node_level(depth);
 
 	osp__json_newline(piece, INDENT, level);
@@ -152,8 +136,7 @@ open_node(emitter *e, const osp__node *node, int depth)
 	put_text(e, OSP_STR("parent_id"), node->parent_id, level + 1);
 	put_key(e, OSP_STR("children"), level + 1, false);
 	osp__buf_lit(piece, "[");
-	if (piece->len >= PIECE_SIZE)
-		flush(e);
+	osp__piece_step(&e->out);
 }
 
 /* Everything of a node behind its last child. */
@@ -163,10 +146,10 @@ close_node(emitter *e, const osp__node *node, int depth)
 	size_t level = node_level(depth);
 
 	if (node->first_child != NULL)
-		osp__json_newline(&e->piece, INDENT, level + 1);
-	osp__buf_lit(&e->piece, "]");
-	osp__json_newline(&e->piece, INDENT, level);
-	osp__buf_lit(&e->piece, "}");
+		osp__json_newline(&e->out.buf, INDENT, level + 1);
+	osp__buf_lit(&e->out.buf, "]");
+	osp__json_newline(&e->out.buf, INDENT, level);
+	osp__buf_lit(&e->out.buf, "}");
 }
 
 static void
@@ -175,7 +158,7 @@ put_children(emitter *e)
 	const osp__node *node = e->report->first_root;
 	int depth = 0;
 
-	while (node != NULL && e->status == OSP_OK)
+	while (node != NULL && e->out.status == OSP_OK)
 	{
 		open_node(e, node, depth);
 		if (node->first_child != NULL)
@@ -189,12 +172,11 @@ put_children(emitter *e)
 		{
 			node = node->parent;
 			close_node(e, node, --depth);
-			if (e->piece.len >= PIECE_SIZE)
-				flush(e);
+			osp__piece_step(&e->out);
 		}
 		node = node->next_sibling;
 		if (node != NULL)
-			osp__buf_lit(&e->piece, ",");
+			osp__buf_lit(&e->out.buf, ",");
 	}
 }
 
@@ -204,9 +186,9 @@ put_total(emitter *e)
 {
 	const osp_report *report = e->report;
 
-	osp__buf_lit(&e->piece, "{");
+	osp__buf_lit(&e->out.buf, "{");
 	put_key(e, OSP_STR("name"), 2, true);
-	osp__buf_lit(&e->piece, "\"total\"");
+	osp__buf_lit(&e->out.buf, "\"total\"");
 	put_number(e, OSP_STR("started"), 0, 2);
 	if (report->any_point)
 		put_time(e, OSP_STR("finished"), report->finished_ns, 2);
@@ -216,8 +198,8 @@ put_total(emitter *e)
 		put_time(e, OSP_STR("last_trace_started"), report->last_started_ns, 2);
 	else
 		put_text(e, OSP_STR("last_trace_started"), OSP_STR("null"), 2);
-	osp__json_newline(&e->piece, INDENT, 1);
-	osp__buf_lit(&e->piece, "}");
+	osp__json_newline(&e->out.buf, INDENT, 1);
+	osp__buf_lit(&e->out.buf, "}");
 }
 
 static void
@@ -226,25 +208,24 @@ put_stats(emitter *e)
 	const osp__stat *stat;
 	bool first = true;
 
-	osp__buf_lit(&e->piece, "{");
+	osp__buf_lit(&e->out.buf, "{");
 	for (stat = e->report->first_stat; stat != NULL; stat = stat->next)
 	{
 		if (stat->count == 0)
 			continue;
 		put_key(e, stat->name, 2, first);
 		first = false;
-		osp__buf_lit(&e->piece, "{");
+		osp__buf_lit(&e->out.buf, "{");
 		put_key(e, OSP_STR("count"), 3, true);
-		osp_buf_add_i64(&e->piece, (int64_t) stat->count);
+		osp_buf_add_i64(&e->out.buf, (int64_t) stat->count);
 		put_number(e, OSP_STR("duration"), stat->duration_ms, 3);
-		osp__json_newline(&e->piece, INDENT, 2);
-		osp__buf_lit(&e->piece, "}");
-		if (e->piece.len >= PIECE_SIZE)
-			flush(e);
+		osp__json_newline(&e->out.buf, INDENT, 2);
+		osp__buf_lit(&e->out.buf, "}");
+		osp__piece_step(&e->out);
 	}
 	if (!first)
-		osp__json_newline(&e->piece, INDENT, 1);
-	osp__buf_lit(&e->piece, "}");
+		osp__json_newline(&e->out.buf, INDENT, 1);
+	osp__buf_lit(&e->out.buf, "}");
 }
 
 osp_status
@@ -256,27 +237,22 @@ osp_report_json_write(osp_report *report, osp_write_fn write, void *ctx)
 	if (status != OSP_OK)
 		return status;
 	e.report = report;
-	e.write = write;
-	e.ctx = ctx;
-	e.status = OSP_OK;
-	osp_buf_init(&e.piece, report->alc, PIECE_MAX);
+	osp__piece_init(&e.out, report->alc, write, ctx);
 
-	osp__buf_lit(&e.piece, "{");
+	osp__buf_lit(&e.out.buf, "{");
 	put_key(&e, OSP_STR("info"), 1, true);
 	put_total(&e);
 	put_key(&e, OSP_STR("children"), 1, false);
-	osp__buf_lit(&e.piece, "[");
+	osp__buf_lit(&e.out.buf, "[");
 	put_children(&e);
 	if (report->first_root != NULL)
-		osp__json_newline(&e.piece, INDENT, 1);
-	osp__buf_lit(&e.piece, "]");
+		osp__json_newline(&e.out.buf, INDENT, 1);
+	osp__buf_lit(&e.out.buf, "]");
 	put_key(&e, OSP_STR("stats"), 1, false);
 	put_stats(&e);
-	osp__json_newline(&e.piece, INDENT, 0);
-	osp__buf_lit(&e.piece, "}");
-	flush(&e);
-	osp_buf_term(&e.piece);
-	return e.status;
+	osp__json_newline(&e.out.buf, INDENT, 0);
+	osp__buf_lit(&e.out.buf, "}");
+	return osp__piece_end(&e.out);
 }
 
 static osp_status

@@ -8,9 +8,7 @@
 #include "base/utf8.h"
 #include "otlp_proto.h"
 
-#define REPLACEMENT     "\xef\xbf\xbd" /* U+FFFD */
-#define REPLACEMENT_LEN 3
-#define TOP_BITS        UINT64_C(0x8080808080808080)
+#define TOP_BITS UINT64_C(0x8080808080808080)
 
 static bool
 is_ascii(osp_str text)
@@ -30,20 +28,6 @@ is_ascii(osp_str text)
 	return true;
 }
 
-/* The next piece of a text, a character or what replaces it. */
-static osp_str
-next_piece(const char **p, const char *end)
-{
-	const char *begin = *p;
-	unsigned len;
-	uint32_t code = osp__utf8_decode(begin, end, &len);
-
-	*p += len;
-	if (code == OSP__UTF8_INVALID || (code >= 0xd800 && code < 0xe000))
-		return osp_str_n(REPLACEMENT, REPLACEMENT_LEN);
-	return osp_str_n(begin, len);
-}
-
 static size_t
 length_of(osp_str text)
 {
@@ -54,7 +38,7 @@ length_of(osp_str text)
 	if (is_ascii(text))
 		return text.len;
 	while (p < end)
-		len += next_piece(&p, end).len;
+		len += osp__utf8_next(&p, end).len;
 	return len;
 }
 
@@ -70,7 +54,7 @@ otlp_is_utf8(osp_str text)
 	{
 		const char *begin = p;
 
-		if (next_piece(&p, end).ptr != begin)
+		if (osp__utf8_next(&p, end).ptr != begin)
 			return false;
 	}
 	return true;
@@ -91,7 +75,7 @@ put_pieces(osp_buf *out, unsigned field, osp_str text, size_t len)
 	}
 	while (p < end)
 	{
-		osp_str piece = next_piece(&p, end);
+		osp_str piece = osp__utf8_next(&p, end);
 
 		osp__buf_put(out, piece.ptr, piece.len);
 	}

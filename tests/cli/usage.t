@@ -48,8 +48,8 @@ for my $command (@commands)
 
 usage_error(qr/a command is missing \(see 'osprofiler --help'\)/);
 usage_error(qr/no command 'tracer'/, 'tracer');
-usage_error(qr/after 'trace' comes one of: show, explain, diff, list, check, delete, prune/, 'trace');
-usage_error(qr/no command 'trace sho';.*show, explain, diff, list, check, delete, prune/, 'trace', 'sho');
+usage_error(qr/after 'trace' comes one of: show, explain, diff, export, list, check, delete, prune/, 'trace');
+usage_error(qr/no command 'trace sho';.*show, explain, diff, export, list, check, delete, prune/, 'trace', 'sho');
 usage_error(qr/after 'context' comes one of: new, show/, 'context');
 usage_error(qr/unknown option '--verbose'/, '--verbose');
 usage_error(qr/no command 'a\\x0ab\\x1b'/, "a\nb\x1b");
@@ -69,7 +69,7 @@ usage_error(qr/unexpected argument 'a'/, 'context', 'new', 'a');
 usage_error(qr/unexpected argument 'a'/, 'context', 'show', 'a');
 usage_error(qr/'--json' takes no value|'--json=1' takes no value/,
 	'status', '--json=1');
-usage_error(qr/--json, --html and --text exclude/,
+usage_error(qr/--json, --html, --dot and --text exclude/,
 	'trace', 'show', '--json', '--text', 'a');
 
 for my $command (['show'], ['list'], ['check'])

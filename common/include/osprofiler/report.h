@@ -84,6 +84,30 @@ typedef osp_status (*osp_write_fn)(void *ctx, osp_str piece);
 OSP_API osp_status osp_report_json_write(osp_report *report, osp_write_fn write,
 										 void *ctx) OSP_MUST_CHECK;
 
+/*
+ * Hands over the tree in the language of Graphviz, with the nodes and labels of
+ * upstream's `osprofiler trace show --dot`. Names from outside are escaped and at most
+ * 200 columns long; failed operations are red.
+ */
+OSP_API osp_status osp_report_dot_write(osp_report *report, osp_write_fn write,
+										void *ctx) OSP_MUST_CHECK;
+
+/*
+ * Hands over the trace in the Trace Event Format of Perfetto and chrome://tracing: a
+ * complete event for each operation, with its points in args. A service on a host is a
+ * process. Events of one thread nest.
+ */
+OSP_API osp_status osp_report_chrome_write(osp_report *report,
+										   osp_write_fn write,
+										   void *ctx) OSP_MUST_CHECK;
+
+/*
+ * Hands over the operations as CSV (RFC 4180, UTF-8), with a line of headings. Texts
+ * that a spreadsheet would take for a formula have an apostrophe in front.
+ */
+OSP_API osp_status osp_report_csv_write(osp_report *report, osp_write_fn write,
+										void *ctx) OSP_MUST_CHECK;
+
 /* How a tree is drawn. */
 typedef struct osp_draw_options
 {

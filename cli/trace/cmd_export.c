@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_export.c
+ *	  osprofiler trace export: a trace in the form that another program reads.
+ */
+#include "cli.h"
+#include "trace/trace_command.h"
+
+static const char help[] =
+	"Usage: osprofiler trace export --format FORMAT [OPTIONS] TRACE\n"
+	"\n"
+	"Writes a trace in the form that another program reads. TRACE is what\n"
+	"'osprofiler trace show' takes.\n"
+	"\n"
+	"  --format FORMAT           chrome: the Trace Event Format, for Perfetto and\n"
+	"                            chrome://tracing\n"
+	"                            csv: a table, a row for each operation\n"
+	"  --out FILE                write to FILE, which appears when it is whole\n" CLI_SOURCE_HELP
+	"  -h, --help                this text\n";
+
+enum
+{
+	OPT_FORMAT = CLI_OPT_SOURCE_FREE,
+	OPT_OUT
+};
+
+static const struct option longs[] = {
+	CLI_SOURCE_OPTIONS,
+	{"format", required_argument, NULL, OPT_FORMAT},
+	{"out", required_argument, NULL, OPT_OUT},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct format
+{
+	const char *name;
+	osp_status (*write)(osp_report *report, osp_write_fn write, void *ctx);
+} formats[] = {
+	{"chrome", osp_report_chrome_write},
+	{"csv", osp_report_csv_write},
+};
+
+/* NULL after a message. */
+static const struct format *
+find_format(const char *name)
+{
+	size_t i;
+
+	for (i = 0; name != NULL && i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (strcmp(formats[i].name, name) == 0)
+			return &formats[i];
+	if (name == NULL)
+		cli_usage("--format is missing: chrome or csv");
+	else
+		cli_usage("--format takes chrome or csv, not '%s'", name);
+	return NULL;
+}
+
+/* Reads the trace and writes it. */
+static int
+export_trace(cli_trace_call *call, const struct format *format,
+			 const char *name, const char *path)
+{
+	osp_report *report = NULL;
+	osp_status status;
+	cli_out out;
+	int result = cli_load_trace(&call->source, name, &report);
+
+	if (result == CLI_OK)
+		result = cli_out_open(&out, path);
+	if (result == CLI_OK)
+	{
+		status = format->write(report, cli_out_write, &out);
+		result = cli_view_finish(
+			&call->view, &out, status, "cannot export the trace");
+	}
+	osp_report_free(report);
+	return result;
+}
+
+int
+cmd_export(int argc, char **argv)
+{
+	const struct format *format;
+	const char *name = NULL;
+	const char *path = NULL;
+	const cli_setting settings[] = {
+		{OPT_FORMAT, NULL, &name}, {OPT_OUT, NULL, &path}, {0, NULL, NULL}};
+	cli_trace_call call;
+	int result = cli_trace_options(&call, argc, argv, longs, settings, 1);
+
+	if (result == CLI_OK && call.help)
+		result = cli_help(help);
+	else if (result == CLI_OK)
+	{
+		format = find_format(name);
+		result = format != NULL
+					 ? export_trace(&call, format, argv[optind], path)
+					 : CLI_USAGE;
+	}
+	cli_trace_call_term(&call);
+	return result;
+}

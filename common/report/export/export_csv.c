@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * export_csv.c
+ *	  A trace as a table, a row for each operation, in the order in which they are drawn:
+ *	  CSV of RFC 4180 in UTF-8.
+ *
+ * A spreadsheet takes a text that begins with =, +, -, @, a tab or a carriage return for
+ * a formula. Such texts get an apostrophe in front, which spreadsheets take for "this is
+ * a text".
+ */
+#include "report/findings/findings.h"
+
+#include <inttypes.h>
+
+#include "base/utf8.h"
+#include "osprofiler/notification.h"
+#include "report/report_piece.h"
+
+#define HEADING                                                                 \
+	"depth,trace_id,parent_id,name,service,host,started,offset_ms,duration_ms," \
+	"self_ms,state,error,rows,text\r\n"
+
+/* In the order of osp__state. */
+static const char *const states[] = {
+	"ended", "interrupted", "start lost", "end lost", "running", "unfinished"};
+
+typedef struct table
+{
+	osp__findings findings;
+	osp__description what;
+	osp_buf decoded;
+	osp__piece out;
+} table;
+
+static void
+put_text(table *t, osp_str text)
+{
+	osp_buf *out = &t->out.buf;
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+
+	osp_buf_add_char(out, ',');
+	if (text.len == 0)
+		return;
+	osp_buf_add_char(out, '"');
+	if (strchr("=+-@\t\r", text.ptr[0]) != NULL && text.ptr[0] != '\0')
+		osp_buf_add_char(out, '\'');
+	while (p < end)
+	{
+		if (*p == '"')
+			osp_buf_add_char(out, '"');
+		osp_buf_add_str(out, osp__utf8_next(&p, end));
+	}
+	osp_buf_add_char(out, '"');
+}
+
+/* The same of the inside of a JSON string. */
+static void
+put_inside(table *t, osp_str inside)
+{
+	osp_buf_reset(&t->decoded);
+	if (t->out.status == OSP_OK)
+		t->out.status =
+			osp__report_decode(t->findings.report, inside, &t->decoded);
+	put_text(t, osp_buf_str(&t->decoded));
+}
+
+/* Milliseconds with six digits behind the point. */
+static void
+put_ms(table *t, int64_t ns)
+{
+	if (ns < 0)
+		ns = 0;
+	osp_buf_addf(
+		&t->out.buf, ",%" PRId64 ".%06d", ns / 1000000, (int) (ns % 1000000));
+}
+
+static void
+put_times(table *t, const osp__op *op)
+{
+	const osp__node *node = op->node;
+	char started[OSP_TIMESTAMP_LEN + 1];
+
+	osp_timestamp_text(osp__node_start_ns(node), started);
+	osp_buf_addf(&t->out.buf, ",%s", started);
+	put_ms(t, op->begin_ns);
+	if (t->what.untimed || node->stops == 0 ||
+		(node->starts == 0 && node->elapsed_ns < 0))
+		osp_buf_add_char(&t->out.buf, ',');
+	else
+		put_ms(t, osp__node_duration_ns(node));
+	put_ms(t,
+		   op->kind == OSP__OP_NODE ? osp__node_own_ns(&t->findings, op)
+									: op->own_ns);
+}
+
+static void
+put_row(table *t, const osp__node *node, int depth)
+{
+	t->out.status = osp__report_describe(t->findings.report, node, &t->what);
+	if (t->out.status != OSP_OK)
+		return;
+	osp_buf_addf(&t->out.buf, "%d", depth);
+	put_inside(t, osp__report_inside(node->trace_id));
+	put_inside(t, osp__report_inside(node->parent_id));
+	put_inside(t, node->name);
+	put_inside(t, osp__report_inside(node->service));
+	put_inside(t, osp__report_inside(node->host));
+	put_times(t, osp__op_of(&t->findings, node));
+	osp_buf_addf(&t->out.buf, ",%s", states[t->what.state]);
+	put_text(t, osp_buf_str(&t->what.error));
+	osp_buf_add_char(&t->out.buf, ',');
+	if (t->what.rows >= 0)
+		osp_buf_add_i64(&t->out.buf, t->what.rows);
+	put_text(t, osp_buf_str(&t->what.detail));
+	osp_buf_add_str(&t->out.buf, OSP_STR("\r\n"));
+	osp__piece_step(&t->out);
+}
+
+osp_status
+osp_report_csv_write(osp_report *report, osp_write_fn write, void *ctx)
+{
+	osp__node *node;
+	int depth = 0;
+	table t;
+
+	osp__piece_init(&t.out, report->alc, write, ctx);
+	osp_buf_init(&t.decoded, report->alc, SIZE_MAX / 4);
+	osp__description_init(&t.what, report->alc);
+	t.out.status = osp__findings_begin(&t.findings, report);
+	osp_buf_add_str(&t.out.buf, OSP_STR(HEADING));
+	for (node = report->first_root; node != NULL && t.out.status == OSP_OK;
+		 node = osp__node_next(node, &depth))
+		if (!node->loss)
+			put_row(&t, node, depth);
+	osp__findings_term(&t.findings);
+	osp__description_term(&t.what);
+	osp_buf_term(&t.decoded);
+	return osp__piece_end(&t.out);
+}
