@@ -125,8 +125,7 @@ make_slots(osp_shipper *s, osp_error *err)
 	int i;
 
 	osp_buf_init(&s->record, s->alc, OSP_RING_MAX / 4);
-	s->own.ring.header = osp_calloc(s->alc, 1, sizeof(*s->own.ring.header));
-	if (s->own.ring.header == NULL)
+	if (!osp__losses_open(s))
 		return no_memory(err);
 	for (i = 0; i < 2; i++)
 	{
@@ -242,14 +241,20 @@ osp_shipper_busy(const osp_shipper *s)
 	return s->busy;
 }
 
-/* What lives in a slot alone is lost with it. */
+/* What lives in a slot alone is lost with it; the next shipper reports that. */
 static void
 count_lost(osp_shipper *s, shipper_slot *slot)
 {
 	size_t count = slot->detached ? osp_batch_count(slot->batch) : 0;
+	const osp_notification *items = osp_batch_items(slot->batch);
+	osp_id base_id;
+	size_t i;
 
 	if (count == 0 || osp__slot_spill(s, slot))
 		return;
+	for (i = 0; i < count; i++)
+		if (osp_id_set(&base_id, items[i].base_id))
+			osp__losses_count(s, &base_id);
 	osp_runstat_add(&s->stat->spool_dropped, count);
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
@@ -285,7 +290,7 @@ osp_shipper_close(osp_shipper *s)
 		osp_free(s->alc, s->slots[i].born_ns);
 	}
 	osp__rings_term(s);
-	osp_free(s->alc, s->own.ring.header);
+	osp__losses_close(s);
 	osp_spool_close(s->spool);
 	if (s->record.alc != NULL)
 		osp_buf_term(&s->record);

@@ -151,8 +151,9 @@ struct osp_shipper
 	size_t ring_count;
 	size_t next_ring; /* whose turn it is */
 	shipper_ring
-		own; /* a header without records: counts what we had to drop, as
+		own;         /* a header without records: counts what we had to drop, as
 					   * producers count what found no room */
+	bool own_mapped; /* the header lies in the run directory */
 	uint64_t rings_made_seen;
 	int64_t scanned_ns;
 	osp_buf record; /* the record that is being read */
@@ -294,6 +295,13 @@ void osp__losses_rewind(shipper_ring *r);
 
 /* All reports are due. */
 void osp__losses_hurry(shipper_ring *r);
+
+/* Opens what the shipper itself had to drop, and others before it. False: no memory. */
+bool osp__losses_open(osp_shipper *s) OSP_MUST_CHECK;
+void osp__losses_close(osp_shipper *s);
+
+/* The run directory was made anew: what was counted goes there, too. */
+void osp__losses_move(osp_shipper *s);
 
 /* Counts a record that the shipper dropped; reported as by osp__losses_take of
  * s->own. */

@@ -6,13 +6,23 @@
  *	  whose info says how many ("lost_points").
  *
  * Records that the shipper itself had to drop are counted the same way, in a header
- * of its own.
+ * of its own. It lies in the file "losses" of the run directory, so that what a shipper
+ * could not report before it ended is reported by the next one.
  *
  * A report waits until the loss is over, or for a second. It is settled together
  * with the records of its slot; should the shipper be killed before, the next one
  * sends the same report, with the same id, again.
  */
 #include "ship/shipper_int.h"
+
+#include <sys/mman.h>
+
+#include "record/newfile.h"
+
+#define LOSSES_FILE "losses"
+#define LOSSES_SIZE \
+	((sizeof(osp_ring_header) + PAGE_SIZE - 1) & ~(size_t) (PAGE_SIZE - 1))
+#define PAGE_SIZE 4096
 
 #define LOSS_NAME    "osprofiler.lost"
 #define LOSS_OVER_NS (100 * NS_PER_MS)
@@ -155,6 +165,55 @@ osp__losses_hurry(shipper_ring *r)
 {
 	r->loss_ns = 0;
 	r->has_losses |= osp__losses_pending(r);
+}
+
+/* Maps the file of the run directory that is open now; NULL: there is no room. */
+static osp_ring_header *
+map_losses(const osp_shipper *s)
+{
+	void *map = NULL;
+
+	if (osp__mappart(s->dir_fd, LOSSES_FILE, 0, LOSSES_SIZE, &map, NULL) !=
+		OSP_OK)
+		return NULL;
+	return map;
+}
+
+bool
+osp__losses_open(osp_shipper *s)
+{
+	s->own.ring.header = map_losses(s);
+	s->own_mapped = s->own.ring.header != NULL;
+	if (!s->own_mapped)
+		s->own.ring.header = osp_calloc(s->alc, 1, LOSSES_SIZE);
+	if (s->own.ring.header == NULL)
+		return false;
+	osp__losses_begin(&s->own);
+	return true;
+}
+
+void
+osp__losses_close(osp_shipper *s)
+{
+	if (s->own_mapped)
+		(void) munmap(s->own.ring.header, LOSSES_SIZE);
+	else
+		osp_free(s->alc, s->own.ring.header);
+	s->own.ring.header = NULL;
+	s->own_mapped = false;
+}
+
+void
+osp__losses_move(osp_shipper *s)
+{
+	osp_ring_header *header = map_losses(s);
+
+	if (header == NULL)
+		return;
+	memcpy(header, s->own.ring.header, sizeof(*header));
+	osp__losses_close(s);
+	s->own.ring.header = header;
+	s->own_mapped = true;
 }
 
 void

@@ -208,6 +208,7 @@ follow(osp_shipper *s)
 	osp__bell_free(s->bell);
 	s->bell = osp__bell_new(s->alc, s->stat, s->bell_fd);
 	leave_rings(s);
+	osp__losses_move(s);
 	osp__watch_begin(s);
 	osp__directory_announce(s);
 

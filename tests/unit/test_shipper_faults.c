@@ -225,6 +225,48 @@ test_spool_limit(void **state)
 	shipping_expect(ship, 1, 100);
 }
 
+/* What one shipper dropped, and could not report, the next one does: also what only
+ * its memory had at its end. Once, however often it is begun anew. */
+static void
+test_losses_survive(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_producer producer;
+	osp_shipper *s;
+	uint64_t dropped;
+	int n = 0;
+	int i;
+
+	options.spool_limit = 1 << 20;
+	s = shipping_open_with(ship, &options);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->fail = UINT32_MAX;
+	for (; n < 20000; n += 100)
+	{
+		(void) shipping_produce(&producer, 0, n, n + 100);
+		(void) osp_shipper_step(s);
+	}
+	dropped = ship->stat->spool_dropped;
+	assert_true(dropped > 0);
+	shipping_close(ship);
+	assert_true(ship->stat->spool_dropped >= dropped);
+	assert_int_equal(shipping_lost_points(ship, "base of 0"), 0);
+
+	/* It is not back yet. */
+	s = shipping_open_with(ship, &options);
+	(void) osp_shipper_flush(s, 300);
+	shipping_close(ship);
+	ship->control->fail = 0;
+	for (i = 0; i < 3; i++)
+	{
+		s = shipping_open_with(ship, &options);
+		assert_true(osp_shipper_flush(s, 20000));
+		expect_accounted(ship, n);
+		shipping_close(ship);
+	}
+}
+
 /* A collector that is too slow for hours fills the spool again and again; it is
  * said once. */
 static void
@@ -627,6 +669,7 @@ main(void)
 		TEST(test_slow_collector),
 		TEST(test_flush_while_it_hangs),
 		TEST(test_spool_limit),
+		TEST(test_losses_survive),
 		TEST(test_overload_is_said_once),
 		TEST(test_back_after_long),
 		TEST(test_full_disk),
