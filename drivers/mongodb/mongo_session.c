@@ -46,8 +46,11 @@ osp__mongo_failed(osp_driver_conn *conn, const bson_error_t *why,
 				  osp_error *err)
 {
 	size_t len = strcspn(why->message, "\n");
+	osp_status status = osp__mongo_check(conn, err);
 
 	conn->failed = true;
+	if (status != OSP_OK)
+		return status;
 	return osp_error_set(err,
 						 OSP_EUNAVAIL,
 						 "%.80s: %.*s",
@@ -133,6 +136,10 @@ osp__mongo_read_uri(osp_driver_conn *conn, osp_str connection_string,
 	limit_option(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, ms);
 	limit_option(uri, MONGOC_URI_CONNECTTIMEOUTMS, ms);
 	limit_option(uri, MONGOC_URI_SOCKETTIMEOUTMS, ms);
+
+	/* Else it sleeps and tries again until its timeout, whoever wants to end. */
+	(void) mongoc_uri_set_option_as_bool(
+		uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true);
 	name_server(conn);
 	return OSP_OK;
 }
@@ -156,6 +163,7 @@ make_client(osp_driver_conn *conn, osp_error *err)
 	conn->client = mongoc_client_new_from_uri_with_error(conn->uri, &why);
 	if (conn->client == NULL)
 		return osp__mongo_failed(conn, &why, err);
+	mongoc_client_set_stream_initiator(conn->client, osp__mongo_stream, conn);
 	(void) mongoc_client_set_error_api(conn->client,
 									   MONGOC_ERROR_API_VERSION_2);
 	(void) mongoc_client_set_appname(conn->client, "osprofiler");

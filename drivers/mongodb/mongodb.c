@@ -5,13 +5,13 @@
  *	  mongodb://host and mongodb+srv://host name.
  *
  *	  mongo_session.c  the connection string, the client, its failures
+ *	  mongo_stream.c   the bytes of its connections
  *	  mongo_bson.c     notifications as documents, and back
  *	  mongo_write.c    storing batches, removing traces
  *	  mongo_read.c     reading and listing traces
  *
- * libmongoc connects, chooses servers and speaks TLS. It waits by itself, for
- * timeout_ms at most at a time; only between two of its calls can this driver look
- * at the deadline and the host's interrupts.
+ * libmongoc chooses servers and speaks TLS, over sockets of ours, which keep the
+ * deadline and the host's interrupts.
  */
 #include "mongodb.h"
 

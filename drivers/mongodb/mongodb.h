@@ -45,7 +45,8 @@ osp_status osp__mongo_read_uri(osp_driver_conn *conn, osp_str connection_string,
 /* Ends the client, if there is one. */
 void osp__mongo_drop(osp_driver_conn *conn);
 
-/* What the library says of a failure, as OSP_EUNAVAIL. */
+/* What the library says of a failure, as OSP_EUNAVAIL; OSP_EINTR if the host wants
+ * to end. */
 osp_status osp__mongo_failed(osp_driver_conn *conn, const bson_error_t *why,
 							 osp_error *err);
 osp_status osp__mongo_no_memory(osp_error *err);
@@ -59,6 +60,14 @@ osp_status osp__mongo_begin(osp_driver_conn *conn,
 /* May the call go on? OSP_EINTR, OSP_EUNAVAIL with a message. */
 osp_status osp__mongo_check(osp_driver_conn *conn,
 							osp_error *err) OSP_MUST_CHECK;
+
+/* ---- mongo_stream.c ---- */
+
+/* Makes the streams of a client, a mongoc_stream_initiator_t: ctx is the
+ * osp_driver_conn. */
+mongoc_stream_t *osp__mongo_stream(const mongoc_uri_t *uri,
+								   const mongoc_host_list_t *host, void *ctx,
+								   bson_error_t *why);
 
 /* ---- mongo_bson.c ---- */
 

@@ -14,14 +14,16 @@
 
 /* The traces whose last notification is older than what follows. Timestamps of
  * one form are in the order of their times. */
-#define OLD                                             \
-	"(SELECT " EXACT("base_id") " AS old_id FROM data " \
-								"GROUP BY old_id HAVING MAX(timestamp) < "
+#define FIND_OLD                                       \
+	"SELECT " EXACT("base_id") " AS old_id FROM data " \
+							   "GROUP BY old_id HAVING MAX(timestamp) < "
 
-#define COUNT_OLD "SELECT COUNT(*) FROM " OLD
-#define REMOVE_OLD                                    \
-	"DELETE FROM data WHERE " EXACT("base_id") " IN " \
-											   "(SELECT old_id FROM " OLD
+/* Old traces are looked for so many at a time, and removed so many in a statement:
+ * each looks at the whole table, and keeps those waiting who write to the same
+ * rows. */
+#define FIND_TRACES   20000
+#define REMOVE_TRACES 200
+#define OLD_IDS_MAX   ((size_t) FIND_TRACES * 1024)
 
 /* Runs conn->statement. OSP_ENOENT: there is no table, or the server finds the
  * value impossible, so that nothing can be removed. */
@@ -40,59 +42,137 @@ run(osp_driver_conn *conn, osp_error *err)
 	return osp__mysql_refused(mysql, status, err);
 }
 
-static osp_status
-remove_one(osp_driver_conn *conn, osp_str id, uint64_t *removed, osp_error *err)
+static void
+begin_removal(osp_buf *statement)
+{
+	osp_buf_reset(statement);
+	osp_buf_add_str(statement, OSP_STR("DELETE FROM data WHERE"));
+}
+
+/* Adds "this trace" to the condition. */
+static void
+add_trace(osp_driver_conn *conn, osp_str id)
 {
 	osp_buf *statement = &conn->statement;
-	osp_status status;
 
-	osp_buf_reset(statement);
-	osp_buf_add_str(statement, OSP_STR("DELETE FROM data WHERE base_id = "));
+	osp_buf_add_str(statement, OSP_STR(" (base_id = "));
 	osp__mysql_quote(conn, statement, id);
 	osp_buf_add_str(statement, OSP_STR(" AND " EXACT("base_id") " = CAST("));
 	osp__mysql_quote(conn, statement, id);
-	osp_buf_add_str(statement, OSP_STR(" AS BINARY)"));
+	osp_buf_add_str(statement, OSP_STR(" AS BINARY))"));
+}
+
+static osp_status
+remove_one(osp_driver_conn *conn, osp_str id, uint64_t *removed, osp_error *err)
+{
+	osp_status status;
+
+	begin_removal(&conn->statement);
+	add_trace(conn, id);
 	status = run(conn, err);
 	if (status == OSP_OK)
 		*removed += mysql_affected_rows(conn->mysql.session) > 0;
 	return status == OSP_ENOENT ? OSP_OK : status;
 }
 
-/* Sets conn->statement to one about the old traces. */
+/* ---- by age ---- */
+
 static void
-write_about_old(osp_driver_conn *conn, const char *begin, int64_t older_than_ns,
-				const char *end)
+add_id(osp_buf *ids, osp_str id)
+{
+	uint32_t len = (uint32_t) id.len;
+
+	osp_buf_add(ids, &len, sizeof(len));
+	osp_buf_add_str(ids, id);
+}
+
+/* The next of those that add_id has added; *at is its place. */
+static osp_str
+next_id(const osp_buf *ids, size_t *at)
+{
+	const char *id = ids->ptr + *at + sizeof(uint32_t);
+	uint32_t len;
+
+	memcpy(&len, ids->ptr + *at, sizeof(len));
+	*at += sizeof(len) + len;
+	return osp_str_n(id, len);
+}
+
+/* Finds some of the traces that are older. */
+static osp_status
+find_old(osp_driver_conn *conn, int64_t older_than_ns, osp_buf *ids,
+		 osp_error *err)
 {
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	osp_str id = OSP_STR("");
+	osp_status status;
 
 	osp_timestamp_text(older_than_ns, timestamp);
 	osp_buf_reset(&conn->statement);
-	osp_buf_add_str(&conn->statement, osp_str_of(begin));
+	osp_buf_add_str(&conn->statement, OSP_STR(FIND_OLD));
 	osp__mysql_quote(conn, &conn->statement, osp_str_of(timestamp));
-	osp_buf_add_str(&conn->statement, osp_str_of(end));
+	osp_buf_addf(&conn->statement, " LIMIT %d", FIND_TRACES);
+	osp_buf_reset(ids);
+	status = run(conn, err);
+	if (status != OSP_OK)
+		return status == OSP_ENOENT ? OSP_OK : status;
+	while ((status = osp__mysql_row(&conn->mysql, &id, 1, err)) == OSP_OK)
+		if (id.ptr != NULL)
+			add_id(ids, id);
+	if (status != OSP_ENOENT)
+		return osp__mysql_refused(&conn->mysql, status, err);
+	if (osp_buf_status(ids) != OSP_OK)
+		return osp_error_set(err, OSP_ENOMEM, "mysql: out of memory");
+	return OSP_OK;
+}
+
+/* Removes those that were found, REMOVE_TRACES at a time. */
+static osp_status
+remove_found(osp_driver_conn *conn, const osp_buf *ids, uint64_t *removed,
+			 osp_error *err)
+{
+	size_t at = 0;
+
+	while (at < ids->len)
+	{
+		unsigned count = 0;
+		osp_status status;
+
+		begin_removal(&conn->statement);
+		while (at < ids->len && count < REMOVE_TRACES)
+		{
+			if (count++ > 0)
+				osp_buf_add_str(&conn->statement, OSP_STR(" OR"));
+			add_trace(conn, next_id(ids, &at));
+		}
+		status = run(conn, err);
+		if (status != OSP_OK)
+			return status == OSP_ENOENT ? OSP_OK : status;
+		if (mysql_affected_rows(conn->mysql.session) > 0)
+			*removed += count;
+	}
+	return OSP_OK;
 }
 
 static osp_status
 remove_old(osp_driver_conn *conn, int64_t older_than_ns, uint64_t *removed,
 		   osp_error *err)
 {
-	osp_str count = OSP_STR("");
-	uint64_t found = 0;
 	osp_status status;
+	uint64_t before;
+	osp_buf ids;
 
-	write_about_old(conn, COUNT_OLD, older_than_ns, ") AS old");
-	status = run(conn, err);
-	if (status != OSP_OK)
-		return status == OSP_ENOENT ? OSP_OK : status;
-	while ((status = osp__mysql_row(&conn->mysql, &count, 1, err)) == OSP_OK)
-		found = count.ptr != NULL ? strtoull(count.ptr, NULL, 10) : 0;
-	if (status != OSP_ENOENT)
-		return osp__mysql_refused(&conn->mysql, status, err);
-	write_about_old(conn, REMOVE_OLD, older_than_ns, ") AS old)");
-	status = run(conn, err);
-	if (status == OSP_OK)
-		*removed = found;
-	return status == OSP_ENOENT ? OSP_OK : status;
+	osp_buf_init(&ids, conn->alc, OLD_IDS_MAX);
+	do
+	{
+		before = *removed;
+		status = find_old(conn, older_than_ns, &ids, err);
+		if (status == OSP_OK)
+			status = remove_found(conn, &ids, removed, err);
+	}
+	while (status == OSP_OK && *removed - before >= FIND_TRACES);
+	osp_buf_term(&ids);
+	return status;
 }
 
 osp_status

@@ -20,9 +20,12 @@
 
 #define SAYS_MAX 150
 
-/* A login's secret is not sent in the clear, whatever the server asks for. */
+/* A login's secret is not sent in the clear, whatever the server asks for. Libraries
+ * before 3.3 cannot be told so; without plug-ins these know no method that does. */
 #define LOGIN_METHODS \
 	"mysql_native_password,client_ed25519,caching_sha2_password,sha256_password"
+#define LIBRARY_WITH_METHODS 30300
+#define NO_PLUGINS           "/nonexistent"
 
 /* Of a row beside the column data. */
 #define ROW_EXTRA ((size_t) 64 * 1024)
@@ -196,7 +199,11 @@ set_options(MYSQL *session, const osp_mysql_settings *settings,
 	(void) mysql_options(session, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
 	(void) mysql_options(session, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	(void) mysql_options(session, MYSQL_INIT_COMMAND, session_mode);
+#if MARIADB_PACKAGE_VERSION_ID >= LIBRARY_WITH_METHODS
 	(void) mysql_options(session, MARIADB_OPT_RESTRICTED_AUTH, LOGIN_METHODS);
+#else
+	(void) mysql_options(session, MYSQL_PLUGIN_DIR, NO_PLUGINS);
+#endif
 	if (!settings->tls)
 		return;
 	(void) mysql_options(session, MYSQL_OPT_SSL_ENFORCE, &on);

@@ -228,10 +228,11 @@ def only(source, fields):
 
 
 def page(scroll):
-    hits, size = SCROLLS[scroll]
-    now, SCROLLS[scroll] = hits[:size], (hits[size:], size)
+    hits, size, fields = SCROLLS[scroll]
+    now, SCROLLS[scroll] = hits[:size], (hits[size:], size, fields)
     parts = [b'{"_index":"i","_id":%s,"_score":null,"_source":%s,"sort":[0]}' %
-             (json.dumps(ident).encode(), line) for ident, line in now]
+             (json.dumps(ident).encode(), only(source, fields) if fields else line)
+             for ident, line, source in now]
     return b"".join([b'{"_scroll_id":"%s","took":1,"timed_out":false,' % scroll.encode(),
                      b'"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},',
                      b'"hits":{"total":%d,"hits":[' % len(now), b",".join(parts), b"]}}"])
@@ -246,10 +247,8 @@ def search(name, query, body):
         if sort != "_doc":
             field = next(iter(sort)).split(".")[0]
             hits.sort(key=lambda hit: str(hit[2].get(field)))
-    fields = body.get("_source")
-    chosen = [(ident, only(source, fields) if fields else line) for ident, line, source in hits]
     scroll = "scroll-%d" % (len(SCROLLS) + 1)
-    SCROLLS[scroll] = (chosen, int(body.get("size", query.get("size", 10))))
+    SCROLLS[scroll] = (hits, int(body.get("size", query.get("size", 10))), body.get("_source"))
     return page(scroll)
 
 

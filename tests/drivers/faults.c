@@ -16,6 +16,7 @@
 #define SILENCE_MS 300
 #define HANGS_MS   3000
 #define TRIES      50
+#define LATE_MS    300
 
 /* Of strangers. */
 #define STRANGE_TRACE    "trace"
@@ -189,11 +190,45 @@ hangs_with(osp_str trace, size_t count, const char *says, const char *says_few)
 	contract_close(conn);
 }
 
+/* The host wants to end while it stores, and while it reads. */
+static void
+ends_while_it_hangs(osp_str trace)
+{
+	osp_driver_options options =
+		contract_options(contract_backend->connection_string());
+	osp_driver_conn *conn;
+	osp_error err = {OSP_OK, ""};
+	long late = contract_now_ms() + 10 * HANGS_MS;
+	points few;
+	long begin;
+
+	options.timeout_ms = 10 * HANGS_MS;
+	options.interrupted = faults_is_late;
+	options.interrupted_ctx = &late;
+	points_init(&few);
+	points_fill(&few, trace, 0, FEW);
+	conn = contract_open_with(&options);
+	contract_store(conn, &few);
+	script_server_do(contract_backend->server, "pause");
+	begin = contract_now_ms();
+	late = begin + LATE_MS;
+	(void) contract_store_fails(conn, &few, OSP_EINTR);
+	late = contract_now_ms() + LATE_MS;
+	assert_int_equal(contract_backend->driver->get_points(
+						 conn, trace, collect_point, NULL, &err),
+					 OSP_EINTR);
+	contract_close(conn);
+	assert_true(contract_now_ms() - begin < HANGS_MS);
+	script_server_do(contract_backend->server, "resume");
+	points_term(&few);
+}
+
 void
 faults_hangs(osp_str trace, const char *says_few, const char *says_many)
 {
 	hangs_with(trace, FEW, says_few, says_few);
 	hangs_with(trace, MANY, says_many, says_few);
+	ends_while_it_hangs(trace);
 }
 
 /* Each of p is there once, in any order: some may have been stored before the others

@@ -47,8 +47,9 @@ void faults_sent_again(osp_str trace);
 
 /*
  * The server is paused: storing and reading fail within bounds, whether a few
- * notifications are stored first or many. The messages contain says_few and
- * says_many (NULL: any message). It is resumed: they are stored.
+ * notifications are stored first or many, and when the host wants to end. The
+ * messages contain says_few and says_many (NULL: any message). It is resumed: they
+ * are stored.
  */
 void faults_hangs(osp_str trace, const char *says_few, const char *says_many);
 

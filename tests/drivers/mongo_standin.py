@@ -11,6 +11,7 @@ DIR/journal holds what was stored, so that a server that is killed has it when i
 started again. DIR/faults.json, if there is one, says how commands fail: of the next
 "times" (all, without it) commands "command" (insert), "code" is the answer, or that of
 each document ("item", for those that hold "holding"); "silent" seconds pass before.
+With DIR/server.pem and DIR/server.key it speaks TLS.
 """
 
 import io
@@ -18,6 +19,7 @@ import json
 import os
 import socket
 import socketserver
+import ssl
 import struct
 import sys
 import threading
@@ -145,17 +147,27 @@ def project(document, fields):
     return chosen
 
 
+def encoded(hit, fields):
+    """What a find gives of a hit."""
+    if not fields:
+        return hit[1]
+    if list(fields) == ["_id"] and not fields["_id"]:
+        return bson.encode({k: v for k, v in hit[2].items() if k != "_id"})
+    return bson.encode(project(hit[2], fields))
+
+
 def batch(name, ident, key, size):
-    hits = CURSORS.pop(ident)
+    hits, fields = CURSORS.pop(ident)
     now, rest = [], 0
-    for raw in hits[:size]:
+    for hit in hits[:size]:
+        raw = encoded(hit, fields)
         rest += len(raw)
         if now and rest > DOCUMENT_MAX:
             break
         now.append(raw)
     left = hits[len(now):]
     if left:
-        CURSORS[ident] = left
+        CURSORS[ident] = left, fields
     return {"cursor": {"id": bson.Int64(ident if left else 0), "ns": "osprofiler." + name,
                        key: [bson.raw_bson.RawBSONDocument(raw) for raw in now]}}
 
@@ -165,13 +177,8 @@ def do_find(name, body, _):
     for field, order in reversed(list(body.get("sort", {}).items())):
         hits.sort(key=lambda hit: str(get_path(hit[2], field)), reverse=order < 0)
     hits = hits[:abs(body.get("limit", 0)) or len(hits)]
-    fields = body.get("projection")
-    if fields and list(fields) == ["_id"] and not fields["_id"]:
-        raws = [bson.encode({k: v for k, v in hit[2].items() if k != "_id"}) for hit in hits]
-    else:
-        raws = [bson.encode(project(hit[2], fields)) if fields else hit[1] for hit in hits]
     ident = time.monotonic_ns()
-    CURSORS[ident] = raws
+    CURSORS[ident] = hits, body.get("projection")
     return batch(name, ident, "firstBatch", body.get("batchSize", 101))
 
 
@@ -305,6 +312,10 @@ def main():
         pass  # the server was killed while it wrote the last one
     with open(DIR + "/journal", "ab") as JOURNAL:
         server = Server(("127.0.0.1", PORT), Handler)
+        if os.path.exists(DIR + "/server.pem"):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(DIR + "/server.pem", DIR + "/server.key")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         with open(DIR + "/port", "w", encoding="ascii") as file:
             file.write(str(server.server_address[1]))
         server.serve_forever()

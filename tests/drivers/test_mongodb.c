@@ -5,6 +5,7 @@
  *	  what the connection string may say. The server is a stand-in,
  *	  mongo_standin.py.
  */
+#include "certificates.h"
 #include "faults.h"
 
 #include <stdio.h>
@@ -258,6 +259,64 @@ test_strangers(void **state)
 		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
+/* Nobody keeps a reader beyond the deadline, nor beyond the host's wish to end. */
+static void
+test_drips(void **state)
+{
+	static const stranger drips[] = {
+		{.text = "", .again = "", .pause_ms = 40},
+		{.text = "\xff\xff\0\0", .text_len = 4, .again = "x", .pause_ms = 40}};
+
+	(void) state;
+	faults_drips(
+		"mongodb://127.0.0.1:", drips, sizeof(drips) / sizeof(drips[0]));
+}
+
+/* Storing fails with these options of TLS. */
+static void
+tls_fails(const char *ca)
+{
+	osp_driver_conn *conn;
+	char rest[300];
+	points all;
+
+	(void) snprintf(rest, sizeof(rest), "/?tls=true&tlsCAFile=%.200s", ca);
+	conn = contract_open_as(uri_of("", rest), false, 10 * TIMEOUT_MS);
+	points_init(&all);
+	points_fill(&all, trace, 0, 3);
+	assert_non_null(
+		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "mongodb at"));
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* A server with a certificate: trusted if its authority is named. */
+static void
+test_tls(void **state)
+{
+	osp_driver_conn *conn;
+	char rest[300];
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, trace, 0, 3000);
+	script_server_stop(&server);
+	certificates_make(test_dir);
+	start();
+	(void) snprintf(
+		rest, sizeof(rest), "/?tls=true&tlsCAFile=%s/ca.pem", test_dir);
+	conn = contract_open_as(uri_of("", rest), false, 10 * TIMEOUT_MS);
+	contract_store(conn, &all);
+	contract_expect(conn, trace, &all);
+	contract_close(conn);
+	(void) snprintf(rest, sizeof(rest), "%s/other.pem", test_dir);
+	tls_fails(rest);
+	tls_fails("/nonexistent.pem");
+	write_file("server.pem", NULL);
+	points_term(&all);
+}
+
 int
 main(void)
 {
@@ -286,6 +345,8 @@ main(void)
 		cmocka_unit_test(test_hangs),
 		cmocka_unit_test(test_wrong_login),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_drips),
+		cmocka_unit_test(test_tls),
 	};
 
 	if (system("/usr/bin/python3 -c 'import bson'") != 0)

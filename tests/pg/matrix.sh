@@ -9,7 +9,9 @@
 # Needs root and overlayfs. The chroots are made once and kept in
 # OSP_CHROOTS, outside the tree; what a run writes lies over them and is gone at
 # its end. Prints a line for each release, and the output of one that failed; all
-# output stays in OSP_CHROOTS as <suite>.log.
+# output stays in OSP_CHROOTS as <suite>.log, and what the failed tests and their
+# servers wrote in <suite>.logs. MATRIX_TESTS names some tests, as tests/pg/run has
+# them.
 
 set -euo pipefail
 
@@ -103,8 +105,8 @@ build_and_test()
 		export TMPDIR=/tmp LC_ALL=C.UTF-8 IN_PLACE=1
 		gcc --version | head -n 1
 		\$PG_CONFIG --version
-		make -s common drivers cli pg_osprofiler
-		exec timeout --kill-after=10 $OSP_SUITE_TIMEOUT_S tests/pg/run
+		make -s common drivers cli client_hooks sqlite_osprofiler pg_osprofiler
+		exec timeout --kill-after=10 $OSP_SUITE_TIMEOUT_S tests/pg/run ${MATRIX_TESTS:-}
 	END
 }
 
@@ -123,6 +125,10 @@ run_suite()
 		open_suite "$suite"
 		in_chroot "$root" "$(build_and_test "$version")" >"$log" 2>&1 </dev/null ||
 			status=$?
+		rm -rf "${log%.log}.logs"
+		[ $status -eq 0 ] ||
+			cp -r "$root"/tmp/osprofiler-pg.*/src/pg_osprofiler/tmp_check/log \
+				"${log%.log}.logs" 2>/dev/null || true
 		close_suite
 	fi
 

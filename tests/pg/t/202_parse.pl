@@ -43,14 +43,21 @@ sub connect_traced
 	return;
 }
 
-# Runs the code while another session locks the table for a while.
+# Runs the code while another session locks the table, until a while after somebody waits.
 sub while_locked
 {
 	my ($code) = @_;
 
-	$locker->query("BEGIN; LOCK TABLE t; SELECT pg_sleep($locked / 1000.0); COMMIT")->send;
-	$node->poll_query_until('postgres',
-		"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+	$locker->simple('BEGIN; LOCK TABLE t');
+	$locker->query(<<"SQL")->send;
+DO \$\$ BEGIN
+	FOR i IN 1 .. 6000 LOOP
+		EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND NOT granted);
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END \$\$;
+SELECT pg_sleep($locked / 1000.0); COMMIT
+SQL
 	my @result = $code->();
 	$locker->read_until_ready;
 	return @result;
