@@ -27,7 +27,7 @@ CYCLE_MAX = 2
 # A folder may use those before it, and itself.
 ORDER = {
     "common": ["base", "sql", "json", "context", "record", "notify",
-               ("profiler", "ship", "report")],
+               ("profiler", "ship", "report"), "otlp"],
     "pg_osprofiler": ["state", "context", "worker", "usage", "fast",
                       "operations", "sql", "hooks"],
 }

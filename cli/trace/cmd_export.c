@@ -14,6 +14,8 @@ static const char help[] =
 	"\n"
 	"  --format FORMAT           chrome: the Trace Event Format, for Perfetto and\n"
 	"                            chrome://tracing\n"
+	"                            otlp: a request to an OpenTelemetry Collector, in "
+	"protobuf\n"
 	"                            csv: a table, a row for each operation\n"
 	"  --out FILE                write to FILE, which appears when it is whole\n" CLI_SOURCE_HELP
 	"  -h, --help                this text\n";
@@ -38,6 +40,7 @@ static const struct format
 	osp_status (*write)(osp_report *report, osp_write_fn write, void *ctx);
 } formats[] = {
 	{"chrome", osp_report_chrome_write},
+	{"otlp", osp_report_otlp_write},
 	{"csv", osp_report_csv_write},
 };
 
@@ -51,9 +54,9 @@ find_format(const char *name)
 		if (strcmp(formats[i].name, name) == 0)
 			return &formats[i];
 	if (name == NULL)
-		cli_usage("--format is missing: chrome or csv");
+		cli_usage("--format is missing: chrome, otlp or csv");
 	else
-		cli_usage("--format takes chrome or csv, not '%s'", name);
+		cli_usage("--format takes chrome, otlp or csv, not '%s'", name);
 	return NULL;
 }
 

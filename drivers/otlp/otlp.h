@@ -6,11 +6,11 @@
 #ifndef OSP_OTLP_H
 #define OSP_OTLP_H
 
+#include "otlp/otlp_span.h"
 #include "otlp_http.h"
 #include "otlp_pairs.h"
 #include "otlp_request.h"
 #include "otlp_settings.h"
-#include "otlp_span.h"
 #include "otlp_state.h"
 
 #define PATH_BYTES_MAX 4096

@@ -5,7 +5,7 @@
  */
 #include "otlp_answer.h"
 
-#include "otlp_proto.h"
+#include "otlp/otlp_proto.h"
 
 #define PARTIAL_SUCCESS  1 /* of the answer */
 #define REJECTED_SPANS   1 /* of the partial success */

@@ -5,6 +5,8 @@
  */
 #include "otlp_pairs.h"
 
+#include "otlp/otlp_span.h"
+
 #define BUCKETS 16384 /* a power of two */
 
 /* What may wait at a time; the oldest go first. */
@@ -14,32 +16,6 @@
 /* How long a stop waits for its start, and how long a restored point that is done
  * waits for the batch that comes again. */
 #define STOP_WAITS_NS (INT64_C(30) * 1000000000)
-
-static const osp_str start_suffix = {"-start", 6};
-static const osp_str stop_suffix = {"-stop", 5};
-
-static bool
-ends_with(osp_str text, osp_str end)
-{
-	return text.len >= end.len &&
-		   memcmp(text.ptr + text.len - end.len, end.ptr, end.len) == 0;
-}
-
-bool
-otlp_is_stop(osp_str name)
-{
-	return ends_with(name, stop_suffix);
-}
-
-osp_str
-otlp_operation_name(osp_str name)
-{
-	if (ends_with(name, start_suffix))
-		name.len -= start_suffix.len;
-	else if (ends_with(name, stop_suffix))
-		name.len -= stop_suffix.len;
-	return name;
-}
 
 osp_status
 otlp_pairs_init(otlp_pairs *pairs, const osp_allocator *alc)

@@ -49,12 +49,6 @@ typedef struct otlp_pairs
 	bool changed;      /* what was committed differs from what a file has */
 } otlp_pairs;
 
-/* Is it a stop? Everything else is a start, as for upstream. */
-bool otlp_is_stop(osp_str name);
-
-/* The name without -start or -stop. */
-osp_str otlp_operation_name(osp_str name);
-
 osp_status otlp_pairs_init(otlp_pairs *pairs,
 						   const osp_allocator *alc) OSP_MUST_CHECK;
 void otlp_pairs_term(otlp_pairs *pairs); /* all zero is fine */

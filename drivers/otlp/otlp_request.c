@@ -8,29 +8,14 @@
  */
 #include "otlp_request.h"
 
-#include "otlp_proto.h"
-#include "otlp_text.h"
+#include "otlp/otlp_proto.h"
+#include "otlp/otlp_resource.h"
 
 #define BODY_MAX    ((size_t) 512 * 1024 * 1024)
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, a gzip header */
 #define GZIP_LEVEL  1
 #define GZIP_MEMORY 8
 #define ROOM_MIN    4096
-#define SCOPE       "osprofiler"
-#define CONVENTIONS "https://opentelemetry.io/schemas/1.44.0"
-#define NO_SERVICE  "unknown_service"
-
-enum
-{
-	REQUEST_RESOURCE_SPANS = 1,
-	RESOURCE_SPANS_RESOURCE = 1,
-	RESOURCE_SPANS_SCOPE_SPANS = 2,
-	SCOPE_SPANS_SCOPE = 1,
-	SCOPE_SPANS_SPANS = 2,
-	SCOPE_SPANS_SCHEMA_URL = 3,
-	SCOPE_NAME = 1,
-	SCOPE_VERSION = 2
-};
 
 osp_status
 otlp_request_init(otlp_request *request, const osp_allocator *alc,
@@ -144,27 +129,6 @@ find_group(otlp_request *request)
 	return new_group(request);
 }
 
-static void
-put_resource(otlp_request *request, const osp_notification *of)
-{
-	osp_buf *out = &request->resource;
-
-	osp_buf_reset(out);
-	otlp_put_text(out,
-				  OTLP_RESOURCE_ATTRIBUTES,
-				  OSP_STR("service.name"),
-				  of->service.len > 0 ? of->service : OSP_STR(NO_SERVICE));
-	if (of->host.len > 0)
-		otlp_put_text(
-			out, OTLP_RESOURCE_ATTRIBUTES, OSP_STR("host.name"), of->host);
-	if (of->project.len > 0)
-		otlp_put_text(out,
-					  OTLP_RESOURCE_ATTRIBUTES,
-					  OSP_STR("osprofiler.project"),
-					  of->project);
-	osp__buf_put(out, request->attributes.ptr, request->attributes.len);
-}
-
 osp_status
 otlp_request_add(otlp_request *request, osp_str span,
 				 const osp_notification *of, size_t points)
@@ -172,43 +136,21 @@ otlp_request_add(otlp_request *request, osp_str span,
 	otlp_group *group;
 	size_t before;
 
-	put_resource(request, of);
+	osp_buf_reset(&request->resource);
+	otlp_put_resource(&request->resource, of);
+	osp_buf_add_str(&request->resource, request->attributes);
 	group = osp_buf_status(&request->resource) == OSP_OK ? find_group(request)
 														 : NULL;
 	if (group == NULL)
 		return OSP_ENOMEM;
 	before = group->spans.len;
-	otlp_put_bytes(&group->spans, SCOPE_SPANS_SPANS, span);
+	otlp_put_span(&group->spans, span);
 	if (osp_buf_status(&group->spans) != OSP_OK)
 		return OSP_ENOMEM;
 	request->bytes += group->spans.len - before;
 	request->spans++;
 	request->points += points;
 	return OSP_OK;
-}
-
-/* The messages round the spans of a group, as far as they stand before them. */
-static void
-put_heads(const otlp_group *group, osp_buf *out)
-{
-	static const osp_str scope = {SCOPE, sizeof(SCOPE) - 1};
-	static const osp_str version = {OSP_VERSION, sizeof(OSP_VERSION) - 1};
-	static const osp_str schema = {CONVENTIONS, sizeof(CONVENTIONS) - 1};
-	size_t scope_len =
-		otlp_field_size(scope.len) + otlp_field_size(version.len);
-	size_t scope_spans_len = otlp_field_size(scope_len) +
-							 otlp_field_size(schema.len) + group->spans.len;
-
-	otlp_put_length(out,
-					REQUEST_RESOURCE_SPANS,
-					otlp_field_size(group->resource.len) +
-						otlp_field_size(scope_spans_len));
-	otlp_put_bytes(out, RESOURCE_SPANS_RESOURCE, osp_buf_str(&group->resource));
-	otlp_put_length(out, RESOURCE_SPANS_SCOPE_SPANS, scope_spans_len);
-	otlp_put_length(out, SCOPE_SPANS_SCOPE, scope_len);
-	otlp_put_bytes(out, SCOPE_NAME, scope);
-	otlp_put_bytes(out, SCOPE_VERSION, version);
-	otlp_put_bytes(out, SCOPE_SPANS_SCHEMA_URL, schema);
 }
 
 /* Compresses bytes to the end of the body; the last ones with Z_FINISH. */
@@ -258,7 +200,9 @@ otlp_request_body(otlp_request *request, osp_str *body)
 		const otlp_group *group = &request->groups[i];
 
 		osp_buf_reset(&request->resource);
-		put_heads(group, &request->resource);
+		otlp_put_heads(&request->resource,
+					   osp_buf_str(&group->resource),
+					   group->spans.len);
 		status = osp_buf_status(&request->resource);
 		if (status == OSP_OK)
 			status = put_bytes(request, osp_buf_str(&request->resource));

@@ -11,9 +11,6 @@
 #include "osprofiler/buf.h"
 #include "osprofiler/notification.h"
 
-/* Field of the message Resource, which otlp_settings.h has some of, encoded. */
-#define OTLP_RESOURCE_ATTRIBUTES 1
-
 /* A request that holds more is sent. Collectors take 20 MB by default. */
 #define OTLP_REQUEST_BYTES ((size_t) 4 * 1024 * 1024)
 

@@ -6,8 +6,8 @@
 #include "otlp_settings.h"
 
 #include "base/parse.h"
-#include "otlp_proto.h"
-#include "otlp_request.h"
+#include "otlp/otlp_proto.h"
+#include "otlp/otlp_resource.h"
 
 #define RESOURCE_MAX     ((size_t) 128 * 1024)
 #define UNFINISHED_S     (15 * 60)

@@ -209,7 +209,7 @@ def test_faults():
     fails(2, "--format takes", "--format", "xml", small)
     fails(2, "missing", "--format", "csv")
     fails(1, "cannot open", "--format", "csv", folder + "/nothing")
-    for form in ("chrome", "csv"):
+    for form in ("chrome", "otlp", "csv"):
         with open("/dev/full", "w", encoding="ascii") as full:
             status, _, err = run("--format", form, small, stdout=full)
             check(status == 1 and err == "osprofiler: trace export: cannot write to standard "

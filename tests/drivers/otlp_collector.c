@@ -49,6 +49,23 @@ print_id(const char *what, const ProtobufCBinaryData *id)
 	(void) fputc('\n', stderr);
 }
 
+/* In the form of Go: 2026-11-28 10:00:00.000023001 +0000 UTC. */
+static void
+print_time(const char *what, uint64_t ns)
+{
+	time_t seconds = (time_t) (ns / 1000000000);
+	struct tm parts;
+	char text[64] = "";
+
+	if (gmtime_r(&seconds, &parts) != NULL)
+		(void) strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
+	(void) fprintf(stderr,
+				   "    %-15s: %s.%09lu +0000 UTC\n",
+				   what,
+				   text,
+				   (unsigned long) (ns % 1000000000));
+}
+
 static void
 print_attributes(Opentelemetry__Proto__Common__V1__KeyValue **attributes,
 				 size_t count)
@@ -99,11 +116,17 @@ print_span(const otlp_test_span *span, const otlp_test_resource *resource)
 	(void) fprintf(stderr, "    %-15s: %s\n", "Name", span->name);
 	(void) fprintf(
 		stderr, "    %-15s: %s\n", "Kind", kinds[(unsigned) span->kind % 6]);
+	print_time("Start time", span->start_time_unix_nano);
+	print_time("End time", span->end_time_unix_nano);
 	(void) fprintf(
 		stderr,
 		"    %-15s: %s\n",
 		"Status code",
 		codes[span->status != NULL ? (unsigned) span->status->code % 3 : 0]);
+	(void) fprintf(stderr,
+				   "    %-15s: %s\n",
+				   "Status message",
+				   span->status != NULL ? span->status->message : "");
 	(void) fprintf(stderr, "Attributes:\n");
 	print_attributes(span->attributes, span->n_attributes);
 	(void) fflush(stderr);

@@ -102,6 +102,13 @@ OSP_API osp_status osp_report_chrome_write(osp_report *report,
 										   void *ctx) OSP_MUST_CHECK;
 
 /*
+ * Hands over the trace as one request to an OTLP receiver (an ExportTraceServiceRequest
+ * in protobuf), with the spans that the driver for otlp:// sends.
+ */
+OSP_API osp_status osp_report_otlp_write(osp_report *report, osp_write_fn write,
+										 void *ctx) OSP_MUST_CHECK;
+
+/*
  * Hands over the operations as CSV (RFC 4180, UTF-8), with a line of headings. Texts
  * that a spreadsheet would take for a formula have an apostrophe in front.
  */

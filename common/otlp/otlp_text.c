@@ -3,10 +3,10 @@
  * otlp_text.c
  *	  Texts as attributes, in UTF-8.
  */
-#include "otlp_text.h"
+#include "otlp/otlp_text.h"
 
 #include "base/utf8.h"
-#include "otlp_proto.h"
+#include "otlp/otlp_proto.h"
 
 #define TOP_BITS UINT64_C(0x8080808080808080)
 

@@ -7,7 +7,7 @@
 #define OSP_OTLP_SPAN_H
 
 #include "osprofiler/notification.h"
-#include "profiler/config.h"
+#include "sql/sql_text.h"
 #include "json/json_read.h"
 
 /* The values of Span.SpanKind. */
@@ -37,6 +37,12 @@ typedef struct otlp_span
 	osp_buf text;    /* of a statement without constants */
 	osp_buf encoded; /* the message Span */
 } otlp_span;
+
+/* Is it a stop? Everything else is a start, as for upstream. */
+bool otlp_is_stop(osp_str name);
+
+/* The name without -start or -stop. */
+osp_str otlp_operation_name(osp_str name);
 
 void otlp_span_init(otlp_span *span, const osp_allocator *alc,
 					osp_statement_text statement_text);

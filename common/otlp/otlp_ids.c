@@ -3,7 +3,7 @@
  * otlp_ids.c
  *	  OSProfiler's ids as OpenTelemetry's.
  */
-#include "otlp_ids.h"
+#include "otlp/otlp_ids.h"
 
 #include "base/hex.h"
 

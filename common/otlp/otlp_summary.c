@@ -7,7 +7,7 @@
  * UPDATE and the like. Where SQL uses these words for something else, the token
  * before or the parentheses tell: "FOR UPDATE", "extract(year FROM t)".
  */
-#include "otlp_summary.h"
+#include "otlp/otlp_summary.h"
 
 #include <strings.h>
 

@@ -6,15 +6,15 @@
  * The info of start and stop is walked through once. A member that both have is
  * taken from the stop.
  */
-#include "otlp_attributes.h"
+#include "otlp/otlp_attributes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "notify/batch.h"
-#include "otlp_ids.h"
-#include "otlp_proto.h"
-#include "otlp_text.h"
+#include "otlp/otlp_ids.h"
+#include "otlp/otlp_proto.h"
+#include "otlp/otlp_text.h"
 
 #define PREFIX      "osprofiler."
 #define PARAMETERS  "db.query.parameter."

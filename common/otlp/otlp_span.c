@@ -3,14 +3,13 @@
  * otlp_span.c
  *	  A span of a start and a stop: ids, times, kind, name, status.
  */
-#include "otlp_span.h"
+#include "otlp/otlp_span.h"
 
 #include "osprofiler/notification.h"
-#include "otlp_attributes.h"
-#include "otlp_ids.h"
-#include "otlp_pairs.h"
-#include "otlp_proto.h"
-#include "otlp_text.h"
+#include "otlp/otlp_attributes.h"
+#include "otlp/otlp_ids.h"
+#include "otlp/otlp_proto.h"
+#include "otlp/otlp_text.h"
 
 #define SPAN_MAX ((size_t) 4 * OSP_NOTIFICATION_MAX)
 
@@ -30,6 +29,32 @@ enum
 	STATUS_CODE = 3,
 	STATUS_ERROR = 2
 };
+
+static const osp_str start_suffix = {"-start", 6};
+static const osp_str stop_suffix = {"-stop", 5};
+
+static bool
+ends_with(osp_str text, osp_str end)
+{
+	return text.len >= end.len &&
+		   memcmp(text.ptr + text.len - end.len, end.ptr, end.len) == 0;
+}
+
+bool
+otlp_is_stop(osp_str name)
+{
+	return ends_with(name, stop_suffix);
+}
+
+osp_str
+otlp_operation_name(osp_str name)
+{
+	if (ends_with(name, start_suffix))
+		name.len -= start_suffix.len;
+	else if (ends_with(name, stop_suffix))
+		name.len -= stop_suffix.len;
+	return name;
+}
 
 void
 otlp_span_init(otlp_span *span, const osp_allocator *alc,

@@ -7,8 +7,8 @@
 #ifndef OSP_OTLP_ATTRIBUTES_H
 #define OSP_OTLP_ATTRIBUTES_H
 
-#include "otlp_span.h"
-#include "otlp_summary.h"
+#include "otlp/otlp_span.h"
+#include "otlp/otlp_summary.h"
 
 /* What kind of operation it is, by its name. */
 typedef enum otlp_family

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * otlp_export.c
+ *	  A trace as one request to an OTLP receiver, an ExportTraceServiceRequest.
+ *
+ * The spans are those that the driver for otlp:// sends. A request is a list of
+ * ResourceSpans, which is handed over one by one: for each run of operations of the same
+ * resource, up to RUN_BYTES.
+ */
+#include "osprofiler/report.h"
+
+#include "otlp/otlp_proto.h"
+#include "otlp/otlp_resource.h"
+#include "otlp/otlp_span.h"
+#include "report/report_tree.h"
+
+#define RUN_BYTES ((size_t) 256 * 1024)
+
+/* One half of an operation. */
+typedef struct half
+{
+	osp_notification notification;
+	osp_buf texts;
+} half;
+
+typedef struct export
+{
+	osp_report *report;
+	osp_write_fn write;
+	void *ctx;
+	half start;
+	half stop;
+	otlp_span span;
+	osp_buf resource; /* of the run */
+	osp_buf next;     /* of the operation at hand */
+	osp_buf spans;    /* of the run, encoded */
+	osp_buf heads;
+	osp_status status;
+}
+export;
+
+/* Hands over the run. */
+static void
+flush(export *e)
+{
+	osp_buf_reset(&e->heads);
+	if (e->spans.len > 0)
+		otlp_put_heads(&e->heads, osp_buf_str(&e->resource), e->spans.len);
+	if (e->status == OSP_OK)
+		e->status = osp_buf_status(&e->heads);
+	if (e->status == OSP_OK)
+		e->status = osp_buf_status(&e->spans);
+	if (e->status == OSP_OK && e->spans.len > 0)
+		e->status = e->write(e->ctx, osp_buf_str(&e->heads));
+	if (e->status == OSP_OK && e->spans.len > 0)
+		e->status = e->write(e->ctx, osp_buf_str(&e->spans));
+	osp_buf_reset(&e->spans);
+}
+
+/* The point of a kind that arrived last. */
+static const osp__point *
+find_point(const osp__node *node, bool stop)
+{
+	const osp__point *point = node->first;
+	const osp__point *found = NULL;
+
+	for (; point != NULL; point = point->next)
+		if (point->stop == stop)
+			found = point;
+	return found;
+}
+
+/* Reads a point; NULL: there is none. */
+static const osp_notification *
+read_half(export *e, half *into, const osp__point *point)
+{
+	osp_status status;
+
+	if (point == NULL || e->status != OSP_OK)
+		return NULL;
+	status = osp_notification_read(
+		point->json, &into->texts, &into->notification, NULL);
+	if (status == OSP_ENOMEM)
+		e->status = status;
+	return status == OSP_OK ? &into->notification : NULL;
+}
+
+/* Begins another run if the resource of the operation is another one. */
+static void
+choose_run(export *e, const osp_notification *of)
+{
+	osp_buf_reset(&e->next);
+	otlp_put_resource(&e->next, of);
+	if (e->status == OSP_OK)
+		e->status = osp_buf_status(&e->next);
+	if (e->spans.len < RUN_BYTES &&
+		osp_str_eq(osp_buf_str(&e->next), osp_buf_str(&e->resource)))
+		return;
+	flush(e);
+	osp_buf_reset(&e->resource);
+	osp_buf_add_str(&e->resource, osp_buf_str(&e->next));
+	if (e->status == OSP_OK)
+		e->status = osp_buf_status(&e->resource);
+}
+
+static void
+put_node(export *e, const osp__node *node)
+{
+	const osp_notification *start =
+		read_half(e, &e->start, find_point(node, false));
+	const osp_notification *stop =
+		read_half(e, &e->stop, find_point(node, true));
+	osp_notification parent;
+
+	if (e->status != OSP_OK || (start == NULL && stop == NULL))
+		return;
+
+	/* Of the parent the name is all that matters to a span. */
+	memset(&parent, 0, sizeof(parent));
+	if (node->parent != NULL)
+		parent.name = node->parent->name;
+	choose_run(e, start != NULL ? start : stop);
+	if (e->status == OSP_OK)
+		e->status = otlp_span_make(
+			&e->span, start, stop, node->parent != NULL ? &parent : NULL);
+	if (e->status == OSP_OK)
+		otlp_put_span(&e->spans, osp_buf_str(&e->span.encoded));
+}
+
+osp_status
+osp_report_otlp_write(osp_report *report, osp_write_fn write, void *ctx)
+{
+	osp_status status = osp__report_build(report);
+	osp__node *node = report->first_root;
+	int depth = 0;
+	export e;
+
+	if (status != OSP_OK)
+		return status;
+	memset(&e, 0, sizeof(e));
+	e.report = report;
+	e.write = write;
+	e.ctx = ctx;
+	otlp_span_init(&e.span, report->alc, OSP_STATEMENT_FULL);
+	osp_buf_init(&e.start.texts, report->alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&e.stop.texts, report->alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&e.resource, report->alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&e.next, report->alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&e.spans, report->alc, SIZE_MAX / 4);
+	osp_buf_init(&e.heads, report->alc, OSP_NOTIFICATION_MAX);
+	for (; node != NULL && e.status == OSP_OK;
+		 node = osp__node_next(node, &depth))
+		put_node(&e, node);
+	flush(&e);
+	osp_buf_term(&e.heads);
+	osp_buf_term(&e.spans);
+	osp_buf_term(&e.next);
+	osp_buf_term(&e.resource);
+	osp_buf_term(&e.stop.texts);
+	osp_buf_term(&e.start.texts);
+	otlp_span_term(&e.span);
+	return e.status;
+}

@@ -1,0 +1,212 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+#
+# export_otlp.t
+#     osprofiler trace export --format otlp: an OpenTelemetry Collector takes it as it is.
+#     OSPROFILER_OTELCOL names the Collector's program; without it a receiver stands in,
+#     which decodes with a protobuf library (tests/drivers/otlp_collector.c).
+#
+# BUILD names the build directory.
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD", TOP + "/build")
+VECTORS = TOP + "/tests/vectors/findings/"
+BASE = "11111111-2222-4333-8444-555555555555"
+WAIT_S = 30
+
+tests = 0
+failures = 0
+
+
+def check(good, name, more=""):
+    global tests, failures
+    tests += 1
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} {tests} - {name}")
+    if not good and more:
+        print("# " + str(more).replace("\n", "\n# ")[:2000])
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Collector:
+    """A receiver of OTLP that prints the spans it gets."""
+
+    def __init__(self, folder):
+        program = os.environ.get("OSPROFILER_OTELCOL")
+        if not program:
+            program = BUILD + "/tests/drivers/otlp_collector"
+            subprocess.run(["make", "-s", "-C", TOP + "/tests/drivers", "BUILD=" + BUILD,
+                            program], check=True, stdout=subprocess.DEVNULL)
+        self.port = free_port()
+        config = folder + "/otelcol.yaml"
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"""receivers:
+  otlp: {{protocols: {{http: {{endpoint: 127.0.0.1:{self.port}}}}}}}
+exporters:
+  debug: {{verbosity: detailed}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [debug]}}
+""")
+        self.path = folder + "/spans"
+        self.output = open(self.path, "wb")
+        self.process = subprocess.Popen([program, "--config", config],
+                                        stdout=subprocess.DEVNULL, stderr=self.output)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.output.close()
+
+    def post(self, body):
+        """The status of the answer; the Collector may still be starting."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
+                connection.request("POST", "/v1/traces", body,
+                                   {"Content-Type": "application/x-protobuf"})
+                return connection.getresponse().status
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def spans(self, trace, count):
+        """The spans of a trace, when there are as many; attributes are members, too."""
+        deadline = time.monotonic() + WAIT_S
+        found = []
+        while len(found) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+            with open(self.path, encoding="utf-8", errors="replace") as file:
+                found = [s for s in parse_spans(file) if s.get("Trace ID") == trace]
+        return found
+
+
+def parse_spans(lines):
+    spans = []
+    resource, span = {}, None
+    for line in lines:
+        if line.startswith("Resource attributes"):
+            resource, span = {}, None
+        elif line.startswith("Span #"):
+            span = dict(resource)
+            spans.append(span)
+        elif (match := re.match(r"    (\S.*?) +: (.*?)\s*$", line)) and span is not None:
+            span[match[1]] = match[2]
+        elif match := re.match(r"     -> ([\w.]+): \w+\((.*)\)$", line):
+            (resource if span is None else span)[match[1]] = match[2]
+    return spans
+
+
+def export(path):
+    done = subprocess.run([BUILD + "/bin/osprofiler", "trace", "export", "--format", "otlp", path],
+                          capture_output=True, check=False)
+    check((done.returncode, done.stderr) == (0, b""), "export of " + os.path.basename(path),
+          done.stderr)
+    return done.stdout
+
+
+def point(name, key, parent, us, info, service="shop"):
+    return json.dumps({"name": name, "base_id": BASE, "trace_id": key, "parent_id": parent,
+                       "timestamp": f"2026-11-28T10:00:00.{us:06}", "info": {"host": "h", **info},
+                       "project": None, "service": service})
+
+
+def key(number):
+    return f"aaaaaaaa-bbbb-4ccc-8ddd-{number:012}"
+
+
+def test_mapping(collector, folder):
+    """Ids, parents, times, kinds, attributes and errors, as otlp:// sends them."""
+    path = folder + "/small"
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join([
+            point("app-start", key(1), BASE, 0, {}),
+            point("db-start", key(2), key(1), 10, {"db": {"statement": "SELECT n FROM stock",
+                                                           "system": "postgresql"}}),
+            point("pg-start", key(3), key(2), 20, {"db": {"statement": "SELECT n FROM stock",
+                                                           "system": "postgresql"}}, "base"),
+            point("pg.plan-start", key(4), key(3), 21, {}, "base"),
+            point("pg.plan-stop", key(4), key(3), 23, {"elapsed_ns": 2001}, "base"),
+            point("pg-stop", key(3), key(2), 80, {"etype": "boom", "message": "it \ud800 broke"},
+                  "base"),
+            point("db-stop", key(2), key(1), 90, {}),
+            point("app-stop", key(1), BASE, 100, {}),
+            point("open-start", "no uuid", "nowhere", 50, {})]) + "\n")
+    check(collector.post(export(path)) == 200, "  it is taken")
+    spans = {s["ID"]: s for s in collector.spans(BASE.replace("-", ""), 5)}
+    check(len(spans) == 5, "  all operations are spans", spans)
+    ids = [key(i).replace("-", "")[16:] for i in range(5)]
+    app, db, pg, plan = (spans.get(ids[i], {}) for i in range(1, 5))
+    check(app.get("Parent ID", "") == "" and db.get("Parent ID") == ids[1] and
+          pg.get("Parent ID") == ids[2] and plan.get("Parent ID") == ids[3], "  parents", spans)
+    check((db.get("Kind"), pg.get("Kind"), plan.get("Kind")) == ("Client", "Server", "Internal"),
+          "  kinds", spans)
+    check(db.get("Name") == "SELECT stock" and plan.get("Name") == "pg.plan" and
+          db.get("db.query.text") == "SELECT n FROM stock", "  names and statements", spans)
+    check(plan.get("End time", "").endswith("10:00:00.000023001 +0000 UTC"), "  times", plan)
+    check((app.get("service.name"), pg.get("service.name")) == ("shop", "base"), "  services", spans)
+    check(pg.get("Status code") == "Error" and app.get("Status code") == "Unset" and
+          pg.get("Status message") == "it \ufffd broke", "  status", pg)
+
+
+def test_recorded(collector):
+    """Stored traces of a server and a client, whole."""
+    for name in ("deadlock", "workers", "repeat", "failure"):
+        path = VECTORS + name + ".points"
+        with open(path, encoding="ascii") as file:
+            points = [json.loads(line) for line in file]
+        count = len({p["trace_id"] for p in points})
+        check(collector.post(export(path)) == 200, "  it is taken")
+        spans = collector.spans(points[0]["base_id"].replace("-", ""), count)
+        check(len({s["ID"] for s in spans}) == count == len(spans), "  all operations are spans",
+              f"{len(spans)} of {count}")
+
+
+def test_pieces(collector, folder):
+    """Services that change all the time, and more than one piece of the request."""
+    path = folder + "/large"
+    other = BASE.replace("11111111", "22222222")
+    with open(path, "w", encoding="ascii") as file:
+        for i in range(3000):
+            text = {"db": {"statement": "SELECT " + "x" * 300}}
+            for end in ("start", "stop"):
+                file.write(point("db-" + end, key(i), other, i, text if end == "start" else {},
+                                 f"s{i % 3 if i < 300 else 0}").replace(BASE, other) + "\n")
+    check(collector.post(export(path)) == 200, "  it is taken")
+    spans = collector.spans(other.replace("-", ""), 3000)
+    check(len({s["ID"] for s in spans}) == 3000, "  all operations are spans", len(spans))
+    check({s["service.name"] for s in spans} == {"s0", "s1", "s2"}, "  of their services")
+
+
+os.environ["OSPROFILER_DRIVER_PATH"] = BUILD + "/drivers"
+os.environ["LC_ALL"] = "C.UTF-8"
+directory = tempfile.mkdtemp(prefix="osprofiler-otlp.")
+receiver = Collector(directory)
+try:
+    test_mapping(receiver, directory)
+    test_recorded(receiver)
+    test_pieces(receiver, directory)
+finally:
+    receiver.end()
+    shutil.rmtree(directory)
+print(f"1..{tests}")
+sys.exit(failures > 0)
