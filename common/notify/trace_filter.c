@@ -5,17 +5,31 @@
  */
 #include "osprofiler/driver.h"
 
-#include <strings.h>
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+}
 
 /* Does text hold wanted, whatever the case of its letters in ASCII? */
 static bool
 contains(osp_str text, osp_str wanted)
 {
+	const char first = lower(wanted.ptr[0]);
 	size_t at;
 
 	for (at = 0; at + wanted.len <= text.len; at++)
-		if (strncasecmp(text.ptr + at, wanted.ptr, wanted.len) == 0)
+	{
+		size_t i = 1;
+
+		if (lower(text.ptr[at]) != first)
+			continue;
+		while (i < wanted.len &&
+			   lower(text.ptr[at + i]) == lower(wanted.ptr[i]))
+			i++;
+		if (i == wanted.len)
 			return true;
+	}
 	return false;
 }
 

@@ -198,6 +198,37 @@ usage_error(qr/--slow and --sort exclude each other/, 'trace', 'list', '--slow',
 	'time');
 usage_error(qr/--color takes always, never or auto, not 'red'/, 'trace', 'list', '--color=red');
 
+# Of many traces no more are in memory than are listed.
+SKIP:
+{
+	skip 'no sqlite3', 4 if system('which sqlite3 >/dev/null') != 0;
+	my $store = "sqlite:///$dir/many.db";
+	my $ring = "$dir/rings-many";
+
+	write_points("$dir/one", point('a-start', $one, $one, 'a', '01.000000'));
+	{
+		local $ENV{OSPROFILER_HMAC_KEYS} = 'k';
+		local $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+		system("$build/bin/osprofiler run --quiet --connection-string $store -- sqlite3 :memory: 'SELECT 1' >$dir/run.out 2>&1") == 0
+		  or die slurp("$dir/run.out");
+	}
+	system('sqlite3', "$dir/many.db",
+		'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) '
+		  . 'INSERT INTO trace SELECT 10 + i, randomblob(16), 1700000000000000 + i, i * 7919 % 300007, '
+		  . q{1, 0, 'svc', 'name', printf('SELECT %0100d', i) FROM n}) == 0
+	  or die 'sqlite3';
+	for my $how (['--sort', 'duration'], ['--slow=300000'], ['--min-duration', '300ms'])
+	{
+		my $out = qx(ulimit -v 80000; $build/bin/osprofiler trace list --json --limit 5 --connection-string $store @$how 2>&1);
+		my @durations = map { $_->{last} =~ /\.(\d+)/; $1 } @{ (eval { decode_json($out) } // {})->{traces} // [] };
+		is(scalar @durations, $how->[0] eq '--slow=300000' ? 0 : 5, "300,000 traces in little memory, @$how")
+		  or diag substr $out, 0, 300;
+	}
+	my $part = decode_json(run_ok('trace', 'list', '--json', '--limit', 3, '--sort', 'duration',
+			'--connection-string', $store));
+	is(join(' ', map { int $_->{operations} } @{ $part->{traces} }), '1 1 1', 'the longest of them');
+}
+
 # On a terminal no line is wider than it, and ids are as short as 'trace show' takes them.
 for my $width (40, 60, 66, 72, 80, 100, 120, 139, 140, 200, 250)
 {
