@@ -9,25 +9,25 @@
  */
 #include "page.h"
 
-#define EMBEDDED(name)        \
-	extern const char name[]; \
-	extern const uint32_t name##_size
-
-#define BYTES_OF(name) osp_str_n(name, name##_size)
-
-EMBEDDED(cli_page_head);
-EMBEDDED(cli_page_tail);
-EMBEDDED(cli_page_policy);
-EMBEDDED(cli_list_head);
-EMBEDDED(cli_list_tail);
-EMBEDDED(cli_list_policy);
+extern const char cli_page_head[];
+extern const char cli_page_tail[];
+extern const char cli_page_policy[];
+extern const char cli_list_head[];
+extern const char cli_list_tail[];
+extern const char cli_list_policy[];
+extern const uint32_t cli_page_head_size;
+extern const uint32_t cli_page_tail_size;
+extern const uint32_t cli_page_policy_size;
+extern const uint32_t cli_list_head_size;
+extern const uint32_t cli_list_tail_size;
+extern const uint32_t cli_list_policy_size;
 
 cli_page
 cli_trace_page(void)
 {
-	cli_page page = {BYTES_OF(cli_page_head),
-					 BYTES_OF(cli_page_tail),
-					 BYTES_OF(cli_page_policy)};
+	cli_page page = {osp_str_n(cli_page_head, cli_page_head_size),
+					 osp_str_n(cli_page_tail, cli_page_tail_size),
+					 osp_str_n(cli_page_policy, cli_page_policy_size)};
 
 	return page;
 }
@@ -35,9 +35,9 @@ cli_trace_page(void)
 cli_page
 cli_list_page(void)
 {
-	cli_page page = {BYTES_OF(cli_list_head),
-					 BYTES_OF(cli_list_tail),
-					 BYTES_OF(cli_list_policy)};
+	cli_page page = {osp_str_n(cli_list_head, cli_list_head_size),
+					 osp_str_n(cli_list_tail, cli_list_tail_size),
+					 osp_str_n(cli_list_policy, cli_list_policy_size)};
 
 	return page;
 }

@@ -11,6 +11,7 @@
 #include "shell_text.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -95,9 +96,10 @@ struct cli_server
 
 static libpq pq;
 static void *library; /* stays loaded; NULL: it is not yet */
+static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
 static osp_status
-load_libpq(osp_error *err)
+load_functions(osp_error *err)
 {
 	size_t i;
 
@@ -120,6 +122,18 @@ load_libpq(osp_error *err)
 		memcpy((char *) &pq + functions[i].offset, &function, sizeof(function));
 	}
 	return OSP_OK;
+}
+
+/* Several threads of `osprofiler web` may be the first to ask a server. */
+static osp_status
+load_libpq(osp_error *err)
+{
+	osp_status status;
+
+	(void) pthread_mutex_lock(&loading);
+	status = load_functions(err);
+	(void) pthread_mutex_unlock(&loading);
+	return status;
 }
 
 /* The server's words, of which only the first line is kept. */
