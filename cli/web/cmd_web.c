@@ -21,6 +21,8 @@ static const char help[] =
 	"                            trace is read from all\n"
 	"  --server CONNINFO         read also what this PostgreSQL server has of a trace,\n"
 	"                            as psql takes it; may be given more than once\n"
+	"  --run-directory D         ask also the processes of this run directory what still\n"
+	"                            runs; may be given more than once\n"
 	"  -h, --help                this text\n";
 
 enum
@@ -32,6 +34,7 @@ static const struct option longs[] = {
 	CLI_COLLECTOR_OPTIONS,
 	{"listen", required_argument, NULL, OPT_LISTEN},
 	{"server", required_argument, NULL, CLI_OPT_SERVER},
+	{"run-directory", required_argument, NULL, CLI_OPT_RUN_DIRECTORY},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
