@@ -11,8 +11,8 @@
 #include "shell_text.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <limits.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
