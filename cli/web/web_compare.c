@@ -52,7 +52,7 @@ web_answer_compare(const web_request *request, web_answer *answer)
 	osp_report *after = NULL;
 	web_reader reader;
 
-	if (web_reader_begin(&reader, request->site) &&
+	if (web_reader_begin(&reader, request) &&
 		web_reader_load(&reader, request, "a", &before, &status) &&
 		web_reader_load(&reader, request, "b", &after, &status))
 		answer_both(answer, before, after, osp_buf_str(&reader.messages));

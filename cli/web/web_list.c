@@ -160,7 +160,7 @@ web_answer_list(const web_request *request, web_answer *answer)
 	cli_list_query query;
 	web_reader reader;
 
-	if (web_reader_begin(&reader, request->site))
+	if (web_reader_begin(&reader, request))
 		status = read_query(request, &query)
 					 ? answer_query(answer, &reader.source.collector, &query)
 					 : MHD_HTTP_BAD_REQUEST;

@@ -9,7 +9,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#include "record/clock.h"
 
 #define READERS_MAX 4
 #define TURN_S      30
@@ -17,18 +20,46 @@
 /* A collector that goes on sending for so long is given up. */
 #define DEADLINE_MS 120000
 
+/* How often a connection is looked at. */
+#define LOOK_NS (50 * INT64_C(1000000))
+
 #define MESSAGES_MAX ((size_t) 64 * 1024)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
 static unsigned readers;
-static volatile bool stopped;
+static bool stopped;
+
+/* Of the request that this thread answers: its connection, and when that is looked at
+ * again. */
+static __thread int client;
+static __thread int64_t look_ns;
 
 static bool
-is_stopped(void *ctx)
+is_stopped(void)
+{
+	return __atomic_load_n(&stopped, __ATOMIC_RELAXED);
+}
+
+/* Has the browser closed the connection? */
+static bool
+is_gone(void)
+{
+	int64_t now = osp_mono_now();
+	char byte;
+
+	if (now < look_ns)
+		return false;
+	look_ns = now + LOOK_NS;
+	return recv(client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* For drivers, which ask often. */
+static bool
+is_interrupted(void *ctx)
 {
 	(void) ctx;
-	return stopped;
+	return is_stopped() || is_gone();
 }
 
 /* Waits for a turn; false: it took too long. */
@@ -42,19 +73,23 @@ take_turn(void)
 	(void) clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += TURN_S;
 	(void) pthread_mutex_lock(&lock);
-	while (readers == READERS_MAX && rc != ETIMEDOUT && !stopped)
+	while (readers == READERS_MAX && rc != ETIMEDOUT && !is_stopped())
 		rc = pthread_cond_timedwait(&left, &lock, &end);
-	taken = readers < READERS_MAX && !stopped;
+	taken = readers < READERS_MAX && !is_stopped();
 	readers += taken;
 	(void) pthread_mutex_unlock(&lock);
 	return taken;
 }
 
 bool
-web_reader_begin(web_reader *reader, const web_site *site)
+web_reader_begin(web_reader *reader, const web_request *request)
 {
-	reader->source = site->source;
-	reader->source.collector.interrupted = is_stopped;
+	const union MHD_ConnectionInfo *info = web_mhd.get_connection_info(
+		request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	client = info != NULL ? info->connect_fd : -1;
+	reader->source = request->site->source;
+	reader->source.collector.interrupted = is_interrupted;
 	reader->source.collector.deadline_ms = DEADLINE_MS;
 	osp_buf_init(&reader->messages, &osp_allocator_default, MESSAGES_MAX);
 	cli_collect_messages(&reader->messages);
@@ -112,7 +147,7 @@ void
 web_readers_stop(void)
 {
 	(void) pthread_mutex_lock(&lock);
-	stopped = true;
+	__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
 	(void) pthread_cond_broadcast(&left);
 	(void) pthread_mutex_unlock(&lock);
 }

@@ -5,7 +5,8 @@
  *
  * Each request opens connections of its own: so several are served at once, and a
  * collector that was away, or was emptied, is seen as it is now. Only so many have their
- * turn at once.
+ * turn at once. A turn ends early if the browser goes: a search of millions of traces is
+ * given up with the next letter that is typed.
  */
 #ifndef OSPROFILER_CLI_WEB_READER_H
 #define OSPROFILER_CLI_WEB_READER_H
@@ -21,7 +22,8 @@ typedef struct web_reader
 
 /* False, with a message, if the others take too long. Ended by web_reader_end() in any
  * case. */
-bool web_reader_begin(web_reader *reader, const web_site *site) OSP_MUST_CHECK;
+bool web_reader_begin(web_reader *reader,
+					  const web_request *request) OSP_MUST_CHECK;
 void web_reader_end(web_reader *reader);
 
 /*

@@ -51,7 +51,7 @@ web_answer_trace(const web_request *request, web_answer *answer)
 	unsigned status = MHD_HTTP_SERVICE_UNAVAILABLE;
 	web_reader reader;
 
-	if (web_reader_begin(&reader, request->site) &&
+	if (web_reader_begin(&reader, request) &&
 		web_reader_load(&reader, request, "id", &report, &status))
 		answer_page(answer, report, osp_buf_str(&reader.messages));
 	else

@@ -111,14 +111,15 @@ sub ask
 	return ($status // 0, \%headers, slurp("$dir/body") // '');
 }
 
-# Sends bytes as they are; returns the answer.
+# Sends bytes as they are; returns the answer. More bytes may come unless this is the end:
+# who closes a half of the connection counts as gone.
 sub send_bytes
 {
-	my ($to, $bytes) = @_;
+	my ($to, $bytes, $more) = @_;
 	my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $to) or die;
 
 	$socket->syswrite($bytes);
-	shutdown $socket, 1;
+	shutdown $socket, 1 unless $more;
 	return join '', <$socket>;
 }
 
@@ -210,7 +211,7 @@ for my $method (qw(POST PUT DELETE PATCH OPTIONS TRACE PROPFIND))
 	is("$status $headers->{allow}", '405 GET, HEAD', "$method is not allowed");
 }
 is(status_of($server, $list, '--data-binary', '@' . "$build/bin/osprofiler"), 405, 'nothing is taken');
-like(send_bytes($port, "HEAD $list HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n"),
+like(send_bytes($port, "HEAD $list HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n", 1),
 	qr/^HTTP\S+ 200 .*Content-Length: [1-9]\d\d.*\r\n\r\n\z/s, 'HEAD has no body, but says how long it is');
 
 for my $host ('evil.example', "evil.example:$port", '127.0.0.1.evil.example', 'localhost.evil.example', '10.0.0.1', '', '[::2]',
@@ -353,6 +354,13 @@ enter($server);
 my $waiting = fork // die;
 if ($waiting == 0) { $dir = "$dir/waiting"; mkdir $dir; traces($server); POSIX::_exit(0) }
 my $conn = $silent->accept;
+my $hasty = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $server->{origin} =~ /(\d+)$/) or die;
+$hasty->syswrite("GET $server->{path}traces HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n");
+my $given_up = $silent->accept;
+close $hasty;
+my $gone_at = time;
+1 while $given_up->sysread(my $rest, 1000);
+cmp_ok(time - $gone_at, '<', 5, 'what a browser no longer waits for is given up');
 is(status_of($server, $server->{path}), 200, 'the page comes while a collector is silent');
 my $asked = time;
 is(stop($server), 0, 'SIGTERM while a collector is silent');
@@ -445,7 +453,8 @@ write_file("$dir/lib/" . ($library // 'none'), '');
 # --- the slow client ------------------------------------------------------------------
 
 my $open = 1;
-while ($open && time - $drip_began < 16)
+my $loop_began = time;
+while ($open && time - $loop_began < 16)
 {
 	local $SIG{PIPE} = 'IGNORE';
 	$drip->syswrite('X');
