@@ -39,6 +39,20 @@ enum
 
 typedef struct osp_sqlite_conn osp_sqlite_conn;
 
+/* Waits of one kind: how often, and how long in all. */
+typedef struct osp_sqlite_wait
+{
+	uint64_t count;
+	int64_t ns;
+} osp_sqlite_wait;
+
+/* What a statement waited for (statement_waits.h). */
+typedef struct osp_sqlite_waits
+{
+	osp_sqlite_wait busy;  /* calls of the program's busy handler */
+	osp_sqlite_wait syncs; /* of files, until they are on the disk */
+} osp_sqlite_waits;
+
 /* An open statement: its start is recorded, its stop is not. */
 typedef struct osp_sqlite_stmt
 {
@@ -62,6 +76,7 @@ typedef struct osp_sqlite_stmt
 	bool values;  /* of parameters: it has some, or runs in one that has */
 	int status[OSP_SQLITE_STATUS_COUNT]; /* of sqlite3_stmt_status, at start */
 	uint64_t rows;
+	osp_sqlite_waits waits;
 
 	osp__point trigger; /* the trigger that runs */
 	uint64_t trigger_steps;
@@ -96,6 +111,8 @@ struct osp_sqlite_conn
 	osp_sqlite_stmt *open;
 	osp_sqlite_options options;
 	osp_sqlite_app_trace app;
+	int (*busy_fn)(void *, int); /* the program's busy handler */
+	void *busy_ctx;
 	osp_context context;
 	size_t name_len;
 	char name[256]; /* encoded attribute: the database file */

@@ -77,6 +77,7 @@ static const function_entry wrapped[] = {
 	REAL(profile),      REAL(open),           REAL(open_v2),
 	REAL(open16),       REAL(config),         REAL(initialize),
 	REAL(shutdown),     REAL(auto_extension), REAL(reset_auto_extension),
+	REAL(busy_handler), REAL(wal_checkpoint_v2),
 };
 
 #define API(name)                                              \

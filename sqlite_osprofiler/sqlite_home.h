@@ -42,6 +42,8 @@ typedef struct osp_sqlite_real
 	void *(*trace)(sqlite3 *, void (*)(void *, const char *), void *);
 	void *(*profile)(sqlite3 *, void (*)(void *, const char *, sqlite3_uint64),
 					 void *);
+	int (*busy_handler)(sqlite3 *, int (*)(void *, int), void *);
+	int (*wal_checkpoint_v2)(sqlite3 *, const char *, int, int *, int *);
 
 	/* of the preload library only */
 	int (*open)(const char *, sqlite3 **);

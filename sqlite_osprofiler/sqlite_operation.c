@@ -15,12 +15,13 @@
 #include "fast.h"
 #include "osprofiler/profiler.h"
 #include "statement_kind.h"
+#include "statement_waits.h"
 
 #define TRIGGER_NAME OSP_STR("sqlite.trigger")
 
 /* Room for what a record holds beside texts. */
 #define START_EXTRA 64
-#define STOP_EXTRA  320
+#define STOP_EXTRA  448
 #define MESSAGE_MAX 1024
 
 /* An end of an object takes two bytes. */
@@ -387,9 +388,20 @@ message_of(const osp__point *point, bool values,
 			   MESSAGE_MAX);
 }
 
+/* The call that prepares a statement succeeded: it did not execute it. */
+static void
+put_not_executed(osp_writer *w)
+{
+	osp_put_object(w, OSP_STR("db"));
+	osp_put_str(w, OSP_STR("outcome"), OSP_STR("not executed"));
+	osp_put_end(w);
+}
+
+/* waits: NULL where there were none. */
 static void
 write_stop(const osp__point *point, bool values, uint64_t rows,
-		   const osp_sqlite_result *result, int64_t now)
+		   const osp_sqlite_result *result, const osp_sqlite_waits *waits,
+		   int64_t now)
 {
 	char space[MESSAGE_MAX];
 	osp_str message = OSP_STR("");
@@ -410,6 +422,10 @@ write_stop(const osp__point *point, bool values, uint64_t rows,
 		osp_put_i64(&w, OSP_STR("changes"), result->changes);
 	if (result->has_status)
 		put_status(&w, result->status);
+	if (waits != NULL)
+		osp_sqlite__put_waits(&w, waits);
+	if (result->in_prepare && result->rc == SQLITE_OK)
+		put_not_executed(&w);
 	put_outcome(&w, result, message);
 	osp__hook_commit(&w);
 }
@@ -544,22 +560,27 @@ osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 	now = osp__hook_now();
 	if (OSP_UNLIKELY(st->trigger_open))
 		stop_trigger(st, now, true);
-	write_stop(&st->point, st->values, st->rows, result, now);
+	write_stop(&st->point, st->values, st->rows, result, &st->waits, now);
 }
 
 void
-osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
-						   int64_t start_ns, int rc, const char *message)
+osp_sqlite__preparation(osp_sqlite_conn *conn,
+						const osp_sqlite_preparation *done)
 {
 	osp_sqlite_result result = {
-		.rc = rc, .message = message, .in_prepare = true};
+		.rc = done->rc, .message = done->message, .in_prepare = true};
 	osp__point point;
 
-	if (!open_point(conn, text, &point))
+	if (!open_point(conn, done->text, &point))
 		return;
-	point.start_ns = start_ns;
-	if (record_start(conn, &point, NULL, text, true))
-		write_stop(&point, is_within_values(), 0, &result, osp__hook_now());
+	point.start_ns = done->start_ns;
+	if (record_start(conn, &point, NULL, done->text, done->rc != SQLITE_OK))
+		write_stop(&point,
+				   is_within_values(),
+				   0,
+				   &result,
+				   &done->waits,
+				   osp__hook_now());
 }
 
 void

@@ -81,6 +81,7 @@ osp_sqlite__stmt_set(osp_sqlite_stmt *st, osp_sqlite_conn *conn,
 	st->first_step = false;
 	st->trigger_open = false;
 	st->rows = 0;
+	memset(&st->waits, 0, sizeof(st->waits));
 	st->statistics = conn->options.statistics;
 	if (st->statistics)
 		osp_sqlite__read_status(stmt, st->status);
@@ -144,9 +145,19 @@ osp_sqlite__look(const osp_sqlite_stmt *st, osp_sqlite_result *result)
 /* Records the stop, and before it those of points that are open below it. */
 void osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result);
 
-/* A statement that could not even be prepared: both records. */
-void osp_sqlite__failed_prepare(osp_sqlite_conn *conn, osp_str text,
-								int64_t start_ns, int rc, const char *message);
+/* A call that prepares a statement, and is a point of its own. */
+typedef struct osp_sqlite_preparation
+{
+	osp_str text;
+	int64_t start_ns;
+	int rc;
+	const char *message; /* of an error */
+	osp_sqlite_waits waits;
+} osp_sqlite_preparation;
+
+/* It failed, or waited for a lock: both records. */
+void osp_sqlite__preparation(osp_sqlite_conn *conn,
+							 const osp_sqlite_preparation *done);
 
 /* A statement that ended before anybody saw it start: both records. */
 void osp_sqlite__late(osp_sqlite_conn *conn, sqlite3_stmt *stmt,

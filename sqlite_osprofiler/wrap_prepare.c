@@ -2,13 +2,15 @@
  *
  * wrap_prepare.c
  *	  sqlite3_prepare and its kin: statements that cannot be prepared are points
- *	  too, and contexts in comments are first seen here.
+ *	  too, so is waiting for a lock meanwhile, and contexts in comments are first
+ *	  seen here.
  */
 #include "wrap_prepare.h"
 
 #include "sqlite_home.h"
 #include "sqlite_operation.h"
 #include "statement_kind.h"
+#include "statement_waits.h"
 #include "wrappers.h"
 
 __thread unsigned osp_sqlite__preparing = 0;
@@ -20,14 +22,6 @@ typedef struct source
 	int len; /* negative: up to the NUL */
 	bool utf8;
 } source;
-
-/* When it began; 0: nobody wants to know. */
-static int64_t
-begin(void)
-{
-	osp_sqlite__preparing++;
-	return osp__hook_tracing() ? osp__hook_now() : 0;
-}
 
 static osp_str
 utf8_of(const source *from)
@@ -56,38 +50,66 @@ ascii_of_utf16(const source *from, char *out, size_t size)
 	return osp_str_n(out, len);
 }
 
+/* What a call has measured. */
+typedef struct preparing
+{
+	int64_t start_ns; /* 0: nobody wants to know */
+	osp_sqlite_waits waits;
+	osp_sqlite_waits *outer; /* who collected them before */
+} preparing;
+
 static void
-record_failure(sqlite3 *db, const source *from, int64_t start_ns, int rc)
+begin(preparing *now)
+{
+	osp_sqlite__preparing++;
+	now->start_ns = osp__hook_tracing() ? osp__hook_now() : 0;
+	if (now->start_ns != 0)
+		now->outer = osp_sqlite__collect_begin(&now->waits);
+}
+
+/* A call that failed, or that waited for a lock to read the schema. */
+static void
+record(sqlite3 *db, const source *from, const preparing *now, int rc)
 {
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
+	osp_sqlite_preparation done = {.start_ns = now->start_ns,
+								   .waits = now->waits};
 	char ascii[512];
-	char *message;
-	int extended;
+	char *message = NULL;
 
 	if (conn == NULL || !conn->enabled || !conn->wrapped ||
 		(osp__depth.sqlite > 0 && !conn->options.nested))
 		return;
-	sqlite3_mutex_enter(sqlite3_db_mutex(db));
-	extended = sqlite3_extended_errcode(db);
-	message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
-	sqlite3_mutex_leave(sqlite3_db_mutex(db));
-	osp_sqlite__failed_prepare(
-		conn,
-		from->utf8 ? utf8_of(from) : ascii_of_utf16(from, ascii, sizeof(ascii)),
-		start_ns,
-		(extended & 0xff) == (rc & 0xff) ? extended : rc,
-		message);
+	if (rc != SQLITE_OK)
+	{
+		int extended;
+
+		sqlite3_mutex_enter(sqlite3_db_mutex(db));
+		extended = sqlite3_extended_errcode(db);
+		message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+		sqlite3_mutex_leave(sqlite3_db_mutex(db));
+		done.rc = (extended & 0xff) == (rc & 0xff) ? extended : rc;
+	}
+	done.text =
+		from->utf8 ? utf8_of(from) : ascii_of_utf16(from, ascii, sizeof(ascii));
+	done.message = message;
+	osp_sqlite__preparation(conn, &done);
 	sqlite3_free(message);
 }
 
 static int
-end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
+end(sqlite3 *db, const source *from, const preparing *now, int rc)
 {
 	bool inner = --osp_sqlite__preparing > 0;
 	osp_sqlite_conn *conn;
 
-	if (OSP_UNLIKELY(rc != SQLITE_OK) && start_ns != 0 && !inner)
-		record_failure(db, from, start_ns, rc);
+	if (now->start_ns != 0)
+	{
+		osp_sqlite__collect_end(now->outer);
+		if (OSP_UNLIKELY(rc != SQLITE_OK || now->waits.busy.count > 0) &&
+			!inner)
+			record(db, from, now, rc);
+	}
 
 	/* A handle may have come to lie where another one was. */
 	conn = osp_sqlite__conn_find(db);
@@ -114,14 +136,14 @@ end(sqlite3 *db, const source *from, int64_t start_ns, int rc)
 	{                                                                    \
 		const osp_sqlite_real *real = OSP_SQLITE_REAL();                 \
 		source from = {sql, len, utf8};                                  \
-		int64_t start_ns;                                                \
+		preparing now;                                                   \
                                                                          \
 		if (OSP_UNLIKELY(real != &osp_sqlite__home))                     \
 			return real->name(db, sql, len, flags_argument stmt, tail);  \
-		start_ns = begin();                                              \
+		begin(&now);                                                     \
 		return end(db,                                                   \
 				   &from,                                                \
-				   start_ns,                                             \
+				   &now,                                                 \
 				   real->name(db, sql, len, flags_argument stmt, tail)); \
 	}                                                                    \
 	OSP_SQLITE_EXPORT(name)

@@ -50,5 +50,8 @@ void *osp_sqlite__trace(sqlite3 *db, void (*fn)(void *, const char *),
 void *osp_sqlite__profile(sqlite3 *db,
 						  void (*fn)(void *, const char *, sqlite3_uint64),
 						  void *ctx);
+int osp_sqlite__busy_handler(sqlite3 *db, int (*fn)(void *, int), void *ctx);
+int osp_sqlite__wal_checkpoint_v2(sqlite3 *db, const char *name, int mode,
+								  int *pages, int *moved);
 
 #endif /* OSP_SQLITE_WRAPPERS_H */

@@ -17,6 +17,7 @@ static const char *const detail_paths[][2] = {
 	{"db", "statement"},
 	{"function", "name"},
 	{"trigger", "name"},
+	{"checkpoint", "mode"},
 	{"node", "name"},
 	{"worker", "name"},
 	{"lock", "name"},
@@ -208,7 +209,7 @@ describe_stop(yyjson_val *info, osp__description *what)
 	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
 		what->truncated = 0;
 	what->untimed = node != NULL && member(node, "total_ms") == NULL;
-	osp__remark_stop(member(info, "db"), what);
+	osp__remark_stop(info, what);
 	describe_rows(info, what);
 	describe_outcome(info, what);
 	describe_bound(info, what);

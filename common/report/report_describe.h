@@ -61,8 +61,8 @@ osp_status osp__report_describe(osp_report *report, const osp__node *node,
 /* Notes what of the start's db osp__remark_stop() needs. (report_remark.c) */
 void osp__remark_start(yyjson_val *db, osp__description *what);
 
-/* Makes the remark from the stop's db. */
-void osp__remark_stop(yyjson_val *db, osp__description *what);
+/* Makes the remark from the stop's info. */
+void osp__remark_stop(yyjson_val *info, osp__description *what);
 
 /* ---- values (report_value.c) ---- */
 

@@ -114,6 +114,24 @@ remark_statement(yyjson_val *db, osp__description *what)
 			number(yyjson_obj_get(db, "wal"), "fpi"));
 }
 
+/* The stops of SQLite's operations have their figures in the info itself. */
+static void
+remark_sqlite(yyjson_val *info, osp__description *what)
+{
+	yyjson_val *checkpoint = yyjson_obj_get(info, "checkpoint");
+
+	if (checkpoint != NULL)
+		add(what,
+			"%.0f of %.0f pages moved",
+			number(checkpoint, "moved"),
+			number(checkpoint, "pages"));
+	add_time(
+		what, "waiting for a lock", number(yyjson_obj_get(info, "busy"), "ms"));
+	add_time(what,
+			 "waiting for the disk",
+			 number(yyjson_obj_get(info, "syncs"), "ms"));
+}
+
 void
 osp__remark_start(yyjson_val *db, osp__description *what)
 {
@@ -124,12 +142,14 @@ osp__remark_start(yyjson_val *db, osp__description *what)
 }
 
 void
-osp__remark_stop(yyjson_val *db, osp__description *what)
+osp__remark_stop(yyjson_val *info, osp__description *what)
 {
+	yyjson_val *db = yyjson_obj_get(info, "db");
 	yyjson_val *node = yyjson_obj_get(db, "node");
 
 	if (node != NULL)
 		remark_node(node, what);
-	else
+	else if (db != NULL)
 		remark_statement(db, what);
+	remark_sqlite(info, what);
 }

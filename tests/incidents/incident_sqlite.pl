@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Incident;
+use IPC::Run ();
 use Test::More;
 
 my $node = start_server('sqlite');
@@ -52,6 +53,59 @@ END
 $found = found($node, client_traced($node, '/usr/bin/python3', $program),
 	'SQLite busy', 'sqlite_busy', 0.7);
 is($found->{count}, 3, 'SQLite busy: the attempts');
+
+# The same with a busy timeout: nothing fails, the statement waits.
+OspTest::write_file($program, <<"END", 0644);
+import sqlite3
+import threading
+import time
+
+other = sqlite3.connect('$file', isolation_level=None, check_same_thread=False)
+other.execute('BEGIN IMMEDIATE')
+threading.Timer(0.6, other.rollback).start()
+mine = sqlite3.connect('$file', timeout=10, isolation_level=None)
+mine.execute('UPDATE item SET note = ? WHERE id = 1', ('y',))
+END
+$found = found($node, client_traced($node, '/usr/bin/python3', $program),
+	'SQLite busy timeout', 'sqlite_busy', 0.7);
+like($found->{cause}, qr/: 1 statement waited [56]\d\d ms for it\.$/, 'SQLite busy timeout: the sentence');
+
+# A commit that has the WAL written back: another program has let it grow.
+my $filler = IPC::Run::start(
+	[
+		'/usr/bin/python3', '-c', <<"END" ], '<pipe', \*FILLER, '>pipe', \*FILLED);
+import sqlite3
+import sys
+
+db = sqlite3.connect('$file.wal', isolation_level=None)
+db.execute('PRAGMA journal_mode = WAL')
+db.execute('PRAGMA wal_autocheckpoint = 0')
+db.execute('CREATE TABLE note(text)')
+db.execute('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)'
+    'INSERT INTO note SELECT randomblob(4000) FROM n')
+print('filled', flush=True)
+sys.stdin.read()
+END
+is(scalar <FILLED>, "filled\n", 'SQLite checkpoint: the WAL is long');
+$found = found($node,
+	client_traced($node, 'sqlite3', "$file.wal", "INSERT INTO note VALUES ('small');"),
+	'SQLite checkpoint', 'sqlite_checkpoint', 0.5);
+ok($found->{figures}{moved} >= 20000, 'SQLite checkpoint: the pages');
+close FILLER;
+$filler->finish;
+
+# Each statement is a transaction of its own, which the disk must have.
+my $base = client_traced($node, 'sqlite3', $file,
+	join ' ', map { "INSERT INTO item (owner) VALUES ($_);" } 1 .. 40);
+Incident::save($node, $base, 'SQLite syncs');
+SKIP:
+{
+	my ($sync) = grep { $_->{rule} eq 'sqlite_sync' } @{ why($node, $base)->{findings} };
+
+	skip 'the disk is too fast here', 2 if !$sync;
+	is($sync->{count}, 40, 'SQLite syncs: the statements');
+	like($sync->{next_step}, qr/one transaction/, 'SQLite syncs: what to do');
+}
 
 # N+1.
 found($node,

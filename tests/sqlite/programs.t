@@ -110,6 +110,34 @@ sqlite  SELECT a FROM t  1 row
 sqlite  SELECT 7  1 row
 END
 
+# --- Python, with a file -----------------------------------------------------
+
+# How long it waited for the disk, in the transaction's end; the file is the same.
+sync_program='
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=0.05, isolation_level=None)
+db.execute("CREATE TABLE t(a)")
+db.execute("INSERT INTO t VALUES (1)")
+db.execute("PRAGMA synchronous = OFF")
+db.execute("INSERT INTO t VALUES (2)")
+print(db.execute("PRAGMA busy_timeout").fetchone())
+other = sqlite3.connect(sys.argv[1], isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+try:
+    db.execute("INSERT INTO t VALUES (3)")
+except sqlite3.OperationalError as e:
+    print(e)'
+bare=$(/usr/bin/python3 -c "$sync_program" "$WORK/bare.db" 2>&1)
+traced=$(preloaded /usr/bin/python3 -c "$sync_program" "$WORK/traced.db" 2>&1)
+is "$traced" "$bare" "python, a file: the same, its busy timeout included"
+cmp -s "$WORK/bare.db" "$WORK/traced.db"
+ok $? "python, a file: byte for byte"
+whole_trace "python, a file: the trace is whole"
+is "$(grep -c '"syncs": {"count": ' "$POINTS")" 2 \
+	"python, a file: statements that write are synced, and not with synchronous = OFF"
+is "$(grep -c '"busy": {"count": ' "$POINTS")" 1 \
+	"python, a file: a statement that waited for the lock says so"
+
 # --- Perl --------------------------------------------------------------------
 
 # shellcheck disable=SC2016

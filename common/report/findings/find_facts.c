@@ -90,6 +90,11 @@ static const place sqlite_places[] = {
 	{"stats", "fullscan_steps", OSP__FULLSCAN_STEPS},
 	{"stats", "autoindex_rows", OSP__AUTOINDEX_ROWS},
 	{"stats", "vm_steps", OSP__VM_STEPS},
+	{"busy", "ms", OSP__WAIT_BUSY},
+	{"syncs", "ms", OSP__WAIT_SYNC},
+	{"syncs", "count", OSP__SYNCS},
+	{"checkpoint", "pages", OSP__PAGES},
+	{"checkpoint", "moved", OSP__PAGES_MOVED},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
@@ -253,6 +258,7 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 			read_places(f, op, db, call_places);
 			break;
 		case OSP__OP_SQLITE:
+		case OSP__OP_CHECKPOINT:
 			read_places(f, op, db, sqlite_places);
 			break;
 		default:
@@ -368,8 +374,9 @@ osp__op_read(osp__findings *f, osp__op *op)
 			break;
 		db = member(osp__json_root(&f->report->reader), "info");
 
-		/* The stop of a statement in SQLite has its figures there. */
-		if (op->kind != OSP__OP_SQLITE || !point->stop)
+		/* The stops of SQLite's operations have their figures there. */
+		if ((op->kind != OSP__OP_SQLITE && op->kind != OSP__OP_CHECKPOINT) ||
+			!point->stop)
 			db = member(db, "db");
 		if (db == NULL)
 			continue;

@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_sqlite.c
- *	  Rules about SQLite: reading whole tables, and databases that are locked.
+ *	  Rules about SQLite: databases that are locked, checkpoints, waiting for the
+ *	  disk, and reading whole tables.
  */
 #include "report/findings/findings.h"
 
 #define STEPS_MIN  1000
 #define STEPS_EACH 10
 
+/* Sums of the rules about scans, about locks, checkpoints, and syncs. */
 enum
 {
 	SUM_STEPS,
 	SUM_ROWS
+};
+
+enum
+{
+	SUM_FAILED
+};
+
+enum
+{
+	SUM_PAGES,
+	SUM_MOVED
+};
+
+enum
+{
+	SUM_SYNCS
 };
 
 static bool
@@ -27,6 +45,23 @@ is_busy(const osp__op *op)
 						   memcmp(etype.ptr, locked.ptr, locked.len) == 0));
 }
 
+/* An attempt that failed, with the pause up to the next one. */
+static void
+claim_attempt(osp__findings *f, osp__op *op)
+{
+	osp__group *group = osp__group_of(f, 0);
+	const osp__op *attempt;
+
+	osp__claim_below(f, group, op);
+	if (group != NULL)
+		group->sums[SUM_FAILED]++;
+
+	/* A program that is told to come back later waits by itself. */
+	attempt = osp__next_attempt(f, op);
+	if (attempt != NULL)
+		osp__claim_until(f, group, op, attempt);
+}
+
 void
 osp__look_sqlite_busy(osp__findings *f)
 {
@@ -35,18 +70,12 @@ osp__look_sqlite_busy(osp__findings *f)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		const osp__op *attempt;
-		osp__group *group;
+		int64_t busy_ns = osp__op_fact(op, OSP__WAIT_BUSY);
 
-		if (op->kind != OSP__OP_SQLITE || !is_busy(op))
-			continue;
-		group = osp__group_of(f, 0);
-		osp__claim_below(f, group, op);
-
-		/* A program that is told to come back later waits by itself. */
-		attempt = osp__next_attempt(f, op);
-		if (attempt != NULL)
-			osp__claim_until(f, group, op, attempt);
+		if (op->kind == OSP__OP_SQLITE && is_busy(op))
+			claim_attempt(f, op);
+		else if (busy_ns > 0)
+			osp__claim_time(f, osp__group_of(f, 0), op, busy_ns);
 	}
 }
 
@@ -54,14 +83,29 @@ void
 osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
+	int64_t failed = group->sums[SUM_FAILED];
+	int64_t waited = (int64_t) group->count - failed;
 
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("The SQLite database was locked by another "
 							"connection: "));
-	osp__say_number(&finding->cause, (int64_t) group->count, "attempt");
-	osp_buf_add_str(&finding->cause, OSP_STR(" failed after "));
+	if (waited > 0)
+	{
+		osp__say_number(&finding->cause, waited, "statement");
+		osp_buf_add_str(&finding->cause, OSP_STR(" waited"));
+	}
+	if (waited > 0 && failed > 0)
+		osp_buf_add_str(&finding->cause, OSP_STR(", and "));
+	if (failed > 0)
+	{
+		osp__say_number(&finding->cause, failed, "attempt");
+		osp_buf_add_str(&finding->cause, OSP_STR(" failed"));
+	}
+	osp_buf_add_str(&finding->cause,
+					failed > 0 ? OSP_STR(" after ") : OSP_STR(" "));
 	osp__say_time(&finding->cause, group->ns);
-	osp_buf_add_str(&finding->cause, OSP_STR(" of waiting."));
+	osp_buf_add_str(&finding->cause,
+					failed > 0 ? OSP_STR(" of waiting.") : OSP_STR(" for it."));
 	osp__say_op(f, group->largest, &finding->evidence);
 	osp_buf_add_str(
 		&finding->step,
@@ -69,7 +113,103 @@ osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding)
 				"journal_mode = WAL readers and a writer do not block each "
 				"other; BEGIN IMMEDIATE keeps a reader from having to become "
 				"a writer."));
-	osp__add_figure(finding, "attempts", (double) group->count);
+	osp__add_figure(finding, "waits", (double) waited);
+	osp__add_figure(finding, "attempts", (double) failed);
+}
+
+void
+osp__look_sqlite_checkpoints(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+
+		if (op->kind != OSP__OP_CHECKPOINT)
+			continue;
+		group = osp__group_of(f, 0);
+		osp__claim_below(f, group, op);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_PAGES] += osp__op_fact(op, OSP__PAGES);
+		group->sums[SUM_MOVED] += osp__op_fact(op, OSP__PAGES_MOVED);
+	}
+}
+
+void
+osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	bool held_back = group->sums[SUM_MOVED] < group->sums[SUM_PAGES];
+
+	osp__say_number(&finding->cause, (int64_t) group->count, "checkpoint");
+	osp_buf_add_str(&finding->cause, OSP_STR(" of the WAL took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" to bring the database file up to date, with "));
+	osp__say_number(&finding->cause, group->sums[SUM_MOVED], "page");
+	osp_buf_add_str(&finding->cause, OSP_STR(", while the statement waited."));
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		held_back
+			? OSP_STR("Open transactions of readers kept pages in the WAL, so "
+					  "that each checkpoint begins with them again: end those "
+					  "transactions sooner.")
+			: OSP_STR("PRAGMA wal_autocheckpoint says after how many pages a "
+					  "commit does this. A thread that has its own connection "
+					  "can do it instead: PRAGMA wal_autocheckpoint = 0, and "
+					  "there PRAGMA wal_checkpoint(PASSIVE) now and then."));
+	osp__add_figure(finding, "checkpoints", (double) group->count);
+	osp__add_figure(finding, "pages", (double) group->sums[SUM_PAGES]);
+	osp__add_figure(finding, "moved", (double) group->sums[SUM_MOVED]);
+}
+
+void
+osp__look_sqlite_syncs(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t sync_ns = osp__op_fact(op, OSP__WAIT_SYNC);
+		osp__group *group;
+
+		if (op->kind != OSP__OP_SQLITE || sync_ns == 0)
+			continue;
+		group = osp__group_of(f, 0);
+		osp__claim_time(f, group, op, sync_ns);
+		if (group != NULL)
+			group->sums[SUM_SYNCS] += osp__op_fact(op, OSP__SYNCS);
+	}
+}
+
+void
+osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
+	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" for the disk, until what was written is safe ("));
+	osp__say_number(&finding->cause, group->sums[SUM_SYNCS], "sync");
+	osp_buf_add_str(&finding->cause, OSP_STR(")."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		group->count > 1
+			? OSP_STR("Put statements that belong together into one "
+					  "transaction: each commit waits for the disk.")
+			: OSP_STR("With PRAGMA journal_mode = WAL and synchronous = NORMAL "
+					  "only checkpoints wait for the disk; the last commits "
+					  "may be undone after a power failure."));
+	osp__add_figure(finding, "statements", (double) group->count);
+	osp__add_figure(finding, "syncs", (double) group->sums[SUM_SYNCS]);
 }
 
 static bool

@@ -44,6 +44,7 @@ static const struct
 	{"db.connect", OSP__OP_CONNECT},
 	{"sqlite", OSP__OP_SQLITE},
 	{"sqlite.trigger", OSP__OP_TRIGGER},
+	{"sqlite.checkpoint", OSP__OP_CHECKPOINT},
 };
 
 static osp__op_kind

@@ -44,7 +44,8 @@ typedef enum osp__op_kind
 	OSP__OP_TRIGGER,
 	OSP__OP_FUNCTION,
 	OSP__OP_WORKER,
-	OSP__OP_SQLITE
+	OSP__OP_SQLITE,
+	OSP__OP_CHECKPOINT
 } osp__op_kind;
 
 /* What points say of an operation in figures; 0: nothing. Times are in ns.
@@ -69,7 +70,9 @@ typedef enum osp__fact
 	OSP__WAIT_CLIENT_READ,
 	OSP__WAIT_CLIENT_WRITE,
 	OSP__WAIT_SLEEP,
-	OSP__WAIT_ANY, /* also those that no rule knows */
+	OSP__WAIT_BUSY, /* SQLite: for locks of other connections */
+	OSP__WAIT_SYNC, /* SQLite: for the disk */
+	OSP__WAIT_ANY,  /* also those that no rule knows */
 	OSP__CPU,
 	OSP__CPU_OF, /* the time in which it was measured */
 	OSP__CALLS_TOTAL,
@@ -98,6 +101,9 @@ typedef enum osp__fact
 	OSP__FULLSCAN_STEPS,
 	OSP__AUTOINDEX_ROWS,
 	OSP__VM_STEPS,
+	OSP__SYNCS,
+	OSP__PAGES, /* of a WAL */
+	OSP__PAGES_MOVED,
 	OSP__HOLDER_PID,
 	OSP__ROOT_PID, /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
@@ -450,6 +456,10 @@ void osp__look_application(osp__findings *f);
 void osp__tell_application(osp__findings *f, osp__finding *finding);
 void osp__look_sqlite_busy(osp__findings *f);
 void osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding);
+void osp__look_sqlite_checkpoints(osp__findings *f);
+void osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding);
+void osp__look_sqlite_syncs(osp__findings *f);
+void osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding);
 void osp__look_sqlite_scans(osp__findings *f);
 void osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding);
 

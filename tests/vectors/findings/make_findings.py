@@ -20,6 +20,8 @@ RECORDED = {
     "filter": "missing_index", "heap_fetches": "heap_fetches", "read": "reads",
     "sleep": "sleep", "client_wait": "slow_client", "jit": "JIT",
     "sqlite_busy": "SQLite_busy", "sqlite_scan": "SQLite_scan",
+    "sqlite_wait": "SQLite_busy_timeout", "sqlite_checkpoint": "SQLite_checkpoint",
+    "sqlite_sync": "SQLite_syncs", "sqlite_index": "SQLite_automatic_index",
     "failure": "retries", "trigger": "foreign_key_without_index",
     "repeat": "N_1_over_a_network", "planning": "planning",
     "workers": "missing_workers", "function": "function", "network": "network",
@@ -129,6 +131,16 @@ def near(rule, points):
             change(points, part + "_ms", 2)
     elif rule == "sqlite_busy":
         change(points, "etype", "SQLITE_CONSTRAINT")
+    elif rule in ("sqlite_wait", "sqlite_sync"):
+        for point in points:
+            for wait in ("busy", "syncs"):
+                if wait in point["info"]:
+                    point["info"][wait]["ms"] = 0.2
+    elif rule == "sqlite_checkpoint":
+        last_for(points, of_kind("sqlite.checkpoint"), 6)
+    elif rule == "sqlite_index":
+        change(points, "autoindex_rows", 900)
+        change(points, "fullscan_steps", 900)
     elif rule == "sqlite_scan":
         change(points, "rows", 200000)
     elif rule == "failure":

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_waits.c
+ *	  What statements wait for: locks of other connections, and checkpoints; and
+ *	  that the program's busy handler and timeout work as they do without us.
+ */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "tempdir.h"
+
+/* A second connection, which is not traced and has the lock. */
+static sqlite3 *other;
+static sqlite3 *in_memory;
+static char file[256];
+
+static void
+execute_other(const char *sql)
+{
+	assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int
+set_up_file(void **state)
+{
+	(void) set_up(state);
+	in_memory = db;
+	(void) snprintf(file, sizeof(file), "%s/waits.db", tempdir_make());
+	assert_int_equal(sqlite3_open(file, &other), SQLITE_OK);
+	execute_other("CREATE TABLE t(a)");
+	db = open_file(file);
+	return 0;
+}
+
+static int
+tear_down_file(void **state)
+{
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	db = in_memory;
+	tempdir_remove();
+	return tear_down(state);
+}
+
+/* The program's handler: what it was called with. */
+typedef struct calls
+{
+	int count;
+	int last;
+	int release_at; /* the other connection lets go */
+} calls;
+
+static int
+on_busy(void *ctx, int count)
+{
+	calls *seen = ctx;
+
+	seen->last = count;
+	seen->count++;
+	assert_int_equal(usleep(1000), 0);
+	if (seen->count == seen->release_at)
+		execute_other("COMMIT");
+	return 1;
+}
+
+static int
+give_up(void *ctx, int count)
+{
+	(void) count;
+	++*(int *) ctx;
+	return 0;
+}
+
+static void
+test_handler_of_the_program(void **state)
+{
+	calls seen = {0, -1, 3};
+
+	(void) state;
+	assert_int_equal(sqlite3_busy_handler(db, on_busy, &seen), SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_false(collect_has("\"busy\""));
+	execute_other("BEGIN IMMEDIATE");
+	execute("INSERT INTO t VALUES (2)", SQLITE_OK);
+	assert_int_equal(seen.count, 3);
+	assert_int_equal(seen.last, 2);
+	assert_true(collect_has("\"busy\": {\"count\": 3, \"ms\": "));
+	assert_true(collect_elapsed("statement", "INSERT INTO t VALUES (2)") >=
+				3 * 1000000);
+}
+
+/* One that gives up at once, and none at all. */
+static void
+test_handler_that_gives_up(void **state)
+{
+	int count = 0;
+
+	(void) state;
+	assert_int_equal(sqlite3_busy_handler(db, give_up, &count), SQLITE_OK);
+	execute_other("BEGIN IMMEDIATE");
+	execute("INSERT INTO t VALUES (1)", SQLITE_BUSY);
+	assert_int_equal(count, 1);
+	assert_true(collect_has("\"busy\": {\"count\": 1, \"ms\": "));
+	assert_int_equal(sqlite3_busy_handler(db, NULL, NULL), SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_BUSY);
+	assert_int_equal(count, 1);
+	execute_other("COMMIT");
+}
+
+/* SQLite's own handler comes by ours, and the timeout remains what it is. */
+static void
+test_timeout(void **state)
+{
+	sqlite3_stmt *stmt;
+
+	(void) state;
+	assert_int_equal(sqlite3_busy_timeout(db, 30), SQLITE_OK);
+	stmt = prepare("PRAGMA busy_timeout");
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(stmt, 0), 30);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	execute_other("BEGIN IMMEDIATE");
+	execute("INSERT INTO t VALUES (1)", SQLITE_BUSY);
+	assert_true(collect_has("\"busy\": {\"count\": "));
+	assert_true(collect_elapsed("statement", "INSERT INTO t VALUES (1)") >=
+				25 * 1000000);
+	execute("PRAGMA busy_timeout = 0", SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_BUSY);
+	execute_other("COMMIT");
+}
+
+/* Reading the schema, before there is anything to execute. */
+static void
+test_wait_while_preparing(void **state)
+{
+	calls seen = {0, -1, 2};
+
+	(void) state;
+	assert_int_equal(sqlite3_busy_handler(db, on_busy, &seen), SQLITE_OK);
+	execute_other("BEGIN EXCLUSIVE");
+	execute("SELECT a FROM t", SQLITE_OK);
+	assert_int_equal(seen.count, 2);
+	expect_tree("sqlite  SELECT a FROM t  (not executed)\n"
+				"sqlite  SELECT a FROM t  0 rows\n");
+	assert_true(collect_has("\"busy\": {\"count\": 2, \"ms\": "));
+}
+
+static const char fill[] =
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)"
+	"INSERT INTO t SELECT randomblob(4000) FROM n";
+
+/* The statement that made the WAL long enough pays for it. */
+static void
+test_automatic_checkpoint(void **state)
+{
+	(void) state;
+	execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF", SQLITE_OK);
+	execute(fill, SQLITE_OK);
+	assert_int_equal(collect_count("sqlite.checkpoint-stop"), 0);
+	execute("PRAGMA wal_autocheckpoint = 100", SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_int_equal(collect_count("sqlite.checkpoint-stop"), 1);
+	assert_non_null(strstr(collect_tree(),
+						   "sqlite  INSERT INTO t VALUES (1)\n"
+						   "`- sqlite.checkpoint  passive\n"));
+	assert_true(collect_has("\"checkpoint\": {\"pages\": "));
+}
+
+/* By the program's own call, whatever it asks for. */
+static void
+test_checkpoint_of_the_program(void **state)
+{
+	int pages = -7;
+	int moved = -7;
+
+	(void) state;
+	execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF", SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_int_equal(sqlite3_wal_checkpoint_v2(
+						 db, "main", SQLITE_CHECKPOINT_FULL, &pages, &moved),
+					 SQLITE_OK);
+	assert_true(pages > 0 && moved == pages);
+	assert_int_equal(sqlite3_wal_checkpoint(db, NULL), SQLITE_OK);
+	assert_non_null(strstr(collect_tree(),
+						   "sqlite.checkpoint  full\n"
+						   "sqlite.checkpoint  passive\n"));
+	assert_int_equal(sqlite3_wal_checkpoint_v2(
+						 db, "nosuch", SQLITE_CHECKPOINT_FULL, NULL, NULL),
+					 SQLITE_ERROR);
+	assert_string_equal(sqlite3_errmsg(db), "unknown database: nosuch");
+}
+
+/* A reader keeps the checkpoint from ending: the busy handler is asked. */
+static void
+test_checkpoint_that_waits(void **state)
+{
+	calls seen = {0, -1, 2};
+
+	(void) state;
+	execute("PRAGMA journal_mode = WAL", SQLITE_OK);
+	execute_other("BEGIN; SELECT * FROM t");
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_int_equal(sqlite3_busy_handler(db, on_busy, &seen), SQLITE_OK);
+	assert_int_equal(sqlite3_wal_checkpoint_v2(
+						 db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL),
+					 SQLITE_OK);
+	assert_int_equal(seen.count, 2);
+	assert_true(collect_has("\"busy\": {\"count\": 2, \"ms\": "));
+	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  restart\n"));
+}
+
+#define TEST_FILE(name) \
+	cmocka_unit_test_setup_teardown(name, set_up_file, tear_down_file)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_FILE(test_handler_of_the_program),
+		TEST_FILE(test_handler_that_gives_up),
+		TEST_FILE(test_timeout),
+		TEST_FILE(test_wait_while_preparing),
+		TEST_FILE(test_automatic_checkpoint),
+		TEST_FILE(test_checkpoint_of_the_program),
+		TEST_FILE(test_checkpoint_that_waits),
+	};
+	char run[128];
+	int failed;
+
+	(void) snprintf(run, sizeof(run), "/dev/shm/osprofiler-test-%d", getpid());
+	if (setenv("OSPROFILER_RUN_DIR", run, 1) != 0)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	tempdir_remove_this(run);
+	return failed;
+}
