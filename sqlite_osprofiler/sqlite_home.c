@@ -70,14 +70,29 @@ typedef struct function_entry
 	}
 
 static const function_entry wrapped[] = {
-	REAL(step),         REAL(reset),          REAL(finalize),
-	REAL(exec),         REAL(prepare),        REAL(prepare_v2),
-	REAL(prepare_v3),   REAL(prepare16),      REAL(prepare16_v2),
-	REAL(prepare16_v3), REAL(trace_v2),       REAL(trace),
-	REAL(profile),      REAL(open),           REAL(open_v2),
-	REAL(open16),       REAL(config),         REAL(initialize),
-	REAL(shutdown),     REAL(auto_extension), REAL(reset_auto_extension),
-	REAL(busy_handler), REAL(wal_checkpoint_v2),
+	REAL(step),
+	REAL(reset),
+	REAL(finalize),
+	REAL(exec),
+	REAL(prepare),
+	REAL(prepare_v2),
+	REAL(prepare_v3),
+	REAL(prepare16),
+	REAL(prepare16_v2),
+	REAL(prepare16_v3),
+	REAL(trace_v2),
+	REAL(trace),
+	REAL(profile),
+	REAL(open),
+	REAL(open_v2),
+	REAL(open16),
+	REAL(config),
+	REAL(initialize),
+	REAL(shutdown),
+	REAL(auto_extension),
+	REAL(reset_auto_extension),
+	REAL(busy_handler),
+	REAL(wal_checkpoint_v2),
 };
 
 #define API(name)                                              \
