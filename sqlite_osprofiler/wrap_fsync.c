@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wrap_sync.c
+ * wrap_fsync.c
  *	  fsync and fdatasync: how long a statement waits for the disk. Of the preload
  *	  library only, for a library must not stand in front of the C library.
  *
