@@ -304,8 +304,8 @@ END
 
 # --- the program of demo.sh, as the README shows its trace -----------------------
 
-# A drawn line without its times, bar and place, and without the text of a plan,
-# which has constants here because hide_params is off.
+# A drawn line without its times, bar and place, without the figures of the head, and
+# without the text of a plan, which has constants here because hide_params is off.
 sub bare
 {
 	my ($line) = @_;
@@ -313,6 +313,8 @@ sub bare
 	$line =~ s/^ *[0-9.]+ \w+ +\+[0-9.]+ \w+ +[\x{2501}\x{2578}\x{257a} ]+//;
 	$line =~ s/  \S*\@\S+(?=  |$)//;
 	$line =~ s/(pg\.plan  ).*/$1/;
+	$line =~ s/^(Time:).*/$1/;
+	$line =~ s/  \(self [0-9.]+ \w+\)$//;
 	return $line;
 }
 

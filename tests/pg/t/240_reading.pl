@@ -81,6 +81,21 @@ like($out, qr/is still running/, 'and to the check');
 	like($out, qr/is still running/, 'by the check, too');
 }
 
+# A server is followed as a collector is: this one has the trace, and the client's store
+# has nothing of it.
+{
+	my $whole = context();
+	my $server = 'host=' . $node->host . ' port=' . $node->port . ' dbname=postgres';
+
+	$node->safe_psql('postgres', "SELECT 'followed' " . comment($whole));
+	($out, my $err) = run_command([ $agent, 'trace', 'show', '--follow', '--wait', '1s',
+		'--connection-string', 'sqlite:///' . $node->basedir . '/empty.db', '--server', $server,
+		$whole->{base} ]);
+	like($out, qr/ pg  .*SELECT 'followed'  1 row\n\nTrace $whole->{base} .*\n(?:.*\n)*.* pg  .*SELECT 'followed'/,
+		'a trace of a server is followed');
+	like($err, qr/\A[^\n]*following trace '$whole->{base}' in [^\n]*\z/, 'with one message');
+}
+
 # Killed: nobody says how it ended, and nobody runs it.
 my $pid = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'");
