@@ -12,8 +12,14 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+
+
+# A collector that is away for as long as a busy machine needs to start it must not fill
+# the spool: what finds no room there is lost, and counted, as it should be.
+SPOOL_LIMIT = "4GB"
 
 
 class Failed(Exception):
@@ -84,6 +90,7 @@ class Redis(Process):
     """
 
     report_max = None
+    rate_max = sys.maxsize  # points a second of each producer
 
     def __init__(self, directory):
         self.port = free_port()
@@ -155,6 +162,7 @@ class ScriptServer:
     script = name = None
     options = []  # of the script's start
     report_max = None
+    rate_max = sys.maxsize  # points a second of each producer
 
     def __init__(self, directory):
         self.directory = os.path.join(directory, self.name)
@@ -198,6 +206,7 @@ class Rabbit(ScriptServer):
     script = "rabbit_server.sh"
     name = "rabbitmq-server"
     report_max = 3  # traces that are shown: each time the whole queue is read
+    rate_max = 500
 
     @property
     def uri(self):
@@ -268,7 +277,8 @@ class Agent(Process):
 
     def __init__(self, program, directory, run_directory, uri, drivers):
         super().__init__(
-            "agent", program + ["agent", "--run-directory", run_directory],
+            "agent", program + ["agent", "--run-directory", run_directory,
+                                "--spool-limit", SPOOL_LIMIT],
             os.path.join(directory, "agent.log"),
             {"OSPROFILER_CONNECTION_STRING": uri,
              "OSPROFILER_DRIVER_PATH": drivers})

@@ -80,7 +80,8 @@ def run(arguments, place):
     producers = [
         faultlib.Producer(
             os.path.join(arguments.build, "tests", "faults", "fault_producer"),
-            place.path, place.run_directory, arguments.rate)
+            place.path, place.run_directory,
+            min(arguments.rate, collector.rate_max))
         for _ in range(arguments.producers)]
     everything = [agent] + producers
     try:
