@@ -13,6 +13,8 @@
 #include "list/trace_table.h"
 #include "view/follow_wait.h"
 
+#include <unistd.h>
+
 static void
 write_table(const cli_list_options *options, const cli_listing *list,
 			const osp_draw_options *drawing, cli_out *out)

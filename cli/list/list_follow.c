@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_S INT64_C(1000000000)
 

@@ -289,7 +289,7 @@ osp_status
 osp__broker_take_waiting(osp_broker *broker, amqp_frame_t *frame,
 						 osp_error *err)
 {
-	const struct timeval no_time = {0, 0};
+	struct timeval no_time = {0, 0};
 	osp_status status;
 
 	do

@@ -8,6 +8,7 @@ more memory than the bounds below: what a report of that size takes (show, check
 a list takes (the others). Prints TAP, with the seconds and the peak of each command, and
 the points per second at which the collector was filled.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir,
                                 "faults"))
@@ -41,6 +43,12 @@ class Standin(faultlib.ScriptServer):
 class Elasticsearch(Standin):
     name = "elasticsearch"
     options = ["elastic_standin.py", "7.17.6"]
+
+    def wait_ready(self):
+        """The stand-in reads what it has stored when it is asked for the first time."""
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen("http://127.0.0.1:%d/osprofiler-notifications/_mapping"
+                                   % self.port, timeout=300).close()
 
 
 class Mongo(Standin):
@@ -183,6 +191,7 @@ class Tests:
             took = time.monotonic() - begin
             print("# %s: %d points stored, %d a second"
                   % (name, TRACES * 10 + POINTS, (TRACES * 10 + POINTS) / took))
+            server.wait_ready()
             self.read(name, server.uri)
             if name != "file":  # from which nothing can be removed
                 self.remove(name, server.uri)
