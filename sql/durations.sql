@@ -72,7 +72,7 @@ SELECT test_nested(0, 1);
 SET osprofiler.min_duration = 0;
 SELECT 'everything is recorded';
 SET osprofiler.min_duration = '100ms';
-SELECT test_nested(0.15, 3000);
+SELECT test_nested(0.15, 15000);
 RESET ALL;
 
 CALL test.wait_for_delivery();
@@ -82,7 +82,7 @@ FROM test.tree('durations') AS tree WHERE tree NOT LIKE '%pg: SELECT ''before''%
 SELECT stop.point->'info'->>'truncated' IS NOT NULL AS truncated,
 	(stop.point->'info'->>'truncated')::int + (SELECT count(*) FROM test.points('durations') p
 		WHERE p.point->'parent_id' = stop.point->'trace_id'
-		AND p.kind = 'start') >= 3000 AS counted
+		AND p.kind = 'start') >= 15000 AS counted
 FROM test.points('durations') stop
 WHERE kind = 'stop' AND point->'info' ? 'truncated';
 SELECT dropped FROM osprofiler.stat;
