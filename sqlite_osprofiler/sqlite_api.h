@@ -10,6 +10,10 @@
 
 #include <sqlite3ext.h>
 
+/* The version that brought sqlite3_changes64. It may be newer than the header that this
+ * is built with, or than the SQLite that it runs with. */
+#define OSP_SQLITE_CHANGES64 3037000
+
 extern const sqlite3_api_routines *sqlite3_api;
 
 #endif /* OSP_SQLITE_API_H */

@@ -134,7 +134,9 @@ static const function_entry called[] = {
 };
 
 /* Since SQLite 3.37; osp_sqlite__changes does without. */
+#if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
 static const function_entry called_if_there[] = {API(changes64)};
+#endif
 
 /* Answers for a function that a SQLite does not have. */
 static int
@@ -187,7 +189,9 @@ fill_real(void *handle, osp_sqlite_real *real)
 static bool
 fill_api(void *handle)
 {
+#if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
 	(void) fill_table(handle, called_if_there, 1, &home_api);
+#endif
 	return fill_table(
 			   handle, called, sizeof(called) / sizeof(called[0]), &home_api) ==
 		   0;

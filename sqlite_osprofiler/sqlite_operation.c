@@ -271,9 +271,11 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 int64_t
 osp_sqlite__changes(sqlite3 *db)
 {
-	if (sqlite3_libversion_number() < 3037000)
-		return sqlite3_changes(db);
-	return sqlite3_changes64(db);
+#if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
+	if (sqlite3_libversion_number() >= OSP_SQLITE_CHANGES64)
+		return sqlite3_changes64(db);
+#endif
+	return sqlite3_changes(db);
 }
 
 static void
