@@ -155,6 +155,21 @@ my ($patient_port) = $patient->{origin} =~ /:(\d+)$/;
 my $drip = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $patient_port, Blocking => 0) or die;
 $drip->syswrite("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n");
 
+# Clients that say nothing: 64 have a thread each, the others wait.
+my $crowded = start('--connection-string', $file);
+my ($crowded_port) = $crowded->{origin} =~ /:(\d+)$/;
+my @crowd = map { IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $crowded_port) or die } 1 .. 80;
+my $threads = 0;
+for (1 .. 50)
+{
+	($threads) = slurp("/proc/$crowded->{pid}/status") =~ /^Threads:\s+(\d+)$/m;
+	last if $threads > 64;
+	sleep 0.1;
+}
+sleep 0.2;
+($threads) = slurp("/proc/$crowded->{pid}/status") =~ /^Threads:\s+(\d+)$/m;
+is($threads, 64 + 2, 'so many connections have a thread');
+
 # --- token, cookie, headers -----------------------------------------------------
 
 my ($status, $headers, $body) = ask($server, '/');
@@ -464,5 +479,7 @@ while ($open && time - $loop_began < 16)
 }
 cmp_ok(time - $drip_began, '>', 8, 'a client has some time to ask');
 ok(!$open, 'one that sends a byte now and then does not stay');
+
+is(status_of($crowded, '/'), 403, 'nor do those that say nothing: others are served then');
 
 done_testing();
