@@ -224,7 +224,7 @@ remove_packages()
 		update-alternatives --display osprofiler | grep -q python3"
 	check "and purged" "pg_dropcluster --stop 15 main
 		apt-get clean
-		apt-get purge -y -q 'python3-osprofiler*' 'osprofiler-d*' 'libosprofiler*' 'postgresql-*-osprofiler'
+		apt-get purge -y -q \$(dpkg-query -W -f '\${Package}\n' '*osprofiler*')
 		rm -rf /packages /tmp/* /var/tmp/traces.db*"
 	check "which leaves nothing" "
 		left=\$(find / -xdev -iname '*osprofiler*' ! -path '/proc/*' ! -path '/var/lib/apt/*')
