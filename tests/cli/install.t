@@ -94,6 +94,15 @@ SKIP:
 	works('for SQLite alone', "$home/bin/osprofiler");
 }
 
+# The manual of the C functions has all that the header declares.
+{
+	my $manual = slurp("$home/share/man/man3/osprofiler.3") // '';
+	my @functions = slurp("$home/include/osprofiler/profiler.h") =~ /OSP_API \w+ (osp_[a-z]\w*)\(/g;
+
+	cmp_ok(scalar @functions, '>', 8, 'profiler.h declares functions');
+	is(join(' ', grep { $manual !~ /\b$_\(/ } @functions), '', 'osprofiler(3) has each of them');
+}
+
 # A C program starts without a further step, wherever the libraries are.
 SKIP:
 {
