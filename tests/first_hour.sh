@@ -80,6 +80,24 @@ add_checkout()
 	git archive HEAD | tar -x -C "$root$home/work"
 }
 
+# Debian's packages of this tree, built once.
+make_packages()
+{
+	[ -z "${PACKAGES:-}" ] || return 0
+	say "building the packages"
+	make_builder
+	build_packages "$work/packages"
+	end_chroot "$builder"
+	PACKAGES=$work/packages
+}
+
+# For who installs them.
+add_packages()
+{
+	mkdir "$root$home/work"
+	cp "$PACKAGES"/*.deb "$root$home/work/"
+}
+
 # It is reached by its socket, for the network is that of this machine.
 start_postgres()
 {
@@ -141,15 +159,9 @@ demote_anna()
 
 machine_dba()
 {
-	if [ -z "${PACKAGES:-}" ]; then
-		say "building the packages"
-		make_builder
-		build_packages "$work/packages"
-		end_chroot "$builder"
-	fi
+	make_packages
 	make_machine "$1" postgresql-15
-	mkdir "$root$home/work"
-	cp "${PACKAGES:-$work/packages}"/*.deb "$root$home/work/"
+	add_packages
 	add_shop NOSUPERUSER
 	cat >"$root$home/work/slow.sql" <<-'END'
 		SELECT count(*) FROM generate_series(1, 300000) a, generate_series(1, 3) b;
@@ -160,9 +172,10 @@ machine_dba()
 # Keystone, bootstrapped, in PostgreSQL, as its packages set it up; and Redis.
 machine_operator()
 {
+	make_packages
 	make_machine "$1" "postgresql-15,redis-server,keystone,python3-openstackclient,\
-python3-osprofiler,python3-redis,python3-psycopg2,python3-pip,python3-setuptools,python3-wheel,crudini"
-	add_checkout
+python3-osprofiler,python3-redis,python3-psycopg2,crudini,curl"
+	add_packages
 	start_postgres
 	in_chroot "$root" "set -e
 		runuser -u redis -- redis-server --daemonize yes --save '' --dir /tmp
@@ -172,12 +185,14 @@ python3-osprofiler,python3-redis,python3-psycopg2,python3-pip,python3-setuptools
 			'postgresql+psycopg2://keystone@/keystone?host=/var/run/postgresql'
 		sed -i '1i local keystone keystone trust' /etc/postgresql/15/main/pg_hba.conf
 		pg_ctlcluster 15 main reload
+		crudini --set /etc/keystone/keystone-uwsgi.ini uwsgi processes \$(nproc)
 		keystone-manage db_sync
 		keystone-manage fernet_setup --keystone-user keystone --keystone-group keystone
 		keystone-manage credential_setup --keystone-user keystone --keystone-group keystone
 		keystone-manage bootstrap --bootstrap-password admin \
 			--bootstrap-public-url http://localhost:5000/v3/ \
-			--bootstrap-region-id RegionOne" >"$work/keystone.log" 2>&1 ||
+			--bootstrap-region-id RegionOne
+		chown -R keystone: /var/log/keystone" >"$work/keystone.log" 2>&1 ||
 		{ tail -n 40 "$work/keystone.log"; return 1; }
 	cat >"$root$home/before" <<-'END'
 		export OS_USERNAME=admin OS_PASSWORD=admin OS_PROJECT_NAME=admin \

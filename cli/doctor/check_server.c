@@ -5,12 +5,13 @@
  */
 #include "doctor/doctor.h"
 
-/* A server whose settings name a library that is gone refuses every session. */
+/* A server whose settings name a library that is gone refuses every session. The
+ * second message is that of a server whose loader finds a directory of this name. */
 static bool
 lacks_library(const char *message)
 {
-	return strstr(message, "could not access file") != NULL &&
-		   strstr(message, "osprofiler") != NULL;
+	return strstr(message, "could not access file \"osprofiler") != NULL ||
+		   strstr(message, "could not load library \"osprofiler") != NULL;
 }
 
 /* A superuser may say at the start of a session what it preloads. */
