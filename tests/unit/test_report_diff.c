@@ -362,33 +362,108 @@ test_drawing(void **state)
 	osp_report_free(b);
 }
 
-/* Every row fits, where there is room at all; the narrowest keep their names. */
+/* Many small changes that are a large one together are drawn, as many as are read. */
+static void
+test_small_changes(void **state)
+{
+	osp_draw_options options = {.struct_size = sizeof(options)};
+	osp_report *reports[2];
+	const char *at;
+	int rows = 0;
+	osp_buf text;
+	int i;
+	int k;
+
+	(void) state;
+	for (i = 0; i < 2; i++)
+	{
+		reports[i] = osp_report_new(&osp_allocator_default);
+		assert_non_null(reports[i]);
+		for (k = 0; k < 400; k++)
+		{
+			char point[512];
+
+			(void) snprintf(
+				point,
+				sizeof(point),
+				"{\"name\": \"db-%s\", \"base_id\": \"b\", \"trace_id\": "
+				"\"%d\", \"parent_id\": \"b\", \"timestamp\": "
+				"\"2026-11-28T10:00:00.%06d\", \"info\": {\"db\": "
+				"{\"statement\": \"SELECT t%d\"}}, \"project\": null, "
+				"\"service\": null}",
+				k % 2 == 0 ? "start" : "stop",
+				k / 2,
+				k / 2 * 1000 + k % 2 * (i == 0 ? 500 : 900),
+				k / 2);
+			assert_int_equal(
+				osp_report_add(reports[i], osp_str_of(point), NULL), OSP_OK);
+		}
+	}
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_diff(reports[0], reports[1], &options, &text),
+					 OSP_OK);
+	for (at = text.ptr; (at = strstr(at, "db  SELECT")) != NULL; at++)
+		rows++;
+	assert_int_equal(rows, 19);
+	rows = 0;
+	options.all = true;
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_diff(reports[0], reports[1], &options, &text),
+					 OSP_OK);
+	for (at = text.ptr; (at = strstr(at, "db  SELECT")) != NULL; at++)
+		rows++;
+	assert_int_equal(rows, 200);
+	osp_buf_term(&text);
+	osp_report_free(reports[0]);
+	osp_report_free(reports[1]);
+}
+
+/* Columns up to the end of a line. */
+static size_t
+columns_of(const char *line)
+{
+	size_t columns = 0;
+
+	for (; *line != '\n' && *line != '\0'; line++)
+		columns += ((unsigned char) *line & 0xC0) != 0x80;
+	return columns;
+}
+
+/* No line is wider than the terminal. */
 static void
 test_widths(void **state)
 {
-	static const unsigned widths[] = {1, 40, 80, 99, 100, 250};
-	osp_report *a = read_trace("filter");
-	osp_report *b = read_trace("failure");
-	osp_draw_options options = {.struct_size = sizeof(options)};
+	static const char *const names[] = {"filter", "failure", "workers"};
+	osp_report *lossy = report_of(slow, COUNT(slow));
+	osp_draw_options options = {.struct_size = sizeof(options), .all = true};
+	unsigned width;
 	size_t i;
 
 	(void) state;
-	for (i = 0; i < COUNT(widths); i++)
+	for (i = 0; i < COUNT(names); i++)
 	{
-		osp_buf text;
-		const char *line;
+		osp_report *report = read_trace(names[i]);
 
-		options.width = widths[i];
-		osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
-		assert_int_equal(osp_report_diff(a, b, &options, &text), OSP_OK);
-		for (line = text.ptr; *line != '\0'; line += strcspn(line, "\n") + 1)
-			assert_true(widths[i] < 80 ||
-						strstr(line, "->") > strchr(line, '\n') ||
-						strcspn(line, "\n") <= widths[i]);
-		osp_buf_term(&text);
+		for (width = 40; width <= 250; width++)
+		{
+			osp_buf text;
+			const char *line;
+
+			options.width = width;
+			options.unicode = width % 2 == 0;
+			options.all = width % 3 != 0;
+			osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+			assert_int_equal(osp_report_diff(report, lossy, &options, &text),
+							 OSP_OK);
+			for (line = text.ptr; *line != '\0';
+				 line += strcspn(line, "\n") + 1)
+				if (columns_of(line) > width)
+					fail_msg("%u columns: %s", width, line);
+			osp_buf_term(&text);
+		}
+		osp_report_free(report);
 	}
-	osp_report_free(a);
-	osp_report_free(b);
+	osp_report_free(lossy);
 }
 
 /* Recorded traces against each other, and against none: the sums are right. */
@@ -463,6 +538,7 @@ main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_drawing),
+		cmocka_unit_test(test_small_changes),
 		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_recorded),
 		cmocka_unit_test(test_no_memory),

@@ -16,20 +16,30 @@
 #include "report/diff/diff.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "osprofiler/notification.h"
 #include "report/terminal_text.h"
 
-/* Rows that are drawn, unless all are asked for; and the smallest change. */
+/* Rows that are drawn, unless all are asked for; and the smallest change, as a share of
+ * the longer trace. */
 #define ROWS_MAX     20
-#define CHANGE_SHARE 0.01
+#define CHANGE_SHARE 0.001
 
-/* From so many columns on the totals have a place. */
+/* From so many columns on own times and counts have a place, and totals, and the time
+ * of a trace. */
+#define WIDTH_TIMES 80
 #define WIDTH_TOTAL 100
-#define TEXT_MIN    20
+#define WIDTH_BEGIN 130
 
+#define TEXT_MIN     16
 #define NAME_COLUMNS 40
+#define ID_NARROW    13
+
+/* Where operations begin on narrow lines, and what is said below them on all. */
+#define TEXT_INDENT  11
+#define BELOW_INDENT 4
 
 /* Columns of "plan in A: generic: ". */
 #define PLAN_LABEL 20
@@ -49,6 +59,7 @@ typedef struct writer
 	osp_draw_options options;
 	osp_buf *out;
 	size_t indent; /* of the column of operations */
+	size_t column; /* of the line so far, where that is needed */
 } writer;
 
 static void
@@ -73,9 +84,36 @@ arrow(const writer *w)
 }
 
 static bool
-has_totals(const writer *w)
+is_wide(const writer *w, unsigned columns)
 {
-	return w->options.width == 0 || w->options.width >= WIDTH_TOTAL;
+	return w->options.width == 0 || w->options.width >= columns;
+}
+
+/* Appends words of ours, on as many lines as they need; the first one begins at
+ * w->column, the others at indent. */
+static void
+put_words(writer *w, const char *text, size_t indent)
+{
+	while (*text != '\0')
+	{
+		size_t len = strcspn(text, " ");
+
+		if (w->column > indent && !is_wide(w, w->column + 1 + (unsigned) len))
+		{
+			osp_buf_addf(w->out, "\n%*s", (int) indent, "");
+			w->column = indent;
+		}
+		else if (w->column > indent)
+		{
+			osp_buf_add_char(w->out, ' ');
+			w->column++;
+		}
+		osp_buf_add(w->out, text, len);
+		w->column += len;
+		text += len + strspn(text + len, " ");
+	}
+	osp_buf_add_char(w->out, '\n');
+	w->column = 0;
 }
 
 /* A text from outside, on the rest of a line of which columns are used, but at
@@ -96,7 +134,33 @@ put_outside(writer *w, osp_str text, size_t used, size_t least, size_t most)
 	return osp__terminal_text(w->out, text, w->options.unicode, left);
 }
 
+/* A text from outside behind another one, if there is room for a part of it. */
+static void
+put_behind(writer *w, osp_str text, size_t used)
+{
+	if (text.len == 0 || !is_wide(w, (unsigned) (used + TEXT_MIN / 2)))
+		return;
+	osp_buf_addf(w->out, "  ");
+	(void) put_outside(w, text, used, 0, 0);
+}
+
 /* ---- the head ---- */
+
+/* A part of a trace's line, which goes on below if it is full. */
+static void
+put_part(writer *w, const char *color, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (!is_wide(w, (unsigned) (w->column + 2 + len)))
+	{
+		osp_buf_addf(w->out, "\n ");
+		w->column = 1;
+	}
+	osp_buf_addf(w->out, "  ");
+	put_colored(w, color, text);
+	w->column += 2 + len;
+}
 
 static void
 put_count(writer *w, const char *color, uint64_t count, const char *what,
@@ -108,12 +172,12 @@ put_count(writer *w, const char *color, uint64_t count, const char *what,
 		return;
 	(void) snprintf(text,
 					sizeof(text),
-					"  %" PRIu64 " %s%s%s",
+					"%" PRIu64 " %s%s%s",
 					count,
 					what,
 					count == 1 ? "" : "s",
 					more);
-	put_colored(w, color, text);
+	put_part(w, color, text);
 }
 
 static void
@@ -121,7 +185,7 @@ put_trace(writer *w, const char *label, const osp__diff_trace *trace)
 {
 	const osp_report *report = trace->report;
 	char time[OSP__DURATION_MAX];
-	char started[OSP_TIMESTAMP_LEN + 1];
+	char started[OSP_TIMESTAMP_LEN + sizeof(" UTC")];
 
 	put_colored(w, COLOR_BOLD, label);
 	osp_buf_addf(w->out, "  ");
@@ -129,21 +193,24 @@ put_trace(writer *w, const char *label, const osp__diff_trace *trace)
 	if (w->d->status == OSP_OK)
 		w->d->status = osp__report_decode(
 			trace->report, osp__report_inside(report->base_id), &w->d->scratch);
-	(void) put_outside(
-		w, osp_buf_str(&w->d->scratch), 0, NAME_COLUMNS, NAME_COLUMNS);
+	w->column = 3 + osp__terminal_text(w->out,
+									   osp_buf_str(&w->d->scratch),
+									   w->options.unicode,
+									   is_wide(w, WIDTH_TIMES) ? NAME_COLUMNS
+															   : ID_NARROW);
 	osp__duration_text(trace->findings.total_ns, time);
 	osp_buf_addf(w->out, "  %8s", time);
+	w->column += 2 + 8;
 	put_count(w, COLOR_DIM, trace->operations, "operation", "");
 	put_count(w, COLOR_WARN, trace->failed, "error", "");
 	put_count(w, COLOR_WARN, trace->unfinished, "operation", " without an end");
 	put_count(w, COLOR_WARN, report->lost_points, "point", " lost");
 	put_count(w, COLOR_WARN, report->malformed, "malformed point", "");
-	if (report->any_point && has_totals(w))
+	if (report->any_point && is_wide(w, WIDTH_BEGIN))
 	{
 		osp_timestamp_text(report->started_ns, started);
-		put_color(w, COLOR_DIM);
-		osp_buf_addf(w->out, "  %s UTC", started);
-		put_color(w, "0");
+		memcpy(started + OSP_TIMESTAMP_LEN, " UTC", sizeof(" UTC"));
+		put_part(w, COLOR_DIM, started);
 	}
 	osp_buf_add_char(w->out, '\n');
 }
@@ -156,20 +223,29 @@ put_difference(writer *w)
 	double before = (double) w->d->traces[0].findings.total_ns;
 	double after = (double) w->d->traces[1].findings.total_ns;
 	char time[OSP__DURATION_MAX];
+	char how[64] = "";
+	char text[160];
 
+	w->column = 0;
 	if (change_ns == 0)
 	{
-		osp_buf_addf(w->out, "Both took the same time.\n");
+		put_words(w, "Both took the same time.", 0);
 		return;
 	}
 	osp__duration_text(change_ns < 0 ? -change_ns : change_ns, time);
-	osp_buf_addf(
-		w->out, "B took %s %s", time, change_ns < 0 ? "less" : "longer");
 	if (before > 0 && after >= 2 * before)
-		osp_buf_addf(w->out, ", %.3g times as long", after / before);
+		(void) snprintf(
+			how, sizeof(how), ", %.3g times as long", after / before);
 	else if (before > 0)
-		osp_buf_addf(w->out, ", %+.1f %%", (after / before - 1) * 100);
-	osp_buf_addf(w->out, ".\n");
+		(void) snprintf(
+			how, sizeof(how), ", %+.1f %%", (after / before - 1) * 100);
+	(void) snprintf(text,
+					sizeof(text),
+					"B took %s %s%s.",
+					time,
+					change_ns < 0 ? "less" : "longer",
+					how);
+	put_words(w, text, 0);
 }
 
 static void
@@ -177,16 +253,20 @@ put_doubts(writer *w)
 {
 	bool a = osp__diff_is_doubtful(&w->d->traces[0]);
 	bool b = osp__diff_is_doubtful(&w->d->traces[1]);
+	char text[160];
 
 	if (!a && !b)
 		return;
+	(void) snprintf(text,
+					sizeof(text),
+					"%s not whole: what seems to be a difference may be "
+					"missing there only.",
+					a && b ? "Both traces are"
+					: a    ? "Trace A is"
+						   : "Trace B is");
+	w->column = 0;
 	put_color(w, COLOR_WARN);
-	osp_buf_addf(w->out,
-				 "%s not whole: what seems to be a difference may be missing "
-				 "there only.\n",
-				 a && b ? "Both traces are"
-				 : a    ? "Trace A is"
-						: "Trace B is");
+	put_words(w, text, 0);
 	put_color(w, "0");
 }
 
@@ -222,17 +302,21 @@ static void
 put_heading(writer *w)
 {
 	int shift = w->options.unicode ? 0 : 1; /* the arrow's columns */
+	size_t begin;
 
 	put_color(w, COLOR_DIM);
-	osp_buf_addf(w->out, "\n%9s  %*s", "change", 19 + shift, "own time");
-	w->indent = (size_t) (9 + 2 + 19 + shift);
-	if (has_totals(w))
-	{
+	osp_buf_addf(w->out, "\n");
+	begin = w->out->len;
+	osp_buf_addf(w->out, "%9s", "change");
+	if (is_wide(w, WIDTH_TIMES))
+		osp_buf_addf(w->out, "  %*s", 19 + shift, "own time");
+	if (is_wide(w, WIDTH_TOTAL))
 		osp_buf_addf(w->out, "  %*s", 19 + shift, "total");
-		w->indent += (size_t) (2 + 19 + shift);
-	}
-	osp_buf_addf(w->out, "  %*s  operation", 15 + shift, "count");
-	w->indent += (size_t) (2 + 15 + shift + 2);
+	if (is_wide(w, WIDTH_TIMES))
+		osp_buf_addf(w->out, "  %*s", 15 + shift, "count");
+	osp_buf_addf(w->out, "  ");
+	w->indent = w->out->len - begin;
+	osp_buf_addf(w->out, "operation");
 	put_color(w, "0");
 	osp_buf_add_char(w->out, '\n');
 }
@@ -246,7 +330,7 @@ put_plan(writer *w, const osp__diff_plan *plan)
 		if (plan->nodes.len > 0)
 			osp_buf_add_str(w->out, OSP_STR(": "));
 	}
-	(void) put_outside(w, plan->nodes, w->indent + PLAN_LABEL, TEXT_MIN, 0);
+	(void) put_outside(w, plan->nodes, BELOW_INDENT + PLAN_LABEL, TEXT_MIN, 0);
 }
 
 /* How the plans of a row differ, each on a line. */
@@ -262,7 +346,7 @@ put_plans(writer *w, const osp__diff_row *row)
 
 		for (; plan != NULL; plan = plan->next)
 		{
-			osp_buf_addf(w->out, "%*s", (int) w->indent, "");
+			osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
 			put_color(w, COLOR_WARN);
 			osp_buf_addf(w->out, "plan in %s: ", labels[side]);
 			put_color(w, "0");
@@ -282,10 +366,10 @@ put_costs(writer *w, const osp__diff_row *row)
 	if (before <= 0 || after <= 0 ||
 		(after < COST_TIMES * before && before < COST_TIMES * after))
 		return;
-	osp_buf_addf(w->out, "%*s", (int) w->indent, "");
+	osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
 	put_color(w, COLOR_WARN);
 	osp_buf_addf(
-		w->out, "expected cost: %.6g %s %.6g", before, arrow(w), after);
+		w->out, "expected cost: %.4g %s %.4g", before, arrow(w), after);
 	put_color(w, "0");
 	osp_buf_add_char(w->out, '\n');
 }
@@ -307,24 +391,23 @@ put_row(writer *w, const osp__diff_row *row)
 	size_t used = w->indent;
 
 	put_change(w, row->change_ns);
-	put_times(w, a->self_ns, b->self_ns, a->count > 0, b->count > 0);
-	if (has_totals(w))
+	if (is_wide(w, WIDTH_TIMES))
+		put_times(w, a->self_ns, b->self_ns, a->count > 0, b->count > 0);
+	if (is_wide(w, WIDTH_TOTAL))
 		put_times(w, a->total_ns, b->total_ns, a->timed, b->timed);
-	osp_buf_addf(w->out,
-				 "  %6" PRIu64 " %s %6" PRIu64 "  ",
-				 a->count,
-				 arrow(w),
-				 b->count);
+	if (is_wide(w, WIDTH_TIMES))
+		osp_buf_addf(w->out,
+					 "  %6" PRIu64 " %s %6" PRIu64,
+					 a->count,
+					 arrow(w),
+					 b->count);
+	osp_buf_addf(w->out, "  ");
 	put_colored(w, COLOR_WARN, only_mark(row));
 	used += strlen(only_mark(row));
 	put_color(w, COLOR_BOLD);
 	used += put_outside(w, row->name, used, TEXT_MIN, NAME_COLUMNS) + 2;
 	put_color(w, "0");
-	if (row->text.len > 0)
-	{
-		osp_buf_addf(w->out, "  ");
-		(void) put_outside(w, row->text, used, 0, 0);
-	}
+	put_behind(w, row->text, used);
 	osp_buf_add_char(w->out, '\n');
 	if (osp__diff_plans(row) == OSP__DIFF_OTHER)
 		put_plans(w, row);
@@ -332,26 +415,32 @@ put_row(writer *w, const osp__diff_row *row)
 		put_costs(w, row);
 }
 
+/* The smallest change that is worth a line, in ns. */
+static double
+least_change(const writer *w)
+{
+	int64_t before_ns = w->d->traces[0].findings.total_ns;
+	int64_t after_ns = w->d->traces[1].findings.total_ns;
+
+	return CHANGE_SHARE *
+		   (double) (after_ns > before_ns ? after_ns : before_ns);
+}
+
 /* Is a row worth its line? */
 static bool
-is_remarkable(const writer *w, const osp__diff_row *row)
+is_remarkable(const osp__diff_row *row, double least)
 {
-	double longest = (double) w->d->traces[0].findings.total_ns;
-	double after = (double) w->d->traces[1].findings.total_ns;
-	double change = (double) row->change_ns;
-
-	if (after > longest)
-		longest = after;
-	return (change < 0 ? -change : change) >= CHANGE_SHARE * longest ||
-		   row->sides[0].count == 0 || row->sides[1].count == 0 ||
-		   osp__diff_plans(row) == OSP__DIFF_OTHER;
+	return fabs((double) row->change_ns) >= least || row->sides[0].count == 0 ||
+		   row->sides[1].count == 0 || osp__diff_plans(row) == OSP__DIFF_OTHER;
 }
 
 static void
 put_rows(writer *w)
 {
+	double least = least_change(w);
 	int64_t rest_ns = 0;
 	size_t drawn = 0;
+	char text[96];
 	size_t i;
 
 	put_heading(w);
@@ -359,7 +448,7 @@ put_rows(writer *w)
 	{
 		const osp__diff_row *row = w->d->rows[i];
 
-		if (w->options.all || (drawn < ROWS_MAX && is_remarkable(w, row)))
+		if (w->options.all || (drawn < ROWS_MAX && is_remarkable(row, least)))
 		{
 			put_row(w, row);
 			drawn++;
@@ -371,11 +460,15 @@ put_rows(writer *w)
 	if (drawn == w->d->row_count)
 		return;
 	put_change(w, rest_ns);
-	osp_buf_addf(w->out,
-				 "  %zu more shape%s of operations together (--all shows "
-				 "each)\n",
-				 w->d->row_count - drawn,
-				 w->d->row_count - drawn == 1 ? "" : "s");
+	(void) snprintf(
+		text,
+		sizeof(text),
+		"%zu more shape%s of operations together (--all shows each)",
+		w->d->row_count - drawn,
+		w->d->row_count - drawn == 1 ? "" : "s");
+	osp_buf_addf(w->out, "  ");
+	w->column = TEXT_INDENT;
+	put_words(w, text, TEXT_INDENT);
 }
 
 /* ---- errors ---- */
@@ -389,7 +482,7 @@ put_errors(writer *w, int number, const char *heading)
 
 	for (; error != NULL; error = error->next)
 	{
-		size_t used = 9 + 2;
+		size_t used = TEXT_INDENT;
 
 		if (error->counts[number] == 0 || error->counts[1 - number] > 0)
 			continue;
@@ -400,11 +493,12 @@ put_errors(writer *w, int number, const char *heading)
 		put_color(w, COLOR_SLOWER);
 		used += put_outside(w, error->text, used, TEXT_MIN, 0);
 		put_color(w, "0");
-		osp_buf_addf(w->out, "\n%11s", "");
-		used = 11 +
-			   put_outside(w, error->row->name, 11, TEXT_MIN, NAME_COLUMNS) + 2;
-		osp_buf_addf(w->out, "  ");
-		(void) put_outside(w, error->row->text, used, 0, 0);
+		osp_buf_addf(w->out, "\n%*s", TEXT_INDENT, "");
+		used = TEXT_INDENT +
+			   put_outside(
+				   w, error->row->name, TEXT_INDENT, TEXT_MIN, NAME_COLUMNS) +
+			   2;
+		put_behind(w, error->row->text, used);
 		osp_buf_add_char(w->out, '\n');
 	}
 }
