@@ -20,8 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* Starts dot with these files as its standard input and output. An errno. */
 static int
 start_dot(int in, int out, pid_t *pid)

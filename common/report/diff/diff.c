@@ -41,8 +41,8 @@ sort_rows(osp__diff *d)
 	osp__diff_row *row = d->first_row;
 	size_t i = 0;
 
-	d->rows = osp_calloc(
-		d->alc, d->row_count > 0 ? d->row_count : 1, sizeof(*d->rows));
+	d->rows =
+		osp_calloc(d->alc, d->row_count > 0 ? d->row_count : 1, sizeof(void *));
 	if (d->rows == NULL)
 	{
 		d->status = OSP_ENOMEM;
@@ -54,7 +54,7 @@ sort_rows(osp__diff *d)
 			osp__ns_between(row->sides[0].self_ns, row->sides[1].self_ns);
 		d->rows[i++] = row;
 	}
-	qsort(d->rows, d->row_count, sizeof(*d->rows), compare_rows);
+	qsort(d->rows, d->row_count, sizeof(void *), compare_rows);
 }
 
 static void

@@ -491,7 +491,7 @@ put_errors(writer *w, int number, const char *heading)
 		any = true;
 		osp_buf_addf(w->out, "%7" PRIu64 " x  ", error->counts[number]);
 		put_color(w, COLOR_SLOWER);
-		used += put_outside(w, error->text, used, TEXT_MIN, 0);
+		(void) put_outside(w, error->text, used, TEXT_MIN, 0);
 		put_color(w, "0");
 		osp_buf_addf(w->out, "\n%*s", TEXT_INDENT, "");
 		used = TEXT_INDENT +

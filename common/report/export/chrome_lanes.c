@@ -132,7 +132,7 @@ osp__lanes_fill(osp__lanes *lanes, const osp__findings *f)
 	if (count == 0)
 		return OSP_OK;
 	bars = osp__arena_alloc(&lanes->arena, count * sizeof(*bars));
-	lanes->bars = osp__arena_alloc(&lanes->arena, count * sizeof(bars));
+	lanes->bars = osp__arena_alloc(&lanes->arena, count * sizeof(void *));
 	if (bars == NULL || lanes->bars == NULL)
 		return OSP_ENOMEM;
 	for (i = 0; i < count; i++)
@@ -144,7 +144,7 @@ osp__lanes_fill(osp__lanes *lanes, const osp__findings *f)
 		if (bar->op->node != NULL && !bar->op->node->loss)
 			lanes->bars[lanes->count++] = bar;
 	}
-	qsort(lanes->bars, lanes->count, sizeof(bars), compare_bars);
+	qsort(lanes->bars, lanes->count, sizeof(void *), compare_bars);
 	for (i = 0; i < lanes->count && status == OSP_OK; i++)
 		status = place_bar(lanes, lanes->bars[i]);
 	return status;
