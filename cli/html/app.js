@@ -6,10 +6,10 @@ import { el, replaceIn } from './dom.js';
 import { makeHead } from './head.js';
 import { makeCauses } from './causes.js';
 import { makeTimeline } from './timeline.js';
-import { makeWaterfall } from './waterfall.js';
+import { makeWaterfall, showTool } from './waterfall.js';
 import { makeShapes } from './shapes.js';
 import { makeFlame } from './flame.js';
-import { makeDetails } from './details.js';
+import { makeDetails, focusResults } from './details.js';
 import { makeToolbar } from './toolbar.js';
 import { makeKeys, showHelp } from './keys.js';
 import { makeTheme, switchTheme } from './theme.js';
@@ -23,6 +23,10 @@ function headButtons() {
   ];
 }
 
+const skipLink = () => el('button.skip', {
+  type: 'button', onclick: () => { showTool(); focusResults(); },
+}, 'Skip to the operations');
+
 const panelOf = (name, content) => el('div.view', {
   role: 'tabpanel', id: `view-${name}`, 'aria-labelledby': `tab-${name}`,
 }, content);
@@ -33,6 +37,7 @@ function makePage() {
 
   makeTheme(drawTimeline);
   replaceIn(document.getElementById('page'),
+    skipLink(),
     makeHead(headButtons()),
     makeCauses(),
     makeToolbar(),

@@ -2,20 +2,33 @@
 //
 // Why the trace took as long as it did: the findings, each with its operations.
 
-import { trace, string } from './trace.js';
+import { trace, string, outerMember } from './trace.js';
 import { durationText, pluralText, shareText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
-import { selectRow } from './waterfall.js';
+import { selectGroup, selectRow, showTool } from './waterfall.js';
 
-// Marks the operations of a finding and goes to the one that it names first.
+// The fold that several of the rows are in, or -1.
+function commonFold(rows) {
+  const members = new Set(rows.map(outerMember));
+  const folds = [...members].filter((row) => row >= 0).map((row) => trace.fold[row] - 1);
+
+  return folds.length > 1 && folds[0] === folds[1] ? folds[0] : -1;
+}
+
+// Marks the operations of a finding and goes to the one that it names first, or to the
+// group that several of them are.
 function goToCause(index) {
   const rows = trace.causeRows[index];
 
   view.cause = index;
   setTab('waterfall');
   clearFilter();
-  if (rows.length > 0)
+  const fold = view.grouped ? commonFold(rows) : -1;
+
+  if (fold >= 0)
+    selectGroup(fold, { details: true, center: true });
+  else if (rows.length > 0)
     selectRow(rows[0], { details: true, center: true });
   changed('rows');
 }
@@ -24,6 +37,7 @@ function filterCause(index) {
   view.cause = index;
   setTab('waterfall');
   setFilter({ cause: index });
+  showTool();
 }
 
 function shareOf(share) {
@@ -89,11 +103,12 @@ export function makeCauses() {
     return replaceIn(section, el('p.dim', {},
       'Nothing stands out: no known cause took both 5 % of the time and 10 ms.'));
   return replaceIn(section,
-    el('h2', {}, `Why it took ${durationText(trace.total)}`),
+    el('details.causes-fold', { open: true }, el('summary', {},
+      el('h2', {}, `Why it took ${durationText(trace.total)}`)),
     el('ol', {}, findings.map(makeCause),
       el('li.cause.rest', {},
         el('div.cause-share', {}, el('b', {}, shareText(rest)), shareOf(rest)),
         el('div.cause-text', {}, el('p.evidence', {},
           longest.length > 0 ? 'Not explained, above all:' : 'Not explained'))),
-      longest.map(makeLongest)));
+      longest.map(makeLongest))));
 }

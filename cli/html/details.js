@@ -4,23 +4,29 @@
 
 import {
   trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, pointsOf, memberOf,
-  string, isUnmeasured,
+  string, isUnmeasured, servedRow, findingsOf, rowsOfFold,
 } from './trace.js';
-import { durationText, countText, pluralText, shareText, lineText } from './text.js';
+import { durationText, countText, pluralText, shareText, lineText, groupDigits } from './text.js';
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
 import { sqlNodes } from './sql.js';
 import { infoTree, jsonOf, longText } from './infotree.js';
-import { statementOfPlan, makePlan } from './plan.js';
-import { view, changed, onChange, setFilter, setTab } from './view.js';
-import { selectRow, zoomToSelected } from './waterfall.js';
+import { statementOfPlan, makePlan, explainText, neverRan } from './plan.js';
+import { view, changed, onChange, setFilter, visitWaterfall } from './view.js';
+import { selectRow, showTool, zoomToSelected } from './waterfall.js';
+import { makeHandle } from './panelwidth.js';
 
 const STATEMENT_KINDS = new Set([KIND.DB, KIND.PG, KIND.PARSE, KIND.PLAN, KIND.SQLITE]);
 
 // Longer statements are shown without colours, and shortened.
 const STATEMENT_SHOWN = 8000;
 
-const panel = el('aside.details', { id: 'details', 'aria-label': 'Details', hidden: true });
-let shownRow = -1;
+// Members of a group whose findings are looked up.
+const GROUP_SEARCHED = 200;
+
+const content = el('div.details-content');
+const panel = el('aside.details', { id: 'details', 'aria-label': 'Details', hidden: true },
+  makeHandle(), content);
+let shownKey = '';
 
 const section = (title, buttons, ...content) =>
   el('section', {}, el('div.section-head', {}, el('h3', {}, title), buttons), content);
@@ -29,12 +35,23 @@ function factRow(name, ...value) {
   return el('div', {}, el('dt', {}, name), el('dd', {}, value));
 }
 
+const rowLink = (row) => el('button.link', {
+  type: 'button', onclick: () => selectRow(row, { center: true, details: true }),
+}, lineText(`${nameOf(row)} ${textOf(row)}`, 80));
+
+// The server's statement under a client's call.
+function servedFact(row) {
+  const served = servedRow(row);
+
+  return served < 0 ? null : factRow('In the server', rowLink(served),
+    el('span.dim', {}, durationText(trace.duration[served])));
+}
+
 function callerOf(row) {
   const parent = trace.parent[row];
 
   if (parent >= 0)
-    return el('button.link', { type: 'button', onclick: () => selectRow(parent, { center: true }) },
-      lineText(`${nameOf(parent)} ${textOf(parent)}`, 80));
+    return rowLink(parent);
   if (trace.missingParent.has(row))
     return [el('code', {}, visibleNodes(string(trace.missingParent.get(row)))),
       ' (not in this trace)'];
@@ -49,14 +66,18 @@ function factsOf(row) {
 
   return el('dl.facts-table', {},
     factRow('Took', duration >= 0 ? durationText(duration)
-      : isUnmeasured(row) ? 'not measured: only its rows were counted' : 'not known',
+      : !isUnmeasured(row) ? 'not known'
+        : neverRan(row) ? 'never executed' : 'not measured: only its rows were counted',
       trace.state[row] !== STATE.ENDED && el('span.tag', {}, STATE_WORDS[trace.state[row]])),
-    !isUnmeasured(row) && factRow('Itself', durationText(trace.self[row]), el('span.dim', {},
-      `${shareText(share)} of the trace`)),
+    !isUnmeasured(row) && factRow('Self time', durationText(trace.self[row]), el('span.dim', {},
+      `${shareText(share)} of the trace`), trace.own[row] < trace.self[row] &&
+      trace.kind[row] !== KIND.NODE && el('span.dim', {},
+      `${durationText(trace.self[row] - trace.own[row])} of it in its plan's nodes`)),
+    servedFact(row),
     !isUnmeasured(row) && factRow('Began', `+${durationText(trace.begin[row])}`),
     trace.rows[row] >= 0 && factRow('Rows', countText(trace.rows[row])),
     trace.mark[row] !== 0 && factRow('Note', lineText(string(trace.mark[row]))),
-    trace.remark[row] !== 0 && factRow('Unusual', lineText(string(trace.remark[row]))),
+    trace.remark[row] !== 0 && factRow('Unusual', groupDigits(lineText(string(trace.remark[row])))),
     place !== '' && factRow('Where', lineText(place, 120)),
     factRow('Called by', callerOf(row)),
     fold && factRow('One of', `${countText(fold[1])}, together ${durationText(fold[4])}`,
@@ -86,13 +107,7 @@ function errorSection(row) {
     el('pre.error-text', {}, longText(text, STATEMENT_SHOWN)));
 }
 
-function causeOf(row) {
-  const index = trace.cause[row] - 1;
-
-  if (index < 0)
-    return null;
-  const finding = trace.explained.findings[index];
-
+function findingNote(finding) {
   return el('div.cause-note', {}, el('b', {}, shareText(finding.share)), ' ',
     visibleNodes(finding.cause), el('p.next', {}, el('b', {}, 'Next'), ' ',
       visibleNodes(finding.next_step)));
@@ -100,8 +115,9 @@ function causeOf(row) {
 
 function planOf(row) {
   const statement = statementOfPlan(row);
+  const title = trace.kind[row] === KIND.DB ? 'Plan in the server' : 'Plan';
 
-  return statement < 0 ? null : section('Plan', null,
+  return statement < 0 ? null : section(title, copyButton('Copy as text', () => explainText(statement)),
     makePlan(statement, row, (node) => selectRow(node, { details: true })));
 }
 
@@ -121,16 +137,63 @@ function buttonsOf(row) {
   const alike = trace.shapes[trace.shape[row]][3];
 
   return el('p.details-buttons', {},
-    el('button', { type: 'button', onclick: zoomToSelected }, 'Zoom to it'),
+    view.tab === 'waterfall'
+      ? el('button', { type: 'button', onclick: zoomToSelected }, 'Zoom to it')
+      : el('button', { type: 'button', onclick: () => showInWaterfall(row) }, 'Show in the waterfall'),
     alike > 1 && el('button', {
       type: 'button',
-      onclick: () => { setTab('waterfall'); setFilter({ shape: trace.shape[row] }); },
-    }, `Show all ${pluralText(alike, 'like it').replace(/s$/, '')}`));
+      onclick: () => { visitWaterfall(); setFilter({ shape: trace.shape[row] }); showTool(); },
+    }, `Show all ${countText(alike)} like it`));
 }
+
+function showInWaterfall(row) {
+  visitWaterfall();
+  selectRow(row, { center: true, details: true });
+}
+
+// ---- a group ----
+
+function findingsOfGroup(members) {
+  return trace.explained.findings.filter((finding) =>
+    members.some((row) => findingsOf(row).includes(finding)));
+}
+
+function drawGroup(fold) {
+  const [, count, , , total, , median] = trace.folds[fold];
+  const members = rowsOfFold(fold);
+  const slowest = members.reduce((most, row) =>
+    (trace.duration[row] > trace.duration[most] ? row : most));
+  const [, text] = trace.shapes[trace.shape[slowest]];
+
+  replaceIn(content,
+    panelHead(slowest, `${countText(count)} × `),
+    findingsOfGroup(members.slice(0, GROUP_SEARCHED)).map(findingNote),
+    el('dl.facts-table', {},
+      factRow('Count', countText(count)),
+      !isUnmeasured(slowest) && [
+        factRow('Total', durationText(total)),
+        factRow('Median', durationText(median)),
+        factRow('Slowest', el('button.link', {
+          type: 'button', onclick: () => selectRow(slowest, { center: true, details: true }),
+        }, durationText(trace.duration[slowest])), el('span.dim', {}, lineText(textOf(slowest), 80))),
+      ],
+      servedFact(slowest)),
+    buttonsOf(slowest),
+    string(text) !== '' && section('Statement', copyButton('Copy', () => string(text)),
+      el('pre.statement', { tabIndex: 0 }, longText(string(text), STATEMENT_SHOWN, sqlNodes))),
+    planOf(slowest));
+}
+
+// ---- the panel ----
 
 // Opens or closes the panel. The page above the lines may become longer by that: the
 // lines stay where they are in the window.
 function showPanel(open) {
+  if (view.tab !== 'waterfall') {
+    panel.hidden = !open;
+    document.body.classList.toggle('with-details', open);
+    return;
+  }
   const lines = document.getElementById('lines');
   const before = lines.getBoundingClientRect().top;
 
@@ -139,36 +202,57 @@ function showPanel(open) {
   window.scrollBy(0, lines.getBoundingClientRect().top - before);
 }
 
+function panelHead(row, before = '') {
+  return el('div.details-head', {},
+    el('h2', {}, el(`i.dot.k${trace.kind[row]}`), before, visibleNodes(lineText(nameOf(row), 60)),
+      el('span.dim', {}, trace.kinds[trace.kind[row]])),
+    el('button.quiet.close', {
+      type: 'button', title: 'Close (Esc)', 'aria-label': 'Close the details',
+      onclick: closeDetails,
+    }, '✕'));
+}
+
+function drawRow(row) {
+  replaceIn(content,
+    panelHead(row),
+    errorSection(row), findingsOf(row).map(findingNote), factsOf(row), buttonsOf(row),
+    statementOf(row), planOf(row), pointsOf(row).map(pointSection));
+}
+
 function drawDetails() {
   const row = view.selected;
   const open = view.details && row >= 0;
+  const key = `${row} ${view.group} ${view.tab}`;
 
   if (panel.hidden === open)
     showPanel(open);
-  if (!open || row === shownRow)
+  if (!open || key === shownKey)
     return;
-  shownRow = row;
-  replaceIn(panel,
-    el('div.details-head', {},
-      el('h2', {}, el(`i.dot.k${trace.kind[row]}`), visibleNodes(lineText(nameOf(row), 60)),
-        el('span.dim', {}, trace.kinds[trace.kind[row]])),
-      el('button.quiet.close', {
-        type: 'button', title: 'Close (Esc)', 'aria-label': 'Close the details',
-        onclick: closeDetails,
-      }, '✕')),
-    errorSection(row), causeOf(row), factsOf(row), buttonsOf(row), statementOf(row), planOf(row),
-    pointsOf(row).map(pointSection));
+  const focused = content.contains(document.activeElement);
+
+  shownKey = key;
+  if (view.group >= 0)
+    drawGroup(view.group);
+  else
+    drawRow(row);
+  if (focused)
+    content.querySelector('.close').focus();
   panel.scrollTop = 0;
 }
 
+// What the arrow keys move in: the lines, the table, or the flame.
+export const focusResults = () =>
+  document.querySelector(`#view-${view.tab} [tabindex="0"]`)?.focus({ preventScroll: true });
+
 export function closeDetails() {
   view.details = false;
-  shownRow = -1;
+  shownKey = '';
   changed('selection');
-  document.getElementById('lines').focus({ preventScroll: true });
+  focusResults();
 }
 
 export function makeDetails() {
   onChange('selection', drawDetails);
+  onChange('tab', drawDetails);
   return panel;
 }

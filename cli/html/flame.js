@@ -2,12 +2,15 @@
 //
 // The flame view: operations with the same callers, but for the constants of
 // statements, are one block. Its width is the time that they and those below have
-// for themselves, so blocks never take more room than their caller.
+// for themselves, so blocks never take more room than their caller. A node of a plan
+// that nobody measured has no block: its time is its statement's.
 
-import { trace, KIND, string } from './trace.js';
+import { trace, string, isUnmeasured } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
-import { view, onChange, setFilter, setTab } from './view.js';
+import { view, onChange, setFilter, visitWaterfall } from './view.js';
+import { lines } from './lines.js';
+import { selectRow } from './waterfall.js';
 
 const BLOCK_HEIGHT = 24;
 const NARROWEST = 1.5;     // pixels
@@ -19,40 +22,27 @@ const flameInfo = el('p.flame-info', { 'aria-live': 'polite' });
 let root = null;
 let shown = null;
 let blocks = [];
-
-// The time that a row has for itself: a plan's nodes work in their statement's time.
-function ownTimes() {
-  const own = Float64Array.from(trace.self);
-
-  for (let row = 0; row < trace.count; row++) {
-    if (trace.kind[row] !== KIND.NODE)
-      continue;
-    let statement = trace.parent[row];
-
-    while (statement >= 0 && trace.kind[statement] === KIND.NODE)
-      statement = trace.parent[statement];
-    if (statement >= 0) {
-      const part = Math.min(own[statement], trace.self[row]);
-
-      own[statement] -= part;
-      own[row] = part;
-    }
-  }
-  return own;
-}
+let currentBlock = null;     // the block that Tab leads to
+let drawnWidth = 0;
+let blockOf = [];       // of each row
 
 const makeBlock = (shape, parent) =>
-  ({ shape, parent, count: 0, time: 0, own: 0, children: new Map(), depth: parent ? parent.depth + 1 : 0 });
+  ({ shape, parent, count: 0, matches: 0, time: 0, own: 0, longest: -1, children: new Map(), depth: parent ? parent.depth + 1 : 0 });
 
 // Merges rows by the shapes of their callers.
 function merge() {
-  const own = ownTimes();
   const all = makeBlock(-1, null);
-  const blockOf = new Array(trace.count);
   const order = [];
+
+  blockOf = new Array(trace.count);
 
   for (let row = 0; row < trace.count; row++) {
     const parent = trace.parent[row] >= 0 ? blockOf[trace.parent[row]] : all;
+
+    if (isUnmeasured(row)) {
+      blockOf[row] = parent;
+      continue;
+    }
     let block = parent.children.get(trace.shape[row]);
 
     if (!block) {
@@ -61,7 +51,9 @@ function merge() {
       order.push(block);
     }
     block.count++;
-    block.own += own[row];
+    block.own += trace.own[row];
+    if (block.longest < 0 || trace.duration[row] > trace.duration[block.longest])
+      block.longest = row;
     blockOf[row] = block;
   }
   for (const block of order.reverse()) {
@@ -71,25 +63,46 @@ function merge() {
   return all;
 }
 
+// How many operations of each block, and of those below it, the filter lets through.
+function countMatches() {
+  const clear = (block) => { block.matches = 0; block.children.forEach(clear); };
+
+  clear(root);
+  for (const row of lines.matches || [])
+    for (let block = blockOf[row]; block !== null; block = block.parent)
+      block.matches++;
+}
+
 const wordsOf = (block) => (block.shape < 0 ? 'All'
   : lineText(`${string(trace.shapes[block.shape][0])} ${string(trace.shapes[block.shape][1])}`, 160));
 
 function describe(block) {
   if (block === null)
-    return replaceIn(flameInfo, 'The width is time. Click a block to go into it.');
+    return replaceIn(flameInfo, 'The width is time. Click a block to go into it; one without blocks below it shows its slowest operation.');
   return replaceIn(flameInfo, el('b', {}, wordsOf(block)), ' ',
     `${durationText(block.time)}, ${shareText(block.time / (root.time || 1))}, ` +
-    `${durationText(block.own)} in itself, ${pluralText(block.count, 'operation')} `,
+    `self time ${durationText(block.own)}, ${pluralText(block.count, 'operation')} `,
     block.shape >= 0 && el('button.link', {
-      type: 'button',
-      onclick: () => { setTab('waterfall'); setFilter({ shape: block.shape }); },
-    }, 'Show them'));
+      type: 'button', onclick: () => { visitWaterfall(); setFilter({ shape: block.shape }); },
+    }, block.count === 1 ? 'Show it' : 'Show them'));
 }
 
 function goInto(block) {
+  currentBlock = block.shape >= 0 ? block : [...block.children.values()].includes(shown) ? shown : null;
   shown = block;
   drawFlame();
+  (currentBlock || blocks[0])?.element?.focus({ preventScroll: true });
   describe(block.shape >= 0 ? block : null);
+}
+
+// A click goes into a block. Where there is nothing to go into, or one is there, it
+// shows the slowest operation.
+function openBlock(block) {
+  currentBlock = block;
+  if (block === shown || block.children.size === 0)
+    selectRow(block.longest, { details: true });
+  else
+    goInto(block);
 }
 
 function moveFocus(event, block) {
@@ -108,10 +121,11 @@ function moveFocus(event, block) {
 }
 
 function blockElement(block, left, width, level) {
-  const element = el(`button.block.k${trace.shapes[block.shape][2]}`, {
-    type: 'button', tabIndex: blocks.length === 0 ? 0 : -1,
+  const dim = lines.matches !== null && block.matches === 0 ? '.context' : '';
+  const element = el(`button.block.k${trace.shapes[block.shape][2]}${dim}`, {
+    type: 'button', tabIndex: -1,
     title: `${wordsOf(block)}\n${durationText(block.time)}, ${pluralText(block.count, 'operation')}`,
-    onclick: () => goInto(block),
+    onclick: () => openBlock(block),
     onfocus: () => describe(block),
     onmouseenter: () => describe(block),
     onkeydown: (event) => moveFocus(event, block),
@@ -198,12 +212,22 @@ function drawCrumbs() {
 function drawFlame() {
   if (root === null)
     root = shown = merge();
+  const focused = flameBox.contains(document.activeElement);
+
+  countMatches();
+  drawnWidth = flameBox.clientWidth;
   forgetElements();
   drawCrumbs();
-  const { elements, depth } = layOut(flameBox.clientWidth);
+  const { elements, depth } = layOut(drawnWidth);
 
   replaceIn(flameBox, elements.length > 0 ? elements : el('p.nothing', {}, 'No time to show.'));
   flameBox.style.height = `${Math.max(1, depth) * BLOCK_HEIGHT}px`;
+  const entry = blocks.includes(currentBlock) ? currentBlock : blocks[0];
+
+  if (entry)
+    entry.element.tabIndex = 0;
+  if (entry && focused)
+    entry.element.focus({ preventScroll: true });
 }
 
 export function leaveBlock() {
@@ -217,11 +241,12 @@ export function makeFlame() {
   const draw = () => {
     if (view.tab === 'flame') {
       drawFlame();
-      describe(shown.shape >= 0 ? shown : null);
+      describe(blocks.includes(currentBlock) ? currentBlock : shown.shape >= 0 ? shown : null);
     }
   };
 
   onChange('tab', draw);
-  window.addEventListener('resize', draw);
+  onChange('rows', draw);
+  new ResizeObserver(() => { if (flameBox.clientWidth !== drawnWidth) draw(); }).observe(flameBox);
   return el('div.flame-view', {}, crumbs, flameBox, flameInfo);
 }

@@ -3,24 +3,33 @@
 // The head of the page: which trace this is, what is in it, what is wrong with it,
 // and how its time divides.
 
-import { trace, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
+import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 import { setFilter, setTab } from './view.js';
+import { showTool } from './waterfall.js';
 import { servedLinks, servedMessages } from './served.js';
 
-export function titleOfTrace() {
-  if (trace.count === 0)
-    return 'Empty trace';
-  return lineText(`${nameOf(0)} ${textOf(0)}`.trim(), 160);
+const STATEMENT_ROOTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
+
+// What a trace is called: its root and the text of it. Of several roots, the first
+// that is a statement says most, behind the service that ran them.
+function nameOfTrace() {
+  const roots = [];
+
+  for (let row = 0; row < trace.count; row = trace.end[row])
+    roots.push(row);
+  if (roots.length < 2)
+    return [nameOf(0), textOf(0)];
+  const first = roots.find((row) => STATEMENT_ROOTS.has(trace.kind[row]) && textOf(row) !== '' &&
+    !/^\s*(begin|start|set|select\s+pg_catalog\.set_config)\b/i.test(textOf(row))) ?? roots[0];
+
+  return [`${serviceOf(first) || hostOf(first) || nameOf(first)}:`,
+    `${lineText(textOf(first) || nameOf(first), 120)} and ${countText(roots.length - 1)} more`];
 }
 
-// A trace may have several operations that nothing in it called.
-function andMore() {
-  const more = trace.depth.reduce((count, depth) => count + (depth === 0), 0) - 1;
-
-  return more > 0 ? ` and ${countText(more)} more` : '';
-}
+export const titleOfTrace = () => (trace.count === 0 ? 'Empty trace'
+  : lineText(nameOfTrace().join(' ').trim(), 160));
 
 function place() {
   const service = serviceOf(0);
@@ -74,6 +83,7 @@ function notices() {
 function showKind(kind) {
   setTab('waterfall');
   setFilter({ kind });
+  showTool();
 }
 
 // How the time divides among the kinds of operations, the largest part first.
@@ -92,7 +102,7 @@ function timeParts() {
   const legend = el('ul.time-legend', {}, parts.map((part) => el('li', {},
     el('button.quiet', {
       type: 'button',
-      title: part.kind > 0 ? `Show only: ${part.name}` : 'time in which no operation ran',
+      title: part.kind > 0 ? `Show only: ${part.name}` : 'time in which nothing ran',
       disabled: part.kind === 0,
       onclick: () => showKind(part.kind),
     }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),
@@ -103,6 +113,7 @@ function timeParts() {
 
 export function makeHead(buttons) {
   const idText = String(trace.base_id ?? '');
+  const [name, text] = trace.count > 0 ? nameOfTrace() : ['', ''];
 
   document.title = `${titleOfTrace()} · ${durationText(trace.total)} · OSProfiler`;
   return el('header.head', {},
@@ -110,8 +121,8 @@ export function makeHead(buttons) {
     el('div.head-line', {},
       el('div.head-title', {},
         el('h1', {}, trace.count > 0
-          ? [el('span', {}, visibleNodes(lineText(nameOf(0), 60))), ' ',
-            el('span.what', {}, lineText(textOf(0), 160) + andMore())]
+          ? [el('span', {}, visibleNodes(lineText(name, 60))), ' ',
+            el('span.what', {}, lineText(text, 160))]
           : 'Empty trace'),
         el('p.meta', {}, [place(), startText(), `Trace ${lineText(idText, 60)}`]
           .filter(Boolean).map((text) => el('span', {}, text)))),

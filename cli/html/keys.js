@@ -5,7 +5,7 @@
 import { el } from './dom.js';
 import { view, setTab, zoomTime, panTime, showAllTime, clearFilter, isFiltered } from './view.js';
 import { listKeys, selectMatch, toggleAll, zoomToSelected } from './waterfall.js';
-import { closeDetails } from './details.js';
+import { closeDetails, focusResults } from './details.js';
 import { leaveBlock } from './flame.js';
 import { searchField, toggleErrors, toggleGroups } from './toolbar.js';
 import { switchTheme } from './theme.js';
@@ -13,11 +13,11 @@ import { goToList } from './served.js';
 
 const HELP = [
   ['↑ ↓', 'the operation above or below'],
-  ['← →', 'close or open an operation; to its caller, or into it'],
+  ['← →', 'fold or unfold an operation; to its caller, or into it'],
   ['Page Up, Page Down, Home, End', 'further up and down'],
   ['Enter', 'details of the operation'],
-  ['Space', 'close or open the operation'],
-  ['Esc', 'close details, leave a block, clear the filter'],
+  ['Space', 'fold or unfold the operation'],
+  ['Esc', 'from the search to the operations; close details, leave a block, clear the filter, go back'],
   ['/', 'search'],
   ['n, Shift+N', 'next and previous match'],
   ['e', 'only errors'],
@@ -51,6 +51,12 @@ function escape() {
     return;
   else if (isFiltered())
     clearFilter();
+  else if (view.returnTab !== '')
+    setTab(view.returnTab);
+  else
+    return;
+  if (document.activeElement === document.body)
+    focusResults();
 }
 
 const pageKeys = {
@@ -87,9 +93,12 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey)
     return;
   if (event.key === 'Escape' && !event.target.closest('dialog')) {
-    if (typing)
+    event.preventDefault();
+    if (typing) {
       event.target.blur();
-    escape();
+      focusResults();
+    } else
+      escape();
     return;
   }
   if (typing)

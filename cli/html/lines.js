@@ -14,6 +14,9 @@ export const lines = {
   count: 0,
   matches: null,    // rows, or null: no filter
   isMatch: null,    // for each row, when there is a filter
+  needed: null,     // for each row: it matches, or something below it does
+  shown: new Int32Array(trace.folds.length),   // members of each fold that are needed
+  seen: new Uint8Array(trace.folds.length),    // folds that have a line
 };
 
 // The row that stands for a line.
@@ -31,41 +34,57 @@ function addLine(item, depth) {
   lines.count++;
 }
 
-// Adds the rows from first on; those of an open fold stand below it, one deeper.
+const isNeeded = (row) => lines.needed === null || lines.needed[row] === 1;
+
+function addFold(fold, deeper) {
+  if (lines.seen[fold])
+    return;
+  lines.seen[fold] = 1;
+  addLine(~fold, trace.depth[trace.folds[fold][0]] + deeper);
+  if (view.openFolds.has(fold))
+    for (const member of rowsOfFold(fold).filter(isNeeded))
+      addRows(member, trace.end[member], deeper + 1, fold);
+}
+
+// Adds the rows from first on; those of an open fold stand below it, one deeper. With
+// a filter nothing is collapsed, and a fold of which one operation is left is none.
 function addRows(first, end, deeper, insideFold) {
   let row = first;
 
   while (row < end) {
     const fold = trace.fold[row] - 1;
 
-    if (fold >= 0 && view.grouped && fold !== insideFold) {
-      if (trace.folds[fold][0] === row) {
-        addLine(~fold, trace.depth[row] + deeper);
-        if (view.openFolds.has(fold))
-          for (const member of rowsOfFold(fold))
-            addRows(member, trace.end[member], deeper + 1, fold);
-      }
+    if (!isNeeded(row)) {
+      row = trace.end[row];
+      continue;
+    }
+    if (fold >= 0 && view.grouped && fold !== insideFold && lines.shown[fold] > 1) {
+      addFold(fold, deeper);
       row = trace.end[row];
       continue;
     }
     addLine(row, trace.depth[row] + deeper);
-    row = view.collapsed[row] ? trace.end[row] : row + 1;
+    row = lines.needed === null && view.collapsed[row] ? trace.end[row] : row + 1;
   }
 }
 
 // With a filter: what matches, and what it is part of.
-function addMatches() {
-  const needed = new Uint8Array(trace.count);
-
+function markMatches() {
+  lines.needed = new Uint8Array(trace.count);
   lines.isMatch = new Uint8Array(trace.count);
   for (const match of lines.matches) {
     lines.isMatch[match] = 1;
-    for (let row = match; row >= 0 && !needed[row]; row = trace.parent[row])
-      needed[row] = 1;
+    for (let row = match; row >= 0 && !lines.needed[row]; row = trace.parent[row])
+      lines.needed[row] = 1;
   }
+}
+
+function countMembers() {
+  lines.seen.fill(0);
+  lines.shown.fill(0);
   for (let row = 0; row < trace.count; row++)
-    if (needed[row])
-      addLine(row, trace.depth[row]);
+    if (trace.fold[row] > 0 && isNeeded(row))
+      lines.shown[trace.fold[row] - 1]++;
 }
 
 function makeLines() {
@@ -77,23 +96,15 @@ function makeLines() {
   }
   lines.count = 0;
   lines.matches = findMatches();
-  lines.isMatch = null;
+  lines.isMatch = lines.needed = null;
   if (lines.matches !== null)
-    addMatches();
-  else
-    addRows(0, trace.count, 0, -1);
+    markMatches();
+  countMembers();
+  addRows(0, trace.count, 0, -1);
 }
 
-// The line of a row: its own, or that of the fold it is in; -1: it has none.
-export function lineOf(row) {
-  for (let line = 0; line < lines.count; line++) {
-    const item = lines.items[line];
-
-    if (item === row || (isFold(item) && rowOfLine(item) === row && !view.openFolds.has(~item)))
-      return line;
-  }
-  return -1;
-}
+// The line of a row or of a fold; -1: it has none.
+export const lineOfItem = (item) => lines.items.subarray(0, lines.count).indexOf(item);
 
 // Opens all that hides a row.
 export function revealRow(row) {
@@ -103,7 +114,7 @@ export function revealRow(row) {
     for (let at = row; at >= 0; at = trace.parent[at]) {
       const fold = trace.fold[at] - 1;
 
-      if (fold >= 0 && (at !== row || trace.folds[fold][0] !== row))
+      if (fold >= 0)
         view.openFolds.add(fold);
     }
   makeLines();

@@ -3,17 +3,21 @@
 // A plan: its nodes as they are nested, with the rows that the planner expected and
 // those that came, and where the time went.
 
-import { trace, KIND, textOf, pointsOf, memberOf, numberOf, isUnmeasured } from './trace.js';
+import {
+  trace, KIND, textOf, pointsOf, memberOf, numberOf, isUnmeasured, servedRow,
+} from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 
 // Rows that are wrong by this factor are worth a mark.
 const WRONG_FACTOR = 10;
 
-// The statement whose plan a row is, or has; -1: there is none.
+// The statement whose plan a row is, or has; -1: there is none. A client's call has
+// that of the statement that it ran in the server.
 export function statementOfPlan(row) {
   while (row >= 0 && trace.kind[row] === KIND.NODE)
     row = trace.parent[row];
+  row = row >= 0 && trace.kind[row] === KIND.DB ? servedRow(row) : row;
   for (let child = row + 1; row >= 0 && child < trace.end[row]; child = trace.end[child])
     if (trace.kind[child] === KIND.NODE)
       return row;
@@ -43,6 +47,8 @@ function readNode(row) {
   return node;
 }
 
+export const neverRan = (row) => readNode(row)['the never_executed'] === true;
+
 const factOf = (node, name) => numberOf(node[`the ${name}`]);
 
 const CONDITIONS = [
@@ -57,6 +63,8 @@ function rowsText(node) {
   const expected = factOf(node, 'plan_rows') * loops;
   const parts = [];
 
+  if (node['the never_executed'] === true)
+    parts.push(el('span', {}, 'never executed'));
   if (rows !== undefined)
     parts.push(el('span', {}, el('b', {}, countText(rows)), ' rows'));
   if (!Number.isNaN(expected))
@@ -74,6 +82,22 @@ function rowsText(node) {
   return parts;
 }
 
+const workersOf = (node) => countText(factOf(node, 'workers_launched') || 0);
+
+// "shared hit=12 read=3", as EXPLAIN has it; an empty text without any.
+function buffersText(node) {
+  const buffers = node['the buffers'];
+  const parts = ['shared', 'local', 'temp'].map((name) => {
+    const counts = ['hit', 'read', 'dirtied', 'written']
+      .map((what) => [what, numberOf(memberOf(buffers, `${name}_blks_${what}`))])
+      .filter(([, count]) => count > 0).map(([what, count]) => `${what}=${count}`);
+
+    return counts.length > 0 ? `${name} ${counts.join(' ')}` : '';
+  });
+
+  return parts.filter(Boolean).join(', ');
+}
+
 function removedText(node) {
   const removed = factOf(node, 'rows_removed_by_filter') || 0;
   const joined = factOf(node, 'rows_removed_by_join_filter') || 0;
@@ -84,6 +108,8 @@ function removedText(node) {
     factOf(node, 'hash_batches') > 1 && `${countText(factOf(node, 'hash_batches'))} batches`,
     node['the sort_space_type'] === 'Disk' &&
       `sorted on disk, ${countText(factOf(node, 'sort_space_kb'))} kB`,
+    factOf(node, 'workers_planned') > 0 && `${workersOf(node)} of ` +
+      `${countText(factOf(node, 'workers_planned'))} workers launched`,
   ].filter(Boolean).map((text) => el('p.plan-note', {}, text));
 }
 
@@ -106,14 +132,66 @@ function makeNode(row, whole, selected, select) {
       el('div.plan-head', {},
         el('button.plan-name', { type: 'button', onclick: () => select(row) },
           visibleNodes(lineText(textOf(row), 120))),
-        el('span.plan-time', isUnmeasured(row) ? { title: 'Judged by the rows: it was not measured' } : {},
-          isUnmeasured(row) ? '' : durationText(trace.self[row]), el('b', {}, shareText(share)))),
+        el('span.plan-time', isUnmeasured(row) ? { title: 'Estimated from its rows: its time was not measured' } : {},
+          isUnmeasured(row) ? '' : durationText(trace.self[row]),
+          el('b', {}, `${isUnmeasured(row) && share > 0 ? '~' : ''}${shareText(share)}`))),
       el('p.plan-rows', {}, rowsText(node)),
       removedText(node),
-      conditions(node)),
+      conditions(node),
+      buffersText(node) !== '' && el('p.plan-condition', {}, el('span.dim', {}, 'Buffers'), ' ',
+        el('code', {}, buffersText(node).replace(/\d+/g, countText)))),
     children.length > 0 && el('ul', {},
       children.map((child) => makeNode(child, whole, selected, select))));
 }
+
+// ---- the layout of EXPLAIN ----
+
+const EXPLAINED = [
+  ['sort_key', 'Sort Key'], ['group_key', 'Group Key'], ['index_cond', 'Index Cond'],
+  ['recheck_cond', 'Recheck Cond'], ['hash_cond', 'Hash Cond'], ['merge_cond', 'Merge Cond'],
+  ['join_filter', 'Join Filter'], ['rows_removed_by_join_filter', 'Rows Removed by Join Filter'],
+  ['filter', 'Filter'], ['rows_removed_by_filter', 'Rows Removed by Filter'],
+  ['workers_planned', 'Workers Planned'], ['workers_launched', 'Workers Launched'],
+];
+
+// Of several loops EXPLAIN shows the average.
+function actualText(node) {
+  const loops = factOf(node, 'loops');
+  const each = (name) => factOf(node, name) / loops;
+
+  if (node['the never_executed'] === true)
+    return ' (never executed)';
+  if (loops === undefined || loops === 0)
+    return '';
+  const time = factOf(node, 'total_ms') === undefined ? ''
+    : `time=${(each('first_row_ms') || 0).toFixed(3)}..${each('total_ms').toFixed(3)} `;
+
+  return ` (actual ${time}rows=${Math.round(each('rows'))} loops=${loops})`;
+}
+
+function explainNode(row, depth) {
+  const node = readNode(row);
+  const loops = factOf(node, 'loops') || 1;
+  const cost = factOf(node, 'total_cost') === undefined ? ''
+    : `cost=${factOf(node, 'startup_cost').toFixed(2)}..${factOf(node, 'total_cost').toFixed(2)} `;
+  const inside = ' '.repeat(depth * 6 + 2);
+  const facts = EXPLAINED.filter(([key]) => node[`the ${key}`] !== undefined).map(([key, words]) =>
+    `${inside}${words}: ${words.startsWith('Rows ') ? Math.round(factOf(node, key) / loops)
+      : factOf(node, key)}`);
+  const buffers = buffersText(node);
+
+  return [
+    `${depth > 0 ? `${' '.repeat(depth * 6 - 4)}->  ` : ''}${textOf(row)}  (${cost}` +
+      `rows=${factOf(node, 'plan_rows')} width=${factOf(node, 'plan_width') ?? 0})${actualText(node)}`,
+    ...facts, ...(buffers !== '' ? [`${inside}Buffers: ${buffers}`] : []),
+    ...childNodes(row).flatMap((child) => explainNode(child, depth + 1)),
+  ];
+}
+
+export const explainText = (statement) =>
+  childNodes(statement).flatMap((row) => explainNode(row, 0)).join('\n');
+
+// ---- the plan of the page ----
 
 function sumBelow(row) {
   let sum = 0;

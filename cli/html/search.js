@@ -3,8 +3,9 @@
 // Which operations the filter lets through. Texts are searched once each, however
 // many operations have them.
 
-import { trace, isUnmeasured } from './trace.js';
+import { trace, measuredRow } from './trace.js';
 import { view, isFiltered } from './view.js';
+import { el } from './dom.js';
 
 // A function that says whether a text matches; null for a regular expression that
 // is none. "/x/" and "/x/i" are regular expressions, all else is a part of the text.
@@ -23,6 +24,26 @@ export function textMatcher(query) {
   }
 }
 
+// Nodes for a text in which what the search found is marked.
+export function markedText(text) {
+  const query = view.filter.text;
+  const nodes = [];
+  let plain = 0;
+
+  if (query === '' || textMatcher(query) === null)
+    return [text];
+  const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) ||
+    [null, query.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'i'];
+
+  for (const match of text.matchAll(new RegExp(pattern, `${flags.replace(/[gy]/g, '')}g`))) {
+    if (match[0] === '')
+      continue;
+    nodes.push(text.slice(plain, match.index), el('mark', {}, match[0]));
+    plain = match.index + match[0].length;
+  }
+  return [...nodes, text.slice(plain)];
+}
+
 // For each string 0: not looked at yet, 1: it matches, 2: it does not.
 function stringMatcher(query) {
   const matches = textMatcher(query);
@@ -37,9 +58,13 @@ function stringMatcher(query) {
   };
 }
 
-// One whose end is not known may have lasted long.
-const lasted = (row) => (trace.duration[row] >= 0 ? trace.duration[row]
-  : isUnmeasured(row) ? 0 : Infinity);
+// One whose end is not known may have lasted long; one that nobody measured is part
+// of a statement that was.
+function lasted(row) {
+  const measured = measuredRow(row);
+
+  return measured >= 0 && trace.duration[measured] >= 0 ? trace.duration[measured] : Infinity;
+}
 
 function rowTests() {
   const { filter } = view;

@@ -5,8 +5,9 @@
 import { trace, KIND, string } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
-import { view, onChange, setFilter, setTab } from './view.js';
-import { textMatcher } from './search.js';
+import { view, onChange } from './view.js';
+import { selectRow } from './waterfall.js';
+import { textMatcher, markedText } from './search.js';
 
 const ROWS_MAX = 300;
 const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
@@ -16,7 +17,7 @@ const COLUMNS = [
   { name: 'Count', value: (shape) => shape[3], show: countText },
   { name: 'Failed', value: (shape) => shape[4], show: (n) => (n > 0 ? countText(n) : '') },
   { name: 'Total', value: (shape) => shape[5], show: durationText },
-  { name: 'Self', value: (shape) => shape[6], show: durationText },
+  { name: 'Self time', value: (shape) => shape[6], show: durationText },
   { name: 'Max', value: (shape) => shape[7], show: durationText },
   { name: 'Share', value: (shape) => shape[6], share: true },
 ];
@@ -24,6 +25,8 @@ const COLUMNS = [
 const sorting = { column: 4, down: true };
 let statementsOnly = true;
 let rowsShown = ROWS_MAX;
+let currentShape = -1;       // the shape whose row has the keyboard
+let numbers = [];       // the shapes of the rows
 
 const shapesBox = el('div.shapes');
 
@@ -53,17 +56,41 @@ function headCell(column, index) {
     el('span.arrow', { 'aria-hidden': 'true' }, sorted ? (sorting.down ? '▾' : '▴') : '')));
 }
 
+// Shows the slowest operation of a shape beside the table.
 function showShape(number) {
-  setTab('waterfall');
-  setFilter({ shape: number });
+  setRow(number);
+  selectRow(trace.shapes[number][8], { details: true });
+}
+
+const rowButtons = () => [...shapesBox.querySelectorAll('.shape-name')];
+
+// The table is one stop for Tab: that of this shape.
+function setRow(number) {
+  currentShape = number;
+  rowButtons().forEach((button, index) => { button.tabIndex = numbers[index] === number ? 0 : -1; });
+}
+
+function moveRow(event) {
+  const buttons = rowButtons();
+  const at = buttons.indexOf(event.target);
+  const next = {
+    ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1,
+  }[event.key];
+
+  if (at < 0 || buttons[next] === undefined)
+    return;
+  event.preventDefault();
+  event.stopPropagation();
+  setRow(numbers[next]);
+  buttons[next].focus();
 }
 
 function bodyCell(column, shape, number) {
   if (column.text)
     return el('th', { scope: 'row' }, el('button.shape-name', {
-      type: 'button', title: 'Show only these operations', onclick: () => showShape(number),
-    }, el(`i.dot.k${shape[2]}`), el('b', {}, lineText(string(shape[0]), 60)), ' ',
-    el('span.text', {}, lineText(string(shape[1]), 200))));
+      type: 'button', title: 'Show the slowest of them', onclick: () => showShape(number),
+    }, el(`i.dot.k${shape[2]}`), el('b', {}, markedText(lineText(string(shape[0]), 60))), ' ',
+    el('span.text', {}, markedText(lineText(string(shape[1]), 200)))));
   if (column.share && shape[6] < 0)
     return el('td.share');
   if (column.share) {
@@ -83,7 +110,9 @@ const modeButton = (words, only) => el('button', {
 
 function drawShapes() {
   const matches = textMatcher(view.filter.text) || (() => false);
-  const numbers = trace.shapes.map((_, number) => number).filter((number) => {
+  const focused = rowButtons().includes(document.activeElement);
+
+  numbers = trace.shapes.map((_, number) => number).filter((number) => {
     const shape = trace.shapes[number];
 
     return (!statementsOnly || STATEMENTS.has(shape[2])) &&
@@ -96,12 +125,15 @@ function drawShapes() {
       el('span.dim', {}, 'Those that differ in constants only are counted together.')),
     el('div.scroll-sideways', {}, el('table', {},
       el('thead', {}, el('tr', {}, COLUMNS.map(headCell))),
-      el('tbody', {}, numbers.slice(0, rowsShown).map((number) => el('tr', {},
+      el('tbody', { onkeydown: moveRow }, numbers.slice(0, rowsShown).map((number) => el('tr', {},
         COLUMNS.map((column) => bodyCell(column, trace.shapes[number], number))))))),
-    numbers.length === 0 && el('p.nothing', {}, 'No statement.'),
+    numbers.length === 0 && el('p.nothing', {}, 'No operations match the filters.'),
     numbers.length > rowsShown && el('button.link', {
       type: 'button', onclick: () => { rowsShown = Infinity; drawShapes(); },
     }, `Show all ${countText(numbers.length)}`));
+  setRow(numbers.includes(currentShape) ? currentShape : numbers[0]);
+  if (focused)
+    rowButtons()[numbers.indexOf(currentShape)]?.focus({ preventScroll: true });
 }
 
 export function makeShapes() {

@@ -2,7 +2,7 @@
 //
 // Figures and texts for people.
 
-const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'us']];
+const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'µs']];
 
 // Three digits and a unit: "1.23 ms".
 export function durationText(ns) {
@@ -18,15 +18,18 @@ export function durationText(ns) {
   return `${ns} ns`;
 }
 
-// "10 ms", "1.5s", "20" (milliseconds) in ns; 0 if it is none.
+// "10 ms", "1.5s", "20" (milliseconds) in ns; 0 for an empty text, NaN for nonsense.
 export function durationOf(text) {
-  const match = /^\s*([0-9]*\.?[0-9]+)\s*(ns|us|µs|ms|s|m|min)?\s*$/i.exec(text);
-  const sizes = { ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9, m: 6e10, min: 6e10 };
+  const match = /^\s*([0-9]*\.?[0-9]+)\s*(ns|us|[µμ]s|ms|s|m|min)?\s*$/i.exec(text);
+  const sizes = { ns: 1, us: 1e3, 'µs': 1e3, 'μs': 1e3, ms: 1e6, s: 1e9, m: 6e10, min: 6e10 };
 
-  return match ? Number(match[1]) * sizes[(match[2] || 'ms').toLowerCase()] : 0;
+  return match ? Number(match[1]) * sizes[(match[2] || 'ms').toLowerCase()] : text.trim() === '' ? 0 : NaN;
 }
 
 export const countText = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+
+// The same for each number in a text: "kept 0 of 500,000".
+export const groupDigits = (text) => text.replace(/(?<![\w.])\d{4,}(?![\w.-])/g, countText);
 
 export const pluralText = (count, thing) =>
   `${countText(count)} ${thing}${count === 1 ? '' : 's'}`;

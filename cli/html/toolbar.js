@@ -9,21 +9,22 @@ import {
   view, onChange, setFilter, clearFilter, setTab, isFiltered, zoomTime, showAllTime, changed,
 } from './view.js';
 import { lines } from './lines.js';
-import { selectMatch, toggleAll } from './waterfall.js';
+import { selectMatch, showTool, toggleAll } from './waterfall.js';
 import { textMatcher } from './search.js';
 import { minimap, axis } from './timeline.js';
 
 const TABS = [['waterfall', 'Waterfall'], ['shapes', 'Statements'], ['flame', 'Flame']];
 
 const matchCount = el('span.match-count', { role: 'status' });
+const matchPlace = el('span.match-place');
 const chips = el('span.chips');
+const mistake = el('span.mistake', { role: 'alert' });
 
 export const searchField = el('input', {
   type: 'search', id: 'search', placeholder: 'Search, or /regular expression/',
   'aria-label': 'Search names, statements and errors; between slashes a regular expression',
   spellcheck: false, autocomplete: 'off',
   oninput: () => {
-    searchField.classList.toggle('wrong', textMatcher(searchField.value) === null);
     setFilter({ text: searchField.value });
   },
   onkeydown: (event) => {
@@ -36,14 +37,18 @@ export const searchField = el('input', {
 
 const errorsButton = el('button', {
   type: 'button', title: 'Only operations that failed (e)', 'aria-pressed': 'false',
+  disabled: trace.failed === 0,
   onclick: () => toggleErrors(),
-}, 'Errors');
+}, `Errors (${countText(trace.failed)})`);
 
-export const toggleErrors = () => setFilter({ errors: !view.filter.errors });
+export function toggleErrors() {
+  if (trace.failed > 0)
+    setFilter({ errors: !view.filter.errors });
+}
 
 const minimumField = el('input.minimum', {
   type: 'text', placeholder: 'min. ms', 'aria-label': 'Minimum duration, such as 10 ms or 1.5 s',
-  oninput: () => setFilter({ min: durationOf(minimumField.value) }),
+  oninput: () => setFilter({ min: durationOf(minimumField.value) || 0 }),
 });
 
 // A choice of what occurs in a column, the most frequent first.
@@ -62,7 +67,7 @@ function choiceOf(column, words, label, key) {
 }
 
 const kindField = choiceOf(trace.kind, (kind) => trace.kinds[kind], 'All kinds', 'kind');
-const serviceField = choiceOf(trace.service, (number) => lineText(string(number), 40) || '(none)',
+const serviceField = choiceOf(trace.service, (number) => lineText(string(number), 40) || 'without a service',
   'All services', 'service');
 
 const groupButton = el('button', {
@@ -79,6 +84,29 @@ const chip = (words, change) => el('button.chip', {
   type: 'button', title: 'Remove this filter', onclick: () => setFilter(change),
 }, words, el('span', { 'aria-hidden': 'true' }, ' ✕'));
 
+// Says what is wrong with what was typed.
+function checkFields() {
+  const badSearch = textMatcher(searchField.value) === null;
+  const badMinimum = Number.isNaN(durationOf(minimumField.value));
+  const words = [
+    badSearch && 'This is not a regular expression.',
+    badMinimum && 'This is not a duration: write 10 ms or 1.5 s.',
+  ].filter(Boolean).join(' ');
+
+  searchField.setAttribute('aria-invalid', String(badSearch));
+  minimumField.setAttribute('aria-invalid', String(badMinimum));
+  if (mistake.textContent !== words)
+    mistake.textContent = words;
+}
+
+// Which of the matches is selected: "3 of 525".
+function drawPlace() {
+  const at = lines.matches === null || view.group >= 0 ? -1 : lines.matches.indexOf(view.selected);
+
+  matchPlace.textContent = at < 0 ? ''
+    : `${countText(at + 1)} of ${countText(lines.matches.length)}`;
+}
+
 function drawFilter() {
   const { filter } = view;
 
@@ -88,8 +116,10 @@ function drawFilter() {
   serviceField.value = String(filter.service);
   if (searchField.value !== filter.text)
     searchField.value = filter.text;
-  if (durationOf(minimumField.value) !== filter.min)
+  if (document.activeElement !== minimumField &&
+      (durationOf(minimumField.value) || 0) !== filter.min)
     minimumField.value = '';
+  checkFields();
   replaceIn(chips,
     filter.shape >= 0 && chip(`Like: ${lineText(string(trace.shapes[filter.shape][1]) ||
       string(trace.shapes[filter.shape][0]), 40)}`, { shape: -1 }),
@@ -97,6 +127,7 @@ function drawFilter() {
     isFiltered() && el('button.link', { type: 'button', onclick: clearFilter }, 'Clear'));
   replaceIn(matchCount, lines.matches === null ? null
     : `${countText(lines.matches.length)} of ${pluralText(trace.count, 'operation')}`);
+  drawPlace();
 }
 
 const tabButtons = TABS.map(([name, words], index) => el('button.tab', {
@@ -112,6 +143,15 @@ function drawTabs() {
     button.tabIndex = selected ? 0 : -1;
   });
   document.body.dataset.tab = view.tab;
+}
+
+// Another view begins at its first line, with the bar where it is.
+function switchView() {
+  const stuck = document.getElementById('toolbar').getBoundingClientRect().top <= 0;
+
+  drawTabs();
+  if (stuck)
+    showTool();
 }
 
 function moveTab(event) {
@@ -149,14 +189,15 @@ const zoomButtons = el('div.zoom', { role: 'group', 'aria-label': 'Zoom' },
 
 export function makeToolbar() {
   onChange('rows', drawFilter);
-  onChange('tab', drawTabs);
+  onChange('tab', switchView);
+  onChange('selection', drawPlace);
   drawFilter();
   drawTabs();
   return el('div.toolbar', { id: 'toolbar' },
     el('div.toolbar-line', {},
       el('div.tabs', { role: 'tablist', 'aria-label': 'Views', onkeydown: moveTab }, tabButtons),
       el('div.search', { role: 'search' }, searchField, filtersButton), filters),
-    el('div.toolbar-state', {}, matchCount, chips),
+    el('div.toolbar-state', {}, matchCount, matchPlace, chips, mistake),
     el('div.time-line', {},
       el('div.time-left', {}, zoomButtons,
         el('button.quiet', { type: 'button', title: 'Fold or unfold all (a)', onclick: toggleAll },

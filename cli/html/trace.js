@@ -16,6 +16,9 @@ export const STATE_WORDS = [
   '', 'interrupted', 'start lost', 'end lost', 'running', 'running or lost',
 ];
 
+// A duration of a node of a plan of which only the rows were counted.
+const NOT_MEASURED = -2;
+
 // A number that JavaScript cannot hold digit for digit.
 export class ExactNumber {
   constructor(text) { this.text = text; }
@@ -29,6 +32,7 @@ function readTrace() {
   trace.count = trace.depth.length;
   linkRows(trace);
   linkCauses(trace);
+  linkOwn(trace);
   return trace;
 }
 
@@ -62,6 +66,27 @@ function linkCauses(trace) {
   });
 }
 
+// own: the time of a row without that of the measured nodes of its plan. What is not
+// measured has no time of its own: its statement keeps it.
+function linkOwn(trace) {
+  trace.own = Float64Array.from(trace.self);
+  for (let row = 0; row < trace.count; row++) {
+    if (trace.kind[row] !== KIND.NODE)
+      continue;
+    let statement = trace.parent[row];
+
+    trace.own[row] = 0;
+    while (statement >= 0 && trace.kind[statement] === KIND.NODE)
+      statement = trace.parent[statement];
+    if (statement >= 0 && trace.duration[row] !== NOT_MEASURED) {
+      const part = Math.min(trace.own[statement], trace.self[row]);
+
+      trace.own[statement] -= part;
+      trace.own[row] = part;
+    }
+  }
+}
+
 export const trace = readTrace();
 
 export const string = (number) => trace.strings[number];
@@ -71,8 +96,7 @@ export const errorOf = (row) => trace.strings[trace.error[row]];
 export const serviceOf = (row) => trace.strings[trace.service[row]];
 export const hostOf = (row) => trace.strings[trace.host[row]];
 
-// Of a node of a plan only the rows were counted, without a clock.
-export const isUnmeasured = (row) => trace.duration[row] === -2;
+export const isUnmeasured = (row) => trace.duration[row] === NOT_MEASURED;
 
 // Where the bar of a row ends: one without a known duration is open to the right.
 export function endOf(row) {
@@ -81,6 +105,49 @@ export function endOf(row) {
   if (duration >= 0)
     return trace.begin[row] + duration;
   return trace.state[row] === STATE.START_LOST || isUnmeasured(row) ? trace.begin[row] : trace.total;
+}
+
+// The nearest operation whose duration is known: the row itself, or a caller.
+export function measuredRow(row) {
+  while (row >= 0 && isUnmeasured(row))
+    row = trace.parent[row];
+  return row;
+}
+
+// The statement of the server that a client's call ran, the longest one; -1: none.
+export function servedRow(row) {
+  let longest = -1;
+
+  if (trace.kind[row] !== KIND.DB)
+    return -1;
+  for (let below = row + 1; below < trace.end[row];) {
+    const found = trace.kind[below] === KIND.PG;
+
+    if (found && (longest < 0 || trace.duration[below] > trace.duration[longest]))
+      longest = below;
+    below = found ? trace.end[below] : below + 1;
+  }
+  return longest;
+}
+
+const HAS_OWN_FINDINGS = new Set([KIND.TRACE, KIND.OTHER, KIND.CONNECT]);
+
+// The findings about an operation; those of a statement are also about what ran for it.
+export function findingsOf(row) {
+  const end = HAS_OWN_FINDINGS.has(trace.kind[row]) ? row + 1 : trace.end[row];
+
+  return trace.explained.findings.filter((_, index) =>
+    trace.causeRows[index].some((other) => other >= row && other < end));
+}
+
+// The outermost member of a fold that a row is, or is below; -1: there is none.
+export function outerMember(row) {
+  let member = -1;
+
+  for (let at = row; at >= 0; at = trace.parent[at])
+    if (trace.fold[at] > 0)
+      member = at;
+  return member;
 }
 
 // The rows of a fold, in the order of time.

@@ -10,6 +10,8 @@ export const view = {
   from: 0,
   to: Math.max(trace.total, 1),
   selected: -1,         // a row
+  group: -1,            // the fold whose line is selected, or -1: the row itself is
+  returnTab: '',        // where Escape leads when nothing else is left to close
   details: false,       // are its details open?
   cause: -1,            // the finding whose operations are marked
   grouped: true,        // are operations of one shape drawn as one?
@@ -45,10 +47,19 @@ export const clearFilter = () => setFilter(
   { text: '', errors: false, kind: -1, service: -1, min: 0, shape: -1, cause: -1 });
 
 export function setTab(tab) {
+  view.returnTab = '';
   if (view.tab === tab)
     return;
   view.tab = tab;
   changed('tab');
+}
+
+// Shows the waterfall; Escape leads back to the view that was left for it.
+export function visitWaterfall() {
+  const { tab } = view;
+
+  setTab('waterfall');
+  view.returnTab = tab === 'waterfall' ? '' : tab;
 }
 
 // ---- the part of the time that is shown ----

@@ -5,18 +5,20 @@
 
 import {
   trace, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
-  isUnmeasured,
+  isUnmeasured, measuredRow,
 } from './trace.js';
-import { durationText, countText, lineText, pluralText } from './text.js';
-import { el, oncePerFrame } from './dom.js';
+import { durationText, countText, lineText, pluralText, groupDigits } from './text.js';
+import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, changed, isZoomed, showTime } from './view.js';
-import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOf, revealRow } from './lines.js';
+import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
+import { markedText } from './search.js';
 import { zoomByWheel, followPointer } from './timeline.js';
 
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
 const HEIGHT_MAX = 12e6;
 const INDENT_LEVELS = 24;
 const SPARE_LINES = 4;
+const LETTER_WIDTH = 6.2;   // of what is said of a fold, on average, in pixels
 
 const list = el('div.lines', {
   role: 'tree', tabIndex: 0, 'aria-label': 'Operations', id: 'lines',
@@ -26,6 +28,7 @@ const pool = [];
 let lineHeight = 28;
 let top = 0;            // of the part of the window that shows lines
 let cursor = 0;         // the line that the keyboard is on
+let trackWidth = 0;     // pixels that the bars have
 
 // ---- one line ----
 
@@ -65,7 +68,7 @@ function tagsOf(row, item) {
   if (trace.mark[row] !== 0)
     tags.push(tag('mark', lineText(trace.strings[trace.mark[row]], 40)));
   if (trace.remark[row] !== 0 && !isFold(item))
-    tags.push(tag('mark', lineText(trace.strings[trace.remark[row]], 80)));
+    tags.push(tag('mark', groupDigits(lineText(trace.strings[trace.remark[row]], 80))));
   if (trace.rows[row] >= 0 && !isFold(item))
     tags.push(tag('rows', pluralText(trace.rows[row], 'row')));
   if (moved)
@@ -90,13 +93,30 @@ function drawBar(parts, row, item) {
   parts.bar.style.left = `${left}%`;
   parts.bar.style.width = `${Math.max(right - left, 0)}%`;
 
-  // What is said of a fold stands where its bar leaves more room.
-  if (fold) {
-    const before = left > 100 - right;
+  if (fold)
+    placeWords(parts.after, left, right);
+}
 
-    parts.after.style.left = before ? 'auto' : `${right}%`;
-    parts.after.style.right = before ? `${100 - left}%` : 'auto';
-  }
+// Puts what is said of a fold behind its bar, or before it, or into it: where it is
+// not cut. left and right are the ends of the bar in percent.
+function placeWords(words, left, right) {
+  const width = words.textContent.length * LETTER_WIDTH + 12;
+  const after = ((100 - right) / 100) * trackWidth >= width;
+  const before = !after && (left / 100) * trackWidth >= width;
+
+  words.classList.toggle('inside', !after && !before);
+  words.style.left = before ? 'auto' : `${after ? right : Math.max(left, 0)}%`;
+  words.style.right = before ? `${100 - left}%` : 'auto';
+}
+
+const isSelected = (item) => (isFold(item) ? ~item === view.group
+  : item === view.selected && view.group < 0);
+
+function foldCount(fold) {
+  const [, count] = trace.folds[fold];
+  const shown = lines.shown[fold];
+
+  return `${shown < count ? `${countText(shown)} of ` : ''}${countText(count)} ×`;
 }
 
 function drawLine(parts, line) {
@@ -107,12 +127,12 @@ function drawLine(parts, line) {
   const { element } = parts;
 
   element.id = `line-${line}`;
-  element.className = `line${row === view.selected ? ' selected' : ''}` +
+  element.className = `line k${trace.kind[row]}-line${isSelected(item) ? ' selected' : ''}` +
     `${line === cursor ? ' cursor' : ''}` +
-    `${lines.isMatch !== null && !lines.isMatch[row] ? ' context' : ''}` +
+    `${lines.isMatch !== null && !lines.isMatch[row] && !isFold(item) ? ' context' : ''}` +
     `${view.cause >= 0 && trace.cause[row] === view.cause + 1 ? ' caused' : ''}`;
   element.setAttribute('aria-level', String(lines.depth[line] + 1));
-  element.setAttribute('aria-selected', String(row === view.selected));
+  element.setAttribute('aria-selected', String(isSelected(item)));
   if (branches)
     element.setAttribute('aria-expanded', String(isOpen(item)));
   else
@@ -120,9 +140,9 @@ function drawLine(parts, line) {
   parts.label.style.paddingLeft = `calc(${Math.min(lines.depth[line], INDENT_LEVELS)} * var(--indent))`;
   parts.twisty.className = `twisty${branches ? (isOpen(item) ? ' open' : ' closed') : ''}`;
   parts.dot.className = `dot k${trace.kind[row]}`;
-  parts.count.textContent = fold ? `${countText(fold[1])} ×` : '';
-  parts.name.textContent = lineText(nameOf(row), 60);
-  parts.text.textContent = lineText(textOf(row));
+  parts.count.textContent = fold ? foldCount(~item) : '';
+  replaceIn(parts.name, markedText(lineText(nameOf(row), 60)));
+  replaceIn(parts.text, markedText(lineText(textOf(row))));
   parts.tags.replaceChildren(...tagsOf(row, item));
   parts.duration.textContent = isUnmeasured(row) ? ''
     : durationText(fold ? fold[4] : trace.duration[row]) || '?';
@@ -180,6 +200,7 @@ function measure() {
 
   lineHeight = parseFloat(style.getPropertyValue('--line-height')) || 28;
   top = bar ? bar.offsetHeight : 0;
+  trackWidth = list.querySelector('.track')?.clientWidth || list.clientWidth / 2;
 }
 
 function drawAgain() {
@@ -189,7 +210,7 @@ function drawAgain() {
   list.hidden = lines.count === 0;
   nothing.hidden = lines.count > 0;
   nothing.textContent = trace.count === 0 ? 'This trace has no operations.'
-    : 'No operation is as the filter wants it.';
+    : 'No operations match the filters.';
   drawLines();
 }
 
@@ -236,6 +257,7 @@ function selectLine(line, options = {}) {
   if (lines.count === 0)
     return;
   view.selected = rowOfLine(lines.items[cursor]);
+  view.group = isFold(lines.items[cursor]) ? ~lines.items[cursor] : -1;
   if (options.details)
     view.details = true;
   changed('selection');
@@ -244,34 +266,56 @@ function selectLine(line, options = {}) {
 
 // Selects a row wherever it hides.
 export function selectRow(row, options = {}) {
-  let line = lineOf(row);
+  let line = lineOfItem(row);
 
-  if (line < 0) {
+  if (line < 0 && view.tab === 'waterfall') {
     revealRow(row);
     changed('rows');
-    line = lineOf(row);
+    line = lineOfItem(row);
   }
-  if (line >= 0)
+  if (line >= 0 && view.tab === 'waterfall')
     selectLine(line, options);
   else {
     view.selected = row;
+    view.group = -1;
     view.details = view.details || Boolean(options.details);
     changed('selection');
   }
 }
 
-// The next row that the filter lets through, from the cursor on.
-export function selectMatch(step) {
-  if (lines.matches === null || lines.matches.length === 0)
-    return;
-  for (let n = 1; n <= lines.count; n++) {
-    const line = (cursor + step * n + lines.count * 2) % lines.count;
+// Selects a fold as a whole.
+export function selectGroup(fold, options = {}) {
+  const [first] = trace.folds[fold];
 
-    if (lines.isMatch[lines.items[line]]) {
-      selectLine(line, { center: true });
-      return;
-    }
+  if (lineOfItem(~fold) < 0) {
+    revealRow(first);
+    view.openFolds.delete(fold);
+    changed('rows');
   }
+  if (lineOfItem(~fold) >= 0)
+    selectLine(lineOfItem(~fold), options);
+  else
+    selectRow(first, options);
+}
+
+// The next row that the filter lets through, from the selected one on; behind the
+// last one comes the first one.
+export function selectMatch(step) {
+  const { matches } = lines;
+
+  if (matches === null || matches.length === 0)
+    return;
+  const next = step > 0 ? matches.findIndex((row) => row > view.selected)
+    : matches.findLastIndex((row) => view.selected < 0 || row < view.selected);
+
+  selectRow(next >= 0 ? matches[next] : matches.at(step > 0 ? 0 : -1), { center: true });
+}
+
+// Scrolls so that the bar with the filters is on top, and the first line under it.
+export function showTool() {
+  const main = document.querySelector('main').getBoundingClientRect();
+
+  window.scrollBy(0, main.top - document.getElementById('toolbar').offsetHeight);
 }
 
 function toggleLine(line, open) {
@@ -320,8 +364,13 @@ export function toggleAll() {
 export function zoomToSelected() {
   if (view.selected < 0)
     return;
-  const begin = trace.begin[view.selected];
-  const span = Math.max(endOf(view.selected) - begin, 1);
+  const row = measuredRow(view.selected);
+
+  if (row < 0)
+    return;
+  const [begin, end] = view.group >= 0 ? trace.folds[view.group].slice(2, 4)
+    : [trace.begin[row], endOf(row)];
+  const span = Math.max(end - begin, 1);
 
   showTime(begin - span * 0.05, begin + span * 1.05);
 }
@@ -398,7 +447,7 @@ export function makeWaterfall() {
   window.addEventListener('scroll', scrolling, { passive: true });
   window.addEventListener('resize', again);
   onChange('rows', () => {
-    const line = view.selected >= 0 ? lineOf(view.selected) : -1;
+    const line = lineOfItem(view.group >= 0 ? ~view.group : view.selected);
 
     cursor = line >= 0 ? line : Math.max(0, Math.min(cursor, lines.count - 1));
     drawAgain();

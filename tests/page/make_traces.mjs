@@ -105,7 +105,17 @@ function counted(trace) {
 
   node('Gather', 1, 1, { rows: 0 });
   node('Seq Scan on t', 2, 0, { rows: 0, rows_removed_by_filter: 500000 });
+  node('Index Scan on u', 2, 0, { loops: undefined, never_executed: true });
   trace.op('pg', BASE, 2000000, 5000000, statement('SELECT busy()'), {}, SERVER);
+}
+
+// What a session of a program without points of its own leaves: no root above it.
+function session(trace) {
+  trace.service = 'billing';
+  trace.op('db.connect', BASE, 0, 5000, {});
+  trace.op('db', BASE, 6000, 1000, statement('BEGIN'));
+  for (const id of [1, 2])
+    trace.op('db', BASE, 7000 * id + 4000, 9000, statement(`SELECT total FROM invoice WHERE id = ${id}`));
 }
 
 // A slow page: a wrong plan, a wait for a lock, a query in a loop, an error.
@@ -302,7 +312,7 @@ function hostileList(trace) {
 }
 
 const TRACES = {
-  few, counted, slow: (trace) => slow(trace, 190), faster, broken, hostile, long, strange,
+  few, counted, session, slow: (trace) => slow(trace, 190), faster, broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList,
   points100k: (trace) => many(trace, 50000),

@@ -20,6 +20,8 @@ async function clickLine(tab, text) {
   await settled(tab);
 }
 
+const focusText = (tab) => tab.evaluate(() => document.activeElement.textContent);
+
 async function press(tab, ...keys) {
   for (const key of keys)
     await tab.keyboard.press(key);
@@ -62,6 +64,11 @@ test('using the page', async (t) => {
     await settled(tab);
     assert.match(await selected(tab), /pg\.wait/);
     assert.ok(await tab.locator('.line.selected').isVisible());
+    await tab.locator('.cause').nth(0).getByText('Go to the operation').click();
+    await settled(tab);
+    assert.match(await selected(tab), /190 ×/, 'of a group the group');
+    await tab.locator('.cause').nth(1).getByText('Go to the operation').click();
+    await settled(tab);
     const box = await tab.locator('.line.selected').boundingBox();
 
     assert.ok(box.y > 0 && box.y < 860, `scrolled to it: ${box.y}`);
@@ -78,11 +85,25 @@ test('using the page', async (t) => {
   await t.test('what was not measured has no time, what is not explained a name', async () => {
     const tab = await browser.open(await browser.writePage('counted'));
 
-    assert.equal((await linesOf(tab)).length, 4);
+    assert.equal((await linesOf(tab)).length, 5);
     assert.deepEqual((await textsOf(tab, '.duration')).filter(Boolean), ['2.00 s', '5.00 s']);
-    assert.ok((await textsOf(tab, '.tag.mark')).includes('kept 0 of 500000'));
+    assert.ok((await textsOf(tab, '.tag.mark')).includes('kept 0 of 500,000'));
     await clickLine(tab, 'Seq Scan on t');
     assert.match(await tab.locator('.details').innerText(), /Took\s+not measured/);
+    assert.match(await tab.locator('.plan-node').nth(1).innerText(), /~100 %/, 'a share by rows says so');
+    await press(tab, 'f');
+    assert.deepEqual((await shownTime(tab)).map(Math.round), [0, 31], 'zoomed to its statement');
+    await press(tab, '0');
+    await clickLine(tab, 'Index Scan on u');
+    assert.match(await tab.locator('.details').innerText(), /Took\s+never executed/);
+    await tab.getByLabel(/Minimum duration/).fill('1 s');
+    await settled(tab);
+    assert.equal(await filterCount(tab), '5 of 5 operations', 'nodes last as long as their statement');
+    await tab.getByLabel(/Minimum duration/).fill('');
+    await press(tab, 'Escape', '3');
+    assert.deepEqual(await textsOf(tab, '.block'), ['pg SELECT busy()', 'pg SELECT a FROM t WHERE b = 1'],
+      'no block for them in the flame');
+    await press(tab, '1');
     await tab.locator('.details .close').click();
     assert.match(await tab.locator('.causes').innerText(),
       /Not explained, above all:[\s\S]*71 %[\s\S]*SELECT busy\(\): nothing in the trace says why/);
@@ -120,6 +141,86 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('a client\'s call shows the plan and the findings of the server', async () => {
+    const tab = await browser.open(slow, { permissions: ['clipboard-read', 'clipboard-write'] });
+    const details = tab.locator('.details');
+
+    await tab.locator('.line:visible', { hasText: 'SELECT o.id' }).nth(0).locator('.label').click();
+    await settled(tab);
+    assert.match(await selected(tab), /^db/);
+    assert.match(await details.innerText(), /In the server\s+pg SELECT o\.id[\s\S]*Plan in the server/);
+    assert.match(await details.locator('.cause-note').first().innerText(), /Seq Scan|orders/);
+    await details.getByRole('button', { name: 'Copy as text' }).click();
+    const plan = (await tab.evaluate(() => navigator.clipboard.readText())).split('\n');
+
+    assert.match(plan[0], /^Sort {2}\(rows=40 width=8\) \(actual time=0\.000\.\.618\.000 rows=12840 loops=1\)$/);
+    assert.ok(plan.includes('  Sort Key: o.created DESC'));
+    assert.match(plan[2], /^ {2}-> {2}Nested Loop {2}\(/);
+    assert.match(plan[3], /^ {8}-> {2}Seq Scan on orders o {2}\(/);
+    assert.ok(plan.includes('              Rows Removed by Filter: 1987160'));
+    assert.match(plan.at(-2), /rows=1 loops=12840\)$/, 'per loop');
+    await details.getByText('pg SELECT o.id').click();
+    await settled(tab);
+    assert.match(await selected(tab), /^pg/);
+    assert.ok(await details.locator('.cause-note').count() > 0, 'the statement has what its nodes have');
+    await close(tab);
+  });
+
+  await t.test('the bar and the lines stay where they are', async () => {
+    const tab = await browser.open(slow, { viewport: { width: 1280, height: 800 } });
+    const barTop = async () => (await tab.locator('#toolbar').boundingBox()).y;
+    const line = tab.locator('.line:visible', { hasText: 'SELECT o.id' }).nth(0);
+
+    await tab.locator('.cause').nth(0).getByText('Show only its').click();
+    await settled(tab);
+    assert.ok(await barTop() <= 1, 'the filtered lines come into view');
+    await tab.getByRole('button', { name: 'Clear' }).click();
+    await tab.locator('#search').fill('no such text');
+    await settled(tab);
+    assert.ok(await barTop() <= 1, 'not even without any line does it move');
+    assert.equal(await tab.locator('.nothing:visible').innerText(), 'No operations match the filters.');
+    await press(tab, 'Escape', 'Escape', '2', '3', '1');
+    assert.ok(await barTop() <= 1);
+    const before = (await line.boundingBox()).y;
+
+    await line.locator('.label').click();
+    await settled(tab);
+    assert.ok(Math.abs((await line.boundingBox()).y - before) <= 1, 'opening the panel');
+    await tab.locator('.panel-edge').press('ArrowLeft');
+    await settled(tab);
+    assert.equal(Math.round((await tab.locator('.details').boundingBox()).width), 510, 'wider by a key');
+    const edge = await tab.locator('.panel-edge').boundingBox();
+
+    await tab.mouse.move(edge.x + 4, 300);
+    await tab.mouse.down();
+    await tab.mouse.move(880, 300, { steps: 3 });
+    await tab.mouse.up();
+    assert.equal(Math.round((await tab.locator('.details').boundingBox()).width), 400, 'and by the mouse');
+    const scan = tab.locator('.line:visible', { hasText: 'Seq Scan on orders o' });
+    const [text, tags] = await scan.evaluate((found) => ['.text', '.tags'].map((part) =>
+      found.querySelector(part).getBoundingClientRect()).map(({ left, right }) => [left, right]));
+
+    assert.ok(text[1] - text[0] > 130 && text[1] <= tags[0] + 1, 'a node has its name before its remarks');
+    await tab.locator('.causes summary').click();
+    assert.ok(await tab.locator('.cause').first().isHidden(), 'the findings fold');
+    await press(tab, '2', '1');
+    assert.ok(await tab.locator('.cause').first().isHidden());
+    assert.ok(await tab.evaluate(() => document.querySelector('button, a, input').matches('.skip')));
+    await tab.locator('.skip').focus();
+    await press(tab, 'Enter');
+    assert.equal(await tab.evaluate(() => document.activeElement.id), 'lines');
+    await close(tab);
+  });
+
+  await t.test('several roots, and nothing that failed', async () => {
+    const tab = await browser.open(await browser.writePage('session'));
+
+    assert.equal(await tab.title(),
+      'billing: SELECT total FROM invoice WHERE id = 1 and 3 more · 27.0 ms · OSProfiler');
+    assert.ok(await tab.getByRole('button', { name: 'Errors (0)' }).isDisabled());
+    await close(tab);
+  });
+
   await t.test('the notification can be copied', async () => {
     const tab = await browser.open(slow, { permissions: ['clipboard-read', 'clipboard-write'] });
 
@@ -138,6 +239,19 @@ test('using the page', async (t) => {
     const fold = tab.locator('.line:visible', { hasText: '190 ×' });
 
     assert.match(await fold.innerText(), /db[\s\S]*SELECT price[\s\S]*median/);
+    const words = await fold.evaluate((line) =>
+      ['.bar-after', '.track'].map((part) => line.querySelector(part).getBoundingClientRect().left));
+
+    assert.ok(words[0] >= words[1], 'what is said of a group is not cut at its front');
+    await fold.locator('.label').click();
+    await settled(tab);
+    assert.match((await tab.locator('.details').innerText()).replace(/\s+/g, ' '),
+      /190 × db .* Count 190 Total 3\d\d ms Median .* Slowest .* In the server pg SELECT price/);
+    await tab.locator('.details').getByText('pg SELECT price').click();
+    await settled(tab);
+    assert.match(await selected(tab), /pg[\s\S]*SELECT price/);
+    await press(tab, 'Escape', 'Home');
+    await fold.locator('.twisty').click();
     assert.equal((await linesOf(tab)).filter((line) => /price WHERE/.test(line)).length, 1);
     await fold.locator('.twisty').click();
     await settled(tab);
@@ -160,6 +274,11 @@ test('using the page', async (t) => {
       'db UPDATE stock SET reserved = reserved + 1 WHERE item = 4711',
       'pg UPDATE stock SET reserved = reserved + 1 WHERE item = 4711']);
     assert.equal(await tab.locator('.line.context:visible').count(), 1, 'what they are part of is dim');
+    assert.deepEqual(await textsOf(tab, '.line mark'), ['UPDATE stock', 'UPDATE stock']);
+    await press(tab, 'Escape');
+    assert.equal(await tab.evaluate(() => document.activeElement.id), 'lines', 'Esc leads to the results');
+    await press(tab, 'n', 'n');
+    assert.equal(await tab.locator('.match-place').innerText(), '2 of 2');
     await tab.locator('#search').fill('/item = 10(0[0-4])\\b/');
     await settled(tab);
     assert.equal(await filterCount(tab), '10 of 400 operations');
@@ -168,7 +287,16 @@ test('using the page', async (t) => {
     await tab.locator('#search').fill('/(/');
     await settled(tab);
     assert.equal(await filterCount(tab), '0 of 400 operations');
-    assert.ok(await tab.locator('#search.wrong').isVisible(), 'a wrong expression is marked');
+    assert.match(await tab.getByRole('alert').innerText(), /not a regular expression/);
+    const red = (field) => tab.locator(field).evaluate((input) => getComputedStyle(input).borderColor);
+
+    assert.equal(await red('#search'), 'rgb(192, 35, 44)');
+    await tab.locator('#search').fill('');
+    await tab.getByLabel(/Minimum duration/).fill('soon');
+    await settled(tab);
+    assert.match(await tab.getByRole('alert').innerText(), /not a duration/);
+    assert.equal(await red('.minimum'), 'rgb(192, 35, 44)');
+    assert.equal(await filterCount(tab), '', 'nonsense filters nothing');
     await close(tab);
   });
 
@@ -299,15 +427,35 @@ test('using the page', async (t) => {
     assert.match(await rows.nth(0).innerText(), /SELECT o\.id/);
     await tab.getByRole('button', { name: 'Count', exact: true }).click();
     assert.match((await rows.nth(0).innerText()).replace(/\s+/g, ' '),
-      /SELECT price, currency FROM price WHERE item = 1000 AND valid 190 3\d\d ms/);
-    assert.equal(await tab.locator('th[aria-sort="descending"]').innerText(), 'Count▾');
+      /SELECT price, currency FROM price WHERE item = \? AND valid 190 3\d\d ms/, 'without constants');
+    assert.equal((await tab.locator('th[aria-sort="descending"]').innerText()).replace(/\s/g, ''), 'Count▾');
     await tab.getByRole('button', { name: 'Count', exact: true }).click();
     assert.doesNotMatch(await rows.nth(0).innerText(), /190/);
     await tab.getByRole('button', { name: 'Count', exact: true }).click();
-    await rows.nth(0).getByRole('button').click();
+    await rows.nth(0).getByRole('button').press('ArrowDown');
+    const second = await focusText(tab);
+
+    await press(tab, 'ArrowUp');
+    assert.notEqual(await focusText(tab), second, 'arrows move in the table');
+    assert.equal(await tab.locator('.shape-name[tabindex="0"]').count(), 1, 'which is one stop for Tab');
+    await press(tab, 'Enter');
+    assert.ok(await tab.locator('table').isVisible(), 'the table stays');
+    assert.match(await tab.locator('.details .statement').innerText(), /item = 1\d\d\d AND/, 'the slowest one');
+    await press(tab, 'Escape');
+    assert.match(await focusText(tab), /item = \? AND/, 'back in the same row');
+    await press(tab, 'Enter');
+    await tab.getByRole('button', { name: 'Show all 190 like it' }).click();
     await settled(tab);
     assert.ok(await tab.locator('#lines').isVisible());
     assert.equal(await filterCount(tab), '190 of 400 operations');
+    assert.equal((await linesOf(tab)).length, 2, 'as a group');
+    await press(tab, 'Escape', 'Escape', 'Escape');
+    assert.ok(await tab.locator('table').isVisible(), 'back in the table');
+    assert.match(await focusText(tab), /item = \? AND/);
+    const lefts = await tab.locator('td .share-bar').evaluateAll((bars) =>
+      bars.map((bar) => Math.round(bar.getBoundingClientRect().left)));
+
+    assert.equal(new Set(lefts).size, 1, `bars with one left edge: ${lefts}`);
     await close(tab);
   });
 
@@ -324,10 +472,23 @@ test('using the page', async (t) => {
 
     assert.ok(Math.max(...widths) <= widths[0] + 1, 'none is wider than its caller');
     await tab.locator('.block', { hasText: 'pg.wait' }).click();
-    assert.equal((await textsOf(tab, '.block')).length, 1);
-    assert.match(await tab.locator('.flame-info').innerText(), /484 ms, 26 %/);
+    await settled(tab);
+    assert.match(await tab.locator('.flame-info').innerText(), /484 ms, 26 %, self time 484 ms/);
+    assert.match(await tab.locator('.details').innerText(), /pg\.wait[\s\S]*held_by/);
     await press(tab, 'Escape');
-    assert.ok((await textsOf(tab, '.block')).length > 1);
+    assert.match(await focusText(tab), /pg\.wait/);
+    await tab.locator('.block', { hasText: 'db UPDATE' }).focus();
+    await press(tab, 'Enter');
+    assert.equal((await textsOf(tab, '.block')).length, 3, 'into it');
+    assert.match(await focusText(tab), /db UPDATE/, 'and the keyboard with it');
+    await press(tab, 'Escape');
+    assert.ok((await textsOf(tab, '.block')).length > 3);
+    await tab.locator('#search').fill('FROM price');
+    await settled(tab);
+    const dim = await textsOf(tab, '.block.context');
+
+    assert.ok(dim.some((text) => /UPDATE/.test(text)), 'what does not match is dim');
+    assert.ok(!dim.some((text) => /FROM price/.test(text)));
     await close(tab);
   });
 

@@ -34,7 +34,7 @@
 #define FORM_VERSION 1
 
 /* In the order of osp__op_kind. */
-static const char *const kind_names[] = {"no operation",
+static const char *const kind_names[] = {"idle",
 										 "application",
 										 "database call",
 										 "connect",

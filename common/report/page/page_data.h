@@ -58,8 +58,8 @@ typedef struct osp__page_shape
 	struct osp__page_shape *next;
 	uint64_t key;
 	uint32_t number;
-	uint32_t name; /* strings of the operation that came first */
-	uint32_t text;
+	uint32_t name; /* string of the operation that came first */
+	uint32_t text; /* the same; without its constants if there is another one */
 	int kind;
 	uint64_t count;
 	uint64_t failed;

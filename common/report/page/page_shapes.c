@@ -5,6 +5,8 @@
  */
 #include "report/page/page_data.h"
 
+#include "sql/sql_text.h"
+
 static osp__page_shape *
 find_shape(const osp__page *page, uint64_t key)
 {
@@ -46,6 +48,35 @@ add_time(int64_t *sum, int64_t ns)
 		*sum = INT64_MAX;
 }
 
+/* Does the text of operations of this kind hold constants? */
+static bool
+is_statement(int kind)
+{
+	return kind == OSP__OP_DB || kind == OSP__OP_PG || kind == OSP__OP_SQLITE;
+}
+
+/* The text that all operations of a shape share: question marks for constants. */
+static void
+name_shape(osp__page *page, osp__page_shape *shape)
+{
+	osp_str text = osp_buf_str(&page->what.detail);
+	size_t size = text.len * 3 + 1;
+	char *out;
+
+	if (text.len == 0 || !is_statement(shape->kind))
+		return;
+	out = osp_calloc(page->report->alc, size, 1);
+	if (out == NULL)
+	{
+		page->status = OSP_ENOMEM;
+		return;
+	}
+	size =
+		osp_sql_normalize(text, OSP_SQL_POSTGRES, OSP_SQL_HARMLESS, out, size);
+	shape->text = osp__page_string(page, osp_str_n(out, size));
+	osp_free(page->report->alc, out);
+}
+
 uint32_t
 osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 					  uint32_t text, int64_t self_ns)
@@ -63,7 +94,8 @@ osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 		shape->text = text;
 		shape->kind = op->kind;
 	}
-	shape->count++;
+	if (++shape->count == 2)
+		name_shape(page, shape);
 	shape->failed += op->failed;
 	shape->timed = shape->timed || !page->what.untimed;
 	add_time(&shape->total_ns, ns);
