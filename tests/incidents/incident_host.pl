@@ -31,7 +31,7 @@ kill 'TERM', @busy;
 waitpid $_, 0 foreach @busy;
 # The worker that takes the measure waits for the same processor: it begins late.
 my $found = found($node, $base, 'busy CPU', 'cpu', 0.2);
-like($found->{cause}, qr/\AThe server was ready to work and had no CPU for /, 'busy CPU: the sentence');
+like($found->{cause}, qr/\AThe server was ready to work and waited for a CPU for /, 'busy CPU: the sentence');
 ok($found->{figures}{put_off} > 10, 'busy CPU: how often');
 
 $node->stop;

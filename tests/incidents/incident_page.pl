@@ -116,9 +116,9 @@ sub trace_explain
 		my $base = run_beside($incident, sub { psql_traced($node, $incident->{sql}) });
 		IPC::Run::run([ $agent, 'trace', 'explain', '--connection-string',
 				'file://' . trace_file($node), $base ], '>', \$out, '2>', \$err) or die $err;
-		last if $out !~ /had no CPU/ || !$ENV{WHY_PAGE_WRITE};
+		last if $out !~ /waited for a CPU/ || !$ENV{WHY_PAGE_WRITE};
 	}
-	$out =~ s/^ *\d+ %[^\n]*had no CPU.*?(?=^ *\d+ %)//ms;
+	$out =~ s/^ *\d+ %[^\n]*waited for a CPU.*?(?=^ *\d+ %)//ms;
 	return $out;
 }
 

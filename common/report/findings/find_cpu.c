@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_cpu.c
- *	  A rule: the server was ready to work, and had no CPU.
+ *	  A rule: the server was ready to work, and waited for a CPU.
  */
 #include "report/findings/findings.h"
 
@@ -51,7 +51,9 @@ osp__look_starvation(osp__findings *f)
 		osp__group *group;
 		int64_t ns;
 
-		if (op->kind != OSP__OP_PG || osp__op_fact(op, OSP__CPU_OF) == 0)
+		/* A statement with workers may have been preempted by them. */
+		if (op->kind != OSP__OP_PG || osp__op_fact(op, OSP__CPU_OF) == 0 ||
+			op->workers > 0)
 			continue;
 		ns = missing_ns(op);
 		if (ns <= 0 || osp__op_ns(op) <= 0)
@@ -74,15 +76,16 @@ osp__tell_starvation(osp__findings *f, osp__finding *finding)
 
 	osp_buf_add_str(
 		&finding->cause,
-		OSP_STR("The server was ready to work and had no CPU for "));
+		OSP_STR("The server was ready to work and waited for a CPU for "));
 	osp__say_time(&finding->cause, group->ns);
-	osp_buf_add_str(&finding->cause, OSP_STR(", because others had it."));
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(", because other processes had them."));
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
 	osp__say_time(&finding->evidence, group->sums[SUM_CPU]);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" of CPU time in "));
 	osp__say_time(&finding->evidence, group->sums[SUM_OF]);
-	osp_buf_add_str(&finding->evidence, OSP_STR(", put off "));
+	osp_buf_add_str(&finding->evidence, OSP_STR(", preempted "));
 	osp__say_number(&finding->evidence, group->sums[SUM_PUT_OFF], "time");
 	osp_buf_add_str(
 		&finding->step,

@@ -219,6 +219,46 @@ say_step(osp_str statement, osp_buf *step)
 							"them in a pipeline."));
 }
 
+/* Is op the repeated statement of a client, or below it? */
+static bool
+is_of_repeated(const osp__group *group, const osp__op *op)
+{
+	while (op != NULL && op->shape != group->key)
+		op = op->parent;
+	return op != NULL;
+}
+
+/* Of the time of a client's statements: what the server had, and what was between
+ * them. */
+static void
+say_parts(const osp__group *group, osp__finding *finding)
+{
+	const osp__claim *claim;
+	int64_t server_ns = 0;
+	int64_t between_ns = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+	{
+		const osp__op *statement = osp__op_statement(claim->op);
+
+		if (!is_of_repeated(group, claim->op))
+			between_ns += claim->ns;
+		else if (statement != NULL && statement->kind == OSP__OP_PG)
+			server_ns += claim->ns;
+	}
+	if (group->largest->kind != OSP__OP_DB || server_ns == 0)
+		return;
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time(&finding->evidence, server_ns);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" in the server, "));
+	osp__say_time(&finding->evidence, group->ns - server_ns - between_ns);
+	osp_buf_add_str(&finding->evidence,
+					OSP_STR(" in the client and on the way, "));
+	osp__say_time(&finding->evidence, between_ns);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" between them"));
+	osp__add_figure(finding, "server_ms", (double) server_ns / 1e6);
+}
+
 void
 osp__tell_repeats(osp__findings *f, osp__finding *finding)
 {
@@ -240,6 +280,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->largest, &finding->evidence);
 	say_step(osp_buf_str(&finding->evidence), &finding->step);
+	say_parts(group, finding);
 	osp__add_figure(finding, "executions", (double) count);
 	osp__add_figure(
 		finding, "mean_ms", (double) group->ns / 1e6 / (double) count);

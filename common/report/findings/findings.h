@@ -373,6 +373,12 @@ int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 					 bool count);
 
+/* ---- find_column.c ---- */
+
+/* The column of a condition like "(o.reference = ?)", borrowed from it; false if it
+ * compares several, or what a function or operator makes of one. */
+bool osp__compared_column(osp_str condition, osp_str *column);
+
 /* ---- find_trigger.c ---- */
 
 /* Is this trigger the check of a foreign key? */

@@ -193,6 +193,17 @@ put_row_number(const osp__page *page, osp_buf *out, const osp__op *op,
 	osp_buf_add_i64(out, row);
 }
 
+/* Time between operations is claimed from what runs round them, and with it the begin
+ * and end of transactions; who looks for the operations of a finding does not mean these. */
+static bool
+is_meant(const osp__group *group, const osp__claim *claim)
+{
+	return claim->node != NULL || group->rule->tell != osp__tell_repeats ||
+		   (claim->op->control == OSP__CONTROL_NONE &&
+			claim->op->kind != OSP__OP_OTHER &&
+			claim->op->kind != OSP__OP_TRACE);
+}
+
 static void
 put_claims(const osp__page *page, osp_buf *out)
 {
@@ -211,10 +222,11 @@ put_claims(const osp__page *page, osp_buf *out)
 		for (k = 0; k < OSP__EVIDENCE_OPS_MAX && k < group->count; k++)
 			put_row_number(page, out, group->examples[k], &first);
 		for (claim = group->claims; claim != NULL; claim = claim->next)
-			put_row_number(page,
-						   out,
-						   claim->node != NULL ? claim->node : claim->op,
-						   &first);
+			if (is_meant(group, claim))
+				put_row_number(page,
+							   out,
+							   claim->node != NULL ? claim->node : claim->op,
+							   &first);
 		osp_buf_add_char(out, ']');
 	}
 	osp_buf_add_char(out, ']');
