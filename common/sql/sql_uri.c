@@ -22,26 +22,89 @@ is_doubled(const char *p, const char *end)
 }
 
 /*
+ * A part of the text that was looked through, and what was found at its end. Whoever
+ * begins inside of it comes to the same end, so that no part is read twice, however
+ * often "://" stands in a text.
+ */
+typedef struct part
+{
+	const char *begin;
+	const char *end;
+} part;
+
+typedef struct parts
+{
+	part address; /* in brackets */
+	part host;
+	part port;
+	part password;
+	part parameters;
+} parts;
+
+/* How far to go on from p, which is not the end; 0: no further. */
+typedef size_t (*step_fn)(const char *p, const char *end);
+
+static const char *
+end_of(part *known, const char *p, const char *end, step_fn step)
+{
+	size_t by;
+
+	if (known->begin != NULL && p >= known->begin && p <= known->end)
+		return known->end;
+	known->begin = p;
+	while (p < end && (by = step(p, end)) > 0)
+		p += by;
+	known->end = p;
+	return p;
+}
+
+static size_t
+step_address(const char *p, const char *end)
+{
+	(void) end;
+	return *p != ']';
+}
+
+static size_t
+step_host(const char *p, const char *end)
+{
+	(void) end;
+	return *p != ':' && *p != '/' && *p != '?' && *p != '#' && !ends_uri(*p);
+}
+
+static size_t
+step_port(const char *p, const char *end)
+{
+	(void) end;
+	return osp_sql_is_digit(*p);
+}
+
+static size_t
+step_password(const char *p, const char *end)
+{
+	if (*p == '@')
+		return 0;
+	if (ends_uri(*p))
+		return is_doubled(p, end) ? 2 : 0;
+	return 1;
+}
+
+/*
  * Does a password follow at p, which is behind "://"? What stands behind a colon is
  * one unless it is the number of a port; a number is a password if an @ follows.
  */
 static bool
-has_password(const char *p, const char *end)
+has_password(parts *known, const char *p, const char *end)
 {
 	if (p < end && *p == '[')
-		while (p < end && *p != ']')
-			p++;
-	while (p < end && *p != ':' && *p != '/' && *p != '?' && *p != '#' &&
-		   !ends_uri(*p))
-		p++;
+		p = end_of(&known->address, p, end, step_address);
+	p = end_of(&known->host, p, end, step_host);
 	if (p == end || *p++ != ':')
 		return false;
-	while (p < end && osp_sql_is_digit(*p))
-		p++;
+	p = end_of(&known->port, p, end, step_port);
 	if (p < end && osp_sql_is_word_char(*p))
 		return true;
-	while (p < end && *p != '@' && (!ends_uri(*p) || is_doubled(p, end)))
-		p += ends_uri(*p) ? 2 : 1;
+	p = end_of(&known->password, p, end, step_password);
 	return p < end && *p == '@';
 }
 
@@ -70,29 +133,35 @@ read_char(const char **p, const char *end)
 	return *c;
 }
 
-/*
- * Has a parameter behind p, of a file: URI, the name of a key? SQLite's encryptions
- * know key, hexkey, textkey, and cipher_salt.
- */
+/* Is the name of a parameter at p that of a key? SQLite's encryptions know key, hexkey,
+ * textkey, and cipher_salt. */
 static bool
-has_key_parameter(const char *p, const char *end)
+is_key_name(const char *p, const char *end)
 {
 	char name[32];
-	size_t len;
+	size_t len = 0;
 
-	while (p < end && !ends_uri(*p))
-	{
-		if (*p++ != '?' && p[-1] != '&')
-			continue;
-		for (len = 0; p < end && *p != '=' && *p != '&' && !ends_uri(*p) &&
-					  len < sizeof(name);
-			 len++)
-			name[len] = read_char(&p, end);
-		if (osp_sql_holds(osp_str_n(name, len), "key") ||
-			osp_sql_holds(osp_str_n(name, len), "salt"))
-			return true;
-	}
-	return false;
+	while (p < end && *p != '=' && *p != '&' && !ends_uri(*p) &&
+		   len < sizeof(name))
+		name[len++] = read_char(&p, end);
+	return osp_sql_holds(osp_str_n(name, len), "key") ||
+		   osp_sql_holds(osp_str_n(name, len), "salt");
+}
+
+static size_t
+step_parameters(const char *p, const char *end)
+{
+	if (ends_uri(*p))
+		return 0;
+	return (*p != '?' && *p != '&') || !is_key_name(p + 1, end);
+}
+
+/* Has a parameter behind p, of a file: URI, the name of a key? */
+static bool
+has_key_parameter(parts *known, const char *p, const char *end)
+{
+	p = end_of(&known->parameters, p, end, step_parameters);
+	return p < end && !ends_uri(*p);
 }
 
 bool
@@ -100,16 +169,18 @@ osp_sql_has_secret_uri(osp_str text)
 {
 	const char *end = text.ptr + text.len;
 	const char *p = text.ptr;
+	parts known;
 
+	memset(&known, 0, sizeof(known));
 	while ((p = memchr(p, ':', (size_t) (end - p))) != NULL)
 	{
 		const char *scheme = p++;
 
 		if (end - p >= 2 && p[0] == '/' && p[1] == '/' &&
-			has_password(p + 2, end))
+			has_password(&known, p + 2, end))
 			return true;
 		if (scheme - text.ptr >= 4 && strncasecmp(scheme - 4, "file", 4) == 0 &&
-			has_key_parameter(p, end))
+			has_key_parameter(&known, p, end))
 			return true;
 	}
 	return false;

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <iconv.h>
 
+#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "parser/parser.h"
 
@@ -93,6 +94,60 @@ dialect(void)
 									   : OSP_SQL_POSTGRES_BACKSLASH;
 }
 
+/*
+ * What the comments round a whole string of several statements say. It is read for
+ * the first of them and kept for the others, for reading it for each would take time
+ * that grows with the square of their number.
+ */
+static struct
+{
+	const char *string;
+	TimestampTz sent;
+	int location;      /* of the last statement that asked */
+	const char *begin; /* where its text, with the comments before it, begins */
+	bool read;
+	osp_verdict found;
+	char space[OSP_COMMENT_SPACE];
+	osp_str info;
+	osp_str hmac;
+	osp__loose_traceparent traceparent;
+} whole;
+
+/* A string is the same while its message is and its statements come in order. */
+static void
+whole_is(const char *string, int location)
+{
+	TimestampTz sent = GetCurrentStatementStartTimestamp();
+
+	if (whole.string != string || whole.sent != sent ||
+		whole.location > location)
+	{
+		whole.string = string;
+		whole.sent = sent;
+		whole.begin = string;
+		whole.read = false;
+	}
+	whole.location = location;
+}
+
+static osp_verdict
+context_of_whole(osp_str *info, osp_str *hmac,
+				 osp__loose_traceparent *traceparent)
+{
+	if (!whole.read)
+		whole.found = osp__comment_read(osp_str_of(whole.string),
+										dialect(),
+										whole.space,
+										&whole.info,
+										&whole.hmac,
+										&whole.traceparent);
+	whole.read = true;
+	*info = whole.info;
+	*hmac = whole.hmac;
+	traceparent->value = whole.traceparent.value;
+	return whole.found;
+}
+
 osp_verdict
 pgosp_text_context(const char *string, int location, int length, char *space,
 				   osp_str *info, osp_str *hmac,
@@ -103,18 +158,20 @@ pgosp_text_context(const char *string, int location, int length, char *space,
 		begin, length > 0 ? strnlen(begin, (size_t) length) : strlen(begin));
 	osp_verdict found;
 
+	whole_is(string, location);
 	if (PGOSP_LOCATION_SKIPS_COMMENTS && location > 0)
 	{
-		begin = osp_sql_last_statement(osp_str_n(string, (size_t) location),
-									   dialect());
+		begin = osp_sql_last_statement(
+			osp_str_n(whole.begin, (size_t) (own.ptr - whole.begin)),
+			dialect());
 		own = osp_str_n(begin, (size_t) (own.ptr - begin) + own.len);
+		whole.begin = begin;
 	}
 	found = osp__comment_read(own, dialect(), space, info, hmac, traceparent);
 	if (found != OSP_CTX_NONE || traceparent->value.len > 0 ||
 		(location <= 0 && length <= 0))
 		return found;
-	return osp__comment_read(
-		osp_str_of(string), dialect(), space, info, hmac, traceparent);
+	return context_of_whole(info, hmac, traceparent);
 }
 
 bool

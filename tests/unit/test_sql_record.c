@@ -899,6 +899,38 @@ test_earlier(void **state)
 	assert_false(osp_sql_reads_rows(OSP_STR("SELECT 1"), PG));
 }
 
+/* However often a text begins a URI, it is read once: these took minutes. */
+static void
+test_many_uris(void **state)
+{
+	static const char *const parts[] = {"http://example.org,",
+										"http://a.org:80,",
+										"://",
+										"://[",
+										"://[]:1",
+										"://a:''",
+										"file:?",
+										"file:?a&"};
+	const size_t len = 1000000;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		char *text = malloc(len + 64);
+		size_t part = strlen(parts[i]);
+		size_t used;
+
+		assert_non_null(text);
+		for (used = 0; used + part <= len; used += part)
+			memcpy(text + used, parts[i], part);
+		assert_false(osp_sql_has_secret_uri(osp_str_n(text, used)));
+		used += (size_t) snprintf(text + used, 64, " db://me:secret@host/");
+		assert_true(osp_sql_has_secret_uri(osp_str_n(text, used)));
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -916,6 +948,7 @@ main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_many_uris),
 		cmocka_unit_test(test_built),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_messages),
