@@ -186,20 +186,15 @@ function drawGroup(fold) {
 
 // ---- the panel ----
 
-// Opens or closes the panel. The page above the lines may become longer by that: the
-// lines stay where they are in the window.
+// Opens or closes the panel. The page above the view may become longer by that: the
+// view stays where it is in the window.
 function showPanel(open) {
-  if (view.tab !== 'waterfall') {
-    panel.hidden = !open;
-    document.body.classList.toggle('with-details', open);
-    return;
-  }
-  const lines = document.getElementById('lines');
-  const before = lines.getBoundingClientRect().top;
+  const main = document.querySelector('main');
+  const before = main.getBoundingClientRect().top;
 
   panel.hidden = !open;
   document.body.classList.toggle('with-details', open);
-  window.scrollBy(0, lines.getBoundingClientRect().top - before);
+  window.scrollBy(0, main.getBoundingClientRect().top - before);
 }
 
 function panelHead(row, before = '') {

@@ -201,6 +201,13 @@ test('using the page', async (t) => {
       found.querySelector(part).getBoundingClientRect()).map(({ left, right }) => [left, right]));
 
     assert.ok(text[1] - text[0] > 130 && text[1] <= tags[0] + 1, 'a node has its name before its remarks');
+    await press(tab, 'Escape', '3');
+    const block = tab.locator('.block', { hasText: 'pg.wait' });
+    const place = (await block.boundingBox()).y;
+
+    await block.click();
+    await settled(tab);
+    assert.ok(Math.abs((await block.boundingBox()).y - place) <= 1, 'beside the flame, too');
     await tab.locator('.causes summary').click();
     assert.ok(await tab.locator('.cause').first().isHidden(), 'the findings fold');
     await press(tab, '2', '1');
