@@ -18,7 +18,7 @@
 
 /* Room for what a start holds besides texts, and for a whole stop. */
 #define START_SIZE 192
-#define STOP_SIZE  (OSPQ_MESSAGE_MAX + OSPQ_TAG_MAX + 256)
+#define STOP_SIZE  ((1 + OSPQ_FIELDS) * OSPQ_MESSAGE_MAX + OSPQ_TAG_MAX + 256)
 
 /* Parameters: how many of a statement, how much of one, and of all. */
 #define PARAMS_MAX      64
@@ -300,9 +300,48 @@ fate_text(ospq_fate fate)
 	return NULL;
 }
 
+/* DETAIL, HINT and the places of the CONTEXT, as far as they may be recorded. */
+static void
+put_fields(osp_writer *w, const ospq_outcome *outcome,
+		   osp_sql_message_rules rules)
+{
+	static const char *const names[OSPQ_FIELDS] = {
+		[OSPQ_DETAIL] = "detail",
+		[OSPQ_HINT] = "hint",
+		[OSPQ_CONTEXT] = "context",
+	};
+	char space[OSPQ_MESSAGE_MAX];
+	int i;
+
+	for (i = 0; i < OSPQ_FIELDS; i++)
+	{
+		osp_str text;
+
+		if (outcome->fields[i] == NULL)
+			continue;
+		text = osp_str_of(outcome->fields[i]);
+		if (i != OSPQ_CONTEXT)
+			text = osp__hook_detail(text,
+									outcome->sqlstate,
+									outcome->origin,
+									rules,
+									space,
+									sizeof(space));
+		else if (outcome->secret)
+			continue;
+		else
+			text = osp_sql_places(text, space, sizeof(space));
+		if (text.len > 0)
+			osp_put_str(w, osp_str_of(names[i]), cut(text, sizeof(space)));
+	}
+}
+
 static void
 put_failure(osp_writer *w, const ospq_outcome *outcome)
 {
+	osp_sql_message_rules rules = {.dialect = OSP_SQL_POSTGRES_ANY,
+								   .masked = outcome->secret,
+								   .values = outcome->values};
 	osp_str message = osp_str_of(outcome->message);
 	char space[OSPQ_MESSAGE_MAX];
 
@@ -312,15 +351,13 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 		osp_put_str(w, OSP_STR("etype"), OSP_STR(LIBPQ_ERROR));
 	while (message.len > 0 && message.ptr[message.len - 1] == '\n')
 		message.len--;
-	message = osp__hook_message(
-		cut(message, OSPQ_MESSAGE_MAX),
-		outcome->origin,
-		(osp_sql_message_rules){.dialect = OSP_SQL_POSTGRES_ANY,
-								.masked = outcome->secret,
-								.values = outcome->values},
-		space,
-		sizeof(space));
+	message = osp__hook_message(cut(message, OSPQ_MESSAGE_MAX),
+								outcome->origin,
+								rules,
+								space,
+								sizeof(space));
 	osp_put_str(w, OSP_STR("message"), message);
+	put_fields(w, outcome, rules);
 }
 
 /* Ends the object "db", and says how it went. */
@@ -396,6 +433,13 @@ has_field(const PGresult *result, int field)
 static void
 read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
 {
+	static const int fields[OSPQ_FIELDS] = {
+		[OSPQ_DETAIL] = PG_DIAG_MESSAGE_DETAIL,
+		[OSPQ_HINT] = PG_DIAG_MESSAGE_HINT,
+		[OSPQ_CONTEXT] = PG_DIAG_CONTEXT,
+	};
+	int i;
+
 	outcome->fate = OSPQ_FAILED;
 	outcome->sqlstate = REAL(PQresultErrorField)(result, PG_DIAG_SQLSTATE);
 	outcome->message =
@@ -409,6 +453,8 @@ read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
 		has_field(result, PG_DIAG_INTERNAL_POSITION));
 	if (outcome->sqlstate == NULL && REAL(PQstatus)(conn) == CONNECTION_BAD)
 		outcome->sqlstate = CONNECTION_LOST;
+	for (i = 0; i < OSPQ_FIELDS; i++)
+		outcome->fields[i] = REAL(PQresultErrorField)(result, fields[i]);
 }
 
 void
@@ -466,6 +512,18 @@ keep(char *out, size_t size, const char *text)
 		(void) snprintf(out, size, "%s", text);
 }
 
+/* Whole, for what is cut off could not be judged. */
+static void
+keep_fields(ospq_open *open, const ospq_outcome *outcome)
+{
+	int i;
+
+	for (i = 0; i < OSPQ_FIELDS; i++)
+		if (outcome->fields[i] != NULL)
+			open->fields[i] = osp_strdup(&osp_allocator_default,
+										 osp_str_of(outcome->fields[i]));
+}
+
 /* The result goes before the statement stops: what it says is copied. */
 void
 ospq_open_read(ospq_open *open, const PGconn *conn, PGresult *result)
@@ -481,18 +539,23 @@ ospq_open_read(ospq_open *open, const PGconn *conn, PGresult *result)
 		open->message =
 			osp_strdup(&osp_allocator_default,
 					   cut(osp_str_of(outcome->message), OSPQ_MESSAGE_MAX));
+		keep_fields(open, outcome);
 	}
 	outcome->tag = outcome->sqlstate = outcome->message = NULL;
+	memset(outcome->fields, 0, sizeof(outcome->fields));
 }
 
 void
 ospq_stop_head(ospq_conn *c)
 {
 	ospq_open *head = ospq_conn_head(c);
+	int i;
 
 	head->outcome.tag = head->tag;
 	head->outcome.sqlstate = head->sqlstate;
 	head->outcome.message = head->message;
+	for (i = 0; i < OSPQ_FIELDS; i++)
+		head->outcome.fields[i] = head->fields[i];
 	if (head->kind == OSPQ_STATEMENT)
 		ospq_stop(&head->point, &head->outcome);
 	if (head->prepare_text != NULL && head->outcome.fate == OSPQ_DONE)

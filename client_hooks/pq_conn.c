@@ -245,6 +245,13 @@ ospq_conn_push(ospq_conn *c)
 static void
 free_open(ospq_open *open)
 {
+	int i;
+
+	for (i = 0; i < OSPQ_FIELDS; i++)
+	{
+		osp_free(alc, open->fields[i]);
+		open->fields[i] = NULL;
+	}
 	osp_free(alc, open->message);
 	osp_free(alc, open->prepare_name);
 	osp_free(alc, open->prepare_text);

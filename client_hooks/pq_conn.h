@@ -22,6 +22,15 @@
 #define OSPQ_TAG_MAX     63
 #define OSPQ_MESSAGE_MAX 512
 
+/* The fields of an error beside its message. */
+enum
+{
+	OSPQ_DETAIL,
+	OSPQ_HINT,
+	OSPQ_CONTEXT,
+	OSPQ_FIELDS
+};
+
 typedef enum ospq_kind
 {
 	OSPQ_STATEMENT,
@@ -48,9 +57,10 @@ typedef struct ospq_outcome
 	bool has_rows;
 	bool has_bytes;
 	uint64_t rows;
-	uint64_t bytes;        /* of COPY, and of large objects */
-	const char *sqlstate;  /* five characters, or NULL */
-	const char *message;   /* of a failure */
+	uint64_t bytes;       /* of COPY, and of large objects */
+	const char *sqlstate; /* five characters, or NULL */
+	const char *message;  /* of a failure */
+	const char *fields[OSPQ_FIELDS];
 	const char *tag;       /* NULL: none */
 	osp_sql_origin origin; /* of the error */
 	bool secret; /* the statement may hold one: messages quote nothing */
@@ -78,7 +88,8 @@ typedef struct ospq_open
 	ospq_outcome outcome;
 	char tag[OSPQ_TAG_MAX + 1];
 	char sqlstate[6];
-	char *message; /* owned */
+	char *message;             /* owned */
+	char *fields[OSPQ_FIELDS]; /* owned */
 
 	/* PQsendPrepare: to be known once it succeeded; owned */
 	char *prepare_name;

@@ -180,6 +180,11 @@ extern void pgosp_text_record(osp_str text, bool broken, bool masked,
 extern osp_str pgosp_text_message(osp_str message, osp_sql_origin origin,
 								  bool masked, char *space, size_t size);
 
+/* Its DETAIL or HINT, likewise; empty if it may not be recorded. */
+extern osp_str pgosp_text_detail(const char *detail, const char *sqlstate,
+								 osp_sql_origin origin, bool masked,
+								 char *space, size_t size);
+
 /*
  * text in UTF-8, cut to max bytes between two characters. Borrowed from text
  * or from a buffer that the next call uses again.
@@ -287,9 +292,11 @@ extern __attribute__((visibility("default"))) void pgosp_worker_main(Datum arg);
 /* ---- errors (errors.c) ---- */
 
 #define PGOSP_MESSAGE_MAX 3072
+#define PGOSP_DETAIL_MAX  512 /* and for hint and places */
+#define PGOSP_ERROR_MAX   (PGOSP_MESSAGE_MAX + 3 * PGOSP_DETAIL_MAX)
 
-/* Reads the error as it may be recorded; its message is in space, of
- * PGOSP_MESSAGE_MAX bytes. */
+/* Reads the error as it may be recorded; its texts are in space, of PGOSP_ERROR_MAX
+ * bytes. */
 extern void pgosp_error_read(pgospError *error, const ErrorData *edata,
 							 char *space);
 

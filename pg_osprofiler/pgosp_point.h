@@ -18,6 +18,9 @@ typedef struct pgospError
 	bool known; /* else only that it did not end as it should */
 	char sqlstate[5];
 	osp_str message;
+	osp_str detail; /* these are empty if there is nothing to record */
+	osp_str hint;
+	osp_str places; /* of the CONTEXT */
 } pgospError;
 
 /* What the kinds of points have for themselves. */

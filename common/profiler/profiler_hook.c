@@ -99,9 +99,9 @@ osp__hook_record(osp_str text, osp_sql_recording how, size_t max,
 	osp_sql_record(text, &how, max, space, out);
 }
 
-osp_str
-osp__hook_message(osp_str message, osp_sql_origin origin,
-				  osp_sql_message_rules rules, char *space, size_t size)
+/* The rules, completed by the settings. */
+static osp_sql_message_rules
+with_settings(osp_sql_message_rules rules)
 {
 	const osp_config *config = osp__profiler_config();
 
@@ -110,7 +110,23 @@ osp__hook_message(osp_str message, osp_sql_origin origin,
 		rules.hide_values = config->hide_params;
 		rules.hide_text = config->statement_text != OSP_STATEMENT_FULL;
 	}
+	return rules;
+}
+
+osp_str
+osp__hook_message(osp_str message, osp_sql_origin origin,
+				  osp_sql_message_rules rules, char *space, size_t size)
+{
+	rules = with_settings(rules);
 	return osp_sql_message(message, origin, &rules, space, size);
+}
+
+osp_str
+osp__hook_detail(osp_str detail, const char *sqlstate, osp_sql_origin origin,
+				 osp_sql_message_rules rules, char *space, size_t size)
+{
+	rules = with_settings(rules);
+	return osp_sql_detail(detail, sqlstate, origin, &rules, space, size);
 }
 
 osp_verdict

@@ -106,6 +106,12 @@ OSP_SHARED osp_str osp__hook_message(osp_str message, osp_sql_origin origin,
 									 osp_sql_message_rules rules, char *space,
 									 size_t size);
 
+/* Its DETAIL or HINT, as osp_sql_detail. */
+OSP_SHARED osp_str osp__hook_detail(osp_str detail, const char *sqlstate,
+									osp_sql_origin origin,
+									osp_sql_message_rules rules, char *space,
+									size_t size);
+
 /* Finds the context in the comments of a statement and verifies it, as
  * osp__hook_verify. */
 OSP_SHARED osp_verdict osp__hook_comment(osp_str text, osp_sql_dialect dialect,

@@ -36,6 +36,7 @@ osp__description_init(osp__description *what, const osp_allocator *alc)
 	memset(what, 0, sizeof(*what));
 	osp_buf_init(&what->detail, alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&what->error, alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&what->notes, alc, OSP_NOTIFICATION_MAX);
 }
 
 void
@@ -43,6 +44,7 @@ osp__description_term(osp__description *what)
 {
 	osp_buf_term(&what->detail);
 	osp_buf_term(&what->error);
+	osp_buf_term(&what->notes);
 }
 
 static yyjson_val *
@@ -199,6 +201,27 @@ describe_bound(yyjson_val *info, osp__description *what)
 		what->bound = "or shorter";
 }
 
+/* What PostgreSQL says of an error beside its message. */
+static void
+describe_notes(yyjson_val *info, osp__description *what)
+{
+	static const char *const names[][2] = {
+		{"detail", "DETAIL"}, {"hint", "HINT"}, {"context", "CONTEXT"}};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		osp_str text = osp__json_str(member(info, names[i][0]));
+
+		if (text.len == 0)
+			continue;
+		osp_buf_addf(&what->notes, "%s: ", names[i][1]);
+		for (; text.len > 0; text.ptr++, text.len--)
+			osp_buf_add_char(&what->notes, *text.ptr != '\n' ? *text.ptr : ' ');
+		osp_buf_add_char(&what->notes, '\n');
+	}
+}
+
 static void
 describe_stop(yyjson_val *info, osp__description *what)
 {
@@ -218,6 +241,8 @@ describe_stop(yyjson_val *info, osp__description *what)
 		osp_buf_add_str(&what->error, OSP_STR(": "));
 	if (etype.len > 0)
 		osp_buf_add_str(&what->error, message);
+	if (etype.len > 0)
+		describe_notes(info, what);
 }
 
 static void
@@ -225,6 +250,7 @@ reset(osp__description *what)
 {
 	osp_buf_reset(&what->detail);
 	osp_buf_reset(&what->error);
+	osp_buf_reset(&what->notes);
 	what->unread = NULL;
 	what->bound = NULL;
 	what->rows = -1;
@@ -266,5 +292,7 @@ osp__report_describe(osp_report *report, const osp__node *node,
 		status = osp_buf_status(&what->detail);
 	if (status == OSP_OK)
 		status = osp_buf_status(&what->error);
+	if (status == OSP_OK)
+		status = osp_buf_status(&what->notes);
 	return status;
 }

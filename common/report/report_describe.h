@@ -35,6 +35,7 @@ typedef struct osp__description
 	osp__state state;
 	osp_buf detail;     /* the statement, the request, the function */
 	osp_buf error;      /* type and message; empty: none */
+	osp_buf notes;      /* of the error: DETAIL, HINT, CONTEXT, a line each */
 	const char *unread; /* how a client left its result; NULL: it did not */
 	const char *bound;  /* its time is only a bound, of this kind; NULL: it is
 						  * what it took */

@@ -426,6 +426,52 @@ has_gap(const osp__drawing *d, const osp__node *node)
 		   !osp_str_eq(tracer, OSP_STR("sqlite"));
 }
 
+/* The place of a line in the tree, behind the columns of times. */
+static void
+draw_indent(osp__drawing *d, const osp__node *node, int depth)
+{
+	size_t columns = OSP__DURATION_COLUMNS + OSP__GAP;
+
+	if (d->offsets)
+		columns += OSP__OFFSET_COLUMNS + OSP__GAP;
+	if (d->bar_columns > 0)
+		columns += d->bar_columns + OSP__GAP;
+	d->columns = 0;
+	osp__draw_pad(d, columns);
+	add_branches(d, node, depth, true);
+}
+
+/* Has the operation above the same error, and so said already what it is? */
+static bool
+is_parents_error(const osp__node *node)
+{
+	return node->parent != NULL && node->parent->etype.len > 0 &&
+		   osp_str_eq(node->parent->etype, node->etype);
+}
+
+/* Lines with the DETAIL of a node's error, its HINT, and its CONTEXT. */
+static void
+draw_notes(osp__drawing *d, const osp__node *node, int depth)
+{
+	osp_str notes = osp_buf_str(&d->what.notes);
+
+	if (!d->options.times || is_parents_error(node))
+		return;
+	while (notes.len > 0 && d->status == OSP_OK)
+	{
+		const char *newline = memchr(notes.ptr, '\n', notes.len);
+		size_t len = (size_t) (newline - notes.ptr);
+
+		draw_indent(d, node, depth);
+		(void) fit(d, &d->error, osp_str_n(notes.ptr, len), osp__draw_room(d));
+		add_fitted(d, OSP__COLOR_DIM, &d->error);
+		osp_buf_add_char(d->out, '\n');
+		notes = osp_str_n(newline + 1, notes.len - len - 1);
+	}
+	if (d->status == OSP_OK)
+		d->status = osp_buf_status(d->out);
+}
+
 /* A line for the time before a node. */
 static void
 draw_gap(osp__drawing *d, const osp__node *node, int depth)
@@ -639,6 +685,7 @@ draw_tree(osp__drawing *d)
 			if (has_gap(d, node))
 				draw_gap(d, node, depth);
 			draw_node(d, node, depth);
+			draw_notes(d, node, depth);
 		}
 		node = folded ? osp__node_beside(node, &depth)
 					  : osp__node_next(node, &depth);

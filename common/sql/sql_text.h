@@ -350,4 +350,24 @@ osp_str osp_sql_message(osp_str message, osp_sql_origin origin,
 						const osp_sql_message_rules *rules, char *space,
 						size_t size);
 
+/* ---- DETAIL, HINT and CONTEXT of errors (sql_detail.c) ---- */
+
+/*
+ * The DETAIL or HINT of an error of PostgreSQL's, in UTF-8, as it may be recorded:
+ * itself, or one made in space in which *** stands for the values of a row; empty
+ * if it may not. sqlstate may be NULL, origin is that of the message.
+ */
+osp_str osp_sql_detail(osp_str detail, const char *sqlstate,
+					   osp_sql_origin origin,
+					   const osp_sql_message_rules *rules, char *space,
+					   size_t size);
+
+/*
+ * Of the CONTEXT of an error the places that it names, made in space, each in a
+ * line of its own: functions with their lines, the line of a COPY, rows by their
+ * place in the table. Statements and values in it are left out, and all of it
+ * that is not in English.
+ */
+osp_str osp_sql_places(osp_str context, char *space, size_t size);
+
 #endif /* OSPROFILER_SQL_TEXT_H */

@@ -205,20 +205,47 @@ pgosp_text_record(osp_str text, bool broken, bool masked, bool built,
 	recorded->text = pgosp_text_utf8(recorded->text, pgosp_text_limit());
 }
 
-osp_str
-pgosp_text_message(osp_str message, osp_sql_origin origin, bool masked,
-				   char *space, size_t size)
+/* No character becomes longer than this by the conversion to UTF-8. */
+#define UTF8_GROWTH 4
+
+static osp_sql_message_rules
+message_rules(bool masked)
 {
-	osp_sql_message_rules rules = {
+	return (osp_sql_message_rules){
 		.dialect = OSP_SQL_POSTGRES,
 		.masked = masked,
 		.values = pgosp_text_client_has_values(),
 		.hide_values = pgosp_hide_params,
 		.hide_text = pgosp_statement_text != OSP_STATEMENT_FULL,
 	};
+}
+
+osp_str
+pgosp_text_message(osp_str message, osp_sql_origin origin, bool masked,
+				   char *space, size_t size)
+{
+	osp_sql_message_rules rules = message_rules(masked);
 
 	return osp_sql_message(
 		pgosp_text_utf8(message, size), origin, &rules, space, size);
+}
+
+osp_str
+pgosp_text_detail(const char *detail, const char *sqlstate,
+				  osp_sql_origin origin, bool masked, char *space, size_t size)
+{
+	osp_sql_message_rules rules = message_rules(masked);
+	osp_str text = osp_str_of(detail);
+
+	/* What is cut off by the conversion could not be judged. */
+	if (text.len > PGOSP_ERROR_MAX / UTF8_GROWTH)
+		return OSP_STR("");
+	return osp_sql_detail(pgosp_text_utf8(text, PGOSP_ERROR_MAX),
+						  sqlstate,
+						  origin,
+						  &rules,
+						  space,
+						  size);
 }
 
 /* The session's converter; (iconv_t) -1 if iconv does not know the encoding. */

@@ -17,10 +17,10 @@
 
 /* The last error that was reported while a commit was open. */
 static pgospError reported = {false};
-static char reported_message[PGOSP_MESSAGE_MAX];
+static char reported_texts[PGOSP_ERROR_MAX];
 
 static pgospError fatal = {false};
-static char fatal_message[PGOSP_MESSAGE_MAX];
+static char fatal_texts[PGOSP_ERROR_MAX];
 
 static void
 set_error(pgospError *error, int sqlerrcode, osp_str message)
@@ -28,6 +28,7 @@ set_error(pgospError *error, int sqlerrcode, osp_str message)
 	error->known = true;
 	memcpy(error->sqlstate, unpack_sql_state(sqlerrcode), 5);
 	error->message = message;
+	error->detail = error->hint = error->places = OSP_STR("");
 }
 
 /*
@@ -52,24 +53,70 @@ is_masked(const ErrorData *edata)
 	return pgosp_text_is_secret(osp_str_of(text));
 }
 
+/* Puts a text into its part of an error's space. */
+static osp_str
+place_text(osp_str text, char *space, size_t size)
+{
+	text.len = osp_utf8_prefix(text, size);
+	memmove(space, text.ptr, text.len);
+	return osp_str_n(space, text.len);
+}
+
+/* DETAIL, HINT and CONTEXT, behind the message in space. */
+static void
+read_details(pgospError *error, const ErrorData *edata, osp_sql_origin origin,
+			 bool masked, char *space)
+{
+	const char *sqlstate = unpack_sql_state(edata->sqlerrcode);
+	char *detail = space + PGOSP_MESSAGE_MAX;
+	char *hint = detail + PGOSP_DETAIL_MAX;
+	char *places = hint + PGOSP_DETAIL_MAX;
+
+	if (edata->detail != NULL)
+		error->detail = place_text(pgosp_text_detail(edata->detail,
+													 sqlstate,
+													 origin,
+													 masked,
+													 detail,
+													 PGOSP_DETAIL_MAX),
+								   detail,
+								   PGOSP_DETAIL_MAX);
+	if (edata->hint != NULL)
+		error->hint = place_text(
+			pgosp_text_detail(
+				edata->hint, sqlstate, origin, masked, hint, PGOSP_DETAIL_MAX),
+			hint,
+			PGOSP_DETAIL_MAX);
+	if (edata->context != NULL && !masked)
+		error->places = osp_sql_places(
+			pgosp_text_utf8(osp_str_of(edata->context), PGOSP_ERROR_MAX),
+			places,
+			PGOSP_DETAIL_MAX);
+}
+
 void
 pgosp_error_read(pgospError *error, const ErrorData *edata, char *space)
 {
 	osp_str message = OSP_STR("");
+	osp_sql_origin origin;
+	bool masked;
 
-	if (edata->sqlerrcode != ERRCODE_OUT_OF_MEMORY)
-		message = pgosp_text_message(
-			osp_str_of(edata->message),
-			osp_sql_error_origin(unpack_sql_state(edata->sqlerrcode),
-								 edata->funcname,
-								 edata->cursorpos > 0,
-								 edata->internalpos > 0),
-			is_masked(edata),
-			space,
-			PGOSP_MESSAGE_MAX);
+	if (edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+	{
+		set_error(error, edata->sqlerrcode, message);
+		return;
+	}
+	origin = osp_sql_error_origin(unpack_sql_state(edata->sqlerrcode),
+								  edata->funcname,
+								  edata->cursorpos > 0,
+								  edata->internalpos > 0);
+	masked = is_masked(edata);
+	message = pgosp_text_message(
+		osp_str_of(edata->message), origin, masked, space, PGOSP_MESSAGE_MAX);
 	message.len = Min(message.len, PGOSP_MESSAGE_MAX);
 	memmove(space, message.ptr, message.len);
 	set_error(error, edata->sqlerrcode, osp_str_n(space, message.len));
+	read_details(error, edata, origin, masked, space);
 }
 
 /* Is there memory enough to copy any error? */
@@ -99,12 +146,12 @@ pgosp_error_copy(pgosp_error_reader read, void *arg)
 	MemoryContextReset(memory);
 }
 
-static char captured_message[PGOSP_MESSAGE_MAX];
+static char captured_texts[PGOSP_ERROR_MAX];
 
 static void
 read_captured(const ErrorData *edata, void *arg)
 {
-	pgosp_error_read((pgospError *) arg, edata, captured_message);
+	pgosp_error_read((pgospError *) arg, edata, captured_texts);
 }
 
 void
@@ -120,7 +167,7 @@ pgosp_error_capture(pgospError *error)
 void
 pgosp_error_keep_reported(const ErrorData *edata)
 {
-	pgosp_error_read(&reported, edata, reported_message);
+	pgosp_error_read(&reported, edata, reported_texts);
 }
 
 const pgospError *
@@ -142,5 +189,5 @@ pgosp_error_fatal(void)
 void
 pgosp_error_keep_fatal(const ErrorData *edata)
 {
-	pgosp_error_read(&fatal, edata, fatal_message);
+	pgosp_error_read(&fatal, edata, fatal_texts);
 }

@@ -45,7 +45,7 @@ running_statement(void)
 static void
 report_nested_error(const ErrorData *edata, void *arg)
 {
-	static char message[PGOSP_MESSAGE_MAX];
+	static char texts[PGOSP_ERROR_MAX];
 	pgospStatementFacts facts;
 	pgospParent parent;
 	pgospError error;
@@ -58,7 +58,7 @@ report_nested_error(const ErrorData *edata, void *arg)
 	memset(&facts, 0, sizeof(facts));
 	facts.string = edata->internalquery;
 	facts.failed = true;
-	pgosp_error_read(&error, edata, message);
+	pgosp_error_read(&error, edata, texts);
 	pgosp_error_statement(&facts, &parent, pgosp_now(), &error);
 }
 
@@ -91,7 +91,7 @@ is_alone(const pgospStatementFacts *facts)
 void
 pgosp_error_of_client(const ErrorData *edata)
 {
-	static char message[PGOSP_MESSAGE_MAX];
+	static char texts[PGOSP_ERROR_MAX];
 	pgospStatementPoint statement;
 	pgospStatementFacts facts;
 	const pgospPlan *plan;
@@ -124,7 +124,7 @@ pgosp_error_of_client(const ErrorData *edata)
 	else
 		pgosp_statement_open_planned(
 			&statement, &failed_kind, &parent, &facts, &plan);
-	pgosp_error_read(&error, edata, message);
+	pgosp_error_read(&error, edata, texts);
 	if (plan != NULL)
 		pgosp_plan_tell(plan, &statement.point, &error);
 	pgosp_point_close(&statement.point, &error);

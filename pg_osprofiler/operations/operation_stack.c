@@ -20,8 +20,8 @@
 
 #include "access/parallel.h"
 
-/* etype, message and their keys; the message is cut to fit. */
-#define ERROR_SIZE  4096
+/* etype, message, detail and the like, and their keys; the message is cut to fit. */
+#define ERROR_SIZE  (4096 + 3 * PGOSP_DETAIL_MAX)
 #define MARK_SIZE   32 /* truncated */
 #define MESSAGE_MAX 3072
 
@@ -329,6 +329,12 @@ put_error(osp_writer *w, const pgospError *error)
 				OSP_STR("message"),
 				osp_str_n(error->message.ptr,
 						  osp_utf8_prefix(error->message, MESSAGE_MAX)));
+	if (error->detail.len > 0)
+		osp_put_str(w, OSP_STR("detail"), error->detail);
+	if (error->hint.len > 0)
+		osp_put_str(w, OSP_STR("hint"), error->hint);
+	if (error->places.len > 0)
+		osp_put_str(w, OSP_STR("context"), error->places);
 }
 
 static void

@@ -657,6 +657,40 @@ test_outcomes(void **state)
 				"sqlite  shop\n");
 }
 
+/* DETAIL, HINT and CONTEXT are lines under an operation, and not once more under
+ * those below it that have the same error. */
+static void
+test_notes(void **state)
+{
+	static const char error[] =
+		"\"etype\": \"unique_violation\", \"message\": \"no\", "
+		"\"detail\": \"Key (a)=(***) already exists.\", "
+		"\"context\": \"PL/pgSQL function f() line 3\\nSQL function\", ";
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_non_null(report);
+	add_both(report, "db", "a", BASE, 0, "", error);
+	add_both(report, "pg", "b", "a", 0, "", error);
+	add_both(report, "pg", "c", BASE, 0, "", "\"detail\": \"of none\", ");
+	draw(report, &options, &text);
+	assert_non_null(
+		strstr(text.ptr, "   DETAIL: Key (a)=(***) already exists.\n"));
+	assert_non_null(strstr(
+		text.ptr, "   CONTEXT: PL/pgSQL function f() line 3 SQL function\n"));
+	assert_null(strstr(strstr(text.ptr, "CONTEXT") + 1, "CONTEXT"));
+	assert_null(strstr(text.ptr, "of none"));
+	osp_buf_term(&text);
+	assert_tree(report,
+				"3 operations\n"
+				"db  shop  unique_violation: no\n"
+				"└─ pg  postgres  unique_violation: no\n"
+				"pg  postgres\n");
+}
+
 /* A time that is only a bound is drawn as one, wherever times are. */
 static void
 test_bounds(void **state)
@@ -1174,6 +1208,7 @@ main(void)
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_rows_backwards),
 		cmocka_unit_test(test_prepare),

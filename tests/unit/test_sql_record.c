@@ -931,6 +931,130 @@ test_many_uris(void **state)
 	}
 }
 
+typedef struct detail_case
+{
+	const char *sqlstate;
+	osp_sql_origin origin;
+	const char *detail;
+	const char *shown; /* with hide_params */
+} detail_case;
+
+static const detail_case details[] = {
+	{"23505",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Key (email)=(a@b.c) already exists.",
+	 "Key (email)=(***) already exists."},
+	{"23505",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Key (lower(name), b)=(x)=(y) is (z), 7) already exists.",
+	 "Key (lower(name), b)=(***) already exists."},
+	{"23503",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Key (id2)=(42) is not present in table \"t2\".",
+	 "Key (id2)=(***) is not present in table \"t2\"."},
+	{"23P01",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Key (a)=(1) conflicts with existing key (a)=(2).",
+	 "Key (a)=(***)."},
+	{"23502",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Failing row contains (hunter)=(2, null).",
+	 "Failing row contains (***)."},
+	{"23514",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Partition key of the failing row contains (a) = (5).",
+	 "Partition key of the failing row contains (***)."},
+	{"23505",
+	 OSP_SQL_FROM_SCHEMA,
+	 "Schl\xc3\xbcssel \xc2\xbb(a)=(x)\xc2\xab existiert bereits.",
+	 "Schl\xc3\xbcssel \xc2\xbb(a)=(***)\xc2\xab existiert bereits."},
+	{"23000",
+	 OSP_SQL_FROM_SCHEMA,
+	 "value 7 is odd (so)",
+	 "value ? is odd (***)"},
+	{"23000", OSP_SQL_FROM_SCHEMA, "value 'x' of 7", "value \"?\""},
+	{"40P01",
+	 OSP_SQL_FROM_ELSEWHERE,
+	 "Process 1 waits for ShareLock on transaction 2; blocked by process 3.",
+	 "Process 1 waits for ShareLock on transaction 2; blocked by process 3."},
+	{"40P01", OSP_SQL_FROM_PROGRAM, "hunter2", ""},
+	{"22P02", OSP_SQL_FROM_DATA, "Token \"hunter2\" is invalid.", ""},
+	{"P0001", OSP_SQL_FROM_PROGRAM, "hunter2", ""},
+	{"42703",
+	 OSP_SQL_FROM_TEXT,
+	 "Perhaps you meant to reference the column \"t.name\".",
+	 "Perhaps you meant to reference the column \"t.name\"."},
+	{"55000", OSP_SQL_FROM_ELSEWHERE, "Row \"x\" has 7", "Row \"?\""},
+	{NULL, OSP_SQL_FROM_ELSEWHERE, "", ""},
+};
+
+static void
+test_details(void **state)
+{
+	const osp_sql_message_rules hiding = {.dialect = OSP_SQL_POSTGRES,
+										  .hide_values = true};
+	const osp_sql_message_rules open = {.dialect = OSP_SQL_POSTGRES};
+	const osp_sql_message_rules masked = {.dialect = OSP_SQL_POSTGRES,
+										  .masked = true};
+	char space[256];
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(details) / sizeof(details[0]); i++)
+	{
+		const detail_case *c = &details[i];
+		osp_str detail = osp_str_of(c->detail);
+		osp_str found = osp_sql_detail(
+			detail, c->sqlstate, c->origin, &hiding, space, sizeof(space));
+
+		assert_int_equal(found.len, strlen(c->shown));
+		assert_memory_equal(found.ptr, c->shown, found.len);
+		found =
+			osp_sql_detail(detail, c->sqlstate, c->origin, &hiding, space, 3);
+		assert_true(found.ptr == detail.ptr || found.len <= 3);
+		found = osp_sql_detail(
+			detail, c->sqlstate, c->origin, &open, space, sizeof(space));
+		assert_true(found.ptr == detail.ptr && found.len == detail.len);
+		found = osp_sql_detail(
+			detail, c->sqlstate, c->origin, &masked, space, sizeof(space));
+		assert_true(found.len == 0 || found.ptr == detail.ptr);
+		assert_true(found.len == 0 || strcmp(c->sqlstate, "40P01") == 0);
+	}
+}
+
+static void
+test_places(void **state)
+{
+	static const char context[] =
+		"SQL statement \"SELECT 'hunter2\nPL/pgSQL function hunter2'\"\n"
+		"PL/pgSQL function shop.buy(integer,text[]) line 3 at SQL statement\n"
+		"PL/pgSQL function f('hunter2') line 3 at RAISE\n"
+		"SQL function \"total\" statement 2\n"
+		"SQL function \"hunter2\n"
+		"COPY t, line 3, column a: \"hunter2\"\n"
+		"COPY t, line 4: \"hunter2, x: y\"\n"
+		"COPY t, hunter2: 3\n"
+		"while updating tuple (0,1) in relation \"t\"\n"
+		"while reading 'hunter2' tuple (0,1)\n"
+		"JSON data, line 1: {\"hunter2...\n"
+		"unnamed portal with parameters: $1 = 'hunter2'";
+	static const char places[] =
+		"PL/pgSQL function shop.buy(integer,text[]) line 3 at SQL statement\n"
+		"SQL function \"total\" statement 2\n"
+		"COPY t, line 3, column a\n"
+		"COPY t, line 4\n"
+		"while updating tuple (0,1) in relation \"t\"";
+	char space[512];
+	osp_str found = osp_sql_places(osp_str_of(context), space, sizeof(space));
+
+	(void) state;
+	assert_int_equal(found.len, strlen(places));
+	assert_memory_equal(found.ptr, places, found.len);
+	found = osp_sql_places(osp_str_of(context), space, 5);
+	assert_int_equal(found.len, 5);
+	assert_int_equal(osp_sql_places(OSP_STR(""), space, 5).len, 0);
+}
+
 int
 main(void)
 {
@@ -955,6 +1079,8 @@ main(void)
 		cmocka_unit_test(test_messages_masked),
 		cmocka_unit_test(test_messages_of_sqlite),
 		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_details),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_earlier),
 	};
 

@@ -194,6 +194,30 @@ find_wait(const osp__findings *f, const osp__op *op)
 	return at;
 }
 
+/* The DETAIL of a deadlock: which process waited for which lock of whom. */
+static void
+say_detail(osp__findings *f, osp__finding *finding, const osp__op *op)
+{
+	const char label[] = "DETAIL: ";
+	osp_str notes;
+	const char *newline;
+
+	if (f->status == OSP_OK)
+		f->status = osp__report_describe(f->report, op->node, &f->what);
+	notes = osp_buf_str(&f->what.notes);
+	if (f->status != OSP_OK || notes.len < sizeof(label) ||
+		memcmp(notes.ptr, label, sizeof(label) - 1) != 0)
+		return;
+	newline = memchr(notes.ptr, '\n', notes.len);
+	if (newline == NULL)
+		return;
+	osp_buf_add_str(&finding->evidence, OSP_STR(". "));
+	osp_buf_add_str(
+		&finding->evidence,
+		osp_str_n(notes.ptr + sizeof(label) - 1,
+				  (size_t) (newline - notes.ptr) - (sizeof(label) - 1)));
+}
+
 void
 osp__tell_deadlocks(osp__findings *f, osp__finding *finding)
 {
@@ -215,9 +239,10 @@ osp__tell_deadlocks(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
 	wait = find_wait(f, group->largest);
 	say_statements(f, finding, wait != NULL ? wait : group->largest);
+	say_detail(f, finding, group->largest);
 	osp_buf_add_str(
 		&finding->step,
-		OSP_STR("The server's log names both sides of the deadlock. Let all "
+		OSP_STR("The server's log has the statements of both sides. Let all "
 				"transactions lock their rows in the same order, for instance "
 				"with SELECT … ORDER BY id FOR UPDATE first."));
 	osp__add_figure(finding, "deadlocks", (double) group->count);
