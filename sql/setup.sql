@@ -214,7 +214,7 @@ CREATE FUNCTION test.tree(which text) RETURNS SETOF text LANGUAGE sql AS $$
 		|| CASE WHEN name = 'pg.worker' THEN ''
 			ELSE coalesce(' ' || nullif(result->'db'->>'rows', '0'), '') END
 		|| coalesce(' ' || nullif(result
-			- ARRAY['host', 'db', 'elapsed_ns'], '{}')::text, '')
+			- ARRAY['host', 'db', 'elapsed_ns', 'detail', 'hint', 'context'], '{}')::text, '')
 		|| CASE WHEN result IS NULL THEN ' NO STOP' ELSE '' END
 		|| broken
 	FROM tree ORDER BY path

@@ -21,14 +21,14 @@ RESET ALL;
 
 -- The drawing, without what is different each time: times, bars, hosts.
 SELECT regexp_replace(regexp_replace(line, '^( *\+?[0-9.]+ [mun]?s)+ +[^a-z├└│]*', ''), '@\S+|  \(self [^)]*\)', '') AS line
-FROM osprofiler.show(:'base_id') WITH ORDINALITY AS shown(line, n) WHERE n > 2;
+FROM osprofiler.show(:'base_id') WITH ORDINALITY AS shown(line, n) WHERE n > 2 AND line NOT LIKE '%CONTEXT: %';
 SELECT regexp_replace(line, '[0-9.]+ [mun]?s|\d+-\d+-\d+T\S+', 'TIME', 'g') AS header
 FROM osprofiler.show(:'base_id') AS line LIMIT 1;
 SELECT max(length(line)) <= 40 AS narrow FROM osprofiler.show(:'base_id', 40) AS line
 WHERE line NOT LIKE 'Trace %';
 
 SELECT depth, name, service, project, info - 'host' - 'db' AS info, info->'db'->>'statement' AS statement,
-	result - 'host' - 'db' - 'elapsed_ns' AS result, result->'db'->>'rows' AS rows
+	result - 'host' - 'db' - 'elapsed_ns' - 'context' AS result, result->'db'->>'rows' AS rows
 FROM osprofiler.points(:'base_id');
 SELECT bool_and(finished >= started) AS times, bool_and(duration_ms > 0) AS durations,
 	bool_and(host <> '') AS hosts, count(DISTINCT trace_id) AS ids,

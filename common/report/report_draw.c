@@ -49,10 +49,17 @@
 /* From here on it is told how long a statement was on its way. */
 #define BESIDE_MIN_NS (INT64_C(10) * 1000000)
 
-/* The branches to the left of a node, from its ancestors down to itself; after:
- * something comes after it in any case. */
+/* A line of a node: its own, one before it, one under it. */
+typedef enum node_line
+{
+	LINE_OF_NODE,
+	LINE_BEFORE,
+	LINE_UNDER
+} node_line;
+
+/* The branches to the left of a line, from the node's ancestors down to itself. */
 static void
-add_branches(osp__drawing *d, const osp__node *node, int depth, bool after)
+add_branches(osp__drawing *d, const osp__node *node, int depth, node_line line)
 {
 	const osp__node *path[LEVELS_MAX];
 	int levels = depth < d->levels ? depth : d->levels;
@@ -78,9 +85,9 @@ add_branches(osp__drawing *d, const osp__node *node, int depth, bool after)
 		bool more = path[i]->next_sibling != NULL &&
 					(d->options.all || !path[i]->last_drawn);
 
-		more = more || (after && i + 1 == levels);
+		more = more || (line == LINE_BEFORE && i + 1 == levels);
 
-		if (i + 1 < levels)
+		if (i + 1 < levels || line == LINE_UNDER)
 			osp_buf_add_str(d->out,
 							!more                ? OSP_STR("   ")
 							: d->options.unicode ? OSP_STR("│  ")
@@ -395,7 +402,7 @@ draw_node(osp__drawing *d, const osp__node *node, int depth)
 	mark = node_mark(d, node);
 	d->columns = 0;
 	osp__draw_times(d, node);
-	add_branches(d, node, depth, false);
+	add_branches(d, node, depth, LINE_OF_NODE);
 	add_name(d, node);
 	add_place(d, node);
 	fit_texts(d, mark);
@@ -438,7 +445,7 @@ draw_indent(osp__drawing *d, const osp__node *node, int depth)
 		columns += d->bar_columns + OSP__GAP;
 	d->columns = 0;
 	osp__draw_pad(d, columns);
-	add_branches(d, node, depth, true);
+	add_branches(d, node, depth, LINE_UNDER);
 }
 
 /* Has the operation above the same error, and so said already what it is? */
@@ -492,7 +499,7 @@ draw_gap(osp__drawing *d, const osp__node *node, int depth)
 	}
 	if (d->bar_columns > 0)
 		osp__draw_pad(d, d->columns + d->bar_columns + OSP__GAP);
-	add_branches(d, node, depth, true);
+	add_branches(d, node, depth, LINE_BEFORE);
 	osp__draw_ascii(d, OSP__COLOR_DIM, "(no operation)");
 	osp_buf_add_char(d->out, '\n');
 }

@@ -676,6 +676,14 @@ test_notes(void **state)
 	add_both(report, "db", "a", BASE, 0, "", error);
 	add_both(report, "pg", "b", "a", 0, "", error);
 	add_both(report, "pg", "c", BASE, 0, "", "\"detail\": \"of none\", ");
+	add_both(report,
+			 "pg",
+			 "d",
+			 "c",
+			 0,
+			 "",
+			 "\"etype\": \"no_data\", \"hint\": \"so\", ");
+	add_both(report, "pg", "e", "c", 1, "", "");
 	draw(report, &options, &text);
 	assert_non_null(
 		strstr(text.ptr, "   DETAIL: Key (a)=(***) already exists.\n"));
@@ -683,12 +691,15 @@ test_notes(void **state)
 		text.ptr, "   CONTEXT: PL/pgSQL function f() line 3 SQL function\n"));
 	assert_null(strstr(strstr(text.ptr, "CONTEXT") + 1, "CONTEXT"));
 	assert_null(strstr(text.ptr, "of none"));
+	assert_non_null(strstr(text.ptr, "  │    HINT: so\n"));
 	osp_buf_term(&text);
 	assert_tree(report,
-				"3 operations\n"
+				"5 operations\n"
 				"db  shop  unique_violation: no\n"
 				"└─ pg  postgres  unique_violation: no\n"
-				"pg  postgres\n");
+				"pg  postgres\n"
+				"├─ pg  no_data\n"
+				"└─ pg\n");
 }
 
 /* A time that is only a bound is drawn as one, wherever times are. */
