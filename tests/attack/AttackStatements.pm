@@ -67,6 +67,8 @@ my @forms = (
 	"PREPARE format(text) AS SELECT \$1; EXECUTE format({s}); DEALLOCATE format",
 	"PREPARE \"function\"(text) AS SELECT \$1; EXECUTE \"function\"({s}); "
 	  . "EXPLAIN ANALYZE EXECUTE function({s}); DEALLOCATE \"function\"",
+	"PREPARE o{n}(text) AS INSERT INTO once VALUES (\$1), (\$1); EXECUTE o{n}({s}); DEALLOCATE o{n}",
+	"PREPARE o{n}(text) AS INSERT INTO once VALUES (\$1, 0); EXECUTE o{n}({s}); DEALLOCATE o{n}",
 	"PREPARE r{n}(int) AS SELECT \$1; EXECUTE r{n}({d}); DEALLOCATE r{n}",
 	"PREPARE r{n}(text) AS SELECT \$1::regclass; EXECUTE r{n}({s}); DEALLOCATE r{n}",
 	"PREPARE p{n} AS SELECT * FROM secrets WHERE password = {s}",
