@@ -315,6 +315,7 @@ sub bare
 	$line =~ s/(pg\.plan  ).*/$1/;
 	$line =~ s/^(Time:).*/$1/;
 	$line =~ s/  \(self [0-9.]+ \w+\)$//;
+	$line =~ s/  \([0-9.]+ \w+ waiting for the disk\)$//;
 	return $line;
 }
 
