@@ -103,7 +103,7 @@ function counted(trace) {
   const node = (name, at, length, ended) => trace.op('pg.node', first, at, length,
     { db: { node: { name, plan_rows: 1 } } }, { db: { node: { loops: 1, ...ended } } }, SERVER);
 
-  node('Gather', 1, 1, { rows: 0 });
+  node('Gather', 1, 1, { rows: 0, workers_planned: 2, workers_launched: 1, buffers: { shared_blks_hit: 1200 } });
   node('Seq Scan on t', 2, 0, { rows: 0, rows_removed_by_filter: 500000 });
   node('Index Scan on u', 2, 0, { loops: undefined, never_executed: true });
   trace.op('pg', BASE, 2000000, 5000000, statement('SELECT busy()'), {}, SERVER);

@@ -90,6 +90,8 @@ test('using the page', async (t) => {
     assert.ok((await textsOf(tab, '.tag.mark')).includes('kept 0 of 500,000'));
     await clickLine(tab, 'Seq Scan on t');
     assert.match(await tab.locator('.details').innerText(), /Took\s+not measured/);
+    assert.match(await tab.locator('.plan-node').nth(0).innerText(),
+      /1 of 2 workers launched[\s\S]*Buffers shared hit=1,200/);
     assert.match(await tab.locator('.plan-node').nth(1).innerText(), /~100 %/, 'a share by rows says so');
     await press(tab, 'f');
     assert.deepEqual((await shownTime(tab)).map(Math.round), [0, 31], 'zoomed to its statement');
@@ -208,6 +210,12 @@ test('using the page', async (t) => {
     await block.click();
     await settled(tab);
     assert.ok(Math.abs((await block.boundingBox()).y - place) <= 1, 'beside the flame, too');
+    await press(tab, 'Escape', '1');
+    await tab.evaluate(() => window.scrollTo(0, 0));
+    await tab.locator('.time-legend button', { hasText: 'lock wait' }).click();
+    await settled(tab);
+    assert.ok(await barTop() <= 1, 'the legend leads to the lines that it filters');
+    assert.equal(await filterCount(tab), '1 of 400 operations');
     await tab.locator('.causes summary').click();
     assert.ok(await tab.locator('.cause').first().isHidden(), 'the findings fold');
     await press(tab, '2', '1');
