@@ -158,7 +158,7 @@ read_new_options(int argc, char **argv, new_options *options)
 	return CLI_OK;
 }
 
-/* CLI_USAGE after a message. */
+/* CLI_USAGE after a message. Commands take what has a slash for a saved trace. */
 static int
 read_id(const char *option, const char *text, osp_id *id)
 {
@@ -167,6 +167,10 @@ read_id(const char *option, const char *text, osp_id *id)
 	for (i = 0; text[i] != '\0'; i++)
 		if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f)
 			break;
+	if (strchr(text, '/') != NULL || strcmp(text, ".") == 0 ||
+		strcmp(text, "..") == 0)
+		return cli_usage(
+			"%s must not be the path of a file: '%s'", option, text);
 	if (text[i] == '\0' && osp_id_set(id, osp_str_of(text)))
 		return CLI_OK;
 	return cli_usage("%s must be 1 to %d bytes without control characters",

@@ -21,6 +21,7 @@
 
 /* How much of a trace's id stands in the name of a page's file. */
 #define PAGE_ID_CHARS 8
+#define PAGE_NAME_MAX 250
 
 static const char help[] =
 	"Usage: osprofiler trace show [OPTIONS] TRACE\n"
@@ -129,21 +130,33 @@ read_options(int argc, char **argv, show_options *options)
 
 static int write_report(show_options *options, osp_report *report);
 
-/* The name of a page's file: "osprofiler-trace-" and the beginning of the id. */
+/*
+ * The name of a page's file: "osprofiler-trace-" and the beginning of a UUID. Other
+ * ids are written in full, for they may begin alike, with "_" and two hexadecimal
+ * digits for each byte that is not a letter or digit.
+ */
 static void
 name_page(const osp_report *report, char *name, size_t size)
 {
 	osp_str id = osp_report_base_id(report);
-	char first[PAGE_ID_CHARS + 1];
+	char text[PAGE_NAME_MAX - sizeof("osprofiler-trace-.html")];
 	size_t len = 0;
 	size_t i;
 
-	for (i = 0; i < id.len && len < PAGE_ID_CHARS; i++)
-		if (isalnum((unsigned char) id.ptr[i]))
-			first[len++] = id.ptr[i];
-	first[len] = '\0';
+	if (cli_is_uuid_like(id))
+		id.len = PAGE_ID_CHARS;
+	for (i = 0; i < id.len && len + 4 < sizeof(text); i++)
+	{
+		unsigned char c = (unsigned char) id.ptr[i];
+
+		if (isalnum(c))
+			text[len++] = (char) c;
+		else
+			len += (size_t) snprintf(text + len, 4, "_%02x", c);
+	}
+	text[len] = '\0';
 	(void) snprintf(
-		name, size, "osprofiler-trace-%s.html", len > 0 ? first : "unknown");
+		name, size, "osprofiler-trace-%s.html", len > 0 ? text : "unknown");
 }
 
 /*
@@ -153,7 +166,7 @@ name_page(const osp_report *report, char *name, size_t size)
 static int
 write_page_file(osp_report *report)
 {
-	char name[sizeof("osprofiler-trace-.html") + PAGE_ID_CHARS];
+	char name[PAGE_NAME_MAX];
 	show_options options;
 	struct stat st;
 	int result;

@@ -85,16 +85,17 @@ cli_source_option(cli_source *source, int code, const char *value)
 }
 
 /* 32 hex digits, with or without dashes: what upstream takes for a trace id. */
-static bool
-is_uuid_like(const char *name)
+bool
+cli_is_uuid_like(osp_str name)
 {
 	size_t digits = 0;
+	size_t i;
 
-	for (; *name != '\0'; name++)
+	for (i = 0; i < name.len; i++)
 	{
-		if (isxdigit((unsigned char) *name))
+		if (isxdigit((unsigned char) name.ptr[i]))
 			digits++;
-		else if (*name != '-')
+		else if (name.ptr[i] != '-')
 			return false;
 	}
 	return digits == 32;
@@ -427,7 +428,7 @@ cli_load_trace(cli_source *source, const char *name, osp_report **report)
 	int result;
 
 	*report = NULL;
-	if (!is_uuid_like(name))
+	if (!cli_is_uuid_like(osp_str_of(name)))
 		fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 && strchr(name, '/') != NULL)
 		return cli_error("cannot open '%s': %s", name, strerror(errno));

@@ -88,6 +88,9 @@ int cli_source_open(cli_source *source, const char **name) OSP_MUST_CHECK;
 int cli_source_read(cli_source *source, const char *name,
 					osp_report *report) OSP_MUST_CHECK;
 
+/* Is it a UUID: 32 hexadecimal digits, with or without dashes? */
+bool cli_is_uuid_like(osp_str name);
+
 /*
  * Reads a trace into a fresh *report, returned owned. name is a base id in any
  * form of osp_trace_name_form(); or, if it does not look like a UUID and there is

@@ -125,6 +125,10 @@ one_error(qr/no trace context was given/, 'context', 'show',
 usage_error(qr/no HMAC key: give --hmac-key or set OSPROFILER_HMAC_KEYS/,
 	'context', 'new');
 usage_error(qr/no HMAC key/, 'context', 'new', '--hmac-key', '');
+usage_error(qr/--base-id must not be the path of a file: '\Q$_\E'/,
+	'context', 'new', '--hmac-key', 'K', '--base-id', $_) foreach 'x/y', '/', '.', '..';
+usage_error(qr/--parent-id must not be/,
+	'context', 'new', '--hmac-key', 'K', '--parent-id', '../x');
 usage_error(qr/has no comma/, 'context', 'new', '--hmac-key', 'a,b');
 usage_error(qr/--format must be headers, sql, comment or env, not 'xml'/,
 	'context', 'new', '--hmac-key', 'K', '--format', 'xml');

@@ -139,13 +139,13 @@ is(run_ok('trace', 'show', '--html', '--out', "$dir/page.html", @at, $base), '',
 	'nothing is said where a file is named');
 is(slurp("$dir/page.html"), $page, '--out writes the same page');
 is(run_ok('trace', 'show', '--out', '-', '--html', @at, $base), $page, '"-" is stdout');
-usage_error(qr/--json, --html and --text exclude each other/,
+usage_error(qr/--json, --html, --dot and --text exclude each other/,
 	'trace', 'show', '--html', '--json', @at, $base);
 
 # On a terminal the page becomes a file, which is named.
 sub on_terminal
 {
-	my ($folder) = @_;
+	my ($folder, @args) = @_;
 	my $pty = IO::Pty->new;
 	my $slave = $pty->slave;
 	my $pid = fork // die;
@@ -156,7 +156,7 @@ sub on_terminal
 		open STDOUT, '>&', $slave or die;
 		open STDERR, '>&', $slave or die;
 		close $pty;
-		exec "$build/bin/osprofiler", 'trace', 'show', '--html', @at, $base;
+		exec "$build/bin/osprofiler", 'trace', 'show', '--html', @args > 0 ? @args : (@at, $base);
 		die;
 	}
 	$slave->close;
@@ -171,6 +171,20 @@ is($status, 0, 'on a terminal');
 is(slurp("$dir/here/osprofiler-trace-11111111.html"), $page, 'a file holds the page');
 like($said, qr/^The page is in osprofiler-trace-11111111\.html; open it in a browser\.\r?\n\z/,
 	'and is named');
+
+# Each trace has a page of its own.
+my @alike = ('a b', "a'b", 'ab', 'a_20b', 'long-name-1', 'long-name-2');
+mkdir "$dir/alike" or die;
+foreach my $id (@alike)
+{
+	my $points = write_points("$dir/alike.points",
+		point('app-start', $id, $id, 'a1', '01.000000'),
+		point('app-stop', $id, $id, 'a1', '01.010000'));
+
+	($status) = on_terminal("$dir/alike", '--connection-string', $points, $id);
+	is($status, 0, "the page of '$id'");
+}
+is(scalar(() = glob "$dir/alike/*.html"), scalar @alike, 'is no other one');
 
 # A link that somebody else put there is not followed.
 mkdir "$dir/there" or die;
