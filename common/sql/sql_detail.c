@@ -93,6 +93,7 @@ osp_sql_detail(osp_str detail, const char *sqlstate, osp_sql_origin origin,
 	{
 		case OSP_SQL_FROM_DATA:
 		case OSP_SQL_FROM_PROGRAM:
+		case OSP_SQL_FROM_LOOKUP:
 			break;
 		case OSP_SQL_FROM_SCHEMA:
 			return without_row(detail, sqlstate, rules, space, size);

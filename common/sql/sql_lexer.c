@@ -7,6 +7,7 @@
  * Differences between the two, and what depends on settings:
  *	- block comments nest in PostgreSQL and do not in SQLite;
  *	- a line comment ends at a newline, in PostgreSQL also at a carriage return;
+ *	- a byte-order mark before a token is white space in SQLite;
  *	- PostgreSQL has dollar quotes, strings with a prefix (E, B, X, N, U&) and
  *	  strings that continue behind a newline; SQLite has blobs (X), and names in
  *	  brackets and backquotes;
@@ -424,6 +425,14 @@ read_other(osp_sql_lexer *lexer, osp_sql_token *token)
 	}
 }
 
+/* SQLite takes a byte-order mark for white space where a token may begin. */
+static bool
+is_mark(const osp_sql_lexer *lexer)
+{
+	return is_sqlite(lexer) && lexer->end - lexer->pos >= 3 &&
+		   memcmp(lexer->pos, "\xef\xbb\xbf", 3) == 0;
+}
+
 bool
 osp_sql_next(osp_sql_lexer *lexer, osp_sql_token *token)
 {
@@ -433,7 +442,12 @@ osp_sql_next(osp_sql_lexer *lexer, osp_sql_token *token)
 		return false;
 	token->kind = OSP_SQL_OTHER;
 	token->open = false;
-	if (is_class(*p, ALPHA))
+	if (OSP_UNLIKELY(*p == '\xef') && is_mark(lexer))
+	{
+		token->kind = OSP_SQL_SPACE;
+		lexer->pos = p + 3;
+	}
+	else if (is_class(*p, ALPHA))
 		read_word(lexer, token);
 	else if (is_class(*p, SPACE))
 	{

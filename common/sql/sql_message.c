@@ -118,6 +118,40 @@ without_quoted(osp_str message, char *space, size_t size)
 	return osp_str_n(space, len);
 }
 
+/* Is all that stands behind the colon in quotation marks? */
+static bool
+is_quoted_behind(osp_str message, const char *colon)
+{
+	const char *end = message.ptr + message.len;
+	const char *p = colon + 1;
+
+	while (p < end && *p == ' ')
+		p++;
+	return p < end && mark_at(p, end) > 0 && strchr("\"'", end[-1]) != NULL;
+}
+
+/*
+ * A message about a name that was looked up, without the name if that has no
+ * quotation marks. It may stand behind a colon, as in "operator does not exist: x",
+ * or anywhere, as in "function x(integer) does not exist": then the message has no
+ * quotation marks, or one in the middle of a word.
+ */
+static osp_str
+without_unquoted(osp_str message)
+{
+	const char *colon = memchr(message.ptr, ':', message.len);
+	const char *end = message.ptr + message.len;
+	const char *p = message.ptr;
+
+	while (p < end && (mark_at(p, end) == 0 || is_apostrophe(message, p)))
+		p++;
+	if (colon != NULL && colon < p)
+		return is_quoted_behind(message, colon)
+				   ? message
+				   : osp_str_n(message.ptr, (size_t) (colon - message.ptr));
+	return p < end && (p == message.ptr || p[-1] == ' ') ? message : MASKED;
+}
+
 /* Replaces each number by a question mark; a digit in a word, as in "int4", is
  * none. The message may lie in space: it does not become longer. */
 static osp_str
@@ -221,9 +255,13 @@ osp_sql_error_origin(const char *sqlstate, const char *function, bool position,
 		return OSP_SQL_FROM_SCHEMA;
 
 	/* A syntax error may be one of a value, as of '1.2'::regtype. */
-	if ((position || internal_position) && strcmp(sqlstate, "42601") != 0)
-		return OSP_SQL_FROM_TEXT;
-	return OSP_SQL_FROM_ELSEWHERE;
+	if (position || internal_position)
+		return strcmp(sqlstate, "42601") != 0 ? OSP_SQL_FROM_TEXT
+											  : OSP_SQL_FROM_ELSEWHERE;
+	return (memcmp(sqlstate, "42", 2) == 0 && strcmp(sqlstate, "42501") != 0) ||
+				   strcmp(sqlstate, "0A000") == 0
+			   ? OSP_SQL_FROM_LOOKUP
+			   : OSP_SQL_FROM_ELSEWHERE;
 }
 
 static bool
@@ -237,6 +275,7 @@ hides(osp_sql_origin origin, const osp_sql_message_rules *rules)
 		case OSP_SQL_FROM_PROGRAM:
 			return rules->hide_values;
 		case OSP_SQL_FROM_ELSEWHERE:
+		case OSP_SQL_FROM_LOOKUP:
 			return rules->hide_values && rules->values;
 		case OSP_SQL_FROM_TEXT:
 		case OSP_SQL_FROM_SCHEMA:
@@ -245,20 +284,35 @@ hides(osp_sql_origin origin, const osp_sql_message_rules *rules)
 	return false;
 }
 
+/* A comment that the text does not close is quoted with the context in it. */
+static bool
+has_context(osp_str message)
+{
+	return memmem(message.ptr, message.len, "/*", 2) != NULL &&
+		   (osp_sql_words(message) & OSP_SQL_HAS_TRACE) != 0;
+}
+
 osp_str
 osp_sql_message(osp_str message, osp_sql_origin origin,
 				const osp_sql_message_rules *rules, char *space, size_t size)
 {
+	bool looked_up;
+	bool hidden;
+
 	if (rules->masked && origin == OSP_SQL_FROM_PROGRAM)
 		return MASKED;
 	if (!rules->masked && !hides(origin, rules) &&
-		!osp_sql_has_secret_uri(message))
+		!osp_sql_has_secret_uri(message) && !has_context(message))
 		return message;
 	if (rules->dialect == OSP_SQL_SQLITE)
 		return without_values_of_sqlite(message, space, size);
+	hidden = rules->masked || rules->values || rules->hide_text;
+	looked_up =
+		origin == OSP_SQL_FROM_ELSEWHERE || origin == OSP_SQL_FROM_LOOKUP;
+	if (hidden && origin == OSP_SQL_FROM_LOOKUP)
+		message = without_unquoted(message);
 	message = without_quoted(message, space, size);
-	if ((origin == OSP_SQL_FROM_DATA || origin == OSP_SQL_FROM_ELSEWHERE) &&
-		(rules->masked || rules->values || rules->hide_text))
+	if (hidden && (looked_up || origin == OSP_SQL_FROM_DATA))
 		return without_numbers(message, space, size);
 	return message;
 }

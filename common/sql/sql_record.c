@@ -222,8 +222,7 @@ is_constant(const place *at, const osp_sql_token *token)
 		case OSP_SQL_STRING:
 			return true;
 		case OSP_SQL_NUMBER:
-			return at->rules->normalize ||
-				   at->rules->secrecy != OSP_SQL_HARMLESS;
+			return at->rules->normalize || at->rules->secrecy >= OSP_SQL_VALUES;
 		default:
 			return (at->rules->normalize ||
 					at->rules->secrecy != OSP_SQL_HARMLESS) &&
@@ -454,6 +453,9 @@ osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 	out->secrecy = osp_sql_secret_with(text, how->dialect, words);
 	if (how->masked && out->secrecy < OSP_SQL_SECRET)
 		out->secrecy = OSP_SQL_SECRET;
+	if (out->secrecy == OSP_SQL_HARMLESS && !how->parsed && !how->broken &&
+		!osp_sql_is_known(text, how->dialect))
+		out->secrecy = OSP_SQL_UNKNOWN;
 	out->masked = out->secrecy >= OSP_SQL_SECRET;
 	if (OSP_UNLIKELY(out->secrecy != OSP_SQL_HARMLESS ||
 					 how->detail != OSP_STATEMENT_FULL || how->built ||

@@ -16,9 +16,9 @@
 
 #include <strings.h>
 
-/* Is there a name with escapes, U&"..."? They may spell any word. */
+/* Is there a name or string with escapes, U&"..."? They may spell any word. */
 static bool
-has_escaped_name(osp_str text)
+has_unicode_escapes(osp_str text)
 {
 	const char *end = text.ptr + text.len;
 	const char *p = text.ptr;
@@ -26,9 +26,74 @@ has_escaped_name(osp_str text)
 	while ((p = memchr(p, '&', (size_t) (end - p))) != NULL)
 	{
 		if (p > text.ptr && (p[-1] | 0x20) == 'u' && end - p >= 2 &&
-			p[1] == '"')
+			(p[1] == '"' || p[1] == '\''))
 			return true;
 		p++;
+	}
+	return false;
+}
+
+static bool
+is_between(char c, char first, char last)
+{
+	return c >= first && c <= last;
+}
+
+/* Is it the escape of a printable character of ASCII, behind its backslash: x2d,
+ * u002d, U0000002d, 055? No honest program writes those. */
+static bool
+spells_ascii(const char *p, const char *end)
+{
+	size_t zeroes = end == p ? 0 : *p == 'u' ? 2 : *p == 'U' ? 6 : 0;
+
+	if (end - p >= 3 && is_between(p[0], '0', '1') &&
+		is_between(p[1], '0', '7') && is_between(p[2], '0', '7'))
+		return p[0] == '1' || p[1] >= '4';
+	if (end == p || (zeroes == 0 && *p != 'x'))
+		return false;
+	for (p++; zeroes > 0; p++, zeroes--)
+		if (p == end || *p != '0')
+			return false;
+	return end - p >= 2 && is_between(p[0], '2', '7') &&
+		   osp_sql_is_word_char(p[1]);
+}
+
+/* Does a string begin, before end, in which a backslash escapes? */
+static bool
+begins_escapes(osp_str text, const char *end, osp_sql_dialect dialect)
+{
+	const char *p = text.ptr;
+
+	if (dialect == OSP_SQL_POSTGRES_BACKSLASH)
+		return true;
+	while ((p = memchr(p, '\'', (size_t) (end - p))) != NULL)
+	{
+		if (p > text.ptr && (p[-1] | 0x20) == 'e' &&
+			(p - 1 == text.ptr || !osp_sql_is_word_char(p[-2])))
+			return true;
+		p++;
+	}
+	return false;
+}
+
+/*
+ * Does a string spell ASCII characters by escapes, as E'p\x61ssword'? It may hide
+ * any word. Quotes are not trusted: a string in which a backslash escapes need only
+ * begin before the escape.
+ */
+static bool
+has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
+{
+	const char *end = text.ptr + text.len;
+	const char *p = text.ptr;
+
+	if (dialect == OSP_SQL_SQLITE)
+		return false;
+	while ((p = memchr(p, '\\', (size_t) (end - p))) != NULL)
+	{
+		if (spells_ascii(p + 1, end))
+			return begins_escapes(text, p, dialect);
+		p += p + 1 < end && p[1] == '\\' ? 2 : 1;
 	}
 	return false;
 }
@@ -127,7 +192,7 @@ goes_on(flat *f)
 		return false;
 	while (p < f->word.ptr && (osp_sql_is_space(*p) || *p == '"'))
 		p++;
-	return p == f->word.ptr || *p == '/' || *p == '-';
+	return p == f->word.ptr || *p == '/' || *p == '-' || *p == '\xef';
 }
 
 /* Behind SET: is it a setting of somebody's own, a name with a dot? */
@@ -139,7 +204,7 @@ sets_own_setting(flat f)
 	if (is(f.word, "local") || is(f.word, "session"))
 		if (!next_flat(&f))
 			return false;
-	return has_escaped_name(
+	return has_unicode_escapes(
 			   osp_str_n(f.word.ptr, (size_t) (f.end - f.word.ptr))) ||
 		   goes_on(&f);
 }
@@ -163,6 +228,18 @@ names_a_key(flat f)
 		   osp_sql_holds(name, "cipher") || is(name, "activate_extensions");
 }
 
+/* Behind COMMENT or SECURITY LABEL: is there ON ROLE or the like? */
+static bool
+describes_an_object(flat f)
+{
+	int i;
+
+	for (i = 0; i < OBJECT_WORDS && next_flat(&f); i++)
+		if (is(f.word, "on"))
+			return names_an_object(f);
+	return false;
+}
+
 /* Does what begins with the word that was read set a secret? */
 static bool
 sets_secret(const flat *f, osp_str before, bool attaches)
@@ -172,6 +249,8 @@ sets_secret(const flat *f, osp_str before, bool attaches)
 
 	if (is(f->word, "create") || is(f->word, "alter"))
 		return names_an_object(*f);
+	if (is(f->word, "comment") || is(f->word, "label"))
+		return describes_an_object(*f);
 	if (is(f->word, "set"))
 		return sets_own_setting(*f);
 	if (is(f->word, "pragma"))
@@ -244,8 +323,9 @@ first_word(osp_str text, osp_sql_dialect dialect)
 
 	while (len < text.len && osp_sql_is_word_char(text.ptr[len]))
 		len++;
-	return len > 1 ? osp_str_n(text.ptr, len)
-				   : osp_sql_first_word(text, dialect);
+	return len > 1 && (unsigned char) text.ptr[0] < 0x80
+			   ? osp_str_n(text.ptr, len)
+			   : osp_sql_first_word(text, dialect);
 }
 
 bool
@@ -258,6 +338,89 @@ osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
 	text.len = (size_t) (end - text.ptr);
 	return is_verb(first_word(text, dialect)) &&
 		   memchr(text.ptr, ';', text.len) == NULL;
+}
+
+/* Does SET go on with the name of a setting, and TO or "="? */
+static bool
+sets_plainly(osp_sql_lexer lexer)
+{
+	osp_sql_token token;
+
+	if (!osp_sql_next_word(&lexer, &token))
+		return false;
+	if (osp_sql_is(&token, "local") || osp_sql_is(&token, "session"))
+		if (!osp_sql_next_word(&lexer, &token))
+			return false;
+	if (osp_sql_is(&token, "transaction") ||
+		osp_sql_is(&token, "constraints") ||
+		osp_sql_is(&token, "characteristics") || osp_sql_is(&token, "role") ||
+		osp_sql_is(&token, "authorization") || osp_sql_is(&token, "time"))
+		return true;
+	return osp_sql_next_word(&lexer, &token) &&
+		   (token.text.ptr[0] == '=' || osp_sql_is(&token, "to"));
+}
+
+static bool
+makes_known_object(osp_sql_lexer lexer)
+{
+	static const char *const objects[] = {
+		"table",       "index",      "unique",     "view",    "materialized",
+		"sequence",    "function",   "procedure",  "routine", "aggregate",
+		"operator",    "trigger",    "constraint", "event",   "rule",
+		"policy",      "type",       "domain",     "schema",  "extension",
+		"cast",        "collation",  "conversion", "default", "language",
+		"publication", "statistics", "tablespace", "text",    "transform",
+		"temp",        "temporary",  "unlogged",   "or",      "virtual",
+		"if",          NULL};
+	osp_sql_token token;
+
+	return osp_sql_next_word(&lexer, &token) && token.kind == OSP_SQL_WORD &&
+		   is_one_of(token.text, objects);
+}
+
+/* Behind the first word of a statement: does it begin as one that is known? */
+static bool
+begins_known(osp_str word, const osp_sql_lexer *lexer)
+{
+	static const char *const others_known[] = {
+		"abort",     "analyze", "call",     "checkpoint", "close",
+		"cluster",   "comment", "copy",     "deallocate", "declare",
+		"discard",   "do",      "drop",     "end",        "explain",
+		"fetch",     "grant",   "listen",   "load",       "lock",
+		"move",      "notify",  "prepare",  "reassign",   "refresh",
+		"reindex",   "release", "reset",    "return",     "revoke",
+		"savepoint", "show",    "truncate", "unlisten",   "vacuum",
+		"attach",    "detach",  "pragma",   NULL};
+
+	if (is(word, "create") || is(word, "alter"))
+		return makes_known_object(*lexer);
+	if (is(word, "set"))
+		return sets_plainly(*lexer);
+	return is_verb(word) || is_one_of(word, others_known);
+}
+
+bool
+osp_sql_is_known(osp_str text, osp_sql_dialect dialect)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	bool begins = true;
+
+	if (osp_sql_is_query(text, dialect))
+		return true;
+	osp_sql_lexer_init(&lexer, text, dialect);
+	while (osp_sql_next_word(&lexer, &token))
+	{
+		if (token.kind == OSP_SQL_SEMICOLON)
+			begins = true;
+		else if (begins && token.text.ptr[0] != '(')
+		{
+			if (token.kind != OSP_SQL_WORD || !begins_known(token.text, &lexer))
+				return false;
+			begins = false;
+		}
+	}
+	return true;
 }
 
 /* What stands behind EXECUTE and is no prepared statement: a trigger's function, a
@@ -373,8 +536,8 @@ osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
 	if (!query && (is_sensitive(text, dialect, false) ||
 				   is_sensitive(text, dialect, true)))
 		return OSP_SQL_SENSITIVE;
-	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_escaped_name(text) ||
-		osp_sql_has_secret_uri(text) ||
+	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_unicode_escapes(text) ||
+		has_escaped_ascii(text, dialect) || osp_sql_has_secret_uri(text) ||
 		((found & OSP_SQL_HAS_CONFIG) != 0 && osp_sql_holds(text, "update")))
 		return OSP_SQL_SECRET;
 	return !query && executes(text, dialect) ? OSP_SQL_VALUES

@@ -200,6 +200,7 @@ size_t osp_sql_comment_cut(osp_str text, osp_sql_dialect dialect,
 typedef enum osp_sql_secrecy
 {
 	OSP_SQL_HARMLESS,
+	OSP_SQL_UNKNOWN,   /* perhaps mistyped: its strings may be secret */
 	OSP_SQL_VALUES,    /* its constants are values of parameters */
 	OSP_SQL_SECRET,    /* a word in it says that its constants may be secret */
 	OSP_SQL_SENSITIVE, /* it sets a secret, which need not be in quotes */
@@ -255,6 +256,12 @@ bool osp_sql_has_secret_uri(osp_str text);
 /* Does the text hold this word, which is given in lower case, in any case? */
 bool osp_sql_holds(osp_str text, const char *word);
 
+/*
+ * Does each statement of the text begin as one of which PostgreSQL or SQLite records
+ * the constants? Others may be mistyped ones that set a secret, as ALTER ROL.
+ */
+bool osp_sql_is_known(osp_str text, osp_sql_dialect dialect);
+
 /* Is it one SELECT, INSERT, BEGIN or the like, and nothing behind it? */
 bool osp_sql_is_query(osp_str text, osp_sql_dialect dialect);
 
@@ -279,6 +286,7 @@ typedef struct osp_sql_recording
 	bool traceparents; /* are contexts: they are cut, too */
 	bool masked;       /* runs within a statement that may hold a secret */
 	bool broken;       /* did not parse: trust nothing in the text */
+	bool parsed;       /* the server has parsed it: it is not mistyped */
 	bool built;        /* perhaps of values: its constants are hidden */
 } osp_sql_recording;
 
@@ -317,6 +325,7 @@ void osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 typedef enum osp_sql_origin
 {
 	OSP_SQL_FROM_ELSEWHERE, /* not known: names or values */
+	OSP_SQL_FROM_LOOKUP,    /* the same, perhaps without quotation marks */
 	OSP_SQL_FROM_DATA,      /* values */
 	OSP_SQL_FROM_TEXT,      /* parts of the statement, before it was executed */
 	OSP_SQL_FROM_SCHEMA,    /* names of constraints, of prepared statements */

@@ -15,7 +15,10 @@ typedef struct text_word
  * stands for one of "_", "-", " " or for nothing. */
 static const text_word words[] = {
 	{"passw", OSP_SQL_HAS_SECRET},
-	{"passphrase", OSP_SQL_HAS_SECRET},
+	{"pass?phrase", OSP_SQL_HAS_SECRET},
+	{"pass=", OSP_SQL_HAS_SECRET},
+	{"authorization:", OSP_SQL_HAS_SECRET},
+	{"authorization\":", OSP_SQL_HAS_SECRET},
 	{"passcode", OSP_SQL_HAS_SECRET},
 	{"secret", OSP_SQL_HAS_SECRET},
 	{"token", OSP_SQL_HAS_SECRET},

@@ -198,6 +198,7 @@ pgosp_text_record(osp_str text, bool broken, bool masked, bool built,
 		.traceparents = pgosp_accept_traceparent,
 		.masked = masked,
 		.broken = broken,
+		.parsed = !broken,
 		.built = built,
 	};
 

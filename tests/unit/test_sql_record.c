@@ -157,7 +157,7 @@ test_harmless(void **state)
 		{PG, "", NULL},
 		{PG, "SELECT 1, 'x', \"y\" /* note */ -- z", NULL},
 		{PG, "INSERT INTO t VALUES ('a', 2)", NULL},
-		{PG, "COMMENT ON ROLE r IS 'harmless'", NULL},
+		{PG, "COMMENT ON TABLE r IS 'harmless'", NULL},
 		{PG, "SET search_path = 'a', b", NULL},
 		{PG, "SET LOCAL work_mem TO '1MB'", NULL},
 		{PG, "CREATE TABLE t (a text DEFAULT 'x')", NULL},
@@ -685,6 +685,7 @@ check_message(const message_case *c, const osp_sql_message_rules *rules)
 
 #define DATA      OSP_SQL_FROM_DATA
 #define ELSEWHERE OSP_SQL_FROM_ELSEWHERE
+#define LOOKUP    OSP_SQL_FROM_LOOKUP
 #define TEXT      OSP_SQL_FROM_TEXT
 #define SCHEMA    OSP_SQL_FROM_SCHEMA
 #define PROGRAM   OSP_SQL_FROM_PROGRAM
@@ -694,6 +695,29 @@ static void
 test_messages(void **state)
 {
 	static const message_case cases[] = {
+		{"operator does not exist: LEAK", LOOKUP, "operator does not exist"},
+		{"improper relation name (too many dotted names): a.\"LEAK\"",
+		 LOOKUP,
+		 "improper relation name (too many dotted names)"},
+		{"function leak(integer) does not exist", LOOKUP, "***"},
+		{"function a\"LEAK(integer) does not exist", LOOKUP, "***"},
+		{"relation \"a:LEAK\" does not exist",
+		 LOOKUP,
+		 "relation \"?\" does not exist"},
+		{"syntax error in tsquery: \"LEAK\"",
+		 LOOKUP,
+		 "syntax error in tsquery: \"?\""},
+		{"improper name: \"LE\"AK", LOOKUP, "improper name"},
+		{"COPY from stdin failed: given up", ELSEWHERE, NULL},
+		{"relation \"LEAK\" does not exist",
+		 LOOKUP,
+		 "relation \"?\" does not exist"},
+		{"cross-database references are not implemented: a.b.LEAK",
+		 LOOKUP,
+		 "cross-database references are not implemented"},
+		{"unterminated /* comment at or near \"/* trace_info='LEAK\"",
+		 TEXT,
+		 "unterminated /* comment at or near \"?\""},
 		{"invalid input syntax for type integer: \"LEAK\"",
 		 DATA,
 		 "invalid input syntax for type integer: \"?\""},
@@ -849,7 +873,11 @@ test_origins(void **state)
 		{"42P01", "parserOpenTable", false, true, TEXT},
 		{"42601", "scanner_yyerror", true, false, ELSEWHERE},
 		{"42601", "scanner_yyerror", false, true, ELSEWHERE},
-		{"42P01", "RangeVarGetRelidExtended", false, false, ELSEWHERE},
+		{"42P01", "RangeVarGetRelidExtended", false, false, LOOKUP},
+		{"42883", "regoperin", false, false, LOOKUP},
+		{"42601", "makeRangeVarFromNameList", false, false, LOOKUP},
+		{"0A000", "DeconstructQualifiedName", false, false, LOOKUP},
+		{"42501", "aclcheck_error", false, false, ELSEWHERE},
 		{"23505", "_bt_check_unique", false, false, SCHEMA},
 		{"23505", "exec_stmt_raise", false, false, PROGRAM},
 		{"22023", "PLy_output", false, false, PROGRAM},
@@ -1055,6 +1083,107 @@ test_places(void **state)
 	assert_int_equal(osp_sql_places(OSP_STR(""), space, 5).len, 0);
 }
 
+/* A statement that nobody has parsed may be a mistyped one that sets a secret. */
+static void
+test_unknown(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "ALTER ROL bob PASWORD 'LEAK'", "ALTER ROL bob PASWORD '***'"},
+		{PG, "ALTR ROLE bob PASWRD 'LEAK'", "ALTR ROLE bob PASWRD '***'"},
+		{PG, "SET myapp,pin = 'LEAK'", "SET myapp,pin = '***'"},
+		{PG, "SET LOCAL a,b = E'LEAK'", "SET LOCAL a,b = '***'"},
+		{PG, "EXECUT p1($$LEAK$$, 2)", "EXECUT p1('***', 2)"},
+		{PG, "\xef\xbb\xbfSET a = 'LEAK'", "\xef\xbb\xbfSET a = '***'"},
+		{PG,
+		 "SELECT 'a'; ALTR ROLE b P 'LEAK'",
+		 "SELECT '***'; ALTR ROLE b P '***'"},
+		{LITE, "PRAGM a = 'LEAK'", "PRAGM a = '***'"},
+		{LITE, "PRAGM a = \"LEAK\"", "PRAGM a = '***'"},
+		{PG, "SET application_name = 'x'", NULL},
+		{PG, "SET SESSION search_path TO 'x'", NULL},
+		{PG, "SET TIME ZONE 'UTC'", NULL},
+		{PG, "CREATE TABLE t (a text DEFAULT 'x')", NULL},
+		{PG, "CREATE OR REPLACE VIEW v AS SELECT 'x'", NULL},
+		{PG, "ALTER TABLE t ALTER a SET DEFAULT 'x'", NULL},
+		{PG, "(SELECT 'x') UNION SELECT 'y'; EXPLAIN SELECT 'z'", NULL},
+		{PG, "DO $$ BEGIN END $$", NULL},
+		{LITE, "PRAGMA foreign_keys = 'on'", NULL},
+	};
+	static const record_case parsed[] = {
+		{PG, "IMPORT x 'y'", NULL},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_STATEMENT_FULL);
+	CHECK(parsed, .parsed = true);
+}
+
+/* A byte-order mark before a token of SQLite's. */
+static void
+test_marks(void **state)
+{
+	static const record_case cases[] = {
+		{LITE,
+		 "\xef\xbb\xbfPRAGMA key='LEAK'",
+		 "\xef\xbb\xbfPRAGMA key= '***'"},
+		{LITE,
+		 "\xef\xbb\xbf\xef\xbb\xbf/* x */\xef\xbb\xbfPRAGMA key=LEAK",
+		 NULL},
+		{LITE, ";\xef\xbb\xbfPRAGMA \xef\xbb\xbfkey=LEAK", NULL},
+		{LITE, "PRAGMA \"main\"\xef\xbb\xbf.\xef\xbb\xbfkey=LEAK", NULL},
+		{LITE,
+		 "\xef\xbb\xbf"
+		 "ATTACH ':memory:' AS q KEY 'LEAK'",
+		 NULL},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_sql_recording how = {.dialect = LITE};
+		char *text = record(cases[i].text, &how);
+
+		if (strstr(text, "LEAK") != NULL || strstr(text, "***") == NULL)
+			fail_msg("%s", text);
+		free(text);
+	}
+}
+
+/* What spells ASCII by escapes, and what describes roles and databases. */
+static void
+test_escapes(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "SELECT f(E'p\\x61ssword', 'LEAK')", "SELECT f('***', '***')"},
+		{PG, "SELECT f(E'p\\141ssword', 'LEAK')", "SELECT f('***', '***')"},
+		{PG, "SELECT f(E'p\\u0061ss', 'LEAK')", "SELECT f('***', '***')"},
+		{PG, "SELECT f(e'p\\U00000061', 'LEAK')", "SELECT f('***', '***')"},
+		{PG, "SELECT f(U&'p\\0061ss', 'LEAK')", "SELECT f('***', '***')"},
+		{PG,
+		 "SELECT f(u&'p!0061' UESCAPE '!')",
+		 "SELECT f('***' UESCAPE '***')"},
+		{PG, "SELECT f(E'postgres\\x3a//bob:pw@h')", "SELECT f('***')"},
+		{OSP_SQL_POSTGRES_BACKSLASH, "SELECT f('p\\x61')", "SELECT f('***')"},
+		{PG, "SELECT '\\x6162', E'a\\nb', E'\\\\x61', E'\\xe4\\u00e4'", NULL},
+		{PG, "COMMENT ON ROLE bob IS 'LEAK'", "COMMENT ON ROLE bob IS '***'"},
+		{PG,
+		 "comment on database d is 'LEAK'",
+		 "comment on database d is '***'"},
+		{PG,
+		 "SECURITY LABEL FOR p ON ROLE bob IS 'LEAK'",
+		 "SECURITY LABEL FOR p ON ROLE bob IS '***'"},
+		{PG, "COMMENT ON TABLE t IS 'x'", NULL},
+		{PG, "SELECT f('pass phrase', 'LEAK')", "SELECT f('***', '***')"},
+		{PG, "SELECT f('pass=LEAK')", "SELECT f('***')"},
+		{PG, "SELECT f('Authorization: Basic LEAK')", "SELECT f('***')"},
+		{PG, "SELECT authorization_id FROM t WHERE a = 'x'", NULL},
+	};
+
+	(void) state;
+	CHECK(cases, .parsed = true);
+}
+
 int
 main(void)
 {
@@ -1082,6 +1211,9 @@ main(void)
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_earlier),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_escapes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
