@@ -101,6 +101,7 @@ my @forms = (
 );
 
 my @sqlite_forms = (
+	"\x{feff}PRAGMA key='{p}'", "/* x */\x{feff}PRAGMA key='{p}'",
 	"PRAGMA key = {s}",
 	"PRAGMA key='{p}'",
 	"PRAGMA key = {p}",

@@ -38,6 +38,10 @@ if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))
 		"execute nosuch('LEAK22')", "set u&\"myapp\\002epin\" to LEAK23",
 		"update pg_settings set setting = 'LEAK24' where name = 'myapp.pin'",
 		"select 'redis://u:12/LEAK25\@h'",
+		"alter rol demo pasword 'LEAK26'", "altr role demo paswrd 'LEAK27'",
+		"set myapp,pin = 'LEAK28'", "\xef\xbb\xbfset a,b = 'LEAK29'",
+		"comment on role demo is 'LEAK30'", "select 1 /* trace_info='LEAK31",
+		'select $1::text::regoper', 'select $1::text::regoperator',
 		"prepare x as select 'password LEAK15'", "/*+ hint */ $comment select 16",
 		"select 17 $comment /* x */", "/* x */ -- n\n$comment select 18", "$comment select 19",
 		"select 20 $comment");
