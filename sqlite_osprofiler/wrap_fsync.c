@@ -26,14 +26,16 @@ static sync_fn real_fdatasync = NULL;
 static sync_fn
 find_real(const char *name, sync_fn *real)
 {
+	sync_fn function = *real;
 	void *found;
 
-	if (OSP_UNLIKELY(*real == NULL))
+	if (OSP_UNLIKELY(function == NULL))
 	{
 		found = dlsym(RTLD_NEXT, name);
-		memcpy(real, &found, sizeof(found));
+		memcpy(&function, &found, sizeof(found));
+		*real = function;
 	}
-	return *real;
+	return function;
 }
 
 __attribute__((constructor)) static void

@@ -277,7 +277,9 @@ bool
 cli_server_owner(const cli_server *server, uid_t *uid, char *name, size_t size)
 {
 	const char *directory = pq.PQhost(server->conn);
-	const struct passwd *owner;
+	struct passwd entry;
+	struct passwd *owner = NULL;
+	char space[1024];
 	char path[PATH_MAX];
 	struct stat st;
 
@@ -289,9 +291,9 @@ cli_server_owner(const cli_server *server, uid_t *uid, char *name, size_t size)
 				 pq.PQport(server->conn)) >= (int) sizeof(path) ||
 		stat(path, &st) != 0)
 		return false;
-	owner = getpwuid(st.st_uid);
 	*uid = st.st_uid;
-	return owner != NULL &&
+	return getpwuid_r(st.st_uid, &entry, space, sizeof(space), &owner) == 0 &&
+		   owner != NULL &&
 		   snprintf(name, size, "%s", owner->pw_name) < (int) size;
 }
 

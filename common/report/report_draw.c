@@ -741,7 +741,8 @@ osp_report_draw_ended(osp_report *report, const osp_draw_options *options,
 		/* Where in the whole trace it was is not known yet. */
 		d.options.all = true;
 		d.bar_columns = 0;
-		ended = osp_calloc(report->alc, report->node_count + 1, sizeof(*ended));
+		ended = osp_calloc(
+			report->alc, report->node_count + 1, sizeof(osp__node *));
 		if (ended == NULL)
 			d.status = OSP_ENOMEM;
 	}
@@ -750,7 +751,7 @@ osp_report_draw_ended(osp_report *report, const osp_draw_options *options,
 		if (node->stops > 0 && !node->told && !node->loss)
 			ended[count++] = node;
 	if (count > 0)
-		qsort(ended, count, sizeof(*ended), compare_ends);
+		qsort(ended, count, sizeof(osp__node *), compare_ends);
 	for (i = 0; i < count && d.status == OSP_OK; i++)
 	{
 		draw_node(&d, ended[i], 0);

@@ -163,7 +163,8 @@ test_automatic_checkpoint(void **state)
 	assert_int_equal(collect_count("sqlite.checkpoint-stop"), 1);
 	assert_non_null(strstr(collect_tree(),
 						   "sqlite  INSERT INTO t VALUES (1)\n"
-						   "`- sqlite.checkpoint  passive\n"));
+						   "`- sqlite.checkpoint  passive"));
+	assert_non_null(strstr(collect_tree(), " pages moved)"));
 	assert_true(collect_has("\"checkpoint\": {\"pages\": "));
 }
 
@@ -182,9 +183,8 @@ test_checkpoint_of_the_program(void **state)
 					 SQLITE_OK);
 	assert_true(pages > 0 && moved == pages);
 	assert_int_equal(sqlite3_wal_checkpoint(db, NULL), SQLITE_OK);
-	assert_non_null(strstr(collect_tree(),
-						   "sqlite.checkpoint  full\n"
-						   "sqlite.checkpoint  passive\n"));
+	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  full"));
+	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  passive"));
 	assert_int_equal(sqlite3_wal_checkpoint_v2(
 						 db, "nosuch", SQLITE_CHECKPOINT_FULL, NULL, NULL),
 					 SQLITE_ERROR);
@@ -207,7 +207,7 @@ test_checkpoint_that_waits(void **state)
 					 SQLITE_OK);
 	assert_int_equal(seen.count, 2);
 	assert_true(collect_has("\"busy\": {\"count\": 2, \"ms\": "));
-	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  restart\n"));
+	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  restart"));
 }
 
 #define TEST_FILE(name) \
