@@ -217,8 +217,9 @@ osp_status run_server_fetch(const run_state *run,
 
 /* --- run_summary.c --- */
 
-/* One line: what was seen. Nothing if no statement was. */
-void run_summary_print(const run_state *run, const osp_run_totals *totals);
+/* Asks the server for its half, and says in one line what was seen, unless that is not
+ * wanted or nothing was. */
+void run_summarize(const run_state *run, const osp_run_totals *totals);
 
 /* After the command has ended: delivers the rest, removes the run directory if
  * nothing is left in it, and says how to see the trace, or why there is none. */

@@ -137,6 +137,11 @@ run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 	if (n <= 0)
 		return OSP_OK;
 	(void) waitpid(child->pid, NULL, 0);
+	if (error == E2BIG)
+		return osp_error_set(err,
+							 OSP_EIO,
+							 "its arguments and its environment are so long "
+							 "that there is no room for what tracing adds");
 	*exec_error = report_exec_error(argv, error);
 	return OSP_OK;
 }

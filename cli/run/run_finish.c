@@ -201,11 +201,9 @@ run_finish(run_state *run)
 	if (seen)
 	{
 		print_untraced(&totals);
+		run_summarize(run, &totals);
 		if (!run->args->quiet)
-		{
-			run_summary_print(run, &totals);
 			print_trace_id(run);
-		}
 	}
 	else
 		print_absence(run, &totals);

@@ -76,7 +76,7 @@ add_server(osp_buf *text, const run_state *run)
 }
 
 void
-run_summary_print(const run_state *run, const osp_run_totals *totals)
+run_summarize(const run_state *run, const osp_run_totals *totals)
 {
 	const run_seen *seen = &run->follow.seen;
 	osp_buf text;
@@ -95,7 +95,7 @@ run_summary_print(const run_state *run, const osp_run_totals *totals)
 					 seen->libpq > 0 ? "; " : "",
 					 (unsigned long long) seen->sqlite,
 					 plural(seen->sqlite));
-	if (osp_buf_status(&text) == OSP_OK && text.len > 0)
+	if (!run->args->quiet && osp_buf_status(&text) == OSP_OK && text.len > 0)
 		(void) cli_error("%s", text.ptr);
 	osp_buf_term(&text);
 }

@@ -229,4 +229,22 @@ for my $end (['exit 3', qr/ended with exit status 3,/], ['kill -TERM $$', qr/was
 	unlike($err, qr/statically linked/, 'the reason is not guessed');
 }
 
+# An environment that leaves just room for the command itself: what it would take for
+# tracing is given back.
+sub full_environment
+{
+	my ($size) = @_;
+	my $texts = join ' ', map { sprintf 'F%d=$(printf %%0%dd 0)', $_, $_ < 3 ? 100_000 : $size } 1 .. 3;
+	return "ulimit -s 1024; export $texts; COMMAND $query";
+}
+my ($fits, $does_not) = (1, 100_000);
+while ($does_not - $fits > 1)
+{
+	my $size = int(($fits + $does_not) / 2);
+	my ($status) = bash(full_environment($size) =~ s/COMMAND //r);
+	($status == 0 ? $fits : $does_not) = $size;
+}
+cmp_ok($fits, '>', 1000, 'a full environment was found');
+same('an environment without room', full_environment($fits - 100 - length $run), untraced('no room for what tracing adds'));
+
 done_testing();
