@@ -306,11 +306,38 @@ osp__stream_read_tls(osp_stream *stream, void *bytes, size_t size)
 		SSL_read(stream->tls, bytes, size < INT_MAX ? (int) size : INT_MAX));
 }
 
+/*
+ * Whoever is refused after the handshake, as TLS 1.3 refuses certificates of clients,
+ * may have sent before the alert is read, and finds the connection reset. The alert
+ * says why.
+ */
+static void
+read_alert(osp_stream *stream)
+{
+	int error = errno;
+	char byte;
+
+	ERR_clear_error();
+	if (SSL_get_error(stream->tls, SSL_peek(stream->tls, &byte, 1)) !=
+		SSL_ERROR_SSL)
+	{
+		errno = error;
+		return;
+	}
+	errno = EPROTO;
+	stream->why = ERR_reason_error_string(ERR_peek_error());
+}
+
 ssize_t
 osp__stream_write_tls(osp_stream *stream, const void *bytes, size_t len)
 {
+	ssize_t sent;
+
 	ERR_clear_error();
-	return tls_result(
+	sent = tls_result(
 		stream,
 		SSL_write(stream->tls, bytes, len < INT_MAX ? (int) len : INT_MAX));
+	if (sent < 0 && errno != EPROTO && errno != 0)
+		read_alert(stream);
+	return sent;
 }

@@ -207,7 +207,10 @@ send_bytes(osp_redis_node *node, const char *bytes, size_t len)
 		else
 		{
 			node->peer_closed = true;
-			send_failed(node, OSP_EUNAVAIL, strerror(errno));
+			send_failed(node,
+						OSP_EUNAVAIL,
+						node->stream.why != NULL ? node->stream.why
+												 : strerror(errno));
 		}
 	}
 }

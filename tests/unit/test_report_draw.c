@@ -314,8 +314,8 @@ make_long_trace(void)
 	osp_report *report = make_trace();
 	char start[600];
 	char stop[600];
-	char id[16];
-	char parent[16] = "w";
+	char id[32];
+	char parent[32] = "w";
 	int i;
 
 	(void) snprintf(
