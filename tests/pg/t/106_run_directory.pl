@@ -73,7 +73,17 @@ sub count_workers
 	return scalar grep { slurp_file("/proc/$_/cmdline") =~ /osprofiler shipper/ } @children;
 }
 
-sub remove { system_or_bail('rm', '-rf', @_); return; }
+# Somebody may make a file there just then.
+sub remove
+{
+	my @paths = @_;
+
+	foreach (1 .. 20)
+	{
+		return if system('rm', '-rf', @paths) == 0;
+	}
+	BAIL_OUT("cannot remove @paths");
+}
 
 # Name, what makes it vanish, how often that is logged, what must come behind it.
 my $stopped;
@@ -94,6 +104,9 @@ foreach my $case (
 	my ($open, $new, $ended) = (context(), context(), context());
 	my $wire = session($open);
 	my $other = session($ended);
+
+	# The shipper knows the ring of the open session, or it would come with its end only.
+	wait_for_points($node, $open, 2) if $what ne 'emptied of rings';
 	my $before = count_in_log($node, 'run directory \S+ was removed');
 
 	$vanish->();
