@@ -250,9 +250,8 @@ show(show_options *options, const char *name)
 		result = cli_render_dot(report, options->render_dot);
 	if (result == CLI_OK)
 		result = write_report(options, report);
-	if (result == CLI_OK && osp_report_malformed(report) > 0)
-		cli_error("%zu points make no sense and were left out",
-				  osp_report_malformed(report));
+	if (result == CLI_OK)
+		cli_say_left_out(report);
 	osp_report_free(report);
 	return result;
 }

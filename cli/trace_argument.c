@@ -439,3 +439,11 @@ cli_load_trace(cli_source *source, const char *name, osp_report **report)
 	(void) close(fd);
 	return keep_if(result, report);
 }
+
+void
+cli_say_left_out(const osp_report *report)
+{
+	if (osp_report_malformed(report) > 0)
+		(void) cli_error("%zu points make no sense and were left out",
+						 osp_report_malformed(report));
+}

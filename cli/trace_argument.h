@@ -101,7 +101,10 @@ bool cli_is_uuid_like(osp_str name);
 int cli_load_trace(cli_source *source, const char *name,
 				   osp_report **report) OSP_MUST_CHECK;
 
-/* The same, but name is never that of a file. Opens the collector. */
+/* Says on standard error how many points of the trace make no sense, if any. */
+void cli_say_left_out(const osp_report *report);
+
+/* As cli_load_trace, but name is never that of a file. Opens the collector. */
 int cli_load_stored_trace(cli_source *source, const char *name,
 						  osp_report **report) OSP_MUST_CHECK;
 

@@ -71,6 +71,8 @@ compare(cli_trace_call *call, char **names, comparison *c)
 	if (result == CLI_OK)
 		result = cli_trace_print(
 			call, !c->json, make_text, c, "cannot compare the traces");
+	for (i = 0; i < 2 && result == CLI_OK; i++)
+		cli_say_left_out(c->reports[i]);
 	osp_report_free(c->reports[0]);
 	osp_report_free(c->reports[1]);
 	return result;

@@ -78,6 +78,8 @@ export_trace(cli_trace_call *call, const struct format *format,
 		result = cli_view_finish(
 			&call->view, &out, status, "cannot export the trace");
 	}
+	if (result == CLI_OK)
+		cli_say_left_out(report);
 	osp_report_free(report);
 	return result;
 }

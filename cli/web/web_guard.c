@@ -73,6 +73,17 @@ is_same(osp_str a, const char *b)
 	return a.len == strlen(b) && strncasecmp(a.ptr, b, a.len) == 0;
 }
 
+/* Is it the end of a Host header: nothing, or a colon and the number of a port? */
+static bool
+is_port(const char *p, const char *end)
+{
+	if (p < end && *p++ != ':')
+		return false;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p == end;
+}
+
 /* Does the request name this host? The port may be another one: that of a tunnel. */
 static bool
 is_own_host(const web_site *site, osp_str host)
@@ -86,7 +97,8 @@ is_own_host(const web_site *site, osp_str host)
 
 	if (end != NULL)
 		len = (size_t) (end - host.ptr) + (*end == ']');
-	if (len == 0 || len >= sizeof(name))
+	if (len == 0 || len >= sizeof(name) ||
+		!is_port(host.ptr + len, host.ptr + host.len))
 		return false;
 	memcpy(name, host.ptr, len);
 	name[len] = '\0';

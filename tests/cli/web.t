@@ -230,7 +230,8 @@ like(send_bytes($port, "HEAD $list HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $serve
 	qr/^HTTP\S+ 200 .*Content-Length: [1-9]\d\d.*\r\n\r\n\z/s, 'HEAD has no body, but says how long it is');
 
 for my $host ('evil.example', "evil.example:$port", '127.0.0.1.evil.example', 'localhost.evil.example', '10.0.0.1', '', '[::2]',
-	'127.0.0.1@evil.example', '0x7f000001', '127.1', '[127.0.0.1]', '::1', 'x' x 300)
+	'127.0.0.1@evil.example', '0x7f000001', '127.1', '[127.0.0.1]', '::1', 'x' x 300,
+	'[::1]evil', '127.0.0.1:evil.example', "localhost:$port:evil.example")
 {
 	my $refused = status_of($server, $list, '-H', $host eq '' ? 'Host;' : "Host: $host");
 	is($refused, 403, 'Host: ' . substr $host, 0, 40);
