@@ -243,7 +243,8 @@ say_parts(const osp__group *group, osp__finding *finding)
 
 		if (!is_of_repeated(group, claim->op))
 			between_ns += claim->ns;
-		else if (statement != NULL && statement->kind == OSP__OP_PG)
+		else if (claim->op->kind == OSP__OP_PARSE ||
+				 (statement != NULL && statement->kind == OSP__OP_PG))
 			server_ns += claim->ns;
 	}
 	if (group->largest->kind != OSP__OP_DB || server_ns == 0)

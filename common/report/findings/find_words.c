@@ -59,6 +59,8 @@ osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out)
 	name = op->node->name;
 	if (f->what.detail.len > 0)
 		name = osp_buf_str(&f->what.detail);
+	while (name.len > 0 && name.ptr[name.len - 1] == ';')
+		name.len--;
 	(void) osp__terminal_text(out, name, true, OP_COLUMNS);
 }
 
