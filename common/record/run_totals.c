@@ -9,9 +9,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COPY_TRIES 1000
+
+/* How often all is read again because a ring was removed meanwhile, and how long to
+ * wait first where one is being removed: its shipper may have been killed. */
+#define READ_TRIES 50
+#define WAIT_NS    1000000
 
 static void
 add_ring(osp_run_totals *totals, int dir_fd, const char *name)
@@ -20,7 +26,7 @@ add_ring(osp_run_totals *totals, int dir_fd, const char *name)
 	uint64_t tail;
 	uint64_t head;
 
-	/* One that was removed this moment is counted in the status file. */
+	/* It was removed this moment; then all is read again. */
 	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
 		return;
 	tail = osp_ring_tail(&ring);
@@ -77,20 +83,38 @@ copy_stat(osp_runstat *to, const osp_runstat *from)
 	to->last_error[sizeof(to->last_error) - 1] = '\0';
 }
 
+/* Reads everything once; false: a ring was removed meanwhile. */
+static bool
+read_once(osp_run_totals *totals, const osp_runstat *stat, int dir_fd,
+		  osp_status *status, osp_error *err)
+{
+	uint64_t before = __atomic_load_n(&stat->retiring, __ATOMIC_ACQUIRE);
+
+	memset(totals, 0, sizeof(*totals));
+	copy_stat(&totals->stat, stat);
+	totals->written = totals->stat.retired_records;
+	totals->dropped = totals->stat.retired_dropped;
+	*status = add_rings(totals, dir_fd, err);
+	return before % 2 == 0 &&
+		   before == __atomic_load_n(&stat->retiring, __ATOMIC_ACQUIRE);
+}
+
 osp_status
 osp_run_totals_read(int dir_fd, osp_run_totals *totals, osp_error *err)
 {
+	const struct timespec pause = {0, WAIT_NS};
 	osp_runstat *stat;
 	osp_status status;
+	int tries = 0;
 
 	memset(totals, 0, sizeof(*totals));
 	status = osp_runstat_map(dir_fd, &stat, err);
 	if (status != OSP_OK)
 		return status;
-	copy_stat(&totals->stat, stat);
+	while (!read_once(totals, stat, dir_fd, &status, err) && status == OSP_OK &&
+		   ++tries < READ_TRIES)
+		(void) nanosleep(&pause, NULL);
 	totals->shipper_alive = osp_shipper_alive(dir_fd);
 	osp_runstat_unmap(stat);
-	totals->written = totals->stat.retired_records;
-	totals->dropped = totals->stat.retired_dropped;
-	return add_rings(totals, dir_fd, err);
+	return status;
 }

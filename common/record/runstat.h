@@ -43,7 +43,10 @@ typedef struct osp_runstat
 						* rings the bell, and then stores 0 */
 	uint32_t bell;      /* a futex that the shipper waits for */
 	uint64_t next_ring; /* the number of the next ring */
-	char pad2[40];
+	uint64_t
+		retiring; /* odd while the shipper removes a ring, and counts here what
+						 * went through it */
+	char pad2[32];
 
 	/* contexts, by osp_verdict */
 	uint64_t contexts[16];
@@ -115,7 +118,8 @@ typedef struct osp_run_totals
 	uint64_t waiting_bytes;
 } osp_run_totals;
 
-/* Reads them; others count on meanwhile, so they need not add up. */
+/* Reads them; others count on meanwhile, so they need not add up. But each ring is
+ * counted once, in the status file or in its own, also while it is being removed. */
 osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
 							   osp_error *err) OSP_MUST_CHECK;
 

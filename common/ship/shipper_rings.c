@@ -385,8 +385,10 @@ osp__rings_tidy(osp_shipper *s, bool all)
 		r->check = r->orphaned;
 		if (!r->orphaned || !is_settled(r))
 			continue;
+		(void) __atomic_fetch_add(&s->stat->retiring, 1, __ATOMIC_SEQ_CST);
 		remove_file(s, r);
 		forget_ring(s, i);
+		(void) __atomic_fetch_add(&s->stat->retiring, 1, __ATOMIC_SEQ_CST);
 	}
 }
 

@@ -429,6 +429,79 @@ test_rings_go(void **state)
 	assert_int_equal(stat->ring_bytes, 0);
 }
 
+/* Reads what all rings say until it is told to end; fails if that ever becomes less. */
+static int
+watch_totals(const shipping *ship, int end_fd)
+{
+	struct pollfd end = {end_fd, POLLIN, 0};
+	int dir_fd = open(ship->run, O_RDONLY | O_DIRECTORY);
+	uint64_t seen = 0;
+
+	while (poll(&end, 1, 0) == 0)
+	{
+		osp_run_totals totals;
+		osp_error err;
+
+		if (osp_run_totals_read(dir_fd, &totals, &err) != OSP_OK ||
+			totals.written < seen)
+			return 1;
+		seen = totals.written;
+	}
+	return 0;
+}
+
+typedef struct retired
+{
+	const osp_runstat *stat;
+	uint64_t records;
+} retired;
+
+static bool
+has_retired(void *arg)
+{
+	const retired *r = arg;
+
+	return r->stat->retired_records == r->records;
+}
+
+/* Whoever reads the counters while rings are removed counts each of them once. */
+static void
+test_totals_while_rings_go(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	int fds[2];
+	int status;
+	pid_t pid;
+	int n;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0)
+	{
+		(void) close(fds[1]);
+		_exit(watch_totals(ship, fds[0]));
+	}
+	for (n = 0; n < 500; n++)
+	{
+		retired wanted = {ship->stat, 10 * (uint64_t) (n + 1)};
+		osp_producer producer;
+
+		shipping_produce_open(ship, &producer, RING_SIZE);
+		assert_int_equal(
+			shipping_produce(&producer, n % SHIPPING_PRODUCERS, 0, 10), 10);
+		osp_producer_close(&producer);
+		assert_true(
+			shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_retired, &wanted));
+	}
+	assert_int_equal(close(fds[1]), 0);
+	assert_int_equal(close(fds[0]), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(ship->stat->retired_records, 500 * 10);
+	assert_int_equal(ship->stat->retiring % 2, 0);
+}
+
 /* As above, of producers that are killed in the middle of a record. */
 static void
 test_rings_of_the_dead(void **state)
@@ -942,6 +1015,7 @@ main(void)
 		TEST(test_no_bell_is_missed),
 		TEST(test_wakes_from_elsewhere),
 		TEST(test_rings_go),
+		TEST(test_totals_while_rings_go),
 		TEST(test_rings_of_the_dead),
 		TEST(test_rings_grow),
 		TEST(test_losses_are_reported),
