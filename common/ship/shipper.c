@@ -88,6 +88,7 @@ open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
 	char path[OSP_RUNDIR_PATH_MAX + 16];
 	osp_status status;
+	uint64_t damaged;
 	osp_error why;
 
 	(void) snprintf(path, sizeof(path), "%s/spool", options->run_directory);
@@ -109,11 +110,12 @@ open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 		osp__shipper_note_error(s, why.msg);
 		return OSP_OK;
 	}
-	if (osp_spool_corrupt(s->spool) > 0)
+	damaged = osp_spool_corrupt(s->spool) - osp_spool_unfinished(s->spool);
+	if (damaged > 0)
 		osp__shipper_log(s,
 						 OSP_LOG_WARNING,
 						 "%llu damaged bytes of the spool were skipped",
-						 (unsigned long long) osp_spool_corrupt(s->spool));
+						 (unsigned long long) damaged);
 	s->spool_pos = osp_spool_begin(s->spool);
 	osp__spool_publish(s);
 	return OSP_OK;

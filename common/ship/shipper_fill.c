@@ -279,7 +279,8 @@ osp__slot_rewind(osp_shipper *s, shipper_slot *slot)
 void
 osp__spool_publish(osp_shipper *s)
 {
-	uint64_t corrupt = osp_spool_corrupt(s->spool);
+	uint64_t corrupt =
+		osp_spool_corrupt(s->spool) - osp_spool_unfinished(s->spool);
 
 	osp_runstat_add(&s->stat->corrupt_bytes, corrupt - s->spool_corrupt_seen);
 	s->spool_corrupt_seen = corrupt;

@@ -187,6 +187,25 @@ read_header(osp_spool *spool, uint64_t size, osp_error *err)
 	return OSP_OK;
 }
 
+/*
+ * Is what stands from pos to the end the begin of a record whose writer was killed? The
+ * kernel ends such a write at the end of a page only; what ends elsewhere is damaged.
+ */
+static bool
+is_unfinished(const osp_spool *spool, uint64_t pos, uint64_t size)
+{
+	spool_record record;
+
+	if (size % PAGE != 0)
+		return false;
+	if (size - pos < sizeof(record))
+		return true;
+	return pread(spool->fd, &record, sizeof(record), (off_t) pos) ==
+			   (ssize_t) sizeof(record) &&
+		   record.len >= 2 && record.len <= OSP_NOTIFICATION_MAX &&
+		   record.len > size - pos - sizeof(record);
+}
+
 /* Counts the records of a file of size bytes, and cuts off what is no record. */
 static osp_status
 check_records(osp_spool *spool, uint64_t size, osp_error *err)
@@ -205,6 +224,8 @@ check_records(osp_spool *spool, uint64_t size, osp_error *err)
 	}
 	if (status != OSP_ENOENT)
 		return osp_error_set(err, status, "cannot check the spool");
+	if (spool->end < size && is_unfinished(spool, spool->end, size))
+		spool->unfinished = size - spool->end;
 	if (spool->points == 0)
 		return make_empty(spool, err);
 	if (spool->end < size && ftruncate(spool->fd, (off_t) spool->end) != 0)
@@ -340,6 +361,12 @@ uint64_t
 osp_spool_corrupt(const osp_spool *spool)
 {
 	return spool->corrupt;
+}
+
+uint64_t
+osp_spool_unfinished(const osp_spool *spool)
+{
+	return spool->unfinished;
 }
 
 uint64_t

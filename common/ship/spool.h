@@ -40,6 +40,11 @@ uint64_t osp_spool_points(const osp_spool *spool); /* unread */
 /* Bytes skipped because they made no sense, since the spool was opened. */
 uint64_t osp_spool_corrupt(const osp_spool *spool);
 
+/* Of these the bytes at the end of the file of a record that was not written whole,
+ * because the process that wrote it was killed: nothing is damaged, and whoever wrote
+ * the record still has it. */
+uint64_t osp_spool_unfinished(const osp_spool *spool);
+
 /*
  * Adds a notification to those that osp_spool_flush will write. OSP_EFULL: the
  * limit is reached; OSP_ENOMEM. Then it is not among them.

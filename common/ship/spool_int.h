@@ -45,6 +45,7 @@ struct osp_spool
 	uint64_t end;    /* of the last record in the file */
 	uint64_t points; /* from mark.consumed to end */
 	uint64_t corrupt;
+	uint64_t unfinished; /* of these */
 	bool mark_damaged;
 	bool broken;     /* nothing can be written safely any more */
 	osp_buf pending; /* appended, to be written by the next flush */

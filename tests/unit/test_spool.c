@@ -213,6 +213,8 @@ test_torn_tail(void **state)
 		spool = reopen(spool, 1 << 20);
 		assert_int_equal(osp_spool_points(spool), 9);
 		assert_int_equal(osp_spool_corrupt(spool), size - whole);
+		assert_int_equal(osp_spool_unfinished(spool),
+						 size % 4096 == 0 ? size - whole : 0);
 		assert_int_equal(size_of(path), whole);
 		append(spool, 9, 10);
 		expect_end(spool, expect(spool, osp_spool_begin(spool), 0, 10));
@@ -296,6 +298,36 @@ test_any_bit_flipped(void **state)
 			assert_true(osp_spool_corrupt(spool) > 0);
 		osp_spool_close(spool);
 	}
+}
+
+/* The kernel ends the write of a process that is killed at the end of a page. */
+static void
+test_killed_writer(void **state)
+{
+	osp_spool *spool = reopen(NULL, 1 << 20);
+	off_t whole;
+	off_t page;
+	int n = 0;
+
+	(void) state;
+	for (page = 4096; page <= 4 * 4096; page += 4096)
+	{
+		do
+		{
+			whole = size_of(path);
+			append(spool, n, n + 1);
+			n++;
+		}
+		while (size_of(path) <= page);
+		assert_int_equal(truncate(path, page), 0);
+		spool = reopen(spool, 1 << 20);
+		assert_int_equal(osp_spool_points(spool), n - 1);
+		assert_int_equal(osp_spool_unfinished(spool), page - whole);
+		assert_int_equal(osp_spool_corrupt(spool), page - whole);
+		append(spool, n - 1, n);
+	}
+	expect_end(spool, expect(spool, osp_spool_begin(spool), 0, n));
+	osp_spool_close(spool);
 }
 
 /* Not one bit but a whole stretch, and rubbish that looks like lengths. */
@@ -609,6 +641,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_killed_while_emptying, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_torn_tail, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_any_bit_flipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_rubbish_in_the_middle, setup, teardown),
