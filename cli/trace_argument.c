@@ -48,6 +48,26 @@ cli_source_term(cli_source *source)
 	cli_run_dirs_term(&source->dirs);
 }
 
+static void
+bound_collector(cli_collector *collector, bool (*interrupted)(void *ctx),
+				unsigned deadline_ms)
+{
+	collector->interrupted = interrupted;
+	collector->deadline_ms = deadline_ms;
+}
+
+void
+cli_source_bound(cli_source *source, bool (*interrupted)(void *ctx),
+				 unsigned deadline_ms)
+{
+	size_t i;
+
+	bound_collector(&source->collector, interrupted, deadline_ms);
+	for (i = 0; i < source->others.collector_count; i++)
+		bound_collector(
+			&source->others.collectors[i], interrupted, deadline_ms);
+}
+
 static bool
 add_run_directory(cli_source *source, const char *path)
 {
@@ -381,6 +401,7 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 
 	if (cli_source_open(source, &name) != CLI_OK)
 		return CLI_FAILED;
+	source->failing = false; /* It was said of the trace before. */
 	mark = cli_mark_take(&source->dirs);
 
 	/* A shipper that is at work delivers sooner than anybody notices. */

@@ -57,6 +57,8 @@ list_traces(cli_list_options *options)
 	cli_listing list;
 	int result;
 
+	if (options->follow)
+		options->collector.interrupted = cli_follow_is_ended;
 	if (cli_collector_open(&options->collector) != CLI_OK)
 		return CLI_FAILED;
 	if (options->follow)

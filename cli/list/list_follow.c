@@ -193,10 +193,10 @@ follow(following *f)
 
 	cli_follow_begin(&wait);
 	result = list_old(f);
-	if (result == CLI_OK)
+	if (result == CLI_OK && !cli_follow_is_ended(NULL))
 		(void) cli_error("waiting for new traces in %s, until Ctrl-C",
 						 f->options->collector.shown);
-	while (result == CLI_OK && f->out.error == 0)
+	while (result == CLI_OK && f->out.error == 0 && !cli_follow_is_ended(NULL))
 	{
 		cli_follow_ask(&wait);
 		list_new(f);
@@ -219,12 +219,10 @@ cli_list_follow(cli_list_options *options)
 	f.options = options;
 	f.first = true;
 	f.begun_ns = wall_now();
-	if (!cli_known_traces_init(&f.known) ||
-		cli_out_open(&f.out, NULL) != CLI_OK)
-	{
-		cli_known_traces_term(&f.known);
+	if (cli_out_open(&f.out, NULL) != CLI_OK)
+		return CLI_FAILED;
+	if (!cli_known_traces_init(&f.known))
 		return cli_error("%s", osp_status_text(OSP_ENOMEM));
-	}
 	cli_trace_rows_init(&f.rows, CLI_ORDER_TIME, 0);
 	cli_trace_table_init(&f.table, &drawing);
 	result = follow(&f);

@@ -97,12 +97,17 @@ read_collector(cli_collector *collector, bool *failing, const char *name,
 		}
 	}
 	status = cli_collector_read_trace(collector, name, report, &err);
-	if (status != OSP_OK && status != OSP_ENOENT && !*failing)
+	if (status == OSP_OK || status == OSP_ENOENT || status == OSP_EINTR)
+	{
+		*failing = false;
+		return;
+	}
+	if (!*failing)
 		(void) cli_error("%s: %s",
 						 collector->shown,
 						 err.msg[0] != '\0' ? err.msg
 											: osp_status_text(status));
-	*failing = status != OSP_OK && status != OSP_ENOENT;
+	*failing = true;
 }
 
 static void

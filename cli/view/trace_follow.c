@@ -226,7 +226,7 @@ cli_trace_follow(cli_source *source, const char *name, const cli_view *view,
 	int result = CLI_FAILED;
 
 	*report = NULL;
-	source->collector.interrupted = cli_follow_is_ended;
+	cli_source_bound(source, cli_follow_is_ended, 0);
 	if (cli_source_open(source, &f.name) != CLI_OK ||
 		cli_out_open(&f.out, NULL) != CLI_OK)
 		return CLI_FAILED;

@@ -89,8 +89,7 @@ web_reader_begin(web_reader *reader, const web_request *request)
 
 	client = info != NULL ? info->connect_fd : -1;
 	reader->source = request->site->source;
-	reader->source.collector.interrupted = is_interrupted;
-	reader->source.collector.deadline_ms = DEADLINE_MS;
+	cli_source_bound(&reader->source, is_interrupted, DEADLINE_MS);
 	osp_buf_init(&reader->messages, &osp_allocator_default, MESSAGES_MAX);
 	cli_collect_messages(&reader->messages);
 	reader->began = take_turn();

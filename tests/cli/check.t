@@ -61,6 +61,22 @@ like($out, qr/\A(\Q$dir\E\/torn: app a1: [^\n]+\n){2}\z/,
 is(run_ok('trace', 'check', "$dir/whole", "$dir/whole"), '',
 	'several whole traces');
 
+# A collector that cannot be read: that is said of each trace.
+my @ids = map { sprintf '%08d-2222-4333-8444-555555555555', $_ } 1 .. 3;
+mkdir "$dir/unreadable";
+for my $collector ('redis://127.0.0.1:1', "file://$dir/unreadable")
+{
+	for my $count (2, 3)
+	{
+		($status, $out, $err) =
+		  run_cli('trace', 'check', '--no-wait', '--connection-string', $collector, @ids[0 .. $count - 1]);
+		is("$status|$out", '1|', "$collector, $count traces: fails");
+		is(scalar(() = $err =~ /^osprofiler: trace check: [^\n]*\Q$collector\E[^\n]*\n/mg),
+			$count, "$collector: as many messages as traces")
+		  or diag($err);
+	}
+}
+
 one_error(qr/no trace/, 'trace', 'check', 'other', '--connection-string',
 	"file://$dir/whole");
 one_error(qr/No space left/, 'trace', 'check', $base, '--connection-string',

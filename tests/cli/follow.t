@@ -10,6 +10,8 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use CliTest;
+use IO::Select;
+use IO::Socket::IP;
 use JSON::PP;
 use POSIX ();
 use Test::More;
@@ -175,6 +177,28 @@ like($rows[0], qr/^Trace $id/, 'its head');
 like($rows[8], qr/└─ db/, 'the end of the tree');
 like($rows[9], qr/^0 unfinished, nothing new for \d+ s; Ctrl-C ends$/, 'how it stands');
 is(scalar(() = $rest =~ / db\s/g), 15, 'then the whole tree');
+
+# --- collectors that accept and say nothing --------------------------------------
+
+# A signal ends the command also while it waits for an answer: of the collector, or of
+# the second one.
+for my $case (
+	['a list', 'TERM', 'trace', 'list', '--follow'],
+	['a list in JSON', 'INT', 'trace', 'list', '--follow', '--json'],
+	['a trace of two collectors', 'TERM', 'trace', 'show', '--follow', $id, @at],
+	['a trace of three', 'INT', 'trace', 'show', '--follow', $id, @at, @at])
+{
+	my ($what, $signal, @command) = @$case;
+	my $silent = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 5) or die;
+	my $client;
+
+	$pid = start_cli(@command, '--connection-string', 'redis://127.0.0.1:' . $silent->sockport);
+	$client = $silent->accept if IO::Select->new($silent)->can_read(20);
+	IO::Select->new($client)->can_read(20) if $client;
+	ok($client, "$what: a silent collector is asked");
+	stop_cli($pid, $signal, "$what, of a silent collector");
+	unlike(slurp("$dir/follow.err"), qr/does not answer|interrupted|waiting for new traces/, "$what: no complaint");
+}
 
 usage_error(qr/--follow draws the tree/, 'trace', 'show', '--follow', $_, 'x') for '--json', '--html';
 usage_error(qr/--follow draws the tree/, 'trace', 'show', '--follow', '--out', "$dir/x", 'x');

@@ -383,6 +383,18 @@ is(stop($server), 0, 'SIGTERM while a collector is silent');
 cmp_ok(time - $asked, '<', 3, 'ends it soon');
 waitpid $waiting, 0;
 
+# The same of a second collector, which is asked for a trace only.
+$server = start('--connection-string', $file, '--connection-string', 'redis://127.0.0.1:' . $silent->sockport);
+enter($server);
+$hasty = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $server->{origin} =~ /(\d+)$/) or die;
+$hasty->syswrite("GET $server->{path}trace?id=$base HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n");
+$given_up = $silent->accept;
+close $hasty;
+$gone_at = time;
+1 while $given_up->sysread(my $more, 1000);
+cmp_ok(time - $gone_at, '<', 8, 'a second collector is given up, too, when the browser is gone');
+is(stop($server), 0, 'and does not hold up the end');
+
 # Parts in two collectors, and a server that is not there.
 my @halves = trace_points($base, 'SELECT 1');
 my $first = write_points("$dir/half1", @halves[0, 3]);
