@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the pages of one visit to `osprofiler web` tell each other: which traces are
-// marked to be compared, and what the list showed last.
+// marked to be compared, what the list showed last, and when it last had traces.
 
 const MARKED = 'osprofiler-marked';
 const LISTED = 'osprofiler-listed';
+const LAST_SEEN = 'osprofiler-last-seen';
 
 export function markedIds() {
   try {
@@ -28,6 +29,10 @@ export const clearMarks = () => sessionStorage.removeItem(MARKED);
 
 export const keepListAddress = (search) => sessionStorage.setItem(LISTED, search);
 export const listAddress = () => `./${sessionStorage.getItem(LISTED) || ''}`;
+
+// The time of day; an empty text: never.
+export const keepLastSeen = (time) => sessionStorage.setItem(LAST_SEEN, time);
+export const lastSeen = () => sessionStorage.getItem(LAST_SEEN) || '';
 
 // Half a character has no place in an address.
 const escaped = (id) => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, '\ufffd'));

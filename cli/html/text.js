@@ -73,3 +73,6 @@ export function lineText(text, length = 160) {
 
   return visibleText(cut.replace(/\s+/g, ' '));
 }
+
+// The time of day of this computer, "09:30:12".
+export const clockText = () => new Date().toTimeString().slice(0, 8);

@@ -59,6 +59,36 @@ value_of(const web_request *request, enum MHD_ValueKind kind, const char *name)
 	return osp_str_n(value, len);
 }
 
+/* A name of a header, and how often the request has it. */
+typedef struct header_count
+{
+	const char *name;
+	unsigned count;
+} header_count;
+
+static enum MHD_Result
+count_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+			 const char *value)
+{
+	header_count *header = (header_count *) ctx;
+
+	(void) kind;
+	(void) value;
+	header->count += strcasecmp(name, header->name) == 0;
+	return MHD_YES;
+}
+
+/* A header that comes twice means one thing here and another to a proxy. */
+static bool
+is_repeated(const web_request *request, const char *name)
+{
+	header_count header = {name, 0};
+
+	(void) web_mhd.get_connection_values(
+		request->connection, MHD_HEADER_KIND, count_header, &header);
+	return header.count > 1;
+}
+
 bool
 web_argument(const web_request *request, const char *name, osp_str *value)
 {
@@ -141,6 +171,9 @@ web_guard_refusal(const web_request *request, const char *method,
 		*status = MHD_HTTP_METHOD_NOT_ALLOWED;
 		return "Nothing can be changed here: only GET and HEAD are allowed.";
 	}
+	*status = MHD_HTTP_BAD_REQUEST;
+	if (is_repeated(request, "Host") || is_repeated(request, "Origin"))
+		return "A request has one Host and one Origin.";
 	*status = MHD_HTTP_FORBIDDEN;
 	if (!is_own_host(request->site, host))
 		return "This server answers only to its own address.";

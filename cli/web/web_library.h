@@ -16,6 +16,7 @@
 	F(create_response_from_buffer_with_free_callback) \
 	F(destroy_response)                               \
 	F(get_connection_info)                            \
+	F(get_connection_values)                          \
 	F(lookup_connection_value_n)                      \
 	F(queue_response)                                 \
 	F(start_daemon)                                   \

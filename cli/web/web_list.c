@@ -124,7 +124,9 @@ put_list(osp_buf *json, const cli_listing *list)
 		osp_json_string(json, osp_str_of(list->next));
 	else
 		osp_buf_add_str(json, OSP_STR("null"));
-	osp_buf_add_str(json, OSP_STR(", \"collector\": "));
+	osp_buf_addf(json,
+				 ", \"stored\": %s, \"collector\": ",
+				 list->status != OSP_ENOENT ? "true" : "false");
 	osp_json_string(json, osp_str_of(list->collector->shown));
 	osp_buf_add_char(json, '}');
 }

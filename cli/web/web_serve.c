@@ -14,6 +14,7 @@
 #include "web/web_address.h"
 #include "web/web_connections.h"
 #include "web/web_guard.h"
+#include "web/web_head.h"
 #include "web/web_reader.h"
 #include "web/web_trace.h"
 
@@ -21,9 +22,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-/* Of the head of a request. */
-#define HEAD_MAX ((size_t) 32 * 1024)
 
 /* A server that is asked when the end comes may hold it up for so long. */
 #define END_S 3
@@ -81,7 +79,8 @@ answer_path(const web_request *request, const char *path, web_answer *answer)
 	web_answer_text(answer, MHD_HTTP_NOT_FOUND, "There is no such page.");
 }
 
-/* An MHD_AccessHandlerCallback. It answers when the head has come: a body is not read. */
+/* An MHD_AccessHandlerCallback. It answers when the head has come: a body is not read.
+ * *state is what web_head_address() returned. */
 static enum MHD_Result
 answer_request(void *ctx, struct MHD_Connection *connection, const char *path,
 			   const char *method, const char *version, const char *upload,
@@ -96,8 +95,9 @@ answer_request(void *ctx, struct MHD_Connection *connection, const char *path,
 	(void) version;
 	(void) upload;
 	(void) upload_size;
-	(void) state;
 	web_connection_asked(connection);
+	if (*state != NULL || web_head_refused(connection))
+		return MHD_NO;
 	web_answer_init(&answer);
 	refusal = web_guard_refusal(&request, method, &status);
 	if (refusal != NULL)
@@ -217,7 +217,10 @@ serve_at(web_site *site, const web_address *address)
 								  MHD_OPTION_CONNECTION_TIMEOUT,
 								  (unsigned) WEB_IDLE_S,
 								  MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-								  HEAD_MAX,
+								  WEB_HEAD_MEMORY,
+								  MHD_OPTION_URI_LOG_CALLBACK,
+								  web_head_address,
+								  NULL,
 								  MHD_OPTION_STRICT_FOR_CLIENT,
 								  1,
 								  MHD_OPTION_NOTIFY_CONNECTION,

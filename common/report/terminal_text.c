@@ -34,6 +34,14 @@ static const range escaped[] = {{0x00, 0x1f},
 								{0xfff0, 0xfffb},
 								{0xe0000, 0xe0fff}};
 
+/* White space that is shown as it is. */
+static const range blanks[] = {{0xa0, 0xa0},
+							   {0x1680, 0x1680},
+							   {0x2000, 0x200a},
+							   {0x202f, 0x202f},
+							   {0x205f, 0x205f},
+							   {0x3000, 0x3000}};
+
 /* Marks that stand on the character before them. */
 static const range combining[] = {
 	{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x5bf, 0x5c7},
@@ -74,6 +82,13 @@ in_ranges(uint32_t code, const range *ranges, size_t count)
 			high = middle;
 	}
 	return low < count && code >= ranges[low].first;
+}
+
+bool
+osp__is_unseen(uint32_t code)
+{
+	return IN_RANGES(code, spaces) || IN_RANGES(code, escaped) ||
+		   IN_RANGES(code, blanks);
 }
 
 /* The text that is being written, and where it could still be cut. */

@@ -21,4 +21,8 @@
 size_t osp__terminal_text(osp_buf *buf, osp_str text, bool unicode,
 						  size_t max_columns);
 
+/* Is nothing to be seen of a character: is it white space, or one that
+ * osp__terminal_text() writes as an escape? */
+bool osp__is_unseen(uint32_t code);
+
 #endif /* OSPROFILER_TERMINAL_TEXT_H */

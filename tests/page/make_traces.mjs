@@ -311,10 +311,25 @@ function hostileList(trace) {
   });
 }
 
+// Two traces with such texts wherever a comparison shows one.
+function hostilePair(trace) {
+  for (const letter of ['a', 'b']) {
+    trace.base = `${letter}"><img src=x onerror="${PWN}">`;
+    HOSTILE_TEXTS.forEach((text, index) => {
+      const place = { service: text, host: text };
+      const op = trace.op('pg', trace.base, index * 9000, 8000 - (letter === 'a' ? 0 : index * 100),
+        statement(text), { etype: `${text}${letter}`, message: text }, place);
+
+      trace.op('pg.node', op, index * 9000 + 100, 5000,
+        { db: { node: { id: 0, name: `${letter} ${text}`, type: text, relation: text } } }, {}, place);
+    });
+  }
+}
+
 const TRACES = {
   few, counted, session, slow: (trace) => slow(trace, 190), faster, broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
-  list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList,
+  list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
   points100k: (trace) => many(trace, 50000),
   operations100k: (trace) => many(trace, 100000),
 };

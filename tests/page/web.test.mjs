@@ -5,7 +5,7 @@
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser, Web, close, linesOf, ready, settled, textsOf } from './browser.mjs';
 import { makeTrace } from './make_traces.mjs';
@@ -303,6 +303,37 @@ test('the browser for collectors', async (t) => {
     await hostile.stop();
   });
 
+  await t.test('nor does the comparison of hostile traces', async () => {
+    const pair = await Web.start(`file://${await made('hostilePair')}`);
+    const tab = await browser.enter(pair);
+
+    for (const line of [0, 1])
+      await rows(tab).nth(line).locator('input').click();
+    await tab.getByRole('link', { name: 'Compare', exact: true }).click();
+    await opened(tab, '.sides');
+    await tab.getByRole('button', { name: 'All operations' }).click();
+    for (const name of await tab.locator('.shape-name').all())
+      await name.click();
+    const shown = await tab.locator('body').innerText();
+
+    assert.ok(await tab.locator('.more-row:visible').count() > 20);
+    assert.ok(await tab.locator('.compared-errors tbody tr').count() > 20);
+    assert.ok(await tab.locator('.both code').count() > 20, 'plans too');
+    assert.match(shown, /onerror="globalThis\.pwned/, 'texts are shown as they are');
+    assert.match(shown, /⟨U\+202E⟩/, 'but for what cannot be seen');
+    assert.doesNotMatch(shown, /[\u202a-\u202e\u2066-\u2069\u200b\u2028\u2029\u0000-\u0008]/);
+    await tab.getByRole('link', { name: 'Swap A and B' }).click();
+    await opened(tab, '.sides');
+    assert.equal(await tab.evaluate(() => globalThis.pwned), undefined, 'nothing ran');
+    assert.equal(await tab.locator('script, img, svg, iframe').count(), 1, 'no markup came of a text');
+    assert.ok(await wide(tab) <= 1440, 'nothing stands out to the side');
+    await tab.locator('.side h2 a').first().click();
+    await opened(tab, '.way-back');
+    assert.match(await tab.locator('.meta').innerText(), /<img src=x onerror/, 'its link leads to the trace');
+    await close(tab);
+    await pair.stop();
+  });
+
   await t.test('a collector goes, comes back and is emptied', async () => {
     const here = await made('few');
     const away = `${here}.away`;
@@ -321,7 +352,15 @@ test('the browser for collectors', async (t) => {
     assert.equal(await tab.getByRole('alert').count(), 0, 'it comes back by itself');
     writeFileSync(here, '');
     await listed(tab, () => tab.keyboard.press('r'));
-    assert.equal(await tab.locator('.nothing').innerText(), 'There is no trace yet.');
+    assert.match(await tab.locator('.nothing').innerText(),
+      /^The store is empty: its traces were removed\. At \d\d:\d\d:\d\d it had some\.$/);
+    unlinkSync(here);
+    await listed(tab, () => tab.keyboard.press('r'));
+    assert.match(await tab.locator('.nothing').innerText(), /^The store is gone: it was deleted, or moved\. At /);
+    const fresh = await browser.enter(few);
+
+    assert.equal(await fresh.locator('.nothing').innerText(), 'There is no trace yet.', 'who saw none');
+    await close(fresh);
     await few.stop();
     await tab.keyboard.press('r');
     await tab.getByText('The server does not answer. Was it ended?').waitFor();

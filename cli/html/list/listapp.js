@@ -3,8 +3,11 @@
 // Puts the page together: the list of traces, two traces side by side, or what went wrong.
 
 import { el, replaceIn, visibleNodes } from '../dom.js';
+import { clockText } from '../text.js';
 import { makeTheme, switchTheme } from '../theme.js';
-import { clearMarks, compareAddress, listAddress, markedIds } from '../marks.js';
+import {
+  clearMarks, compareAddress, keepLastSeen, lastSeen, listAddress, markedIds,
+} from '../marks.js';
 import { given } from './given.js';
 import { NOTHING, changeFilter, filter, filterQuery, isFiltered, readAddress } from './filter.js';
 import { askTraces } from './ask.js';
@@ -53,6 +56,21 @@ function drawProblem(problem) {
     timer = setTimeout(refresh, AGAIN_MS);
 }
 
+// Why the list is empty. stored: is there a store? It may have been deleted, or emptied,
+// since it was read before.
+function whyNothing(stored) {
+  const seen = lastSeen();
+
+  if (!stored && seen !== '')
+    return `The store is gone: it was deleted, or moved. At ${seen} it had traces.`;
+  if (isFiltered())
+    return 'No trace is like that.';
+  if (filter.page !== '')
+    return 'There are no more traces.';
+  return seen === '' ? 'There is no trace yet.'
+    : `The store is empty: its traces were removed. At ${seen} it had some.`;
+}
+
 function drawAnswer(answer) {
   last = answer;
   replaceIn(collector, el('span', {}, visibleNodes(answer.collector)));
@@ -60,8 +78,10 @@ function drawAnswer(answer) {
   drawState(answer, turn);
   table.hidden = answer.traces.length === 0;
   nothing.hidden = answer.traces.length > 0;
-  replaceIn(nothing, isFiltered() ? 'No trace is like that.'
-    : filter.page !== '' ? 'There are no more traces.' : 'There is no trace yet.');
+  if (answer.traces.length > 0)
+    keepLastSeen(clockText());
+  else
+    replaceIn(nothing, whyNothing(answer.stored));
 }
 
 async function refresh() {

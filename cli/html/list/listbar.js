@@ -2,7 +2,7 @@
 //
 // The bar on top of the list: search, filters, what is shown, and marks.
 
-import { countText, lineText, pluralText } from '../text.js';
+import { clockText, countText, lineText, pluralText } from '../text.js';
 import { el, replaceIn } from '../dom.js';
 import { clearMarks, compareAddress, markedIds, traceAddress } from '../marks.js';
 import { NOTHING, depth, filter, isFiltered } from './filter.js';
@@ -83,15 +83,13 @@ export function drawMarkBar() {
 }
 
 export function drawState(answer, onTurn) {
-  const now = new Date().toTimeString().slice(0, 8);
-
   for (const { service } of answer.traces)
     if (service && services.size < 500)
       services.add(service);
   drawServices();
   replaceIn(state, pluralText(answer.traces.length, 'trace'),
     (answer.next !== null || filter.page !== '') && `, page ${countText(depth() + 1)}`,
-    `, read at ${now}`);
+    `, read at ${clockText()}`);
   replaceIn(turns,
     el('button', { type: 'button', disabled: filter.page === '', title: 'Page before (←)',
       onclick: () => onTurn(-1) }, '‹ Previous'),

@@ -4,9 +4,11 @@
  *	  A trace as a table, a row for each operation, in the order in which they are drawn:
  *	  CSV of RFC 4180 in UTF-8.
  *
- * A spreadsheet takes a text that begins with =, +, -, @, a tab or a carriage return for
- * a formula. Such texts get an apostrophe in front, which spreadsheets take for "this is
- * a text".
+ * A spreadsheet takes a text that begins with =, +, - or @ for a formula, some of them
+ * also behind white space, or if the character is a full-width form of these. Such texts,
+ * and those that begin with a tab or a line end, get an apostrophe in front, which
+ * spreadsheets take for "this is a text". All texts are in quotes, so that no separator or
+ * line end within one begins another cell. These are the rules of OWASP ("CSV Injection").
  */
 #include "report/findings/findings.h"
 
@@ -15,6 +17,7 @@
 #include "base/utf8.h"
 #include "osprofiler/notification.h"
 #include "report/report_piece.h"
+#include "report/terminal_text.h"
 
 #define HEADING                                                                 \
 	"depth,trace_id,parent_id,name,service,host,started,offset_ms,duration_ms," \
@@ -32,6 +35,52 @@ typedef struct table
 	osp__piece out;
 } table;
 
+/* =, +, -, @, the minus of mathematics, and their small and full-width forms. */
+static bool
+begins_formula(uint32_t code)
+{
+	static const uint32_t codes[] = {'=',
+									 '+',
+									 '-',
+									 '@',
+									 0x2212,
+									 0xfe62,
+									 0xfe63,
+									 0xfe66,
+									 0xfe6b,
+									 0xff0b,
+									 0xff0d,
+									 0xff1d,
+									 0xff20};
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
+/* Could a spreadsheet take this text, which is not empty, for a formula? */
+static bool
+is_formula(osp_str text)
+{
+	const char *p = text.ptr;
+	const char *end = p + text.len;
+	unsigned len;
+
+	if (*p == '\t' || *p == '\r' || *p == '\n')
+		return true;
+	while (p < end)
+	{
+		uint32_t code = osp__utf8_decode(p, end, &len);
+
+		if (!osp__is_unseen(code))
+			return begins_formula(code);
+		p += len;
+	}
+	return false;
+}
+
 static void
 put_text(table *t, osp_str text)
 {
@@ -43,7 +92,7 @@ put_text(table *t, osp_str text)
 	if (text.len == 0)
 		return;
 	osp_buf_add_char(out, '"');
-	if (strchr("=+-@\t\r", text.ptr[0]) != NULL && text.ptr[0] != '\0')
+	if (is_formula(text))
 		osp_buf_add_char(out, '\'');
 	while (p < end)
 	{

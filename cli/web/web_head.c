@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * web_head.c
+ *	  How large the head of a request may be.
+ */
+#include "web/web_head.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+/* Each argument and each header takes libmicrohttpd less than 100 bytes more than its
+ * text: all together they leave a third of WEB_HEAD_MEMORY for the answer. */
+#define ADDRESS_MAX   ((size_t) 16 * 1024)
+#define ARGUMENTS_MAX 64
+#define HEADERS_BYTES ((size_t) 32 * 1024)
+#define HEADERS_MAX   100
+
+/* Sends an answer and ends the sending side, so that nothing follows it. */
+static void
+answer_directly(struct MHD_Connection *connection, const char *status,
+				const char *text)
+{
+	const union MHD_ConnectionInfo *info = web_mhd.get_connection_info(
+		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char answer[512];
+	int len = snprintf(answer,
+					   sizeof(answer),
+					   "HTTP/1.1 %s\r\n"
+					   "Content-Type: text/plain; charset=utf-8\r\n"
+					   "Content-Length: %zu\r\n"
+					   "Cache-Control: no-store\r\n"
+					   "X-Content-Type-Options: nosniff\r\n"
+					   "Connection: close\r\n\r\n%s",
+					   status,
+					   strlen(text),
+					   text);
+
+	if (info == NULL)
+		return;
+	(void) send(
+		info->connect_fd, answer, (size_t) len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void) shutdown(info->connect_fd, SHUT_WR);
+}
+
+void *
+web_head_address(void *ctx, const char *address,
+				 struct MHD_Connection *connection)
+{
+	static char answered;
+	unsigned arguments = 1;
+	const char *p;
+
+	(void) ctx;
+	for (p = address; *p != '\0' && arguments <= ARGUMENTS_MAX; p++)
+		arguments += *p == '&';
+	if (arguments <= ARGUMENTS_MAX && (size_t) (p - address) <= ADDRESS_MAX)
+		return NULL;
+	answer_directly(connection,
+					"414 URI Too Long",
+					"The address is too long, or has too many arguments.\n");
+	return &answered;
+}
+
+bool
+web_head_refused(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = web_mhd.get_connection_info(
+		connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	int count = web_mhd.get_connection_values(
+		connection, MHD_HEADER_KIND | MHD_COOKIE_KIND, NULL, NULL);
+
+	if (count <= HEADERS_MAX &&
+		(info == NULL || info->header_size <= HEADERS_BYTES))
+		return false;
+	answer_directly(connection,
+					"431 Request Header Fields Too Large",
+					"The headers are too many, or too long.\n");
+	return true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * web_head.h
+ *	  How large the head of a request may be.
+ *
+ * libmicrohttpd gives each connection WEB_HEAD_MEMORY bytes, for the head of a request
+ * and for that of the answer. A head that uses up nearly all of them leaves no room for
+ * an answer, and libmicrohttpd 0.9.75 then closes the connection without one. So heads
+ * have smaller bounds of their own, and a request that exceeds them is answered here, on
+ * its socket. What does not even fit into the memory is refused by libmicrohttpd, without
+ * an answer only if a cookie just does not fit.
+ */
+#ifndef OSPROFILER_CLI_WEB_HEAD_H
+#define OSPROFILER_CLI_WEB_HEAD_H
+
+#include "osprofiler/base.h"
+#include "web/web_library.h"
+
+#define WEB_HEAD_MEMORY ((size_t) 64 * 1024)
+
+/* A callback of MHD_OPTION_URI_LOG_CALLBACK. Answers an address that is too long, or has
+ * too many arguments, with 414. Returns NULL if it did not. */
+void *web_head_address(void *ctx, const char *address,
+					   struct MHD_Connection *connection);
+
+/* Answers a request whose headers are too many or too long with 431. False: it did not. */
+bool web_head_refused(struct MHD_Connection *connection) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_WEB_HEAD_H */
