@@ -94,6 +94,24 @@ SKIP:
 	works('for SQLite alone', "$home/bin/osprofiler");
 }
 
+# The schemes that a driver serves under other names are left out together with it.
+{
+	my %schemes = (elasticsearch => [qw(elasticsearch opensearch)], redis => [qw(redis rediss redissentinel)]);
+
+	for my $driver (sort keys %schemes)
+	{
+		my $drivers = "$dir/without-$driver/lib/osprofiler/drivers";
+
+		$out = make("-s -C drivers install WITHOUT=$driver PREFIX=$dir/without-$driver");
+		ok(-e "$drivers/sqlite.so", "without $driver: the other drivers") or diag($out);
+		is(join(' ', grep { -e "$drivers/$_.so" || -l "$drivers/$_.so" } @{ $schemes{$driver} }),
+			'', "without $driver: none of its schemes");
+		is(qx(find -L $drivers -type l), '', "without $driver: every link leads to a driver");
+		ok(-e "$drivers/$_.so", "without $driver: $_ is there")
+		  for map { @{ $schemes{$_} } } grep { $_ ne $driver } keys %schemes;
+	}
+}
+
 # The manual of the C functions has all that the header declares.
 {
 	my $manual = slurp("$home/share/man/man3/osprofiler.3") // '';
