@@ -5,7 +5,7 @@
  *
  * The spans are those that the driver for otlp:// sends. A request is a list of
  * ResourceSpans, which is handed over one by one: for each run of operations of the same
- * resource, up to RUN_BYTES.
+ * resource, up to RUN_BYTES. Operations without a readable point are left out.
  */
 #include "osprofiler/report.h"
 
@@ -23,9 +23,8 @@ typedef struct half
 	osp_buf texts;
 } half;
 
-typedef struct export
+typedef struct exporter
 {
-	osp_report *report;
 	osp_write_fn write;
 	void *ctx;
 	half start;
@@ -36,12 +35,11 @@ typedef struct export
 	osp_buf spans;    /* of the run, encoded */
 	osp_buf heads;
 	osp_status status;
-}
-export;
+} exporter;
 
 /* Hands over the run. */
 static void
-flush(export *e)
+flush(exporter *e)
 {
 	osp_buf_reset(&e->heads);
 	if (e->spans.len > 0)
@@ -72,7 +70,7 @@ find_point(const osp__node *node, bool stop)
 
 /* Reads a point; NULL: there is none. */
 static const osp_notification *
-read_half(export *e, half *into, const osp__point *point)
+read_half(exporter *e, half *into, const osp__point *point)
 {
 	osp_status status;
 
@@ -87,7 +85,7 @@ read_half(export *e, half *into, const osp__point *point)
 
 /* Begins another run if the resource of the operation is another one. */
 static void
-choose_run(export *e, const osp_notification *of)
+choose_run(exporter *e, const osp_notification *of)
 {
 	osp_buf_reset(&e->next);
 	otlp_put_resource(&e->next, of);
@@ -104,7 +102,7 @@ choose_run(export *e, const osp_notification *of)
 }
 
 static void
-put_node(export *e, const osp__node *node)
+put_node(exporter *e, const osp__node *node)
 {
 	const osp_notification *start =
 		read_half(e, &e->start, find_point(node, false));
@@ -133,12 +131,11 @@ osp_report_otlp_write(osp_report *report, osp_write_fn write, void *ctx)
 	osp_status status = osp__report_build(report);
 	osp__node *node = report->first_root;
 	int depth = 0;
-	export e;
+	exporter e;
 
 	if (status != OSP_OK)
 		return status;
 	memset(&e, 0, sizeof(e));
-	e.report = report;
 	e.write = write;
 	e.ctx = ctx;
 	otlp_span_init(&e.span, report->alc, OSP_STATEMENT_FULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_resource.c
- *	  What stands round spans in a request.
+ *	  Encodes the messages that enclose spans in a request.
  */
 #include "otlp/otlp_resource.h"
 

@@ -30,6 +30,21 @@ static const char *const detail_paths[][2] = {
 	{"name", NULL},
 };
 
+const char *
+osp__state_name(osp__state state)
+{
+	static const char *const names[] = {
+		[OSP__ENDED] = "ended",
+		[OSP__INTERRUPTED] = "interrupted",
+		[OSP__START_LOST] = "start lost",
+		[OSP__END_LOST] = "end lost",
+		[OSP__RUNNING] = "running",
+		[OSP__UNFINISHED] = "unfinished",
+	};
+
+	return names[state];
+}
+
 void
 osp__description_init(osp__description *what, const osp_allocator *alc)
 {
@@ -47,19 +62,13 @@ osp__description_term(osp__description *what)
 	osp_buf_term(&what->notes);
 }
 
-static yyjson_val *
-member(yyjson_val *object, const char *key)
-{
-	return object != NULL ? yyjson_obj_get(object, key) : NULL;
-}
-
 /* "GET /path?query", as upstream's middleware says it. */
 static bool
 describe_request(yyjson_val *request, osp_buf *detail)
 {
-	osp_str method = osp__json_str(member(request, "method"));
-	osp_str path = osp__json_str(member(request, "path"));
-	osp_str query = osp__json_str(member(request, "query"));
+	osp_str method = osp__json_str(yyjson_obj_get(request, "method"));
+	osp_str path = osp__json_str(yyjson_obj_get(request, "path"));
+	osp_str query = osp__json_str(yyjson_obj_get(request, "query"));
 
 	if (path.len == 0)
 		return false;
@@ -78,23 +87,24 @@ describe_request(yyjson_val *request, osp_buf *detail)
 static void
 describe_start(yyjson_val *info, osp__description *what)
 {
-	yyjson_val *db = member(info, "db");
+	yyjson_val *db = yyjson_obj_get(info, "db");
 	size_t i;
 
-	if (describe_request(member(info, "request"), &what->detail))
+	if (describe_request(yyjson_obj_get(info, "request"), &what->detail))
 		return;
 
 	/* Where a client's call is not one that executes a statement, the text is
 	 * "prepare: SELECT 1". */
-	osp_buf_add_str(&what->detail, osp__json_str(member(db, "operation")));
+	osp_buf_add_str(&what->detail,
+					osp__json_str(yyjson_obj_get(db, "operation")));
 	for (i = 0; i < sizeof(detail_paths) / sizeof(detail_paths[0]); i++)
 	{
-		yyjson_val *value = member(info, detail_paths[i][0]);
+		yyjson_val *value = yyjson_obj_get(info, detail_paths[i][0]);
 
 		if (value == NULL)
-			value = member(db, detail_paths[i][0]);
+			value = yyjson_obj_get(db, detail_paths[i][0]);
 		if (detail_paths[i][1] != NULL)
-			value = member(value, detail_paths[i][1]);
+			value = yyjson_obj_get(value, detail_paths[i][1]);
 		if (yyjson_is_str(value))
 		{
 			if (what->detail.len > 0)
@@ -105,7 +115,7 @@ describe_start(yyjson_val *info, osp__description *what)
 		}
 	}
 	osp__remark_start(db, what);
-	what->cut = member(db, "statement_length") != NULL;
+	what->cut = yyjson_obj_get(db, "statement_length") != NULL;
 }
 
 /* Does a command that begins with this word count rows, be there none? */
@@ -140,13 +150,13 @@ counts_rows(osp_str text)
 static void
 describe_rows(yyjson_val *info, osp__description *what)
 {
-	yyjson_val *db = member(info, "db");
-	osp_str command = osp__json_str(member(db, "command"));
-	yyjson_val *untimed = what->untimed ? member(db, "node") : NULL;
+	yyjson_val *db = yyjson_obj_get(info, "db");
+	osp_str command = osp__json_str(yyjson_obj_get(db, "command"));
+	yyjson_val *untimed = what->untimed ? yyjson_obj_get(db, "node") : NULL;
 
-	if (!osp__json_i64(member(db, "rows"), &what->rows) &&
-		!osp__json_i64(member(info, "rows"), &what->rows) &&
-		!osp__json_i64(member(untimed, "rows"), &what->rows))
+	if (!osp__json_i64(yyjson_obj_get(db, "rows"), &what->rows) &&
+		!osp__json_i64(yyjson_obj_get(info, "rows"), &what->rows) &&
+		!osp__json_i64(yyjson_obj_get(untimed, "rows"), &what->rows))
 		what->rows = -1;
 	what->command = command.len > 0;
 	what->command_counts = counts_rows(command);
@@ -174,14 +184,15 @@ drop_meaningless_rows(osp__description *what)
 static void
 describe_outcome(yyjson_val *info, osp__description *what)
 {
-	osp_str outcome = osp__json_str(member(member(info, "db"), "outcome"));
+	osp_str outcome =
+		osp__json_str(yyjson_obj_get(yyjson_obj_get(info, "db"), "outcome"));
 
 	if (what->state != OSP__ENDED)
 		return;
 	if (osp_str_eq(outcome, OSP_STR("interrupted")) ||
-		yyjson_is_true(member(info, "interrupted")) ||
-		yyjson_is_true(
-			member(member(member(info, "db"), "node"), "interrupted")))
+		yyjson_is_true(yyjson_obj_get(info, "interrupted")) ||
+		yyjson_is_true(yyjson_obj_get(
+			yyjson_obj_get(yyjson_obj_get(info, "db"), "node"), "interrupted")))
 		what->state = OSP__INTERRUPTED;
 	else if (osp_str_eq(outcome, OSP_STR("discarded")))
 		what->unread = "discarded";
@@ -193,7 +204,7 @@ describe_outcome(yyjson_val *info, osp__description *what)
 static void
 describe_bound(yyjson_val *info, osp__description *what)
 {
-	osp_str bound = osp__json_str(member(info, "elapsed_is"));
+	osp_str bound = osp__json_str(yyjson_obj_get(info, "elapsed_is"));
 
 	if (osp_str_eq(bound, OSP_STR("at least")))
 		what->bound = "or longer";
@@ -211,7 +222,7 @@ describe_notes(yyjson_val *info, osp__description *what)
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
-		osp_str text = osp__json_str(member(info, names[i][0]));
+		osp_str text = osp__json_str(yyjson_obj_get(info, names[i][0]));
 
 		if (text.len == 0)
 			continue;
@@ -225,13 +236,13 @@ describe_notes(yyjson_val *info, osp__description *what)
 static void
 describe_stop(yyjson_val *info, osp__description *what)
 {
-	osp_str etype = osp__json_str(member(info, "etype"));
-	osp_str message = osp__json_str(member(info, "message"));
-	yyjson_val *node = member(member(info, "db"), "node");
+	osp_str etype = osp__json_str(yyjson_obj_get(info, "etype"));
+	osp_str message = osp__json_str(yyjson_obj_get(info, "message"));
+	yyjson_val *node = yyjson_obj_get(yyjson_obj_get(info, "db"), "node");
 
-	if (!osp__json_i64(member(info, "truncated"), &what->truncated))
+	if (!osp__json_i64(yyjson_obj_get(info, "truncated"), &what->truncated))
 		what->truncated = 0;
-	what->untimed = node != NULL && member(node, "total_ms") == NULL;
+	what->untimed = node != NULL && yyjson_obj_get(node, "total_ms") == NULL;
 	osp__remark_stop(info, what);
 	describe_rows(info, what);
 	describe_outcome(info, what);
@@ -281,7 +292,7 @@ osp__report_describe(osp_report *report, const osp__node *node,
 		status = osp__json_read(&report->reader, point->json);
 		if (status != OSP_OK)
 			break;
-		info = member(osp__json_root(&report->reader), "info");
+		info = yyjson_obj_get(osp__json_root(&report->reader), "info");
 		if (point->stop)
 			describe_stop(info, what);
 		else if (what->detail.len == 0)

@@ -26,6 +26,9 @@ typedef enum osp__state
 	OSP__UNFINISHED /* it runs, or its end was lost: nobody knows */
 } osp__state;
 
+/* "ended", "start lost": in words for programs. */
+const char *osp__state_name(osp__state state);
+
 /* What starts and stops say of it: all but OSP__INTERRUPTED. */
 osp__state osp__report_state(osp_report *report, const osp__node *node);
 

@@ -109,9 +109,7 @@ make_fold(folding *f, const entry *entries, size_t count)
 			fold->begin_ns = begin_ns;
 		if (end_ns > fold->end_ns)
 			fold->end_ns = end_ns;
-		if (__builtin_add_overflow(
-				fold->total_ns, entries[i].duration_ns, &fold->total_ns))
-			fold->total_ns = INT64_MAX;
+		osp__ns_add(&fold->total_ns, entries[i].duration_ns);
 	}
 	return OSP_OK;
 }

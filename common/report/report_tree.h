@@ -211,6 +211,14 @@ osp__ns_between(int64_t from_ns, int64_t to_ns)
 	return ns;
 }
 
+/* Adds to a sum of times; as far as 64 bits go. */
+static inline void
+osp__ns_add(int64_t *sum_ns, int64_t ns)
+{
+	if (__builtin_add_overflow(*sum_ns, ns, sum_ns))
+		*sum_ns = ns < 0 ? INT64_MIN : INT64_MAX;
+}
+
 /* Upstream's milliseconds: whole ones since the first point, before which there
  * is none; so the distance fits into 64 bits without a sign. */
 static inline int64_t

@@ -137,7 +137,8 @@ osp__mongo_read_uri(osp_driver_conn *conn, osp_str connection_string,
 	limit_option(uri, MONGOC_URI_CONNECTTIMEOUTMS, ms);
 	limit_option(uri, MONGOC_URI_SOCKETTIMEOUTMS, ms);
 
-	/* Else it sleeps and tries again until its timeout, whoever wants to end. */
+	/* Without this option libmongoc sleeps and retries until its timeout and cannot be
+	 * interrupted. */
 	(void) mongoc_uri_set_option_as_bool(
 		uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true);
 	name_server(conn);

@@ -15,7 +15,8 @@ magnitude(int64_t ns)
 	return ns < 0 ? -ns : ns;
 }
 
-/* The largest change first; then what is in more places; then as they came. */
+/* The largest change first; then what ran more often. Ties are ordered by key, so that
+ * the output is stable. */
 static int
 compare_rows(const void *a, const void *b)
 {

@@ -7,44 +7,20 @@
 
 #include "osprofiler/json.h"
 #include "osprofiler/notification.h"
-
-#define NS_PER_MS 1e6
-
-/* Begins a member of an object. */
-static void
-put_key(osp_buf *out, const char *key)
-{
-	if (out->len > 0 && strchr("{[ ", out->ptr[out->len - 1]) == NULL)
-		osp_buf_add_str(out, OSP_STR(", "));
-	osp_json_string(out, osp_str_of(key));
-	osp_buf_add_str(out, OSP_STR(": "));
-}
-
-static void
-put_number(osp_buf *out, const char *key, double value)
-{
-	put_key(out, key);
-	osp_json_double(out, value);
-}
+#include "report/report_members.h"
 
 static void
 put_count(osp_buf *out, const char *key, uint64_t count)
 {
-	put_key(out, key);
+	osp__member_key(out, key);
 	osp_buf_add_i64(out, (int64_t) count);
-}
-
-static void
-put_time(osp_buf *out, const char *key, int64_t ns)
-{
-	put_number(out, key, (double) ns / NS_PER_MS);
 }
 
 /* Null if the text is empty. */
 static void
 put_string(osp_buf *out, const char *key, osp_str value)
 {
-	put_key(out, key);
+	osp__member_key(out, key);
 	if (value.len > 0)
 		osp_json_string(out, value);
 	else
@@ -59,13 +35,13 @@ put_trace(osp_buf *out, const char *key, const osp__diff_trace *trace)
 
 	if (report->any_point)
 		osp_timestamp_text(report->started_ns, started);
-	put_key(out, key);
+	osp__member_key(out, key);
 	osp_buf_add_char(out, '{');
-	put_key(out, "base_id");
+	osp__member_key(out, "base_id");
 	osp_buf_add_str(
 		out, report->base_id.len > 0 ? report->base_id : OSP_STR("null"));
 	put_string(out, "started", osp_str_of(started));
-	put_time(out, "duration_ms", trace->findings.total_ns);
+	osp__member_ms(out, "duration_ms", trace->findings.total_ns);
 	put_count(out, "operations", trace->operations);
 	put_count(out, "failed", trace->failed);
 	put_count(out, "unfinished", trace->unfinished);
@@ -79,7 +55,7 @@ put_plans(osp_buf *out, const osp__diff_side *side)
 {
 	const osp__diff_plan *plan = side->plans;
 
-	put_key(out, "plans");
+	osp__member_key(out, "plans");
 	osp_buf_add_char(out, '[');
 	for (; plan != NULL; plan = plan->next)
 	{
@@ -96,21 +72,21 @@ put_plans(osp_buf *out, const osp__diff_side *side)
 static void
 put_side(osp_buf *out, const char *key, const osp__diff_side *side)
 {
-	put_key(out, key);
+	osp__member_key(out, key);
 	osp_buf_add_char(out, '{');
 	put_count(out, "count", side->count);
 	put_count(out, "failed", side->failed);
-	put_time(out, "self_ms", side->self_ns);
+	osp__member_ms(out, "self_ms", side->self_ns);
 	if (side->timed)
 	{
-		put_time(out, "total_ms", side->total_ns);
-		put_time(out, "max_ms", side->max_ns);
+		osp__member_ms(out, "total_ms", side->total_ns);
+		osp__member_ms(out, "max_ms", side->max_ns);
 	}
-	put_key(out, "longest");
+	osp__member_key(out, "longest");
 	osp_buf_add_str(
 		out, side->longest != NULL ? side->longest->trace_id : OSP_STR("null"));
 	if (side->plan_cost > 0)
-		put_number(out, "plan_cost", side->plan_cost);
+		osp__member_number(out, "plan_cost", side->plan_cost);
 	put_plans(out, side);
 	osp_buf_add_char(out, '}');
 }
@@ -123,11 +99,11 @@ put_row(osp_buf *out, const osp__diff_row *row)
 	osp_buf_add_char(out, '{');
 	put_string(out, "name", row->name);
 	put_string(out, "text", row->text);
-	put_key(out, "part_of_statement");
+	osp__member_key(out, "part_of_statement");
 	osp_buf_add_str(
 		out, row->kind == OSP__OP_NODE ? OSP_STR("true") : OSP_STR("false"));
-	put_time(out, "change_ms", row->change_ns);
-	put_key(out, "plans_differ");
+	osp__member_ms(out, "change_ms", row->change_ns);
+	osp__member_key(out, "plans_differ");
 	osp_buf_add_str(out,
 					verdict == OSP__DIFF_UNKNOWN ? OSP_STR("null")
 					: verdict == OSP__DIFF_OTHER ? OSP_STR("true")
@@ -142,7 +118,7 @@ put_rows(osp_buf *out, const osp__diff *d)
 {
 	size_t i;
 
-	put_key(out, "rows");
+	osp__member_key(out, "rows");
 	osp_buf_add_char(out, '[');
 	for (i = 0; i < d->row_count; i++)
 	{
@@ -158,7 +134,7 @@ put_errors(osp_buf *out, const osp__diff *d)
 {
 	const osp__diff_error *error = d->first_error;
 
-	put_key(out, "errors");
+	osp__member_key(out, "errors");
 	osp_buf_add_char(out, '[');
 	for (; error != NULL; error = error->next)
 	{
@@ -185,8 +161,8 @@ osp_report_diff_json(osp_report *before, osp_report *after, osp_buf *out)
 		osp_buf_add_char(out, '{');
 		put_trace(out, "a", &d.traces[0]);
 		put_trace(out, "b", &d.traces[1]);
-		put_time(out, "change_ms", osp__diff_total_ns(&d));
-		put_key(out, "doubtful");
+		osp__member_ms(out, "change_ms", osp__diff_total_ns(&d));
+		osp__member_key(out, "doubtful");
 		osp_buf_add_str(out,
 						osp__diff_is_doubtful(&d.traces[0]) ||
 								osp__diff_is_doubtful(&d.traces[1])

@@ -9,12 +9,6 @@
  */
 #include "report/diff/diff.h"
 
-static yyjson_val *
-member(yyjson_val *object, const char *key)
-{
-	return yyjson_obj_get(object, key);
-}
-
 /* The member "plan" of a point of an operation; NULL: none has one. What it names
  * lives until the next point is read. */
 static yyjson_val *
@@ -33,8 +27,8 @@ read_plan(osp__diff *d, osp_report *report, const osp__node *node, bool stop)
 		d->status = osp__json_read(&report->reader, point->json);
 		if (d->status != OSP_OK)
 			return NULL;
-		plan = member(osp__json_root(&report->reader), "info");
-		plan = member(member(plan, "db"), "plan");
+		plan = yyjson_obj_get(osp__json_root(&report->reader), "info");
+		plan = yyjson_obj_get(yyjson_obj_get(plan, "db"), "plan");
 	}
 	return plan;
 }
@@ -134,8 +128,8 @@ note_cost(osp__diff *d, const osp__diff_trace *trace, const osp__op *statement,
 
 		if (op->kind != OSP__OP_PLAN)
 			continue;
-		cost = osp__report_number(
-			member(read_plan(d, trace->report, op->node, true), "cost"));
+		cost = osp__report_number(yyjson_obj_get(
+			read_plan(d, trace->report, op->node, true), "cost"));
 		if (cost > side->plan_cost)
 			side->plan_cost = cost;
 	}
@@ -146,7 +140,7 @@ osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 					const osp__op *op, osp__diff_side *side)
 {
 	osp_str kind = osp__json_str(
-		member(read_plan(d, trace->report, op->node, false), "kind"));
+		yyjson_obj_get(read_plan(d, trace->report, op->node, false), "kind"));
 
 	/* The text is the reader's, which reads the nodes next. */
 	kind = osp__diff_keep(d, kind);

@@ -107,26 +107,20 @@ count_error(osp__diff *d, int number, const osp__op *op,
 }
 
 static void
-add_time(int64_t *sum, int64_t ns)
-{
-	if (__builtin_add_overflow(*sum, ns, sum))
-		*sum = INT64_MAX;
-}
-
-static void
 count_times(osp__diff *d, int number, const osp__op *op, osp__diff_side *side)
 {
 	const osp__findings *f = &d->traces[number].findings;
 	int64_t ns = osp__op_ns(op);
 
-	add_time(&side->self_ns,
-			 op->kind == OSP__OP_NODE ? osp__node_own_ns(f, op) : op->own_ns);
+	osp__ns_add(&side->self_ns,
+				op->kind == OSP__OP_NODE ? osp__node_own_ns(f, op)
+										 : op->own_ns);
 	if (op->node == NULL)
 		ns = op->own_ns;
 	else if (d->what.untimed)
 		return;
 	side->timed = true;
-	add_time(&side->total_ns, ns);
+	osp__ns_add(&side->total_ns, ns);
 	if (ns > side->max_ns || side->longest == NULL)
 	{
 		side->max_ns = ns;

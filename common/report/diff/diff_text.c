@@ -356,7 +356,7 @@ put_plans(writer *w, const osp__diff_row *row)
 	}
 }
 
-/* Of a plan that is known of one trace, or none, the expected costs say something. */
+/* If the plans cannot be compared, compare their expected costs. */
 static void
 put_costs(writer *w, const osp__diff_row *row)
 {

@@ -116,12 +116,6 @@ put_points(chrome *c, const osp__node *node)
 static void
 put_operation(chrome *c, const osp__bar *bar)
 {
-	static const char *const states[] = {"ended",
-										 "interrupted",
-										 "start lost",
-										 "end lost",
-										 "running",
-										 "unfinished"};
 	const osp__op *op = bar->op;
 
 	c->out.status =
@@ -138,7 +132,7 @@ put_operation(chrome *c, const osp__bar *bar)
 	put_value(c, op->node->trace_id);
 	put(c, ",\"parent_id\":");
 	put_value(c, op->node->parent_id);
-	put_arg(c, "state", osp_str_of(states[c->what.state]));
+	put_arg(c, "state", osp_str_of(osp__state_name(c->what.state)));
 	put_arg(c, "text", osp_buf_str(&c->what.detail));
 	put_arg(c, "error", osp_buf_str(&c->what.error));
 	put_points(c, op->node);

@@ -23,10 +23,6 @@
 	"depth,trace_id,parent_id,name,service,host,started,offset_ms,duration_ms," \
 	"self_ms,state,error,rows,text\r\n"
 
-/* In the order of osp__state. */
-static const char *const states[] = {
-	"ended", "interrupted", "start lost", "end lost", "running", "unfinished"};
-
 typedef struct table
 {
 	osp__findings findings;
@@ -156,7 +152,7 @@ put_row(table *t, const osp__node *node, int depth)
 	put_inside(t, osp__report_inside(node->service));
 	put_inside(t, osp__report_inside(node->host));
 	put_times(t, osp__op_of(&t->findings, node));
-	osp_buf_addf(&t->out.buf, ",%s", states[t->what.state]);
+	osp_buf_addf(&t->out.buf, ",%s", osp__state_name(t->what.state));
 	put_text(t, osp_buf_str(&t->what.error));
 	osp_buf_add_char(&t->out.buf, ',');
 	if (t->what.rows >= 0)

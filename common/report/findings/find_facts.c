@@ -123,12 +123,6 @@ static const struct
 	{"Timeout:PgSleep", OSP__WAIT_SLEEP},
 };
 
-static yyjson_val *
-member(yyjson_val *object, const char *key)
-{
-	return yyjson_obj_get(object, key);
-}
-
 static void
 add_fact(osp__findings *f, osp__op *op, osp__fact fact, double value)
 {
@@ -164,9 +158,9 @@ read_places(osp__findings *f, osp__op *op, yyjson_val *db, const place *places)
 		if (places->object != name)
 		{
 			name = places->object;
-			object = name != NULL ? member(db, name) : db;
+			object = name != NULL ? yyjson_obj_get(db, name) : db;
 		}
-		value = object != NULL ? member(object, places->key) : NULL;
+		value = yyjson_obj_get(object, places->key);
 		if (value != NULL)
 			add_fact(f, op, places->fact, osp__report_number(value));
 	}
@@ -193,7 +187,7 @@ read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 	yyjson_obj_iter iter;
 	yyjson_val *key;
 
-	if (!yyjson_obj_iter_init(member(db, "waits"), &iter))
+	if (!yyjson_obj_iter_init(yyjson_obj_get(db, "waits"), &iter))
 		return;
 	while ((key = yyjson_obj_iter_next(&iter)) != NULL)
 	{
@@ -226,15 +220,15 @@ scale_node(osp__op *op)
 static void
 read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 {
-	yyjson_val *node = member(db, "node");
+	yyjson_val *node = yyjson_obj_get(db, "node");
 
 	read_places(f, op, db, node_places);
 	scale_node(op);
-	if (osp__json_is(member(node, "sort_space_type"), OSP_STR("Disk")))
+	if (osp__json_is(yyjson_obj_get(node, "sort_space_type"), OSP_STR("Disk")))
 		add_fact(f,
 				 op,
 				 OSP__DISK_KB,
-				 osp__report_number(member(node, "sort_space_kb")));
+				 osp__report_number(yyjson_obj_get(node, "sort_space_kb")));
 }
 
 static void
@@ -270,10 +264,10 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 static uint64_t
 named_shape(yyjson_val *db, const char *object)
 {
-	yyjson_val *what = member(db, object);
+	yyjson_val *what = yyjson_obj_get(db, object);
 
-	return osp__name_shape(osp__json_str(member(what, "name")),
-						   osp__json_str(member(what, "table")));
+	return osp__name_shape(osp__json_str(yyjson_obj_get(what, "name")),
+						   osp__json_str(yyjson_obj_get(what, "table")));
 }
 
 /* Tells apart the processes of a server, and the connections of a client, by the pid of
@@ -282,18 +276,19 @@ static uint64_t
 session_of(const osp__op *op, yyjson_val *db)
 {
 	static const char *const keys[] = {"server", "port", "database", "user"};
-	double pid = osp__report_number(member(db, "pid"));
+	double pid = osp__report_number(yyjson_obj_get(db, "pid"));
 	uint64_t session = 0;
 	size_t i;
 
 	if (pid >= 1 && pid < 1e15)
 		return (uint64_t) pid;
 	if (op->kind == OSP__OP_SQLITE)
-		return osp__name_shape(osp__json_str(member(db, "name")), OSP_STR(""));
+		return osp__name_shape(osp__json_str(yyjson_obj_get(db, "name")),
+							   OSP_STR(""));
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		session =
-			session * 31 +
-			osp__name_shape(osp__json_str(member(db, keys[i])), OSP_STR(""));
+		session = session * 31 +
+				  osp__name_shape(osp__json_str(yyjson_obj_get(db, keys[i])),
+								  OSP_STR(""));
 	return session;
 }
 
@@ -321,8 +316,8 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 			break;
 	}
 	op->session = session_of(op, db);
-	statement = osp__json_str(member(db, "statement"));
-	if (statement.len == 0 || member(db, "operation") != NULL)
+	statement = osp__json_str(yyjson_obj_get(db, "statement"));
+	if (statement.len == 0 || yyjson_obj_get(db, "operation") != NULL)
 		return;
 	op->shape = osp__statement_shape(statement);
 	op->control = osp__statement_control(statement);
@@ -372,12 +367,12 @@ osp__op_read(osp__findings *f, osp__op *op)
 		f->status = osp__json_read(&f->report->reader, point->json);
 		if (f->status != OSP_OK)
 			break;
-		db = member(osp__json_root(&f->report->reader), "info");
+		db = yyjson_obj_get(osp__json_root(&f->report->reader), "info");
 
 		/* The stops of SQLite's operations have their figures there. */
 		if ((op->kind != OSP__OP_SQLITE && op->kind != OSP__OP_CHECKPOINT) ||
 			!point->stop)
-			db = member(db, "db");
+			db = yyjson_obj_get(db, "db");
 		if (db == NULL)
 			continue;
 		if (point->stop)
@@ -414,10 +409,10 @@ osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 	f->status = osp__json_read(&f->report->reader, point->json);
 	if (f->status != OSP_OK)
 		return;
-	value = member(osp__json_root(&f->report->reader), "info");
-	value = member(value, "db");
+	value = yyjson_obj_get(osp__json_root(&f->report->reader), "info");
+	value = yyjson_obj_get(value, "db");
 	if (object != NULL)
-		value = member(value, object);
-	osp_buf_add_str(out, osp__json_str(member(value, key)));
+		value = yyjson_obj_get(value, object);
+	osp_buf_add_str(out, osp__json_str(yyjson_obj_get(value, key)));
 	f->status = osp_buf_status(out);
 }

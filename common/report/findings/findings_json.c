@@ -6,27 +6,12 @@
 #include "report/findings/findings.h"
 
 #include "osprofiler/json.h"
-
-#define NS_PER_MS 1e6
-
-static void
-put_key(osp_buf *out, const char *key)
-{
-	osp_json_string(out, osp_str_of(key));
-	osp_buf_add_str(out, OSP_STR(": "));
-}
-
-static void
-put_number(osp_buf *out, const char *key, double value)
-{
-	put_key(out, key);
-	osp_json_double(out, value);
-}
+#include "report/report_members.h"
 
 static void
 put_string(osp_buf *out, const char *key, osp_str value)
 {
-	put_key(out, key);
+	osp__member_key(out, key);
 	osp_json_string(out, value);
 }
 
@@ -37,7 +22,7 @@ put_operations(osp_buf *out, const osp__group *group)
 	bool first = true;
 	unsigned i;
 
-	put_key(out, "operations");
+	osp__member_key(out, "operations");
 	osp_buf_add_char(out, '[');
 	for (i = 0; i < OSP__EVIDENCE_OPS_MAX && i < group->count; i++)
 	{
@@ -58,14 +43,11 @@ put_figures(osp_buf *out, const osp__finding *finding)
 {
 	unsigned i;
 
-	put_key(out, "figures");
+	osp__member_key(out, "figures");
 	osp_buf_add_char(out, '{');
 	for (i = 0; i < finding->figure_count; i++)
-	{
-		if (i > 0)
-			osp_buf_add_str(out, OSP_STR(", "));
-		put_number(out, finding->figures[i].name, finding->figures[i].value);
-	}
+		osp__member_number(
+			out, finding->figures[i].name, finding->figures[i].value);
 	osp_buf_add_char(out, '}');
 }
 
@@ -74,21 +56,13 @@ put_finding(osp_buf *out, const osp__findings *f, const osp__finding *finding)
 {
 	osp_buf_add_char(out, '{');
 	put_string(out, "rule", osp_str_of(finding->group->rule->name));
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "share", osp__finding_share(f, finding));
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "time_ms", (double) finding->group->ns / NS_PER_MS);
-	osp_buf_add_str(out, OSP_STR(", "));
+	osp__member_number(out, "share", osp__finding_share(f, finding));
+	osp__member_ms(out, "time_ms", finding->group->ns);
 	put_string(out, "cause", osp_buf_str(&finding->cause));
-	osp_buf_add_str(out, OSP_STR(", "));
 	put_string(out, "evidence", osp_buf_str(&finding->evidence));
-	osp_buf_add_str(out, OSP_STR(", "));
 	put_string(out, "next_step", osp_buf_str(&finding->step));
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "count", (double) finding->group->count);
-	osp_buf_add_str(out, OSP_STR(", "));
+	osp__member_number(out, "count", (double) finding->group->count);
 	put_operations(out, finding->group);
-	osp_buf_add_str(out, OSP_STR(", "));
 	put_figures(out, finding);
 	osp_buf_add_char(out, '}');
 }
@@ -98,7 +72,7 @@ put_longest(osp_buf *out, const osp__findings *f)
 {
 	unsigned i;
 
-	put_key(out, "longest");
+	osp__member_key(out, "longest");
 	osp_buf_add_char(out, '[');
 	for (i = 0; i < f->longest_count; i++)
 	{
@@ -106,15 +80,11 @@ put_longest(osp_buf *out, const osp__findings *f)
 		double ns = (double) longest->op->left_ns;
 
 		osp_buf_add_str(out, i > 0 ? OSP_STR(", {") : OSP_STR("{"));
-		put_number(out, "share", ns / (double) f->total_ns);
-		osp_buf_add_str(out, OSP_STR(", "));
-		put_number(out, "time_ms", ns / NS_PER_MS);
-		osp_buf_add_str(out, OSP_STR(", "));
+		osp__member_number(out, "share", ns / (double) f->total_ns);
+		osp__member_ms(out, "time_ms", longest->op->left_ns);
 		put_string(out, "statement", osp_buf_str(&longest->text));
-		osp_buf_add_str(out, OSP_STR(", "));
 		put_string(out, "why", osp_buf_str(&longest->why));
-		osp_buf_add_str(out, OSP_STR(", "));
-		put_key(out, "operation");
+		osp__member_key(out, "operation");
 		osp_buf_add_str(out, longest->op->node->trace_id);
 		osp_buf_add_char(out, '}');
 	}
@@ -127,12 +97,10 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 	unsigned i;
 
 	osp_buf_add_char(out, '{');
-	put_key(out, "base_id");
+	osp__member_key(out, "base_id");
 	osp_buf_add_str(out, f->report->base_id);
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "duration_ms", (double) f->total_ns / NS_PER_MS);
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_key(out, "findings");
+	osp__member_ms(out, "duration_ms", f->total_ns);
+	osp__member_key(out, "findings");
 	osp_buf_add_char(out, '[');
 	for (i = 0; i < f->found_count; i++)
 	{
@@ -140,12 +108,10 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 			osp_buf_add_str(out, OSP_STR(", "));
 		put_finding(out, f, &f->found[i]);
 	}
-	osp_buf_add_str(out, OSP_STR("], "));
-	put_number(out, "not_explained", osp__findings_unexplained(f));
-	osp_buf_add_str(out, OSP_STR(", "));
+	osp_buf_add_char(out, ']');
+	osp__member_number(out, "not_explained", osp__findings_unexplained(f));
 	put_longest(out, f);
-	osp_buf_add_str(out, OSP_STR(", "));
-	put_number(out, "lost_points", (double) f->report->lost_points);
+	osp__member_number(out, "lost_points", (double) f->report->lost_points);
 	osp_buf_add_char(out, '}');
 }
 

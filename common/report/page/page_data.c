@@ -193,8 +193,8 @@ put_row_number(const osp__page *page, osp_buf *out, const osp__op *op,
 	osp_buf_add_i64(out, row);
 }
 
-/* Time between operations is claimed from what runs round them, and with it the begin
- * and end of transactions; who looks for the operations of a finding does not mean these. */
+/* Claims for time between operations name the enclosing operation or BEGIN/COMMIT. They
+ * are not listed as operations of the finding. */
 static bool
 is_meant(const osp__group *group, const osp__claim *claim)
 {

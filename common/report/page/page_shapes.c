@@ -41,13 +41,6 @@ make_shape(osp__page *page, uint64_t key)
 	return shape;
 }
 
-static void
-add_time(int64_t *sum, int64_t ns)
-{
-	if (__builtin_add_overflow(*sum, ns, sum))
-		*sum = INT64_MAX;
-}
-
 /* Does the text of operations of this kind hold constants? */
 static bool
 is_statement(int kind)
@@ -98,8 +91,8 @@ osp__page_count_shape(osp__page *page, const osp__op *op, uint32_t name,
 		name_shape(page, shape);
 	shape->failed += op->failed;
 	shape->timed = shape->timed || !page->what.untimed;
-	add_time(&shape->total_ns, ns);
-	add_time(&shape->self_ns, self_ns);
+	osp__ns_add(&shape->total_ns, ns);
+	osp__ns_add(&shape->self_ns, self_ns);
 	if (ns > shape->max_ns || shape->count == 1)
 	{
 		shape->max_ns = ns;
