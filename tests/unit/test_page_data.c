@@ -6,6 +6,8 @@
  */
 #include "tap.h"
 
+#include <stdio.h>
+
 #include "failing_alloc.h"
 #include "osprofiler/report.h"
 #include "json/json_read.h"
@@ -245,6 +247,76 @@ test_time(void **state)
 	osp_buf_term(&data);
 }
 
+/* Each kind of operation has a name and a time. */
+static void
+test_kinds(void **state)
+{
+	static const char *const names[] = {"app",
+										"db",
+										"db.connect",
+										"pg",
+										"pg.parse",
+										"pg.plan",
+										"pg.commit",
+										"pg.wait",
+										"pg.node",
+										"pg.trigger",
+										"pg.function",
+										"pg.worker",
+										"sqlite",
+										"sqlite.trigger",
+										"sqlite.checkpoint"};
+	enum
+	{
+		NAMES = sizeof(names) / sizeof(names[0])
+	};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp__json_reader reader;
+	int64_t sum = 0;
+	osp_buf data;
+	yyjson_val *root;
+	size_t kinds;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < 2 * NAMES; i++)
+	{
+		char point[512];
+
+		/* Each takes a millisecond, one after the other. */
+		(void) snprintf(point,
+						sizeof(point),
+						"{\"name\": \"%s-%s\", " BASE
+						"\"trace_id\": \"%zu\", \"parent_id\": \"b\", "
+						"\"timestamp\": \"2026-11-28T10:00:00.%06zu\", "
+						"\"info\": {}, " REST,
+						names[i / 2],
+						i % 2 == 0 ? "start" : "stop",
+						i / 2,
+						(i + 1) / 2 * 1000);
+		assert_int_equal(osp_report_add(report, osp_str_of(point), NULL),
+						 OSP_OK);
+	}
+	osp_buf_init(&data, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_page_write(report, append, &data), OSP_OK);
+	osp_report_free(report);
+	root = read_data(&reader, &data);
+	kinds = yyjson_arr_size(yyjson_obj_get(root, "kinds"));
+	assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, "time")), kinds);
+	for (i = 0; i < NAMES; i++)
+	{
+		int64_t kind = number(root, "kind", i);
+
+		assert_in_range(kind, 1, kinds - 1);
+		assert_true(osp__json_str(item(root, "kinds", (size_t) kind)).len > 0);
+	}
+	for (i = 0; i < kinds; i++)
+		sum += number(root, "time", i);
+	assert_int_equal(sum, NAMES * 1000000);
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
+}
+
 static void
 test_empty(void **state)
 {
@@ -348,6 +420,7 @@ main(void)
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_unmeasured),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_refused),

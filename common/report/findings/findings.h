@@ -45,7 +45,8 @@ typedef enum osp__op_kind
 	OSP__OP_FUNCTION,
 	OSP__OP_WORKER,
 	OSP__OP_SQLITE,
-	OSP__OP_CHECKPOINT
+	OSP__OP_CHECKPOINT,
+	OSP__OP_KIND_COUNT
 } osp__op_kind;
 
 /* What points say of an operation in figures; 0: nothing. Times are in ns.

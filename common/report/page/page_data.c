@@ -47,9 +47,12 @@ static const char *const kind_names[] = {"idle",
 										 "trigger",
 										 "function",
 										 "parallel worker",
-										 "SQLite"};
+										 "SQLite",
+										 "checkpoint"};
 
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
+
+_Static_assert(KINDS == OSP__OP_KIND_COUNT, "each kind has a name");
 
 /* Where the JSON goes: to the caller, without "<". */
 typedef struct sink
