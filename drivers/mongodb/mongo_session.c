@@ -184,7 +184,7 @@ osp__mongo_begin(osp_driver_conn *conn, osp_error *err)
 	status = osp__mongo_check(conn, err);
 	if (status != OSP_OK)
 		return status;
-	if (conn->failed)
+	if (conn->failed || osp__mongo_has_ended(conn))
 		osp__mongo_drop(conn);
 	return conn->client != NULL ? OSP_OK : make_client(conn, err);
 }

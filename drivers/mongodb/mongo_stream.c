@@ -28,8 +28,9 @@ typedef struct mongo_stream
 	mongoc_stream_t methods; /* base class - must be first */
 	osp_stream socket;
 	osp_wait wait; /* of the connection's, with the timeout of one call */
-	const osp_driver_conn *conn;
-	int code; /* why the last call ended; 0: it did not fail */
+	osp_driver_conn *conn;
+	struct mongo_stream *next; /* of the connection's */
+	int code;                  /* why the last call ended; 0: it did not fail */
 } mongo_stream;
 
 static int
@@ -42,6 +43,13 @@ stream_close(mongoc_stream_t *stream)
 static void
 stream_destroy(mongoc_stream_t *stream)
 {
+	mongo_stream *s = (mongo_stream *) stream;
+	mongo_stream **link = &s->conn->streams;
+
+	while (*link != NULL && *link != s)
+		link = &(*link)->next;
+	if (*link == s)
+		*link = s->next;
 	(void) stream_close(stream);
 	bson_free(stream);
 }
@@ -145,14 +153,29 @@ stream_writev(mongoc_stream_t *stream, mongoc_iovec_t *iov, size_t count,
 	return (ssize_t) moved;
 }
 
+/* Also where bytes that were not read come before the end, as those of TLS. */
+static bool
+has_ended(const mongo_stream *s)
+{
+	struct pollfd polled = {s->socket.fd, POLLRDHUP, 0};
+
+	return s->socket.fd < 0 || poll(&polled, 1, 0) > 0;
+}
+
 static bool
 stream_check_closed(mongoc_stream_t *stream)
 {
-	mongo_stream *s = (mongo_stream *) stream;
-	char byte;
+	return has_ended((mongo_stream *) stream);
+}
 
-	return s->socket.fd < 0 ||
-		   recv(s->socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+bool
+osp__mongo_has_ended(const osp_driver_conn *conn)
+{
+	const mongo_stream *s = conn->streams;
+
+	while (s != NULL && !has_ended(s))
+		s = s->next;
+	return s != NULL;
 }
 
 static bool
@@ -312,6 +335,8 @@ osp__mongo_stream(const mongoc_uri_t *uri, const mongoc_host_list_t *host,
 		stream_destroy(&s->methods);
 		return NULL;
 	}
+	s->next = s->conn->streams;
+	s->conn->streams = s;
 	return mongoc_uri_get_tls(uri) ? add_tls(&s->methods, uri, host, why)
 								   : &s->methods;
 }

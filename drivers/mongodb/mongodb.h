@@ -21,10 +21,11 @@ struct osp_driver_conn
 	const osp_allocator *alc;
 	osp_wait wait;
 	mongoc_uri_t *uri;
-	mongoc_client_t *client;     /* NULL: there is none */
-	mongoc_collection_t *points; /* profiler */
-	mongoc_collection_t *errors; /* profiler_error */
-	char where[128];             /* "mongodb at HOST:PORT" */
+	mongoc_client_t *client;      /* NULL: there is none */
+	struct mongo_stream *streams; /* to its servers, see mongo_stream.c */
+	mongoc_collection_t *points;  /* profiler */
+	mongoc_collection_t *errors;  /* profiler_error */
+	char where[128];              /* "mongodb at HOST:PORT" */
 	bool filter_error_trace;
 	bool failed;    /* the client is to be made anew */
 	bool has_index; /* the index of base_id was made, or cannot be */
@@ -52,7 +53,8 @@ osp_status osp__mongo_failed(osp_driver_conn *conn, const bson_error_t *why,
 osp_status osp__mongo_no_memory(osp_error *err);
 
 /* A call of the driver begins: makes a client unless there is one in order. One
- * that has failed would not try again for five seconds. OSP_EUNAVAIL, OSP_EINTR,
+ * that has failed would not try again for five seconds, and one whose server was
+ * restarted would not notice that before it fails. OSP_EUNAVAIL, OSP_EINTR,
  * OSP_ENOMEM. */
 osp_status osp__mongo_begin(osp_driver_conn *conn,
 							osp_error *err) OSP_MUST_CHECK;
@@ -68,6 +70,9 @@ osp_status osp__mongo_check(osp_driver_conn *conn,
 mongoc_stream_t *osp__mongo_stream(const mongoc_uri_t *uri,
 								   const mongoc_host_list_t *host, void *ctx,
 								   bson_error_t *why);
+
+/* Has a server ended one of the client's streams since it was used? */
+bool osp__mongo_has_ended(const osp_driver_conn *conn);
 
 /* ---- mongo_bson.c ---- */
 
