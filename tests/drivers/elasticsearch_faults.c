@@ -14,8 +14,30 @@
 void
 test_elastic_restart(void **state)
 {
+	osp_driver_conn *conn;
+	points all;
+
 	(void) state;
 	faults_restart(elastic_trace, "cannot send");
+
+	/* An older version comes up instead. */
+	conn = contract_open();
+	points_init(&all);
+	points_fill(&all, OSP_STR("older"), 0, 3);
+	script_server_stop(&elastic_test_server);
+	assert_non_null(
+		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "cannot send"));
+	elastic_test_start("6.8.23");
+	contract_store(conn, &all);
+	script_server_stop(&elastic_test_server);
+	elastic_test_start("6.8.23");
+	contract_expect(conn, OSP_STR("older"), &all);
+	script_server_stop(&elastic_test_server);
+	elastic_test_start("6.8.23");
+	contract_store(conn, &all);
+	contract_expect(conn, OSP_STR("older"), &all);
+	points_term(&all);
+	contract_close(conn);
 }
 
 /* What is sent again after a crash is there once. */

@@ -17,9 +17,10 @@
 /* ---- the server ends ---- */
 
 /*
- * The server stops and starts twice: what was stored is there again, what is
- * stored later too, and while it is down storing fails with a message that
- * contains says, by an old connection and by a new one.
+ * The server stops and starts again, noticed by the connection and not: what was
+ * stored is there again, and what is stored over the same connection at once is taken.
+ * While it is down storing fails with a message that contains says, by an old
+ * connection and by a new one.
  */
 void faults_restart(osp_str trace, const char *says);
 
@@ -63,13 +64,17 @@ typedef struct fault_trouble
 } fault_trouble;
 
 /* Trouble that somebody can end is no refusal: storing fails with OSP_EUNAVAIL until
- * it ends, and nothing is lost. */
+ * it ends, and nothing is lost: the notifications are there in their order. */
 void faults_trouble(osp_driver_conn *conn, const fault_trouble *causes,
 					size_t count, void (*apply)(const char *what));
 
+/* The same where those that are in no trouble are stored before the others. */
+void faults_trouble_of_some(osp_driver_conn *conn, const fault_trouble *cause,
+							void (*apply)(const char *what));
+
 /* ---- strangers ---- */
 
-/* For strangers that are to fail by what they say, however busy the machine is. */
+/* For strangers that are to fail by what they say, long before this is over. */
 #define PATIENCE_MS 20000
 
 typedef struct fault_stranger
@@ -87,7 +92,7 @@ typedef struct fault_limits
 	unsigned timeout_ms;
 	unsigned deadline_ms;
 	size_t memory_max;
-	long all_ms; /* how long storing may take */
+	long all_ms; /* how long opening and storing may take */
 } fault_limits;
 
 /* Storing fails within the limits, with nothing accepted, when a stranger answers. */

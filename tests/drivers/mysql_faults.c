@@ -155,11 +155,12 @@ test_refused_rows(void **state)
 	contract_close(conn);
 }
 
-/* No rule is broken by rows that are there. */
+/* A rule cannot be made while rows break it. */
 static void
 change_server(const char *statement)
 {
-	(void) mysql_test_sql("TRUNCATE data");
+	if (strstr(statement, "ADD CONSTRAINT") != NULL)
+		(void) mysql_test_sql("TRUNCATE data");
 	(void) mysql_test_sql(statement);
 }
 

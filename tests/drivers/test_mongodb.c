@@ -181,13 +181,16 @@ test_in_trouble(void **state)
 		{"{\"code\": 14031, \"errmsg\": \"because the disk is full\"}",
 		 NULL,
 		 "because"},
-		{"{\"item\": 96, \"holding\": \"000000000003\"}", NULL, "because"},
+		{"{\"item\": 96, \"holding\": \"000000000004\"}", NULL, "because"},
 		{"{\"item\": 91}", NULL, "because"}};
+	static const fault_trouble in_the_middle = {
+		"{\"item\": 96, \"holding\": \"000000000003\"}", NULL, "because"};
 	osp_driver_conn *conn = contract_open();
 
 	(void) state;
 	faults_trouble(
 		conn, causes, sizeof(causes) / sizeof(causes[0]), set_faults);
+	faults_trouble_of_some(conn, &in_the_middle, set_faults);
 	contract_close(conn);
 }
 
