@@ -36,7 +36,7 @@ check_packages=(
 	sqlite3 valgrind zsh
 	mariadb-client-core mariadb-server-core python3-mysqldb python3-pymysql
 )
-chroot_packages=(mmdebstrap util-linux)
+chroot_packages=(git mmdebstrap util-linux)
 openstack_packages=(
 	keystone python3-osprofiler python3-pip python3-psycopg2 python3-pymongo python3-redis
 	python3-setuptools python3-wheel redis-server redis-tools uwsgi-core

@@ -32,7 +32,8 @@ declare -A versions=([bullseye]=13 [bookworm]=15 [trixie]=17 [sid]=18)
 packages_for()
 {
 	printf '%s,' gcc libc6-dev make pkg-config libssl-dev \
-		libsqlite3-dev libcurl4-openssl-dev libhiredis-dev libmariadb-dev librabbitmq-dev libzstd-dev zlib1g-dev \
+		libsqlite3-dev libcurl4-openssl-dev libhiredis-dev libmariadb-dev \
+		libmicrohttpd-dev librabbitmq-dev libzstd-dev zlib1g-dev \
 		libpq-dev libipc-run-perl perl procps \
 		"postgresql-$1"
 	echo "postgresql-server-dev-$1"
