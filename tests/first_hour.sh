@@ -68,7 +68,7 @@ make_machine()
 # Runs a file of bash as anna, in the directory that she works in.
 as_anna()
 {
-	in_chroot "$root" "cd $home/work && exec runuser -u anna -- env -i \
+	in_chroot "$root" "cd $home/src && exec runuser -u anna -- env -i \
 		PATH=/usr/local/bin:/usr/bin:/bin HOME=$home LANG=C.UTF-8 \
 		bash -e $1" </dev/null
 }
@@ -76,8 +76,8 @@ as_anna()
 # The checkout, for who builds.
 add_checkout()
 {
-	mkdir "$root$home/work"
-	git archive HEAD | tar -x -C "$root$home/work"
+	mkdir "$root$home/src"
+	git archive HEAD | tar -x -C "$root$home/src"
 }
 
 # Debian's packages of this tree, built once.
@@ -94,8 +94,8 @@ make_packages()
 # For who installs them.
 add_packages()
 {
-	mkdir "$root$home/work"
-	cp "$PACKAGES"/*.deb "$root$home/work/"
+	mkdir "$root$home/src"
+	cp "$PACKAGES"/*.deb "$root$home/src/"
 }
 
 # It is reached by its socket, for the network is that of this machine.
@@ -109,7 +109,7 @@ machine_sqlite()
 {
 	make_machine "$1" python3
 	add_checkout
-	cat >"$root$home/work/app.py" <<-'END'
+	cat >"$root$home/src/app.py" <<-'END'
 		import sqlite3
 
 		db = sqlite3.connect("app.db")
@@ -132,7 +132,7 @@ machine_backend()
 	make_machine "$1" postgresql-15,python3-psycopg2
 	add_checkout
 	add_shop SUPERUSER
-	cat >"$root$home/work/app.py" <<-'END'
+	cat >"$root$home/src/app.py" <<-'END'
 		import psycopg2
 
 		db = psycopg2.connect("dbname=shop")
@@ -163,7 +163,7 @@ machine_dba()
 	make_machine "$1" postgresql-15
 	add_packages
 	add_shop NOSUPERUSER
-	cat >"$root$home/work/slow.sql" <<-'END'
+	cat >"$root$home/src/slow.sql" <<-'END'
 		SELECT count(*) FROM generate_series(1, 300000) a, generate_series(1, 3) b;
 	END
 	chmod 755 "$root$home"

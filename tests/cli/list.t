@@ -203,7 +203,6 @@ SKIP:
 {
 	skip 'no sqlite3', 4 if system('which sqlite3 >/dev/null') != 0;
 	my $store = "sqlite:///$dir/many.db";
-	my $ring = "$dir/rings-many";
 
 	write_points("$dir/one", point('a-start', $one, $one, 'a', '01.000000'));
 	{
