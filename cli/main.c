@@ -7,9 +7,9 @@
 #include "doctor/similar_text.h"
 #include "line/early_options.h"
 #include "line/help_topics.h"
+#include "program_path.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,37 +157,17 @@ find_similar(const char *word)
 	return best;
 }
 
-/* Is it a program that a shell would find? */
-static bool
-is_program(const char *name)
-{
-	const char *dir = getenv("PATH");
-	char path[PATH_MAX];
-	size_t len;
-
-	if (strchr(name, '/') != NULL)
-		return access(name, X_OK) == 0;
-	for (; dir != NULL && *dir != '\0'; dir += len + (dir[len] == ':'))
-	{
-		len = strcspn(dir, ":");
-		if (snprintf(path, sizeof(path), "%.*s/%s", (int) len, dir, name) <
-				(int) sizeof(path) &&
-			access(path, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 report_no_command(int argc, char **argv)
 {
 	const command *similar;
+	char path[PATH_MAX];
 	char names[128];
 
 	if (!is_group(argv[1]))
 	{
 		similar = find_similar(argv[1]);
-		if (similar == NULL && is_program(argv[1]))
+		if (similar == NULL && cli_program_find(argv[1], path))
 			cli_usage("no command '%s'; to trace the program of this name: "
 					  "osprofiler run -- %s",
 					  argv[1],

@@ -112,7 +112,8 @@ are_defaults(doctor *d)
 		strcmp(d->config.connection_string, own) != 0)
 		return false;
 
-	/* Who may not see the setting was told of the trace by the default one. */
+	/* A user who may not read the setting could find the trace only if the server uses
+	 * the default collector. */
 	theirs = ask_value(d, "SHOW osprofiler.connection_string", &answer);
 	defaults = theirs == NULL || theirs[0] == '\0';
 	cli_answer_free(answer);

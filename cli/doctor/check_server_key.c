@@ -110,7 +110,7 @@ report_keys(doctor *d, doctor_result *r)
 {
 	cli_answer *answer = NULL;
 
-	/* Who may not know the file may not add a key either. */
+	/* A user who may not read the file's name may not add a key either. */
 	if (doctor_mend_as_owner(d, r))
 		return;
 	if (cli_server_ask(d->server, question_file, 0, NULL, &answer, NULL) ==

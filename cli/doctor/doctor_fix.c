@@ -9,8 +9,11 @@
  */
 #include "doctor/doctor.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -29,6 +32,30 @@ is_for_shell(const char *command)
 		   strncmp(command, "unset ", 6) == 0;
 }
 
+/* system() ignores the signals that a terminal's keys send to a whole job, so what
+ * ended the command ends this process, too. */
+static void
+end_by_key(int status)
+{
+	if (WIFSIGNALED(status) &&
+		(WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGQUIT))
+		(void) raise(WTERMSIG(status));
+}
+
+static void
+report_failure(int status)
+{
+	if (status == -1)
+		(void) cli_error("this command cannot be executed: %s",
+						 strerror(errno));
+	else if (WIFSIGNALED(status))
+		(void) cli_error("this command was ended by signal %d",
+						 WTERMSIG(status));
+	else
+		(void) cli_error("this command failed, exit status %d",
+						 WEXITSTATUS(status));
+}
+
 /* The standard output is for the report. False after a message. */
 static bool
 execute(const char *command)
@@ -39,11 +66,15 @@ execute(const char *command)
 	(void) fprintf(stderr, "$ %s\n", command);
 	osp_buf_init(&line, &osp_allocator_default, 64 * 1024);
 	osp_buf_addf(&line, "{ %s\n} >&2", command);
+	errno = ENOMEM;
 	if (osp_buf_status(&line) == OSP_OK)
 		status = system(line.ptr);
-	osp_buf_term(&line);
 	if (status != 0)
-		(void) cli_error("this command failed, status %d", status);
+	{
+		end_by_key(status);
+		report_failure(status);
+	}
+	osp_buf_term(&line);
 	return status == 0;
 }
 

@@ -96,9 +96,9 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 	doctor_advise(r, "as the server's user, who is a superuser there:");
 	if (d->config.hmac_keys[0] == '\0' && d->config.hmac_keys_file[0] != '\0')
 	{
-		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(cat ");
+		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(grep -v '^[[:space:]]*#' ");
 		doctor_mend_word(r, d->config.hmac_keys_file);
-		doctor_mend(r, ") ");
+		doctor_mend(r, " | paste -sd, -) ");
 	}
 	doctor_mend(r, "sudo --preserve-env=OSPROFILER_HMAC_KEYS -u ");
 	doctor_mend_word(r, owner);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "osprofiler/buf.h"
+#include "program_path.h"
 #include "run/hook_path.h"
 #include "shell_text.h"
 
@@ -32,23 +33,11 @@ static const char sqlite_text[] = "SQLite format 3";
 static bool
 find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])
 {
-	const char *dirs = getenv("PATH");
-
-	(void) snprintf(called, PATH_MAX, "%s", command);
-	if (strchr(command, '/') != NULL || dirs == NULL)
-		return realpath(command, out) != NULL;
-	while (*dirs != '\0')
-	{
-		size_t len = strcspn(dirs, ":");
-		int n = snprintf(called, PATH_MAX, "%.*s/%s", (int) len, dirs, command);
-
-		if (len > 0 && n > 0 && n < PATH_MAX && access(called, X_OK) == 0 &&
-			realpath(called, out) != NULL)
-			return true;
-		dirs += len;
-		dirs += *dirs == ':' ? 1 : 0;
-	}
-	return false;
+	if (strchr(command, '/') == NULL)
+		return cli_program_find(command, called) &&
+			   realpath(called, out) != NULL;
+	return snprintf(called, PATH_MAX, "%s", command) < PATH_MAX &&
+		   realpath(called, out) != NULL;
 }
 
 /* The interpreter that the first line of a script names; false: it is no script. For
@@ -158,10 +147,12 @@ program_file_read(const char *command, program_file *out, osp_error *err)
 		fd = open(out->path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		{
+			const char *why = fd < 0 ? strerror(errno) : "it is not a file";
+
 			if (fd >= 0)
 				(void) close(fd);
 			return osp_error_set(
-				err, OSP_EIO, "cannot read %s: %s", out->path, strerror(errno));
+				err, OSP_EIO, "cannot read %s: %s", out->path, why);
 		}
 		out->privileged = is_privileged(fd, &st);
 		script = read_mapped(fd, (size_t) st.st_size, out, name);

@@ -5,10 +5,10 @@
  */
 #include "view/pager.h"
 #include "cli.h"
+#include "program_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,40 +16,24 @@
 #include <unistd.h>
 
 #define DEFAULT_PAGER "less"
-#define NOT_FOUND     127 /* of a shell */
+
+/* Exit statuses of a shell. */
+#define NOT_EXECUTABLE 126
+#define NOT_FOUND      127
 
 /* What less does unless LESS says otherwise: ends at once if the text fits the screen
  * (F), hands colours on (R), and leaves the text on the screen (X). */
 #define LESS_OPTIONS "FRX"
-
-/* Is there a program of this name? */
-static bool
-is_program(const char *name)
-{
-	const char *dirs = getenv("PATH");
-	char path[PATH_MAX];
-
-	while (dirs != NULL && *dirs != '\0')
-	{
-		size_t len = strcspn(dirs, ":");
-		int n = snprintf(path, sizeof(path), "%.*s/%s", (int) len, dirs, name);
-
-		if (len > 0 && n > 0 && n < PATH_MAX && access(path, X_OK) == 0)
-			return true;
-		dirs += len;
-		dirs += *dirs == ':' ? 1 : 0;
-	}
-	return false;
-}
 
 /* NULL: none. */
 static const char *
 pager_command(void)
 {
 	const char *command = getenv("PAGER");
+	char path[PATH_MAX];
 
 	if (command == NULL)
-		return is_program(DEFAULT_PAGER) ? DEFAULT_PAGER : NULL;
+		return cli_program_find(DEFAULT_PAGER, path) ? DEFAULT_PAGER : NULL;
 	return command[0] == '\0' || strcmp(command, "cat") == 0 ? NULL : command;
 }
 
@@ -83,19 +67,21 @@ cli_pager_start(void)
 	return pid > 0 ? pid : 0;
 }
 
-void
+int
 cli_pager_finish(pid_t *pager)
 {
 	int status = 0;
 
 	if (*pager == 0)
-		return;
+		return CLI_OK;
 	(void) close(STDOUT_FILENO);
 	while (waitpid(*pager, &status, 0) < 0 && errno == EINTR)
 		;
 	*pager = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
-		(void) cli_error("the pager '%s' (PAGER) cannot be run; --no-pager "
-						 "shows the text without one",
-						 pager_command());
+	if (!WIFEXITED(status) || (WEXITSTATUS(status) != NOT_FOUND &&
+							   WEXITSTATUS(status) != NOT_EXECUTABLE))
+		return CLI_OK;
+	return cli_error("the pager '%s' (PAGER) cannot be run; --no-pager shows "
+					 "the text without one",
+					 pager_command());
 }

@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include "osprofiler/base.h"
+
 /*
  * Starts the pager as git does: the command in PAGER; without that less, if there is
  * one; none if PAGER is empty or "cat". Standard output leads to it from then on. Its
@@ -16,7 +18,8 @@
 pid_t cli_pager_start(void);
 
 /* Closes standard output, unless that is done, and waits until the user has ended
- * *pager, which becomes 0. Nothing if it is. */
-void cli_pager_finish(pid_t *pager);
+ * *pager, which becomes 0. Nothing if it is. CLI_FAILED after a message: the pager could
+ * not be run, and nothing was shown. */
+int cli_pager_finish(pid_t *pager);
 
 #endif /* OSPROFILER_CLI_PAGER_H */

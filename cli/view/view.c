@@ -44,7 +44,7 @@ cli_view_option(cli_view *view, int code, const char *value, bool *known)
 	return true;
 }
 
-/* Is it a terminal that can more than print? */
+/* Does the terminal support colours and a pager? */
 static bool
 is_able_terminal(int fd)
 {
@@ -95,7 +95,7 @@ cli_view_open(cli_view *view, bool pages, cli_out *out)
 		view->pager = cli_pager_start();
 	if (cli_out_open(out, NULL) == CLI_OK)
 		return CLI_OK;
-	cli_pager_finish(&view->pager);
+	(void) cli_pager_finish(&view->pager);
 	return CLI_FAILED;
 }
 
@@ -109,8 +109,7 @@ cli_view_close(cli_view *view, cli_out *out)
 	if (view->pager != 0 && out->error == EPIPE)
 		out->error = 0;
 	result = cli_out_close(out);
-	cli_pager_finish(&view->pager);
-	return result;
+	return cli_pager_finish(&view->pager) == CLI_OK ? result : CLI_FAILED;
 }
 
 int
@@ -121,6 +120,6 @@ cli_view_finish(cli_view *view, cli_out *out, osp_status status,
 	if (status == OSP_OK || out->error != 0)
 		return cli_view_close(view, out);
 	cli_out_abandon(out);
-	cli_pager_finish(&view->pager);
+	(void) cli_pager_finish(&view->pager);
 	return cli_error("%s: %s", failure, osp_status_text(status));
 }

@@ -12,6 +12,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use CliTest;
 use JSON::PP;
+use POSIX ();
 use Test::More;
 
 $ENV{PATH} = "$build/bin:$ENV{PATH}";
@@ -222,6 +223,8 @@ SKIP:
 
 	is(step(steps("osprofiler doctor --json --program $dir/empty"), 'program')->{verdict},
 		'good', 'a program without a database');
+	is(step(steps("osprofiler doctor --json --program $dir"), 'program')->{found},
+		"cannot read $dir: it is not a file", 'a directory is no program');
 	broken('no such program', 'program', qr/there is no program 'nosuch'/, arguments => '--program nosuch');
 
 	if (system("cc -static -o $dir/static $dir/empty.c 2>/dev/null") == 0)
@@ -293,7 +296,7 @@ SKIP:
 	local $ENV{XDG_CONFIG_HOME} = "$dir/config/file";
 	($status, $out, $err) = run_cli('doctor', '--fix');
 	is($status, 1, '--fix: a command that fails');
-	like($err, qr/^osprofiler: doctor: this command failed, status \d+$/m, '--fix: that is said');
+	like($err, qr/^osprofiler: doctor: this command failed, exit status [12]$/m, '--fix: that is said');
 	like($out, qr/^wrong +keys .*\n.*do: .*\n.*type: \(umask/m, '--fix: it is left to the user');
 }
 {
@@ -301,6 +304,121 @@ SKIP:
 	my ($status, $out, $err) = run_cli('doctor', '--fix');
 	is("$status|$err", '1|', '--fix: does not type what only changes a shell');
 	like($out, qr/type: export OSPROFILER_ENABLED=true$/m, '--fix: it is left to the user');
+}
+
+# --- Ctrl-C while --fix types ---------------------------------------------------
+
+# The command that is typed, and doctor, which waits for it, are one job of a shell: the
+# signal goes to both. The directories of PATH begin with a mkdir that sends it.
+mkdir "$dir/bin";
+for my $case (['INT', POSIX::SIGINT()], ['QUIT', POSIX::SIGQUIT()])
+{
+	my ($signal, $number) = @$case;
+	local $ENV{OSPROFILER_HMAC_KEYS};
+	local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+
+	write_file("$dir/bin/mkdir", "#!/bin/sh\nulimit -c 0\nkill -$signal 0\nsleep 10\n");
+	chmod 0755, "$dir/bin/mkdir";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		POSIX::setpgid(0, 0);
+		chdir $dir;
+		open STDOUT, '>', "$dir/ended.out";
+		open STDERR, '>', "$dir/ended.err";
+		exec('sh', '-c', 'ulimit -c 0; exec osprofiler doctor --fix') or POSIX::_exit(127);
+	}
+	waitpid $pid, 0;
+	is($? & 127, $number, "--fix: SIG$signal ends it, and not only the command");
+	is(slurp("$dir/ended.out"), '', '--fix: and nothing more is tried');
+}
+unlink "$dir/bin/mkdir";
+
+# A command that a signal ends, which doctor did not get.
+{
+	local $ENV{OSPROFILER_HMAC_KEYS};
+	local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+
+	# What osprofiler has started ends.
+	write_file("$dir/bin/mkdir", <<'END');
+#!/bin/sh
+p=$$
+while [ "$(cat /proc/$p/comm)" != osprofiler ]; do
+	child=$p
+	p=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$p/status)
+	[ "$p" -gt 1 ] || exit 9
+done
+kill -TERM $child
+END
+	chmod 0755, "$dir/bin/mkdir";
+	my ($status, $out, $err) = run_cli('doctor', '--fix');
+	is($status, 1, '--fix: a command that a signal ends');
+	like($err, qr/^osprofiler: doctor: this command was ended by signal 15$/m, '--fix: that is said');
+	unlink "$dir/bin/mkdir";
+}
+
+# --- the keys of a file, for the user of a server -------------------------------
+
+# A libpq that is connected to a server of another user of this machine, as an ordinary
+# user, and answers no to every question. What doctor prints then is typed, with a sudo
+# that shows the keys which it is given.
+write_file("$dir/fake_pq.c", <<'END');
+#include <string.h>
+void *PQconnectdbParams(const char *const *k, const char *const *v, int e) { return "c"; }
+void PQfinish(void *c) {}
+int PQstatus(const void *c) { return 0; }
+char *PQerrorMessage(const void *c) { return ""; }
+char *PQhost(const void *c) { return FAKE_HOST; }
+char *PQport(const void *c) { return "5432"; }
+char *PQuser(const void *c) { return "anna"; }
+char *PQdb(const void *c) { return "shop"; }
+const char *PQparameterStatus(const void *c, const char *n) { return "off"; }
+void *PQexecParams(void *c, const char *q, int n, const unsigned *t, const char *const *v, const int *l,
+	const int *f, int r) { return "r"; }
+int PQresultStatus(const void *r) { return 2; }
+char *PQresultErrorField(const void *r, int f) { return 0; }
+int PQntuples(const void *r) { return 1; }
+int PQgetisnull(const void *r, int row, int column) { return column == 1 || column == 3; }
+char *PQgetvalue(const void *r, int row, int column) { return "f"; }
+void PQclear(void *r) {}
+END
+SKIP:
+{
+	skip 'only root can give a socket away', 6 if $> != 0;
+	mkdir "$dir/fake";
+	skip 'no compiler', 6
+	  if system("cc -shared -fPIC -w -DFAKE_HOST='\"$dir/fake\"' -Wl,-soname,libpq.so.5 -o $dir/fake/libpq.so.5 $dir/fake_pq.c") != 0;
+	my $other = getpwnam('daemon');
+	write_file("$dir/fake/.s.PGSQL.5432", '');
+	chown $other, -1, "$dir/fake/.s.PGSQL.5432";
+	write_file("$dir/bin/sudo", "#!/bin/sh\nprintf '%s' \"\$OSPROFILER_HMAC_KEYS\" >$dir/given\n");
+	chmod 0755, "$dir/bin/sudo";
+	for my $case (
+		['a file of one key', 'keys', "FIRST\n", 'FIRST'],
+		['a comment and two keys', 'keys', "# of 2026\nFIRST\nSECOND\n", 'FIRST,SECOND'],
+		['comments everywhere, and no end of line', 'keys', "FIRST\n  # old\n\t#,older\nSECOND,THIRD\n#\nFOURTH",
+			'FIRST,SECOND,THIRD,FOURTH'],
+		['a name for the shell', "my 'keys' \$HOME", "#1\nFIRST\nSEC#OND\n", 'FIRST,SEC#OND'],
+		['empty lines', 'keys', "\nFIRST\n\n  SECOND  \n", 'FIRST,SECOND'])
+	{
+		my ($what, $name, $text, $keys) = @$case;
+		delete local $ENV{OSPROFILER_HMAC_KEYS};
+		local $ENV{OSPROFILER_HMAC_KEYS_FILE} = write_file("$dir/$name", $text);
+		local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+
+		chmod 0600, "$dir/$name";
+		my $step = step(steps("env LD_LIBRARY_PATH=$dir/fake osprofiler doctor --json dbname=shop"), 'module');
+		write_file("$dir/type.sh", ($step->{type} // 'false') . "\n");
+		system('sh', "$dir/type.sh");
+
+		# As keys are read: blanks around them and empty ones are left out.
+		is(join(',', grep { $_ ne '' } map { s/^\s+|\s+$//gr } split /,/, slurp("$dir/given") // ''), $keys,
+			"$what: the server's user gets them")
+		  or diag(explain($step));
+		unlink "$dir/given";
+	}
+	my $step = step(steps("env LD_LIBRARY_PATH=$dir/fake osprofiler doctor --json dbname=shop"), 'module');
+	unlike($step->{type}, qr/HMAC_KEYS=/, 'keys of the environment need no file');
 }
 
 # --- wrong calls --------------------------------------------------------------

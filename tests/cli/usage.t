@@ -104,6 +104,9 @@ my @mistakes = (
 	['trace list --since yesterday', qr/must be a date, a date and a time \(UTC\), or a time before now such as 15m/],
 	['trace show --wait long id', qr/must be a time such as 30s/],
 	['sqlite3 app.db', qr/no command 'sqlite3'; to trace the program of this name: osprofiler run -- sqlite3/],
+	['/tmp', qr{no command '/tmp' \(see}],
+	["$dir/mine", qr{no command '\Q$dir\E/mine' \(see}],
+	['directory', qr{no command 'directory' \(see}, PATH => "$dir:$ENV{PATH}"],
 	['/bin/true', qr{to trace the program of this name: osprofiler run -- /bin/true}],
 	# run
 	['run', qr/a command to run is missing/],
@@ -168,6 +171,8 @@ my @mistakes = (
 	["trace show --server host=$dir 11111111-1111-4111-8111-111111111111", qr/No such file or directory/],
 );
 
+mkdir "$dir/directory";
+write_file("$dir/mine", "not executable\n");
 write_file("$dir/open.keys", "k\n");
 chmod 0644, "$dir/open.keys";
 write_file("$dir/bad.conf", "[profiler]\nring_size = huge\n");

@@ -104,8 +104,24 @@ for my $command (\@show, \@explain, \@list)
 }
 {
 	my ($status, $out) = on_terminal("PAGER=nosuchpager $path", '200 50', @show);
-	is($status, 0, 'a pager that is not there');
+	is($status, 1, 'a pager that is not there: nothing was shown');
 	like($out, qr/osprofiler: trace show: the pager 'nosuchpager' \(PAGER\) cannot be run; --no-pager shows/, 'is named');
+
+	write_file("$dir/bin/plain", 'no program');
+	for my $command (\@show, \@explain, \@list)
+	{
+		for my $pager ('nosuchpager', "$dir/bin/plain", $dir)
+		{
+			($status, $out) = on_terminal("PAGER=$pager $path", '250 50', @$command);
+			is($status, 1, "trace $command->[1]: $pager cannot be run");
+			like($out, qr/the pager '\Q$pager\E' \(PAGER\) cannot be run/, 'and is named');
+		}
+	}
+	mkdir "$dir/bin/dir";
+	mkdir "$dir/bin/dir/less";
+	my ($plain_status, $plain) = on_terminal($path, '80 50', @show, '--no-pager');
+	is(scalar qx(env -u PAGER TERM=xterm $top/tests/cli/on_terminal.py 80 50 /usr/bin/env PATH=$dir/bin/dir $build/bin/osprofiler @show 2>&1),
+		$plain, 'a directory of the name is no less');
 
 	# One that ends before it has read all is no error: the text is longer than a pipe.
 	my $many = write_points("$dir/many", map { my $n = $_; point('x-start', $id, $id, "t$n", '01.000000',
