@@ -4,8 +4,8 @@
  *	  A picture of a trace, drawn by Graphviz.
  *
  * The program `dot` reads the graph from a pipe and writes to the file, which it gets as
- * its standard output. What it says on stderr is dropped: fonts that it misses are of no
- * interest, and what it fails for is said by its exit status.
+ * its standard output. Its stderr is dropped, because it is mostly warnings about fonts;
+ * only its exit status is reported.
  */
 #include "trace/render_dot.h"
 #include "cli.h"

@@ -45,6 +45,8 @@ void
 web_answer_text(web_answer *answer, unsigned status, const char *text)
 {
 	answer->status = status;
+	answer->type = "text/plain; charset=utf-8";
+	answer->policy = OSP_STR(NO_POLICY);
 	osp_buf_reset(&answer->body);
 	osp_buf_addf(&answer->body, "%s\n", text);
 }

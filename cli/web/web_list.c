@@ -21,8 +21,8 @@
 #define NS_PER_S       1000000000
 #define DURATION_MAX_S 1e9
 
-/* Behind so many traces in another order than that of time nobody looks: the first ones
- * up to there are in memory. */
+/* In orders other than time, no page begins after this many traces, because all traces
+ * before it are kept in memory. */
 #define SKIP_MAX 100000
 
 /* Reads an argument that is a time, as text; empty: it is not given. */

@@ -94,7 +94,7 @@ web_reader_begin(web_reader *reader, const web_request *request)
 	cli_collect_messages(&reader->messages);
 	reader->began = take_turn();
 	if (!reader->began)
-		(void) cli_error("others are reading, and take long; try again");
+		(void) cli_error("the server is busy with other requests; try again");
 	return reader->began;
 }
 

@@ -497,6 +497,35 @@ write_file("$dir/lib/" . ($library // 'none'), '');
 	one_error(qr/\Q$library\E is not installed \(Debian's package libmicrohttpd/, 'web', '--connection-string', $file);
 }
 
+# There is not enough memory for a page: an answer in plain words. A library in front of
+# libc's refuses what is large.
+SKIP:
+{
+	write_file("$dir/scarce.c", <<'END');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+void *realloc(void *p, size_t n)
+{
+	static void *(*real)(void *, size_t);
+	if (!real)
+		real = (void *(*)(void *, size_t)) dlsym(RTLD_NEXT, "realloc");
+	return n > 40000 ? NULL : real(p, n);
+}
+END
+	skip 'no compiler', 9 if system("cc -shared -fPIC -o $dir/scarce.so $dir/scarce.c -ldl") != 0;
+	$server = start({ LD_PRELOAD => "$dir/scarce.so" }, '--connection-string', $file);
+	enter($server);
+	for my $path ('', "trace?id=last", "compare?a=$base&b=$other")
+	{
+		($status, $headers, $body) = ask($server, "$server->{path}$path");
+		is("$status $headers->{'content-type'}", '500 text/plain; charset=utf-8', "/$path: no memory");
+		is($headers->{'content-security-policy'}, "default-src 'none'; frame-ancestors 'none'", 'as plain text');
+		is($body, "There is not enough memory for this.\n", 'in words');
+	}
+	stop($server);
+}
+
 # --- the slow client ------------------------------------------------------------------
 
 my $open = 1;
