@@ -19,9 +19,7 @@ compare_versions(doctor *d, doctor_result *r, const char *created,
 	if (installed == NULL)
 	{
 		doctor_wrong(r, "it is not installed on the server's machine");
-		doctor_advise(r,
-					  "run 'make install' there, with the PG_CONFIG of this "
-					  "server");
+		doctor_advise_installing(d, r);
 	}
 	else if (created == NULL)
 	{

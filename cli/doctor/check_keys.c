@@ -7,6 +7,11 @@
 
 #include <sys/stat.h>
 
+#include "writable_path.h"
+
+/* Prints a new key. */
+#define NEW_KEY "od -An -N16 -tx1 /dev/urandom | tr -d ' '"
+
 static void
 report_file(doctor_result *r, const char *path, const osp_error *err)
 {
@@ -38,12 +43,22 @@ mend_none(doctor_result *r)
 		doctor_advise(r, "%s", err.msg);
 		return;
 	}
+	if (!cli_writable_path(path))
+	{
+		doctor_advise(
+			r,
+			"no file can be made there: name one of your own; a new one, for this shell alone:");
+		doctor_mend(r,
+					"export OSPROFILER_HMAC_KEYS_FILE=\"$(mktemp)\"; " NEW_KEY
+					" >\"$OSPROFILER_HMAC_KEYS_FILE\"");
+		return;
+	}
 	memcpy(directory, path, sizeof(path));
 	*strrchr(directory, '/') = '\0';
 	doctor_advise(r, "a new key, in a file that only you can read:");
 	doctor_mend(r, "(umask 077; mkdir -p ");
 	doctor_mend_word(r, directory);
-	doctor_mend(r, "; od -An -N16 -tx1 /dev/urandom | tr -d ' ' >");
+	doctor_mend(r, "; " NEW_KEY " >");
 	doctor_mend_word(r, path);
 	doctor_mend(r, ")");
 }
@@ -54,7 +69,7 @@ report_none(const doctor *d, doctor_result *r)
 	if (d->config.hmac_keys_file[0] != '\0')
 	{
 		doctor_wrong(r, "there is no key in %s", d->config.hmac_keys_file);
-		doctor_mend(r, "od -An -N16 -tx1 /dev/urandom | tr -d ' ' >>");
+		doctor_mend(r, NEW_KEY " >>");
 		doctor_mend_word(r, d->config.hmac_keys_file);
 		return;
 	}

@@ -21,12 +21,22 @@ static const char question[] =
 	"' \"')), ', ') FROM s, pg_catalog.regexp_split_to_table(setting, ',') n "
 	"WHERE name = 'session_preload_libraries' AND n <> '') || ', ', '') || "
 	"'''osprofiler''', "
-	"pg_catalog.current_setting('osprofiler.enabled', true)";
+	"pg_catalog.current_setting('osprofiler.enabled', true), "
+	"EXISTS (SELECT FROM pg_catalog.pg_available_extensions "
+	"WHERE name = 'osprofiler')";
 
+/* With a library that is not there, or that does not load, the setting would keep
+ * everybody out. So a session loads it first. */
 static void
 report_missing(const doctor *d, doctor_result *r, const char *named_in,
-			   const char *alter)
+			   const char *alter, bool is_installed)
 {
+	if (!is_installed)
+	{
+		doctor_wrong(r, "it is not installed on the server's machine");
+		doctor_advise_installing(d, r);
+		return;
+	}
 	if (named_in != NULL)
 	{
 		doctor_wrong(
@@ -40,7 +50,8 @@ report_missing(const doctor *d, doctor_result *r, const char *named_in,
 				 "this session has not loaded it: neither "
 				 "session_preload_libraries nor shared_preload_libraries nor "
 				 "local_preload_libraries names osprofiler");
-	doctor_mend_sql(d, r, alter, "SELECT pg_reload_conf()");
+	doctor_mend_sql(
+		d, r, "LOAD 'osprofiler'", alter, "SELECT pg_reload_conf()", NULL);
 }
 
 void
@@ -59,14 +70,19 @@ check_module(doctor *d, doctor_result *r)
 	named_in = cli_answer_value(answer, 0, 1);
 	enabled = cli_answer_value(answer, 0, 3);
 	if (strcmp(cli_answer_value(answer, 0, 0), "t") != 0)
-		report_missing(d, r, named_in, cli_answer_value(answer, 0, 2));
+		report_missing(d,
+					   r,
+					   named_in,
+					   cli_answer_value(answer, 0, 2),
+					   strcmp(cli_answer_value(answer, 0, 4), "t") == 0);
 	else if (enabled != NULL && strcmp(enabled, "off") == 0)
 	{
 		doctor_wrong(r, "it is loaded, but osprofiler.enabled is off");
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM SET osprofiler.enabled = on",
-						"SELECT pg_reload_conf()");
+						"SELECT pg_reload_conf()",
+						NULL);
 	}
 	else
 		doctor_good(r,

@@ -6,24 +6,38 @@
 #include "doctor/doctor.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "record/ring.h"
+#include "writable_path.h"
 
 /* Rings take at most five eighths of what is free, and a traced program has one for
  * each thread: with less than this many, some would go untraced. */
 #define RINGS_WANTED 16
 #define ROOM_WANTED  (RINGS_WANTED * (uint64_t) OSP_RING_MIN / 5 * 8)
 
+#define IN_HOME "/.cache/osprofiler"
+
 static void
 advise_other_directory(doctor_result *r)
 {
+	const char *home = getenv("HOME");
+	char path[PATH_MAX] = "";
+
+	if (home != NULL)
+		(void) snprintf(path, sizeof(path), "%s" IN_HOME, home);
 	doctor_advise(r,
 				  "name a directory on a file system with room, best one in "
 				  "memory, for the programs and for the agent");
-	doctor_mend(r, "export OSPROFILER_RUN_DIR=\"$HOME/.cache/osprofiler\"");
+	doctor_mend(r,
+				"export OSPROFILER_RUN_DIR=%s",
+				path[0] == '/' && cli_writable_path(path) ? "\"$HOME" IN_HOME
+															"\""
+														  : "\"$(mktemp -d)\"");
 }
 
 /* What keeps the directory from being used. */

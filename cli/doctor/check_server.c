@@ -29,6 +29,41 @@ mend_library(const doctor *d, doctor_result *r)
 				"pg_file_settings WHERE name ~ 'preload_libraries'\"");
 }
 
+/* What to do about a refusal, by words of its message; the first row that fits. Texts
+ * in another language fit none but the last. */
+static const struct
+{
+	const char *words;
+	const char *advice;
+} reasons[] = {
+	{"Connection refused",
+	 "start the server, or give the address at which it listens: osprofiler "
+	 "doctor 'host=... port=... dbname=...'"},
+	{"No such file or directory",
+	 "start the server, or give the directory of its socket, or its host: "
+	 "osprofiler doctor 'host=... port=... dbname=...'"},
+	{"could not translate host name", "correct the name of the host"},
+	{"password",
+	 "put the password into the file ~/.pgpass (chmod 600), as a line "
+	 "host:port:database:user:password, or into PGPASSWORD"},
+	{"FATAL:  database \"",
+	 "name a database that is there; 'psql -l' lists them"},
+	{"",
+	 "give the connection that psql needs: osprofiler doctor "
+	 "'host=... dbname=... user=...', as a user whom the server lets in (on "
+	 "Debian: sudo -u postgres osprofiler doctor ...)"},
+};
+
+static const char *
+find_advice(const char *message)
+{
+	size_t i = 0;
+
+	while (strstr(message, reasons[i].words) == NULL)
+		i++;
+	return reasons[i].advice;
+}
+
 static void
 report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 {
@@ -38,11 +73,7 @@ report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 	else if (lacks_library(err->msg))
 		mend_library(d, r);
 	else
-		doctor_advise(r,
-					  "give the connection that psql needs: osprofiler doctor "
-					  "'host=... dbname=... user=...', as a user whom the "
-					  "server lets in (on Debian: sudo -u postgres osprofiler "
-					  "doctor ...)");
+		doctor_advise(r, "%s", find_advice(err->msg));
 }
 
 void

@@ -146,7 +146,8 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM RESET osprofiler.points",
-						"SELECT pg_reload_conf()");
+						"SELECT pg_reload_conf()",
+						NULL);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "osprofiler/notification.h"
+#include "writable_path.h"
 
 #define JSON_MAX 8192
 #define POINTS   2
@@ -77,6 +78,48 @@ store_probe(doctor *d, osp_error *err)
 	return status;
 }
 
+#define SQLITE_PREFIX "sqlite://"
+
+/* Is it the default, in a home directory that cannot be written to? */
+static bool
+is_closed_home(const doctor *d)
+{
+	char connection[PATH_MAX];
+	osp_error err;
+
+	return osp_config_default_connection(
+			   connection, sizeof(connection), &err) == OSP_OK &&
+		   strcmp(connection, d->config.connection_string) == 0 &&
+		   !cli_writable_path(connection + strlen(SQLITE_PREFIX));
+}
+
+static void
+advise(const doctor *d, doctor_result *r, osp_status status)
+{
+	const char *other = "";
+
+	if (is_closed_home(d))
+	{
+		doctor_advise(
+			r,
+			"no file can be made there: name a place of your own; one for this shell alone:");
+		doctor_mend(r,
+					"export OSPROFILER_CONNECTION_STRING="
+					"\"" SQLITE_PREFIX "/$(mktemp -d)/traces.db\"");
+		return;
+	}
+	if (getenv("OSPROFILER_CONNECTION_STRING") != NULL)
+	{
+		other = ", or take another one, such as the default:";
+		doctor_mend(r, "unset OSPROFILER_CONNECTION_STRING");
+	}
+	doctor_advise(r,
+				  "%s%s",
+				  status == OSP_EUNAVAIL ? "start the collector"
+										 : "make it writable for you",
+				  other);
+}
+
 void
 check_store(doctor *d, doctor_result *r)
 {
@@ -92,13 +135,5 @@ check_store(doctor *d, doctor_result *r)
 				 "%s: %s",
 				 d->collector_shown,
 				 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
-	doctor_advise(r,
-				  "%s",
-				  status == OSP_EUNAVAIL
-					  ? "start the collector, or take another one, such as "
-						"the default:"
-					  : "make it writable for you, or take another one, such "
-						"as the default:");
-	if (getenv("OSPROFILER_CONNECTION_STRING") != NULL)
-		doctor_mend(r, "unset OSPROFILER_CONNECTION_STRING");
+	advise(d, r, status);
 }

@@ -106,10 +106,13 @@ void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 /* Appends a word to the command line, as a shell reads it back. */
 void doctor_mend_word(doctor_result *r, const char *word);
 
-/* Appends a call of psql by which a superuser executes one or two statements, and says
- * who is to do that; second may be NULL. */
-void doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
-					 const char *second);
+/* Appends a call of psql by which a superuser executes statements, up to a NULL, and
+ * says who is to do that. The call ends with the first one that fails. */
+void doctor_mend_sql(const doctor *d, doctor_result *r, ...)
+	__attribute__((sentinel));
+
+/* Says how the extension is installed for this server. */
+void doctor_advise_installing(const doctor *d, doctor_result *r);
 
 /* Proposes to call `osprofiler doctor --fix` as the user as whom a server on this
  * machine runs, with the keys of this call, if the connection is of an ordinary user.

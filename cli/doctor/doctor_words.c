@@ -110,19 +110,42 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 }
 
 void
-doctor_mend_sql(const doctor *d, doctor_result *r, const char *first,
-				const char *second)
+doctor_mend_sql(const doctor *d, doctor_result *r, ...)
 {
-	const char *const statements[] = {first, second};
-	size_t i;
+	const char *statement;
+	va_list args;
 
 	if (doctor_mend_as_owner(d, r))
 		return;
 	doctor_advise(r, "as a superuser:");
 	cli_server_add_psql(d->server, &r->mend);
-	for (i = 0; i < 2 && statements[i] != NULL; i++)
+	va_start(args, r);
+	while ((statement = va_arg(args, const char *)) != NULL)
 	{
 		osp_buf_add_str(&r->mend, OSP_STR(" -c "));
-		cli_add_quoted(&r->mend, osp_str_of(statements[i]));
+		cli_add_quoted(&r->mend, osp_str_of(statement));
 	}
+	va_end(args);
+}
+
+void
+doctor_advise_installing(const doctor *d, doctor_result *r)
+{
+	cli_answer *answer = NULL;
+	const char *major = "NN";
+
+	if (cli_server_ask(d->server,
+					   "SELECT pg_catalog.current_setting("
+					   "'server_version_num')::int / 10000",
+					   0,
+					   NULL,
+					   &answer,
+					   NULL) == OSP_OK)
+		major = cli_answer_value(answer, 0, 0);
+	doctor_advise(r,
+				  "install it there: the package postgresql-%s-osprofiler, or "
+				  "'make install' with PG_CONFIG=PATH of this server's "
+				  "pg_config",
+				  major);
+	cli_answer_free(answer);
 }

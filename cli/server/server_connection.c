@@ -297,9 +297,26 @@ cli_server_owner(const cli_server *server, uid_t *uid, char *name, size_t size)
 		   snprintf(name, size, "%s", owner->pw_name) < (int) size;
 }
 
-void
-cli_server_add_psql(const cli_server *server, osp_buf *out)
+/* The superuser that initdb made. NULL: unknown; else with the answer, owned, that
+ * the name lies in. */
+static const char *
+first_superuser(cli_server *server, cli_answer **answer)
 {
+	if (cli_server_ask(server,
+					   "SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10",
+					   0,
+					   NULL,
+					   answer,
+					   NULL) != OSP_OK ||
+		cli_answer_rows(*answer) == 0)
+		return NULL;
+	return cli_answer_value(*answer, 0, 0);
+}
+
+void
+cli_server_add_psql(cli_server *server, osp_buf *out)
+{
+	cli_answer *answer = NULL;
 	const struct
 	{
 		const char *option;
@@ -307,12 +324,14 @@ cli_server_add_psql(const cli_server *server, osp_buf *out)
 	} parts[] = {
 		{" -h ", pq.PQhost(server->conn)},
 		{" -p ", pq.PQport(server->conn)},
-		{" -U ", pq.PQuser(server->conn)},
+		{" -U ",
+		 cli_server_is_superuser(server) ? pq.PQuser(server->conn)
+										 : first_superuser(server, &answer)},
 		{" -d ", pq.PQdb(server->conn)},
 	};
 	size_t i;
 
-	osp_buf_add_str(out, OSP_STR("psql -X"));
+	osp_buf_add_str(out, OSP_STR("psql -X -v ON_ERROR_STOP=1"));
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 	{
 		if (parts[i].value == NULL || parts[i].value[0] == '\0')
@@ -320,6 +339,7 @@ cli_server_add_psql(const cli_server *server, osp_buf *out)
 		osp_buf_add_str(out, osp_str_of(parts[i].option));
 		cli_add_quoted(out, osp_str_of(parts[i].value));
 	}
+	cli_answer_free(answer);
 }
 
 void

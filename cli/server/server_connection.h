@@ -67,8 +67,9 @@ bool cli_server_owner(const cli_server *server, uid_t *uid, char *name,
  * the command. */
 void cli_server_add_place(const cli_server *server, osp_buf *out);
 
-/* Appends a call of psql that connects to the same database as the same user,
- * without a password, for a shell. */
-void cli_server_add_psql(const cli_server *server, osp_buf *out);
+/* Appends a call of psql for a shell, which connects to the same database as a
+ * superuser: as the same user if that is one, else as the one that initdb made.
+ * Without a password. It ends with the first statement that fails. */
+void cli_server_add_psql(cli_server *server, osp_buf *out);
 
 #endif /* OSPROFILER_CLI_SERVER_CONNECTION_H */

@@ -146,6 +146,18 @@ SKIP:
 	}
 }
 
+# --- a home directory that cannot be written to ---------------------------------
+
+{
+	local $ENV{HOME} = '/dev/null';
+	local $ENV{OSPROFILER_RUN_DIR} = '/dev/null/run';
+	delete local @ENV{qw(OSPROFILER_CONNECTION_STRING OSPROFILER_HMAC_KEYS XDG_STATE_HOME XDG_CONFIG_HOME)};
+	broken('a closed home', 'store', qr{/dev/null/\.local/state/osprofiler/traces\.db}, mends => 1);
+	broken('a closed home', 'keys', qr/there is no key/, mends => 1);
+	broken('a closed home', 'run_directory', qr{/dev/null/run}, mends => 1);
+	like(steps('osprofiler doctor --json --fix')->{steps}[0]{name} // '', qr/configuration/, 'a closed home: --fix');
+}
+
 # --- keys ---------------------------------------------------------------------
 
 {
@@ -292,8 +304,7 @@ SKIP:
 	($status, $out, $err) = run_cli('doctor', '--fix');
 	is("$status|$err", '0|', '--fix: types nothing if nothing is wrong');
 	unlink "$dir/config/osprofiler/hmac_keys";
-	write_file("$dir/config/file", '');
-	local $ENV{XDG_CONFIG_HOME} = "$dir/config/file";
+	local $ENV{PATH} = '/none';
 	($status, $out, $err) = run_cli('doctor', '--fix');
 	is($status, 1, '--fix: a command that fails');
 	like($err, qr/^osprofiler: doctor: this command failed, exit status [12]$/m, '--fix: that is said');

@@ -104,6 +104,12 @@ like(qx($agent status --metrics --server "$conninfo"), qr/^osprofiler_shipped_to
 $node->append_conf('postgresql.conf', "session_preload_libraries = ''");
 $node->reload;
 $node->poll_query_until('postgres', "SELECT current_setting('session_preload_libraries') = ''");
+# A library that does not load must not be named there, for it would keep everybody out.
+setting('dynamic_library_path', "'/none'");
+qx($agent doctor --fix "$conninfo" 2>&1);
+is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), '', '--fix: no server is told to load what does not load');
+reset_setting('dynamic_library_path');
+$node->poll_query_until('postgres', q{SELECT current_setting('dynamic_library_path') = '$libdir'});
 broken('no preload', 'module', qr/has not loaded it: neither session_preload_libraries nor/);
 setting('session_preload_libraries', "'auto_explain'");
 broken('another library is preloaded', 'module', qr/has not loaded it/);
@@ -114,6 +120,10 @@ reset_setting('session_preload_libraries');
 $node->poll_query_until('postgres', "SELECT current_setting('osprofiler.enabled', true) = 'on'");
 setting('osprofiler.enabled', 'off');
 broken('switched off', 'module', qr/osprofiler\.enabled is off/);
+setting('osprofiler.enabled', 'off');
+$node->safe_psql('postgres', 'CREATE ROLE stranger LOGIN');
+broken('switched off, asked by an ordinary user', 'module', qr/osprofiler\.enabled is off/,
+	database => "$conninfo user=stranger");
 reset_setting('osprofiler.enabled');
 setting('osprofiler.points', "'nested'");
 broken('statements are not recorded', 'server_key', qr/nothing is traced: osprofiler\.points/);
@@ -220,8 +230,24 @@ is($steps->{arrival}{verdict}, 'good', '... but that the statement arrives');
 
 # --- the server itself --------------------------------------------------------
 
-broken('no such database', 'server', qr/database "nosuch" does not exist/,
-	database => $node->connstr('nosuch'), not_mended => 1);
+my %advice = (
+	'no such database' => [$node->connstr('nosuch'), qr/database "nosuch" does not exist/, qr/psql -l/],
+	'no such user' => ["$conninfo user=nosuch", qr/role "nosuch" does not exist/, qr/as a user whom the server lets in/],
+	'no server' => ['host=127.0.0.1 port=1', qr/Connection refused/, qr/start the server/],
+	'no socket' => ['host=/none', qr/No such file or directory/, qr/start the server/],
+	'a password is needed' => ["$conninfo user=secretive", qr/no password supplied/, qr/\.pgpass/],
+	'a user who is let in nowhere' => ["$conninfo user=rejected", qr/pg_hba\.conf rejects/, qr/as a user whom the server lets in/]);
+$node->safe_psql('postgres', q{CREATE ROLE secretive LOGIN PASSWORD 'x'; CREATE ROLE rejected LOGIN});
+my $hba = slurp_file($node->data_dir . '/pg_hba.conf');
+write_file($node->data_dir . '/pg_hba.conf', "local all secretive scram-sha-256\nlocal all rejected reject\n$hba", 0600);
+$node->reload;
+$node->poll_query_until('postgres', 'SELECT count(*) > 1 FROM pg_hba_file_rules WHERE auth_method IN (\'reject\', \'scram-sha-256\')');
+for my $what (sort keys %advice)
+{
+	my ($database, $found, $do) = @{ $advice{$what} };
+	$step = broken($what, 'server', $found, database => $database, not_mended => 1);
+	like($step->{do}, $do, "$what: what to do");
+}
 is(steps(undef, $node->connstr('nosuch'))->{module}{found}, 'it needs: server',
 	'what needs the server is not tried');
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler_gone'");

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * writable_path.h
+ *	  May this user make a file there?
+ */
+#ifndef OSPROFILER_CLI_WRITABLE_PATH_H
+#define OSPROFILER_CLI_WRITABLE_PATH_H
+
+#include "osprofiler/base.h"
+
+/* True if the file of an absolute path may be written to or, if it is not there, made,
+ * with the directories that are missing. */
+bool cli_writable_path(const char *path) OSP_MUST_CHECK;
+
+#endif /* OSPROFILER_CLI_WRITABLE_PATH_H */
