@@ -165,6 +165,53 @@ def test_times():
           rows["2"]["text"] == "SELECT 1" and rows["2"]["state"] == "ended", "a row", rows["2"])
 
 
+def nest_by_parents(bars):
+    """Is what is drawn around an operation, in its thread, always one of its ancestors?"""
+    parents = {bar["args"]["trace_id"]: bar["args"]["parent_id"] for bar in bars}
+    open_bars = collections.defaultdict(list)
+    for bar in bars:
+        thread = open_bars[bar["pid"], bar["tid"]]
+        begin = round(bar["ts"] * 1000)
+        while thread and thread[-1][0] <= begin:
+            thread.pop()
+        ancestors = []
+        at = bar["args"]["trace_id"]
+        while parents.get(at) in parents:
+            at = parents[at]
+            ancestors.append(at)
+        if thread and thread[-1][1] not in ancestors:
+            return False
+        thread.append((round((bar["ts"] + bar["dur"]) * 1000), bar["args"]["trace_id"]))
+    return True
+
+
+def test_lanes():
+    """Lanes of operations that begin, and end, at any time: a child goes with its parent."""
+    def lanes(name, *operations):
+        bars = read_chrome(write(name, *operations))
+        check(nest_by_parents(bars), "  only ancestors are drawn around an operation", bars)
+        return {bar["args"]["trace_id"]: (bar["pid"], bar["tid"]) for bar in bars}
+
+    at = lanes("lanes", points("a", "p1", BASE, 0, 6), points("a", "p2", BASE, 5, 10),
+               points("a", "child", "p2", 7, 8), points("a", "below", "child", 7, 8))
+    check(at["p1"] != at["p2"] == at["child"] == at["below"],
+          "a child is in its parent's lane, though an earlier one is free", at)
+    at = lanes("siblings", points("a", "p", BASE, 0, 100), points("a", "s1", "p", 10, 50),
+               points("a", "s2", "p", 20, 40), points("a", "c1", "s1", 25, 45),
+               points("a", "c2", "s2", 22, 30), points("a", "s3", "p", 60, 70))
+    check(at["p"] == at["s1"] == at["c1"] == at["s3"] != at["s2"] == at["c2"],
+          "a sibling is not drawn within the other", at)
+    at = lanes("longer", points("a", "p", BASE, 0, 10), points("a", "late", "p", 5, 30),
+               points("a", "later", "p", 12, 14), points("a", "below", "late", 20, 30))
+    check(at["p"] == at["later"] != at["late"] == at["below"],
+          "what outlives its parent has a lane, and keeps its own children", at)
+    at = lanes("services", points("a", "p1", BASE, 0, 50), points("b", "q1", "p1", 1, 20, service="b"),
+               points("a", "p2", BASE, 2, 60), points("b", "q2", "p2", 15, 40, service="b"),
+               points("b", "r2", "q2", 25, 30, service="b"), points("a", "back", "r2", 26, 27))
+    check(at["q1"][0] == at["q2"][0] != at["p1"][0] and at["q1"] != at["q2"] == at["r2"] and
+          at["back"] == at["p2"], "in another process, too", at)
+
+
 def test_broken():
     path = write("broken", points("a", "1", "2", 0, 10), points("a", "2", "1", 0, 10),
                  points("orphan", "3", "nowhere", 5, 8, None, {"etype": "boom", "message": "m"}),
@@ -240,7 +287,7 @@ os.environ["OSPROFILER_DRIVER_PATH"] = BUILD + "/drivers"
 os.environ["LC_ALL"] = "C.UTF-8"
 folder = tempfile.mkdtemp(prefix="osprofiler-export.")
 try:
-    for test in (test_recorded, test_times, test_broken, test_hostile, test_random,
+    for test in (test_recorded, test_times, test_lanes, test_broken, test_hostile, test_random,
                  test_faults):
         test()
 finally:

@@ -11,7 +11,7 @@
  * lane each. */
 #define LANES_TRIED 256
 
-/* What begins first, then what ends last, then what is drawn first. */
+/* Sorts by begin; then puts the one that ends last first; then ancestors. */
 static int
 compare_bars(const void *a, const void *b)
 {
@@ -22,7 +22,7 @@ compare_bars(const void *a, const void *b)
 		return x->op->begin_ns < y->op->begin_ns ? -1 : 1;
 	if (x->op->end_ns != y->op->end_ns)
 		return x->op->end_ns > y->op->end_ns ? -1 : 1;
-	return (x > y) - (x < y);
+	return x->order < y->order ? -1 : 1;
 }
 
 static osp__chrome_process *
@@ -62,6 +62,12 @@ find_process(osp__lanes *lanes, const osp__node *node)
 	return process != NULL ? process : make_process(lanes, node);
 }
 
+static bool
+is_ancestor(const osp__bar *ancestor, const osp__bar *bar)
+{
+	return ancestor->order <= bar->order && bar->order <= ancestor->last_below;
+}
+
 /* Is there room in the lane? What has ended makes room. */
 static bool
 fits(osp__lane *lane, const osp__bar *bar)
@@ -70,7 +76,8 @@ fits(osp__lane *lane, const osp__bar *bar)
 		   lane->innermost->op->end_ns <= bar->op->begin_ns)
 		lane->innermost = lane->innermost->outer;
 	return lane->innermost == NULL ||
-		   lane->innermost->op->end_ns >= bar->op->end_ns;
+		   (lane->innermost->op->end_ns >= bar->op->end_ns &&
+			is_ancestor(lane->innermost, bar));
 }
 
 static osp__lane *
@@ -91,13 +98,16 @@ make_lane(osp__lanes *lanes, osp__chrome_process *process)
 	return lane;
 }
 
-/* A lane for a bar; NULL: no memory. */
+/* A lane for a bar: its parent's if there is room; NULL: no memory. */
 static osp__lane *
-find_lane(osp__lanes *lanes, osp__chrome_process *process, const osp__bar *bar)
+find_lane(osp__lanes *lanes, osp__chrome_process *process, const osp__bar *bar,
+		  const osp__bar *parent)
 {
 	osp__lane *lane = process->lanes;
 	int tried = 0;
 
+	if (parent->process == process->number && fits(parent->in, bar))
+		return parent->in;
 	for (; lane != NULL && tried < LANES_TRIED; lane = lane->next, tried++)
 		if (fits(lane, bar))
 			return lane;
@@ -105,18 +115,50 @@ find_lane(osp__lanes *lanes, osp__chrome_process *process, const osp__bar *bar)
 }
 
 static osp_status
-place_bar(osp__lanes *lanes, osp__bar *bar)
+place_bar(osp__lanes *lanes, osp__bar *bar, const osp__bar *parent)
 {
 	osp__chrome_process *process = find_process(lanes, bar->op->node);
-	osp__lane *lane = process != NULL ? find_lane(lanes, process, bar) : NULL;
+	osp__lane *lane =
+		process != NULL ? find_lane(lanes, process, bar, parent) : NULL;
 
 	if (lane == NULL)
 		return OSP_ENOMEM;
 	bar->process = process->number;
-	bar->lane = lane->number;
+	bar->in = lane;
 	bar->outer = lane->innermost;
 	lane->innermost = bar;
 	return OSP_OK;
+}
+
+static osp__bar *
+bar_of(const osp__lanes *lanes, const osp__findings *f, const osp__op *op)
+{
+	return &lanes->all[op - f->ops];
+}
+
+/* Makes the bars of all operations, as they are drawn. */
+static void
+make_bars(osp__lanes *lanes, const osp__findings *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->op_count; i++)
+	{
+		osp__bar *bar = bar_of(lanes, f, f->walk[i]);
+
+		bar->op = f->walk[i];
+		bar->order = bar->last_below = i;
+		if (bar->op->node != NULL && !bar->op->node->loss)
+			lanes->bars[lanes->count++] = bar;
+	}
+	for (i = f->op_count - 1; i > 0; i--)
+	{
+		const osp__bar *bar = bar_of(lanes, f, f->walk[i]);
+		osp__bar *parent = bar_of(lanes, f, bar->op->parent);
+
+		if (bar->last_below > parent->last_below)
+			parent->last_below = bar->last_below;
+	}
 }
 
 osp_status
@@ -124,29 +166,25 @@ osp__lanes_fill(osp__lanes *lanes, const osp__findings *f)
 {
 	osp_status status = OSP_OK;
 	size_t count = f->op_count;
-	osp__bar *bars;
 	size_t i;
 
 	memset(lanes, 0, sizeof(*lanes));
 	osp__arena_init(&lanes->arena, f->report->alc);
 	if (count == 0)
 		return OSP_OK;
-	bars = osp__arena_alloc(&lanes->arena, count * sizeof(*bars));
+	lanes->all = osp__arena_alloc(&lanes->arena, count * sizeof(*lanes->all));
 	lanes->bars = osp__arena_alloc(&lanes->arena, count * sizeof(void *));
-	if (bars == NULL || lanes->bars == NULL)
+	if (lanes->all == NULL || lanes->bars == NULL)
 		return OSP_ENOMEM;
-	for (i = 0; i < count; i++)
-	{
-		osp__bar *bar = &bars[lanes->count];
-
-		memset(bar, 0, sizeof(*bar));
-		bar->op = f->walk[i];
-		if (bar->op->node != NULL && !bar->op->node->loss)
-			lanes->bars[lanes->count++] = bar;
-	}
+	memset(lanes->all, 0, count * sizeof(*lanes->all));
+	make_bars(lanes, f);
 	qsort(lanes->bars, lanes->count, sizeof(void *), compare_bars);
 	for (i = 0; i < lanes->count && status == OSP_OK; i++)
-		status = place_bar(lanes, lanes->bars[i]);
+	{
+		osp__bar *bar = lanes->bars[i];
+
+		status = place_bar(lanes, bar, bar_of(lanes, f, bar->op->parent));
+	}
 	return status;
 }
 

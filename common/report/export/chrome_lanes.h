@@ -4,30 +4,35 @@
  *	  Operations in lanes, as viewers of the Trace Event Format draw them. Private to
  *	  report/export/.
  *
- * A service on a host is a process, and its lanes are threads. Of two operations in one
- * lane, one lies within the other, or they do not overlap. An operation is put into the
- * lane of its parent where that holds; what runs beside it gets another lane.
+ * A service on a host is a process, and its lanes are threads. Two operations in one lane
+ * do not overlap, or one is an ancestor of the other and lasts at least as long: viewers
+ * draw it around the other. An operation is put into the lane of its parent where that
+ * holds. What runs beside it gets another lane.
  */
 #ifndef OSPROFILER_CHROME_LANES_H
 #define OSPROFILER_CHROME_LANES_H
 
 #include "report/findings/findings.h"
 
+typedef struct osp__lane osp__lane;
+
 typedef struct osp__bar
 {
 	const osp__op *op;
 	struct osp__bar *outer; /* the one in its lane that it lies within */
-	uint32_t process;       /* from 1 on */
-	uint32_t lane;          /* from 1 on, within the process */
+	osp__lane *in;          /* its lane; NULL: it has none yet */
+	size_t order;      /* of all operations as they are drawn, parents first */
+	size_t last_below; /* the order of the last one below it, or its own */
+	uint32_t process;  /* from 1 on */
 } osp__bar;
 
 /* A lane that is being filled. */
-typedef struct osp__lane
+struct osp__lane
 {
-	struct osp__lane *next;
+	osp__lane *next;
 	osp__bar *innermost; /* that has not ended; NULL: none */
-	uint32_t number;
-} osp__lane;
+	uint32_t number;     /* from 1 on, within the process */
+};
 
 typedef struct osp__chrome_process
 {
@@ -42,7 +47,8 @@ typedef struct osp__chrome_process
 typedef struct osp__lanes
 {
 	osp__arena arena;
-	osp__bar **bars; /* by begin, what holds another one first */
+	osp__bar *all;   /* of each operation of the findings, in their order */
+	osp__bar **bars; /* those that are drawn by begin, ancestors first */
 	size_t count;
 	osp__chrome_process *processes;
 	osp__chrome_process *last_process;

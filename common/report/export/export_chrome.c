@@ -122,7 +122,7 @@ put_operation(chrome *c, const osp__bar *bar)
 		osp__report_describe(c->findings.report, op->node, &c->what);
 	if (c->out.status != OSP_OK)
 		return;
-	put_event(c, "X", bar->process, bar->lane);
+	put_event(c, "X", bar->process, bar->in->number);
 	put_us(c, "ts", op->begin_ns);
 	put_us(c, "dur", osp__op_ns(op));
 	put_name(c, op->node);
