@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "failing_alloc.h"
 #include "osprofiler/report.h"
@@ -277,6 +278,187 @@ test_plans(void **state)
 	end_comparison(&c);
 }
 
+/* Adds a point of the trace "b", us after its begin. */
+static void
+add_made(osp_report *report, const char *name, int id, const char *parent,
+		 int us, const char *info)
+{
+	char point[512];
+
+	(void) snprintf(point,
+					sizeof(point),
+					"{\"name\": \"%s\", \"base_id\": \"b\", \"trace_id\": "
+					"\"%d\", \"parent_id\": \"%s\", \"timestamp\": "
+					"\"2026-11-28T10:00:00.%06d\", \"info\": {%s}, "
+					"\"project\": null, \"service\": null}",
+					name,
+					id,
+					parent,
+					us,
+					info);
+	assert_int_equal(osp_report_add(report, osp_str_of(point), NULL), OSP_OK);
+}
+
+/* A trace in which one statement ran with these plans, in this order: each differs
+ * from the others in its kind, or in its nodes. */
+static osp_report *
+report_of_plans(int from, int to, bool nodes)
+{
+	osp_report *report = report_of(NULL, 0);
+	int step = from < to ? 1 : -1;
+	int us = 0;
+	int plan;
+
+	for (plan = from; plan != to; plan += step, us += 10)
+	{
+		char info[128];
+		char id[16];
+
+		(void) snprintf(id, sizeof(id), "%d", 100 + plan);
+		(void) snprintf(info,
+						sizeof(info),
+						nodes ? STATEMENT("SELECT t")
+							  : PLANNED("SELECT t", "k%d"),
+						plan);
+		add_made(report, "pg-start", 100 + plan, "b", us, info);
+		(void) snprintf(info, sizeof(info), NODE("Scan of i%d"), plan);
+		if (nodes)
+		{
+			add_made(report, "pg.node-start", 200 + plan, id, us, info);
+			add_made(report, "pg.node-stop", 200 + plan, id, us, NODE_STOP);
+		}
+		add_made(report, "pg-stop", 100 + plan, "b", us + 5, "");
+	}
+	return report;
+}
+
+/* Are the plans of two traces said to differ? For programs and in the drawing. */
+static yyjson_type
+verdict_of(osp_report *a, osp_report *b, bool *differs)
+{
+	osp_draw_options options = {.struct_size = sizeof(options), .all = true};
+	yyjson_type type;
+	yyjson_val *verdict;
+	comparison c;
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_diff(a, b, &options, &text), OSP_OK);
+	compare(&c, a, b);
+	verdict = yyjson_obj_get(row_of(&c, "SELECT t"), "plans_differ");
+	type = yyjson_get_type(verdict);
+	*differs = yyjson_is_true(verdict);
+	assert_int_equal(strstr(text.ptr, "plan in A") != NULL, *differs);
+	osp_buf_term(&text);
+	end_comparison(&c);
+	return type;
+}
+
+/* Of more plans than are kept nothing is said that need not be so. */
+static void
+test_many_plans(void **state)
+{
+	bool differs;
+	int nodes;
+
+	(void) state;
+	for (nodes = 0; nodes <= 1; nodes++)
+	{
+		/* The same plans in another order: as many as are kept, and more. */
+		assert_int_equal(verdict_of(report_of_plans(0, 8, nodes),
+									report_of_plans(7, -1, nodes),
+									&differs),
+						 YYJSON_TYPE_BOOL);
+		assert_false(differs);
+		assert_int_equal(verdict_of(report_of_plans(0, 9, nodes),
+									report_of_plans(8, -1, nodes),
+									&differs),
+						 YYJSON_TYPE_NULL);
+		assert_int_equal(verdict_of(report_of_plans(0, 30, nodes),
+									report_of_plans(29, -1, nodes),
+									&differs),
+						 YYJSON_TYPE_NULL);
+
+		/* One that was not kept may be the other trace's. */
+		assert_int_equal(verdict_of(report_of_plans(0, 9, nodes),
+									report_of_plans(0, 9, nodes),
+									&differs),
+						 YYJSON_TYPE_NULL);
+
+		/* The other trace has few plans, all are known, and others are not among
+		 * them, whichever trace comes first. */
+		assert_int_equal(verdict_of(report_of_plans(0, 9, nodes),
+									report_of_plans(0, 1, nodes),
+									&differs),
+						 YYJSON_TYPE_BOOL);
+		assert_true(differs);
+		assert_int_equal(verdict_of(report_of_plans(8, 9, nodes),
+									report_of_plans(0, 9, nodes),
+									&differs),
+						 YYJSON_TYPE_BOOL);
+		assert_true(differs);
+	}
+}
+
+#define NESTED_MAX 20000
+
+/* Seconds of the CPU to compare a trace: in a statement many operations, of one kind
+ * and of another one by turns, each in the one before it or all side by side. */
+static double
+seconds_of(bool nested, const char *even, const char *odd)
+{
+	osp_report *report = report_of(NULL, 0);
+	struct timespec begin;
+	struct timespec end;
+	comparison c;
+	char name[32];
+	int i;
+
+	for (i = 0; i < 2 * NESTED_MAX; i++)
+	{
+		int id = i < NESTED_MAX ? i : 2 * NESTED_MAX - 1 - i;
+		char parent[16] = "b";
+
+		(void) snprintf(name,
+						sizeof(name),
+						"%s-%s",
+						id == 0       ? "pg"
+						: id % 2 == 0 ? even
+									  : odd,
+						i < NESTED_MAX ? "start" : "stop");
+		if (nested && id > 0)
+			(void) snprintf(parent, sizeof(parent), "%d", id - 1);
+		add_made(report, name, id, parent, i, STATEMENT("SELECT t"));
+	}
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin), 0);
+	compare(&c, report, report_of(NULL, 0));
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end), 0);
+	end_comparison(&c);
+	return (double) (end.tv_sec - begin.tv_sec) +
+		   (double) (end.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+/* The time to compare does not grow with the square of the depth. */
+static void
+test_nested(void **state)
+{
+	static const char *const kinds[][2] = {{"pg", "pg"},
+										   {"pg", "pg.function"},
+										   {"pg", "pg.node"},
+										   {"pg.node", "pg.node"}};
+	double flat = seconds_of(false, "pg", "pg");
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < COUNT(kinds); i++)
+	{
+		double nested = seconds_of(true, kinds[i][0], kinds[i][1]);
+
+		if (nested > 10 * flat)
+			fail_msg("%s: %f s, flat: %f s", kinds[i][1], nested, flat);
+	}
+}
+
 static void
 test_errors(void **state)
 {
@@ -535,6 +717,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_many_plans),
+		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_drawing),

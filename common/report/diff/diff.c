@@ -7,14 +7,6 @@
 
 #include <stdlib.h>
 
-static int64_t
-magnitude(int64_t ns)
-{
-	if (ns == INT64_MIN)
-		return INT64_MAX;
-	return ns < 0 ? -ns : ns;
-}
-
 /* The largest change first; then what ran more often. Ties are ordered by key, so that
  * the output is stable. */
 static int
@@ -22,8 +14,8 @@ compare_rows(const void *a, const void *b)
 {
 	const osp__diff_row *x = *(osp__diff_row *const *) a;
 	const osp__diff_row *y = *(osp__diff_row *const *) b;
-	int64_t x_ns = magnitude(x->change_ns);
-	int64_t y_ns = magnitude(y->change_ns);
+	int64_t x_ns = osp__diff_magnitude(x->change_ns);
+	int64_t y_ns = osp__diff_magnitude(y->change_ns);
 
 	if (x_ns != y_ns)
 		return x_ns > y_ns ? -1 : 1;
@@ -108,6 +100,14 @@ osp__diff_term(osp__diff *d)
 	osp__table_term(&d->error_table);
 	osp__table_term(&d->row_table);
 	osp__arena_term(&d->arena);
+}
+
+int64_t
+osp__diff_magnitude(int64_t ns)
+{
+	if (ns == INT64_MIN)
+		return INT64_MAX;
+	return ns < 0 ? -ns : ns;
 }
 
 int64_t

@@ -40,6 +40,7 @@ typedef struct osp__diff_side
 	double plan_cost; /* the largest one that was expected; 0: not known */
 	osp__diff_plan *plans;
 	unsigned plan_count;
+	bool plans_left_out; /* there were more than OSP__DIFF_PLANS_MAX */
 } osp__diff_side;
 
 /* Texts are UTF-8. */
@@ -76,7 +77,7 @@ typedef struct osp__diff_trace
 /* What is known about whether the plans of a row differ. */
 typedef enum osp__diff_verdict
 {
-	OSP__DIFF_UNKNOWN, /* one of the traces has no plan */
+	OSP__DIFF_UNKNOWN, /* one of the traces has no plan, or too many to keep */
 	OSP__DIFF_SAME,
 	OSP__DIFF_OTHER
 } osp__diff_verdict;
@@ -101,6 +102,9 @@ typedef struct osp__diff
 osp_status osp__diff_make(osp__diff *d, osp_report *before,
 						  osp_report *after) OSP_MUST_CHECK;
 void osp__diff_term(osp__diff *d);
+
+/* How large a change is, whatever its sign. */
+int64_t osp__diff_magnitude(int64_t ns);
 
 /* How much longer the second trace took. */
 int64_t osp__diff_total_ns(const osp__diff *d);

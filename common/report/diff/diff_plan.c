@@ -33,33 +33,48 @@ read_plan(osp__diff *d, osp_report *report, const osp__node *node, bool stop)
 	return plan;
 }
 
-/* How far below its statement a node of a plan is. */
-static int
-level_of(const osp__op *node)
+/* Is op a node of the leader's plan? Those of workers are copies of them. */
+static bool
+is_plan_node(const osp__op *op)
 {
-	int level = 0;
-
-	for (; node->parent->kind == OSP__OP_NODE; node = node->parent)
-		level++;
-	return level;
+	return op->kind == OSP__OP_NODE && !op->in_worker;
 }
 
-/* Appends the nodes of a statement's plan, "Sort (Hash Join (A, B))". Those of
- * workers are copies of the leader's. */
+/* The operation after op below the statement, where nothing is entered but nodes of its
+ * plan: what else runs in it may hold any number of statements. Keeps *level, which is
+ * how far below the statement the operation is. */
+static const osp__op *
+next_op(const osp__findings *f, const osp__op *op, const osp__op *statement,
+		int *level)
+{
+	const osp__op *next = NULL;
+
+	if (op == statement || is_plan_node(op))
+		next = osp__op_child(f, op);
+	if (next != NULL)
+	{
+		++*level;
+		return next;
+	}
+	next = osp__op_beside(f, op, statement);
+	for (; next != NULL && op->parent != next->parent; op = op->parent)
+		--*level;
+	return next;
+}
+
+/* Appends the nodes of a statement's plan, "Sort (Hash Join (A, B))". */
 static void
 put_nodes(osp__diff *d, const osp__diff_trace *trace, const osp__op *statement,
 		  osp_buf *out)
 {
 	const osp__op *op = statement;
+	int level = -1;
 	int last = -1;
 
-	while ((op = osp__op_below(&trace->findings, op, statement)) != NULL)
+	while ((op = next_op(&trace->findings, op, statement, &level)) != NULL)
 	{
-		int level;
-
-		if (op->kind != OSP__OP_NODE || op->timed != statement || op->in_worker)
+		if (!is_plan_node(op))
 			continue;
-		level = level_of(op);
 		if (level > last && last >= 0)
 			osp_buf_add_str(out, OSP_STR(" ("));
 		for (; last > level; last--)
@@ -96,7 +111,10 @@ add_plan(osp__diff *d, osp__diff_side *side, osp_str kind, osp_str nodes)
 	if (plan == NULL)
 	{
 		if (side->plan_count >= OSP__DIFF_PLANS_MAX)
+		{
+			side->plans_left_out = true;
 			return;
+		}
 		plan = osp__arena_alloc(&d->arena, sizeof(*plan));
 		if (plan == NULL)
 		{
@@ -154,8 +172,8 @@ osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 	note_cost(d, trace, op, side);
 }
 
-/* Is each plan of one side, of those with nodes or with a kind, also one of the
- * other? */
+/* May each plan of one side, of those with nodes or with a kind, also be one of the
+ * other? A list from which plans were left out may lack it. */
 static bool
 are_among(const osp__diff_side *side, const osp__diff_side *other, bool nodes)
 {
@@ -169,7 +187,7 @@ are_among(const osp__diff_side *side, const osp__diff_side *other, bool nodes)
 		while (same != NULL &&
 			   !osp_str_eq(text, nodes ? same->nodes : same->kind))
 			same = same->next;
-		if (text.len > 0 && same == NULL)
+		if (text.len > 0 && same == NULL && !other->plans_left_out)
 			return false;
 	}
 	return true;
@@ -201,5 +219,7 @@ osp__diff_plans(const osp__diff_row *row)
 			return OSP__DIFF_OTHER;
 		verdict = OSP__DIFF_SAME;
 	}
-	return verdict;
+
+	/* Those that were left out may differ. */
+	return a->plans_left_out || b->plans_left_out ? OSP__DIFF_UNKNOWN : verdict;
 }

@@ -232,7 +232,7 @@ put_difference(writer *w)
 		put_words(w, "Both took the same time.", 0);
 		return;
 	}
-	osp__duration_text(change_ns < 0 ? -change_ns : change_ns, time);
+	osp__duration_text(osp__diff_magnitude(change_ns), time);
 	if (before > 0 && after >= 2 * before)
 		(void) snprintf(
 			how, sizeof(how), ", %.3g times as long", after / before);
@@ -278,7 +278,7 @@ put_change(writer *w, int64_t ns)
 	char time[OSP__DURATION_MAX + 1];
 
 	time[0] = ns < 0 ? '-' : '+';
-	osp__duration_text(ns < 0 ? -ns : ns, time + 1);
+	osp__duration_text(osp__diff_magnitude(ns), time + 1);
 	if (ns == 0)
 		time[0] = ' ';
 	put_color(w, ns < 0 ? COLOR_FASTER : ns > 0 ? COLOR_SLOWER : COLOR_DIM);
@@ -453,9 +453,8 @@ put_rows(writer *w)
 			put_row(w, row);
 			drawn++;
 		}
-		else if (row->kind != OSP__OP_NODE &&
-				 __builtin_add_overflow(rest_ns, row->change_ns, &rest_ns))
-			rest_ns = INT64_MAX;
+		else if (row->kind != OSP__OP_NODE)
+			osp__ns_add(&rest_ns, row->change_ns);
 	}
 	if (drawn == w->d->row_count)
 		return;

@@ -101,9 +101,8 @@ osp__op_sibling(const osp__findings *f, const osp__op *op)
 			   : NULL;
 }
 
-/* The operation after all that is below op, as long as that is below top. */
-static osp__op *
-next_beside(const osp__findings *f, const osp__op *op, const osp__op *top)
+osp__op *
+osp__op_beside(const osp__findings *f, const osp__op *op, const osp__op *top)
 {
 	while (op != top)
 	{
@@ -121,7 +120,7 @@ osp__op_below(const osp__findings *f, const osp__op *op, const osp__op *top)
 {
 	osp__op *child = osp__op_child(f, op);
 
-	return child != NULL ? child : next_beside(f, op, top);
+	return child != NULL ? child : osp__op_beside(f, op, top);
 }
 
 void
@@ -193,7 +192,7 @@ osp__op_own_fact(const osp__findings *f, const osp__op *op, osp__fact fact)
 		if (is_included(at))
 		{
 			value -= osp__op_fact(at, fact);
-			at = next_beside(f, at, op);
+			at = osp__op_beside(f, at, op);
 		}
 		else
 			at = osp__op_below(f, at, op);

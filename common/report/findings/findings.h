@@ -359,6 +359,10 @@ osp__op *osp__op_statement(osp__op *op);
 osp__op *osp__op_below(const osp__findings *f, const osp__op *op,
 					   const osp__op *top);
 
+/* The same without what is below op. */
+osp__op *osp__op_beside(const osp__findings *f, const osp__op *op,
+						const osp__op *top);
+
 /* The child of op that is drawn first, and the one after it; NULL: none. */
 osp__op *osp__op_child(const osp__findings *f, const osp__op *op);
 osp__op *osp__op_sibling(const osp__findings *f, const osp__op *op);
