@@ -18,6 +18,7 @@
 
 #include "osprofiler/notification.h"
 #include "report/report_line.h"
+#include "report/statement_shape.h"
 #include "report/terminal_text.h"
 
 #define NAME_COLUMNS  40
@@ -448,21 +449,17 @@ draw_indent(osp__drawing *d, const osp__node *node, int depth)
 	add_branches(d, node, depth, LINE_UNDER);
 }
 
-/* Has the operation above the same error, and so said already what it is? */
-static bool
-is_parents_error(const osp__node *node)
-{
-	return node->parent != NULL && node->parent->etype.len > 0 &&
-		   osp_str_eq(node->parent->etype, node->etype);
-}
-
-/* Lines with the DETAIL of a node's error, its HINT, and its CONTEXT. */
+/* Lines with the DETAIL of a node's error, its HINT, and its CONTEXT, unless they
+ * were drawn above for the same error. */
 static void
-draw_notes(osp__drawing *d, const osp__node *node, int depth)
+draw_notes(osp__drawing *d, osp__node *node, int depth)
 {
 	osp_str notes = osp_buf_str(&d->what.notes);
+	uint64_t above = node->parent != NULL ? node->parent->notes_drawn : 0;
 
-	if (!d->options.times || is_parents_error(node))
+	node->notes_drawn =
+		notes.len > 0 ? osp__name_shape(notes, node->etype) : above;
+	if (!d->options.times || node->notes_drawn == above)
 		return;
 	while (notes.len > 0 && d->status == OSP_OK)
 	{

@@ -101,6 +101,10 @@ typedef struct osp__node
 	bool last_drawn; /* no sibling after it is drawn, for they are folded */
 	struct osp__fold *fold; /* report_fold.h; NULL: it is drawn by itself */
 
+	/* A hash of the notes of its error, or else of those above it; 0: none. Set while
+	 * the tree is drawn. */
+	uint64_t notes_drawn;
+
 	osp__point *first;
 	osp__point *last;
 

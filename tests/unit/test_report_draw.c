@@ -702,6 +702,64 @@ test_notes(void **state)
 				"└─ pg\n");
 }
 
+/* How often a text stands in another one. */
+static int
+times_in(const char *text, const char *part)
+{
+	int times = 0;
+
+	for (; (text = strstr(text, part)) != NULL; text++)
+		times++;
+	return times;
+}
+
+/* The notes of an error are left out only where the same ones stand above: not if the
+ * operation above has the same type of error without notes, or with others. */
+static void
+test_notes_below(void **state)
+{
+#define FAILED(notes) "\"etype\": \"unique_violation\", " notes
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	int i;
+
+	(void) state;
+	assert_non_null(report);
+
+	/* A client that knows only the type. */
+	add_both(report, "db", "a", BASE, 0, "", FAILED(""));
+	add_both(report, "pg", "b", "a", 0, "", FAILED("\"detail\": \"D1\", "));
+
+	/* One error was caught, and another one of its type raised; its cause is below,
+	 * behind an operation that knows only the type. */
+	add_both(report, "pg", "c", BASE, 1, "", FAILED("\"detail\": \"D2\", "));
+	add_both(report, "pg", "d", "c", 1, "", FAILED("\"detail\": \"D3\", "));
+	add_both(report, "pg.function", "e", "d", 1, "", FAILED(""));
+	add_both(report, "pg", "f", "e", 1, "", FAILED("\"detail\": \"D3\", "));
+
+	/* The same words about an error of another type. */
+	add_both(report,
+			 "pg",
+			 "g",
+			 "f",
+			 1,
+			 "",
+			 "\"etype\": \"no_data\", \"detail\": \"D3\", ");
+	add_both(report, "pg", "h", "f", 2, "", FAILED("\"hint\": \"H\", "));
+	for (i = 0; i < 2; i++)
+	{
+		draw(report, &options, &text);
+		assert_int_equal(times_in(text.ptr, "DETAIL: D1\n"), 1);
+		assert_int_equal(times_in(text.ptr, "DETAIL: D2\n"), 1);
+		assert_int_equal(times_in(text.ptr, "DETAIL: D3\n"), 2);
+		assert_int_equal(times_in(text.ptr, "HINT: H\n"), 1);
+		osp_buf_term(&text);
+	}
+	osp_report_free(report);
+}
+
 /* A time that is only a bound is drawn as one, wherever times are. */
 static void
 test_bounds(void **state)
@@ -1220,6 +1278,7 @@ main(void)
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_notes_below),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_rows_backwards),
 		cmocka_unit_test(test_prepare),
