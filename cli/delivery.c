@@ -9,6 +9,7 @@
  */
 #include "delivery.h"
 #include "cli.h"
+#include "shell_text.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -429,6 +430,7 @@ cli_mark_describe(const cli_mark *mark, char *out, size_t size)
 	unsigned may_wait_ms;
 	const dir_mark *dir = find_waiting(mark, &may_wait_ms);
 	osp_run_totals totals;
+	osp_buf word;
 	int fd;
 
 	out[0] = '\0';
@@ -438,13 +440,16 @@ cli_mark_describe(const cli_mark *mark, char *out, size_t size)
 		memset(&totals, 0, sizeof(totals));
 	(void) close(fd);
 	if (!totals.shipper_alive)
+	{
 		(void) snprintf(out,
 						size,
 						"points wait in %s, where no shipper is at work ("
 						"'osprofiler agent --once --run-directory %s' "
 						"delivers them)",
 						dir->path,
-						dir->path);
+						cli_quoted(&word, dir->path));
+		osp_buf_term(&word);
+	}
 	else if (totals.stat.spool_points > 0)
 		(void) snprintf(out,
 						size,

@@ -8,6 +8,7 @@
 #include "line/early_options.h"
 #include "line/help_topics.h"
 #include "program_path.h"
+#include "shell_text.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -163,15 +164,19 @@ report_no_command(int argc, char **argv)
 	const command *similar;
 	char path[PATH_MAX];
 	char names[128];
+	osp_buf word;
 
 	if (!is_group(argv[1]))
 	{
 		similar = find_similar(argv[1]);
 		if (similar == NULL && cli_program_find(argv[1], path))
+		{
 			cli_usage("no command '%s'; to trace the program of this name: "
 					  "osprofiler run -- %s",
 					  argv[1],
-					  argv[1]);
+					  cli_quoted(&word, argv[1]));
+			osp_buf_term(&word);
+		}
 		else if (similar == NULL)
 			cli_usage("no command '%s'", argv[1]);
 		else

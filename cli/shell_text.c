@@ -29,3 +29,11 @@ cli_add_quoted(osp_buf *out, osp_str word)
 			osp_buf_add_char(out, word.ptr[i]);
 	osp_buf_add_char(out, '\'');
 }
+
+const char *
+cli_quoted(osp_buf *text, const char *word)
+{
+	osp_buf_init(text, &osp_allocator_default, 64 * 1024);
+	cli_add_quoted(text, osp_str_of(word));
+	return osp_buf_status(text) == OSP_OK ? text->ptr : "''";
+}

@@ -12,4 +12,8 @@
  * and a few harmless characters, else in single quotes. */
 void cli_add_quoted(osp_buf *out, osp_str word);
 
+/* The same, for a message: in text, which is made here and which the caller ends with
+ * osp_buf_term(). "''" if there is no memory for it. */
+const char *cli_quoted(osp_buf *text, const char *word);
+
 #endif /* OSPROFILER_CLI_SHELL_TEXT_H */

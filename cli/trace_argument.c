@@ -5,6 +5,7 @@
  */
 #include "trace_argument.h"
 #include "cli.h"
+#include "shell_text.h"
 #include "time_argument.h"
 #include "trace_prefix.h"
 
@@ -348,6 +349,7 @@ static void
 report_waiting(const cli_mark *mark, const char *name)
 {
 	const char *path = NULL;
+	osp_buf word;
 	unsigned form;
 	osp_id id;
 
@@ -355,12 +357,14 @@ report_waiting(const cli_mark *mark, const char *name)
 		 path == NULL && osp_trace_name_form(osp_str_of(name), form, &id);
 		 form++)
 		path = cli_mark_find_trace(mark, &id);
-	if (path != NULL)
-		cli_error("the trace is not complete: points of it wait in %s, where "
-				  "no shipper is at work ('osprofiler agent --once "
-				  "--run-directory %s' delivers them)",
-				  path,
-				  path);
+	if (path == NULL)
+		return;
+	cli_error("the trace is not complete: points of it wait in %s, where no "
+			  "shipper is at work ('osprofiler agent --once --run-directory "
+			  "%s' delivers them)",
+			  path,
+			  cli_quoted(&word, path));
+	osp_buf_term(&word);
 }
 
 /* The run directories of this user, and those that options name. */

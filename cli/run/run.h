@@ -53,6 +53,9 @@ const char *run_relative_path(const char *connection_string);
 bool run_collector_make_absolute(const char *connection_string,
 								 char out[RUN_COLLECTOR_MAX]);
 
+/* Has it a password, which run_collector_note() leaves out? */
+bool run_collector_is_locked(const char *connection_string);
+
 /* Writes it into the run directory of the options, without its password. */
 void run_collector_note(const osp_shipper_options *options);
 

@@ -99,6 +99,16 @@ run_collector_make_absolute(const char *connection_string,
 	return false;
 }
 
+bool
+run_collector_is_locked(const char *connection_string)
+{
+	char shown[RUN_COLLECTOR_MAX];
+
+	osp_connection_string_redact(
+		osp_str_of(connection_string), shown, sizeof(shown));
+	return strcmp(shown, connection_string) != 0;
+}
+
 void
 run_collector_note(const osp_shipper_options *options)
 {

@@ -54,7 +54,7 @@ static void
 print_undelivered(const run_state *run, const osp_run_totals *totals)
 {
 	const char *reason = totals->stat.last_error;
-	bool locked = strcmp(run->address, run->collector) != 0;
+	osp_buf directory;
 
 	(void) cli_error("not everything was delivered to %s%s%s%s; to deliver the "
 					 "rest later, run: osprofiler agent --run-directory %s "
@@ -63,10 +63,12 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 					 reason[0] != '\0' ? " (" : "",
 					 reason,
 					 reason[0] != '\0' ? ")" : "",
-					 run->run_directory,
-					 locked ? " --connection-string URI (the URI with its "
-							  "password, which is not stored)"
-							: "");
+					 cli_quoted(&directory, run->run_directory),
+					 run_collector_is_locked(run->collector)
+						 ? " --connection-string URI (the URI with its "
+						   "password, which is not stored)"
+						 : "");
+	osp_buf_term(&directory);
 }
 
 static bool
@@ -92,7 +94,20 @@ add_other_place(osp_buf *text, const char *base_id)
 	osp_buf_add_char(text, '\n');
 }
 
-/* Says how to see the trace; a password in the address is not shown. */
+/* The option that names the collector. What is not shown whole, because it has a
+ * password or is too long, is left to the user. */
+static void
+add_collector(osp_buf *text, const run_state *run)
+{
+	osp_buf_add_str(text, OSP_STR("--connection-string "));
+	if (strcmp(run->address, run->collector) == 0)
+		cli_add_quoted(text, osp_str_of(run->address));
+	else
+		osp_buf_add_str(text, OSP_STR("URI"));
+	osp_buf_add_char(text, ' ');
+}
+
+/* Says how to see the trace. */
 static void
 print_trace_id(const run_state *run)
 {
@@ -106,7 +121,7 @@ print_trace_id(const run_state *run)
 			&text,
 			OSP_STR("Display trace with command: osprofiler trace show "));
 		if (run->args->connection_string != NULL || run->absolute[0] != '\0')
-			osp_buf_addf(&text, "--connection-string '%s' ", run->address);
+			add_collector(&text, run);
 		osp_buf_addf(&text, "%s\n", run->base_id);
 	}
 	else
@@ -174,12 +189,10 @@ print_no_key(const run_state *run)
 	osp_buf word;
 
 	run_seen_conninfo(&run->follow.seen, conninfo, sizeof(conninfo));
-	osp_buf_init(&word, &osp_allocator_default, 4096);
-	cli_add_quoted(&word, osp_str_of(conninfo));
 	(void) cli_error("no HMAC key is configured, so the trace has no "
 					 "operations of a server; this makes one that the server "
 					 "knows: osprofiler doctor --fix %s",
-					 osp_buf_status(&word) == OSP_OK ? word.ptr : "''");
+					 cli_quoted(&word, conninfo));
 	osp_buf_term(&word);
 }
 
