@@ -15,6 +15,7 @@ package PgWire;
 use strict;
 use warnings;
 
+use Errno ();
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::UNIX;
@@ -53,8 +54,12 @@ sub _open
 {
 	my ($self) = @_;
 
-	$self->{socket} = IO::Socket::UNIX->new(Peer => $self->{path})
-	  or die "$self->{path}: $!\n";
+	# A signal, that a child has ended for instance, may interrupt us.
+	do
+	{
+		$self->{socket} = IO::Socket::UNIX->new(Peer => $self->{path});
+	} while (!$self->{socket} && $!{EINTR});
+	die "$self->{path}: $!\n" if !$self->{socket};
 	return;
 }
 
@@ -128,6 +133,7 @@ sub send
 	{
 		my $n = syswrite $self->{socket}, $self->{out};
 
+		next if !defined $n && $!{EINTR};
 		if (!defined $n)
 		{
 			# What the server said before it hung up is still to be read.
@@ -144,9 +150,17 @@ sub _more
 {
 	my ($self) = @_;
 
-	die "the server (pid $self->{pid}) says nothing for $timeout_s s\n"
-	  if !IO::Select->new($self->{socket})->can_read($timeout_s);
-	my $n = sysread $self->{socket}, $self->{in}, 65536, length $self->{in};
+	my $end = time + $timeout_s;
+	my $n;
+
+	while (!IO::Select->new($self->{socket})->can_read($end - time))
+	{
+		die "the server (pid $self->{pid}) says nothing for $timeout_s s\n" if time >= $end;
+	}
+	do
+	{
+		$n = sysread $self->{socket}, $self->{in}, 65536, length $self->{in};
+	} while (!defined $n && $!{EINTR});
 	return $n ? 1 : 0;
 }
 
