@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the PostgreSQL extension costs.
 #
-# Instructions of one prepared SELECT in the backend, by callgrind: without the
-# extension, with it and nothing traced, with every statement traced: statements
-# alone, the kinds of points that are the default, plan nodes. Then the time that
-# is added to it, and to a transaction like TPC-B's, by these and by
-# pg_stat_statements; then transactions per second of pgbench on one core, the same
-# in turn.
+# Instructions of one prepared SELECT in the backend, by callgrind: of a session that
+# does not load the extension, of one that does with nothing traced, and with every
+# statement traced: statements alone, the kinds of points that are the default, plan
+# nodes. Then the time that is added to it, and to a transaction like TPC-B's, by these
+# and by pg_stat_statements; then transactions per second of pgbench on one core, the
+# same in turn.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tests/bench/pg_cluster.sh
@@ -20,38 +20,39 @@ context=$(pg_context_options)
 
 # The backend of a run is the process that executed most.
 run_instructions() {
-	local name=$1 count=$2
+	local count=$1
 	rm -rf "$PG_WORK/vg"
 	as_server mkdir "$PG_WORK/vg"
-	pg_start "$name" valgrind --tool=callgrind --trace-children=yes \
+	pg_start traced valgrind --tool=callgrind --trace-children=yes \
 		--trace-children-skip='*/osprofiler' --callgrind-out-file=/dev/null \
 		--log-file="$PG_WORK/vg/%p.log"
 	# The same accounts in the same order each time.
-	pg_client "$name" pgbench -n -S -M prepared -c 1 -t "$count" --random-seed=1 \
+	pg_client traced pgbench -n -S -M prepared -c 1 -t "$count" --random-seed=1 \
 		bench >/dev/null 2>&1
 	# The backend writes its log when it has ended.
 	sleep 2
 	sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$PG_WORK"/vg/*.log |
 		sort -n | tail -n 1
-	pg_stop "$name"
+	pg_stop traced
 }
 
-# By the difference of two runs, for what comes once is not of interest.
+# By the difference of two runs, for what comes once is not of interest. All are of one
+# cluster: two differ by some 170 instructions.
 instructions_of() {
 	local few many
-	few=$(PG_OPTIONS=$2 run_instructions "$1" 1000)
-	many=$(PG_OPTIONS=$2 run_instructions "$1" 3000)
+	few=$(PG_OPTIONS=$1 run_instructions 1000)
+	many=$(PG_OPTIONS=$1 run_instructions 3000)
 	echo $(((many - few) / 2000))
 }
 
 instructions() {
 	local label=$1 options=$2 aim=${3:-} count
-	count=$(instructions_of traced "$options")
+	count=$(instructions_of "$options")
 	printf '%-28s %7d  (%+d)%s\n' "$label" "$count" $((count - bare)) "${aim:+  aim $aim}"
 }
 
 echo "== PostgreSQL: instructions of a prepared SELECT (pgbench -S -M prepared)"
-bare=$(instructions_of bare "")
+bare=$(instructions_of "-c session_preload_libraries=")
 printf '%-28s %7d\n' "without the extension" "$bare"
 instructions "loaded, nothing traced" "" +150
 instructions "every statement traced" "$context" +1600
