@@ -251,7 +251,7 @@ report_part()
 	fi
 	printf 'FAIL  %-16s %5d tests %5d s, %d skipped, exit status %d\n' \
 		"$part" "$tests" "$seconds" "$skips" "$status"
-	grep -Ei -A8 '^ *not ok|# *skip|^test .* FAILED|^@@ |# Tests were run but|# Looks like|^Bail out' "$log" |
+	grep -Ei -A8 '^ *not ok|^ *# +Failed test|# *skip|^test .* FAILED|^@@ |# Tests were run but|# Looks like|^Bail out' "$log" |
 		head -n 200 || true
 	sed -n '/^Test Summary Report/,/^Result:/p' "$log"
 	tail -n 60 "$log"
