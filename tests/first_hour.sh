@@ -212,8 +212,8 @@ block()
 		wanted && open' README.md
 }
 
-# The same as a program of bash, which says when the first command was through. What
-# it prints last is the output of the last command alone.
+# The same as a program of bash, which notes when each command begins and when the last
+# one is through. What it prints last is the output of the last command alone.
 program()
 {
 	block "$1" | awk '
@@ -222,11 +222,26 @@ program()
 		{ print "README has a line that is no command: " $0 >"/dev/stderr"; exit 1 }
 		END {
 			for (i = 1; i <= n; i++) {
-				if (i == 2) print "date +%s >/tmp/first"
+				print "date +%s >>/tmp/times"
 				if (i == n) print "exec >/tmp/drawn"
 				print command[i]
 			}
-			print "date +%s >/tmp/last" }'
+			print "date +%s >>/tmp/times" }'
+}
+
+# The seconds from the end of the first command to the end of the last one.
+seconds_after_first()
+{
+	awk 'NR == 2 { first = $1 } END { print (NR > 2 ? $1 - first : 9999) }' \
+		"$root/tmp/times" 2>/dev/null || echo 9999
+}
+
+# How long each command took, a line for each.
+print_times()
+{
+	block "$1" | grep '^\$ ' | paste "$root/tmp/times" - 2>/dev/null |
+		awk -F '\t' 'NR > 1 { printf "# %4d s  %.80s\n", $1 - begin, command }
+			{ begin = $1; command = $2 }'
 }
 
 # A line of the block is one command: none has others behind it.
@@ -243,7 +258,7 @@ follow()
 	local block=$1
 
 	in_chroot "$root" "chown -R anna: $home"
-	rm -f "$root/tmp/first" "$root/tmp/last" "$root/tmp/drawn"
+	rm -f "$root/tmp/times" "$root/tmp/drawn"
 	{
 		cat "$root$home/before" 2>/dev/null || true
 		program "$block"
@@ -262,8 +277,7 @@ read_as()
 	number=$((number + 1))
 	commands=$(block "$block" | grep -c '^\$ ')
 	follow "$block" || wrong="a command failed; "
-	seconds=$(($(cat "$root/tmp/last" 2>/dev/null || echo 9999) -
-		$(cat "$root/tmp/first" 2>/dev/null || echo 0)))
+	seconds=$(seconds_after_first)
 	[ "$commands" -le "$allowed" ] || wrong+="$commands commands; "
 	check_lines "$block" || wrong+="several commands in a line; "
 	[ "$seconds" -le $seconds_max ] || wrong+="$seconds seconds; "
@@ -277,6 +291,7 @@ read_as()
 		cat "$work/typed" "$root/tmp/drawn" 2>/dev/null | tail -n 60 | sed 's/^/# /'
 		failures=$((failures + 1))
 	fi
+	print_times "$block"
 }
 
 trap clean_up EXIT
