@@ -28,8 +28,8 @@ print_settings(void)
 					 setting.key != NULL ? setting.key : "",
 					 setting.variable);
 	osp_buf_add_str(&text,
-					OSP_STR("\nWhat they mean: osprofiler(1), docs/core.md. "
-							"Those of PostgreSQL: docs/postgresql.md.\n"));
+					OSP_STR("\nWhat they mean, and those of PostgreSQL: "
+							"osprofiler-settings(5).\n"));
 	result = cli_help(text.ptr != NULL ? text.ptr : "");
 	osp_buf_term(&text);
 	return result;

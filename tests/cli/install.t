@@ -121,6 +121,19 @@ SKIP:
 	is(join(' ', grep { $manual !~ /\b$_\(/ } @functions), '', 'osprofiler(3) has each of them');
 }
 
+# The manual of the settings has all of programs and of the server; its lists are made of
+# the tables in docs/core.md and docs/postgresql.md.
+{
+	my $manual = slurp("$home/share/man/man5/osprofiler-settings.5") // '';
+	my @of_programs = grep { /^OSPROFILER_/ } split ' ', qx($home/bin/osprofiler help settings);
+	my @of_server = map { "osprofiler.$_" } slurp("$top/pg_osprofiler/state/settings.def") =~ /^SETTING_\w+\((\w+),/mg;
+
+	shift @of_programs;    # OSPROFILER_CONF, in the first sentence
+	cmp_ok(scalar @$_, '>', 18, 'there are settings') for \(@of_programs, @of_server);
+	is(join(' ', grep { $manual !~ /\\fB\Q$_\E\\fR/ } @of_programs, @of_server), '', 'osprofiler-settings(5) has each of them');
+	unlike($manual, qr/`|^@|^\||\]\(/m, '... and nothing of the tables that it was made of');
+}
+
 # A C program starts without a further step, wherever the libraries are.
 SKIP:
 {
