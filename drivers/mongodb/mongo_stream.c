@@ -81,14 +81,57 @@ wait_for(mongo_stream *s, short events, int32_t timeout_ms)
 	return status == OSP_OK;
 }
 
-/* What a call has moved, or -1 with errno. */
+/* Reads some bytes, or writes some, as osp__stream_read and osp__stream_write do. */
 static ssize_t
-result_of(const mongo_stream *s, size_t moved, bool enough)
+move_some(mongo_stream *s, short events, const mongoc_iovec_t *iov, size_t done)
 {
-	if (enough)
-		return (ssize_t) moved;
+	char *at = (char *) iov->iov_base + done;
+	size_t left = iov->iov_len - done;
+
+	return events == POLLIN ? osp__stream_read(&s->socket, at, left)
+							: osp__stream_write(&s->socket, at, left);
+}
+
+/* The result of a call: how much was moved if that is enough, or else -1. Either way
+ * errno says why there is no more: TLS asks it also after 0 bytes. */
+static ssize_t
+end_transfer(const mongo_stream *s, size_t moved, size_t enough)
+{
 	errno = s->code;
-	return -1;
+	return moved >= enough ? (ssize_t) moved : -1;
+}
+
+/*
+ * Reads (events is POLLIN) or writes (POLLOUT) all parts. It waits for no more bytes
+ * once it has moved some, and at least as many as "pause"; it succeeds if it has
+ * moved at least "enough".
+ */
+static ssize_t
+transfer(mongo_stream *s, short events, const mongoc_iovec_t *iov, size_t count,
+		 size_t pause, size_t enough, int32_t timeout_ms)
+{
+	size_t moved = 0;
+	size_t i;
+
+	s->code = 0;
+	for (i = 0; i < count; i++)
+	{
+		size_t done = 0;
+
+		while (done < iov[i].iov_len)
+		{
+			ssize_t some = move_some(s, events, &iov[i], done);
+
+			if (some < 0)
+				s->code = errno;
+			if (some < 0 || (some == 0 && ((moved > 0 && moved >= pause) ||
+										   !wait_for(s, events, timeout_ms))))
+				return end_transfer(s, moved, enough);
+			done += (size_t) some;
+			moved += (size_t) some;
+		}
+	}
+	return (ssize_t) moved;
 }
 
 static ssize_t
@@ -96,31 +139,8 @@ stream_readv(mongoc_stream_t *stream, mongoc_iovec_t *iov, size_t count,
 			 size_t least, int32_t timeout_ms)
 {
 	mongo_stream *s = (mongo_stream *) stream;
-	size_t moved = 0;
-	size_t i;
 
-	s->code = 0;
-	for (i = 0; i < count; i++)
-	{
-		size_t done = 0;
-
-		while (done < iov[i].iov_len)
-		{
-			ssize_t got = osp__stream_read(&s->socket,
-										   (char *) iov[i].iov_base + done,
-										   iov[i].iov_len - done);
-
-			if (got < 0)
-				s->code = errno;
-			else if (got == 0 && moved > 0 && moved >= least)
-				return (ssize_t) moved;
-			if (got < 0 || (got == 0 && !wait_for(s, POLLIN, timeout_ms)))
-				return result_of(s, moved, moved >= least);
-			done += (size_t) got;
-			moved += (size_t) got;
-		}
-	}
-	return (ssize_t) moved;
+	return transfer(s, POLLIN, iov, count, least, least, timeout_ms);
 }
 
 static ssize_t
@@ -128,29 +148,8 @@ stream_writev(mongoc_stream_t *stream, mongoc_iovec_t *iov, size_t count,
 			  int32_t timeout_ms)
 {
 	mongo_stream *s = (mongo_stream *) stream;
-	size_t moved = 0;
-	size_t i;
 
-	s->code = 0;
-	for (i = 0; i < count; i++)
-	{
-		size_t done = 0;
-
-		while (done < iov[i].iov_len)
-		{
-			ssize_t sent = osp__stream_write(&s->socket,
-											 (char *) iov[i].iov_base + done,
-											 iov[i].iov_len - done);
-
-			if (sent < 0)
-				s->code = errno;
-			if (sent < 0 || (sent == 0 && !wait_for(s, POLLOUT, timeout_ms)))
-				return result_of(s, moved, moved > 0);
-			done += (size_t) sent;
-			moved += (size_t) sent;
-		}
-	}
-	return (ssize_t) moved;
+	return transfer(s, POLLOUT, iov, count, SIZE_MAX, 1, timeout_ms);
 }
 
 /* Also where bytes that were not read come before the end, as those of TLS. */
@@ -212,6 +211,10 @@ stream_poll(mongoc_stream_poll_t *streams, size_t count, int32_t timeout_ms)
 
 	if (count > POLL_MAX)
 		return fail_all(streams, count);
+
+	/* A negative one sets no limit; the connection has one. */
+	if (timeout_ms < 0)
+		timeout_ms = (int32_t) (first->conn->wait.timeout_ms & INT32_MAX);
 	for (i = 0; i < count; i++)
 	{
 		polled[i].fd = ((const mongo_stream *) streams[i].stream)->socket.fd;
@@ -235,26 +238,30 @@ stream_poll(mongoc_stream_poll_t *streams, size_t count, int32_t timeout_ms)
 
 /* ---- new ones ---- */
 
-/* A member of a replica set that does not answer must leave time for the others. */
+/* A member of a replica set that does not answer must leave time for the others. The
+ * URI is libmongoc's, which has the hosts that an SRV record names. */
 static unsigned
-connect_ms(const osp_driver_conn *conn)
+connect_ms(const osp_driver_conn *conn, const mongoc_uri_t *uri)
 {
-	const mongoc_host_list_t *host = mongoc_uri_get_hosts(conn->uri);
+	const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri);
 	unsigned count = 1;
+	unsigned ms;
 
 	for (; host != NULL && host->next != NULL; host = host->next)
 		count++;
-	return conn->wait.timeout_ms / count;
+	ms = conn->wait.timeout_ms / count;
+	return ms > 0 ? ms : 1;
 }
 
 static bool
-connect_to(mongo_stream *s, const mongoc_host_list_t *host, bson_error_t *why)
+connect_to(mongo_stream *s, const mongoc_uri_t *uri,
+		   const mongoc_host_list_t *host, bson_error_t *why)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status;
 
 	s->wait = s->conn->wait;
-	s->wait.timeout_ms = connect_ms(s->conn);
+	s->wait.timeout_ms = connect_ms(s->conn, uri);
 	status = host->family == AF_UNIX
 				 ? osp__stream_connect_local(
 					   &s->socket, host->host, host->host, &err)
@@ -330,7 +337,7 @@ osp__mongo_stream(const mongoc_uri_t *uri, const mongoc_host_list_t *host,
 	s->methods = methods;
 	s->conn = ctx;
 	osp__stream_init(&s->socket, &s->wait);
-	if (!connect_to(s, host, why))
+	if (!connect_to(s, uri, host, why))
 	{
 		stream_destroy(&s->methods);
 		return NULL;

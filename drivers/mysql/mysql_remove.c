@@ -18,10 +18,10 @@
 	"SELECT " EXACT("base_id") " AS old_id FROM data " \
 							   "GROUP BY old_id HAVING MAX(timestamp) < "
 
-/* Old traces are looked for so many at a time, and removed so many in a statement:
- * each looks at the whole table, and keeps those waiting who write to the same
- * rows. */
-#define FIND_TRACES   20000
+/* Old traces are found so many at a time, and removed so many in a statement. Each
+ * statement scans the table and blocks writers of the rows that it removes. The limits
+ * keep it short. A trace that gets a point after it was found is removed whole. */
+#define FIND_TRACES   2000
 #define REMOVE_TRACES 200
 #define OLD_IDS_MAX   ((size_t) FIND_TRACES * 1024)
 
@@ -98,10 +98,11 @@ next_id(const osp_buf *ids, size_t *at)
 	return osp_str_n(id, len);
 }
 
-/* Finds some of the traces that are older. */
+/* Finds some of the traces that are older: their ids, and how many there are, with
+ * those that have no id. */
 static osp_status
 find_old(osp_driver_conn *conn, int64_t older_than_ns, osp_buf *ids,
-		 osp_error *err)
+		 size_t *found, osp_error *err)
 {
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	osp_str id = OSP_STR("");
@@ -113,10 +114,12 @@ find_old(osp_driver_conn *conn, int64_t older_than_ns, osp_buf *ids,
 	osp__mysql_quote(conn, &conn->statement, osp_str_of(timestamp));
 	osp_buf_addf(&conn->statement, " LIMIT %d", FIND_TRACES);
 	osp_buf_reset(ids);
+	*found = 0;
 	status = run(conn, err);
 	if (status != OSP_OK)
 		return status == OSP_ENOENT ? OSP_OK : status;
-	while ((status = osp__mysql_row(&conn->mysql, &id, 1, err)) == OSP_OK)
+	for (; (status = osp__mysql_row(&conn->mysql, &id, 1, err)) == OSP_OK;
+		 ++*found)
 		if (id.ptr != NULL)
 			add_id(ids, id);
 	if (status != OSP_ENOENT)
@@ -154,23 +157,26 @@ remove_found(osp_driver_conn *conn, const osp_buf *ids, uint64_t *removed,
 	return OSP_OK;
 }
 
+/* Goes on as long as there may be more, and some of those that were found could be
+ * removed: others may remove traces, too. */
 static osp_status
 remove_old(osp_driver_conn *conn, int64_t older_than_ns, uint64_t *removed,
 		   osp_error *err)
 {
 	osp_status status;
 	uint64_t before;
+	size_t found;
 	osp_buf ids;
 
 	osp_buf_init(&ids, conn->alc, OLD_IDS_MAX);
 	do
 	{
 		before = *removed;
-		status = find_old(conn, older_than_ns, &ids, err);
+		status = find_old(conn, older_than_ns, &ids, &found, err);
 		if (status == OSP_OK)
 			status = remove_found(conn, &ids, removed, err);
 	}
-	while (status == OSP_OK && *removed - before >= FIND_TRACES);
+	while (status == OSP_OK && found == FIND_TRACES && *removed > before);
 	osp_buf_term(&ids);
 	return status;
 }

@@ -320,6 +320,64 @@ test_tls(void **state)
 	points_term(&all);
 }
 
+/* The status of reading from a server that is paused, before or after it was connected
+ * to, by a host that wants to end after 300 ms or by a call that may take 400. */
+static osp_status
+read_while_it_hangs(const char *uri, bool connected, bool interrupts)
+{
+	osp_driver_options options = contract_options(uri);
+	long late = contract_now_ms() + 10 * TIMEOUT_MS;
+	osp_error err = {OSP_OK, ""};
+	osp_driver_conn *conn;
+	osp_status status;
+	points all;
+
+	options.timeout_ms = 10 * TIMEOUT_MS;
+	options.deadline_ms = interrupts ? 10 * TIMEOUT_MS : 400;
+	options.interrupted = faults_is_late;
+	options.interrupted_ctx = &late;
+	conn = contract_open_with(&options);
+	points_init(&all);
+	points_fill(&all, trace, 0, 3);
+	if (connected)
+		contract_store(conn, &all);
+	script_server_do(&server, "pause");
+	if (interrupts)
+		late = contract_now_ms() + 300;
+	status =
+		osp_driver_mongodb.get_points(conn, trace, collect_point, NULL, &err);
+	script_server_do(&server, "resume");
+	points_term(&all);
+	contract_close(conn);
+	return status;
+}
+
+/* TLS keeps nobody beyond these bounds either. */
+static void
+test_tls_hangs(void **state)
+{
+	char uri[512];
+	char rest[300];
+	int i;
+
+	(void) state;
+	script_server_stop(&server);
+	certificates_make(test_dir);
+	start();
+	(void) snprintf(
+		rest, sizeof(rest), "/?tls=true&tlsCAFile=%s/ca.pem", test_dir);
+	(void) snprintf(uri, sizeof(uri), "%s", uri_of("", rest));
+	for (i = 0; i < 4; i++)
+	{
+		long begin = contract_now_ms();
+
+		assert_int_equal(read_while_it_hangs(uri, i / 2 == 0, i % 2 == 0),
+						 i % 2 == 0 ? OSP_EINTR : OSP_EUNAVAIL);
+		assert_true(contract_now_ms() - begin < 2000);
+	}
+	write_file("server.pem", NULL);
+}
+
 int
 main(void)
 {
@@ -350,6 +408,7 @@ main(void)
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_drips),
 		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_tls_hangs),
 	};
 
 	if (system("/usr/bin/python3 -c 'import bson'") != 0)

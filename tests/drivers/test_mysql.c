@@ -145,6 +145,38 @@ test_similar_ids(void **state)
 	contract_close(conn);
 }
 
+/* All old traces are removed, however many, though something that is found again and
+ * again cannot be: rows without an id. */
+static void
+test_many_old(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	osp_removal what = {sizeof(what), NULL, 0, 0};
+	uint64_t removed = 0;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, mysql_trace, 0, 2);
+	contract_store(conn, &all);
+	(void) mysql_test_sql(
+		"INSERT INTO data (base_id, timestamp) SELECT CONCAT('old', seq), "
+		"'2020-01-01T00:00:00.000000' FROM seq_1_to_4100");
+	(void) mysql_test_sql(
+		"INSERT INTO data (timestamp) VALUES ('2020-01-01T00:00:00.000000'), "
+		"('2020-01-01T00:00:00.000000')");
+	assert_true(osp_timestamp_parse(OSP_STR("2021-01-01T00:00:00.000000"),
+									&what.older_than_ns));
+	assert_int_equal(
+		osp_driver_mysql.remove_traces(conn, &what, &removed, NULL), OSP_OK);
+	assert_int_equal(removed, 4100);
+	assert_sql("SELECT count(*) FROM data WHERE base_id LIKE 'old%'", "0");
+	assert_sql("SELECT count(*) FROM data WHERE base_id IS NULL", "2");
+	contract_expect(conn, mysql_trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
 static void
 test_logins(void **state)
 {
@@ -314,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_other_rows),
 		cmocka_unit_test(test_similar_ids),
+		cmocka_unit_test(test_many_old),
 		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_long_row),
