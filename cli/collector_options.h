@@ -43,16 +43,21 @@ enum
 		"transport-url", required_argument, NULL, CLI_OPT_TRANSPORT_URL        \
 	}
 
-#define CLI_COLLECTOR_HELP                                                 \
-	"  --connection-string URI   the collector; else "                     \
-	"OSPROFILER_CONNECTION_STRING,\n"                                      \
-	"                            else connection_string of "               \
-	"OSPROFILER_CONF, else\n"                                              \
-	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"   \
+#define CLI_CONNECTION_HELP                                  \
+	"  --connection-string URI   the collector; else "       \
+	"OSPROFILER_CONNECTION_STRING,\n"                        \
+	"                            else connection_string of " \
+	"OSPROFILER_CONF, else\n"                                \
+	"                            $XDG_STATE_HOME/osprofiler/traces.db\n"
+
+#define CLI_TRANSPORT_HELP                                                 \
 	"  --transport-url URL       the brokers of messaging://, as\n"        \
 	"                            rabbit://user:password@host:port/vhost; " \
 	"else\n"                                                               \
 	"                            OSPROFILER_TRANSPORT_URL\n"
+
+/* Of a command that reads one collector. */
+#define CLI_COLLECTOR_HELP CLI_CONNECTION_HELP CLI_TRANSPORT_HELP
 
 void cli_collector_init(cli_collector *collector);
 

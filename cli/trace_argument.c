@@ -210,6 +210,7 @@ cli_source_read(cli_source *source, const char *name, osp_report *report)
 	const cli_collector *collector = &source->collector;
 	osp_error err = {OSP_OK, ""};
 	osp_status status = cli_collector_read_trace(collector, name, report, &err);
+	bool shows_rest;
 
 	cli_others_read(&source->others, name, report);
 
@@ -228,9 +229,10 @@ cli_source_read(cli_source *source, const char *name, osp_report *report)
 											: osp_status_text(status));
 	source->failing = true;
 
-	/* Of a damaged one, what can be read is shown. */
-	return status == OSP_EPROTO && osp_report_points(report) > 0 ? CLI_OK
-																 : CLI_FAILED;
+	/* What a damaged one holds is shown, and what others have. */
+	shows_rest = status == OSP_EPROTO || source->others.collector_count > 0 ||
+				 source->others.server_count > 0;
+	return shows_rest && osp_report_points(report) > 0 ? CLI_OK : CLI_FAILED;
 }
 
 /* Reads again into a fresh report, which replaces *report. */

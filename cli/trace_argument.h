@@ -45,9 +45,9 @@ enum
 	}
 
 #define CLI_SOURCE_HELP                                                         \
-	CLI_COLLECTOR_HELP                                                          \
+	CLI_CONNECTION_HELP                                                         \
 	"                            given more than once: the trace is read "      \
-	"from all\n"                                                                \
+	"from all\n" CLI_TRANSPORT_HELP                                             \
 	"  --server CONNINFO         read also what this PostgreSQL server has "    \
 	"of the\n"                                                                  \
 	"                            trace, as psql takes it; may be given "        \
@@ -92,7 +92,9 @@ osp_report *cli_source_report(cli_source *source);
 int cli_source_open(cli_source *source, const char **name) OSP_MUST_CHECK;
 
 /* Reads what there is of the trace into the report, which leaves out what it has
- * already. CLI_FAILED after a message, of which there is one until it is read again. */
+ * already. After a message, of which there is one until it is read again, CLI_FAILED; or
+ * CLI_OK where the other sources have points of the trace, or those that could be read
+ * before damaged ones. */
 int cli_source_read(cli_source *source, const char *name,
 					osp_report *report) OSP_MUST_CHECK;
 

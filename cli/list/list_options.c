@@ -104,6 +104,7 @@ typedef struct given
 	bool slow;
 	bool page;
 	bool all;
+	bool limit;
 } given;
 
 int
@@ -200,6 +201,7 @@ read_option(cli_list_options *options, given *also, int c, int argc,
 	switch (c)
 	{
 		case OPT_LIMIT:
+			also->limit = true;
 			return cli_number("--limit",
 							  optarg,
 							  1,
@@ -245,6 +247,8 @@ combine_options(cli_list_options *options, const given *also)
 {
 	const osp_trace_filter *filter = &options->query.filter;
 
+	if (also->all && also->limit)
+		return cli_usage("--all and --limit exclude each other");
 	if (also->sort && also->slow)
 		return cli_usage("--slow and --sort exclude each other");
 	if (options->follow && (also->sort || also->slow || also->page ||

@@ -17,7 +17,9 @@ static const char help[] =
 	"plans, errors that only one of them has, and points that were lost. A and B are\n"
 	"what 'osprofiler trace show' takes.\n"
 	"\n"
-	"  --all                     also what hardly changed\n"
+	"  --all                     all shapes; else the 20 that changed most, without\n"
+	"                            those that changed by less than 0.1 % of the longer\n"
+	"                            trace\n"
 	"  --json                    the comparison as JSON\n" CLI_VIEW_HELP
 		CLI_SOURCE_HELP "  -h, --help                this text\n";
 

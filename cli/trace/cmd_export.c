@@ -14,8 +14,8 @@ static const char help[] =
 	"\n"
 	"  --format FORMAT           chrome: the Trace Event Format, for Perfetto and\n"
 	"                            chrome://tracing\n"
-	"                            otlp: a request to an OpenTelemetry Collector, in "
-	"protobuf\n"
+	"                            otlp: a request to an OpenTelemetry Collector\n"
+	"                            (ExportTraceServiceRequest in protobuf)\n"
 	"                            csv: a table, a row for each operation\n"
 	"  --out FILE                write to FILE, which appears when it is whole\n" CLI_SOURCE_HELP
 	"  -h, --help                this text\n";

@@ -41,6 +41,15 @@ take_option(cli_trace_call *call, const cli_setting *settings, int code)
 	return CLI_OK;
 }
 
+/* The first one that is not given. */
+static const char *
+missing_trace(int count, int given)
+{
+	if (count == 1)
+		return "the trace";
+	return given == 0 ? "the trace A" : "the trace B";
+}
+
 int
 cli_trace_options(cli_trace_call *call, int argc, char **argv,
 				  const struct option *longs, const cli_setting *settings,
@@ -56,8 +65,7 @@ cli_trace_options(cli_trace_call *call, int argc, char **argv,
 			return CLI_USAGE;
 		else if (call->help)
 			return CLI_OK;
-	if (!cli_operands(
-			argc, argv, count, count == 1 ? "the trace" : "both traces"))
+	if (!cli_operands(argc, argv, count, missing_trace(count, argc - optind)))
 		return CLI_USAGE;
 	for (i = 0; i < count; i++)
 		if (argv[optind + i][0] == '\0')

@@ -12,13 +12,15 @@ static const char help[] =
 	"\n"
 	"Shows the traces of a collector in a browser: a list to search, the page of a\n"
 	"trace, two traces side by side. Prints the address to open, which has a token, and\n"
-	"serves until Ctrl+C or until the terminal is closed. Only this host can connect.\n"
+	"serves until Ctrl+C or until the terminal is closed. Only this host can connect,\n"
+	"unless --listen says otherwise.\n"
 	"\n"
-	"  --listen ADDRESS:PORT     where to listen, as 127.0.0.1:8080, [::1]:8080 or 8080\n"
-	"                            (127.0.0.1 and a free port); at an address that other\n"
-	"                            hosts reach, they need the token\n" CLI_COLLECTOR_HELP
+	"  --listen ADDRESS:PORT     where to listen, as 127.0.0.1:8080 or [::1]:8080, or one\n"
+	"                            of both (127.0.0.1 and a free port); at an address\n"
+	"                            that other hosts reach, they need the "
+	"token\n" CLI_CONNECTION_HELP
 	"                            given more than once: the first one is listed, and a\n"
-	"                            trace is read from all\n"
+	"                            trace is read from all\n" CLI_TRANSPORT_HELP
 	"  --server CONNINFO         read also what this PostgreSQL server has of a trace,\n"
 	"                            as psql takes it; may be given more than once\n"
 	"  --run-directory D         ask also the processes of this run directory what still\n"

@@ -242,18 +242,30 @@ serve_at(web_site *site, const web_address *address)
 	return result;
 }
 
+/* CLI_FAILED after a message: it is no collector with these abilities. */
+static int
+try_collector(const cli_collector *given, unsigned flags)
+{
+	cli_collector collector = *given;
+	int result = cli_collector_open(&collector);
+
+	if (result == CLI_OK && (collector.driver->flags & flags) != flags)
+		result = cli_error("traces cannot be read from %s", collector.shown);
+	cli_collector_close(&collector);
+	return result;
+}
+
 /* A connection string that is wrong is better said now than in a browser. A collector
  * that is away is no mistake: it may come back. */
 static int
-try_collector(const cli_source *source)
+try_collectors(const cli_source *source)
 {
-	cli_collector collector = source->collector;
-	int result = cli_collector_open(&collector);
+	int result = try_collector(&source->collector, OSP_DRIVER_CAN_LIST);
+	size_t i;
 
-	if (result == CLI_OK &&
-		(collector.driver->flags & OSP_DRIVER_CAN_LIST) == 0)
-		result = cli_error("traces cannot be read from %s", collector.shown);
-	cli_collector_close(&collector);
+	for (i = 0; i < source->others.collector_count && result == CLI_OK; i++)
+		result =
+			try_collector(&source->others.collectors[i], OSP_DRIVER_CAN_READ);
 	return result;
 }
 
@@ -262,7 +274,7 @@ web_serve(const cli_source *source, const char *listen)
 {
 	web_address address;
 	web_site site;
-	int result = try_collector(source);
+	int result = try_collectors(source);
 
 	if (result == CLI_OK)
 		result = web_library_load();

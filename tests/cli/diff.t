@@ -75,8 +75,8 @@ like(run_ok('trace', 'diff', $lossy, $files[1]),
 	'losses are said');
 
 # Wrong calls, and a place that takes nothing.
-usage_error(qr/missing/, 'trace', 'diff');
-usage_error(qr/missing/, 'trace', 'diff', $files[0]);
+usage_error(qr/diff: the trace A is missing/, 'trace', 'diff');
+usage_error(qr/diff: the trace B is missing/, 'trace', 'diff', $files[0]);
 usage_error(qr/unexpected argument/, 'trace', 'diff', @files);
 usage_error(qr/must not be empty/, 'trace', 'diff', $files[0], '');
 usage_error(qr/unknown or ambiguous option/, 'trace', 'diff', '--nonsense', @files[ 0, 1 ]);

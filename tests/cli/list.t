@@ -194,6 +194,8 @@ usage_error(qr/--min-duration must be a time such as/, 'trace', 'list', '--min-d
 usage_error(qr/$_ must not be empty/, 'trace', 'list', $_, '') for '--service', '--text';
 usage_error(qr/--slow must be a whole number from 1 to/, 'trace', 'list', "--slow=$_")
   for 0, -1, 'x', '';
+usage_error(qr/--all and --limit exclude each other/, 'trace', 'list', @$_)
+  for [ '--all', '--limit', '2' ], [ '--limit=2', '--all' ];
 usage_error(qr/--slow and --sort exclude each other/, 'trace', 'list', '--slow', '--sort',
 	'time');
 usage_error(qr/--color takes always, never or auto, not 'red'/, 'trace', 'list', '--color=red');

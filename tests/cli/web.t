@@ -487,6 +487,8 @@ for my $listen ('example.com:1', 'a', '127.0.0.1:70000', '127.0.0.1:x', '[::1', 
 usage_error(qr/unexpected argument 'a'/, 'web', 'a');
 one_error(qr/no driver for nosuch/, 'web', '--connection-string', 'nosuch://x');
 one_error(qr/traces cannot be read from otlp/, 'web', '--connection-string', 'otlp://127.0.0.1:1');
+one_error(qr/no driver for nosuch/, 'web', '--connection-string', $file, '--connection-string', 'nosuch://x');
+one_error(qr/traces cannot be read from otlp/, 'web', map { ('--connection-string', $_) } $file, $file, 'otlp://127.0.0.1:1');
 
 # The library is not there.
 mkdir "$dir/lib";
