@@ -13,6 +13,7 @@ import { makeDetails, focusResults } from './details.js';
 import { makeToolbar } from './toolbar.js';
 import { makeKeys, showHelp } from './keys.js';
 import { makeTheme, switchTheme } from './theme.js';
+import { makeBackButton } from './backbutton.js';
 
 function headButtons() {
   return [
@@ -50,6 +51,7 @@ function makePage() {
   document.getElementById('page').className = '';
   waterfall.draw();
   drawTimeline();
+  makeBackButton();
   requestAnimationFrame(() => { document.documentElement.dataset.ready = 'yes'; });
 }
 

@@ -159,7 +159,7 @@ function findingsOfGroup(members) {
 }
 
 function drawGroup(fold) {
-  const [, count, , , total, , median] = trace.folds[fold];
+  const [, count, begin, end, total, , median] = trace.folds[fold];
   const members = rowsOfFold(fold);
   const slowest = members.reduce((most, row) =>
     (trace.duration[row] > trace.duration[most] ? row : most));
@@ -171,7 +171,9 @@ function drawGroup(fold) {
     el('dl.facts-table', {},
       factRow('Count', countText(count)),
       !isUnmeasured(slowest) && [
-        factRow('Total', durationText(total)),
+        factRow('Total', durationText(total), el('span.dim', {}, 'the sum of their durations')),
+        factRow('Spans', durationText(end - begin),
+          el('span.dim', {}, 'from the begin of the first to the end of the last, with pauses')),
         factRow('Median', durationText(median)),
         factRow('Slowest', el('button.link', {
           type: 'button', onclick: () => selectRow(slowest, { center: true, details: true }),

@@ -8,7 +8,7 @@
 import { trace, string, isUnmeasured } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
-import { view, onChange, setFilter, visitWaterfall } from './view.js';
+import { view, onChange, changed, setFilter, visitWaterfall } from './view.js';
 import { lines } from './lines.js';
 import { selectRow } from './waterfall.js';
 
@@ -87,7 +87,18 @@ function describe(block) {
     }, block.count === 1 ? 'Show it' : 'Show them'));
 }
 
+// The shapes of a block and its callers, from the outermost on.
+const pathOf = (block) => (block.shape < 0 ? [] : [...pathOf(block.parent), block.shape]);
+
+const blockAt = (path) => path.reduce((block, shape) => block.children.get(shape) ?? block, root);
+
 function goInto(block) {
+  view.flame = pathOf(block);
+  showBlock(block);
+  changed('flame');
+}
+
+function showBlock(block) {
   currentBlock = block.shape >= 0 ? block : [...block.children.values()].includes(shown) ? shown : null;
   shown = block;
   drawFlame();
@@ -210,8 +221,10 @@ function drawCrumbs() {
 }
 
 function drawFlame() {
-  if (root === null)
-    root = shown = merge();
+  if (root === null) {
+    root = merge();
+    shown = blockAt(view.flame);
+  }
   const focused = flameBox.contains(document.activeElement);
 
   countMatches();
@@ -237,6 +250,17 @@ export function leaveBlock() {
   return true;
 }
 
+// What the flame leaves out, and where its time is.
+function leftOut() {
+  let count = 0;
+
+  for (let row = 0; row < trace.count; row++)
+    count += isUnmeasured(row) ? 1 : 0;
+  return count > 0 && el('p.flame-info.dim', {},
+    `${pluralText(count, 'node')} of plans ${count === 1 ? 'is' : 'are'} not shown: only rows were ` +
+    'counted, and the time is that of the statement.');
+}
+
 export function makeFlame() {
   const draw = () => {
     if (view.tab === 'flame') {
@@ -247,6 +271,10 @@ export function makeFlame() {
 
   onChange('tab', draw);
   onChange('rows', draw);
+  onChange('flame', () => {
+    if (root !== null && blockAt(view.flame) !== shown)
+      showBlock(blockAt(view.flame));
+  });
   new ResizeObserver(() => { if (flameBox.clientWidth !== drawnWidth) draw(); }).observe(flameBox);
-  return el('div.flame-view', {}, crumbs, flameBox, flameInfo);
+  return el('div.flame-view', {}, crumbs, flameBox, flameInfo, leftOut());
 }

@@ -6,7 +6,7 @@
 import {
   trace, KIND, textOf, pointsOf, memberOf, numberOf, isUnmeasured, servedRow,
 } from './trace.js';
-import { durationText, countText, shareText, lineText } from './text.js';
+import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 
 // Rows that are wrong by this factor are worth a mark.
@@ -57,32 +57,47 @@ const CONDITIONS = [
   ['join_filter', 'Join filter'], ['sort_key', 'Sort key'], ['group_key', 'Group key'],
 ];
 
+// Rows per loop, which may be parts of one.
+const eachText = (rows) => (Number.isInteger(rows) || rows >= 10 ? countText(Math.round(rows))
+  : rows.toFixed(2));
+
+// How wrong the planner was about the rows of a loop; nothing if it was not.
+function wrongTag(each, expected) {
+  const factor = Math.max(each, 1) / Math.max(expected, 1);
+
+  return (factor >= WRONG_FACTOR || factor <= 1 / WRONG_FACTOR) &&
+    el('span.tag.wrong', { title: 'The planner was wrong about the rows' },
+      factor > 1 ? `${countText(Math.round(factor))} times more`
+        : `${countText(Math.round(1 / factor))} times fewer`);
+}
+
+// As in EXPLAIN, the rows that came and those that were expected are those of one loop;
+// in a parallel part of a plan each process is a loop. Behind them stands the sum.
 function rowsText(node) {
   const loops = factOf(node, 'loops') || 1;
   const rows = factOf(node, 'rows');
-  const expected = factOf(node, 'plan_rows') * loops;
-  const parts = [];
+  const expected = factOf(node, 'plan_rows');
+  const planned = factOf(node, 'workers_planned');
+  const perLoop = loops > 1 ? ' per loop' : '';
 
-  if (node['the never_executed'] === true)
-    parts.push(el('span', {}, 'never executed'));
-  if (rows !== undefined)
-    parts.push(el('span', {}, el('b', {}, countText(rows)), ' rows'));
-  if (!Number.isNaN(expected))
-    parts.push(el('span.dim', {}, `expected ${countText(Math.round(expected))}`));
-  if (rows !== undefined && expected >= 0) {
-    const factor = Math.max(rows, 1) / Math.max(expected, 1);
-
-    if (factor >= WRONG_FACTOR || factor <= 1 / WRONG_FACTOR)
-      parts.push(el('span.tag.wrong', { title: 'The planner was wrong about the rows' },
-        factor > 1 ? `${countText(Math.round(factor))} times more`
-          : `${countText(Math.round(1 / factor))} times fewer`));
-  }
-  if (loops > 1)
-    parts.push(el('span.dim', {}, `${countText(loops)} loops`));
-  return parts;
+  return [
+    node['the never_executed'] === true && el('span', {}, 'never executed'),
+    rows !== undefined && el('span', {}, el('b', {}, eachText(rows / loops)),
+      ` row${rows === loops ? '' : 's'}${perLoop}`),
+    expected !== undefined && el('span.dim', {}, `expected ${countText(Math.round(expected))}${perLoop}`),
+    rows !== undefined && expected !== undefined && wrongTag(rows / loops, expected),
+    loops > 1 && el('span.dim', {}, `${countText(loops)} loops` +
+      `${rows !== undefined ? `, ${countText(rows)} rows in all` : ''}`),
+    planned > 0 && factOf(node, 'workers_launched') >= planned &&
+      el('span.dim', {}, pluralText(planned, 'worker')),
+  ];
 }
 
 const workersOf = (node) => countText(factOf(node, 'workers_launched') || 0);
+
+// Workers that were planned and were not there.
+const lacksWorkers = (node) =>
+  factOf(node, 'workers_planned') > (factOf(node, 'workers_launched') || 0);
 
 // "shared hit=12 read=3", as EXPLAIN has it; an empty text without any.
 function buffersText(node) {
@@ -108,7 +123,7 @@ function removedText(node) {
     factOf(node, 'hash_batches') > 1 && `${countText(factOf(node, 'hash_batches'))} batches`,
     node['the sort_space_type'] === 'Disk' &&
       `sorted on disk, ${countText(factOf(node, 'sort_space_kb'))} kB`,
-    factOf(node, 'workers_planned') > 0 && `${workersOf(node)} of ` +
+    lacksWorkers(node) && `${workersOf(node)} of ` +
       `${countText(factOf(node, 'workers_planned'))} workers launched`,
   ].filter(Boolean).map((text) => el('p.plan-note', {}, text));
 }
@@ -202,10 +217,24 @@ function sumBelow(row) {
   return sum;
 }
 
+// Does a condition of the plan hide a constant?
+function hidesConstants(row) {
+  const node = readNode(row);
+
+  return CONDITIONS.some(([key]) => /(^|[^\w?])\?($|[^\w?])/.test(node[`the ${key}`] || '')) ||
+    childNodes(row).some(hidesConstants);
+}
+
 // The plan of a statement; select is called with the row of a node.
 export function makePlan(statement, selected, select) {
   const whole = sumBelow(statement);
+  const nodes = childNodes(statement);
 
-  return el('ul.plan', { 'aria-label': 'Plan' },
-    childNodes(statement).map((row) => makeNode(row, whole, selected, select)));
+  return [
+    el('ul.plan', { 'aria-label': 'Plan' },
+      nodes.map((row) => makeNode(row, whole, selected, select))),
+    nodes.some(hidesConstants) && el('p.plan-key.dim', {},
+      'A “?” is a constant. In a plan, values of parameters are constants, too: none is ' +
+      'recorded while osprofiler.hide_params is on.'),
+  ];
 }

@@ -16,11 +16,17 @@ const COLUMNS = [
   { name: 'Statement', value: (shape) => `${string(shape[0])} ${string(shape[1])}`, text: true },
   { name: 'Count', value: (shape) => shape[3], show: countText },
   { name: 'Failed', value: (shape) => shape[4], show: (n) => (n > 0 ? countText(n) : '') },
-  { name: 'Total', value: (shape) => shape[5], show: durationText },
-  { name: 'Self time', value: (shape) => shape[6], show: durationText },
-  { name: 'Max', value: (shape) => shape[7], show: durationText },
-  { name: 'Share', value: (shape) => shape[6], share: true },
+  { name: 'Total', value: (shape) => shape[5], show: durationText,
+    title: 'The sum of their durations, without the pauses between them' },
+  { name: 'Self time', value: (shape) => shape[6], show: durationText,
+    title: 'The sum of their durations, without what ran inside of them' },
+  { name: 'Max', value: (shape) => shape[7], show: durationText, title: 'The longest of them' },
+  { name: 'Share', value: (shape) => shape[6], share: true, title: 'Self time as a part of the trace' },
 ];
+
+// db and pg are two rows of one statement: what its client waited for, and what the server did.
+const TABLE_KEY = 'Those that differ in constants only are counted together. Total is the sum of ' +
+  'their durations, without pauses between them; self time leaves out what ran inside of them, as pg in db.';
 
 const sorting = { column: 4, down: true };
 let statementsOnly = true;
@@ -52,7 +58,7 @@ function headCell(column, index) {
   return el('th', {
     scope: 'col', className: column.text ? 'text' : 'figure',
     'aria-sort': sorted ? (sorting.down ? 'descending' : 'ascending') : 'none',
-  }, el('button', { type: 'button', onclick: () => sortBy(index) }, column.name,
+  }, el('button', { type: 'button', title: column.title, onclick: () => sortBy(index) }, column.name,
     el('span.arrow', { 'aria-hidden': 'true' }, sorted ? (sorting.down ? '▾' : '▴') : '')));
 }
 
@@ -122,7 +128,7 @@ function drawShapes() {
   replaceIn(shapesBox,
     el('p.shapes-mode', { role: 'group', 'aria-label': 'Which operations' },
       modeButton('Statements', true), modeButton('All operations', false),
-      el('span.dim', {}, 'Those that differ in constants only are counted together.')),
+      el('span.dim', {}, TABLE_KEY)),
     el('div.scroll-sideways', {}, el('table', {},
       el('thead', {}, el('tr', {}, COLUMNS.map(headCell))),
       el('tbody', { onkeydown: moveRow }, numbers.slice(0, rowsShown).map((number) => el('tr', {},

@@ -5,6 +5,10 @@
 
 import { trace } from './trace.js';
 
+export const NO_FILTER = {
+  text: '', errors: false, kind: -1, service: -1, min: 0, shape: -1, cause: -1,
+};
+
 export const view = {
   whole: Math.max(trace.total, 1),
   from: 0,
@@ -13,15 +17,17 @@ export const view = {
   group: -1,            // the fold whose line is selected, or -1: the row itself is
   returnTab: '',        // where Escape leads when nothing else is left to close
   details: false,       // are its details open?
+  opened: 0,            // how many times details were asked for
+  flame: [],            // the block that the flame begins with: its shape, behind those of its callers
   cause: -1,            // the finding whose operations are marked
   grouped: true,        // are operations of one shape drawn as one?
   tab: 'waterfall',
   collapsed: new Uint8Array(trace.count),
   openFolds: new Set(),
-  filter: { text: '', errors: false, kind: -1, service: -1, min: 0, shape: -1, cause: -1 },
+  filter: { ...NO_FILTER },
 };
 
-const listeners = { time: [], rows: [], selection: [], tab: [] };
+const listeners = { time: [], rows: [], selection: [], tab: [], flame: [] };
 
 export const onChange = (what, listener) => listeners[what].push(listener);
 
@@ -31,20 +37,20 @@ export function changed(...what) {
       listener();
 }
 
-export const isFiltered = () => {
-  const { filter } = view;
-
-  return filter.text !== '' || filter.errors || filter.kind >= 0 || filter.service >= 0 ||
-    filter.min > 0 || filter.shape >= 0 || filter.cause >= 0;
-};
+export const isFiltered = () =>
+  Object.keys(NO_FILTER).some((name) => view.filter[name] !== NO_FILTER[name]);
 
 export function setFilter(change) {
   Object.assign(view.filter, change);
   changed('rows');
 }
 
-export const clearFilter = () => setFilter(
-  { text: '', errors: false, kind: -1, service: -1, min: 0, shape: -1, cause: -1 });
+export const clearFilter = () => setFilter(NO_FILTER);
+
+export function openDetails() {
+  view.details = true;
+  view.opened++;
+}
 
 export function setTab(tab) {
   view.returnTab = '';

@@ -9,7 +9,7 @@ import {
 } from './trace.js';
 import { durationText, countText, lineText, pluralText, groupDigits } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
-import { view, onChange, changed, isZoomed, showTime } from './view.js';
+import { view, onChange, changed, isZoomed, openDetails, showTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
 import { markedText } from './search.js';
 import { zoomByWheel, followPointer } from './timeline.js';
@@ -259,7 +259,7 @@ function selectLine(line, options = {}) {
   view.selected = rowOfLine(lines.items[cursor]);
   view.group = isFold(lines.items[cursor]) ? ~lines.items[cursor] : -1;
   if (options.details)
-    view.details = true;
+    openDetails();
   changed('selection');
   scrollToLine(cursor, options.center);
 }
@@ -278,7 +278,8 @@ export function selectRow(row, options = {}) {
   else {
     view.selected = row;
     view.group = -1;
-    view.details = view.details || Boolean(options.details);
+    if (options.details)
+      openDetails();
     changed('selection');
   }
 }

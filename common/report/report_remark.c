@@ -62,10 +62,12 @@ remark_rows(yyjson_val *node, osp__description *what)
 					 number(node, "rows_removed_by_recheck");
 	double each = loops > 0 ? rows / loops : 0;
 
+	/* As in EXPLAIN, the planner's figure is for one loop. */
 	if (each >= WRONG_ROWS && each >= what->plan_rows * WRONG_TIMES)
 		add(what,
-			"%.0f expected, %.0f times as many came",
+			"%.0f expected%s, %.0f times as many came",
 			what->plan_rows,
+			loops > 1 ? " per loop" : "",
 			each / (what->plan_rows > 0 ? what->plan_rows : 1));
 	if (loops >= LOOPS_MIN)
 		add(what, "%.0f loops", loops);

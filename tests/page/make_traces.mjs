@@ -109,6 +109,19 @@ function counted(trace) {
   trace.op('pg', BASE, 2000000, 5000000, statement('SELECT busy()'), {}, SERVER);
 }
 
+// A plan with all of its workers, in which three processes ran a node.
+function parallel(trace) {
+  const op = trace.op('pg', BASE, 0, 90000, statement('SELECT a FROM t WHERE b = 1'), {}, SERVER);
+
+  trace.op('pg.node', op, 100, 89000, { db: { node: { id: 0, name: 'Gather', plan_rows: 1, workers_planned: 2 } } },
+    { db: { node: { rows: 3, loops: 1, total_ms: 89, workers_launched: 2 } } }, { ...SERVER, id: 'gather' });
+  trace.op('pg.node', 'gather', 200, 88000,
+    { db: { node: { id: 1, name: 'Parallel Seq Scan on t', plan_rows: 1, filter: '(b = ?)' } } },
+    { db: { node: { rows: 3, loops: 3, total_ms: 264, rows_removed_by_filter: 600 } } }, SERVER);
+  trace.op('pg.node', 'gather', 300, 1000, { db: { node: { id: 2, name: 'Index Scan on u', plan_rows: 2, index_cond: '(x = t.a)' } } },
+    { db: { node: { rows: 3000, loops: 20, total_ms: 1 } } }, SERVER);
+}
+
 // What a session of a program without points of its own leaves: no root above it.
 function session(trace) {
   trace.service = 'billing';
@@ -327,7 +340,7 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, counted, session, slow: (trace) => slow(trace, 190), faster, broken, hostile, long, strange,
+  few, counted, parallel, session, slow: (trace) => slow(trace, 190), faster, broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
   points100k: (trace) => many(trace, 50000),

@@ -5,7 +5,7 @@
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Browser, close, linesOf, settled, textsOf } from './browser.mjs';
+import { Browser, close, linesOf, ready, settled, textsOf } from './browser.mjs';
 
 const filterCount = (tab) => tab.locator('.match-count').innerText();
 const shownTime = (tab) => tab.evaluate(() => {
@@ -58,7 +58,7 @@ test('using the page', async (t) => {
     const causes = await textsOf(tab, '.cause h3');
 
     assert.equal(causes.length, 4);
-    assert.match(causes[0], /^The same statement ran 190 times/);
+    assert.match(causes[0], /^The same statement ran 190 times, which took 5\d\d ms with the pauses between them:/);
     assert.match(causes[1], /^A statement waited 484 ms for a lock/);
     await tab.locator('.cause').nth(1).getByText('Go to the operation').click();
     await settled(tab);
@@ -105,6 +105,7 @@ test('using the page', async (t) => {
     await press(tab, 'Escape', '3');
     assert.deepEqual(await textsOf(tab, '.block'), ['pg SELECT busy()', 'pg SELECT a FROM t WHERE b = 1'],
       'no block for them in the flame');
+    assert.match(await tab.locator('.flame-view').innerText(), /3 nodes of plans are not shown: only rows were counted/);
     await press(tab, '1');
     await tab.locator('.details .close').click();
     assert.match(await tab.locator('.causes').innerText(),
@@ -112,6 +113,21 @@ test('using the page', async (t) => {
     await tab.locator('.cause').getByText('SELECT busy()').click();
     await settled(tab);
     assert.match(await selected(tab), /SELECT busy/);
+    await close(tab);
+  });
+
+  await t.test('rows of a plan are per loop, as in EXPLAIN', async () => {
+    const tab = await browser.open(await browser.writePage('parallel'));
+
+    await clickLine(tab, 'SELECT a FROM t');
+    const nodes = (await textsOf(tab, '.plan-node')).map((text) => text.replace(/\s+/g, ' '));
+
+    assert.match(nodes[0], /3 rows expected 1 2 workers$/, 'all workers are no warning');
+    assert.match(nodes[1], /1 row per loop expected 1 per loop 3 loops, 3 rows in all filter removed 600 rows/);
+    assert.match(nodes[2], /150 rows per loop expected 2 per loop 75 times more 20 loops, 3,000 rows in all/);
+    assert.match(await tab.locator('.plan-key').innerText(), /“\?” is a constant.*hide_params/);
+    await clickLine(tab, 'Parallel Seq Scan');
+    assert.deepEqual((await textsOf(tab, '.line .tag.mark')), ['2 expected per loop, 75 times as many came']);
     await close(tab);
   });
 
@@ -261,7 +277,7 @@ test('using the page', async (t) => {
     await fold.locator('.label').click();
     await settled(tab);
     assert.match((await tab.locator('.details').innerText()).replace(/\s+/g, ' '),
-      /190 × db .* Count 190 Total 3\d\d ms Median .* Slowest .* In the server pg SELECT price/);
+      /190 × db .* Count 190 Total 3\d\d ms the sum of their durations Spans 5\d\d ms .* with pauses Median .* Slowest .* In the server pg SELECT price/);
     await tab.locator('.details').getByText('pg SELECT price').click();
     await settled(tab);
     assert.match(await selected(tab), /pg[\s\S]*SELECT price/);
@@ -437,6 +453,7 @@ test('using the page', async (t) => {
     const tab = await browser.open(slow);
 
     await tab.getByRole('tab', { name: 'Statements' }).click();
+    assert.match(await tab.locator('.shapes-mode').innerText(), /Total is the sum of their durations, without pauses/);
     const rows = tab.locator('tbody tr');
 
     assert.match(await rows.nth(0).innerText(), /SELECT o\.id/);
@@ -504,6 +521,62 @@ test('using the page', async (t) => {
 
     assert.ok(dim.some((text) => /UPDATE/.test(text)), 'what does not match is dim');
     assert.ok(!dim.some((text) => /FROM price/.test(text)));
+    await close(tab);
+  });
+
+  await t.test('Back closes what was opened, Forward opens it again', async () => {
+    const tab = await browser.open(slow);
+    const back = async (how = 'back') => {
+      await tab.evaluate((step) => new Promise((done) => {
+        window.addEventListener('popstate', done, { once: true });
+        history[step]();
+      }), how);
+      await settled(tab);
+    };
+    const details = tab.locator('.details');
+
+    await clickLine(tab, 'SELECT o.id');
+    await clickLine(tab, 'UPDATE stock');
+    await press(tab, 'ArrowDown', 'ArrowDown');
+    await tab.getByRole('tab', { name: 'Statements' }).click();
+    await tab.locator('.shape-name').nth(2).click();
+    await settled(tab);
+    await back();
+    await back();
+    assert.ok(await tab.locator('#lines').isVisible(), 'another view is a step');
+    assert.match(await selected(tab), /pg\.wait/, 'an arrow key is none');
+    await back();
+    assert.match(await details.locator('.statement').innerText(), /SELECT o\.id/, 'an operation is one');
+    await back();
+    assert.ok(await details.isHidden(), 'the first one was opened from nothing');
+    await back('forward');
+    assert.match(await details.locator('.statement').innerText(), /SELECT o\.id/);
+    await press(tab, 'Escape');
+    await tab.locator('.cause').nth(0).getByText('Show only its').click();
+    await settled(tab);
+    await tab.locator('#search').fill('price');
+    await press(tab, 'Escape', '3');
+    await tab.locator('.block', { hasText: 'wsgi' }).click();
+    await tab.locator('.block', { hasText: '190 × db' }).click();
+    await settled(tab);
+    assert.match(await tab.locator('.flame-crumbs b').innerText(), /SELECT price/);
+    await back();
+    assert.match(await tab.locator('.flame-crumbs b').innerText(), /wsgi/, 'out of a block');
+    await back();
+    assert.equal(await tab.locator('.flame-crumbs b').innerText(), 'All');
+    await back();
+    assert.ok(await tab.locator('#lines').isVisible());
+    assert.match(await filterCount(tab), /of 400 operations/);
+    await back();
+    assert.equal(await tab.locator('#search').inputValue(), '', 'a search is one step, not one for each letter');
+    assert.match(await filterCount(tab), /^38\d of 400/);
+    await back();
+    assert.equal(await filterCount(tab), '', 'a filter is one');
+    assert.ok(await details.isHidden(), 'what was closed does not come back');
+    await tab.locator('.line:visible', { hasText: 'render' }).locator('.label').click();
+    await tab.reload();
+    await ready(tab);
+    assert.match(await details.innerText(), /monthly\.pdf/, 'nor does reading it again lose it');
     await close(tab);
   });
 

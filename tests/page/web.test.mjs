@@ -155,6 +155,32 @@ test('the browser for collectors', async (t) => {
     await close(tab);
   });
 
+  await t.test('the browser goes back step by step', async () => {
+    const tab = await browser.enter(web);
+
+    await listed(tab, () => tab.keyboard.press('e'));
+    await listed(tab, () => tab.getByRole('button', { name: 'Duration' }).click());
+    const sorted = await operations(tab);
+
+    await rows(tab).nth(0).locator('a').click();
+    await opened(tab, '.way-back');
+    await tab.locator('.line:visible .label').last().click();
+    await settled(tab);
+    assert.ok(await tab.locator('.details').isVisible());
+    await tab.evaluate(() => history.back());
+    await tab.locator('.details').waitFor({ state: 'hidden' });
+    assert.equal(await tab.locator('.way-back').count(), 1, 'still in the trace');
+    await listed(tab, () => tab.goBack());
+    assert.deepEqual(await operations(tab), sorted, 'then the list as it was');
+    await listed(tab, () => tab.goBack());
+    assert.equal(await tab.locator('th[aria-sort]').innerText(), 'Begun (UTC) ▾', 'in its order before');
+    assert.match(tab.url(), /\?errors=1$/);
+    await listed(tab, () => tab.goBack());
+    assert.equal(await rows(tab).count(), 100, 'without the filter');
+    assert.doesNotMatch(tab.url(), /\?/);
+    await close(tab);
+  });
+
   await t.test('everything by keyboard', async () => {
     const tab = await browser.enter(web);
     const press = async (...keys) => {

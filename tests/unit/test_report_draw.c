@@ -1211,6 +1211,11 @@ test_remarks(void **state)
 			 "f",
 			 "\"plan_rows\": 9, \"workers_planned\": 3",
 			 "\"rows\": 9, \"loops\": 1, \"workers_launched\": 1");
+	add_node(report, "h", "\"plan_rows\": 1", "\"rows\": 300, \"loops\": 1");
+	add_node(report,
+			 "i",
+			 "\"plan_rows\": 3, \"workers_planned\": 2",
+			 "\"rows\": 9, \"loops\": 3, \"workers_launched\": 2");
 	add(report, "pg-start", "g", BASE, 1000, "");
 	add(report,
 		"pg-stop",
@@ -1222,13 +1227,16 @@ test_remarks(void **state)
 	draw(report, &options, &text);
 	assert_string_equal(
 		text.ptr,
-		"7 operations\n"
-		"pg.node  postgres  a  4000 rows  (2 expected, 100 times as many came)\n"
+		"9 operations\n"
+		"pg.node  postgres  a  4000 rows  (2 expected per loop, 100 times as "
+		"many came)\n"
 		"pg.node  b  4000 rows\n"
 		"pg.node  c  100 rows  (100 loops, kept 100 of 2000)\n"
 		"pg.node  d  1 row\n"
 		"pg.node  e  9 rows  (1234 kB on disk)\n"
 		"pg.node  f  9 rows  (1 of 3 workers)\n"
+		"pg.node  h  300 rows  (1 expected, 300 times as many came)\n"
+		"pg.node  i  9 rows\n"
 		"pg  (113 ms JIT)\n");
 	osp_buf_term(&text);
 	osp_report_free(report);

@@ -28,19 +28,21 @@ export function filterQuery() {
 // How many pages were turned to get to this one.
 export const depth = () => (history.state && history.state.depth) || 0;
 
-// A new page of the list is a step that the browser can go back, a letter of a search is
-// none.
+// A new page of the list, and each change of the filter, is a step that the browser can go
+// back; of a search that is typed only the first letter is.
 export function changeFilter(change) {
-  const turns = 'page' in change;
+  const before = filterQuery();
+  const typesOn = 'text' in change && filter.text !== '' && Object.keys(change).length === 1;
 
   Object.assign(filter, { page: '' }, change);
   const query = filterQuery();
   const address = query === '' ? location.pathname : `?${query}`;
+  const state = { depth: filter.page !== '' ? depth() + 1 : 0 };
 
-  if (turns && filter.page !== '')
-    history.pushState({ depth: depth() + 1 }, '', address);
+  if (query === before || typesOn)
+    history.replaceState(state, '', address);
   else
-    history.replaceState({ depth: 0 }, '', address);
+    history.pushState(state, '', address);
   keepListAddress(location.search);
 }
 

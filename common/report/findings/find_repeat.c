@@ -228,23 +228,34 @@ is_of_repeated(const osp__group *group, const osp__op *op)
 	return op != NULL;
 }
 
+/* Of the time of the statements, what was between them. */
+static int64_t
+time_between(const osp__group *group)
+{
+	const osp__claim *claim;
+	int64_t between_ns = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		if (!is_of_repeated(group, claim->op))
+			between_ns += claim->ns;
+	return between_ns;
+}
+
 /* Of the time of a client's statements: what the server had, and what was between
  * them. */
 static void
-say_parts(const osp__group *group, osp__finding *finding)
+say_parts(const osp__group *group, int64_t between_ns, osp__finding *finding)
 {
 	const osp__claim *claim;
 	int64_t server_ns = 0;
-	int64_t between_ns = 0;
 
 	for (claim = group->claims; claim != NULL; claim = claim->next)
 	{
 		const osp__op *statement = osp__op_statement(claim->op);
 
-		if (!is_of_repeated(group, claim->op))
-			between_ns += claim->ns;
-		else if (claim->op->kind == OSP__OP_PARSE ||
-				 (statement != NULL && statement->kind == OSP__OP_PG))
+		if (is_of_repeated(group, claim->op) &&
+			(claim->op->kind == OSP__OP_PARSE ||
+			 (statement != NULL && statement->kind == OSP__OP_PG)))
 			server_ns += claim->ns;
 	}
 	if (group->largest->kind != OSP__OP_DB || server_ns == 0)
@@ -266,6 +277,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *parent = group->largest->parent;
 	int64_t count = (int64_t) group->count;
+	int64_t between_ns = time_between(group);
 
 	osp_buf_add_str(&finding->cause, OSP_STR("The same statement ran "));
 	osp__say_number(&finding->cause, count, "time");
@@ -276,12 +288,15 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	}
 	osp_buf_add_str(&finding->cause, OSP_STR(", which took "));
 	osp__say_time(&finding->cause, group->ns);
+	if (between_ns > 0)
+		osp_buf_add_str(&finding->cause,
+						OSP_STR(" with the pauses between them"));
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
 	osp__say_time(&finding->cause, group->ns / count);
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->largest, &finding->evidence);
 	say_step(osp_buf_str(&finding->evidence), &finding->step);
-	say_parts(group, finding);
+	say_parts(group, between_ns, finding);
 	osp__add_figure(finding, "executions", (double) count);
 	osp__add_figure(
 		finding, "mean_ms", (double) group->ns / 1e6 / (double) count);

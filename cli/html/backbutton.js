@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The browser's Back and Forward. Whatever opens something makes a step of the history:
+// an operation, another view, a filter, a block of the flame. Moving by arrow keys,
+// typing on, closing and zooming make none. A step holds all that view.js has but the
+// part of the time.
+
+import { trace } from './trace.js';
+import { view, NO_FILTER, onChange, changed } from './view.js';
+import { lineOfItem, revealRow } from './lines.js';
+
+// Each letter of these is no step of its own.
+const TYPED = new Set(['text', 'min']);
+
+let last = null;      // the step that is shown
+let asked = false;
+
+const readStep = (number) => ({
+  trace: trace.base_id, count: trace.count, number,
+  tab: view.tab, returnTab: view.returnTab, selected: view.selected, group: view.group,
+  details: view.details, opened: view.opened, flame: view.flame, cause: view.cause,
+  filter: { ...view.filter },
+});
+
+// What a person sees of a step.
+const lookOf = ({ tab, details, selected, group, flame, filter }) =>
+  JSON.stringify([tab, details ? [selected, group] : null, flame, filter]);
+
+const isSet = ({ filter }, name) => filter[name] !== NO_FILTER[name];
+
+const opensSomething = (next) => next.tab !== last.tab || next.opened !== last.opened ||
+  next.flame.length > last.flame.length ||
+  Object.keys(NO_FILTER).some((name) => isSet(next, name) &&
+    (TYPED.has(name) ? !isSet(last, name) : next.filter[name] !== last.filter[name]));
+
+function noteStep() {
+  const next = readStep(last.number);
+
+  asked = false;
+  if (opensSomething(next)) {
+    history.replaceState(last, '');
+    next.number++;
+    history.pushState(next, '');
+  }
+  last = next;
+}
+
+// All changes of one event are one step.
+function askForStep() {
+  if (!asked)
+    queueMicrotask(noteStep);
+  asked = true;
+}
+
+function restoreStep(step) {
+  const { tab, returnTab, selected, group, details, opened, flame, cause } = step;
+
+  Object.assign(view, { tab, returnTab, selected, group, details, opened, flame, cause });
+  Object.assign(view.filter, step.filter);
+  last = step;
+  if (group < 0 && selected >= 0 && lineOfItem(selected) < 0)
+    revealRow(selected);
+  changed('tab', 'rows', 'selection', 'flame');
+}
+
+const isOurs = (step) =>
+  step !== null && step.trace === trace.base_id && step.count === trace.count;
+
+// Where something was closed, the step before may look like this one: then it is passed.
+function onPopState({ state }) {
+  if (!isOurs(state))
+    return;
+  const before = last;
+
+  restoreStep(state);
+  if (lookOf(state) === lookOf(before) && state.number !== before.number)
+    history.go(Math.sign(state.number - before.number));
+}
+
+// The page is loaded again when one comes back to it from another one.
+export function makeBackButton() {
+  last = readStep(0);
+  if (isOurs(history.state))
+    restoreStep(history.state);
+  for (const what of ['tab', 'rows', 'selection', 'flame'])
+    onChange(what, askForStep);
+  window.addEventListener('popstate', onPopState);
+}
