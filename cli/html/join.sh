@@ -3,7 +3,7 @@
 #
 # join.sh OUT NAME MODULE ...
 #	  Makes OUT/NAME_head.html and OUT/NAME_tail.html, what stands before and behind
-#	  the data of a page, and OUT/NAME_policy, its policy: of NAME.html, base.css,
+#	  the data of a page, and OUT/NAME_policy, its policy: of frame.html, base.css,
 #	  NAME.css and the modules, which come in such an order that each uses those before
 #	  it only.
 #
@@ -17,6 +17,21 @@ cd "$(dirname "$0")"
 target=$1/$(basename "$2")
 name=$2
 shift 2
+
+# What differs between the pages, but for style and script. data: the id of the element
+# with the data; connect: what the policy allows beyond that of all pages.
+case $name in
+page)
+	title=Trace data=trace connect=
+	reading='Reading the trace …'
+	needs='This page draws a trace, and needs JavaScript for that. It loads nothing from anywhere.'
+	;;
+list/list)
+	title=Traces data=given connect=" connect-src 'self';"
+	reading='Reading the traces …'
+	needs='This page lists traces, and needs JavaScript for that. It asks nobody but the command that serves it.'
+	;;
+esac
 
 fail()
 {
@@ -48,8 +63,9 @@ twice=$(sed -nE 's/^(async )?(function\*?|const|let|class) +([A-Za-z0-9_$]+).*/\
 script=$(hash_of "$target.js")
 style=$(hash_of "$target.css")
 
-# The template has four lines that stand for something else, or hold a policy.
-awk -v target="$target" -v script="$script" -v style="$style" '
+# The frame has lines that stand for a file, and words that stand for a text.
+awk -v target="$target" -v script="$script" -v style="$style" -v title="$title" -v data="$data" \
+	-v connect="$connect" -v reading="$reading" -v needs="$needs" '
 	function put(file, line) { printf "%s", line >> file }
 	function copy(file, from,   line)
 	{
@@ -64,9 +80,8 @@ awk -v target="$target" -v script="$script" -v style="$style" '
 	}
 	/^@STYLE@$/  { put(out, "<style>"); copy(out, target ".css"); put(out, "</style>\n"); next }
 	/^@SCRIPT@$/ { put(out, "<script type=\"module\">"); copy(out, target ".js"); put(out, "</script>\n"); next }
-	/^@DATA .*@$/ {
-		id = substr($0, 7, length($0) - 7)
-		put(out, "<script type=\"application/json\" id=\"" id "\">")
+	/^@DATA@$/ {
+		put(out, "<script type=\"application/json\" id=\"" data "\">")
 		out = target "_tail.html"
 		put(out, "</script>\n")
 		next
@@ -74,6 +89,10 @@ awk -v target="$target" -v script="$script" -v style="$style" '
 	{
 		sub(/@SCRIPT_HASH@/, "sha256-" script)
 		sub(/@STYLE_HASH@/, "sha256-" style)
+		sub(/@CONNECT@/, connect)
+		sub(/@TITLE@/, title)
+		sub(/@READING@/, reading)
+		sub(/@NEEDS@/, needs)
 		put(out, $0 "\n")
 	}
 	/Content-Security-Policy/ {
@@ -81,4 +100,4 @@ awk -v target="$target" -v script="$script" -v style="$style" '
 		sub(/">$/, "")
 		printf "%s", $0 > (target "_policy")
 	}
-' "$name.html"
+' frame.html

@@ -45,10 +45,13 @@ export const minimap = el('div.minimap', {
   role: 'group', 'aria-label': 'The whole trace; drag to zoom', title: 'Drag to zoom',
 }, canvas, windowBox);
 
-function barColors() {
-  const style = getComputedStyle(document.documentElement);
+// The colour that a class gives to a dot: a canvas takes no variables.
+function dotColor(name) {
+  const dot = windowBox.appendChild(el(`i.dot.${name}`));
+  const { backgroundColor } = getComputedStyle(dot);
 
-  return trace.kinds.map((_, kind) => style.getPropertyValue(`--k${kind}`));
+  dot.remove();
+  return backgroundColor;
 }
 
 function drawMinimap() {
@@ -56,12 +59,13 @@ function drawMinimap() {
   const height = minimap.clientHeight;
   const scale = window.devicePixelRatio || 1;
   const context = canvas.getContext('2d');
-  const colors = barColors();
   const levels = Math.min(12, trace.depth.reduce((most, depth) => Math.max(most, depth), 0) + 1);
   const thick = Math.max(1.5, (height - 4) / levels);
 
   if (width === 0 || trace.count === 0)
     return;
+  const colors = trace.kinds.map((_, kind) => dotColor(`k${kind}`));
+
   canvas.width = width * scale;
   canvas.height = height * scale;
   context.scale(scale, scale);
@@ -81,7 +85,7 @@ function drawMinimap() {
     context.fillRect(left, 2 + level * thick,
       Math.max(right - left, 0.75), Math.max(thick - 0.5, 1));
   }
-  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--error');
+  context.fillStyle = dotColor('of-error');
   for (let row = 0; row < trace.count; row++)
     if (trace.error[row] !== 0)
       context.fillRect((endOf(row) / view.whole) * width - 1, height - 4, 2.5, 4);

@@ -82,7 +82,7 @@ export function toggleGroups() {
 
 const chip = (words, change) => el('button.chip', {
   type: 'button', title: 'Remove this filter', onclick: () => setFilter(change),
-}, words, el('span', { 'aria-hidden': 'true' }, ' ✕'));
+}, el('span.chip-words', {}, words), el('span', { 'aria-hidden': 'true' }, '\u00a0✕'));
 
 // Says what is wrong with what was typed.
 function checkFields() {
