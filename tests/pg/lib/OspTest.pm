@@ -22,7 +22,8 @@ use Time::Local qw(timegm);
 
 our @EXPORT = qw(new_node configure context signed set_context comment points
   without_copies shape
-  count_points wait_until_shipped wait_for_points wait_for_delivery tree operations
+  count_points wait_until_shipped wait_for_points wait_for_delivery
+  wait_until_up tree operations
   breaches write_file count_in_log trace_file shipper_pid);
 
 # A server that is set up but not started. Points go to a file.
@@ -187,6 +188,24 @@ sub wait_for_delivery
 
 	return $node->poll_query_until('postgres',
 		'SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat');
+}
+
+# Waits until the server lets us in, after a crash for instance. PostgreSQL's own
+# poll_query_until dies where psql is refused before it has read the query.
+sub wait_until_up
+{
+	my ($node) = @_;
+	my $output;
+
+	for (1 .. 1800)
+	{
+		return 1
+		  if IPC::Run::run(
+			[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'SELECT true' ],
+			'<', '/dev/null', '>', \$output, '2>&1');
+		usleep(100_000);
+	}
+	die "the server lets nobody in: $output\n";
 }
 
 # Points as a list of texts: "statement", with " (no stop)" or its error.

@@ -97,7 +97,7 @@ my $victim = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 kill 'KILL', $victim;
 $session->finish;
-$node->poll_query_until('postgres', 'SELECT true');
+wait_until_up($node);
 is_deeply(
 	shape(wait_for_points($node, $crashed, 3)),
 	[ "SELECT 'before'", 'SELECT pg_sleep(100) (no stop)' ],

@@ -347,7 +347,7 @@ for (1 .. 100)
 kill 'KILL', $worker if $worker;
 $wire->read_until_ready;
 ok(!$wire->alive, 'a parallel worker is killed');
-$node->poll_query_until('postgres', 'SELECT true');
+wait_until_up($node);
 my $later = context();
 $wire = wire($node, $later);
 $wire->simple("SELECT 'after'");

@@ -101,7 +101,7 @@ my $pid = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'");
 kill 'KILL', $pid;
 eval { $session->quit };
-$node->poll_query_until('postgres', 'SELECT true');
+wait_until_up($node);
 like(drawn($context), qr/pg_sleep\(600\) +\(running or lost: no process here knows which\)$/m,
 	'its process is gone');
 

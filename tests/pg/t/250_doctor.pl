@@ -148,7 +148,7 @@ broken('a wrong key in a file', 'server_key', qr/signature matches none/,
 	before => "unset OSPROFILER_HMAC_KEYS; export OSPROFILER_HMAC_KEYS_FILE=" . $node->basedir . '/mine');
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0644);
 $node->reload;
-$node->poll_query_until('postgres', 'SELECT true');
+wait_until_up($node);
 broken('a file of keys that others can read, on the server', 'server_key', qr/others/, not_mended => 1);
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
 $node->reload;

@@ -70,7 +70,7 @@ like($lines[($line // 1) - 1], qr/osprofiler_gone/, '... and the line');
 $lines[($line // 1) - 1] = '';
 write_file($file, join('', @lines), 0600);
 $node->reload;
-$node->poll_query_until('postgres', 'SELECT true');
+wait_until_up($node);
 is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, 'everybody is let in again');
 
 # A library that the server loads at its start: it does not start without it.
