@@ -78,6 +78,7 @@ make_user()
 	mount_chroot "$user"
 	in_chroot "$user" "apt-get update -q" >"$work/user.log" 2>&1
 	mkdir -p "$user/packages"
+	cut -d: -f1 "$user/etc/passwd" "$user/etc/group" >"$work/names"
 }
 
 lint()
@@ -205,10 +206,21 @@ remove_packages()
 	check "removing says what a server still loads" "
 		apt-get remove -y postgresql-15-osprofiler 2>&1 |
 			grep -q 'take osprofiler out of session_preload_libraries'"
+	check "until it is done, nobody is let in but a superuser, as README has it" "
+		$(in_database 'SELECT 1') && exit 1
+		PGOPTIONS='-c session_preload_libraries=' \
+			$(in_database "SELECT sourcefile FROM pg_file_settings WHERE name ~ 'preload_libraries'") |
+			grep -qx /etc/postgresql/15/main/conf.d/tracing.conf"
 	check "and once it is done, everybody is let in" "
 		rm /etc/postgresql/15/main/conf.d/tracing.conf
 		pg_ctlcluster 15 main reload
 		$(in_database 'DROP EXTENSION osprofiler') >/dev/null
+		$(in_database 'SELECT 1')"
+	check "doctor has no server load what is not installed" "
+		cd /tmp
+		runuser -u postgres -- env OSPROFILER_HMAC_KEYS=K osprofiler doctor --fix \
+			dbname=postgres >doctor && exit 1
+		grep -q 'package postgresql-15-osprofiler' doctor
 		$(in_database 'SELECT 1')"
 	check "the rest is removed" "apt-get remove -y -q 'osprofiler-d*' 'libosprofiler*' python3-osprofiler-db"
 	check "Python's command is what it was" "dpkg -V python3-osprofiler
@@ -227,9 +239,15 @@ remove_packages()
 		apt-get purge -y -q \$(dpkg-query -W -f '\${Package}\n' '*osprofiler*')
 		rm -rf /packages /tmp/* /var/tmp/traces.db*"
 	check "which leaves nothing" "
-		left=\$(find / -xdev -iname '*osprofiler*' ! -path '/proc/*' ! -path '/var/lib/apt/*')
+		left=\$(find / /dev/shm -xdev -iname '*osprofiler*' ! -path '/proc/*' ! -path '/var/lib/apt/*')
 		echo \"\$left\"
 		[ -z \"\$left\" ]"
+	check "no file, unit or user of ours, by whatever name" "
+		dpkg-query -W -f '\${db:Status-Abbrev}\${Package}\n' '*osprofiler*' |
+			grep -v ^un && exit 1
+		grep -rlsi osprofiler /etc /run /var/spool /lib/systemd && exit 1
+		cut -d: -f1 /etc/passwd /etc/group >/tmp/names
+		echo '$(base64 -w 0 "$work/names")' | base64 -d | diff - /tmp/names"
 }
 
 trap clean_up EXIT

@@ -5,8 +5,11 @@
  */
 #include "run/run.h"
 
+#include <limits.h>
+
 #include "cli.h"
 #include "osprofiler/driver.h"
+#include "writable_path.h"
 
 /* What the command waits for a collector that says nothing. */
 #define CHECK_TIMEOUT_MS 1000
@@ -52,6 +55,30 @@ report_silence(const osp_driver *driver, osp_driver_conn *conn,
 						 err.msg);
 }
 
+/* A database or file on this host, by its absolute path. */
+static void
+report_closed(const osp_driver *driver, const char *connection_string,
+			  const char *shown)
+{
+	const char *path = strstr(connection_string, ":////");
+	char plain[PATH_MAX];
+	size_t len;
+
+	if (path == NULL || (strcmp(driver->name, "sqlite") != 0 &&
+						 strcmp(driver->name, "file") != 0))
+		return;
+	path += strlen(":///");
+	len = strcspn(path, "?%");
+	if (path[len] == '%' || len >= sizeof(plain))
+		return;
+	memcpy(plain, path, len);
+	plain[len] = '\0';
+	if (!cli_writable_path(plain))
+		(void) cli_error("the collector %s cannot be written to; the trace "
+						 "waits for it in the run directory",
+						 shown);
+}
+
 int
 run_collector_check(const char *connection_string, const char *shown)
 {
@@ -76,6 +103,7 @@ run_collector_check(const char *connection_string, const char *shown)
 	if (status == OSP_OK)
 	{
 		report_silence(driver, conn, shown);
+		report_closed(driver, connection_string, shown);
 		driver->close(conn);
 	}
 	if (status != OSP_EINVAL)

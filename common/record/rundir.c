@@ -129,16 +129,18 @@ static void __attribute__((constructor)) note_root(void)
 	first_root = osp_root_directory();
 }
 
-/* mkdir -p, mode 0700 whatever the umask; one that exists is left as it is. */
-static void
+/* mkdir -p, mode 0700 whatever the umask; one that exists is left as it is. 0, or why
+ * the first of those that cannot be made is not. */
+static int
 make_directories(const char *path)
 {
 	char part[OSP_RUNDIR_PATH_MAX];
 	size_t len = strlen(path);
+	int failure = 0;
 	size_t i;
 
 	if (len >= sizeof(part))
-		return;
+		return ENAMETOOLONG;
 	memcpy(part, path, len + 1);
 	for (i = 1; i <= len; i++)
 	{
@@ -147,9 +149,12 @@ make_directories(const char *path)
 		part[i] = '\0';
 		if (mkdir(part, 0700) == 0)
 			(void) chmod(part, 0700);
+		else if (errno != EEXIST && failure == 0)
+			failure = errno;
 		if (i < len)
 			part[i] = '/';
 	}
+	return failure;
 }
 
 static osp_status
@@ -185,6 +190,7 @@ osp_rundir_open(const char *path, bool create, int *dir_fd, osp_error *err)
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	osp_status status;
 	char reason[128];
+	int made = 0;
 	int fd;
 
 	*dir_fd = -1;
@@ -197,7 +203,7 @@ osp_rundir_open(const char *path, bool create, int *dir_fd, osp_error *err)
 	if (fd < 0 && errno == ENOENT && create &&
 		osp_root_directory() == first_root)
 	{
-		make_directories(path);
+		made = make_directories(path);
 		fd = open(path, flags);
 	}
 	if (fd < 0)
@@ -206,11 +212,13 @@ osp_rundir_open(const char *path, bool create, int *dir_fd, osp_error *err)
 
 		if (code == ELOOP || code == ENOTDIR)
 			return refuse(err, path, "it is not a real directory");
-		return osp_error_set(err,
-							 code == ENOENT ? OSP_ENOENT : OSP_EIO,
-							 "cannot open run directory %s: %s",
-							 path,
-							 strerror_r(code, reason, sizeof(reason)));
+		return osp_error_set(
+			err,
+			code == ENOENT ? OSP_ENOENT : OSP_EIO,
+			"cannot open run directory %s%s: %s",
+			path,
+			made != 0 ? ", which cannot be made" : "",
+			strerror_r(made != 0 ? made : code, reason, sizeof(reason)));
 	}
 	status = check_directory(fd, path, err);
 	if (status != OSP_OK)

@@ -135,7 +135,7 @@ SKIP:
 	mkdir "$dir/tiny", 0700;
 	local $ENV{OSPROFILER_RUN_DIR} = "$dir/tiny/run";
 	for my $way (["mount -t tmpfs -o size=64k,mode=700 none $dir/tiny", qr/has only \d+ kB of room/, 'a tiny /dev/shm'],
-		["mount -t tmpfs -o ro none $dir/tiny", qr/cannot open run directory/, 'a /dev/shm that cannot be written to'])
+		["mount -t tmpfs -o ro none $dir/tiny", qr/cannot open run directory \S+, which cannot be made: Read-only file system/, 'a /dev/shm that cannot be written to'])
 	{
 		my $step = step(steps("$own bash -c '$way->[0]; exec osprofiler doctor --json'"), 'run_directory');
 		is($step->{verdict}, 'wrong', "$way->[2]: it is found");
@@ -304,11 +304,12 @@ SKIP:
 	($status, $out, $err) = run_cli('doctor', '--fix');
 	is("$status|$err", '0|', '--fix: types nothing if nothing is wrong');
 	unlink "$dir/config/osprofiler/hmac_keys";
-	local $ENV{PATH} = '/none';
+	symlink "$dir/none/hmac_keys", "$dir/config/osprofiler/hmac_keys" or die;
 	($status, $out, $err) = run_cli('doctor', '--fix');
 	is($status, 1, '--fix: a command that fails');
 	like($err, qr/^osprofiler: doctor: this command failed, exit status [12]$/m, '--fix: that is said');
 	like($out, qr/^wrong +keys .*\n.*do: .*\n.*type: \(umask/m, '--fix: it is left to the user');
+	unlink "$dir/config/osprofiler/hmac_keys";
 }
 {
 	local $ENV{OSPROFILER_ENABLED} = 'false';
@@ -371,7 +372,7 @@ END
 # --- the keys of a file, for the user of a server -------------------------------
 
 # A libpq that is connected to a server of another user of this machine, as an ordinary
-# user, and answers no to every question. What doctor prints then is typed, with a sudo
+# user, and answers no to every question, but yes to whether the extension is installed. What doctor prints then is typed, with a sudo
 # that shows the keys which it is given.
 write_file("$dir/fake_pq.c", <<'END');
 #include <string.h>
@@ -390,7 +391,7 @@ int PQresultStatus(const void *r) { return 2; }
 char *PQresultErrorField(const void *r, int f) { return 0; }
 int PQntuples(const void *r) { return 1; }
 int PQgetisnull(const void *r, int row, int column) { return column == 1 || column == 3; }
-char *PQgetvalue(const void *r, int row, int column) { return "f"; }
+char *PQgetvalue(const void *r, int row, int column) { return column == 4 ? "t" : "f"; }
 void PQclear(void *r) {}
 END
 SKIP:

@@ -119,6 +119,8 @@ my @mistakes = (
 	['run true', qr/no operation was seen, so there is no trace\. Programs that are statically linked/],
 	['run sqlite3 :memory: "select 1"', qr/the collector redis:\/\/127\.0\.0\.1:1 cannot be reached now \(.*refused\); the trace waits for it in the run directory/,
 		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
+	['run sqlite3 :memory: "select 1"', qr{\Aosprofiler: run: the collector sqlite:////dev/null/x/traces\.db cannot be written to; the trace waits for it in the run directory\n},
+		OSPROFILER_CONNECTION_STRING => 'sqlite:////dev/null/x/traces.db', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
 	['run --hmac-key a,b true', qr/--hmac-key is one key/],
 	['run true', qr/No such file/, OSPROFILER_HMAC_KEYS_FILE => "$dir/no.keys"],
 	['run -- --follow true', qr/cannot run '--follow'/],
