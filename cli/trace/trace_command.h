@@ -9,7 +9,7 @@
 
 #include <getopt.h>
 
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 #include "view/view.h"
 
 /* What is common to them. */

@@ -4,7 +4,7 @@
  *	  osprofiler web: shows the traces of a collector in a browser.
  */
 #include "cli.h"
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 #include "web/web_serve.h"
 
 static const char help[] =

@@ -6,7 +6,7 @@
 #ifndef OSPROFILER_CLI_WEB_SERVE_H
 #define OSPROFILER_CLI_WEB_SERVE_H
 
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 
 /* Serves until a signal ends it, or what its output is written to is gone. Returns the
  * exit status, after a message if it is not CLI_OK. listen: see web_address.h. */

@@ -6,7 +6,7 @@
 #ifndef OSPROFILER_CLI_WEB_SITE_H
 #define OSPROFILER_CLI_WEB_SITE_H
 
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 #include "web/web_library.h"
 
 #define WEB_SECRET_CHARS 32 /* hex digits */

@@ -3,10 +3,10 @@
  * trace_follow.c
  *	  osprofiler trace show --follow: a trace as its operations come.
  */
-#include "view/trace_follow.h"
+#include "trace/trace_follow.h"
 #include "cli.h"
+#include "trace/tree_text.h"
 #include "view/follow_wait.h"
-#include "view/tree_text.h"
 
 #include <stdio.h>
 #include <sys/ioctl.h>

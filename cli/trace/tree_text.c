@@ -3,8 +3,8 @@
  * tree_text.c
  *	  The text of `osprofiler trace show`: the tree, and the causes below it.
  */
-#include "view/tree_text.h"
-#include "missing_server.h"
+#include "trace/tree_text.h"
+#include "trace/missing_server.h"
 
 /* The causes are found first, for the head of the tree says how the time divides. */
 osp_status

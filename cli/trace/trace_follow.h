@@ -6,7 +6,7 @@
 #ifndef OSPROFILER_CLI_TRACE_FOLLOW_H
 #define OSPROFILER_CLI_TRACE_FOLLOW_H
 
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 #include "view/view.h"
 
 /*

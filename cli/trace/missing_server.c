@@ -3,7 +3,7 @@
  * missing_server.c
  *	  What is said of a trace that lacks the half of a server that was told of it.
  */
-#include "missing_server.h"
+#include "trace/missing_server.h"
 
 #include "cli.h"
 #include "control_text.h"

@@ -6,7 +6,7 @@
 #include "cli.h"
 #include "control_text.h"
 #include "out.h"
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 
 static const char help[] =
 	"Usage: osprofiler trace check [OPTIONS] TRACE...\n"

@@ -16,8 +16,8 @@
 #include "page.h"
 #include "trace/render_dot.h"
 #include "trace/trace_command.h"
-#include "view/trace_follow.h"
-#include "view/tree_text.h"
+#include "trace/trace_follow.h"
+#include "trace/tree_text.h"
 
 /* How much of a trace's id stands in the name of a page's file. */
 #define PAGE_ID_CHARS 8

@@ -3,11 +3,11 @@
  * trace_argument.c
  *	  Finding the trace that a command was given.
  */
-#include "trace_argument.h"
+#include "trace/trace_argument.h"
 #include "cli.h"
 #include "shell_text.h"
 #include "time_argument.h"
-#include "trace_prefix.h"
+#include "trace/trace_prefix.h"
 
 #include <ctype.h>
 #include <errno.h>

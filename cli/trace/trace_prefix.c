@@ -3,7 +3,7 @@
  * trace_prefix.c
  *	  A trace that is named by the beginning of its id, or as the last one.
  */
-#include "trace_prefix.h"
+#include "trace/trace_prefix.h"
 #include "cli.h"
 
 #include <ctype.h>

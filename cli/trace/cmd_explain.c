@@ -5,7 +5,7 @@
  */
 #include "cli.h"
 #include "control_text.h"
-#include "missing_server.h"
+#include "trace/missing_server.h"
 #include "trace/trace_command.h"
 
 static const char help[] =
