@@ -243,26 +243,37 @@ osp_shipper_busy(const osp_shipper *s)
 	return s->busy;
 }
 
-/* What lives in a slot alone is lost with it; the next shipper reports that. */
+/* Points that are in a slot only are lost with it. The next shipper reports them, and
+ * again what the reports in the slot would have reported. */
 static void
 count_lost(osp_shipper *s, shipper_slot *slot)
 {
 	size_t count = slot->detached ? osp_batch_count(slot->batch) : 0;
 	const osp_notification *items = osp_batch_items(slot->batch);
+	uint64_t points = 0;
 	osp_id base_id;
 	size_t i;
 
 	if (count == 0 || osp__slot_spill(s, slot))
 		return;
 	for (i = 0; i < count; i++)
-		if (osp_id_set(&base_id, items[i].base_id))
-			osp__losses_count(s, &base_id);
-	osp_runstat_add(&s->stat->spool_dropped, count);
+	{
+		uint64_t lost;
+
+		if (!osp__losses_is_report(&items[i], &lost))
+		{
+			lost = 1;
+			points++;
+		}
+		if (lost > 0 && osp_id_set(&base_id, items[i].base_id))
+			osp__losses_count(s, &base_id, lost);
+	}
+	osp_runstat_add(&s->stat->spool_dropped, points);
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
-					 "%zu points are lost: neither the collector nor the spool "
-					 "took them",
-					 count);
+					 "%llu points are lost: neither the collector nor the "
+					 "spool took them",
+					 (unsigned long long) points);
 }
 
 static void

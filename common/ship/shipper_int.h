@@ -303,9 +303,13 @@ void osp__losses_close(osp_shipper *s);
 /* The run directory was made anew: what was counted goes there, too. */
 void osp__losses_move(osp_shipper *s);
 
-/* Counts a record that the shipper dropped; reported as by osp__losses_take of
- * s->own. */
-void osp__losses_count(osp_shipper *s, const osp_id *base_id);
+/* Counts records of a trace that the shipper dropped; reported as by
+ * osp__losses_take of s->own. */
+void osp__losses_count(osp_shipper *s, const osp_id *base_id, uint64_t count);
+
+/* Is the notification a part of a report? *lost: how many points it reports; its
+ * stop none, for its start reports the same ones. */
+bool osp__losses_is_report(const osp_notification *item, uint64_t *lost);
 
 /* shipper_fill.c */
 bool osp__slot_used(const shipper_slot *slot);

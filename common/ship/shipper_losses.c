@@ -25,6 +25,7 @@
 #define PAGE_SIZE 4096
 
 #define LOSS_NAME    "osprofiler.lost"
+#define LOSS_MEMBER  "lost_points"
 #define LOSS_OVER_NS (100 * NS_PER_MS)
 #define LOSS_LAST_NS NS_PER_S
 
@@ -95,7 +96,7 @@ add_report(shipper_slot *slot, const osp_origin *origin,
 	memcpy(record.trace_id.bytes + 8, &number, sizeof(number));
 	record.name = OSP_STR(LOSS_NAME);
 	osp_attrs_begin(&w, info, sizeof(info));
-	osp_put_u64(&w, OSP_STR("lost_points"), loss->lost - before);
+	osp_put_u64(&w, OSP_STR(LOSS_MEMBER), loss->lost - before);
 	record.info = osp_attrs_end(&w);
 	if (osp_batch_add_record(slot->batch, &record, origin, NULL) != OSP_OK)
 		return false;
@@ -217,13 +218,35 @@ osp__losses_move(osp_shipper *s)
 }
 
 void
-osp__losses_count(osp_shipper *s, const osp_id *base_id)
+osp__losses_count(osp_shipper *s, const osp_id *base_id, uint64_t count)
 {
 	int64_t now = osp_mono_now();
 
-	osp_ring_count_loss(&s->own.ring, base_id, 1);
+	osp_ring_count_loss(&s->own.ring, base_id, count);
 	if (!s->own.has_losses)
 		s->own.loss_since_ns = now;
 	s->own.loss_ns = now;
 	s->own.has_losses = true;
+}
+
+bool
+osp__losses_is_report(const osp_notification *item, uint64_t *lost)
+{
+	static const char key[] = "\"" LOSS_MEMBER "\": ";
+	const char *end = item->info.ptr + item->info.len;
+	const char *digit;
+
+	*lost = 0;
+	if (osp_str_eq(item->name, OSP_STR(LOSS_NAME "-stop")))
+		return true;
+	if (!osp_str_eq(item->name, OSP_STR(LOSS_NAME "-start")))
+		return false;
+	digit = memmem(item->info.ptr, item->info.len, key, sizeof(key) - 1);
+	if (digit == NULL)
+		return true;
+	for (digit += sizeof(key) - 1;
+		 digit < end && *digit >= '0' && *digit <= '9';
+		 digit++)
+		*lost = *lost * 10 + (uint64_t) (*digit - '0');
+	return true;
 }

@@ -208,7 +208,7 @@ drop_oldest(osp_shipper *s, shipper_ring *r)
 	while (osp_ring_head(&r->ring) - r->pos > r->ring.capacity / 2 &&
 		   osp_ring_next(&r->ring, &r->pos, &s->record, &record))
 	{
-		osp__losses_count(s, &record.base_id);
+		osp__losses_count(s, &record.base_id, 1);
 		dropped++;
 	}
 	osp__ring_count_corrupt(s, r);

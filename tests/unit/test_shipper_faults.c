@@ -267,6 +267,50 @@ test_losses_survive(void **state)
 	}
 }
 
+/*
+ * Nor is a report of losses lost that only the memory of a shipper had at its end: of
+ * what a producer dropped before there was one, and of what another one dropped.
+ */
+static void
+test_lost_reports(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_producer producer;
+	uint64_t failed;
+	uint64_t dropped;
+	osp_shipper *s;
+	int n = 20000;
+	int i;
+
+	options.spool_path = "/nonexistent/spool";
+	ship->control->fail = UINT32_MAX;
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	(void) shipping_produce(&producer, 0, 0, n);
+	for (i = 0; i < 3; i++)
+	{
+		int more = n + 20000;
+
+		/* The first batch has the reports; then it is kept in memory only, for the
+		 * ring runs full. */
+		s = shipping_open_with(ship, &options);
+		failed = ship->stat->driver_errors;
+		dropped = ship->stat->spool_dropped;
+		step_until(s, &ship->stat->driver_errors, failed + 2);
+		for (; n < more; n += 100)
+		{
+			(void) shipping_produce(&producer, 0, n, n + 100);
+			(void) osp_shipper_step(s);
+		}
+		assert_true(ship->stat->spool_dropped > dropped);
+		shipping_close(ship);
+	}
+	ship->control->fail = 0;
+	shipping_deliver(ship);
+	expect_accounted(ship, n);
+	osp_producer_close(&producer);
+}
+
 /* A collector that is too slow for hours fills the spool again and again; it is
  * said once. */
 static void
@@ -670,6 +714,7 @@ main(void)
 		TEST(test_flush_while_it_hangs),
 		TEST(test_spool_limit),
 		TEST(test_losses_survive),
+		TEST(test_lost_reports),
 		TEST(test_overload_is_said_once),
 		TEST(test_back_after_long),
 		TEST(test_full_disk),
