@@ -365,4 +365,11 @@ pgosp_status_of(const PGPROC *proc, const PGPROC *other,
 		((ModifyTableState *) (node))->mt_nplans
 #endif
 
+/* The same of a plan, as a list. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_MODIFY_LIST(plan) NIL
+#else
+#define PGOSP_MODIFY_LIST(plan) ((const ModifyTable *) (plan))->plans
+#endif
+
 #endif /* PGOSP_COMPAT_H */

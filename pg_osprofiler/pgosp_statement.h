@@ -127,6 +127,7 @@ typedef struct pgospPlan
 	Oid relation;
 	double rows;
 	double cost;
+	uint64 tree; /* of pgosp_plan_tree(); 0: not asked for */
 } pgospPlan;
 
 /*
@@ -209,6 +210,10 @@ extern void pgosp_plan_point_init(pgospPlanPoint *told, const pgospPlan *plan);
 extern void pgosp_plan_begin(pgospPlan *plan, Query *parse,
 							 const ParamListInfoData *params);
 extern void pgosp_plan_end(pgospPlan *plan, const PlannedStmt *planned);
+
+/* A number for the shape of a plan, of 53 bits: plans of a statement that read and
+ * join in the same way have the same one. */
+extern uint64 pgosp_plan_tree(const PlannedStmt *planned);
 
 /* Keeps the planning until its statement starts. */
 extern void pgosp_plan_keep(const pgospPlan *plan);

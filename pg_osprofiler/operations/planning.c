@@ -51,6 +51,7 @@ put_stop(osp_writer *w, const pgospPoint *point)
 			osp_put_str(w, OSP_STR("kind"), osp_str_of(plan->kind));
 		osp_put_f64(w, OSP_STR("cost"), plan->cost);
 		osp_put_f64(w, OSP_STR("rows"), plan->rows);
+		osp_put_u64(w, OSP_STR("tree"), plan->tree);
 		osp_put_end(w);
 	}
 	pgosp_put_buffers(w, &plan->after, &plan->before);
@@ -127,8 +128,11 @@ pgosp_plan_end(pgospPlan *plan, const PlannedStmt *planned)
 {
 	plan->stop_ns = pgosp_now();
 	plan->after = pgBufferUsage;
-	if (planned != NULL)
-		identify_plan(plan, planned);
+	if (planned == NULL)
+		return;
+	identify_plan(plan, planned);
+	plan->tree =
+		(pgosp_points & PGOSP_POINTS_PLAN) != 0 ? pgosp_plan_tree(planned) : 0;
 }
 
 static bool

@@ -127,6 +127,51 @@ waitpid $way, 0;
 ok($found->{figures}{before_ms} > 100 && $found->{figures}{after_ms} > 100,
 	'network: before and after');
 
+# A pooler with one connection to the server, which another client's transaction has.
+my $pool = $node->basedir . '/pool';
+mkdir $pool or die $!;
+OspTest::write_file("$pool/users", qq{"postgres" ""\n}, 0644);
+OspTest::write_file("$pool/bouncer.ini", <<"END", 0644);
+[databases]
+postgres = host=${\$node->host} port=${\$node->port}
+[pgbouncer]
+listen_addr =
+listen_port = 6432
+unix_socket_dir = $pool
+auth_type = trust
+auth_file = $pool/users
+pool_mode = transaction
+default_pool_size = 1
+logfile = $pool/log
+pidfile = $pool/pid
+END
+my $pooler = fork // die $!;
+if ($pooler == 0)
+{
+	open STDERR, '>', '/dev/null';
+	exec '/usr/sbin/pgbouncer', '-q', "$pool/bouncer.ini";
+}
+for (1 .. 200)
+{
+	last if -e "$pool/.s.PGSQL.6432";
+	usleep(20_000);
+}
+my @through = ('psql', '-Xq', '-h', $pool, '-p', 6432, '-U', 'postgres');
+my $other = IPC::Run::start([ @through, '-d', 'postgres', '-c', 'SELECT 1', '-c', 'SELECT pg_sleep(1.2)' ],
+	'>', '/dev/null');
+wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+$found = found($node, client_traced($node, @through, '-c', 'SELECT 1 + 1', '-c', 'SELECT 2 + 2, 3'),
+	'pooler', 'pooler', 0.6);
+is($found->{figures}{statements}, 1, 'pooler: one statement waited');
+like($found->{evidence}, qr/^SELECT 1 \+ 1: .* before process \d+ of the server began/, 'pooler: the evidence');
+IPC::Run::finish($other);
+
+# The same way when the connection is free: nothing is to be said of it.
+my $free = why($node, client_traced($node, @through, '-c', 'SELECT pg_sleep(0.1)'));
+is(scalar(grep { $_->{rule} eq 'pooler' } @{ $free->{findings} }), 0, 'pooler that has a connection: no finding');
+kill 'TERM', $pooler;
+waitpid $pooler, 0;
+
 sub client_traced_copy
 {
 	return psql_traced($node,

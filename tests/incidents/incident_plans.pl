@@ -107,6 +107,37 @@ $found = found($node,
 	'planning', 'planning', 0.4);
 is($found->{count}, 1, 'planning: one statement');
 
+# The same statement, planned for its values at first, and for any values then: most
+# rows have one of two values, which the plan is for.
+$node->safe_psql('postgres', 'CREATE TABLE event (kind int, at int, note text); CREATE INDEX ON event (kind); ALTER TABLE event ALTER kind SET (n_distinct = 1);'
+	  . "INSERT INTO event SELECT 1 + (g > 399990)::int, g, 'note' FROM generate_series(1, 400000) g; ANALYZE event;");
+$found = found($node,
+	psql_traced($node,
+		"PREPARE newest (int) AS SELECT max(at) FROM event WHERE kind = \$1 AND note <> '';\n"
+		  . "EXECUTE newest(2);\n" x 4 . "SET plan_cache_mode = force_generic_plan;\n" . "EXECUTE newest(2);\n" x 4),
+	'plan change', 'plan_change', 0.6);
+like($found->{cause},
+	qr/4 executions took .* with one \(generic, expected to cost [\d,]+: Aggregate, Seq Scan on event\), 4 executions took .* with another \(custom, expected to cost \d+\)\.$/,
+	'plan change: both plans');
+like($found->{next_step}, qr/force_custom_plan/, 'plan change: the step');
+
+# The same change of the plan, and it is right: that value has nearly all rows.
+my $why = why($node,
+	psql_traced($node,
+		"PREPARE newest (int) AS SELECT max(at) FROM event WHERE kind = \$1 AND note <> '';\n"
+		  . "EXECUTE newest(2);\n" x 4 . "EXECUTE newest(1);\n" x 4));
+is(scalar(grep { $_->{rule} eq 'plan_change' } @{ $why->{findings} }), 0, 'other values: no finding');
+
+# Long values, which are in a table of their own.
+$node->safe_psql('postgres', 'CREATE TABLE document (id int PRIMARY KEY, body text); ALTER TABLE document ALTER body SET STORAGE EXTERNAL;'
+	  . 'INSERT INTO document SELECT g, repeat(md5(g::text), 3000) FROM generate_series(1, 1500) g; VACUUM ANALYZE document;');
+$why = why($node,
+	psql_traced($node, "SET track_io_timing = on; SELECT count(*) FROM document WHERE body < 'f' OR body > 'g';"));
+my ($toast) = grep { $_->{rule} eq 'toast' } @{ $why->{findings} };
+like($toast->{cause}, qr/\AReading long values from TOAST tables took .*: [\d,]{6,} blocks were used/,
+	'TOAST: the sentence') or diag Incident::explain_text($why);
+is(scalar(grep { $_->{rule} eq 'read' } @{ $why->{findings} }), 0, 'TOAST: not told twice');
+
 # A foreign key without an index, seen by who deletes what it refers to.
 $found = found($node,
 	psql_traced($node, 'DELETE FROM account WHERE id BETWEEN 5000 AND 5040;'),

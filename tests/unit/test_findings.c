@@ -54,6 +54,9 @@ static const struct
 	{"failed", NULL},
 	{"application", NULL},
 	{"cpu", NULL},
+	{"plan_change", NULL},
+	{"pooler", NULL},
+	{"toast", NULL},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))

@@ -272,6 +272,16 @@ osp__claim_node(osp__findings *f, osp__group *group, osp__op *op, bool count)
 }
 
 void
+osp__claim_io(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
+{
+	if (group == NULL || ns <= 0)
+		return;
+	op->claimed = true;
+	osp__count_op(group, op);
+	claim_of(f, group, op, op, ns);
+}
+
+void
 osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 {
 	size_t i;

@@ -5,6 +5,7 @@
  */
 #include "report/findings/findings.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 #define NS_PER_MS 1e6
@@ -25,6 +26,7 @@ static const place statement_places[] = {
 	{NULL, "temp_read_ms", OSP__TEMP_IO},
 	{NULL, "temp_write_ms", OSP__TEMP_IO},
 	{NULL, "rows", OSP__ROWS},
+	{"buffers", "shared_blks_hit", OSP__BLOCKS_HIT},
 	{"buffers", "shared_blks_read", OSP__BLOCKS_READ},
 	{"buffers", "shared_blks_written", OSP__BLOCKS_WRITTEN},
 	{"buffers", "temp_blks_written", OSP__TEMP_BLOCKS},
@@ -62,8 +64,14 @@ static const place node_places[] = {
 
 static const place node_start_places[] = {
 	{"node", "plan_rows", OSP__PLAN_ROWS},
+	{"node", "relation_pages", OSP__RELATION_PAGES},
 	{"node", "relation_rows", OSP__RELATION_ROWS},
 	{"node", "workers_planned", OSP__WORKERS_PLANNED},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+static const place plan_places[] = {
+	{"plan", "cost", OSP__PLAN_COST},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
@@ -231,6 +239,14 @@ read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 				 osp__report_number(yyjson_obj_get(node, "sort_space_kb")));
 }
 
+/* Does a point name a plan for any values? */
+static bool
+is_generic(yyjson_val *db)
+{
+	return osp__json_is(yyjson_obj_get(yyjson_obj_get(db, "plan"), "kind"),
+						OSP_STR("generic"));
+}
+
 static void
 read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -239,6 +255,12 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 		case OSP__OP_PG:
 			read_places(f, op, db, statement_places);
 			read_waits(f, op, db);
+			break;
+		case OSP__OP_PLAN:
+			read_places(f, op, db, plan_places);
+			op->generic = is_generic(db);
+			op->plan = (uint64_t) osp__report_number(
+				yyjson_obj_get(yyjson_obj_get(db, "plan"), "tree"));
 			break;
 		case OSP__OP_COMMIT:
 			read_places(f, op, db, commit_places);
@@ -270,18 +292,26 @@ named_shape(yyjson_val *db, const char *object)
 						   osp__json_str(yyjson_obj_get(what, "table")));
 }
 
+/* A pooler names processes of its own, also with numbers below zero. */
+static int64_t
+pid_of(yyjson_val *db)
+{
+	const char *number = yyjson_get_raw(yyjson_obj_get(db, "pid"));
+
+	return number != NULL ? (int64_t) strtoll(number, NULL, 10) : 0;
+}
+
 /* Tells apart the processes of a server, and the connections of a client, by the pid of
  * the server's process; connections that do not know it by what they lead to. */
 static uint64_t
 session_of(const osp__op *op, yyjson_val *db)
 {
 	static const char *const keys[] = {"server", "port", "database", "user"};
-	double pid = osp__report_number(yyjson_obj_get(db, "pid"));
 	uint64_t session = 0;
 	size_t i;
 
-	if (pid >= 1 && pid < 1e15)
-		return (uint64_t) pid;
+	if (op->pid != 0)
+		return (uint64_t) op->pid;
 	if (op->kind == OSP__OP_SQLITE)
 		return osp__name_shape(osp__json_str(yyjson_obj_get(db, "name")),
 							   OSP_STR(""));
@@ -315,6 +345,8 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 		default:
 			break;
 	}
+	op->pid = pid_of(db);
+	op->generic = is_generic(db);
 	op->session = session_of(op, db);
 	statement = osp__json_str(yyjson_obj_get(db, "statement"));
 	if (statement.len == 0 || yyjson_obj_get(db, "operation") != NULL)
@@ -333,9 +365,8 @@ is_of_use(const osp__op *op, const osp__point *point)
 		case OSP__OP_OTHER:
 		case OSP__OP_CONNECT:
 			return false;
-		case OSP__OP_PLAN:
 		case OSP__OP_COMMIT:
-			return point->stop == (op->kind == OSP__OP_COMMIT);
+			return point->stop;
 		case OSP__OP_DB:
 		case OSP__OP_PARSE:
 		case OSP__OP_WAIT:

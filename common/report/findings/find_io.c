@@ -12,7 +12,9 @@ enum
 {
 	SUM_BLOCKS,
 	SUM_KB,
-	SUM_IMAGES
+	SUM_IMAGES,
+	SUM_READ = SUM_KB,
+	SUM_NEEDED = SUM_IMAGES
 };
 
 /*
@@ -27,7 +29,7 @@ own_time(const osp__findings *f, const osp__op *op, osp__fact measured,
 	int64_t a = osp__op_own_fact(f, op, measured);
 	int64_t b = osp__op_own_fact(f, op, seen);
 
-	if (op->claimed)
+	if (op->claimed || op->timed->claimed)
 		return 0;
 	a = a > b ? a : b;
 	if (op->kind == OSP__OP_PG)
@@ -55,6 +57,157 @@ claim_io(osp__findings *f, osp__fact measured, osp__fact seen, osp__fact blocks)
 		if (group != NULL && op->kind == OSP__OP_PG)
 			group->sums[SUM_BLOCKS] += osp__op_own_fact(f, op, blocks);
 	}
+}
+
+/* ---- long values ---- */
+
+/* What is read beyond the tables and indexes of a plan are long values, in TOAST
+ * tables, if it is so many blocks and so many times what these could need. By their
+ * statistics, and with what rows that are dead by now may add. */
+#define TOAST_BLOCKS_MIN 1000
+#define TOAST_TIMES      10
+
+/* From the root of an index to a leaf. */
+#define INDEX_DEPTH 8
+
+/* How many blocks of its table and index a scan can have needed; -1: unknown. */
+static int64_t
+scan_blocks(osp__findings *f, const osp__op *node)
+{
+	int64_t loops = osp__op_fact(node, OSP__LOOPS);
+	int64_t rows =
+		osp__op_fact(node, OSP__ROWS) + osp__op_fact(node, OSP__REMOVED);
+	int64_t pages = osp__op_fact(node, OSP__RELATION_PAGES);
+	int64_t known = osp__op_fact(node, OSP__RELATION_ROWS);
+	osp_str type;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, node, "node", "type", &f->scratch);
+	type = osp_buf_str(&f->scratch);
+	if (osp_str_eq(type, OSP_STR("Seq Scan")))
+	{
+		/* The table may have grown since its statistics were made. */
+		if (pages == 0 || known == 0)
+			return -1;
+		return loops * pages +
+			   (int64_t) ((double) rows * (double) pages / (double) known);
+	}
+	if (memmem(type.ptr, type.len, "Scan", 4) == NULL)
+		return 0;
+	if (memmem(type.ptr, type.len, "Index", 5) == NULL &&
+		memmem(type.ptr, type.len, "Bitmap", 6) == NULL)
+		return -1;
+	return loops * INDEX_DEPTH + 2 * rows +
+		   2 * osp__op_fact(node, OSP__RECHECK_REMOVED);
+}
+
+/* The same of all scans of a statement, which must only read. */
+static int64_t
+plan_blocks(osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+	int64_t blocks = 0;
+	bool scans = false;
+
+	while ((at = osp__op_below(f, at, op)) != NULL)
+	{
+		int64_t needed;
+
+		if (at->kind != OSP__OP_NODE || at->timed != op)
+			continue;
+		needed = scan_blocks(f, at);
+		if (needed < 0)
+			return -1;
+		scans = scans || needed > 0;
+		blocks += needed;
+	}
+	return scans ? blocks : -1;
+}
+
+/* How long a statement read blocks, also in the nodes of its plan, but not in the
+ * statements that it ran. */
+static int64_t
+read_ns(const osp__findings *f, const osp__op *op)
+{
+	int64_t measured = osp__op_fact(op, OSP__IO_READ);
+	int64_t seen = osp__op_own_fact(f, op, OSP__WAIT_READ);
+	const osp__op *at = op;
+
+	while ((at = osp__op_below(f, at, op)) != NULL)
+		if (at->kind == OSP__OP_PG && osp__op_statement(at->parent) == op)
+			measured -= osp__op_fact(at, OSP__IO_READ);
+	measured /= 1 + op->workers;
+	return (measured > seen ? measured : seen) - op->nodes_ns;
+}
+
+/* Claims the part of a statement's reading that was not for its tables and indexes. */
+static void
+claim_toast(osp__findings *f, osp__op *op)
+{
+	int64_t ns = read_ns(f, op);
+	int64_t read = osp__op_own_fact(f, op, OSP__BLOCKS_READ);
+	int64_t blocks = read + osp__op_own_fact(f, op, OSP__BLOCKS_HIT);
+	int64_t needed;
+	osp__group *group;
+
+	if (ns <= 0 || read < TOAST_BLOCKS_MIN)
+		return;
+	needed = plan_blocks(f, op);
+	if (needed < 0 || read / TOAST_TIMES < needed)
+		return;
+	group = osp__group_of(f, op->shape);
+	osp__claim_io(
+		f,
+		group,
+		op,
+		(int64_t) ((double) ns * (double) (read - needed) / (double) read));
+	if (group == NULL)
+		return;
+	group->sums[SUM_BLOCKS] += blocks;
+	group->sums[SUM_READ] += read;
+	group->sums[SUM_NEEDED] += needed;
+}
+
+void
+osp__look_toast(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+		if (f->ops[i].kind == OSP__OP_PG)
+			claim_toast(f, &f->ops[i]);
+}
+
+void
+osp__tell_toast(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause,
+					OSP_STR("Reading long values from TOAST tables took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(": "));
+	osp__say_number(&finding->cause, group->sums[SUM_BLOCKS], "block");
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" were used, of which the tables and indexes of "
+							"the plan can have needed "));
+	osp__say_count(&finding->cause, group->sums[SUM_NEEDED]);
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_number(&finding->evidence, group->sums[SUM_READ], "block");
+	osp_buf_add_str(
+		&finding->evidence,
+		OSP_STR(" were not in PostgreSQL's buffers; the tables are taken to be "
+				"as large as their statistics say"));
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Select only the columns that are used: a long value is read "
+				"when it is looked at or returned, and not before. Keep what "
+				"is searched or sorted often in columns of its own."));
+	osp__add_figure(finding, "blocks", (double) group->sums[SUM_BLOCKS]);
+	osp__add_figure(finding, "blocks_read", (double) group->sums[SUM_READ]);
+	osp__add_figure(finding, "blocks_needed", (double) group->sums[SUM_NEEDED]);
 }
 
 void

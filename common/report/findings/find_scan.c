@@ -48,6 +48,12 @@ wasted(const osp__op *op)
 	return OSP__FACT_COUNT;
 }
 
+bool
+osp__reads_in_vain(const osp__op *op)
+{
+	return op->kind == OSP__OP_NODE && wasted(op) != OSP__FACT_COUNT;
+}
+
 /* Does the node belong to the check of a foreign key? That has a rule of its own. */
 static bool
 checks_foreign_key(osp__findings *f, osp__op *op)

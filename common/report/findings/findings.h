@@ -79,7 +79,8 @@ typedef enum osp__fact
 	OSP__CALLS_TOTAL,
 	OSP__NODE_TOTAL,
 	OSP__FIRST_COUNT, /* from here on counts, not times */
-	OSP__BLOCKS_READ = OSP__FIRST_COUNT,
+	OSP__BLOCKS_HIT = OSP__FIRST_COUNT,
+	OSP__BLOCKS_READ,
 	OSP__BLOCKS_WRITTEN,
 	OSP__TEMP_BLOCKS,
 	OSP__WAL_BYTES,
@@ -90,6 +91,8 @@ typedef enum osp__fact
 	OSP__ROWS,
 	OSP__LOOPS,
 	OSP__PLAN_ROWS,
+	OSP__PLAN_COST,
+	OSP__RELATION_PAGES,
 	OSP__RELATION_ROWS, /* of the table that a node scans, by its statistics */
 	OSP__REMOVED,
 	OSP__JOIN_REMOVED,
@@ -124,7 +127,8 @@ typedef struct osp__op
 		session; /* of a statement: the process or connection; 0: unknown */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
-	bool claimed; /* a node of a plan of which a rule has claimed the work */
+	bool claimed; /* a node of a plan of which a rule has claimed the work, or a
+				   * statement of which one has claimed the I/O */
 	int64_t begin_ns;
 	int64_t end_ns;
 	int64_t own_ns;    /* without that of operations in it */
@@ -137,6 +141,11 @@ typedef struct osp__op
 	double node_rows;  /* that all nodes of its plan worked on */
 	uint64_t shape;    /* of the statement without its constants; of a node,
 					  * trigger or function its name; 0: none */
+	uint64_t plan;     /* that a planning made; 0: unknown */
+	bool generic;      /* that is one for any values, or a statement has one */
+	struct osp__op *planning; /* of the plan of a statement; NULL: unknown */
+	int64_t
+		pid; /* of the server's process, as the start names it; 0: unknown */
 	int64_t *facts; /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
 
 	/* find_time.c */
@@ -378,6 +387,15 @@ int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 					 bool count);
 
+/* Claims ns of a statement that it spent on I/O: its other I/O is left to no rule. */
+void osp__claim_io(osp__findings *f, osp__group *group, osp__op *op,
+				   int64_t ns);
+
+/* ---- find_scan.c ---- */
+
+/* Has a node of a plan read many rows, or compared many pairs, to keep few? */
+bool osp__reads_in_vain(const osp__op *op);
+
 /* ---- find_column.c ---- */
 
 /* The column of a condition like "(o.reference = ?)", borrowed from it; false if it
@@ -425,6 +443,8 @@ void osp__look_connects(osp__findings *f);
 void osp__tell_connects(osp__findings *f, osp__finding *finding);
 void osp__look_starvation(osp__findings *f);
 void osp__tell_starvation(osp__findings *f, osp__finding *finding);
+void osp__look_toast(osp__findings *f);
+void osp__tell_toast(osp__findings *f, osp__finding *finding);
 void osp__look_reads(osp__findings *f);
 void osp__tell_reads(osp__findings *f, osp__finding *finding);
 void osp__look_writes(osp__findings *f);
@@ -447,6 +467,10 @@ void osp__look_repeats(osp__findings *f);
 void osp__tell_repeats(osp__findings *f, osp__finding *finding);
 void osp__look_planning(osp__findings *f);
 void osp__tell_planning(osp__findings *f, osp__finding *finding);
+void osp__look_plan_changes(osp__findings *f);
+void osp__tell_plan_changes(osp__findings *f, osp__finding *finding);
+void osp__look_poolers(osp__findings *f);
+void osp__tell_poolers(osp__findings *f, osp__finding *finding);
 void osp__look_estimates(osp__findings *f);
 void osp__tell_estimates(osp__findings *f, osp__finding *finding);
 void osp__look_filters(osp__findings *f);

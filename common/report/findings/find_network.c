@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_network.c
+ *	  Rules: what went by between a client and its server: a pooler that had no
+ *	  connection free, and the network.
+ *
+ * A pooler between the two shows by the process: the client has been told of another
+ * one than that which worked on its statement. What such a statement took before the
+ * server began, beyond what it took after the server had finished, was spent in the
+ * pooler: the way there takes as long as the way back.
+ */
+#include "report/findings/findings.h"
+
+enum
+{
+	SUM_BEFORE,
+	SUM_AFTER,
+	MOST /* that was claimed of one statement */
+};
+
+/* When the server was at work on a client's statement. False: that is not known. */
+static bool
+find_server_side(const osp__findings *f, const osp__op *op, int64_t *begin_ns,
+				 int64_t *end_ns)
+{
+	const osp__op *child;
+	bool found = false;
+
+	for (child = osp__op_child(f, op); child != NULL;
+		 child = osp__op_sibling(f, child))
+	{
+		if (!osp_str_eq(osp__node_tracer(child->node), OSP_STR("pg")))
+			continue;
+		if (!found || child->begin_ns < *begin_ns)
+			*begin_ns = child->begin_ns;
+		if (!found || child->end_ns > *end_ns)
+			*end_ns = child->end_ns;
+		found = true;
+	}
+	return found;
+}
+
+/* ---- a pooler that had no connection free ---- */
+
+/* What is shorter can be the clock of another host. */
+#define POOLER_NS (INT64_C(5) * 1000000)
+
+/* What PgBouncer says when it has let a statement wait for too long. */
+#define POOLER_TIMEOUT "query_wait_timeout"
+
+/* What a process of the server did for it of which the client has not been told;
+ * NULL: the client was connected to that one, or the process is not known. */
+static const osp__op *
+work_of_another(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && (child->kind != OSP__OP_PG || child->pid == 0))
+		child = osp__op_sibling(f, child);
+	return child != NULL && op->pid != 0 && child->pid != op->pid ? child
+																  : NULL;
+}
+
+/* Has a pooler given it up? */
+static bool
+pooler_gave_up(osp__findings *f, const osp__op *op)
+{
+	if (!op->failed || f->status != OSP_OK)
+		return false;
+	f->status = osp__report_describe(f->report, op->node, &f->what);
+	return f->status == OSP_OK && f->what.error.len > 0 &&
+		   memmem(f->what.error.ptr,
+				  f->what.error.len,
+				  POOLER_TIMEOUT,
+				  sizeof(POOLER_TIMEOUT) - 1) != NULL;
+}
+
+/* How long a pooler had a statement, before it could hand it on. */
+static int64_t
+pooler_ns(osp__findings *f, const osp__op *op)
+{
+	int64_t begin_ns = 0;
+	int64_t end_ns = 0;
+	int64_t ns;
+
+	if (!find_server_side(f, op, &begin_ns, &end_ns))
+		return pooler_gave_up(f, op) ? op->left_ns : 0;
+	ns = begin_ns - op->begin_ns - (op->end_ns - end_ns);
+	return ns >= POOLER_NS && work_of_another(f, op) != NULL ? ns : 0;
+}
+
+void
+osp__look_poolers(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t ns = op->kind == OSP__OP_DB ? pooler_ns(f, op) : 0;
+
+		if (ns > 0)
+			osp__claim_time(f, osp__group_of(f, 0), op, ns);
+	}
+}
+
+void
+osp__tell_poolers(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *largest = group->largest;
+	const osp__op *server = work_of_another(f, largest);
+
+	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
+	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" in a connection pooler, until it had a "
+							"connection to the server free."));
+	osp__say_op(f, largest, &finding->evidence);
+	if (server != NULL)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_time(&finding->evidence, server->begin_ns - largest->begin_ns);
+		osp_buf_addf(&finding->evidence,
+					 " before process %lld of the server began; the client "
+					 "had been told of another process, so a pooler is "
+					 "between them",
+					 (long long) server->pid);
+	}
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("While it lasts, SHOW POOLS in PgBouncer's console counts who "
+				"waits (cl_waiting). Let transactions end sooner, so that "
+				"their connections are free for others; a larger "
+				"default_pool_size helps only while the server has processors "
+				"for more."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
+
+/* ---- the network ---- */
+
+/* Divides what was claimed of a statement into the time before the server's work
+ * and after it. Where other causes have claimed some of it, or others ran at the
+ * same time, both are smaller in proportion. */
+static void
+add_sides(osp__group *group, int64_t before_ns, int64_t after_ns,
+		  int64_t claimed_ns)
+{
+	double scale = 1;
+
+	if (before_ns < 0)
+		before_ns = 0;
+	if (after_ns < 0)
+		after_ns = 0;
+	if (before_ns + after_ns > claimed_ns)
+		scale = (double) claimed_ns / (double) (before_ns + after_ns);
+	group->sums[SUM_BEFORE] += (int64_t) ((double) before_ns * scale);
+	group->sums[SUM_AFTER] += (int64_t) ((double) after_ns * scale);
+}
+
+/* Claims the time of a client's statement in which no server worked on it. */
+static void
+claim_way(osp__findings *f, osp__group *group, osp__op *op, int64_t begin_ns,
+		  int64_t end_ns)
+{
+	int64_t claimed_ns = group->ns;
+
+	osp__claim_time(f, group, op, op->left_ns);
+	claimed_ns = group->ns - claimed_ns;
+	if (claimed_ns > group->sums[MOST])
+	{
+		group->sums[MOST] = claimed_ns;
+		group->largest = op;
+	}
+	if (osp_str_eq(op->node->host, osp__op_child(f, op)->node->host))
+		add_sides(
+			group, begin_ns - op->begin_ns, op->end_ns - end_ns, claimed_ns);
+}
+
+void
+osp__look_network(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t begin_ns = 0;
+		int64_t end_ns = 0;
+		osp__group *group;
+
+		if (op->kind != OSP__OP_DB ||
+			!find_server_side(f, op, &begin_ns, &end_ns))
+			continue;
+		group = osp__group_of(f, 0);
+		if (group != NULL)
+			claim_way(f, group, op, begin_ns, end_ns);
+	}
+}
+
+void
+osp__tell_network(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" went by between client and server, while the "
+							"server did not work on the statement"));
+	osp_buf_add_str(&finding->cause,
+					group->count > 1 ? OSP_STR("s.") : OSP_STR("."));
+	if (group->count > 1)
+	{
+		osp__say_number(
+			&finding->evidence, (int64_t) group->count, "statement");
+		osp_buf_add_str(&finding->evidence, OSP_STR(", the longest ("));
+		osp__say_time(&finding->evidence, group->sums[MOST]);
+		osp_buf_add_str(&finding->evidence, OSP_STR("): "));
+	}
+	osp__say_op(f, group->largest, &finding->evidence);
+	if (group->sums[SUM_BEFORE] + group->sums[SUM_AFTER] > 0)
+	{
+		osp_buf_add_str(&finding->evidence,
+						group->count > 1 ? OSP_STR("; in all ")
+										 : OSP_STR(": "));
+		osp__say_time(&finding->evidence, group->sums[SUM_BEFORE]);
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR(" before the server began, "));
+		osp__say_time(&finding->evidence, group->sums[SUM_AFTER]);
+		osp_buf_add_str(&finding->evidence, OSP_STR(" after it had finished"));
+		osp__add_figure(
+			finding, "before_ms", (double) group->sums[SUM_BEFORE] / 1e6);
+		osp__add_figure(
+			finding, "after_ms", (double) group->sums[SUM_AFTER] / 1e6);
+	}
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Time before the server begins is the network, a pooler that "
+				"has no connection free, or the statement's analysis; time "
+				"after it is the network, or a client that reads slowly. "
+				"Compare with SELECT 1 over the same connection."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
