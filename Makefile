@@ -12,7 +12,7 @@ PARTS := common drivers cli \
 	check-matrix check-core check-suites check-packages check-readme \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack check-large check-kills \
-	check-sqlite check-sqlite-suite check-page pictures \
+	check-sqlite check-sqlite-suite check-page check-firefox check-page-large pictures \
 	check-python check-openstack check-otel \
 	$(PARTS) pg_osprofiler unit
 
@@ -59,6 +59,10 @@ check-sqlite: $(PARTS)
 # What a browser makes of `osprofiler trace show --html`.
 check-page: common cli
 	+$(MAKE) -C tests/page check
+
+# The same in Firefox; and with 100,000 operations.
+check-firefox check-page-large: common cli
+	+$(MAKE) -C tests/page $(subst -page,,$@)
 
 # The pictures of it in README and docs.
 pictures: common cli

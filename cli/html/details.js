@@ -86,15 +86,15 @@ function factsOf(row) {
     factRow('Id', el('code', {}, visibleNodes(string(trace.id[row]).slice(0, 200)))));
 }
 
-function statementOf(row) {
-  const text = textOf(row);
+// Of a node, the statement whose plan it is part of: the plan names the node itself.
+function statementOf(selected) {
+  const row = trace.kind[selected] === KIND.NODE ? statementOfPlan(selected) : selected;
+  const text = row < 0 ? '' : textOf(row);
   const isSql = STATEMENT_KINDS.has(trace.kind[row]);
-  const cut = string(trace.mark[row]) === 'text cut' ? ' (cut)' : '';
 
-  // A plan names its nodes itself.
-  if (text === '' || trace.kind[row] === KIND.NODE)
+  if (text === '')
     return null;
-  return section((isSql ? 'Statement' : 'What') + cut,
+  return section((isSql ? 'Statement' : 'What') + (string(trace.mark[row]) === 'text cut' ? ' (cut)' : ''),
     copyButton('Copy', () => text),
     el('pre.statement', { tabIndex: 0 },
       longText(text, STATEMENT_SHOWN, isSql ? sqlNodes : visibleNodes)));

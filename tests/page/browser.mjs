@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the tests of the page share: the command that writes it, and a browser that
-// notes all that it should not do.
+// What the tests of the page share: a browser that notes all that it should not do.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeTrace } from './make_traces.mjs';
+import { writePageOf, writePoints } from './pages.mjs';
 
 const { chromium } = createRequire(process.env.OSP_MODULES)('playwright-core');
-const command = join(process.env.OSP_BUILD, 'bin/osprofiler');
 
 export class Browser {
   static async start() {
@@ -41,20 +38,11 @@ export class Browser {
 
   // Writes the page of a trace of make_traces.mjs, and returns its path.
   async writePage(name) {
-    const points = join(this.dir, `${name}.points`);
-
-    await makeTrace(name, points);
-    return this.writePageOf(points, name);
+    return this.writePageOf(await writePoints(this.dir, name), name);
   }
 
   writePageOf(points, name) {
-    const html = join(this.dir, `${name}.html`);
-    const run = spawnSync(command, ['trace', 'show', '--html', '--out', html, points],
-      { encoding: 'utf8' });
-
-    assert.equal(run.stderr, '');
-    assert.equal(run.status, 0);
-    return html;
+    return writePageOf(this.dir, points, name);
   }
 
   // Opens a page from the file system, and waits until it can be used.
@@ -93,31 +81,6 @@ export class Browser {
         tab.bad.push(`request: ${request.url().slice(0, 200)}`);
     });
     return tab;
-  }
-}
-
-// The drivers are those of the build directory.
-const environment = { ...process.env, OSPROFILER_DRIVER_PATH: join(process.env.OSP_BUILD, 'drivers') };
-
-// A running `osprofiler web` over these collectors.
-export class Web {
-  static async start(...collectors) {
-    const web = new Web();
-
-    web.process = spawn(command,
-      ['web', ...collectors.flatMap((uri) => ['--connection-string', uri])],
-      { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
-    web.ended = new Promise((done) => { web.process.on('exit', done); });
-    web.address = await new Promise((done) => {
-      web.process.stdout.once('data', (text) => done(String(text).split('\n')[0]));
-    });
-    web.origin = new URL(web.address).origin;
-    return web;
-  }
-
-  async stop() {
-    this.process.kill('SIGTERM');
-    assert.equal(await this.ended, 0);
   }
 }
 

@@ -340,7 +340,8 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, counted, parallel, session, slow: (trace) => slow(trace, 190), faster, broken, hostile, long, strange,
+  few, counted, parallel, session, slow: (trace) => slow(trace, 190),
+  thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
   points100k: (trace) => many(trace, 50000),

@@ -82,6 +82,20 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('of 1,000 operations, a click on a finding shows the statement, its plan and the cause', async () => {
+    const tab = await browser.open(await browser.writePage('thousand'));
+
+    assert.equal(await tab.locator('.fact.count').innerText(), '1,000 operations');
+    await tab.locator('.cause-title', { hasText: /^Seq Scan on orders/ }).click();
+    await settled(tab);
+    const details = await tab.locator('.details').innerText();
+
+    assert.match(details, /kept 12,840 by the filter[\s\S]*Next No index was used/);
+    assert.match(details, /Statement\s+Copy\s+SELECT o\.id[\s\S]*FROM orders o/, 'the statement');
+    assert.match(await tab.locator('.plan-node.selected').innerText(), /Seq Scan on orders o\s+391 ms\s*63 %/);
+    await close(tab);
+  });
+
   await t.test('what was not measured has no time, what is not explained a name', async () => {
     const tab = await browser.open(await browser.writePage('counted'));
 

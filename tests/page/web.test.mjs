@@ -7,7 +7,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Browser, Web, close, linesOf, ready, settled, textsOf } from './browser.mjs';
+import { Browser, close, linesOf, ready, settled, textsOf } from './browser.mjs';
+import { Web } from './pages.mjs';
 import { makeTrace } from './make_traces.mjs';
 
 // The list was read again after something was done.
