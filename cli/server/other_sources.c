@@ -39,6 +39,21 @@ cli_others_add_server(cli_others *others, const char *conninfo)
 }
 
 void
+cli_others_bound(cli_others *others, bool (*interrupted)(void *ctx),
+				 unsigned deadline_ms)
+{
+	size_t i;
+
+	others->interrupted = interrupted;
+	others->deadline_ms = deadline_ms;
+	for (i = 0; i < others->collector_count; i++)
+	{
+		others->collectors[i].interrupted = interrupted;
+		others->collectors[i].deadline_ms = deadline_ms;
+	}
+}
+
+void
 cli_others_term(cli_others *others)
 {
 	size_t i;
@@ -110,15 +125,30 @@ read_collector(cli_collector *collector, bool *failing, const char *name,
 	*failing = true;
 }
 
+static osp_status
+open_server(const cli_others *others, cli_other_server *server, osp_error *err)
+{
+	osp_status status;
+
+	/* Connecting takes some seconds at most, and is not interrupted. */
+	if (others->interrupted != NULL && others->interrupted(NULL))
+		return OSP_EINTR;
+	status = cli_server_open(server->conninfo, &server->conn, err);
+	if (status == OSP_OK)
+		cli_server_bound(
+			server->conn, others->interrupted, others->deadline_ms);
+	return status;
+}
+
 static void
-read_server(cli_other_server *server, osp_keyring *keys, const char *name,
-			osp_report *report)
+read_server(const cli_others *others, cli_other_server *server,
+			osp_keyring *keys, const char *name, osp_report *report)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status = OSP_OK;
 
 	if (server->conn == NULL)
-		status = cli_server_open(server->conninfo, &server->conn, &err);
+		status = open_server(others, server, &err);
 	if (status == OSP_OK)
 		status =
 			cli_server_trace(server->conn, keys, name, add_point, report, &err);
@@ -126,6 +156,8 @@ read_server(cli_other_server *server, osp_keyring *keys, const char *name,
 	{
 		cli_server_close(server->conn);
 		server->conn = NULL;
+		if (status == OSP_EINTR)
+			return;
 		if (!server->failing)
 			(void) cli_error(
 				"%s: %s",
@@ -145,7 +177,7 @@ cli_others_read(cli_others *others, const char *name, osp_report *report)
 		read_collector(
 			&others->collectors[i], &others->failing[i], name, report);
 	for (i = 0; i < others->server_count; i++)
-		read_server(&others->servers[i], keys, name, report);
+		read_server(others, &others->servers[i], keys, name, report);
 	osp_keyring_free(keys);
 }
 

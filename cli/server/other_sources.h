@@ -27,6 +27,10 @@ typedef struct cli_others
 	bool failing[CLI_OTHERS_MAX]; /* it was said that the collector fails */
 	cli_other_server servers[CLI_OTHERS_MAX];
 	size_t server_count;
+
+	/* See cli_others_bound(). */
+	bool (*interrupted)(void *ctx);
+	unsigned deadline_ms;
 } cli_others;
 
 /* False after a usage message: there are too many. */
@@ -34,6 +38,10 @@ bool cli_others_add_collector(cli_others *others,
 							  const char *connection_string) OSP_MUST_CHECK;
 bool cli_others_add_server(cli_others *others,
 						   const char *conninfo) OSP_MUST_CHECK;
+
+/* What cli_source_bound() does, for all of them. */
+void cli_others_bound(cli_others *others, bool (*interrupted)(void *ctx),
+					  unsigned deadline_ms);
 
 void cli_others_term(cli_others *others);
 

@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -19,7 +20,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "record/clock.h"
+
 #define LIBRARY "libpq.so.5"
+
+/* How often interrupted() is asked. */
+#define SLICE_MS  100
+#define NS_PER_MS INT64_C(1000000)
 
 /* From libpq-fe.h: values that never change. */
 enum
@@ -48,10 +55,14 @@ typedef struct libpq
 	char *(*PQuser)(const PGconn *conn);
 	char *(*PQdb)(const PGconn *conn);
 	const char *(*PQparameterStatus)(const PGconn *conn, const char *name);
-	PGresult *(*PQexecParams)(PGconn *conn, const char *command, int count,
-							  const unsigned *types, const char *const *values,
-							  const int *lengths, const int *formats,
-							  int result_format);
+	int (*PQsendQueryParams)(PGconn *conn, const char *command, int count,
+							 const unsigned *types, const char *const *values,
+							 const int *lengths, const int *formats,
+							 int result_format);
+	int (*PQsocket)(const PGconn *conn);
+	int (*PQconsumeInput)(PGconn *conn);
+	int (*PQisBusy)(PGconn *conn);
+	PGresult *(*PQgetResult)(PGconn *conn);
 	int (*PQresultStatus)(const PGresult *result);
 	char *(*PQresultErrorField)(const PGresult *result, int field);
 	int (*PQntuples)(const PGresult *result);
@@ -79,7 +90,11 @@ static const struct
 	FUNCTION(PQuser),
 	FUNCTION(PQdb),
 	FUNCTION(PQparameterStatus),
-	FUNCTION(PQexecParams),
+	FUNCTION(PQsendQueryParams),
+	FUNCTION(PQsocket),
+	FUNCTION(PQconsumeInput),
+	FUNCTION(PQisBusy),
+	FUNCTION(PQgetResult),
 	FUNCTION(PQresultStatus),
 	FUNCTION(PQresultErrorField),
 	FUNCTION(PQntuples),
@@ -91,6 +106,9 @@ static const struct
 struct cli_server
 {
 	PGconn *conn;
+	bool (*interrupted)(void *ctx); /* NULL: nobody interrupts */
+	unsigned deadline_ms;           /* for one answer; 0: any time */
+	osp_error given_up;             /* why an answer was not awaited */
 	char sqlstate[8];
 };
 
@@ -200,19 +218,75 @@ cli_server_close(cli_server *server)
 	free(server);
 }
 
+void
+cli_server_bound(cli_server *server, bool (*interrupted)(void *ctx),
+				 unsigned deadline_ms)
+{
+	server->interrupted = interrupted;
+	server->deadline_ms = deadline_ms;
+}
+
+/* Waits for the answer to what was sent, or notes why it is given up. A connection that
+ * breaks is OSP_OK, too: PQgetResult says why. */
+static osp_status
+await_answer(cli_server *server)
+{
+	int64_t end_ns = osp_mono_now() + (int64_t) server->deadline_ms * NS_PER_MS;
+
+	while (pq.PQisBusy(server->conn) != 0)
+	{
+		struct pollfd polled = {pq.PQsocket(server->conn), POLLIN, 0};
+
+		(void) poll(&polled, 1, SLICE_MS);
+		if (server->interrupted != NULL && server->interrupted(NULL))
+			return osp_error_set(&server->given_up, OSP_EINTR, "interrupted");
+		if (server->deadline_ms > 0 && osp_mono_now() >= end_ns)
+			return osp_error_set(&server->given_up,
+								 OSP_EUNAVAIL,
+								 "the server does not answer within %u ms",
+								 server->deadline_ms);
+		if (polled.revents != 0 && pq.PQconsumeInput(server->conn) == 0)
+			break;
+	}
+	return OSP_OK;
+}
+
+/* The result of the statement, which is the last one; NULL: the connection broke. */
+static PGresult *
+take_result(cli_server *server)
+{
+	PGresult *last = NULL;
+	PGresult *next = pq.PQgetResult(server->conn);
+
+	for (; next != NULL; next = pq.PQgetResult(server->conn))
+	{
+		pq.PQclear(last);
+		last = next;
+	}
+	return last;
+}
+
 osp_status
 cli_server_ask(cli_server *server, const char *sql, int count,
 			   const char *const *params, cli_answer **answer, osp_error *err)
 {
-	PGresult *result =
-		pq.PQexecParams(server->conn, sql, count, NULL, params, NULL, NULL, 0);
-	int status = pq.PQresultStatus(result);
+	PGresult *result = NULL;
 	const char *code;
 	const char *message;
 	const char *detail;
+	int status;
 
 	server->sqlstate[0] = '\0';
 	*answer = NULL;
+	if (server->given_up.code == OSP_OK &&
+		pq.PQsendQueryParams(
+			server->conn, sql, count, NULL, params, NULL, NULL, 0) != 0 &&
+		await_answer(server) == OSP_OK)
+		result = take_result(server);
+	if (server->given_up.code != OSP_OK)
+		return osp_error_set(
+			err, server->given_up.code, "%s", server->given_up.msg);
+	status = pq.PQresultStatus(result);
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
 	{
 		*answer = (cli_answer *) result;

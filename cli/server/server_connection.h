@@ -34,6 +34,12 @@ bool cli_server_is_local(const cli_server *server);
 /* NULL is fine. */
 void cli_server_close(cli_server *server);
 
+/* Has an answer given up when interrupted() says so (OSP_EINTR), or when it takes longer
+ * than deadline_ms (OSP_EUNAVAIL; 0: any time). Every other statement of the connection
+ * then fails in the same way. */
+void cli_server_bound(cli_server *server, bool (*interrupted)(void *ctx),
+					  unsigned deadline_ms);
+
 /*
  * Executes a statement with count text parameters. The answer is returned owned,
  * NULL after a failure: then err has the message, and cli_server_sqlstate() the

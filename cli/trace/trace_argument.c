@@ -49,24 +49,13 @@ cli_source_term(cli_source *source)
 	cli_run_dirs_term(&source->dirs);
 }
 
-static void
-bound_collector(cli_collector *collector, bool (*interrupted)(void *ctx),
-				unsigned deadline_ms)
-{
-	collector->interrupted = interrupted;
-	collector->deadline_ms = deadline_ms;
-}
-
 void
 cli_source_bound(cli_source *source, bool (*interrupted)(void *ctx),
 				 unsigned deadline_ms)
 {
-	size_t i;
-
-	bound_collector(&source->collector, interrupted, deadline_ms);
-	for (i = 0; i < source->others.collector_count; i++)
-		bound_collector(
-			&source->others.collectors[i], interrupted, deadline_ms);
+	source->collector.interrupted = interrupted;
+	source->collector.deadline_ms = deadline_ms;
+	cli_others_bound(&source->others, interrupted, deadline_ms);
 }
 
 static bool

@@ -74,9 +74,9 @@ bool cli_source_option(cli_source *source, int code,
 					   const char *value) OSP_MUST_CHECK;
 
 /*
- * Has all collectors of the source end what they do when interrupted() says so, or when
- * one call has taken deadline_ms (0: any time), as osp_driver_options has it. To be
- * called after the options were read, and before a collector is opened.
+ * Has all collectors and servers of the source end what they do when interrupted() says
+ * so, or when one call has taken deadline_ms (0: any time), as osp_driver_options has it.
+ * To be called after the options were read, and before anything is opened.
  */
 void cli_source_bound(cli_source *source, bool (*interrupted)(void *ctx),
 					  unsigned deadline_ms);

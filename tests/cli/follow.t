@@ -72,7 +72,11 @@ sub stop_cli
 	my $begun = time;
 
 	kill $signal, $pid;
-	waitpid $pid, 0;
+	while (waitpid($pid, POSIX::WNOHANG()) == 0)
+	{
+		kill 'KILL', $pid if time - $begun > 12;
+		sleep 0.02;
+	}
 	is($?, 0, "$what: ends well by $signal");
 	cmp_ok(time - $begun, '<', 10, "$what: at once");
 	return;
@@ -198,6 +202,24 @@ for my $case (
 	ok($client, "$what: a silent collector is asked");
 	stop_cli($pid, $signal, "$what, of a silent collector");
 	unlike(slurp("$dir/follow.err"), qr/does not answer|interrupted|waiting for new traces/, "$what: no complaint");
+}
+
+# A PostgreSQL server that lets the command in, and then says nothing.
+for my $signal ('TERM', 'INT')
+{
+	my $silent = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0, Listen => 5) or die;
+	my ($client, $bytes);
+
+	$pid = start_cli('trace', 'show', '--follow', @at, '--server',
+		'host=127.0.0.1 user=u dbname=d sslmode=disable gssencmode=disable port=' . $silent->sockport, $id);
+	$client = $silent->accept if IO::Select->new($silent)->can_read(20);
+	$client->sysread($bytes, 1000) if $client && IO::Select->new($client)->can_read(20);
+	$client->syswrite(pack('a N N a N a', 'R', 8, 0, 'Z', 5, 'I')) if $client;
+	$bytes = '';
+	$client->sysread($bytes, 1000) if $client && IO::Select->new($client)->can_read(20);
+	like($bytes, qr/^P/, 'a silent server is asked');
+	stop_cli($pid, $signal, 'a trace of a server that says nothing');
+	unlike(slurp("$dir/follow.err"), qr/host=127/, 'no complaint');
 }
 
 usage_error(qr/--follow draws the tree/, 'trace', 'show', '--follow', $_, 'x') for '--json', '--html';

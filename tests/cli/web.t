@@ -414,6 +414,23 @@ $gone_at = time;
 cmp_ok(time - $gone_at, '<', 8, 'a second collector is given up, too, when the browser is gone');
 is(stop($server), 0, 'and does not hold up the end');
 
+# The same of a PostgreSQL server that lets us in, and then says nothing.
+$server = start('--connection-string', $file, '--server',
+	'host=127.0.0.1 user=u dbname=d sslmode=disable gssencmode=disable port=' . $silent->sockport);
+enter($server);
+$hasty = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $server->{origin} =~ /(\d+)$/) or die;
+$hasty->syswrite("GET $server->{path}trace?id=$base HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n");
+$given_up = $silent->accept;
+$given_up->sysread(my $startup, 1000);
+$given_up->syswrite(pack('a N N a N a', 'R', 8, 0, 'Z', 5, 'I'));
+$given_up->sysread(my $question, 1000);
+like($question, qr/^P/, 'a silent server is asked');
+close $hasty;
+my $closed = 1;
+$closed = IO::Select->new($given_up)->can_read(15) while $closed && $given_up->sysread(my $more, 1000);
+ok($closed, 'it is given up, too, when the browser is gone');
+is(stop($server), 0, 'and does not hold up the end');
+
 # Parts in two collectors, and a server that is not there.
 my @halves = trace_points($base, 'SELECT 1');
 my $first = write_points("$dir/half1", @halves[0, 3]);
