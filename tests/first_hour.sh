@@ -294,6 +294,43 @@ read_as()
 	print_times "$block"
 }
 
+# install_for_user MODULE FUNCTION DRAWN [VARIABLE=VALUE...]: what the reader before has
+# built is installed once more, without root and by another PREFIX, as README has it; it
+# traces app.py, a C program is linked with it by pkg-config, and nothing is left when it
+# is removed.
+install_for_user()
+{
+	local module=$1 function=$2 drawn=$3
+	shift 3
+
+	number=$((number + 1))
+	cat >"$root$home/commands" <<-END
+		make help | grep WITHOUT=
+		make install PREFIX=~/.local $* >install.log 2>&1 || { cat install.log; exit 1; }
+		grep -A 1 'extension was left out' install.log || [ '$*' ]
+		sed -n '/^Installed into/,\$p' install.log
+		export PATH=~/.local/bin:\$PATH PKG_CONFIG_PATH=~/.local/lib/pkgconfig
+		[ "\$(command -v osprofiler)" = ~/.local/bin/osprofiler ]
+		rm -f app.db
+		osprofiler run -- python3 app.py
+		osprofiler trace show last | grep -E '$drawn'
+		echo 'void *$function(void); int main(int n, char **v)
+			{ return n > 1 && $function() == 0; }' >first.c
+		gcc -Wl,--as-needed -o first first.c \$(pkg-config --cflags --libs $module)
+		./first
+		ldd first | grep "/.local/lib/libosprofiler"
+		make uninstall PREFIX=~/.local $* >install.log 2>&1
+		! find ~/.local -type f ! -path '*/state/*' | grep .
+	END
+	if as_anna "$home/commands" >"$work/typed" 2>&1; then
+		echo "ok $number - installed into ~/.local, with $module"
+	else
+		echo "not ok $number - installed into ~/.local, with $module"
+		tail -n 60 "$work/typed" | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 [ $# -gt 0 ] || set -- sqlite backend dba operator
@@ -302,12 +339,17 @@ for reader in "$@"; do
 	declare -F "machine_$reader" >/dev/null || { say "there is no reader $reader"; exit 2; }
 	"machine_$reader" "$work/$reader"
 	case $reader in
-		sqlite) read_as sqlite sqlite 4 '^Trace ' 'sqlite .*SELECT count' ;;
+		sqlite)
+			read_as sqlite sqlite 4 '^Trace ' 'sqlite .*SELECT count'
+			install_for_user osprofiler osp_active 'sqlite .*SELECT count' \
+				WITHOUT=postgresql
+			;;
 		backend)
 			drawn=('^Trace ' ' db .*SELECT count' ' pg .*SELECT count')
 			read_as backend backend 5 "${drawn[@]}"
 			demote_anna
 			read_as 'backend with sudo' backend 5 "${drawn[@]}"
+			install_for_user osprofiler-pq PQlibVersion ' db .*SELECT count'
 			;;
 		dba) read_as dba dba 6 '^Trace ' ' db .*generate_series' ' pg .*generate_series' ;;
 		operator) read_as operator operator 8 '^Trace ' ' wsgi ' ' db .*SELECT' ' pg .*SELECT' ;;

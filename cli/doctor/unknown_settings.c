@@ -36,6 +36,7 @@ static const char *const upstream_keys[] = {"es_doc_type",
 /* Variables that are no settings. */
 static const char *const other_variables[] = {"OSPROFILER_CONF",
 											  "OSPROFILER_DRIVER_PATH",
+											  "OSPROFILER_DEBUG",
 											  "OSPROFILER_HOOK_PATH",
 											  "OSPROFILER_LIBPQ",
 											  "OSPROFILER_SQLITE_POINTS",

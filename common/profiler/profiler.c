@@ -6,6 +6,7 @@
  * The stack of open points and what is written of them; the state of a thread
  * is profiler_thread.c's, and hooks come by profiler_hook.c.
  */
+#include "profiler/profiler_debug.h"
 #include "profiler/profiler_state.h"
 
 /* Room in a record for what this file itself adds to info. */
@@ -39,8 +40,9 @@ set_id(osp_id *id, const char *text)
 	return osp_id_set(id, osp_str_of(text));
 }
 
-osp_status
-osp_init(const char *key, const char *base_id, const char *parent_id)
+/* osp_init without its report. */
+static osp_status
+init(const char *key, const char *base_id, const char *parent_id)
 {
 	osp__profiler *p;
 	osp_status status;
@@ -77,6 +79,16 @@ osp_init(const char *key, const char *base_id, const char *parent_id)
 	return activate(p);
 }
 
+osp_status
+osp_init(const char *key, const char *base_id, const char *parent_id)
+{
+	osp_status status = init(key, base_id, parent_id);
+
+	if (status != OSP_OK && osp__profiler_config() != NULL)
+		osp__debug("osp_init traces nothing: %s", osp_status_text(status));
+	return status;
+}
+
 osp_verdict
 osp_init_from_headers(const char *trace_info, const char *trace_hmac,
 					  const char *keys)
@@ -94,13 +106,19 @@ osp_init_from_headers(const char *trace_info, const char *trace_hmac,
 	if (status != OSP_OK)
 	{
 		osp__profiler_note(OSP_CTX_NO_KEYS);
+		osp__debug("osp_init_from_headers traces nothing: %s",
+				   osp_verdict_text(OSP_CTX_NO_KEYS));
 		return OSP_CTX_NO_KEYS;
 	}
 	verdict = osp_context_verify(
 		p->ring, osp_str_of(trace_info), osp_str_of(trace_hmac), &context);
 	osp__profiler_note(verdict);
 	if (verdict != OSP_CTX_ACCEPTED)
+	{
+		osp__debug("osp_init_from_headers traces nothing: %s",
+				   osp_verdict_text(verdict));
 		return verdict;
+	}
 	p->base_id = context.base_id;
 	p->parent_id = context.parent_id;
 	p->key = context.key;

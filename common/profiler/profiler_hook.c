@@ -9,6 +9,7 @@
 #include "profiler/profiler_int.h"
 
 #include "context/comment.h"
+#include "profiler/profiler_debug.h"
 
 __thread osp__hook_depth osp__depth = {NULL, 0};
 
@@ -33,8 +34,16 @@ bool osp__environment_open = true;
 static bool
 has_environment(const osp_config *config)
 {
-	return config != NULL && config->enabled && config->trace_sqlalchemy &&
-		   config->trace_info[0] != '\0';
+	if (config == NULL)
+		return false;
+	if (config->enabled && config->trace_sqlalchemy &&
+		config->trace_info[0] != '\0')
+		return true;
+	osp__debug("statements are not traced by the environment: %s",
+			   !config->enabled ? "enabled is false, or there is no key"
+			   : !config->trace_sqlalchemy ? "trace_sqlalchemy is false"
+										   : "OSPROFILER_TRACE_INFO is empty");
+	return false;
 }
 
 static bool
@@ -47,6 +56,9 @@ verify_environment(osp__profiler *p, const osp_config *config,
 											 context);
 
 	osp__profiler_note(verdict);
+	if (verdict != OSP_CTX_ACCEPTED)
+		osp__debug("statements are not traced by the environment: %s",
+				   osp_verdict_text(verdict));
 	return verdict == OSP_CTX_ACCEPTED;
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/fork.h"
 #include "notify/batch.h"
+#include "profiler/profiler_debug.h"
 
 /* After a ring could not be had it is tried again this much later. */
 #define RETRY_NS INT64_C(1000000000)
@@ -61,13 +62,18 @@ free_profiler(void *ptr)
 static void
 init_process(void)
 {
+	osp_error err = {OSP_OK, ""};
+
 	(void) pthread_key_create(&at_thread_end, free_profiler);
+	osp__debug_init();
 	if (gethostname(host_name, sizeof(host_name) - 1) != 0)
 		host_name[0] = '\0';
-	config_status = osp_config_load(&config, alc, NULL, NULL);
+	config_status = osp_config_load(&config, alc, NULL, &err);
 	if (config_status == OSP_OK)
 		config_status = osp_rundir_path(
-			osp_str_of(config.run_directory), run_directory, NULL);
+			osp_str_of(config.run_directory), run_directory, &err);
+	if (config_status != OSP_OK)
+		osp__debug("nothing is traced: %s", err.msg);
 }
 
 const osp_config *
@@ -138,6 +144,7 @@ osp__profiler_open_ring(osp__profiler *p)
 {
 	uint64_t generation = osp__generation();
 	osp_producer_options options;
+	osp_error err = {OSP_OK, ""};
 	osp_status status;
 
 	if (notifier != NULL)
@@ -159,14 +166,21 @@ osp__profiler_open_ring(osp__profiler *p)
 	options.on_full = config.on_full;
 	options.project = osp_str_of(config.project);
 	options.service = osp_str_of(config.service);
-	status = osp_producer_open(&p->producer, run_directory, &options, NULL);
+	status = osp_producer_open(&p->producer, run_directory, &options, &err);
 	p->has_producer = status == OSP_OK;
 
 	/* A child that has called chroot() finds it mapped. */
 	if (status == OSP_OK)
+	{
 		(void) pthread_once(&once_stat, map_stat);
+		osp__debug("a thread is traced, by way of %s", run_directory);
+	}
 	else
+	{
+		osp__debug("a thread is not traced: %s",
+				   err.msg[0] != '\0' ? err.msg : osp_status_text(status));
 		count_untraced(p);
+	}
 	p->retry_ns = status == OSP_OK ? 0 : osp_mono_now() + RETRY_NS;
 	return status;
 }
@@ -207,6 +221,7 @@ osp_status
 osp__profiler_use_configured_keys(osp__profiler *p)
 {
 	bool usable = config_status == OSP_OK && config.enabled;
+	osp_error err = {OSP_OK, ""};
 	osp_keyring *ring;
 	osp_status status;
 
@@ -215,9 +230,10 @@ osp__profiler_use_configured_keys(osp__profiler *p)
 	if (status != OSP_OK)
 		return status;
 	if (usable && config.hmac_keys_file[0] != '\0')
-		status = osp_keyring_add_file(ring, config.hmac_keys_file, NULL);
+		status = osp_keyring_add_file(ring, config.hmac_keys_file, &err);
 	if (status != OSP_OK)
 	{
+		osp__debug("nothing is traced: %s", err.msg);
 		osp_keyring_free(ring);
 		return status;
 	}

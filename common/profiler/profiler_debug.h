@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * profiler_debug.h
+ *	  Says on stderr why a program is traced or not, if OSPROFILER_DEBUG asks for it.
+ */
+#ifndef OSP_PROFILER_DEBUG_H
+#define OSP_PROFILER_DEBUG_H
+
+#include "osprofiler/base.h"
+
+/* Reads the variable. A set-uid program says nothing. */
+void osp__debug_init(void);
+
+/* Writes one line with the process's number. Does nothing if nobody asked; keeps
+ * errno. Not for what happens with every statement. */
+void osp__debug(const char *fmt, ...) OSP_PRINTF(1, 2);
+
+#endif /* OSP_PROFILER_DEBUG_H */
