@@ -358,8 +358,11 @@ osp__broker_expect(osp_broker *broker, amqp_method_number_t method,
 		came = osp__broker_method(frame);
 		if (came == method)
 			return OSP_OK;
+
+		/* A channel that is being closed may get anything. */
 		if (frame->channel == 0 ||
-			(came != 0 && came >> 16 != AMQP_BASIC_CLASS))
+			(method != AMQP_CHANNEL_CLOSE_OK_METHOD && came != 0 &&
+			 came >> 16 != AMQP_BASIC_CLASS))
 			return osp__broker_malformed(broker, err);
 	}
 }

@@ -142,7 +142,8 @@ osp_status osp__broker_next(osp_broker *broker, amqp_frame_t *frame,
 osp_status osp__broker_take_waiting(osp_broker *broker, amqp_frame_t *frame,
 									osp_error *err) OSP_MUST_CHECK;
 
-/* Waits for the frame of this method. Messages that come before it are skipped.
+/* Waits for the frame of this method. Messages that come before it are skipped,
+ * before the end of a channel also what the broker has answered.
  * OSP_EREFUSED as above. */
 osp_status osp__broker_expect(osp_broker *broker, amqp_method_number_t method,
 							  amqp_frame_t *frame,

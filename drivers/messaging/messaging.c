@@ -8,7 +8,8 @@
  *	  messaging_topic.c   exchange and queue
  *	  messaging_body.c    notifications as messages
  *	  messaging_write.c   publishing batches
- *	  messaging_read.c    reading the queue
+ *	  messaging_queue.c   reading the queue
+ *	  messaging_read.c    reading and listing traces
  *	  messaging_remove.c  removing traces from it
  *	  broker.c, broker_connect.c, broker_socket.c  the connection, by librabbitmq
  */

@@ -61,12 +61,27 @@ osp_status osp__messaging_read_uri(osp_driver_conn *conn, osp_str text,
 osp_status osp__messaging_prepare(osp_driver_conn *conn,
 								  osp_error *err) OSP_MUST_CHECK;
 
+/* What the broker says of the queue. */
+typedef struct osp_messaging_state
+{
+	uint64_t ready; /* messages that no consumer has taken */
+	uint64_t consumers;
+} osp_messaging_state;
+
 /*
- * Opens a channel for reading the queue, and counts the messages in it.
- * OSP_ENOENT, without a message: there is no such queue.
+ * Opens a channel for reading the queue, and begins to read. *before: as the queue
+ * was. OSP_ENOENT, without a message: there is no such queue.
  */
-osp_status osp__messaging_consume(osp_driver_conn *conn, uint64_t *count,
+osp_status osp__messaging_consume(osp_driver_conn *conn,
+								  osp_messaging_state *before,
 								  osp_error *err) OSP_MUST_CHECK;
+
+/* Asks for the state of the queue; reads it from the answer, which has the method
+ * AMQP_QUEUE_DECLARE_OK_METHOD. */
+osp_status osp__messaging_ask_state(osp_driver_conn *conn,
+									osp_error *err) OSP_MUST_CHECK;
+void osp__messaging_read_state(const amqp_frame_t *answer,
+							   osp_messaging_state *out);
 
 /* ---- messaging_body.c ---- */
 
@@ -82,7 +97,7 @@ void osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
 osp_status osp__messaging_payload(osp_driver_conn *conn, osp_str body,
 								  osp_str *json) OSP_MUST_CHECK;
 
-/* ---- messaging_read.c ---- */
+/* ---- messaging_queue.c ---- */
 
 /* Called for each message of the queue, with its tag. What is not OSP_OK ends the
  * reading. */
@@ -95,6 +110,8 @@ typedef osp_status (*osp_messaging_fn)(void *ctx, osp_driver_conn *conn,
  */
 osp_status osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
 							   void *ctx, osp_error *err) OSP_MUST_CHECK;
+
+/* ---- messaging_read.c ---- */
 
 /* Fills conn->traces with what all messages of the queue say of their traces. */
 osp_status osp__messaging_find_traces(osp_driver_conn *conn,

@@ -117,15 +117,41 @@ osp__messaging_prepare(osp_driver_conn *conn, osp_error *err)
 	return status;
 }
 
+static amqp_queue_declare_t
+existing_queue(const osp_driver_conn *conn)
+{
+	const amqp_queue_declare_t there = {.queue = osp__broker_bytes(conn->queue),
+										.passive = 1};
+
+	return there;
+}
+
+void
+osp__messaging_read_state(const amqp_frame_t *answer, osp_messaging_state *out)
+{
+	const amqp_queue_declare_ok_t *found = answer->payload.method.decoded;
+
+	out->ready = found->message_count;
+	out->consumers = found->consumer_count;
+}
+
 osp_status
-osp__messaging_consume(osp_driver_conn *conn, uint64_t *count, osp_error *err)
+osp__messaging_ask_state(osp_driver_conn *conn, osp_error *err)
+{
+	amqp_queue_declare_t there = existing_queue(conn);
+
+	return osp__broker_send(
+		&conn->broker, BROKER_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &there, err);
+}
+
+osp_status
+osp__messaging_consume(osp_driver_conn *conn, osp_messaging_state *before,
+					   osp_error *err)
 {
 	osp_broker *broker = &conn->broker;
-	amqp_queue_declare_t there = {.queue = osp__broker_bytes(conn->queue),
-								  .passive = 1};
+	amqp_queue_declare_t there = existing_queue(conn);
 	amqp_basic_consume_t consume = {
 		.queue = there.queue, .consumer_tag = amqp_cstring_bytes(CONSUMER)};
-	const amqp_queue_declare_ok_t *found;
 	amqp_frame_t frame;
 	osp_status status = osp__broker_close_channel(broker, err);
 
@@ -143,8 +169,7 @@ osp__messaging_consume(osp_driver_conn *conn, uint64_t *count, osp_error *err)
 		return OSP_ENOENT;
 	if (status == OSP_OK)
 	{
-		found = frame.payload.method.decoded;
-		*count = found->message_count;
+		osp__messaging_read_state(&frame, before);
 		status = osp__broker_ask(broker,
 								 AMQP_BASIC_CONSUME_METHOD,
 								 &consume,

@@ -8,6 +8,8 @@
 #include "messaging_tests.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* A restart between two batches goes unnoticed. What is durable is there again,
  * what is not is gone, and the queue with it. */
@@ -114,6 +116,11 @@ declare_queue(const char *argument, int value)
 
 	entries[0].value.kind = AMQP_FIELD_KIND_I32;
 	entries[0].value.value.i32 = value;
+	if (strcmp(argument, "x-single-active-consumer") == 0)
+	{
+		entries[0].value.kind = AMQP_FIELD_KIND_BOOLEAN;
+		entries[0].value.value.boolean = value;
+	}
 	entries[1].value.kind = AMQP_FIELD_KIND_UTF8;
 	entries[1].value.value.bytes = amqp_cstring_bytes("reject-publish");
 	(void) amqp_queue_declare(broker, 1, queue, 0, 0, 0, 0, arguments);
@@ -251,13 +258,29 @@ test_message_too_long(void **state)
 	contract_close(conn);
 }
 
-/* Waits until another consumer has taken all messages of the queue. */
 static void
-wait_until_taken(void)
+consume_on(amqp_connection_state_t broker)
 {
+	(void) amqp_basic_consume(broker,
+							  1,
+							  amqp_cstring_bytes("profiler.info"),
+							  amqp_empty_bytes,
+							  0,
+							  0,
+							  0,
+							  amqp_empty_table);
+	messaging_test_ok(broker);
+}
+
+/* A consumer, beside the driver's, that has taken all messages of the queue. */
+static amqp_connection_state_t
+consume_all(void)
+{
+	amqp_connection_state_t consumer = messaging_test_connect();
 	amqp_connection_state_t broker = messaging_test_connect();
 	const amqp_queue_declare_ok_t *queue;
 
+	consume_on(consumer);
 	do
 	{
 		queue = amqp_queue_declare(broker,
@@ -272,6 +295,7 @@ wait_until_taken(void)
 	}
 	while (queue->message_count > 0);
 	messaging_test_disconnect(broker);
+	return consumer;
 }
 
 /* What another consumer has taken is not waited for very long. */
@@ -288,17 +312,7 @@ test_other_consumer(void **state)
 	points_init(&all);
 	points_fill(&all, messaging_trace, 0, 1000);
 	contract_store(conn, &all);
-	broker = messaging_test_connect();
-	(void) amqp_basic_consume(broker,
-							  1,
-							  amqp_cstring_bytes("profiler.info"),
-							  amqp_empty_bytes,
-							  0,
-							  0,
-							  0,
-							  amqp_empty_table);
-	messaging_test_ok(broker);
-	wait_until_taken();
+	broker = consume_all();
 	begin = contract_now_ms();
 	collected_init(&got);
 	assert_int_equal(osp_driver_messaging.get_points(
@@ -311,4 +325,142 @@ test_other_consumer(void **state)
 	contract_expect(conn, messaging_trace, &all);
 	points_term(&all);
 	contract_close(conn);
+}
+
+/* Another reader has all messages, and ends without a word while we wait. */
+void
+test_other_reader_ends(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	int taken[2];
+	char byte;
+	points all;
+	pid_t pid;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 1000);
+	contract_store(conn, &all);
+	assert_int_equal(pipe(taken), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+	{
+		(void) consume_all();
+		(void) !write(taken[1], "", 1);
+		(void) usleep(300 * 1000);
+		_exit(0);
+	}
+	assert_int_equal(read(taken[0], &byte, 1), 1);
+	contract_expect(conn, messaging_trace, &all);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void) close(taken[0]);
+	(void) close(taken[1]);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Another consumer is the only one that gets messages, and takes no more. */
+void
+test_only_consumer(void **state)
+{
+	osp_driver_conn *conn =
+		contract_open_as(messaging_test_uri("", "?declare=0"), false, 1000);
+	amqp_connection_state_t broker;
+	osp_error err = {OSP_OK, ""};
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 10);
+	declare_exchange("topic");
+	declare_queue("x-single-active-consumer", true);
+	contract_store(conn, &all);
+	broker = messaging_test_connect();
+	(void) amqp_basic_qos(broker, 1, 0, 3, 0);
+	messaging_test_ok(broker);
+	consume_on(broker);
+	assert_int_equal(osp_driver_messaging.get_points(
+						 conn, messaging_trace, collect_point, NULL, &err),
+					 OSP_EUNAVAIL);
+	assert_non_null(strstr(err.msg, "another consumer gets the messages"));
+	messaging_test_disconnect(broker);
+	contract_expect(conn, messaging_trace, &all);
+	points_term(&all);
+	contract_close(conn);
+}
+
+/* Resumes the broker a little later, in a process of its own. */
+static pid_t
+resume_later(unsigned after_us)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+	{
+		(void) usleep(after_us);
+		script_server_do(&messaging_test_server, "resume");
+		_exit(0);
+	}
+	return pid;
+}
+
+typedef struct pausing
+{
+	size_t at; /* the point with which the broker falls silent */
+	unsigned ms;
+	size_t count;
+	pid_t resumer;
+} pausing;
+
+/* An osp_point_fn. */
+static osp_status
+count_and_pause(void *ctx, osp_str json)
+{
+	pausing *p = ctx;
+
+	(void) json;
+	if (++p->count == p->at)
+	{
+		script_server_do(&messaging_test_server, "pause");
+		p->resumer = resume_later(p->ms * 1000);
+	}
+	return OSP_OK;
+}
+
+static void
+read_all_from_busy(const char *rest, size_t count, pausing p)
+{
+	osp_driver_conn *conn =
+		contract_open_as(messaging_test_uri("", rest), false, TIMEOUT_MS);
+	osp_error err = {OSP_OK, ""};
+
+	if (osp_driver_messaging.get_points(
+			conn, messaging_trace, count_and_pause, &p, &err) != OSP_OK)
+		fail_msg("get_points: %s", err.msg);
+	assert_int_equal(p.count, count);
+	assert_int_equal(waitpid(p.resumer, NULL, 0), p.resumer);
+	contract_close(conn);
+}
+
+/* A broker that is silent in the middle of reading, or longer while it puts
+ * everything back, is only busy. */
+void
+test_busy_broker(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 50000);
+	contract_store(conn, &all);
+	contract_close(conn);
+	read_all_from_busy("", all.count, (pausing){.at = 1, .ms = 1300});
+	read_all_from_busy(
+		"?idle_timeout=1s", all.count, (pausing){.at = 1, .ms = 1300});
+	read_all_from_busy(
+		"", all.count, (pausing){.at = all.count, .ms = TIMEOUT_MS + 1000});
+	points_term(&all);
 }

@@ -60,6 +60,9 @@ void test_queue_deleted(void **state);
 void test_queue_full(void **state);
 void test_message_too_long(void **state);
 void test_other_consumer(void **state);
+void test_other_reader_ends(void **state);
+void test_only_consumer(void **state);
+void test_busy_broker(void **state);
 
 /* ---- messaging_strangers.c ---- */
 
