@@ -160,10 +160,10 @@ my @mistakes = (
 	['agent --once', qr/others have access to it \(chmod 700 it\)/, OSPROFILER_RUN_DIR => "$dir/open.run"],
 	['status', qr{there is no run directory '\Q$dir\E/no\.xdg/osprofiler' \(another one is named by --run-directory\)}, OSPROFILER_RUN_DIR => '', XDG_RUNTIME_DIR => "$dir/no.xdg"],
 	['run true', qr/run directory.*; OSPROFILER_RUN_DIR names another one/, OSPROFILER_RUN_DIR => '', XDG_RUNTIME_DIR => '/proc/none'],
-	# another user, as with sudo
-	['run true', qr/roots\.run: Permission denied; OSPROFILER_RUN_DIR names another one/, uid => 54321,
-		OSPROFILER_RUN_DIR => "$dir/roots.run"],
-	['trace list', qr/Permission denied/, uid => 54321, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/roots.state/traces.db"],
+	# directories of another user, as with sudo
+	['run true', qr/closed\.run: Permission denied; OSPROFILER_RUN_DIR names another one/, uid => 54321,
+		OSPROFILER_RUN_DIR => "$dir/closed.run"],
+	['trace list', qr/Permission denied/, uid => 54321, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/closed.state/traces.db"],
 	# no home directory
 	['trace list', qr/there is no home directory for the default one; set OSPROFILER_CONNECTION_STRING/,
 		HOME => '', XDG_STATE_HOME => '', uid => 54321],
@@ -179,7 +179,7 @@ write_file("$dir/open.keys", "k\n");
 chmod 0644, "$dir/open.keys";
 write_file("$dir/bad.conf", "[profiler]\nring_size = huge\n");
 write_file("$dir/typo.conf", "[profiler]\nconection_string = x\n");
-mkdir "$dir/roots.$_", 0700 for 'run', 'state';
+mkdir "$dir/closed.$_", 0 for 'run', 'state';
 mkdir "$dir/open.run";
 chmod 0755, $dir, "$dir/open.run";
 $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
@@ -187,17 +187,20 @@ for my $mistake (@mistakes)
 {
 	my ($line, $pattern, %variables) = @$mistake;
 	my $uid = delete $variables{uid};
-	my $lines = delete $variables{lines} // 2;
+	my $lines = delete $variables{lines};
 	local @ENV{ keys %variables } = values %variables;
 	my $name = join ' ', (map { "$_=$variables{$_}" } sort keys %variables), $line;
 
-	# Only root can be another user.
-	next if defined $uid && $> != 0;
-	my $as = defined $uid ? "setpriv --reuid $uid --clear-groups" : '';
+	# What is closed to everybody is so to all users but root. One without a home has a
+	# number that no user has.
+	my $as = !defined $uid ? '' : $> == 0 ? "setpriv --reuid $uid --clear-groups"
+	  : exists $variables{HOME} ? "unshare --user --map-user=$uid" : '';
 	my $err = qx($as $build/bin/osprofiler $line 2>&1 >/dev/null);
 
 	like($err, $pattern, "$name: what to do");
-	like($err, qr/\A(?:(?:osprofiler[a-z ]*: |Trace ID: |Display trace )[^\n]+\n){1,$lines}\z/, "$name: in a line");
+	my $beginnings = defined $lines ? 'osprofiler[a-z ]*: |Trace ID: |Display trace ' : 'osprofiler[a-z ]*: ';
+	$lines //= 2;
+	like($err, qr/\A(?:(?:$beginnings)[^\n]+\n){1,$lines}\z/, "$name: in a line");
 }
 
 done_testing();
