@@ -11,7 +11,8 @@ DIR/journal holds what was stored, so that a server that is killed has it when i
 started again. DIR/faults.json, if there is one, says how commands fail: of the next
 "times" (all, without it) commands "command" (insert), "code" is the answer, or that of
 each document ("item", for those that hold "holding"); "silent" seconds pass before.
-With DIR/server.pem and DIR/server.key it speaks TLS.
+With DIR/server.pem and DIR/server.key it speaks TLS. With DIR/mongos it answers as a
+mongos does: of several servers, drivers use only those that belong to a group.
 """
 
 import io
@@ -192,7 +193,8 @@ def do_hello(*_):
     return {"helloOk": True, "ismaster": True, "isWritablePrimary": True,
             "maxBsonObjectSize": DOCUMENT_MAX, "maxMessageSizeBytes": 48000000,
             "maxWriteBatchSize": 100000, "minWireVersion": 0, "maxWireVersion": 9,
-            "logicalSessionTimeoutMinutes": 30, "readOnly": False}
+            "logicalSessionTimeoutMinutes": 30, "readOnly": False,
+            **({"msg": "isdbgrid"} if os.path.exists(DIR + "/mongos") else {})}
 
 
 def do_drop(name, *_):

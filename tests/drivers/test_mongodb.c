@@ -8,10 +8,13 @@
 #include "certificates.h"
 #include "faults.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "mongodb_names.h"
 #include "tempdir.h"
 
 extern const osp_driver osp_driver_mongodb;
@@ -378,6 +381,78 @@ test_tls_hangs(void **state)
 	write_file("server.pem", NULL);
 }
 
+/* Listens at a port of this machine whose queue is full: nobody can connect. The
+ * sockets that keep it so are left in fds. */
+static int
+listen_mutely(int fds[4])
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	const struct sockaddr *any = (const struct sockaddr *) (void *) &address;
+	socklen_t len = sizeof(address);
+	int i;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (i = 0; i < 4; i++)
+	{
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_true(fds[i] >= 0);
+	}
+	assert_int_equal(bind(fds[0], any, len), 0);
+	assert_int_equal(listen(fds[0], 0), 0);
+	assert_int_equal(
+		getsockname(fds[0], (struct sockaddr *) (void *) &address, &len), 0);
+	for (i = 1; i < 4; i++)
+		(void) connect(fds[i], any, len);
+	return ntohs(address.sin_port);
+}
+
+/* A member that does not answer leaves time for the others, whether the connection
+ * string names them or an SRV record. */
+static void
+test_dead_member(void **state)
+{
+	osp_driver_options options;
+	char uris[2][256];
+	int ports[2];
+	int fds[4];
+	int i;
+
+	(void) state;
+	write_file("mongos", "");
+	ports[0] = listen_mutely(fds);
+	ports[1] = server.port;
+	mongodb_names_set(ports, 2);
+	(void) snprintf(uris[0],
+					sizeof(uris[0]),
+					"mongodb://127.0.0.1:%d,127.0.0.1:%d/",
+					ports[0],
+					ports[1]);
+	(void) snprintf(uris[1],
+					sizeof(uris[1]),
+					"mongodb+srv://" MONGODB_NAMES_SRV "/?tls=false");
+	for (i = 0; i < 2; i++)
+	{
+		long begin = contract_now_ms();
+		osp_driver_conn *conn;
+		points all;
+
+		options = contract_options(uris[i]);
+		options.timeout_ms = options.deadline_ms = TIMEOUT_MS;
+		conn = contract_open_with(&options);
+		points_init(&all);
+		points_fill(&all, trace, 0, 3);
+		contract_store(conn, &all);
+
+		/* It was asked, and in vain. */
+		assert_true(contract_now_ms() - begin >= TIMEOUT_MS / 4);
+		points_term(&all);
+		contract_close(conn);
+	}
+	for (i = 0; i < 4; i++)
+		(void) close(fds[i]);
+	write_file("mongos", NULL);
+}
+
 int
 main(void)
 {
@@ -407,6 +482,7 @@ main(void)
 		cmocka_unit_test(test_wrong_login),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_drips),
+		cmocka_unit_test(test_dead_member),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_tls_hangs),
 	};
