@@ -37,12 +37,21 @@ function noteStep() {
   const next = readStep(last.number);
 
   asked = false;
-  if (opensSomething(next)) {
-    history.replaceState(last, '');
+  if (opensSomething(next) && pushStep({ ...next, number: next.number + 1 }))
     next.number++;
-    history.pushState(next, '');
-  }
   last = next;
+}
+
+// False: a frame without rights, or a browser that counts calls, does not allow it. Then Back
+// does what it does without this module.
+function pushStep(next) {
+  try {
+    history.replaceState(last, '');
+    history.pushState(next, '');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // All changes of one event are one step.

@@ -94,7 +94,7 @@ function statementOf(selected) {
 
   if (text === '')
     return null;
-  return section((isSql ? 'Statement' : 'What') + (string(trace.mark[row]) === 'text cut' ? ' (cut)' : ''),
+  return section((isSql ? 'Statement' : 'Text') + (string(trace.mark[row]) === 'text cut' ? ' (cut)' : ''),
     copyButton('Copy', () => text),
     el('pre.statement', { tabIndex: 0 },
       longText(text, STATEMENT_SHOWN, isSql ? sqlNodes : visibleNodes)));

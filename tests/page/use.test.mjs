@@ -594,6 +594,16 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('where no step can be made, all else works', async () => {
+    const tab = await browser.open(slow);
+
+    await tab.evaluate(() => { history.pushState = () => { throw new DOMException('no', 'SecurityError'); }; });
+    await clickLine(tab, 'SELECT o.id');
+    await press(tab, 'Escape', '2');
+    assert.ok(await tab.locator('table').isVisible());
+    await close(tab);
+  });
+
   await t.test('lost, running, interrupted and failed differ', async () => {
     const tab = await browser.open(broken);
 
