@@ -207,6 +207,26 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
 COMMENT ON FUNCTION @extschema@.points(pg_catalog.text) IS
 	'the points of a trace, as they are drawn';
 
+CREATE FUNCTION @extschema@.traces(
+	since pg_catalog.timestamptz DEFAULT NULL,
+	until pg_catalog.timestamptz DEFAULT NULL,
+	max pg_catalog.int4 DEFAULT 1000)
+RETURNS TABLE (
+	base_id pg_catalog.text,
+	first pg_catalog.timestamptz,
+	last pg_catalog.timestamptz,
+	operations pg_catalog.int8,
+	errors pg_catalog.int8,
+	service pg_catalog.text,
+	name pg_catalog.text,
+	statement pg_catalog.text)
+AS 'MODULE_PATHNAME', 'pgosp_traces'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 100;
+
+COMMENT ON FUNCTION @extschema@.traces(pg_catalog.timestamptz,
+	pg_catalog.timestamptz, pg_catalog.int4) IS
+	'the newest traces of the collector, at most so many';
+
 -- These two check by themselves who may read which trace.
 CREATE FUNCTION @extschema@.challenge()
 RETURNS pg_catalog.text
@@ -233,6 +253,10 @@ REVOKE ALL ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4)
 REVOKE ALL ON FUNCTION @extschema@.explain(pg_catalog.text, pg_catalog.int4)
 	FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.points(pg_catalog.text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.traces(pg_catalog.timestamptz,
+	pg_catalog.timestamptz, pg_catalog.int4) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.traces(pg_catalog.timestamptz,
+	pg_catalog.timestamptz, pg_catalog.int4) TO pg_read_all_stats;
 GRANT EXECUTE ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4)
 	TO pg_read_all_stats;
 GRANT EXECUTE ON FUNCTION @extschema@.explain(pg_catalog.text, pg_catalog.int4)

@@ -363,7 +363,15 @@ extern size_t pgosp_collector_points(osp_str name,
 									 osp_status (*fn)(void *ctx, osp_str json),
 									 void *ctx);
 
-/* The same as a report. */
+/* Lists the traces of the collector that a filter lets pass, in the same way. */
+struct osp_trace_filter;
+struct osp_trace_entry;
+extern void pgosp_collector_list(
+	const struct osp_trace_filter *filter, const struct osp_allocator *alc,
+	osp_status (*fn)(void *ctx, const struct osp_trace_entry *entry),
+	void *ctx);
+
+/* The points of a trace as a report. */
 extern struct osp_report *pgosp_collector_read(osp_str name,
 											   const struct osp_allocator *alc);
 

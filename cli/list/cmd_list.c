@@ -11,6 +11,7 @@
 #include "list/listing.h"
 #include "list/trace_json.h"
 #include "list/trace_table.h"
+#include "server/server_list.h"
 #include "view/follow_wait.h"
 
 #include <unistd.h>
@@ -59,7 +60,9 @@ list_traces(cli_list_options *options)
 
 	if (options->follow)
 		options->collector.interrupted = cli_follow_is_ended;
-	if (cli_collector_open(&options->collector) != CLI_OK)
+	if ((options->server != NULL
+			 ? cli_server_collector(&options->collector, options->server)
+			 : cli_collector_open(&options->collector)) != CLI_OK)
 		return CLI_FAILED;
 	if (options->follow)
 		return cli_list_follow(options);

@@ -55,6 +55,9 @@ static const char help[] =
 	"  --follow                  then list new traces as they come, the newest "
 	"last,\n"
 	"                            until Ctrl-C\n"
+	"  --server CONNINFO         list what this PostgreSQL server has, as psql takes "
+	"it,\n"
+	"                            instead of a collector\n"
 	"  --json                    as JSON, for programs\n" CLI_VIEW_HELP
 		CLI_COLLECTOR_HELP "  -h, --help                this text\n";
 
@@ -73,6 +76,7 @@ enum
 	OPT_SORT,
 	OPT_SLOW,
 	OPT_FOLLOW,
+	OPT_SERVER,
 	OPT_JSON
 };
 
@@ -92,6 +96,7 @@ static const struct option longs[] = {
 	{"sort", required_argument, NULL, OPT_SORT},
 	{"slow", optional_argument, NULL, OPT_SLOW},
 	{"follow", no_argument, NULL, OPT_FOLLOW},
+	{"server", required_argument, NULL, OPT_SERVER},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -224,6 +229,9 @@ read_option(cli_list_options *options, given *also, int c, int argc,
 		case OPT_FOLLOW:
 			options->follow = true;
 			return true;
+		case OPT_SERVER:
+			options->server = optarg;
+			return true;
 		case OPT_JSON:
 			options->json = true;
 			return true;
@@ -249,6 +257,10 @@ combine_options(cli_list_options *options, const given *also)
 
 	if (also->all && also->limit)
 		return cli_usage("--all and --limit exclude each other");
+	if (options->server != NULL &&
+		(also->page || options->collector.connection_string != NULL))
+		return cli_usage("--server lists what a server has: --page and "
+						 "--connection-string make no sense with it");
 	if (also->sort && also->slow)
 		return cli_usage("--slow and --sort exclude each other");
 	if (options->follow && (also->sort || also->slow || also->page ||

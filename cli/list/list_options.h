@@ -17,6 +17,8 @@ typedef struct cli_list_options
 	bool help;
 	cli_view view;
 	cli_collector collector;
+	const char
+		*server; /* whose traces are listed, borrowed; NULL: a collector's */
 } cli_list_options;
 
 /* CLI_OK, or CLI_USAGE after a message. Texts are borrowed from argv. */

@@ -141,12 +141,15 @@ wait_for_delivery(void)
 	}
 }
 
-/* Who gets the notifications, and how many there were. */
+/* What is asked for, and who gets it. */
 typedef struct pgospReading
 {
+	osp_str name; /* of a trace */
 	osp_point_fn fn;
+	const osp_trace_filter *filter; /* of a list */
+	osp_trace_fn list_fn;
 	void *ctx;
-	size_t count;
+	size_t count; /* of notifications so far */
 } pgospReading;
 
 /* An osp_point_fn. */
@@ -197,19 +200,18 @@ read_forms(const osp_driver *driver, osp_driver_conn *conn, osp_str name,
 	return status;
 }
 
+/* Connects to the collector, which must be able to do what a flag says. */
 static osp_status
-read_points(const char *uri, osp_str name, const osp_allocator *alc,
-			pgospReading *reading, osp_error *err)
+open_collector(const char *uri, const osp_allocator *alc, uint32_t flag,
+			   const osp_driver **driver, osp_driver_conn **conn,
+			   osp_error *err)
 {
-	const osp_driver *driver;
-	osp_driver_conn *conn = NULL;
 	osp_driver_options options;
-	osp_status status;
+	osp_status status = osp_driver_find(osp_str_of(uri), driver, err);
 
-	status = osp_driver_find(osp_str_of(uri), &driver, err);
 	if (status != OSP_OK)
 		return status;
-	if ((driver->flags & OSP_DRIVER_CAN_READ) == 0)
+	if (((*driver)->flags & flag) == 0)
 		return osp_error_set(err,
 							 OSP_EUNSUPPORTED,
 							 "traces cannot be read back from this collector");
@@ -222,10 +224,38 @@ read_points(const char *uri, osp_str name, const osp_allocator *alc,
 	options.deadline_ms = (unsigned) pgosp_read_timeout_ms;
 	options.interrupted = is_interrupted;
 	options.memory_max = (size_t) maintenance_work_mem * 1024;
-	status = driver->open(&options, &conn, err);
+	return (*driver)->open(&options, conn, err);
+}
+
+static osp_status
+read_points(const char *uri, const osp_allocator *alc, pgospReading *reading,
+			osp_error *err)
+{
+	const osp_driver *driver;
+	osp_driver_conn *conn = NULL;
+	osp_status status =
+		open_collector(uri, alc, OSP_DRIVER_CAN_READ, &driver, &conn, err);
+
 	if (status != OSP_OK)
 		return status;
-	status = read_forms(driver, conn, name, reading, err);
+	status = read_forms(driver, conn, reading->name, reading, err);
+	driver->close(conn);
+	return status;
+}
+
+static osp_status
+read_list(const char *uri, const osp_allocator *alc, pgospReading *reading,
+		  osp_error *err)
+{
+	const osp_driver *driver;
+	osp_driver_conn *conn = NULL;
+	osp_status status =
+		open_collector(uri, alc, OSP_DRIVER_CAN_LIST, &driver, &conn, err);
+
+	if (status != OSP_OK)
+		return status;
+	status = driver->list_traces(
+		conn, reading->filter, reading->list_fn, reading->ctx, NULL, err);
 	driver->close(conn);
 	return status;
 }
@@ -244,12 +274,14 @@ new_report(const osp_allocator *alc)
 	return report;
 }
 
-size_t
-pgosp_collector_points(osp_str name, const osp_allocator *alc, osp_point_fn fn,
-					   void *ctx)
+/* Asks the collector. Raises an error if it cannot be read. */
+static void
+ask_collector(const osp_allocator *alc,
+			  osp_status (*read)(const char *uri, const osp_allocator *alc,
+								 pgospReading *reading, osp_error *err),
+			  pgospReading *reading)
 {
 	char uri[OSP_CONNECTION_STRING_MAX];
-	pgospReading reading = {.fn = fn, .ctx = ctx};
 	osp_error err = {OSP_OK, ""};
 	osp_status status;
 
@@ -263,14 +295,32 @@ pgosp_collector_points(osp_str name, const osp_allocator *alc, osp_point_fn fn,
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				errmsg("too many files are open to read the trace"));
-	status = read_points(uri, name, alc, &reading, &err);
+	status = read(uri, alc, reading, &err);
 	ReleaseExternalFD();
 	CHECK_FOR_INTERRUPTS();
 
 	/* The first trace makes the file. */
 	if (status != OSP_OK && status != OSP_ENOENT)
 		pgosp_collector_error(status, err.msg);
+}
+
+size_t
+pgosp_collector_points(osp_str name, const osp_allocator *alc, osp_point_fn fn,
+					   void *ctx)
+{
+	pgospReading reading = {.name = name, .fn = fn, .ctx = ctx};
+
+	ask_collector(alc, read_points, &reading);
 	return reading.count;
+}
+
+void
+pgosp_collector_list(const osp_trace_filter *filter, const osp_allocator *alc,
+					 osp_trace_fn fn, void *ctx)
+{
+	pgospReading reading = {.filter = filter, .list_fn = fn, .ctx = ctx};
+
+	ask_collector(alc, read_list, &reading);
 }
 
 osp_report *

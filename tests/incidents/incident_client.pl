@@ -157,7 +157,7 @@ for (1 .. 200)
 	usleep(20_000);
 }
 my @through = ('psql', '-Xq', '-h', $pool, '-p', 6432, '-U', 'postgres');
-my $other = IPC::Run::start([ @through, '-d', 'postgres', '-c', 'SELECT 1', '-c', 'SELECT pg_sleep(1.2)' ],
+my $other = IPC::Run::start([ @through, '-d', 'postgres', '-c', 'SELECT 1', '-c', 'SELECT pg_sleep(3)' ],
 	'>', '/dev/null');
 wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 $found = found($node, client_traced($node, @through, '-c', 'SELECT 1 + 1', '-c', 'SELECT 2 + 2, 3'),

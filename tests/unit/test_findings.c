@@ -171,6 +171,20 @@ test_rules_speak(void **state)
 	}
 }
 
+/* The command that shows SQLite's plan can be typed as it is. */
+static void
+test_sqlite_plan_command(void **state)
+{
+	osp_buf out;
+
+	(void) state;
+	explain("sqlite_scan", &out);
+	assert_non_null(strstr(
+		out.ptr,
+		"/shop.db', EXPLAIN QUERY PLAN SELECT * FROM item WHERE owner = 4711; names the table"));
+	osp_buf_term(&out);
+}
+
 static void
 test_near_misses(void **state)
 {
@@ -819,6 +833,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules_speak),
 		cmocka_unit_test(test_near_misses),
+		cmocka_unit_test(test_sqlite_plan_command),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_longest_of_client),

@@ -6,6 +6,9 @@
  */
 #include "report/findings/findings.h"
 
+/* A statement is repeated as a command if it is no longer, in bytes. */
+#define COMMAND_MAX 500
+
 #define STEPS_MIN  1000
 #define STEPS_EACH 10
 
@@ -244,6 +247,23 @@ osp__look_sqlite_scans(osp__findings *f)
 	}
 }
 
+/* What to type into the sqlite3 shell to see the plan of a statement. */
+static void
+say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "name", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(out, "In 'sqlite3 %s', ", f->scratch.ptr);
+	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	if (f->scratch.len > 0 && f->scratch.len <= COMMAND_MAX)
+		osp_buf_add_str(out, osp_buf_str(&f->scratch));
+	else
+		osp__say_op(f, op, out);
+}
+
 void
 osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 {
@@ -264,11 +284,12 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, op, &finding->evidence);
+	say_plan_command(f, op, &finding->step);
 	osp_buf_add_str(
 		&finding->step,
-		OSP_STR("EXPLAIN QUERY PLAN names the table that is scanned. If the "
-				"statement is frequent, try CREATE INDEX on the columns that "
-				"it compares, and ANALYZE."));
+		OSP_STR(" names the table that is scanned. If the statement is "
+				"frequent, try CREATE INDEX on the columns that it compares, "
+				"and ANALYZE."));
 	osp__add_figure(finding, "rows_read", (double) group->sums[SUM_STEPS]);
 	osp__add_figure(finding, "rows_returned", (double) group->sums[SUM_ROWS]);
 }

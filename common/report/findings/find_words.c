@@ -70,6 +70,10 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 	osp__op *statement = osp__op_statement((osp__op *) (uintptr_t) op);
 
 	osp__say_op(f, statement != NULL ? statement : op, out);
+	if (statement == NULL || statement->parent->kind != OSP__OP_TRIGGER)
+		return;
+	osp_buf_add_str(out, OSP_STR(", in the trigger "));
+	osp__say_op(f, statement->parent, out);
 }
 
 void

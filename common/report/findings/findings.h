@@ -421,7 +421,7 @@ void osp__say_number(osp_buf *out, int64_t count, const char *thing);
 /* Appends the text of what op did, cut to some columns. */
 void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
 
-/* The same of the statement that op belongs to. */
+/* The same of the statement that op belongs to, and of the trigger that ran it. */
 void osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out);
 
 /* Appends how long the nodes of a group worked, and whether that was measured. */

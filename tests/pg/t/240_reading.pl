@@ -12,6 +12,7 @@ use lib "$FindBin::RealBin/../lib";
 use OspTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use IPC::Run ();
 use Test::More;
 use Time::HiRes qw(usleep);
 
@@ -94,6 +95,44 @@ like($out, qr/is still running/, 'and to the check');
 	like($out, qr/ pg  .*SELECT 'followed'  1 row\n\nTrace $whole->{base} .*\n(?:.*\n)*.* pg  .*SELECT 'followed'/,
 		'a trace of a server is followed');
 	like($err, qr/\A[^\n]*following trace '$whole->{base}' in [^\n]*\z/, 'with one message');
+}
+
+# A server lists its traces, those of before and, followed, new ones. Who may not read
+# them is told so.
+{
+	my $server = 'host=' . $node->host . ' port=' . $node->port . ' dbname=postgres';
+	my @list = ($agent, 'trace', 'list', '--json', '--server', $server);
+	my $first = context();
+	my $second = context();
+
+	$node->safe_psql('postgres', "SELECT 'to be listed' " . comment($first));
+	wait_for_delivery($node);
+	($out) = run_command([ @list, '--limit', '1', '--text', 'TO BE listed' ]);
+	like($out, qr/"base_id": "$first->{base}", "first": "2.*"operations": [1-9]\d*, .*"name": "pg", "text": "SELECT 'to be listed'"/,
+		'a server lists a trace');
+	unlike($out, qr/\n.*\n.*"base_id"/, 'and one only');
+	($out) = run_command([ @list, '--until', '2001-01-01' ]);
+	unlike($out, qr/base_id/, 'none is that old');
+	is($node->safe_psql('postgres', "SELECT name || ' ' || statement || ' ' || (first <= last) || ' ' || (errors >= 0)"
+			  . " FROM osprofiler.traces(now() - interval '1 h', max => 100000) WHERE base_id = '$first->{base}'"),
+		"pg SELECT 'to be listed' true true", 'SQL lists it, too');
+
+	my $listed = '';
+	my $following = IPC::Run::start([ @list, '--follow' ], '>', \$listed, '2>', \my $said,
+		IPC::Run::timeout(60));
+	$following->pump until $said =~ /waiting for new traces in the server/;
+	$node->safe_psql('postgres', "SELECT 'new' " . comment($second));
+	$following->pump until $listed =~ /"base_id": "$second->{base}"/;
+	pass('a new trace of a server is listed');
+	$following->signal('INT');
+	$following->finish;
+
+	$node->safe_psql('postgres', 'CREATE ROLE lister LOGIN; GRANT USAGE ON SCHEMA osprofiler TO lister');
+	(undef, my $err) = run_command([ $agent, 'trace', 'list', '--server', "$server user=lister" ]);
+	like($err, qr/\Aosprofiler: trace list: cannot list the traces of the server: .*permission denied for function traces/,
+		'not to everybody');
+	(undef, $err) = run_command([ @list, @at ]);
+	like($err, qr/make no sense with it/, 'a server or a collector');
 }
 
 # Killed: nobody says how it ended, and nobody runs it.
