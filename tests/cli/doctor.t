@@ -150,6 +150,7 @@ SKIP:
 
 {
 	local $ENV{HOME} = '/dev/null';
+	local $ENV{TMPDIR} = $dir;
 	local $ENV{OSPROFILER_RUN_DIR} = '/dev/null/run';
 	delete local @ENV{qw(OSPROFILER_CONNECTION_STRING OSPROFILER_HMAC_KEYS XDG_STATE_HOME XDG_CONFIG_HOME)};
 	broken('a closed home', 'store', qr{/dev/null/\.local/state/osprofiler/traces\.db}, mends => 1);
