@@ -146,6 +146,22 @@ test_wait_while_preparing(void **state)
 	assert_true(collect_has("\"busy\": {\"count\": 2, \"ms\": "));
 }
 
+/* A line of the tree, to its end. */
+static void
+expect_checkpoint(const char *mode, int moved, int pages)
+{
+	char line[100];
+
+	(void) snprintf(line,
+					sizeof(line),
+					"sqlite.checkpoint  %s  (%d of %d pages moved)\n",
+					mode,
+					moved,
+					pages);
+	if (strstr(collect_tree(), line) == NULL)
+		fail_msg("no %s in\n%s", line, collect_tree());
+}
+
 static const char fill[] =
 	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)"
 	"INSERT INTO t SELECT randomblob(4000) FROM n";
@@ -154,6 +170,11 @@ static const char fill[] =
 static void
 test_automatic_checkpoint(void **state)
 {
+	const char *line;
+	int moved = 0;
+	int pages = 0;
+	int end = 0;
+
 	(void) state;
 	execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF", SQLITE_OK);
 	execute(fill, SQLITE_OK);
@@ -161,10 +182,18 @@ test_automatic_checkpoint(void **state)
 	execute("PRAGMA wal_autocheckpoint = 100", SQLITE_OK);
 	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
 	assert_int_equal(collect_count("sqlite.checkpoint-stop"), 1);
-	assert_non_null(strstr(collect_tree(),
-						   "sqlite  INSERT INTO t VALUES (1)\n"
-						   "`- sqlite.checkpoint  passive"));
-	assert_non_null(strstr(collect_tree(), " pages moved)"));
+	line = strstr(collect_tree(), "sqlite  INSERT INTO t VALUES (1)\n");
+	assert_non_null(line);
+	assert_int_equal(sscanf(line,
+							"sqlite  INSERT INTO t VALUES (1)\n"
+							"`- sqlite.checkpoint  passive  (%d of %d pages "
+							"moved)%n",
+							&moved,
+							&pages,
+							&end),
+					 2);
+	assert_true(end > 0 && line[end] == '\n');
+	assert_true(moved == pages && pages > 300);
 	assert_true(collect_has("\"checkpoint\": {\"pages\": "));
 }
 
@@ -183,8 +212,8 @@ test_checkpoint_of_the_program(void **state)
 					 SQLITE_OK);
 	assert_true(pages > 0 && moved == pages);
 	assert_int_equal(sqlite3_wal_checkpoint(db, NULL), SQLITE_OK);
-	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  full"));
-	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  passive"));
+	expect_checkpoint("full", moved, pages);
+	expect_checkpoint("passive", moved, pages);
 	assert_int_equal(sqlite3_wal_checkpoint_v2(
 						 db, "nosuch", SQLITE_CHECKPOINT_FULL, NULL, NULL),
 					 SQLITE_ERROR);
@@ -207,7 +236,7 @@ test_checkpoint_that_waits(void **state)
 					 SQLITE_OK);
 	assert_int_equal(seen.count, 2);
 	assert_true(collect_has("\"busy\": {\"count\": 2, \"ms\": "));
-	assert_non_null(strstr(collect_tree(), "sqlite.checkpoint  restart"));
+	expect_checkpoint("restart", 1, 1);
 }
 
 #define TEST_FILE(name) \
