@@ -370,6 +370,37 @@ test_longest_of_client(void **state)
 	osp_buf_term(&words);
 }
 
+/* A pooler that gives a statement up says so; another failure is none of its. */
+static void
+test_pooler_gave_up(void **state)
+{
+	static const char *const messages[] = {"query_wait_timeout", "no route"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[128];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"etype\": \"protocol_violation\", \"message\": "
+						"\"FATAL:  %s\", ",
+						messages[i]);
+		add_statement(report, "db", "SELECT 1", &at, 2000, stop);
+		explain_to(report, &json, &words);
+		assert_shares(json.ptr);
+		if ((strstr(json.ptr, "\"rule\": \"pooler\"") != NULL) != (i == 0))
+			fail_msg("%s: %s", messages[i], json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* The server's half is there, and says nothing; SQLite's figures do. */
 static void
 test_longest_of_database(void **state)
@@ -834,6 +865,7 @@ main(void)
 		cmocka_unit_test(test_rules_speak),
 		cmocka_unit_test(test_near_misses),
 		cmocka_unit_test(test_sqlite_plan_command),
+		cmocka_unit_test(test_pooler_gave_up),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_longest_of_client),

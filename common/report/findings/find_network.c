@@ -115,8 +115,8 @@ osp__tell_poolers(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause,
-					OSP_STR(" in a connection pooler, until it had a "
-							"connection to the server free."));
+					OSP_STR(" in a connection pooler that had no connection to "
+							"the server free."));
 	osp__say_op(f, largest, &finding->evidence);
 	if (server != NULL)
 	{
