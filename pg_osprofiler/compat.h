@@ -109,14 +109,9 @@ pgosp_reserve_prefix(const char *prefix)
 #endif
 }
 
-/* How often a prepared statement was planned or bound; 13 does not count what it
- * binds by its generic plan. */
+/* CachedPlanSource has num_generic_plans beside num_custom_plans. */
 #if PG_VERSION_NUM >= 140000
-#define PGOSP_PLANS_MADE(source) \
-	((source)->num_custom_plans + (source)->num_generic_plans)
-#else
-#define PGOSP_PLANS_MADE(source) \
-	Max((source)->num_custom_plans, (source)->generation)
+#define PGOSP_COUNTS_EXECUTIONS
 #endif
 
 /* Memory for what a check hook hands to its assign hook. */

@@ -65,6 +65,14 @@ extern bool pgosp_context_set_next(osp_str text);
 /* Is this the text that the client sent, in whatever protocol? */
 extern bool pgosp_context_is_of_client(const char *string);
 
+/*
+ * Was the active portal's prepared statement executed before? The comment of its text
+ * names the operation that sent the text, so it counts for the first execution only. Of
+ * an unnamed statement this is known if its plan was made anew, as it is where there are
+ * parameters.
+ */
+extern bool pgosp_is_executed_again(void);
+
 /* The client has set this application_name: if it is a traceparent, and nothing else,
  * it is the context of the client's next statement. */
 extern void pgosp_context_of_application_name(osp_str name);

@@ -22,7 +22,6 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
-#include "commands/prepare.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/portal.h"
@@ -158,25 +157,6 @@ use_traceparent(osp_str value, pgospContext *context)
 	return true;
 }
 
-/*
- * Was the portal's prepared statement executed before? The comment of its text
- * names the operation that sent the text, so it counts for the first execution
- * only. Of an unnamed statement this is known if its plan was made anew, as it is
- * where there are parameters.
- */
-static bool
-is_executed_again(void)
-{
-	const PreparedStatement *prepared;
-
-	if (ActivePortal == NULL || ActivePortal->cplan == NULL)
-		return false;
-	if (ActivePortal->prepStmtName == NULL)
-		return ActivePortal->cplan->generation > 1;
-	prepared = FetchPreparedStatement(ActivePortal->prepStmtName, false);
-	return prepared != NULL && PGOSP_PLANS_MADE(prepared->plansource) > 1;
-}
-
 /* The context in the comments of the statement, or NULL if there is none. */
 static const pgospContext *
 context_of_comment(const char *string, int location, int length)
@@ -189,7 +169,7 @@ context_of_comment(const char *string, int location, int length)
 
 	if (!pgosp_comment_gate ||
 		!pgosp_may_have_comment(string, location, length) ||
-		!pgosp_context_is_of_client(string) || is_executed_again())
+		!pgosp_context_is_of_client(string) || pgosp_is_executed_again())
 		return NULL;
 	found = pgosp_text_context(
 		string, location, length, bytes, &info, &hmac, &loose);
