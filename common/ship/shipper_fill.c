@@ -32,11 +32,15 @@ slot_full(const shipper_slot *slot)
 }
 
 static void
-note_run(shipper_slot *slot, shipper_ring *r)
+note_run(shipper_slot *slot, shipper_ring *r, bool reports)
 {
+	shipper_run *run;
+
 	if (slot->run_count == 0 || slot->runs[slot->run_count - 1].ring != r)
-		slot->runs[slot->run_count++].ring = r;
-	slot->runs[slot->run_count - 1].end = r->pos;
+		slot->runs[slot->run_count++] = (shipper_run){.ring = r};
+	run = &slot->runs[slot->run_count - 1];
+	run->end = r->pos;
+	run->reports |= reports;
 }
 
 /* Adds a record that ends at next. OSP_EFULL, OSP_ENOMEM: it is not settled. */
@@ -92,6 +96,7 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 		osp__ring_may_run_full(r) ? r->ring.capacity / 4 : r->ring.capacity;
 	osp_origin origin = s->origin;
 	bool more = true;
+	bool reports;
 	int n;
 
 	put_labels(r, &origin);
@@ -112,9 +117,10 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 			break;
 	}
 	osp__ring_count_corrupt(s, r);
-	*found = osp__losses_take(r, slot, &origin) || r->pos != begin;
+	reports = osp__losses_take(r, slot, &origin);
+	*found = reports || r->pos != begin;
 	if (*found)
-		note_run(slot, r);
+		note_run(slot, r, reports);
 	return more && !slot_full(slot);
 }
 
@@ -124,7 +130,7 @@ take_own_losses(osp_shipper *s, shipper_slot *slot)
 {
 	if (slot_full(slot) || !osp__losses_take(&s->own, slot, &s->origin))
 		return false;
-	note_run(slot, &s->own);
+	note_run(slot, &s->own, true);
 	return true;
 }
 
@@ -211,7 +217,8 @@ osp__slot_free_rings(shipper_slot *slot)
 	size_t i;
 
 	for (i = 0; i < slot->run_count; i++)
-		osp__ring_settle(slot->runs[i].ring, slot->runs[i].end);
+		osp__ring_settle(
+			slot->runs[i].ring, slot->runs[i].end, slot->runs[i].reports);
 	slot->run_count = 0;
 }
 

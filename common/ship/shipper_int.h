@@ -89,6 +89,7 @@ typedef struct shipper_run
 {
 	shipper_ring *ring;
 	uint64_t end;
+	bool reports; /* with reports of its losses */
 } shipper_run;
 
 typedef struct shipper_slot
@@ -266,8 +267,9 @@ bool osp__ring_waits(osp_shipper *s, shipper_ring *r);
 void osp__rings_tidy(osp_shipper *s, bool all);
 void osp__rings_term(osp_shipper *s);
 
-/* Moves the tail to end: everything before it is delivered, or in the spool. */
-void osp__ring_settle(shipper_ring *r, uint64_t end);
+/* Moves the tail to end: everything before it is delivered, or in the spool; reports:
+ * and so are the reports that were taken. */
+void osp__ring_settle(shipper_ring *r, uint64_t end, bool reports);
 
 /* Goes back to the tail: records behind it will be read again. */
 void osp__ring_rewind(shipper_ring *r);
@@ -285,7 +287,8 @@ bool osp__losses_check(shipper_ring *r, int64_t now);
 /* Are there losses whose report is not settled? */
 bool osp__losses_pending(const shipper_ring *r);
 
-/* Adds the reports that are due to the slot; true if there were any. */
+/* Adds the reports that are due to the slot; true if there were any. None is added
+ * before those of an earlier slot are settled, or taken back. */
 bool osp__losses_take(shipper_ring *r, shipper_slot *slot,
 					  const osp_origin *origin);
 

@@ -111,13 +111,25 @@ is_due(const shipper_ring *r, int64_t now)
 							 now - r->loss_since_ns >= LOSS_LAST_NS);
 }
 
+/* Is a report in a slot that is not settled? */
+static bool
+is_out(const shipper_ring *r)
+{
+	int i;
+
+	for (i = 0; i < OSP_RING_LOSSES; i++)
+		if (r->told[i] > reported(r, i))
+			return true;
+	return false;
+}
+
 bool
 osp__losses_take(shipper_ring *r, shipper_slot *slot, const osp_origin *origin)
 {
 	bool found = false;
 	int i;
 
-	if (OSP_LIKELY(!r->has_losses) || !is_due(r, osp_mono_now()))
+	if (OSP_LIKELY(!r->has_losses) || !is_due(r, osp_mono_now()) || is_out(r))
 		return false;
 	r->has_losses = false;
 	for (i = 0; i < OSP_RING_LOSSES; i++)
@@ -145,7 +157,7 @@ osp__losses_settle(shipper_ring *r)
 	int i;
 
 	for (i = 0; i < OSP_RING_LOSSES; i++)
-		if (OSP_UNLIKELY(r->told[i] > reported(r, i)))
+		if (r->told[i] > reported(r, i))
 			__atomic_store_n(&r->ring.header->losses[i].reported,
 							 r->told[i],
 							 __ATOMIC_RELEASE);

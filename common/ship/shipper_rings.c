@@ -393,11 +393,12 @@ osp__rings_tidy(osp_shipper *s, bool all)
 }
 
 void
-osp__ring_settle(shipper_ring *r, uint64_t end)
+osp__ring_settle(shipper_ring *r, uint64_t end, bool reports)
 {
 	r->tail = end;
 	osp_ring_set_tail(&r->ring, end);
-	osp__losses_settle(r);
+	if (reports)
+		osp__losses_settle(r);
 }
 
 void

@@ -212,7 +212,7 @@ drop_oldest(osp_shipper *s, shipper_ring *r)
 		dropped++;
 	}
 	osp__ring_count_corrupt(s, r);
-	osp__ring_settle(r, r->pos);
+	osp__ring_settle(r, r->pos, false);
 	if (dropped == 0)
 		return;
 	s->outage_lost += dropped;

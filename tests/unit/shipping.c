@@ -337,3 +337,18 @@ shipping_expect(const shipping *ship, int n, int count)
 	assert_int_equal(arrived.repeated, 0);
 	assert_int_equal(arrived.unordered, 0);
 }
+
+int
+shipping_rings(const shipping *ship)
+{
+	char path[128];
+	int count = 0;
+	int n;
+
+	for (n = 0; n < SHIPPING_PRODUCERS; n++)
+	{
+		(void) snprintf(path, sizeof(path), "%s/ring.%d", ship->run, n);
+		count += access(path, F_OK) == 0;
+	}
+	return count;
+}

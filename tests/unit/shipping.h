@@ -80,6 +80,9 @@ typedef struct shipping_arrived
 
 shipping_arrived shipping_count(const shipping *ship, int n);
 
+/* The rings in the run directory, of those with the numbers below SHIPPING_PRODUCERS. */
+int shipping_rings(const shipping *ship);
+
 /* Does what arrived hold this text? */
 bool shipping_holds(const shipping *ship, const char *text);
 

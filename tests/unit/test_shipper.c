@@ -372,25 +372,10 @@ test_wakes_from_elsewhere(void **state)
 	(void) close(go[1]);
 }
 
-static int
-count_rings(const shipping *ship)
-{
-	char path[128];
-	int count = 0;
-	int n;
-
-	for (n = 0; n < SHIPPING_PRODUCERS; n++)
-	{
-		(void) snprintf(path, sizeof(path), "%s/ring.%d", ship->run, n);
-		count += access(path, F_OK) == 0;
-	}
-	return count;
-}
-
 static bool
 has_no_ring(void *arg)
 {
-	return count_rings(arg) == 0;
+	return shipping_rings(arg) == 0;
 }
 
 /* The ring of a producer that ends is given back at once, though nothing else
@@ -411,11 +396,11 @@ test_rings_go(void **state)
 		assert_int_equal(shipping_produce(&producers[n], n, 0, 10 + n), 10 + n);
 	}
 	step_until_asleep(s, stat);
-	assert_int_equal(count_rings(ship), 20);
+	assert_int_equal(shipping_rings(ship), 20);
 	for (n = 0; n < 19; n++)
 		osp_producer_close(&producers[n]);
 	step_until_asleep(s, stat);
-	assert_int_equal(count_rings(ship), 1);
+	assert_int_equal(shipping_rings(ship), 1);
 	assert_int_equal(stat->retired_records, (10 + 28) * 19 / 2);
 	assert_int_equal(stat->ring_bytes, OSP_RING_HEADER_SIZE + OSP_RING_MIN);
 	assert_int_equal(shipping_produce(&producers[19], 19, 29, 30), 1);
@@ -554,11 +539,11 @@ test_rings_grow(void **state)
 	shipping_produce_open(ship, &producer, 4 << 20);
 	assert_int_equal(shipping_produce(&producer, 0, 0, 20000), 20000);
 	assert_int_equal(producer.ring.capacity, 4 << 20);
-	assert_true(count_rings(ship) > 2);
+	assert_true(shipping_rings(ship) > 2);
 	s = shipping_open(ship);
 	step_until_asleep(s, stat);
 	shipping_expect(ship, 0, 20000);
-	assert_int_equal(count_rings(ship), 1);
+	assert_int_equal(shipping_rings(ship), 1);
 	assert_int_equal(stat->spooled, 0);
 	assert_int_equal(stat->ring_bytes, OSP_RING_HEADER_SIZE + (4 << 20));
 	osp_producer_close(&producer);
@@ -589,7 +574,7 @@ test_losses_are_reported(void **state)
 	assert_true(
 		shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_lost_point, ship));
 	step_until_asleep(s, ship->stat);
-	assert_int_equal(count_rings(ship), 0);
+	assert_int_equal(shipping_rings(ship), 0);
 	assert_int_equal(shipping_lost_points(ship, "base of 0"), 2000 - committed);
 	assert_int_equal(shipping_lost_points(ship, "base of 1"), 3);
 
@@ -752,7 +737,7 @@ test_directory_removed(void **state)
 	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 	assert_int_equal(shipping_count(ship, 0).points, count);
 	assert_int_equal(shipping_count(ship, 1).points, 20);
-	assert_true(count_rings(ship) > 0);
+	assert_true(shipping_rings(ship) > 0);
 	assert_int_equal(ship->log.warnings, 3);
 	osp_producer_close(&producer);
 	osp_producer_close(&idle);

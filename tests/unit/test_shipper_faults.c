@@ -311,6 +311,36 @@ test_lost_reports(void **state)
 	osp_producer_close(&producer);
 }
 
+/*
+ * A report that waits behind a batch with the ring's last records is settled with its
+ * own batch, not with that one: until then the ring stays, though nobody writes to it.
+ */
+static void
+test_report_behind_a_batch(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_producer producer;
+	osp_id base;
+
+	assert_true(osp_id_set(&base, OSP_STR("base of 0")));
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->delay_ms = 700;
+	assert_int_equal(shipping_produce(&producer, 0, 0, 10), 10);
+	while (ship->control->notifies == 0)
+		(void) osp_shipper_step(s);
+
+	/* It cannot make its ring larger, for instance. */
+	osp_ring_count_loss(&producer.ring, &base, 7);
+	__atomic_fetch_add(&producer.ring.header->dropped, 7, __ATOMIC_RELAXED);
+	osp_producer_close(&producer);
+	step_until(s, &ship->stat->shipped, 10);
+	(void) osp_shipper_step(s);
+	assert_int_equal(shipping_rings(ship), 1);
+	step_until(s, &ship->stat->shipped, 12);
+	assert_int_equal(shipping_lost_points(ship, "base of 0"), 7);
+}
+
 /* A collector that is too slow for hours fills the spool again and again; it is
  * said once. */
 static void
@@ -715,6 +745,7 @@ main(void)
 		TEST(test_spool_limit),
 		TEST(test_losses_survive),
 		TEST(test_lost_reports),
+		TEST(test_report_behind_a_batch),
 		TEST(test_overload_is_said_once),
 		TEST(test_back_after_long),
 		TEST(test_full_disk),
