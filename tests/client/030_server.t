@@ -304,7 +304,7 @@ END
 
 # --- the program of demo.sh, as the README shows its trace -----------------------
 
-# A drawn line without its times, bar and place, without the figures of the head, and
+# A drawn line without its times, bar and place, without the head's line of times, and
 # without the text of a plan, which has constants here because hide_params is off.
 sub bare
 {
@@ -313,7 +313,6 @@ sub bare
 	$line =~ s/^ *[0-9.]+ \w+ +\+[0-9.]+ \w+ +[\x{2501}\x{2578}\x{257a} ]+//;
 	$line =~ s/  \S*\@\S+(?=  |$)//;
 	$line =~ s/(pg\.plan  ).*/$1/;
-	$line =~ s/^(Time:).*/$1/;
 	$line =~ s/  \(self [0-9.]+ \w+\)$//;
 	$line =~ s/  \([0-9.]+ \w+ waiting for the disk\)$//;
 	return $line;
@@ -335,8 +334,19 @@ sub bare
 	});
 	(undef, my $text) = run($osprofiler, 'trace', 'show', trace_id());
 	utf8::decode($_) for $readme, $text;
-	my @drawn = map { bare($_) } split /\n/, $text;
-	my @expected = map { bare($_) } grep { $_ ne '...' } split /\n/, $readme;
+	# Parts of less than one per cent are left out.
+	my $part = qr/(?:server|waiting|SQLite|database|network|client) [0-9.]+ (?:ns|us|ms|s) \(\d+ %\)/;
+	for my $head ($readme, $text)
+	{
+		like($head, qr/^Time:(?:  $part){2,6}$/m, 'how the time divides');
+		my ($shares) = $head =~ /^Time:(.*)$/m;
+		my $sum = 0;
+		$sum += $_ for $shares =~ /\((\d+) %\)/g;
+		cmp_ok(abs($sum - 100), '<=', 6, 'which is all of it');
+		like($shares, qr/  server .*  SQLite /, 'between server and SQLite');
+	}
+	my @drawn = map { bare($_) } grep { !/^Time:/ } split /\n/, $text;
+	my @expected = map { bare($_) } grep { $_ ne '...' && !/^Time:/ } split /\n/, $readme;
 	my @missing;
 
 	for my $line (@expected)
