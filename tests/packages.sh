@@ -218,7 +218,8 @@ remove_packages()
 		$(in_database 'SELECT 1')"
 	check "doctor has no server load what is not installed" "
 		cd /tmp
-		runuser -u postgres -- env OSPROFILER_HMAC_KEYS=K osprofiler doctor --fix \
+		runuser -u postgres -- env OSPROFILER_HMAC_KEYS=K \
+			osprofiler doctor --fix --connection-string sqlite:////var/tmp/traces.db \
 			dbname=postgres >doctor && exit 1
 		grep -q 'package postgresql-15-osprofiler' doctor
 		$(in_database 'SELECT 1')"
