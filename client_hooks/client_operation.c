@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "end_error.h"
 
 #define CONNECT OSP_STR("db.connect")
 
@@ -250,7 +249,6 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	if (OSP_UNLIKELY(ospq_cancels_pending != 0))
 		ospq_record_cancels();
 	need_opening(c);
-	ospq_forget_error(c);
 	recorded = text_of(c, facts);
 	text = recorded.text;
 	c->secret = recorded.secrecy >= OSP_SQL_SECRET;
@@ -501,7 +499,7 @@ ospq_read_failure(ospq_outcome *outcome, const PGconn *conn)
 	outcome->fate = OSPQ_FAILED;
 	outcome->sqlstate =
 		REAL(PQstatus)(conn) == CONNECTION_BAD ? CONNECTION_LOST : NULL;
-	outcome->message = REAL(PQerrorMessage)(conn);
+	outcome->message = ospq_error_message(conn);
 }
 
 /* Copies a text of a result, cut to the room there is. */

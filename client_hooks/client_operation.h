@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "end_error.h"
 #include "pq_conn.h"
 
 /* What a statement is, as its start tells. */
@@ -138,6 +139,7 @@ extern void ospq_stop(const osp__point *point, const ospq_outcome *outcome);
 static inline bool
 ospq_start_call(ospq_conn *c, const ospq_facts *facts)
 {
+	ospq_forget_earlier_error(c);
 	if (!ospq_start(c, ospq_call_point(), facts))
 		return false;
 	ospq_set_call(OSPQ_CALL_STATEMENT);

@@ -330,8 +330,10 @@ ospq_correct_end_error(ospq_conn *c, const ospq_sent *sent, PGresult *result)
 	entry->result = result;
 	entry->message =
 		correct_message(&entry->error, REAL(PQresultErrorMessage)(result));
-	shown = REAL(PQerrorMessage)(c->conn);
-	ospq_show_error(c, strdup(shown), correct_message(&entry->error, shown));
+	shown = ospq_error_message(c->conn);
+	ospq_show_error(c,
+					strdup(REAL(PQerrorMessage)(c->conn)),
+					correct_message(&entry->error, shown));
 	correct_position(&entry->error, result);
 	if (entry->message != NULL)
 		add_entry(entry);
@@ -431,19 +433,55 @@ ospq_show_error(ospq_conn *c, char *instead_of, char *text)
 	(void) __atomic_add_fetch(&shown_count, 1, __ATOMIC_RELEASE);
 }
 
-OSPQ_EXPORT char *
-PQerrorMessage(const PGconn *conn)
+/*
+ * libpq has added to its text what a call said that failed without an answer of the
+ * server: that is added to ours. False: no memory.
+ */
+static bool
+add_to_shown(ospq_conn *c, const char *own)
 {
-	const ospq_conn *c;
-	char *own;
+	const char *added = own + strlen(c->hidden_error);
+	size_t len = strlen(c->shown_error);
+	char *hidden = strdup(own);
+	char *shown = malloc(len + strlen(added) + 1);
 
-	ospq_need();
-	own = REAL(PQerrorMessage)(conn);
+	if (hidden == NULL || shown == NULL)
+	{
+		free(hidden);
+		free(shown);
+		return false;
+	}
+	memcpy(shown, c->shown_error, len);
+	memcpy(shown + len, added, strlen(added) + 1);
+	free(c->hidden_error);
+	free(c->shown_error);
+	c->hidden_error = hidden;
+	c->shown_error = shown;
+	return true;
+}
+
+char *
+ospq_error_message(const PGconn *conn)
+{
+	char *own = REAL(PQerrorMessage)(conn);
+	ospq_conn *c;
+	size_t len;
+
 	if (OSP_LIKELY(__atomic_load_n(&shown_count, __ATOMIC_ACQUIRE) == 0))
 		return own;
 	c = ospq_conn_find(conn);
-	return c != NULL && c->shown_error != NULL &&
-				   strcmp(own, c->hidden_error) == 0
-			   ? c->shown_error
-			   : own;
+	if (c == NULL || c->shown_error == NULL)
+		return own;
+	len = strlen(c->hidden_error);
+	if (strncmp(own, c->hidden_error, len) != 0 ||
+		(own[len] != '\0' && !add_to_shown(c, own)))
+		return own;
+	return c->shown_error;
+}
+
+OSPQ_EXPORT char *
+PQerrorMessage(const PGconn *conn)
+{
+	ospq_need();
+	return ospq_error_message(conn);
 }

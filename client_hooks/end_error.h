@@ -24,8 +24,12 @@ ospq_correct_error(ospq_conn *c, const ospq_sent *sent, PGresult *result)
 		ospq_correct_end_error(c, sent, result);
 }
 
-/* Shows text for PQerrorMessage wherever libpq itself has instead_of, until the
- * next call. Both are owned, of malloc; NULL: no memory. */
+/* What PQerrorMessage returns: libpq's own text, corrected where it quotes a
+ * comment of ours. */
+extern char *ospq_error_message(const PGconn *conn);
+
+/* Shows text for PQerrorMessage where libpq's own begins with instead_of, and what
+ * stands behind that. Both are owned, of malloc; NULL: no memory. */
 extern void ospq_show_error(ospq_conn *c, char *instead_of, char *text);
 
 /* The text for PQerrorMessage is libpq's own again. */
@@ -36,6 +40,15 @@ ospq_forget_error(ospq_conn *c)
 {
 	if (OSP_UNLIKELY(c->shown_error != NULL))
 		ospq_forget_shown_error(c);
+}
+
+/* To be called before a statement is sent. libpq empties its text then, unless another
+ * statement waits for its answer; all other calls add to it. */
+static inline void
+ospq_forget_earlier_error(ospq_conn *c)
+{
+	if (c->queue_len == 0)
+		ospq_forget_error(c);
 }
 
 #endif /* OSPQ_END_ERROR_H */

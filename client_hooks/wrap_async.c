@@ -8,7 +8,6 @@
  * only, and a result of its own stands for a sync.
  */
 #include "client_operation.h"
-#include "end_error.h"
 #include "propagate.h"
 #include "set_context.h"
 
@@ -28,8 +27,10 @@ typedef struct send_call
 static ospq_open *
 open_statement(ospq_conn *c, const ospq_facts *facts)
 {
-	ospq_open *open = ospq_conn_push(c);
+	ospq_open *open;
 
+	ospq_forget_earlier_error(c);
+	open = ospq_conn_push(c);
 	if (open == NULL)
 		return NULL;
 	open->kind = OSPQ_STATEMENT;

@@ -115,6 +115,47 @@ send_in_pipeline(PGconn *conn, const char *text)
 	(void) PQexitPipelineMode(conn);
 }
 
+/* Calls that fail in libpq itself, which adds why to the text of the connection. */
+static void
+fail_in_libpq(PGconn *conn, const char *text)
+{
+	char *data = NULL;
+
+	PQclear(PQexec(conn, text));
+	(void) PQgetCopyData(conn, &data, 0);
+	printf("no COPY to read: %s", PQerrorMessage(conn));
+	(void) PQputCopyEnd(conn, NULL);
+	printf("no COPY to end: %s", PQerrorMessage(conn));
+	(void) PQpipelineSync(conn);
+	(void) PQputCopyData(conn, "a", 1);
+	printf("no pipeline: %s", PQerrorMessage(conn));
+	if (!PQsendQuery(conn, text))
+		return;
+	PQclear(PQgetResult(conn));
+	(void) PQsendQuery(conn, "select 2");
+	printf("not read to the end: %s", PQerrorMessage(conn));
+	(void) PQenterPipelineMode(conn);
+	printf("no time for a pipeline: %s", PQerrorMessage(conn));
+	(void) PQsendPrepare(conn, "name", NULL, 0, NULL);
+	(void) PQsetSingleRowMode(conn);
+	printf("nothing to prepare: %s", PQerrorMessage(conn));
+	show_all(conn, "the rest");
+	if (!PQenterPipelineMode(conn))
+		return;
+	PQclear(PQexec(conn, "select 3"));
+	printf("in a pipeline: %s", PQerrorMessage(conn));
+	(void) PQsendQueryParams(conn, text, 0, NULL, NULL, NULL, NULL, 0);
+	(void) PQpipelineSync(conn);
+	PQclear(PQgetResult(conn));
+	(void) PQexitPipelineMode(conn);
+	PQclear(PQexec(conn, "select 4"));
+	printf("still in a pipeline: %s", PQerrorMessage(conn));
+	show_all(conn, "the end of the pipeline");
+	(void) PQexitPipelineMode(conn);
+	(void) PQgetCopyData(conn, &data, 0);
+	printf("after the pipeline: %s", PQerrorMessage(conn));
+}
+
 static void
 execute(PGconn *conn, const char *text)
 {
@@ -129,6 +170,7 @@ execute(PGconn *conn, const char *text)
 	if (PQsendQueryParams(conn, text, 0, NULL, NULL, NULL, NULL, 0))
 		show_all(conn, "send params");
 	send_in_pipeline(conn, text);
+	fail_in_libpq(conn, text);
 
 	/* A result that outlives the next one of its kind. */
 	kept = PQexec(conn, text);
