@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_NAME "lock"
@@ -39,6 +40,17 @@ osp_rundir_lock(int dir_fd, const char *path, int *lock_fd, osp_error *err)
 						 "cannot lock run directory %s: %s",
 						 path,
 						 strerror_r(code, reason, sizeof(reason)));
+}
+
+bool
+osp_rundir_is_lock(int dir_fd, int lock_fd)
+{
+	struct stat held;
+	struct stat there;
+
+	return fstat(lock_fd, &held) == 0 &&
+		   fstatat(dir_fd, LOCK_NAME, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
 bool

@@ -60,6 +60,10 @@ osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
 osp_status osp_rundir_lock(int dir_fd, const char *path, int *lock_fd,
 						   osp_error *err) OSP_MUST_CHECK;
 
+/* Is this the lock of the directory, as osp_rundir_lock gave it? Not if the file was
+ * removed since. */
+bool osp_rundir_is_lock(int dir_fd, int lock_fd);
+
 /* Is a shipper at work in this run directory, in whatever namespace? */
 bool osp_shipper_alive(int dir_fd);
 

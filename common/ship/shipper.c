@@ -172,7 +172,7 @@ start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 static osp_status
 open_all(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
-	osp_status status = osp__directory_open(s, err);
+	osp_status status = osp__directory_open(s, -1, err);
 
 	if (status == OSP_OK)
 		status = copy_texts(s, options, err);

@@ -143,7 +143,9 @@ struct osp_shipper
 	ino_t stat_ino;
 	int64_t directory_checked_ns;
 	bool check_directory; /* it may have been removed */
-	bool follow_logged;   /* it was, and cannot be made anew */
+	int64_t
+		missing_ns; /* since when it is, and no new one was had; 0: it is not */
+	bool follow_logged; /* that it cannot be made anew */
 
 	/* shipper_rings.c: the table of rings */
 	shipper_ring *by_number[SHIPPER_BUCKETS];
@@ -207,9 +209,11 @@ void osp__shipper_note_error(osp_shipper *s, const char *text);
 
 /* shipper_watch.c */
 
-/* Opens, or makes, directory, lock and status file. What is open after a failure is
- * closed by osp__directory_close. */
-osp_status osp__directory_open(osp_shipper *s, osp_error *err) OSP_MUST_CHECK;
+/* Opens, or makes, directory, lock and status file. held_fd: the lock that we hold, in
+ * this directory or a former one; -1: none. What is open after a failure is closed by
+ * osp__directory_close. */
+osp_status osp__directory_open(osp_shipper *s, int held_fd,
+							   osp_error *err) OSP_MUST_CHECK;
 void osp__directory_close(osp_shipper *s);
 
 /* Says in the status file that there is a shipper. */
@@ -222,8 +226,11 @@ void osp__watch_begin(osp_shipper *s);
  * the shipper continues there. */
 void osp__watch_read(osp_shipper *s, int64_t now);
 
+/* The same, without waiting for the end of a removal that is under way. */
+void osp__watch_hurry(osp_shipper *s);
+
 /* The longest time that the shipper may sleep, at most timeout_ms. */
-int osp__watch_timeout(const osp_shipper *s, int timeout_ms);
+int osp__watch_timeout(const osp_shipper *s, int64_t now, int timeout_ms);
 
 /* shipper_meter.c */
 

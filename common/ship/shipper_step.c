@@ -329,7 +329,7 @@ idle_timeout(const osp_shipper *s, int64_t now)
 static int
 fall_asleep(osp_shipper *s, int64_t now)
 {
-	int timeout_ms = osp__watch_timeout(s, idle_timeout(s, now));
+	int timeout_ms = osp__watch_timeout(s, now, idle_timeout(s, now));
 	bool sure;
 
 	heed_sender(s, true);
@@ -432,6 +432,7 @@ osp_shipper_flush(osp_shipper *s, unsigned timeout_ms)
 	int64_t end = now + (int64_t) timeout_ms * NS_PER_MS;
 	bool flushed = false;
 
+	osp__watch_hurry(s);
 	note_heads(s);
 
 	/* It may be back by now. */

@@ -21,8 +21,14 @@
 #define NEW_PREFIX  ".new."
 #define STATUS_NAME "status"
 
-/* Without a watch, and while the new directory cannot be had. */
+/* How often the directory is checked without a watch, and while a new one cannot be
+ * had. Soon after it went it is checked more often. */
 #define CHECK_INTERVAL_NS NS_PER_S
+#define SOON_INTERVAL_NS  (10 * NS_PER_MS)
+
+/* The files of a directory are removed before the directory is. For so long no file is
+ * made in it, so that it can be removed. */
+#define REMOVAL_NS (100 * NS_PER_MS)
 
 void
 osp__watch_begin(osp_shipper *s)
@@ -113,8 +119,20 @@ is_in_place(const osp_shipper *s)
 			   : errno != ENOENT;
 }
 
+/* Takes the lock of the directory. It is the one that we hold already if only other
+ * files of the directory were removed. */
+static osp_status
+take_lock(osp_shipper *s, int held_fd, osp_error *err)
+{
+	if (held_fd >= 0 && osp_rundir_is_lock(s->dir_fd, held_fd))
+		s->lock_fd = fcntl(held_fd, F_DUPFD_CLOEXEC, 0);
+	return s->lock_fd >= 0
+			   ? OSP_OK
+			   : osp_rundir_lock(s->dir_fd, s->run_directory, &s->lock_fd, err);
+}
+
 osp_status
-osp__directory_open(osp_shipper *s, osp_error *err)
+osp__directory_open(osp_shipper *s, int held_fd, osp_error *err)
 {
 	struct stat st;
 	osp_status status =
@@ -122,7 +140,7 @@ osp__directory_open(osp_shipper *s, osp_error *err)
 	osp_error why;
 
 	if (status == OSP_OK)
-		status = osp_rundir_lock(s->dir_fd, s->run_directory, &s->lock_fd, err);
+		status = take_lock(s, held_fd, err);
 	if (status != OSP_OK)
 		return status;
 	status = osp_runstat_map(s->dir_fd, &s->stat, &why);
@@ -165,23 +183,62 @@ osp__directory_announce(osp_shipper *s)
 	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
 }
 
+/* Was the ring's file left when others of the directory were removed? */
+static bool
+is_here(const osp_shipper *s, const shipper_ring *r)
+{
+	char name[OSP_RING_NAME_MAX];
+	struct stat st;
+
+	osp_ring_name(name, r->number);
+	return fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   st.st_dev == r->dev && st.st_ino == r->ino;
+}
+
 /* The old rings have no names any more, and are counted in no sum. */
 static void
 leave_rings(osp_shipper *s)
 {
 	size_t i;
 
-	memset(s->by_number, 0, sizeof(s->by_number));
-	for (i = 0; i < s->ring_count; i++)
+	for (i = 0; i < SHIPPER_BUCKETS; i++)
 	{
-		s->rings[i]->next_in_bucket = NULL;
-		s->rings[i]->moved_away = true;
-		s->rings[i]->predecessor = 0;
+		shipper_ring **link = &s->by_number[i];
+
+		while (*link != NULL)
+		{
+			shipper_ring *r = *link;
+
+			if (is_here(s, r))
+			{
+				link = &r->next_in_bucket;
+				continue;
+			}
+			*link = r->next_in_bucket;
+			r->next_in_bucket = NULL;
+			r->moved_away = true;
+			r->predecessor = 0;
+		}
 	}
 }
 
-/* Goes on in the new directory; false if that cannot be had now. */
-static bool
+/* A new status file does not count the rings whose files were left. */
+static void
+count_ring_bytes(osp_shipper *s)
+{
+	uint64_t counted = __atomic_load_n(&s->stat->ring_bytes, __ATOMIC_RELAXED);
+	uint64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < s->ring_count; i++)
+		if (!s->rings[i]->foreign && !s->rings[i]->moved_away)
+			bytes += OSP_RING_HEADER_SIZE + s->rings[i]->ring.capacity;
+	if (bytes > counted)
+		osp_runstat_add(&s->stat->ring_bytes, bytes - counted);
+}
+
+/* Goes on in the new directory, if that can be had now. */
+static void
 follow(osp_shipper *s)
 {
 	osp_shipper old = *s;
@@ -190,7 +247,7 @@ follow(osp_shipper *s)
 	/* What is open stays so until the new one is. */
 	s->stat = NULL;
 	s->dir_fd = s->lock_fd = -1;
-	if (osp__directory_open(s, &err) != OSP_OK)
+	if (osp__directory_open(s, old.lock_fd, &err) != OSP_OK)
 	{
 		osp__directory_close(s);
 		s->dir_fd = old.dir_fd;
@@ -206,7 +263,7 @@ follow(osp_shipper *s)
 							 s->run_directory,
 							 err.msg);
 		s->follow_logged = true;
-		return false;
+		return;
 	}
 	osp__bell_free(s->bell);
 	s->bell = osp__bell_new(s->alc, s->stat, s->bell_fd);
@@ -221,36 +278,78 @@ follow(osp_shipper *s)
 	old.run_directory = NULL;
 	osp__directory_close(&old);
 	osp__rings_begin(s);
+	count_ring_bytes(s);
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
 					 "run directory %s was removed; it is made anew",
 					 s->run_directory);
 	s->follow_logged = false;
-	return true;
+	s->missing_ns = 0;
+}
+
+/* Is somebody perhaps about to remove the directory, who has removed our files in it? */
+static bool
+is_being_removed(const osp_shipper *s, int64_t now)
+{
+	struct stat ours;
+	struct stat there;
+
+	return now - s->missing_ns < REMOVAL_NS && fstat(s->dir_fd, &ours) == 0 &&
+		   stat(s->run_directory, &there) == 0 && ours.st_dev == there.st_dev &&
+		   ours.st_ino == there.st_ino;
+}
+
+static int64_t
+check_interval(const osp_shipper *s, int64_t now)
+{
+	return s->missing_ns != 0 && now - s->missing_ns < CHECK_INTERVAL_NS
+			   ? SOON_INTERVAL_NS
+			   : CHECK_INTERVAL_NS;
+}
+
+/* Makes sure that we are where producers look for us. */
+static void
+check_directory(osp_shipper *s, int64_t now, bool at_once)
+{
+	s->directory_checked_ns = now;
+	s->check_directory = false;
+	if (is_in_place(s))
+	{
+		s->missing_ns = 0;
+		s->follow_logged = false;
+		return;
+	}
+	if (s->missing_ns == 0)
+		s->missing_ns = now;
+	if (at_once || !is_being_removed(s, now))
+		follow(s);
 }
 
 void
 osp__watch_read(osp_shipper *s, int64_t now)
 {
 	read_events(s);
-	if (now - s->directory_checked_ns >= CHECK_INTERVAL_NS)
-		s->check_directory = true;
-	if (!s->check_directory)
-		return;
-	s->directory_checked_ns = now;
-	s->check_directory = false;
-	if (!is_in_place(s))
-		(void) follow(s);
+	if (s->check_directory ||
+		now - s->directory_checked_ns >= check_interval(s, now))
+		check_directory(s, now, false);
+}
+
+void
+osp__watch_hurry(osp_shipper *s)
+{
+	read_events(s);
+	check_directory(s, osp_mono_now(), true);
 }
 
 int
-osp__watch_timeout(const osp_shipper *s, int timeout_ms)
+osp__watch_timeout(const osp_shipper *s, int64_t now, int timeout_ms)
 {
-	/* Without a watch, and while the directory is missing, nobody wakes us. */
-	const int interval_ms = CHECK_INTERVAL_NS / NS_PER_MS;
+	int interval_ms;
 
-	if (s->watch_fd >= 0 && !s->follow_logged)
+	/* Without a watch, and while the directory is missing, nobody wakes us. */
+	if (s->watch_fd >= 0 && s->missing_ns == 0)
 		return timeout_ms;
+	interval_ms = (int) (check_interval(s, now) / NS_PER_MS);
 	return timeout_ms < 0 || timeout_ms > interval_ms ? interval_ms
 													  : timeout_ms;
 }

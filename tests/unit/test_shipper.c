@@ -745,6 +745,57 @@ test_directory_removed(void **state)
 	(void) unlink(spool);
 }
 
+static void
+remove_file(const shipping *ship, const char *name)
+{
+	char path[128];
+
+	(void) snprintf(path, sizeof(path), "%s/%s", ship->run, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* The status file goes, and the lock and the directory stay, for good or until a
+ * producer has begun. The shipper does not take its own lock for that of another one,
+ * and delivers what is written then, also if it is closed at once. */
+static void
+test_directory_removed_in_part(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_producer producer;
+	osp_producer earlier;
+	char spool[128];
+	osp_shipper *s;
+	int round;
+
+	(void) snprintf(spool, sizeof(spool), "%s.spool", ship->run);
+	options.spool_path = spool;
+	s = shipping_open_with(ship, &options);
+	shipping_produce_open(ship, &earlier, RING_SIZE);
+	for (round = 0; round < 3; round++)
+	{
+		assert_int_equal(
+			shipping_produce(&earlier, 1, 10 * round, 10 * round + 10), 10);
+		remove_file(ship, "status");
+		if (round > 0)
+			(void) osp_shipper_step(s);
+		if (round > 1)
+			remove_directory(ship);
+		shipping_produce_open(ship, &producer, RING_SIZE);
+		assert_int_equal(
+			shipping_produce(&producer, 0, 10 * round, 10 * round + 10), 10);
+		osp_producer_close(&producer);
+		assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+		assert_int_equal(shipping_count(ship, 0).points, 10 * round + 10);
+		assert_int_equal(shipping_count(ship, 1).points, 10 * round + 10);
+		assert_int_equal(ship->log.warnings, round + 1);
+		assert_true(is_alive(ship));
+	}
+	osp_producer_close(&earlier);
+	shipping_close(ship);
+	(void) unlink(spool);
+}
+
 static bool
 has_warned(void *arg)
 {
@@ -1007,6 +1058,7 @@ main(void)
 		TEST(test_labels),
 		TEST(test_damaged_header),
 		TEST(test_directory_removed),
+		TEST(test_directory_removed_in_part),
 		TEST(test_directory_refused),
 		TEST(test_damaged_records),
 		TEST(test_foreign_files),
