@@ -224,7 +224,7 @@ on_profile(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	osp_sqlite__stmt_free(st);
 }
 
-/* Gives an event to the application's own callback. */
+/* Gives an event to the application's own callbacks, in SQLite's order. */
 static void
 pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
 {
@@ -232,6 +232,11 @@ pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
 	char *text = NULL;
 	const char *sql;
 
+	if ((app->events & event) == 0)
+		return;
+	if (app->profile != NULL && event == SQLITE_TRACE_PROFILE)
+		app->profile(
+			app->profile_ctx, sqlite3_sql(p), *(const sqlite3_uint64 *) x);
 	if (app->fn != NULL && (app->mask & event) != 0)
 		(void) app->fn(event, app->ctx, p, x);
 	if (app->old == NULL || event != SQLITE_TRACE_STMT)
@@ -360,7 +365,7 @@ on_event(unsigned event, void *ctx, void *p, void *x)
 		else if (event == SQLITE_TRACE_PROFILE)
 			on_profile(conn, p);
 	}
-	if (OSP_UNLIKELY(conn->app.mask != 0))
+	if (OSP_UNLIKELY(conn->app.events != 0))
 		pass_on(conn, event, p, x);
 	return 0;
 }
@@ -378,10 +383,8 @@ our_mask(const osp_sqlite_conn *conn)
 int
 osp_sqlite__hook_register(osp_sqlite_conn *conn)
 {
-	unsigned mask = our_mask(conn) | conn->app.mask;
+	unsigned mask = our_mask(conn) | conn->app.events;
 
-	if (conn->app.profile && mask != 0)
-		mask |= SQLITE_TRACE_PROFILE;
 	return sqlite3_trace_v2(conn->db, mask, mask != 0 ? on_event : NULL, conn);
 }
 

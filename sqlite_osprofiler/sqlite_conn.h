@@ -83,14 +83,16 @@ typedef struct osp_sqlite_stmt
 	int64_t trigger_seen_ns; /* when its last step began */
 } osp_sqlite_stmt;
 
-/* An application's own callback, which ours stands in front of. */
+/* An application's own callbacks, which ours stands in front of. */
 typedef struct osp_sqlite_app_trace
 {
-	unsigned mask; /* of sqlite3_trace_v2 */
+	unsigned events; /* that they are called for */
+	unsigned mask;   /* of sqlite3_trace_v2 */
 	int (*fn)(unsigned, void *, void *, void *);
 	void (*old)(void *, const char *); /* of sqlite3_trace */
 	void *ctx;
-	bool profile; /* sqlite3_profile is in use: needs PROFILE events */
+	void (*profile)(void *, const char *, sqlite3_uint64);
+	void *profile_ctx;
 } osp_sqlite_app_trace;
 
 struct osp_sqlite_conn

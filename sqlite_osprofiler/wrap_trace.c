@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_trace.c
- *	  sqlite3_trace_v2, sqlite3_trace and sqlite3_profile: a connection has but
- *	  one callback, which is ours; the application's is called by it.
+ *	  sqlite3_trace_v2, sqlite3_trace and sqlite3_profile: the one callback that
+ *	  SQLite knows is ours, and the application's are called by it.
  */
 #include "hook.h"
 #include "sqlite_home.h"
@@ -10,14 +10,16 @@
 
 /* Replaces the application's callback, as SQLite would have: under its mutex. */
 static int
-replace(osp_sqlite_conn *conn, const osp_sqlite_app_trace *app, void **old_ctx)
+replace(osp_sqlite_conn *conn, osp_sqlite_app_trace app, void **old_ctx)
 {
 	int rc;
 
 	sqlite3_mutex_enter(sqlite3_db_mutex(conn->db));
 	if (old_ctx != NULL)
 		*old_ctx = conn->app.ctx;
-	conn->app = *app;
+	app.profile = conn->app.profile;
+	app.profile_ctx = conn->app.profile_ctx;
+	conn->app = app;
 	rc = osp_sqlite__hook_register(conn);
 	sqlite3_mutex_leave(sqlite3_db_mutex(conn->db));
 	return rc;
@@ -29,17 +31,17 @@ osp_sqlite__trace_v2(sqlite3 *db, unsigned mask,
 {
 	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
-	osp_sqlite_app_trace app = {.mask = mask, .fn = fn, .ctx = ctx};
+	osp_sqlite_app_trace app = {
+		.events = mask, .mask = mask, .fn = fn, .ctx = ctx};
 
 	if (conn == NULL)
 		return real->trace_v2(db, mask, fn, ctx);
 	if (mask == 0 || fn == NULL)
 	{
-		app.mask = 0;
+		app.events = app.mask = 0;
 		app.fn = NULL;
 	}
-	app.profile = conn->app.profile;
-	return replace(conn, &app, NULL);
+	return replace(conn, app, NULL);
 }
 
 void *
@@ -52,15 +54,15 @@ osp_sqlite__trace(sqlite3 *db, void (*fn)(void *, const char *), void *ctx)
 
 	if (conn == NULL)
 		return real->trace(db, fn, ctx);
-	app.mask = fn != NULL ? SQLITE_TRACE_STMT : 0;
-	app.profile = conn->app.profile;
-	(void) replace(conn, &app, &old_ctx);
+	app.events = fn != NULL ? SQLITE_TRACE_STMT : 0;
+	(void) replace(conn, app, &old_ctx);
 	return old_ctx;
 }
 
 /*
- * SQLite keeps this callback beside that of the trace, but calls it for lack of
- * PROFILE events no more once the trace was registered anew.
+ * As in SQLite since 3.28, this ends the callback of sqlite3_trace, and is itself ended,
+ * though kept, by sqlite3_trace and sqlite3_trace_v2. What is kept is called again when
+ * sqlite3_trace_v2 asks for PROFILE events.
  */
 void *
 osp_sqlite__profile(sqlite3 *db,
@@ -68,10 +70,21 @@ osp_sqlite__profile(sqlite3 *db,
 {
 	const osp_sqlite_real *real = OSP_SQLITE_REAL();
 	osp_sqlite_conn *conn = osp_sqlite__conn_find(db);
+	osp_sqlite_app_trace *app;
+	void *old_ctx;
 
-	if (conn != NULL)
-		conn->app.profile = fn != NULL;
-	return real->profile(db, fn, ctx);
+	if (conn == NULL)
+		return real->profile(db, fn, ctx);
+	sqlite3_mutex_enter(sqlite3_db_mutex(db));
+	app = &conn->app;
+	old_ctx = app->profile_ctx;
+	app->profile = fn;
+	app->profile_ctx = ctx;
+	app->old = NULL;
+	app->events = app->mask | (fn != NULL ? SQLITE_TRACE_PROFILE : 0);
+	(void) osp_sqlite__hook_register(conn);
+	sqlite3_mutex_leave(sqlite3_db_mutex(db));
+	return old_ctx;
 }
 
 OSP_SQLITE_EXPORT(trace_v2);

@@ -151,7 +151,7 @@ test_sql_functions(void **state)
 }
 
 /* What the application's callbacks heard. */
-static char heard[4096];
+static char heard[128 * 1024];
 
 static void
 hear(const char *text)
@@ -191,6 +191,68 @@ on_profile(void *ctx, const char *sql, sqlite3_uint64 ns)
 	(void) ns;
 	hear("old profile");
 	hear(sql);
+}
+
+/* In all orders, the callbacks of old end each other and the one of today. */
+static const char *
+use_callbacks_of_old(bool traced)
+{
+	static char result[2][sizeof(heard)];
+	sqlite3 *mine = db;
+	int marks[2];
+	unsigned i;
+
+	heard[0] = '\0';
+	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+	if (traced)
+		attach(db);
+	for (i = 0; i < 8 * 8 * 8; i++)
+	{
+		unsigned calls = i;
+		int k;
+
+		for (k = 0; k < 3; k++, calls /= 8)
+		{
+			int *mark = &marks[calls & 1];
+			void *before = NULL;
+
+			switch (calls % 8)
+			{
+				case 0:
+				case 1:
+					before = sqlite3_trace(db, on_trace, mark);
+					break;
+				case 2:
+				case 3:
+					before = sqlite3_profile(db, on_profile, mark);
+					break;
+				case 4:
+					before = sqlite3_trace(db, NULL, mark);
+					break;
+				case 5:
+					before = sqlite3_profile(db, NULL, mark);
+					break;
+				case 6:
+					(void) sqlite3_trace_v2(db,
+											SQLITE_TRACE_STMT |
+												SQLITE_TRACE_PROFILE,
+											on_trace_v2,
+											NULL);
+					break;
+				default:
+					(void) sqlite3_trace_v2(
+						db, SQLITE_TRACE_STMT, on_trace_v2, NULL);
+					break;
+			}
+			hear(before == NULL ? "-" : before == &marks[0] ? "0" : "1");
+		}
+		execute("SELECT 1", SQLITE_OK);
+		hear("#");
+	}
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	db = mine;
+	memcpy(result[traced], heard, sizeof(heard));
+	return result[traced];
 }
 
 /* The same calls with and without tracing; what the application heard. */
@@ -251,6 +313,19 @@ test_callbacks_of_the_application(void **state)
 	assert_int_equal(collect_count("sqlite-stop"), 0);
 	assert_string_equal(use_callbacks(true), bare);
 	assert_int_equal(collect_count("sqlite-stop"), 8);
+	(void) collect_tree();
+}
+
+static void
+test_callbacks_of_old(void **state)
+{
+	const char *bare;
+
+	(void) state;
+	bare = use_callbacks_of_old(false);
+	assert_non_null(strstr(bare, "old profile"));
+	assert_string_equal(use_callbacks_of_old(true), bare);
+	assert_int_equal(collect_count("sqlite-stop"), 8 * 8 * 8);
 	(void) collect_tree();
 }
 
@@ -678,6 +753,7 @@ main(void)
 		TEST(test_context_in_the_uri),
 		TEST(test_sql_functions),
 		TEST(test_callbacks_of_the_application),
+		TEST(test_callbacks_of_old),
 		TEST(test_nothing_changes_for_the_application),
 		TEST(test_serialised_threads),
 		TEST(test_multi_thread_mode),
