@@ -51,6 +51,10 @@ static const command commands[] = {
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
+/* By this the hooks know that they are in our process, and trace nothing in it. The
+ * programs that it runs do not have it. */
+extern const char osprofiler_command;
+__attribute__((visibility("default"))) const char osprofiler_command = 1;
 
 static int
 print_help(void)

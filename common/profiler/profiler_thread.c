@@ -11,6 +11,7 @@
  */
 #include "profiler/profiler_state.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -59,6 +60,14 @@ free_profiler(void *ptr)
 	osp__self = NULL;
 }
 
+/* Is this process the command osprofiler? What it does in its collectors and run
+ * directories is no operation of an application that runs it. */
+static bool
+is_own_command(void)
+{
+	return dlsym(RTLD_DEFAULT, "osprofiler_command") != NULL;
+}
+
 static void
 init_process(void)
 {
@@ -74,6 +83,8 @@ init_process(void)
 			osp_str_of(config.run_directory), run_directory, &err);
 	if (config_status != OSP_OK)
 		osp__debug("nothing is traced: %s", err.msg);
+	else if (is_own_command())
+		config.trace_sqlalchemy = false;
 }
 
 const osp_config *
