@@ -167,6 +167,7 @@ typedef struct run_follow
 {
 	int64_t start_ns;
 	bool prints;    /* a line for each, on stderr */
+	bool saw_any;   /* a point came */
 	bool saw_libpq; /* an operation of libpq was among them */
 	run_seen seen;
 } run_follow;

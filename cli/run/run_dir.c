@@ -15,13 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMPLATE "run-XXXXXX"
-
 osp_status
 run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 			 osp_error *err)
 {
 	char parent[OSP_RUNDIR_PATH_MAX];
+	char name[OSP_RUNDIR_OF_RUN_MAX];
 	osp_error reason;
 	osp_status status;
 	int fd;
@@ -37,7 +36,8 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 							 "%s; OSPROFILER_RUN_DIR names another one",
 							 reason.msg);
 	(void) close(fd);
-	len = snprintf(path, OSP_RUNDIR_PATH_MAX, "%s/" TEMPLATE, parent);
+	osp_rundir_of_run(name);
+	len = snprintf(path, OSP_RUNDIR_PATH_MAX, "%s/%s", parent, name);
 	if (len < 0 || len >= OSP_RUNDIR_PATH_MAX)
 		return osp_error_set(err, OSP_EINVAL, "%s: path too long", parent);
 	if (mkdtemp(path) == NULL || chmod(path, 0700) != 0)

@@ -201,13 +201,11 @@ run_finish(run_state *run)
 {
 	bool delivered = deliver_rest(run);
 	osp_run_totals totals;
-	bool seen =
-		!read_totals(run, &totals) || totals.written > 0 || totals.dropped > 0;
+	bool seen = !read_totals(run, &totals) || run->follow.saw_any ||
+				totals.written > 0 || totals.dropped > 0;
 
 	osp_shipper_close(run->shipper);
-	if (delivered)
-		run_dir_remove(run->run_directory);
-	else
+	if (!delivered)
 		print_undelivered(run, &totals);
 	if (seen && run->random_key && run->follow.saw_libpq)
 		print_no_key(run);
@@ -220,6 +218,10 @@ run_finish(run_state *run)
 	}
 	else
 		print_absence(run, &totals);
-	if (delivered)
-		run_orphans_deliver(run->run_directory, osp_str_of(run->collector));
+	if (!delivered)
+		return;
+	run_orphans_deliver(run->run_directory, osp_str_of(run->collector));
+
+	/* At last: once this process has ended, nobody makes it anew. */
+	run_dir_remove(run->run_directory);
 }

@@ -110,6 +110,7 @@ run_follow_record(void *ctx, const osp_record *record)
 {
 	run_follow *follow = (run_follow *) ctx;
 
+	follow->saw_any = true;
 	follow->saw_libpq |=
 		record->name.len >= 2 && memcmp(record->name.ptr, "db", 2) == 0;
 	run_seen_add(&follow->seen, record);

@@ -10,6 +10,9 @@
  * empty and have no living producer. That file is written when the shipper holds
  * the directory's lock, so a directory that is just being made is never mistaken
  * for one that was left.
+ *
+ * A directory of an ended run that never had a shipper was made anew by programs that
+ * the run has left. Nobody ships it, so it is removed once they have ended.
  */
 #include "run/run.h"
 
@@ -103,6 +106,8 @@ deliver(const char *path, osp_str configured)
 			delivered = is_empty(fd);
 			break;
 		case RUN_COLLECTOR_NONE:
+			delivered =
+				osp_rundir_run_ended(path) && !osp_rundir_had_shipper(fd);
 			break;
 	}
 	if (delivered && options.last)
@@ -135,7 +140,8 @@ run_orphans_deliver(const char *own_directory, osp_str configured)
 					 "%.*s/%s",
 					 len,
 					 own_directory,
-					 entry->d_name) < (int) sizeof(path))
+					 entry->d_name) < (int) sizeof(path) &&
+			strcmp(path, own_directory) != 0)
 			deliver(path, configured);
 	}
 	(void) closedir(dir);

@@ -54,6 +54,12 @@ osp_rundir_is_lock(int dir_fd, int lock_fd)
 }
 
 bool
+osp_rundir_had_shipper(int dir_fd)
+{
+	return faccessat(dir_fd, LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool
 osp_shipper_alive(int dir_fd)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "record/ring.h"
+
 #define SHARED_MEMORY "/dev/shm/osprofiler-" /* and the user's number */
 
 /* The end of making a path by snprintf. */
@@ -73,6 +75,37 @@ osp_rundir_server_path(osp_str configured, osp_str sub,
 					   (int) sub.len,
 					   sub.ptr);
 	return path_made(len, out, err);
+}
+
+/* run-OWNER-XXXXXX; OWNER is osp_owner_self() in hexadecimal digits. */
+#define RUN_PREFIX   "run-"
+#define OWNER_DIGITS 16
+
+void
+osp_rundir_of_run(char out[OSP_RUNDIR_OF_RUN_MAX])
+{
+	(void) snprintf(out,
+					OSP_RUNDIR_OF_RUN_MAX,
+					RUN_PREFIX "%0*llx-XXXXXX",
+					OWNER_DIGITS,
+					(unsigned long long) osp_owner_self());
+}
+
+bool
+osp_rundir_run_ended(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	unsigned long long owner;
+	char *end;
+
+	if (strncmp(name, RUN_PREFIX, sizeof(RUN_PREFIX) - 1) != 0)
+		return false;
+	name += sizeof(RUN_PREFIX) - 1;
+	if (strspn(name, "0123456789abcdef") != OWNER_DIGITS)
+		return false;
+	owner = strtoull(name, &end, 16);
+	return *end == '-' && !osp_owner_alive(owner);
 }
 
 /*
@@ -201,7 +234,7 @@ osp_rundir_open(const char *path, bool create, int *dir_fd, osp_error *err)
 							 path);
 	fd = open(path, flags);
 	if (fd < 0 && errno == ENOENT && create &&
-		osp_root_directory() == first_root)
+		osp_root_directory() == first_root && !osp_rundir_run_ended(path))
 	{
 		made = make_directories(path);
 		fd = open(path, flags);

@@ -42,13 +42,23 @@ osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
 								  char out[OSP_RUNDIR_PATH_MAX],
 								  osp_error *err) OSP_MUST_CHECK;
 
+/* A name for the directory of an `osprofiler run` in this process, as a template of
+ * mkdtemp. It names the process, so that what the run leaves behind knows when it has
+ * ended. */
+#define OSP_RUNDIR_OF_RUN_MAX 32
+void osp_rundir_of_run(char out[OSP_RUNDIR_OF_RUN_MAX]);
+
+/* Is this, by its name, the directory of an `osprofiler run` whose process has ended? */
+bool osp_rundir_run_ended(const char *path);
+
 /* A number for the root directory of this process; chroot() changes it. */
 uint64_t osp_root_directory(void);
 
 /*
- * Opens the directory, making it (and missing parents, mode 0700) if create is set and
- * the process has not called chroot(). The descriptor is the caller's to close. OSP_EPERM: it is not ours, not a directory, or open to
- * others; OSP_ENOENT; OSP_EIO.
+ * Opens the directory, making it (and missing parents, mode 0700) if create is set,
+ * unless the process has called chroot() or the directory is that of an ended run
+ * (osp_rundir_run_ended). The descriptor is the caller's to close. OSP_EPERM: it is not
+ * ours, not a directory, or open to others; OSP_ENOENT; OSP_EIO.
  */
 osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
 						   osp_error *err) OSP_MUST_CHECK;
@@ -63,6 +73,9 @@ osp_status osp_rundir_lock(int dir_fd, const char *path, int *lock_fd,
 /* Is this the lock of the directory, as osp_rundir_lock gave it? Not if the file was
  * removed since. */
 bool osp_rundir_is_lock(int dir_fd, int lock_fd);
+
+/* Has there ever been a shipper in this directory? */
+bool osp_rundir_had_shipper(int dir_fd);
 
 /* Is a shipper at work in this run directory, in whatever namespace? */
 bool osp_shipper_alive(int dir_fd);

@@ -475,6 +475,93 @@ for my $case ([ '1', '' ], [ '5', '5>&1 >&2' ])
 	is($status, 0, "descriptor $fd of the command is not kept open");
 }
 
+# --- a run directory that is removed too early --------------------------------
+
+# Whole or in part, once or twice, as the first thing or as the last.
+for my $case (
+	['whole', 'rm -rf $D; psql -XAtc "select 9"; sleep 0.3; psql -XAtc "select 8"', 9, 8],
+	['in part', 'rm $D/status; psql -XAtc "select 9"; sleep 0.3; psql -XAtc "select 8"', 9, 8],
+	['slowly', 'rm $D/status; sleep 0.02; rm $D/lock; sleep 0.02; rm -rf $D; psql -XAtc "select 9"', 9],
+	['twice', 'psql -XAtc "select 9"; rm -rf $D; psql -XAtc "select 8"; sleep 0.3; rm -rf $D; psql -XAtc "select 7"', 9, 8, 7],
+	['at the end', 'psql -XAtc "select 9"; sleep 0.1; rm -rf $D', 9])
+{
+	my ($what, $script, @numbers) = @$case;
+
+	for my $round (1 .. 2)
+	{
+		my ($status, $out, $err) = traced('bash', '-c', "D=\$OSPROFILER_RUN_DIR; $script");
+		my $rows = join '', map { "$_\n" } @numbers;
+
+		$err =~ s/^osprofiler: run: run directory \S+ was removed; it is made anew\n//mg;
+		is("$status|$out|$err", "0|$rows|", "removed $what: the command is as untraced");
+		is(join(' ', tree() =~ /select (\d)/g), "@numbers", "removed $what: all is in the trace");
+	}
+}
+is(leftover(), '', 'no file is left');
+
+# --- what a command leaves running --------------------------------------------
+
+# After the run has ended, its directory is not made anew: by processes that begin then,
+# nor by one that has begun before and ends then. What they do works as untraced.
+{
+	my $left = "until [ -e $dir/go ]; do sleep 0.02; done; "
+	  . 'for i in 1 2 3; do psql -XAtc "select 5"; sqlite3 :memory: "select 6"; done';
+	my $begun = "{ echo 'select 7;'; until [ -e $dir/go ]; do sleep 0.02; done; echo 'select 8;'; } | psql -XAt";
+
+	write_file("$dir/left.sh", "$left; $begun; touch $dir/gone\n");
+	write_file("$dir/left2.sh", "$begun; touch $dir/gone2\n");
+	my ($status) = traced('bash', '-c',
+		"for i in '' 2; do setsid bash $dir/left\$i.sh >$dir/left\$i 2>&1 & done; "
+		  . "until grep -qs 7 $dir/left2; do sleep 0.02; done");
+	is($status, 0, 'daemons are left');
+	like(tree(), qr/select 7/, 'one of them has begun');
+	is(leftover(), '', 'the run directory is gone');
+	write_file("$dir/go", '');
+	wait_for('they end', sub { -e "$dir/gone" && -e "$dir/gone2" });
+	is(slurp("$dir/left"), "5\n6\n" x 3 . "7\n8\n", 'the first works as untraced');
+	is(slurp("$dir/left2"), "7\n8\n", 'and the second');
+	is(leftover(), '', 'the run directory was not made anew');
+}
+
+# What an earlier version has left so, in the directory of a process that is no more, is
+# removed by the next run; but not that of a process that goes on.
+{
+	my ($pid, $start) = (split ' ', slurp("/proc/$$/stat"))[0, 21];
+	my @names = map { sprintf "$dir/run/run-%016x-abcdef", $_ }
+	  (4194303 << 42 | 5, $pid << 42 | $start);
+
+	for my $name (@names)
+	{
+		mkdir $name, 0700 or die "$name: $!";
+		write_file("$name/ring.0", 'x' x 65536);
+	}
+	traced('psql', '-XAtc', 'select 1');
+	is(leftover(), $names[1], 'a directory that an ended run has left is removed');
+	unlink "$names[1]/ring.0";
+	rmdir $names[1];
+}
+
+# --- the command itself --------------------------------------------------------
+
+# Its own statements are no operations of a command that runs it; what an inner run
+# traces is the inner run's.
+{
+	my ($status, $out, $err) = traced($osprofiler, 'run', '--hmac-key', $key, '--', 'psql', '-XAtc', 'select 13');
+	my ($inner) = $err =~ /^Trace ID: (\S+)/m;
+
+	is("$status|$out", "0|13\n", 'a run in a run');
+	ok(!defined trace_id(), 'the outer one has seen nothing');
+	like(tree($inner), qr/^db select 13/m, 'the inner one has its trace');
+}
+{
+	my ($status, $out) = traced('sh', '-c',
+		"psql -XAtc 'select 14'; '$osprofiler' trace list >/dev/null; sqlite3 :memory: 'select 15'");
+
+	is("$status|$out", "0|14\n15\n", 'a script that lists traces');
+	is(join(' ', tree() =~ /^(?!db\.connect)(.*?)(?: \|.*)?$/mg),
+		'db select 14 sqlite (:memory:) select 15', 'only its own statements are traced');
+}
+
 # --- programs of which nothing is traced --------------------------------------
 
 for my $command (['true'], ['pg_isready', '-q'], ['sh', '-c', 'echo out; echo err >&2'])
