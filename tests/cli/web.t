@@ -427,7 +427,7 @@ $given_up->sysread(my $question, 1000);
 like($question, qr/^P/, 'a silent server is asked');
 close $hasty;
 my $closed = 1;
-$closed = IO::Select->new($given_up)->can_read(15) while $closed && $given_up->sysread(my $more, 1000);
+$closed = IO::Select->new($given_up)->can_read(15) while $closed && $given_up->sysread(my $tail, 1000);
 ok($closed, 'it is given up, too, when the browser is gone');
 is(stop($server), 0, 'and does not hold up the end');
 
