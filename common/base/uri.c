@@ -8,6 +8,8 @@
  */
 #include "base/uri.h"
 
+#include <strings.h>
+
 #include "base/hex.h"
 #include "osprofiler/driver.h"
 
@@ -66,6 +68,38 @@ osp__uri_scheme(osp_str text)
 		memcmp(text.ptr + len, SEPARATOR, SEPARATOR_LEN) != 0)
 		return OSP_STR("");
 	return osp_str_n(text.ptr, len);
+}
+
+/* Do hosts have logins of their own? */
+static bool
+has_many_logins(osp_str scheme)
+{
+	return (scheme.len >= 9 && strncasecmp(scheme.ptr, "messaging", 9) == 0) ||
+		   (scheme.len >= 6 && strncasecmp(scheme.ptr, "rabbit", 6) == 0);
+}
+
+/* A "?" before the "@" belongs to the login, as for libpq. */
+bool
+osp__uri_has_one_login(osp_str text)
+{
+	osp_str scheme = osp__uri_scheme(text);
+	bool many = has_many_logins(scheme);
+	bool found = false;
+	size_t i;
+
+	if (scheme.len == 0)
+		return true;
+	for (i = scheme.len + SEPARATOR_LEN; i < text.len; i++)
+	{
+		char c = text.ptr[i];
+
+		if (c == '/' || (c == '?' && found))
+			return true;
+		if (c == '@' && found)
+			return false;
+		found = c == '@' || (found && !(many && c == ','));
+	}
+	return true;
 }
 
 bool

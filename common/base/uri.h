@@ -16,6 +16,14 @@
 osp_str osp__uri_scheme(osp_str text);
 
 /*
+ * Does a connection string have one "@" at most before its path, or one for each host
+ * where messaging:// and rabbit:// have logins of their own? Of several, libraries take
+ * different ones for the end of the login, so that a part of the password would become
+ * the name of a host.
+ */
+bool osp__uri_has_one_login(osp_str text);
+
+/*
  * Takes the first NAME=VALUE of a query, whose options are separated by "&", out
  * of it. Both are borrowed from the query, as they stand there; a VALUE that is
  * missing is empty. False: there is none any more.

@@ -265,11 +265,12 @@ login_end(osp_str scheme, osp_str rest)
 	return at != NULL ? (size_t) (at - rest.ptr) : 0;
 }
 
-/* The login without its password; takes it off. */
+/* The login without its password; takes it off. What is behind a raw "@" in it may be a
+ * part of the password, too. */
 static void
 show_login(shown_text *out, osp_str *rest, size_t end)
 {
-	size_t colon = find_any(osp_str_n(rest->ptr, end), ":");
+	size_t colon = find_any(osp_str_n(rest->ptr, end), ":@");
 
 	show(out, osp_str_n(rest->ptr, colon));
 	if (colon < end)

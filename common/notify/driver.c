@@ -353,6 +353,13 @@ osp_driver_find(osp_str connection_string, const osp_driver **out,
 			err,
 			OSP_EINVAL,
 			"a connection string must begin with SCHEME:// (letters and digits)");
+	if (!osp__uri_has_one_login(connection_string))
+		return osp_error_set(
+			err,
+			OSP_EINVAL,
+			"%s: more than one @ before the path; in a user or "
+			"a password write it as %%40",
+			scheme.text);
 	wanted.scheme = scheme.text;
 	if (!for_each_directory(find_plugin, &wanted))
 		return set_unknown_scheme(scheme.text, err);

@@ -14,6 +14,10 @@ use Test::More;
 
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 
+# No part of a login is taken for a host, which messages name.
+my @two_ends = ('%s://u:hun@hunter2@127.0.0.1:1/db', '%s://u:hun?x@hunter2@127.0.0.1:1/db',
+	'%s://u:hun#x@hunter2@127.0.0.1:1/db', '%s://u@hunter2:p@127.0.0.1:1');
+
 # A scheme of each driver, or of none; what follows never reaches a server.
 my @schemes = qw(redis redissentinel mysql postgresql otlp messaging elasticsearch mongodb sqlite nosuch);
 my @forms = (
@@ -25,7 +29,7 @@ my @forms = (
 my $run = "$dir/run";
 foreach my $scheme (@schemes)
 {
-	foreach my $form (@forms)
+	foreach my $form (@forms, @two_ends)
 	{
 		my $string = sprintf $form, $scheme;
 		my $said = '';
@@ -37,6 +41,9 @@ foreach my $scheme (@schemes)
 		}
 		unlike($said, qr/hunter2/, "'$string' is not shown as it is");
 		like($said, qr/collector/, '... but something is said of it');
+		like($said, qr/more than one @ before the path; .* write it as %40/, '... and what is wrong with it')
+		  if grep { $_ eq $form } @two_ends;
+		unlike(join('', map { slurp($_) } grep { -f } glob "$run/*"), qr/hunter2/, '... nor kept in the run directory');
 	}
 }
 done_testing();

@@ -191,6 +191,40 @@ test_refused(void **state)
 }
 
 static void
+test_one_login(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		bool has_one;
+	} cases[] = {
+		{"redis://h", true},
+		{"postgresql://u:p@h:1/db", true},
+		{"postgresql://u:p%40q@h/db", true},
+		{"postgresql://u:p@q@h/db", false},
+		{"postgresql://u@v:p@h", false},
+		{"mongodb://u:p@q@h1,h2/db", false},
+		{"mongodb://u:p@q,r@h", false},
+		{"postgresql://u:p?q@r@h/db", false},
+		{"postgresql://u:p#q@r@h/db", false},
+		{"postgresql://u:p@h?user=a@b", true},
+		{"sqlite:///a@b/c@d", true},
+		{"messaging://u:p@h1:1,v:q@h2:2/", true},
+		{"messaging://u:p@h1:1,v:q@r@h2:2/", false},
+		{"rabbit://u:p@h1,v:q@h2", true},
+		{"host=a@b password=c@d", true},
+		{"", true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (osp__uri_has_one_login(osp_str_of(cases[i].text)) !=
+			cases[i].has_one)
+			fail_msg("%s", cases[i].text);
+}
+
+static void
 test_storage_too_small(void **state)
 {
 	char storage[32];
@@ -405,6 +439,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_one_login),
 		cmocka_unit_test(test_storage_too_small),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_redact),
