@@ -18,12 +18,15 @@ lacks_library(const char *message)
 static void
 mend_library(const doctor *d, doctor_result *r)
 {
+	char shown[CLI_SERVER_NAME_MAX];
+
 	doctor_advise(r,
 				  "the server loads a library that is not installed: install "
 				  "it again, or take it out of the setting and reload; a "
 				  "superuser gets in, and sees where the setting stands, by:");
 	doctor_mend(r, "PGOPTIONS='-c session_preload_libraries=' psql -X -d ");
-	doctor_mend_word(r, d->conninfo);
+	cli_server_name(d->conninfo, shown, sizeof(shown));
+	doctor_mend_word(r, d->conninfo[0] != '\0' ? shown : "");
 	doctor_mend(r,
 				" -c \"SELECT sourcefile, sourceline, setting FROM "
 				"pg_file_settings WHERE name ~ 'preload_libraries'\"");
@@ -70,6 +73,8 @@ report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 	doctor_wrong(r, "%s", err->msg);
 	if (err->code == OSP_ENOENT)
 		doctor_advise(r, "install it");
+	else if (err->code == OSP_EINVAL)
+		doctor_advise(r, "correct it");
 	else if (lacks_library(err->msg))
 		mend_library(d, r);
 	else

@@ -146,6 +146,7 @@ read_server(const cli_others *others, cli_other_server *server,
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status = OSP_OK;
+	char shown[CLI_SERVER_NAME_MAX];
 
 	if (server->conn == NULL)
 		status = open_server(others, server, &err);
@@ -158,11 +159,12 @@ read_server(const cli_others *others, cli_other_server *server,
 		server->conn = NULL;
 		if (status == OSP_EINTR)
 			return;
+		cli_server_name(server->conninfo, shown, sizeof(shown));
 		if (!server->failing)
-			(void) cli_error(
-				"%s: %s",
-				server->conninfo[0] != '\0' ? server->conninfo : "the server",
-				err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+			(void) cli_error("%s: %s",
+							 shown,
+							 err.msg[0] != '\0' ? err.msg
+												: osp_status_text(status));
 	}
 	server->failing = status != OSP_OK;
 }

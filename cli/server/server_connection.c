@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/uri.h"
 #include "record/clock.h"
 
 #define LIBRARY "libpq.so.5"
@@ -42,9 +43,23 @@ enum
 typedef struct pg_conn PGconn;
 typedef struct pg_result PGresult;
 
+/* One setting of a connection string. */
+typedef struct PQconninfoOption
+{
+	char *keyword;
+	char *envvar;
+	char *compiled;
+	char *val; /* NULL: the string leaves it out */
+	char *label;
+	char *dispchar; /* "*": a password */
+	int dispsize;
+} PQconninfoOption;
+
 /* What is used of libpq, as libpq-fe.h declares it. */
 typedef struct libpq
 {
+	PQconninfoOption *(*PQconninfoParse)(const char *conninfo, char **message);
+	void (*PQconninfoFree)(PQconninfoOption *options);
 	PGconn *(*PQconnectdbParams)(const char *const *keywords,
 								 const char *const *values, int expand_dbname);
 	void (*PQfinish)(PGconn *conn);
@@ -81,6 +96,8 @@ static const struct
 	const char *name;
 	size_t offset;
 } functions[] = {
+	FUNCTION(PQconninfoParse),
+	FUNCTION(PQconninfoFree),
 	FUNCTION(PQconnectdbParams),
 	FUNCTION(PQfinish),
 	FUNCTION(PQstatus),
@@ -163,6 +180,107 @@ set_message(osp_error *err, osp_status status, const char *text)
 	return osp_error_set(err, status, "%.*s", (int) len, text);
 }
 
+/* Is it settings or a URI? libpq takes all else for the name of a database. */
+static bool
+has_settings(const char *conninfo)
+{
+	return strchr(conninfo, '=') != NULL ||
+		   osp__uri_scheme(osp_str_of(conninfo)).len > 0;
+}
+
+static const char *
+find_setting(const PQconninfoOption *options, const char *keyword)
+{
+	for (; options->keyword != NULL; options++)
+		if (strcmp(options->keyword, keyword) == 0 && options->val != NULL)
+			return options->val;
+	return "";
+}
+
+/*
+ * The settings of a CONNINFO that has some, owned. NULL if libpq does not understand
+ * it, or understands it as people do not mean it: then a part of the password is the
+ * name of a host or a port. What libpq says of it may quote the password.
+ */
+static PQconninfoOption *
+parse_settings(const char *conninfo)
+{
+	PQconninfoOption *options;
+	const char *port;
+
+	if (!osp__uri_has_one_login(osp_str_of(conninfo)))
+		return NULL;
+	options = pq.PQconninfoParse(conninfo, NULL);
+	if (options == NULL)
+		return NULL;
+	port = find_setting(options, "port");
+	if (port[strspn(port, "0123456789, ")] == '\0')
+		return options;
+	pq.PQconninfoFree(options);
+	return NULL;
+}
+
+static osp_status
+check_conninfo(const char *conninfo, osp_error *err)
+{
+	PQconninfoOption *options;
+
+	if (!has_settings(conninfo))
+		return OSP_OK;
+	options = parse_settings(conninfo);
+	if (options == NULL)
+		return osp_error_set(
+			err,
+			OSP_EINVAL,
+			"libpq does not understand this connection string; expected "
+			"'host=... port=... user=...' with quotes around spaces, or "
+			"postgresql://user@host:port/database (in a password write "
+			"@ : / %% as %%40 %%3A %%2F %%25)");
+	pq.PQconninfoFree(options);
+	return OSP_OK;
+}
+
+/* What a setting is shown as; NULL: not at all. */
+static const char *
+show_setting(const PQconninfoOption *option)
+{
+	static const char *const places[] = {
+		"host", "hostaddr", "port", "dbname", "user", "service"};
+	size_t i;
+
+	if (option->val == NULL)
+		return NULL;
+	if (strchr(option->dispchar, '*') != NULL)
+		return "***";
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (strcmp(option->keyword, places[i]) == 0)
+			return has_settings(option->val) ? "***" : option->val;
+	return NULL;
+}
+
+void
+cli_server_name(const char *conninfo, char *out, size_t size)
+{
+	PQconninfoOption *options = NULL;
+	const PQconninfoOption *option;
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
+	if (!has_settings(conninfo))
+		cli_conninfo_add(&text, "dbname", conninfo);
+	else if (load_libpq(NULL) == OSP_OK)
+		options = parse_settings(conninfo);
+	for (option = options; option != NULL && option->keyword != NULL; option++)
+		cli_conninfo_add(&text, option->keyword, show_setting(option));
+	if (text.len == 0 || osp_buf_status(&text) != OSP_OK)
+		(void) snprintf(out, size, "the server");
+	else
+		(void) snprintf(out, size, "%.*s", (int) text.len, text.ptr);
+	if (options != NULL)
+		pq.PQconninfoFree(options);
+	osp_buf_term(&text);
+}
+
 osp_status
 cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
 {
@@ -174,6 +292,8 @@ cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
 	cli_server *server;
 
 	*out = NULL;
+	if (status == OSP_OK)
+		status = check_conninfo(conninfo, err);
 	if (status != OSP_OK)
 		return status;
 	server = calloc(1, sizeof(*server));

@@ -19,11 +19,17 @@ typedef struct cli_answer cli_answer; /* the rows of one statement */
 /*
  * Connects, with libpq's rules for what conninfo leaves out; it may be empty, a
  * list of key=value, or a URI. Waits at most five seconds unless conninfo says
- * otherwise. Returned owned. OSP_ENOENT: there is no libpq; OSP_EUNAVAIL, with the
- * server's words, in one line.
+ * otherwise. Returned owned. OSP_ENOENT: there is no libpq; OSP_EINVAL: conninfo cannot
+ * be read, in words that quote nothing of it; OSP_EUNAVAIL, with the server's words, in
+ * one line.
  */
 osp_status cli_server_open(const char *conninfo, cli_server **out,
 						   osp_error *err) OSP_MUST_CHECK;
+
+/* The name of a server in messages and pages, as a CONNINFO with "***" for secrets, cut
+ * to size. Messages never show the conninfo itself. */
+#define CLI_SERVER_NAME_MAX 256
+void cli_server_name(const char *conninfo, char *out, size_t size);
 
 /* Is this a name of this host, or a directory of sockets? */
 bool cli_host_is_local(const char *host);

@@ -435,11 +435,14 @@ is(stop($server), 0, 'and does not hold up the end');
 my @halves = trace_points($base, 'SELECT 1');
 my $first = write_points("$dir/half1", @halves[0, 3]);
 my $second = write_points("$dir/half2", @halves[1, 2]);
-$server = start('--connection-string', $first, '--connection-string', $second, '--server', "host=$dir/none");
+$server = start('--connection-string', $first, '--connection-string', $second, '--server', "host=$dir/none",
+	'--server', "host=$dir/locked password=hunter2", '--server', "host=$dir/open password='hunter2");
 enter($server);
 ($status, undef, $body) = ask($server, "$server->{path}trace?id=$base");
 like($body, qr/SELECT 1/, 'a trace is read from both');
 like($body, qr/id="served">\{"messages": \["host=.*No such file/, 'the page names the server that cannot be asked');
+like($body, qr{"[^"]*host=\Q$dir\E/locked: .*No such file.*", "the server: libpq does not understand}, '... and each other one');
+unlike($body, qr/hunter2/, '... without its password');
 
 # --- its end ------------------------------------------------------------------------
 
