@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -264,7 +265,26 @@ refuse_relative(const char *connection_string, osp_error *err)
 						 strchr(shown, ':') + 4);
 }
 
-/* Opens a shipper as arguments and configuration say. */
+/* Says so and returns true if there is nothing that --once could deliver: then nothing
+ * is made, either. */
+static bool
+has_nothing(const agent_args *args, const char *run_directory)
+{
+	char line[OSP_RUNDIR_PATH_MAX + 64];
+
+	if (!args->once || is_given(args->spool) ||
+		access(run_directory, F_OK) == 0 || errno != ENOENT)
+		return false;
+	(void) snprintf(line,
+					sizeof(line),
+					"nothing to deliver: there is no directory %s",
+					run_directory);
+	log_line(NULL, OSP_LOG_INFO, line);
+	return true;
+}
+
+/* Opens a shipper as arguments and configuration say; *out is NULL if there
+ * is nothing to deliver. */
 static osp_status
 open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 			 osp_error *err)
@@ -286,6 +306,8 @@ open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 		status = refuse_relative(options.connection_string.ptr, err);
 	if (status != OSP_OK)
 		return status;
+	if (has_nothing(args, path))
+		return OSP_OK;
 	options.host = choose(args->host, "");
 	options.spool_path = is_given(args->spool) ? args->spool : NULL;
 	options.spool_limit =
@@ -353,6 +375,8 @@ run_once(osp_shipper *shipper)
 {
 	bool delivered;
 
+	if (shipper == NULL)
+		return CLI_OK;
 	(void) osp_shipper_flush(shipper, ONCE_TIMEOUT_MS);
 	delivered = osp_shipper_is_empty(shipper);
 	if (!delivered)

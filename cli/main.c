@@ -298,7 +298,8 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
 		return print_help();
 	if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0)
-		return cli_help("osprofiler " OSP_VERSION "\n");
+		return argc == 2 ? cli_help("osprofiler " OSP_VERSION "\n")
+						 : cli_usage("unexpected argument '%s'", argv[2]);
 	if (strcmp(argv[1], "help") == 0)
 		return help_topic(argc - 1, argv + 1);
 	if (!cli_move_early_options(argc, argv, is_group))

@@ -173,7 +173,8 @@ osp__file_get_points(const file_source *source, osp_str base_id,
 	return status;
 }
 
-/* Adds the trace of every line to traces. */
+/* Adds the trace of every line to traces. A text that has lines, none of which is a
+ * point, is not what the driver writes. */
 static osp_status
 collect_traces(line_reader *reader, osp_traces *traces, osp_buf *scratch,
 			   osp_error *err)
@@ -181,15 +182,22 @@ collect_traces(line_reader *reader, osp_traces *traces, osp_buf *scratch,
 	osp_notification point;
 	osp_status status;
 	osp_str line;
+	bool points = false;
+	bool lines = false;
 	bool end;
 
 	for (;;)
 	{
 		status = next_line(reader, &line, &end, err);
+		if (status == OSP_OK && end && lines && !points)
+			return osp_error_set(
+				err, OSP_EPROTO, "file: none of its lines is a point");
 		if (status != OSP_OK || end)
 			return status;
 		osp_buf_reset(scratch);
 		status = osp_notification_read(line, scratch, &point, NULL);
+		points = points || status == OSP_OK;
+		lines = lines || line.len > 0;
 		if (status == OSP_OK)
 			status = osp__traces_note(traces, &point);
 		if (status == OSP_ENOMEM || status == OSP_EFULL)

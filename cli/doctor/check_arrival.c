@@ -94,7 +94,9 @@ mend_collector(doctor *d, doctor_result *r)
 					  "name one collector on both sides that both may use, "
 					  "such as redis://localhost: here in "
 					  "OSPROFILER_CONNECTION_STRING, there in "
-					  "osprofiler.connection_string");
+					  "osprofiler.connection_string, or, if it has a "
+					  "password, in a file named by "
+					  "osprofiler.connection_string_file");
 	cli_answer_free(answer);
 }
 

@@ -27,6 +27,25 @@ my @commands = (
 
 like(run_ok('-v'), qr/\Aosprofiler \d+\.\d+\.\d+\n\z/, 'version');
 is(run_ok('--version'), run_ok('-v'), 'long name of the version');
+usage_error(qr/unexpected argument 'x'/, $_, 'x') foreach '--version', '-v';
+
+# A run directory that is not there: nothing is delivered, and nothing made.
+{
+	my @agent = ('agent', '--once', '--run-directory', "$dir/typo", '--connection-string', "file://$dir/none");
+	my ($status, $out, $err) = run_cli(@agent);
+	is($status, 0, 'nothing to deliver');
+	is($out . $err, "osprofiler agent: nothing to deliver: there is no directory $dir/typo\n", '... it is said');
+	ok(!-e "$dir/typo", '... and no directory made');
+}
+
+# A file of something else is no collector without traces.
+{
+	my $other = write_file("$dir/other", "root:x:0:0\n\n{}\n");
+	one_error(qr/cannot list the traces of file:.*other: file: none of its lines is a point/,
+		'trace', 'list', '--connection-string', "file://$other");
+	my ($status, undef, $err) = run_cli('trace', 'list', '--connection-string', 'file://' . write_file("$dir/empty", ''));
+	is("$status$err", '0', 'an empty file is');
+}
 
 my $help = run_ok('-h');
 is(run_ok('--help'), $help, 'long name of the help');
