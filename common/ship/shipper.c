@@ -211,6 +211,7 @@ osp_shipper_open(const osp_shipper_options *options, osp_shipper **out,
 	s->alc = alc;
 	s->log = options->log;
 	s->log_ctx = options->log_ctx;
+	s->last = options->last;
 	s->tap = options->tap;
 	s->tap_ctx = options->tap_ctx;
 	s->dir_fd = s->lock_fd = s->poll_fd = -1;

@@ -143,9 +143,9 @@ struct osp_shipper
 	ino_t stat_ino;
 	int64_t directory_checked_ns;
 	bool check_directory; /* it may have been removed */
-	int64_t
-		missing_ns; /* since when it is, and no new one was had; 0: it is not */
-	bool follow_logged; /* that it cannot be made anew */
+	int64_t missing_ns;   /* since when it is missing; 0: it is not */
+	bool last;            /* as in the options: no other shipper comes */
+	bool follow_logged;   /* that it cannot be made anew */
 
 	/* shipper_rings.c: the table of rings */
 	shipper_ring *by_number[SHIPPER_BUCKETS];

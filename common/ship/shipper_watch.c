@@ -69,7 +69,7 @@ take_event(osp_shipper *s, const struct inotify_event *event)
 		name += strlen(NEW_PREFIX);
 	if ((event->mask & (IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0 ||
 		((event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0 &&
-		 strcmp(name, STATUS_NAME) == 0))
+		 (strcmp(name, STATUS_NAME) == 0 || s->missing_ns != 0)))
 		s->check_directory = true;
 	else if ((event->mask & IN_Q_OVERFLOW) != 0)
 		s->check_directory = s->check_all = true;
@@ -287,14 +287,19 @@ follow(osp_shipper *s)
 	s->missing_ns = 0;
 }
 
-/* Is somebody perhaps about to remove the directory, who has removed our files in it? */
+/*
+ * Is somebody perhaps about to remove the directory, who has removed our files in it? It
+ * is not waited for where the lock is gone and another shipper may come and take it.
+ */
 static bool
 is_being_removed(const osp_shipper *s, int64_t now)
 {
 	struct stat ours;
 	struct stat there;
 
-	return now - s->missing_ns < REMOVAL_NS && fstat(s->dir_fd, &ours) == 0 &&
+	return now - s->missing_ns < REMOVAL_NS &&
+		   (s->last || osp_rundir_is_lock(s->dir_fd, s->lock_fd)) &&
+		   fstat(s->dir_fd, &ours) == 0 &&
 		   stat(s->run_directory, &there) == 0 && ours.st_dev == there.st_dev &&
 		   ours.st_ino == there.st_ino;
 }
