@@ -106,12 +106,10 @@ status_read_server(status_view *view, const char *conninfo)
 	osp_error err = {OSP_OK, ""};
 	cli_server *server = NULL;
 	osp_status status = cli_server_open(conninfo, &server, &err);
-	char shown[CLI_SERVER_NAME_MAX];
 
 	view->of_server = true;
 	if (status == OSP_OK)
 		status = read_view(server, view, &err);
 	cli_server_close(server);
-	cli_server_name(conninfo, shown, sizeof(shown));
-	return status == OSP_OK ? CLI_OK : cli_error("%s: %s", shown, err.msg);
+	return status == OSP_OK ? CLI_OK : cli_error("%s", err.msg);
 }

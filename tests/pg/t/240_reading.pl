@@ -77,6 +77,15 @@ like($out, qr/is still running/, 'and to the check');
 		'is told of');
 	($out) = run_command([ @show, '--server', $server ]);
 	like($out, qr/pg_sleep\(600\) +\(running\)$/m, 'a server that is asked');
+	# A server that answers, but not with the trace, is named without the password.
+	foreach ([ 'user=nosuch', qr/role "nosuch" does not exist/ ], [ 'dbname=template1', qr/the extension is not in this database/ ])
+	{
+		my ($part, $why) = @$_;
+		(undef, $err) = run_command([ @show, '--server', "$server $part password=hunter2" ]);
+		like($err, qr/\Q$part\E.*: .*$why/, "a server without the trace is named: $part");
+		like($err, qr/password=\*\*\*/, '... without its password');
+		unlike($err, qr/hunter2/, '... anywhere');
+	}
 	($out) = run_command([ $agent, 'trace', 'check', '--no-wait', '--server', $server, @at,
 		$context->{base} ]);
 	like($out, qr/is still running/, 'by the check, too');

@@ -213,6 +213,9 @@ setting('osprofiler.connection_string', "''");
 $steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client');
 is($steps->{arrival}{verdict}, 'good', 'a database of its own on each side');
 like($steps->{arrival}{found}, qr/in the server's own database: `osprofiler run` copies/, 'says who brings them together');
+$steps = steps('export OSPROFILER_CONNECTION_STRING=file://' . $node->basedir . '/other.jsonl');
+like($steps->{arrival}{do}, qr/if it has a password, in a file named by osprofiler\.connection_string_file/,
+	'where the password of a collector belongs');
 $node->safe_psql('postgres', 'CREATE ROLE nobody LOGIN');
 $steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client', "$conninfo user=nobody");
 ok($steps->{good}, '... also to an ordinary user') or diag(explain($steps));
@@ -234,6 +237,7 @@ my %advice = (
 	'no such database' => [$node->connstr('nosuch'), qr/database "nosuch" does not exist/, qr/psql -l/],
 	'no such user' => ["$conninfo user=nosuch", qr/role "nosuch" does not exist/, qr/as a user whom the server lets in/],
 	'no server' => ['host=127.0.0.1 port=1', qr/Connection refused/, qr/start the server/],
+	'words that libpq cannot read' => ['host=h password=hun hunter2', qr/\Alibpq does not understand this connection string/, qr/\Acorrect it/],
 	'no socket' => ['host=/none', qr/No such file or directory/, qr/start the server/],
 	'a password is needed' => ["$conninfo user=secretive", qr/no password supplied/, qr/\.pgpass/],
 	'a user who is let in nowhere' => ["$conninfo user=rejected", qr/pg_hba\.conf rejects/, qr/as a user whom the server lets in/]);
