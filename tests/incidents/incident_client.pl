@@ -162,7 +162,8 @@ my $other = IPC::Run::start([ @through, '-d', 'postgres', '-c', 'SELECT 1', '-c'
 wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 $found = found($node, client_traced($node, @through, '-c', 'SELECT 1 + 1', '-c', 'SELECT 2 + 2, 3'),
 	'pooler', 'pooler', 0.6);
-is($found->{figures}{statements}, 1, 'pooler: one statement waited');
+# On a busy machine the second one, too, may have to wait a little for a processor.
+like($found->{figures}{statements}, qr/\A[12]\z/, 'pooler: one statement waited');
 like($found->{evidence}, qr/^SELECT 1 \+ 1: .* before process \d+ of the server began/, 'pooler: the evidence');
 IPC::Run::finish($other);
 

@@ -98,7 +98,7 @@ $filler->finish;
 my $base = client_traced($node, 'sqlite3', $file,
 	join ' ', map { "INSERT INTO item (owner) VALUES ($_);" } 1 .. 40);
 Incident::save($node, $base, 'SQLite syncs');
-my @inserts = grep { $_->{name} eq 'sqlite-stop' } points($node, { base => $base });
+my @inserts = grep { $_->{name} eq 'sqlite-stop' } OspTest::points($node, { base => $base });
 is(scalar(grep { ($_->{info}{syncs}{count} // 0) > 0 } @inserts), 40, 'SQLite syncs: each statement has its own');
 # On a fast disk they are no finding.
 my ($sync) = grep { $_->{rule} eq 'sqlite_sync' } @{ why($node, $base)->{findings} };

@@ -70,7 +70,8 @@ sub count_workers
 	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 	my @children = split ' ', slurp_file("/proc/$postmaster/task/$postmaster/children");
 
-	return scalar grep { slurp_file("/proc/$_/cmdline") =~ /osprofiler shipper/ } @children;
+	# A session may end just then.
+	return scalar grep { (eval { slurp_file("/proc/$_/cmdline") } // '') =~ /osprofiler shipper/ } @children;
 }
 
 # Somebody may make a file there just then.
