@@ -68,7 +68,8 @@ mend_server(const doctor *d, doctor_result *r)
 				 "ALTER SYSTEM SET osprofiler.connection_string = '%s'",
 				 d->config.connection_string);
 	if (osp_buf_status(&statement) == OSP_OK)
-		doctor_mend_sql(d, r, statement.ptr, "SELECT pg_reload_conf()", NULL);
+		doctor_mend_sql(
+			d, r, statement.ptr, "SELECT pg_reload_conf()", DOCTOR_END);
 	osp_buf_term(&statement);
 }
 

@@ -24,7 +24,7 @@ compare_versions(doctor *d, doctor_result *r, const char *created,
 	else if (created == NULL)
 	{
 		doctor_wrong(r, "it was not created in database %s", database);
-		doctor_mend_sql(d, r, "CREATE EXTENSION osprofiler", NULL);
+		doctor_mend_sql(d, r, "CREATE EXTENSION osprofiler", DOCTOR_END);
 	}
 	else if (strcmp(created, installed) != 0)
 	{
@@ -34,7 +34,7 @@ compare_versions(doctor *d, doctor_result *r, const char *created,
 					 database,
 					 created,
 					 installed);
-		doctor_mend_sql(d, r, "ALTER EXTENSION osprofiler UPDATE", NULL);
+		doctor_mend_sql(d, r, "ALTER EXTENSION osprofiler UPDATE", DOCTOR_END);
 	}
 	else if (strcmp(installed, OSP_VERSION) != 0)
 	{

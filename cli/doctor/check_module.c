@@ -50,8 +50,12 @@ report_missing(const doctor *d, doctor_result *r, const char *named_in,
 				 "this session has not loaded it: neither "
 				 "session_preload_libraries nor shared_preload_libraries nor "
 				 "local_preload_libraries names osprofiler");
-	doctor_mend_sql(
-		d, r, "LOAD 'osprofiler'", alter, "SELECT pg_reload_conf()", NULL);
+	doctor_mend_sql(d,
+					r,
+					"LOAD 'osprofiler'",
+					alter,
+					"SELECT pg_reload_conf()",
+					DOCTOR_END);
 }
 
 void
@@ -82,7 +86,7 @@ check_module(doctor *d, doctor_result *r)
 						r,
 						"ALTER SYSTEM SET osprofiler.enabled = on",
 						"SELECT pg_reload_conf()",
-						NULL);
+						DOCTOR_END);
 	}
 	else
 		doctor_good(r,

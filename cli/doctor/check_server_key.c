@@ -147,7 +147,7 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 						r,
 						"ALTER SYSTEM RESET osprofiler.points",
 						"SELECT pg_reload_conf()",
-						NULL);
+						DOCTOR_END);
 }
 
 static void

@@ -65,7 +65,7 @@ mend_agent(const doctor *d, doctor_result *r)
 					"ALTER SYSTEM SET osprofiler.agent = '%s'",
 					own);
 	doctor_advise(r, "if the server runs on this machine, ");
-	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()", NULL);
+	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()", DOCTOR_END);
 }
 
 static void

@@ -106,8 +106,9 @@ void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 /* Appends a word to the command line, as a shell reads it back. */
 void doctor_mend_word(doctor_result *r, const char *word);
 
-/* Appends a call of psql by which a superuser executes statements, up to a NULL, and
- * says who is to do that. The call ends with the first one that fails. */
+/* Appends a call of psql by which a superuser executes statements, up to DOCTOR_END,
+ * and says who is to do that. The call ends with the first one that fails. */
+#define DOCTOR_END ((const char *) NULL)
 void doctor_mend_sql(const doctor *d, doctor_result *r, ...)
 	__attribute__((sentinel));
 

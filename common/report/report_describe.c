@@ -152,11 +152,12 @@ describe_rows(yyjson_val *info, osp__description *what)
 {
 	yyjson_val *db = yyjson_obj_get(info, "db");
 	osp_str command = osp__json_str(yyjson_obj_get(db, "command"));
-	yyjson_val *untimed = what->untimed ? yyjson_obj_get(db, "node") : NULL;
+	yyjson_val *node = yyjson_obj_get(db, "node");
 
 	if (!osp__json_i64(yyjson_obj_get(db, "rows"), &what->rows) &&
 		!osp__json_i64(yyjson_obj_get(info, "rows"), &what->rows) &&
-		!osp__json_i64(yyjson_obj_get(untimed, "rows"), &what->rows))
+		!(what->untimed &&
+		  osp__json_i64(yyjson_obj_get(node, "rows"), &what->rows)))
 		what->rows = -1;
 	what->command = command.len > 0;
 	what->command_counts = counts_rows(command);
