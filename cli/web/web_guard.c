@@ -172,7 +172,9 @@ web_guard_refusal(const web_request *request, const char *method,
 		return "Nothing can be changed here: only GET and HEAD are allowed.";
 	}
 	*status = MHD_HTTP_BAD_REQUEST;
-	if (is_repeated(request, "Host") || is_repeated(request, "Origin"))
+	if (is_repeated(request, "Host") || is_repeated(request, "Origin") ||
+		is_repeated(request, "Sec-Fetch-Site") ||
+		is_repeated(request, "Sec-Fetch-Mode"))
 		return "A request has one Host and one Origin.";
 	*status = MHD_HTTP_FORBIDDEN;
 	if (!is_own_host(request->site, host))

@@ -36,11 +36,19 @@ static const range escaped[] = {{0x00, 0x1f},
 
 /* White space that is shown as it is. */
 static const range blanks[] = {{0xa0, 0xa0},
+							   {0x34f, 0x34f},
+							   {0x115f, 0x1160},
 							   {0x1680, 0x1680},
+							   {0x17b4, 0x17b5},
 							   {0x2000, 0x200a},
 							   {0x202f, 0x202f},
 							   {0x205f, 0x205f},
-							   {0x3000, 0x3000}};
+							   {0x2800, 0x2800},
+							   {0x3000, 0x3000},
+							   {0x3164, 0x3164},
+							   {0xfe00, 0xfe0f},
+							   {0xffa0, 0xffa0},
+							   {0xfffe, 0xffff}};
 
 /* Marks that stand on the character before them. */
 static const range combining[] = {

@@ -247,7 +247,8 @@ for my $origin ('http://evil.example', 'null', "https://127.0.0.1:$port", 'http:
 }
 is(status_of($server, $list, '-H', "Origin: http://127.0.0.1:$port"), 200, 'Origin: ours');
 for my $twice (['Host: 127.0.0.1', 'Host: evil.example'], ['Host: evil.example', 'host: 127.0.0.1'], ['Host: 127.0.0.1', 'HOST: 127.0.0.1'],
-	['Host: 127.0.0.1', "Origin: http://127.0.0.1", 'Origin: http://evil.example'], ['Host: 127.0.0.1', 'Origin: null', 'origin: http://127.0.0.1'])
+	['Host: 127.0.0.1', "Origin: http://127.0.0.1", 'Origin: http://evil.example'], ['Host: 127.0.0.1', 'Origin: null', 'origin: http://127.0.0.1'],
+	['Host: 127.0.0.1', 'Sec-Fetch-Site: none', 'Sec-Fetch-Site: cross-site'], ['Host: 127.0.0.1', 'Sec-Fetch-Mode: navigate', 'sec-fetch-mode: cors'])
 {
 	my $request = join "\r\n", "GET $list HTTP/1.1", @$twice, "Cookie: $server->{cookie}", 'Connection: close', '', '';
 	like(send_bytes($port, $request, 1), qr/^HTTP\S+ 400 /, join ', ', @$twice);

@@ -92,9 +92,14 @@ put_text(table *t, osp_str text)
 		osp_buf_add_char(out, '\'');
 	while (p < end)
 	{
-		if (*p == '"')
+		osp_str next = osp__utf8_next(&p, end);
+
+		/* Many readers of CSV end a text at a NUL. */
+		if (next.len == 1 && *next.ptr == '\0')
+			next = OSP_STR("\xef\xbf\xbd");
+		if (next.len == 1 && *next.ptr == '"')
 			osp_buf_add_char(out, '"');
-		osp_buf_add_str(out, osp__utf8_next(&p, end));
+		osp_buf_add_str(out, next);
 	}
 	osp_buf_add_char(out, '"');
 }

@@ -31,6 +31,20 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name ~ 
 	0, 'a session without it');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE prosrc ~ '^pgosp_'}), 0, 'nothing of it is left');
 
+# The shipper would stay until the server ends; nobody begins it anew.
+my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+my ($worker) = qx(pgrep -P $postmaster -f 'osprofiler shipper') =~ /(\d+)/;
+my ($shipper) = qx(pgrep -P $worker) =~ /(\d+)/;
+is(system("pkill -P $postmaster -f 'osprofiler shipper'"), 0, 'the shipper is ended');
+for (1 .. 200)
+{
+	last if !kill 0, $worker, $shipper;
+	select undef, undef, undef, 0.05;
+}
+is(kill(0, $worker, $shipper), 0, 'both of its processes');
+$node->safe_psql('postgres', 'SELECT 1 ' . comment(context()));
+is(system("pgrep -P $postmaster -f 'osprofiler shipper' >/dev/null") >> 8, 1, 'and does not come back');
+
 # The wrong order: the library is gone first.
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler_gone'");
 $node->reload;
