@@ -225,6 +225,19 @@ def test_broken():
     check(rows["5"]["duration_ms"] == "" and rows["5"]["state"] == "start lost", "nor one without a start")
 
 
+def test_numbers_that_are_none():
+    inf = float("inf")
+    info = {"a": inf, "b": [-inf, {"c": float("nan")}], "d": "Infinity \" -Infinity, NaN", "e": -1.5E-7, "N": "N"}
+    path = write("numbers", points("db", "1", BASE, 0, 5, info))
+    refused = []
+    chrome = json.loads(export("chrome", path), parse_constant=refused.append)
+    bar = [event for event in chrome["traceEvents"] if event["ph"] == "X"][0]
+    check(not refused, "chrome: numbers that JSON does not have", refused)
+    told = bar["args"]["points"][0]["info"]
+    check(told["a"] is None and told["b"] == [None, {"c": None}] and told["d"] == info["d"] and
+          told["e"] == info["e"] and told["N"] == "N", "they are null, and all else is as it was", told)
+
+
 def test_hostile():
     path = write("hostile", *(points("db", f"{i}", BASE, i, i + 1, {"db": {"statement": text}},
                                      None, service=text) for i, text in enumerate(HOSTILE)))
@@ -287,7 +300,7 @@ os.environ["OSPROFILER_DRIVER_PATH"] = BUILD + "/drivers"
 os.environ["LC_ALL"] = "C.UTF-8"
 folder = tempfile.mkdtemp(prefix="osprofiler-export.")
 try:
-    for test in (test_recorded, test_times, test_lanes, test_broken, test_hostile, test_random,
+    for test in (test_recorded, test_times, test_lanes, test_broken, test_numbers_that_are_none, test_hostile, test_random,
                  test_faults):
         test()
 finally:

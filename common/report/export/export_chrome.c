@@ -96,6 +96,42 @@ put_arg(chrome *c, const char *key, osp_str text)
 	osp_json_string(&c->out.buf, text);
 }
 
+/* Beyond the string that begins at the quote at. */
+static size_t
+skip_string(osp_str json, size_t at)
+{
+	for (at++; at < json.len && json.ptr[at] != '"'; at++)
+		at += json.ptr[at] == '\\';
+	return at + 1;
+}
+
+/* Python writes numbers that JSON does not have, Infinity, -Infinity and NaN, and our
+ * reader takes them. Readers of this format refuse the whole file for one. */
+static void
+put_strict(chrome *c, osp_str json)
+{
+	size_t from = 0;
+	size_t at = 0;
+
+	while (at < json.len)
+	{
+		const char *p = json.ptr + at;
+
+		if (*p == '"')
+			at = skip_string(json, at);
+		else if (*p != 'N' && *p != 'I' && (*p != '-' || p[1] != 'I'))
+			at++;
+		else
+		{
+			osp_buf_add_str(&c->out.buf, osp_str_n(json.ptr + from, at - from));
+			put(c, "null");
+			at += *p == 'N' ? strlen("NaN") : strlen("Infinity") + (*p == '-');
+			from = at;
+		}
+	}
+	osp_buf_add_str(&c->out.buf, osp_str_n(json.ptr + from, json.len - from));
+}
+
 /* The points, whole. */
 static void
 put_points(chrome *c, const osp__node *node)
@@ -108,7 +144,7 @@ put_points(chrome *c, const osp__node *node)
 	{
 		put(c, any ? "," : "");
 		any = true;
-		osp_buf_add_str(&c->out.buf, point->json);
+		put_strict(c, point->json);
 	}
 	put(c, "]");
 }
