@@ -439,6 +439,26 @@ test_longest_of_database(void **state)
 	osp_buf_term(&words);
 }
 
+/* A plan is no cause, but something to look at. */
+static void
+test_longest_with_plan(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	add_statement(report, "pg", "SELECT planned", &at, 950, "");
+	add(report, "pg.node-start", "n", "s0", "h", 1, "");
+	add(report, "pg.node-stop", "n", "s0", "h", 949, "");
+	explain_to(report, &json, &words);
+	assert_non_null(
+		strstr(words.ptr, "SELECT planned: its plan says what it did"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Where causes explain most, or the trace is the application's, none is named. */
 static void
 test_longest_of_explained(void **state)
@@ -870,6 +890,7 @@ main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_longest_of_client),
 		cmocka_unit_test(test_longest_of_database),
+		cmocka_unit_test(test_longest_with_plan),
 		cmocka_unit_test(test_longest_of_explained),
 		cmocka_unit_test(test_parallel_scan),
 		cmocka_unit_test(test_network_of_many),

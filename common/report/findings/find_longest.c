@@ -47,6 +47,16 @@ insert(osp__findings *f, osp__op *op)
 	f->longest[at].op = op;
 }
 
+static bool
+has_plan(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && child->kind != OSP__OP_NODE)
+		child = osp__op_sibling(f, child);
+	return child != NULL;
+}
+
 /* What can be said of the time of a statement that no rule has claimed. */
 static void
 say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
@@ -71,6 +81,10 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 	}
 	else if (op->node->stops == 0)
 		osp_buf_add_str(out, OSP_STR("its end is not in the trace"));
+	else if (has_plan(f, op))
+		osp_buf_add_str(out,
+						OSP_STR("its plan says what it did, but nothing there "
+								"stands out"));
 	else
 		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
 	if (f->status == OSP_OK)
