@@ -37,7 +37,7 @@
 #include "storage/latch.h"
 #include "utils/guc.h"
 
-#define GRACE_MS 100 /* for backends that end together with us */
+#define GRACE_MS 1000 /* for backends that end together with us */
 #define STOP_MS  2000
 
 #define BACKOFF_FIRST_MS 100
@@ -426,6 +426,33 @@ wait_for_work(const pgospAgent *agent)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* Is there a ring that the shipper has not removed, for a backend still has it? */
+static bool
+has_rings(const char *run_directory)
+{
+	osp_run_totals totals;
+	int dir_fd;
+	bool found;
+
+	if (osp_rundir_open(run_directory, false, &dir_fd, NULL) != OSP_OK)
+		return false;
+	found = osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK &&
+			totals.rings > 0;
+	(void) close(dir_fd);
+	return found;
+}
+
+/* Backends end at the same time, and each leaves its ring to the shipper. */
+static void
+await_backends(const pgospAgent *agent)
+{
+	int64 until = now_ms() + GRACE_MS;
+
+	while (agent->pid != 0 && now_ms() < until &&
+		   has_rings(agent->settings.run_directory))
+		pg_usleep(10 * 1000);
+}
+
 static void
 supervise(pgospAgent *agent, int lock)
 {
@@ -448,7 +475,7 @@ supervise(pgospAgent *agent, int lock)
 			wait_for_work(agent);
 	}
 	if (ShutdownRequestPending)
-		pg_usleep(GRACE_MS * 1000);
+		await_backends(agent);
 	stop_agent(agent);
 }
 
