@@ -2,8 +2,8 @@
 //
 // Why the trace took as long as it did: the findings, each with its operations.
 
-import { trace, string, outerMember } from './trace.js';
-import { durationText, pluralText, shareText } from './text.js';
+import { trace, KIND, string, outerMember, servedRow } from './trace.js';
+import { durationText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
 import { selectGroup, selectRow, showTool } from './waterfall.js';
@@ -47,6 +47,39 @@ function shareOf(share) {
   return bar;
 }
 
+const STATEMENTS_RUN = new Set([KIND.PG, KIND.SQLITE]);
+
+// The statement that an operation is, ran in the server, or is part of; -1: there is none.
+function statementAround(row) {
+  while (row >= 0 && !STATEMENTS_RUN.has(trace.kind[row]) && trace.kind[row] !== KIND.DB)
+    row = trace.parent[row];
+  const served = row >= 0 && trace.kind[row] === KIND.DB ? servedRow(row) : -1;
+
+  return served >= 0 ? served : row;
+}
+
+// For each finding: the one statement that all of its operations are part of, or -1.
+const causeStatements = trace.causeRows.map((rows) => {
+  const statement = rows.length > 0 ? statementAround(rows[0]) : -1;
+
+  return rows.every((row) => statementAround(row) === statement) ? statement : -1;
+});
+
+// Other findings about the same statement, and how much they are together.
+function sameStatement(index) {
+  const { findings } = trace.explained;
+  const statement = causeStatements[index];
+  const others = [...findings.keys()].filter((other) =>
+    other !== index && statement >= 0 && causeStatements[other] === statement);
+  const share = others.reduce((sum, other) => sum + findings[other].share, findings[index].share);
+
+  return others.length > 0 && el('p.evidence.same-statement', {}, 'Same statement as ',
+    others.map((other, at) => [at > 0 ? ' and ' : '', el('button.link', {
+      type: 'button', title: 'Show this finding',
+      onclick: (event) => event.target.closest('ol').querySelectorAll('.cause-title')[other].focus(),
+    }, `“${lineText(findings[other].cause, 60)}”`)]), `, together ${shareText(share)}`);
+}
+
 function makeCause(finding, index) {
   const rows = trace.causeRows[index];
 
@@ -61,6 +94,7 @@ function makeCause(finding, index) {
         onclick: () => goToCause(index),
       }, visibleNodes(finding.cause))),
       finding.evidence && el('p.evidence', {}, visibleNodes(finding.evidence)),
+      sameStatement(index),
       el('p.next', {}, el('b', {}, 'Next'), ' ', visibleNodes(finding.next_step)),
       rows.length > 0 && el('p.cause-links', {},
         el('button.link', { type: 'button', onclick: () => goToCause(index) },

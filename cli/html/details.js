@@ -4,8 +4,9 @@
 
 import {
   trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, pointsOf, memberOf,
-  string, isUnmeasured, servedRow, findingsOf, rowsOfFold,
+  string, isUnmeasured, servedRow, endOf, findingsOf, rowsOfFold,
 } from './trace.js';
+import { lines } from './lines.js';
 import { durationText, countText, pluralText, shareText, lineText, groupDigits } from './text.js';
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
 import { sqlNodes } from './sql.js';
@@ -158,12 +159,38 @@ function findingsOfGroup(members) {
     members.some((row) => findingsOf(row).includes(finding)));
 }
 
-function drawGroup(fold) {
+// Sums over operations of one shape, as those of a fold.
+function sumsOfRows(rows) {
+  const times = rows.map((row) => trace.duration[row]).filter((ns) => ns >= 0).sort((a, b) => a - b);
+
+  return {
+    count: rows.length,
+    spans: rows.reduce((most, row) => Math.max(most, endOf(row)), 0) -
+      rows.reduce((least, row) => Math.min(least, trace.begin[row]), Infinity),
+    total: times.reduce((sum, ns) => sum + ns, 0),
+    median: times[(times.length - 1) >> 1] ?? -1,
+  };
+}
+
+function sumsOfFold(fold) {
   const [, count, begin, end, total, , median] = trace.folds[fold];
-  const members = rowsOfFold(fold);
+
+  return { count, spans: end - begin, total, median };
+}
+
+function rowsOfShape(shape) {
+  const rows = [];
+
+  for (let row = 0; row < trace.count; row++)
+    if (trace.shape[row] === shape && (lines.isMatch === null || lines.isMatch[row]))
+      rows.push(row);
+  return rows;
+}
+
+function drawGroup(members, { count, spans, total, median }) {
   const slowest = members.reduce((most, row) =>
     (trace.duration[row] > trace.duration[most] ? row : most));
-  const [, text] = trace.shapes[trace.shape[slowest]];
+  const text = textOf(slowest);
 
   replaceIn(content,
     panelHead(slowest, `${countText(count)} × `),
@@ -172,7 +199,7 @@ function drawGroup(fold) {
       factRow('Count', countText(count)),
       !isUnmeasured(slowest) && [
         factRow('Total', durationText(total), el('span.dim', {}, 'the sum of their durations')),
-        factRow('Spans', durationText(end - begin),
+        factRow('Spans', durationText(spans),
           el('span.dim', {}, 'from the begin of the first to the end of the last, with pauses')),
         factRow('Median', durationText(median)),
         factRow('Slowest', el('button.link', {
@@ -181,10 +208,14 @@ function drawGroup(fold) {
       ],
       servedFact(slowest)),
     buttonsOf(slowest),
-    string(text) !== '' && section('Statement', copyButton('Copy', () => string(text)),
-      el('pre.statement', { tabIndex: 0 }, longText(string(text), STATEMENT_SHOWN, sqlNodes))),
+    text !== '' && section('Statement of the slowest', copyButton('Copy', () => text),
+      el('pre.statement', { tabIndex: 0 }, longText(text, STATEMENT_SHOWN, sqlNodes))),
     planOf(slowest));
 }
+
+// A filter may have left one of them, or none.
+const drawAlike = (members, row) => (members.length > 1
+  ? drawGroup(members, sumsOfRows(members)) : drawRow(members[0] ?? row));
 
 // ---- the panel ----
 
@@ -219,7 +250,7 @@ function drawRow(row) {
 function drawDetails() {
   const row = view.selected;
   const open = view.details && row >= 0;
-  const key = `${row} ${view.group} ${view.tab}`;
+  const key = `${row} ${view.group} ${view.alike} ${view.tab}`;
 
   if (panel.hidden === open)
     showPanel(open);
@@ -229,7 +260,9 @@ function drawDetails() {
 
   shownKey = key;
   if (view.group >= 0)
-    drawGroup(view.group);
+    drawGroup(rowsOfFold(view.group), sumsOfFold(view.group));
+  else if (view.alike >= 0)
+    drawAlike(rowsOfShape(view.alike), row);
   else
     drawRow(row);
   if (focused)

@@ -78,7 +78,7 @@ const wordsOf = (block) => (block.shape < 0 ? 'All'
 
 function describe(block) {
   if (block === null)
-    return replaceIn(flameInfo, 'The width is time. Click a block to go into it; one without blocks below it shows its slowest operation.');
+    return replaceIn(flameInfo, 'The width is time; the longest are on the left, whenever they ran. Click a block to go into it; one without blocks below it shows its slowest operation.');
   return replaceIn(flameInfo, el('b', {}, wordsOf(block)), ' ',
     `${durationText(block.time)}, ${shareText(block.time / (root.time || 1))}, ` +
     `self time ${durationText(block.own)}, ${pluralText(block.count, 'operation')} `,
@@ -151,7 +151,11 @@ function blockElement(block, left, width, level) {
 }
 
 function restElement(more, left, width, level) {
-  const element = el('span.block.rest-block', { title: `${pluralText(more, 'narrow block')}` },
+  const words = `${pluralText(more, 'block')} too narrow to be drawn, together ` +
+    durationText(Math.round((width / drawnWidth) * shown.time)) +
+    (level > 0 ? `; click the block above to see ${more === 1 ? 'it' : 'them'}` : '');
+  const element = el('span.block.rest-block',
+    { title: words, onmouseenter: () => replaceIn(flameInfo, words) },
     width > 28 ? `${more} more` : null);
 
   element.style.left = `${left}px`;

@@ -6,8 +6,8 @@
 import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
-import { setFilter, setTab } from './view.js';
-import { showTool } from './waterfall.js';
+import { view, setFilter, setTab, NO_FILTER } from './view.js';
+import { showTool, selectMatch } from './waterfall.js';
 import { servedLinks, servedMessages } from './served.js';
 
 const STATEMENT_ROOTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
@@ -40,10 +40,22 @@ function place() {
 
 const fact = (name, text, title) => el(`span.fact.${name}`, { title }, text);
 
+// Shows the operations that failed, and the details of the first one.
+function showFailed() {
+  setTab('waterfall');
+  setFilter({ ...NO_FILTER, errors: true });
+  view.selected = -1;
+  selectMatch(1, { details: true });
+  showTool();
+}
+
+const failedFact = () => trace.failed > 0 && el('button.fact.failed', {
+  type: 'button', title: 'ended with an error: show them', onclick: showFailed,
+}, `${countText(trace.failed)} failed`);
+
 function facts() {
   const { states } = trace;
   const counts = [
-    [trace.failed, 'failed', 'failed', 'ended with an error'],
     [states[STATE.RUNNING], 'running', 'running', 'their processes are still at work'],
     [states[STATE.UNFINISHED], 'unfinished', 'unfinished',
       'they run, or were interrupted: nobody knows'],
@@ -54,6 +66,7 @@ function facts() {
 
   return [
     fact('count', pluralText(trace.count, 'operation')),
+    failedFact(),
     ...counts.filter(([count]) => count > 0).map(
       ([count, name, words, title]) => fact(name, `${countText(count)} ${words}`, title)),
     trace.lost > 0 && fact('lost', `${pluralText(trace.lost, 'point')} lost`,

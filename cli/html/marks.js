@@ -35,7 +35,7 @@ export const keepLastSeen = (time) => sessionStorage.setItem(LAST_SEEN, time);
 export const lastSeen = () => sessionStorage.getItem(LAST_SEEN) || '';
 
 // Half a character has no place in an address.
-const escaped = (id) => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, '\ufffd'));
+export const escaped = (id) => encodeURIComponent(id.replace(/[\ud800-\udfff]/gu, '\ufffd'));
 
 export const traceAddress = (id) => `trace?id=${escaped(id)}`;
 export const compareAddress = ([a, b]) => `compare?a=${escaped(a)}&b=${escaped(b)}`;

@@ -134,7 +134,7 @@ function conditions(node) {
       el('code', {}, visibleNodes(node[`the ${key}`].slice(0, 400)))));
 }
 
-function makeNode(row, whole, selected, select) {
+function makeNode(row, whole, selected, select, depth = 0) {
   const node = readNode(row);
   const share = whole > 0 ? trace.self[row] / whole : 0;
   const heat = el('i.plan-heat');
@@ -149,14 +149,15 @@ function makeNode(row, whole, selected, select) {
           visibleNodes(lineText(textOf(row), 120))),
         el('span.plan-time', isUnmeasured(row) ? { title: 'Estimated from its rows: its time was not measured' } : {},
           isUnmeasured(row) ? '' : durationText(trace.self[row]),
-          el('b', {}, `${isUnmeasured(row) && share > 0 ? '~' : ''}${shareText(share)}`))),
+          el('b', {}, `${isUnmeasured(row) && share > 0 ? '~' : ''}${shareText(share)}`),
+          depth === 0 && ' of the statement')),
       el('p.plan-rows', {}, rowsText(node)),
       removedText(node),
       conditions(node),
       buffersText(node) !== '' && el('p.plan-condition', {}, el('span.dim', {}, 'Buffers'), ' ',
         el('code', {}, buffersText(node).replace(/\d+/g, countText)))),
     children.length > 0 && el('ul', {},
-      children.map((child) => makeNode(child, whole, selected, select))));
+      children.map((child) => makeNode(child, whole, selected, select, depth + 1))));
 }
 
 // ---- the layout of EXPLAIN ----
@@ -169,7 +170,11 @@ const EXPLAINED = [
   ['workers_planned', 'Workers Planned'], ['workers_launched', 'Workers Launched'],
 ];
 
-// Of several loops EXPLAIN shows the average.
+// Of several loops EXPLAIN shows the average. Without the time of the first row it is the form
+// of EXPLAIN (TIMING OFF), which programs that draw plans read, too.
+const isTimed = (node) =>
+  factOf(node, 'first_row_ms') !== undefined && factOf(node, 'total_ms') !== undefined;
+
 function actualText(node) {
   const loops = factOf(node, 'loops');
   const each = (name) => factOf(node, name) / loops;
@@ -178,8 +183,8 @@ function actualText(node) {
     return ' (never executed)';
   if (loops === undefined || loops === 0)
     return '';
-  const time = factOf(node, 'total_ms') === undefined ? ''
-    : `time=${(each('first_row_ms') || 0).toFixed(3)}..${each('total_ms').toFixed(3)} `;
+  const time = isTimed(node)
+    ? `time=${each('first_row_ms').toFixed(3)}..${each('total_ms').toFixed(3)} ` : '';
 
   return ` (actual ${time}rows=${Math.round(each('rows'))} loops=${loops})`;
 }
@@ -194,10 +199,13 @@ function explainNode(row, depth) {
     `${inside}${words}: ${words.startsWith('Rows ') ? Math.round(factOf(node, key) / loops)
       : factOf(node, key)}`);
   const buffers = buffersText(node);
+  const total = isTimed(node) ? undefined : factOf(node, 'total_ms');
+  const expected = cost === '' ? ''
+    : `  (${cost}rows=${factOf(node, 'plan_rows')} width=${factOf(node, 'plan_width') ?? 0})`;
 
   return [
-    `${depth > 0 ? `${' '.repeat(depth * 6 - 4)}->  ` : ''}${textOf(row)}  (${cost}` +
-      `rows=${factOf(node, 'plan_rows')} width=${factOf(node, 'plan_width') ?? 0})${actualText(node)}`,
+    `${depth > 0 ? `${' '.repeat(depth * 6 - 4)}->  ` : ''}${textOf(row)}${expected}${actualText(node)}`,
+    ...(total > 0 ? [`${inside}Measured Time: ${(total / loops).toFixed(3)} ms`] : []),
     ...facts, ...(buffers !== '' ? [`${inside}Buffers: ${buffers}`] : []),
     ...childNodes(row).flatMap((child) => explainNode(child, depth + 1)),
   ];
@@ -227,7 +235,7 @@ function hidesConstants(row) {
 
 // The plan of a statement; select is called with the row of a node.
 export function makePlan(statement, selected, select) {
-  const whole = sumBelow(statement);
+  const whole = Math.max(sumBelow(statement), trace.duration[statement]);
   const nodes = childNodes(statement);
 
   return [

@@ -3,39 +3,59 @@
 // Which operations the filter lets through. Texts are searched once each, however
 // many operations have them.
 
-import { trace, measuredRow } from './trace.js';
+import { trace, measuredRow, pointsOf, memberOf, numberOf } from './trace.js';
 import { view, isFiltered } from './view.js';
 import { el } from './dom.js';
 
-// A function that says whether a text matches; null for a regular expression that
-// is none. "/x/" and "/x/i" are regular expressions, all else is a part of the text.
-export function textMatcher(query) {
-  const match = /^\/(.+)\/([a-z]*)$/s.exec(query);
-  const part = query.toLowerCase();
+// A regular expression for what a query finds; null: it is none. "/x/" and "/x/s" are
+// regular expressions, all else is a part of the text. Neither regards case.
+function expressionOf(query, more = '') {
+  const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) ||
+    [null, query.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), ''];
 
-  if (!match)
-    return (text) => text.toLowerCase().includes(part);
   try {
-    const expression = new RegExp(match[1], match[2].replace(/[gy]/g, ''));
-
-    return (text) => expression.test(text);
+    return new RegExp(pattern, `${flags.replace(/[gyi]/g, '')}i${more}`);
   } catch {
     return null;
   }
 }
 
+// A function that says whether a text matches; null for a regular expression that is none.
+export function textMatcher(query) {
+  const expression = expressionOf(query);
+  const part = query.toLowerCase();
+
+  if (expression === null || /^\/.+\/[a-z]*$/s.test(query))
+    return expression && ((text) => expression.test(text));
+  return (text) => text.toLowerCase().includes(part);
+}
+
+// "12,840" and "12840" are one figure, and so is "pid 12840": its digits; else null.
+function figureOf(query) {
+  const match = /^\s*(?:pid[ =:]*)?(\d+|\d{1,3}(?:,\d{3})+)\s*$/i.exec(query);
+
+  return match && match[1].replaceAll(',', '');
+}
+
+let pids = null;
+
+// The process that an operation says it ran in, or undefined. Its points are read once.
+function pidOf(row) {
+  pids ||= trace.depth.map((_, at) => pointsOf(at)
+    .map(({ content }) => numberOf(memberOf(content, 'info', 'db', 'pid')))
+    .find((pid) => pid !== undefined));
+  return pids[row];
+}
+
 // Nodes for a text in which what the search found is marked.
 export function markedText(text) {
-  const query = view.filter.text;
+  const expression = expressionOf(view.filter.text, 'g');
   const nodes = [];
   let plain = 0;
 
-  if (query === '' || textMatcher(query) === null)
+  if (view.filter.text === '' || expression === null)
     return [text];
-  const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) ||
-    [null, query.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'i'];
-
-  for (const match of text.matchAll(new RegExp(pattern, `${flags.replace(/[gy]/g, '')}g`))) {
+  for (const match of text.matchAll(expression)) {
     if (match[0] === '')
       continue;
     nodes.push(text.slice(plain, match.index), el('mark', {}, match[0]));
@@ -66,6 +86,10 @@ function lasted(row) {
   return measured >= 0 && trace.duration[measured] >= 0 ? trace.duration[measured] : Infinity;
 }
 
+// The strings of an operation that are searched; the last one has no constants.
+const columnsSearched = (row) => [trace.text[row], trace.name[row], trace.error[row], trace.id[row],
+  trace.remark[row], trace.shapes[trace.shape[row]][1]];
+
 function rowTests() {
   const { filter } = view;
   const tests = [];
@@ -81,15 +105,17 @@ function rowTests() {
   if (filter.min > 0)
     tests.push((row) => lasted(row) >= filter.min);
   if (filter.cause >= 0) {
-    const rows = new Set(trace.causeRows[filter.cause]);
+    const rows = trace.causeSets[filter.cause];
 
     tests.push((row) => rows.has(row));
   }
   if (filter.text !== '') {
     const matches = stringMatcher(filter.text);
+    const figure = figureOf(filter.text);
+    const inDigits = figure === null ? () => false : stringMatcher(figure);
 
-    tests.push((row) => matches(trace.text[row]) || matches(trace.name[row]) ||
-      matches(trace.error[row]) || matches(trace.id[row]));
+    tests.push((row) => columnsSearched(row).some((number) => matches(number) || inDigits(number)) ||
+      (figure !== null && (String(trace.rows[row]) === figure || String(pidOf(row)) === figure)));
   }
   return tests;
 }

@@ -2,44 +2,49 @@
 //
 // The table of statements: those that differ in constants only are one row of it.
 
-import { trace, KIND, string } from './trace.js';
+import { trace, KIND, string, isUnmeasured, endOf } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange } from './view.js';
 import { selectRow } from './waterfall.js';
-import { textMatcher, markedText } from './search.js';
+import { lines } from './lines.js';
+import { markedText } from './search.js';
 
 const ROWS_MAX = 300;
 const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 
 const COLUMNS = [
-  { name: 'Statement', value: (shape) => `${string(shape[0])} ${string(shape[1])}`, text: true },
-  { name: 'Count', value: (shape) => shape[3], show: countText },
-  { name: 'Failed', value: (shape) => shape[4], show: (n) => (n > 0 ? countText(n) : '') },
-  { name: 'Total', value: (shape) => shape[5], show: durationText,
+  { name: 'Statement', value: ({ number }) => wordsOfShape(number).join(' '), text: true },
+  { name: 'Count', value: (sums) => sums.count, show: countText },
+  { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : '') },
+  { name: 'Total', value: (sums) => sums.total, show: durationText,
     title: 'The sum of their durations, without the pauses between them' },
-  { name: 'Self time', value: (shape) => shape[6], show: durationText,
+  { name: 'Self time', value: (sums) => sums.self, show: durationText,
     title: 'The sum of their durations, without what ran inside of them' },
-  { name: 'Max', value: (shape) => shape[7], show: durationText, title: 'The longest of them' },
-  { name: 'Share', value: (shape) => shape[6], share: true, title: 'Self time as a part of the trace' },
+  { name: 'Max', value: (sums) => sums.max, show: durationText, title: 'The longest of them' },
+  { name: 'Share', value: (sums) => sums.self, share: true, title: 'Self time as a part of the trace' },
 ];
 
 // db and pg are two rows of one statement: what its client waited for, and what the server did.
 const TABLE_KEY = 'Those that differ in constants only are counted together. Total is the sum of ' +
-  'their durations, without pauses between them; self time leaves out what ran inside of them, as pg in db.';
+  'their durations, without pauses between them; self time leaves out what ran inside of them, as pg in db';
+const ALL_KEY = ', and the nodes of a plan in their statement';
+
+const wordsOfShape = (number) => trace.shapes[number].slice(0, 2).map(string);
 
 const sorting = { column: 4, down: true };
 let statementsOnly = true;
 let rowsShown = ROWS_MAX;
 let currentShape = -1;       // the shape whose row has the keyboard
 let numbers = [];       // the shapes of the rows
+let sumsOf = new Map();      // of each shape: sums over what the filter lets through
 
 const shapesBox = el('div.shapes');
 
 function compare(a, b) {
   const { value } = COLUMNS[sorting.column];
-  const x = value(trace.shapes[a]);
-  const y = value(trace.shapes[b]);
+  const x = value(sumsOf.get(a));
+  const y = value(sumsOf.get(b));
   const order = x < y ? -1 : x > y ? 1 : 0;
 
   return sorting.down ? -order : order;
@@ -62,10 +67,12 @@ function headCell(column, index) {
     el('span.arrow', { 'aria-hidden': 'true' }, sorted ? (sorting.down ? '▾' : '▴') : '')));
 }
 
-// Shows the slowest operation of a shape beside the table.
+// Shows the operations of a shape beside the table: one alone, or all of them as a group.
 function showShape(number) {
+  const { slowest, count } = sumsOf.get(number);
+
   setRow(number);
-  selectRow(trace.shapes[number][8], { details: true });
+  selectRow(slowest, { details: true, alike: count > 1 });
 }
 
 const rowButtons = () => [...shapesBox.querySelectorAll('.shape-name')];
@@ -91,22 +98,28 @@ function moveRow(event) {
   buttons[next].focus();
 }
 
-function bodyCell(column, shape, number) {
+function nameCell(number) {
+  const [name, text] = wordsOfShape(number);
+
+  return el('th', { scope: 'row' }, el('button.shape-name', {
+    type: 'button', title: 'Show them, with the slowest', onclick: () => showShape(number),
+  }, el(`i.dot.k${trace.shapes[number][2]}`), el('b', {}, markedText(lineText(name, 60))), ' ',
+  el('span.text', {}, markedText(lineText(text, 200)))));
+}
+
+function bodyCell(column, sums) {
   if (column.text)
-    return el('th', { scope: 'row' }, el('button.shape-name', {
-      type: 'button', title: 'Show the slowest of them', onclick: () => showShape(number),
-    }, el(`i.dot.k${shape[2]}`), el('b', {}, markedText(lineText(string(shape[0]), 60))), ' ',
-    el('span.text', {}, markedText(lineText(string(shape[1]), 200)))));
-  if (column.share && shape[6] < 0)
+    return nameCell(sums.number);
+  if (column.share && sums.self < 0)
     return el('td.share');
   if (column.share) {
-    const share = trace.total > 0 ? shape[6] / trace.total : 0;
+    const share = trace.total > 0 ? sums.self / trace.total : 0;
     const bar = el('i.share-bar');
 
     bar.style.setProperty('--share', String(Math.min(1, share)));
     return el('td.share', {}, bar, el('span', {}, shareText(share)));
   }
-  return el('td.figure', {}, column.show(column.value(shape)));
+  return el('td.figure', {}, column.show(column.value(sums)));
 }
 
 const modeButton = (words, only) => el('button', {
@@ -114,25 +127,47 @@ const modeButton = (words, only) => el('button', {
   onclick: () => { statementsOnly = only; drawShapes(); },
 }, words);
 
+function addToSums(row) {
+  const number = trace.shape[row];
+  const sums = sumsOf.get(number) ||
+    { number, count: 0, failed: 0, total: -1, self: -1, max: -1, slowest: row };
+
+  sumsOf.set(number, sums);
+  sums.count++;
+  sums.failed += trace.error[row] !== 0 ? 1 : 0;
+  if (isUnmeasured(row))
+    return;
+  const time = Math.max(endOf(row) - trace.begin[row], 0);
+
+  sums.total = Math.max(sums.total, 0) + time;
+  sums.self = Math.max(sums.self, 0) + (statementsOnly ? trace.self[row] : trace.own[row]);
+  if (time > sums.max)
+    [sums.max, sums.slowest] = [time, row];
+}
+
+// Where the nodes of plans have rows of their own, their time is not that of their statement,
+// too: the shares are parts of one whole.
+function addUp() {
+  sumsOf = new Map();
+  for (const row of lines.matches ?? trace.depth.keys())
+    if (!statementsOnly || STATEMENTS.has(trace.kind[row]))
+      addToSums(row);
+}
+
 function drawShapes() {
-  const matches = textMatcher(view.filter.text) || (() => false);
   const focused = rowButtons().includes(document.activeElement);
 
-  numbers = trace.shapes.map((_, number) => number).filter((number) => {
-    const shape = trace.shapes[number];
-
-    return (!statementsOnly || STATEMENTS.has(shape[2])) &&
-      matches(`${string(shape[0])} ${string(shape[1])}`);
-  }).sort(compare);
+  addUp();
+  numbers = [...sumsOf.keys()].sort(compare);
 
   replaceIn(shapesBox,
     el('p.shapes-mode', { role: 'group', 'aria-label': 'Which operations' },
       modeButton('Statements', true), modeButton('All operations', false),
-      el('span.dim', {}, TABLE_KEY)),
+      el('span.dim', {}, `${TABLE_KEY}${statementsOnly ? '' : ALL_KEY}.`)),
     el('div.scroll-sideways', {}, el('table', {},
       el('thead', {}, el('tr', {}, COLUMNS.map(headCell))),
       el('tbody', { onkeydown: moveRow }, numbers.slice(0, rowsShown).map((number) => el('tr', {},
-        COLUMNS.map((column) => bodyCell(column, trace.shapes[number], number))))))),
+        COLUMNS.map((column) => bodyCell(column, sumsOf.get(number)))))))),
     numbers.length === 0 && el('p.nothing', {}, 'No operations match the filters.'),
     numbers.length > rowsShown && el('button.link', {
       type: 'button', onclick: () => { rowsShown = Infinity; drawShapes(); },

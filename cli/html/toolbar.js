@@ -9,7 +9,7 @@ import {
   view, onChange, setFilter, clearFilter, setTab, isFiltered, zoomTime, showAllTime, changed,
 } from './view.js';
 import { lines } from './lines.js';
-import { selectMatch, showTool, toggleAll } from './waterfall.js';
+import { selectMatch, showTool, toggleAll, isAllOpen } from './waterfall.js';
 import { textMatcher } from './search.js';
 import { minimap, axis } from './timeline.js';
 
@@ -107,9 +107,14 @@ function drawPlace() {
     : `${countText(at + 1)} of ${countText(lines.matches.length)}`;
 }
 
+const foldButton = el('button.quiet', {
+  type: 'button', title: 'Fold or unfold all (a)', onclick: toggleAll,
+});
+
 function drawFilter() {
   const { filter } = view;
 
+  foldButton.textContent = isAllOpen() ? 'Fold all' : 'Unfold all';
   errorsButton.setAttribute('aria-pressed', String(filter.errors));
   groupButton.setAttribute('aria-pressed', String(view.grouped));
   kindField.value = String(filter.kind);
@@ -199,8 +204,6 @@ export function makeToolbar() {
       el('div.search', { role: 'search' }, searchField, filtersButton), filters),
     el('div.toolbar-state', {}, matchCount, matchPlace, chips, mistake),
     el('div.time-line', {},
-      el('div.time-left', {}, zoomButtons,
-        el('button.quiet', { type: 'button', title: 'Fold or unfold all (a)', onclick: toggleAll },
-          'Fold all')),
+      el('div.time-left', {}, zoomButtons, foldButton),
       el('div.time-right', {}, minimap, axis)));
 }

@@ -60,7 +60,8 @@ function linkRows(trace) {
 // cause: 0, or 1 + the finding that has most to do with a row.
 function linkCauses(trace) {
   trace.cause = new Uint8Array(trace.count);
-  trace.causeRows = trace.claims.map((rows) => [...new Set(rows)]);
+  trace.causeSets = trace.claims.map((rows) => new Set(rows));
+  trace.causeRows = trace.causeSets.map((rows) => [...rows]);
   trace.causeRows.forEach((rows, index) => {
     for (const row of rows)
       trace.cause[row] = trace.cause[row] || index + 1;

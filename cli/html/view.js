@@ -14,6 +14,7 @@ export const view = {
   from: 0,
   to: Math.max(trace.total, 1),
   selected: -1,         // a row
+  alike: -1,            // the shape whose operations the details are of, or -1: the selected row
   group: -1,            // the fold whose line is selected, or -1: the row itself is
   returnTab: '',        // where Escape leads when nothing else is left to close
   details: false,       // are its details open?
@@ -27,7 +28,7 @@ export const view = {
   filter: { ...NO_FILTER },
 };
 
-const listeners = { time: [], rows: [], selection: [], tab: [], flame: [] };
+const listeners = { time: [], rows: [], filter: [], selection: [], tab: [], flame: [] };
 
 export const onChange = (what, listener) => listeners[what].push(listener);
 
@@ -42,7 +43,7 @@ export const isFiltered = () =>
 
 export function setFilter(change) {
   Object.assign(view.filter, change);
-  changed('rows');
+  changed('rows', 'filter');
 }
 
 export const clearFilter = () => setFilter(NO_FILTER);

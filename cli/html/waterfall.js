@@ -9,9 +9,9 @@ import {
 } from './trace.js';
 import { durationText, countText, lineText, pluralText, groupDigits } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
-import { view, onChange, changed, isZoomed, openDetails, showTime } from './view.js';
+import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
-import { markedText } from './search.js';
+import { markedText, textMatcher } from './search.js';
 import { zoomByWheel, followPointer } from './timeline.js';
 
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
@@ -130,7 +130,8 @@ function drawLine(parts, line) {
   element.className = `line k${trace.kind[row]}-line${isSelected(item) ? ' selected' : ''}` +
     `${line === cursor ? ' cursor' : ''}` +
     `${lines.isMatch !== null && !lines.isMatch[row] && !isFold(item) ? ' context' : ''}` +
-    `${view.cause >= 0 && trace.cause[row] === view.cause + 1 ? ' caused' : ''}`;
+    `${trace.cause[row] > 0 ? ' caused' : ''}` +
+    `${view.cause >= 0 && trace.causeSets[view.cause].has(row) ? ' chosen-cause' : ''}`;
   element.setAttribute('aria-level', String(lines.depth[line] + 1));
   element.setAttribute('aria-selected', String(isSelected(item)));
   if (branches)
@@ -147,7 +148,8 @@ function drawLine(parts, line) {
   parts.duration.textContent = isUnmeasured(row) ? ''
     : durationText(fold ? fold[4] : trace.duration[row]) || '?';
   parts.after.textContent = fold && !isUnmeasured(row)
-    ? `${durationText(fold[5])} – ${durationText(fold[7])}, median ${durationText(fold[6])}` : '';
+    ? `${durationText(fold[4])} in ${durationText(fold[3] - fold[2])}: ` +
+      `${durationText(fold[5])} – ${durationText(fold[7])}, median ${durationText(fold[6])}` : '';
   drawBar(parts, row, item);
 }
 
@@ -210,7 +212,7 @@ function drawAgain() {
   list.hidden = lines.count === 0;
   nothing.hidden = lines.count > 0;
   nothing.textContent = trace.count === 0 ? 'This trace has no operations.'
-    : 'No operations match the filters.';
+    : textMatcher(view.filter.text) === null ? '' : 'No operations match the filters.';
   drawLines();
 }
 
@@ -258,13 +260,14 @@ function selectLine(line, options = {}) {
     return;
   view.selected = rowOfLine(lines.items[cursor]);
   view.group = isFold(lines.items[cursor]) ? ~lines.items[cursor] : -1;
+  view.alike = -1;
   if (options.details)
     openDetails();
   changed('selection');
   scrollToLine(cursor, options.center);
 }
 
-// Selects a row wherever it hides.
+// Selects a row wherever it hides. alike: the details are of all operations of its shape.
 export function selectRow(row, options = {}) {
   let line = lineOfItem(row);
 
@@ -278,6 +281,7 @@ export function selectRow(row, options = {}) {
   else {
     view.selected = row;
     view.group = -1;
+    view.alike = options.alike ? trace.shape[row] : -1;
     if (options.details)
       openDetails();
     changed('selection');
@@ -301,7 +305,7 @@ export function selectGroup(fold, options = {}) {
 
 // The next row that the filter lets through, from the selected one on; behind the
 // last one comes the first one.
-export function selectMatch(step) {
+export function selectMatch(step, options = {}) {
   const { matches } = lines;
 
   if (matches === null || matches.length === 0)
@@ -309,7 +313,7 @@ export function selectMatch(step) {
   const next = step > 0 ? matches.findIndex((row) => row > view.selected)
     : matches.findLastIndex((row) => view.selected < 0 || row < view.selected);
 
-  selectRow(next >= 0 ? matches[next] : matches.at(step > 0 ? 0 : -1), { center: true });
+  selectRow(next >= 0 ? matches[next] : matches.at(step > 0 ? 0 : -1), { center: true, ...options });
 }
 
 // Scrolls so that the bar with the filters is on top, and the first line under it.
@@ -317,6 +321,18 @@ export function showTool() {
   const main = document.querySelector('main').getBoundingClientRect();
 
   window.scrollBy(0, main.top - document.getElementById('toolbar').offsetHeight);
+}
+
+// After the filter has changed: to the first result if it is above or below what can be seen;
+// without a filter to the selected line.
+function showResults() {
+  const first = document.querySelector('main').getBoundingClientRect().top;
+  const bar = document.getElementById('toolbar').offsetHeight;
+
+  if (first < bar || first > window.innerHeight - 3 * lineHeight)
+    showTool();
+  if (view.tab === 'waterfall' && !isFiltered() && view.selected >= 0)
+    scrollToLine(cursor);
 }
 
 function toggleLine(line, open) {
@@ -353,13 +369,18 @@ function moveSideways(right) {
       }
 }
 
+export const isAllOpen = () => view.collapsed.every((closed) => closed === 0);
+
 export function toggleAll() {
-  const close = view.collapsed.every((closed) => closed === 0);
+  const close = isAllOpen();
+  const stuck = document.getElementById('toolbar').getBoundingClientRect().top <= 0;
 
   for (let row = 0; row < trace.count; row++)
     view.collapsed[row] = close && hasChildren(row) ? 1 : 0;
   view.openFolds.clear();
   changed('rows');
+  if (stuck)
+    showTool();
 }
 
 export function zoomToSelected() {
@@ -453,6 +474,7 @@ export function makeWaterfall() {
     cursor = line >= 0 ? line : Math.max(0, Math.min(cursor, lines.count - 1));
     drawAgain();
   });
+  onChange('filter', showResults);
   onChange('selection', again);
   onChange('time', oncePerFrame(drawBars));
   onChange('tab', again);
