@@ -130,6 +130,7 @@ export function makeBackButton() {
   else
     followAddress();
   last = readStep(last.number);
+  history.scrollRestoration = 'manual';   // a browser notes it only after the step is made
   for (const what of ['tab', 'rows', 'selection', 'flame'])
     onChange(what, askForStep);
   window.addEventListener('popstate', onPopState);

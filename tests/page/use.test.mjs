@@ -580,7 +580,7 @@ test('using the page', async (t) => {
     assert.match(await tab.locator('.details').innerText(), /lock wait/, 'the address leads to it');
     await tab.locator('.fact.failed').click();
     await settled(tab);
-    assert.match(await selected(tab), /INSERT INTO invoice/);
+    assert.match(await tab.locator('.line.selected:visible').innerText(), /INSERT INTO invoice/);
     assert.ok(Math.abs(await under()) < 2, 'the list is in view');
     await press(tab, 'Escape', 'Escape', 'a');
     assert.ok(Math.abs(await under()) < 2, 'folded, too');
