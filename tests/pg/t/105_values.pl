@@ -133,7 +133,10 @@ foreach my $case (
 	my $records = recorded($state, [ $sql, $value ]);
 
 	like($records, qr/\Q$message\E/, "$sql: the rest of the message is");
-	unlike($records, qr/\b4711\b/, "$sql: no number is recorded") if $sql !~ /4711/;
+
+	# Ids, times and process numbers may be such a number by chance.
+	(my $told = $records) =~ s/"(?:\w+_id|timestamp)": "[^"]*"|"(?:elapsed_ns|pid|tree)": \d+//g;
+	unlike($told, qr/4711/, "$sql: no number is recorded") if $sql !~ /4711/;
 }
 
 # Names of the schema and of the statement stay.
