@@ -345,8 +345,12 @@ osp__ring_waits(osp_shipper *s, shipper_ring *r)
 	if (OSP_LIKELY(r->predecessor == 0))
 		return false;
 	before = osp__ring_by_number(s, r->predecessor - 1);
-	if (before != NULL && is_ours(before) && !is_read(before))
-		return true;
+	if (before != NULL && is_ours(before))
+	{
+		/* What is not settled may have to be read again. */
+		if (!is_settled(before))
+			return !is_read(before);
+	}
 	r->predecessor = 0;
 	return false;
 }

@@ -225,6 +225,49 @@ test_spool_limit(void **state)
 	shipping_expect(ship, 1, 100);
 }
 
+/* Points of a ring that grew come before those of the one behind it, however often they
+ * had to be taken back because sending failed and the spool had no room. */
+static void
+test_order_past_the_limit(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_shipper *s;
+	osp_producer producer;
+	int n = 0;
+	int round;
+
+	options.spool_limit = 1 << 20;
+	s = shipping_open_with(ship, &options);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	for (round = 0; round < 4; round++)
+	{
+		int end;
+
+		ship->control->fail = UINT32_MAX;
+		ship->control->delay_ms = (unsigned) (round % 2) * 20;
+		for (end = n + 6000; n < end; n += 100)
+		{
+			(void) shipping_produce(&producer, 0, n, n + 100);
+			(void) osp_shipper_step(s);
+			(void) usleep((unsigned) (round % 2) * 500);
+		}
+
+		/* A spool that took nothing is tried again. */
+		(void) usleep(1100000);
+		for (end = n + 3000; n < end; n += 100)
+		{
+			(void) shipping_produce(&producer, 0, n, n + 100);
+			(void) osp_shipper_step(s);
+		}
+		ship->control->fail = 0;
+		ship->control->delay_ms = 0;
+		assert_true(osp_shipper_flush(s, 20000));
+		assert_int_equal(shipping_count(ship, 0).unordered, 0);
+	}
+	osp_producer_close(&producer);
+}
+
 /* What one shipper dropped, and could not report, the next one does: also what only
  * its memory had at its end. Once, however often it is begun anew. */
 static void
@@ -743,6 +786,7 @@ main(void)
 		TEST(test_slow_collector),
 		TEST(test_flush_while_it_hangs),
 		TEST(test_spool_limit),
+		TEST(test_order_past_the_limit),
 		TEST(test_losses_survive),
 		TEST(test_lost_reports),
 		TEST(test_report_behind_a_batch),
