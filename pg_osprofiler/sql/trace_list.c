@@ -56,10 +56,11 @@ keep_trace(void *ctx, const osp_trace_entry *entry)
 				  entry->text.len;
 	listedTrace *trace =
 		list->alc->alloc(list->alc->ctx, sizeof(*trace) + size);
-	char *at = (char *) (trace + 1);
+	char *at;
 
 	if (trace == NULL)
 		return OSP_ENOMEM;
+	at = (char *) (trace + 1);
 	trace->next = NULL;
 	trace->entry = *entry;
 	trace->entry.base_id = keep_text(entry->base_id, &at);
