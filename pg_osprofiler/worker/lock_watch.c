@@ -45,16 +45,14 @@ static bool
 lock_of(const pgospLook *look, LOCKTAG *tag, LOCKMODE *mode)
 {
 	LOCK *volatile *waits_for = (LOCK *volatile *) &look->proc->waitLock;
-	const LOCK *lock =
-		(look->event & 0xFF000000U) == PG_WAIT_LOCK ? *waits_for : NULL;
+	const LOCK *lock = *waits_for;
 
 	if (lock == NULL)
 		return false;
 	*tag = lock->tag;
 	*mode = look->proc->waitLockMode;
 	pg_read_barrier();
-	return *waits_for == lock &&
-		   look->event == (PG_WAIT_LOCK | tag->locktag_type);
+	return *waits_for == lock;
 }
 
 /* Makes the next one, if the backend has taken enough of those before. */
@@ -99,8 +97,13 @@ is_taken(const pgospWatched *watched)
 	return (int32) (watched->slot->lockwaits_taken - watched->wait_number) > 0;
 }
 
+/*
+ * When deadlock_timeout ends, a backend that waits for a lock is awake while it looks
+ * for a deadlock and writes to the log, which can take long. The wait goes on then,
+ * though its event is another, or none.
+ */
 bool
-pgosp_lock_look(pgospWatched *watched, const pgospLook *look)
+pgosp_lock_look(pgospWatched *watched, pgospLook *look)
 {
 	LOCKTAG tag;
 	LOCKMODE mode;
@@ -113,7 +116,10 @@ pgosp_lock_look(pgospWatched *watched, const pgospLook *look)
 		pgosp_lock_wait_ends(watched, look->now_ns);
 	if (!waits)
 		return false;
-	if (watched->wait == NULL)
+	if (watched->wait != NULL && look->event == 0)
+		look->event = PG_WAIT_LOCK | tag.locktag_type;
+	if (watched->wait == NULL &&
+		look->event == (PG_WAIT_LOCK | tag.locktag_type))
 		begin_wait(watched, look, &tag, mode);
 	if (watched->wait != NULL && !watched->wait->held)
 		find_holders(watched->wait, look);

@@ -267,6 +267,7 @@ look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
 	if (look.event == 0 && age_ms < LOOK_MIN)
 		return;
 	begin_sums(slot, began_ns);
+	locked = pgosp_lock_look(it, &look);
 	if (look.event != 0)
 		add(slot, look.event, look.now_ns - Max(look.before_ns, look.since_ns));
 	if (age_ms >= CPU_AGE && it->cpu_of_ns != began_ns &&
@@ -275,7 +276,6 @@ look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
 		it->cpu_of_ns = began_ns;
 		round->cpu_notes += pgosp_cpu_note(slot, proc->pid);
 	}
-	locked = pgosp_lock_look(it, &look);
 	age_ms =
 		Min(Max(age_ms / LOOK_SHARE, LOOK_MIN), locked ? LOOK_LOCKS : LOOK_MAX);
 	round->due_ms = round->due_ms == 0 ? age_ms : Min(round->due_ms, age_ms);

@@ -54,8 +54,9 @@ extern bool pgosp_cpu_note(pgospSlot *slot, int pid);
 
 /* ---- lock_watch.c ---- */
 
-/* Notes the lock that the backend waits for; false: none. */
-extern bool pgosp_lock_look(pgospWatched *watched, const pgospLook *look);
+/* Notes the lock that the backend waits for; false: none. Where it waits for one and
+ * has no event, the look gets that of the lock. */
+extern bool pgosp_lock_look(pgospWatched *watched, pgospLook *look);
 
 /* The backend waits no more. */
 extern void pgosp_lock_wait_ends(pgospWatched *watched, int64 now_ns);

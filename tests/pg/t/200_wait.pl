@@ -54,6 +54,16 @@ sub wait_until_sleeping
 	die 'nobody sleeps';
 }
 
+# A statement that has run for a while and has no wait event writes to a full pipe.
+sub stuck_at_log
+{
+	my ($query) = @_;
+
+	return $node->poll_query_until('postgres',
+		"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query ~ '$query' AND wait_event IS NULL"
+		  . " AND state = 'active' AND clock_timestamp() - query_start > '400ms')");
+}
+
 # Start and stop of the points with this name.
 sub pairs
 {
@@ -332,6 +342,32 @@ foreach my $what (sort keys %waits)
 	cmp_ok(abs($told[0] - 1500), '<', 100, "$what: $told[0] ms") if $what eq 'cancelled';
 	cmp_ok(abs($sum - $all), '<', 60, "$what: $sum ms in the sum, of $all");
 }
+
+# A backend that looks for a deadlock, and writes to the log in the middle of it, waits
+# on. Here the process that writes the log is stopped, with its pipe full.
+$node->append_conf('postgresql.conf', "logging_collector = on\nlog_statement = none");
+$node->restart;
+my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+my ($logger) = qx(pgrep -P $postmaster -f logger) =~ /(\d+)/;
+my $stopped = context();
+$other = background('BEGIN; UPDATE t SET n = 1 WHERE id = 3; SELECT pg_sleep(2.5); COMMIT');
+wait_until_sleeping();
+kill 'STOP', $logger;
+my $full = background(q{DO $$BEGIN RAISE LOG '%', repeat('x', 1000000); END$$});
+ok(stuck_at_log('^DO'), 'the log takes no more');
+my $stuck = background(set_context($stopped) . $points . "SET deadlock_timeout = '100ms';"
+	  . 'UPDATE t SET n = 2 WHERE id = 3');
+ok(stuck_at_log('^UPDATE t SET n = 2'), 'a backend that waits stops there');
+kill 'CONT', $logger;
+finish $_->{psql} for $full, $other, $stuck;
+my @one = pairs('pg.wait', wait_for_points($node, $stopped, 4));
+is(scalar @one, 1, 'stopped at the log: one wait');
+my ($held) = grep { $_->[0]{info}{db}{statement} =~ /^UPDATE/ }
+  pairs('pg', points($node, $stopped));
+cmp_ok(ms($held), '>', 500, 'stopped at the log: ' . ms($held) . ' ms');
+cmp_ok(ms($held) - ms($one[0]), '<', 60, 'stopped at the log: ' . ms($one[0]) . ' ms of them waiting');
+cmp_ok(ms($held) - $held->[1]{info}{db}{waits}{'Lock:transactionid'},
+	'<', 60, 'stopped at the log: waited as long in the sum');
 
 # Nothing of it stays behind.
 my $after = context();
