@@ -111,6 +111,48 @@ cli_collector_open(cli_collector *collector)
 	return CLI_OK;
 }
 
+const char *
+cli_collector_reason(const char *shown, const char *message)
+{
+	const char *address = strstr(shown, "://");
+	const char *user;
+	const char *end;
+	char host[256];
+	size_t len;
+
+	address = address != NULL ? address + 3 : shown;
+	user = memchr(address, '@', strcspn(address, "/?"));
+	address = user != NULL ? user + 1 : address;
+	len = strcspn(address, "/?");
+	if (len == 0 || len >= sizeof(host))
+		return message;
+	memcpy(host, address, len);
+	host[len] = '\0';
+	end = strstr(message, host);
+	end = end != NULL ? strstr(end + len, ": ") : NULL;
+	return end != NULL ? end + 2 : message;
+}
+
+int
+cli_collector_failed(const cli_collector *collector, const char *what,
+					 osp_status status, const osp_error *err)
+{
+	const char *advice = "";
+
+	if (status == OSP_ENOENT)
+		advice = CLI_NOTHING_YET;
+	else if (status == OSP_EUNAVAIL && strstr(collector->shown, "://") != NULL)
+		advice = "; start it, or name another collector with "
+				 "--connection-string";
+	return cli_error("cannot %s %s: %s%s",
+					 what,
+					 collector->shown,
+					 err->msg[0] != '\0'
+						 ? cli_collector_reason(collector->shown, err->msg)
+						 : osp_status_text(status),
+					 advice);
+}
+
 void
 cli_collector_close(cli_collector *collector)
 {

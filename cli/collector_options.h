@@ -71,6 +71,16 @@ bool cli_collector_option(cli_collector *collector, int code,
 /* Reads the configuration and connects, unless it is. CLI_FAILED after a message. */
 int cli_collector_open(cli_collector *collector) OSP_MUST_CHECK;
 
+/*
+ * Says that what a command does ("read the trace from") failed, why, and what to do
+ * where the collector cannot be reached. Returns CLI_FAILED.
+ */
+int cli_collector_failed(const cli_collector *collector, const char *what,
+						 osp_status status, const osp_error *err);
+
+/* Why a collector failed, without the address that the connection string has too. */
+const char *cli_collector_reason(const char *shown, const char *message);
+
 /* Also after a failure, and also twice. */
 void cli_collector_close(cli_collector *collector);
 

@@ -138,68 +138,86 @@ list_names(const char *group, char *out, size_t size)
 	}
 }
 
-/* A command that somebody may have meant by a word: one of that name in a group, or
- * one that resembles it. NULL: none does. */
-static const command *
-find_similar(const char *word)
+/* Is word nearer to name than what was found so far, and near enough? */
+static bool
+is_nearer(const char *word, const char *name, size_t *best_changes)
 {
-	const command *best = NULL;
-	size_t best_changes = CLI_SIMILAR_MAX;
+	size_t changes = cli_text_distance(osp_str_of(word), osp_str_of(name));
+
+	if (changes >= *best_changes || 2 * changes > strlen(name))
+		return false;
+	*best_changes = changes;
+	return true;
+}
+
+/* The command, or the group of commands, that somebody may have meant; empty: none
+ * resembles what was typed. */
+static void
+find_similar(int argc, char **argv, char out[64])
+{
+	size_t best = CLI_SIMILAR_MAX;
+	bool in_group = is_group(argv[1]);
 	size_t i;
 
+	out[0] = '\0';
 	for (i = 0; i < COMMAND_COUNT; i++)
 	{
 		const command *c = &commands[i];
-		size_t changes =
-			cli_text_distance(osp_str_of(word), osp_str_of(c->name));
+		const char *group = c->group != NULL ? c->group : "";
+		const char *gap = c->group != NULL ? " " : "";
+		char name[64];
+		char typed[64];
 
-		if (changes < best_changes && changes < strlen(c->name))
-		{
-			best_changes = changes;
-			best = c;
-		}
+		(void) snprintf(name, sizeof(name), "%s%s%s", group, gap, c->name);
+		(void) snprintf(
+			typed, sizeof(typed), "%s %s", argv[1], argc > 2 ? argv[2] : "");
+		if (!in_group && is_nearer(argv[1], c->name, &best))
+			(void) snprintf(out, 64, "%s", name);
+		if (argc == 2 && c->group != NULL && is_nearer(argv[1], group, &best))
+			(void) snprintf(out, 64, "%s", group);
+		if (c->group != NULL && argc > 2 && is_nearer(typed, name, &best))
+			(void) snprintf(out, 64, "%s", name);
 	}
-	return best;
 }
 
 static void
 report_no_command(int argc, char **argv)
 {
-	const command *similar;
+	bool in_group = is_group(argv[1]);
+	bool two = in_group && argc > 2;
+	char similar[64];
 	char path[PATH_MAX];
 	char names[128];
 	osp_buf word;
 
-	if (!is_group(argv[1]))
-	{
-		similar = find_similar(argv[1]);
-		if (similar == NULL && cli_program_find(argv[1], path))
-		{
-			cli_usage("no command '%s'; to trace the program of this name: "
-					  "osprofiler run -- %s",
-					  argv[1],
-					  cli_quoted(&word, argv[1]));
-			osp_buf_term(&word);
-		}
-		else if (similar == NULL)
-			cli_usage("no command '%s'", argv[1]);
-		else
-			cli_usage("no command '%s'; did you mean '%s%s%s'?",
-					  argv[1],
-					  similar->group != NULL ? similar->group : "",
-					  similar->group != NULL ? " " : "",
-					  similar->name);
-		return;
-	}
+	find_similar(argc, argv, similar);
 	list_names(argv[1], names, sizeof(names));
-	if (argc > 2)
+	if (in_group && !two)
+		cli_usage("after '%s' comes one of: %s", argv[1], names);
+	else if (!in_group && similar[0] == '\0' && cli_program_find(argv[1], path))
+	{
+		cli_usage("no command '%s'; to trace the program of this name: "
+				  "osprofiler run -- %s",
+				  argv[1],
+				  cli_quoted(&word, argv[1]));
+		osp_buf_term(&word);
+	}
+	else if (similar[0] != '\0')
+		cli_usage("no command '%s%s%s'; did you mean '%s'?%s%s",
+				  argv[1],
+				  two ? " " : "",
+				  two ? argv[2] : "",
+				  similar,
+				  two ? " There are: " : "",
+				  names);
+	else if (two)
 		cli_usage("no command '%s %s'; after '%s' comes one of: %s",
 				  argv[1],
 				  argv[2],
 				  argv[1],
 				  names);
 	else
-		cli_usage("after '%s' comes one of: %s", argv[1], names);
+		cli_usage("no command '%s'", argv[1]);
 }
 
 /* The command that argv[1] (and argv[2]) name; NULL: none. */
@@ -280,6 +298,14 @@ reserve_standard_files(void)
 						(fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
+/* c may be NULL. */
+static bool
+is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 ||
+		   (c != NULL && strcmp(word, c) == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -295,9 +321,9 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		return cli_usage("a command is missing");
-	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+	if (is_one_of(argv[1], "-h", "--help", NULL))
 		return print_help();
-	if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0)
+	if (is_one_of(argv[1], "-v", "--version", "version"))
 		return argc == 2 ? cli_help("osprofiler " OSP_VERSION "\n")
 						 : cli_usage("unexpected argument '%s'", argv[2]);
 	if (strcmp(argv[1], "help") == 0)
@@ -305,7 +331,7 @@ main(int argc, char **argv)
 	if (!cli_move_early_options(argc, argv, is_group))
 		return CLI_USAGE;
 	if (argc == 3 && is_group(argv[1]) &&
-		(strcmp(argv[2], "-h") == 0 || strcmp(argv[2], "--help") == 0))
+		is_one_of(argv[2], "-h", "--help", "help"))
 		return print_help();
 
 	found = find_command(argc, argv, &words);

@@ -16,6 +16,18 @@
 
 #include <unistd.h>
 
+/* Of no service there would be nothing but dashes. */
+static bool
+has_service(const cli_listing *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->rows.count; i++)
+		if (list->rows.rows[i].entry.service.len > 0)
+			return true;
+	return false;
+}
+
 static void
 write_table(const cli_list_options *options, const cli_listing *list,
 			const osp_draw_options *drawing, cli_out *out)
@@ -26,6 +38,8 @@ write_table(const cli_list_options *options, const cli_listing *list,
 	size_t i;
 
 	cli_trace_table_init(&table, drawing);
+	if (drawing->width > 0 && !has_service(list))
+		table.layout.service = 0;
 	cli_trace_table_head(&table, out);
 	for (i = 0; i < list->rows.count && out->error == 0; i++)
 		cli_trace_table_row(&table, &list->rows.rows[i].entry, out);

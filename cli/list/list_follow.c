@@ -104,9 +104,7 @@ ask(following *f, const osp_trace_filter *filter, osp_trace_fn fn)
 	if (f->failing)
 		return CLI_FAILED;
 	f->failing = true;
-	return cli_error("cannot list the traces of %s: %s",
-					 collector->shown,
-					 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
+	return cli_collector_failed(collector, "list the traces of", status, &err);
 }
 
 static void

@@ -34,11 +34,8 @@ fetch(cli_listing *list, const osp_trace_filter *filter, osp_str *next)
 		collector->conn, filter, add_trace, list, next, &err);
 	if (list->status == OSP_OK)
 		return CLI_OK;
-	return cli_error("cannot list the traces of %s: %s%s",
-					 collector->shown,
-					 err.msg[0] != '\0' ? err.msg
-										: osp_status_text(list->status),
-					 list->status == OSP_ENOENT ? CLI_NOTHING_YET : "");
+	return cli_collector_failed(
+		collector, "list the traces of", list->status, &err);
 }
 
 /* Asks the collector for one page, or for all. CLI_FAILED after a message. */

@@ -15,6 +15,7 @@
 #include "collector_options.h"
 #include "doctor/unknown_settings.h"
 #include "key_options.h"
+#include "last_run.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -287,11 +288,13 @@ run_traced(run_state *run)
 	if (start(run, &exec_error, &err) != OSP_OK)
 	{
 		undo_start(run);
+		cli_last_run_note(&run->config, run->address, err.msg);
 		return run_untraced(run->args, &err);
 	}
 	if (exec_error != 0)
 	{
 		undo_start(run);
+		cli_last_run_note(&run->config, run->address, err.msg);
 		return exec_error;
 	}
 	run_descriptors_release();
@@ -353,6 +356,8 @@ cmd_run(int argc, char **argv)
 	result = prepare(&run);
 	if (result == CLI_OK)
 		result = run_traced(&run);
+	else if (run.address[0] != '\0')
+		cli_last_run_note(&run.config, run.address, "it was not started");
 	if (run.config.alc != NULL)
 		osp_config_term(&run.config);
 	return result;

@@ -142,8 +142,8 @@ osp_status run_signals_block(run_child *child, osp_error *err) OSP_MUST_CHECK;
 
 /*
  * Starts the command with the signals as we found them. A command that cannot be
- * executed is OSP_OK, after a message, and *exec_error is the exit status for it,
- * otherwise 0.
+ * executed is OSP_OK, after a message, which err has as well, and *exec_error is the
+ * exit status for it, otherwise 0.
  */
 osp_status run_child_start(run_child *child, char **argv, int *exec_error,
 						   osp_error *err) OSP_MUST_CHECK;

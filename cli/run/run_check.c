@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "cli.h"
+#include "collector_options.h"
 #include "osprofiler/driver.h"
 #include "writable_path.h"
 
@@ -52,7 +53,7 @@ report_silence(const osp_driver *driver, osp_driver_conn *conn,
 		(void) cli_error("the collector %s cannot be reached now (%s); the "
 						 "trace waits for it in the run directory",
 						 shown,
-						 err.msg);
+						 cli_collector_reason(shown, err.msg));
 }
 
 /* A database or file on this host, by its absolute path. */

@@ -143,6 +143,8 @@ run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 							 "its arguments and its environment are so long "
 							 "that there is no room for what tracing adds");
 	*exec_error = report_exec_error(argv, error);
+	(void) osp_error_set(
+		err, OSP_EIO, "it could not start '%s': %s", argv[0], strerror(error));
 	return OSP_OK;
 }
 

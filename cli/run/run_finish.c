@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "collector_options.h"
+#include "last_run.h"
 #include "osprofiler/driver.h"
 #include "shell_text.h"
 
@@ -53,7 +55,8 @@ read_totals(const run_state *run, osp_run_totals *totals)
 static void
 print_undelivered(const run_state *run, const osp_run_totals *totals)
 {
-	const char *reason = totals->stat.last_error;
+	const char *reason =
+		cli_collector_reason(run->address, totals->stat.last_error);
 	osp_buf directory;
 
 	(void) cli_error("not everything was delivered to %s%s%s%s; to deliver the "
@@ -155,6 +158,7 @@ print_absence(const run_state *run, const osp_run_totals *totals)
 	const char *misplaced = run->args->misplaced;
 	int status = run->child.status;
 
+	cli_last_run_note(&run->config, run->address, "no operation was seen");
 	if (totals->stat.untraced > 0)
 		(void) cli_error(
 			"the command was not traced: there was no room for its points in "

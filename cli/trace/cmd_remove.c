@@ -85,10 +85,8 @@ remove_traces(cli_collector *collector, osp_removal *what, uint64_t *removed)
 	if (status == OSP_OK || *removed > 0)
 		result = print_removed(*removed);
 	if (status != OSP_OK)
-		return cli_error("cannot remove traces from %s: %s",
-						 collector->shown,
-						 err.msg[0] != '\0' ? err.msg
-											: osp_status_text(status));
+		return cli_collector_failed(
+			collector, "remove traces from", status, &err);
 	return result;
 }
 

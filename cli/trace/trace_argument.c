@@ -212,10 +212,8 @@ cli_source_read(cli_source *source, const char *name, osp_report *report)
 		return CLI_OK;
 	}
 	if (!source->failing)
-		(void) cli_error("cannot read the trace from %s: %s",
-						 collector->shown,
-						 err.msg[0] != '\0' ? err.msg
-											: osp_status_text(status));
+		(void) cli_collector_failed(
+			collector, "read the trace from", status, &err);
 	source->failing = true;
 
 	/* What a damaged one holds is shown, and what others have. */
@@ -241,6 +239,22 @@ is_whole(const osp_report *report)
 	return osp_report_points(report) > 0 && osp_report_unfinished(report) == 0;
 }
 
+/* Could it be an id that this project or OSProfiler makes, or the beginning of one? */
+static bool
+resembles_id(const char *name)
+{
+	return cli_is_uuid_like(osp_str_of(name)) || cli_is_trace_prefix(name);
+}
+
+/* How long to wait for a trace, in ms. What is no id has most likely none. */
+static unsigned
+longest_wait(const cli_source *source, const char *name)
+{
+	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
+
+	return wait_ms > QUIET_MS && !resembles_id(name) ? QUIET_MS : wait_ms;
+}
+
 /*
  * The trace lacks something: waits for what was on its way when the command
  * began, and reads again. Says so if that takes long. why is what still waits.
@@ -249,11 +263,12 @@ static int
 await_rest(cli_source *source, const cli_mark *mark, const char *name,
 		   osp_report **report, char why[WHY_SIZE])
 {
-	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
+	unsigned wait_ms = longest_wait(source, name);
 	unsigned quiet_ms = wait_ms < QUIET_MS ? wait_ms : QUIET_MS;
 	int result;
 
-	if (!cli_mark_wait(mark, quiet_ms) && cli_mark_is_moving(mark))
+	if (!cli_mark_wait(mark, quiet_ms) && wait_ms > quiet_ms &&
+		cli_mark_is_moving(mark))
 	{
 		cli_mark_describe(mark, why, WHY_SIZE);
 		cli_error("waiting up to %g s: %s", source->wait_s, why);
@@ -293,7 +308,7 @@ lacks_others(osp_report *report)
 static int
 await_others(cli_source *source, const char *name, osp_report **report)
 {
-	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
+	unsigned wait_ms = longest_wait(source, name);
 	int result = CLI_OK;
 	int64_t end;
 
@@ -320,13 +335,21 @@ report_absence(const cli_source *source, const char *name,
 						 osp_report_malformed(report),
 						 name,
 						 shown);
-	if (why[0] != '\0')
+	if (why[0] != '\0' && resembles_id(name))
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
 	if (source->missing.code == OSP_ENOENT)
 		return cli_error("no trace '%s' in %s: %s" CLI_NOTHING_YET,
 						 name,
 						 shown,
 						 source->missing.msg);
+	if (!resembles_id(name))
+		return cli_error(
+			"no trace '%s' in %s (an id looks like "
+			"1f0c3a52-7d41-4e0b-9a53-5c0f2f7b6d11, and 'osprofiler trace list' "
+			"shows those that there are: give the whole id, its first 8 "
+			"characters, or 'last' for the newest)",
+			name,
+			shown);
 	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
 					 "which traces this collector has, and give the whole id; "
 					 "--connection-string names another collector, --server '' "

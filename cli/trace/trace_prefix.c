@@ -5,6 +5,7 @@
  */
 #include "trace/trace_prefix.h"
 #include "cli.h"
+#include "last_run.h"
 
 #include <ctype.h>
 #include <strings.h>
@@ -24,8 +25,8 @@ typedef struct search
 	char id[OSP_ID_MAX + 1]; /* of the first match */
 } search;
 
-static bool
-is_prefix(const char *name)
+bool
+cli_is_trace_prefix(const char *name)
 {
 	size_t len;
 
@@ -86,8 +87,8 @@ list_traces(cli_collector *collector, const osp_trace_filter *filter,
 		collector->conn, filter, fn, ctx, NULL, &err);
 
 	if (status != OSP_OK && status != OSP_ENOENT)
-		return cli_error(
-			"cannot list the traces of %s: %s", collector->shown, err.msg);
+		return cli_collector_failed(
+			collector, "list the traces of", status, &err);
 	return CLI_OK;
 }
 
@@ -109,12 +110,15 @@ is_last(const char *name, unsigned *back)
 	return *at == '\0' && *back <= BACK_MAX;
 }
 
-/* The trace that ended last, or some before it; of a collector that cannot begin
+/* The trace that ended last, or some before it; a last run that made no trace counts as
+ * one. Of a collector that cannot begin
  * with the newest all are looked at. */
 static int
 find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1])
 {
 	bool sorted = (collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) != 0;
+	char why[CLI_LAST_RUN_MAX];
+	unsigned at = back;
 	osp_trace_filter filter = {.struct_size = sizeof(filter),
 							   .limit = sorted ? back + 1 : 0};
 	newest last;
@@ -126,7 +130,15 @@ find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1])
 	if (last.count == 0)
 		return cli_error("there is no trace in %s" CLI_NOTHING_YET,
 						 collector->shown);
-	if (last.count <= back)
+	if (cli_last_run_is_absent(&collector->config,
+							   collector->shown,
+							   last.traces[0].last_ns,
+							   why) &&
+		at-- == 0)
+		return cli_error("there is no trace of the last run: %s ('last~1' is "
+						 "the trace before)",
+						 why);
+	if (last.count <= at)
 		return cli_error("'last~%u' goes back too far: there %s %u trace%s in "
 						 "%s",
 						 back,
@@ -134,7 +146,7 @@ find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1])
 						 last.count,
 						 last.count == 1 ? "" : "s",
 						 collector->shown);
-	memcpy(id, last.traces[back].id, sizeof(last.traces[back].id));
+	memcpy(id, last.traces[at].id, sizeof(last.traces[at].id));
 	return CLI_OK;
 }
 
@@ -170,7 +182,7 @@ cli_trace_prefix_find(cli_collector *collector, const char *name,
 		return find_last(collector, back, id);
 
 	/* A collector that cannot begin with the newest would have to list all. */
-	if (!is_prefix(name) ||
+	if (!cli_is_trace_prefix(name) ||
 		(collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) == 0)
 		return CLI_OK;
 	if (list_traces(collector, &filter, compare, &wanted) != CLI_OK)

@@ -62,8 +62,9 @@ go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
 	osp__shipper_note_error(s, result->err.msg);
 	if (!s->down)
 	{
+		/* Who ships last says at the end what was not delivered, and why. */
 		osp__shipper_log(s,
-						 OSP_LOG_WARNING,
+						 s->last ? OSP_LOG_INFO : OSP_LOG_WARNING,
 						 "collector %s does not work: %s; points are spooled",
 						 s->where,
 						 result->err.msg);

@@ -269,4 +269,21 @@ one_error(qr{cannot list the traces of redis://127\.0\.0\.1:1}, 'trace', 'list',
 	'--connection-string', 'redis://127.0.0.1:1');
 one_error(qr/No space left/, 'trace', 'list', @at, { stdout => '/dev/full' });
 
+# On a terminal there is no column of services where no trace has one; scripts, which may
+# count columns, find it always.
+{
+	my @without = map { s/"service": "svc"/"service": null/r } point('sqlite-start', 'a1b2', 'a1b2', 'a1', '01.000000');
+	my $without = write_points("$dir/no-service", @without);
+	my $with = write_points("$dir/one-service", @without, point('db-start', 'c3d4', 'c3d4', 'c1', '02.000000'));
+	my %shown = map {
+		my $at = $_;
+		($at => scalar qx($top/tests/cli/on_terminal.py 120 10 $build/bin/osprofiler trace list --no-pager --color=never --connection-string $at))
+	} $without, $with;
+
+	unlike($shown{$without}, qr/SERVICE/, 'no service: no column of them');
+	like($shown{$without}, qr/^TRACE .* ERRORS  FIRST OPERATION\na1b2 .* sqlite$/m, '... and nothing else is missing');
+	like($shown{$with}, qr/ERRORS  SERVICE +FIRST OPERATION\nc3d4 .*  svc +db\na1b2 .*  - +sqlite$/m, 'a service: its column');
+	like(run_ok('trace', 'list', '--connection-string', $without), qr/SERVICE/, 'no service, not on a terminal: the column');
+}
+
 done_testing();

@@ -27,6 +27,7 @@ my @commands = (
 
 like(run_ok('-v'), qr/\Aosprofiler \d+\.\d+\.\d+\n\z/, 'version');
 is(run_ok('--version'), run_ok('-v'), 'long name of the version');
+is(run_ok('version'), run_ok('-v'), 'a word for the version');
 usage_error(qr/unexpected argument 'x'/, $_, 'x') foreach '--version', '-v';
 
 # A run directory that is not there: nothing is delivered, and nothing made.
@@ -49,7 +50,8 @@ usage_error(qr/unexpected argument 'x'/, $_, 'x') foreach '--version', '-v';
 
 my $help = run_ok('-h');
 is(run_ok('--help'), $help, 'long name of the help');
-is(run_ok('trace', '-h'), $help, 'help of a group');
+is(run_ok('trace', $_), $help, "trace $_: help of a group") foreach '-h', '--help', 'help';
+is(run_ok('help', 'trace'), $help, 'help trace');
 for my $command (@commands)
 {
 	my $name = join ' ', @$command;
@@ -110,6 +112,18 @@ my @mistakes = (
 	['show', qr/did you mean 'trace show'\?/],
 	['stauts', qr/did you mean 'status'\?/],
 	['trace', qr/after 'trace' comes one of:/],
+	['trace shw', qr/no command 'trace shw'; did you mean 'trace show'\? There are: show, explain/],
+	['trace shwo last', qr/did you mean 'trace show'\?/],
+	['help trace shw', qr/did you mean 'trace show'\?/],
+	['--json trace lst', qr/did you mean 'trace list'\?/],
+	['trce list', qr/no command 'trce'; did you mean 'trace list'\?/],
+	['trac', qr/no command 'trac'; did you mean 'trace'\?/],
+	['contxt new', qr/did you mean 'context new'\?/],
+	['context mew', qr/did you mean 'context new'\?/],
+	['docter', qr/did you mean 'doctor'\?/],
+	['trace frobnicate', qr/no command 'trace frobnicate'; after 'trace' comes one of:/],
+	['help me', qr/no command 'me' \(see/],
+	['frobnicate', qr/no command 'frobnicate' \(see/],
 	['trace show', qr/the trace is missing/],
 	['trace show nosuch', qr/nothing was stored there yet; 'osprofiler doctor' tries it/],
 	['trace show nosuch/file', qr{cannot open 'nosuch/file': No such file}],
@@ -138,6 +152,8 @@ my @mistakes = (
 	['run true', qr/no operation was seen, so there is no trace\. Programs that are statically linked/],
 	['run sqlite3 :memory: "select 1"', qr/the collector redis:\/\/127\.0\.0\.1:1 cannot be reached now \(.*refused\); the trace waits for it in the run directory/,
 		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
+	['run -q sqlite3 :memory: "select 1"', qr{cannot be reached now \(Connection refused\); .*\n.*not everything was delivered to redis://127\.0\.0\.1:1 \(Connection refused\); to deliver the rest later, run: osprofiler agent},
+		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 2],
 	['run sqlite3 :memory: "select 1"', qr{\Aosprofiler: run: the collector sqlite:////dev/null/x/traces\.db cannot be written to; the trace waits for it in the run directory\n},
 		OSPROFILER_CONNECTION_STRING => 'sqlite:////dev/null/x/traces.db', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
 	['run --hmac-key a,b true', qr/--hmac-key is one key/],
@@ -149,6 +165,12 @@ my @mistakes = (
 	['trace list --connection-string sqlite:', qr/must begin with SCHEME:/],
 	['trace list --connection-string sqlite:////nosuch/traces.db', qr/nosuch/],
 	['trace list --connection-string redis://127.0.0.1:1', qr/refused/],
+	(map { [$_, qr{cannot (?:read|list|remove)[a-z ]* redis://:\*\*\*\@127\.0\.0\.1:1: Connection refused; start it, or name another collector with --connection-string\n},
+		OSPROFILER_CONNECTION_STRING => 'redis://:secret@127.0.0.1:1', lines => 1] }
+	  'trace list', 'trace show last', 'trace show 11111111', 'trace show 11111111-1111-4111-8111-111111111111',
+	  'trace explain last', 'trace prune --older-than 7d'),
+	['trace list', qr{cannot list the traces of elasticsearch://u:\*\*\*\@127\.0\.0\.1:1/x: Failed to connect .*; start it, or name},
+		OSPROFILER_CONNECTION_STRING => 'elasticsearch://u:secret@127.0.0.1:1/x', lines => 1],
 	['trace list --connection-string a:// --connection-string b://', qr/given twice/],
 	['trace list', qr/cannot open \S*none\.db: No such file or directory \(nothing was stored there yet; 'osprofiler doctor' tries it\)/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"],
 	['trace list', qr/nothing was stored there yet/, OSPROFILER_CONNECTION_STRING => ''],
