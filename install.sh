@@ -38,11 +38,21 @@ if [ ! -w "$(existing "${DESTDIR:-}${PREFIX:-/usr/local}")" ]; then
 	as_root=sudo
 fi
 
+say()
+{
+	printf 'install: %s\n' "$*" >&2
+}
+
+say "1 of 3: packages that building needs, from Debian's archive (a minute if they are missing)"
 scripts/setup.sh --build
-echo "install: building" >&2
+
+# A processor compiles some two files a second.
+files=$(make -k -n "$@" 2>/dev/null | grep -c -e ' -c ' || true)
+say "2 of 3: building $files files (up to $((files / (100 * $(nproc)) + 1)) min on $(nproc) processors)"
 make -s -j"$(nproc)" "$@"
 
 # What make says of each file is of no interest if it works.
+say "3 of 3: installing into ${DESTDIR:-}${PREFIX:-/usr/local}${as_root:+, with sudo}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! $as_root make install "$@" >"$log" 2>&1; then

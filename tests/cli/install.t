@@ -173,4 +173,37 @@ SKIP:
 		qr{^The extension was left out: /usr is not writable.*make install-extension PREFIX=\Q$home\E$}ms, 'the extension is left out');
 }
 
+# --- install.sh: a line for each step before it begins, and errors ---------------------
+
+{
+	my $tree = "$dir/tree";
+
+	system('mkdir', '-p', "$tree/scripts", "$tree/bin");
+	system('cp', "$top/install.sh", $tree);
+	write_file("$tree/scripts/setup.sh", "#!/bin/sh\n");
+	write_file("$tree/bin/nproc", "#!/bin/sh\necho 2\n");
+	write_file("$tree/bin/make", <<'END');
+#!/bin/sh
+case "$*" in
+	*-n*) i=0; while [ $i -lt 432 ]; do echo "cc -c $i.c"; i=$((i + 1)); done ;;
+	*install*) [ -z "$FAIL_INSTALL" ] || { echo "no room" >&2; exit 2; }; echo "cp this that"; echo "Installed into PREFIX" ;;
+	*) [ -z "$FAIL_BUILD" ] || { echo "x.c:1: error: no" >&2; exit 2; } ;;
+esac
+END
+	chmod 0755, "$tree/scripts/setup.sh", "$tree/bin/nproc", "$tree/bin/make";
+	local $ENV{PATH} = "$tree/bin:$ENV{PATH}";
+	my $steps = qr/\Ainstall: 1 of 3: packages [^\n]+\ninstall: 2 of 3: building 432 files \(up to 3 min on 2 processors\)\n/;
+	my $out = qx($tree/install.sh PREFIX=$dir/there 2>&1);
+	is($?, 0, 'install.sh');
+	like($out, qr{${steps}install: 3 of 3: installing into \Q$dir\E/there\nInstalled into PREFIX\n\z}, 'a line for each step');
+	local $ENV{FAIL_INSTALL} = 1;
+	$out = qx($tree/install.sh PREFIX=$dir/there 2>&1);
+	isnt($?, 0, 'installing fails');
+	like($out, qr/\nno room\n\z/, '... and why');
+	local $ENV{FAIL_BUILD} = 1;
+	$out = qx($tree/install.sh PREFIX=$dir/there 2>&1);
+	isnt($?, 0, 'building fails');
+	like($out, qr/${steps}x\.c:1: error: no\n\z/, '... and why');
+}
+
 done_testing();
