@@ -31,6 +31,10 @@ static const char help[] =
 	"                            change the environment of your shell (export, "
 	"unset)\n"
 	"                            are left to you\n"
+	"  --unfix                   take back what --fix did in the server of CONNINFO, "
+	"and\n"
+	"                            say what is left; then the library may be "
+	"removed\n"
 	"  --json                    as JSON\n"
 	"  -h, --help                this text\n"
 	"\n"
@@ -41,6 +45,7 @@ enum
 	OPT_PROGRAM = CLI_OPT_FIRST_FREE,
 	OPT_RUN_DIRECTORY,
 	OPT_FIX,
+	OPT_UNFIX,
 	OPT_JSON
 };
 
@@ -49,6 +54,7 @@ static const struct option longs[] = {
 	CLI_COLLECTOR_OPTIONS,
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
 	{"fix", no_argument, NULL, OPT_FIX},
+	{"unfix", no_argument, NULL, OPT_UNFIX},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -59,6 +65,19 @@ typedef struct doctor_args
 	bool json;
 	bool help;
 } doctor_args;
+
+/* CLI_OK, or CLI_USAGE after a message. */
+static int
+check_unfix(doctor *d)
+{
+	if (d->conninfo == NULL)
+		return cli_usage("--unfix needs a CONNINFO (\"\" is the server that "
+						 "psql would take)");
+	if (d->fix || d->program != NULL)
+		return cli_usage("--unfix excludes --fix and --program");
+	d->fix = true;
+	return CLI_OK;
+}
 
 /* CLI_OK, or CLI_USAGE after a message. */
 static int
@@ -85,6 +104,9 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 			case OPT_FIX:
 				d->fix = true;
 				break;
+			case OPT_UNFIX:
+				d->unfix = true;
+				break;
 			case OPT_JSON:
 				args->json = true;
 				break;
@@ -101,7 +123,7 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 						 argv[optind + 1]);
 	if (optind < argc)
 		d->conninfo = argv[optind];
-	return CLI_OK;
+	return d->unfix ? check_unfix(d) : CLI_OK;
 }
 
 static void

@@ -32,6 +32,7 @@ typedef struct doctor_result
 	osp_buf found;
 	osp_buf advice; /* in words; may be empty */
 	osp_buf mend;   /* a command line for a shell; may be empty */
+	bool is_left;   /* the command line is printed, and never executed */
 } doctor_result;
 
 /* The steps, in the order in which they are tried. */
@@ -53,6 +54,14 @@ typedef enum doctor_step
 	STEP_SHIPPER,
 	STEP_ARRIVAL,
 	STEP_PROGRAM,
+	STEP_UNDO_PRELOAD, /* those of --unfix begin */
+	STEP_UNDO_ELSEWHERE,
+	STEP_UNDO_NEW_SESSION,
+	STEP_UNDO_EXTENSION,
+	STEP_UNDO_SETTINGS,
+	STEP_UNDO_OPEN_SESSIONS,
+	STEP_UNDO_SHIPPER,
+	STEP_UNDO_REST,
 	STEP_COUNT
 } doctor_step;
 
@@ -64,7 +73,8 @@ typedef struct doctor
 	const char *connection_string;
 	const char *transport_url;
 	const char *run_directory_given;
-	bool fix; /* execute the command lines that mend something */
+	bool fix;   /* execute the command lines that mend something */
+	bool unfix; /* the steps that take back what was mended in a server */
 
 	osp_config config;
 	char run_directory[OSP_RUNDIR_PATH_MAX];
@@ -115,8 +125,8 @@ void doctor_mend_sql(const doctor *d, doctor_result *r, ...)
 /* Says how the extension is installed for this server. */
 void doctor_advise_installing(const doctor *d, doctor_result *r);
 
-/* Proposes to call `osprofiler doctor --fix` as the user as whom a server on this
- * machine runs, with the keys of this call, if the connection is of an ordinary user.
+/* Proposes to call `osprofiler doctor --fix`, or --unfix, as the user as whom a server on
+ * this machine runs, with the keys of this call, if the connection is of an ordinary user.
  * False: it is not, or the server runs elsewhere. */
 bool doctor_mend_as_owner(const doctor *d, doctor_result *r) OSP_MUST_CHECK;
 

@@ -87,6 +87,7 @@ try_step(doctor *d, doctor_step step)
 	osp_buf_reset(&r->found);
 	osp_buf_reset(&r->advice);
 	osp_buf_reset(&r->mend);
+	r->is_left = false;
 	doctor_check_of(step)->run(d, r);
 }
 
@@ -104,7 +105,7 @@ reconnect(doctor *d)
 static bool
 try_again(doctor *d, doctor_step step)
 {
-	if (step >= STEP_MODULE && step <= STEP_ARRIVAL)
+	if (step >= STEP_MODULE && step != STEP_PROGRAM)
 	{
 		reconnect(d);
 		if (d->server == NULL)
@@ -130,7 +131,7 @@ doctor_fix(doctor *d, doctor_step step)
 	{
 		int waited = 0;
 
-		if (r->verdict != DOCTOR_WRONG || r->mend.len == 0 ||
+		if (r->verdict != DOCTOR_WRONG || r->is_left || r->mend.len == 0 ||
 			r->mend.len >= sizeof(done) || is_for_shell(r->mend.ptr))
 			return;
 		memcpy(done, r->mend.ptr, r->mend.len + 1);

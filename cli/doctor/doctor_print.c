@@ -67,7 +67,9 @@ add_text_report(osp_buf *out, const doctor *d)
 		add_line(out, doctor_check_of((doctor_step) i)->title, r);
 	}
 	if (wrong == 0)
-		osp_buf_add_str(out, OSP_STR("All is good.\n"));
+		osp_buf_addf(out,
+					 "All is good%s.\n",
+					 d->unfix ? ", the library may be removed" : "");
 	else
 		osp_buf_addf(out,
 					 "%u of %u steps %s wrong.\n",

@@ -7,6 +7,7 @@
  * new.
  */
 #include "doctor/doctor.h"
+#include "undo/undo.h"
 
 #define NEEDS(step) (1U << STEP_##step)
 
@@ -48,6 +49,38 @@ static const doctor_check checks[STEP_COUNT] = {
 					  NEEDS(READ_BACK) | NEEDS(SERVER_KEY) | NEEDS(SHIPPER),
 					  check_arrival},
 	[STEP_PROGRAM] = {"program", "program", NEEDS(HOOKS), check_program},
+	[STEP_UNDO_PRELOAD] = {"undo_preload",
+						   "preloading",
+						   NEEDS(SERVER),
+						   undo_preload},
+	[STEP_UNDO_ELSEWHERE] = {"undo_elsewhere",
+							 "other places",
+							 NEEDS(UNDO_PRELOAD),
+							 undo_elsewhere},
+	[STEP_UNDO_NEW_SESSION] = {"undo_new_session",
+							   "a new session",
+							   NEEDS(UNDO_ELSEWHERE),
+							   undo_new_session},
+	[STEP_UNDO_EXTENSION] = {"undo_extension",
+							 "extension",
+							 NEEDS(UNDO_PRELOAD),
+							 undo_extension},
+	[STEP_UNDO_SETTINGS] = {"undo_settings",
+							"settings",
+							NEEDS(UNDO_PRELOAD),
+							undo_settings},
+	[STEP_UNDO_OPEN_SESSIONS] = {"undo_open_sessions",
+								 "open sessions",
+								 NEEDS(UNDO_NEW_SESSION),
+								 undo_open_sessions},
+	[STEP_UNDO_SHIPPER] = {"undo_shipper",
+						   "shipper",
+						   NEEDS(UNDO_OPEN_SESSIONS),
+						   undo_shipper},
+	[STEP_UNDO_REST] = {"undo_rest",
+						"what stays",
+						NEEDS(UNDO_PRELOAD),
+						undo_rest},
 };
 
 const doctor_check *
@@ -60,6 +93,8 @@ doctor_check_of(doctor_step step)
 static bool
 is_asked(const doctor *d, doctor_step step)
 {
+	if (d->unfix || step >= STEP_UNDO_PRELOAD)
+		return d->unfix && (step == STEP_SERVER || step >= STEP_UNDO_PRELOAD);
 	if (step >= STEP_SERVER && step <= STEP_ARRIVAL)
 		return d->conninfo != NULL;
 	return step != STEP_PROGRAM || d->program != NULL;

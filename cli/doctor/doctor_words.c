@@ -94,17 +94,20 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 		uid == geteuid() || !doctor_own_path(own))
 		return false;
 	doctor_advise(r, "as the server's user, who is a superuser there:");
-	if (d->config.hmac_keys[0] == '\0' && d->config.hmac_keys_file[0] != '\0')
+	if (!d->unfix && d->config.hmac_keys[0] == '\0' &&
+		d->config.hmac_keys_file[0] != '\0')
 	{
 		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(grep -v '^[[:space:]]*#' ");
 		doctor_mend_word(r, d->config.hmac_keys_file);
 		doctor_mend(r, " | paste -sd, -) ");
 	}
-	doctor_mend(r, "sudo --preserve-env=OSPROFILER_HMAC_KEYS -u ");
+	doctor_mend(r,
+				"sudo %s-u ",
+				d->unfix ? "" : "--preserve-env=OSPROFILER_HMAC_KEYS ");
 	doctor_mend_word(r, owner);
 	doctor_mend(r, " ");
 	doctor_mend_word(r, own);
-	doctor_mend(r, " doctor --fix ");
+	doctor_mend(r, " doctor %s ", d->unfix ? "--unfix" : "--fix");
 	cli_server_add_place(d->server, &r->mend);
 	return true;
 }

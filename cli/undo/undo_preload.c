@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * undo_preload.c
+ *	  Takes the library out of the settings by which sessions load it.
+ *
+ * --fix names it by ALTER SYSTEM in session_preload_libraries, behind the libraries that
+ * were there. Somebody else may name it in postgresql.conf, in the other settings, or for
+ * a role or a database.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "undo/undo.h"
+
+#define LOOK_MS 100
+#define WAIT_MS 3000
+
+#define TRIMMED "pg_catalog.btrim(n, ' \"')"
+#define IS_OURS TRIMMED " ~ '(^|/)osprofiler([.]so)?$'"
+
+/* The libraries of a setting of which something is true, as ALTER has them; null: none. */
+#define LIBRARIES(setting, condition)                         \
+	"(SELECT string_agg(pg_catalog.quote_literal(" TRIMMED    \
+	"), ', ') FROM pg_catalog.regexp_split_to_table(" setting \
+	", ',') n WHERE " TRIMMED " <> '' AND " condition ")"
+#define OTHERS(setting)   LIBRARIES(setting, "NOT " IS_OURS)
+#define HAS_OURS(setting) LIBRARIES(setting, IS_OURS) " IS NOT NULL"
+
+static const char question_loaded[] =
+	"SELECT EXISTS (SELECT FROM pg_catalog.pg_settings "
+	"WHERE name = 'osprofiler.enabled' AND vartype = 'bool')";
+
+/* Is it named by ALTER SYSTEM, and how is that taken back? What stays in the list may be
+ * what a file has anyway. */
+static const char question_auto[] =
+	"WITH f AS (SELECT * FROM pg_catalog.pg_file_settings "
+	"WHERE name = 'session_preload_libraries'), "
+	"a AS (SELECT setting FROM f WHERE " UNDO_IS_AUTO
+	" ORDER BY seqno DESC LIMIT 1), "
+	"c AS (SELECT " LIBRARIES(
+		"setting",
+		"true") " AS listed FROM f WHERE NOT " UNDO_IS_AUTO
+				" ORDER BY seqno DESC LIMIT 1) "
+				"SELECT " HAS_OURS("setting") ", 'ALTER SYSTEM ' || CASE WHEN " OTHERS("setting") " IS NULL OR " OTHERS(
+					"setting") " = (SELECT listed FROM c) THEN 'RESET session_preload_libraries' "
+							   "ELSE 'SET session_preload_libraries = ' || " OTHERS(
+								   "setting") " END FROM a";
+
+/*
+ * Places that name it, and the statement that takes it out there. ALTER SYSTEM cannot make
+ * such a list empty (it writes a library with an empty name, and no session can begin),
+ * so the line of a file that names nothing else is commented out instead.
+ */
+static const char question_elsewhere[] =
+	"SELECT name || ' in ' || sourcefile || ', line ' || sourceline, "
+	"CASE WHEN " OTHERS(
+		"setting") " IS NOT NULL THEN 'ALTER SYSTEM SET ' || "
+				   "name || ' = ' || " OTHERS(
+					   "setting") " WHEN " UNDO_IS_AUTO
+								  " THEN 'ALTER SYSTEM RESET ' || name END, name, sourceline, sourcefile "
+								  "FROM " UNDO_FILE_SETTINGS
+								  " f WHERE name LIKE '%preload_libraries' AND " HAS_OURS(
+									  "setting") " UNION ALL SELECT name || ' of ' || who, 'ALTER ' || who || "
+												 "COALESCE(' SET ' || name || ' = ' || " OTHERS(
+													 "setting") ", ' RESET ' || name), name, NULL, NULL FROM " UNDO_ROLE_SETTINGS
+																" s WHERE name LIKE '%preload_libraries' AND " HAS_OURS(
+																	"setting");
+
+cli_answer *
+undo_ask(doctor *d, doctor_result *r, const char *sql)
+{
+	osp_error err = {OSP_OK, ""};
+	cli_answer *answer = NULL;
+
+	if (cli_server_ask(d->server, sql, 0, NULL, &answer, &err) == OSP_OK)
+		return answer;
+	doctor_wrong(r, "%s", err.msg);
+	return NULL;
+}
+
+/* True, also if it cannot be known. */
+static bool
+session_has_it(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = undo_ask(d, r, question_loaded);
+	bool loaded =
+		answer == NULL || strcmp(cli_answer_value(answer, 0, 0), "t") == 0;
+
+	cli_answer_free(answer);
+	return loaded;
+}
+
+/* Others see no files of settings. */
+static void
+report_to_user(doctor *d, doctor_result *r)
+{
+	if (!session_has_it(d, r))
+		doctor_skip(r,
+					"a session of this user does not load the module; a "
+					"superuser sees the rest");
+	else if (r->verdict != DOCTOR_WRONG)
+	{
+		doctor_wrong(r, "a session of this user loads the module");
+		if (!doctor_mend_as_owner(d, r))
+			doctor_advise(r, "call this as a superuser of the server");
+	}
+}
+
+void
+undo_preload(doctor *d, doctor_result *r)
+{
+	cli_answer *answer;
+
+	if (!cli_server_is_superuser(d->server))
+	{
+		report_to_user(d, r);
+		return;
+	}
+	answer = undo_ask(d, r, question_auto);
+	if (answer == NULL)
+		return;
+	if (cli_answer_rows(answer) == 0 ||
+		strcmp(cli_answer_value(answer, 0, 0), "t") != 0)
+		doctor_good(r, "ALTER SYSTEM does not name it");
+	else
+	{
+		doctor_wrong(r, "ALTER SYSTEM names it in session_preload_libraries");
+		doctor_mend_sql(d,
+						r,
+						cli_answer_value(answer, 0, 1),
+						"SELECT pg_reload_conf()",
+						DOCTOR_END);
+	}
+	cli_answer_free(answer);
+}
+
+/* The command line for all places. */
+static void
+mend_elsewhere(doctor *d, doctor_result *r, const cli_answer *answer)
+{
+	int i;
+
+	for (i = 0; i < cli_answer_rows(answer); i++)
+		if (cli_answer_value(answer, i, 1) == NULL)
+		{
+			doctor_mend(r,
+						"sed -i --follow-symlinks '%ss/^/#/' ",
+						cli_answer_value(answer, i, 3));
+			doctor_mend_word(r, cli_answer_value(answer, i, 4));
+			doctor_mend(r, " && ");
+		}
+	cli_server_add_psql(d->server, &r->mend);
+	for (i = 0; i < cli_answer_rows(answer); i++)
+		if (cli_answer_value(answer, i, 1) != NULL)
+		{
+			doctor_mend(r, " -c ");
+			doctor_mend_word(r, cli_answer_value(answer, i, 1));
+		}
+	doctor_mend(r, " -c 'SELECT pg_reload_conf()'");
+}
+
+void
+undo_elsewhere(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = undo_ask(d, r, question_elsewhere);
+	bool restart = false;
+	int i;
+
+	if (answer == NULL)
+		return;
+	r->is_left = true;
+	for (i = 0; i < cli_answer_rows(answer); i++)
+	{
+		restart = restart || strcmp(cli_answer_value(answer, i, 2),
+									"shared_preload_libraries") == 0;
+		doctor_wrong(
+			r, "%s%s", i > 0 ? "; " : "", cli_answer_value(answer, i, 0));
+	}
+	if (i == 0)
+		doctor_good(r, "no file, role or database names it");
+	else
+	{
+		doctor_advise(r,
+					  "this was not set by --fix: take osprofiler out%s, then "
+					  "call this again",
+					  restart ? ", restart the server" : "");
+		mend_elsewhere(d, r, answer);
+	}
+	cli_answer_free(answer);
+}
+
+/* The server reads its settings again a moment after it was told to. */
+void
+undo_new_session(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	bool loaded = true;
+	int waited;
+
+	for (waited = 0; loaded && waited < WAIT_MS; waited += LOOK_MS)
+	{
+		if (waited > 0)
+			(void) usleep(LOOK_MS * 1000);
+		cli_server_close(d->server);
+		d->server = NULL;
+		if (cli_server_open(d->conninfo, &d->server, &err) != OSP_OK)
+		{
+			doctor_wrong(r, "%s", err.msg);
+			return;
+		}
+		loaded = session_has_it(d, r);
+		if (r->verdict == DOCTOR_WRONG)
+			return;
+	}
+	if (!loaded)
+		doctor_good(r, "it does not load the module");
+	else
+	{
+		doctor_wrong(r, "it still loads the module");
+		doctor_advise(r,
+					  "the server has the setting from its command line, or "
+					  "has to be restarted; remove nothing before");
+	}
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# osprofiler doctor --unfix: takes back what --fix did in a server, says what it leaves,
+# and keeps nobody out; after it no session needs the library.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use IPC::Run;
+use JSON::PP;
+use OspTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
+my $node = new_node('unfix');
+my $home = $node->basedir . '/new user';
+my $auto = $node->data_dir . '/postgresql.auto.conf';
+
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'auto_explain'\nosprofiler.hmac_keys_file = ''");
+$node->start;
+$node->safe_psql('postgres', 'CREATE ROLE plain LOGIN; CREATE DATABASE other');
+mkdir $home, 0700;
+$ENV{OSPROFILER_RUN_DIR} = "$home/run";
+$ENV{OSPROFILER_CONNECTION_STRING} = 'file://' . trace_file($node);
+$ENV{XDG_CONFIG_HOME} = $home;
+my $conninfo = $node->connstr('postgres');
+
+# Status and text of doctor: stderr with the commands, then the report.
+sub doctor
+{
+	my ($what, $database) = @_;
+	my $out = qx(cd /; $agent doctor $what "@{[ $database // $conninfo ]}" 2>&1);
+	return ($? >> 8, $out);
+}
+
+# The steps of --unfix by name. The commands that it executes go to $said.
+my $said;
+
+sub unfix
+{
+	my $out = qx(cd /; $agent doctor --unfix --json "$conninfo" 2>"$home/said");
+	my $report = eval { decode_json($out) } // { steps => [] };
+
+	$said = slurp_file("$home/said");
+	return { good => $report->{good}, map { ($_->{name} => $_) } @{ $report->{steps} } };
+}
+
+sub verdicts
+{
+	my ($steps) = @_;
+	return join ' ', map { "$_=$steps->{$_}{verdict}" } grep { ref $steps->{$_} eq 'HASH' && $steps->{$_}{verdict} ne 'good' } sort keys %$steps;
+}
+
+# --- what --fix did -----------------------------------------------------------
+
+my ($status, $out) = doctor('--fix');
+is($status, 0, '--fix') or diag($out);
+is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain, osprofiler', '--fix: the setting');
+
+# A program that goes on, with the library in its session.
+my ($in, $reply, $timer) = ('', '', IPC::Run::timeout(60));
+my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $conninfo ], '<', \$in, '>', \$reply, $timer);
+$in = "SELECT 'pid ' || pg_backend_pid();\n";
+$psql->pump until $reply =~ /pid (\d+)\n/;
+my ($pid) = $reply =~ /pid (\d+)/;
+
+my ($plain, $plain_out) = doctor('--unfix', "$conninfo user=plain");
+is($plain, 1, 'an ordinary user: it fails');
+like($plain_out, qr/a session of this user loads the module/, '... and says why');
+like($plain_out, qr/as a superuser|the server's user/, '... and who can');
+is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain, osprofiler', '... and changes nothing');
+
+my $steps = unfix();
+is(verdicts($steps), 'undo_open_sessions=wrong undo_shipper=not tried', '--unfix: only an open session is left') or diag(explain($steps), $said);
+is(scalar(() = $said =~ /^\$ /mg), 3, '--unfix: says each command: preloading, extension, settings') or diag($said);
+like($said, qr/\A\$ psql [^\n]*ALTER SYSTEM RESET session_preload_libraries.*\n\$ psql [^\n]*DROP EXTENSION osprofiler.*\n\$ psql [^\n]*RESET osprofiler\.hmac_keys_file/s, '--unfix: in this order');
+is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain', '--unfix: the library that was there stays');
+unlike(slurp_file($auto), qr/osprofiler/, '--unfix: nothing is left of ALTER SYSTEM');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE prosrc ~ '^pgosp_'}), 0, '--unfix: nor of the extension');
+like($steps->{undo_open_sessions}{type}, qr/pg_terminate_backend\(p\) FROM unnest\(ARRAY\[.*\b$pid\b.*\]\)/, 'an open session: the command that ends it');
+is(kill(0, $pid), 1, '... which is not executed');
+ok(!$steps->{good}, '... and not all is good');
+for my $file ("$home/osprofiler/hmac_keys", $node->data_dir . '/osprofiler.keys')
+{
+	ok(-s $file, "keys stay: $file");
+	like($steps->{undo_rest}{found}, qr/\Q$file\E/, '... and it is said where');
+}
+
+# What it says to type is enough.
+is(system("{ $steps->{undo_open_sessions}{type}; } >/dev/null"), 0, 'the session is ended');
+$psql->kill_kill;
+($status, $out) = doctor('--unfix');
+is($status, 0, 'then all is good') or diag($out);
+like($out, qr/^good +shipper +none is at work$/m, 'no shipper is at work');
+like($out, qr/\nAll is good, the library may be removed\.\n\z/, '... and the library may go');
+my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+is(system("pgrep -P $postmaster -f 'osprofiler shipper' >/dev/null") >> 8, 1, 'the shipper has ended');
+$steps = unfix();
+is($said, '', 'again: nothing is typed');
+ok($steps->{good}, 'again: all is good') or diag(explain($steps));
+($status, $out) = doctor('--unfix', "$conninfo user=plain");
+is($status, 0, 'an ordinary user: nothing is wrong any more') or diag($out);
+
+# --- what somebody else did -----------------------------------------------------
+
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'auto_explain, osprofiler'\nosprofiler.points = 'statement'");
+$node->reload;
+$node->safe_psql('postgres', q{
+ALTER ROLE plain SET session_preload_libraries = 'auto_explain', '$libdir/osprofiler';
+ALTER ROLE plain IN DATABASE other SET local_preload_libraries = 'osprofiler';
+ALTER DATABASE other SET session_preload_libraries = 'osprofiler';
+ALTER ROLE ALL SET session_preload_libraries = 'osprofiler';
+ALTER DATABASE other SET osprofiler.sample_rate = 1});
+$node->safe_psql('postgres', 'ALTER SYSTEM SET osprofiler.service = \'shop\'');
+my @places = (
+	qr{session_preload_libraries in \Q@{[ $node->data_dir ]}\E/postgresql\.conf, line \d+},
+	qr/session_preload_libraries of ROLE plain(?!\w| IN)/, qr/local_preload_libraries of ROLE plain IN DATABASE other/,
+	qr/session_preload_libraries of DATABASE other/, qr/session_preload_libraries of ROLE ALL/);
+my $before = $node->safe_psql('postgres', 'SELECT * FROM pg_db_role_setting ORDER BY 1, 2');
+$steps = unfix();
+is($steps->{undo_elsewhere}{verdict}, 'wrong', 'what --fix did not set');
+like($steps->{undo_elsewhere}{found}, $_, 'named: ' . ($_ =~ s/^\(\?\^:|\)$//gr)) for @places;
+is($steps->{undo_new_session}{verdict}, 'not tried', 'no word that the library may go');
+is($said, '', 'none of it is taken back');
+is($node->safe_psql('postgres', 'SELECT * FROM pg_db_role_setting ORDER BY 1, 2'), $before, '... in no catalog');
+like($steps->{undo_rest}{found}, qr/osprofiler\.points in \S+postgresql\.conf, line \d+.*osprofiler\.sample_rate of DATABASE other/, 'settings that do nothing without it are named');
+like($steps->{undo_rest}{found}, qr/osprofiler\.service in/, 'those of ALTER SYSTEM, too');
+is(system("{ $steps->{undo_elsewhere}{type}; $steps->{undo_rest}{type}; } >/dev/null"), 0, 'what it says to type works');
+$node->poll_query_until('postgres', q{SELECT setting = 'auto_explain' FROM pg_settings WHERE name = 'session_preload_libraries'});
+is($node->safe_psql('postgres', q{SELECT rolname, setconfig FROM pg_db_role_setting LEFT JOIN pg_roles r ON r.oid = setrole}),
+	'plain|{session_preload_libraries=auto_explain}', '... and keeps the other library');
+$steps = unfix();
+ok($steps->{good}, '... and then all is good') or diag(explain($steps));
+is($said, '', '... nothing more to do');
+unlike($steps->{undo_rest}{found}, qr/sample_rate|service/, '... nor to name');
+
+# A file that names nothing else: such a list cannot be made empty by ALTER SYSTEM.
+$node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler'");
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET session_preload_libraries');
+$node->reload;
+$steps = unfix();
+is(system("{ $steps->{undo_elsewhere}{type}; } >/dev/null"), 0, 'the only library in a file');
+$steps = unfix();
+is(verdicts($steps), '', '... is taken out');
+is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, '... and nobody is kept out');
+
+# --- the library goes: everybody is let in --------------------------------------
+
+# Names that only resemble ours are not touched.
+$node->safe_psql('postgres', q{ALTER SYSTEM SET session_preload_libraries = 'osprofiler', 'auto_explain', '$libdir/osprofiler', '$libdir/auto_explain'});
+$steps = unfix();
+is($node->safe_psql('postgres', q{SELECT setting FROM pg_file_settings WHERE name = 'session_preload_libraries' ORDER BY seqno DESC LIMIT 1}),
+	'auto_explain, "$libdir/auto_explain"', 'a path, and twice: taken out, the others stay in their order')
+  or diag(explain($steps), $said);
+$node->safe_psql('postgres', $_) for 'ALTER SYSTEM RESET session_preload_libraries', 'ALTER ROLE plain RESET session_preload_libraries';
+$node->append_conf('postgresql.conf', "session_preload_libraries = ''\nshared_preload_libraries = 'osprofiler'");
+$node->restart;
+$steps = unfix();
+like($steps->{undo_elsewhere}{found}, qr/\Ashared_preload_libraries in /, 'loaded at the start');
+like($steps->{undo_elsewhere}{do}, qr/restart the server, then/, '... which takes a restart');
+is(system("{ $steps->{undo_elsewhere}{type}; } >/dev/null"), 0, '... and a command');
+$steps = unfix();
+is($steps->{undo_new_session}{verdict}, 'wrong', 'before the restart it is not good');
+$node->append_conf('postgresql.conf', "dynamic_library_path = '/none'");
+$node->stop;
+is($node->start(fail_ok => 1), 1, 'the server starts without the library');
+is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, 'and lets everybody in');
+
+# --- wrong calls ----------------------------------------------------------------
+
+for my $call (['--unfix', qr/--unfix needs a CONNINFO/], ["--unfix --fix \"$conninfo\"", qr/--unfix excludes --fix/])
+{
+	my $error = qx($agent doctor $call->[0] 2>&1);
+
+	is($? >> 8, 2, 'a wrong call');
+	like($error, $call->[1], '... is said');
+}
+
+$node->stop;
+done_testing();
