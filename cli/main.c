@@ -4,9 +4,9 @@
  *	  The osprofiler command: finds the command that was called and runs it.
  */
 #include "cli.h"
-#include "doctor/similar_text.h"
 #include "line/early_options.h"
 #include "line/help_topics.h"
+#include "line/similar_text.h"
 #include "program_path.h"
 #include "shell_text.h"
 

@@ -15,13 +15,38 @@ static const char set_context[] =
 	"pg_catalog.set_config('osprofiler.trace_hmac', $2, false)";
 
 static osp_status
-sign_context(doctor *d, osp_headers *headers)
+sign_context(const doctor *d, osp_keyring *keys, osp_headers *headers)
 {
 	osp_id id;
 
 	if (!osp_id_set(&id, osp_str_of(d->server_trace_id)))
 		return OSP_EINVAL;
-	return osp_context_sign(d->keys, 0, &id, &id, headers);
+	return osp_context_sign(keys, 0, &id, &id, headers);
+}
+
+osp_status
+doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
+				   osp_error *err)
+{
+	osp_headers headers;
+	osp_status status = sign_context(d, keys, &headers);
+	const char *const params[] = {headers.trace_info, headers.trace_hmac};
+
+	if (status != OSP_OK)
+		return osp_error_set(
+			err, status, "cannot sign: %s", osp_status_text(status));
+	status = cli_server_ask(d->server, set_context, 2, params, answer, err);
+	if (status != OSP_OK)
+		return status;
+	cli_answer_free(*answer);
+	*answer = NULL;
+	return cli_server_ask(d->server,
+						  "SELECT verdict, reason, active FROM "
+						  "osprofiler.context() /* osprofiler doctor */",
+						  0,
+						  NULL,
+						  answer,
+						  err);
 }
 
 /* The server's file of keys; empty: there is none. An error: this user may not know
@@ -132,8 +157,8 @@ report_refusal(doctor *d, doctor_result *r, const char *verdict,
 {
 	doctor_wrong(
 		r, "the server refuses a context that is signed here: %s", reason);
-	if (strcmp(verdict, "bad_signature") == 0 ||
-		strcmp(verdict, "no_keys") == 0)
+	if (strcmp(verdict, "no_keys") == 0 ||
+		(strcmp(verdict, "bad_signature") == 0 && !doctor_choose_key(d, r)))
 		report_keys(d, r);
 }
 
@@ -150,29 +175,17 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 						DOCTOR_END);
 }
 
-static void
-ask_verdict(doctor *d, doctor_result *r, const osp_headers *headers)
+void
+check_server_key(doctor *d, doctor_result *r)
 {
-	const char *const params[] = {headers->trace_info, headers->trace_hmac};
+	const char *const nothing[] = {"", ""};
 	osp_error err = {OSP_OK, ""};
 	cli_answer *answer = NULL;
+	cli_answer *done = NULL;
 	const char *verdict;
 	const char *reason;
 
-	if (cli_server_ask(d->server, set_context, 2, params, &answer, &err) !=
-		OSP_OK)
-	{
-		doctor_wrong(r, "%s", err.msg);
-		return;
-	}
-	cli_answer_free(answer);
-	if (cli_server_ask(d->server,
-					   "SELECT verdict, reason, active FROM "
-					   "osprofiler.context() /* osprofiler doctor */",
-					   0,
-					   NULL,
-					   &answer,
-					   &err) != OSP_OK)
+	if (doctor_ask_context(d, d->keys, &answer, &err) != OSP_OK)
 	{
 		doctor_wrong(r, "%s", err.msg);
 		return;
@@ -186,23 +199,7 @@ ask_verdict(doctor *d, doctor_result *r, const osp_headers *headers)
 	else
 		doctor_good(r, "it accepts a context that is signed here");
 	cli_answer_free(answer);
-}
-
-void
-check_server_key(doctor *d, doctor_result *r)
-{
-	const char *const nothing[] = {"", ""};
-	osp_headers headers;
-	cli_answer *answer = NULL;
-	osp_status status = sign_context(d, &headers);
-
-	if (status != OSP_OK)
-	{
-		doctor_wrong(r, "cannot sign: %s", osp_status_text(status));
-		return;
-	}
-	ask_verdict(d, r, &headers);
-	if (cli_server_ask(d->server, set_context, 2, nothing, &answer, NULL) ==
+	if (cli_server_ask(d->server, set_context, 2, nothing, &done, NULL) ==
 		OSP_OK)
-		cli_answer_free(answer);
+		cli_answer_free(done);
 }

@@ -168,6 +168,19 @@ void check_program(doctor *d, doctor_result *r);
 /* Other ids for the traces that are stored to try something. */
 void doctor_new_ids(doctor *d);
 
+/* --- check_server_key.c --- */
+
+/* Has the server judge a context that these keys sign: the answer, owned, has verdict,
+ * reason and whether anything is traced. */
+osp_status doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
+							  osp_error *err) OSP_MUST_CHECK;
+
+/* --- other_key.c --- */
+
+/* The server knows other keys than this side: says where each side has its own. True
+ * if a file of keys here is the one to take, and the result says so. */
+bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
+
 /* --- check_read_back.c --- */
 
 /*

@@ -9,7 +9,7 @@
  */
 #include "doctor/unknown_settings.h"
 #include "cli.h"
-#include "doctor/similar_text.h"
+#include "line/similar_text.h"
 
 #include <stdlib.h>
 #include <strings.h>

@@ -146,6 +146,39 @@ write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
 write_file($node->basedir . '/mine', "THIRD_KEY\n", 0600);
 broken('a wrong key in a file', 'server_key', qr/signature matches none/,
 	before => "unset OSPROFILER_HMAC_KEYS; export OSPROFILER_HMAC_KEYS_FILE=" . $node->basedir . '/mine');
+# A mistyped key in the environment, beside a file whose key the server knows: that one is
+# preferred, and the server never gets the other one by --fix.
+{
+	my $home = $node->basedir . '/home';
+	my $mine = "$home/osprofiler/hmac_keys";
+	my $typed = 'export OSPROFILER_HMAC_KEYS=MISTYPED_KEY; unset SUDO_UID';
+	my $there = $node->basedir . '/keys';
+
+	mkdir $_, 0700 for $home, "$home/osprofiler";
+	write_file($mine, "SECRET_KEY\n", 0600);
+	for my $name ("XDG_CONFIG_HOME=$home", "XDG_CONFIG_HOME=/none; export OSPROFILER_HMAC_KEYS_FILE=$mine")
+	{
+		my $step = broken('a mistyped key beside a good file', 'server_key',
+			qr/the two sides have different keys: here from OSPROFILER_HMAC_KEYS, there from \Q$there\E$/,
+			before => "$typed; export $name");
+		like($step->{do}, qr/the server knows the key in \Q$mine\E: take that, by leaving OSPROFILER_HMAC_KEYS out/, '... which to take');
+		is($step->{type}, 'unset OSPROFILER_HMAC_KEYS', '... and how');
+	}
+	write_file($mine, "FOURTH_KEY\n", 0600);
+	for my $name ("XDG_CONFIG_HOME=$home", 'XDG_CONFIG_HOME=/none')
+	{
+		my $out = qx(bash -c '$typed; export $name; $agent doctor --fix "$conninfo"' 2>&1);
+
+		isnt($?, 0, 'a mistyped key without a good file: --fix leaves it');
+		unlike($out, qr/^\$ /m, '... and types nothing');
+		like($out, qr/which one is right\? It may be mistyped\./, '... but lets one choose');
+		like($out, qr/type: printenv OSPROFILER_HMAC_KEYS \| psql /, '... with the command for the other choice');
+		unlike($out, qr/MISTYPED_KEY|SECRET_KEY|FOURTH_KEY/, '... and shows no key');
+	}
+	unlike(slurp_file($there), qr/MISTYPED_KEY/, 'a mistyped key does not get to the server');
+	my $plain = steps("$typed; export XDG_CONFIG_HOME=$home", "$conninfo user=stranger")->{server_key};
+	like($plain->{found}, qr/there from a setting that this user may not see/, 'an ordinary user: it is said, too') or diag(explain($plain));
+}
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0644);
 $node->reload;
 wait_until_up($node);

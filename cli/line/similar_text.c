@@ -3,7 +3,7 @@
  * similar_text.c
  *	  Which of several words did somebody mean? (Levenshtein's distance)
  */
-#include "doctor/similar_text.h"
+#include "line/similar_text.h"
 
 /* Longest text that is compared. */
 #define COMPARED_MAX 64

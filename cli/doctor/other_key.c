@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * other_key.c
+ *	  The two sides have different keys: where each comes from, and which one to take.
+ *
+ * A key that was typed, into a variable or a file of settings, may be mistyped. A file of
+ * keys that the server knows is preferred; without one a person has to choose.
+ */
+#include "doctor/doctor.h"
+
+#include <stdlib.h>
+
+#define VARIABLE "OSPROFILER_HMAC_KEYS"
+
+static const char question_place[] =
+	"SELECT CASE WHEN f = '' THEN 'osprofiler.hmac_keys' WHEN f ~ '^/' THEN f "
+	"ELSE pg_catalog.current_setting('data_directory') || '/' || f END FROM "
+	"pg_catalog.current_setting('osprofiler.hmac_keys_file') f";
+
+static bool
+is_in_variable(void)
+{
+	const char *value = secure_getenv(VARIABLE);
+
+	return value != NULL && value[0] != '\0';
+}
+
+static const char *
+own_place(const doctor *d)
+{
+	if (is_in_variable())
+		return VARIABLE;
+	return d->config.hmac_keys[0] != '\0' ? "hmac_keys of OSPROFILER_CONF"
+										  : d->config.hmac_keys_file;
+}
+
+/* Does the server accept what the first key of this file signs? */
+static bool
+is_known(doctor *d, const char *path)
+{
+	cli_answer *answer = NULL;
+	osp_keyring *keys = NULL;
+	bool known = false;
+
+	if (osp_keyring_new(&osp_allocator_default, OSP_STR(""), &keys, NULL) ==
+			OSP_OK &&
+		osp_keyring_add_file(keys, path, NULL) == OSP_OK &&
+		osp_keyring_count(keys) > 0 &&
+		doctor_ask_context(d, keys, &answer, NULL) == OSP_OK)
+		known = strcmp(cli_answer_value(answer, 0, 0), "accepted") == 0;
+	cli_answer_free(answer);
+	osp_keyring_free(keys);
+	return known;
+}
+
+/* The file whose key would be taken if none were typed. */
+static bool
+find_file(doctor *d, char path[PATH_MAX])
+{
+	const char *given = d->config.hmac_keys_file;
+
+	if (given[0] == '\0')
+		return osp_config_default_keys_file(path, PATH_MAX, NULL) == OSP_OK;
+	if (strlen(given) >= PATH_MAX)
+		return false;
+	memcpy(path, given, strlen(given) + 1);
+	return true;
+}
+
+static void
+describe_places(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = NULL;
+	const char *there = "a setting that this user may not see";
+
+	if (cli_server_ask(d->server, question_place, 0, NULL, &answer, NULL) ==
+		OSP_OK)
+		there = cli_answer_value(answer, 0, 0);
+	doctor_wrong(r,
+				 "; the two sides have different keys: here from %s, there "
+				 "from %s",
+				 own_place(d),
+				 there);
+	cli_answer_free(answer);
+}
+
+bool
+doctor_choose_key(doctor *d, doctor_result *r)
+{
+	char path[PATH_MAX];
+
+	describe_places(d, r);
+	if (d->config.hmac_keys[0] == '\0')
+		return false;
+	if (!find_file(d, path) || !is_known(d, path))
+	{
+		/* sudo hands the variable on only if it was told to: the choice was made. */
+		r->is_left = secure_getenv("SUDO_UID") == NULL;
+		doctor_advise(r, "which one is right? It may be mistyped. ");
+		return false;
+	}
+	doctor_advise(r,
+				  "the server knows the key in %s: take that, by leaving %s "
+				  "out",
+				  path,
+				  own_place(d));
+	if (is_in_variable())
+		doctor_mend(r, "unset " VARIABLE);
+	return true;
+}
