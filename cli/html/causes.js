@@ -2,15 +2,20 @@
 //
 // Why the trace took as long as it did: the findings, each with its operations.
 
-import { trace, KIND, string, outerMember, servedRow } from './trace.js';
+import { trace, KIND, string, fromCaller, servedRow } from './trace.js';
 import { durationText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
 import { selectGroup, selectRow, showTool } from './waterfall.js';
 
+// The outermost member of a fold that a row is, or is below; -1: there is none.
+const outerMembers = () => fromCaller((row, above) =>
+  (above >= 0 || trace.fold[row] === 0 ? above : row));
+
 // The fold that several of the rows are in, or -1.
 function commonFold(rows) {
-  const members = new Set(rows.map(outerMember));
+  const outer = outerMembers();
+  const members = new Set(rows.map((row) => outer[row]));
   const folds = [...members].filter((row) => row >= 0).map((row) => trace.fold[row] - 1);
 
   return folds.length > 1 && folds[0] === folds[1] ? folds[0] : -1;
@@ -49,21 +54,21 @@ function shareOf(share) {
 
 const STATEMENTS_RUN = new Set([KIND.PG, KIND.SQLITE]);
 
-// The statement that an operation is, ran in the server, or is part of; -1: there is none.
-function statementAround(row) {
-  while (row >= 0 && !STATEMENTS_RUN.has(trace.kind[row]) && trace.kind[row] !== KIND.DB)
-    row = trace.parent[row];
-  const served = row >= 0 && trace.kind[row] === KIND.DB ? servedRow(row) : -1;
+// For each finding: the one statement that all of its operations are, ran in the server, or
+// are part of; or -1.
+function findStatements() {
+  const around = fromCaller((row, above) =>
+    (STATEMENTS_RUN.has(trace.kind[row]) || trace.kind[row] === KIND.DB ? row : above));
+  const served = (row) => (row >= 0 && servedRow(row) >= 0 ? servedRow(row) : row);
 
-  return served >= 0 ? served : row;
+  return trace.causeRows.map((rows) => {
+    const statement = rows.length > 0 ? served(around[rows[0]]) : -1;
+
+    return rows.every((row) => served(around[row]) === statement) ? statement : -1;
+  });
 }
 
-// For each finding: the one statement that all of its operations are part of, or -1.
-const causeStatements = trace.causeRows.map((rows) => {
-  const statement = rows.length > 0 ? statementAround(rows[0]) : -1;
-
-  return rows.every((row) => statementAround(row) === statement) ? statement : -1;
-});
+const causeStatements = trace.causeRows.length > 0 ? findStatements() : [];
 
 // Other findings about the same statement, and how much they are together.
 function sameStatement(index) {
@@ -77,7 +82,8 @@ function sameStatement(index) {
     others.map((other, at) => [at > 0 ? ' and ' : '', el('button.link', {
       type: 'button', title: 'Show this finding',
       onclick: (event) => event.target.closest('ol').querySelectorAll('.cause-title')[other].focus(),
-    }, `“${lineText(findings[other].cause, 60)}”`)]), `, together ${shareText(share)}`);
+    }, `“${lineText(findings[other].cause, 60)}”${at === others.length - 1 ? ',' : ''}`)]),
+  ` together ${shareText(share)}`);
 }
 
 function makeCause(finding, index) {
@@ -124,25 +130,37 @@ function makeLongest(statement) {
         el('button.link', {
           type: 'button', title: 'Show it in the waterfall',
           onclick: () => goToOperation(statement.operation),
-        }, visibleNodes(statement.statement)), ': ', visibleNodes(statement.why))));
+        }, visibleNodes(statement.statement), ':'), ' ', visibleNodes(statement.why))));
 }
 
+// Of what the rest consists, the largest part first.
+const restParts = (parts) => [...parts].sort((a, b) => b.share - a.share)
+  .map(({ share, time_ms: ms, what }, index) => [index > 0 && '; ', el('span.rest-part', {
+    title: durationText(ms * 1e6),
+  }, el('b', {}, shareText(share)), ` ${what}`)]);
+
+const restWords = (parts, areLongest) => [
+  parts.length > 0 ? el('p.evidence', {}, areLongest ? 'Without a finding: ' : 'Not explained: ',
+    restParts(parts)) : !areLongest && el('p.evidence', {}, 'Not explained'),
+  areLongest && el('p.evidence', {}, 'Not explained, above all:'),
+];
+
 export function makeCauses() {
-  const { findings, longest, not_explained: rest } = trace.explained;
+  const { findings, longest, not_explained: rest, not_explained_parts: parts } = trace.explained;
   const section = el('section.causes', { 'aria-label': 'Why it took so long' });
 
   if (trace.count === 0)
     return section;
   if (findings.length + longest.length === 0)
     return replaceIn(section, el('p.dim', {},
-      'Nothing stands out: no known cause took both 5 % of the time and 10 ms.'));
+      'Nothing stands out: no known cause took both 5 % of the time and 10 ms.'),
+    parts.length > 0 && el('p.dim', {}, 'Where the time went: ', restParts(parts)));
   return replaceIn(section,
     el('details.causes-fold', { open: true }, el('summary', {},
       el('h2', {}, `Why it took ${durationText(trace.total)}`)),
     el('ol', {}, findings.map(makeCause),
       el('li.cause.rest', {},
         el('div.cause-share', {}, el('b', {}, shareText(rest)), shareOf(rest)),
-        el('div.cause-text', {}, el('p.evidence', {},
-          longest.length > 0 ? 'Not explained, above all:' : 'Not explained'))),
+        el('div.cause-text', {}, restWords(parts, longest.length > 0))),
       longest.map(makeLongest))));
 }

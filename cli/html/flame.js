@@ -15,11 +15,16 @@ import { selectRow } from './waterfall.js';
 const BLOCK_HEIGHT = 24;
 const NARROWEST = 1.5;     // pixels
 const BLOCKS_MAX = 3000;
+const LEVELS_MAX = 200;
+const CRUMBS_MAX = 12;
 
 const flameBox = el('div.flame');
 const crumbs = el('p.flame-crumbs');
+const deeper = el('p.flame-deeper.dim', { hidden: true },
+  'There are more levels below: click a block to go into it.');
 const flameInfo = el('p.flame-info', { 'aria-live': 'polite' });
 let root = null;
+let order = [];         // all blocks, callers first
 let shown = null;
 let blocks = [];
 let currentBlock = null;     // the block that Tab leads to
@@ -32,7 +37,6 @@ const makeBlock = (shape, parent) =>
 // Merges rows by the shapes of their callers.
 function merge() {
   const all = makeBlock(-1, null);
-  const order = [];
 
   blockOf = new Array(trace.count);
 
@@ -56,7 +60,7 @@ function merge() {
       block.longest = row;
     blockOf[row] = block;
   }
-  for (const block of order.reverse()) {
+  for (const block of order.toReversed()) {
     block.time += block.own;
     block.parent.time += block.time;
   }
@@ -65,12 +69,12 @@ function merge() {
 
 // How many operations of each block, and of those below it, the filter lets through.
 function countMatches() {
-  const clear = (block) => { block.matches = 0; block.children.forEach(clear); };
-
-  clear(root);
+  for (const block of [root, ...order])
+    block.matches = 0;
   for (const row of lines.matches || [])
-    for (let block = blockOf[row]; block !== null; block = block.parent)
-      block.matches++;
+    blockOf[row].matches++;
+  for (const block of order.toReversed())
+    block.parent.matches += block.matches;
 }
 
 const wordsOf = (block) => (block.shape < 0 ? 'All'
@@ -87,8 +91,17 @@ function describe(block) {
     }, block.count === 1 ? 'Show it' : 'Show them'));
 }
 
-// The shapes of a block and its callers, from the outermost on.
-const pathOf = (block) => (block.shape < 0 ? [] : [...pathOf(block.parent), block.shape]);
+// A block and its callers, from the outermost on, which is the whole.
+function callersOf(block) {
+  const path = [];
+
+  for (let at = block; at !== null; at = at.parent)
+    path.push(at);
+  return path.reverse();
+}
+
+// Their shapes.
+const pathOf = (block) => callersOf(block).slice(1).map(({ shape }) => shape);
 
 const blockAt = (path) => path.reduce((block, shape) => block.children.get(shape) ?? block, root);
 
@@ -177,7 +190,7 @@ function layOut(width) {
     ? [{ block: shown, left: 0 }] : childrenOf(shown, 0, width);
   let depth = 0;
 
-  for (; level.length > 0 && elements.length < BLOCKS_MAX; depth++) {
+  for (; level.length > 0 && elements.length < BLOCKS_MAX && depth < LEVELS_MAX; depth++) {
     const next = [];
 
     for (const { block, left, more, wide } of level) {
@@ -190,7 +203,7 @@ function layOut(width) {
     }
     level = next;
   }
-  return { elements, depth };
+  return { elements, depth, cut: level.length > 0 };
 }
 
 // Where the blocks below one are. Those that are too narrow to be seen are one.
@@ -213,15 +226,17 @@ function childrenOf(block, left, width) {
   return rest.wide >= NARROWEST ? [...places, rest] : places;
 }
 
-function drawCrumbs() {
-  const path = [];
+const crumb = (block) => (block === shown ? el('b', {}, lineText(wordsOf(block), 60))
+  : el('button.link', { type: 'button', onclick: () => goInto(block) }, lineText(wordsOf(block), 40)));
 
-  for (let block = shown; block !== null; block = block.parent)
-    path.unshift(block);
-  replaceIn(crumbs, path.map((block, index) => [index > 0 ? ' › ' : '',
-    block === shown ? el('b', {}, lineText(wordsOf(block), 60))
-      : el('button.link', { type: 'button', onclick: () => goInto(block) },
-        lineText(wordsOf(block), 40))]).flat());
+// The callers of the block that is shown; of many, the outermost one and the nearest.
+function drawCrumbs() {
+  const path = callersOf(shown);
+  const left = path.length - CRUMBS_MAX;
+  const near = left > 0 ? path.slice(left + 1) : path.slice(1);
+
+  replaceIn(crumbs, crumb(path[0]), left > 0 && ` › … ${pluralText(left, 'level')} …`,
+    near.map((block) => [' › ', crumb(block)]));
 }
 
 function drawFlame() {
@@ -235,10 +250,11 @@ function drawFlame() {
   drawnWidth = flameBox.clientWidth;
   forgetElements();
   drawCrumbs();
-  const { elements, depth } = layOut(drawnWidth);
+  const { elements, depth, cut } = layOut(drawnWidth);
 
   replaceIn(flameBox, elements.length > 0 ? elements : el('p.nothing', {}, 'No time to show.'));
   flameBox.style.height = `${Math.max(1, depth) * BLOCK_HEIGHT}px`;
+  deeper.hidden = !cut;
   const entry = blocks.includes(currentBlock) ? currentBlock : blocks[0];
 
   if (entry)
@@ -280,5 +296,5 @@ export function makeFlame() {
       showBlock(blockAt(view.flame));
   });
   new ResizeObserver(() => { if (flameBox.clientWidth !== drawnWidth) draw(); }).observe(flameBox);
-  return el('div.flame-view', {}, crumbs, flameBox, flameInfo, leftOut());
+  return el('div.flame-view', {}, crumbs, flameBox, deeper, flameInfo, leftOut());
 }

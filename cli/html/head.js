@@ -93,6 +93,11 @@ function notices() {
   return [...texts, ...servedMessages].map((text) => el('p.notice', {}, visibleNodes(text)));
 }
 
+// What the bar of a plan's node means in the waterfall.
+const insideLegend = () => el('p.legend-inside', {}, el(`i.k${KIND.NODE}`),
+  'A plan node, inside the bar of its statement: dark is its own work, light that of the nodes ' +
+  'below it. Nodes run in turns, so this is how much, not when.');
+
 function showKind(kind) {
   setTab('waterfall');
   setFilter({ kind });
@@ -121,7 +126,8 @@ function timeParts() {
     }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),
     el('b', {}, durationText(part.ns)), el('span.dim', {}, shareText(part.share))))));
 
-  return sum > 0 ? el('section.time', { 'aria-label': 'How the time divides' }, bar, legend) : null;
+  return sum > 0 ? el('section.time', { 'aria-label': 'How the time divides' }, bar, legend,
+    trace.kind.includes(KIND.NODE) && insideLegend()) : null;
 }
 
 export function makeHead(buttons) {

@@ -12,6 +12,10 @@ import { el, visibleNodes } from './dom.js';
 // Rows that are wrong by this factor are worth a mark.
 const WRONG_FACTOR = 10;
 
+// A plan is drawn up to so many nodes and levels: a browser lays out no deeper boxes.
+const PLAN_NODES = 500;
+const PLAN_LEVELS = 40;
+
 // The statement whose plan a row is, or has; -1: there is none. A client's call has
 // that of the statement that it ran in the server.
 export function statementOfPlan(row) {
@@ -134,7 +138,34 @@ function conditions(node) {
       el('code', {}, visibleNodes(node[`the ${key}`].slice(0, 400)))));
 }
 
-function makeNode(row, whole, selected, select, depth = 0) {
+// Says how many nodes are not drawn, and leads to the first of them.
+const moreNodes = (row, count, select) => el('li', {}, el('button.link.plan-more', {
+  type: 'button', onclick: () => select(row),
+}, `and ${pluralText(count, 'node')} below`));
+
+// The nodes below one, or at the top of a plan. drawing: what all nodes of the plan share.
+function makeNodes(rows, drawing, depth) {
+  const drawn = depth < PLAN_LEVELS ? rows.slice(0, Math.max(0, PLAN_NODES - drawing.count)) : [];
+
+  drawing.count += drawn.length;
+  return [...drawn.map((row) => makeNode(row, drawing, depth)),
+    drawn.length < rows.length &&
+      moreNodes(rows[drawn.length], nodesFrom(rows.slice(drawn.length)), drawing.select)];
+}
+
+// How many nodes these are, with those below them.
+function nodesFrom(rows) {
+  let count = 0;
+
+  for (const row of rows)
+    for (let node = row; node < trace.end[row]; node++)
+      count += trace.kind[node] === KIND.NODE ? 1 : 0;
+  return count;
+}
+
+function makeNode(row, drawing, depth) {
+  const { whole, selected, select } = drawing;
+  drawing.found ||= row === selected;
   const node = readNode(row);
   const share = whole > 0 ? trace.self[row] / whole : 0;
   const heat = el('i.plan-heat');
@@ -156,8 +187,7 @@ function makeNode(row, whole, selected, select, depth = 0) {
       conditions(node),
       buffersText(node) !== '' && el('p.plan-condition', {}, el('span.dim', {}, 'Buffers'), ' ',
         el('code', {}, buffersText(node).replace(/\d+/g, countText)))),
-    children.length > 0 && el('ul', {},
-      children.map((child) => makeNode(child, whole, selected, select, depth + 1))));
+    children.length > 0 && el('ul', {}, makeNodes(children, drawing, depth + 1)));
 }
 
 // ---- the layout of EXPLAIN ----
@@ -189,12 +219,26 @@ function actualText(node) {
   return ` (actual ${time}rows=${Math.round(each('rows'))} loops=${loops})`;
 }
 
-function explainNode(row, depth) {
+// The nodes of a plan with their depth in it, parents first. Nodes are below nodes only.
+function nodesOf(statement) {
+  const nodes = [];
+
+  for (const top of childNodes(statement))
+    for (let row = top; row < trace.end[top]; row++)
+      if (trace.kind[row] !== KIND.NODE)
+        row = trace.end[row] - 1;
+      else
+        nodes.push([row, trace.depth[row] - trace.depth[top]]);
+  return nodes;
+}
+
+function explainNode([row, depth]) {
   const node = readNode(row);
   const loops = factOf(node, 'loops') || 1;
   const cost = factOf(node, 'total_cost') === undefined ? ''
     : `cost=${factOf(node, 'startup_cost').toFixed(2)}..${factOf(node, 'total_cost').toFixed(2)} `;
-  const inside = ' '.repeat(depth * 6 + 2);
+  const indent = Math.min(depth, PLAN_LEVELS) * 6;
+  const inside = ' '.repeat(indent + 2);
   const facts = EXPLAINED.filter(([key]) => node[`the ${key}`] !== undefined).map(([key, words]) =>
     `${inside}${words}: ${words.startsWith('Rows ') ? Math.round(factOf(node, key) / loops)
       : factOf(node, key)}`);
@@ -204,15 +248,14 @@ function explainNode(row, depth) {
     : `  (${cost}rows=${factOf(node, 'plan_rows')} width=${factOf(node, 'plan_width') ?? 0})`;
 
   return [
-    `${depth > 0 ? `${' '.repeat(depth * 6 - 4)}->  ` : ''}${textOf(row)}${expected}${actualText(node)}`,
+    `${depth > 0 ? `${' '.repeat(indent - 4)}->  ` : ''}${textOf(row)}${expected}${actualText(node)}`,
     ...(total > 0 ? [`${inside}Measured Time: ${(total / loops).toFixed(3)} ms`] : []),
     ...facts, ...(buffers !== '' ? [`${inside}Buffers: ${buffers}`] : []),
-    ...childNodes(row).flatMap((child) => explainNode(child, depth + 1)),
   ];
 }
 
 export const explainText = (statement) =>
-  childNodes(statement).flatMap((row) => explainNode(row, 0)).join('\n');
+  nodesOf(statement).flatMap(explainNode).join('\n');
 
 // ---- the plan of the page ----
 
@@ -225,23 +268,31 @@ function sumBelow(row) {
   return sum;
 }
 
-// Does a condition of the plan hide a constant?
+// Does a condition of a node hide a constant?
 function hidesConstants(row) {
   const node = readNode(row);
 
-  return CONDITIONS.some(([key]) => /(^|[^\w?])\?($|[^\w?])/.test(node[`the ${key}`] || '')) ||
-    childNodes(row).some(hidesConstants);
+  return CONDITIONS.some(([key]) => /(^|[^\w?])\?($|[^\w?])/.test(node[`the ${key}`] || ''));
 }
 
 // The plan of a statement; select is called with the row of a node.
 export function makePlan(statement, selected, select) {
   const whole = Math.max(sumBelow(statement), trace.duration[statement]);
-  const nodes = childNodes(statement);
+  const draw = (rows) => {
+    const drawing = { whole, selected, select, count: 0, found: false };
 
+    return [makeNodes(rows, drawing, 0), drawing.found];
+  };
+  let [nodes, found] = draw(childNodes(statement));
+  const deep = !found && trace.kind[selected] === KIND.NODE;
+
+  if (deep)
+    [nodes] = draw([selected]);
   return [
-    el('ul.plan', { 'aria-label': 'Plan' },
-      nodes.map((row) => makeNode(row, whole, selected, select))),
-    nodes.some(hidesConstants) && el('p.plan-key.dim', {},
+    deep && el('p', {}, el('button.link', { type: 'button', onclick: () => select(trace.parent[selected]) },
+      'This is a part of the plan: show what is above')),
+    el('ul.plan', { 'aria-label': 'Plan' }, nodes),
+    nodesOf(statement).some(([row]) => hidesConstants(row)) && el('p.plan-key.dim', {},
       'A “?” is a constant. In a plan, values of parameters are constants, too: none is ' +
       'recorded while osprofiler.hide_params is on.'),
   ];

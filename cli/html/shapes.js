@@ -13,7 +13,7 @@ import { markedText } from './search.js';
 const ROWS_MAX = 300;
 const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 
-const COLUMNS = [
+const ALL_COLUMNS = [
   { name: 'Statement', value: ({ number }) => wordsOfShape(number).join(' '), text: true },
   { name: 'Count', value: (sums) => sums.count, show: countText },
   { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : '') },
@@ -22,13 +22,27 @@ const COLUMNS = [
   { name: 'Self time', value: (sums) => sums.self, show: durationText,
     title: 'The sum of their durations, without what ran inside of them' },
   { name: 'Max', value: (sums) => sums.max, show: durationText, title: 'The longest of them' },
+  { name: 'Waits', value: (sums) => sums.waited, show: waitsText, hidden: trace.waits.length === 0,
+    title: 'How long they waited, with what ran inside of them, and for what most of that: ' +
+      'it was sampled, and is a part of their durations' },
   { name: 'Share', value: (sums) => sums.self, share: true, title: 'Self time as a part of the trace' },
 ];
+
+const COLUMNS = ALL_COLUMNS.filter(({ hidden }) => !hidden);
 
 // db and pg are two rows of one statement: what its client waited for, and what the server did.
 const TABLE_KEY = 'Those that differ in constants only are counted together. Total is the sum of ' +
   'their durations, without pauses between them; self time leaves out what ran inside of them, as pg in db';
 const ALL_KEY = ', and the nodes of a plan in their statement';
+
+// "484 ms, Lock": the sum, and the kind that most of it is.
+function waitsText(waited, { waits }) {
+  const [most] = [...waits].sort((a, b) => b[1] - a[1]);
+
+  return most === undefined ? '' : [durationText(waited), ' ', el('span.wait-kind', {
+    title: [...waits].map(([kind, ns]) => `${lineText(string(kind), 40)} ${durationText(ns)}`).join(', '),
+  }, lineText(string(most[0]), 20))];
+}
 
 const wordsOfShape = (number) => trace.shapes[number].slice(0, 2).map(string);
 
@@ -119,7 +133,7 @@ function bodyCell(column, sums) {
     bar.style.setProperty('--share', String(Math.min(1, share)));
     return el('td.share', {}, bar, el('span', {}, shareText(share)));
   }
-  return el('td.figure', {}, column.show(column.value(sums)));
+  return el('td.figure', {}, column.show(column.value(sums), sums));
 }
 
 const modeButton = (words, only) => el('button', {
@@ -127,14 +141,25 @@ const modeButton = (words, only) => el('button', {
   onclick: () => { statementsOnly = only; drawShapes(); },
 }, words);
 
+function addWaits(sums, row) {
+  const waits = trace.waitsOf.get(row) || [];
+
+  for (let i = 0; i < waits.length; i += 2) {
+    sums.waited += waits[i + 1];
+    sums.waits.set(waits[i], (sums.waits.get(waits[i]) || 0) + waits[i + 1]);
+  }
+}
+
 function addToSums(row) {
   const number = trace.shape[row];
   const sums = sumsOf.get(number) ||
-    { number, count: 0, failed: 0, total: -1, self: -1, max: -1, slowest: row };
+    { number, count: 0, failed: 0, total: -1, self: -1, max: -1, slowest: row,
+      waited: 0, waits: new Map() };
 
   sumsOf.set(number, sums);
   sums.count++;
   sums.failed += trace.error[row] !== 0 ? 1 : 0;
+  addWaits(sums, row);
   if (isUnmeasured(row))
     return;
   const time = Math.max(endOf(row) - trace.begin[row], 0);

@@ -3,7 +3,7 @@
 // The time axis and the minimap: the whole trace in a strip, and which part of it
 // is shown.
 
-import { trace, endOf } from './trace.js';
+import { trace, KIND, endOf } from './trace.js';
 import { durationText } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, showTime, showAllTime, zoomTime, panTime, isZoomed } from './view.js';
@@ -54,41 +54,70 @@ function dotColor(name) {
   return backgroundColor;
 }
 
+const LEVELS_DRAWN = 12;
+const SHORTEST = 0.5;   // pixels: bars of a level that begin nearer to each other are one
+
+const placeOf = (ns, places) =>
+  Math.max(0, Math.min(Math.floor((ns / view.whole) * places), places - 1));
+
+// For each level and each place in it the row that begins there and lasts longest, or -1: there
+// are never more bars than places, whatever the trace looks like. A node of a plan has no
+// place in time.
+function longestBars(levels, places) {
+  const bars = new Int32Array(levels * places).fill(-1);
+
+  for (let row = 0; row < trace.count; row++) {
+    const level = Math.min(trace.depth[row], levels - 1);
+    const place = placeOf(trace.begin[row], places);
+    const known = bars[level * places + place];
+
+    if (trace.kind[row] !== KIND.NODE && (known < 0 || endOf(row) > endOf(known)))
+      bars[level * places + place] = row;
+  }
+  return bars;
+}
+
+// For each place: did an operation fail there?
+function errorPlaces(places) {
+  const failed = new Uint8Array(places);
+
+  for (let row = 0; row < trace.count; row++)
+    if (trace.error[row] !== 0)
+      failed[placeOf(endOf(row), places)] = 1;
+  return failed;
+}
+
 function drawMinimap() {
   const width = minimap.clientWidth;
   const height = minimap.clientHeight;
   const scale = window.devicePixelRatio || 1;
   const context = canvas.getContext('2d');
-  const levels = Math.min(12, trace.depth.reduce((most, depth) => Math.max(most, depth), 0) + 1);
+  const levels = Math.min(LEVELS_DRAWN, trace.depth.reduce((most, depth) => Math.max(most, depth), 0) + 1);
   const thick = Math.max(1.5, (height - 4) / levels);
 
   if (width === 0 || trace.count === 0)
     return;
+  const places = Math.ceil(width / SHORTEST);
   const colors = trace.kinds.map((_, kind) => dotColor(`k${kind}`));
 
   canvas.width = width * scale;
   canvas.height = height * scale;
   context.scale(scale, scale);
-
-  // Of the bars that would cover each other in a level, one is drawn.
-  const drawn = new Float64Array(levels).fill(-1);
-
-  for (let row = 0; row < trace.count; row++) {
+  longestBars(levels, places).forEach((row, cell) => {
+    if (row < 0)
+      return;
     const left = (trace.begin[row] / view.whole) * width;
     const right = (endOf(row) / view.whole) * width;
-    const level = Math.min(trace.depth[row], levels - 1);
 
-    if (right < drawn[level] + 0.5 && right - left < 0.5)
-      continue;
-    drawn[level] = Math.max(drawn[level], right);
     context.fillStyle = colors[trace.kind[row]];
-    context.fillRect(left, 2 + level * thick,
+    context.fillRect(left, 2 + Math.floor(cell / places) * thick,
       Math.max(right - left, 0.75), Math.max(thick - 0.5, 1));
-  }
+  });
   context.fillStyle = dotColor('of-error');
-  for (let row = 0; row < trace.count; row++)
-    if (trace.error[row] !== 0)
-      context.fillRect((endOf(row) / view.whole) * width - 1, height - 4, 2.5, 4);
+  errorPlaces(places).forEach((failed, place) => {
+    if (failed)
+      context.fillRect((place / places) * width - 1, height - 4, 2.5, 4);
+  });
 }
 
 function drawWindow() {

@@ -54,6 +54,7 @@ function linkRows(trace) {
     end[row] = count;
   trace.parent = parent;
   trace.end = end;
+  trace.waitsOf = new Map(trace.waits.map(([row, ...waits]) => [row, waits]));
   trace.missingParent = new Map(trace.parents);
 }
 
@@ -116,18 +117,28 @@ export function measuredRow(row) {
   return row;
 }
 
+let servedRows = null;      // for each row: the longest statement of the server that is it or in it
+
 // The statement of the server that a client's call ran, the longest one; -1: none.
 export function servedRow(row) {
-  let longest = -1;
+  servedRows ||= longestStatements();
+  return trace.kind[row] === KIND.DB ? servedRows[row] : -1;
+}
 
-  if (trace.kind[row] !== KIND.DB)
-    return -1;
-  for (let below = row + 1; below < trace.end[row];) {
-    const found = trace.kind[below] === KIND.PG;
+// Goes from the last row to the first, so that all rows below one come before it.
+function longestStatements() {
+  const longest = new Int32Array(trace.count).fill(-1);
 
-    if (found && (longest < 0 || trace.duration[below] > trace.duration[longest]))
-      longest = below;
-    below = found ? trace.end[below] : below + 1;
+  for (let row = trace.count - 1; row >= 0; row--) {
+    const parent = trace.parent[row];
+
+    if (trace.kind[row] === KIND.PG)
+      longest[row] = row;
+    const found = longest[row];
+
+    if (parent >= 0 && found >= 0 &&
+        (longest[parent] < 0 || trace.duration[found] >= trace.duration[longest[parent]]))
+      longest[parent] = found;
   }
   return longest;
 }
@@ -142,14 +153,14 @@ export function findingsOf(row) {
     trace.causeRows[index].some((other) => other >= row && other < end));
 }
 
-// The outermost member of a fold that a row is, or is below; -1: there is none.
-export function outerMember(row) {
-  let member = -1;
+// A value for each row, from that of its caller (-1: it has none), so that no row asks all of
+// its callers again.
+export function fromCaller(value) {
+  const values = new Int32Array(trace.count);
 
-  for (let at = row; at >= 0; at = trace.parent[at])
-    if (trace.fold[at] > 0)
-      member = at;
-  return member;
+  for (let row = 0; row < trace.count; row++)
+    values[row] = value(row, trace.parent[row] >= 0 ? values[trace.parent[row]] : -1);
+  return values;
 }
 
 // The rows of a fold, in the order of time.

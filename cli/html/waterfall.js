@@ -4,7 +4,7 @@
 // lines that can be seen are elements, so the length of the trace does not matter.
 
 import {
-  trace, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
+  trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
   isUnmeasured, measuredRow,
 } from './trace.js';
 import { durationText, countText, lineText, pluralText, groupDigits } from './text.js';
@@ -35,6 +35,7 @@ let trackWidth = 0;     // pixels that the bars have
 function makeLine() {
   const parts = {};
 
+  parts.level = el('span.level', { title: 'Its level: deeper ones are not indented further' });
   parts.twisty = el('span.twisty', { 'aria-hidden': 'true' });
   parts.dot = el('i.dot');
   parts.count = el('span.fold-count');
@@ -42,7 +43,7 @@ function makeLine() {
   parts.text = el('span.text');
   parts.tags = el('span.tags');
   parts.label = el('div.label', {},
-    parts.twisty, parts.dot, parts.count, parts.name, parts.tags, parts.text);
+    parts.level, parts.twisty, parts.dot, parts.count, parts.name, parts.tags, parts.text);
   parts.duration = el('div.duration');
   parts.bar = el('i.bar');
   parts.after = el('span.bar-after');
@@ -76,20 +77,56 @@ function tagsOf(row, item) {
   return tags;
 }
 
+// ---- the nodes of a plan ----
+
+// The statement that a node is part of: its nodes run in turns all the time, so none of them
+// has a place in time of its own.
+function statementAbove(row) {
+  while (row >= 0 && trace.kind[row] === KIND.NODE)
+    row = trace.parent[row];
+  return row;
+}
+
+// How long a node worked with those below it, and alone; of a fold only the first is known.
+const inclusiveOf = (row, fold) => (fold ? fold[4] : Math.max(trace.duration[row], trace.self[row]));
+const exclusiveOf = (row, fold) => (fold ? fold[4] : trace.self[row]);
+
+const insideText = (row, fold) => (fold
+  ? `Inside the statement's time: these nodes worked ${durationText(fold[4])} in all. `
+  : `Inside the statement's time: this node worked ${durationText(trace.self[row])}, with the nodes ` +
+    `below it ${durationText(inclusiveOf(row))}. `) +
+  'Nodes run in turns: the bar shows how much of the statement that is, not when it was.';
+
+// Fills the bar of a statement with the shares of a node. left and right are where it is cut.
+function fillInside(bar, { begin, end, left, right, span }, row, fold) {
+  const place = (ns) => {
+    const percent = ((begin + Math.min(ns, end - begin) - view.from) / span) * 100;
+
+    return `${Math.max(0, Math.min(100, ((percent - left) / (right - left || 1)) * 100))}%`;
+  };
+
+  bar.style.setProperty('--own', place(exclusiveOf(row, fold)));
+  bar.style.setProperty('--below', place(inclusiveOf(row, fold)));
+}
+
 function drawBar(parts, row, item) {
   const fold = isFold(item) ? trace.folds[~item] : null;
-  const begin = fold ? fold[2] : trace.begin[row];
-  const end = fold ? fold[3] : endOf(row);
+  const around = trace.kind[row] === KIND.NODE ? statementAbove(row) : -1;
+  const begin = around >= 0 ? trace.begin[around] : fold ? fold[2] : trace.begin[row];
+  const end = around >= 0 ? endOf(around) : fold ? fold[3] : endOf(row);
   const span = view.to - view.from;
   const left = Math.max(((begin - view.from) / span) * 100, -1);
   const right = Math.min(((end - view.from) / span) * 100, 101);
   const hidden = right < 0 || left > 100 || isUnmeasured(row);
 
   parts.bar.hidden = hidden;
+  parts.track.title = hidden || around < 0 ? '' : insideText(row, fold);
   if (hidden)
     return;
   parts.bar.className = `bar k${trace.kind[row]} s${trace.state[row]}` +
-    `${trace.error[row] !== 0 ? ' failed' : ''}${fold ? ' many' : ''}`;
+    `${trace.error[row] !== 0 ? ' failed' : ''}${around >= 0 ? ' inside' : fold ? ' many' : ''}`;
+  if (around >= 0)
+    fillInside(parts.bar, { begin, end, left, right, span }, row, fold);
   parts.bar.style.left = `${left}%`;
   parts.bar.style.width = `${Math.max(right - left, 0)}%`;
 
@@ -139,6 +176,7 @@ function drawLine(parts, line) {
   else
     element.removeAttribute('aria-expanded');
   parts.label.style.paddingLeft = `calc(${Math.min(lines.depth[line], INDENT_LEVELS)} * var(--indent))`;
+  parts.level.textContent = lines.depth[line] > INDENT_LEVELS ? countText(lines.depth[line] + 1) : '';
   parts.twisty.className = `twisty${branches ? (isOpen(item) ? ' open' : ' closed') : ''}`;
   parts.dot.className = `dot k${trace.kind[row]}`;
   parts.count.textContent = fold ? foldCount(~item) : '';
@@ -386,11 +424,12 @@ export function toggleAll() {
 export function zoomToSelected() {
   if (view.selected < 0)
     return;
-  const row = measuredRow(view.selected);
+  const measured = measuredRow(view.selected);
+  const row = trace.kind[measured] === KIND.NODE ? statementAbove(measured) : measured;
 
   if (row < 0)
     return;
-  const [begin, end] = view.group >= 0 ? trace.folds[view.group].slice(2, 4)
+  const [begin, end] = view.group >= 0 && row === measured ? trace.folds[view.group].slice(2, 4)
     : [trace.begin[row], endOf(row)];
   const span = Math.max(end - begin, 1);
 

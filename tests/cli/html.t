@@ -207,4 +207,49 @@ one_error(qr/File too large/,
 	'trace', 'show', '--html', '--out', "$dir/full/page.html", @at, $base, { limit => 8 });
 is(slurp("$dir/full/page.html"), 'old', 'and an old page stays');
 
+# The work grows with the number of operations, not with that times the number of levels:
+# statements, functions and nodes of plans that are nested as in deep recursion.
+sub chain_of
+{
+	my ($what, $count) = @_;
+	my %what = (
+		function => [ ['pg', '{}', '{"db": {"waits": {"IO:DataFileRead": 0.5}, "io_read_ms": 0.5, "active_ms": 1,' .
+			' "buffers": {"shared_blks_read": 900}, "cpu": {"user_ms": 1, "of_ms": 90, "involuntary_switches": 900}}}'],
+			['pg.function', '{"db": {"function": {"name": "f"}}}', '{"db": {"calls": 1, "total_ms": 1}}'] ],
+		node => [ ['pg.node', '{"db": {"node": {"name": "Seq Scan on t", "filter": "(a = ?)"}}}',
+			'{"db": {"node": {"rows": 1, "loops": 1, "total_ms": 0.5, "rows_removed_by_filter": 9000}}}'] ]);
+	my @lines;
+	for my $n (0 .. $count - 1)
+	{
+		my ($name, $start, $stop) = @{ $what{$what}[ $n % @{ $what{$what} } ] };
+		my $parent = $n > 0 ? 'n' . ($n - 1) : $base;
+		push @lines, point("$name-start", $base, $parent, "n$n", sprintf('01.%06d', $n), $start),
+			point("$name-stop", $base, $parent, "n$n", sprintf('59.%06d', 900_000 - $n), $stop);
+	}
+	return write_points("$dir/chain-$what-$count", @lines);
+}
+
+# Processor time of the command, the least of three runs.
+sub work_of
+{
+	my ($points) = @_;
+	my $least;
+	for (1 .. 3)
+	{
+		my $before = (times)[2];
+		run_ok('trace', 'show', '--html', '--out', "$dir/chain.html",
+			'--connection-string', $points, $base);
+		my $work = (times)[2] - $before;
+		$least = $work if !defined $least || $work < $least;
+	}
+	return $least;
+}
+
+for my $what ('function', 'node')
+{
+	my ($small, $large) = map { work_of(chain_of($what, $_)) } (2500, 20000);
+	cmp_ok($large, '<', 20 * ($small > 0.05 ? $small : 0.05),
+		"eight times as many levels of ${what}s take about eight times as long ($small s, $large s)");
+}
+
 done_testing();

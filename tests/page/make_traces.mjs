@@ -122,6 +122,22 @@ function parallel(trace) {
     { db: { node: { rows: 3000, loops: 20, total_ms: 1 } } }, SERVER);
 }
 
+// Statements that waited, one whose text was cut, and time that no finding explains.
+function waits(trace) {
+  const root = trace.op('wsgi', BASE, 0, 400000, { request: { method: 'GET', path: '/report' } });
+  const run = (begin, length, text, db, more = {}) => {
+    const call = trace.op('db', root, begin, length, statement(text));
+
+    trace.op('pg', call, begin + 4000, length - 8000, statement(text, more), { db }, SERVER);
+  };
+
+  run(5000, 100000, 'SELECT sum(n) FROM big', { waits: { 'IO:DataFileRead': 4, 'IO:DataFilePrefetch': 2, 'LWLock:BufferMapping': 1 },
+    cpu: { user_ms: 40, system_ms: 6, of_ms: 92 } });
+  run(120000, 50000, 'UPDATE big SET n = 0', { waits: { 'Lock:tuple': 3, 'IO:WALSync': 1 } });
+  run(180000, 50000, 'UPDATE big SET n = 0', { waits: { 'Lock:tuple': 2 } });
+  run(250000, 20000, 'SELECT 1, 2, 3, 4', {}, { statement_length: 90000 });
+}
+
 // What a session of a program without points of its own leaves: no root above it.
 function session(trace) {
   trace.service = 'billing';
@@ -280,6 +296,43 @@ function many(trace, count) {
   }
 }
 
+// Trees that no program makes on purpose. parentOf says for an operation which of the earlier
+// ones called it; -1: none.
+const TREES = {
+  random: (n, random) => Math.floor(random() * n),
+  chain: (n) => n - 1,
+  star: (n) => Math.min(n - 1, 0),
+  comb: (n) => (n % 2 === 1 ? n - 1 : n - 2),
+  walk: (n, random, last) => (random() < 0.6 ? n - 1 : Math.max(0, last - Math.floor(random() * 4))),
+  near: (n, random) => Math.max(0, n - 1 - Math.floor(random() * 20)),
+};
+
+const node = (n) => ({ db: { node: { id: n, name: `Seq Scan on t${n % 7}`, plan_rows: 1, filter: '(a = ?)' } } });
+
+// What the operations of a tree are; n is their number.
+const CONTENTS = {
+  calls: (n) => (n % 3 === 0 ? ['call', { name: `step ${n}` }, {}]
+    : ['db', statement(`SELECT ${n % 50} FROM t${n % 7} WHERE id = ${n}`), {}]),
+  nodes: (n) => (n === 0 ? ['pg', statement('SELECT 1'), {}]
+    : ['pg.node', node(n), { db: { node: { rows: 1, loops: 1, total_ms: 0.5, rows_removed_by_filter: 9000 } } }]),
+  functions: (n) => (n % 2 === 0 ? ['pg', statement('SELECT step()'), { db: { waits: { 'IO:DataFileRead': 0.5 }, active_ms: 1,
+    io_read_ms: 0.5, buffers: { shared_blks_read: 900 }, cpu: { user_ms: 1, of_ms: 90, involuntary_switches: 900 } } }]
+    : ['pg.function', { db: { function: { name: 'step' } } }, { db: { calls: 1, total_ms: 1 } }]),
+};
+
+// A tree of count operations, each inside of its caller.
+function tree(trace, shape, count, what = 'calls') {
+  const ids = [];
+  let last = -1;
+
+  for (let n = 0; n < count; n++) {
+    const [name, start, stop] = CONTENTS[what](n);
+
+    last = n === 0 ? -1 : TREES[shape](n, () => trace.random(), last);
+    ids.push(trace.op(name, last < 0 ? BASE : ids[last], n, 2 * (count - n), start, stop));
+  }
+}
+
 const REQUESTS = [
   ['shop', 'GET', '/orders'], ['shop', 'POST', '/checkout'], ['shop', 'GET', '/basket'],
   ['keystone', 'POST', '/v3/auth/tokens'], ['nova', 'GET', '/servers/detail'],
@@ -340,12 +393,15 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, counted, parallel, session, slow: (trace) => slow(trace, 190),
+  few, waits, counted, parallel, session, slow: (trace) => slow(trace, 190),
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
   points100k: (trace) => many(trace, 50000),
   operations100k: (trace) => many(trace, 100000),
+  ...Object.fromEntries(Object.keys(TREES).flatMap((shape) => [2, 20, 100].flatMap((thousands) =>
+    Object.keys(CONTENTS).map((what) =>
+      [`${shape}-${what}-${thousands}k`, (trace) => tree(trace, shape, thousands * 1000, what)])))),
 };
 
 export function makeTrace(name, file) {

@@ -130,6 +130,123 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('what is not explained has parts, of which the largest comes first', async () => {
+    const tab = await browser.open(await browser.writePage('waits'));
+    const parts = await textsOf(tab, '.rest-part');
+
+    assert.deepEqual(parts, ['32 % unknown: nothing in the trace says what it was',
+      '12 % computing in the server, by its CPU time', '3 % waits of the server, by samples']);
+    const shares = parts.map((part) => parseInt(part.replace('<', ''), 10));
+
+    assert.deepEqual(shares, [...shares].sort((a, b) => b - a));
+    assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, 0) -
+      parseInt(await tab.locator('.rest .cause-share b').first().innerText(), 10)) <= shares.length);
+    await close(tab);
+    const short = await browser.open(few);
+
+    assert.deepEqual((await textsOf(short, '.rest-part')).slice(1), [
+      '40 % the client\'s work, and its pauses between statements', '<1 % on the way between client and server']);
+    await close(short);
+  });
+
+  await t.test('a plan\'s nodes are shares inside of their statement', async () => {
+    const tab = await browser.open(slow);
+    const placeOf = async (text, at = 0) => {
+      const { x, width } = await tab.locator('.line:visible', { hasText: text }).nth(at).locator('.bar').boundingBox();
+
+      return [x, width].map(Math.round);
+    };
+    const fillOf = (text) => tab.locator('.line:visible', { hasText: text }).locator('.bar').evaluate((bar) =>
+      ['--own', '--below'].map((name) => Math.round(parseFloat(bar.style.getPropertyValue(name)))));
+
+    await tab.evaluate(() => document.getElementById('toolbar').scrollIntoView());
+    await settled(tab);
+    const around = await placeOf('SELECT o.id', 1);
+
+    for (const node of ['Sort', 'Nested Loop', 'Seq Scan on orders', 'Index Scan using customer_pkey'])
+      assert.deepEqual(await placeOf(node), around, 'no bar says when a node ran');
+    assert.deepEqual(await fillOf('Sort'), [2, 99]);
+    assert.deepEqual(await fillOf('Nested Loop'), [4, 97]);
+    assert.deepEqual(await fillOf('Seq Scan on orders'), [63, 63]);
+    assert.match(await tab.locator('.line:visible', { hasText: 'Sort' }).locator('.track').getAttribute('title'),
+      /^Inside the statement's time: this node worked 14\.0 ms, with the nodes below it 618 ms\. .*not when/);
+    assert.match(await tab.locator('.legend-inside').innerText(), /inside the bar of its statement.*how much, not when/);
+    await clickLine(tab, 'Sort');
+    await press(tab, 'z');
+    assert.deepEqual(await fillOf('Sort'), [2, 99]);
+    await close(tab);
+    const without = await browser.open(few);
+
+    assert.equal(await without.locator('.legend-inside').count(), 0);
+    await close(without);
+  });
+
+  await t.test('waits have a column, where there are any', async () => {
+    const tab = await browser.open(await browser.writePage('waits'));
+
+    await tab.getByRole('tab', { name: 'Statements' }).click();
+    await tab.getByRole('button', { name: 'Waits' }).click();
+    const waited = async () => (await textsOf(tab, 'tbody tr')).map((text) =>
+      /\d+(?:\.\d+)? ms\s?(?:IO|Lock|LWLock)/.exec(text)?.[0].replace(/\s+/g, ' ') ?? '');
+
+    assert.deepEqual((await waited()).slice(0, 3), ['7.00 ms IO', '6.00 ms Lock', '']);
+    assert.match(await tab.locator('.wait-kind').first().getAttribute('title'), /^IO 6\.00 ms, LWLock 1\.00 ms$/);
+    await tab.getByRole('button', { name: 'Waits' }).click();
+    assert.deepEqual((await waited()).slice(-2), ['6.00 ms Lock', '7.00 ms IO'], 'sorted the other way');
+    assert.match(await focusText(tab), /^Waits/);
+    await close(tab);
+    const without = await browser.open(slow);
+
+    await without.getByRole('tab', { name: 'Statements' }).click();
+    assert.equal(await without.getByRole('button', { name: 'Waits' }).count(), 0);
+    await close(without);
+  });
+
+  await t.test('a text that was cut says so', async () => {
+    const tab = await browser.open(await browser.writePage('waits'));
+
+    assert.deepEqual(await textsOf(tab, '.tag.mark'), ['text cut']);
+    await tab.locator('.line:visible', { has: tab.locator('.tag.mark') }).locator('.label').click();
+    await settled(tab);
+    assert.match(await tab.locator('.details').innerText(), /Statement \(cut\)/);
+    assert.match(await tab.locator('.details').innerText(), /Note\s+text cut/);
+    await close(tab);
+  });
+
+  await t.test('the button of errors says how many, and is off where none failed', async () => {
+    const tab = await browser.open(slow);
+    const button = tab.getByRole('button', { name: 'Errors (1)' });
+
+    assert.equal(await button.getAttribute('aria-pressed'), 'false');
+    await button.click();
+    await settled(tab);
+    assert.equal(await button.getAttribute('aria-pressed'), 'true');
+    assert.equal(await filterCount(tab), '1 of 400 operations');
+    await button.click();
+    await settled(tab);
+    assert.equal(await button.getAttribute('aria-pressed'), 'false');
+    assert.equal(await filterCount(tab), '');
+    await close(tab);
+    const without = await browser.open(few);
+
+    assert.ok(await without.getByRole('button', { name: 'Errors (0)' }).isDisabled());
+    await press(without, 'e');
+    assert.equal(await filterCount(without), '', 'nor does its key do anything');
+    await close(without);
+  });
+
+  await t.test('the flame says what is under the pointer', async () => {
+    const tab = await browser.open(slow);
+
+    await tab.getByRole('tab', { name: 'Flame' }).click();
+    assert.match(await tab.locator('.flame-info').innerText(), /^The width is time/);
+    await tab.locator('.block', { hasText: '190 ×' }).first().hover();
+    assert.match(await tab.locator('.flame-info').innerText(), /^db SELECT price.* 3\d\d ms, 2\d %, self time .*, 190 operations/);
+    await tab.locator('.block', { hasText: 'db UPDATE' }).hover();
+    assert.match(await tab.locator('.flame-info').innerText(), /^db UPDATE stock.* 486 ms, 26 %/);
+    await close(tab);
+  });
+
   await t.test('rows of a plan are per loop, as in EXPLAIN', async () => {
     const tab = await browser.open(await browser.writePage('parallel'));
 

@@ -266,6 +266,7 @@ test_nothing(void **state)
 	assert_string_equal(text.ptr,
 						"{\"base_id\": null, \"duration_ms\": 0.0, "
 						"\"findings\": [], \"not_explained\": 1.0, "
+						"\"not_explained_parts\": [], "
 						"\"longest\": [], \"lost_points\": 0.0}");
 	osp_buf_term(&text);
 	osp_report_free(report);

@@ -160,10 +160,10 @@ OSP_API osp_status osp_report_explain(osp_report *report,
 									  size_t *findings) OSP_MUST_CHECK;
 
 /* The same as a JSON object, which is appended in any case: base_id, duration_ms,
- * findings, not_explained (a share), longest, lost_points. A finding has rule,
- * share, time_ms, cause, evidence, next_step, count and operations (trace ids of
- * some), figures; each of the longest statements share, time_ms, statement, why,
- * operation. */
+ * findings, not_explained (a share), not_explained_parts, longest, lost_points. A
+ * finding has rule, share, time_ms, cause, evidence, next_step, count and operations
+ * (trace ids of some), figures; each part share, time_ms, part, what; each of the
+ * longest statements share, time_ms, statement, why, operation. */
 OSP_API osp_status osp_report_explain_json(osp_report *report,
 										   osp_buf *out) OSP_MUST_CHECK;
 

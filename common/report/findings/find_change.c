@@ -181,10 +181,8 @@ could_be_faster(osp__findings *f, const osp__op *op, const planned *fast)
 		osp__op_fact(op, OSP__ROWS) <= ROWS_TIMES * (fast->rows / fast->count);
 	bool nodes = false;
 
-	while ((at = osp__op_below(f, at, op)) != NULL)
+	while ((at = osp__op_next_node(f, at, op)) != NULL)
 	{
-		if (at->kind != OSP__OP_NODE || at->timed != op)
-			continue;
 		nodes = true;
 		if (osp__reads_in_vain(at))
 			return true;
@@ -258,8 +256,8 @@ say_plan(osp__findings *f, const osp__op *op, osp_buf *out)
 		osp_buf_addf(out, "%s, ", f->scratch.ptr);
 	osp_buf_add_str(out, OSP_STR("expected to cost "));
 	osp__say_count(out, osp__op_fact(op->planning, OSP__PLAN_COST));
-	while ((at = osp__op_below(f, at, op)) != NULL)
-		if (at->kind == OSP__OP_NODE && at->timed == op && !at->in_worker)
+	while ((at = osp__op_next_node(f, at, op)) != NULL)
+		if (!at->in_worker)
 		{
 			osp_buf_add_str(out, osp_str_of(before));
 			osp__say_op(f, at, out);

@@ -123,6 +123,19 @@ osp__op_below(const osp__findings *f, const osp__op *op, const osp__op *top)
 	return child != NULL ? child : osp__op_beside(f, op, top);
 }
 
+osp__op *
+osp__op_next_node(const osp__findings *f, const osp__op *at,
+				  const osp__op *statement)
+{
+	osp__op *next = osp__op_below(f, at, statement);
+
+	/* Nodes and workers are below nodes, workers and their statement only. */
+	while (next != NULL && next->kind != OSP__OP_NODE)
+		next = next->timed == statement ? osp__op_below(f, next, statement)
+										: osp__op_beside(f, next, statement);
+	return next;
+}
+
 void
 osp__claim_below(osp__findings *f, osp__group *group, osp__op *op)
 {
@@ -297,15 +310,6 @@ osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 		if (ns > 0)
 			osp__claim_time(f, osp__group_of(f, key), op, ns);
 	}
-}
-
-osp__op *
-osp__op_statement(osp__op *op)
-{
-	while (op != NULL && op->kind != OSP__OP_PG && op->kind != OSP__OP_DB &&
-		   op->kind != OSP__OP_SQLITE)
-		op = op->parent;
-	return op;
 }
 
 /* How many operations are between a failure and the next attempt, at most. */

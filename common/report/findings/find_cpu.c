@@ -40,32 +40,43 @@ claim_part_below(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
 				f, group, at, (int64_t) (part * (double) at->own_ns));
 }
 
+static void
+claim_starvation(osp__findings *f, osp__op *op, int64_t ns)
+{
+	osp__group *group = osp__group_of(f, 0);
+
+	if (group == NULL)
+		return;
+	osp__count_op(group, op);
+	claim_part_below(f, group, op, ns);
+	group->sums[SUM_CPU] += osp__op_fact(op, OSP__CPU);
+	group->sums[SUM_OF] += osp__op_fact(op, OSP__CPU_OF);
+	group->sums[SUM_PUT_OFF] += osp__op_fact(op, OSP__PUT_OFF);
+}
+
+/* The figures of a statement include those of the statements that it runs, so these are
+ * not asked again. */
 void
 osp__look_starvation(osp__findings *f)
 {
 	size_t i;
 
+	f->ops[0].handled = false;
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
-		osp__op *op = &f->ops[i];
-		osp__group *group;
+		osp__op *op = f->walk[i];
 		int64_t ns;
 
+		op->handled = op->parent->handled;
+
 		/* A statement with workers may have been preempted by them. */
-		if (op->kind != OSP__OP_PG || osp__op_fact(op, OSP__CPU_OF) == 0 ||
-			op->workers > 0)
+		if (op->handled || op->kind != OSP__OP_PG || op->workers > 0 ||
+			osp__op_fact(op, OSP__CPU_OF) == 0 || osp__op_ns(op) <= 0)
 			continue;
 		ns = missing_ns(op);
-		if (ns <= 0 || osp__op_ns(op) <= 0)
-			continue;
-		group = osp__group_of(f, 0);
-		if (group == NULL)
-			return;
-		osp__count_op(group, op);
-		claim_part_below(f, group, op, ns);
-		group->sums[SUM_CPU] += osp__op_fact(op, OSP__CPU);
-		group->sums[SUM_OF] += osp__op_fact(op, OSP__CPU_OF);
-		group->sums[SUM_PUT_OFF] += osp__op_fact(op, OSP__PUT_OFF);
+		op->handled = ns > 0;
+		if (ns > 0)
+			claim_starvation(f, op, ns);
 	}
 }
 

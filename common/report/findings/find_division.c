@@ -2,7 +2,8 @@
  *
  * find_division.c
  *	  How the time of a trace divides between server, network and client: what the
- *	  head of the drawn tree says.
+ *	  head of the drawn tree says; and of what the time consists that no finding
+ *	  explains.
  */
 #include "report/findings/findings.h"
 
@@ -73,4 +74,107 @@ osp__findings_note_division(osp__findings *f)
 		times[OSP__TIME_WAITING] += waited_ns;
 	}
 	f->report->divided = true;
+}
+
+/* ---- what is not explained ---- */
+
+/* The part of ns that a share of a whole is, at most most_ns. */
+static int64_t
+part_of(int64_t ns, int64_t share_ns, int64_t whole_ns, int64_t most_ns)
+{
+	double part;
+
+	if (share_ns <= 0 || whole_ns <= 0)
+		return 0;
+	part = (double) ns * ((double) share_ns / (double) whole_ns);
+	return part < (double) most_ns ? (int64_t) part : most_ns;
+}
+
+/* Divides what is left of an operation of a server by the figures of its statement: the
+ * part of its time in which it waited, and that in which it had a CPU. Of what nobody
+ * measured nothing is known. */
+static void
+divide_work(const osp__op *op, int64_t rest_ns[OSP__REST_COUNT])
+{
+	const osp__op *statement = osp__op_statement(op);
+	int64_t left_ns = op->left_ns;
+	int64_t waited_ns;
+	int64_t cpu_ns;
+
+	if (statement == NULL)
+	{
+		rest_ns[OSP__REST_UNKNOWN] += left_ns;
+		return;
+	}
+	waited_ns = part_of(left_ns,
+						osp__op_fact(statement, OSP__WAIT_ANY),
+						osp__op_ns(statement),
+						left_ns);
+	cpu_ns = part_of(left_ns,
+					 osp__op_fact(statement, OSP__CPU),
+					 osp__op_fact(statement, OSP__CPU_OF),
+					 left_ns - waited_ns);
+	rest_ns[OSP__REST_WAITING] += waited_ns;
+	rest_ns[OSP__REST_CPU] += cpu_ns;
+	rest_ns[OSP__REST_UNKNOWN] += left_ns - waited_ns - cpu_ns;
+}
+
+static void
+divide_left(const osp__findings *f, const osp__op *op,
+			int64_t rest_ns[OSP__REST_COUNT])
+{
+	switch (op->kind)
+	{
+		case OSP__OP_TRACE:
+		case OSP__OP_OTHER:
+			rest_ns[OSP__REST_CLIENT] += op->left_ns;
+			break;
+		case OSP__OP_DB:
+			rest_ns[has_server(f, op) ? OSP__REST_WAY : OSP__REST_UNKNOWN] +=
+				op->left_ns;
+			break;
+		case OSP__OP_CONNECT:
+			rest_ns[OSP__REST_CONNECT] += op->left_ns;
+			break;
+		case OSP__OP_PARSE:
+		case OSP__OP_PLAN:
+			rest_ns[OSP__REST_PLANNING] += op->left_ns;
+			break;
+		case OSP__OP_COMMIT:
+			rest_ns[OSP__REST_COMMIT] += op->left_ns;
+			break;
+		case OSP__OP_WAIT:
+			rest_ns[OSP__REST_WAITING] += op->left_ns;
+			break;
+		default:
+			divide_work(op, rest_ns);
+			break;
+	}
+}
+
+static bool
+is_told(const osp__findings *f, const osp__group *group)
+{
+	unsigned i;
+
+	for (i = 0; i < f->found_count; i++)
+		if (f->found[i].group == group)
+			return true;
+	return false;
+}
+
+void
+osp__findings_divide_rest(const osp__findings *f,
+						  int64_t rest_ns[OSP__REST_COUNT])
+{
+	const osp__group *group;
+	size_t i;
+
+	memset(rest_ns, 0, OSP__REST_COUNT * sizeof(*rest_ns));
+	for (group = f->groups; group != NULL; group = group->next)
+		if (!is_told(f, group))
+			rest_ns[OSP__REST_CAUSES] += group->ns;
+	for (i = 0; f->ops != NULL && i < f->op_count; i++)
+		if (f->ops[i].left_ns > 0)
+			divide_left(f, &f->ops[i], rest_ns);
 }

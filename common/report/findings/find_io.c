@@ -109,13 +109,10 @@ plan_blocks(osp__findings *f, const osp__op *op)
 	int64_t blocks = 0;
 	bool scans = false;
 
-	while ((at = osp__op_below(f, at, op)) != NULL)
+	while ((at = osp__op_next_node(f, at, op)) != NULL)
 	{
-		int64_t needed;
+		int64_t needed = scan_blocks(f, at);
 
-		if (at->kind != OSP__OP_NODE || at->timed != op)
-			continue;
-		needed = scan_blocks(f, at);
 		if (needed < 0)
 			return -1;
 		scans = scans || needed > 0;
@@ -131,11 +128,15 @@ read_ns(const osp__findings *f, const osp__op *op)
 {
 	int64_t measured = osp__op_fact(op, OSP__IO_READ);
 	int64_t seen = osp__op_own_fact(f, op, OSP__WAIT_READ);
-	const osp__op *at = op;
+	const osp__op *at = osp__op_child(f, op);
 
-	while ((at = osp__op_below(f, at, op)) != NULL)
-		if (at->kind == OSP__OP_PG && osp__op_statement(at->parent) == op)
+	while (at != NULL)
+	{
+		if (at->kind == OSP__OP_PG)
 			measured -= osp__op_fact(at, OSP__IO_READ);
+		at = at->statement == at ? osp__op_beside(f, at, op)
+								 : osp__op_below(f, at, op);
+	}
 	measured /= 1 + op->workers;
 	return (measured > seen ? measured : seen) - op->nodes_ns;
 }

@@ -17,13 +17,6 @@
 #define STEP_NS 20000
 
 static bool
-is_statement(const osp__op *op)
-{
-	return op->kind == OSP__OP_PG || op->kind == OSP__OP_DB ||
-		   op->kind == OSP__OP_SQLITE;
-}
-
-static bool
 is_long(const osp__findings *f, const osp__op *op)
 {
 	return op->left_ns >= OSP__FINDING_NS &&
@@ -120,7 +113,7 @@ osp__find_longest(osp__findings *f)
 	if (osp__findings_unexplained(f) <= UNEXPLAINED)
 		return;
 	for (i = 1; i < f->op_count; i++)
-		if (is_statement(&f->ops[i]) && is_long(f, &f->ops[i]))
+		if (f->ops[i].statement == &f->ops[i] && is_long(f, &f->ops[i]))
 			insert(f, &f->ops[i]);
 	for (i = 0; i < f->longest_count; i++)
 	{

@@ -61,8 +61,7 @@ is_statement(const osp__op *op)
 	const osp__op *outer;
 
 	if (op->shape == 0 || op->control != OSP__CONTROL_NONE ||
-		(op->kind != OSP__OP_PG && op->kind != OSP__OP_DB &&
-		 op->kind != OSP__OP_SQLITE))
+		op->statement != op)
 		return false;
 	outer = osp__op_statement(op->parent);
 	return outer == NULL || outer->shape != op->shape;

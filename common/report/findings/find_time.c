@@ -107,6 +107,13 @@ set_times(const osp__findings *f, osp__op *op)
 		op->end_ns = op->begin_ns;
 }
 
+static bool
+is_statement(const osp__op *op)
+{
+	return op->kind == OSP__OP_PG || op->kind == OSP__OP_DB ||
+		   op->kind == OSP__OP_SQLITE;
+}
+
 static void
 init_op(osp__findings *f, osp__op *op, const osp__node *node)
 {
@@ -116,6 +123,7 @@ init_op(osp__findings *f, osp__op *op, const osp__node *node)
 	op->kind = kind_of(node->name);
 	op->failed = osp__report_inside(node->etype).len > 0 &&
 				 !osp_str_eq(node->etype, OSP_STR("\"None\""));
+	op->statement = is_statement(op) ? op : op->parent->statement;
 	op->timed = op;
 	if (op->kind == OSP__OP_NODE || op->kind == OSP__OP_WORKER)
 		op->timed = op->parent->timed;

@@ -67,7 +67,7 @@ osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out)
 void
 osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 {
-	osp__op *statement = osp__op_statement((osp__op *) (uintptr_t) op);
+	osp__op *statement = osp__op_statement(op);
 
 	osp__say_op(f, statement != NULL ? statement : op, out);
 	if (statement == NULL || statement->parent->kind != OSP__OP_TRIGGER)

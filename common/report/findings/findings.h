@@ -121,6 +121,8 @@ typedef struct osp__op
 	struct osp__op
 		*timed; /* itself, or the ancestor that has its time: nodes of
 							* plans and workers have none of their own */
+	struct osp__op *statement; /* itself, or the nearest ancestor that is one of
+								* a server, a client or SQLite; NULL: none */
 	osp__op_kind kind;
 	osp__control control;
 	uint64_t
@@ -196,6 +198,21 @@ typedef struct osp__finding
 	osp__figure figures[OSP__FIGURES_MAX];
 	unsigned figure_count;
 } osp__finding;
+
+/* What the time that is not explained consists of. */
+typedef enum osp__rest
+{
+	OSP__REST_CLIENT, /* its work, and its pauses between statements */
+	OSP__REST_WAY, /* a client's call in which its server did nothing for it */
+	OSP__REST_CONNECT,
+	OSP__REST_PLANNING, /* and analysis */
+	OSP__REST_WAITING,  /* locks, and what was sampled */
+	OSP__REST_CPU,      /* as it was measured */
+	OSP__REST_COMMIT,
+	OSP__REST_CAUSES, /* causes that are not told, for others took more */
+	OSP__REST_UNKNOWN,
+	OSP__REST_COUNT
+} osp__rest;
 
 /* A statement with much time that no rule has claimed. */
 typedef struct osp__longest
@@ -294,6 +311,10 @@ osp_status osp__findings_divide(osp__findings *f) OSP_MUST_CHECK;
 /* Sets the report's times_ns, from the time that operations have. */
 void osp__findings_note_division(osp__findings *f);
 
+/* Sets the times of which what is not explained consists; their sum is all of it. */
+void osp__findings_divide_rest(const osp__findings *f,
+							   int64_t rest_ns[OSP__REST_COUNT]);
+
 /* ---- find_claims.c: what rules are made of ---- */
 
 static inline osp__op *
@@ -360,8 +381,12 @@ osp__op_ns(const osp__op *op)
 }
 
 /* The statement that op is part of: op itself, or the nearest one above. NULL:
- * there is none. */
-osp__op *osp__op_statement(osp__op *op);
+ * there is none, or no op. */
+static inline osp__op *
+osp__op_statement(const osp__op *op)
+{
+	return op != NULL ? op->statement : NULL;
+}
 
 /* The operation after op in the tree below top, parents first; NULL: that was the
  * last one. With the trace as top it visits all operations. */
@@ -371,6 +396,12 @@ osp__op *osp__op_below(const osp__findings *f, const osp__op *op,
 /* The same without what is below op. */
 osp__op *osp__op_beside(const osp__findings *f, const osp__op *op,
 						const osp__op *top);
+
+/* The node after at in the plan of a statement, parents first; with the statement as
+ * at the first one. NULL: that was the last one. The work does not grow with what
+ * runs in statements that the plan called. */
+osp__op *osp__op_next_node(const osp__findings *f, const osp__op *at,
+						   const osp__op *statement);
 
 /* The child of op that is drawn first, and the one after it; NULL: none. */
 osp__op *osp__op_child(const osp__findings *f, const osp__op *op);

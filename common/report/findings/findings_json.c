@@ -8,6 +8,9 @@
 #include "osprofiler/json.h"
 #include "report/report_members.h"
 
+/* A part of what is not explained that is as small as this is not listed. */
+#define REST_SHARE 0.005
+
 static void
 put_string(osp_buf *out, const char *key, osp_str value)
 {
@@ -91,6 +94,50 @@ put_longest(osp_buf *out, const osp__findings *f)
 	osp_buf_add_char(out, ']');
 }
 
+static const struct
+{
+	const char *name;
+	const char *text;
+} rest_parts[OSP__REST_COUNT] = {
+	{"client", "the client's work, and its pauses between statements"},
+	{"way", "on the way between client and server"},
+	{"connect", "connecting"},
+	{"planning", "analysis and planning"},
+	{"waiting", "waits of the server, by samples"},
+	{"cpu", "computing in the server, by its CPU time"},
+	{"commit", "commits"},
+	{"other_causes", "causes that took less than those above"},
+	{"unknown", "unknown: nothing in the trace says what it was"},
+};
+
+/* Parts that are too small to matter are left out, as with findings. */
+static void
+put_rest(osp_buf *out, const osp__findings *f)
+{
+	int64_t rest_ns[OSP__REST_COUNT];
+	bool first = true;
+	int i;
+
+	osp__findings_divide_rest(f, rest_ns);
+	osp__member_key(out, "not_explained_parts");
+	osp_buf_add_char(out, '[');
+	for (i = 0; i < OSP__REST_COUNT && f->total_ns > 0; i++)
+	{
+		double share = (double) rest_ns[i] / (double) f->total_ns;
+
+		if (share < REST_SHARE)
+			continue;
+		osp_buf_add_str(out, first ? OSP_STR("{") : OSP_STR(", {"));
+		first = false;
+		put_string(out, "part", osp_str_of(rest_parts[i].name));
+		osp__member_number(out, "share", share);
+		osp__member_ms(out, "time_ms", rest_ns[i]);
+		put_string(out, "what", osp_str_of(rest_parts[i].text));
+		osp_buf_add_char(out, '}');
+	}
+	osp_buf_add_char(out, ']');
+}
+
 void
 osp__findings_json(const osp__findings *f, osp_buf *out)
 {
@@ -110,6 +157,7 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 	}
 	osp_buf_add_char(out, ']');
 	osp__member_number(out, "not_explained", osp__findings_unexplained(f));
+	put_rest(out, f);
 	put_longest(out, f);
 	osp__member_number(out, "lost_points", (double) f->report->lost_points);
 	osp_buf_add_char(out, '}');

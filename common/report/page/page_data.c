@@ -15,6 +15,7 @@
  *	  shapes      lists of name, text, kind, count, failed, total, self, max, and
  *	              the row of max; times that nobody measured are -1
  *	  folds       lists of first row, count, begin, end, total, min, median, max
+ *	  waits       lists of a row, and a string and a time for each kind of wait
  *	  parents     pairs of a row and the string of a parent that is not in the trace
  *	  depth ...   the columns (page_rows.c)
  *	  values, templates
@@ -286,6 +287,7 @@ page_init(osp__page *page, osp_report *report)
 	osp_buf_init(&page->scratch, report->alc, SIZE_MAX / 4);
 	osp_buf_init(&page->values, report->alc, SIZE_MAX / 4);
 	osp_buf_init(&page->folds, report->alc, SIZE_MAX / 4);
+	osp_buf_init(&page->waits, report->alc, SIZE_MAX / 4);
 	osp_buf_init(&page->parents, report->alc, SIZE_MAX / 4);
 	for (i = 0; i < OSP__PAGE_COLUMNS; i++)
 		osp_buf_init(&page->columns[i], report->alc, SIZE_MAX / 4);
@@ -305,6 +307,7 @@ page_term(osp__page *page)
 	for (i = 0; i < OSP__PAGE_COLUMNS; i++)
 		osp_buf_term(&page->columns[i]);
 	osp_buf_term(&page->parents);
+	osp_buf_term(&page->waits);
 	osp_buf_term(&page->folds);
 	osp_buf_term(&page->values);
 	osp_buf_term(&page->scratch);
@@ -332,6 +335,7 @@ osp_report_page_write(osp_report *report, osp_write_fn write, void *ctx)
 	put_shapes(&page, &head);
 	write_buf(&page, &out, "", &head, "");
 	write_buf(&page, &out, ",\n\"folds\":[", &page.folds, "]");
+	write_buf(&page, &out, ",\n\"waits\":[", &page.waits, "]");
 	write_buf(&page, &out, ",\n\"parents\":[", &page.parents, "]");
 	osp__page_put_columns(&page, write_escaped, &out);
 	write_buf(&page, &out, ",\n\"values\":[", &page.values, "]");

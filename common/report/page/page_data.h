@@ -85,6 +85,7 @@ typedef struct osp__page
 	size_t value_count;
 	osp_buf folds;
 	uint32_t fold_count;
+	osp_buf waits;
 	osp_buf parents; /* of operations whose parent is not in the trace */
 	osp__table shape_table;
 	osp__page_shape *first_shape;
@@ -122,6 +123,12 @@ uint32_t osp__page_string(osp__page *page, osp_str string);
 
 /* Adds all notifications of an operation to the values. */
 void osp__page_points(osp__page *page, const osp__node *node);
+
+/* ---- page_waits.c ---- */
+
+/* Notes what the operation of the current row waited for. What page->what says of it
+ * may be gone afterwards. */
+void osp__page_waits(osp__page *page, const osp__node *node);
 
 /* ---- page_shapes.c ---- */
 

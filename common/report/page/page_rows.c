@@ -185,6 +185,7 @@ put_row(osp__page *page, const osp__op *op, int depth)
 	osp__page_points(page, node);
 	page->states[page->what.state]++;
 	page->failed += page->what.error.len > 0;
+	osp__page_waits(page, node);
 	page->rows[node->order] = page->row_count++;
 }
 
