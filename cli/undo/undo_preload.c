@@ -30,8 +30,11 @@ static const char question_loaded[] =
 	"SELECT EXISTS (SELECT FROM pg_catalog.pg_settings "
 	"WHERE name = 'osprofiler.enabled' AND vartype = 'bool')";
 
-/* Is it named by ALTER SYSTEM, and how is that taken back? What stays in the list may be
- * what a file has anyway. */
+/*
+ * Is it named by ALTER SYSTEM, and how is that taken back? What stays in the list may be
+ * what a file has anyway. Libraries of the file that come into effect again are loaded
+ * before: one that does not load would keep everybody out.
+ */
 static const char question_auto[] =
 	"WITH f AS (SELECT * FROM pg_catalog.pg_file_settings "
 	"WHERE name = 'session_preload_libraries'), "
@@ -39,12 +42,19 @@ static const char question_auto[] =
 	" ORDER BY seqno DESC LIMIT 1), "
 	"c AS (SELECT " LIBRARIES(
 		"setting",
-		"true") " AS listed FROM f WHERE NOT " UNDO_IS_AUTO
-				" ORDER BY seqno DESC LIMIT 1) "
-				"SELECT " HAS_OURS("setting") ", 'ALTER SYSTEM ' || CASE WHEN " OTHERS("setting") " IS NULL OR " OTHERS(
-					"setting") " = (SELECT listed FROM c) THEN 'RESET session_preload_libraries' "
-							   "ELSE 'SET session_preload_libraries = ' || " OTHERS(
-								   "setting") " END FROM a";
+		"true") " AS listed, (SELECT string_agg('LOAD ' || pg_catalog.quote_literal(" TRIMMED
+				"), '; ') FROM pg_catalog.regexp_split_to_table(setting, ',') n "
+				"WHERE " TRIMMED
+				" <> '') AS loads FROM f WHERE NOT " UNDO_IS_AUTO
+				" ORDER BY seqno DESC LIMIT 1), "
+				"o AS (SELECT " HAS_OURS("setting") " AS ours, " OTHERS(
+					"setting") " AS others FROM a) "
+							   "SELECT ours, 'ALTER SYSTEM ' || CASE WHEN is_reset THEN "
+							   "'RESET session_preload_libraries' ELSE "
+							   "'SET session_preload_libraries = ' || others END, "
+							   "CASE WHEN is_reset THEN (SELECT loads FROM c) END FROM (SELECT *, "
+							   "others IS NULL OR others = COALESCE((SELECT listed FROM c), '') "
+							   "AS is_reset FROM o) x";
 
 /*
  * Places that name it, and the statement that takes it out there. ALTER SYSTEM cannot make
@@ -106,6 +116,19 @@ report_to_user(doctor *d, doctor_result *r)
 	}
 }
 
+/* loads may be NULL. */
+static void
+mend_auto(const doctor *d, doctor_result *r, const char *alter,
+		  const char *loads)
+{
+	const char *reload = "SELECT pg_reload_conf()";
+
+	if (loads == NULL)
+		doctor_mend_sql(d, r, alter, reload, DOCTOR_END);
+	else
+		doctor_mend_sql(d, r, loads, alter, reload, DOCTOR_END);
+}
+
 void
 undo_preload(doctor *d, doctor_result *r)
 {
@@ -125,11 +148,10 @@ undo_preload(doctor *d, doctor_result *r)
 	else
 	{
 		doctor_wrong(r, "ALTER SYSTEM names it in session_preload_libraries");
-		doctor_mend_sql(d,
-						r,
-						cli_answer_value(answer, 0, 1),
-						"SELECT pg_reload_conf()",
-						DOCTOR_END);
+		mend_auto(d,
+				  r,
+				  cli_answer_value(answer, 0, 1),
+				  cli_answer_value(answer, 0, 2));
 	}
 	cli_answer_free(answer);
 }

@@ -149,6 +149,18 @@ $steps = unfix();
 is(verdicts($steps), '', '... is taken out');
 is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, '... and nobody is kept out');
 
+# A file names a library that is not there, which ALTER SYSTEM hides: it stays hidden.
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'nosuch_library'");
+write_file($auto, slurp_file($auto) . "session_preload_libraries = 'osprofiler'\n", 0600);
+$node->reload;
+$steps = unfix();
+is($steps->{undo_preload}{verdict}, 'wrong', 'what would keep everybody out is not done');
+like($said, qr/could not access file "nosuch_library"/, '... and it is said why');
+is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, '... and nobody is kept out');
+$node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
+$steps = unfix();
+is(verdicts($steps), '', '... until the file is mended');
+
 # --- the library goes: everybody is let in --------------------------------------
 
 # Names that only resemble ours are not touched.
