@@ -95,8 +95,8 @@ function notices() {
 
 // What the bar of a plan's node means in the waterfall.
 const insideLegend = () => el('p.legend-inside', {}, el(`i.k${KIND.NODE}`),
-  'A plan node, inside the bar of its statement: dark is its own work, light that of the nodes ' +
-  'below it. Nodes run in turns, so this is how much, not when.');
+  'A plan node, inside the bar of its statement: full colour is its own work, pale that of ' +
+  'the nodes below it. Nodes run in turns, so this is how much, not when.');
 
 function showKind(kind) {
   setTab('waterfall');
