@@ -18,13 +18,15 @@
 #define TRIMMED "pg_catalog.btrim(n, ' \"')"
 #define IS_OURS TRIMMED " ~ '(^|/)osprofiler([.]so)?$'"
 
-/* The libraries of a setting of which something is true, as ALTER has them; null: none. */
-#define LIBRARIES(setting, condition)                         \
-	"(SELECT string_agg(pg_catalog.quote_literal(" TRIMMED    \
-	"), ', ') FROM pg_catalog.regexp_split_to_table(" setting \
-	", ',') n WHERE " TRIMMED " <> '' AND " condition ")"
-#define OTHERS(setting)   LIBRARIES(setting, "NOT " IS_OURS)
-#define HAS_OURS(setting) LIBRARIES(setting, IS_OURS) " IS NOT NULL"
+/* The libraries of the column "setting" of which something is true, as ALTER has them;
+ * null: none. */
+#define LIBRARIES(condition)                                               \
+	"(SELECT string_agg(pg_catalog.quote_literal(" TRIMMED "), ', ') "     \
+	"FROM pg_catalog.regexp_split_to_table(setting, ',') n WHERE " TRIMMED \
+	" <> '' AND " condition ")"
+#define LISTED   LIBRARIES("true")
+#define OTHERS   LIBRARIES("NOT " IS_OURS)
+#define HAS_OURS LIBRARIES(IS_OURS) " IS NOT NULL"
 
 static const char question_loaded[] =
 	"SELECT EXISTS (SELECT FROM pg_catalog.pg_settings "
@@ -40,21 +42,18 @@ static const char question_auto[] =
 	"WHERE name = 'session_preload_libraries'), "
 	"a AS (SELECT setting FROM f WHERE " UNDO_IS_AUTO
 	" ORDER BY seqno DESC LIMIT 1), "
-	"c AS (SELECT " LIBRARIES(
-		"setting",
-		"true") " AS listed, (SELECT string_agg('LOAD ' || pg_catalog.quote_literal(" TRIMMED
-				"), '; ') FROM pg_catalog.regexp_split_to_table(setting, ',') n "
-				"WHERE " TRIMMED
-				" <> '') AS loads FROM f WHERE NOT " UNDO_IS_AUTO
-				" ORDER BY seqno DESC LIMIT 1), "
-				"o AS (SELECT " HAS_OURS("setting") " AS ours, " OTHERS(
-					"setting") " AS others FROM a) "
-							   "SELECT ours, 'ALTER SYSTEM ' || CASE WHEN is_reset THEN "
-							   "'RESET session_preload_libraries' ELSE "
-							   "'SET session_preload_libraries = ' || others END, "
-							   "CASE WHEN is_reset THEN (SELECT loads FROM c) END FROM (SELECT *, "
-							   "others IS NULL OR others = COALESCE((SELECT listed FROM c), '') "
-							   "AS is_reset FROM o) x";
+	"c AS (SELECT " LISTED
+	" AS listed, (SELECT string_agg('LOAD ' || pg_catalog.quote_literal(" TRIMMED
+	"), '; ') FROM pg_catalog.regexp_split_to_table(setting, ',') n "
+	"WHERE " TRIMMED " <> '') AS loads FROM f WHERE NOT " UNDO_IS_AUTO
+	" ORDER BY seqno DESC LIMIT 1), "
+	"o AS (SELECT " HAS_OURS " AS ours, " OTHERS " AS others FROM a) "
+	"SELECT ours, 'ALTER SYSTEM ' || CASE WHEN is_reset THEN "
+	"'RESET session_preload_libraries' ELSE "
+	"'SET session_preload_libraries = ' || others END, "
+	"CASE WHEN is_reset THEN (SELECT loads FROM c) END FROM (SELECT *, "
+	"others IS NULL OR others = COALESCE((SELECT listed FROM c), '') "
+	"AS is_reset FROM o) x";
 
 /*
  * Places that name it, and the statement that takes it out there. ALTER SYSTEM cannot make
@@ -63,18 +62,15 @@ static const char question_auto[] =
  */
 static const char question_elsewhere[] =
 	"SELECT name || ' in ' || sourcefile || ', line ' || sourceline, "
-	"CASE WHEN " OTHERS(
-		"setting") " IS NOT NULL THEN 'ALTER SYSTEM SET ' || "
-				   "name || ' = ' || " OTHERS(
-					   "setting") " WHEN " UNDO_IS_AUTO
-								  " THEN 'ALTER SYSTEM RESET ' || name END, name, sourceline, sourcefile "
-								  "FROM " UNDO_FILE_SETTINGS
-								  " f WHERE name LIKE '%preload_libraries' AND " HAS_OURS(
-									  "setting") " UNION ALL SELECT name || ' of ' || who, 'ALTER ' || who || "
-												 "COALESCE(' SET ' || name || ' = ' || " OTHERS(
-													 "setting") ", ' RESET ' || name), name, NULL, NULL FROM " UNDO_ROLE_SETTINGS
-																" s WHERE name LIKE '%preload_libraries' AND " HAS_OURS(
-																	"setting");
+	"CASE WHEN " OTHERS " IS NOT NULL THEN 'ALTER SYSTEM SET ' || "
+	"name || ' = ' || " OTHERS " WHEN " UNDO_IS_AUTO
+	" THEN 'ALTER SYSTEM RESET ' || name END, name, sourceline, sourcefile "
+	"FROM " UNDO_FILE_SETTINGS
+	" f WHERE name LIKE '%preload_libraries' AND " HAS_OURS
+	" UNION ALL SELECT name || ' of ' || who, 'ALTER ' || who || "
+	"COALESCE(' SET ' || name || ' = ' || " OTHERS
+	", ' RESET ' || name), name, NULL, NULL FROM " UNDO_ROLE_SETTINGS
+	" s WHERE name LIKE '%preload_libraries' AND " HAS_OURS;
 
 cli_answer *
 undo_ask(doctor *d, doctor_result *r, const char *sql)

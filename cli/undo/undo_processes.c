@@ -81,9 +81,11 @@ undo_shipper(doctor *d, doctor_result *r)
 	{
 		doctor_wrong(
 			r, "it is at work, process %s", cli_answer_value(answer, 0, 0));
+
+		/* A program that does not read what COPY sends breaks the pipe. */
 		(void) snprintf(statement,
 						sizeof(statement),
-						"COPY (SELECT) TO PROGRAM 'kill %s'",
+						"COPY (SELECT) TO PROGRAM 'cat >/dev/null; kill %s'",
 						cli_answer_value(answer, 0, 0));
 		doctor_mend_sql(d, r, statement, DOCTOR_END);
 	}
