@@ -79,24 +79,44 @@ store_probe(doctor *d, osp_error *err)
 }
 
 #define SQLITE_PREFIX "sqlite://"
+#define VARIABLE      "OSPROFILER_CONNECTION_STRING"
+
+static bool
+is_default(const doctor *d)
+{
+	char connection[PATH_MAX];
+
+	return osp_config_default_connection(
+			   connection, sizeof(connection), NULL) == OSP_OK &&
+		   strcmp(connection, d->config.connection_string) == 0;
+}
 
 /* Is it the default, in a home directory that cannot be written to? */
 static bool
 is_closed_home(const doctor *d)
 {
-	char connection[PATH_MAX];
-	osp_error err;
+	return is_default(d) && !cli_writable_path(d->config.connection_string +
+											   strlen(SQLITE_PREFIX));
+}
 
-	return osp_config_default_connection(
-			   connection, sizeof(connection), &err) == OSP_OK &&
-		   strcmp(connection, d->config.connection_string) == 0 &&
-		   !cli_writable_path(connection + strlen(SQLITE_PREFIX));
+/* Where the address of the collector stands; NULL: it is the default. */
+static const char *
+place_of_address(const doctor *d)
+{
+	const char *file = getenv("OSPROFILER_CONF");
+	const char *variable = getenv(VARIABLE);
+
+	if (d->connection_string != NULL && d->connection_string[0] != '\0')
+		return "--connection-string";
+	if (variable != NULL && variable[0] != '\0')
+		return VARIABLE;
+	return file != NULL && file[0] != '\0' && !is_default(d) ? file : NULL;
 }
 
 static void
 advise(const doctor *d, doctor_result *r, osp_status status)
 {
-	const char *other = "";
+	const char *place = place_of_address(d);
 
 	if (is_closed_home(d))
 	{
@@ -104,20 +124,21 @@ advise(const doctor *d, doctor_result *r, osp_status status)
 			r,
 			"no file can be made there: name a place of your own; one for this shell alone:");
 		doctor_mend(r,
-					"export OSPROFILER_CONNECTION_STRING="
+					"export " VARIABLE "="
 					"\"" SQLITE_PREFIX "/$(mktemp -d)/traces.db\"");
 		return;
 	}
-	if (getenv("OSPROFILER_CONNECTION_STRING") != NULL)
-	{
-		other = ", or take another one, such as the default:";
-		doctor_mend(r, "unset OSPROFILER_CONNECTION_STRING");
-	}
 	doctor_advise(r,
-				  "%s%s",
+				  "%s",
 				  status == OSP_EUNAVAIL ? "start the collector"
-										 : "make it writable for you",
-				  other);
+										 : "make it writable for you");
+	if (place != NULL)
+		doctor_advise(r, ", or correct its address in %s", place);
+	if (getenv(VARIABLE) != NULL)
+	{
+		doctor_advise(r, ", or take another one, such as the default:");
+		doctor_mend(r, "unset " VARIABLE);
+	}
 }
 
 void

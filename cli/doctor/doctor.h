@@ -76,9 +76,10 @@ typedef struct doctor
 	bool fix;   /* execute the command lines that mend something */
 	bool unfix; /* the steps that take back what was mended in a server */
 
-	osp_config config;
+	osp_config
+		config; /* without texts (NULL) until STEP_CONFIGURATION is good */
 	char run_directory[OSP_RUNDIR_PATH_MAX];
-	osp_keyring *keys;
+	osp_keyring *keys;  /* NULL: STEP_KEYS did not find any */
 	char key_text[512]; /* the key that signs, if the settings name it */
 	const osp_driver *driver;
 	osp_driver_conn *collector;

@@ -81,7 +81,8 @@ doctor_own_path(char path[PATH_MAX])
 	return len > 0;
 }
 
-/* Keys travel in the environment, for others see the words of a command. */
+/* Keys travel in the environment, for others see the words of a command. Without
+ * d->keys there are none, and perhaps no settings that could be read. */
 bool
 doctor_mend_as_owner(const doctor *d, doctor_result *r)
 {
@@ -94,7 +95,7 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 		uid == geteuid() || !doctor_own_path(own))
 		return false;
 	doctor_advise(r, "as the server's user, who is a superuser there:");
-	if (!d->unfix && d->config.hmac_keys[0] == '\0' &&
+	if (d->keys != NULL && d->config.hmac_keys[0] == '\0' &&
 		d->config.hmac_keys_file[0] != '\0')
 	{
 		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(grep -v '^[[:space:]]*#' ");
