@@ -68,7 +68,12 @@ check_collector(doctor *d, doctor_result *r)
 				 d->collector_shown,
 				 d->collector_shown[0] != '\0' ? ": " : "",
 				 err.msg);
-	doctor_advise(r, "%s", examples);
+	doctor_advise(r,
+				  "%s%s",
+				  strstr(err.msg, "its package is ") != NULL
+					  ? "install that package, or "
+					  : "",
+				  examples);
 	if (d->connection_string == NULL &&
 		getenv("OSPROFILER_CONNECTION_STRING") != NULL)
 		doctor_mend(r, "unset OSPROFILER_CONNECTION_STRING");

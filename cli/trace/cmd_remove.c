@@ -6,8 +6,10 @@
  */
 #include "cli.h"
 #include "collector_options.h"
+#include "control_text.h"
 #include "out.h"
 #include "time_argument.h"
+#include "trace/trace_prefix.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -20,11 +22,15 @@
 #define AGE_MAX  3.2e9 /* seconds: a hundred years */
 #define NS_PER_S 1000000000
 
+/* Lines that say which traces are meant. */
+#define SAID_MAX ((size_t) 1024 * 1024)
+
 static const char delete_help[] =
 	"Usage: osprofiler trace delete [OPTIONS] TRACE...\n"
 	"\n"
 	"Removes traces from a collector, for good. Exit status 1 if one of them was\n"
-	"not there.\n"
+	"not there. TRACE is an id, or the beginning of one; 'last' for the trace that\n"
+	"ended last, 'last~1' for the one before it.\n"
 	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
 
 static const char prune_help[] =
@@ -53,23 +59,28 @@ static const struct option prune_longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* said: lines before it. */
 static int
-print_removed(uint64_t removed)
+print_removed(osp_str said, uint64_t removed)
 {
 	cli_out out;
 
 	if (cli_out_open(&out, NULL) != CLI_OK)
 		return CLI_FAILED;
 	cli_out_printf(&out,
-				   "%llu %s removed\n",
+				   "%.*s%llu %s removed\n",
+				   (int) said.len,
+				   said.ptr,
 				   (unsigned long long) removed,
 				   removed == 1 ? "trace" : "traces");
 	return cli_out_close(&out);
 }
 
-/* Removes them and says how many there were. CLI_FAILED after a message. */
+/* Removes them and says how many there were, after what is said before. CLI_FAILED after
+ * a message. */
 static int
-remove_traces(cli_collector *collector, osp_removal *what, uint64_t *removed)
+remove_traces(cli_collector *collector, osp_removal *what, osp_str said,
+			  uint64_t *removed)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status;
@@ -83,7 +94,7 @@ remove_traces(cli_collector *collector, osp_removal *what, uint64_t *removed)
 	status =
 		collector->driver->remove_traces(collector->conn, what, removed, &err);
 	if (status == OSP_OK || *removed > 0)
-		result = print_removed(*removed);
+		result = print_removed(said, *removed);
 	if (status != OSP_OK)
 		return cli_collector_failed(
 			collector, "remove traces from", status, &err);
@@ -121,8 +132,54 @@ all_forms(char **names, int name_count, size_t *count)
 	return forms;
 }
 
+/* An id that was looked for, in the place of a name that is none. */
+typedef struct whole_id
+{
+	char text[OSP_ID_MAX + 1];
+} whole_id;
+
+static bool
+is_repeated(char **names, int at)
+{
+	int i = 0;
+
+	while (i < at && strcmp(names[i], names[at]) != 0)
+		i++;
+	return i < at;
+}
+
+/* Puts the whole ids in place of other names, appends lines that say which these are,
+ * and takes repetitions out. CLI_FAILED after a message. */
 static int
-delete_traces(cli_collector *collector, char **names, int name_count)
+resolve_names(cli_collector *collector, char **names, whole_id *ids, int *count,
+			  osp_buf *said)
+{
+	int kept = 0;
+	int i;
+
+	for (i = 0; i < *count; i++)
+	{
+		char *id = ids[i].text;
+
+		if (cli_trace_prefix_find(collector, names[i], id) != CLI_OK)
+			return CLI_FAILED;
+		if (id[0] != '\0')
+		{
+			osp_buf_addf(said, "%s is ", names[i]);
+			cli_add_visible(said, osp_str_of(id));
+			osp_buf_add_char(said, '\n');
+		}
+		names[kept] = id[0] != '\0' ? id : names[i];
+		if (!is_repeated(names, kept))
+			kept++;
+	}
+	*count = kept;
+	return CLI_OK;
+}
+
+static int
+delete_named(cli_collector *collector, char **names, int name_count,
+			 osp_str said)
 {
 	osp_removal what;
 	uint64_t removed;
@@ -134,13 +191,34 @@ delete_traces(cli_collector *collector, char **names, int name_count)
 	if (ids == NULL)
 		return cli_error("%s", osp_status_text(OSP_ENOMEM));
 	what.ids = ids;
-	result = remove_traces(collector, &what, &removed);
+	result = remove_traces(collector, &what, said, &removed);
 	free(ids);
 	if (result == CLI_OK && removed < (uint64_t) name_count)
 		return cli_error("%llu of %d traces were not in %s",
 						 (unsigned long long) name_count - removed,
 						 name_count,
 						 collector->shown);
+	return result;
+}
+
+static int
+delete_traces(cli_collector *collector, char **names, int name_count)
+{
+	whole_id *ids = calloc((size_t) name_count, sizeof(*ids));
+	osp_buf said;
+	int result;
+
+	if (ids == NULL)
+		return cli_error("%s", osp_status_text(OSP_ENOMEM));
+	osp_buf_init(&said, &osp_allocator_default, SAID_MAX);
+	collector->writes = true;
+	result = cli_collector_open(collector);
+	if (result == CLI_OK)
+		result = resolve_names(collector, names, ids, &name_count, &said);
+	if (result == CLI_OK)
+		result = delete_named(collector, names, name_count, osp_buf_str(&said));
+	osp_buf_term(&said);
+	free(ids);
 	return result;
 }
 
@@ -177,7 +255,7 @@ prune(cli_collector *collector, double age_s)
 	memset(&what, 0, sizeof(what));
 	what.older_than_ns = (int64_t) now.tv_sec * NS_PER_S + now.tv_nsec -
 						 (int64_t) (age_s * NS_PER_S);
-	return remove_traces(collector, &what, &removed);
+	return remove_traces(collector, &what, OSP_STR(""), &removed);
 }
 
 int

@@ -11,6 +11,14 @@
 /* The name of a server in a line. */
 #define SERVER_MAX ((size_t) 64 * 1024)
 
+/* Of a service in Python nothing says whether the server was told of the trace. */
+static const char python_alone[] =
+	"No operation of a server is in this trace, only what Python's OSProfiler records. "
+	"With PostgreSQL the service needs connection_parameters = plugin=osprofiler, and "
+	"the server the service's key and collector; 'sudo -u USER env "
+	"OSPROFILER_CONF=FILE osprofiler doctor CONNINFO', as the service's user, with "
+	"its configuration, says what is missing there\n";
+
 osp_status
 cli_add_missing_server(osp_report *report, osp_buf *text)
 {
@@ -32,8 +40,11 @@ cli_add_missing_server(osp_report *report, osp_buf *text)
 				"collector (--server CONNINFO reads what the server has), or "
 				"has not delivered yet (show the trace again). 'osprofiler "
 				"doctor CONNINFO' says which, and what to type\n"));
-		status = osp_buf_status(text);
 	}
+	else if (status == OSP_OK && osp_report_is_python_alone(report))
+		osp_buf_add_str(text, osp_str_of(python_alone));
+	if (status == OSP_OK)
+		status = osp_buf_status(text);
 	osp_buf_term(&server);
 	return status;
 }

@@ -8,8 +8,8 @@
 
 #include "osprofiler/report.h"
 
-/* Appends one line where a client told a server of the trace, and no operation of
- * that server is in it. */
+/* Appends one line where a client told a server of the trace, or Python recorded
+ * statements, and no operation of a server is in it. */
 osp_status cli_add_missing_server(osp_report *report,
 								  osp_buf *text) OSP_MUST_CHECK;
 

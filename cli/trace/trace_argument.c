@@ -350,12 +350,15 @@ report_absence(const cli_source *source, const char *name,
 			"characters, or 'last' for the newest)",
 			name,
 			shown);
-	return cli_error("no trace '%s' in %s (run 'osprofiler trace list' to see "
-					 "which traces this collector has, and give the whole id; "
-					 "--connection-string names another collector, --server '' "
-					 "asks the PostgreSQL server of this environment)",
-					 name,
-					 shown);
+	return cli_error(
+		"no trace '%s' in %s (run 'osprofiler trace list' to see "
+		"which traces this collector has, and give the whole id; "
+		"--connection-string names another collector, --server '' "
+		"asks the PostgreSQL server of this environment; a service "
+		"traces a request only if it has the key that signed its "
+		"context, and was restarted since it got that)",
+		name,
+		shown);
 }
 
 /* Says where points of the trace wait without a shipper. */

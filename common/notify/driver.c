@@ -159,9 +159,40 @@ list_directory(void *ctx, osp_str directory)
 	return false;
 }
 
+/* The drivers that Debian has in packages of their own, osprofiler-driver-PACKAGE. */
+static const struct
+{
+	const char *scheme;
+	const char *package;
+} packages[] = {
+	{"elasticsearch", "otlp"},
+	{"messaging", "messaging"},
+	{"mongodb", "mongodb"},
+	{"mysql", "mysql"},
+	{"opensearch", "otlp"},
+	{"otlp", "otlp"},
+	{"postgresql", "postgresql"},
+	{"redis", "redis"},
+	{"rediss", "redis"},
+	{"redissentinel", "redis"},
+};
+
+/* NULL: the driver is none of ours, or in the package of the command. */
+static const char *
+find_package(const char *scheme)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
+		if (strcmp(packages[i].scheme, scheme) == 0)
+			return packages[i].package;
+	return NULL;
+}
+
 static osp_status
 set_unknown_scheme(const char *scheme, osp_error *err)
 {
+	const char *package = find_package(scheme);
 	name_list list;
 	char text[NAMES_TEXT] = "none";
 	size_t used = 0;
@@ -183,9 +214,14 @@ set_unknown_scheme(const char *scheme, osp_error *err)
 	}
 	return osp_error_set(err,
 						 OSP_ENOENT,
-						 "there is no driver for %s:// (there are: %s; "
+						 "there is no driver for %s:// (%s%s%sthere are: %s; "
 						 "OSPROFILER_DRIVER_PATH says where to look)",
 						 scheme,
+						 package != NULL ? "its package is "
+										   "osprofiler-driver-"
+										 : "",
+						 package != NULL ? package : "",
+						 package != NULL ? "; " : "",
 						 text);
 }
 

@@ -5,7 +5,8 @@
  *
  * The client's hooks of libpq record, for each connection, whether its statements
  * carry a context (db.sends_context). A server that knows the key answers such a
- * statement with operations of its own, "pg" and those below it.
+ * statement with operations of its own, "pg" and those below it. OSProfiler in Python
+ * does not know of which database it records a statement.
  */
 #include "report/report_describe.h"
 
@@ -22,18 +23,27 @@ start_of(const osp__node *node)
 	return point;
 }
 
+/* What the start of an operation "db" says of it, until the next point is read; NULL:
+ * nothing, or it is another operation. */
+static yyjson_val *
+read_db(osp_report *report, const osp__node *node)
+{
+	const osp__point *start = start_of(node);
+
+	if (!osp_str_eq(node->name, OSP_STR("db")) || start == NULL ||
+		osp__json_read(&report->reader, start->json) != OSP_OK)
+		return NULL;
+	return yyjson_obj_get(
+		yyjson_obj_get(osp__json_root(&report->reader), "info"), "db");
+}
+
 /* Was the statement sent with a context? Prepared ones, which have a name, and
  * calls that are no statements carry none. */
 static bool
 was_context_sent(osp_report *report, const osp__node *node, osp_buf *server)
 {
-	const osp__point *start = start_of(node);
-	yyjson_val *db;
+	yyjson_val *db = read_db(report, node);
 
-	if (start == NULL || osp__json_read(&report->reader, start->json) != OSP_OK)
-		return false;
-	db = yyjson_obj_get(yyjson_obj_get(osp__json_root(&report->reader), "info"),
-						"db");
 	if (!yyjson_get_bool(yyjson_obj_get(db, "sends_context")) ||
 		yyjson_obj_get(db, "statement") == NULL ||
 		yyjson_obj_get(db, "name") != NULL ||
@@ -43,6 +53,16 @@ was_context_sent(osp_report *report, const osp__node *node, osp_buf *server)
 	return true;
 }
 
+static bool
+has_operation_of(const osp_report *report, osp_str tracer)
+{
+	const osp__node *node = report->first_arrived;
+
+	while (node != NULL && !osp_str_eq(osp__node_tracer(node), tracer))
+		node = node->next_arrived;
+	return node != NULL;
+}
+
 osp_status
 osp_report_lacks_server(osp_report *report, osp_buf *server, bool *lacks)
 {
@@ -50,9 +70,8 @@ osp_report_lacks_server(osp_report *report, osp_buf *server, bool *lacks)
 	osp__node *node;
 
 	*lacks = false;
-	for (node = report->first_arrived; node != NULL; node = node->next_arrived)
-		if (osp_str_eq(osp__node_tracer(node), OSP_STR("pg")))
-			return OSP_OK;
+	if (has_operation_of(report, OSP_STR("pg")))
+		return OSP_OK;
 	for (node = report->first_arrived;
 		 node != NULL && !*lacks && statements < STATEMENTS_MAX;
 		 node = node->next_arrived)
@@ -62,4 +81,28 @@ osp_report_lacks_server(osp_report *report, osp_buf *server, bool *lacks)
 			*lacks = was_context_sent(report, node, server);
 		}
 	return osp_buf_status(server);
+}
+
+/* OSProfiler in Python records the text and the parameters, and no server. */
+static bool
+is_of_python(osp_report *report, const osp__node *node)
+{
+	yyjson_val *db = read_db(report, node);
+
+	return yyjson_obj_get(db, "statement") != NULL &&
+		   yyjson_obj_get(db, "params") != NULL &&
+		   yyjson_obj_get(db, "server") == NULL;
+}
+
+bool
+osp_report_is_python_alone(osp_report *report)
+{
+	const osp__node *node = report->first_arrived;
+
+	if (has_operation_of(report, OSP_STR("pg")) ||
+		has_operation_of(report, OSP_STR("sqlite")))
+		return false;
+	while (node != NULL && !is_of_python(report, node))
+		node = node->next_arrived;
+	return node != NULL;
 }

@@ -195,6 +195,40 @@ for my $wrong (
 	local $ENV{OSPROFILER_CONNECTION_STRING} = $uri;
 	broken($what, $name, $pattern, mends => 1);
 }
+# Where the address of a collector that is down stands.
+{
+	my $file = write_file("$dir/port.conf", "[profiler]\nconnection_string = redis://127.0.0.1:1\n");
+	for my $case (["OSPROFILER_CONF=$file", '', $file],
+		["OSPROFILER_CONF=$file OSPROFILER_CONNECTION_STRING=redis://127.0.0.1:1", '', 'OSPROFILER_CONNECTION_STRING'],
+		["OSPROFILER_CONF=$file", '--connection-string redis://127.0.0.1:1', '--connection-string'])
+	{
+		my $step = step(steps("env $case->[0] osprofiler doctor --json $case->[1]"), 'store');
+		like($step->{do}, qr/^start the collector, or correct its address in \Q$case->[2]\E/, "the address is in $case->[2]");
+	}
+}
+
+# A driver that is not installed: the package is that whose list of files has it.
+{
+	local $ENV{OSPROFILER_DRIVER_PATH} = "$dir/none";
+	my %package;
+
+	for my $list (glob "$top/debian/osprofiler-driver-*.install")
+	{
+		my ($package) = $list =~ m{/([^/]+)\.install$};
+		my @patterns = slurp($list) =~ m{/drivers/(\S+)$}mg;
+		$package{$_} = $package for map { m{([^/]+)\.so$} } map { glob "$build/drivers/$_" } @patterns;
+	}
+	cmp_ok(scalar(keys %package), '>', 5, 'drivers that are in packages');
+	for my $scheme (sort keys %package)
+	{
+		my $step = step(steps("env OSPROFILER_CONNECTION_STRING=$scheme://h/x osprofiler doctor --json"), 'collector');
+		like($step->{found}, qr{there is no driver for $scheme:// \(its package is $package{$scheme};}, "$scheme: its package");
+		like($step->{do}, qr/^install that package, or name one/, "$scheme: what to do");
+		one_error(qr/its package is $package{$scheme};/, 'trace', 'list', '--connection-string', "$scheme://h/x");
+	}
+	one_error(qr{there is no driver for $_:// \(there are:}, 'trace', 'list', '--connection-string', "$_://h/x")
+	  for 'reddis', 'file', 'redis2', 'jaeger';
+}
 {
 	local $ENV{OSPROFILER_CONNECTION_STRING} = 'otlp://localhost';
 	my $step = step(steps('osprofiler doctor --json'), 'store');
@@ -447,6 +481,29 @@ SKIP:
 	}
 	my $step = step(steps("env LD_LIBRARY_PATH=$dir/fake osprofiler doctor --json dbname=shop"), 'module');
 	unlike($step->{type}, qr/HMAC_KEYS=/, 'keys of the environment need no file');
+
+	# Settings that cannot be read: what needs none is checked nevertheless, and says what
+	# to type.
+	my @refused = map { write_file("$dir/$_->[0]", "[profiler]\n$_->[1]\n") }
+	  ['open.conf', 'hmac_keys = SECRET_KEY'], ['wrong.conf', 'enabled = perhaps'], ['broken.conf', '['];
+	chmod 0644, @refused;
+	my @settings = ((map { { OSPROFILER_CONF => $_ } } '/nonexist', $dir, @refused),
+		{ OSPROFILER_ENABLED => 'perhaps' }, { OSPROFILER_RING_SIZE => '-1' },
+		{ OSPROFILER_HMAC_KEYS => undef }, { OSPROFILER_HMAC_KEYS => undef, OSPROFILER_HMAC_KEYS_FILE => $refused[0] });
+	for my $settings (@settings)
+	{
+		local %ENV = (%ENV, LD_LIBRARY_PATH => "$dir/fake", PATH => "$dir/bin:$ENV{PATH}", %$settings);
+		my $what = join ' ', map { "$_=" . ($settings->{$_} // '') } sort keys %$settings;
+
+		delete @ENV{ grep { !defined $ENV{$_} } keys %ENV };
+		for my $how ([], ['--json'], ['--fix'], ['--program', 'sqlite3'])
+		{
+			my ($status, $out, $err) = run_cli('doctor', @$how, 'dbname=shop');
+
+			is($status, 1, "$what: doctor @$how ends") or diag($out, $err);
+			like($out, qr{sudo .*osprofiler doctor --fix }, "$what: doctor @$how says what to type");
+		}
+	}
 }
 
 # --- wrong calls --------------------------------------------------------------

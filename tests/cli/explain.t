@@ -41,6 +41,34 @@ like(run_ok('trace', 'explain', $half),
 	qr/^ 100 %  1\.00 s +SELECT 1: the cause is in the server, whose operations are missing: h1\.\nThe server's operations are missing: h1 was sent/m,
 	"the server's half is missing");
 
+
+# A service in Python, of whose database the trace has nothing.
+my $by_python = '{"db": {"statement": "SELECT 1", "params": {}}, "host": "h"}';
+for my $case (['Python alone', 1, 'db', $by_python],
+	['a server below it', 0, 'db', $by_python, 'pg', '{"db": {"statement": "SELECT 1"}}'],
+	['a wait of a server', 0, 'db', $by_python, 'pg.wait', '{}'],
+	['SQLite below it', 0, 'db', $by_python, 'sqlite', '{"db": {"statement": "SELECT 1"}}'],
+	['libpq', 0, 'db', '{"db": {"statement": "SELECT 1", "params": [], "server": "h1"}}'],
+	['a program of its own', 0, 'db', '{"db": {"statement": "SELECT 1"}}'],
+	['no statement', 0, 'wsgi', '{"request": {"params": ""}}'])
+{
+	my ($what, $alone, @operations) = @$case;
+	my $file = "$dir/python";
+	my @points;
+
+	while (my ($name, $info) = splice @operations, 0, 2)
+	{
+		push @points, point("$name-start", $base, $base, $name, '01.000000', $info), point("$name-stop", $base, $base, $name, '02.000000');
+	}
+	write_file($file, join '', map { "$_\n" } @points);
+	for my $command ('show', 'explain')
+	{
+		my $out = run_ok('trace', $command, $file);
+		my $said = qr/^No operation of a server is in this trace, only what Python's OSProfiler records.*plugin=osprofiler.*osprofiler doctor CONNINFO[^\n]+$/m;
+		$alone ? like($out, $said, "$what: $command says it") : unlike($out, qr/No operation of a server/, "$what: $command says nothing");
+	}
+}
+
 # For programs.
 my $why = decode_json(run_ok('trace', 'explain', '--json', $slow));
 is($why->{findings}[0]{rule}, 'lock_wait', 'JSON: the rule');

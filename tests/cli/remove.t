@@ -115,4 +115,41 @@ is(run_ok('trace', 'prune', @at, '--older-than', '1ms'), "2 traces removed\n",
 	'all are older than a millisecond');
 is(ids(), '', 'an empty store');
 
+# Delete: a trace that is named by its place or the beginning of its id. What it is, is
+# said; nothing is removed if one name may mean several traces, or none.
+@ids = map { trace_program("SELECT $_") } 1 .. 7;
+sub deleted
+{
+	my ($what, $names, $gone, @others) = @_;
+	my %name;
+
+	@name{@$names} = @$gone;
+	is(run_ok('trace', 'delete', @at, @$names, @others), join('', map { "$_ is $name{$_}\n" } @$names)
+		  . (@$gone > 1 ? @$gone . " traces removed\n" : "1 trace removed\n"), "$what is removed");
+	@ids = grep { my $id = $_; !grep { $_ eq $id } @$gone } @ids;
+	is(ids(), join(' ', reverse @ids), "$what: the others stay");
+}
+deleted('last', ['last'], [$ids[6]]);
+deleted('last~1', ['last~1'], [$ids[4]]);
+deleted('the beginning of an id', [substr $ids[0], 0, 8], [$ids[0]]);
+deleted('several names', ['last', 'last~1'], [@ids[-1, -2]]);
+deleted('a trace by two names', ['last'], [$ids[-1]], $ids[-1]);
+one_error(qr/'last~5' goes back too far/, 'trace', 'delete', @at, 'last~5', 'last');
+is(ids(), "@ids", 'what goes back too far: nothing is removed');
+my $twin = substr($ids[0], 0, 9) . 'ffff-4333-8444-555555555555';
+{
+	my %env = run_ok('context', 'new', '--base-id', $twin, '--format', 'env', '--hmac-key', 'k') =~
+	  /^(?:export )?(\w+)='?([^'\n]*)/mg;
+
+	local @ENV{ keys %env } = values %env;
+	local $ENV{OSPROFILER_HMAC_KEYS} = 'k';
+	local $ENV{LD_PRELOAD} = "$build/sqlite_osprofiler/sqlite_preload.so";
+	system('sqlite3 :memory: "SELECT 1" >/dev/null') == 0 or die;
+}
+run_ok('agent', '--once', @at);
+one_error(qr/the ids of 2 traces begin with/, 'trace', 'delete', @at, substr $twin, 0, 8);
+deleted('last of two', ['last'], [$twin]);
+deleted('the rest', ['last'], [@ids]);
+one_error(qr/there is no trace in/, 'trace', 'delete', @at, 'last');
+
 done_testing();

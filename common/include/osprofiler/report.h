@@ -201,6 +201,10 @@ OSP_API osp_status osp_report_page_write(osp_report *report, osp_write_fn write,
 OSP_API osp_status osp_report_lacks_server(osp_report *report, osp_buf *server,
 										   bool *lacks) OSP_MUST_CHECK;
 
+/* Has OSProfiler in Python recorded statements of the trace, and no database any
+ * operation? */
+OSP_API bool osp_report_is_python_alone(osp_report *report) OSP_MUST_CHECK;
+
 /* One node of the tree: the start and the stop of an operation. All is borrowed. */
 typedef struct osp_report_node
 {
