@@ -8,6 +8,11 @@ PARTS := common drivers cli \
 	$(if $(call without,postgresql hooks),,client_hooks) \
 	$(if $(call without,hooks),,sqlite_osprofiler)
 
+# Where things go, and directories that nobody misses once they are empty.
+PLACES := $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir) $(mandir))
+OWN_PLACES := $(addprefix $(DESTDIR),$(hookdir) $(libdir)/pkgconfig $(unitdir) $(bashdir) $(zshdir) \
+	$(addprefix $(mandir)/man,1 3 5))
+
 .PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
 	check-matrix check-core check-suites check-packages check-readme \
 	check-workload check-workload-valgrind check-workload-sanitizers \
@@ -33,18 +38,21 @@ unit: common drivers
 	+$(MAKE) -C tests/unit all
 
 install: all
+	@scripts/may_write.sh install $(PLACES)
 	+for part in $(PARTS); do $(MAKE) -C $$part install || exit 1; done
 	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' || \
 		$(MAKE) -C pg_osprofiler install PG_CONFIG=$(PG_CONFIG))
-	@scripts/after_install.sh '$(DESTDIR)' '$(PREFIX)' '$(libdir)' '$(EXTENSION)'
+	@PG_CONFIG='$(PG_CONFIG)' scripts/after_install.sh '$(DESTDIR)' '$(PREFIX)' '$(libdir)' '$(EXTENSION)' '$(WITHOUT)'
 
 install-extension: pg_osprofiler
 	+$(MAKE) -C pg_osprofiler install PG_CONFIG=$(PG_CONFIG)
 
 uninstall:
+	@scripts/may_write.sh uninstall $(PLACES)
 	+for part in $(PARTS); do $(MAKE) -C $$part uninstall || exit 1; done
-	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' >/dev/null || \
+	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' >/dev/null 2>&1 || \
 		$(MAKE) uninstall-extension)
+	@scripts/remove_empty.sh $(OWN_PLACES)
 
 uninstall-extension:
 	+$(MAKE) -C pg_osprofiler uninstall PG_CONFIG=$(PG_CONFIG)

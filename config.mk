@@ -41,7 +41,14 @@ lib_from_bin := $(shell realpath -m --relative-to='$(bindir)' '$(libdir)')
 # (the extension, the hooks of libpq, the driver); "extension"; "hooks", those of
 # libpq and SQLite; "web", the server of `osprofiler web`.
 WITHOUT ?=
-without = $(filter $(1),$(WITHOUT))
+OPTIONAL := postgresql extension hooks web elasticsearch file messaging mongodb mysql otlp redis sqlite
+ifneq ($(filter-out $(OPTIONAL),$(WITHOUT)),)
+$(error $(shell $(TOP)/scripts/known.sh part $(WITHOUT)))
+endif
+ifeq ($(origin without),command line)
+$(error $(shell $(TOP)/scripts/known.sh variable without))
+endif
+override without = $(filter $(1),$(WITHOUT))
 
 WERROR       ?=
 OSP_WERROR   := $(if $(filter-out 0,$(WERROR)),-Werror)

@@ -12,15 +12,37 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+usage()
+{
+	printf 'Usage: ./'
+	sed -n '4,11s/^#[[:blank:]]*//p' install.sh
+	echo
+	sed -n '/^Variables/,/^$/p' scripts/help.txt
+}
+
+say()
+{
+	printf 'install: %s\n' "$*" >&2
+}
+
 for setting in "$@"; do
 	case $setting in
-		[A-Za-z]*=*) export "${setting?}" ;;
+		-h | --help)
+			usage
+			exit
+			;;
+		[A-Za-z]*=*)
+			scripts/known.sh variable "${setting%%=*}" >&2 || exit 2
+			export "${setting?}"
+			;;
 		*)
-			sed -n 's/^# \{0,1\}//; 3,12p' "$0" >&2
+			say "'$setting' is no VARIABLE=VALUE (see ./install.sh --help)"
 			exit 2
 			;;
 	esac
 done
+# shellcheck disable=SC2086 # names, with spaces between them
+scripts/known.sh part ${WITHOUT:-} >&2 || exit 2
 
 # The first directory of a path that is there.
 existing()

@@ -218,6 +218,8 @@ install_missing()
 
 case ${1:---check} in
 	--build)
+		# shellcheck disable=SC2086 # names, with spaces between them
+		"${0%/*}/known.sh" part ${WITHOUT:-} >&2
 		if [[ " ${WITHOUT:-} " == *" postgresql "* ]]; then
 			install_missing none "${build_packages[@]}"
 		else

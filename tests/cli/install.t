@@ -157,9 +157,111 @@ SKIP:
 	like(qx(PKG_CONFIG_PATH=$home/lib/pkgconfig pkg-config --libs-only-other osprofiler), qr/-rpath/, 'by its RUNPATH');
 }
 
+# A part that is left out now was installed before.
+like(make("install WITHOUT='postgresql otlp' PG_CONFIG=/none/pg_config PREFIX=$home"),
+	qr{^The part 'otlp' was installed before, and is still there \(\Q$home\E/lib/osprofiler/drivers/otlp\.so\)\.$}m,
+	'what is left out now, and is there, is said');
+
 # The user's own files go; nothing else is left.
 make("-s uninstall WITHOUT=extension PREFIX=$home");
 is(qx(find $home ! -type d), '', 'make uninstall leaves no file');
+is(join(' ', sort map { s{^\Q$home\E/?}{}r } split /\n/, qx(find $home -type d)), ' bin include lib share share/man',
+	'... and no directory that we made below those of every PREFIX');
+write_file("$dir/keep", '');
+for my $other (qw(lib/osprofiler lib/pkgconfig share/man/man1 lib/systemd/system))
+{
+	make("-s -C common install PREFIX=$dir/kept");
+	system("mkdir -p $dir/kept/$other && cp $dir/keep $dir/kept/$other/");
+	make("-s uninstall WITHOUT=extension PREFIX=$dir/kept");
+	is(qx(find $dir/kept ! -type d), "$dir/kept/$other/keep\n", "a file of somebody else stays: $other");
+	unlink "$dir/kept/$other/keep";
+}
+
+# --- no PostgreSQL: pg_config is not there, or says nothing --------------------------
+
+# Programs by which it is seen what would be removed, and where.
+{
+	my $fake = "$dir/fake";
+
+	mkdir $fake;
+	write_file("$fake/rm", "#!/bin/sh\nfor f in \"\$@\"; do echo \"removes \$f\"; done\n");
+	write_file("$fake/pg_config", "#!/bin/sh\n");
+	write_file("$fake/failing", "#!/bin/sh\nexit 1\n");
+	write_file("$fake/half", "#!/bin/sh\n[ \$1 = --pgxs ] && echo $fake/pgxs.mk\n");
+	write_file("$fake/pgxs.mk", "pkglibdir := \$(shell \$(PG_CONFIG) --pkglibdir)\nall install uninstall clean:\n");
+	chmod 0755, map { "$fake/$_" } qw(rm pg_config failing half);
+	local $ENV{PATH} = "$fake:$ENV{PATH}";
+	for my $config ('/nosuch/pg_config', 'nosuch_pg_config', 'pg_config', 'failing', 'half', '')
+	{
+		my $out = make("uninstall DESTDIR=$dir/staged PREFIX=/usr/local PG_CONFIG=$config");
+
+		is($?, 0, "uninstall with PG_CONFIG=$config");
+		is(join("\n", grep { m{^removes (?!-|\Q$dir\E/staged/usr/local/)} } split /\n/, $out), '', '... removes nothing outside');
+		is(scalar(() = $out =~ /^The extension was left out: /mg), 1, '... and says once that the extension was left out');
+		unlike($out, qr/not found|No such file|Error/, '... without noise') or diag($out);
+		$out = make("-C pg_osprofiler install DESTDIR=$dir/staged PG_CONFIG=$config");
+		isnt($?, 0, '... and installing the extension fails');
+		like($out, qr/names no PostgreSQL that extensions can be built for: name another one by PG_CONFIG=PATH, or build WITHOUT=postgresql/,
+			'... and says what to do');
+	}
+}
+
+# A user who may not remove it is told once, before anything is gone.
+SKIP:
+{
+	my $closed = "$dir/closed";
+	my $as = $> == 0 ? 'setpriv --reuid 54321 --clear-groups' : '';
+
+	system("mkdir -p $closed/bin $closed/lib/pkgconfig && cp $dir/keep $closed/bin/osprofiler");
+	chmod 0755, $dir;
+	chmod 0555, "$closed/bin", $closed;
+	skip 'the tree is closed to others', 4 if $> == 0 && system("$as test -r $top/Makefile -a -w $build 2>/dev/null") != 0 && system("$as test -r $top/Makefile") != 0;
+	for my $what (qw(uninstall install))
+	{
+		my $out = qx($as $top/scripts/may_write.sh $what $closed/bin $closed/lib 2>&1);
+
+		isnt($?, 0, "make $what without rights");
+		is($out, "You may not write into $closed/bin: sudo make $what\n", '... says so in a line');
+	}
+	is(scalar(my @calls = slurp("$top/Makefile") =~ m{^\t\@scripts/may_write\.sh (?:un)?install }mg), 2, '... as make does');
+	chmod 0755, $closed, "$closed/bin";
+}
+
+# --- names that are none -----------------------------------------------------------
+
+for my $case (['postgres', 'postgresql'], ['sqlite3', 'sqlite'], ['PostgreSQL', 'postgresql'], ['postgersql', 'postgresql'],
+	['elastic', 'elasticsearch'], ['hook', 'hooks'], ['web reddis', 'redis'], ['postgresql,web', 'postgresql'])
+{
+	my ($without, $meant) = @$case;
+	my ($wrong) = (split ' ', $without)[-1];
+
+	for my $command ("make -C $top BUILD=$dir/none WITHOUT='$without'", "make -C $top/drivers BUILD=$dir/none WITHOUT='$without'",
+		"$top/install.sh WITHOUT='$without'", "WITHOUT='$without' $top/scripts/setup.sh --build")
+	{
+		my $out = qx($command 2>&1);
+
+		isnt($?, 0, "$command fails");
+		like($out, qr/there is no part '$wrong'; did you mean $meant\? \(there are: postgresql extension /, '... and says what was meant');
+	}
+}
+for my $case (['WITOUT', 'WITHOUT'], ['without', 'WITHOUT'], ['prefix', 'PREFIX'], ['PREFX', 'PREFIX'], ['Pg_Config', 'PG_CONFIG'], ['DEST', 'DESTDIR'])
+{
+	my $out = qx($top/install.sh $case->[0]=postgresql 2>&1);
+
+	is($? >> 8, 2, "install.sh $case->[0]=");
+	like($out, qr/\Athere is no variable '$case->[0]'; did you mean $case->[1]\? [^\n]+\n\z/, '... says what was meant');
+}
+like(make('without=postgresql'), qr/there is no variable 'without'; did you mean WITHOUT\?/, 'make without=');
+
+for my $option (qw(-h --help))
+{
+	my $out = qx($top/install.sh $option 2>/dev/null);
+
+	is($?, 0, "install.sh $option");
+	like($out, qr/\AUsage: \.\/install\.sh \[VARIABLE=VALUE\.\.\.\]\n.*\n\nVariables.*^  WITHOUT=/ms, '... is a help');
+	unlike($out, qr/^#|set -|SPDX/m, '... and nothing of the script');
+}
+is(qx($top/install.sh postgresql 2>&1), "install: 'postgresql' is no VARIABLE=VALUE (see ./install.sh --help)\n", 'a word alone');
 
 # An ordinary user: the extension is left out, and it is said how to add it.
 is(qx(PG_CONFIG=$dir/pg_config sh $top/scripts/install_extension.sh '' $home 2>&1; echo \$?) =~ s/.*not found\n//r, "1\n",
@@ -179,7 +281,8 @@ SKIP:
 	my $tree = "$dir/tree";
 
 	system('mkdir', '-p', "$tree/scripts", "$tree/bin");
-	system('cp', "$top/install.sh", $tree);
+	system('cp', "$top/install.sh", "$top/config.mk", $tree);
+	system('cp', "$top/scripts/known.sh", "$tree/scripts");
 	write_file("$tree/scripts/setup.sh", "#!/bin/sh\n");
 	write_file("$tree/bin/nproc", "#!/bin/sh\necho 2\n");
 	write_file("$tree/bin/make", <<'END');
