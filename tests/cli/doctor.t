@@ -154,7 +154,7 @@ SKIP:
 	local $ENV{OSPROFILER_RUN_DIR} = '/dev/null/run';
 	delete local @ENV{qw(OSPROFILER_CONNECTION_STRING OSPROFILER_HMAC_KEYS XDG_STATE_HOME XDG_CONFIG_HOME)};
 	broken('a closed home', 'store', qr{/dev/null/\.local/state/osprofiler/traces\.db}, mends => 1);
-	broken('a closed home', 'keys', qr/there is no key/, mends => 1);
+	broken('a closed home', 'keys', qr/there is no key/, mends => 1, arguments => "host=$dir");
 	broken('a closed home', 'run_directory', qr{/dev/null/run}, mends => 1);
 	like(steps('osprofiler doctor --json --fix')->{steps}[0]{name} // '', qr/configuration/, 'a closed home: --fix');
 }
@@ -163,7 +163,12 @@ SKIP:
 
 {
 	delete local $ENV{OSPROFILER_HMAC_KEYS};
-	broken('no key', 'keys', qr/there is no key/, mends => 1);
+	my $report = steps('osprofiler doctor --json');
+	is(step($report, 'keys')->{verdict}, 'good', 'no key, and no server');
+	is(step($report, 'keys')->{found}, 'none; not needed without a server', '... is said so');
+	ok($report->{good}, '... and all is good');
+	like(run_ok('doctor', '--program', 'true'), qr/^good +keys +none; not needed/m, '... with a program, too');
+	broken('no key', 'keys', qr/there is no key/, mends => 1, arguments => "host=$dir");
 	is((stat "$dir/config/osprofiler/hmac_keys")[2] & 0777, 0600, 'no key: the new file is closed to others');
 	like(run_ok('doctor'), qr{^good +keys +1, with those of \Q$dir\E/config/osprofiler/hmac_keys$}m, 'it is found where it was made');
 	like(run_ok('context', 'new'), qr/^X-Trace-HMAC: [0-9a-f]{40}$/m, 'it signs');
