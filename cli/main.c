@@ -138,18 +138,6 @@ list_names(const char *group, char *out, size_t size)
 	}
 }
 
-/* Is word nearer to name than what was found so far, and near enough? */
-static bool
-is_nearer(const char *word, const char *name, size_t *best_changes)
-{
-	size_t changes = cli_text_distance(osp_str_of(word), osp_str_of(name));
-
-	if (changes >= *best_changes || 2 * changes > strlen(name))
-		return false;
-	*best_changes = changes;
-	return true;
-}
-
 /* The command, or the group of commands, that somebody may have meant; empty: none
  * resembles what was typed. */
 static void
@@ -171,11 +159,13 @@ find_similar(int argc, char **argv, char out[64])
 		(void) snprintf(name, sizeof(name), "%s%s%s", group, gap, c->name);
 		(void) snprintf(
 			typed, sizeof(typed), "%s %s", argv[1], argc > 2 ? argv[2] : "");
-		if (!in_group && is_nearer(argv[1], c->name, &best))
+		if (!in_group && cli_text_is_nearer(argv[1], c->name, &best))
 			(void) snprintf(out, 64, "%s", name);
-		if (argc == 2 && c->group != NULL && is_nearer(argv[1], group, &best))
+		if (argc == 2 && c->group != NULL &&
+			cli_text_is_nearer(argv[1], group, &best))
 			(void) snprintf(out, 64, "%s", group);
-		if (c->group != NULL && argc > 2 && is_nearer(typed, name, &best))
+		if (c->group != NULL && argc > 2 &&
+			cli_text_is_nearer(typed, name, &best))
 			(void) snprintf(out, 64, "%s", name);
 	}
 }

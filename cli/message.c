@@ -8,6 +8,7 @@
  */
 #include "cli.h"
 #include "control_text.h"
+#include "line/similar_text.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -89,15 +90,84 @@ cli_usage(const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+/* The long option that somebody meant by a word with one dash or two; NULL: none
+ * resembles it. */
+static const char *
+find_similar_option(const char *word, const struct option *longs)
+{
+	size_t best = CLI_SIMILAR_MAX;
+	const char *found = NULL;
+	char name[64];
+
+	word += strspn(word, "-");
+	(void) snprintf(name, sizeof(name), "%.*s", (int) strcspn(word, "="), word);
+	for (; longs->name != NULL; longs++)
+		if (cli_text_is_nearer(name, longs->name, &best))
+			found = longs->name;
+	return found;
+}
+
+/* "-html", which getopt reads as five options of a letter, of which the first may even
+ * be one: is a word, and not all letters of it are options? */
+static bool
+is_long_with_one_dash(const char *word, const char *shorts)
+{
+	return word != NULL && word[0] == '-' && word[1] != '-' &&
+		   word[1] != '\0' && word[2] != '\0' &&
+		   word[1 + strspn(word + 1, shorts)] != '\0';
+}
+
+static void
+report_unknown_option(const char *word, const char *shorts,
+					  const struct option *longs)
+{
+	const char *similar = find_similar_option(word, longs);
+
+	/* Where options end at the first other word, they may be meant for that. */
+	cli_usage("unknown%s option '%s'%s%s%s%s",
+			  word[1] == '-' ? " or ambiguous" : "",
+			  word,
+			  similar != NULL ? "; did you mean '--" : "",
+			  similar != NULL ? similar : "",
+			  similar != NULL ? "'?" : "",
+			  shorts[0] == '+' ? " (options of the command stand behind it: "
+								 "osprofiler run [OPTIONS] COMMAND [OPTIONS])"
+							   : "");
+}
+
+/* getopt_long has returned this; reports what is wrong with it. */
+static int
+check_option(int c, char **argv, const char *shorts, const struct option *longs)
+{
+	/* It stands at optind while there are more letters in its word. */
+	const char *last = argv[optind - 1];
+	const char *word = is_long_with_one_dash(argv[optind], shorts) &&
+							   argv[optind][1] == (c == '?' ? optopt : c)
+						   ? argv[optind]
+						   : last;
+	char letter[3] = {'-', (char) optopt, '\0'};
+
+	if (c == ':')
+		cli_usage("option '%s' needs a value", last);
+	else if (c <= UCHAR_MAX && is_long_with_one_dash(word, shorts))
+		report_unknown_option(word, shorts, longs);
+	else if (c != '?')
+		return c;
+
+	/* optopt is an option that exists, but takes no value; a letter that does not; or,
+	 * for an unknown long option, nothing. */
+	else if (optopt > UCHAR_MAX ||
+			 (optopt != 0 && strchr(shorts, optopt) != NULL))
+		cli_usage("option '%s' takes no value", last);
+	else
+		report_unknown_option(optopt != 0 ? letter : last, shorts, longs);
+	return '?';
+}
+
 int
 cli_next_option(int argc, char **argv, const char *shorts,
 				const struct option *longs)
 {
-	/* Where options end at the first other word, they may be meant for that. */
-	const char *behind = shorts[0] == '+'
-							 ? " (options of the command stand behind it: "
-							   "osprofiler run [OPTIONS] COMMAND [OPTIONS])"
-							 : "";
 	char spec[64];
 	int c;
 
@@ -109,25 +179,7 @@ cli_next_option(int argc, char **argv, const char *shorts,
 					shorts[0] == '+' ? "+" : "",
 					shorts[0] == '+' ? shorts + 1 : shorts);
 	c = getopt_long(argc, argv, spec, longs, NULL);
-	if (c == ':')
-	{
-		cli_usage("option '%s' needs a value", argv[optind - 1]);
-		return '?';
-	}
-	if (c == '?')
-	{
-		/* optopt is an option that exists, but takes no value; a letter that
-		 * does not; or, for an unknown long option, nothing. */
-		if (optopt > UCHAR_MAX ||
-			(optopt != 0 && strchr(shorts, optopt) != NULL))
-			cli_usage("option '%s' takes no value", argv[optind - 1]);
-		else if (optopt != 0)
-			cli_usage("unknown option '-%c'%s", optopt, behind);
-		else
-			cli_usage(
-				"unknown or ambiguous option '%s'%s", argv[optind - 1], behind);
-	}
-	return c;
+	return c == -1 ? c : check_option(c, argv, shorts, longs);
 }
 
 bool

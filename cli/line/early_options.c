@@ -5,6 +5,7 @@
  */
 #include "line/early_options.h"
 #include "cli.h"
+#include "line/similar_text.h"
 
 #include <stdlib.h>
 
@@ -37,6 +38,28 @@ count_option_words(const char *word)
 	return 0;
 }
 
+/* Names the option that resembles it. */
+static void
+report_unknown(const char *word)
+{
+	static const char *const others[] = {"--help", "--version"};
+	size_t best = CLI_SIMILAR_MAX;
+	const char *similar = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(early_options) / sizeof(early_options[0]); i++)
+		if (cli_text_is_nearer(word, early_options[i].name, &best))
+			similar = early_options[i].name;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (cli_text_is_nearer(word, others[i], &best))
+			similar = others[i];
+	cli_usage("unknown option '%s'%s%s%s",
+			  word,
+			  similar != NULL ? "; did you mean '" : "",
+			  similar != NULL ? similar : "",
+			  similar != NULL ? "'?" : "");
+}
+
 bool
 cli_move_early_options(int argc, char **argv,
 					   bool (*is_group)(const char *word))
@@ -51,7 +74,7 @@ cli_move_early_options(int argc, char **argv,
 
 		if (count == 0)
 		{
-			cli_usage("unknown option '%s'", argv[first]);
+			report_unknown(argv[first]);
 			return false;
 		}
 		first += count;

@@ -43,3 +43,14 @@ cli_text_distance(osp_str a, osp_str b)
 	}
 	return row[b.len];
 }
+
+bool
+cli_text_is_nearer(const char *word, const char *name, size_t *best_changes)
+{
+	size_t changes = cli_text_distance(osp_str_of(word), osp_str_of(name));
+
+	if (changes >= *best_changes || 2 * changes > strlen(name))
+		return false;
+	*best_changes = changes;
+	return true;
+}

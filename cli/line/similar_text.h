@@ -15,4 +15,9 @@
  * for long texts. */
 size_t cli_text_distance(osp_str a, osp_str b);
 
+/* Is word nearer to name than the *best_changes so far, CLI_SIMILAR_MAX at first, and
+ * near enough? Then *best_changes is how near. */
+bool cli_text_is_nearer(const char *word, const char *name,
+						size_t *best_changes);
+
 #endif /* OSPROFILER_CLI_SIMILAR_TEXT_H */

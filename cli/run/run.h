@@ -161,6 +161,12 @@ bool run_interrupted(const run_child *child);
 /* Ends as the command did: with its status, or by its signal. */
 int run_end_as(const run_child *child);
 
+/* --- run_hint.c --- */
+
+/* Appends what somebody may have meant by a command that cannot be executed, with this
+ * errno; nothing where that is not known. */
+void run_hint_add(osp_buf *out, const char *command, int error);
+
 /* --- run_follow.c: points as they happen --- */
 
 typedef struct run_follow

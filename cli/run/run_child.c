@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -85,7 +86,16 @@ execute(char **argv)
 static int
 report_exec_error(char **argv, int error)
 {
-	(void) cli_error("cannot run '%s': %s", argv[0], strerror(error));
+	osp_buf hint;
+
+	osp_buf_init(&hint, &osp_allocator_default, (size_t) 8 * PATH_MAX);
+	run_hint_add(&hint, argv[0], error);
+	(void) cli_error("cannot run '%s': %s%s",
+					 argv[0],
+					 strerror(error),
+					 osp_buf_status(&hint) == OSP_OK && hint.len > 0 ? hint.ptr
+																	 : "");
+	osp_buf_term(&hint);
 	return error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE;
 }
 

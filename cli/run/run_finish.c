@@ -6,7 +6,9 @@
 #include "run/run.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,9 @@
 /* How long the last delivery may take, and how often signals are read meanwhile. */
 #define END_TIMEOUT_MS 10000
 #define END_SLICE_MS   100
+
+/* "sudo -u USER " */
+#define SUDO_MAX 64
 
 /* Delivers what is left, unless the collector or the user will not wait. */
 static bool
@@ -52,20 +57,40 @@ read_totals(const run_state *run, osp_run_totals *totals)
 	return status == OSP_OK;
 }
 
+/* What somebody types before a command who called this one by sudo: "sudo ", "sudo -u
+ * postgres ", or nothing. */
+static void
+write_sudo(char out[SUDO_MAX])
+{
+	const char *caller = getenv("SUDO_UID");
+	const struct passwd *user = getpwuid(geteuid());
+
+	out[0] = '\0';
+	if (caller == NULL || strtoul(caller, NULL, 10) == geteuid())
+		return;
+	if (geteuid() == 0)
+		(void) snprintf(out, SUDO_MAX, "sudo ");
+	else if (user != NULL)
+		(void) snprintf(out, SUDO_MAX, "sudo -u %s ", user->pw_name);
+}
+
 static void
 print_undelivered(const run_state *run, const osp_run_totals *totals)
 {
 	const char *reason =
 		cli_collector_reason(run->address, totals->stat.last_error);
+	char sudo[SUDO_MAX];
 	osp_buf directory;
 
+	write_sudo(sudo);
 	(void) cli_error("not everything was delivered to %s%s%s%s; to deliver the "
-					 "rest later, run: osprofiler agent --run-directory %s "
+					 "rest later, run: %sosprofiler agent --run-directory %s "
 					 "--once%s",
 					 run->address,
 					 reason[0] != '\0' ? " (" : "",
 					 reason,
 					 reason[0] != '\0' ? ")" : "",
+					 sudo,
 					 cli_quoted(&directory, run->run_directory),
 					 run_collector_is_locked(run->collector)
 						 ? " --connection-string URI (the URI with its "
@@ -110,6 +135,31 @@ add_collector(osp_buf *text, const run_state *run)
 	osp_buf_add_char(text, ' ');
 }
 
+/* Is it a file of whoever runs this, closed to others? */
+static bool
+is_own_file(const run_state *run)
+{
+	return strncmp(run->collector, "sqlite:", 7) == 0 ||
+		   strncmp(run->collector, "file:", 5) == 0;
+}
+
+static void
+add_show_command(osp_buf *text, const run_state *run)
+{
+	const run_args *args = run->args;
+	char sudo[SUDO_MAX] = "";
+
+	if (is_own_file(run))
+		write_sudo(sudo);
+	osp_buf_addf(text, "%sosprofiler trace show ", sudo);
+
+	/* A variable that sudo let through once is not there the next time. */
+	if (args->connection_string != NULL || run->absolute[0] != '\0' ||
+		(sudo[0] != '\0' && getenv("OSPROFILER_CONNECTION_STRING") != NULL))
+		add_collector(text, run);
+	osp_buf_addf(text, "%s\n", run->base_id);
+}
+
 /* Says how to see the trace. */
 static void
 print_trace_id(const run_state *run)
@@ -120,12 +170,8 @@ print_trace_id(const run_state *run)
 	osp_buf_addf(&text, "Trace ID: %s\n", run->base_id);
 	if (can_be_read(run))
 	{
-		osp_buf_add_str(
-			&text,
-			OSP_STR("Display trace with command: osprofiler trace show "));
-		if (run->args->connection_string != NULL || run->absolute[0] != '\0')
-			add_collector(&text, run);
-		osp_buf_addf(&text, "%s\n", run->base_id);
+		osp_buf_addf(&text, "Display trace with command: ");
+		add_show_command(&text, run);
 	}
 	else
 		add_other_place(&text, run->base_id);
@@ -180,10 +226,11 @@ print_absence(const run_state *run, const osp_run_totals *totals)
 							   "run' stand before it)"
 							 : "");
 	else
-		(void) cli_error("no operation was seen, so there is no trace. "
-						 "Programs that are statically linked, set-uid, bring "
-						 "their own libpq or SQLite, or use another driver "
-						 "cannot be traced this way");
+		(void) cli_error(
+			"the command used no database, it seems: no operation "
+			"was seen, so there is no trace. Programs that are statically linked, set-uid, bring "
+			"their own libpq or SQLite, or use another driver "
+			"cannot be traced this way");
 }
 
 static void

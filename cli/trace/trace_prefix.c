@@ -10,8 +10,6 @@
 #include <ctype.h>
 #include <strings.h>
 
-#define PREFIX_MIN 8
-
 /* Traces that are compared: a store lists so many in some milliseconds. */
 #define NEWEST 10000
 
@@ -37,7 +35,7 @@ cli_is_trace_prefix(const char *name)
 		if (is_dash ? name[len] != '-' : !isxdigit((unsigned char) name[len]))
 			return false;
 	}
-	return len >= PREFIX_MIN && len < OSP_UUID_TEXT_LEN;
+	return len >= CLI_PREFIX_MIN && len < OSP_UUID_TEXT_LEN;
 }
 
 typedef struct ended

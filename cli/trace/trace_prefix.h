@@ -9,8 +9,11 @@
 #include "collector_options.h"
 #include "osprofiler/ids.h"
 
+/* A shorter beginning of an id is not searched for. */
+#define CLI_PREFIX_MIN 8
+
 /*
- * If name may be the beginning of an id (8 hex digits at least, dashes where a
+ * If name may be the beginning of an id (CLI_PREFIX_MIN hex digits at least, dashes where a
  * UUID has them), the one trace among the newest ones whose id begins so: its id.
  * "last" is the trace that ended last, "last~N" the one N before it, up to 99; a last
  * run that made no trace counts as one, and to ask for it is a failure.

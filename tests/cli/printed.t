@@ -81,6 +81,32 @@ for my $name (@names)
 	unlike($err, qr/SECRET/, 'and not shown');
 }
 
+# By sudo: the store and the run directory belong to the other user.
+{
+	my $as = $> == 0 ? 'sudo' : 'sudo -u ' . getpwuid $>;
+	my $id = qr/[0-9a-f-]{36}/;
+
+	mkdir "$dir/sudo";
+	write_file("$dir/sudo/sudo", "#!/bin/sh\n[ \"\$1\" != -u ] || shift 2\nexec env -u OSPROFILER_CONNECTION_STRING \"\$@\"\n");
+	chmod 0755, "$dir/sudo/sudo";
+	local $ENV{PATH} = "$dir/sudo:$ENV{PATH}";
+	local $ENV{SUDO_UID} = $> + 1;
+	for my $case ([undef, qr/^\Q$as\E osprofiler trace show $id$/], ["sqlite:///$dir/by_sudo.db", qr/^\Q$as\E osprofiler trace show --connection-string \S+ $id$/],
+		["file://$dir/by_sudo", qr/^\Q$as\E osprofiler trace show --connection-string \S+ $id$/])
+	{
+		local @ENV{ defined $case->[0] ? 'OSPROFILER_CONNECTION_STRING' : () } = ($case->[0]);
+		my ($command) = traced() =~ /^Display trace with command: (.*)$/m;
+
+		like($command, $case->[1], 'by sudo: ' . ($case->[0] // 'the default collector'));
+		like((type($command))[1], qr/select 'seen'/, '... and what is typed shows the trace');
+	}
+	my $err = traced('--connection-string', 'redis://127.0.0.1:1');
+	like($err, qr/^Display trace with command: osprofiler trace show --connection-string redis:\S+ $id$/m, 'by sudo: a service is open to all');
+	like($err, qr/; to deliver the rest later, run: \Q$as\E osprofiler agent --run-directory /, '... the run directory is not');
+	local $ENV{SUDO_UID} = $>;
+	like(traced(), qr/^Display trace with command: osprofiler trace show $id$/m, 'sudo to the same user');
+}
+
 # --- how to deliver what waits -------------------------------------------------
 
 for my $name (@names, 'x' x 200)

@@ -106,6 +106,10 @@ one_error(qr/standard output: Bad file descriptor/, '-h', { closed => 1 });
 
 # --- natural mistakes: one line each, with what to do --------------------------
 
+# A collector that has a trace.
+my %stored = (OSPROFILER_CONNECTION_STRING =>
+	  write_points("$dir/stored", point('x-start', '11111111-1111-4111-8111-111111111111', '11111111-1111-4111-8111-111111111111', '2', '2026-01-01T00:00:00.000000')));
+
 # A line of the shell, and what it must say; with the variables of its set-up.
 my @mistakes = (
 	# the command line
@@ -132,6 +136,40 @@ my @mistakes = (
 	['trace prune', qr/--older-than is missing/],
 	['trace prune --older-than week', qr/must be a time such as/],
 	['help nosuch', qr/no command 'nosuch'/],
+	['trace explan last', qr/did you mean 'trace explain'\?/],
+	# options
+	['trace show --htlm last', qr/unknown or ambiguous option '--htlm'; did you mean '--html'\?/],
+	['trace show --jsn=1 last', qr/did you mean '--json'\?/],
+	['trace list --limt 3', qr/did you mean '--limit'\?/],
+	['trace list --min_duration 3s', qr/did you mean '--min-duration'\?/],
+	['run --quite true', qr/did you mean '--quiet'\? \(options of the command stand behind it/],
+	['doctor --unifx', qr/did you mean '--unfix'\?/],
+	['trace show --xyzzy last', qr/unknown or ambiguous option '--xyzzy' \(see/],
+	(map { ["trace show $_->[0] last", qr/unknown option '$_->[0]'; did you mean '--$_->[1]'\?/] }
+	  ['-html', 'html'], ['-htlm', 'html'], ['-json', 'json'], ['-hlep', 'help'], ['-out=x', 'out']),
+	['trace show last -html', qr/unknown option '-html'; did you mean '--html'\?/],
+	['status -help', qr/unknown option '-help'; did you mean '--help'\?/],
+	['run -quiet true', qr/unknown option '-quiet'; did you mean '--quiet'\?/],
+	['run -hx true', qr/unknown option '-hx' \(options of the command/],
+	['--jsno trace list', qr/unknown option '--jsno'; did you mean '--json'\?/],
+	['-help', qr/unknown option '-help'; did you mean '--help'\?/],
+	['--versoin', qr/did you mean '--version'\?/],
+	# the beginning of an id
+	(map { ["trace show $_", qr/no trace '$_' in \S+: give at least 8 characters of its id \('osprofiler trace list' shows them\)/, %stored] }
+	  '0e197f2', '0', 'abc'),
+	# a program to trace
+	(map { ["run -- $_->[0]", qr/cannot run '[^']+': $_->[1]/, cwd => "$dir/work"] }
+	  ['stock.py', 'No such file or directory; did you mean python3 stock\.py\?'],
+	  ['ready.py', 'No such file or directory; did you mean \./ready\.py, or python3 ready\.py\?'],
+	  ['ready', 'No such file or directory; did you mean \./ready\?'],
+	  ['"two words.pl"', q{No such file or directory; did you mean perl 'two words\.pl'\?}],
+	  ['./stock.py', 'Permission denied; it is not executable: chmod \+x \./stock\.py, or osprofiler run -- python3 \./stock\.py'],
+	  ['./data', 'Permission denied; it is not executable: chmod \+x \./data\n'],
+	  ['./folder', 'Permission denied; it is a directory'],
+	  ['folder', 'No such file or directory\n'],
+	  ['./lost', 'No such file or directory; the interpreter that it names is not there'],
+	  ['./none.py', 'No such file or directory\n'],
+	  ['"sqlite3 app.db"', 'No such file or directory; without the quotes: osprofiler run -- sqlite3 app\.db']),
 	['--verbose status', qr/unknown option '--verbose'/],
 	['trace show last', qr/there is no trace in \S+ \(nothing was stored there yet; 'osprofiler doctor' tries it\)/],
 	['trace list --since yesterday', qr/must be a date, a date and a time \(UTC\), or a time before now such as 15m/],
@@ -150,6 +188,7 @@ my @mistakes = (
 	['run nosuch', qr/cannot run 'nosuch': No such file/],
 	['run false --quiet', qr/exit status 1, so there is no trace \('--quiet' went to the command; options of 'osprofiler run' stand before it\)/],
 	['run true', qr/no operation was seen, so there is no trace\. Programs that are statically linked/],
+	['run echo hi', qr/run: the command used no database, it seems: no operation/],
 	['run sqlite3 :memory: "select 1"', qr/the collector redis:\/\/127\.0\.0\.1:1 cannot be reached now \(.*refused\); the trace waits for it in the run directory/,
 		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
 	['run -q sqlite3 :memory: "select 1"', qr{cannot be reached now \(Connection refused\); .*\n.*not everything was delivered to redis://127\.0\.0\.1:1 \(Connection refused\); to deliver the rest later, run: osprofiler agent},
@@ -174,6 +213,8 @@ my @mistakes = (
 	['trace list --connection-string a:// --connection-string b://', qr/given twice/],
 	['trace list', qr/cannot open \S*none\.db: No such file or directory \(nothing was stored there yet; 'osprofiler doctor' tries it\)/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"],
 	['trace list', qr/nothing was stored there yet/, OSPROFILER_CONNECTION_STRING => ''],
+	(map { [$_, qr/nothing was stored there yet; .*; to trace a program: osprofiler run -- PROGRAM\n/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"] }
+	  'trace list', 'trace show last', 'trace explain 11111111', 'trace delete 11111111-1111-4111-8111-111111111111', 'trace prune --older-than 7d'),
 	['trace list', qr/nothing was stored there yet/, OSPROFILER_SERVICE => ''],
 	['trace list --connection-string sqlite:///relative.db', qr{cannot open /\S*/relative\.db}],
 	['trace list', qr/there is no driver for nosuch/, OSPROFILER_CONNECTION_STRING => 'nosuch://x'],
@@ -215,6 +256,9 @@ my @mistakes = (
 );
 
 mkdir "$dir/directory";
+mkdir "$dir/$_" for qw(work work/folder);
+write_file("$dir/work/$_", "#!/none/interpreter\n") for 'stock.py', 'ready.py', 'ready', 'two words.pl', 'data', 'lost';
+chmod 0755, map { "$dir/work/$_" } qw(ready.py ready lost);
 write_file("$dir/mine", "not executable\n");
 write_file("$dir/open.keys", "k\n");
 chmod 0644, "$dir/open.keys";
@@ -229,6 +273,7 @@ for my $mistake (@mistakes)
 	my ($line, $pattern, %variables) = @$mistake;
 	my $uid = delete $variables{uid};
 	my $lines = delete $variables{lines};
+	my $cwd = delete $variables{cwd} // '.';
 	local @ENV{ keys %variables } = values %variables;
 	my $name = join ' ', (map { "$_=$variables{$_}" } sort keys %variables), $line;
 
@@ -236,7 +281,7 @@ for my $mistake (@mistakes)
 	# number that no user has.
 	my $as = !defined $uid ? '' : $> == 0 ? "setpriv --reuid $uid --clear-groups"
 	  : exists $variables{HOME} ? "unshare --user --map-user=$uid" : '';
-	my $err = qx($as $build/bin/osprofiler $line 2>&1 >/dev/null);
+	my $err = qx(cd $cwd && $as $build/bin/osprofiler $line 2>&1 >/dev/null);
 
 	like($err, $pattern, "$name: what to do");
 	my $beginnings = defined $lines ? 'osprofiler[a-z ]*: |Trace ID: |Display trace ' : 'osprofiler[a-z ]*: ';
