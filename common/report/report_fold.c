@@ -6,7 +6,9 @@
  * The children of a parent that has many of them are sorted by a hash of what they
  * have in common, then by their duration: each run of equal hashes is one fold, and
  * its median is in its middle. What is not as it should be is never folded: an
- * operation that lacks its end, or was cut short.
+ * operation that lacks its end, or was cut short. Statements inside of a transaction
+ * are not folded with those outside, those of a long transaction with no others, and
+ * those that took much longer than most with those alone.
  */
 #include <stdlib.h>
 
@@ -14,11 +16,24 @@
 #include "report/report_fold.h"
 #include "report/statement_shape.h"
 
+/* A parent with more long transactions has none of them folded apart: the tree would
+ * grow with their number. */
+#define LONG_TRANSACTIONS_MAX 8
+
+/* An operation is an outlier if it took so many times as long as the median, and this
+ * share of the trace. */
+#define OUTLIER_TIMES 10
+#define OUTLIER_SHARE 0.01
+
+#define SEGMENT_PRIME 41
+
 typedef struct entry
 {
 	osp__node *node;
 	uint64_t key;
 	int64_t duration_ns;
+	uint64_t segment; /* counts begins and ends of transactions before it */
+	bool inside;      /* of a transaction */
 } entry;
 
 typedef struct folding
@@ -28,6 +43,8 @@ typedef struct folding
 	entry *entries; /* of one parent */
 	size_t count;
 	size_t room;
+	uint64_t segment;
+	bool inside;
 } folding;
 
 static int
@@ -61,6 +78,20 @@ key_of(const osp__description *what, const osp__node *node)
 		   osp__name_shape(node->service, node->host) * 37;
 }
 
+/* Notes whether a transaction begins or ends with an operation. */
+static void
+follow_transaction(folding *f, const osp__node *node)
+{
+	osp__control control = OSP__CONTROL_NONE;
+
+	if (f->what.statement && osp_str_eq(node->etype, OSP_STR("\"None\"")))
+		control = osp__statement_control(osp_buf_str(&f->what.detail));
+	if (control != OSP__CONTROL_BEGIN && control != OSP__CONTROL_END)
+		return;
+	f->inside = control == OSP__CONTROL_BEGIN;
+	f->segment++;
+}
+
 static osp_status
 add_entry(folding *f, osp__node *node)
 {
@@ -70,13 +101,55 @@ add_entry(folding *f, osp__node *node)
 	if (node->starts == 0 || node->stops == 0 || node->loss || node->cycle)
 		return OSP_OK;
 	status = osp__report_describe(f->report, node, &f->what);
-	if (status != OSP_OK || !is_plain(&f->what))
+	if (status != OSP_OK)
 		return status;
-	at->node = node;
-	at->key = key_of(&f->what, node);
-	at->duration_ns = osp__node_duration_ns(node);
-	f->count++;
+	if (is_plain(&f->what))
+	{
+		at->node = node;
+		at->key = key_of(&f->what, node);
+		at->duration_ns = osp__node_duration_ns(node);
+		at->segment = f->segment;
+		at->inside = f->inside;
+		f->count++;
+	}
+	follow_transaction(f, node);
 	return OSP_OK;
+}
+
+/* How many entries from one on are of its segment. */
+static size_t
+segment_size(const folding *f, size_t begin)
+{
+	size_t end = begin + 1;
+
+	while (end < f->count &&
+		   f->entries[end].segment == f->entries[begin].segment)
+		end++;
+	return end - begin;
+}
+
+/* Makes keys differ where statements must not be folded because of transactions. */
+static void
+part_transactions(folding *f)
+{
+	size_t many = 0;
+	size_t size;
+	size_t i;
+
+	for (i = 0; i < f->count; i += segment_size(f, i))
+		many += segment_size(f, i) >= OSP__FOLD_MIN;
+	for (i = 0; i < f->count; i += size)
+	{
+		const entry *first = &f->entries[i];
+		bool alone;
+		size_t k;
+
+		size = segment_size(f, i);
+		alone = size >= OSP__FOLD_MIN && many <= LONG_TRANSACTIONS_MAX;
+		for (k = i; k < i + size; k++)
+			f->entries[k].key ^=
+				(alone ? first->segment + 2 : first->inside) * SEGMENT_PRIME;
+	}
 }
 
 /* Makes one of count entries with the same key. */
@@ -114,6 +187,29 @@ make_fold(folding *f, const entry *entries, size_t count)
 	return OSP_OK;
 }
 
+/* The same of those that are no outliers; count entries are sorted by duration. */
+static osp_status
+make_folds(folding *f, const entry *entries, size_t count)
+{
+	double total_ns = (double) osp__report_total_ns(f->report);
+	int64_t median_ns = entries[count / 2].duration_ns;
+	osp_status status = OSP_OK;
+	size_t most = count;
+
+	if (count < OSP__FOLD_MIN)
+		return OSP_OK;
+	while (most > 0 &&
+		   entries[most - 1].duration_ns / OUTLIER_TIMES > median_ns &&
+		   (double) entries[most - 1].duration_ns >= OUTLIER_SHARE * total_ns)
+		most--;
+	if (most < OSP__FOLD_MIN)
+		most = count;
+	status = make_fold(f, entries, most);
+	if (status == OSP_OK && count - most >= OSP__FOLD_MIN)
+		status = make_fold(f, entries + most, count - most);
+	return status;
+}
+
 static osp_status
 fold_entries(folding *f)
 {
@@ -121,13 +217,13 @@ fold_entries(folding *f)
 	size_t begin = 0;
 	size_t i;
 
+	part_transactions(f);
 	qsort(f->entries, f->count, sizeof(*f->entries), compare_entries);
 	for (i = 1; i <= f->count && status == OSP_OK; i++)
 	{
 		if (i < f->count && f->entries[i].key == f->entries[begin].key)
 			continue;
-		if (i - begin >= OSP__FOLD_MIN)
-			status = make_fold(f, f->entries + begin, i - begin);
+		status = make_folds(f, f->entries + begin, i - begin);
 		begin = i;
 	}
 	return status;
@@ -176,6 +272,8 @@ fold_siblings(folding *f, osp__node *first)
 	if (!make_room(f, count))
 		return OSP_ENOMEM;
 	f->count = 0;
+	f->segment = 0;
+	f->inside = false;
 	for (node = first; node != NULL && status == OSP_OK;
 		 node = node->next_sibling)
 		status = add_entry(f, node);

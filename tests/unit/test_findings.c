@@ -480,6 +480,239 @@ test_longest_of_explained(void **state)
 	}
 }
 
+/* What reading rows can have taken is blamed on it, and no more: a join that looks
+ * rows up by an index takes its time there. Rows of which each takes long are read
+ * by a statement that does nothing else. */
+static void
+test_sqlite_scan_bounds(void **state)
+{
+	static const struct
+	{
+		int ms;
+		const char *stats;
+		const char *says; /* NULL: nothing is found */
+	} cases[] = {
+		{40, "\"fullscan_steps\": 2999, \"vm_steps\": 60000", NULL},
+		{400, "\"fullscan_steps\": 29999, \"vm_steps\": 600000", NULL},
+		{1000,
+		 "\"fullscan_steps\": 400000, \"vm_steps\": 9000000",
+		 "to return 0; that took at most 120 ms."},
+		{300,
+		 "\"fullscan_steps\": 3000, \"vm_steps\": 9010",
+		 "to return 0; that took 300 ms."},
+		{20,
+		 "\"fullscan_steps\": 120000, \"vm_steps\": 900000",
+		 "to return 0; that took 20.0 ms."},
+		{500, "\"autoindex_rows\": 5000, \"vm_steps\": 5000000", NULL},
+		{500,
+		 "\"autoindex_rows\": 90000, \"vm_steps\": 5000000",
+		 "to return 0; that took at most 90.0 ms."},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[128];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(
+			stop, sizeof(stop), "\"stats\": {%s}, ", cases[i].stats);
+		add_statement(report,
+					  "sqlite",
+					  "SELECT sum(n) FROM item JOIN movement USING (id)",
+					  &at,
+					  cases[i].ms,
+					  stop);
+		explain_to(report, &json, &words);
+		assert_shares(json.ptr);
+		if (cases[i].says == NULL ? strstr(json.ptr, "\"findings\": []") == NULL
+								  : strstr(json.ptr, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].stats, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* What SQLite counted is said of a statement that is not explained. */
+static void
+test_longest_of_sqlite(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	add_statement(report,
+				  "sqlite",
+				  "CREATE INDEX i ON t (a)",
+				  &at,
+				  400,
+				  "\"stats\": {\"sorts\": 1, \"vm_steps\": 1080026}, ");
+	add_statement(
+		report,
+		"sqlite",
+		"SELECT sum(a) FROM t JOIN u USING (b)",
+		&at,
+		300,
+		"\"stats\": {\"fullscan_steps\": 2999, \"vm_steps\": 1080026}, ");
+	explain_to(report, &json, &words);
+	assert_non_null(
+		strstr(json.ptr,
+			   "\"CREATE INDEX i ON t (a)\", \"why\": \"it sorted rows 1 time, "
+			   "in 1,080,026 steps of SQLite's virtual machine\""));
+	assert_non_null(
+		strstr(json.ptr, "\"why\": \"it read 2,999 rows of whole tables, in "));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* Repeats a statement of SQLite, and returns what is found. */
+static void
+explain_repeated(const char *statement, const char *stop, osp_buf *json)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf words;
+	int at = 0;
+	int i;
+
+	for (i = 0; i < 40; i++)
+		add_statement(report, "sqlite", statement, &at, 5, stop);
+	explain_to(report, json, &words);
+	osp_buf_term(&words);
+}
+
+/* SQLite has no COPY, no ANY, no pipeline, no FETCH, and no trigger of statements. */
+static void
+test_sqlite_advice(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *says;
+	} cases[] = {
+		{"INSERT INTO t VALUES (1)", "executemany"},
+		{"SELECT a FROM t WHERE b = 1", "WHERE key IN ("},
+		{"DELETE FROM t WHERE a = 1", "WHERE key IN ("},
+		{"UPDATE t SET a = 2 WHERE a = 1", "executemany"},
+		{"REPLACE INTO t VALUES (1)", "in one transaction"},
+		{"FETCH x", "in one transaction"},
+		{"SELECT count(*) FROM t", "Run it once"},
+	};
+	static const char *const foreign[] = {
+		"ANY", "COPY", "pipeline", "FETCH 1000", "$1"};
+	size_t i;
+	size_t k;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		const char *step;
+		osp_buf json;
+
+		explain_repeated(cases[i].statement, "", &json);
+		step = strstr(json.ptr, "\"next_step\": ");
+		if (step == NULL || strstr(step, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].statement, json.ptr);
+		for (k = 0; k < sizeof(foreign) / sizeof(foreign[0]); k++)
+			if (strstr(step, foreign[k]) != NULL)
+				fail_msg("%s: %s", cases[i].statement, json.ptr);
+		osp_buf_term(&json);
+	}
+}
+
+/* A server's statements keep their advice. */
+static void
+test_server_advice(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 40; i++)
+		add_statement(report, "pg", "INSERT INTO t VALUES (1)", &at, 5, "");
+	explain_to(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "several rows of VALUES, or COPY."));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* A repetition is quoted as most of its statements are written, wherever the longest
+ * one is. */
+static void
+test_repeat_quote(void **state)
+{
+	int order;
+
+	(void) state;
+	for (order = 0; order < 3; order++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int i;
+
+		for (i = 0; i < 60; i++)
+		{
+			bool rare = order == 0 ? i < 20 : order == 1 ? i >= 40 : i % 3 == 0;
+
+			add_statement(report,
+						  "sqlite",
+						  rare ? "INSERT INTO t VALUES (?, 'x')"
+							   : "INSERT INTO t VALUES (?, ?)",
+						  &at,
+						  rare ? 15 : 3,
+						  "");
+		}
+		explain_to(report, &json, &words);
+		assert_non_null(
+			strstr(json.ptr, "\"evidence\": \"INSERT INTO t VALUES (?, ?)"));
+		assert_non_null(strstr(json.ptr, "\"executions\": 60.0"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* Only changes that commit one by one are told to become one transaction. */
+static void
+test_sqlite_sync_advice(void **state)
+{
+	static const char *const statements[] = {"ANALYZE", "COMMIT", "COMMIT"};
+	int count;
+
+	(void) state;
+	for (count = 2; count <= 3; count++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int i;
+
+		for (i = 0; i < count; i++)
+			add_statement(report,
+						  "sqlite",
+						  statements[i],
+						  &at,
+						  50,
+						  "\"syncs\": {\"count\": 3, \"ms\": 45}, ");
+		explain_to(report, &json, &words);
+		assert_non_null(strstr(json.ptr, "\"rule\": \"sqlite_sync\""));
+		assert_true((strstr(json.ptr, "into one transaction") != NULL) ==
+					(count == 3));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* The nodes of a plan without a clock, of a leader and two workers: the leader's
  * have the rows of all three already. */
 static void
@@ -893,6 +1126,12 @@ main(void)
 		cmocka_unit_test(test_longest_of_database),
 		cmocka_unit_test(test_longest_with_plan),
 		cmocka_unit_test(test_longest_of_explained),
+		cmocka_unit_test(test_sqlite_scan_bounds),
+		cmocka_unit_test(test_longest_of_sqlite),
+		cmocka_unit_test(test_sqlite_advice),
+		cmocka_unit_test(test_server_advice),
+		cmocka_unit_test(test_repeat_quote),
+		cmocka_unit_test(test_sqlite_sync_advice),
 		cmocka_unit_test(test_parallel_scan),
 		cmocka_unit_test(test_network_of_many),
 		cmocka_unit_test(test_pause_of_one_process),

@@ -1101,6 +1101,123 @@ test_folds(void **state)
 	osp_report_free(report);
 }
 
+/* Adds count statements of some us each, one after another from *at on. */
+static void
+add_statements(osp_report *report, int count, const char *statement, int us,
+			   int *at)
+{
+	char info[256];
+	char id[16];
+
+	(void) snprintf(
+		info, sizeof(info), "\"db\": {\"statement\": \"%s\"}, ", statement);
+	for (; count > 0; count--)
+	{
+		(void) snprintf(id, sizeof(id), "d%d", *at);
+		add(report, "sqlite-start", id, BASE, *at, info);
+		*at += us;
+		add(report, "sqlite-stop", id, BASE, *at, "");
+		(*at)++;
+	}
+}
+
+static void
+draw_statements(osp_report *report, osp_buf *text)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 0, true, false, false};
+
+	draw(report, &options, text);
+	osp_report_free(report);
+}
+
+/* Statements of a long transaction are not folded with those of another one, nor
+ * with those outside; those of many short ones are. */
+static void
+test_folds_of_transactions(void **state)
+{
+	static const char *const ends[] = {"COMMIT", "ROLLBACK", "END"};
+	osp_report *report;
+	osp_buf text;
+	size_t i;
+	int at;
+	int k;
+
+	(void) state;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+	{
+		at = 1000;
+		report = osp_report_new(&osp_allocator_default);
+		add_statements(report, 1, i == 1 ? "BEGIN IMMEDIATE" : "BEGIN", 5, &at);
+		add_statements(report, 300, "INSERT INTO t VALUES (1)", 1, &at);
+		add_statements(report, 1, ends[i], 5, &at);
+		add_statements(report, 1, "BEGIN", 5, &at);
+		add_statements(report, 200, "INSERT INTO t VALUES (1)", 1, &at);
+		add_statements(report, 1, ends[i], 5, &at);
+		add_statements(report, 40, "INSERT INTO t VALUES (1)", 500, &at);
+		draw_statements(report, &text);
+		assert_non_null(strstr(text.ptr, "300 x sqlite  INSERT"));
+		assert_non_null(strstr(text.ptr, "200 x sqlite  INSERT"));
+		assert_non_null(strstr(text.ptr, " 40 x sqlite  INSERT"));
+		osp_buf_term(&text);
+	}
+	at = 1000;
+	report = osp_report_new(&osp_allocator_default);
+	for (k = 0; k < 50; k++)
+	{
+		add_statements(report, 1, "BEGIN", 5, &at);
+		add_statements(report, k < 20 ? 3 : 30, "UPDATE t SET a = 1", 5, &at);
+		add_statements(report, 1, "COMMIT", 5, &at);
+		add_statements(report, 1, "UPDATE t SET a = 1", 5, &at);
+	}
+	draw_statements(report, &text);
+	assert_non_null(strstr(text.ptr, " 50 x sqlite  shop@web1  BEGIN"));
+	assert_non_null(strstr(text.ptr, " 960 x sqlite  UPDATE"));
+	assert_non_null(strstr(text.ptr, " 50 x sqlite  UPDATE"));
+	assert_non_null(strstr(text.ptr, " 50 x sqlite  COMMIT"));
+	osp_buf_term(&text);
+}
+
+/* A few that took far longer than the others have lines of their own, many are
+ * folded by themselves; what took no time worth a line is folded with the others. */
+static void
+test_folds_of_outliers(void **state)
+{
+	static const struct
+	{
+		int count;
+		int us;
+		const char *says;
+	} cases[] = {
+		{2, 900, " 900 x sqlite  shop@web1  INSERT"},
+		{30, 900, " 30 x sqlite  INSERT"},
+		{30, 19, " 930 x sqlite  shop@web1  INSERT"},
+		{2, 22, " 902 x sqlite  shop@web1  INSERT"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		int at = 1000;
+		osp_buf text;
+
+		add_statements(report, 800, "INSERT INTO t VALUES (1)", 2, &at);
+		add_statements(report,
+					   cases[i].count,
+					   "INSERT INTO t VALUES (1)",
+					   cases[i].us,
+					   &at);
+		add_statements(report, 100, "INSERT INTO t VALUES (1)", 2, &at);
+		draw_statements(report, &text);
+		if (strstr(text.ptr, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].says, text.ptr);
+		assert_true((strstr(text.ptr, "  sqlite  INSERT") != NULL) == (i == 0));
+		osp_buf_term(&text);
+	}
+}
+
 /* Time in which a client's program ran no operation has a line of its own. */
 static void
 test_gaps(void **state)
@@ -1294,6 +1411,8 @@ main(void)
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_folds),
+		cmocka_unit_test(test_folds_of_transactions),
+		cmocka_unit_test(test_folds_of_outliers),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_on_the_way),
 		cmocka_unit_test(test_remarks),

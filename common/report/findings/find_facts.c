@@ -95,9 +95,11 @@ static const place call_places[] = {
 
 static const place sqlite_places[] = {
 	{NULL, "rows", OSP__ROWS},
+	{NULL, "changes", OSP__CHANGES},
 	{"stats", "fullscan_steps", OSP__FULLSCAN_STEPS},
 	{"stats", "autoindex_rows", OSP__AUTOINDEX_ROWS},
 	{"stats", "vm_steps", OSP__VM_STEPS},
+	{"stats", "sorts", OSP__SORTS},
 	{"busy", "ms", OSP__WAIT_BUSY},
 	{"syncs", "ms", OSP__WAIT_SYNC},
 	{"syncs", "count", OSP__SYNCS},
@@ -352,6 +354,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	if (statement.len == 0 || yyjson_obj_get(db, "operation") != NULL)
 		return;
 	op->shape = osp__statement_shape(statement);
+	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->control = osp__statement_control(statement);
 }
 

@@ -50,6 +50,35 @@ has_plan(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
+/* What SQLite counted of a statement; false: nothing that tells. */
+static bool
+say_counters(const osp__op *op, osp_buf *out)
+{
+	int64_t rows = osp__op_fact(op, OSP__FULLSCAN_STEPS);
+	int64_t sorts = osp__op_fact(op, OSP__SORTS);
+
+	if (rows + sorts == 0)
+		return false;
+	osp_buf_add_str(out, OSP_STR("it "));
+	if (rows > 0)
+	{
+		osp_buf_add_str(out, OSP_STR("read "));
+		osp__say_number(out, rows, "row");
+		osp_buf_add_str(out, OSP_STR(" of whole tables"));
+	}
+	if (rows > 0 && sorts > 0)
+		osp_buf_add_str(out, OSP_STR(" and "));
+	if (sorts > 0)
+	{
+		osp_buf_add_str(out, OSP_STR("sorted rows "));
+		osp__say_number(out, sorts, "time");
+	}
+	osp_buf_add_str(out, OSP_STR(", in "));
+	osp__say_number(out, osp__op_fact(op, OSP__VM_STEPS), "step");
+	osp_buf_add_str(out, OSP_STR(" of SQLite's virtual machine"));
+	return true;
+}
+
 /* What can be said of the time of a statement that no rule has claimed. */
 static void
 say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
@@ -78,7 +107,7 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "
 								"stands out"));
-	else
+	else if (!say_counters(op, out))
 		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(out);

@@ -21,6 +21,9 @@ typedef struct repeat
 	int64_t count;
 	int64_t total_ns;
 	osp__group *group;
+	osp__op
+		*typical; /* has the text of most of them, if more than half have one */
+	int64_t votes;
 } repeat;
 
 static repeat *
@@ -99,6 +102,17 @@ repeat_of(const osp__table *table, const osp__op *op)
 	return it;
 }
 
+/* Lets the statement of the most frequent text win (Boyer and Moore). */
+static void
+vote(repeat *it, osp__op *op)
+{
+	if (it->votes == 0)
+		it->typical = op;
+	it->votes += it->typical->text == op->text ? 1 : -1;
+	if (it->group != NULL)
+		it->group->first = it->typical;
+}
+
 /* Outer statements claim what is below them. What triggers do is theirs. */
 static void
 claim_statements(osp__findings *f, const osp__table *table)
@@ -119,6 +133,7 @@ claim_statements(osp__findings *f, const osp__table *table)
 		if (it->group == NULL)
 			it->group = osp__group_of(f, op->shape);
 		osp__claim_below(f, it->group, op);
+		vote(it, op);
 		op->handled = true;
 	}
 }
@@ -169,18 +184,30 @@ static const struct
 {
 	const char *word;
 	const char *step;
+	const char *sqlite;
 } steps[] = {
 	{"select",
 	 "Get all rows with one statement: with a join, or with the list of keys "
-	 "in WHERE key = ANY ($1)."},
+	 "in WHERE key = ANY ($1).",
+	 "Get all rows with one statement: with a join, or with WHERE key IN (…)."},
 	{"insert",
-	 "Insert many rows with one statement: several rows of VALUES, or COPY."},
+	 "Insert many rows with one statement: several rows of VALUES, or COPY.",
+	 "Insert many rows with one statement, several rows of VALUES, or with one "
+	 "call (executemany), in one transaction."},
 	{"update",
-	 "Change all rows with one statement: UPDATE … FROM a list of values."},
-	{"delete", "Delete all rows with one statement: WHERE key = ANY ($1)."},
+	 "Change all rows with one statement: UPDATE … FROM a list of values.",
+	 "Change all rows with one statement, UPDATE … FROM a list of values, or "
+	 "with one call (executemany), in one transaction."},
+	{"delete",
+	 "Delete all rows with one statement: WHERE key = ANY ($1).",
+	 "Delete all rows with one statement: WHERE key IN (…)."},
 	{"fetch",
 	 "Fetch more rows at a time (FETCH 1000, or the fetch size of "
-	 "the driver)."},
+	 "the driver).",
+	 NULL},
+	{NULL,
+	 "Do it with one statement for all of them, or send them in a pipeline.",
+	 "Do it with one statement for all of them, or in one transaction."},
 };
 
 static bool
@@ -197,9 +224,9 @@ has_word(osp_str statement, const char *word)
 }
 
 static void
-say_step(osp_str statement, osp_buf *step)
+say_step(osp_str statement, bool sqlite, osp_buf *step)
 {
-	size_t i;
+	size_t i = 0;
 
 	if (osp__begins_with(statement, "select") && !has_word(statement, "where"))
 	{
@@ -207,15 +234,11 @@ say_step(osp_str statement, osp_buf *step)
 						OSP_STR("Run it once, and keep what it returns."));
 		return;
 	}
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (osp__begins_with(statement, steps[i].word))
-		{
-			osp_buf_add_str(step, osp_str_of(steps[i].step));
-			return;
-		}
-	osp_buf_add_str(step,
-					OSP_STR("Do it with one statement for all of them, or send "
-							"them in a pipeline."));
+	while (steps[i].word != NULL &&
+		   (!osp__begins_with(statement, steps[i].word) ||
+			(sqlite && steps[i].sqlite == NULL)))
+		i++;
+	osp_buf_add_str(step, osp_str_of(sqlite ? steps[i].sqlite : steps[i].step));
 }
 
 /* Is op the repeated statement of a client, or below it? */
@@ -257,6 +280,14 @@ say_parts(const osp__group *group, int64_t between_ns, osp__finding *finding)
 			 (statement != NULL && statement->kind == OSP__OP_PG)))
 			server_ns += claim->ns;
 	}
+	if (group->largest->kind == OSP__OP_SQLITE && between_ns > 0)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+		osp__say_time(&finding->evidence, group->ns - between_ns);
+		osp_buf_add_str(&finding->evidence, OSP_STR(" in SQLite, "));
+		osp__say_time(&finding->evidence, between_ns);
+		osp_buf_add_str(&finding->evidence, OSP_STR(" between them"));
+	}
 	if (group->largest->kind != OSP__OP_DB || server_ns == 0)
 		return;
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
@@ -293,8 +324,10 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
 	osp__say_time(&finding->cause, group->ns / count);
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
-	osp__say_op(f, group->largest, &finding->evidence);
-	say_step(osp_buf_str(&finding->evidence), &finding->step);
+	osp__say_op(f, group->first, &finding->evidence);
+	say_step(osp_buf_str(&finding->evidence),
+			 group->first->kind == OSP__OP_SQLITE,
+			 &finding->step);
 	say_parts(group, between_ns, finding);
 	osp__add_figure(finding, "executions", (double) count);
 	osp__add_figure(

@@ -12,11 +12,20 @@
 #define STEPS_MIN  1000
 #define STEPS_EACH 10
 
+/* What reading a row of a table, or adding one to an index, takes: steps of SQLite's
+ * virtual machine, and at most so many ns. A statement with more steps for each row
+ * does other work, too: it joins, sorts or aggregates. */
+#define SCAN_STEPS  4
+#define SCAN_NS     300
+#define INDEX_STEPS 8
+#define INDEX_NS    1000
+
 /* Sums of the rules about scans, about locks, checkpoints, and syncs. */
 enum
 {
 	SUM_STEPS,
-	SUM_ROWS
+	SUM_ROWS,
+	SUM_BOUNDED /* statements that did other work, too */
 };
 
 enum
@@ -32,7 +41,8 @@ enum
 
 enum
 {
-	SUM_SYNCS
+	SUM_SYNCS,
+	SUM_COMMITS /* of changes of rows */
 };
 
 static bool
@@ -185,8 +195,11 @@ osp__look_sqlite_syncs(osp__findings *f)
 			continue;
 		group = osp__group_of(f, 0);
 		osp__claim_time(f, group, op, sync_ns);
-		if (group != NULL)
-			group->sums[SUM_SYNCS] += osp__op_fact(op, OSP__SYNCS);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_SYNCS] += osp__op_fact(op, OSP__SYNCS);
+		group->sums[SUM_COMMITS] += op->control == OSP__CONTROL_END ||
+									osp__op_fact(op, OSP__CHANGES) > 0;
 	}
 }
 
@@ -200,12 +213,13 @@ osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" for the disk, until what was written is safe ("));
-	osp__say_number(&finding->cause, group->sums[SUM_SYNCS], "sync");
+	osp__say_number(&finding->cause, group->sums[SUM_SYNCS], "call");
+	osp_buf_add_str(&finding->cause, OSP_STR(" of fsync"));
 	osp_buf_add_str(&finding->cause, OSP_STR(")."));
 	osp__say_op(f, group->largest, &finding->evidence);
 	osp_buf_add_str(
 		&finding->step,
-		group->count > 1
+		group->sums[SUM_COMMITS] > 1
 			? OSP_STR("Put statements that belong together into one "
 					  "transaction: each commit waits for the disk.")
 			: OSP_STR("With PRAGMA journal_mode = WAL and synchronous = NORMAL "
@@ -224,6 +238,20 @@ scans(const osp__op *op)
 		   steps / STEPS_EACH >= osp__op_fact(op, OSP__ROWS);
 }
 
+/* How much of op's time reading so many rows can have taken; indexed: adding them to
+ * an index. */
+static int64_t
+scan_ns(const osp__op *op, int64_t rows, bool indexed)
+{
+	int64_t vm_steps = osp__op_fact(op, OSP__VM_STEPS);
+	int64_t each_ns = indexed ? INDEX_NS : SCAN_NS;
+
+	if (vm_steps / (indexed ? INDEX_STEPS : SCAN_STEPS) <= rows + STEPS_MIN ||
+		rows >= op->left_ns / each_ns)
+		return op->left_ns;
+	return rows * each_ns;
+}
+
 void
 osp__look_sqlite_scans(osp__findings *f)
 {
@@ -233,16 +261,19 @@ osp__look_sqlite_scans(osp__findings *f)
 	{
 		osp__op *op = &f->ops[i];
 		bool indexed = osp__op_fact(op, OSP__AUTOINDEX_ROWS) >= STEPS_MIN;
+		int64_t rows = osp__op_fact(
+			op, indexed ? OSP__AUTOINDEX_ROWS : OSP__FULLSCAN_STEPS);
+		int64_t ns = scan_ns(op, rows, indexed);
 		osp__group *group;
 
 		if (op->kind != OSP__OP_SQLITE || (!indexed && !scans(op)))
 			continue;
 		group = osp__group_of(f, op->shape);
-		osp__claim_time(f, group, op, op->left_ns);
 		if (group == NULL)
 			continue;
-		group->sums[SUM_STEPS] += osp__op_fact(
-			op, indexed ? OSP__AUTOINDEX_ROWS : OSP__FULLSCAN_STEPS);
+		group->sums[SUM_BOUNDED] += ns < op->left_ns;
+		osp__claim_time(f, group, op, ns);
+		group->sums[SUM_STEPS] += rows;
 		group->sums[SUM_ROWS] += osp__op_fact(op, OSP__ROWS);
 	}
 }
@@ -280,7 +311,10 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 	osp__say_number(&finding->cause, group->sums[SUM_STEPS], "row");
 	osp_buf_add_str(&finding->cause, OSP_STR(", to return "));
 	osp__say_count(&finding->cause, group->sums[SUM_ROWS]);
-	osp_buf_add_str(&finding->cause, OSP_STR("; that took "));
+	osp_buf_add_str(&finding->cause,
+					group->sums[SUM_BOUNDED] > 0
+						? OSP_STR("; that took at most ")
+						: OSP_STR("; that took "));
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, op, &finding->evidence);

@@ -75,11 +75,16 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 					"PostgreSQL searches the rows that refer to it: see that "
 					"an index begins with the referencing columns."));
 	else
+	{
 		osp_buf_add_str(
 			&finding->step,
-			OSP_STR("Look at what the trigger runs, below it in the tree. One "
-					"that fires FOR EACH STATEMENT with a transition table "
-					"does its work once for all rows."));
+			OSP_STR("Look at what the trigger runs, below it in the tree."));
+		if (!osp_str_eq(osp__node_tracer(op->node), OSP_STR("sqlite")))
+			osp_buf_add_str(
+				&finding->step,
+				OSP_STR(" One that fires FOR EACH STATEMENT with a transition "
+						"table does its work once for all rows."));
+	}
 	osp__add_figure(finding, "calls", (double) calls);
 }
 

@@ -105,6 +105,8 @@ typedef enum osp__fact
 	OSP__FULLSCAN_STEPS,
 	OSP__AUTOINDEX_ROWS,
 	OSP__VM_STEPS,
+	OSP__SORTS,
+	OSP__CHANGES, /* rows that an INSERT, UPDATE or DELETE changed */
 	OSP__SYNCS,
 	OSP__PAGES, /* of a WAL */
 	OSP__PAGES_MOVED,
@@ -143,6 +145,7 @@ typedef struct osp__op
 	double node_rows;  /* that all nodes of its plan worked on */
 	uint64_t shape;    /* of the statement without its constants; of a node,
 					  * trigger or function its name; 0: none */
+	uint64_t text;     /* of the statement with its constants, a hash */
 	uint64_t plan;     /* that a planning made; 0: unknown */
 	bool generic;      /* that is one for any values, or a statement has one */
 	struct osp__op *planning; /* of the plan of a statement; NULL: unknown */
