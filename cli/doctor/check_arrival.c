@@ -8,6 +8,8 @@
 #include "doctor/doctor.h"
 #include "server/server_trace.h"
 
+#include <stdlib.h>
+
 /* A server whose own collector has the statement need not be waited for longer. */
 #define SHORT_MS 1000
 #define WAIT_MS  4000
@@ -123,6 +125,40 @@ are_defaults(doctor *d)
 	return defaults;
 }
 
+/* How long a statement has to last to be recorded, if the test statement did not; owned
+ * by *answer. NULL: it did. */
+static const char *
+find_min_duration(doctor *d, cli_answer **answer)
+{
+	const char *least = ask_value(d,
+								  "SELECT setting FROM pg_catalog.pg_settings "
+								  "WHERE name = 'osprofiler.min_duration'",
+								  answer);
+
+	return least != NULL && atol(least) > DOCTOR_SLOW_MAX_MS ? least : NULL;
+}
+
+/* The test statement is neither here nor there. */
+static void
+report_loss(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = NULL;
+	const char *least = find_min_duration(d, &answer);
+
+	if (least != NULL)
+		doctor_skip(r,
+					"osprofiler.min_duration has the server record only "
+					"statements that take %s ms; a superuser's test statement "
+					"is recorded",
+					least);
+	else
+	{
+		doctor_wrong(r, "it did not arrive in %s", d->collector_shown);
+		mend_collector(d, r);
+	}
+	cli_answer_free(answer);
+}
+
 void
 check_arrival(doctor *d, doctor_result *r)
 {
@@ -150,12 +186,13 @@ check_arrival(doctor *d, doctor_result *r)
 			"it arrived in the server's own database: `osprofiler run` copies "
 			"from there; for programs that something else starts, name one "
 			"collector on both sides");
+	else if (!elsewhere)
+		report_loss(d, r);
 	else
 	{
 		doctor_wrong(r,
-					 elsewhere ? "the server delivers to another collector "
-								 "than the one that is read here, %s"
-							   : "it did not arrive in %s",
+					 "the server delivers to another collector than the one "
+					 "that is read here, %s",
 					 d->collector_shown);
 		mend_collector(d, r);
 	}

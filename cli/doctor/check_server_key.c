@@ -5,14 +5,34 @@
  *
  * The context goes to the server as settings of the session. The statement that asks
  * for the verdict is then traced itself: it is the test statement that the last step
- * waits for.
+ * waits for. It is neither left out by osprofiler.min_duration nor sampled: a superuser
+ * sets both for this session. For others it lasts as long as it has to, and a sampled
+ * one is told by its source.
  */
 #include "doctor/doctor.h"
 #include "shell_text.h"
 
 static const char set_context[] =
 	"SELECT pg_catalog.set_config('osprofiler.trace_info', $1, false), "
-	"pg_catalog.set_config('osprofiler.trace_hmac', $2, false)";
+	"pg_catalog.set_config('osprofiler.trace_hmac', $2, false), "
+	"(SELECT count(pg_catalog.set_config(name, '0', false)) FROM "
+	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
+	"'osprofiler.min_duration') AND "
+	"pg_catalog.current_setting('is_superuser')::bool)";
+
+#define TEXT_OF(number)       TEXT_OF_VALUE(number)
+#define TEXT_OF_VALUE(number) #number
+
+/* A sampled statement says nothing of the context that it came with. */
+static const char ask_verdict[] =
+	"SELECT CASE source WHEN 'sampling' THEN 'bad_signature' ELSE verdict END, "
+	"CASE source WHEN 'sampling' THEN 'the statement is traced by "
+	"osprofiler.sample_rate instead' ELSE reason END, active "
+	"FROM osprofiler.context(), pg_catalog.pg_sleep((SELECT CASE WHEN "
+	"setting::int <= " TEXT_OF(
+		DOCTOR_SLOW_MAX_MS) " THEN setting::int ELSE 0 "
+							"END / 1000.0 FROM pg_catalog.pg_settings WHERE name = "
+							"'osprofiler.min_duration')) /* osprofiler doctor */";
 
 static osp_status
 sign_context(const doctor *d, osp_keyring *keys, osp_headers *headers)
@@ -40,13 +60,7 @@ doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 		return status;
 	cli_answer_free(*answer);
 	*answer = NULL;
-	return cli_server_ask(d->server,
-						  "SELECT verdict, reason, active FROM "
-						  "osprofiler.context() /* osprofiler doctor */",
-						  0,
-						  NULL,
-						  answer,
-						  err);
+	return cli_server_ask(d->server, ask_verdict, 0, NULL, answer, err);
 }
 
 /* The server's file of keys; empty: there is none. An error: this user may not know

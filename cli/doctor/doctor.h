@@ -176,6 +176,10 @@ void doctor_new_ids(doctor *d);
 osp_status doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 							  osp_error *err) OSP_MUST_CHECK;
 
+/* The test statement of an ordinary user lasts at most as long as this, for
+ * osprofiler.min_duration. */
+#define DOCTOR_SLOW_MAX_MS 2000
+
 /* --- other_key.c --- */
 
 /* The server knows other keys than this side: says where each side has its own. True

@@ -221,7 +221,8 @@ typedef struct run_state
 uint64_t run_server_known(const run_state *run);
 
 /* Asks the server that the command has used for its operations, and stores them in
- * the collector. OSP_EUNSUPPORTED, with an empty message: it is not on this host. */
+ * the collector. OSP_EUNSUPPORTED, with an empty message: it is not on this host.
+ * OSP_OK with a message: which statements the server leaves out. */
 osp_status run_server_fetch(const run_state *run,
 							osp_error *err) OSP_MUST_CHECK;
 

@@ -216,6 +216,30 @@ copy_trace(const run_state *run, cli_server *server, osp_error *err)
 	return status;
 }
 
+/* Says in err, of a server that gave its half of the trace, which statements it leaves
+ * out. */
+static void
+note_min_duration(cli_server *server, osp_error *err)
+{
+	cli_answer *answer = NULL;
+
+	if (cli_server_ask(server,
+					   "SELECT setting FROM pg_catalog.pg_settings WHERE name "
+					   "= 'osprofiler.min_duration' AND setting::int > 0",
+					   0,
+					   NULL,
+					   &answer,
+					   NULL) != OSP_OK)
+		return;
+	if (cli_answer_rows(answer) > 0)
+		(void) osp_error_set(err,
+							 OSP_OK,
+							 "it records only statements that take %s ms, by "
+							 "osprofiler.min_duration",
+							 cli_answer_value(answer, 0, 0));
+	cli_answer_free(answer);
+}
+
 osp_status
 run_server_fetch(const run_state *run, osp_error *err)
 {
@@ -230,6 +254,8 @@ run_server_fetch(const run_state *run, osp_error *err)
 	status = cli_server_open(conninfo, &server, err);
 	if (status == OSP_OK)
 		status = copy_trace(run, server, err);
+	if (status == OSP_OK)
+		note_min_duration(server, err);
 	cli_server_close(server);
 	return status;
 }

@@ -40,7 +40,7 @@ find_known(const run_state *run, osp_error *err)
 {
 	uint64_t known = run_server_known(run);
 
-	err->msg[0] = '\0';
+	*err = (osp_error){OSP_OK, ""};
 	if (known == 0 && run_server_fetch(run, err) == OSP_OK)
 		known = run_server_known(run);
 	return known < run->follow.seen.libpq ? known : run->follow.seen.libpq;
@@ -63,6 +63,12 @@ add_server(osp_buf *text, const run_state *run)
 				text,
 				" (it is not told of each: of prepared statements, for instance; "
 				"docs/client.md, \"How the server is told\")");
+		return;
+	}
+	if (err.code == OSP_OK && err.msg[0] != '\0')
+	{
+		osp_buf_addf(
+			text, "; none of them is known to the server: %s", err.msg);
 		return;
 	}
 	run_seen_conninfo(seen, conninfo, sizeof(conninfo));

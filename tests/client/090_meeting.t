@@ -81,6 +81,16 @@ like($out, qr/ pg  .*select 1/, '--quiet: the server is asked for its half all t
 ($status, $out, $words, $err) = seen('-q', 'true');
 like($err, qr/no operation was seen/, '--quiet: but what went wrong');
 
+# A server that leaves quick statements out.
+psql('alter role anna set osprofiler.min_duration = 10000');
+{
+	local $ENV{PGUSER} = 'anna';
+	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+	is($words, '1 statement of PostgreSQL; none of them is known to the server: it records only statements that take 10000 ms, by osprofiler.min_duration',
+		'slow statements only: it is said');
+}
+psql('alter role anna reset osprofiler.min_duration');
+
 # A key that the server does not know, and no key at all.
 {
 	local $ENV{OSPROFILER_HMAC_KEYS} = 'another';

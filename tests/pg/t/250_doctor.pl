@@ -264,6 +264,30 @@ ok($steps->{good}, 'an ordinary user: all is good') or diag(explain($steps));
 is($steps->{shipper}{verdict}, 'not tried', 'an ordinary user does not see the shipper');
 is($steps->{arrival}{verdict}, 'good', '... but that the statement arrives');
 
+# --- what a service records ---------------------------------------------------
+
+# Neither the least duration nor the sampling of a database misleads: the test statement is
+# recorded, and a key that the server lacks is found.
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET osprofiler.min_duration = 300');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET osprofiler.sample_rate = 1');
+for my $user (scalar(getpwuid($<)), 'plain')
+{
+	my $database = "$conninfo user=$user";
+	my $wrong = steps('export OSPROFILER_HMAC_KEYS=ANOTHER_KEY', $database);
+
+	$steps = steps(undef, $database);
+	ok($steps->{good}, "slow statements, and samples: all is good ($user)") or diag(explain($steps));
+	is($steps->{arrival}{verdict}, 'good', "... the test statement arrives ($user)");
+	is($wrong->{server_key}{verdict}, 'wrong', "... a wrong key is found ($user)") or diag(explain($wrong));
+	like($wrong->{server_key}{found}, qr/the two sides have different keys/, "... and said ($user)");
+}
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET osprofiler.min_duration = 60000');
+$steps = steps(undef, "$conninfo user=plain");
+ok($steps->{good}, 'very slow statements only: all is good') or diag(explain($steps));
+like($steps->{arrival}{found}, qr/record only statements that take 60000 ms/, 'very slow statements only: it is said');
+is(steps()->{arrival}{verdict}, 'good', 'very slow statements only: that of a superuser arrives');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
+
 # --- the server itself --------------------------------------------------------
 
 my %advice = (
