@@ -203,18 +203,27 @@ upgrade_packages()
 
 remove_packages()
 {
-	check "removing says what a server still loads" "
-		apt-get remove -y postgresql-15-osprofiler 2>&1 |
-			grep -q 'take osprofiler out of session_preload_libraries'"
-	check "until it is done, nobody is let in but a superuser, as README has it" "
+	check "what a server still loads cannot be removed, and apt says where it is set" "
+		$(in_database "ALTER ROLE ALL SET session_preload_libraries = 'osprofiler'")
+		apt-get remove -y postgresql-15-osprofiler >said 2>&1 && exit 1
+		grep -q 'Take osprofiler out of it' said
+		grep -q '^E:   15/main: /etc/postgresql/15/main/conf.d/tracing.conf' said
+		grep -q '^E:   15/main: ALTER ROLE ALL SET session_preload_libraries=osprofiler' said
+		$(in_database 'ALTER ROLE ALL RESET session_preload_libraries')
+		$(in_database 'SELECT 1')"
+	check "where it is gone all the same, nobody is let in but a superuser, as README has it" "
+		library=/usr/lib/postgresql/15/lib/osprofiler.so
+		mv \$library \$library.away
 		$(in_database 'SELECT 1') && exit 1
 		PGOPTIONS='-c session_preload_libraries=' \
 			$(in_database "SELECT sourcefile FROM pg_file_settings WHERE name ~ 'preload_libraries'") |
-			grep -qx /etc/postgresql/15/main/conf.d/tracing.conf"
-	check "and once it is done, everybody is let in" "
+			grep -qx /etc/postgresql/15/main/conf.d/tracing.conf
+		mv \$library.away \$library"
+	check "and once it is out of the setting, it is removed, and everybody is let in" "
 		rm /etc/postgresql/15/main/conf.d/tracing.conf
 		pg_ctlcluster 15 main reload
 		$(in_database 'DROP EXTENSION osprofiler') >/dev/null
+		apt-get remove -y postgresql-15-osprofiler
 		$(in_database 'SELECT 1')"
 	check "doctor has no server load what is not installed" "
 		cd /tmp
