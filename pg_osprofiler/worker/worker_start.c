@@ -65,6 +65,8 @@ put_library(char *out, size_t size)
 		strlcpy(out, "osprofiler", size);
 }
 
+/* A library that was removed under a session has no worker, which the server would
+ * try to start again and again. */
 static void
 register_worker(void)
 {
@@ -80,6 +82,9 @@ register_worker(void)
 			sizeof(worker.bgw_function_name));
 	strlcpy(worker.bgw_name, "osprofiler shipper", sizeof(worker.bgw_name));
 	strlcpy(worker.bgw_type, "osprofiler shipper", sizeof(worker.bgw_type));
+	if (worker.bgw_library_name[0] == '/' &&
+		access(worker.bgw_library_name, R_OK) != 0)
+		return;
 	if (RegisterDynamicBackgroundWorker(&worker, NULL) || no_slot_told)
 		return;
 	no_slot_told = true;

@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use File::Copy qw(copy);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use OspTest;
@@ -44,6 +45,26 @@ for (1 .. 200)
 is(kill(0, $worker, $shipper), 0, 'both of its processes');
 $node->safe_psql('postgres', 'SELECT 1 ' . comment(context()));
 is(system("pgrep -P $postmaster -f 'osprofiler shipper' >/dev/null") >> 8, 1, 'and does not come back');
+
+# A session that still has a library that was removed does not begin it either: the
+# server would try to load it for ever.
+my $library = PostgreSQL::Test::Utils::tempdir_short() . '/osprofiler.so';
+my ($copied) = $node->safe_psql('postgres',
+	"LOAD 'osprofiler'; SELECT setting FROM pg_config() WHERE name = 'PKGLIBDIR'") =~ /^(\S+)$/m;
+copy("$copied/osprofiler.so", $library) or die "$copied: $!";
+$node->append_conf('postgresql.conf', "session_preload_libraries = '$library'");
+$node->reload;
+my $shippers = "pgrep -P $postmaster -f 'osprofiler shipper'";
+$node->safe_psql('postgres', join "\n",
+	'SELECT 1 ' . comment(context()) . ';',
+	"\\! until $shippers >/dev/null; do sleep 0.05; done",
+	"\\! mv $library $library.away; pkill -P $postmaster -f 'osprofiler shipper'",
+	"\\! while $shippers >/dev/null; do sleep 0.05; done",
+	'SELECT pg_sleep(3.1);', # until it looks again
+	'SELECT 1 ' . comment(context()) . ';',
+	'SELECT pg_sleep(0.5);');
+is(count_in_log($node, "could not access file \"$library\""), 0, 'nor for a library that is gone');
+$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
 
 # The wrong order: the library is gone first.
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler_gone'");
