@@ -164,6 +164,7 @@ struct osp_report
 	/* set by report/findings, which know it; not after another point was added */
 	bool divided;
 	int64_t times_ns[OSP__TIME_COUNT];
+	bool way_has_tracing; /* in OSP__TIME_NETWORK programs wrote points, too */
 
 	/* the tree */
 	bool built;

@@ -811,6 +811,116 @@ test_network_of_many(void **state)
 	osp_buf_term(&words);
 }
 
+/* Statements with the server's part of them, as a client recorded each; db is more of what
+ * it says of one. The words, and the tree. */
+static void
+explain_statements(const char *statement, const char *db, int count,
+				   osp_buf *words, osp_buf *tree)
+{
+	const osp_draw_options drawing = {.struct_size = sizeof(drawing),
+									  .times = true};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	size_t found;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		char id[16];
+		char server[16];
+		char info[128];
+
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(server, sizeof(server), "s%d", i);
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {%s\"statement\": \"%s\"}, ",
+						db,
+						statement);
+		add(report, "db-start", id, BASE, "h", i * 20, info);
+		add(report, "pg-start", server, id, "h", i * 20 + 15, info);
+		add(report, "pg-stop", server, id, "h", i * 20 + 16, "");
+		add(report, "db-stop", id, BASE, "h", i * 20 + 18, "");
+	}
+	osp_buf_init(words, &osp_allocator_default, TEXT_MAX);
+	osp_buf_init(tree, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain(report, &drawing, words, &found),
+					 OSP_OK);
+	assert_int_equal(osp_report_draw(report, &drawing, tree), OSP_OK);
+	osp_report_free(report);
+}
+
+/* What a program's own tracing takes is not called the network. */
+static void
+test_tracing_of_program(void **state)
+{
+	static const struct
+	{
+		const char *db;
+		bool foreign;
+	} cases[] = {
+		{"\"params\": {}, ", true},
+		{"", true},
+		{"\"server\": \"h\", \"sends_context\": true, ", false},
+		{"\"server\": \"h\", \"params\": [], ", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_buf words;
+		osp_buf tree;
+		bool said;
+
+		explain_statements("UPDATE a", cases[i].db, 4, &words, &tree);
+		said = strstr(words.ptr, "or in writing points to the collector") !=
+				   NULL &&
+			   strstr(words.ptr, "as OSProfiler in Python does") != NULL;
+		assert_int_equal(said, cases[i].foreign);
+		assert_int_equal(strstr(tree.ptr, "network and tracing 68") != NULL,
+						 cases[i].foreign);
+		assert_int_equal(strstr(tree.ptr, "  network 68") != NULL,
+						 !cases[i].foreign);
+		osp_buf_term(&words);
+		osp_buf_term(&tree);
+	}
+}
+
+/* A pool that asks for a sign of life does not get the advice to keep the answer. */
+static void
+test_pings(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		bool ping;
+	} cases[] = {
+		{"SELECT 1", true},
+		{"select 1", true},
+		{" SELECT  1 /* ping */", true},
+		{"/* ping */ SELECT 1", true},
+		{"SELECT a", false},
+		{"SELECT now()", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_buf words;
+		osp_buf tree;
+
+		explain_statements(cases[i].statement, "", 12, &words, &tree);
+		assert_int_equal(strstr(words.ptr, "whether a connection") != NULL,
+						 cases[i].ping);
+		assert_int_equal(strstr(words.ptr, "keep what it returns") != NULL,
+						 !cases[i].ping);
+		assert_non_null(strstr(words.ptr, " in the client, its tracing"));
+		osp_buf_term(&words);
+		osp_buf_term(&tree);
+	}
+}
+
 /* BEGIN of one process, long before a statement of another one. */
 static bool
 finds_pause(const char *first, const char *second, const char *host)
@@ -1134,6 +1244,8 @@ main(void)
 		cmocka_unit_test(test_sqlite_sync_advice),
 		cmocka_unit_test(test_parallel_scan),
 		cmocka_unit_test(test_network_of_many),
+		cmocka_unit_test(test_tracing_of_program),
+		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_other_clock),

@@ -63,6 +63,7 @@ osp__findings_note_division(osp__findings *f)
 	size_t i;
 
 	memset(times, 0, sizeof(f->report->times_ns));
+	f->report->way_has_tracing = false;
 	for (i = 0; i < f->op_count; i++)
 	{
 		const osp__op *op = &f->ops[i];
@@ -72,6 +73,8 @@ osp__findings_note_division(osp__findings *f)
 
 		times[owner] += op->own_ns - waited_ns;
 		times[OSP__TIME_WAITING] += waited_ns;
+		if (owner == OSP__TIME_NETWORK && op->foreign)
+			f->report->way_has_tracing = true;
 	}
 	f->report->divided = true;
 }

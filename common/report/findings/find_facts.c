@@ -356,6 +356,8 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->shape = osp__statement_shape(statement);
 	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->control = osp__statement_control(statement);
+	op->foreign =
+		op->kind == OSP__OP_DB && yyjson_obj_get(db, "server") == NULL;
 }
 
 /* Does a point hold what a rule asks for? Reading it takes the most time of all. */

@@ -199,6 +199,19 @@ osp__look_network(osp__findings *f)
 	}
 }
 
+static const char network_step[] =
+	"Time before the server begins is the network, a pooler that "
+	"has no connection free, or the statement's analysis; time "
+	"after it is the network, or a client that reads slowly. "
+	"Compare with SELECT 1 over the same connection.";
+
+static const char tracing_step[] =
+	"The program recorded these statements itself, as OSProfiler in Python does, which "
+	"writes a point to the collector before the statement is sent: most of the time "
+	"before the server begins may be that, and requests that are not traced do not "
+	"have it. Compare with the same request without a trace, or with a collector that "
+	"takes a point faster.";
+
 void
 osp__tell_network(osp__findings *f, osp__finding *finding)
 {
@@ -206,8 +219,13 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause,
-					OSP_STR(" went by between client and server, while the "
-							"server did not work on the statement"));
+					OSP_STR(" went by between client and server"));
+	if (group->largest->foreign)
+		osp_buf_add_str(&finding->cause,
+						OSP_STR(", or in writing points to the collector"));
+	osp_buf_add_str(
+		&finding->cause,
+		OSP_STR(", while the server did not work on the statement"));
 	osp_buf_add_str(&finding->cause,
 					group->count > 1 ? OSP_STR("s.") : OSP_STR("."));
 	if (group->count > 1)
@@ -236,9 +254,6 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 	}
 	osp_buf_add_str(
 		&finding->step,
-		OSP_STR("Time before the server begins is the network, a pooler that "
-				"has no connection free, or the statement's analysis; time "
-				"after it is the network, or a client that reads slowly. "
-				"Compare with SELECT 1 over the same connection."));
+		osp_str_of(group->largest->foreign ? tracing_step : network_step));
 	osp__add_figure(finding, "statements", (double) group->count);
 }

@@ -223,11 +223,30 @@ has_word(osp_str statement, const char *word)
 	return false;
 }
 
-static void
-say_step(osp_str statement, bool sqlite, osp_buf *step)
+/* Does it only ask whether there is an answer? */
+static bool
+is_ping(const osp__group *group)
 {
+	return group->key == osp__statement_shape(OSP_STR("SELECT 1"));
+}
+
+static void
+say_step(const osp__group *group, osp_str statement, osp_buf *step)
+{
+	bool sqlite = group->first->kind == OSP__OP_SQLITE;
 	size_t i = 0;
 
+	if (!sqlite && is_ping(group))
+	{
+		osp_buf_add_str(
+			step,
+			OSP_STR("A connection pool asks so whether a connection still "
+					"lives, each time that the program takes it (pool_pre_ping "
+					"of SQLAlchemy, always on in oslo.db). Take a connection "
+					"once for the whole request, or have the pool ask only "
+					"after a pause."));
+		return;
+	}
 	if (osp__begins_with(statement, "select") && !has_word(statement, "where"))
 	{
 		osp_buf_add_str(step,
@@ -294,8 +313,11 @@ say_parts(const osp__group *group, int64_t between_ns, osp__finding *finding)
 	osp__say_time(&finding->evidence, server_ns);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" in the server, "));
 	osp__say_time(&finding->evidence, group->ns - server_ns - between_ns);
-	osp_buf_add_str(&finding->evidence,
-					OSP_STR(" in the client and on the way, "));
+	osp_buf_add_str(
+		&finding->evidence,
+		group->largest->foreign
+			? OSP_STR(" in the client, its tracing and on the way, ")
+			: OSP_STR(" in the client and on the way, "));
 	osp__say_time(&finding->evidence, between_ns);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" between them"));
 	osp__add_figure(finding, "server_ms", (double) server_ns / 1e6);
@@ -325,9 +347,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->ns / count);
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->first, &finding->evidence);
-	say_step(osp_buf_str(&finding->evidence),
-			 group->first->kind == OSP__OP_SQLITE,
-			 &finding->step);
+	say_step(group, osp_buf_str(&finding->evidence), &finding->step);
 	say_parts(group, between_ns, finding);
 	osp__add_figure(finding, "executions", (double) count);
 	osp__add_figure(

@@ -148,6 +148,9 @@ typedef struct osp__op
 	uint64_t text;     /* of the statement with its constants, a hash */
 	uint64_t plan;     /* that a planning made; 0: unknown */
 	bool generic;      /* that is one for any values, or a statement has one */
+	bool foreign; /* a client's statement that no hook of ours recorded, but the
+						* program, such as OSProfiler in Python: writing its start
+						* to the collector may be part of its time */
 	struct osp__op *planning; /* of the plan of a statement; NULL: unknown */
 	int64_t
 		pid; /* of the server's process, as the start names it; 0: unknown */
