@@ -12,6 +12,8 @@
 #	  packages   Debian packages that it needs installed
 #	  source     the source package that has its tests, and
 #	  paths      which of its files
+#	  modules    of Python, as packages of Debian 13, that a source newer than this
+#	             machine needs; they are unpacked in .modules beside the source
 #	  minimum    how many tests must have run for the comparison to count
 #	  settings   of the server, if it needs any
 # and defines
@@ -129,6 +131,22 @@ fetch_source()
 	echo "${archive##*/}" >"$target/.complete"
 }
 
+fetch_modules()
+{
+	local target=$OSP_SUITES/$1/.modules apt=$WORK/apt module
+
+	mkdir -p "$target" "$apt/state/lists/partial" "$apt/cache/archives/partial"
+	for module in "${modules[@]}"; do
+		[ ! -e "$target/$module" ] || continue
+		debian_sources deb trixie >"$apt/sources.list"
+		source_apt "$apt" apt-get update >>"$WORK/log/apt" 2>&1 || true
+		(cd "$apt" && source_apt "$apt" apt-get download "$module" &&
+			dpkg -x "$module"_*.deb "$target" && touch "$target/$module") \
+			>>"$WORK/log/apt" 2>&1 ||
+			echo "# no module $module: $(tail -n 1 "$WORK/log/apt")"
+	done
+}
+
 # --- the server --------------------------------------------------------------------
 
 start_server()
@@ -226,13 +244,14 @@ check_trace()
 suite()
 {
 	local name=$1 log=$WORK/log/$1 count
-	local -a packages=() paths=('*')
+	local -a packages=() modules=() paths=('*')
 	local source='' minimum=1 settings=''
 
 	left_files() { :; }
 	# shellcheck disable=SC1090
 	. "tests/suites/$name.suite"
 	fetch_source "$source"
+	fetch_modules "$source"
 	echo "# $name: $(cat "$OSP_SUITES/$source/.complete")"
 	rm -rf "$WORK/run" "$WORK"/traces.db*
 	mkdir -m 700 "$WORK/run" "$WORK/run/client"
