@@ -297,7 +297,7 @@ read_as()
 # install_for_user MODULE FUNCTION DRAWN [VARIABLE=VALUE...]: what the reader before has
 # built is installed once more, without root and by another PREFIX, as README has it; it
 # traces app.py, a C program is linked with it by pkg-config, and nothing is left when it
-# is removed.
+# is removed, which takes no VARIABLE. apt's log lists what building brought.
 install_for_user()
 {
 	local module=$1 function=$2 drawn=$3
@@ -319,8 +319,10 @@ install_for_user()
 		gcc -Wl,--as-needed -o first first.c \$(pkg-config --cflags --libs $module)
 		./first
 		ldd first | grep "/.local/lib/libosprofiler"
-		make uninstall PREFIX=~/.local $* >install.log 2>&1
-		! find ~/.local -type f ! -path '*/state/*' | grep .
+		make uninstall PREFIX=~/.local >install.log 2>&1
+		grep -A 3 force-confold /var/log/apt/history.log | grep '^Install: .*gcc'
+		if grep -E 'Error|not found|No such' install.log; then exit 1; fi
+		! find ~/.local \( -type f -o -name '*osprofiler*' \) ! -path '*/state*' | grep .
 	END
 	if as_anna "$home/commands" >"$work/typed" 2>&1; then
 		echo "ok $number - installed into ~/.local, with $module"

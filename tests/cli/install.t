@@ -186,10 +186,11 @@ for my $other (qw(lib/osprofiler lib/pkgconfig share/man/man1 lib/systemd/system
 	mkdir $fake;
 	write_file("$fake/rm", "#!/bin/sh\nfor f in \"\$@\"; do echo \"removes \$f\"; done\n");
 	write_file("$fake/pg_config", "#!/bin/sh\n");
+	write_file("$fake/pkg-config", "#!/bin/sh\n[ \$1 = --exists ] || echo \"Package \$2 was not found\" >&2\nexit 1\n");
 	write_file("$fake/failing", "#!/bin/sh\nexit 1\n");
 	write_file("$fake/half", "#!/bin/sh\n[ \$1 = --pgxs ] && echo $fake/pgxs.mk\n");
 	write_file("$fake/pgxs.mk", "pkglibdir := \$(shell \$(PG_CONFIG) --pkglibdir)\nall install uninstall clean:\n");
-	chmod 0755, map { "$fake/$_" } qw(rm pg_config failing half);
+	chmod 0755, map { "$fake/$_" } qw(rm pg_config pkg-config failing half);
 	local $ENV{PATH} = "$fake:$ENV{PATH}";
 	for my $config ('/nosuch/pg_config', 'nosuch_pg_config', 'pg_config', 'failing', 'half', '')
 	{
