@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * last_run.h
- *	  A last `osprofiler run` that made no trace: "last" must not mean an older one then.
+ *	  What the last `osprofiler run` leaves for readers of its trace: why it made none,
+ *	  for "last" must not mean an older one then, or how long it ran outside of it.
  */
 #ifndef OSPROFILER_CLI_LAST_RUN_H
 #define OSPROFILER_CLI_LAST_RUN_H
@@ -22,5 +23,13 @@ void cli_last_run_note(const osp_config *config, const char *collector,
 bool cli_last_run_is_absent(const osp_config *config, const char *collector,
 							int64_t newest_ns,
 							char why[CLI_LAST_RUN_MAX]) OSP_MUST_CHECK;
+
+/* Notes in the run directory how much of a command's time is not in the trace. */
+void cli_last_run_note_outside(const osp_config *config, const char *base_id,
+							   const char *text);
+
+/* The text that was noted of this trace; false: none was. */
+bool cli_last_run_outside(const osp_config *config, osp_str base_id,
+						  char text[CLI_LAST_RUN_MAX]) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_LAST_RUN_H */

@@ -172,6 +172,8 @@ void run_hint_add(osp_buf *out, const char *command, int error);
 typedef struct run_follow
 {
 	int64_t start_ns;
+	int64_t first_ns; /* of the records that came */
+	int64_t last_ns;
 	bool prints;    /* a line for each, on stderr */
 	bool saw_any;   /* a point came */
 	bool saw_libpq; /* an operation of libpq was among them */
@@ -225,6 +227,12 @@ uint64_t run_server_known(const run_state *run);
  * OSP_OK with a message: which statements the server leaves out. */
 osp_status run_server_fetch(const run_state *run,
 							osp_error *err) OSP_MUST_CHECK;
+
+/* --- run_outside.c --- */
+
+/* Says how much of the command's time is not in the trace, if that is much, and notes it
+ * for `trace show`. */
+void run_say_outside(const run_state *run, int64_t ended_ns);
 
 /* --- run_summary.c --- */
 

@@ -16,6 +16,7 @@
 #include "collector_options.h"
 #include "last_run.h"
 #include "osprofiler/driver.h"
+#include "record/clock.h"
 #include "shell_text.h"
 
 /* How long the last delivery may take, and how often signals are read meanwhile. */
@@ -250,6 +251,7 @@ print_no_key(const run_state *run)
 void
 run_finish(run_state *run)
 {
+	int64_t ended_ns = osp_mono_now();
 	bool delivered = deliver_rest(run);
 	osp_run_totals totals;
 	bool seen = !read_totals(run, &totals) || run->follow.saw_any ||
@@ -264,6 +266,7 @@ run_finish(run_state *run)
 	{
 		print_untraced(&totals);
 		run_summarize(run, &totals);
+		run_say_outside(run, ended_ns);
 		if (!run->args->quiet)
 			print_trace_id(run);
 	}

@@ -110,6 +110,10 @@ run_follow_record(void *ctx, const osp_record *record)
 {
 	run_follow *follow = (run_follow *) ctx;
 
+	if (!follow->saw_any || record->mono_ns < follow->first_ns)
+		follow->first_ns = record->mono_ns;
+	if (!follow->saw_any || record->mono_ns > follow->last_ns)
+		follow->last_ns = record->mono_ns;
 	follow->saw_any = true;
 	follow->saw_libpq |=
 		record->name.len >= 2 && memcmp(record->name.ptr, "db", 2) == 0;

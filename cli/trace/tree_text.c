@@ -4,7 +4,27 @@
  *	  The text of `osprofiler trace show`: the tree, and the causes below it.
  */
 #include "trace/tree_text.h"
+#include "last_run.h"
+#include "report/terminal_text.h"
 #include "trace/missing_server.h"
+
+/* What `osprofiler run` noted here of the time outside of the trace. */
+static void
+add_outside(const osp_report *report, bool unicode, osp_buf *text)
+{
+	char outside[CLI_LAST_RUN_MAX];
+	osp_config config;
+
+	if (osp_config_load(&config, &osp_allocator_default, NULL, NULL) != OSP_OK)
+		return;
+	if (cli_last_run_outside(&config, osp_report_base_id(report), outside))
+	{
+		osp_buf_add_str(text, OSP_STR("Outside of the trace: "));
+		(void) osp__terminal_text(text, osp_str_of(outside), unicode, 0);
+		osp_buf_add_str(text, OSP_STR(".\n"));
+	}
+	osp_config_term(&config);
+}
 
 /* The causes are found first, for the head of the tree says how the time divides. */
 osp_status
@@ -21,6 +41,8 @@ cli_tree_text(osp_report *report, const osp_draw_options *drawing,
 		status = osp_report_draw(report, drawing, text);
 	if (status == OSP_OK)
 		status = cli_add_missing_server(report, text);
+	if (status == OSP_OK)
+		add_outside(report, drawing->unicode, text);
 	if (status == OSP_OK && findings.len > 0)
 	{
 		osp_buf_add_char(text, '\n');

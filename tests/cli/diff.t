@@ -53,6 +53,11 @@ one_error(qr/'last~3' goes back too far: there are 3 traces in/, @of, 'last~3', 
 one_error(qr/no trace 'last~100'/, @of, '--no-wait', 'last~100', 'last');
 one_error(qr/no trace 'last~x'/, @of, '--no-wait', 'last', 'last~x');
 
+# Of a trace that is much faster, "-98.6 %" would tell little.
+my @fast = map { write_file("$folder/fast$_->[1]", join '', map { "$_\n" } request($ids[0], @$_)) } [ 705, 10 ], [ 5, 11 ];
+like(run_ok('trace', 'diff', @fast), qr/^B took 700 ms less: it was 71 times as fast\.$/m, 'much faster');
+like(run_ok('trace', 'diff', reverse @fast), qr/^B took 700 ms longer, 71 times as long\.$/m, 'much slower');
+
 # For programs.
 my $diff = decode_json(run_ok(@of, '--json', @ids[ 0, 1 ]));
 is($diff->{change_ms}, 500, 'JSON: the change');

@@ -73,6 +73,27 @@ is(named('last'), $newest, 'a run that made one is the last');
 	one_error(qr/nothing was stored there yet/, 'trace', 'show', 'last');
 }
 
+# --- time outside of the trace ----------------------------------------------------------
+
+for my $case (
+	['before', 'sleep 0.4; sqlite3 :memory: "SELECT 1"', qr/[4-9]\d\d ms before .*/],
+	['after', 'sqlite3 :memory: "SELECT 1"; sleep 0.4', qr/.* before its first operation, [4-9]\d\d ms/],
+	['both', 'sleep 0.2; sqlite3 :memory: "SELECT 1"; sleep 0.2', qr/[2-9]\d\d ms before its first operation, [2-9]\d\d ms/],
+	['quiet', 'sleep 0.4; sqlite3 :memory: "SELECT 1"', qr/[4-9]\d\d ms before .*/, '--quiet'])
+{
+	my ($what, $script, $parts, @options) = @$case;
+	my (undef, undef, $err) = run_cli('run', @options, '--', 'sh', '-c', $script);
+	my $line = qr/the command took (?:[4-9]\d\d ms|\d\.\d\d s): $parts after its last one/;
+
+	@options ? is($err, '', "$what: nothing is said")
+	  : like($err, qr/^osprofiler: run: $line$/m, "$what: it is said");
+	like(run_ok('trace', 'show', 'last'), qr/^Outside of the trace: $line\.$/m, "$what: and shown");
+	unlike(run_ok('trace', 'show', $first), qr/Outside/, "$what: not with another trace");
+}
+my (undef, undef, $within) = run_cli('run', '--', 'sqlite3', ':memory:', 'SELECT 1', '.shell sleep 1', 'SELECT 2');
+unlike($within, qr/command took/, 'time between operations is in the trace');
+unlike(run_ok('trace', 'show', 'last'), qr/Outside/, 'and nothing is shown of it');
+
 # --- a name that is no id -----------------------------------------------------------
 
 # Points of another trace wait, which has nothing to do with it.

@@ -27,6 +27,9 @@
 #define ROWS_MAX     20
 #define CHANGE_SHARE 0.001
 
+/* From so many times as fast on, that is said instead of a percentage. */
+#define FAST_TIMES 50
+
 /* From so many columns on own times and counts have a place, and totals, and the time
  * of a trace. */
 #define WIDTH_TIMES 80
@@ -236,6 +239,9 @@ put_difference(writer *w)
 	if (before > 0 && after >= 2 * before)
 		(void) snprintf(
 			how, sizeof(how), ", %.3g times as long", after / before);
+	else if (after > 0 && before >= FAST_TIMES * after)
+		(void) snprintf(
+			how, sizeof(how), ": it was %.3g times as fast", before / after);
 	else if (before > 0)
 		(void) snprintf(
 			how, sizeof(how), ", %+.1f %%", (after / before - 1) * 100);

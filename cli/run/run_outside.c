@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_outside.c
+ *	  The time of a command before its first operation and after its last one, which is
+ *	  not in the trace.
+ */
+#include "run/run.h"
+
+#include <stdio.h>
+
+#include "cli.h"
+#include "last_run.h"
+#include "report/report_describe.h"
+
+/* It is said if it is so long, and this part of the command's time. */
+#define OUTSIDE_MIN_NS (100 * INT64_C(1000000))
+#define OUTSIDE_PART   5
+
+void
+run_say_outside(const run_state *run, int64_t ended_ns)
+{
+	const run_follow *follow = &run->follow;
+	int64_t took_ns = ended_ns - follow->start_ns;
+	int64_t before_ns = follow->first_ns - follow->start_ns;
+	int64_t after_ns = ended_ns - follow->last_ns;
+	char took[OSP__DURATION_MAX];
+	char before[OSP__DURATION_MAX];
+	char after[OSP__DURATION_MAX];
+	char text[256];
+
+	if (before_ns < 0)
+		before_ns = 0;
+	if (after_ns < 0)
+		after_ns = 0;
+	if (!follow->saw_any || before_ns + after_ns < OUTSIDE_MIN_NS ||
+		before_ns + after_ns < took_ns / OUTSIDE_PART)
+		return;
+	osp__duration_text(took_ns, took);
+	osp__duration_text(before_ns, before);
+	osp__duration_text(after_ns, after);
+	(void) snprintf(text,
+					sizeof(text),
+					"the command took %s: %s before its first operation, %s "
+					"after its last one",
+					took,
+					before,
+					after);
+	cli_last_run_note_outside(&run->config, run->base_id, text);
+	if (!run->args->quiet)
+		(void) cli_error("%s", text);
+}
