@@ -21,6 +21,12 @@ compare_versions(doctor *d, doctor_result *r, const char *created,
 		doctor_wrong(r, "it is not installed on the server's machine");
 		doctor_advise_installing(d, r);
 	}
+	else if (created == NULL && d->role_loads)
+		doctor_skip(r,
+					"it was not created in database %s: statements are traced "
+					"without it, but not checked here (as a superuser: CREATE "
+					"EXTENSION osprofiler)",
+					database);
 	else if (created == NULL)
 	{
 		doctor_wrong(r, "it was not created in database %s", database);

@@ -87,6 +87,8 @@ typedef struct doctor
 	char probe_id[OSP_UUID_TEXT_LEN + 1];        /* a trace that is stored */
 	char server_trace_id[OSP_UUID_TEXT_LEN + 1]; /* of the test statement */
 	cli_server *server;
+	bool
+		role_loads; /* a setting of this ordinary user's role loads the module */
 
 	doctor_result results[STEP_COUNT];
 } doctor;
@@ -122,6 +124,11 @@ void doctor_mend_word(doctor_result *r, const char *word);
 #define DOCTOR_END ((const char *) NULL)
 void doctor_mend_sql(const doctor *d, doctor_result *r, ...)
 	__attribute__((sentinel));
+
+/* Appends a call of psql by which a superuser executes two statements about a role or
+ * database, which `osprofiler doctor` of another user would not find. */
+void doctor_mend_role(const doctor *d, doctor_result *r, const char *load,
+					  const char *alter);
 
 /* Says how the extension is installed for this server. */
 void doctor_advise_installing(const doctor *d, doctor_result *r);

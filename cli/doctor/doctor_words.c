@@ -81,6 +81,37 @@ doctor_own_path(char path[PATH_MAX])
 	return len > 0;
 }
 
+/* The user as whom a server on this machine runs, if neither this process nor its
+ * connection may do everything there. */
+static bool
+find_owner(const doctor *d, char *owner, size_t size)
+{
+	uid_t uid;
+
+	return !cli_server_is_superuser(d->server) &&
+		   cli_server_owner(d->server, &uid, owner, size) && uid != geteuid();
+}
+
+void
+doctor_mend_role(const doctor *d, doctor_result *r, const char *load,
+				 const char *alter)
+{
+	char owner[256];
+
+	doctor_advise(r, "as a superuser:");
+	if (find_owner(d, owner, sizeof(owner)))
+	{
+		doctor_mend(r, "sudo -u ");
+		doctor_mend_word(r, owner);
+		doctor_mend(r, " ");
+	}
+	cli_server_add_psql(d->server, &r->mend);
+	doctor_mend(r, " -c ");
+	doctor_mend_word(r, load);
+	doctor_mend(r, " -c ");
+	doctor_mend_word(r, alter);
+}
+
 /* Keys travel in the environment, for others see the words of a command. Without
  * d->keys there are none, and perhaps no settings that could be read. */
 bool
@@ -88,11 +119,8 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 {
 	char owner[256];
 	char own[PATH_MAX];
-	uid_t uid;
 
-	if (cli_server_is_superuser(d->server) ||
-		!cli_server_owner(d->server, &uid, owner, sizeof(owner)) ||
-		uid == geteuid() || !doctor_own_path(own))
+	if (!find_owner(d, owner, sizeof(owner)) || !doctor_own_path(own))
 		return false;
 	doctor_advise(r, "as the server's user, who is a superuser there:");
 	if (d->keys != NULL && d->config.hmac_keys[0] == '\0' &&

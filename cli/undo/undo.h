@@ -40,20 +40,4 @@ cli_answer *undo_ask(doctor *d, doctor_result *r,
 	"ORDER BY name, seqno DESC)"
 #define UNDO_IS_AUTO "sourcefile ~ '/postgresql[.]auto[.]conf$'"
 
-/* Of a row of pg_db_role_setting, with the names of its role and database: for whom it
- * is, as ALTER has it. */
-#define UNDO_WHO                                                           \
-	"CASE WHEN setrole <> 0 THEN 'ROLE ' || pg_catalog.quote_ident("       \
-	"rolname) WHEN setdatabase = 0 THEN 'ROLE ALL' ELSE '' END || "        \
-	"CASE WHEN setrole <> 0 AND setdatabase <> 0 THEN ' IN ' ELSE '' END " \
-	"|| CASE WHEN setdatabase <> 0 THEN 'DATABASE ' || "                   \
-	"pg_catalog.quote_ident(datname) ELSE '' END"
-#define UNDO_ROLE_SETTINGS                                                  \
-	"(SELECT " UNDO_WHO " AS who, pg_catalog.split_part(c, '=', 1) AS "     \
-	"name, pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1) AS setting " \
-	"FROM pg_catalog.pg_db_role_setting "                                   \
-	"LEFT JOIN pg_catalog.pg_roles r ON r.oid = setrole "                   \
-	"LEFT JOIN pg_catalog.pg_database b ON b.oid = setdatabase, "           \
-	"pg_catalog.unnest(setconfig) c)"
-
 #endif /* OSPROFILER_CLI_UNDO_H */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "doctor/preload_sql.h"
 #include "undo/undo.h"
 
 /* Those that --fix sets by ALTER SYSTEM. */
@@ -19,7 +20,7 @@ static const char question_other_settings[] =
 	"CASE WHEN " UNDO_IS_AUTO
 	" THEN 'ALTER SYSTEM RESET ' || name END FROM " UNDO_FILE_SETTINGS
 	" f WHERE name LIKE 'osprofiler.%' UNION ALL "
-	"SELECT name || ' of ' || who, 'ALTER ' || who || ' RESET ' || name FROM " UNDO_ROLE_SETTINGS
+	"SELECT name || ' of ' || who, 'ALTER ' || who || ' RESET ' || name FROM " ROLE_SETTINGS
 	" s WHERE name LIKE 'osprofiler.%'";
 
 /* Keys, traces and what was not delivered. */

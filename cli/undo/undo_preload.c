@@ -10,23 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "doctor/preload_sql.h"
 #include "undo/undo.h"
 
 #define LOOK_MS 100
 #define WAIT_MS 3000
-
-#define TRIMMED "pg_catalog.btrim(n, ' \"')"
-#define IS_OURS TRIMMED " ~ '(^|/)osprofiler([.]so)?$'"
-
-/* The libraries of the column "setting" of which something is true, as ALTER has them;
- * null: none. */
-#define LIBRARIES(condition)                                               \
-	"(SELECT string_agg(pg_catalog.quote_literal(" TRIMMED "), ', ') "     \
-	"FROM pg_catalog.regexp_split_to_table(setting, ',') n WHERE " TRIMMED \
-	" <> '' AND " condition ")"
-#define LISTED   LIBRARIES("true")
-#define OTHERS   LIBRARIES("NOT " IS_OURS)
-#define HAS_OURS LIBRARIES(IS_OURS) " IS NOT NULL"
 
 static const char question_loaded[] =
 	"SELECT EXISTS (SELECT FROM pg_catalog.pg_settings "
@@ -69,7 +57,7 @@ static const char question_elsewhere[] =
 	" f WHERE name LIKE '%preload_libraries' AND " HAS_OURS
 	" UNION ALL SELECT name || ' of ' || who, 'ALTER ' || who || "
 	"COALESCE(' SET ' || name || ' = ' || " OTHERS
-	", ' RESET ' || name), name, NULL, NULL FROM " UNDO_ROLE_SETTINGS
+	", ' RESET ' || name), name, NULL, NULL FROM " ROLE_SETTINGS
 	" s WHERE name LIKE '%preload_libraries' AND " HAS_OURS;
 
 cli_answer *

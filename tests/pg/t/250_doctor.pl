@@ -288,6 +288,43 @@ like($steps->{arrival}{found}, qr/record only statements that take 60000 ms/, 'v
 is(steps()->{arrival}{verdict}, 'good', 'very slow statements only: that of a superuser arrives');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
 
+# --- settings of roles and databases -------------------------------------------
+
+# A role or a database that preloads something else is found, named and mended.
+for my $who ('ROLE plain', 'DATABASE postgres', 'ROLE plain IN DATABASE postgres')
+{
+	$node->safe_psql('postgres', "ALTER $who SET session_preload_libraries = 'auto_explain', 'passwordcheck'");
+	like(steps()->{module}{found}, qr/; sessions of \Q$who\E are not traced/, "$who preloads something else: others are told")
+	  if $who =~ /ROLE/;
+	$step = broken("$who preloads something else", 'module', qr/: session_preload_libraries of \Q$who\E does not name osprofiler/,
+		database => "$conninfo user=plain");
+	like($step->{type}, qr/ALTER \Q$who\E SET/, "$who preloads something else: what to type names it");
+	like($node->safe_psql('postgres', 'SELECT setconfig FROM pg_db_role_setting'), qr/auto_explain, *passwordcheck, *osprofiler/,
+		"$who preloads something else: that stays");
+	like(steps(undef, "$conninfo user=plain")->{module}{found}, qr/loaded by session_preload_libraries of \Q$who\E/,
+		"$who preloads it: that is said");
+	$node->safe_psql('postgres', "ALTER $who RESET session_preload_libraries");
+}
+
+# One role alone loads it, as docs/python.md has it.
+$node->append_conf('postgresql.conf', "session_preload_libraries = ''");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('session_preload_libraries') = ''");
+$node->safe_psql('postgres', "ALTER ROLE plain SET session_preload_libraries = 'osprofiler'");
+$steps = steps();
+ok($steps->{good}, 'one role alone loads it: all is good') or diag(explain($steps));
+like($steps->{module}{found}, qr/session_preload_libraries of ROLE plain loads it/, '... and it is said which');
+$step = broken('another role alone loads it', 'module', qr/has not loaded it: neither/, database => "$conninfo user=nobody");
+like($step->{type}, qr/ALTER ROLE nobody SET/, 'another role alone loads it: what to type');
+$node->safe_psql('postgres', 'DROP EXTENSION osprofiler');
+$steps = steps(undef, "$conninfo user=plain");
+ok($steps->{good}, 'one role alone loads it: it needs no extension') or diag(explain($steps));
+like($steps->{extension}{found}, qr/traced without it/, '... and that is said');
+$node->safe_psql('postgres', 'CREATE EXTENSION osprofiler; ALTER ROLE plain RESET ALL; ALTER ROLE nobody RESET ALL');
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler'");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.enabled', true) = 'on'");
+
 # --- the server itself --------------------------------------------------------
 
 my %advice = (
