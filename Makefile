@@ -8,10 +8,11 @@ PARTS := common drivers cli \
 	$(if $(call without,postgresql hooks),,client_hooks) \
 	$(if $(call without,hooks),,sqlite_osprofiler)
 
-# Where things go, and directories that nobody misses once they are empty.
+# Where things go, and directories that nobody misses once they are empty, the inner ones
+# first.
 PLACES := $(addprefix $(DESTDIR),$(bindir) $(libdir) $(includedir) $(mandir))
-OWN_PLACES := $(addprefix $(DESTDIR),$(hookdir) $(libdir)/pkgconfig $(unitdir) $(bashdir) $(zshdir) \
-	$(addprefix $(mandir)/man,1 3 5))
+OWN_PLACES := $(addprefix $(DESTDIR),$(hookdir) $(libdir)/pkgconfig $(addprefix $(mandir)/man,1 3 5) \
+	$(foreach place,$(unitdir) $(bashdir) $(zshdir),$(place) $(dir $(place))))
 
 .PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
 	check-matrix check-core check-suites check-packages check-readme \
@@ -52,7 +53,7 @@ uninstall:
 	+for part in $(PARTS); do $(MAKE) -C $$part uninstall || exit 1; done
 	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' >/dev/null 2>&1 || \
 		$(MAKE) uninstall-extension)
-	@scripts/remove_empty.sh $(OWN_PLACES)
+	@rmdir $(OWN_PLACES) 2>/dev/null || true
 
 uninstall-extension:
 	+$(MAKE) -C pg_osprofiler uninstall PG_CONFIG=$(PG_CONFIG)
