@@ -10,10 +10,8 @@ import { view, setFilter, setTab, NO_FILTER } from './view.js';
 import { showTool, selectMatch } from './waterfall.js';
 import { servedLinks, servedMessages } from './served.js';
 
-const STATEMENT_ROOTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
-
-// What a trace is called: its root and the text of it. Of several roots, the first
-// that is a statement says most, behind the service that ran them.
+// What a trace is called: its root and the text of it. Of several roots, the longest
+// one, behind the service that ran them.
 function nameOfTrace() {
   const roots = [];
 
@@ -21,11 +19,11 @@ function nameOfTrace() {
     roots.push(row);
   if (roots.length < 2)
     return [nameOf(0), textOf(0)];
-  const first = roots.find((row) => STATEMENT_ROOTS.has(trace.kind[row]) && textOf(row) !== '' &&
-    !/^\s*(begin|start|set|select\s+pg_catalog\.set_config)\b/i.test(textOf(row))) ?? roots[0];
+  const longest = roots.reduce((most, row) =>
+    (trace.duration[row] > trace.duration[most] ? row : most));
 
-  return [`${serviceOf(first) || hostOf(first) || nameOf(first)}:`,
-    `${lineText(textOf(first) || nameOf(first), 120)} and ${countText(roots.length - 1)} more`];
+  return [`${serviceOf(longest) || hostOf(longest) || nameOf(longest)}:`,
+    `${lineText(textOf(longest) || nameOf(longest), 120)} and ${countText(roots.length - 1)} more`];
 }
 
 export const titleOfTrace = () => (trace.count === 0 ? 'Empty trace'
@@ -108,7 +106,7 @@ function showKind(kind) {
 function timeParts() {
   const sum = trace.time.reduce((total, ns) => total + ns, 0);
   const parts = trace.time
-    .map((ns, kind) => ({ ns, kind, share: ns / sum, name: trace.kinds[kind] }))
+    .map((ns, kind) => ({ ns, kind, share: ns / sum, name: trace.time_names[kind] }))
     .filter((part) => part.ns > 0 && part.share >= 0.001)
     .sort((a, b) => b.ns - a.ns);
   const bar = el('div.time-bar', { 'aria-hidden': 'true' }, parts.map((part) => {
@@ -120,7 +118,7 @@ function timeParts() {
   const legend = el('ul.time-legend', {}, parts.map((part) => el('li', {},
     el('button.quiet', {
       type: 'button',
-      title: part.kind > 0 ? `Show only: ${part.name}` : 'time in which nothing ran',
+      title: part.kind > 0 ? `Show only: ${trace.kinds[part.kind]}` : 'time in which nothing ran',
       disabled: part.kind === 0,
       onclick: () => showKind(part.kind),
     }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),

@@ -548,14 +548,13 @@ add_id(osp__drawing *d)
 static void
 draw_division(osp__drawing *d)
 {
-	const char *const names[] = {
-		[OSP__TIME_SERVER] = "server",
-		[OSP__TIME_WAITING] = "waiting",
-		[OSP__TIME_SQLITE] = "SQLite",
-		[OSP__TIME_DATABASE] = "database",
-		[OSP__TIME_NETWORK] =
-			d->report->way_has_tracing ? "network and tracing" : "network",
-		[OSP__TIME_CLIENT] = "client"};
+	const char *const names[] = {[OSP__TIME_SERVER] = "server",
+								 [OSP__TIME_WAITING] = "waiting",
+								 [OSP__TIME_SQLITE] = "SQLite",
+								 [OSP__TIME_DATABASE] = "database",
+								 [OSP__TIME_NETWORK] =
+									 osp__report_way_name(d->report),
+								 [OSP__TIME_CLIENT] = "client"};
 	const int64_t *times = d->report->times_ns;
 	int i;
 

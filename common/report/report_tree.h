@@ -176,6 +176,13 @@ struct osp_report
 	char space[OSP__REPORT_SPACE];
 };
 
+/* What OSP__TIME_NETWORK is called. */
+static inline const char *
+osp__report_way_name(const osp_report *report)
+{
+	return report->way_has_tracing ? "network and tracing" : "network";
+}
+
 /* The node of a trace_id, or NULL. */
 osp__node *osp__report_find(const osp_report *report, osp_str trace_id);
 

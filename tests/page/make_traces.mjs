@@ -147,6 +147,17 @@ function session(trace) {
     trace.op('db', BASE, 7000 * id + 4000, 9000, statement(`SELECT total FROM invoice WHERE id = ${id}`));
 }
 
+// Two requests of one trace, the short one first.
+function requests(trace) {
+  trace.service = 'public';
+  trace.op('wsgi', BASE, 0, 1800, { request: { method: 'GET', path: '/v3', query: '' } });
+  const post = trace.op('wsgi', BASE, 5000, 750000,
+    { request: { method: 'POST', path: '/v3/auth/tokens', query: '' } });
+  const db = trace.op('db', post, 20000, 140000, statement('SELECT 1', { server: 'db1:5432' }));
+
+  trace.op('pg', db, 60000, 40000, statement('SELECT 1'), {}, SERVER);
+}
+
 // A slow page: a wrong plan, a wait for a lock, a query in a loop, an error.
 function slow(trace, loops) {
   const root = trace.op('wsgi', BASE, 0, 1840000,
@@ -393,7 +404,7 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, waits, counted, parallel, session, slow: (trace) => slow(trace, 190),
+  few, waits, counted, parallel, requests, session, slow: (trace) => slow(trace, 190),
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,

@@ -385,6 +385,18 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('the name is that of the longest root, and time has the words of the tree', async () => {
+    const tab = await browser.open(await browser.writePage('requests'));
+
+    assert.equal(await tab.title(),
+      'public: POST /v3/auth/tokens and 1 more · 755 ms · OSProfiler');
+    const names = await tab.locator('.time-legend button span:not(.dim)').allTextContents();
+
+    assert.ok(names.includes('client') && names.includes('network'), names.join());
+    assert.ok(!names.some((name) => /database call|idle|application/.test(name)), names.join());
+    await close(tab);
+  });
+
   await t.test('the notification can be copied', async () => {
     const tab = await browser.open(slow, { permissions: ['clipboard-read', 'clipboard-write'] });
 

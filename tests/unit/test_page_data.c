@@ -247,6 +247,83 @@ test_time(void **state)
 	osp_buf_term(&data);
 }
 
+/* Adds a start and a stop, so many us after the trace began. */
+static void
+add_timed(osp_report *report, const char *name, const char *parent, int begin,
+		  int end, const char *info)
+{
+	char point[512];
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		(void) snprintf(point,
+						sizeof(point),
+						"{\"name\": \"%s-%s\", " BASE
+						"\"trace_id\": \"%s\", \"parent_id\": \"%s\", "
+						"\"timestamp\": \"2026-11-28T10:00:00.%06d\", "
+						"\"info\": {%s}, " REST,
+						name,
+						i == 0 ? "start" : "stop",
+						name,
+						parent,
+						i == 0 ? begin : end,
+						i == 0 ? info : "");
+		assert_int_equal(osp_report_add(report, osp_str_of(point), NULL),
+						 OSP_OK);
+	}
+}
+
+/* Time is called as in the tree, and operations by what they are. */
+static void
+test_time_names(void **state)
+{
+	static const struct
+	{
+		const char *info;
+		bool server;
+		const char *name;
+	} cases[] = {
+		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}", true, "network"},
+		{"\"db\": {\"statement\": \"a\", \"params\": {}}",
+		 true,
+		 "network and tracing"},
+		{"\"db\": {\"statement\": \"a\", \"params\": {}}", false, "database"},
+		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}",
+		 false,
+		 "database"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp__json_reader reader;
+		yyjson_val *root;
+		osp_buf data;
+
+		add_timed(report, "app", "b", 0, 100000, "");
+		add_timed(report, "db", "app", 10000, 90000, cases[i].info);
+		if (cases[i].server)
+			add_timed(report, "pg", "db", 50000, 60000, "");
+		osp_buf_init(&data, &osp_allocator_default, TEXT_MAX);
+		assert_int_equal(osp_report_page_write(report, append, &data), OSP_OK);
+		osp_report_free(report);
+		root = read_data(&reader, &data);
+		assert_true(osp_str_eq(osp__json_str(item(root, "time_names", 0)),
+							   OSP_STR("client, no operation")));
+		assert_true(osp_str_eq(osp__json_str(item(root, "time_names", 1)),
+							   OSP_STR("client")));
+		assert_true(osp_str_eq(osp__json_str(item(root, "time_names", 2)),
+							   osp_str_of(cases[i].name)));
+		assert_true(osp_str_eq(osp__json_str(item(root, "kinds", 2)),
+							   OSP_STR("database call")));
+		osp__json_reader_term(&reader);
+		osp_buf_term(&data);
+	}
+}
+
 /* Each kind of operation has a name and a time. */
 static void
 test_kinds(void **state)
@@ -420,6 +497,7 @@ main(void)
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_unmeasured),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_time_names),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_bytes),

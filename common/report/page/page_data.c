@@ -51,6 +51,31 @@ static const char *const kind_names[] = {"idle",
 										 "SQLite",
 										 "checkpoint"};
 
+/* Whose the time of an operation of this kind is, as the tree says it, where that is
+ * another word; NULL: the name of the kind. */
+static const char *
+time_name(const osp__page *page, osp__op_kind kind)
+{
+	const osp_report *report = page->report;
+
+	switch (kind)
+	{
+		case OSP__OP_TRACE:
+			return "client, no operation";
+		case OSP__OP_OTHER:
+			return "client";
+		case OSP__OP_CONNECT:
+			return "network, connecting";
+		case OSP__OP_DB:
+			if (report->times_ns[OSP__TIME_DATABASE] >
+				report->times_ns[OSP__TIME_NETWORK])
+				return "database";
+			return osp__report_way_name(report);
+		default:
+			return NULL;
+	}
+}
+
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
 
 _Static_assert(KINDS == OSP__OP_KIND_COUNT, "each kind has a name");
@@ -128,6 +153,16 @@ put_kinds(const osp__page *page, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(",\n\"kinds\":["));
 	for (i = 0; i < KINDS; i++)
 		osp_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", kind_names[i]);
+	osp_buf_add_str(out, OSP_STR("],\n\"time_names\":["));
+	for (i = 0; i < KINDS; i++)
+	{
+		const char *name = time_name(page, (osp__op_kind) i);
+
+		osp_buf_addf(out,
+					 "%s\"%s\"",
+					 i > 0 ? "," : "",
+					 name != NULL ? name : kind_names[i]);
+	}
 	osp_buf_add_str(out, OSP_STR("],\n\"time\":["));
 	for (i = 0; i < KINDS; i++)
 		osp_buf_addf(out, "%s%" PRId64, i > 0 ? "," : "", own_ns[i]);
