@@ -84,4 +84,9 @@ double osp__report_number(yyjson_val *value);
 /* A time of three digits with its unit: "1.23 ms". */
 void osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX]);
 
+/* Whole percentages of parts, none below zero, at most OSP__PERCENTS_MAX: they add up to
+ * 100, or are all 0 if the parts are. */
+#define OSP__PERCENTS_MAX 8
+void osp__percents(const int64_t *parts, size_t count, int *percents);
+
 #endif /* OSPROFILER_REPORT_DESCRIBE_H */

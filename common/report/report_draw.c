@@ -556,23 +556,30 @@ draw_division(osp__drawing *d)
 									 osp__report_way_name(d->report),
 								 [OSP__TIME_CLIENT] = "client"};
 	const int64_t *times = d->report->times_ns;
+	int64_t parts[OSP__TIME_COUNT];
+	int percents[OSP__TIME_COUNT];
 	int i;
 
 	if (!d->options.times || !d->report->divided || d->total_ns <= 0)
 		return;
+	for (i = 0; i < OSP__TIME_COUNT; i++)
+		parts[i] = (double) times[i] <
+						   (double) d->total_ns * DIVISION_MIN_PERCENT / 100
+					   ? 0
+					   : times[i];
+	osp__percents(parts, OSP__TIME_COUNT, percents);
 	d->columns = 0;
 	add_head(d, OSP__COLOR_DIM, "Time:");
 	for (i = 0; i < OSP__TIME_COUNT; i++)
 	{
-		double percent = (double) times[i] / (double) d->total_ns * 100;
 		char time[OSP__DURATION_MAX];
 		char text[OSP__DURATION_MAX + 40];
 
-		if (percent < DIVISION_MIN_PERCENT)
+		if (percents[i] == 0)
 			continue;
 		osp__duration_text(times[i], time);
 		(void) snprintf(
-			text, sizeof(text), "%s %s (%.0f %%)", names[i], time, percent);
+			text, sizeof(text), "%s %s (%d %%)", names[i], time, percents[i]);
 		add_head(d, OSP__COLOR_TIME, text);
 	}
 	osp_buf_add_char(d->out, '\n');

@@ -114,3 +114,42 @@ osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
 						ns / unit + (ns % unit >= unit / 2),
 						units[i].name);
 }
+
+/* The part whose remainder is the largest, the last of equal ones. */
+static size_t
+largest_remainder(const double *rest, size_t count)
+{
+	size_t best = 0;
+	size_t i;
+
+	for (i = 1; i < count; i++)
+		if (rest[i] >= rest[best])
+			best = i;
+	return best;
+}
+
+void
+osp__percents(const int64_t *parts, size_t count, int *percents)
+{
+	double rest[OSP__PERCENTS_MAX];
+	double total = 0;
+	int left = 100;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		total += (double) parts[i];
+	for (i = 0; i < count; i++)
+	{
+		double percent = total > 0 ? (double) parts[i] / total * 100 : 0;
+
+		percents[i] = (int) percent;
+		rest[i] = percent - percents[i];
+		left -= percents[i];
+	}
+	for (; total > 0 && left > 0; left--)
+	{
+		i = largest_remainder(rest, count);
+		percents[i]++;
+		rest[i] = -1;
+	}
+}

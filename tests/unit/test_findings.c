@@ -537,6 +537,57 @@ test_sqlite_scan_bounds(void **state)
 	}
 }
 
+/* Rounded shares add up to 100: of two halves of a percent one is rounded down. */
+static void
+test_rounded_shares(void **state)
+{
+	static const int sleeps[][3] = {{79500, 15500, 5000},
+									{41600, 35600, 19600},
+									{33333, 33333, 33334},
+									{69400, 15300, 10300}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(sleeps) / sizeof(sleeps[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		const char *line;
+		osp_buf json;
+		osp_buf words;
+		int sum = 0;
+		int at = 0;
+		int k;
+
+		for (k = 0; k < 3; k++)
+		{
+			char statement[64];
+			char stop[128];
+
+			(void) snprintf(
+				statement, sizeof(statement), "SELECT a FROM t%d", k);
+			(void) snprintf(stop,
+							sizeof(stop),
+							"\"stats\": {\"fullscan_steps\": 9000000, "
+							"\"vm_steps\": 27000000}, ");
+			add_statement(
+				report, "sqlite", statement, &at, sleeps[i][k] / 10, stop);
+		}
+		add_statement(report, "sqlite", "ANALYZE", &at, 320, "");
+		explain_to(report, &json, &words);
+		for (line = words.ptr; line != NULL; line = strchr(line, '\n'))
+		{
+			int percent = (int) strtol(line += *line == '\n', NULL, 10);
+
+			if (strncmp(line + 4, " %", 2) == 0)
+				sum += percent;
+		}
+		if (sum != 100)
+			fail_msg("%d: %s", sum, words.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* What SQLite counted is said of a statement that is not explained. */
 static void
 test_longest_of_sqlite(void **state)
@@ -1237,6 +1288,7 @@ main(void)
 		cmocka_unit_test(test_longest_with_plan),
 		cmocka_unit_test(test_longest_of_explained),
 		cmocka_unit_test(test_sqlite_scan_bounds),
+		cmocka_unit_test(test_rounded_shares),
 		cmocka_unit_test(test_longest_of_sqlite),
 		cmocka_unit_test(test_sqlite_advice),
 		cmocka_unit_test(test_server_advice),

@@ -92,24 +92,21 @@ put_text(writer *w, const char *color, const char *label, const osp_buf *text)
 }
 
 static void
-put_share(writer *w, int64_t ns)
+put_share(writer *w, int64_t ns, double percent)
 {
 	char time[OSP__DURATION_MAX];
 
 	osp__duration_text(ns, time);
 	put_color(w, COLOR_BOLD);
-	osp_buf_addf(w->out,
-				 "%4.0f %%  %-8s",
-				 (double) ns / (double) w->f->total_ns * 100,
-				 time);
+	osp_buf_addf(w->out, "%4.0f %%  %-8s", percent, time);
 	put_color(w, "0");
 	osp_buf_addf(w->out, "  ");
 }
 
 static void
-put_finding(writer *w, const osp__finding *finding)
+put_finding(writer *w, const osp__finding *finding, int percent)
 {
-	put_share(w, finding->group->ns);
+	put_share(w, finding->group->ns, percent);
 	put_text(w, COLOR_BOLD, "", &finding->cause);
 	if (finding->evidence.len > 0)
 	{
@@ -126,7 +123,9 @@ put_longest(writer *w, const osp__longest *longest)
 {
 	osp_buf *text = &w->f->scratch;
 
-	put_share(w, longest->op->left_ns);
+	put_share(w,
+			  longest->op->left_ns,
+			  (double) longest->op->left_ns / (double) w->f->total_ns * 100);
 	osp_buf_reset(text);
 	osp_buf_add_str(text, osp_buf_str(&longest->text));
 	osp_buf_add_str(text, OSP_STR(": "));
@@ -156,16 +155,24 @@ put_doubts(writer *w)
 static void
 put_findings(writer *w)
 {
+	int64_t parts[OSP__FINDINGS_MAX + 1]; /* the last one is not explained */
+	int percents[OSP__FINDINGS_MAX + 1];
 	char time[OSP__DURATION_MAX];
+	unsigned count = w->f->found_count;
 	unsigned i;
 
+	for (i = 0; i < count; i++)
+		parts[i] = w->f->found[i].group->ns;
+	parts[count] =
+		(int64_t) (osp__findings_unexplained(w->f) * (double) w->f->total_ns);
+	osp__percents(parts, count + 1, percents);
 	osp__duration_text(w->f->total_ns, time);
 	osp_buf_addf(w->out, "Why it took %s:\n", time);
 	for (i = 0; i < w->f->found_count; i++)
-		put_finding(w, &w->f->found[i]);
+		put_finding(w, &w->f->found[i], percents[i]);
 	osp_buf_addf(w->out,
-				 "%4.0f %%            Not explained%s\n",
-				 osp__findings_unexplained(w->f) * 100,
+				 "%4d %%            Not explained%s\n",
+				 percents[count],
 				 w->f->longest_count > 0 ? ", above all:" : ".");
 	for (i = 0; i < w->f->longest_count; i++)
 		put_longest(w, &w->f->longest[i]);
