@@ -9,6 +9,7 @@
 #include "server/server_trace.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A server whose own collector has the statement need not be waited for longer. */
 #define SHORT_MS 1000
@@ -49,14 +50,27 @@ server_has_it(doctor *d)
 		   has;
 }
 
-/* Is ours a service that a server can use, with nothing secret in its name? */
+/* Is this process of the same user as the server's? */
+static bool
+is_of_owner(const doctor *d)
+{
+	char name[256];
+	uid_t uid;
+
+	return cli_server_owner(d->server, &uid, name, sizeof(name)) &&
+		   uid == geteuid();
+}
+
+/* Is ours one that the server can use, too, with nothing secret in its name? */
 static bool
 can_be_shared(const doctor *d)
 {
 	const char *ours = d->config.connection_string;
+	bool is_file =
+		strncmp(ours, "sqlite:", 7) == 0 || strncmp(ours, "file:", 5) == 0;
 
 	return strcmp(ours, d->collector_shown) == 0 &&
-		   strncmp(ours, "sqlite:", 7) != 0 && strncmp(ours, "file:", 5) != 0 &&
+		   (!is_file || (d->connection_string != NULL && is_of_owner(d))) &&
 		   strchr(ours, '\'') == NULL;
 }
 
@@ -70,23 +84,29 @@ mend_server(const doctor *d, doctor_result *r)
 				 "ALTER SYSTEM SET osprofiler.connection_string = '%s'",
 				 d->config.connection_string);
 	if (osp_buf_status(&statement) == OSP_OK)
-		doctor_mend_sql(
-			d, r, statement.ptr, "SELECT pg_reload_conf()", DOCTOR_END);
+		doctor_mend_sql(d,
+						r,
+						statement.ptr,
+						"ALTER SYSTEM SET osprofiler.connection_string_file = "
+						"''",
+						"SELECT pg_reload_conf()",
+						DOCTOR_END);
 	osp_buf_term(&statement);
 }
 
-/* Proposes our collector to a server that names none, else the server's here, if they
- * can be shared. */
+/* Proposes our collector to a server, if it was given to this command or the server
+ * names none; else the server's here; if they can be shared. */
 static void
 mend_collector(doctor *d, doctor_result *r)
 {
 	cli_answer *answer = NULL;
 	const char *theirs =
 		ask_value(d, "SHOW osprofiler.connection_string", &answer);
+	bool given = d->connection_string != NULL;
 
-	if (theirs != NULL && theirs[0] == '\0' && can_be_shared(d))
+	if (theirs != NULL && (theirs[0] == '\0' || given) && can_be_shared(d))
 		mend_server(d, r);
-	else if (theirs != NULL && theirs[0] != '\0' &&
+	else if (!given && theirs != NULL && theirs[0] != '\0' &&
 			 strstr(theirs, "***") == NULL)
 	{
 		doctor_mend(r, "export OSPROFILER_CONNECTION_STRING=");

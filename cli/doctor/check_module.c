@@ -6,7 +6,6 @@
 #include "doctor/doctor.h"
 
 #include "doctor/preload_sql.h"
-#include <stdlib.h>
 
 /*
  * Of the session: does it know a setting of the module; which setting made it load

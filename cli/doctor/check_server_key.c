@@ -127,7 +127,10 @@ add_mend(doctor *d, doctor_result *r, const char *file)
 				  "take one of the server's keys here, in "
 				  "OSPROFILER_HMAC_KEYS_FILE");
 	if (!here_in_file)
-		doctor_mend(r, "printenv OSPROFILER_HMAC_KEYS | ");
+	{
+		doctor_mend_keys(d, r);
+		doctor_mend(r, " | ");
+	}
 	cli_server_add_psql(d->server, &r->mend);
 	mend_statement(r, "CREATE TEMP TABLE osprofiler_keys (line text)");
 	mend_statement(r, "\\copy osprofiler_keys FROM pstdin");

@@ -133,6 +133,12 @@ void doctor_mend_role(const doctor *d, doctor_result *r, const char *load,
 /* Says how the extension is installed for this server. */
 void doctor_advise_installing(const doctor *d, doctor_result *r);
 
+/* Does the environment name the keys? */
+bool doctor_keys_in_variable(void) OSP_MUST_CHECK;
+
+/* Appends a command that prints the keys of this side. */
+void doctor_mend_keys(const doctor *d, doctor_result *r);
+
 /* Proposes to call `osprofiler doctor --fix`, or --unfix, as the user as whom a server on
  * this machine runs, with the keys of this call, if the connection is of an ordinary user.
  * False: it is not, or the server runs elsewhere. */

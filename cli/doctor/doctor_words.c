@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "shell_text.h"
@@ -112,6 +113,39 @@ doctor_mend_role(const doctor *d, doctor_result *r, const char *load,
 	doctor_mend_word(r, alter);
 }
 
+bool
+doctor_keys_in_variable(void)
+{
+	const char *value = secure_getenv("OSPROFILER_HMAC_KEYS");
+
+	return value != NULL && value[0] != '\0';
+}
+
+/* Appends what prints the keys of a file, one a line, or of OSPROFILER_CONF. */
+static void
+mend_keys(const doctor *d, doctor_result *r)
+{
+	const char *conf = secure_getenv("OSPROFILER_CONF");
+
+	if (d->config.hmac_keys[0] == '\0')
+	{
+		doctor_mend(r, "grep -v '^[[:space:]]*#' ");
+		doctor_mend_word(r, d->config.hmac_keys_file);
+		return;
+	}
+	doctor_mend(r, "sed -n 's/^hmac_keys[[:space:]]*[=:][[:space:]]*//p' ");
+	doctor_mend_word(r, conf != NULL ? conf : "");
+}
+
+void
+doctor_mend_keys(const doctor *d, doctor_result *r)
+{
+	if (doctor_keys_in_variable())
+		doctor_mend(r, "printenv OSPROFILER_HMAC_KEYS");
+	else
+		mend_keys(d, r);
+}
+
 /* Keys travel in the environment, for others see the words of a command. Without
  * d->keys there are none, and perhaps no settings that could be read. */
 bool
@@ -123,11 +157,10 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 	if (!find_owner(d, owner, sizeof(owner)) || !doctor_own_path(own))
 		return false;
 	doctor_advise(r, "as the server's user, who is a superuser there:");
-	if (d->keys != NULL && d->config.hmac_keys[0] == '\0' &&
-		d->config.hmac_keys_file[0] != '\0')
+	if (d->keys != NULL && !doctor_keys_in_variable())
 	{
-		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(grep -v '^[[:space:]]*#' ");
-		doctor_mend_word(r, d->config.hmac_keys_file);
+		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(");
+		mend_keys(d, r);
 		doctor_mend(r, " | paste -sd, -) ");
 	}
 	doctor_mend(r,
@@ -137,6 +170,13 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 	doctor_mend(r, " ");
 	doctor_mend_word(r, own);
 	doctor_mend(r, " doctor %s ", d->unfix ? "--unfix" : "--fix");
+	if (!d->unfix && d->connection_string != NULL &&
+		strcmp(d->connection_string, d->collector_shown) == 0)
+	{
+		doctor_mend(r, "--connection-string ");
+		doctor_mend_word(r, d->connection_string);
+		doctor_mend(r, " ");
+	}
 	cli_server_add_place(d->server, &r->mend);
 	return true;
 }

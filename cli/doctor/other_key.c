@@ -17,18 +17,10 @@ static const char question_place[] =
 	"ELSE pg_catalog.current_setting('data_directory') || '/' || f END FROM "
 	"pg_catalog.current_setting('osprofiler.hmac_keys_file') f";
 
-static bool
-is_in_variable(void)
-{
-	const char *value = secure_getenv(VARIABLE);
-
-	return value != NULL && value[0] != '\0';
-}
-
 static const char *
 own_place(const doctor *d)
 {
-	if (is_in_variable())
+	if (doctor_keys_in_variable())
 		return VARIABLE;
 	return d->config.hmac_keys[0] != '\0' ? "hmac_keys of OSPROFILER_CONF"
 										  : d->config.hmac_keys_file;
@@ -104,7 +96,7 @@ doctor_choose_key(doctor *d, doctor_result *r)
 				  "out",
 				  path,
 				  own_place(d));
-	if (is_in_variable())
+	if (doctor_keys_in_variable())
 		doctor_mend(r, "unset " VARIABLE);
 	return true;
 }

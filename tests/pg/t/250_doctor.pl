@@ -186,6 +186,14 @@ broken('a file of keys that others can read, on the server', 'server_key', qr/ot
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
 $node->reload;
 
+# Keys of a file of settings get to the server by what is typed.
+write_file($node->basedir . '/conf.ini', "[profiler]\nhmac_keys = CONF_KEY\n", 0600);
+{
+	my $step = broken('a wrong key in OSPROFILER_CONF', 'server_key', qr/different keys: here from hmac_keys of OSPROFILER_CONF/,
+		before => 'unset OSPROFILER_HMAC_KEYS; export XDG_CONFIG_HOME=/none OSPROFILER_CONF=' . $node->basedir . '/conf.ini');
+	unlike($step->{type}, qr/CONF_KEY/, '... and no key is shown');
+}
+
 # A server without any key says nothing of keys in its settings; what is typed gives it
 # one, in a file that is closed to others.
 my $before = 'cd /';
@@ -241,6 +249,17 @@ $node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 AND spool_points =
 broken('another collector', 'arrival', qr/the server delivers to another collector/,
 	before => 'export OSPROFILER_CONNECTION_STRING=file://' . $node->basedir . '/other.jsonl');
 
+# The one that a person gives to doctor is the one to take, there as well.
+{
+	my $other = 'file://' . $node->basedir . '/other.jsonl';
+	my $out = qx($agent doctor --fix --connection-string $other "$conninfo" 2>&1);
+
+	is($?, 0, 'a collector that is given: --fix makes it the server\'s') or diag($out);
+	is($node->safe_psql('postgres', 'SHOW osprofiler.connection_string'), $other, '... by its setting');
+	reset_setting($_) for qw(osprofiler.connection_string osprofiler.connection_string_file);
+	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') <> '$other'");
+}
+
 # Without a collector on either side, each has its own, and run copies.
 setting('osprofiler.connection_string', "''");
 $steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client');
@@ -259,7 +278,7 @@ reset_setting('osprofiler.connection_string');
 
 $node->safe_psql('postgres', 'CREATE ROLE plain LOGIN');
 $steps = steps(undef, "$conninfo user=plain");
-like(qx($agent status --server "$conninfo user=plain" 2>&1), qr/^osprofiler: status: permission denied/, 'an ordinary user sees no counters');
+like(qx($agent status --server "$conninfo user=plain" 2>&1), qr/^osprofiler: status: permission denied.* \(it takes a member of pg_read_all_stats\)/, 'an ordinary user sees no counters');
 ok($steps->{good}, 'an ordinary user: all is good') or diag(explain($steps));
 is($steps->{shipper}{verdict}, 'not tried', 'an ordinary user does not see the shipper');
 is($steps->{arrival}{verdict}, 'good', '... but that the statement arrives');
