@@ -436,6 +436,30 @@ cli_server_sqlstate(const cli_server *server)
 	return server->sqlstate;
 }
 
+void
+cli_server_explain(const cli_server *server, osp_error *err)
+{
+	static const struct
+	{
+		const char *code;
+		const char *meaning;
+	} meanings[] = {
+		{"3F000", "in this database: CREATE EXTENSION osprofiler"},
+		{"42P01", "in this database: CREATE EXTENSION osprofiler"},
+		{"42883", "an earlier version: ALTER EXTENSION osprofiler UPDATE"},
+		{"42501", "it takes a member of pg_read_all_stats"},
+	};
+	size_t len = strlen(err->msg);
+	size_t i;
+
+	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (strcmp(server->sqlstate, meanings[i].code) == 0)
+			(void) snprintf(err->msg + len,
+							sizeof(err->msg) - len,
+							" (%s)",
+							meanings[i].meaning);
+}
+
 int
 cli_answer_rows(const cli_answer *answer)
 {

@@ -59,6 +59,10 @@ osp_status cli_server_ask(cli_server *server, const char *sql, int count,
  * next statement. */
 const char *cli_server_sqlstate(const cli_server *server);
 
+/* Adds to the message of the last failure, of a statement with objects of the extension,
+ * what is missing: the extension, or the right. */
+void cli_server_explain(const cli_server *server, osp_error *err);
+
 int cli_answer_rows(const cli_answer *answer);
 
 /* A value as text, borrowed; NULL: SQL's null. */

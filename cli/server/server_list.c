@@ -161,6 +161,8 @@ list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 		status = hand_on_traces(answer, filter, fn, ctx);
 	else
 	{
+		if (conn->server != NULL)
+			cli_server_explain(conn->server, err);
 		cli_server_close(conn->server);
 		conn->server = NULL;
 	}

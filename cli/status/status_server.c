@@ -109,7 +109,11 @@ status_read_server(status_view *view, const char *conninfo)
 
 	view->of_server = true;
 	if (status == OSP_OK)
+	{
 		status = read_view(server, view, &err);
+		if (status != OSP_OK)
+			cli_server_explain(server, &err);
+	}
 	cli_server_close(server);
 	return status == OSP_OK ? CLI_OK : cli_error("%s", err.msg);
 }

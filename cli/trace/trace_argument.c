@@ -5,6 +5,7 @@
  */
 #include "trace/trace_argument.h"
 #include "cli.h"
+#include "server/server_list.h"
 #include "shell_text.h"
 #include "time_argument.h"
 #include "trace/trace_prefix.h"
@@ -338,6 +339,7 @@ report_absence(const cli_source *source, const char *name,
 			   const osp_report *report, const char *why)
 {
 	const char *shown = source->collector.shown;
+	const char *also = source->others.server_count > 0 ? " and the server" : "";
 
 	if (osp_report_malformed(report) > 0)
 		return cli_error("none of the %zu points of trace '%s' in %s makes "
@@ -348,9 +350,10 @@ report_absence(const cli_source *source, const char *name,
 	if (why[0] != '\0' && resembles_id(name))
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
 	if (source->missing.code == OSP_ENOENT)
-		return cli_error("no trace '%s' in %s: %s" CLI_NOTHING_YET,
+		return cli_error("no trace '%s' in %s%s: %s" CLI_NOTHING_YET,
 						 name,
 						 shown,
+						 also,
 						 source->missing.msg);
 	if (is_short_prefix(name))
 		return cli_error("no trace '%s' in %s: give at least %d characters of "
@@ -367,14 +370,15 @@ report_absence(const cli_source *source, const char *name,
 			name,
 			shown);
 	return cli_error(
-		"no trace '%s' in %s (run 'osprofiler trace list' to see "
+		"no trace '%s' in %s%s (run 'osprofiler trace list' to see "
 		"which traces this collector has, and give the whole id; "
 		"--connection-string names another collector, --server '' "
 		"asks the PostgreSQL server of this environment; a service "
 		"traces a request only if it has the key that signed its "
 		"context, and was restarted since it got that)",
 		name,
-		shown);
+		shown,
+		also);
 }
 
 /* Says where points of the trace wait without a shipper. */
@@ -416,12 +420,37 @@ find_run_dirs(cli_source *source)
 							 source->more_dirs[i]);
 }
 
+/* The beginning of an id that the collector does not have, in the lists of the servers. */
+static int
+find_in_servers(cli_source *source, const char *name)
+{
+	int result = CLI_OK;
+	size_t i;
+
+	for (i = 0; i < source->others.server_count && result == CLI_OK &&
+				source->whole_id[0] == '\0';
+		 i++)
+	{
+		cli_collector server;
+
+		cli_collector_init(&server);
+		result =
+			cli_server_collector(&server, source->others.servers[i].conninfo);
+		if (result == CLI_OK)
+			result = cli_trace_prefix_find(&server, name, source->whole_id);
+		cli_collector_close(&server);
+	}
+	return result;
+}
+
 int
 cli_source_open(cli_source *source, const char **name)
 {
 	if (cli_collector_open(&source->collector) != CLI_OK ||
 		cli_trace_prefix_find(&source->collector, *name, source->whole_id) !=
 			CLI_OK)
+		return CLI_FAILED;
+	if (cli_is_trace_prefix(*name) && find_in_servers(source, *name) != CLI_OK)
 		return CLI_FAILED;
 	if (source->whole_id[0] != '\0')
 		*name = source->whole_id;

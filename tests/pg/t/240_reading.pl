@@ -133,12 +133,31 @@ like($out, qr/is still running/, 'and to the check');
 	$node->safe_psql('postgres', "SELECT 'new' " . comment($second));
 	$following->pump until $listed =~ /"base_id": "$second->{base}"/;
 	pass('a new trace of a server is listed');
+
+	# The beginning of an id is found by the server's list, where the store has none.
+	$node->safe_psql('postgres', "SET osprofiler.sample_rate = 1; SELECT 'drawn'");
+	wait_for_delivery($node);
+	my $id = $node->safe_psql('postgres', "SELECT base_id FROM osprofiler.traces() WHERE statement = 'SELECT ''drawn'''");
+	my @store = ('--connection-string', 'sqlite:///' . $node->basedir . '/empty.db', '--server', $server);
+	for my $verb ('show', 'explain', 'export --format csv')
+	{
+		my ($shown, $said) = run_command([ $agent, 'trace', split(/ /, $verb), '--no-wait', @store, substr($id, 0, 8) ]);
+		isnt($shown, '', "$verb: the beginning of an id of a server's trace") or diag($said);
+	}
+	my ($diff) = run_command([ $agent, 'trace', 'diff', '--no-wait', @store, substr($id, 0, 8), substr($id, 0, 13) ]);
+	isnt($diff, '', 'diff: both are found');
+	my (undef, $none) = run_command([ $agent, 'trace', 'show', '--no-wait', @store, 'aaaaaaaa' ]);
+	like($none, qr/no trace 'aaaaaaaa' in \S+ and the server/, 'a beginning that no trace has');
+	(undef, $none) = run_command([ $agent, 'trace', 'list', '--server', $server =~ s/postgres$/template1/r ]);
+	like($none, qr/CREATE EXTENSION osprofiler/, 'a database without the extension');
+	(undef, $none) = run_command([ $agent, 'status', '--server', $server =~ s/postgres$/template1/r ]);
+	like($none, qr/CREATE EXTENSION osprofiler/, '... asked for counters');
 	$following->signal('INT');
 	$following->finish;
 
 	$node->safe_psql('postgres', 'CREATE ROLE lister LOGIN; GRANT USAGE ON SCHEMA osprofiler TO lister');
 	(undef, my $err) = run_command([ $agent, 'trace', 'list', '--server', "$server user=lister" ]);
-	like($err, qr/\Aosprofiler: trace list: cannot list the traces of the server: .*permission denied for function traces/,
+	like($err, qr/\Aosprofiler: trace list: cannot list the traces of the server: .*permission denied for function traces \(it takes a member of pg_read_all_stats\)/,
 		'not to everybody');
 	(undef, $err) = run_command([ @list, @at ]);
 	like($err, qr/make no sense with it/, 'a server or a collector');
