@@ -52,9 +52,9 @@ extern void (*cli_original_sigxfsz)(int);
 int cli_error(const char *fmt, ...) OSP_PRINTF(1, 2);
 
 /* The end of a message on a collector that has no trace, or is not there yet. */
-#define CLI_NOTHING_YET                                                          \
-	" (nothing was stored there yet; 'osprofiler doctor' tries it); to trace a " \
-	"program: osprofiler run -- PROGRAM"
+#define CLI_NOTHING_YET                                               \
+	" (nothing was stored there yet; 'osprofiler doctor' tries it), " \
+	"so trace a program first (osprofiler run -- PROGRAM)"
 
 /* As cli_error, for a wrong call: names the help. Returns CLI_USAGE. */
 int cli_usage(const char *fmt, ...) OSP_PRINTF(1, 2);

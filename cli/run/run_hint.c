@@ -98,7 +98,7 @@ run_hint_add(osp_buf *out, const char *command, int error)
 	bool has_path = strchr(command, '/') != NULL;
 	struct stat st;
 
-	if (error == ENOENT && hint_at_quotes(out, command))
+	if (hint_at_quotes(out, command))
 		return;
 	if (stat(command, &st) != 0)
 		return;
@@ -107,10 +107,10 @@ run_hint_add(osp_buf *out, const char *command, int error)
 		if (has_path)
 			osp_buf_addf(out, "; it is a directory");
 	}
-	else if (error == ENOENT && has_path)
-		osp_buf_addf(out, "; the interpreter that it names is not there");
-	else if (error == ENOENT)
+	else if (!has_path)
 		hint_at_directory(out, command);
-	else if (error == EACCES && has_path && access(command, X_OK) != 0)
+	else if (error == ENOENT)
+		osp_buf_addf(out, "; the interpreter that it names is not there");
+	else if (error == EACCES && access(command, X_OK) != 0)
 		hint_at_mode(out, command);
 }

@@ -324,16 +324,6 @@ await_others(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
-/* Less than the beginning of an id that is searched for? */
-static bool
-is_short_prefix(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len < CLI_PREFIX_MIN &&
-		   strspn(name, "0123456789abcdefABCDEF") == len;
-}
-
 static int
 report_absence(const cli_source *source, const char *name,
 			   const osp_report *report, const char *why)
@@ -355,12 +345,6 @@ report_absence(const cli_source *source, const char *name,
 						 shown,
 						 also,
 						 source->missing.msg);
-	if (is_short_prefix(name))
-		return cli_error("no trace '%s' in %s: give at least %d characters of "
-						 "its id ('osprofiler trace list' shows them)",
-						 name,
-						 shown,
-						 CLI_PREFIX_MIN);
 	if (!resembles_id(name))
 		return cli_error(
 			"no trace '%s' in %s (an id looks like "

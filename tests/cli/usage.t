@@ -155,7 +155,7 @@ my @mistakes = (
 	['-help', qr/unknown option '-help'; did you mean '--help'\?/],
 	['--versoin', qr/did you mean '--version'\?/],
 	# the beginning of an id
-	(map { ["trace show $_", qr/no trace '$_' in \S+: give at least 8 characters of its id \('osprofiler trace list' shows them\)/, %stored] }
+	(map { ["trace show $_", qr/no trace '$_' in .*'osprofiler trace list' shows .*give the whole id, its first 8 characters, or 'last'/, %stored] }
 	  '0e197f2', '0', 'abc'),
 	# a program to trace
 	(map { ["run -- $_->[0]", qr/cannot run '[^']+': $_->[1]/, cwd => "$dir/work"] }
@@ -213,7 +213,7 @@ my @mistakes = (
 	['trace list --connection-string a:// --connection-string b://', qr/given twice/],
 	['trace list', qr/cannot open \S*none\.db: No such file or directory \(nothing was stored there yet; 'osprofiler doctor' tries it\)/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"],
 	['trace list', qr/nothing was stored there yet/, OSPROFILER_CONNECTION_STRING => ''],
-	(map { [$_, qr/nothing was stored there yet; .*; to trace a program: osprofiler run -- PROGRAM\n/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"] }
+	(map { [$_, qr/nothing was stored there yet; .*so trace a program first \(osprofiler run -- PROGRAM\)\n/, OSPROFILER_CONNECTION_STRING => "sqlite:///$dir/none.db"] }
 	  'trace list', 'trace show last', 'trace explain 11111111', 'trace delete 11111111-1111-4111-8111-111111111111', 'trace prune --older-than 7d'),
 	['trace list', qr/nothing was stored there yet/, OSPROFILER_SERVICE => ''],
 	['trace list --connection-string sqlite:///relative.db', qr{cannot open /\S*/relative\.db}],
