@@ -5,6 +5,9 @@ Used by peer_mysql.py and peer_postgresql.py.
 """
 
 import json
+import os
+import pathlib
+import subprocess
 
 from upstream_peer import BASE_ID, OTHER_ID
 
@@ -65,5 +68,35 @@ def check_lists(peer):
     assert listed[OTHER_ID] == sent[0]["timestamp"]
 
 
+def our_report(peer, base_id):
+    """Output of our command."""
+    build = pathlib.Path(os.environ["OSPROFILER_DRIVER_PATH"]).parent
+    return json.loads(subprocess.run(
+        [build / "bin/osprofiler", "trace", "show", "--no-wait", "--json", "--connection-string",
+         peer.uri, base_id], check=True, stdout=subprocess.PIPE).stdout)
+
+
+def without_differences(node, hosts):
+    """What docs/drivers.md says: here a payload is whole, and the host is its own."""
+    info = dict(node["info"])
+    hosts.add(info.pop("host", None))
+    for key, value in info.items():
+        if key.startswith("meta.raw_payload."):
+            info[key] = {"info": value["info"]}
+    return dict(node, info=info, children=[
+        without_differences(child, hosts) for child in node["children"]])
+
+
+def check_reports(peer):
+    sent = peer.write_by_python(BASE_ID)
+    hosts = set()
+    ours_hosts = set()
+    theirs = without_differences(peer.report(BASE_ID), hosts)
+    whole = our_report(peer, BASE_ID)
+    assert without_differences(whole, ours_hosts) == theirs, (whole, theirs)
+    assert sent[0]["info"]["host"] in ours_hosts
+    assert whole["children"][0]["info"]["meta.raw_payload.db-start"] == sent[0]
+
+
 TABLE_CHECKS = [check_ours_read_by_python, check_python_read_by_us,
-                check_one_trace_of_both, check_lists]
+                check_one_trace_of_both, check_lists, check_reports]
