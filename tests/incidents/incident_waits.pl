@@ -60,6 +60,7 @@ like($found->{cause},
 	qr/held by process \d+ \(middle, active\), which waits for process \d+ \(forgotten, idle in transaction\)\.$/,
 	'chain of locks: who began it');
 like($found->{next_step}, qr/idle_in_transaction_session_timeout/, 'chain of locks: what to do');
+like($found->{next_step}, qr/The transaction of process \d+ \(forgotten\) was open/, 'chain of locks: whose transaction it was');
 finish $_->{psql} for $other, $commits;
 $idle->{timeout} = undef;
 eval { $idle->quit };

@@ -113,6 +113,19 @@ root_member(osp__findings *f, const osp__op *wait, const char *key)
 	return f->scratch.len > 0 ? f->scratch.ptr : "";
 }
 
+/* The transaction of the process that keeps all others waiting, and its program. */
+static void
+say_root(osp__findings *f, osp_buf *out, const osp__op *wait, int64_t pid)
+{
+	const char *name = root_member(f, wait, "application");
+
+	if (name[0] == '\0')
+		name = root_member(f, wait, "user");
+	osp_buf_addf(out, "The transaction of process %lld", (long long) pid);
+	if (name[0] != '\0')
+		osp_buf_addf(out, " (%s)", name);
+}
+
 /* What to do about who held the lock. */
 static void
 say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
@@ -123,15 +136,18 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 
 	if (trace[0] != '\0')
 		osp_buf_addf(step,
-					 "See what the transaction that held the lock did: "
-					 "osprofiler trace show %s. ",
+					 "See what the transaction that held the lock did, if that "
+					 "was recorded: osprofiler trace show %s. ",
 					 trace);
 	if (strncmp(root_member(f, wait, "state"), "idle in", 7) == 0)
+	{
+		say_root(f, step, wait, pid);
 		osp_buf_add_str(
 			step,
-			OSP_STR("It was open while its program did something else: let "
+			OSP_STR(" was open while its program did something else: let "
 					"that commit before. idle_in_transaction_session_timeout "
 					"ends such transactions."));
+	}
 	else if (trace[0] != '\0')
 		osp_buf_add_str(step,
 						OSP_STR("A transaction that changes what others need "
