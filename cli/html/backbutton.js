@@ -12,6 +12,7 @@ import { lineOfItem, revealRow } from './lines.js';
 import { selectRow } from './waterfall.js';
 import { escaped } from './marks.js';
 
+const ADDRESS_ID_MAX = 500;  // a browser takes seconds for an address of a megabyte
 const ADDRESS_DELAY = 250;   // ms; browsers count how often the address changes
 
 // Each letter of these is no step of its own.
@@ -34,8 +35,10 @@ const readStep = (number) => ({
 const lookOf = ({ tab, details, selected, group, alike, flame, filter }) =>
   JSON.stringify([tab, details ? [selected, group, alike] : null, flame, filter]);
 
+const hasAddress = (row) => row >= 0 && string(trace.id[row]).length <= ADDRESS_ID_MAX;
+
 const addressOf = ({ details, selected }) => location.pathname + location.search +
-  (details && selected >= 0 ? `#op=${escaped(string(trace.id[selected]))}` : '');
+  (details && hasAddress(selected) ? `#op=${escaped(string(trace.id[selected]))}` : '');
 
 const isSet = ({ filter }, name) => filter[name] !== NO_FILTER[name];
 

@@ -21,6 +21,9 @@ const STATEMENT_KINDS = new Set([KIND.DB, KIND.PG, KIND.PARSE, KIND.PLAN, KIND.S
 // Longer statements are shown without colours, and shortened.
 const STATEMENT_SHOWN = 8000;
 
+// Longer ids are shortened.
+const ID_SHOWN = 200;
+
 // Members of a group whose findings are looked up.
 const GROUP_SEARCHED = 200;
 
@@ -54,7 +57,7 @@ function callerOf(row) {
   if (parent >= 0)
     return rowLink(parent);
   if (trace.missingParent.has(row))
-    return [el('code', {}, visibleNodes(string(trace.missingParent.get(row)))),
+    return [el('code', {}, longText(string(trace.missingParent.get(row)), ID_SHOWN)),
       ' (not in this trace)'];
   return 'the trace itself';
 }
@@ -75,7 +78,7 @@ function factsOf(row) {
       trace.kind[row] !== KIND.NODE && el('span.dim', {},
       `${durationText(trace.self[row] - trace.own[row])} of it in its plan's nodes`)),
     servedFact(row),
-    !isUnmeasured(row) && factRow('Began', `+${durationText(trace.begin[row])}`),
+    !isUnmeasured(row) && trace.kind[row] !== KIND.NODE && factRow('Began', `+${durationText(trace.begin[row])}`),
     trace.rows[row] >= 0 && factRow('Rows', countText(trace.rows[row])),
     trace.mark[row] !== 0 && factRow('Note', lineText(string(trace.mark[row]))),
     trace.remark[row] !== 0 && factRow('Unusual', groupDigits(lineText(string(trace.remark[row])))),
@@ -84,7 +87,7 @@ function factsOf(row) {
     fold && factRow('One of', `${countText(fold[1])}, together ${durationText(fold[4])}`,
       el('span.dim', {}, `${durationText(fold[5])} – ${durationText(fold[7])}, ` +
         `median ${durationText(fold[6])}`)),
-    factRow('Id', el('code', {}, visibleNodes(string(trace.id[row]).slice(0, 200)))));
+    factRow('Id', el('code', {}, longText(string(trace.id[row]), ID_SHOWN))));
 }
 
 // Of a node, the statement whose plan it is part of: the plan names the node itself.

@@ -66,20 +66,20 @@ function scalar(value) {
 const entriesOf = (value) => (value instanceof Map ? [...value] : value.map((item, i) => [i, item]));
 
 function member([key, value]) {
-  const name = el('dt', {}, visibleNodes(String(key).slice(0, 200)));
+  const name = el('span.key', {}, visibleNodes(String(key).slice(0, 200)));
 
   if (!(value instanceof Map) && !Array.isArray(value))
-    return el('div.member', {}, name, el('dd', {}, scalar(value)));
+    return el('li.member', {}, name, el('div.value', {}, scalar(value)));
   const branch = el('details', { open: true }, el('summary', {}, name));
 
   branch.append(infoTree(value));
-  return el('div.branch', {}, branch);
+  return el('li.branch', {}, branch);
 }
 
 export function infoTree(value) {
   const entries = entriesOf(value);
-  const tree = el('dl.tree', {}, entries.slice(0, ITEMS_MAX).map(member));
+  const tree = el('ul.tree', {}, entries.slice(0, ITEMS_MAX).map(member));
 
   return entries.length > ITEMS_MAX
-    ? addTo(tree, [el('p.dim', {}, `and ${countText(entries.length - ITEMS_MAX)} more`)]) : tree;
+    ? addTo(tree, [el('li.dim', {}, `and ${countText(entries.length - ITEMS_MAX)} more`)]) : tree;
 }

@@ -138,6 +138,10 @@ function conditions(node) {
       el('code', {}, visibleNodes(node[`the ${key}`].slice(0, 400)))));
 }
 
+// Does a condition of a node hide a constant?
+const hidesConstants = (node) =>
+  CONDITIONS.some(([key]) => /(^|[^\w?])\?($|[^\w?])/.test(node[`the ${key}`] || ''));
+
 // Says how many nodes are not drawn, and leads to the first of them.
 const moreNodes = (row, count, select) => el('li', {}, el('button.link.plan-more', {
   type: 'button', onclick: () => select(row),
@@ -165,12 +169,13 @@ function nodesFrom(rows) {
 
 function makeNode(row, drawing, depth) {
   const { whole, selected, select } = drawing;
-  drawing.found ||= row === selected;
   const node = readNode(row);
   const share = whole > 0 ? trace.self[row] / whole : 0;
   const heat = el('i.plan-heat');
   const children = childNodes(row);
 
+  drawing.found ||= row === selected;
+  drawing.hidesConstants ||= hidesConstants(node);
   heat.style.setProperty('--share', String(Math.min(1, share)));
   return el('li', {},
     el(`div.plan-node${row === selected ? '.selected' : ''}`, {},
@@ -268,31 +273,24 @@ function sumBelow(row) {
   return sum;
 }
 
-// Does a condition of a node hide a constant?
-function hidesConstants(row) {
-  const node = readNode(row);
-
-  return CONDITIONS.some(([key]) => /(^|[^\w?])\?($|[^\w?])/.test(node[`the ${key}`] || ''));
-}
-
 // The plan of a statement; select is called with the row of a node.
 export function makePlan(statement, selected, select) {
   const whole = Math.max(sumBelow(statement), trace.duration[statement]);
   const draw = (rows) => {
-    const drawing = { whole, selected, select, count: 0, found: false };
+    const drawing = { whole, selected, select, count: 0, found: false, hidesConstants: false };
 
-    return [makeNodes(rows, drawing, 0), drawing.found];
+    return { nodes: makeNodes(rows, drawing, 0), drawing };
   };
-  let [nodes, found] = draw(childNodes(statement));
-  const deep = !found && trace.kind[selected] === KIND.NODE;
+  let drawn = draw(childNodes(statement));
+  const deep = !drawn.drawing.found && trace.kind[selected] === KIND.NODE;
 
   if (deep)
-    [nodes] = draw([selected]);
+    drawn = draw([selected]);
   return [
     deep && el('p', {}, el('button.link', { type: 'button', onclick: () => select(trace.parent[selected]) },
       'This is a part of the plan: show what is above')),
-    el('ul.plan', { 'aria-label': 'Plan' }, nodes),
-    nodesOf(statement).some(([row]) => hidesConstants(row)) && el('p.plan-key.dim', {},
+    el('ul.plan', { 'aria-label': 'Plan' }, drawn.nodes),
+    drawn.drawing.hidesConstants && el('p.plan-key.dim', {},
       'A “?” is a constant. In a plan, values of parameters are constants, too: none is ' +
       'recorded while osprofiler.hide_params is on.'),
   ];

@@ -198,7 +198,7 @@ export function makeToolbar() {
   onChange('selection', drawPlace);
   drawFilter();
   drawTabs();
-  return el('div.toolbar', { id: 'toolbar' },
+  return el('section.toolbar', { id: 'toolbar', 'aria-label': 'Views and filters' },
     el('div.toolbar-line', {},
       el('div.tabs', { role: 'tablist', 'aria-label': 'Views', onkeydown: moveTab }, tabButtons),
       el('div.search', { role: 'search' }, searchField, filtersButton), filters),

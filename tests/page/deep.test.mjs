@@ -7,7 +7,7 @@
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Browser, close, settled } from './browser.mjs';
+import { Browser, close, ready, settled } from './browser.mjs';
 
 const LARGE = process.env.OPERATIONS === '100000';
 const SIZE = LARGE ? '100k' : '20k';
@@ -24,6 +24,26 @@ const countRects = () => {
   CanvasRenderingContext2D.prototype.fillRect = function count(...box) {
     globalThis.rects++;
     fillRect.apply(this, box);
+  };
+};
+
+// Counts how often the page reads the kind of an operation, and where its points are.
+const countKinds = () => {
+  const { parse } = JSON;
+  const counted = (column, count) => new Proxy(column, {
+    get: (target, name) => {
+      count();
+      return target[name];
+    },
+  });
+
+  globalThis.kindsRead = globalThis.pointsRead = 0;
+  JSON.parse = (text) => {
+    const trace = parse(text);
+
+    trace.kind = counted(trace.kind, () => { globalThis.kindsRead++; });
+    trace.at = counted(trace.at, () => { globalThis.pointsRead++; });
+    return trace;
   };
 };
 
@@ -119,6 +139,40 @@ test('deep and wide trees', async (t) => {
     await close(tab);
   });
 
+  await t.test('a deep plan is linked in as many steps as it has nodes', async () => {
+    const html = await browser.writePage('chain-nodes-20k');
+    const tab = await browser.newTab({ offline: true }, (asked) => asked === `file://${html}`);
+
+    await tab.addInitScript(countKinds);
+    await tab.goto(`file://${html}`);
+    await ready(tab);
+    const reads = await tab.evaluate(() => globalThis.kindsRead);
+
+    assert.ok(reads >= 20000 && reads < 100 * 20000, `${reads} kinds were read`);
+    await close(tab);
+  });
+
+  await t.test('details of a wide plan read the nodes that are drawn', async () => {
+    const html = await browser.writePage('star-nodes-20k');
+    const tab = await browser.newTab({ offline: true }, (asked) => asked === `file://${html}`);
+
+    await tab.addInitScript(countKinds);
+    await tab.goto(`file://${html}`);
+    await ready(tab);
+    await tab.locator('.line:visible').first().locator('.label').click();
+    await settled(tab);
+    const before = await tab.evaluate(() => globalThis.pointsRead);
+
+    assert.ok(before < 6000, `${before} points were read`);
+    await tab.evaluate(() => { globalThis.firstNode = document.querySelector('.plan-node'); });
+    for (const key of ['+', '-', 'Home', 'Home', 'Enter'])
+      await tab.keyboard.press(key);
+    await settled(tab);
+    assert.equal(await tab.evaluate(() => globalThis.pointsRead), before, 'the same details are kept');
+    assert.ok(await tab.evaluate(() => globalThis.firstNode.isConnected));
+    await close(tab);
+  });
+
   for (const shape of ['chain', 'random', 'star'])
     await t.test(`${shape}: a plan of thousands of nodes is drawn in parts`, async () => {
       const tab = await browser.open(await browser.writePage(`${shape}-nodes-2k`));
@@ -131,6 +185,7 @@ test('deep and wide trees', async (t) => {
       await tab.locator('.plan-more').last().click();
       await settled(tab);
       assert.equal(await tab.locator('.plan-node.selected').count(), 1, 'what was asked for is drawn');
+      assert.doesNotMatch(await tab.locator('.details').innerText(), /Began/, 'nobody measured when a node began');
       await tab.locator('.details button', { hasText: 'show what is above' }).click();
       await settled(tab);
       assert.ok(await tab.locator('.plan-node').count() <= 500);

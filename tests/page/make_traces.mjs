@@ -331,6 +331,18 @@ const CONTENTS = {
     : ['pg.function', { db: { function: { name: 'step' } } }, { db: { calls: 1, total_ms: 1 } }]),
 };
 
+// Ids of a megabyte, of an operation and of a caller that is not in the trace.
+function longIds(trace) {
+  trace.op('call', BASE, 0, 9000, { name: 'first' }, {}, { id: `id${'i'.repeat(1e6)}` });
+  trace.op('call', `parent${'p'.repeat(1e6)}`, 9000, 9000, { name: 'second' });
+}
+
+// A text on which /(a+)+$/ tries about 2^40 ways.
+function manyWays(trace) {
+  trace.op('db', BASE, 0, 1000, statement(`SELECT '${'a'.repeat(40)}!'`));
+  trace.op('db', BASE, 2000, 1000, statement('SELECT 2'));
+}
+
 // A tree of count operations, each inside of its caller.
 function tree(trace, shape, count, what = 'calls') {
   const ids = [];
@@ -405,7 +417,7 @@ function hostilePair(trace) {
 
 const TRACES = {
   few, waits, counted, parallel, requests, session, slow: (trace) => slow(trace, 190),
-  thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, strange,
+  thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, longIds, manyWays, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
   points100k: (trace) => many(trace, 50000),

@@ -67,6 +67,23 @@ test('hostile and strange traces', async (t) => {
     await close(tab);
   });
 
+  await t.test('ids of a megabyte are shortened, and make no address', async () => {
+    const tab = await browser.open(await browser.writePage('longIds'));
+
+    await tab.locator('#lines').focus();
+    for (const key of ['Home', 'Enter', 'ArrowDown', 'ArrowUp']) {
+      await tab.keyboard.press(key);
+      await settled(tab);
+      const shown = await tab.locator('.details').evaluate((element) => element.textContent.length);
+
+      assert.ok(shown < 10000, `${shown} characters after ${key}`);
+    }
+    assert.match(await tab.locator('.details').innerText(), /show all 1,000,00[26] characters/);
+    await tab.waitForTimeout(400);
+    assert.ok(tab.url().length < 1000, `an address of ${tab.url().length} characters`);
+    await close(tab);
+  });
+
   await t.test('rings, orphans, jumping clocks, deep trees', async () => {
     const tab = await browser.open(await browser.writePage('strange'));
 
