@@ -7,12 +7,39 @@ import { trace, measuredRow, pointsOf, memberOf, numberOf } from './trace.js';
 import { view, isFiltered } from './view.js';
 import { el } from './dom.js';
 
+// The pieces of a pattern that matter for how long it takes; classes and escapes are one each.
+const PATTERN_PIECES = /\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]|\((?:\?(?:[:=!]|<[=!]|<\w+>))?|[)*+?|]|\{\d+(?:,\d*)?\}/g;
+
+// Does a pattern repeat a group in which something has several ways to match? The ways
+// multiply with each turn: /(a+)+$/ stops a tab for years. Such a pattern is refused, for no
+// script can stop a search that has begun.
+export function takesTooLong(query) {
+  const [, pattern] = /^\/(.+)\/[a-z]*$/s.exec(query) || [];
+  const groups = [false];     // for each open group: has it several ways to match?
+  let closed = false;         // the same of the group that ended just before
+
+  for (const [piece] of (pattern || '').matchAll(PATTERN_PIECES)) {
+    const repeats = /^[*+{]/.test(piece);
+
+    if (repeats && closed)
+      return true;
+    closed = piece === ')' && groups.length > 1 && groups.pop();
+    if (closed || repeats || /^[?|]/.test(piece))
+      groups[groups.length - 1] = true;
+    if (piece.startsWith('('))
+      groups.push(false);
+  }
+  return false;
+}
+
 // A regular expression for what a query finds; null: it is none. "/x/" and "/x/s" are
 // regular expressions, all else is a part of the text. Neither regards case.
 function expressionOf(query, more = '') {
   const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) ||
     [null, query.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), ''];
 
+  if (takesTooLong(query))
+    return null;
   try {
     return new RegExp(pattern, `${flags.replace(/[gyi]/g, '')}i${more}`);
   } catch {

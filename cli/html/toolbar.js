@@ -10,7 +10,7 @@ import {
 } from './view.js';
 import { lines } from './lines.js';
 import { selectMatch, showTool, toggleAll, isAllOpen } from './waterfall.js';
-import { textMatcher } from './search.js';
+import { textMatcher, takesTooLong } from './search.js';
 import { minimap, axis } from './timeline.js';
 
 const TABS = [['waterfall', 'Waterfall'], ['shapes', 'Statements'], ['flame', 'Flame']];
@@ -89,7 +89,9 @@ function checkFields() {
   const badSearch = textMatcher(searchField.value) === null;
   const badMinimum = Number.isNaN(durationOf(minimumField.value));
   const words = [
-    badSearch && 'This is not a regular expression.',
+    badSearch && (takesTooLong(searchField.value)
+      ? 'The pattern takes too long: it repeats a group that repeats or chooses.'
+      : 'This is not a regular expression.'),
     badMinimum && 'This is not a duration: write 10 ms or 1.5 s.',
   ].filter(Boolean).join(' ');
 

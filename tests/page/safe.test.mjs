@@ -67,6 +67,22 @@ test('hostile and strange traces', async (t) => {
     await close(tab);
   });
 
+  await t.test('a pattern that takes too long is refused', async () => {
+    const tab = await browser.open(await browser.writePage('manyWays'));
+
+    for (const slow of ['(a+)+$', '((a|aa))*$', '(?:a?b?){9,}$', '(?<x>a*[)])*$', '((a+)b?)+$']) {
+      await tab.locator('#search').fill(`/${slow}/`);
+      assert.match(await tab.locator('.mistake').innerText({ timeout: 5000 }), /takes too long/, slow);
+    }
+    for (const quick of ['(SELECT 2)+', 'S[(+)E]+L(E|x)CT 2', '\\(*SELECT \\d+', '(a+)?SELECT 2']) {
+      await tab.locator('#search').fill(`/${quick}/`);
+      await settled(tab);
+      assert.equal(await tab.locator('.mistake').innerText(), '', quick);
+      assert.match(await tab.locator('.match-count').innerText(), /^1 of 2/, quick);
+    }
+    await close(tab);
+  });
+
   await t.test('ids of a megabyte are shortened, and make no address', async () => {
     const tab = await browser.open(await browser.writePage('longIds'));
 
