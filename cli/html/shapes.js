@@ -2,7 +2,7 @@
 //
 // The table of statements: those that differ in constants only are one row of it.
 
-import { trace, KIND, string, isUnmeasured, endOf } from './trace.js';
+import { trace, KIND, string, isUnmeasured, hasNoEnd, endOf } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange } from './view.js';
@@ -17,11 +17,11 @@ const ALL_COLUMNS = [
   { name: 'Statement', value: ({ number }) => wordsOfShape(number).join(' '), text: true },
   { name: 'Count', value: (sums) => sums.count, show: countText },
   { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : '') },
-  { name: 'Total', value: (sums) => sums.total, show: durationText,
+  { name: 'Total', value: (sums) => sums.total, show: boundText,
     title: 'The sum of their durations, without the pauses between them' },
-  { name: 'Self time', value: (sums) => sums.self, show: durationText,
+  { name: 'Self time', value: (sums) => sums.self, show: boundText,
     title: 'The sum of their durations, without what ran inside of them' },
-  { name: 'Max', value: (sums) => sums.max, show: durationText, title: 'The longest of them' },
+  { name: 'Max', value: (sums) => sums.max, show: boundText, title: 'The longest of them' },
   { name: 'Waits', value: (sums) => sums.waited, show: waitsText, hidden: trace.waits.length === 0,
     title: 'How long they waited, with what ran inside of them, and for what most of that: ' +
       'it was sampled, and is a part of their durations' },
@@ -42,6 +42,13 @@ function waitsText(waited, { waits }) {
   return most === undefined ? '' : [durationText(waited), ' ', el('span.wait-kind', {
     title: [...waits].map(([kind, ns]) => `${lineText(string(kind), 40)} ${durationText(ns)}`).join(', '),
   }, lineText(string(most[0]), 20))];
+}
+
+// The ends of some are not known: the figures take them to have run as long as they can have.
+function boundText(ns, { open }) {
+  return open === 0 ? durationText(ns) : [durationText(ns), el('span.dim', {
+    title: `${countText(open)} of them have no known end: at most, within this trace`,
+  }, ' ?')];
 }
 
 const wordsOfShape = (number) => trace.shapes[number].slice(0, 2).map(string);
@@ -153,11 +160,12 @@ function addWaits(sums, row) {
 function addToSums(row) {
   const number = trace.shape[row];
   const sums = sumsOf.get(number) ||
-    { number, count: 0, failed: 0, total: -1, self: -1, max: -1, slowest: row,
+    { number, count: 0, failed: 0, total: -1, self: -1, max: -1, open: 0, slowest: row,
       waited: 0, waits: new Map() };
 
   sumsOf.set(number, sums);
   sums.count++;
+  sums.open += hasNoEnd(row) ? 1 : 0;
   sums.failed += trace.error[row] !== 0 ? 1 : 0;
   addWaits(sums, row);
   if (isUnmeasured(row))

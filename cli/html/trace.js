@@ -19,6 +19,8 @@ export const STATE_WORDS = [
 
 // A duration of a node of a plan of which only the rows were counted.
 const NOT_MEASURED = -2;
+const NOT_KNOWN = -1;
+const BOUNDED = -3;      // of one without a stop: this less what it took at most
 
 // A number that JavaScript cannot hold digit for digit.
 export class ExactNumber {
@@ -103,15 +105,20 @@ export const errorOf = (row) => trace.strings[trace.error[row]];
 export const serviceOf = (row) => trace.strings[trace.service[row]];
 export const hostOf = (row) => trace.strings[trace.host[row]];
 
+export const hasNoEnd = (row) => trace.duration[row] <= BOUNDED ||
+  (trace.duration[row] === NOT_KNOWN && trace.state[row] !== STATE.START_LOST);
 export const isUnmeasured = (row) => trace.duration[row] === NOT_MEASURED;
 
-// Where the bar of a row ends: one without a known duration is open to the right.
+// Where the bar of a row ends. One without a stop is open to the right: up to where its caller
+// ended, or the trace.
 export function endOf(row) {
   const duration = trace.duration[row];
 
   if (duration >= 0)
     return trace.begin[row] + duration;
-  return trace.state[row] === STATE.START_LOST || isUnmeasured(row) ? trace.begin[row] : trace.total;
+  if (duration <= BOUNDED)
+    return trace.begin[row] + BOUNDED - duration;
+  return hasNoEnd(row) ? trace.total : trace.begin[row];
 }
 
 // The nearest operation whose duration is known: the row itself, or a caller.

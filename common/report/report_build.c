@@ -56,6 +56,7 @@ reset_node(const osp_report *report, osp__node *node)
 	node->mark = 0;
 	node->covered_ns = 0;
 	node->cycle = false;
+	node->asked = false;
 	node->last_drawn = false;
 	node->fold = NULL;
 }
@@ -213,6 +214,7 @@ osp__report_build(osp_report *report)
 		link_child(report, report->sorted[i]);
 		count_node(report, report->sorted[i]);
 	}
+	osp__report_note_lost(report);
 	report->built = true;
 	report->folded = false;
 	return OSP_OK;

@@ -112,6 +112,20 @@ bar_position(const osp__drawing *d, double ns)
 	return (unsigned) (share * 2 * d->bar_columns + 0.5);
 }
 
+/* Where the bar of an operation without a stop ends: with its caller, beyond which
+ * nothing says that it ran, or else with the trace. */
+static unsigned
+open_end(const osp__drawing *d, const osp__node *node)
+{
+	const osp__node *outer = node->outer;
+
+	if (outer == NULL || d->what.state == OSP__RUNNING)
+		return 2 * d->bar_columns;
+	return bar_position(d,
+						(double) osp__draw_offset_ns(d, outer) +
+							(double) osp__node_duration_ns(outer));
+}
+
 static void
 add_bar(osp__drawing *d, const osp__node *node)
 {
@@ -132,10 +146,10 @@ add_bar(osp__drawing *d, const osp__node *node)
 	/* However short it is, it can be seen. */
 	if (first >= halves)
 		first = halves - 1;
+	if (open)
+		last = open_end(d, node);
 	if (last <= first)
 		last = first + 1;
-	if (open)
-		last = halves;
 	osp__draw_color(d, color);
 	for (i = 0; i < d->bar_columns; i++)
 	{

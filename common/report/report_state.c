@@ -4,7 +4,7 @@
  *	  How operations stand that lack a start or a stop.
  *
  * An operation without a stop may still run, its process may have ended in the
- * middle of it, or its stop may have been lost on the way. The stop was lost if the
+ * middle of it, or its stop may have been lost on the way. The stop was lost if an
  * operation round it has ended, for the tracers of databases nest what they record.
  * It runs if its process is known to be still tracing, and to have lost nothing.
  * If its process is not known to be at work, and points of its tracer were lost
@@ -49,13 +49,25 @@ nests(const osp__node *node)
 		   osp_str_eq(tracer, OSP_STR("sqlite"));
 }
 
-static bool
-has_parent_ended(const osp__node *node)
+/* Parents come first, so that one answer is enough for all that are in each other. */
+void
+osp__report_note_lost(osp_report *report)
 {
-	const osp__node *parent = node->parent;
+	osp__node *node = report->first_root;
+	int depth = 0;
 
-	return parent != NULL && parent->stops > 0 && nests(node) &&
-		   osp__node_same_tracer(node, parent);
+	for (; node != NULL; node = osp__node_next(node, &depth))
+	{
+		osp__node *parent = node->parent;
+
+		node->end_lost = false;
+		node->outer = NULL;
+		if (node->stops > 0 || parent == NULL)
+			continue;
+		node->outer = parent->stops > 0 ? parent : parent->outer;
+		node->end_lost = (parent->stops > 0 || parent->end_lost) &&
+						 nests(node) && osp__node_same_tracer(node, parent);
+	}
 }
 
 /* The process that the start of node names; -1: it does not. */
@@ -105,6 +117,18 @@ ask_process(osp_report *report, const osp__node *node)
 							  node->started_ns);
 }
 
+/* Asks once for each tree that is made: findings and drawings get the same answer. */
+static osp_process_state
+process_of(osp_report *report, const osp__node *asked)
+{
+	osp__node *node = report->sorted[asked->order];
+
+	if (!node->asked)
+		node->process = ask_process(report, node);
+	node->asked = true;
+	return node->process;
+}
+
 osp__state
 osp__report_state(osp_report *report, const osp__node *node)
 {
@@ -112,9 +136,9 @@ osp__report_state(osp_report *report, const osp__node *node)
 
 	if (node->stops > 0)
 		return node->starts > 0 ? OSP__ENDED : OSP__START_LOST;
-	if (has_parent_ended(node))
+	if (node->end_lost)
 		return OSP__END_LOST;
-	process = ask_process(report, node);
+	process = process_of(report, node);
 	if (process == OSP_PROCESS_WORKS)
 		return OSP__RUNNING;
 	if (process == OSP_PROCESS_UNKNOWN && is_loss_reported(report, node))

@@ -96,8 +96,13 @@ typedef struct osp__node
 	uint32_t order;          /* place among all nodes in time */
 	uint32_t mark; /* the walk that visited it last, while rings are searched */
 	bool loss;     /* it only reports that points were lost */
-	bool cycle;    /* its parents form a ring, which was cut here */
-	bool told;     /* it had a line of osp_report_draw_ended() */
+	struct osp__node
+		*outer;    /* without a stop: the nearest round it that has one */
+	bool end_lost; /* no stop, though an operation round it has ended */
+	bool asked;    /* process says how its process stands */
+	osp_process_state process;
+	bool cycle;      /* its parents form a ring, which was cut here */
+	bool told;       /* it had a line of osp_report_draw_ended() */
 	bool last_drawn; /* no sibling after it is drawn, for they are folded */
 	struct osp__fold *fold; /* report_fold.h; NULL: it is drawn by itself */
 
@@ -194,6 +199,9 @@ bool osp__node_same_tracer(const osp__node *a, const osp__node *b);
 
 /* Makes the tree of the points so far. Cheap when it is made already. */
 osp_status osp__report_build(osp_report *report) OSP_MUST_CHECK;
+
+/* Notes whose ends were lost, and when they were at the latest; for osp__report_build(). */
+void osp__report_note_lost(osp_report *report);
 
 /* The duration of the trace, whose tree has been made; to the nanosecond if one
  * node spans all of it. */

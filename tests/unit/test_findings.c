@@ -1039,6 +1039,56 @@ test_side_by_side(void **state)
 	osp_report_free(report);
 }
 
+static osp_status
+add_piece(void *ctx, osp_str piece)
+{
+	osp_buf_add_str((osp_buf *) ctx, piece);
+	return OSP_OK;
+}
+
+/* An operation without a stop gets no time after its caller has ended, however many
+ * others without one, and of whatever tracer, are between them. */
+static void
+assert_lost_end(const char *caller, const char *between, const char *lost)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	const char *at;
+	double share;
+
+	add(report, "app-start", "a", BASE, "h", 0, "");
+	add(report, caller, "c", "a", "h", 100, "");
+	add(report, between, "b", "c", "h", 110, "");
+	add(report, lost, "l", "b", "h", 120, "");
+	add(report, "x-stop", "c", "a", "h", 160, "");
+	add(report, "app-stop", "a", BASE, "h", 1000, "");
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	at = strstr(text.ptr, "\"rule\": \"application\"");
+	assert_non_null(at);
+	share = next_number(&at, "\"share\": ");
+	assert_true(share > 0.93 && share < 0.95);
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_csv_write(report, add_piece, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, ",120.000000,,40.000000,"));
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_page_write(report, add_piece, &text), OSP_OK);
+	assert_non_null(strstr(
+		text.ptr, "\"duration\":[1000000000,60000000,-50000003,-40000003]"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+static void
+test_lost_ends(void **state)
+{
+	(void) state;
+	assert_lost_end("pg-start", "pg-start", "pg-start");
+	assert_lost_end("pg-start", "pg-start", "pg.plan-start");
+	assert_lost_end("db-start", "pg-start", "pg.wait-start");
+	assert_lost_end("sqlite-start", "sqlite-start", "sqlite-start");
+}
+
 /* A server whose clock is an hour off: its time is in the client's call. */
 static void
 test_other_clock(void **state)
@@ -1300,6 +1350,7 @@ main(void)
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_side_by_side),
+		cmocka_unit_test(test_lost_ends),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_untimed_nodes),

@@ -82,7 +82,17 @@ shift_of(const osp__op *op, int64_t begin_ns, int64_t end_ns)
 	return parent->begin_ns + spare / 2 - begin_ns;
 }
 
-/* When op ran. What lacks its end was not seen to end before the trace did. */
+/* When an operation without a stop ended, at the latest. One whose process is at work
+ * on it runs on. Of all others nothing says that they outlived their callers. */
+static int64_t
+latest_end_ns(const osp__findings *f, const osp__op *op)
+{
+	return osp__report_state(f->report, op->node) == OSP__RUNNING
+			   ? f->total_ns
+			   : op->parent->end_ns - op->parent->shift_ns;
+}
+
+/* When op ran. */
 static void
 set_times(const osp__findings *f, osp__op *op)
 {
@@ -95,7 +105,7 @@ set_times(const osp__findings *f, osp__op *op)
 	if (node->loss)
 		end_ns = begin_ns;
 	else if (node->stops == 0)
-		end_ns = f->total_ns;
+		end_ns = latest_end_ns(f, op);
 	else if (node->elapsed_ns >= 0 && node->starts > 0)
 		end_ns = begin_ns + node->elapsed_ns;
 	else if (node->elapsed_ns > 0)

@@ -15,7 +15,8 @@ static const char *const names[OSP__PAGE_COLUMNS] = {
 	"name",  /* string */
 	"id",    /* string: the trace_id */
 	"begin", /* ns since the trace began, by the clock of its caller's host */
-	"duration", /* ns; -1: not known; -2: not measured, only rows were counted */
+	"duration", /* ns; -1: not known; -2: not measured, only rows were counted; -3 - ns:
+				 * not known, but at most ns, for its caller ended then */
 	"self",    /* ns without what runs in it; a node's of a plan is also part of
 				 * its statement's */
 	"kind",    /* osp__op_kind */
@@ -89,13 +90,16 @@ text_of(osp__page *page, const osp_buf *text)
 }
 
 static int64_t
-duration_of(const osp__page *page, const osp__node *node)
+duration_of(const osp__page *page, const osp__op *op)
 {
+	const osp__node *node = op->node;
 	int64_t ns;
 
 	if (page->what.untimed)
 		return -2;
-	if (node->stops == 0 || (node->starts == 0 && node->elapsed_ns < 0))
+	if (node->stops == 0)
+		return op->end_ns < page->findings.total_ns ? -3 - osp__op_ns(op) : -1;
+	if (node->starts == 0 && node->elapsed_ns < 0)
 		return -1;
 
 	/* A clock that was set back is known, too: as in a drawing. */
@@ -165,7 +169,7 @@ put_row(osp__page *page, const osp__op *op, int depth)
 	put(page, OSP__PAGE_NAME, name);
 	put(page, OSP__PAGE_ID, osp__page_value(page, node->trace_id));
 	put(page, OSP__PAGE_BEGIN, op->begin_ns);
-	put(page, OSP__PAGE_DURATION, duration_of(page, node));
+	put(page, OSP__PAGE_DURATION, duration_of(page, op));
 	put(page, OSP__PAGE_SELF, self_ns);
 	put(page, OSP__PAGE_KIND, op->kind);
 	put(page, OSP__PAGE_STATE, page->what.state);
