@@ -160,8 +160,9 @@ resolve_names(cli_collector *collector, char **names, whole_id *ids, int *count,
 	for (i = 0; i < *count; i++)
 	{
 		char *id = ids[i].text;
+		osp_status listed;
 
-		if (cli_trace_prefix_find(collector, names[i], id) != CLI_OK)
+		if (cli_trace_prefix_find(collector, names[i], id, &listed) != CLI_OK)
 			return CLI_FAILED;
 		if (id[0] != '\0')
 		{

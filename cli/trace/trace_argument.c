@@ -421,7 +421,8 @@ find_in_servers(cli_source *source, const char *name)
 		result =
 			cli_server_collector(&server, source->others.servers[i].conninfo);
 		if (result == CLI_OK)
-			result = cli_trace_prefix_find(&server, name, source->whole_id);
+			result = cli_trace_prefix_find(
+				&server, name, source->whole_id, &source->missing.code);
 		cli_collector_close(&server);
 	}
 	return result;
@@ -431,8 +432,10 @@ int
 cli_source_open(cli_source *source, const char **name)
 {
 	if (cli_collector_open(&source->collector) != CLI_OK ||
-		cli_trace_prefix_find(&source->collector, *name, source->whole_id) !=
-			CLI_OK)
+		cli_trace_prefix_find(&source->collector,
+							  *name,
+							  source->whole_id,
+							  &source->missing.code) != CLI_OK)
 		return CLI_FAILED;
 	if (cli_is_trace_prefix(*name) && find_in_servers(source, *name) != CLI_OK)
 		return CLI_FAILED;

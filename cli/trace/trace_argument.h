@@ -20,8 +20,9 @@ typedef struct cli_source
 	cli_run_dirs dirs; /* found when the collector is opened */
 	const char *more_dirs[CLI_OTHERS_MAX]; /* named by options, borrowed */
 	size_t more_dir_count;
-	osp_error missing; /* code OSP_ENOENT: the collector is not there (yet) */
-	bool failing;      /* it was said that it cannot be read */
+	osp_error
+		missing; /* code: how the collector was read; OSP_ENOENT: it is not there (yet) */
+	bool failing;                  /* it was said that it cannot be read */
 	char whole_id[OSP_ID_MAX + 1]; /* of a trace that is named otherwise */
 } cli_source;
 

@@ -78,12 +78,13 @@ keep_newest(void *ctx, const osp_trace_entry *entry)
 
 static int
 list_traces(cli_collector *collector, const osp_trace_filter *filter,
-			osp_trace_fn fn, void *ctx)
+			osp_trace_fn fn, void *ctx, osp_status *listed)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status = collector->driver->list_traces(
 		collector->conn, filter, fn, ctx, NULL, &err);
 
+	*listed = status;
 	if (status != OSP_OK && status != OSP_ENOENT)
 		return cli_collector_failed(
 			collector, "list the traces of", status, &err);
@@ -112,7 +113,8 @@ is_last(const char *name, unsigned *back)
  * one. Of a collector that cannot begin
  * with the newest all are looked at. */
 static int
-find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1])
+find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1],
+		  osp_status *listed)
 {
 	bool sorted = (collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) != 0;
 	char why[CLI_LAST_RUN_MAX];
@@ -123,7 +125,7 @@ find_last(cli_collector *collector, unsigned back, char id[OSP_ID_MAX + 1])
 
 	last.count = 0;
 	last.wanted = back + 1;
-	if (list_traces(collector, &filter, keep_newest, &last) != CLI_OK)
+	if (list_traces(collector, &filter, keep_newest, &last, listed) != CLI_OK)
 		return CLI_FAILED;
 	if (last.count == 0)
 		return cli_error("there is no trace in %s" CLI_NOTHING_YET,
@@ -168,22 +170,22 @@ compare(void *ctx, const osp_trace_entry *entry)
 
 int
 cli_trace_prefix_find(cli_collector *collector, const char *name,
-					  char id[OSP_ID_MAX + 1])
+					  char id[OSP_ID_MAX + 1], osp_status *listed)
 {
 	osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = NEWEST};
 	search wanted = {.prefix = name};
 	unsigned back;
 
 	id[0] = '\0';
-
+	*listed = OSP_OK;
 	if (is_last(name, &back))
-		return find_last(collector, back, id);
+		return find_last(collector, back, id, listed);
 
 	/* A collector that cannot begin with the newest would have to list all. */
 	if (!cli_is_trace_prefix(name) ||
 		(collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) == 0)
 		return CLI_OK;
-	if (list_traces(collector, &filter, compare, &wanted) != CLI_OK)
+	if (list_traces(collector, &filter, compare, &wanted, listed) != CLI_OK)
 		return CLI_FAILED;
 	if (wanted.matches > 1)
 		return cli_error("the ids of %zu traces begin with '%s': give more of "

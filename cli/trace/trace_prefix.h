@@ -18,10 +18,12 @@
  * "last" is the trace that ended last, "last~N" the one N before it, up to 99; a last
  * run that made no trace counts as one, and to ask for it is a failure.
  * CLI_OK and an empty id: there is none, or name is something else. CLI_FAILED
- * after a message, if several traces begin so or the list cannot be read.
+ * after a message, if several traces begin so or the list cannot be read. *listed says how
+ * that went: OSP_OK also if no list was needed, OSP_ENOENT if there is no store yet.
  */
 int cli_trace_prefix_find(cli_collector *collector, const char *name,
-						  char id[OSP_ID_MAX + 1]) OSP_MUST_CHECK;
+						  char id[OSP_ID_MAX + 1],
+						  osp_status *listed) OSP_MUST_CHECK;
 
 /* Is it the beginning of a UUID, long enough to be looked for? */
 bool cli_is_trace_prefix(const char *name) OSP_MUST_CHECK;

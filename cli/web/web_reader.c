@@ -134,11 +134,9 @@ web_reader_load(web_reader *reader, const web_request *request,
 		return true;
 
 	/* Is the trace not there, or is the collector away? */
-	*status =
-		source->collector.conn != NULL && (source->missing.code == OSP_OK ||
-										   source->missing.code == OSP_ENOENT)
-			? MHD_HTTP_NOT_FOUND
-			: MHD_HTTP_BAD_GATEWAY;
+	*status = source->collector.conn != NULL && source->missing.code == OSP_OK
+				  ? MHD_HTTP_NOT_FOUND
+				  : MHD_HTTP_BAD_GATEWAY;
 	return false;
 }
 

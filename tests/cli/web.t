@@ -369,7 +369,10 @@ like("@{ $answer->{messages} }", qr/\Q$dir\E\/coming/, 'it says which one, and w
 ($status, undef, $body) = ask($server, "$server->{path}trace?id=$base");
 is($status, 502, 'nor a trace of it');
 like($body, qr/"view": "problem", "again": true/, 'the page tries again');
+is(status_of($server, "$server->{path}trace?id=$_"), 502, "nor '$_'") for 'last', 'last~1', substr $base, 0, 8;
+is(status_of($server, "$server->{path}compare?a=last~1&b=last"), 502, 'nor can two be compared');
 rmdir "$dir/coming";
+is(status_of($server, "$server->{path}trace?id=$_"), 502, "'$_' of one that is not there") for 'last', $base;
 ($status, $answer) = traces($server);
 is(scalar @{ $answer->{traces} }, 0, 'nothing was stored yet');
 ok(!$answer->{stored}, 'there is no store');
@@ -380,7 +383,7 @@ write_file("$dir/coming", '');
 ($status, $answer) = traces($server);
 is(scalar @{ $answer->{traces} }, 0, 'it is emptied');
 ok($answer->{stored}, 'but there');
-is(status_of($server, "$server->{path}trace?id=$base"), 404, 'the trace is gone');
+is(status_of($server, "$server->{path}trace?id=$_"), 404, "the trace is gone: $_") for $base, 'last';
 is(stop($server, 'HUP'), 0, 'SIGHUP ends it');
 
 # A collector that accepts and says nothing: others are served, and the end comes at once.
