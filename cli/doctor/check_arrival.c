@@ -89,7 +89,7 @@ mend_server(const doctor *d, doctor_result *r)
 						statement.ptr,
 						"ALTER SYSTEM SET osprofiler.connection_string_file = "
 						"''",
-						"SELECT pg_reload_conf()",
+						"SELECT pg_catalog.pg_reload_conf()",
 						DOCTOR_END);
 	osp_buf_term(&statement);
 }

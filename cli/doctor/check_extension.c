@@ -5,6 +5,7 @@
  *	  command?
  */
 #include "doctor/doctor.h"
+#include "server/server_extension.h"
 
 static const char question[] =
 	"SELECT (SELECT extversion FROM pg_catalog.pg_extension "
@@ -61,6 +62,14 @@ check_extension(doctor *d, doctor_result *r)
 	osp_error err = {OSP_OK, ""};
 	cli_answer *answer = NULL;
 
+	if (cli_server_find_extension(d->server, &err) == OSP_EPERM)
+	{
+		doctor_wrong(r, "%s", err.msg);
+		doctor_advise(r,
+					  "see whose it is: \\dn+ osprofiler, \\df "
+					  "osprofiler.*, \\dv osprofiler.* in psql");
+		return;
+	}
 	if (cli_server_ask(d->server, question, 0, NULL, &answer, &err) != OSP_OK)
 	{
 		doctor_wrong(r, "%s", err.msg);

@@ -87,7 +87,7 @@ mend_setting(const doctor *d, doctor_result *r, const char *alter)
 
 	if (strncmp(alter, "ALTER SYSTEM", 12) == 0)
 		doctor_mend_sql(
-			d, r, load, alter, "SELECT pg_reload_conf()", DOCTOR_END);
+			d, r, load, alter, "SELECT pg_catalog.pg_reload_conf()", DOCTOR_END);
 	else
 		doctor_mend_role(d, r, load, alter);
 }
@@ -183,7 +183,7 @@ check_module(doctor *d, doctor_result *r)
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM SET osprofiler.enabled = on",
-						"SELECT pg_reload_conf()",
+						"SELECT pg_catalog.pg_reload_conf()",
 						DOCTOR_END);
 	}
 	else

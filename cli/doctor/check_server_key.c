@@ -139,7 +139,7 @@ add_mend(doctor *d, doctor_result *r, const char *file)
 		mend_statement(r,
 					   "ALTER SYSTEM SET osprofiler.hmac_keys_file = "
 					   "'" NEW_FILE "'");
-	mend_statement(r, "SELECT pg_reload_conf()");
+	mend_statement(r, "SELECT pg_catalog.pg_reload_conf()");
 	if (here_in_file)
 	{
 		doctor_mend(r, " <");
@@ -188,7 +188,7 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 		doctor_mend_sql(d,
 						r,
 						"ALTER SYSTEM RESET osprofiler.points",
-						"SELECT pg_reload_conf()",
+						"SELECT pg_catalog.pg_reload_conf()",
 						DOCTOR_END);
 }
 

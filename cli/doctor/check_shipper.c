@@ -65,7 +65,8 @@ mend_agent(const doctor *d, doctor_result *r)
 					"ALTER SYSTEM SET osprofiler.agent = '%s'",
 					own);
 	doctor_advise(r, "if the server runs on this machine, ");
-	doctor_mend_sql(d, r, statement, "SELECT pg_reload_conf()", DOCTOR_END);
+	doctor_mend_sql(
+		d, r, statement, "SELECT pg_catalog.pg_reload_conf()", DOCTOR_END);
 }
 
 static void
@@ -106,7 +107,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 		doctor_advise(r,
 					  "see osprofiler.connection_string_file and "
 					  "osprofiler.connection_string; after a change: SELECT "
-					  "pg_reload_conf()");
+					  "pg_catalog.pg_reload_conf()");
 	}
 	else
 		doctor_good(

@@ -232,7 +232,7 @@ osp_status run_server_fetch(const run_state *run,
 
 /* Says how much of the command's time is not in the trace, if that is much, and notes it
  * for `trace show`. */
-void run_say_outside(const run_state *run, int64_t ended_ns);
+void run_note_outside(const run_state *run, int64_t ended_ns);
 
 /* --- run_summary.c --- */
 

@@ -266,7 +266,7 @@ run_finish(run_state *run)
 	{
 		print_untraced(&totals);
 		run_summarize(run, &totals);
-		run_say_outside(run, ended_ns);
+		run_note_outside(run, ended_ns);
 		if (!run->args->quiet)
 			print_trace_id(run);
 	}

@@ -8,16 +8,15 @@
 
 #include <stdio.h>
 
-#include "cli.h"
 #include "last_run.h"
 #include "report/report_describe.h"
 
-/* It is said if it is so long, and this part of the command's time. */
+/* It is noted if it is so long, and this part of the command's time. */
 #define OUTSIDE_MIN_NS (100 * INT64_C(1000000))
 #define OUTSIDE_PART   5
 
 void
-run_say_outside(const run_state *run, int64_t ended_ns)
+run_note_outside(const run_state *run, int64_t ended_ns)
 {
 	const run_follow *follow = &run->follow;
 	int64_t took_ns = ended_ns - follow->start_ns;
@@ -46,6 +45,4 @@ run_say_outside(const run_state *run, int64_t ended_ns)
 					before,
 					after);
 	cli_last_run_note_outside(&run->config, run->base_id, text);
-	if (!run->args->quiet)
-		(void) cli_error("%s", text);
 }

@@ -386,48 +386,87 @@ take_result(cli_server *server)
 	return last;
 }
 
-osp_status
-cli_server_ask(cli_server *server, const char *sql, int count,
-			   const char *const *params, cli_answer **answer, osp_error *err)
+/* Sends a statement and takes its result; NULL: there is none. */
+static PGresult *
+execute(cli_server *server, const char *sql, int count,
+		const char *const *params)
 {
-	PGresult *result = NULL;
-	const char *code;
-	const char *message;
-	const char *detail;
-	int status;
-
-	server->sqlstate[0] = '\0';
-	*answer = NULL;
 	if (server->given_up.code == OSP_OK &&
 		pq.PQsendQueryParams(
 			server->conn, sql, count, NULL, params, NULL, NULL, 0) != 0 &&
 		await_answer(server) == OSP_OK)
-		result = take_result(server);
+		return take_result(server);
+	return NULL;
+}
+
+/* The server's words, in err and as the SQLSTATE. */
+static osp_status
+report_failure(cli_server *server, const PGresult *result, osp_error *err)
+{
+	const char *code = pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message =
+		pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+
 	if (server->given_up.code != OSP_OK)
 		return osp_error_set(
 			err, server->given_up.code, "%s", server->given_up.msg);
-	status = pq.PQresultStatus(result);
-	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
-	{
-		*answer = (cli_answer *) result;
-		return OSP_OK;
-	}
-	code = pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	message = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	detail = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	(void) snprintf(server->sqlstate,
 					sizeof(server->sqlstate),
 					"%s",
 					code != NULL ? code : "");
 	if (message != NULL && detail != NULL)
-		(void) osp_error_set(err, OSP_EREFUSED, "%s: %s", message, detail);
-	else
-		(void) set_message(err,
-						   OSP_EREFUSED,
-						   message != NULL ? message
-										   : pq.PQerrorMessage(server->conn));
+		return osp_error_set(err, OSP_EREFUSED, "%s: %s", message, detail);
+	return set_message(err,
+					   OSP_EREFUSED,
+					   message != NULL ? message
+									   : pq.PQerrorMessage(server->conn));
+}
+
+static bool
+is_good(const PGresult *result)
+{
+	int status = pq.PQresultStatus(result);
+
+	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+osp_status
+cli_server_set(cli_server *server, const char *sql, osp_error *err)
+{
+	PGresult *result = execute(server, sql, 0, NULL);
+	osp_status status =
+		is_good(result) ? OSP_OK : report_failure(server, result, err);
+
 	pq.PQclear(result);
-	return OSP_EREFUSED;
+	return status;
+}
+
+osp_status
+cli_server_ask(cli_server *server, const char *sql, int count,
+			   const char *const *params, cli_answer **answer, osp_error *err)
+{
+	PGresult *result;
+	osp_status status;
+
+	server->sqlstate[0] = '\0';
+	*answer = NULL;
+	status = cli_server_set(server, "BEGIN", err);
+	if (status == OSP_OK)
+		status = cli_server_set(
+			server, "SET LOCAL search_path = pg_catalog, pg_temp", err);
+	if (status != OSP_OK)
+		return status;
+	result = execute(server, sql, count, params);
+	if (is_good(result) && cli_server_set(server, "COMMIT", err) == OSP_OK)
+	{
+		*answer = (cli_answer *) result;
+		return OSP_OK;
+	}
+	status = report_failure(server, result, err);
+	pq.PQclear(result);
+	(void) cli_server_set(server, "ROLLBACK", NULL);
+	return status;
 }
 
 const char *

@@ -50,10 +50,18 @@ void cli_server_bound(cli_server *server, bool (*interrupted)(void *ctx),
  * Executes a statement with count text parameters. The answer is returned owned,
  * NULL after a failure: then err has the message, and cli_server_sqlstate() the
  * code.
+ *
+ * The names in it that no schema qualifies are PostgreSQL's own: whoever owns the
+ * database may have given others to functions and operators, and a search path to the
+ * database, and they would be executed with the rights of this user. The statement
+ * is a transaction of its own for that, which a pooler does not divide either.
  */
 osp_status cli_server_ask(cli_server *server, const char *sql, int count,
 						  const char *const *params, cli_answer **answer,
 						  osp_error *err) OSP_MUST_CHECK;
+
+/* Executes a SET, as it stands. err may be NULL. */
+osp_status cli_server_set(cli_server *server, const char *sql, osp_error *err);
 
 /* Of the last failure, "42501"; empty: the server sent none. Borrowed until the
  * next statement. */

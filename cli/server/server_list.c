@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
-#include "server/server_connection.h"
+#include "server/server_extension.h"
 
 /* Where not only a time is asked for, so many of the newest are looked at. */
 #define LOOKED_AT_MAX 100000
@@ -99,17 +99,16 @@ hand_on_traces(const cli_answer *answer, const osp_trace_filter *filter,
 static osp_status
 connect_server(osp_driver_conn *conn, osp_error *err)
 {
-	cli_answer *answer = NULL;
 	osp_status status;
 
 	if (conn->server != NULL)
 		return OSP_OK;
 	status = cli_server_open(conn->conninfo, &conn->server, err);
-	if (status != OSP_OK)
-		return status;
-	status = cli_server_ask(
-		conn->server, "SET osprofiler.untraced = on", 0, NULL, &answer, err);
-	cli_answer_free(answer);
+	if (status == OSP_OK)
+		status =
+			cli_server_set(conn->server, "SET osprofiler.untraced = on", err);
+	if (status == OSP_OK)
+		status = cli_server_find_extension(conn->server, err);
 	return status;
 }
 

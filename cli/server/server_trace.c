@@ -8,44 +8,10 @@
  */
 #include "server/server_trace.h"
 
+#include "server/server_extension.h"
+
 /* SQLSTATE of a refusal. */
 #define NOT_PERMITTED "42501"
-
-/* Asks one thing; the answer is released at once. */
-static void
-command(cli_server *server, const char *sql)
-{
-	cli_answer *answer = NULL;
-
-	if (cli_server_ask(server, sql, 0, NULL, &answer, NULL) == OSP_OK)
-		cli_answer_free(answer);
-}
-
-/* Is the extension there? Asked so that the server logs no error if it is not. */
-static osp_status
-find_extension(cli_server *server, osp_error *err)
-{
-	cli_answer *answer = NULL;
-	osp_status status =
-		cli_server_ask(server,
-					   "SELECT to_regprocedure('osprofiler.challenge()')",
-					   0,
-					   NULL,
-					   &answer,
-					   err);
-	bool found;
-
-	if (status != OSP_OK)
-		return status;
-	found = cli_answer_value(answer, 0, 0) != NULL;
-	cli_answer_free(answer);
-	return found ? OSP_OK
-				 : osp_error_set(
-					   err,
-					   OSP_ENOENT,
-					   "the extension is not in this database, or of an "
-					   "earlier version (CREATE EXTENSION osprofiler)");
-}
 
 /* The challenge of this session as an id. */
 static osp_status
@@ -110,8 +76,8 @@ cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
 	osp_headers proof;
 	osp_status status;
 
-	command(server, "SET osprofiler.untraced = on");
-	status = find_extension(server, err);
+	(void) cli_server_set(server, "SET osprofiler.untraced = on", NULL);
+	status = cli_server_find_extension(server, err);
 	if (status == OSP_OK)
 		status = sign_challenge(server, keys, base_id, &proof, err);
 	if (status == OSP_OK)
@@ -120,7 +86,8 @@ cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
 			base_id, proof.trace_info, proof.trace_hmac};
 
 		status = cli_server_ask(server,
-								"SELECT osprofiler.notifications($1, $2, $3)",
+								"SELECT osprofiler.notifications("
+								"$1::text, $2::text, $3::text)",
 								3,
 								params,
 								&answer,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
-#include "server/server_connection.h"
+#include "server/server_extension.h"
 
 /* The columns that are asked for, in this order. */
 static const char question[] =
@@ -110,7 +110,9 @@ status_read_server(status_view *view, const char *conninfo)
 	view->of_server = true;
 	if (status == OSP_OK)
 	{
-		status = read_view(server, view, &err);
+		status = cli_server_find_extension(server, &err);
+		if (status == OSP_OK)
+			status = read_view(server, view, &err);
 		if (status != OSP_OK)
 			cli_server_explain(server, &err);
 	}

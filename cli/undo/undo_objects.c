@@ -79,7 +79,7 @@ undo_settings(doctor *d, doctor_result *r)
 			r, " -c 'ALTER SYSTEM RESET %s'", cli_answer_value(answer, i, 0));
 	}
 	if (i > 0)
-		doctor_mend(r, " -c 'SELECT pg_reload_conf()'");
+		doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
 	else
 		doctor_good(r, "ALTER SYSTEM has none that --fix sets");
 	cli_answer_free(answer);

@@ -105,7 +105,7 @@ static void
 mend_auto(const doctor *d, doctor_result *r, const char *alter,
 		  const char *loads)
 {
-	const char *reload = "SELECT pg_reload_conf()";
+	const char *reload = "SELECT pg_catalog.pg_reload_conf()";
 
 	if (loads == NULL)
 		doctor_mend_sql(d, r, alter, reload, DOCTOR_END);
@@ -162,7 +162,7 @@ mend_elsewhere(doctor *d, doctor_result *r, const cli_answer *answer)
 			doctor_mend(r, " -c ");
 			doctor_mend_word(r, cli_answer_value(answer, i, 1));
 		}
-	doctor_mend(r, " -c 'SELECT pg_reload_conf()'");
+	doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
 }
 
 void

@@ -60,8 +60,8 @@ undo_open_sessions(doctor *d, doctor_result *r)
 					  "sessions, before the library is removed;");
 		cli_server_add_psql(d->server, &r->mend);
 		doctor_mend(r,
-					" -c 'SELECT pg_terminate_backend(p) FROM "
-					"unnest(ARRAY[%s]) p'",
+					" -c 'SELECT pg_catalog.pg_terminate_backend(p) FROM "
+					"pg_catalog.unnest(ARRAY[%s]) p'",
 					pids);
 	}
 	cli_answer_free(answer);

@@ -81,7 +81,7 @@ like($said, qr/\A\$ psql [^\n]*ALTER SYSTEM RESET session_preload_libraries.*\n\
 is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain', '--unfix: the library that was there stays');
 unlike(slurp_file($auto), qr/osprofiler/, '--unfix: nothing is left of ALTER SYSTEM');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE prosrc ~ '^pgosp_'}), 0, '--unfix: nor of the extension');
-like($steps->{undo_open_sessions}{type}, qr/pg_terminate_backend\(p\) FROM unnest\(ARRAY\[.*\b$pid\b.*\]\)/, 'an open session: the command that ends it');
+like($steps->{undo_open_sessions}{type}, qr/pg_catalog\.pg_terminate_backend\(p\) FROM pg_catalog\.unnest\(ARRAY\[.*\b$pid\b.*\]\)/, 'an open session: the command that ends it');
 is(kill(0, $pid), 1, '... which is not executed');
 ok(!$steps->{good}, '... and not all is good');
 for my $file ("$home/osprofiler/hmac_keys", $node->data_dir . '/osprofiler.keys')
