@@ -86,8 +86,12 @@ mend_setting(const doctor *d, doctor_result *r, const char *alter)
 	const char *const load = "LOAD 'osprofiler'";
 
 	if (strncmp(alter, "ALTER SYSTEM", 12) == 0)
-		doctor_mend_sql(
-			d, r, load, alter, "SELECT pg_catalog.pg_reload_conf()", DOCTOR_END);
+		doctor_mend_sql(d,
+						r,
+						load,
+						alter,
+						"SELECT pg_catalog.pg_reload_conf()",
+						DOCTOR_END);
 	else
 		doctor_mend_role(d, r, load, alter);
 }

@@ -230,8 +230,8 @@ osp_status run_server_fetch(const run_state *run,
 
 /* --- run_outside.c --- */
 
-/* Says how much of the command's time is not in the trace, if that is much, and notes it
- * for `trace show`. */
+/* Notes for `trace show` how much of the command's time is not in the trace, if that is
+ * much. */
 void run_note_outside(const run_state *run, int64_t ended_ns);
 
 /* --- run_summary.c --- */

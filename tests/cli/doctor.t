@@ -437,8 +437,9 @@ void *PQgetResult(void *c) { return results-- > 0 ? "r" : 0; }
 int PQresultStatus(const void *r) { return 2; }
 char *PQresultErrorField(const void *r, int f) { return 0; }
 int PQntuples(const void *r) { return 1; }
-int PQgetisnull(const void *r, int row, int column) { return column == 1 || column == 3; }
-char *PQgetvalue(const void *r, int row, int column) { return column == 4 ? "t" : "f"; }
+int PQgetisnull(const void *r, int row, int column) { return column == 1 || column == 3 || column >= 5; }
+char *PQgetvalue(const void *r, int row, int column) {
+	return column == 2 ? "ALTER SYSTEM SET session_preload_libraries = 'osprofiler'" : column == 4 ? "t" : "f"; }
 void PQclear(void *r) {}
 END
 SKIP:
