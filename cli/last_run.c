@@ -67,7 +67,7 @@ static bool
 read_note(const osp_config *config, const char *name, osp_str first,
 		  char rest[CLI_LAST_RUN_MAX], int64_t *written_ns)
 {
-	char text[NOTE_MAX];
+	char text[NOTE_MAX] = "";
 	int dir = open_directory(config, false);
 	struct stat st;
 	ssize_t len = -1;

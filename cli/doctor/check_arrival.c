@@ -155,7 +155,8 @@ find_min_duration(doctor *d, cli_answer **answer)
 								  "WHERE name = 'osprofiler.min_duration'",
 								  answer);
 
-	return least != NULL && atol(least) > DOCTOR_SLOW_MAX_MS ? least : NULL;
+	return least != NULL && strtol(least, NULL, 10) > DOCTOR_SLOW_MAX_MS ? least
+																		 : NULL;
 }
 
 /* The test statement is neither here nor there. */

@@ -172,10 +172,14 @@ static void
 report_refusal(doctor *d, doctor_result *r, const char *verdict,
 			   const char *reason)
 {
+	bool other_key = strcmp(verdict, "bad_signature") == 0;
+
+	if (other_key)
+		doctor_describe_keys(d, r);
 	doctor_wrong(
 		r, "the server refuses a context that is signed here: %s", reason);
 	if (strcmp(verdict, "no_keys") == 0 ||
-		(strcmp(verdict, "bad_signature") == 0 && !doctor_choose_key(d, r)))
+		(other_key && !doctor_choose_key(d, r)))
 		report_keys(d, r);
 }
 

@@ -195,8 +195,10 @@ osp_status doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 
 /* --- other_key.c --- */
 
-/* The server knows other keys than this side: says where each side has its own. True
- * if a file of keys here is the one to take, and the result says so. */
+/* The server knows other keys than this side: says where each side has its own. */
+void doctor_describe_keys(doctor *d, doctor_result *r);
+
+/* True if a file of keys here is the one to take then, and the result says so. */
 bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
 
 /* --- check_read_back.c --- */

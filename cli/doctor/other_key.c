@@ -59,8 +59,8 @@ find_file(doctor *d, char path[PATH_MAX])
 	return true;
 }
 
-static void
-describe_places(doctor *d, doctor_result *r)
+void
+doctor_describe_keys(doctor *d, doctor_result *r)
 {
 	cli_answer *answer = NULL;
 	const char *there = "a setting that this user may not see";
@@ -69,8 +69,8 @@ describe_places(doctor *d, doctor_result *r)
 		OSP_OK)
 		there = cli_answer_value(answer, 0, 0);
 	doctor_wrong(r,
-				 "; the two sides have different keys: here from %s, there "
-				 "from %s",
+				 "the two sides have different keys: here from %s, there "
+				 "from %s; ",
 				 own_place(d),
 				 there);
 	cli_answer_free(answer);
@@ -81,7 +81,6 @@ doctor_choose_key(doctor *d, doctor_result *r)
 {
 	char path[PATH_MAX];
 
-	describe_places(d, r);
 	if (d->config.hmac_keys[0] == '\0')
 		return false;
 	if (!find_file(d, path) || !is_known(d, path))

@@ -64,14 +64,17 @@ static void
 write_sudo(char out[SUDO_MAX])
 {
 	const char *caller = getenv("SUDO_UID");
-	const struct passwd *user = getpwuid(geteuid());
+	char space[4096];
+	struct passwd entry;
+	struct passwd *user = NULL;
 
 	out[0] = '\0';
 	if (caller == NULL || strtoul(caller, NULL, 10) == geteuid())
 		return;
 	if (geteuid() == 0)
 		(void) snprintf(out, SUDO_MAX, "sudo ");
-	else if (user != NULL)
+	else if (getpwuid_r(geteuid(), &entry, space, sizeof(space), &user) == 0 &&
+			 user != NULL)
 		(void) snprintf(out, SUDO_MAX, "sudo -u %s ", user->pw_name);
 }
 
@@ -228,10 +231,10 @@ print_absence(const run_state *run, const osp_run_totals *totals)
 							 : "");
 	else
 		(void) cli_error(
-			"the command used no database, it seems: no operation "
-			"was seen, so there is no trace. Programs that are statically linked, set-uid, bring "
-			"their own libpq or SQLite, or use another driver "
-			"cannot be traced this way");
+			"no operation was seen, so there is no trace. Programs that are "
+			"statically linked, set-uid, bring their own libpq or SQLite, or "
+			"use another driver cannot be traced this way; a command that uses "
+			"no database has no operations");
 }
 
 static void

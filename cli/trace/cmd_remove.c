@@ -106,7 +106,7 @@ static osp_str *
 all_forms(char **names, int name_count, size_t *count)
 {
 	size_t max = (size_t) name_count * FORMS_MAX;
-	osp_str *forms = calloc(max, sizeof(*forms) + OSP_ID_MAX + 1);
+	osp_str *forms = calloc(max + 1, sizeof(*forms) + OSP_ID_MAX + 1);
 	char *text = (char *) (forms + max);
 	unsigned form;
 	osp_id id;
@@ -238,8 +238,8 @@ cmd_delete(int argc, char **argv)
 		if (c == '?' || !cli_collector_option(&collector, c, optarg))
 			return CLI_USAGE;
 	}
-	if (argc == optind && !cli_operands(argc, argv, 1, "the trace"))
-		return CLI_USAGE;
+	if (argc <= optind)
+		return cli_operands(argc, argv, 1, "the trace") ? CLI_OK : CLI_USAGE;
 	result = delete_traces(&collector, argv + optind, argc - optind);
 	cli_collector_close(&collector);
 	return result;
