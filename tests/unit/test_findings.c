@@ -578,7 +578,7 @@ test_rounded_shares(void **state)
 		{
 			int percent = (int) strtol(line += *line == '\n', NULL, 10);
 
-			if (strncmp(line + 4, " %", 2) == 0)
+			if (strlen(line) > 5 && strncmp(line + 4, " %", 2) == 0)
 				sum += percent;
 		}
 		if (sum != 100)

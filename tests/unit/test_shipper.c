@@ -23,16 +23,24 @@
 #define RING_SIZE (256 * 1024)
 
 static bool
+has_delivered(void *arg)
+{
+	return osp_shipper_is_empty(arg);
+}
+
+static bool
 has_slept(void *arg)
 {
 	return ((const osp_runstat *) arg)->sleeping != 0;
 }
 
-/* Steps until the shipper has delivered everything and sleeps. */
+/* Steps until the shipper has delivered everything and sleeps. (While the sender takes
+ * long it sleeps, too.) */
 static void
 step_until_asleep(osp_shipper *s, osp_runstat *stat)
 {
 	(void) osp_shipper_step(s);
+	assert_true(shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_delivered, s));
 	assert_true(shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_slept, stat));
 }
 
