@@ -458,14 +458,17 @@ cli_server_ask(cli_server *server, const char *sql, int count,
 	if (status != OSP_OK)
 		return status;
 	result = execute(server, sql, count, params);
-	if (is_good(result) && cli_server_set(server, "COMMIT", err) == OSP_OK)
+	if (is_good(result))
+		status = cli_server_set(server, "COMMIT", err);
+	else
 	{
-		*answer = (cli_answer *) result;
-		return OSP_OK;
+		status = report_failure(server, result, err);
+		pq.PQclear(execute(server, "ROLLBACK", 0, NULL));
 	}
-	status = report_failure(server, result, err);
-	pq.PQclear(result);
-	(void) cli_server_set(server, "ROLLBACK", NULL);
+	if (status == OSP_OK)
+		*answer = (cli_answer *) result;
+	else
+		pq.PQclear(result);
 	return status;
 }
 

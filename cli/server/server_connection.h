@@ -53,8 +53,9 @@ void cli_server_bound(cli_server *server, bool (*interrupted)(void *ctx),
  *
  * The names in it that no schema qualifies are PostgreSQL's own: whoever owns the
  * database may have given others to functions and operators, and a search path to the
- * database, and they would be executed with the rights of this user. The statement
- * is a transaction of its own for that, which a pooler does not divide either.
+ * database, and they would be executed with the rights of this user. The search path is
+ * set for one transaction: that of a session would stay in a connection which a pooler
+ * gives to others later.
  */
 osp_status cli_server_ask(cli_server *server, const char *sql, int count,
 						  const char *const *params, cli_answer **answer,

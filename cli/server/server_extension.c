@@ -1,35 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server_extension.c
- *	  Is the extension in the database, and what its schema has its own?
+ *	  Is the extension in the database, and does all of its schema belong to superusers?
  *
  * Anybody who may create a schema in the database could make functions and views of the
- * names that are called here. What belongs to superusers they could do without us.
+ * names that are called here. A superuser who makes one needs no help of ours.
  */
 #include "server/server_extension.h"
 
 #include <string.h>
 
-#define FOREIGN(owner) \
-	"NOT EXISTS (SELECT FROM pg_roles WHERE oid = " owner " AND rolsuper)"
+#define USERS "(SELECT oid FROM pg_roles WHERE NOT rolsuper)"
 
 /* Asked so that the server logs no error if it is not there. */
 static const char question[] =
-	"SELECT to_regprocedure('osprofiler.challenge()') IS NOT NULL AND "
-	"EXISTS (SELECT FROM pg_extension WHERE extname = 'osprofiler' "
-	"AND extnamespace = n.oid), "
-	"EXISTS (SELECT FROM pg_extension WHERE extname = 'osprofiler' "
-	"AND " FOREIGN(
-		"extowner") ") "
-					"OR " FOREIGN(
-						"nspowner") " "
-									"OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid "
-									"AND " FOREIGN(
-										"proowner") ") "
-													"OR EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid "
-													"AND " FOREIGN(
-														"relowner") ") "
-																	"FROM pg_namespace n WHERE nspname = 'osprofiler'";
+	"SELECT to_regprocedure('osprofiler.challenge()') IS NOT NULL "
+	"AND e.extnamespace = n.oid, "
+	"n.nspowner IN " USERS " OR e.extowner IN " USERS
+	" OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid "
+	"AND proowner IN " USERS ") OR EXISTS (SELECT FROM pg_class "
+	"WHERE relnamespace = n.oid AND relowner IN " USERS ") "
+	"FROM pg_extension e, pg_namespace n "
+	"WHERE extname = 'osprofiler' AND nspname = 'osprofiler'";
 
 osp_status
 cli_server_find_extension(cli_server *server, osp_error *err)

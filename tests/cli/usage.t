@@ -158,7 +158,7 @@ my @mistakes = (
 	(map { ["trace show $_", qr/no trace '$_' in .*'osprofiler trace list' shows .*give the whole id, its first 8 characters, or 'last'/, %stored] }
 	  '0e197f2', '0', 'abc'),
 	# a program to trace
-	(map { ["run -- $_->[0]", qr/cannot run '[^']+': $_->[1]/, cwd => "$dir/work"] }
+	(map { ["run -- $_->[0]", qr/cannot run '[^']+': $_->[1]/, cwd => "$dir/scripts"] }
 	  ['stock.py', 'No such file or directory; did you mean python3 stock\.py\?'],
 	  ['ready.py', 'No such file or directory; did you mean \./ready\.py, or python3 ready\.py\?'],
 	  ['ready', 'No such file or directory; did you mean \./ready\?'],
@@ -256,9 +256,9 @@ my @mistakes = (
 );
 
 mkdir "$dir/directory";
-mkdir "$dir/$_" for qw(work work/folder);
-write_file("$dir/work/$_", "#!/none/interpreter\n") for 'stock.py', 'ready.py', 'ready', 'two words.pl', 'data', 'lost';
-chmod 0755, map { "$dir/work/$_" } qw(ready.py ready lost);
+mkdir "$dir/$_" for qw(scripts scripts/folder);
+write_file("$dir/scripts/$_", "#!/none/interpreter\n") for 'stock.py', 'ready.py', 'ready', 'two words.pl', 'data', 'lost';
+chmod 0755, map { "$dir/scripts/$_" } qw(ready.py ready lost);
 write_file("$dir/mine", "not executable\n");
 write_file("$dir/open.keys", "k\n");
 chmod 0644, "$dir/open.keys";
