@@ -3,19 +3,19 @@
  * check_server_key.c
  *	  Does the server know the key that signs here?
  *
- * The context goes to the server as settings of the session. The statement that asks
+ * The context goes to the server as settings of a transaction. The statement that asks
  * for the verdict is then traced itself: it is the test statement that the last step
  * waits for. It is neither left out by osprofiler.min_duration nor sampled: a superuser
- * sets both for this session. For others it lasts as long as it has to, and a sampled
+ * sets both for this transaction. For others it lasts as long as it has to, and a sampled
  * one is told by its source.
  */
 #include "doctor/doctor.h"
 #include "shell_text.h"
 
 static const char set_context[] =
-	"SELECT pg_catalog.set_config('osprofiler.trace_info', $1, false), "
-	"pg_catalog.set_config('osprofiler.trace_hmac', $2, false), "
-	"(SELECT count(pg_catalog.set_config(name, '0', false)) FROM "
+	"SELECT pg_catalog.set_config('osprofiler.trace_info', $1, true), "
+	"pg_catalog.set_config('osprofiler.trace_hmac', $2, true), "
+	"(SELECT count(pg_catalog.set_config(name, '0', true)) FROM "
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
 	"'osprofiler.min_duration') AND "
 	"pg_catalog.current_setting('is_superuser')::bool)";
@@ -51,16 +51,21 @@ doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 	osp_headers headers;
 	osp_status status = sign_context(d, keys, &headers);
 	const char *const params[] = {headers.trace_info, headers.trace_hmac};
+	cli_answer *set = NULL;
 
+	*answer = NULL;
 	if (status != OSP_OK)
 		return osp_error_set(
 			err, status, "cannot sign: %s", osp_status_text(status));
-	status = cli_server_ask(d->server, set_context, 2, params, answer, err);
-	if (status != OSP_OK)
-		return status;
-	cli_answer_free(*answer);
-	*answer = NULL;
-	return cli_server_ask(d->server, ask_verdict, 0, NULL, answer, err);
+	status = cli_server_begin(d->server, err);
+	if (status == OSP_OK)
+		status = cli_server_ask(d->server, set_context, 2, params, &set, err);
+	if (status == OSP_OK)
+		status = cli_server_ask(d->server, ask_verdict, 0, NULL, answer, err);
+	if (status == OSP_OK)
+		status = cli_server_commit(d->server, err);
+	cli_answer_free(set);
+	return status;
 }
 
 /* The server's file of keys; empty: there is none. An error: this user may not know
@@ -199,15 +204,14 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 void
 check_server_key(doctor *d, doctor_result *r)
 {
-	const char *const nothing[] = {"", ""};
 	osp_error err = {OSP_OK, ""};
 	cli_answer *answer = NULL;
-	cli_answer *done = NULL;
 	const char *verdict;
 	const char *reason;
 
 	if (doctor_ask_context(d, d->keys, &answer, &err) != OSP_OK)
 	{
+		cli_answer_free(answer);
 		doctor_wrong(r, "%s", err.msg);
 		return;
 	}
@@ -220,7 +224,4 @@ check_server_key(doctor *d, doctor_result *r)
 	else
 		doctor_good(r, "it accepts a context that is signed here");
 	cli_answer_free(answer);
-	if (cli_server_ask(d->server, set_context, 2, nothing, &done, NULL) ==
-		OSP_OK)
-		cli_answer_free(done);
 }

@@ -70,6 +70,7 @@ typedef struct libpq
 	char *(*PQuser)(const PGconn *conn);
 	char *(*PQdb)(const PGconn *conn);
 	const char *(*PQparameterStatus)(const PGconn *conn, const char *name);
+	int (*PQsendQuery)(PGconn *conn, const char *commands);
 	int (*PQsendQueryParams)(PGconn *conn, const char *command, int count,
 							 const unsigned *types, const char *const *values,
 							 const int *lengths, const int *formats,
@@ -107,6 +108,7 @@ static const struct
 	FUNCTION(PQuser),
 	FUNCTION(PQdb),
 	FUNCTION(PQparameterStatus),
+	FUNCTION(PQsendQuery),
 	FUNCTION(PQsendQueryParams),
 	FUNCTION(PQsocket),
 	FUNCTION(PQconsumeInput),
@@ -126,6 +128,8 @@ struct cli_server
 	bool (*interrupted)(void *ctx); /* NULL: nobody interrupts */
 	unsigned deadline_ms;           /* for one answer; 0: any time */
 	osp_error given_up;             /* why an answer was not awaited */
+	bool untraced;                  /* transactions are not to be traced */
+	bool in_transaction;            /* one that the caller has begun */
 	char sqlstate[8];
 };
 
@@ -386,17 +390,34 @@ take_result(cli_server *server)
 	return last;
 }
 
+/* The result of what was sent; NULL: there is none. */
+static PGresult *
+await_result(cli_server *server, int sent)
+{
+	return sent != 0 && await_answer(server) == OSP_OK ? take_result(server)
+													   : NULL;
+}
+
 /* Sends a statement and takes its result; NULL: there is none. */
 static PGresult *
 execute(cli_server *server, const char *sql, int count,
 		const char *const *params)
 {
-	if (server->given_up.code == OSP_OK &&
+	if (server->given_up.code != OSP_OK)
+		return NULL;
+	return await_result(
+		server,
 		pq.PQsendQueryParams(
-			server->conn, sql, count, NULL, params, NULL, NULL, 0) != 0 &&
-		await_answer(server) == OSP_OK)
-		return take_result(server);
-	return NULL;
+			server->conn, sql, count, NULL, params, NULL, NULL, 0));
+}
+
+/* The same for a text of several statements, of which it is the last one's result. */
+static PGresult *
+execute_all(cli_server *server, const char *statements)
+{
+	if (server->given_up.code != OSP_OK)
+		return NULL;
+	return await_result(server, pq.PQsendQuery(server->conn, statements));
 }
 
 /* The server's words, in err and as the SQLSTATE. */
@@ -431,10 +452,10 @@ is_good(const PGresult *result)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-osp_status
-cli_server_set(cli_server *server, const char *sql, osp_error *err)
+/* Takes the result of what returns no rows. */
+static osp_status
+check_done(cli_server *server, PGresult *result, osp_error *err)
 {
-	PGresult *result = execute(server, sql, 0, NULL);
 	osp_status status =
 		is_good(result) ? OSP_OK : report_failure(server, result, err);
 
@@ -442,29 +463,69 @@ cli_server_set(cli_server *server, const char *sql, osp_error *err)
 	return status;
 }
 
+void
+cli_server_untraced(cli_server *server)
+{
+	server->untraced = true;
+}
+
+/*
+ * The statements of one text are one transaction, which BEGIN makes last. So what is set
+ * before ends with the transaction, and BEGIN itself is not traced any more.
+ */
+#define START "SET LOCAL search_path = pg_catalog, pg_temp; BEGIN"
+
+osp_status
+cli_server_begin(cli_server *server, osp_error *err)
+{
+	const char *statements =
+		server->untraced ? "SET LOCAL osprofiler.untraced = on; " START : START;
+	osp_status status;
+
+	server->sqlstate[0] = '\0';
+	status = check_done(server, execute_all(server, statements), err);
+	server->in_transaction = status == OSP_OK;
+	return status;
+}
+
+osp_status
+cli_server_commit(cli_server *server, osp_error *err)
+{
+	if (!server->in_transaction)
+		return OSP_OK;
+	server->in_transaction = false;
+	return check_done(server, execute(server, "COMMIT", 0, NULL), err);
+}
+
+static void
+roll_back(cli_server *server)
+{
+	server->in_transaction = false;
+	pq.PQclear(execute(server, "ROLLBACK", 0, NULL));
+}
+
 osp_status
 cli_server_ask(cli_server *server, const char *sql, int count,
 			   const char *const *params, cli_answer **answer, osp_error *err)
 {
+	bool alone = !server->in_transaction;
 	PGresult *result;
-	osp_status status;
+	osp_status status = OSP_OK;
 
-	server->sqlstate[0] = '\0';
 	*answer = NULL;
-	status = cli_server_set(server, "BEGIN", err);
-	if (status == OSP_OK)
-		status = cli_server_set(
-			server, "SET LOCAL search_path = pg_catalog, pg_temp", err);
+	server->sqlstate[0] = '\0';
+	if (alone)
+		status = cli_server_begin(server, err);
 	if (status != OSP_OK)
 		return status;
 	result = execute(server, sql, count, params);
-	if (is_good(result))
-		status = cli_server_set(server, "COMMIT", err);
-	else
+	if (!is_good(result))
 	{
 		status = report_failure(server, result, err);
-		pq.PQclear(execute(server, "ROLLBACK", 0, NULL));
+		roll_back(server);
 	}
+	else if (alone)
+		status = cli_server_commit(server, err);
 	if (status == OSP_OK)
 		*answer = (cli_answer *) result;
 	else

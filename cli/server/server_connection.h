@@ -53,16 +53,23 @@ void cli_server_bound(cli_server *server, bool (*interrupted)(void *ctx),
  *
  * The names in it that no schema qualifies are PostgreSQL's own: whoever owns the
  * database may have given others to functions and operators, and a search path to the
- * database, and they would be executed with the rights of this user. The search path is
- * set for one transaction: that of a session would stay in a connection which a pooler
- * gives to others later.
+ * database, and they would be executed with the rights of this user.
+ *
+ * Each statement is a transaction, and whatever is set is set for that alone. What is
+ * set for a session would stay in a connection which a pooler gives to others later.
  */
 osp_status cli_server_ask(cli_server *server, const char *sql, int count,
 						  const char *const *params, cli_answer **answer,
 						  osp_error *err) OSP_MUST_CHECK;
 
-/* Executes a SET, as it stands. err may be NULL. */
-osp_status cli_server_set(cli_server *server, const char *sql, osp_error *err);
+/* The statements until cli_server_commit are one transaction: what one of them sets for
+ * the transaction, or knows of its session, holds for the others. With the first one that
+ * fails it has ended. */
+osp_status cli_server_begin(cli_server *server, osp_error *err) OSP_MUST_CHECK;
+osp_status cli_server_commit(cli_server *server, osp_error *err) OSP_MUST_CHECK;
+
+/* The server is to trace nothing of what is asked from now on. */
+void cli_server_untraced(cli_server *server);
 
 /* Of the last failure, "42501"; empty: the server sent none. Borrowed until the
  * next statement. */

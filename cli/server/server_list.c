@@ -104,12 +104,10 @@ connect_server(osp_driver_conn *conn, osp_error *err)
 	if (conn->server != NULL)
 		return OSP_OK;
 	status = cli_server_open(conn->conninfo, &conn->server, err);
-	if (status == OSP_OK)
-		status =
-			cli_server_set(conn->server, "SET osprofiler.untraced = on", err);
-	if (status == OSP_OK)
-		status = cli_server_find_extension(conn->server, err);
-	return status;
+	if (status != OSP_OK)
+		return status;
+	cli_server_untraced(conn->server);
+	return cli_server_find_extension(conn->server, err);
 }
 
 static const char *

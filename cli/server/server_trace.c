@@ -68,34 +68,47 @@ explain_failure(const cli_server *server, osp_status status)
 	return strcmp(code, NOT_PERMITTED) == 0 ? OSP_EPERM : status;
 }
 
-osp_status
-cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
-				 osp_point_fn fn, void *ctx, osp_error *err)
+/* Both in one transaction: a pooler may give the next one to another session, which has
+ * another challenge. */
+static osp_status
+ask_trace(cli_server *server, osp_keyring *keys, const char *base_id,
+		  cli_answer **answer, osp_error *err)
 {
-	cli_answer *answer = NULL;
 	osp_headers proof;
-	osp_status status;
+	const char *const params[] = {base_id, proof.trace_info, proof.trace_hmac};
+	osp_status status = cli_server_begin(server, err);
 
-	(void) cli_server_set(server, "SET osprofiler.untraced = on", NULL);
-	status = cli_server_find_extension(server, err);
 	if (status == OSP_OK)
 		status = sign_challenge(server, keys, base_id, &proof, err);
 	if (status == OSP_OK)
-	{
-		const char *const params[] = {
-			base_id, proof.trace_info, proof.trace_hmac};
-
 		status = cli_server_ask(server,
 								"SELECT osprofiler.notifications("
 								"$1::text, $2::text, $3::text)",
 								3,
 								params,
-								&answer,
+								answer,
 								err);
-	}
 	if (status != OSP_OK)
-		return explain_failure(server, status);
-	status = hand_on_rows(answer, fn, ctx);
+	{
+		(void) !cli_server_commit(server, NULL);
+		return status;
+	}
+	return cli_server_commit(server, err);
+}
+
+osp_status
+cli_server_trace(cli_server *server, osp_keyring *keys, const char *base_id,
+				 osp_point_fn fn, void *ctx, osp_error *err)
+{
+	cli_answer *answer = NULL;
+	osp_status status;
+
+	cli_server_untraced(server);
+	status = cli_server_find_extension(server, err);
+	if (status == OSP_OK)
+		status = ask_trace(server, keys, base_id, &answer, err);
+	status = status == OSP_OK ? hand_on_rows(answer, fn, ctx)
+							  : explain_failure(server, status);
 	cli_answer_free(answer);
 	return status;
 }

@@ -140,6 +140,31 @@ END
 	}
 	is_deeply(statements($_, 1), ['SELECT $1::int + 2'], 'pgbouncer: a trace of its own')
 	  foreach sort keys %trace;
+
+	# The only connection that there is, as the next client finds it.
+	my $settings = sub {
+		return (run('psql', '-XqAtc', "SELECT pg_backend_pid(), string_agg(name || '=' || setting, ' ' "
+				  . "ORDER BY name) FROM pg_settings WHERE name LIKE 'osprofiler.%' "
+				  . "OR name = 'search_path' OR source = 'session'"))[1];
+	};
+	my $before = $settings->();
+	like($before, qr/osprofiler\.untraced=off/, 'pgbouncer: clients are traced');
+	foreach my $command (
+		[ 'trace', 'show', '--server', '', (sort keys %trace)[0] ],
+		[ 'trace', 'show', '--server', '', 'ffffffff-0000-4000-8000-000000000000' ],
+		[ 'trace', 'list', '--server', '' ],
+		[ 'status', '--server', '' ],
+		[ 'doctor', "host=$dir port=$port" ],
+		[ 'doctor', '--hmac-key', 'unknown', "host=$dir port=$port" ])
+	{
+		my ($status, undef, $err) = run($osprofiler, @$command);
+
+		is($settings->(), $before, "pgbouncer: @$command: leaves the connection as it was");
+	}
+	my ($next, %environment) = new_caller();
+	local @ENV{ keys %environment } = values %environment;
+	is_deeply([ run($^X, $program) ], [ 0, "42\n", '' ], 'pgbouncer: the next client runs');
+	is_deeply(statements($next, 1), ['SELECT $1::int + 2'], 'pgbouncer: and is traced');
 	kill 'TERM', $pid;
 	waitpid $pid, 0;
 }
