@@ -83,6 +83,30 @@ extern TimestampTz pgosp_loaded_at;
 /* Called when something is traced for the first time; set by the hooks. */
 extern void (*pgosp_first_trace_hook)(void);
 
+/* ---- lines of the log that stand for many sessions (shared_lines.c) ---- */
+
+/* What keeps sessions from being traced. */
+typedef enum pgospLine
+{
+	PGOSP_LINE_NO_RING,
+	PGOSP_LINE_NO_KEYS,
+	PGOSP_LINE_NO_WORKER,
+	PGOSP_LINE_COUNT
+} pgospLine;
+
+/*
+ * This session has a line of this kind to log, with that text. How many sessions it is to
+ * stand for, this one included; 0: another one was logged in the last minute, and this
+ * session is counted for the next.
+ */
+extern uint64 pgosp_line_add(pgospLine line, const char *text);
+
+/* Sessions that were counted for a line which is due, and are in none yet. */
+extern uint64 pgosp_line_rest(pgospLine line);
+
+/* The DETAIL of such a line. */
+extern int pgosp_line_detail(uint64 sessions);
+
 /* ---- the run directory (run_directory.c) ---- */
 
 /* The ring of this backend, NULL while it has none. */

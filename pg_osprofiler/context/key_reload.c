@@ -65,11 +65,17 @@ read_keys(void)
 static void
 tell_trouble(void)
 {
+	uint64 sessions;
+
 	if (trouble.code == OSP_OK || trouble_told || pgosp_reporting)
 		return;
 	trouble_told = true;
-	pgosp_log(errmsg("osprofiler: no keys, nothing is traced: %s", trouble.msg),
-			  errhint("After correcting it, reload the configuration."));
+	sessions = pgosp_line_add(PGOSP_LINE_NO_KEYS, trouble.msg);
+	if (sessions > 0)
+		pgosp_log(
+			errmsg("osprofiler: no keys, nothing is traced: %s", trouble.msg),
+			pgosp_line_detail(sessions),
+			errhint("After correcting it, reload the configuration."));
 }
 
 osp_keyring *

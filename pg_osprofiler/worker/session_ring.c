@@ -3,8 +3,8 @@
  * session_ring.c
  *	  The backend's ring, made when its first statement is traced.
  *
- * Should the run directory be unusable, or full, that is logged once; nothing is
- * traced then, and it is tried again now and then.
+ * Should the run directory be unusable, or full, that is logged, once a minute for all
+ * sessions; nothing is traced then, and it is tried again now and then.
  */
 #include "pgosp.h"
 
@@ -23,13 +23,36 @@ static char trouble_told[sizeof(trouble.msg)];
 static void
 fail(void)
 {
+	uint64 sessions;
+
 	failed = true;
 	retry_ns = osp_mono_now() + RETRY_NS;
 	if (pgosp_reporting || strcmp(trouble_told, trouble.msg) == 0)
 		return;
 	strlcpy(trouble_told, trouble.msg, sizeof(trouble_told));
-	pgosp_log(errmsg("osprofiler: nothing is traced in this session: %s",
-					 trouble.msg));
+	sessions = pgosp_line_add(PGOSP_LINE_NO_RING, trouble.msg);
+	if (sessions > 0)
+		pgosp_log(errmsg("osprofiler: nothing is traced in this session: %s",
+						 trouble.msg),
+				  pgosp_line_detail(sessions),
+				  errhint("Such sessions are counted in osprofiler.stat, and "
+						  "logged once a minute."));
+}
+
+/* Says of how many sessions without a ring no line was logged. */
+static void
+log_rest(const osp_runstat *stat)
+{
+	uint64 sessions;
+
+	if (pgosp_reporting || stat->untraced == 0)
+		return;
+	sessions = pgosp_line_rest(PGOSP_LINE_NO_RING);
+	if (sessions > 0)
+		pgosp_log(errmsg("osprofiler: sessions are traced again"),
+				  errdetail("Nothing was traced in " UINT64_FORMAT
+							" sessions since the last such line.",
+							sessions));
 }
 
 /* Once for each time that a session is without a ring. */
@@ -68,6 +91,7 @@ open_producer(void)
 	failed = false;
 	trouble_told[0] = '\0';
 	pgosp_ring = &producer;
+	log_rest(producer.stat);
 	pgosp_slot_open(path);
 }
 

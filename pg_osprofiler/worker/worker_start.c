@@ -70,7 +70,11 @@ put_library(char *out, size_t size)
 static void
 register_worker(void)
 {
+	static const char trouble[] =
+		"osprofiler: no background worker slot is free, points wait in the "
+		"rings";
 	BackgroundWorker worker;
+	uint64 sessions;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
@@ -88,9 +92,11 @@ register_worker(void)
 	if (RegisterDynamicBackgroundWorker(&worker, NULL) || no_slot_told)
 		return;
 	no_slot_told = true;
-	pgosp_log(errmsg("osprofiler: no background worker slot is free, points "
-					 "wait in the rings"),
-			  errhint("You might need to increase max_worker_processes."));
+	sessions = pgosp_line_add(PGOSP_LINE_NO_WORKER, trouble);
+	if (sessions > 0)
+		pgosp_log(errmsg("%s", trouble),
+				  pgosp_line_detail(sessions),
+				  errhint("You might need to increase max_worker_processes."));
 }
 
 static bool

@@ -130,7 +130,9 @@ $seen{ $full->{base} } = 1;
 is(scalar(grep { !$seen{ $_->{parent_id} } } points($node, $full)),
 	0, 'and all parents exist');
 
-# A session for whose ring there is no room is not traced, and counted once.
+# A session for whose ring there is no room is not traced, and counted once. Of all such
+# sessions of the server there is one line in the log.
+my $lines = count_in_log($node, 'nothing is traced in this session');
 set('osprofiler.ring_total' => '64kB');
 my $beyond = context();
 like(
@@ -140,7 +142,29 @@ like(
 	'a session beyond the bound of all rings works');
 is($node->safe_psql('postgres', 'SELECT untraced FROM osprofiler.stat'),
 	1, 'it is counted');
+$node->safe_psql('postgres', set_context(context()) . 'SELECT 10') for 1 .. 20;
+is($node->safe_psql('postgres', 'SELECT untraced FROM osprofiler.stat'),
+	21, 'so are others');
+is(count_in_log($node, 'nothing is traced in this session') - $lines,
+	1, 'one line in the log for all of them');
 set('osprofiler.ring_total' => '128MB');
+
+# The same of a directory that no session can use, in which nothing can be noted, and of
+# keys that no session can read.
+foreach my $fault (
+	[ 'osprofiler.run_directory', "$dir/run", "$dir/open_to_others", 'nothing is traced in this session' ],
+	[ 'osprofiler.hmac_keys_file', "$dir/keys", "$dir/no_keys", 'no keys, nothing is traced' ])
+{
+	my ($setting, $good, $bad, $words) = @$fault;
+	my $before = count_in_log($node, $words);
+
+	mkdir $bad if $setting =~ /directory/;
+	chmod 0777, $bad;
+	set($setting => $bad);
+	$node->safe_psql('postgres', set_context(context()) . 'SELECT 11') for 1 .. 20;
+	is(count_in_log($node, $words) - $before, 1, "$setting: one line for all sessions");
+	set($setting => $good);
+}
 
 is(count_in_log($node, 'PANIC|terminated by signal 11'), 0, 'no crash');
 $node->stop;

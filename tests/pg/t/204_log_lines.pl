@@ -28,7 +28,8 @@ my %statements = (
 	'a statement that fails' => "ALTER ROLE nobody PASSWORD 'hunter2'",
 );
 
-# Runs each of the statements in a session of its own. The line must be there, and of
+# Runs each of the statements in a session of its own, the first after a start of the
+# server, for a line stands for all sessions of a minute. The line must be there, and of
 # the statements nothing but what PostgreSQL itself logs of those that fail.
 sub is_hidden
 {
@@ -39,6 +40,8 @@ sub is_hidden
 		foreach my $way ('comment', 'setting')
 		{
 			my $context = context();
+
+			$node->restart;
 			my $before = -s $node->logfile;
 			my ($sql, $set) = ($statements{$kind}, 'SET client_min_messages = log;');
 
