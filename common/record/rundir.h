@@ -9,7 +9,10 @@
  *	  ring.N     rings, N counting from 0 (ring.h)
  *	  spool      what could not be delivered yet, unless kept elsewhere
  *	  otlp       what that driver keeps; another one's file has its name
+ *	  losses     what the shipper had to drop and has not reported yet
  *	  waits.N    of a PostgreSQL cluster: what its backends wait for
+ *	  worker     of a PostgreSQL cluster: held by its background worker
+ *	  warned     of a PostgreSQL cluster: when it last warned of its settings
  *
  * The directory is used only if it is a real directory (no symbolic link),
  * belongs to the effective user, and is closed to everybody else. It may be

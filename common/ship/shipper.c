@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "record/rundir_clear.h"
 #include "ship/shipper_int.h"
 
 #define DRIVER_TIMEOUT_MS 5000
@@ -316,6 +317,8 @@ osp_shipper_close(osp_shipper *s)
 		__atomic_store_n(&s->stat->shipper, 0, __ATOMIC_RELEASE);
 	}
 	osp__bell_free(s->bell);
+	if (s->dir_fd >= 0)
+		osp_rundir_clear_waits(s->dir_fd);
 	osp__directory_close(s);
 	close_fd(s->poll_fd);
 	close_fd(s->event_fd);

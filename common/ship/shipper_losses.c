@@ -16,6 +16,7 @@
 #include "ship/shipper_int.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "record/newfile.h"
 
@@ -180,6 +181,17 @@ osp__losses_hurry(shipper_ring *r)
 	r->has_losses |= osp__losses_pending(r);
 }
 
+static void
+close_losses(osp_shipper *s)
+{
+	if (s->own_mapped)
+		(void) munmap(s->own.ring.header, LOSSES_SIZE);
+	else
+		osp_free(s->alc, s->own.ring.header);
+	s->own.ring.header = NULL;
+	s->own_mapped = false;
+}
+
 /* Maps the file of the run directory that is open now; NULL: there is no room. */
 static osp_ring_header *
 map_losses(const osp_shipper *s)
@@ -208,12 +220,10 @@ osp__losses_open(osp_shipper *s)
 void
 osp__losses_close(osp_shipper *s)
 {
-	if (s->own_mapped)
-		(void) munmap(s->own.ring.header, LOSSES_SIZE);
-	else
-		osp_free(s->alc, s->own.ring.header);
-	s->own.ring.header = NULL;
-	s->own_mapped = false;
+	/* A file without losses is of no use to the next shipper. */
+	if (s->own_mapped && !osp__losses_pending(&s->own))
+		(void) unlinkat(s->dir_fd, LOSSES_FILE, 0);
+	close_losses(s);
 }
 
 void
@@ -224,7 +234,7 @@ osp__losses_move(osp_shipper *s)
 	if (header == NULL)
 		return;
 	memcpy(header, s->own.ring.header, sizeof(*header));
-	osp__losses_close(s);
+	close_losses(s);
 	s->own.ring.header = header;
 	s->own_mapped = true;
 }

@@ -14,8 +14,8 @@
  *
  * The connection string goes to the child by its environment, for everybody can
  * read arguments. At the server's end the child gets STOP_MS to deliver or spool
- * what there is; what is left waits in rings and spool. Should this process be
- * gone, the kernel tells the child.
+ * what there is; what is left waits in rings and spool. If nothing is, the run directory
+ * goes, too. Should this process be gone, the kernel tells the child.
  */
 #include "wait_watch.h"
 
@@ -36,6 +36,8 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
+
+#include "record/rundir_clear.h"
 
 #define GRACE_MS 1000 /* for backends that end together with us */
 #define STOP_MS  2000
@@ -499,5 +501,10 @@ pgosp_worker_main(Datum arg)
 	begin_agent(&agent, &settings);
 	pgosp_watch_begin(settings.run_directory);
 	supervise(&agent, lock);
+	if (ShutdownRequestPending)
+	{
+		pgosp_watch_end();
+		osp_rundir_clear(agent.settings.run_directory);
+	}
 	proc_exit(0);
 }

@@ -10,12 +10,17 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "record/mapped_alone.h"
+#include "record/newfile.h"
+#include "record/producer.h"
+#include "record/rundir_clear.h"
 #include "record/runstat.h"
 #include "run_fixture.h"
-
+#include "tempdir.h"
 
 static void
 test_path(void **state)
@@ -252,6 +257,127 @@ test_bell(void **state)
 	osp_runstat_unmap(producers);
 }
 
+/* Makes what a server has in its run directory, and returns a descriptor of that. */
+static int
+make_files(void)
+{
+	static const char *const names[] = {"lock", "worker", "warned"};
+	osp_runstat *stat;
+	void *map;
+	size_t i;
+	int dir_fd;
+
+	assert_int_equal(osp_rundir_open(run_path, true, &dir_fd, NULL), OSP_OK);
+	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
+	osp_runstat_unmap(stat);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(
+			close(openat(dir_fd, names[i], O_RDWR | O_CREAT, 0600)), 0);
+	assert_int_equal(osp__mappart(dir_fd, "waits.1", 0, 4096, &map, NULL),
+					 OSP_OK);
+	assert_int_equal(munmap(map, 4096), 0);
+	return dir_fd;
+}
+
+static bool
+is_there(int dir_fd, const char *name)
+{
+	return faccessat(dir_fd, name, F_OK, 0) == 0;
+}
+
+/* Nothing stays of a server's run directory, unless something waits in it. */
+static void
+test_clear(void **state)
+{
+	static const char *const kept[] = {"ring.3", "losses", "otlp", "spool"};
+	osp_producer_options options;
+	osp_producer producer;
+	osp_runstat *stat;
+	int lock_fd;
+	int dir_fd;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+	{
+		dir_fd = make_files();
+		assert_int_equal(close(openat(dir_fd, kept[i], O_RDWR | O_CREAT, 0600)),
+						 0);
+		osp_rundir_clear(run_path);
+		assert_true(is_there(dir_fd, kept[i]));
+		assert_true(is_there(dir_fd, "status"));
+		assert_false(is_there(dir_fd, "waits.1"));
+		assert_int_equal(unlinkat(dir_fd, kept[i], 0), 0);
+		assert_int_equal(close(dir_fd), 0);
+	}
+
+	/* Something waits in the spool. */
+	dir_fd = make_files();
+	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
+	stat->spool_points = 1;
+	osp_rundir_clear(run_path);
+	assert_true(is_there(dir_fd, "status"));
+	stat->spool_points = 0;
+	osp_runstat_unmap(stat);
+	assert_int_equal(close(dir_fd), 0);
+
+	/* Another shipper is at work in it. */
+	dir_fd = make_files();
+	assert_int_equal(osp_rundir_lock(dir_fd, run_path, &lock_fd, NULL), OSP_OK);
+	osp_rundir_clear(run_path);
+	assert_true(is_there(dir_fd, "status"));
+	assert_int_equal(close(lock_fd), 0);
+
+	/* Whoever has the status file learns that it is gone; a producer begins anew. */
+	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
+	osp_rundir_clear(run_path);
+	assert_int_equal(access(run_path, F_OK), -1);
+	assert_int_equal(stat->sleeping, OSP_RUNSTAT_MOVED);
+	osp_runstat_unmap(stat);
+	assert_int_equal(close(dir_fd), 0);
+	memset(&options, 0, sizeof(options));
+	assert_int_equal(osp_producer_open(&producer, run_path, &options, NULL),
+					 OSP_OK);
+	osp_rundir_clear(run_path);
+	assert_int_equal(access(run_path, F_OK), 0);
+	osp_producer_close(&producer);
+
+	/* A directory that is not there is not made. */
+	tempdir_remove_this(run_path);
+	osp_rundir_clear(run_path);
+	assert_int_equal(access(run_path, F_OK), -1);
+}
+
+/* Can this file system say who has a file mapped? */
+static bool
+tells_mappings(int dir_fd)
+{
+	int fd = openat(dir_fd, "probe", O_RDWR | O_CREAT, 0600);
+	bool tells = osp__is_mapped_alone(fd);
+
+	assert_int_equal(close(fd), 0);
+	return tells;
+}
+
+/* What sessions waited for goes when the last of them has gone. */
+static void
+test_clear_waits(void **state)
+{
+	int dir_fd = make_files();
+	void *map;
+
+	(void) state;
+	assert_int_equal(osp__mappart(dir_fd, "waits.1", 0, 4096, &map, NULL),
+					 OSP_OK);
+	osp_rundir_clear_waits(dir_fd);
+	assert_true(is_there(dir_fd, "waits.1"));
+	assert_int_equal(munmap(map, 4096), 0);
+	osp_rundir_clear_waits(dir_fd);
+	assert_int_equal(is_there(dir_fd, "waits.1"), !tells_mappings(dir_fd));
+	assert_true(is_there(dir_fd, "status"));
+	assert_int_equal(close(dir_fd), 0);
+}
+
 int
 main(void)
 {
@@ -267,6 +393,8 @@ main(void)
 		RUN_TEST(test_status_file_is_shared),
 		RUN_TEST(test_lock),
 		RUN_TEST(test_bell),
+		RUN_TEST(test_clear),
+		RUN_TEST(test_clear_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
