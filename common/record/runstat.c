@@ -127,6 +127,40 @@ osp_runstat_unmap(osp_runstat *stat)
 		(void) munmap(stat, sizeof(*stat));
 }
 
+/* Nothing is counted twice, should the old file come back. */
+static void
+take_counter(osp_runstat *to, osp_runstat *from, size_t offset)
+{
+	uint64_t *there = (uint64_t *) ((char *) from + offset);
+
+	osp_runstat_add((uint64_t *) ((char *) to + offset),
+					__atomic_exchange_n(there, 0, __ATOMIC_RELAXED));
+}
+
+void
+osp_runstat_take_over(osp_runstat *to, osp_runstat *from)
+{
+	static const size_t counters[] = {
+		offsetof(osp_runstat, untraced),
+		offsetof(osp_runstat, shipped),
+		offsetof(osp_runstat, spooled),
+		offsetof(osp_runstat, spool_dropped),
+		offsetof(osp_runstat, corrupt_bytes),
+		offsetof(osp_runstat, refused),
+		offsetof(osp_runstat, batches),
+		offsetof(osp_runstat, driver_errors),
+		offsetof(osp_runstat, retired_records),
+		offsetof(osp_runstat, retired_dropped),
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		take_counter(to, from, counters[i]);
+	for (i = 0; i < sizeof(to->contexts) / sizeof(to->contexts[0]); i++)
+		take_counter(
+			to, from, offsetof(osp_runstat, contexts) + i * sizeof(uint64_t));
+}
+
 /* Shared with whoever has mapped the file: not FUTEX_PRIVATE_FLAG. */
 static long
 bell_futex(osp_runstat *stat, int op, uint32_t value)

@@ -92,6 +92,10 @@ osp_status osp_runstat_map(int dir_fd, osp_runstat **out,
 						   osp_error *err) OSP_MUST_CHECK;
 void osp_runstat_unmap(osp_runstat *stat);
 
+/* Takes what was counted in the status file of a run directory that was removed over to
+ * the one of its successor: contexts, points, sessions, errors. */
+void osp_runstat_take_over(osp_runstat *to, osp_runstat *from);
+
 static inline void
 osp_runstat_add(uint64_t *counter, uint64_t n)
 {

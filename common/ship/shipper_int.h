@@ -65,10 +65,11 @@ typedef struct shipper_ring
 	ino_t ino;
 	bool listed;  /* found by the scan that is under way */
 	bool foreign; /* not a ring: kept in the table so that it is logged once */
-	bool moved_away;      /* it lies in a run directory that was removed */
-	bool moved;           /* the producer wrote between the last two looks */
-	bool check;           /* the producer may be gone: check it */
-	bool orphaned;        /* the producer is gone */
+	bool moved_away; /* it lies in a run directory that was removed */
+	bool counted;    /* its file is gone: the status file counts its records */
+	bool moved;      /* the producer wrote between the last two looks */
+	bool check;      /* the producer may be gone: check it */
+	bool orphaned;   /* the producer is gone */
 	uint64_t predecessor; /* as in the header; 0: none, or it was read */
 	uint64_t pos;         /* the next record to be read */
 	uint64_t tail; /* as written to header->tail; differs if that is damaged */
@@ -76,6 +77,8 @@ typedef struct shipper_ring
 	uint64_t flush_end;    /* head when a flush began */
 	uint64_t taken;        /* bytes of it in the slot that is being filled */
 	uint64_t corrupt_seen; /* header->corrupt as counted in the status file */
+	uint64_t records_counted; /* in the status file, of header->records */
+	uint64_t dropped_counted;
 
 	bool has_losses; /* losses whose report is not in a slot yet */
 	uint64_t dropped_seen;
@@ -207,6 +210,9 @@ bool osp__shipper_is_news(int64_t *last_ns);
 /* Puts an error into the status file, where `osprofiler status` reads it. */
 void osp__shipper_note_error(osp_shipper *s, const char *text);
 
+/* The last error of a status file that has been replaced. */
+void osp__shipper_keep_error(osp_shipper *s, const osp_runstat *old);
+
 /* shipper_watch.c */
 
 /* Opens, or makes, directory, lock and status file. held_fd: the lock that we hold, in
@@ -265,6 +271,9 @@ bool osp__ring_may_run_full(const shipper_ring *r);
 
 /* Has a head moved since the rings were last checked? */
 bool osp__rings_moved(const osp_shipper *s);
+
+/* The ring lies in a run directory that was removed. */
+void osp__ring_moves_away(osp_shipper *s, shipper_ring *r);
 
 /* Must the ring's predecessor be read first? */
 bool osp__ring_waits(osp_shipper *s, shipper_ring *r);

@@ -175,6 +175,38 @@ close_ring(osp_shipper *s, shipper_ring *r)
 	osp_free(s->alc, r);
 }
 
+/* Counts what went through a ring, and is not counted yet. */
+static void
+count_records(osp_shipper *s, shipper_ring *r)
+{
+	const osp_ring_header *header = r->ring.header;
+	uint64_t records = __atomic_load_n(&header->records, __ATOMIC_RELAXED);
+	uint64_t dropped = __atomic_load_n(&header->dropped, __ATOMIC_RELAXED);
+
+	osp_runstat_add(&s->stat->retired_records, records - r->records_counted);
+	osp_runstat_add(&s->stat->retired_dropped, dropped - r->dropped_counted);
+	r->records_counted = records;
+	r->dropped_counted = dropped;
+}
+
+/* Whoever adds up what the rings say does not find this one any more. */
+static void
+count_from_now(osp_shipper *s, shipper_ring *r)
+{
+	if (!is_ours(r) || r->counted)
+		return;
+	r->counted = true;
+	count_records(s, r);
+}
+
+void
+osp__ring_moves_away(osp_shipper *s, shipper_ring *r)
+{
+	r->moved_away = true;
+	r->predecessor = 0;
+	count_from_now(s, r);
+}
+
 /* Takes the i-th ring out of the table, and counts what went through it. */
 static void
 forget_ring(osp_shipper *s, size_t i)
@@ -185,12 +217,7 @@ forget_ring(osp_shipper *s, size_t i)
 	s->rings[i] = s->rings[--s->ring_count];
 	if (is_ours(r))
 	{
-		const osp_ring_header *header = r->ring.header;
-
-		osp_runstat_add(&s->stat->retired_records,
-						__atomic_load_n(&header->records, __ATOMIC_RELAXED));
-		osp_runstat_add(&s->stat->retired_dropped,
-						__atomic_load_n(&header->dropped, __ATOMIC_RELAXED));
+		count_records(s, r);
 		if (!r->moved_away)
 			osp_runstat_sub(&s->stat->ring_bytes,
 							OSP_RING_HEADER_SIZE + r->ring.capacity);
@@ -246,8 +273,12 @@ osp__rings_scan(osp_shipper *s)
 
 	/* What is foreign was kept only to be logged once. */
 	for (i = s->ring_count; i-- > 0;)
-		if (s->rings[i]->foreign && !s->rings[i]->listed)
+		if (s->rings[i]->listed)
+			continue;
+		else if (s->rings[i]->foreign)
 			forget_ring(s, i);
+		else
+			count_from_now(s, s->rings[i]);
 }
 
 void
@@ -309,6 +340,8 @@ osp__rings_check(osp_shipper *s, int64_t now)
 		repair_tail(s, r);
 		head = osp_ring_head(&r->ring);
 		r->moved = head != r->head_seen || osp__losses_check(r, now);
+		if (r->moved && r->counted)
+			count_records(s, r);
 		r->head_seen = head;
 		moved |= r->moved;
 		if (head - r->tail > r->ring.capacity / CROWDED_PART &&

@@ -108,10 +108,28 @@ shift_slots(osp_shipper *s)
 	s->slots[1] = empty;
 }
 
+/* Notifications of a slot that report losses: of what no producer has written. */
+static size_t
+count_reports(const shipper_slot *slot)
+{
+	const osp_notification *items = osp_batch_items(slot->batch);
+	size_t reports = 0;
+	uint64_t lost;
+	size_t i;
+
+	for (i = 0; i < osp_batch_count(slot->batch); i++)
+		reports += osp__losses_is_report(&items[i], &lost);
+	return reports;
+}
+
 static void
 count_result(osp_shipper *s, const osp_send_result *result)
 {
-	osp_runstat_add(&s->stat->shipped, result->accepted);
+	size_t reports = count_reports(&s->slots[0]);
+
+	/* Which ones a collector has refused, it does not say. */
+	if (reports < result->accepted)
+		osp_runstat_add(&s->stat->shipped, result->accepted - reports);
 	if (result->refused == 0)
 		return;
 	osp_runstat_add(&s->stat->refused, result->refused);

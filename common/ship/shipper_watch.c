@@ -195,7 +195,7 @@ is_here(const osp_shipper *s, const shipper_ring *r)
 		   st.st_dev == r->dev && st.st_ino == r->ino;
 }
 
-/* The old rings have no names any more, and are counted in no sum. */
+/* The old rings have no names any more, and take no bytes of the new directory. */
 static void
 leave_rings(osp_shipper *s)
 {
@@ -216,8 +216,7 @@ leave_rings(osp_shipper *s)
 			}
 			*link = r->next_in_bucket;
 			r->next_in_bucket = NULL;
-			r->moved_away = true;
-			r->predecessor = 0;
+			osp__ring_moves_away(s, r);
 		}
 	}
 }
@@ -267,8 +266,12 @@ follow(osp_shipper *s)
 	}
 	osp__bell_free(s->bell);
 	s->bell = osp__bell_new(s->alc, s->stat, s->bell_fd);
+	osp_runstat_take_over(s->stat, old.stat);
+	osp__shipper_keep_error(s, old.stat);
 	leave_rings(s);
 	osp__losses_move(s);
+	if (s->spool != NULL)
+		osp__spool_publish(s);
 	osp__watch_begin(s);
 	osp__directory_announce(s);
 

@@ -33,7 +33,7 @@ pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
 
 /*
  * A session whose contexts are all refused has no ring, but it counts them: the
- * status file is mapped alone.
+ * status file is mapped alone, and again when the run directory is another one.
  */
 osp_runstat *
 pgosp_runstat(void)
@@ -45,8 +45,12 @@ pgosp_runstat(void)
 
 	if (pgosp_ring != NULL)
 		return pgosp_ring->stat;
-	if (tried)
+	if (tried &&
+		(alone == NULL || __atomic_load_n(&alone->sleeping, __ATOMIC_RELAXED) !=
+							  OSP_RUNSTAT_MOVED))
 		return alone;
+	osp_runstat_unmap(alone);
+	alone = NULL;
 	tried = true;
 	if (pgosp_rundir(path, NULL) != OSP_OK ||
 		osp_rundir_open(path, true, &dir_fd, NULL) != OSP_OK)

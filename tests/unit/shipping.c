@@ -352,3 +352,20 @@ shipping_rings(const shipping *ship)
 	}
 	return count;
 }
+
+void
+shipping_expect_sums(const shipping *ship)
+{
+	const osp_runstat *stat;
+	osp_run_totals totals;
+	int dir_fd;
+
+	assert_int_equal(osp_rundir_open(ship->run, false, &dir_fd, NULL), OSP_OK);
+	assert_int_equal(osp_run_totals_read(dir_fd, &totals, NULL), OSP_OK);
+	(void) close(dir_fd);
+	stat = &totals.stat;
+	assert_int_equal(totals.waiting_bytes, 0);
+	assert_int_equal(totals.written,
+					 stat->shipped + stat->refused + stat->spool_dropped +
+						 stat->spool_points);
+}

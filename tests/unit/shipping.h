@@ -89,6 +89,10 @@ bool shipping_holds(const shipping *ship, const char *text);
 /* The sum of lost_points in the starts of this trace. */
 long shipping_lost_points(const shipping *ship, const char *base);
 
+/* What the status says adds up: each record that was written is delivered, lost, or waits
+ * in the spool. Nothing may wait in the rings. */
+void shipping_expect_sums(const shipping *ship);
+
 /* All points 0..count-1 of producer n arrived once, without a copy, in order. */
 void shipping_expect(const shipping *ship, int n, int count);
 

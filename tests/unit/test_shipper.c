@@ -740,9 +740,12 @@ test_directory_removed(void **state)
 		count += 10;
 		assert_int_equal(ship->log.warnings, round + 1);
 		assert_true(is_alive(ship));
+		assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+		shipping_expect_sums(ship);
 	}
 	assert_int_equal(shipping_produce(&idle, 1, 10, 20), 10);
 	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	shipping_expect_sums(ship);
 	assert_int_equal(shipping_count(ship, 0).points, count);
 	assert_int_equal(shipping_count(ship, 1).points, 20);
 	assert_true(shipping_rings(ship) > 0);
@@ -798,8 +801,69 @@ test_directory_removed_in_part(void **state)
 		assert_int_equal(shipping_count(ship, 1).points, 10 * round + 10);
 		assert_int_equal(ship->log.warnings, round + 1);
 		assert_true(is_alive(ship));
+		shipping_expect_sums(ship);
 	}
 	osp_producer_close(&earlier);
+	shipping_close(ship);
+	(void) unlink(spool);
+}
+
+/* Of a ring whose file alone was removed the records are counted all the same; and what
+ * was counted before the directory was removed, stays: contexts, refusals, the last
+ * error. */
+static void
+test_counters_survive(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_producer producer;
+	osp_producer other;
+	osp_run_totals totals;
+	char spool[128];
+	osp_shipper *s;
+	int dir_fd;
+
+	(void) snprintf(spool, sizeof(spool), "%s.spool", ship->run);
+	options.spool_path = spool;
+	s = shipping_open_with(ship, &options);
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 10), 10);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	remove_file(ship, "ring.0");
+	shipping_produce_open(ship, &other, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 10, 20), 10);
+	assert_int_equal(shipping_produce(&other, 1, 0, 10), 10);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	shipping_expect_sums(ship);
+
+	/* A collector that takes nothing: all of it waits in the spool. */
+	ship->control->fail = UINT32_MAX;
+	assert_int_equal(shipping_produce(&other, 1, 10, 20), 10);
+	(void) osp_shipper_flush(s, SHIPPING_TIMEOUT_MS);
+	shipping_expect_sums(ship);
+	osp_runstat_add(&ship->stat->contexts[OSP_CTX_ACCEPTED], 7);
+	osp_runstat_add(&ship->stat->untraced, 3);
+	remove_directory(ship);
+	assert_true(
+		shipping_step_until(s, SHIPPING_TIMEOUT_MS, is_made_anew, ship));
+	shipping_expect_sums(ship);
+	assert_int_equal(osp_rundir_open(ship->run, false, &dir_fd, NULL), OSP_OK);
+	assert_int_equal(osp_run_totals_read(dir_fd, &totals, NULL), OSP_OK);
+	assert_int_equal(close(dir_fd), 0);
+	assert_int_equal(totals.stat.spool_points, 10);
+	assert_int_equal(totals.stat.contexts[OSP_CTX_ACCEPTED], 7);
+	assert_int_equal(totals.stat.untraced, 3);
+	assert_true(totals.stat.driver_errors > 0);
+	assert_true(totals.stat.last_error_wall_ns > 0);
+	assert_true(strlen(totals.stat.last_error) > 0);
+	ship->control->fail = 0;
+	assert_int_equal(shipping_produce(&other, 1, 20, 30), 10);
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	shipping_expect_sums(ship);
+	assert_int_equal(shipping_count(ship, 0).points, 20);
+	assert_int_equal(shipping_count(ship, 1).points, 30);
+	osp_producer_close(&producer);
+	osp_producer_close(&other);
 	shipping_close(ship);
 	(void) unlink(spool);
 }
@@ -1067,6 +1131,7 @@ main(void)
 		TEST(test_damaged_header),
 		TEST(test_directory_removed),
 		TEST(test_directory_removed_in_part),
+		TEST(test_counters_survive),
 		TEST(test_directory_refused),
 		TEST(test_damaged_records),
 		TEST(test_foreign_files),

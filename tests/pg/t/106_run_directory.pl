@@ -40,7 +40,19 @@ is_deeply(shape(wait_for_points($node, $default, 2)),
 my $shared = directory();
 like($shared, qr{^/dev/shm/osprofiler-$>/pg-}, 'the default directory');
 $node->stop;
-is_deeply(rings($shared), [], 'a server that has stopped leaves no ring');
+ok(!-e $shared, 'a server that has stopped leaves nothing');
+
+# A server that cannot end as it should leaves its counters, and what waits.
+$node->start;
+$default = context();
+$node->safe_psql('postgres', set_context($default) . "SELECT 'at once'");
+wait_for_points($node, $default, 2);
+ok(-e "$shared/waits.1", 'what sessions wait for is there');
+$node->stop('immediate');
+my $end = time + 10;
+usleep(50_000) while time < $end && -e "$shared/waits.1";
+ok(!-e "$shared/waits.1", 'and goes when they have gone, however that was');
+is_deeply(rings($shared), [], 'as do rings');
 system_or_bail('rm', '-rf', $shared) if $shared =~ m{^/dev/shm/osprofiler-\d+/pg-};
 
 # From now on in a directory whose parents are the test's own, too.
@@ -138,6 +150,9 @@ foreach my $case (
 	# A shipper that did nothing is replaced, and the one too many ends by itself.
 	is(count_workers(), 1, "$what: there is one worker") if !$afterwards;
 	is($node->safe_psql('postgres', 'SELECT lost FROM osprofiler.stat'), 0, "$what: nothing counts as lost");
+	wait_for_delivery($node);
+	is( $node->safe_psql('postgres', 'SELECT written - shipped - refused - spool_dropped FROM osprofiler.stat'),
+		0, "$what: the counters add up");
 }
 is(count_in_log($node, 'another process|another shipper'), 0, 'no shipper is in the way of another');
 
@@ -176,9 +191,24 @@ cmp_ok(time - $begin, '<', 5, 'soon');
 my @contexts = map { context() } 1 .. 20;
 @wires = map { session($_) } @contexts;
 $node->stop('fast');
-is_deeply(rings($directory), [], 'a server that is stopped leaves no ring');
+ok(!-e $directory, 'a server that is stopped leaves nothing');
 is_deeply([ map { @{ shape(points($node, $_)) } } @contexts ],
 	[ ("SELECT 'before'") x 20 ], 'for everything is delivered');
+
+# What cannot be delivered waits for the next start, and nothing else.
+my $waiting = context();
+$node->append_conf('postgresql.conf', "osprofiler.agent = '/nonexistent'");
+$node->start;
+session($waiting)->finish;
+$node->stop('fast');
+is(scalar @{ rings($directory) }, 1, 'what is not delivered stays');
+ok(!-e "$directory/waits.1", 'and what sessions waited for does not');
+$node->append_conf('postgresql.conf', "osprofiler.agent = '$agent'");
+$node->start;
+session(context())->finish;
+is_deeply(shape(wait_for_points($node, $waiting, 2)), ["SELECT 'before'"], 'the next start delivers it');
+$node->stop('fast');
+ok(!-e $directory, 'and leaves nothing');
 
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
 done_testing();
