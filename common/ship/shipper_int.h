@@ -153,7 +153,8 @@ struct osp_shipper
 	/* shipper_rings.c: the table of rings */
 	shipper_ring *by_number[SHIPPER_BUCKETS];
 	shipper_ring *rings[SHIPPER_RINGS_MAX];
-	bool check_all; /* every producer may be gone */
+	bool check_all;   /* every producer may be gone */
+	bool small_rings; /* a long nap may let one run full */
 	size_t ring_count;
 	size_t next_ring; /* whose turn it is */
 	shipper_ring
@@ -263,7 +264,7 @@ void osp__rings_begin(osp_shipper *s);
 void osp__rings_scan(osp_shipper *s);
 
 /* Examines all rings; true if a head has moved, or a ring is new. Notes when one
- * has little room. */
+ * has little room, and whether one is small. */
 bool osp__rings_check(osp_shipper *s, int64_t now);
 
 /* Can the ring run full: has it a producer, and cannot grow? */

@@ -27,6 +27,9 @@
 /* A ring is crowded when more than this part of it waits for the collector. */
 #define CROWDED_PART 4
 
+/* A ring that cannot grow so far is small. */
+#define SMALL_RING ((uint64_t) 4 * 1024 * 1024)
+
 #define RING_PREFIX "ring."
 
 static bool
@@ -317,6 +320,17 @@ osp__ring_may_run_full(const shipper_ring *r)
 	return r->ring.capacity >= header->grows_to || r->dropped_seen > 0;
 }
 
+/* Can its producer fill it in a long nap? */
+static bool
+is_small(const shipper_ring *r)
+{
+	const osp_ring_header *header = r->ring.header;
+
+	return __atomic_load_n(&header->owner, __ATOMIC_RELAXED) != 0 &&
+		   (header->grows_to < SMALL_RING ||
+			(r->dropped_seen > 0 && r->ring.capacity < SMALL_RING));
+}
+
 bool
 osp__rings_check(osp_shipper *s, int64_t now)
 {
@@ -330,6 +344,7 @@ osp__rings_check(osp_shipper *s, int64_t now)
 		s->check_all |= now - s->scanned_ns > SCAN_INTERVAL_NS;
 		osp__rings_scan(s);
 	}
+	s->small_rings = false;
 	for (i = 0; i < s->ring_count; i++)
 	{
 		shipper_ring *r = s->rings[i];
@@ -337,6 +352,7 @@ osp__rings_check(osp_shipper *s, int64_t now)
 
 		if (r->foreign)
 			continue;
+		s->small_rings |= is_small(r);
 		repair_tail(s, r);
 		head = osp_ring_head(&r->ring);
 		r->moved = head != r->head_seen || osp__losses_check(r, now);

@@ -8,11 +8,11 @@
  * delivered first, while the rings wait (or follow into the spool when they are
  * about to run full).
  *
- * Naps: as long as producers write, the shipper looks at the rings every few
- * milliseconds, and no producer has to wake it; nor has the sender when it is done,
- * unless there is much to fetch. Looking more often would make batches of a few
- * points, and as each look takes the line of the ring's head from the producer, the
- * producer would pay for it.
+ * Naps: as long as producers write, the shipper looks at the rings some fifty times a
+ * second, and no producer has to wake it; nor has the sender when it is done, unless
+ * there is much to fetch. Looking more often would make batches of a few points, each
+ * look takes the line of the ring's head from the producer, and on a busy machine each
+ * wake-up takes a processor from the program that is traced.
  *
  * Sleep: after IDLE_NS without a change it says that it sleeps (stat->sleeping),
  * lets every producer pass a barrier, looks once more, and waits for the bell
@@ -30,16 +30,19 @@
 
 #define IDLE_NS (200 * NS_PER_MS)
 
-/* In the longest a ring of 1 MB takes 200 MB/s without running full. */
-#define NAP_MIN_MS 1
-#define NAP_MAX_MS 5
+/* A batch costs a collector more than the points in it, so naps are long: in the
+ * longest, a ring of 4 MB, which is what rings grow to, takes 200 MB/s without running
+ * full. Where one cannot grow so far, they are shorter. */
+#define NAP_MIN_MS   1
+#define NAP_MAX_MS   20
+#define NAP_SMALL_MS 5
 
 /* For so long after a ring had little room, the end of a batch ends a nap. */
 #define CROWD_NS (50 * NS_PER_MS)
 
 /* The nap becomes shorter or longer with what one of it brings together. */
 #define NAP_MANY_POINTS 2048
-#define NAP_FEW_POINTS  512
+#define NAP_FEW_POINTS  1024
 
 /* Without membarrier the bell may be missed; for this long at most. */
 #define UNSURE_MS 1000
@@ -48,6 +51,9 @@
 #define BACKOFF_MAX_MS 2000
 
 #define CLOCK_INTERVAL_NS NS_PER_S
+
+/* While a flush waits, it looks so often. */
+#define FLUSH_POLL_MS 5
 
 /* Batches in one step. */
 #define ROUNDS 16
@@ -373,11 +379,14 @@ nap(osp_shipper *s, int64_t looked_ns)
 {
 	bool many =
 		s->gathered > NAP_MANY_POINTS || looked_ns - s->crowded_ns < CROWD_NS;
+	int max_ms = s->small_rings ? NAP_SMALL_MS : NAP_MAX_MS;
 
 	if (many && s->nap_ms > NAP_MIN_MS)
 		s->nap_ms = s->nap_ms / 2;
-	else if (!many && s->gathered < NAP_FEW_POINTS && s->nap_ms < NAP_MAX_MS)
+	else if (!many && s->gathered < NAP_FEW_POINTS && s->nap_ms < max_ms)
 		s->nap_ms++;
+	if (s->nap_ms > max_ms)
+		s->nap_ms = max_ms;
 	heed_sender(s, many || s->down || has_unread_spool(s));
 	return s->nap_ms;
 }
@@ -468,8 +477,8 @@ osp_shipper_flush(osp_shipper *s, unsigned timeout_ms)
 				  (s->down || osp_shipper_is_empty(s));
 		if (flushed)
 			break;
-		if (wait_ms < 0 || wait_ms > NAP_MAX_MS)
-			wait_ms = NAP_MAX_MS;
+		if (wait_ms < 0 || wait_ms > FLUSH_POLL_MS)
+			wait_ms = FLUSH_POLL_MS;
 		if (poll(&fd, 1, wait_ms < left_ms ? wait_ms : (int) left_ms) < 0 &&
 			errno != EINTR)
 			break;

@@ -219,6 +219,45 @@ test_naps_gather_points(void **state)
 	osp_producer_close(&producer);
 }
 
+/* The longest nap while points come one by one from a ring that grows to ring_size. */
+static int
+longest_nap(shipping *ship, size_t ring_size)
+{
+	osp_shipper *s = shipping_open(ship);
+	osp_producer producer;
+	int longest = 0;
+	int n;
+
+	shipping_produce_open(ship, &producer, ring_size);
+	for (n = 0; n < 100; n++)
+	{
+		int wait_ms;
+
+		assert_int_equal(shipping_produce(&producer, 0, n, n + 1), 1);
+		wait_ms = osp_shipper_step(s);
+		if (wait_ms > longest)
+			longest = wait_ms;
+	}
+	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
+	shipping_expect(ship, 0, n);
+	osp_producer_close(&producer);
+	return longest;
+}
+
+/* A batch costs more than its points, so naps become long where few come. */
+static void
+test_naps_become_long(void **state)
+{
+	assert_int_equal(longest_nap(*state, 4 << 20), 20);
+}
+
+/* But not as long as a small ring that cannot grow might run full in. */
+static void
+test_small_rings_keep_naps_short(void **state)
+{
+	assert_int_equal(longest_nap(*state, RING_SIZE), 5);
+}
+
 /* Keeps a step busy once, for 100 ms. */
 static void
 dawdle(void *ctx, const osp_record *record)
@@ -1119,6 +1158,8 @@ main(void)
 		TEST(test_no_ring_starves),
 		TEST(test_no_wake_up_while_idle),
 		TEST(test_naps_gather_points),
+		TEST(test_naps_become_long),
+		TEST(test_small_rings_keep_naps_short),
 		TEST(test_crowded_rings_end_naps),
 		TEST(test_no_bell_is_missed),
 		TEST(test_wakes_from_elsewhere),
