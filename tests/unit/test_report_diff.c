@@ -544,6 +544,113 @@ test_drawing(void **state)
 	osp_report_free(b);
 }
 
+/* A statement whose plan is made of these nodes, each in the one before; of none only
+ * the number that its planning has is known. */
+static osp_report *
+planned(const char *const *nodes, const char *tree, int ms)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char points[16][400];
+	const char *list[16];
+	size_t count = 0;
+	int i;
+
+#define ADD_POINT(name, id, parent, at, info)                                  \
+	(void) snprintf(points[count],                                             \
+					sizeof(points[0]),                                         \
+					"{\"name\": \"%s\", \"base_id\": \"b\", \"trace_id\": "    \
+					"\"%s\", \"parent_id\": \"%s\", \"timestamp\": "           \
+					"\"2026-11-28T10:00:00.%06d\", \"info\": {\"db\": {%s}}, " \
+					"\"project\": null, \"service\": null}",                   \
+					name,                                                      \
+					id,                                                        \
+					parent,                                                    \
+					(at) *1000,                                                \
+					info);                                                     \
+	list[count] = points[count];                                               \
+	count++
+	assert_non_null(report);
+	ADD_POINT("pg-start", "s", "b", 0, "\"statement\": \"SELECT 1 FROM t\"");
+	ADD_POINT("pg.plan-start", "p", "s", 1, "");
+	ADD_POINT("pg.plan-stop", "p", "s", 2, tree);
+	for (i = 0; nodes[i] != NULL; i++)
+	{
+		char id[8];
+		char parent[8];
+		char info[128];
+
+		(void) snprintf(id, sizeof(id), "n%d", i);
+		(void) snprintf(parent, sizeof(parent), "n%d", i - 1);
+		(void) snprintf(
+			info, sizeof(info), "\"node\": {\"name\": \"%s\"}", nodes[i]);
+		ADD_POINT("pg.node-start", id, i > 0 ? parent : "s", 3 + i, info);
+	}
+	ADD_POINT("pg-stop", "s", "b", ms, "");
+#undef ADD_POINT
+	assert_int_equal(add_all(report, list, count), OSP_OK);
+	return report;
+}
+
+/* Plans that are the same are said to be, and those that differ are compared node by
+ * node; also where only one side was slow enough for its nodes to be recorded. */
+static void
+test_plans_in_words(void **state)
+{
+#define TREE(number) "\"plan\": {\"tree\": " #number "}"
+	static const char *const scan[] = {"Sort", "Seq Scan on t", NULL};
+	static const char *const index[] = {
+		"Sort", "Index Scan using i on t", NULL};
+	static const char *const other[] = {"Seq Scan on t", NULL};
+	static const char *const none[] = {NULL};
+	static const struct
+	{
+		const char *const *a;
+		const char *tree_a;
+		const char *const *b;
+		const char *tree_b;
+		const char *says;
+		const char *never;
+	} cases[] = {
+		{scan, "", scan, "", "\n    same plan\n", "plan in A"},
+		{scan,
+		 "",
+		 index,
+		 "",
+		 "changed: Seq Scan on t -> Index Scan using i on t\n",
+		 "same plan"},
+		{scan, "", other, "", "plan in B: Seq Scan on t\n", "changed:"},
+		{none, TREE(7), scan, TREE(7), "same plan\n", "plan in"},
+		{none,
+		 TREE(7),
+		 scan,
+		 TREE(8),
+		 "plan in A: another one; its nodes were not recorded\n",
+		 "same plan"},
+		{none, TREE(7), none, TREE(7), "same plan\n", "plan in"},
+		{none, "", scan, TREE(8), "SELECT 1 FROM t\n", "plan in"},
+		{none, "", scan, TREE(8), "SELECT 1 FROM t\n", "same plan"},
+	};
+	osp_draw_options options = {.struct_size = sizeof(options)};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *a = planned(cases[i].a, cases[i].tree_a, 20);
+		osp_report *b = planned(cases[i].b, cases[i].tree_b, 500);
+		osp_buf text;
+
+		osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+		assert_int_equal(osp_report_diff(a, b, &options, &text), OSP_OK);
+		if (strstr(text.ptr, cases[i].says) == NULL ||
+			strstr(text.ptr, cases[i].never) != NULL)
+			fail_msg("%s: %s", cases[i].says, text.ptr);
+		osp_buf_term(&text);
+		osp_report_free(a);
+		osp_report_free(b);
+	}
+}
+
 /* Many small changes that are a large one together are drawn, as many as are read. */
 static void
 test_small_changes(void **state)
@@ -722,6 +829,7 @@ main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_drawing),
+		cmocka_unit_test(test_plans_in_words),
 		cmocka_unit_test(test_small_changes),
 		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_recorded),

@@ -41,6 +41,10 @@ typedef struct osp__diff_side
 	osp__diff_plan *plans;
 	unsigned plan_count;
 	bool plans_left_out; /* there were more than OSP__DIFF_PLANS_MAX */
+	uint64_t trees
+		[OSP__DIFF_PLANS_MAX]; /* the numbers of the plans that were made */
+	unsigned tree_count;
+	bool trees_left_out;
 } osp__diff_side;
 
 /* Texts are UTF-8. */
@@ -120,6 +124,13 @@ void osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 
 /* Do the plans of both sides differ? */
 osp__diff_verdict osp__diff_plans(const osp__diff_row *row);
+
+/* Are the nodes of this side's plans known? */
+bool osp__diff_has_nodes(const osp__diff_side *side);
+
+/* The nodes in which the only plans of both sides differ, from the first to the last;
+ * false: they have several plans, or differ in the shape of the tree, or not at all. */
+bool osp__diff_changed_nodes(const osp__diff_row *row, osp_str changed[2]);
 
 /* ---- diff_rows.c ---- */
 

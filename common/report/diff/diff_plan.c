@@ -132,10 +132,25 @@ add_plan(osp__diff *d, osp__diff_side *side, osp_str kind, osp_str nodes)
 	plan->count++;
 }
 
-/* The largest cost that was expected when the statement was planned. */
+/* A number that plans have in common which read and join in the same way. */
 static void
-note_cost(osp__diff *d, const osp__diff_trace *trace, const osp__op *statement,
-		  osp__diff_side *side)
+note_tree(osp__diff_side *side, uint64_t tree)
+{
+	unsigned i = 0;
+
+	while (i < side->tree_count && side->trees[i] != tree)
+		i++;
+	if (i == OSP__DIFF_PLANS_MAX)
+		side->trees_left_out = true;
+	else if (i == side->tree_count && tree != 0)
+		side->trees[side->tree_count++] = tree;
+}
+
+/* What the statement's planning says: the largest cost that was expected, and which
+ * plan it made. */
+static void
+note_planning(osp__diff *d, const osp__diff_trace *trace,
+			  const osp__op *statement, osp__diff_side *side)
 {
 	const osp__findings *f = &trace->findings;
 	const osp__op *op = osp__op_child(f, statement);
@@ -146,6 +161,7 @@ note_cost(osp__diff *d, const osp__diff_trace *trace, const osp__op *statement,
 
 		if (op->kind != OSP__OP_PLAN)
 			continue;
+		note_tree(side, op->plan);
 		cost = osp__report_number(yyjson_obj_get(
 			read_plan(d, trace->report, op->node, true), "cost"));
 		if (cost > side->plan_cost)
@@ -169,7 +185,7 @@ osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 		d->status = osp_buf_status(&d->scratch);
 	if (d->status == OSP_OK && (kind.len > 0 || d->scratch.len > 0))
 		add_plan(d, side, kind, osp_buf_str(&d->scratch));
-	note_cost(d, trace, op, side);
+	note_planning(d, trace, op, side);
 }
 
 /* May each plan of one side, of those with nodes or with a kind, also be one of the
@@ -203,6 +219,41 @@ has_plan(const osp__diff_side *side, bool nodes)
 	return plan != NULL;
 }
 
+bool
+osp__diff_has_nodes(const osp__diff_side *side)
+{
+	return has_plan(side, true);
+}
+
+static bool
+has_tree(const osp__diff_side *side, uint64_t tree)
+{
+	unsigned i;
+
+	for (i = 0; i < side->tree_count; i++)
+		if (side->trees[i] == tree)
+			return true;
+	return side->trees_left_out;
+}
+
+/* By the numbers of the plans, which also quick statements have. */
+static osp__diff_verdict
+compare_trees(const osp__diff_side *a, const osp__diff_side *b)
+{
+	unsigned i;
+
+	if (a->tree_count == 0 || b->tree_count == 0)
+		return OSP__DIFF_UNKNOWN;
+	for (i = 0; i < a->tree_count; i++)
+		if (!has_tree(b, a->trees[i]))
+			return OSP__DIFF_OTHER;
+	for (i = 0; i < b->tree_count; i++)
+		if (!has_tree(a, b->trees[i]))
+			return OSP__DIFF_OTHER;
+	return a->trees_left_out || b->trees_left_out ? OSP__DIFF_UNKNOWN
+												  : OSP__DIFF_SAME;
+}
+
 osp__diff_verdict
 osp__diff_plans(const osp__diff_row *row)
 {
@@ -219,7 +270,77 @@ osp__diff_plans(const osp__diff_row *row)
 			return OSP__DIFF_OTHER;
 		verdict = OSP__DIFF_SAME;
 	}
+	if (!has_plan(a, true) || !has_plan(b, true))
+	{
+		osp__diff_verdict trees = compare_trees(a, b);
+
+		if (trees != OSP__DIFF_UNKNOWN)
+			verdict = trees;
+	}
 
 	/* Those that were left out may differ. */
 	return a->plans_left_out || b->plans_left_out ? OSP__DIFF_UNKNOWN : verdict;
+}
+
+/* ---- which nodes changed ---- */
+
+/* The nodes of a side that has one plan only; empty: it has several, or none. */
+static osp_str
+only_nodes(const osp__diff_side *side)
+{
+	return side->plan_count == 1 && !side->plans_left_out ? side->plans->nodes
+														  : OSP_STR("");
+}
+
+/* Does a node begin here, in a text like "Sort (Hash Join (A, B))"? */
+static bool
+begins_node(osp_str nodes, size_t pos)
+{
+	return pos == 0 || nodes.ptr[pos - 1] == '(' ||
+		   (pos >= 2 && memcmp(nodes.ptr + pos - 2, ", ", 2) == 0);
+}
+
+/* Does one end here? */
+static bool
+ends_node(osp_str nodes, size_t pos)
+{
+	return pos == nodes.len || nodes.ptr[pos] == ')' ||
+		   (nodes.len - pos >= 2 && (memcmp(nodes.ptr + pos, ", ", 2) == 0 ||
+									 memcmp(nodes.ptr + pos, " (", 2) == 0));
+}
+
+static bool
+is_balanced(osp_str text)
+{
+	size_t i;
+	int depth = 0;
+
+	for (i = 0; i < text.len && depth >= 0; i++)
+		depth += text.ptr[i] == '(' ? 1 : text.ptr[i] == ')' ? -1 : 0;
+	return depth == 0 && text.len > 0;
+}
+
+bool
+osp__diff_changed_nodes(const osp__diff_row *row, osp_str changed[2])
+{
+	osp_str a = only_nodes(&row->sides[0]);
+	osp_str b = only_nodes(&row->sides[1]);
+	size_t shorter = a.len < b.len ? a.len : b.len;
+	size_t before = 0;
+	size_t behind = 0;
+
+	if (shorter == 0 || osp_str_eq(a, b))
+		return false;
+	while (before < shorter && a.ptr[before] == b.ptr[before])
+		before++;
+	while (!begins_node(a, before) || !begins_node(b, before))
+		before--;
+	while (behind < shorter - before &&
+		   a.ptr[a.len - 1 - behind] == b.ptr[b.len - 1 - behind])
+		behind++;
+	while (!ends_node(a, a.len - behind) || !ends_node(b, b.len - behind))
+		behind--;
+	changed[0] = osp_str_n(a.ptr + before, a.len - behind - before);
+	changed[1] = osp_str_n(b.ptr + before, b.len - behind - before);
+	return is_balanced(changed[0]) && is_balanced(changed[1]);
 }

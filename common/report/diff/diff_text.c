@@ -339,6 +339,37 @@ put_plan(writer *w, const osp__diff_plan *plan)
 	(void) put_outside(w, plan->nodes, BELOW_INDENT + PLAN_LABEL, TEXT_MIN, 0);
 }
 
+/* Of one that is known to be another one, and not more. */
+static void
+put_unknown_plan(writer *w, const char *label)
+{
+	osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
+	put_color(w, COLOR_WARN);
+	osp_buf_addf(w->out, "plan in %s: ", label);
+	put_color(w, "0");
+	osp_buf_addf(w->out, "another one; its nodes were not recorded\n");
+}
+
+/* The nodes that are not the same in both plans. */
+static void
+put_changed_nodes(writer *w, const osp__diff_row *row)
+{
+	osp_str changed[2];
+
+	if (!osp__diff_changed_nodes(row, changed) ||
+		(changed[0].len == row->sides[0].plans->nodes.len &&
+		 changed[1].len == row->sides[1].plans->nodes.len))
+		return;
+	osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
+	put_color(w, COLOR_WARN);
+	osp_buf_addf(w->out, "changed: ");
+	put_color(w, "0");
+	(void) put_outside(w, changed[0], 0, TEXT_MIN, 0);
+	osp_buf_addf(w->out, " %s ", arrow(w));
+	(void) put_outside(w, changed[1], 0, TEXT_MIN, 0);
+	osp_buf_add_char(w->out, '\n');
+}
+
 /* How the plans of a row differ, each on a line. */
 static void
 put_plans(writer *w, const osp__diff_row *row)
@@ -350,6 +381,13 @@ put_plans(writer *w, const osp__diff_row *row)
 	{
 		const osp__diff_plan *plan = row->sides[side].plans;
 
+		if (!osp__diff_has_nodes(&row->sides[side]) &&
+			osp__diff_has_nodes(&row->sides[1 - side]))
+		{
+			put_unknown_plan(w, labels[side]);
+			continue;
+		}
+
 		for (; plan != NULL; plan = plan->next)
 		{
 			osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
@@ -360,6 +398,15 @@ put_plans(writer *w, const osp__diff_row *row)
 			osp_buf_add_char(w->out, '\n');
 		}
 	}
+	put_changed_nodes(w, row);
+}
+
+static void
+put_same_plan(writer *w)
+{
+	osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
+	put_colored(w, COLOR_DIM, "same plan");
+	osp_buf_add_char(w->out, '\n');
 }
 
 /* If the plans cannot be compared, compare their expected costs. */
@@ -387,6 +434,17 @@ only_mark(const osp__diff_row *row)
 	if (row->sides[0].count == 0)
 		return "only in B  ";
 	return row->sides[1].count == 0 ? "only in A  " : "";
+}
+
+/* Is more known of both plans than their kind? */
+static bool
+is_planned(const osp__diff_row *row)
+{
+	const osp__diff_side *a = &row->sides[0];
+	const osp__diff_side *b = &row->sides[1];
+
+	return (osp__diff_has_nodes(a) && osp__diff_has_nodes(b)) ||
+		   (a->tree_count > 0 && b->tree_count > 0);
 }
 
 static void
@@ -419,6 +477,8 @@ put_row(writer *w, const osp__diff_row *row)
 		put_plans(w, row);
 	if (osp__diff_plans(row) != OSP__DIFF_SAME)
 		put_costs(w, row);
+	else if (is_planned(row))
+		put_same_plan(w);
 }
 
 /* The smallest change that is worth a line, in ns. */
