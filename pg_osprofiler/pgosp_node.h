@@ -7,6 +7,7 @@
  *	  node_attributes.c  what start and stop of a node have
  *	  node_fast.c        the same, by templates
  *	  node_names.c       what a node is called, and what it works on
+ *	  node_indexes.c     which indexes the table has that a scan filters
  *	  node_children.c    the nodes below a node
  *	  expr.c             conditions as text
  *	  parallel.c         parallel workers
@@ -56,6 +57,14 @@ extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
 /* The name of the index alone. */
 extern const char *pgosp_node_index(const PlanState *node);
 
+/* The relation that a scan reads or a statement changes; NULL: it is none. */
+extern struct RelationData *pgosp_node_relation(const PlanState *node);
+
+/* A name as it is written in SQL: in quotes where it needs them, and then in space. */
+#define PGOSP_SQL_NAME_MAX (2 * NAMEDATALEN + 3)
+extern const char *pgosp_sql_name(const char *name,
+								  char space[PGOSP_SQL_NAME_MAX]);
+
 /* ---- node_attributes.c ---- */
 
 /* A node as a point. */
@@ -77,6 +86,11 @@ typedef struct pgospNodePoint
 /* what is a pgospNodePoint. */
 extern void pgosp_put_node_start(osp_writer *w, const void *what);
 extern void pgosp_put_node_stop(osp_writer *w, const pgospPoint *point);
+
+/* ---- node_indexes.c ---- */
+
+/* The indexes of the table, if the node is a scan with a filter. */
+extern void pgosp_put_indexes(osp_writer *w, const pgospNodePoint *told);
 
 /* ---- node_fast.c ---- */
 

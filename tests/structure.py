@@ -6,7 +6,8 @@
 #     TAP line for each rule, and what breaks it. Run by tests/lint.sh, in a tree
 #     that has been built: calls between files are read from the object files.
 #
-# Rules: calls and includes between folders go one way (ORDER); no cycle of calls
+# Rules: calls and includes between folders go one way (ORDER), and rules of findings
+# do not use those of other folders; no cycle of calls
 # joins more than two files of a part; no two source files have the same name; no
 # folder holds more than 25 source files; no function is longer than 100 lines,
 # tables in it not counted; a file that a comment names exists; libosprofiler.so
@@ -136,6 +137,16 @@ def includes(part):
                     yield file, f"{part}/{name}"
 
 
+def are_rules_of_others(file, to):
+    """Findings' rules use what all have, and files of their own folder."""
+    rules = "common/report/findings/"
+    folder = os.path.dirname(to)
+    return (file.startswith(rules) and folder.startswith(rules) and
+            folder != os.path.dirname(file) and
+            (file.count("/") > rules.count("/") or
+             os.path.basename(file) != "findings.c"))
+
+
 def check_direction():
     for part, order in ORDER.items():
         rank = {}
@@ -150,6 +161,8 @@ def check_direction():
             a, b = file.split("/")[1], to.split("/")[1]
             if a != b and (a not in rank or b not in rank or
                            rank[b] >= rank[a]):
+                yield f"{file} must not use {name}{to}"
+            elif are_rules_of_others(file, to):
                 yield f"{file} must not use {name}{to}"
 
 

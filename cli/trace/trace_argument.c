@@ -8,6 +8,7 @@
 #include "server/server_list.h"
 #include "shell_text.h"
 #include "time_argument.h"
+#include "trace/show_command.h"
 #include "trace/trace_prefix.h"
 
 #include <ctype.h>
@@ -39,6 +40,7 @@ cli_source_init(cli_source *source)
 {
 	memset(source, 0, sizeof(*source));
 	cli_collector_init(&source->collector);
+	osp_buf_init(&source->show_command, &osp_allocator_default, 0);
 	source->wait_s = WAIT_DEFAULT_S;
 }
 
@@ -48,6 +50,7 @@ cli_source_term(cli_source *source)
 	cli_collector_close(&source->collector);
 	cli_others_term(&source->others);
 	cli_run_dirs_term(&source->dirs);
+	osp_buf_term(&source->show_command);
 }
 
 void
@@ -188,9 +191,12 @@ cli_source_report(cli_source *source)
 	osp_report *report = osp_report_new(&osp_allocator_default);
 
 	if (report == NULL)
+	{
 		cli_error("%s", osp_status_text(OSP_ENOMEM));
-	else
-		osp_report_ask_process(report, ask_process, source);
+		return NULL;
+	}
+	osp_report_ask_process(report, ask_process, source);
+	cli_source_note_command(source, report);
 	return report;
 }
 

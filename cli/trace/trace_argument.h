@@ -24,6 +24,7 @@ typedef struct cli_source
 		missing; /* code: how the collector was read; OSP_ENOENT: it is not there (yet) */
 	bool failing;                  /* it was said that it cannot be read */
 	char whole_id[OSP_ID_MAX + 1]; /* of a trace that is named otherwise */
+	osp_buf show_command;          /* see show_command.h */
 } cli_source;
 
 enum

@@ -45,6 +45,7 @@ osp_report_new(const osp_allocator *alc)
 	memset(report, 0, offsetof(osp_report, space));
 	report->alc = alc;
 	report->base_id = NONE;
+	osp_report_set_show_command(report, "osprofiler trace show ", "");
 	osp__arena_init(&report->texts, alc);
 	osp__arena_init(&report->structs, alc);
 	osp__json_reader_init(
@@ -117,6 +118,14 @@ osp_report_ask_process(osp_report *report, osp_process_fn fn, void *ctx)
 {
 	report->process_fn = fn;
 	report->process_ctx = ctx;
+}
+
+void
+osp_report_set_show_command(osp_report *report, const char *before,
+							const char *behind)
+{
+	report->show_before = before;
+	report->show_behind = behind;
 }
 
 /* Reads json, and what stands for it in canonical form. */

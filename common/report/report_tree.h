@@ -157,6 +157,10 @@ struct osp_report
 	unsigned process_questions;
 	void *process_ctx;
 
+	/* what draws another trace: before and behind its id */
+	const char *show_before;
+	const char *show_behind;
+
 	/* over all points; upstream counts its milliseconds from started_ns */
 	osp_str base_id;
 	bool any_point;

@@ -13,6 +13,7 @@
  */
 #include "pgosp_execution.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "pgosp_node.h"
@@ -86,8 +87,20 @@ ends_with(osp_str name, osp_str end)
 static const char *
 operator_of(const char *function)
 {
-	static const char *const others[] = {
-		"point_", "pattern", "image", "network_", "path_n", "tinterval"};
+	static const char *const others[] = {"point_",
+										 "pattern",
+										 "image",
+										 "network_",
+										 "path_n",
+										 "tinterval",
+										 /* no index has an order of these */
+										 "box_",
+										 "circle_",
+										 "lseg_",
+										 "line_",
+										 "xideq",
+										 "xidneq",
+										 "cideq"};
 	static const struct
 	{
 		osp_str end;
@@ -174,6 +187,22 @@ put_operator(pgospText *text, const PlanState *node, Oid function,
 	put(text, any != NULL ? "))" : ")");
 }
 
+/* A string of SQL. */
+static void
+put_quoted(pgospText *text, osp_str value)
+{
+	size_t i;
+
+	put(text, "'");
+	for (i = 0; i < value.len && text->pos < text->limit; i++)
+	{
+		if (value.ptr[i] == '\'')
+			put(text, "'");
+		put_n(text, value.ptr + i, 1);
+	}
+	put(text, "'");
+}
+
 static void
 put_const(pgospText *text, const Const *constant)
 {
@@ -192,9 +221,7 @@ put_const(pgospText *text, const Const *constant)
 		put(text, "?");
 	else
 	{
-		put(text, "'");
-		put_n(text, value.ptr, value.len);
-		put(text, "'");
+		put_quoted(text, value);
 	}
 }
 
@@ -220,6 +247,7 @@ put_column(pgospText *text, const PlanState *node, int varno, int attno)
 {
 	const List *table = node->state->es_range_table;
 	const RangeTblEntry *entry;
+	char space[PGOSP_SQL_NAME_MAX];
 
 	if (varno < 1 || varno > list_length(table))
 	{
@@ -234,11 +262,13 @@ put_column(pgospText *text, const PlanState *node, int varno, int attno)
 	}
 	if (list_length(table) > 1)
 	{
-		put(text, entry->eref->aliasname);
+		put(text, pgosp_sql_name(entry->eref->aliasname, space));
 		put(text, ".");
 	}
 	if (attno > 0 && attno <= list_length(entry->eref->colnames))
-		put(text, strVal(list_nth(entry->eref->colnames, attno - 1)));
+		put(text,
+			pgosp_sql_name(strVal(list_nth(entry->eref->colnames, attno - 1)),
+						   space));
 	else
 		put(text, system_column(attno));
 }
@@ -330,13 +360,62 @@ put_null_test(pgospText *text, const PlanState *node, const NullTest *test)
 	put(text, test->nulltesttype == IS_NULL ? " IS NULL)" : " IS NOT NULL)");
 }
 
+/* The name of a type that conditions are often converted to. */
+static const char *
+type_name(Oid type)
+{
+	static const struct
+	{
+		Oid type;
+		const char *name;
+	} types[] = {
+		{BOOLOID, "boolean"},
+		{INT2OID, "smallint"},
+		{INT4OID, "integer"},
+		{INT8OID, "bigint"},
+		{FLOAT4OID, "real"},
+		{FLOAT8OID, "double precision"},
+		{NUMERICOID, "numeric"},
+		{TEXTOID, "text"},
+		{VARCHAROID, "character varying"},
+		{BPCHAROID, "character"},
+		{DATEOID, "date"},
+		{TIMEOID, "time"},
+		{TIMESTAMPOID, "timestamp"},
+		{TIMESTAMPTZOID, "timestamptz"},
+		{INTERVALOID, "interval"},
+		{UUIDOID, "uuid"},
+		{JSONBOID, "jsonb"},
+	};
+	size_t i;
+
+	for (i = 0; i < lengthof(types); i++)
+		if (types[i].type == type)
+			return types[i].name;
+	return "another_type";
+}
+
+/* "(a)::text": an index on a cannot serve a condition on that. */
+static void
+put_cast(pgospText *text, const PlanState *node, const Node *arg, Oid type)
+{
+	put(text, "(");
+	put_expr(text, node, arg);
+	put(text, ")::");
+	put(text, type_name(type));
+}
+
 static void
 put_call(pgospText *text, const PlanState *node, const FuncExpr *call)
 {
-	if (call->funcformat != COERCE_EXPLICIT_CALL && list_length(call->args) > 0)
-		put_expr(text, node, linitial(call->args));
-	else
+	if (call->funcformat == COERCE_EXPLICIT_CALL ||
+		list_length(call->args) == 0)
 		put_function(text, node, call->funcid, call->args);
+	else if (exprType(linitial(call->args)) == call->funcresulttype)
+		put_expr(
+			text, node, linitial(call->args)); /* only its length changes */
+	else
+		put_cast(text, node, linitial(call->args), call->funcresulttype);
 }
 
 /* "SubPlan 1", without what some versions say behind it. */
@@ -397,8 +476,10 @@ put_node(pgospText *text, const PlanState *node, const Node *expr)
 				text, node, (const Node *) ((const RelabelType *) expr)->arg);
 			break;
 		case T_CoerceViaIO:
-			put_expr(
-				text, node, (const Node *) ((const CoerceViaIO *) expr)->arg);
+			put_cast(text,
+					 node,
+					 (const Node *) ((const CoerceViaIO *) expr)->arg,
+					 ((const CoerceViaIO *) expr)->resulttype);
 			break;
 		case T_SubPlan:
 			put_subplan(text, (const SubPlan *) expr);

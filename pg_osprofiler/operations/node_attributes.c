@@ -5,7 +5,7 @@
  *	  its conditions, what was estimated and what happened.
  *
  * Nothing here looks into catalogs: names come from relations that the executor
- * holds open, and from the range table.
+ * holds open, from the range table, and of indexes from the cache of relations.
  */
 #include "pgosp_node.h"
 
@@ -235,6 +235,7 @@ pgosp_put_node_start(osp_writer *w, const void *what)
 	put_name(w, OSP_STR("index"), scan.index);
 	put_name(w, OSP_STR("cte"), scan.cte);
 	put_conditions(w, told->node);
+	pgosp_put_indexes(w, told);
 	put_workers_planned(w, plan);
 	osp_put_f64(w, OSP_STR("startup_cost"), plan->startup_cost);
 	osp_put_f64(w, OSP_STR("total_cost"), plan->total_cost);

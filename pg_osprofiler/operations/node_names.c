@@ -5,6 +5,7 @@
  */
 #include "pgosp_node.h"
 
+#include "common/keywords.h"
 #include "utils/rel.h"
 
 static const struct
@@ -181,15 +182,51 @@ pgosp_node_type(const Plan *plan, char space[PGOSP_NODE_TYPE_MAX])
 	return osp_str_n(space, (size_t) (pos - space));
 }
 
+static bool
+needs_quotes(const char *name)
+{
+	const char *at = name;
+	int keyword;
+
+	if (*at != '_' && !(*at >= 'a' && *at <= 'z'))
+		return true;
+	while (*at == '_' || (*at >= 'a' && *at <= 'z') ||
+		   (*at >= '0' && *at <= '9'))
+		at++;
+	if (*at != '\0')
+		return true;
+	keyword = ScanKeywordLookup(name, &ScanKeywords);
+	return keyword >= 0 && ScanKeywordCategories[keyword] != UNRESERVED_KEYWORD;
+}
+
+const char *
+pgosp_sql_name(const char *name, char space[PGOSP_SQL_NAME_MAX])
+{
+	char *pos = space;
+	size_t i;
+
+	if (!needs_quotes(name))
+		return name;
+	*pos++ = '"';
+	for (i = 0; name[i] != '\0' && i < NAMEDATALEN; i++)
+	{
+		if (name[i] == '"')
+			*pos++ = '"';
+		*pos++ = name[i];
+	}
+	*pos++ = '"';
+	*pos = '\0';
+	return space;
+}
+
 static const char *
 name_of(Relation relation)
 {
 	return relation != NULL ? RelationGetRelationName(relation) : NULL;
 }
 
-/* The relation that a scan reads or a statement changes, if it is one. */
-static Relation
-relation_of(const PlanState *node)
+Relation
+pgosp_node_relation(const PlanState *node)
 {
 	switch (nodeTag(node->plan))
 	{
@@ -268,7 +305,7 @@ pgosp_node_scanned(const PlanState *node, pgospScanned *out)
 	const List *table = node->state->es_range_table;
 	Index entry = scanned(node);
 	const RangeTblEntry *rte;
-	Relation relation = relation_of(node);
+	Relation relation = pgosp_node_relation(node);
 
 	out->relation = name_of(relation);
 	out->pages = relation != NULL ? relation->rd_rel->relpages : 0;

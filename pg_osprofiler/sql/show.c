@@ -52,6 +52,7 @@ draw_findings(osp_report *report, const osp_draw_options *options,
 {
 	size_t count;
 
+	osp_report_set_show_command(report, "SELECT osprofiler.show('", "')");
 	return osp_report_explain(report, options, text, &count);
 }
 

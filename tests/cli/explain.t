@@ -97,6 +97,36 @@ like(run_ok('trace', 'show', $many), qr/20 x db  SELECT 1  \(min 5.00 us, median
 	'20 operations in one line');
 is(scalar(() = run_ok('trace', 'show', '--all', $many) =~ /db  SELECT \d+\n/g), 20, '--all');
 
+# The command that is advised shows the holder's trace, typed as it is printed: it reads
+# from where this trace was found. What is secret is not repeated.
+my $holder = '99999999-2222-4333-8444-555555555555';
+my $waited = write_points("$dir/it's here",
+	point('pg-start', $base, $base, 'a1', '01.000000', '{"db": {"statement": "UPDATE t SET n = 1"}, "host": "h"}'),
+	point('pg.wait-start', $base, 'a1', 'a2', '01.001000',
+		qq({"db": {"lock": {"name": "ShareLock on t"}, "held_by": {"pid": 7, "base_id": "$holder"}}, "host": "h"})),
+	point('pg.wait-stop', $base, 'a1', 'a2', '02.001000'),
+	point('pg-stop', $base, $base, 'a1', '02.002000'),
+	point('pg-start', $holder, $holder, 'b1', '01.000000', '{"db": {"statement": "LOCK TABLE t"}, "host": "h"}'),
+	point('pg-stop', $holder, $holder, 'b1', '01.100000'));
+sub advised
+{
+	my $found = decode_json(run_ok('trace', 'explain', '--json', @_, $base))->{findings}[0];
+
+	$found->{next_step} =~ /recorded: (osprofiler trace show .*?$holder)\. / or return "none in $found->{next_step}";
+	return $1;
+}
+my $advised = advised('--connection-string', $waited);
+local $ENV{PATH} = "$build/bin:$ENV{PATH}";
+like(scalar(`$advised 2>&1`), qr/LOCK TABLE t/, "the holder's trace: $advised");
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $waited;
+	is(advised(), "osprofiler trace show $holder", 'what the environment says is not repeated');
+}
+my ($status, $out) = run_cli('trace', 'explain', '--connection-string', $waited, '--connection-string',
+	'redis://u:hunter2@127.0.0.1:1', '--server', 'host=/nowhere password=hunter2', $base);
+like($out =~ s/\s+/ /gr, qr/--server '[^']*host=\/nowhere[^']*' $holder\./, 'the server is repeated');
+unlike($out, qr/hunter2/, 'its password is not');
+
 # Wrong calls.
 usage_error(qr/the trace is missing|missing/, 'trace', 'explain');
 usage_error(qr/must not be empty/, 'trace', 'explain', '');

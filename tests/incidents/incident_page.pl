@@ -57,7 +57,9 @@ sub hold
 	my $other = background($node, "SET application_name = 'importer'; BEGIN;"
 		  . " UPDATE account SET balance = 1 WHERE id = 7;\n\\! sleep 1\nCOMMIT;");
 
-	wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction'");
+	# What is shorter than 10 ms is not said.
+	wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle in transaction'"
+		  . " AND state_change < clock_timestamp() - interval '12 ms'");
 	return $other;
 }
 

@@ -44,7 +44,8 @@ my $holder = context();
 my $other = hold(1, $holder);
 my $found = found($node, psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 1;'),
 	'holder that is traced', 'lock_wait', 0.7);
-like($found->{next_step}, qr/osprofiler trace show $holder->{base}\b/, 'its trace');
+my $collector = 'file://' . trace_file($node);
+like($found->{next_step}, qr/: osprofiler trace show --connection-string '?\Q$collector\E'? $holder->{base}\. /, 'its trace, and where it is');
 finish $other->{psql};
 
 # A trigger, of the second of three statements, does what takes long.

@@ -55,6 +55,14 @@ OSP_API void osp_report_ask_process(osp_report *report, osp_process_fn works,
 									void *ctx);
 
 /*
+ * Says how whoever reads this report draws another trace of the same collector: the
+ * command before and behind the id. Both are borrowed as long as the report lives.
+ * Without it that is "osprofiler trace show ID".
+ */
+OSP_API void osp_report_set_show_command(osp_report *report, const char *before,
+										 const char *behind);
+
+/*
  * An osp_process_fn; ctx is the path of a run directory. A process works if this
  * is its host and it owns a ring there.
  */

@@ -83,7 +83,9 @@ static const place commit_places[] = {
 
 static const place wait_places[] = {
 	{"held_by", "pid", OSP__HOLDER_PID},
+	{"held_by", "state_ms", OSP__HOLDER_STATE},
 	{"waits_for", "pid", OSP__ROOT_PID},
+	{"waits_for", "state_ms", OSP__ROOT_STATE},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
@@ -451,4 +453,12 @@ osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 		value = yyjson_obj_get(value, object);
 	osp_buf_add_str(out, osp__json_str(yyjson_obj_get(value, key)));
 	f->status = osp_buf_status(out);
+}
+
+bool
+osp__is_foreign_key(osp__findings *f, const osp__op *op)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "trigger", "type", &f->scratch);
+	return osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("foreign_key"));
 }

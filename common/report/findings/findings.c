@@ -3,7 +3,7 @@
  * findings.c
  *	  The rules, and which of the causes that they find are worth telling.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /*
  * What claims time first comes first: waits that are known to the ns, then what

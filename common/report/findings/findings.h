@@ -78,6 +78,8 @@ typedef enum osp__fact
 	OSP__CPU_OF, /* the time in which it was measured */
 	OSP__CALLS_TOTAL,
 	OSP__NODE_TOTAL,
+	OSP__HOLDER_STATE, /* how long it was in its state when the wait began */
+	OSP__ROOT_STATE,
 	OSP__FIRST_COUNT, /* from here on counts, not times */
 	OSP__BLOCKS_HIT = OSP__FIRST_COUNT,
 	OSP__BLOCKS_READ,
@@ -296,6 +298,9 @@ osp_status osp__op_read(osp__findings *f, osp__op *op) OSP_MUST_CHECK;
 void osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 					const char *key, osp_buf *out);
 
+/* Is op, a trigger, the check of a foreign key? */
+bool osp__is_foreign_key(osp__findings *f, const osp__op *op);
+
 /* What operations have in common that have the same name and do the same, but for
  * the constants of a statement, or the numbers and literals in another text: "GET
  * /orders/7" and "GET /orders/8" have one shape. what describes op. Never 0. */
@@ -428,22 +433,6 @@ void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 void osp__claim_io(osp__findings *f, osp__group *group, osp__op *op,
 				   int64_t ns);
 
-/* ---- find_scan.c ---- */
-
-/* Has a node of a plan read many rows, or compared many pairs, to keep few? */
-bool osp__reads_in_vain(const osp__op *op);
-
-/* ---- find_column.c ---- */
-
-/* The column of a condition like "(o.reference = ?)", borrowed from it; false if it
- * compares several, or what a function or operator makes of one. */
-bool osp__compared_column(osp_str condition, osp_str *column);
-
-/* ---- find_trigger.c ---- */
-
-/* Is this trigger the check of a foreign key? */
-bool osp__is_foreign_key(osp__findings *f, const osp__op *op);
-
 /* ---- find_words.c: what sentences are made of ---- */
 
 /* Appends a time, "1.23 ms". */
@@ -465,74 +454,5 @@ void osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out);
 void osp__say_node_time(const osp__group *group, osp_buf *out);
 
 void osp__add_figure(osp__finding *finding, const char *name, double value);
-
-/* ---- rules ---- */
-
-void osp__look_deadlocks(osp__findings *f);
-void osp__tell_deadlocks(osp__findings *f, osp__finding *finding);
-void osp__look_locks(osp__findings *f);
-void osp__tell_locks(osp__findings *f, osp__finding *finding);
-void osp__look_analysis(osp__findings *f);
-void osp__tell_analysis(osp__findings *f, osp__finding *finding);
-void osp__look_commits(osp__findings *f);
-void osp__tell_commits(osp__findings *f, osp__finding *finding);
-void osp__look_connects(osp__findings *f);
-void osp__tell_connects(osp__findings *f, osp__finding *finding);
-void osp__look_starvation(osp__findings *f);
-void osp__tell_starvation(osp__findings *f, osp__finding *finding);
-void osp__look_toast(osp__findings *f);
-void osp__tell_toast(osp__findings *f, osp__finding *finding);
-void osp__look_reads(osp__findings *f);
-void osp__tell_reads(osp__findings *f, osp__finding *finding);
-void osp__look_writes(osp__findings *f);
-void osp__tell_writes(osp__findings *f, osp__finding *finding);
-void osp__look_wal(osp__findings *f);
-void osp__tell_wal(osp__findings *f, osp__finding *finding);
-void osp__look_spills(osp__findings *f);
-void osp__tell_spills(osp__findings *f, osp__finding *finding);
-void osp__look_jit(osp__findings *f);
-void osp__tell_jit(osp__findings *f, osp__finding *finding);
-void osp__look_sleeps(osp__findings *f);
-void osp__tell_sleeps(osp__findings *f, osp__finding *finding);
-void osp__look_failures(osp__findings *f);
-void osp__tell_failures(osp__findings *f, osp__finding *finding);
-void osp__look_failed(osp__findings *f);
-void osp__tell_failed(osp__findings *f, osp__finding *finding);
-void osp__look_triggers(osp__findings *f);
-void osp__tell_triggers(osp__findings *f, osp__finding *finding);
-void osp__look_repeats(osp__findings *f);
-void osp__tell_repeats(osp__findings *f, osp__finding *finding);
-void osp__look_planning(osp__findings *f);
-void osp__tell_planning(osp__findings *f, osp__finding *finding);
-void osp__look_plan_changes(osp__findings *f);
-void osp__tell_plan_changes(osp__findings *f, osp__finding *finding);
-void osp__look_poolers(osp__findings *f);
-void osp__tell_poolers(osp__findings *f, osp__finding *finding);
-void osp__look_estimates(osp__findings *f);
-void osp__tell_estimates(osp__findings *f, osp__finding *finding);
-void osp__look_filters(osp__findings *f);
-void osp__tell_filters(osp__findings *f, osp__finding *finding);
-void osp__look_heap_fetches(osp__findings *f);
-void osp__tell_heap_fetches(osp__findings *f, osp__finding *finding);
-void osp__look_workers(osp__findings *f);
-void osp__tell_workers(osp__findings *f, osp__finding *finding);
-void osp__look_functions(osp__findings *f);
-void osp__tell_functions(osp__findings *f, osp__finding *finding);
-void osp__look_client_waits(osp__findings *f);
-void osp__tell_client_waits(osp__findings *f, osp__finding *finding);
-void osp__look_network(osp__findings *f);
-void osp__tell_network(osp__findings *f, osp__finding *finding);
-void osp__look_pauses(osp__findings *f);
-void osp__tell_pauses(osp__findings *f, osp__finding *finding);
-void osp__look_application(osp__findings *f);
-void osp__tell_application(osp__findings *f, osp__finding *finding);
-void osp__look_sqlite_busy(osp__findings *f);
-void osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding);
-void osp__look_sqlite_checkpoints(osp__findings *f);
-void osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding);
-void osp__look_sqlite_syncs(osp__findings *f);
-void osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding);
-void osp__look_sqlite_scans(osp__findings *f);
-void osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding);
 
 #endif /* OSPROFILER_FINDINGS_H */

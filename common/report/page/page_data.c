@@ -25,6 +25,7 @@
  * It is ASCII and has no "<", so nothing in it ends the element that holds it.
  */
 #include "report/page/page_data.h"
+#include "report/findings/rules.h"
 
 #include <inttypes.h>
 

@@ -4,7 +4,7 @@
  *	  Rules: a wrong estimate that made a nested loop expensive, and parallel
  *	  workers that did not start.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /* How many times more rows came than were expected, and the loops that cost. */
 #define WRONG_TIMES 20

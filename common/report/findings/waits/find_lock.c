@@ -3,7 +3,7 @@
  * find_lock.c
  *	  Rules: waiting for locks, and deadlocks.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /* Groups of waits: by the process that holds the lock, and these. */
 #define HOLDER_UNKNOWN 0
@@ -11,6 +11,9 @@
 
 /* Of a statement of another process, in bytes. */
 #define STATEMENT_MAX 200
+
+/* How long a process is in a state for that to be worth saying. */
+#define STATE_MIN_NS (INT64_C(10) * 1000000)
 
 static bool
 failed_with(const osp__op *op, const char *etype)
@@ -137,8 +140,10 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 	if (trace[0] != '\0')
 		osp_buf_addf(step,
 					 "See what the transaction that held the lock did, if that "
-					 "was recorded: osprofiler trace show %s. ",
-					 trace);
+					 "was recorded: %s%s%s. ",
+					 f->report->show_before,
+					 trace,
+					 f->report->show_behind);
 	if (strncmp(root_member(f, wait, "state"), "idle in", 7) == 0)
 	{
 		say_root(f, step, wait, pid);
@@ -175,26 +180,62 @@ say_lock(osp__findings *f, osp__finding *finding, const osp__op *wait)
 		osp_buf_add_str(&finding->cause, OSP_STR("."));
 }
 
+/* ", then idle in transaction, for 1.30 s when the wait began": the statement of an idle
+ * process is its last one. Of one at work the time belongs to its statement. */
+static void
+say_state(osp__findings *f, const osp__op *wait, const char *process,
+		  int64_t state_ns, osp_buf *out)
+{
+	bool idle;
+
+	if (state_ns < STATE_MIN_NS)
+		return;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, wait, process, "state", &f->scratch);
+	idle = f->scratch.len >= 4 && memcmp(f->scratch.ptr, "idle", 4) == 0;
+	if (f->scratch.len == 0)
+		return;
+	if (idle)
+		osp_buf_addf(out, ", then %s, for ", f->scratch.ptr);
+	else
+		osp_buf_add_str(out, OSP_STR(", which had run for "));
+	osp__say_time(out, state_ns);
+	osp_buf_add_str(out, OSP_STR(" when the wait began"));
+}
+
 /* The statement that waited, and those of the processes that kept it waiting. */
 static void
 say_statements(osp__findings *f, osp__finding *finding, const osp__op *wait)
 {
-	static const char *const processes[][2] = {
-		{"held_by", "; the holder: "},
-		{"waits_for", "; who kept that waiting: "}};
+	static const struct
+	{
+		const char *process;
+		const char *words;
+		osp__fact state;
+	} processes[] = {
+		{"held_by", "; the holder: ", OSP__HOLDER_STATE},
+		{"waits_for", "; who kept that waiting: ", OSP__ROOT_STATE},
+	};
+	osp_buf *evidence = &finding->evidence;
 	size_t i;
 
-	osp__say_statement(f, wait, &finding->evidence);
+	osp__say_statement(f, wait, evidence);
 	for (i = 0; i < sizeof(processes) / sizeof(processes[0]); i++)
 	{
 		osp_buf_reset(&f->scratch);
-		osp__op_member(f, wait, processes[i][0], "statement", &f->scratch);
-		if (f->scratch.len > 0)
-			osp_buf_addf(&finding->evidence,
-						 "%s%.*s",
-						 processes[i][1],
-						 STATEMENT_MAX,
-						 f->scratch.ptr);
+		osp__op_member(f, wait, processes[i].process, "statement", &f->scratch);
+		if (f->scratch.len == 0)
+			continue;
+		osp_buf_addf(evidence,
+					 "%s%.*s",
+					 processes[i].words,
+					 STATEMENT_MAX,
+					 f->scratch.ptr);
+		say_state(f,
+				  wait,
+				  processes[i].process,
+				  osp__op_fact(wait, processes[i].state),
+				  evidence);
 	}
 }
 

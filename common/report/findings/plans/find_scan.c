@@ -4,7 +4,7 @@
  *	  Rules about nodes of plans that read: rows that are read in vain, and
  *	  index-only scans that visit the table.
  */
-#include "report/findings/findings.h"
+#include "report/findings/plans/plans.h"
 
 enum
 {
@@ -124,52 +124,6 @@ say_rows_read(osp__findings *f, osp__finding *finding)
 	osp__say_count(&finding->cause, group->sums[SUM_ROWS]);
 }
 
-/* "invoice (reference)", or where the plan says less "the columns that it compares
- * (table invoice)". */
-static void
-say_index_columns(osp__findings *f, const osp__op *op, osp_buf *step)
-{
-	osp_buf filter;
-	osp_str column;
-	bool known;
-
-	osp_buf_init(&filter, f->report->alc, OSP__FINDING_TEXT);
-	say_member(f, op, "filter", &filter);
-	known = osp__compared_column(osp_buf_str(&filter), &column);
-	osp_buf_reset(&f->scratch);
-	say_member(f, op, "relation", &f->scratch);
-	if (known && f->scratch.len > 0)
-		osp_buf_addf(
-			step, " %s (%.*s)", f->scratch.ptr, (int) column.len, column.ptr);
-	else
-		osp_buf_add_str(step, OSP_STR(" the columns that it compares"));
-	if (!known && f->scratch.len > 0)
-		osp_buf_addf(step, " (table %s)", f->scratch.ptr);
-	osp_buf_term(&filter);
-}
-
-static void
-say_index_step(osp__findings *f, osp__finding *finding)
-{
-	const osp__op *op = finding->group->largest;
-	osp_buf *step = &finding->step;
-
-	osp_buf_reset(&f->scratch);
-	say_member(f, op, "index", &f->scratch);
-	if (f->scratch.len > 0)
-		osp_buf_addf(step,
-					 "The index %s does not cover the filter. If statements "
-					 "like this are frequent, try an index on",
-					 f->scratch.ptr);
-	else
-		osp_buf_add_str(step,
-						OSP_STR("No index was used for the filter. If "
-								"statements like this are frequent, try CREATE "
-								"INDEX CONCURRENTLY ON"));
-	say_index_columns(f, op, step);
-	osp_buf_add_str(step, OSP_STR(", and look at EXPLAIN again."));
-}
-
 static void
 tell_filter(osp__findings *f, osp__finding *finding)
 {
@@ -179,7 +133,7 @@ tell_filter(osp__findings *f, osp__finding *finding)
 	if (f->scratch.len > 0)
 		osp_buf_addf(&finding->cause, " by the filter %s", f->scratch.ptr);
 	osp_buf_add_char(&finding->cause, '.');
-	say_index_step(f, finding);
+	osp__say_index_step(f, finding->group->largest, &finding->step);
 }
 
 static void

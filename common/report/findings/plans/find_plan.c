@@ -3,7 +3,7 @@
  * find_plan.c
  *	  Rules: what comes before planning, planning, and compiling (JIT).
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 #define SUM_FUNCTIONS 0
 

@@ -4,7 +4,7 @@
  *	  Rules: what went by on the client's side: connecting, reading results
  *	  slowly, pauses.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /* Pauses within a transaction that count. */
 #define PAUSE_NS  (INT64_C(20) * 1000000)

@@ -3,7 +3,7 @@
  * find_io.c
  *	  Rules: reading what is not in PostgreSQL's buffers, writing, temporary files.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /* Of a full-page image, about. */
 #define IMAGE_KB 8

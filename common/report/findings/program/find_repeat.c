@@ -7,7 +7,7 @@
  * between two of them is part of what the repetition costs: the way from the
  * client to the server and back, and the begin and end of transactions.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 #include "sql/sql_text.h"
 

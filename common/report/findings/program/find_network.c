@@ -9,7 +9,7 @@
  * server began, beyond what it took after the server had finished, was spent in the
  * pooler: the way there takes as long as the way back.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 enum
 {

@@ -3,7 +3,7 @@
  * find_trigger.c
  *	  Rules: what triggers did, what functions did by themselves, and sleeping.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 #define SUM_CALLS 0
 
@@ -30,14 +30,6 @@ osp__look_triggers(osp__findings *f)
 		if (group != NULL)
 			group->sums[SUM_CALLS] += calls > 0 ? calls : 1;
 	}
-}
-
-bool
-osp__is_foreign_key(osp__findings *f, const osp__op *op)
-{
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, "trigger", "type", &f->scratch);
-	return osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("foreign_key"));
 }
 
 void

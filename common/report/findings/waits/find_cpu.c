@@ -3,7 +3,7 @@
  * find_cpu.c
  *	  A rule: the server was ready to work, and waited for a CPU.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /* An involuntary switch takes a process off its CPU for a few time slices of the
  * others: what is missing beyond that must have another reason, such as swapping. */

@@ -4,7 +4,7 @@
  *	  Rules: errors that were caught or tried again, and a statement that failed
  *	  after a long time.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 enum
 {

@@ -10,7 +10,7 @@
  * execution counts only if it read rows in vain, or returned no more rows than the
  * fast ones did; one that aggregates rows returns few in any case.
  */
-#include "report/findings/findings.h"
+#include "report/findings/plans/plans.h"
 
 /* A slow execution takes so many times as long as fast ones do on average, and may
  * return so many times as many rows. */

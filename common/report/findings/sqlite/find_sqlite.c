@@ -4,7 +4,7 @@
  *	  Rules about SQLite: databases that are locked, checkpoints, waiting for the
  *	  disk, and reading whole tables.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 /* A statement is repeated as a command if it is no longer, in bytes. */
 #define COMMAND_MAX 500

@@ -3,7 +3,7 @@
  * find_commit.c
  *	  Rule: commits, and what they waited for.
  */
-#include "report/findings/findings.h"
+#include "report/findings/rules.h"
 
 enum
 {

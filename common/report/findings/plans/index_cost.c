@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * index_cost.c
+ *	  Would PostgreSQL use an index for the filter of a scan?
+ *
+ * It compares costs, by formulas that are its documented settings and statistics:
+ * reading all pages of the table one after the other, against fetching those that hold
+ * a row that is expected (Mackert and Lohman). The settings are those that PostgreSQL
+ * has by default. A table of few pages is read faster than an index is descended.
+ */
+#include "report/findings/plans/plans.h"
+
+#define SEQ_PAGE_COST    1.0
+#define RANDOM_PAGE_COST 4.0
+#define ROW_COST         0.0125 /* cpu_tuple_cost and one cpu_operator_cost */
+#define INDEX_ROW_COST   0.0075 /* cpu_index_tuple_cost and the same */
+
+/* Where nothing says how many pages the table has, and of an index's pages. */
+#define ROWS_OF_PAGE       100
+#define ROWS_OF_INDEX_PAGE 300
+
+/* An estimate that is so many times too large keeps an index from being used. */
+#define WRONG_TIMES 5
+
+/* The figures of a scan, for each time that it ran. */
+typedef struct scanned
+{
+	double rows;
+	double pages;
+	double kept;
+	double expected;
+} scanned;
+
+static scanned
+figures_of(const osp__scan *scan)
+{
+	const osp__op *op = scan->op;
+	double loops = (double) osp__op_fact(op, OSP__LOOPS);
+	double known = (double) osp__op_fact(op, OSP__RELATION_ROWS);
+	double pages = (double) osp__op_fact(op, OSP__RELATION_PAGES);
+	osp_str type = osp__scan_str(scan, OSP__SCAN_TYPE);
+	bool parallel = type.len > 9 && memcmp(type.ptr, "Parallel ", 9) == 0;
+	scanned s;
+
+	if (loops < 1)
+		loops = 1;
+	s.expected = (double) osp__op_fact(op, OSP__PLAN_ROWS);
+
+	/* The processes of a parallel scan read the table once, together. */
+	if (parallel)
+	{
+		s.expected *= loops;
+		loops = 1;
+	}
+	s.kept = (double) osp__op_fact(op, OSP__ROWS) / loops;
+	s.rows = s.kept + (double) osp__op_fact(op, OSP__REMOVED) / loops;
+	s.pages = s.rows / ROWS_OF_PAGE;
+	if (known > 0 && pages > 0)
+		s.pages = s.rows * pages / known;
+	if (s.pages < 1)
+		s.pages = 1;
+	return s;
+}
+
+/* The square root of a share, to some digits (Newton): libm would be one more library
+ * in each program that is traced. */
+static double
+root_of(double share)
+{
+	double root = 1;
+	int i;
+
+	for (i = 0; i < 12; i++)
+		root = (root + share / root) / 2;
+	return root;
+}
+
+/* Does an index cost less, if so many rows are found by it? */
+static bool
+is_cheaper(const scanned *s, double kept)
+{
+	double pages = 2 * s->pages * kept / (2 * s->pages + kept);
+	double page_cost = RANDOM_PAGE_COST;
+
+	if (pages > s->pages)
+		pages = s->pages;
+	if (pages >= 2)
+		page_cost -=
+			(RANDOM_PAGE_COST - SEQ_PAGE_COST) * root_of(pages / s->pages);
+	return pages * page_cost + kept * (ROW_COST + INDEX_ROW_COST) +
+			   RANDOM_PAGE_COST * (1 + kept / ROWS_OF_INDEX_PAGE) <
+		   s->pages * SEQ_PAGE_COST + s->rows * ROW_COST;
+}
+
+osp__index_use
+osp__index_use_of(const osp__scan *scan)
+{
+	scanned s = figures_of(scan);
+
+	/* A scan by an index has not read the whole table. */
+	if (scan->texts[OSP__SCAN_INDEX].len > 0 ||
+		scan->texts[OSP__SCAN_HELD].len > 0)
+		return OSP__INDEX_USED;
+	if (!is_cheaper(&s, s.kept))
+		return OSP__INDEX_USELESS;
+	if (s.expected > WRONG_TIMES * s.kept && !is_cheaper(&s, s.expected))
+		return OSP__INDEX_MISJUDGED;
+	return OSP__INDEX_USED;
+}

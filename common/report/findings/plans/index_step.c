@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * index_step.c
+ *	  What helps a scan that reads many rows and keeps few of them.
+ *
+ * An index is proposed only for conditions that it can serve, with the columns in the
+ * order in which it serves them: those that are compared by equality, then one range.
+ */
+#include "report/findings/plans/plans.h"
+
+/* Columns of a proposed index. More make it larger, and hardly better. */
+#define COLUMNS_MAX 4
+
+/* Functions that an index may hold, by their names in the server and in SQL. */
+static const struct
+{
+	const char *server;
+	const char *sql;
+} functions[] = {
+	{"lower", "lower"},
+	{"upper", "upper"},
+	{"md5_text", "md5"},
+	{"textlen", "length"},
+	{"int4abs", "abs"},
+};
+
+typedef struct columns
+{
+	osp_str names[COLUMNS_MAX + 1];
+	unsigned count;
+	unsigned of_filter; /* how many of them the filter adds */
+} columns;
+
+bool
+osp__say_indexed(const osp__term *term, osp_buf *out)
+{
+	size_t i;
+
+	if (term->subject == OSP__SUBJECT_COLUMN)
+	{
+		osp_buf_add_str(out, term->column);
+		return true;
+	}
+	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (term->subject == OSP__SUBJECT_FUNCTION &&
+			osp_str_eq(term->name, osp_str_of(functions[i].server)))
+		{
+			osp_buf_addf(out,
+						 "%s(%.*s)",
+						 functions[i].sql,
+						 (int) term->column.len,
+						 term->column.ptr);
+			return true;
+		}
+	return false;
+}
+
+static bool
+has_column(const columns *list, osp_str name)
+{
+	unsigned i;
+
+	for (i = 0; i < list->count; i++)
+		if (osp_str_eq(list->names[i], name))
+			return true;
+	return false;
+}
+
+/* Adds the columns of the terms that have this test; of ranges only the first. */
+static unsigned
+add_columns(columns *list, const osp__condition *condition, bool range)
+{
+	unsigned added = 0;
+	unsigned i;
+
+	for (i = 0; i < condition->count; i++)
+	{
+		const osp__term *term = &condition->terms[i];
+		bool wanted = range ? term->test == OSP__TEST_RANGE
+							: term->test == OSP__TEST_EQUAL ||
+								  term->test == OSP__TEST_NULL;
+
+		if (!wanted || term->subject != OSP__SUBJECT_COLUMN ||
+			has_column(list, term->column) ||
+			list->count >= (range ? COLUMNS_MAX + 1 : COLUMNS_MAX))
+			continue;
+		list->names[list->count++] = term->column;
+		added++;
+		if (range)
+			break;
+	}
+	return added;
+}
+
+/* The columns that an index should have: those that the scan's own index has found
+ * rows by, too. */
+static void
+choose_columns(const osp__scan *scan, columns *list)
+{
+	memset(list, 0, sizeof(*list));
+	if (!scan->held.any)
+		(void) add_columns(list, &scan->held, false);
+	list->of_filter = add_columns(list, &scan->filter, false);
+	if (add_columns(list, &scan->filter, true) > 0)
+		list->of_filter++;
+	else if (list->of_filter > 0 && !scan->held.any)
+		(void) add_columns(list, &scan->held, true);
+}
+
+static void
+say_columns(const columns *list, osp_buf *step)
+{
+	unsigned i;
+
+	for (i = 0; i < list->count; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(step, OSP_STR(", "));
+		osp_buf_add_str(step, list->names[i]);
+	}
+}
+
+static void
+say_create(const osp__scan *scan, osp_buf *step)
+{
+	osp_str relation = osp__scan_str(scan, OSP__SCAN_RELATION);
+
+	osp_buf_addf(step,
+				 "CREATE INDEX CONCURRENTLY ON %.*s ",
+				 (int) relation.len,
+				 relation.ptr);
+}
+
+/* Does the filter have conditions that the columns are not about? */
+static bool
+has_others(const osp__scan *scan, const columns *list)
+{
+	unsigned i;
+
+	for (i = 0; i < scan->filter.count; i++)
+	{
+		const osp__term *term = &scan->filter.terms[i];
+
+		if (term->subject != OSP__SUBJECT_COLUMN ||
+			(term->test != OSP__TEST_EQUAL && term->test != OSP__TEST_RANGE &&
+			 term->test != OSP__TEST_NULL) ||
+			!has_column(list, term->column))
+			return true;
+	}
+	return false;
+}
+
+static void
+say_index_that_exists(const osp__index *index, osp_buf *step)
+{
+	osp_buf_addf(
+		step,
+		"There is an index that could serve the filter, %.*s, and "
+		"PostgreSQL did not use it: ANALYZE the table, look at EXPLAIN "
+		"again, and compare with SET enable_seqscan = off. An index "
+		"that could not be built is not used, either (REINDEX).",
+		(int) index->name.len,
+		index->name.ptr);
+}
+
+static void
+say_proposed(const osp__scan *scan, const columns *list, osp_buf *step)
+{
+	const osp__index *exists =
+		osp__scan_index_on(scan, list->names, list->count);
+	osp_str index = osp__scan_str(scan, OSP__SCAN_INDEX);
+
+	if (exists != NULL)
+	{
+		say_index_that_exists(exists, step);
+		return;
+	}
+	if (index.len > 0)
+		osp_buf_addf(step,
+					 "The index %.*s does not cover the filter. If statements "
+					 "like this are frequent, try ",
+					 (int) index.len,
+					 index.ptr);
+	else
+		osp_buf_add_str(step,
+						OSP_STR("No index was used for the filter. If "
+								"statements like this are frequent, try "));
+	say_create(scan, step);
+	osp_buf_add_char(step, '(');
+	say_columns(list, step);
+	osp_buf_add_str(step, OSP_STR("), and look at EXPLAIN again."));
+	if (has_others(scan, list))
+		osp_buf_add_str(step,
+						OSP_STR(" It helps if these conditions alone leave few "
+								"rows; the others are checked then."));
+}
+
+/* Can each branch of an OR be served by an index of its own? */
+static bool
+serves_each(const osp__scan *scan)
+{
+	unsigned i;
+
+	for (i = 0; i < scan->filter.count; i++)
+	{
+		const osp__term *term = &scan->filter.terms[i];
+
+		if (term->subject != OSP__SUBJECT_COLUMN ||
+			(term->test != OSP__TEST_EQUAL && term->test != OSP__TEST_RANGE &&
+			 term->test != OSP__TEST_NULL))
+			return false;
+	}
+	return true;
+}
+
+/* One index for each column of an OR that has none. */
+static void
+say_indexes_of_any(const osp__scan *scan, osp_buf *step)
+{
+	columns list;
+	unsigned missing = 0;
+	unsigned i;
+
+	memset(&list, 0, sizeof(list));
+	(void) add_columns(&list, &scan->filter, false);
+	for (i = 0; i < scan->filter.count && list.count < COLUMNS_MAX; i++)
+		if (!has_column(&list, scan->filter.terms[i].column))
+			list.names[list.count++] = scan->filter.terms[i].column;
+	osp_buf_add_str(
+		step,
+		list.count > 1
+			? OSP_STR("An OR of several columns needs an index for each of "
+					  "them, which PostgreSQL combines in a bitmap. Try ")
+			: OSP_STR("No index was used for the filter. Try "));
+	for (i = 0; i < list.count; i++)
+	{
+		if (osp__scan_index_on(scan, &list.names[i], 1) != NULL)
+			continue;
+		if (missing++ > 0)
+			osp_buf_add_str(step, OSP_STR("; "));
+		say_create(scan, step);
+		osp_buf_addf(
+			step, "(%.*s)", (int) list.names[i].len, list.names[i].ptr);
+	}
+	if (missing == 0)
+		osp_buf_add_str(step,
+						OSP_STR("ANALYZE: each of the columns has an index, "
+								"and none was used"));
+	osp_buf_add_char(step, '.');
+}
+
+/* The column is not what is compared. */
+static void
+say_rewriting(const osp__term *term, osp_buf *step)
+{
+	bool cast = term->subject == OSP__SUBJECT_CAST;
+
+	if (term->column.len > 0)
+		osp_buf_addf(step,
+					 "The filter does not compare %.*s itself, but what %s "
+					 "makes of it, which an index on the column cannot serve. ",
+					 (int) term->column.len,
+					 term->column.ptr,
+					 cast ? "a conversion" : "a function");
+	else
+		osp_buf_add_str(step,
+						OSP_STR("The filter compares the result of an "
+								"expression, which an index on a column cannot "
+								"serve. "));
+	if (cast)
+		osp_buf_addf(step,
+					 "It is converted to %.*s: give the value the type of the "
+					 "column instead.",
+					 (int) term->name.len,
+					 term->name.ptr);
+	else
+		osp_buf_add_str(
+			step,
+			OSP_STR("Compare the column itself (instead of date_trunc('day', "
+					"at) = …: at >= … AND at < …), or create an index on "
+					"exactly this expression, if it is immutable."));
+}
+
+/* An index of an expression has statistics of its own. */
+static void
+say_expression_index(const osp__scan *scan, const osp__term *term,
+					 osp_buf *step)
+{
+	osp_str relation = osp__scan_str(scan, OSP__SCAN_RELATION);
+
+	osp_buf_add_str(step,
+					OSP_STR("The filter compares the result of a function, "
+							"which an index on the column cannot serve. One on "
+							"the function's result does: "));
+	say_create(scan, step);
+	osp_buf_add_char(step, '(');
+	(void) osp__say_indexed(term, step);
+	osp_buf_addf(step,
+				 "), then ANALYZE %.*s, and look at EXPLAIN again.",
+				 (int) relation.len,
+				 relation.ptr);
+}
+
+static void
+say_not_null(const osp__scan *scan, const osp__term *term, osp_buf *step)
+{
+	osp_str column = term->column;
+
+	osp_buf_add_str(step,
+					OSP_STR("Few rows have a value there. An index of these "
+							"alone is small: "));
+	say_create(scan, step);
+	osp_buf_addf(step,
+				 "(%.*s) WHERE %.*s IS NOT NULL.",
+				 (int) column.len,
+				 column.ptr,
+				 (int) column.len,
+				 column.ptr);
+}
+
+static void
+say_no_index(const osp__term *term, osp_buf *step)
+{
+	if (term->test == OSP__TEST_UNEQUAL)
+		osp_buf_add_str(
+			step,
+			OSP_STR("No index finds what is not equal. If it is always the "
+					"same few rows that are wanted, give the condition a "
+					"positive form (status IN (…) instead of status <> …), or "
+					"make a partial index with WHERE and exactly this "
+					"condition."));
+	else if (term->test == OSP__TEST_COLUMNS)
+		osp_buf_add_str(
+			step,
+			OSP_STR("The filter compares columns of each row with each other, "
+					"which no index on them serves. If it is always the same "
+					"comparison, a partial index with WHERE and exactly this "
+					"condition does."));
+	else
+		osp_buf_add_str(
+			step,
+			OSP_STR("An ordinary index cannot serve this filter. See whether "
+					"another condition can be added that leaves few rows and "
+					"compares a column with a value."));
+}
+
+/* The step for one condition that no ordinary index on columns serves. */
+static void
+say_special(const osp__scan *scan, const osp__term *term, osp_buf *step)
+{
+	osp_str index = osp__scan_str(scan, OSP__SCAN_INDEX);
+	osp_buf form;
+	bool indexed;
+
+	if (index.len > 0)
+		osp_buf_addf(step,
+					 "The index %.*s does not cover the filter. ",
+					 (int) index.len,
+					 index.ptr);
+	osp_buf_init(&form, scan->texts[0].alc, OSP__FINDING_TEXT);
+	indexed = osp__say_indexed(term, &form);
+	osp_buf_term(&form);
+	if ((term->test == OSP__TEST_LIKE || term->test == OSP__TEST_PATTERN) &&
+		indexed)
+		osp__say_pattern_step(scan, term, step);
+	else if (term->test == OSP__TEST_NOT_NULL &&
+			 term->subject == OSP__SUBJECT_COLUMN)
+		say_not_null(scan, term, step);
+	else if (term->test != OSP__TEST_EQUAL && term->test != OSP__TEST_RANGE &&
+			 term->test != OSP__TEST_NULL)
+		say_no_index(term, step);
+	else if (indexed)
+		say_expression_index(scan, term, step);
+	else
+		say_rewriting(term, step);
+}
+
+/* The condition that is most likely to tell what is wrong: one that an index could
+ * serve in another form, before one that none can. */
+static const osp__term *
+special_term(const osp__condition *filter)
+{
+	const osp__term *found = &filter->terms[0];
+	unsigned i;
+
+	for (i = 0; i < filter->count; i++)
+	{
+		const osp__term *term = &filter->terms[i];
+
+		if (term->test < OSP__TEST_UNEQUAL && found->test >= OSP__TEST_UNEQUAL)
+			found = term;
+	}
+	return found;
+}
+
+/* What is filtered is no table's. */
+static void
+say_without_table(const osp__scan *scan, osp_buf *step)
+{
+	osp_str type = osp__scan_str(scan, OSP__SCAN_TYPE);
+
+	osp_buf_addf(
+		step,
+		"%.*s reads no table but what another part of the statement returned, "
+		"so no index helps: let that return fewer rows, with the same "
+		"condition.",
+		(int) type.len,
+		type.ptr);
+}
+
+static void
+say_unused(const osp__scan *scan, osp__index_use use, osp_buf *step)
+{
+	const osp__op *op = scan->op;
+	int64_t loops = osp__op_fact(op, OSP__LOOPS);
+
+	if (use == OSP__INDEX_MISJUDGED)
+	{
+		osp_buf_add_str(step, OSP_STR("PostgreSQL expected "));
+		osp__say_number(step, osp__op_fact(op, OSP__PLAN_ROWS), "row");
+		osp_buf_add_str(
+			step,
+			OSP_STR(" here, and for so many it uses no index. ANALYZE the "
+					"table, and see whether EXPLAIN expects fewer then. If "
+					"several conditions depend on each other, CREATE "
+					"STATISTICS on their columns."));
+	}
+	else
+		osp_buf_add_str(step,
+						loops > 1
+							? OSP_STR("The table is too small for an index to "
+									  "be used, but was read that often: let "
+									  "the statement read it once, with a join "
+									  "that can hash.")
+							: OSP_STR("The table is too small for an index to "
+									  "be used."));
+}
+
+static void
+say_unknown(const osp__scan *scan, osp_buf *step)
+{
+	osp_str relation = osp__scan_str(scan, OSP__SCAN_RELATION);
+
+	osp_buf_addf(step,
+				 "See whether an index serves a part of this filter that "
+				 "leaves few rows of %.*s: EXPLAIN shows it as Index Cond "
+				 "then.",
+				 (int) relation.len,
+				 relation.ptr);
+}
+
+static bool
+is_system_table(const osp__scan *scan)
+{
+	osp_str relation = osp__scan_str(scan, OSP__SCAN_RELATION);
+
+	return relation.len > 3 && memcmp(relation.ptr, "pg_", 3) == 0;
+}
+
+static void
+say_step(const osp__scan *scan, osp_buf *step)
+{
+	osp__index_use use = osp__index_use_of(scan);
+	columns list;
+
+	if (scan->texts[OSP__SCAN_RELATION].len == 0)
+	{
+		say_without_table(scan, step);
+		return;
+	}
+	if (!scan->understood || scan->filter.count == 0 || is_system_table(scan))
+	{
+		say_unknown(scan, step);
+		return;
+	}
+	if (use != OSP__INDEX_USED)
+	{
+		say_unused(scan, use, step);
+		return;
+	}
+	choose_columns(scan, &list);
+	if (scan->filter.any && serves_each(scan))
+		say_indexes_of_any(scan, step);
+	else if (scan->filter.any)
+		osp_buf_add_str(step,
+						OSP_STR("An index helps an OR only if each of its "
+								"branches has one that serves it; one of these "
+								"compares something that no ordinary index "
+								"serves. Try UNION ALL of two statements."));
+	else if (list.of_filter > 0)
+		say_proposed(scan, &list, step);
+	else
+		say_special(scan, special_term(&scan->filter), step);
+}
+
+void
+osp__say_index_step(osp__findings *f, const osp__op *op, osp_buf *step)
+{
+	osp__scan scan;
+
+	osp__scan_init(f, &scan, op);
+	if (f->status == OSP_OK)
+		say_step(&scan, step);
+	osp__scan_term(&scan);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_longest.c
+ *	  The statements that are named where findings leave much open.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "findings_fixture.h"
+
+/* With the client's half alone, the longest statements are named: three, the
+ * longest first, and none that is short. */
+static void
+test_longest_of_client(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	findings_add_statement(report, "db", "SELECT 'e'", &at, 50, "");
+	findings_add_statement(report, "db", "SELECT a", &at, 200, "");
+	findings_add_statement(report, "db", "SELECT a, b", &at, 300, "");
+	findings_add_statement(
+		report, "db", "UPDATE stock SET n = 2", &at, 1000, "");
+	findings_add_statement(report, "db", "SELECT 1, 2", &at, 250, "");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(strstr(
+		json.ptr,
+		"\"longest\": [{\"share\": 0.5555555555555556, \"time_ms\": 1000.0, "
+		"\"statement\": \"UPDATE stock SET n = 2\", \"why\": \"the cause is in "
+		"the server, whose operations are missing: h1\", \"operation\": "
+		"\"s550\"}, {\"share\": 0.16666666666666666, "));
+	assert_non_null(strstr(
+		words.ptr,
+		"Why it took 1.80 s:\n"
+		" 100 %            Not explained, above all:\n"
+		"  56 %  1.00 s    UPDATE stock SET n = 2: the cause is in the server, "
+		"whose operations are missing:\n"
+		"                  h1.\n"
+		"  17 %  300 ms    SELECT a, b: "));
+	assert_non_null(strstr(words.ptr, "  14 %  250 ms    SELECT 1, 2: "));
+	assert_null(strstr(words.ptr, "SELECT a:"));
+	assert_null(strstr(words.ptr, "'e'"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* The server's half is there, and says nothing; SQLite's figures do. */
+static void
+test_longest_of_database(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	findings_add_statement(report, "pg", "SELECT busy", &at, 1000, "");
+	findings_add_statement(report,
+						   "sqlite",
+						   "INSERT INTO t VALUES (1)",
+						   &at,
+						   900,
+						   "\"stats\": {\"vm_steps\": 12}, ");
+	findings_add_statement(report,
+						   "sqlite",
+						   "SELECT sum(a) FROM t",
+						   &at,
+						   800,
+						   "\"stats\": {\"vm_steps\": 50000000}, ");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(
+		strstr(words.ptr, "SELECT busy: nothing in the trace says why.\n"));
+	assert_non_null(strstr(
+		json.ptr,
+		"\"INSERT INTO t VALUES (1)\", \"why\": \"it hardly computed (12 "
+		"steps): likely it waited for a lock or the disk\""));
+	assert_non_null(strstr(json.ptr,
+						   "\"SELECT sum(a) FROM t\", \"why\": \"nothing in "
+						   "the trace says why\""));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* A plan is no cause, but something to look at. */
+static void
+test_longest_with_plan(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	findings_add_statement(report, "pg", "SELECT planned", &at, 950, "");
+	findings_add(report, "pg.node-start", "n", "s0", "h", 1, "");
+	findings_add(report, "pg.node-stop", "n", "s0", "h", 949, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(
+		strstr(words.ptr, "SELECT planned: its plan says what it did"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* Where causes explain most, or the trace is the application's, none is named. */
+static void
+test_longest_of_explained(void **state)
+{
+	static const char *const names[] = {
+		"sleep", "lock_wait", "repeat", "application"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		osp_buf out;
+
+		findings_of(names[i], &out);
+		if (strstr(out.ptr, "\"longest\": []") == NULL)
+			fail_msg("%s: %s", names[i], out.ptr);
+		osp_buf_term(&out);
+	}
+}
+
+/* What SQLite counted is said of a statement that is not explained. */
+static void
+test_longest_of_sqlite(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	findings_add_statement(
+		report,
+		"sqlite",
+		"CREATE INDEX i ON t (a)",
+		&at,
+		400,
+		"\"stats\": {\"sorts\": 1, \"vm_steps\": 1080026}, ");
+	findings_add_statement(
+		report,
+		"sqlite",
+		"SELECT sum(a) FROM t JOIN u USING (b)",
+		&at,
+		300,
+		"\"stats\": {\"fullscan_steps\": 2999, \"vm_steps\": 1080026}, ");
+	findings_explain(report, &json, &words);
+	assert_non_null(
+		strstr(json.ptr,
+			   "\"CREATE INDEX i ON t (a)\", \"why\": \"it sorted rows 1 time, "
+			   "in 1,080,026 steps of SQLite's virtual machine\""));
+	assert_non_null(
+		strstr(json.ptr, "\"why\": \"it read 2,999 rows of whole tables, in "));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_longest_of_client),
+		cmocka_unit_test(test_longest_of_database),
+		cmocka_unit_test(test_longest_with_plan),
+		cmocka_unit_test(test_longest_of_explained),
+		cmocka_unit_test(test_longest_of_sqlite),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

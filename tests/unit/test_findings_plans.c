@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_plans.c
+ *	  What is found in plans: parallel scans, nodes without times, stale statistics.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "findings_fixture.h"
+
+/* The nodes of a plan without a clock, of a leader and two workers: the leader's
+ * have the rows of all three already. */
+static void
+add_parallel_scan(osp_report *report, bool leader)
+{
+#define SCAN                                                              \
+	"\"db\": {\"node\": {\"name\": \"Parallel Seq Scan\", \"relation\": " \
+	"\"t\"}}, "
+#define COUNTED(removed, loops)                          \
+	"\"db\": {\"node\": {\"rows\": 0, \"loops\": " loops \
+	", \"rows_removed_by_filter\": " removed "}}, "
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	findings_add(report, "pg.worker-start", "w1", "s", "h", 10, "");
+	findings_add(report, "pg.node-start", "n1", "w1", "h", 20, SCAN);
+	findings_add(
+		report, "pg.node-stop", "n1", "w1", "h", 20, COUNTED("100000", "1"));
+	findings_add(report, "pg.worker-stop", "w1", "s", "h", 900, "");
+	findings_add(report, "pg.worker-start", "w2", "s", "h", 10, "");
+	findings_add(report, "pg.node-start", "n2", "w2", "h", 20, SCAN);
+	findings_add(
+		report, "pg.node-stop", "n2", "w2", "h", 20, COUNTED("200000", "1"));
+	findings_add(report, "pg.worker-stop", "w2", "s", "h", 900, "");
+	if (leader)
+	{
+		findings_add(report, "pg.node-start", "n", "s", "h", 30, SCAN);
+		findings_add(
+			report, "pg.node-stop", "n", "s", "h", 30, COUNTED("500000", "3"));
+	}
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+}
+
+/* What parallel workers did is counted once, whoever says it. */
+static void
+test_parallel_scan(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	add_parallel_scan(report, true);
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, " read 500,000 rows and kept 0"));
+	assert_non_null(strstr(json.ptr, "\"loops\": 3.0"));
+	findings_assert_shares(json.ptr);
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+
+	report = osp_report_new(&osp_allocator_default);
+	add_parallel_scan(report, false);
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, " read 300,000 rows and kept 0"));
+	assert_non_null(strstr(json.ptr, "\"loops\": 2.0"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* The points of a file without a member of nodes: what a server records that
+ * takes no times of nodes. */
+static osp_status
+add_untimed(void *ctx, osp_str json)
+{
+	static char text[FINDINGS_TEXT_MAX];
+	char *at;
+
+	memcpy(text, json.ptr, json.len);
+	text[json.len] = '\0';
+	while ((at = strstr(text, "\"total_ms\"")) != NULL)
+		memcpy(at + 1, "unknown_", 8);
+	return osp_report_add((osp_report *) ctx, osp_str_of(text), NULL);
+}
+
+/* Without times of nodes, the time of a statement is divided by their rows. */
+static void
+test_untimed_nodes(void **state)
+{
+	static const char *const names[] = {
+		"filter", "spill", "heap_fetches", "workers", "estimate"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char first[64];
+		osp_buf out;
+
+		assert_int_equal(findings_read(names[i], add_untimed, report), OSP_OK);
+		osp_buf_init(&out, &osp_allocator_default, FINDINGS_TEXT_MAX);
+		assert_int_equal(osp_report_explain_json(report, &out), OSP_OK);
+		(void) snprintf(
+			first, sizeof(first), "\"findings\": [{\"rule\": \"%s\"", names[i]);
+		if (strstr(out.ptr, first) == NULL)
+			fail_msg("%s: %s", names[i], out.ptr);
+		findings_assert_shares(out.ptr);
+		osp_buf_term(&out);
+		osp_report_free(report);
+	}
+}
+
+/* Stale statistics are said to be the reason of a wrong estimate. */
+static void
+test_stale_statistics(void **state)
+{
+	static const char *const names[] = {
+		"estimate", "estimate_stale_near", "estimate_stale"};
+	int i;
+
+	(void) state;
+	for (i = 0; i < 3; i++)
+	{
+		osp_report *report = findings_trace(names[i]);
+		osp_buf out;
+
+		osp_buf_init(&out, &osp_allocator_default, FINDINGS_TEXT_MAX);
+		assert_int_equal(osp_report_explain_json(report, &out), OSP_OK);
+		assert_non_null(strstr(out.ptr, "\"rule\": \"estimate\""));
+		assert_true(
+			(strstr(out.ptr,
+					" Its statistics are stale: they know 1,000 rows of "
+					"the table, which has 100,000.") != NULL) == (i == 2));
+		osp_buf_term(&out);
+		osp_report_free(report);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parallel_scan),
+		cmocka_unit_test(test_untimed_nodes),
+		cmocka_unit_test(test_stale_statistics),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_program.c
+ *	  What is found in what programs do: repeated statements, pauses, the way to the
+ *	  server and a pooler on it.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "findings_fixture.h"
+
+/* A pooler that gives a statement up says so; another failure is none of its. */
+static void
+test_pooler_gave_up(void **state)
+{
+	static const char *const messages[] = {"query_wait_timeout", "no route"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[128];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"etype\": \"protocol_violation\", \"message\": "
+						"\"FATAL:  %s\", ",
+						messages[i]);
+		findings_add_statement(report, "db", "SELECT 1", &at, 2000, stop);
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		if ((strstr(json.ptr, "\"rule\": \"pooler\"") != NULL) != (i == 0))
+			fail_msg("%s: %s", messages[i], json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A server's statements keep their advice. */
+static void
+test_server_advice(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 40; i++)
+		findings_add_statement(
+			report, "pg", "INSERT INTO t VALUES (1)", &at, 5, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "several rows of VALUES, or COPY."));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* A repetition is quoted as most of its statements are written, wherever the longest
+ * one is. */
+static void
+test_repeat_quote(void **state)
+{
+	int order;
+
+	(void) state;
+	for (order = 0; order < 3; order++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int i;
+
+		for (i = 0; i < 60; i++)
+		{
+			bool rare = order == 0 ? i < 20 : order == 1 ? i >= 40 : i % 3 == 0;
+
+			findings_add_statement(report,
+								   "sqlite",
+								   rare ? "INSERT INTO t VALUES (?, 'x')"
+										: "INSERT INTO t VALUES (?, ?)",
+								   &at,
+								   rare ? 15 : 3,
+								   "");
+		}
+		findings_explain(report, &json, &words);
+		assert_non_null(
+			strstr(json.ptr, "\"evidence\": \"INSERT INTO t VALUES (?, ?)"));
+		assert_non_null(strstr(json.ptr, "\"executions\": 60.0"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* Statements that wait for the network, of which some ran at the same time: the
+ * parts of the time are not larger than the whole. */
+static void
+test_network_of_many(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	const char *at;
+	osp_buf json;
+	osp_buf words;
+	double before;
+	double after;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 4; i++)
+	{
+		char id[16];
+		char server[16];
+		char info[64];
+
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(server, sizeof(server), "s%d", i);
+		(void) snprintf(
+			info, sizeof(info), "\"db\": {\"statement\": \"SELECT a%d\"}, ", i);
+		findings_add(report, "db-start", id, FINDINGS_BASE, "h", 0, info);
+		findings_add(report, "pg-start", server, id, "h", 300, info);
+		findings_add(report, "pg-stop", server, id, "h", 400 + i, "");
+		findings_add(
+			report, "db-stop", id, FINDINGS_BASE, "h", 500 + i * 10, "");
+	}
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "\"rule\": \"network\""));
+	assert_non_null(strstr(json.ptr, "\"4 statements, the longest ("));
+	assert_non_null(strstr(json.ptr, "): SELECT a3; in all "));
+	at = json.ptr;
+	before = findings_number(&at, "\"before_ms\": ");
+	after = findings_number(&at, "\"after_ms\": ");
+	at = json.ptr;
+	assert_true(before > after && after > 0);
+	assert_true(before + after <=
+				findings_number(&at, "\"time_ms\": ") + 0.001);
+	findings_assert_shares(json.ptr);
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* Statements with the server's part of them, as a client recorded each; db is more of what
+ * it says of one. The words, and the tree. */
+static void
+explain_statements(const char *statement, const char *db, int count,
+				   osp_buf *words, osp_buf *tree)
+{
+	const osp_draw_options drawing = {.struct_size = sizeof(drawing),
+									  .times = true};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	size_t found;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		char id[16];
+		char server[16];
+		char info[128];
+
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(server, sizeof(server), "s%d", i);
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {%s\"statement\": \"%s\"}, ",
+						db,
+						statement);
+		findings_add(report, "db-start", id, FINDINGS_BASE, "h", i * 20, info);
+		findings_add(report, "pg-start", server, id, "h", i * 20 + 15, info);
+		findings_add(report, "pg-stop", server, id, "h", i * 20 + 16, "");
+		findings_add(
+			report, "db-stop", id, FINDINGS_BASE, "h", i * 20 + 18, "");
+	}
+	osp_buf_init(words, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	osp_buf_init(tree, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	assert_int_equal(osp_report_explain(report, &drawing, words, &found),
+					 OSP_OK);
+	assert_int_equal(osp_report_draw(report, &drawing, tree), OSP_OK);
+	osp_report_free(report);
+}
+
+/* What a program's own tracing takes is not called the network. */
+static void
+test_tracing_of_program(void **state)
+{
+	static const struct
+	{
+		const char *db;
+		bool foreign;
+	} cases[] = {
+		{"\"params\": {}, ", true},
+		{"", true},
+		{"\"server\": \"h\", \"sends_context\": true, ", false},
+		{"\"server\": \"h\", \"params\": [], ", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_buf words;
+		osp_buf tree;
+		bool said;
+
+		explain_statements("UPDATE a", cases[i].db, 4, &words, &tree);
+		said = strstr(words.ptr, "or in writing points to the collector") !=
+				   NULL &&
+			   strstr(words.ptr, "as OSProfiler in Python does") != NULL;
+		assert_int_equal(said, cases[i].foreign);
+		assert_int_equal(strstr(tree.ptr, "network and tracing 68") != NULL,
+						 cases[i].foreign);
+		assert_int_equal(strstr(tree.ptr, "  network 68") != NULL,
+						 !cases[i].foreign);
+		osp_buf_term(&words);
+		osp_buf_term(&tree);
+	}
+}
+
+/* A pool that asks for a sign of life does not get the advice to keep the answer. */
+static void
+test_pings(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		bool ping;
+	} cases[] = {
+		{"SELECT 1", true},
+		{"select 1", true},
+		{" SELECT  1 /* ping */", true},
+		{"/* ping */ SELECT 1", true},
+		{"SELECT a", false},
+		{"SELECT now()", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_buf words;
+		osp_buf tree;
+
+		explain_statements(cases[i].statement, "", 12, &words, &tree);
+		assert_int_equal(strstr(words.ptr, "whether a connection") != NULL,
+						 cases[i].ping);
+		assert_int_equal(strstr(words.ptr, "keep what it returns") != NULL,
+						 !cases[i].ping);
+		assert_non_null(strstr(words.ptr, " in the client, its tracing"));
+		osp_buf_term(&words);
+		osp_buf_term(&tree);
+	}
+}
+
+/* BEGIN of one process, long before a statement of another one. */
+static bool
+finds_pause(const char *first, const char *second, const char *host)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	char info[256];
+	bool found;
+
+	(void) snprintf(
+		info, sizeof(info), "\"db\": {%s, \"statement\": \"BEGIN\"}, ", first);
+	findings_add(report, "pg-start", "a", FINDINGS_BASE, "h", 0, info);
+	findings_add(report, "pg-stop", "a", FINDINGS_BASE, "h", 1, "");
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {%s, \"statement\": \"SELECT 1\"}, ",
+					second);
+	findings_add(report, "pg-start", "b", FINDINGS_BASE, host, 900, info);
+	findings_add(report, "pg-stop", "b", FINDINGS_BASE, host, 901, "");
+	findings_explain(report, &json, &words);
+	found = strstr(json.ptr, "\"rule\": \"client_pause\"") != NULL;
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+	return found;
+}
+
+/* A pause lies between two statements of one process. */
+static void
+test_pause_of_one_process(void **state)
+{
+	(void) state;
+	assert_true(finds_pause("\"pid\": 11", "\"pid\": 11", "h"));
+	assert_false(finds_pause("\"pid\": 11", "\"pid\": 12", "h"));
+	assert_false(finds_pause("\"pid\": 11", "\"pid\": 11", "other"));
+	assert_true(finds_pause("\"server\": \"s\"", "\"server\": \"s\"", "h"));
+	assert_false(finds_pause("\"server\": \"s\"", "\"server\": \"t\"", "h"));
+	assert_false(finds_pause("\"server\": \"s\"", "\"pid\": 11", "h"));
+}
+
+/* Statements are the same whatever their constants are, and in whatever case. */
+static void
+test_shapes(void **state)
+{
+	static const char *const texts[] = {
+		"SELECT 1 FROM t WHERE a IN (1, 2) AND b = 'x'",
+		"select 7 from t where a in (3,4,5) and b='it''s'",
+		"SELECT $1 FROM t /* note */ WHERE a IN ($2) AND b = $3",
+		"SELECT ? FROM t\n WHERE a IN (?) AND b = ?"};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 40; i++)
+	{
+		char id[16];
+		char info[256];
+
+		(void) snprintf(id, sizeof(id), "s%d", i);
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"statement\": \"%s\"}, ",
+						i % 4 == 3
+							? "SELECT ? FROM t\\n WHERE a IN (?) AND b = ?"
+							: texts[i % 4]);
+		findings_add(report, "pg-start", id, FINDINGS_BASE, "h", i * 2, info);
+		findings_add(report, "pg-stop", id, FINDINGS_BASE, "h", i * 2 + 2, "");
+	}
+	osp_buf_init(&text, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "\"executions\": 40.0"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pooler_gave_up),
+		cmocka_unit_test(test_server_advice),
+		cmocka_unit_test(test_repeat_quote),
+		cmocka_unit_test(test_network_of_many),
+		cmocka_unit_test(test_tracing_of_program),
+		cmocka_unit_test(test_pings),
+		cmocka_unit_test(test_pause_of_one_process),
+		cmocka_unit_test(test_shapes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_waits.c
+ *	  What is found in waits for locks: what the holder did, and where to go on.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+
+#include "findings_fixture.h"
+
+#define TRACE "99999999-2222-4333-8444-555555555555"
+
+/* A statement that waited for a second, with what is known of the holder. */
+static osp_report *
+waited_for(const char *holder)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char info[1024];
+
+	assert_non_null(report);
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"lock\": {\"name\": \"ShareLock on t, held by "
+					"process 7\"}, %s}, ",
+					holder);
+	findings_add(report, "pg.wait-start", "w", "s", "h", 1, info);
+	findings_add(report, "pg.wait-stop", "w", "s", "h", 1001, "");
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1002, "");
+	return report;
+}
+
+#define IDLE(ms)                                                     \
+	"\"held_by\": {\"pid\": 7, \"state\": \"idle in transaction\", " \
+	"\"state_ms\": " ms ", \"statement\": \"UPDATE t SET n = 2\"}"
+
+/* How long the holder had been idle, or had run, is said. */
+static void
+test_state_of_holder(void **state)
+{
+	static const struct
+	{
+		const char *holder;
+		const char *says;
+	} cases[] = {
+		{IDLE("1300.5"),
+		 "; the holder: UPDATE t SET n = 2, then idle in transaction, for 1.30 "
+		 "s when the wait began\""},
+		{IDLE("0.5"), "; the holder: UPDATE t SET n = 2\""},
+		{"\"held_by\": {\"pid\": 7, \"state\": \"active\", \"state_ms\": 140, "
+		 "\"statement\": \"DELETE FROM t\"}",
+		 "; the holder: DELETE FROM t, which had run for 140 ms when the wait "
+		 "began\""},
+		{"\"held_by\": {\"pid\": 7, \"state\": \"active\", \"state_ms\": 1, "
+		 "\"statement\": \"UPDATE u SET n = 1\"}, \"waits_for\": {\"pid\": 8, "
+		 "\"state\": \"idle in transaction\", \"state_ms\": 60000, "
+		 "\"statement\": \"DELETE FROM u\"}",
+		 "; who kept that waiting: DELETE FROM u, then idle in transaction, for "
+		 "60.0 s when the wait began\""},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_buf json;
+		osp_buf words;
+
+		findings_explain(waited_for(cases[i].holder), &json, &words);
+		if (strstr(json.ptr, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].holder, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* The command that shows the holder's trace reads it from where this one is. */
+static void
+test_show_command(void **state)
+{
+	static const struct
+	{
+		const char *before;
+		const char *behind;
+		const char *says;
+	} cases[] = {
+		{NULL, NULL, "recorded: osprofiler trace show " TRACE ". "},
+		{"osprofiler trace show --server 'host=h' ",
+		 "",
+		 "recorded: osprofiler trace show --server 'host=h' " TRACE ". "},
+		{"SELECT osprofiler.show('",
+		 "')",
+		 "recorded: SELECT osprofiler.show('" TRACE "'). "},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report =
+			waited_for("\"held_by\": {\"pid\": 7, \"base_id\": \"" TRACE "\"}");
+		osp_buf json;
+		osp_buf words;
+
+		if (cases[i].before != NULL)
+			osp_report_set_show_command(
+				report, cases[i].before, cases[i].behind);
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].says, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_state_of_holder),
+		cmocka_unit_test(test_show_command),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
