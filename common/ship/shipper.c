@@ -278,6 +278,17 @@ count_lost(osp_shipper *s, shipper_slot *slot)
 					 (unsigned long long) points);
 }
 
+/* Its file may have been removed alone. */
+static void
+save_spool(osp_shipper *s)
+{
+	osp_error err;
+
+	if (s->spool != NULL && osp_spool_bytes(s->spool) > 0 &&
+		osp_spool_follow(s->spool, &err) != OSP_OK)
+		osp__shipper_log(s, OSP_LOG_WARNING, "%s", err.msg);
+}
+
 static void
 close_fd(int fd)
 {
@@ -306,6 +317,7 @@ osp_shipper_close(osp_shipper *s)
 	}
 	osp__rings_term(s);
 	osp__losses_close(s);
+	save_spool(s);
 	osp_spool_close(s->spool);
 	if (s->record.alc != NULL)
 		osp_buf_term(&s->record);

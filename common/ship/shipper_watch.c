@@ -272,6 +272,8 @@ follow(osp_shipper *s)
 	osp__losses_move(s);
 	if (s->spool != NULL)
 		osp__spool_publish(s);
+	if (s->spool != NULL && osp_spool_follow(s->spool, &err) != OSP_OK)
+		osp__shipper_log(s, OSP_LOG_WARNING, "%s", err.msg);
 	osp__watch_begin(s);
 	osp__directory_announce(s);
 

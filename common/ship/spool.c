@@ -44,9 +44,8 @@ io_error(osp_error *err, int code, const char *what)
 						 strerror_r(code, reason, sizeof(reason)));
 }
 
-/* Writes all bytes; false and errno if not. */
-static bool
-write_at(int fd, const void *bytes, size_t len, uint64_t pos)
+bool
+osp__spool_write_at(int fd, const void *bytes, size_t len, uint64_t pos)
 {
 	const char *p = bytes;
 
@@ -87,7 +86,7 @@ write_mark(osp_spool *spool, uint64_t consumed, osp_error *err)
 	mark.seq = spool->mark.seq + 1;
 	mark.crc = mark_crc(&mark);
 	pos = offsetof(spool_header, marks) + (mark.seq & 1) * sizeof(mark);
-	if (!write_at(spool->fd, &mark, sizeof(mark), pos))
+	if (!osp__spool_write_at(spool->fd, &mark, sizeof(mark), pos))
 		return io_error(err, errno, "write to");
 	spool->mark = mark;
 	return OSP_OK;
@@ -136,7 +135,7 @@ write_header(osp_spool *spool, osp_error *err)
 		header.marks[i].seq = (uint32_t) i;
 		header.marks[i].crc = mark_crc(&header.marks[i]);
 	}
-	if (!write_at(spool->fd, &header, sizeof(header), 0))
+	if (!osp__spool_write_at(spool->fd, &header, sizeof(header), 0))
 	{
 		int code = errno;
 
@@ -297,6 +296,12 @@ osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
 		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
 	spool->alc = alc;
 	spool->fd = -1;
+	spool->path = osp_strdup(alc, osp_str_of(path));
+	if (spool->path == NULL)
+	{
+		osp_free(alc, spool);
+		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
+	}
 	spool->limit = limit;
 	spool->freed = RECORDS_BEGIN;
 	spool->end = RECORDS_BEGIN;
@@ -342,6 +347,7 @@ osp_spool_close(osp_spool *spool)
 		(void) close(spool->fd);
 	osp_buf_term(&spool->pending);
 	osp_buf_term(&spool->window);
+	osp_free(spool->alc, spool->path);
 	osp_free(spool->alc, spool);
 }
 
@@ -430,7 +436,8 @@ osp_spool_flush(osp_spool *spool, osp_error *err)
 	if (spool->broken)
 		status = osp_error_set(err, OSP_EIO, "the spool cannot be cut");
 	else if (pending->len > 0 &&
-			 !write_at(spool->fd, pending->ptr, pending->len, spool->end))
+			 !osp__spool_write_at(
+				 spool->fd, pending->ptr, pending->len, spool->end))
 	{
 		status = io_error(err, errno, "write to");
 

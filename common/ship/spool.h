@@ -34,6 +34,10 @@ osp_status osp_spool_open(const osp_allocator *alc, const char *path,
 						  osp_error *err) OSP_MUST_CHECK;
 void osp_spool_close(osp_spool *spool);
 
+/* If the file was removed, makes it again, with all that is in it. OSP_EIO: it cannot be
+ * made now, and the spool goes on without a name. */
+osp_status osp_spool_follow(osp_spool *spool, osp_error *err) OSP_MUST_CHECK;
+
 uint64_t osp_spool_bytes(const osp_spool *spool);  /* unread */
 uint64_t osp_spool_points(const osp_spool *spool); /* unread */
 

@@ -38,6 +38,7 @@ typedef struct spool_record
 struct osp_spool
 {
 	const osp_allocator *alc;
+	char *path;
 	int fd;
 	uint64_t limit;
 	spool_mark mark; /* the one in force */
@@ -64,6 +65,10 @@ struct osp_spool
  */
 osp_status osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto,
 						   osp_str *json, osp_place *place) OSP_MUST_CHECK;
+
+/* Writes all bytes; false and errno if not. */
+bool osp__spool_write_at(int fd, const void *bytes, size_t len,
+						 uint64_t pos) OSP_MUST_CHECK;
 
 /* Forgets the window: the file has changed. */
 void osp__spool_forget(osp_spool *spool);

@@ -907,6 +907,40 @@ test_counters_survive(void **state)
 	(void) unlink(spool);
 }
 
+/* The spool lies in the run directory by default. What is in it survives both, the
+ * directory and the shipper. */
+static void
+test_spool_survives(void **state)
+{
+	shipping *ship = *state;
+	osp_producer producer;
+	osp_shipper *s = shipping_open(ship);
+	int round;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	ship->control->fail = UINT32_MAX;
+	for (round = 0; round < 3; round++)
+	{
+		assert_int_equal(
+			shipping_produce(&producer, 0, 10 * round, 10 * round + 10), 10);
+		(void) osp_shipper_flush(s, SHIPPING_TIMEOUT_MS);
+		if (round == 2)
+			remove_file(ship, "spool");
+		else
+		{
+			remove_directory(ship);
+			assert_true(shipping_step_until(
+				s, SHIPPING_TIMEOUT_MS, is_made_anew, ship));
+		}
+	}
+	shipping_close(ship);
+	ship->control->fail = 0;
+	osp_producer_close(&producer);
+	shipping_deliver(ship);
+	shipping_expect(ship, 0, 30);
+	shipping_expect_sums(ship);
+}
+
 static bool
 has_warned(void *arg)
 {
@@ -1173,6 +1207,7 @@ main(void)
 		TEST(test_directory_removed),
 		TEST(test_directory_removed_in_part),
 		TEST(test_counters_survive),
+		TEST(test_spool_survives),
 		TEST(test_directory_refused),
 		TEST(test_damaged_records),
 		TEST(test_foreign_files),

@@ -615,6 +615,42 @@ work(const osp_allocator *alc)
 	return status;
 }
 
+/* A file that was removed is made again, with what was not consumed. One that somebody
+ * else has put there is left alone. */
+static void
+test_follow(void **state)
+{
+	osp_spool *spool = reopen(NULL, 1 << 20);
+	osp_error err = {OSP_OK, ""};
+	osp_spool *other;
+	uint64_t pos;
+	int fd;
+
+	(void) state;
+	append(spool, 0, 10);
+	pos = osp_spool_begin(spool);
+	pos = expect(spool, pos, 0, 1);
+	assert_int_equal(osp_spool_consume(spool, pos, 1, NULL), OSP_OK);
+	assert_int_equal(osp_spool_follow(spool, &err), OSP_OK);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(osp_spool_follow(spool, &err), OSP_OK);
+	assert_int_equal(osp_spool_begin(spool), pos);
+	append(spool, 10, 20);
+	assert_int_equal(osp_spool_open(heap, path, 1 << 20, &other, &err),
+					 OSP_EBUSY);
+	spool = reopen(spool, 1 << 20);
+	assert_int_equal(osp_spool_points(spool), 19);
+	expect_end(spool, expect(spool, pos, 1, 20));
+
+	assert_int_equal(unlink(path), 0);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(write(fd, "precious", 8), 8);
+	assert_int_equal(osp_spool_follow(spool, &err), OSP_OK);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 8);
+	assert_int_equal(close(fd), 0);
+	osp_spool_close(spool);
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -652,6 +688,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_not_a_spool, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_records, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
 
