@@ -67,12 +67,18 @@ mode_for(const char *path)
 	return 0666 & ~mask;
 }
 
-/* Makes the temporary file beside out->path. False, with errno. */
+/* Makes the temporary file beside out->path. False, with errno. Its name is not made of
+ * that of the file, which may be as long as a name can be. */
 static bool
 open_temp(cli_out *out)
 {
-	int n =
-		snprintf(pending_temp, sizeof(pending_temp), "%s.XXXXXX", out->path);
+	const char *slash = strrchr(out->path, '/');
+	int directory_len = slash != NULL ? (int) (slash + 1 - out->path) : 0;
+	int n = snprintf(pending_temp,
+					 sizeof(pending_temp),
+					 "%.*s.osprofiler-XXXXXX",
+					 directory_len,
+					 out->path);
 
 	if (n < 0 || (size_t) n >= sizeof(pending_temp))
 	{

@@ -153,7 +153,19 @@ my $large = write_points("$dir/large",
 one_error(qr/cannot write '.*': File too large/, 'trace', 'show', '--json', $base,
 	'--connection-string', $large, '--out', "$dir/limited", { limit => 8 });
 ok(!-e "$dir/limited", 'no half a file');
-is(join(' ', grep { !/\.(json|conf)$/ } glob "$dir/*.*"), '', 'no temporary file left');
+is(join(' ', grep { !/\.(json|conf)$/ } glob "$dir/*.* $dir/.[a-z]*"), '', 'no temporary file left');
+
+# Names as long as they can be, and longer.
+for my $length (248, 250, 255)
+{
+	my $long = 'n' x $length;
+
+	is(run_ok('trace', 'show', @at, $base, '--out', "$dir/$long"), '', "a name of $length bytes");
+	is(slurp("$dir/$long"), $tree, 'the file is there');
+	ok(unlink("$dir/$long"), 'by its name');
+}
+one_error(qr/cannot write '.*n': File name too long/, 'trace', 'show', @at, $base,
+	'--out', "$dir/" . 'n' x 256);
 
 # stdout.
 one_error(qr/standard output: No space left/, 'trace', 'show', @at, $base,
