@@ -9,6 +9,10 @@
  * and those that begin with a tab or a line end, get an apostrophe in front, which
  * spreadsheets take for "this is a text". All texts are in quotes, so that no separator or
  * line end within one begins another cell. These are the rules of OWASP ("CSV Injection").
+ *
+ * OWASP's rules cannot be undone: a reader does not know whose an apostrophe is. So a text
+ * that begins with one gets another one in front. A reader takes the first apostrophe of
+ * every text off, and has the text as it was.
  */
 #include "report/findings/findings.h"
 
@@ -77,6 +81,12 @@ is_formula(osp_str text)
 	return false;
 }
 
+static bool
+needs_apostrophe(osp_str text)
+{
+	return text.ptr[0] == '\'' || is_formula(text);
+}
+
 static void
 put_text(table *t, osp_str text)
 {
@@ -88,7 +98,7 @@ put_text(table *t, osp_str text)
 	if (text.len == 0)
 		return;
 	osp_buf_add_char(out, '"');
-	if (is_formula(text))
+	if (needs_apostrophe(text))
 		osp_buf_add_char(out, '\'');
 	while (p < end)
 	{
