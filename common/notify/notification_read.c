@@ -25,7 +25,7 @@ static const member_name member_names[] = {
 	MEMBER("name", OSP__PART_NAME, true),
 	MEMBER("base_id", OSP__PART_BASE_ID, true),
 	MEMBER("trace_id", OSP__PART_TRACE_ID, true),
-	MEMBER("parent_id", OSP__PART_PARENT_ID, true),
+	MEMBER("parent_id", OSP__PART_PARENT_ID, false),
 	MEMBER("timestamp", OSP__PART_TIMESTAMP, true),
 	MEMBER("project", OSP__PART_PROJECT, false),
 	MEMBER("service", OSP__PART_SERVICE, false),

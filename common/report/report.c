@@ -276,6 +276,28 @@ osp__report_find(const osp_report *report, osp_str trace_id)
 		report, trace_id, osp__table_hash(&report->hash_key, trace_id));
 }
 
+/* Null and the empty text name no operation, even if one has such an id. */
+static bool
+names_operation(osp_str id)
+{
+	return !osp_str_eq(id, NONE) && !osp_str_eq(id, OSP_STR("\"\""));
+}
+
+osp__node *
+osp__report_find_parent(const osp_report *report, const osp__node *node)
+{
+	return names_operation(node->parent_id)
+			   ? osp__report_find(report, node->parent_id)
+			   : NULL;
+}
+
+bool
+osp__node_misses_parent(const osp_report *report, const osp__node *node)
+{
+	return node->parent == NULL && names_operation(node->parent_id) &&
+		   !osp_str_eq(node->parent_id, report->base_id);
+}
+
 static uint64_t
 hash_point(const osp_report *report, const osp__node *node, osp_str name)
 {
@@ -409,7 +431,7 @@ new_node(osp_report *report, const fields *f, uint64_t hash)
 	if (node->stat == NULL)
 		return NULL;
 	report->recent_stat = node->stat;
-	node->known_parent = osp__report_find(report, node->parent_id);
+	node->known_parent = osp__report_find_parent(report, node);
 	osp__table_add(&report->nodes, hash, node);
 	if (report->last_arrived != NULL)
 		report->last_arrived->next_arrived = node;

@@ -50,7 +50,7 @@ static void
 reset_node(const osp_report *report, osp__node *node)
 {
 	if (node->known_parent == NULL)
-		node->known_parent = osp__report_find(report, node->parent_id);
+		node->known_parent = osp__report_find_parent(report, node);
 	node->parent = node->known_parent;
 	node->first_child = node->last_child = node->next_sibling = NULL;
 	node->mark = 0;

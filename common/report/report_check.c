@@ -211,7 +211,7 @@ check_parent(checking *c, const osp__node *node)
 		report_text(c, node, "its parents form a ring");
 	else if (node->parent != NULL)
 		check_times(c, node);
-	else if (!osp_str_eq(node->parent_id, c->report->base_id) &&
+	else if (osp__node_misses_parent(c->report, node) &&
 			 !is_foreign(node->parent_id))
 	{
 		begin(c, node);

@@ -195,6 +195,14 @@ osp__report_way_name(const osp_report *report)
 /* The node of a trace_id, or NULL. */
 osp__node *osp__report_find(const osp_report *report, osp_str trace_id);
 
+/* The node that a node names as its parent, or NULL. */
+osp__node *osp__report_find_parent(const osp_report *report,
+								   const osp__node *node);
+
+/* Does a node whose tree has been made name a parent that is not in the trace? A root
+ * names the trace, or nothing. */
+bool osp__node_misses_parent(const osp_report *report, const osp__node *node);
+
 /* The part of a node's name that says which tracer it is: "pg" of "pg.plan". */
 osp_str osp__node_tracer(const osp__node *node);
 

@@ -96,7 +96,7 @@ add_row(osp_driver_conn *conn, const osp_notification *item)
 	osp_buf_add_char(statement, '(');
 	add_value(conn, item->timestamp);
 	add_value(conn, item->base_id);
-	add_value(conn, item->parent_id);
+	add_nullable(conn, item->parent_id);
 	add_value(conn, item->trace_id);
 	add_nullable(conn, item->project);
 	add_nullable(conn, item->host);

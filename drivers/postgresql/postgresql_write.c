@@ -86,7 +86,7 @@ add_row(osp_driver_conn *conn, const osp_notification *item)
 	osp_buf_add(rows, &columns, sizeof(columns));
 	add_column(rows, item->timestamp);
 	add_column(rows, item->base_id);
-	add_column(rows, item->parent_id);
+	add_nullable(rows, item->parent_id);
 	add_column(rows, item->trace_id);
 	add_nullable(rows, item->project);
 	add_nullable(rows, item->host);

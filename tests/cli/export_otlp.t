@@ -150,12 +150,15 @@ def test_mapping(collector, folder):
                   "base"),
             point("db-stop", key(2), key(1), 90, {}),
             point("app-stop", key(1), BASE, 100, {}),
-            point("open-start", "no uuid", "nowhere", 50, {})]) + "\n")
+            point("open-start", "no uuid", "nowhere", 50, {}),
+            point("root-start", key(5), None, 60, {}), point("root-stop", key(5), None, 70, {})]) + "\n")
     check(collector.post(export(path)) == 200, "  it is taken")
-    spans = {s["ID"]: s for s in collector.spans(BASE.replace("-", ""), 5)}
-    check(len(spans) == 5, "  all operations are spans", spans)
-    ids = [key(i).replace("-", "")[16:] for i in range(5)]
-    app, db, pg, plan = (spans.get(ids[i], {}) for i in range(1, 5))
+    spans = {s["ID"]: s for s in collector.spans(BASE.replace("-", ""), 6)}
+    check(len(spans) == 6, "  all operations are spans", spans)
+    ids = [key(i).replace("-", "")[16:] for i in range(6)]
+    app, db, pg, plan, root = (spans.get(ids[i], {}) for i in range(1, 6))
+    check(root.get("Name") == "root" and root.get("Parent ID", "") == "",
+          "  one without a parent is a root", root)
     check(app.get("Parent ID", "") == "" and db.get("Parent ID") == ids[1] and
           pg.get("Parent ID") == ids[2] and plan.get("Parent ID") == ids[3], "  parents", spans)
     check((db.get("Kind"), pg.get("Kind"), plan.get("Kind")) == ("Client", "Server", "Internal"),

@@ -370,8 +370,8 @@ test_read_refused(void **state)
 		 "a notification needs a string \"name\""},
 		{"{\"name\": \"\"}", "a notification needs a string \"base_id\""},
 		{"{\"name\": \"\", \"base_id\": \"\", \"trace_id\": \"\", "
-		 "\"parent_id\": 1, \"timestamp\": \"\"}",
-		 "a notification needs a string \"parent_id\""}};
+		 "\"parent_id\": null, \"timestamp\": 1}",
+		 "a notification needs a string \"timestamp\""}};
 	size_t i;
 
 	(void) state;
@@ -388,6 +388,40 @@ test_read_refused(void **state)
 		assert_string_equal(err.msg, texts[i][1]);
 		assert_int_equal(n.name.len, 0);
 		assert_non_null(n.name.ptr);
+		osp_buf_term(&scratch);
+	}
+}
+
+/* An operation without a parent is a root, however that is written. */
+static void
+test_read_without_parent(void **state)
+{
+	static const char *const members[] = {"",
+										  "\"parent_id\": null, ",
+										  "\"parent_id\": \"\", ",
+										  "\"parent_id\": 1, "};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	{
+		osp_notification n;
+		osp_error err = {OSP_OK, ""};
+		osp_buf scratch;
+		char json[256];
+
+		(void) snprintf(json,
+						sizeof(json),
+						"{\"name\": \"db-start\", \"base_id\": \"b\", "
+						"\"trace_id\": \"t\", %s\"timestamp\": "
+						"\"2026-11-22T15:56:58.1\"}",
+						members[i]);
+		osp_buf_init(&scratch, &osp_allocator_default, BUF_MAX);
+		assert_int_equal(
+			osp_notification_read(osp_str_of(json), &scratch, &n, &err),
+			OSP_OK);
+		assert_int_equal(n.parent_id.len, 0);
+		assert_true(osp_str_eq(n.trace_id, OSP_STR("t")));
 		osp_buf_term(&scratch);
 	}
 }
@@ -451,6 +485,7 @@ main(void)
 		cmocka_unit_test(test_read_foreign),
 		cmocka_unit_test(test_read_error),
 		cmocka_unit_test(test_read_refused),
+		cmocka_unit_test(test_read_without_parent),
 		cmocka_unit_test(test_no_memory),
 	};
 

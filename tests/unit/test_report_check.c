@@ -152,6 +152,45 @@ test_parents(void **state)
 					"pg b: its parents form a ring\n");
 }
 
+/* Ids are JSON. */
+static void
+add_whole(osp_report *report, const char *id, const char *parent)
+{
+	static const char *const ends[] = {"start", "stop"};
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+	{
+		char json[512];
+
+		(void) snprintf(json,
+						sizeof(json),
+						"{\"name\": \"pg-%s\", \"base_id\": \"" BASE
+						"\", \"trace_id\": %s, %s\"timestamp\": "
+						"\"2026-11-22T00:00:00.00000%zu\", \"info\": {}}",
+						ends[i],
+						id,
+						parent,
+						i);
+		assert_int_equal(osp_report_add(report, osp_str_of(json), NULL),
+						 OSP_OK);
+	}
+}
+
+/* An operation without a parent is a root, also where another one has no id. */
+static void
+test_roots(void **state)
+{
+	osp_report *report = *state;
+
+	add_whole(report, "\"a\"", "\"parent_id\": null, ");
+	add_whole(report, "null", "\"parent_id\": null, ");
+	add_whole(report, "\"b\"", "\"parent_id\": \"\", ");
+	add_whole(report, "\"c\"", "");
+	add_whole(report, "\"\"", "\"parent_id\": \"\", ");
+	assert_breaches(report, 0, "");
+}
+
 static void
 test_times(void **state)
 {
@@ -309,6 +348,7 @@ main(void)
 		check_test(test_pairs),
 		check_test(test_twice),
 		check_test(test_parents),
+		check_test(test_roots),
 		check_test(test_times),
 		check_test(test_clocks),
 		check_test(test_open_parent),

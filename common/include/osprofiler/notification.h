@@ -44,7 +44,7 @@ typedef struct osp_notification
 	osp_str name; /* with -start or -stop */
 	osp_str base_id;
 	osp_str trace_id;
-	osp_str parent_id;
+	osp_str parent_id; /* empty: null, an operation without a parent */
 	osp_str timestamp;
 	osp_str info; /* JSON text of the info member, part of json */
 	osp_str host;
@@ -65,7 +65,8 @@ typedef struct osp_notification
 /*
  * Reads a notification from JSON. Texts are borrowed from json where they need
  * no decoding, else from scratch, which is emptied first and grows. OSP_EPROTO, with the reason:
- * name, base_id, trace_id, parent_id or timestamp is missing or of a wrong type.
+ * name, base_id, trace_id or timestamp is missing or of a wrong type. Of the other members
+ * what is no text is taken for null.
  */
 OSP_API osp_status osp_notification_read(osp_str json, osp_buf *scratch,
 										 osp_notification *out,

@@ -135,12 +135,11 @@ fold_number(osp__page *page, const osp__node *node)
 	return fold->number;
 }
 
-/* The parent of an operation that has none in the trace. */
+/* The parent that an operation names and the trace does not have. */
 static void
 put_parent(osp__page *page, const osp__node *node)
 {
-	if (node->parent != NULL ||
-		osp_str_eq(node->parent_id, page->report->base_id))
+	if (!osp__node_misses_parent(page->report, node))
 		return;
 	if (page->parents.len > 0)
 		osp_buf_add_char(&page->parents, ',');
