@@ -89,12 +89,15 @@ is_repeated(const web_request *request, const char *name)
 	return header.count > 1;
 }
 
-bool
+const char *
 web_argument(const web_request *request, const char *name, osp_str *value)
 {
 	*value = value_of(request, MHD_GET_ARGUMENT_KIND, name);
-	return value->len <= ARGUMENT_MAX &&
-		   memchr(value->ptr, '\0', value->len) == NULL;
+	if (value->len > ARGUMENT_MAX)
+		return "is too long";
+	if (memchr(value->ptr, '\0', value->len) != NULL)
+		return "contains the character NUL (%00), which no trace can be found by";
+	return NULL;
 }
 
 static bool

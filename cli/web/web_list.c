@@ -25,13 +25,26 @@
  * before it are kept in memory. */
 #define SKIP_MAX 100000
 
+static bool
+read_text(const web_request *request, const char *name, osp_str *text)
+{
+	const char *fault = web_argument(request, name, text);
+
+	if (fault == NULL)
+		return true;
+	(void) cli_error("%s %s", name, fault);
+	return false;
+}
+
 /* Reads an argument that is a time, as text; empty: it is not given. */
 static bool
 read_time(const web_request *request, const char *name, char text[TIME_CHARS])
 {
 	osp_str value;
 
-	if (!web_argument(request, name, &value) || value.len >= TIME_CHARS)
+	if (!read_text(request, name, &value))
+		return false;
+	if (value.len >= TIME_CHARS)
 	{
 		(void) cli_error("%s is too long", name);
 		return false;
@@ -62,15 +75,6 @@ read_duration(const web_request *request, const char *name, int64_t *ns)
 		return false;
 	*ns = (int64_t) (seconds * NS_PER_S);
 	return true;
-}
-
-static bool
-read_text(const web_request *request, const char *name, osp_str *text)
-{
-	if (web_argument(request, name, text))
-		return true;
-	(void) cli_error("%s is too long", name);
-	return false;
 }
 
 static bool

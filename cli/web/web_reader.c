@@ -112,6 +112,21 @@ web_reader_end(web_reader *reader)
 	(void) pthread_mutex_unlock(&lock);
 }
 
+/* Reads the id of a trace; false after a message. */
+static bool
+read_id(const web_request *request, const char *argument, osp_str *id)
+{
+	const char *fault = web_argument(request, argument, id);
+
+	if (fault == NULL && id->len > OSP_ID_MAX)
+		fault = "is longer than the id of any trace";
+	if (fault != NULL)
+		(void) cli_error("%s %s", argument, fault);
+	else if (id->len == 0)
+		(void) cli_error("the address names no trace");
+	return fault == NULL && id->len > 0;
+}
+
 bool
 web_reader_load(web_reader *reader, const web_request *request,
 				const char *argument, osp_report **report, unsigned *status)
@@ -122,12 +137,8 @@ web_reader_load(web_reader *reader, const web_request *request,
 
 	*report = NULL;
 	*status = MHD_HTTP_BAD_REQUEST;
-	if (!web_argument(request, argument, &id) || id.len == 0 ||
-		id.len > OSP_ID_MAX)
-	{
-		(void) cli_error("the address names no trace");
+	if (!read_id(request, argument, &id))
 		return false;
-	}
 	memcpy(name, id.ptr, id.len);
 	name[id.len] = '\0';
 	if (cli_load_stored_trace(source, name, report) == CLI_OK)

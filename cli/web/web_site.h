@@ -32,9 +32,9 @@ typedef struct web_request
 	struct MHD_Connection *connection;
 } web_request;
 
-/* An argument of the address, borrowed; empty if it is not given. False: it holds a
- * NUL, or is longer than any that makes sense. */
-bool web_argument(const web_request *request, const char *name,
-				  osp_str *value) OSP_MUST_CHECK;
+/* An argument of the address, borrowed; empty if it is not given. Returns NULL, or what is
+ * wrong with it, as words that follow its name. */
+const char *web_argument(const web_request *request, const char *name,
+						 osp_str *value) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_WEB_SITE_H */

@@ -289,6 +289,19 @@ for my $size (30_000, 32_000, 32_400, 33_000, 50_000, 64_000, 66_000)
 my ($crowd) = send_bytes($port, "GET $list HTTP/1.1\r\nHost: 127.0.0.1\r\n" . ("A: b\r\n" x 480) . "\r\n", 1) =~ /^HTTP\S+ (\d+)/;
 is($crowd, 431, '480 headers');
 is((traces($server, "$_=" . 'a' x 2000))[0], 400, "$_ of 2 kB") for 'text', 'page', 'since', 'service';
+for my $name ('text', 'page', 'since', 'min', 'service', 'order', 'errors')
+{
+	for my $case ([ 'x%00y' => qr/^$name contains the character NUL/ ], [ '%00' => qr/^$name contains the character NUL/ ],
+		[ 'a' x 2000 => qr/^$name is too long$/ ])
+	{
+		my ($code, $answer) = traces($server, "$name=$case->[0]");
+		is($code, 400, "$name=" . substr $case->[0], 0, 10);
+		is(scalar @{ $answer->{messages} }, 1, 'one message');
+		like($answer->{messages}[0], $case->[1], 'which says what is wrong');
+	}
+}
+like((ask($server, "$server->{path}trace?id=$_->[0]"))[2], $_->[1], "why there is no trace: $_->[0]")
+  for [ '%00' => qr/"id contains the character NUL/ ], [ 'a' x 129 => qr/"id is longer than/ ], [ '' => qr/"the address names no trace"/ ];
 for my $bytes ("\0" x 100, "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
 	"GET $list HTTP/1.1\r\nHost: a\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n",
 	"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999999999999\r\n\r\n")
