@@ -6,55 +6,48 @@
 import { trace, measuredRow, pointsOf, memberOf, numberOf } from './trace.js';
 import { view, isFiltered } from './view.js';
 import { el } from './dom.js';
+import { compilePattern } from './pattern.js';
+import { PatternSearch } from './patternrun.js';
 
-// The pieces of a pattern that matter for how long it takes; classes and escapes are one each.
-const PATTERN_PIECES = /\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]|\((?:\?(?:[:=!]|<[=!]|<\w+>))?|[)*+?|]|\{\d+(?:,\d*)?\}/g;
+const TOOK_TOO_LONG = 'The search was ended: for this trace the regular expression takes too long.';
 
-// Does a pattern repeat a group in which something has several ways to match? The ways
-// multiply with each turn: /(a+)+$/ stops a tab for years. Such a pattern is refused, for no
-// script can stop a search that has begun.
-export function takesTooLong(query) {
-  const [, pattern] = /^\/(.+)\/[a-z]*$/s.exec(query) || [];
-  const groups = [false];     // for each open group: has it several ways to match?
-  let closed = false;         // the same of the group that ended just before
+// A query: "/x/" and "/x/s" are regular expressions, all else is a part of the text. Neither
+// regards case. { part }, { search } or { mistake }.
+function readQuery(query) {
+  const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) || [];
 
-  for (const [piece] of (pattern || '').matchAll(PATTERN_PIECES)) {
-    const repeats = /^[*+{]/.test(piece);
+  if (pattern === undefined)
+    return { query, part: query.toLowerCase() };
+  const compiled = compilePattern(pattern, flags);
 
-    if (repeats && closed)
-      return true;
-    closed = piece === ')' && groups.length > 1 && groups.pop();
-    if (closed || repeats || /^[?|]/.test(piece))
-      groups[groups.length - 1] = true;
-    if (piece.startsWith('('))
-      groups.push(false);
-  }
-  return false;
+  return { query, mistake: compiled.mistake, search: compiled.mistake ? null : new PatternSearch(compiled) };
 }
 
-// A regular expression for what a query finds; null: it is none. "/x/" and "/x/s" are
-// regular expressions, all else is a part of the text. Neither regards case.
-function expressionOf(query, more = '') {
-  const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) ||
-    [null, query.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), ''];
+let lastQuery = readQuery('');
 
-  if (takesTooLong(query))
-    return null;
-  try {
-    return new RegExp(pattern, `${flags.replace(/[gyi]/g, '')}i${more}`);
-  } catch {
-    return null;
-  }
+function askedFor(query) {
+  if (lastQuery.query !== query)
+    lastQuery = readQuery(query);
+  return lastQuery;
 }
 
-// A function that says whether a text matches; null for a regular expression that is none.
-export function textMatcher(query) {
-  const expression = expressionOf(query);
-  const part = query.toLowerCase();
+// What is wrong with what is searched for, in one sentence; or an empty text.
+export function searchMistake() {
+  const { mistake, search } = askedFor(view.filter.text);
 
-  if (expression === null || /^\/.+\/[a-z]*$/s.test(query))
-    return expression && ((text) => expression.test(text));
-  return (text) => text.toLowerCase().includes(part);
+  return mistake || (search && search.tookTooLong ? TOOK_TOO_LONG : '');
+}
+
+// A function that says whether a text matches.
+function textMatcher(query) {
+  const { part, search } = askedFor(query);
+
+  if (part !== undefined)
+    return (text) => text.toLowerCase().includes(part);
+  if (search === null)
+    return () => false;
+  search.begin();
+  return (text) => search.test(text);
 }
 
 // "12,840" and "12840" are one figure, and so is "pid 12840": its digits; else null.
@@ -74,19 +67,27 @@ function pidOf(row) {
   return pids[row];
 }
 
+// Where a text of a few lines has what is searched for: [begin, end], ...
+function spansIn(text) {
+  const { part, search } = askedFor(view.filter.text);
+
+  if (part === undefined)
+    return search === null || search.tookTooLong ? [] : search.spans(text);
+  const literal = new RegExp(view.filter.text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gi');
+
+  return Array.from(text.matchAll(literal), ({ 0: { length }, index }) => [index, index + length]);
+}
+
 // Nodes for a text in which what the search found is marked.
 export function markedText(text) {
-  const expression = expressionOf(view.filter.text, 'g');
   const nodes = [];
   let plain = 0;
 
-  if (view.filter.text === '' || expression === null)
+  if (view.filter.text === '')
     return [text];
-  for (const match of text.matchAll(expression)) {
-    if (match[0] === '')
-      continue;
-    nodes.push(text.slice(plain, match.index), el('mark', {}, match[0]));
-    plain = match.index + match[0].length;
+  for (const [begin, end] of spansIn(text)) {
+    nodes.push(text.slice(plain, begin), el('mark', {}, text.slice(begin, end)));
+    plain = end;
   }
   return [...nodes, text.slice(plain)];
 }
@@ -96,8 +97,6 @@ function stringMatcher(query) {
   const matches = textMatcher(query);
   const known = new Uint8Array(trace.strings.length);
 
-  if (matches === null)
-    return () => false;
   return (number) => {
     if (known[number] === 0)
       known[number] = matches(trace.strings[number]) ? 1 : 2;
@@ -159,5 +158,5 @@ export function findMatches() {
   for (let row = 0; row < trace.count; row++)
     if (tests.every((test) => test(row)))
       rows.push(row);
-  return rows;
+  return searchMistake() === '' ? rows : [];
 }

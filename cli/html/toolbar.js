@@ -10,7 +10,7 @@ import {
 } from './view.js';
 import { lines } from './lines.js';
 import { selectMatch, showTool, toggleAll, isAllOpen } from './waterfall.js';
-import { textMatcher, takesTooLong } from './search.js';
+import { searchMistake } from './search.js';
 import { minimap, axis } from './timeline.js';
 
 const TABS = [['waterfall', 'Waterfall'], ['shapes', 'Statements'], ['flame', 'Flame']];
@@ -86,16 +86,13 @@ const chip = (words, change) => el('button.chip', {
 
 // Says what is wrong with what was typed.
 function checkFields() {
-  const badSearch = textMatcher(searchField.value) === null;
   const badMinimum = Number.isNaN(durationOf(minimumField.value));
   const words = [
-    badSearch && (takesTooLong(searchField.value)
-      ? 'The pattern takes too long: it repeats a group that repeats or chooses.'
-      : 'This is not a regular expression.'),
+    searchMistake(),
     badMinimum && 'This is not a duration: write 10 ms or 1.5 s.',
   ].filter(Boolean).join(' ');
 
-  searchField.setAttribute('aria-invalid', String(badSearch));
+  searchField.setAttribute('aria-invalid', String(searchMistake() !== ''));
   minimumField.setAttribute('aria-invalid', String(badMinimum));
   if (mistake.textContent !== words)
     mistake.textContent = words;

@@ -11,7 +11,7 @@ import { durationText, countText, lineText, pluralText, groupDigits } from './te
 import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
-import { markedText, textMatcher } from './search.js';
+import { markedText, searchMistake } from './search.js';
 import { zoomByWheel, followPointer } from './timeline.js';
 
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
@@ -250,7 +250,7 @@ function drawAgain() {
   list.hidden = lines.count === 0;
   nothing.hidden = lines.count > 0;
   nothing.textContent = trace.count === 0 ? 'This trace has no operations.'
-    : textMatcher(view.filter.text) === null ? '' : 'No operations match the filters.';
+    : searchMistake() !== '' ? '' : 'No operations match the filters.';
   drawLines();
 }
 
