@@ -8,6 +8,7 @@
  * program.
  */
 #include "page.h"
+#include "page_pack.h"
 
 extern const char cli_page_head[];
 extern const char cli_page_tail[];
@@ -43,13 +44,27 @@ cli_list_page(void)
 }
 
 osp_status
+cli_page_write_data(osp_report *report, osp_write_fn write, void *ctx)
+{
+	cli_packer *packer = cli_packer_new(write, ctx);
+	osp_status status = OSP_ENOMEM;
+
+	if (packer != NULL)
+		status = osp_report_page_write(report, cli_packer_write, packer);
+	if (status == OSP_OK)
+		status = cli_packer_end(packer);
+	cli_packer_free(packer);
+	return status;
+}
+
+osp_status
 cli_page_write(osp_report *report, osp_write_fn write, void *ctx)
 {
 	cli_page page = cli_trace_page();
 	osp_status status = write(ctx, page.head);
 
 	if (status == OSP_OK)
-		status = osp_report_page_write(report, write, ctx);
+		status = cli_page_write_data(report, write, ctx);
 	if (status == OSP_OK)
 		status = write(ctx, page.tail);
 	return status;

@@ -3,6 +3,8 @@
 // The trace of the page: what common/report/page/page_data.c wrote into the one
 // element with the id "trace". Nothing else reads that element.
 
+import { readData } from './packed.js';
+
 export const KIND = {
   TRACE: 0, OTHER: 1, DB: 2, CONNECT: 3, PG: 4, PARSE: 5, PLAN: 6, COMMIT: 7,
   WAIT: 8, NODE: 9, TRIGGER: 10, FUNCTION: 11, WORKER: 12, SQLITE: 13,
@@ -27,11 +29,9 @@ export class ExactNumber {
   constructor(text) { this.text = text; }
 }
 
-function readTrace() {
-  const element = document.getElementById('trace');
-  const trace = JSON.parse(element.textContent);
+async function readTrace() {
+  const trace = await readData(document.getElementById('trace'));
 
-  element.remove();
   trace.count = trace.depth.length;
   linkRows(trace);
   linkCauses(trace);
@@ -96,7 +96,7 @@ function linkOwn(trace) {
   }
 }
 
-export const trace = readTrace();
+export const trace = await readTrace();
 
 export const string = (number) => trace.strings[number];
 export const nameOf = (row) => trace.strings[trace.name[row]];

@@ -35,7 +35,7 @@ answer_page(web_answer *answer, osp_report *report, osp_str messages)
 	answer->type = "text/html; charset=utf-8";
 	answer->policy = page.policy;
 	osp_buf_add_str(&answer->body, page.head);
-	status = osp_report_page_write(report, web_answer_write, answer);
+	status = cli_page_write_data(report, web_answer_write, answer);
 	add_served(&answer->body, messages);
 	osp_buf_add_str(&answer->body, page.tail);
 	if (status != OSP_OK)

@@ -10,9 +10,11 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use CliTest;
+use Compress::Zlib qw(uncompress);
 use Digest::SHA qw(sha256_base64);
 use IO::Pty;
 use JSON::PP;
+use MIME::Base64 qw(decode_base64);
 use Test::More;
 
 my $base = '11111111-2222-4333-8444-555555555555';
@@ -49,6 +51,7 @@ sub trace_of
 {
 	my ($html) = @_;
 	my ($json) = $html =~ m{<script type="application/json" id="trace">(.*?)</script>}s;
+	$json = uncompress(decode_base64($json)) if $json !~ /^\{/;
 	unlike($json, qr/<|[^\x00-\x7e]/, 'data without "<" and all ASCII') if $json =~ /<|[^\x00-\x7e]/;
 	return decode_json($json);
 }
@@ -201,7 +204,7 @@ one_error(qr/cannot write to standard output: No space left/,
 mkdir "$dir/full" or die;
 one_error(qr/cannot write '.*': File too large/,
 	'trace', 'show', '--html', '--out', "$dir/full/page.html", @at, $base, { limit => 8 });
-is_deeply([ glob "$dir/full/*" ], [], 'nothing is left of a page that found no room');
+is_deeply([ glob "$dir/full/* $dir/full/.[a-z]*" ], [], 'nothing is left of a page that found no room');
 write_file("$dir/full/page.html", 'old');
 one_error(qr/File too large/,
 	'trace', 'show', '--html', '--out', "$dir/full/page.html", @at, $base, { limit => 8 });
@@ -243,6 +246,31 @@ sub work_of
 		$least = $work if !defined $least || $work < $least;
 	}
 	return $least;
+}
+
+# Long data are packed, and are the same data: a text makes them as long as can be without that,
+# and a byte longer, and long enough for many pieces.
+sub page_of_length
+{
+	my ($length) = @_;
+	my $text = join '', map { chr(97 + int rand 26) } 1 .. 1000;
+	my $points = write_points("$dir/length", point('a-start', $base, $base, 'a1', '01.000000',
+		qq({"n": "${\ substr($text x (1 + $length / 1000), 0, $length)}"})));
+	return run_ok('trace', 'show', '--html', '--connection-string', $points, $base);
+}
+
+my ($data) = page_of_length(0) =~ m{id="trace">(.*?)</script>}s;
+my $empty = length $data;
+srand 7;
+for my $case ([ 2**20 - $empty - 10, 0 ], [ 2**20 - $empty + 10, 1 ], [ 5_000_000, 1 ])
+{
+	my ($length, $packed) = @$case;
+	my $html = page_of_length($length);
+	my ($stored) = $html =~ m{id="trace">(.*?)</script>}s;
+
+	is($stored =~ m{\A[A-Za-z0-9+/]+={0,2}\z} ? 1 : 0, $packed, "$length bytes are " . ($packed ? 'packed' : 'plain'));
+	cmp_ok(length $html, '<', 600_000, 'that makes the page small') if $packed;
+	is((sort { $b <=> $a } map { length } @{ trace_of($html)->{strings} })[0], $length, 'the text is there');
 }
 
 for my $what ('function', 'node')

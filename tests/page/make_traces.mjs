@@ -34,6 +34,8 @@ class Trace {
   }
 
   point(name, id, parent, us, info, service, host) {
+    if (!Number.isInteger(us))
+      throw new Error(`a point has whole microseconds, not ${us}`);
     const ms = Math.floor(us / 1000);
     const time = new Date(ms).toISOString().slice(0, 23) + String(us - ms * 1000).padStart(3, '0');
 
@@ -337,10 +339,13 @@ function longIds(trace) {
   trace.op('call', `parent${'p'.repeat(1e6)}`, 9000, 9000, { name: 'second' });
 }
 
-// A text on which /(a+)+$/ tries about 2^40 ways.
+// Texts on which /(a+)+$/ tries about 2^40 ways, and /(?:a|b)*a(?:a|b){16}c/ has 2^17 states.
 function manyWays(trace) {
+  const letters = Array.from({ length: 300000 }, () => 'ab'[Math.floor(trace.random() * 2)]).join('');
+
   trace.op('db', BASE, 0, 1000, statement(`SELECT '${'a'.repeat(40)}!'`));
   trace.op('db', BASE, 2000, 1000, statement('SELECT 2'));
+  trace.op('db', BASE, 4000, 1000, statement(`SELECT '${letters}'`));
 }
 
 // A tree of count operations, each inside of its caller.
@@ -381,7 +386,7 @@ function list(trace, count) {
       const root = trace.op('wsgi', trace.base, begin, length,
         statement(`${method} ${path}`), {}, { service });
 
-      trace.op('db', root, begin + length * 0.1, length * 0.7, statement('SELECT 1'),
+      trace.op('db', root, begin + Math.round(length * 0.1), Math.round(length * 0.7), statement('SELECT 1'),
         failed ? { etype: 'deadlock_detected', message: 'deadlock detected' } : {}, { service });
     } else {
       const [service, text] = JOBS[Math.floor(trace.random() * JOBS.length)];

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Browser, close, linesOf, settled } from './browser.mjs';
+import { Browser, close, linesOf, settled, textsOf } from './browser.mjs';
 
 // Looks at everything: each line with its details, each view.
 async function lookAtAll(tab) {
@@ -67,19 +67,30 @@ test('hostile and strange traces', async (t) => {
     await close(tab);
   });
 
-  await t.test('a pattern that takes too long is refused', async () => {
+  await t.test('no pattern stops the page', async () => {
     const tab = await browser.open(await browser.writePage('manyWays'));
-
-    for (const slow of ['(a+)+$', '((a|aa))*$', '(?:a?b?){9,}$', '(?<x>a*[)])*$', '((a+)b?)+$']) {
-      await tab.locator('#search').fill(`/${slow}/`);
-      assert.match(await tab.locator('.mistake').innerText({ timeout: 5000 }), /takes too long/, slow);
-    }
-    for (const quick of ['(SELECT 2)+', 'S[(+)E]+L(E|x)CT 2', '\\(*SELECT \\d+', '(a+)?SELECT 2']) {
-      await tab.locator('#search').fill(`/${quick}/`);
+    const search = async (pattern) => {
+      await tab.locator('#search').fill(`/${pattern}/`);
       await settled(tab);
-      assert.equal(await tab.locator('.mistake').innerText(), '', quick);
-      assert.match(await tab.locator('.match-count').innerText(), /^1 of 2/, quick);
-    }
+      return [await tab.locator('.match-count').innerText({ timeout: 5000 }),
+        await tab.locator('.mistake').innerText()];
+    };
+
+    // For most of these a browser's own search would take years.
+    for (const [slow, count] of [['(a+)+$', 0], ['((a|aa))*$', 3], ['(?:a?b?){9,}$', 3], ['(?<x>a*[)])*$', 3],
+      ['((a+)b?)+$', 0], ['(.*)*q', 0], ['.*.*.*=.*', 0], ['(a*)*(a*)*(a*)*=', 0], ['(\\w+\\s?)*!', 1]])
+      assert.deepEqual(await search(slow), [`${count} of 3 operations`, ''], slow);
+    for (const quick of ['(SELECT 2)+', 'S[(+)E]+L(E|x)CT 2', '\\(*SELECT \\d+', '(a+)?SELECT 2'])
+      assert.deepEqual(await search(quick), ['1 of 3 operations', ''], quick);
+    assert.deepEqual(await textsOf(tab, '.line mark'), ['SELECT 2']);
+    const [count, mistake] = await search('(?:a|b)*a(?:a|b){16}c');
+
+    assert.equal(count, '0 of 3 operations');
+    assert.match(mistake, /takes too long/);
+    assert.equal(await tab.locator('.nothing:visible').count() > 0
+      ? await tab.locator('.nothing:visible').innerText() : '', '', 'nobody knows whether nothing matches');
+    assert.match((await search('(?=a)'))[1], /^Look-around/);
+    assert.deepEqual(await search('SELECT 2'), ['1 of 3 operations', '']);
     await close(tab);
   });
 
@@ -147,6 +158,41 @@ test('hostile and strange traces', async (t) => {
     assert.equal(await tab.locator('.nothing:visible').innerText(), 'This trace has no operations.');
     assert.match(await tab.locator('p.notice').innerText(), /3 points of the trace were lost/);
     await lookAtAll(tab);
+    await close(tab);
+  });
+
+  await t.test('packed data that cannot be read', async () => {
+    const html = await browser.writePage('chain-calls-20k');
+    const page = readFileSync(html, 'utf8');
+    const data = page.indexOf('id="trace">') + 'id="trace">'.length;
+    const end = page.indexOf('</script>', data);
+    const middle = (data + end) >> 1;
+    const other = (letter) => (letter === 'A' ? 'B' : 'A');
+
+    assert.ok(end - data > 100000 && !page.slice(data, end).includes('{'), 'it is packed');
+    for (const [why, changed, words, without] of [
+      ['a byte is another one', page.slice(0, middle) + other(page[middle]) + page.slice(middle + 1), /damaged/],
+      ['the end is missing', page.slice(0, middle & ~3) + page.slice(end), /damaged/],
+      ['it is no base64', `${page.slice(0, middle)}!${page.slice(middle)}`, /damaged/],
+      ['nothing is there', page.slice(0, data) + page.slice(end), /damaged/],
+      ['an old browser', page, /^This trace is so long .* Firefox 113/, true]]) {
+      const file = join(browser.dir, 'changed.html');
+
+      writeFileSync(file, changed);
+      const tab = await browser.newTab({ offline: true }, (asked) => asked === `file://${file}`);
+
+      if (without)
+        await tab.addInitScript(() => { delete globalThis.DecompressionStream; });
+      await tab.goto(`file://${file}`);
+      await tab.locator('#page .notice[role=alert]').waitFor();
+      assert.match(await tab.locator('#page').innerText(), words, why);
+      assert.equal(await tab.locator('body :visible:not(#page, #page *)').count(), 0, why);
+      assert.deepEqual(tab.bad.filter((text) => !words.test(text.replace(/^error: /, ''))), [], why);
+      await tab.context().close();
+    }
+    const tab = await browser.open(html);
+
+    assert.equal(await tab.locator('.fact.count').innerText(), '20,000 operations');
     await close(tab);
   });
 
