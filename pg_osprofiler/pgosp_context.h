@@ -87,8 +87,9 @@ extern void pgosp_context_use_up(const char *string);
 extern const pgospContext *pgosp_context_of_statement(const char *string,
 													  int location, int length);
 
-/* The same for a text that is known to have no comment: NULL also if the one of
- * the session is not all there is to look at. It stays until pgosp_disarm. */
+/* The same for a text that is known to have no comment: NULL also if there is more to
+ * look at. That of the session stays until pgosp_disarm, one that was drawn as long as
+ * its transaction. */
 extern const pgospContext *pgosp_context_of_known(void);
 
 /* The context of the last top-level statement, with the start of the message that

@@ -363,11 +363,15 @@ pgosp_context_of_statement(const char *string, int location, int length)
 const pgospContext *
 pgosp_context_of_known(void)
 {
-	if (pgosp_has_next_context ||
-		(!pgosp_has_trace_info && !pgosp_has_trace_hmac) ||
-		pgosp_context_of_setting()->verdict != OSP_CTX_ACCEPTED)
+	if (pgosp_has_next_context)
 		return NULL;
-	return &setting;
+	if (pgosp_has_trace_info || pgosp_has_trace_hmac)
+		return pgosp_context_of_setting()->verdict == OSP_CTX_ACCEPTED
+				   ? &setting
+				   : NULL;
+	return ActivePortal != NULL && may_sample(ActivePortal->sourceText, NULL)
+			   ? pgosp_sampling_draw()
+			   : NULL;
 }
 
 /*

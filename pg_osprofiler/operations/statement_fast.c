@@ -8,7 +8,8 @@
  * whoever changes a part of it disarms it (pgosp_disarm): settings, contexts, keys,
  * the planner while it is at work; a reload does it by its time. What an armed
  * session looks at are things that nobody is told of: the name of the application,
- * the ring, whether another point is open.
+ * the ring, whether another point is open. Where transactions are sampled it is not
+ * armed, for each has a context of its own: what decides is looked at for each statement.
  *
  * What the points of an armed session have in common is set in each place where
  * points are kept once, when it is used for the first time.
@@ -34,8 +35,10 @@ arm(void)
 		return false;
 	armings++;
 
-	/* While something is open, another ring has to wait. */
-	if (pgosp_ring_at == PgReloadTime)
+	/* A context that was drawn is that of a transaction. And while something is open,
+	 * another ring has to wait. */
+	if (context->source == PGOSP_SOURCE_SETTING &&
+		pgosp_ring_at == PgReloadTime)
 		pgosp_armed_at = PgReloadTime;
 	return true;
 }

@@ -4,10 +4,10 @@
 #
 # Instructions of one prepared SELECT in the backend, by callgrind: of a session that
 # does not load the extension, of one that does with nothing traced, and with every
-# statement traced: statements alone, the kinds of points that are the default, plan
-# nodes. Then the time that is added to it, and to a transaction like TPC-B's, by these
-# and by pg_stat_statements; then transactions per second of pgbench on one core, the
-# same in turn.
+# statement traced: statements alone, the kinds of points that are the default, under a
+# context and sampled, plan nodes. Then the time that is added to it, and to a transaction
+# like TPC-B's, by these and by pg_stat_statements; then transactions per second of
+# pgbench on one core, the same in turn.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tests/bench/pg_cluster.sh
@@ -57,6 +57,7 @@ printf '%-28s %7d\n' "without the extension" "$bare"
 instructions "loaded, nothing traced" "" +150
 instructions "every statement traced" "$context" +1600
 instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
+instructions "the same, sampled" "-c osprofiler.sample_rate=1 -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "with plan nodes" "$context -c osprofiler.points=statement,node" +10000
 
 # On one core, with the shipper on another, as it has one in production: each of

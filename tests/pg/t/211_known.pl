@@ -9,6 +9,7 @@ use warnings;
 
 use Encode qw(encode_utf8);
 use FindBin;
+use JSON::PP;
 use lib "$FindBin::RealBin/../lib";
 use OspTest;
 use PgWire;
@@ -399,6 +400,41 @@ is_deeply(
 	[ map { $_->{start}{db}{statement} } told($again, 6) ],
 	[ ($text) x 4, ('SELECT w FROM t WHERE id = $1') x 2 ],
 	'plans and statements that are made anew');
+
+# Sampled: each transaction is a trace of its own, and all tell the same.
+{
+	my $sampled = 'SELECT v AS sampled FROM t WHERE id = $1';
+	my (%of, @starts);
+
+	$wire->prepare('sampled', $sampled);
+	$wire->prepare('commit_sampled', 'COMMIT');
+	$wire->simple('RESET osprofiler.trace_info; RESET osprofiler.trace_hmac');
+	$wire->simple('SET osprofiler.sample_rate = 1');
+	$wire->run_prepared('sampled', 7) for 1 .. 4;
+	$wire->run_prepared('begin');
+	$wire->run_prepared('sampled', 7) for 1 .. 3;
+	$wire->run_prepared('commit_sampled');
+	$wire->simple('SET osprofiler.sample_rate = 0');
+	$wire->run_prepared('sampled', 7) for 1 .. 2;
+	wait_for_delivery($node);
+	foreach my $line (split /^/, slurp_file(trace_file($node)))
+	{
+		next if index($line, 'AS sampled') < 0;
+		my $point = decode_json($line);
+
+		push @starts, $point if $point->{name} eq 'pg-start';
+		push @{ $of{ $point->{base_id} } }, $point;
+	}
+	is(scalar @starts, 7, 'sampled: one point each time');
+	is_deeply([ sort map { scalar @$_ } values %of ],
+		[ 1, 1, 1, 1, 3 ], 'sampled: a trace for each transaction');
+	is((grep { $_->{parent_id} ne $_->{base_id} } @starts),
+		0, 'sampled: each at the top of its trace');
+	is(scalar(keys %{ { map { ($_->{trace_id} => 1) } @starts } }), 7, 'sampled: all ids differ');
+	delete $_->{info}{db}{plan} for @starts;
+	is_deeply($starts[$_]{info}{db}, $starts[0]{info}{db}, "sampled: number $_")
+	  for 1 .. $#starts;
+}
 
 # Nodes of a plan: the same each time, and the names of today.
 sub nodes_told
