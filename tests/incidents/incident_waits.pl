@@ -79,11 +79,13 @@ found($node,
 	'lock timeout', 'lock_wait', 0.8);
 finish $other->{psql};
 
-# Two transactions wait for each other.
+# Two transactions wait for each other: the other one goes on when this one has its row.
 $other = background($node,
-	"SET deadlock_timeout = '10s'; BEGIN; UPDATE stock SET n = 1 WHERE id = 3; SELECT pg_sleep(0.3);"
+	"SET deadlock_timeout = '60s'; BEGIN; UPDATE stock SET n = 1 WHERE id = 3;"
+	  . q{DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(0.6)%') LOOP
+		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END $$;}
 	  . 'UPDATE stock SET n = 1 WHERE id = 4; COMMIT;');
-wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'DO %'");
 $found = found($node,
 	psql_traced($node,
 		"SET deadlock_timeout = '1s'; BEGIN;\nUPDATE stock SET n = 2 WHERE id = 4;\nSELECT pg_sleep(0.6);\n"
