@@ -138,6 +138,24 @@ like($toast->{cause}, qr/\AReading long values from TOAST tables took .*: [\d,]{
 	'TOAST: the sentence') or diag Incident::explain_text($why);
 is(scalar(grep { $_->{rule} eq 'read' } @{ $why->{findings} }), 0, 'TOAST: not told twice');
 
+# A page far behind the first one.
+$found = found($node,
+	psql_traced($node, 'SELECT * FROM account ORDER BY id OFFSET 500000 LIMIT 10;'),
+	'offset', 'offset', 0.5);
+like($found->{cause}, qr/\AOFFSET left out 500,000 rows, which Index Scan using account_pkey on account had to return first/,
+	'offset: the sentence');
+
+# Partitions that all are read, though the condition is about their key.
+$node->safe_psql('postgres', q{CREATE TABLE day (at date, kind int) PARTITION BY RANGE (at);
+DO $$ BEGIN FOR i IN 0 .. 29 LOOP EXECUTE format('CREATE TABLE day_%s PARTITION OF day FOR VALUES FROM (%L) TO (%L)', i,
+	date '2026-01-01' + i, date '2026-01-02' + i); END LOOP; END $$;
+INSERT INTO day SELECT date '2026-01-01' + g % 30, g % 1000 FROM generate_series(1, 300000) g; VACUUM ANALYZE day});
+$found = found($node,
+	psql_traced($node, "SELECT count(*) FROM day WHERE at::text = '2026-01-07' AND kind = 7;"),
+	'partitions', 'filter', 0.4);
+like($found->{cause}, qr/\ASeq Scan on day_\d+ day and 29 other partitions read 300,000 rows and kept/, 'partitions: the sentence');
+like($found->{next_step}, qr/leaves partitions out only if the key/, 'partitions: the step');
+
 # A foreign key without an index, seen by who deletes what it refers to.
 $found = found($node,
 	psql_traced($node, 'DELETE FROM account WHERE id BETWEEN 5000 AND 5040;'),

@@ -53,6 +53,7 @@ static const struct
 	{"plan_change", NULL},
 	{"pooler", NULL},
 	{"toast", NULL},
+	{"offset", NULL},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))

@@ -158,6 +158,11 @@ test_patterns(void **state)
 		 SCAN("(a ~~ ?)"),
 		 "If the pattern begins with letters",
 		 NEVER},
+		{"SELECT 1 FROM t WHERE a LIKE $1",
+		 SCAN("(a ~~ $1)"),
+		 "planned for any pattern, which only an index of trigrams serves: "
+		 "CREATE EXTENSION",
+		 "ON t (a text_pattern_ops)"},
 		/* Of two LIKEs it is not known which one this is. */
 		{"SELECT a LIKE '%x' FROM t WHERE a LIKE 'abc%'",
 		 SCAN("(a ~~ ?)"),

@@ -136,6 +136,139 @@ test_stale_statistics(void **state)
 	}
 }
 
+/* A scan of a partition, one of many. */
+static void
+add_partition(osp_report *report, int number, const char *parent)
+{
+	char id[16];
+	char info[512];
+
+	(void) snprintf(id, sizeof(id), "n%d", number);
+	(void) snprintf(
+		info,
+		sizeof(info),
+		"\"db\": {\"node\": {\"name\": \"Seq Scan on day_%d day\", "
+		"\"type\": \"Seq Scan\", \"relation\": \"day_%d\", "
+		"\"alias\": \"day\", \"filter\": \"((day.at)::text = ?)\"}}, ",
+		number,
+		number);
+	findings_add(report, "pg.node-start", id, parent, "h", 20, info);
+	findings_add(report,
+				 "pg.node-stop",
+				 id,
+				 parent,
+				 "h",
+				 20,
+				 "\"db\": {\"node\": {\"rows\": 0, \"loops\": 1, "
+				 "\"rows_removed_by_filter\": 2000}}, ");
+}
+
+/* Partitions that are all read are one cause, though each takes little; the same scans
+ * beside each other, of tables that have nothing in common, are none. */
+static void
+test_partitions(void **state)
+{
+	static const char *const types[] = {"Append", "Nested Loop"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < 2; i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char info[128];
+		osp_buf json;
+		osp_buf words;
+		int k;
+
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"node\": {\"name\": \"%s\", \"type\": "
+						"\"%s\"}}, ",
+						types[i],
+						types[i]);
+		findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+		findings_add(report, "pg.node-start", "a", "s", "h", 10, info);
+		for (k = 0; k < 60; k++)
+			add_partition(report, k, "a");
+		findings_add(report, "pg.node-stop", "a", "s", "h", 10, "");
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+		findings_explain(report, &json, &words);
+		if (i == 0)
+		{
+			assert_non_null(strstr(json.ptr,
+								   "and 59 other partitions read 120,000 rows "
+								   "and kept 0 by the filter"));
+			assert_non_null(strstr(json.ptr, "leaves partitions out only if"));
+			assert_null(strstr(json.ptr, "CREATE INDEX"));
+			findings_assert_shares(json.ptr);
+		}
+		else
+			assert_non_null(strstr(json.ptr, "\"findings\": []"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A page of ten rows, for which so many are read by a node of this type. */
+static bool
+finds_offset(const char *type, int read, int returned)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char info[256];
+	osp_buf json;
+	osp_buf words;
+	bool found;
+
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	findings_add(report,
+				 "pg.node-start",
+				 "l",
+				 "s",
+				 "h",
+				 10,
+				 "\"db\": {\"node\": {\"name\": \"Limit\", \"type\": "
+				 "\"Limit\"}}, ");
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"name\": \"%s\", \"type\": "
+					"\"%s\"}}, ",
+					type,
+					type);
+	findings_add(report, "pg.node-start", "c", "l", "h", 20, info);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"rows\": %d, \"loops\": 1}}, ",
+					read);
+	findings_add(report, "pg.node-stop", "c", "l", "h", 900, info);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"rows\": %d, \"loops\": 1}}, ",
+					returned);
+	findings_add(report, "pg.node-stop", "l", "s", "h", 900, info);
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	found = strstr(json.ptr, "\"rule\": \"offset\"") != NULL;
+	if (found)
+		assert_non_null(strstr(json.ptr, "OFFSET left out "));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+	return found;
+}
+
+/* OFFSET is blamed for rows that are read one after the other, and not for a sort that
+ * needs all of them. */
+static void
+test_offset(void **state)
+{
+	(void) state;
+	assert_true(finds_offset("Index Scan", 190010, 10));
+	assert_true(finds_offset("Index Scan", 5000, 0));
+	assert_false(finds_offset("Index Scan", 190010, 190000));
+	assert_false(finds_offset("Index Scan", 900, 10));
+	assert_false(finds_offset("Sort", 190010, 10));
+}
+
 int
 main(void)
 {
@@ -143,6 +276,8 @@ main(void)
 		cmocka_unit_test(test_parallel_scan),
 		cmocka_unit_test(test_untimed_nodes),
 		cmocka_unit_test(test_stale_statistics),
+		cmocka_unit_test(test_partitions),
+		cmocka_unit_test(test_offset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,7 @@ OSP__RULE(estimates);
 OSP__RULE(workers);
 OSP__RULE(filters);
 OSP__RULE(heap_fetches);
+OSP__RULE(offsets);
 
 /* ---- program/ ---- */
 

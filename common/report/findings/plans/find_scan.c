@@ -10,7 +10,8 @@ enum
 {
 	SUM_REMOVED,
 	SUM_ROWS,
-	SUM_LOOPS
+	SUM_LOOPS,
+	SUM_PARTITIONS /* scans below an Append */
 };
 
 /* Rows are read in vain if so many are left out, this many for each that is
@@ -75,6 +76,30 @@ claim_inner_side(osp__findings *f, osp__group *group, osp__op *join)
 			osp__claim_node(f, group, child, false);
 }
 
+/* Is op the scan of one of several tables that are read as one? */
+static bool
+is_of_append(osp__findings *f, const osp__op *op)
+{
+	if (op->parent->kind != OSP__OP_NODE)
+		return false;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op->parent, "node", "type", &f->scratch);
+	return osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Append")) ||
+		   osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Parallel Append"));
+}
+
+/* What scans have in common that are told as one: their table and how they read it. Of
+ * partitions, each of which may take little, the filter. */
+static uint64_t
+key_of(osp__findings *f, const osp__op *op, bool of_append)
+{
+	if (!of_append)
+		return op->shape;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "node", "filter", &f->scratch);
+	return osp__name_shape(osp_buf_str(&f->scratch), OSP_STR("Append"));
+}
+
 void
 osp__look_filters(osp__findings *f)
 {
@@ -85,13 +110,15 @@ osp__look_filters(osp__findings *f)
 		osp__op *op = &f->ops[i];
 		osp__group *group;
 		osp__fact fact;
+		bool of_append;
 
 		if (op->kind != OSP__OP_NODE)
 			continue;
 		fact = wasted(op);
 		if (fact == OSP__FACT_COUNT || checks_foreign_key(f, op))
 			continue;
-		group = osp__group_of(f, op->shape + (uint64_t) fact);
+		of_append = is_of_append(f, op);
+		group = osp__group_of(f, key_of(f, op, of_append) + (uint64_t) fact);
 		osp__claim_node(f, group, op, true);
 		if (fact == OSP__JOIN_REMOVED)
 			claim_inner_side(f, group, op);
@@ -100,6 +127,7 @@ osp__look_filters(osp__findings *f)
 		group->sums[SUM_REMOVED] += osp__op_fact(op, fact);
 		group->sums[SUM_ROWS] += osp__op_fact(op, OSP__ROWS);
 		group->sums[SUM_LOOPS] += osp__op_fact(op, OSP__LOOPS);
+		group->sums[SUM_PARTITIONS] += of_append;
 	}
 }
 
@@ -116,6 +144,13 @@ say_rows_read(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 
 	osp__say_op(f, group->largest, &finding->cause);
+	if (group->sums[SUM_PARTITIONS] > 1)
+	{
+		osp_buf_add_str(&finding->cause, OSP_STR(" and "));
+		osp__say_number(&finding->cause,
+						group->sums[SUM_PARTITIONS] - 1,
+						"other partition");
+	}
 	osp_buf_add_str(&finding->cause, OSP_STR(" read "));
 	osp__say_number(&finding->cause,
 					group->sums[SUM_REMOVED] + group->sums[SUM_ROWS],
@@ -133,7 +168,16 @@ tell_filter(osp__findings *f, osp__finding *finding)
 	if (f->scratch.len > 0)
 		osp_buf_addf(&finding->cause, " by the filter %s", f->scratch.ptr);
 	osp_buf_add_char(&finding->cause, '.');
-	osp__say_index_step(f, finding->group->largest, &finding->step);
+	if (finding->group->sums[SUM_PARTITIONS] > 1)
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("PostgreSQL leaves partitions out only if the key of the "
+					"partitioning is compared with a value, by itself: no cast "
+					"and no function of it. See whether the statement can do "
+					"that. An index of the partitioned table serves each "
+					"partition."));
+	else
+		osp__say_index_step(f, finding->group->largest, &finding->step);
 }
 
 static void

@@ -172,6 +172,36 @@ say_prefix(const osp__scan *scan, const osp__term *term, osp_buf *step)
 	osp_buf_add_char(step, '.');
 }
 
+/* Is the plan one for any values? Others have the value in place of "$1". */
+static bool
+is_for_any_value(const osp__scan *scan)
+{
+	osp_str filter = osp__scan_str(scan, OSP__SCAN_FILTER);
+	size_t i;
+
+	for (i = 0; i + 1 < filter.len; i++)
+		if (filter.ptr[i] == '$' && osp_sql_is_digit(filter.ptr[i + 1]))
+			return true;
+	return false;
+}
+
+/* An index for patterns is used only if the pattern is known when it is planned. */
+static void
+say_for_any_value(const osp__scan *scan, const osp__term *term, osp_buf *step)
+{
+	osp_buf_add_str(
+		step,
+		OSP_STR(
+			"The statement was planned for any pattern, which only an index "
+			"of trigrams serves: "));
+	say_trigrams(scan, term, step);
+	osp_buf_add_str(step,
+					OSP_STR(". With plan_cache_mode = force_custom_plan each "
+							"pattern has its own plan, and an index for "
+							"patterns (text_pattern_ops) serves those that "
+							"begin with letters."));
+}
+
 void
 osp__say_pattern_step(const osp__scan *scan, const osp__term *term,
 					  osp_buf *step)
@@ -188,6 +218,8 @@ osp__say_pattern_step(const osp__scan *scan, const osp__term *term,
 		say_inside(scan, term, step);
 	else if (p == PATTERN_PREFIX)
 		say_prefix(scan, term, step);
+	else if (is_for_any_value(scan))
+		say_for_any_value(scan, term, step);
 	else
 	{
 		osp_buf_add_str(step,

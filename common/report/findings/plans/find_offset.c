@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_offset.c
+ *	  Rule: rows that OFFSET leaves out, which are read one after the other first.
+ */
+#include "report/findings/rules.h"
+
+/* So many rows are left out, this many for each that is returned. */
+#define SKIPPED_MIN  1000
+#define SKIPPED_EACH 9
+
+enum
+{
+	SUM_SKIPPED,
+	SUM_ROWS
+};
+
+static bool
+is_of_type(osp__findings *f, const osp__op *op, const char *type)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "node", "type", &f->scratch);
+	return osp_str_eq(osp_buf_str(&f->scratch), osp_str_of(type));
+}
+
+/* Does a node return rows as it gets them? Others have all of them first, whatever
+ * OFFSET is. */
+static bool
+hands_on(osp__findings *f, const osp__op *op)
+{
+	static const char *const types[] = {"Index Scan",
+										"Index Scan Backward",
+										"Index Only Scan",
+										"Index Only Scan Backward",
+										"Seq Scan",
+										"Bitmap Heap Scan",
+										"Nested Loop",
+										"Nested Loop Left Join",
+										"Append",
+										"Merge Append",
+										"Subquery Scan",
+										"Incremental Sort",
+										"LockRows"};
+	size_t i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (is_of_type(f, op, types[i]))
+			return true;
+	return false;
+}
+
+static osp__op *
+child_node(const osp__findings *f, const osp__op *op)
+{
+	osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && child->kind != OSP__OP_NODE)
+		child = osp__op_sibling(f, child);
+	return child;
+}
+
+/* Claims what works for the rows that are left out. */
+static void
+claim_work(osp__findings *f, osp__group *group, osp__op *top)
+{
+	osp__op *op = top;
+
+	while (op != NULL)
+		if (op->kind == OSP__OP_NODE && hands_on(f, op))
+		{
+			osp__claim_node(f, group, op, op == top);
+			op = osp__op_below(f, op, top);
+		}
+		else
+			op = osp__op_beside(f, op, top);
+}
+
+void
+osp__look_offsets(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t rows = osp__op_fact(op, OSP__ROWS);
+		int64_t skipped;
+		osp__op *child;
+		osp__group *group;
+
+		if (op->kind != OSP__OP_NODE)
+			continue;
+		child = child_node(f, op);
+		skipped = child != NULL ? osp__op_fact(child, OSP__ROWS) - rows : 0;
+		if (skipped < SKIPPED_MIN || skipped / SKIPPED_EACH < rows ||
+			!is_of_type(f, op, "Limit") || !hands_on(f, child))
+			continue;
+		group = osp__group_of(f, child->shape);
+		claim_work(f, group, child);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_SKIPPED] += skipped;
+		group->sums[SUM_ROWS] += rows;
+	}
+}
+
+void
+osp__tell_offsets(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause, OSP_STR("OFFSET left out "));
+	osp__say_number(&finding->cause, group->sums[SUM_SKIPPED], "row");
+	osp_buf_add_str(&finding->cause, OSP_STR(", which "));
+	osp__say_op(f, group->largest, &finding->cause);
+	osp_buf_add_str(&finding->cause,
+					OSP_STR(" had to return first, before the "));
+	osp__say_number(&finding->cause, group->sums[SUM_ROWS], "row");
+	osp_buf_add_str(&finding->cause, OSP_STR(" that were wanted."));
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_node_time(group, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Let a page begin behind the last row of the one before: WHERE "
+				"key > … ORDER BY key LIMIT n, with an index on the key. It "
+				"takes the same time for each page; OFFSET takes longer for "
+				"each one."));
+	osp__add_figure(
+		finding, "rows_left_out", (double) group->sums[SUM_SKIPPED]);
+	osp__add_figure(finding, "rows_returned", (double) group->sums[SUM_ROWS]);
+}
