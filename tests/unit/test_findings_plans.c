@@ -250,7 +250,11 @@ finds_offset(const char *type, int read, int returned)
 	findings_assert_shares(json.ptr);
 	found = strstr(json.ptr, "\"rule\": \"offset\"") != NULL;
 	if (found)
+	{
 		assert_non_null(strstr(json.ptr, "OFFSET left out "));
+		assert_non_null(
+			strstr(json.ptr, "\"rule\": \"offset\", \"share\": 1.0"));
+	}
 	osp_buf_term(&json);
 	osp_buf_term(&words);
 	return found;

@@ -97,6 +97,7 @@ osp__look_offsets(osp__findings *f)
 			continue;
 		group = osp__group_of(f, child->shape);
 		claim_work(f, group, child);
+		osp__claim_node(f, group, op, false);
 		if (group == NULL)
 			continue;
 		group->sums[SUM_SKIPPED] += skipped;
