@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh [--build | --demo | --check | --chroots | --openstack]
+# setup.sh [--build | --demo | --check | --firefox | --chroots | --openstack]
 #	  Installs what is missing, from Debian's archive: with --build what building
 #	  needs and nothing else, for SQLite alone if WITHOUT=postgresql is in the
 #	  environment; with --demo also a PostgreSQL server and what else ./demo.sh
-#	  needs, with --check (the default) all that ./check.sh needs, with --chroots what
-#	  is needed to make other Debians for tests, with --openstack what
-#	  `make check-openstack` needs.
+#	  needs, with --check (the default) all that ./check.sh needs, with --firefox
+#	  also what `make check-firefox` needs, with --chroots what is needed to make
+#	  other Debians for tests, with --openstack what `make check-openstack` needs.
 #
 # Does nothing, and needs no rights, when all is there. Else it must be root, or
 # have sudo. No server is started, and no database cluster made, by what is
@@ -23,7 +23,7 @@ build_packages=(
 postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
 check_packages=(
-	chromium clang clang-format clang-tidy cppcheck curl firefox-esr g++ graphviz libclang-rt-dev libcmocka-dev
+	chromium clang clang-format clang-tidy cppcheck curl g++ graphviz libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
 	libmongoc-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
@@ -231,8 +231,9 @@ case ${1:---check} in
 		install_missing server "${build_packages[@]}" \
 			"${postgres_build_packages[@]}" "${demo_packages[@]}"
 		;;
-	--check)
+	--check | --firefox)
 		read -r -a node < <(node_packages; echo)
+		[ "${1:-}" != --firefox ] || check_packages+=(firefox-esr)
 		install_missing server "${build_packages[@]}" \
 			"${postgres_build_packages[@]}" "${demo_packages[@]}" \
 			"${check_packages[@]}" ${node[@]+"${node[@]}"}
@@ -246,7 +247,7 @@ case ${1:---check} in
 			"${postgres_build_packages[@]}" "${openstack_packages[@]}"
 		;;
 	*)
-		echo "usage: $0 [--build | --demo | --check | --chroots | --openstack]" >&2
+		echo "usage: $0 [--build | --demo | --check | --firefox | --chroots | --openstack]" >&2
 		exit 2
 		;;
 esac
