@@ -18,22 +18,39 @@ cd "$(dirname "$0")"
 # A part that takes longer hangs.
 part_timeout_s=1200
 
-# The first parts run alone, for the others need what they make. The others run in
-# two lanes, side by side: in the one what waits for servers most of its time, in
-# the other what computes. No two parts of different lanes write the same files.
+# For programs of which only the tests have any use: links in half of the time.
+quick_link=-fuse-ld=gold
+
+# The first parts run one after the other, for the others need what they make.
 first_parts=(build install)
-lane_servers=(server drivers client cli page python faults)
-lane_compute=(
-	lint build-clang unit unit-clang unit-sanitizers unit-threads sqlite attack fuzz
+
+# The others run side by side, as many as there are lanes, and begin in this order if
+# they may. Of those that start servers, and wait most of their time, one runs at a
+# time: some of them build in the same places. The others compute; none of them writes
+# where one that may run beside it does.
+lanes=3
+server_parts=(server drivers client cli page python faults)
+compute_parts=(
+	lint build-clang unit-sanitizers fuzz unit unit-threads unit-valgrind sqlite
+	unit-clang attack
 )
 
+# How many lanes a part takes, if not one: all processors have to do with it.
+declare -A width=([lint]=2 [build-clang]=2)
+
+# What must have ended before a part begins.
+declare -A after=([unit-clang]=build-clang [unit-valgrind]=unit)
+
 # Runs last and alone: programs that wait for each other are slow under valgrind.
-last_parts=(unit-valgrind)
+last_parts=(waits-valgrind)
 all_parts=(
-	"${first_parts[@]}" "${lane_servers[@]}" "${lane_compute[@]}" "${last_parts[@]}"
+	"${first_parts[@]}" "${server_parts[@]}" "${compute_parts[@]}" "${last_parts[@]}"
 )
 
 # --- the parts; each runs in the copy, as the user, under `set -e` -----------
+#
+# What only computes is nice to what is tested at the same time: there bounds of time
+# are kept.
 
 # What every part knows: the tree, where it is installed, which PostgreSQL.
 part_environment()
@@ -48,7 +65,7 @@ part_environment()
 		export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
 		export UBSAN_OPTIONS=print_stacktrace=1
 		export TSAN_OPTIONS=halt_on_error=1 OSP_REQUIRE_ALL=1 WERROR=1
-		jobs=$(nproc)
+		jobs=$(nproc) quick_link=$quick_link
 	END
 }
 
@@ -60,66 +77,105 @@ part_build()
 
 part_build_clang()
 {
-	make -s -j"$jobs" CC=clang BUILD="$PWD/build/clang" common drivers cli unit
+	nice make -s -j"$jobs" CC=clang BUILD="$PWD/build/clang" LDFLAGS="$quick_link" \
+		common drivers cli unit
 
-	# PGXS builds beside the sources: on a copy, or gcc's objects would be lost.
-	cp -a pg_osprofiler build/clang/
+	# PGXS builds beside the sources: on a copy, or gcc's objects would be lost. Tests
+	# of the server make and remove files there at the same time.
+	tar --exclude='*.o' --exclude='*.so' --exclude='tmp_*' --exclude=results \
+		--exclude='regression.*' -cf - pg_osprofiler |
+		tar -C build/clang -xf -
 	ln -sf ../../config.mk ../../sql build/clang/
-	find build/clang/pg_osprofiler -name '*.o' -delete
-	make -s -C build/clang/pg_osprofiler CC=clang TOP="$PWD" \
+	nice make -s -C build/clang/pg_osprofiler -j"$jobs" CC=clang TOP="$PWD" \
 		BUILD="$PWD/build/clang" PG_CONFIG="$PG_CONFIG" all
 }
 
 part_lint()
 {
-	tests/lint.sh
+	nice tests/lint.sh
 }
 
 part_unit()
 {
-	make -s check
+	make -s check LDFLAGS="$quick_link"
 }
 
 part_unit_clang()
 {
-	make -s check CC=clang BUILD="$PWD/build/clang"
+	make -s check CC=clang BUILD="$PWD/build/clang" LDFLAGS="$quick_link"
 }
 
 part_unit_sanitizers()
 {
-	make -s -j"$jobs" check BUILD="$PWD/build/asan" OPTIMIZE=-O1 \
-		SANITIZE=address,undefined
+	local -a build=(
+		BUILD="$PWD/build/asan" OPTIMIZE=-O1 "SANITIZE=address,undefined"
+		LDFLAGS="$quick_link"
+	)
+
+	nice make -s -j"$jobs" "${build[@]}" unit
+	make -s "${build[@]}" check
 }
 
 # ThreadSanitizer wants the addresses where it expects them: no randomisation.
 part_unit_threads()
 {
-	local out="$PWD/build/tsan/tests/unit" name
-	local -a programs=()
+	local name
+	local -a programs=() build=(
+		BUILD="$PWD/build/tsan" OPTIMIZE=-O1 SANITIZE=thread LDFLAGS="$quick_link"
+	)
 
 	for name in ids profiler ring shipper shipper_faults; do
-		[ ! -e "tests/unit/test_$name.c" ] || programs+=("$out/test_$name")
+		[ ! -e "tests/unit/test_$name.c" ] ||
+			programs+=("$PWD/build/tsan/tests/unit/test_$name")
 	done
-	make -s -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 SANITIZE=thread \
-		common drivers
-	make -s -C tests/unit -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 \
-		SANITIZE=thread TESTS="${programs[*]}" \
+	nice make -s -j"$jobs" "${build[@]}" common drivers sqlite_osprofiler
+	nice make -s -C tests/unit -j"$jobs" "${build[@]}" TESTS="${programs[*]}" all
+	nice make -s -C tests/sqlite -j"$jobs" "${build[@]}" all
+	make -s -C tests/unit "${build[@]}" TESTS="${programs[*]}" \
 		PROVE_EXEC="setarch -R" check
-	make -s -C sqlite_osprofiler -j"$jobs" BUILD="$PWD/build/tsan" \
-		OPTIMIZE=-O1 SANITIZE=thread
-	make -s -C tests/sqlite -j"$jobs" BUILD="$PWD/build/tsan" OPTIMIZE=-O1 \
-		SANITIZE=thread
 	COLLECT_RINGS=1 TEST_CONNECTIONS=100 CMOCKA_MESSAGE_OUTPUT=TAP \
 		prove --exec "setarch -R" build/tsan/tests/sqlite/test_program \
 		build/tsan/tests/sqlite/test_threads_hook
 }
 
+# Runs unit tests under valgrind: first how many at a time, then their programs.
 # Without fair scheduling a thread that spins can keep all others from running.
-part_unit_valgrind()
+under_valgrind()
 {
-	make -s check PROVE_FLAGS="-j$jobs" \
+	local at_once=$1
+	shift
+
+	make -s check TESTS="$*" PROVE_FLAGS="-j$at_once" \
 		PROVE_EXEC="valgrind -q --error-exitcode=99 --leak-check=full \
 --errors-for-leak-kinds=definite,possible --trace-children=no --fair-sched=try"
+}
+
+# Prints the programs of unit tests that wait neither for time nor for others and take
+# long under valgrind ("yes"), or all others ("no").
+unit_tests_that_compute()
+{
+	local source name verdict
+
+	for source in tests/unit/test_*.c; do
+		name=$(basename "$source" .c)
+		case $name in
+			test_context | test_findings | test_json* | test_report* | test_sql_record) verdict=yes ;;
+			*) verdict=no ;;
+		esac
+		[ $verdict != "$1" ] || echo "$PWD/build/tests/unit/$name"
+	done
+}
+
+part_unit_valgrind()
+{
+	# shellcheck disable=SC2046 # words
+	under_valgrind 1 $(unit_tests_that_compute yes)
+}
+
+part_waits_valgrind()
+{
+	# shellcheck disable=SC2046 # words
+	under_valgrind "$jobs" $(unit_tests_that_compute no)
 }
 
 # The headers, alone and together, as a program that is not ours sees them.
@@ -152,6 +208,9 @@ part_install()
 		find build/package ! -type d
 		return 1
 	fi
+
+	# PREFIX is in some of the files: as the other parts want them.
+	make -s all
 	echo "ok - installed, compiled in C and C++, uninstalled"
 }
 
@@ -223,10 +282,23 @@ run_part()
 
 	{
 		part_environment
-		declare -f "$function"
+		declare -f under_valgrind unit_tests_that_compute "$function"
 		echo "$function"
 	} >"$WORK/tmp/$part.sh"
-	as_user timeout --kill-after=10 "$part_timeout_s" bash "$WORK/tmp/$part.sh" >"$WORK/log/$part" 2>&1 </dev/null
+	as_user "$WORK/src/tests/processor_time.py" "$WORK/log/$part.used" \
+		timeout --kill-after=10 "$part_timeout_s" bash "$WORK/tmp/$part.sh" \
+		>"$WORK/log/$part" 2>&1 </dev/null
+}
+
+# Lets the private PostgreSQL copy clusters where tests make them.
+share_clusters()
+{
+	mv "$PG_BIN/initdb" "$PG_BIN/initdb-itself"
+	cat >"$PG_BIN/initdb" <<-END
+		#!/bin/sh
+		exec "$WORK/src/tests/pg/initdb_copy.sh" "$PG_BIN/initdb-itself" "$WORK/tmp/clusters" "\$@"
+	END
+	chmod 755 "$PG_BIN/initdb"
 }
 
 # How many lines of the log are results that match.
@@ -238,44 +310,102 @@ count()
 # Prints a part's line, and what went wrong; leaves its counts in the log directory.
 report_part()
 {
-	local part=$1 status=$2 seconds=$3 log=$WORK/log/$1 tests skips word=FAIL
+	local part=$1 status=$2 seconds=$3 log=$WORK/log/$1 tests skips used word=FAIL
 
 	tests=$(count '^ *(not )?ok ?[0-9]* ?(-|test )' "$log")
 	tests=$((tests + $(count '^test[^ ]* .* \.\.\. ok' "$log")))
 	skips=$(count '^ *(not )?ok .*# *skip|^1\.\.0 # *skip' "$log")
+	used=$(cat "$log.used" 2>/dev/null || echo 0)
 	[ "$status" -ne 0 ] || [ "$skips" -ne 0 ] || word=pass
-	echo "$word $tests $skips $part" >"$log.result"
+	echo "$word $tests $skips $used $part" >"$log.result"
+	printf '%s  %-16s %5d tests %5d s, %5d s of a processor' "$word" "$part" "$tests" \
+		"$seconds" "$used"
 	if [ $word = pass ]; then
-		printf 'pass  %-16s %5d tests %5d s\n' "$part" "$tests" "$seconds"
+		echo
 		return
 	fi
-	printf 'FAIL  %-16s %5d tests %5d s, %d skipped, exit status %d\n' \
-		"$part" "$tests" "$seconds" "$skips" "$status"
+	printf ', %d skipped, exit status %d\n' "$skips" "$status"
 	grep -Ei -A8 '^ *not ok|^ *# +Failed test|# *skip|^test .* FAILED|^@@ |# Tests were run but|# Looks like|^Bail out' "$log" |
 		head -n 200 || true
 	sed -n '/^Test Summary Report/,/^Result:/p' "$log"
 	tail -n 60 "$log"
 }
 
-# Runs those of the lane's parts, "$2" and on, that are among the wanted, "$1".
-run_lane()
+# Parts that have not begun; which part a process runs; and when that began.
+waiting=()
+declare -A part_of=() started=()
+
+# Is the word, "$1", among the others?
+is_among()
 {
-	local wanted=" $1 " part status started
+	local word=$1
+	shift
+	[[ " $* " == *" $word "* ]]
+}
+
+# May the part begin, beside those that run?
+may_begin()
+{
+	local other used=0
+
+	for other in "${part_of[@]}"; do
+		used=$((used + ${width[$other]:-1}))
+		if is_among "$1" "${server_parts[@]}" && is_among "$other" "${server_parts[@]}"; then
+			return 1
+		fi
+	done
+	for other in ${after[$1]:-}; do
+		! is_among "$other" "${waiting[@]}" "${part_of[@]}" || return 1
+	done
+	[ "$used" -eq 0 ] || [ $((used + ${width[$1]:-1})) -le $lanes ]
+}
+
+# Begins the first of the waiting parts that may begin. Fails if none may.
+begin_part()
+{
+	local index part
+
+	for index in "${!waiting[@]}"; do
+		part=${waiting[index]}
+		if may_begin "$part"; then
+			unset "waiting[index]"
+			run_part "$part" &
+			part_of[$!]=$part
+			started[$part]=$SECONDS
+			return
+		fi
+	done
+	return 1
+}
+
+# Waits until a part ends, and reports it.
+end_part()
+{
+	local pid part status=0
+
+	wait -n -p pid "${!part_of[@]}" || status=$?
+	part=${part_of[$pid]}
+	unset "part_of[$pid]"
+	report_part "$part" "$status" $((SECONDS - started[$part]))
+}
+
+# Runs those of the parts "$2" and on that are among the wanted, "$1".
+run_parts()
+{
+	local wanted=$1 part
 	shift
 
 	for part in "$@"; do
-		[[ $wanted == *" $part "* ]] || continue
-		started=$SECONDS
-		status=0
-		run_part "$part" || status=$?
-		report_part "$part" "$status" $((SECONDS - started)) >"$WORK/log/$part.report"
-		flock "$WORK/log" cat "$WORK/log/$part.report"
+		# shellcheck disable=SC2086 # words
+		! is_among "$part" $wanted || waiting+=("$part")
+	done
+	while [ ${#waiting[@]} -gt 0 ] || [ ${#part_of[@]} -gt 0 ]; do
+		begin_part || end_part
 	done
 }
 
 end_check()
 {
-	# The lanes, which would begin their next part.
 	jobs -p | xargs -r kill 2>/dev/null || true
 	remove_work_dir
 }
@@ -283,22 +413,25 @@ end_check()
 # Says how it went. Fails if a part did.
 sum_up()
 {
-	local word tests skips part passed=0 total_tests=0 total_skips=0
+	local word tests skips used part passed=0 total_tests=0 total_skips=0 total_used=0
 	local -a failed=()
 
-	while read -r word tests skips part; do
+	while read -r word tests skips used part; do
 		total_tests=$((total_tests + tests))
 		total_skips=$((total_skips + skips))
+		total_used=$((total_used + used))
 		if [ "$word" = pass ]; then passed=$((passed + 1)); else failed+=("$part"); fi
 	done < <(cat "$WORK"/log/*.result)
-	printf '%d parts: %d passed, %d failed%s; %d tests, %d skipped, %d s\n' $# \
+	printf '%d parts: %d passed, %d failed%s; %d tests, %d skipped, %d s, %d s of a processor\n' $# \
 		"$passed" "${#failed[@]}" "${failed[*]:+ (${failed[*]})}" "$total_tests" \
-		"$total_skips" "$SECONDS"
+		"$total_skips" "$SECONDS" "$total_used"
 	[ "$passed" -eq $# ]
 }
 
 main()
 {
+	local part
+
 	scripts/setup.sh --check
 	make_work_dir check
 	trap end_check EXIT
@@ -309,16 +442,17 @@ main()
 	# The person's configuration of npm may name another registry.
 	[[ " $* " != *" page "* ]] || make -s -C "$WORK/src/tests/page" modules
 	make_private_postgres
+	share_clusters
 
 	# prove says what each test did, so that skips can be counted.
 	echo '--verbose' >"$WORK/home/.proverc"
 	hand_over
 
-	run_lane "$*" "${first_parts[@]}"
-	run_lane "$*" "${lane_servers[@]}" &
-	run_lane "$*" "${lane_compute[@]}" &
-	wait
-	run_lane "$*" "${last_parts[@]}"
+	for part in "${first_parts[@]}"; do
+		run_parts "$*" "$part"
+	done
+	run_parts "$*" "${server_parts[@]}" "${compute_parts[@]}"
+	run_parts "$*" "${last_parts[@]}"
 	sum_up "$@"
 }
 

@@ -13,7 +13,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $one = new_node('one', allows_streaming => 1);
-my $two = new_node('two');
+
+# With other options than the first one, so that it is no copy of it where check.sh
+# copies clusters.
+my $two = new_node('two', extra => ['--data-checksums']);
 my $run = $one->basedir . '/run';
 
 $two->append_conf('postgresql.conf', "osprofiler.run_directory = '$run'");
