@@ -12,6 +12,7 @@
 #include "collector_options.h"
 #include "control_text.h"
 #include "doctor/unknown_settings.h"
+#include "relative_path.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -249,7 +250,7 @@ choose_collector(const agent_args *args, osp_config *config,
 static osp_status
 refuse_relative(const char *connection_string, osp_error *err)
 {
-	const char *path = run_relative_path(connection_string);
+	const char *path = cli_relative_path(connection_string);
 	char shown[256];
 
 	if (path == NULL)

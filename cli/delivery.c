@@ -9,6 +9,7 @@
  */
 #include "delivery.h"
 #include "cli.h"
+#include "other_users.h"
 #include "shell_text.h"
 
 #include <dirent.h>
@@ -93,33 +94,10 @@ add_dirs_below(cli_run_dirs *dirs, const char *path)
 	(void) closedir(dir);
 }
 
-/* Does a tracer of another user, say of PostgreSQL's, run on this host? */
-static bool
-others_trace(void)
-{
-	char path[sizeof(SHARED_MEMORY) + 256];
-	const struct dirent *entry;
-	DIR *dir = opendir(SHARED_MEMORY);
-	bool found = false;
-	struct stat st;
-
-	if (dir == NULL)
-		return false;
-	while (!found && (entry = readdir(dir)) != NULL)
-	{
-		if (strncmp(entry->d_name, "osprofiler-", 11) != 0)
-			continue;
-		(void) snprintf(path, sizeof(path), SHARED_MEMORY "/%s", entry->d_name);
-		found = stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-				st.st_uid != geteuid();
-	}
-	(void) closedir(dir);
-	return found;
-}
-
 void
 cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 {
+	uid_t others[CLI_OTHER_USERS_MAX];
 	char path[OSP_RUNDIR_PATH_MAX];
 	char shared[OSP_RUNDIR_PATH_MAX];
 
@@ -138,7 +116,7 @@ cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 					(unsigned long) geteuid());
 	if (strcmp(shared, path) != 0)
 		add_dirs_below(dirs, shared);
-	dirs->others = others_trace();
+	dirs->others = cli_other_users_find(others) > 0;
 }
 
 bool

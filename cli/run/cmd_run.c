@@ -15,7 +15,7 @@
 #include "collector_options.h"
 #include "doctor/unknown_settings.h"
 #include "key_options.h"
-#include "last_run.h"
+#include "noted/run_history.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -288,13 +288,13 @@ run_traced(run_state *run)
 	if (start(run, &exec_error, &err) != OSP_OK)
 	{
 		undo_start(run);
-		cli_last_run_note(&run->config, run->address, err.msg);
+		cli_run_history_add(&run->config, run->collector, NULL, err.msg);
 		return run_untraced(run->args, &err);
 	}
 	if (exec_error != 0)
 	{
 		undo_start(run);
-		cli_last_run_note(&run->config, run->address, err.msg);
+		cli_run_history_add(&run->config, run->collector, NULL, err.msg);
 		return exec_error;
 	}
 	run_descriptors_release();
@@ -307,7 +307,7 @@ run_traced(run_state *run)
 static void
 use_absolute_path(run_state *run)
 {
-	if (!run_collector_make_absolute(run->collector, run->absolute))
+	if (!cli_make_absolute(run->collector, run->absolute))
 		return;
 	run->collector = run->absolute;
 	osp_connection_string_redact(
@@ -357,7 +357,8 @@ cmd_run(int argc, char **argv)
 	if (result == CLI_OK)
 		result = run_traced(&run);
 	else if (run.address[0] != '\0')
-		cli_last_run_note(&run.config, run.address, "it was not started");
+		cli_run_history_add(
+			&run.config, run.collector, NULL, "it was not started");
 	if (run.config.alc != NULL)
 		osp_config_term(&run.config);
 	return result;

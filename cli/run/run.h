@@ -11,6 +11,7 @@
 #include "osprofiler/context.h"
 #include "profiler/config.h"
 #include "record/runstat.h"
+#include "relative_path.h"
 #include "run/run_seen.h"
 #include "ship/shipper.h"
 
@@ -33,7 +34,7 @@ void run_dir_remove(const char *path);
 
 /* --- run_collector.c: where the operations of a run directory go --- */
 
-#define RUN_COLLECTOR_MAX 16384
+#define RUN_COLLECTOR_MAX CLI_CONNECTION_STRING_MAX
 
 typedef enum run_collector
 {
@@ -41,17 +42,6 @@ typedef enum run_collector
 	RUN_COLLECTOR_KNOWN,  /* the options have it */
 	RUN_COLLECTOR_LOCKED, /* it has a password, which is stored nowhere */
 } run_collector;
-
-/* The path of a connection string of SQLite that is relative to the working
- * directory; NULL if there is none. */
-const char *run_relative_path(const char *connection_string);
-
-/*
- * The same connection string with an absolute path, in out, for whoever delivers or
- * reads in another directory. False: it is not relative, or cannot be made absolute.
- */
-bool run_collector_make_absolute(const char *connection_string,
-								 char out[RUN_COLLECTOR_MAX]);
 
 /* Has it a password, which run_collector_note() leaves out? */
 bool run_collector_is_locked(const char *connection_string);
@@ -233,6 +223,11 @@ osp_status run_server_fetch(const run_state *run,
 /* Notes for `trace show` how much of the command's time is not in the trace, if that is
  * much. */
 void run_note_outside(const run_state *run, int64_t ended_ns);
+
+/* --- run_losses.c --- */
+
+/* Says how many points are gone, and why, and what could not be traced at all. */
+void run_report_losses(const run_state *run, const osp_run_totals *totals);
 
 /* --- run_summary.c --- */
 

@@ -11,7 +11,6 @@
 #include "run/run.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -59,44 +58,6 @@ join_texts(collector_texts *texts, char bytes[RUN_COLLECTOR_MAX])
 		bytes[len++] = '\0';
 	}
 	return len;
-}
-
-const char *
-run_relative_path(const char *connection_string)
-{
-	const char *colon = strchr(connection_string, ':');
-
-	if (strncmp(connection_string, "sqlite", 6) != 0 || colon == NULL ||
-		strncmp(colon, ":///", 4) != 0 || colon[4] == '/' || colon[4] == '\0')
-		return NULL;
-	return colon + 4;
-}
-
-bool
-run_collector_make_absolute(const char *connection_string,
-							char out[RUN_COLLECTOR_MAX])
-{
-	const char *path = run_relative_path(connection_string);
-	char directory[PATH_MAX];
-	int len;
-
-	out[0] = '\0';
-
-	/* Behind a question mark options would begin. */
-	if (path == NULL || getcwd(directory, sizeof(directory)) == NULL ||
-		strchr(directory, '?') != NULL)
-		return false;
-	len = snprintf(out,
-				   RUN_COLLECTOR_MAX,
-				   "%.*s%s/%s",
-				   (int) (path - connection_string),
-				   connection_string,
-				   directory,
-				   path);
-	if (len >= 0 && len < RUN_COLLECTOR_MAX)
-		return true;
-	out[0] = '\0';
-	return false;
 }
 
 bool

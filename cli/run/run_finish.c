@@ -6,7 +6,6 @@
 #include "run/run.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -14,17 +13,15 @@
 
 #include "cli.h"
 #include "collector_options.h"
-#include "last_run.h"
+#include "noted/run_history.h"
 #include "osprofiler/driver.h"
+#include "other_users.h"
 #include "record/clock.h"
 #include "shell_text.h"
 
 /* How long the last delivery may take, and how often signals are read meanwhile. */
 #define END_TIMEOUT_MS 10000
 #define END_SLICE_MS   100
-
-/* "sudo -u USER " */
-#define SUDO_MAX 64
 
 /* Delivers what is left, unless the collector or the user will not wait. */
 static bool
@@ -61,21 +58,13 @@ read_totals(const run_state *run, osp_run_totals *totals)
 /* What somebody types before a command who called this one by sudo: "sudo ", "sudo -u
  * postgres ", or nothing. */
 static void
-write_sudo(char out[SUDO_MAX])
+write_sudo(char out[CLI_SUDO_MAX])
 {
 	const char *caller = getenv("SUDO_UID");
-	char space[4096];
-	struct passwd entry;
-	struct passwd *user = NULL;
 
 	out[0] = '\0';
-	if (caller == NULL || strtoul(caller, NULL, 10) == geteuid())
-		return;
-	if (geteuid() == 0)
-		(void) snprintf(out, SUDO_MAX, "sudo ");
-	else if (getpwuid_r(geteuid(), &entry, space, sizeof(space), &user) == 0 &&
-			 user != NULL)
-		(void) snprintf(out, SUDO_MAX, "sudo -u %s ", user->pw_name);
+	if (caller != NULL && strtoul(caller, NULL, 10) != geteuid())
+		cli_sudo_words(geteuid(), out);
 }
 
 static void
@@ -83,7 +72,7 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 {
 	const char *reason =
 		cli_collector_reason(run->address, totals->stat.last_error);
-	char sudo[SUDO_MAX];
+	char sudo[CLI_SUDO_MAX];
 	osp_buf directory;
 
 	write_sudo(sudo);
@@ -151,7 +140,7 @@ static void
 add_show_command(osp_buf *text, const run_state *run)
 {
 	const run_args *args = run->args;
-	char sudo[SUDO_MAX] = "";
+	char sudo[CLI_SUDO_MAX] = "";
 
 	if (is_own_file(run))
 		write_sudo(sudo);
@@ -164,9 +153,9 @@ add_show_command(osp_buf *text, const run_state *run)
 	osp_buf_addf(text, "%s\n", run->base_id);
 }
 
-/* Says how to see the trace. */
+/* Says how to see the trace, now or when the rest of it has been delivered. */
 static void
-print_trace_id(const run_state *run)
+print_trace_id(const run_state *run, bool is_stored)
 {
 	osp_buf text;
 
@@ -174,7 +163,9 @@ print_trace_id(const run_state *run)
 	osp_buf_addf(&text, "Trace ID: %s\n", run->base_id);
 	if (can_be_read(run))
 	{
-		osp_buf_addf(&text, "Display trace with command: ");
+		osp_buf_addf(&text,
+					 "Display trace%s with command: ",
+					 is_stored ? "" : " once it is delivered,");
 		add_show_command(&text, run);
 	}
 	else
@@ -185,22 +176,6 @@ print_trace_id(const run_state *run)
 	osp_buf_term(&text);
 }
 
-/* Says what the trace lacks because it found no room. */
-static void
-print_untraced(const osp_run_totals *totals)
-{
-	uint64_t count = totals->stat.untraced;
-
-	if (count > 0)
-		(void) cli_error(
-			"the trace is not complete: %llu thread%s or process%s of the "
-			"command could make no ring for points (no room, no descriptor, or "
-			"a limit of file sizes, ulimit -f)",
-			(unsigned long long) count,
-			count == 1 ? "" : "s",
-			count == 1 ? "" : "es");
-}
-
 /* Why is there no trace? */
 static void
 print_absence(const run_state *run, const osp_run_totals *totals)
@@ -208,7 +183,8 @@ print_absence(const run_state *run, const osp_run_totals *totals)
 	const char *misplaced = run->args->misplaced;
 	int status = run->child.status;
 
-	cli_last_run_note(&run->config, run->address, "no operation was seen");
+	cli_run_history_add(
+		&run->config, run->collector, NULL, "no operation was seen");
 	if (totals->stat.untraced > 0)
 		(void) cli_error(
 			"the command was not traced: there was no room for its points in "
@@ -251,6 +227,38 @@ print_no_key(const run_state *run)
 	osp_buf_term(&word);
 }
 
+/* Operations were seen: notes and says what came of them. */
+static void
+finish_trace(run_state *run, const osp_run_totals *totals, bool delivered,
+			 int64_t ended_ns)
+{
+	const osp_runstat *stat = &totals->stat;
+	bool lost = totals->dropped + stat->refused + stat->spool_dropped > 0;
+	bool nothing_left = delivered && lost && stat->shipped == 0;
+
+	if (run->random_key && run->follow.saw_libpq)
+		print_no_key(run);
+	run_report_losses(run, totals);
+	run_summarize(run, totals);
+	if (nothing_left)
+	{
+		cli_run_history_add(&run->config,
+							run->collector,
+							NULL,
+							"none of its points reached the collector");
+		(void) cli_error("there is no trace: none of its points reached %s",
+						 run->address);
+		return;
+	}
+	cli_run_history_add(&run->config,
+						run->collector,
+						run->base_id,
+						delivered ? "" : "not everything was delivered");
+	run_note_outside(run, ended_ns);
+	if (!run->args->quiet)
+		print_trace_id(run, delivered || stat->shipped > 0);
+}
+
 void
 run_finish(run_state *run)
 {
@@ -263,16 +271,8 @@ run_finish(run_state *run)
 	osp_shipper_close(run->shipper);
 	if (!delivered)
 		print_undelivered(run, &totals);
-	if (seen && run->random_key && run->follow.saw_libpq)
-		print_no_key(run);
 	if (seen)
-	{
-		print_untraced(&totals);
-		run_summarize(run, &totals);
-		run_note_outside(run, ended_ns);
-		if (!run->args->quiet)
-			print_trace_id(run);
-	}
+		finish_trace(run, &totals, delivered, ended_ns);
 	else
 		print_absence(run, &totals);
 	if (!delivered)

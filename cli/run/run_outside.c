@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "last_run.h"
+#include "noted/outside_note.h"
 #include "report/report_describe.h"
 
 /* It is noted if it is so long, and this part of the command's time. */
@@ -44,5 +44,5 @@ run_note_outside(const run_state *run, int64_t ended_ns)
 					took,
 					before,
 					after);
-	cli_last_run_note_outside(&run->config, run->base_id, text);
+	cli_outside_note(&run->config, run->base_id, text);
 }

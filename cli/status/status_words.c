@@ -5,6 +5,7 @@
  */
 #include "status/status_words.h"
 #include "control_text.h"
+#include "lost_points.h"
 
 /* "1 point", "2 points" */
 static void
@@ -50,35 +51,11 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals)
 	return 1;
 }
 
-/* Points that are gone, by where they went. */
 static size_t
 add_losses(osp_buf *out, const osp_run_totals *totals)
 {
-	const struct
-	{
-		uint64_t count;
-		const char *where;
-	} losses[] = {
-		{totals->dropped, " found no room in a ring"},
-		{totals->stat.spool_dropped, " found no room in the spool"},
-		{totals->stat.refused, " the collector refused"},
-	};
-	uint64_t sum = 0;
-	size_t told = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
-		sum += losses[i].count;
-	if (sum == 0)
+	if (!cli_lost_points_add(out, totals))
 		return 0;
-	add_points(out, sum, sum == 1 ? " was lost: " : " were lost: ");
-	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
-		if (losses[i].count > 0)
-			osp_buf_addf(out,
-						 "%s%llu%s",
-						 told++ > 0 ? ", " : "",
-						 (unsigned long long) losses[i].count,
-						 losses[i].where);
 	osp_buf_add_char(out, '\n');
 	return 1;
 }

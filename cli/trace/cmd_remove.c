@@ -9,6 +9,7 @@
 #include "control_text.h"
 #include "out.h"
 #include "time_argument.h"
+#include "trace/last_trace.h"
 #include "trace/trace_prefix.h"
 
 #include <stdlib.h>
@@ -29,8 +30,9 @@ static const char delete_help[] =
 	"Usage: osprofiler trace delete [OPTIONS] TRACE...\n"
 	"\n"
 	"Removes traces from a collector, for good. Exit status 1 if one of them was\n"
-	"not there. TRACE is an id, or the beginning of one; 'last' for the trace that\n"
-	"ended last, 'last~1' for the one before it.\n"
+	"not there. TRACE is an id, or the beginning of one; 'last' for the trace of your\n"
+	"last 'osprofiler run', 'last~1' for the one before it; or 'newest' for the one\n"
+	"that ended last, whoever made it.\n"
 	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
 
 static const char prune_help[] =
@@ -138,6 +140,19 @@ typedef struct whole_id
 	char text[OSP_ID_MAX + 1];
 } whole_id;
 
+/* The id that another name stands for; empty: the name is an id. CLI_FAILED after a
+ * message. */
+static int
+find_id(cli_collector *collector, const char *name, char id[OSP_ID_MAX + 1])
+{
+	const cli_places where = {.places = {collector}, .count = 1};
+	osp_status listed;
+
+	return cli_is_last(name)
+			   ? cli_last_find(&where, name, id, &listed)
+			   : cli_trace_prefix_find(collector, name, id, &listed);
+}
+
 static bool
 is_repeated(char **names, int at)
 {
@@ -160,9 +175,8 @@ resolve_names(cli_collector *collector, char **names, whole_id *ids, int *count,
 	for (i = 0; i < *count; i++)
 	{
 		char *id = ids[i].text;
-		osp_status listed;
 
-		if (cli_trace_prefix_find(collector, names[i], id, &listed) != CLI_OK)
+		if (find_id(collector, names[i], id) != CLI_OK)
 			return CLI_FAILED;
 		if (id[0] != '\0')
 		{

@@ -5,11 +5,10 @@
  */
 #include "trace/trace_argument.h"
 #include "cli.h"
-#include "server/server_list.h"
 #include "shell_text.h"
 #include "time_argument.h"
+#include "trace/absent_trace.h"
 #include "trace/show_command.h"
-#include "trace/trace_prefix.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -246,20 +245,13 @@ is_whole(const osp_report *report)
 	return osp_report_points(report) > 0 && osp_report_unfinished(report) == 0;
 }
 
-/* Could it be an id that this project or OSProfiler makes, or the beginning of one? */
-static bool
-resembles_id(const char *name)
-{
-	return cli_is_uuid_like(osp_str_of(name)) || cli_is_trace_prefix(name);
-}
-
 /* How long to wait for a trace, in ms. What is no id has most likely none. */
 static unsigned
 longest_wait(const cli_source *source, const char *name)
 {
 	unsigned wait_ms = (unsigned) (source->wait_s * 1000);
 
-	return wait_ms > QUIET_MS && !resembles_id(name) ? QUIET_MS : wait_ms;
+	return wait_ms > QUIET_MS && !cli_resembles_id(name) ? QUIET_MS : wait_ms;
 }
 
 /*
@@ -330,47 +322,6 @@ await_others(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
-static int
-report_absence(const cli_source *source, const char *name,
-			   const osp_report *report, const char *why)
-{
-	const char *shown = source->collector.shown;
-	const char *also = source->others.server_count > 0 ? " and the server" : "";
-
-	if (osp_report_malformed(report) > 0)
-		return cli_error("none of the %zu points of trace '%s' in %s makes "
-						 "sense",
-						 osp_report_malformed(report),
-						 name,
-						 shown);
-	if (why[0] != '\0' && resembles_id(name))
-		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
-	if (source->missing.code == OSP_ENOENT)
-		return cli_error("no trace '%s' in %s%s: %s" CLI_NOTHING_YET,
-						 name,
-						 shown,
-						 also,
-						 source->missing.msg);
-	if (!resembles_id(name))
-		return cli_error(
-			"no trace '%s' in %s (an id looks like "
-			"1f0c3a52-7d41-4e0b-9a53-5c0f2f7b6d11, and 'osprofiler trace list' "
-			"shows those that there are: give the whole id, its first 8 "
-			"characters, or 'last' for the newest)",
-			name,
-			shown);
-	return cli_error(
-		"no trace '%s' in %s%s (run 'osprofiler trace list' to see "
-		"which traces this collector has, and give the whole id; "
-		"--connection-string names another collector, --server '' "
-		"asks the PostgreSQL server of this environment; a service "
-		"traces a request only if it has the key that signed its "
-		"context, and was restarted since it got that)",
-		name,
-		shown,
-		also);
-}
-
 /* Says where points of the trace wait without a shipper. */
 static void
 report_waiting(const cli_mark *mark, const char *name)
@@ -392,63 +343,6 @@ report_waiting(const cli_mark *mark, const char *name)
 			  path,
 			  cli_quoted(&word, path));
 	osp_buf_term(&word);
-}
-
-/* The run directories of this user, and those that options name. */
-static void
-find_run_dirs(cli_source *source)
-{
-	size_t i;
-
-	if (source->dirs.count > 0)
-		return;
-	cli_run_dirs_find(&source->dirs, &source->collector.config);
-	for (i = 0; i < source->more_dir_count; i++)
-		if (!cli_run_dirs_add(&source->dirs, source->more_dirs[i]))
-			(void) cli_error("there is no run directory %s, or it cannot be "
-							 "read",
-							 source->more_dirs[i]);
-}
-
-/* The beginning of an id that the collector does not have, in the lists of the servers. */
-static int
-find_in_servers(cli_source *source, const char *name)
-{
-	int result = CLI_OK;
-	size_t i;
-
-	for (i = 0; i < source->others.server_count && result == CLI_OK &&
-				source->whole_id[0] == '\0';
-		 i++)
-	{
-		cli_collector server;
-
-		cli_collector_init(&server);
-		result =
-			cli_server_collector(&server, source->others.servers[i].conninfo);
-		if (result == CLI_OK)
-			result = cli_trace_prefix_find(
-				&server, name, source->whole_id, &source->missing.code);
-		cli_collector_close(&server);
-	}
-	return result;
-}
-
-int
-cli_source_open(cli_source *source, const char **name)
-{
-	if (cli_collector_open(&source->collector) != CLI_OK ||
-		cli_trace_prefix_find(&source->collector,
-							  *name,
-							  source->whole_id,
-							  &source->missing.code) != CLI_OK)
-		return CLI_FAILED;
-	if (cli_is_trace_prefix(*name) && find_in_servers(source, *name) != CLI_OK)
-		return CLI_FAILED;
-	if (source->whole_id[0] != '\0')
-		*name = source->whole_id;
-	find_run_dirs(source);
-	return CLI_OK;
 }
 
 static int
@@ -476,7 +370,7 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 		report_waiting(mark, name);
 	cli_mark_free(mark);
 	if (result == CLI_OK && osp_report_points(*report) == 0)
-		result = report_absence(source, name, *report, why);
+		result = cli_report_absence(source, name, *report, why);
 	return result;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_prefix.h
- *	  A trace that is named by the beginning of its id, or as the last one.
+ *	  A trace that is named by the beginning of its id.
  */
 #ifndef OSPROFILER_CLI_TRACE_PREFIX_H
 #define OSPROFILER_CLI_TRACE_PREFIX_H
@@ -15,8 +15,6 @@
 /*
  * If name may be the beginning of an id (CLI_PREFIX_MIN hex digits at least, dashes where a
  * UUID has them), the one trace among the newest ones whose id begins so: its id.
- * "last" is the trace that ended last, "last~N" the one N before it, up to 99; a last
- * run that made no trace counts as one, and to ask for it is a failure.
  * CLI_OK and an empty id: there is none, or name is something else. CLI_FAILED
  * after a message, if several traces begin so or the list cannot be read. *listed says how
  * that went: OSP_OK also if no list was needed, OSP_ENOENT if there is no store yet.

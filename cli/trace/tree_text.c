@@ -4,25 +4,29 @@
  *	  The text of `osprofiler trace show`: the tree, and the causes below it.
  */
 #include "trace/tree_text.h"
-#include "last_run.h"
+#include "noted/outside_note.h"
 #include "report/terminal_text.h"
 #include "trace/missing_server.h"
+
+#define OUTSIDE_MAX 4096
 
 /* What `osprofiler run` noted here of the time outside of the trace. */
 static void
 add_outside(const osp_report *report, bool unicode, osp_buf *text)
 {
-	char outside[CLI_LAST_RUN_MAX];
 	osp_config config;
+	osp_buf outside;
 
 	if (osp_config_load(&config, &osp_allocator_default, NULL, NULL) != OSP_OK)
 		return;
-	if (cli_last_run_outside(&config, osp_report_base_id(report), outside))
+	osp_buf_init(&outside, &osp_allocator_default, OUTSIDE_MAX);
+	if (cli_outside_read(&config, osp_report_base_id(report), &outside))
 	{
 		osp_buf_add_str(text, OSP_STR("Outside of the trace: "));
-		(void) osp__terminal_text(text, osp_str_of(outside), unicode, 0);
+		(void) osp__terminal_text(text, osp_buf_str(&outside), unicode, 0);
 		osp_buf_add_str(text, OSP_STR(".\n"));
 	}
+	osp_buf_term(&outside);
 	osp_config_term(&config);
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # last_run.t
-#	  "last" after a run that made no trace: it is no older trace.
+#	  "last" is the trace of this user's last run, also among traces of others; and after a
+#	  run that made no trace it is no older trace.
 
 use strict;
 use warnings;
@@ -26,11 +27,10 @@ sub run_sqlite
 	return $id // die $err;
 }
 
-# The trace that a name stands for.
+# The trace that a name stands for; options may stand before it.
 sub named
 {
-	my ($name) = @_;
-	my ($id) = run_ok('trace', 'show', $name) =~ /^Trace (\S+) /;
+	my ($id) = run_ok('trace', 'show', @_) =~ /^Trace (\S+) /;
 	return $id;
 }
 
@@ -65,6 +65,82 @@ one_error(qr/there is no trace of the last run/, 'trace', 'diff', 'last~1', 'las
 one_error(qr/'last~99' goes back too far: there are 7 traces/, 'trace', 'show', 'last~99');
 my $newest = run_sqlite('again');
 is(named('last'), $newest, 'a run that made one is the last');
+
+# --- traces of others in the same collector ----------------------------------------------
+
+# What a command says on stderr besides its output.
+sub said
+{
+	my ($status, $out, $err) = run_cli('trace', 'show', @_);
+	my ($id) = $out =~ /^Trace (\S+) /;
+	is($status, 0, "trace show @_");
+	return ($id // 'none', $err);
+}
+
+# A run of another user, who has a run directory of their own.
+sub run_of_other
+{
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/rings-of-other";
+	return run_sqlite('theirs');
+}
+
+for my $collector ("sqlite:///$dir/shared.db", "file:///$dir/shared.points")
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $collector;
+	my $others = run_of_other();
+
+	is(named('last'), $others, "$collector: without a run of one's own it is the newest");
+	my ($before, $mine) = (run_sqlite('before'), run_sqlite('mine'));
+	is(named('last'), $mine, 'nobody came after the run: nothing is said');
+	my $theirs = run_of_other();
+	my ($id, $err) = said('last');
+	is($id, $mine, 'the own run, not a newer trace of others');
+	like($err, qr/\Aosprofiler: trace show: 'last' is the trace of your 'osprofiler run' that ended on \d{4}-\d\d-\d\d at \d\d:\d\d:\d\d UTC; 'newest', the trace that ended last in \Q$collector\E, is $theirs\n\z/,
+		'and that is said, in one line');
+	is((said('last~1'))[0], $before, 'last~1 is the own run before');
+	is((said('last~2'))[0], $others, 'last~2 is what was there before the own runs');
+	is(named('newest'), $theirs, 'newest is the newest');
+	is(named('newest~1'), $mine, 'newest~1 is the one before it');
+	one_error(qr/'last~3' goes back too far: there are 3 traces of your runs and before them/, 'trace', 'show', 'last~3');
+	one_error(qr/'newest~4' goes back too far: there are 4 traces in/, 'trace', 'show', 'newest~4');
+	run_cli('run', 'true');
+	run_of_other();
+	one_error(qr/there is no trace of the last run: no operation was seen \('last~1' is the trace before\)/,
+		'trace', 'show', 'last');
+	is((said('last~1'))[0], $mine, 'a run without a trace counts, whatever others have done since');
+	next if $collector =~ /^file/;
+	is((run_cli('trace', 'delete', 'last~1'))[0], 0, 'it is deleted');
+	is((said('last~1'))[0], $before, 'a trace that was deleted does not count');
+	is(named('newest'), named('newest'), 'newest');
+}
+
+# A run whose collector is another one than that which is read.
+{
+	my $mine = run_sqlite('elsewhere');
+	my @shared = ('--connection-string', "sqlite:///$dir/other.db");
+	my $theirs = do { local $ENV{OSPROFILER_CONNECTION_STRING} = $shared[1]; run_of_other() };
+
+	is(named(@shared, 'last'), $theirs, 'a newer trace in another collector: nothing is said');
+	my $later = run_sqlite('later');
+	my ($id, $err) = said(@shared, 'last');
+	is($id, $theirs, 'the newest of the collector that is read');
+	like($err, qr/\A.*'last' is $theirs, .*; your last 'osprofiler run' delivered trace $later to sqlite:\/\/\/\Q$dir\E\/traces.db .*\n\z/,
+		'and where the last run is');
+	one_error(qr/no trace '$later' in .*other\.db.*; your 'osprofiler run' delivered it to sqlite:\/\/\/\Q$dir\E\/traces\.db/,
+		'trace', 'show', '--no-wait', @shared, $later);
+	one_error(qr/there is no trace in .*none\.db.*; your last 'osprofiler run' delivered trace $later to/,
+		'trace', 'show', '--connection-string', "sqlite:///$dir/none.db", 'last');
+}
+
+# A relative path means the same collector as the absolute one.
+{
+	local $ENV{OSPROFILER_CONNECTION_STRING} = 'sqlite:///relative.db';
+	my $mine = qx(cd $dir && $build/bin/osprofiler run sqlite3 :memory: 'SELECT 1' 2>&1) =~ /^Trace ID: (\S+)/m ? $1 : 'none';
+	$ENV{OSPROFILER_CONNECTION_STRING} = "sqlite:///$dir/relative.db";
+	run_of_other();
+	$ENV{OSPROFILER_CONNECTION_STRING} = 'sqlite:///relative.db';
+	like(qx(cd $dir && $build/bin/osprofiler trace show last 2>&1), qr/^Trace $mine /m, 'a relative path');
+}
 
 # A command that could not start, before anything was stored.
 {
@@ -106,7 +182,7 @@ unlike(run_ok('trace', 'show', 'last'), qr/Outside/, 'and nothing is shown of it
 for my $name ('nosuch', 'latest', 'last~', 'Last', '1234567', 'ghijklmn', '1234abcd-0001-4333-8444-55555555555z')
 {
 	my $begun = time;
-	one_error(qr/no trace '\Q$name\E' in \S+ \(an id looks like [0-9a-f-]{36}, and 'osprofiler trace list' shows .*'last' for the newest\)$/,
+	one_error(qr/no trace '\Q$name\E' in \S+ \(an id looks like [0-9a-f-]{36}, and 'osprofiler trace list' shows .*or 'last' for your last run, 'newest' for the newest\)$/,
 		'trace', 'show', $name);
 	cmp_ok(time - $begun, '<', 4, "$name: no long wait");
 }

@@ -171,7 +171,7 @@ my @mistakes = (
 	  ['./none.py', 'No such file or directory\n'],
 	  ['"sqlite3 app.db"', 'No such file or directory; without the quotes: osprofiler run -- sqlite3 app\.db']),
 	['--verbose status', qr/unknown option '--verbose'/],
-	['trace show last', qr/there is no trace in \S+ \(nothing was stored there yet; 'osprofiler doctor' tries it\)/],
+	['trace show last', qr/there is no trace of the last run: it could not start 'sqlite3 app\.db': \S.* \(nothing was stored there yet; 'osprofiler doctor' tries it\)/],
 	['trace list --since yesterday', qr/must be a date, a date and a time \(UTC\), or a time before now such as 15m/],
 	['trace show --wait long id', qr/must be a time such as 30s/],
 	['sqlite3 app.db', qr/no command 'sqlite3'; to trace the program of this name: osprofiler run -- sqlite3/],

@@ -144,6 +144,12 @@ like($out, qr/is still running/, 'and to the check');
 		my ($shown, $said) = run_command([ $agent, 'trace', split(/ /, $verb), '--no-wait', @store, substr($id, 0, 8) ]);
 		isnt($shown, '', "$verb: the beginning of an id of a server's trace") or diag($said);
 	}
+	for my $name ('last', 'newest')
+	{
+		my ($shown, $said) = run_command([ $agent, 'trace', 'show', '--no-wait', @store, $name ]);
+		like($shown, qr/^Trace $id /m, "$name: the newest trace of the server, where the store has none");
+		like($said, qr/\Aosprofiler: trace show: '$name' is $id, the trace that ended last in the server\z/, "$name: that is said");
+	}
 	my ($diff) = run_command([ $agent, 'trace', 'diff', '--no-wait', @store, substr($id, 0, 8), substr($id, 0, 13) ]);
 	isnt($diff, '', 'diff: both are found');
 	my (undef, $none) = run_command([ $agent, 'trace', 'show', '--no-wait', @store, 'aaaaaaaa' ]);
@@ -159,6 +165,9 @@ like($out, qr/is still running/, 'and to the check');
 	(undef, my $err) = run_command([ $agent, 'trace', 'list', '--server', "$server user=lister" ]);
 	like($err, qr/\Aosprofiler: trace list: cannot list the traces of the server: .*permission denied for function traces \(it takes a member of pg_read_all_stats\)/,
 		'not to everybody');
+	(my $shown, $err) = run_command([ $agent, 'trace', 'show', '--no-wait', @at, '--server', "$server user=lister", 'last' ]);
+	like($err, qr/cannot list the traces of the server: .*permission denied/, "nor does 'last' see their newest");
+	like($shown, qr/^Trace \S+ /, 'that of the collector is shown');
 	(undef, $err) = run_command([ @list, @at ]);
 	like($err, qr/make no sense with it/, 'a server or a collector');
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lost_points.h
+ *	  How many points of a run directory are gone, and where they went.
+ */
+#ifndef OSPROFILER_CLI_LOST_POINTS_H
+#define OSPROFILER_CLI_LOST_POINTS_H
+
+#include "osprofiler/buf.h"
+#include "record/runstat.h"
+
+/* Appends "3 points were lost: 2 found no room in a ring, 1 the collector refused". False:
+ * none was lost. */
+bool cli_lost_points_add(osp_buf *out, const osp_run_totals *totals);
+
+#endif /* OSPROFILER_CLI_LOST_POINTS_H */

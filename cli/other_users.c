@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * other_users.c
+ *	  Other users of this host who trace.
+ *
+ * Without XDG_RUNTIME_DIR, as root and services are, a user has a run directory in
+ * /dev/shm, which everybody sees, and into which nobody else can look.
+ */
+#include "other_users.h"
+#include "shell_text.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SHARED_MEMORY "/dev/shm"
+
+static bool
+is_among(uid_t user, const uid_t *users, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && users[i] != user)
+		i++;
+	return i < count;
+}
+
+size_t
+cli_other_users_find(uid_t users[CLI_OTHER_USERS_MAX])
+{
+	const struct dirent *entry;
+	DIR *dir = opendir(SHARED_MEMORY);
+	size_t count = 0;
+	struct stat st;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+	{
+		if (strncmp(entry->d_name, "osprofiler-", 11) != 0 ||
+			fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+			!S_ISDIR(st.st_mode) || st.st_uid == geteuid() ||
+			is_among(st.st_uid, users, count))
+			continue;
+		if (count < CLI_OTHER_USERS_MAX)
+			users[count++] = st.st_uid;
+		if (st.st_uid == 0)
+		{
+			users[count - 1] = users[0];
+			users[0] = 0;
+		}
+	}
+	(void) closedir(dir);
+	return count;
+}
+
+void
+cli_sudo_words(uid_t user, char out[CLI_SUDO_MAX])
+{
+	char space[4096];
+	struct passwd entry;
+	struct passwd *found = NULL;
+
+	out[0] = '\0';
+	if (user == 0)
+		(void) snprintf(out, CLI_SUDO_MAX, "sudo ");
+	else if (getpwuid_r(user, &entry, space, sizeof(space), &found) == 0 &&
+			 found != NULL)
+		(void) snprintf(out, CLI_SUDO_MAX, "sudo -u %s ", found->pw_name);
+}
+
+void
+cli_other_users_describe(osp_buf *out, const char *name)
+{
+	uid_t users[CLI_OTHER_USERS_MAX];
+	size_t count = cli_other_users_find(users);
+	const char *before =
+		"; what another user of this host ran, as by sudo, is in "
+		"that user's store: ";
+	char sudo[CLI_SUDO_MAX];
+	size_t i;
+
+	for (i = 0; i < count; i++)
+	{
+		cli_sudo_words(users[i], sudo);
+		if (sudo[0] == '\0')
+			continue;
+		osp_buf_addf(out, "%s%sosprofiler trace show ", before, sudo);
+		cli_add_quoted(out, osp_str_of(name));
+		before = ", or ";
+	}
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * absent_trace.c
+ *	  What is said of a trace that is not there.
+ */
+#include "trace/absent_trace.h"
+#include "cli.h"
+#include "noted/run_history.h"
+#include "other_users.h"
+#include "trace/trace_prefix.h"
+
+#define PLACES_MAX 1024
+
+bool
+cli_resembles_id(const char *name)
+{
+	return cli_is_uuid_like(osp_str_of(name)) || cli_is_trace_prefix(name);
+}
+
+/* Where a run of this user delivered a trace, if it was not to the collector that is
+ * read. */
+static void
+add_collector_of_run(const cli_source *source, const char *name, osp_buf *text)
+{
+	char here[CLI_RUN_COLLECTOR_MAX];
+	cli_run_history history;
+	size_t i;
+
+	cli_run_collector_name(source->collector.config.connection_string, here);
+	cli_run_history_read(&source->collector.config, &history);
+	for (i = 0; i < history.count; i++)
+	{
+		const cli_noted_run *run = &history.runs[i];
+
+		if (!osp_str_eq(run->base_id, osp_str_of(name)) ||
+			osp_str_eq(run->collector, osp_str_of(here)))
+			continue;
+		osp_buf_addf(text,
+					 "; your 'osprofiler run' delivered it to %.*s, which "
+					 "--connection-string names",
+					 (int) run->collector.len,
+					 run->collector.ptr);
+		break;
+	}
+	cli_run_history_term(&history);
+}
+
+static int
+report_unknown_id(const cli_source *source, const char *name,
+				  const char *elsewhere)
+{
+	const char *shown = source->collector.shown;
+	const char *also = source->others.server_count > 0 ? " and the server" : "";
+
+	if (source->missing.code == OSP_ENOENT)
+		return cli_error("no trace '%s' in %s%s: %s" CLI_NOTHING_YET "%s",
+						 name,
+						 shown,
+						 also,
+						 source->missing.msg,
+						 elsewhere);
+	if (!cli_resembles_id(name))
+		return cli_error(
+			"no trace '%s' in %s (an id looks like "
+			"1f0c3a52-7d41-4e0b-9a53-5c0f2f7b6d11, and 'osprofiler trace list' "
+			"shows those that there are: give the whole id, its first 8 "
+			"characters, or 'last' for your last run, 'newest' for the newest)",
+			name,
+			shown);
+	return cli_error(
+		"no trace '%s' in %s%s (run 'osprofiler trace list' to see "
+		"which traces this collector has, and give the whole id; "
+		"--connection-string names another collector, --server '' "
+		"asks the PostgreSQL server of this environment; a service "
+		"traces a request only if it has the key that signed its "
+		"context, and was restarted since it got that)%s",
+		name,
+		shown,
+		also,
+		elsewhere);
+}
+
+int
+cli_report_absence(const cli_source *source, const char *name,
+				   const osp_report *report, const char *why)
+{
+	const char *shown = source->collector.shown;
+	osp_buf elsewhere;
+	int result;
+
+	if (osp_report_malformed(report) > 0)
+		return cli_error("none of the %zu points of trace '%s' in %s makes "
+						 "sense",
+						 osp_report_malformed(report),
+						 name,
+						 shown);
+	if (why[0] != '\0' && cli_resembles_id(name))
+		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
+	osp_buf_init(&elsewhere, &osp_allocator_default, PLACES_MAX);
+	add_collector_of_run(source, name, &elsewhere);
+	if (elsewhere.len == 0 && source->dirs.others)
+		cli_other_users_describe(&elsewhere, name);
+	result = report_unknown_id(source,
+							   name,
+							   osp_buf_status(&elsewhere) == OSP_OK &&
+									   elsewhere.len > 0
+								   ? elsewhere.ptr
+								   : "");
+	osp_buf_term(&elsewhere);
+	return result;
+}

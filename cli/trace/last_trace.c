@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * last_trace.c
+ *	  A trace that is named as the last one, or as the newest one.
+ *
+ * Others deliver to a shared collector, too: between a person's run and the command that
+ * shows its trace, traces of services come. So "last" is taken from what this user's runs
+ * have noted (noted/run_history.h), and only without such a run from the collector's list.
+ */
+#include "trace/last_trace.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "noted/run_history.h"
+#include "osprofiler/notification.h"
+#include "other_users.h"
+#include "trace/newest_traces.h"
+
+/* How far one may go back. */
+#define BACK_MAX 99
+
+/* Of osp_timestamp_text(): "2026-11-29T06:50:12.123456" up to the seconds. */
+#define DATE_LEN  10
+#define CLOCK_AT  11
+#define CLOCK_LEN 8
+
+/* A name, and what is known on the way to its trace. */
+typedef struct lookup
+{
+	const cli_places *where;
+	const char *name;
+	bool newest;   /* runs do not matter */
+	unsigned back; /* traces to go back */
+	char *id;
+	osp_status *listed;
+	cli_run_history history;
+	const cli_noted_run
+		*first;    /* of the runs that delivered to one of the places */
+	size_t stored; /* how many of these runs have a trace there */
+} lookup;
+
+static bool
+read_name(const char *name, bool *newest, unsigned *back)
+{
+	const char *at;
+
+	*newest = strncmp(name, "newest", 6) == 0;
+	if (!*newest && strncmp(name, "last", 4) != 0)
+		return false;
+	at = name + (*newest ? 6 : 4);
+	*back = 0;
+	if (*at == '\0')
+		return true;
+	if (*at++ != '~' || *at == '\0')
+		return false;
+	for (; isdigit((unsigned char) *at) && *back <= BACK_MAX; at++)
+		*back = *back * 10 + (unsigned) (*at - '0');
+	return *at == '\0' && *back <= BACK_MAX;
+}
+
+bool
+cli_is_last(const char *name)
+{
+	unsigned back;
+	bool newest;
+
+	return read_name(name, &newest, &back);
+}
+
+/* The place to which a run delivered; NULL: none of them. Servers have no name. */
+static cli_collector *
+place_of(const cli_places *where, const cli_noted_run *run)
+{
+	char name[CLI_RUN_COLLECTOR_MAX];
+	size_t i;
+
+	for (i = 0; i < where->count; i++)
+	{
+		const char *connection_string =
+			where->places[i]->config.connection_string;
+
+		if (connection_string == NULL)
+			continue;
+		cli_run_collector_name(connection_string, name);
+		if (osp_str_eq(run->collector, osp_str_of(name)))
+			return where->places[i];
+	}
+	return NULL;
+}
+
+static bool
+is_of_a_run(const cli_run_history *history, const char *id)
+{
+	size_t i = 0;
+
+	while (i < history->count &&
+		   !osp_str_eq(history->runs[i].base_id, osp_str_of(id)))
+		i++;
+	return i < history->count;
+}
+
+/* --- the trace of a run --- */
+
+/* Another trace ended later than that of the run: says so. */
+static void
+report_newer(const lookup *l, const cli_noted_run *run, cli_collector *place)
+{
+	size_t later = (size_t) (run - l->history.runs);
+	char time[OSP_TIMESTAMP_LEN + 1];
+	osp_status listed;
+	cli_newest newest;
+	size_t i;
+
+	/* Of so many one is of no run, if any is. */
+	cli_newest_init(&newest, later + 1, INT64_MAX);
+	if ((place->driver->flags & OSP_DRIVER_CAN_LIST) == 0 ||
+		cli_newest_add(&newest, place, &listed) != CLI_OK)
+		return;
+	for (i = 0; i < newest.count; i++)
+		if (newest.traces[i].last_ns > run->ended_ns &&
+			!is_of_a_run(&l->history, newest.traces[i].id))
+			break;
+	if (i == newest.count)
+		return;
+	osp_timestamp_text(run->ended_ns, time);
+	(void) cli_error("'%s' is the trace of your 'osprofiler run' that ended on "
+					 "%.*s at %.*s UTC; 'newest', the trace that ended last in "
+					 "%s, is %s",
+					 l->name,
+					 DATE_LEN,
+					 time,
+					 CLOCK_LEN,
+					 time + CLOCK_AT,
+					 place->shown,
+					 newest.traces[0].id);
+}
+
+/* Is there anything of the trace? A collector that is read as a queue is not asked
+ * twice. */
+static bool
+is_stored(cli_collector *place, const cli_noted_run *run)
+{
+	return (place->driver->flags & OSP_DRIVER_CAN_LIST) == 0 ||
+		   cli_trace_is_stored(place, run->base_id);
+}
+
+static int
+report_no_trace(const lookup *l, const cli_noted_run *run, cli_collector *place)
+{
+	osp_status listed;
+	cli_newest before;
+	char rest[64];
+
+	cli_newest_init(&before, 1, INT64_MAX);
+	if (cli_newest_add(&before, place, &listed) != CLI_OK)
+		return CLI_FAILED;
+	(void) snprintf(
+		rest, sizeof(rest), " ('last~%u' is the trace before)", l->back + 1);
+	return cli_error("there is no trace of the %srun: %.*s%s",
+					 l->back == 0 ? "last " : "",
+					 (int) run->why.len,
+					 run->why.ptr,
+					 before.count > 0 ? rest : CLI_NOTHING_YET);
+}
+
+/* The run that the name means, if there are so many; otherwise *left is how many traces
+ * are still to go back. CLI_FAILED after a message. */
+static int
+find_run(lookup *l, unsigned *left)
+{
+	size_t i;
+
+	*left = l->back;
+	for (i = 0; i < l->history.count; i++)
+	{
+		const cli_noted_run *run = &l->history.runs[i];
+		cli_collector *place = place_of(l->where, run);
+		bool stored =
+			place != NULL && run->base_id.len > 0 && is_stored(place, run);
+
+		if (place != NULL)
+			l->first = run;
+		l->stored += stored;
+
+		/* A trace that was removed since is none of those that a person counts. */
+		if (place == NULL || (!stored && run->why.len == 0))
+			continue;
+		if (*left > 0)
+			(*left)--;
+		else if (!stored)
+			return report_no_trace(l, run, place);
+		else
+		{
+			memcpy(l->id, run->base_id.ptr, run->base_id.len);
+			l->id[run->base_id.len] = '\0';
+			report_newer(l, run, place);
+			return CLI_OK;
+		}
+	}
+	return CLI_OK;
+}
+
+/* --- the trace that ended last --- */
+
+/* The last run delivered elsewhere, after this moment: where somebody may look for its
+ * trace. Nothing: it did not. */
+static void
+describe_elsewhere(const lookup *l, int64_t since_ns, osp_buf *text)
+{
+	const cli_noted_run *run = &l->history.runs[0];
+
+	if (l->newest || l->history.count == 0 || run->base_id.len == 0 ||
+		run->ended_ns <= since_ns || place_of(l->where, run) != NULL)
+		return;
+	osp_buf_addf(text,
+				 "; your last 'osprofiler run' delivered trace %.*s to %.*s "
+				 "(--connection-string names a collector)",
+				 (int) run->base_id.len,
+				 run->base_id.ptr,
+				 (int) run->collector.len,
+				 run->collector.ptr);
+}
+
+static int
+report_none(const lookup *l, size_t count, const char *elsewhere)
+{
+	const cli_collector *main = l->where->places[0];
+	const char *also = l->where->count > 1 ? " and what else is read" : "";
+
+	if (count == 0)
+		return cli_error("there is no trace in %s%s" CLI_NOTHING_YET "%s",
+						 main->shown,
+						 also,
+						 elsewhere);
+	return cli_error("'%s' goes back too far: there %s %zu trace%s%s in %s%s",
+					 l->name,
+					 count == 1 ? "is" : "are",
+					 count,
+					 count == 1 ? "" : "s",
+					 l->first != NULL ? " of your runs and before them" : "",
+					 main->shown,
+					 also);
+}
+
+/* The trace so many before the newest one, without those of runs; NULL: there are not so
+ * many. *count is how many there are at least. */
+static const cli_ended *
+find_other(const lookup *l, const cli_newest *newest, unsigned left,
+		   size_t *count)
+{
+	size_t i;
+
+	*count = 0;
+	for (i = 0; i < newest->count; i++)
+		if ((l->first == NULL ||
+			 !is_of_a_run(&l->history, newest->traces[i].id)) &&
+			(*count)++ == left)
+			return &newest->traces[i];
+	return NULL;
+}
+
+/* Reads the lists of all places. CLI_FAILED after a message: one of them could not be
+ * read. */
+static int
+read_lists(const lookup *l, cli_newest *newest)
+{
+	int result = CLI_OK;
+	size_t i;
+
+	for (i = 0; i < l->where->count; i++)
+	{
+		osp_status listed;
+
+		if (cli_newest_add(newest, l->where->places[i], &listed) != CLI_OK)
+			result = CLI_FAILED;
+		if (i == 0)
+			*l->listed = listed;
+	}
+	return result;
+}
+
+/* The one that ended last in all places, or so many before it. Where runs were passed on
+ * the way, one that ended before them; the first of them is in the list, too. */
+static int
+find_newest(lookup *l, unsigned left)
+{
+	bool runs = l->first != NULL;
+	const cli_ended *found;
+	cli_newest newest;
+	osp_buf elsewhere;
+	size_t count;
+	int result;
+
+	cli_newest_init(
+		&newest, left + (runs ? 2 : 1), runs ? l->first->ended_ns : INT64_MAX);
+	result = read_lists(l, &newest);
+	found = find_other(l, &newest, left, &count);
+
+	/* What is wrong with one place was said; the others may have what is wanted. */
+	if (result != CLI_OK && found == NULL)
+		return result;
+	osp_buf_init(&elsewhere, &osp_allocator_default, 4096);
+	describe_elsewhere(l, found != NULL ? found->last_ns : 0, &elsewhere);
+	if (found == NULL && elsewhere.len == 0 && l->where->others)
+		cli_other_users_describe(&elsewhere, l->name);
+	if (found == NULL)
+		result = report_none(
+			l, l->stored + count, elsewhere.len > 0 ? elsewhere.ptr : "");
+	else
+	{
+		result = CLI_OK;
+		memcpy(l->id, found->id, sizeof(found->id));
+		if (found->place != l->where->places[0] || elsewhere.len > 0)
+			(void) cli_error("'%s' is %s, the trace that ended last in %s%s",
+							 l->name,
+							 found->id,
+							 found->place->shown,
+							 elsewhere.len > 0 ? elsewhere.ptr : "");
+	}
+	osp_buf_term(&elsewhere);
+	return result;
+}
+
+int
+cli_last_find(const cli_places *where, const char *name,
+			  char id[OSP_ID_MAX + 1], osp_status *listed)
+{
+	lookup l = {.where = where, .name = name, .id = id, .listed = listed};
+	int result = CLI_OK;
+	unsigned left;
+
+	id[0] = '\0';
+	*listed = OSP_OK;
+	if (!read_name(name, &l.newest, &l.back))
+		return CLI_OK;
+	left = l.back;
+	cli_run_history_read(&where->places[0]->config, &l.history);
+	if (!l.newest)
+		result = find_run(&l, &left);
+	if (result == CLI_OK && id[0] == '\0')
+		result = find_newest(&l, left);
+	cli_run_history_term(&l.history);
+	return result;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * newest_traces.c
+ *	  The traces that ended last in one or several collectors.
+ */
+#include "trace/newest_traces.h"
+
+#include <string.h>
+
+#include "cli.h"
+
+void
+cli_newest_init(cli_newest *newest, size_t wanted, int64_t until_ns)
+{
+	newest->count = 0;
+	newest->wanted = wanted <= CLI_NEWEST_MAX ? wanted : CLI_NEWEST_MAX;
+	newest->until_ns = until_ns;
+	newest->place = NULL;
+}
+
+/* An osp_trace_fn: is it among the newest of those so far? */
+static osp_status
+keep_newest(void *ctx, const osp_trace_entry *entry)
+{
+	cli_newest *newest = (cli_newest *) ctx;
+	size_t at = newest->count;
+	cli_ended *place;
+
+	if (entry->base_id.len > OSP_ID_MAX || entry->last_ns > newest->until_ns)
+		return OSP_OK;
+	while (at > 0 && newest->traces[at - 1].last_ns < entry->last_ns)
+		at--;
+	if (at == newest->wanted)
+		return OSP_OK;
+	if (newest->count < newest->wanted)
+		newest->count++;
+	place = &newest->traces[at];
+	memmove(place + 1, place, (newest->count - 1 - at) * sizeof(*place));
+	place->last_ns = entry->last_ns;
+	place->place = newest->place;
+	memcpy(place->id, entry->base_id.ptr, entry->base_id.len);
+	place->id[entry->base_id.len] = '\0';
+	return OSP_OK;
+}
+
+int
+cli_list_traces(cli_collector *collector, const osp_trace_filter *filter,
+				osp_trace_fn fn, void *ctx, osp_status *listed)
+{
+	osp_error err = {OSP_OK, ""};
+
+	*listed = collector->driver->list_traces(
+		collector->conn, filter, fn, ctx, NULL, &err);
+	if (*listed != OSP_OK && *listed != OSP_ENOENT)
+		return cli_collector_failed(
+			collector, "list the traces of", *listed, &err);
+	return CLI_OK;
+}
+
+/* Of a collector that cannot begin with the newest, or with those before a moment, all
+ * are looked at. */
+int
+cli_newest_add(cli_newest *newest, cli_collector *place, osp_status *listed)
+{
+	bool sorted = (place->driver->flags & OSP_DRIVER_NEWEST_FIRST) != 0;
+	osp_trace_filter filter = {.struct_size = sizeof(filter)};
+
+	if (sorted && newest->until_ns == INT64_MAX)
+		filter.limit = newest->wanted;
+	newest->place = place;
+	return cli_list_traces(place, &filter, keep_newest, newest, listed);
+}
+
+/* An osp_point_fn: one is enough. */
+static osp_status
+stop_reading(void *ctx, osp_str json)
+{
+	(void) json;
+	*(bool *) ctx = true;
+	return OSP_EINTR;
+}
+
+bool
+cli_trace_is_stored(cli_collector *collector, osp_str base_id)
+{
+	bool found = false;
+
+	(void) collector->driver->get_points(
+		collector->conn, base_id, stop_reading, &found, NULL);
+	return found;
+}
