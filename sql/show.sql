@@ -20,7 +20,7 @@ SELECT osprofiler.stop('{"result": "good"}');
 RESET ALL;
 
 -- The drawing, without what is different each time: times, bars, hosts.
-SELECT regexp_replace(regexp_replace(line, '^( *\+?[0-9.]+ [mun]?s)+ +[^a-z├└│]*', ''), '@\S+|  \(self [^)]*\)', '') AS line
+SELECT regexp_replace(regexp_replace(line, '^( *\+?[0-9.]+ [mun]?s)+ +[^a-z├└│]*', ''), '(  on |@)\S+|  \(self [^)]*\)', '') AS line
 FROM osprofiler.show(:'base_id') WITH ORDINALITY AS shown(line, n) WHERE n > 2 AND line NOT LIKE '%CONTEXT: %';
 SELECT regexp_replace(line, '[0-9.]+ [mun]?s|\d+-\d+-\d+T\S+', 'TIME', 'g') AS header
 FROM osprofiler.show(:'base_id') AS line LIMIT 1;
@@ -47,6 +47,8 @@ SELECT count(*) FROM osprofiler.points('no such trace');
 SELECT count(*) FROM osprofiler.points(NULL);
 SELECT count(*) FROM osprofiler.show(NULL);
 SELECT count(*) FROM osprofiler.explain(NULL);
+SELECT osprofiler.show('no such trace');
+SELECT osprofiler.explain('no such trace', 80);
 SELECT osprofiler.show('');
 SELECT osprofiler.points(repeat('x', 129));
 SELECT osprofiler.show('x', -1);

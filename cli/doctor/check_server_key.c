@@ -101,22 +101,30 @@ mend_statement(doctor_result *r, const char *statement)
 	doctor_mend_word(r, statement);
 }
 
-/* Has the server's own process append a line to its file of keys: it may do that, the
- * file is closed to others, and the key is in no text of a statement. */
+/* Has the server's own process append lines to its file of keys, without those that are
+ * there: it may do that, the file is closed to others, and the key is in no text of a
+ * statement. A last line without an end gets one before. */
 static void
 mend_append(doctor_result *r, const char *file)
 {
 	osp_buf statement;
 	osp_buf command;
+	osp_buf word;
 
-	osp_buf_init(&command, &osp_allocator_default, 2 * PATH_MAX);
-	osp_buf_init(&statement, &osp_allocator_default, 4 * PATH_MAX);
-	osp_buf_add_str(&command, OSP_STR("umask 077; cat >>"));
-	cli_add_quoted(&command, osp_str_of(file));
+	(void) cli_quoted(&word, file);
+	osp_buf_init(&command, &osp_allocator_default, 8 * PATH_MAX);
+	osp_buf_init(&statement, &osp_allocator_default, 16 * PATH_MAX);
+	osp_buf_addf(&command,
+				 "umask 077; f=%s; touch \"$f\" && { [ -z \"$(tail -c1 "
+				 "\"$f\")\" ] || echo >>\"$f\"; } && { grep -vxFf \"$f\" "
+				 ">>\"$f\" || [ $? = 1 ]; }",
+				 osp_buf_status(&word) == OSP_OK ? word.ptr : "");
 	osp_buf_add_str(&statement, OSP_STR("COPY osprofiler_keys TO PROGRAM "));
 	add_literal(&statement, osp_buf_str(&command));
-	if (osp_buf_status(&statement) == OSP_OK)
+	if (osp_buf_status(&word) == OSP_OK && osp_buf_status(&command) == OSP_OK &&
+		osp_buf_status(&statement) == OSP_OK)
 		mend_statement(r, statement.ptr);
+	osp_buf_term(&word);
 	osp_buf_term(&command);
 	osp_buf_term(&statement);
 }
@@ -183,8 +191,14 @@ report_refusal(doctor *d, doctor_result *r, const char *verdict,
 		doctor_describe_keys(d, r);
 	doctor_wrong(
 		r, "the server refuses a context that is signed here: %s", reason);
-	if (strcmp(verdict, "no_keys") == 0 ||
-		(other_key && !doctor_choose_key(d, r)))
+
+	/* No key that is added to a file makes up for what is wrong with that. */
+	if (strncmp(reason, "file \"", 6) == 0)
+		doctor_advise(r,
+					  "correct that file of the server, then, as a superuser: "
+					  "SELECT pg_catalog.pg_reload_conf()");
+	else if (strcmp(verdict, "no_keys") == 0 ||
+			 (other_key && !doctor_choose_key(d, r)))
 		report_keys(d, r);
 }
 

@@ -70,7 +70,17 @@ mend_agent(const doctor *d, doctor_result *r)
 }
 
 static void
-report_absence(doctor *d, doctor_result *r)
+advise_correcting(doctor_result *r)
+{
+	doctor_advise(r,
+				  "see osprofiler.connection_string_file and "
+				  "osprofiler.connection_string; after a change: SELECT "
+				  "pg_catalog.pg_reload_conf()");
+}
+
+/* error may be NULL. */
+static void
+report_absence(doctor *d, doctor_result *r, const char *error)
 {
 	char path[PATH_MAX];
 
@@ -83,7 +93,15 @@ report_absence(doctor *d, doctor_result *r)
 		mend_agent(d, r);
 		return;
 	}
-	doctor_wrong(r, "none is at work, so operations wait in the server");
+	doctor_wrong(r,
+				 "none is at work, so operations wait in the server%s%s",
+				 error != NULL ? ": " : "",
+				 error != NULL ? error : "");
+	if (error != NULL)
+	{
+		advise_correcting(r);
+		return;
+	}
 	doctor_advise(r,
 				  "the server's log says why, in a line that begins with "
 				  "'osprofiler:'; it takes one of max_worker_processes");
@@ -96,7 +114,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
 
 	if (cli_answer_value(answer, 0, COLUMN_PID) == NULL)
-		report_absence(d, r);
+		report_absence(d, r, error);
 	else if (strcmp(spool, "0") != 0)
 	{
 		doctor_wrong(r,
@@ -104,10 +122,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 					 "%s points wait: %s",
 					 spool,
 					 error != NULL ? error : "");
-		doctor_advise(r,
-					  "see osprofiler.connection_string_file and "
-					  "osprofiler.connection_string; after a change: SELECT "
-					  "pg_catalog.pg_reload_conf()");
+		advise_correcting(r);
 	}
 	else
 		doctor_good(

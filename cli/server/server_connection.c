@@ -660,6 +660,8 @@ cli_server_add_psql(cli_server *server, osp_buf *out)
 		osp_buf_add_str(out, osp_str_of(parts[i].option));
 		cli_add_quoted(out, osp_str_of(parts[i].value));
 	}
+	osp_buf_add_str(out,
+					OSP_STR(" -c 'SET search_path = pg_catalog, pg_temp'"));
 	cli_answer_free(answer);
 }
 

@@ -12,16 +12,63 @@
 
 #define USERS "(SELECT oid FROM pg_roles WHERE NOT rolsuper)"
 
-/* Asked so that the server logs no error if it is not there. */
+/* Asked so that the server logs no error if it is not there. Of each database there is one
+ * row. */
+enum
+{
+	COLUMN_CREATED,
+	COLUMN_USABLE, /* of this version, and where it should be */
+	COLUMN_FOREIGN,
+	COLUMN_INSTALLED
+};
+
 static const char question[] =
-	"SELECT to_regprocedure('osprofiler.challenge()') IS NOT NULL "
-	"AND e.extnamespace = n.oid, "
+	"SELECT e.oid IS NOT NULL, COALESCE("
+	"to_regprocedure('osprofiler.challenge()') IS NOT NULL "
+	"AND e.extnamespace = n.oid, false), "
 	"n.nspowner IN " USERS " OR e.extowner IN " USERS
 	" OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid "
 	"AND proowner IN " USERS ") OR EXISTS (SELECT FROM pg_class "
-	"WHERE relnamespace = n.oid AND relowner IN " USERS ") "
-	"FROM pg_extension e, pg_namespace n "
-	"WHERE extname = 'osprofiler' AND nspname = 'osprofiler'";
+	"WHERE relnamespace = n.oid AND relowner IN " USERS "), "
+	"e.oid IS NOT NULL OR EXISTS (SELECT FROM pg_available_extensions "
+	"WHERE name = 'osprofiler') "
+	"FROM (SELECT) o LEFT JOIN pg_extension e ON extname = 'osprofiler' "
+	"LEFT JOIN pg_namespace n ON nspname = 'osprofiler'";
+
+static bool
+is_true(const cli_answer *answer, int column)
+{
+	const char *value = cli_answer_value(answer, 0, column);
+
+	return value != NULL && strcmp(value, "t") == 0;
+}
+
+static osp_status
+judge(const cli_answer *answer, osp_error *err)
+{
+	if (!is_true(answer, COLUMN_INSTALLED))
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "the extension osprofiler is not installed on the "
+							 "server's machine");
+	if (!is_true(answer, COLUMN_CREATED))
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "the extension is not in this database (CREATE "
+							 "EXTENSION osprofiler)");
+	if (!is_true(answer, COLUMN_USABLE))
+		return osp_error_set(err,
+							 OSP_ENOENT,
+							 "the extension in this database is of an earlier "
+							 "version (ALTER EXTENSION osprofiler UPDATE)");
+	if (is_true(answer, COLUMN_FOREIGN))
+		return osp_error_set(err,
+							 OSP_EPERM,
+							 "the schema osprofiler of this database, or what "
+							 "is in it, belongs to somebody who is no "
+							 "superuser, so nothing of it is called");
+	return OSP_OK;
+}
 
 osp_status
 cli_server_find_extension(cli_server *server, osp_error *err)
@@ -31,20 +78,7 @@ cli_server_find_extension(cli_server *server, osp_error *err)
 
 	if (status != OSP_OK)
 		return status;
-	if (cli_answer_rows(answer) == 0 ||
-		strcmp(cli_answer_value(answer, 0, 0), "t") != 0)
-		status =
-			osp_error_set(err,
-						  OSP_ENOENT,
-						  "the extension is not in this database, or of an "
-						  "earlier version (CREATE EXTENSION osprofiler)");
-	else if (strcmp(cli_answer_value(answer, 0, 1), "t") == 0)
-		status =
-			osp_error_set(err,
-						  OSP_EPERM,
-						  "the schema osprofiler of this database, or what "
-						  "is in it, belongs to somebody who is no "
-						  "superuser, so nothing of it is called");
+	status = judge(answer, err);
 	cli_answer_free(answer);
 	return status;
 }

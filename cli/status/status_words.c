@@ -37,8 +37,10 @@ add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
 	return 1;
 }
 
+/* A shipper that could not begin has said why. */
 static size_t
-add_rings(osp_buf *out, const char *path, const osp_run_totals *totals)
+add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
+		  const char *error_time)
 {
 	if (totals->waiting_bytes == 0 || totals->shipper_alive)
 		return 0;
@@ -47,7 +49,13 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals)
 				 "('osprofiler agent --once --run-directory ",
 				 (unsigned long long) totals->waiting_bytes);
 	cli_add_visible(out, osp_str_of(path));
-	osp_buf_add_str(out, OSP_STR("' delivers them)\n"));
+	osp_buf_add_str(out, OSP_STR("' delivers them)"));
+	if (error_time[0] != '\0')
+	{
+		osp_buf_addf(out, "; last error, at %s: ", error_time);
+		cli_add_visible(out, osp_str_of(totals->stat.last_error));
+	}
+	osp_buf_add_char(out, '\n');
 	return 1;
 }
 
@@ -91,7 +99,7 @@ cli_status_troubles(osp_buf *out, const char *path,
 {
 	size_t count = add_spool(out, &totals->stat, error_time);
 
-	count += add_rings(out, path, totals);
+	count += add_rings(out, path, totals, error_time);
 	count += add_losses(out, totals);
 	count += add_untraced(out, &totals->stat);
 	return count + add_damage(out, &totals->stat);

@@ -112,22 +112,70 @@ osp_keyring_new(const osp_allocator *alc, osp_str list, osp_keyring **out,
 	return OSP_OK;
 }
 
+/* Editors write it in front of a text, where nobody sees it. */
+static bool
+has_byte_order_mark(osp_str text)
+{
+	static const osp_str marks[] = {
+		{"\xef\xbb\xbf", 3}, {"\xff\xfe", 2}, {"\xfe\xff", 2}};
+	size_t i;
+
+	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (text.len >= marks[i].len &&
+			memcmp(text.ptr, marks[i].ptr, marks[i].len) == 0)
+			return true;
+	return false;
+}
+
+/* What is in a key by accident would make it another one than that of the other side. The
+ * end of a line, CR LF too, is not in the key. */
 static osp_status
-add_lines(osp_keyring *ring, osp_str text, osp_error *err)
+check_line(osp_str line, size_t number, const char *path, osp_error *err)
+{
+	const char *what = NULL;
+
+	if (memchr(line.ptr, '\0', line.len) != NULL)
+		what = "a NUL byte in";
+	else if (memchr(line.ptr, '\r', line.len) != NULL)
+		what = "a carriage return in the middle of";
+	return what == NULL ? OSP_OK
+						: osp_error_set(
+							  err,
+							  OSP_EINVAL,
+							  "file \"%s\" has %s line %zu, which no key "
+							  "can have: save it as plain text, one key a line",
+							  path,
+							  what,
+							  number);
+}
+
+static osp_status
+add_lines(osp_keyring *ring, osp_str text, const char *path, osp_error *err)
 {
 	const char *p = text.ptr;
 	const char *end = p + text.len;
+	size_t number = 0;
 
+	if (has_byte_order_mark(text))
+		return osp_error_set(err,
+							 OSP_EINVAL,
+							 "file \"%s\" begins with a byte order mark, which "
+							 "would be a part of the first key: save it as "
+							 "plain text (ASCII, or UTF-8 without the mark)",
+							 path);
 	while (p < end)
 	{
 		const char *newline = memchr(p, '\n', (size_t) (end - p));
 		const char *stop = newline != NULL ? newline : end;
 		osp_str line = osp__strip(osp_str_n(p, (size_t) (stop - p)));
 
+		number++;
 		if (line.len > 0 && line.ptr[0] != '#')
 		{
-			osp_status status = add_list(ring, line, err);
+			osp_status status = check_line(line, number, path, err);
 
+			if (status == OSP_OK)
+				status = add_list(ring, line, err);
 			if (status != OSP_OK)
 				return status;
 		}
@@ -146,7 +194,7 @@ osp_keyring_add_file(osp_keyring *ring, const char *path, osp_error *err)
 	status = osp__file_read(&file, ring->alc, path, KEYS_FILE_MAX, true, err);
 	if (status != OSP_OK)
 		return status;
-	status = add_lines(ring, osp_str_n(file.ptr, file.len), err);
+	status = add_lines(ring, osp_str_n(file.ptr, file.len), path, err);
 	if (status != OSP_OK)
 		drop_keys(ring, before);
 	osp__file_term(&file);

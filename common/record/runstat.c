@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -173,6 +174,22 @@ osp_runstat_ring_always(osp_runstat *stat)
 {
 	(void) __atomic_fetch_add(&stat->bell, 1, __ATOMIC_RELEASE);
 	(void) bell_futex(stat, FUTEX_WAKE, INT_MAX);
+}
+
+/*
+ * A reader takes the text only if it finds error_seq even, and the same before
+ * and after. A process that was killed in the middle left it odd.
+ */
+void
+osp_runstat_note_error(osp_runstat *stat, const char *text, int64_t wall_ns)
+{
+	uint32_t seq = __atomic_load_n(&stat->error_seq, __ATOMIC_RELAXED) | 1;
+
+	/* What follows cannot be seen before this. */
+	(void) __atomic_exchange_n(&stat->error_seq, seq, __ATOMIC_ACQ_REL);
+	stat->last_error_wall_ns = wall_ns;
+	(void) snprintf(stat->last_error, sizeof(stat->last_error), "%s", text);
+	__atomic_store_n(&stat->error_seq, seq + 1, __ATOMIC_RELEASE);
 }
 
 void

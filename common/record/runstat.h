@@ -108,6 +108,10 @@ osp_runstat_sub(uint64_t *counter, uint64_t n)
 	(void) __atomic_fetch_sub(counter, n, __ATOMIC_RELAXED);
 }
 
+/* Makes a text the last error, of this time. For whoever delivers, or cannot begin to. */
+void osp_runstat_note_error(osp_runstat *stat, const char *text,
+							int64_t wall_ns);
+
 /* CLOCK_REALTIME - CLOCK_MONOTONIC now, the tightest of a few readings. */
 int64_t osp_wall_offset_now(void);
 

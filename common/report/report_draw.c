@@ -129,7 +129,7 @@ add_place(osp__drawing *d, const osp__node *node)
 		osp__draw_json(d, OSP__COLOR_DIM, service, columns);
 	if (host.len > 0)
 	{
-		osp__draw_ascii(d, OSP__COLOR_DIM, "@");
+		osp__draw_ascii(d, OSP__COLOR_DIM, service.len > 0 ? "@" : "on ");
 		osp__draw_json(d, OSP__COLOR_DIM, host, columns);
 	}
 }

@@ -34,6 +34,18 @@ read_trace(FunctionCallInfo fcinfo, const osp_allocator *alc)
 	return pgosp_collector_read(pgosp_trace_argument(fcinfo), alc);
 }
 
+/* An empty drawing would say that nothing happened. */
+static void
+report_no_trace(FunctionCallInfo fcinfo)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NO_DATA_FOUND),
+			errmsg("there is no trace \"%s\" in the collector of this server",
+				   text_to_cstring(PG_GETARG_TEXT_PP(0))),
+			errhint("osprofiler.traces() lists the traces that it has; "
+					"\"osprofiler trace show\" reads other collectors, too."));
+}
+
 static void
 check_status(osp_status status)
 {
@@ -77,7 +89,7 @@ return_lines(FunctionCallInfo fcinfo, pgosp_draw draw)
 	alc = pgosp_collector_memory();
 	report = read_trace(fcinfo, alc);
 	if (osp_report_points(report) == 0)
-		return (Datum) 0;
+		report_no_trace(fcinfo);
 
 	/* Lines of ASCII are the same in all encodings of a server. */
 	memset(&options, 0, sizeof(options));

@@ -94,6 +94,29 @@ now_ms(void)
 	return osp_mono_now() / 1000000;
 }
 
+/* Operations wait in the rings, and nobody delivers them: the log says why, and so does
+ * osprofiler.stat to who asks there. */
+static void
+report_no_collector(const pgospAgentSettings *s, const char *why)
+{
+	osp_runstat *stat;
+	int dir_fd;
+
+	pgosp_log(errmsg("osprofiler: no collector, operations wait in the rings: "
+					 "%s",
+					 why),
+			  errhint("After correcting it, reload the configuration."));
+	if (osp_rundir_open(s->run_directory, true, &dir_fd, NULL) != OSP_OK)
+		return;
+	if (osp_runstat_map(dir_fd, &stat, NULL) == OSP_OK)
+	{
+		osp_runstat_note_error(
+			stat, why, osp_mono_now() + osp_wall_offset_now());
+		osp_runstat_unmap(stat);
+	}
+	(void) close(dir_fd);
+}
+
 /* False, after a line in the log, if the settings make no sense. */
 static bool
 read_settings(pgospAgentSettings *s)
@@ -115,11 +138,7 @@ read_settings(pgospAgentSettings *s)
 		s->spool_limit, sizeof(s->spool_limit), "%dMB", pgosp_spool_limit_mb);
 	s->filter_error_trace = pgosp_filter_error_trace;
 	if (pgosp_collector_string(s->connection_string, &err) != OSP_OK)
-		pgosp_log(
-			errmsg("osprofiler: no collector, operations wait in the rings: "
-				   "%s",
-				   err.msg),
-			errhint("After correcting it, reload the configuration."));
+		report_no_collector(s, err.msg);
 	return true;
 }
 

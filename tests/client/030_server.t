@@ -311,7 +311,7 @@ sub bare
 	my ($line) = @_;
 
 	$line =~ s/^ *[0-9.]+ \w+ +\+[0-9.]+ \w+ +[\x{2501}\x{2578}\x{257a} ]+//;
-	$line =~ s/  \S*\@\S+(?=  |$)//;
+	$line =~ s/  (?:on |\S*\@)\S+(?=  |$)//;
 	$line =~ s/(pg\.plan  ).*/$1/;
 	$line =~ s/  \(self [0-9.]+ \w+\)$//;
 	$line =~ s/  \([0-9.]+ \w+ waiting for the disk\)$//;

@@ -52,6 +52,14 @@ my ($status, $out, $words, $err, $id) = seen('psql', '-XAtc', 'select 1');
 is("$status|$out", "0|1\n", 'no extension: the program does not notice');
 like($words, qr{^1 statement of PostgreSQL; none of them is known to the server \(.*CREATE EXTENSION osprofiler\)\), try: osprofiler doctor 'host=\Q$dir\E/server port=5432 dbname=postgres user=demo'$},
 	'no extension: it is said, and what to try');
+{
+	my ($control) = split /\n/, (run('find', "$dir/root", '-name', 'osprofiler.control'))[1];
+	rename $control, "$control.away" or die "$control: $!";
+	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+	like($words, qr{^1 statement of PostgreSQL; none of them is known to the server \(the extension osprofiler is not installed on the server's machine\), try: osprofiler doctor '},
+		'an extension that is not installed: it is said, and nobody is told to create it');
+	rename "$control.away", $control or die "$control: $!";
+}
 psql('create extension osprofiler');
 psql('create role anna login; create role ben login; grant all on schema public to public');
 

@@ -136,6 +136,21 @@ test_file(void **state)
 	tempdir_remove();
 }
 
+/* What is in a file by accident is named, and none of its keys is taken. */
+static void
+refuse_text(osp_keyring *ring, const char *dir, const char *text, size_t len,
+			const char *why)
+{
+	size_t before = osp_keyring_count(ring);
+	osp_error err = {OSP_OK, ""};
+
+	assert_int_equal(
+		osp_keyring_add_file(ring, write_file(dir, text, len, 0600), &err),
+		OSP_EINVAL);
+	assert_non_null(strstr(err.msg, why));
+	assert_int_equal(osp_keyring_count(ring), before);
+}
+
 static void
 test_refused_files(void **state)
 {
@@ -158,6 +173,25 @@ test_refused_files(void **state)
 	(void) snprintf(path, sizeof(path), "%s/fifo", dir);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(osp_keyring_add_file(ring, path, &err), OSP_EINVAL);
+
+	refuse_text(ring,
+				dir,
+				"\xef\xbb\xbf"
+				"a\n",
+				5,
+				"byte order mark");
+	refuse_text(ring,
+				dir,
+				"\xff\xfe"
+				"a\0\n\0",
+				6,
+				"byte order mark");
+	refuse_text(ring, dir, "a\nb\0c\n", 6, "a NUL byte in line 2,");
+	refuse_text(ring,
+				dir,
+				"# \0\na\rb\r\n",
+				9,
+				"carriage return in the middle of line 2,");
 
 	memset(big, 'k', 64 * 1024 + 1);
 	assert_int_equal(osp_keyring_add_file(

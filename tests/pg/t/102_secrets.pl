@@ -14,6 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
+my $agent = $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler';
 my $node = new_node('secrets', allows_streaming => 1);
 my $collector = $node->basedir . '/collector';
 my $file = 'file://' . trace_file($node);
@@ -153,6 +154,14 @@ foreach my $case (@wrong)
 	my (undef, undef, $err) = $node->psql('postgres',
 		set_context($wrong) . " SELECT 1; SELECT osprofiler.show('x')");
 	like($err, qr/$message/, 'and to a reader');
+	$node->poll_query_until('postgres', "SELECT last_error LIKE '%' || \$m\$$message\$m\$ || '%' FROM osprofiler.stat")
+	  or diag('osprofiler.stat does not have it');
+	foreach my $of ([ '--server', $node->connstr('postgres') ], [ '--run-directory', $node->safe_psql('postgres', 'SELECT run_directory FROM osprofiler.stat') ])
+	{
+		my ($out) = run_command([ $agent, 'status', @$of ]);
+		like($out, qr/\A\d+ bytes wait in rings, and no shipper is at work \(.*\); last error, at \S+: [^\n]*$message/,
+			"and to who asks for the status by $of->[0]");
+	}
 	unlink $collector;
 	write_file($collector, "$file\n", 0600);
 	$node->reload;

@@ -79,7 +79,7 @@ sub draw
 	close $out;
 
 	# Which machine it was is nobody's business.
-	return join '', map { s/  \@\S+//r } @lines;
+	return join '', map { s/  on \S+//r } @lines;
 }
 
 # The page in parts: a block of SQL, or other text, which may be a drawing.

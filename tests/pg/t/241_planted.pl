@@ -101,6 +101,28 @@ foreach my $database (qw(bare before full_))
 	}
 }
 
+# What --fix types there, as a superuser: a table and a type of its names are planted.
+{
+	my $connstr = $node->connstr('full_');
+	my $keys = $node->basedir . '/keys';
+	my $mine = $node->basedir . '/mine';
+
+	write_file($keys, "SERVER_KEY\n", 0600);
+	write_file($mine, "CLIENT_KEY\n", 0600);
+	$node->append_conf('postgresql.conf', "osprofiler.hmac_keys = ''\nosprofiler.hmac_keys_file = '$keys'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.hmac_keys_file') = '$keys'");
+	as_mallory('full_', planted('e.checked', '', 'bool', 'true') . planted('e.filled', '', 'trigger', 'NEW')
+		  . 'CREATE TABLE e.osprofiler_keys (line pg_catalog.text); GRANT ALL ON e.osprofiler_keys TO public;'
+		  . 'CREATE TRIGGER t BEFORE INSERT ON e.osprofiler_keys FOR EACH ROW EXECUTE FUNCTION e.filled();'
+		  . 'CREATE DOMAIN e.text AS pg_catalog.text CHECK (e.checked())');
+	my $out = qx(cd / && env -u OSPROFILER_HMAC_KEYS OSPROFILER_HMAC_KEYS_FILE=$mine $agent doctor --fix "$connstr" 2>&1);
+	like($out, qr/^\$ psql .*osprofiler_keys/m, '--fix has typed what appends a key') or diag($out);
+	like(slurp_file($keys), qr/^CLIENT_KEY$/m, '--fix: the server has the key');
+	is($node->safe_psql('full_', q{SELECT pg_catalog.string_agg(who::pg_catalog.text || ' ' || what, ', ') FROM public.called}), '',
+		'--fix: nothing that is planted was called');
+}
+
 # With nothing planted, the same commands do their work.
 $node->safe_psql('postgres', 'CREATE EXTENSION osprofiler');
 like(qx($agent doctor "@{[$node->connstr('postgres')]}" 2>&1), qr/^good +extension /m, 'doctor, with the extension');

@@ -105,6 +105,28 @@ ok($steps->{good}, 'again: all is good') or diag(explain($steps));
 ($status, $out) = doctor('--unfix', "$conninfo user=plain");
 is($status, 0, 'an ordinary user: nothing is wrong any more') or diag($out);
 
+# --- and once more ----------------------------------------------------------------
+
+# The file of keys is still there: a key that it has is not appended again, and no key to
+# a line without an end.
+{
+	my $file = $node->data_dir . '/osprofiler.keys';
+	chomp(my $key = slurp_file($file));
+	for my $case (["$key\n", "$key\n"], ["# old\n$key\nOTHER", "# old\n$key\nOTHER\n"], ['OTHER', "OTHER\n$key\n"], ['', "$key\n"])
+	{
+		my ($before, $after) = @$case;
+		write_file($file, $before, 0600);
+		($status, $out) = doctor('--fix');
+		is($status, 0, '--fix after --unfix') or diag($out);
+		is(slurp_file($file), $after, '... has each key once in the file, which had ' . length($before) . ' bytes');
+		$node->safe_psql('postgres', 'ALTER SYSTEM RESET osprofiler.hmac_keys_file; SELECT pg_reload_conf()');
+		$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.hmac_keys_file') = ''");
+	}
+	unfix();
+	($status, $out) = doctor('--unfix');
+	is($status, 0, 'and taken back') or diag($out);
+}
+
 # --- what somebody else did -----------------------------------------------------
 
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'auto_explain, osprofiler'\nosprofiler.points = 'statement'");
