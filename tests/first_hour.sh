@@ -333,6 +333,24 @@ install_for_user()
 	fi
 }
 
+# Somebody else finds nothing of what postgres ran, and is told in whose store it may be.
+name_other_user()
+{
+	number=$((number + 1))
+	cat >"$root$home/commands" <<-'END'
+		if osprofiler trace show last 2>said; then exit 1; fi
+		cat said
+		grep -F 'sudo -u postgres osprofiler trace show last' said
+	END
+	if as_anna "$home/commands" >"$work/typed" 2>&1; then
+		echo "ok $number - another user is told in whose store a trace may be"
+	else
+		echo "not ok $number - another user is told in whose store a trace may be"
+		tail -n 60 "$work/typed" | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 [ $# -gt 0 ] || set -- sqlite backend dba operator
@@ -353,7 +371,10 @@ for reader in "$@"; do
 			read_as 'backend with sudo' backend 5 "${drawn[@]}"
 			install_for_user osprofiler-pq PQlibVersion ' db .*SELECT count'
 			;;
-		dba) read_as dba dba 6 '^Trace ' ' db .*generate_series' ' pg .*generate_series' ;;
+		dba)
+			read_as dba dba 6 '^Trace ' ' db .*generate_series' ' pg .*generate_series'
+			name_other_user
+			;;
 		operator) read_as operator operator 8 '^Trace ' ' wsgi ' ' db .*SELECT' ' pg .*SELECT' ;;
 	esac
 	end_chroot "$root"

@@ -74,7 +74,7 @@ for my $name (@names)
 {
 	my $err = traced('--connection-string', 'redis://:SECRET@127.0.0.1:1');
 
-	like($err, qr/^Display trace with command: osprofiler trace show --connection-string URI [0-9a-f-]{36}$/m,
+	like($err, qr/^Display trace once it is delivered, with command: osprofiler trace show --connection-string URI [0-9a-f-]{36}$/m,
 		'a password is left to the user');
 	like($err, qr/--once --connection-string URI \(the URI with its password, which is not stored\)$/m,
 		'also where the trace is delivered later');
@@ -101,7 +101,7 @@ for my $name (@names)
 		like((type($command))[1], qr/select 'seen'/, '... and what is typed shows the trace');
 	}
 	my $err = traced('--connection-string', 'redis://127.0.0.1:1');
-	like($err, qr/^Display trace with command: osprofiler trace show --connection-string redis:\S+ $id$/m, 'by sudo: a service is open to all');
+	like($err, qr/^Display trace once it is delivered, with command: osprofiler trace show --connection-string redis:\S+ $id$/m, 'by sudo: a service is open to all');
 	like($err, qr/; to deliver the rest later, run: \Q$as\E osprofiler agent --run-directory /, '... the run directory is not');
 	local $ENV{SUDO_UID} = $>;
 	like(traced(), qr/^Display trace with command: osprofiler trace show $id$/m, 'sudo to the same user');

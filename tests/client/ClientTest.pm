@@ -206,7 +206,7 @@ sub traced
 
 	$last_id = undef;
 	$last_id = $1
-	  if $err =~ s/^Trace ID: (\S+)\nDisplay trace with command: .*\n\z//m;
+	  if $err =~ s/^Trace ID: (\S+)\nDisplay trace(?: once it is delivered,)? with command: .*\n\z//m;
 	$err =~ s/$nothing_seen//;
 	$err =~ s/$summary//;
 	return ($status, $out, $err);
