@@ -417,10 +417,37 @@ test_on_the_way(void **state)
 	}
 }
 
+/* A service without a name leaves the host alone, which is no address. */
+static void
+test_no_service(void **state)
+{
+	const osp_draw_options options = {
+		.struct_size = sizeof(options), .times = true, .width = 80};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_int_equal(
+		osp_report_add(report,
+					   OSP_STR("{\"name\": \"sqlite-start\", \"base_id\": "
+							   "\"" BASE "\", \"trace_id\": \"a\", "
+							   "\"parent_id\": \"" BASE "\", \"timestamp\": "
+							   "\"2026-11-22T15:56:01.000000\", \"info\": "
+							   "{\"host\": \"vm\"}, \"project\": null, "
+							   "\"service\": null}"),
+					   NULL),
+		OSP_OK);
+	draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "sqlite  on vm"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_service),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_inside_db),
 		cmocka_unit_test(test_times),
