@@ -430,14 +430,15 @@ test_no_service(void **state)
 	assert_int_equal(
 		osp_report_add(report,
 					   OSP_STR("{\"name\": \"sqlite-start\", \"base_id\": "
-							   "\"" BASE "\", \"trace_id\": \"a\", "
-							   "\"parent_id\": \"" BASE "\", \"timestamp\": "
+							   "\"" DRAWN_BASE "\", \"trace_id\": \"a\", "
+							   "\"parent_id\": \"" DRAWN_BASE
+							   "\", \"timestamp\": "
 							   "\"2026-11-22T15:56:01.000000\", \"info\": "
 							   "{\"host\": \"vm\"}, \"project\": null, "
 							   "\"service\": null}"),
 					   NULL),
 		OSP_OK);
-	draw(report, &options, &text);
+	draw_report(report, &options, &text);
 	assert_non_null(strstr(text.ptr, "sqlite  on vm"));
 	osp_buf_term(&text);
 	osp_report_free(report);
