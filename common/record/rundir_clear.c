@@ -26,12 +26,13 @@ is_waits(const char *name)
 	return strncmp(name, WAITS_PREFIX, strlen(WAITS_PREFIX)) == 0;
 }
 
-/* Is there nothing in this file that anybody would miss? */
+/* Is there nothing in this file that anybody would miss? What the spool holds, the status
+ * file says. */
 static bool
 is_of_no_use(const char *name)
 {
 	static const char *const names[] = {
-		".", "..", "status", "lock", "worker", "warned"};
+		".", "..", "status", "lock", "spool", "worker", "warned"};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -42,6 +42,9 @@
 #define GRACE_MS 1000 /* for backends that end together with us */
 #define STOP_MS  2000
 
+/* How often it is checked whether a former run directory can go. */
+#define LEAVING_MS 1000L
+
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  30000
 #define STABLE_MS        60000 /* having run so long, a child was fine */
@@ -398,6 +401,63 @@ begin_agent(pgospAgent *agent, const pgospAgentSettings *settings)
 	agent->told_missing = false;
 }
 
+/* Is there a ring that the shipper has not removed, for a backend still has it? */
+static bool
+has_rings(const char *run_directory)
+{
+	osp_run_totals totals;
+	int dir_fd;
+	bool found;
+
+	if (osp_rundir_open(run_directory, false, &dir_fd, NULL) != OSP_OK)
+		return false;
+	found = osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK &&
+			totals.rings > 0;
+	(void) close(dir_fd);
+	return found;
+}
+
+/* ---- a run directory that is no longer set ---- */
+
+/* Its rings stay with their sessions until these come to the next statement, or end. So
+ * long it has an agent of its own, whose spool lies there. It is not started again. */
+static pgospAgent leaving;
+
+static void
+end_leaving(void)
+{
+	if (leaving.settings.run_directory[0] == '\0')
+		return;
+	stop_agent(&leaving);
+	osp_rundir_clear(leaving.settings.run_directory);
+	memset(&leaving, 0, sizeof(leaving));
+}
+
+static void
+begin_leaving(const pgospAgentSettings *settings)
+{
+	end_leaving();
+	begin_agent(&leaving, settings);
+	snprintf(leaving.settings.spool,
+			 sizeof(leaving.settings.spool),
+			 "%s/spool",
+			 settings->run_directory);
+	if (settings->connection_string[0] != '\0' &&
+		has_rings(settings->run_directory))
+		start_agent(&leaving);
+}
+
+static void
+check_leaving(void)
+{
+	if (leaving.settings.run_directory[0] == '\0')
+		return;
+	if (leaving.pid > 0 && waitpid(leaving.pid, NULL, WNOHANG) == leaving.pid)
+		leaving.pid = 0;
+	if (leaving.pid == 0 || !has_rings(leaving.settings.run_directory))
+		end_leaving();
+}
+
 /* After a reload; false if there is nothing left to do for this worker. */
 static bool
 reload(pgospAgent *agent, int *lock)
@@ -417,6 +477,11 @@ reload(pgospAgent *agent, int *lock)
 	}
 	moved = strcmp(settings.run_directory, agent->settings.run_directory) != 0;
 	stop_agent(agent);
+	if (moved)
+	{
+		pgosp_watch_end();
+		begin_leaving(&agent->settings);
+	}
 	begin_agent(agent, &settings);
 	if (!moved)
 		return true;
@@ -439,28 +504,14 @@ wait_for_work(const pgospAgent *agent)
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 	long timeout_ms = pgosp_watch_look();
 
+	if (leaving.pid > 0)
+		timeout_ms = Min(timeout_ms, LEAVING_MS);
 	if (may_start(agent))
 		timeout_ms =
 			Min(timeout_ms, (long) Max(agent->next_start_ms - now_ms(), 0));
 	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
-}
-
-/* Is there a ring that the shipper has not removed, for a backend still has it? */
-static bool
-has_rings(const char *run_directory)
-{
-	osp_run_totals totals;
-	int dir_fd;
-	bool found;
-
-	if (osp_rundir_open(run_directory, false, &dir_fd, NULL) != OSP_OK)
-		return false;
-	found = osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK &&
-			totals.rings > 0;
-	(void) close(dir_fd);
-	return found;
 }
 
 /* Backends end at the same time, and each leaves its ring to the shipper. */
@@ -490,6 +541,7 @@ supervise(pgospAgent *agent, int lock)
 			child_ended = false;
 			reap_agent(agent);
 		}
+		check_leaving();
 		if (may_start(agent) && now_ms() >= agent->next_start_ms)
 			start_agent(agent);
 		else
@@ -498,6 +550,7 @@ supervise(pgospAgent *agent, int lock)
 	if (ShutdownRequestPending)
 		await_backends(agent);
 	stop_agent(agent);
+	end_leaving();
 }
 
 void

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use OspTest;
 use PgWire;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -194,6 +195,38 @@ $node->stop('fast');
 ok(!-e $directory, 'a server that is stopped leaves nothing');
 is_deeply([ map { @{ shape(points($node, $_)) } } @contexts ],
 	[ ("SELECT 'before'") x 20 ], 'for everything is delivered');
+
+# Another directory is set, by a reload: what is in the old one is delivered, also of an
+# operation that is open meanwhile, and nothing stays there.
+{
+	my $other = $node->basedir . '/other';
+	my ($open, $resting) = (context(), context());
+
+	$node->start;
+	my ($one, $two) = (session($open), session($resting));
+	my $long = context();
+	my $working = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'),
+			'-c', set_context($long), '-c', 'SELECT pg_sleep(4)' ], '<', '/dev/null', '>', '/dev/null');
+	$node->poll_query_until('postgres',
+		q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(4)'});
+	$node->append_conf('postgresql.conf', "osprofiler.run_directory = '$other'");
+	$node->reload;
+	usleep(1_500_000);
+	$one->simple("SELECT 'after'");
+	is_deeply(shape(wait_for_points($node, $open, 4)), [ "SELECT 'before'", "SELECT 'after'" ],
+		'another directory: sessions go there');
+	is_deeply(shape(wait_for_points($node, $long, 2)), ['SELECT pg_sleep(4)'],
+		'what was open is delivered from the old one');
+	ok(-e $directory, 'which stays as long as a session has its ring there');
+	$_->finish for $one, $two;
+	$working->finish;
+	my $end = time + 15;
+	usleep(50_000) while time < $end && -e $directory;
+	ok(!-e $directory, 'and goes with the last of them');
+	$node->stop('fast');
+	is_deeply([ glob "$other/pg-*" ], [], 'the new one goes with the server');
+	$node->append_conf('postgresql.conf', "osprofiler.run_directory = '$parent/run'");
+}
 
 # What cannot be delivered waits for the next start, and nothing else.
 my $waiting = context();
