@@ -115,7 +115,7 @@ export function makeBar(onChange, onRefresh, onCleared) {
   for (const [field, name] of fields)
     field.addEventListener('change', () => onChange({ [name]: field.value.trim() }));
   marks.addEventListener('cleared', onCleared);
-  return el('div.toolbar', { id: 'toolbar' },
+  return el('section.toolbar', { id: 'toolbar', 'aria-label': 'Search and filters' },
     el('div.toolbar-line', {},
       el('div.search', { role: 'search' }, searchField,
         el('button.filters-button', {

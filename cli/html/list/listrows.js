@@ -14,7 +14,7 @@ const COLUMNS = [
   ['duration', 'Duration', 'figure', 'The longest first'],
   ['operations', 'Operations', 'figure', 'Those with most operations first'],
   ['errors', 'Errors', 'figure', 'Those with most errors first'],
-  [null, '', 'mark'],
+  [null, el('span.offscreen', {}, 'Marked to compare'), 'mark'],
 ];
 
 // Nanoseconds between two timestamps with microseconds; -1: not known.
