@@ -24,7 +24,7 @@ our @EXPORT = qw(new_node configure context signed set_context comment points
   without_copies shape
   count_points wait_until_shipped wait_for_points wait_for_delivery
   wait_until_up tree operations
-  breaches write_file count_in_log trace_file shipper_pid);
+  breaches write_file unset count_in_log trace_file shipper_pid);
 
 # A server that is set up but not started. Points go to a file.
 sub new_node
@@ -75,6 +75,15 @@ sub write_file
 	print $file $text;
 	close $file;
 	chmod $mode, $path;
+}
+
+# Takes a setting out of postgresql.conf. (adjust_conf came with PostgreSQL 14.)
+sub unset
+{
+	my ($node, $name) = @_;
+	my $path = $node->data_dir . '/postgresql.conf';
+
+	write_file($path, slurp_file($path) =~ s/^\Q$name\E\b.*\n//gmr, 0600);
 }
 
 my $last_trace = 0;

@@ -161,7 +161,7 @@ is($said, '', '... nothing more to do');
 unlike($steps->{undo_rest}{found}, qr/sample_rate|service/, '... nor to name');
 
 # A file that names nothing else: such a list cannot be made empty by ALTER SYSTEM.
-$node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
+unset($node, 'session_preload_libraries');
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler'");
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET session_preload_libraries');
 $node->reload;
@@ -179,7 +179,7 @@ $steps = unfix();
 is($steps->{undo_preload}{verdict}, 'wrong', 'what would keep everybody out is not done');
 like($said, qr/could not access file "nosuch_library"/, '... and it is said why');
 is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, '... and nobody is kept out');
-$node->adjust_conf('postgresql.conf', 'session_preload_libraries', undef);
+unset($node, 'session_preload_libraries');
 $steps = unfix();
 is(verdicts($steps), '', '... until the file is mended');
 
