@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The osprofiler command beside the Python original, on the same Redis: one
 # trace of 100,000 points shown as JSON, and a list of 10,000 traces. Wall
-# seconds (least of five) and the largest resident memory.
+# seconds (least of five) and the largest resident memory. Then that a deep trace costs
+# no more for each operation than a flat one: instructions, by callgrind.
 set -euo pipefail
 cd "$(dirname "$0")"
+# shellcheck source=tests/bench/instructions.sh
+. ./instructions.sh
 ours=${BUILD:?run me by: make bench-cli}/bin/osprofiler
 dir=$(mktemp -d)
 trap '../drivers/redis_server.sh stop "$dir"; rm -rf "$dir"' EXIT
@@ -36,3 +39,10 @@ if [ -x /usr/bin/osprofiler ]; then
 	/usr/bin/python3 ./cli_run.py 2 "osprofiler (Python)" \
 		/usr/bin/osprofiler trace list --connection-string "$uri"
 fi
+
+echo "== command: why a trace took so long, of connections within each other"
+for levels in 2000 8000; do
+	/usr/bin/python3 ./cli_deep.py $levels >"$dir/deep.json"
+	total=$(instructions_total "$ours" trace explain "$dir/deep.json")
+	printf '%6d levels  %7d instructions of each\n' $levels $((total / levels))
+done

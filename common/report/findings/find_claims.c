@@ -177,11 +177,17 @@ osp__claim_gap(osp__findings *f, osp__group *group, const osp__op *before,
 void
 osp__claim_more_below(osp__findings *f, osp__group *group, osp__op *op)
 {
-	osp__op *at = op;
+	osp__op *at = op->emptied != f->rule ? op : NULL;
 
-	for (; at != NULL; at = osp__op_below(f, at, op))
-		if (at->timed == at)
+	while (at != NULL)
+	{
+		bool emptied = at->emptied == f->rule;
+
+		if (!emptied && at->timed == at)
 			osp__claim_more(f, group, at, at->left_ns);
+		at->emptied = f->rule;
+		at = emptied ? osp__op_beside(f, at, op) : osp__op_below(f, at, op);
+	}
 }
 
 /* Do the figures of a statement include those of op? */

@@ -117,6 +117,8 @@ typedef enum osp__fact
 	OSP__FACT_COUNT
 } osp__fact;
 
+typedef struct osp__rule osp__rule;
+
 /* An operation, and the time that it has. Times begin with the trace. */
 typedef struct osp__op
 {
@@ -135,6 +137,10 @@ typedef struct osp__op
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work, or a
 				   * statement of which one has claimed the I/O */
+	const osp__rule
+		*emptied; /* the rule that has claimed all that it and what is below it
+				   * had: it need not look there again, so a deep tree is walked
+				   * once by each rule */
 	int64_t begin_ns;
 	int64_t end_ns;
 	int64_t own_ns;    /* without that of operations in it */
@@ -164,8 +170,6 @@ typedef struct osp__op
 	uint32_t running_children;
 	bool running;
 } osp__op;
-
-typedef struct osp__rule osp__rule;
 
 typedef struct osp__claim
 {
