@@ -14,7 +14,7 @@ typedef struct cli_packer cli_packer;
 cli_packer *cli_packer_new(osp_write_fn write, void *ctx) OSP_MUST_CHECK;
 
 /* Takes a piece of JSON; has the form of osp_write_fn, with the packer as ctx. */
-osp_status cli_packer_write(void *packer, osp_str piece);
+osp_status cli_packer_write(void *ctx, osp_str piece);
 
 /* Hands over what is left. */
 osp_status cli_packer_end(cli_packer *packer) OSP_MUST_CHECK;
