@@ -7,8 +7,7 @@
  * which is less than a third as long; cli/html/packed.js unpacks it by the browser's
  * DecompressionStream. Chromium reads the file with less work, and unpacking takes about as
  * much as that saves: packing is for the size of the file. Shorter JSON stays as it is: then
- * older browsers show the page, too, and a person finds words in the file. JSON begins with
- * "{", which base64 does not have.
+ * a person finds words in the file. JSON begins with "{", which base64 does not have.
  */
 #include "page_pack.h"
 

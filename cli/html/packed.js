@@ -3,7 +3,7 @@
 // Reading the data of the page, which are packed if they are long: cli/page_pack.c says how.
 
 const TOO_OLD = 'This trace is so long that its page is packed, and this browser cannot unpack ' +
-  'it: Chromium 80, Firefox 113, Safari 16.4 and later can.';
+  'it: Chromium 123, Firefox 120, Safari 17.5 and later can.';
 const DAMAGED = 'The trace in this page cannot be read: the file is damaged, or not whole.';
 
 function bytesOf(base64) {
