@@ -129,7 +129,8 @@ osp__diff_verdict osp__diff_plans(const osp__diff_row *row);
 bool osp__diff_has_nodes(const osp__diff_side *side);
 
 /* The nodes in which the only plans of both sides differ, from the first to the last;
- * false: they have several plans, or differ in the shape of the tree, or not at all. */
+ * false: they have several plans, or differ in the shape of the tree, in all nodes, or
+ * not at all. */
 bool osp__diff_changed_nodes(const osp__diff_row *row, osp_str changed[2]);
 
 /* ---- diff_rows.c ---- */

@@ -342,5 +342,6 @@ osp__diff_changed_nodes(const osp__diff_row *row, osp_str changed[2])
 		behind--;
 	changed[0] = osp_str_n(a.ptr + before, a.len - behind - before);
 	changed[1] = osp_str_n(b.ptr + before, b.len - behind - before);
-	return is_balanced(changed[0]) && is_balanced(changed[1]);
+	return before + behind > 0 && is_balanced(changed[0]) &&
+		   is_balanced(changed[1]);
 }

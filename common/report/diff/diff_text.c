@@ -356,9 +356,7 @@ put_changed_nodes(writer *w, const osp__diff_row *row)
 {
 	osp_str changed[2];
 
-	if (!osp__diff_changed_nodes(row, changed) ||
-		(changed[0].len == row->sides[0].plans->nodes.len &&
-		 changed[1].len == row->sides[1].plans->nodes.len))
+	if (!osp__diff_changed_nodes(row, changed))
 		return;
 	osp_buf_addf(w->out, "%*s", BELOW_INDENT, "");
 	put_color(w, COLOR_WARN);
