@@ -14,6 +14,8 @@ use Encode qw(encode_utf8);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+# Where the machine is busy, any statement may take as long as to get a pg.parse or the
+# nodes of its plan, which are not what is looked at here.
 need_extension();
 start_server(<<"END");
 session_preload_libraries = 'osprofiler'
@@ -21,6 +23,8 @@ osprofiler.hmac_keys = '$key'
 osprofiler.agent = '$osprofiler'
 osprofiler.connection_string = '$ENV{OSPROFILER_CONNECTION_STRING}'
 osprofiler.hide_params = off
+osprofiler.points = 'statement, nested, plan, commit, trigger, worker, wait'
+osprofiler.node_min_duration = -1
 END
 
 # The trace, once the server has shipped n points of its own: it does so later.
