@@ -13,6 +13,7 @@
 #include "control_text.h"
 #include "doctor/unknown_settings.h"
 #include "relative_path.h"
+#include "run/deliver_former.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -55,7 +56,9 @@ static const char help[] =
 	"  --project P, --service S  of points that name none\n"
 	"  --host H                  default: the name of this machine\n"
 	"  --conf FILE               configuration, else OSPROFILER_CONF\n"
-	"  --once                    deliver what is there, and end\n"
+	"  --once                    deliver what is there, and end; without\n"
+	"                            --run-directory also what former runs of\n"
+	"                            'osprofiler run' left\n"
 	"  -h, --help                this text\n"
 	"\n"
 	"Exit status: 0, 1 after an error (with --once also if points are left), 2 "
@@ -389,6 +392,27 @@ run_once(osp_shipper *shipper)
 	return delivered ? CLI_OK : CLI_FAILED;
 }
 
+/* As the next `osprofiler run` does. Returns the exit status: that of the user's own run
+ * directory unless only this one fails. */
+static int
+run_once_former(const agent_args *args, int result)
+{
+	osp_config config;
+	bool delivered = true;
+	osp_status status =
+		osp_config_load(&config, &osp_allocator_default, args->conf, NULL);
+
+	/* Whoever opened the shipper has said why this fails. */
+	if (status != OSP_OK)
+		return result;
+	if (osp_config_set_collector(
+			&config, args->connection_string, args->transport_url, NULL) ==
+		OSP_OK)
+		delivered = deliver_former(&config, ONCE_TIMEOUT_MS, log_line);
+	osp_config_term(&config);
+	return result == CLI_OK && !delivered ? CLI_FAILED : result;
+}
+
 /* The signal that came; 0 if there is none. */
 static int
 next_signal(int signal_fd)
@@ -476,6 +500,8 @@ cmd_agent(int argc, char **argv)
 		result = run_once(shipper);
 	else
 		result = run(&args, shipper, signal_fd);
+	if (args.once && !is_given(args.run_directory))
+		result = run_once_former(&args, result);
 	(void) close(signal_fd);
 	return result;
 }

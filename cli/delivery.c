@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "other_users.h"
 #include "shell_text.h"
+#include "waiting_points.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -328,54 +329,34 @@ find_waiting(const cli_mark *mark, unsigned *may_wait_ms)
 	return waiting;
 }
 
-/* Does a record of the trace wait in the ring? A record holds the id as it is. */
 static bool
-is_in_ring(int dir_fd, const char *name, const osp_id *id)
+has_shipper(const char *path)
 {
-	osp_ring ring;
-	uint64_t head;
-	uint64_t tail;
-	bool found = false;
+	bool alive;
+	int fd;
 
-	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
+	if (osp_rundir_open(path, false, &fd, NULL) != OSP_OK)
 		return false;
-	head = osp_ring_head(&ring);
-	tail = osp_ring_tail(&ring);
-	if (tail < head && head - tail <= ring.capacity)
-	{
-		uint64_t from = tail & ring.mask;
-		uint64_t len = head - tail;
-		uint64_t first =
-			len < ring.capacity - from ? len : ring.capacity - from;
-
-		found = memmem(ring.data + from, first, id->bytes, id->len) != NULL ||
-				memmem(ring.data, len - first, id->bytes, id->len) != NULL;
-	}
-	osp_ring_unmap(&ring);
-	return found;
+	alive = osp_shipper_alive(fd);
+	(void) close(fd);
+	return alive;
 }
 
 const char *
-cli_mark_find_trace(const cli_mark *mark, const osp_id *base_id)
+cli_mark_next_trace(const cli_mark *mark, const osp_id *base_id, size_t *next,
+					uint64_t *points)
 {
-	const char *found = NULL;
-	size_t i;
-
-	for (i = 0; i < mark->count && found == NULL; i++)
+	while (*next < mark->count)
 	{
-		const dir_mark *dir = &mark->dirs[i];
-		size_t r;
-		int fd;
+		const char *path = mark->dirs[(*next)++].path;
 
-		if (osp_rundir_open(dir->path, false, &fd, NULL) != OSP_OK)
+		if (has_shipper(path))
 			continue;
-		for (r = 0; r < dir->count && found == NULL; r++)
-			if (!osp_shipper_alive(fd) &&
-				is_in_ring(fd, dir->rings[r].name, base_id))
-				found = dir->path;
-		(void) close(fd);
+		*points = cli_waiting_points(path, base_id);
+		if (*points > 0)
+			return path;
 	}
-	return found;
+	return NULL;
 }
 
 bool

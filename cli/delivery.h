@@ -47,10 +47,12 @@ void cli_mark_free(cli_mark *mark);
 bool cli_mark_wait(const cli_mark *mark, unsigned wait_ms);
 
 /*
- * The run directory in whose rings points of the trace wait while no shipper is at
- * work there, borrowed from the mark; NULL: there is none.
+ * The next run directory in which points of the trace wait, in rings or the spool, while
+ * no shipper is at work there, borrowed from the mark; NULL: there is none. *next is 0 at
+ * first. *points is how many there are.
  */
-const char *cli_mark_find_trace(const cli_mark *mark, const osp_id *base_id);
+const char *cli_mark_next_trace(const cli_mark *mark, const osp_id *base_id,
+								size_t *next, uint64_t *points);
 
 /* Does something wait that a shipper, or one that will start, is to deliver? */
 bool cli_mark_is_moving(const cli_mark *mark);

@@ -12,6 +12,7 @@
 
 #include "record/ring.h"
 #include "record/runstat.h"
+#include "run/former_runs.h"
 
 static void
 report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
@@ -24,6 +25,46 @@ report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
 	doctor_mend_word(r, d->run_directory);
 	doctor_mend(r, " --once");
 	doctor_advise(r, "without --once it stays and delivers what comes");
+}
+
+static void
+advise_former(doctor_result *r, const former_run *run)
+{
+	if (run->collector == RUN_COLLECTOR_LOCKED)
+		doctor_advise(r,
+					  "first set OSPROFILER_CONNECTION_STRING to %s with its "
+					  "password, which is not stored",
+					  run->locked);
+	else if (run->collector == RUN_COLLECTOR_KNOWN)
+		doctor_advise(r, "the next 'osprofiler run' delivers that, too");
+}
+
+/* Says what former runs left, all in one line. False: nothing waits, or a run directory
+ * was named. */
+static bool
+report_former(const doctor *d, doctor_result *r)
+{
+	former_runs former;
+	bool waits;
+	size_t i;
+
+	if (d->run_directory_given != NULL)
+		return false;
+	former_runs_find(
+		&former, d->run_directory, osp_str_of(d->config.connection_string));
+	for (i = 0; i < former.count; i++)
+	{
+		doctor_wrong(r, "%s", i > 0 ? "; " : "");
+		former_run_add_words(&r->found, &former.runs[i]);
+	}
+	waits = former.count > 0;
+	if (waits)
+	{
+		former_run_add_command(&r->mend, &former.runs[0]);
+		advise_former(r, &former.runs[0]);
+	}
+	former_runs_term(&former);
+	return waits;
 }
 
 void
@@ -52,6 +93,8 @@ check_agent(doctor *d, doctor_result *r)
 					 totals.stat.last_error);
 		doctor_advise(r, "see the step of the collector");
 	}
+	else if (report_former(d, r))
+		;
 	else if (totals.shipper_alive)
 		doctor_good(r,
 					"at work, process %ld",

@@ -69,11 +69,15 @@ run_collector run_collector_read(int dir_fd, osp_str configured,
 int run_collector_check(const char *connection_string,
 						const char *shown) OSP_MUST_CHECK;
 
-/* --- run_orphans.c: what runs that were killed left behind --- */
+/* --- run_orphans.c: what former runs left behind --- */
 
-/* Ships what lies in directories beside this one that nobody ships any more.
- * configured is the collector of this run. */
-void run_orphans_deliver(const char *own_directory, osp_str configured);
+/*
+ * Ships what lies in the directories of runs below parent that nobody ships any more,
+ * for each of them at most about timeout_ms, except for own_directory (NULL: none).
+ * configured is the collector of this user. Returns how many points were delivered.
+ */
+uint64_t run_orphans_deliver(const char *parent, const char *own_directory,
+							 osp_str configured, unsigned timeout_ms);
 
 /* --- run_env.c: what the command finds in its environment --- */
 

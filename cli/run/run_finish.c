@@ -23,6 +23,9 @@
 #define END_TIMEOUT_MS 10000
 #define END_SLICE_MS   100
 
+/* A collector of a former run that is away shall not hold up this one. */
+#define FORMER_MS 1000
+
 /* Delivers what is left, unless the collector or the user will not wait. */
 static bool
 deliver_rest(run_state *run)
@@ -67,6 +70,20 @@ write_sudo(char out[CLI_SUDO_MAX])
 		cli_sudo_words(geteuid(), out);
 }
 
+/* Must whoever delivers the rest name the collector? Its password is not stored, and
+ * no setting has it: it came from an option, or sudo leaves the variable out. */
+static bool
+lacks_password(const run_state *run, const char *sudo)
+{
+	const run_args *args = run->args;
+
+	return run_collector_is_locked(run->collector) &&
+		   (args->connection_string != NULL || args->transport_url != NULL ||
+			(sudo[0] != '\0' &&
+			 (getenv("OSPROFILER_CONNECTION_STRING") != NULL ||
+			  getenv("OSPROFILER_TRANSPORT_URL") != NULL)));
+}
+
 static void
 print_undelivered(const run_state *run, const osp_run_totals *totals)
 {
@@ -76,19 +93,22 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 	osp_buf directory;
 
 	write_sudo(sudo);
-	(void) cli_error("not everything was delivered to %s%s%s%s; to deliver the "
-					 "rest later, run: %sosprofiler agent --run-directory %s "
-					 "--once%s",
-					 run->address,
-					 reason[0] != '\0' ? " (" : "",
-					 reason,
-					 reason[0] != '\0' ? ")" : "",
-					 sudo,
-					 cli_quoted(&directory, run->run_directory),
-					 run_collector_is_locked(run->collector)
-						 ? " --connection-string URI (the URI with its "
-						   "password, which is not stored)"
-						 : "");
+	(void) cli_error(
+		"not everything was delivered to %s%s%s%s; the next "
+		"'osprofiler run'%s delivers the rest; to deliver it "
+		"earlier, run: %sosprofiler agent --run-directory %s "
+		"--once%s",
+		run->address,
+		reason[0] != '\0' ? " (" : "",
+		reason,
+		reason[0] != '\0' ? ")" : "",
+		run_collector_is_locked(run->collector) ? " to this collector" : "",
+		sudo,
+		cli_quoted(&directory, run->run_directory),
+		lacks_password(run, sudo)
+			? " --connection-string URI (the URI with its "
+			  "password, which is not stored)"
+			: "");
 	osp_buf_term(&directory);
 }
 
@@ -259,6 +279,22 @@ finish_trace(run_state *run, const osp_run_totals *totals, bool delivered,
 		print_trace_id(run, delivered || stat->shipped > 0);
 }
 
+/* The directories of former runs lie beside that of this one. */
+static void
+deliver_others(const run_state *run)
+{
+	const char *slash = strrchr(run->run_directory, '/');
+	char parent[OSP_RUNDIR_PATH_MAX];
+
+	(void) snprintf(parent,
+					sizeof(parent),
+					"%.*s",
+					(int) (slash - run->run_directory),
+					run->run_directory);
+	(void) run_orphans_deliver(
+		parent, run->run_directory, osp_str_of(run->collector), FORMER_MS);
+}
+
 void
 run_finish(run_state *run)
 {
@@ -277,7 +313,7 @@ run_finish(run_state *run)
 		print_absence(run, &totals);
 	if (!delivered)
 		return;
-	run_orphans_deliver(run->run_directory, osp_str_of(run->collector));
+	deliver_others(run);
 
 	/* At last: once this process has ended, nobody makes it anew. */
 	run_dir_remove(run->run_directory);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_orphans.c
- *	  Delivers what runs that were killed left behind.
+ *	  Delivers what former runs left behind.
  *
  * A run that is killed with SIGKILL cannot ship the rest, nor remove its
- * directory. So each run, when its own work is done, searches for directories
- * beside its own in which no shipper is at work any more, ships them to the
- * collector that their file names (run_collector.c), and removes those that are
+ * directory; one whose collector is away keeps it. So each run, when its own work is
+ * done, and `osprofiler agent --once`, search for directories of runs in which no shipper is at work any more, ship them to the
+ * collector that their file names (run_collector.c), and remove those that are
  * empty and have no living producer. That file is written when the shipper holds
  * the directory's lock, so a directory that is just being made is never mistaken
  * for one that was left.
@@ -24,9 +24,6 @@
 #include "record/ring.h"
 
 #define NAME_PREFIX "run-"
-
-/* A collector that is away shall not hold up a run that has ended. */
-#define DELIVER_MS 1000
 
 /* Is a program of that run still alive? */
 static bool
@@ -51,19 +48,34 @@ has_producer(DIR *dir)
 	return found;
 }
 
-/* Ships the points of a run directory; true if nothing is left in it. */
-static bool
-ship(const osp_shipper_options *options)
+/* How many points the collector has accepted from a run directory. */
+static uint64_t
+read_shipped(int dir_fd)
 {
+	osp_run_totals totals;
+
+	return osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK
+			   ? totals.stat.shipped
+			   : 0;
+}
+
+/* Ships the points of a run directory, adding their number to *points; true if
+ * nothing is left in it. */
+static bool
+ship(const osp_shipper_options *options, int dir_fd, uint64_t *points)
+{
+	uint64_t before;
 	osp_shipper *shipper;
 	bool empty;
 
 	/* This fails where a shipper is at work, because its run still goes on. */
 	if (osp_shipper_open(options, &shipper, NULL) != OSP_OK)
 		return false;
-	(void) osp_shipper_flush(shipper, DELIVER_MS);
+	before = read_shipped(dir_fd);
+	(void) osp_shipper_flush(shipper, options->timeout_ms);
 	empty = osp_shipper_is_empty(shipper);
 	osp_shipper_close(shipper);
+	*points += read_shipped(dir_fd) - before;
 	return empty;
 }
 
@@ -79,10 +91,11 @@ is_empty(int dir_fd)
 }
 
 static void
-deliver(const char *path, osp_str configured)
+deliver(const char *path, osp_str configured, unsigned timeout_ms,
+		uint64_t *points)
 {
 	osp_shipper_options options = {.run_directory = path,
-								   .timeout_ms = DELIVER_MS};
+								   .timeout_ms = timeout_ms};
 	char bytes[RUN_COLLECTOR_MAX];
 	bool delivered = false;
 	DIR *dir;
@@ -100,7 +113,7 @@ deliver(const char *path, osp_str configured)
 	switch (run_collector_read(fd, configured, bytes, &options))
 	{
 		case RUN_COLLECTOR_KNOWN:
-			delivered = ship(&options);
+			delivered = ship(&options, fd, points);
 			break;
 		case RUN_COLLECTOR_LOCKED:
 			delivered = is_empty(fd);
@@ -115,34 +128,26 @@ deliver(const char *path, osp_str configured)
 	(void) closedir(dir);
 }
 
-void
-run_orphans_deliver(const char *own_directory, osp_str configured)
+uint64_t
+run_orphans_deliver(const char *parent, const char *own_directory,
+					osp_str configured, unsigned timeout_ms)
 {
-	const char *slash = strrchr(own_directory, '/');
+	DIR *dir = opendir(parent);
 	const struct dirent *entry;
 	char path[OSP_RUNDIR_PATH_MAX];
-	DIR *dir;
-	int len;
+	uint64_t points = 0;
 
-	if (slash == NULL)
-		return;
-	len = (int) (slash - own_directory);
-	(void) snprintf(path, sizeof(path), "%.*s", len, own_directory);
-	dir = opendir(path);
 	if (dir == NULL)
-		return;
+		return 0;
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir))
 	{
 		if (strncmp(entry->d_name, NAME_PREFIX, sizeof(NAME_PREFIX) - 1) != 0)
 			continue;
-		if (snprintf(path,
-					 sizeof(path),
-					 "%.*s/%s",
-					 len,
-					 own_directory,
-					 entry->d_name) < (int) sizeof(path) &&
-			strcmp(path, own_directory) != 0)
-			deliver(path, configured);
+		if (snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) <
+				(int) sizeof(path) &&
+			(own_directory == NULL || strcmp(path, own_directory) != 0))
+			deliver(path, configured, timeout_ms, &points);
 	}
 	(void) closedir(dir);
+	return points;
 }

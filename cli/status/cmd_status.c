@@ -28,7 +28,8 @@ static const char help[] =
 	"Usage: osprofiler status [OPTIONS]\n"
 	"\n"
 	"Shows whether points arrive: what waits without being delivered and what was\n"
-	"lost, in words; then the counters of a run directory: points written, shipped,\n"
+	"lost, in words, also what former runs of 'osprofiler run' left;\n"
+	"then the counters of a run directory: points written, shipped,\n"
 	"waiting, lost; contexts accepted and refused; the collector's last error.\n"
 	"\n"
 	"  --run-directory D         else OSPROFILER_RUN_DIR, else\n"
@@ -43,6 +44,9 @@ static const char help[] =
 	"\n"
 	"Exit status: 0; 3 if points wait that nobody delivers, or were lost; 1 after an\n"
 	"error; 2 after a wrong call.\n";
+
+/* A line for each of many former runs. */
+#define TEXT_LIMIT ((size_t) 64 * 1024 * 1024)
 
 enum
 {
@@ -68,12 +72,32 @@ read_directory(status_view *view, int dir_fd)
 	osp_error err = {OSP_OK, ""};
 	struct stat st;
 
-	/* Reading the totals would make it. */
+	/* Reading the totals would make it. Where only `osprofiler run` was used, there is
+	 * none. */
+	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0 &&
+		view->former.count > 0)
+		return CLI_OK;
 	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return cli_error("nothing was traced in '%s' yet", view->path);
 	if (osp_run_totals_read(dir_fd, &view->totals, &err) != OSP_OK)
 		return cli_error("%s: %s", view->path, err.msg);
 	return CLI_OK;
+}
+
+/* A line for each former run of which something waits. */
+static void
+add_former(status_view *view)
+{
+	size_t i;
+
+	for (i = 0; i < view->former.count; i++)
+	{
+		former_run_add_words(&view->troubles, &view->former.runs[i]);
+		osp_buf_add_str(&view->troubles, OSP_STR("; "));
+		former_run_add_advice(&view->troubles, &view->former.runs[i]);
+		osp_buf_add_char(&view->troubles, '\n');
+	}
+	view->trouble_count += view->former.count;
 }
 
 /* What the totals say in words. CLI_FAILED after a message. */
@@ -88,28 +112,45 @@ complete_view(status_view *view)
 		osp_timestamp_text(s->last_error_wall_ns, view->error_time);
 	view->trouble_count = cli_status_troubles(
 		&view->troubles, view->path, &view->totals, view->error_time);
+	add_former(view);
 	if (osp_buf_status(&view->troubles) != OSP_OK)
 		return cli_error("%s",
 						 osp_status_text(osp_buf_status(&view->troubles)));
 	return CLI_OK;
 }
 
+/* The run directory of the option or of the settings; in the latter case also what former
+ * runs left below it. */
+static osp_status
+find_directories(status_view *view, const char *option, osp_error *err)
+{
+	osp_config config;
+	osp_status status =
+		osp_config_load(&config, &osp_allocator_default, NULL, err);
+
+	if (status != OSP_OK)
+		return status;
+	status = osp_rundir_path(
+		osp_str_of(option != NULL ? option : config.run_directory),
+		view->path,
+		err);
+	if (status == OSP_OK && option == NULL)
+		status = osp_config_set_collector(&config, NULL, NULL, err);
+	if (status == OSP_OK && option == NULL)
+		former_runs_find(
+			&view->former, view->path, osp_str_of(config.connection_string));
+	osp_config_term(&config);
+	return status;
+}
+
 static int
 read_status(status_view *view, const char *option)
 {
 	osp_error err = {OSP_OK, ""};
-	osp_config config;
-	osp_status status;
+	osp_status status = find_directories(view, option, &err);
 	int dir_fd = -1;
 	int result;
 
-	if (osp_config_load(&config, &osp_allocator_default, NULL, &err) != OSP_OK)
-		return cli_error("%s", err.msg);
-	status = osp_rundir_path(
-		osp_str_of(option != NULL ? option : config.run_directory),
-		view->path,
-		&err);
-	osp_config_term(&config);
 	if (status == OSP_OK)
 		status = osp_rundir_open(view->path, false, &dir_fd, &err);
 	if (status == OSP_ENOENT)
@@ -173,6 +214,27 @@ add_text(osp_buf *json, const char *name, const char *value)
 		osp_buf_add_str(json, OSP_STR("null"));
 }
 
+/* What waits of former runs, for programs. */
+static void
+add_former_runs(osp_buf *json, const former_runs *former)
+{
+	size_t i;
+
+	osp_buf_add_str(json, OSP_STR(",\n  \"former_runs\": ["));
+	for (i = 0; i < former->count; i++)
+	{
+		const former_run *run = &former->runs[i];
+
+		osp_buf_addf(json, "%s{\"run_directory\": ", i > 0 ? ", " : "");
+		osp_json_string(json, osp_str_of(run->path));
+		osp_buf_addf(json,
+					 ", \"spool_points\": %llu, \"waiting_bytes\": %llu}",
+					 (unsigned long long) run->totals.stat.spool_points,
+					 (unsigned long long) run->totals.waiting_bytes);
+	}
+	osp_buf_add_char(json, ']');
+}
+
 /* The lines as a list of strings. */
 static void
 add_troubles(osp_buf *json, osp_str lines)
@@ -201,7 +263,7 @@ print_json(cli_out *out, const status_view *view)
 	osp_buf json;
 	size_t i;
 
-	osp_buf_init(&json, &osp_allocator_default, 64 * 1024);
+	osp_buf_init(&json, &osp_allocator_default, TEXT_LIMIT);
 	osp_buf_add_str(&json, OSP_STR("{\n"));
 	add_text(&json, "run_directory", view->path);
 	osp_buf_addf(&json, ",\n  \"shipper_pid\": ");
@@ -210,6 +272,8 @@ print_json(cli_out *out, const status_view *view)
 	else
 		osp_buf_add_str(&json, OSP_STR("null"));
 	add_troubles(&json, osp_buf_str(&view->troubles));
+	if (!view->of_server)
+		add_former_runs(&json, &view->former);
 	for (i = 0; i < count; i++)
 		osp_buf_addf(&json,
 					 ",\n  \"%s\": %llu",
@@ -302,7 +366,7 @@ cmd_status(int argc, char **argv)
 	if (result != CLI_OK || args.help)
 		return args.help ? cli_help(help) : result;
 	memset(&view, 0, sizeof(view));
-	osp_buf_init(&view.troubles, &osp_allocator_default, 64 * 1024);
+	osp_buf_init(&view.troubles, &osp_allocator_default, TEXT_LIMIT);
 	result = args.server != NULL ? status_read_server(&view, args.server)
 								 : read_status(&view, args.directory);
 	if (result == CLI_OK)
@@ -310,6 +374,7 @@ cmd_status(int argc, char **argv)
 	if (result == CLI_OK)
 		result = print_view(&view, &args);
 	osp_buf_term(&view.troubles);
+	former_runs_term(&view.former);
 
 	/* Whoever scrapes metrics judges them. */
 	if (result == CLI_OK && view.trouble_count > 0 && !args.metrics)

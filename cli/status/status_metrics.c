@@ -94,6 +94,32 @@ print_contexts(cli_out *out, const char *where, const uint64_t *contexts)
 			(unsigned long long) contexts[i]);
 }
 
+/* Prints a counter again for each former run, if it is one of those that say what waits. */
+static void
+print_former(cli_out *out, const former_runs *former, const char *name)
+{
+	bool points = strcmp(name, "spool_points") == 0;
+	size_t i;
+
+	if (!points && strcmp(name, "waiting_bytes") != 0)
+		return;
+	for (i = 0; i < former->count; i++)
+	{
+		const osp_run_totals *totals = &former->runs[i].totals;
+		osp_buf where;
+
+		osp_buf_init(&where, &osp_allocator_default, 4 * OSP_RUNDIR_PATH_MAX);
+		add_label(&where, former->runs[i].path);
+		cli_out_printf(out,
+					   "osprofiler_%s{run_directory=\"%s\"} %llu\n",
+					   name,
+					   where.ptr,
+					   (unsigned long long) (points ? totals->stat.spool_points
+													: totals->waiting_bytes));
+		osp_buf_term(&where);
+	}
+}
+
 void
 status_print_metrics(cli_out *out, const status_view *view)
 {
@@ -113,6 +139,7 @@ status_print_metrics(cli_out *out, const status_view *view)
 					   counters[i].grows ? "_total" : "",
 					   where.ptr,
 					   (unsigned long long) counters[i].value);
+		print_former(out, &view->former, counters[i].name);
 	}
 	print_head(out, "shipper", "a shipper is at work", false);
 	cli_out_printf(out,

@@ -9,6 +9,7 @@
 #include "osprofiler/notification.h"
 #include "out.h"
 #include "record/runstat.h"
+#include "run/former_runs.h"
 
 typedef struct status_view
 {
@@ -16,7 +17,8 @@ typedef struct status_view
 	osp_run_totals totals;
 	long shipper_pid;                       /* 0: none is at work */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
-	osp_buf troubles;                       /* a line for each */
+	former_runs former; /* of this user, where no directory was named */
+	osp_buf troubles;   /* a line for each */
 	size_t trouble_count;
 	bool of_server; /* which does not tell all counters */
 } status_view;

@@ -322,27 +322,42 @@ await_others(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
-/* Says where points of the trace wait without a shipper. */
+/* Says where points of the trace wait without a shipper. False: nowhere. */
+static bool
+report_waiting_as(const cli_mark *mark, const osp_id *id)
+{
+	const char *path;
+	uint64_t points;
+	size_t next = 0;
+	bool found = false;
+	osp_buf word;
+
+	while ((path = cli_mark_next_trace(mark, id, &next, &points)) != NULL)
+	{
+		cli_error("the trace is not complete: %llu point%s of it wait%s in %s, "
+				  "where no shipper is at work; to deliver %s, run: osprofiler "
+				  "agent --once --run-directory %s",
+				  (unsigned long long) points,
+				  points == 1 ? "" : "s",
+				  points == 1 ? "s" : "",
+				  path,
+				  points == 1 ? "it" : "them",
+				  cli_quoted(&word, path));
+		osp_buf_term(&word);
+		found = true;
+	}
+	return found;
+}
+
 static void
 report_waiting(const cli_mark *mark, const char *name)
 {
-	const char *path = NULL;
-	osp_buf word;
 	unsigned form;
 	osp_id id;
 
-	for (form = 0;
-		 path == NULL && osp_trace_name_form(osp_str_of(name), form, &id);
-		 form++)
-		path = cli_mark_find_trace(mark, &id);
-	if (path == NULL)
-		return;
-	cli_error("the trace is not complete: points of it wait in %s, where no "
-			  "shipper is at work ('osprofiler agent --once --run-directory "
-			  "%s' delivers them)",
-			  path,
-			  cli_quoted(&word, path));
-	osp_buf_term(&word);
+	for (form = 0; osp_trace_name_form(osp_str_of(name), form, &id); form++)
+		if (report_waiting_as(mark, &id))
+			return;
 }
 
 static int

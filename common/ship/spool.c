@@ -152,8 +152,8 @@ write_header(osp_spool *spool, osp_error *err)
  * Where a mark is damaged the other may be out of date: then some of what was
  * delivered is delivered again.
  */
-static osp_status
-read_header(osp_spool *spool, uint64_t size, osp_error *err)
+osp_status
+osp__spool_read_header(osp_spool *spool, uint64_t size, osp_error *err)
 {
 	spool_header header;
 	bool whole[2];
@@ -282,25 +282,20 @@ set_aside(const char *path, osp_error *err)
 	return OSP_OK;
 }
 
-osp_status
-osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
-			   osp_spool **out, osp_error *err)
+osp_spool *
+osp__spool_new(const osp_allocator *alc, const char *path, uint64_t limit)
 {
 	osp_spool *spool = osp_calloc(alc, 1, sizeof(*spool));
-	osp_status status = OSP_EPROTO;
-	uint64_t size = 0;
-	int tries;
 
-	*out = NULL;
 	if (spool == NULL)
-		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
+		return NULL;
 	spool->alc = alc;
 	spool->fd = -1;
 	spool->path = osp_strdup(alc, osp_str_of(path));
 	if (spool->path == NULL)
 	{
 		osp_free(alc, spool);
-		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
+		return NULL;
 	}
 	spool->limit = limit;
 	spool->freed = RECORDS_BEGIN;
@@ -308,6 +303,21 @@ osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
 	osp_buf_init(&spool->pending, alc, SIZE_MAX / 2);
 	osp_buf_init(
 		&spool->window, alc, OSP_NOTIFICATION_MAX + sizeof(spool_record));
+	return spool;
+}
+
+osp_status
+osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
+			   osp_spool **out, osp_error *err)
+{
+	osp_spool *spool = osp__spool_new(alc, path, limit);
+	osp_status status = OSP_EPROTO;
+	uint64_t size = 0;
+	int tries;
+
+	*out = NULL;
+	if (spool == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
 
 	/* Again with a new file, should this one turn out to be no spool. */
 	for (tries = 0; tries < OPEN_TRIES && status == OSP_EPROTO; tries++)
@@ -316,7 +326,7 @@ osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
 		if (status == OSP_OK && size == 0)
 			status = write_header(spool, err);
 		else if (status == OSP_OK)
-			status = read_header(spool, size, err);
+			status = osp__spool_read_header(spool, size, err);
 		if (status != OSP_EPROTO)
 			break;
 		status = set_aside(path, err);

@@ -34,6 +34,15 @@ osp_status osp_spool_open(const osp_allocator *alc, const char *path,
 						  osp_error *err) OSP_MUST_CHECK;
 void osp_spool_close(osp_spool *spool);
 
+/*
+ * Opens the file path for nothing but osp_spool_begin, osp_spool_next and
+ * osp_spool_close. It is not changed, and its owner may go on with it: a record that is
+ * removed meanwhile is skipped. OSP_EPERM, OSP_EIO, OSP_ENOMEM as above; OSP_ENOENT;
+ * OSP_EPROTO: it is no spool.
+ */
+osp_status osp_spool_peek(const osp_allocator *alc, const char *path,
+						  osp_spool **out, osp_error *err) OSP_MUST_CHECK;
+
 /* If the file was removed, makes it again, with all that is in it. OSP_EIO: it cannot be
  * made now, and the spool goes on without a name. */
 osp_status osp_spool_follow(osp_spool *spool, osp_error *err) OSP_MUST_CHECK;

@@ -57,6 +57,15 @@ struct osp_spool
 	uint64_t window_pos;
 };
 
+/* A spool without a file; NULL: there is no memory. Released by osp_spool_close. */
+osp_spool *osp__spool_new(const osp_allocator *alc, const char *path,
+						  uint64_t limit);
+
+/* Reads the header of the file, which has size bytes. OSP_EPROTO: it is none of a
+ * spool. */
+osp_status osp__spool_read_header(osp_spool *spool, uint64_t size,
+								  osp_error *err) OSP_MUST_CHECK;
+
 /*
  * Finds the first whole record at or behind *pos and before upto, moves *pos
  * behind it, and counts what was skipped on the way. OSP_ENOENT: there is none,

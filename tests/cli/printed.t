@@ -102,7 +102,7 @@ for my $name (@names)
 	}
 	my $err = traced('--connection-string', 'redis://127.0.0.1:1');
 	like($err, qr/^Display trace once it is delivered, with command: osprofiler trace show --connection-string redis:\S+ $id$/m, 'by sudo: a service is open to all');
-	like($err, qr/; to deliver the rest later, run: \Q$as\E osprofiler agent --run-directory /, '... the run directory is not');
+	like($err, qr/; to deliver it earlier, run: \Q$as\E osprofiler agent --run-directory /, '... the run directory is not');
 	local $ENV{SUDO_UID} = $>;
 	like(traced(), qr/^Display trace with command: osprofiler trace show $id$/m, 'sudo to the same user');
 }
@@ -122,7 +122,7 @@ for my $name (@names, 'x' x 200)
 
 	my $err = traced('--connection-string', "file://$file/points");
 	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
-	my ($command) = $err =~ /; to deliver the rest later, run: (osprofiler agent .*)$/m;
+	my ($command) = $err =~ /; to deliver it earlier, run: (osprofiler agent .*)$/m;
 	unlike($err, qr/the URI with its password/, "$name: no password is missing");
 	my (undef, undef, $absent) = run_cli('trace', 'show', '--wait', '0.2s', '--connection-string', "file://$dir/none", $id);
 	my ($again) = $absent =~ /\('(osprofiler agent --once --run-directory .*)' delivers them\)/;

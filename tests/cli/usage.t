@@ -191,7 +191,7 @@ my @mistakes = (
 	['run echo hi', qr/run: no operation was seen, so there is no trace\. .*; a command that uses no database has no operations$/],
 	['run sqlite3 :memory: "select 1"', qr/the collector redis:\/\/127\.0\.0\.1:1 cannot be reached now \(.*refused\); the trace waits for it in the run directory/,
 		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
-	['run -q sqlite3 :memory: "select 1"', qr{cannot be reached now \(Connection refused\); .*\n.*not everything was delivered to redis://127\.0\.0\.1:1 \(Connection refused\); to deliver the rest later, run: osprofiler agent},
+	['run -q sqlite3 :memory: "select 1"', qr{cannot be reached now \(Connection refused\); .*\n.*not everything was delivered to redis://127\.0\.0\.1:1 \(Connection refused\); the next 'osprofiler run' delivers the rest; to deliver it earlier, run: osprofiler agent},
 		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 2],
 	['run sqlite3 :memory: "select 1"', qr{\Aosprofiler: run: the collector sqlite:////dev/null/x/traces\.db cannot be written to; the trace waits for it in the run directory\n},
 		OSPROFILER_CONNECTION_STRING => 'sqlite:////dev/null/x/traces.db', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],

@@ -669,6 +669,58 @@ test_no_memory(void **state)
 	}
 }
 
+/* Another process reads what waits while the owner goes on, and changes nothing. */
+static void
+test_peek(void **state)
+{
+	osp_spool *spool = reopen(NULL, 1 << 20);
+	osp_spool *peek;
+	osp_place place;
+	struct stat st[2];
+	osp_str json;
+	uint64_t pos;
+
+	(void) state;
+	append(spool, 0, 20);
+	pos = expect(spool, osp_spool_begin(spool), 0, 5);
+	assert_int_equal(osp_spool_consume(spool, pos, 5, NULL), OSP_OK);
+	assert_int_equal(stat(path, &st[0]), 0);
+
+	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_OK);
+	pos = expect(peek, osp_spool_begin(peek), 5, 20);
+	assert_false(osp_spool_next(peek, &pos, &json, &place));
+
+	/* The owner delivers all, and cuts the file, while it is read. */
+	pos = expect(spool, osp_spool_begin(spool), 5, 20);
+	assert_int_equal(osp_spool_consume(spool, pos, 15, NULL), OSP_OK);
+	osp_spool_close(peek);
+	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_OK);
+	pos = osp_spool_begin(peek);
+	assert_false(osp_spool_next(peek, &pos, &json, &place));
+	append(spool, 20, 22);
+	osp_spool_close(peek);
+	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_OK);
+	(void) expect(peek, osp_spool_begin(peek), 20, 22);
+	osp_spool_close(peek);
+	osp_spool_close(spool);
+
+	/* A torn end is not cut off, and no file is made or set aside. */
+	assert_int_equal(stat(path, &st[0]), 0);
+	assert_int_equal(truncate(path, st[0].st_size - 1), 0);
+	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_OK);
+	pos = expect(peek, osp_spool_begin(peek), 20, 21);
+	assert_false(osp_spool_next(peek, &pos, &json, &place));
+	osp_spool_close(peek);
+	assert_int_equal(stat(path, &st[1]), 0);
+	assert_int_equal(st[1].st_size, st[0].st_size - 1);
+	assert_int_equal(truncate(path, 3), 0);
+	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_EPROTO);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_ENOENT);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(bad_path, F_OK), -1);
+}
+
 int
 main(void)
 {
@@ -689,6 +741,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_one_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_peek, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * deliver_former.c
+ *	  `osprofiler agent --once`: delivers what former runs of this user left, and says
+ *	  what came of it.
+ */
+#include "run/deliver_former.h"
+
+#include <stdio.h>
+
+#include "run/former_runs.h"
+
+#define LINE_MAX_BYTES ((size_t) 64 * 1024)
+
+static void
+log_delivered(uint64_t points, size_t left, osp_log_fn log)
+{
+	char line[128];
+
+	if (points > 0)
+		(void) snprintf(line,
+						sizeof(line),
+						"delivered %llu point%s that former runs of "
+						"'osprofiler run' left",
+						(unsigned long long) points,
+						points == 1 ? "" : "s");
+	else
+		(void) snprintf(line,
+						sizeof(line),
+						"former runs of 'osprofiler run' left nothing to "
+						"deliver");
+	if (points > 0 || left == 0)
+		log(NULL, OSP_LOG_INFO, line);
+}
+
+static void
+log_left(const former_run *run, osp_log_fn log)
+{
+	osp_buf line;
+
+	osp_buf_init(&line, &osp_allocator_default, LINE_MAX_BYTES);
+	former_run_add_words(&line, run);
+	osp_buf_add_str(&line, OSP_STR("; "));
+	former_run_add_advice(&line, run);
+	if (osp_buf_status(&line) == OSP_OK && line.ptr != NULL)
+		log(NULL, OSP_LOG_WARNING, line.ptr);
+	osp_buf_term(&line);
+}
+
+bool
+deliver_former(const osp_config *config, unsigned timeout_ms, osp_log_fn log)
+{
+	osp_str configured = osp_str_of(config->connection_string);
+	char parent[OSP_RUNDIR_PATH_MAX];
+	former_runs left;
+	uint64_t points;
+	bool delivered;
+	size_t i;
+
+	if (osp_rundir_path(osp_str_of(config->run_directory), parent, NULL) !=
+		OSP_OK)
+		return true;
+	points = run_orphans_deliver(parent, NULL, configured, timeout_ms);
+	former_runs_find(&left, parent, configured);
+	log_delivered(points, left.count, log);
+	for (i = 0; i < left.count; i++)
+		log_left(&left.runs[i], log);
+	delivered = left.count == 0;
+	former_runs_term(&left);
+	return delivered;
+}
