@@ -39,32 +39,31 @@ advise_former(doctor_result *r, const former_run *run)
 		doctor_advise(r, "the next 'osprofiler run' delivers that, too");
 }
 
-/* Says what former runs left, all in one line. False: nothing waits, or a run directory
- * was named. */
-static bool
+/* Says what former runs left, unless a run directory was named, behind what is wrong
+ * with the one of the programs. */
+static void
 report_former(const doctor *d, doctor_result *r)
 {
 	former_runs former;
-	bool waits;
 	size_t i;
 
 	if (d->run_directory_given != NULL)
-		return false;
+		return;
 	former_runs_find(
 		&former, d->run_directory, osp_str_of(d->config.connection_string));
 	for (i = 0; i < former.count; i++)
 	{
-		doctor_wrong(r, "%s", i > 0 ? "; " : "");
+		doctor_wrong(r, "%s", r->found.len > 0 ? "; " : "");
 		former_run_add_words(&r->found, &former.runs[i]);
 	}
-	waits = former.count > 0;
-	if (waits)
+	if (former.count > 0)
 	{
+		doctor_mend(r, "%s", r->mend.len > 0 ? " && " : "");
 		former_run_add_command(&r->mend, &former.runs[0]);
+		doctor_advise(r, "%s", r->advice.len > 0 ? "; " : "");
 		advise_former(r, &former.runs[0]);
 	}
 	former_runs_term(&former);
-	return waits;
 }
 
 void
@@ -93,9 +92,10 @@ check_agent(doctor *d, doctor_result *r)
 					 totals.stat.last_error);
 		doctor_advise(r, "see the step of the collector");
 	}
-	else if (report_former(d, r))
-		;
-	else if (totals.shipper_alive)
+	report_former(d, r);
+	if (r->verdict == DOCTOR_WRONG)
+		return;
+	if (totals.shipper_alive)
 		doctor_good(r,
 					"at work, process %ld",
 					(long) osp_owner_pid(totals.stat.shipper));
