@@ -60,7 +60,8 @@ report_former(const doctor *d, doctor_result *r)
 	{
 		doctor_mend(r, "%s", r->mend.len > 0 ? " && " : "");
 		former_run_add_command(&r->mend, &former.runs[0]);
-		doctor_advise(r, "%s", r->advice.len > 0 ? "; " : "");
+		if (r->advice.len > 0 && former.runs[0].collector != RUN_COLLECTOR_NONE)
+			doctor_advise(r, "; ");
 		advise_former(r, &former.runs[0]);
 	}
 	former_runs_term(&former);
