@@ -217,7 +217,7 @@ for my $signal ('TERM', 'INT')
 	$client->syswrite(pack('a N N a N a', 'R', 8, 0, 'Z', 5, 'I')) if $client;
 	$bytes = '';
 	$client->sysread($bytes, 1000) if $client && IO::Select->new($client)->can_read(20);
-	like($bytes, qr/^P/, 'a silent server is asked');
+	like($bytes, qr/^Q/, 'a silent server is asked');
 	stop_cli($pid, $signal, 'a trace of a server that says nothing');
 	unlike(slurp("$dir/follow.err"), qr/host=127/, 'no complaint');
 }
