@@ -26,7 +26,8 @@
 /* Longest frame of a method that we send, and of a message's header. */
 #define METHOD_MAX ((size_t) 2048)
 
-#define SAYS_MAX 170
+/* Of what the broker says, so many bytes are reported. */
+#define SAYS_MAX 180
 
 void
 osp__broker_init(osp_broker *broker, const osp_driver_options *options)
@@ -170,25 +171,20 @@ static osp_status
 closed_by_broker(osp_broker *broker, unsigned code, osp_str text,
 				 osp_status status, osp_error *err)
 {
-	const char *advice = "";
-
 	broker->closed_code = code;
+	if (text.len > 0 && text.ptr[text.len - 1] == '.')
+		text.len--; /* ours go on behind it */
 	(void) snprintf(broker->closed_text,
 					sizeof(broker->closed_text),
 					"%.*s",
-					(int) (text.len < SAYS_MAX ? text.len : SAYS_MAX),
+					(int) text.len,
 					text.ptr);
-	if (strstr(broker->closed_text, "Login was refused") != NULL)
-		advice = " (correct user and password)";
-	else if (strstr(broker->closed_text, "vhost") != NULL)
-		advice = " (correct the virtual host, HOST/VHOST)";
 	return osp_error_set(err,
 						 status,
-						 "%.60s says: %.*s%s",
+						 "%.60s says: %.*s",
 						 broker->where,
-						 *advice != '\0' ? 100 : SAYS_MAX,
-						 broker->closed_text,
-						 advice);
+						 SAYS_MAX,
+						 broker->closed_text);
 }
 
 /* OSP_ENOENT: that was all of this frame. */

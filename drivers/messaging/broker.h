@@ -67,7 +67,7 @@ typedef struct osp_broker
 
 	/* Of the channel that the broker closed last. */
 	unsigned closed_code;
-	char closed_text[200];
+	char closed_text[BROKER_NAME_MAX + 1];
 } osp_broker;
 
 /* Texts as the library has them, and back. Borrowed. */

@@ -12,27 +12,57 @@
 
 #define CONSUMER "osprofiler"
 
+/* Of a name in a message, so many bytes. */
+#define NAME_SHOWN 40
+
 /* The broker has closed the channel for what we asked: that ends the call. */
 static osp_status
 refused(osp_driver_conn *conn, osp_error *err)
 {
-	const osp_broker *broker = &conn->broker;
+	(void) osp_error_set(err,
+						 OSP_EUNAVAIL,
+						 "%.60s says: %.180s",
+						 conn->broker.where,
+						 conn->broker.closed_text);
+	osp__broker_drop(&conn->broker);
+	return OSP_EUNAVAIL;
+}
 
-	if (broker->closed_code == AMQP_PRECONDITION_FAILED)
-		(void) osp_error_set(
-			err,
-			OSP_EUNAVAIL,
-			"%.60s says: %.120s (durable=%d says which are durable, "
-			"declare=0 takes them as they are)",
-			broker->where,
-			broker->closed_text,
-			!conn->durable);
+/* What we wanted to make exists with other properties. The broker's words for
+ * durable are long and name the wish first, so ours are reported instead. */
+static osp_status
+differs(osp_driver_conn *conn, const char *kind, osp_str name, osp_error *err)
+{
+	const osp_broker *broker = &conn->broker;
+	const char *why = strstr(broker->closed_text, " - ");
+	const int shown = (int) (name.len < NAME_SHOWN ? name.len : NAME_SHOWN);
+
+	if (strstr(broker->closed_text, "inequivalent arg 'durable'") == NULL)
+		(void) osp_error_set(err,
+							 OSP_EUNAVAIL,
+							 "%.60s: %.150s (declare=0 takes it as it is)",
+							 broker->where,
+							 why != NULL ? why + 3 : broker->closed_text);
+	else if (!conn->durable)
+		(void) osp_error_set(err,
+							 OSP_EUNAVAIL,
+							 "%.60s: the %s '%.*s' exists and is durable: give "
+							 "durable=1",
+							 broker->where,
+							 kind,
+							 shown,
+							 name.ptr);
 	else
 		(void) osp_error_set(err,
 							 OSP_EUNAVAIL,
-							 "%.60s says: %.180s",
+							 "%.60s: the %s '%.*s' exists and is not durable: "
+							 "delete exchange and queue (rabbitmqctl "
+							 "delete_queue; docs/drivers.md says how), or give "
+							 "durable=0",
 							 broker->where,
-							 broker->closed_text);
+							 kind,
+							 shown,
+							 name.ptr);
 	osp__broker_drop(&conn->broker);
 	return OSP_EUNAVAIL;
 }
@@ -49,6 +79,10 @@ make(osp_driver_conn *conn, amqp_method_number_t method, void *arguments,
 
 	if (status != OSP_EREFUSED)
 		return status;
+	if (broker->closed_code == AMQP_PRECONDITION_FAILED)
+		return method == AMQP_QUEUE_DECLARE_METHOD
+				   ? differs(conn, "queue", conn->queue, err)
+				   : differs(conn, "exchange", conn->exchange, err);
 	if (broker->closed_code != AMQP_ACCESS_REFUSED)
 		return refused(conn, err);
 	return osp__broker_open_channel(broker, err);

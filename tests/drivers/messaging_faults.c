@@ -7,6 +7,7 @@
 #include "faults.h"
 #include "messaging_tests.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,7 +150,8 @@ test_other_exchange(void **state)
 	points_fill(&all, messaging_trace, 0, 3);
 	declare_exchange("direct");
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
-						   "declare=0 takes them as they are"));
+						   "received 'topic' but current is 'direct' "
+						   "(declare=0 takes it as it is)"));
 	undeclared = contract_open_as(
 		messaging_test_uri("", "?declare=0"), false, TIMEOUT_MS);
 	assert_non_null(strstr(contract_store_fails(undeclared, &all, OSP_EUNAVAIL),
@@ -160,6 +162,52 @@ test_other_exchange(void **state)
 	points_term(&all);
 	contract_close(undeclared);
 	contract_close(conn);
+}
+
+/* What exists stays durable, or not durable: the message says which it is, and both
+ * ways out, whole. */
+void
+test_other_durability(void **state)
+{
+	osp_driver_conn *conns[2];
+	char options[2][64];
+	points all;
+	int first;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 3);
+	for (first = 0; first < 2; first++)
+	{
+		const char *message;
+		int i;
+
+		for (i = 0; i < 2; i++)
+		{
+			(void) snprintf(options[i],
+							sizeof(options[i]),
+							"?durable=%d&topic=stays%d&exchange=stays%d",
+							i,
+							first,
+							first);
+			conns[i] = contract_open_as(
+				messaging_test_uri("", options[i]), false, TIMEOUT_MS);
+		}
+		contract_store(conns[first], &all);
+		message = contract_store_fails(conns[!first], &all, OSP_EUNAVAIL);
+		assert_non_null(strstr(message,
+							   first != 0
+								   ? "the exchange 'stays1' exists and is "
+									 "durable: give durable=1"
+								   : "the exchange 'stays0' exists and is not "
+									 "durable: delete exchange and queue "
+									 "(rabbitmqctl delete_queue; "
+									 "docs/drivers.md says how), or give "
+									 "durable=0"));
+		contract_close(conns[0]);
+		contract_close(conns[1]);
+	}
+	points_term(&all);
 }
 
 /* A message for which there is no queue any more is not stored; the next try makes

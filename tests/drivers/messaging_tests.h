@@ -56,6 +56,7 @@ void test_restart(void **state);
 void test_killed_during_batch(void **state);
 void test_broker_that_hangs(void **state);
 void test_other_exchange(void **state);
+void test_other_durability(void **state);
 void test_queue_deleted(void **state);
 void test_queue_full(void **state);
 void test_message_too_long(void **state);
