@@ -181,6 +181,11 @@ read_port(osp_str text, unsigned *port)
 	return text.len == 0 || (*port > 0 && *port <= PORT_MAX);
 }
 
+#define PORT_RANGE "the port must be a number from 1 to 65535"
+
+static const char bad_port[] =
+	PORT_RANGE " (in a password write @ : / ? # as %40 %3A %2F %3F %23)";
+
 /* Reads host[:port] or [host][:port]; NULL, or what is wrong with it. */
 static const char *
 read_address(osp_str text, char **space, osp_uri *out)
@@ -208,8 +213,7 @@ read_address(osp_str text, char **space, osp_uri *out)
 	if (port.len > 0)
 		port = cut_front(port, 1);
 	if (!read_port(port, &out->port))
-		return "the port must be a number from 1 to 65535 (in a password "
-			   "write @ : / ? # as %40 %3A %2F %3F %23)";
+		return bad_port;
 	out->host = copy_part(space, host, true);
 	return has_control(out->host) ? "the host holds a control character" : NULL;
 }
@@ -249,6 +253,20 @@ read_authority(osp_str text, char **space, osp_uri *out)
 	return read_address(text, space, out);
 }
 
+/* Why what stands before the character at end is no port. An @ behind it is likely to
+ * be the end of a login, whose password holds that character. */
+static const char *
+cut_password(osp_str rest, size_t end)
+{
+	if (end == rest.len || memchr(rest.ptr + end, '@', rest.len - end) == NULL)
+		return bad_port;
+	return rest.ptr[end] == '/'
+			   ? "a / in a password must be written as %2F (what stands before "
+				 "it was read as the port: " PORT_RANGE ")"
+			   : "a ? in a password must be written as %3F (what stands before "
+				 "it was read as the port: " PORT_RANGE ")";
+}
+
 /* Reads text into *out, whose texts are empty; NULL, or what is wrong. */
 static const char *
 read_uri(osp_str text, char **space, osp_uri *out)
@@ -274,7 +292,7 @@ read_uri(osp_str text, char **space, osp_uri *out)
 		return "a # before the path must be written as %23";
 	wrong = read_authority(osp_str_n(rest.ptr, end), space, out);
 	if (wrong != NULL)
-		return wrong;
+		return wrong == bad_port ? cut_password(rest, end) : wrong;
 	rest = cut_front(rest, end);
 	end = find_any(rest, "?");
 	out->path = copy_part(space, osp_str_n(rest.ptr, end), false);
