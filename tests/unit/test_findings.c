@@ -340,6 +340,22 @@ test_lost_points(void **state)
 	osp_report_free(report);
 }
 
+/* Waits are sampled: a time that is less than what pg_sleep was asked for is about that. */
+static void
+test_sampled_sleep(void **state)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
+	osp_report *report = findings_trace("sleep");
+	osp_buf text;
+
+	(void) state;
+	(void) findings_draw(report, &options, &text);
+	assert_non_null(strstr(text.ptr, "pg_sleep took about "));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 /* Parents in a ring, a deep tree, ends before begins: no rule stumbles. */
 static void
 test_odd_trees(void **state)
@@ -437,6 +453,7 @@ main(void)
 		cmocka_unit_test(test_lost_ends),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_lost_points),
+		cmocka_unit_test(test_sampled_sleep),
 		cmocka_unit_test(test_odd_trees),
 		cmocka_unit_test(test_no_memory),
 	};

@@ -135,7 +135,9 @@ osp__tell_sleeps(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 
 	osp_buf_add_str(&finding->cause, OSP_STR("The server waited on purpose: "));
-	osp_buf_add_str(&finding->cause, OSP_STR("pg_sleep took "));
+
+	/* Waits are sampled, so the time may be a little less than what was asked for. */
+	osp_buf_add_str(&finding->cause, OSP_STR("pg_sleep took about "));
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
