@@ -5,6 +5,7 @@
  */
 #include "collector_options.h"
 #include "cli.h"
+#include "collector_advice.h"
 
 /* A collector that is silent for so long is given up. */
 #define READ_TIMEOUT_MS 10000
@@ -83,6 +84,7 @@ cli_collector_open(cli_collector *collector)
 {
 	osp_driver_options options;
 	osp_error err = {OSP_OK, ""};
+	char advice[CLI_ADVICE_MAX];
 	const char *uri;
 
 	if (collector->conn != NULL)
@@ -94,7 +96,7 @@ cli_collector_open(cli_collector *collector)
 		osp_str_of(uri), collector->shown, sizeof(collector->shown));
 
 	if (osp_driver_find(osp_str_of(uri), &collector->driver, &err) != OSP_OK)
-		return cli_error("%s", err.msg);
+		return cli_error("%s%s", err.msg, cli_scheme_advice(uri, advice));
 	memset(&options, 0, sizeof(options));
 	options.struct_size = sizeof(options);
 	options.alc = &osp_allocator_default;
@@ -129,6 +131,10 @@ cli_collector_reason(const char *shown, const char *message)
 	memcpy(host, address, len);
 	host[len] = '\0';
 	end = strstr(message, host);
+
+	/* A port that the connection string does not name belongs to the reason. */
+	if (end != NULL && end[len] == ':' && end[len + 1] != ' ')
+		return message;
 	end = end != NULL ? strstr(end + len, ": ") : NULL;
 	return end != NULL ? end + 2 : message;
 }
@@ -138,12 +144,12 @@ cli_collector_failed(const cli_collector *collector, const char *what,
 					 osp_status status, const osp_error *err)
 {
 	const char *advice = "";
+	char text[CLI_ADVICE_MAX];
 
 	if (status == OSP_ENOENT)
 		advice = CLI_NOTHING_YET;
 	else if (status == OSP_EUNAVAIL && strstr(collector->shown, "://") != NULL)
-		advice = "; start it, or name another collector with "
-				 "--connection-string";
+		advice = cli_failure_advice(cli_collector_failure(err->msg), text);
 	return cli_error("cannot %s %s: %s%s",
 					 what,
 					 collector->shown,

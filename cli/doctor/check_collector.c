@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "collector_advice.h"
+
 #define TIMEOUT_MS 5000
 
 static const char examples[] =
@@ -54,6 +56,7 @@ void
 check_collector(doctor *d, doctor_result *r)
 {
 	osp_error err = {OSP_OK, ""};
+	char advice[CLI_ADVICE_MAX];
 	osp_status status = find_collector(d, &err);
 
 	if (status == OSP_OK)
@@ -64,10 +67,13 @@ check_collector(doctor *d, doctor_result *r)
 		return;
 	}
 	doctor_wrong(r,
-				 "%s%s%s",
+				 "%s%s%s%s",
 				 d->collector_shown,
 				 d->collector_shown[0] != '\0' ? ": " : "",
-				 err.msg);
+				 err.msg,
+				 status == OSP_ENOENT && d->driver == NULL
+					 ? cli_scheme_advice(d->config.connection_string, advice)
+					 : "");
 	doctor_advise(r,
 				  "%s%s",
 				  strstr(err.msg, "its package is ") != NULL

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "collector_advice.h"
 #include "osprofiler/notification.h"
 #include "writable_path.h"
 
@@ -114,8 +115,10 @@ place_of_address(const doctor *d)
 }
 
 static void
-advise(const doctor *d, doctor_result *r, osp_status status)
+advise(const doctor *d, doctor_result *r, osp_status status, const char *why)
 {
+	const cli_failure failure =
+		status == OSP_EUNAVAIL ? cli_collector_failure(why) : CLI_FAILURE_OTHER;
 	const char *place = place_of_address(d);
 
 	if (is_closed_home(d))
@@ -130,7 +133,7 @@ advise(const doctor *d, doctor_result *r, osp_status status)
 	}
 	doctor_advise(r,
 				  "%s",
-				  status == OSP_EUNAVAIL ? "start the collector"
+				  status == OSP_EUNAVAIL ? cli_failure_step(failure)
 										 : "make it writable for you");
 	if (place != NULL)
 		doctor_advise(r, ", or correct its address in %s", place);
@@ -144,17 +147,24 @@ advise(const doctor *d, doctor_result *r, osp_status status)
 void
 check_store(doctor *d, doctor_result *r)
 {
+	const char *uri = d->config.connection_string;
 	osp_error err = {OSP_OK, ""};
 	osp_status status = store_probe(d, &err);
 
 	if (status == OSP_OK)
 	{
 		doctor_good(r, "%s takes it", d->collector_shown);
+		if (cli_forgets_at_restart(uri))
+			doctor_advise(r,
+						  "note that RabbitMQ forgets it when it restarts; to "
+						  "keep it, add %cdurable=1 to the connection string, "
+						  "after docs/drivers.md",
+						  strchr(uri, '?') != NULL ? '&' : '?');
 		return;
 	}
 	doctor_wrong(r,
 				 "%s: %s",
 				 d->collector_shown,
 				 err.msg[0] != '\0' ? err.msg : osp_status_text(status));
-	advise(d, r, status);
+	advise(d, r, status, err.msg);
 }

@@ -67,6 +67,16 @@ report_unknown_id(const cli_source *source, const char *name,
 			"characters, or 'last' for your last run, 'newest' for the newest)",
 			name,
 			shown);
+	if (strncmp(source->collector.config.connection_string, "messaging", 9) ==
+		0)
+		return cli_error(
+			"no trace '%s' in %s%s: it was deleted, another consumer took it, "
+			"RabbitMQ restarted (without durable=1), or it never arrived; "
+			"'osprofiler trace list' shows those that there are%s",
+			name,
+			shown,
+			also,
+			elsewhere);
 	return cli_error(
 		"no trace '%s' in %s%s (run 'osprofiler trace list' to see "
 		"which traces this collector has, and give the whole id; "

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collector_advice.c
+ *	  What to do about a collector that fails, by the kind of its failure.
+ *
+ * Every driver reports the server's own words, for which the command proposes
+ * something in this place alone.
+ */
+#include "collector_advice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/uri.h"
+#include "line/similar_text.h"
+
+/* Words of servers and client libraries. The first match counts. */
+static const struct
+{
+	const char *words;
+	cli_failure failure;
+} known[] = {
+	/* the drivers' own proposals */
+	{"(give ", CLI_FAILURE_EXPLAINED},
+	{"(correct ", CLI_FAILURE_EXPLAINED},
+	{"(allow ", CLI_FAILURE_EXPLAINED},
+	{": give durable=", CLI_FAILURE_EXPLAINED},
+	{"or give durable=", CLI_FAILURE_EXPLAINED},
+	{"(declare=0 ", CLI_FAILURE_EXPLAINED},
+	/* RabbitMQ */
+	{"Login was refused", CLI_FAILURE_LOGIN},
+	{"NOT_ALLOWED - vhost", CLI_FAILURE_DATABASE},
+	{"NOT_ALLOWED - access to vhost", CLI_FAILURE_RIGHTS},
+	{"ACCESS_REFUSED - ", CLI_FAILURE_RIGHTS},
+	/* Redis */
+	{"NOAUTH", CLI_FAILURE_LOGIN},
+	{"WRONGPASS", CLI_FAILURE_LOGIN},
+	{"NOPERM", CLI_FAILURE_RIGHTS},
+	/* PostgreSQL: 28P01, 28000, 3D000, 42501 */
+	{"password authentication failed", CLI_FAILURE_LOGIN},
+	{"no password supplied", CLI_FAILURE_LOGIN},
+	{"authentication failed for user", CLI_FAILURE_LOGIN},
+	{"FATAL:  role \"", CLI_FAILURE_LOGIN},
+	{"no pg_hba.conf entry", CLI_FAILURE_RIGHTS},
+	{"FATAL:  database \"", CLI_FAILURE_DATABASE},
+	{"permission denied for", CLI_FAILURE_RIGHTS},
+	/* MariaDB, MySQL: 1044, 1045, 1049, 1142. 1044 names the database, too. */
+	{"' to database '", CLI_FAILURE_RIGHTS},
+	{"Access denied for user", CLI_FAILURE_LOGIN},
+	{"Unknown database", CLI_FAILURE_DATABASE},
+	{"command denied to user", CLI_FAILURE_RIGHTS},
+	/* Elasticsearch, OpenSearch */
+	{" answers 401", CLI_FAILURE_LOGIN},
+	{" answers 403", CLI_FAILURE_RIGHTS},
+	/* MongoDB: 18, 13 */
+	{"Authentication failed", CLI_FAILURE_LOGIN},
+	{"not authorized on", CLI_FAILURE_RIGHTS},
+	/* whatever else a server says */
+	{" says: ", CLI_FAILURE_OTHER},
+	{" takes no messages now", CLI_FAILURE_OTHER},
+};
+
+cli_failure
+cli_collector_failure(const char *message)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strstr(message, known[i].words) != NULL)
+			return known[i].failure;
+	return CLI_FAILURE_UNREACHABLE;
+}
+
+const char *
+cli_failure_step(cli_failure failure)
+{
+	switch (failure)
+	{
+		case CLI_FAILURE_LOGIN:
+			return "correct user and password in the connection string";
+		case CLI_FAILURE_DATABASE:
+			return "make the database or virtual host that the connection "
+				   "string names, or name another one";
+		case CLI_FAILURE_RIGHTS:
+			return "give the user the rights, or name another user";
+		case CLI_FAILURE_EXPLAINED:
+			return "do what is proposed there";
+		case CLI_FAILURE_OTHER:
+			return "see the collector's log for what it lacks";
+		default:
+			return "start the collector";
+	}
+}
+
+const char *
+cli_failure_advice(cli_failure failure, char *text)
+{
+	if (failure == CLI_FAILURE_EXPLAINED)
+		text[0] = '\0';
+	else
+		(void) snprintf(text,
+						CLI_ADVICE_MAX,
+						"; %s",
+						failure == CLI_FAILURE_UNREACHABLE
+							? "start it, or name another collector with "
+							  "--connection-string"
+							: cli_failure_step(failure));
+	return text;
+}
+
+/* The schemes of our drivers. */
+static const char *const schemes[] = {
+	"elasticsearch",
+	"file",
+	"messaging",
+	"mongodb",
+	"mysql",
+	"opensearch",
+	"otlp",
+	"postgresql",
+	"redis",
+	"rediss",
+	"redissentinel",
+	"sqlite",
+};
+
+/* How other programs name the brokers of messaging://. */
+static const char *const of_rabbitmq[] = {
+	"amqp", "amqps", "kombu", "rabbit", "rabbitmq"};
+
+const char *
+cli_scheme_advice(const char *connection_string, char *text)
+{
+	const osp_str scheme = osp__uri_scheme(osp_str_of(connection_string));
+	const char *meant = NULL;
+	size_t changes = CLI_SIMILAR_MAX;
+	char given[32];
+	size_t i;
+
+	text[0] = '\0';
+	if (scheme.len >= sizeof(given))
+		return text;
+	(void) snprintf(given, sizeof(given), "%.*s", (int) scheme.len, scheme.ptr);
+	for (i = 0; i < sizeof(of_rabbitmq) / sizeof(of_rabbitmq[0]); i++)
+		if (strcmp(given, of_rabbitmq[i]) == 0)
+		{
+			(void) snprintf(text,
+							CLI_ADVICE_MAX,
+							"; RabbitMQ is messaging://user:password@host/, or "
+							"messaging:// with rabbit://... as "
+							"--transport-url");
+			return text;
+		}
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (cli_text_is_nearer(given, schemes[i], &changes))
+			meant = schemes[i];
+	if (meant != NULL && changes > 0)
+		(void) snprintf(text, CLI_ADVICE_MAX, "; did you mean %s://?", meant);
+	return text;
+}
+
+/* The last value of an option in a query counts. */
+bool
+cli_forgets_at_restart(const char *connection_string)
+{
+	const char *mark = strchr(connection_string, '?');
+	osp_str query = osp_str_of(mark != NULL ? mark + 1 : "");
+	bool durable = false;
+	bool declared = true;
+	osp_str value;
+	osp_str name;
+
+	if (strncmp(connection_string, "messaging", 9) != 0)
+		return false;
+	while (osp__uri_option(&query, &name, &value))
+	{
+		if (osp_str_eq(name, OSP_STR("durable")))
+			(void) !osp_parse_bool(value, &durable);
+		else if (osp_str_eq(name, OSP_STR("declare")))
+			(void) !osp_parse_bool(value, &declared);
+	}
+	return declared && !durable;
+}
