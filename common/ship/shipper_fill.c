@@ -138,6 +138,7 @@ take_own_losses(osp_shipper *s, shipper_slot *slot)
 static bool
 take_round(osp_shipper *s, shipper_slot *slot, bool *more)
 {
+	bool former = osp__rings_former_unread(s);
 	bool any_found = false;
 	size_t k;
 
@@ -146,7 +147,7 @@ take_round(osp_shipper *s, shipper_slot *slot, bool *more)
 		shipper_ring *r = s->rings[s->next_ring++ % s->ring_count];
 		bool found;
 
-		if (r->foreign || osp__ring_waits(s, r))
+		if (r->foreign || (former && !r->moved_away) || osp__ring_waits(s, r))
 			continue;
 		*more = take_turn(s, slot, r, &found);
 		any_found |= found;

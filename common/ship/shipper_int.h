@@ -276,6 +276,10 @@ bool osp__rings_moved(const osp_shipper *s);
 /* The ring lies in a run directory that was removed. */
 void osp__ring_moves_away(osp_shipper *s, shipper_ring *r);
 
+/* Is there anything to be read in rings of a run directory that was removed? Their
+ * producers go on in rings of the new one, which know nothing of them. */
+bool osp__rings_former_unread(const osp_shipper *s);
+
 /* Must the ring's predecessor be read first? */
 bool osp__ring_waits(osp_shipper *s, shipper_ring *r);
 

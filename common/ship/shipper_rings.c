@@ -387,6 +387,18 @@ osp__rings_moved(const osp_shipper *s)
 }
 
 bool
+osp__rings_former_unread(const osp_shipper *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->ring_count; i++)
+		if (s->rings[i]->moved_away && is_ours(s->rings[i]) &&
+			!is_read(s->rings[i]))
+			return true;
+	return false;
+}
+
+bool
 osp__ring_waits(osp_shipper *s, shipper_ring *r)
 {
 	const shipper_ring *before;
