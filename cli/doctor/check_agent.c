@@ -75,6 +75,7 @@ check_agent(doctor *d, doctor_result *r)
 	osp_status status;
 	int fd;
 
+	memset(&totals, 0, sizeof(totals));
 	status = osp_rundir_open(d->run_directory, false, &fd, &err);
 	if (status == OSP_OK)
 	{
