@@ -441,7 +441,7 @@ $given_up = $silent->accept;
 $given_up->sysread(my $startup, 1000);
 $given_up->syswrite(pack('a N N a N a', 'R', 8, 0, 'Z', 5, 'I'));
 $given_up->sysread(my $question, 1000);
-like($question, qr/^P/, 'a silent server is asked');
+like($question, qr/^Q/, 'a silent server is asked');
 close $hasty;
 my $closed = 1;
 $closed = IO::Select->new($given_up)->can_read(15) while $closed && $given_up->sysread(my $tail, 1000);
