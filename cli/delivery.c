@@ -13,7 +13,6 @@
 #include "shell_text.h"
 #include "waiting_points.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "osprofiler/report.h"
 #include "record/ring.h"
 #include "record/runstat.h"
@@ -192,17 +192,12 @@ is_fresh(int dir_fd, const char *name)
 static void
 mark_rings(dir_mark *mark, int dir_fd)
 {
-	int fd = dup(dir_fd);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *dir = osp__directory_of(dup(dir_fd));
 	const struct dirent *entry;
 	uint64_t head;
 
 	if (dir == NULL)
-	{
-		if (fd >= 0)
-			(void) close(fd);
 		return;
-	}
 	rewinddir(dir);
 	while ((entry = readdir(dir)) != NULL)
 	{

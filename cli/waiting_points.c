@@ -5,11 +5,11 @@
  */
 #include "waiting_points.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "osprofiler/notification.h"
 #include "record/ring.h"
 #include "record/rundir.h"
@@ -116,12 +116,9 @@ cli_waiting_points(const char *run_directory, const osp_id *base_id)
 
 	if (osp_rundir_open(run_directory, false, &fd, NULL) != OSP_OK)
 		return 0;
-	dir = fdopendir(fd);
+	dir = osp__directory_of(fd);
 	if (dir == NULL)
-	{
-		(void) close(fd);
 		return 0;
-	}
 	count = count_in_spool(run_directory, base_id);
 	while ((entry = readdir(dir)) != NULL)
 		if (strncmp(entry->d_name, "ring.", 5) == 0)

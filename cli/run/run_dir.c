@@ -7,13 +7,14 @@
  */
 #include "run/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/directory.h"
 
 osp_status
 run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
@@ -53,17 +54,12 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 void
 run_dir_remove(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+	DIR *dir = osp__directory_of(open(path, flags));
 	const struct dirent *entry;
-	DIR *dir;
 
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (dir == NULL)
-	{
-		if (fd >= 0)
-			(void) close(fd);
 		return;
-	}
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			(void) unlinkat(dirfd(dir), entry->d_name, 0);

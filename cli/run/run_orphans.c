@@ -16,11 +16,11 @@
  */
 #include "run/run.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "record/ring.h"
 
 #define NAME_PREFIX "run-"
@@ -103,12 +103,9 @@ deliver(const char *path, osp_str configured, unsigned timeout_ms,
 
 	if (osp_rundir_open(path, false, &fd, NULL) != OSP_OK)
 		return;
-	dir = fdopendir(fd);
+	dir = osp__directory_of(fd);
 	if (dir == NULL)
-	{
-		(void) close(fd);
 		return;
-	}
 	options.last = !has_producer(dir);
 	switch (run_collector_read(fd, configured, bytes, &options))
 	{

@@ -4,10 +4,10 @@
  *	  What all rings of a run directory and its status file say together, for
  *	  those who show it.
  */
+#include "base/directory.h"
 #include "record/ring.h"
 #include "record/runstat.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,19 +41,12 @@ add_ring(osp_run_totals *totals, int dir_fd, const char *name)
 static osp_status
 add_rings(osp_run_totals *totals, int dir_fd, osp_error *err)
 {
-	int fd = dup(dir_fd);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *dir = osp__directory_of(dup(dir_fd));
 	struct dirent *entry;
 
 	if (dir == NULL)
-	{
-		int error = errno;
-
-		if (fd >= 0)
-			(void) close(fd);
 		return osp_error_set(
-			err, OSP_EIO, "cannot read run directory: %s", strerror(error));
-	}
+			err, OSP_EIO, "cannot read run directory: %s", strerror(errno));
 	rewinddir(dir);
 	while ((entry = readdir(dir)) != NULL)
 		if (strncmp(entry->d_name, "ring.", 5) == 0)

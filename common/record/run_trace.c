@@ -4,11 +4,9 @@
  *	  Which trace another producer of the run directory works on: what it has
  *	  noted in the header of its ring.
  */
+#include "base/directory.h"
 #include "record/ring.h"
 #include "record/runstat.h"
-
-#include <dirent.h>
-#include <unistd.h>
 
 static bool
 trace_in_ring(const osp_ring *ring, uint64_t key, osp_uuid *out)
@@ -50,12 +48,9 @@ osp_run_trace_of(const char *path, uint64_t key, osp_uuid *out)
 	memset(out, 0, sizeof(*out));
 	if (osp_rundir_open(path, false, &dir_fd, NULL) != OSP_OK)
 		return false;
-	dir = fdopendir(dir_fd);
+	dir = osp__directory_of(dir_fd);
 	if (dir == NULL)
-	{
-		(void) close(dir_fd);
 		return false;
-	}
 	while (!known && (entry = readdir(dir)) != NULL)
 		if (strncmp(entry->d_name, "ring.", 5) == 0)
 			known = trace_in(dir_fd, entry->d_name, key, out);

@@ -11,10 +11,10 @@
  */
 #include "record/rundir_clear.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "record/mapped_alone.h"
 #include "record/runstat.h"
 
@@ -89,12 +89,9 @@ osp_rundir_clear(const char *path)
 
 	if (osp_rundir_open(path, false, &fd, NULL) != OSP_OK)
 		return;
-	dir = fdopendir(fd);
+	dir = osp__directory_of(fd);
 	if (dir == NULL)
-	{
-		(void) close(fd);
 		return;
-	}
 	all =
 		has_nothing_of_use(dir) && !osp_shipper_alive(fd) && give_up_status(fd);
 	remove_files(dir, all);
@@ -107,16 +104,12 @@ void
 osp_rundir_clear_waits(int dir_fd)
 {
 	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *dir = osp__directory_of(
+		openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	const struct dirent *entry;
 
 	if (dir == NULL)
-	{
-		if (fd >= 0)
-			(void) close(fd);
 		return;
-	}
 	for (entry = readdir(dir); entry != NULL; entry = readdir(dir))
 	{
 		int file =

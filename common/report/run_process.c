@@ -6,11 +6,11 @@
  */
 #include "osprofiler/report.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "record/ring.h"
 #include "record/rundir.h"
 
@@ -80,12 +80,9 @@ osp_run_process_state(void *path, osp_str host, int64_t pid, int64_t since_ns)
 	if (!is_this_host(host) ||
 		osp_rundir_open(path, false, &dir_fd, NULL) != OSP_OK)
 		return state;
-	dir = fdopendir(dir_fd);
+	dir = osp__directory_of(dir_fd);
 	if (dir == NULL)
-	{
-		(void) close(dir_fd);
 		return state;
-	}
 	while (state == OSP_PROCESS_UNKNOWN && (entry = readdir(dir)) != NULL)
 		if (strncmp(entry->d_name, "ring.", 5) == 0)
 			state = ask_ring(dir_fd, entry->d_name, pid, since_ns);

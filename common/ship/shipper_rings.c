@@ -15,11 +15,12 @@
  */
 #include "ship/shipper_int.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/directory.h"
 
 /* The directory is read this often while the shipper is awake. */
 #define SCAN_INTERVAL_NS (5 * NS_PER_S)
@@ -255,19 +256,14 @@ osp__rings_scan(osp_shipper *s)
 	struct dirent *entry;
 	DIR *dir;
 	size_t i;
-	int fd;
 
 	s->rings_made_seen =
 		__atomic_load_n(&s->stat->rings_made, __ATOMIC_ACQUIRE);
 	s->scanned_ns = osp_mono_now();
-	fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	dir = osp__directory_of(
+		openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (dir == NULL)
-	{
-		if (fd >= 0)
-			(void) close(fd);
 		return;
-	}
 	for (i = 0; i < s->ring_count; i++)
 		s->rings[i]->listed = false;
 	while ((entry = readdir(dir)) != NULL)
