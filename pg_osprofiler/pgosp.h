@@ -70,15 +70,6 @@ extern void pgosp_call_names(Oid oid, pgospNames *names);
 extern void pgosp_schema_name(Oid schema, char name[NAMEDATALEN]);
 extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 
-/* Notes that this backend's transaction belongs to this trace; see lockwait.c. */
-static inline void
-pgosp_lockwait_note(osp_producer *noting, const osp_context *context)
-{
-	if (context->base_id.is_uuid)
-		osp_ring_note(
-			&noting->ring, pgosp_lockwait_key(MyProc), context->base_id.bytes);
-}
-
 /* Writes the waits for locks that were seen. */
 extern void pgosp_lockwaits_write(bool failed);
 

@@ -16,11 +16,24 @@
 
 #define PGOSP_NS_PER_MS INT64CONST(1000000)
 
-/* A transaction by its process and its own number; in the years, unique. */
 static inline uint64
-pgosp_lockwait_key(const PGPROC *proc)
+pgosp_note_check(const pgospTraceNote *note)
 {
-	return (uint64) (uint32) proc->pid << 32 | pgosp_transaction_of(proc);
+	return note->transaction ^ (note->base_id[0] * 3) ^ (note->base_id[1] * 5) ^
+		   UINT64CONST(0x6e6f74655f70736f);
+}
+
+/* This backend's transaction belongs to the trace of the context. */
+static inline void
+pgosp_slot_note(const osp_context *context)
+{
+	pgospTraceNote note = {pgosp_transaction_of(MyProc), {0, 0}, 0};
+
+	if (!context->base_id.is_uuid)
+		return;
+	memcpy(note.base_id, context->base_id.bytes, sizeof(note.base_id));
+	note.check = pgosp_note_check(&note);
+	pgosp_slot.note = note; /* to look whether it is there takes longer */
 }
 
 #pragma GCC visibility pop

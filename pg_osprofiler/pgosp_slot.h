@@ -37,9 +37,10 @@
 /* Another backend, as it was when the wait was first seen. */
 typedef struct pgospLockPeer
 {
-	int pid;    /* 0: there is none, or it is a prepared transaction */
-	uint64 key; /* of its transaction */
-	bool known; /* what follows is; not with PostgreSQL 13 */
+	int pid;        /* 0: there is none, or it is a prepared transaction */
+	bool traced;    /* trace is known */
+	osp_uuid trace; /* that its transaction belongs to */
+	bool known;     /* what follows is; not with PostgreSQL 13 */
 	Oid user;
 	int state;       /* a BackendState */
 	double state_ms; /* since when it is in that state */
@@ -76,6 +77,14 @@ typedef struct pgospCpu
 	int64 major_faults;
 } pgospCpu;
 
+/* To which trace a transaction belongs. check reveals a note that is half written. */
+typedef struct pgospTraceNote
+{
+	uint64 transaction; /* its number in its backend; 0: none */
+	uint64 base_id[2];
+	uint64 check;
+} pgospTraceNote;
+
 typedef struct pgospSlot
 {
 	/* What the backend writes. */
@@ -85,6 +94,7 @@ typedef struct pgospSlot
 	uint32 lockwaits_taken;
 	int pid;
 	void *status; /* its PgBackendStatus; NULL: not known */
+	pgospTraceNote note;
 
 	/* What the worker writes. The backend sets asleep to false when it wakes the
 	 * worker. */

@@ -162,7 +162,6 @@ hand_on_header(osp_ring *to, const osp_ring *from)
 {
 	const osp_ring_header *old = from->header;
 
-	memcpy(to->header->notices, old->notices, sizeof(old->notices));
 	memcpy(to->header->project, old->project, sizeof(old->project));
 	memcpy(to->header->service, old->service, sizeof(old->service));
 }

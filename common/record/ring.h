@@ -37,7 +37,7 @@
 #include "record/record.h"
 
 #define OSP_RING_MAGIC       UINT64_C(0x676e69725f70736f) /* "osp_ring" */
-#define OSP_RING_VERSION     2
+#define OSP_RING_VERSION     3
 #define OSP_RING_HEADER_SIZE 4096
 #define OSP_RING_MIN         (64 * 1024)
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
@@ -48,20 +48,6 @@
 
 /* Bytes of all rings of a run directory together. */
 #define OSP_RING_TOTAL_DEFAULT (UINT64_C(128) * 1024 * 1024)
-
-/*
- * A note of the producer: under this key, a number that others know its work by
- * and that no other producer uses, it works on that trace. check reveals a note
- * that is half written.
- */
-typedef struct osp_ring_notice
-{
-	uint64_t key; /* 0: none */
-	uint64_t base_id[2];
-	uint64_t check;
-} osp_ring_notice;
-
-#define OSP_RING_NOTICES 16
 
 /*
  * Records of one trace that found no room. The producer counts them here, and the
@@ -115,7 +101,6 @@ typedef struct osp_ring_header
 	uint64_t seen;    /* consumer: not 0: it has the ring mapped, or had */
 	char pad3[40];
 
-	osp_ring_notice notices[OSP_RING_NOTICES]; /* producer, by key */
 	osp_ring_loss losses[OSP_RING_LOSSES];
 
 	/* Labels of the producer's program, terminated; empty: it has none. They apply
@@ -282,25 +267,6 @@ osp_ring_commit(osp_ring *ring, size_t size)
 	}
 	ring->reserved_size = 0;
 	osp__ring_advance(ring, size);
-}
-
-static inline uint64_t
-osp__notice_check(const osp_ring_notice *notice)
-{
-	return notice->key ^ (notice->base_id[0] * 3) ^ (notice->base_id[1] * 5) ^
-		   OSP_RING_MAGIC;
-}
-
-/* Producer: what goes by this key belongs to the trace with this UUID. */
-static inline void
-osp_ring_note(osp_ring *ring, uint64_t key, const char base_id[16])
-{
-	osp_ring_notice *place = &ring->header->notices[key % OSP_RING_NOTICES];
-	osp_ring_notice notice = {key, {0, 0}, 0};
-
-	memcpy(notice.base_id, base_id, sizeof(notice.base_id));
-	notice.check = osp__notice_check(&notice);
-	*place = notice; /* to look whether it is there already would take longer */
 }
 
 /*

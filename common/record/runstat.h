@@ -131,14 +131,6 @@ typedef struct osp_run_totals
 osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
 							   osp_error *err) OSP_MUST_CHECK;
 
-/*
- * The trace that a producer has noted under this key (osp_ring_note), also if it
- * is gone since. False if none has, or so many others since that it is
- * forgotten.
- */
-bool osp_run_trace_of(const char *path, uint64_t key,
-					  osp_uuid *out) OSP_MUST_CHECK;
-
 /* Rings the bell of a sleeping shipper; nothing if it is awake. Keeps errno. */
 void osp_runstat_ring(osp_runstat *stat);
 

@@ -13,10 +13,9 @@
  * hooks anyway; it has the times at which it was seen. When the end of the wait
  * was not seen, it is the time of that hook.
  *
- * The trace of the backend that held the lock: every traced backend notes in the
- * header of its ring the trace of each of its last transactions, by its process
- * and the number that a transaction has in its backend; the lock table has these,
- * too. The note stays when the backend ends.
+ * The trace of the backend that held the lock: every traced backend notes in its slot
+ * to which trace its transaction belongs, and the worker reads that when it sees the
+ * wait. When the wait ends, that backend may be gone.
  */
 #include "pgosp.h"
 
@@ -144,16 +143,13 @@ put_statement(osp_writer *w, char *text)
 static void
 put_peer(osp_writer *w, pgospLockPeer *peer, bool ask)
 {
-	const osp_producer *producer = pgosp_producer_if_open();
 	char text[OSP_UUID_TEXT_LEN + 1];
-	osp_uuid trace;
 	char *user;
 
 	osp_put_i64(w, OSP_STR("pid"), peer->pid);
-	if (producer != NULL && peer->pid != 0 &&
-		osp_run_trace_of(producer->path, peer->key, &trace))
+	if (peer->traced)
 	{
-		osp_uuid_text(&trace, text);
+		osp_uuid_text(&peer->trace, text);
 		osp_put_str(w, OSP_STR("base_id"), osp_str_of(text));
 	}
 	if (!peer->known)

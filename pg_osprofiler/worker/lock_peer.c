@@ -149,6 +149,26 @@ status_of(const PGPROC *proc, const pgospLook *look)
 			   : NULL;
 }
 
+/* The trace to which the transaction of the backend belongs; false: none. */
+static bool
+trace_of(const PGPROC *proc, osp_uuid *trace)
+{
+	const pgospSlot *slot = pgosp_watched_slot(proc);
+	pgospTraceNote note;
+
+	if (slot == NULL || slot->pid != proc->pid)
+		return false;
+
+	/* Copied before it is checked: it may change meanwhile. */
+	memcpy(&note, &slot->note, sizeof(note));
+	if (note.transaction == 0 ||
+		note.transaction != pgosp_transaction_of(proc) ||
+		note.check != pgosp_note_check(&note))
+		return false;
+	memcpy(trace->bytes, note.base_id, sizeof(trace->bytes));
+	return true;
+}
+
 void
 pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
 					 const pgospLook *look)
@@ -157,7 +177,7 @@ pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
 	int i;
 
 	peer->pid = proc->pid;
-	peer->key = pgosp_lockwait_key(proc);
+	peer->traced = trace_of(proc, &peer->trace);
 	peer->known = false;
 	for (i = 0; i < READ_TRIES && status != NULL && !peer->known; i++)
 		peer->known = copy_status(peer, status, peer->pid);

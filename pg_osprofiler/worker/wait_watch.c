@@ -296,6 +296,17 @@ have_slot(uint32 number)
 	return true;
 }
 
+const pgospSlot *
+pgosp_watched_slot(const PGPROC *proc)
+{
+	uint32 number = (uint32) (proc - ProcGlobal->allProcs);
+
+	return number < watched_count() && slots->allocated[number] &&
+				   have_slot(number)
+			   ? watched[number].slot
+			   : NULL;
+}
+
 static void
 say_whether_asleep(bool whether)
 {

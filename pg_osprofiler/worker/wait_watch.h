@@ -47,6 +47,9 @@ extern void pgosp_watch_end(void);
  * when the latch is set. */
 extern long pgosp_watch_look(void);
 
+/* The slot of the backend; NULL: it has none. */
+extern const pgospSlot *pgosp_watched_slot(const PGPROC *proc);
+
 /* ---- cpu_note.c ---- */
 
 /* Notes what the kernel has counted for the backend; false: it does not say. */

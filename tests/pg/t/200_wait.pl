@@ -165,6 +165,36 @@ ok(ms($wait) <= ms($update) && ms($wait) > ms($update) - 60,
 ok( abs($update->[1]{info}{db}{waits}{'Lock:transactionid'} - ms($wait)) < 60,
 	'as is the event');
 
+# A holder that has gone, and left nothing, when the one that waited goes on.
+{
+	my $gone = context();
+	my $late = context();
+	my $directory = $node->safe_psql('postgres', 'SHOW osprofiler.run_directory');
+	my $leaves = $node->background_psql('postgres');
+	$leaves->query_safe(set_context($gone) . 'BEGIN; UPDATE t SET n = 3 WHERE id = 1');
+	my $waits = background(
+		set_context($late) . $points . 'UPDATE t SET n = 4 WHERE id = 1');
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+	sleep 0.2;
+	my $stopped = $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+	kill 'STOP', $stopped;
+	$leaves->query_safe('COMMIT');
+	$leaves->quit;
+	for (1 .. 500)
+	{
+		last if (() = glob "$directory/*/ring.*") <= 1;
+		sleep 0.02;
+	}
+	is(scalar(() = glob "$directory/*/ring.*"), 1, 'what the holder left is gone');
+	kill 'CONT', $stopped;
+	finish $waits->{psql};
+	my ($wait_for_gone) = pairs('pg.wait', wait_for_points($node, $late, 4));
+	is($wait_for_gone->[0]{info}{db}{held_by}{base_id},
+		$gone->{base}, 'on behalf of which trace it held the lock');
+}
+
 # A chain: the holder waits for another one, which is idle in its transaction. What it
 # did last is recorded as any statement.
 SKIP:
