@@ -13,24 +13,19 @@
 #define LINE_MAX_BYTES ((size_t) 64 * 1024)
 
 static void
-log_delivered(uint64_t points, size_t left, osp_log_fn log)
+log_delivered(uint64_t points, osp_log_fn log)
 {
 	char line[128];
 
-	if (points > 0)
-		(void) snprintf(line,
-						sizeof(line),
-						"delivered %llu point%s that former runs of "
-						"'osprofiler run' left",
-						(unsigned long long) points,
-						points == 1 ? "" : "s");
-	else
-		(void) snprintf(line,
-						sizeof(line),
-						"former runs of 'osprofiler run' left nothing to "
-						"deliver");
-	if (points > 0 || left == 0)
-		log(NULL, OSP_LOG_INFO, line);
+	if (points == 0)
+		return;
+	(void) snprintf(line,
+					sizeof(line),
+					"delivered %llu point%s that former runs of "
+					"'osprofiler run' left",
+					(unsigned long long) points,
+					points == 1 ? "" : "s");
+	log(NULL, OSP_LOG_INFO, line);
 }
 
 static void
@@ -62,7 +57,7 @@ deliver_former(const osp_config *config, unsigned timeout_ms, osp_log_fn log)
 		return true;
 	points = run_orphans_deliver(parent, NULL, configured, timeout_ms);
 	former_runs_find(&left, parent, configured);
-	log_delivered(points, left.count, log);
+	log_delivered(points, log);
 	for (i = 0; i < left.count; i++)
 		log_left(&left.runs[i], log);
 	delivered = left.count == 0;
