@@ -41,8 +41,9 @@ declare -A width=([lint]=2 [build-clang]=2)
 # What must have ended before a part begins.
 declare -A after=([unit-clang]=build-clang [unit-valgrind]=unit)
 
-# Runs last and alone: programs that wait for each other are slow under valgrind.
-last_parts=(waits-valgrind)
+# Run last, each alone: programs that wait for each other are slow under valgrind, and a
+# page has to be drawn in a given time.
+last_parts=(waits-valgrind page-speed)
 all_parts=(
 	"${first_parts[@]}" "${server_parts[@]}" "${compute_parts[@]}" "${last_parts[@]}"
 )
@@ -227,6 +228,11 @@ part_cli()
 part_page()
 {
 	make -s -C tests/page check
+}
+
+part_page_speed()
+{
+	make -s -C tests/page check-speed
 }
 
 # Both kinds of tests in any case; what differed is said last, where it is seen.

@@ -175,7 +175,7 @@ test('hostile and strange traces', async (t) => {
       ['the end is missing', page.slice(0, middle & ~3) + page.slice(end), /damaged/],
       ['it is no base64', `${page.slice(0, middle)}!${page.slice(middle)}`, /damaged/],
       ['nothing is there', page.slice(0, data) + page.slice(end), /damaged/],
-      ['an old browser', page, /^This trace is so long .* Firefox 113/, true]]) {
+      ['an old browser', page, /^This trace is so long .* Firefox 120/, true]]) {
       const file = join(browser.dir, 'changed.html');
 
       writeFileSync(file, changed);
