@@ -140,15 +140,23 @@ sub found
 	return $first;
 }
 
-# Nothing must be found.
+# Nothing must be found in what is traced, $traced. Where the machine is busy with
+# something else, that is found, too: so it is traced again.
 sub healthy
 {
-	my ($node, $base, $name) = @_;
-	my $why = why($node, $base);
+	my ($node, $traced, $name) = @_;
+	my ($base, $why, @findings);
 
+	for (1 .. 5)
+	{
+		$base = $traced->();
+		$why = why($node, $base);
+		@findings = grep { $_->{rule} ne 'cpu' } @{ $why->{findings} };
+		last if !@findings;
+	}
 	save($node, $base, $name);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(scalar(grep { $_->{rule} ne 'cpu' } @{ $why->{findings} }), 0, "$name: no finding")
+	is(scalar(@findings), 0, "$name: no finding")
 	  or diag explain_text($why);
 	return;
 }

@@ -28,28 +28,32 @@ my @all = (points => 'function, node');
 my $transaction = join "\\;\n", 'BEGIN', 'UPDATE account SET balance = balance + 1 WHERE id = 7',
   'SELECT balance FROM account WHERE id = 7', 'INSERT INTO history VALUES (7, 1)', 'COMMIT;';
 psql_traced($node, $transaction);
-healthy($node, psql_traced($node, $transaction), 'transaction');
-healthy($node, psql_traced($node, $transaction, @all), 'transaction, all points');
+healthy($node, sub { psql_traced($node, $transaction) }, 'transaction');
+healthy($node, sub { psql_traced($node, $transaction, @all) }, 'transaction, all points');
 
 # A statement that has much to do, and does it as well as it can be done.
 my $sum = 'SELECT owner, sum(balance) FROM account GROUP BY owner ORDER BY owner LIMIT 3;';
-healthy($node, psql_traced($node, $sum), 'aggregate');
-healthy($node, psql_traced($node, $sum, @all), 'aggregate, all points');
+healthy($node, sub { psql_traced($node, $sum) }, 'aggregate');
+healthy($node, sub { psql_traced($node, $sum, @all) }, 'aggregate, all points');
 
 # One by an index.
-healthy($node, psql_traced($node, 'SELECT * FROM account WHERE owner = 7;', @all), 'index scan');
+healthy($node, sub { psql_traced($node, 'SELECT * FROM account WHERE owner = 7;', @all) }, 'index scan');
 
 # A function that is called once.
 $node->safe_psql('postgres', 'CREATE FUNCTION pay(who int) RETURNS int LANGUAGE plpgsql AS '
 	  . '$$ BEGIN UPDATE account SET balance = balance + 1 WHERE id = who; RETURN 1; END $$');
-healthy($node, psql_traced($node, 'SELECT pay(8);', @all), 'one call');
+healthy($node, sub { psql_traced($node, 'SELECT pay(8);', @all) }, 'one call');
 
 # A bulk load that is written to a table.
 healthy($node,
-	psql_traced($node, 'CREATE TABLE copy AS SELECT * FROM account;', @all), 'bulk');
+	sub {
+		$node->safe_psql('postgres', 'DROP TABLE IF EXISTS copy');
+		return psql_traced($node, 'CREATE TABLE copy AS SELECT * FROM account;', @all);
+	},
+	'bulk');
 
 # A client's statement.
-healthy($node, client_traced($node, 'psql', '-Xqc', 'SELECT * FROM account WHERE id = 7'), 'client');
+healthy($node, sub { client_traced($node, 'psql', '-Xqc', 'SELECT * FROM account WHERE id = 7') }, 'client');
 
 $node->stop;
 done_testing();

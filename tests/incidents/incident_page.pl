@@ -36,7 +36,7 @@ INSERT INTO account SELECT g, 0 FROM generate_series(1, 1000) g;
 CREATE TABLE visit (country int, city int, street int, page int);
 INSERT INTO visit SELECT g % 50, g % 50, g % 50, g FROM generate_series(1, 6000) g;
 CREATE TABLE price (item int, price int);
-INSERT INTO price SELECT g % 1000, g FROM generate_series(1, 300000) g;
+INSERT INTO price SELECT g % 1000, g FROM generate_series(1, 900000) g;
 CREATE FUNCTION total(items int) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	sum bigint := 0;

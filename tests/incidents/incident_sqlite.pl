@@ -123,7 +123,7 @@ found($node,
 
 # A healthy one.
 healthy($node,
-	client_traced($node, 'sqlite3', $file, 'SELECT note FROM item WHERE id = 7;'),
+	sub { client_traced($node, 'sqlite3', $file, 'SELECT note FROM item WHERE id = 7;') },
 	'SQLite by key');
 
 $node->stop;

@@ -67,7 +67,7 @@ is($repeat->{figures}{executions}, 400, 'N+1 of two services') or diag Incident:
 $other = hold(5);
 my $base = psql_traced($node,
 	"UPDATE stock SET n = n + 1 WHERE id = 5;\nSET work_mem = '256kB';\n"
-	  . 'SELECT count(*) FROM (SELECT * FROM account ORDER BY note OFFSET 0) x;');
+	  . 'SELECT count(*) FROM (SELECT * FROM account, generate_series(1, 6) ORDER BY note OFFSET 0) x;');
 found($node, $base, 'lock and spill', 'lock_wait', 0.4);
 $why = why($node, $base);
 is(join(' ', grep { $_ ne 'cpu' } map { $_->{rule} } @{ $why->{findings} }), 'lock_wait spill', 'both are told');
@@ -87,8 +87,11 @@ like($found->{next_step}, qr/^The index account_pkey does not cover the filter/,
 
 # Large and healthy: much is done, and nothing of it in vain.
 healthy($node,
-	psql_traced($node, "BEGIN;\nCREATE TABLE batch (LIKE account);\nINSERT INTO batch SELECT * FROM account;\n"
-		  . "UPDATE batch SET owner = owner + 1;\nDELETE FROM batch WHERE id % 2 = 0;\nCOMMIT;"),
+	sub {
+		$node->safe_psql('postgres', 'DROP TABLE IF EXISTS batch');
+		return psql_traced($node, "BEGIN;\nCREATE TABLE batch (LIKE account);\nINSERT INTO batch SELECT * FROM account;\n"
+			  . "UPDATE batch SET owner = owner + 1;\nDELETE FROM batch WHERE id % 2 = 0;\nCOMMIT;");
+	},
 	'batch');
 
 $node->stop;
