@@ -127,7 +127,7 @@ test_growth(void **state)
 
 	(void) state;
 	open_producer(&producer, 1024 * 1024);
-	producer.ring.header->notices[3].key = 99;
+	memcpy(producer.ring.header->service, "shop", sizeof("shop"));
 	while (producer.ring.header->dropped == 0)
 		if (commit_point(&producer, number, 500))
 			number++;
@@ -135,7 +135,7 @@ test_growth(void **state)
 	assert_int_equal(producer.number, 2);
 	assert_int_equal(producer.ring.header->predecessor,
 					 OSP_RING_PREDECESSOR(1));
-	assert_int_equal(producer.ring.header->notices[3].key, 99);
+	assert_string_equal(producer.ring.header->service, "shop");
 	assert_int_equal(producer.stat->ring_bytes,
 					 3 * OSP_RING_HEADER_SIZE + (64 + 256 + 1024) * 1024);
 	assert_true(number > (64 + 256 + 1024) * 1024 / 600 * 9 / 10);
