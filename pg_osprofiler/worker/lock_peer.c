@@ -153,14 +153,15 @@ status_of(const PGPROC *proc, const pgospLook *look)
 static bool
 trace_of(const PGPROC *proc, osp_uuid *trace)
 {
-	const pgospSlot *slot = pgosp_watched_slot(proc);
+	const pgospWatched *holder =
+		pgosp_watched((uint32) (proc - ProcGlobal->allProcs));
 	pgospTraceNote note;
 
-	if (slot == NULL || slot->pid != proc->pid)
+	if (holder == NULL || holder->slot->pid != proc->pid)
 		return false;
 
 	/* Copied before it is checked: it may change meanwhile. */
-	memcpy(&note, &slot->note, sizeof(note));
+	memcpy(&note, &holder->slot->note, sizeof(note));
 	if (note.transaction == 0 ||
 		note.transaction != pgosp_transaction_of(proc) ||
 		note.check != pgosp_note_check(&note))

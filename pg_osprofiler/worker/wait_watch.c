@@ -23,15 +23,7 @@
  */
 #include "wait_watch.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "miscadmin.h"
 #include "storage/ipc.h"
-#include "utils/memutils.h"
-
-#include "record/newfile.h"
 
 #define LOOK_MIN    1 /* ms */
 #define LOOK_MAX    20
@@ -43,13 +35,6 @@
 #define CPU_AGE     2     /* ms, of statements whose CPU time is noted */
 #define CPU_NOTES   4     /* in one look at all backends, at most */
 #define QUIET_NS    INT64CONST(1000000000)
-#define RETRY_NS    INT64CONST(10000000000)
-
-static char directory[OSP_RUNDIR_PATH_MAX];
-static pgospSlots *slots = NULL;
-static pgospWatched *watched = NULL; /* for each PGPROC */
-static ino_t file;                   /* that the slots are in */
-static int64 checked_ns;             /* whether it still is that one */
 
 static int64 active_ns; /* when a statement was last seen */
 static bool asleep;     /* the slots say so */
@@ -63,84 +48,6 @@ typedef struct pgospRound
 	int cpu_notes;
 	long due_ms; /* the next look at one that has run for a while; 0: none */
 } pgospRound;
-
-/* ---- the file ---- */
-
-static uint32
-watched_count(void)
-{
-	return Min(ProcGlobal->allProcCount, PGOSP_SLOTS_MAX);
-}
-
-static ino_t
-file_there_is(void)
-{
-	char path[OSP_RUNDIR_PATH_MAX + 16];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/" PGOSP_SLOTS_FILE, directory);
-	return lstat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-static bool
-map_part(size_t at, size_t size, void **map)
-{
-	int dir_fd;
-	osp_status status;
-
-	if (osp_rundir_open(directory, false, &dir_fd, NULL) != OSP_OK)
-		return false;
-	status = osp__mappart(dir_fd, PGOSP_SLOTS_FILE, at, size, map, NULL);
-	(void) close(dir_fd);
-	return status == OSP_OK;
-}
-
-static void
-unmap_all(void)
-{
-	uint32 i;
-
-	if (slots == NULL)
-		return;
-	for (i = 0; i < watched_count(); i++)
-		if (watched[i].slot != NULL)
-			(void) munmap(watched[i].slot, sizeof(pgospSlot));
-	memset(watched, 0, watched_count() * sizeof(*watched));
-	(void) munmap(slots, sizeof(*slots));
-	slots = NULL;
-}
-
-static void
-map_slots(void)
-{
-	void *map;
-
-	checked_ns = osp_mono_now();
-	if (watched == NULL)
-		watched = MemoryContextAllocExtended(
-			TopMemoryContext,
-			watched_count() * sizeof(*watched),
-			MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-	if (watched == NULL || !map_part(0, sizeof(pgospSlots), &map))
-		return;
-	slots = map;
-	file = file_there_is();
-	slots->worker_number = (int) (MyProc - ProcGlobal->allProcs);
-	slots->worker_pid = MyProcPid;
-}
-
-/* The run directory may have been removed, and made again. */
-static void
-check_file(int64 now_ns)
-{
-	if (now_ns - checked_ns < RETRY_NS)
-		return;
-	checked_ns = now_ns;
-	if (slots != NULL && file_there_is() != file)
-		unmap_all();
-	if (slots == NULL)
-		map_slots();
-}
 
 static void
 leave(int code, Datum arg)
@@ -156,20 +63,16 @@ pgosp_watch_begin(const char *run_directory)
 	if (!registered)
 		on_proc_exit(leave, 0);
 	registered = true;
-	pgosp_watch_end();
-	strlcpy(directory, run_directory, sizeof(directory));
+	pgosp_watched_open(run_directory);
 	active_ns = osp_mono_now();
 	asleep = false;
 	nap_ms = LOOK_MIN;
-	map_slots();
 }
 
 void
 pgosp_watch_end(void)
 {
-	if (slots != NULL && slots->worker_pid == MyProcPid)
-		slots->worker_pid = 0;
-	unmap_all();
+	pgosp_watched_close();
 }
 
 /* ---- one backend ---- */
@@ -283,39 +186,19 @@ look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
 
 /* ---- all backends ---- */
 
-static bool
-have_slot(uint32 number)
-{
-	void *map;
-
-	if (watched[number].slot != NULL)
-		return true;
-	if (!map_part(PGOSP_SLOT_AT(number), sizeof(pgospSlot), &map))
-		return false;
-	watched[number].slot = map;
-	return true;
-}
-
-const pgospSlot *
-pgosp_watched_slot(const PGPROC *proc)
-{
-	uint32 number = (uint32) (proc - ProcGlobal->allProcs);
-
-	return number < watched_count() && slots->allocated[number] &&
-				   have_slot(number)
-			   ? watched[number].slot
-			   : NULL;
-}
-
 static void
 say_whether_asleep(bool whether)
 {
 	uint32 i;
 
 	asleep = whether;
-	for (i = 0; i < watched_count(); i++)
-		if (watched[i].slot != NULL)
-			watched[i].slot->asleep = whether;
+	for (i = 0; i < pgosp_watched_count(); i++)
+	{
+		pgospWatched *it = pgosp_watched(i);
+
+		if (it != NULL)
+			it->slot->asleep = whether;
+	}
 	pg_memory_barrier();
 }
 
@@ -324,9 +207,13 @@ look_at_all(pgospRound *round)
 {
 	uint32 i;
 
-	for (i = 0; i < watched_count(); i++)
-		if (slots->allocated[i] && have_slot(i))
-			look_at(&watched[i], &ProcGlobal->allProcs[i], round);
+	for (i = 0; i < pgosp_watched_count(); i++)
+	{
+		pgospWatched *it = pgosp_watched(i);
+
+		if (it != NULL)
+			look_at(it, &ProcGlobal->allProcs[i], round);
+	}
 }
 
 /* Nothing runs. */
@@ -349,8 +236,7 @@ pgosp_watch_look(void)
 	long ms;
 	long cost_ms;
 
-	check_file(began_ns);
-	if (slots == NULL)
+	if (!pgosp_watched_check(began_ns))
 		return LOOK_ASLEEP;
 	look_at_all(&round);
 	if (!round.active)

@@ -16,9 +16,9 @@
 /* A backend, between two looks at it. */
 typedef struct pgospWatched
 {
-	pgospSlot *slot; /* NULL: it is not mapped yet */
-	int pid;         /* of the backend that was there */
-	int64 began_ns;  /* of the statement that was seen last */
+	pgospSlot *slot;
+	int pid;        /* of the backend that was there */
+	int64 began_ns; /* of the statement that was seen last */
 	int64 looked_ns;
 	int64 cpu_of_ns;     /* of the statement whose CPU time was noted last */
 	pgospLockWait *wait; /* that was not seen to end; NULL: none */
@@ -47,8 +47,21 @@ extern void pgosp_watch_end(void);
  * when the latch is set. */
 extern long pgosp_watch_look(void);
 
-/* The slot of the backend; NULL: it has none. */
-extern const pgospSlot *pgosp_watched_slot(const PGPROC *proc);
+/* ---- watched_slots.c ---- */
+
+/* The slots of this run directory from now on. */
+extern void pgosp_watched_open(const char *run_directory);
+extern void pgosp_watched_close(void);
+
+/* False: there are none. The run directory may have been removed, and made again: looks
+ * for that now and then. */
+extern bool pgosp_watched_check(int64 now_ns);
+
+/* How many backends there can be. */
+extern uint32 pgosp_watched_count(void);
+
+/* One by its number among all PGPROC; NULL: it has no slot. */
+extern pgospWatched *pgosp_watched(uint32 number);
 
 /* ---- cpu_note.c ---- */
 
