@@ -54,6 +54,11 @@ sub wait_until_sleeping
 	die 'nobody sleeps';
 }
 
+# SQL that goes on some time after somebody waits for a lock, however late that is.
+my $until_waited = 'DO $$ BEGIN'
+  . ' WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.02); END LOOP;'
+  . ' PERFORM pg_sleep(1); END $$;';
+
 # A statement that has run for a while and has no wait event writes to a full pipe.
 sub stuck_at_log
 {
@@ -280,7 +285,7 @@ ok(!exists $wait->[0]{info}{db}{held_by}{base_id}, 'that is not traced');
 my $victim = context();
 $other = background(set_context($victim)
 	  . $points
-	  . 'BEGIN; UPDATE t SET n = 3 WHERE id = 2; SELECT pg_sleep(0.5);'
+	  . "BEGIN; UPDATE t SET n = 3 WHERE id = 2; $until_waited"
 	  . 'UPDATE t SET n = 3 WHERE id = 3; COMMIT;');
 wait_until_sleeping();
 my $second = context();
@@ -316,7 +321,7 @@ is_deeply(
 $node->append_conf('postgresql.conf', "log_lock_waits = on\n");
 $node->reload;
 $other = background(
-	'BEGIN; UPDATE t SET n = 1 WHERE id = 1; SELECT pg_sleep(1.2); COMMIT;');
+	"BEGIN; UPDATE t SET n = 1 WHERE id = 1; $until_waited COMMIT;");
 wait_until_sleeping();
 my $logged = context();
 $node->safe_psql('postgres',
