@@ -79,7 +79,7 @@ look(osp_spool *spool, uint64_t pos, size_t len, uint64_t upto,
 		status = fill_window(
 			spool, pos, upto - pos < more ? (size_t) (upto - pos) : more);
 	}
-	*bytes = window->ptr + (pos - spool->window_pos);
+	*bytes = status == OSP_OK ? window->ptr + (pos - spool->window_pos) : NULL;
 	return status;
 }
 
