@@ -6,7 +6,7 @@
 // part of the time, and how far the page was scrolled when it was left. The address names the
 // operation whose details are open.
 
-import { trace, string } from './trace.js';
+import { trace, idOf, rowOfId } from './trace.js';
 import { view, NO_FILTER, onChange, changed } from './view.js';
 import { lineOfItem, revealRow } from './lines.js';
 import { selectRow } from './waterfall.js';
@@ -35,10 +35,10 @@ const readStep = (number) => ({
 const lookOf = ({ tab, details, selected, group, alike, flame, filter }) =>
   JSON.stringify([tab, details ? [selected, group, alike] : null, flame, filter]);
 
-const hasAddress = (row) => row >= 0 && string(trace.id[row]).length <= ADDRESS_ID_MAX;
+const hasAddress = (row) => row >= 0 && idOf(row).length <= ADDRESS_ID_MAX;
 
 const addressOf = ({ details, selected }) => location.pathname + location.search +
-  (details && hasAddress(selected) ? `#op=${escaped(string(trace.id[selected]))}` : '');
+  (details && hasAddress(selected) ? `#op=${escaped(idOf(selected))}` : '');
 
 const isSet = ({ filter }, name) => filter[name] !== NO_FILTER[name];
 
@@ -119,7 +119,7 @@ function onPopState({ state }) {
 // Shows the operation that the address names: somebody was sent it.
 function followAddress() {
   const [, id] = /^#op=(.+)$/.exec(location.hash) || [];
-  const row = id === undefined ? -1 : trace.id.findIndex((number) => escaped(string(number)) === id);
+  const row = id === undefined ? -1 : rowOfId((text) => escaped(text) === id);
 
   if (row >= 0)
     selectRow(row, { details: true, center: true });

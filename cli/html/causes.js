@@ -2,7 +2,7 @@
 //
 // Why the trace took as long as it did: the findings, each with its operations.
 
-import { trace, KIND, string, fromCaller, servedRow } from './trace.js';
+import { trace, KIND, rowOfId, fromCaller, servedRow } from './trace.js';
 import { durationText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
@@ -110,7 +110,7 @@ function makeCause(finding, index) {
 }
 
 function goToOperation(id) {
-  const row = trace.id.findIndex((number) => string(number) === id);
+  const row = rowOfId((text) => text === id);
 
   setTab('waterfall');
   clearFilter();

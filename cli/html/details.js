@@ -3,7 +3,7 @@
 // All that is known of one operation.
 
 import {
-  trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, pointsOf, memberOf,
+  trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, idOf, pointsOf, memberOf,
   string, isUnmeasured, servedRow, endOf, findingsOf, rowsOfFold,
 } from './trace.js';
 import { lines } from './lines.js';
@@ -87,7 +87,7 @@ function factsOf(row) {
     fold && factRow('One of', `${countText(fold[1])}, together ${durationText(fold[4])}`,
       el('span.dim', {}, `${durationText(fold[5])} – ${durationText(fold[7])}, ` +
         `median ${durationText(fold[6])}`)),
-    factRow('Id', el('code', {}, longText(string(trace.id[row]), ID_SHOWN))));
+    factRow('Id', el('code', {}, longText(idOf(row), ID_SHOWN))));
 }
 
 // Of a node, the statement whose plan it is part of: the plan names the node itself.

@@ -42,15 +42,26 @@ function giveUp(words) {
   throw new Error(words);
 }
 
-// The JSON value that an element holds. The element is removed, so that its text takes no memory.
-export async function readData(element) {
+// The text that an element holds. The element is removed, so that its own takes no memory.
+export async function readText(element) {
   const text = element.textContent;
 
   element.remove();
-  if (!text.startsWith('{') && !('DecompressionStream' in globalThis))
+  if (text.startsWith('{'))
+    return text;
+  if (!('DecompressionStream' in globalThis))
     giveUp(TOO_OLD);
   try {
-    return JSON.parse(text.startsWith('{') ? text : await unpack(text));
+    return await unpack(text);
+  } catch {
+    return giveUp(DAMAGED);
+  }
+}
+
+// The value of a JSON text of the page.
+export function parseData(text) {
+  try {
+    return JSON.parse(text);
   } catch {
     return giveUp(DAMAGED);
   }

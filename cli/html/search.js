@@ -3,7 +3,7 @@
 // Which operations the filter lets through. Texts are searched once each, however
 // many operations have them.
 
-import { trace, measuredRow, pointsOf, memberOf, numberOf } from './trace.js';
+import { trace, idOf, measuredRow, pointsOf, memberOf, numberOf } from './trace.js';
 import { view, isFiltered } from './view.js';
 import { el } from './dom.js';
 import { compilePattern } from './pattern.js';
@@ -93,8 +93,7 @@ export function markedText(text) {
 }
 
 // For each string 0: not looked at yet, 1: it matches, 2: it does not.
-function stringMatcher(query) {
-  const matches = textMatcher(query);
+function stringMatcher(matches) {
   const known = new Uint8Array(trace.strings.length);
 
   return (number) => {
@@ -112,9 +111,17 @@ function lasted(row) {
   return measured >= 0 && trace.duration[measured] >= 0 ? trace.duration[measured] : Infinity;
 }
 
-// The strings of an operation that are searched; the last one has no constants.
-const columnsSearched = (row) => [trace.text[row], trace.name[row], trace.error[row], trace.id[row],
+// The strings of an operation that are searched, beside its id; the last one has no constants.
+const columnsSearched = (row) => [trace.text[row], trace.name[row], trace.error[row],
   trace.remark[row], trace.shapes[trace.shape[row]][1]];
+
+// A function that says whether an operation has what is searched for in one of its texts.
+function rowMatcher(query) {
+  const matches = textMatcher(query);
+  const matchesString = stringMatcher(matches);
+
+  return (row) => columnsSearched(row).some(matchesString) || matches(idOf(row));
+}
 
 function rowTests() {
   const { filter } = view;
@@ -136,13 +143,13 @@ function rowTests() {
     tests.push((row) => rows.has(row));
   }
   if (filter.text !== '') {
-    const matches = stringMatcher(filter.text);
+    const matches = rowMatcher(filter.text);
     const figure = figureOf(filter.text);
-    const inDigits = figure === null ? () => false : stringMatcher(figure);
+    const inDigits = figure === null ? () => false : rowMatcher(figure);
     const asksPid = /^\s*pid/i.test(filter.text);   // reading all points takes a moment
 
-    tests.push((row) => columnsSearched(row).some((number) => matches(number) || inDigits(number)) ||
-      (figure !== null && (String(trace.rows[row]) === figure || (asksPid && String(pidOf(row)) === figure))));
+    tests.push((row) => matches(row) || inDigits(row) || (figure !== null &&
+      (String(trace.rows[row]) === figure || (asksPid && String(pidOf(row)) === figure))));
   }
   return tests;
 }

@@ -3,7 +3,7 @@
 // The trace of the page: what common/report/page/page_data.c wrote into the one
 // element with the id "trace". Nothing else reads that element.
 
-import { readData } from './packed.js';
+import { readText, parseData } from './packed.js';
 
 export const KIND = {
   TRACE: 0, OTHER: 1, DB: 2, CONNECT: 3, PG: 4, PARSE: 5, PLAN: 6, COMMIT: 7,
@@ -29,9 +29,23 @@ export class ExactNumber {
   constructor(text) { this.text = text; }
 }
 
-async function readTrace() {
-  const trace = await readData(document.getElementById('trace'));
+// Where notifications and ids begin among the data. They are most of a long trace, and the
+// page is drawn without them: they are read when they are asked for first. In short data, which
+// are not packed and have no check sum, they are read at once: so a damaged file is found.
+const POINTS = ',\n\n';
+const SHORT = 2 ** 20;
 
+let pointText = '';
+let points = null;
+
+async function readTrace() {
+  const text = await readText(document.getElementById('trace'));
+  const end = text.indexOf(POINTS);
+  const trace = parseData(`${text.slice(0, end)}}`);
+
+  pointText = text.slice(end + 1);
+  if (text.length <= SHORT)
+    pointData();
   trace.count = trace.depth.length;
   linkRows(trace);
   linkCauses(trace);
@@ -98,7 +112,24 @@ function linkOwn(trace) {
 
 export const trace = await readTrace();
 
+function pointData() {
+  points ||= parseData(`{${pointText}`);
+  pointText = '';
+  return points;
+}
+
 export const string = (number) => trace.strings[number];
+
+// Notifications and ids name a text that nothing else has by an odd number.
+const pointString = (number) =>
+  number % 2 === 0 ? trace.strings[number / 2] : pointData().point_strings[(number - 1) / 2];
+
+export const idOf = (row) => pointString(pointData().id[row]);
+
+// The first row whose id passes; -1: none does.
+export const rowOfId = (passes) =>
+  pointData().id.findIndex((number) => passes(pointString(number)));
+
 export const nameOf = (row) => trace.strings[trace.name[row]];
 export const textOf = (row) => trace.strings[trace.text[row]];
 export const errorOf = (row) => trace.strings[trace.error[row]];
@@ -196,7 +227,7 @@ function timestampAfter(us) {
   return new Date(ms).toISOString().slice(0, 23) + String(time - ms * 1000).padStart(3, '0');
 }
 
-// Fills a template with the values at trace.values[place.at]. Objects become Maps,
+// Fills a template with the values at values[place.at]. Objects become Maps,
 // for a key may have any name.
 function fillTemplate(template, place) {
   if (Array.isArray(template))
@@ -207,11 +238,11 @@ function fillTemplate(template, place) {
   if (typeof template !== 'number')
     return template;
 
-  const value = trace.values[place.at++];
+  const value = pointData().values[place.at++];
 
   switch (template) {
-    case 1: return trace.strings[value];
-    case 2: return new ExactNumber(trace.strings[value]);
+    case 1: return pointString(value);
+    case 2: return new ExactNumber(pointString(value));
     case 3: return timestampAfter(value);
     default: return value;
   }
@@ -219,16 +250,17 @@ function fillTemplate(template, place) {
 
 // The notifications of a row: their name and what else they hold.
 export function pointsOf(row) {
-  const place = { at: trace.at[row] };
-  const points = [];
+  const { at, values, templates } = pointData();
+  const place = { at: at[row] };
+  const found = [];
 
-  for (let count = trace.values[place.at++]; count > 0; count--) {
-    const name = trace.strings[trace.values[place.at++]];
-    const template = trace.templates[trace.values[place.at++]];
+  for (let count = values[place.at++]; count > 0; count--) {
+    const name = pointString(values[place.at++]);
+    const template = templates[values[place.at++]];
 
-    points.push({ name, stop: name.endsWith('stop'), content: fillTemplate(template, place) });
+    found.push({ name, stop: name.endsWith('stop'), content: fillTemplate(template, place) });
   }
-  return points;
+  return found;
 }
 
 // A member of what a point holds: memberOf(content, 'info', 'db', 'node').

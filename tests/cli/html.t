@@ -58,6 +58,13 @@ sub trace_of
 
 my $json = JSON::PP->new->ascii->canonical->allow_nonref;
 
+# A string as notifications and ids name it.
+sub point_string
+{
+	my ($trace, $number) = @_;
+	return $trace->{ $number % 2 ? 'point_strings' : 'strings' }[ int $number / 2 ];
+}
+
 # A template with the values in the places of its numbers, as cli/html/trace.js fills
 # it; here it stays a text, so that numbers keep their digits.
 sub fill_text
@@ -70,8 +77,8 @@ sub fill_text
 		if (defined $1) { $filled .= $1; next; }
 		my $value = $trace->{values}[ $$at++ ];
 		if ($2 == 0) { $filled .= $value; }
-		elsif ($2 == 1) { $filled .= $json->encode($trace->{strings}[$value]); }
-		elsif ($2 == 2) { $filled .= $trace->{strings}[$value]; }
+		elsif ($2 == 1) { $filled .= $json->encode(point_string($trace, $value)); }
+		elsif ($2 == 2) { $filled .= point_string($trace, $value); }
 		else { $filled .= qq("+$value us"); }
 	}
 	return $filled;
@@ -90,11 +97,11 @@ sub points_of_page
 	for my $row (0 .. $#{ $trace->{depth} })
 	{
 		my $at = $trace->{at}[$row];
-		my $id = $trace->{strings}[ $trace->{id}[$row] ];
+		my $id = point_string($trace, $trace->{id}[$row]);
 
 		for (1 .. $trace->{values}[ $at++ ])
 		{
-			my $name = $trace->{strings}[ $trace->{values}[ $at++ ] ];
+			my $name = point_string($trace, $trace->{values}[ $at++ ]);
 			my $text = fill_text($trace, $templates[ $trace->{values}[ $at++ ] ], \$at);
 			my $point = $json->decode($text);
 
@@ -270,7 +277,7 @@ for my $case ([ 2**20 - $empty - 10, 0 ], [ 2**20 - $empty + 10, 1 ], [ 5_000_00
 
 	is($stored =~ m{\A[A-Za-z0-9+/]+={0,2}\z} ? 1 : 0, $packed, "$length bytes are " . ($packed ? 'packed' : 'plain'));
 	cmp_ok(length $html, '<', 600_000, 'that makes the page small') if $packed;
-	is((sort { $b <=> $a } map { length } @{ trace_of($html)->{strings} })[0], $length, 'the text is there');
+	is((sort { $b <=> $a } map { length } @{ trace_of($html)->{point_strings} })[0], $length, 'the text is there');
 }
 
 for my $what ('function', 'node')

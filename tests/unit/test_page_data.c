@@ -394,6 +394,40 @@ test_kinds(void **state)
 	osp_buf_term(&data);
 }
 
+/* What is drawn first stands before an empty line, and has no text that only ids and
+ * notifications have. */
+static void
+test_parts(void **state)
+{
+	osp__json_reader reader;
+	osp_buf data;
+	yyjson_val *root;
+	const char *later;
+	size_t i;
+
+	(void) state;
+	write_data(POINTS, &data);
+	osp_buf_add_char(&data, '\0');
+	later = strstr(data.ptr, "\n\n");
+	assert_non_null(later);
+	assert_null(strstr(later + 1, "\n\n"));
+	assert_non_null(strstr(data.ptr, "\"strings\":"));
+	assert_true(strstr(data.ptr, "\"strings\":") < later);
+	assert_true(strstr(data.ptr, "db-start") > later);
+	assert_true(strstr(data.ptr, "\"values\":") > later);
+	data.len--;
+	root = read_data(&reader, &data);
+	for (i = 0; i < 3; i++)
+	{
+		size_t id = (size_t) number(root, "id", i);
+
+		assert_int_equal(id % 2, 1);
+		assert_true(osp__json_str(item(root, "point_strings", id / 2)).len > 0);
+	}
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
+}
+
 static void
 test_empty(void **state)
 {
@@ -499,6 +533,7 @@ main(void)
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_time_names),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_refused),

@@ -18,9 +18,12 @@
  *	  waits       lists of a row, and a string and a time for each kind of wait
  *	  parents     pairs of a row and the string of a parent that is not in the trace
  *	  depth ...   the columns (page_rows.c)
+ *	  strings     texts
+ *	  id, at      columns; behind an empty line
  *	  values, templates
  *	              the notifications (page_points.c)
- *	  strings     all texts
+ *	  point_strings
+ *	              texts that only they and ids have
  *
  * It is ASCII and has no "<", so nothing in it ends the element that holds it.
  */
@@ -33,7 +36,7 @@
 #include "osprofiler/notification.h"
 #include "report/report_fold.h"
 
-#define FORM_VERSION 1
+#define FORM_VERSION 2
 
 /* In the order of osp__op_kind. */
 static const char *const kind_names[] = {"idle",
@@ -327,8 +330,10 @@ page_init(osp__page *page, osp_report *report)
 	osp_buf_init(&page->parents, report->alc, SIZE_MAX / 4);
 	for (i = 0; i < OSP__PAGE_COLUMNS; i++)
 		osp_buf_init(&page->columns[i], report->alc, SIZE_MAX / 4);
-	osp__page_texts_init(&page->strings, report, &page->arena);
-	osp__page_texts_init(&page->templates, report, &page->arena);
+	osp__page_texts_init(&page->strings, report, &page->arena, NULL);
+	osp__page_texts_init(
+		&page->point_strings, report, &page->arena, &page->strings);
+	osp__page_texts_init(&page->templates, report, &page->arena, NULL);
 	prepare(page, report);
 	(void) osp__page_text(page, &page->strings, OSP_STR("\"\""), true);
 }
@@ -339,6 +344,7 @@ page_term(osp__page *page)
 	int i;
 
 	osp__page_texts_term(&page->strings);
+	osp__page_texts_term(&page->point_strings);
 	osp__page_texts_term(&page->templates);
 	for (i = 0; i < OSP__PAGE_COLUMNS; i++)
 		osp_buf_term(&page->columns[i]);
@@ -352,6 +358,18 @@ page_term(osp__page *page)
 	osp__table_term(&page->shape_table);
 	osp__findings_term(&page->findings);
 	osp__arena_term(&page->arena);
+}
+
+static void
+write_points(osp__page *page, sink *out)
+{
+	/* An empty line: the page divides the data there. */
+	write_buf(page, out, ",\n\n\"templates\":[", &page->templates.json, "]");
+	osp__page_put_columns(
+		page, OSP__PAGE_POINT_COLUMNS, OSP__PAGE_COLUMNS, write_escaped, out);
+	write_buf(page, out, ",\n\"values\":[", &page->values, "]");
+	write_buf(
+		page, out, ",\n\"point_strings\":[", &page->point_strings.json, "]}");
 }
 
 osp_status
@@ -373,10 +391,10 @@ osp_report_page_write(osp_report *report, osp_write_fn write, void *ctx)
 	write_buf(&page, &out, ",\n\"folds\":[", &page.folds, "]");
 	write_buf(&page, &out, ",\n\"waits\":[", &page.waits, "]");
 	write_buf(&page, &out, ",\n\"parents\":[", &page.parents, "]");
-	osp__page_put_columns(&page, write_escaped, &out);
-	write_buf(&page, &out, ",\n\"values\":[", &page.values, "]");
-	write_buf(&page, &out, ",\n\"templates\":[", &page.templates.json, "]");
-	write_buf(&page, &out, ",\n\"strings\":[", &page.strings.json, "]}");
+	osp__page_put_columns(
+		&page, 0, OSP__PAGE_POINT_COLUMNS, write_escaped, &out);
+	write_buf(&page, &out, ",\n\"strings\":[", &page.strings.json, "]");
+	write_points(&page, &out);
 	status = page.status;
 	osp_buf_term(&head);
 	page_term(&page);

@@ -12,6 +12,11 @@
  * The notifications themselves stand in "values", a list of numbers. What all
  * notifications of a kind have in common is a template (page_points.c), so each of
  * them needs only the numbers in which it differs.
+ *
+ * In a long trace, notifications and ids are most of the data, and a page is drawn
+ * without them. So they come last, behind an empty line, and the page reads them when
+ * somebody asks for them. Texts that nothing else has stand there, in "point_strings":
+ * notifications and ids name string n by 2 * n, and that one by 2 * n + 1.
  */
 #ifndef OSPROFILER_PAGE_DATA_H
 #define OSPROFILER_PAGE_DATA_H
@@ -23,7 +28,6 @@ typedef enum osp__page_column
 {
 	OSP__PAGE_DEPTH,
 	OSP__PAGE_NAME,
-	OSP__PAGE_ID,
 	OSP__PAGE_BEGIN,
 	OSP__PAGE_DURATION,
 	OSP__PAGE_SELF,
@@ -38,6 +42,8 @@ typedef enum osp__page_column
 	OSP__PAGE_FOLD,
 	OSP__PAGE_SERVICE,
 	OSP__PAGE_HOST,
+	OSP__PAGE_POINT_COLUMNS, /* the first of those that come last */
+	OSP__PAGE_ID = OSP__PAGE_POINT_COLUMNS,
 	OSP__PAGE_AT,
 	OSP__PAGE_COLUMNS
 } osp__page_column;
@@ -45,6 +51,9 @@ typedef enum osp__page_column
 /* Texts that got a number; texts are JSON. */
 typedef struct osp__page_texts
 {
+	/* Not NULL: a text that is in there has its number from there, doubled, and others
+	 * have odd numbers. */
+	const struct osp__page_texts *before;
 	osp__arena *arena;
 	osp_uuid hash_key;
 	osp__table table;
@@ -79,6 +88,7 @@ typedef struct osp__page
 	osp__description what;
 	osp_buf scratch;
 	osp__page_texts strings;
+	osp__page_texts point_strings;
 	osp__page_texts templates;
 	osp_buf columns[OSP__PAGE_COLUMNS];
 	osp_buf values;
@@ -101,7 +111,7 @@ typedef struct osp__page
 /* ---- page_texts.c ---- */
 
 void osp__page_texts_init(osp__page_texts *texts, const osp_report *report,
-						  osp__arena *arena);
+						  osp__arena *arena, const osp__page_texts *before);
 void osp__page_texts_term(osp__page_texts *texts);
 
 /* The number of a JSON text, which is written whole; lasting: it is never freed
@@ -110,14 +120,17 @@ uint32_t osp__page_text(osp__page *page, osp__page_texts *texts, osp_str json,
 						bool lasting);
 
 /* The number of the string that is the JSON value, or of the text of a value that
- * is none; 0 for null. The value lasts. */
-uint32_t osp__page_value(osp__page *page, osp_str value);
+ * is none; that of the empty string for null. The value lasts. */
+uint32_t osp__page_value(osp__page *page, osp__page_texts *texts,
+						 osp_str value);
 
 /* The number of the string that has this inside. */
-uint32_t osp__page_inside(osp__page *page, osp_str inside);
+uint32_t osp__page_inside(osp__page *page, osp__page_texts *texts,
+						  osp_str inside);
 
 /* The number of a text in UTF-8. */
-uint32_t osp__page_string(osp__page *page, osp_str string);
+uint32_t osp__page_string(osp__page *page, osp__page_texts *texts,
+						  osp_str string);
 
 /* ---- page_points.c ---- */
 
@@ -141,7 +154,9 @@ uint32_t osp__page_count_shape(osp__page *page, const osp__op *op,
 /* Fills all columns. */
 void osp__page_rows(osp__page *page);
 
-/* Writes them as members of an object: "depth":[...],... */
-void osp__page_put_columns(osp__page *page, osp_write_fn write, void *ctx);
+/* Writes those from one on and before another one, as members of an object:
+ * "depth":[...],... */
+void osp__page_put_columns(osp__page *page, int from, int to,
+						   osp_write_fn write, void *ctx);
 
 #endif /* OSPROFILER_PAGE_DATA_H */

@@ -97,7 +97,8 @@ put_scalar(encoder *e, osp_str text)
 	}
 	if (!is_safe_number(text))
 	{
-		put_value(e, 2, osp__page_string(e->page, text));
+		put_value(
+			e, 2, osp__page_string(e->page, &e->page->point_strings, text));
 		return;
 	}
 	osp_buf_add_char(&e->form, '0');
@@ -120,8 +121,11 @@ put_json(encoder *e, osp_str text)
 			if (len < text.len && text.ptr[len] == ':')
 				osp_buf_add(&e->form, text.ptr, len);
 			else
-				put_value(
-					e, 1, osp__page_value(e->page, osp_str_n(text.ptr, len)));
+				put_value(e,
+						  1,
+						  osp__page_value(e->page,
+										  &e->page->point_strings,
+										  osp_str_n(text.ptr, len)));
 		}
 		else if (strchr("{}[],:", text.ptr[0]) != NULL)
 			osp_buf_add_char(&e->form, text.ptr[0]);
@@ -225,7 +229,8 @@ put_point(encoder *e, const osp__node *node, const osp__point *point)
 		return;
 	put_members(e, node);
 	osp_buf_add_char(values, ',');
-	osp_buf_add_i64(values, osp__page_inside(page, point->name));
+	osp_buf_add_i64(values,
+					osp__page_inside(page, &page->point_strings, point->name));
 	osp_buf_add_char(values, ',');
 	osp_buf_add_i64(
 		values,

@@ -13,7 +13,6 @@
 static const char *const names[OSP__PAGE_COLUMNS] = {
 	"depth", /* levels below the trace */
 	"name",  /* string */
-	"id",    /* string: the trace_id */
 	"begin", /* ns since the trace began, by the clock of its caller's host */
 	"duration", /* ns; -1: not known; -2: not measured, only rows were counted; -3 - ns:
 				 * not known, but at most ns, for its caller ended then */
@@ -30,6 +29,7 @@ static const char *const names[OSP__PAGE_COLUMNS] = {
 	"fold",    /* 0, or 1 + its place in "folds" */
 	"service", /* string */
 	"host",    /* string */
+	"id",      /* the trace_id; string, as notifications name them */
 	"at",      /* where its notifications begin in "values" */
 };
 
@@ -52,7 +52,8 @@ mark_of(osp__page *page, const osp__op *op)
 	char time[OSP__DURATION_MAX];
 
 	if (op->node->cycle)
-		return osp__page_string(page, OSP_STR("parents form a ring"));
+		return osp__page_string(
+			page, &page->strings, OSP_STR("parents form a ring"));
 	if (op->shift_ns != 0)
 	{
 		osp__duration_text(op->shift_ns < 0 ? -op->shift_ns : op->shift_ns,
@@ -64,15 +65,17 @@ mark_of(osp__page *page, const osp__op *op)
 						op->shift_ns < 0 ? "ahead" : "behind");
 	}
 	else if (what->unread != NULL)
-		return osp__page_string(page, osp_str_of(what->unread));
+		return osp__page_string(page, &page->strings, osp_str_of(what->unread));
 	else if (what->truncated > 0)
 		(void) snprintf(
 			text, sizeof(text), "%" PRId64 " left out", what->truncated);
 	else if (what->bound != NULL)
-		return osp__page_string(page, osp_str_of(what->bound));
+		return osp__page_string(page, &page->strings, osp_str_of(what->bound));
 	else if (what->cut)
-		return osp__page_string(page, OSP_STR("text cut"));
-	return text[0] != '\0' ? osp__page_string(page, osp_str_of(text)) : 0;
+		return osp__page_string(page, &page->strings, OSP_STR("text cut"));
+	return text[0] != '\0'
+			   ? osp__page_string(page, &page->strings, osp_str_of(text))
+			   : 0;
 }
 
 static uint32_t
@@ -80,13 +83,17 @@ remark_of(osp__page *page)
 {
 	const char *remark = page->what.remark;
 
-	return remark[0] != '\0' ? osp__page_string(page, osp_str_of(remark)) : 0;
+	return remark[0] != '\0'
+			   ? osp__page_string(page, &page->strings, osp_str_of(remark))
+			   : 0;
 }
 
 static uint32_t
 text_of(osp__page *page, const osp_buf *text)
 {
-	return text->len > 0 ? osp__page_string(page, osp_buf_str(text)) : 0;
+	return text->len > 0
+			   ? osp__page_string(page, &page->strings, osp_buf_str(text))
+			   : 0;
 }
 
 static int64_t
@@ -146,7 +153,7 @@ put_parent(osp__page *page, const osp__node *node)
 	osp_buf_addf(&page->parents,
 				 "[%" PRIu32 ",%" PRIu32 "]",
 				 page->row_count,
-				 osp__page_value(page, node->parent_id));
+				 osp__page_value(page, &page->strings, node->parent_id));
 }
 
 static void
@@ -162,11 +169,13 @@ put_row(osp__page *page, const osp__op *op, int depth)
 	page->status = osp__report_describe(page->report, node, &page->what);
 	if (page->status != OSP_OK)
 		return;
-	name = osp__page_inside(page, node->name);
+	name = osp__page_inside(page, &page->strings, node->name);
 	text = text_of(page, &page->what.detail);
 	put(page, OSP__PAGE_DEPTH, depth);
 	put(page, OSP__PAGE_NAME, name);
-	put(page, OSP__PAGE_ID, osp__page_value(page, node->trace_id));
+	put(page,
+		OSP__PAGE_ID,
+		osp__page_value(page, &page->point_strings, node->trace_id));
 	put(page, OSP__PAGE_BEGIN, op->begin_ns);
 	put(page, OSP__PAGE_DURATION, duration_of(page, op));
 	put(page, OSP__PAGE_SELF, self_ns);
@@ -181,8 +190,12 @@ put_row(osp__page *page, const osp__op *op, int depth)
 		OSP__PAGE_SHAPE,
 		osp__page_count_shape(page, op, name, text, self_ns));
 	put(page, OSP__PAGE_FOLD, fold_number(page, node));
-	put(page, OSP__PAGE_SERVICE, osp__page_value(page, node->service));
-	put(page, OSP__PAGE_HOST, osp__page_value(page, node->host));
+	put(page,
+		OSP__PAGE_SERVICE,
+		osp__page_value(page, &page->strings, node->service));
+	put(page,
+		OSP__PAGE_HOST,
+		osp__page_value(page, &page->strings, node->host));
 	put(page, OSP__PAGE_AT, (int64_t) page->value_count);
 	put_parent(page, node);
 	osp__page_points(page, node);
@@ -210,11 +223,12 @@ osp__page_rows(osp__page *page)
 }
 
 void
-osp__page_put_columns(osp__page *page, osp_write_fn write, void *ctx)
+osp__page_put_columns(osp__page *page, int from, int to, osp_write_fn write,
+					  void *ctx)
 {
 	int i;
 
-	for (i = 0; i < OSP__PAGE_COLUMNS && page->status == OSP_OK; i++)
+	for (i = from; i < to && page->status == OSP_OK; i++)
 	{
 		osp_buf_reset(&page->scratch);
 		osp_buf_addf(&page->scratch, ",\n\"%s\":[", names[i]);

@@ -66,7 +66,7 @@ name_shape(osp__page *page, osp__page_shape *shape)
 	}
 	size =
 		osp_sql_normalize(text, OSP_SQL_POSTGRES, OSP_SQL_HARMLESS, out, size);
-	shape->text = osp__page_string(page, osp_str_n(out, size));
+	shape->text = osp__page_string(page, &page->strings, osp_str_n(out, size));
 	osp_free(page->report->alc, out);
 }
 

@@ -15,9 +15,10 @@ typedef struct text
 
 void
 osp__page_texts_init(osp__page_texts *texts, const osp_report *report,
-					 osp__arena *arena)
+					 osp__arena *arena, const osp__page_texts *before)
 {
 	memset(texts, 0, sizeof(*texts));
+	texts->before = before;
 	texts->arena = arena;
 	texts->hash_key = report->hash_key;
 	osp__table_init(&texts->table, report->alc);
@@ -29,6 +30,13 @@ osp__page_texts_term(osp__page_texts *texts)
 {
 	osp__table_term(&texts->table);
 	osp_buf_term(&texts->json);
+}
+
+/* What a text of these is named by. */
+static uint32_t
+name_of(const osp__page_texts *texts, const text *known)
+{
+	return texts->before == NULL ? known->number : 2 * known->number + 1;
 }
 
 static text *
@@ -48,10 +56,14 @@ osp__page_text(osp__page *page, osp__page_texts *texts, osp_str json,
 			   bool lasting)
 {
 	uint64_t hash = osp__table_hash(&texts->hash_key, json);
-	text *known = find_text(texts, json, hash);
+	text *known =
+		texts->before != NULL ? find_text(texts->before, json, hash) : NULL;
 
 	if (known != NULL)
-		return known->number;
+		return 2 * known->number;
+	known = find_text(texts, json, hash);
+	if (known != NULL)
+		return name_of(texts, known);
 	known = osp__arena_alloc(texts->arena, sizeof(*known));
 	if (known == NULL || !osp__table_reserve(&texts->table, 1) ||
 		(!lasting && !osp__arena_copy(texts->arena, json, &json)))
@@ -65,46 +77,46 @@ osp__page_text(osp__page *page, osp__page_texts *texts, osp_str json,
 	if (known->number > 0)
 		osp_buf_add(&texts->json, ",\n", 2);
 	osp_buf_add_str(&texts->json, json);
-	return known->number;
+	return name_of(texts, known);
 }
 
 uint32_t
-osp__page_value(osp__page *page, osp_str value)
+osp__page_value(osp__page *page, osp__page_texts *texts, osp_str value)
 {
+	/* The empty string is the first one, and 0 doubled is 0. */
 	if (value.len == 0 || osp_str_eq(value, OSP_STR("null")))
 		return 0;
 	if (value.ptr[0] == '"')
-		return osp__page_text(page, &page->strings, value, true);
-	return osp__page_string(page, value);
+		return osp__page_text(page, texts, value, true);
+	return osp__page_string(page, texts, value);
 }
 
 /* The string that is in scratch, in quotes. */
 static uint32_t
-scratch_string(osp__page *page)
+scratch_string(osp__page *page, osp__page_texts *texts)
 {
 	osp_status status = osp_buf_status(&page->scratch);
 
 	if (status == OSP_OK)
-		return osp__page_text(
-			page, &page->strings, osp_buf_str(&page->scratch), false);
+		return osp__page_text(page, texts, osp_buf_str(&page->scratch), false);
 	page->status = status;
 	return 0;
 }
 
 uint32_t
-osp__page_inside(osp__page *page, osp_str inside)
+osp__page_inside(osp__page *page, osp__page_texts *texts, osp_str inside)
 {
 	osp_buf_reset(&page->scratch);
 	osp_buf_add_char(&page->scratch, '"');
 	osp_buf_add_str(&page->scratch, inside);
 	osp_buf_add_char(&page->scratch, '"');
-	return scratch_string(page);
+	return scratch_string(page, texts);
 }
 
 uint32_t
-osp__page_string(osp__page *page, osp_str string)
+osp__page_string(osp__page *page, osp__page_texts *texts, osp_str string)
 {
 	osp_buf_reset(&page->scratch);
 	osp_json_string(&page->scratch, string);
-	return scratch_string(page);
+	return scratch_string(page, texts);
 }
