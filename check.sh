@@ -435,7 +435,7 @@ main()
 	copy_source .
 
 	# The person's configuration of npm may name another registry.
-	[[ " $* " != *" page "* ]] || make -s -C "$WORK/src/tests/page" modules
+	[[ " $*" != *" page"* ]] || make -s -C "$WORK/src/tests/page" modules
 	make_private_postgres
 	share_clusters
 
@@ -447,7 +447,9 @@ main()
 		run_parts "$*" "$part"
 	done
 	run_parts "$*" "${server_parts[@]}" "${compute_parts[@]}"
-	run_parts "$*" "${last_parts[@]}"
+	for part in "${last_parts[@]}"; do
+		run_parts "$*" "$part"
+	done
 	sum_up "$@"
 }
 
