@@ -24,18 +24,13 @@ quick_link=-fuse-ld=gold
 # The first parts run one after the other, for the others need what they make.
 first_parts=(build install)
 
-# The others run side by side, as many as there are lanes, and begin in this order if
-# they may. Of those that start servers, and wait half of their time, two run at a time.
-# The others compute. No part writes where one that may run beside it does.
-lanes=3
-server_lanes=2
+# The others run side by side: one that starts servers and tests what takes how long, and
+# one that only computes. They begin in this order. None writes where one of the other
+# kind does.
 server_parts=(server drivers client page cli faults python)
 compute_parts=(
 	lint unit-sanitizers unit fuzz unit-threads unit-valgrind clang sqlite attack
 )
-
-# What must have ended before a part begins.
-declare -A after=([unit-valgrind]=unit)
 
 # Run last, each alone: programs that wait for each other are slow under valgrind, and a
 # page has to be drawn in a given time.
@@ -340,19 +335,20 @@ is_among()
 	[[ " $* " == *" $word "* ]]
 }
 
-# May the part begin, beside those that run?
+# Does the part start servers? "yes" or "no".
+kind_of()
+{
+	if is_among "$1" "${server_parts[@]}"; then echo yes; else echo no; fi
+}
+
+# May the part begin, beside the one that runs?
 may_begin()
 {
-	local other servers=0
+	local other
 
 	for other in "${part_of[@]}"; do
-		! is_among "$other" "${server_parts[@]}" || servers=$((servers + 1))
+		[ "$(kind_of "$other")" != "$(kind_of "$1")" ] || return 1
 	done
-	for other in ${after[$1]:-}; do
-		! is_among "$other" "${waiting[@]}" "${part_of[@]}" || return 1
-	done
-	[ ${#part_of[@]} -lt $lanes ] &&
-		{ ! is_among "$1" "${server_parts[@]}" || [ $servers -lt $server_lanes ]; }
 }
 
 # Begins the first of the waiting parts that may begin. Fails if none may.

@@ -11,7 +11,7 @@ use lib $FindBin::RealBin;
 use Incident;
 use Test::More;
 
-my $node = start_server('host', "jit = off\nmax_parallel_workers_per_gather = 0\n");
+my $node = start_server('host', "jit = off\nmax_parallel_workers_per_gather = 0\nwork_mem = '256MB'\n");
 
 # Other programs keep the CPU busy that the server may use.
 my $postmaster = $node->safe_psql('postgres', "SELECT pg_read_file('postmaster.pid')");

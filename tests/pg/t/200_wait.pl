@@ -86,6 +86,11 @@ sub ms
 	return $pair->[1]{info}{elapsed_ns} / 1e6;
 }
 
+# The first traced statement has the worker started, which sees the waits.
+my $early = context();
+$node->safe_psql('postgres', set_context($early) . 'SELECT 1');
+wait_for_points($node, $early, 2);
+
 # Events of a statement.
 my $sleeps = context();
 $node->safe_psql('postgres',
