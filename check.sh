@@ -24,12 +24,11 @@ quick_link=-fuse-ld=gold
 # The first parts run one after the other, for the others need what they make.
 first_parts=(build install)
 
-# The others run side by side: one that starts servers and tests what takes how long, and
-# one that only computes. They begin in this order. None writes where one of the other
-# kind does.
-server_parts=(server drivers client page cli faults python)
+# The others run side by side: one that starts servers of databases, and one that does
+# not. They begin in this order. None writes where one of the other kind does.
+server_parts=(server drivers client cli faults python)
 compute_parts=(
-	lint unit-sanitizers unit fuzz unit-threads unit-valgrind clang sqlite attack
+	lint unit-sanitizers page unit fuzz unit-threads unit-valgrind clang sqlite attack
 )
 
 # Run last, each alone: programs that wait for each other are slow under valgrind, and a
@@ -335,7 +334,7 @@ is_among()
 	[[ " $* " == *" $word "* ]]
 }
 
-# Does the part start servers? "yes" or "no".
+# Does the part start servers of databases? "yes" or "no".
 kind_of()
 {
 	if is_among "$1" "${server_parts[@]}"; then echo yes; else echo no; fi
