@@ -104,15 +104,16 @@ no_bare_log_lines()
 # A file says what it is, and under which licence.
 licensed()
 {
-	local file bad=0
-
-	for file in "${c_and_h_files[@]}" "${scripts[@]}"; do
-		if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
-			echo "$file: no SPDX line at the top"
-			bad=1
-		fi
-	done
-	return $bad
+	awk 'FNR <= 3 && /SPDX-License-Identifier: Apache-2.0/ { told[FILENAME] = 1 }
+		FNR == 3 { nextfile }
+		END {
+			for (i = 1; i < ARGC; i++)
+				if (!(ARGV[i] in told)) {
+					print ARGV[i] ": no SPDX line at the top"
+					bad = 1
+				}
+			exit bad
+		}' "${c_and_h_files[@]}" "${scripts[@]}"
 }
 
 alone()

@@ -16,6 +16,7 @@
 # its own.
 
 import collections
+import functools
 import os
 import re
 import subprocess
@@ -44,13 +45,15 @@ BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else
                         os.path.join(TOP, "build"))
 
 
+@functools.cache
 def sources(*endings):
+    found = []
     for folder, names, files in os.walk(TOP):
         names[:] = sorted(n for n in names if n not in
                           ("build", "third_party", ".git", "tmp_check"))
-        for name in sorted(files):
-            if name.endswith(endings):
-                yield os.path.relpath(os.path.join(folder, name), TOP)
+        found += [os.path.relpath(os.path.join(folder, name), TOP)
+                  for name in sorted(files) if name.endswith(endings)]
+    return found
 
 
 def object_of(source):
@@ -59,26 +62,29 @@ def object_of(source):
     return os.path.join(base, source[:-2] + ".o")
 
 
-def symbols(source):
-    """The global symbols that a file defines, and those that it needs."""
-    out = subprocess.run(["nm", "-P", object_of(source)], text=True,
+def symbols(files):
+    """The global symbols that each file defines, and those that it needs."""
+    table = {object_of(f): (set(), set()) for f in files}
+    out = subprocess.run(["nm", "-P", "-A", "-g", *table], text=True,
                          capture_output=True, check=False)
     if out.returncode != 0:
-        sys.exit(f"structure: {source} has not been built; run make first")
-    defined, needed = set(), set()
+        sys.exit("structure: not all has been built; run make first: " +
+                 out.stderr.splitlines()[0])
     for line in out.stdout.splitlines():
-        name, kind = line.split()[:2]
+        file, name, kind = line.split()[:3]
+        defined, needed = table[file.rstrip(":")]
         if kind == "U":
             needed.add(name)
         elif kind.isupper():
             defined.add(name)
-    return defined, needed
+    return {f: table[object_of(f)] for f in files}
 
 
+@functools.cache
 def calls(part):
     """Which file of the part uses what of which other one."""
     files = [f for f in sources(".c") if f.startswith(part + "/")]
-    table = {f: symbols(f) for f in files}
+    table = symbols(files)
     owner = {}
     for file, (defined, _) in table.items():
         for name in defined:
