@@ -39,11 +39,14 @@ const countKinds = () => {
 
   globalThis.kindsRead = globalThis.pointsRead = 0;
   JSON.parse = (text) => {
-    const trace = parse(text);
+    const data = parse(text);
 
-    trace.kind = counted(trace.kind, () => { globalThis.kindsRead++; });
-    trace.at = counted(trace.at, () => { globalThis.pointsRead++; });
-    return trace;
+    // The page reads its data in two parts.
+    if (data.kind)
+      data.kind = counted(data.kind, () => { globalThis.kindsRead++; });
+    if (data.at)
+      data.at = counted(data.at, () => { globalThis.pointsRead++; });
+    return data;
   };
 };
 
@@ -163,7 +166,7 @@ test('deep and wide trees', async (t) => {
     await settled(tab);
     const before = await tab.evaluate(() => globalThis.pointsRead);
 
-    assert.ok(before < 6000, `${before} points were read`);
+    assert.ok(before > 0 && before < 6000, `${before} points were read`);
     await tab.evaluate(() => { globalThis.firstNode = document.querySelector('.plan-node'); });
     for (const key of ['+', '-', 'Home', 'Home', 'Enter'])
       await tab.keyboard.press(key);
