@@ -196,6 +196,22 @@ test('hostile and strange traces', async (t) => {
     await close(tab);
   });
 
+  await t.test('a short page whose end is damaged', async () => {
+    const html = await browser.writePage('few');
+    const page = readFileSync(html, 'utf8');
+    const file = join(browser.dir, 'cut.html');
+    const end = page.indexOf('</script>', page.indexOf('id="trace">'));
+
+    assert.ok(page.lastIndexOf('"point_strings"', end) < end - 40, 'what is cut is read last');
+    writeFileSync(file, page.slice(0, end - 40) + page.slice(end));
+    const tab = await browser.newTab({ offline: true }, (asked) => asked === `file://${file}`);
+
+    await tab.goto(`file://${file}`);
+    await tab.locator('#page .notice[role=alert]').waitFor();
+    assert.match(await tab.locator('#page').innerText(), /damaged/);
+    await tab.context().close();
+  });
+
   await t.test('the policy stops what gets in all the same', async () => {
     const html = await browser.writePage('few');
     const page = readFileSync(html, 'utf8');

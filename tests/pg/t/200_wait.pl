@@ -59,6 +59,22 @@ my $until_waited = 'DO $$ BEGIN'
   . ' WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.02); END LOOP;'
   . ' PERFORM pg_sleep(1); END $$;';
 
+# Changes a byte of the trace that a backend has noted in its slot.
+sub spoil_note
+{
+	my ($context) = @_;
+	my ($path) = glob $node->safe_psql('postgres', 'SHOW osprofiler.run_directory') . '/*/waits.1';
+	open my $file, '+<:raw', $path or die "$path: $!";
+	my $bytes = do { local $/; <$file> };
+	my $at = index $bytes, pack('H*', $context->{base} =~ s/-//gr);
+
+	die 'no backend has noted it' if $at < 0;
+	seek $file, $at, 0;
+	print $file chr(1 ^ ord substr $bytes, $at, 1);
+	close $file or die $!;
+	return;
+}
+
 # A statement that has run for a while and has no wait event writes to a full pipe.
 sub stuck_at_log
 {
@@ -203,6 +219,29 @@ ok( abs($update->[1]{info}{db}{waits}{'Lock:transactionid'} - ms($wait)) < 60,
 	my ($wait_for_gone) = pairs('pg.wait', wait_for_points($node, $late, 4));
 	is($wait_for_gone->[0]{info}{db}{held_by}{base_id},
 		$gone->{base}, 'on behalf of which trace it held the lock');
+}
+
+# A note that is half written, or of a transaction before, names no trace.
+my $before = context();
+foreach my $case (
+	[ 'half written', sub { spoil_note($before) }, 'BEGIN' ],
+	[ 'of a transaction before', sub { }, 'SELECT 1; RESET osprofiler.trace_info; RESET osprofiler.trace_hmac; BEGIN' ])
+{
+	my ($what, $do, $begin) = @$case;
+	my $asks = context();
+	my $holds = $node->background_psql('postgres');
+	$holds->query_safe(set_context($before) . $begin . '; UPDATE t SET n = 5 WHERE id = 1');
+	$do->();
+	my $waits = background(set_context($asks) . $points . 'UPDATE t SET n = 6 WHERE id = 1');
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+	sleep 0.2;
+	$holds->query_safe('COMMIT');
+	$holds->quit;
+	finish $waits->{psql};
+	my ($found) = pairs('pg.wait', wait_for_points($node, $asks, 4));
+	ok($found->[0]{info}{db}{held_by}{pid} > 0, "a note $what: the holder");
+	is($found->[0]{info}{db}{held_by}{base_id}, undef, "a note $what: not its trace");
 }
 
 # A chain: the holder waits for another one, which is idle in its transaction. What it
