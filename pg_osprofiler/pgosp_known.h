@@ -96,7 +96,7 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 {
 	pgosp_worker_want(producer);
 	pgosp_error_told = false;
-	pgosp_slot_note(context);
+	pgosp_lockwait_note(context);
 	if ((pgosp_points & PGOSP_POINTS_COMMIT) != 0)
 		pgosp_commit_remember(context);
 }

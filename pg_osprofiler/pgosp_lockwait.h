@@ -16,6 +16,7 @@
 
 #define PGOSP_NS_PER_MS INT64CONST(1000000)
 
+/* What check is in a note that is whole. */
 static inline uint64
 pgosp_note_check(const pgospTraceNote *note)
 {
@@ -23,9 +24,9 @@ pgosp_note_check(const pgospTraceNote *note)
 		   UINT64CONST(0x6e6f74655f70736f);
 }
 
-/* This backend's transaction belongs to the trace of the context. */
+/* Notes that this backend's transaction belongs to the trace of the context. */
 static inline void
-pgosp_slot_note(const osp_context *context)
+pgosp_lockwait_note(const osp_context *context)
 {
 	pgospTraceNote note = {pgosp_transaction_of(MyProc), {0, 0}, 0};
 
