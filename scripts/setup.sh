@@ -23,7 +23,7 @@ build_packages=(
 postgres_build_packages=(libpq-dev)
 demo_packages=(ca-certificates util-linux)
 check_packages=(
-	chromium clang clang-format clang-tidy cppcheck curl g++ graphviz libclang-rt-dev libcmocka-dev
+	chromium-headless-shell clang clang-format clang-tidy cppcheck curl g++ graphviz libclang-rt-dev libcmocka-dev
 	libdbd-pg-perl libdbd-sqlite3-perl libio-pty-perl libipc-run-perl
 	libmongoc-dev libprotobuf-c-dev openssl perl
 	pgbouncer php-cli php-pgsql php-sqlite3 procps protobuf-c-compiler
