@@ -20,12 +20,12 @@ my $node = start_server('indexes', "jit = off\nmax_parallel_workers_per_gather =
 $node->safe_psql('postgres', q{
 CREATE TABLE item (id int PRIMARY KEY, owner int, kind int, price int, at timestamp, name text COLLATE "en-x-icu",
 	tag text, gone timestamp, flag boolean, "Group" int, code varchar(20));
-INSERT INTO item SELECT g, g * 7919 % 20011, g % 10, g * 31 % 100003, timestamp '2020-01-01' + g * interval '1 min',
-	'Name ' || g * 7919 % 20011 || ' of ' || g, 'tag' || g % 2, CASE WHEN g % 5000 = 0 THEN now() END,
-	g % 3000 = 0, g * 13 % 20011, 'c' || g FROM generate_series(1, 150000) g;
+INSERT INTO item SELECT g, g::bigint * 7919 % 20011, g % 7, g * 31 % 100003, timestamp '2020-01-01' + g * interval '1 min',
+	'Name ' || g::bigint * 7919 % 20011 || ' of ' || g, 'tag' || g % 2, CASE WHEN g % 5000 = 0 THEN now() END,
+	g % 3000 = 0, g * 13 % 20011, 'c' || g FROM generate_series(1, 500000) g;
 CREATE INDEX item_kind ON item (kind);
 CREATE TABLE "Order" (id int, "user" int, filler text);
-INSERT INTO "Order" SELECT g, g * 7919 % 50021, repeat('x', 20) FROM generate_series(1, 100000) g;
+INSERT INTO "Order" SELECT g, g::bigint * 7919 % 50021, repeat('x', 20) FROM generate_series(1, 500000) g;
 VACUUM ANALYZE item, "Order";
 });
 
