@@ -24,11 +24,12 @@ quick_link=-fuse-ld=gold
 # The first parts run one after the other, for the others need what they make.
 first_parts=(build install)
 
-# The others run side by side: one that starts servers of databases, and one that does
-# not. They begin in this order. None writes where one of the other kind does.
-server_parts=(server drivers client cli faults python)
+# The others run side by side: one that mostly waits for servers of databases, and one
+# that mostly computes. They begin in this order. None writes where one of the other
+# kind does.
+server_parts=(server drivers client faults python)
 compute_parts=(
-	lint unit-sanitizers page unit fuzz unit-threads unit-valgrind clang sqlite attack
+	lint unit-sanitizers page cli unit fuzz unit-threads unit-valgrind clang sqlite attack
 )
 
 # Run last, each alone: programs that wait for each other are slow under valgrind, and a
@@ -334,10 +335,10 @@ is_among()
 	[[ " $* " == *" $word "* ]]
 }
 
-# Does the part start servers of databases? "yes" or "no".
+# Which of the two kinds the part is of.
 kind_of()
 {
-	if is_among "$1" "${server_parts[@]}"; then echo yes; else echo no; fi
+	if is_among "$1" "${server_parts[@]}"; then echo server; else echo compute; fi
 }
 
 # May the part begin, beside the one that runs?
