@@ -51,8 +51,7 @@ extern void pgosp_secret_assigned(const char *name);
 
 /*
  * May a comment with a context stand round this statement, or round the whole
- * string? As cheap as can be, for it is asked for every statement; the answer may
- * be yes too often.
+ * string? As cheap as can be; the answer may be yes too often.
  */
 static inline bool
 pgosp_may_have_comment(const char *string, int location, int length)
@@ -69,6 +68,21 @@ pgosp_may_have_comment(const char *string, int location, int length)
 		return true;
 	return osp_sql_may_have_context(
 		osp_str_n(first, length > 0 ? (size_t) length : strlen(first)));
+}
+
+/*
+ * Opens the gate of comments for the rest of the session if the text may have one
+ * with a context. Every text is seen when it is analysed or when it fails, so
+ * executions of prepared statements are not searched in sessions that have none.
+ */
+static inline void
+pgosp_see_text(const char *string, int location, int length)
+{
+	if (pgosp_comment_seen || string == NULL ||
+		likely(!pgosp_may_have_comment(string, location, length)))
+		return;
+	pgosp_comment_seen = true;
+	pgosp_gates_update();
 }
 
 /* Is there more to do for this statement than to hand it on? */

@@ -17,7 +17,8 @@
  * worker without a context. */
 extern bool pgosp_setting_gate;
 
-/* Comments are to be searched, tracing is on, and this is no parallel worker. */
+/* Comments are to be searched, tracing is on, this is no parallel worker, and the
+ * session has seen a text that may have a context in a comment. */
 extern bool pgosp_comment_gate;
 
 /* What opens them beside the settings. */
@@ -25,6 +26,7 @@ extern bool pgosp_has_trace_info;
 extern bool pgosp_has_trace_hmac;
 extern bool pgosp_has_next_context;
 extern bool pgosp_is_traced_worker; /* a parallel worker, with a context */
+extern bool pgosp_comment_seen;     /* see pgosp_see_text() */
 
 /* Computes the gates from the settings and the contexts that are set. */
 extern void pgosp_gates_update(void);

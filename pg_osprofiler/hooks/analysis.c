@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * analysis.c
- *	  The hook behind parse analysis, see parsing.c.
+ *	  The hook behind parse analysis: looks whether a text may have a context, and
+ *	  whether the analysis was slow (parsing.c).
  */
 #include "pgosp.h"
 
@@ -15,6 +16,7 @@ pgosp_post_parse_analyze(PGOSP_ANALYZE_ARGS)
 {
 	if (prev_post_parse_analyze != NULL)
 		prev_post_parse_analyze(PGOSP_ANALYZE_PASS);
+	pgosp_see_text(pstate->p_sourcetext, query->stmt_location, query->stmt_len);
 	if (unlikely((pgosp_points & PGOSP_POINTS_PARSE) != 0 &&
 				 pgosp_may_have_waited(GetCurrentStatementStartTimestamp(),
 									   pgosp_now())))

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "fmgr.h"
 #include "storage/ipc.h"
+#include "tcop/tcopprot.h"
 
 PG_MODULE_MAGIC;
 
@@ -45,6 +46,9 @@ _PG_init(void)
 {
 	if (IsTransactionState())
 		pgosp_loaded_at = GetCurrentTimestamp();
+
+	/* In the middle of a session, by LOAD: there may be prepared statements already. */
+	pgosp_comment_seen = debug_query_string != NULL;
 	pgosp_first_trace_hook = begin_session;
 	pgosp_guc_init();
 	pgosp_log_init();

@@ -100,8 +100,10 @@ pgosp_error_of_client(const ErrorData *edata)
 	int64 arrival_ns;
 
 	if (debug_query_string == NULL || pgosp_current != NULL ||
-		MyBackendType != B_BACKEND || CritSectionCount > 0 ||
-		!pgosp_anything_to_do(debug_query_string, 0, 0))
+		MyBackendType != B_BACKEND || CritSectionCount > 0)
+		return;
+	pgosp_see_text(debug_query_string, 0, 0);
+	if (!pgosp_anything_to_do(debug_query_string, 0, 0))
 		return;
 	memset(&facts, 0, sizeof(facts));
 	facts.string = debug_query_string;

@@ -15,6 +15,7 @@ pgosp_hot_data bool pgosp_comment_gate = false;
 bool pgosp_has_trace_info = false;
 bool pgosp_has_trace_hmac = false;
 bool pgosp_has_next_context = false;
+pgosp_hot_data bool pgosp_comment_seen = false;
 pgosp_hot_data uint64 pgosp_text_epoch = 1;
 pgosp_hot_data TimestampTz pgosp_armed_at = PGOSP_DISARMED;
 pgosp_hot_data int pgosp_busy = 0;
@@ -41,6 +42,6 @@ pgosp_gates_update(void)
 		here && (pgosp_sample_rate > 0 || pgosp_has_trace_info ||
 				 pgosp_has_trace_hmac || pgosp_has_next_context);
 	pgosp_setting_gate |= pgosp_enabled && pgosp_is_traced_worker;
-	pgosp_comment_gate = here && pgosp_read_comments;
+	pgosp_comment_gate = here && pgosp_read_comments && pgosp_comment_seen;
 	pgosp_disarm();
 }

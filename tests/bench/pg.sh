@@ -4,8 +4,8 @@
 #
 # Instructions of one prepared SELECT in the backend, by callgrind: of a session that
 # does not load the extension, of one that does with nothing traced, and with every
-# statement traced: statements alone, the kinds of points that are the default, under a
-# context and sampled, plan nodes. Then the time that is added to it, and to a transaction
+# statement traced: statements alone, without nodes of slow ones; what is recorded by
+# default, under a context and sampled; plan nodes. Then the time that is added to it, and to a transaction
 # like TPC-B's, by these and by pg_stat_statements; then transactions per second of
 # pgbench on one core, the same in turn.
 set -euo pipefail
@@ -55,7 +55,7 @@ echo "== PostgreSQL: instructions of a prepared SELECT (pgbench -S -M prepared)"
 bare=$(instructions_of "-c session_preload_libraries=")
 printf '%-28s %7d\n' "without the extension" "$bare"
 instructions "loaded, nothing traced" "" +150
-instructions "every statement traced" "$context" +1600
+instructions "every statement traced" "$context -c osprofiler.node_min_duration=-1" +1600
 instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "the same, sampled" "-c osprofiler.sample_rate=1 -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "with plan nodes" "$context -c osprofiler.points=statement,node" +10000

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use DBI;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use OspTest;
@@ -44,6 +45,17 @@ $node->safe_psql('postgres',
 is_deeply(shape(wait_for_points($node, $load, 4)),
 	[ 'SELECT 2', 'SELECT 3' ], 'LOAD');
 
+# What was prepared before may have its context in its comment.
+my $prepared = context();
+my $dbh = DBI->connect('dbi:Pg:dbname=postgres;host=' . $node->host . ';port=' . $node->port,
+	'', '', { RaiseError => 1 });
+my $sth = $dbh->prepare('SELECT ?::int ' . comment($prepared), { pg_prepare_now => 1 });
+$dbh->do("LOAD 'osprofiler'");
+$sth->execute(4);
+$sth->finish;
+$dbh->disconnect;
+is_deeply(shape(wait_for_points($node, $prepared, 2)), ['SELECT $1::int'], 'LOAD behind a prepared statement');
+
 # The functions load it too, for the statements after.
 my $call = context();
 $node->safe_psql('postgres',
@@ -67,6 +79,19 @@ is_deeply(shape(wait_for_points($node, $shared, 2)),
 	'DROP EXTENSION osprofiler; CREATE EXTENSION osprofiler');
 is($err, '', 'now CREATE EXTENSION says nothing');
 unlike($node->safe_psql('postgres', $why), $not_loaded, 'nor does context()');
+
+# The first text with a comment in a session: a statement that cannot be parsed, one that
+# fails in analysis, a command.
+foreach my $case (
+	[ 'SELEC 1', ' (syntax_error)' ], [ 'SELECT no_such_column', ' (undefined_column)' ],
+	[ 'CREATE TEMP TABLE t (a int)', '' ])
+{
+	my ($first, $error) = @$case;
+	my $context = context();
+
+	$node->psql('postgres', "SELECT 1;\n$first " . comment($context) . ";\nSELECT 3;", on_error_stop => 0);
+	is_deeply(shape(wait_for_points($node, $context, 2)), ["$first$error"], "the first comment: $first");
+}
 
 # Extended and prepared protocol, many executions.
 foreach my $mode (qw(extended prepared))
