@@ -7,7 +7,7 @@
  *	  node_attributes.c  what start and stop of a node have
  *	  node_fast.c        the same, by templates
  *	  node_names.c       what a node is called, and what it works on
- *	  node_indexes.c     which indexes the table has that a scan filters
+ *	  node_indexes.c     which indexes the table has that a scan filters, or uses
  *	  node_children.c    the nodes below a node
  *	  expr.c             conditions as text
  *	  parallel.c         parallel workers
@@ -47,6 +47,7 @@ typedef struct pgospScanned
 	double
 		pages; /* of the relation, and its rows, as of the last ANALYZE or VACUUM; */
 	double rows;       /* less than 0: there was none */
+	bool toast;        /* it has a table for long values */
 	const char *alias; /* if it is another name */
 	const char *index;
 	const char *cte;
@@ -56,6 +57,9 @@ extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
 
 /* The name of the index alone. */
 extern const char *pgosp_node_index(const PlanState *node);
+
+/* The index itself; NULL: the node uses none. */
+extern struct RelationData *pgosp_node_index_relation(const PlanState *node);
 
 /* The relation that a scan reads or a statement changes; NULL: it is none. */
 extern struct RelationData *pgosp_node_relation(const PlanState *node);
@@ -89,7 +93,8 @@ extern void pgosp_put_node_stop(osp_writer *w, const pgospPoint *point);
 
 /* ---- node_indexes.c ---- */
 
-/* The indexes of the table, if the node is a scan with a filter. */
+/* The indexes of the table, if the node is a scan with a filter; else the one that it
+ * uses. */
 extern void pgosp_put_indexes(osp_writer *w, const pgospNodePoint *told);
 
 /* ---- node_fast.c ---- */

@@ -120,6 +120,15 @@ FROM test.points('node') start JOIN test.points('node') stop
 	AND stop.kind = 'stop'
 WHERE start.name = 'pg.node' AND start.kind = 'start';
 
+-- A scan has the index that it uses, or all of its table if it filters.
+SELECT DISTINCT node->>'type' AS type, node ? 'filter' AS filters,
+	coalesce(node->>'indexes', '') AS indexes, node->>'relation_toast' AS toast
+FROM test.points('node') p, LATERAL (SELECT p.point#>'{info,db,node}' AS node) n
+WHERE p.name = 'pg.node' AND p.kind = 'start'
+	AND node->>'relation' = 'test_node'
+	AND node->>'type' IN ('Index Scan', 'Seq Scan')
+ORDER BY type, filters, indexes;
+
 -- Nodes of slow statements: rows and no times. Here all are slow.
 SET osprofiler.node_min_duration = 0;
 SELECT trace_info, trace_hmac FROM test.context WHERE name = 'slow nodes' \gset

@@ -201,7 +201,8 @@ put_workers_planned(osp_writer *w, const Plan *plan)
 					((const GatherMerge *) plan)->num_workers);
 }
 
-/* How large the relation of a scan was when its statistics were made. */
+/* How large the relation of a scan was when its statistics were made, and whether it has
+ * a TOAST table. Without one all that a scan reads are its pages. */
 static void
 put_statistics(osp_writer *w, const PlanState *node, const pgospScanned *scan)
 {
@@ -210,6 +211,7 @@ put_statistics(osp_writer *w, const PlanState *node, const pgospScanned *scan)
 	osp_put_i64(w, OSP_STR("relation_pages"), (int64) scan->pages);
 	if (scan->rows >= 0)
 		osp_put_i64(w, OSP_STR("relation_rows"), (int64) scan->rows);
+	osp_put_bool(w, OSP_STR("relation_toast"), scan->toast);
 }
 
 void

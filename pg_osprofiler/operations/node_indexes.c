@@ -2,7 +2,8 @@
  *
  * node_indexes.c
  *	  The indexes of a table that a scan filters: whoever reads the trace must not be
- *	  advised to make one that exists.
+ *	  advised to make one that exists. Of a scan without a filter the index that it uses:
+ *	  by its columns a reader knows how much of it a condition lets a scan read.
  *
  * The planner has looked at all of them a moment ago, so they are in the cache of
  * relations, and the lock of the table keeps them from being dropped. Where the cache
@@ -118,30 +119,42 @@ copy_list(const Relation table, Oid indexes[INDEXES_MAX])
 	return count;
 }
 
-void
-pgosp_put_indexes(osp_writer *w, const pgospNodePoint *told)
+static void
+put_all(pgospIndexText *text, const Relation table)
 {
-	Relation table = pgosp_node_relation(told->node);
 	Oid indexes[INDEXES_MAX];
-	char space[TEXT_MAX];
-	pgospIndexText text = {space, space + sizeof(space)};
-	int count;
+	int count = copy_list(table, indexes);
 	int i;
 
-	/* After an error the cache must be left alone. */
-	if (told->stopped || table == NULL || !table->rd_indexvalid ||
-		told->node->plan->qual == NIL || !IsTransactionState())
-		return;
-	count = copy_list(table, indexes);
 	for (i = 0; i < count; i++)
 	{
 		Relation index = RelationIdGetRelation(indexes[i]);
 
 		if (!RelationIsValid(index))
 			continue;
-		put_index(&text, table, index);
+		put_index(text, table, index);
 		RelationClose(index);
 	}
+}
+
+void
+pgosp_put_indexes(osp_writer *w, const pgospNodePoint *told)
+{
+	Relation table = pgosp_node_relation(told->node);
+	Relation used = pgosp_node_index_relation(told->node);
+	bool filters = told->node->plan->qual != NIL;
+	char space[TEXT_MAX];
+	pgospIndexText text = {space, space + sizeof(space)};
+
+	/* After an error the cache must be left alone. */
+	if (told->stopped || table == NULL || !IsTransactionState())
+		return;
+	if (filters && table->rd_indexvalid)
+		put_all(&text, table);
+	else if (!filters && used != NULL)
+		put_index(&text, table, used);
+	else
+		return;
 	osp_put_str(w,
 				OSP_STR("indexes"),
 				pgosp_text_utf8(osp_str_n(space, (size_t) (text.pos - space)),

@@ -253,22 +253,26 @@ pgosp_node_relation(const PlanState *node)
 	}
 }
 
-const char *
-pgosp_node_index(const PlanState *node)
+Relation
+pgosp_node_index_relation(const PlanState *node)
 {
 	switch (nodeTag(node))
 	{
 		case T_IndexScanState:
-			return name_of(((const IndexScanState *) node)->iss_RelationDesc);
+			return ((const IndexScanState *) node)->iss_RelationDesc;
 		case T_IndexOnlyScanState:
-			return name_of(
-				((const IndexOnlyScanState *) node)->ioss_RelationDesc);
+			return ((const IndexOnlyScanState *) node)->ioss_RelationDesc;
 		case T_BitmapIndexScanState:
-			return name_of(
-				((const BitmapIndexScanState *) node)->biss_RelationDesc);
+			return ((const BitmapIndexScanState *) node)->biss_RelationDesc;
 		default:
 			return NULL;
 	}
+}
+
+const char *
+pgosp_node_index(const PlanState *node)
+{
+	return name_of(pgosp_node_index_relation(node));
 }
 
 /* Which entry of the range table a scan is of; 0: it is of none. */
@@ -310,6 +314,8 @@ pgosp_node_scanned(const PlanState *node, pgospScanned *out)
 	out->relation = name_of(relation);
 	out->pages = relation != NULL ? relation->rd_rel->relpages : 0;
 	out->rows = relation != NULL ? relation->rd_rel->reltuples : 0;
+	out->toast =
+		relation != NULL && OidIsValid(relation->rd_rel->reltoastrelid);
 	out->index = pgosp_node_index(node);
 	out->alias = NULL;
 	out->cte = NULL;
