@@ -54,6 +54,8 @@ static const struct
 	{"pooler", NULL},
 	{"toast", NULL},
 	{"offset", NULL},
+	{"dead_rows", NULL},
+	{"dead_index", "dead_rows"},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
@@ -438,6 +440,8 @@ test_no_memory(void **state)
 		failing_alloc_check(&fa, explain_all(&fa.alc, "repeat"));
 	for (failing_alloc_init(&fa); !fa.done;)
 		failing_alloc_check(&fa, explain_all(&fa.alc, "estimate"));
+	for (failing_alloc_init(&fa); !fa.done;)
+		failing_alloc_check(&fa, explain_all(&fa.alc, "dead_index"));
 }
 
 int

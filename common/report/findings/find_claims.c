@@ -221,10 +221,8 @@ osp__op_own_fact(const osp__findings *f, const osp__op *op, osp__fact fact)
 	return value > 0 ? value : 0;
 }
 
-/* The rows that a node returned, left out, fetched from the table beside its index,
- * and got from those below it. */
-static double
-node_rows(const osp__findings *f, const osp__op *op)
+double
+osp__node_rows(const osp__findings *f, const osp__op *op)
 {
 	static const osp__fact facts[] = {OSP__ROWS,
 									  OSP__REMOVED,
@@ -255,7 +253,8 @@ osp__count_node_rows(osp__findings *f)
 
 		if (op->kind != OSP__OP_NODE)
 			continue;
-		op->timed->node_rows += node_rows(f, op);
+		op->timed->node_rows += osp__node_rows(f, op);
+		op->timed->node_loops += (double) osp__op_fact(op, OSP__LOOPS);
 		if (osp__op_fact(op, OSP__NODE_TOTAL) > 0)
 			op->timed->timed_nodes = true;
 	}
@@ -264,13 +263,26 @@ osp__count_node_rows(osp__findings *f)
 int64_t
 osp__node_own_ns(const osp__findings *f, const osp__op *op)
 {
+	return osp__node_own_ns_with_loops(f, op, 0);
+}
+
+int64_t
+osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
+							double rows_of_loop)
+{
 	const osp__op *statement = op->timed;
 	int64_t ns = osp__op_fact(op, OSP__NODE_TOTAL);
 	const osp__op *child;
 
 	if (!statement->timed_nodes && statement->node_rows > 0)
-		return (int64_t) ((double) statement->own_ns * node_rows(f, op) /
-						  statement->node_rows);
+	{
+		double all =
+			statement->node_rows + rows_of_loop * statement->node_loops;
+		double own = osp__node_rows(f, op) +
+					 rows_of_loop * (double) osp__op_fact(op, OSP__LOOPS);
+
+		return (int64_t) ((double) statement->own_ns * own / all);
+	}
 	for (child = osp__op_child(f, op); child != NULL;
 		 child = osp__op_sibling(f, child))
 		ns -= osp__op_fact(child, OSP__NODE_TOTAL);
@@ -280,8 +292,13 @@ osp__node_own_ns(const osp__findings *f, const osp__op *op)
 void
 osp__claim_node(osp__findings *f, osp__group *group, osp__op *op, bool count)
 {
-	int64_t ns = osp__node_own_ns(f, op);
+	osp__claim_node_ns(f, group, op, osp__node_own_ns(f, op), count);
+}
 
+void
+osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op, int64_t ns,
+				   bool count)
+{
 	if (op->claimed || group == NULL)
 		return;
 	op->claimed = true;

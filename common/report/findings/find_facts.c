@@ -63,6 +63,7 @@ static const place node_places[] = {
 };
 
 static const place node_start_places[] = {
+	{"node", "total_cost", OSP__PLAN_COST},
 	{"node", "plan_rows", OSP__PLAN_ROWS},
 	{"node", "relation_pages", OSP__RELATION_PAGES},
 	{"node", "relation_rows", OSP__RELATION_ROWS},
@@ -72,6 +73,8 @@ static const place node_start_places[] = {
 
 static const place plan_places[] = {
 	{"plan", "cost", OSP__PLAN_COST},
+	{"buffers", "shared_blks_hit", OSP__BLOCKS_HIT},
+	{"buffers", "shared_blks_read", OSP__BLOCKS_READ},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
@@ -229,6 +232,22 @@ scale_node(osp__op *op)
 	op->facts[OSP__NODE_TOTAL] = op->node->elapsed_ns;
 }
 
+/* The blocks are an object in the one of the node. */
+static void
+read_node_blocks(osp__findings *f, osp__op *op, yyjson_val *node)
+{
+	yyjson_val *buffers = yyjson_obj_get(node, "buffers");
+
+	add_fact(f,
+			 op,
+			 OSP__NODE_BLOCKS,
+			 osp__report_number(yyjson_obj_get(buffers, "shared_blks_hit")));
+	add_fact(f,
+			 op,
+			 OSP__NODE_BLOCKS,
+			 osp__report_number(yyjson_obj_get(buffers, "shared_blks_read")));
+}
+
 static void
 read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -236,6 +255,7 @@ read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 
 	read_places(f, op, db, node_places);
 	scale_node(op);
+	read_node_blocks(f, op, node);
 	if (osp__json_is(yyjson_obj_get(node, "sort_space_type"), OSP_STR("Disk")))
 		add_fact(f,
 				 op,
@@ -327,6 +347,19 @@ session_of(const osp__op *op, yyjson_val *db)
 }
 
 static void
+read_node_start(osp__findings *f, osp__op *op, yyjson_val *db)
+{
+	yyjson_val *node = yyjson_obj_get(db, "node");
+
+	read_places(f, op, db, node_start_places);
+	op->shape = named_shape(db, "node");
+	op->node_kind =
+		osp__node_kind_of(osp__json_str(yyjson_obj_get(node, "type")));
+	op->no_toast = yyjson_is_false(yyjson_obj_get(node, "relation_toast"));
+	op->subplan = yyjson_obj_get(node, "subplan") != NULL;
+}
+
+static void
 read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 {
 	osp_str statement;
@@ -334,8 +367,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	switch (op->kind)
 	{
 		case OSP__OP_NODE:
-			read_places(f, op, db, node_start_places);
-			op->shape = named_shape(db, "node");
+			read_node_start(f, op, db);
 			return;
 		case OSP__OP_WAIT:
 			read_places(f, op, db, wait_places);

@@ -77,13 +77,20 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 }
 
 void
-osp__say_node_time(const osp__group *group, osp_buf *out)
+osp__say_time_judged_by(const osp__group *group, const char *what, osp_buf *out)
 {
 	osp__say_time(out, group->ns);
 	if (!group->largest->timed->timed_nodes)
-		osp_buf_add_str(out,
-						OSP_STR(" (judged by the rows; add node to "
-								"osprofiler.points to measure it)"));
+		osp_buf_addf(out,
+					 " (judged by %s; add node to osprofiler.points to measure "
+					 "it)",
+					 what);
+}
+
+void
+osp__say_node_time(const osp__group *group, osp_buf *out)
+{
+	osp__say_time_judged_by(group, "the rows", out);
 }
 
 void

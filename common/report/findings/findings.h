@@ -100,6 +100,7 @@ typedef enum osp__fact
 	OSP__JOIN_REMOVED,
 	OSP__RECHECK_REMOVED,
 	OSP__HEAP_FETCHES,
+	OSP__NODE_BLOCKS, /* hit or read by a node and those below it */
 	OSP__DISK_KB,
 	OSP__BATCHES,
 	OSP__WORKERS_PLANNED,
@@ -117,6 +118,23 @@ typedef enum osp__fact
 	OSP__FACT_COUNT
 } osp__fact;
 
+/* Nodes of plans, by what they read. */
+typedef enum osp__node_kind
+{
+	OSP__NODE_OTHER, /* no blocks of a table or an index */
+	OSP__NODE_SEQ_SCAN,
+	OSP__NODE_PARALLEL_SEQ_SCAN,
+	OSP__NODE_INDEX_SCAN,
+	OSP__NODE_INDEX_ONLY_SCAN,
+	OSP__NODE_BITMAP_HEAP_SCAN,
+	OSP__NODE_BITMAP_INDEX_SCAN,
+	OSP__NODE_BITMAP_AND,
+	OSP__NODE_BITMAP_OR,
+	OSP__NODE_LOCK_ROWS,
+	OSP__NODE_MODIFY,
+	OSP__NODE_UNKNOWN_SCAN /* of which nothing says how many */
+} osp__node_kind;
+
 typedef struct osp__rule osp__rule;
 
 /* An operation, and the time that it has. Times begin with the trace. */
@@ -130,6 +148,7 @@ typedef struct osp__op
 	struct osp__op *statement; /* itself, or the nearest ancestor that is one of
 								* a server, a client or SQLite; NULL: none */
 	osp__op_kind kind;
+	osp__node_kind node_kind;
 	osp__control control;
 	uint64_t
 		session; /* of a statement: the process or connection; 0: unknown */
@@ -147,10 +166,13 @@ typedef struct osp__op
 	int64_t left_ns;   /* of that, what no rule has claimed */
 	int64_t nodes_ns;  /* what was claimed for nodes of its plan */
 	int64_t workers;   /* that worked beside it */
+	bool no_toast;     /* a scan whose table is known to have no TOAST table */
+	bool subplan;      /* a node that is the top of a subquery */
 	bool timed_nodes;  /* a node of its plan says how long it worked */
 	bool leader_nodes; /* a node of its plan is not of a worker */
 	bool in_worker;    /* a worker, or a node of one's plan */
 	double node_rows;  /* that all nodes of its plan worked on */
+	double node_loops; /* how often they were executed */
 	uint64_t shape;    /* of the statement without its constants; of a node,
 					  * trigger or function its name; 0: none */
 	uint64_t text;     /* of the statement with its constants, a hash */
@@ -422,12 +444,20 @@ osp__op *osp__op_next_node(const osp__findings *f, const osp__op *at,
 osp__op *osp__op_child(const osp__findings *f, const osp__op *op);
 osp__op *osp__op_sibling(const osp__findings *f, const osp__op *op);
 
+/* The rows that a node returned, left out, fetched from the table beside its index, and
+ * got from those below it. */
+double osp__node_rows(const osp__findings *f, const osp__op *op);
+
 /*
  * How long a node of a plan worked, without those below it; under a Gather the
  * mean of all processes. Where no node of the plan says how long it worked, the
  * time of the statement is divided by the rows that each had to do with.
  */
 int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
+
+/* The same, if each time that a node is executed counts as so many rows. */
+int64_t osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
+									double rows_of_loop);
 
 /* Claims that work, unless another rule has; count: and counts the node. */
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
@@ -436,6 +466,26 @@ void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 /* Claims ns of a statement that it spent on I/O: its other I/O is left to no rule. */
 void osp__claim_io(osp__findings *f, osp__group *group, osp__op *op,
 				   int64_t ns);
+
+/* The same, with a time of which a rule knows better. */
+void osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op,
+						int64_t ns, bool count);
+
+/* ---- find_blocks.c: what nodes of plans read ---- */
+
+/* By the type of a node, as EXPLAIN has it. */
+osp__node_kind osp__node_kind_of(osp_str type);
+
+/* How many blocks of its table and index a node can have needed, if no row is dead; of a
+ * sequential scan as its statistics say. -1: unknown. */
+int64_t osp__node_blocks_needed(const osp__findings *f, const osp__op *op);
+
+/* The rows that a scan met, also those that it left out. */
+int64_t osp__node_rows_met(const osp__op *op);
+
+/* A count of blocks or rows, at most 10^12: sums of these do not overflow, whatever a
+ * trace says. */
+int64_t osp__bounded_count(double count);
 
 /* ---- find_words.c: what sentences are made of ---- */
 
@@ -454,8 +504,11 @@ void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
 /* The same of the statement that op belongs to, and of the trigger that ran it. */
 void osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out);
 
-/* Appends how long the nodes of a group worked, and whether that was measured. */
+/* Appends how long the nodes of a group worked, and whether that was measured, or
+ * judged by something: "the rows". */
 void osp__say_node_time(const osp__group *group, osp_buf *out);
+void osp__say_time_judged_by(const osp__group *group, const char *what,
+							 osp_buf *out);
 
 void osp__add_figure(osp__finding *finding, const char *name, double value);
 

@@ -26,7 +26,8 @@ RECORDED = {
     "repeat": "N_1_over_a_network", "planning": "planning",
     "workers": "missing_workers", "function": "function", "network": "network",
     "wal": "writes", "write": "writes",
-    "plan_change": "plan_change", "toast": "TOAST", "offset": "offset", "pooler": "pooler",
+    "plan_change": "plan_change", "toast": "TOAST", "dead_rows": "dead_rows_in_memory",
+    "dead_index": "dead_rows_in_a_range", "offset": "offset", "pooler": "pooler",
     "cpu": "busy_CPU", "client_pause": "pause", "failed": "timeout", "application": "application",
 }
 MAX = {"connect": 12, "trigger": 8}
@@ -177,6 +178,12 @@ def near(rule, points):
     elif rule == "toast":
         # The table is that large.
         change(points, "relation_pages", 15000)
+    elif rule == "dead_rows":
+        # There is a row on most of its pages.
+        change(points, "rows", 9000)
+    elif rule == "dead_index":
+        # The index begins with another column, so all of it is read.
+        change(points, "indexes", "job_pkey btree (n, id); ")
     elif rule == "pooler":
         # A connection to the server itself, over a network.
         pid = next(p["info"]["db"]["pid"] for p in points if p["name"] == "pg-start")

@@ -238,6 +238,14 @@ osp__tell_filters(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "rows_kept", (double) group->sums[SUM_ROWS]);
 }
 
+bool
+osp__visits_table(const osp__op *op)
+{
+	int64_t fetches = osp__op_fact(op, OSP__HEAP_FETCHES);
+
+	return fetches >= FETCHES_MIN && fetches >= osp__op_fact(op, OSP__ROWS) / 2;
+}
+
 void
 osp__look_heap_fetches(osp__findings *f)
 {
@@ -246,16 +254,15 @@ osp__look_heap_fetches(osp__findings *f)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t fetches = osp__op_fact(op, OSP__HEAP_FETCHES);
 		osp__group *group;
 
-		if (fetches < FETCHES_MIN || fetches < osp__op_fact(op, OSP__ROWS) / 2)
+		if (!osp__visits_table(op))
 			continue;
 		group = osp__group_of(f, op->shape);
 		osp__claim_node(f, group, op, true);
 		if (group == NULL)
 			continue;
-		group->sums[SUM_REMOVED] += fetches;
+		group->sums[SUM_REMOVED] += osp__op_fact(op, OSP__HEAP_FETCHES);
 		group->sums[SUM_ROWS] += osp__op_fact(op, OSP__ROWS);
 	}
 }

@@ -128,6 +128,30 @@ put_sql_name(osp_str name, osp_buf *out)
 	osp_buf_add_char(out, '"');
 }
 
+/* The same of a name that a node has, if it has it. */
+static void
+put_member_name(osp__findings *f, const osp__op *op, const char *key,
+				osp_buf *out)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "node", key, &f->scratch);
+	if (f->scratch.len > 0)
+		put_sql_name(osp_buf_str(&f->scratch), out);
+	if (f->status == OSP_OK)
+		f->status = osp_buf_status(out);
+}
+
+static void
+init_texts(osp__findings *f, osp__scan *scan, const osp__op *op)
+{
+	int i;
+
+	memset(scan, 0, sizeof(*scan));
+	scan->op = op;
+	for (i = 0; i < OSP__SCAN_TEXTS; i++)
+		osp_buf_init(&scan->texts[i], f->report->alc, OSP__FINDING_TEXT);
+}
+
 void
 osp__scan_init(osp__findings *f, osp__scan *scan, const osp__op *op)
 {
@@ -135,27 +159,19 @@ osp__scan_init(osp__findings *f, osp__scan *scan, const osp__op *op)
 		[OSP__SCAN_TYPE] = "type",
 		[OSP__SCAN_FILTER] = "filter",
 		[OSP__SCAN_HELD] = "index_cond",
-		[OSP__SCAN_INDEX] = "index",
 		[OSP__SCAN_INDEXES] = "indexes",
 	};
 	int i;
 
-	memset(scan, 0, sizeof(*scan));
-	scan->op = op;
+	init_texts(f, scan, op);
 	for (i = 0; i < OSP__SCAN_TEXTS; i++)
-	{
-		osp_buf_init(&scan->texts[i], f->report->alc, OSP__FINDING_TEXT);
 		if (keys[i] != NULL)
 			osp__op_member(f, op, "node", keys[i], &scan->texts[i]);
-	}
 	if (scan->texts[OSP__SCAN_HELD].len == 0)
 		osp__op_member(
 			f, op, "node", "recheck_cond", &scan->texts[OSP__SCAN_HELD]);
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, "node", "relation", &f->scratch);
-	if (f->scratch.len > 0)
-		put_sql_name(osp_buf_str(&f->scratch),
-					 &scan->texts[OSP__SCAN_RELATION]);
+	put_member_name(f, op, "relation", &scan->texts[OSP__SCAN_RELATION]);
+	put_member_name(f, op, "index", &scan->texts[OSP__SCAN_INDEX]);
 	if (osp__op_statement(op) != NULL)
 		osp__op_member(f,
 					   osp__op_statement(op),
@@ -211,4 +227,80 @@ osp__scan_index_on(const osp__scan *scan, const osp_str *columns,
 			return index;
 	}
 	return NULL;
+}
+
+/* The columns of an index of which the first ones are compared by equality, and the next
+ * one at all. */
+static unsigned
+count_prefix(const osp__index *index, const osp__condition *held)
+{
+	unsigned i;
+	unsigned k;
+
+	for (k = 0; k < index->count; k++)
+	{
+		bool equal = false;
+		bool range = false;
+
+		for (i = 0; i < held->count; i++)
+		{
+			const osp__term *term = &held->terms[i];
+
+			if (!osp_str_eq(term->column, index->columns[k]))
+				continue;
+			equal = equal || term->test == OSP__TEST_EQUAL ||
+					term->test == OSP__TEST_NULL;
+			range = range || term->test == OSP__TEST_RANGE ||
+					term->test == OSP__TEST_NOT_NULL;
+		}
+		if (!equal)
+			return k + range;
+	}
+	return k;
+}
+
+static bool
+is_one_range(const osp__scan *scan)
+{
+	osp_str name = osp__scan_str(scan, OSP__SCAN_INDEX);
+	osp_str text = osp__scan_str(scan, OSP__SCAN_HELD);
+	const osp__index *index = scan->indexes;
+	const osp__index *end = index + scan->index_count;
+	osp__condition held;
+	unsigned prefix;
+	unsigned i;
+
+	while (index < end && !osp_str_eq(index->name, name))
+		index++;
+	if (index == end || !osp_str_eq(index->method, OSP_STR("btree")) ||
+		memmem(text.ptr, text.len, "ANY (", 5) != NULL)
+		return false;
+	if (text.len == 0 || index->count == 1)
+		return true;
+	memset(&held, 0, sizeof(held));
+	if (!osp__condition_add(&held, text) || held.any)
+		return false;
+	prefix = count_prefix(index, &held);
+	for (i = 0; i < held.count; i++)
+		if ((held.terms[i].subject != OSP__SUBJECT_COLUMN &&
+			 held.terms[i].subject != OSP__SUBJECT_CAST) ||
+			!is_among(held.terms[i].column, index->columns, prefix))
+			return false;
+	return true;
+}
+
+bool
+osp__reads_one_range(osp__findings *f, const osp__op *op)
+{
+	osp__scan scan;
+	bool one;
+
+	init_texts(f, &scan, op);
+	osp__op_member(f, op, "node", "indexes", &scan.texts[OSP__SCAN_INDEXES]);
+	osp__op_member(f, op, "node", "index_cond", &scan.texts[OSP__SCAN_HELD]);
+	put_member_name(f, op, "index", &scan.texts[OSP__SCAN_INDEX]);
+	read_indexes(&scan);
+	one = is_one_range(&scan);
+	osp__scan_term(&scan);
+	return one;
 }

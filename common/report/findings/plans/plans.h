@@ -14,6 +14,9 @@
 /* Has a node of a plan read many rows, or compared many pairs, to keep few? */
 bool osp__reads_in_vain(const osp__op *op);
 
+/* Has an index-only scan visited the table for many of its rows? */
+bool osp__visits_table(const osp__op *op);
+
 /* ---- index_scan.c: what a scan's points say that matters for an index ---- */
 
 #define OSP__INDEXES_MAX       16
@@ -36,7 +39,7 @@ typedef enum osp__scan_text
 	OSP__SCAN_RELATION, /* as it is written in SQL; empty: it is no table's */
 	OSP__SCAN_FILTER,
 	OSP__SCAN_HELD,  /* what its index has found already */
-	OSP__SCAN_INDEX, /* that it uses; empty: none */
+	OSP__SCAN_INDEX, /* that it uses, as it is written in SQL; empty: none */
 	OSP__SCAN_INDEXES,
 	OSP__SCAN_STATEMENT,
 	OSP__SCAN_TEXTS
@@ -67,6 +70,11 @@ osp__scan_str(const osp__scan *scan, osp__scan_text text)
  * them can use; NULL: none is known. */
 const osp__index *osp__scan_index_on(const osp__scan *scan,
 									 const osp_str *columns, unsigned count);
+
+/* Do all entries of its index that a scan reads meet its conditions? False: that is not
+ * known. An index has entries between them that do not if a column before the one that is
+ * compared is not, or if several values are searched. */
+bool osp__reads_one_range(osp__findings *f, const osp__op *op);
 
 /* ---- index_cost.c ---- */
 

@@ -67,58 +67,36 @@ claim_io(osp__findings *f, osp__fact measured, osp__fact seen, osp__fact blocks)
 #define TOAST_BLOCKS_MIN 1000
 #define TOAST_TIMES      10
 
-/* From the root of an index to a leaf. */
-#define INDEX_DEPTH 8
-
-/* How many blocks of its table and index a scan can have needed; -1: unknown. */
-static int64_t
-scan_blocks(osp__findings *f, const osp__op *node)
+/* Can a scan have read a long value? */
+static bool
+may_read_toast(const osp__op *op)
 {
-	int64_t loops = osp__op_fact(node, OSP__LOOPS);
-	int64_t rows =
-		osp__op_fact(node, OSP__ROWS) + osp__op_fact(node, OSP__REMOVED);
-	int64_t pages = osp__op_fact(node, OSP__RELATION_PAGES);
-	int64_t known = osp__op_fact(node, OSP__RELATION_ROWS);
-	osp_str type;
-
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, node, "node", "type", &f->scratch);
-	type = osp_buf_str(&f->scratch);
-	if (osp_str_eq(type, OSP_STR("Seq Scan")))
-	{
-		/* The table may have grown since its statistics were made. */
-		if (pages == 0 || known == 0)
-			return -1;
-		return loops * pages +
-			   (int64_t) ((double) rows * (double) pages / (double) known);
-	}
-	if (memmem(type.ptr, type.len, "Scan", 4) == NULL)
-		return 0;
-	if (memmem(type.ptr, type.len, "Index", 5) == NULL &&
-		memmem(type.ptr, type.len, "Bitmap", 6) == NULL)
-		return -1;
-	return loops * INDEX_DEPTH + 2 * rows +
-		   2 * osp__op_fact(node, OSP__RECHECK_REMOVED);
+	return !op->no_toast && osp__op_fact(op, OSP__LOOPS) > 0 &&
+		   (op->node_kind == OSP__NODE_SEQ_SCAN ||
+			op->node_kind == OSP__NODE_PARALLEL_SEQ_SCAN ||
+			op->node_kind == OSP__NODE_INDEX_SCAN ||
+			op->node_kind == OSP__NODE_BITMAP_HEAP_SCAN);
 }
 
-/* The same of all scans of a statement, which must only read. */
+/* How many blocks the plan of a statement can have needed for its tables and indexes;
+ * -1: that is unknown, or nothing that it reads can have long values. */
 static int64_t
 plan_blocks(osp__findings *f, const osp__op *op)
 {
 	const osp__op *at = op;
 	int64_t blocks = 0;
-	bool scans = false;
+	bool toast = false;
 
 	while ((at = osp__op_next_node(f, at, op)) != NULL)
 	{
-		int64_t needed = scan_blocks(f, at);
+		int64_t needed = osp__node_blocks_needed(f, at);
 
 		if (needed < 0)
 			return -1;
-		scans = scans || needed > 0;
+		toast = toast || may_read_toast(at);
 		blocks += needed;
 	}
-	return scans ? blocks : -1;
+	return toast ? blocks : -1;
 }
 
 /* How long a statement read blocks, also in the nodes of its plan, but not in the

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# incident_dead.pl
+#	  Incidents of tables that are mostly dead rows, as queues become.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use Incident;
+use Test::More;
+
+my $node = start_server('dead',
+	"jit = off\nmax_parallel_workers_per_gather = 0\nshared_buffers = '384MB'\n");
+
+# A queue without long values, one that has a TOAST table, and an index of two columns.
+$node->safe_psql('postgres', q{
+CREATE TABLE job (id int PRIMARY KEY, state int, n int);
+INSERT INTO job SELECT g, 0, g FROM generate_series(1, 3000000) g;
+CREATE TABLE mail (id int PRIMARY KEY, state int, body text);
+INSERT INTO mail SELECT g, g % 2, repeat('x', 80) FROM generate_series(1, 600000) g;
+CREATE INDEX mail_state ON mail (state);
+CREATE TABLE visit (page int, visitor int, n int);
+INSERT INTO visit SELECT g, g % 900000, g FROM generate_series(1, 1200000) g;
+CREATE INDEX visit_page ON visit (page, visitor);
+VACUUM ANALYZE job, mail, visit;
+DELETE FROM job WHERE id <= 2999900;
+DELETE FROM mail WHERE id <= 599900;
+});
+
+sub has_no
+{
+	my ($base, $rule, $name) = @_;
+	my $why = why($node, $base);
+
+	is(scalar(grep { $_->{rule} eq $rule } @{ $why->{findings} }), 0, $name)
+	  or diag Incident::explain_text($why);
+	return;
+}
+
+# The work on a queue begins where the last rows were deleted. The time is that of
+# reading, and it is not called long values: there is no table for them.
+my $next = 'DELETE FROM job WHERE id = (SELECT id FROM job ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id;';
+my $found = found($node, psql_traced($node, $next), 'dead index entries, not read before', 'dead_rows', 0.6);
+like($found->{cause},
+	qr/\AIndex Scan using job_pkey on job visited [\d,]{6,} pages for 1 row: most of the index entries that it read belong to dead rows\.\z/,
+	'dead index entries: the sentence');
+like($found->{next_step}, qr/\AVACUUM job removes dead entries from its indexes\./, 'dead index entries: the step');
+ok($found->{figures}{pages} > 10000 && $found->{figures}{rows} == 1, 'dead index entries: the figures');
+
+# A range of an index.
+$found = found($node,
+	psql_traced($node, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT sum(n) FROM job WHERE id < 2999950;'),
+	'dead rows in a range', 'dead_rows', 0.5);
+like($found->{cause}, qr/ visited [\d,]+ pages for \d+ rows: most of the index entries/, 'range: the sentence');
+
+# All of the table, from the disk, and from memory.
+$node->restart;
+my $all = 'SELECT count(n) FROM job;';
+for my $when ('not read before', 'in memory')
+{
+	$found = found($node, psql_traced($node, $all), "dead rows, $when", 'dead_rows', 0.8);
+	like($found->{cause},
+		qr/\ASeq Scan on job read 16,\d{3} pages \(12\d MB\) for 99 rows: most of what it read is dead rows or free space\.\z/,
+		"dead rows, $when: the sentence");
+}
+like($found->{next_step}, qr/pg_repack.*autovacuum_vacuum_scale_factor.*pg_replication_slots/, 'dead rows: the step');
+found($node, psql_traced($node, $all, points => 'node'), 'dead rows, timed', 'dead_rows', 0.7);
+found($node, psql_traced($node, 'SELECT * FROM job WHERE state = 1;'), 'dead rows below a filter', 'dead_rows', 0.7);
+found($node,
+	psql_traced($node,
+		'SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SELECT count(n) FROM job;'),
+	'dead rows, parallel', 'dead_rows', 0.4);
+
+# VACUUM does not make it smaller.
+$node->safe_psql('postgres', 'VACUUM job');
+found($node, psql_traced($node, $all x 4), 'free space', 'dead_rows', 0.5);
+$node->safe_psql('postgres', 'VACUUM FULL job');
+healthy($node, sub { psql_traced($node, $all) }, 'without free space');
+
+# A table with a TOAST table. By how many pages the table has, and how many rows the index
+# found, none of them were read; of an index scan that is not known.
+$found = found($node,
+	psql_traced($node,
+		'SET enable_seqscan = off; SET enable_indexscan = off; SELECT count(body) FROM mail WHERE state = 1;'),
+	'dead rows of a bitmap', 'dead_rows', 0.6);
+like($found->{cause}, qr/\ABitmap Heap Scan on mail read .* for 50 rows: most of what it read is dead rows or free space\.\z/,
+	'bitmap: the sentence');
+$found = found($node, psql_traced($node, 'SELECT count(body) FROM mail;'), 'dead rows beside TOAST', 'dead_rows', 0.8);
+like($found->{cause}, qr/ for 100 rows: most of what it read is dead rows or free space\.\z/, 'beside TOAST: the sentence');
+$found = found($node, psql_traced($node, 'SELECT id, body FROM mail ORDER BY id LIMIT 1;'),
+	'dead index entries beside TOAST', 'dead_rows', 0.6);
+like($found->{cause}, qr/ belong to dead rows, or the rows have long values in the TOAST table\.\z/,
+	'index beside TOAST: the sentence');
+
+# What an index has to read for its second column is not dead.
+has_no(
+	psql_traced($node, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT n FROM visit WHERE visitor = 4711;'),
+	'dead_rows', 'the second column of an index: no dead rows');
+
+# Nor is a table of which each row fills a page.
+$node->safe_psql('postgres', 'CREATE TABLE wide (id int, body text); ALTER TABLE wide ALTER body SET STORAGE PLAIN;'
+	  . q{INSERT INTO wide SELECT g, repeat('x', 5000) FROM generate_series(1, 20000) g; VACUUM ANALYZE wide});
+has_no(psql_traced($node, 'SELECT max(length(body)) FROM wide;'), 'dead_rows', 'wide rows: no dead rows');
+
+$node->stop;
+done_testing();
