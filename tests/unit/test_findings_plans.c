@@ -209,6 +209,55 @@ test_partitions(void **state)
 	}
 }
 
+static void
+add_timed(osp_report *report, const char *id, const char *parent,
+		  const char *name, const char *stop)
+{
+	char info[256];
+
+	(void) snprintf(
+		info,
+		sizeof(info),
+		"\"db\": {\"node\": {\"name\": \"%s\", \"plan_rows\": 1}}, ",
+		name);
+	findings_add(report, "pg.node-start", id, parent, "h", 10, info);
+	(void) snprintf(info, sizeof(info), "\"db\": {\"node\": {%s}}, ", stop);
+	findings_add(report, "pg.node-stop", id, parent, "h", 900, info);
+}
+
+/* A node that did nothing beside those below it is told of as others are. */
+static void
+test_no_own_time(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	add_timed(report,
+			  "j",
+			  "s",
+			  "Nested Loop",
+			  "\"rows\": 1, \"loops\": 1, \"total_ms\": 900");
+	add_timed(report,
+			  "o",
+			  "j",
+			  "Seq Scan",
+			  "\"rows\": 3000, \"loops\": 1, \"total_ms\": 300");
+	add_timed(report,
+			  "i",
+			  "j",
+			  "Index Scan",
+			  "\"rows\": 3000, \"loops\": 3000, \"total_ms\": 600");
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(
+		strstr(json.ptr, "{\"rule\": \"estimate\", \"share\": 0.6, "));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* A page of ten rows, for which so many are read by a node of this type. */
 static bool
 finds_offset(const char *type, int read, int returned)
@@ -282,6 +331,7 @@ main(void)
 		cmocka_unit_test(test_untimed_nodes),
 		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_partitions),
+		cmocka_unit_test(test_no_own_time),
 		cmocka_unit_test(test_offset),
 	};
 

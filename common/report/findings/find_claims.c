@@ -302,7 +302,7 @@ osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op, int64_t ns,
 	if (op->claimed || group == NULL)
 		return;
 	op->claimed = true;
-	if (count && ns > 0)
+	if (count && (ns > 0 || group->count == 0))
 		osp__count_op(group, op);
 	claim_of(f, group, op->timed, op, ns);
 }

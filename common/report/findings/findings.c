@@ -59,8 +59,9 @@ matters(const osp__findings *f, const osp__group *group)
 	const osp__rule *rule = group->rule;
 	double share = (double) group->ns / (double) f->total_ns;
 
-	return group->ns >= OSP__FINDING_NS && share >= OSP__FINDING_SHARE &&
-		   group->count >= rule->min_count &&
+	/* Of a group without an operation nothing can be told. */
+	return group->count > 0 && group->ns >= OSP__FINDING_NS &&
+		   share >= OSP__FINDING_SHARE && group->count >= rule->min_count &&
 		   group->ns >= rule->min_ms * 1000000 && share >= rule->min_share;
 }
 

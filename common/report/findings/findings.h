@@ -459,7 +459,8 @@ int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 int64_t osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 									double rows_of_loop);
 
-/* Claims that work, unless another rule has; count: and counts the node. */
+/* Claims that work, unless another rule has; count: and counts the node, if it worked or
+ * is the first one. */
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 					 bool count);
 
