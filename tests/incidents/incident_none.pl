@@ -39,6 +39,18 @@ healthy($node, sub { psql_traced($node, $sum, @all) }, 'aggregate, all points');
 # One by an index.
 healthy($node, sub { psql_traced($node, 'SELECT * FROM account WHERE owner = 7;', @all) }, 'index scan');
 
+# A nested loop by an index, and a subquery for some rows.
+my $loop = 'SET enable_hashjoin = off; SET enable_mergejoin = off;'
+  . 'SELECT sum(b.balance) FROM account a JOIN account b ON b.id = a.owner + 1 WHERE a.id <= 30000;';
+healthy($node, sub { psql_traced($node, $loop) }, 'nested loop');
+healthy($node, sub { psql_traced($node, $loop, @all) }, 'nested loop, all points');
+healthy($node,
+	sub {
+		psql_traced($node,
+			'SELECT id, (SELECT sum(balance) FROM account b WHERE b.owner = a.owner) FROM account a WHERE id <= 300;');
+	},
+	'subquery for some rows');
+
 # A function that is called once.
 $node->safe_psql('postgres', 'CREATE FUNCTION pay(who int) RETURNS int LANGUAGE plpgsql AS '
 	  . '$$ BEGIN UPDATE account SET balance = balance + 1 WHERE id = who; RETURN 1; END $$');

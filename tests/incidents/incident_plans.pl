@@ -145,6 +145,23 @@ $found = found($node,
 like($found->{cause}, qr/\AOFFSET left out 500,000 rows, which Index Scan using account_pkey on account had to return first/,
 	'offset: the sentence');
 
+# A subquery for each row, by an index. Where that is missing, it is the filter.
+my $subquery = 'SELECT id, (SELECT max(amount) FROM bill b WHERE b.account = a.id) FROM account a WHERE id <= %d;';
+$node->safe_psql('postgres', 'CREATE TABLE bill (account int, amount int); INSERT INTO bill SELECT g % 100000, g FROM generate_series(1, 300000) g;'
+	  . 'CREATE INDEX bill_account ON bill (account); VACUUM ANALYZE bill;');
+$found = found($node, psql_traced($node, sprintf($subquery, 100000)), 'subquery', 'subplan', 0.5);
+like($found->{cause},
+	qr/\AThe subquery with Index Scan using bill_account on bill b ran 100,000 times, each time for a row of .* on account a, and took .* each\.\z/,
+	'subquery: the sentence');
+like($found->{next_step}, qr/GROUP BY/, 'subquery: the step');
+is($found->{figures}{loops}, 100000, 'subquery: how often');
+found($node, psql_traced($node, sprintf($subquery, 100000), points => 'node'), 'subquery, timed', 'subplan', 0.4);
+$why = why($node,
+	psql_traced($node, 'SELECT count(q.m) FROM account a, LATERAL (SELECT amount m FROM bill b WHERE b.account = a.id ORDER BY amount LIMIT 1) q;'));
+is(scalar(grep { $_->{rule} eq 'subplan' } @{ $why->{findings} }), 0, 'a nested loop: no subquery');
+$node->safe_psql('postgres', 'DROP INDEX bill_account');
+found($node, psql_traced($node, sprintf($subquery, 20)), 'subquery without index', 'filter', 0.6);
+
 # Partitions that all are read, though the condition is about their key.
 $node->safe_psql('postgres', q{CREATE TABLE day (at date, kind int) PARTITION BY RANGE (at);
 DO $$ BEGIN FOR i IN 0 .. 29 LOOP EXECUTE format('CREATE TABLE day_%s PARTITION OF day FOR VALUES FROM (%L) TO (%L)', i,

@@ -56,6 +56,7 @@ static const struct
 	{"offset", NULL},
 	{"dead_rows", NULL},
 	{"dead_index", "dead_rows"},
+	{"subplan", NULL},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
@@ -442,6 +443,8 @@ test_no_memory(void **state)
 		failing_alloc_check(&fa, explain_all(&fa.alc, "estimate"));
 	for (failing_alloc_init(&fa); !fa.done;)
 		failing_alloc_check(&fa, explain_all(&fa.alc, "dead_index"));
+	for (failing_alloc_init(&fa); !fa.done;)
+		failing_alloc_check(&fa, explain_all(&fa.alc, "subplan"));
 }
 
 int

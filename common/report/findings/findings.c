@@ -32,6 +32,7 @@ static const osp__rule rules[] = {
 	{"sleep", osp__look_sleeps, osp__tell_sleeps, 0, 0, 0},
 	{"client_wait", osp__look_client_waits, osp__tell_client_waits, 0, 0, 0},
 	{"jit", osp__look_jit, osp__tell_jit, 0, 0, 0},
+	{"subplan", osp__look_subplans, osp__tell_subplans, 0, 0, 0},
 	{"sqlite_busy", osp__look_sqlite_busy, osp__tell_sqlite_busy, 0, 0, 0},
 	{"sqlite_checkpoint",
 	 osp__look_sqlite_checkpoints,

@@ -41,6 +41,7 @@ OSP__RULE(jit);
 OSP__RULE(plan_changes);
 OSP__RULE(estimates);
 OSP__RULE(dead_rows);
+OSP__RULE(subplans);
 OSP__RULE(workers);
 OSP__RULE(filters);
 OSP__RULE(heap_fetches);

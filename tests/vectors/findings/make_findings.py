@@ -27,7 +27,7 @@ RECORDED = {
     "workers": "missing_workers", "function": "function", "network": "network",
     "wal": "writes", "write": "writes",
     "plan_change": "plan_change", "toast": "TOAST", "dead_rows": "dead_rows_in_memory",
-    "dead_index": "dead_rows_in_a_range", "offset": "offset", "pooler": "pooler",
+    "dead_index": "dead_rows_in_a_range", "subplan": "subquery", "offset": "offset", "pooler": "pooler",
     "cpu": "busy_CPU", "client_pause": "pause", "failed": "timeout", "application": "application",
 }
 MAX = {"connect": 12, "trigger": 8}
@@ -184,6 +184,8 @@ def near(rule, points):
     elif rule == "dead_index":
         # The index begins with another column, so all of it is read.
         change(points, "indexes", "job_pkey btree (n, id); ")
+    elif rule == "subplan":
+        change(points, "loops", 900)
     elif rule == "pooler":
         # A connection to the server itself, over a network.
         pid = next(p["info"]["db"]["pid"] for p in points if p["name"] == "pg-start")

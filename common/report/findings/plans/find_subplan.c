@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_subplan.c
+ *	  Rule: a subquery that was executed for each row of another node.
+ *
+ * The inner side of a nested loop is executed as often, and that is a plan that the
+ * planner has chosen among others: it is not told. For a subquery with values of the
+ * outer row PostgreSQL knows no other plan. A subquery of which another rule has claimed
+ * a part is that rule's: an index that is missing there is what helps.
+ */
+#include "report/findings/plans/plans.h"
+
+#define LOOPS_MIN 1000
+
+/* To begin anew, and to descend an index, takes a node as long as so many rows. */
+#define ROWS_OF_LOOP 8
+
+#define SUM_LOOPS 0
+
+/* Marks nodes below which another rule has claimed one. */
+static void
+mark_claimed(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->op_count; i++)
+		f->walk[i]->handled = false;
+	for (i = f->op_count - 1; i > 0; i--)
+	{
+		const osp__op *op = f->walk[i];
+
+		if (op->kind == OSP__OP_NODE && (op->claimed || op->handled))
+			op->parent->handled = true;
+	}
+}
+
+/* The table of a subquery: the first node that scans one, or its top. */
+static const osp__op *
+scan_of(osp__findings *f, const osp__op *top)
+{
+	const osp__op *at = top;
+
+	for (; at != NULL; at = osp__op_next_node(f, at, top))
+		if (at->node_kind != OSP__NODE_OTHER)
+			return at;
+	return top;
+}
+
+/* What rules have claimed of a statement by another measure than its nodes is no time of
+ * these. Where nodes were timed it may be. */
+static double
+part_of_nodes(const osp__op *statement)
+{
+	if (statement->timed_nodes || statement->own_ns <= 0)
+		return 1;
+	return (double) (statement->left_ns + statement->nodes_ns) /
+		   (double) statement->own_ns;
+}
+
+static void
+claim_subplan(osp__findings *f, osp__op *top)
+{
+	double part = part_of_nodes(top->timed);
+	osp__group *group = osp__group_of(
+		f,
+		(scan_of(f, top)->shape * 31 + top->shape) * 31 + top->parent->shape);
+	osp__op *at = top;
+
+	for (; at != NULL; at = osp__op_next_node(f, at, top))
+	{
+		double ns = (double) osp__node_own_ns_with_loops(f, at, ROWS_OF_LOOP);
+
+		osp__claim_node_ns(f, group, at, (int64_t) (part * ns), at == top);
+	}
+	if (group != NULL)
+		group->sums[SUM_LOOPS] +=
+			osp__bounded_count((double) osp__op_fact(top, OSP__LOOPS));
+}
+
+void
+osp__look_subplans(osp__findings *f)
+{
+	size_t i;
+
+	mark_claimed(f);
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = f->walk[i];
+
+		if (op->kind == OSP__OP_NODE && op->subplan && !op->claimed &&
+			!op->handled && op->parent->kind == OSP__OP_NODE &&
+			osp__op_fact(op, OSP__LOOPS) >= LOOPS_MIN)
+			claim_subplan(f, op);
+	}
+}
+
+void
+osp__tell_subplans(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *top = group->largest;
+	int64_t loops = group->sums[SUM_LOOPS];
+
+	osp_buf_add_str(&finding->cause, OSP_STR("The subquery with "));
+	osp__say_op(f, scan_of(f, top), &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" ran "));
+	osp__say_number(&finding->cause, loops, "time");
+	osp_buf_add_str(&finding->cause, OSP_STR(", each time for a row of "));
+	osp__say_op(f, top->parent, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(", and took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(": "));
+	osp__say_time(&finding->cause, group->ns / loops);
+	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
+	osp__say_statement(f, top, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_time_judged_by(group, "rows and loops", &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("Join with a subquery that groups its rows (SELECT …, max(…) "
+				"… GROUP BY …): its table is read once then. If only some rows "
+				"are shown, choose these first (LIMIT in a subquery in FROM). "
+				"Several subqueries on one table can be one, with LATERAL."));
+	osp__add_figure(finding, "loops", (double) loops);
+}

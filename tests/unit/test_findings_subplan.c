@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_subplan.c
+ *	  When a subquery that ran for each row is found to be the reason, and when
+ *	  something else is.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "findings_fixture.h"
+
+#define NOTHING "\"findings\": []"
+#define SUBPLAN "\"findings\": [{\"rule\": \"subplan\", "
+#define MARKED  ", \"subplan\": \"SubPlan 1\""
+
+static void
+add_node(osp_report *report, const char *id, const char *parent,
+		 const char *start, const char *stop)
+{
+	char info[512];
+
+	(void) snprintf(info, sizeof(info), "\"db\": {\"node\": {%s}}, ", start);
+	findings_add(report, "pg.node-start", id, parent, "h", 10, info);
+	(void) snprintf(info, sizeof(info), "\"db\": {\"node\": {%s}}, ", stop);
+	findings_add(report, "pg.node-stop", id, parent, "h", 900, info);
+}
+
+/* The nodes of a statement of a second: a scan of a table, and what ran for its rows. */
+typedef struct subquery
+{
+	const char *statement; /* its stop */
+	const char *scan;      /* the stop of the scan */
+	const char *mark;      /* of the node at the top of a subquery */
+	const char *top;       /* its stop, an aggregate's */
+	const char *inner;     /* and that of the index scan below */
+} subquery;
+
+static void
+explain(const subquery *q, osp_buf *json)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char info[512];
+	osp_buf words;
+
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	add_node(report,
+			 "a",
+			 "s",
+			 "\"name\": \"Seq Scan on parent p\", \"type\": \"Seq Scan\"",
+			 q->scan);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"name\": \"Aggregate\", \"type\": \"Aggregate\"%s",
+					q->mark);
+	add_node(report, "b", "a", info, q->top);
+	add_node(report,
+			 "c",
+			 "b",
+			 "\"name\": \"Index Scan using i on detail d\", \"type\": \"Index "
+			 "Scan\"",
+			 q->inner);
+	(void) snprintf(info, sizeof(info), "\"db\": {%s}, ", q->statement);
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, info);
+	findings_explain(report, json, &words);
+	findings_assert_shares(json->ptr);
+	osp_buf_term(&words);
+}
+
+static void
+assert_found(const subquery *q, const char *expected)
+{
+	osp_buf json;
+
+	explain(q, &json);
+	if (strstr(json.ptr, expected) == NULL)
+		fail_msg("%s: %s", expected, json.ptr);
+	osp_buf_term(&json);
+}
+
+static void
+assert_not_found(const subquery *q, const char *unexpected)
+{
+	osp_buf json;
+
+	explain(q, &json);
+	if (strstr(json.ptr, unexpected) != NULL)
+		fail_msg("%s: %s", unexpected, json.ptr);
+	osp_buf_term(&json);
+}
+
+#define RAN(rows, loops)       "\"rows\": " #rows ", \"loops\": " #loops
+#define TIMED(rows, loops, ms) RAN(rows, loops) ", \"total_ms\": " #ms
+
+static void
+test_often(void **state)
+{
+	subquery q = {"", RAN(2000, 1), MARKED, RAN(2000, 2000), RAN(6000, 2000)};
+
+	(void) state;
+	assert_found(&q, SUBPLAN);
+	assert_found(
+		&q,
+		"The subquery with Index Scan using i on detail d ran 2,000 "
+		"times, each time for a row of Seq Scan on parent p, and took ");
+	assert_found(&q, "(judged by rows and loops; ");
+	assert_found(&q, "\"loops\": 2000.0");
+	q.top = RAN(999, 999);
+	q.inner = RAN(3000, 999);
+	assert_found(&q, NOTHING);
+}
+
+/* A node that no subquery has is the inner side of a join. */
+static void
+test_join(void **state)
+{
+	subquery q = {"", RAN(2000, 1), "", RAN(2000, 2000), RAN(6000, 2000)};
+
+	(void) state;
+	assert_found(&q, NOTHING);
+}
+
+/* One that ran once is no matter of its rows, and one that took little is none at all. */
+static void
+test_fast(void **state)
+{
+	subquery once = {
+		"", RAN(200000, 1), MARKED, RAN(200000, 1), RAN(600000, 1)};
+	subquery fast = {"",
+					 TIMED(2000, 1, 990),
+					 MARKED,
+					 TIMED(2000, 2000, 30),
+					 TIMED(6000, 2000, 20)};
+	subquery slow = fast;
+
+	(void) state;
+	assert_found(&once, NOTHING);
+	assert_found(&fast, NOTHING);
+	slow.top = TIMED(2000, 2000, 800);
+	slow.inner = TIMED(6000, 2000, 600);
+	assert_found(&slow, SUBPLAN "\"share\": 0.8, \"time_ms\": 800.0, ");
+	assert_found(&slow, "took 800 ms: 400 us each.");
+	slow.inner = TIMED(6000, 2000, 800);
+	assert_found(&slow, "took 800 ms: 400 us each.");
+}
+
+/* What another rule says of a part of it is what helps. */
+static void
+test_claimed(void **state)
+{
+	subquery q = {"",
+				  RAN(2000, 1),
+				  MARKED,
+				  RAN(2000, 2000),
+				  RAN(6000, 2000) ", \"rows_removed_by_filter\": 600000"};
+
+	(void) state;
+	assert_found(&q, "\"findings\": [{\"rule\": \"filter\", ");
+	assert_not_found(&q, "\"subplan\"");
+}
+
+/* Of a statement that waited for its client most of the time it has only the rest. */
+static void
+test_waits(void **state)
+{
+	subquery q = {"\"waits\": {\"Client:ClientWrite\": 750}",
+				  RAN(2000, 1),
+				  MARKED,
+				  RAN(2000, 2000),
+				  RAN(6000, 2000)};
+
+	(void) state;
+	assert_found(
+		&q, "\"findings\": [{\"rule\": \"client_wait\", \"share\": 0.75, ");
+	assert_found(&q, "{\"rule\": \"subplan\", \"share\": 0.22");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_often),
+		cmocka_unit_test(test_join),
+		cmocka_unit_test(test_fast),
+		cmocka_unit_test(test_claimed),
+		cmocka_unit_test(test_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
