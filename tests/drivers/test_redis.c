@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void
 test_form(void **state)
@@ -209,6 +210,94 @@ test_growing_list(void **state)
 	contract_close(conn);
 }
 
+/* How often the server was asked for its keys. */
+static long
+count_scans(void)
+{
+	static const char name[] = "cmdstat_scan:calls=";
+	redisReply *reply = redis_test_command("INFO commandstats");
+	const char *found = strstr(reply->str, name);
+	long calls = found == NULL ? 0 : strtol(found + sizeof(name) - 1, NULL, 10);
+
+	freeReplyObject(reply);
+	return calls;
+}
+
+static void
+list_newest(osp_driver_conn *conn, osp_trace_filter *filter, collected *got)
+{
+	osp_error err = {OSP_OK, ""};
+	static char page[256];
+	osp_str next;
+
+	collected_init(got);
+	if (osp_driver_redis.list_traces(
+			conn, filter, collect_trace, got, &next, &err) != OSP_OK)
+		fail_msg("list_traces: %s", err.msg);
+	assert_true(next.len < sizeof(page));
+	memcpy(page, next.ptr, next.len);
+	filter->page = osp_str_n(page, next.len);
+}
+
+/* Where there are many keys the newest traces are listed, page by page, and nobody
+ * looks at the keys. */
+static void
+test_many_keys(void **state)
+{
+	osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = 7};
+	osp_driver_conn *conn = contract_open();
+	char id[32];
+	collected got;
+	long scans;
+	points all;
+	size_t i;
+	int n;
+
+	(void) state;
+	points_init(&all);
+	for (n = 0; n < 20; n++)
+	{
+		(void) snprintf(id, sizeof(id), "trace-%d", n);
+		points_fill(&all, osp_str_of(id), 1000U * (unsigned) n, 4);
+	}
+	points_add_error(&all, OSP_STR("trace-2"), 2004);
+	contract_store(conn, &all);
+	freeReplyObject(redis_test_command(
+		"EVAL %s 0",
+		"for i = 1, 21000 do redis.call('SET', 'other:' .. i, '') end"));
+	scans = count_scans();
+	for (n = 19; n >= 0;)
+	{
+		list_newest(conn, &filter, &got);
+		assert_int_equal(got.count, n >= 7 ? 7 : n + 1);
+		for (i = 0; i < got.count; i++, n--)
+		{
+			(void) snprintf(id, sizeof(id), "trace-%d", n);
+			assert_string_equal(got.texts[i], id);
+		}
+		collected_term(&got);
+		assert_true((filter.page.len > 0) == (n >= 0));
+	}
+
+	/* The same of those with errors, and of the last ones. */
+	filter = (osp_trace_filter){
+		.struct_size = sizeof(filter), .limit = 1, .errors_only = true};
+	list_newest(conn, &filter, &got);
+	assert_int_equal(got.count, 1);
+	assert_string_equal(got.texts[0], "trace-2");
+	collected_term(&got);
+	filter = (osp_trace_filter){.struct_size = sizeof(filter), .limit = 3};
+	points_timestamp(18000, id);
+	assert_true(osp_timestamp_parse(osp_str_of(id), &filter.since_ns));
+	list_newest(conn, &filter, &got);
+	assert_int_equal(got.count, 2);
+	assert_string_equal(got.texts[0], "trace-19");
+	collected_term(&got);
+	assert_int_equal(count_scans(), scans);
+	points_term(&all);
+	contract_close(conn);
+}
+
 static void
 test_databases(void **state)
 {
@@ -355,6 +444,7 @@ main(void)
 		cmocka_unit_test(test_legacy_keys),
 		cmocka_unit_test(test_nonsense_is_listed),
 		cmocka_unit_test(test_growing_list),
+		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_databases),
 		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_passwords),
