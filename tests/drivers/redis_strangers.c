@@ -197,6 +197,23 @@ test_large_answers(void **state)
 						 strangers,
 						 sizeof(strangers) / sizeof(strangers[0]),
 						 4);
+
+	/* A host that sets no bound, as the agent, has the driver's own. */
+	{
+		int port;
+		pid_t pid = start_stranger(&strangers[1], &port);
+		osp_driver_options options = options_for(port);
+		osp_driver_conn *conn;
+		osp_error err = {OSP_OK, ""};
+
+		options.deadline_ms = 3000;
+		conn = contract_open_with(&options);
+		assert_int_equal(osp_driver_redis.get_points(
+							 conn, redis_trace, collect_point, NULL, &err),
+						 OSP_EFULL);
+		contract_close(conn);
+		end_stranger(pid);
+	}
 }
 
 void
