@@ -67,6 +67,13 @@ FROM test.counted,
 WHERE value <> contexts->>key
 ORDER BY key;
 
+-- A session may be left out, whatever context there is.
+SET osprofiler.trace_info = :'trace_info';
+SET osprofiler.trace_hmac = :'trace_hmac';
+SET osprofiler.untraced = on;
+SELECT active, reason FROM osprofiler.context();
+RESET ALL;
+
 -- All that was traced hangs under the parent that the context names.
 CALL test.wait_for_delivery();
 SELECT * FROM test.tree('context');

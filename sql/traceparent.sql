@@ -60,6 +60,7 @@ SELECT '00-' || :'trace_id' || '-00f067aa0ba902b9-01' AS name,
 	'x00-' || :'trace_id' || '-00f067aa0ba902b9-01' AS longer \gset
 SET application_name = :'name';
 SELECT 'a name that is only a name';
+SELECT verdict, reason FROM osprofiler.context();
 SET osprofiler.accept_application_name = on;
 SET application_name = :'name';
 SELECT 'by the name of the application';
@@ -85,6 +86,7 @@ RESET application_name;
 RESET osprofiler.accept_traceparent;
 SET application_name = :'name';
 SELECT 'traceparents are not accepted';
+SELECT verdict, reason FROM osprofiler.context();
 RESET application_name;
 RESET osprofiler.accept_application_name;
 SELECT 'not accepted any more' :comment;

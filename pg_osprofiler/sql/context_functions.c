@@ -12,6 +12,7 @@
 #include "funcapi.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 PG_FUNCTION_INFO_V1(pgosp_context);
 PG_FUNCTION_INFO_V1(pgosp_headers);
@@ -80,12 +81,32 @@ reason_in_text(void)
 				 "off";
 }
 
+/* A traceparent as the name of the application, which the settings do not allow. */
+static const char *
+reason_in_name(void)
+{
+	osp_str name = osp_str_of(application_name != NULL ? application_name : "");
+	osp_traceparent read;
+
+	if (name.len != OSP_TRACEPARENT_LEN || !osp_traceparent_read(name, &read))
+		return NULL;
+	if (!pgosp_accept_traceparent)
+		return "application_name is a traceparent, but "
+			   "osprofiler.accept_traceparent is off";
+	return pgosp_accept_application_name
+			   ? NULL
+			   : "application_name is a traceparent, but "
+				 "osprofiler.accept_application_name is off";
+}
+
 /* Why there is no context at all. */
 static const char *
 reason_for_none(void)
 {
 	const char *reason = reason_in_text();
 
+	if (reason == NULL)
+		reason = reason_in_name();
 	if (reason != NULL)
 		return reason;
 	return pgosp_sample_rate > 0
@@ -131,6 +152,8 @@ reason_for_nothing(const pgospContext *context)
 
 	if (!pgosp_enabled)
 		return "osprofiler.enabled is off";
+	if (pgosp_untraced)
+		return "osprofiler.untraced is on";
 	if (pgosp_loaded_at > GetCurrentStatementStartTimestamp())
 		return "the module was not loaded when this statement began; add "
 			   "osprofiler to session_preload_libraries";
