@@ -11,8 +11,10 @@
 #include "pgosp_catch.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tcop/tcopprot.h"
+#include "utils/snapmgr.h"
 
 static const pgospPointKind failed_kind = {
 	.put_stop = pgosp_put_statement_stop,
@@ -29,6 +31,30 @@ pgosp_error_statement(const pgospStatementFacts *facts,
 	pgosp_statement_open_past(
 		&statement, &failed_kind, parent, facts, start_ns);
 	pgosp_point_close(&statement.point, error);
+}
+
+/*
+ * Of several statements in a string, the one that an error names by its position, in
+ * characters. Those before it have run.
+ */
+static void
+find_failed_statement(pgospStatementFacts *facts, int position)
+{
+	int len = (int) strlen(facts->string);
+	int before = pg_mbcharcliplen(facts->string, len, position - 1);
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	const char *begin = osp_sql_last_statement(
+		osp_str_n(facts->string, (size_t) before), OSP_SQL_POSTGRES_ANY);
+
+	facts->location = (int) (begin - facts->string);
+	osp_sql_lexer_init(&lexer,
+					   osp_str_n(begin, (size_t) (len - facts->location)),
+					   OSP_SQL_POSTGRES_ANY);
+	while (osp_sql_next(&lexer, &token))
+		if (token.kind == OSP_SQL_SEMICOLON)
+			break;
+	facts->length = (int) (lexer.pos - begin);
 }
 
 /* The innermost statement that runs. */
@@ -58,6 +84,10 @@ report_nested_error(const ErrorData *edata, void *arg)
 	memset(&facts, 0, sizeof(facts));
 	facts.string = edata->internalquery;
 	facts.failed = true;
+
+	/* A syntax error is one of the whole text. */
+	if (edata->sqlerrcode != ERRCODE_SYNTAX_ERROR)
+		find_failed_statement(&facts, edata->internalpos);
 	pgosp_error_read(&error, edata, texts);
 	pgosp_error_statement(&facts, &parent, pgosp_now(), &error);
 }
@@ -113,6 +143,11 @@ pgosp_error_of_client(const ErrorData *edata)
 	{
 		facts.location = plan->location;
 		facts.length = plan->length;
+	}
+	else if (edata->cursorpos > 0 && !is_alone(&facts) && ActiveSnapshotSet())
+	{
+		/* There is a snapshot in analysis, and none while the string is parsed. */
+		find_failed_statement(&facts, edata->cursorpos);
 	}
 	if (!pgosp_statement_wanted(&facts, &parent))
 		return;

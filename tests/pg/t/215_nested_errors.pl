@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use Encode qw(encode_utf8);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use OspTest;
@@ -101,6 +102,30 @@ is_deeply(
 	tree(points($node, $string)),
 	[ "SELECT 'first' -> SELECT 1", 'SELECT 2 / 0 FROM t (division_by_zero)' ],
 	'the text of the statement that failed');
+
+# The same of one that fails in analysis, and has a context of its own, or not; a syntax
+# error is one of the whole string, for nothing of it has run.
+my $other = context();
+foreach my $case (
+	[ q{SELECT 'fine' \; SELECT nosuch \; SELECT 3}, q{SELECT 'fine' -> SELECT 1}, 'SELECT nosuch (undefined_column)' ],
+	[ 'SELECT nosuch \; SELECT 2', 'SELECT nosuch (undefined_column)' ],
+	[ "SELECT '\xc3\xa4;\xc3\xa4' \\; \\;\n-- a; b\nSELECT 2, nosuch() \\; SELECT 3", "SELECT '\xc3\xa4;\xc3\xa4' -> SELECT 1",
+		'SELECT 2, nosuch() (undefined_function)' ],
+	[ 'SELECT 1 \; SELECT 1 UNION SELECT 2, 3', 'SELECT 1 -> SELECT 1', 'SELECT 1 UNION SELECT 2, 3 (syntax_error)' ],
+	[ 'SELECT 1 \; EXPLAIN SELECT nosuch', 'SELECT 1 -> SELECT 1', 'EXPLAIN SELECT nosuch (undefined_column)' ],
+	[ 'SELECT 1 \; selec 2', 'SELECT 1 ; selec 2 (syntax_error)' ],
+	[ 'SELECT 1 \; SELECT nosuch ' . comment($other) . ' \; SELECT 3', 'SELECT 1 -> SELECT 1' ])
+{
+	my ($sql, @expected) = @$case;
+	my $context = context();
+
+	$node->psql('postgres', set_context($context) . "$sql;");
+	wait_for_delivery($node);
+	is_deeply([ map { encode_utf8($_) } @{ tree(points($node, $context)) } ], \@expected, $sql);
+}
+is_deeply(tree(points($node, $other)), ['SELECT nosuch (undefined_column)'], 'a context of its own');
+nested_is('statement, nested', block(q{EXECUTE 'SELECT 1; SELECT nosuch; SELECT 3'}),
+	[ '  SELECT 1 -> SELECT 1', '  SELECT nosuch (undefined_column)' ], 'several in EXECUTE');
 
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
 $node->stop;
