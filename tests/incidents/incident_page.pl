@@ -34,7 +34,12 @@ $node->safe_psql('postgres', q{
 CREATE TABLE account (id int PRIMARY KEY, balance int);
 INSERT INTO account SELECT g, 0 FROM generate_series(1, 1000) g;
 CREATE TABLE visit (country int, city int, street int, page int);
-INSERT INTO visit SELECT g % 50, g % 50, g % 50, g FROM generate_series(1, 6000) g;
+INSERT INTO visit SELECT g % 20, g % 20, g % 20, g FROM generate_series(1, 12000) g;
+CREATE TABLE click (page int, target int);
+INSERT INTO click SELECT g / 100, g::bigint * 7 % 10000 FROM generate_series(100, 1200099) g;
+CREATE INDEX ON click (page);
+CREATE TABLE target (id int PRIMARY KEY, price int);
+INSERT INTO target SELECT g, g FROM generate_series(0, 9999) g;
 CREATE TABLE price (item int, price int);
 INSERT INTO price SELECT g % 1000, g FROM generate_series(1, 900000) g;
 CREATE FUNCTION total(items int) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -70,8 +75,8 @@ my @incidents = (
 		sql => 'UPDATE account SET balance = balance + 1 WHERE id = 7;', hold => \&hold },
 	{   title => 'A wrong estimate',
 		about => 'Three columns depend on each other. EXPLAIN has the figures; which of its lines is the cause, one has to know.',
-		sql => 'SELECT count(*) FROM visit v, visit w WHERE v.country = 7 AND v.city = 7 AND v.street = 7 '
-		  . 'AND w.country = 8 AND w.city = 8 AND w.street = 8;' },
+		sql => 'SELECT sum(price) FROM visit v JOIN click USING (page) JOIN target t ON t.id = click.target '
+		  . 'WHERE country = 7 AND city = 7 AND street = 7;' },
 	{   title => 'A statement in a function',
 		about => 'EXPLAIN does not look into functions, and the log has the outer statement only.',
 		sql => 'SELECT total(10);' });

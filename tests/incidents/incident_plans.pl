@@ -53,7 +53,7 @@ $found = found($node,
 	psql_traced($node,
 		q{SELECT count(p.amount) FROM pair x JOIN payment p ON p.id = x.a + 1
 		WHERE x.a = 7 AND x.b = 7 AND x.c = 7;
-		SELECT count(*) FROM pair x, pair y WHERE x.a = 7 AND x.b = 7 AND x.c = 7 AND y.a = 8 AND y.b = 8 AND y.c = 8;}),
+		SELECT count(*) FROM pair x JOIN (SELECT * FROM pair LIMIT 2000) y ON y.a + 1 = x.a WHERE x.a = 7 AND x.b = 7 AND x.c = 7;}),
 	'wrong estimate', 'estimate', 0.3);
 like($found->{cause}, qr/\APostgreSQL expected 1 row from Seq Scan on pair/,
 	'wrong estimate: the deepest node');
@@ -62,10 +62,23 @@ like($found->{cause}, qr/\APostgreSQL expected 1 row from Seq Scan on pair/,
 $node->safe_psql('postgres', 'CREATE TABLE grown (a int, b int); INSERT INTO grown SELECT g, g FROM generate_series(1, 100) g;'
 	  . 'ANALYZE grown; INSERT INTO grown SELECT 1, g FROM generate_series(1, 3000) g;');
 $found = found($node,
-	psql_traced($node, 'SELECT count(*) FROM grown x JOIN grown y ON x.b < y.b AND y.a = 1 WHERE x.a = 1;'),
+	psql_traced($node, 'SELECT count(*) FROM grown x JOIN grown y ON x.b = y.b + 1 AND y.a = 1 WHERE x.a = 1;'),
 	'stale statistics', 'estimate', 0.3);
 like($found->{cause}, qr/ Its statistics are stale: they know 100 rows of the table, which has 3,100\./,
 	'stale statistics: the sentence');
+
+# No condition joins the two, or none that is an equality: no other plan would do it.
+foreach my $case ([ 'x.b < y.b', 'its condition has no equality' ], [ 'true', 'it has no condition' ])
+{
+	my ($condition, $said) = @$case;
+
+	$found = found($node,
+		psql_traced($node, "SELECT count(*) FROM pair x JOIN pair y ON $condition WHERE x.a = 7 AND y.a = 8 AND x.c = 7;"),
+		"join ON $condition", 'filter', 0.3);
+	like($found->{cause}, qr/\ANested Loop compared 1,000,000 pairs of rows and kept [\d,]+: $said, so each row/,
+		"join ON $condition: the sentence");
+	like($found->{next_step}, qr/GROUP BY/, "join ON $condition: the step");
+}
 
 # All pairs of two sets of rows.
 found($node,

@@ -323,6 +323,119 @@ test_offset(void **state)
 	assert_false(finds_offset("Sort", 190010, 10));
 }
 
+/* A nested loop with this condition, above an outer side of which far more rows came than
+ * were expected, and this inner one. */
+static void
+explain_join(const char *filter, const char *inner, osp_buf *json)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char info[512];
+	osp_buf words;
+
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"name\": \"Nested Loop\", \"type\": "
+					"\"Nested Loop\", \"plan_rows\": 1%s%s%s}}, ",
+					filter[0] != '\0' ? ", \"join_filter\": \"" : "",
+					filter,
+					filter[0] != '\0' ? "\"" : "");
+	findings_add(report, "pg.node-start", "j", "s", "h", 10, info);
+	findings_add(report,
+				 "pg.node-start",
+				 "o",
+				 "j",
+				 "h",
+				 10,
+				 "\"db\": {\"node\": {\"name\": \"Seq Scan on a\", \"type\": "
+				 "\"Seq Scan\", \"plan_rows\": 1}}, ");
+	findings_add(report,
+				 "pg.node-stop",
+				 "o",
+				 "j",
+				 "h",
+				 20,
+				 "\"db\": {\"node\": {\"rows\": 1000, \"loops\": 1}}, ");
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"name\": \"%s\", \"type\": \"%s\", "
+					"\"plan_rows\": 1000}}, ",
+					inner,
+					inner);
+	findings_add(report, "pg.node-start", "i", "j", "h", 20, info);
+	findings_add(report,
+				 "pg.node-stop",
+				 "i",
+				 "j",
+				 "h",
+				 900,
+				 "\"db\": {\"node\": {\"rows\": 1000000, \"loops\": 1000}}, ");
+	findings_add(report,
+				 "pg.node-stop",
+				 "j",
+				 "s",
+				 "h",
+				 900,
+				 "\"db\": {\"node\": {\"rows\": 400000, \"loops\": 1, "
+				 "\"rows_removed_by_join_filter\": 600000}}, ");
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, json, &words);
+	findings_assert_shares(json->ptr);
+	osp_buf_term(&words);
+}
+
+/* No estimate is blamed for a nested loop that nothing could replace. */
+static void
+test_joins_without_equality(void **state)
+{
+	static const struct
+	{
+		const char *filter;
+		const char *inner;
+		const char *rule;
+		const char *cause; /* a part of it */
+	} cases[] = {
+		{"(a.x < b.x)", "Materialize", "filter", "has no equality"},
+		{"((a.x < b.x) AND (a.y <> b.y))",
+		 "Materialize",
+		 "filter",
+		 "has no equality"},
+		{"((a.x = b.x) OR (a.y = b.y))",
+		 "Materialize",
+		 "filter",
+		 "has no equality"},
+		{"", "Materialize", "filter", "has no condition"},
+		{"", "CTE Scan", "filter", "has no condition"},
+		{"", "Seq Scan", "estimate", "it chose a nested loop"},
+		{"(a.x < b.x)", "Seq Scan", "estimate", "it chose a nested loop"},
+		{"(a.x = b.x)", "Materialize", "estimate", "it chose a nested loop"},
+		{"((a.y < b.y) AND (a.x = b.x))",
+		 "Materialize",
+		 "estimate",
+		 "it chose a nested loop"},
+		{"", "Index Scan", "estimate", "it chose a nested loop"},
+		{"what (is( this", "Materialize", "estimate", "it chose a nested loop"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char first[64];
+		osp_buf json;
+
+		explain_join(cases[i].filter, cases[i].inner, &json);
+		(void) snprintf(first,
+						sizeof(first),
+						"\"findings\": [{\"rule\": \"%s\"",
+						cases[i].rule);
+		if (strstr(json.ptr, first) == NULL ||
+			strstr(json.ptr, cases[i].cause) == NULL)
+			fail_msg("%s: %s", cases[i].filter, json.ptr);
+		osp_buf_term(&json);
+	}
+}
+
 int
 main(void)
 {
@@ -333,6 +446,7 @@ main(void)
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_no_own_time),
 		cmocka_unit_test(test_offset),
+		cmocka_unit_test(test_joins_without_equality),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,7 +184,7 @@ could_be_faster(osp__findings *f, const osp__op *op, const planned *fast)
 	while ((at = osp__op_next_node(f, at, op)) != NULL)
 	{
 		nodes = true;
-		if (osp__reads_in_vain(at))
+		if (osp__reads_in_vain(f, at))
 			return true;
 		osp_buf_reset(&f->scratch);
 		osp__op_member(f, at, "node", "type", &f->scratch);

@@ -4,7 +4,7 @@
  *	  Rules: a wrong estimate that made a nested loop expensive, and parallel
  *	  workers that did not start.
  */
-#include "report/findings/rules.h"
+#include "report/findings/plans/plans.h"
 
 /* How many times more rows came than were expected, and the loops that cost. */
 #define WRONG_TIMES 20
@@ -91,7 +91,8 @@ osp__look_estimates(osp__findings *f)
 				osp__op_fact(join, OSP__LOOPS) * WRONG_TIMES)
 			continue;
 		outer = outer_side(f, join, inner);
-		if (outer == NULL || wrong_times(outer) < WRONG_TIMES)
+		if (outer == NULL || wrong_times(outer) < WRONG_TIMES ||
+			osp__joins_all(f, join))
 			continue;
 		outer = deepest_wrong(f, outer);
 		group = osp__group_of(f, outer->shape);

@@ -31,9 +31,10 @@ is_wasteful(int64_t removed, int64_t kept, int64_t least, int64_t each)
 
 /* The fact that says how many rows op read in vain; OSP__FACT_COUNT: none. */
 static osp__fact
-wasted(const osp__op *op)
+wasted(osp__findings *f, const osp__op *op)
 {
 	int64_t rows = osp__op_fact(op, OSP__ROWS);
+	int64_t pairs = osp__op_fact(op, OSP__JOIN_REMOVED);
 
 	if (is_wasteful(
 			osp__op_fact(op, OSP__REMOVED), rows, REMOVED_MIN, REMOVED_EACH))
@@ -43,16 +44,16 @@ wasted(const osp__op *op)
 					REMOVED_MIN,
 					REMOVED_EACH))
 		return OSP__RECHECK_REMOVED;
-	if (is_wasteful(
-			osp__op_fact(op, OSP__JOIN_REMOVED), rows, PAIRS_MIN, PAIRS_EACH))
+	if (is_wasteful(pairs, rows, PAIRS_MIN, PAIRS_EACH) ||
+		(pairs + rows >= PAIRS_MIN && osp__joins_all(f, op)))
 		return OSP__JOIN_REMOVED;
 	return OSP__FACT_COUNT;
 }
 
 bool
-osp__reads_in_vain(const osp__op *op)
+osp__reads_in_vain(osp__findings *f, const osp__op *op)
 {
-	return op->kind == OSP__OP_NODE && wasted(op) != OSP__FACT_COUNT;
+	return op->kind == OSP__OP_NODE && wasted(f, op) != OSP__FACT_COUNT;
 }
 
 /* Does the node belong to the check of a foreign key? That has a rule of its own. */
@@ -114,7 +115,7 @@ osp__look_filters(osp__findings *f)
 
 		if (op->kind != OSP__OP_NODE)
 			continue;
-		fact = wasted(op);
+		fact = wasted(f, op);
 		if (fact == OSP__FACT_COUNT || checks_foreign_key(f, op))
 			continue;
 		of_append = is_of_append(f, op);
@@ -193,6 +194,24 @@ tell_recheck(osp__findings *f, osp__finding *finding)
 							"this statement."));
 }
 
+/* A join that nothing but a nested loop could do. */
+static void
+tell_pairs(osp__findings *f, osp__finding *finding)
+{
+	osp_buf_reset(&f->scratch);
+	say_member(f, finding->group->largest, "join_filter", &f->scratch);
+	osp_buf_addf(&finding->cause,
+				 ": %s, so each row of one side meets each of the other.",
+				 f->scratch.len > 0 ? "its condition has no equality"
+									: "it has no condition");
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("See whether the sides have something in common that must be "
+				"equal, and join by that, too; or make the sides smaller "
+				"before: by GROUP BY on what is compared, or by conditions of "
+				"each side."));
+}
+
 static void
 tell_join_filter(osp__findings *f, osp__finding *finding)
 {
@@ -205,6 +224,11 @@ tell_join_filter(osp__findings *f, osp__finding *finding)
 					"pair");
 	osp_buf_add_str(&finding->cause, OSP_STR(" of rows and kept "));
 	osp__say_count(&finding->cause, group->sums[SUM_ROWS]);
+	if (osp__joins_all(f, group->largest))
+	{
+		tell_pairs(f, finding);
+		return;
+	}
 	osp_buf_add_char(&finding->cause, '.');
 	osp_buf_add_str(
 		&finding->step,
@@ -217,7 +241,7 @@ void
 osp__tell_filters(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
-	osp__fact fact = wasted(group->largest);
+	osp__fact fact = wasted(f, group->largest);
 
 	if (fact == OSP__REMOVED)
 		tell_filter(f, finding);

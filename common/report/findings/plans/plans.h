@@ -12,7 +12,13 @@
 /* ---- find_scan.c ---- */
 
 /* Has a node of a plan read many rows, or compared many pairs, to keep few? */
-bool osp__reads_in_vain(const osp__op *op);
+bool osp__reads_in_vain(osp__findings *f, const osp__op *op);
+
+/* ---- find_pairs.c ---- */
+
+/* Is op a nested loop that no other join could replace: it has no condition, or one that is
+ * understood and has no equality, and what it reads again and again is in memory? */
+bool osp__joins_all(osp__findings *f, const osp__op *op);
 
 /* Has an index-only scan visited the table for many of its rows? */
 bool osp__visits_table(const osp__op *op);

@@ -187,9 +187,10 @@ static const struct
 	const char *sqlite;
 } steps[] = {
 	{"select",
-	 "Get all rows with one statement: with a join, or with the list of keys "
-	 "in WHERE key = ANY ($1).",
-	 "Get all rows with one statement: with a join, or with WHERE key IN (…)."},
+	 "Get all of it with one statement: with a join, or, where it has a key, "
+	 "with the list of keys in WHERE key = ANY ($1).",
+	 "Get all of it with one statement: with a join, or, where it has a key, "
+	 "with WHERE key IN (…)."},
 	{"insert",
 	 "Insert many rows with one statement: several rows of VALUES, or COPY.",
 	 "Insert many rows with one statement, several rows of VALUES, or with one "

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_pairs.c
+ *	  Joins that can only combine each row of one side with each of the other: they have
+ *	  no condition, or one without an equality, by which PostgreSQL could hash, merge or
+ *	  use an index.
+ */
+#include "report/findings/plans/plans.h"
+
+#include <string.h>
+
+/* May it be an equality, by itself or as one of those that must all hold? Of what is
+ * not understood it is taken to be one. */
+static bool
+has_equality(const osp__expr *condition)
+{
+	const osp__expr *part;
+
+	if (condition == NULL)
+		return true;
+	if (condition->kind == OSP__EXPR_OPERATOR)
+		return strcmp(condition->symbol, "=") == 0;
+	if (condition->kind != OSP__EXPR_AND)
+		return false;
+	for (part = condition->first; part != NULL; part = part->next)
+		if (has_equality(part))
+			return true;
+	return false;
+}
+
+static bool
+has_type(osp__findings *f, const osp__op *op, const char *type)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "node", "type", &f->scratch);
+	return osp_str_eq(osp_buf_str(&f->scratch), osp_str_of(type));
+}
+
+/* Is the inner side of a join the same for each row of the outer one, and kept in memory?
+ * One that is read again each time is what an estimate may be blamed for. */
+static bool
+inner_is_kept(osp__findings *f, const osp__op *join)
+{
+	const osp__op *child = osp__op_child(f, join);
+
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (child->kind == OSP__OP_NODE &&
+			osp__op_fact(child, OSP__LOOPS) > 1 &&
+			(has_type(f, child, "Materialize") ||
+			 has_type(f, child, "CTE Scan") ||
+			 has_type(f, child, "Function Scan")))
+			return true;
+	return false;
+}
+
+bool
+osp__joins_all(osp__findings *f, const osp__op *op)
+{
+	osp__expr_tree tree;
+
+	if (!has_type(f, op, "Nested Loop") || !inner_is_kept(f, op))
+		return false;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "node", "join_filter", &f->scratch);
+	return f->scratch.len == 0 ||
+		   !has_equality(osp__expr_read(&tree, osp_buf_str(&f->scratch)));
+}
