@@ -74,7 +74,7 @@ start_on_one_core() {
 # Settings of a session that turn tracing on, for these kinds of points, and what
 # turns it and the peer off. pg_stat_statements sums up times where we record
 # each.
-sql_off="RESET osprofiler.trace_info; RESET osprofiler.trace_hmac; SET pg_stat_statements.track = 'none'"
+sql_off="RESET osprofiler.trace_info; RESET osprofiler.trace_hmac; RESET osprofiler.node_min_duration; SET pg_stat_statements.track = 'none'"
 sql_on() {
 	printf "%s; SET osprofiler.points = '%s'" "$sql_off" "$1"
 	printf '%s' "$context" |
@@ -95,7 +95,7 @@ for work in select tpcb; do
 	pg_client traced env PGDATABASE=bench taskset -c 0 "$BUILD/tests/bench/bench_pg" "$work" \
 		"nothing traced" "$sql_off" \
 		"the same (the noise)" "$sql_off" \
-		"every statement traced" "$(sql_on statement)" \
+		"every statement traced" "$(sql_on statement); SET osprofiler.node_min_duration = -1" \
 		"default points" "$(sql_on "$PG_DEFAULT_POINTS")" \
 		"with plan nodes" "$(sql_on statement,node)" \
 		"pg_stat_statements" "$sql_off; SET pg_stat_statements.track = 'top'"
