@@ -62,6 +62,77 @@ test_server_advice(void **state)
 	osp_buf_term(&words);
 }
 
+/* Of a statement that is long for a server, and none that the client alone knows, the
+ * step says how to see its plan. */
+static void
+test_repeat_without_plan(void **state)
+{
+	static const struct
+	{
+		const char *name;
+		int ms;
+		int every; /* which of them has a node of its plan; 0: none */
+		bool hint;
+	} cases[] = {
+		{"pg", 5, 0, true},
+		{"pg", 1, 0, true},
+		{"db", 5, 0, false},
+		{"pg", 5, 1, false},
+		{"pg", 5, 10, true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int n;
+
+		for (n = 0; n < 40; n++)
+		{
+			char statement[16];
+			char node[16];
+
+			(void) snprintf(statement, sizeof(statement), "s%d", at);
+			(void) snprintf(node, sizeof(node), "n%d", at);
+			if (cases[i].every > 0 && n % cases[i].every == 0)
+			{
+				findings_add(report,
+							 "pg.node-start",
+							 node,
+							 statement,
+							 "h",
+							 at,
+							 "\"db\": {\"node\": {\"name\": \"Result\"}}, ");
+				findings_add(
+					report,
+					"pg.node-stop",
+					node,
+					statement,
+					"h",
+					at,
+					"\"db\": {\"node\": {\"rows\": 1, \"loops\": 1}}, ");
+			}
+			findings_add_statement(report,
+								   cases[i].name,
+								   "SELECT a FROM t WHERE b = 1",
+								   &at,
+								   cases[i].ms,
+								   "");
+		}
+		findings_explain(report, &json, &words);
+		assert_non_null(strstr(json.ptr, "\"rule\": \"repeat\""));
+		if ((strstr(json.ptr, "SET osprofiler.node_min_duration = '1ms'") !=
+			 NULL) != cases[i].hint)
+			fail_msg("case %zu: %s", i, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* A repetition is quoted as most of its statements are written, wherever the longest
  * one is. */
 static void
@@ -338,6 +409,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pooler_gave_up),
 		cmocka_unit_test(test_server_advice),
+		cmocka_unit_test(test_repeat_without_plan),
 		cmocka_unit_test(test_repeat_quote),
 		cmocka_unit_test(test_network_of_many),
 		cmocka_unit_test(test_tracing_of_program),

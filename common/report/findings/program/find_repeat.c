@@ -15,6 +15,9 @@
 #define MEAN_MAX_NS (INT64_C(20) * 1000000)
 #define GAP_MAX_NS  (INT64_C(5) * 1000000)
 
+/* A statement that takes so long in the server does more than look up a row. */
+#define LONG_NS (INT64_C(1) * 1000000)
+
 typedef struct repeat
 {
 	uint64_t shape;
@@ -283,10 +286,8 @@ time_between(const osp__group *group)
 	return between_ns;
 }
 
-/* Of the time of a client's statements: what the server had, and what was between
- * them. */
-static void
-say_parts(const osp__group *group, int64_t between_ns, osp__finding *finding)
+static int64_t
+time_in_server(const osp__group *group)
 {
 	const osp__claim *claim;
 	int64_t server_ns = 0;
@@ -300,6 +301,44 @@ say_parts(const osp__group *group, int64_t between_ns, osp__finding *finding)
 			 (statement != NULL && statement->kind == OSP__OP_PG)))
 			server_ns += claim->ns;
 	}
+	return server_ns;
+}
+
+/* Are the nodes of most of the plans recorded? */
+static bool
+knows_plans(const osp__group *group)
+{
+	const osp__claim *claim;
+	uint64_t known = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		known += claim->op->leader_nodes;
+	return known > group->count / 2;
+}
+
+/* Of statements that are short no nodes are recorded, unless they are asked for. */
+static void
+say_how_to_see_plan(const osp__group *group, int64_t server_ns, osp_buf *step)
+{
+	int64_t each_ns = server_ns / (int64_t) group->count;
+
+	if (each_ns < LONG_NS || knows_plans(group))
+		return;
+	osp_buf_add_str(step, OSP_STR(" Each takes "));
+	osp__say_time(step, each_ns);
+	osp_buf_add_str(
+		step,
+		OSP_STR(" in the server, so an index may be missing, too: to see the "
+				"plan of what is so short, SET osprofiler.node_min_duration = "
+				"'1ms' and trace it again."));
+}
+
+/* Of the time of a client's statements: what the server had, and what was between
+ * them. */
+static void
+say_parts(const osp__group *group, int64_t server_ns, int64_t between_ns,
+		  osp__finding *finding)
+{
 	if (group->largest->kind == OSP__OP_SQLITE && between_ns > 0)
 	{
 		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
@@ -331,6 +370,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	const osp__op *parent = group->largest->parent;
 	int64_t count = (int64_t) group->count;
 	int64_t between_ns = time_between(group);
+	int64_t server_ns = time_in_server(group);
 
 	osp_buf_add_str(&finding->cause, OSP_STR("The same statement ran "));
 	osp__say_number(&finding->cause, count, "time");
@@ -349,7 +389,8 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->first, &finding->evidence);
 	say_step(group, osp_buf_str(&finding->evidence), &finding->step);
-	say_parts(group, between_ns, finding);
+	say_how_to_see_plan(group, server_ns, &finding->step);
+	say_parts(group, server_ns, between_ns, finding);
 	osp__add_figure(finding, "executions", (double) count);
 	osp__add_figure(
 		finding, "mean_ms", (double) group->ns / 1e6 / (double) count);
