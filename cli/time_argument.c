@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/timestamp.h"
+#include "osprofiler/notification.h"
 
 #define NS_PER_S 1000000000
 
@@ -88,7 +88,7 @@ read_timestamp(const char *text, int64_t *ns)
 					len == DATE_LEN      ? "T00:00:00"
 					: len == MINUTES_LEN ? ":00"
 										 : "");
-	return osp__timestamp_parse_any(osp_str_of(whole), ns);
+	return osp_timestamp_parse(osp_str_of(whole), ns);
 }
 
 bool

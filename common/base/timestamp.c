@@ -8,7 +8,7 @@
  * from March, so that the leap day is the last of a year and the length of all
  * months before is a straight line: (153 * month + 2) / 5.
  */
-#include "base/timestamp.h"
+#include "osprofiler/notification.h"
 
 #define NS_PER_SECOND   INT64_C(1000000000)
 #define SECONDS_PER_DAY 86400
@@ -177,8 +177,8 @@ take_time(osp_str text, size_t *pos, int64_t *seconds)
 	return true;
 }
 
-/* The digits of a fraction as nanoseconds; how many there were. */
-static size_t
+/* The digits of a fraction as nanoseconds; false if there are none. */
+static bool
 take_fraction(osp_str text, size_t *pos, int64_t *ns)
 {
 	int64_t unit = NS_PER_SECOND / 10;
@@ -190,7 +190,7 @@ take_fraction(osp_str text, size_t *pos, int64_t *ns)
 		*ns += (text.ptr[*pos] - '0') * unit;
 		unit /= 10;
 	}
-	return *pos - start;
+	return *pos > start;
 }
 
 /* Z, or an offset from UTC; none is fine. */
@@ -217,8 +217,8 @@ take_zone(osp_str text, size_t *pos, int64_t *seconds)
 	return true;
 }
 
-static bool
-parse(osp_str text, bool any, int64_t *wall_ns)
+bool
+osp_timestamp_parse(osp_str text, int64_t *wall_ns)
 {
 	size_t pos = 0;
 	civil date;
@@ -227,35 +227,14 @@ parse(osp_str text, bool any, int64_t *wall_ns)
 
 	if (!take_date(text, &pos, &date) ||
 		!(take_char(text, &pos, 'T') || take_char(text, &pos, 't') ||
-		  (any && take_char(text, &pos, ' '))) ||
+		  take_char(text, &pos, ' ')) ||
 		!take_time(text, &pos, &seconds))
 		return false;
-	if (take_char(text, &pos, '.'))
-	{
-		size_t digits = take_fraction(text, &pos, &ns);
-
-		if (digits == 0 || (!any && digits > 6))
-			return false;
-	}
-	else if (!any)
+	if (take_char(text, &pos, '.') && !take_fraction(text, &pos, &ns))
 		return false;
-	if (any && !take_zone(text, &pos, &seconds))
-		return false;
-	if (pos != text.len)
+	if (!take_zone(text, &pos, &seconds) || pos != text.len)
 		return false;
 	*wall_ns =
 		(days_of_civil(date) * SECONDS_PER_DAY + seconds) * NS_PER_SECOND + ns;
 	return true;
-}
-
-bool
-osp_timestamp_parse(osp_str text, int64_t *wall_ns)
-{
-	return parse(text, false, wall_ns);
-}
-
-bool
-osp__timestamp_parse_any(osp_str text, int64_t *wall_ns)
-{
-	return parse(text, true, wall_ns);
 }

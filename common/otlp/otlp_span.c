@@ -98,6 +98,13 @@ read_half(otlp_half *half, const osp_notification *notification)
 	return status == OSP_ENOMEM ? status : OSP_OK;
 }
 
+/* Appends a time. OTLP knows none before 1970. */
+static void
+put_time(otlp_span *span, unsigned field, int64_t ns)
+{
+	otlp_put_fixed64(&span->encoded, field, ns > 0 ? (uint64_t) ns : 0);
+}
+
 /*
  * The wall clock of the start, and how long it took by the monotonic one, which
  * the stop knows; else the wall clock of both. What never ended has no length.
@@ -118,14 +125,17 @@ put_times(otlp_span *span)
 	if (!osp__json_i64(yyjson_obj_get(span->stop.info, "elapsed_ns"),
 					   &elapsed_ns))
 		elapsed_ns = -1;
-	if (start == NULL)
-		start_ns = elapsed_ns > 0 ? stop_ns - elapsed_ns : stop_ns;
+	if (start == NULL &&
+		(elapsed_ns <= 0 ||
+		 __builtin_sub_overflow(stop_ns, elapsed_ns, &start_ns)))
+		start_ns = stop_ns;
 	if (stop == NULL || stop_ns < start_ns)
 		stop_ns = start_ns;
-	if (elapsed_ns >= 0)
-		stop_ns = start_ns + elapsed_ns;
-	otlp_put_fixed64(&span->encoded, SPAN_START, (uint64_t) start_ns);
-	otlp_put_fixed64(&span->encoded, SPAN_END, (uint64_t) stop_ns);
+	if (elapsed_ns >= 0 &&
+		__builtin_add_overflow(start_ns, elapsed_ns, &stop_ns))
+		stop_ns = INT64_MAX;
+	put_time(span, SPAN_START, start_ns);
+	put_time(span, SPAN_END, stop_ns);
 }
 
 static void

@@ -6,7 +6,7 @@
  * Each notification is read once, brought into canonical form if it is not, and
  * kept whole: the report shows it again as its raw payload.
  */
-#include "base/timestamp.h"
+#include "osprofiler/notification.h"
 #include "report/report_tree.h"
 #include "json/json_layout.h"
 
@@ -197,7 +197,7 @@ take_member(osp_report *report, const osp__json_member *member, fields *f)
 		f->parent_id = value;
 	else if (osp_str_eq(key, OSP_STR("timestamp")))
 		f->has_time =
-			osp__timestamp_parse_any(osp__json_str(member->value), &f->time_ns);
+			osp_timestamp_parse(osp__json_str(member->value), &f->time_ns);
 	else if (osp_str_eq(key, OSP_STR("info")))
 		take_info(report, member, f);
 	else if (osp_str_eq(key, OSP_STR("project")))

@@ -171,6 +171,34 @@ def test_mapping(collector, folder):
           pg.get("Status message") == "it \ufffd broke", "  status", pg)
 
 
+def time_of(text):
+    """The time of day of a printed time, without zeros at the end of its fraction."""
+    match = re.search(r" (\d\d:\d\d:\d\d)(\.\d+)? \+0000", text)
+    return match and match[1] + (match[2] or "").rstrip("0").rstrip(".")
+
+
+def test_times(collector, folder):
+    """The times of other writers are those that the tree has."""
+    other = BASE.replace("11111111", "33333333")
+    times = {1: ("2026-11-28T10:00:01", "10:00:01"),
+             2: ("2026-11-28T10:00:02Z", "10:00:02"),
+             3: ("2026-11-28 10:00:03.25", "10:00:03.25"),
+             4: ("2026-11-28T10:00:04.123456789", "10:00:04.123456789"),
+             5: ("2026-11-28T12:00:05+02:00", "10:00:05")}
+    path = folder + "/times"
+    with open(path, "w", encoding="ascii") as file:
+        for number, (time_text, _) in times.items():
+            for end in ("start", "stop"):
+                line = point("app-" + end, key(number), other, 0, {}).replace(BASE, other)
+                file.write(line.replace("2026-11-28T10:00:00.000000", time_text) + "\n")
+    check(collector.post(export(path)) == 200, "  it is taken")
+    spans = {s["ID"]: s for s in collector.spans(other.replace("-", ""), 5)}
+    for number, (_, shown) in times.items():
+        span = spans.get(key(number).replace("-", "")[16:], {})
+        check(time_of(span.get("Start time", "")) == shown == time_of(span.get("End time", "")),
+              "  " + times[number][0], span)
+
+
 def test_recorded(collector):
     """Stored traces of a server and a client, whole."""
     for name in ("deadlock", "workers", "repeat", "failure"):
@@ -206,6 +234,7 @@ directory = tempfile.mkdtemp(prefix="osprofiler-otlp.")
 receiver = Collector(directory)
 try:
     test_mapping(receiver, directory)
+    test_times(receiver, directory)
     test_recorded(receiver)
     test_pieces(receiver, directory)
 finally:

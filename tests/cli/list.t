@@ -109,6 +109,29 @@ is(ids(@at, '--since', '2026-11-22', '--until', '2026-11-23'), "TRACE $two $one"
 is(ids(@at, '--since', '2026-11-22T18:56:03+03:00'), "TRACE $two", 'an offset');
 is(ids(@at, '--since', '2026-11-22T15:57'), 'TRACE', 'minutes');
 is(ids(@at, '--until', '5200w'), 'TRACE', 'a time before now');
+
+# Times as other writers have them.
+{
+	my @times = qw(2026-11-22T15:56:03 2026-11-22T15:56:04Z 2026-11-22T15:56:05.123456789
+	  2026-11-22T18:56:06.5+03:00);
+	my @ids = map { sprintf '%08d-3333-4333-8444-555555555555', $_ } 0 .. 4;
+	my $n = 0;
+	my @foreign = map { my $time = $_; my $id = $ids[$n++];
+		map { point("x-$_", $id, $id, "t$id", '00.0') =~
+			  s/"timestamp": "[^"]*"/"timestamp": "$time"/r } qw(start stop) }
+	  @times, '2026-11-22 15:56:07';
+	my $file = write_points("$dir/foreign", @foreign);
+
+	is(join(' ', map { "$_->[0] $_->[1]" } (rows(run_ok('trace', 'list', '--connection-string',
+						$file)))[1 .. 5]),
+		"$ids[4] 2026-11-22T15:56:07.000000 $ids[3] 2026-11-22T15:56:06.500000 "
+		  . "$ids[2] 2026-11-22T15:56:05.123456 $ids[1] 2026-11-22T15:56:04.000000 "
+		  . "$ids[0] 2026-11-22T15:56:03.000000", 'times of other writers');
+	like(run_ok('trace', 'show', '--connection-string', $file, $ids[3]),
+		qr/2026-11-22T15:56:06\.500000/, 'as the tree has them');
+	is(ids('--connection-string', $file, '--since', '2026-11-22T15:56:06', '--until',
+			'2026-11-22T15:56:06.9'), "TRACE $ids[3]", 'and --since and --until');
+}
 usage_error(qr/--since must be a date, a date and a time \(UTC\), or a time before/,
 	'trace', 'list', @at, '--since', $_)
   for 'yesterday', '', '7y', '2026-13-01', '-1d', '1e3';

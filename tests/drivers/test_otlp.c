@@ -17,6 +17,7 @@
 
 #define TEXT_MAX ((size_t) 128 * 1024 * 1024)
 #define MIDNIGHT INT64_C(1795305600) /* 2026-11-22 */
+#define SECOND   INT64_C(1000000000)
 #define KIND(x)  OPENTELEMETRY__PROTO__TRACE__V1__SPAN__SPAN_KIND__SPAN_KIND_##x
 #define STATUS(x) \
 	OPENTELEMETRY__PROTO__TRACE__V1__STATUS__STATUS_CODE__STATUS_CODE_##x
@@ -821,23 +822,115 @@ test_bytes(void **state)
 	points_term(&all);
 }
 
+/* The timestamps of an operation's points, the info of its stop, and its times in ns after
+ * midnight. */
+static const struct times
+{
+	const char *start;
+	const char *stop;
+	const char *info;
+	int64_t start_ns;
+	int64_t stop_ns;
+} all_times[] = {
+	{"2026-11-22T00:00:01", "2026-11-22T00:00:02", "{}", SECOND, 2 * SECOND},
+	{"2026-11-22T00:00:01Z",
+	 "2026-11-22T00:00:01.5Z",
+	 "{}",
+	 SECOND,
+	 SECOND + SECOND / 2},
+	{"2026-11-22 00:00:01.25",
+	 "2026-11-22 00:00:02",
+	 "{}",
+	 SECOND + SECOND / 4,
+	 2 * SECOND},
+	{"2026-11-22T00:00:01.123456789",
+	 "2026-11-22T00:00:02.000000001",
+	 "{}",
+	 SECOND + 123456789,
+	 2 * SECOND + 1},
+	{"2026-11-22T02:00:01.5+02:00",
+	 "2026-11-21T23:00:02-01:00",
+	 "{}",
+	 SECOND + SECOND / 2,
+	 2 * SECOND},
+	{"2026-11-22T00:00:01Z",
+	 "2026-11-22T00:00:02",
+	 "{\"elapsed_ns\": 7}",
+	 SECOND,
+	 SECOND + 7},
+	{"nonsense",
+	 "2026-11-22T00:00:02",
+	 "{\"elapsed_ns\": 7}",
+	 2 * SECOND - 7,
+	 2 * SECOND},
+	{"2026-11-22T00:00:01", "nonsense", "{}", SECOND, SECOND},
+};
+
 static void
 test_times(void **state)
 {
-	static const char *const times[] = {"nonsense", "2026-11-22T00:00:01"};
+	size_t count = sizeof(all_times) / sizeof(all_times[0]);
 	osp_driver_conn *conn = contract_open();
 	notes n;
+	size_t i;
+
+	(void) state;
+	notes_init(&n);
+	for (i = 0; i < count; i++)
+	{
+		notes_start(&n, "pg", (unsigned) i + 1, 0, "{}");
+		notes_stop(&n, "pg", (unsigned) i + 1, 0, all_times[i].info);
+		n.items[2 * i].timestamp = osp_str_of(all_times[i].start);
+		n.items[2 * i + 1].timestamp = osp_str_of(all_times[i].stop);
+	}
+	notes_store(conn, &n, 0);
+	contract_close(conn);
+	for (i = 0; i < count; i++)
+	{
+		const otlp_test_span *span =
+			receiver_find(otlp_test_id((unsigned) i + 1));
+
+		assert_int_equal(span->start_time_unix_nano,
+						 MIDNIGHT * 1000000000 + all_times[i].start_ns);
+		assert_int_equal(span->end_time_unix_nano,
+						 MIDNIGHT * 1000000000 + all_times[i].stop_ns);
+	}
+	notes_term(&n);
+}
+
+/* Times that OTLP cannot tell. */
+static void
+test_no_times(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	notes n;
+	size_t i;
 
 	(void) state;
 	notes_init(&n);
 	notes_start(&n, "pg", 1, 0, "{}");
-	notes_stop(&n, "pg", 1, 0, "{}");
-	n.items[0].timestamp = osp_str_of(times[0]);
-	n.items[1].timestamp = osp_str_of(times[1]);
+	notes_stop(&n, "pg", 1, 0, "{\"elapsed_ns\": 0}");
+	notes_start(&n, "pg", 2, 0, "{}");
+	notes_stop(&n, "pg", 2, 0, "{\"elapsed_ns\": 0}");
+	notes_start(&n, "pg", 3, 0, "{}");
+	notes_stop(&n, "pg", 3, 0, "{\"elapsed_ns\": 999999999999999999}");
+	for (i = 0; i < 2; i++)
+		n.items[i].timestamp = OSP_STR("nonsense");
+	for (; i < 4; i++)
+		n.items[i].timestamp = OSP_STR("1700-01-01T00:00:00");
+	for (; i < 6; i++)
+		n.items[i].timestamp = OSP_STR("2261-01-01T00:00:00");
 	notes_store(conn, &n, 0);
 	contract_close(conn);
-	assert_int_equal(receiver_find("8ddd000000000001")->start_time_unix_nano,
-					 0);
+	for (i = 1; i <= 2; i++)
+	{
+		const otlp_test_span *span = receiver_find(otlp_test_id((unsigned) i));
+
+		assert_int_equal(span->start_time_unix_nano, 0);
+		assert_int_equal(span->end_time_unix_nano, 0);
+	}
+	assert_int_equal(receiver_find(otlp_test_id(3))->end_time_unix_nano,
+					 INT64_MAX);
 	notes_term(&n);
 }
 
@@ -888,6 +981,7 @@ main(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_no_times),
 		cmocka_unit_test(test_otlp_across_batches),
 		cmocka_unit_test(test_otlp_stop_first),
 		cmocka_unit_test(test_otlp_agent_restart),

@@ -29,8 +29,9 @@ OSP_API void osp_timestamp_text(int64_t wall_ns,
 								char out[OSP_TIMESTAMP_LEN + 1]);
 
 /*
- * Reads what upstream's reader accepts: YYYY-MM-DDTHH:MM:SS with 1 to 6 digits
- * of a fraction, nothing behind; years from 1678 to 2261. As ns since 1970.
+ * Reads YYYY-MM-DDTHH:MM:SS.ffffff, and what other writers make of a time: no fraction, or
+ * one of any length (nine digits of it count), a space for the T, and Z or an offset like
+ * +02:00 at the end. Years from 1678 to 2261. As ns since 1970.
  */
 OSP_API bool osp_timestamp_parse(osp_str text, int64_t *wall_ns) OSP_MUST_CHECK;
 
