@@ -5,7 +5,8 @@
  *
  * The spans are those that the driver for otlp:// sends. A request is a list of
  * ResourceSpans, which is handed over one by one: for each run of operations of the same
- * resource, up to RUN_BYTES. Operations without a readable point are left out.
+ * resource, up to RUN_BYTES. Operations without a readable point are left out. Parents are
+ * those of the tree, so an operation above which a ring was cut has none.
  */
 #include "osprofiler/report.h"
 
@@ -29,6 +30,7 @@ typedef struct exporter
 	void *ctx;
 	half start;
 	half stop;
+	half first; /* of an operation whose first point is neither of those */
 	otlp_span span;
 	osp_buf resource; /* of the run */
 	osp_buf next;     /* of the operation at hand */
@@ -83,6 +85,20 @@ read_half(exporter *e, half *into, const osp__point *point)
 	return status == OSP_OK ? &into->notification : NULL;
 }
 
+/* The parent that the tree goes by: that of the point that arrived first. any was read
+ * from the point from. */
+static osp_str
+tree_parent(exporter *e, const osp__node *node, const osp_notification *any,
+			const osp__point *from)
+{
+	const osp_notification *first;
+
+	if (node->cycle)
+		return OSP_STR("");
+	first = node->first != from ? read_half(e, &e->first, node->first) : any;
+	return first != NULL ? first->parent_id : any->parent_id;
+}
+
 /* Begins another run if the resource of the operation is another one. */
 static void
 choose_run(exporter *e, const osp_notification *of)
@@ -104,20 +120,24 @@ choose_run(exporter *e, const osp_notification *of)
 static void
 put_node(exporter *e, const osp__node *node)
 {
-	const osp_notification *start =
-		read_half(e, &e->start, find_point(node, false));
-	const osp_notification *stop =
-		read_half(e, &e->stop, find_point(node, true));
+	const osp__point *start_point = find_point(node, false);
+	const osp__point *stop_point = find_point(node, true);
+	const osp_notification *start = read_half(e, &e->start, start_point);
+	const osp_notification *stop = read_half(e, &e->stop, stop_point);
+	osp_notification *any =
+		start != NULL ? &e->start.notification : &e->stop.notification;
 	osp_notification parent;
 
 	if (e->status != OSP_OK || (start == NULL && stop == NULL))
 		return;
+	any->parent_id =
+		tree_parent(e, node, any, start != NULL ? start_point : stop_point);
 
 	/* Of the parent the name is all that matters to a span. */
 	memset(&parent, 0, sizeof(parent));
 	if (node->parent != NULL)
 		parent.name = node->parent->name;
-	choose_run(e, start != NULL ? start : stop);
+	choose_run(e, any);
 	if (e->status == OSP_OK)
 		e->status = otlp_span_make(
 			&e->span, start, stop, node->parent != NULL ? &parent : NULL);
@@ -141,6 +161,7 @@ osp_report_otlp_write(osp_report *report, osp_write_fn write, void *ctx)
 	otlp_span_init(&e.span, report->alc, OSP_STATEMENT_FULL);
 	osp_buf_init(&e.start.texts, report->alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&e.stop.texts, report->alc, OSP_NOTIFICATION_MAX);
+	osp_buf_init(&e.first.texts, report->alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&e.resource, report->alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&e.next, report->alc, OSP_NOTIFICATION_MAX);
 	osp_buf_init(&e.spans, report->alc, SIZE_MAX / 4);
@@ -153,6 +174,7 @@ osp_report_otlp_write(osp_report *report, osp_write_fn write, void *ctx)
 	osp_buf_term(&e.spans);
 	osp_buf_term(&e.next);
 	osp_buf_term(&e.resource);
+	osp_buf_term(&e.first.texts);
 	osp_buf_term(&e.stop.texts);
 	osp_buf_term(&e.start.texts);
 	otlp_span_term(&e.span);

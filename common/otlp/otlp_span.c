@@ -143,6 +143,7 @@ put_ids(otlp_span *span, const osp_notification *n)
 {
 	unsigned char trace_id[OTLP_TRACE_ID_SIZE];
 	unsigned char span_id[OTLP_SPAN_ID_SIZE];
+	unsigned char parent_id[OTLP_SPAN_ID_SIZE];
 
 	(void) otlp_trace_id(n->base_id, trace_id);
 	otlp_put_bytes(&span->encoded,
@@ -153,13 +154,14 @@ put_ids(otlp_span *span, const osp_notification *n)
 				   SPAN_SPAN_ID,
 				   osp_str_n((const char *) span_id, sizeof(span_id)));
 
-	/* The first operation of a trace names the trace as its parent. */
+	/* The first operation of a trace names the trace as its parent. None is its own. */
 	if (n->parent_id.len == 0 || osp_str_eq(n->parent_id, n->base_id))
 		return;
-	(void) otlp_span_id(n->parent_id, span_id);
-	otlp_put_bytes(&span->encoded,
-				   SPAN_PARENT_SPAN_ID,
-				   osp_str_n((const char *) span_id, sizeof(span_id)));
+	(void) otlp_span_id(n->parent_id, parent_id);
+	if (memcmp(parent_id, span_id, sizeof(span_id)) != 0)
+		otlp_put_bytes(&span->encoded,
+					   SPAN_PARENT_SPAN_ID,
+					   osp_str_n((const char *) parent_id, sizeof(parent_id)));
 }
 
 /*

@@ -199,6 +199,32 @@ def test_times(collector, folder):
               "  " + times[number][0], span)
 
 
+def test_parents(collector, folder):
+    """Parents are those of the tree: above the root that it makes of a ring there is none."""
+    other = BASE.replace("11111111", "44444444")
+    points = []
+    us = 0
+    for number, parent in ((1, 1), (2, 5), (3, 2), (4, 3), (5, 4), (6, 4)):
+        us += 10
+        points += [point("app-" + end, key(number), key(parent), us, {}) for end in
+                   ("start", "stop")]
+
+    # An operation comes again, with another parent: that makes a ring for whoever
+    # believes it.
+    points += [point("app-start", key(7), other, 80, {}), point("db-start", key(8), key(7), 81, {}),
+               point("db-stop", key(8), key(7), 82, {}), point("app-stop", key(7), other, 83, {}),
+               point("other-start", key(7), key(8), 84, {}),
+               point("other-stop", key(7), key(8), 85, {})]
+    path = folder + "/rings"
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(points).replace(BASE, other) + "\n")
+    check(collector.post(export(path)) == 200, "  it is taken")
+    spans = collector.spans(other.replace("-", ""), 8)
+    found = {s["ID"][-1]: s.get("Parent ID", "")[-1:] for s in spans}
+    check(found == {"1": "", "2": "", "3": "2", "4": "3", "5": "4", "6": "4", "7": "", "8": "7"},
+          "  rings are cut where the tree has its roots", found)
+
+
 def test_recorded(collector):
     """Stored traces of a server and a client, whole."""
     for name in ("deadlock", "workers", "repeat", "failure"):
@@ -235,6 +261,7 @@ receiver = Collector(directory)
 try:
     test_mapping(receiver, directory)
     test_times(receiver, directory)
+    test_parents(receiver, directory)
     test_recorded(receiver)
     test_pieces(receiver, directory)
 finally:

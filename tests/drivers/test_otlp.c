@@ -389,6 +389,40 @@ test_foreign_parent(void **state)
 	notes_term(&n);
 }
 
+/* An operation that names itself as its parent, also by another spelling of the id or by one
+ * with the same lower half, has none. */
+static void
+test_own_parent(void **state)
+{
+	static const char *const parents[] = {
+		"aaaaaaaa-bbbb-4ccc-8ddd-000000000001",
+		"AAAAAAAA-BBBB-4CCC-8DDD-000000000002",
+		"aaaaaaaabbbb4ccc8ddd000000000003",
+		"eeeeeeee-eeee-4eee-8ddd-000000000004"};
+	size_t count = sizeof(parents) / sizeof(parents[0]);
+	osp_driver_conn *conn = contract_open();
+	notes n;
+	size_t i;
+
+	(void) state;
+	notes_init(&n);
+	for (i = 0; i < count; i++)
+	{
+		char id[40];
+
+		(void) uuid_of((unsigned) i + 1, id);
+		notes_add(&n, "pg-start", OTLP_TRACE, id, parents[i], 1, "{}");
+		notes_add(&n, "pg-stop", OTLP_TRACE, id, parents[i], 2, "{}");
+	}
+	notes_store(conn, &n, 0);
+	contract_close(conn);
+	for (i = 0; i < count; i++)
+		assert_int_equal(
+			receiver_find(otlp_test_id((unsigned) i + 1))->parent_span_id.len,
+			0);
+	notes_term(&n);
+}
+
 /* Ids that are no UUIDs become the same ones each time, and children find their
  * parents. */
 static void
@@ -971,6 +1005,7 @@ main(void)
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_foreign_parent),
+		cmocka_unit_test(test_own_parent),
 		cmocka_unit_test(test_other_ids),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_other_attributes),
