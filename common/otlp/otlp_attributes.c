@@ -4,7 +4,8 @@
  *	  The attributes of a span.
  *
  * The info of start and stop is walked through once. A member that both have is
- * taken from the stop.
+ * taken from the stop: also a list, or an object where the other has none, as a whole. No
+ * key is put twice; what has a fixed one comes first.
  */
 #include "otlp/otlp_attributes.h"
 
@@ -80,11 +81,31 @@ either(const otlp_span *span, const char *name)
 	return value != NULL ? value : db_member(&span->start, name);
 }
 
+static bool
+is_new(const attributes *a, osp_str key)
+{
+	return otlp_keys_add(&a->span->keys, key);
+}
+
 static void
 put(const attributes *a, osp_str key, osp_str text)
 {
-	if (text.len > 0)
+	if (text.len > 0 && is_new(a, key))
 		otlp_put_text(a->out, a->field, key, text);
+}
+
+static void
+put_int(const attributes *a, osp_str key, int64_t value)
+{
+	if (is_new(a, key))
+		otlp_put_int(a->out, a->field, key, value);
+}
+
+static void
+put_bool(const attributes *a, osp_str key, bool value)
+{
+	if (is_new(a, key))
+		otlp_put_bool(a->out, a->field, key, value);
 }
 
 static void
@@ -95,8 +116,8 @@ put_number(const attributes *a, osp_str key, yyjson_val *value)
 	int64_t number;
 
 	if (osp__json_i64(value, &number))
-		otlp_put_int(a->out, a->field, key, number);
-	else if (len < sizeof(digits))
+		put_int(a, key, number);
+	else if (len < sizeof(digits) && is_new(a, key))
 	{
 		memcpy(digits, unsafe_yyjson_get_raw(value), len);
 		digits[len] = '\0';
@@ -108,12 +129,12 @@ put_number(const attributes *a, osp_str key, yyjson_val *value)
 static void
 put_leaf(const attributes *a, osp_str key, yyjson_val *value)
 {
-	if (yyjson_is_str(value))
+	if (yyjson_is_str(value) && is_new(a, key))
 		otlp_put_text(a->out, a->field, key, osp__json_str(value));
 	else if (yyjson_is_raw(value))
 		put_number(a, key, value);
 	else if (yyjson_is_bool(value))
-		otlp_put_bool(a->out, a->field, key, yyjson_get_bool(value));
+		put_bool(a, key, yyjson_get_bool(value));
 }
 
 /* Members of info, and of db in it, that have names of the conventions or are
@@ -160,10 +181,17 @@ descend(path *p, osp_str key)
 	return true;
 }
 
+/* Is there a value? */
+static bool
+has_value(yyjson_val *value)
+{
+	return value != NULL && !yyjson_is_null(value);
+}
+
 /* Parameters: by their names, or by their places, which are counted from 0 there
- * and from 1 here. */
+ * and from 1 here. twin is what the stop has in this place. */
 static void
-put_parameters(const attributes *a, yyjson_val *object)
+put_parameters(const attributes *a, yyjson_val *object, yyjson_val *twin)
 {
 	yyjson_obj_iter iter = yyjson_obj_iter_with(object);
 	yyjson_val *key;
@@ -177,6 +205,8 @@ put_parameters(const attributes *a, yyjson_val *object)
 		char *end;
 		long place = strtol(name.ptr, &end, 10);
 
+		if (has_value(yyjson_obj_getn(twin, name.ptr, name.len)))
+			continue;
 		if (place > 0 && end == name.ptr + name.len)
 			name = osp_str_n(
 				digits,
@@ -204,9 +234,11 @@ put_value(const attributes *a, path *p, yyjson_val *value, yyjson_val *twin,
 	size_t count = yyjson_arr_size(value);
 	size_t i;
 
+	if (has_value(twin) && !(yyjson_is_obj(value) && yyjson_is_obj(twin)))
+		return;
 	if (yyjson_is_obj(value))
 		put_members(a, p, value, twin, depth + 1);
-	else if (twin == NULL || yyjson_is_null(twin))
+	else
 		put_leaf(a, osp_str_n(p->text, p->len), value);
 	for (i = 0; i < count && i < ELEMENTS_MAX && depth < DEPTH_MAX; i++)
 	{
@@ -229,6 +261,7 @@ put_members(const attributes *a, path *p, yyjson_val *object, yyjson_val *twin,
 	bool in_db = depth == 1 && before == sizeof(PREFIX "db") - 1 &&
 				 memcmp(p->text, PREFIX "db", before) == 0;
 	yyjson_obj_iter iter = yyjson_obj_iter_with(object);
+	yyjson_obj_iter twins = yyjson_obj_iter_with(twin);
 	yyjson_val *key;
 
 	if (depth > DEPTH_MAX)
@@ -237,15 +270,19 @@ put_members(const attributes *a, path *p, yyjson_val *object, yyjson_val *twin,
 	{
 		yyjson_val *value = yyjson_obj_iter_get_val(key);
 		osp_str name = osp__json_str(key);
+		yyjson_val *other = NULL;
 
 		if ((depth == 0 || in_db) && is_told(a, name, in_db))
 			continue;
+
+		/* Fast where the stop has the same members in the same order. */
+		if (yyjson_is_obj(twin))
+			other = yyjson_obj_iter_getn(&twins, name.ptr, name.len);
 		if (in_db && osp_str_eq(name, OSP_STR("params")) &&
 			yyjson_is_obj(value))
-			put_parameters(a, value);
+			put_parameters(a, value, other);
 		else if (descend(p, name))
-			put_value(
-				a, p, value, yyjson_obj_getn(twin, name.ptr, name.len), depth);
+			put_value(a, p, value, other, depth);
 		p->len = before;
 	}
 }
@@ -298,10 +335,7 @@ put_database(const attributes *a)
 	put(a, OSP_STR("db.operation.name"), command);
 	put(a, OSP_STR("server.address"), address);
 	if (address.len > 0 && port.len > 0 && port.len <= 5)
-		otlp_put_int(a->out,
-					 a->field,
-					 OSP_STR("server.port"),
-					 strtol(port.ptr, NULL, 10));
+		put_int(a, OSP_STR("server.port"), strtol(port.ptr, NULL, 10));
 }
 
 /* The text, without constants unless it has places for parameters. */
@@ -387,10 +421,10 @@ otlp_put_attributes(otlp_span *span, osp_str operation, unsigned field,
 	}
 	put_error(&a);
 	put_ids(&a);
+	if (span->stop.notification == NULL)
+		put_bool(&a, OSP_STR(PREFIX "unfinished"), true);
+	if (span->start.notification == NULL)
+		put_bool(&a, OSP_STR(PREFIX "start_lost"), true);
 	put_members(&a, &p, span->start.info, span->stop.info, 0);
 	put_members(&a, &p, span->stop.info, NULL, 0);
-	if (span->stop.notification == NULL)
-		otlp_put_bool(a.out, field, OSP_STR(PREFIX "unfinished"), true);
-	if (span->start.notification == NULL)
-		otlp_put_bool(a.out, field, OSP_STR(PREFIX "start_lost"), true);
 }

@@ -68,8 +68,11 @@ otlp_span_init(otlp_span *span, const osp_allocator *alc,
 	osp__json_reader_init(
 		&start->reader, alc, start->space, sizeof(start->space));
 	osp__json_reader_init(&stop->reader, alc, stop->space, sizeof(stop->space));
+	osp_buf_init(&start->unique, alc, SPAN_MAX);
+	osp_buf_init(&stop->unique, alc, SPAN_MAX);
 	osp_buf_init(&span->text, alc, SPAN_MAX);
 	osp_buf_init(&span->encoded, alc, SPAN_MAX);
+	otlp_keys_init(&span->keys, alc);
 }
 
 void
@@ -79,8 +82,11 @@ otlp_span_term(otlp_span *span)
 		return;
 	osp__json_reader_term(&span->start.reader);
 	osp__json_reader_term(&span->stop.reader);
+	osp_buf_term(&span->start.unique);
+	osp_buf_term(&span->stop.unique);
 	osp_buf_term(&span->text);
 	osp_buf_term(&span->encoded);
+	otlp_keys_term(&span->keys);
 }
 
 static osp_status
@@ -92,7 +98,8 @@ read_half(otlp_half *half, const osp_notification *notification)
 	half->info = NULL;
 	if (notification == NULL || notification->info.len == 0)
 		return OSP_OK;
-	status = osp__json_read(&half->reader, notification->info);
+	status =
+		osp__json_read_unique(&half->reader, notification->info, &half->unique);
 	if (status == OSP_OK)
 		half->info = osp__json_root(&half->reader);
 	return status == OSP_ENOMEM ? status : OSP_OK;
@@ -254,6 +261,7 @@ otlp_span_make(otlp_span *span, const osp_notification *start,
 
 	otlp_buf_empty(&span->encoded);
 	otlp_buf_empty(&span->text);
+	otlp_keys_clear(&span->keys);
 	if (read_half(&span->start, start) != OSP_OK ||
 		read_half(&span->stop, stop) != OSP_OK)
 		return OSP_ENOMEM;
@@ -261,7 +269,7 @@ otlp_span_make(otlp_span *span, const osp_notification *start,
 	otlp_put_uint(&span->encoded, SPAN_KIND, kind_of(operation, parent));
 	put_times(span);
 	otlp_put_attributes(span, operation, SPAN_ATTRIBUTES, &summary);
-	if (osp_buf_status(&span->text) != OSP_OK)
+	if (osp_buf_status(&span->text) != OSP_OK || span->keys.status != OSP_OK)
 		return OSP_ENOMEM;
 	put_name(span, operation, &summary);
 	put_status(span);

@@ -7,6 +7,7 @@
 #define OSP_OTLP_SPAN_H
 
 #include "osprofiler/notification.h"
+#include "otlp/otlp_keys.h"
 #include "sql/sql_text.h"
 #include "json/json_read.h"
 
@@ -25,6 +26,7 @@ typedef struct otlp_half
 	yyjson_val *info;                     /* NULL: it has none */
 	osp__json_reader reader;
 	char space[OSP__JSON_SPACE];
+	osp_buf unique; /* an info in which a key stands more than once */
 } otlp_half;
 
 /* Makes one span after another. */
@@ -36,6 +38,7 @@ typedef struct otlp_span
 	otlp_half stop;
 	osp_buf text;    /* of a statement without constants */
 	osp_buf encoded; /* the message Span */
+	otlp_keys keys;  /* of its attributes */
 } otlp_span;
 
 /* Is it a stop? Everything else is a start, as for upstream. */

@@ -6,6 +6,7 @@
 #include "report/report_table.h"
 
 #define SIZE_FIRST 256 /* at least twice the few of one call */
+#define SIZE_KEPT  1024
 
 void
 osp__table_init(osp__table *table, const osp_allocator *alc)
@@ -19,6 +20,16 @@ osp__table_term(osp__table *table)
 {
 	osp_free(table->alc, table->slots);
 	osp__table_init(table, table->alc);
+}
+
+void
+osp__table_clear(osp__table *table)
+{
+	if (table->size > SIZE_KEPT)
+		osp__table_term(table);
+	if (table->count > 0)
+		memset(table->slots, 0, table->size * sizeof(*table->slots));
+	table->count = 0;
 }
 
 void

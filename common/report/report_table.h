@@ -30,6 +30,9 @@ typedef struct osp__table
 void osp__table_init(osp__table *table, const osp_allocator *alc);
 void osp__table_term(osp__table *table);
 
+/* Forgets all items. The memory of a small table is kept. */
+void osp__table_clear(osp__table *table);
+
 /* Makes room for a few more items; false when there is no memory. */
 bool osp__table_reserve(osp__table *table, size_t more) OSP_MUST_CHECK;
 

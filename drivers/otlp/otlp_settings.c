@@ -31,23 +31,41 @@ read_statement_text(otlp_settings *settings, osp_str value, osp_error *err)
 	return OSP_OK;
 }
 
+/* Adds an attribute of the resource, of which no two may have the same name. */
+static osp_status
+add_resource(otlp_settings *settings, osp_str value, osp_error *err)
+{
+	osp_str key;
+
+	if (!osp__http_divide(value, &key, &value))
+		return osp__http_bad_string(
+			&settings->target, "a resource attribute is name:value", err);
+	if (osp_str_eq(key, OSP_STR("service.name")) ||
+		osp_str_eq(key, OSP_STR("host.name")) ||
+		osp_str_eq(key, OSP_STR("osprofiler.project")))
+		return osp__http_bad_string(&settings->target,
+									"service.name, host.name and "
+									"osprofiler.project come from the points",
+									err);
+	if (!otlp_keys_add(&settings->keys, key))
+		return settings->keys.status != OSP_OK
+				   ? osp__http_no_memory(&settings->target, err)
+				   : osp__http_bad_string(&settings->target,
+										  "a resource attribute is given twice",
+										  err);
+	otlp_put_string(&settings->resource, OTLP_RESOURCE_ATTRIBUTES, key, value);
+	return OSP_OK;
+}
+
 static osp_status
 read_option(void *ctx, osp_http_target *target, osp_str name, osp_str value,
 			osp_error *err)
 {
 	otlp_settings *settings = ctx;
-	osp_str key;
 	uint64_t seconds;
 
 	if (osp_str_eq(name, OSP_STR("resource")))
-	{
-		if (!osp__http_divide(value, &key, &value))
-			return osp__http_bad_string(
-				target, "a resource attribute is name:value", err);
-		otlp_put_string(
-			&settings->resource, OTLP_RESOURCE_ATTRIBUTES, key, value);
-		return OSP_OK;
-	}
+		return add_resource(settings, value, err);
 	if (osp_str_eq(name, OSP_STR("unfinished")))
 	{
 		if (!osp_parse_duration(value, &seconds) || seconds == 0 ||
@@ -85,6 +103,7 @@ otlp_settings_read(otlp_settings *settings, const osp_allocator *alc,
 	settings->statement_text = OSP_STATEMENT_NORMALIZED;
 	settings->unfinished_ns = UNFINISHED_S * NS_PER_S;
 	osp_buf_init(&settings->resource, alc, RESOURCE_MAX);
+	otlp_keys_init(&settings->keys, alc);
 	status = osp__http_target_read(
 		&settings->target, &otlp_kind, alc, connection_string, settings, err);
 	if (status == OSP_OK && osp_buf_status(&settings->resource) != OSP_OK)
@@ -97,4 +116,5 @@ otlp_settings_term(otlp_settings *settings)
 {
 	osp__http_target_term(&settings->target);
 	osp_buf_term(&settings->resource);
+	otlp_keys_term(&settings->keys);
 }

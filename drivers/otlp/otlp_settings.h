@@ -7,6 +7,7 @@
 #define OSP_OTLP_SETTINGS_H
 
 #include "http/http_target.h"
+#include "otlp/otlp_keys.h"
 #include "profiler/config.h"
 
 extern const char *const otlp_schemes[];
@@ -15,6 +16,7 @@ typedef struct otlp_settings
 {
 	osp_http_target target;
 	osp_buf resource; /* attributes of every resource, encoded */
+	otlp_keys keys;   /* of them */
 	osp_statement_text statement_text;
 	int64_t unfinished_ns; /* how long a start waits for its stop */
 } otlp_settings;

@@ -609,6 +609,112 @@ test_other_attributes(void **state)
 	notes_term(&n);
 }
 
+/* A key names one attribute of a span, whatever comes to it. */
+static void
+assert_unique_keys(const otlp_test_span *span)
+{
+	size_t i;
+
+	for (i = 0; i < span->n_attributes; i++)
+		assert_non_null(receiver_attribute(span, span->attributes[i]->key));
+}
+
+static int64_t
+int_of(const otlp_test_span *span, const char *key)
+{
+	const otlp_test_value *value = receiver_attribute(span, key);
+
+	if (value == NULL)
+		fail_msg("there is no %s", key);
+	return value->int_value;
+}
+
+static void
+test_unique_keys(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	const otlp_test_span *span;
+	notes n;
+
+	(void) state;
+	notes_init(&n);
+	notes_start(
+		&n,
+		"pg",
+		1,
+		0,
+		"{\"db\": {\"buffers\": [1, 2, 3], \"params\": {\"1\": \"a\", "
+		"\"0\": \"b\", \"01\": \"c\", \"2\": \"d\"}, \"a\": {\"b\": 1, "
+		"\"c\": 2}, \"a.b\": 3, \"leaf\": 1, \"tree\": {\"x\": 1}, "
+		"\"null\": 1}, \"db.a.c\": 4, \"twice\": 1, \"twice\": 2, "
+		"\"operation\": \"mine\", \"unfinished\": 7, \"start_lost\": 8, "
+		"\"base_id\": 9}");
+	notes_stop(&n,
+			   "pg",
+			   1,
+			   0,
+			   "{\"db\": {\"buffers\": [4, 5], \"params\": {\"1\": \"e\"}, "
+			   "\"leaf\": {\"y\": 5}, \"tree\": [6], \"null\": null}, "
+			   "\"twice\": {\"0\": 1, \"0\": 3}}");
+	notes_start(&n, "pg", 2, 0, "{\"unfinished\": 7}");
+	notes_store(conn, &n, 0);
+	contract_close(conn);
+	span = receiver_find("8ddd000000000001");
+	assert_unique_keys(span);
+	assert_int_equal(int_of(span, "osprofiler.db.buffers.0"), 4);
+	assert_int_equal(int_of(span, "osprofiler.db.buffers.1"), 5);
+	assert_null(receiver_attribute(span, "osprofiler.db.buffers.2"));
+	assert_string_equal(receiver_text(span, "db.query.parameter.0"), "b");
+	assert_string_equal(receiver_text(span, "db.query.parameter.1"), "d");
+	assert_int_equal(int_of(span, "osprofiler.db.a.b"), 1);
+	assert_int_equal(int_of(span, "osprofiler.db.a.c"), 2);
+	assert_null(receiver_attribute(span, "osprofiler.db.leaf"));
+	assert_int_equal(int_of(span, "osprofiler.db.leaf.y"), 5);
+	assert_null(receiver_attribute(span, "osprofiler.db.tree.x"));
+	assert_int_equal(int_of(span, "osprofiler.db.tree.0"), 6);
+	assert_int_equal(int_of(span, "osprofiler.db.null"), 1);
+	assert_null(receiver_attribute(span, "osprofiler.twice"));
+	assert_int_equal(int_of(span, "osprofiler.twice.0"), 3);
+	assert_string_equal(receiver_text(span, "osprofiler.operation"), "pg");
+	assert_int_equal(int_of(span, "osprofiler.unfinished"), 7);
+	span = receiver_find("8ddd000000000002");
+	assert_unique_keys(span);
+	assert_true(receiver_attribute(span, "osprofiler.unfinished")->bool_value);
+	notes_term(&n);
+}
+
+/* So many keys that a search through all of them for each would not end. */
+static void
+test_many_keys(void **state)
+{
+	enum
+	{
+		KEYS = 200000
+	};
+	osp_driver_conn *conn = contract_open();
+	osp_buf info;
+	notes n;
+	int i;
+
+	(void) state;
+	osp_buf_init(&info, &osp_allocator_default, 64 * 1024 * 1024);
+	for (i = 0; i < KEYS; i++)
+		osp_buf_addf(&info, "%s\"k%d\": %d", i > 0 ? ", " : "{", i, i);
+	osp_buf_add_char(&info, '}');
+	notes_init(&n);
+	notes_start(&n, "app", 1, 0, info.ptr);
+	notes_stop(&n, "app", 1, 0, info.ptr);
+	notes_start(&n, "app", 2, 0, "{\"k1\": 1}");
+	notes_stop(&n, "app", 2, 0, "{\"k1\": 2}");
+	notes_store(conn, &n, 0);
+	contract_close(conn);
+	assert_int_equal(receiver_find("8ddd000000000001")->n_attributes, KEYS + 1);
+	assert_int_equal(int_of(receiver_find("8ddd000000000002"), "osprofiler.k1"),
+					 2);
+	osp_buf_term(&info);
+	notes_term(&n);
+}
+
 static void
 test_statement_text(void **state)
 {
@@ -978,24 +1084,27 @@ finish(void)
 int
 main(void)
 {
-	static const char *const bad_strings[] = {"otlp",
-											  "otlp://host:port",
-											  "otlp://host:99999",
-											  "otlp+http://host",
-											  "otlp://ho st/",
-											  "otlp://h?nonsense=1",
-											  "otlp://h?header=",
-											  "otlp://h?header=value",
-											  "otlp://h?header=:value",
-											  "otlp://h?header=a%20b:value",
-											  "otlp://h?header=a:b%0d%0ac:d",
-											  "otlp://h?compression=zip",
-											  "otlp://h?statement_text=all",
-											  "otlp://h?proxy=http://p",
-											  "otlp://h?unfinished=0s",
-											  "otlp://h?unfinished=week",
-											  "otlp://h?resource=a",
-											  NULL};
+	static const char *const bad_strings[] = {
+		"otlp",
+		"otlp://host:port",
+		"otlp://host:99999",
+		"otlp+http://host",
+		"otlp://ho st/",
+		"otlp://h?nonsense=1",
+		"otlp://h?header=",
+		"otlp://h?header=value",
+		"otlp://h?header=:value",
+		"otlp://h?header=a%20b:value",
+		"otlp://h?header=a:b%0d%0ac:d",
+		"otlp://h?compression=zip",
+		"otlp://h?statement_text=all",
+		"otlp://h?proxy=http://p",
+		"otlp://h?unfinished=0s",
+		"otlp://h?unfinished=week",
+		"otlp://h?resource=a",
+		"otlp://h?resource=a:1&resource=a:2",
+		"otlp://h?resource=service.name:x",
+		NULL};
 	static const backend b = {.name = "otlp",
 							  .driver = &osp_driver_otlp,
 							  .reset = receiver_reset,
@@ -1009,6 +1118,8 @@ main(void)
 		cmocka_unit_test(test_other_ids),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_other_attributes),
+		cmocka_unit_test(test_unique_keys),
+		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_statement_text),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_headers_file),
