@@ -15,6 +15,9 @@
 #define HEADERS_BYTES ((size_t) 32 * 1024)
 #define HEADERS_MAX   100
 
+char web_head_answered[1];
+char web_head_cut[1];
+
 /* Sends an answer and ends the sending side, so that nothing follows it. */
 static void
 answer_directly(struct MHD_Connection *connection, const char *status,
@@ -42,11 +45,20 @@ answer_directly(struct MHD_Connection *connection, const char *status,
 	(void) shutdown(info->connect_fd, SHUT_WR);
 }
 
+/* Does the path of an address contain a NUL? */
+static bool
+has_nul(const char *address)
+{
+	const char *nul = strstr(address, "%00");
+	const char *arguments = strchr(address, '?');
+
+	return nul != NULL && (arguments == NULL || nul < arguments);
+}
+
 void *
 web_head_address(void *ctx, const char *address,
 				 struct MHD_Connection *connection)
 {
-	static char answered;
 	unsigned arguments = 1;
 	const char *p;
 
@@ -54,11 +66,11 @@ web_head_address(void *ctx, const char *address,
 	for (p = address; *p != '\0' && arguments <= ARGUMENTS_MAX; p++)
 		arguments += *p == '&';
 	if (arguments <= ARGUMENTS_MAX && (size_t) (p - address) <= ADDRESS_MAX)
-		return NULL;
+		return has_nul(address) ? web_head_cut : NULL;
 	answer_directly(connection,
 					"414 URI Too Long",
 					"The address is too long, or has too many arguments.\n");
-	return &answered;
+	return web_head_answered;
 }
 
 bool

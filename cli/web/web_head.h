@@ -18,8 +18,15 @@
 
 #define WEB_HEAD_MEMORY ((size_t) 64 * 1024)
 
-/* A callback of MHD_OPTION_URI_LOG_CALLBACK. Answers an address that is too long, or has
- * too many arguments, with 414. Returns NULL if it did not. */
+/* What is not NULL of what the following returns. */
+extern char web_head_answered[1];
+extern char web_head_cut[1];
+
+/*
+ * A callback of MHD_OPTION_URI_LOG_CALLBACK. Answers an address that is too long, or has
+ * too many arguments, with 414, and returns web_head_answered. Returns web_head_cut if the
+ * path contains the character NUL (%00): libmicrohttpd hands on what is before it.
+ */
 void *web_head_address(void *ctx, const char *address,
 					   struct MHD_Connection *connection);
 

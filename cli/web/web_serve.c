@@ -64,6 +64,12 @@ answer_token(const web_site *site, web_answer *answer)
 }
 
 static void
+answer_nothing(web_answer *answer)
+{
+	web_answer_text(answer, MHD_HTTP_NOT_FOUND, "There is no such page.");
+}
+
+static void
 answer_path(const web_request *request, const char *path, web_answer *answer)
 {
 	size_t len = strlen(request->site->path);
@@ -76,7 +82,7 @@ answer_path(const web_request *request, const char *path, web_answer *answer)
 				routes[i].answer(request, answer);
 				return;
 			}
-	web_answer_text(answer, MHD_HTTP_NOT_FOUND, "There is no such page.");
+	answer_nothing(answer);
 }
 
 /* An MHD_AccessHandlerCallback. It answers when the head has come: a body is not read.
@@ -89,6 +95,7 @@ answer_request(void *ctx, struct MHD_Connection *connection, const char *path,
 	web_request request = {(const web_site *) ctx, connection};
 	unsigned status = MHD_HTTP_OK;
 	enum MHD_Result sent;
+	bool cut = *state == web_head_cut;
 	const char *refusal;
 	web_answer answer;
 
@@ -96,21 +103,23 @@ answer_request(void *ctx, struct MHD_Connection *connection, const char *path,
 	(void) upload;
 	(void) upload_size;
 	web_connection_asked(connection);
-	if (*state != NULL || web_head_refused(connection))
+	if (*state == web_head_answered || web_head_refused(connection))
 		return MHD_NO;
 	web_answer_init(&answer);
 	refusal = web_guard_refusal(&request, method, &status);
 	if (refusal != NULL)
 		web_answer_text(&answer, status, refusal);
-	else if (strcmp(path, "/") == 0 && web_guard_has_token(&request))
+	else if (!cut && strcmp(path, "/") == 0 && web_guard_has_token(&request))
 		answer_token(request.site, &answer);
-	else if (strcmp(path, "/favicon.ico") == 0)
+	else if (!cut && strcmp(path, "/favicon.ico") == 0)
 		answer.status = MHD_HTTP_NO_CONTENT;
 	else if (!web_guard_has_cookie(&request))
 		web_answer_text(&answer,
 						MHD_HTTP_FORBIDDEN,
 						"Open the address that 'osprofiler web' has printed: "
 						"it has a token.");
+	else if (cut)
+		answer_nothing(&answer);
 	else
 		answer_path(&request, path, &answer);
 	sent = web_answer_send(&answer, connection);

@@ -266,6 +266,17 @@ for my $path ('/etc/passwd', '/../../../../etc/passwd', "$server->{path}../../..
 	like($status, qr/^(?:400|403|404)$/, "no path to files: $path");
 	unlike($body, qr/root:x:/, 'and nothing of one');
 }
+for my $path ("$server->{path}traces%00", "$server->{path}traces%00/../../etc/passwd", "$server->{path}%00", "$server->{path}%00?since=2026-11-22",
+	"$server->{path}trace%00x?id=$base", '/favicon.ico%00')
+{
+	is(status_of($server, $path), 404, 'a path is not cut at a NUL: ' . $path =~ s{^/[0-9a-f]{32}}{}r);
+}
+{
+	local $server->{cookie} = undef;
+	is(status_of($server, "$_?token=$server->{token}"), 403, "nor the token's: $_") for '/%00', '/%00x', '/%00/';
+	is(status_of($server, "/?x=%00&token=$server->{token}"), 200, 'a NUL in another argument is none in the path');
+}
+is(status_of($server, "$server->{path}traces%00", '-H', 'Host: evil.example'), 403, 'another host learns nothing of it');
 for my $id ('../../etc/passwd', '/etc/passwd', "$dir/secret", 'secret', '%2e%2e%2fsecret', 'x%00y', '%ff%fe', "'; DROP TABLE trace; --", '<script>',
 	'%0d%0aSet-Cookie:%20a=b', 'a' x 129, 'a' x 2000)
 {
