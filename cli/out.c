@@ -21,6 +21,9 @@
 
 #define OUT_BUFFER ((size_t) 256 * 1024)
 
+/* As many symbolic links as Linux follows in a path. */
+#define LINKS_MAX 40
+
 /* A command has one output at a time. */
 static char buffer[OUT_BUFFER];
 
@@ -97,15 +100,69 @@ open_temp(cli_out *out)
 	return fchmod(out->fd, mode_for(out->path)) == 0;
 }
 
+/* Replaces a path that is a symbolic link by what it points at. False, with errno: it is
+ * none, or that does not fit. */
+static bool
+follow_link(char path[PATH_MAX])
+{
+	char target[PATH_MAX];
+	char *slash = strrchr(path, '/');
+	ssize_t len = readlink(path, target, sizeof(target));
+	char *name = path;
+
+	if (len < 0)
+		return false;
+	if (target[0] != '/' && slash != NULL)
+		name = slash + 1;
+	if (len >= PATH_MAX - (name - path))
+	{
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	memcpy(name, target, (size_t) len);
+	name[len] = '\0';
+	return true;
+}
+
+/*
+ * What a path names, returned owned: symbolic links stay, and what they point at is
+ * replaced, or made where it is not there. NULL, with errno. The kernel may forbid to
+ * follow a link (fs.protected_symlinks); stat() asks it.
+ */
+static char *
+resolve(const char *path)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	char *real;
+	int links;
+
+	if (stat(path, &st) == 0)
+	{
+		real = realpath(path, NULL);
+		return real == NULL && errno == ENOENT ? strdup(path) : real;
+	}
+	if (errno != ENOENT)
+		return NULL;
+	if (strlen(path) >= sizeof(target))
+	{
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	memcpy(target, path, strlen(path) + 1);
+	for (links = 0; links < LINKS_MAX; links++)
+		if (!follow_link(target))
+			return errno == ENOENT || errno == EINVAL ? strdup(target) : NULL;
+	errno = ELOOP;
+	return NULL;
+}
+
 static bool
 open_file(cli_out *out, const char *path)
 {
 	struct stat st;
 
-	/* A symbolic link stays one: what it points at is replaced. */
-	out->path = realpath(path, NULL);
-	if (out->path == NULL && errno == ENOENT)
-		out->path = strdup(path);
+	out->path = resolve(path);
 	if (out->path == NULL)
 		return false;
 	if (stat(out->path, &st) == 0 && !S_ISREG(st.st_mode))

@@ -124,6 +124,38 @@ is(slurp($file), $tree, 'a link is followed');
 ok(-l "$dir/link", 'and stays one');
 is((stat $file)[2] & 0777, 0640, 'the mode stays');
 
+# A link to what is not there yet: that is made.
+mkdir "$dir/links";
+mkdir "$dir/links/below";
+symlink 'below/made', "$dir/links/relative";
+symlink "$dir/links/below/absolute", "$dir/links/absolute";
+symlink 'relative-too', "$dir/links/chain";
+symlink 'below/../below/last', "$dir/links/relative-too";
+for my $case (['relative', 'made'], ['absolute', 'absolute'], ['chain', 'last'])
+{
+	my ($link, $made) = @$case;
+
+	run_ok('trace', 'show', @at, $base, '--out', "$dir/links/$link");
+	ok(-l "$dir/links/$link", "$link: the link stays");
+	ok(!-l "$dir/links/below/$made", 'its target is a file');
+	is(slurp("$dir/links/below/$made"), $tree, 'with the tree');
+	is((stat "$dir/links/below/$made")[2] & 0777, 0666 & ~umask, 'and the mode of a new one');
+}
+symlink 'nowhere/made', "$dir/links/astray";
+symlink 'round', "$dir/links/round";
+one_error(qr{cannot write '.*/links/astray': No such file}, 'trace', 'show', @at, $base,
+	'--out', "$dir/links/astray");
+one_error(qr{cannot write '.*/links/round': Too many levels}, 'trace', 'show', @at, $base,
+	'--out', "$dir/links/round");
+ok(-l "$dir/links/$_", "$_ stays") for 'astray', 'round';
+is(join(' ', map { s{.*/}{}r } sort grep { -f } glob "$dir/links/below/*"), 'absolute last made',
+	'and nothing else was made');
+chdir "$dir/links" or die;
+symlink 'here', "$dir/links/bare";
+run_ok('trace', 'show', @at, $base, '--out', 'bare');
+is(slurp("$dir/links/here"), $tree, 'a link without a directory');
+chdir $top or die;
+
 one_error(qr{cannot write '.*/no/such/out': No such file}, 'trace', 'show', @at,
 	$base, '--out', "$dir/no/such/out");
 one_error(qr/cannot write '.*': Is a directory/, 'trace', 'show', @at, $base,
