@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 #include "trace/trace_command.h"
+#include "trace/trace_output.h"
 
 static const char help[] =
 	"Usage: osprofiler trace export --format FORMAT [OPTIONS] TRACE\n"
@@ -71,7 +72,7 @@ export_trace(cli_trace_call *call, const struct format *format,
 	int result = cli_load_trace(&call->source, name, &report);
 
 	if (result == CLI_OK)
-		result = cli_out_open(&out, path);
+		result = cli_trace_output_open(&call->source, "--out", path, &out);
 	if (result == CLI_OK)
 	{
 		status = format->write(report, cli_out_write, &out);

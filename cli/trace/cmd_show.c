@@ -17,6 +17,7 @@
 #include "trace/render_dot.h"
 #include "trace/trace_command.h"
 #include "trace/trace_follow.h"
+#include "trace/trace_output.h"
 #include "trace/tree_text.h"
 
 /* How much of a trace's id stands in the name of a page's file. */
@@ -97,6 +98,15 @@ typedef struct show_options
 	cli_trace_call call;
 } show_options;
 
+/* Does a path end with a name, not with the directory that it is to be in? */
+static bool
+names_file(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 0 && path[len - 1] != '/';
+}
+
 /* CLI_OK, or CLI_USAGE after a message. */
 static int
 read_options(int argc, char **argv, show_options *options)
@@ -120,6 +130,10 @@ read_options(int argc, char **argv, show_options *options)
 		return cli_usage("--json, --html, --dot and --text exclude each other");
 	if (options->render_dot != NULL && !options->dot)
 		return cli_usage("--render-dot goes with --dot");
+	if (options->render_dot != NULL && !names_file(options->render_dot))
+		return cli_usage("--render-dot must be the name of a file without "
+						 "'.pdf', not '%s'",
+						 options->render_dot);
 	if (options->follow && (options->json || options->html || options->dot ||
 							options->out != NULL))
 		return cli_usage(
@@ -166,10 +180,10 @@ name_page(const osp_report *report, char *name, size_t size)
  * else may have put a symbolic link there, which is not followed.
  */
 static int
-write_page_file(osp_report *report)
+write_page_file(const show_options *given, osp_report *report)
 {
 	char name[PAGE_NAME_MAX];
-	show_options options;
+	show_options options = *given;
 	struct stat st;
 	int result;
 
@@ -177,8 +191,6 @@ write_page_file(osp_report *report)
 	if (lstat(name, &st) == 0 && S_ISLNK(st.st_mode))
 		return cli_error("'%s' is a symbolic link; name a file with --out",
 						 name);
-	memset(&options, 0, sizeof(options));
-	options.html = true;
 	options.out = name;
 	result = write_report(&options, report);
 	if (result == CLI_OK)
@@ -199,7 +211,8 @@ static int
 open_output(show_options *options, cli_out *out)
 {
 	if (options->out != NULL)
-		return cli_out_open(out, options->out);
+		return cli_trace_output_open(
+			&options->call.source, "--out", options->out, out);
 	return cli_view_open(&options->call.view,
 						 !options->html && !options->json && !options->dot,
 						 out);
@@ -213,11 +226,13 @@ write_report(show_options *options, osp_report *report)
 		cli_view_drawing(&options->call.view, to_file ? -1 : STDOUT_FILENO);
 	cli_out out;
 	osp_status status;
+	int result;
 
 	if (options->html && options->out == NULL && isatty(STDOUT_FILENO))
-		return write_page_file(report);
-	if (open_output(options, &out) != CLI_OK)
-		return CLI_FAILED;
+		return write_page_file(options, report);
+	result = open_output(options, &out);
+	if (result != CLI_OK)
+		return result;
 	drawing.all = options->all;
 	if (options->html)
 		status = cli_page_write(report, cli_out_write, &out);
@@ -249,7 +264,7 @@ show(show_options *options, const char *name)
 			: cli_load_trace(&call->source, name, &report);
 
 	if (result == CLI_OK && options->render_dot != NULL)
-		result = cli_render_dot(report, options->render_dot);
+		result = cli_render_dot(&call->source, report, options->render_dot);
 	if (result == CLI_OK)
 		result = write_report(options, report);
 	if (result == CLI_OK)

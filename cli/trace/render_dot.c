@@ -9,7 +9,7 @@
  */
 #include "trace/render_dot.h"
 #include "cli.h"
-#include "out.h"
+#include "trace/trace_output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,16 +126,18 @@ draw(osp_report *report, int out)
 }
 
 int
-cli_render_dot(osp_report *report, const char *file)
+cli_render_dot(const cli_source *source, osp_report *report, const char *file)
 {
 	char path[PATH_MAX];
 	cli_out out;
+	int result;
 	int n = snprintf(path, sizeof(path), "%s.pdf", file);
 
 	if (n < 0 || (size_t) n >= sizeof(path))
 		return cli_error("the name of --render-dot is too long");
-	if (cli_out_open(&out, path) != CLI_OK)
-		return CLI_FAILED;
+	result = cli_trace_output_open(source, "--render-dot", path, &out);
+	if (result != CLI_OK)
+		return result;
 	if (!draw(report, out.fd))
 	{
 		cli_out_abandon(&out);

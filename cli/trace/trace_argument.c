@@ -423,6 +423,7 @@ cli_load_trace(cli_source *source, const char *name, osp_report **report)
 		return cli_error("cannot open '%s': %s", name, strerror(errno));
 	if (fd < 0)
 		return cli_load_stored_trace(source, name, report);
+	source->has_file = fstat(fd, &source->file) == 0;
 	*report = cli_source_report(source);
 	result = *report != NULL ? read_saved(fd, name, *report) : CLI_FAILED;
 	(void) close(fd);

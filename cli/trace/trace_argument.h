@@ -6,6 +6,8 @@
 #ifndef OSPROFILER_CLI_TRACE_H
 #define OSPROFILER_CLI_TRACE_H
 
+#include <sys/stat.h>
+
 #include "collector_options.h"
 #include "delivery.h"
 #include "osprofiler/report.h"
@@ -25,6 +27,8 @@ typedef struct cli_source
 	bool failing;                  /* it was said that it cannot be read */
 	char whole_id[OSP_ID_MAX + 1]; /* of a trace that is named otherwise */
 	osp_buf show_command;          /* see show_command.h */
+	bool has_file; /* the trace was read from a file: this one */
+	struct stat file;
 } cli_source;
 
 enum

@@ -37,6 +37,14 @@ sub named
 my $first = run_sqlite('first');
 is(named('last'), $first, 'the last run');
 
+# The store is not what its trace is written to.
+for my $collector ("sqlite:///$dir/traces.db", "sqlite:///$dir/traces.db?keep=0")
+{
+	usage_error(qr/--out would replace '\Q$dir\E\/traces\.db', which the trace is read from/, 'trace', 'show', '--connection-string',
+		$collector, $first, '--out', "$dir/traces.db");
+	is(named('--connection-string', $collector, $first), $first, 'the store is as it was');
+}
+
 for my $case (
 	['no such program', 127, qr/it could not start 'nosuch': No such file or directory/, {}, 'nosuch'],
 	['not executable', 126, qr/it could not start '\Q$dir\E\/mine': Permission denied/, {}, "$dir/mine"],

@@ -124,6 +124,36 @@ is(slurp($file), $tree, 'a link is followed');
 ok(-l "$dir/link", 'and stays one');
 is((stat $file)[2] & 0777, 0640, 'the mode stays');
 
+# Not what the trace is read from, by whatever name; in whatever form.
+mkdir "$dir/only";
+mkdir "$dir/only/below";
+my $only = write_points("$dir/only/points", @points) =~ s{^file://}{}r;
+my $written = slurp($only);
+link $only, "$dir/only/points.hard";
+symlink $only, "$dir/only/points.soft";
+symlink $only, "$dir/only/points.pdf";
+my @forms = map { [ 'show', $_ ] } '--text', '--html', '--json', '--dot';
+push @forms, map { [ 'export', '--format', $_ ] } 'csv', 'chrome', 'otlp';
+for my $form (@forms)
+{
+	my $replace = qr/--out would replace '.*only.*', which the trace is read from; name another file/;
+
+	usage_error($replace, 'trace', @$form, $only, '--out', $_)
+	  for $only, "$dir/only/points.hard", "$dir/only/points.soft", "$dir/only/below/../points";
+	usage_error($replace, 'trace', @$form, "$dir/only/points.soft", '--out', $only);
+	usage_error($replace, 'trace', @$form, $base, '--connection-string', "file://$only", '--out', $only);
+	usage_error($replace, 'trace', @$form, $base, '--connection-string', "file://localhost$only", '--out', $only);
+	usage_error($replace, 'trace', @$form, $base, @at, '--connection-string', "file://$only", '--out', $only);
+}
+usage_error(qr/--render-dot would replace '.*points\.pdf'/, 'trace', 'show', '--dot', '--render-dot',
+	"$dir/only/points", $only);
+usage_error(qr/--render-dot must be the name of a file without '\.pdf', not '\Q$_\E'/, 'trace', 'show',
+	'--dot', '--render-dot', $_, $only) for '', "$dir/only/";
+ok(!-e "$dir/only/.pdf" && !-e '.pdf', 'no hidden file');
+is(slurp($only), $written, 'it is as it was');
+run_ok('trace', 'show', $only, '--out', "$dir/only/copy");
+is(slurp("$dir/only/copy"), $tree, 'another file is one');
+
 # A link to what is not there yet: that is made.
 mkdir "$dir/links";
 mkdir "$dir/links/below";
