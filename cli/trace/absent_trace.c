@@ -99,11 +99,13 @@ cli_report_absence(const cli_source *source, const char *name,
 	int result;
 
 	if (osp_report_malformed(report) > 0)
-		return cli_error("none of the %zu points of trace '%s' in %s makes "
-						 "sense",
-						 osp_report_malformed(report),
-						 name,
-						 shown);
+	{
+		char text[CLI_MALFORMED_MAX];
+
+		cli_malformed_text(report, false, text);
+		return cli_error(
+			"nothing of trace '%s' in %s can be shown: %s", name, shown, text);
+	}
 	if (why[0] != '\0' && cli_resembles_id(name))
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
 	osp_buf_init(&elsewhere, &osp_allocator_default, PLACES_MAX);

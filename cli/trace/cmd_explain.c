@@ -85,6 +85,8 @@ cmd_explain(int argc, char **argv)
 	if (e.report != NULL)
 		result = cli_trace_print(
 			&call, !e.json, make_text, &e, "cannot explain the trace");
+	if (e.report != NULL && result == CLI_OK)
+		cli_say_left_out(e.report);
 	osp_report_free(e.report);
 	cli_trace_call_term(&call);
 	return result;

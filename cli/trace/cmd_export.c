@@ -61,6 +61,19 @@ find_format(const char *name)
 	return NULL;
 }
 
+static void
+say_unexported(const osp_report *report)
+{
+	size_t count = osp_report_unexported(report);
+
+	if (count > 0)
+		(void) cli_error(
+			"%zu operation%s left out: OTLP needs a base_id and a trace_id "
+			"that are texts",
+			count,
+			count == 1 ? " was" : "s were");
+}
+
 /* Reads the trace and writes it. */
 static int
 export_trace(cli_trace_call *call, const struct format *format,
@@ -80,7 +93,10 @@ export_trace(cli_trace_call *call, const struct format *format,
 			&call->view, &out, status, "cannot export the trace");
 	}
 	if (result == CLI_OK)
+	{
 		cli_say_left_out(report);
+		say_unexported(report);
+	}
 	osp_report_free(report);
 	return result;
 }

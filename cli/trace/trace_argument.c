@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "osprofiler/saved.h"
@@ -152,6 +153,7 @@ read_saved(int fd, const char *name, osp_report *report)
 {
 	osp_error err = {OSP_OK, ""};
 	osp_status status = OSP_OK;
+	char why[CLI_MALFORMED_MAX];
 	osp_buf text;
 	bool whole;
 
@@ -166,9 +168,12 @@ read_saved(int fd, const char *name, osp_report *report)
 		return CLI_FAILED;
 	if (status != OSP_OK)
 		return cli_error("'%s': %s", name, err.msg);
-	if (osp_report_points(report) == 0)
+	if (osp_report_points(report) > 0)
+		return CLI_OK;
+	if (osp_report_malformed(report) == 0)
 		return cli_error("there are no points of a trace in '%s'", name);
-	return CLI_OK;
+	cli_malformed_text(report, false, why);
+	return cli_error("there are no points of a trace in '%s': %s", name, why);
 }
 
 /* An osp_process_fn: what run directories and servers know. */
@@ -431,9 +436,37 @@ cli_load_trace(cli_source *source, const char *name, osp_report **report)
 }
 
 void
+cli_malformed_text(const osp_report *report, bool left_out,
+				   char text[CLI_MALFORMED_MAX])
+{
+	size_t count = osp_report_malformed(report);
+	bool one = count == 1;
+	const char *fate = one ? " and was left out" : " and were left out";
+
+	(void) snprintf(text,
+					CLI_MALFORMED_MAX,
+					"%zu point%s no sense%s (%s%s)",
+					count,
+					one ? " makes" : "s make",
+					left_out ? fate : "",
+					one ? "" : "the first: ",
+					osp_report_malformed_why(report));
+}
+
+void
 cli_say_left_out(const osp_report *report)
 {
+	char text[CLI_MALFORMED_MAX];
+
 	if (osp_report_malformed(report) > 0)
-		(void) cli_error("%zu points make no sense and were left out",
-						 osp_report_malformed(report));
+	{
+		cli_malformed_text(report, true, text);
+		(void) cli_error("%s", text);
+	}
+	if (osp_report_repeated(report) > 0)
+		(void) cli_error("%zu point%s of other points: of each operation the "
+						 "last ones count; see 'osprofiler trace check'",
+						 osp_report_repeated(report),
+						 osp_report_repeated(report) == 1 ? " has the id"
+														  : "s have the ids");
 }

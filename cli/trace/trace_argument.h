@@ -117,7 +117,14 @@ bool cli_is_uuid_like(osp_str name);
 int cli_load_trace(cli_source *source, const char *name,
 				   osp_report **report) OSP_MUST_CHECK;
 
-/* Says on standard error how many points of the trace make no sense, if any. */
+/* "2 points make no sense (the first: not JSON)", with what became of them before the
+ * parenthesis. */
+#define CLI_MALFORMED_MAX 400
+void cli_malformed_text(const osp_report *report, bool left_out,
+						char text[CLI_MALFORMED_MAX]);
+
+/* Says on standard error how many points of the trace make no sense, or have the ids of
+ * others, if any. */
 void cli_say_left_out(const osp_report *report);
 
 /* As cli_load_trace, but name is never that of a file. Opens the collector. */

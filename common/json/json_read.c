@@ -392,7 +392,10 @@ check_values(osp__json_reader *reader)
 		else if (unsafe_yyjson_is_ctn(value))
 		{
 			if (depth == OSP_JSON_DEPTH_MAX)
+			{
+				reader->too_deep = true;
 				return OSP_EPROTO;
+			}
 			ends[depth++] = unsafe_yyjson_get_next(value);
 			if (unsafe_yyjson_is_obj(value))
 			{
@@ -416,6 +419,7 @@ osp__json_read(osp__json_reader *reader, osp_str text)
 	reader->text = text;
 	reader->duplicates = false;
 	reader->lenient = false;
+	reader->too_deep = false;
 	choose_memory(reader, text.len);
 	reader->doc = yyjson_read_opts((char *) (uintptr_t) text.ptr,
 								   text.len,

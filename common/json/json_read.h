@@ -31,6 +31,7 @@ typedef struct osp__json_reader
 	osp_str text;    /* what was read, borrowed */
 	bool duplicates; /* an object has a key more than once */
 	bool lenient;    /* values may hold lone surrogates and no UTF-8 */
+	bool too_deep;   /* it is JSON, but nests beyond OSP_JSON_DEPTH_MAX */
 } osp__json_reader;
 
 /* Larger texts take memory of alc, which is given back by the next call. */
@@ -38,7 +39,7 @@ void osp__json_reader_init(osp__json_reader *reader, const osp_allocator *alc,
 						   char *space, size_t space_size);
 void osp__json_reader_term(osp__json_reader *reader);
 
-/* Borrows text until the next call. OSP_EPROTO: it is not JSON. */
+/* Borrows text until the next call. OSP_EPROTO: it is not JSON, or nests too deep. */
 osp_status osp__json_read(osp__json_reader *reader,
 						  osp_str text) OSP_MUST_CHECK;
 

@@ -26,6 +26,7 @@ typedef struct half
 
 typedef struct exporter
 {
+	osp_report *report;
 	osp_write_fn write;
 	void *ctx;
 	half start;
@@ -128,6 +129,8 @@ put_node(exporter *e, const osp__node *node)
 		start != NULL ? &e->start.notification : &e->stop.notification;
 	osp_notification parent;
 
+	if (e->status == OSP_OK && start == NULL && stop == NULL)
+		e->report->unexported++;
 	if (e->status != OSP_OK || (start == NULL && stop == NULL))
 		return;
 	any->parent_id =
@@ -155,7 +158,9 @@ osp_report_otlp_write(osp_report *report, osp_write_fn write, void *ctx)
 
 	if (status != OSP_OK)
 		return status;
+	report->unexported = 0;
 	memset(&e, 0, sizeof(e));
+	e.report = report;
 	e.write = write;
 	e.ctx = ctx;
 	otlp_span_init(&e.span, report->alc, OSP_STATEMENT_FULL);

@@ -55,6 +55,7 @@ osp_report_new(const osp_allocator *alc)
 	osp_uuid_new(&report->hash_key);
 	osp__table_init(&report->nodes, alc);
 	osp__table_init(&report->points, alc);
+	osp__table_init(&report->contents, alc);
 	osp__table_init(&report->stats, alc);
 	return report;
 }
@@ -69,6 +70,7 @@ osp_report_free(osp_report *report)
 	osp_buf_term(&report->canonical);
 	osp__table_term(&report->nodes);
 	osp__table_term(&report->points);
+	osp__table_term(&report->contents);
 	osp__table_term(&report->stats);
 	osp_free(report->alc, report->sorted);
 	osp__arena_term(&report->texts);
@@ -111,6 +113,24 @@ size_t
 osp_report_malformed(const osp_report *report)
 {
 	return report->malformed;
+}
+
+const char *
+osp_report_malformed_why(const osp_report *report)
+{
+	return report->malformed_why.msg;
+}
+
+size_t
+osp_report_repeated(const osp_report *report)
+{
+	return report->repeated;
+}
+
+size_t
+osp_report_unexported(const osp_report *report)
+{
+	return report->unexported;
 }
 
 void
@@ -456,10 +476,7 @@ link_point(osp_report *report, osp__node *node, osp__point *point,
 	else
 		node->first = point;
 	node->last = point;
-	if (f->stop)
-		node->stops++;
-	else
-		node->starts++;
+	report->repeated += (f->stop ? node->stops++ : node->starts++) > 0;
 	hash_points(report, node);
 	report->point_count++;
 }
@@ -542,6 +559,30 @@ note_loss(osp_report *report, const osp__node *node, const fields *f)
 		loss->last_ns = f->time_ns;
 }
 
+/* False: they were noted before. */
+static bool
+note_content(osp_report *report, osp__point *point, osp_str json)
+{
+	uint64_t hash = hash_point(report, point->node, json);
+	size_t pos = 0;
+	const osp__point *known;
+
+	while ((known = osp__table_next(&report->contents, hash, &pos)) != NULL)
+		if (known == point)
+			return false;
+	osp__table_add(&report->contents, hash, point);
+	return true;
+}
+
+/* A known point came with other contents. Whoever follows a trace reads all of it again
+ * and again, so contents count once. */
+static void
+note_contents(osp_report *report, osp__point *point, osp_str json)
+{
+	(void) note_content(report, point, point->json);
+	report->repeated += note_content(report, point, json);
+}
+
 static osp_status
 add_point(osp_report *report, fields *f)
 {
@@ -558,6 +599,8 @@ add_point(osp_report *report, fields *f)
 		report->duplicates++;
 		if (osp_str_eq(known->json, osp__json_root_text(&report->reader)))
 			return OSP_OK;
+		if (!osp__table_reserve(&report->contents, 2))
+			return OSP_ENOMEM;
 		known->differs = true;
 	}
 
@@ -575,6 +618,8 @@ add_point(osp_report *report, fields *f)
 		return OSP_ENOMEM;
 	if (known == NULL)
 		link_point(report, node, point, f);
+	else
+		note_contents(report, known, json);
 	if (known == NULL && f->lost_points > 0)
 		note_loss(report, node, f);
 	point->json = json;
@@ -588,12 +633,20 @@ osp_status
 osp_report_add(osp_report *report, osp_str json, osp_error *err)
 {
 	osp_status status = OSP_EFULL;
+	osp_error own;
 	fields f;
 
+	if (err == NULL)
+		err = &own;
 	if (json.len <= OSP_NOTIFICATION_MAX)
 		status = read_canonical(report, json);
 	if (status == OSP_EPROTO)
-		(void) osp_error_set(err, status, "not JSON");
+		(void) (report->reader.too_deep
+					? osp_error_set(err,
+									status,
+									"nested deeper than %d levels",
+									OSP_JSON_DEPTH_MAX)
+					: osp_error_set(err, status, "not JSON"));
 	if (status == OSP_EFULL)
 		status = osp_error_set(err,
 							   OSP_EPROTO,
@@ -604,7 +657,10 @@ osp_report_add(osp_report *report, osp_str json, osp_error *err)
 	if (status == OSP_OK)
 		status = add_point(report, &f);
 	if (status == OSP_EPROTO)
-		report->malformed++;
+	{
+		if (report->malformed++ == 0)
+			report->malformed_why = *err;
+	}
 	else if (status != OSP_OK)
 		(void) osp_error_set(err, status, "%s", osp_status_text(status));
 	return status;

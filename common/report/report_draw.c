@@ -520,7 +520,7 @@ static void
 add_count(osp__drawing *d, const char *color, uint64_t count, const char *what,
 		  const char *behind)
 {
-	char text[64];
+	char text[96];
 
 	(void) snprintf(text,
 					sizeof(text),
@@ -608,6 +608,13 @@ draw_header(osp__drawing *d)
 		add_count(d, OSP__COLOR_WARN, report->lost_points, "point", " lost");
 	if (report->malformed > 0)
 		add_count(d, OSP__COLOR_WARN, report->malformed, "malformed point", "");
+	if (report->repeated > 0)
+		add_count(d,
+				  OSP__COLOR_WARN,
+				  report->repeated,
+				  "point",
+				  report->repeated == 1 ? " with the id of another, not shown"
+										: " with the ids of others, not shown");
 	if (d->offsets && report->any_point)
 	{
 		osp_timestamp_text(report->started_ns, text);

@@ -132,9 +132,10 @@ struct osp_report
 	osp_buf unique;    /* a notification without duplicate keys */
 	osp_buf canonical; /* a notification in json.dumps' bytes */
 	osp_uuid hash_key;
-	osp__table nodes;  /* by trace_id */
-	osp__table points; /* by node and name: those of nodes with many */
-	osp__table stats;  /* by name */
+	osp__table nodes;    /* by trace_id */
+	osp__table points;   /* by node and name: those of nodes with many */
+	osp__table contents; /* by node and text: points that came with several */
+	osp__table stats;    /* by name */
 
 	osp__node *first_arrived;
 	osp__node *last_arrived;
@@ -145,6 +146,8 @@ struct osp_report
 	size_t point_count;
 	size_t duplicates;
 	size_t malformed;
+	osp_error malformed_why; /* of the first of them */
+	size_t repeated; /* points with the ids of others, which are not shown */
 
 	/* points that did not get here, as others that did get here say */
 	uint64_t lost_points;
@@ -178,6 +181,7 @@ struct osp_report
 	/* the tree */
 	bool built;
 	bool folded;
+	size_t unexported;  /* nodes that osp_report_otlp_write() left out */
 	osp__node **sorted; /* all nodes in time */
 	osp__node *first_root;
 	osp__node *last_root;

@@ -79,6 +79,52 @@ one_error(qr/there are no points of a trace in/, 'trace', 'show',
 	is($status, 0, 'two bad points');
 	is($out, $json, 'the others are shown');
 	like($err, qr/\Aosprofiler: trace show: 2 points make no sense.*\n\z/, 'told');
+	like($err, qr/2 points make no sense and were left out \(the first: a notification needs a string "name"\)\n/, 'and why');
+}
+
+# One of them, in every command; and when there are no others.
+{
+	my $deep = '{"a": ' x 300 . '1' . '}' x 300;
+	my $one = write_file("$dir/deep.points", join "\n", @points, point('db-start', $base, 'a1', 'c1', '01.004000', $deep));
+	my $all = write_file("$dir/deeper.points", join "\n", map { point("db-$_", $base, 'a1', 'c1', '01.004000', $deep) } 'start', 'stop');
+
+	for my $command (['show'], ['show', '--json'], ['explain'], ['explain', '--json'], ['export', '--format', 'csv'],
+		['diff', "$dir/points"])
+	{
+		my ($status, $out, $err) = run_cli('trace', @$command, $one);
+
+		is($status, 0, "@$command: one point that nests too deep");
+		is($err, "osprofiler: trace $command->[0]: 1 point makes no sense and was left out (nested deeper than 256 levels)\n",
+			'is said to be left out');
+	}
+	one_error(qr/there are no points of a trace in '\Q$all\E': 2 points make no sense \(the first: nested deeper than 256 levels\)/,
+		'trace', @$_, $all) for ['show'], ['explain'], ['check'], ['export', '--format', 'otlp'];
+}
+
+# Operations with one id.
+{
+	my @again = map { my $n = $_; map { point("app-$_", $base, $base, 'a1', sprintf('%02d.00000%d', $n % 60, $_ eq 'stop')) } 'start', 'stop' } 1 .. 50;
+	my ($status, $out, $err) = run_cli('trace', 'show', write_file("$dir/again.points", join "\n", @again));
+
+	is($status, 0, 'operations with one id');
+	like($out, qr/  1 operation  98 points with the ids of others, not shown  /, 'the head says so');
+	is($err, "osprofiler: trace show: 98 points have the ids of other points: of each operation the last ones count; see 'osprofiler trace check'\n",
+		'and stderr');
+	for my $command (['show', '--json'], ['explain'], ['export', '--format', 'csv'])
+	{
+		($status, $out, $err) = run_cli('trace', @$command, "$dir/again.points");
+		like($err, qr/\Aosprofiler: trace $command->[0]: 98 points have the ids of other points[^\n]*\n\z/, "@$command: stderr");
+	}
+}
+
+# What OTLP cannot have.
+{
+	my @numbers = map { point("app-$_", $base, $base, 'a2', '01.000000') =~ s/"a2"/17/r } 'start', 'stop';
+	my ($status, $out, $err) = run_cli('trace', 'export', '--format', 'otlp', '--out', "$dir/numbers.otlp",
+		write_file("$dir/numbers.points", join "\n", @points, @numbers));
+
+	is("$status $err", "0 osprofiler: trace export: 1 operation was left out: OTLP needs a base_id and a trace_id that are texts\n",
+		'an id that is a number');
 }
 
 # Ids need not be UUIDs.
@@ -215,7 +261,7 @@ my $large = write_points("$dir/large",
 one_error(qr/cannot write '.*': File too large/, 'trace', 'show', '--json', $base,
 	'--connection-string', $large, '--out', "$dir/limited", { limit => 8 });
 ok(!-e "$dir/limited", 'no half a file');
-is(join(' ', grep { !/\.(json|conf)$/ } glob "$dir/*.* $dir/.[a-z]*"), '', 'no temporary file left');
+is(join(' ', grep { !/\.(json|conf|points|otlp)$/ } glob "$dir/*.* $dir/.[a-z]*"), '', 'no temporary file left');
 
 # Names as long as they can be, and longer.
 for my $length (248, 250, 255)

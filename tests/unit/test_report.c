@@ -402,6 +402,72 @@ test_malformed(void **state)
 	assert_int_equal(osp_report_malformed(report), count);
 }
 
+/* Why the first of them is none. */
+static void
+test_malformed_why(void **state)
+{
+	osp_report *report = *state;
+	osp_buf deep;
+	int i;
+
+	assert_string_equal(osp_report_malformed_why(report), "");
+	osp_buf_init(&deep, &osp_allocator_default, 1 << 20);
+	osp_buf_add_str(&deep, OSP_STR("{\"info\": "));
+	for (i = 0; i < OSP_JSON_DEPTH_MAX; i++)
+		osp_buf_add_char(&deep, '[');
+	for (i = 0; i < OSP_JSON_DEPTH_MAX; i++)
+		osp_buf_add_char(&deep, ']');
+	osp_buf_add_char(&deep, '}');
+	add_json(report, deep.ptr, OSP_EPROTO);
+	osp_buf_term(&deep);
+	add_json(report, "{", OSP_EPROTO);
+	assert_string_equal(osp_report_malformed_why(report),
+						"nested deeper than 256 levels");
+	assert_int_equal(osp_report_malformed(report), 2);
+}
+
+/* The errors of each of them, not only of the first. */
+static void
+test_malformed_errors(void **state)
+{
+	osp_report *report = *state;
+	osp_error err = {OSP_OK, ""};
+
+	assert_int_equal(osp_report_add(report, OSP_STR("{"), &err), OSP_EPROTO);
+	assert_string_equal(err.msg, "not JSON");
+	assert_int_equal(osp_report_add(report, OSP_STR("[]"), &err), OSP_EPROTO);
+	assert_string_equal(err.msg, "not a JSON object");
+	assert_string_equal(osp_report_malformed_why(report), "not JSON");
+}
+
+/* Operations with one id. Whoever follows a trace reads it again and again. */
+static void
+test_repeated(void **state)
+{
+	osp_report *report = *state;
+	int round;
+
+	add(report, "x-start", "x", BASE, 1);
+	add(report, "x-stop", "x", BASE, 2);
+	for (round = 0; round < 3; round++)
+	{
+		int i;
+
+		for (i = 0; i < 10; i++)
+		{
+			add(report, "a-start", "a", BASE, 10 + i);
+			add(report, "a-stop", "a", BASE, 20 + i);
+		}
+		add(report, "x-start", "x", BASE, 1);
+		assert_int_equal(osp_report_repeated(report), 18);
+	}
+	add(report, "b-start", "a", BASE, 40);
+	assert_int_equal(osp_report_repeated(report), 19);
+	add(report, "b-stop", "a", BASE, 41);
+	assert_int_equal(osp_report_repeated(report), 20);
+	assert_tree(report, "x a");
+}
+
 /* What upstream's reader would not survive. */
 static void
 test_lenient(void **state)
@@ -572,6 +638,9 @@ main(void)
 		report_test(test_rings),
 		cmocka_unit_test(test_deep),
 		report_test(test_malformed),
+		report_test(test_malformed_why),
+		report_test(test_malformed_errors),
+		report_test(test_repeated),
 		report_test(test_lenient),
 		report_test(test_far_apart),
 		cmocka_unit_test(test_no_memory),

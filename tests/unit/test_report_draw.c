@@ -150,6 +150,32 @@ test_color(void **state)
 	osp_report_free(report);
 }
 
+/* Of operations with one id there is one line, and the head says that it is not all. */
+static void
+test_repeated(void **state)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	assert_non_null(report);
+	drawn_add(report, "pg-start", "p", DRAWN_BASE, 0, "");
+	drawn_add(report, "pg-stop", "p", DRAWN_BASE, 10, "");
+	drawn_add(report, "pg-stop", "p", DRAWN_BASE, 20, "");
+	draw_report(report, &options, &text);
+	assert_non_null(strstr(
+		text.ptr, "1 operation\n1 point with the id of another, not shown"));
+	osp_buf_term(&text);
+	drawn_add(report, "pg-start", "p", DRAWN_BASE, 30, "");
+	draw_report(report, &options, &text);
+	assert_non_null(strstr(
+		text.ptr, "1 operation\n2 points with the ids of others, not shown"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 /* A time that is only a bound is drawn as one, wherever times are. */
 static void
 test_bounds(void **state)
@@ -454,6 +480,7 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_ascii_and_ids),
 		cmocka_unit_test(test_color),
+		cmocka_unit_test(test_repeated),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_rows_backwards),

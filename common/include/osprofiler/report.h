@@ -79,6 +79,15 @@ OSP_API size_t osp_report_unfinished(const osp_report *report); /* no stop */
 OSP_API size_t osp_report_duplicates(const osp_report *report);
 OSP_API size_t osp_report_malformed(const osp_report *report);
 
+/* Why the first malformed point is none; borrowed, empty if there is no such point. */
+OSP_API const char *osp_report_malformed_why(const osp_report *report);
+
+/*
+ * How many points have the id of an operation that has such a point already, with other
+ * contents: the tree shows one operation of an id, with the points that arrived last.
+ */
+OSP_API size_t osp_report_repeated(const osp_report *report);
+
 /*
  * Appends the JSON of upstream's `osprofiler trace show --json`: the same
  * members with the same values on the same points.
@@ -115,6 +124,9 @@ OSP_API osp_status osp_report_chrome_write(osp_report *report,
  */
 OSP_API osp_status osp_report_otlp_write(osp_report *report, osp_write_fn write,
 										 void *ctx) OSP_MUST_CHECK;
+
+/* How many operations that left out, for their ids are no texts. */
+OSP_API size_t osp_report_unexported(const osp_report *report);
 
 /*
  * Hands over the operations as CSV (RFC 4180, UTF-8), with a line of headings. Texts

@@ -4,7 +4,7 @@
  *	  A trace as one JSON object for the page:
  *
  *	  version     of this form
- *	  base_id, started, total, points, lost, malformed, failed
+ *	  base_id, started, total, points, lost, malformed, repeated, failed
  *	              of the trace; times in ns, started as a timestamp
  *	  states      how many operations are in each osp__state
  *	  kinds       names of the kinds of operations
@@ -195,16 +195,18 @@ put_head(osp__page *page, osp_buf *out)
 		osp_timestamp_text(report->started_ns, started);
 	osp_buf_addf(out, "{\"version\":%d,\n\"base_id\":", FORM_VERSION);
 	osp_buf_add_str(out, report->base_id);
-	osp_buf_addf(out,
-				 ",\n\"started\":\"%s\",\n\"total\":%" PRId64
-				 ",\n\"points\":%zu,\n\"lost\":%" PRIu64
-				 ",\n\"malformed\":%zu,\n\"failed\":%" PRIu64,
-				 started,
-				 page->findings.total_ns,
-				 report->point_count,
-				 report->lost_points,
-				 report->malformed,
-				 page->failed);
+	osp_buf_addf(
+		out,
+		",\n\"started\":\"%s\",\n\"total\":%" PRId64
+		",\n\"points\":%zu,\n\"lost\":%" PRIu64
+		",\n\"malformed\":%zu,\n\"repeated\":%zu,\n\"failed\":%" PRIu64,
+		started,
+		page->findings.total_ns,
+		report->point_count,
+		report->lost_points,
+		report->malformed,
+		report->repeated,
+		page->failed);
 	put_states(page, out);
 	put_kinds(page, out);
 	put_missing(page, out);
