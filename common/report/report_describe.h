@@ -78,8 +78,11 @@ osp_status osp__report_decode(osp_report *report, osp_str inside,
 osp_str osp__report_inside(osp_str value);
 
 /* A number that is not negative, for the reader leaves numbers as they are
- * written; 0 if it is none. An exponent is read as far as figures have one. */
+ * written; 0 if it is none. It may be infinite. */
 double osp__report_number(yyjson_val *value);
+
+/* Larger numbers are no figures: nothing is said of them. */
+#define OSP__FIGURE_MAX 1e15
 
 /* A time of three digits with its unit: "1.23 ms". */
 void osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX]);

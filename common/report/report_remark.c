@@ -7,6 +7,7 @@
 #include "report/report_describe.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,12 +17,16 @@
 #define LOOPS_MIN   100
 #define REMOVED_MIN 1000
 #define TIME_MIN_MS 10.0
+#define TIME_MAX_MS 9e12 /* what 64 bits of nanoseconds hold */
 #define BLOCK_KB    8
 
+/* A figure. NAN, with which no comparison is true: it is too large to be one. */
 static double
 number(yyjson_val *object, const char *key)
 {
-	return osp__report_number(yyjson_obj_get(object, key));
+	double value = osp__report_number(yyjson_obj_get(object, key));
+
+	return value <= OSP__FIGURE_MAX ? value : NAN;
 }
 
 /* Appends to the remark, behind a comma. */
@@ -46,7 +51,7 @@ add_time(osp__description *what, const char *name, double ms)
 {
 	char text[OSP__DURATION_MAX];
 
-	if (ms < TIME_MIN_MS)
+	if (!(ms >= TIME_MIN_MS) || ms > TIME_MAX_MS)
 		return;
 	osp__duration_text((int64_t) (ms * 1e6), text);
 	add(what, "%s %s", text, name);
@@ -61,14 +66,16 @@ remark_rows(yyjson_val *node, osp__description *what)
 					 number(node, "rows_removed_by_join_filter") +
 					 number(node, "rows_removed_by_recheck");
 	double each = loops > 0 ? rows / loops : 0;
+	double times = each / (what->plan_rows > 0 ? what->plan_rows : 1);
 
 	/* As in EXPLAIN, the planner's figure is for one loop. */
-	if (each >= WRONG_ROWS && each >= what->plan_rows * WRONG_TIMES)
+	if (each >= WRONG_ROWS && each >= what->plan_rows * WRONG_TIMES &&
+		times <= OSP__FIGURE_MAX)
 		add(what,
 			"%.0f expected%s, %.0f times as many came",
 			what->plan_rows,
 			loops > 1 ? " per loop" : "",
-			each / (what->plan_rows > 0 ? what->plan_rows : 1));
+			times);
 	if (loops >= LOOPS_MIN)
 		add(what, "%.0f loops", loops);
 	if (removed >= REMOVED_MIN && removed >= rows * (WRONG_TIMES - 1))
@@ -79,7 +86,9 @@ static void
 remark_node(yyjson_val *node, osp__description *what)
 {
 	remark_rows(node, what);
-	if (osp__json_is(yyjson_obj_get(node, "sort_space_type"), OSP_STR("Disk")))
+	if (osp__json_is(yyjson_obj_get(node, "sort_space_type"),
+					 OSP_STR("Disk")) &&
+		number(node, "sort_space_kb") >= 0)
 		add(what, "%.0f kB on disk", number(node, "sort_space_kb"));
 	if (number(node, "disk_kb") > 0)
 		add(what, "%.0f kB on disk", number(node, "disk_kb"));
@@ -122,7 +131,8 @@ remark_sqlite(yyjson_val *info, osp__description *what)
 {
 	yyjson_val *checkpoint = yyjson_obj_get(info, "checkpoint");
 
-	if (checkpoint != NULL)
+	if (checkpoint != NULL && number(checkpoint, "moved") >= 0 &&
+		number(checkpoint, "pages") >= 0)
 		add(what,
 			"%.0f of %.0f pages moved",
 			number(checkpoint, "moved"),

@@ -171,6 +171,70 @@ add_node(osp_report *report, const char *id, const char *start,
 	drawn_add(report, "pg.node-stop", id, DRAWN_BASE, 2000, info);
 }
 
+/* Numbers that are no figures are not drawn. */
+static void
+test_no_figures(void **state)
+{
+	static const char *const stops[] = {
+		"\"rows\": 1e400, \"loops\": 1e23",
+		"\"rows\": 1e16, \"loops\": 1",
+		"\"rows\": 1e15, \"loops\": 1e-300",
+		"\"rows\": 1000, \"loops\": 1, \"rows_removed_by_filter\": 1e400",
+		"\"rows\": 1000, \"loops\": 1e400",
+		"\"sort_space_type\": \"Disk\", \"sort_space_kb\": 1e30",
+		"\"disk_kb\": 1e30",
+		"\"hash_batches\": 1e308",
+		"\"heap_fetches\": 99999999999999999999999",
+		"\"io_read_ms\": 1e15",
+		"\"io_read_ms\": 1e300",
+		"\"workers_launched\": 1e99"};
+	const osp_draw_options options = {.struct_size = sizeof(options),
+									  .unicode = true};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+	{
+		char id[16];
+
+		(void) snprintf(id, sizeof(id), "n%zu", i);
+		add_node(report, id, "\"plan_rows\": 1e400", stops[i]);
+	}
+	add_node(report,
+			 "tiny",
+			 "\"plan_rows\": 1e-300, \"workers_planned\": 1e400",
+			 "\"rows\": 1000, \"loops\": 1");
+	drawn_add(report, "sqlite-start", "g", DRAWN_BASE, 1000, "");
+	drawn_add(report,
+			  "sqlite-stop",
+			  "g",
+			  DRAWN_BASE,
+			  9000,
+			  "\"checkpoint\": {\"moved\": 1e400, \"pages\": 3}, \"busy\": "
+			  "{\"ms\": 1e100}, \"syncs\": {\"ms\": Infinity}, ");
+	draw_report(report, &options, &text);
+	assert_string_equal(text.ptr,
+						"14 operations\n"
+						"pg.node  postgres  n0\n"
+						"pg.node  n1\n"
+						"pg.node  n10\n"
+						"pg.node  n11\n"
+						"pg.node  n2\n"
+						"pg.node  n3  1000 rows\n"
+						"pg.node  n4  1000 rows\n"
+						"pg.node  n5\n"
+						"pg.node  n6\n"
+						"pg.node  n7\n"
+						"pg.node  n8\n"
+						"pg.node  n9\n"
+						"pg.node  tiny  1000 rows\n"
+						"sqlite  shop\n");
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 static void
 test_remarks(void **state)
 {
@@ -264,6 +328,7 @@ main(void)
 		cmocka_unit_test(test_notes_below),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_remarks),
+		cmocka_unit_test(test_no_figures),
 		cmocka_unit_test(test_self_time),
 	};
 

@@ -9,6 +9,8 @@
  */
 #include "report/diff/diff.h"
 
+#include <math.h>
+
 /* The member "plan" of a point of an operation; NULL: none has one. What it names
  * lives until the next point is read. */
 static yyjson_val *
@@ -164,7 +166,7 @@ note_planning(osp__diff *d, const osp__diff_trace *trace,
 		note_tree(side, op->plan);
 		cost = osp__report_number(yyjson_obj_get(
 			read_plan(d, trace->report, op->node, true), "cost"));
-		if (cost > side->plan_cost)
+		if (cost > side->plan_cost && isfinite(cost))
 			side->plan_cost = cost;
 	}
 }

@@ -271,6 +271,16 @@ is_generic(yyjson_val *db)
 						OSP_STR("generic"));
 }
 
+/* What stands for the tree of a plan; 0: nothing does. */
+static uint64_t
+plan_tree(yyjson_val *db)
+{
+	double tree =
+		osp__report_number(yyjson_obj_get(yyjson_obj_get(db, "plan"), "tree"));
+
+	return tree < (double) UINT64_MAX ? (uint64_t) tree : 0;
+}
+
 static void
 read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -283,8 +293,7 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 		case OSP__OP_PLAN:
 			read_places(f, op, db, plan_places);
 			op->generic = is_generic(db);
-			op->plan = (uint64_t) osp__report_number(
-				yyjson_obj_get(yyjson_obj_get(db, "plan"), "tree"));
+			op->plan = plan_tree(db);
 			break;
 		case OSP__OP_COMMIT:
 			read_places(f, op, db, commit_places);

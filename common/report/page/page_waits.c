@@ -34,7 +34,8 @@ add_wait(wait_sum *sums, size_t count, osp_str kind, double ms)
 
 	while (i < count && !osp_str_eq(sums[i].kind, kind))
 		i++;
-	if (i == WAIT_KINDS || !(ms > 0) || ms > 9e12)
+	if (i == WAIT_KINDS || !(ms > 0) ||
+		(i < count ? sums[i].ms : 0) + ms > 9e12)
 		return count;
 	if (i == count)
 		sums[count++] = (wait_sum){kind, 0};
