@@ -218,6 +218,48 @@ function faster(trace) {
   trace.op('pg.commit', commit, 154200, 37000, {}, { db: { wal_sync_ms: 35.2 } }, SERVER);
 }
 
+// A session without a service: statements in a loop, before and behind a slow one whose plan was
+// wrong. Only rows of its nodes were counted. The last operations end with the trace.
+function baskets(trace) {
+  const host = { host: 'vm' };
+  const buffers = { shared_blks_hit: 1763, shared_blks_read: 7 };
+  const slowText = "SELECT a.country, count(*) FROM customer a, customer b WHERE a.country = 'c9' AND a.region = 'r9'" +
+    " AND b.country = 'c11' AND b.region = 'r11' AND a.id % 97 < b.id % 89 GROUP BY 1";
+  const run = (begin, length, text, db = {}) => {
+    const call = trace.op('db', BASE, begin, length, statement(text), {}, host);
+    const server = trace.op('pg', call, begin + 50, length - 100, statement(text), { db }, host);
+
+    trace.op('pg.plan', server, begin + 60, 30, {}, {}, host);
+    return server;
+  };
+  const node = (up, name, expected, rows, loops, more = {}, ended = {}) =>
+    trace.op('pg.node', up, 105100, 1, { db: { node: { name, type: name.split(' on ')[0], plan_rows: expected, ...more } } },
+      { db: { node: { rows, loops, ...ended } } }, host);
+
+  trace.service = '';
+  trace.op('db.connect', BASE, 0, 7100, {}, {}, host);
+  trace.op('db', BASE, 7200, 970, statement('BEGIN'), {}, host);
+  for (let i = 0; i < 60; i++) {
+    const begin = i < 40 ? 8200 + 2250 * i : 498000 + 2200 * (i - 40);
+
+    run(begin, 700 + (i % 7) * 5, `SELECT name FROM customer WHERE id = ${i}`);
+    run(begin + 740, 690 + (i % 5) * 5, `SELECT sum(total) FROM invoice WHERE customer = ${i} AND state = 'open'`);
+    run(begin + 1460, 700, `SELECT count(*) FROM invoice WHERE id BETWEEN ${i} AND ${i} + 20`);
+  }
+  const slowest = run(105000, 392000, slowText,
+    { rows: 1, buffers, cpu: { user_ms: 380.2, system_ms: 9.8, of_ms: 391.8 }, waits: { 'IO:DataFileRead': 1.5, 'Lock:tuple': 0.4 } });
+  const join = node(node(slowest, 'GroupAggregate', 34, 1, 1), 'Nested Loop', 859, 2614962, 1,
+    { join_filter: '((a.id % ?) < (b.id % ?))' }, { rows_removed_by_join_filter: 3145038 });
+
+  node(node(join, 'Bitmap Heap Scan on customer a', 56, 2400, 1, { relation: 'customer' }),
+    'Bitmap Index Scan using customer_country_idx', 2584, 2400, 1);
+  node(node(join, 'Materialize', 46, 5760000, 2400), 'Bitmap Heap Scan on customer b', 46, 2400, 1);
+  const commit = trace.op('db', BASE, 542776, 224, statement('COMMIT'), {}, host);
+  const served = trace.op('pg', commit, 542900, 92, statement('COMMIT'), {}, host);
+
+  trace.op('pg.commit', served, 542910, 77, {}, {}, host);
+}
+
 // Operations that did not end as they should, and points that were lost.
 function broken(trace) {
   const root = trace.op('wsgi', BASE, 0, 250000,
@@ -421,7 +463,7 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, waits, counted, parallel, requests, session, slow: (trace) => slow(trace, 190),
+  few, waits, counted, parallel, requests, session, baskets, slow: (trace) => slow(trace, 190),
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, longIds, manyWays, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,

@@ -238,15 +238,30 @@ put_row_number(const osp__page *page, osp_buf *out, const osp__op *op,
 	osp_buf_add_i64(out, row);
 }
 
-/* Claims for time between operations name the enclosing operation or BEGIN/COMMIT. They
- * are not listed as operations of the finding. */
+/* Marks what the statements of a repetition are, and what ran inside of them. */
+static void
+mark_repeats(const osp__findings *f, const osp__group *group)
+{
+	size_t i;
+
+	f->ops[0].handled = false;
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = f->walk[i];
+
+		op->handled = op->parent->handled ||
+					  (op->statement == op && op->shape == group->key);
+	}
+}
+
+/* A repetition also claims time between its statements. Those claims name the
+ * enclosing operation, or BEGIN and COMMIT with what is inside of them. They are not
+ * listed as operations of the finding. */
 static bool
 is_meant(const osp__group *group, const osp__claim *claim)
 {
 	return claim->node != NULL || group->rule->tell != osp__tell_repeats ||
-		   (claim->op->control == OSP__CONTROL_NONE &&
-			claim->op->kind != OSP__OP_OTHER &&
-			claim->op->kind != OSP__OP_TRACE);
+		   claim->op->handled;
 }
 
 static void
@@ -264,8 +279,14 @@ put_claims(const osp__page *page, osp_buf *out)
 		unsigned k;
 
 		osp_buf_add_str(out, i > 0 ? OSP_STR(",[") : OSP_STR("["));
+		if (group->rule->tell == osp__tell_repeats)
+			mark_repeats(f, group);
 		for (k = 0; k < OSP__EVIDENCE_OPS_MAX && k < group->count; k++)
 			put_row_number(page, out, group->examples[k], &first);
+
+		/* The node that was estimated wrongly is beside the loop that took the time. */
+		if (group->rule->tell == osp__tell_estimates)
+			put_row_number(page, out, group->first, &first);
 		for (claim = group->claims; claim != NULL; claim = claim->next)
 			if (is_meant(group, claim))
 				put_row_number(page,
