@@ -4,9 +4,10 @@
 
 import {
   trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, idOf, pointsOf, memberOf,
-  string, isUnmeasured, servedRow, endOf, findingsOf, rowsOfFold,
+  string, isUnmeasured, servedRow, findingsOf,
 } from './trace.js';
 import { lines } from './lines.js';
+import { groupOf, sumsOfRows } from './groups.js';
 import { durationText, countText, pluralText, shareText, lineText, groupDigits } from './text.js';
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
 import { sqlNodes } from './sql.js';
@@ -162,25 +163,6 @@ function findingsOfGroup(members) {
     members.some((row) => findingsOf(row).includes(finding)));
 }
 
-// Sums over operations of one shape, as those of a fold.
-function sumsOfRows(rows) {
-  const times = rows.map((row) => trace.duration[row]).filter((ns) => ns >= 0).sort((a, b) => a - b);
-
-  return {
-    count: rows.length,
-    spans: rows.reduce((most, row) => Math.max(most, endOf(row)), 0) -
-      rows.reduce((least, row) => Math.min(least, trace.begin[row]), Infinity),
-    total: times.reduce((sum, ns) => sum + ns, 0),
-    median: times[(times.length - 1) >> 1] ?? -1,
-  };
-}
-
-function sumsOfFold(fold) {
-  const [, count, begin, end, total, , median] = trace.folds[fold];
-
-  return { count, spans: end - begin, total, median };
-}
-
 function rowsOfShape(shape) {
   const rows = [];
 
@@ -190,7 +172,7 @@ function rowsOfShape(shape) {
   return rows;
 }
 
-function drawGroup(members, { count, spans, total, median }) {
+function drawGroup({ rows: members, count, begin, end, total, median }) {
   const slowest = members.reduce((most, row) =>
     (trace.duration[row] > trace.duration[most] ? row : most));
   const text = textOf(slowest);
@@ -202,8 +184,8 @@ function drawGroup(members, { count, spans, total, median }) {
       factRow('Count', countText(count)),
       !isUnmeasured(slowest) && [
         factRow('Total', durationText(total), el('span.dim', {}, 'the sum of their durations')),
-        factRow('Spans', durationText(spans),
-          el('span.dim', {}, 'from the begin of the first to the end of the last, with pauses')),
+        factRow('Spans', durationText(end - begin),
+          el('span.dim', {}, 'from the beginning of the first to the end of the last, with pauses')),
         factRow('Median', durationText(median)),
         factRow('Slowest', el('button.link', {
           type: 'button', onclick: () => selectRow(slowest, { center: true, details: true }),
@@ -218,7 +200,7 @@ function drawGroup(members, { count, spans, total, median }) {
 
 // A filter may have left one of them, or none.
 const drawAlike = (members, row) => (members.length > 1
-  ? drawGroup(members, sumsOfRows(members)) : drawRow(members[0] ?? row));
+  ? drawGroup(sumsOfRows(members)) : drawRow(members[0] ?? row));
 
 // ---- the panel ----
 
@@ -253,7 +235,8 @@ function drawRow(row) {
 function drawDetails() {
   const row = view.selected;
   const open = view.details && row >= 0;
-  const key = `${row} ${view.group} ${view.alike} ${view.tab}`;
+  const key = `${row} ${view.group} ${view.alike} ${view.tab} ` +
+    `${view.group >= 0 ? lines.shown[view.group] : view.alike >= 0 ? rowsOfShape(view.alike).length : ''}`;
 
   if (panel.hidden === open)
     showPanel(open);
@@ -263,7 +246,7 @@ function drawDetails() {
 
   shownKey = key;
   if (view.group >= 0)
-    drawGroup(rowsOfFold(view.group), sumsOfFold(view.group));
+    drawGroup(groupOf(view.group));
   else if (view.alike >= 0)
     drawAlike(rowsOfShape(view.alike), row);
   else
@@ -287,5 +270,6 @@ export function closeDetails() {
 export function makeDetails() {
   onChange('selection', drawDetails);
   onChange('tab', drawDetails);
+  onChange('rows', drawDetails);
   return panel;
 }

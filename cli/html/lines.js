@@ -34,7 +34,7 @@ function addLine(item, depth) {
   lines.count++;
 }
 
-const isNeeded = (row) => lines.needed === null || lines.needed[row] === 1;
+export const isNeeded = (row) => lines.needed === null || lines.needed[row] === 1;
 
 function addFold(fold, deeper) {
   if (lines.seen[fold])

@@ -18,6 +18,14 @@ export function durationText(ns) {
   return `${ns} ns`;
 }
 
+// A point in time with so many digits that one a step later is another text: "543.12 ms".
+export function momentText(ns, step) {
+  const [size, unit] = UNITS.find(([least]) => ns >= least) || [1, 'ns'];
+  const digits = Math.max(0, Math.ceil(Math.log10(size / step) - 1e-9));
+
+  return `${(ns / size).toFixed(Math.min(digits, 9))} ${unit}`;
+}
+
 // "10 ms", "1.5s", "20" (milliseconds) in ns; 0 for an empty text, NaN for nonsense.
 export function durationOf(text) {
   const match = /^\s*([0-9]*\.?[0-9]+)\s*(ns|us|[µμ]s|ms|s|m|min)?\s*$/i.exec(text);

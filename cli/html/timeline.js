@@ -4,9 +4,11 @@
 // is shown.
 
 import { trace, KIND, endOf } from './trace.js';
-import { durationText } from './text.js';
+import { momentText } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, showTime, showAllTime, zoomTime, panTime, isZoomed } from './view.js';
+
+export const LETTER_WIDTH = 6.2;   // of small text, on average, in pixels
 
 // ---- the axis ----
 
@@ -26,10 +28,12 @@ function drawAxis() {
   const marks = [];
 
   for (let n = Math.ceil(view.from / step); n * step <= view.to; n++) {
-    const mark = el('span', {}, n === 0 ? '0' : durationText(n * step));
+    const text = n === 0 ? '0' : momentText(n * step, step);
+    const place = (n * step - view.from) / span;
+    const mark = el('span', {}, text);
 
-    mark.style.left = `${((n * step - view.from) / span) * 100}%`;
-    if ((n * step - view.from) / span > 0.93)
+    mark.style.left = `${place * 100}%`;
+    if ((1 - place) * axis.clientWidth < text.length * LETTER_WIDTH + 6)
       mark.className = 'last';
     marks.push(mark);
   }
@@ -54,6 +58,8 @@ function dotColor(name) {
   return backgroundColor;
 }
 
+const BAR_LEAST = 0.75;      // pixels
+const WINDOW_LEAST = 6;
 const LEVELS_DRAWN = 12;
 const SHORTEST = 0.5;   // pixels: bars of a level that begin nearer to each other are one
 
@@ -110,8 +116,8 @@ function drawMinimap() {
     const right = (endOf(row) / view.whole) * width;
 
     context.fillStyle = colors[trace.kind[row]];
-    context.fillRect(left, 2 + Math.floor(cell / places) * thick,
-      Math.max(right - left, 0.75), Math.max(thick - 0.5, 1));
+    context.fillRect(Math.min(left, width - BAR_LEAST), 2 + Math.floor(cell / places) * thick,
+      Math.max(right - left, BAR_LEAST), Math.max(thick - 0.5, 1));
   });
   context.fillStyle = dotColor('of-error');
   errorPlaces(places).forEach((failed, place) => {
@@ -123,6 +129,12 @@ function drawMinimap() {
 function drawWindow() {
   windowBox.style.left = `${(view.from / view.whole) * 100}%`;
   windowBox.style.right = `${(1 - view.to / view.whole) * 100}%`;
+
+  // A narrow one at the end of the trace has its width to the left.
+  const over = (view.from / view.whole) * minimap.clientWidth + WINDOW_LEAST - minimap.clientWidth;
+
+  windowBox.style.minWidth = `${WINDOW_LEAST}px`;
+  windowBox.style.marginLeft = `${Math.min(-over, 0)}px`;
   minimap.classList.toggle('zoomed', isZoomed());
 }
 

@@ -7,18 +7,19 @@ import {
   trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
   isUnmeasured, measuredRow,
 } from './trace.js';
-import { durationText, countText, lineText, pluralText, groupDigits } from './text.js';
+import { durationText, momentText, countText, lineText, pluralText, groupDigits } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
 import { markedText, searchMistake } from './search.js';
-import { zoomByWheel, followPointer } from './timeline.js';
+import { groupOf, densityOf } from './groups.js';
+import { LETTER_WIDTH, zoomByWheel, followPointer } from './timeline.js';
 
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
 const HEIGHT_MAX = 12e6;
 const INDENT_LEVELS = 24;
 const SPARE_LINES = 4;
-const LETTER_WIDTH = 6.2;   // of what is said of a fold, on average, in pixels
+const BAR_SHORTEST = 2;        // pixels, as in page.css
 
 const list = el('div.lines', {
   role: 'tree', tabIndex: 0, 'aria-label': 'Operations', id: 'lines',
@@ -87,63 +88,137 @@ function statementAbove(row) {
   return row;
 }
 
-// How long a node worked with those below it, and alone; of a fold only the first is known.
-const inclusiveOf = (row, fold) => (fold ? fold[4] : Math.max(trace.duration[row], trace.self[row]));
-const exclusiveOf = (row, fold) => (fold ? fold[4] : trace.self[row]);
+// How long a node worked with those below it, and alone; of a group only the first is known.
+const inclusiveOf = (row, group) => (group ? group.total : Math.max(trace.duration[row], trace.self[row]));
+const exclusiveOf = (row, group) => (group ? group.total : trace.self[row]);
 
-const insideText = (row, fold) => (fold
-  ? `Inside the statement's time: these nodes worked ${durationText(fold[4])} in all. `
+const insideText = (row, group) => (group
+  ? `Inside the statement's time: these nodes worked ${durationText(group.total)} in all. `
   : `Inside the statement's time: this node worked ${durationText(trace.self[row])}, with the nodes ` +
-    `below it ${durationText(inclusiveOf(row))}. `) +
+    `below it ${durationText(inclusiveOf(row, null))}. `) +
   'Nodes run in turns: the bar shows how much of the statement that is, not when it was.';
 
 // Fills the bar of a statement with the shares of a node. left and right are where it is cut.
-function fillInside(bar, { begin, end, left, right, span }, row, fold) {
+function fillInside(bar, { begin, end, left, right, span }, row, group) {
   const place = (ns) => {
     const percent = ((begin + Math.min(ns, end - begin) - view.from) / span) * 100;
 
     return `${Math.max(0, Math.min(100, ((percent - left) / (right - left || 1)) * 100))}%`;
   };
 
-  bar.style.setProperty('--own', place(exclusiveOf(row, fold)));
-  bar.style.setProperty('--below', place(inclusiveOf(row, fold)));
+  bar.style.setProperty('--own', place(exclusiveOf(row, group)));
+  bar.style.setProperty('--below', place(inclusiveOf(row, group)));
 }
 
+// ---- bars ----
+
+// What ran, as colours from left to right: each column of pixels is the darker the more of its
+// time operations of the group took. A column in which none ran is empty.
+function ticksOf(density) {
+  const stops = [];
+  let last = -1;
+
+  density.forEach((share, part) => {
+    const level = Math.min(4, Math.ceil(share * 4));
+    const place = `${((part / density.length) * 100).toFixed(3)}%`;
+
+    if (level === last)
+      return;
+    if (last >= 0)
+      stops.push(`var(--d${last}) ${place}`);
+    stops.push(`var(--d${level}) ${place}`);
+    last = level;
+  });
+  return `linear-gradient(90deg, ${stops.join(', ')}, var(--d${last}) 100%)`;
+}
+
+// The places in pixels where nothing of a group is drawn, from left to right: [from, to], ...
+function gapsOf(density, from) {
+  const gaps = [];
+  let begin = 0;
+
+  density.forEach((share, part) => {
+    if (share === 0)
+      return;
+    if (from + part > begin)
+      gaps.push([begin, from + part]);
+    begin = from + part + 1;
+  });
+  return [...gaps, [Math.min(begin, trackWidth), trackWidth]];
+}
+
+// Puts what is said of a group behind its bar, or before it, or where none of it ran. Where there
+// is no room, the pointer finds it.
+function placeWords(words, gaps) {
+  const width = words.textContent.length * LETTER_WIDTH + 12;
+  const fits = ([from, to]) => to - from >= width;
+  const widest = gaps.reduce((most, gap) => (gap[1] - gap[0] > most[1] - most[0] ? gap : most));
+  const gap = [gaps.at(-1), gaps[0]].find(fits) || widest;
+
+  words.hidden = !fits(gap);
+  words.style.left = gap[0] === 0 ? 'auto' : `${gap[0]}px`;
+  words.style.right = gap[0] === 0 ? `${trackWidth - gap[1]}px` : 'auto';
+}
+
+function drawTicks(parts, group, from, to) {
+  const { from: first, to: last } = view;
+  const ns = (pixels) => first + (pixels / trackWidth) * (last - first);
+  const density = densityOf(group.rows, ns(from), ns(to), Math.max(1, Math.round(to - from)));
+
+  parts.bar.style.setProperty('--ticks', ticksOf(density));
+  placeWords(parts.after, gapsOf(density, Math.floor(from)));
+}
+
+// When it was, for the pointer.
+function whenText(begin, end, duration) {
+  const step = Math.max(end - begin, 10) / 10;
+
+  return duration < 0 ? `From +${momentText(begin, step)}`
+    : `${durationText(duration)}, from +${momentText(begin, step)} to +${momentText(end, step)}`;
+}
+
+function titleOf(row, group, around, begin, end) {
+  if (isUnmeasured(row))
+    return '';
+  if (around >= 0)
+    return insideText(row, group);
+  return group ? `${groupWords(group)}\n${whenText(begin, end, end - begin)}`
+    : whenText(begin, end, trace.duration[row]);
+}
+
+const groupWords = (group) => `${durationText(group.total)} in ${durationText(group.end - group.begin)}: ` +
+  `${durationText(group.least)} – ${durationText(group.most)}, median ${durationText(group.median)}`;
+
 function drawBar(parts, row, item) {
-  const fold = isFold(item) ? trace.folds[~item] : null;
+  const group = isFold(item) ? groupOf(~item) : null;
   const around = trace.kind[row] === KIND.NODE ? statementAbove(row) : -1;
-  const begin = around >= 0 ? trace.begin[around] : fold ? fold[2] : trace.begin[row];
-  const end = around >= 0 ? endOf(around) : fold ? fold[3] : endOf(row);
+  const begin = around >= 0 ? trace.begin[around] : group ? group.begin : trace.begin[row];
+  const end = around >= 0 ? endOf(around) : group ? group.end : endOf(row);
   const span = view.to - view.from;
-  const left = Math.max(((begin - view.from) / span) * 100, -1);
-  const right = Math.min(((end - view.from) / span) * 100, 101);
+  const isGroup = group !== null && around < 0;
+  const least = isGroup ? 0 : -1;       // where a bar is cut
+  const left = Math.max(((begin - view.from) / span) * 100, least);
+  const right = Math.min(((end - view.from) / span) * 100, 100 - least);
   const hidden = right < 0 || left > 100 || isUnmeasured(row);
 
   parts.bar.hidden = hidden;
-  parts.track.title = hidden || around < 0 ? '' : insideText(row, fold);
+  parts.track.title = titleOf(row, group, around, begin, end);
+  if (group && hidden)
+    placeWords(parts.after, [[0, trackWidth]]);
   if (hidden)
     return;
   parts.bar.className = `bar k${trace.kind[row]} s${trace.state[row]}` +
-    `${trace.error[row] !== 0 ? ' failed' : ''}${around >= 0 ? ' inside' : fold ? ' many' : ''}`;
+    `${trace.error[row] !== 0 ? ' failed' : ''}${around >= 0 ? ' inside' : group ? ' many' : ''}`;
   if (around >= 0)
-    fillInside(parts.bar, { begin, end, left, right, span }, row, fold);
-  parts.bar.style.left = `${left}%`;
+    fillInside(parts.bar, { begin, end, left, right, span }, row, group);
+  parts.bar.style.left = `min(${left}%, 100% - ${BAR_SHORTEST}px)`;
   parts.bar.style.width = `${Math.max(right - left, 0)}%`;
+  const [from, to] = [Math.max(left, 0), Math.min(right, 100)].map((share) => (share / 100) * trackWidth);
 
-  if (fold)
-    placeWords(parts.after, left, right);
-}
-
-// Puts what is said of a fold behind its bar, or before it, or into it: where it is
-// not cut. left and right are the ends of the bar in percent.
-function placeWords(words, left, right) {
-  const width = words.textContent.length * LETTER_WIDTH + 12;
-  const after = ((100 - right) / 100) * trackWidth >= width;
-  const before = !after && (left / 100) * trackWidth >= width;
-
-  words.classList.toggle('inside', !after && !before);
-  words.style.left = before ? 'auto' : `${after ? right : Math.max(left, 0)}%`;
-  words.style.right = before ? `${100 - left}%` : 'auto';
+  if (isGroup)
+    drawTicks(parts, group, from, to);
+  else if (group)
+    placeWords(parts.after, [[0, from], [to, trackWidth]]);
 }
 
 const isSelected = (item) => (isFold(item) ? ~item === view.group
@@ -156,11 +231,14 @@ function foldCount(fold) {
   return `${shown < count ? `${countText(shown)} of ` : ''}${countText(count)} ×`;
 }
 
+// What the operations of a group have in common: their text without constants.
+const alikeText = (row) => trace.strings[trace.shapes[trace.shape[row]][1]];
+
 function drawLine(parts, line) {
   const item = lines.items[line];
   const row = rowOfLine(item);
-  const fold = isFold(item) ? trace.folds[~item] : null;
-  const branches = fold !== null || (hasChildren(row) && lines.matches === null);
+  const group = isFold(item) ? groupOf(~item) : null;
+  const branches = group !== null || (hasChildren(row) && lines.matches === null);
   const { element } = parts;
 
   element.id = `line-${line}`;
@@ -179,15 +257,13 @@ function drawLine(parts, line) {
   parts.level.textContent = lines.depth[line] > INDENT_LEVELS ? countText(lines.depth[line] + 1) : '';
   parts.twisty.className = `twisty${branches ? (isOpen(item) ? ' open' : ' closed') : ''}`;
   parts.dot.className = `dot k${trace.kind[row]}`;
-  parts.count.textContent = fold ? foldCount(~item) : '';
+  parts.count.textContent = group ? foldCount(~item) : '';
   replaceIn(parts.name, markedText(lineText(nameOf(row), 60)));
-  replaceIn(parts.text, markedText(lineText(textOf(row))));
+  replaceIn(parts.text, markedText(lineText(group ? alikeText(row) : textOf(row))));
   parts.tags.replaceChildren(...tagsOf(row, item));
   parts.duration.textContent = isUnmeasured(row) ? ''
-    : durationText(fold ? fold[4] : trace.duration[row]) || '?';
-  parts.after.textContent = fold && !isUnmeasured(row)
-    ? `${durationText(fold[4])} in ${durationText(fold[3] - fold[2])}: ` +
-      `${durationText(fold[5])} – ${durationText(fold[7])}, median ${durationText(fold[6])}` : '';
+    : durationText(group ? group.total : trace.duration[row]) || '?';
+  parts.after.textContent = group && !isUnmeasured(row) ? groupWords(group) : '';
   drawBar(parts, row, item);
 }
 
@@ -238,9 +314,11 @@ function measure() {
   const bar = document.getElementById('toolbar');
   const style = getComputedStyle(document.documentElement);
 
+  if (pool.length === 0)
+    pool.push(makeLine());      // its bar is measured
   lineHeight = parseFloat(style.getPropertyValue('--line-height')) || 28;
   top = bar ? bar.offsetHeight : 0;
-  trackWidth = list.querySelector('.track')?.clientWidth || list.clientWidth / 2;
+  trackWidth = pool.find(({ element }) => !element.hidden)?.track.clientWidth || trackWidth || list.clientWidth / 2;
 }
 
 function drawAgain() {
@@ -429,8 +507,8 @@ export function zoomToSelected() {
 
   if (row < 0)
     return;
-  const [begin, end] = view.group >= 0 && row === measured ? trace.folds[view.group].slice(2, 4)
-    : [trace.begin[row], endOf(row)];
+  const { begin, end } = view.group >= 0 && row === measured ? groupOf(view.group)
+    : { begin: trace.begin[row], end: endOf(row) };
   const span = Math.max(end - begin, 1);
 
   showTime(begin - span * 0.05, begin + span * 1.05);

@@ -10,6 +10,17 @@ import { Browser, close, linesOf, settled, textsOf } from './browser.mjs';
 
 const lineOf = (tab, text) => tab.locator('.line:visible', { hasText: text }).first();
 
+const shownTime = (tab) => tab.evaluate(() => {
+  const { left, right } = document.querySelector('.minimap-window').style;
+
+  return [parseFloat(left), 100 - parseFloat(right)];
+});
+
+const toTheLines = async (tab) => {
+  await tab.evaluate(() => document.getElementById('toolbar').scrollIntoView());
+  await settled(tab);
+};
+
 async function click(tab, locator, options) {
   await locator.click(options);
   await settled(tab);
@@ -40,6 +51,75 @@ test('the page of a session', async (t) => {
     assert.deepEqual((await linesOf(tab)).slice(3), ['pg.node Nested Loop',
       'pg.node Bitmap Heap Scan on customer a', 'pg.node Materialize',
       'pg.node Bitmap Heap Scan on customer b'], 'with the node that was estimated wrongly');
+    await close(tab);
+  });
+
+  await t.test('the bar of a group has gaps where nothing of it ran', async () => {
+    const tab = await browser.open(html);
+
+    await toTheLines(tab);
+    const [group, slow] = [lineOf(tab, '60 ×'), lineOf(tab, 'SELECT a.country')];
+    const gap = await slow.locator('.bar').boundingBox();
+    const ticks = () => group.locator('.bar').evaluate((bar) => {
+      const { left, width } = bar.getBoundingClientRect();
+      const stops = [...bar.style.getPropertyValue('--ticks').matchAll(/var\(--d(\d)\) ([\d.]+)%/g)];
+
+      return stops.map(([, level, place]) => [Number(level), left + (Number(place) / 100) * width]);
+    });
+    const inGap = (await ticks()).filter(([, x]) => x > gap.x + 3 && x < gap.x + gap.width - 3);
+
+    assert.ok((await ticks()).some(([level]) => level > 0));
+    assert.deepEqual(inGap, [], 'nothing begins or ends in it');
+    assert.deepEqual((await ticks()).findLast(([, x]) => x <= gap.x + 3)[0], 0, 'and it is empty');
+    const words = await group.locator('.bar-after').boundingBox();
+
+    assert.ok(words.x >= gap.x - 12 && words.x + words.width <= gap.x + gap.width, 'what is said of the group stands there');
+    assert.match(await group.locator('.text').innerText(), /WHERE id = \?$/, 'its text is that of all of them');
+    await slow.locator('.bar').dblclick();
+    await settled(tab);
+    await press(tab, '+', '+');
+    assert.deepEqual((await ticks()).filter(([level]) => level > 0), [], 'zoomed into the gap it is empty');
+    await close(tab);
+  });
+
+  await t.test('a group is of those that the filter lets through', async () => {
+    const tab = await browser.open(html);
+
+    await tab.getByLabel(/Minimum duration/).fill('730 us');
+    await settled(tab);
+    const group = lineOf(tab, '60 ×');
+    const text = (await group.innerText()).replace(/\s+/g, ' ');
+
+    assert.match(text, /^8 of 60 × db SELECT name FROM customer WHERE id = \? 5\.84 ms 5\.84 ms in \d+ ms: 730 µs – 730 µs, median 730 µs$/);
+    await click(tab, group.locator('.label'));
+    assert.match((await tab.locator('.details').innerText()).replace(/\s+/g, ' '), /8 × db .* Count 8 Total 5\.84 ms .* Median 730 µs/);
+    await tab.getByLabel(/Minimum duration/).fill('725 us');
+    await settled(tab);
+    assert.match((await tab.locator('.details').innerText()).replace(/\s+/g, ' '), /16 × db .* Count 16 /, 'also while it is open');
+    await close(tab);
+  });
+
+  await t.test('the end of the trace can be seen', async () => {
+    const tab = await browser.open(html);
+    const track = await tab.locator('.axis').boundingBox();
+
+    await toTheLines(tab);
+    for (const text of ['COMMIT', 'pg.commit']) {
+      const { x, width } = await lineOf(tab, text).locator('.bar').boundingBox();
+
+      assert.ok(width >= 2 && x + width <= track.x + track.width + 0.1, `${text}: ${x} and ${width} of ${track.x + track.width}`);
+    }
+    await click(tab, lineOf(tab, 'pg.commit').locator('.label'));
+    await press(tab, 'f');
+    const marks = (await textsOf(tab, '.axis span')).filter(Boolean);
+
+    assert.equal(new Set(marks).size, marks.length, `marks differ: ${marks}`);
+    assert.match(marks[0], /^542\.9\d ms$/);
+    const [map, shown] = await Promise.all(['.minimap', '.minimap-window'].map((part) => tab.locator(part).boundingBox()));
+
+    assert.ok(shown.width >= 4 && shown.x + shown.width <= map.x + map.width, 'the minimap marks what is shown');
+    assert.match(await lineOf(tab, 'pg.commit').locator('.track').getAttribute('title'),
+      /^77\.0 µs, from \+542\.910 ms to \+542\.987 ms$/, 'the pointer finds when it was');
     await close(tab);
   });
 });
