@@ -531,10 +531,18 @@ export const listKeys = {
 
 // ---- the pointer ----
 
+let dragged = false;
+let pressed = -1;       // the line under the pointer when it went down: dragging takes the click from it
+let lastClick = null;   // the one that selected a line
+let swallowed = false;  // is the rest of a click not for what is under it?
+
+const DOUBLE_MS = 500;
+const DOUBLE_PIXELS = 6;
+
 const lineOfEvent = (event) => {
   const element = event.target.closest('.line');
 
-  return element ? Number(element.id.slice(5)) : -1;
+  return element ? Number(element.id.slice(5)) : pressed;
 };
 
 function onClick(event) {
@@ -542,19 +550,47 @@ function onClick(event) {
 
   if (line < 0 || dragged)
     return;
-  if (event.target.closest('.twisty.open, .twisty.closed'))
+  if (event.target.closest('.twisty.open, .twisty.closed')) {
     toggleLine(line, !isOpen(lines.items[line]));
-  else
-    selectLine(line, { details: true });
+    return;
+  }
+  lastClick = event;
+  selectLine(line, { details: true });
 }
 
-let dragged = false;
+function onDoubleClick(event) {
+  if (!dragged && !event.target.closest('.twisty.open, .twisty.closed'))
+    zoomToSelected();
+}
+
+// The first click of a double click opens the details, maybe under the pointer: the second one is
+// not for them.
+function onPress(event) {
+  swallowed = event.detail > 1 && lastClick !== null && !list.contains(event.target) &&
+    event.timeStamp - lastClick.timeStamp < DOUBLE_MS &&
+    Math.hypot(event.clientX - lastClick.clientX, event.clientY - lastClick.clientY) < DOUBLE_PIXELS;
+  if (!swallowed)
+    return;
+  event.preventDefault();
+  event.stopPropagation();
+  zoomToSelected();
+}
+
+function swallow(event) {
+  if (!swallowed)
+    return;
+  swallowed = false;
+  event.preventDefault();
+  event.stopPropagation();
+}
 
 // Drags the shown part of the time sideways.
 function onPointerDown(event) {
   const track = event.target.closest('.track');
 
   dragged = false;
+  pressed = -1;
+  pressed = lineOfEvent(event);
   if (!track || event.button !== 0 || event.pointerType === 'touch' || !isZoomed())
     return;
   const { from, to } = view;
@@ -575,7 +611,9 @@ export function makeWaterfall() {
   const again = oncePerFrame(draw);
 
   list.addEventListener('click', onClick);
-  list.addEventListener('dblclick', () => { if (!dragged) zoomToSelected(); });
+  list.addEventListener('dblclick', onDoubleClick);
+  document.addEventListener('mousedown', onPress, { capture: true });
+  document.addEventListener('click', swallow, { capture: true });
   list.addEventListener('pointerdown', onPointerDown);
   list.addEventListener('wheel', (event) => {
     const track = list.querySelector('.track');

@@ -99,6 +99,43 @@ test('the page of a session', async (t) => {
     await close(tab);
   });
 
+  await t.test('a click opens details and a double click zooms, zoomed in or not', async () => {
+    const tab = await browser.open(html);
+    const details = tab.locator('.details');
+    const bar = (text) => lineOf(tab, text).locator('.bar');
+    const middle = async (locator) => {
+      const { x, y, width, height } = await locator.boundingBox();
+
+      return [x + width / 2, y + height / 2];
+    };
+
+    await toTheLines(tab);
+    await press(tab, '+');
+    await tab.mouse.click(...await middle(bar('SELECT a.country')));
+    await settled(tab);
+    assert.match(await details.innerText(), /database call[\s\S]*a\.country/, 'a bar, zoomed in');
+    await press(tab, 'Escape');
+    await tab.mouse.click(...await middle(lineOf(tab, 'GroupAggregate').locator('.track')));
+    await settled(tab);
+    assert.match(await details.innerText(), /plan node/, 'where no bar is');
+    await press(tab, 'Escape');
+    await tab.mouse.dblclick(...await middle(bar('SELECT a.country')));
+    await settled(tab);
+    const [from, to] = await shownTime(tab);
+
+    assert.ok(Math.abs(from - 15.7) < 0.2 && Math.abs(to - 95.1) < 0.2, `${from} to ${to}: that row, not the one selected before`);
+    await press(tab, 'Escape', '0');
+    const [, y] = await middle(lineOf(tab, 'pg.commit'));
+
+    await tab.mouse.dblclick(1300, y);
+    await settled(tab);
+    assert.ok((await shownTime(tab))[0] > 99, 'where the details come to lie');
+    assert.equal(await tab.evaluate(() => String(getSelection())), '', 'and selects nothing in them');
+    await press(tab, 'Escape');
+    assert.ok(await details.isHidden());
+    await close(tab);
+  });
+
   await t.test('the end of the trace can be seen', async () => {
     const tab = await browser.open(html);
     const track = await tab.locator('.axis').boundingBox();
