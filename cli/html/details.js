@@ -204,15 +204,15 @@ const drawAlike = (members, row) => (members.length > 1
 
 // ---- the panel ----
 
-// Opens or closes the panel. The page above the view may become longer by that: the
-// view stays where it is in the window.
+// Opens or closes the panel. What is above the lines, or above the rows of the table, may become
+// longer by that: they stay where they are in the window.
 function showPanel(open) {
-  const main = document.querySelector('main');
-  const before = main.getBoundingClientRect().top;
+  const kept = document.querySelector(view.tab === 'shapes' ? '.shapes tbody' : 'main');
+  const before = kept.getBoundingClientRect().top;
 
   panel.hidden = !open;
   document.body.classList.toggle('with-details', open);
-  window.scrollBy(0, main.getBoundingClientRect().top - before);
+  window.scrollBy(0, kept.getBoundingClientRect().top - before);
 }
 
 function panelHead(row, before = '') {

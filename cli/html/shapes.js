@@ -25,7 +25,7 @@ const ALL_COLUMNS = [
   { name: 'Waits', value: (sums) => sums.waited, show: waitsText, hidden: trace.waits.length === 0,
     title: 'How long they waited, with what ran inside of them, and for what most of that: ' +
       'it was sampled, and is a part of their durations' },
-  { name: 'Share', value: (sums) => sums.self, share: true, title: 'Self time as a part of the trace' },
+  { name: 'Share of the trace', value: (sums) => sums.self, share: true, title: 'Self time as a part of the trace' },
 ];
 
 const COLUMNS = ALL_COLUMNS.filter(({ hidden }) => !hidden);
@@ -96,6 +96,14 @@ function showShape(number) {
   selectRow(slowest, { details: true, alike: count > 1 });
 }
 
+// Marks the row whose operations the details are of.
+function markChosen() {
+  const chosen = view.details && view.selected >= 0 ? trace.shape[view.selected] : -1;
+
+  shapesBox.querySelectorAll('tbody tr').forEach((row, index) =>
+    row.classList.toggle('chosen', numbers[index] === chosen));
+}
+
 const rowButtons = () => [...shapesBox.querySelectorAll('.shape-name')];
 
 // The table is one stop for Tab: that of this shape.
@@ -123,7 +131,7 @@ function nameCell(number) {
   const [name, text] = wordsOfShape(number);
 
   return el('th', { scope: 'row' }, el('button.shape-name', {
-    type: 'button', title: 'Show them, with the slowest', onclick: () => showShape(number),
+    type: 'button', title: 'Show them, with the slowest',
   }, el(`i.dot.k${trace.shapes[number][2]}`), el('b', {}, markedText(lineText(name, 60))), ' ',
   el('span.text', {}, markedText(lineText(text, 200)))));
 }
@@ -199,13 +207,14 @@ function drawShapes() {
       el('span.dim', {}, `${TABLE_KEY}${statementsOnly ? '' : ALL_KEY}.`)),
     el('div.scroll-sideways', {}, el('table', {},
       el('thead', {}, el('tr', {}, COLUMNS.map(headCell))),
-      el('tbody', { onkeydown: moveRow }, numbers.slice(0, rowsShown).map((number) => el('tr', {},
+      el('tbody', { onkeydown: moveRow }, numbers.slice(0, rowsShown).map((number) => el('tr', { onclick: () => showShape(number) },
         COLUMNS.map((column) => bodyCell(column, sumsOf.get(number)))))))),
     numbers.length === 0 && el('p.nothing', {}, 'No operations match the filters.'),
     numbers.length > rowsShown && el('button.link', {
       type: 'button', onclick: () => { rowsShown = Infinity; drawShapes(); },
     }, `Show all ${countText(numbers.length)}`));
   setRow(numbers.includes(currentShape) ? currentShape : numbers[0]);
+  markChosen();
   if (focused)
     rowButtons()[numbers.indexOf(currentShape)]?.focus({ preventScroll: true });
 }
@@ -215,5 +224,6 @@ export function makeShapes() {
 
   onChange('tab', draw);
   onChange('rows', draw);
+  onChange('selection', markChosen);
   return shapesBox;
 }

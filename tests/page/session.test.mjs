@@ -159,4 +159,22 @@ test('the page of a session', async (t) => {
       /^77\.0 µs, from \+542\.910 ms to \+542\.987 ms$/, 'the pointer finds when it was');
     await close(tab);
   });
+
+  await t.test('a row of the table is clicked anywhere, stays where it is, and is marked', async () => {
+    const tab = await browser.open(html, { viewport: { width: 1440, height: 900 } });
+    const row = tab.locator('tbody tr', { hasText: 'FROM invoice WHERE customer' }).first();
+
+    await press(tab, '2');
+    await toTheLines(tab);
+    const before = (await row.boundingBox()).y;
+
+    await click(tab, row.locator('td').nth(2));
+    assert.match(await tab.locator('.details').innerText(), /60 ×[\s\S]*FROM invoice WHERE customer/);
+    assert.ok(Math.abs((await row.boundingBox()).y - before) <= 1, `${(await row.boundingBox()).y}, was ${before}`);
+    assert.deepEqual(await textsOf(tab, 'tr.chosen'), [await row.innerText()]);
+    await press(tab, 'Escape');
+    assert.ok(Math.abs((await row.boundingBox()).y - before) <= 1, 'also when they are closed');
+    assert.equal(await tab.locator('tr.chosen').count(), 0);
+    await close(tab);
+  });
 });
