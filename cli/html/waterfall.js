@@ -55,7 +55,7 @@ function makeLine() {
   return parts;
 }
 
-const tag = (name, text) => el(`span.tag.${name}`, {}, text);
+const tag = (name, text) => el(`span.tag.${name}`, { title: text }, text);
 
 function tagsOf(row, item) {
   const parent = trace.parent[row];
@@ -245,7 +245,7 @@ function drawLine(parts, line) {
   element.className = `line k${trace.kind[row]}-line${isSelected(item) ? ' selected' : ''}` +
     `${line === cursor ? ' cursor' : ''}` +
     `${lines.isMatch !== null && !lines.isMatch[row] && !isFold(item) ? ' context' : ''}` +
-    `${trace.cause[row] > 0 ? ' caused' : ''}` +
+    `${isUnmeasured(row) ? ' without-bar' : ''}${trace.cause[row] > 0 ? ' caused' : ''}` +
     `${view.cause >= 0 && trace.causeSets[view.cause].has(row) ? ' chosen-cause' : ''}`;
   element.setAttribute('aria-level', String(lines.depth[line] + 1));
   element.setAttribute('aria-selected', String(isSelected(item)));

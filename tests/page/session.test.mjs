@@ -177,4 +177,21 @@ test('the page of a session', async (t) => {
     assert.equal(await tab.locator('tr.chosen').count(), 0);
     await close(tab);
   });
+
+  for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]])
+    await t.test(`remarks about nodes without a bar are whole at ${width} pixels`, async () => {
+      const tab = await browser.open(html, { viewport: { width, height } });
+
+      await click(tab, lineOf(tab, 'Bitmap Heap Scan on customer a').locator('.label'));
+      await press(tab, 'Escape');
+      await lineOf(tab, 'Nested Loop').scrollIntoViewIfNeeded();
+      for (const text of ['Nested Loop', 'Bitmap Heap Scan on customer a', 'Bitmap Heap Scan on customer b']) {
+        const cut = await lineOf(tab, text).locator('.tag').evaluateAll((tags) => tags.filter((tag) =>
+          tag.scrollWidth > tag.clientWidth || tag.getBoundingClientRect().right > innerWidth).map((tag) => tag.textContent));
+
+        assert.deepEqual(cut, [], text);
+        assert.match(await lineOf(tab, text).innerText(), /times as many came\s*[\d,]+ rows/);
+      }
+      await close(tab);
+    });
 });
