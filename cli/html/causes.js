@@ -3,7 +3,7 @@
 // Why the trace took as long as it did: the findings, each with its operations.
 
 import { trace, KIND, rowOfId, fromCaller, servedRow } from './trace.js';
-import { durationText, pluralText, shareText, lineText } from './text.js';
+import { durationText, pluralText, shareText, shareTexts, lineText, microText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
 import { selectGroup, selectRow, showTool } from './waterfall.js';
@@ -45,6 +45,12 @@ function filterCause(index) {
   showTool();
 }
 
+// Of the findings, and of the rest; they add up to 100.
+const shares = trace.count === 0 ? [] : shareTexts(
+  [...trace.explained.findings.map(({ share }) => share), trace.explained.not_explained], 1);
+
+export const shareOfFinding = (finding) => shares[trace.explained.findings.indexOf(finding)];
+
 function shareOf(share) {
   const bar = el('i.share-bar');
 
@@ -82,7 +88,7 @@ function sameStatement(index) {
     others.map((other, at) => [at > 0 ? ' and ' : '', el('button.link', {
       type: 'button', title: 'Show this finding',
       onclick: (event) => event.target.closest('ol').querySelectorAll('.cause-title')[other].focus(),
-    }, `“${lineText(findings[other].cause, 60)}”${at === others.length - 1 ? ',' : ''}`)]),
+    }, `“${lineText(microText(findings[other].cause), 60)}”${at === others.length - 1 ? ',' : ''}`)]),
   ` together ${shareText(share)}`);
 }
 
@@ -91,15 +97,16 @@ function makeCause(finding, index) {
 
   return el('li.cause', {},
     el('div.cause-share', {},
-      el('b', {}, shareText(finding.share)),
+      el('b', {}, shareOfFinding(finding)),
+      el('span', {}, 'of the trace'),
       el('span', {}, durationText(finding.time_ms * 1e6)),
       shareOf(finding.share)),
     el('div.cause-text', {},
       el('h3', {}, el('button.cause-title', {
         type: 'button', title: 'Show it in the waterfall', disabled: rows.length === 0,
         onclick: () => goToCause(index),
-      }, visibleNodes(finding.cause))),
-      finding.evidence && el('p.evidence', {}, visibleNodes(finding.evidence)),
+      }, visibleNodes(microText(finding.cause)))),
+      finding.evidence && el('p.evidence', {}, visibleNodes(microText(finding.evidence))),
       sameStatement(index),
       el('p.next', {}, el('b', {}, 'Next'), ' ', visibleNodes(finding.next_step)),
       rows.length > 0 && el('p.cause-links', {},
@@ -130,14 +137,18 @@ function makeLongest(statement) {
         el('button.link', {
           type: 'button', title: 'Show it in the waterfall',
           onclick: () => goToOperation(statement.operation),
-        }, visibleNodes(statement.statement), ':'), ' ', visibleNodes(statement.why))));
+        }, visibleNodes(statement.statement), ':'), ' ', visibleNodes(microText(statement.why)))));
 }
 
 // Of what the rest consists, the largest part first.
-const restParts = (parts) => [...parts].sort((a, b) => b.share - a.share)
-  .map(({ share, time_ms: ms, what }, index) => [index > 0 && '; ', el('span.rest-part', {
+function restParts(parts) {
+  const sorted = [...parts].sort((a, b) => b.share - a.share);
+  const texts = shareTexts(sorted.map(({ share }) => share), parseInt(shares.at(-1), 10) / 100);
+
+  return sorted.map(({ time_ms: ms, what }, index) => [index > 0 && '; ', el('span.rest-part', {
     title: durationText(ms * 1e6),
-  }, el('b', {}, shareText(share)), ` ${what}`)]);
+  }, el('b', {}, texts[index]), ` ${what}`)]);
+}
 
 const restWords = (parts, areLongest) => [
   parts.length > 0 ? el('p.evidence', {}, areLongest ? 'Without a finding: ' : 'Not explained: ',
@@ -160,7 +171,7 @@ export function makeCauses() {
       el('h2', {}, `Why it took ${durationText(trace.total)}`)),
     el('ol', {}, findings.map(makeCause),
       el('li.cause.rest', {},
-        el('div.cause-share', {}, el('b', {}, shareText(rest)), shareOf(rest)),
+        el('div.cause-share', {}, el('b', {}, shares.at(-1)), shareOf(rest)),
         el('div.cause-text', {}, restWords(parts, longest.length > 0))),
       longest.map(makeLongest))));
 }

@@ -8,13 +8,15 @@ import {
 } from './trace.js';
 import { lines } from './lines.js';
 import { groupOf, sumsOfRows } from './groups.js';
-import { durationText, countText, pluralText, shareText, lineText, groupDigits } from './text.js';
+import { durationText, countText, pluralText, shareText, lineText, groupDigits, microText } from './text.js';
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
 import { sqlNodes } from './sql.js';
 import { infoTree, jsonOf, longText } from './infotree.js';
 import { statementOfPlan, makePlan, explainText, neverRan } from './plan.js';
 import { view, changed, onChange, setFilter, visitWaterfall } from './view.js';
 import { selectRow, showTool, zoomToSelected } from './waterfall.js';
+import { workOf } from './work.js';
+import { shareOfFinding } from './causes.js';
 import { makeHandle } from './panelwidth.js';
 
 const STATEMENT_KINDS = new Set([KIND.DB, KIND.PG, KIND.PARSE, KIND.PLAN, KIND.SQLITE]);
@@ -63,6 +65,9 @@ function callerOf(row) {
   return 'the trace itself';
 }
 
+const workFacts = (row) => workOf(row).map(([name, text, how]) =>
+  factRow(name, text, how && el('span.dim', {}, how)));
+
 function factsOf(row) {
   const share = trace.total > 0 ? trace.self[row] / trace.total : 0;
   const duration = trace.duration[row];
@@ -81,6 +86,7 @@ function factsOf(row) {
     servedFact(row),
     !isUnmeasured(row) && trace.kind[row] !== KIND.NODE && factRow('Began', `+${durationText(trace.begin[row])}`),
     trace.rows[row] >= 0 && factRow('Rows', countText(trace.rows[row])),
+    workFacts(row),
     trace.mark[row] !== 0 && factRow('Note', lineText(string(trace.mark[row]))),
     trace.remark[row] !== 0 && factRow('Unusual', groupDigits(lineText(string(trace.remark[row])))),
     place !== '' && factRow('Where', lineText(place, 120)),
@@ -113,20 +119,29 @@ function errorSection(row) {
 }
 
 function findingNote(finding) {
-  return el('div.cause-note', {}, el('b', {}, shareText(finding.share)), ' ',
-    visibleNodes(finding.cause), el('p.next', {}, el('b', {}, 'Next'), ' ',
+  return el('div.cause-note', {}, el('b', {}, `${shareOfFinding(finding)} of the trace:`), ' ',
+    visibleNodes(microText(finding.cause)), el('p.next', {}, el('b', {}, 'Next'), ' ',
       visibleNodes(finding.next_step)));
+}
+
+const HAS_PLAN = /^\s*(select|insert|update|delete|merge|with|values|table)\b/i;
+
+function lackOfPlan(row) {
+  const statement = servedRow(row) >= 0 ? servedRow(row) : row;
+
+  return trace.kind[statement] === KIND.PG && HAS_PLAN.test(textOf(statement)) && el('p.dim.no-plan', {},
+    'No plan was recorded: only statements over osprofiler.node_min_duration have one.');
 }
 
 function planOf(row) {
   const statement = statementOfPlan(row);
   const title = trace.kind[row] === KIND.DB ? 'Plan in the server' : 'Plan';
 
-  return statement < 0 ? null : section(title, copyButton('Copy as text', () => explainText(statement)),
+  return statement < 0 ? lackOfPlan(row) : section(title, copyButton('Copy as text', () => explainText(statement)),
     makePlan(statement, row, (node) => selectRow(node, { details: true })));
 }
 
-function pointSection({ name, stop, content }) {
+function pointSection(row, { name, stop, content }) {
   const info = memberOf(content, 'info');
   const rest = new Map([...content].filter(([key]) => key !== 'info'));
 
@@ -135,7 +150,8 @@ function pointSection({ name, stop, content }) {
   el('p.dim.point-name', {}, visibleNodes(name.slice(0, 200)), ' ',
     rest.size === 1 && rest.has('timestamp') ? String(rest.get('timestamp')) : null),
   rest.size > 1 && infoTree(rest),
-  info instanceof Map ? infoTree(info) : null);
+  info instanceof Map ? infoTree(info) : null,
+  stop && isUnmeasured(row) && el('p.dim', {}, 'elapsed_ns is no time of the node: it was not measured.'));
 }
 
 function buttonsOf(row) {
@@ -229,7 +245,7 @@ function drawRow(row) {
   replaceIn(content,
     panelHead(row),
     errorSection(row), findingsOf(row).map(findingNote), factsOf(row), buttonsOf(row),
-    statementOf(row), planOf(row), pointsOf(row).map(pointSection));
+    statementOf(row), planOf(row), pointsOf(row).map((point) => pointSection(row, point)));
 }
 
 function drawDetails() {

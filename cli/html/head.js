@@ -4,7 +4,7 @@
 // and how its time divides.
 
 import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
-import { durationText, countText, pluralText, shareText, lineText } from './text.js';
+import { durationText, countText, pluralText, shareTexts, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 import { view, setFilter, setTab, NO_FILTER } from './view.js';
 import { showTool, selectMatch } from './waterfall.js';
@@ -109,20 +109,21 @@ function timeParts() {
     .map((ns, kind) => ({ ns, kind, share: ns / sum, name: trace.time_names[kind] }))
     .filter((part) => part.ns > 0 && part.share >= 0.001)
     .sort((a, b) => b.ns - a.ns);
+  const texts = shareTexts(parts.map(({ share }) => share));
   const bar = el('div.time-bar', { 'aria-hidden': 'true' }, parts.map((part) => {
     const piece = el(`span.k${part.kind}`, { title: `${part.name} ${durationText(part.ns)}` });
 
     piece.style.flexGrow = String(part.share);
     return piece;
   }));
-  const legend = el('ul.time-legend', {}, parts.map((part) => el('li', {},
+  const legend = el('ul.time-legend', {}, parts.map((part, index) => el('li', {},
     el('button.quiet', {
       type: 'button',
       title: part.kind > 0 ? `Show only: ${trace.kinds[part.kind]}` : 'time in which nothing ran',
       disabled: part.kind === 0,
       onclick: () => showKind(part.kind),
     }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),
-    el('b', {}, durationText(part.ns)), el('span.dim', {}, shareText(part.share))))));
+    el('b', {}, durationText(part.ns)), el('span.dim', {}, texts[index])))));
 
   return sum > 0 ? el('section.time', { 'aria-label': 'How the time divides' }, bar, legend,
     trace.kind.includes(KIND.NODE) && insideLegend()) : null;

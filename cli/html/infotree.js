@@ -66,7 +66,8 @@ function scalar(value) {
 const entriesOf = (value) => (value instanceof Map ? [...value] : value.map((item, i) => [i, item]));
 
 function member([key, value]) {
-  const name = el('span.key', {}, visibleNodes(String(key).slice(0, 200)));
+  const name = el('span.key', {}, String(key).slice(0, 200).split(/(?<=_)/)
+    .map((part) => [visibleNodes(part), el('wbr')]));
 
   if (!(value instanceof Map) && !Array.isArray(value))
     return el('li.member', {}, name, el('div.value', {}, scalar(value)));

@@ -4,13 +4,10 @@
 // those that came, and where the time went.
 
 import {
-  trace, KIND, textOf, pointsOf, memberOf, numberOf, isUnmeasured, servedRow,
+  trace, KIND, textOf, pointsOf, memberOf, numberOf, isUnmeasured, servedRow, string,
 } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, visibleNodes } from './dom.js';
-
-// Rows that are wrong by this factor are worth a mark.
-const WRONG_FACTOR = 10;
 
 // A plan is drawn up to so many nodes and levels: a browser lays out no deeper boxes.
 const PLAN_NODES = 500;
@@ -65,15 +62,12 @@ const CONDITIONS = [
 const eachText = (rows) => (Number.isInteger(rows) || rows >= 10 ? countText(Math.round(rows))
   : rows.toFixed(2));
 
-// How wrong the planner was about the rows of a loop; nothing if it was not.
-function wrongTag(each, expected) {
-  const factor = Math.max(each, 1) / Math.max(expected, 1);
+// Does the tree, too, say that the planner was wrong? Fewer rows than expected do no harm.
+const isWrong = (row) => trace.remark[row] !== 0 && /\bexpected\b/.test(string(trace.remark[row]));
 
-  return (factor >= WRONG_FACTOR || factor <= 1 / WRONG_FACTOR) &&
-    el('span.tag.wrong', { title: 'The planner was wrong about the rows' },
-      factor > 1 ? `${countText(Math.round(factor))} times more`
-        : `${countText(Math.round(1 / factor))} times fewer`);
-}
+// How wrong the planner was about the rows of a loop.
+const wrongTag = (each, expected) => el('span.tag.wrong', { title: 'The planner was wrong about the rows' },
+  `${countText(Math.round(Math.max(each, 1) / Math.max(expected, 1)))} times more`);
 
 // As in EXPLAIN, the rows that came and those that were expected are those of one loop;
 // in a parallel part of a plan each process is a loop. Behind them stands the sum.
@@ -89,7 +83,7 @@ function rowsText(node) {
     rows !== undefined && el('span', {}, el('b', {}, eachText(rows / loops)),
       ` row${rows === loops ? '' : 's'}${perLoop}`),
     expected !== undefined && el('span.dim', {}, `expected ${countText(Math.round(expected))}${perLoop}`),
-    rows !== undefined && expected !== undefined && wrongTag(rows / loops, expected),
+    rows !== undefined && expected !== undefined && isWrong(node.row) && wrongTag(rows / loops, expected),
     loops > 1 && el('span.dim', {}, `${countText(loops)} loops` +
       `${rows !== undefined ? `, ${countText(rows)} rows in all` : ''}`),
     planned > 0 && factOf(node, 'workers_launched') >= planned &&
@@ -185,8 +179,8 @@ function makeNode(row, drawing, depth) {
           visibleNodes(lineText(textOf(row), 120))),
         el('span.plan-time', isUnmeasured(row) ? { title: 'Estimated from its rows: its time was not measured' } : {},
           isUnmeasured(row) ? '' : durationText(trace.self[row]),
-          el('b', {}, `${isUnmeasured(row) && share > 0 ? '~' : ''}${shareText(share)}`),
-          depth === 0 && ' of the statement')),
+          el('b', {}, `${isUnmeasured(row) && share >= 0.01 ? '~' : ''}${shareText(share)}`),
+          ' of the statement')),
       el('p.plan-rows', {}, rowsText(node)),
       removedText(node),
       conditions(node),

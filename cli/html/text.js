@@ -48,6 +48,22 @@ export function shareText(share) {
   return percent > 0 && percent < 1 ? '<1 %' : `${Math.round(percent)} %`;
 }
 
+// The same of parts, in whole percent that add up to those of their sum: those that rounding down
+// takes most from get one back. Less than one percent stays that.
+export function shareTexts(shares, sum = shares.reduce((part, share) => part + share, 0)) {
+  const percents = shares.map((share) => Math.floor(share * 100 + 1e-9));
+  const missing = Math.round(sum * 100) - percents.reduce((part, percent) => part + percent, 0);
+  const lost = (index) => shares[index] * 100 - percents[index];
+
+  [...shares.keys()].filter((index) => percents[index] > 0)
+    .sort((a, b) => lost(b) - lost(a)).slice(0, Math.max(missing, 0))
+    .forEach((index) => { percents[index]++; });
+  return percents.map((percent, index) => (percent === 0 && shares[index] > 0 ? '<1 %' : `${percent} %`));
+}
+
+// The reports of terminals are ASCII: "12 us" is "12 µs" here.
+export const microText = (text) => text.replace(/(\d) us\b/g, '$1 µs');
+
 // Characters that change how others are shown, or are not shown at all.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
 

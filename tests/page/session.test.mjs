@@ -194,4 +194,58 @@ test('the page of a session', async (t) => {
       }
       await close(tab);
     });
+
+  await t.test('shares add up, and say of what they are', async () => {
+    const tab = await browser.open(html);
+    const sumOf = (texts) => texts.reduce((sum, text) => sum + (text.startsWith('<') ? 0 : parseInt(text, 10)), 0);
+    const shares = await textsOf(tab, '.cause-share b');
+
+    assert.equal(sumOf(shares), 100, shares.join());
+    assert.equal(sumOf(await textsOf(tab, '.rest-part b')), parseInt(shares.at(-1), 10));
+    assert.equal(sumOf(await textsOf(tab, '.time-legend .dim')), 100);
+    assert.match(await tab.locator('.cause-share').first().innerText(), /^63 %\s+of the trace\s+340 ms$/);
+    const words = (await textsOf(tab, '.cause-text')).join();
+
+    assert.match(words, /789 µs each/);
+    assert.doesNotMatch(words, /\d us\b/, 'one unit of one name');
+    await click(tab, lineOf(tab, 'Nested Loop').locator('.label'));
+    assert.match(await tab.locator('.cause-note').innerText(), /^63 % of the trace:/);
+    assert.deepEqual(await textsOf(tab, '.plan-time'), ['~13 %', '~58 %', '<1 %', '<1 %', '~29 %', '<1 %']
+      .map((share) => `${share} of the statement`));
+    assert.match((await textsOf(tab, '.plan-node'))[0].replace(/\s+/g, ' '), / 1 row expected 34$/, 'fewer rows do no harm');
+    assert.match((await textsOf(tab, '.plan-node'))[1], /3,044 times more/);
+    assert.match(await tab.locator('.details').innerText(), /elapsed_ns is no time of the node/);
+    const halves = await tab.locator('.key', { hasText: 'join_filter' }).last().evaluate((key) =>
+      [...key.childNodes].filter(({ nodeType }) => nodeType === 3).map(({ data }) => data));
+
+    assert.deepEqual(halves, ['rows_', 'removed_', 'by_', 'join_', 'filter'], 'a long name breaks between words');
+    await close(tab);
+  });
+
+  await t.test('details say what a statement cost its server, and why it has no plan', async () => {
+    const tab = await browser.open(html);
+    const details = async () => (await tab.locator('.details').innerText()).replace(/\s+/g, ' ');
+
+    await click(tab, lineOf(tab, 'SELECT a.country').locator('.label'));
+    assert.match(await details(),
+      /CPU 390 ms of 392 ms Blocks 7 blocks read, 1,763 in memory Waits 1\.50 ms IO, 400 µs Lock by samples/);
+    assert.doesNotMatch(await details(), /No plan was recorded/);
+    await press(tab, 'Escape');
+    await click(tab, lineOf(tab, '60 ×').locator('.label'));
+    assert.match(await details(), /No plan was recorded: only statements over osprofiler\.node_min_duration have one\./);
+    await click(tab, lineOf(tab, 'COMMIT').locator('.label'));
+    assert.doesNotMatch(await details(), /No plan was recorded/, 'a COMMIT never has one');
+    await close(tab);
+  });
+
+  await t.test('table and waterfall have one median', async () => {
+    const tab = await browser.open(html);
+    const median = /median ([\d.]+ µs)/.exec(await lineOf(tab, '60 ×').locator('.track').getAttribute('title'))[1];
+
+    await press(tab, '2');
+    await click(tab, tab.locator('tbody tr', { hasText: 'db SELECT name' }));
+    assert.ok((await tab.locator('.details').innerText()).replace(/\s+/g, ' ').includes(`Median ${median}`));
+    assert.match(await tab.locator('.details').innerText(), /from the beginning of the first to the end of the last/);
+    await close(tab);
+  });
 });
