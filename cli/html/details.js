@@ -8,7 +8,7 @@ import {
 } from './trace.js';
 import { lines } from './lines.js';
 import { groupOf, sumsOfRows } from './groups.js';
-import { durationText, countText, pluralText, shareText, lineText, groupDigits, microText } from './text.js';
+import { durationText, countText, pluralText, shareText, lineText, groupDigits, microText, placeText } from './text.js';
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
 import { sqlNodes } from './sql.js';
 import { infoTree, jsonOf, longText } from './infotree.js';
@@ -62,7 +62,7 @@ function callerOf(row) {
   if (trace.missingParent.has(row))
     return [el('code', {}, longText(string(trace.missingParent.get(row)), ID_SHOWN)),
       ' (not in this trace)'];
-  return 'the trace itself';
+  return 'nothing in this trace';
 }
 
 const workFacts = (row) => workOf(row).map(([name, text, how]) =>
@@ -72,7 +72,7 @@ function factsOf(row) {
   const share = trace.total > 0 ? trace.self[row] / trace.total : 0;
   const duration = trace.duration[row];
   const fold = trace.fold[row] > 0 ? trace.folds[trace.fold[row] - 1] : null;
-  const place = [serviceOf(row), hostOf(row)].filter(Boolean).join('@');
+  const place = placeText(serviceOf(row), hostOf(row));
 
   return el('dl.facts-table', {},
     factRow('Took', duration >= 0 ? durationText(duration)
@@ -88,7 +88,7 @@ function factsOf(row) {
     trace.rows[row] >= 0 && factRow('Rows', countText(trace.rows[row])),
     workFacts(row),
     trace.mark[row] !== 0 && factRow('Note', lineText(string(trace.mark[row]))),
-    trace.remark[row] !== 0 && factRow('Unusual', groupDigits(lineText(string(trace.remark[row])))),
+    trace.remark[row] !== 0 && factRow('Remark', groupDigits(lineText(string(trace.remark[row])))),
     place !== '' && factRow('Where', lineText(place, 120)),
     factRow('Called by', callerOf(row)),
     fold && factRow('One of', `${countText(fold[1])}, together ${durationText(fold[4])}`,
@@ -123,6 +123,9 @@ function findingNote(finding) {
     visibleNodes(microText(finding.cause)), el('p.next', {}, el('b', {}, 'Next'), ' ',
       visibleNodes(finding.next_step)));
 }
+
+// One statement has two operations.
+const SIDES = { [KIND.DB]: ' of the client', [KIND.PG]: ' in the server' };
 
 const HAS_PLAN = /^\s*(select|insert|update|delete|merge|with|values|table)\b/i;
 
@@ -234,7 +237,7 @@ function showPanel(open) {
 function panelHead(row, before = '') {
   return el('div.details-head', {},
     el('h2', {}, el(`i.dot.k${trace.kind[row]}`), before, visibleNodes(lineText(nameOf(row), 60)),
-      el('span.dim', {}, trace.kinds[trace.kind[row]])),
+      el('span.dim', {}, trace.kinds[trace.kind[row]] + (SIDES[trace.kind[row]] || ''))),
     el('button.quiet.close', {
       type: 'button', title: 'Close (Esc)', 'aria-label': 'Close the details',
       onclick: closeDetails,

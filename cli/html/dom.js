@@ -61,6 +61,14 @@ export async function copyText(text, button) {
   setTimeout(() => { button.textContent = before; }, 1200);
 }
 
+// For a click on a dialog: one beside it closes it.
+export function closeOutside({ currentTarget: dialog, clientX: x, clientY: y, detail }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+
+  if (detail > 0 && (x < left || x > right || y < top || y > bottom))
+    dialog.close();
+}
+
 export const copyButton = (label, text) =>
   el('button.quiet', { type: 'button', onclick: (event) => copyText(text(), event.currentTarget) },
     label);

@@ -4,7 +4,7 @@
 // and how its time divides.
 
 import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
-import { durationText, countText, pluralText, shareTexts, lineText } from './text.js';
+import { durationText, countText, pluralText, shareTexts, lineText, placeText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 import { view, setFilter, setTab, NO_FILTER } from './view.js';
 import { showTool, selectMatch } from './waterfall.js';
@@ -22,19 +22,14 @@ function nameOfTrace() {
   const longest = roots.reduce((most, row) =>
     (trace.duration[row] > trace.duration[most] ? row : most));
 
-  return [`${serviceOf(longest) || hostOf(longest) || nameOf(longest)}:`,
+  return [serviceOf(longest) && `${serviceOf(longest)}:`,
     `${lineText(textOf(longest) || nameOf(longest), 120)} and ${countText(roots.length - 1)} more`];
 }
 
 export const titleOfTrace = () => (trace.count === 0 ? 'Empty trace'
   : lineText(nameOfTrace().join(' ').trim(), 160));
 
-function place() {
-  const service = serviceOf(0);
-  const host = hostOf(0);
-
-  return lineText(service + (host ? `@${host}` : ''), 80);
-}
+const place = () => (trace.count > 0 ? lineText(placeText(serviceOf(0), hostOf(0)), 80) : '');
 
 const fact = (name, text, title) => el(`span.fact.${name}`, { title }, text);
 
@@ -119,7 +114,7 @@ function timeParts() {
   const legend = el('ul.time-legend', {}, parts.map((part, index) => el('li', {},
     el('button.quiet', {
       type: 'button',
-      title: part.kind > 0 ? `Show only: ${trace.kinds[part.kind]}` : 'time in which nothing ran',
+      title: part.kind > 0 ? `Show only: ${trace.kinds[part.kind]}` : 'time in which no operation ran: pauses, or work of the client',
       disabled: part.kind === 0,
       onclick: () => showKind(part.kind),
     }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),
@@ -139,7 +134,7 @@ export function makeHead(buttons) {
     el('div.head-line', {},
       el('div.head-title', {},
         el('h1', {}, trace.count > 0
-          ? [el('span', {}, visibleNodes(lineText(name, 60))), ' ',
+          ? [name !== '' && el('span', {}, visibleNodes(lineText(name, 60))), ' ',
             el('span.what', {}, lineText(text, 160))]
           : 'Empty trace'),
         el('p.meta', {}, [place(), startText(), `Trace ${lineText(idText, 60)}`]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The keyboard, and the list of its keys.
+// The keyboard, and the help: kinds of operations with their colours, and the keys.
 
-import { el } from './dom.js';
+import { trace, KIND } from './trace.js';
+import { closeOutside, el } from './dom.js';
 import { view, setTab, zoomTime, panTime, showAllTime, clearFilter, isFiltered } from './view.js';
 import { listKeys, selectMatch, toggleAll, zoomToSelected } from './waterfall.js';
 import { closeDetails, focusResults } from './details.js';
@@ -17,11 +18,11 @@ const HELP = [
   ['Page Up, Page Down, Home, End', 'further up and down'],
   ['Enter', 'details of the operation'],
   ['Space', 'fold or unfold the operation'],
-  ['Esc', 'from the search to the operations; close details, leave a block, clear the filter, go back'],
+  ['Esc', 'from the search to the operations; close details, leave a block, clear the filter, then back to the view one came from'],
   ['/', 'search'],
   ['n, Shift+N', 'next and previous match'],
   ['e', 'only errors'],
-  ['g', 'operations of one shape as one line, or each'],
+  ['g', 'like statements as one line, or each'],
   ['a', 'fold or unfold all'],
   ['+ − 0', 'zoom in, zoom out, all the time'],
   ['Shift+← Shift+→', 'earlier and later'],
@@ -32,15 +33,43 @@ const HELP = [
   ['?', 'this list'],
 ];
 
-const help = el('dialog.help', { 'aria-label': 'Keys' },
+const KINDS = [
+  [KIND.OTHER, 'of the program'],
+  [KIND.CONNECT, 'opening a connection'],
+  [KIND.DB, 'db: a statement, from the call of the client to its answer'],
+  [KIND.PG, 'pg: the same statement in the server'],
+  [KIND.PARSE, 'its analysis'],
+  [KIND.PLAN, 'its planning'],
+  [KIND.NODE, 'a node of its plan'],
+  [KIND.WORKER, 'a parallel worker'],
+  [KIND.TRIGGER, 'a trigger'],
+  [KIND.FUNCTION, 'a function'],
+  [KIND.WAIT, 'a wait for a lock'],
+  [KIND.COMMIT, 'a commit'],
+  [KIND.SQLITE, 'a statement of SQLite'],
+  [KIND.CHECKPOINT, 'a checkpoint of SQLite'],
+];
+
+// The kinds of operations that the trace has, with their colours.
+const legend = () => [
+  KINDS.filter(([kind]) => trace.kind.includes(kind)).map(([kind, words]) =>
+    el('div', {}, el('dt', {}, el(`i.dot.k${kind}`)), el('dd', {}, words))),
+  trace.cause.includes(1) && el('div', {}, el('dt', {}, el('i.dot.k7.edge')),
+    el('dd', {}, 'at the left edge: part of a finding')),
+];
+
+const help = el('dialog.help', { 'aria-label': 'Keys and colours', onclick: closeOutside },
   el('form', { method: 'dialog' },
-    el('div.section-head', {}, el('h2', {}, 'Keys'),
+    el('div.section-head', {}, el('h2', {}, 'Operations'),
       el('button.quiet', { type: 'submit', 'aria-label': 'Close' }, '✕')),
+    el('dl.help-legend', {}, legend()),
+    el('h2', {}, 'Keys'),
     el('dl', {}, HELP.map(([keys, words]) =>
       el('div', {}, el('dt', {}, el('kbd', {}, keys)), el('dd', {}, words)))),
     el('p.dim', {}, 'With the mouse: Ctrl and the wheel zoom, Shift and the wheel move in time, ' +
       'dragging in the small picture of the whole trace chooses a part of it, a double click ' +
-      'zooms to an operation.')));
+      'zooms to an operation. Zoomed in, the bars can be dragged to move in time. Back of the ' +
+      'browser closes what was opened last.')));
 
 export const showHelp = () => help.showModal();
 

@@ -16,7 +16,7 @@ const INSTRUCTIONS_MAX = 2000;
 const ATOMS_MAX = 100;
 const LENGTH_MAX = 2000;
 
-const MISTAKE = 'This is not a regular expression.';
+const MISTAKE = 'This is not a regular expression';
 const TOO_LARGE = 'The regular expression is too large.';
 const NOT_REGULAR = 'Look-around and references to a group cannot be searched for.';
 
@@ -132,6 +132,13 @@ function emit(program, tree) {
     add(OP.ATOM, tree.atom);
 }
 
+// What the browser says is wrong: the end of "Invalid regular expression: /(/i: Unterminated group".
+function reasonOf({ message }) {
+  const [, reason] = /: ([^:/]+)$/.exec(message) || [];
+
+  return reason === undefined ? '' : `: ${reason[0].toLowerCase()}${reason.slice(1)}`;
+}
+
 // Does a browser take it, and can it be searched for? { program, atoms, ... } or { mistake }.
 // All regular expressions disregard case.
 export function compilePattern(pattern, flags) {
@@ -162,6 +169,6 @@ export function compilePattern(pattern, flags) {
       multiline: own.includes('m'), word: new RegExp('^\\w$', single),
     };
   } catch (error) {
-    return { mistake: error instanceof Refusal ? error.message : MISTAKE };
+    return { mistake: error instanceof Refusal ? error.message : `${MISTAKE}${reasonOf(error)}.` };
   }
 }

@@ -123,9 +123,14 @@ function rowMatcher(query) {
   return (row) => columnsSearched(row).some(matchesString) || matches(idOf(row));
 }
 
+let lastText = '';      // the last one without a mistake: while one is made, its matches stay
+
 function rowTests() {
   const { filter } = view;
   const tests = [];
+
+  if (!askedFor(filter.text).mistake)
+    lastText = filter.text;
 
   if (filter.errors)
     tests.push((row) => trace.error[row] !== 0);
@@ -142,11 +147,11 @@ function rowTests() {
 
     tests.push((row) => rows.has(row));
   }
-  if (filter.text !== '') {
-    const matches = rowMatcher(filter.text);
-    const figure = figureOf(filter.text);
+  if (lastText !== '') {
+    const matches = rowMatcher(lastText);
+    const figure = figureOf(lastText);
     const inDigits = figure === null ? () => false : rowMatcher(figure);
-    const asksPid = /^\s*pid/i.test(filter.text);   // reading all points takes a moment
+    const asksPid = /^\s*pid/i.test(lastText);   // reading all points takes a moment
 
     tests.push((row) => matches(row) || inDigits(row) || (figure !== null &&
       (String(trace.rows[row]) === figure || (asksPid && String(pidOf(row)) === figure))));
@@ -156,14 +161,18 @@ function rowTests() {
 
 // The rows that match, or null when there is no filter.
 export function findMatches() {
-  if (!isFiltered())
+  if (!isFiltered()) {
+    lastText = '';
     return null;
+  }
 
   const tests = rowTests();
   const rows = [];
 
+  if (tests.length === 0)
+    return null;
   for (let row = 0; row < trace.count; row++)
     if (tests.every((test) => test(row)))
       rows.push(row);
-  return searchMistake() === '' ? rows : [];
+  return askedFor(lastText).search?.tookTooLong ? [] : rows;
 }

@@ -64,6 +64,10 @@ export function shareTexts(shares, sum = shares.reduce((part, share) => part + s
 // The reports of terminals are ASCII: "12 us" is "12 µs" here.
 export const microText = (text) => text.replace(/(\d) us\b/g, '$1 µs');
 
+// Where an operation ran.
+export const placeText = (service, host) => (service === '' ? host && `on ${host}`
+  : service + (host && `@${host}`));
+
 // Characters that change how others are shown, or are not shown at all.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
 

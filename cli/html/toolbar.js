@@ -17,6 +17,11 @@ const TABS = [['waterfall', 'Waterfall'], ['shapes', 'Statements'], ['flame', 'F
 
 const matchCount = el('span.match-count', { role: 'status' });
 const matchPlace = el('span.match-place');
+const matchSteps = el('span.match-steps', {},
+  el('button', { type: 'button', title: 'Previous match (Shift+N)', 'aria-label': 'Previous match',
+    onclick: () => selectMatch(-1) }, '‹'),
+  el('button', { type: 'button', title: 'Next match (n)', 'aria-label': 'Next match',
+    onclick: () => selectMatch(1) }, '›'));
 const chips = el('span.chips');
 const mistake = el('span.mistake', { role: 'alert' });
 
@@ -71,7 +76,7 @@ const serviceField = choiceOf(trace.service, (number) => lineText(string(number)
   'All services', 'service');
 
 const groupButton = el('button', {
-  type: 'button', 'aria-pressed': 'true', title: 'Draw operations of one shape as one line (g)',
+  type: 'button', 'aria-pressed': 'true', title: 'Draw like statements as one line (g)',
   hidden: trace.folds.length === 0, onclick: () => toggleGroups(),
 }, 'Group');
 
@@ -102,6 +107,7 @@ function checkFields() {
 function drawPlace() {
   const at = lines.matches === null || view.group >= 0 ? -1 : lines.matches.indexOf(view.selected);
 
+  matchSteps.hidden = lines.matches === null || lines.matches.length === 0;
   matchPlace.textContent = at < 0 ? ''
     : `${countText(at + 1)} of ${countText(lines.matches.length)}`;
 }
@@ -136,7 +142,7 @@ function drawFilter() {
 
 const tabButtons = TABS.map(([name, words], index) => el('button.tab', {
   type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`,
-  title: `${words} (${index + 1})`, onclick: () => setTab(name),
+  title: `${words} (${index + 1})`, onclick: () => setTab(name), 'data-words': words,
 }, words));
 
 function drawTabs() {
@@ -149,12 +155,13 @@ function drawTabs() {
   document.body.dataset.tab = view.tab;
 }
 
-// Another view begins at its first line, with the bar where it is.
+// Another view begins at its first line, with the bar where it is; on top, if there is little room
+// below it.
 function switchView() {
-  const stuck = document.getElementById('toolbar').getBoundingClientRect().top <= 0;
+  const { top, bottom } = document.getElementById('toolbar').getBoundingClientRect();
 
   drawTabs();
-  if (stuck)
+  if (top <= 0 || bottom > window.innerHeight / 2)
     showTool();
 }
 
@@ -180,7 +187,6 @@ const filtersButton = el('button.filters-button', {
     const open = filters.classList.toggle('open');
 
     filtersButton.setAttribute('aria-expanded', String(open));
-    window.dispatchEvent(new Event('resize'));
   },
 }, 'Filters');
 
@@ -197,12 +203,16 @@ export function makeToolbar() {
   onChange('selection', drawPlace);
   drawFilter();
   drawTabs();
-  return el('section.toolbar', { id: 'toolbar', 'aria-label': 'Views and filters' },
+  const bar = el('section.toolbar', { id: 'toolbar', 'aria-label': 'Views and filters' },
     el('div.toolbar-line', {},
       el('div.tabs', { role: 'tablist', 'aria-label': 'Views', onkeydown: moveTab }, tabButtons),
       el('div.search', { role: 'search' }, searchField, filtersButton), filters),
-    el('div.toolbar-state', {}, matchCount, matchPlace, chips, mistake),
+    el('div.toolbar-state', {}, matchCount, matchPlace, matchSteps, chips, mistake),
     el('div.time-line', {},
       el('div.time-left', {}, zoomButtons, foldButton),
       el('div.time-right', {}, minimap, axis)));
+
+  // What is below it begins where it ends.
+  new ResizeObserver(() => window.dispatchEvent(new Event('resize'))).observe(bar);
+  return bar;
 }

@@ -7,7 +7,7 @@ import {
   trace, KIND, STATE, STATE_WORDS, nameOf, textOf, errorOf, serviceOf, hostOf, endOf,
   isUnmeasured, measuredRow,
 } from './trace.js';
-import { durationText, momentText, countText, lineText, pluralText, groupDigits } from './text.js';
+import { durationText, momentText, countText, lineText, pluralText, groupDigits, placeText } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
@@ -74,7 +74,7 @@ function tagsOf(row, item) {
   if (trace.rows[row] >= 0 && !isFold(item))
     tags.push(tag('rows', pluralText(trace.rows[row], 'row')));
   if (moved)
-    tags.push(tag('place', lineText(`${serviceOf(row)}@${hostOf(row)}`, 40)));
+    tags.push(tag('place', lineText(placeText(serviceOf(row), hostOf(row)), 40)));
   return tags;
 }
 
@@ -318,6 +318,7 @@ function measure() {
     pool.push(makeLine());      // its bar is measured
   lineHeight = parseFloat(style.getPropertyValue('--line-height')) || 28;
   top = bar ? bar.offsetHeight : 0;
+  document.documentElement.style.setProperty('--bar', `${top}px`);
   trackWidth = pool.find(({ element }) => !element.hidden)?.track.clientWidth || trackWidth || list.clientWidth / 2;
 }
 

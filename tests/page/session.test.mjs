@@ -248,4 +248,70 @@ test('the page of a session', async (t) => {
     assert.match(await tab.locator('.details').innerText(), /from the beginning of the first to the end of the last/);
     await close(tab);
   });
+
+  await t.test('words say which side, and where', async () => {
+    const tab = await browser.open(html);
+
+    assert.match(await tab.locator('h1').innerText(), /^SELECT a\.country, count/, 'a host is no name of a trace');
+    assert.match(await tab.locator('.meta').innerText(), /^on vm\s/);
+    assert.ok((await textsOf(tab, '.time-legend button span:not(.dim)')).includes('statements in the server'));
+    await click(tab, lineOf(tab, 'SELECT a.country').locator('.label'));
+    const details = (await tab.locator('.details').innerText()).replace(/\s+/g, ' ');
+
+    assert.match(details, /^db database call of the client/);
+    assert.match(details, /Where on vm Called by nothing in this trace/);
+    await close(tab);
+  });
+
+  await t.test('the help has kinds and colours, and a click beside it closes it', async () => {
+    const tab = await browser.open(html);
+    const help = tab.locator('dialog');
+
+    await press(tab, '?');
+    assert.match(await help.innerText(), /db: a statement, from the call of the client[\s\S]*pg: the same statement in the server/);
+    assert.match(await help.innerText(), /the bars can be dragged/);
+    assert.equal(await help.locator('.help-legend .dot').count(), 7, 'of the kinds that the trace has, and the mark of findings');
+    await help.locator('h2').first().click();
+    assert.ok(await help.isVisible());
+    await tab.mouse.click(20, 400);
+    assert.ok(await help.isHidden());
+    await close(tab);
+  });
+
+  await t.test('another view comes into the window', async () => {
+    const tab = await browser.open(html, { viewport: { width: 1280, height: 720 } });
+    const top = () => tab.evaluate(() => document.querySelector('main').getBoundingClientRect().top);
+
+    assert.ok(await top() > 600);
+    await click(tab, tab.getByRole('tab', { name: 'Statements' }));
+    assert.ok(await top() < 200, `${await top()}`);
+    assert.ok(await tab.locator('tbody tr').nth(5).isVisible());
+    await close(tab);
+  });
+
+  await t.test('matches have buttons, and a mistake leaves what was found', async () => {
+    const tab = await browser.open(html);
+
+    assert.equal(await tab.getByRole('button', { name: 'Next match' }).count(), 0);
+    await tab.locator('#search').fill('COMMIT');
+    await settled(tab);
+    await click(tab, tab.getByRole('button', { name: 'Next match' }));
+    await click(tab, tab.getByRole('button', { name: 'Next match' }));
+    assert.equal(await tab.locator('.match-place').innerText(), '2 of 3');
+    await click(tab, tab.getByRole('button', { name: 'Previous match' }));
+    assert.equal(await tab.locator('.match-place').innerText(), '1 of 3');
+    await tab.locator('#search').fill('/COMMIT(/');
+    await settled(tab);
+    assert.equal((await linesOf(tab)).length, 3);
+    assert.match(await tab.getByRole('alert').innerText(), /not a regular expression: unterminated group\.$/);
+    await tab.locator('#search').fill('');
+    await settled(tab);
+    await tab.locator('#search').fill('/[/');
+    await settled(tab);
+    assert.ok((await linesOf(tab)).length > 10, 'of nothing all');
+    const looks = await tab.getByRole('button', { name: 'Errors (0)' }).evaluate((button) => getComputedStyle(button).borderStyle);
+
+    assert.equal(looks, 'dashed', 'what is off does not look as if it could be clicked');
+    await close(tab);
+  });
 });

@@ -2,7 +2,7 @@
 //
 // The keyboard of the list, and the list of its keys.
 
-import { el } from '../dom.js';
+import { closeOutside, el } from '../dom.js';
 
 const HELP = [
   ['↑ ↓ Home End', 'another trace'],
@@ -18,7 +18,7 @@ const HELP = [
   ['?', 'this list'],
 ];
 
-const help = el('dialog.help', { 'aria-label': 'Keys' },
+const help = el('dialog.help', { 'aria-label': 'Keys', onclick: closeOutside },
   el('form', { method: 'dialog' },
     el('div.section-head', {}, el('h2', {}, 'Keys'),
       el('button.quiet', { type: 'submit', 'aria-label': 'Close' }, '✕')),

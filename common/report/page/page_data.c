@@ -65,9 +65,11 @@ time_name(const osp__page *page, osp__op_kind kind)
 	switch (kind)
 	{
 		case OSP__OP_TRACE:
-			return "client, no operation";
+			return "between operations";
 		case OSP__OP_OTHER:
 			return "client";
+		case OSP__OP_PG:
+			return "statements in the server";
 		case OSP__OP_CONNECT:
 			return "network, connecting";
 		case OSP__OP_DB:
