@@ -155,6 +155,7 @@ function blockElement(block, left, width, level) {
     onkeydown: (event) => moveFocus(event, block),
   }, width > 28 ? (block.count > 1 ? `${countText(block.count)} × ` : '') + wordsOf(block) : null);
 
+  element.classList.toggle('narrow', width <= 28);
   element.style.left = `${left}px`;
   element.style.width = `${Math.max(width - 1, 1)}px`;
   element.style.top = `${level * BLOCK_HEIGHT}px`;
@@ -236,7 +237,8 @@ function drawCrumbs() {
   const near = left > 0 ? path.slice(left + 1) : path.slice(1);
 
   replaceIn(crumbs, crumb(path[0]), left > 0 && ` › … ${pluralText(left, 'level')} …`,
-    near.map((block) => [' › ', crumb(block)]));
+    near.map((block) => [' › ', crumb(block)]),
+    el('span.dim', {}, ` · the whole width is ${durationText(shown.time)}`));
 }
 
 function drawFlame() {

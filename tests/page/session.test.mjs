@@ -314,4 +314,84 @@ test('the page of a session', async (t) => {
     assert.equal(looks, 'dashed', 'what is off does not look as if it could be clicked');
     await close(tab);
   });
+
+  await t.test('the bar on top does not move, and leaves no empty band', async () => {
+    const tab = await browser.open(html);
+    const searchLeft = async () => (await tab.locator('#search').boundingBox()).x;
+    const lefts = [];
+
+    for (const key of ['1', '2', '3']) {
+      await press(tab, key);
+      lefts.push(Math.round(await searchLeft()));
+    }
+    assert.equal(new Set(lefts).size, 1, `${lefts}`);
+    const band = () => tab.evaluate(() => document.getElementById('toolbar').getBoundingClientRect().bottom -
+      document.querySelector('.toolbar-line').getBoundingClientRect().bottom);
+
+    assert.ok(await band() < 14, `${await band()}`);
+    await tab.getByLabel(/Minimum duration/).fill('soon');
+    await settled(tab);
+    const [mistake, line] = await Promise.all(['.mistake', '.toolbar-line'].map((part) => tab.locator(part).boundingBox()));
+
+    assert.equal(mistake.x, line.x, 'a message begins where the bar does');
+    await tab.getByLabel(/Minimum duration/).fill('');
+    await press(tab, 'Escape', '2');
+    await tab.setViewportSize({ width: 1440, height: 500 });
+    await tab.evaluate(() => { document.querySelector('tbody tr:nth-child(6)').scrollIntoView({ block: 'center' }); });
+    await settled(tab);
+    const [bar, head] = await Promise.all(['#toolbar', 'thead th >> nth=1'].map((part) => tab.locator(part).boundingBox()));
+
+    assert.ok(Math.abs(head.y - (bar.y + bar.height)) <= 1 || head.y > bar.y + bar.height, `the head of the table is whole: ${head.y}`);
+    await close(tab);
+  });
+
+  await t.test('blocks of the flame are as wide as their time, and the scale is said', async () => {
+    for (const width of [1440, 390]) {
+      const tab = await browser.open(html, { viewport: { width, height: 800 } });
+
+      await press(tab, '3');
+      const flame = await tab.locator('.flame').boundingBox();
+      const blocks = await tab.locator('.block').evaluateAll((all) => all.map((block) => {
+        const { left, right, top } = block.getBoundingClientRect();
+
+        return [left, right, top];
+      }));
+
+      assert.deepEqual(blocks.filter(([, right]) => right > flame.x + flame.width + 1), [], 'none is cut');
+      assert.deepEqual(blocks.filter(([left, right, top]) => blocks.some(([from, , level]) =>
+        level === top && from > left && from < right - 0.5)), [], 'none covers another one');
+      assert.match(await tab.locator('.flame-crumbs').innerText(), /^All · the whole width is \d+ ms$/);
+      await close(tab);
+    }
+  });
+
+  await t.test('on a telephone the legend is whole, and so is the axis', async () => {
+    const tab = await browser.open(html, { viewport: { width: 390, height: 844 } });
+    const cut = await tab.locator('.time-legend button').evaluateAll((all) =>
+      all.filter((button) => button.getBoundingClientRect().right > innerWidth).length);
+
+    assert.equal(cut, 0);
+    await toTheLines(tab);
+    const { x, width } = await tab.locator('.axis').boundingBox();
+    const marks = await tab.locator('.axis span:not(.last)').evaluateAll((all) =>
+      all.map((mark) => mark.getBoundingClientRect().right));
+
+    assert.ok(marks.every((right) => right <= x + width), `${marks}, ${x + width}`);
+    await press(tab, '2');
+    const [head, row] = await Promise.all(['thead', 'tbody tr'].map((part) => tab.locator(part).first().boundingBox()));
+
+    assert.ok((await tab.locator('thead th').first().boundingBox()).y <= head.y + 1 && row.y >= head.y + head.height - 1,
+      'the head of the table is above it');
+    await close(tab);
+  });
+
+  await t.test('printed, the lines have their axis', async () => {
+    const tab = await browser.open(html);
+
+    await tab.emulateMedia({ media: 'print' });
+    await settled(tab);
+    assert.ok(await tab.locator('.axis span').nth(1).isVisible());
+    assert.ok(await tab.locator('#search').isHidden());
+    await close(tab);
+  });
 });
