@@ -218,8 +218,7 @@ function drawGroup({ rows: members, count, begin, end, total, median }) {
 }
 
 // A filter may have left one of them, or none.
-const drawAlike = (members, row) => (members.length > 1
-  ? drawGroup(sumsOfRows(members)) : drawRow(members[0] ?? row));
+const drawMembers = (sums, row) => (sums.count > 1 ? drawGroup(sums) : drawRow(sums.rows[0] ?? row));
 
 // ---- the panel ----
 
@@ -265,9 +264,9 @@ function drawDetails() {
 
   shownKey = key;
   if (view.group >= 0)
-    drawGroup(groupOf(view.group));
+    drawMembers(groupOf(view.group), row);
   else if (view.alike >= 0)
-    drawAlike(rowsOfShape(view.alike), row);
+    drawMembers(sumsOfRows(rowsOfShape(view.alike)), row);
   else
     drawRow(row);
   if (focused)

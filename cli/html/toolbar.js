@@ -24,6 +24,7 @@ const matchSteps = el('span.match-steps', {},
     onclick: () => selectMatch(1) }, '›'));
 const chips = el('span.chips');
 const mistake = el('span.mistake', { role: 'alert' });
+const state = el('div.toolbar-state', {}, matchCount, matchPlace, matchSteps, chips, mistake);
 
 export const searchField = el('input', {
   type: 'search', id: 'search', placeholder: 'Search, or /regular expression/',
@@ -103,6 +104,12 @@ function checkFields() {
     mistake.textContent = words;
 }
 
+// Where nothing is filtered, the line with what the filters let through takes no room.
+function drawState() {
+  state.classList.toggle('empty', lines.matches === null && !isFiltered() && mistake.textContent === '');
+  state.classList.toggle('wrong', mistake.textContent !== '');
+}
+
 // Which of the matches is selected: "3 of 525".
 function drawPlace() {
   const at = lines.matches === null || view.group >= 0 ? -1 : lines.matches.indexOf(view.selected);
@@ -138,6 +145,7 @@ function drawFilter() {
   replaceIn(matchCount, lines.matches === null ? null
     : `${countText(lines.matches.length)} of ${pluralText(trace.count, 'operation')}`);
   drawPlace();
+  drawState();
 }
 
 const tabButtons = TABS.map(([name, words], index) => el('button.tab', {
@@ -207,7 +215,7 @@ export function makeToolbar() {
     el('div.toolbar-line', {},
       el('div.tabs', { role: 'tablist', 'aria-label': 'Views', onkeydown: moveTab }, tabButtons),
       el('div.search', { role: 'search' }, searchField, filtersButton), filters),
-    el('div.toolbar-state', {}, matchCount, matchPlace, matchSteps, chips, mistake),
+    state,
     el('div.time-line', {},
       el('div.time-left', {}, zoomButtons, foldButton),
       el('div.time-right', {}, minimap, axis)));

@@ -508,8 +508,8 @@ export function zoomToSelected() {
 
   if (row < 0)
     return;
-  const { begin, end } = view.group >= 0 && row === measured ? groupOf(view.group)
-    : { begin: trace.begin[row], end: endOf(row) };
+  const { begin, end } = view.group >= 0 && row === measured && groupOf(view.group).count > 0
+    ? groupOf(view.group) : { begin: trace.begin[row], end: endOf(row) };
   const span = Math.max(end - begin, 1);
 
   showTime(begin - span * 0.05, begin + span * 1.05);

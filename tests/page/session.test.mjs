@@ -96,6 +96,10 @@ test('the page of a session', async (t) => {
     await tab.getByLabel(/Minimum duration/).fill('725 us');
     await settled(tab);
     assert.match((await tab.locator('.details').innerText()).replace(/\s+/g, ' '), /16 × db .* Count 16 /, 'also while it is open');
+    await tab.locator('#search').fill('no such text');
+    await settled(tab);
+    await press(tab, 'Escape', 'f');
+    assert.match(await tab.locator('.details').innerText(), /db[\s\S]*SELECT name FROM customer/, 'of none of them it stays that of the first');
     await close(tab);
   });
 

@@ -312,7 +312,7 @@ test_time_names(void **state)
 		osp_report_free(report);
 		root = read_data(&reader, &data);
 		assert_true(osp_str_eq(osp__json_str(item(root, "time_names", 0)),
-							   OSP_STR("client, no operation")));
+							   OSP_STR("between operations")));
 		assert_true(osp_str_eq(osp__json_str(item(root, "time_names", 1)),
 							   OSP_STR("client")));
 		assert_true(osp_str_eq(osp__json_str(item(root, "time_names", 2)),
