@@ -33,8 +33,11 @@ function drawAxis() {
     const mark = el('span', {}, text);
 
     mark.style.left = `${place * 100}%`;
-    if ((1 - place) * axis.clientWidth < text.length * LETTER_WIDTH + 6)
-      mark.className = 'last';
+    // Where its text would be cut, it stands before the mark, if there is room.
+    const width = text.length * LETTER_WIDTH + 6;
+
+    if ((1 - place) * axis.clientWidth < width)
+      mark.className = (step / span) * axis.clientWidth > 2 * width ? 'last' : 'bare';
     marks.push(mark);
   }
   replaceIn(axis, marks);

@@ -156,6 +156,13 @@ test('the page of a session', async (t) => {
 
     assert.equal(new Set(marks).size, marks.length, `marks differ: ${marks}`);
     assert.match(marks[0], /^542\.9\d ms$/);
+    const places = await tab.locator('.axis span:not(.bare)').evaluateAll((all) => all.map((mark) => {
+      const { left, right } = mark.getBoundingClientRect();
+
+      return [left, right];
+    }));
+
+    assert.ok(places.every(([left], at) => at === 0 || left >= places[at - 1][1]), 'none covers another one');
     const [map, shown] = await Promise.all(['.minimap', '.minimap-window'].map((part) => tab.locator(part).boundingBox()));
 
     assert.ok(shown.width >= 4 && shown.x + shown.width <= map.x + map.width, 'the minimap marks what is shown');
@@ -377,9 +384,10 @@ test('the page of a session', async (t) => {
     assert.equal(cut, 0);
     await toTheLines(tab);
     const { x, width } = await tab.locator('.axis').boundingBox();
-    const marks = await tab.locator('.axis span:not(.last)').evaluateAll((all) =>
+    const marks = await tab.locator('.axis span').evaluateAll((all) =>
       all.map((mark) => mark.getBoundingClientRect().right));
 
+    assert.equal((await textsOf(tab, '.axis span')).at(-1), '500 ms');
     assert.ok(marks.every((right) => right <= x + width), `${marks}, ${x + width}`);
     await press(tab, '2');
     const [head, row] = await Promise.all(['thead', 'tbody tr'].map((part) => tab.locator(part).first().boundingBox()));
