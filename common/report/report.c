@@ -318,6 +318,23 @@ osp__node_misses_parent(const osp_report *report, const osp__node *node)
 		   !osp_str_eq(node->parent_id, report->base_id);
 }
 
+/* Its id has 64 bits, and stands in the lower half of a UUID. */
+static bool
+is_of_traceparent(osp_str parent_id)
+{
+	const osp_str none = OSP_STR("\"00000000-0000-0000-");
+
+	return parent_id.len == OSP_UUID_TEXT_LEN + 2 &&
+		   memcmp(parent_id.ptr, none.ptr, none.len) == 0;
+}
+
+bool
+osp__node_lost_parent(const osp_report *report, const osp__node *node)
+{
+	return osp__node_misses_parent(report, node) &&
+		   !is_of_traceparent(node->parent_id);
+}
+
 static uint64_t
 hash_point(const osp_report *report, const osp__node *node, osp_str name)
 {

@@ -191,19 +191,6 @@ check_times(checking *c, const osp__node *node)
 		report_outside(c, node, "ends after", late);
 }
 
-/*
- * Is the parent an operation of another system, which told its context by a
- * traceparent? Its id has 64 bits, and stands in the lower half of a UUID.
- */
-static bool
-is_foreign(osp_str parent_id)
-{
-	const osp_str none = OSP_STR("\"00000000-0000-0000-");
-
-	return parent_id.len == OSP_UUID_TEXT_LEN + 2 &&
-		   memcmp(parent_id.ptr, none.ptr, none.len) == 0;
-}
-
 static void
 check_parent(checking *c, const osp__node *node)
 {
@@ -211,8 +198,7 @@ check_parent(checking *c, const osp__node *node)
 		report_text(c, node, "its parents form a ring");
 	else if (node->parent != NULL)
 		check_times(c, node);
-	else if (osp__node_misses_parent(c->report, node) &&
-			 !is_foreign(node->parent_id))
+	else if (osp__node_lost_parent(c->report, node))
 	{
 		begin(c, node);
 		osp_buf_add_str(&c->line, OSP_STR("its parent "));

@@ -207,6 +207,10 @@ osp__node *osp__report_find_parent(const osp_report *report,
  * names the trace, or nothing. */
 bool osp__node_misses_parent(const osp_report *report, const osp__node *node);
 
+/* The same, and that was no operation of another system, which told its context by a
+ * traceparent and is recorded elsewhere. */
+bool osp__node_lost_parent(const osp_report *report, const osp__node *node);
+
 /* The part of a node's name that says which tracer it is: "pg" of "pg.plan". */
 osp_str osp__node_tracer(const osp__node *node);
 

@@ -343,6 +343,58 @@ test_lost_points(void **state)
 	osp_report_free(report);
 }
 
+/* Nothing is said of a program whose operations are not all here, but that. */
+static void
+test_lost_callers(void **state)
+{
+	static const struct
+	{
+		const char *parent;
+		const char *end; /* of the other statement's caller */
+		bool lost;
+	} cases[] = {
+		{FINDINGS_BASE, NULL, false},
+		{"00000000-0000-0000-1234-567812345678", NULL, false},
+		{"99999999-2222-4333-8444-555555555555", NULL, true},
+		{"caller", "db-stop", true},
+	};
+	osp_draw_options options = {
+		sizeof(options), false, true, 80, true, false, false};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf text;
+
+		findings_add(report, "pg-start", "a", FINDINGS_BASE, "h", 0, "");
+		findings_add(report, "pg-stop", "a", FINDINGS_BASE, "h", 20, "");
+		findings_add(report, "pg-start", "b", cases[i].parent, "h", 9000, "");
+		findings_add(report, "pg-stop", "b", cases[i].parent, "h", 9020, "");
+		if (cases[i].end != NULL)
+			findings_add(report,
+						 cases[i].end,
+						 cases[i].parent,
+						 FINDINGS_BASE,
+						 "h",
+						 9030,
+						 "");
+		osp_buf_init(&json, &osp_allocator_default, FINDINGS_TEXT_MAX);
+		assert_int_equal(osp_report_explain_json(report, &json), OSP_OK);
+		assert_true((strstr(json.ptr, "\"rule\": \"application\"") == NULL) ==
+					cases[i].lost);
+		(void) findings_draw(report, &options, &text);
+		assert_true((text.len > 0 &&
+					 strstr(text.ptr, "some program has not delivered") !=
+						 NULL) == cases[i].lost);
+		osp_buf_term(&text);
+		osp_buf_term(&json);
+		osp_report_free(report);
+	}
+}
+
 /* Waits are sampled: a time that is less than what pg_sleep was asked for is about that. */
 static void
 test_sampled_sleep(void **state)
@@ -460,6 +512,7 @@ main(void)
 		cmocka_unit_test(test_lost_ends),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_lost_points),
+		cmocka_unit_test(test_lost_callers),
 		cmocka_unit_test(test_sampled_sleep),
 		cmocka_unit_test(test_odd_trees),
 		cmocka_unit_test(test_no_memory),

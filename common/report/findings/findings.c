@@ -142,6 +142,22 @@ tell(osp__findings *f, osp__finding *finding)
 		f->status = osp_buf_status(&finding->step);
 }
 
+static void
+count_lost_callers(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		const osp__node *node = f->ops[i].node;
+
+		if (node->loss)
+			continue;
+		f->lost_callers += osp__node_lost_parent(f->report, node) ||
+						   (node->parent != NULL && node->parent->starts == 0);
+	}
+}
+
 osp_status
 osp__findings_begin(osp__findings *f, osp_report *report)
 {
@@ -156,6 +172,8 @@ osp__findings_begin(osp__findings *f, osp_report *report)
 		return f->status;
 	f->total_ns = osp__report_total_ns(report);
 	f->status = osp__findings_divide(f);
+	if (f->status == OSP_OK)
+		count_lost_callers(f);
 	return f->status;
 }
 

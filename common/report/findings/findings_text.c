@@ -139,16 +139,27 @@ static void
 put_doubts(writer *w)
 {
 	uint64_t lost = w->f->report->lost_points;
+	uint64_t callers = w->f->lost_callers;
 
-	if (lost == 0)
+	if (lost == 0 && callers == 0)
 		return;
 	put_color(w, COLOR_WARN);
-	osp_buf_addf(w->out,
-				 "%llu point%s of the trace %s lost, so these shares may be "
-				 "wrong.\n",
-				 (unsigned long long) lost,
-				 lost == 1 ? "" : "s",
-				 lost == 1 ? "was" : "were");
+	if (lost > 0)
+		osp_buf_addf(w->out,
+					 "%llu point%s of the trace %s lost, so these shares may "
+					 "be wrong.\n",
+					 (unsigned long long) lost,
+					 lost == 1 ? "" : "s",
+					 lost == 1 ? "was" : "were");
+	if (callers > 0)
+		osp_buf_addf(w->out,
+					 "The caller%s of %llu operation%s %s not here, or not "
+					 "whole: some program has not delivered what it did, and "
+					 "its time is not explained.\n",
+					 callers == 1 ? "" : "s",
+					 (unsigned long long) callers,
+					 callers == 1 ? "" : "s",
+					 callers == 1 ? "is" : "are");
 	put_color(w, "0");
 }
 
@@ -200,6 +211,8 @@ osp_report_explain(osp_report *report, const osp_draw_options *options,
 													: TEXT_MIN;
 	if (status == OSP_OK && f.found_count + f.longest_count > 0)
 		put_findings(&w);
+	else if (status == OSP_OK)
+		put_doubts(&w);
 	if (status == OSP_OK)
 		status = f.status;
 	if (status == OSP_OK)

@@ -259,6 +259,9 @@ osp__look_application(osp__findings *f)
 {
 	size_t i;
 
+	/* What its operations were that are not here, nobody knows. */
+	if (f->lost_callers > 0)
+		return;
 	for (i = 0; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
