@@ -407,8 +407,9 @@ cli_mark_describe(const cli_mark *mark, char *out, size_t size)
 	else if (totals.stat.spool_points > 0)
 		(void) snprintf(out,
 						size,
-						"%llu points wait in the spool of %s: %s",
+						"%llu point%s in the spool of %s: %s",
 						(unsigned long long) totals.stat.spool_points,
+						totals.stat.spool_points == 1 ? " waits" : "s wait",
 						dir->path,
 						totals.stat.last_error);
 	else

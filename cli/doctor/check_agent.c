@@ -89,8 +89,9 @@ check_agent(doctor *d, doctor_result *r)
 	else if (totals.stat.spool_points > 0)
 	{
 		doctor_wrong(r,
-					 "%llu points wait in the spool: %s",
+					 "%llu point%s in the spool: %s",
 					 (unsigned long long) totals.stat.spool_points,
+					 totals.stat.spool_points == 1 ? " waits" : "s wait",
 					 totals.stat.last_error);
 		doctor_advise(r, "see the step of the collector");
 	}

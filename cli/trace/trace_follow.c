@@ -206,14 +206,17 @@ announce(const following *f)
 static int
 report_end(const following *f)
 {
+	size_t unfinished;
+
 	if (osp_report_points(f->report) == 0)
 		return cli_error("nothing of trace '%s' has come to %s",
 						 f->name,
 						 f->source->collector.shown);
-	if (!is_complete(f))
-		(void) cli_error("the trace is not complete: %zu operations have not "
-						 "ended",
-						 osp_report_unfinished(f->report));
+	unfinished = osp_report_unfinished(f->report);
+	if (unfinished > 0)
+		(void) cli_error("the trace is not complete: %zu operation%s not ended",
+						 unfinished,
+						 unfinished == 1 ? " has" : "s have");
 	return CLI_OK;
 }
 

@@ -165,7 +165,7 @@ $pid = start_cli('trace', 'show', '--follow', @at, $id);
 wait_for('follow.out', qr/ db\n/, 'a trace that does not end');
 stop_cli($pid, 'INT', 'a trace');
 like(slurp("$dir/follow.out"), qr/\nTrace $id .*\n(?:.*\n)*.* web  .*└─ db/s, 'the tree so far');
-like(slurp("$dir/follow.err"), qr/\nosprofiler: trace show: the trace is not complete: 1 operations have not ended\n\z/,
+like(slurp("$dir/follow.err"), qr/\nosprofiler: trace show: the trace is not complete: 1 operation has not ended\n\z/,
 	'and what it lacks');
 
 # On a terminal the tree is drawn on a screen of its own, and then printed.
