@@ -499,6 +499,8 @@ test('using the page', async (t) => {
 
   await t.test('zoom and pan by mouse', async () => {
     const tab = await browser.open(slow);
+
+    await tab.evaluate(() => document.getElementById('toolbar').scrollIntoView());
     const map = await tab.locator('.minimap').boundingBox();
     const middle = map.y + map.height / 2;
 
