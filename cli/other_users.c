@@ -7,11 +7,11 @@
  * /dev/shm, which everybody sees, and into which nobody else can look.
  */
 #include "other_users.h"
+#include "as_user.h"
 #include "shell_text.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,21 +58,6 @@ cli_other_users_find(uid_t users[CLI_OTHER_USERS_MAX])
 }
 
 void
-cli_sudo_words(uid_t user, char out[CLI_SUDO_MAX])
-{
-	char space[4096];
-	struct passwd entry;
-	struct passwd *found = NULL;
-
-	out[0] = '\0';
-	if (user == 0)
-		(void) snprintf(out, CLI_SUDO_MAX, "sudo ");
-	else if (getpwuid_r(user, &entry, space, sizeof(space), &found) == 0 &&
-			 found != NULL)
-		(void) snprintf(out, CLI_SUDO_MAX, "sudo -u %s ", found->pw_name);
-}
-
-void
 cli_other_users_describe(osp_buf *out, const char *name)
 {
 	uid_t users[CLI_OTHER_USERS_MAX];
@@ -80,15 +65,15 @@ cli_other_users_describe(osp_buf *out, const char *name)
 	const char *before =
 		"; what another user of this host ran, as by sudo, is in "
 		"that user's store: ";
-	char sudo[CLI_SUDO_MAX];
+	char as_user[CLI_AS_USER_MAX];
 	size_t i;
 
 	for (i = 0; i < count; i++)
 	{
-		cli_sudo_words(users[i], sudo);
-		if (sudo[0] == '\0')
+		cli_as_user_words(geteuid(), users[i], as_user);
+		if (as_user[0] == '\0')
 			continue;
-		osp_buf_addf(out, "%s%sosprofiler trace show ", before, sudo);
+		osp_buf_addf(out, "%s%sosprofiler trace show ", before, as_user);
 		cli_add_quoted(out, osp_str_of(name));
 		before = ", or ";
 	}

@@ -16,11 +16,6 @@
 /* Finds some of them, root first; how many. */
 size_t cli_other_users_find(uid_t users[CLI_OTHER_USERS_MAX]);
 
-/* What is typed before a command to execute it as another user, "sudo " or "sudo -u
- * postgres "; an empty text: the user has no name. */
-#define CLI_SUDO_MAX 64
-void cli_sudo_words(uid_t user, char out[CLI_SUDO_MAX]);
-
 /* Appends where a trace of this name may be, if other users trace on this host: the
  * command by which each of them would be shown it. */
 void cli_other_users_describe(osp_buf *out, const char *name);

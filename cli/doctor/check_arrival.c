@@ -205,8 +205,9 @@ check_arrival(doctor *d, doctor_result *r)
 		doctor_good(
 			r,
 			"it arrived in the server's own database: `osprofiler run` copies "
-			"from there; for programs that something else starts, name one "
-			"collector on both sides");
+			"from there. Of a program that is started without it, "
+			"'osprofiler trace show --server CONNINFO' shows both halves, or "
+			"one collector that client and server name");
 	else if (!elsewhere)
 		report_loss(d, r);
 	else

@@ -43,11 +43,14 @@ mend_none(doctor_result *r)
 		doctor_advise(r, "%s", err.msg);
 		return;
 	}
+	if (doctor_mend_home(r, path, "OSPROFILER_HMAC_KEYS_FILE", "hmac_keys"))
+		return;
 	if (!cli_writable_path(path))
 	{
 		doctor_advise(
 			r,
-			"no file can be made there: name one of your own; a new one, for this shell alone:");
+			"no file can be made there: name one of your own (of a service, "
+			"in its environment); a new one, for this shell alone:");
 		doctor_mend(r,
 					"export OSPROFILER_HMAC_KEYS_FILE=\"$(mktemp)\"; " NEW_KEY
 					" >\"$OSPROFILER_HMAC_KEYS_FILE\"");

@@ -57,7 +57,7 @@ static const struct
 	{"",
 	 "give the connection that psql needs: osprofiler doctor "
 	 "'host=... dbname=... user=...', as a user whom the server lets in (on "
-	 "Debian: sudo -u postgres osprofiler doctor ...)"},
+	 "Debian: postgres, or as root, who may act as that user)"},
 };
 
 static const char *
@@ -90,7 +90,7 @@ check_server(doctor *d, doctor_result *r)
 	osp_error err = {OSP_OK, ""};
 	cli_answer *answer = NULL;
 
-	if (cli_server_open(d->conninfo, &d->server, &err) != OSP_OK)
+	if (cli_server_open_for_root(d->conninfo, &d->server, &err) != OSP_OK)
 	{
 		report_failure(d, r, &err);
 		return;

@@ -133,7 +133,9 @@ mend_append(doctor_result *r, const char *file)
 static void
 add_mend(doctor *d, doctor_result *r, const char *file)
 {
-	bool here_in_file = d->config.hmac_keys[0] == '\0';
+	/* Root opens no file of another user, who could make it a link to one of root's. */
+	bool here_in_file =
+		d->config.hmac_keys[0] == '\0' && d->for_user == NULL;
 
 	doctor_advise(r,
 				  "as a superuser, give the server the key that signs here; or "
@@ -144,7 +146,7 @@ add_mend(doctor *d, doctor_result *r, const char *file)
 		doctor_mend_keys(d, r);
 		doctor_mend(r, " | ");
 	}
-	cli_server_add_psql(d->server, &r->mend);
+	doctor_add_psql(d, r);
 	mend_statement(r, "CREATE TEMP TABLE osprofiler_keys (line text)");
 	mend_statement(r, "\\copy osprofiler_keys FROM pstdin");
 	mend_append(r, file[0] != '\0' ? file : NEW_FILE);
@@ -215,6 +217,24 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 						DOCTOR_END);
 }
 
+/* A key is a user's own: what is good for this one says nothing of a service's user. */
+static void
+report_accepted(const doctor *d, doctor_result *r)
+{
+	char name[CLI_USER_NAME_MAX];
+
+	doctor_good(r,
+				"it accepts a context that is signed here, by the user %s",
+				doctor_user_name(name));
+	if (!cli_server_is_superuser(d->server) || d->for_user != NULL)
+		return;
+	doctor_good(r, "; for another user: ");
+	if (!cli_may_act_as_others())
+		doctor_good(r, "as root, ");
+	doctor_good(r, "osprofiler doctor --fix --for-user USER ");
+	cli_server_add_place(d->server, &r->found);
+}
+
 void
 check_server_key(doctor *d, doctor_result *r)
 {
@@ -236,6 +256,6 @@ check_server_key(doctor *d, doctor_result *r)
 	else if (strcmp(cli_answer_value(answer, 0, 2), "t") != 0)
 		report_inactive(d, r, reason != NULL ? reason : "");
 	else
-		doctor_good(r, "it accepts a context that is signed here");
+		report_accepted(d, r);
 	cli_answer_free(answer);
 }

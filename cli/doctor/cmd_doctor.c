@@ -8,6 +8,10 @@
 #include "collector_options.h"
 #include "doctor/doctor.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 static const char help[] =
 	"Usage: osprofiler doctor [OPTIONS] [CONNINFO]\n"
 	"\n"
@@ -31,6 +35,15 @@ static const char help[] =
 	"                            change the environment of your shell (export, "
 	"unset)\n"
 	"                            are left to you\n"
+	"  --add-key                 with --fix: give the server the key that signs "
+	"here,\n"
+	"                            also if it knows another key of this user\n"
+	"  --for-user USER           as root: check, and with --fix mend, for "
+	"programs of\n"
+	"                            this user, such as a service. The key is made "
+	"in the\n"
+	"                            user's home directory, and belongs to the "
+	"user\n"
 	"  --unfix                   take back what --fix did in the server of CONNINFO, "
 	"and\n"
 	"                            say what is left; then the library may be "
@@ -45,6 +58,8 @@ enum
 	OPT_PROGRAM = CLI_OPT_FIRST_FREE,
 	OPT_RUN_DIRECTORY,
 	OPT_FIX,
+	OPT_ADD_KEY,
+	OPT_FOR_USER,
 	OPT_UNFIX,
 	OPT_JSON
 };
@@ -54,6 +69,8 @@ static const struct option longs[] = {
 	CLI_COLLECTOR_OPTIONS,
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
 	{"fix", no_argument, NULL, OPT_FIX},
+	{"add-key", no_argument, NULL, OPT_ADD_KEY},
+	{"for-user", required_argument, NULL, OPT_FOR_USER},
 	{"unfix", no_argument, NULL, OPT_UNFIX},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
@@ -73,9 +90,43 @@ check_unfix(doctor *d)
 	if (d->conninfo == NULL)
 		return cli_usage("--unfix needs a CONNINFO (\"\" is the server that "
 						 "psql would take)");
-	if (d->fix || d->program != NULL)
-		return cli_usage("--unfix excludes --fix and --program");
+	if (d->fix || d->program != NULL || d->for_user != NULL)
+		return cli_usage("--unfix excludes --fix, --program and --for-user");
 	d->fix = true;
+	return CLI_OK;
+}
+
+/* Variables of root that lead to root's files or name root's key. */
+static const char *const own_variables[] = {"XDG_CONFIG_HOME",
+											"XDG_RUNTIME_DIR",
+											"XDG_STATE_HOME",
+											"OSPROFILER_HMAC_KEYS"};
+
+/* All that is not asked of the server is done by that user from now on. CLI_OK, or
+ * CLI_USAGE after a message. */
+static int
+act_for_user(doctor *d)
+{
+	cli_user user;
+	size_t i;
+
+	if (!cli_user_named(d->for_user, &user))
+		return cli_usage("there is no user '%s' on this host", d->for_user);
+	if (user.uid == geteuid())
+	{
+		d->for_user = NULL;
+		return CLI_OK;
+	}
+	if (geteuid() != 0)
+		return cli_usage("--for-user is for root; without it, the user %s "
+						 "calls 'osprofiler doctor'",
+						 d->for_user);
+	for (i = 0; i < sizeof(own_variables) / sizeof(own_variables[0]); i++)
+		(void) unsetenv(own_variables[i]);
+	if (setenv("HOME", user.home, 1) != 0 || !cli_act_as(&user))
+		return cli_error("cannot act as %s: %s", d->for_user, strerror(errno));
+	if (access(".", X_OK) != 0 && chdir("/") != 0)
+		return cli_error("cannot change to /: %s", strerror(errno));
 	return CLI_OK;
 }
 
@@ -104,6 +155,12 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 			case OPT_FIX:
 				d->fix = true;
 				break;
+			case OPT_ADD_KEY:
+				d->add_key = true;
+				break;
+			case OPT_FOR_USER:
+				d->for_user = optarg;
+				break;
 			case OPT_UNFIX:
 				d->unfix = true;
 				break;
@@ -123,7 +180,11 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 						 argv[optind + 1]);
 	if (optind < argc)
 		d->conninfo = argv[optind];
-	return d->unfix ? check_unfix(d) : CLI_OK;
+	if (d->add_key && !d->fix)
+		return cli_usage("--add-key needs --fix");
+	if (d->unfix)
+		return check_unfix(d);
+	return d->for_user != NULL ? act_for_user(d) : CLI_OK;
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include <limits.h>
 
+#include "as_user.h"
 #include "osprofiler/context.h"
 #include "osprofiler/driver.h"
 #include "profiler/config.h"
@@ -33,6 +34,7 @@ typedef struct doctor_result
 	osp_buf advice; /* in words; may be empty */
 	osp_buf mend;   /* a command line for a shell; may be empty */
 	bool is_left;   /* the command line is printed, and never executed */
+	bool is_roots;  /* the command line is root's, also with --for-user */
 } doctor_result;
 
 /* The steps, in the order in which they are tried. */
@@ -75,6 +77,8 @@ typedef struct doctor
 	const char *run_directory_given;
 	bool fix;   /* execute the command lines that mend something */
 	bool unfix; /* the steps that take back what was mended in a server */
+	bool add_key; /* the key that signs here is meant, whatever the server has */
+	const char *for_user; /* who is acted as here, by root; NULL: nobody else */
 
 	osp_config
 		config; /* without texts (NULL) until STEP_CONFIGURATION is good */
@@ -105,6 +109,9 @@ typedef struct doctor_check
 
 const doctor_check *doctor_check_of(doctor_step step);
 
+/* Makes a check, whatever it needs. */
+void doctor_check_step(doctor *d, doctor_step step);
+
 /* Runs all checks. True if nothing is wrong. */
 bool doctor_run(doctor *d) OSP_MUST_CHECK;
 
@@ -118,6 +125,22 @@ void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 
 /* Appends a word to the command line, as a shell reads it back. */
 void doctor_mend_word(doctor_result *r, const char *word);
+
+/* The name of the user whose programs are checked. */
+const char *doctor_user_name(char name[CLI_USER_NAME_MAX]);
+
+/* Appends what is typed before a command for the user uid, by who will execute the
+ * command line. */
+void doctor_mend_as(const doctor *d, doctor_result *r, uid_t uid);
+
+/* Appends a call of psql, as cli_server_add_psql does, by the user of this host who may
+ * connect so. */
+void doctor_add_psql(const doctor *d, doctor_result *r);
+
+/* A file is to be made at path, below a home directory that does not exist: says so, and
+ * how the directory is made, or which variable names another place. False: it exists. */
+bool doctor_mend_home(doctor_result *r, const char *path, const char *variable,
+					  const char *other) OSP_MUST_CHECK;
 
 /* Appends a call of psql by which a superuser executes statements, up to DOCTOR_END,
  * and says who is to do that. The call ends with the first one that fails. */

@@ -7,6 +7,7 @@
  * new.
  */
 #include "doctor/doctor.h"
+#include "shell_text.h"
 #include "undo/undo.h"
 
 #define NEEDS(step) (1U << STEP_##step)
@@ -118,12 +119,50 @@ find_obstacle(const doctor *d, doctor_step step)
 	return STEP_COUNT;
 }
 
+/* What is typed for another user's files is typed as that user. */
+static void
+wrap_for_user(const doctor *d, doctor_result *r)
+{
+	osp_buf line;
+
+	osp_buf_init(&line, &osp_allocator_default, 64 * 1024);
+	osp_buf_addf(&line, "runuser -u ");
+	cli_add_quoted(&line, osp_str_of(d->for_user));
+	osp_buf_addf(&line, " -- sh -c ");
+	cli_add_quoted(&line, osp_buf_str(&r->mend));
+	osp_buf_reset(&r->mend);
+	osp_buf_add_str(&r->mend, osp_buf_str(&line));
+	osp_buf_term(&line);
+}
+
+void
+doctor_check_step(doctor *d, doctor_step step)
+{
+	doctor_result *r = &d->results[step];
+
+	checks[step].run(d, r);
+	if (d->for_user != NULL && step < STEP_SERVER && r->mend.len > 0 &&
+		!r->is_roots && strncmp(r->mend.ptr, "export ", 7) != 0 &&
+		strncmp(r->mend.ptr, "unset ", 6) != 0)
+		wrap_for_user(d, r);
+}
+
+/* Nothing is made here for a server that cannot be reached. */
+static bool
+may_fix(const doctor *d, doctor_step step)
+{
+	return d->fix && (d->conninfo == NULL || step >= STEP_SERVER ||
+					  d->results[STEP_SERVER].verdict == DOCTOR_GOOD);
+}
+
 bool
 doctor_run(doctor *d)
 {
 	bool good = true;
 	unsigned i;
 
+	if (d->fix && d->conninfo != NULL)
+		doctor_check_step(d, STEP_SERVER);
 	for (i = 0; i < STEP_COUNT; i++)
 	{
 		doctor_result *r = &d->results[i];
@@ -134,9 +173,9 @@ doctor_run(doctor *d)
 		obstacle = find_obstacle(d, (doctor_step) i);
 		if (obstacle != STEP_COUNT)
 			doctor_skip(r, "it needs: %s", checks[obstacle].title);
-		else
-			checks[i].run(d, r);
-		if (d->fix && r->verdict == DOCTOR_WRONG)
+		else if (r->verdict == DOCTOR_NOT_ASKED)
+			doctor_check_step(d, (doctor_step) i);
+		if (r->verdict == DOCTOR_WRONG && may_fix(d, (doctor_step) i))
 			doctor_fix(d, (doctor_step) i);
 		good = good && r->verdict != DOCTOR_WRONG;
 	}

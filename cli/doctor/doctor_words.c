@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "home_directory.h"
 #include "shell_text.h"
 
 #define TEXT_MAX 4096
@@ -85,12 +86,94 @@ doctor_own_path(char path[PATH_MAX])
 /* The user as whom a server on this machine runs, if neither this process nor its
  * connection may do everything there. */
 static bool
-find_owner(const doctor *d, char *owner, size_t size)
+find_owner(const doctor *d, uid_t *uid, char *owner, size_t size)
 {
-	uid_t uid;
-
 	return !cli_server_is_superuser(d->server) &&
-		   cli_server_owner(d->server, &uid, owner, size) && uid != geteuid();
+		   cli_server_owner(d->server, uid, owner, size) && *uid != geteuid();
+}
+
+const char *
+doctor_user_name(char name[CLI_USER_NAME_MAX])
+{
+	cli_user user;
+
+	if (cli_user_numbered(geteuid(), &user))
+		memcpy(name, user.name, sizeof(user.name));
+	else
+		(void) snprintf(
+			name, CLI_USER_NAME_MAX, "%lu", (unsigned long) geteuid());
+	return name;
+}
+
+/* Does this process execute the command line itself? */
+static bool
+is_executed(const doctor *d, const doctor_result *r)
+{
+	return d->fix && !r->is_left;
+}
+
+/* Where nobody can become another user but root, the command line is for root. */
+void
+doctor_mend_as(const doctor *d, doctor_result *r, uid_t uid)
+{
+	uid_t typist = is_executed(d, r) ? geteuid() : cli_typist();
+	char words[CLI_AS_USER_MAX];
+
+	if (cli_may_act_as_others() && is_executed(d, r))
+		typist = 0;
+	if (typist != 0 && typist != uid && !cli_has_sudo())
+	{
+		r->is_left = true;
+		doctor_advise(r, "%sas root:", r->advice.len > 0 ? " " : "");
+		typist = 0;
+	}
+	cli_as_user_words(typist, uid, words);
+	doctor_mend(r, "%s", words);
+}
+
+void
+doctor_add_psql(const doctor *d, doctor_result *r)
+{
+	const cli_user *login = cli_server_login(d->server);
+
+	if (login != NULL)
+		doctor_mend_as(d, r, login->uid);
+	else if (d->unfix && r->is_left)
+		doctor_mend_as(d, r, geteuid());
+	cli_server_add_psql(d->server, &r->mend);
+}
+
+bool
+doctor_mend_home(doctor_result *r, const char *path, const char *variable,
+				 const char *other)
+{
+	char home[PATH_MAX];
+	char name[CLI_USER_NAME_MAX];
+
+	if (!cli_home_is_missing(path, home))
+		return false;
+	r->is_roots = true;
+	r->is_left = !cli_may_act_as_others();
+	doctor_user_name(name);
+	doctor_advise(r,
+				  "%s, the home directory of the user %s, does not exist: ",
+				  home,
+				  name);
+	if (r->is_left && cli_has_sudo())
+		doctor_mend(r, "sudo ");
+	if (cli_home_add_command(&r->mend, home))
+		doctor_advise(r, "make it, as root; or ");
+	else
+		osp_buf_reset(&r->mend);
+	doctor_advise(r,
+				  "name a place that this user may write to, in the "
+				  "environment of the service and of this command, such as "
+				  "%s=%s/var/lib/%s/%s",
+				  variable,
+				  other[0] == 't' ? "sqlite:///" : "",
+				  name,
+				  other);
+	return true;
 }
 
 void
@@ -98,15 +181,16 @@ doctor_mend_role(const doctor *d, doctor_result *r, const char *load,
 				 const char *alter)
 {
 	char owner[256];
+	uid_t uid;
 
 	doctor_advise(r, "as a superuser:");
-	if (find_owner(d, owner, sizeof(owner)))
+	if (find_owner(d, &uid, owner, sizeof(owner)))
 	{
-		doctor_mend(r, "sudo -u ");
-		doctor_mend_word(r, owner);
-		doctor_mend(r, " ");
+		doctor_mend_as(d, r, uid);
+		cli_server_add_psql(d->server, &r->mend);
 	}
-	cli_server_add_psql(d->server, &r->mend);
+	else
+		doctor_add_psql(d, r);
 	doctor_mend(r, " -c ");
 	doctor_mend_word(r, load);
 	doctor_mend(r, " -c ");
@@ -123,12 +207,14 @@ doctor_keys_in_variable(void)
 
 /* Appends what prints the keys of a file, one a line, or of OSPROFILER_CONF. */
 static void
-mend_keys(const doctor *d, doctor_result *r)
+print_keys(const doctor *d, doctor_result *r)
 {
 	const char *conf = secure_getenv("OSPROFILER_CONF");
 
 	if (d->config.hmac_keys[0] == '\0')
 	{
+		if (d->for_user != NULL)
+			doctor_mend_as(d, r, geteuid());
 		doctor_mend(r, "grep -v '^[[:space:]]*#' ");
 		doctor_mend_word(r, d->config.hmac_keys_file);
 		return;
@@ -143,7 +229,7 @@ doctor_mend_keys(const doctor *d, doctor_result *r)
 	if (doctor_keys_in_variable())
 		doctor_mend(r, "printenv OSPROFILER_HMAC_KEYS");
 	else
-		mend_keys(d, r);
+		print_keys(d, r);
 }
 
 /* Keys travel in the environment, for others see the words of a command. Without
@@ -151,25 +237,39 @@ doctor_mend_keys(const doctor *d, doctor_result *r)
 bool
 doctor_mend_as_owner(const doctor *d, doctor_result *r)
 {
+	bool by_sudo = !cli_may_act_as_others() && cli_has_sudo();
 	char owner[256];
 	char own[PATH_MAX];
+	uid_t uid;
 
-	if (!find_owner(d, owner, sizeof(owner)) || !doctor_own_path(own))
+	if (!find_owner(d, &uid, owner, sizeof(owner)) || !doctor_own_path(own))
 		return false;
-	doctor_advise(r, "as the server's user, who is a superuser there:");
+	if (!by_sudo && !cli_may_act_as_others())
+	{
+		r->is_left = true;
+		doctor_advise(r, "as root, for ");
+	}
+	else
+		doctor_advise(r, "as ");
+	doctor_advise(r, "the server's user, who is a superuser there:");
 	if (d->keys != NULL && !doctor_keys_in_variable())
 	{
 		doctor_mend(r, "OSPROFILER_HMAC_KEYS=$(");
-		mend_keys(d, r);
+		print_keys(d, r);
 		doctor_mend(r, " | paste -sd, -) ");
 	}
-	doctor_mend(r,
-				"sudo %s-u ",
-				d->unfix ? "" : "--preserve-env=OSPROFILER_HMAC_KEYS ");
+	if (by_sudo)
+		doctor_mend(r,
+					"sudo %s-u ",
+					d->unfix ? "" : "--preserve-env=OSPROFILER_HMAC_KEYS ");
+	else
+		doctor_mend(r, "runuser -u ");
 	doctor_mend_word(r, owner);
-	doctor_mend(r, " ");
+	doctor_mend(r, by_sudo ? " " : " -- ");
 	doctor_mend_word(r, own);
 	doctor_mend(r, " doctor %s ", d->unfix ? "--unfix" : "--fix");
+	if (!d->unfix && d->keys != NULL)
+		doctor_mend(r, "--add-key ");
 	if (!d->unfix && d->connection_string != NULL &&
 		strcmp(d->connection_string, d->collector_shown) == 0)
 	{
@@ -190,7 +290,7 @@ doctor_mend_sql(const doctor *d, doctor_result *r, ...)
 	if (doctor_mend_as_owner(d, r))
 		return;
 	doctor_advise(r, "as a superuser:");
-	cli_server_add_psql(d->server, &r->mend);
+	doctor_add_psql(d, r);
 	va_start(args, r);
 	while ((statement = va_arg(args, const char *)) != NULL)
 	{

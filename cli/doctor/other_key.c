@@ -81,18 +81,21 @@ doctor_choose_key(doctor *d, doctor_result *r)
 {
 	char path[PATH_MAX];
 
-	if (d->config.hmac_keys[0] == '\0')
+	/* sudo hands the variable on only if it was told to: the choice was made. */
+	if (d->config.hmac_keys[0] == '\0' || d->add_key ||
+		secure_getenv("SUDO_UID") != NULL)
 		return false;
 	if (!find_file(d, path) || !is_known(d, path))
 	{
-		/* sudo hands the variable on only if it was told to: the choice was made. */
-		r->is_left = secure_getenv("SUDO_UID") == NULL;
-		doctor_advise(r, "which one is right? It may be mistyped. ");
+		r->is_left = true;
+		doctor_advise(r,
+					  "which one is right? It may be mistyped. --fix --add-key "
+					  "gives it to the server. ");
 		return false;
 	}
 	doctor_advise(r,
 				  "the server knows the key in %s: take that, by leaving %s "
-				  "out",
+				  "out; or give the server this key, too: --fix --add-key",
 				  path,
 				  own_place(d));
 	if (doctor_keys_in_variable())

@@ -6,10 +6,14 @@
 #include "run/run.h"
 
 #include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
 
+#include "as_user.h"
 #include "cli.h"
 #include "collector_options.h"
 #include "osprofiler/driver.h"
+#include "home_directory.h"
 #include "writable_path.h"
 
 /* What the command waits for a collector that says nothing. */
@@ -56,6 +60,37 @@ report_silence(const osp_driver *driver, osp_driver_conn *conn,
 						 cli_collector_reason(shown, err.msg));
 }
 
+/* The user of a service may have no home directory, and so no place for the default
+ * collector. */
+static void
+report_missing_home(const char *shown, const char *home)
+{
+	const char *sudo = geteuid() != 0 && cli_has_sudo() ? "sudo " : "";
+	cli_user user;
+	osp_buf make;
+
+	osp_buf_init(&make, &osp_allocator_default, 4 * PATH_MAX);
+	if (!cli_user_numbered(geteuid(), &user))
+		(void) snprintf(user.name, sizeof(user.name), "osprofiler");
+	if (!cli_home_add_command(&make, home))
+		osp_buf_reset(&make);
+	(void) cli_error(
+		"the collector %s cannot be written to: %s, the home directory of the "
+		"user %s, does not exist. The trace waits for it in the run "
+		"directory. %s%s%s%sname a place that this user may write to, in the "
+		"environment of the service, such as "
+		"OSPROFILER_CONNECTION_STRING=sqlite:////var/lib/%s/traces.db",
+		shown,
+		home,
+		user.name,
+		make.len > 0 ? "As root, make the directory: " : "",
+		make.len > 0 ? sudo : "",
+		make.len > 0 ? make.ptr : "",
+		make.len > 0 ? ". Or: " : "",
+		user.name);
+	osp_buf_term(&make);
+}
+
 /* A database or file on this host, by its absolute path. */
 static void
 report_closed(const osp_driver *driver, const char *connection_string,
@@ -63,6 +98,7 @@ report_closed(const osp_driver *driver, const char *connection_string,
 {
 	const char *path = strstr(connection_string, ":////");
 	char plain[PATH_MAX];
+	char home[PATH_MAX];
 	size_t len;
 
 	if (path == NULL || (strcmp(driver->name, "sqlite") != 0 &&
@@ -74,7 +110,9 @@ report_closed(const osp_driver *driver, const char *connection_string,
 		return;
 	memcpy(plain, path, len);
 	plain[len] = '\0';
-	if (!cli_writable_path(plain))
+	if (cli_home_is_missing(plain, home))
+		report_missing_home(shown, home);
+	else if (!cli_writable_path(plain))
 		(void) cli_error("the collector %s cannot be written to; the trace "
 						 "waits for it in the run directory",
 						 shown);

@@ -15,7 +15,7 @@
 #include "collector_options.h"
 #include "noted/run_history.h"
 #include "osprofiler/driver.h"
-#include "other_users.h"
+#include "as_user.h"
 #include "record/clock.h"
 #include "shell_text.h"
 
@@ -58,28 +58,24 @@ read_totals(const run_state *run, osp_run_totals *totals)
 	return status == OSP_OK;
 }
 
-/* What somebody types before a command who called this one by sudo: "sudo ", "sudo -u
- * postgres ", or nothing. */
+/* What somebody types before a command who called this one as another user, by sudo, su
+ * or runuser: "sudo -u postgres ", or nothing. */
 static void
-write_sudo(char out[CLI_SUDO_MAX])
+write_as_user(char out[CLI_AS_USER_MAX])
 {
-	const char *caller = getenv("SUDO_UID");
-
-	out[0] = '\0';
-	if (caller != NULL && strtoul(caller, NULL, 10) != geteuid())
-		cli_sudo_words(geteuid(), out);
+	cli_as_user_words(cli_typist(), geteuid(), out);
 }
 
 /* Must whoever delivers the rest name the collector? Its password is not stored, and
  * no setting has it: it came from an option, or sudo leaves the variable out. */
 static bool
-lacks_password(const run_state *run, const char *sudo)
+lacks_password(const run_state *run, const char *as_user)
 {
 	const run_args *args = run->args;
 
 	return run_collector_is_locked(run->collector) &&
 		   (args->connection_string != NULL || args->transport_url != NULL ||
-			(sudo[0] != '\0' &&
+			(as_user[0] != '\0' &&
 			 (getenv("OSPROFILER_CONNECTION_STRING") != NULL ||
 			  getenv("OSPROFILER_TRANSPORT_URL") != NULL)));
 }
@@ -89,10 +85,10 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 {
 	const char *reason =
 		cli_collector_reason(run->address, totals->stat.last_error);
-	char sudo[CLI_SUDO_MAX];
+	char as_user[CLI_AS_USER_MAX];
 	osp_buf directory;
 
-	write_sudo(sudo);
+	write_as_user(as_user);
 	(void) cli_error(
 		"not everything was delivered to %s%s%s%s; the next "
 		"'osprofiler run'%s delivers the rest; to deliver it "
@@ -103,9 +99,9 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 		reason,
 		reason[0] != '\0' ? ")" : "",
 		run_collector_is_locked(run->collector) ? " to this collector" : "",
-		sudo,
+		as_user,
 		cli_quoted(&directory, run->run_directory),
-		lacks_password(run, sudo)
+		lacks_password(run, as_user)
 			? " --connection-string URI (the URI with its "
 			  "password, which is not stored)"
 			: "");
@@ -160,15 +156,15 @@ static void
 add_show_command(osp_buf *text, const run_state *run)
 {
 	const run_args *args = run->args;
-	char sudo[CLI_SUDO_MAX] = "";
+	char as_user[CLI_AS_USER_MAX] = "";
 
 	if (is_own_file(run))
-		write_sudo(sudo);
-	osp_buf_addf(text, "%sosprofiler trace show ", sudo);
+		write_as_user(as_user);
+	osp_buf_addf(text, "%sosprofiler trace show ", as_user);
 
 	/* A variable that sudo let through once is not there the next time. */
 	if (args->connection_string != NULL || run->absolute[0] != '\0' ||
-		(sudo[0] != '\0' && getenv("OSPROFILER_CONNECTION_STRING") != NULL))
+		(as_user[0] != '\0' && getenv("OSPROFILER_CONNECTION_STRING") != NULL))
 		add_collector(text, run);
 	osp_buf_addf(text, "%s\n", run->base_id);
 }

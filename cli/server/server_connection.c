@@ -131,6 +131,8 @@ struct cli_server
 	bool untraced;                  /* transactions are not to be traced */
 	bool in_transaction;            /* one that the caller has begun */
 	char sqlstate[8];
+	bool has_login;
+	cli_user login; /* of cli_server_login */
 };
 
 static libpq pq;
@@ -285,36 +287,132 @@ cli_server_name(const char *conninfo, char *out, size_t size)
 	osp_buf_term(&text);
 }
 
-osp_status
-cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
+/* Returned owned, also if the server refuses; NULL: no memory. */
+static cli_server *
+try_to_connect(const char *conninfo)
 {
 	/* What comes later counts; conninfo is taken apart where dbname stands. */
 	const char *const keywords[] = {
 		"connect_timeout", "fallback_application_name", "dbname", NULL};
 	const char *const values[] = {"5", "osprofiler", conninfo, NULL};
-	osp_status status = load_libpq(err);
-	cli_server *server;
+	cli_server *server = calloc(1, sizeof(*server));
+
+	if (server != NULL)
+		server->conn = pq.PQconnectdbParams(keywords, values, 1);
+	if (server == NULL || server->conn != NULL)
+		return server;
+	free(server);
+	return NULL;
+}
+
+static bool
+is_connected(const cli_server *server)
+{
+	return server != NULL && pq.PQstatus(server->conn) == CONNECTION_OK;
+}
+
+/* Gives the connection to the caller, or ends it and says why it failed. */
+static osp_status
+hand_over(cli_server *server, cli_server **out, osp_error *err)
+{
+	osp_status status;
 
 	*out = NULL;
-	if (status == OSP_OK)
-		status = check_conninfo(conninfo, err);
-	if (status != OSP_OK)
-		return status;
-	server = calloc(1, sizeof(*server));
-	if (server == NULL)
-		return osp_error_set(err, OSP_ENOMEM, "out of memory");
-	server->conn = pq.PQconnectdbParams(keywords, values, 1);
-	if (server->conn != NULL && pq.PQstatus(server->conn) == CONNECTION_OK)
+	if (is_connected(server))
 	{
 		*out = server;
 		return OSP_OK;
 	}
-	status = set_message(err,
-						 OSP_EUNAVAIL,
-						 server->conn != NULL ? pq.PQerrorMessage(server->conn)
-											  : "out of memory");
+	if (server == NULL)
+		return osp_error_set(err, OSP_ENOMEM, "out of memory");
+	status = set_message(err, OSP_EUNAVAIL, pq.PQerrorMessage(server->conn));
 	cli_server_close(server);
 	return status;
+}
+
+static osp_status
+prepare_to_connect(const char *conninfo, osp_error *err)
+{
+	osp_status status = load_libpq(err);
+
+	return status == OSP_OK ? check_conninfo(conninfo, err) : status;
+}
+
+osp_status
+cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
+{
+	osp_status status = prepare_to_connect(conninfo, err);
+
+	*out = NULL;
+	return status == OSP_OK ? hand_over(try_to_connect(conninfo), out, err)
+							: status;
+}
+
+/* Connects as this user of the host. Replaces *server if that succeeds. */
+static void
+connect_as(const cli_user *user, const char *conninfo, cli_server **server)
+{
+	cli_server *other;
+
+	if (!cli_act_as(user))
+		return;
+	other = try_to_connect(conninfo);
+	cli_act_as_root();
+	if (!is_connected(other))
+	{
+		cli_server_close(other);
+		return;
+	}
+	cli_server_close(*server);
+	*server = other;
+	other->has_login = true;
+	other->login = *user;
+}
+
+/* Root was refused: tries the users who may be let in. */
+static void
+connect_as_others(const char *conninfo, cli_server **server)
+{
+	char name[CLI_USER_NAME_MAX];
+	cli_user user;
+	uid_t uid;
+
+	if (cli_user_named(pq.PQuser((*server)->conn), &user) && user.uid != 0)
+		connect_as(&user, conninfo, server);
+	if (!is_connected(*server) &&
+		cli_server_owner(*server, &uid, name, sizeof(name)) && uid != 0 &&
+		cli_user_numbered(uid, &user))
+		connect_as(&user, conninfo, server);
+}
+
+osp_status
+cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
+{
+	osp_status status = prepare_to_connect(conninfo, err);
+	uid_t acting = geteuid();
+	cli_server *server;
+	cli_user before;
+
+	*out = NULL;
+	if (status != OSP_OK)
+		return status;
+	if (!cli_may_act_as_others() ||
+		(acting != 0 && !cli_user_numbered(acting, &before)))
+		return hand_over(try_to_connect(conninfo), out, err);
+	if (acting != 0)
+		cli_act_as_root();
+	server = try_to_connect(conninfo);
+	if (server != NULL && !is_connected(server))
+		connect_as_others(conninfo, &server);
+	if (acting != 0 && !cli_act_as(&before))
+		abort();
+	return hand_over(server, out, err);
+}
+
+const cli_user *
+cli_server_login(const cli_server *server)
+{
+	return server->has_login ? &server->login : NULL;
 }
 
 bool

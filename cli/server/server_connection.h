@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "as_user.h"
 #include "osprofiler/buf.h"
 
 typedef struct cli_server cli_server;
@@ -25,6 +26,18 @@ typedef struct cli_answer cli_answer; /* the rows of one statement */
  */
 osp_status cli_server_open(const char *conninfo, cli_server **out,
 						   osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * The same, for a command that root may call. If the server does not let root in, it is
+ * tried again as the user of this host who has the role's name, then as the user as whom
+ * the server runs. Whoever this process acts as stays that.
+ */
+osp_status cli_server_open_for_root(const char *conninfo, cli_server **out,
+									osp_error *err) OSP_MUST_CHECK;
+
+/* The user as whom root was let in by cli_server_open_for_root. NULL: the connection is
+ * that of the process's own user. */
+const cli_user *cli_server_login(const cli_server *server);
 
 /* The name of a server in messages and pages, as a CONNINFO with "***" for secrets, cut
  * to size. Messages never show the conninfo itself. */

@@ -15,9 +15,9 @@
 static const char python_alone[] =
 	"No operation of a server is in this trace, only what Python's OSProfiler records. "
 	"With PostgreSQL the service needs connection_parameters = plugin=osprofiler, and "
-	"the server the service's key and collector; 'sudo -u USER env "
-	"OSPROFILER_CONF=FILE osprofiler doctor CONNINFO', as the service's user, with "
-	"its configuration, says what is missing there\n";
+	"the server the service's key and collector; 'OSPROFILER_CONF=FILE osprofiler doctor "
+	"--for-user USER CONNINFO', called by root with the user and the configuration of "
+	"the service, says what is missing there\n";
 
 osp_status
 cli_add_missing_server(osp_report *report, osp_buf *text)

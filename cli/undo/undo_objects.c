@@ -71,7 +71,7 @@ undo_settings(doctor *d, doctor_result *r)
 		if (i == 0)
 		{
 			doctor_wrong(r, "ALTER SYSTEM has ");
-			cli_server_add_psql(d->server, &r->mend);
+			doctor_add_psql(d, r);
 		}
 		doctor_wrong(
 			r, "%s%s", i > 0 ? ", " : "", cli_answer_value(answer, i, 0));
@@ -100,7 +100,7 @@ add_settings(doctor *d, doctor_result *r)
 		if (statement == NULL)
 			continue;
 		if (r->mend.len == 0)
-			cli_server_add_psql(d->server, &r->mend);
+			doctor_add_psql(d, r);
 		doctor_mend(r, " -c ");
 		doctor_mend_word(r, statement);
 	}

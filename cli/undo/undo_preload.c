@@ -155,7 +155,7 @@ mend_elsewhere(doctor *d, doctor_result *r, const cli_answer *answer)
 			doctor_mend_word(r, cli_answer_value(answer, i, 4));
 			doctor_mend(r, " && ");
 		}
-	cli_server_add_psql(d->server, &r->mend);
+	doctor_add_psql(d, r);
 	for (i = 0; i < cli_answer_rows(answer); i++)
 		if (cli_answer_value(answer, i, 1) != NULL)
 		{
@@ -209,7 +209,7 @@ undo_new_session(doctor *d, doctor_result *r)
 			(void) usleep(LOOK_MS * 1000);
 		cli_server_close(d->server);
 		d->server = NULL;
-		if (cli_server_open(d->conninfo, &d->server, &err) != OSP_OK)
+		if (cli_server_open_for_root(d->conninfo, &d->server, &err) != OSP_OK)
 		{
 			doctor_wrong(r, "%s", err.msg);
 			return;

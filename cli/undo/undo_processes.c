@@ -58,7 +58,7 @@ undo_open_sessions(doctor *d, doctor_result *r)
 		doctor_advise(r,
 					  "have these programs connect again, or end their "
 					  "sessions, before the library is removed;");
-		cli_server_add_psql(d->server, &r->mend);
+		doctor_add_psql(d, r);
 		doctor_mend(r,
 					" -c 'SELECT pg_catalog.pg_terminate_backend(p) FROM "
 					"pg_catalog.unnest(ARRAY[%s]) p'",

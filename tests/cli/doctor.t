@@ -413,7 +413,8 @@ END
 
 # A libpq that is connected to a server of another user of this machine, as an ordinary
 # user, and answers no to every question, but yes to whether the extension is installed.
-# What doctor prints then is typed, with a sudo that shows the keys which it is given.
+# What doctor prints then is typed, with a sudo, or for root a runuser, that shows the keys
+# which it is given.
 write_file("$dir/fake_pq.c", <<'END');
 #include <string.h>
 void *PQconninfoParse(const char *c, char **e) { static void *end[16]; return end; }
@@ -460,8 +461,10 @@ SKIP:
 	{
 		symlink '/etc/passwd', "$dir/fake/.s.PGSQL.5432";
 	}
-	write_file("$dir/bin/sudo", "#!/bin/sh\nprintf '%s' \"\$OSPROFILER_HMAC_KEYS\" >$dir/given\n");
-	chmod 0755, "$dir/bin/sudo";
+	my $as = $> == 0 ? 'runuser' : 'sudo';
+
+	write_file("$dir/bin/$as", "#!/bin/sh\nprintf '%s' \"\$OSPROFILER_HMAC_KEYS\" >$dir/given\n");
+	chmod 0755, "$dir/bin/$as";
 	for my $case (
 		['a file of one key', 'keys', "FIRST\n", 'FIRST'],
 		['a comment and two keys', 'keys', "# of 2026\nFIRST\nSECOND\n", 'FIRST,SECOND'],
@@ -508,7 +511,7 @@ SKIP:
 			my ($status, $out, $err) = run_cli('doctor', @$how, 'dbname=shop');
 
 			is($status, 1, "$what: doctor @$how ends") or diag($out, $err);
-			like($out, qr{sudo .*osprofiler doctor --fix }, "$what: doctor @$how says what to type");
+			like($out, qr{$as .*osprofiler doctor --fix }, "$what: doctor @$how says what to type");
 		}
 	}
 }

@@ -1,0 +1,261 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# doctor_users.t
+#	  osprofiler doctor with a server, by the users of a plain Debian without sudo: root,
+#	  postgres, a service's user, and one without a home directory. What is printed is
+#	  typed.
+#
+# Needs root: the users are made in a mount namespace, with a /dev/shm of their own, so
+# nothing of the system is changed.
+
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $here = abs_path(dirname(__FILE__));
+my $top = abs_path("$here/../..");
+my $build = abs_path($ENV{BUILD} // "$top/build");
+my $config = $ENV{PG_CONFIG} // 'pg_config';
+
+plan skip_all => 'only root has other users' if $> != 0;
+plan skip_all => 'no user postgres' if !defined getpwnam('postgres');
+plan skip_all => 'no PostgreSQL' if system("$config --bindir >/dev/null 2>&1") != 0;
+if (!$ENV{OSPROFILER_TEST_USERS})
+{
+	plan skip_all => 'no mount namespaces' if system('unshare -m true 2>/dev/null') != 0;
+	$ENV{OSPROFILER_TEST_USERS} = 1;
+	exec('unshare', '-m', $^X, $0) or die "unshare: $!";
+}
+
+my $dir = tempdir('osprofiler-users.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $fake = "$dir/etc";
+my $root = "$dir/files";
+chmod 0755, $dir;
+
+sub slurp
+{
+	my ($path) = @_;
+	open my $file, '<', $path or return '';
+	local $/;
+	return <$file> // '';
+}
+
+sub write_file
+{
+	my ($path, $text) = @_;
+	open my $file, '>', $path or die "$path: $!";
+	print $file $text;
+	close $file or die "$path: $!";
+	return $path;
+}
+
+sub must
+{
+	my ($command) = @_;
+	my $out = qx({ $command\n} 2>&1);
+	BAIL_OUT("$command: $out") if $? != 0;
+	return $out;
+}
+
+# --- the machine --------------------------------------------------------------------
+
+mkdir $_ for $fake, $root, map { "$dir/$_" } qw(home root socket);
+must("install -d -o postgres $dir/socket $dir/home/postgres");
+write_file("$fake/passwd", join('', grep { !/^(?:postgres|shop|homeless|nobody2):/ } map { "$_\n" } split /\n/, slurp('/etc/passwd'))
+	  . 'postgres:x:' . getpwnam('postgres') . ':' . (getpwnam('postgres'))[3] . "::$dir/home/postgres:/bin/bash\n"
+	  . "shop:x:54321:54321::$dir/home/shop:/bin/sh\nhomeless:x:54322:54322::$dir/home/homeless:/usr/sbin/nologin\n");
+write_file("$fake/group", slurp('/etc/group') . "shop:x:54321:\nhomeless:x:54322:\n");
+write_file("$fake/shadow", slurp('/etc/shadow') . "shop:*:19000:0:99999:7:::\nhomeless:*:19000:0:99999:7:::\n");
+must("install -d -o 54321 -g 54321 -m 700 $dir/home/shop");
+must("mount --bind $fake/$_ /etc/$_") for qw(passwd group shadow);
+must('mount -t tmpfs -o mode=1777 none /dev/shm');
+for my $sudo (grep { -e } map { "$_/sudo" } split /:/, $ENV{PATH})
+{
+	must("mount --bind $fake/group $sudo");
+}
+
+my ($bin) = map { chomp; $_ } qx($config --bindir);
+for my $kind (qw(bindir pkglibdir sharedir))
+{
+	my ($path) = map { chomp; $_ } qx($config --$kind);
+	must("mkdir -p '$root" . dirname($path) . "'; test -e '$root$path' || cp -rL '$path' '$root$path'");
+}
+must("make -s -C '$top/pg_osprofiler' install PG_CONFIG='$config' BUILD='$build' DESTDIR='$root'");
+$bin = $root . $bin;
+delete $ENV{$_} for grep { /^(OSPROFILER_|PG(?!_CONFIG)|XDG_|SUDO_)/ } keys %ENV;
+$ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
+$ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+$ENV{LC_ALL} = 'C.UTF-8';
+$ENV{HOME} = "$dir/root";
+$ENV{PATH} = "$bin:$build/bin:$ENV{PATH}";
+chdir '/';
+
+my $place = "host=$dir/socket port=5432 dbname=shop";
+my $postgres = 'runuser -u postgres --';
+
+must("$postgres $bin/initdb -D $dir/socket/data -A peer -U postgres --no-sync --locale C.UTF-8 -E UTF8");
+open my $conf, '>>', "$dir/socket/data/postgresql.conf" or die;
+print $conf "listen_addresses = ''\nunix_socket_directories = '$dir/socket'\nfsync = off\n"
+  . "osprofiler.agent = '$build/bin/osprofiler'\n";
+close $conf;
+
+sub start
+{
+	must("$postgres $bin/pg_ctl -D $dir/socket/data -l $dir/socket/log -w start >/dev/null");
+}
+
+sub stop
+{
+	system("$postgres $bin/pg_ctl -D $dir/socket/data -m fast -w stop >/dev/null 2>&1");
+}
+
+END
+{
+	my $status = $?;
+	stop() if $bin && $dir && -e "$dir/socket/data/postmaster.pid";
+	if ($dir && -e "$fake/passwd")
+	{
+		system("umount /etc/$_ 2>/dev/null") for qw(passwd group shadow);
+	}
+	$? = $status;
+}
+
+# Status and text of a command line that a user types in a shell.
+sub types
+{
+	my ($user, $line) = @_;
+	my $file = write_file("$dir/line", "cd /\n$line\n");
+
+	chmod 0644, $file;
+	my $out = $user eq 'root' ? qx(sh $file 2>&1) : qx(runuser -u $user -- sh $file 2>&1);
+	return ($? >> 8, $out);
+}
+
+sub sql
+{
+	my ($statement) = @_;
+	return must("$postgres psql -XAtq -h $dir/socket -d shop -c \"$statement\"");
+}
+
+# --- root -----------------------------------------------------------------------------
+
+my ($status, $out) = types('root', "osprofiler doctor --fix '$place'");
+is($status, 1, 'root, and no server: it fails');
+like($out, qr/^wrong +server /m, '... and says why') or diag($out);
+unlike($out, qr/^\$ /m, '... and types nothing');
+ok(!-e "$dir/root/.config", '... and makes no key');
+
+start();
+must("$postgres psql -Xq -h $dir/socket -d postgres -c 'CREATE ROLE shop LOGIN' -c 'CREATE DATABASE shop OWNER shop'");
+($status, $out) = types('root', "osprofiler doctor '$place'");
+like($out, qr/^good +server +PostgreSQL \S+.*, database shop, user postgres$/m, 'root is let in as the server\'s user') or diag($out);
+my ($line) = $out =~ /^wrong +extension.*?^ +type: ([^\n]*)$/ms;
+like($line // '', qr/^runuser -u postgres -- psql /, '... and what is printed is for root');
+($status, $out) = types('root', "osprofiler doctor --fix '$place'");
+is($status, 0, 'root: --fix') or diag($out);
+like($out, qr/\nAll is good\.\n\z/, '... mends all');
+is(scalar(() = $out =~ /^\$ /mg), 4, '... by four commands') or diag($out);
+like($out, qr/^good +key of the server +it accepts a context that is signed here, by the user root; for another user: osprofiler doctor --fix --for-user USER '\Q$place\E'$/m,
+	'... and says for whom');
+is((stat "$dir/root/.config/osprofiler/hmac_keys")[4], 0, '... root\'s key is root\'s');
+
+# --- postgres ---------------------------------------------------------------------------
+
+($status, $out) = types('postgres', "osprofiler doctor --fix '$place'");
+is($status, 0, 'postgres: --fix') or diag($out);
+like($out, qr/signed here, by the user postgres; for another user: as root, osprofiler doctor --fix --for-user USER '/, 'says for whom');
+is((stat "$dir/home/postgres/.config/osprofiler/hmac_keys")[4], scalar getpwnam('postgres'), '... the key is postgres\'s');
+is(scalar(() = slurp("$dir/socket/data/osprofiler.keys") =~ /^\S+$/mg), 2, 'the server has both keys');
+
+# --- the circle: a service's user -------------------------------------------------------
+
+($status, $out) = types('shop', "osprofiler run -- psql -X -h $dir/socket -d shop -c 'SELECT 1'");
+is($status, 0, 'a run of shop');
+($line) = $out =~ /this makes one that the server knows: (.*)$/m;
+ok(defined $line, '... says what makes a key') or diag($out);
+($status, $out) = types('shop', $line // 'false');
+is($status, 1, 'typed by shop, who is nobody special, it cannot do all');
+is(-e "$dir/home/shop/.config/osprofiler/hmac_keys" ? (stat _)[4] : -1, 54321, '... but there is a key');
+unlike($out, qr/sudo/, '... there is no sudo');
+like($out, qr/as root, for the server's user, who is a superuser there:$/m, '... says who can') or diag($out);
+($line) = $out =~ /^ +type: (.*)$/m;
+like($line // '', qr/^OSPROFILER_HMAC_KEYS=.* runuser -u postgres -- \S+ doctor --fix --add-key '\Q$place\E'$/, '... and how');
+($status, $out) = types('root', $line // 'false');
+is($status, 0, 'typed by root, it ends the circle') or diag($out);
+unlike($out, qr/unset OSPROFILER_HMAC_KEYS/, '... and sends nobody back');
+($status, $out) = types('shop', "osprofiler doctor '$place'");
+is($status, 0, 'all is good for shop') or diag($out);
+is(scalar(() = slurp("$dir/socket/data/osprofiler.keys") =~ /^\S+$/mg), 3, 'the server has three keys');
+($status, $out) = types('root', "runuser -u shop -- osprofiler run -- psql -X -h $dir/socket -d shop -c 'SELECT 1'");
+my ($show) = $out =~ /^Display trace with command: (.*)$/m;
+like($show // '', qr/^runuser -u shop -- osprofiler trace show /, 'root, who acted as shop, is told what root types');
+($status, $out) = types('root', $show // 'false');
+like($out, qr/ pg  .*SELECT 1/, 'the trace has the server\'s half') or diag($out);
+
+# A given key is added, also beside one that the server knows.
+($status, $out) = types('postgres', "OSPROFILER_HMAC_KEYS=GIVEN_KEY osprofiler doctor '$place'");
+like($out, qr/or give the server this key, too: --fix --add-key$/m, 'another key: both ways are said') or diag($out);
+($status, $out) = types('postgres', "OSPROFILER_HMAC_KEYS=GIVEN_KEY osprofiler doctor --fix --add-key '$place'");
+is($status, 0, '--add-key') or diag($out);
+like(slurp("$dir/socket/data/osprofiler.keys"), qr/^GIVEN_KEY$/m, '... adds it');
+is(scalar(() = slurp("$dir/socket/data/osprofiler.keys") =~ /^\S+$/mg), 4, '... to the others');
+
+# --- for another user ---------------------------------------------------------------------
+
+must("rm -r $dir/home/shop/.config");
+($status, $out) = types('root', "osprofiler doctor --fix --for-user shop '$place'");
+is($status, 0, '--for-user shop') or diag($out);
+like($out, qr/signed here, by the user shop$/m, '... says for whom');
+for my $path ('', '/osprofiler', '/osprofiler/hmac_keys')
+{
+	my @st = stat "$dir/home/shop/.config$path";
+
+	is($st[4] // -1, 54321, ".config$path is shop's");
+	is(($st[2] // 077) & 077, 0, ".config$path is closed to others");
+}
+like($out, qr{sqlite:///\Q$dir\E/home/shop/\S+ takes it}, '... and shop\'s store was tried');
+($status, $out) = types('shop', "osprofiler doctor '$place'");
+is($status, 0, 'all is good for shop again') or diag($out);
+($status, $out) = types('root', "osprofiler doctor --fix --for-user shop '$place'");
+unlike($out, qr/^\$ /m, 'a second time nothing is typed');
+($status, $out) = types('shop', "osprofiler doctor --fix --for-user postgres '$place'");
+is($status, 2, '--for-user is for root');
+like($out, qr/--for-user is for root; without it, the user postgres calls/, '... which is said');
+($status, $out) = types('root', "osprofiler doctor --fix --for-user nosuch '$place'");
+like($out, qr/there is no user 'nosuch' on this host/, '--for-user of nobody');
+
+# --- a user without a home directory ----------------------------------------------------
+
+($status, $out) = types('homeless', "osprofiler run -- true");
+like($out, qr/cannot be written to: \Q$dir\E\/home\/homeless, the home directory of the user homeless, does not exist/, 'run: no home') or diag($out);
+like($out, qr/OSPROFILER_CONNECTION_STRING=sqlite:\/\/\/\/var\/lib\/homeless\/traces\.db/, '... what a service is given instead');
+($status, $out) = types('homeless', "osprofiler doctor");
+like($out, qr/home\/homeless, the home directory of the user homeless, does not exist: make it, as root; or name a place/, 'doctor: no home') or diag($out);
+unlike($out, qr/mktemp/, '... nothing for a shell alone');
+($line) = $out =~ /^wrong +store a trace.*?^ +type: ([^\n]*)$/ms;
+($status, $out) = types('root', $line // 'false');
+is($status, 0, 'what is to be typed is root\'s') or diag($out);
+is((stat "$dir/home/homeless")[4] // -1, 54322, '... and makes the directory');
+rmdir "$dir/home/homeless";
+($status, $out) = types('root', "osprofiler doctor --fix --for-user homeless '$place'");
+is($status, 0, '--for-user makes it, too') or diag($out);
+is((stat "$dir/home/homeless")[2] & 07777, 0700, '... closed to others');
+
+# --- back -------------------------------------------------------------------------------
+
+($status, $out) = types('postgres', "psql -Xq -h $dir/socket -d shop -c \"ALTER ROLE shop SET session_preload_libraries = 'osprofiler'\"");
+($status, $out) = types('root', "$postgres osprofiler doctor --unfix '$place'");
+($line) = $out =~ /^wrong +other places.*?^ +type: ([^\n]*)$/ms;
+like($line // '', qr/^runuser -u postgres -- psql /, '--unfix: what root types, who called it as postgres') or diag($out);
+($status, $out) = types('root', $line // 'false');
+is($status, 0, '... is let in') or diag($out);
+($status, $out) = types('root', "osprofiler doctor --unfix '$place'");
+is($status, 0, 'root: --unfix') or diag($out);
+like($out, qr/All is good, the library may be removed\.\n\z/, '... takes all back');
+is(sql("SHOW session_preload_libraries"), "\n", '... in the server');
+
+done_testing();
