@@ -5,8 +5,12 @@
  */
 #include "trace/missing_server.h"
 
+#include <string.h>
+
 #include "cli.h"
 #include "control_text.h"
+#include "delivery.h"
+#include "record/rundir.h"
 
 /* The name of a server in a line. */
 #define SERVER_MAX ((size_t) 64 * 1024)
@@ -18,6 +22,32 @@ static const char python_alone[] =
 	"the server the service's key and collector; 'OSPROFILER_CONF=FILE osprofiler doctor "
 	"--for-user USER CONNINFO', called by root with the user and the configuration of "
 	"the service, says what is missing there\n";
+
+/* A run reads the server's half when its command has ended. */
+static const char still_runs[] =
+	"An 'osprofiler run' is still going on: the server's operations of its trace come "
+	"when the program ends, and --server CONNINFO shows them now. If this is not "
+	"that trace: ";
+
+/* Has this user an `osprofiler run` whose command has not ended? */
+static bool
+is_run_going_on(void)
+{
+	osp_config config;
+	cli_run_dirs dirs;
+	bool going_on = false;
+	size_t i;
+
+	if (osp_config_load(&config, &osp_allocator_default, NULL, NULL) != OSP_OK)
+		return false;
+	cli_run_dirs_find(&dirs, &config);
+	for (i = 0; i < dirs.count && !going_on; i++)
+		going_on = strstr(strrchr(dirs.paths[i], '/'), "/run-") != NULL &&
+				   !osp_rundir_run_ended(dirs.paths[i]);
+	cli_run_dirs_term(&dirs);
+	osp_config_term(&config);
+	return going_on;
+}
 
 osp_status
 cli_add_missing_server(osp_report *report, osp_buf *text)
@@ -32,10 +62,14 @@ cli_add_missing_server(osp_report *report, osp_buf *text)
 	{
 		osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
 		cli_add_visible(text, osp_buf_str(&server));
+		osp_buf_add_str(text,
+						OSP_STR(" was sent the context of this trace. "));
+		if (is_run_going_on())
+			osp_buf_add_str(text, osp_str_of(still_runs));
 		osp_buf_add_str(
 			text,
 			OSP_STR(
-				" was sent the context of this trace. It does not load the "
+				"It does not load the "
 				"extension, does not know the key, delivers to another "
 				"collector (--server CONNINFO reads what the server has), or "
 				"has not delivered yet (show the trace again). 'osprofiler "

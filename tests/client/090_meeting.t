@@ -78,6 +78,27 @@ for my $user ('demo', 'anna')
 }
 my $of_anna = $id;
 
+# While the program runs the collector has no more than its own half.
+{
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		open STDERR, '>', "$dir/going_on";
+		exec($osprofiler, 'run', 'sh', '-c', "psql -XAtqc \"select 'early'\" >/dev/null; exec sleep 60") or POSIX::_exit(127);
+	}
+	wait_for('a program that goes on: its own half is there', sub { (run($osprofiler, 'trace', 'show', 'newest'))[1] =~ / db  .*early/ });
+	($status, $out) = run($osprofiler, 'trace', 'show', 'newest');
+	like($out, qr/^The server's operations are missing: .* An 'osprofiler run' is still going on: the server's operations of its trace come when the program ends, and --server CONNINFO shows them now\. /m,
+		'... it is said when the other half comes');
+	($status, $out) = run($osprofiler, 'trace', 'show', '--server', '', 'newest');
+	like($out, qr/ pg  .*early/, '... and how it is seen before');
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	($status, $out) = run($osprofiler, 'trace', 'show', 'newest');
+	like($out, qr/ pg  .*early/, '... at the end it is there') or diag(slurp("$dir/going_on"));
+}
+
 ($status, $out, $words, $err) = seen('sh', '-c', "psql -XAtc 'select 1'; sqlite3 :memory: 'select 2' 'select 3'");
 is($words, '1 statement of PostgreSQL, 1 also in the server; 2 statements of SQLite', 'both kinds');
 ($status, $out, $words, $err) = seen('sqlite3', ':memory:', 'select 2');
