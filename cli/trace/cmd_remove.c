@@ -30,9 +30,9 @@ static const char delete_help[] =
 	"Usage: osprofiler trace delete [OPTIONS] TRACE...\n"
 	"\n"
 	"Removes traces from a collector, for good. Exit status 1 if one of them was\n"
-	"not there. TRACE is an id, or the beginning of one; 'last' for the trace of your\n"
-	"last 'osprofiler run', 'last~1' for the one before it; or 'newest' for the one\n"
-	"that ended last, whoever made it.\n"
+	"not there. TRACE is an id, or at least its first 8 characters; 'last' for the\n"
+	"trace of your last 'osprofiler run', 'last~1' for the one before it; or 'newest'\n"
+	"for the one that ended last, whoever made it.\n"
 	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
 
 static const char prune_help[] =

@@ -44,6 +44,8 @@ one_error(qr/the ids of 2 traces begin with '$_': give more of the id$/, 'trace'
   for '1234abcd', '1234abcd-', '1234ABCD-000';
 one_error(qr/no trace '\Q$_\E' .*give the whole id/, 'trace', 'show', @at, $_)
   for 'fedcba9', 'fedcba97', 'fedcba980', 'fedcba98-0002', 'fedcba9%', 'fedcba98_0001';
+like(run_ok('trace', $_, '--help'), qr/at least (?:its|their) first 8 characters/, "$_ --help says how much of an id is needed")
+  for 'show', 'diff', 'delete';
 
 # The newest.
 my $newest = (run_ok('trace', 'list', @at) =~ /($one|$two|$other)/)[0];
