@@ -163,6 +163,9 @@ like($out, qr/^good +key of the server +it accepts a context that is signed here
 	'... and says for whom');
 is((stat "$dir/root/.config/osprofiler/hmac_keys")[4], 0, '... root\'s key is root\'s');
 
+($status, $out) = types('root', "$postgres osprofiler trace list --server '$place'");
+unlike($out, qr/osprofiler doctor|CASE source/, '... and its test statement is not in the list of traces') or diag($out);
+
 # --- postgres ---------------------------------------------------------------------------
 
 ($status, $out) = types('postgres', "osprofiler doctor --fix '$place'");
