@@ -7,6 +7,9 @@
  * new.
  */
 #include "doctor/doctor.h"
+
+#include <unistd.h>
+
 #include "shell_text.h"
 #include "undo/undo.h"
 
@@ -126,11 +129,10 @@ wrap_for_user(const doctor *d, doctor_result *r)
 	osp_buf line;
 
 	osp_buf_init(&line, &osp_allocator_default, 64 * 1024);
-	osp_buf_addf(&line, "runuser -u ");
-	cli_add_quoted(&line, osp_str_of(d->for_user));
-	osp_buf_addf(&line, " -- sh -c ");
 	cli_add_quoted(&line, osp_buf_str(&r->mend));
 	osp_buf_reset(&r->mend);
+	doctor_mend_as(d, r, geteuid());
+	doctor_mend(r, "sh -c ");
 	osp_buf_add_str(&r->mend, osp_buf_str(&line));
 	osp_buf_term(&line);
 }

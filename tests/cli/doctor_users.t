@@ -261,4 +261,25 @@ is($status, 0, 'root: --unfix') or diag($out);
 like($out, qr/All is good, the library may be removed\.\n\z/, '... takes all back');
 is(sql("SHOW session_preload_libraries"), "\n", '... in the server');
 
+# --- README removes all ---------------------------------------------------------------------
+
+# What installs is removed by the tests of installing; here is what that leaves.
+{
+	local $ENV{PGHOST} = "$dir/socket";
+	my ($block) = slurp("$top/README.md") =~ /^<!-- remove -->\n```\n(.*?)^```$/ms;
+	my @lines = map { s{/var/lib/postgresql/15/main}{$dir/socket/data}r } ($block // '') =~ /^\$ ((?:osprofiler|rm) [^#\n]*)/mg;
+	my $all = "find $dir/root $dir/home $dir/socket /dev/shm -name '*osprofiler*'";
+
+	is(scalar @lines, 6, 'README: the lines of the block');
+	s/~root/$dir\/root/g for @lines;
+	isnt(must($all), '', 'before it there is something');
+	for my $line (@lines)
+	{
+		($status, $out) = types('root', $line);
+		is($status, 0, "README: $line") or diag($out);
+	}
+	must("rm -rf $dir/home/homeless");
+	is(must($all), '', 'nothing is left');
+}
+
 done_testing();
