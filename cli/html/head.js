@@ -3,7 +3,7 @@
 // The head of the page: which trace this is, what is in it, what is wrong with it,
 // and how its time divides.
 
-import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf } from './trace.js';
+import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf, isUnmeasured } from './trace.js';
 import { durationText, countText, pluralText, shareTexts, lineText, placeText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 import { view, setFilter, setTab, NO_FILTER } from './view.js';
@@ -121,7 +121,7 @@ function timeParts() {
     el('b', {}, durationText(part.ns)), el('span.dim', {}, texts[index])))));
 
   return sum > 0 ? el('section.time', { 'aria-label': 'How the time divides' }, bar, legend,
-    trace.kind.includes(KIND.NODE) && insideLegend()) : null;
+    trace.kind.some((kind, row) => kind === KIND.NODE && !isUnmeasured(row)) && insideLegend()) : null;
 }
 
 export function makeHead(buttons) {

@@ -91,6 +91,21 @@ function rowsText(node) {
   ];
 }
 
+// Why a node is where it is, and how large its table is by its statistics.
+function settingText(node) {
+  const subplan = node['the subplan'];
+  const loops = factOf(node, 'loops') || 1;
+  const rows = factOf(node, 'relation_rows');
+  const pages = factOf(node, 'relation_pages');
+
+  return [
+    typeof subplan === 'string' && `${subplan}: a subquery of the node above` +
+      `${loops > 1 ? `, which ran it ${countText(loops)} times` : ''}`,
+    rows > 0 && pages > 0 &&
+      `by its statistics the table has ${pluralText(rows, 'row')} in ${pluralText(pages, 'page')}`,
+  ].filter(Boolean).map((text) => el('p.plan-condition.dim', {}, visibleNodes(lineText(text, 200))));
+}
+
 const workersOf = (node) => countText(factOf(node, 'workers_launched') || 0);
 
 // Workers that were planned and were not there.
@@ -182,6 +197,7 @@ function makeNode(row, drawing, depth) {
           el('b', {}, `${isUnmeasured(row) && share >= 0.01 ? '~' : ''}${shareText(share)}`),
           ' of the statement')),
       el('p.plan-rows', {}, rowsText(node)),
+      settingText(node),
       removedText(node),
       conditions(node),
       buffersText(node) !== '' && el('p.plan-condition', {}, el('span.dim', {}, 'Buffers'), ' ',

@@ -206,6 +206,19 @@ test('the page of a session', async (t) => {
       await close(tab);
     });
 
+  await t.test('a plan says what is a subquery, and how large tables are', async () => {
+    const points = new URL('../vectors/findings/subplan.points', import.meta.url).pathname;
+    const tab = await browser.open(await browser.writePageOf(points, 'subplan'));
+
+    assert.equal(await tab.locator('.legend-inside').count(), 0, 'no bar of a node was measured');
+    await click(tab, tab.getByText('Go to the operation').first());
+    const plan = (await textsOf(tab, '.plan-node')).join('\n');
+
+    assert.match(plan, /SubPlan 1: a subquery of the node above, which ran it [\d,]+ times/);
+    assert.match(plan, /by its statistics the table has [\d,]+ rows in [\d,]+ pages?/);
+    await close(tab);
+  });
+
   await t.test('shares add up, and say of what they are', async () => {
     const tab = await browser.open(html);
     const sumOf = (texts) => texts.reduce((sum, text) => sum + (text.startsWith('<') ? 0 : parseInt(text, 10)), 0);
