@@ -109,8 +109,7 @@ cli_as_user_words(uid_t typist, uid_t user, char out[CLI_AS_USER_MAX])
 	if (typist == user || !cli_user_numbered(user, &found))
 		return;
 	if (typist == 0)
-		(void) snprintf(
-			out, CLI_AS_USER_MAX, "runuser -u %s -- ", found.name);
+		(void) snprintf(out, CLI_AS_USER_MAX, "runuser -u %s -- ", found.name);
 	else if (cli_has_sudo())
 		(void) snprintf(out,
 						CLI_AS_USER_MAX,

@@ -134,8 +134,7 @@ static void
 add_mend(doctor *d, doctor_result *r, const char *file)
 {
 	/* Root opens no file of another user, who could make it a link to one of root's. */
-	bool here_in_file =
-		d->config.hmac_keys[0] == '\0' && d->for_user == NULL;
+	bool here_in_file = d->config.hmac_keys[0] == '\0' && d->for_user == NULL;
 
 	doctor_advise(r,
 				  "as a superuser, give the server the key that signs here; or "

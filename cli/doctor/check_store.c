@@ -121,11 +121,11 @@ advise(const doctor *d, doctor_result *r, osp_status status, const char *why)
 		status == OSP_EUNAVAIL ? cli_collector_failure(why) : CLI_FAILURE_OTHER;
 	const char *place = place_of_address(d);
 
-	if (is_default(d) &&
-		doctor_mend_home(r,
-						 d->config.connection_string + strlen(SQLITE_PREFIX "/"),
-						 VARIABLE,
-						 "traces.db"))
+	if (is_default(d) && doctor_mend_home(r,
+										  d->config.connection_string +
+											  strlen(SQLITE_PREFIX "/"),
+										  VARIABLE,
+										  "traces.db"))
 		return;
 	if (is_closed_home(d))
 	{

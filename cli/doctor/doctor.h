@@ -77,7 +77,8 @@ typedef struct doctor
 	const char *run_directory_given;
 	bool fix;   /* execute the command lines that mend something */
 	bool unfix; /* the steps that take back what was mended in a server */
-	bool add_key; /* the key that signs here is meant, whatever the server has */
+	bool
+		add_key; /* the key that signs here is meant, whatever the server has */
 	const char *for_user; /* who is acted as here, by root; NULL: nobody else */
 
 	osp_config

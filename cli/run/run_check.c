@@ -12,8 +12,8 @@
 #include "as_user.h"
 #include "cli.h"
 #include "collector_options.h"
-#include "osprofiler/driver.h"
 #include "home_directory.h"
+#include "osprofiler/driver.h"
 #include "writable_path.h"
 
 /* What the command waits for a collector that says nothing. */

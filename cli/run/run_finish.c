@@ -11,11 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "as_user.h"
 #include "cli.h"
 #include "collector_options.h"
 #include "noted/run_history.h"
 #include "osprofiler/driver.h"
-#include "as_user.h"
 #include "record/clock.h"
 #include "shell_text.h"
 

@@ -19,9 +19,9 @@
 static const char python_alone[] =
 	"No operation of a server is in this trace, only what Python's OSProfiler records. "
 	"With PostgreSQL the service needs connection_parameters = plugin=osprofiler, and "
-	"the server the service's key and collector; 'OSPROFILER_CONF=FILE osprofiler doctor "
-	"--for-user USER CONNINFO', called by root with the user and the configuration of "
-	"the service, says what is missing there\n";
+	"the server the service's key and collector; 'OSPROFILER_CONF=FILE osprofiler "
+	"doctor CONNINFO --for-user USER', called by root with the service's "
+	"configuration and user, says what is missing there\n";
 
 /* A run reads the server's half when its command has ended. */
 static const char still_runs[] =
@@ -62,8 +62,7 @@ cli_add_missing_server(osp_report *report, osp_buf *text)
 	{
 		osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
 		cli_add_visible(text, osp_buf_str(&server));
-		osp_buf_add_str(text,
-						OSP_STR(" was sent the context of this trace. "));
+		osp_buf_add_str(text, OSP_STR(" was sent the context of this trace. "));
 		if (is_run_going_on())
 			osp_buf_add_str(text, osp_str_of(still_runs));
 		osp_buf_add_str(

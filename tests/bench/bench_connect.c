@@ -93,7 +93,7 @@ print_kind(const char *label, int kind, int rounds)
 int
 main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 0;
+	int rounds = argc > 1 ? (int) strtol(argv[1], NULL, 10) : 0;
 	int kinds = (argc - 2) / 2;
 	int order[KINDS_MAX];
 	int round;

@@ -223,7 +223,7 @@ for my $path ('', '/osprofiler', '/osprofiler/hmac_keys')
 like($out, qr{sqlite:///\Q$dir\E/home/shop/\S+ takes it}, '... and shop\'s store was tried');
 ($status, $out) = types('shop', "osprofiler doctor '$place'");
 is($status, 0, 'all is good for shop again') or diag($out);
-($status, $out) = types('root', "osprofiler doctor --fix --for-user shop '$place'");
+($status, $out) = types('root', "osprofiler doctor '$place' --fix --for-user shop");
 unlike($out, qr/^\$ /m, 'a second time nothing is typed');
 ($status, $out) = types('shop', "osprofiler doctor --fix --for-user postgres '$place'");
 is($status, 2, '--for-user is for root');
