@@ -6,6 +6,7 @@
 #include "web/web_answer.h"
 
 #include "page.h"
+#include "web/web_held.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 
 /* A page of several million operations is looked at by nobody. */
 #define BODY_MAX ((size_t) 1024 * 1024 * 1024)
+
+/* When to ask again what there was no room for. */
+#define RETRY_S "5"
 
 #define NO_POLICY "default-src 'none'"
 
@@ -132,9 +136,19 @@ web_answer_problem(web_answer *answer, unsigned status, osp_str messages)
 	osp_buf_term(&json);
 }
 
+void
+web_answer_busy(web_answer *answer)
+{
+	web_answer_problem(
+		answer,
+		MHD_HTTP_SERVICE_UNAVAILABLE,
+		OSP_STR("the server is sending other large pages; try again"));
+}
+
 static void
 free_body(void *body)
 {
+	web_held_release(body);
 	osp_free(&osp_allocator_default, body);
 }
 
@@ -163,10 +177,41 @@ add_headers(const web_answer *answer, struct MHD_Response *response)
 	if (answer->refresh[0] != '\0')
 		added = added && web_mhd.add_response_header(
 							 response, "Refresh", answer->refresh) == MHD_YES;
+	if (answer->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		added = added && web_mhd.add_response_header(
+							 response, "Retry-After", RETRY_S) == MHD_YES;
 	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		added = added && web_mhd.add_response_header(
 							 response, "Allow", "GET, HEAD") == MHD_YES;
 	return added;
+}
+
+/* The body, returned owned, in no more memory than it needs; NULL: there is none. */
+static char *
+take_body(web_answer *answer, size_t *len)
+{
+	char *body;
+	char *fitting;
+
+	*len = answer->body.len;
+	body = osp_buf_take(&answer->body);
+	if (body == NULL)
+		return NULL;
+	fitting = osp_realloc(&osp_allocator_default, body, *len + 1);
+	return fitting != NULL ? fitting : body;
+}
+
+/* The same, if it may be held until it is sent. */
+static char *
+hold_body(web_answer *answer, size_t *len)
+{
+	char *body = take_body(answer, len);
+
+	if (body == NULL || web_held_take(body, *len))
+		return body;
+	osp_free(&osp_allocator_default, body);
+	web_answer_busy(answer);
+	return take_body(answer, len);
 }
 
 enum MHD_Result
@@ -181,8 +226,7 @@ web_answer_send(web_answer *answer, struct MHD_Connection *connection)
 		web_answer_text(answer,
 						MHD_HTTP_INTERNAL_SERVER_ERROR,
 						"There is not enough memory for this.");
-	len = answer->body.len;
-	body = osp_buf_take(&answer->body);
+	body = hold_body(answer, &len);
 	if (body == NULL)
 		return MHD_NO;
 	response = web_mhd.create_response_from_buffer_with_free_callback(

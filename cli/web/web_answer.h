@@ -38,13 +38,16 @@ void web_answer_page(web_answer *answer, unsigned status, osp_str json);
  * collector is away. */
 void web_answer_problem(web_answer *answer, unsigned status, osp_str messages);
 
+/* The same, of a page for which there is no memory until others are sent. */
+void web_answer_busy(web_answer *answer);
+
 /* Appends JSON so that it cannot end the script element that it stands in. */
 void web_add_inert(osp_buf *body, osp_str json);
 
 /* Appends each line of messages as a string of a JSON array. */
 void web_add_lines(osp_buf *json, osp_str messages);
 
-/* Sends it, with the headers that every answer has. */
+/* Sends it, with the headers that every answer has, or what web_answer_busy() makes. */
 enum MHD_Result web_answer_send(web_answer *answer,
 								struct MHD_Connection *connection);
 

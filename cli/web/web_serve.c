@@ -18,6 +18,9 @@
 #include "web/web_reader.h"
 #include "web/web_trace.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +28,8 @@
 
 /* A server that is asked when the end comes may hold it up for so long. */
 #define END_S 3
+
+#define MAPPED_BYTES (512 * 1024)
 
 /* --- requests --- */
 
@@ -203,6 +208,16 @@ stop(struct MHD_Daemon *daemon)
 	(void) alarm(0);
 }
 
+/* Has what is large go back to the system when it is freed. The C library's threshold
+ * rises with what is freed, and the memory of each thread keeps the rest. */
+static void
+bound_memory(void)
+{
+#ifdef __GLIBC__
+	(void) mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+#endif
+}
+
 static int
 serve_at(web_site *site, const web_address *address)
 {
@@ -210,6 +225,7 @@ serve_at(web_site *site, const web_address *address)
 	sigset_t signals;
 	int result;
 
+	bound_memory();
 	block_signals(&signals);
 	daemon = web_mhd.start_daemon(MHD_USE_THREAD_PER_CONNECTION |
 									  MHD_USE_INTERNAL_POLLING_THREAD |

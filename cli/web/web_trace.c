@@ -7,6 +7,7 @@
 #include "web/web_trace.h"
 
 #include "page.h"
+#include "web/web_held.h"
 #include "web/web_reader.h"
 
 /* The second element of data: cli/html/served.js reads it. */
@@ -51,6 +52,11 @@ web_answer_trace(const web_request *request, web_answer *answer)
 	unsigned status = MHD_HTTP_SERVICE_UNAVAILABLE;
 	web_reader reader;
 
+	if (web_held_is_full())
+	{
+		web_answer_busy(answer);
+		return;
+	}
 	if (web_reader_begin(&reader, request) &&
 		web_reader_load(&reader, request, "id", &report, &status))
 		answer_page(answer, report, osp_buf_str(&reader.messages));

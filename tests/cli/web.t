@@ -15,6 +15,7 @@ use IO::Pty;
 use IO::Select;
 use IO::Socket::IP;
 use JSON::PP;
+use MIME::Base64;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -381,6 +382,61 @@ my @children = map {
 } 1 .. 6;
 is(join(' ', map { waitpid $_, 0; $? } @children), '0 0 0 0 0 0', 'six users at once');
 is(stop($server, 'INT'), 0, 'SIGINT ends it');
+
+# --- slow readers of large pages -----------------------------------------------------
+
+# Pages of 30 MB that are read slowly: so many are held, and others are to come again.
+{
+	open my $random, '<:raw', '/dev/urandom' or die;
+	my $large = write_points("$dir/large", map {
+		read $random, my $bytes, 75_000;
+		my $text = encode_base64($bytes, '');
+		map { point("db-$_", $base, $base, "d$text" =~ s/(.{20}).*/$1/r, '01.000000', $_ eq 'start' ? qq({"db": {"statement": "$text"}}) : '{}') } 'start', 'stop'
+	} 1 .. 300);
+
+	$server = start('--connection-string', $large);
+	enter($server);
+	my ($large_port) = $server->{origin} =~ /(\d+)$/;
+	my (@slow, @refused);
+	my $bytes = 0;
+
+	for (1 .. 6)
+	{
+		my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $large_port) or die;
+		my $head = '';
+
+		$socket->syswrite("GET $server->{path}trace?id=$base HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: $server->{cookie}\r\n\r\n");
+
+		# Those that are being sent must see some of it read, or they are ended.
+		until (IO::Select->new($socket)->can_read(0.1))
+		{
+			$_->sysread(my $part, 40_000) for @slow;
+		}
+		$socket->sysread($head, 2000);
+		if ($head =~ /^HTTP\S+ 200 .*^Content-Length: (\d+)/ms)
+		{
+			$bytes += $1;
+			push @slow, $socket;
+			next;
+		}
+		push @refused, $head;
+	}
+	cmp_ok($bytes / @slow, '>', 25_000_000, 'a large page');
+	is(scalar @slow, 4, 'as many are sent as there is room for');
+	like($refused[$_], qr/^HTTP\S+ 503 .*^Retry-After: \d+\r$/ms, 'others are to come again') for 0, 1;
+	is((traces($server))[0], 200, 'the list comes');
+	my ($memory) = slurp("/proc/$server->{pid}/status") =~ /^VmRSS:\s+(\d+) kB$/m;
+	cmp_ok($memory, '<', 200_000, 'they take no more memory than that');
+	@slow = ();
+	for (1 .. 100)
+	{
+		$status = status_of($server, "$server->{path}trace?id=$base");
+		last if $status != 503;
+		sleep 0.1;
+	}
+	is($status, 200, 'when they are gone, there is room again');
+	stop($server);
+}
 
 # --- collectors that are not as they should be --------------------------------------
 
