@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The table of statements: those that differ in constants only are one row of it.
+// The table of statements: those that differ in constants only are one row of it. Long tables
+// have pages, so the number of statements does not matter.
 
 import { trace, KIND, string, isUnmeasured, hasNoEnd, endOf } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange } from './view.js';
-import { selectRow } from './waterfall.js';
+import { selectRow, showTool } from './waterfall.js';
 import { lines } from './lines.js';
 import { markedText } from './search.js';
 
-const ROWS_MAX = 300;
+const PAGE_ROWS = 300;
 const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 
 const ALL_COLUMNS = [
@@ -55,26 +56,31 @@ const wordsOfShape = (number) => trace.shapes[number].slice(0, 2).map(string);
 
 const sorting = { column: 4, down: true };
 let statementsOnly = true;
-let rowsShown = ROWS_MAX;
-let currentShape = -1;       // the shape whose row has the keyboard
-let numbers = [];       // the shapes of the rows
+let currentShape = -1;       // the shape whose row has the keyboard; its page is shown
+let numbers = [];            // the shapes of the rows of all pages
+let pageBegin = 0;           // the index of the first row of the page
 let sumsOf = new Map();      // of each shape: sums over what the filter lets through
 
 const shapesBox = el('div.shapes');
 
-function compare(a, b) {
+function sortNumbers() {
   const { value } = COLUMNS[sorting.column];
-  const x = value(sumsOf.get(a));
-  const y = value(sumsOf.get(b));
-  const order = x < y ? -1 : x > y ? 1 : 0;
+  const values = new Map();
 
-  return sorting.down ? -order : order;
+  for (const [number, sums] of sumsOf)
+    values.set(number, value(sums));
+  numbers = [...sumsOf.keys()].sort((a, b) => {
+    const [x, y] = [values.get(a), values.get(b)];
+    const order = x < y ? -1 : x > y ? 1 : 0;
+
+    return sorting.down ? -order : order;
+  });
 }
 
 function sortBy(index) {
   sorting.down = sorting.column === index ? !sorting.down : index > 0;
   sorting.column = index;
-  drawShapes();
+  drawFromTop();
   shapesBox.querySelectorAll('th button')[index].focus();
 }
 
@@ -101,7 +107,7 @@ function markChosen() {
   const chosen = view.details && view.selected >= 0 ? trace.shape[view.selected] : -1;
 
   shapesBox.querySelectorAll('tbody tr').forEach((row, index) =>
-    row.classList.toggle('chosen', numbers[index] === chosen));
+    row.classList.toggle('chosen', numbers[pageBegin + index] === chosen));
 }
 
 const rowButtons = () => [...shapesBox.querySelectorAll('.shape-name')];
@@ -109,22 +115,50 @@ const rowButtons = () => [...shapesBox.querySelectorAll('.shape-name')];
 // The table is one stop for Tab: that of this shape.
 function setRow(number) {
   currentShape = number;
-  rowButtons().forEach((button, index) => { button.tabIndex = numbers[index] === number ? 0 : -1; });
+  rowButtons().forEach((button, index) => {
+    button.tabIndex = numbers[pageBegin + index] === number ? 0 : -1;
+  });
+}
+
+// Gives the keyboard to a row, whichever page has it.
+function focusRow(index, options) {
+  if (index < pageBegin || index >= pageBegin + PAGE_ROWS) {
+    currentShape = numbers[index];
+    drawTable();
+  }
+  setRow(numbers[index]);
+  rowButtons()[index - pageBegin].focus(options);
 }
 
 function moveRow(event) {
-  const buttons = rowButtons();
-  const at = buttons.indexOf(event.target);
+  const at = pageBegin + rowButtons().indexOf(event.target);
   const next = {
-    ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1,
+    ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: numbers.length - 1,
   }[event.key];
 
-  if (at < 0 || buttons[next] === undefined)
+  if (at < pageBegin || numbers[next] === undefined)
     return;
   event.preventDefault();
   event.stopPropagation();
-  setRow(numbers[next]);
-  buttons[next].focus();
+  focusRow(next);
+}
+
+function turnPage(begin) {
+  focusRow(begin, { preventScroll: true });
+  showTool();
+}
+
+const pageButton = (words, begin) => el('button', {
+  type: 'button', disabled: begin < 0 || begin >= numbers.length, onclick: () => turnPage(begin),
+}, words);
+
+function pageTurns() {
+  const { length } = numbers;
+
+  return length > PAGE_ROWS && el('nav.turns', { 'aria-label': 'Pages of the table' },
+    pageButton('‹ Previous', pageBegin - PAGE_ROWS),
+    `${countText(pageBegin + 1)}–${countText(Math.min(pageBegin + PAGE_ROWS, length))} of ${countText(length)}`,
+    pageButton('Next ›', pageBegin + PAGE_ROWS));
 }
 
 function nameCell(number) {
@@ -153,7 +187,7 @@ function bodyCell(column, sums) {
 
 const modeButton = (words, only) => el('button', {
   type: 'button', 'aria-pressed': String(statementsOnly === only),
-  onclick: () => { statementsOnly = only; drawShapes(); },
+  onclick: () => { statementsOnly = only; addUp(); drawFromTop(); },
 }, words);
 
 function addWaits(sums, row) {
@@ -195,35 +229,52 @@ function addUp() {
       addToSums(row);
 }
 
-function drawShapes() {
+// Draws the page that has the current row.
+function drawTable() {
   const focused = rowButtons().includes(document.activeElement);
+  const current = Math.max(numbers.indexOf(currentShape), 0);
 
-  addUp();
-  numbers = [...sumsOf.keys()].sort(compare);
-
+  pageBegin = current - current % PAGE_ROWS;
   replaceIn(shapesBox,
     el('p.shapes-mode', { role: 'group', 'aria-label': 'Which operations' },
       modeButton('Statements', true), modeButton('All operations', false),
       el('span.dim', {}, `${TABLE_KEY}${statementsOnly ? '' : ALL_KEY}.`)),
     el('div.scroll-sideways', {}, el('table', {},
       el('thead', {}, el('tr', {}, COLUMNS.map(headCell))),
-      el('tbody', { onkeydown: moveRow }, numbers.slice(0, rowsShown).map((number) => el('tr', { onclick: () => showShape(number) },
-        COLUMNS.map((column) => bodyCell(column, sumsOf.get(number)))))))),
+      el('tbody', { onkeydown: moveRow }, numbers.slice(pageBegin, pageBegin + PAGE_ROWS).map((number) =>
+        el('tr', { onclick: () => showShape(number) },
+          COLUMNS.map((column) => bodyCell(column, sumsOf.get(number)))))))),
     numbers.length === 0 && el('p.nothing', {}, 'No operations match the filters.'),
-    numbers.length > rowsShown && el('button.link', {
-      type: 'button', onclick: () => { rowsShown = Infinity; drawShapes(); },
-    }, `Show all ${countText(numbers.length)}`));
-  setRow(numbers.includes(currentShape) ? currentShape : numbers[0]);
+    pageTurns());
+  setRow(numbers[current]);
   markChosen();
   if (focused)
-    rowButtons()[numbers.indexOf(currentShape)]?.focus({ preventScroll: true });
+    rowButtons()[current - pageBegin]?.focus({ preventScroll: true });
+}
+
+// Draws the first page, after what decides the order of the rows has changed.
+function drawFromTop() {
+  sortNumbers();
+  if (numbers.indexOf(currentShape) >= PAGE_ROWS)
+    currentShape = -1;
+  drawTable();
 }
 
 export function makeShapes() {
-  const draw = () => { if (view.tab === 'shapes') drawShapes(); };
+  const draw = () => {
+    if (view.tab !== 'shapes')
+      return;
+    addUp();
+    sortNumbers();
+    drawTable();
+  };
 
   onChange('tab', draw);
   onChange('rows', draw);
+  onChange('filter', () => {
+    if (view.tab === 'shapes' && pageBegin > 0)
+      drawFromTop();
+  });
   onChange('selection', markChosen);
   return shapesBox;
 }

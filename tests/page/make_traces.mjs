@@ -351,6 +351,15 @@ function many(trace, count) {
   }
 }
 
+// Statements that differ in more than constants.
+function distinct(trace, count) {
+  const root = trace.op('job', BASE, 0, count * 30 + 100, { name: 'dump' });
+  const letters = (n) => [...n.toString(26)].map((digit) => String.fromCharCode(97 + parseInt(digit, 26))).join('');
+
+  for (let n = 0; n < count; n++)
+    trace.op('db', root, n * 30, 20, statement(`SELECT * FROM t_${letters(n)}`));
+}
+
 // Trees that no program makes on purpose. parentOf says for an operation which of the earlier
 // ones called it; -1: none.
 const TREES = {
@@ -467,6 +476,7 @@ const TRACES = {
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, longIds, manyWays, strange,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
+  distinct20k: (trace) => distinct(trace, 20000),
   points100k: (trace) => many(trace, 50000),
   operations100k: (trace) => many(trace, 100000),
   ...Object.fromEntries(Object.keys(TREES).flatMap((shape) => [2, 20, 100].flatMap((thousands) =>

@@ -638,6 +638,57 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('20,000 different statements have pages', async () => {
+    const tab = await browser.open(await browser.writePage('distinct20k'));
+    const turns = tab.getByRole('navigation', { name: 'Pages of the table' });
+    const count = () => tab.locator('tbody tr').count();
+    const first = () => tab.locator('tbody tr th').first().innerText();
+
+    await tab.getByRole('tab', { name: 'Statements' }).click();
+    await tab.getByRole('button', { name: 'Statement', exact: true }).click();
+    assert.equal(await first(), 'db SELECT * FROM t_a');
+    assert.match(await turns.innerText(), /1–300 of 20,000/);
+    assert.equal(await count(), 300);
+    assert.ok(await turns.getByRole('button', { name: 'Previous' }).isDisabled());
+    await turns.getByRole('button', { name: 'Next' }).click();
+    assert.match(await turns.innerText(), /301–600 of 20,000/);
+    assert.equal(await focusText(tab), await first(), 'the first row of the page has the keyboard');
+    const box = await tab.locator('tbody tr').first().boundingBox();
+
+    assert.ok(box.y > 0 && box.y < 300, `which is at ${box.y}`);
+    await press(tab, 'ArrowUp');
+    assert.match(await turns.innerText(), /1–300 of/, 'the arrows turn pages');
+    await press(tab, 'ArrowDown');
+    assert.equal(await focusText(tab), await first());
+    await press(tab, 'Enter');
+    await settled(tab);
+    assert.deepEqual(await textsOf(tab, 'tr.chosen th'), [await first()]);
+    await press(tab, 'Escape');
+    assert.equal(await focusText(tab), await first(), 'the page stays while details are open');
+    await press(tab, '1', '2');
+    assert.match(await turns.innerText(), /301–600 of/, 'and while another view is');
+    await tab.locator('tbody tr').first().getByRole('button').press('End');
+    assert.match(await turns.innerText(), /19,801–20,000 of 20,000/);
+    assert.equal(await count(), 200);
+    assert.ok(await turns.getByRole('button', { name: 'Next' }).isDisabled());
+    await tab.locator('#search').fill('t_b');
+    await settled(tab);
+    assert.match(await turns.innerText(), /1–300 of/, 'a search shows its first results');
+    assert.equal(await tab.locator('tbody tr mark').count(), 300);
+    await tab.locator('#search').fill('t_zz');
+    await settled(tab);
+    assert.ok(await count() > 0 && await count() < 300);
+    assert.equal(await turns.count(), 0);
+    await tab.locator('#search').fill('');
+    await tab.locator('tbody tr').first().getByRole('button').press('End');
+    await tab.getByRole('button', { name: 'Count', exact: true }).click();
+    assert.match(await turns.innerText(), /1–300 of/, 'so does another order');
+    const elements = await tab.locator('*').count();
+
+    assert.ok(elements < 6000, `${elements} elements`);
+    await close(tab);
+  });
+
   await t.test('filters filter the tables, whose shares are parts of a whole', async () => {
     const tab = await browser.open(slow);
     const rows = async () => (await textsOf(tab, 'tbody tr')).map((text) => text.replace(/\s+/g, ' '));
