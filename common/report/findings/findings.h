@@ -264,10 +264,10 @@ typedef struct osp__findings
 	osp__op **walk; /* the same as they are drawn, parents first */
 	size_t op_count;
 	int64_t total_ns;
-	uint64_t lost_callers; /* operations whose caller is not in the trace, or not whole:
-							* of programs not all is known */
-	osp__group *groups;    /* of all rules */
-	osp__table by_key;     /* those of the running rule */
+	uint64_t
+		lost_callers;   /* operations whose caller is not here, or not whole */
+	osp__group *groups; /* of all rules */
+	osp__table by_key;  /* those of the running rule */
 	const osp__rule *rule; /* that runs */
 	osp__finding found[OSP__FINDINGS_MAX];
 	unsigned found_count;
