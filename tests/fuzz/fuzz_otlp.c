@@ -4,7 +4,7 @@
  *	  Spans out of notifications, and answers of a collector.
  *
  * Properties: a span is well-formed protobuf with valid UTF-8, whatever the
- * notification holds, and the same each time; an answer is read within its bytes;
+ * notification holds, the same each time, and has no key twice; an answer is read within its bytes;
  * a summary keeps its bound.
  */
 #include "fuzz.h"
@@ -54,14 +54,17 @@ take_bytes(osp_str *rest, uint64_t len)
 	return bytes;
 }
 
-/* A KeyValue: its key, and an AnyValue of one field. */
+/* A KeyValue: its key, which is that of no other one, and an AnyValue of one field. */
 static void
-check_attribute(osp_str message)
+check_attribute(osp_str message, otlp_keys *keys)
 {
 	osp_str value;
+	osp_str key;
 
 	REQUIRE(take_varint(&message) == 0x0a);
-	REQUIRE(otlp_is_utf8(take_bytes(&message, take_varint(&message))));
+	key = take_bytes(&message, take_varint(&message));
+	REQUIRE(otlp_is_utf8(key));
+	REQUIRE(otlp_keys_add(keys, key));
 	REQUIRE(take_varint(&message) == 0x12);
 	value = take_bytes(&message, take_varint(&message));
 	REQUIRE(message.len == 0);
@@ -86,6 +89,9 @@ check_attribute(osp_str message)
 static void
 check_span(osp_str message)
 {
+	otlp_keys keys;
+
+	otlp_keys_init(&keys, &osp_allocator_default);
 	while (message.len > 0)
 	{
 		uint64_t tag = take_varint(&message);
@@ -104,7 +110,7 @@ check_span(osp_str message)
 				if (tag >> 3 == SPAN_NAME)
 					REQUIRE(otlp_is_utf8(bytes));
 				else if (tag >> 3 == SPAN_ATTRIBUTES)
-					check_attribute(bytes);
+					check_attribute(bytes, &keys);
 				else
 					REQUIRE(tag >> 3 == SPAN_STATUS || bytes.len == 8 ||
 							bytes.len == 16);
@@ -113,6 +119,7 @@ check_span(osp_str message)
 				REQUIRE(false);
 		}
 	}
+	otlp_keys_term(&keys);
 }
 
 static void
