@@ -11,13 +11,16 @@ import { PatternSearch } from './patternrun.js';
 
 const TOOK_TOO_LONG = 'The search was ended: for this trace the regular expression takes too long.';
 
+// A text without upper case, of the same length: the lower case of İ alone is longer.
+const foldCase = (text) => text.replaceAll('İ', 'i').toLowerCase();
+
 // A query: "/x/" and "/x/s" are regular expressions, all else is a part of the text. Neither
 // regards case. { part }, { search } or { mistake }.
 function readQuery(query) {
   const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/s.exec(query) || [];
 
   if (pattern === undefined)
-    return { query, part: query.toLowerCase() };
+    return { query, part: foldCase(query) };
   const compiled = compilePattern(pattern, flags);
 
   return { query, mistake: compiled.mistake, search: compiled.mistake ? null : new PatternSearch(compiled) };
@@ -43,7 +46,7 @@ function textMatcher(query) {
   const { part, search } = askedFor(query);
 
   if (part !== undefined)
-    return (text) => text.toLowerCase().includes(part);
+    return (text) => foldCase(text).includes(part);
   if (search === null)
     return () => false;
   search.begin();
@@ -67,15 +70,23 @@ function pidOf(row) {
   return pids[row];
 }
 
+// Where a text has a part, whose case is folded: [begin, end], ...
+function spansOfPart(text, part) {
+  const folded = foldCase(text);
+  const spans = [];
+
+  for (let at = folded.indexOf(part); at >= 0; at = folded.indexOf(part, at + part.length))
+    spans.push([at, at + part.length]);
+  return spans;
+}
+
 // Where a text of a few lines has what is searched for: [begin, end], ...
 function spansIn(text) {
   const { part, search } = askedFor(view.filter.text);
 
   if (part === undefined)
     return search === null || search.tookTooLong ? [] : search.spans(text);
-  const literal = new RegExp(view.filter.text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gi');
-
-  return Array.from(text.matchAll(literal), ({ 0: { length }, index }) => [index, index + length]);
+  return spansOfPart(text, part);
 }
 
 // Nodes for a text in which what the search found is marked.

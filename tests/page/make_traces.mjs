@@ -351,6 +351,16 @@ function many(trace, count) {
   }
 }
 
+// Ids, names, places and texts without a place where a line can be broken.
+function unbroken(trace) {
+  const x = 'x'.repeat(300);
+
+  trace.base = x;
+  trace.op(x, x, 0, 900, statement(x), { etype: x }, { id: x, service: x, host: x });
+  ['/', '#', '%00', '?x', 'a b', '..', '"', 'é', '__proto__', 'toString'].forEach((id, n) =>
+    trace.op('a', x, 1000 + n, 9, statement(`SELECT '${id}İx'`), {}, { id }));
+}
+
 // Statements that differ in more than constants.
 function distinct(trace, count) {
   const root = trace.op('job', BASE, 0, count * 30 + 100, { name: 'dump' });
@@ -474,6 +484,7 @@ function hostilePair(trace) {
 const TRACES = {
   few, waits, counted, parallel, requests, session, baskets, slow: (trace) => slow(trace, 190),
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, longIds, manyWays, strange,
+  unbroken,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),
   list: (trace) => list(trace, 250), list10k: (trace) => list(trace, 10000), hostileList, hostilePair,
   distinct20k: (trace) => distinct(trace, 20000),

@@ -111,6 +111,34 @@ test('hostile and strange traces', async (t) => {
     await close(tab);
   });
 
+  await t.test('a text of any length can be searched', async () => {
+    const tab = await browser.open(await browser.writePage('long'));
+    const search = async (text) => {
+      await tab.locator('#search').fill(text);
+      await settled(tab);
+      return tab.locator('.match-count').innerText();
+    };
+
+    for (const length of [50000, 1000000]) {
+      const text = 'x'.repeat(length);
+
+      assert.match(await search(text), /^[1-9]/, `${length} characters that are there`);
+      assert.match(await search(`${text}?`), /^0 of/);
+    }
+    await close(tab);
+  });
+
+  await t.test('what the search finds is what is marked', async () => {
+    const tab = await browser.open(await browser.writePage('unbroken'));
+
+    for (const [text, marks] of [['/İX', ['/İx']], ["'..i", ["'..İ"]], ['É', ['é']], ['(.*', []]]) {
+      await tab.locator('#search').fill(text);
+      await settled(tab);
+      assert.deepEqual(await textsOf(tab, '.line mark'), marks, text);
+    }
+    await close(tab);
+  });
+
   await t.test('rings, orphans, jumping clocks, deep trees', async () => {
     const tab = await browser.open(await browser.writePage('strange'));
 
