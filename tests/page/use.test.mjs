@@ -933,4 +933,23 @@ test('using the page', async (t) => {
       assert.ok(bars.width > 250, `room for bars: ${bars.width}`);
       await close(tab);
     });
+
+  await t.test('enlarged to 400 %, texts that cannot be broken stay inside', async () => {
+    const tab = await browser.open(await browser.writePage('unbroken'), { viewport: { width: 256, height: 256 } });
+    const wide = () => tab.evaluate(() => document.documentElement.scrollWidth);
+
+    for (const view of ['flame', 'shapes', 'waterfall']) {
+      await tab.locator(`#tab-${view}`).click();
+      await settled(tab);
+      assert.equal(await wide(), 256, view);
+    }
+    const tabs = await tab.locator('.tab').evaluateAll((all) => all.map((one) => [one.scrollWidth, one.clientWidth]));
+
+    for (const [needed, has] of tabs)
+      assert.ok(needed <= has, `its words have room: ${needed} of ${has}`);
+    await tab.locator('#lines').focus();
+    await press(tab, 'Home', 'Enter');
+    assert.equal(await wide(), 256, 'details');
+    await close(tab);
+  });
 });
