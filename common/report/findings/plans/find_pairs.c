@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* With a side of fewer rows, a join is a loop that somebody wanted: generate_series(1, 6). */
+#define SIDE_MIN 100
+
 /* May it be an equality, by itself or as one of those that must all hold? Of what is
  * not understood it is taken to be one. */
 static bool
@@ -53,12 +56,29 @@ inner_is_kept(osp__findings *f, const osp__op *join)
 	return false;
 }
 
+static bool
+sides_are_large(const osp__findings *f, const osp__op *join)
+{
+	const osp__op *child = osp__op_child(f, join);
+
+	for (; child != NULL; child = osp__op_sibling(f, child))
+	{
+		int64_t loops = osp__op_fact(child, OSP__LOOPS);
+
+		if (child->kind == OSP__OP_NODE &&
+			osp__op_fact(child, OSP__ROWS) < SIDE_MIN * (loops > 0 ? loops : 1))
+			return false;
+	}
+	return true;
+}
+
 bool
 osp__joins_all(osp__findings *f, const osp__op *op)
 {
 	osp__expr_tree tree;
 
-	if (!has_type(f, op, "Nested Loop") || !inner_is_kept(f, op))
+	if (!has_type(f, op, "Nested Loop") || !inner_is_kept(f, op) ||
+		!sides_are_large(f, op))
 		return false;
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, "node", "join_filter", &f->scratch);

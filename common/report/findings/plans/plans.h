@@ -17,7 +17,8 @@ bool osp__reads_in_vain(osp__findings *f, const osp__op *op);
 /* ---- find_pairs.c ---- */
 
 /* Is op a nested loop that no other join could replace: it has no condition, or one that is
- * understood and has no equality, and what it reads again and again is in memory? */
+ * understood and has no equality, what it reads again and again is in memory, and both sides
+ * are large? */
 bool osp__joins_all(osp__findings *f, const osp__op *op);
 
 /* Has an index-only scan visited the table for many of its rows? */
