@@ -15,7 +15,7 @@ OWN_PLACES := $(addprefix $(DESTDIR),$(hookdir) $(libdir)/pkgconfig $(addprefix 
 	$(foreach place,$(unitdir) $(bashdir) $(zshdir),$(place) $(dir $(place))))
 
 .PHONY: all help install install-extension uninstall uninstall-extension check installcheck lint format bench bench-soak fuzz clean \
-	check-matrix check-core check-suites check-packages check-readme \
+	check-matrix check-core check-suites check-users check-packages check-readme \
 	check-workload check-workload-valgrind check-workload-sanitizers \
 	check-attack check-large check-kills \
 	check-sqlite check-sqlite-suite check-page check-firefox check-page-large pictures \
@@ -109,6 +109,10 @@ check-core:
 # The tests of other projects, untraced and traced; SUITES names some of them.
 check-suites:
 	tests/suites/run.sh $(SUITES)
+
+# The doctor for root, for the server's user and for a service's; needs root.
+check-users: $(PARTS) pg_osprofiler
+	prove tests/users/*.t
 
 # Debian's packages: built, installed, used, upgraded, removed; needs root.
 check-packages:

@@ -63,7 +63,7 @@ sub must
 
 # --- the machine --------------------------------------------------------------------
 
-mkdir $_ for $fake, $root, map { "$dir/$_" } qw(home root socket);
+mkdir $_ for $fake, $root, map { "$dir/$_" } qw(home admin socket);
 must("install -d -o postgres $dir/socket $dir/home/postgres");
 write_file("$fake/passwd", join('', grep { !/^(?:postgres|shop|homeless|nobody2):/ } map { "$_\n" } split /\n/, slurp('/etc/passwd'))
 	  . 'postgres:x:' . getpwnam('postgres') . ':' . (getpwnam('postgres'))[3] . "::$dir/home/postgres:/bin/bash\n"
@@ -90,7 +90,7 @@ delete $ENV{$_} for grep { /^(OSPROFILER_|PG(?!_CONFIG)|XDG_|SUDO_)/ } keys %ENV
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
 $ENV{LC_ALL} = 'C.UTF-8';
-$ENV{HOME} = "$dir/root";
+$ENV{HOME} = "$dir/admin";
 $ENV{PATH} = "$bin:$build/bin:$ENV{PATH}";
 chdir '/';
 
@@ -147,7 +147,7 @@ my ($status, $out) = types('root', "osprofiler doctor --fix '$place'");
 is($status, 1, 'root, and no server: it fails');
 like($out, qr/^wrong +server /m, '... and says why') or diag($out);
 unlike($out, qr/^\$ /m, '... and types nothing');
-ok(!-e "$dir/root/.config", '... and makes no key');
+ok(!-e "$dir/admin/.config", '... and makes no key');
 
 start();
 must("$postgres psql -Xq -h $dir/socket -d postgres -c 'CREATE ROLE shop LOGIN' -c 'CREATE DATABASE shop OWNER shop'");
@@ -161,7 +161,7 @@ like($out, qr/\nAll is good\.\n\z/, '... mends all');
 is(scalar(() = $out =~ /^\$ /mg), 4, '... by four commands') or diag($out);
 like($out, qr/^good +key of the server +it accepts a context that is signed here, by the user root; for another user: osprofiler doctor --fix --for-user USER '\Q$place\E'$/m,
 	'... and says for whom');
-is((stat "$dir/root/.config/osprofiler/hmac_keys")[4], 0, '... root\'s key is root\'s');
+is((stat "$dir/admin/.config/osprofiler/hmac_keys")[4], 0, '... root\'s key is root\'s');
 
 ($status, $out) = types('root', "$postgres osprofiler trace list --server '$place'");
 unlike($out, qr/osprofiler doctor|CASE source/, '... and its test statement is not in the list of traces') or diag($out);
@@ -268,10 +268,10 @@ is(sql("SHOW session_preload_libraries"), "\n", '... in the server');
 	local $ENV{PGHOST} = "$dir/socket";
 	my ($block) = slurp("$top/README.md") =~ /^<!-- remove -->\n```\n(.*?)^```$/ms;
 	my @lines = map { s{/var/lib/postgresql/15/main}{$dir/socket/data}r } ($block // '') =~ /^\$ ((?:osprofiler|rm) [^#\n]*)/mg;
-	my $all = "find $dir/root $dir/home $dir/socket /dev/shm -name '*osprofiler*'";
+	my $all = "find $dir/admin $dir/home $dir/socket /dev/shm -name '*osprofiler*'";
 
 	is(scalar @lines, 6, 'README: the lines of the block');
-	s/~root/$dir\/root/g for @lines;
+	s{~root}{$dir/admin}g for @lines;
 	isnt(must($all), '', 'before it there is something');
 	for my $line (@lines)
 	{
