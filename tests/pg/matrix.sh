@@ -34,7 +34,7 @@ packages_for()
 	printf '%s,' gcc libc6-dev make pkg-config libssl-dev \
 		libsqlite3-dev libcurl4-openssl-dev libhiredis-dev libmariadb-dev \
 		libmicrohttpd-dev librabbitmq-dev libzstd-dev zlib1g-dev \
-		libpq-dev libipc-run-perl perl procps \
+		libpq-dev libdbd-pg-perl libipc-run-perl perl procps \
 		"postgresql-$1"
 	echo "postgresql-server-dev-$1"
 }
