@@ -56,6 +56,46 @@ $found = found($node,
 	'function', 'function', 0.7);
 like($found->{cause}, qr/\AThe function spell spent/, 'function: the sentence');
 
+# The same, and others, with the default points: how long each function took is not known,
+# but that it was none of the rows.
+$found = found($node, psql_traced($node, 'SELECT spell(100000);'),
+	'expression', 'expression', 0.7);
+like($found->{cause}, qr/\AWhat the statement computes, with spell\(\), took [^:]*\.\z/,
+	'expression: the sentence');
+like($found->{next_step}, qr/SET osprofiler\.points = 'statement, nested, function'/,
+	'expression: how to see more');
+
+$found = found($node,
+	psql_traced($node, "SELECT count(*) FROM seen WHERE id <= 1000 AND spell(id + 500) LIKE '00%';"),
+	'expression of each row', 'expression', 0.7);
+like($found->{cause}, qr/with spell\(\), took .* for each of 1,000 rows/,
+	'expression of each row: how many');
+
+found($node, psql_traced($node, 'SELECT x FROM spell(100000) x;'),
+	'expression in FROM', 'expression', 0.7);
+
+$found = found($node, psql_traced($node, q{DO $$ DECLARE t text := ''; BEGIN
+	FOR i IN 1 .. 300000 LOOP t := t || i; IF length(t) > 2000 THEN t := md5(t); END IF; END LOOP; END $$;}),
+	'code', 'expression', 0.7);
+like($found->{cause}, qr/\ACode that the statement runs/, 'code: the sentence');
+
+found($node, psql_traced($node, 'DO $$ BEGIN PERFORM spell(100000); END $$;'),
+	'expression in code', 'expression', 0.7);
+
+found($node,
+	psql_traced($node, "SELECT count(*) FROM generate_series(1, 60) g WHERE repeat('ab', 20000 + g) ~ '(a|b)*c';"),
+	'regular expression', 'expression', 0.7);
+
+# Many rows, sorted and counted, are no matter of expressions.
+for my $statement ('SELECT sum(g) FROM generate_series(1, 1000000) g',
+	'SELECT md5(g::text) FROM generate_series(1, 200000) g ORDER BY 1 LIMIT 1',
+	'SELECT count(*), sum(a.id) FROM seen a JOIN seen b ON b.id >= a.id - 40 AND b.id <= a.id')
+{
+	my $why = why($node, psql_traced($node, "$statement;"));
+	is_deeply([ grep { $_->{rule} eq 'expression' } @{ $why->{findings} } ], [],
+		"no expression: $statement");
+}
+
 # Errors that are caught, again and again.
 $found = found($node, psql_traced($node, 'SELECT see_all();'),
 	'swallowed errors', 'failure', 0.4);

@@ -57,6 +57,7 @@ static const struct
 	{"dead_rows", NULL},
 	{"dead_index", "dead_rows"},
 	{"subplan", NULL},
+	{"expression", NULL},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))

@@ -12,72 +12,6 @@
 /* For a row that is changed: the table, its indexes, their free space maps. */
 #define BLOCKS_OF_CHANGE 64
 
-static const struct
-{
-	const char *type;
-	osp__node_kind kind;
-} kinds[] = {
-	{"Seq Scan", OSP__NODE_SEQ_SCAN},
-	{"Index Scan", OSP__NODE_INDEX_SCAN},
-	{"Index Only Scan", OSP__NODE_INDEX_ONLY_SCAN},
-	{"Bitmap Heap Scan", OSP__NODE_BITMAP_HEAP_SCAN},
-	{"Bitmap Index Scan", OSP__NODE_BITMAP_INDEX_SCAN},
-	{"BitmapAnd", OSP__NODE_BITMAP_AND},
-	{"BitmapOr", OSP__NODE_BITMAP_OR},
-	{"LockRows", OSP__NODE_LOCK_ROWS},
-	{"Insert", OSP__NODE_MODIFY},
-	{"Update", OSP__NODE_MODIFY},
-	{"Delete", OSP__NODE_MODIFY},
-	{"Merge", OSP__NODE_MODIFY},
-	{"ModifyTable", OSP__NODE_MODIFY},
-	/* What these hand on comes from nodes that read it, or from no table. */
-	{"Subquery Scan", OSP__NODE_OTHER},
-	{"CTE Scan", OSP__NODE_OTHER},
-	{"WorkTable Scan", OSP__NODE_OTHER},
-	{"Values Scan", OSP__NODE_OTHER},
-	{"Named Tuplestore Scan", OSP__NODE_OTHER},
-};
-
-/* Cuts off the word "Parallel" in front. */
-static bool
-is_parallel(osp_str *type)
-{
-	const osp_str word = OSP_STR("Parallel ");
-
-	if (type->len <= word.len || memcmp(type->ptr, word.ptr, word.len) != 0)
-		return false;
-	type->ptr += word.len;
-	type->len -= word.len;
-	return true;
-}
-
-static void
-cut_direction(osp_str *type)
-{
-	const osp_str word = OSP_STR(" Backward");
-
-	if (type->len > word.len &&
-		memcmp(type->ptr + type->len - word.len, word.ptr, word.len) == 0)
-		type->len -= word.len;
-}
-
-osp__node_kind
-osp__node_kind_of(osp_str type)
-{
-	bool parallel = is_parallel(&type);
-	size_t i;
-
-	cut_direction(&type);
-	if (parallel && osp_str_eq(type, OSP_STR("Seq Scan")))
-		return OSP__NODE_PARALLEL_SEQ_SCAN;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (osp_str_eq(type, osp_str_of(kinds[i].type)))
-			return kinds[i].kind;
-	return memmem(type.ptr, type.len, "Scan", 4) != NULL
-			   ? OSP__NODE_UNKNOWN_SCAN
-			   : OSP__NODE_OTHER;
-}
-
 /* More than any table has, so that sums do not overflow. */
 #define COUNT_MAX 1e12
 
@@ -138,9 +72,7 @@ blocks_needed(const osp__findings *f, const osp__op *op)
 	switch (op->node_kind)
 	{
 		case OSP__NODE_SEQ_SCAN:
-			return table_blocks(op, loops);
-		case OSP__NODE_PARALLEL_SEQ_SCAN:
-			return table_blocks(op, 1);
+			return table_blocks(op, op->parallel ? 1 : loops);
 		case OSP__NODE_INDEX_SCAN:
 		case OSP__NODE_INDEX_ONLY_SCAN:
 		case OSP__NODE_BITMAP_HEAP_SCAN:
@@ -150,6 +82,7 @@ blocks_needed(const osp__findings *f, const osp__op *op)
 			return 2 * rows_below(f, op);
 		case OSP__NODE_MODIFY:
 			return BLOCKS_OF_CHANGE * rows_below(f, op);
+		case OSP__NODE_FUNCTION_SCAN:
 		case OSP__NODE_UNKNOWN_SCAN:
 			return -1;
 		default:

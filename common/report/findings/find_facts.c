@@ -26,6 +26,7 @@ static const place statement_places[] = {
 	{NULL, "temp_read_ms", OSP__TEMP_IO},
 	{NULL, "temp_write_ms", OSP__TEMP_IO},
 	{NULL, "rows", OSP__ROWS},
+	{NULL, "truncated", OSP__TRUNCATED},
 	{"buffers", "shared_blks_hit", OSP__BLOCKS_HIT},
 	{"buffers", "shared_blks_read", OSP__BLOCKS_READ},
 	{"buffers", "shared_blks_written", OSP__BLOCKS_WRITTEN},
@@ -362,8 +363,8 @@ read_node_start(osp__findings *f, osp__op *op, yyjson_val *db)
 
 	read_places(f, op, db, node_start_places);
 	op->shape = named_shape(db, "node");
-	op->node_kind =
-		osp__node_kind_of(osp__json_str(yyjson_obj_get(node, "type")));
+	op->node_kind = osp__node_kind_of(
+		osp__json_str(yyjson_obj_get(node, "type")), &op->parallel);
 	op->no_toast = yyjson_is_false(yyjson_obj_get(node, "relation_toast"));
 	op->subplan = yyjson_obj_get(node, "subplan") != NULL;
 }

@@ -21,6 +21,7 @@ static const osp__rule rules[] = {
 	{"plan_change", osp__look_plan_changes, osp__tell_plan_changes, 0, 0, 0},
 	{"estimate", osp__look_estimates, osp__tell_estimates, 0, 0, 0},
 	{"spill", osp__look_spills, osp__tell_spills, 0, 0, 0},
+	{"expression", osp__look_expressions, osp__tell_expressions, 0, 0, 0},
 	{"dead_rows", osp__look_dead_rows, osp__tell_dead_rows, 0, 0, 0},
 	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},
 	{"offset", osp__look_offsets, osp__tell_offsets, 0, 0, 0},

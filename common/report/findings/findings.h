@@ -114,25 +114,45 @@ typedef enum osp__fact
 	OSP__PAGES, /* of a WAL */
 	OSP__PAGES_MOVED,
 	OSP__HOLDER_PID,
+	OSP__TRUNCATED, /* points beyond osprofiler.max_points */
 	OSP__ROOT_PID, /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
 } osp__fact;
 
-/* Nodes of plans, by what they read. */
+/* What nodes of plans do. Only those after OSP__NODE_OTHER, up to the last scan, read
+ * tables and indexes themselves. */
 typedef enum osp__node_kind
 {
-	OSP__NODE_OTHER, /* no blocks of a table or an index */
+	OSP__NODE_OTHER,
 	OSP__NODE_SEQ_SCAN,
-	OSP__NODE_PARALLEL_SEQ_SCAN,
 	OSP__NODE_INDEX_SCAN,
 	OSP__NODE_INDEX_ONLY_SCAN,
 	OSP__NODE_BITMAP_HEAP_SCAN,
 	OSP__NODE_BITMAP_INDEX_SCAN,
 	OSP__NODE_BITMAP_AND,
 	OSP__NODE_BITMAP_OR,
+	OSP__NODE_FUNCTION_SCAN, /* of what the function reads */
+	OSP__NODE_UNKNOWN_SCAN,
+	OSP__NODE_LAST_SCAN = OSP__NODE_UNKNOWN_SCAN,
 	OSP__NODE_LOCK_ROWS,
 	OSP__NODE_MODIFY,
-	OSP__NODE_UNKNOWN_SCAN /* of which nothing says how many */
+	OSP__NODE_AGGREGATE, /* one row of all */
+	OSP__NODE_APPEND,
+	OSP__NODE_CTE_SCAN,
+	OSP__NODE_EXISTS_JOIN, /* semi or anti: ends at the first row that matches */
+	OSP__NODE_GROUP,
+	OSP__NODE_HASH,
+	OSP__NODE_HASH_AGGREGATE,
+	OSP__NODE_INCREMENTAL_SORT,
+	OSP__NODE_LIMIT,
+	OSP__NODE_MATERIALIZE,
+	OSP__NODE_MERGE_APPEND,
+	OSP__NODE_MERGE_JOIN,
+	OSP__NODE_NESTED_LOOP, /* an inner join */
+	OSP__NODE_NESTED_LOOP_LEFT,
+	OSP__NODE_SORT,
+	OSP__NODE_SUBQUERY_SCAN,
+	OSP__NODE_WINDOW
 } osp__node_kind;
 
 typedef struct osp__rule osp__rule;
@@ -149,6 +169,7 @@ typedef struct osp__op
 								* a server, a client or SQLite; NULL: none */
 	osp__op_kind kind;
 	osp__node_kind node_kind;
+	bool parallel; /* a node that several processes read together */
 	osp__control control;
 	uint64_t
 		session; /* of a statement: the process or connection; 0: unknown */
@@ -474,10 +495,20 @@ void osp__claim_io(osp__findings *f, osp__group *group, osp__op *op,
 void osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op,
 						int64_t ns, bool count);
 
-/* ---- find_blocks.c: what nodes of plans read ---- */
+/* ---- node_kind.c ---- */
 
-/* By the type of a node, as EXPLAIN has it. */
-osp__node_kind osp__node_kind_of(osp_str type);
+/* By the type of a node, as EXPLAIN has it. *parallel: "Parallel" stands before it. */
+osp__node_kind osp__node_kind_of(osp_str type, bool *parallel);
+
+/* Does a node read a table or an index itself? */
+static inline bool
+osp__node_scans(const osp__op *op)
+{
+	return op->node_kind > OSP__NODE_OTHER &&
+		   op->node_kind <= OSP__NODE_LAST_SCAN;
+}
+
+/* ---- find_blocks.c: what nodes of plans read ---- */
 
 /* How many blocks of its table and index a node can have needed, if no row is dead; of a
  * sequential scan as its statistics say. -1: unknown. */

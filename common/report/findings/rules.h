@@ -39,6 +39,7 @@ OSP__RULE(analysis);
 OSP__RULE(planning);
 OSP__RULE(jit);
 OSP__RULE(plan_changes);
+OSP__RULE(expressions);
 OSP__RULE(estimates);
 OSP__RULE(dead_rows);
 OSP__RULE(subplans);

@@ -186,10 +186,8 @@ could_be_faster(osp__findings *f, const osp__op *op, const planned *fast)
 		nodes = true;
 		if (osp__reads_in_vain(f, at))
 			return true;
-		osp_buf_reset(&f->scratch);
-		osp__op_member(f, at, "node", "type", &f->scratch);
-		if (osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Aggregate")) ||
-			osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Group")))
+		if (at->node_kind == OSP__NODE_AGGREGATE ||
+			at->node_kind == OSP__NODE_GROUP)
 			comparable = false;
 	}
 	return nodes && comparable;

@@ -107,14 +107,11 @@ osp__look_estimates(osp__findings *f)
 
 /* How many rows a scan of the whole table read; 0: it is no such scan. */
 static int64_t
-table_rows(osp__findings *f, const osp__op *op)
+table_rows(const osp__op *op)
 {
 	int64_t loops = osp__op_fact(op, OSP__LOOPS);
 
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, "node", "type", &f->scratch);
-	if (loops == 0 ||
-		!osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Seq Scan")))
+	if (loops == 0 || op->node_kind != OSP__NODE_SEQ_SCAN || op->parallel)
 		return 0;
 	return (osp__op_fact(op, OSP__ROWS) + osp__op_fact(op, OSP__REMOVED)) /
 		   loops;
@@ -122,11 +119,10 @@ table_rows(osp__findings *f, const osp__op *op)
 
 /* Where the table has grown since its statistics were made, that is the reason. */
 static void
-say_stale_statistics(osp__findings *f, osp__finding *finding,
-					 const osp__op *wrong)
+say_stale_statistics(osp__finding *finding, const osp__op *wrong)
 {
 	int64_t known = osp__op_fact(wrong, OSP__RELATION_ROWS);
-	int64_t rows = known > 0 ? table_rows(f, wrong) : 0;
+	int64_t rows = known > 0 ? table_rows(wrong) : 0;
 
 	if (known == 0 || rows / STALE_TIMES < known)
 		return;
@@ -161,7 +157,7 @@ osp__tell_estimates(osp__findings *f, osp__finding *finding)
 	osp_buf_add_char(&finding->cause, ' ');
 	osp__say_number(&finding->cause, osp__op_fact(inner, OSP__LOOPS), "time");
 	osp_buf_add_char(&finding->cause, '.');
-	say_stale_statistics(f, finding, wrong);
+	say_stale_statistics(finding, wrong);
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
 	osp__say_node_time(group, &finding->evidence);

@@ -15,38 +15,28 @@ enum
 	SUM_ROWS
 };
 
-static bool
-is_of_type(osp__findings *f, const osp__op *op, const char *type)
-{
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, "node", "type", &f->scratch);
-	return osp_str_eq(osp_buf_str(&f->scratch), osp_str_of(type));
-}
-
 /* Does a node return rows as it gets them? Others have all of them first, whatever
  * OFFSET is. */
 static bool
-hands_on(osp__findings *f, const osp__op *op)
+hands_on(const osp__op *op)
 {
-	static const char *const types[] = {"Index Scan",
-										"Index Scan Backward",
-										"Index Only Scan",
-										"Index Only Scan Backward",
-										"Seq Scan",
-										"Bitmap Heap Scan",
-										"Nested Loop",
-										"Nested Loop Left Join",
-										"Append",
-										"Merge Append",
-										"Subquery Scan",
-										"Incremental Sort",
-										"LockRows"};
-	size_t i;
-
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (is_of_type(f, op, types[i]))
+	switch (op->node_kind)
+	{
+		case OSP__NODE_SEQ_SCAN:
+		case OSP__NODE_INDEX_SCAN:
+		case OSP__NODE_INDEX_ONLY_SCAN:
+		case OSP__NODE_BITMAP_HEAP_SCAN:
+		case OSP__NODE_NESTED_LOOP:
+		case OSP__NODE_NESTED_LOOP_LEFT:
+		case OSP__NODE_APPEND:
+		case OSP__NODE_MERGE_APPEND:
+		case OSP__NODE_SUBQUERY_SCAN:
+		case OSP__NODE_INCREMENTAL_SORT:
+		case OSP__NODE_LOCK_ROWS:
 			return true;
-	return false;
+		default:
+			return false;
+	}
 }
 
 static osp__op *
@@ -66,7 +56,7 @@ claim_work(osp__findings *f, osp__group *group, osp__op *top)
 	osp__op *op = top;
 
 	while (op != NULL)
-		if (op->kind == OSP__OP_NODE && hands_on(f, op))
+		if (op->kind == OSP__OP_NODE && hands_on(op))
 		{
 			osp__claim_node(f, group, op, op == top);
 			op = osp__op_below(f, op, top);
@@ -93,7 +83,7 @@ osp__look_offsets(osp__findings *f)
 		child = child_node(f, op);
 		skipped = child != NULL ? osp__op_fact(child, OSP__ROWS) - rows : 0;
 		if (skipped < SKIPPED_MIN || skipped / SKIPPED_EACH < rows ||
-			!is_of_type(f, op, "Limit") || !hands_on(f, child))
+			op->node_kind != OSP__NODE_LIMIT || !hands_on(child))
 			continue;
 		group = osp__group_of(f, child->shape);
 		claim_work(f, group, child);

@@ -31,27 +31,19 @@ has_equality(const osp__expr *condition)
 	return false;
 }
 
-static bool
-has_type(osp__findings *f, const osp__op *op, const char *type)
-{
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, "node", "type", &f->scratch);
-	return osp_str_eq(osp_buf_str(&f->scratch), osp_str_of(type));
-}
-
 /* Is the inner side of a join the same for each row of the outer one, and kept in memory?
  * One that is read again each time is what an estimate may be blamed for. */
 static bool
-inner_is_kept(osp__findings *f, const osp__op *join)
+inner_is_kept(const osp__findings *f, const osp__op *join)
 {
 	const osp__op *child = osp__op_child(f, join);
 
 	for (; child != NULL; child = osp__op_sibling(f, child))
 		if (child->kind == OSP__OP_NODE &&
 			osp__op_fact(child, OSP__LOOPS) > 1 &&
-			(has_type(f, child, "Materialize") ||
-			 has_type(f, child, "CTE Scan") ||
-			 has_type(f, child, "Function Scan")))
+			(child->node_kind == OSP__NODE_MATERIALIZE ||
+			 child->node_kind == OSP__NODE_CTE_SCAN ||
+			 child->node_kind == OSP__NODE_FUNCTION_SCAN))
 			return true;
 	return false;
 }
@@ -77,7 +69,7 @@ osp__joins_all(osp__findings *f, const osp__op *op)
 {
 	osp__expr_tree tree;
 
-	if (!has_type(f, op, "Nested Loop") || !inner_is_kept(f, op) ||
+	if (op->node_kind != OSP__NODE_NESTED_LOOP || !inner_is_kept(f, op) ||
 		!sides_are_large(f, op))
 		return false;
 	osp_buf_reset(&f->scratch);

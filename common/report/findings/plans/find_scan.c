@@ -79,14 +79,10 @@ claim_inner_side(osp__findings *f, osp__group *group, osp__op *join)
 
 /* Is op the scan of one of several tables that are read as one? */
 static bool
-is_of_append(osp__findings *f, const osp__op *op)
+is_of_append(const osp__op *op)
 {
-	if (op->parent->kind != OSP__OP_NODE)
-		return false;
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op->parent, "node", "type", &f->scratch);
-	return osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Append")) ||
-		   osp_str_eq(osp_buf_str(&f->scratch), OSP_STR("Parallel Append"));
+	return op->parent->kind == OSP__OP_NODE &&
+		   op->parent->node_kind == OSP__NODE_APPEND;
 }
 
 /* What scans have in common that are told as one: their table and how they read it. Of
@@ -118,7 +114,7 @@ osp__look_filters(osp__findings *f)
 		fact = wasted(f, op);
 		if (fact == OSP__FACT_COUNT || checks_foreign_key(f, op))
 			continue;
-		of_append = is_of_append(f, op);
+		of_append = is_of_append(op);
 		group = osp__group_of(f, key_of(f, op, of_append) + (uint64_t) fact);
 		osp__claim_node(f, group, op, true);
 		if (fact == OSP__JOIN_REMOVED)

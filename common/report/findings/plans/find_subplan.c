@@ -41,7 +41,7 @@ scan_of(osp__findings *f, const osp__op *top)
 	const osp__op *at = top;
 
 	for (; at != NULL; at = osp__op_next_node(f, at, top))
-		if (at->node_kind != OSP__NODE_OTHER)
+		if (osp__node_scans(at))
 			return at;
 	return top;
 }

@@ -38,8 +38,6 @@ figures_of(const osp__scan *scan)
 	double loops = (double) osp__op_fact(op, OSP__LOOPS);
 	double known = (double) osp__op_fact(op, OSP__RELATION_ROWS);
 	double pages = (double) osp__op_fact(op, OSP__RELATION_PAGES);
-	osp_str type = osp__scan_str(scan, OSP__SCAN_TYPE);
-	bool parallel = type.len > 9 && memcmp(type.ptr, "Parallel ", 9) == 0;
 	scanned s;
 
 	if (loops < 1)
@@ -47,7 +45,7 @@ figures_of(const osp__scan *scan)
 	s.expected = (double) osp__op_fact(op, OSP__PLAN_ROWS);
 
 	/* The processes of a parallel scan read the table once, together. */
-	if (parallel)
+	if (op->parallel)
 	{
 		s.expected *= loops;
 		loops = 1;

@@ -73,7 +73,6 @@ may_read_toast(const osp__op *op)
 {
 	return !op->no_toast && osp__op_fact(op, OSP__LOOPS) > 0 &&
 		   (op->node_kind == OSP__NODE_SEQ_SCAN ||
-			op->node_kind == OSP__NODE_PARALLEL_SEQ_SCAN ||
 			op->node_kind == OSP__NODE_INDEX_SCAN ||
 			op->node_kind == OSP__NODE_BITMAP_HEAP_SCAN);
 }

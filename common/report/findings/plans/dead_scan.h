@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dead_scan.h
+ *	  Scans that read far more pages than their rows can fill. Private to
+ *	  report/findings/plans/.
+ */
+#ifndef OSPROFILER_DEAD_SCAN_H
+#define OSPROFILER_DEAD_SCAN_H
+
+#include "report/findings/plans/plans.h"
+
+/* A statement, and the blocks that it and its nodes read. */
+typedef struct osp__reading
+{
+	osp__op *statement;
+	int64_t blocks;
+	int64_t cold;    /* of them, not in PostgreSQL's buffers */
+	int64_t nodes;   /* what its nodes used, or can have needed */
+	int64_t unknown; /* nodes of which that is not known */
+} osp__reading;
+
+/* A scan that read too much. */
+typedef struct osp__dead_scan
+{
+	osp__op *op;
+	int64_t pages;
+	bool certain; /* no long values are among them */
+} osp__dead_scan;
+
+/* False: the statement read too little to be looked at. */
+bool osp__read_blocks(const osp__findings *f, osp__op *statement,
+					  osp__reading *r);
+
+/* Did dead->op read too much? Sets the pages that it read at least, and what is certain. */
+bool osp__is_dead(osp__findings *f, const osp__reading *r,
+				  osp__dead_scan *dead);
+
+/* The rows that a scan and its bitmap had to do with. */
+double osp__dead_scan_rows(const osp__findings *f, const osp__op *scan);
+
+/* Does a node make a bitmap? */
+static inline bool
+osp__is_bitmap(const osp__op *op)
+{
+	return op->node_kind == OSP__NODE_BITMAP_INDEX_SCAN ||
+		   op->node_kind == OSP__NODE_BITMAP_AND ||
+		   op->node_kind == OSP__NODE_BITMAP_OR;
+}
+
+#endif /* OSPROFILER_DEAD_SCAN_H */

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_expression.c
+ *	  Rule: a statement spent its time on what it computes: functions, operators, and the
+ *	  code of DO and CALL.
+ *
+ * What functions took is not measured, unless they are recorded, and then they have the
+ * time. But reading, comparing and sorting rows takes some microseconds for each row and
+ * block at most. Where the processor worked far longer, it was for what is computed of
+ * the rows. Changes of rows are left out: indexes may take as long.
+ */
+#include "report/findings/plans/plans.h"
+
+#include "report/terminal_text.h"
+#include "sql/sql_text.h"
+
+/* More than PostgreSQL needs for a row of a node, for each time that a node is executed,
+ * and for a block, of which an index may read all entries. */
+#define ROW_NS   (INT64_C(10) * 1000)
+#define LOOP_NS  (INT64_C(50) * 1000)
+#define BLOCK_NS (INT64_C(50) * 1000)
+
+/* The processor worked for so many times as long. */
+#define TIMES 3
+
+/* Shorter ones have no figures of the processor, or not the nodes of their plans. */
+#define CPU_MIN_NS (INT64_C(10) * 1000000)
+
+/* How far up a statement is looked for whose time on the processor is known. */
+#define LEVELS_MAX 64
+
+/* Names of functions that are told. */
+#define NAMES_MAX    3
+#define NAME_COLUMNS 63
+
+#define SUM_ROWS 0
+
+typedef struct work
+{
+	int64_t cpu_ns;
+	int64_t rows; /* of the node that met most */
+	bool known;   /* all that is done with the rows */
+} work;
+
+/* DO and CALL execute code that is no plan. */
+static bool
+is_code(osp_str statement)
+{
+	osp_sql_token token = {.kind = OSP_SQL_SPACE};
+	osp_sql_lexer lexer;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	return osp_sql_next_word(&lexer, &token) &&
+		   (osp_sql_is(&token, "do") || osp_sql_is(&token, "call"));
+}
+
+/* The statement whose time on the processor is known: op, or one that runs it. NULL: none
+ * near. */
+static const osp__op *
+measured_by(const osp__op *op)
+{
+	int i;
+
+	for (i = 0; i < LEVELS_MAX && op->kind != OSP__OP_TRACE; i++)
+	{
+		if (op->kind == OSP__OP_PG && osp__op_fact(op, OSP__CPU_OF) > 0)
+			return op;
+		op = op->parent;
+	}
+	return NULL;
+}
+
+/* How long a processor worked for a statement itself, at least: all that passed without
+ * one may have been in its own time. */
+static int64_t
+own_cpu_ns(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *measured = measured_by(op);
+	int64_t idle_ns;
+
+	if (measured == NULL)
+		return 0;
+	idle_ns =
+		osp__op_fact(measured, OSP__CPU_OF) - osp__op_fact(measured, OSP__CPU);
+	return op->own_ns - (idle_ns > 0 ? idle_ns : 0) -
+		   osp__op_own_fact(f, op, OSP__JIT);
+}
+
+static work
+work_of(osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+	work w = {own_cpu_ns(f, op), 0, false};
+
+	if (w.cpu_ns < CPU_MIN_NS || osp__op_fact(op, OSP__TRUNCATED) > 0)
+		return w;
+	while ((at = osp__op_next_node(f, at, op)) != NULL)
+	{
+		int64_t met = osp__node_rows_met(at);
+
+		w.known = true;
+		w.rows = met > w.rows ? met : w.rows;
+		if (at->node_kind == OSP__NODE_MODIFY)
+			return (work){0, 0, false};
+	}
+	if (!w.known)
+	{
+		osp_buf_reset(&f->scratch);
+		osp__op_member(f, op, NULL, "statement", &f->scratch);
+		w.known = is_code(osp_buf_str(&f->scratch));
+	}
+	return w;
+}
+
+/* What reading and comparing its rows can have taken. */
+static double
+reading_ns(const osp__findings *f, const osp__op *op)
+{
+	double blocks = (double) osp__op_own_fact(f, op, OSP__BLOCKS_HIT) +
+					(double) osp__op_own_fact(f, op, OSP__BLOCKS_READ);
+
+	return op->node_rows * ROW_NS + op->node_loops * LOOP_NS +
+		   blocks * BLOCK_NS;
+}
+
+void
+osp__look_expressions(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+		work w;
+
+		if (op->kind != OSP__OP_PG || op->left_ns < CPU_MIN_NS || op->failed ||
+			op->node->elapsed_ns < 0)
+			continue;
+		w = work_of(f, op);
+		if (!w.known || (double) w.cpu_ns < TIMES * reading_ns(f, op))
+			continue;
+		group = osp__group_of(f, op->shape);
+		osp__claim_time(
+			f, group, op, w.cpu_ns < op->left_ns ? w.cpu_ns : op->left_ns);
+		if (group != NULL)
+			group->sums[SUM_ROWS] += w.rows;
+	}
+}
+
+/* ---- the names of functions ---- */
+
+/* Is the word something else than a function, or one that takes no time, where "(" stands
+ * behind it? */
+static bool
+is_no_function(const osp_sql_token *word)
+{
+	static const char *const words[] = {"all",       "and",
+										"any",       "array",
+										"as",        "avg",
+										"between",   "by",
+										"call",      "case",
+										"cast",      "char",
+										"coalesce",  "count",
+										"cube",      "current_timestamp",
+										"decimal",   "distinct",
+										"do",        "else",
+										"except",    "exists",
+										"extract",   "filter",
+										"from",      "generate_series",
+										"greatest",  "group",
+										"grouping",  "having",
+										"in",        "intersect",
+										"interval",  "is",
+										"join",      "lateral",
+										"least",     "like",
+										"limit",     "materialized",
+										"max",       "min",
+										"not",       "now",
+										"nullif",    "numeric",
+										"offset",    "on",
+										"or",        "order",
+										"over",      "partition",
+										"returning", "rollup",
+										"row",       "rows",
+										"select",    "sets",
+										"some",      "sum",
+										"then",      "timestamp",
+										"union",     "unnest",
+										"using",     "values",
+										"varchar",   "when",
+										"where",     "with",
+										"within"};
+	size_t i;
+
+	if (word->kind != OSP_SQL_WORD)
+		return true;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp_sql_is(word, words[i]))
+			return true;
+	return false;
+}
+
+typedef struct names
+{
+	osp_str found[NAMES_MAX];
+	unsigned count;
+} names;
+
+static void
+add_name(names *n, osp_str name)
+{
+	unsigned i;
+
+	for (i = 0; i < n->count; i++)
+		if (osp_str_eq(n->found[i], name))
+			return;
+	if (n->count < NAMES_MAX)
+		n->found[n->count++] = name;
+}
+
+/* The functions that a statement calls, in the order of its text. */
+static names
+names_in(osp_str statement)
+{
+	osp_sql_token before = {.kind = OSP_SQL_SPACE};
+	osp_sql_token token;
+	osp_sql_lexer lexer;
+	names n = {.count = 0};
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	while (osp_sql_next_word(&lexer, &token))
+	{
+		if (token.kind == OSP_SQL_OTHER && token.text.ptr[0] == '(' &&
+			!is_no_function(&before))
+			add_name(&n, before.text);
+		before = token;
+	}
+	return n;
+}
+
+static void
+say_names(const names *n, osp_buf *out)
+{
+	unsigned i;
+
+	for (i = 0; i < n->count; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(
+				out, i + 1 < n->count ? OSP_STR(", ") : OSP_STR(" and "));
+		(void) osp__terminal_text(out, n->found[i], true, NAME_COLUMNS);
+		osp_buf_add_str(out, OSP_STR("()"));
+	}
+}
+
+/* ---- the sentences ---- */
+
+static void
+say_what(const osp__group *group, osp_str statement, osp_buf *out)
+{
+	names n = names_in(statement);
+
+	if (group->sums[SUM_ROWS] == 0 && is_code(statement))
+		osp_buf_add_str(
+			out, OSP_STR("Code that the statement runs, not its queries,"));
+	else if (n.count == 0)
+		osp_buf_add_str(out, OSP_STR("What the statement computes"));
+	else
+	{
+		osp_buf_add_str(out, OSP_STR("What the statement computes, with "));
+		say_names(&n, out);
+		osp_buf_add_char(out, ',');
+	}
+}
+
+void
+osp__tell_expressions(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	int64_t rows = group->sums[SUM_ROWS];
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, group->largest, NULL, "statement", &f->scratch);
+	say_what(group, osp_buf_str(&f->scratch), &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" of the processor"));
+	if (rows > 1)
+	{
+		osp_buf_add_str(&finding->cause, OSP_STR(": "));
+		osp__say_time(&finding->cause, group->ns / rows);
+		osp_buf_add_str(&finding->cause, OSP_STR(" for each of "));
+		osp__say_number(&finding->cause, rows, "row");
+		osp_buf_add_str(&finding->cause,
+						OSP_STR(", of which reading takes the least"));
+	}
+	osp_buf_add_char(&finding->cause, '.');
+	osp__say_statement(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("To see which function takes it, SET osprofiler.points = "
+				"'statement, nested, function' and trace it again."));
+	if (rows > 1)
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(" Have it computed for fewer rows: with other conditions, "
+					"or an index for them, that leave out rows before, or once "
+					"when a row is written (a generated column, an index on "
+					"the expression)."));
+	osp__add_figure(finding, "rows", (double) rows);
+}
