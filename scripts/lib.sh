@@ -32,21 +32,40 @@ hand_over()
 	[ -z "$RUN_AS" ] || chown -R "$RUN_AS:" "$WORK"
 }
 
-# Runs a command as the user, with an environment that holds nothing of ours or
-# of the person's.
-as_user()
+# The environment that commands get: nothing in it is ours or the person's.
+set_environment()
 {
-	local -a command=(
+	environment=(
 		env -i PATH="/usr/local/bin:/usr/bin:/bin" HOME="$WORK/home"
 		TMPDIR="$WORK/tmp" LANG=C.UTF-8 LC_ALL=C.UTF-8 TERM="${TERM:-dumb}"
-		"$@"
 	)
+}
 
+# Runs a command as the user.
+as_user()
+{
+	local -a environment
+
+	set_environment
 	if [ -n "$RUN_AS" ]; then
 		setpriv --reuid "$RUN_AS" --regid "$(id -g "$RUN_AS")" --clear-groups \
-			-- "${command[@]}"
+			-- "${environment[@]}" "$@"
 	else
-		"${command[@]}"
+		"${environment[@]}" "$@"
+	fi
+}
+
+# Runs a command as root.
+as_root()
+{
+	local -a environment
+
+	set_environment
+	environment+=(PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	if [ "$(id -u)" -eq 0 ]; then
+		"${environment[@]}" "$@"
+	else
+		sudo -- "${environment[@]}" "$@"
 	fi
 }
 
