@@ -11,6 +11,7 @@
  *	  messaging_queue.c   reading the queue
  *	  messaging_read.c    reading and listing traces
  *	  messaging_remove.c  removing traces from it
+ *	  messaging_settle.c  acknowledging the messages that are removed
  *	  broker.c, broker_connect.c, broker_socket.c  the connection, by librabbitmq
  */
 #include "messaging.h"
@@ -28,6 +29,7 @@ messaging_close(osp_driver_conn *conn)
 	alc = conn->alc;
 	osp__broker_drop(&conn->broker);
 	osp__traces_term(&conn->traces);
+	osp_buf_term(&conn->settling.steps);
 	osp_buf_term(&conn->body);
 	osp_buf_term(&conn->text);
 	osp_buf_term(&conn->scratch);
@@ -54,6 +56,7 @@ messaging_open(const osp_driver_options *options, osp_driver_conn **out,
 		known.memory_max != 0 ? known.memory_max : OSP_DRIVER_MEMORY_MAX;
 	osp__broker_init(&conn->broker, &known);
 	osp__traces_init(&conn->traces, known.alc);
+	osp_buf_init(&conn->settling.steps, known.alc, memory_max);
 	osp_buf_init(
 		&conn->body, known.alc, memory_max < BODY_MAX ? memory_max : BODY_MAX);
 	osp_buf_init(&conn->text, known.alc, BODY_MAX);

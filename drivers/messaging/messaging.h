@@ -19,6 +19,17 @@
 /* Messages that are published before their confirmations are waited for. */
 #define MESSAGING_WINDOW 4096
 
+/* What is to be done with the messages of the queue, see messaging_settle.c. */
+typedef struct osp_messaging_settling
+{
+	osp_buf steps;
+	uint64_t kept; /* messages that stay, in front of the next to be removed */
+	uint64_t kept_tag; /* the last of them */
+	uint64_t passed; /* kept messages that were passed over, summed up over all
+						* single acknowledgements since they were given back */
+	uint64_t given;  /* messages that are given back before the end */
+} osp_messaging_settling;
+
 struct osp_driver_conn
 {
 	const osp_allocator *alc;
@@ -40,12 +51,12 @@ struct osp_driver_conn
 	size_t body_max; /* longer messages are refused by the broker */
 	bool settled[MESSAGING_WINDOW];
 
-
 	/* Of reading. */
 	osp_buf body;
 	osp_buf text; /* of writing, too: a message's body */
 	osp_buf scratch;
 	osp_traces traces;
+	osp_messaging_settling settling;
 };
 
 /* ---- messaging_uri.c ---- */
@@ -76,6 +87,13 @@ osp_status osp__messaging_consume(osp_driver_conn *conn,
 								  osp_messaging_state *before,
 								  osp_error *err) OSP_MUST_CHECK;
 
+/* Cancels the consumer that reads, and makes one that gets a single message.
+ * Neither waits for the broker's answer. */
+osp_status osp__messaging_cancel(osp_driver_conn *conn,
+								 osp_error *err) OSP_MUST_CHECK;
+osp_status osp__messaging_consume_one(osp_driver_conn *conn,
+									  osp_error *err) OSP_MUST_CHECK;
+
 /* Asks for the state of the queue; reads it from the answer, which has the method
  * AMQP_QUEUE_DECLARE_OK_METHOD. */
 osp_status osp__messaging_ask_state(osp_driver_conn *conn,
@@ -104,12 +122,34 @@ osp_status osp__messaging_payload(osp_driver_conn *conn, osp_str body,
 typedef osp_status (*osp_messaging_fn)(void *ctx, osp_driver_conn *conn,
 									   uint64_t tag, osp_str body);
 
+/* Called when all messages were read; may acknowledge some of them. */
+typedef osp_status (*osp_messaging_end_fn)(void *ctx, osp_driver_conn *conn,
+										   osp_error *err);
+
 /*
- * Calls fn for each message of the queue, in its order. All that fn did not
- * acknowledge are in the queue again, in their old places, when this returns.
+ * Calls fn for each message of the queue, in its order, then end (NULL: nothing).
+ * All that end did not acknowledge are in the queue again, in their old places, when
+ * this returns.
  */
 osp_status osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
-							   void *ctx, osp_error *err) OSP_MUST_CHECK;
+							   osp_messaging_end_fn end, void *ctx,
+							   osp_error *err) OSP_MUST_CHECK;
+
+/* ---- messaging_settle.c ---- */
+
+/* A reading begins, of which nothing is removed yet. */
+void osp__messaging_settle_nothing(osp_driver_conn *conn);
+
+/* Called for each message in its order: it stays in the queue, or will be removed;
+ * first: as the first one of its trace. OSP_ENOMEM, OSP_EFULL. */
+void osp__messaging_keep(osp_driver_conn *conn, uint64_t tag);
+osp_status osp__messaging_discard(osp_driver_conn *conn, uint64_t tag,
+								  bool first) OSP_MUST_CHECK;
+
+/* Removes these messages from the queue. Adds to *removed how many traces had their
+ * first message among those for which the broker was told so. */
+osp_status osp__messaging_settle(osp_driver_conn *conn, uint64_t *removed,
+								 osp_error *err) OSP_MUST_CHECK;
 
 /* ---- messaging_read.c ---- */
 

@@ -44,6 +44,9 @@ typedef struct reading
 	unsigned nothing;  /* answers in a row that say that no message is left */
 	bool asked;        /* an answer is to come */
 	int64_t last_ns;   /* when the last message came, osp_mono_now */
+
+	osp_messaging_end_fn end; /* NULL: none */
+	void *ctx;
 } reading;
 
 /* ---- messages ---- */
@@ -191,9 +194,9 @@ read_next(osp_driver_conn *conn, reading *r, uint64_t *tag, osp_error *err)
 }
 
 /*
- * The reading ends for a reason of our own; its messages go back. The broker says
- * nothing while it puts them back, which is no reason to give up: the next reader
- * would find only some of them.
+ * The reading ends for a reason of our own, or because all was read: then r->end is
+ * called. The messages go back. The broker says nothing while it puts them back, which
+ * is no reason to give up: the next reader would find only some of them.
  */
 static osp_status
 end_reading(osp_driver_conn *conn, const reading *r, osp_status status,
@@ -204,6 +207,8 @@ end_reading(osp_driver_conn *conn, const reading *r, osp_status status,
 	osp_status closed = OSP_EINTR;
 
 	wait->timeout_ms += (unsigned) (r->seen / PUT_BACK_PER_MS);
+	if (status == OSP_OK && r->end != NULL)
+		status = r->end(r->ctx, conn, err);
 	if (status != OSP_EINTR && conn->broker.link != NULL)
 		closed = osp__broker_close_channel(&conn->broker,
 										   status == OSP_OK ? err : NULL);
@@ -214,10 +219,10 @@ end_reading(osp_driver_conn *conn, const reading *r, osp_status status,
 }
 
 osp_status
-osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn, void *ctx,
-					osp_error *err)
+osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
+					osp_messaging_end_fn end, void *ctx, osp_error *err)
 {
-	reading r = {.last_ns = osp_mono_now()};
+	reading r = {.last_ns = osp_mono_now(), .end = end, .ctx = ctx};
 	osp_messaging_state before = {0, 0};
 	osp_status status = osp__messaging_consume(conn, &before, err);
 

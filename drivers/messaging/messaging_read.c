@@ -44,7 +44,7 @@ osp__messaging_get_points(osp_driver_conn *conn, osp_str base_id,
 
 	osp__trace_match_init(&sieve.match, base_id);
 	if (status == OSP_OK)
-		status = osp__messaging_each(conn, give_point, &sieve, err);
+		status = osp__messaging_each(conn, give_point, NULL, &sieve, err);
 	if (status == OSP_ENOMEM)
 		(void) osp_error_set(err, status, "messaging: out of memory");
 	return status;
@@ -76,7 +76,7 @@ osp__messaging_find_traces(osp_driver_conn *conn, osp_error *err)
 	osp_status status;
 
 	osp__traces_reset(&conn->traces);
-	status = osp__messaging_each(conn, note_point, NULL, err);
+	status = osp__messaging_each(conn, note_point, NULL, NULL, err);
 	if (status != OSP_OK && err != NULL && err->code != status)
 		(void) osp_error_set(
 			err, status, "messaging: %s", osp_status_text(status));

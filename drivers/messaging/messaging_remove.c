@@ -49,17 +49,16 @@ doom_by_age(osp_driver_conn *conn, int64_t older_than_ns, osp_error *err)
 	return status;
 }
 
-/* An osp_messaging_fn: acknowledges what is of a trace that is to be removed. */
+/* Is a message of a trace that is to be removed? *first: none of it was before. */
 static osp_status
-remove_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
+judge_message(osp_driver_conn *conn, osp_str body, bool *doomed, bool *first)
 {
-	uint64_t *removed = ctx;
-	amqp_basic_ack_t ack = {.delivery_tag = tag};
 	osp_notification point;
 	osp_traces_entry *entry;
 	osp_status status;
 	osp_str json;
 
+	*doomed = *first = false;
 	status = osp__messaging_payload(conn, body, &json);
 	if (status == OSP_OK)
 		status = osp_notification_read(json, &conn->scratch, &point, NULL);
@@ -67,12 +66,35 @@ remove_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 		status = osp__traces_add(&conn->traces, point.base_id, &entry);
 	if (status != OSP_OK)
 		return status == OSP_EPROTO ? OSP_OK : status;
-	if (entry->place == KEPT)
-		return OSP_OK;
-	*removed += entry->place == DOOMED;
-	entry->place = REMOVED;
-	return osp__broker_send(
-		&conn->broker, BROKER_CHANNEL, AMQP_BASIC_ACK_METHOD, &ack, NULL);
+	*doomed = entry->place != KEPT;
+	*first = entry->place == DOOMED;
+	if (*first)
+		entry->place = REMOVED;
+	return OSP_OK;
+}
+
+/* An osp_messaging_fn. */
+static osp_status
+sort_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
+{
+	bool doomed;
+	bool first;
+	osp_status status = judge_message(conn, body, &doomed, &first);
+
+	(void) ctx;
+	if (status != OSP_OK)
+		return status;
+	if (doomed)
+		return osp__messaging_discard(conn, tag, first);
+	osp__messaging_keep(conn, tag);
+	return OSP_OK;
+}
+
+/* An osp_messaging_end_fn. */
+static osp_status
+settle_messages(void *ctx, osp_driver_conn *conn, osp_error *err)
+{
+	return osp__messaging_settle(conn, ctx, err);
 }
 
 osp_status
@@ -89,8 +111,10 @@ osp__messaging_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 		return status;
 	status = known.count > 0 ? doom_by_id(conn, &known)
 							 : doom_by_age(conn, known.older_than_ns, err);
+	osp__messaging_settle_nothing(conn);
 	if (status == OSP_OK)
-		status = osp__messaging_each(conn, remove_message, removed, err);
+		status = osp__messaging_each(
+			conn, sort_message, settle_messages, removed, err);
 	if (status != OSP_OK && err != NULL && err->code != status)
 		(void) osp_error_set(
 			err, status, "messaging: %s", osp_status_text(status));

@@ -179,6 +179,35 @@ osp__messaging_ask_state(osp_driver_conn *conn, osp_error *err)
 }
 
 osp_status
+osp__messaging_cancel(osp_driver_conn *conn, osp_error *err)
+{
+	amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(CONSUMER),
+								  .nowait = 1};
+
+	return osp__broker_send(
+		&conn->broker, BROKER_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &cancel, err);
+}
+
+osp_status
+osp__messaging_consume_one(osp_driver_conn *conn, osp_error *err)
+{
+	amqp_basic_qos_t one = {.prefetch_count = 1};
+	amqp_basic_consume_t consume = {.queue = osp__broker_bytes(conn->queue),
+									.consumer_tag =
+										amqp_cstring_bytes(CONSUMER),
+									.nowait = 1};
+	osp_status status = osp__broker_send(
+		&conn->broker, BROKER_CHANNEL, AMQP_BASIC_QOS_METHOD, &one, err);
+
+	return status == OSP_OK ? osp__broker_send(&conn->broker,
+											   BROKER_CHANNEL,
+											   AMQP_BASIC_CONSUME_METHOD,
+											   &consume,
+											   err)
+							: status;
+}
+
+osp_status
 osp__messaging_consume(osp_driver_conn *conn, osp_messaging_state *before,
 					   osp_error *err)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_tests.h
- *	  The tests of the messaging driver, one program of three files: its bytes,
+ *	  The tests of the messaging driver, one program of four files: its bytes,
  *	  users and options (test_messaging.c), a broker in trouble
- *	  (messaging_faults.c), and who is no broker at all (messaging_strangers.c).
+ *	  (messaging_faults.c), removing traces (messaging_removals.c), and who is no
+ *	  broker at all (messaging_strangers.c).
  *
  * A connection of librabbitmq aside from the driver's looks behind it.
  */
@@ -64,6 +65,19 @@ void test_other_consumer(void **state);
 void test_other_reader_ends(void **state);
 void test_only_consumer(void **state);
 void test_busy_broker(void **state);
+
+/* ---- messaging_removals.c ---- */
+
+void test_remove_alternating(void **state);
+void test_remove_behind_others(void **state);
+void test_remove_in_pieces(void **state);
+void test_remove_all(void **state);
+void test_failed_removal(void **state);
+void test_removal_without_memory(void **state);
+void test_interrupted_removal(void **state);
+void test_remove_beside_reader(void **state);
+void test_remove_from_quorum_queue(void **state);
+void test_remove_from_single_consumer(void **state);
 
 /* ---- messaging_strangers.c ---- */
 

@@ -2,7 +2,8 @@
  *
  * test_messaging.c
  *	  The messaging driver: the suite for all drivers, upstream's bytes, users,
- *	  options; with messaging_faults.c and messaging_strangers.c one program.
+ *	  options; with messaging_faults.c, messaging_removals.c and
+ *	  messaging_strangers.c one program.
  */
 #include "messaging_tests.h"
 
@@ -462,6 +463,16 @@ main(void)
 		cmocka_unit_test(test_other_reader_ends),
 		cmocka_unit_test(test_only_consumer),
 		cmocka_unit_test(test_busy_broker),
+		cmocka_unit_test(test_remove_alternating),
+		cmocka_unit_test(test_remove_behind_others),
+		cmocka_unit_test(test_remove_in_pieces),
+		cmocka_unit_test(test_remove_all),
+		cmocka_unit_test(test_failed_removal),
+		cmocka_unit_test(test_removal_without_memory),
+		cmocka_unit_test(test_interrupted_removal),
+		cmocka_unit_test(test_remove_beside_reader),
+		cmocka_unit_test(test_remove_from_quorum_queue),
+		cmocka_unit_test(test_remove_from_single_consumer),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_killed_during_batch),
 		cmocka_unit_test(test_broker_that_hangs),
