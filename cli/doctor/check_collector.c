@@ -6,10 +6,14 @@
 #include "doctor/doctor.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "collector_advice.h"
 
 #define TIMEOUT_MS 5000
+
+/* What Debian's packages of drivers are called. */
+#define PACKAGE_PREFIX "osprofiler-driver-"
 
 static const char examples[] =
 	"name one in OSPROFILER_CONNECTION_STRING (connection_string), such as "
@@ -34,22 +38,64 @@ find_collector(doctor *d, osp_error *err)
 		osp_str_of(d->config.connection_string), &d->driver, err);
 }
 
+/* What RabbitMQ makes for the test would stay as durable as it was made, whatever the
+ * connection string says later: it is deleted afterwards. */
+static void
+add_connection_string(const doctor *d, osp_buf *text)
+{
+	const char *uri = d->config.connection_string;
+
+	osp_buf_addf(text, "%s", uri);
+	if (strncmp(uri, "messaging", 9) == 0)
+		osp_buf_addf(
+			text, "%ctemporary=1", strchr(uri, '?') != NULL ? '&' : '?');
+}
+
 static osp_status
 open_collector(doctor *d, osp_error *err)
 {
 	osp_driver_options options;
 	osp_status status;
+	osp_buf uri;
 
+	osp_buf_init(
+		&uri, &osp_allocator_default, strlen(d->config.connection_string) + 64);
+	add_connection_string(d, &uri);
+	if (osp_buf_status(&uri) != OSP_OK)
+		return osp_error_set(err, OSP_ENOMEM, "out of memory");
 	memset(&options, 0, sizeof(options));
 	options.struct_size = sizeof(options);
 	options.alc = &osp_allocator_default;
-	options.connection_string = osp_str_of(d->config.connection_string);
+	options.connection_string = osp_buf_str(&uri);
 	options.timeout_ms = TIMEOUT_MS;
 	options.deadline_ms = 2 * TIMEOUT_MS;
 	status = d->driver->open(&options, &d->collector, err);
+	osp_buf_term(&uri);
 	if (status != OSP_OK)
 		d->collector = NULL;
 	return status;
+}
+
+/* The package of the driver that a message names; empty: it names none. */
+static osp_str
+package_in(const char *message)
+{
+	const char *name = strstr(message, PACKAGE_PREFIX);
+
+	return name != NULL ? osp_str_n(name, strcspn(name, "; ")) : OSP_STR("");
+}
+
+/* A package is installed by whoever calls this, never by this process. */
+static void
+mend_by_package(doctor_result *r, osp_str package)
+{
+	r->is_roots = true;
+	r->is_left = true;
+	doctor_mend(r,
+				"%sapt install %.*s",
+				geteuid() != 0 && cli_has_sudo() ? "sudo " : "",
+				(int) package.len,
+				package.ptr);
 }
 
 void
@@ -57,6 +103,7 @@ check_collector(doctor *d, doctor_result *r)
 {
 	osp_error err = {OSP_OK, ""};
 	char advice[CLI_ADVICE_MAX];
+	osp_str package;
 	osp_status status = find_collector(d, &err);
 
 	if (status == OSP_OK)
@@ -74,13 +121,14 @@ check_collector(doctor *d, doctor_result *r)
 				 status == OSP_ENOENT && d->driver == NULL
 					 ? cli_scheme_advice(d->config.connection_string, advice)
 					 : "");
+	package = package_in(err.msg);
 	doctor_advise(r,
 				  "%s%s",
-				  strstr(err.msg, "its package is ") != NULL
-					  ? "install that package, or "
-					  : "",
+				  package.len > 0 ? "install that package, or " : "",
 				  examples);
-	if (d->connection_string == NULL &&
-		getenv("OSPROFILER_CONNECTION_STRING") != NULL)
+	if (package.len > 0)
+		mend_by_package(r, package);
+	else if (d->connection_string == NULL &&
+			 getenv("OSPROFILER_CONNECTION_STRING") != NULL)
 		doctor_mend(r, "unset OSPROFILER_CONNECTION_STRING");
 }

@@ -12,6 +12,7 @@
  *	  messaging_read.c    reading and listing traces
  *	  messaging_remove.c  removing traces from it
  *	  messaging_settle.c  acknowledging the messages that are removed
+ *	  messaging_temporary.c  deleting an exchange and a queue of its own
  *	  broker.c, broker_connect.c, broker_socket.c  the connection, by librabbitmq
  */
 #include "messaging.h"
@@ -27,6 +28,7 @@ messaging_close(osp_driver_conn *conn)
 	if (conn == NULL)
 		return;
 	alc = conn->alc;
+	osp__messaging_delete_own(conn);
 	osp__broker_drop(&conn->broker);
 	osp__traces_term(&conn->traces);
 	osp_buf_term(&conn->settling.steps);

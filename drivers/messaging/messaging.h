@@ -43,6 +43,7 @@ struct osp_driver_conn
 	char queue_text[BROKER_NAME_MAX + 1];
 	bool durable;     /* exchange and queue survive the broker's end */
 	bool declare;     /* make them, if they are not there */
+	bool temporary;   /* and delete them at the end if they were not */
 	unsigned idle_ms; /* reading goes on until nothing has come for so long */
 
 	/* Of writing. */
@@ -50,6 +51,8 @@ struct osp_driver_conn
 	uint64_t tag;    /* of the message that was published last */
 	size_t body_max; /* longer messages are refused by the broker */
 	bool settled[MESSAGING_WINDOW];
+	bool own_exchange; /* made by this connection, which is temporary */
+	bool own_queue;
 
 	/* Of reading. */
 	osp_buf body;
@@ -71,6 +74,17 @@ osp_status osp__messaging_read_uri(osp_driver_conn *conn, osp_str text,
  * published will be confirmed. */
 osp_status osp__messaging_prepare(osp_driver_conn *conn,
 								  osp_error *err) OSP_MUST_CHECK;
+
+/* ---- messaging_temporary.c ---- */
+
+/* Sets own_exchange and own_queue where there is none yet. */
+osp_status osp__messaging_find_absent(osp_driver_conn *conn,
+									  osp_error *err) OSP_MUST_CHECK;
+
+/* Deletes the own ones, unless they are in use. */
+void osp__messaging_delete_own(osp_driver_conn *conn);
+
+/* ---- messaging_topic.c, reading ---- */
 
 /* What the broker says of the queue. */
 typedef struct osp_messaging_state

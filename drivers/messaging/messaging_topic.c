@@ -134,6 +134,8 @@ osp__messaging_prepare(osp_driver_conn *conn, osp_error *err)
 	status = osp__broker_close_channel(broker, err);
 	if (status == OSP_OK)
 		status = osp__broker_open_channel(broker, err);
+	if (status == OSP_OK && conn->declare && conn->temporary)
+		status = osp__messaging_find_absent(conn, err);
 	if (status == OSP_OK && conn->declare)
 		status = make_topic(conn, err);
 	if (status != OSP_OK)

@@ -74,6 +74,10 @@ read_option(osp_driver_conn *conn, osp_str name, osp_str value, osp_error *err)
 		return osp_parse_bool(value, &conn->declare)
 				   ? OSP_OK
 				   : bad_string(err, "declare is 1 or 0");
+	if (osp_str_eq(name, OSP_STR("temporary")))
+		return osp_parse_bool(value, &conn->temporary)
+				   ? OSP_OK
+				   : bad_string(err, "temporary is 1 or 0");
 	if (osp_str_eq(name, OSP_STR("ssl")))
 		return osp_parse_bool(value, &conn->broker.tls)
 				   ? OSP_OK

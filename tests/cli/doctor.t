@@ -229,6 +229,7 @@ for my $wrong (
 		my $step = step(steps("env OSPROFILER_CONNECTION_STRING=$scheme://h/x osprofiler doctor --json"), 'collector');
 		like($step->{found}, qr{there is no driver for $scheme:// \(its package is $package{$scheme};}, "$scheme: its package");
 		like($step->{do}, qr/^install that package, or name one/, "$scheme: what to do");
+		like($step->{type}, qr/^(?:sudo )?apt install $package{$scheme}$/, "$scheme: what to type");
 		one_error(qr/its package is $package{$scheme};/, 'trace', 'list', '--connection-string', "$scheme://h/x");
 	}
 	one_error(qr{there is no driver for $_:// \(there are:}, 'trace', 'list', '--connection-string', "$_://h/x")

@@ -414,6 +414,49 @@ test_idle_timeout(void **state)
 	points_term(&all);
 }
 
+/* Stores and reads three points by a temporary connection, and removes them if it is
+ * to. */
+static void
+try_temporarily(const char *rest, const points *all, bool removes)
+{
+	osp_driver_conn *conn =
+		contract_open_as(messaging_test_uri("", rest), false, TIMEOUT_MS);
+	const osp_removal what = {sizeof(what), &messaging_trace, 1, 0};
+	uint64_t removed = 0;
+
+	contract_store(conn, all);
+	contract_expect(conn, messaging_trace, all);
+	if (removes)
+		assert_int_equal(
+			osp_driver_messaging.remove_traces(conn, &what, &removed, NULL),
+			OSP_OK);
+	contract_close(conn);
+}
+
+/* What a temporary connection makes does not stay; what holds something, or was there
+ * before, does. */
+static void
+test_temporary(void **state)
+{
+	const char *durable = "?durable=1&temporary=1";
+	osp_driver_conn *conn;
+	points all;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, messaging_trace, 0, 3);
+	try_temporarily("?temporary=1", &all, true);
+	try_temporarily(durable, &all, true);
+	try_temporarily("?temporary=1", &all, false);
+	expect_as(messaging_test_uri("", ""), &all);
+	conn = contract_open_as(messaging_test_uri("", durable), false, TIMEOUT_MS);
+	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
+						   "is not durable"));
+	contract_close(conn);
+	expect_as(messaging_test_uri("", ""), &all);
+	points_term(&all);
+}
+
 int
 main(void)
 {
@@ -427,6 +470,7 @@ main(void)
 		"messaging://host?exchange=",
 		"messaging://host?durable=x",
 		"messaging://host?declare=",
+		"messaging://host?temporary=x",
 		"messaging://host?idle_timeout=x",
 		"messaging://host?ssl=perhaps",
 		"messaging://host?ca=/ca.pem",
@@ -454,6 +498,7 @@ main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_idle_timeout),
+		cmocka_unit_test(test_temporary),
 		cmocka_unit_test(test_other_exchange),
 		cmocka_unit_test(test_other_durability),
 		cmocka_unit_test(test_queue_deleted),
