@@ -129,12 +129,53 @@ static const char *const schemes[] = {
 static const char *const of_rabbitmq[] = {
 	"amqp", "amqps", "kombu", "rabbit", "rabbitmq"};
 
+/* What else our schemes are called. */
+static const struct
+{
+	const char *given;
+	const char *meant;
+} other_names[] = {
+	{"elastic", "elasticsearch"},
+	{"es", "elasticsearch"},
+	{"grpc", "otlp"},
+	{"http", "otlp"},
+	{"https", "otlp"},
+	{"jaeger", "otlp"},
+	{"maria", "mysql"},
+	{"mariadb", "mysql"},
+	{"mongo", "mongodb"},
+	{"opentelemetry", "otlp"},
+	{"otel", "otlp"},
+	{"pg", "postgresql"},
+	{"pgsql", "postgresql"},
+	{"postgres", "postgresql"},
+	{"psql", "postgresql"},
+	{"sentinel", "redissentinel"},
+	{"valkey", "redis"},
+};
+
+/* The scheme of ours that a text means; NULL: none, or one that is ours. */
+static const char *
+find_meant(const char *given)
+{
+	const char *meant = NULL;
+	size_t changes = CLI_SIMILAR_MAX;
+	size_t i;
+
+	for (i = 0; i < sizeof(other_names) / sizeof(other_names[0]); i++)
+		if (strcmp(given, other_names[i].given) == 0)
+			return other_names[i].meant;
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (cli_text_is_nearer(given, schemes[i], &changes))
+			meant = schemes[i];
+	return changes > 0 ? meant : NULL;
+}
+
 const char *
 cli_scheme_advice(const char *connection_string, char *text)
 {
 	const osp_str scheme = osp__uri_scheme(osp_str_of(connection_string));
-	const char *meant = NULL;
-	size_t changes = CLI_SIMILAR_MAX;
+	const char *meant;
 	char given[32];
 	size_t i;
 
@@ -152,10 +193,8 @@ cli_scheme_advice(const char *connection_string, char *text)
 							"--transport-url");
 			return text;
 		}
-	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (cli_text_is_nearer(given, schemes[i], &changes))
-			meant = schemes[i];
-	if (meant != NULL && changes > 0)
+	meant = find_meant(given);
+	if (meant != NULL)
 		(void) snprintf(text, CLI_ADVICE_MAX, "; did you mean %s://?", meant);
 	return text;
 }

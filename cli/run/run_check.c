@@ -11,6 +11,7 @@
 
 #include "as_user.h"
 #include "cli.h"
+#include "collector_advice.h"
 #include "collector_options.h"
 #include "home_directory.h"
 #include "osprofiler/driver.h"
@@ -124,12 +125,14 @@ run_collector_check(const char *connection_string, const char *shown)
 	osp_driver_options options;
 	osp_driver_conn *conn = NULL;
 	const osp_driver *driver;
+	char advice[CLI_ADVICE_MAX];
 	osp_status status;
 	osp_error err;
 
 	if (osp_driver_find(osp_str_of(connection_string), &driver, &err) != OSP_OK)
 	{
-		(void) cli_error("%s", err.msg);
+		(void) cli_error(
+			"%s%s", err.msg, cli_scheme_advice(connection_string, advice));
 		return CLI_USAGE;
 	}
 	memset(&options, 0, sizeof(options));
