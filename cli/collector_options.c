@@ -135,8 +135,11 @@ cli_collector_reason(const char *shown, const char *message)
 	/* A port that the connection string does not name belongs to the reason. */
 	if (end != NULL && end[len] == ':' && end[len + 1] != ' ')
 		return message;
-	end = end != NULL ? strstr(end + len, ": ") : NULL;
-	return end != NULL ? end + 2 : message;
+	if (end == NULL)
+		return message;
+	end += len;
+	end += strncmp(end, " says: ", 7) == 0 ? strlen(" says") : 0;
+	return strncmp(end, ": ", 2) == 0 ? end + 2 : message;
 }
 
 int
