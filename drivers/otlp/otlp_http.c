@@ -10,7 +10,11 @@
  */
 #include "otlp_http.h"
 
+#include <stdio.h>
 #include <strings.h>
+
+/* The end of an address of a receiver by gRPC. */
+#define GRPC_PORT ":4317"
 
 /* An answer to spans that were taken. Of one that is JSON, which some send
  * whatever they were sent, nothing more is read. */
@@ -70,6 +74,31 @@ judge(osp_http *http, otlp_answer *answer, osp_error *err)
 	}
 }
 
+/* Is it a receiver by gRPC? Its port as a rule, or one that answers in HTTP/2, which
+ * libcurl takes for HTTP/0.9. */
+static bool
+is_for_grpc(const osp_http *http)
+{
+	const char *port = strrchr(http->target->where, ':');
+
+	return http->status == 0 &&
+		   ((port != NULL && strcmp(port, GRPC_PORT) == 0) ||
+			strstr(http->reason, "HTTP/0.9") != NULL);
+}
+
+static osp_status
+advise_port(const osp_http *http, osp_status status, osp_error *err)
+{
+	size_t used = err != NULL ? strlen(err->msg) : 0;
+
+	if (status == OSP_EUNAVAIL && err != NULL && is_for_grpc(http))
+		(void) snprintf(err->msg + used,
+						sizeof(err->msg) - used,
+						" (give the port for HTTP, such as 4318; this one is "
+						"for gRPC)");
+	return status;
+}
+
 osp_status
 otlp_http_post(osp_http *http, osp_str body, otlp_answer *answer,
 			   osp_error *err)
@@ -85,5 +114,6 @@ otlp_http_post(osp_http *http, osp_str body, otlp_answer *answer,
 							 OSP_EUNAVAIL,
 							 "otlp: %s answers with more than 64 kB",
 							 http->target->where);
-	return status == OSP_OK ? judge(http, answer, err) : status;
+	return status == OSP_OK ? judge(http, answer, err)
+							: advise_port(http, status, err);
 }
