@@ -38,7 +38,10 @@ typedef struct lookup
 	osp_status *listed;
 	cli_run_history history;
 	const cli_noted_run
-		*first;    /* of the runs that delivered to one of the places */
+		*first; /* of the runs that delivered to one of the places */
+	const cli_noted_run
+		*gone;     /* of these, the last whose trace was delivered and is not
+					* there any more */
 	size_t stored; /* how many of these runs have a trace there */
 } lookup;
 
@@ -187,7 +190,11 @@ find_run(lookup *l, unsigned *left)
 
 		/* A trace that was removed since is none of those that a person counts. */
 		if (place == NULL || (!stored && run->why.len == 0))
+		{
+			if (place != NULL && run->base_id.len > 0 && l->gone == NULL)
+				l->gone = run;
 			continue;
+		}
 		if (*left > 0)
 			(*left)--;
 		else if (!stored)
@@ -224,12 +231,34 @@ describe_elsewhere(const lookup *l, int64_t since_ns, osp_buf *text)
 				 run->collector.ptr);
 }
 
+/* Nothing is left in the collector to which the runs delivered. */
+static int
+report_gone(const lookup *l, const char *elsewhere)
+{
+	const char *uri = l->where->places[0]->config.connection_string;
+
+	return cli_error(
+		"nothing is left of the trace of your last 'osprofiler run', %.*s, in "
+		"%s: it was removed%s; to make another one, type: osprofiler run "
+		"COMMAND%s",
+		(int) l->gone->base_id.len,
+		l->gone->base_id.ptr,
+		place_of(l->where, l->gone)->shown,
+		strncmp(uri, "messaging", 9) == 0
+			? ", another consumer took it, or RabbitMQ restarted (without "
+			  "durable=1)"
+			: "",
+		elsewhere);
+}
+
 static int
 report_none(const lookup *l, size_t count, const char *elsewhere)
 {
 	const cli_collector *main = l->where->places[0];
 	const char *also = l->where->count > 1 ? " and what else is read" : "";
 
+	if (count == 0 && l->gone != NULL)
+		return report_gone(l, elsewhere);
 	if (count == 0)
 		return cli_error("there is no trace in %s%s" CLI_NOTHING_YET "%s",
 						 main->shown,

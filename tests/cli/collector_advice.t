@@ -8,6 +8,8 @@
 use strict;
 use warnings;
 use FindBin;
+use IO::Socket::INET;
+use POSIX ();
 use lib $FindBin::Bin;
 use CliTest;
 use Test::More;
@@ -26,12 +28,76 @@ for my $scheme (map { m{([a-z]+)\.so$} } glob "$build/drivers/*.so")
 one_error(qr{there is no driver for $_:// .*; RabbitMQ is messaging://user:password\@host/, or messaging:// with rabbit://\.\.\. as --transport-url},
 	'trace', 'list', '--connection-string', "$_://h/x")
   for 'rabbit', 'amqp', 'amqps', 'kombu';
+
+# Names that others have for ours; `osprofiler run` says it, too.
+my %meant = (elastic => 'elasticsearch', mongo => 'mongodb', mariadb => 'mysql', postgres => 'postgresql', pgsql => 'postgresql',
+	pg => 'postgresql', otel => 'otlp', http => 'otlp', valkey => 'redis', redsi => 'redis');
+for my $given (sort keys %meant)
+{
+	my $says = qr{there is no driver for $given:// .*; did you mean $meant{$given}://\?\n\z};
+	one_error($says, 'trace', 'list', '--connection-string', "$given://h/x");
+	usage_error($says, 'run', '--connection-string', "$given://h/x", 'true');
+}
+usage_error(qr{there is no driver for rabbit:// .*; RabbitMQ is messaging://user:password\@host/},
+	'run', '--connection-string', 'rabbit://h/x', 'true');
 one_error(qr{: a / in a password must be written as %2F},
 	'trace', 'list', '--connection-string', 'messaging://openstack:s3cr3t/x@127.0.0.1/');
 
 # A port that the connection string does not name is in the reason.
 one_error(qr{redis at 127\.0\.0\.9:6379: Connection refused; start it, or name},
 	'trace', 'list', '--connection-string', 'redis://127.0.0.9');
+
+# What a run says whose trace goes to a collector. Points that cannot be delivered shall
+# wait in a run directory of their own.
+sub run_here
+{
+	my ($uri, $rings) = @_;
+	local $ENV{OSPROFILER_RUN_DIR} = $rings // $ENV{OSPROFILER_RUN_DIR};
+	local $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+	my (undef, undef, $err) = run_cli('run', '--connection-string', $uri, 'sqlite3', ':memory:', 'SELECT 1');
+	return $err;
+}
+
+# Something that listens at an address, and answers so, whatever it is sent. Nothing: the
+# port is taken.
+sub listener
+{
+	my ($host, $port, $answer) = @_;
+	my $socket = IO::Socket::INET->new(LocalAddr => $host, LocalPort => $port, Listen => 5, ReuseAddr => 1)
+	  or return;
+	my $pid = fork // die "fork: $!";
+
+	return ($socket->sockport, sub { kill 'TERM', $pid; waitpid $pid, 0 }) if $pid != 0;
+	while (my $client = $socket->accept)
+	{
+		print $client $answer;
+		$client->flush;
+		sysread $client, my $request, 65536;
+		close $client;
+	}
+	POSIX::_exit(0);
+}
+
+# A receiver of OTLP by gRPC answers in HTTP/2, or not at all.
+my $settings = "\0\0\6\4\0\0\0\0\0\0\5\0\0\x40\0";
+for my $case (['127.0.43.17', 4317, $settings], ['127.0.43.17', 4317, ''], ['127.0.43.18', 0, $settings])
+{
+	my ($host, $wanted, $answer) = @$case;
+	my ($port, $stop) = listener($host, $wanted, $answer) or next;
+	my (undef, $out) = run_cli('doctor', '--connection-string', "otlp://$host:$port");
+	like($out, qr/^wrong +store a trace .* \(give the port for HTTP, such as 4318; this one is for gRPC\)$/m, 'the port of gRPC');
+	unlike($out, qr/start the collector/, 'it is not to be started');
+	$stop->();
+}
+
+# The reason is printed whole, also if it has more than one colon.
+{
+	my ($port, $stop) = listener('127.0.43.18', 0, "HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\nwhy: none");
+	like(run_here("otlp://127.0.43.18:$port", "$dir/undelivered"),
+		qr/not everything was delivered to \S+ \(.*127\.0\.43\.18:$port answers 401 \(give a login: otlp:\S+ .*\): why: none\); the next/,
+		'run: the reason is whole');
+	$stop->();
+}
 
 # --- servers that answer ------------------------------------------------------
 
@@ -73,11 +139,22 @@ SKIP:
 	my (undef, $out) = run_cli('doctor', '--connection-string', $uri);
 	like($out, qr{^good +store a trace .* takes it\n +do: note that RabbitMQ forgets it when it restarts; to keep it, add \?durable=1}m,
 		'doctor says that RabbitMQ forgets');
-	(undef, $out) = run_cli('doctor', '--connection-string', "$uri?topic=kept&exchange=kept&durable=1");
-	like($out, qr/^good +store a trace .* takes it\n(?! +do:)/m, '... and not of a durable queue');
+	for my $durable ("$uri?topic=kept&exchange=kept&durable=1", "$uri?durable=1")
+	{
+		(undef, $out) = run_cli('doctor', '--connection-string', $durable);
+		like($out, qr/^good +store a trace .* takes it\n(?! +do:)/m, "... and not of a durable queue ($durable)");
+	}
+
+	# The test of doctor has left nothing; a writer's exchange stays as it is.
+	my ($trace) = run_here($uri) =~ /^Trace ID: (\S+)$/m;
 	(undef, $out) = run_cli('doctor', '--connection-string', "$uri?durable=1");
 	like($out, qr/^wrong +store a trace .*the exchange 'openstack' exists and is not durable: delete .*, or give durable=0$/m,
 		'other properties');
+
+	# The trace of the last run, after it was removed.
+	is(run_ok('trace', 'delete', '--connection-string', $uri, $trace), "1 trace removed\n", 'it is removed');
+	one_error(qr/nothing is left of the trace of your last 'osprofiler run', $trace, in messaging:\S+: it was removed, another consumer took it, or RabbitMQ restarted \(without durable=1\); to make another one, type: osprofiler run COMMAND\n/,
+		'trace', $_, '--connection-string', $uri, 'last') for 'show', 'explain', 'delete';
 
 	my $absent = '11111111-1111-4111-8111-111111111111';
 	one_error(qr/no trace '$absent' in messaging:.*: it was deleted, another consumer took it, RabbitMQ restarted \(without durable=1\), or it never arrived;/,
