@@ -2,9 +2,11 @@
 //
 // Why the trace took as long as it did: the findings, each with its operations.
 
-import { trace, KIND, rowOfId, fromCaller, servedRow } from './trace.js';
-import { durationText, pluralText, shareText, shareTexts, lineText, microText } from './text.js';
+import { trace, textOf, rowOfId, fromCaller, string } from './trace.js';
+import { durationText, countText, pluralText, shareText, shareTexts, lineText, microText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
+import { sqlNodes } from './sql.js';
+import { planLine } from './plan.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
 import { selectGroup, selectRow, showTool } from './waterfall.js';
 
@@ -38,6 +40,15 @@ function goToCause(index) {
   changed('rows');
 }
 
+// Opens the plan at one of its nodes.
+function goToNode(index, row) {
+  view.cause = index;
+  setTab('waterfall');
+  clearFilter();
+  selectRow(row, { details: true, center: true, plan: true });
+  changed('rows');
+}
+
 function filterCause(index) {
   view.cause = index;
   setTab('waterfall');
@@ -58,56 +69,93 @@ function shareOf(share) {
   return bar;
 }
 
-const STATEMENTS_RUN = new Set([KIND.PG, KIND.SQLITE]);
+const CARD_TEXT_SHOWN = 400;
+const MOST = 0.995;     // of a finding that is rounded to all of it
 
-// For each finding: the one statement that all of its operations are, ran in the server, or
-// are part of; or -1.
-function findStatements() {
-  const around = fromCaller((row, above) =>
-    (STATEMENTS_RUN.has(trace.kind[row]) || trace.kind[row] === KIND.DB ? row : above));
-  const served = (row) => (row >= 0 && servedRow(row) >= 0 ? servedRow(row) : row);
+// What findings are about: a card for each statement, with those that most of its time explains, the
+// largest sum first. A finding without one statement has a card alone.
+function makeCards() {
+  const cards = new Map();
 
-  return trace.causeRows.map((rows) => {
-    const statement = rows.length > 0 ? served(around[rows[0]]) : -1;
+  trace.explained.findings.forEach((finding, index) => {
+    const [statement] = trace.about[index];
+    const key = statement < 0 ? `finding ${index}` : trace.shapes[trace.shape[statement]][1];
+    const card = cards.get(key) || { statement, indexes: [], ms: 0, percent: 0 };
 
-    return rows.every((row) => served(around[row]) === statement) ? statement : -1;
+    cards.set(key, card);
+    card.indexes.push(index);
+    card.ms += finding.time_ms;
+    card.percent += parseInt(shares[index], 10) || 0;
   });
+  return [...cards.values()].sort((a, b) => b.percent - a.percent);
 }
 
-const causeStatements = trace.causeRows.length > 0 ? findStatements() : [];
+// The evidence without the statement that it begins with, where that stands above it.
+function evidenceBelow(evidence, statement) {
+  const text = statement < 0 ? '' : textOf(statement).replace(/\s+/g, ' ').trim();
+  let length = 0;
 
-// Other findings about the same statement, and how much they are together.
-function sameStatement(index) {
-  const { findings } = trace.explained;
-  const statement = causeStatements[index];
-  const others = [...findings.keys()].filter((other) =>
-    other !== index && statement >= 0 && causeStatements[other] === statement);
-  const share = others.reduce((sum, other) => sum + findings[other].share, findings[index].share);
+  while (length < text.length && evidence[length] === text[length])
+    length++;
+  const [before] = /^[…;]*[:;] /.exec(evidence.slice(length)) || [];
 
-  return others.length > 0 && el('p.evidence.same-statement', {}, 'Same statement as ',
-    others.map((other, at) => [at > 0 ? ' and ' : '', el('button.link', {
-      type: 'button', title: 'Show this finding',
-      onclick: (event) => event.target.closest('ol').querySelectorAll('.cause-title')[other].focus(),
-    }, `“${lineText(microText(findings[other].cause), 60)}”${at === others.length - 1 ? ',' : ''}`)]),
-  ` together ${shareText(share)}`);
+  return length > 0 && before !== undefined && (length === text.length || before[0] === '…' || text[length] === ';')
+    ? evidence.slice(length + before.length) : evidence;
 }
 
-function makeCause(finding, index) {
+function goToStatement(row) {
+  setTab('waterfall');
+  clearFilter();
+  selectRow(row, { details: true, center: true });
+}
+
+// The statement of a card. Of one that ran often its constants differ.
+function statementOfCard({ statement, indexes, ms, percent }) {
+  const [, alike, , count] = trace.shapes[trace.shape[statement]];
+  const text = count > 1 ? string(alike) : textOf(statement);
+
+  return el('div.card-head', {},
+    el('button.card-statement', {
+      type: 'button', title: 'Show the statement in the waterfall', onclick: () => goToStatement(statement),
+    }, el(`i.dot.k${trace.kind[statement]}`), count > 1 && el('span.card-count', {}, `${countText(count)} ×`),
+    el('code', {}, sqlNodes(lineText(text, CARD_TEXT_SHOWN)))),
+    indexes.length > 1 && el('span.card-sum', {}, el('b', {}, `${percent} %`), ' together, ',
+      durationText(Math.round(ms * 1e6))));
+}
+
+// Beside a card of several causes there is room for as many others. It shows each node once.
+function makeCard(card) {
+  const { statement, indexes } = card;
+  const nodes = indexes.map((index) => trace.about[index][2]);
+  const element = el('li.card', {}, statement >= 0 && statementOfCard(card),
+    indexes.map((index, at) =>
+      makeCause(index, statement, nodes.indexOf(nodes[at]) === at ? nodes[at] : -1)));
+
+  element.style.setProperty('--causes', String(indexes.length));
+  return element;
+}
+
+function makeCause(index, statement, node) {
+  const finding = trace.explained.findings[index];
   const rows = trace.causeRows[index];
+  const [, part] = trace.about[index];
+  const time = durationText(finding.time_ms * 1e6);
+  const evidence = evidenceBelow(finding.evidence, statement);
 
-  return el('li.cause', {},
+  return el('div.cause', {},
     el('div.cause-share', {},
       el('b', {}, shareOfFinding(finding)),
       el('span', {}, 'of the trace'),
-      el('span', {}, durationText(finding.time_ms * 1e6)),
+      el('span', {}, time),
       shareOf(finding.share)),
     el('div.cause-text', {},
       el('h3', {}, el('button.cause-title', {
         type: 'button', title: 'Show it in the waterfall', disabled: rows.length === 0,
         onclick: () => goToCause(index),
       }, visibleNodes(microText(finding.cause)))),
-      finding.evidence && el('p.evidence', {}, visibleNodes(microText(finding.evidence))),
-      sameStatement(index),
+      evidence && evidence !== time && el('p.evidence', {}, visibleNodes(microText(evidence)),
+        statement >= 0 && part < MOST && ` (${shareText(part)} of it in this statement)`),
+      node >= 0 && planLine(node, () => goToNode(index, node)),
       el('p.next', {}, el('b', {}, 'Next'), ' ', visibleNodes(finding.next_step)),
       rows.length > 0 && el('p.cause-links', {},
         el('button.link', { type: 'button', onclick: () => goToCause(index) },
@@ -169,7 +217,7 @@ export function makeCauses() {
   return replaceIn(section,
     el('details.causes-fold', { open: true }, el('summary', {},
       el('h2', {}, `Why it took ${durationText(trace.total)}`)),
-    el('ol', {}, findings.map(makeCause),
+    el('ol', {}, makeCards().map(makeCard),
       el('li.cause.rest', {},
         el('div.cause-share', {}, el('b', {}, shares.at(-1)), shareOf(rest)),
         el('div.cause-text', {}, restWords(parts, longest.length > 0))),

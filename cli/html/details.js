@@ -258,8 +258,23 @@ function drawDetails() {
 
   if (panel.hidden === open)
     showPanel(open);
-  if (!open || key === shownKey)
-    return;
+  if (open && key !== shownKey)
+    drawContent(key, row);
+  if (open && view.toPlan)
+    scrollToPlan();
+}
+
+// Scrolls to the node of the plan that is selected.
+function scrollToPlan() {
+  const node = content.querySelector('.plan-node.selected');
+
+  view.toPlan = false;
+  if (node)
+    panel.scrollTop += node.getBoundingClientRect().top - panel.getBoundingClientRect().top -
+      panel.clientHeight / 3;
+}
+
+function drawContent(key, row) {
   const focused = content.contains(document.activeElement);
 
   shownKey = key;

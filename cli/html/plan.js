@@ -126,7 +126,7 @@ function buffersText(node) {
   return parts.filter(Boolean).join(', ');
 }
 
-function removedText(node) {
+function removedTexts(node) {
   const removed = factOf(node, 'rows_removed_by_filter') || 0;
   const joined = factOf(node, 'rows_removed_by_join_filter') || 0;
 
@@ -138,14 +138,22 @@ function removedText(node) {
       `sorted on disk, ${countText(factOf(node, 'sort_space_kb'))} kB`,
     lacksWorkers(node) && `${workersOf(node)} of ` +
       `${countText(factOf(node, 'workers_planned'))} workers launched`,
-  ].filter(Boolean).map((text) => el('p.plan-note', {}, text));
+  ].filter(Boolean);
 }
 
-function conditions(node) {
-  return CONDITIONS.filter(([key]) => typeof node[`the ${key}`] === 'string').map(
-    ([key, words]) => el('p.plan-condition', {}, el('span.dim', {}, words), ' ',
-      el('code', {}, visibleNodes(node[`the ${key}`].slice(0, 400)))));
-}
+// Pairs of what a condition is called and nodes for its text.
+const conditionsOf = (node) => CONDITIONS.filter(([key]) => typeof node[`the ${key}`] === 'string')
+  .map(([key, words]) => [words, visibleNodes(node[`the ${key}`].slice(0, 400))]);
+
+const conditions = (node) => conditionsOf(node).map(([words, text]) =>
+  el('p.plan-condition', {}, el('span.dim', {}, words), ' ', el('code', {}, text)));
+
+// How long a node worked, and what part of its statement that is.
+const timeOfNode = (row, share) => el('span.plan-time',
+  isUnmeasured(row) ? { title: 'Estimated from its rows: its time was not measured' } : {},
+  isUnmeasured(row) ? '' : durationText(trace.self[row]),
+  el('b', {}, `${isUnmeasured(row) && share >= 0.01 ? '~' : ''}${shareText(share)}`),
+  ' of the statement');
 
 // Does a condition of a node hide a constant?
 const hidesConstants = (node) =>
@@ -192,13 +200,10 @@ function makeNode(row, drawing, depth) {
       el('div.plan-head', {},
         el('button.plan-name', { type: 'button', onclick: () => select(row) },
           visibleNodes(lineText(textOf(row), 120))),
-        el('span.plan-time', isUnmeasured(row) ? { title: 'Estimated from its rows: its time was not measured' } : {},
-          isUnmeasured(row) ? '' : durationText(trace.self[row]),
-          el('b', {}, `${isUnmeasured(row) && share >= 0.01 ? '~' : ''}${shareText(share)}`),
-          ' of the statement')),
+        timeOfNode(row, share)),
       el('p.plan-rows', {}, rowsText(node)),
       settingText(node),
-      removedText(node),
+      removedTexts(node).map((text) => el('p.plan-note', {}, text)),
       conditions(node),
       buffersText(node) !== '' && el('p.plan-condition', {}, el('span.dim', {}, 'Buffers'), ' ',
         el('code', {}, buffersText(node).replace(/\d+/g, countText)))),
@@ -283,9 +288,29 @@ function sumBelow(row) {
   return sum;
 }
 
+// The time that the shares of a plan's nodes are parts of.
+const wholeOf = (statement) => Math.max(sumBelow(statement), trace.duration[statement]);
+
+// One node without those around it, as a button that leads to it.
+export function planLine(row, select) {
+  const whole = wholeOf(statementOfPlan(row));
+  const node = readNode(row);
+  const share = whole > 0 ? trace.self[row] / whole : 0;
+  const heat = el('i.plan-heat');
+
+  heat.style.setProperty('--share', String(Math.min(1, share)));
+  return el('button.plan-line', { type: 'button', title: 'Show it in the plan', onclick: select },
+    heat,
+    el('span.plan-head', {},
+      el('span.plan-name', {}, visibleNodes(lineText(textOf(row), 120))), timeOfNode(row, share)),
+    el('span.plan-rows', {}, rowsText(node), removedTexts(node).map((text) => el('span.plan-note', {}, text))),
+    conditionsOf(node).map(([words, text]) => el('span.plan-condition', {},
+      el('span.dim', {}, words), ' ', el('code', {}, text))));
+}
+
 // The plan of a statement; select is called with the row of a node.
 export function makePlan(statement, selected, select) {
-  const whole = Math.max(sumBelow(statement), trace.duration[statement]);
+  const whole = wholeOf(statement);
   const draw = (rows) => {
     const drawing = { whole, selected, select, count: 0, found: false, hidesConstants: false };
 

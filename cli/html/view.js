@@ -19,6 +19,7 @@ export const view = {
   returnTab: '',        // where Escape leads when nothing else is left to close
   details: false,       // are its details open?
   opened: 0,            // how many times details were asked for
+  toPlan: false,        // do they begin with the selected node of the plan?
   flame: [],            // the block that the flame begins with: its shape, behind those of its callers
   cause: -1,            // the finding whose operations are marked
   grouped: true,        // are operations of one shape drawn as one?
@@ -48,8 +49,10 @@ export function setFilter(change) {
 
 export const clearFilter = () => setFilter(NO_FILTER);
 
-export function openDetails() {
+// toPlan: they are scrolled to the node of the plan that is selected.
+export function openDetails(toPlan = false) {
   view.details = true;
+  view.toPlan = toPlan;
   view.opened++;
 }
 

@@ -379,12 +379,13 @@ function selectLine(line, options = {}) {
   view.group = isFold(lines.items[cursor]) ? ~lines.items[cursor] : -1;
   view.alike = -1;
   if (options.details)
-    openDetails();
+    openDetails(options.plan);
   changed('selection');
   scrollToLine(cursor, options.center);
 }
 
-// Selects a row wherever it hides. alike: the details are of all operations of its shape.
+// Selects a row wherever it hides. alike: the details are of all operations of its shape; plan:
+// they show the plan.
 export function selectRow(row, options = {}) {
   let line = lineOfItem(row);
 
@@ -400,7 +401,7 @@ export function selectRow(row, options = {}) {
     view.group = -1;
     view.alike = options.alike ? trace.shape[row] : -1;
     if (options.details)
-      openDetails();
+      openDetails(options.plan);
     changed('selection');
   }
 }

@@ -218,6 +218,25 @@ function faster(trace) {
   trace.op('pg.commit', commit, 154200, 37000, {}, { db: { wal_sync_ms: 35.2 } }, SERVER);
 }
 
+// Statements that waited for a processor, one of them most, whose plan has a scan without an
+// index.
+function crowded(trace) {
+  const root = trace.op('wsgi', BASE, 0, 900000, { request: { method: 'GET', path: '/report' } });
+  const cpu = (of, used) => ({ db: { cpu: { user_ms: used, system_ms: 0, of_ms: of, involuntary_switches: 90 } } });
+  const text = "SELECT id, total FROM orders\n WHERE region = 'north';";
+  const call = trace.op('db', root, 1000, 800000, statement(text));
+  const server = trace.op('pg', call, 2000, 798000, statement(text), cpu(798, 398), SERVER);
+  const gather = trace.op('pg.node', server, 3000, 790000, { db: { node: { id: 0, name: 'Limit', type: 'Limit', plan_rows: 5 } } },
+    { db: { node: { loops: 1, rows: 20, total_ms: 790 } } }, SERVER);
+
+  trace.op('pg.node', gather, 3100, 780000, { db: { node: { id: 1, name: 'Seq Scan on orders', type: 'Seq Scan',
+    relation: 'orders', plan_rows: 5, filter: '(region = ?)' } } },
+  { db: { node: { loops: 1, rows: 20, total_ms: 780, rows_removed_by_filter: 900000 } } }, SERVER);
+  for (let i = 0; i < 4; i++)
+    trace.op('pg', trace.op('db', root, 810000 + i * 20000, 12000, statement(`SELECT ${i}, now()`)),
+      811000 + i * 20000, 10000, statement(`SELECT ${i}, now()`), cpu(10, 2), SERVER);
+}
+
 // A session without a service: statements in a loop, before and behind a slow one whose plan was
 // wrong. Only rows of its nodes were counted. The last operations end with the trace.
 function baskets(trace) {
@@ -482,7 +501,7 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, waits, counted, parallel, requests, session, baskets, slow: (trace) => slow(trace, 190),
+  few, waits, counted, crowded, parallel, requests, session, baskets, slow: (trace) => slow(trace, 190),
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, longIds, manyWays, strange,
   unbroken,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),

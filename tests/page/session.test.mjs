@@ -234,7 +234,7 @@ test('the page of a session', async (t) => {
     assert.doesNotMatch(words, /\d us\b/, 'one unit of one name');
     await click(tab, lineOf(tab, 'Nested Loop').locator('.label'));
     assert.match(await tab.locator('.cause-note').innerText(), /^63 % of the trace:/);
-    assert.deepEqual(await textsOf(tab, '.plan-time'), ['~13 %', '~58 %', '<1 %', '<1 %', '~29 %', '<1 %']
+    assert.deepEqual(await textsOf(tab, '.details .plan-time'), ['~13 %', '~58 %', '<1 %', '<1 %', '~29 %', '<1 %']
       .map((share) => `${share} of the statement`));
     assert.match((await textsOf(tab, '.plan-node'))[0].replace(/\s+/g, ' '), / 1 row expected 34$/, 'fewer rows do no harm');
     assert.match((await textsOf(tab, '.plan-node'))[1], /3,044 times more/);

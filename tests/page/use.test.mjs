@@ -58,22 +58,22 @@ test('using the page', async (t) => {
     const causes = await textsOf(tab, '.cause h3');
 
     assert.equal(causes.length, 4);
-    assert.match(causes[0], /^The same statement ran 190 times, which took 5\d\d ms with the pauses between them:/);
-    assert.match(causes[1], /^A statement waited 484 ms for a lock/);
-    await tab.locator('.cause').nth(1).getByText('Go to the operation').click();
+    assert.match(causes[2], /^The same statement ran 190 times, which took 5\d\d ms with the pauses between them:/);
+    assert.match(causes[3], /^A statement waited 484 ms for a lock/);
+    await tab.locator('.cause').nth(3).getByText('Go to the operation').click();
     await settled(tab);
     assert.match(await selected(tab), /pg\.wait/);
     assert.ok(await tab.locator('.line.selected').isVisible());
-    await tab.locator('.cause').nth(0).getByText('Go to the operation').click();
+    await tab.locator('.cause').nth(2).getByText('Go to the operation').click();
     await settled(tab);
     assert.match(await selected(tab), /190 ×/, 'of a group the group');
-    await tab.locator('.cause').nth(1).getByText('Go to the operation').click();
+    await tab.locator('.cause').nth(3).getByText('Go to the operation').click();
     await settled(tab);
     const box = await tab.locator('.line.selected').boundingBox();
 
     assert.ok(box.y > 0 && box.y < 860, `scrolled to it: ${box.y}`);
     assert.match(await tab.locator('.details').innerText(), /lock wait[\s\S]*held_by/);
-    await tab.locator('.cause').nth(0).getByText(/Show only its/).click();
+    await tab.locator('.cause').nth(2).getByText(/Show only its/).click();
     await settled(tab);
     assert.match(await filterCount(tab), /^38\d of 400 operations$/);
     await tab.getByRole('button', { name: 'Clear' }).click();
@@ -94,6 +94,61 @@ test('using the page', async (t) => {
     assert.match(details, /Statement\s+Copy\s+SELECT o\.id[\s\S]*FROM orders o/, 'the statement');
     assert.match(await tab.locator('.plan-node.selected').innerText(), /Seq Scan on orders o\s+391 ms\s*63 %/);
     await close(tab);
+  });
+
+  await t.test('causes of one statement are one card, which names it once', async () => {
+    const tab = await browser.open(slow);
+    const card = tab.locator('.card').nth(0);
+
+    assert.equal(await tab.locator('.card').count(), 3, 'the largest sum first');
+    assert.match(await card.locator('.card-head').innerText(), /^SELECT o\.id, o\.created[\s\S]*33 % together, 604 ms$/);
+    assert.deepEqual(await card.locator('.cause-share b').allInnerTexts(), ['21 %', '12 %'], 'the greatest share first');
+    assert.deepEqual(await card.locator('.evidence').allInnerTexts(), ['213 ms in the nested loop'],
+      'without the statement, and without the time alone');
+    assert.equal(await card.locator('.plan-line').count(), 1, 'the same node once');
+    assert.equal(await tab.locator('.card').nth(1).locator('.evidence').innerText(),
+      '354 ms in the server, 22.8 ms in the client and on the way, 183 ms between them');
+    assert.match(await tab.locator('.card').nth(1).innerText(), /^190 ×\s*SELECT price, currency FROM price WHERE item = \? AND valid\s+30 %/);
+    assert.match(await tab.locator('.card').nth(2).locator('.evidence').innerText(), /^the holder: UPDATE stock/);
+    await card.locator('.card-statement').click();
+    await settled(tab);
+    assert.match(await selected(tab), /pg[\s\S]*SELECT o\.id/);
+    await close(tab);
+
+    const other = await browser.open(await browser.writePage('crowded'));
+
+    assert.equal(await other.locator('.card').count(), 1, 'also a cause that a few others share');
+    assert.deepEqual((await textsOf(other, '.cause h3')).map((text) => text.slice(0, 18)),
+      ['The server was rea', 'Seq Scan on orders']);
+    assert.match(await other.locator('.evidence').nth(0).innerText(),
+      /^406 ms of CPU time in 838 ms, preempted 450 times \(93 % of it in this statement\)$/);
+    assert.match(await other.locator('.card .plan-line').innerText(), /^Seq Scan on orders/);
+    await close(other);
+  });
+
+  await t.test('a cause in a plan shows the node to blame, and leads to it', async () => {
+    for (const width of [1440, 1000, 375]) {
+      const tab = await browser.open(await browser.writePage('thousand'), { viewport: { width, height: 760 } });
+      const line = tab.locator('.plan-line').nth(0);
+
+      assert.equal((await line.innerText()).replace(/\s+/g, ' '),
+        'Seq Scan on orders o 391 ms63 % of the statement 12,840 rows expected 40 321 times more ' +
+        'filter removed 1,987,160 rows Filter (o.status = ?) AND (o.region = ?)');
+      await line.click();
+      await settled(tab);
+      assert.match(await selected(tab), /Seq Scan on orders o/);
+      const panel = await tab.locator('.details').boundingBox();
+      const node = await tab.locator('.plan-node.selected').boundingBox();
+
+      assert.match(await tab.locator('.plan-node.selected').innerText(), /^Seq Scan on orders o/);
+      assert.ok(node.y > panel.y + 40 && node.y + node.height < panel.y + panel.height + 1,
+        `${width}: at ${node.y} to ${node.y + node.height} in ${panel.y} to ${panel.y + panel.height}`);
+      await press(tab, 'Escape');
+      await line.focus();
+      await press(tab, 'Enter');
+      assert.match(await tab.locator('.plan-node.selected').innerText(), /^Seq Scan on orders o/, 'again, by keyboard');
+      await close(tab);
+    }
   });
 
   await t.test('what was not measured has no time, what is not explained a name', async () => {
@@ -322,7 +377,7 @@ test('using the page', async (t) => {
     const barTop = async () => (await tab.locator('#toolbar').boundingBox()).y;
     const line = tab.locator('.line:visible', { hasText: 'SELECT o.id' }).nth(0);
 
-    await tab.locator('.cause').nth(0).getByText('Show only its').click();
+    await tab.locator('.cause').nth(2).getByText('Show only its').click();
     await settled(tab);
     assert.ok(await barTop() <= 1, 'the filtered lines come into view');
     await tab.getByRole('button', { name: 'Clear' }).click();
@@ -777,7 +832,6 @@ test('using the page', async (t) => {
     assert.ok(Math.abs(await under()) < 2, 'from the first result on');
     assert.match(await tab.locator('.line:visible', { hasText: '190 ×' }).innerText(), /3\d\d ms in 5\d\d ms/);
     assert.ok(await tab.locator('.line.caused:visible').count() > 0, 'rows of findings are marked');
-    assert.match((await textsOf(tab, '.same-statement')).join(), /Same statement as “.*”, together \d+ %/);
     await close(tab);
   });
 
@@ -842,7 +896,7 @@ test('using the page', async (t) => {
     await back('forward');
     assert.match(await details.locator('.statement').innerText(), /SELECT o\.id/);
     await press(tab, 'Escape');
-    await tab.locator('.cause').nth(0).getByText('Show only its').click();
+    await tab.locator('.cause').nth(2).getByText('Show only its').click();
     await settled(tab);
     await tab.locator('#search').fill('price');
     await press(tab, 'Escape', '3');

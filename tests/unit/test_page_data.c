@@ -211,6 +211,7 @@ test_unmeasured(void **state)
 	assert_true(
 		osp_str_eq(text(root, "remark", 1), OSP_STR("kept 0 of 500000")));
 	assert_int_equal(number(root, "remark", 2), 0);
+
 	shape = item(root, "shapes", (size_t) number(root, "shape", 1));
 	for (i = 5; i <= 7; i++)
 	{
@@ -322,6 +323,55 @@ test_time_names(void **state)
 		osp__json_reader_term(&reader);
 		osp_buf_term(&data);
 	}
+}
+
+/* A finding is about the statement that has most of its time, and blames a node. */
+static void
+test_about(void **state)
+{
+	static const char *const about[] = {"0", "1.0", "1"};
+	static const char *const points_of_scan[] = {
+		NODE_POINT("pg-start",
+				   "s",
+				   "b",
+				   "000000",
+				   "\"db\": {\"statement\": \"SELECT 1\"}"),
+		NODE_POINT("pg.node-start",
+				   "n",
+				   "s",
+				   "000001",
+				   "\"db\": {\"node\": {\"name\": \"Seq Scan\"}}"),
+		NODE_POINT("pg.node-stop",
+				   "n",
+				   "s",
+				   "000002",
+				   "\"db\": {\"node\": {\"rows\": 0, \"loops\": 1, "
+				   "\"rows_removed_by_filter\": 500000}}"),
+		NODE_POINT("pg-stop", "s", "b", "500000", "")};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp__json_reader reader;
+	osp_buf data;
+	yyjson_val *root;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(points_of_scan) / sizeof(points_of_scan[0]); i++)
+		assert_int_equal(
+			osp_report_add(report, osp_str_of(points_of_scan[i]), NULL),
+			OSP_OK);
+	osp_buf_init(&data, &osp_allocator_default, TEXT_MAX);
+	assert_int_equal(osp_report_page_write(report, append, &data), OSP_OK);
+	osp_report_free(report);
+	root = read_data(&reader, &data);
+	for (i = 0; i < sizeof(about) / sizeof(about[0]); i++)
+	{
+		yyjson_val *value = yyjson_arr_get(item(root, "about", 0), i);
+		osp_str written = osp_str_n(yyjson_get_raw(value), yyjson_get_len(value));
+
+		assert_true(osp_str_eq(written, osp_str_of(about[i])));
+	}
+	osp__json_reader_term(&reader);
+	osp_buf_term(&data);
 }
 
 /* Each kind of operation has a name and a time. */
@@ -532,6 +582,7 @@ main(void)
 		cmocka_unit_test(test_unmeasured),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_time_names),
+		cmocka_unit_test(test_about),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_empty),

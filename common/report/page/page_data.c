@@ -12,6 +12,9 @@
  *	  missing     the server whose operations are missing, or null
  *	  explained   what osp_report_explain_json() says
  *	  claims      for each finding: the rows of its operations
+ *	  about       for each finding: the row of the statement that most of it is
+ *	              about, which part of it, and the row of the plan's node to blame;
+ *	              -1: there is none
  *	  shapes      lists of name, text, kind, count, failed, total, self, max, and
  *	              the row of max; times that nobody measured are -1
  *	  folds       lists of first row, count, begin, end, total, min, median, max
@@ -300,6 +303,136 @@ put_claims(const osp__page *page, osp_buf *out)
 	osp_buf_add_char(out, ']');
 }
 
+/* A statement is what a finding is about if it has this part of its time. */
+#define MOST 0.75
+
+/* The statement, without its constants, that a claim is of; 0: it is of none. */
+static uint64_t
+claimed_shape(const osp__claim *claim)
+{
+	const osp__op *statement = claim->op->statement;
+
+	return statement != NULL ? statement->shape : 0;
+}
+
+/* The shape that has more than half of the time of the listed operations, if one has:
+ * each other shape takes from its lead (Boyer and Moore). */
+static uint64_t
+majority_shape(const osp__group *group)
+{
+	const osp__claim *claim;
+	uint64_t found = 0;
+	int64_t lead_ns = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+	{
+		uint64_t shape = claimed_shape(claim);
+
+		if (!is_meant(group, claim))
+			continue;
+		if (shape == found)
+			lead_ns += claim->ns;
+		else if (lead_ns >= claim->ns)
+			lead_ns -= claim->ns;
+		else
+		{
+			found = shape;
+			lead_ns = claim->ns - lead_ns;
+		}
+	}
+	return found;
+}
+
+/* The statement of that shape that the finding names, or which has the largest claim. */
+static const osp__op *
+statement_of_shape(const osp__group *group, uint64_t shape)
+{
+	const osp__op *named = osp__op_statement(
+		group->rule->tell == osp__tell_repeats ? group->first : group->largest);
+	const osp__op *found = NULL;
+	const osp__claim *claim;
+	int64_t most_ns = 0;
+
+	if (named != NULL && named->shape == shape)
+		return named;
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		if (claim->ns > most_ns && claimed_shape(claim) == shape)
+		{
+			most_ns = claim->ns;
+			found = claim->op->statement;
+		}
+	return found;
+}
+
+/* Which part of the listed operations' time statements of a shape have. */
+static double
+part_of_shape(const osp__group *group, uint64_t shape)
+{
+	const osp__claim *claim;
+	double all_ns = 0;
+	double shape_ns = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+	{
+		if (!is_meant(group, claim))
+			continue;
+		all_ns += (double) claim->ns;
+		if (claimed_shape(claim) == shape)
+			shape_ns += (double) claim->ns;
+	}
+	return all_ns > 0 ? shape_ns / all_ns : 0;
+}
+
+/* The node of a plan that a finding names, or NULL. */
+static const osp__op *
+blamed_node(const osp__group *group)
+{
+	const osp__op *op = group->rule->tell == osp__tell_estimates
+							? group->first
+							: group->largest;
+
+	return op != NULL && op->kind == OSP__OP_NODE ? op : NULL;
+}
+
+static int64_t
+row_or_none(const osp__page *page, const osp__op *op)
+{
+	uint32_t row;
+
+	return op != NULL && row_of(page, op, &row) ? (int64_t) row : -1;
+}
+
+static void
+put_about(const osp__page *page, osp_buf *out)
+{
+	const osp__findings *f = &page->findings;
+	unsigned i;
+
+	osp_buf_add_str(out, OSP_STR(",\n\"about\":["));
+	for (i = 0; i < f->found_count; i++)
+	{
+		const osp__group *group = f->found[i].group;
+		const osp__op *statement = NULL;
+		uint64_t shape;
+		double part;
+
+		if (group->rule->tell == osp__tell_repeats)
+			mark_repeats(f, group);
+		shape = majority_shape(group);
+		part = shape != 0 ? part_of_shape(group, shape) : 0;
+		if (part >= MOST)
+			statement = statement_of_shape(group, shape);
+		osp_buf_addf(out,
+					 "%s[%" PRId64 ",",
+					 i > 0 ? "," : "",
+					 row_or_none(page, statement));
+		osp_json_double(out, part);
+		osp_buf_addf(
+			out, ",%" PRId64 "]", row_or_none(page, blamed_node(group)));
+	}
+	osp_buf_add_char(out, ']');
+}
+
 static void
 put_shapes(const osp__page *page, osp_buf *out)
 {
@@ -411,6 +544,7 @@ osp_report_page_write(osp_report *report, osp_write_fn write, void *ctx)
 		osp__page_rows(&page);
 	put_head(&page, &head);
 	put_claims(&page, &head);
+	put_about(&page, &head);
 	put_shapes(&page, &head);
 	write_buf(&page, &out, "", &head, "");
 	write_buf(&page, &out, ",\n\"folds\":[", &page.folds, "]");
