@@ -4,8 +4,8 @@
 // and the filter. A line is a row, or a fold: ~fold, the bits of its place turned
 // round, which is negative.
 
-import { trace, rowsOfFold } from './trace.js';
-import { view, onChange } from './view.js';
+import { trace, KIND, rowsOfFold } from './trace.js';
+import { view, onChange, isFilteredByCauseOnly } from './view.js';
 import { findMatches } from './search.js';
 
 export const lines = {
@@ -14,7 +14,8 @@ export const lines = {
   count: 0,
   matches: null,    // rows, or null: no filter
   isMatch: null,    // for each row, when there is a filter
-  needed: null,     // for each row: it matches, or something below it does
+  isPart: null,     // for each row, when there is a filter: a node of a matching statement's plan
+  needed: null,     // for each row: it has a line, for it, or something below it, matches
   shown: new Int32Array(trace.folds.length),   // members of each fold that are needed
   seen: new Uint8Array(trace.folds.length),    // folds that have a line
 };
@@ -72,11 +73,28 @@ function addRows(first, end, deeper, insideFold) {
 function markMatches() {
   lines.needed = new Uint8Array(trace.count);
   lines.isMatch = new Uint8Array(trace.count);
+  lines.isPart = new Uint8Array(trace.count);
   for (const match of lines.matches) {
     lines.isMatch[match] = 1;
     for (let row = match; row >= 0 && !lines.needed[row]; row = trace.parent[row])
       lines.needed[row] = 1;
   }
+  if (isFilteredByCauseOnly())
+    lines.matches.forEach(markPlan);
+}
+
+const OF_PLAN = new Set([KIND.NODE, KIND.WORKER]);
+
+// The statements of a finding keep their plans.
+function markPlan(match) {
+  let row = OF_PLAN.has(trace.kind[match]) ? trace.end[match] : match + 1;
+
+  while (row < trace.end[match])
+    if (OF_PLAN.has(trace.kind[row])) {
+      lines.isPart[row] = lines.needed[row] = 1;
+      row++;
+    } else
+      row = trace.end[row];
 }
 
 function countMembers() {
@@ -96,7 +114,7 @@ function makeLines() {
   }
   lines.count = 0;
   lines.matches = findMatches();
-  lines.isMatch = lines.needed = null;
+  lines.isMatch = lines.isPart = lines.needed = null;
   if (lines.matches !== null)
     markMatches();
   countMembers();

@@ -42,6 +42,10 @@ export function changed(...what) {
 export const isFiltered = () =>
   Object.keys(NO_FILTER).some((name) => view.filter[name] !== NO_FILTER[name]);
 
+// Is there a filter, and it is that of a finding?
+export const isFilteredByCauseOnly = () => view.filter.cause >= 0 &&
+  Object.keys(NO_FILTER).every((name) => name === 'cause' || view.filter[name] === NO_FILTER[name]);
+
 export function setFilter(change) {
   Object.assign(view.filter, change);
   changed('rows', 'filter');

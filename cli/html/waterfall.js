@@ -244,7 +244,7 @@ function drawLine(parts, line) {
   element.id = `line-${line}`;
   element.className = `line k${trace.kind[row]}-line${isSelected(item) ? ' selected' : ''}` +
     `${line === cursor ? ' cursor' : ''}` +
-    `${lines.isMatch !== null && !lines.isMatch[row] && !isFold(item) ? ' context' : ''}` +
+    `${lines.isMatch !== null && !lines.isMatch[row] && !lines.isPart[row] && !isFold(item) ? ' context' : ''}` +
     `${isUnmeasured(row) ? ' without-bar' : ''}${trace.cause[row] > 0 ? ' caused' : ''}` +
     `${view.cause >= 0 && trace.causeSets[view.cause].has(row) ? ' chosen-cause' : ''}`;
   element.setAttribute('aria-level', String(lines.depth[line] + 1));

@@ -151,6 +151,23 @@ test('using the page', async (t) => {
     }
   });
 
+  await t.test('the operations of a finding keep their plans', async () => {
+    const tab = await browser.open(await browser.writePage('crowded'));
+
+    await tab.getByText('Show only its 5 operations').click();
+    await settled(tab);
+    assert.equal(await filterCount(tab), '5 of 13 operations');
+    const nodes = tab.locator('.line:visible', { hasText: 'pg.node' });
+
+    assert.deepEqual((await linesOf(tab)).filter((text) => text.startsWith('pg.node')),
+      ['pg.node Limit', 'pg.node Seq Scan on orders']);
+    assert.equal(await nodes.and(tab.locator('.context')).count(), 0, 'which are not dim');
+    await tab.getByLabel('All kinds').selectOption({ label: 'statement (5)' });
+    await settled(tab);
+    assert.equal(await nodes.count(), 0, 'unless something else is asked for, too');
+    await close(tab);
+  });
+
   await t.test('what was not measured has no time, what is not explained a name', async () => {
     const tab = await browser.open(await browser.writePage('counted'));
 
