@@ -46,6 +46,10 @@ const failedFact = () => trace.failed > 0 && el('button.fact.failed', {
   type: 'button', title: 'ended with an error: show them', onclick: showFailed,
 }, `${countText(trace.failed)} failed`);
 
+// As the head of a tree says it.
+const repeatedText = () => `${pluralText(trace.repeated, 'point')} with the ` +
+  `${trace.repeated === 1 ? 'id of another' : 'ids of others'}, not shown`;
+
 function facts() {
   const { states } = trace;
   const counts = [
@@ -65,6 +69,7 @@ function facts() {
     trace.lost > 0 && fact('lost', `${pluralText(trace.lost, 'point')} lost`,
       'start and stop points that did not get here'),
     trace.malformed > 0 && fact('lost', pluralText(trace.malformed, 'malformed point')),
+    trace.repeated > 0 && fact('lost', repeatedText(), 'of each operation the last ones count'),
   ];
 }
 
@@ -83,6 +88,9 @@ function notices() {
   if (trace.lost > 0)
     texts.push(`${pluralText(trace.lost, 'point')} of the trace ` +
       `${trace.lost === 1 ? 'was' : 'were'} lost, so shares and counts may be wrong.`);
+  if (trace.repeated > 0)
+    texts.push(`${pluralText(trace.repeated, 'point')} ${trace.repeated === 1 ? 'has the id' : 'have the ids'} ` +
+      "of other points: of each operation the last ones count; see 'osprofiler trace check'.");
   return [...texts, ...servedMessages].map((text) => el('p.notice', {}, visibleNodes(text)));
 }
 

@@ -40,12 +40,12 @@ export class Browser {
   }
 
   // Writes the page of a trace of make_traces.mjs, and returns its path.
-  async writePage(name) {
-    return this.writePageOf(await writePoints(this.dir, name), name);
+  async writePage(name, said = '') {
+    return this.writePageOf(await writePoints(this.dir, name), name, said);
   }
 
-  writePageOf(points, name) {
-    return writePageOf(this.dir, points, name);
+  writePageOf(points, name, said = '') {
+    return writePageOf(this.dir, points, name, said);
   }
 
   // Opens a page from the file system, and waits until it can be used.

@@ -237,6 +237,12 @@ function crowded(trace) {
       811000 + i * 20000, 10000, statement(`SELECT ${i}, now()`), cpu(10, 2), SERVER);
 }
 
+// Three operations with one id.
+function repeated(trace) {
+  for (const begin of [0, 1000, 2000])
+    trace.op('cache', BASE, begin, 900, {}, {}, { id: 'cache' });
+}
+
 // A session without a service: statements in a loop, before and behind a slow one whose plan was
 // wrong. Only rows of its nodes were counted. The last operations end with the trace.
 function baskets(trace) {
@@ -501,7 +507,7 @@ function hostilePair(trace) {
 }
 
 const TRACES = {
-  few, waits, counted, crowded, parallel, requests, session, baskets, slow: (trace) => slow(trace, 190),
+  few, waits, counted, crowded, repeated, parallel, requests, session, baskets, slow: (trace) => slow(trace, 190),
   thousand: (trace) => slow(trace, 490), faster, broken, hostile, long, longIds, manyWays, strange,
   unbroken,
   one: (trace) => trace.op('job', BASE, 0, 1500, { name: 'alone' }),

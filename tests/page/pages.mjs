@@ -14,10 +14,12 @@ const command = join(process.env.OSP_BUILD, 'bin/osprofiler');
 export const environment = { ...process.env, OSPROFILER_DRIVER_PATH: join(process.env.OSP_BUILD, 'drivers') };
 
 // Runs the command, which must have nothing to say, and returns what it writes.
-export function run(...args) {
+export const run = (...args) => runSaying('', ...args);
+
+function runSaying(said, ...args) {
   const done = spawnSync(command, args, { encoding: 'utf8', env: environment, maxBuffer: 1 << 28 });
 
-  assert.equal(done.stderr, '');
+  assert.equal(done.stderr, said);
   assert.equal(done.status, 0);
   return done.stdout;
 }
@@ -30,11 +32,11 @@ export async function writePoints(dir, name) {
   return points;
 }
 
-// Writes the page of points, and returns its path.
-export function writePageOf(dir, points, name) {
+// Writes the page of points, and returns its path. said: what the command has to say.
+export function writePageOf(dir, points, name, said = '') {
   const html = join(dir, `${name}.html`);
 
-  run('trace', 'show', '--html', '--out', html, points);
+  runSaying(said, 'trace', 'show', '--html', '--out', html, points);
   return html;
 }
 

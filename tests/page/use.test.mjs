@@ -168,6 +168,16 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('points with the ids of others are said to be', async () => {
+    const words = '4 points have the ids of other points: of each operation the last ones count; ' +
+      "see 'osprofiler trace check'";
+    const tab = await browser.open(await browser.writePage('repeated', `osprofiler: trace show: ${words}\n`));
+
+    assert.deepEqual(await textsOf(tab, '.fact'), ['1 operation', '4 points with the ids of others, not shown']);
+    assert.equal(await tab.locator('p.notice').innerText(), `${words}.`);
+    await close(tab);
+  });
+
   await t.test('what was not measured has no time, what is not explained a name', async () => {
     const tab = await browser.open(await browser.writePage('counted'));
 
