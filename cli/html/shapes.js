@@ -3,7 +3,7 @@
 // The table of statements: those that differ in constants only are one row of it. Long tables
 // have pages, so the number of statements does not matter.
 
-import { trace, KIND, string, isUnmeasured, hasNoEnd, endOf } from './trace.js';
+import { trace, KIND, nameOf, string, isUnmeasured, hasNoEnd, endOf, servedRow } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange } from './view.js';
@@ -17,24 +17,32 @@ const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 const ALL_COLUMNS = [
   { name: 'Statement', value: ({ number }) => wordsOfShape(number).join(' '), text: true },
   { name: 'Count', value: (sums) => sums.count, show: countText },
-  { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : '') },
+  { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : ''), seldom: true },
   { name: 'Total', value: (sums) => sums.total, show: boundText,
     title: 'The sum of their durations, without the pauses between them' },
   { name: 'Self time', value: (sums) => sums.self, show: boundText,
     title: 'The sum of their durations, without what ran inside of them' },
-  { name: 'Max', value: (sums) => sums.max, show: boundText, title: 'The longest of them' },
+  { name: 'In the server', value: (sums) => sums.served, show: servedText, ofStatements: true,
+    title: 'What of the self time is that of the server\'s statement; the rest is the client\'s call, ' +
+      'and the way to the server and back' },
+  { name: 'Max', value: (sums) => sums.max, show: boundText, title: 'The longest of them', seldom: true },
   { name: 'Waits', value: (sums) => sums.waited, show: waitsText, hidden: trace.waits.length === 0,
     title: 'How long they waited, with what ran inside of them, and for what most of that: ' +
       'it was sampled, and is a part of their durations' },
   { name: 'Share of the trace', value: (sums) => sums.self, share: true, title: 'Self time as a part of the trace' },
 ];
 
-const COLUMNS = ALL_COLUMNS.filter(({ hidden }) => !hidden);
+let statementsOnly = true;
 
-// db and pg are two rows of one statement: what its client waited for, and what the server did.
+const hasBothSides = trace.kind.some((kind, row) => kind === KIND.DB && servedRow(row) >= 0);
+
+const columnsShown = () => ALL_COLUMNS.filter(({ hidden, ofStatements }) =>
+  !hidden && (!ofStatements || (statementsOnly && hasBothSides)));
+
 const TABLE_KEY = 'Those that differ in constants only are counted together. Total is the sum of ' +
-  'their durations, without pauses between them; self time leaves out what ran inside of them, as pg in db';
-const ALL_KEY = ', and the nodes of a plan in their statement';
+  'their durations, without pauses between them; self time leaves out what ran inside of them';
+const STATEMENTS_KEY = '. A statement that both its client and its server recorded is one: “db + pg”';
+const ALL_KEY = ', as pg in db, and the nodes of a plan in their statement';
 
 // "484 ms, Lock": the sum, and the kind that most of it is.
 function waitsText(waited, { waits }) {
@@ -52,19 +60,23 @@ function boundText(ns, { open }) {
   }, ' ?')];
 }
 
+function servedText(ns) {
+  return ns < 0 ? '' : durationText(ns);
+}
+
 const wordsOfShape = (number) => trace.shapes[number].slice(0, 2).map(string);
 
-const sorting = { column: 4, down: true };
-let statementsOnly = true;
+const sorting = { name: 'Self time', down: true };
 let currentShape = -1;       // the shape whose row has the keyboard; its page is shown
 let numbers = [];            // the shapes of the rows of all pages
 let pageBegin = 0;           // the index of the first row of the page
 let sumsOf = new Map();      // of each shape: sums over what the filter lets through
+let isShown = () => true;    // does the filter let an operation through?
 
 const shapesBox = el('div.shapes');
 
 function sortNumbers() {
-  const { value } = COLUMNS[sorting.column];
+  const { value } = ALL_COLUMNS.find(({ name }) => name === sorting.name);
   const values = new Map();
 
   for (const [number, sums] of sumsOf)
@@ -77,20 +89,22 @@ function sortNumbers() {
   });
 }
 
-function sortBy(index) {
-  sorting.down = sorting.column === index ? !sorting.down : index > 0;
-  sorting.column = index;
+function sortBy({ name, text }, index) {
+  sorting.down = sorting.name === name ? !sorting.down : !text;
+  sorting.name = name;
   drawFromTop();
   shapesBox.querySelectorAll('th button')[index].focus();
 }
 
+const classOfCell = ({ text, seldom }) => `${text ? 'text' : 'figure'}${seldom ? ' seldom' : ''}`;
+
 function headCell(column, index) {
-  const sorted = sorting.column === index;
+  const sorted = sorting.name === column.name;
 
   return el('th', {
-    scope: 'col', className: column.text ? 'text' : 'figure',
+    scope: 'col', className: classOfCell(column),
     'aria-sort': sorted ? (sorting.down ? 'descending' : 'ascending') : 'none',
-  }, el('button', { type: 'button', title: column.title, onclick: () => sortBy(index) }, column.name,
+  }, el('button', { type: 'button', title: column.title, onclick: () => sortBy(column, index) }, column.name,
     el('span.arrow', { 'aria-hidden': 'true' }, sorted ? (sorting.down ? '▾' : '▴') : '')));
 }
 
@@ -104,7 +118,7 @@ function showShape(number) {
 
 // Marks the row whose operations the details are of.
 function markChosen() {
-  const chosen = view.details && view.selected >= 0 ? trace.shape[view.selected] : -1;
+  const chosen = view.details && view.selected >= 0 ? trace.shape[outerRow(view.selected)] : -1;
 
   shapesBox.querySelectorAll('tbody tr').forEach((row, index) =>
     row.classList.toggle('chosen', numbers[pageBegin + index] === chosen));
@@ -163,10 +177,12 @@ function pageTurns() {
 
 function nameCell(number) {
   const [name, text] = wordsOfShape(number);
+  const { inner } = sumsOf.get(number);
 
   return el('th', { scope: 'row' }, el('button.shape-name', {
     type: 'button', title: 'Show them, with the slowest',
-  }, el(`i.dot.k${trace.shapes[number][2]}`), el('b', {}, markedText(lineText(name, 60))), ' ',
+  }, el(`i.dot.k${trace.shapes[number][2]}`), inner >= 0 && el(`i.dot.k${trace.kind[inner]}`),
+  el('b', {}, markedText(lineText(name, 60)), inner >= 0 && [' + ', markedText(lineText(nameOf(inner), 60))]), ' ',
   el('span.text', {}, markedText(lineText(text, 200)))));
 }
 
@@ -182,13 +198,21 @@ function bodyCell(column, sums) {
     bar.style.setProperty('--share', String(Math.min(1, share)));
     return el('td.share', {}, bar, el('span', {}, shareText(share)));
   }
-  return el('td.figure', {}, column.show(column.value(sums), sums));
+  return el('td', { className: classOfCell(column) }, column.show(column.value(sums), sums));
 }
 
 const modeButton = (words, only) => el('button', {
   type: 'button', 'aria-pressed': String(statementsOnly === only),
-  onclick: () => { statementsOnly = only; addUp(); drawFromTop(); },
+  onclick: () => setMode(only),
 }, words);
+
+function setMode(only) {
+  statementsOnly = only;
+  if (!columnsShown().some(({ name }) => name === sorting.name))
+    sorting.name = 'Self time';
+  addUp();
+  drawFromTop();
+}
 
 function addWaits(sums, row) {
   const waits = trace.waitsOf.get(row) || [];
@@ -199,13 +223,53 @@ function addWaits(sums, row) {
   }
 }
 
-function addToSums(row) {
-  const number = trace.shape[row];
-  const sums = sumsOf.get(number) ||
-    { number, count: 0, failed: 0, total: -1, self: -1, max: -1, open: 0, slowest: row,
-      waited: 0, waits: new Map() };
+// The client's call that a statement of the server is counted with: the table has both as one.
+function outerRow(row) {
+  const call = trace.parent[row];
 
-  sumsOf.set(number, sums);
+  return statementsOnly && trace.kind[row] === KIND.PG && call >= 0 && servedRow(call) === row && isShown(call)
+    ? call : row;
+}
+
+const newSums = (number, slowest) =>
+  ({ number, count: 0, failed: 0, total: -1, self: -1, served: -1, max: -1, open: 0, slowest, inner: -1,
+    waited: 0, waits: new Map() });
+
+function sumsOfShape(row) {
+  const number = trace.shape[row];
+
+  if (!sumsOf.has(number))
+    sumsOf.set(number, newSums(number, row));
+  return sumsOf.get(number);
+}
+
+// What a server's statement adds to the call of its client.
+function addInner(row, call) {
+  const sums = sumsOfShape(call);
+
+  sums.inner = row;
+  sums.failed += trace.error[row] !== 0 && trace.error[call] === 0 ? 1 : 0;
+  addWaits(sums, row);
+  addServed(sums, row);
+  if (!isUnmeasured(row))
+    sums.self = Math.max(sums.self, 0) + trace.self[row];
+}
+
+function addServed(sums, row) {
+  if (trace.kind[row] === KIND.PG && !isUnmeasured(row))
+    sums.served = Math.max(sums.served, 0) + trace.self[row];
+}
+
+function addToSums(row) {
+  const call = outerRow(row);
+
+  if (call !== row) {
+    addInner(row, call);
+    return;
+  }
+  const sums = sumsOfShape(row);
+
+  addServed(sums, row);
   sums.count++;
   sums.open += hasNoEnd(row) ? 1 : 0;
   sums.failed += trace.error[row] !== 0 ? 1 : 0;
@@ -224,6 +288,7 @@ function addToSums(row) {
 // too: the shares are parts of one whole.
 function addUp() {
   sumsOf = new Map();
+  isShown = lines.matches === null ? () => true : (row) => lines.isMatch[row] === 1;
   for (const row of lines.matches ?? trace.depth.keys())
     if (!statementsOnly || STATEMENTS.has(trace.kind[row]))
       addToSums(row);
@@ -233,17 +298,18 @@ function addUp() {
 function drawTable() {
   const focused = rowButtons().includes(document.activeElement);
   const current = Math.max(numbers.indexOf(currentShape), 0);
+  const columns = columnsShown();
 
   pageBegin = current - current % PAGE_ROWS;
   replaceIn(shapesBox,
     el('p.shapes-mode', { role: 'group', 'aria-label': 'Which operations' },
       modeButton('Statements', true), modeButton('All operations', false),
-      el('span.dim', {}, `${TABLE_KEY}${statementsOnly ? '' : ALL_KEY}.`)),
+      el('span.dim', {}, `${TABLE_KEY}${!statementsOnly ? ALL_KEY : hasBothSides ? STATEMENTS_KEY : ''}.`)),
     el('div.scroll-sideways', {}, el('table', {},
-      el('thead', {}, el('tr', {}, COLUMNS.map(headCell))),
+      el('thead', {}, el('tr', {}, columns.map(headCell))),
       el('tbody', { onkeydown: moveRow }, numbers.slice(pageBegin, pageBegin + PAGE_ROWS).map((number) =>
         el('tr', { onclick: () => showShape(number) },
-          COLUMNS.map((column) => bodyCell(column, sumsOf.get(number)))))))),
+          columns.map((column) => bodyCell(column, sumsOf.get(number)))))))),
     numbers.length === 0 && el('p.nothing', {}, 'No operations match the filters.'),
     pageTurns());
   setRow(numbers[current]);

@@ -267,7 +267,7 @@ test('the page of a session', async (t) => {
     const median = /median ([\d.]+ µs)/.exec(await lineOf(tab, '60 ×').locator('.track').getAttribute('title'))[1];
 
     await press(tab, '2');
-    await click(tab, tab.locator('tbody tr', { hasText: 'db SELECT name' }));
+    await click(tab, tab.locator('tbody tr', { hasText: 'db + pg SELECT name' }));
     assert.ok((await tab.locator('.details').innerText()).replace(/\s+/g, ' ').includes(`Median ${median}`));
     assert.match(await tab.locator('.details').innerText(), /from the beginning of the first to the end of the last/);
     await close(tab);

@@ -178,6 +178,38 @@ test('using the page', async (t) => {
     await close(tab);
   });
 
+  await t.test('a statement of client and server is one row', async () => {
+    const tab = await browser.open(slow);
+    const cells = async (text) => (await tab.locator('tbody tr', { hasText: text }).locator('th, td').allInnerTexts())
+      .map((cell) => cell.replace(/\s+/g, ' '));
+
+    await tab.getByRole('tab', { name: 'Statements' }).click();
+    assert.deepEqual((await tab.locator('thead th').allInnerTexts()).map((text) => text.replace(/[▾▴\s]+$/, '')),
+      ['Statement', 'Count', 'Failed', 'Total', 'Self time', 'In the server', 'Max', 'Share of the trace']);
+    const [name, count, failed, total, self, served] = await cells('SELECT price');
+
+    assert.match(name, /^db \+ pg SELECT price/);
+    assert.deepEqual([count, failed], ['190', ''], 'counted once');
+    const ms = (text) => parseFloat(text);
+
+    assert.ok(ms(total) >= ms(self) && ms(self) > ms(served) && ms(served) > 0, [total, self, served].join());
+    assert.ok(Math.abs(ms(self) - ms(served) - 22.8) <= 1, 'the rest is that of the client');
+    assert.deepEqual((await cells('INSERT INTO invoice')).slice(0, 6),
+      ["db INSERT INTO invoice (number, customer, total) VALUES ('2026-11-0042', 7, 129.50)", '1', '1', '4.20 ms', '4.20 ms', '']);
+    assert.equal((await textsOf(tab, 'tbody tr')).length, 7);
+    await tab.locator('tbody tr', { hasText: 'SELECT price' }).getByRole('button').click();
+    await settled(tab);
+    await tab.locator('.details').getByText('pg SELECT price').click();
+    await settled(tab);
+    assert.match(await tab.locator('tr.chosen').innerText(), /SELECT price/, 'also with the details of its other side');
+    await press(tab, 'Escape');
+    await tab.getByLabel('All services').selectOption({ label: 'database (202)' });
+    await settled(tab);
+    assert.match((await cells('SELECT price'))[0], /^pg SELECT price/, 'a filter may leave one side');
+    assert.equal((await cells('SELECT price'))[1], '190');
+    await close(tab);
+  });
+
   await t.test('what was not measured has no time, what is not explained a name', async () => {
     const tab = await browser.open(await browser.writePage('counted'));
 
@@ -782,7 +814,7 @@ test('using the page', async (t) => {
     await press(tab, 'e');
     await tab.getByLabel(/Minimum duration/).fill('400 ms');
     await settled(tab);
-    assert.equal((await rows()).length, 4, 'duration');
+    assert.equal((await rows()).length, 2, 'duration; each of client and server');
     await tab.getByLabel('All services').selectOption({ label: 'database (202)' });
     await settled(tab);
     assert.equal((await rows()).length, 2, 'service');
