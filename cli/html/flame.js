@@ -17,6 +17,7 @@ const NARROWEST = 1.5;     // pixels
 const BLOCKS_MAX = 3000;
 const LEVELS_MAX = 200;
 const CRUMBS_MAX = 12;
+const ABOVE_MAX = 12;      // callers of the block that is shown, as bars above it
 
 const flameBox = el('div.flame');
 const crumbs = el('p.flame-crumbs');
@@ -145,10 +146,12 @@ function moveFocus(event, block) {
 }
 
 function blockElement(block, left, width, level) {
-  const dim = lines.matches !== null && block.matches === 0 ? '.context' : '';
+  const dim = (lines.matches !== null && block.matches === 0 ? '.context' : '') +
+    (block.depth < shown.depth ? '.above' : '');
   const element = el(`button.block.k${trace.shapes[block.shape][2]}${dim}`, {
     type: 'button', tabIndex: -1,
-    title: `${wordsOf(block)}\n${durationText(block.time)}, ${pluralText(block.count, 'operation')}`,
+    title: `${wordsOf(block)}\n${durationText(block.time)}, ${pluralText(block.count, 'operation')}` +
+      `${block.depth < shown.depth ? '\nClick to go back to it' : ''}`,
     onclick: () => openBlock(block),
     onfocus: () => describe(block),
     onmouseenter: () => describe(block),
@@ -184,14 +187,38 @@ function forgetElements() {
   blocks = [];
 }
 
-// The blocks below one, level by level, the widest of each first.
+// The callers of the block that is shown, which are as wide as it. Of many, the outermost one and
+// the nearest.
+function layOutAbove(width) {
+  const path = callersOf(shown).slice(1, -1);
+  const left = path.length - ABOVE_MAX;
+  const near = left > 0 ? [path[0], ...path.slice(left + 1)] : path;
+  const elements = near.map((block, index) =>
+    blockElement(block, 0, width, left > 0 && index > 0 ? index + 1 : index));
+
+  if (left > 0)
+    elements.splice(1, 0, levelsElement(left, width));
+  return elements;
+}
+
+function levelsElement(count, width) {
+  const element = el('span.block.rest-block.above', {}, `${pluralText(count, 'level')} more`);
+
+  element.style.width = `${width - 1}px`;
+  element.style.top = `${BLOCK_HEIGHT}px`;
+  return element;
+}
+
+// The block that is shown below its callers, and those below it, level by level, the widest of
+// each first.
 function layOut(width) {
-  const elements = [];
+  const elements = shown.shape >= 0 ? layOutAbove(width) : [];
+  const above = elements.length;
   let level = shown.shape >= 0
     ? [{ block: shown, left: 0 }] : childrenOf(shown, 0, width);
-  let depth = 0;
+  let depth = above;
 
-  for (; level.length > 0 && elements.length < BLOCKS_MAX && depth < LEVELS_MAX; depth++) {
+  for (; level.length > 0 && elements.length < BLOCKS_MAX && depth < above + LEVELS_MAX; depth++) {
     const next = [];
 
     for (const { block, left, more, wide } of level) {
@@ -257,7 +284,7 @@ function drawFlame() {
   replaceIn(flameBox, elements.length > 0 ? elements : el('p.nothing', {}, 'No time to show.'));
   flameBox.style.height = `${Math.max(1, depth) * BLOCK_HEIGHT}px`;
   deeper.hidden = !cut;
-  const entry = blocks.includes(currentBlock) ? currentBlock : blocks[0];
+  const entry = blocks.includes(currentBlock) ? currentBlock : blocks.includes(shown) ? shown : blocks[0];
 
   if (entry)
     entry.element.tabIndex = 0;

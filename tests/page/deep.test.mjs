@@ -133,12 +133,14 @@ test('deep and wide trees', async (t) => {
     await tab.locator('#tab-flame').click();
     assert.equal(await tab.locator('.block').count(), 200);
     assert.match(await tab.locator('.flame-view').innerText(), /more levels below/);
-    await tab.locator('.block').nth(150).click();
+    await tab.locator('.block:not(.above)').nth(150).click();
     await settled(tab);
-    await tab.locator('.block').nth(150).click();
+    await tab.locator('.block:not(.above)').nth(150).click();
     await settled(tab);
     assert.match(await tab.locator('.flame-crumbs').innerText(), /^All › … 29\d levels … ›/);
     assert.ok(await tab.locator('.flame-crumbs button').count() <= 12);
+    assert.equal(await tab.locator('.block.above').count(), 13, 'the outermost caller, 11 near ones, and a word between');
+    assert.match(await tab.locator('.block.above').nth(1).innerText(), /^28\d levels more$/);
     await close(tab);
   });
 

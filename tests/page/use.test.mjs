@@ -914,8 +914,25 @@ test('using the page', async (t) => {
     assert.match(await focusText(tab), /pg\.wait/);
     await tab.locator('.block', { hasText: 'db UPDATE' }).focus();
     await press(tab, 'Enter');
-    assert.equal((await textsOf(tab, '.block')).length, 3, 'into it');
+    assert.equal((await textsOf(tab, '.block:not(.above)')).length, 3, 'into it');
     assert.match(await focusText(tab), /db UPDATE/, 'and the keyboard with it');
+    assert.deepEqual(await textsOf(tab, '.block.above'), ['wsgi POST /reports/monthly'], 'its callers are above it');
+    const [above, block] = [await tab.locator('.block.above').boundingBox(),
+      await tab.locator('.block', { hasText: 'db UPDATE' }).boundingBox()];
+
+    assert.deepEqual([above.x, above.width], [block.x, block.width], 'as wide as it');
+    assert.ok(above.y + above.height <= block.y + 1);
+    await press(tab, 'ArrowUp');
+    assert.match(await focusText(tab), /wsgi/, 'the arrows lead there');
+    await press(tab, 'Enter');
+    assert.match(await tab.locator('.flame-crumbs b').innerText(), /wsgi/, 'and out');
+    assert.equal(await tab.locator('.block.above').count(), 0);
+    await tab.locator('.block', { hasText: 'db UPDATE' }).click();
+    await tab.locator('.block', { hasText: 'pg UPDATE' }).click();
+    await tab.locator('.block.above', { hasText: 'db UPDATE' }).click();
+    await settled(tab);
+    assert.equal((await textsOf(tab, '.block:not(.above)')).length, 3, 'so does a click');
+    await press(tab, 'Escape');
     await press(tab, 'Escape');
     assert.ok((await textsOf(tab, '.block')).length > 3);
     await tab.locator('#search').fill('FROM price');
