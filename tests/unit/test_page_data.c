@@ -366,7 +366,8 @@ test_about(void **state)
 	for (i = 0; i < sizeof(about) / sizeof(about[0]); i++)
 	{
 		yyjson_val *value = yyjson_arr_get(item(root, "about", 0), i);
-		osp_str written = osp_str_n(yyjson_get_raw(value), yyjson_get_len(value));
+		osp_str written =
+			osp_str_n(yyjson_get_raw(value), yyjson_get_len(value));
 
 		assert_true(osp_str_eq(written, osp_str_of(about[i])));
 	}
