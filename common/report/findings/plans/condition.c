@@ -51,6 +51,41 @@ is_value(const osp__expr *expr)
 	return true;
 }
 
+/* Functions that are volatile: what they return may differ from row to row, so no index
+ * is searched for it. Names as in the server. */
+static const char *const volatiles[] = {"clock_timestamp",
+										"currval",
+										"drandom",
+										"gen_random_uuid",
+										"nextval",
+										"pg_sleep",
+										"random",
+										"random_normal",
+										"setval",
+										"timeofday",
+										"uuid_generate_v1",
+										"uuid_generate_v4",
+										"uuidv4",
+										"uuidv7"};
+
+/* Is it computed anew for each row? */
+static bool
+is_volatile(const osp__expr *expr)
+{
+	const osp__expr *at;
+	size_t i;
+
+	for (i = 0; expr->kind == OSP__EXPR_CALL &&
+				i < sizeof(volatiles) / sizeof(volatiles[0]);
+		 i++)
+		if (osp_str_eq(expr->name, osp_str_of(volatiles[i])))
+			return true;
+	for (at = expr->first; at != NULL; at = at->next)
+		if (is_volatile(at))
+			return true;
+	return false;
+}
+
 /* Sets what a term is about. */
 static void
 set_subject(osp__term *term, const osp__expr *expr)
@@ -95,6 +130,8 @@ set_comparison(osp__term *term, const osp__expr *expr)
 		term->test = OSP__TEST_COLUMNS;
 	if (is_value(a) && is_value(b))
 		term->test = OSP__TEST_OTHER;
+	else if (is_volatile(expr))
+		term->test = OSP__TEST_VOLATILE;
 }
 
 static void

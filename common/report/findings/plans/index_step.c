@@ -336,6 +336,13 @@ say_no_index(const osp__term *term, osp_buf *step)
 					"which no index on them serves. If it is always the same "
 					"comparison, a partial index with WHERE and exactly this "
 					"condition does."));
+	else if (term->test == OSP__TEST_VOLATILE)
+		osp_buf_add_str(
+			step,
+			OSP_STR("The filter compares with what a volatile function, such "
+					"as random(), returns anew for each row, so no index is "
+					"searched for it. If one value is meant, compute it once: "
+					"column = (SELECT …)."));
 	else
 		osp_buf_add_str(
 			step,
