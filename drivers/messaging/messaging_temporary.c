@@ -30,14 +30,14 @@ try_to(osp_driver_conn *conn, amqp_method_number_t method, void *arguments,
 osp_status
 osp__messaging_find_absent(osp_driver_conn *conn, osp_error *err)
 {
-	amqp_exchange_declare_t exchange = {
+	amqp_exchange_declare_t topic = {
 		.exchange = osp__broker_bytes(conn->exchange), .passive = 1};
-	amqp_queue_declare_t queue = {.queue = osp__broker_bytes(conn->queue),
-								  .passive = 1};
+	amqp_queue_declare_t own_queue = {.queue = osp__broker_bytes(conn->queue),
+									  .passive = 1};
 	bool there;
 	osp_status status = try_to(conn,
 							   AMQP_EXCHANGE_DECLARE_METHOD,
-							   &exchange,
+							   &topic,
 							   AMQP_EXCHANGE_DECLARE_OK_METHOD,
 							   &there,
 							   err);
@@ -47,7 +47,7 @@ osp__messaging_find_absent(osp_driver_conn *conn, osp_error *err)
 	conn->own_exchange |= !there && conn->broker.closed_code == AMQP_NOT_FOUND;
 	status = try_to(conn,
 					AMQP_QUEUE_DECLARE_METHOD,
-					&queue,
+					&own_queue,
 					AMQP_QUEUE_DECLARE_OK_METHOD,
 					&there,
 					err);
@@ -59,9 +59,9 @@ osp__messaging_find_absent(osp_driver_conn *conn, osp_error *err)
 void
 osp__messaging_delete_own(osp_driver_conn *conn)
 {
-	amqp_queue_delete_t queue = {
+	amqp_queue_delete_t own_queue = {
 		.queue = osp__broker_bytes(conn->queue), .if_unused = 1, .if_empty = 1};
-	amqp_exchange_delete_t exchange = {
+	amqp_exchange_delete_t topic = {
 		.exchange = osp__broker_bytes(conn->exchange), .if_unused = 1};
 	osp_status status = OSP_OK;
 	bool done = true;
@@ -74,14 +74,14 @@ osp__messaging_delete_own(osp_driver_conn *conn)
 	if (status == OSP_OK && conn->own_queue)
 		status = try_to(conn,
 						AMQP_QUEUE_DELETE_METHOD,
-						&queue,
+						&own_queue,
 						AMQP_QUEUE_DELETE_OK_METHOD,
 						&done,
 						NULL);
 	if (status == OSP_OK && done && conn->own_exchange)
 		(void) !try_to(conn,
 					   AMQP_EXCHANGE_DELETE_METHOD,
-					   &exchange,
+					   &topic,
 					   AMQP_EXCHANGE_DELETE_OK_METHOD,
 					   &done,
 					   NULL);
