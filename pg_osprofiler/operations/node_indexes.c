@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * node_indexes.c
- *	  The indexes of a table that a scan filters: whoever reads the trace must not be
- *	  advised to make one that exists. Of a scan without a filter the index that it uses:
+ *	  The indexes of a table that a scan filters or reads whole: whoever reads the trace
+ *	  must not be advised to make one that exists. Of other scans the index that they use:
  *	  by its columns a reader knows how much of it a condition lets a scan read.
  *
  * The planner has looked at all of them a moment ago, so they are in the cache of
@@ -142,16 +142,16 @@ pgosp_put_indexes(osp_writer *w, const pgospNodePoint *told)
 {
 	Relation table = pgosp_node_relation(told->node);
 	Relation used = pgosp_node_index_relation(told->node);
-	bool filters = told->node->plan->qual != NIL;
+	bool all = told->node->plan->qual != NIL || IsA(told->node->plan, SeqScan);
 	char space[TEXT_MAX];
 	pgospIndexText text = {space, space + sizeof(space)};
 
 	/* After an error the cache must be left alone. */
 	if (told->stopped || table == NULL || !IsTransactionState())
 		return;
-	if (filters && table->rd_indexvalid)
+	if (all && table->rd_indexvalid)
 		put_all(&text, table);
-	else if (!filters && used != NULL)
+	else if (!all && used != NULL)
 		put_index(&text, table, used);
 	else
 		return;

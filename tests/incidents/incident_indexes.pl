@@ -26,7 +26,9 @@ INSERT INTO item SELECT g, g::bigint * 7919 % 20011, g % 7, g * 31 % 100003, tim
 CREATE INDEX item_kind ON item (kind);
 CREATE TABLE "Order" (id int, "user" int, filler text);
 INSERT INTO "Order" SELECT g, g::bigint * 7919 % 50021, repeat('x', 20) FROM generate_series(1, 500000) g;
-VACUUM ANALYZE item, "Order";
+CREATE TABLE shop (id int PRIMARY KEY, name text UNIQUE, groups int);
+INSERT INTO shop SELECT g, 'shop ' || g, g % 77 FROM generate_series(0, 20010) g;
+VACUUM ANALYZE item, "Order", shop;
 });
 
 # The commands of an advice.
@@ -41,7 +43,7 @@ sub filter_of
 {
 	my ($sql) = @_;
 	my $why = why($node, psql_traced($node, "$sql;"));
-	my ($filter) = grep { $_->{rule} eq 'filter' } @{ $why->{findings} };
+	my ($filter) = grep { $_->{rule} =~ /\A(?:filter|lookup)\z/ } @{ $why->{findings} };
 
 	return $filter;
 }
@@ -61,7 +63,7 @@ sub helps
 		$command =~ s/ (?:serves|does|then|and look).*//;
 		$node->safe_psql('postgres', $command);
 	}
-	my $plan = $node->safe_psql('postgres', "EXPLAIN $sql");
+	my $plan = $node->safe_psql('postgres', $sql =~ s/(?=SELECT)/EXPLAIN /r);
 	like($plan, $used, "$name: the plan");
 	$filter = filter_of($sql);
 	ok(!$filter || $filter->{time_ms} < 10, "$name: the finding is gone") or diag $plan;
@@ -106,7 +108,25 @@ helps('a flag', "$count flag", qr/ON item \(flag\)/, qr/item_flag_idx/);
 helps('a name in quotes', "$count \"Group\" = 7", qr/ON item \("Group"\)/, qr/item_Group_idx/);
 helps('names in quotes', 'SELECT count(*) FROM "Order" WHERE "user" = 7', qr/ON "Order" \("user"\)/, qr/Order_user_idx/);
 
+# A join that reads all of a table to find a few rows.
+my $join = 'SELECT sum(i.price) FROM shop s JOIN item i ON i.owner = s.id WHERE s.name =';
+
+my $found = found($node, psql_traced($node, "$join 'shop 4711';"), 'join without an index', 'lookup', 0.7);
+
+like($found->{cause}, qr/\ASeq Scan on item i read 500,000 rows, and Hash Join kept 2\d of them, for 1 row of its other side\.\z/,
+	'a join: the sentence');
+helps('a join', "$join 'shop 4711'", qr/try CREATE INDEX CONCURRENTLY ON item \(owner\), and look/, qr/item_owner_idx/);
+helps('a join by two columns', q{SELECT sum(i.price) FROM shop s JOIN item i ON (i.owner, i."Group") = (s.id, s.groups) WHERE s.name = 'shop 4711'},
+	qr/ON item \((?:owner, "Group"|"Group", owner)\)/, qr/item_owner_Group_idx|item_Group_owner_idx/);
+helps('an outer join', q{SELECT s.name, count(i.id) FROM shop s LEFT JOIN item i ON i.owner = s.id WHERE s.name = 'shop 4711' GROUP BY 1},
+	qr/ON item \(owner\)/, qr/item_owner_idx/);
+helps('a join in a loop', "SET enable_hashjoin = off; SET enable_mergejoin = off; $join 'shop 4711'", qr/ON item \(owner\)/,
+	qr/item_owner_idx/);
+is(filter_of("SELECT sum(i.price) FROM shop s JOIN item i ON i.owner = s.id WHERE s.id > 4000"), undef,
+	'a join of most rows: no index is missed');
+
 # Nothing that an index could serve.
+no_index('a value for each row', "$count owner = (random() * 20000)::int", qr/anew for each row/);
 no_index('not equal', "$count tag <> 'tag1' AND tag <> 'tag0'", qr/No index finds what is not equal/);
 no_index('a cast', "$count owner::text = '4711'", qr/converted to text/);
 no_index('a number of another type', "$count owner = 4711.0", qr/converted to numeric/);

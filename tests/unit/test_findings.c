@@ -58,6 +58,7 @@ static const struct
 	{"dead_index", "dead_rows"},
 	{"subplan", NULL},
 	{"expression", NULL},
+	{"lookup", NULL},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))

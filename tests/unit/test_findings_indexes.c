@@ -209,6 +209,16 @@ test_expressions(void **state)
 		 "Compare the column itself",
 		 NULL},
 		{"S", SCAN("((a % ?) = ?)"), "result of an expression", NULL},
+		{"S",
+		 SCAN("(a = ((drandom() * ?))::integer)"),
+		 "anew for each row",
+		 "CREATE INDEX"},
+		{"S",
+		 SCAN("(a = ((drandom() * ?))::integer)") ", \"indexes\": \"t_a btree "
+												  "(a); \"",
+		 "anew for each row",
+		 "was not used"},
+		{"S", SCAN("(a > (now() - ?))"), "ON t (a)", "anew"},
 		{"S", SCAN("(function 16385(a) = ?)"), "result of an expression", NULL},
 	};
 	size_t i;

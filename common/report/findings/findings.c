@@ -23,6 +23,7 @@ static const osp__rule rules[] = {
 	{"spill", osp__look_spills, osp__tell_spills, 0, 0, 0},
 	{"expression", osp__look_expressions, osp__tell_expressions, 0, 0, 0},
 	{"dead_rows", osp__look_dead_rows, osp__tell_dead_rows, 0, 0, 0},
+	{"lookup", osp__look_lookups, osp__tell_lookups, 0, 0, 0},
 	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},
 	{"offset", osp__look_offsets, osp__tell_offsets, 0, 0, 0},
 	{"heap_fetches", osp__look_heap_fetches, osp__tell_heap_fetches, 0, 0, 0},

@@ -71,8 +71,12 @@ kind_by_words(osp_str type)
 		ends_in(type, OSP_STR("Anti Join")))
 		return OSP__NODE_EXISTS_JOIN;
 	if (ends_in(type, OSP_STR("Join")))
-		return cut_before(&type, OSP_STR("Merge ")) ? OSP__NODE_MERGE_JOIN
-													: OSP__NODE_OTHER;
+	{
+		if (cut_before(&type, OSP_STR("Merge ")))
+			return OSP__NODE_MERGE_JOIN;
+		return cut_before(&type, OSP_STR("Hash ")) ? OSP__NODE_HASH_JOIN
+												   : OSP__NODE_OTHER;
+	}
 	return memmem(type.ptr, type.len, "Scan", 4) != NULL
 			   ? OSP__NODE_UNKNOWN_SCAN
 			   : OSP__NODE_OTHER;

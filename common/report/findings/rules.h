@@ -45,6 +45,7 @@ OSP__RULE(dead_rows);
 OSP__RULE(subplans);
 OSP__RULE(workers);
 OSP__RULE(filters);
+OSP__RULE(lookups);
 OSP__RULE(heap_fetches);
 OSP__RULE(offsets);
 

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_lookup.c
+ *	  Rule: a join read a whole table to find the few rows that match those of its other
+ *	  side, for there is no index on the columns that it joins by.
+ *
+ * Where there is one the planner has judged it to be slower, and nothing is told. So it is
+ * where looking up the rows would read more pages than the table has.
+ */
+#include "report/findings/plans/plans.h"
+
+/* Rows of the table, for each row that was found, and for each of the other side. */
+#define ROWS_MIN   10000
+#define FOUND_EACH 10
+#define OTHER_EACH 100
+
+/* Pages, of a table that is read in order, that take as long as one for a row that is
+ * looked up: random_page_cost. */
+#define PAGES_OF_ROW 4.0
+
+/* Columns of an index that is proposed. */
+#define COLUMNS_MAX 4
+
+/* Nodes between a join and the scan below it: Hash, Sort, Materialize. */
+#define BETWEEN_MAX 4
+
+enum
+{
+	SUM_READ,
+	SUM_FOUND,
+	SUM_OTHER
+};
+
+typedef struct lookup
+{
+	osp__op *join;
+	osp__op *scan;
+	const osp__op *other; /* the child of the join that is not above the scan */
+} lookup;
+
+static osp__op *
+next_node(const osp__findings *f, osp__op *op)
+{
+	while (op != NULL && op->kind != OSP__OP_NODE)
+		op = osp__op_sibling(f, op);
+	return op;
+}
+
+/* What the condition of a join is called; NULL: it is no join. */
+static const char *
+condition_key(const osp__op *op)
+{
+	switch (op->node_kind)
+	{
+		case OSP__NODE_HASH_JOIN:
+			return "hash_cond";
+		case OSP__NODE_MERGE_JOIN:
+			return "merge_cond";
+		case OSP__NODE_NESTED_LOOP:
+		case OSP__NODE_NESTED_LOOP_LEFT:
+			return "join_filter";
+		default:
+			return NULL;
+	}
+}
+
+static bool
+is_join(const osp__op *op)
+{
+	return op->kind == OSP__OP_NODE && condition_key(op) != NULL;
+}
+
+/* The scan of a whole table below a side of a join, if nothing else is between them than
+ * what hands on all rows. NULL: there is none. */
+static osp__op *
+scan_below(const osp__findings *f, osp__op *side)
+{
+	int i;
+
+	for (i = 0; side != NULL && i < BETWEEN_MAX; i++)
+	{
+		if (side->node_kind == OSP__NODE_SEQ_SCAN)
+			return side;
+		if (side->node_kind != OSP__NODE_HASH &&
+			side->node_kind != OSP__NODE_SORT &&
+			side->node_kind != OSP__NODE_MATERIALIZE)
+			return NULL;
+		side = next_node(f, osp__op_child(f, side));
+	}
+	return NULL;
+}
+
+/* Would an index have read far less than the scan did? */
+static bool
+finds_few(const lookup *l)
+{
+	int64_t read = osp__op_fact(l->scan, OSP__ROWS);
+	int64_t found = osp__op_fact(l->join, OSP__ROWS);
+	int64_t other = osp__op_fact(l->other, OSP__ROWS);
+	double pages = (double) osp__op_fact(l->scan, OSP__RELATION_PAGES);
+
+	if (!l->scan->parallel)
+		pages *= (double) osp__op_fact(l->scan, OSP__LOOPS);
+	return read >= ROWS_MIN && found <= read / FOUND_EACH &&
+		   other <= read / OTHER_EACH &&
+		   (double) (found + other) * PAGES_OF_ROW <= pages;
+}
+
+/* ---- the columns ---- */
+
+typedef struct columns
+{
+	osp_str names[COLUMNS_MAX];
+	unsigned count;
+} columns;
+
+/* Is it a column of this table? */
+static bool
+is_of(const osp__expr *expr, osp_str alias)
+{
+	return expr->kind == OSP__EXPR_COLUMN && expr->text.len > alias.len &&
+		   alias.len > 0 && memcmp(expr->text.ptr, alias.ptr, alias.len) == 0 &&
+		   expr->text.ptr[alias.len] == '.';
+}
+
+static void
+add_columns(columns *list, const osp__expr *condition, osp_str alias)
+{
+	const osp__expr *at;
+
+	if (condition->kind == OSP__EXPR_AND)
+	{
+		for (at = condition->first; at != NULL; at = at->next)
+			add_columns(list, at, alias);
+		return;
+	}
+	if (condition->kind != OSP__EXPR_OPERATOR ||
+		strcmp(condition->symbol, "=") != 0)
+		return;
+	for (at = condition->first; at != NULL; at = at->next)
+		if (is_of(at, alias) && list->count < COLUMNS_MAX)
+			list->names[list->count++] = at->name;
+}
+
+/* What a condition is read from, and what was read. */
+typedef struct join_columns
+{
+	osp_buf condition;
+	osp_buf alias;
+	osp__expr_tree tree;
+	columns list;
+} join_columns;
+
+/* The columns of the scan's table that the join compares; to be ended in any case. */
+static void
+begin_columns(osp__findings *f, join_columns *j, const lookup *l)
+{
+	const osp__expr *expr;
+
+	osp_buf_init(&j->condition, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_init(&j->alias, f->report->alc, OSP__FINDING_TEXT);
+	j->list.count = 0;
+	osp__op_member(f, l->join, "node", condition_key(l->join), &j->condition);
+	osp__op_member(f, l->scan, "node", "alias", &j->alias);
+	if (j->alias.len == 0)
+		osp__op_member(f, l->scan, "node", "relation", &j->alias);
+	if (j->condition.len == 0)
+		return;
+	expr = osp__expr_read(&j->tree, osp_buf_str(&j->condition));
+	if (expr != NULL)
+		add_columns(&j->list, expr, osp_buf_str(&j->alias));
+}
+
+static void
+end_columns(join_columns *j)
+{
+	osp_buf_term(&j->condition);
+	osp_buf_term(&j->alias);
+}
+
+/* Is there no index that could look up the rows? */
+static bool
+lacks_index(osp__findings *f, const lookup *l)
+{
+	join_columns j;
+	osp__scan scan;
+	bool lacks;
+	unsigned i;
+
+	begin_columns(f, &j, l);
+	osp__scan_init(f, &scan, l->scan);
+	lacks = j.list.count > 0 && scan.texts[OSP__SCAN_RELATION].len > 0;
+	for (i = 0; i < j.list.count; i++)
+		lacks = lacks && osp__scan_index_on(&scan, &j.list.names[i], 1) == NULL;
+	osp__scan_term(&scan);
+	end_columns(&j);
+	return lacks;
+}
+
+/* ---- the rule ---- */
+
+/* Is a side of the join such a scan? */
+static bool
+read_side(osp__findings *f, osp__op *side, const osp__op *other, lookup *l)
+{
+	l->scan = scan_below(f, side);
+	l->other = other;
+	return l->scan != NULL && !l->scan->claimed && finds_few(l) &&
+		   lacks_index(f, l);
+}
+
+static bool
+read_join(osp__findings *f, osp__op *join, lookup *l)
+{
+	osp__op *outer = next_node(f, osp__op_child(f, join));
+	osp__op *inner =
+		outer != NULL ? next_node(f, osp__op_sibling(f, outer)) : NULL;
+
+	l->join = join;
+	return inner != NULL && !join->claimed &&
+		   (read_side(f, outer, inner, l) || read_side(f, inner, outer, l));
+}
+
+static void
+claim_lookup(osp__findings *f, const lookup *l)
+{
+	osp__group *group = osp__group_of(f, l->scan->shape);
+	osp__op *at = l->scan->parent;
+
+	osp__claim_node(f, group, l->scan, true);
+	for (; at != l->join; at = at->parent)
+		osp__claim_node(f, group, at, false);
+	osp__claim_node(f, group, l->join, false);
+	if (group == NULL)
+		return;
+	group->sums[SUM_READ] += osp__op_fact(l->scan, OSP__ROWS);
+	group->sums[SUM_FOUND] += osp__op_fact(l->join, OSP__ROWS);
+	group->sums[SUM_OTHER] += osp__op_fact(l->other, OSP__ROWS);
+}
+
+void
+osp__look_lookups(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		lookup l;
+
+		if (is_join(op) && read_join(f, op, &l))
+			claim_lookup(f, &l);
+	}
+}
+
+/* Finds again what was claimed for the scan that is told. */
+static void
+lookup_of(osp__findings *f, osp__op *scan, lookup *l)
+{
+	osp__op *side = scan;
+	osp__op *at;
+
+	while (!is_join(side->parent))
+		side = side->parent;
+	l->scan = scan;
+	l->join = side->parent;
+	l->other = NULL;
+	for (at = next_node(f, osp__op_child(f, l->join)); at != NULL;
+		 at = next_node(f, osp__op_sibling(f, at)))
+		if (at != side)
+			l->other = at;
+}
+
+static void
+say_lookup_step(osp__findings *f, const lookup *l, osp_buf *step)
+{
+	join_columns j;
+	osp__scan scan;
+	unsigned i;
+
+	begin_columns(f, &j, l);
+	osp__scan_init(f, &scan, l->scan);
+	osp_buf_addf(step,
+				 "No index begins with what the join compares. If statements "
+				 "like this are frequent, try CREATE INDEX CONCURRENTLY ON "
+				 "%.*s (",
+				 (int) osp__scan_str(&scan, OSP__SCAN_RELATION).len,
+				 osp__scan_str(&scan, OSP__SCAN_RELATION).ptr);
+	for (i = 0; i < j.list.count; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(step, OSP_STR(", "));
+		osp_buf_add_str(step, j.list.names[i]);
+	}
+	osp_buf_add_str(step, OSP_STR("), and look at EXPLAIN again."));
+	osp__scan_term(&scan);
+	end_columns(&j);
+}
+
+void
+osp__tell_lookups(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	lookup l;
+
+	lookup_of(f, group->largest, &l);
+	osp__say_op(f, l.scan, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" read "));
+	osp__say_number(&finding->cause, group->sums[SUM_READ], "row");
+	osp_buf_add_str(&finding->cause, OSP_STR(", and "));
+	osp__say_op(f, l.join, &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" kept "));
+	osp__say_count(&finding->cause, group->sums[SUM_FOUND]);
+	osp_buf_add_str(&finding->cause, OSP_STR(" of them, for "));
+	osp__say_number(&finding->cause, group->sums[SUM_OTHER], "row");
+	osp_buf_add_str(&finding->cause, OSP_STR(" of its other side."));
+	osp__say_statement(f, l.scan, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
+	osp__say_node_time(group, &finding->evidence);
+	say_lookup_step(f, &l, &finding->step);
+	osp__add_figure(finding, "rows_read", (double) group->sums[SUM_READ]);
+	osp__add_figure(finding, "rows_kept", (double) group->sums[SUM_FOUND]);
+}
