@@ -59,6 +59,7 @@ static const struct
 	{"subplan", NULL},
 	{"expression", NULL},
 	{"lookup", NULL},
+	{"cpu_workers", "cpu"},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))

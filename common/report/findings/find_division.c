@@ -109,6 +109,12 @@ divide_work(const osp__op *op, int64_t rest_ns[OSP__REST_COUNT])
 		rest_ns[OSP__REST_UNKNOWN] += left_ns;
 		return;
 	}
+	if (osp__op_fact(statement, OSP__CPU_OF) == 0 &&
+		osp__op_fact(statement, OSP__WAIT_ANY) == 0)
+	{
+		rest_ns[OSP__REST_STATEMENTS] += left_ns;
+		return;
+	}
 	waited_ns = part_of(left_ns,
 						osp__op_fact(statement, OSP__WAIT_ANY),
 						osp__op_ns(statement),

@@ -45,6 +45,13 @@ static const place statement_places[] = {
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
+/* Of a worker its processor's time: all else is in the figures of its statement. */
+static const place worker_places[] = {
+	{"cpu", "user_ms", OSP__CPU},
+	{"cpu", "system_ms", OSP__CPU},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
 static const place node_places[] = {
 	{"node", "total_ms", OSP__NODE_TOTAL},
 	{"node", "io_read_ms", OSP__IO_READ},
@@ -303,6 +310,9 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 		case OSP__OP_NODE:
 			read_node_stop(f, op, db);
 			break;
+		case OSP__OP_WORKER:
+			read_places(f, op, db, worker_places);
+			break;
 		case OSP__OP_TRIGGER:
 		case OSP__OP_FUNCTION:
 			read_places(f, op, db, call_places);
@@ -419,7 +429,6 @@ is_of_use(const osp__op *op, const osp__point *point)
 		case OSP__OP_DB:
 		case OSP__OP_PARSE:
 		case OSP__OP_WAIT:
-		case OSP__OP_WORKER:
 			return !point->stop;
 		case OSP__OP_TRIGGER:
 		case OSP__OP_FUNCTION:

@@ -115,7 +115,7 @@ typedef enum osp__fact
 	OSP__PAGES_MOVED,
 	OSP__HOLDER_PID,
 	OSP__TRUNCATED, /* points beyond osprofiler.max_points */
-	OSP__ROOT_PID, /* of the process that the holder waits for in the end */
+	OSP__ROOT_PID,  /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
 } osp__fact;
 
@@ -265,7 +265,8 @@ typedef enum osp__rest
 	OSP__REST_WAITING,  /* locks, and what was sampled */
 	OSP__REST_CPU,      /* as it was measured */
 	OSP__REST_COMMIT,
-	OSP__REST_CAUSES, /* causes that are not told, for others took more */
+	OSP__REST_STATEMENTS, /* of which nobody measured what they did */
+	OSP__REST_CAUSES,     /* causes that are not told, for others took more */
 	OSP__REST_UNKNOWN,
 	OSP__REST_COUNT
 } osp__rest;

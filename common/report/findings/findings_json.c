@@ -106,6 +106,7 @@ static const struct
 	{"waiting", "waits of the server, by samples"},
 	{"cpu", "computing in the server, by its CPU time"},
 	{"commit", "commits"},
+	{"statements", "in statements of which no more is known than their time"},
 	{"other_causes", "causes that took less than those above"},
 	{"unknown", "unknown: nothing in the trace says what it was"},
 };

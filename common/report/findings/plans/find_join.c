@@ -135,15 +135,39 @@ say_stale_statistics(osp__finding *finding, const osp__op *wrong)
 	osp__add_figure(finding, "rows_in_statistics", (double) known);
 }
 
+/* How many rows a node returned each time; of one that several processes share, all of
+ * them together. */
+static int64_t
+rows_returned(const osp__op *op)
+{
+	int64_t loops = osp__op_fact(op, OSP__LOOPS);
+
+	return osp__op_fact(op, OSP__ROWS) /
+		   (loops > 0 && !op->parallel ? loops : 1);
+}
+
+/* Does a node choose its rows by several conditions, or by what is not understood? A join
+ * has those of its sides. */
+static bool
+has_several_conditions(osp__findings *f, const osp__op *op)
+{
+	osp__scan scan;
+	bool several;
+
+	osp__scan_init(f, &scan, op);
+	several = !scan.understood || scan.filter.count + scan.held.count != 1;
+	osp__scan_term(&scan);
+	return several;
+}
+
 void
 osp__tell_estimates(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	const osp__op *wrong = group->first;
 	const osp__op *inner = inner_side(f, group->largest);
-	int64_t loops = osp__op_fact(wrong, OSP__LOOPS);
 	int64_t planned = osp__op_fact(wrong, OSP__PLAN_ROWS);
-	int64_t came = osp__op_fact(wrong, OSP__ROWS) / (loops > 0 ? loops : 1);
+	int64_t came = rows_returned(wrong);
 
 	osp_buf_add_str(&finding->cause, OSP_STR("PostgreSQL expected "));
 	osp__say_number(&finding->cause, planned, "row");
@@ -168,11 +192,13 @@ osp__tell_estimates(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->step,
 					f->scratch.len > 0 ? osp_buf_str(&f->scratch)
 									   : OSP_STR("the tables"));
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR(", and see whether EXPLAIN expects more rows then. If several "
-				"conditions depend on each other, CREATE STATISTICS on their "
-				"columns."));
+	osp_buf_add_str(&finding->step,
+					OSP_STR(", and see whether EXPLAIN expects more rows "
+							"then."));
+	if (has_several_conditions(f, wrong))
+		osp_buf_add_str(&finding->step,
+						OSP_STR(" If its conditions depend on each other, "
+								"CREATE STATISTICS on their columns."));
 	osp__add_figure(finding, "rows_expected", (double) planned);
 	osp__add_figure(finding, "rows_returned", (double) came);
 	osp__add_figure(finding, "loops", (double) osp__op_fact(inner, OSP__LOOPS));

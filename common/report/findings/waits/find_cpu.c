@@ -16,12 +16,29 @@ enum
 	SUM_PUT_OFF
 };
 
+/* How long the workers of a statement had a CPU, which may have been its own. */
+static int64_t
+workers_cpu_ns(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = osp__op_child(f, op);
+	int64_t ns = 0;
+
+	while (op->workers > 0 && at != NULL)
+	{
+		if (at->kind == OSP__OP_WORKER)
+			ns += osp__op_fact(at, OSP__CPU);
+		at = at->kind == OSP__OP_NODE ? osp__op_below(f, at, op)
+									  : osp__op_beside(f, at, op);
+	}
+	return ns;
+}
+
 /* How long it neither ran nor waited for anything that PostgreSQL knows. */
 static int64_t
-missing_ns(const osp__op *op)
+missing_ns(const osp__findings *f, const osp__op *op)
 {
 	int64_t ns = osp__op_fact(op, OSP__CPU_OF) - osp__op_fact(op, OSP__CPU) -
-				 osp__op_fact(op, OSP__WAIT_ANY);
+				 osp__op_fact(op, OSP__WAIT_ANY) - workers_cpu_ns(f, op);
 	int64_t most_ns = osp__op_fact(op, OSP__PUT_OFF) * PUT_OFF_MAX_NS;
 
 	return ns < most_ns ? ns : most_ns;
@@ -69,11 +86,10 @@ osp__look_starvation(osp__findings *f)
 
 		op->handled = op->parent->handled;
 
-		/* A statement with workers may have been preempted by them. */
-		if (op->handled || op->kind != OSP__OP_PG || op->workers > 0 ||
+		if (op->handled || op->kind != OSP__OP_PG ||
 			osp__op_fact(op, OSP__CPU_OF) == 0 || osp__op_ns(op) <= 0)
 			continue;
-		ns = missing_ns(op);
+		ns = missing_ns(f, op);
 		op->handled = ns > 0;
 		if (ns > 0)
 			claim_starvation(f, op, ns);
