@@ -7,6 +7,7 @@
 
 #include "attach.h"
 #include "hook.h"
+#include "profiler/profiler_debug.h"
 #include "sqlite_home.h"
 #include "sqlite_operation.h"
 
@@ -21,21 +22,44 @@ is_the_extensions(struct sqlite3 *db)
 	return has != NULL && has(db);
 }
 
+/* Says why a connection is not traced, if OSPROFILER_DEBUG asks for it. */
+static int
+refuse(int rc, const char *why)
+{
+	(void) osp__hook_config(); /* reads the variable, if nobody has */
+	osp__debug("a connection of SQLite is not traced: %s", why);
+	return rc;
+}
+
 int
 osp_sqlite_enable(struct sqlite3 *db, const osp_sqlite_options *options)
 {
 	osp_sqlite_options defaults;
+	int rc;
 
+	if (db == NULL)
+		return refuse(SQLITE_MISUSE, "it was not opened");
 	if (is_the_extensions(db))
 		return SQLITE_OK;
-	if (!osp_sqlite__home_search())
-		return SQLITE_ERROR;
+
+	/* The SQLite of the caller becomes home, if there is none yet. */
+	(void) OSP_SQLITE_REAL();
+	if (!osp_sqlite__home_known() && !osp_sqlite__home_search())
+		return refuse(SQLITE_ERROR,
+					  "its SQLite does not show its functions to libraries "
+					  "(link SQLite into the program without --exclude-libs "
+					  "and hidden symbols, or dynamically)");
+	if (!osp_sqlite__is_of_home(db))
+		return refuse(SQLITE_ERROR,
+					  "the process holds several SQLites, and this one does "
+					  "not show its functions, or another one is traced");
 	if (options == NULL)
 	{
 		osp_sqlite_options_init(&defaults);
 		options = &defaults;
 	}
-	return osp_sqlite__attach(db, options, osp_sqlite__wrappers_work(db));
+	rc = osp_sqlite__attach(db, options, osp_sqlite__wrappers_work(db));
+	return rc == SQLITE_OK ? rc : refuse(rc, sqlite3_errstr(rc));
 }
 
 bool

@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <sched.h>
+#include <unistd.h>
 
 #define SYSTEM_SQLITE "libsqlite3.so.0"
 #define OBJECTS_MAX   64
@@ -64,74 +65,94 @@ typedef struct function_entry
 	size_t offset;
 } function_entry;
 
-#define REAL(name)                                        \
-	{                                                     \
-		"sqlite3_" #name, offsetof(osp_sqlite_real, name) \
-	}
+/* The functions that are wrapped: by the library, and by the preload library only. */
+#define WRAPPED(X)  \
+	X(step)         \
+	X(reset)        \
+	X(finalize)     \
+	X(exec)         \
+	X(prepare)      \
+	X(prepare_v2)   \
+	X(prepare_v3)   \
+	X(prepare16)    \
+	X(prepare16_v2) \
+	X(prepare16_v3) \
+	X(trace_v2)     \
+	X(trace)        \
+	X(profile)      \
+	X(busy_handler) \
+	X(wal_checkpoint_v2)
+#define WRAPPED_BY_PRELOAD(X) \
+	X(open)                   \
+	X(open_v2)                \
+	X(open16)                 \
+	X(config)                 \
+	X(initialize)             \
+	X(shutdown)               \
+	X(auto_extension)         \
+	X(reset_auto_extension)
 
-static const function_entry wrapped[] = {
-	REAL(step),
-	REAL(reset),
-	REAL(finalize),
-	REAL(exec),
-	REAL(prepare),
-	REAL(prepare_v2),
-	REAL(prepare_v3),
-	REAL(prepare16),
-	REAL(prepare16_v2),
-	REAL(prepare16_v3),
-	REAL(trace_v2),
-	REAL(trace),
-	REAL(profile),
-	REAL(open),
-	REAL(open_v2),
-	REAL(open16),
-	REAL(config),
-	REAL(initialize),
-	REAL(shutdown),
-	REAL(auto_extension),
-	REAL(reset_auto_extension),
-	REAL(busy_handler),
-	REAL(wal_checkpoint_v2),
-};
+/* The functions that we call. */
+#define CALLED(X)           \
+	X(bind_parameter_count) \
+	X(changes)              \
+	X(column_count)         \
+	X(column_name)          \
+	X(column_text)          \
+	X(column_type)          \
+	X(create_function_v2)   \
+	X(data_count)           \
+	X(db_filename)          \
+	X(db_handle)            \
+	X(db_mutex)             \
+	X(errmsg)               \
+	X(errstr)               \
+	X(expanded_sql)         \
+	X(extended_errcode)     \
+	X(free)                 \
+	X(get_autocommit)       \
+	X(libversion_number)    \
+	X(mprintf)              \
+	X(mutex_enter)          \
+	X(mutex_leave)          \
+	X(mutex_try)            \
+	X(result_error_nomem)   \
+	X(result_int)           \
+	X(result_text)          \
+	X(sql)                  \
+	X(stmt_busy)            \
+	X(stmt_isexplain)       \
+	X(stmt_readonly)        \
+	X(stmt_status)          \
+	X(trace_v2)             \
+	X(uri_parameter)        \
+	X(value_text)           \
+	X(vfs_find)
 
-#define API(name)                                              \
-	{                                                          \
-		"sqlite3_" #name, offsetof(sqlite3_api_routines, name) \
-	}
+#define REAL(name) {"sqlite3_" #name, offsetof(osp_sqlite_real, name)},
+#define API(name)  {"sqlite3_" #name, offsetof(sqlite3_api_routines, name)},
 
-static const function_entry called[] = {
-	API(changes),
-	API(bind_parameter_count),
-	API(column_count),
-	API(create_function_v2),
-	API(data_count),
-	API(db_filename),
-	API(db_handle),
-	API(db_mutex),
-	API(errmsg),
-	API(errstr),
-	API(expanded_sql),
-	API(free),
-	API(get_autocommit),
-	API(extended_errcode),
-	API(libversion_number),
-	API(mprintf),
-	API(mutex_enter),
-	API(mutex_leave),
-	API(mutex_try),
-	API(result_error_nomem),
-	API(result_int),
-	API(result_text),
-	API(sql),
-	API(stmt_busy),
-	API(stmt_isexplain),
-	API(stmt_readonly),
-	API(stmt_status),
-	API(trace_v2),
-	API(uri_parameter),
-	API(value_text),
-};
+static const function_entry wrapped[] = {WRAPPED(REAL)
+											 WRAPPED_BY_PRELOAD(REAL)};
+static const function_entry called[] = {CALLED(API)};
+
+/*
+ * A program that holds SQLite itself shows a function to dlsym only if one of the
+ * libraries that it is linked with refers to it. So this refers to all that are
+ * looked up, without needing any of them.
+ */
+#define DECLARE(name)                                                     \
+	extern void osp_sqlite__wanted_##name(void) __asm__("sqlite3_" #name) \
+		__attribute__((weak));
+#define WANT(name) osp_sqlite__wanted_##name,
+
+CALLED(DECLARE)
+WRAPPED_BY_PRELOAD(DECLARE)
+extern void osp_sqlite__wanted_changes64(void) __asm__("sqlite3_changes64")
+	__attribute__((weak));
+
+__attribute__((used)) static void (*const wanted_functions[])(void) = {
+	CALLED(WANT) WRAPPED_BY_PRELOAD(WANT) osp_sqlite__wanted_changes64};
 
 /* Since SQLite 3.37; osp_sqlite__changes does without. */
 #if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
@@ -151,10 +172,25 @@ answer_null(void)
 	return NULL;
 }
 
-/* Fills in the functions of one table; returns how many are missing. */
+static bool is_ours(const void *address);
+
+/* Where the object lies that holds the address; NULL: none does. */
+static const void *
+base_of(const void *address)
+{
+	Dl_info info;
+
+	return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+/*
+ * Fills in the functions of one table, of the object at base only, if that is not
+ * NULL; returns how many are missing. A handle of the program finds what all of the
+ * process sees: also ours, and functions of another SQLite.
+ */
 static size_t
-fill_table(void *handle, const function_entry *entries, size_t count,
-		   void *table)
+fill_table(void *handle, const void *base, const function_entry *entries,
+		   size_t count, void *table)
 {
 	size_t missing = 0;
 	size_t i;
@@ -163,8 +199,10 @@ fill_table(void *handle, const function_entry *entries, size_t count,
 	{
 		void *found = dlsym(handle, entries[i].name);
 
-		missing += found == NULL ? 1 : 0;
-		if (found != NULL)
+		if (found == NULL || is_ours(found) ||
+			(base != NULL && base_of(found) != base))
+			missing++;
+		else
 			memcpy((char *) table + entries[i].offset, &found, sizeof(found));
 	}
 	return missing;
@@ -183,18 +221,20 @@ fill_real(void *handle, osp_sqlite_real *real)
 	memcpy(&real->trace, &null, sizeof(null));
 	memcpy(&real->profile, &null, sizeof(null));
 	(void) fill_table(
-		handle, wrapped, sizeof(wrapped) / sizeof(wrapped[0]), real);
+		handle, NULL, wrapped, sizeof(wrapped) / sizeof(wrapped[0]), real);
 }
 
 static bool
-fill_api(void *handle)
+fill_api(void *handle, const void *base)
 {
 #if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
-	(void) fill_table(handle, called_if_there, 1, &home_api);
+	(void) fill_table(handle, base, called_if_there, 1, &home_api);
 #endif
-	return fill_table(
-			   handle, called, sizeof(called) / sizeof(called[0]), &home_api) ==
-		   0;
+	return fill_table(handle,
+					  base,
+					  called,
+					  sizeof(called) / sizeof(called[0]),
+					  &home_api) == 0;
 }
 
 /* --- objects ---------------------------------------------------------------- */
@@ -261,11 +301,9 @@ static bool
 is_ours(const void *address)
 {
 	static const char here;
-	Dl_info its;
-	Dl_info our;
+	const void *base = base_of(address);
 
-	return dladdr(address, &its) != 0 && dladdr(&here, &our) != 0 &&
-		   its.dli_fbase == our.dli_fbase;
+	return base != NULL && base == base_of(&here);
 }
 
 /* sqlite3_step as an object finds it without us. handle NULL: as all see it. */
@@ -295,9 +333,13 @@ set_range(osp_sqlite_range *entry, osp_sqlite_range range)
 static bool
 make_home(void *handle, const void *base, const void *step)
 {
-	if (!fill_api(handle))
+	int (*nomem)(void) = answer_nomem;
+
+	if (!fill_api(handle, base))
 		return false;
 	fill_real(handle, &osp_sqlite__home);
+	if (memcmp(&osp_sqlite__home.exec, &nomem, sizeof(nomem)) == 0)
+		osp_sqlite__home.exec = osp_sqlite__exec_in_place;
 	home_base = base;
 	sqlite3_api = &home_api;
 	set_range(&osp_sqlite__callers[0], range_of(step));
@@ -379,6 +421,22 @@ osp_sqlite__home_search(void)
 	return step != NULL && real_by_step(step) == &osp_sqlite__home;
 }
 
+/*
+ * A connection begins with a pointer to its VFS, in all versions of SQLite 3, and
+ * each SQLite has a list of its own of these.
+ */
+bool
+osp_sqlite__is_of_home(sqlite3 *db)
+{
+	const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	const void *its;
+
+	memcpy(&its, db, sizeof(its));
+	while (vfs != NULL && vfs != its)
+		vfs = vfs->pNext;
+	return vfs != NULL;
+}
+
 /* --- callers ------------------------------------------------------------------ */
 
 static void
@@ -419,6 +477,22 @@ remembered_real(const void *caller)
 	return NULL;
 }
 
+/* Says once that the program cannot work: all its calls fail. */
+static void
+report_missing(const osp_sqlite_real *none)
+{
+	static const char text[] =
+		"osprofiler: the program calls SQLite by way of libosprofiler_sqlite, "
+		"which finds no SQLite in it: link SQLite before "
+		"-losprofiler_sqlite, or dynamically\n";
+	static bool said = false;
+	int (*nomem)(void) = answer_nomem;
+
+	if (memcmp(&none->step, &nomem, sizeof(nomem)) == 0 &&
+		!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+		(void) !write(STDERR_FILENO, text, sizeof(text) - 1);
+}
+
 /*
  * What is called when nothing is found: an extension that calls by the table of
  * its SQLite sees no SQLite itself. Where there is one only, it is that one.
@@ -431,6 +505,7 @@ fallback_real(void)
 	if (osp_sqlite__home_search())
 		return &osp_sqlite__home;
 	fill_real(RTLD_NEXT, &none);
+	report_missing(&none);
 	return &none;
 }
 

@@ -90,6 +90,14 @@ osp_sqlite__real(const void *caller)
 
 #define OSP_SQLITE_REAL() osp_sqlite__real(__builtin_return_address(0))
 
+/*
+ * sqlite3_exec for a program whose linker left SQLite's own out of it, since the name
+ * was found in our library first. Calls home's other functions.
+ */
+int osp_sqlite__exec_in_place(sqlite3 *db, const char *sql,
+							  int (*fn)(void *, int, char **, char **),
+							  void *ctx, char **message);
+
 /* Is there a SQLite at home already? */
 bool osp_sqlite__home_known(void);
 
@@ -99,6 +107,12 @@ bool osp_sqlite__home_known(void);
  * there is none.
  */
 bool osp_sqlite__home_search(void);
+
+/*
+ * Is it a connection of the SQLite at home? A process may hold a second SQLite whose
+ * functions cannot be found, and home's must not be called for its connections.
+ */
+bool osp_sqlite__is_of_home(sqlite3 *db);
 
 /*
  * Will the statements of this connection of home come by the wrappers: are they

@@ -175,6 +175,17 @@ find_barrier(const program_file *program)
 	return NULL;
 }
 
+/* What to do about a program that no hook can come into. */
+static const char *
+barrier_advice(const program_file *program)
+{
+	if (program->loader[0] == '\0' && !program->foreign && program->has_sqlite)
+		return "link it dynamically, without -static, with -lsqlite3: its "
+			   "statements in SQLite can be seen then";
+	return "the server's side is traced if its statements carry a context: "
+		   "osprofiler context new --format comment";
+}
+
 static void
 examine_program(examination *e)
 {
@@ -197,12 +208,19 @@ examine_program(examination *e)
 					  "holds a libpq of its own, which 'osprofiler run' does "
 					  "not see",
 					  "link it with -losprofiler_pq -lpq");
-	if (program->has_sqlite && e->seen.len == 0)
+	if (program->has_sqlite && program->traces_sqlite)
+		add_seen(e,
+				 "a SQLite of its own",
+				 "is seen by libosprofiler_sqlite, where osp_sqlite_enable "
+				 "returns 0");
+	else if (program->has_sqlite && e->seen.len == 0)
 		report_unseen(e,
 					  "holds a SQLite of its own, which 'osprofiler run' may "
 					  "not see",
-					  "link it with -losprofiler_sqlite, or load the "
-					  "extension osprofiler.so");
+					  "link it with -lsqlite3 instead; or call "
+					  "osp_sqlite_enable() for its connections and link it "
+					  "with -losprofiler_sqlite; or load the extension "
+					  "osprofiler.so in them");
 }
 
 void
@@ -223,9 +241,7 @@ check_program(doctor *d, doctor_result *r)
 	if (barrier != NULL)
 	{
 		doctor_wrong(r, "%s %s", program.path, barrier);
-		doctor_advise(r,
-					  "the server's side is traced if its statements carry a "
-					  "context: osprofiler context new --format comment");
+		doctor_advise(r, "%s", barrier_advice(&program));
 		return;
 	}
 	e.program = &program;

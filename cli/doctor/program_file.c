@@ -29,6 +29,9 @@
 static const char libpq_text[] = "server closed the connection unexpectedly";
 static const char sqlite_text[] = "SQLite format 3";
 
+/* A function of libosprofiler_sqlite that programs call. */
+static const char enable_text[] = "osp_sqlite_enable";
+
 /* The path of a command, by PATH if it has no slash, as it is called and as it is. */
 static bool
 find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])
@@ -122,6 +125,8 @@ read_mapped(int fd, size_t len, program_file *out, char next[FIRST_LINE_MAX])
 			memmem(bytes, len, libpq_text, strlen(libpq_text)) != NULL;
 		out->has_sqlite =
 			memmem(bytes, len, sqlite_text, strlen(sqlite_text)) != NULL;
+		out->traces_sqlite =
+			memmem(bytes, len, enable_text, strlen(enable_text)) != NULL;
 	}
 	(void) munmap(bytes, len);
 	return script;

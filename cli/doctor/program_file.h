@@ -20,6 +20,7 @@ typedef struct program_file
 	bool foreign;          /* no ELF file of this machine's kind */
 	bool has_libpq;        /* holds texts of libpq's code */
 	bool has_sqlite;       /* holds texts of SQLite's code */
+	bool traces_sqlite;    /* refers to osp_sqlite_enable */
 } program_file;
 
 /*

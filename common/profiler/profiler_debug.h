@@ -6,6 +6,7 @@
 #ifndef OSP_PROFILER_DEBUG_H
 #define OSP_PROFILER_DEBUG_H
 
+#include "base/shared.h"
 #include "osprofiler/base.h"
 
 /* Reads the variable. A set-uid program says nothing. */
@@ -13,6 +14,6 @@ void osp__debug_init(void);
 
 /* Writes one line with the process's number. Does nothing if nobody asked; keeps
  * errno. Not for what happens with every statement. */
-void osp__debug(const char *fmt, ...) OSP_PRINTF(1, 2);
+OSP_SHARED void osp__debug(const char *fmt, ...) OSP_PRINTF(1, 2);
 
 #endif /* OSP_PROFILER_DEBUG_H */

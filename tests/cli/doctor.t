@@ -284,6 +284,26 @@ SKIP:
 	{
 		broken('a static program', 'program', qr/is statically linked/, arguments => "--program $dir/static");
 	}
+	write_file("$dir/embedded.c", <<'END');
+const char *volatile magic = "SQLite format 3";
+const char *volatile enable;
+int main(void) { return magic[0] == 0; }
+END
+	if (system("cc -static -o $dir/static_sqlite $dir/embedded.c 2>/dev/null") == 0)
+	{
+		my $step = broken('a static program with SQLite', 'program', qr/is statically linked/,
+			arguments => "--program $dir/static_sqlite");
+		like($step->{do}, qr/without -static, with -lsqlite3/, 'a static program with SQLite: what can be done');
+		unlike($step->{do}, qr/server/, 'a static program with SQLite: there is no server');
+	}
+	system("cc -o $dir/embedded $dir/embedded.c") == 0 or die;
+	like(broken('a program that holds SQLite', 'program', qr/holds a SQLite of its own/,
+			arguments => "--program $dir/embedded")->{do},
+		qr/call osp_sqlite_enable\(\)/, 'a program that holds SQLite: what to do');
+	system("sed -i 's/enable;/enable = \"osp_sqlite_enable\";/' $dir/embedded.c && cc -o $dir/embedded $dir/embedded.c") == 0
+	  or die;
+	like(step(steps("osprofiler doctor --json --program $dir/embedded"), 'program')->{found},
+		qr/a SQLite of its own is seen by libosprofiler_sqlite/, 'one that traces its connections is seen');
 	system("cp $dir/empty $dir/setuid; chmod u+s $dir/setuid");
 	broken('a set-uid program', 'program', qr/is set-uid/, arguments => "--program $dir/setuid");
 	write_file("$dir/script", "#!/usr/bin/env $dir/setuid\n");

@@ -5,14 +5,16 @@
  *
  *	  osp_init("SECRET_KEY", NULL, NULL);
  *	  sqlite3_open("app.db", &db);
- *	  osp_sqlite_enable(db, NULL);
+ *	  if (osp_sqlite_enable(db, NULL) != SQLITE_OK)
+ *		  fputs("this connection is not traced\n", stderr);
  *	  ... every statement is a point `sqlite`, below the thread's own points
  *
  * Link -losprofiler_sqlite before -lsqlite3: then sqlite3_step, sqlite3_reset,
  * sqlite3_finalize and sqlite3_prepare* come by the library, and start, end,
  * parent and outcome of every statement are exact. Where they do not (the order
  * is the other one, SQLite is linked statically) SQLite's trace hook serves,
- * with the limits that docs/sqlite.md lists.
+ * with the limits that docs/sqlite.md lists. A SQLite whose functions the linker
+ * hides from libraries cannot be traced.
  *
  * What SQLite returns, sqlite3_errmsg, sqlite3_changes and errno are as they
  * would be without tracing.
@@ -50,7 +52,9 @@ OSP_API void osp_sqlite_options_init(osp_sqlite_options *options);
 /*
  * Traces this connection until it is closed; options (NULL: the defaults) are
  * copied. Enabled already: the options change. Returns SQLITE_OK, SQLITE_NOMEM
- * or the error that SQLite gave; then the connection is as it was.
+ * or the error that SQLite gave; then the connection is as it was. SQLITE_ERROR
+ * (1): it belongs to a SQLite that cannot be traced, and OSPROFILER_DEBUG=1 in the
+ * environment says on stderr why.
  */
 OSP_API int osp_sqlite_enable(struct sqlite3 *db,
 							  const osp_sqlite_options *options);
