@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "functions.h"
 #include "hook.h"
@@ -78,26 +79,29 @@ osp_sqlite__options_from_environment(osp_sqlite_options *options)
 static void
 set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 {
-	conn->id = osp_sqlite__conn_number();
+	conn->id = osp_sqlite__conn_new_id();
 	osp_struct_copy(&conn->options, sizeof(conn->options), options);
 	if (conn->options.statement_max == 0)
 		conn->options.statement_max = STATEMENT_MAX;
 }
 
-/* The file, as every start of the connection says it. */
+/* The file, the connection and the process, as every start says them. A child after
+ * fork writes its own number over the process's, the last 8 bytes. */
 static void
-set_name(osp_sqlite_conn *conn, const char *file)
+set_where(osp_sqlite_conn *conn, const char *file)
 {
 	osp_str name =
 		osp_str_of(file != NULL && *file != '\0' ? file : ":memory:");
 	osp_writer w;
 
-	osp_attrs_begin(&w, conn->name, sizeof(conn->name));
+	osp_attrs_begin(&w, conn->where, sizeof(conn->where));
 	osp_put_str(
 		&w,
 		OSP_STR("name"),
-		osp_str_n(name.ptr, osp_utf8_prefix(name, sizeof(conn->name) - 16)));
-	conn->name_len = osp_attrs_end(&w).len;
+		osp_str_n(name.ptr, osp_utf8_prefix(name, OSP_SQLITE_FILE_MAX)));
+	osp_put_u64(&w, OSP_STR("connection"), conn->number);
+	osp_put_i64(&w, OSP_STR("pid"), getpid());
+	conn->where_len = osp_attrs_end(&w).len;
 }
 
 /* file:app.db?trace_info=...&trace_hmac=... */
@@ -163,7 +167,7 @@ osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 		if (rc != SQLITE_OK)
 			return rc;
 		file = sqlite3_db_filename(db, "main");
-		set_name(conn, file);
+		set_where(conn, file);
 		read_uri(conn, file);
 	}
 	set_options(conn, options);

@@ -10,6 +10,7 @@
 #include "sqlite_conn.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #define BUCKETS 256
 
@@ -24,6 +25,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static osp_sqlite_conn *buckets[BUCKETS];
 
 uint64_t osp_sqlite__version = 1; /* grows with every change of the registry */
+static uint64_t last_id = 0;
 static uint64_t last_number = 0;
 
 __thread osp_sqlite_last osp_sqlite__last = {0, NULL, NULL};
@@ -71,12 +73,35 @@ after_fork(void)
 	(void) pthread_mutex_unlock(&registry_lock);
 }
 
+/* What the child does in a connection of its parent is the child's. */
+static void
+take_over_all(void)
+{
+	int64_t pid = getpid();
+	size_t i;
+
+	for (i = 0; i < BUCKETS; i++)
+	{
+		osp_sqlite_conn *conn;
+
+		for (conn = buckets[i]; conn != NULL; conn = conn->next)
+		{
+			if (conn->where_len > sizeof(pid))
+				memcpy(conn->where + conn->where_len - sizeof(pid),
+					   &pid,
+					   sizeof(pid));
+			conn->id = osp_sqlite__conn_new_id();
+		}
+	}
+}
+
 /* A mutex that counts belongs to a thread, and the child's is another one. */
 static void
 after_fork_in_child(void)
 {
 	const pthread_mutex_t fresh = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
+	take_over_all();
 	unlock_all();
 	registry_lock = fresh;
 }
@@ -128,9 +153,9 @@ osp_sqlite__conn_look_up(sqlite3 *db)
 }
 
 uint64_t
-osp_sqlite__conn_number(void)
+osp_sqlite__conn_new_id(void)
 {
-	return __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
+	return __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
 }
 
 osp_sqlite_conn *
@@ -143,6 +168,7 @@ osp_sqlite__conn_new(sqlite3 *db)
 		return NULL;
 	(void) pthread_once(&once, init_process);
 	conn->db = db;
+	conn->number = __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
 	(void) pthread_mutex_lock(&registry_lock);
 	conn->next = *bucket;
 	*bucket = conn;

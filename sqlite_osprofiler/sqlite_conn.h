@@ -95,6 +95,10 @@ typedef struct osp_sqlite_app_trace
 	void *profile_ctx;
 } osp_sqlite_app_trace;
 
+/* Room for the name of the database file, and what is beside it. */
+#define OSP_SQLITE_FILE_MAX  240
+#define OSP_SQLITE_WHERE_MAX (OSP_SQLITE_FILE_MAX + 64)
+
 struct osp_sqlite_conn
 {
 	osp_sqlite_conn *next; /* in the registry's bucket */
@@ -110,14 +114,17 @@ struct osp_sqlite_conn
 	uint64_t prepared; /* how many statements were, by the wrappers */
 	uint64_t id;       /* of no other connection, and not of this one with other
 				  * options, in all of the process's life */
+	uint64_t number;   /* in order of opening, as starts say it */
 	osp_sqlite_stmt *open;
 	osp_sqlite_options options;
 	osp_sqlite_app_trace app;
 	int (*busy_fn)(void *, int); /* the program's busy handler */
 	void *busy_ctx;
 	osp_context context;
-	size_t name_len;
-	char name[256]; /* encoded attribute: the database file */
+	size_t where_len;
+	char where[OSP_SQLITE_WHERE_MAX]; /* encoded attributes of every start: the
+									   * database file, the connection's number,
+									   * and last the process */
 };
 
 /*
@@ -178,7 +185,7 @@ void osp_sqlite__conn_free(osp_sqlite_conn *conn);
 void osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx);
 
 /* A number for a connection's id. */
-uint64_t osp_sqlite__conn_number(void);
+uint64_t osp_sqlite__conn_new_id(void);
 
 /* No other thread can be in here if there never was one. */
 static inline bool

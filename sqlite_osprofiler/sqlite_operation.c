@@ -68,7 +68,7 @@ put_start(osp_writer *w, const osp_sqlite_conn *conn, osp_str text,
 	osp_put_str(w, OSP_STR("statement"), text);
 	if (expanded.len > 0)
 		osp_put_str(w, OSP_STR("expanded"), expanded);
-	osp_put_encoded(w, osp_str_n(conn->name, conn->name_len));
+	osp_put_encoded(w, osp_str_n(conn->where, conn->where_len));
 	osp_put_end(w);
 }
 
@@ -121,7 +121,7 @@ static bool
 write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
 			osp_str expanded)
 {
-	size_t max = START_EXTRA + text.len + expanded.len + conn->name_len;
+	size_t max = START_EXTRA + text.len + expanded.len + conn->where_len;
 	osp_writer w;
 
 	if (!osp__hook_begin(

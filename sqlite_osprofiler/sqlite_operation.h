@@ -34,7 +34,7 @@ typedef struct osp_sqlite_result
 #define OSP_SQLITE_NAME OSP_STR("sqlite")
 
 /* Room for what a start holds beside texts. */
-#define OSP_SQLITE_START_MAX 320
+#define OSP_SQLITE_START_MAX (OSP_SQLITE_WHERE_MAX + 64)
 
 static inline bool
 osp_sqlite__is_error(int rc)

@@ -96,14 +96,14 @@ record_checkpoint(osp_sqlite_conn *conn, const checkpoint *done)
 						 OSP_RECORD_START,
 						 CHECKPOINT_NAME,
 						 point.start_ns,
-						 INFO_MAX + conn->name_len,
+						 INFO_MAX + conn->where_len,
 						 &w))
 	{
 		osp__hook_drop_stop(&point);
 		return;
 	}
 	osp_put_object(&w, OSP_STR("db"));
-	osp_put_encoded(&w, osp_str_n(conn->name, conn->name_len));
+	osp_put_encoded(&w, osp_str_n(conn->where, conn->where_len));
 	osp_put_end(&w);
 	osp_put_object(&w, OSP_STR("checkpoint"));
 	osp_put_str(&w, OSP_STR("mode"), mode_name(done->mode));

@@ -605,6 +605,59 @@ test_fork(void **state)
 	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
 }
 
+/* Is a statement recorded as one of this process? Of which connection; 0: it is not. */
+static long
+recorded_by(const char *statement, pid_t pid)
+{
+	char text[256];
+	long connection = 0;
+
+	do
+		(void) snprintf(text,
+						sizeof(text),
+						"\"db\": {\"statement\": \"%s\", \"name\": "
+						"\":memory:\", \"connection\": %ld, \"pid\": %ld}",
+						statement,
+						++connection,
+						(long) pid);
+	while (!collect_has(text) && connection < 1000);
+	return connection < 1000 ? connection : 0;
+}
+
+/* Each start names its process and its connection: also what a child executes in a
+ * connection of its parent. */
+static void
+test_process_and_connection(void **state)
+{
+	sqlite3 *other;
+	long first;
+	int status;
+	pid_t child;
+
+	(void) state;
+	execute("SELECT 11", SQLITE_OK);
+	first = recorded_by("SELECT 11", getpid());
+	assert_true(first > 0);
+	assert_int_equal(sqlite3_open(":memory:", &other), SQLITE_OK);
+	assert_int_equal(osp_sqlite_enable(other, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "SELECT 12", NULL, NULL, NULL),
+					 SQLITE_OK);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	assert_int_equal(recorded_by("SELECT 12", getpid()), first + 1);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+	{
+		bool good =
+			sqlite3_exec(db, "SELECT 11", NULL, NULL, NULL) == SQLITE_OK &&
+			recorded_by("SELECT 11", getpid()) == first;
+
+		_exit(good ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static long
 resident_pages(void)
 {
@@ -760,6 +813,7 @@ main(void)
 		TEST(test_one_statement_in_many_threads),
 		TEST(test_interrupt_from_another_thread),
 		TEST(test_fork),
+		TEST(test_process_and_connection),
 		TEST(test_many_connections),
 		TEST(test_many_open_statements),
 		TEST(test_options),

@@ -58,7 +58,7 @@ test_one_statement(void **state)
 	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
 	expect_tree("sqlite  SELECT 1  1 row\n");
 	assert_true(collect_has("\"db\": {\"statement\": \"SELECT 1\", "
-							"\"name\": \":memory:\"}"));
+							"\"name\": \":memory:\", \"connection\": "));
 	assert_true(collect_has("\"stats\": {\"vm_steps\": "));
 	assert_false(collect_has("\"outcome\""));
 }
