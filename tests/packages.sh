@@ -211,6 +211,36 @@ remove_packages()
 		grep -q '^E:   15/main: ALTER ROLE ALL SET session_preload_libraries=osprofiler' said
 		$(in_database 'ALTER ROLE ALL RESET session_preload_libraries')
 		$(in_database 'SELECT 1')"
+	check "nor of a server that is stopped or cannot be asked, unless it is excepted" "
+		sed -i.all /preload/d /etc/postgresql/15/main/conf.d/tracing.conf
+		pg_ctlcluster 15 main restart
+		$(in_database "ALTER ROLE ALL SET session_preload_libraries = 'osprofiler'")
+		pg_ctlcluster 15 main stop
+		apt-get remove -y postgresql-15-osprofiler >said 2>&1 && exit 1
+		grep -q '^E:   15/main: it is stopped, and a setting of a role or database may name osprofiler' said
+		grep -q '^E:   first start it: pg_ctlcluster 15 main start' said
+		grep -q \"^E:   osprofiler doctor --unfix 'port=5432 dbname=postgres'\" said
+		prerm=/var/lib/dpkg/info/postgresql-15-osprofiler.prerm
+		OSPROFILER_REMOVE_FROM=15/main sh \$prerm remove
+		pg_ctlcluster 15 main start
+		$(in_database 'ALTER ROLE ALL RESET session_preload_libraries')
+		$(in_database 'VACUUM FULL pg_db_role_setting')
+		pg_ctlcluster 15 main stop
+		sh \$prerm remove
+		pg_ctlcluster 15 main start
+		pg_ctlcluster -m immediate 15 main stop
+		sh \$prerm remove && exit 1
+		pg_ctlcluster 15 main start
+		cp -p /etc/postgresql/15/main/pg_hba.conf /tmp
+		sed -i 's/peer/reject/' /etc/postgresql/15/main/pg_hba.conf
+		pg_ctlcluster 15 main reload
+		sleep 1
+		sh \$prerm remove >said 2>&1 && exit 1
+		grep -q 'cannot be read:.*rejects connection' said
+		mv /tmp/pg_hba.conf /etc/postgresql/15/main/
+		mv /etc/postgresql/15/main/conf.d/tracing.conf.all \
+			/etc/postgresql/15/main/conf.d/tracing.conf
+		pg_ctlcluster 15 main restart"
 	check "where it is gone all the same, nobody is let in but a superuser, as README has it" "
 		library=/usr/lib/postgresql/15/lib/osprofiler.so
 		mv \$library \$library.away

@@ -23,16 +23,19 @@ mend_library(const doctor *d, doctor_result *r)
 	doctor_advise(r,
 				  "the server loads a library that is not installed: install "
 				  "it again, or take it out of the setting and reload; a "
-				  "superuser gets in, and sees where the setting stands, by:");
+				  "superuser gets in, and sees where the setting stands, in a "
+				  "file or for a role or database, by:");
 	doctor_mend(r,
 				"PGOPTIONS='-c session_preload_libraries= -c "
-				"search_path=pg_catalog' psql -X -d ");
+				"local_preload_libraries= -c search_path=pg_catalog' psql -X "
+				"-d ");
 	cli_server_name(d->conninfo, shown, sizeof(shown));
 	doctor_mend_word(r, d->conninfo[0] != '\0' ? shown : "");
 	doctor_mend(
 		r,
 		" -c \"SELECT sourcefile, sourceline, setting FROM "
-		"pg_catalog.pg_file_settings WHERE name ~ 'preload_libraries'\"");
+		"pg_catalog.pg_file_settings WHERE name ~ 'preload_libraries'\" -c "
+		"'\\drds'");
 }
 
 /* What to do about a refusal, by words of its message; the first row that fits. Texts

@@ -108,6 +108,21 @@ $node->reload;
 wait_until_up($node);
 is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, 'everybody is let in again');
 
+# The setting of a role alone: the command of doctor shows it, also to a superuser who has it.
+$node->safe_psql('postgres', "ALTER ROLE plain SET session_preload_libraries = 'osprofiler_gone'");
+$node->safe_psql('postgres', 'ALTER ROLE postgres SET local_preload_libraries = osprofiler_gone');
+$out = qx($agent doctor "$connstr user=plain");
+($type) = $out =~ /^wrong +server .*\n(?: +do: .*\n)? +type: (.*)$/m;
+like($type // '', qr/^PGOPTIONS=.* psql /, 'doctor has the command for the setting of a role') or diag($out);
+$type =~ s/user=plain/user=postgres/;
+like(scalar qx($type), qr/^ *plain *\|.*\| *session_preload_libraries=osprofiler_gone *$/m, 'which shows the role');
+{
+	local $ENV{PGOPTIONS} = '-c session_preload_libraries= -c local_preload_libraries=';
+	$node->safe_psql('postgres', 'ALTER ROLE plain RESET session_preload_libraries');
+	$node->safe_psql('postgres', 'ALTER ROLE postgres RESET local_preload_libraries');
+}
+is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, 'the role is let in again');
+
 # A library that the server loads at its start: it does not start without it.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'osprofiler_gone'");
 $node->stop;
