@@ -5,6 +5,11 @@
  */
 #include "doctor/doctor.h"
 
+#include <stdio.h>
+
+#include "server/other_ports.h"
+#include "shell_text.h"
+
 /* A server whose settings name a library that is gone refuses every session. The
  * second message is that of a server whose loader finds a directory of this name. */
 static bool
@@ -73,6 +78,59 @@ find_advice(const char *message)
 	return reasons[i].advice;
 }
 
+/* Takes the port out of a CONNINFO as cli_server_name writes it. */
+static void
+remove_port(char *conninfo)
+{
+	char *begin = strncmp(conninfo, "port=", 5) == 0
+					  ? conninfo
+					  : strstr(conninfo, " port=");
+	size_t len;
+
+	if (begin == NULL)
+		return;
+	len = 1 + strcspn(begin + 1, " ");
+	memmove(begin, begin + len, strlen(begin + len) + 1);
+}
+
+/* Appends this call with another port. */
+static void
+add_command(const doctor *d, doctor_result *r, long port)
+{
+	char shown[CLI_SERVER_NAME_MAX] = "";
+	char text[CLI_SERVER_NAME_MAX + 32];
+
+	if (d->conninfo[0] != '\0')
+		cli_server_name(d->conninfo, shown, sizeof(shown));
+	remove_port(shown);
+	(void) snprintf(text,
+					sizeof(text),
+					"port=%ld%s%s",
+					port,
+					shown[0] != '\0' && shown[0] != ' ' ? " " : "",
+					shown);
+	doctor_advise(r, "osprofiler doctor %s", d->unfix ? "--unfix " : d->fix ? "--fix " : "");
+	cli_add_quoted(&r->advice, osp_str_of(text));
+}
+
+/* No server listens at the socket of the message, but at others. False: at none. */
+static bool
+advise_ports(const doctor *d, doctor_result *r, const char *message)
+{
+	long ports[CLI_PORTS_MAX];
+	size_t count = cli_other_ports(message, ports);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+	{
+		doctor_advise(r, i == 0 ? "type " : ", or ");
+		add_command(d, r, ports[i]);
+	}
+	if (count > 0)
+		doctor_advise(r, ", or start the server");
+	return count > 0;
+}
+
 static void
 report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 {
@@ -83,8 +141,11 @@ report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 		doctor_advise(r, "correct it");
 	else if (lacks_library(err->msg))
 		mend_library(d, r);
-	else
+	else if (!advise_ports(d, r, err->msg))
 		doctor_advise(r, "%s", find_advice(err->msg));
+	if (d->fix && !d->unfix)
+		doctor_advise(
+			r, "; --fix executes no command before the server answers");
 }
 
 void

@@ -20,8 +20,9 @@ static const char help[] =
 	"and, where the collector can do that, removed.\n"
 	"\n"
 	"CONNINFO is a PostgreSQL server that is to be traced, as psql takes it: a list\n"
-	"of key=value, a URI, or \"\" for the server that psql would take. One statement\n"
-	"is traced there.\n"
+	"of key=value, a URI, or \"\" for the default of libpq: PGHOST and PGPORT, else\n"
+	"port 5432 of this machine (Debian's psql may take another one: pg_lsclusters).\n"
+	"One statement is traced there.\n"
 	"\n"
 	"  --program COMMAND         say also which libpq and SQLite this program "
 	"loads,\n"
@@ -88,8 +89,8 @@ static int
 check_unfix(doctor *d)
 {
 	if (d->conninfo == NULL)
-		return cli_usage("--unfix needs a CONNINFO (\"\" is the server that "
-						 "psql would take)");
+		return cli_usage("--unfix needs a CONNINFO (\"\" is the default of "
+						 "libpq: PGHOST and PGPORT, else port 5432)");
 	if (d->fix || d->program != NULL || d->for_user != NULL)
 		return cli_usage("--unfix excludes --fix, --program and --for-user");
 	d->fix = true;

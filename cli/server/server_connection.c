@@ -8,6 +8,7 @@
  */
 #include "server/server_connection.h"
 #include "server/conninfo_text.h"
+#include "server/other_ports.h"
 #include "shell_text.h"
 
 #include <dlfcn.h>
@@ -311,6 +312,24 @@ is_connected(const cli_server *server)
 	return server != NULL && pq.PQstatus(server->conn) == CONNECTION_OK;
 }
 
+/* Adds to the message which servers are there, if no server is where it was asked. */
+static void
+add_ports(osp_error *err)
+{
+	long ports[CLI_PORTS_MAX];
+	size_t count = err != NULL ? cli_other_ports(err->msg, ports) : 0;
+	size_t len = err != NULL ? strlen(err->msg) : 0;
+	size_t i;
+
+	for (i = 0; i < count && len < sizeof(err->msg); i++)
+		len += (size_t) snprintf(err->msg + len,
+								 sizeof(err->msg) - len,
+								 "%s%ld%s",
+								 i == 0 ? " (servers there: port=" : ", port=",
+								 ports[i],
+								 i + 1 == count ? ")" : "");
+}
+
 /* Gives the connection to the caller, or ends it and says why it failed. */
 static osp_status
 hand_over(cli_server *server, cli_server **out, osp_error *err)
@@ -326,6 +345,8 @@ hand_over(cli_server *server, cli_server **out, osp_error *err)
 	if (server == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "out of memory");
 	status = set_message(err, OSP_EUNAVAIL, pq.PQerrorMessage(server->conn));
+	if (pq.PQsocket(server->conn) < 0)
+		add_ports(err);
 	cli_server_close(server);
 	return status;
 }

@@ -351,6 +351,8 @@ my %advice = (
 	'no such user' => ["$conninfo user=nosuch", qr/role "nosuch" does not exist/, qr/as a user whom the server lets in/],
 	'no server' => ['host=127.0.0.1 port=1', qr/Connection refused/, qr/start the server/],
 	'words that libpq cannot read' => ['host=h password=hun hunter2', qr/\Alibpq does not understand this connection string/, qr/\Acorrect it/],
+	'another port' => ['dbname=postgres port=1 host=' . $node->host, qr/No such file or directory \(servers there: port=\d+\)/,
+		qr/^type osprofiler doctor 'port=\d+ dbname=postgres host=\S+', or start the server/],
 	'no socket' => ['host=/none', qr/No such file or directory/, qr/start the server/],
 	'a password is needed' => ["$conninfo user=secretive", qr/no password supplied/, qr/\.pgpass/],
 	'a user who is let in nowhere' => ["$conninfo user=rejected", qr/pg_hba\.conf rejects/, qr/as a user whom the server lets in/]);
@@ -365,6 +367,11 @@ for my $what (sort keys %advice)
 	$step = broken($what, 'server', $found, database => $database, not_mended => 1);
 	like($step->{do}, $do, "$what: what to do");
 }
+my ($other) = $advice{'another port'}[0];
+my $port = $node->port;
+like(scalar qx($agent doctor --fix "$other" 2>&1), qr/do: type osprofiler doctor --fix 'port=$port .*', or start.*; --fix executes no command before the server answers$/m,
+	'another port: --fix says what it did not do');
+like(scalar qx($agent trace list --server "$other" 2>&1), qr/ \(servers there: port=$port\)$/m, 'another port: other commands name it, too');
 is(steps(undef, $node->connstr('nosuch'))->{module}{found}, 'it needs: server',
 	'what needs the server is not tried');
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'osprofiler_gone'");
