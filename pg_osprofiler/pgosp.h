@@ -73,6 +73,11 @@ extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 /* Writes the waits for locks that were seen. */
 extern void pgosp_lockwaits_write(bool failed);
 
+/* Writes those that began before there was an operation, below one that is told
+ * afterwards and ends then. */
+extern void pgosp_lockwaits_write_early(pgospPoint *point, bool failed,
+										int64 stop_ns);
+
 /* ---- plan nodes (node.c and what it uses) ---- */
 
 typedef struct pgospNodes pgospNodes;

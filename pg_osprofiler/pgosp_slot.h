@@ -54,7 +54,8 @@ typedef struct pgospLockWait
 {
 	int64 start_ns;
 	int64 stop_ns; /* 0: it was not seen to end */
-	struct pgospPoint *parent;
+	struct pgospPoint
+		*parent; /* NULL: it began before there was an operation */
 	LOCKTAG tag;
 	LOCKMODE mode;
 	bool held;    /* somebody was seen to hold it */

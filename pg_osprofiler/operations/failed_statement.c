@@ -161,6 +161,7 @@ pgosp_error_of_client(const ErrorData *edata)
 	else
 		pgosp_statement_open_planned(
 			&statement, &failed_kind, &parent, &facts, &plan);
+	pgosp_lockwaits_write_early(&statement.point, true, pgosp_now());
 	pgosp_error_read(&error, edata, texts);
 	if (plan != NULL)
 		pgosp_plan_tell(plan, &statement.point, &error);

@@ -283,10 +283,10 @@ parent_of(const pgospLockWait *wait)
 }
 
 static void
-write_wait(pgospLockWait *wait, bool ask, int64 now_ns)
+write_wait(pgospLockWait *wait, pgospPoint *waited, bool ask, int64 now_ns)
 {
 	const pgospWaitFacts facts = {wait, ask};
-	pgospParent parent = {parent_of(wait), NULL};
+	pgospParent parent = {waited, NULL};
 	int64 stop_ns = wait->stop_ns != 0 ? Min(wait->stop_ns, now_ns) : now_ns;
 	int64 start_ns;
 	pgospPoint point;
@@ -337,6 +337,46 @@ take_waits(pgospLockWait seen[PGOSP_LOCKWAITS_MAX])
 	return count;
 }
 
+/* ---- before there is an operation ---- */
+
+/* Parse analysis and Bind wait for locks of tables before any hook of ours is called.
+ * Whether these are of a traced statement is known when they are over. */
+#define EARLY_MAX 4
+
+/* How far PostgreSQL's time of a message and ours may differ. */
+#define EARLY_NS (10 * PGOSP_NS_PER_MS)
+
+static pgospLockWait early[EARLY_MAX];
+static int early_count = 0;
+
+static void
+keep_early(const pgospLockWait *wait)
+{
+	if (early_count == EARLY_MAX)
+		early_count = 0;
+	early[early_count++] = *wait;
+}
+
+void
+pgosp_lockwaits_write_early(pgospPoint *point, bool failed, int64 stop_ns)
+{
+	bool ask = !failed && IsTransactionState();
+	int count;
+	int i;
+
+	if (pgosp_has_lockwaits())
+		pgosp_lockwaits_write(failed);
+	count = early_count;
+	early_count = 0;
+	if ((pgosp_points & PGOSP_POINTS_WAIT) == 0)
+		return;
+	for (i = 0; i < count; i++)
+		if (early[i].start_ns >= point->start_ns - EARLY_NS)
+			write_wait(&early[i], point, ask, stop_ns);
+}
+
+/* ---- in operations ---- */
+
 void
 pgosp_lockwaits_write(bool failed)
 {
@@ -352,8 +392,10 @@ pgosp_lockwaits_write(bool failed)
 		return;
 	writing = true;
 	count = take_waits(seen);
-	if ((pgosp_points & PGOSP_POINTS_WAIT) != 0)
-		for (i = 0; i < count; i++)
-			write_wait(&seen[i], ask, pgosp_now());
+	for (i = 0; i < count && (pgosp_points & PGOSP_POINTS_WAIT) != 0; i++)
+		if (seen[i].parent == NULL)
+			keep_early(&seen[i]);
+		else
+			write_wait(&seen[i], parent_of(&seen[i]), ask, pgosp_now());
 	writing = false;
 }

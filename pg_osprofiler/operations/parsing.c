@@ -51,6 +51,7 @@ tell(const pgospParent *parent, const pgospStatementFacts *facts,
 	point.name = OSP_STR("pg.parse");
 	point.stop_size = 0;
 	pgosp_statement_open_part_at(&point, parent, facts, start_ns);
+	pgosp_lockwaits_write_early(&point, false, stop_ns);
 	pgosp_point_close_at(&point, NULL, stop_ns);
 }
 

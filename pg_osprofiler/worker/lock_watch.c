@@ -55,23 +55,36 @@ lock_of(const pgospLook *look, LOCKTAG *tag, LOCKMODE *mode)
 	return *waits_for == lock;
 }
 
-/* Makes the next one, if the backend has taken enough of those before. */
+/* The number of the next wait, if the backend has taken enough of those before. One that
+ * it has not, for it runs nothing that is traced, makes room for the next. */
+static bool
+next_number(const pgospSlot *slot, uint32 *number)
+{
+	*number = slot->lockwaits_seen;
+	if (*number - slot->lockwaits_taken < PGOSP_LOCKWAITS_MAX)
+		return true;
+	*number -= 1;
+	return slot->lockwaits[*number % PGOSP_LOCKWAITS_MAX].parent == NULL;
+}
+
 static void
 begin_wait(pgospWatched *watched, const pgospLook *look, const LOCKTAG *tag,
 		   LOCKMODE mode)
 {
 	pgospSlot *slot = watched->slot;
-	uint32 number = slot->lockwaits_seen;
-	pgospLockWait *wait = &slot->lockwaits[number % PGOSP_LOCKWAITS_MAX];
+	pgospLockWait *wait;
+	uint32 number;
 
-	if (number - slot->lockwaits_taken >= PGOSP_LOCKWAITS_MAX)
+	if (!next_number(slot, &number))
 		return;
+	wait = &slot->lockwaits[number % PGOSP_LOCKWAITS_MAX];
+	*(volatile bool *) &wait->held = false;
+	pg_write_barrier();
 	wait->start_ns = start_of_wait(look);
 	wait->stop_ns = 0;
 	wait->parent = look->current;
 	wait->tag = *tag;
 	wait->mode = mode;
-	wait->held = false;
 	wait->has_row = false;
 	wait->holders = 0;
 	wait->chain = 0;

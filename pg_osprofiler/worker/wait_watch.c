@@ -16,7 +16,9 @@
  *
  * When no traced statement has run for a second the worker sleeps. It says so in
  * each slot, and the next statement wakes it by its latch. (To poll for statements
- * would keep the processor of an idle server awake.) The backend that stores its
+ * would keep the processor of an idle server awake.) A backend that waits for a lock
+ * before its statement is planned has not come to any hook of ours, and wakes nobody:
+ * once a second a sleeping worker looks whether there is one. The backend that stores its
  * statement and then reads whether the worker sleeps has no memory barrier between
  * both, for each statement would pay for that. So the worker takes another look some
  * milliseconds after it has said that it sleeps.
@@ -32,6 +34,7 @@
 #define LOOK_LOCKS  5 /* while a backend waits for a lock, at most */
 #define LOOK_COST   10
 #define LOOK_ASLEEP 10000 /* is the run directory still the same one? */
+#define LOOK_EARLY  1000  /* asleep, while there are backends with a slot */
 #define CPU_AGE     2     /* ms, of statements whose CPU time is noted */
 #define CPU_NOTES   4     /* in one look at all backends, at most */
 #define QUIET_NS    INT64CONST(1000000000)
@@ -45,6 +48,7 @@ typedef struct pgospRound
 {
 	bool active; /* a statement runs, or did */
 	bool awake;  /* a slot does not say that the worker sleeps */
+	bool alive;  /* a backend that has a slot is there */
 	int cpu_notes;
 	long due_ms; /* the next look at one that has run for a while; 0: none */
 } pgospRound;
@@ -143,6 +147,25 @@ forget_backend(pgospWatched *it, int pid)
 	it->began_ns = 0;
 }
 
+/* Looks at a backend that runs nothing that is traced. It may wait for a lock in the
+ * analysis of a statement, which will be traced. */
+static void
+look_early(pgospWatched *it, pgospLook *look, pgospRound *round)
+{
+	const volatile pgospSlot *slot = it->slot;
+
+	if (look->current != NULL || slot->current != NULL ||
+		slot->since_ns != look->since_ns || slot->pid != look->proc->pid ||
+		!pgosp_lock_look(it, look))
+	{
+		pgosp_lock_wait_ends(it, look->now_ns);
+		return;
+	}
+	round->active = true;
+	round->due_ms =
+		round->due_ms == 0 ? LOOK_LOCKS : Min(round->due_ms, LOOK_LOCKS);
+}
+
 static void
 look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
 {
@@ -154,6 +177,7 @@ look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
 	bool locked;
 
 	round->awake |= !slot->asleep;
+	round->alive |= slot->pid != 0 && slot->pid == proc->pid;
 	if (it->pid != slot->pid)
 		forget_backend(it, slot->pid);
 	runs = read_slot(slot, proc, &look, &began_ns);
@@ -163,7 +187,7 @@ look_at(pgospWatched *it, PGPROC *proc, pgospRound *round)
 	it->looked_ns = look.now_ns;
 	if (!runs)
 	{
-		pgosp_lock_wait_ends(it, look.now_ns);
+		look_early(it, &look, round);
 		return;
 	}
 	age_ms = (look.now_ns - began_ns) / PGOSP_NS_PER_MS;
@@ -223,7 +247,7 @@ go_to_sleep(const pgospRound *round, int64 now_ns)
 	if (now_ns - active_ns < QUIET_NS)
 		return LOOK_YOUNG;
 	if (!round->awake)
-		return LOOK_ASLEEP;
+		return round->alive ? LOOK_EARLY : LOOK_ASLEEP;
 	say_whether_asleep(true);
 	return LOOK_YOUNG;
 }
@@ -232,7 +256,7 @@ long
 pgosp_watch_look(void)
 {
 	int64 began_ns = osp_mono_now();
-	pgospRound round = {false, false, 0, 0};
+	pgospRound round = {false, false, false, 0, 0};
 	long ms;
 	long cost_ms;
 
