@@ -9,7 +9,11 @@
  */
 #include "sqlite_operation.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "codes.h"
 #include "fast.h"
@@ -399,11 +403,38 @@ put_not_executed(osp_writer *w)
 	osp_put_end(w);
 }
 
-/* waits: NULL where there were none. */
+/*
+ * Of a statement that another connection kept waiting: whether the database has a
+ * WAL, whose file is there as long as a connection is open. Which locks conflict
+ * depends on it. The database file itself must not be opened: closing it again would
+ * end the process's locks.
+ */
 static void
-write_stop(const osp__point *point, bool values, uint64_t rows,
-		   const osp_sqlite_result *result, const osp_sqlite_waits *waits,
-		   int64_t now)
+put_journal(osp_writer *w, const osp_sqlite_conn *conn,
+			const osp_sqlite_result *result, const osp_sqlite_waits *waits)
+{
+	int saved = errno;
+	const char *file;
+	char wal[PATH_MAX];
+
+	if (OSP_LIKELY(waits->busy.count == 0 &&
+				   (result->rc & 0xff) != SQLITE_BUSY) ||
+		result->outcome != OSP_SQLITE_RETURNED)
+		return;
+	file = sqlite3_db_filename(conn->db, "main");
+	if (file == NULL || *file == '\0' ||
+		snprintf(wal, sizeof(wal), "%s-wal", file) >= (int) sizeof(wal))
+		return;
+	osp_put_str(w,
+				OSP_STR("journal"),
+				access(wal, F_OK) == 0 ? OSP_STR("wal") : OSP_STR("rollback"));
+	errno = saved;
+}
+
+static void
+write_stop(const osp_sqlite_conn *conn, const osp__point *point, bool values,
+		   uint64_t rows, const osp_sqlite_result *result,
+		   const osp_sqlite_waits *waits, int64_t now)
 {
 	char space[MESSAGE_MAX];
 	osp_str message = OSP_STR("");
@@ -424,8 +455,8 @@ write_stop(const osp__point *point, bool values, uint64_t rows,
 		osp_put_i64(&w, OSP_STR("changes"), result->changes);
 	if (result->has_status)
 		put_status(&w, result->status);
-	if (waits != NULL)
-		osp_sqlite__put_waits(&w, waits);
+	osp_sqlite__put_waits(&w, waits);
+	put_journal(&w, conn, result, waits);
 	if (result->in_prepare && result->rc == SQLITE_OK)
 		put_not_executed(&w);
 	put_outcome(&w, result, message);
@@ -562,7 +593,8 @@ osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 	now = osp__hook_now();
 	if (OSP_UNLIKELY(st->trigger_open))
 		stop_trigger(st, now, true);
-	write_stop(&st->point, st->values, st->rows, result, &st->waits, now);
+	write_stop(
+		st->conn, &st->point, st->values, st->rows, result, &st->waits, now);
 }
 
 void
@@ -577,7 +609,8 @@ osp_sqlite__preparation(osp_sqlite_conn *conn,
 		return;
 	point.start_ns = done->start_ns;
 	if (record_start(conn, &point, NULL, done->text, done->rc != SQLITE_OK))
-		write_stop(&point,
+		write_stop(conn,
+				   &point,
 				   is_within_values(),
 				   0,
 				   &result,

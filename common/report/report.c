@@ -189,6 +189,36 @@ take_info(osp_report *report, const osp__json_member *info, fields *f)
 	}
 }
 
+/* Are several processes, or several files, at work in SQLite? */
+static void
+note_sqlite(osp_report *report, const fields *f)
+{
+	const osp_str start = OSP_STR("sqlite-start");
+	yyjson_val *db;
+	osp_str file;
+	int64_t pid;
+
+	if (!osp_str_eq(f->name, start))
+		return;
+	db = yyjson_obj_get(osp__json_root(&report->reader), "info");
+	db = yyjson_obj_get(db, "db");
+	file = osp__json_str(yyjson_obj_get(db, "name"));
+	if (file.len > 0)
+	{
+		uint64_t hash = osp__table_hash(&report->hash_key, file) | 1;
+
+		if (report->sqlite_file == 0)
+			report->sqlite_file = hash;
+		report->sqlite_files |= report->sqlite_file != hash;
+	}
+	if (osp__json_i64(yyjson_obj_get(db, "pid"), &pid) && pid > 0)
+	{
+		if (report->sqlite_pid == 0)
+			report->sqlite_pid = pid;
+		report->sqlite_processes |= report->sqlite_pid != pid;
+	}
+}
+
 /* The inside of a string; the text of anything else. */
 static osp_str
 unquote(osp_str value)
@@ -641,6 +671,7 @@ add_point(osp_report *report, fields *f)
 		note_loss(report, node, f);
 	point->json = json;
 	note_times(report, node, f);
+	note_sqlite(report, f);
 	report->built = false;
 	report->divided = false;
 	return OSP_OK;

@@ -5,6 +5,7 @@
  */
 #include "report/report_describe.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "osprofiler/notification.h"
@@ -257,6 +258,48 @@ describe_stop(yyjson_val *info, osp__description *what)
 		describe_notes(info, what);
 }
 
+/* The end of a path: the file, and the directory that it is in. */
+static osp_str
+path_end(osp_str path)
+{
+	size_t at = path.len;
+	int slashes = 0;
+
+	while (at > 0 && (slashes += path.ptr[at - 1] == '/') < 2)
+		at--;
+	return osp_str_n(path.ptr + at, path.len - at);
+}
+
+/* Which process, and which file, an operation of SQLite is of. What runs inside another
+ * one is of the same. */
+static void
+describe_place(const osp_report *report, const osp__node *node, yyjson_val *db,
+			   osp__description *what)
+{
+	osp_str file = path_end(osp__json_str(yyjson_obj_get(db, "name")));
+	int64_t pid;
+	size_t len = 0;
+
+	if (!osp_str_eq(node->name, OSP_STR("sqlite")) ||
+		(node->parent != NULL &&
+		 osp_str_eq(osp__node_tracer(node->parent), OSP_STR("sqlite"))))
+		return;
+	if (report->sqlite_processes &&
+		osp__json_i64(yyjson_obj_get(db, "pid"), &pid))
+		len = (size_t) snprintf(
+			what->place, sizeof(what->place), "pid %lld", (long long) pid);
+	if (!report->sqlite_files || file.len == 0)
+		return;
+	if (len > 0)
+		len += (size_t) snprintf(
+			what->place + len, sizeof(what->place) - len, ", ");
+	(void) snprintf(what->place + len,
+					sizeof(what->place) - len,
+					"%.*s",
+					(int) osp_utf8_prefix(file, sizeof(what->place) - len - 1),
+					file.ptr);
+}
+
 static void
 reset(osp__description *what)
 {
@@ -269,6 +312,7 @@ reset(osp__description *what)
 	what->truncated = 0;
 	what->cut = false;
 	what->remark[0] = '\0';
+	what->place[0] = '\0';
 	what->plan_rows = 0;
 	what->workers = 0;
 	what->untimed = false;
@@ -297,7 +341,10 @@ osp__report_describe(osp_report *report, const osp__node *node,
 		if (point->stop)
 			describe_stop(info, what);
 		else if (what->detail.len == 0)
+		{
 			describe_start(info, what);
+			describe_place(report, node, yyjson_obj_get(info, "db"), what);
+		}
 	}
 	drop_meaningless_rows(what);
 	if (status == OSP_OK)

@@ -15,6 +15,9 @@
 /* Longest remark, with its NUL. */
 #define OSP__REMARK_MAX 160
 
+/* Longest place, with its NUL. */
+#define OSP__PLACE_MAX 128
+
 /* How an operation stands. */
 typedef enum osp__state
 {
@@ -44,13 +47,16 @@ typedef struct osp__description
 						  * what it took */
 	char remark
 		[OSP__REMARK_MAX]; /* report_remark.c; empty: nothing is unusual */
-	double plan_rows;      /* that a node of a plan was expected to return */
-	double workers;        /* that it wanted */
-	int64_t rows;          /* -1: not known, or none of its business */
-	int64_t truncated;     /* children that were left out of the trace */
-	bool untimed;        /* a node of a plan of which only rows were counted */
-	bool cut;            /* the statement goes on beyond detail */
-	bool statement;      /* detail is one */
+	char place
+		[OSP__PLACE_MAX]; /* of an operation of SQLite: process and file, as
+								 * far as the trace has several */
+	double plan_rows;     /* that a node of a plan was expected to return */
+	double workers;       /* that it wanted */
+	int64_t rows;         /* -1: not known, or none of its business */
+	int64_t truncated;    /* children that were left out of the trace */
+	bool untimed;         /* a node of a plan of which only rows were counted */
+	bool cut;             /* the statement goes on beyond detail */
+	bool statement;       /* detail is one */
 	bool command;        /* the stop names its command, of a kind that counts */
 	bool command_counts; /* rows */
 } osp__description;

@@ -102,6 +102,15 @@ add_branches(osp__drawing *d, const osp__node *node, int depth, node_line line)
 	d->columns += (size_t) levels * OSP__LEVEL_COLUMNS;
 }
 
+/* At most so many columns for what says where an operation ran. */
+static size_t
+place_columns(const osp__drawing *d)
+{
+	size_t columns = d->options.width / PLACE_PART;
+
+	return columns > 0 && columns < PLACE_COLUMNS ? columns : PLACE_COLUMNS;
+}
+
 /* Service and host of a node, where they are others than those of its parent. A
  * root is compared with the first root. */
 static void
@@ -111,7 +120,7 @@ add_place(osp__drawing *d, const osp__node *node)
 		node->parent != NULL ? node->parent : d->report->first_root;
 	osp_str service = osp__report_inside(node->service);
 	osp_str host = osp__report_inside(node->host);
-	size_t columns = PLACE_COLUMNS;
+	size_t columns = place_columns(d);
 	bool changed =
 		before == node || !osp_str_eq(before->service, node->service);
 
@@ -122,8 +131,6 @@ add_place(osp__drawing *d, const osp__node *node)
 		host = OSP_STR("");
 	if (!changed || (service.len == 0 && host.len == 0))
 		return;
-	if (d->options.width > 0 && d->options.width / PLACE_PART < columns)
-		columns = d->options.width / PLACE_PART;
 	osp__draw_gap(d);
 	if (service.len > 0)
 		osp__draw_json(d, OSP__COLOR_DIM, service, columns);
@@ -386,6 +393,18 @@ add_name(osp__drawing *d, const osp__node *node)
 	}
 }
 
+/* The process and file of an operation of SQLite, which tests do not know either.
+ * Those of a fold may have several. */
+static void
+add_session(osp__drawing *d)
+{
+	if (!d->options.times || d->fold != NULL || d->what.place[0] == '\0')
+		return;
+	(void) fit(
+		d, &d->place, osp_str_of(d->what.place), OSP__GAP + place_columns(d));
+	add_fitted(d, OSP__COLOR_DIM, &d->place);
+}
+
 static void
 draw_node(osp__drawing *d, const osp__node *node, int depth)
 {
@@ -406,6 +425,7 @@ draw_node(osp__drawing *d, const osp__node *node, int depth)
 	add_branches(d, node, depth, LINE_OF_NODE);
 	add_name(d, node);
 	add_place(d, node);
+	add_session(d);
 	fit_texts(d, mark);
 	add_fitted(d, NULL, &d->detail);
 	add_rows(d);
@@ -667,6 +687,7 @@ begin_drawing(osp__drawing *d, osp_report *report,
 	osp_buf_init(&d->detail.text, report->alc, SIZE_MAX / 2);
 	osp_buf_init(&d->error.text, report->alc, SIZE_MAX / 2);
 	osp_buf_init(&d->tail.text, report->alc, SIZE_MAX / 2);
+	osp_buf_init(&d->place.text, report->alc, SIZE_MAX / 2);
 	osp__description_init(&d->what, report->alc);
 	d->status = status;
 	if (status == OSP_OK)
@@ -685,6 +706,7 @@ end_drawing(osp__drawing *d)
 	osp_buf_term(&d->detail.text);
 	osp_buf_term(&d->error.text);
 	osp_buf_term(&d->tail.text);
+	osp_buf_term(&d->place.text);
 	return d->status;
 }
 

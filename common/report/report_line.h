@@ -43,6 +43,7 @@ typedef struct osp__drawing
 	osp__fitted detail; /* the texts of a line that share what is left of it */
 	osp__fitted error;
 	osp__fitted tail;
+	osp__fitted place;
 	osp__description what;
 	char mark[256];        /* what is said of a node in parentheses */
 	const osp__fold *fold; /* that the line stands for; NULL: one operation */

@@ -164,6 +164,12 @@ struct osp_report
 	const char *show_before;
 	const char *show_behind;
 
+	/* what the starts of SQLite's operations name */
+	int64_t sqlite_pid;    /* of the first; 0: none */
+	uint64_t sqlite_file;  /* of the first, a hash; 0: none */
+	bool sqlite_processes; /* there are several */
+	bool sqlite_files;
+
 	/* over all points; upstream counts its milliseconds from started_ns */
 	osp_str base_id;
 	bool any_point;

@@ -134,3 +134,41 @@ osp__statement_control(osp_str text)
 	}
 	return OSP__CONTROL_NONE;
 }
+
+osp__locking
+osp__statement_locking(osp_str text)
+{
+	static const struct
+	{
+		const char *word;
+		osp__locking locking;
+	} words[] = {
+		{"select", OSP__LOCKING_READ},
+		{"with", OSP__LOCKING_READ},
+		{"values", OSP__LOCKING_READ},
+		{"pragma", OSP__LOCKING_NONE},
+		{"attach", OSP__LOCKING_NONE},
+		{"detach", OSP__LOCKING_NONE},
+		{"explain", OSP__LOCKING_NONE},
+	};
+	osp__control control = osp__statement_control(text);
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	size_t i;
+
+	osp_sql_lexer_init(&lexer, text, OSP_SQL_SQLITE);
+	if (!osp_sql_next_word(&lexer, &token))
+		return OSP__LOCKING_NONE;
+	if (control == OSP__CONTROL_BEGIN)
+		return osp_sql_next_word(&lexer, &token) &&
+					   (osp_sql_is(&token, "immediate") ||
+						osp_sql_is(&token, "exclusive"))
+				   ? OSP__LOCKING_WRITE
+				   : OSP__LOCKING_NONE;
+	if (control != OSP__CONTROL_NONE)
+		return OSP__LOCKING_NONE;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp_sql_is(&token, words[i].word))
+			return words[i].locking;
+	return OSP__LOCKING_WRITE;
+}

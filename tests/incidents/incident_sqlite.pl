@@ -77,6 +77,66 @@ my $measured = PostgreSQL::Test::Utils::slurp_file("$file.waited");
 ok($found->{time_ms} > 1000 && $found->{time_ms} <= $measured,
 	"SQLite busy timeout: $found->{time_ms} ms of $measured");
 
+like($found->{evidence}, qr/; the holder, another connection of the same process: BEGIN IMMEDIATE, then idle for 1\.\d+ s before ROLLBACK$/,
+	'SQLite busy timeout: the holder');
+
+# Another process has the lock, and does something else with it.
+OspTest::write_file($program, <<"END", 0644);
+import sqlite3
+import subprocess
+import sys
+import time
+
+if len(sys.argv) > 1:
+    db = sqlite3.connect('$file', timeout=60, isolation_level=None)
+    db.execute('UPDATE item SET note = ? WHERE id = 1', ('z',))
+    sys.exit(0)
+db = sqlite3.connect('$file', isolation_level=None)
+db.execute('BEGIN')
+db.execute('UPDATE item SET note = ? WHERE id = 2', ('a',))
+print(__import__('os').getpid(), file=open('$file.holder', 'w'))
+waiter = subprocess.Popen([sys.executable, __file__, 'wait'])
+time.sleep(1.5)
+db.execute('COMMIT')
+waiter.wait()
+END
+$found = found($node, client_traced($node, '/usr/bin/python3', $program),
+	'SQLite holder', 'sqlite_busy', 0.6);
+chomp(my $holder = PostgreSQL::Test::Utils::slurp_file("$file.holder"));
+like($found->{evidence}, qr/; the holder, process $holder: UPDATE item .*, then idle for 1\.\d+ s before COMMIT$/,
+	'SQLite holder: the process');
+is($found->{figures}{holder_pid}, $holder, 'SQLite holder: its number');
+is(scalar @{ $found->{operations} }, 2, 'SQLite holder: both operations are evidence');
+
+# One that is not in the trace.
+my $locker = IPC::Run::start(
+	[
+		'/usr/bin/python3', '-c', <<"END" ], '<pipe', \*LOCKER, '>pipe', \*LOCKED);
+import sqlite3
+import sys
+import time
+
+db = sqlite3.connect('$file', isolation_level=None)
+db.execute('BEGIN IMMEDIATE')
+print('locked', flush=True)
+sys.stdin.readline()
+time.sleep(1)
+END
+is(scalar <LOCKED>, "locked\n", 'SQLite stranger: has the lock');
+print LOCKER "\n";
+close LOCKER;
+OspTest::write_file($program, <<"END", 0644);
+import sqlite3
+
+db = sqlite3.connect('$file', timeout=60, isolation_level=None)
+db.execute('UPDATE item SET note = ? WHERE id = 1', ('z',))
+END
+$found = found($node, client_traced($node, '/usr/bin/python3', $program),
+	'SQLite stranger', 'sqlite_busy', 0.6);
+$locker->finish;
+like($found->{evidence}, qr/; the holder is a process or connection that is not in this trace$/, 'SQLite stranger: who');
+like($found->{next_step}, qr/fuser -v \Q$file\E\. /, 'SQLite stranger: how to see it');
+
 # A commit that has the WAL written back: another program has let it grow.
 my $filler = IPC::Run::start(
 	[

@@ -86,6 +86,7 @@ test_handler_of_the_program(void **state)
 	assert_int_equal(seen.count, 3);
 	assert_int_equal(seen.last, 2);
 	assert_true(collect_has("\"busy\": {\"count\": 3, \"ms\": "));
+	assert_true(collect_has("\"journal\": \"rollback\""));
 	assert_true(collect_elapsed("statement", "INSERT INTO t VALUES (2)") >=
 				3 * 1000000);
 }
@@ -128,6 +129,22 @@ test_timeout(void **state)
 	execute("PRAGMA busy_timeout = 0", SQLITE_OK);
 	execute("INSERT INTO t VALUES (1)", SQLITE_BUSY);
 	execute_other("COMMIT");
+}
+
+/* With a WAL there are other locks, so it is recorded that there is one. */
+static void
+test_wait_with_a_wal(void **state)
+{
+	calls seen = {0, -1, 3};
+
+	(void) state;
+	execute("PRAGMA journal_mode = WAL", SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_false(collect_has("\"journal\""));
+	assert_int_equal(sqlite3_busy_handler(db, on_busy, &seen), SQLITE_OK);
+	execute_other("BEGIN IMMEDIATE");
+	execute("INSERT INTO t VALUES (2)", SQLITE_OK);
+	assert_true(collect_has("\"journal\": \"wal\""));
 }
 
 /* Reading the schema, before there is anything to execute. */
@@ -249,6 +266,7 @@ main(void)
 		TEST_FILE(test_handler_of_the_program),
 		TEST_FILE(test_handler_that_gives_up),
 		TEST_FILE(test_timeout),
+		TEST_FILE(test_wait_with_a_wal),
 		TEST_FILE(test_wait_while_preparing),
 		TEST_FILE(test_automatic_checkpoint),
 		TEST_FILE(test_checkpoint_of_the_program),

@@ -168,6 +168,275 @@ test_sqlite_sync_advice(void **state)
 	}
 }
 
+/* An operation of a connection; stop is what its stop's info begins with. */
+static void
+add_of(osp_report *report, int pid, int connection, const char *file,
+	   const char *statement, int from_ms, int until_ms, const char *stop)
+{
+	char id[24];
+	char info[512];
+
+	(void) snprintf(id, sizeof(id), "p%d-%d-%d", pid, connection, from_ms);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"%s\", \"name\": \"%s\", "
+					"\"connection\": %d, \"pid\": %d}, ",
+					statement,
+					file,
+					connection,
+					pid);
+	findings_add(report,
+				 "sqlite-start",
+				 id,
+				 "11111111-2222-4333-8444-555555555555",
+				 "h",
+				 from_ms,
+				 info);
+	findings_add(report,
+				 "sqlite-stop",
+				 id,
+				 "11111111-2222-4333-8444-555555555555",
+				 "h",
+				 until_ms,
+				 stop);
+}
+
+#define BUSY(text) "\"busy\": {\"count\": 9, \"ms\": " text "}, "
+#define FAILED \
+	"\"etype\": \"SQLITE_BUSY\", \"message\": \"database is locked\", "
+#define SHOP "/srv/a shop.db"
+
+/* Says, and says not: up to four texts each. */
+static void
+assert_says(osp_report *report, const char *const says[4],
+			const char *const unsaid[4])
+{
+	osp_buf json;
+	osp_buf words;
+	int i;
+
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	for (i = 0; i < 4; i++)
+	{
+		if (says[i] != NULL && strstr(json.ptr, says[i]) == NULL)
+			fail_msg("'%s' is not in %s", says[i], json.ptr);
+		if (unsaid[i] != NULL && strstr(json.ptr, unsaid[i]) != NULL)
+			fail_msg("'%s' is in %s", unsaid[i], json.ptr);
+	}
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* Who had the lock, and for how long it did nothing with it. */
+static void
+test_sqlite_lock_holder(void **state)
+{
+	static const char *const says[4] = {
+		"; the holder, process 7: INSERT INTO t VALUES (1), then idle for "
+		"1.97 s before COMMIT",
+		"\"operations\": [\"p8-1-100\", \"p7-1-20\"]",
+		"Only one connection writes at a time",
+		"\"holder_pid\": 7"};
+	static const char *const unsaid[4] = {
+		"readers and a writer", "another_file", "fuser", NULL};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	add_of(report, 9, 1, "/srv/other.db", "BEGIN IMMEDIATE", 0, 1, "");
+	add_of(report, 9, 1, "/srv/other.db", "INSERT INTO another_file", 2, 3, "");
+	add_of(report, 7, 1, SHOP, "BEGIN", 10, 11, "");
+	add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 20, 30, "");
+	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 100, 2001, BUSY("1890"));
+	add_of(report, 7, 1, SHOP, "COMMIT", 2000, 2001, "");
+	assert_says(report, says, unsaid);
+}
+
+/* Another connection of the process; a transaction that was at work; no end. */
+static void
+test_sqlite_lock_holder_at_work(void **state)
+{
+	static const char *const says[4] = {
+		"; the holder, another connection of the same process: UPDATE u SET b; "
+		"its transaction lasted 1.98 s",
+		NULL};
+	static const char *const open_says[4] = {
+		"process 7: BEGIN EXCLUSIVE, then idle for 1.99 s\"", NULL};
+	static const char *const none[4] = {"then idle"};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	add_of(report, 8, 2, SHOP, "BEGIN", 10, 11, "");
+	add_of(report, 8, 2, SHOP, "UPDATE u SET b", 20, 1990, "");
+	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 100, 2000, BUSY("1890"));
+	add_of(report, 8, 2, SHOP, "COMMIT", 1999, 2000, "");
+	assert_says(report, says, none);
+
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 7, 1, SHOP, "BEGIN EXCLUSIVE", 0, 10, "");
+	add_of(report, 8, 1, SHOP, "SELECT a FROM t", 100, 2000, BUSY("1890"));
+	assert_says(report, open_says, (const char *const[4]){"writes at a time"});
+}
+
+/* Readers keep back who commits, if there is no WAL. */
+static void
+test_sqlite_lock_holder_reads(void **state)
+{
+	static const char *const says[4] = {
+		"process 7: SELECT a FROM t; its transaction lasted 1.95 s",
+		"\"next_step\": \"With PRAGMA journal_mode = WAL readers and a writer"};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	add_of(report, 7, 1, SHOP, "SELECT a FROM t", 50, 2000, "");
+	add_of(report,
+		   8,
+		   1,
+		   SHOP,
+		   "COMMIT",
+		   100,
+		   2000,
+		   BUSY("1890") "\"journal\": \"rollback\", ");
+	assert_says(report, says, (const char *const[4]){"writes at a time"});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 7, 1, SHOP, "SELECT a FROM t", 50, 2000, "");
+	add_of(report,
+		   8,
+		   1,
+		   SHOP,
+		   "COMMIT",
+		   100,
+		   2000,
+		   BUSY("1890") "\"journal\": \"wal\", ");
+	assert_says(report,
+				(const char *const[4]){"the holder is a process or connection "
+									   "that is not in this trace",
+									   "fuser -v '/srv/a shop.db'"},
+				(const char *const[4]){"journal_mode", "process 7"});
+}
+
+/* Many short transactions; attempts that fail at once; a reader that wants to write. */
+static void
+test_sqlite_lock_attempts(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	int i;
+
+	(void) state;
+	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 5, 1000, BUSY("900"));
+	for (i = 0; i < 9; i++)
+		add_of(report,
+			   7,
+			   1,
+			   SHOP,
+			   "INSERT INTO t VALUES (1)",
+			   10 + 100 * i,
+			   100 + 100 * i,
+			   "");
+	assert_says(report,
+				(const char *const[4]){
+					"; meanwhile process 7 had the lock 9 times, for 810 ms in "
+					"all: INSERT INTO t VALUES (1)\""},
+				(const char *const[4]){NULL});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 7, 1, SHOP, "BEGIN IMMEDIATE", 0, 1, "");
+	for (i = 0; i < 9; i++)
+		add_of(report,
+			   8,
+			   1,
+			   SHOP,
+			   "UPDATE t SET a = 2",
+			   10 + 100 * i,
+			   11 + 100 * i,
+			   FAILED);
+	add_of(report, 7, 1, SHOP, "COMMIT", 900, 901, "");
+	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 910, 911, "");
+	assert_says(
+		report,
+		(const char *const[4]){
+			"9 attempts failed; with the pauses up to the next attempt that "
+			"took 900 ms in all.",
+			"process 7: BEGIN IMMEDIATE, then idle for 899 ms before COMMIT",
+			"No busy timeout is set",
+			"let one connection do all the writing.\""},
+		(const char *const[4]){"BEGIN IMMEDIATE: SQLite"});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 8, 1, SHOP, "BEGIN", 0, 1, "");
+	add_of(report, 8, 1, SHOP, "SELECT a FROM t", 1, 2, "");
+	add_of(report, 7, 1, SHOP, "BEGIN IMMEDIATE", 3, 4, "");
+	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 10, 11, FAILED);
+	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 100, 101, FAILED);
+	assert_says(report,
+				(const char *const[4]){"with BEGIN IMMEDIATE: SQLite does not"},
+				(const char *const[4]){"No busy timeout"});
+}
+
+/* Transactions of two processes are two; what is in memory is locked for nobody. */
+static void
+test_sqlite_sessions(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	add_of(report, 7, 1, SHOP, "BEGIN", 0, 1, "");
+	add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 1, 2, "");
+	add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (2)", 10, 500, "");
+	add_of(report, 8, 1, SHOP, "SELECT 1", 300, 301, "");
+	add_of(report, 7, 1, SHOP, "COMMIT", 501, 502, "");
+	add_of(report, 8, 1, SHOP, "SELECT 1", 700, 701, "");
+	assert_says(report,
+				(const char *const[4]){"\"findings\": ["},
+				(const char *const[4]){"client_pause"});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 7, 1, ":memory:", "BEGIN", 0, 1, "");
+	add_of(report, 7, 1, ":memory:", "COMMIT", 1000, 1001, "");
+	assert_says(report,
+				(const char *const[4]){"\"rule\": \"application\""},
+				(const char *const[4]){"held its locks"});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 7, 1, SHOP, "BEGIN", 0, 1, "");
+	add_of(report, 7, 1, SHOP, "UPDATE t SET a", 501, 502, "");
+	add_of(report, 7, 1, SHOP, "COMMIT", 602, 902, "");
+	assert_says(
+		report,
+		(const char *const[4]){"500 ms between BEGIN and UPDATE t SET a\""},
+		(const char *const[4]){NULL});
+}
+
+static osp_status
+draw_tree(osp_report *report, const osp_draw_options *options, osp_buf *text)
+{
+	osp_buf_init(text, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	return osp_report_draw(report, options, text);
+}
+
+/* The tree says which process and which file, where there are several. */
+static void
+test_sqlite_places(void **state)
+{
+	osp_draw_options options = {
+		sizeof(options), false, false, 0, true, false, false};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+
+	(void) state;
+	add_of(report, 7, 1, "/srv/a/x.db", "SELECT 1", 0, 1, "");
+	assert_int_equal(draw_tree(report, &options, &text), OSP_OK);
+	assert_null(strstr(text.ptr, "pid"));
+	osp_buf_term(&text);
+	add_of(report, 8, 1, "/srv/b/x.db", "SELECT 2", 5, 6, "");
+	assert_int_equal(draw_tree(report, &options, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "  pid 7, a/x.db  SELECT 1"));
+	assert_non_null(strstr(text.ptr, "  pid 8, b/x.db  SELECT 2"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 int
 main(void)
 {
@@ -176,6 +445,12 @@ main(void)
 		cmocka_unit_test(test_sqlite_scan_bounds),
 		cmocka_unit_test(test_sqlite_advice),
 		cmocka_unit_test(test_sqlite_sync_advice),
+		cmocka_unit_test(test_sqlite_lock_holder),
+		cmocka_unit_test(test_sqlite_lock_holder_at_work),
+		cmocka_unit_test(test_sqlite_lock_holder_reads),
+		cmocka_unit_test(test_sqlite_lock_attempts),
+		cmocka_unit_test(test_sqlite_sessions),
+		cmocka_unit_test(test_sqlite_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

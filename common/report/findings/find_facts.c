@@ -289,6 +289,16 @@ plan_tree(yyjson_val *db)
 	return tree < (double) UINT64_MAX ? (uint64_t) tree : 0;
 }
 
+static osp__journal
+journal_of(yyjson_val *info)
+{
+	osp_str journal = osp__json_str(yyjson_obj_get(info, "journal"));
+
+	if (osp_str_eq(journal, OSP_STR("wal")))
+		return OSP__JOURNAL_WAL;
+	return journal.len > 0 ? OSP__JOURNAL_ROLLBACK : OSP__JOURNAL_UNKNOWN;
+}
+
 static void
 read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -320,6 +330,7 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 		case OSP__OP_SQLITE:
 		case OSP__OP_CHECKPOINT:
 			read_places(f, op, db, sqlite_places);
+			op->journal = journal_of(db);
 			break;
 		default:
 			break;
@@ -345,6 +356,27 @@ pid_of(yyjson_val *db)
 	return number != NULL ? (int64_t) strtoll(number, NULL, 10) : 0;
 }
 
+/* The connection of a process to a database of SQLite. */
+static uint64_t
+sqlite_session(const osp__op *op, yyjson_val *db)
+{
+	int64_t connection;
+
+	if (!osp__json_i64(yyjson_obj_get(db, "connection"), &connection))
+		connection = 0;
+	return (op->file * 31 + (uint64_t) op->pid) * 31 + (uint64_t) connection;
+}
+
+/* Which database an operation of SQLite uses. */
+static void
+read_sqlite_start(osp__op *op, yyjson_val *db)
+{
+	osp_str file = osp__json_str(yyjson_obj_get(db, "name"));
+
+	op->in_memory = osp_str_eq(file, OSP_STR(":memory:"));
+	op->file = file.len > 0 ? osp__name_shape(file, OSP_STR("")) : 0;
+}
+
 /* Tells apart the processes of a server, and the connections of a client, by the pid of
  * the server's process; connections that do not know it by what they lead to. */
 static uint64_t
@@ -354,11 +386,10 @@ session_of(const osp__op *op, yyjson_val *db)
 	uint64_t session = 0;
 	size_t i;
 
+	if (op->kind == OSP__OP_SQLITE)
+		return sqlite_session(op, db);
 	if (op->pid != 0)
 		return (uint64_t) op->pid;
-	if (op->kind == OSP__OP_SQLITE)
-		return osp__name_shape(osp__json_str(yyjson_obj_get(db, "name")),
-							   OSP_STR(""));
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		session = session * 31 +
 				  osp__name_shape(osp__json_str(yyjson_obj_get(db, keys[i])),
@@ -403,6 +434,8 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	}
 	op->pid = pid_of(db);
 	op->generic = is_generic(db);
+	if (op->kind == OSP__OP_SQLITE)
+		read_sqlite_start(op, db);
 	op->session = session_of(op, db);
 	statement = osp__json_str(yyjson_obj_get(db, "statement"));
 	if (statement.len == 0 || yyjson_obj_get(db, "operation") != NULL)
@@ -410,6 +443,8 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->shape = osp__statement_shape(statement);
 	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->control = osp__statement_control(statement);
+	if (op->kind == OSP__OP_SQLITE)
+		op->locking = osp__statement_locking(statement);
 	op->foreign =
 		op->kind == OSP__OP_DB && yyjson_obj_get(db, "server") == NULL;
 }

@@ -46,6 +46,36 @@ osp__say_number(osp_buf *out, int64_t count, const char *thing)
 		osp_buf_add_char(out, 's');
 }
 
+/* May a byte stand in a word of a shell as it is? */
+static bool
+is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		   (c >= '0' && c <= '9') ||
+		   (c != '\0' && strchr("/._-+,:@%", c) != NULL);
+}
+
+void
+osp__say_quoted(osp_str text, osp_buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < text.len && is_plain(text.ptr[i]); i++)
+		;
+	if (i == text.len && text.len > 0)
+	{
+		osp_buf_add_str(out, text);
+		return;
+	}
+	osp_buf_add_char(out, '\'');
+	for (i = 0; i < text.len; i++)
+		if (text.ptr[i] == '\'')
+			osp_buf_add_str(out, OSP_STR("'\\''"));
+		else
+			osp_buf_add_char(out, text.ptr[i]);
+	osp_buf_add_char(out, '\'');
+}
+
 void
 osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out)
 {

@@ -135,6 +135,7 @@ tell(osp__findings *f, osp__finding *finding)
 	osp_buf_init(&finding->cause, f->report->alc, OSP__FINDING_TEXT);
 	osp_buf_init(&finding->evidence, f->report->alc, OSP__FINDING_TEXT);
 	osp_buf_init(&finding->step, f->report->alc, OSP__FINDING_TEXT);
+	finding->other = NULL;
 	finding->group->rule->tell(f, finding);
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(&finding->cause);

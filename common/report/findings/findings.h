@@ -156,6 +156,13 @@ typedef enum osp__node_kind
 	OSP__NODE_WINDOW
 } osp__node_kind;
 
+typedef enum osp__journal
+{
+	OSP__JOURNAL_UNKNOWN,
+	OSP__JOURNAL_ROLLBACK,
+	OSP__JOURNAL_WAL
+} osp__journal;
+
 typedef struct osp__rule osp__rule;
 
 /* An operation, and the time that it has. Times begin with the trace. */
@@ -174,6 +181,11 @@ typedef struct osp__op
 	osp__control control;
 	uint64_t
 		session; /* of a statement: the process or connection; 0: unknown */
+	osp__locking locking;
+	osp__journal journal; /* of its database, if it had to wait */
+	uint64_t
+		file; /* of an operation of SQLite: its database, a hash; 0: unknown */
+	bool in_memory; /* its database is, so other connections do not need it */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work, or a
@@ -205,7 +217,8 @@ typedef struct osp__op
 						* to the collector may be part of its time */
 	struct osp__op *planning; /* of the plan of a statement; NULL: unknown */
 	int64_t
-		pid; /* of the server's process, as the start names it; 0: unknown */
+		pid; /* of the server's process, or of the one that uses SQLite, as the
+			  * start names it; 0: unknown */
 	int64_t *facts; /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
 
 	/* find_time.c */
@@ -253,6 +266,7 @@ typedef struct osp__finding
 	osp_buf step;     /* what to do next */
 	osp__figure figures[OSP__FIGURES_MAX];
 	unsigned figure_count;
+	const osp__op *other; /* one more operation of the evidence; NULL: none */
 } osp__finding;
 
 /* What the time that is not explained consists of. */
@@ -533,6 +547,9 @@ void osp__say_count(osp_buf *out, int64_t count);
 
 /* Appends "1 call" or "12,345 calls". */
 void osp__say_number(osp_buf *out, int64_t count, const char *thing);
+
+/* Appends a text as one word of a shell. */
+void osp__say_quoted(osp_str text, osp_buf *out);
 
 /* Appends the text of what op did, cut to some columns. */
 void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);

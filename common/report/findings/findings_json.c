@@ -20,8 +20,9 @@ put_string(osp_buf *out, const char *key, osp_str value)
 
 /* The operations that are named as examples, by their trace_id. */
 static void
-put_operations(osp_buf *out, const osp__group *group)
+put_operations(osp_buf *out, const osp__finding *finding)
 {
+	const osp__group *group = finding->group;
 	bool first = true;
 	unsigned i;
 
@@ -37,6 +38,11 @@ put_operations(osp_buf *out, const osp__group *group)
 			osp_buf_add_str(out, OSP_STR(", "));
 		first = false;
 		osp_buf_add_str(out, op->node->trace_id);
+	}
+	if (finding->other != NULL)
+	{
+		osp_buf_add_str(out, first ? OSP_STR("") : OSP_STR(", "));
+		osp_buf_add_str(out, finding->other->node->trace_id);
 	}
 	osp_buf_add_char(out, ']');
 }
@@ -65,7 +71,7 @@ put_finding(osp_buf *out, const osp__findings *f, const osp__finding *finding)
 	put_string(out, "evidence", osp_buf_str(&finding->evidence));
 	put_string(out, "next_step", osp_buf_str(&finding->step));
 	osp__member_number(out, "count", (double) finding->group->count);
-	put_operations(out, finding->group);
+	put_operations(out, finding);
 	put_figures(out, finding);
 	osp_buf_add_char(out, '}');
 }

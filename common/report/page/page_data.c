@@ -288,6 +288,8 @@ put_claims(const osp__page *page, osp_buf *out)
 			mark_repeats(f, group);
 		for (k = 0; k < OSP__EVIDENCE_OPS_MAX && k < group->count; k++)
 			put_row_number(page, out, group->examples[k], &first);
+		if (f->found[i].other != NULL)
+			put_row_number(page, out, f->found[i].other, &first);
 
 		/* The node that was estimated wrongly is beside the loop that took the time. */
 		if (group->rule->tell == osp__tell_estimates)

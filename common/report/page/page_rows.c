@@ -81,10 +81,18 @@ mark_of(osp__page *page, const osp__op *op)
 static uint32_t
 remark_of(osp__page *page)
 {
-	const char *remark = page->what.remark;
+	const osp__description *what = &page->what;
+	char text[OSP__PLACE_MAX + OSP__REMARK_MAX + 2];
 
-	return remark[0] != '\0'
-			   ? osp__page_string(page, &page->strings, osp_str_of(remark))
+	(void) snprintf(text,
+					sizeof(text),
+					"%s%s%s",
+					what->place,
+					what->place[0] != '\0' && what->remark[0] != '\0' ? ", "
+																	  : "",
+					what->remark);
+	return text[0] != '\0'
+			   ? osp__page_string(page, &page->strings, osp_str_of(text))
 			   : 0;
 }
 

@@ -182,10 +182,13 @@ add_pause(osp__findings *f, osp__op *before, osp__op *after)
 {
 	osp__group *group = osp__group_of(f, 0);
 	int64_t gap_ns = osp__claim_gap(f, group, before, after);
+	osp__op *longest;
 
 	if (group == NULL)
 		return;
+	longest = group->largest;
 	osp__count_op(group, after);
+	group->largest = longest;
 	if (gap_ns <= group->sums[0])
 		return;
 	group->sums[0] = gap_ns;
@@ -219,7 +222,8 @@ osp__look_pauses(osp__findings *f)
 		osp__op *op = &f->ops[i];
 		session *at;
 
-		if (!op->handled || op->parent->handled)
+		/* What only one connection uses is locked for nobody. */
+		if (!op->handled || op->parent->handled || op->in_memory)
 			continue;
 		at = session_of(f, &all, op);
 		if (at != NULL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_sqlite.c
- *	  Rules about SQLite: databases that are locked, checkpoints, waiting for the
- *	  disk, and reading whole tables.
+ *	  Rules about SQLite: checkpoints, waiting for the disk, and reading whole
+ *	  tables.
  */
 #include "report/findings/rules.h"
 
@@ -20,17 +20,12 @@
 #define INDEX_STEPS 8
 #define INDEX_NS    1000
 
-/* Sums of the rules about scans, about locks, checkpoints, and syncs. */
+/* Sums of the rules about scans, checkpoints, and syncs. */
 enum
 {
 	SUM_STEPS,
 	SUM_ROWS,
 	SUM_BOUNDED /* statements that did other work, too */
-};
-
-enum
-{
-	SUM_FAILED
 };
 
 enum
@@ -44,91 +39,6 @@ enum
 	SUM_SYNCS,
 	SUM_COMMITS /* of changes of rows */
 };
-
-static bool
-is_busy(const osp__op *op)
-{
-	osp_str etype = osp__report_inside(op->node->etype);
-	const osp_str busy = OSP_STR("SQLITE_BUSY");
-	const osp_str locked = OSP_STR("SQLITE_LOCKED");
-
-	return op->failed && ((etype.len >= busy.len &&
-						   memcmp(etype.ptr, busy.ptr, busy.len) == 0) ||
-						  (etype.len >= locked.len &&
-						   memcmp(etype.ptr, locked.ptr, locked.len) == 0));
-}
-
-/* An attempt that failed, with the pause up to the next one. */
-static void
-claim_attempt(osp__findings *f, osp__op *op)
-{
-	osp__group *group = osp__group_of(f, 0);
-	const osp__op *attempt;
-
-	osp__claim_below(f, group, op);
-	if (group != NULL)
-		group->sums[SUM_FAILED]++;
-
-	/* A program that is told to come back later waits by itself. */
-	attempt = osp__next_attempt(f, op);
-	if (attempt != NULL)
-		osp__claim_until(f, group, op, attempt);
-}
-
-void
-osp__look_sqlite_busy(osp__findings *f)
-{
-	size_t i;
-
-	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
-	{
-		osp__op *op = &f->ops[i];
-		int64_t busy_ns = osp__op_fact(op, OSP__WAIT_BUSY);
-
-		if (op->kind == OSP__OP_SQLITE && is_busy(op))
-			claim_attempt(f, op);
-		else if (busy_ns > 0)
-			osp__claim_time(f, osp__group_of(f, 0), op, busy_ns);
-	}
-}
-
-void
-osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding)
-{
-	const osp__group *group = finding->group;
-	int64_t failed = group->sums[SUM_FAILED];
-	int64_t waited = (int64_t) group->count - failed;
-
-	osp_buf_add_str(&finding->cause,
-					OSP_STR("The SQLite database was locked by another "
-							"connection: "));
-	if (waited > 0)
-	{
-		osp__say_number(&finding->cause, waited, "statement");
-		osp_buf_add_str(&finding->cause, OSP_STR(" waited"));
-	}
-	if (waited > 0 && failed > 0)
-		osp_buf_add_str(&finding->cause, OSP_STR(", and "));
-	if (failed > 0)
-	{
-		osp__say_number(&finding->cause, failed, "attempt");
-		osp_buf_add_str(&finding->cause, OSP_STR(" failed"));
-	}
-	osp_buf_add_str(&finding->cause,
-					failed > 0 ? OSP_STR(" after ") : OSP_STR(" "));
-	osp__say_time(&finding->cause, group->ns);
-	osp_buf_add_str(&finding->cause,
-					failed > 0 ? OSP_STR(" of waiting.") : OSP_STR(" for it."));
-	osp__say_op(f, group->largest, &finding->evidence);
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("Commit sooner where the database is written. With PRAGMA "
-				"journal_mode = WAL readers and a writer do not block each "
-				"other; BEGIN IMMEDIATE keeps a reader from having to become "
-				"a writer."));
-	osp__add_figure(finding, "waits", (double) waited);
-	osp__add_figure(finding, "attempts", (double) failed);
-}
 
 void
 osp__look_sqlite_checkpoints(osp__findings *f)

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_busy.c
+ *	  Rule: a database of SQLite that another connection had locked.
+ */
+#include "report/findings/sqlite/lock_holder.h"
+
+#include "report/findings/rules.h"
+
+/* Sums of the rule. */
+enum
+{
+	SUM_FAILED
+};
+
+/* An attempt that fails within this time did not wait: no busy timeout is set. */
+#define AT_ONCE_NS (INT64_C(5) * 1000000)
+
+static bool
+is_busy(const osp__op *op)
+{
+	osp_str etype = osp__report_inside(op->node->etype);
+	const osp_str busy = OSP_STR("SQLITE_BUSY");
+	const osp_str locked = OSP_STR("SQLITE_LOCKED");
+
+	return op->failed && ((etype.len >= busy.len &&
+						   memcmp(etype.ptr, busy.ptr, busy.len) == 0) ||
+						  (etype.len >= locked.len &&
+						   memcmp(etype.ptr, locked.ptr, locked.len) == 0));
+}
+
+/* An attempt that failed, with the pause up to the next one. */
+static void
+claim_attempt(osp__findings *f, osp__op *op)
+{
+	osp__group *group = osp__group_of(f, op->file);
+	const osp__op *attempt;
+
+	osp__claim_below(f, group, op);
+	if (group != NULL)
+		group->sums[SUM_FAILED]++;
+
+	/* A program that is told to come back later waits by itself. */
+	attempt = osp__next_attempt(f, op);
+	if (attempt != NULL)
+		osp__claim_until(f, group, op, attempt);
+}
+
+void
+osp__look_sqlite_busy(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		int64_t busy_ns = osp__op_fact(op, OSP__WAIT_BUSY);
+
+		if (op->kind == OSP__OP_SQLITE && is_busy(op))
+			claim_attempt(f, op);
+		else if (busy_ns > 0)
+			osp__claim_time(f, osp__group_of(f, op->file), op, busy_ns);
+	}
+}
+
+/* " of /srv/shop.db", where the trace has several. */
+static void
+say_file(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	if (!f->report->sqlite_files)
+		return;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "name", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(out, " %s", f->scratch.ptr);
+}
+
+static void
+say_cause(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	int64_t failed = group->sums[SUM_FAILED];
+	int64_t waited = (int64_t) group->count - failed;
+	osp_buf *cause = &finding->cause;
+
+	osp_buf_add_str(cause, OSP_STR("The SQLite database"));
+	say_file(f, group->largest, cause);
+	osp_buf_add_str(cause, OSP_STR(" was locked by another connection: "));
+	if (waited > 0)
+	{
+		osp__say_number(cause, waited, "statement");
+		osp_buf_add_str(cause, OSP_STR(" waited"));
+	}
+	if (waited > 0 && failed > 0)
+		osp_buf_add_str(cause, OSP_STR(", and "));
+	if (failed > 0)
+	{
+		osp__say_number(cause, failed, "attempt");
+		osp_buf_add_str(cause, OSP_STR(" failed"));
+	}
+	osp_buf_add_str(cause,
+					failed > 0 ? OSP_STR("; with the pauses up to the next "
+										 "attempt that took ")
+							   : OSP_STR(" "));
+	osp__say_time(cause, group->ns);
+	osp_buf_add_str(cause,
+					failed > 0 ? OSP_STR(" in all.") : OSP_STR(" for it."));
+}
+
+/* Who it was that had the lock. */
+static void
+say_holder_name(const osp__lock_holder *holder, const osp__op *waiter,
+				osp_buf *out)
+{
+	if (holder->op->pid == waiter->pid)
+		osp_buf_add_str(out, OSP_STR("another connection of the same process"));
+	else
+		osp_buf_addf(out, "process %lld", (long long) holder->op->pid);
+}
+
+/* "; the holder, process 4711: INSERT INTO t, then idle for 2.00 s before COMMIT". */
+static void
+say_holder(osp__findings *f, const osp__lock_holder *holder,
+		   const osp__op *waiter, osp_buf *out)
+{
+	if (holder->count > 1)
+		osp_buf_add_str(out, OSP_STR("; meanwhile "));
+	else
+		osp_buf_add_str(out, OSP_STR("; the holder, "));
+	say_holder_name(holder, waiter, out);
+	if (holder->count > 1)
+	{
+		osp_buf_add_str(out, OSP_STR(" had the lock "));
+		osp__say_number(out, holder->count, "time");
+		osp_buf_add_str(out, OSP_STR(", for "));
+		osp__say_time(out, holder->ns);
+		osp_buf_add_str(out, OSP_STR(" in all: "));
+		osp__say_op(f, holder->op, out);
+		return;
+	}
+	osp_buf_add_str(out, OSP_STR(": "));
+	osp__say_op(f, holder->op, out);
+	if (holder->idle_ns > 0)
+	{
+		if (holder->before != holder->op)
+		{
+			osp_buf_add_str(out, OSP_STR(", later "));
+			osp__say_op(f, holder->before, out);
+		}
+		osp_buf_add_str(out, OSP_STR(", then idle for "));
+		osp__say_time(out, holder->idle_ns);
+		if (holder->after != NULL)
+		{
+			osp_buf_add_str(out, OSP_STR(" before "));
+			osp__say_op(f, holder->after, out);
+		}
+		return;
+	}
+	osp_buf_add_str(out, OSP_STR("; its transaction lasted "));
+	osp__say_time(out, holder->ns);
+}
+
+/* How to learn of a holder that is not in the trace. */
+static void
+say_how_to_see(osp__findings *f, const osp__op *waiter, osp_buf *out)
+{
+	osp_buf_add_str(out,
+					OSP_STR("Run the other programs by the same 'osprofiler "
+							"run'"));
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, waiter, NULL, "name", &f->scratch);
+	if (f->scratch.len > 0 && f->scratch.ptr[0] == '/')
+	{
+		osp_buf_add_str(out,
+						OSP_STR("; while it lasts the processes that have the "
+								"file open are shown by: fuser -v "));
+		osp__say_quoted(osp_buf_str(&f->scratch), out);
+	}
+	osp_buf_add_str(out, OSP_STR(". "));
+}
+
+/* What helps, by what waited for what. */
+static void
+say_step(osp__findings *f, osp__finding *finding, const osp__op *waiter,
+		 const osp__lock_wait *wait, const osp__lock_holder *holder)
+{
+	osp_buf *step = &finding->step;
+	bool at_once = waiter->failed && osp__op_ns(waiter) < AT_ONCE_NS;
+	bool readers = !wait->writes ||
+				   (holder != NULL && holder->locking == OSP__LOCKING_READ);
+
+	if (holder == NULL && waiter->pid > 0)
+		say_how_to_see(f, waiter, step);
+	if (holder != NULL && holder->idle_ns > 0)
+		osp_buf_add_str(step,
+						OSP_STR("The holder should commit, or finish its "
+								"SELECT, before it does something else. "));
+	if (at_once)
+		osp_buf_add_str(
+			step,
+			wait->upgrade
+				? OSP_STR("Begin a transaction that reads first and writes "
+						  "later with BEGIN IMMEDIATE: SQLite does not let it "
+						  "wait when it becomes a writer. ")
+				: OSP_STR("No busy timeout is set, so attempts fail at once: "
+						  "PRAGMA busy_timeout = 5000 lets SQLite wait "
+						  "(sqlite3_busy_timeout(), timeout= of Python's "
+						  "sqlite3.connect()). "));
+	if (readers && !wait->wal)
+		osp_buf_add_str(
+			step,
+			wait->rollback
+				? OSP_STR("With PRAGMA journal_mode = WAL readers and a writer "
+						  "do not block each other. ")
+				: OSP_STR("If PRAGMA journal_mode is not WAL yet: with WAL "
+						  "readers and a writer do not block each other. "));
+	if (!readers)
+		osp_buf_add_str(
+			step,
+			OSP_STR("Only one connection writes at a time, in WAL mode, too: "
+					"commit sooner, let one connection do all the writing"));
+	if (!readers)
+		osp_buf_add_str(step,
+						at_once ? OSP_STR(".")
+								: OSP_STR(", or wait longer (PRAGMA "
+										  "busy_timeout)."));
+	if (step->len > 0 && step->ptr[step->len - 1] == ' ')
+		step->len--;
+}
+
+void
+osp__tell_sqlite_busy(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *waiter = group->largest;
+	osp__lock_holder holder;
+	osp__lock_wait wait;
+	bool found;
+
+	say_cause(f, finding);
+	osp__say_op(f, waiter, &finding->evidence);
+	osp__lock_wait_of(f, waiter, &wait);
+	found = osp__find_lock_holder(f, &wait, &holder);
+	if (found)
+	{
+		say_holder(f, &holder, waiter, &finding->evidence);
+		finding->other = holder.op;
+		osp__add_figure(finding, "holder_pid", (double) holder.op->pid);
+	}
+	else if (waiter->pid > 0)
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR("; the holder is a process or connection that "
+								"is not in this trace"));
+	say_step(f, finding, waiter, &wait, found ? &holder : NULL);
+	osp__add_figure(
+		finding,
+		"waits",
+		(double) ((int64_t) group->count - group->sums[SUM_FAILED]));
+	osp__add_figure(finding, "attempts", (double) group->sums[SUM_FAILED]);
+}
