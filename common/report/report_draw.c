@@ -393,12 +393,11 @@ add_name(osp__drawing *d, const osp__node *node)
 	}
 }
 
-/* The process and file of an operation of SQLite, which tests do not know either.
- * Those of a fold may have several. */
+/* The process and file of an operation of SQLite, which tests do not know either. */
 static void
 add_session(osp__drawing *d)
 {
-	if (!d->options.times || d->fold != NULL || d->what.place[0] == '\0')
+	if (!d->options.times || d->what.place[0] == '\0')
 		return;
 	(void) fit(
 		d, &d->place, osp_str_of(d->what.place), OSP__GAP + place_columns(d));

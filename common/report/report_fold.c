@@ -75,7 +75,8 @@ key_of(const osp__description *what, const osp__node *node)
 									 : osp__name_shape(detail, OSP_STR(""));
 
 	return shape ^ osp__name_shape(node->name, node->etype) * 31 ^
-		   osp__name_shape(node->service, node->host) * 37;
+		   osp__name_shape(node->service, node->host) * 37 ^
+		   osp__name_shape(osp_str_of(what->place), OSP_STR("")) * 41;
 }
 
 /* Notes whether a transaction begins or ends with an operation. */

@@ -408,6 +408,180 @@ test_sqlite_sessions(void **state)
 		(const char *const[4]){NULL});
 }
 
+/* Adds statements of a transaction. Each takes each_ms, and there
+ * is pause_ms after it. */
+static void
+add_transactions(osp_report *report, const char *file, bool one, int each_ms,
+				 int pause_ms, int commit_ms)
+{
+	int at = 10;
+	int i;
+
+	add_of(report, 7, 1, file, "BEGIN", 0, 1, "");
+	for (i = 0; i < 40; i++)
+	{
+		add_of(report,
+			   7,
+			   1,
+			   file,
+			   "INSERT INTO t VALUES (1)",
+			   at,
+			   at + each_ms,
+			   "");
+		at += each_ms + pause_ms;
+		if (one)
+			continue;
+		add_of(report, 7, 1, file, "COMMIT", at, at + commit_ms, "");
+		add_of(report, 7, 1, file, "BEGIN", at + commit_ms, at + commit_ms, "");
+		at += commit_ms;
+	}
+	add_of(report, 7, 1, file, "COMMIT", at, at + 1, "");
+}
+
+/* Nobody is told to do what he does already; commits are no pauses of the program. */
+static void
+test_sqlite_repeats(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	add_transactions(report, SHOP, true, 5, 0, 0);
+	assert_says(report,
+				(const char *const[4]){"They are in one transaction already",
+									   "make the indexes afterwards"},
+				(const char *const[4]){"executemany"});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_transactions(report, SHOP, true, 5, 4, 0);
+	assert_says(report,
+				(const char *const[4]){"executemany", "161 ms between them\""},
+				(const char *const[4]){"in one transaction already"});
+
+	report = osp_report_new(&osp_allocator_default);
+	add_transactions(report, SHOP, false, 1, 0, 12);
+	assert_says(
+		report,
+		(const char *const[4]){"with the commits between them: ",
+							   "481 ms between them, 481 ms of it COMMIT\"",
+							   "executemany"},
+		(const char *const[4]){"in one transaction already",
+							   "with the pauses"});
+}
+
+/* Statements of two files are two causes, which say their file. */
+static void
+test_sqlite_files(void **state)
+{
+	static const char *const files[] = {"/srv/a.db", "/srv/b.db"};
+	static const char scan[] =
+		"\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": 1200000, "
+		"\"sorts\": 1}, ";
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	int i;
+
+	(void) state;
+	for (i = 0; i < 2; i++)
+		add_of(report,
+			   7,
+			   i,
+			   files[i],
+			   "SELECT a FROM t WHERE b LIKE '%x%'",
+			   400 * i,
+			   400 * i + 300,
+			   scan);
+	assert_says(
+		report,
+		(const char *const[4]){
+			"SQLite read whole tables, 400,000 rows of /srv/a.db, to return",
+			"rows of /srv/b.db, to return",
+			"LIKE '%x%'; it sorted rows, too\"",
+			"No index helps a LIKE"},
+		(const char *const[4]){"try CREATE INDEX"});
+
+	report = osp_report_new(&osp_allocator_default);
+	for (i = 0; i < 40; i++)
+		add_of(report,
+			   7,
+			   i % 2,
+			   files[i % 2],
+			   "SELECT a FROM t WHERE b = 1",
+			   10 * i,
+			   10 * i + 9,
+			   "");
+	assert_says(report,
+				(const char *const[4]){"ran 20 times in /srv/a.db, which",
+									   "ran 20 times in /srv/b.db, which"},
+				(const char *const[4]){NULL});
+}
+
+/* The command can be typed, whatever the file is called. */
+static void
+test_sqlite_plan_of_any_file(void **state)
+{
+	static const struct
+	{
+		const char *file;
+		const char *says;
+		const char *unsaid;
+	} cases[] = {
+		{"/srv/shop.db",
+		 "\"In 'sqlite3 /srv/shop.db', EXPLAIN QUERY PLAN SELECT a FROM t names",
+		 NULL},
+		{"/srv/a shop's.db",
+		 "\"In sqlite3 '/srv/a shop'\\\\''s.db', EXPLAIN QUERY PLAN SELECT",
+		 NULL},
+		{":memory:",
+		 "\"EXPLAIN QUERY PLAN SELECT a FROM t, executed by the program itself, "
+		 "names",
+		 "sqlite3"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+
+		add_of(report,
+			   7,
+			   1,
+			   cases[i].file,
+			   "SELECT a FROM t",
+			   0,
+			   300,
+			   "\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": "
+			   "1200000}, ");
+		assert_says(report,
+					(const char *const[4]){cases[i].says},
+					(const char *const[4]){cases[i].unsaid});
+	}
+}
+
+/* Who has no sqlite3 shell is told its package. */
+static void
+test_sqlite_plan_without_shell(void **state)
+{
+	char *path = strdup(getenv("PATH"));
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	assert_int_equal(setenv("PATH", "/nowhere:/no", 1), 0);
+	add_of(report,
+		   7,
+		   1,
+		   "/srv/a.db",
+		   "SELECT a FROM t",
+		   0,
+		   300,
+		   "\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": 1200000}, ");
+	assert_says(report,
+				(const char *const[4]){
+					"The command sqlite3 is in the package sqlite3."},
+				(const char *const[4]){NULL});
+	assert_int_equal(setenv("PATH", path, 1), 0);
+	free(path);
+}
+
 static osp_status
 draw_tree(osp_report *report, const osp_draw_options *options, osp_buf *text)
 {
@@ -451,6 +625,10 @@ main(void)
 		cmocka_unit_test(test_sqlite_lock_attempts),
 		cmocka_unit_test(test_sqlite_sessions),
 		cmocka_unit_test(test_sqlite_places),
+		cmocka_unit_test(test_sqlite_repeats),
+		cmocka_unit_test(test_sqlite_files),
+		cmocka_unit_test(test_sqlite_plan_of_any_file),
+		cmocka_unit_test(test_sqlite_plan_without_shell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

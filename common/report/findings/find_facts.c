@@ -434,7 +434,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	}
 	op->pid = pid_of(db);
 	op->generic = is_generic(db);
-	if (op->kind == OSP__OP_SQLITE)
+	if (op->kind == OSP__OP_SQLITE || op->kind == OSP__OP_CHECKPOINT)
 		read_sqlite_start(op, db);
 	op->session = session_of(op, db);
 	statement = osp__json_str(yyjson_obj_get(db, "statement"));

@@ -46,6 +46,18 @@ osp__say_number(osp_buf *out, int64_t count, const char *thing)
 		osp_buf_add_char(out, 's');
 }
 
+void
+osp__say_file(osp__findings *f, const osp__op *op, const char *before,
+			  osp_buf *out)
+{
+	if (!f->report->sqlite_files)
+		return;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "name", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(out, "%s %s", before, f->scratch.ptr);
+}
+
 /* May a byte stand in a word of a shell as it is? */
 static bool
 is_plain(char c)
@@ -55,14 +67,22 @@ is_plain(char c)
 		   (c != '\0' && strchr("/._-+,:@%", c) != NULL);
 }
 
-void
-osp__say_quoted(osp_str text, osp_buf *out)
+bool
+osp__is_shell_word(osp_str text)
 {
 	size_t i;
 
 	for (i = 0; i < text.len && is_plain(text.ptr[i]); i++)
 		;
-	if (i == text.len && text.len > 0)
+	return text.len > 0 && i == text.len;
+}
+
+void
+osp__say_quoted(osp_str text, osp_buf *out)
+{
+	size_t i;
+
+	if (osp__is_shell_word(text))
 	{
 		osp_buf_add_str(out, text);
 		return;

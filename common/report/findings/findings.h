@@ -548,6 +548,14 @@ void osp__say_count(osp_buf *out, int64_t count);
 /* Appends "1 call" or "12,345 calls". */
 void osp__say_number(osp_buf *out, int64_t count, const char *thing);
 
+/* Appends the file of an operation of SQLite behind words like " of", where the trace
+ * has several. */
+void osp__say_file(osp__findings *f, const osp__op *op, const char *before,
+				   osp_buf *out);
+
+/* Is a text one word of a shell as it is? */
+bool osp__is_shell_word(osp_str text);
+
 /* Appends a text as one word of a shell. */
 void osp__say_quoted(osp_str text, osp_buf *out);
 

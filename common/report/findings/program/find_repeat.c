@@ -15,12 +15,28 @@
 #define MEAN_MAX_NS (INT64_C(20) * 1000000)
 #define GAP_MAX_NS  (INT64_C(5) * 1000000)
 
+/* Of the time of a repetition, what is between is little below this part. */
+#define PAUSES_SHARE 5
+
+/* And of what is between, the ends of transactions are little below this part. */
+#define ENDS_SHARE 10
+
+/* Spreads the hash of a file, to be combined with that of a statement. */
+#define FILE_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
 /* A statement that takes so long in the server does more than look up a row. */
 #define LONG_NS (INT64_C(1) * 1000000)
 
+/* Sums of the rule: what is between the statements. */
+enum
+{
+	SUM_CONTROLS, /* begins and ends of transactions */
+	SUM_ENDS_NS   /* what the ends took */
+};
+
 typedef struct repeat
 {
-	uint64_t shape;
+	uint64_t key;
 	int64_t count;
 	int64_t total_ns;
 	osp__group *group;
@@ -29,22 +45,29 @@ typedef struct repeat
 	int64_t votes;
 } repeat;
 
+/* Statements of one shape, and in SQLite of one file. */
+static uint64_t
+key_of(const osp__op *op)
+{
+	return op->shape != 0 ? op->shape ^ op->file * FILE_FACTOR : 0;
+}
+
 static repeat *
-find_repeat(const osp__table *table, uint64_t shape)
+find_repeat(const osp__table *table, uint64_t key)
 {
 	size_t pos = 0;
 	repeat *found;
 
-	while ((found = osp__table_next(table, shape, &pos)) != NULL)
-		if (found->shape == shape)
+	while ((found = osp__table_next(table, key, &pos)) != NULL)
+		if (found->key == key)
 			break;
 	return found;
 }
 
 static repeat *
-make_repeat(osp__findings *f, osp__table *table, uint64_t shape)
+make_repeat(osp__findings *f, osp__table *table, uint64_t key)
 {
-	repeat *made = find_repeat(table, shape);
+	repeat *made = find_repeat(table, key);
 
 	if (made != NULL)
 		return made;
@@ -55,8 +78,8 @@ make_repeat(osp__findings *f, osp__table *table, uint64_t shape)
 		return NULL;
 	}
 	memset(made, 0, sizeof(*made));
-	made->shape = shape;
-	osp__table_add(table, shape, made);
+	made->key = key;
+	osp__table_add(table, key, made);
 	return made;
 }
 
@@ -85,7 +108,7 @@ count_statements(osp__findings *f, osp__table *table)
 
 		if (!is_statement(op))
 			continue;
-		it = make_repeat(f, table, op->shape);
+		it = make_repeat(f, table, key_of(op));
 		if (it == NULL)
 			return;
 		it->count++;
@@ -97,7 +120,7 @@ count_statements(osp__findings *f, osp__table *table)
 static repeat *
 repeat_of(const osp__table *table, const osp__op *op)
 {
-	repeat *it = is_statement(op) ? find_repeat(table, op->shape) : NULL;
+	repeat *it = is_statement(op) ? find_repeat(table, key_of(op)) : NULL;
 
 	if (it == NULL || it->count < REPEATS_MIN ||
 		it->total_ns / it->count > MEAN_MAX_NS)
@@ -134,11 +157,23 @@ claim_statements(osp__findings *f, const osp__table *table)
 		if (it == NULL)
 			continue;
 		if (it->group == NULL)
-			it->group = osp__group_of(f, op->shape);
+			it->group = osp__group_of(f, key_of(op));
 		osp__claim_below(f, it->group, op);
 		vote(it, op);
 		op->handled = true;
 	}
+}
+
+/* Claims what begins or ends a transaction. */
+static void
+claim_control(osp__findings *f, osp__group *group, osp__op *op)
+{
+	int64_t claimed_ns = group->ns;
+
+	osp__claim_more_below(f, group, op);
+	group->sums[SUM_CONTROLS]++;
+	if (op->control == OSP__CONTROL_END)
+		group->sums[SUM_ENDS_NS] += group->ns - claimed_ns;
 }
 
 /* Claims what is between statements of repetitions below one parent. */
@@ -161,7 +196,7 @@ claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
 		if (it != NULL && it->group != NULL)
 			group = it->group;
 		else if (group != NULL && between)
-			osp__claim_more_below(f, group, op);
+			claim_control(f, group, op);
 		else
 			group = NULL;
 	}
@@ -188,30 +223,45 @@ static const struct
 	const char *word;
 	const char *step;
 	const char *sqlite;
+	const char
+		*joined; /* in SQLite, if they are one transaction already, and hardly
+						 * anything is between them; NULL: the same */
 } steps[] = {
 	{"select",
 	 "Get all of it with one statement: with a join, or, where it has a key, "
 	 "with the list of keys in WHERE key = ANY ($1).",
 	 "Get all of it with one statement: with a join, or, where it has a key, "
-	 "with WHERE key IN (…)."},
+	 "with WHERE key IN (…).",
+	 NULL},
 	{"insert",
 	 "Insert many rows with one statement: several rows of VALUES, or COPY.",
 	 "Insert many rows with one statement, several rows of VALUES, or with one "
-	 "call (executemany), in one transaction."},
+	 "call (executemany), in one transaction.",
+	 "They are in one transaction already, and hardly anything is between "
+	 "them: the rest is SQLite's work for each row, which grows with the "
+	 "indexes and triggers of the table. Of many rows, make the indexes "
+	 "afterwards."},
 	{"update",
 	 "Change all rows with one statement: UPDATE … FROM a list of values.",
 	 "Change all rows with one statement, UPDATE … FROM a list of values, or "
-	 "with one call (executemany), in one transaction."},
+	 "with one call (executemany), in one transaction.",
+	 "They are in one transaction already, and hardly anything is between "
+	 "them: change all rows with one statement, UPDATE … FROM a list of "
+	 "values."},
 	{"delete",
 	 "Delete all rows with one statement: WHERE key = ANY ($1).",
-	 "Delete all rows with one statement: WHERE key IN (…)."},
+	 "Delete all rows with one statement: WHERE key IN (…).",
+	 NULL},
 	{"fetch",
 	 "Fetch more rows at a time (FETCH 1000, or the fetch size of "
 	 "the driver).",
+	 NULL,
 	 NULL},
 	{NULL,
 	 "Do it with one statement for all of them, or send them in a pipeline.",
-	 "Do it with one statement for all of them, or in one transaction."},
+	 "Do it with one statement for all of them, or in one transaction.",
+	 "They are in one transaction already, and hardly anything is between "
+	 "them: do it with one statement for all of them."},
 };
 
 static bool
@@ -235,7 +285,7 @@ is_ping(const osp__group *group)
 }
 
 static void
-say_step(const osp__group *group, osp_str statement, osp_buf *step)
+say_step(const osp__group *group, osp_str statement, bool joined, osp_buf *step)
 {
 	bool sqlite = group->first->kind == OSP__OP_SQLITE;
 	size_t i = 0;
@@ -261,14 +311,42 @@ say_step(const osp__group *group, osp_str statement, osp_buf *step)
 		   (!osp__begins_with(statement, steps[i].word) ||
 			(sqlite && steps[i].sqlite == NULL)))
 		i++;
-	osp_buf_add_str(step, osp_str_of(sqlite ? steps[i].sqlite : steps[i].step));
+	if (joined && steps[i].joined != NULL)
+		osp_buf_add_str(step, osp_str_of(steps[i].joined));
+	else
+		osp_buf_add_str(step,
+						osp_str_of(sqlite ? steps[i].sqlite : steps[i].step));
+}
+
+/* Is a transaction of the same connection open when op begins? */
+static bool
+is_in_transaction(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+
+	while (--at > f->ops)
+		if (at->kind == op->kind && at->session == op->session &&
+			(at->control == OSP__CONTROL_BEGIN ||
+			 at->control == OSP__CONTROL_END))
+			return at->control == OSP__CONTROL_BEGIN && !at->failed;
+	return false;
+}
+
+/* Do statements of SQLite run one behind the other in one transaction? */
+static bool
+is_joined(const osp__findings *f, const osp__group *group, int64_t between_ns)
+{
+	return group->first->kind == OSP__OP_SQLITE &&
+		   between_ns < group->ns / PAUSES_SHARE &&
+		   group->sums[SUM_CONTROLS] <= (int64_t) group->count / REPEATS_MIN &&
+		   is_in_transaction(f, group->first);
 }
 
 /* Is op the repeated statement of a client, or below it? */
 static bool
 is_of_repeated(const osp__group *group, const osp__op *op)
 {
-	while (op != NULL && op->shape != group->key)
+	while (op != NULL && key_of(op) != group->key)
 		op = op->parent;
 	return op != NULL;
 }
@@ -346,6 +424,12 @@ say_parts(const osp__group *group, int64_t server_ns, int64_t between_ns,
 		osp_buf_add_str(&finding->evidence, OSP_STR(" in SQLite, "));
 		osp__say_time(&finding->evidence, between_ns);
 		osp_buf_add_str(&finding->evidence, OSP_STR(" between them"));
+		if (group->sums[SUM_ENDS_NS] > between_ns / ENDS_SHARE)
+		{
+			osp_buf_add_str(&finding->evidence, OSP_STR(", "));
+			osp__say_time(&finding->evidence, group->sums[SUM_ENDS_NS]);
+			osp_buf_add_str(&finding->evidence, OSP_STR(" of it COMMIT"));
+		}
 	}
 	if (group->largest->kind != OSP__OP_DB || server_ns == 0)
 		return;
@@ -374,6 +458,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 
 	osp_buf_add_str(&finding->cause, OSP_STR("The same statement ran "));
 	osp__say_number(&finding->cause, count, "time");
+	osp__say_file(f, group->first, " in", &finding->cause);
 	if (parent->kind == OSP__OP_PG || parent->kind == OSP__OP_FUNCTION)
 	{
 		osp_buf_add_str(&finding->cause, OSP_STR(" within "));
@@ -381,14 +466,21 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	}
 	osp_buf_add_str(&finding->cause, OSP_STR(", which took "));
 	osp__say_time(&finding->cause, group->ns);
-	if (between_ns > 0)
+	if (group->largest->kind == OSP__OP_SQLITE &&
+		group->sums[SUM_ENDS_NS] > between_ns / 2)
+		osp_buf_add_str(&finding->cause,
+						OSP_STR(" with the commits between them"));
+	else if (between_ns > 0)
 		osp_buf_add_str(&finding->cause,
 						OSP_STR(" with the pauses between them"));
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
 	osp__say_time(&finding->cause, group->ns / count);
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->first, &finding->evidence);
-	say_step(group, osp_buf_str(&finding->evidence), &finding->step);
+	say_step(group,
+			 osp_buf_str(&finding->evidence),
+			 is_joined(f, group, between_ns),
+			 &finding->step);
 	say_how_to_see_plan(group, server_ns, &finding->step);
 	say_parts(group, server_ns, between_ns, finding);
 	osp__add_figure(finding, "executions", (double) count);

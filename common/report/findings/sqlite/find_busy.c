@@ -63,18 +63,6 @@ osp__look_sqlite_busy(osp__findings *f)
 	}
 }
 
-/* " of /srv/shop.db", where the trace has several. */
-static void
-say_file(osp__findings *f, const osp__op *op, osp_buf *out)
-{
-	if (!f->report->sqlite_files)
-		return;
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, NULL, "name", &f->scratch);
-	if (f->scratch.len > 0)
-		osp_buf_addf(out, " %s", f->scratch.ptr);
-}
-
 static void
 say_cause(osp__findings *f, osp__finding *finding)
 {
@@ -84,7 +72,7 @@ say_cause(osp__findings *f, osp__finding *finding)
 	osp_buf *cause = &finding->cause;
 
 	osp_buf_add_str(cause, OSP_STR("The SQLite database"));
-	say_file(f, group->largest, cause);
+	osp__say_file(f, group->largest, "", cause);
 	osp_buf_add_str(cause, OSP_STR(" was locked by another connection: "));
 	if (waited > 0)
 	{

@@ -6,6 +6,13 @@
  */
 #include "report/findings/rules.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sql/sql_text.h"
+
 /* A statement is repeated as a command if it is no longer, in bytes. */
 #define COMMAND_MAX 500
 
@@ -19,6 +26,9 @@
 #define SCAN_NS     300
 #define INDEX_STEPS 8
 #define INDEX_NS    1000
+
+/* Spreads the hash of a file, to be combined with that of a statement. */
+#define FILE_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 /* Sums of the rules about scans, checkpoints, and syncs. */
 enum
@@ -52,7 +62,7 @@ osp__look_sqlite_checkpoints(osp__findings *f)
 
 		if (op->kind != OSP__OP_CHECKPOINT)
 			continue;
-		group = osp__group_of(f, 0);
+		group = osp__group_of(f, op->file);
 		osp__claim_below(f, group, op);
 		if (group == NULL)
 			continue;
@@ -70,8 +80,9 @@ osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding)
 	osp__say_number(&finding->cause, (int64_t) group->count, "checkpoint");
 	osp_buf_add_str(&finding->cause, OSP_STR(" of the WAL took "));
 	osp__say_time(&finding->cause, group->ns);
-	osp_buf_add_str(&finding->cause,
-					OSP_STR(" to bring the database file up to date, with "));
+	osp_buf_add_str(&finding->cause, OSP_STR(" to bring the database file"));
+	osp__say_file(f, group->largest, "", &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" up to date, with "));
 	osp__say_number(&finding->cause, group->sums[SUM_MOVED], "page");
 	osp_buf_add_str(&finding->cause, OSP_STR(", while the statement waited."));
 	osp__say_statement(f, group->largest, &finding->evidence);
@@ -103,7 +114,7 @@ osp__look_sqlite_syncs(osp__findings *f)
 
 		if (op->kind != OSP__OP_SQLITE || sync_ns == 0)
 			continue;
-		group = osp__group_of(f, 0);
+		group = osp__group_of(f, op->file);
 		osp__claim_time(f, group, op, sync_ns);
 		if (group == NULL)
 			continue;
@@ -122,7 +133,9 @@ osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause,
-					OSP_STR(" for the disk, until what was written is safe ("));
+					OSP_STR(" for the disk, until what was written"));
+	osp__say_file(f, group->largest, " to", &finding->cause);
+	osp_buf_add_str(&finding->cause, OSP_STR(" is safe ("));
 	osp__say_number(&finding->cause, group->sums[SUM_SYNCS], "call");
 	osp_buf_add_str(&finding->cause, OSP_STR(" of fsync"));
 	osp_buf_add_str(&finding->cause, OSP_STR(")."));
@@ -178,7 +191,7 @@ osp__look_sqlite_scans(osp__findings *f)
 
 		if (op->kind != OSP__OP_SQLITE || (!indexed && !scans(op)))
 			continue;
-		group = osp__group_of(f, op->shape);
+		group = osp__group_of(f, op->shape ^ op->file * FILE_FACTOR);
 		if (group == NULL)
 			continue;
 		group->sums[SUM_BOUNDED] += ns < op->left_ns;
@@ -188,14 +201,52 @@ osp__look_sqlite_scans(osp__findings *f)
 	}
 }
 
+/* Can a shell find the command? */
+static bool
+has_command(const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+
+	while (path != NULL && *path != '\0')
+	{
+		size_t len = strcspn(path, ":");
+
+		if (snprintf(file, sizeof(file), "%.*s/%s", (int) len, path, name) <
+				(int) sizeof(file) &&
+			access(file, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+/* "In 'sqlite3 FILE', ": true. Nobody else can look into a database in memory. */
+static bool
+say_shell(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	const char *quote;
+
+	osp_buf_reset(&f->scratch);
+	if (!op->in_memory)
+		osp__op_member(f, op, NULL, "name", &f->scratch);
+	if (f->scratch.len == 0)
+		return false;
+
+	/* A file that needs quotes has quotes of its own. */
+	quote = osp__is_shell_word(osp_buf_str(&f->scratch)) ? "'" : "";
+	osp_buf_addf(out, "In %ssqlite3 ", quote);
+	osp__say_quoted(osp_buf_str(&f->scratch), out);
+	osp_buf_addf(out, "%s, ", quote);
+	return true;
+}
+
 /* What to type into the sqlite3 shell to see the plan of a statement. */
 static void
 say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 {
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, NULL, "name", &f->scratch);
-	if (f->scratch.len > 0)
-		osp_buf_addf(out, "In 'sqlite3 %s', ", f->scratch.ptr);
+	bool has_shell = say_shell(f, op, out);
+
 	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
@@ -203,6 +254,46 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 		osp_buf_add_str(out, osp_buf_str(&f->scratch));
 	else
 		osp__say_op(f, op, out);
+	if (op->in_memory)
+		osp_buf_add_str(out, OSP_STR(", executed by the program itself,"));
+	osp_buf_add_str(out, OSP_STR(" names the table that is scanned. "));
+	if (has_shell && !has_command("sqlite3"))
+		osp_buf_add_str(
+			out, OSP_STR("The command sqlite3 is in the package sqlite3. "));
+}
+
+/* Does a LIKE compare with a pattern that begins with a wildcard? */
+static bool
+has_open_pattern(osp_str statement)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	bool like = false;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_SQLITE);
+	while (osp_sql_next_word(&lexer, &token))
+	{
+		if (like && token.kind == OSP_SQL_STRING && token.text.len > 1 &&
+			(token.text.ptr[1] == '%' || token.text.ptr[1] == '_'))
+			return true;
+		like = osp_sql_is(&token, "like");
+	}
+	return false;
+}
+
+static void
+say_index(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	osp_buf_add_str(
+		out,
+		has_open_pattern(osp_buf_str(&f->scratch))
+			? OSP_STR("No index helps a LIKE whose pattern begins with % or _: "
+					  "a full-text index does (CREATE VIRTUAL TABLE … USING "
+					  "fts5; its trigram tokenizer finds any part of a word).")
+			: OSP_STR("If the statement is frequent, try CREATE INDEX on the "
+					  "columns that it compares, and ANALYZE."));
 }
 
 void
@@ -219,6 +310,7 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 	else
 		osp_buf_add_str(&finding->cause, OSP_STR("SQLite read whole tables, "));
 	osp__say_number(&finding->cause, group->sums[SUM_STEPS], "row");
+	osp__say_file(f, op, " of", &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(", to return "));
 	osp__say_count(&finding->cause, group->sums[SUM_ROWS]);
 	osp_buf_add_str(&finding->cause,
@@ -228,12 +320,10 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, op, &finding->evidence);
+	if (osp__op_fact(op, OSP__SORTS) > 0)
+		osp_buf_add_str(&finding->evidence, OSP_STR("; it sorted rows, too"));
 	say_plan_command(f, op, &finding->step);
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR(" names the table that is scanned. If the statement is "
-				"frequent, try CREATE INDEX on the columns that it compares, "
-				"and ANALYZE."));
+	say_index(f, op, &finding->step);
 	osp__add_figure(finding, "rows_read", (double) group->sums[SUM_STEPS]);
 	osp__add_figure(finding, "rows_returned", (double) group->sums[SUM_ROWS]);
 }
