@@ -273,6 +273,18 @@ cli_out_abandon(cli_out *out)
 }
 
 int
+cli_stdout_failed(int error)
+{
+	/* Whoever pipes into head has what they want. */
+	if (error == EPIPE && cli_original_sigpipe != SIG_IGN)
+	{
+		(void) signal(SIGPIPE, SIG_DFL);
+		(void) raise(SIGPIPE);
+	}
+	return cli_error("cannot write to standard output: %s", strerror(error));
+}
+
+int
 cli_out_close(cli_out *out)
 {
 	int result = CLI_OK;
@@ -290,12 +302,10 @@ cli_out_close(cli_out *out)
 			out->error = errno;
 	}
 	if (out->error != 0)
-		result = out->path != NULL
-					 ? cli_error("cannot write '%s': %s",
-								 out->path,
-								 strerror(out->error))
-					 : cli_error("cannot write to standard output: %s",
-								 strerror(out->error));
+		result = out->path != NULL ? cli_error("cannot write '%s': %s",
+											   out->path,
+											   strerror(out->error))
+								   : cli_stdout_failed(out->error);
 	release(out);
 	return result;
 }

@@ -38,7 +38,11 @@ void cli_out_flush(cli_out *out);
 /* Gives the output up: a file stays as it was. For after another error. */
 void cli_out_abandon(cli_out *out);
 
-/* Writes what is left and ends. CLI_FAILED after a message. */
+/* Writes what is left and ends. CLI_FAILED after a message; where nobody reads stdout
+ * any more, the process ends by SIGPIPE. */
 int cli_out_close(cli_out *out) OSP_MUST_CHECK;
+
+/* The same of an error in writing to stdout by other means: CLI_FAILED. */
+int cli_stdout_failed(int error);
 
 #endif /* OSPROFILER_CLI_OUT_H */

@@ -251,8 +251,7 @@ cli_trace_follow(cli_source *source, const char *name, const cli_view *view,
 			result =
 				cli_error("cannot draw the trace: %s", osp_status_text(status));
 		else if (f.out.error != 0)
-			result = cli_error("cannot write to standard output: %s",
-							   strerror(f.out.error));
+			result = cli_stdout_failed(f.out.error);
 		else
 			result = report_end(&f);
 	}

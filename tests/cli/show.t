@@ -282,7 +282,15 @@ one_error(qr/standard output: No space left/, 'trace', 'show', '--json', @at,
 	$base, { stdout => '/dev/full' });
 one_error(qr/standard output: Bad file descriptor/, 'trace', 'show', @at, $base,
 	{ closed => 1 });
-one_error(qr/standard output: Broken pipe/, 'trace', 'show', '--json', @at, $base,
-	{ pipe => 1 });
+# A reader that went away ends it as any command, unless the caller ignores that.
+{
+	local $SIG{PIPE} = 'DEFAULT';
+	my ($status, undef, $err) = run_cli('trace', 'show', '--json', @at, $base, { pipe => 1 });
+	is($status, -13, 'trace show into a closed pipe: SIGPIPE');
+	is($err, '', 'trace show into a closed pipe: no message');
+	local $SIG{PIPE} = 'IGNORE';
+	one_error(qr/standard output: Broken pipe/, 'trace', 'show', '--json', @at, $base,
+		{ pipe => 1 });
+}
 
 done_testing();

@@ -36,41 +36,38 @@ run_commands()
 
 begin_tests
 
-{
-	printf '#include <osprofiler/profiler.h>\n#include <osprofiler/sqlite.h>\n'
-	printf '#include <sqlite3.h>\nint main(void)\n{\nsqlite3 *db;\n'
-	block 1
-	printf 'sqlite3_close(db);\nreturn 0;\n}\n'
-} >"$WORK/example.c"
-${CC:-cc} -o "$WORK/example" "$WORK/example.c" \
-	-I../../common/include -I../../sqlite_osprofiler/include \
-	-L"$SQLITE_LIBRARY" -losprofiler_sqlite -L"$BUILD/common" -losprofiler \
-	-lsqlite3 -Wl,-rpath,"$SQLITE_LIBRARY:$BUILD/common" ${SANITIZE:+-fsanitize="$SANITIZE"}
-ok $? "the application: compiles"
-(cd "$WORK" && OSPROFILER_RUN_DIR=$WORK/run ./example)
-ok $? "the application: runs"
+# With the compiler's line, too.
+block 1 >"$WORK/app.c"
+commands 2 | sed "s|^gcc|${CC:-gcc} -Wall -Werror ${SANITIZE:+-fsanitize=$SANITIZE}|" >"$WORK/commands"
+libraries=$SQLITE_LIBRARY:$BUILD/common
+top=$(cd ../.. && pwd)
+(cd "$WORK" && C_INCLUDE_PATH=$top/common/include:$top/sqlite_osprofiler/include \
+	LIBRARY_PATH=$libraries LD_LIBRARY_PATH=$libraries \
+	OSPROFILER_RUN_DIR=$WORK/run bash -eu "$WORK/commands") >"$WORK/out" 2>&1
+ok $? "the application: compiles and runs"
+is "$(cat "$WORK/out")" "" "the application: says nothing"
 drain
 is "$(tree)" "sqlite  SELECT 1  1 row" "the application: is traced"
 
-run_commands 2
+run_commands 3
 is "$(cat "$WORK/out")" 0 ".load: runs"
 drain
 is "$(tree)" "sqlite  SELECT count(*) FROM sqlite_schema;  1 row" \
 	".load: is traced"
 
-run_commands 3
+run_commands 4
 is "$(cat "$WORK/out")" 0 "preload: runs"
 drain
 is "$(tree)" "sqlite  SELECT count(*) FROM sqlite_schema  1 row
 sqlite  SELECT 1  1 row" "preload: is traced"
 
 # As a reader types it, to the end.
-run_commands 3 4
+run_commands 4 5
 grep -q 'sqlite .*SELECT count' "$WORK/out"
 ok $? "preload and agent: the trace is shown"
 grep -q 'sqlite .*SELECT 1' "$WORK/out"
 ok $? "preload and agent: to its end"
-run_commands 2 4
+run_commands 3 5
 grep -q 'sqlite .*SELECT count' "$WORK/out"
 ok $? ".load and agent: the trace is shown"
 
