@@ -93,6 +93,28 @@ former_runs_find(former_runs *found, const char *parent, osp_str configured)
 		(void) closedir(dir);
 }
 
+size_t
+runs_at_work_find(const char *parent, char first[OSP_RUNDIR_PATH_MAX])
+{
+	const struct dirent *entry;
+	char path[OSP_RUNDIR_PATH_MAX];
+	size_t count = 0;
+	DIR *dir = opendir(parent);
+
+	first[0] = '\0';
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+	{
+		int len = snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
+
+		if (len > 0 && len < (int) sizeof(path) && osp_rundir_run_works(path) &&
+			count++ == 0)
+			memcpy(first, path, (size_t) len + 1);
+	}
+	if (dir != NULL)
+		(void) closedir(dir);
+	return count;
+}
+
 void
 former_runs_term(former_runs *found)
 {

@@ -32,6 +32,10 @@ void former_runs_find(former_runs *found, const char *parent,
 					  osp_str configured);
 void former_runs_term(former_runs *found);
 
+/* Finds the directory of a run that is at work in parent; empty: there is none. Returns
+ * how many there are. */
+size_t runs_at_work_find(const char *parent, char first[OSP_RUNDIR_PATH_MAX]);
+
 /* Appends "12 points wait in DIRECTORY, left by ...", with the collector's last error. */
 void former_run_add_words(osp_buf *out, const former_run *run);
 

@@ -65,6 +65,18 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
+static int
+report_nothing(const status_view *view)
+{
+	if (view->runs_at_work == 0)
+		return cli_error("nothing was traced in '%s' yet", view->path);
+	return cli_error("nothing was traced in '%s' yet; 'osprofiler run' is at "
+					 "work in a directory of its own: osprofiler status "
+					 "--run-directory %s",
+					 view->path,
+					 view->run_at_work);
+}
+
 /* CLI_FAILED after a message. */
 static int
 read_directory(status_view *view, int dir_fd)
@@ -78,7 +90,7 @@ read_directory(status_view *view, int dir_fd)
 		view->former.count > 0)
 		return CLI_OK;
 	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return cli_error("nothing was traced in '%s' yet", view->path);
+		return report_nothing(view);
 	if (osp_run_totals_read(dir_fd, &view->totals, &err) != OSP_OK)
 		return cli_error("%s: %s", view->path, err.msg);
 	return CLI_OK;
@@ -137,8 +149,11 @@ find_directories(status_view *view, const char *option, osp_error *err)
 	if (status == OSP_OK && option == NULL)
 		status = osp_config_set_collector(&config, NULL, NULL, err);
 	if (status == OSP_OK && option == NULL)
+	{
 		former_runs_find(
 			&view->former, view->path, osp_str_of(config.connection_string));
+		view->runs_at_work = runs_at_work_find(view->path, view->run_at_work);
+	}
 	osp_config_term(&config);
 	return status;
 }
@@ -174,6 +189,13 @@ print_text(cli_out *out, const status_view *view)
 
 	(void) cli_out_write(out, osp_buf_str(&view->troubles));
 	cli_out_printf(out, "%-24s %s\n", "run directory", view->path);
+	if (view->runs_at_work > 0)
+		cli_out_printf(out,
+					   "%-24s %zu, with a directory of its own: osprofiler "
+					   "status --run-directory %s\n",
+					   "runs at work",
+					   view->runs_at_work,
+					   view->run_at_work);
 	if (view->shipper_pid > 0)
 		cli_out_printf(out,
 					   "%-24s %ld%s\n",

@@ -17,8 +17,10 @@ typedef struct status_view
 	osp_run_totals totals;
 	long shipper_pid;                       /* 0: none is at work */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
-	former_runs former; /* of this user, where no directory was named */
-	osp_buf troubles;   /* a line for each */
+	former_runs former;  /* of this user, where no directory was named */
+	size_t runs_at_work; /* the same */
+	char run_at_work[OSP_RUNDIR_PATH_MAX]; /* the directory of one */
+	osp_buf troubles;                      /* a line for each */
 	size_t trouble_count;
 	bool of_server; /* which does not tell all counters */
 } status_view;

@@ -91,12 +91,12 @@ osp_rundir_of_run(char out[OSP_RUNDIR_OF_RUN_MAX])
 					(unsigned long long) osp_owner_self());
 }
 
-bool
-osp_rundir_run_ended(const char *path)
+/* The owner of the run that a directory is of, by its name; false: it is of none. */
+static bool
+read_run_owner(const char *path, uint64_t *owner)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
-	unsigned long long owner;
 	char *end;
 
 	if (strncmp(name, RUN_PREFIX, sizeof(RUN_PREFIX) - 1) != 0)
@@ -104,8 +104,24 @@ osp_rundir_run_ended(const char *path)
 	name += sizeof(RUN_PREFIX) - 1;
 	if (strspn(name, "0123456789abcdef") != OWNER_DIGITS)
 		return false;
-	owner = strtoull(name, &end, 16);
-	return *end == '-' && !osp_owner_alive(owner);
+	*owner = strtoull(name, &end, 16);
+	return *end == '-';
+}
+
+bool
+osp_rundir_run_ended(const char *path)
+{
+	uint64_t owner;
+
+	return read_run_owner(path, &owner) && !osp_owner_alive(owner);
+}
+
+bool
+osp_rundir_run_works(const char *path)
+{
+	uint64_t owner;
+
+	return read_run_owner(path, &owner) && osp_owner_alive(owner);
 }
 
 /*

@@ -51,8 +51,10 @@ osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
 #define OSP_RUNDIR_OF_RUN_MAX 32
 void osp_rundir_of_run(char out[OSP_RUNDIR_OF_RUN_MAX]);
 
-/* Is this, by its name, the directory of an `osprofiler run` whose process has ended? */
+/* Is this, by its name, the directory of an `osprofiler run` whose process has ended, or
+ * of one that is at work? */
 bool osp_rundir_run_ended(const char *path);
+bool osp_rundir_run_works(const char *path);
 
 /* A number for the root directory of this process; chroot() changes it. */
 uint64_t osp_root_directory(void);

@@ -42,6 +42,32 @@ one_error(qr{\Q$dir\E/link}, 'status', '--run-directory', "$dir/link");
 	one_error(qr{'\Q$dir\E/osprofiler'}, 'status');
 }
 
+# A run that is at work has a directory of its own, which is named.
+{
+	local $ENV{OSPROFILER_RUN_DIR} = "$dir/runs";
+	local $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+	my $pid = fork // die;
+
+	if ($pid == 0)
+	{
+		open STDERR, '>', '/dev/null';
+		exec "$build/bin/osprofiler", 'run', '--connection-string', "file://$dir/traces.run", '--', 'sh', '-c',
+		  "touch $dir/runs.begun; while [ ! -e $dir/runs.over ]; do sleep 0.05; done" or POSIX::_exit(127);
+	}
+	for (1 .. 200)
+	{
+		last if -e "$dir/runs.begun";
+		select undef, undef, undef, 0.05;
+	}
+	my ($own) = glob "$dir/runs/run-*";
+	one_error(qr{in '\Q$dir\E/runs' yet; 'osprofiler run' is at work.*: osprofiler status --run-directory \Q$own\E\n},
+		'status');
+	write_file("$dir/runs.over", '');
+	waitpid $pid, 0;
+	is($?, 0, 'the run');
+	one_error(qr{nothing was traced in '\Q$dir\E/runs' yet\n}, 'status');
+}
+
 # A service has no directory that one is in.
 my ($refused, undef, $why) = run_cli('agent', '--run-directory', $run, '--connection-string',
 	'sqlite:///tmp/x.db');
