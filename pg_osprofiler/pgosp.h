@@ -282,6 +282,15 @@ extern void pgosp_worker_session_ends(void);
  */
 extern int pgosp_worker_lock(const char *rundir, bool keep);
 
+/* The path of the file from which this library was loaded. */
+extern void pgosp_library_path(char *out, size_t size);
+
+/* Registers the worker; false if no slot is free. */
+extern bool pgosp_worker_register(void);
+
+/* The library is being loaded: by a session, or by the server. */
+extern void pgosp_replaced_init(void);
+
 /* PostgreSQL looks it up by its name. */
 extern __attribute__((visibility("default"))) void pgosp_worker_main(Datum arg);
 

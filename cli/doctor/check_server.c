@@ -109,7 +109,11 @@ add_command(const doctor *d, doctor_result *r, long port)
 					port,
 					shown[0] != '\0' && shown[0] != ' ' ? " " : "",
 					shown);
-	doctor_advise(r, "osprofiler doctor %s", d->unfix ? "--unfix " : d->fix ? "--fix " : "");
+	doctor_advise(r,
+				  "osprofiler doctor %s",
+				  d->unfix ? "--unfix "
+				  : d->fix ? "--fix "
+						   : "");
 	cli_add_quoted(&r->advice, osp_str_of(text));
 }
 
@@ -144,8 +148,8 @@ report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 	else if (!advise_ports(d, r, err->msg))
 		doctor_advise(r, "%s", find_advice(err->msg));
 	if (d->fix && !d->unfix)
-		doctor_advise(
-			r, "; --fix executes no command before the server answers");
+		doctor_advise(r,
+					  "; --fix executes no command before the server answers");
 }
 
 void

@@ -69,6 +69,58 @@ mend_agent(const doctor *d, doctor_result *r)
 		d, r, statement, "SELECT pg_catalog.pg_reload_conf()", DOCTOR_END);
 }
 
+#define MAPS_OF(pid)                                                        \
+	"pg_catalog.encode(pg_catalog.pg_read_binary_file('/proc/' || " pid " " \
+	"|| '/maps', 0, 10000000, true), 'escape')"
+#define MAPS_REPLACED " ~ 'r-xp [^\\n]*osprofiler[^\\n]* [(]deleted[)]'"
+
+/* Of the agent and its parent, the worker: has the file of a program or library of ours
+ * been replaced? Only superusers may ask. */
+static const char question_replaced[] =
+	"SELECT " MAPS_OF("$1") MAPS_REPLACED " OR " MAPS_OF(
+		"pg_catalog.split_part(pg_catalog.regexp_replace(pg_catalog.encode("
+		"pg_catalog.pg_read_binary_file('/proc/' || $1 || '/stat', 0, 1000, "
+		"true), 'escape'), '^.*[)] ', ''), ' ', "
+		"2)") MAPS_REPLACED
+	", COALESCE(pg_catalog.current_setting("
+	"'shared_preload_libraries') ~ 'osprofiler', false)";
+
+/* After an upgrade: the library and the program are those of the version before. */
+static bool
+report_replaced(doctor *d, doctor_result *r, const char *pid)
+{
+	cli_answer *answer = NULL;
+	const char *replaced = NULL;
+	bool found;
+
+	if (cli_server_is_superuser(d->server) &&
+		cli_server_ask(d->server, question_replaced, 1, &pid, &answer, NULL) ==
+			OSP_OK)
+		replaced = cli_answer_value(answer, 0, 0);
+	found = replaced != NULL && strcmp(replaced, "t") == 0;
+	if (found)
+	{
+		doctor_wrong(r,
+					 "at work, process %s, but with the files from before an "
+					 "upgrade",
+					 pid);
+		if (strcmp(cli_answer_value(answer, 0, 1), "t") == 0)
+			doctor_advise(r,
+						  "restart the server, which has the library in "
+						  "shared_preload_libraries");
+		else
+		{
+			doctor_advise(r,
+						  "the new ones take over within some ten seconds; "
+						  "to have that at once, ");
+			doctor_mend_sql(
+				d, r, "SELECT pg_catalog.pg_reload_conf()", DOCTOR_END);
+		}
+	}
+	cli_answer_free(answer);
+	return found;
+}
+
 static void
 advise_correcting(doctor_result *r)
 {
@@ -124,7 +176,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 					 error != NULL ? error : "");
 		advise_correcting(r);
 	}
-	else
+	else if (!report_replaced(d, r, cli_answer_value(answer, 0, COLUMN_PID)))
 		doctor_good(
 			r, "at work, process %s", cli_answer_value(answer, 0, COLUMN_PID));
 }

@@ -28,8 +28,7 @@ find_socket(const char *message, char directory[PATH_MAX], long *port)
 
 	if (name == NULL || name - begin >= PATH_MAX)
 		return false;
-	(void) snprintf(
-		directory, PATH_MAX, "%.*s", (int) (name - begin), begin);
+	(void) snprintf(directory, PATH_MAX, "%.*s", (int) (name - begin), begin);
 	*port = strtol(name + 1 + strlen(SOCKET_NAME), NULL, 10);
 	return true;
 }
@@ -68,7 +67,8 @@ list_ports(const char *directory, long but, long ports[CLI_PORTS_MAX])
 	const struct dirent *entry;
 	size_t count = 0;
 
-	while (dir != NULL && count < CLI_PORTS_MAX && (entry = readdir(dir)) != NULL)
+	while (dir != NULL && count < CLI_PORTS_MAX &&
+		   (entry = readdir(dir)) != NULL)
 	{
 		long port = port_of(directory, entry->d_name);
 

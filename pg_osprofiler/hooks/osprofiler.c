@@ -50,6 +50,7 @@ _PG_init(void)
 	/* In the middle of a session, by LOAD: there may be prepared statements already. */
 	pgosp_comment_seen = debug_query_string != NULL;
 	pgosp_first_trace_hook = begin_session;
+	pgosp_replaced_init();
 	pgosp_guc_init();
 	pgosp_log_init();
 	pgosp_analysis_init();

@@ -37,6 +37,22 @@ typedef struct pgospLook
 	int64 since_ns;  /* since when the operation runs */
 } pgospLook;
 
+/* ---- replaced_files.c ---- */
+
+typedef enum pgospReplaced
+{
+	PGOSP_REPLACED_NONE,
+	PGOSP_REPLACED_PROGRAM,
+	PGOSP_REPLACED_LIBRARY
+} pgospReplaced;
+
+/* The files as they are now are those that this process has. */
+extern void pgosp_replaced_note_library(const char *path);
+extern void pgosp_replaced_note_program(const char *path);
+
+/* Looks every few seconds, or at once. */
+extern pgospReplaced pgosp_replaced_check(bool at_once);
+
 /* ---- wait_watch.c ---- */
 
 /* Watches the backends of this run directory from now on. */

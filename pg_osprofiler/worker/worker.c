@@ -12,6 +12,9 @@
  * It also samples what traced backends wait for (wait_watch.c), which needs nothing but
  * PostgreSQL's shared memory.
  *
+ * After an upgrade it starts the new agent, and makes room for a worker that loads the new
+ * library (replaced_files.c).
+ *
  * The connection string goes to the child by its environment, for everybody can
  * read arguments. At the server's end the child gets STOP_MS to deliver or spool
  * what there is; what is left waits in rings and spool. If nothing is, the run directory
@@ -269,6 +272,7 @@ start_agent(pgospAgent *agent)
 		back_off(agent);
 		return;
 	}
+	pgosp_replaced_note_program(agent->settings.program);
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
@@ -526,16 +530,59 @@ await_backends(const pgospAgent *agent)
 }
 
 static void
+restart_agent(pgospAgent *agent)
+{
+	pgospAgentSettings settings = agent->settings;
+
+	pgosp_log(errmsg("osprofiler: the agent was replaced, the new one is "
+					 "started"));
+	stop_agent(agent);
+	begin_agent(agent, &settings);
+}
+
+/* What has to end for a new one after an upgrade? */
+static pgospReplaced
+check_replaced(const pgospAgent *agent, bool at_once)
+{
+	pgospReplaced replaced = pgosp_replaced_check(at_once);
+
+	return replaced == PGOSP_REPLACED_PROGRAM && agent->pid == 0
+			   ? PGOSP_REPLACED_NONE
+			   : replaced;
+}
+
+/* A worker with the new library takes over, in a slot of its own if there is one, else
+ * when the server starts this one again. */
+static void
+hand_over(int lock)
+{
+	pgosp_log(errmsg("osprofiler: the library was replaced, a worker with the "
+					 "new one takes over"));
+	(void) close(lock);
+	proc_exit(pgosp_worker_register() ? 0 : 1);
+}
+
+/* Returns if the server ends, or another worker is in its place. */
+static void
 supervise(pgospAgent *agent, int lock)
 {
+	pgospReplaced replaced = PGOSP_REPLACED_NONE;
+
 	while (!ShutdownRequestPending && agent->busy_count < BUSY_TRIES)
 	{
-		if (ConfigReloadPending)
+		bool reloads = ConfigReloadPending;
+
+		if (reloads)
 		{
 			ConfigReloadPending = false;
 			if (!reload(agent, &lock))
 				break;
 		}
+		replaced = check_replaced(agent, reloads);
+		if (replaced == PGOSP_REPLACED_LIBRARY)
+			break;
+		if (replaced == PGOSP_REPLACED_PROGRAM)
+			restart_agent(agent);
 		if (child_ended)
 		{
 			child_ended = false;
@@ -551,6 +598,18 @@ supervise(pgospAgent *agent, int lock)
 		await_backends(agent);
 	stop_agent(agent);
 	end_leaving();
+	if (replaced == PGOSP_REPLACED_LIBRARY && !ShutdownRequestPending)
+		hand_over(lock);
+}
+
+/* The files that this worker has are those that are there now. */
+static void
+note_library(void)
+{
+	char path[MAXPGPATH];
+
+	pgosp_library_path(path, sizeof(path));
+	pgosp_replaced_note_library(path);
 }
 
 void
@@ -564,6 +623,7 @@ pgosp_worker_main(Datum arg)
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	pqsignal(SIGCHLD, handle_sigchld);
 	BackgroundWorkerUnblockSignals();
+	note_library();
 
 	if (!read_settings(&settings))
 		proc_exit(0);

@@ -54,9 +54,8 @@ have_worker(const char *rundir)
 	return fd < 0;
 }
 
-/* The file this module was loaded from, wherever it lies. */
-static void
-put_library(char *out, size_t size)
+void
+pgosp_library_path(char *out, size_t size)
 {
 	Dl_info info;
 
@@ -65,31 +64,39 @@ put_library(char *out, size_t size)
 		strlcpy(out, "osprofiler", size);
 }
 
-/* A library that was removed under a session has no worker, which the server would
- * try to start again and again. */
-static void
-register_worker(void)
+bool
+pgosp_worker_register(void)
 {
-	static const char trouble[] =
-		"osprofiler: no background worker slot is free, points wait in the "
-		"rings";
 	BackgroundWorker worker;
-	uint64 sessions;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = 5;
-	put_library(worker.bgw_library_name, sizeof(worker.bgw_library_name));
+	pgosp_library_path(worker.bgw_library_name,
+					   sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name,
 			"pgosp_worker_main",
 			sizeof(worker.bgw_function_name));
 	strlcpy(worker.bgw_name, "osprofiler shipper", sizeof(worker.bgw_name));
 	strlcpy(worker.bgw_type, "osprofiler shipper", sizeof(worker.bgw_type));
-	if (worker.bgw_library_name[0] == '/' &&
-		access(worker.bgw_library_name, R_OK) != 0)
-		return;
-	if (RegisterDynamicBackgroundWorker(&worker, NULL) || no_slot_told)
+
+	/* A library that was removed under a session has no worker, which the server would
+	 * try to start again and again. */
+	return (worker.bgw_library_name[0] == '/' &&
+			access(worker.bgw_library_name, R_OK) != 0) ||
+		   RegisterDynamicBackgroundWorker(&worker, NULL);
+}
+
+static void
+start_worker(void)
+{
+	static const char trouble[] =
+		"osprofiler: no background worker slot is free, points wait in the "
+		"rings";
+	uint64 sessions;
+
+	if (pgosp_worker_register() || no_slot_told)
 		return;
 	no_slot_told = true;
 	sessions = pgosp_line_add(PGOSP_LINE_NO_WORKER, trouble);
@@ -118,7 +125,7 @@ look(const osp_producer *producer)
 	int saved = errno;
 
 	if (!have_shipper(producer->path) && !have_worker(producer->path))
-		register_worker();
+		start_worker();
 	errno = saved;
 }
 
