@@ -126,22 +126,6 @@ alone()
 	return $bad
 }
 
-# The version stands in config.mk; files of other tools' making repeat it.
-one_version()
-{
-	local version
-
-	version=$(sed -n 's/^VERSION *:= //p' config.mk)
-	[ "$(head -n 15 META.json | grep -c "\"version\": \"$version\"")" -eq 2 ] ||
-		{ echo "META.json has another version than config.mk, $version"; return 1; }
-	head -n 1 debian/changelog | grep -qF "($version-" ||
-		{ echo "debian/changelog begins with another version than $version"; return 1; }
-	grep -qxF "version = \"$version\"" integrations/python/pyproject.toml ||
-		{ echo "pyproject.toml has another version than $version"; return 1; }
-	grep -m 1 '^## ' CHANGELOG.md | grep -qF "$version" ||
-		{ echo "CHANGELOG.md begins with another version than $version"; return 1; }
-}
-
 lint "clang-format" formatted
 lint "clang-tidy" tidy
 lint "cppcheck" check_cpp
@@ -152,7 +136,7 @@ lint "each public header alone, C99" alone gcc -std=c99 -pedantic -x c
 lint "each public header alone, C++11" alone g++ -std=c++11 -pedantic -x c++
 lint "shellcheck" shellcheck -x "${scripts[@]}"
 lint "licence lines" licensed
-lint "one version" one_version
+lint "one version" scripts/one_version.sh
 lint "structure" tests/structure.py
 echo "1..$number"
 [ $failures -eq 0 ]

@@ -11,11 +11,37 @@ static const char question[] =
 	"SELECT (SELECT extversion FROM pg_catalog.pg_extension "
 	"WHERE extname = 'osprofiler'), "
 	"(SELECT default_version FROM pg_catalog.pg_available_extensions "
-	"WHERE name = 'osprofiler'), pg_catalog.current_database()";
+	"WHERE name = 'osprofiler'), pg_catalog.current_database(), "
+	"CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_available_extensions "
+	"WHERE name = 'osprofiler') THEN (SELECT bool_or(p.path IS NOT NULL) FROM "
+	"pg_catalog.pg_extension_update_paths('osprofiler') p, "
+	"pg_catalog.pg_extension e, pg_catalog.pg_available_extensions a "
+	"WHERE e.extname = 'osprofiler' AND a.name = 'osprofiler' AND p.source = "
+	"e.extversion AND p.target = a.default_version) END";
+
+static void
+mend_version(doctor *d, doctor_result *r, const char *created,
+			 const char *installed, bool has_path)
+{
+	if (has_path)
+		doctor_mend_sql(d, r, "ALTER EXTENSION osprofiler UPDATE", DOCTOR_END);
+	else
+		doctor_advise(r,
+					  "there is no script from %s to %s: install a package "
+					  "that has osprofiler--%s--%s.sql; or, as a superuser in "
+					  "this database: DROP EXTENSION osprofiler; CREATE "
+					  "EXTENSION osprofiler (which loses grants on its "
+					  "functions, and is refused where other objects use "
+					  "them; traces, keys and settings stay)",
+					  created,
+					  installed,
+					  created,
+					  installed);
+}
 
 static void
 compare_versions(doctor *d, doctor_result *r, const char *created,
-				 const char *installed, const char *database)
+				 const char *installed, const char *database, bool has_path)
 {
 	if (installed == NULL)
 	{
@@ -41,7 +67,7 @@ compare_versions(doctor *d, doctor_result *r, const char *created,
 					 database,
 					 created,
 					 installed);
-		doctor_mend_sql(d, r, "ALTER EXTENSION osprofiler UPDATE", DOCTOR_END);
+		mend_version(d, r, created, installed, has_path);
 	}
 	else if (strcmp(installed, OSP_VERSION) != 0)
 	{
@@ -79,6 +105,8 @@ check_extension(doctor *d, doctor_result *r)
 					 r,
 					 cli_answer_value(answer, 0, 0),
 					 cli_answer_value(answer, 0, 1),
-					 cli_answer_value(answer, 0, 2));
+					 cli_answer_value(answer, 0, 2),
+					 cli_answer_value(answer, 0, 3) != NULL &&
+						 strcmp(cli_answer_value(answer, 0, 3), "t") == 0);
 	cli_answer_free(answer);
 }

@@ -276,6 +276,33 @@ SKIP:
 		qr{^The extension was left out: /usr is not writable.*make install-extension PREFIX=\Q$home\E$}ms, 'the extension is left out');
 }
 
+# --- the version of a release ---------------------------------------------------------
+
+{
+	my $tree = "$dir/release";
+	my $said = sub { return scalar qx($tree/scripts/one_version.sh packages 2>&1) };
+	my $set = sub { my ($version) = @_; write_file("$tree/config.mk", "VERSION   := $version\n"); };
+	my $entry = sub { my ($version) = @_; return "osprofiler-db ($version-1) unstable; urgency=medium\n\n  * New.\n\n -- A <a\@b.c>  Sat, 28 Nov 2026 12:00:00 +0000\n\n"; };
+
+	system('mkdir', '-p', "$tree/scripts", "$tree/debian", "$tree/pg_osprofiler/upgrades");
+	system('cp', "$top/scripts/one_version.sh", "$tree/scripts");
+	$set->('1.0.0');
+	write_file("$tree/debian/changelog", $entry->('1.0.0'));
+	is($said->(), '', 'a first release has one version');
+	$set->('1.0.1');
+	like($said->(), qr/\Aversion: config\.mk has VERSION := 1\.0\.1, debian\/changelog begins with 1\.0\.0: .*dch -v 1\.0\.1-1[^\n]*\n\z/,
+		'config.mk alone: what to change');
+	isnt($? >> 8, 0, '... and the packages are not built');
+	write_file("$tree/debian/changelog", $entry->('1.0.1') . $entry->('1.0.0'));
+	like($said->(), qr{\Aversion: there is no pg_osprofiler/upgrades/osprofiler--1\.0\.0--1\.0\.1\.sql, [^\n]*: write it[^\n]*\n\z},
+		'no upgrade script: what to write');
+	isnt($? >> 8, 0, '... and the packages are not built');
+	write_file("$tree/pg_osprofiler/upgrades/osprofiler--1.0.0--1.0.1.sql", "-- Nothing has changed.\n");
+	is($said->(), '', 'both and the script: a release');
+	write_file("$tree/debian/changelog", $entry->('1.0.1') =~ s/-1\)/-2)/r . $entry->('1.0.1') . $entry->('1.0.0'));
+	is($said->(), '', 'another revision of Debian needs no script');
+}
+
 # --- install.sh: a line for each step before it begins, and errors ---------------------
 
 {

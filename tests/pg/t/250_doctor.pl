@@ -133,8 +133,13 @@ reset_setting('osprofiler.points');
 
 $node->safe_psql('postgres', "UPDATE pg_extension SET extversion = '0.0.1' WHERE extname = 'osprofiler'");
 my $step = broken('another version in the database', 'extension',
-	qr/database postgres has version 0\.0\.1, the library is of version \d/, not_mended => 1);
+	qr/database postgres has version 0\.0\.1, the library is of version \d/);
 like($step->{type}, qr/ALTER EXTENSION osprofiler UPDATE/, 'another version: the command');
+$node->safe_psql('postgres', "UPDATE pg_extension SET extversion = '0.0.0' WHERE extname = 'osprofiler'");
+$step = broken('a version without an upgrade script', 'extension', qr/database postgres has version 0\.0\.0/, not_mended => 1);
+is($step->{type}, undef, 'a version without an upgrade script: no command that fails');
+like($step->{do}, qr/has osprofiler--0\.0\.0--\d\S*\.sql; or, .*: DROP EXTENSION osprofiler; CREATE EXTENSION osprofiler \(which loses grants/,
+	'... but what works, and what that loses');
 $node->safe_psql('postgres',
 	"UPDATE pg_extension SET extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'osprofiler') WHERE extname = 'osprofiler'");
 
