@@ -84,7 +84,8 @@ function notices() {
 
   if (trace.missing !== null)
     texts.push(`The server's operations are missing: ${lineText(trace.missing, 80)} was sent ` +
-      'the context of this trace, and recorded nothing that arrived here.');
+      'the context of this trace, and recorded nothing that arrived here (with ' +
+      'osprofiler.min_duration it leaves out short statements).');
   if (trace.lost > 0)
     texts.push(`${pluralText(trace.lost, 'point')} of the trace ` +
       `${trace.lost === 1 ? 'was' : 'were'} lost, so shares and counts may be wrong.`);

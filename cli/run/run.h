@@ -216,6 +216,10 @@ typedef struct run_state
  * come in. */
 uint64_t run_server_known(const run_state *run);
 
+/* Asks the server that the command has used which statements it leaves out, for a message;
+ * empty: none, or it cannot be asked. */
+void run_server_left_out(const run_state *run, osp_error *err);
+
 /* Asks the server that the command has used for its operations, and stores them in
  * the collector. OSP_EUNSUPPORTED, with an empty message: it is not on this host.
  * OSP_OK with a message: which statements the server leaves out. */

@@ -216,8 +216,7 @@ copy_trace(const run_state *run, cli_server *server, osp_error *err)
 	return status;
 }
 
-/* Says in err, of a server that gave its half of the trace, which statements it leaves
- * out. */
+/* Says in err which statements the server leaves out. */
 static void
 note_min_duration(cli_server *server, osp_error *err)
 {
@@ -240,18 +239,39 @@ note_min_duration(cli_server *server, osp_error *err)
 	cli_answer_free(answer);
 }
 
-osp_status
-run_server_fetch(const run_state *run, osp_error *err)
+static osp_status
+connect_server(const run_state *run, cli_server **server, osp_error *err)
 {
 	char conninfo[1024];
-	cli_server *server = NULL;
-	osp_status status;
 
+	*server = NULL;
 	err->msg[0] = '\0';
 	if (!run_seen_is_local(&run->follow.seen))
 		return OSP_EUNSUPPORTED;
 	run_seen_conninfo(&run->follow.seen, conninfo, sizeof(conninfo));
-	status = cli_server_open(conninfo, &server, err);
+	return cli_server_open(conninfo, server, err);
+}
+
+void
+run_server_left_out(const run_state *run, osp_error *err)
+{
+	cli_server *server;
+	osp_error failure;
+
+	err->msg[0] = '\0';
+	if (connect_server(run, &server, &failure) != OSP_OK)
+		return;
+	cli_server_untraced(server);
+	note_min_duration(server, err);
+	cli_server_close(server);
+}
+
+osp_status
+run_server_fetch(const run_state *run, osp_error *err)
+{
+	cli_server *server;
+	osp_status status = connect_server(run, &server, err);
+
 	if (status == OSP_OK)
 		status = copy_trace(run, server, err);
 	if (status == OSP_OK)

@@ -46,6 +46,22 @@ find_known(const run_state *run, osp_error *err)
 	return known < run->follow.seen.libpq ? known : run->follow.seen.libpq;
 }
 
+/* Why the server knows some of the statements alone. */
+static void
+add_unknown(osp_buf *text, const run_state *run)
+{
+	osp_error left_out = {OSP_OK, ""};
+
+	run_server_left_out(run, &left_out);
+	if (left_out.msg[0] != '\0')
+		osp_buf_addf(text, " (%s)", left_out.msg);
+	else
+		osp_buf_addf(
+			text,
+			" (it is not told of each: of prepared statements, for instance; "
+			"docs/client.md, \"How the server is told\")");
+}
+
 static void
 add_server(osp_buf *text, const run_state *run)
 {
@@ -59,10 +75,7 @@ add_server(osp_buf *text, const run_state *run)
 		osp_buf_addf(
 			text, ", %llu also in the server", (unsigned long long) known);
 		if (known < seen->libpq)
-			osp_buf_addf(
-				text,
-				" (it is not told of each: of prepared statements, for instance; "
-				"docs/client.md, \"How the server is told\")");
+			add_unknown(text, run);
 		return;
 	}
 	if (err.code == OSP_OK && err.msg[0] != '\0')

@@ -83,7 +83,9 @@ report_unknown_id(const cli_source *source, const char *name,
 		"--connection-string names another collector, --server '' "
 		"asks the PostgreSQL server of this environment; a service "
 		"traces a request only if it has the key that signed its "
-		"context, and was restarted since it got that)%s",
+		"context, and was restarted since it got that; a server leaves out "
+		"statements shorter than osprofiler.min_duration, and so traces that "
+		"have no others)%s",
 		name,
 		shown,
 		also,

@@ -69,7 +69,8 @@ cli_add_missing_server(osp_report *report, osp_buf *text)
 			text,
 			OSP_STR(
 				"It does not load the "
-				"extension, does not know the key, delivers to another "
+				"extension, does not know the key, leaves out short "
+				"statements (osprofiler.min_duration), delivers to another "
 				"collector (--server CONNINFO reads what the server has), or "
 				"has not delivered yet (show the trace again). 'osprofiler "
 				"doctor CONNINFO' says which, and what to type\n"));

@@ -38,7 +38,7 @@ my $half = write_file("$dir/half", join '', map { "$_\n" }
 		'{"db": {"statement": "SELECT 1", "server": "h1", "sends_context": true}, "host": "h"}'),
 	point('db-stop', $base, $base, 'a1', '02.000000'));
 like(run_ok('trace', 'explain', $half),
-	qr/^ 100 %  1\.00 s +SELECT 1: the cause is in the server, whose operations are missing: h1\.\nThe server's operations are missing: h1 was sent/m,
+	qr/^ 100 %  1\.00 s +SELECT 1: the cause is in the server at h1, whose operations are missing\.\nThe server's operations are missing: h1 was sent/m,
 	"the server's half is missing");
 
 

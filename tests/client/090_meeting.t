@@ -118,6 +118,18 @@ psql('alter role anna set osprofiler.min_duration = 10000');
 	is($words, '1 statement of PostgreSQL; none of them is known to the server: it records only statements that take 10000 ms, by osprofiler.min_duration',
 		'slow statements only: it is said');
 }
+psql('alter role anna set osprofiler.min_duration = 100');
+{
+	local $ENV{PGUSER} = 'anna';
+	($status, $out, $words) = seen('psql', '-XAtc', 'select pg_sleep(0.2)', '-c', 'select 1');
+	is($words, '2 statements of PostgreSQL, 1 also in the server (it records only statements that take 100 ms, by osprofiler.min_duration)',
+		'some slow statements: why the others are missing');
+	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+	like((run($osprofiler, 'trace', 'show', 'last'))[1], qr/operations are missing: .* leaves out short statements \(osprofiler\.min_duration\)/,
+		'... trace show names that reason, too');
+	like((run($osprofiler, 'trace', 'show', '11111111-2222-4333-8444-555555555555'))[2], qr/shorter than osprofiler\.min_duration/,
+		'... and so does a trace that is not there');
+}
 psql('alter role anna reset osprofiler.min_duration');
 
 # A key that the server does not know, and no key at all.

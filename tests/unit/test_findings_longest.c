@@ -33,15 +33,15 @@ test_longest_of_client(void **state)
 		json.ptr,
 		"\"longest\": [{\"share\": 0.5555555555555556, \"time_ms\": 1000.0, "
 		"\"statement\": \"UPDATE stock SET n = 2\", \"why\": \"the cause is in "
-		"the server, whose operations are missing: h1\", \"operation\": "
+		"the server at h1, whose operations are missing\", \"operation\": "
 		"\"s550\"}, {\"share\": 0.16666666666666666, "));
 	assert_non_null(strstr(
 		words.ptr,
 		"Why it took 1.80 s:\n"
 		" 100 %            Not explained, above all:\n"
-		"  56 %  1.00 s    UPDATE stock SET n = 2: the cause is in the server, "
-		"whose operations are missing:\n"
-		"                  h1.\n"
+		"  56 %  1.00 s    UPDATE stock SET n = 2: the cause is in the server "
+		"at h1, whose operations are\n"
+		"                  missing.\n"
 		"  17 %  300 ms    SELECT a, b: "));
 	assert_non_null(strstr(words.ptr, "  14 %  250 ms    SELECT 1, 2: "));
 	assert_null(strstr(words.ptr, "SELECT a:"));

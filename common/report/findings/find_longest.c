@@ -89,9 +89,11 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 	if (op->kind == OSP__OP_DB && lacks)
 	{
 		osp_buf_add_str(out,
-						OSP_STR("the cause is in the server, whose operations "
-								"are missing: "));
+						server.len > 0
+							? OSP_STR("the cause is in the server at ")
+							: OSP_STR("the cause is in the server"));
 		osp_buf_add_str(out, server);
+		osp_buf_add_str(out, OSP_STR(", whose operations are missing"));
 	}
 	else if (op->kind == OSP__OP_SQLITE && steps > 0 &&
 			 op->left_ns / STEP_NS >= steps)
