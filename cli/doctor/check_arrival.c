@@ -247,7 +247,17 @@ check_arrival(doctor *d, doctor_result *r)
 	osp_error err = {OSP_OK, ""};
 	bool elsewhere = false;
 	size_t found;
-	osp_status status =
+	osp_status status;
+
+	if (d->samples_only)
+	{
+		doctor_skip(r,
+					"it needs a key; what was sampled lists: osprofiler trace "
+					"list --server ");
+		cli_server_add_place(d->server, &r->found);
+		return;
+	}
+	status =
 		doctor_read_trace(d, d->server_trace_id, 1, SHORT_MS, &found, &err);
 
 	if (status == OSP_OK && found == 0)

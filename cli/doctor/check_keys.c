@@ -69,7 +69,7 @@ mend_none(doctor_result *r)
 /* 'osprofiler run' makes a key of its own, which is of no use only where a server shall
  * know it. */
 static void
-report_none(const doctor *d, doctor_result *r)
+report_none(doctor *d, doctor_result *r)
 {
 	if (d->config.hmac_keys_file[0] != '\0')
 	{
@@ -81,6 +81,14 @@ report_none(const doctor *d, doctor_result *r)
 	if (d->conninfo == NULL && !d->fix)
 	{
 		doctor_good(r, "none; not needed without a server");
+		return;
+	}
+	if (!d->fix && doctor_server_samples(d))
+	{
+		d->samples_only = true;
+		doctor_good(r,
+					"none; not needed for sampling (osprofiler.sample_rate), "
+					"but for contexts that programs send");
 		return;
 	}
 	doctor_wrong(r,

@@ -52,6 +52,7 @@ typedef enum doctor_step
 	STEP_SERVER,
 	STEP_MODULE,
 	STEP_EXTENSION,
+	STEP_SAMPLING,
 	STEP_SERVER_KEY,
 	STEP_SHIPPER,
 	STEP_ARRIVAL,
@@ -92,6 +93,7 @@ typedef struct doctor
 	char probe_id[OSP_UUID_TEXT_LEN + 1];        /* a trace that is stored */
 	char server_trace_id[OSP_UUID_TEXT_LEN + 1]; /* of the test statement */
 	cli_server *server;
+	bool samples_only; /* there is no key here, and the server needs none to sample */
 	bool
 		role_loads; /* a setting of this ordinary user's role loads the module */
 
@@ -196,10 +198,16 @@ void check_read_back(doctor *d, doctor_result *r);
 void check_server(doctor *d, doctor_result *r);
 void check_module(doctor *d, doctor_result *r);
 void check_extension(doctor *d, doctor_result *r);
+void check_sampling(doctor *d, doctor_result *r);
 void check_server_key(doctor *d, doctor_result *r);
 void check_shipper(doctor *d, doctor_result *r);
 void check_arrival(doctor *d, doctor_result *r);
 void check_program(doctor *d, doctor_result *r);
+
+/* --- check_sampling.c --- */
+
+/* Does the server record transactions of this session's role and database by itself? */
+bool doctor_server_samples(const doctor *d) OSP_MUST_CHECK;
 
 /* --- check_store.c --- */
 

@@ -43,6 +43,7 @@ static const doctor_check checks[STEP_COUNT] = {
 						"extension",
 						NEEDS(SERVER),
 						check_extension},
+	[STEP_SAMPLING] = {"sampling", "sampling", NEEDS(MODULE), check_sampling},
 	[STEP_SERVER_KEY] = {"server_key",
 						 "key of the server",
 						 NEEDS(KEYS) | NEEDS(MODULE) | NEEDS(EXTENSION),
@@ -117,7 +118,8 @@ find_obstacle(const doctor *d, doctor_step step)
 			return (doctor_step) i;
 	for (i = 0; i < STEP_COUNT; i++)
 		if ((checks[step].needs & (1U << i)) != 0 &&
-			d->results[i].verdict == DOCTOR_NOT_TRIED && i != STEP_SHIPPER)
+			d->results[i].verdict == DOCTOR_NOT_TRIED && i != STEP_SHIPPER &&
+			!(i == STEP_SERVER_KEY && d->samples_only))
 			return (doctor_step) i;
 	return STEP_COUNT;
 }
@@ -163,7 +165,7 @@ doctor_run(doctor *d)
 	bool good = true;
 	unsigned i;
 
-	if (d->fix && d->conninfo != NULL)
+	if (d->conninfo != NULL)
 		doctor_check_step(d, STEP_SERVER);
 	for (i = 0; i < STEP_COUNT; i++)
 	{

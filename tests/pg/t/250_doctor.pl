@@ -312,6 +312,31 @@ like($steps->{arrival}{found}, qr/record only statements that take 60000 ms/, 'v
 is(steps()->{arrival}{verdict}, 'good', 'very slow statements only: that of a superuser arrives');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
 
+# --- sampling -----------------------------------------------------------------
+
+like(steps()->{sampling}{found}, qr/^sample_rate = 0 \(default\), min_duration = -1 \(default\), statement_text = full \(default\): no samples$/,
+	'no samples: the settings are said');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET osprofiler.sample_rate = 1; ALTER ROLE plain SET osprofiler.min_duration = 100');
+is(steps(undef, "$conninfo user=plain")->{sampling}{found},
+	'sample_rate = 1 (of database postgres), min_duration = 100ms (of role plain), statement_text = full (default)',
+	'samples: the settings, and whose they are');
+{
+	local $ENV{OSPROFILER_HMAC_KEYS};
+	local $ENV{HOME} = $node->basedir . '/no_home';
+	delete $ENV{OSPROFILER_HMAC_KEYS};
+	delete local $ENV{XDG_CONFIG_HOME};
+	mkdir $ENV{HOME};
+	$steps = steps();
+	ok($steps->{good}, 'samples: no key is needed') or diag(explain($steps));
+	like($steps->{keys}{found}, qr/^none; not needed for sampling/, '... and that is said');
+	is($steps->{server_key}{found}, 'not needed for sampling', '... of the server, too');
+	like($steps->{shipper}{found}, qr/^at work, process/, '... the shipper is looked at all the same');
+	like($steps->{arrival}{found}, qr/osprofiler trace list --server '/, '... and where the samples are');
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
+	is(steps()->{keys}{verdict}, 'wrong', 'without samples a key is missing');
+}
+$node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL');
+
 # --- settings of roles and databases -------------------------------------------
 
 # A role or a database that preloads something else is found, named and mended.

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * check_sampling.c
+ *	  What does the server record by itself, without a context of a client?
+ *
+ * It says what holds for a session of this role in this database, and which setting
+ * makes it so. Sampling needs no key, so a key that is missing is not wrong there.
+ */
+#include "doctor/doctor.h"
+
+static const char question[] =
+	"SELECT pg_catalog.string_agg(pg_catalog.split_part(name, '.', 2) || ' = ' "
+	"|| pg_catalog.current_setting(name) || ' (' || CASE source WHEN "
+	"'database' THEN 'of database ' || pg_catalog.current_database() WHEN "
+	"'user' THEN 'of role ' || session_user WHEN 'database user' THEN 'of role "
+	"' || session_user || ' in database ' || pg_catalog.current_database() "
+	"WHEN 'global' THEN 'of all roles' WHEN 'configuration file' THEN "
+	"COALESCE(sourcefile, 'of a file of settings') ELSE source END || ')', "
+	"', ' ORDER BY pg_catalog.array_position(ARRAY['osprofiler.sample_rate', "
+	"'osprofiler.min_duration', 'osprofiler.statement_text'], name)), "
+	"pg_catalog.bool_or(name = 'osprofiler.sample_rate' AND setting::float8 > "
+	"0) FROM (SELECT name, source, sourcefile, CASE WHEN name = "
+	"'osprofiler.sample_rate' THEN setting ELSE '0' END AS setting FROM "
+	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
+	"'osprofiler.min_duration', 'osprofiler.statement_text')) s";
+
+/* Also before the module is known to be loaded, which alone gives it a meaning. */
+static const char question_samples[] =
+	"SELECT NULLIF(pg_catalog.current_setting('osprofiler.sample_rate', true), "
+	"'')::float8 > 0";
+
+bool
+doctor_server_samples(const doctor *d)
+{
+	cli_answer *answer = NULL;
+	const char *samples = NULL;
+	bool result;
+
+	if (d->server != NULL &&
+		cli_server_ask(d->server, question_samples, 0, NULL, &answer, NULL) ==
+			OSP_OK)
+		samples = cli_answer_value(answer, 0, 0);
+	result = samples != NULL && strcmp(samples, "t") == 0;
+	cli_answer_free(answer);
+	return result;
+}
+
+void
+check_sampling(doctor *d, doctor_result *r)
+{
+	osp_error err = {OSP_OK, ""};
+	cli_answer *answer = NULL;
+	const char *settings;
+
+	if (cli_server_ask(d->server, question, 0, NULL, &answer, &err) != OSP_OK)
+	{
+		doctor_wrong(r, "%s", err.msg);
+		return;
+	}
+	settings = cli_answer_value(answer, 0, 0);
+	doctor_good(r, "%s", settings != NULL ? settings : "unknown");
+	if (settings != NULL && strcmp(cli_answer_value(answer, 0, 1), "t") != 0)
+		doctor_good(r, ": no samples");
+	cli_answer_free(answer);
+}
