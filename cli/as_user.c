@@ -100,6 +100,15 @@ cli_has_sudo(void)
 	return cli_program_find("sudo", path);
 }
 
+/* Has root typed sudo, and may be told to type it again? */
+static bool
+root_types_sudo(void)
+{
+	const char *caller = getenv("SUDO_UID");
+
+	return caller != NULL && strcmp(caller, "0") == 0 && cli_has_sudo();
+}
+
 void
 cli_as_user_words(uid_t typist, uid_t user, char out[CLI_AS_USER_MAX])
 {
@@ -108,9 +117,9 @@ cli_as_user_words(uid_t typist, uid_t user, char out[CLI_AS_USER_MAX])
 	out[0] = '\0';
 	if (typist == user || !cli_user_numbered(user, &found))
 		return;
-	if (typist == 0)
+	if (typist == 0 && !root_types_sudo())
 		(void) snprintf(out, CLI_AS_USER_MAX, "runuser -u %s -- ", found.name);
-	else if (cli_has_sudo())
+	else if (typist == 0 || cli_has_sudo())
 		(void) snprintf(out,
 						CLI_AS_USER_MAX,
 						user == 0 ? "sudo " : "sudo -u %s ",

@@ -37,7 +37,7 @@ bool cli_has_sudo(void);
 
 /*
  * What typist types before a command to execute it as user, with a space behind:
- * "sudo -u postgres ", or for root "runuser -u postgres -- ". Without sudo it begins with
+ * "sudo -u postgres ", or for root, who did not come by sudo, "runuser -u postgres -- ". Without sudo it begins with
  * "as root: ". Empty: nothing is needed, or the user has no name.
  */
 #define CLI_AS_USER_MAX (CLI_USER_NAME_MAX + 32)

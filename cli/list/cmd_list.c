@@ -28,12 +28,47 @@ has_service(const cli_listing *list)
 	return false;
 }
 
+/* How to see the traces behind these. A server has no pages. */
+static void
+write_more(const cli_list_options *options, const cli_listing *list,
+		   cli_out *out)
+{
+	const char *what =
+		options->query.order == CLI_ORDER_TIME ? "older" : "other";
+
+	if (options->server != NULL)
+		cli_out_printf(out,
+					   "There are %s traces: --limit %zu, or --all\n",
+					   what,
+					   2 * list->rows.count);
+	else
+		cli_out_printf(out,
+					   "There are %s traces: --page %s, or --all\n",
+					   what,
+					   list->next);
+}
+
+/* Below a head without lines. */
+static void
+write_nothing(const cli_list_options *options, const cli_listing *list,
+			  cli_out *out)
+{
+	const osp_trace_filter *filter = &options->query.filter;
+	bool filters = filter->errors_only || filter->min_duration_ns > 0 ||
+				   filter->service.len > 0 || filter->text.len > 0 ||
+				   filter->since_ns != 0 || filter->until_ns != 0;
+
+	cli_out_printf(out,
+				   "There is no %strace%s in %s.\n",
+				   list->skip > 0 || filter->page.len > 0 ? "other " : "",
+				   filters ? " that fits" : "",
+				   options->collector.shown);
+}
+
 static void
 write_table(const cli_list_options *options, const cli_listing *list,
 			const osp_draw_options *drawing, cli_out *out)
 {
-	const char *what =
-		options->query.order == CLI_ORDER_TIME ? "older" : "other";
 	cli_trace_table table;
 	size_t i;
 
@@ -44,11 +79,10 @@ write_table(const cli_list_options *options, const cli_listing *list,
 	for (i = 0; i < list->rows.count && out->error == 0; i++)
 		cli_trace_table_row(&table, &list->rows.rows[i].entry, out);
 	cli_trace_table_term(&table);
+	if (list->rows.count == 0)
+		write_nothing(options, list, out);
 	if (list->next[0] != '\0')
-		cli_out_printf(out,
-					   "There are %s traces: --page %s, or --all\n",
-					   what,
-					   list->next);
+		write_more(options, list, out);
 }
 
 static int
@@ -60,7 +94,10 @@ write_list(cli_list_options *options, const cli_listing *list)
 	if (cli_view_open(&options->view, !options->json, &out) != CLI_OK)
 		return CLI_FAILED;
 	if (options->json)
-		cli_trace_json_list(&list->rows, &out, osp_str_of(list->next));
+		cli_trace_json_list(
+			&list->rows,
+			&out,
+			osp_str_of(options->server != NULL ? "" : list->next));
 	else
 		write_table(options, list, &drawing, &out);
 	return cli_view_close(&options->view, &out);

@@ -133,7 +133,7 @@ open_server(const cli_others *others, cli_other_server *server, osp_error *err)
 	/* Connecting takes some seconds at most, and is not interrupted. */
 	if (others->interrupted != NULL && others->interrupted(NULL))
 		return OSP_EINTR;
-	status = cli_server_open(server->conninfo, &server->conn, err);
+	status = cli_server_open_for_root(server->conninfo, &server->conn, err);
 	if (status == OSP_OK)
 		cli_server_bound(
 			server->conn, others->interrupted, others->deadline_ms);

@@ -136,6 +136,7 @@ struct cli_server
 	cli_user login; /* of cli_server_login */
 };
 
+static bool stays_self; /* see cli_server_stay_self() */
 static libpq pq;
 static void *library; /* stays loaded; NULL: it is not yet */
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
@@ -406,6 +407,12 @@ connect_as_others(const char *conninfo, cli_server **server)
 		connect_as(&user, conninfo, server);
 }
 
+void
+cli_server_stay_self(void)
+{
+	stays_self = true;
+}
+
 osp_status
 cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
 {
@@ -417,7 +424,7 @@ cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
 	*out = NULL;
 	if (status != OSP_OK)
 		return status;
-	if (!cli_may_act_as_others() ||
+	if (stays_self || !cli_may_act_as_others() ||
 		(acting != 0 && !cli_user_numbered(acting, &before)))
 		return hand_over(try_to_connect(conninfo), out, err);
 	if (acting != 0)

@@ -35,6 +35,10 @@ osp_status cli_server_open(const char *conninfo, cli_server **out,
 osp_status cli_server_open_for_root(const char *conninfo, cli_server **out,
 									osp_error *err) OSP_MUST_CHECK;
 
+/* A process with threads acts as nobody else: cli_server_open_for_root is then as
+ * cli_server_open. */
+void cli_server_stay_self(void);
+
 /* The user as whom root was let in by cli_server_open_for_root. NULL: the connection is
  * that of the process's own user. */
 const cli_user *cli_server_login(const cli_server *server);

@@ -64,9 +64,10 @@ time_of(const cli_answer *answer, int row, int column)
 	return value != NULL ? strtoll(value, NULL, 10) * 1000 : 0;
 }
 
+/* Stops at the filter's limit; *more says whether another trace passes. */
 static osp_status
 hand_on_traces(const cli_answer *answer, const osp_trace_filter *filter,
-			   osp_trace_fn fn, void *ctx)
+			   osp_trace_fn fn, void *ctx, bool *more)
 {
 	osp_status status = OSP_OK;
 	size_t count = 0;
@@ -88,9 +89,10 @@ hand_on_traces(const cli_answer *answer, const osp_trace_filter *filter,
 
 		if (!osp_trace_filter_passes(filter, &entry))
 			continue;
-		status = fn(ctx, &entry);
-		if (++count == filter->limit)
+		*more = filter->limit > 0 && count++ == filter->limit;
+		if (*more)
 			break;
+		status = fn(ctx, &entry);
 	}
 	return status;
 }
@@ -103,7 +105,7 @@ connect_server(osp_driver_conn *conn, osp_error *err)
 
 	if (conn->server != NULL)
 		return OSP_OK;
-	status = cli_server_open(conn->conninfo, &conn->server, err);
+	status = cli_server_open_for_root(conn->conninfo, &conn->server, err);
 	if (status != OSP_OK)
 		return status;
 	cli_server_untraced(conn->server);
@@ -120,15 +122,15 @@ moment_text(int64_t ns, char out[NUMBER_MAX])
 }
 
 /* How many of the newest traces are asked for: all that may be among the first ones
- * that pass the filter. */
+ * that pass the filter, and one more. */
 static long
 asked_for(const osp_trace_filter *filter)
 {
-	if (filter->limit == 0 || filter->limit > LOOKED_AT_MAX ||
+	if (filter->limit == 0 || filter->limit >= LOOKED_AT_MAX ||
 		filter->errors_only || filter->min_duration_ns > 0 ||
 		filter->service.len > 0 || filter->text.len > 0)
 		return LOOKED_AT_MAX;
-	return (long) filter->limit;
+	return (long) filter->limit + 1;
 }
 
 static osp_status
@@ -143,6 +145,7 @@ list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 								  max,
 								  filter->errors_only ? "t" : "f"};
 	cli_answer *answer = NULL;
+	bool more = false;
 	osp_status status;
 
 	if (next != NULL)
@@ -155,7 +158,7 @@ list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 	if (status == OSP_OK)
 		status = cli_server_ask(conn->server, sql, 4, params, &answer, err);
 	if (status == OSP_OK)
-		status = hand_on_traces(answer, filter, fn, ctx);
+		status = hand_on_traces(answer, filter, fn, ctx, &more);
 	else
 	{
 		if (conn->server != NULL)
@@ -163,6 +166,8 @@ list_traces(osp_driver_conn *conn, const osp_trace_filter *filter,
 		cli_server_close(conn->server);
 		conn->server = NULL;
 	}
+	if (next != NULL && more)
+		*next = OSP_STR(CLI_SERVER_MORE);
 	cli_answer_free(answer);
 	return status;
 }

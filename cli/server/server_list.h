@@ -8,6 +8,9 @@
 
 #include "collector_options.h"
 
+/* The page behind a part of the list of a server: there are more traces. */
+#define CLI_SERVER_MORE "more"
+
 /*
  * Opens a collector that lists, by osprofiler.traces(), what the collector of a server
  * has. Lists have no pages. It is closed by cli_collector_close(). CLI_FAILED after a

@@ -105,7 +105,7 @@ status_read_server(status_view *view, const char *conninfo)
 {
 	osp_error err = {OSP_OK, ""};
 	cli_server *server = NULL;
-	osp_status status = cli_server_open(conninfo, &server, &err);
+	osp_status status = cli_server_open_for_root(conninfo, &server, &err);
 
 	view->of_server = true;
 	if (status == OSP_OK)

@@ -64,6 +64,7 @@ cmd_web(int argc, char **argv)
 	int c;
 
 	cli_source_init(&source);
+	cli_server_stay_self();
 	source.wait_s = 0;
 	while ((c = cli_next_option(argc, argv, "h", longs)) != -1)
 	{

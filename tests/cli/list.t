@@ -48,6 +48,9 @@ is(scalar @rows, 3, 'no more');
 	is(run_ok('trace', 'list'), run_ok('trace', 'list', @at), 'environment');
 }
 
+# Nothing to list is said.
+like(run_ok('trace', 'list', '--service', 'nosuch', @at), qr/\ATRACE .*\nThere is no trace that fits in \S+\.\n\z/, 'no trace that fits');
+
 # As JSON.
 my $list = decode_json(run_ok('trace', 'list', '--json', @at));
 is(join(' ', map { $_->{base_id} } @{ $list->{traces} }), "$two $one", 'JSON');
@@ -107,8 +110,8 @@ is(ids(@at, '--until', '2026-11-22T15:56:04'), "TRACE $one", '--until');
 is(ids(@at, '--since', '2026-11-22', '--until', '2026-11-23'), "TRACE $two $one",
 	'dates');
 is(ids(@at, '--since', '2026-11-22T18:56:03+03:00'), "TRACE $two", 'an offset');
-is(ids(@at, '--since', '2026-11-22T15:57'), 'TRACE', 'minutes');
-is(ids(@at, '--until', '5200w'), 'TRACE', 'a time before now');
+is(ids(@at, '--since', '2026-11-22T15:57'), "TRACE There is no trace that fits in $uri.", 'minutes');
+is(ids(@at, '--until', '5200w'), "TRACE There is no trace that fits in $uri.", 'a time before now');
 
 # Times as other writers have them.
 {

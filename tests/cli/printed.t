@@ -107,6 +107,24 @@ for my $name (@names)
 	like(traced(), qr/^Display trace with command: osprofiler trace show $id$/m, 'sudo to the same user');
 }
 
+# Root who typed sudo is told sudo, root who did not is told runuser.
+if ($> == 0)
+{
+	my ($name, undef, $uid, $gid) = getpwnam 'nobody';
+
+	local $ENV{PATH} = "$dir/sudo:$ENV{PATH}";
+	for my $case ([0, 'sudo -u nobody '], [undef, 'runuser -u nobody -- '])
+	{
+		local $ENV{SUDO_UID} = $case->[0];
+		delete $ENV{SUDO_UID} if !defined $case->[0];
+		system('sh', '-c', "rm -rf '$dir/nobody'; mkdir '$dir/nobody'; chown nobody '$dir/nobody'; chmod 755 '$dir'");
+		local $ENV{HOME} = "$dir/nobody";
+		delete local @ENV{qw(OSPROFILER_CONNECTION_STRING OSPROFILER_RUN_DIR XDG_STATE_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME)};
+		my $err = qx(setpriv --reuid=$uid --regid=$gid --clear-groups '$agent' run -- sh -c "sqlite3 :memory: 'select 1'; true" 2>&1);
+		like($err, qr/^Display trace with command: \Q$case->[1]\Eosprofiler trace show/m, 'root typed ' . (defined $case->[0] ? 'sudo' : 'another command'));
+	}
+}
+
 # --- how to deliver what waits -------------------------------------------------
 
 for my $name (@names, 'x' x 200)

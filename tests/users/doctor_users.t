@@ -166,6 +166,12 @@ is((stat "$dir/admin/.config/osprofiler/hmac_keys")[4], 0, '... root\'s key is r
 ($status, $out) = types('root', "$postgres osprofiler trace list --server '$place'");
 unlike($out, qr/osprofiler doctor|CASE source/, '... and its test statement is not in the list of traces') or diag($out);
 
+my $list = $out;
+($status, $out) = types('root', "osprofiler trace list --server '$place'");
+is("$status|$out", "0|$list", 'root is let in by trace list as by doctor');
+($status, $out) = types('root', "osprofiler status --server '$place'");
+unlike($out, qr/role "root"/, '... and by status');
+
 # --- postgres ---------------------------------------------------------------------------
 
 ($status, $out) = types('postgres', "osprofiler doctor --fix '$place'");

@@ -154,6 +154,19 @@ like($out, qr/is still running/, 'and to the check');
 	isnt($diff, '', 'diff: both are found');
 	my (undef, $none) = run_command([ $agent, 'trace', 'show', '--no-wait', @store, 'aaaaaaaa' ]);
 	like($none, qr/no trace 'aaaaaaaa' in \S+ and the server/, 'a beginning that no trace has');
+
+	# Parts of the list say how to see more, by options that --server takes.
+	for my $order ([], ['--slow'])
+	{
+		my $what = @$order ? 'other' : 'older';
+		my ($text) = run_command([ $agent, 'trace', 'list', '--server', $server, '--limit', 1, @$order ]);
+		like($text, qr/\nThere are $what traces: --limit 2, or --all\z/, "a part of the list: there are more (@$order)");
+		($text) = run_command([ $agent, 'trace', 'list', '--server', $server, '--all', @$order ]);
+		unlike($text, qr/There are/, "... and not behind all (@$order)");
+		my $count = () = $text =~ /\n/g;
+		($text) = run_command([ $agent, 'trace', 'list', '--server', $server, '--limit', $count, @$order ]);
+		unlike($text, qr/There are/, "... nor if the limit is their number (@$order)");
+	}
 	(undef, $none) = run_command([ $agent, 'trace', 'list', '--server', $server =~ s/postgres$/template1/r ]);
 	like($none, qr/CREATE EXTENSION osprofiler/, 'a database without the extension');
 	(undef, $none) = run_command([ $agent, 'status', '--server', $server =~ s/postgres$/template1/r ]);
