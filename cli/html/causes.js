@@ -6,7 +6,7 @@ import { trace, textOf, rowOfId, fromCaller, string } from './trace.js';
 import { durationText, countText, pluralText, shareText, shareTexts, lineText, microText } from './text.js';
 import { el, visibleNodes, replaceIn } from './dom.js';
 import { sqlNodes } from './sql.js';
-import { planLine } from './plan.js';
+import { planLine, wrongLine, joinLine } from './plan.js';
 import { view, setFilter, clearFilter, setTab, changed } from './view.js';
 import { selectGroup, selectRow, showTool } from './waterfall.js';
 
@@ -60,7 +60,12 @@ function filterCause(index) {
 const shares = trace.count === 0 ? [] : shareTexts(
   [...trace.explained.findings.map(({ share }) => share), trace.explained.not_explained], 1);
 
-export const shareOfFinding = (finding) => shares[trace.explained.findings.indexOf(finding)];
+// "95 %", or "~95 %" where the rows of a plan were all that is known of its time.
+export function shareOfFinding(finding) {
+  const index = trace.explained.findings.indexOf(finding);
+
+  return `${trace.about[index][2] ? '~' : ''}${shares[index]}`;
+}
 
 function shareOf(share) {
   const bar = el('i.share-bar');
@@ -86,6 +91,7 @@ function makeCards() {
     card.indexes.push(index);
     card.ms += finding.time_ms;
     card.percent += parseInt(shares[index], 10) || 0;
+    card.estimated ||= trace.about[index][2] === 1;
   });
   return [...cards.values()].sort((a, b) => b.percent - a.percent);
 }
@@ -110,7 +116,7 @@ function goToStatement(row) {
 }
 
 // The statement of a card. Of one that ran often its constants differ.
-function statementOfCard({ statement, indexes, ms, percent }) {
+function statementOfCard({ statement, indexes, ms, percent, estimated }) {
   const [, alike, , count] = trace.shapes[trace.shape[statement]];
   const text = count > 1 ? string(alike) : textOf(statement);
 
@@ -119,23 +125,34 @@ function statementOfCard({ statement, indexes, ms, percent }) {
       type: 'button', title: 'Show the statement in the waterfall', onclick: () => goToStatement(statement),
     }, el(`i.dot.k${trace.kind[statement]}`), count > 1 && el('span.card-count', {}, `${countText(count)} ×`),
     el('code', {}, sqlNodes(lineText(text, CARD_TEXT_SHOWN)))),
-    indexes.length > 1 && el('span.card-sum', {}, el('b', {}, `${percent} %`), ' together, ',
+    indexes.length > 1 && el('span.card-sum', {}, el('b', {}, `${estimated ? '~' : ''}${percent} %`), ' together, ',
       durationText(Math.round(ms * 1e6))));
 }
 
 // Beside a card of several causes there is room for as many others. It shows each node once.
 function makeCard(card) {
   const { statement, indexes } = card;
-  const nodes = indexes.map((index) => trace.about[index][2]);
+  const nodes = indexes.map((index) => trace.about[index][3]);
   const element = el('li.card', {}, statement >= 0 && statementOfCard(card),
     indexes.map((index, at) =>
-      makeCause(index, statement, nodes.indexOf(nodes[at]) === at ? nodes[at] : -1)));
+      makeCause(index, statement, nodes.indexOf(nodes[at]) === at)));
 
   element.style.setProperty('--causes', String(indexes.length));
   return element;
 }
 
-function makeCause(index, statement, node) {
+// The nodes of a plan that a finding is about: the one to blame; of a wrong estimate also those
+// that took the time. isFirst: no finding above it in the card shows the first of them.
+function nodesOfCause(index, isFirst) {
+  const [, , , node, join, inner, ns] = trace.about[index];
+  const to = (row) => () => goToNode(index, row);
+
+  if (join >= 0 && inner >= 0 && node >= 0)
+    return [isFirst && wrongLine(node, to(node)), joinLine(join, inner, ns, to(join))];
+  return isFirst && node >= 0 && planLine(node, to(node));
+}
+
+function makeCause(index, statement, isFirst) {
   const finding = trace.explained.findings[index];
   const rows = trace.causeRows[index];
   const [, part] = trace.about[index];
@@ -155,7 +172,7 @@ function makeCause(index, statement, node) {
       }, visibleNodes(microText(finding.cause)))),
       evidence && evidence !== time && el('p.evidence', {}, visibleNodes(microText(evidence)),
         statement >= 0 && part < MOST && ` (${shareText(part)} of it in this statement)`),
-      node >= 0 && planLine(node, () => goToNode(index, node)),
+      nodesOfCause(index, isFirst),
       el('p.next', {}, el('b', {}, 'Next'), ' ', visibleNodes(finding.next_step)),
       rows.length > 0 && el('p.cause-links', {},
         el('button.link', { type: 'button', onclick: () => goToCause(index) },

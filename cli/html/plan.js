@@ -149,10 +149,10 @@ const conditions = (node) => conditionsOf(node).map(([words, text]) =>
   el('p.plan-condition', {}, el('span.dim', {}, words), ' ', el('code', {}, text)));
 
 // How long a node worked, and what part of its statement that is.
-const timeOfNode = (row, share) => el('span.plan-time',
-  isUnmeasured(row) ? { title: 'Estimated from its rows: its time was not measured' } : {},
-  isUnmeasured(row) ? '' : durationText(trace.self[row]),
-  el('b', {}, `${isUnmeasured(row) && share >= 0.01 ? '~' : ''}${shareText(share)}`),
+const timeOfNode = (row, share, ns = trace.self[row]) => el('span.plan-time',
+  isUnmeasured(row) ? { title: 'Estimated from the rows: the time was not measured' } : {},
+  isUnmeasured(row) ? '' : durationText(ns),
+  el('b', {}, `${isUnmeasured(row) ? '~' : ''}${shareText(share)}`),
   ' of the statement');
 
 // Does a condition of a node hide a constant?
@@ -291,21 +291,51 @@ function sumBelow(row) {
 // The time that the shares of a plan's nodes are parts of.
 const wholeOf = (statement) => Math.max(sumBelow(statement), trace.duration[statement]);
 
-// One node without those around it, as a button that leads to it.
-export function planLine(row, select) {
-  const whole = wholeOf(statementOfPlan(row));
-  const node = readNode(row);
-  const share = whole > 0 ? trace.self[row] / whole : 0;
+const nodeNames = (rows) => el('span.plan-names', {}, rows.map((row, index) =>
+  [index > 0 && ' with ', el('span.plan-name', {}, visibleNodes(lineText(textOf(row), 120)))]));
+
+// A part of the plan as a button that leads to it: what it is, its time, its rows and conditions.
+function planButton(select, share, head, ...content) {
   const heat = el('i.plan-heat');
 
   heat.style.setProperty('--share', String(Math.min(1, share)));
   return el('button.plan-line', { type: 'button', title: 'Show it in the plan', onclick: select },
-    heat,
-    el('span.plan-head', {},
-      el('span.plan-name', {}, visibleNodes(lineText(textOf(row), 120))), timeOfNode(row, share)),
+    heat, el('span.plan-head', {}, head), content);
+}
+
+const shareOfPlan = (row, ns) => {
+  const whole = wholeOf(statementOfPlan(row));
+
+  return whole > 0 ? ns / whole : 0;
+};
+
+const factsOfNode = (row) => {
+  const node = readNode(row);
+
+  return [
     el('span.plan-rows', {}, rowsText(node), removedTexts(node).map((text) => el('span.plan-note', {}, text))),
     conditionsOf(node).map(([words, text]) => el('span.plan-condition', {},
-      el('span.dim', {}, words), ' ', el('code', {}, text))));
+      el('span.dim', {}, words), ' ', el('code', {}, text))),
+  ];
+};
+
+// One node without those around it.
+export function planLine(row, select) {
+  const share = shareOfPlan(row, trace.self[row]);
+
+  return planButton(select, share, [nodeNames([row]), timeOfNode(row, share)], factsOfNode(row));
+}
+
+// A node whose rows were estimated wrongly: the time that this cost is not its own.
+export const wrongLine = (row, select) =>
+  planButton(select, 0, [el('span.plan-role', {}, 'Estimated wrong here'), nodeNames([row])], factsOfNode(row));
+
+// A join, and its inner side, which it runs again and again; ns: the time of both.
+export function joinLine(join, inner, ns, select) {
+  const share = shareOfPlan(join, ns);
+
+  return planButton(select, share, [el('span.plan-role', {}, 'Time spent here'),
+    nodeNames([join, inner]), timeOfNode(join, share, ns)], el('span.plan-rows', {}, rowsText(readNode(inner))));
 }
 
 // The plan of a statement; select is called with the row of a node.

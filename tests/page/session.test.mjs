@@ -221,20 +221,20 @@ test('the page of a session', async (t) => {
 
   await t.test('shares add up, and say of what they are', async () => {
     const tab = await browser.open(html);
-    const sumOf = (texts) => texts.reduce((sum, text) => sum + (text.startsWith('<') ? 0 : parseInt(text, 10)), 0);
+    const sumOf = (texts) => texts.reduce((sum, text) => sum + (text.startsWith('<') ? 0 : parseInt(text.replace('~', ''), 10)), 0);
     const shares = await textsOf(tab, '.cause-share b');
 
     assert.equal(sumOf(shares), 100, shares.join());
     assert.equal(sumOf(await textsOf(tab, '.rest-part b')), parseInt(shares.at(-1), 10));
     assert.equal(sumOf(await textsOf(tab, '.time-legend .dim')), 100);
-    assert.match(await tab.locator('.cause-share').first().innerText(), /^63 %\s+of the trace\s+340 ms$/);
+    assert.match(await tab.locator('.cause-share').first().innerText(), /^~63 %\s+of the trace\s+340 ms$/);
     const words = (await textsOf(tab, '.cause-text')).join();
 
     assert.match(words, /789 µs each/);
     assert.doesNotMatch(words, /\d us\b/, 'one unit of one name');
     await click(tab, lineOf(tab, 'Nested Loop').locator('.label'));
-    assert.match(await tab.locator('.cause-note').innerText(), /^63 % of the trace:/);
-    assert.deepEqual(await textsOf(tab, '.details .plan-time'), ['~13 %', '~58 %', '<1 %', '<1 %', '~29 %', '<1 %']
+    assert.match(await tab.locator('.cause-note').innerText(), /^~63 % of the trace:/);
+    assert.deepEqual(await textsOf(tab, '.details .plan-time'), ['~13 %', '~58 %', '~<1 %', '~<1 %', '~29 %', '~<1 %']
       .map((share) => `${share} of the statement`));
     assert.match((await textsOf(tab, '.plan-node'))[0].replace(/\s+/g, ' '), / 1 row expected 34$/, 'fewer rows do no harm');
     assert.match((await textsOf(tab, '.plan-node'))[1], /3,044 times more/);

@@ -329,7 +329,7 @@ test_time_names(void **state)
 static void
 test_about(void **state)
 {
-	static const char *const about[] = {"0", "1.0", "1"};
+	static const char *const about[] = {"0", "1.0", "1", "1"};
 	static const char *const points_of_scan[] = {
 		NODE_POINT("pg-start",
 				   "s",

@@ -73,4 +73,7 @@ OSP__RULE(sqlite_scans);
 
 #undef OSP__RULE
 
+/* The inner side of a nested loop: the child that ran most often; NULL: it has none. */
+osp__op *osp__join_inner(const osp__findings *f, const osp__op *join);
+
 #endif /* OSPROFILER_RULES_H */

@@ -13,8 +13,10 @@
  *	  explained   what osp_report_explain_json() says
  *	  claims      for each finding: the rows of its operations
  *	  about       for each finding: the row of the statement that most of it is
- *	              about, which part of it, and the row of the plan's node to blame;
- *	              -1: there is none
+ *	              about, which part of it, whether its time was estimated from
+ *	              the rows of a plan, and the row of the plan's node to blame; of a
+ *	              wrong estimate also the rows of the join that it made expensive and
+ *	              of the inner side, and the time of both; -1: there is none
  *	  shapes      lists of name, text, kind, count, failed, total, self, max, and
  *	              the row of max; times that nobody measured are -1
  *	  folds       lists of first row, count, begin, end, total, min, median, max
@@ -286,14 +288,14 @@ put_claims(const osp__page *page, osp_buf *out)
 		osp_buf_add_str(out, i > 0 ? OSP_STR(",[") : OSP_STR("["));
 		if (group->rule->tell == osp__tell_repeats)
 			mark_repeats(f, group);
+
+		/* The text names it first, and the loop that took the time behind it. */
+		if (group->rule->tell == osp__tell_estimates)
+			put_row_number(page, out, group->first, &first);
 		for (k = 0; k < OSP__EVIDENCE_OPS_MAX && k < group->count; k++)
 			put_row_number(page, out, group->examples[k], &first);
 		if (f->found[i].other != NULL)
 			put_row_number(page, out, f->found[i].other, &first);
-
-		/* The node that was estimated wrongly is beside the loop that took the time. */
-		if (group->rule->tell == osp__tell_estimates)
-			put_row_number(page, out, group->first, &first);
 		for (claim = group->claims; claim != NULL; claim = claim->next)
 			if (is_meant(group, claim))
 				put_row_number(page,
@@ -396,12 +398,42 @@ blamed_node(const osp__group *group)
 	return op != NULL && op->kind == OSP__OP_NODE ? op : NULL;
 }
 
+/* Was time of plans' nodes claimed that nobody measured? */
+static bool
+is_estimated(const osp__group *group)
+{
+	const osp__claim *claim = group->claims;
+
+	while (claim != NULL && (claim->node == NULL || claim->op->timed_nodes))
+		claim = claim->next;
+	return claim != NULL;
+}
+
 static int64_t
 row_or_none(const osp__page *page, const osp__op *op)
 {
 	uint32_t row;
 
 	return op != NULL && row_of(page, op, &row) ? (int64_t) row : -1;
+}
+
+/* The join that a wrong estimate made expensive: largest of its group. */
+static void
+put_join(const osp__page *page, osp_buf *out, const osp__op *join)
+{
+	const osp__findings *f = &page->findings;
+	const osp__op *inner = osp__join_inner(f, join);
+	const osp__op *at = inner;
+	int64_t ns = osp__node_own_ns(f, join);
+
+	for (; at != NULL; at = osp__op_below(f, at, inner))
+		if (at->kind == OSP__OP_NODE)
+			ns += osp__node_own_ns(f, at);
+	osp_buf_addf(out,
+				 ",%" PRId64 ",%" PRId64 ",%" PRId64,
+				 row_or_none(page, join),
+				 row_or_none(page, inner),
+				 ns);
 }
 
 static void
@@ -429,8 +461,13 @@ put_about(const osp__page *page, osp_buf *out)
 					 i > 0 ? "," : "",
 					 row_or_none(page, statement));
 		osp_json_double(out, part);
-		osp_buf_addf(
-			out, ",%" PRId64 "]", row_or_none(page, blamed_node(group)));
+		osp_buf_addf(out,
+					 ",%d,%" PRId64,
+					 is_estimated(group),
+					 row_or_none(page, blamed_node(group)));
+		if (group->rule->tell == osp__tell_estimates)
+			put_join(page, out, group->largest);
+		osp_buf_add_char(out, ']');
 	}
 	osp_buf_add_char(out, ']');
 }

@@ -31,9 +31,8 @@ wrong_times(const osp__op *op)
 	return osp__op_fact(op, OSP__ROWS) / loops / (planned > 0 ? planned : 1);
 }
 
-/* The child of a join that ran most often is its inner side. */
-static osp__op *
-inner_side(const osp__findings *f, const osp__op *join)
+osp__op *
+osp__join_inner(const osp__findings *f, const osp__op *join)
 {
 	osp__op *child = osp__op_child(f, join);
 	osp__op *inner = NULL;
@@ -85,7 +84,7 @@ osp__look_estimates(osp__findings *f)
 
 		if (join->kind != OSP__OP_NODE)
 			continue;
-		inner = inner_side(f, join);
+		inner = osp__join_inner(f, join);
 		if (inner == NULL || osp__op_fact(inner, OSP__LOOPS) < LOOPS_MIN ||
 			osp__op_fact(inner, OSP__LOOPS) <=
 				osp__op_fact(join, OSP__LOOPS) * WRONG_TIMES)
@@ -165,7 +164,7 @@ osp__tell_estimates(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	const osp__op *wrong = group->first;
-	const osp__op *inner = inner_side(f, group->largest);
+	const osp__op *inner = osp__join_inner(f, group->largest);
 	int64_t planned = osp__op_fact(wrong, OSP__PLAN_ROWS);
 	int64_t came = rows_returned(wrong);
 

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// shipments.test.mjs
+//     What a reader of the page of a session must not misunderstand: which node a finding blames
+//     and which took the time, whose times are shown, what a worker did, what a word means.
+
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { Browser, close, settled, textsOf } from './browser.mjs';
+
+const lineOf = (tab, text) => tab.locator('.line:visible', { hasText: text }).first();
+
+async function click(tab, locator, options) {
+  await locator.click(options);
+  await settled(tab);
+}
+
+async function press(tab, ...keys) {
+  for (const key of keys)
+    await tab.keyboard.press(key);
+  await settled(tab);
+}
+
+const wordsOf = async (locator) => (await locator.innerText()).replace(/\s+/g, ' ').trim();
+
+const detailsOf = (tab) => wordsOf(tab.locator('.details'));
+
+const closeTo = (text, share) => Math.abs(parseFloat(text.replace('~', '')) - share) <= 1;
+
+test('the page of shipments', async (t) => {
+  const browser = await Browser.start();
+
+  t.after(() => browser.stop());
+  const html = await browser.writePage('shipments');
+
+  await t.test('a wrong estimate says where it was wrong, and where the time went', async () => {
+    const tab = await browser.open(html);
+    const lines = tab.locator('.cause .plan-line');
+
+    assert.equal(await lines.count(), 2);
+    assert.match(await wordsOf(lines.nth(0)), /^Estimated wrong here Parallel Seq Scan on shipment s 2,500 rows per loop expected 1 per loop 2,500 times more/);
+    assert.doesNotMatch(await wordsOf(lines.nth(0)), /of the statement/, 'the time is not its own');
+    const spent = await wordsOf(lines.nth(1));
+
+    assert.match(spent, /^Time spent here Nested Loop with Seq Scan on tariff t ~\d+ % of the statement 4,000 rows per loop .* 5,000 loops/);
+    assert.ok(closeTo(/~\d+/.exec(spent)[0], 99), spent);
+    assert.match(await tab.locator('.cause-share b').first().innerText(), /^~9\d %$/, 'judged by the rows');
+    await click(tab, tab.getByText('Go to the operation'));
+    assert.match(await tab.locator('.line.selected').innerText(), /Parallel Seq Scan on shipment s/, 'the one that the text names first');
+    await click(tab, lines.nth(1));
+    assert.match(await tab.locator('.plan-node.selected').innerText(), /^Nested Loop/);
+    await click(tab, lines.nth(0));
+    assert.match(await tab.locator('.plan-node.selected').innerText(), /^Parallel Seq Scan on shipment s/);
+    await close(tab);
+
+    const other = await browser.open(await browser.writePage('crowded'));
+
+    assert.match(await wordsOf(other.locator('.cause .plan-line')), /^Seq Scan on orders 780 ms/, 'other findings have one node');
+    await close(other);
+  });
+});
