@@ -4,7 +4,7 @@
 // and how its time divides.
 
 import { trace, KIND, STATE, nameOf, textOf, serviceOf, hostOf, isUnmeasured } from './trace.js';
-import { durationText, countText, pluralText, shareTexts, lineText, placeText } from './text.js';
+import { durationText, countText, pluralText, shareText, lineText, placeText } from './text.js';
 import { el, visibleNodes } from './dom.js';
 import { view, setFilter, setTab, NO_FILTER } from './view.js';
 import { showTool, selectMatch } from './waterfall.js';
@@ -106,6 +106,22 @@ function showKind(kind) {
   showTool();
 }
 
+const PART_TITLES = {
+  [KIND.TRACE]: 'time in which no operation ran: pauses, or work of the client',
+  [KIND.DB]: "the client's calls outside of the server: its library, the socket or the network, and back",
+};
+
+// A part of the time; a click shows its operations. Between operations there are none.
+function legendPart({ ns, kind, share, name }) {
+  const content = [el(`i.dot.k${kind}`), el('span', {}, name), el('b', {}, durationText(ns)), el('span.dim', {}, shareText(share))];
+
+  return kind === KIND.TRACE ? el('span.time-part', { title: PART_TITLES[kind] }, content)
+    : el('button.time-part', {
+      type: 'button', title: [PART_TITLES[kind], `Show only: ${trace.kinds[kind]}`].filter(Boolean).join('\n'),
+      onclick: () => showKind(kind),
+    }, content);
+}
+
 // How the time divides among the kinds of operations, the largest part first.
 function timeParts() {
   const sum = trace.time.reduce((total, ns) => total + ns, 0);
@@ -113,21 +129,13 @@ function timeParts() {
     .map((ns, kind) => ({ ns, kind, share: ns / sum, name: trace.time_names[kind] }))
     .filter((part) => part.ns > 0 && part.share >= 0.001)
     .sort((a, b) => b.ns - a.ns);
-  const texts = shareTexts(parts.map(({ share }) => share));
   const bar = el('div.time-bar', { 'aria-hidden': 'true' }, parts.map((part) => {
     const piece = el(`span.k${part.kind}`, { title: `${part.name} ${durationText(part.ns)}` });
 
     piece.style.flexGrow = String(part.share);
     return piece;
   }));
-  const legend = el('ul.time-legend', {}, parts.map((part, index) => el('li', {},
-    el('button.quiet', {
-      type: 'button',
-      title: part.kind > 0 ? `Show only: ${trace.kinds[part.kind]}` : 'time in which no operation ran: pauses, or work of the client',
-      disabled: part.kind === 0,
-      onclick: () => showKind(part.kind),
-    }, el(`i.dot.k${part.kind}`), el('span', {}, part.name),
-    el('b', {}, durationText(part.ns)), el('span.dim', {}, texts[index])))));
+  const legend = el('ul.time-legend', {}, parts.map((part) => el('li', {}, legendPart(part))));
 
   return sum > 0 ? el('section.time', { 'aria-label': 'How the time divides' }, bar, legend,
     trace.kind.some((kind, row) => kind === KIND.NODE && !isUnmeasured(row)) && insideLegend()) : null;

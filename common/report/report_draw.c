@@ -571,7 +571,7 @@ draw_division(osp__drawing *d)
 								 [OSP__TIME_WAITING] = "waiting",
 								 [OSP__TIME_SQLITE] = "SQLite",
 								 [OSP__TIME_DATABASE] = "database",
-								 [OSP__TIME_NETWORK] =
+								 [OSP__TIME_WAY] =
 									 osp__report_way_name(d->report),
 								 [OSP__TIME_CLIENT] = "client"};
 	const int64_t *times = d->report->times_ns;

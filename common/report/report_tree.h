@@ -57,7 +57,7 @@ enum
 	OSP__TIME_WAITING, /* of a server: for locks, disk, others */
 	OSP__TIME_SQLITE,
 	OSP__TIME_DATABASE, /* of a client's statement whose server told nothing */
-	OSP__TIME_NETWORK,  /* of one whose server did: before and after that */
+	OSP__TIME_WAY,  /* of one whose server did: before and after that */
 	OSP__TIME_CLIENT,   /* in which none ran */
 	OSP__TIME_COUNT
 };
@@ -182,7 +182,7 @@ struct osp_report
 	/* set by report/findings, which know it; not after another point was added */
 	bool divided;
 	int64_t times_ns[OSP__TIME_COUNT];
-	bool way_has_tracing; /* in OSP__TIME_NETWORK programs wrote points, too */
+	bool way_has_tracing; /* in OSP__TIME_WAY programs wrote points, too */
 
 	/* the tree */
 	bool built;
@@ -195,11 +195,11 @@ struct osp_report
 	char space[OSP__REPORT_SPACE];
 };
 
-/* What OSP__TIME_NETWORK is called. */
+/* What OSP__TIME_WAY is called: a Unix socket is no network. */
 static inline const char *
 osp__report_way_name(const osp_report *report)
 {
-	return report->way_has_tracing ? "network and tracing" : "network";
+	return report->way_has_tracing ? "on the way and tracing" : "on the way";
 }
 
 /* The node of a trace_id, or NULL. */

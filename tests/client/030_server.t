@@ -339,7 +339,7 @@ sub bare
 	(undef, my $text) = run($osprofiler, 'trace', 'show', trace_id());
 	utf8::decode($_) for $readme, $text;
 	# Parts of less than one per cent are left out.
-	my $part = qr/(?:server|waiting|SQLite|database|network|client) [0-9.]+ (?:ns|us|ms|s) \(\d+ %\)/;
+	my $part = qr/(?:server|waiting|SQLite|database|on the way|client) [0-9.]+ (?:ns|us|ms|s) \(\d+ %\)/;
 	for my $head ($readme, $text)
 	{
 		like($head, qr/^Time:(?:  $part){2,6}$/m, 'how the time divides');

@@ -290,14 +290,14 @@ function baskets(trace) {
 function shipments(trace) {
   const host = { host: 'vm' };
   const run = (begin, length, text, db = {}) => {
-    const call = trace.op('db', BASE, begin, length, statement(text), { db: { rows: 1 } }, host);
-    const server = trace.op('pg', call, begin + 100, length - 200, statement(text), { db: { rows: 1, ...db } }, host);
+    const call = trace.op('db', BASE, begin, length, statement(text, { server: '/run/postgresql' }), { db: { rows: 1 } }, host);
+    const server = trace.op('pg', call, begin + 240, length - 480, statement(text), { db: { rows: 1, ...db } }, host);
 
-    trace.op('pg.plan', server, begin + 110, 20, {}, {}, host);
+    trace.op('pg.plan', server, begin + 250, 20, {}, {}, host);
     return server;
   };
   const node = (up, name, expected, rows, loops, more = {}, ended = {}) =>
-    trace.op('pg.node', up, 41000, 1, { db: { node: { name, type: name.replace(/^Parallel | on .*/g, ''), plan_rows: expected, ...more } } },
+    trace.op('pg.node', up, 69000, 1, { db: { node: { name, type: name.replace(/^Parallel | on .*/g, ''), plan_rows: expected, ...more } } },
       { db: { node: { rows, loops, ...ended } } }, host);
   const scan = ['Parallel Seq Scan on shipment s', 1];
   const filter = { filter: "((s.weight > ?) AND (s.state = 'waiting'::text))", relation: 'shipment' };
@@ -305,12 +305,12 @@ function shipments(trace) {
   trace.service = '';
   trace.op('db.connect', BASE, 0, 6800, {}, {}, host);
   for (let i = 0; i < 60; i++) {
-    const begin = i < 40 ? 7000 + 800 * i : 2640000 + 800 * (i - 40);
+    const begin = i < 40 ? 7000 + 1500 * i : 2668000 + 1500 * (i - 40);
 
-    run(begin, 400 + (i % 7) * 5, `SELECT name, region FROM customer WHERE id = ${i}`);
-    run(begin + 440, 300 + (i % 5) * 5, `UPDATE customer SET name = md5(name) WHERE id = ${i}`);
+    run(begin, 700 + (i % 7) * 5, `SELECT name, region FROM customer WHERE id = ${i}`);
+    run(begin + 760, 700 + (i % 5) * 5, `UPDATE customer SET name = md5(name) WHERE id = ${i}`);
   }
-  const slowest = run(40000, 2598000, 'SELECT c.region, count(*), sum(t.price) FROM shipment s JOIN customer c ON c.id = s.customer ' +
+  const slowest = run(68000, 2598000, 'SELECT c.region, count(*), sum(t.price) FROM shipment s JOIN customer c ON c.id = s.customer ' +
     'JOIN tariff t ON t.region = c.region AND t.from_weight <= s.weight ' +
     "WHERE s.state = 'waiting' GROUP BY c.region ORDER BY 2 DESC LIMIT 5", { waits: { 'IPC:BgWorkerStartup': 2.1 } });
   const join = node(node(slowest, 'Limit', 5, 2, 1), 'Nested Loop', 33, 214880, 1,
@@ -319,7 +319,7 @@ function shipments(trace) {
 
   node(gather, ...scan, 5000, 2, filter, { rows_removed_by_filter: 295000 });
   node(join, 'Seq Scan on tariff t', 4000, 20000000, 5000, { relation: 'tariff' });
-  const worker = trace.op('pg.worker', slowest, 56000, 1590000, { db: { worker: { name: 'worker 0', number: 0 } } },
+  const worker = trace.op('pg.worker', slowest, 84000, 1590000, { db: { worker: { name: 'worker 0', number: 0 } } },
     { db: { rows: 3167, waits: { 'IPC:MessageQueueSend': 1541.3 }, cpu: { user_ms: 12, system_ms: 0.2, of_ms: 1589 } } }, host);
 
   node(worker, ...scan, 3167, 1, filter, { rows_removed_by_filter: 111745 });

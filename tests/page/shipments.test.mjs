@@ -58,4 +58,21 @@ test('the page of shipments', async (t) => {
     assert.match(await wordsOf(other.locator('.cause .plan-line')), /^Seq Scan on orders 780 ms/, 'other findings have one node');
     await close(other);
   });
+
+  await t.test('parts of the time are rounded each, and have names that are right', async () => {
+    const tab = await browser.open(html);
+    const parts = await textsOf(tab, '.time-part');
+    const total = 2697980;     // µs
+
+    assert.match(parts[1].replace(/\s+/g, ' '), /^on the way 58\.1 ms 2 %$/);
+    for (const part of parts) {
+      const [, time, unit, share] = /([\d.]+) (ms|s)\s+(<?\d+) %$/.exec(part);
+      const percent = (parseFloat(time) * (unit === 's' ? 1e6 : 1e3) / total) * 100;
+
+      assert.equal(share, percent < 1 ? '<1' : String(Math.round(percent)), part);
+    }
+    assert.ok(parts.some((part) => part.startsWith('connecting')));
+    assert.doesNotMatch(parts.join(), /network/, 'a Unix socket is none');
+    await close(tab);
+  });
 });

@@ -508,7 +508,7 @@ test('using the page', async (t) => {
       'public: POST /v3/auth/tokens and 1 more · 755 ms · OSProfiler');
     const names = await tab.locator('.time-legend button span:not(.dim)').allTextContents();
 
-    assert.ok(names.includes('client') && names.includes('network'), names.join());
+    assert.ok(names.includes('client') && names.includes('on the way'), names.join());
     assert.ok(!names.some((name) => /database call|idle|application/.test(name)), names.join());
     await close(tab);
   });

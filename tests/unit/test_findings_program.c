@@ -283,9 +283,9 @@ test_tracing_of_program(void **state)
 				   NULL &&
 			   strstr(words.ptr, "as OSProfiler in Python does") != NULL;
 		assert_int_equal(said, cases[i].foreign);
-		assert_int_equal(strstr(tree.ptr, "network and tracing 68") != NULL,
+		assert_int_equal(strstr(tree.ptr, "on the way and tracing 68") != NULL,
 						 cases[i].foreign);
-		assert_int_equal(strstr(tree.ptr, "  network 68") != NULL,
+		assert_int_equal(strstr(tree.ptr, "  on the way 68") != NULL,
 						 !cases[i].foreign);
 		osp_buf_term(&words);
 		osp_buf_term(&tree);

@@ -285,10 +285,10 @@ test_time_names(void **state)
 		bool server;
 		const char *name;
 	} cases[] = {
-		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}", true, "network"},
+		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}", true, "on the way"},
 		{"\"db\": {\"statement\": \"a\", \"params\": {}}",
 		 true,
-		 "network and tracing"},
+		 "on the way and tracing"},
 		{"\"db\": {\"statement\": \"a\", \"params\": {}}", false, "database"},
 		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}",
 		 false,

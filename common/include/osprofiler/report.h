@@ -149,7 +149,7 @@ typedef struct osp_draw_options
 } osp_draw_options;
 
 /* Appends the tree, one line for each operation: name, duration, what it did,
- * error. The head says how the time divides between server, network and client if
+ * error. The head says how the time divides between server, client and the way between them if
  * osp_report_explain() was called for the points that the report has now. */
 OSP_API osp_status osp_report_draw(osp_report *report,
 								   const osp_draw_options *options,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_division.c
- *	  How the time of a trace divides between server, network and client: what the
+ *	  How the time of a trace divides between server, way and client: what the
  *	  head of the drawn tree says; and of what the time consists that no finding
  *	  explains.
  */
@@ -29,9 +29,9 @@ owner_of(const osp__findings *f, const osp__op *op)
 		case OSP__OP_OTHER:
 			return OSP__TIME_CLIENT;
 		case OSP__OP_DB:
-			return has_server(f, op) ? OSP__TIME_NETWORK : OSP__TIME_DATABASE;
+			return has_server(f, op) ? OSP__TIME_WAY : OSP__TIME_DATABASE;
 		case OSP__OP_CONNECT:
-			return OSP__TIME_NETWORK;
+			return OSP__TIME_WAY;
 		case OSP__OP_WAIT:
 			return OSP__TIME_WAITING;
 		case OSP__OP_SQLITE:
@@ -73,7 +73,7 @@ osp__findings_note_division(osp__findings *f)
 
 		times[owner] += op->own_ns - waited_ns;
 		times[OSP__TIME_WAITING] += waited_ns;
-		if (owner == OSP__TIME_NETWORK && op->foreign)
+		if (owner == OSP__TIME_WAY && op->foreign)
 			f->report->way_has_tracing = true;
 	}
 	f->report->divided = true;

@@ -76,10 +76,10 @@ time_name(const osp__page *page, osp__op_kind kind)
 		case OSP__OP_PG:
 			return "statements in the server";
 		case OSP__OP_CONNECT:
-			return "network, connecting";
+			return "connecting";
 		case OSP__OP_DB:
 			if (report->times_ns[OSP__TIME_DATABASE] >
-				report->times_ns[OSP__TIME_NETWORK])
+				report->times_ns[OSP__TIME_WAY])
 				return "database";
 			return osp__report_way_name(report);
 		default:
