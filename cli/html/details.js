@@ -191,6 +191,14 @@ function rowsOfShape(shape) {
   return rows;
 }
 
+// How long the server worked on all of them.
+function servedSum(members) {
+  const times = members.map(servedRow).filter((row) => row >= 0).map((row) => Math.max(trace.duration[row], 0));
+
+  return times.length > 0 && factRow('In the server', durationText(times.reduce((sum, ns) => sum + ns, 0)),
+    el('span.dim', {}, 'of the total; the rest is on the way'));
+}
+
 function drawGroup({ rows: members, count, begin, end, total, median }) {
   const slowest = members.reduce((most, row) =>
     (trace.duration[row] > trace.duration[most] ? row : most));
@@ -210,7 +218,7 @@ function drawGroup({ rows: members, count, begin, end, total, median }) {
           type: 'button', onclick: () => selectRow(slowest, { center: true, details: true }),
         }, durationText(trace.duration[slowest])), el('span.dim', {}, lineText(textOf(slowest), 80))),
       ],
-      servedFact(slowest)),
+      servedSum(members)),
     buttonsOf(slowest),
     text !== '' && section('Statement of the slowest', copyButton('Copy', () => text),
       el('pre.statement', { tabIndex: 0 }, longText(text, STATEMENT_SHOWN, sqlNodes))),

@@ -23,8 +23,8 @@ const ALL_COLUMNS = [
   { name: 'Self time', value: (sums) => sums.self, show: boundText,
     title: 'The sum of their durations, without what ran inside of them' },
   { name: 'In the server', value: (sums) => sums.served, show: servedText, ofStatements: true,
-    title: 'What of the self time is that of the server\'s statement; the rest is the client\'s call, ' +
-      'and the way to the server and back' },
+    title: 'The sum of the durations of their statements in the server, with planning, waits and commits; the rest ' +
+      'of the total is on the way' },
   { name: 'Max', value: (sums) => sums.max, show: boundText, title: 'The longest of them', seldom: true },
   { name: 'Waits', value: (sums) => sums.waited, show: waitsText, hidden: trace.waits.length === 0,
     title: 'How long they waited, with what ran inside of them, and for what most of that: ' +
@@ -257,8 +257,10 @@ function addInner(row, call) {
 
 function addServed(sums, row) {
   if (trace.kind[row] === KIND.PG && !isUnmeasured(row))
-    sums.served = Math.max(sums.served, 0) + trace.self[row];
+    sums.served = Math.max(sums.served, 0) + timeOf(row);
 }
+
+const timeOf = (row) => Math.max(endOf(row) - trace.begin[row], 0);
 
 function addToSums(row) {
   const call = outerRow(row);
@@ -276,7 +278,7 @@ function addToSums(row) {
   addWaits(sums, row);
   if (isUnmeasured(row))
     return;
-  const time = Math.max(endOf(row) - trace.begin[row], 0);
+  const time = timeOf(row);
 
   sums.total = Math.max(sums.total, 0) + time;
   sums.self = Math.max(sums.self, 0) + (statementsOnly ? trace.self[row] : trace.own[row]);

@@ -195,10 +195,14 @@ test('using the page', async (t) => {
 
     assert.ok(ms(total) >= ms(self) && ms(self) > ms(served) && ms(served) > 0, [total, self, served].join());
     assert.ok(Math.abs(ms(self) - ms(served) - 22.8) <= 1, 'the rest is that of the client');
+    assert.deepEqual((await cells('SELECT o.id')).slice(3, 6), ['623 ms', '622 ms', '623 ms'], 'with planning');
     assert.deepEqual((await cells('INSERT INTO invoice')).slice(0, 6),
       ["db INSERT INTO invoice (number, customer, total) VALUES ('2026-11-0042', 7, 129.50)", '1', '1', '4.20 ms', '4.20 ms', '']);
     assert.equal((await textsOf(tab, 'tbody tr')).length, 7);
     await tab.locator('tbody tr', { hasText: 'SELECT price' }).getByRole('button').click();
+    await settled(tab);
+    assert.equal(/In the server\s+(\d+ ms)/.exec(await tab.locator('.details').innerText())[1], served, 'table and details mean the same');
+    await tab.locator('.details .facts-table button').click();
     await settled(tab);
     await tab.locator('.details').getByText('pg SELECT price').click();
     await settled(tab);
@@ -538,7 +542,10 @@ test('using the page', async (t) => {
     await fold.locator('.label').click();
     await settled(tab);
     assert.match((await tab.locator('.details').innerText()).replace(/\s+/g, ' '),
-      /190 × db .* Count 190 Total 3\d\d ms the sum of their durations Spans 5\d\d ms .* with pauses Median .* Slowest .* In the server pg SELECT price/);
+      /190 × db .* Count 190 Total 3\d\d ms the sum of their durations Spans 5\d\d ms .* with pauses Median .* Slowest .* In the server 3\d\d ms of the total; the rest is on the way/);
+    await tab.locator('.details .facts-table button').click();
+    await settled(tab);
+    assert.match(await selected(tab), /^db[\s\S]*SELECT price/, 'the slowest');
     await tab.locator('.details').getByText('pg SELECT price').click();
     await settled(tab);
     assert.match(await selected(tab), /pg[\s\S]*SELECT price/);
