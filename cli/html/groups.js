@@ -12,6 +12,8 @@ export function sumsOfRows(rows) {
 
   return {
     rows,
+    row: rows[0],
+    isWithin: false,
     count: rows.length,
     begin: rows.reduce((least, row) => Math.min(least, trace.begin[row]), Infinity),
     end: rows.reduce((most, row) => Math.max(most, endOf(row)), 0),
@@ -23,22 +25,46 @@ export function sumsOfRows(rows) {
 }
 
 function sumsOfFold(fold) {
-  const [, count, begin, end, total, least, median, most] = trace.folds[fold];
+  const [first, count, begin, end, total, least, median, most] = trace.folds[fold];
 
-  return { rows: rowsOfFold(fold), count, begin, end, total, least, median, most };
+  return { rows: rowsOfFold(fold), row: first, isWithin: false, count, begin, end, total, least, median, most };
 }
 
 let known = [];         // of each fold that was asked for
 let knownOf = null;     // what the filter lets through, when they were
 
-// A group: { rows, count, begin, end, total, least, median, most }.
+// What a filter lets through below members of a group, if it lets none of the members through and
+// all of that is alike: the statements of the server in calls of a client. Or null.
+function alikeBelow(members) {
+  const found = [];
+
+  for (const member of members)
+    for (let row = member; row < trace.end[member]; row++)
+      if (lines.isMatch[row] === 1) {
+        if (row === member || trace.shape[row] !== trace.shape[found[0] ?? row])
+          return null;
+        found.push(row);
+      }
+  return found.length > 0 ? { ...sumsOfRows(found), isWithin: true } : null;
+}
+
+function sumsOfMatches(fold) {
+  const members = rowsOfFold(fold).filter(isNeeded);
+
+  return alikeBelow(members) || { ...sumsOfRows(members), row: trace.folds[fold][0] };
+}
+
+// A group: { rows, row, isWithin, count, begin, end, total, least, median, most }; row stands for
+// it, isWithin: its rows are below the members.
 export function groupOf(fold) {
   if (knownOf !== lines.needed)
     [known, knownOf] = [[], lines.needed];
-  known[fold] ||= lines.shown[fold] === trace.folds[fold][1] ? sumsOfFold(fold)
-    : sumsOfRows(rowsOfFold(fold).filter(isNeeded));
+  known[fold] ||= lines.needed === null ? sumsOfFold(fold) : sumsOfMatches(fold);
   return known[fold];
 }
+
+// Are some of a group's operations such that a filter lets them through?
+export const hasMatch = ({ rows }) => rows.some((row) => lines.isMatch[row] === 1 || lines.isPart[row] === 1);
 
 // Of each of so many equal parts of a time: the share in which one of the operations ran; more
 // than 1 where several did.

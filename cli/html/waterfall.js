@@ -12,7 +12,7 @@ import { el, replaceIn, oncePerFrame } from './dom.js';
 import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
 import { markedText, searchMistake } from './search.js';
-import { groupOf, densityOf } from './groups.js';
+import { groupOf, hasMatch, densityOf } from './groups.js';
 import { LETTER_WIDTH, zoomByWheel, followPointer } from './timeline.js';
 
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
@@ -224,19 +224,29 @@ function drawBar(parts, row, item) {
 const isSelected = (item) => (isFold(item) ? ~item === view.group
   : item === view.selected && view.group < 0);
 
-function foldCount(fold) {
+function foldCount(fold, group) {
   const [, count] = trace.folds[fold];
   const shown = lines.shown[fold];
 
+  if (group.isWithin)
+    return `${countText(group.count)} ×`;
+
   return `${shown < count ? `${countText(shown)} of ` : ''}${countText(count)} ×`;
 }
+
+// The row whose kind, name and state a line shows.
+const rowDrawn = (item) => (isFold(item) ? groupOf(~item).row : item);
+
+// Is a line there only because of what is below it?
+const isContext = (item, group) => lines.isMatch !== null &&
+  (group ? !hasMatch(group) : !lines.isMatch[item] && !lines.isPart[item]);
 
 // What the operations of a group have in common: their text without constants.
 const alikeText = (row) => trace.strings[trace.shapes[trace.shape[row]][1]];
 
 function drawLine(parts, line) {
   const item = lines.items[line];
-  const row = rowOfLine(item);
+  const row = rowDrawn(item);
   const group = isFold(item) ? groupOf(~item) : null;
   const branches = group !== null || (hasChildren(row) && lines.matches === null);
   const { element } = parts;
@@ -244,7 +254,7 @@ function drawLine(parts, line) {
   element.id = `line-${line}`;
   element.className = `line k${trace.kind[row]}-line${isSelected(item) ? ' selected' : ''}` +
     `${line === cursor ? ' cursor' : ''}` +
-    `${lines.isMatch !== null && !lines.isMatch[row] && !lines.isPart[row] && !isFold(item) ? ' context' : ''}` +
+    `${isContext(item, group) ? ' context' : ''}` +
     `${isUnmeasured(row) ? ' without-bar' : ''}${trace.cause[row] > 0 ? ' caused' : ''}` +
     `${view.cause >= 0 && trace.causeSets[view.cause].has(row) ? ' chosen-cause' : ''}`;
   element.setAttribute('aria-level', String(lines.depth[line] + 1));
@@ -257,7 +267,7 @@ function drawLine(parts, line) {
   parts.level.textContent = lines.depth[line] > INDENT_LEVELS ? countText(lines.depth[line] + 1) : '';
   parts.twisty.className = `twisty${branches ? (isOpen(item) ? ' open' : ' closed') : ''}`;
   parts.dot.className = `dot k${trace.kind[row]}`;
-  parts.count.textContent = group ? foldCount(~item) : '';
+  parts.count.textContent = group ? foldCount(~item, group) : '';
   replaceIn(parts.name, markedText(lineText(nameOf(row), 60)));
   replaceIn(parts.text, markedText(lineText(group ? alikeText(row) : textOf(row))));
   parts.tags.replaceChildren(...tagsOf(row, item));
@@ -336,7 +346,7 @@ function drawAgain() {
 function drawBars() {
   for (const parts of pool)
     if (parts.line >= 0)
-      drawBar(parts, rowOfLine(lines.items[parts.line]), lines.items[parts.line]);
+      drawBar(parts, rowDrawn(lines.items[parts.line]), lines.items[parts.line]);
   list.classList.toggle('zoomed', isZoomed());
 }
 

@@ -75,4 +75,30 @@ test('the page of shipments', async (t) => {
     assert.doesNotMatch(parts.join(), /network/, 'a Unix socket is none');
     await close(tab);
   });
+
+  await t.test('what a part of the legend lets through is bold, with its own times', async () => {
+    const tab = await browser.open(html);
+    const select = tab.getByLabel('All kinds');
+
+    assert.equal(await tab.locator('.time-part', { hasText: 'between operations' }).evaluate(({ tagName }) => tagName), 'SPAN');
+    await click(tab, tab.getByRole('button', { name: /^statements in the server/ }));
+    assert.equal(await tab.locator('.match-count').innerText(), '121 of 371 operations');
+    assert.ok(await select.evaluate((field) => {
+      const { width } = field.getBoundingClientRect();
+
+      field.style.maxWidth = 'none';
+      return width >= field.getBoundingClientRect().width;
+    }), 'the choice is whole');
+    const group = tab.locator('.line:visible', { hasText: '60 ×' }).first();
+
+    assert.match(await wordsOf(group), /^▸?\s*60 × pg SELECT name, region FROM customer WHERE id = \? 14\.1 ms 14\.1 ms in 2\.69 s/);
+    assert.equal(await group.evaluate((line) => line.classList.contains('context')), false);
+    assert.match(await group.locator('.bar').getAttribute('class'), /\bk4\b/);
+    assert.ok(await tab.locator('.line.context:visible', { hasText: /^\s*db/ }).count() > 0, 'their calls are not');
+    await click(tab, group.locator('.label'));
+    assert.match(await detailsOf(tab), /^60 × pg statement in the server .* Count 60 Total 14\.1 ms/);
+    await press(tab, 'Escape', 'Escape');
+    assert.match(await wordsOf(lineOf(tab, '60 ×')), /60 × db SELECT name/);
+    await close(tab);
+  });
 });
