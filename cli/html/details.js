@@ -79,7 +79,9 @@ function factsOf(row) {
       : !isUnmeasured(row) ? 'not known'
         : neverRan(row) ? 'never executed' : 'not measured: only its rows were counted',
       trace.state[row] !== STATE.ENDED && el('span.tag', {}, STATE_WORDS[trace.state[row]])),
-    !isUnmeasured(row) && factRow('Self time', durationText(trace.self[row]), el('span.dim', {},
+    trace.kind[row] === KIND.WORKER ? factRow('Self time', el('span.dim', {},
+      "none: it ran beside its statement's process, whose time that is"))
+      : !isUnmeasured(row) && factRow('Self time', durationText(trace.self[row]), el('span.dim', {},
       `${shareText(share)} of the trace`), trace.own[row] < trace.self[row] &&
       trace.kind[row] !== KIND.NODE && el('span.dim', {},
       `${durationText(trace.self[row] - trace.own[row])} of it in its plan's nodes`)),

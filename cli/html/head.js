@@ -11,19 +11,21 @@ import { showTool, selectMatch } from './waterfall.js';
 import { servedLinks, servedMessages } from './served.js';
 
 // What a trace is called: its root and the text of it. Of several roots, the longest
-// one, behind the service that ran them.
+// one, behind the service that ran them. To connect is not counted among statements.
 function nameOfTrace() {
-  const roots = [];
+  const all = [];
 
   for (let row = 0; row < trace.count; row = trace.end[row])
-    roots.push(row);
-  if (roots.length < 2)
+    all.push(row);
+  if (all.length < 2)
     return [nameOf(0), textOf(0)];
+  const statements = all.filter((row) => trace.kind[row] !== KIND.CONNECT);
+  const roots = statements.length > 0 ? statements : all;
   const longest = roots.reduce((most, row) =>
     (trace.duration[row] > trace.duration[most] ? row : most));
 
-  return [serviceOf(longest) && `${serviceOf(longest)}:`,
-    `${lineText(textOf(longest) || nameOf(longest), 120)} and ${countText(roots.length - 1)} more`];
+  return [serviceOf(longest) && `${serviceOf(longest)}:`, lineText(textOf(longest) || nameOf(longest), 120) +
+    (roots.length > 1 ? ` and ${countText(roots.length - 1)} more` : '')];
 }
 
 export const titleOfTrace = () => (trace.count === 0 ? 'Empty trace'

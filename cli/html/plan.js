@@ -185,7 +185,7 @@ function nodesFrom(rows) {
 }
 
 function makeNode(row, drawing, depth) {
-  const { whole, selected, select } = drawing;
+  const { whole, inWorker, selected, select } = drawing;
   const node = readNode(row);
   const share = whole > 0 ? trace.self[row] / whole : 0;
   const heat = el('i.plan-heat');
@@ -200,7 +200,7 @@ function makeNode(row, drawing, depth) {
       el('div.plan-head', {},
         el('button.plan-name', { type: 'button', onclick: () => select(row) },
           visibleNodes(lineText(textOf(row), 120))),
-        timeOfNode(row, share)),
+        !(inWorker && isUnmeasured(row)) && timeOfNode(row, share)),
       el('p.plan-rows', {}, rowsText(node)),
       settingText(node),
       removedTexts(node).map((text) => el('p.plan-note', {}, text)),
@@ -341,8 +341,9 @@ export function joinLine(join, inner, ns, select) {
 // The plan of a statement; select is called with the row of a node.
 export function makePlan(statement, selected, select) {
   const whole = wholeOf(statement);
+  const inWorker = trace.kind[statement] === KIND.WORKER;     // whose time is no part of the statement's
   const draw = (rows) => {
-    const drawing = { whole, selected, select, count: 0, found: false, hidesConstants: false };
+    const drawing = { whole, inWorker, selected, select, count: 0, found: false, hidesConstants: false };
 
     return { nodes: makeNodes(rows, drawing, 0), drawing };
   };

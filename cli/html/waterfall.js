@@ -13,6 +13,7 @@ import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } 
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
 import { markedText, searchMistake } from './search.js';
 import { groupOf, hasMatch, densityOf } from './groups.js';
+import { waitedTime } from './work.js';
 import { LETTER_WIDTH, zoomByWheel, followPointer } from './timeline.js';
 
 // No browser shows elements of any height: longer lists are scrolled in larger steps.
@@ -110,6 +111,15 @@ function fillInside(bar, { begin, end, left, right, span }, row, group) {
   bar.style.setProperty('--below', place(inclusiveOf(row, group)));
 }
 
+// ---- parallel workers ----
+
+// The share of its time in which a worker waited, as samples say. When that was is not known.
+const waitedShare = (row) => (trace.kind[row] === KIND.WORKER && trace.duration[row] > 0
+  ? Math.min(waitedTime(row) / trace.duration[row], 1) : 0);
+
+const waitedText = (row) => (waitedShare(row) > 0
+  ? `\nIt waited ${durationText(waitedTime(row))} of that, by samples: the pale part of the bar is how much, not when.` : '');
+
 // ---- bars ----
 
 // What ran, as colours from left to right: each column of pixels is the darker the more of its
@@ -183,7 +193,7 @@ function titleOf(row, group, around, begin, end) {
   if (around >= 0)
     return insideText(row, group);
   return group ? `${groupWords(group)}\n${whenText(begin, end, end - begin)}`
-    : whenText(begin, end, trace.duration[row]);
+    : whenText(begin, end, trace.duration[row]) + waitedText(row);
 }
 
 const groupWords = (group) => `${durationText(group.total)} in ${durationText(group.end - group.begin)}: ` +
@@ -208,9 +218,10 @@ function drawBar(parts, row, item) {
   if (hidden)
     return;
   parts.bar.className = `bar k${trace.kind[row]} s${trace.state[row]}` +
-    `${trace.error[row] !== 0 ? ' failed' : ''}${around >= 0 ? ' inside' : group ? ' many' : ''}`;
+    `${trace.error[row] !== 0 ? ' failed' : ''}${!group && waitedShare(row) > 0 ? ' waited' : ''}${around >= 0 ? ' inside' : group ? ' many' : ''}`;
   if (around >= 0)
     fillInside(parts.bar, { begin, end, left, right, span }, row, group);
+  parts.bar.style.setProperty('--worked', `${(1 - waitedShare(row)) * 100}%`);
   parts.bar.style.left = `min(${left}%, 100% - ${BAR_SHORTEST}px)`;
   parts.bar.style.width = `${Math.max(right - left, 0)}%`;
   const [from, to] = [Math.max(left, 0), Math.min(right, 100)].map((share) => (share / 100) * trackWidth);

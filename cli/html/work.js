@@ -41,6 +41,10 @@ function ioText(fact) {
   return parts.length > 0 && parts.map(([name, words]) => `${msText(fact(name))} ${words}`).join(', ');
 }
 
+// How long it waited, by samples.
+export const waitedTime = (row) => (trace.waitsOf.get(row) || [])
+  .reduce((sum, value, index) => (index % 2 === 1 ? sum + value : sum), 0);
+
 // How long it waited for locks that have operations of their own.
 function lockedTime(row) {
   let sum = 0;
@@ -63,7 +67,7 @@ function sampledText(row) {
 export function workOf(row) {
   const statement = servedRow(row) >= 0 ? servedRow(row) : row;
 
-  if (trace.kind[statement] !== KIND.PG)
+  if (trace.kind[statement] !== KIND.PG && trace.kind[statement] !== KIND.WORKER)
     return [];
   const fact = stopOf(statement);
   const locked = lockedTime(statement);

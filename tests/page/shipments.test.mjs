@@ -101,4 +101,26 @@ test('the page of shipments', async (t) => {
     assert.match(await wordsOf(lineOf(tab, '60 ×')), /60 × db SELECT name/);
     await close(tab);
   });
+
+  await t.test('a worker that waited is drawn so, and says it', async () => {
+    const tab = await browser.open(html);
+    const worker = lineOf(tab, 'worker 0');
+
+    assert.match(await worker.locator('.bar').getAttribute('class'), /\bwaited\b/);
+    const worked = await worker.locator('.bar').evaluate((bar) => bar.style.getPropertyValue('--worked'));
+
+    assert.ok(Math.abs(parseFloat(worked) - 3.06) < 0.1, worked);
+    assert.match(await worker.locator('.track').getAttribute('title'), /It waited 1\.54 s of that, by samples/);
+    await click(tab, worker.locator('.label'));
+    assert.match(await detailsOf(tab), /Took 1\.59 s .* CPU 12\.2 ms of 1\.59 s Waits 1\.54 s IPC by samples/);
+    assert.doesNotMatch(await detailsOf(tab), /Self time 0 ns|of the statement/);
+    await close(tab);
+  });
+
+  await t.test('the title counts statements, without the connection', async () => {
+    const tab = await browser.open(html);
+
+    assert.match(await tab.locator('h1').innerText(), /^SELECT c\.region.* and 120 more$/);
+    await close(tab);
+  });
 });

@@ -500,7 +500,7 @@ test('using the page', async (t) => {
     const tab = await browser.open(await browser.writePage('session'));
 
     assert.equal(await tab.title(),
-      'billing: SELECT total FROM invoice WHERE id = 1 and 3 more · 27.0 ms · OSProfiler');
+      'billing: SELECT total FROM invoice WHERE id = 1 and 2 more · 27.0 ms · OSProfiler');
     assert.ok(await tab.getByRole('button', { name: 'Errors (0)' }).isDisabled());
     await close(tab);
   });
