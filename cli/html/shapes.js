@@ -17,7 +17,8 @@ const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 const ALL_COLUMNS = [
   { name: 'Statement', value: ({ number }) => wordsOfShape(number).join(' '), text: true },
   { name: 'Count', value: (sums) => sums.count, show: countText },
-  { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : ''), seldom: true },
+  { name: 'Failed', value: (sums) => sums.failed, show: (n) => (n > 0 ? countText(n) : ''),
+    isEmpty: ({ failed }) => failed === 0, seldom: true },
   { name: 'Total', value: (sums) => sums.total, show: boundText,
     title: 'The sum of their durations, without the pauses between them' },
   { name: 'Self time', value: (sums) => sums.self, show: boundText,
@@ -25,8 +26,8 @@ const ALL_COLUMNS = [
   { name: 'In the server', value: (sums) => sums.served, show: servedText, ofStatements: true,
     title: 'The sum of the durations of their statements in the server, with planning, waits and commits; the rest ' +
       'of the total is on the way' },
-  { name: 'Max', value: (sums) => sums.max, show: boundText, title: 'The longest of them', seldom: true },
-  { name: 'Waits', value: (sums) => sums.waited, show: waitsText, hidden: trace.waits.length === 0,
+  { name: 'Max', value: (sums) => sums.max, show: boundText, title: 'The longest of them', seldom: true, least: true },
+  { name: 'Waits', value: (sums) => sums.waited, show: waitsText, isEmpty: ({ waits }) => waits.size === 0,
     title: 'How long they waited, with what ran inside of them, and for what most of that: ' +
       'it was sampled, and is a part of their durations' },
   { name: 'Share of the trace', value: (sums) => sums.self, share: true, title: 'Self time as a part of the trace' },
@@ -36,8 +37,10 @@ let statementsOnly = true;
 
 const hasBothSides = trace.kind.some((kind, row) => kind === KIND.DB && servedRow(row) >= 0);
 
-const columnsShown = () => ALL_COLUMNS.filter(({ hidden, ofStatements }) =>
-  !hidden && (!ofStatements || (statementsOnly && hasBothSides)));
+// Columns that are empty in all rows are left out, unless the rows are sorted by one.
+const columnsShown = () => ALL_COLUMNS.filter(({ name, isEmpty, ofStatements }) =>
+  (!isEmpty || name === sorting.name || [...sumsOf.values()].some((sums) => !isEmpty(sums))) &&
+  (!ofStatements || (statementsOnly && hasBothSides)));
 
 const TABLE_KEY = 'Those that differ in constants only are counted together. Total is the sum of ' +
   'their durations, without pauses between them; self time leaves out what ran inside of them';
@@ -96,7 +99,8 @@ function sortBy({ name, text }, index) {
   shapesBox.querySelectorAll('th button')[index].focus();
 }
 
-const classOfCell = ({ text, seldom }) => `${text ? 'text' : 'figure'}${seldom ? ' seldom' : ''}`;
+const classOfCell = ({ text, seldom, least }) =>
+  `${text ? 'text' : 'figure'}${seldom ? ' seldom' : ''}${least ? ' least' : ''}`;
 
 function headCell(column, index) {
   const sorted = sorting.name === column.name;

@@ -123,4 +123,22 @@ test('the page of shipments', async (t) => {
     assert.match(await tab.locator('h1').innerText(), /^SELECT c\.region.* and 120 more$/);
     await close(tab);
   });
+
+  await t.test('beside details the statements keep their width, and no column is empty', async () => {
+    const tab = await browser.open(html);
+    const heads = async () => (await textsOf(tab, '.shapes thead th')).map((text) => text.replace(/[▾▴\s]+/g, ' ').trim());
+
+    await press(tab, '2');
+    assert.deepEqual(await heads(), ['Statement', 'Count', 'Total', 'Self time', 'In the server', 'Max', 'Waits', 'Share of the trace']);
+    await click(tab, tab.locator('.shape-name').nth(1));
+    const { width } = await tab.locator('.shape-name .text').nth(1).boundingBox();
+
+    assert.ok(width > 220, `${width}`);
+    assert.ok(await tab.locator('.shapes table').evaluate((table) => table.offsetWidth <= table.parentElement.clientWidth));
+    await press(tab, 'Escape');
+    await tab.locator('#search').fill('UPDATE');
+    await settled(tab);
+    assert.ok(!(await heads()).includes('Waits'));
+    await close(tab);
+  });
 });
