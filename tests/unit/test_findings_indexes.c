@@ -244,7 +244,15 @@ test_any_of_several(void **state)
 		{"S",
 		 SCAN("((a = ?) OR (b <> ?))"),
 		 "only if each of its branches has one",
-		 NULL},
+		 "UNION ALL"},
+		{"SELECT 1 FROM t WHERE a LIKE '%abc%' OR lower(b) = 'x' OR c = 1",
+		 SCAN("((a ~~ ?) OR (lower(b) = ?) OR (c = ?))"),
+		 "gin (a gin_trgm_ops)",
+		 "UNION"},
+		{"SELECT 1 FROM t WHERE a LIKE '%abc%' OR lower(b) = 'x' OR c = 1",
+		 SCAN("((a ~~ ?) OR (lower(b) = ?) OR (c = ?))"),
+		 "ON t (c).",
+		 "UNION"},
 	};
 	size_t i;
 

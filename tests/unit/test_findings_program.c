@@ -133,6 +133,68 @@ test_repeat_without_plan(void **state)
 	}
 }
 
+/* Of some executions the server's part is not known: it is not called the client's. */
+static void
+test_repeat_half_told(void **state)
+{
+	static const struct
+	{
+		int told; /* of 40 */
+		const char *said;
+		const char *not_said;
+	} cases[] = {
+		{40, "in the client and on the way", "of which it was told"},
+		{7,
+		 ": 28.0 ms in the server for 7 of them, of which it was told, 172 ms "
+		 "in the server, the client or on the way",
+		 "in the client and on the way"},
+		{0, "The same statement ran 40 times", "in the server"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int n;
+
+		for (n = 0; n < 40; n++)
+		{
+			char statement[16];
+			char inner[16];
+
+			(void) snprintf(statement, sizeof(statement), "s%d", at);
+			(void) snprintf(inner, sizeof(inner), "p%d", at);
+			if (n < cases[i].told)
+			{
+				findings_add(report,
+							 "pg-start",
+							 inner,
+							 statement,
+							 "h",
+							 at,
+							 "\"db\": {\"statement\": \"SELECT a FROM t WHERE "
+							 "b = 1\"}, ");
+				findings_add(
+					report, "pg-stop", inner, statement, "h", at + 4, "");
+			}
+			findings_add_statement(
+				report, "db", "SELECT a FROM t WHERE b = 1", &at, 5, "");
+		}
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].said) == NULL ||
+			strstr(json.ptr, cases[i].not_said) != NULL ||
+			(strstr(json.ptr, "prepare_threshold=None") != NULL) !=
+				(cases[i].told == 7))
+			fail_msg("%d of them: %s", cases[i].told, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* A repetition is quoted as most of its statements are written, wherever the longest
  * one is. */
 static void
@@ -410,6 +472,7 @@ main(void)
 		cmocka_unit_test(test_pooler_gave_up),
 		cmocka_unit_test(test_server_advice),
 		cmocka_unit_test(test_repeat_without_plan),
+		cmocka_unit_test(test_repeat_half_told),
 		cmocka_unit_test(test_repeat_quote),
 		cmocka_unit_test(test_network_of_many),
 		cmocka_unit_test(test_tracing_of_program),

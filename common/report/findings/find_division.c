@@ -7,9 +7,8 @@
  */
 #include "report/findings/findings.h"
 
-/* Is an operation of a server part of a client's statement? */
-static bool
-has_server(const osp__findings *f, const osp__op *op)
+bool
+osp__op_has_server(const osp__findings *f, const osp__op *op)
 {
 	const osp__op *child = osp__op_child(f, op);
 
@@ -29,7 +28,8 @@ owner_of(const osp__findings *f, const osp__op *op)
 		case OSP__OP_OTHER:
 			return OSP__TIME_CLIENT;
 		case OSP__OP_DB:
-			return has_server(f, op) ? OSP__TIME_WAY : OSP__TIME_DATABASE;
+			return osp__op_has_server(f, op) ? OSP__TIME_WAY
+											 : OSP__TIME_DATABASE;
 		case OSP__OP_CONNECT:
 			return OSP__TIME_WAY;
 		case OSP__OP_WAIT:
@@ -80,6 +80,19 @@ osp__findings_note_division(osp__findings *f)
 }
 
 /* ---- what is not explained ---- */
+
+const osp__rest_part osp__rest_parts[OSP__REST_COUNT] = {
+	{"client", "the client's work, and its pauses between statements"},
+	{"way", "on the way between client and server"},
+	{"connect", "connecting"},
+	{"planning", "analysis and planning"},
+	{"waiting", "waits of the server, by samples"},
+	{"cpu", "computing in the server, by its CPU time"},
+	{"commit", "commits"},
+	{"statements", "in statements of which no more is known than their time"},
+	{"other_causes", "causes that took less than those above"},
+	{"unknown", "unknown: nothing in the trace says what it was"},
+};
 
 /* The part of ns that a share of a whole is, at most most_ns. */
 static int64_t
@@ -139,7 +152,8 @@ divide_left(const osp__findings *f, const osp__op *op,
 			rest_ns[OSP__REST_CLIENT] += op->left_ns;
 			break;
 		case OSP__OP_DB:
-			rest_ns[has_server(f, op) ? OSP__REST_WAY : OSP__REST_UNKNOWN] +=
+			rest_ns[osp__op_has_server(f, op) ? OSP__REST_WAY
+											  : OSP__REST_UNKNOWN] +=
 				op->left_ns;
 			break;
 		case OSP__OP_CONNECT:

@@ -12,6 +12,9 @@
  * named. */
 #define UNEXPLAINED 0.3
 
+/* Of a statement of which a rule has claimed this part, the rest is told as that. */
+#define EXPLAINED 5
+
 /* A step of SQLite's virtual machine takes some ten ns. A statement that took this
  * long for each of its steps hardly computed. */
 #define STEP_NS 20000
@@ -105,6 +108,8 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 	}
 	else if (op->node->stops == 0)
 		osp_buf_add_str(out, OSP_STR("its end is not in the trace"));
+	else if (op->left_ns <= op->own_ns - op->own_ns / EXPLAINED)
+		osp_buf_add_str(out, OSP_STR("this is left of it beside the above"));
 	else if (has_plan(f, op))
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "

@@ -387,11 +387,23 @@ osp_status osp__findings_divide(osp__findings *f) OSP_MUST_CHECK;
 /* Sets the report's times_ns, from the time that operations have. */
 void osp__findings_note_division(osp__findings *f);
 
+/* What each part of it is called, and in words. */
+typedef struct osp__rest_part
+{
+	const char *name;
+	const char *text;
+} osp__rest_part;
+
+extern const osp__rest_part osp__rest_parts[OSP__REST_COUNT];
+
 /* Sets the times of which what is not explained consists; their sum is all of it. */
 void osp__findings_divide_rest(const osp__findings *f,
 							   int64_t rest_ns[OSP__REST_COUNT]);
 
 /* ---- find_claims.c: what rules are made of ---- */
+
+/* Is an operation of a server part of a client's statement? */
+bool osp__op_has_server(const osp__findings *f, const osp__op *op);
 
 static inline osp__op *
 osp__op_of(const osp__findings *f, const osp__node *node)

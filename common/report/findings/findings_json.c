@@ -100,23 +100,6 @@ put_longest(osp_buf *out, const osp__findings *f)
 	osp_buf_add_char(out, ']');
 }
 
-static const struct
-{
-	const char *name;
-	const char *text;
-} rest_parts[OSP__REST_COUNT] = {
-	{"client", "the client's work, and its pauses between statements"},
-	{"way", "on the way between client and server"},
-	{"connect", "connecting"},
-	{"planning", "analysis and planning"},
-	{"waiting", "waits of the server, by samples"},
-	{"cpu", "computing in the server, by its CPU time"},
-	{"commit", "commits"},
-	{"statements", "in statements of which no more is known than their time"},
-	{"other_causes", "causes that took less than those above"},
-	{"unknown", "unknown: nothing in the trace says what it was"},
-};
-
 /* Parts that are too small to matter are left out, as with findings. */
 static void
 put_rest(osp_buf *out, const osp__findings *f)
@@ -136,10 +119,10 @@ put_rest(osp_buf *out, const osp__findings *f)
 			continue;
 		osp_buf_add_str(out, first ? OSP_STR("{") : OSP_STR(", {"));
 		first = false;
-		put_string(out, "part", osp_str_of(rest_parts[i].name));
+		put_string(out, "part", osp_str_of(osp__rest_parts[i].name));
 		osp__member_number(out, "share", share);
 		osp__member_ms(out, "time_ms", rest_ns[i]);
-		put_string(out, "what", osp_str_of(rest_parts[i].text));
+		put_string(out, "what", osp_str_of(osp__rest_parts[i].text));
 		osp_buf_add_char(out, '}');
 	}
 	osp_buf_add_char(out, ']');

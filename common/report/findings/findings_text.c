@@ -163,6 +163,43 @@ put_doubts(writer *w)
 	put_color(w, "0");
 }
 
+/* Is a part of what is not explained outside of the statements that are named? */
+static bool
+is_outside(int part)
+{
+	return part != OSP__REST_CPU && part != OSP__REST_WAITING &&
+		   part != OSP__REST_STATEMENTS && part != OSP__REST_UNKNOWN;
+}
+
+/* What it consists of, as far as that is known. */
+static void
+put_rest_parts(writer *w)
+{
+	osp_buf *text = &w->f->scratch;
+	int64_t rest_ns[OSP__REST_COUNT];
+	int i;
+
+	osp__findings_divide_rest(w->f, rest_ns);
+	osp_buf_reset(text);
+	for (i = 0; i < OSP__REST_COUNT; i++)
+	{
+		double share = (double) rest_ns[i] / (double) w->f->total_ns;
+
+		if (is_outside(i) && share >= OSP__FINDING_SHARE)
+			osp_buf_addf(text,
+						 "%s%.0f %% %s",
+						 text->len > 0 ? "; " : "",
+						 share * 100,
+						 osp__rest_parts[i].text);
+	}
+	if (w->f->status == OSP_OK)
+		w->f->status = osp_buf_status(text);
+	if (text->len == 0)
+		return;
+	osp_buf_addf(w->out, "%*s", TEXT_COLUMNS, "");
+	put_text(w, COLOR_DIM, "", text);
+}
+
 static void
 put_findings(writer *w)
 {
@@ -187,6 +224,7 @@ put_findings(writer *w)
 				 w->f->longest_count > 0 ? ", above all:" : ".");
 	for (i = 0; i < w->f->longest_count; i++)
 		put_longest(w, &w->f->longest[i]);
+	put_rest_parts(w);
 	put_doubts(w);
 }
 

@@ -131,6 +131,14 @@ say_create(const osp__scan *scan, osp_buf *step)
 				 relation.ptr);
 }
 
+static bool
+is_simple(const osp__term *term)
+{
+	return term->subject == OSP__SUBJECT_COLUMN &&
+		   (term->test == OSP__TEST_EQUAL || term->test == OSP__TEST_RANGE ||
+			term->test == OSP__TEST_NULL);
+}
+
 /* Does the filter have conditions that the columns are not about? */
 static bool
 has_others(const osp__scan *scan, const columns *list)
@@ -141,10 +149,7 @@ has_others(const osp__scan *scan, const columns *list)
 	{
 		const osp__term *term = &scan->filter.terms[i];
 
-		if (term->subject != OSP__SUBJECT_COLUMN ||
-			(term->test != OSP__TEST_EQUAL && term->test != OSP__TEST_RANGE &&
-			 term->test != OSP__TEST_NULL) ||
-			!has_column(list, term->column))
+		if (!is_simple(term) || !has_column(list, term->column))
 			return true;
 	}
 	return false;
@@ -203,11 +208,7 @@ serves_each(const osp__scan *scan)
 
 	for (i = 0; i < scan->filter.count; i++)
 	{
-		const osp__term *term = &scan->filter.terms[i];
-
-		if (term->subject != OSP__SUBJECT_COLUMN ||
-			(term->test != OSP__TEST_EQUAL && term->test != OSP__TEST_RANGE &&
-			 term->test != OSP__TEST_NULL))
+		if (!is_simple(&scan->filter.terms[i]))
 			return false;
 	}
 	return true;
@@ -382,6 +383,57 @@ say_special(const osp__scan *scan, const osp__term *term, osp_buf *step)
 		say_rewriting(term, step);
 }
 
+/* Is there an index, of whatever kind, that serves a condition? */
+static bool
+can_be_served(const osp__scan *scan, const osp__term *term)
+{
+	osp_buf form;
+	bool indexed;
+
+	osp_buf_init(&form, scan->texts[0].alc, OSP__FINDING_TEXT);
+	indexed = osp__say_indexed(term, &form);
+	osp_buf_term(&form);
+	return indexed && term->test < OSP__TEST_UNEQUAL;
+}
+
+/* An OR of conditions of which some need an index of a special kind. */
+static void
+say_branches(const osp__scan *scan, osp_buf *step)
+{
+	bool served = true;
+	unsigned i;
+
+	for (i = 0; i < scan->filter.count; i++)
+		served = served && can_be_served(scan, &scan->filter.terms[i]);
+	if (!served)
+	{
+		osp_buf_add_str(
+			step,
+			OSP_STR("An index helps an OR only if each of its branches has one "
+					"that serves it; one of these compares something that no "
+					"ordinary index serves. Try two statements with UNION, "
+					"which returns rows once for which both hold."));
+		return;
+	}
+	osp_buf_add_str(step,
+					OSP_STR("An OR needs an index for each of its branches, "
+							"which PostgreSQL combines in a bitmap."));
+	for (i = 0; i < scan->filter.count; i++)
+	{
+		const osp__term *term = &scan->filter.terms[i];
+
+		osp_buf_add_char(step, ' ');
+		if (!is_simple(term))
+			say_special(scan, term, step);
+		else if (osp__scan_index_on(scan, &term->column, 1) == NULL)
+		{
+			say_create(scan, step);
+			osp_buf_addf(
+				step, "(%.*s).", (int) term->column.len, term->column.ptr);
+		}
+	}
+}
+
 /* The condition that is most likely to tell what is wrong: one that an index could
  * serve in another form, before one that none can. */
 static const osp__term *
@@ -489,11 +541,7 @@ say_step(const osp__scan *scan, osp_buf *step)
 	if (scan->filter.any && serves_each(scan))
 		say_indexes_of_any(scan, step);
 	else if (scan->filter.any)
-		osp_buf_add_str(step,
-						OSP_STR("An index helps an OR only if each of its "
-								"branches has one that serves it; one of these "
-								"compares something that no ordinary index "
-								"serves. Try UNION ALL of two statements."));
+		say_branches(scan, step);
 	else if (list.of_filter > 0)
 		say_proposed(scan, &list, step);
 	else

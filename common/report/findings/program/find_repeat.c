@@ -394,11 +394,29 @@ knows_plans(const osp__group *group)
 	return known > group->count / 2;
 }
 
+/* Of how many executions the server's part is known. It is not told of all: of prepared
+ * statements, for instance. */
+static uint64_t
+count_served(const osp__findings *f, const osp__group *group)
+{
+	const osp__claim *claim;
+	uint64_t count = 0;
+
+	if (group->largest->kind != OSP__OP_DB)
+		return group->count;
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		count += claim->op->kind == OSP__OP_DB &&
+				 claim->op->shape == group->key &&
+				 osp__op_has_server(f, claim->op);
+	return count < group->count ? count : group->count;
+}
+
 /* Of statements that are short no nodes are recorded, unless they are asked for. */
 static void
-say_how_to_see_plan(const osp__group *group, int64_t server_ns, osp_buf *step)
+say_how_to_see_plan(const osp__group *group, int64_t server_ns, uint64_t served,
+					osp_buf *step)
 {
-	int64_t each_ns = server_ns / (int64_t) group->count;
+	int64_t each_ns = served > 0 ? server_ns / (int64_t) served : 0;
 
 	if (each_ns < LONG_NS || knows_plans(group))
 		return;
@@ -411,11 +429,25 @@ say_how_to_see_plan(const osp__group *group, int64_t server_ns, osp_buf *step)
 				"'1ms' and trace it again."));
 }
 
+static void
+say_server(const osp__group *group, int64_t server_ns, uint64_t served,
+		   osp_buf *evidence)
+{
+	osp_buf_add_str(evidence, OSP_STR(": "));
+	osp__say_time(evidence, server_ns);
+	osp_buf_add_str(evidence, OSP_STR(" in the server"));
+	if (served == group->count)
+		return;
+	osp_buf_add_str(evidence, OSP_STR(" for "));
+	osp__say_count(evidence, (int64_t) served);
+	osp_buf_add_str(evidence, OSP_STR(" of them, of which it was told"));
+}
+
 /* Of the time of a client's statements: what the server had, and what was between
  * them. */
 static void
-say_parts(const osp__group *group, int64_t server_ns, int64_t between_ns,
-		  osp__finding *finding)
+say_parts(const osp__group *group, int64_t server_ns, uint64_t served,
+		  int64_t between_ns, osp__finding *finding)
 {
 	if (group->largest->kind == OSP__OP_SQLITE && between_ns > 0)
 	{
@@ -433,15 +465,18 @@ say_parts(const osp__group *group, int64_t server_ns, int64_t between_ns,
 	}
 	if (group->largest->kind != OSP__OP_DB || server_ns == 0)
 		return;
-	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-	osp__say_time(&finding->evidence, server_ns);
-	osp_buf_add_str(&finding->evidence, OSP_STR(" in the server, "));
+	say_server(group, server_ns, served, &finding->evidence);
+	osp_buf_add_str(&finding->evidence, OSP_STR(", "));
 	osp__say_time(&finding->evidence, group->ns - server_ns - between_ns);
-	osp_buf_add_str(
-		&finding->evidence,
-		group->largest->foreign
-			? OSP_STR(" in the client, its tracing and on the way, ")
-			: OSP_STR(" in the client and on the way, "));
+	if (served < group->count)
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR(" in the server, the client or on the way, "));
+	else
+		osp_buf_add_str(
+			&finding->evidence,
+			group->largest->foreign
+				? OSP_STR(" in the client, its tracing and on the way, ")
+				: OSP_STR(" in the client and on the way, "));
 	osp__say_time(&finding->evidence, between_ns);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" between them"));
 	osp__add_figure(finding, "server_ms", (double) server_ns / 1e6);
@@ -455,6 +490,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	int64_t count = (int64_t) group->count;
 	int64_t between_ns = time_between(group);
 	int64_t server_ns = time_in_server(group);
+	uint64_t served = count_served(f, group);
 
 	osp_buf_add_str(&finding->cause, OSP_STR("The same statement ran "));
 	osp__say_number(&finding->cause, count, "time");
@@ -481,8 +517,14 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 			 osp_buf_str(&finding->evidence),
 			 is_joined(f, group, between_ns),
 			 &finding->step);
-	say_how_to_see_plan(group, server_ns, &finding->step);
-	say_parts(group, server_ns, between_ns, finding);
+	say_how_to_see_plan(group, server_ns, served, &finding->step);
+	if (served > 0 && served < group->count)
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(" The server is not told of statements that are prepared "
+					"(by psycopg 3 from the sixth execution on: "
+					"prepare_threshold=None)."));
+	say_parts(group, server_ns, served, between_ns, finding);
 	osp__add_figure(finding, "executions", (double) count);
 	osp__add_figure(
 		finding, "mean_ms", (double) group->ns / 1e6 / (double) count);
