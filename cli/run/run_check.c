@@ -51,10 +51,12 @@ report_silence(const osp_driver *driver, osp_driver_conn *conn,
 {
 	osp_error err = {OSP_OK, ""};
 
+	/* Who may write need not have the right to read. */
 	if (can_be_asked(driver) &&
 		driver->get_points(
 			conn, OSP_STR("osprofiler run"), ignore_point, NULL, &err) ==
-			OSP_EUNAVAIL)
+			OSP_EUNAVAIL &&
+		cli_collector_failure(err.msg) != CLI_FAILURE_RIGHTS)
 		(void) cli_error("the collector %s cannot be reached now (%s); the "
 						 "trace waits for it in the run directory",
 						 shown,

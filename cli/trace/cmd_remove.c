@@ -124,6 +124,13 @@ all_forms(char **names, int name_count, size_t *count)
 		{
 			osp_str here = osp_id_text(&id, text);
 
+			/* A text is still in the id, which the next name takes. */
+			if (here.ptr != text)
+			{
+				memcpy(text, here.ptr, here.len);
+				here.ptr = text;
+			}
+
 			/* The name itself may be the form of a UUID already. */
 			if (form > 0 && osp_str_eq(here, forms[first]))
 				continue;

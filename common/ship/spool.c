@@ -114,6 +114,7 @@ make_empty(osp_spool *spool, osp_error *err)
 		return io_error(err, errno, "truncate");
 	spool->end = RECORDS_BEGIN;
 	spool->freed = RECORDS_BEGIN;
+	spool->corrupt_to = RECORDS_BEGIN;
 	spool->points = 0;
 	osp__spool_forget(spool);
 	return write_mark(spool, RECORDS_BEGIN, err);

@@ -122,6 +122,18 @@ record_at(osp_spool *spool, uint64_t pos, uint64_t upto, uint64_t *effort,
 	return OSP_OK;
 }
 
+/* Counts what is no record, once. */
+static void
+count_corrupt(osp_spool *spool, uint64_t from, uint64_t to)
+{
+	if (from < spool->corrupt_to)
+		from = spool->corrupt_to;
+	if (from >= to)
+		return;
+	spool->corrupt += to - from;
+	spool->corrupt_to = to;
+}
+
 osp_status
 osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json,
 				osp_place *place)
@@ -141,13 +153,13 @@ osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json,
 	if (status == OSP_OK)
 	{
 		start--;
-		spool->corrupt += start - *pos;
+		count_corrupt(spool, *pos, start);
 		*pos = start + sizeof(spool_record) + json->len;
 		return OSP_OK;
 	}
 
 	/* Only rubbish, or the disk cannot be read: that ends it. */
-	spool->corrupt += upto - *pos;
+	count_corrupt(spool, *pos, upto);
 	*pos = upto;
 	return OSP_ENOENT;
 }

@@ -11,6 +11,9 @@ use FindBin;
 use lib $FindBin::Bin;
 use CliTest;
 use JSON::PP;
+use Digest::SHA qw(hmac_sha1_hex);
+use JSON::PP;
+use MIME::Base64 qw(encode_base64url);
 use Test::More;
 
 plan skip_all => 'no sqlite3' if system('which sqlite3 >/dev/null') != 0;
@@ -29,12 +32,32 @@ ok(!-e "$dir/traces.db", 'looking makes no file');
 # A traced program; its points are delivered to the store. The trace's id.
 sub trace_program
 {
-	my ($sql) = @_;
-	my ($info, $hmac) =
+	my ($sql, $name) = @_;
+	my ($info, $hmac) = signed($name);
+
+	return deliver($sql, $info, $hmac, $name) if defined $name;
+	($info, $hmac) =
 	  run_ok('context', 'new', '--format', 'env', '--hmac-key', 'k') =~
 	  /OSPROFILER_TRACE_(?:INFO|HMAC)='?([^'\n]*)/g;
 	my $shown = run_ok('context', 'show', '--hmac-key', 'k', '--trace-info', $info,
 		'--trace-hmac', $hmac);
+
+	deliver($sql, $info, $hmac);
+	return $shown =~ /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/ && $1;
+}
+
+# A context whose trace has a name that is no UUID, as OSProfiler in Python allows.
+sub signed
+{
+	my ($name) = @_;
+	my $info = encode_base64url(encode_json({ base_id => $name, parent_id => $name }));
+
+	return ($info . '=' x (-length($info) % 4), hmac_sha1_hex($info . '=' x (-length($info) % 4), 'k'));
+}
+
+sub deliver
+{
+	my ($sql, $info, $hmac, $name) = @_;
 
 	local $ENV{OSPROFILER_HMAC_KEYS} = 'k';
 	local $ENV{OSPROFILER_TRACE_INFO} = $info;
@@ -46,7 +69,7 @@ sub trace_program
 	}
 	my ($status, undef, $err) = run_cli('agent', '--once', @at);
 	is($status, 0, "delivered $err");
-	return $shown =~ /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/ && $1;
+	return $name;
 }
 
 sub list
@@ -114,6 +137,13 @@ usage_error(qr/needs a unit: for \Q$_\E days write \Q$_\Ed /,
 is(run_ok('trace', 'prune', @at, '--older-than', '1ms'), "2 traces removed\n",
 	'all are older than a millisecond');
 is(ids(), '', 'an empty store');
+
+# Delete: traces whose names are no UUIDs.
+trace_program("SELECT '$_'", $_) for 'order-4711', 'order-4712', 'a', 'x' x 64;
+is(run_ok('trace', 'delete', @at, 'order-4712'), "1 trace removed\n", 'a name');
+is(run_ok('trace', 'delete', @at, 'a', 'x' x 64), "2 traces removed\n", 'several names');
+is(ids(), 'order-4711', 'the other one stays');
+is(run_ok('trace', 'delete', @at, 'order-4711'), "1 trace removed\n", 'and goes');
 
 # Delete: a trace that is named by its place or the beginning of its id. What it is, is
 # said; nothing is removed if one name may mean several traces, or none.
