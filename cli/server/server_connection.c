@@ -289,14 +289,25 @@ cli_server_name(const char *conninfo, char *out, size_t size)
 	osp_buf_term(&text);
 }
 
+/* Which server, and which of its databases; NULL: the one of conninfo. */
+typedef struct server_place
+{
+	const char *conninfo;
+	const char *database;
+} server_place;
+
 /* Returned owned, also if the server refuses; NULL: no memory. */
 static cli_server *
-try_to_connect(const char *conninfo)
+try_to_connect(const server_place *place)
 {
-	/* What comes later counts; conninfo is taken apart where dbname stands. */
-	const char *const keywords[] = {
-		"connect_timeout", "fallback_application_name", "dbname", NULL};
-	const char *const values[] = {"5", "osprofiler", conninfo, NULL};
+	/* What comes later counts; conninfo is taken apart where dbname stands first. */
+	const char *const keywords[] = {"connect_timeout",
+									"fallback_application_name",
+									"dbname",
+									place->database != NULL ? "dbname" : NULL,
+									NULL};
+	const char *const values[] = {
+		"5", "osprofiler", place->conninfo, place->database, NULL};
 	cli_server *server = calloc(1, sizeof(*server));
 
 	if (server != NULL)
@@ -366,19 +377,21 @@ cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
 	osp_status status = prepare_to_connect(conninfo, err);
 
 	*out = NULL;
-	return status == OSP_OK ? hand_over(try_to_connect(conninfo), out, err)
-							: status;
+	return status == OSP_OK
+			   ? hand_over(
+					 try_to_connect(&(server_place){conninfo, NULL}), out, err)
+			   : status;
 }
 
 /* Connects as this user of the host. Replaces *server if that succeeds. */
 static void
-connect_as(const cli_user *user, const char *conninfo, cli_server **server)
+connect_as(const cli_user *user, const server_place *place, cli_server **server)
 {
 	cli_server *other;
 
 	if (!cli_act_as(user))
 		return;
-	other = try_to_connect(conninfo);
+	other = try_to_connect(place);
 	cli_act_as_root();
 	if (!is_connected(other))
 	{
@@ -393,18 +406,18 @@ connect_as(const cli_user *user, const char *conninfo, cli_server **server)
 
 /* Root was refused: tries the users who may be let in. */
 static void
-connect_as_others(const char *conninfo, cli_server **server)
+connect_as_others(const server_place *place, cli_server **server)
 {
 	char name[CLI_USER_NAME_MAX];
 	cli_user user;
 	uid_t uid;
 
 	if (cli_user_named(pq.PQuser((*server)->conn), &user) && user.uid != 0)
-		connect_as(&user, conninfo, server);
+		connect_as(&user, place, server);
 	if (!is_connected(*server) &&
 		cli_server_owner(*server, &uid, name, sizeof(name)) && uid != 0 &&
 		cli_user_numbered(uid, &user))
-		connect_as(&user, conninfo, server);
+		connect_as(&user, place, server);
 }
 
 void
@@ -413,10 +426,10 @@ cli_server_stay_self(void)
 	stays_self = true;
 }
 
-osp_status
-cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
+static osp_status
+open_for_root(const server_place *place, cli_server **out, osp_error *err)
 {
-	osp_status status = prepare_to_connect(conninfo, err);
+	osp_status status = prepare_to_connect(place->conninfo, err);
 	uid_t acting = geteuid();
 	cli_server *server;
 	cli_user before;
@@ -426,15 +439,28 @@ cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
 		return status;
 	if (stays_self || !cli_may_act_as_others() ||
 		(acting != 0 && !cli_user_numbered(acting, &before)))
-		return hand_over(try_to_connect(conninfo), out, err);
+		return hand_over(try_to_connect(place), out, err);
 	if (acting != 0)
 		cli_act_as_root();
-	server = try_to_connect(conninfo);
+	server = try_to_connect(place);
 	if (server != NULL && !is_connected(server))
-		connect_as_others(conninfo, &server);
+		connect_as_others(place, &server);
 	if (acting != 0 && !cli_act_as(&before))
 		abort();
 	return hand_over(server, out, err);
+}
+
+osp_status
+cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
+{
+	return open_for_root(&(server_place){conninfo, NULL}, out, err);
+}
+
+osp_status
+cli_server_open_database(const char *conninfo, const char *database,
+						 cli_server **out, osp_error *err)
+{
+	return open_for_root(&(server_place){conninfo, database}, out, err);
 }
 
 const cli_user *

@@ -35,6 +35,11 @@ osp_status cli_server_open(const char *conninfo, cli_server **out,
 osp_status cli_server_open_for_root(const char *conninfo, cli_server **out,
 									osp_error *err) OSP_MUST_CHECK;
 
+/* The same, to another database of that server. */
+osp_status cli_server_open_database(const char *conninfo, const char *database,
+									cli_server **out,
+									osp_error *err) OSP_MUST_CHECK;
+
 /* A process with threads acts as nobody else: cli_server_open_for_root is then as
  * cli_server_open. */
 void cli_server_stay_self(void);

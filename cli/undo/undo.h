@@ -22,6 +22,7 @@ void undo_new_session(doctor *d, doctor_result *r);
 /* --- undo_objects.c: the extension, the module's settings, and what stays --- */
 
 void undo_extension(doctor *d, doctor_result *r);
+void undo_other_databases(doctor *d, doctor_result *r);
 void undo_settings(doctor *d, doctor_result *r);
 void undo_rest(doctor *d, doctor_result *r);
 

@@ -4,6 +4,7 @@
  *	  Takes back the extension and the module's settings, and says what stays.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor/preload_sql.h"
 #include "undo/undo.h"
@@ -35,9 +36,7 @@ undo_extension(doctor *d, doctor_result *r)
 		undo_ask(d,
 				 r,
 				 "SELECT pg_catalog.current_database(), EXISTS (SELECT FROM "
-				 "pg_catalog.pg_extension WHERE extname = 'osprofiler'), "
-				 "(SELECT count(*) > 1 FROM pg_catalog.pg_database "
-				 "WHERE datallowconn AND NOT datistemplate)");
+				 "pg_catalog.pg_extension WHERE extname = 'osprofiler')");
 	const char *database;
 
 	if (answer == NULL)
@@ -49,12 +48,93 @@ undo_extension(doctor *d, doctor_result *r)
 		doctor_mend_sql(d, r, "DROP EXTENSION osprofiler", DOCTOR_END);
 	}
 	else
-		doctor_good(r,
-					"database %s does not have it%s",
-					database,
-					strcmp(cli_answer_value(answer, 0, 2), "t") == 0
-						? " (another one: osprofiler doctor --unfix 'dbname=…')"
-						: "");
+		doctor_good(r, "database %s does not have it", database);
+	cli_answer_free(answer);
+}
+
+/* What a database says of the extension; NULL after the result says why not. */
+static const char *
+find_extension(const doctor *d, doctor_result *r, const char *database,
+			   cli_server **server, cli_answer **answer)
+{
+	osp_error err = {OSP_OK, ""};
+	osp_status status =
+		cli_server_open_database(d->conninfo, database, server, &err);
+
+	*answer = NULL;
+
+	/* A statement that is sampled would start the shipper. */
+	if (status == OSP_OK)
+		cli_server_untraced(*server);
+	if (status == OSP_OK)
+		status = cli_server_ask(
+			*server,
+			"SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname "
+			"= 'osprofiler')",
+			0,
+			NULL,
+			answer,
+			&err);
+	if (status == OSP_OK)
+		return cli_answer_value(*answer, 0, 0);
+	doctor_advise(r,
+				  "%sdatabase %s could not be looked at: %s",
+				  r->advice.len > 0 ? "; " : "",
+				  database,
+				  err.msg);
+	return NULL;
+}
+
+/* The call that takes the extension back there, behind those for other databases. */
+static void
+mend_database(const doctor *d, doctor_result *r, const cli_server *server)
+{
+	char own[PATH_MAX];
+
+	if (r->mend.len > 0)
+		doctor_mend(r, "; ");
+	doctor_mend_as(d, r, geteuid());
+	if (doctor_own_path(own))
+		doctor_mend_word(r, own);
+	doctor_mend(r, " doctor --unfix ");
+	cli_server_add_place(server, &r->mend);
+}
+
+void
+undo_other_databases(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = undo_ask(
+		d,
+		r,
+		"SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND "
+		"datname <> pg_catalog.current_database() AND "
+		"pg_catalog.has_database_privilege(datname, 'CONNECT') ORDER BY 1");
+	int i;
+
+	if (answer == NULL)
+		return;
+	r->is_left = true;
+	for (i = 0; i < cli_answer_rows(answer); i++)
+	{
+		const char *database = cli_answer_value(answer, i, 0);
+		cli_server *server = NULL;
+		cli_answer *said;
+		const char *has = find_extension(d, r, database, &server, &said);
+
+		if (has != NULL && strcmp(has, "t") == 0)
+		{
+			doctor_wrong(r,
+						 "%s%s",
+						 r->found.len > 0 ? ", " : "these have it, too: ",
+						 database);
+			mend_database(d, r, server);
+		}
+		cli_answer_free(said);
+		cli_server_close(server);
+	}
+	if (r->verdict != DOCTOR_WRONG)
+		doctor_good(
+			r, "none of %d others has the extension", cli_answer_rows(answer));
 	cli_answer_free(answer);
 }
 

@@ -120,7 +120,7 @@ if ($> == 0)
 		system('sh', '-c', "rm -rf '$dir/nobody'; mkdir '$dir/nobody'; chown nobody '$dir/nobody'; chmod 755 '$dir'");
 		local $ENV{HOME} = "$dir/nobody";
 		delete local @ENV{qw(OSPROFILER_CONNECTION_STRING OSPROFILER_RUN_DIR XDG_STATE_HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME)};
-		my $err = qx(setpriv --reuid=$uid --regid=$gid --clear-groups '$agent' run -- sh -c "sqlite3 :memory: 'select 1'; true" 2>&1);
+		my $err = qx(setpriv --reuid=$uid --regid=$gid --clear-groups '$build/bin/osprofiler' run -- sh -c "sqlite3 :memory: 'select 1'; true" 2>&1);
 		like($err, qr/^Display trace with command: \Q$case->[1]\Eosprofiler trace show/m, 'root typed ' . (defined $case->[0] ? 'sudo' : 'another command'));
 	}
 }

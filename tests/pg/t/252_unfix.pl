@@ -105,6 +105,24 @@ ok($steps->{good}, 'again: all is good') or diag(explain($steps));
 ($status, $out) = doctor('--unfix', "$conninfo user=plain");
 is($status, 0, 'an ordinary user: nothing is wrong any more') or diag($out);
 
+# --- other databases ---------------------------------------------------------------
+
+$node->safe_psql('postgres', qq{CREATE DATABASE "its shop"});
+$node->safe_psql('postgres', 'CREATE DATABASE closed');
+$node->safe_psql('its shop', "LOAD 'osprofiler'; CREATE EXTENSION osprofiler");
+$node->safe_psql('template1', "LOAD 'osprofiler'; CREATE EXTENSION osprofiler");
+$node->safe_psql('postgres', 'ALTER DATABASE closed ALLOW_CONNECTIONS false');
+$steps = unfix();
+is($steps->{undo_other_databases}{verdict}, 'wrong', 'other databases have the extension: not all is good');
+is($steps->{undo_other_databases}{found}, 'these have it, too: its shop, template1', '... and it is said which');
+is($said, '', '... and left to whoever called');
+is(system("{ $steps->{undo_other_databases}{type}; } >/dev/null 2>&1"), 0, '... what is typed for each');
+$steps = unfix();
+ok($steps->{good}, '... takes it back in all') or diag(explain($steps));
+like($steps->{undo_other_databases}{found}, qr/^none of \d+ others has the extension$/, '... which is said');
+$node->safe_psql('postgres', qq{DROP DATABASE "its shop"});
+$node->safe_psql('postgres', 'DROP DATABASE closed');
+
 # --- and once more ----------------------------------------------------------------
 
 # The file of keys is still there: a key that it has is not appended again, and no key to
