@@ -6,6 +6,17 @@
 #include "doctor/doctor.h"
 
 #include <stdlib.h>
+#include <unistd.h>
+
+static bool
+has_variables(void)
+{
+	char **variable = environ;
+
+	while (*variable != NULL && strncmp(*variable, "OSPROFILER_", 11) != 0)
+		variable++;
+	return *variable != NULL;
+}
 
 void
 check_configuration(doctor *d, doctor_result *r)
@@ -24,6 +35,8 @@ check_configuration(doctor *d, doctor_result *r)
 	}
 	if (file != NULL && file[0] != '\0')
 		doctor_good(r, "from %s and the environment", file);
-	else
+	else if (has_variables())
 		doctor_good(r, "from the environment");
+	else
+		doctor_good(r, "the defaults: no variable OSPROFILER_... is set");
 }

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@
 #include "program_path.h"
 #include "run/hook_path.h"
 #include "shell_text.h"
+
+/* Where Debian has the programs of each version. */
+#define POSTGRESQL "/usr/lib/postgresql/"
 
 #define FIRST_LINE_MAX 256
 #define SCRIPTS_MAX    4 /* that name each other as interpreters */
@@ -41,6 +45,36 @@ find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])
 			   realpath(called, out) != NULL;
 	return snprintf(called, PATH_MAX, "%s", command) < PATH_MAX &&
 		   realpath(called, out) != NULL;
+}
+
+/* Debian's psql, pg_dump and so on are links to a script that calls the program of a
+ * version of PostgreSQL: the newest one here. False: it is something else. */
+static bool
+find_wrapped(const program_file *wrapper, char out[FIRST_LINE_MAX])
+{
+	const char *script = strrchr(wrapper->path, '/');
+	const char *name = strrchr(wrapper->called, '/');
+	char pattern[PATH_MAX];
+	glob_t found;
+	long newest = -1;
+	size_t i;
+
+	if (script == NULL || name == NULL || strcmp(script, "/pg_wrapper") != 0 ||
+		snprintf(pattern, sizeof(pattern), POSTGRESQL "*/bin%s", name) >=
+			(int) sizeof(pattern) ||
+		glob(pattern, GLOB_NOESCAPE, NULL, &found) != 0)
+		return false;
+	for (i = 0; i < found.gl_pathc; i++)
+	{
+		long version = strtol(found.gl_pathv[i] + strlen(POSTGRESQL), NULL, 10);
+
+		if (version > newest &&
+			snprintf(out, FIRST_LINE_MAX, "%s", found.gl_pathv[i]) <
+				FIRST_LINE_MAX)
+			newest = version;
+	}
+	globfree(&found);
+	return newest >= 0;
 }
 
 /* The interpreter that the first line of a script names; false: it is no script. For
@@ -149,6 +183,8 @@ program_file_read(const char *command, program_file *out, osp_error *err)
 		if (!find_command(name, out->called, out->path))
 			return osp_error_set(
 				err, OSP_ENOENT, "there is no program '%s'", name);
+		if (find_wrapped(out, name))
+			continue;
 		fd = open(out->path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		{

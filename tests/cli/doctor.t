@@ -167,6 +167,7 @@ SKIP:
 	is(step($report, 'keys')->{verdict}, 'good', 'no key, and no server');
 	is(step($report, 'keys')->{found}, 'none; not needed without a server', '... is said so');
 	ok($report->{good}, '... and all is good');
+	like(run_ok('doctor'), qr/^good +configuration +from the environment$/m, 'the environment has settings');
 	like(run_ok('doctor', '--program', 'true'), qr/^good +keys +none; not needed/m, '... with a program, too');
 	broken('no key', 'keys', qr/there is no key/, mends => 1, arguments => "host=$dir");
 	is((stat "$dir/config/osprofiler/hmac_keys")[2] & 0777, 0600, 'no key: the new file is closed to others');
@@ -274,6 +275,17 @@ SKIP:
 {
 	skip 'no compiler', 20 if system("cc -o $dir/empty $dir/empty.c 2>/dev/null") != 0;
 
+	# Debian's psql is a script that calls the psql of a version.
+	SKIP:
+	{
+		my ($real) = sort { ($b =~ /(\d+)/)[0] <=> ($a =~ /(\d+)/)[0] } glob '/usr/lib/postgresql/*/bin/psql';
+
+		skip 'no psql of postgresql-common', 2 if !defined $real || !-e '/usr/share/postgresql-common/pg_wrapper';
+		symlink '/usr/share/postgresql-common/pg_wrapper', "$dir/psql";
+		my $program = step(steps("osprofiler doctor --json --program $dir/psql"), 'program');
+		is($program->{verdict}, 'good', "Debian's wrapper of psql");
+		like($program->{found}, qr/^\Q$real\E: libpq is seen/, '... is followed to psql itself');
+	}
 	is(step(steps("osprofiler doctor --json --program $dir/empty"), 'program')->{verdict},
 		'good', 'a program without a database');
 	is(step(steps("osprofiler doctor --json --program $dir"), 'program')->{found},
