@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#include "doctor/program_file.h"
-#include "doctor/program_modules.h"
+#include "program/program_file.h"
+#include "program/program_modules.h"
 #include "run/hook_path.h"
 
 #define LIBPQ  "libpq"

@@ -3,7 +3,7 @@
  * program_file.c
  *	  What a program's file says about how it will be loaded.
  */
-#include "doctor/program_file.h"
+#include "program/program_file.h"
 
 #include <elf.h>
 #include <errno.h>

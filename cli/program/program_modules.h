@@ -6,7 +6,7 @@
 #ifndef OSPROFILER_CLI_PROGRAM_MODULES_H
 #define OSPROFILER_CLI_PROGRAM_MODULES_H
 
-#include "doctor/program_file.h"
+#include "program/program_file.h"
 
 /* Called for each module that is installed: its name, and its file (empty: it is
  * written in the interpreter's language). */

@@ -7,7 +7,7 @@
  * in the interpreter's own file names libpq or SQLite. The interpreter itself is
  * asked where it finds them, in the current directory and environment.
  */
-#include "doctor/program_modules.h"
+#include "program/program_modules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
