@@ -5,7 +5,8 @@
 # Instructions of one prepared SELECT in the backend, by callgrind: of a session that
 # does not load the extension, of one that does with nothing traced, and with every
 # statement traced: statements alone, without nodes of slow ones; what is recorded by
-# default, under a context and sampled; plan nodes. Then the time that is added to it, and to a transaction
+# default, under a context, sampled, and sampled where all are too short to be recorded;
+# plan nodes. Then the time that is added to it, and to a transaction
 # like TPC-B's, by these and by pg_stat_statements; then transactions per second of
 # pgbench on one core, the same in turn.
 set -euo pipefail
@@ -58,6 +59,7 @@ instructions "loaded, nothing traced" "" +150
 instructions "every statement traced" "$context -c osprofiler.node_min_duration=-1" +1600
 instructions "default points" "$context -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "the same, sampled" "-c osprofiler.sample_rate=1 -c osprofiler.points=$PG_DEFAULT_POINTS"
+instructions "sampled, with min_duration" "-c osprofiler.sample_rate=1 -c osprofiler.min_duration=100 -c osprofiler.points=$PG_DEFAULT_POINTS"
 instructions "with plan nodes" "$context -c osprofiler.points=statement,node" +10000
 
 # On one core, with the shipper on another, as it has one in production: each of
