@@ -43,7 +43,7 @@ osp_sqlite_enable(struct sqlite3 *db, const osp_sqlite_options *options)
 		return SQLITE_OK;
 
 	/* The SQLite of the caller becomes home, if there is none yet. */
-	(void) OSP_SQLITE_REAL();
+	(void) osp_sqlite__find_of(__builtin_return_address(0));
 	if (!osp_sqlite__home_known() && !osp_sqlite__home_search())
 		return refuse(SQLITE_ERROR,
 					  "its SQLite does not show its functions to libraries "

@@ -136,24 +136,6 @@ static const function_entry wrapped[] = {WRAPPED(REAL)
 											 WRAPPED_BY_PRELOAD(REAL)};
 static const function_entry called[] = {CALLED(API)};
 
-/*
- * A program that holds SQLite itself shows a function to dlsym only if one of the
- * libraries that it is linked with refers to it. So this refers to all that are
- * looked up, without needing any of them.
- */
-#define DECLARE(name)                                                     \
-	extern void osp_sqlite__wanted_##name(void) __asm__("sqlite3_" #name) \
-		__attribute__((weak));
-#define WANT(name) osp_sqlite__wanted_##name,
-
-CALLED(DECLARE)
-WRAPPED_BY_PRELOAD(DECLARE)
-extern void osp_sqlite__wanted_changes64(void) __asm__("sqlite3_changes64")
-	__attribute__((weak));
-
-__attribute__((used)) static void (*const wanted_functions[])(void) = {
-	CALLED(WANT) WRAPPED_BY_PRELOAD(WANT) osp_sqlite__wanted_changes64};
-
 /* Since SQLite 3.37; osp_sqlite__changes does without. */
 #if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
 static const function_entry called_if_there[] = {API(changes64)};
@@ -510,7 +492,7 @@ fallback_real(void)
 }
 
 const osp_sqlite_real *
-osp_sqlite__find_real(const void *caller)
+osp_sqlite__find_of(const void *caller)
 {
 	const osp_sqlite_real *real = remembered_real(caller);
 	void *handle;
@@ -525,5 +507,13 @@ osp_sqlite__find_real(const void *caller)
 		remember_object(range_of(caller), real);
 	if (handle != NULL)
 		(void) dlclose(handle);
+	return real;
+}
+
+const osp_sqlite_real *
+osp_sqlite__find_real(const void *caller)
+{
+	const osp_sqlite_real *real = osp_sqlite__find_of(caller);
+
 	return real != NULL ? real : fallback_real();
 }

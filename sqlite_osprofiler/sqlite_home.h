@@ -69,7 +69,10 @@ typedef struct osp_sqlite_range
 
 extern osp_sqlite_range osp_sqlite__callers[2];
 
-/* The slow path of osp_sqlite__real. */
+/* The functions of the SQLite that an object finds; NULL: it finds none. */
+const osp_sqlite_real *osp_sqlite__find_of(const void *caller);
+
+/* The slow path of osp_sqlite__real, which is never NULL. */
 const osp_sqlite_real *osp_sqlite__find_real(const void *caller);
 
 /*

@@ -84,6 +84,14 @@ main(void)
 		return 1;
 #endif
 	use(":memory:");
+#ifdef MODULE
+	{
+		void *lib = dlopen(MODULE, RTLD_NOW);
+
+		if (((int (*)(void)) dlsym(lib, "use_module"))() != 0)
+			return 1;
+	}
+#endif
 	use("linked.db");
 	use("linked.db"); /* reads a schema */
 	return 0;
@@ -117,6 +125,8 @@ linked()
 		"$(cat "$WORK/expected")" "$name: works traced"
 	is "$(grep -c "enable $enabled" "$WORK/said")" 3 \
 		"$name: osp_sqlite_enable answers $enabled"
+	! grep -q 'finds no SQLite' "$WORK/said"
+	ok $? "$name: nothing is missing"
 	drain
 	is "$(statements)" "$traced" "$name: $traced statements"
 	is "$(cd "$WORK" && preloaded ./program 2>/dev/null)" \
@@ -153,6 +163,29 @@ if ${CC:-cc} -print-file-name=libsqlite3.a | grep -q /; then
 		linked "SQLite static and hidden, and another one loaded" 1 0 \
 			-DSECOND -Wl,--exclude-libs,ALL $static $OURS
 	}
+	# A module that is linked with another SQLite gets all functions from one of them.
+	cat >"$WORK/module.c" <<'END'
+#include <sqlite3.h>
+int
+use_module(void)
+{
+	sqlite3 *db;
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_open(":memory:", &db) +
+			 sqlite3_prepare_v2(db, "SELECT ?", -1, &stmt, 0) +
+			 sqlite3_bind_int(stmt, 1, 7);
+
+	if (sqlite3_step(stmt) != SQLITE_ROW || sqlite3_column_int(stmt, 0) != 7)
+		return 1;
+	return rc + sqlite3_finalize(stmt) + sqlite3_close(db);
+}
+END
+	# shellcheck disable=SC2086
+	for module in -lsqlite3 -l:libsqlcipher.so.0; do
+		${CC:-cc} -shared -fPIC -o "$WORK/module.so" "$WORK/module.c" $module &&
+			linked "SQLite static, and a module with $module" 0 "$BY_HOOK" \
+				-DMODULE="\"$WORK/module.so\"" $OURS $static
+	done
 	linked "SQLite static, the library loaded later" 1 0 -UENABLE -DLOAD $static
 
 	# Nobody can make this one work: it says why.
