@@ -514,6 +514,37 @@ test_sqlite_files(void **state)
 				(const char *const[4]){NULL});
 }
 
+static osp_status
+append(void *ctx, osp_str piece)
+{
+	osp_buf_add_str((osp_buf *) ctx, piece);
+	return osp_buf_status((osp_buf *) ctx);
+}
+
+/* The page marks all statements of a repetition, not only the first ones. */
+static void
+test_sqlite_page_claims(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	const char *claims;
+	const char *end;
+	osp_buf data;
+	int rows = 1;
+
+	(void) state;
+	add_transactions(report, SHOP, true, 5, 0, 0);
+	osp_buf_init(&data, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	assert_int_equal(osp_report_page_write(report, append, &data), OSP_OK);
+	claims = strstr(data.ptr, "\"claims\":[[");
+	assert_non_null(claims);
+	end = strchr(claims, ']');
+	for (; claims < end; claims++)
+		rows += *claims == ',';
+	assert_true(rows >= 40);
+	osp_buf_term(&data);
+	osp_report_free(report);
+}
+
 /* The command can be typed, whatever the file is called. */
 static void
 test_sqlite_plan_of_any_file(void **state)
@@ -627,6 +658,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_places),
 		cmocka_unit_test(test_sqlite_repeats),
 		cmocka_unit_test(test_sqlite_files),
+		cmocka_unit_test(test_sqlite_page_claims),
 		cmocka_unit_test(test_sqlite_plan_of_any_file),
 		cmocka_unit_test(test_sqlite_plan_without_shell),
 	};

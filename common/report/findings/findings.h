@@ -468,6 +468,15 @@ osp__op_ns(const osp__op *op)
 	return op->end_ns - op->begin_ns;
 }
 
+/* What statements have in common that are of one shape, and in SQLite of one file; 0: op
+ * has no shape. */
+static inline uint64_t
+osp__op_statement_key(const osp__op *op)
+{
+	return op->shape != 0 ? op->shape ^ op->file * UINT64_C(0x9e3779b97f4a7c15)
+						  : 0;
+}
+
 /* The statement that op is part of: op itself, or the nearest one above. NULL:
  * there is none, or no op. */
 static inline osp__op *

@@ -256,8 +256,9 @@ mark_repeats(const osp__findings *f, const osp__group *group)
 	{
 		osp__op *op = f->walk[i];
 
-		op->handled = op->parent->handled ||
-					  (op->statement == op && op->shape == group->key);
+		op->handled =
+			op->parent->handled ||
+			(op->statement == op && osp__op_statement_key(op) == group->key);
 	}
 }
 

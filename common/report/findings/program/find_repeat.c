@@ -21,9 +21,6 @@
 /* And of what is between, the ends of transactions are little below this part. */
 #define ENDS_SHARE 10
 
-/* Spreads the hash of a file, to be combined with that of a statement. */
-#define FILE_FACTOR UINT64_C(0x9e3779b97f4a7c15)
-
 /* A statement that takes so long in the server does more than look up a row. */
 #define LONG_NS (INT64_C(1) * 1000000)
 
@@ -44,13 +41,6 @@ typedef struct repeat
 		*typical; /* has the text of most of them, if more than half have one */
 	int64_t votes;
 } repeat;
-
-/* Statements of one shape, and in SQLite of one file. */
-static uint64_t
-key_of(const osp__op *op)
-{
-	return op->shape != 0 ? op->shape ^ op->file * FILE_FACTOR : 0;
-}
 
 static repeat *
 find_repeat(const osp__table *table, uint64_t key)
@@ -108,7 +98,7 @@ count_statements(osp__findings *f, osp__table *table)
 
 		if (!is_statement(op))
 			continue;
-		it = make_repeat(f, table, key_of(op));
+		it = make_repeat(f, table, osp__op_statement_key(op));
 		if (it == NULL)
 			return;
 		it->count++;
@@ -120,7 +110,8 @@ count_statements(osp__findings *f, osp__table *table)
 static repeat *
 repeat_of(const osp__table *table, const osp__op *op)
 {
-	repeat *it = is_statement(op) ? find_repeat(table, key_of(op)) : NULL;
+	repeat *it =
+		is_statement(op) ? find_repeat(table, osp__op_statement_key(op)) : NULL;
 
 	if (it == NULL || it->count < REPEATS_MIN ||
 		it->total_ns / it->count > MEAN_MAX_NS)
@@ -157,7 +148,7 @@ claim_statements(osp__findings *f, const osp__table *table)
 		if (it == NULL)
 			continue;
 		if (it->group == NULL)
-			it->group = osp__group_of(f, key_of(op));
+			it->group = osp__group_of(f, osp__op_statement_key(op));
 		osp__claim_below(f, it->group, op);
 		vote(it, op);
 		op->handled = true;
@@ -346,7 +337,7 @@ is_joined(const osp__findings *f, const osp__group *group, int64_t between_ns)
 static bool
 is_of_repeated(const osp__group *group, const osp__op *op)
 {
-	while (op != NULL && key_of(op) != group->key)
+	while (op != NULL && osp__op_statement_key(op) != group->key)
 		op = op->parent;
 	return op != NULL;
 }

@@ -27,9 +27,6 @@
 #define INDEX_STEPS 8
 #define INDEX_NS    1000
 
-/* Spreads the hash of a file, to be combined with that of a statement. */
-#define FILE_FACTOR UINT64_C(0x9e3779b97f4a7c15)
-
 /* Sums of the rules about scans, checkpoints, and syncs. */
 enum
 {
@@ -191,7 +188,7 @@ osp__look_sqlite_scans(osp__findings *f)
 
 		if (op->kind != OSP__OP_SQLITE || (!indexed && !scans(op)))
 			continue;
-		group = osp__group_of(f, op->shape ^ op->file * FILE_FACTOR);
+		group = osp__group_of(f, osp__op_statement_key(op));
 		if (group == NULL)
 			continue;
 		group->sums[SUM_BOUNDED] += ns < op->left_ns;
