@@ -314,6 +314,23 @@ test_sqlite_lock_holder_reads(void **state)
 									   "that is not in this trace",
 									   "fuser -v '/srv/a shop.db'"},
 				(const char *const[4]){"journal_mode", "process 7"});
+
+	/* With a WAL, a reader waits for a writer only now and then. */
+	report = osp_report_new(&osp_allocator_default);
+	add_of(report, 7, 1, SHOP, "UPDATE t SET a = 2", 50, 2000, "");
+	add_of(report,
+		   8,
+		   1,
+		   SHOP,
+		   "SELECT a FROM t",
+		   100,
+		   2000,
+		   BUSY("1890") "\"journal\": \"wal\", ");
+	assert_says(report,
+				(const char *const[4]){
+					"process 7: UPDATE t SET a = 2; its transaction lasted",
+					"\"next_step\": \"Commit sooner where"},
+				(const char *const[4]){"journal_mode"});
 }
 
 /* Many short transactions; attempts that fail at once; a reader that wants to write. */

@@ -203,17 +203,21 @@ say_step(osp__findings *f, osp__finding *finding, const osp__op *waiter,
 				: OSP_STR("If PRAGMA journal_mode is not WAL yet: with WAL "
 						  "readers and a writer do not block each other. "));
 	if (!readers)
+	{
 		osp_buf_add_str(
 			step,
 			OSP_STR("Only one connection writes at a time, in WAL mode, too: "
 					"commit sooner, let one connection do all the writing"));
-	if (!readers)
 		osp_buf_add_str(step,
 						at_once ? OSP_STR(".")
 								: OSP_STR(", or wait longer (PRAGMA "
 										  "busy_timeout)."));
+	}
+	else if (step->len == 0)
+		osp_buf_add_str(
+			step, OSP_STR("Commit sooner where the database is written."));
 	if (step->len > 0 && step->ptr[step->len - 1] == ' ')
-		step->len--;
+		step->ptr[--step->len] = '\0';
 }
 
 void
