@@ -14,7 +14,7 @@ import { sqlNodes } from './sql.js';
 import { infoTree, jsonOf, longText } from './infotree.js';
 import { statementOfPlan, makePlan, explainText, neverRan } from './plan.js';
 import { view, changed, onChange, setFilter, visitWaterfall } from './view.js';
-import { selectRow, showTool, zoomToSelected } from './waterfall.js';
+import { selectRow, showTool, zoomToSelected, hasOwnTime } from './waterfall.js';
 import { workOf } from './work.js';
 import { shareOfFinding } from './causes.js';
 import { makeHandle } from './panelwidth.js';
@@ -164,7 +164,8 @@ function buttonsOf(row) {
 
   return el('p.details-buttons', {},
     view.tab === 'waterfall'
-      ? el('button', { type: 'button', onclick: zoomToSelected }, 'Zoom to it')
+      ? el('button', { type: 'button', onclick: zoomToSelected },
+        hasOwnTime(row) ? 'Zoom to it' : 'Zoom to its statement')
       : el('button', { type: 'button', onclick: () => showInWaterfall(row) }, 'Show in the waterfall'),
     alike > 1 && el('button', {
       type: 'button',
@@ -260,8 +261,19 @@ function drawRow(row) {
     statementOf(row), planOf(row), pointsOf(row).map((point) => pointSection(row, point)));
 }
 
+// Has the filter removed all of what the details are of?
+function isFilteredOut(row) {
+  if (lines.needed === null || row < 0)
+    return false;
+  return view.group >= 0 ? lines.shown[view.group] === 0
+    : view.alike >= 0 ? rowsOfShape(view.alike).length === 0 : lines.needed[row] === 0;
+}
+
 function drawDetails() {
   const row = view.selected;
+
+  if (isFilteredOut(row))
+    view.details = false;
   const open = view.details && row >= 0;
   const key = `${row} ${view.group} ${view.alike} ${view.tab} ` +
     `${view.group >= 0 ? lines.shown[view.group] : view.alike >= 0 ? rowsOfShape(view.alike).length : ''}`;

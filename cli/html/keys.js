@@ -4,8 +4,8 @@
 
 import { trace, KIND } from './trace.js';
 import { closeOutside, el } from './dom.js';
-import { view, setTab, zoomTime, panTime, showAllTime, clearFilter, isFiltered } from './view.js';
-import { listKeys, selectMatch, toggleAll, zoomToSelected } from './waterfall.js';
+import { view, setTab, panTime, showAllTime, clearFilter, isFiltered } from './view.js';
+import { listKeys, selectMatch, toggleAll, zoomToSelected, zoomBy } from './waterfall.js';
 import { closeDetails, focusResults } from './details.js';
 import { leaveBlock } from './flame.js';
 import { searchField, toggleErrors, toggleGroups } from './toolbar.js';
@@ -23,10 +23,10 @@ const HELP = [
   ['n, Shift+N', 'next and previous match'],
   ['e', 'only errors'],
   ['g', 'like statements as one line, or each'],
-  ['a', 'fold or unfold all'],
-  ['+ − 0', 'zoom in, zoom out, all the time'],
+  ['a', 'fold or unfold all, also groups'],
+  ['+ − 0', 'zoom in and out, about the selected operation if it is shown; all the time'],
   ['Shift+← Shift+→', 'earlier and later'],
-  ['f', 'zoom to the operation'],
+  ['f', 'zoom to the operation; of a plan node to its statement'],
   ['1 2 3', 'waterfall, statements, flame'],
   ['t', 'light or dark'],
   ...(goToList ? [['b', 'back to the list of traces']] : []),
@@ -99,9 +99,9 @@ const pageKeys = {
   f: zoomToSelected,
   t: switchTheme,
   b: goToList,
-  '+': () => zoomTime(0.5),
-  '=': () => zoomTime(0.5),
-  '-': () => zoomTime(2),
+  '+': () => zoomBy(0.5),
+  '=': () => zoomBy(0.5),
+  '-': () => zoomBy(2),
   0: showAllTime,
   1: () => setTab('waterfall'),
   2: () => setTab('shapes'),

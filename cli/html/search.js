@@ -3,8 +3,9 @@
 // Which operations the filter lets through. Texts are searched once each, however
 // many operations have them.
 
-import { trace, idOf, measuredRow, pointsOf, memberOf, numberOf } from './trace.js';
+import { trace, idOf, isUnmeasured, pointsOf, memberOf, numberOf } from './trace.js';
 import { view, isFiltered } from './view.js';
+import { lineText } from './text.js';
 import { el } from './dom.js';
 import { compilePattern } from './pattern.js';
 import { PatternSearch } from './patternrun.js';
@@ -89,6 +90,19 @@ function spansIn(text) {
   return spansOfPart(text, part);
 }
 
+const PLACE_SHOWN = 30;        // characters that a narrow line shows
+const PLACE_BEFORE = 16;
+const PLACE_SEARCHED = 4000;
+
+// A text in one line, from its beginning on; or, if what was found is where the line is cut off,
+// from a bit before that on.
+export function foundLine(text, length) {
+  const [[place] = [0]] = view.filter.text === '' ? [] : spansIn(text.slice(0, PLACE_SEARCHED));
+
+  return place < PLACE_SHOWN ? lineText(text, length)
+    : `…${lineText(text.slice(place - PLACE_BEFORE).replace(/^[\udc00-\udfff]/, ''), length)}`;
+}
+
 // Nodes for a text in which what the search found is marked.
 export function markedText(text) {
   const nodes = [];
@@ -114,12 +128,11 @@ function stringMatcher(matches) {
   };
 }
 
-// One whose end is not known may have lasted long; one that nobody measured is part
-// of a statement that was.
+// One whose end is not known may have lasted long; one that nobody measured has no time.
 function lasted(row) {
-  const measured = measuredRow(row);
+  const duration = trace.duration[row];
 
-  return measured >= 0 && trace.duration[measured] >= 0 ? trace.duration[measured] : Infinity;
+  return isUnmeasured(row) ? 0 : duration >= 0 ? duration : Infinity;
 }
 
 // The strings of an operation that are searched, beside its id; the last one has no constants.

@@ -3,7 +3,7 @@
 // The table of statements: those that differ in constants only are one row of it. Long tables
 // have pages, so the number of statements does not matter.
 
-import { trace, KIND, nameOf, string, isUnmeasured, hasNoEnd, endOf, servedRow } from './trace.js';
+import { trace, KIND, STATEMENTS, nameOf, string, isUnmeasured, hasNoEnd, endOf, servedRow } from './trace.js';
 import { durationText, countText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange } from './view.js';
@@ -12,7 +12,6 @@ import { lines } from './lines.js';
 import { markedText } from './search.js';
 
 const PAGE_ROWS = 300;
-const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 
 const ALL_COLUMNS = [
   { name: 'Statement', value: ({ number }) => wordsOfShape(number).join(' '), text: true },

@@ -6,10 +6,10 @@ import { trace, string } from './trace.js';
 import { durationOf, countText, lineText, pluralText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import {
-  view, onChange, setFilter, clearFilter, setTab, isFiltered, zoomTime, showAllTime, changed,
+  view, onChange, setFilter, clearFilter, setTab, isFiltered, showAllTime, changed,
 } from './view.js';
 import { lines } from './lines.js';
-import { selectMatch, showTool, toggleAll, isAllOpen } from './waterfall.js';
+import { selectMatch, showTool, toggleAll, isAllOpen, zoomBy } from './waterfall.js';
 import { searchMistake } from './search.js';
 import { minimap, axis } from './timeline.js';
 
@@ -120,7 +120,7 @@ function drawPlace() {
 }
 
 const foldButton = el('button.quiet', {
-  type: 'button', title: 'Fold or unfold all (a)', onclick: toggleAll,
+  type: 'button', title: 'Fold or unfold all, also groups (a)', onclick: toggleAll,
 });
 
 function drawFilter() {
@@ -200,9 +200,9 @@ const filtersButton = el('button.filters-button', {
 
 const zoomButtons = el('div.zoom', { role: 'group', 'aria-label': 'Zoom' },
   el('button', { type: 'button', title: 'Zoom out (-)', 'aria-label': 'Zoom out',
-    onclick: () => zoomTime(2) }, '−'),
+    onclick: () => zoomBy(2) }, '−'),
   el('button', { type: 'button', title: 'Zoom in (+)', 'aria-label': 'Zoom in',
-    onclick: () => zoomTime(0.5) }, '+'),
+    onclick: () => zoomBy(0.5) }, '+'),
   el('button', { type: 'button', title: 'Show all the time (0)', onclick: showAllTime }, 'All'));
 
 export function makeToolbar() {

@@ -185,11 +185,11 @@ function longestStatements() {
   return longest;
 }
 
-const HAS_OWN_FINDINGS = new Set([KIND.TRACE, KIND.OTHER, KIND.CONNECT]);
+export const STATEMENTS = new Set([KIND.DB, KIND.PG, KIND.SQLITE]);
 
-// The findings about an operation; those of a statement are also about what ran for it.
+// The findings that name an operation; those of a statement also name what ran for it.
 export function findingsOf(row) {
-  const end = HAS_OWN_FINDINGS.has(trace.kind[row]) ? row + 1 : trace.end[row];
+  const end = STATEMENTS.has(trace.kind[row]) ? trace.end[row] : row + 1;
 
   return trace.explained.findings.filter((_, index) =>
     trace.causeRows[index].some((other) => other >= row && other < end));

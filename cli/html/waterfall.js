@@ -9,9 +9,9 @@ import {
 } from './trace.js';
 import { durationText, momentText, countText, lineText, pluralText, groupDigits, placeText } from './text.js';
 import { el, replaceIn, oncePerFrame } from './dom.js';
-import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime } from './view.js';
+import { view, onChange, changed, isFiltered, isZoomed, openDetails, showTime, zoomTime } from './view.js';
 import { lines, rowOfLine, isFold, isOpen, hasChildren, lineOfItem, revealRow } from './lines.js';
-import { markedText, searchMistake } from './search.js';
+import { markedText, foundLine, searchMistake } from './search.js';
 import { groupOf, hasMatch, densityOf } from './groups.js';
 import { waitedTime } from './work.js';
 import { LETTER_WIDTH, zoomByWheel, followPointer } from './timeline.js';
@@ -65,13 +65,13 @@ function tagsOf(row, item) {
     trace.host[row] !== trace.host[parent]);
 
   if (trace.error[row] !== 0)
-    tags.push(tag('error', lineText(errorOf(row), 90)));
+    tags.push(tag('error', foundLine(errorOf(row), 90)));
   if (trace.state[row] !== STATE.ENDED)
     tags.push(tag(`s${trace.state[row]}`, STATE_WORDS[trace.state[row]]));
   if (trace.mark[row] !== 0)
     tags.push(tag('mark', lineText(trace.strings[trace.mark[row]], 40)));
   if (trace.remark[row] !== 0 && !isFold(item))
-    tags.push(tag('mark', groupDigits(lineText(trace.strings[trace.remark[row]], 80))));
+    tags.push(tag('mark', groupDigits(foundLine(trace.strings[trace.remark[row]], 80))));
   if (trace.rows[row] >= 0 && !isFold(item))
     tags.push(tag('rows', pluralText(trace.rows[row], 'row')));
   if (moved)
@@ -280,7 +280,7 @@ function drawLine(parts, line) {
   parts.dot.className = `dot k${trace.kind[row]}`;
   parts.count.textContent = group ? foldCount(~item, group) : '';
   replaceIn(parts.name, markedText(lineText(nameOf(row), 60)));
-  replaceIn(parts.text, markedText(lineText(group ? alikeText(row) : textOf(row))));
+  replaceIn(parts.text, markedText(foundLine(group ? alikeText(row) : textOf(row))));
   parts.tags.replaceChildren(...tagsOf(row, item));
   parts.duration.textContent = isUnmeasured(row) ? ''
     : durationText(group ? group.total : trace.duration[row]) || '?';
@@ -400,7 +400,7 @@ function selectLine(line, options = {}) {
   view.group = isFold(lines.items[cursor]) ? ~lines.items[cursor] : -1;
   view.alike = -1;
   if (options.details)
-    openDetails(options.plan);
+    openDetails(options.plan ?? trace.kind[view.selected] === KIND.NODE);
   changed('selection');
   scrollToLine(cursor, options.center);
 }
@@ -510,31 +510,51 @@ function moveSideways(right) {
 
 export const isAllOpen = () => view.collapsed.every((closed) => closed === 0);
 
+// Folds all operations and groups, or unfolds them.
 export function toggleAll() {
   const close = isAllOpen();
   const stuck = document.getElementById('toolbar').getBoundingClientRect().top <= 0;
 
   for (let row = 0; row < trace.count; row++)
     view.collapsed[row] = close && hasChildren(row) ? 1 : 0;
-  view.openFolds.clear();
+  view.openFolds = new Set(close ? [] : trace.folds.keys());
   changed('rows');
   if (stuck)
     showTool();
 }
 
-export function zoomToSelected() {
-  if (view.selected < 0)
-    return;
+// Is it known when a row ran? Of a node of a plan it is not.
+export const hasOwnTime = (row) => trace.kind[row] !== KIND.NODE && !isUnmeasured(row);
+
+// When the selected operation ran, or the statement that it is a node of: { begin, end }, or null.
+function selectedTime() {
   const measured = measuredRow(view.selected);
   const row = trace.kind[measured] === KIND.NODE ? statementAbove(measured) : measured;
 
   if (row < 0)
-    return;
-  const { begin, end } = view.group >= 0 && row === measured && groupOf(view.group).count > 0
+    return null;
+  return view.group >= 0 && row === measured && groupOf(view.group).count > 0
     ? groupOf(view.group) : { begin: trace.begin[row], end: endOf(row) };
-  const span = Math.max(end - begin, 1);
+}
 
-  showTime(begin - span * 0.05, begin + span * 1.05);
+export function zoomToSelected() {
+  const time = selectedTime();
+
+  if (time === null)
+    return;
+  const span = Math.max(time.end - time.begin, 1);
+
+  showTime(time.begin - span * 0.05, time.begin + span * 1.05);
+}
+
+// Zooms about the middle of the selected operation, if that is shown, or of the picture.
+export function zoomBy(factor) {
+  const { from, to } = view;
+  const { begin, end } = selectedTime() || { begin: from, end: to };
+  const middle = (begin + end) / 2;
+  const shown = middle >= from && middle <= to ? middle : (Math.max(begin, from) + Math.min(end, to)) / 2;
+
+  zoomTime(factor, begin > to || end < from ? 0.5 : (shown - from) / (to - from));
 }
 
 const pageLines = () => Math.max(1, Math.floor(visibleHeight() / lineHeight) - 2);

@@ -141,4 +141,93 @@ test('the page of shipments', async (t) => {
     assert.ok(!(await heads()).includes('Waits'));
     await close(tab);
   });
+
+  await t.test('details of a node show it in the plan, and the findings that name it', async () => {
+    const tab = await browser.open(html);
+
+    await click(tab, lineOf(tab, 'Seq Scan on tariff t').locator('.label'));
+    const panel = await tab.locator('.details').boundingBox();
+    const node = await tab.locator('.plan-node.selected').boundingBox();
+
+    assert.ok(node.y > panel.y && node.y + node.height < panel.y + panel.height, `${node.y}`);
+    assert.equal(await tab.locator('.cause-note').count(), 1);
+    await click(tab, lineOf(tab, 'Gather Merge').locator('.label'));
+    assert.equal(await tab.locator('.cause-note').count(), 0, 'what is below it is not it');
+    await click(tab, lineOf(tab, 'Limit').locator('.label'));
+    assert.equal(await tab.locator('.cause-note').count(), 0);
+    await click(tab, tab.locator('.k4-line:visible', { hasText: 'SELECT c.region' }).locator('.label'));
+    assert.equal(await tab.locator('.cause-note').count(), 1, 'its statement has it');
+    await close(tab);
+  });
+
+  await t.test('names of nodes break between words', async () => {
+    const tab = await browser.open(html, { viewport: { width: 375, height: 800 } });
+    const broken = await tab.locator('.causes .plan-name').evaluateAll((names) => names.filter((name) => {
+      const text = name.firstChild;
+      const range = document.createRange();
+
+      return [...text.data.matchAll(/\S+/g)].some(({ 0: word, index }) => {
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        return range.getClientRects().length > 1;
+      });
+    }).map((name) => name.textContent));
+
+    assert.deepEqual(broken, []);
+    await close(tab);
+  });
+
+  await t.test('controls do what they say', async () => {
+    const tab = await browser.open(html);
+    const times = () => tab.evaluate(() => {
+      const { left, right } = document.querySelector('.minimap-window').style;
+
+      return [parseFloat(left), 100 - parseFloat(right)];
+    });
+    const ids = await lineOf(tab, 'Limit').locator('.label');
+
+    await click(tab, ids);
+    assert.equal(await tab.getByRole('button', { name: 'Zoom to its statement' }).count(), 1);
+    await click(tab, lineOf(tab, 'worker 0').locator('.label'));
+    assert.equal(await tab.getByRole('button', { name: 'Zoom to it', exact: true }).count(), 1);
+    await press(tab, '+', '+');
+    const [from, to] = await times();
+    const middle = ((84 + 1590 / 2) / 2697.98) * 100;
+
+    assert.ok(Math.abs(from + (to - from) * (middle / 100) - middle) < 0.5, `its middle stays: ${from} to ${to}`);
+    await press(tab, '0');
+    const color = () => tab.locator('.line.selected').evaluate((line) => getComputedStyle(line).backgroundColor);
+    const under = await color();
+
+    await tab.mouse.move(900, 5);
+    await settled(tab);
+    assert.equal(await color(), under, 'selected is selected, with the pointer on it and without');
+    await tab.getByLabel(/Minimum duration/).fill('1 s');
+    await settled(tab);
+    assert.equal(await tab.locator('.match-count').innerText(), '3 of 371 operations', 'nodes that nobody measured are none');
+    assert.ok(await tab.locator('.details').isVisible());
+    await tab.getByLabel(/Minimum duration/).fill('2 s');
+    await settled(tab);
+    assert.ok(await tab.locator('.details').isHidden(), 'details of what a filter removed close');
+    await tab.getByRole('button', { name: 'Clear' }).click();
+    await press(tab, 'a');
+    await click(tab, tab.getByRole('button', { name: 'Unfold all' }));
+    assert.equal(await tab.locator('.twisty.closed:visible').count(), 0, 'also groups');
+    await close(tab);
+  });
+
+  await t.test('what is found where a line is cut off is shown', async () => {
+    const tab = await browser.open(html);
+
+    await tab.locator('#search').fill('from_weight');
+    await settled(tab);
+    assert.deepEqual(await textsOf(tab, '.line mark'), ['from_weight', 'from_weight']);
+    const line = lineOf(tab, 'from_weight');
+    const { x, width } = await line.locator('mark').boundingBox();
+    const box = await line.locator('.text').boundingBox();
+
+    assert.match(await line.locator('.text').innerText(), /^….*from_weight/);
+    assert.ok(x + width <= box.x + box.width, 'it is in view');
+    await close(tab);
+  });
 });
