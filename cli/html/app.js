@@ -19,8 +19,8 @@ function headButtons() {
   return [
     el('button.quiet', { type: 'button', title: 'Light or dark (t)', onclick: switchTheme,
       'aria-label': 'Light or dark' }, '◐'),
-    el('button.quiet', { type: 'button', title: 'Keys and colours (?)', onclick: showHelp,
-      'aria-label': 'Keys and colours' }, '?'),
+    el('button.quiet', { type: 'button', title: 'Keys, colours and words (?)', onclick: showHelp,
+      'aria-label': 'Keys, colours and words' }, '?'),
   ];
 }
 

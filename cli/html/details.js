@@ -12,7 +12,7 @@ import { durationText, countText, pluralText, shareText, lineText, groupDigits, 
 import { el, replaceIn, visibleNodes, copyButton } from './dom.js';
 import { sqlNodes } from './sql.js';
 import { infoTree, jsonOf, longText } from './infotree.js';
-import { statementOfPlan, makePlan, explainText, neverRan } from './plan.js';
+import { statementOfPlan, firstNode, makePlan, explainText, neverRan } from './plan.js';
 import { view, changed, onChange, setFilter, visitWaterfall } from './view.js';
 import { selectRow, showTool, zoomToSelected, hasOwnTime } from './waterfall.js';
 import { workOf } from './work.js';
@@ -68,8 +68,27 @@ function callerOf(row) {
 const workFacts = (row) => workOf(row).map(([name, text, how]) =>
   factRow(name, text, how && el('span.dim', {}, how)));
 
+// How much of a statement's own time its plan's nodes have; where nobody measured that, it is said.
+function nodesNote(row) {
+  const inNodes = trace.self[row] - trace.own[row];
+  const plan = trace.kind[row] === KIND.NODE ? -1 : statementOfPlan(row);
+
+  return inNodes > 0 && trace.kind[row] !== KIND.NODE ? `${durationText(inNodes)} of it in its plan's nodes`
+    : plan === row && isUnmeasured(firstNode(plan)) && "with its plan's nodes, whose time was not measured";
+}
+
+function selfFact(row) {
+  if (trace.kind[row] === KIND.WORKER)
+    return factRow('Self time', el('span.dim', {}, "none: it ran beside its statement's process, whose time that is"));
+  if (isUnmeasured(row))
+    return null;
+  const note = nodesNote(row);
+
+  return factRow('Self time', durationText(trace.self[row]), el('span.dim', {},
+    `${shareText(trace.total > 0 ? trace.self[row] / trace.total : 0)} of the trace`), note && el('span.dim', {}, note));
+}
+
 function factsOf(row) {
-  const share = trace.total > 0 ? trace.self[row] / trace.total : 0;
   const duration = trace.duration[row];
   const fold = trace.fold[row] > 0 ? trace.folds[trace.fold[row] - 1] : null;
   const place = placeText(serviceOf(row), hostOf(row));
@@ -79,12 +98,7 @@ function factsOf(row) {
       : !isUnmeasured(row) ? 'not known'
         : neverRan(row) ? 'never executed' : 'not measured: only its rows were counted',
       trace.state[row] !== STATE.ENDED && el('span.tag', {}, STATE_WORDS[trace.state[row]])),
-    trace.kind[row] === KIND.WORKER ? factRow('Self time', el('span.dim', {},
-      "none: it ran beside its statement's process, whose time that is"))
-      : !isUnmeasured(row) && factRow('Self time', durationText(trace.self[row]), el('span.dim', {},
-      `${shareText(share)} of the trace`), trace.own[row] < trace.self[row] &&
-      trace.kind[row] !== KIND.NODE && el('span.dim', {},
-      `${durationText(trace.self[row] - trace.own[row])} of it in its plan's nodes`)),
+    selfFact(row),
     servedFact(row),
     !isUnmeasured(row) && trace.kind[row] !== KIND.NODE && factRow('Began', `+${durationText(trace.begin[row])}`),
     trace.rows[row] >= 0 && factRow('Rows', countText(trace.rows[row])),
@@ -135,7 +149,9 @@ function lackOfPlan(row) {
   const statement = servedRow(row) >= 0 ? servedRow(row) : row;
 
   return trace.kind[statement] === KIND.PG && HAS_PLAN.test(textOf(statement)) && el('p.dim.no-plan', {},
-    'No plan was recorded: only statements over osprofiler.node_min_duration have one.');
+    'No plan was recorded: only statements over ', el('abbr', {
+      title: 'A setting of the server: statements that take less have no plan',
+    }, 'osprofiler.node_min_duration'), ' have one.');
 }
 
 function planOf(row) {

@@ -5,7 +5,7 @@
 // for themselves, so blocks never take more room than their caller. A node of a plan
 // that nobody measured has no block: its time is its statement's.
 
-import { trace, string, isUnmeasured } from './trace.js';
+import { trace, KIND, string, isUnmeasured } from './trace.js';
 import { durationText, countText, pluralText, shareText, lineText } from './text.js';
 import { el, replaceIn } from './dom.js';
 import { view, onChange, changed, setFilter, visitWaterfall } from './view.js';
@@ -23,6 +23,7 @@ const flameBox = el('div.flame');
 const crumbs = el('p.flame-crumbs');
 const deeper = el('p.flame-deeper.dim', { hidden: true },
   'There are more levels below: click a block to go into it.');
+const noMatch = el('p.dim', { hidden: true }, 'No operations match the filters.');
 const flameInfo = el('p.flame-info', { 'aria-live': 'polite' });
 let root = null;
 let order = [];         // all blocks, callers first
@@ -282,6 +283,7 @@ function drawFlame() {
   const { elements, depth, cut } = layOut(drawnWidth);
 
   replaceIn(flameBox, elements.length > 0 ? elements : el('p.nothing', {}, 'No time to show.'));
+  noMatch.hidden = lines.matches === null || lines.matches.length > 0;
   flameBox.style.height = `${Math.max(1, depth) * BLOCK_HEIGHT}px`;
   deeper.hidden = !cut;
   const entry = blocks.includes(currentBlock) ? currentBlock : blocks.includes(shown) ? shown : blocks[0];
@@ -302,12 +304,20 @@ export function leaveBlock() {
 // What the flame leaves out, and where its time is.
 function leftOut() {
   let count = 0;
+  let workers = 0;
 
-  for (let row = 0; row < trace.count; row++)
+  for (let row = 0; row < trace.count; row++) {
     count += isUnmeasured(row) ? 1 : 0;
-  return count > 0 && el('p.flame-info.dim', {},
-    `${pluralText(count, 'node')} of plans ${count === 1 ? 'is' : 'are'} not shown: only rows were ` +
-    'counted, and the time is that of the statement.');
+    workers += trace.kind[row] === KIND.WORKER ? 1 : 0;
+  }
+  return [
+    count > 0 && el('p.flame-info.dim', {},
+      `${pluralText(count, 'node')} of plans ${count === 1 ? 'is' : 'are'} not shown: only rows were ` +
+      'counted, and the time is that of the statement.'),
+    workers > 0 && el('p.flame-info.dim', {},
+      `${pluralText(workers, 'parallel worker')} ${workers === 1 ? 'is' : 'are'} not shown: ` +
+      `${workers === 1 ? 'it' : 'they'} ran beside the statement's process, whose time that is.`),
+  ];
 }
 
 export function makeFlame() {
@@ -325,5 +335,5 @@ export function makeFlame() {
       showBlock(blockAt(view.flame));
   });
   new ResizeObserver(() => { if (flameBox.clientWidth !== drawnWidth) draw(); }).observe(flameBox);
-  return el('div.flame-view', {}, crumbs, flameBox, deeper, flameInfo, leftOut());
+  return el('div.flame-view', {}, crumbs, noMatch, flameBox, deeper, flameInfo, leftOut());
 }

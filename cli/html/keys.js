@@ -50,6 +50,17 @@ const KINDS = [
   [KIND.CHECKPOINT, 'a checkpoint of SQLite'],
 ];
 
+// Words of findings, details and plans that PostgreSQL or this page has of its own.
+const WORDS = [
+  ['~, judged by the rows', 'nobody measured the time of these plan nodes: the time of their statement is divided by the rows that each worked on'],
+  ['osprofiler.points', 'a setting of the server: which points it records. With “node” in it nodes of plans have times of their own'],
+  ['osprofiler.node_min_duration', 'a setting of the server: statements that take less have no plan here'],
+  ['self time', 'without what ran inside; that of a statement includes nodes of its plan whose time was not measured'],
+  ['on the way', "the client's call outside of the server: its library, the socket or the network, and back"],
+  ['IPC, LWLock, IO, Lock, …', 'what a process waited for, as in pg_stat_activity: IPC is another process, such as the leader of a parallel plan'],
+  ['$exec0, $1', 'in a plan a value that comes from elsewhere: from the other side of a join or from a subquery ($exec0), or of a parameter ($1)'],
+];
+
 // The kinds of operations that the trace has, with their colours.
 const legend = () => [
   KINDS.filter(([kind]) => trace.kind.includes(kind)).map(([kind, words]) =>
@@ -58,11 +69,14 @@ const legend = () => [
     el('dd', {}, 'at the left edge: part of a finding')),
 ];
 
-const help = el('dialog.help', { 'aria-label': 'Keys and colours', onclick: closeOutside },
+const help = el('dialog.help', { 'aria-label': 'Keys, colours and words', onclick: closeOutside },
   el('form', { method: 'dialog' },
     el('div.section-head', {}, el('h2', {}, 'Operations'),
       el('button.quiet', { type: 'submit', 'aria-label': 'Close' }, '✕')),
     el('dl.help-legend', {}, legend()),
+    el('h2', {}, 'Words'),
+    el('dl.help-words', {}, WORDS.map(([word, meaning]) =>
+      el('div', {}, el('dt', {}, word), el('dd', {}, meaning)))),
     el('h2', {}, 'Keys'),
     el('dl', {}, HELP.map(([keys, words]) =>
       el('div', {}, el('dt', {}, el('kbd', {}, keys)), el('dd', {}, words)))),

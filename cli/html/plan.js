@@ -34,6 +34,8 @@ function childNodes(row) {
   return nodes;
 }
 
+export const firstNode = (statement) => childNodes(statement)[0];
+
 // What its points say of a node.
 function readNode(row) {
   const node = { row };
@@ -149,7 +151,7 @@ const conditions = (node) => conditionsOf(node).map(([words, text]) =>
   el('p.plan-condition', {}, el('span.dim', {}, words), ' ', el('code', {}, text)));
 
 // How long a node worked, and what part of its statement that is.
-const timeOfNode = (row, share, ns = trace.self[row]) => el('span.plan-time',
+const timeOfNode = (row, share, ns = trace.self[row]) => el(`span.plan-time${isUnmeasured(row) ? '.estimated' : ''}`,
   isUnmeasured(row) ? { title: 'Estimated from the rows: the time was not measured' } : {},
   isUnmeasured(row) ? '' : durationText(ns),
   el('b', {}, `${isUnmeasured(row) ? '~' : ''}${shareText(share)}`),

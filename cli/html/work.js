@@ -4,6 +4,7 @@
 
 import { trace, KIND, pointsOf, memberOf, numberOf, servedRow, string } from './trace.js';
 import { durationText, countText, lineText, pluralText } from './text.js';
+import { el } from './dom.js';
 
 // A time in ms of a point.
 const msText = (ms) => durationText(Math.round(ms * 1e6));
@@ -41,6 +42,16 @@ function ioText(fact) {
   return parts.length > 0 && parts.map(([name, words]) => `${msText(fact(name))} ${words}`).join(', ');
 }
 
+const WAIT_KINDS = {
+  Activity: 'for something to do', BufferPin: 'for a buffer that another process holds', Client: 'for its client',
+  Extension: 'in an extension', InjectionPoint: 'in a test', IO: 'for reading or writing', IPC: 'for another process',
+  Lock: 'for a lock', LWLock: 'for a lock within the server', Timeout: 'for a time to pass',
+};
+
+// A kind of waits, as PostgreSQL calls it, with what it means.
+export const waitKind = (kind) => (Object.hasOwn(WAIT_KINDS, kind)
+  ? el('abbr', { title: `waited ${WAIT_KINDS[kind]}` }, kind) : kind);
+
 // How long it waited, by samples.
 export const waitedTime = (row) => (trace.waitsOf.get(row) || [])
   .reduce((sum, value, index) => (index % 2 === 1 ? sum + value : sum), 0);
@@ -59,8 +70,9 @@ function sampledText(row) {
   const parts = [];
 
   for (let i = 0; i < waits.length; i += 2)
-    parts.push(`${durationText(waits[i + 1])} ${lineText(string(waits[i]), 40)}`);
-  return parts.length > 0 && parts.join(', ');
+    parts.push([parts.length > 0 && ', ', `${durationText(waits[i + 1])} `,
+      waitKind(lineText(string(waits[i]), 40))]);
+  return parts.length > 0 && el('span', {}, parts);
 }
 
 // Pairs of a name and a text; of a client's call what its server says.

@@ -230,4 +230,33 @@ test('the page of shipments', async (t) => {
     assert.ok(x + width <= box.x + box.width, 'it is in view');
     await close(tab);
   });
+
+  await t.test('words are explained', async () => {
+    const tab = await browser.open(html);
+
+    await press(tab, '?');
+    for (const word of ['judged by the rows', 'osprofiler.points', 'osprofiler.node_min_duration', 'self time', 'IPC', '$exec0'])
+      assert.ok((await tab.locator('dialog dt').allInnerTexts()).some((text) => text.includes(word)), word);
+    await press(tab, 'Escape');
+    await click(tab, lineOf(tab, 'worker 0').locator('.label'));
+    assert.equal(await tab.locator('.details abbr', { hasText: 'IPC' }).getAttribute('title'), 'waited for another process');
+    await click(tab, tab.locator('.k4-line:visible', { hasText: 'SELECT c.region' }).locator('.label'));
+    assert.match(await detailsOf(tab), /Self time 2\.60 s \d+ % of the trace with its plan's nodes, whose time was not measured/);
+    const shares = await textsOf(tab, '.details .plan-time b');
+
+    assert.ok(shares.length > 4 && shares.every((share) => share.startsWith('~')), shares.join());
+    await close(tab);
+  });
+
+  await t.test('the flame says what it leaves out', async () => {
+    const tab = await browser.open(html);
+
+    await press(tab, '3');
+    assert.match(await tab.locator('.flame-view').innerText(), /1 parallel worker is not shown: it ran beside the statement's process/);
+    assert.doesNotMatch(await tab.locator('.flame-view').innerText(), /No operations match/);
+    await tab.locator('#search').fill('no such text');
+    await settled(tab);
+    assert.match(await tab.locator('.flame-view').innerText(), /No operations match the filters/);
+    await close(tab);
+  });
 });
