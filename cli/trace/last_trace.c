@@ -27,6 +27,9 @@
 #define CLOCK_AT  11
 #define CLOCK_LEN 8
 
+/* Where a run delivered, in a message. */
+#define ELSEWHERE_MAX 4096
+
 /* A name, and what is known on the way to its trace. */
 typedef struct lookup
 {
@@ -105,6 +108,25 @@ is_of_a_run(const cli_run_history *history, const char *id)
 	return i < history->count;
 }
 
+/* The last run delivered elsewhere, after this moment: where somebody may look for its
+ * trace. Nothing: it did not. */
+static void
+describe_elsewhere(const lookup *l, int64_t since_ns, osp_buf *text)
+{
+	const cli_noted_run *run = &l->history.runs[0];
+
+	if (l->newest || l->history.count == 0 || run->base_id.len == 0 ||
+		run->ended_ns <= since_ns || place_of(l->where, run) != NULL)
+		return;
+	osp_buf_addf(text,
+				 "; your last 'osprofiler run' delivered trace %.*s to %.*s "
+				 "(--connection-string names a collector)",
+				 (int) run->base_id.len,
+				 run->base_id.ptr,
+				 (int) run->collector.len,
+				 run->collector.ptr);
+}
+
 /* --- the trace of a run --- */
 
 /* Another trace ended later than that of the run: says so. */
@@ -141,6 +163,35 @@ report_newer(const lookup *l, const cli_noted_run *run, cli_collector *place)
 					 newest.traces[0].id);
 }
 
+/* The name means this run: says where a later run delivered, or that others have
+ * delivered later traces. */
+static void
+report_run(const lookup *l, const cli_noted_run *run, cli_collector *place)
+{
+	char time[OSP_TIMESTAMP_LEN + 1];
+	osp_buf elsewhere;
+
+	osp_buf_init(&elsewhere, &osp_allocator_default, ELSEWHERE_MAX);
+	describe_elsewhere(l, run->ended_ns, &elsewhere);
+	if (elsewhere.len == 0)
+		report_newer(l, run, place);
+	else
+	{
+		osp_timestamp_text(run->ended_ns, time);
+		(void) cli_error("'%s' is %.*s, the trace of your 'osprofiler run' that "
+						 "ended on %.*s at %.*s UTC%s",
+						 l->name,
+						 (int) run->base_id.len,
+						 run->base_id.ptr,
+						 DATE_LEN,
+						 time,
+						 CLOCK_LEN,
+						 time + CLOCK_AT,
+						 elsewhere.ptr);
+	}
+	osp_buf_term(&elsewhere);
+}
+
 /* Is there anything of the trace? A collector that is read as a queue is not asked
  * twice. */
 static bool
@@ -155,18 +206,26 @@ report_no_trace(const lookup *l, const cli_noted_run *run, cli_collector *place)
 {
 	osp_status listed;
 	cli_newest before;
+	osp_buf elsewhere;
 	char rest[64];
+	int result;
 
 	cli_newest_init(&before, 1, INT64_MAX);
 	if (cli_newest_add(&before, place, &listed) != CLI_OK)
 		return CLI_FAILED;
 	(void) snprintf(
 		rest, sizeof(rest), " ('last~%u' is the trace before)", l->back + 1);
-	return cli_error("there is no trace of the %srun: %.*s%s",
-					 l->back == 0 ? "last " : "",
-					 (int) run->why.len,
-					 run->why.ptr,
-					 before.count > 0 ? rest : CLI_NOTHING_YET);
+	osp_buf_init(&elsewhere, &osp_allocator_default, ELSEWHERE_MAX);
+	describe_elsewhere(l, run->ended_ns, &elsewhere);
+	result = cli_error("there is no trace of the %srun%s: %.*s%s%s",
+					   l->back == 0 ? "last " : "",
+					   elsewhere.len > 0 ? " that delivered here" : "",
+					   (int) run->why.len,
+					   run->why.ptr,
+					   before.count > 0 ? rest : CLI_NOTHING_YET,
+					   elsewhere.len > 0 ? elsewhere.ptr : "");
+	osp_buf_term(&elsewhere);
+	return result;
 }
 
 /* The run that the name means, if there are so many; otherwise *left is how many traces
@@ -203,7 +262,7 @@ find_run(lookup *l, unsigned *left)
 		{
 			memcpy(l->id, run->base_id.ptr, run->base_id.len);
 			l->id[run->base_id.len] = '\0';
-			report_newer(l, run, place);
+			report_run(l, run, place);
 			return CLI_OK;
 		}
 	}
@@ -211,25 +270,6 @@ find_run(lookup *l, unsigned *left)
 }
 
 /* --- the trace that ended last --- */
-
-/* The last run delivered elsewhere, after this moment: where somebody may look for its
- * trace. Nothing: it did not. */
-static void
-describe_elsewhere(const lookup *l, int64_t since_ns, osp_buf *text)
-{
-	const cli_noted_run *run = &l->history.runs[0];
-
-	if (l->newest || l->history.count == 0 || run->base_id.len == 0 ||
-		run->ended_ns <= since_ns || place_of(l->where, run) != NULL)
-		return;
-	osp_buf_addf(text,
-				 "; your last 'osprofiler run' delivered trace %.*s to %.*s "
-				 "(--connection-string names a collector)",
-				 (int) run->base_id.len,
-				 run->base_id.ptr,
-				 (int) run->collector.len,
-				 run->collector.ptr);
-}
 
 /* Nothing is left in the collector to which the runs delivered. */
 static int
@@ -331,7 +371,7 @@ find_newest(lookup *l, unsigned left)
 	/* What is wrong with one place was said; the others may have what is wanted. */
 	if (result != CLI_OK && found == NULL)
 		return result;
-	osp_buf_init(&elsewhere, &osp_allocator_default, 4096);
+	osp_buf_init(&elsewhere, &osp_allocator_default, ELSEWHERE_MAX);
 	describe_elsewhere(l, found != NULL ? found->last_ns : 0, &elsewhere);
 	if (found == NULL && elsewhere.len == 0 && l->where->others)
 		cli_other_users_describe(&elsewhere, l->name);

@@ -140,6 +140,29 @@ for my $collector ("sqlite:///$dir/shared.db", "file:///$dir/shared.points")
 		'trace', 'show', '--connection-string', "sqlite:///$dir/none.db", 'last');
 }
 
+# An own run that is older and delivered here, when the last one delivered elsewhere.
+{
+	my @here = ('--connection-string', "sqlite:///$dir/older.db");
+	my $older = do { local $ENV{OSPROFILER_CONNECTION_STRING} = $here[1]; run_sqlite('older') };
+	my $later = run_sqlite('last of all');
+	my $elsewhere = qr/your last 'osprofiler run' delivered trace $later to sqlite:\/\/\/\Q$dir\E\/traces\.db /;
+
+	for my $command (['show'], ['explain'], ['check'], ['export', '--format', 'csv'])
+	{
+		my ($status, $out, $err) = run_cli('trace', @$command, @here, 'last');
+		is($status, 0, "trace @$command");
+		like($err, qr/\Aosprofiler: trace $command->[0]: 'last' is $older, the trace of your 'osprofiler run' that ended on \S+ at \S+ UTC; $elsewhere.*\n\z/,
+			"trace @$command: an older run, and where the last one is");
+	}
+	like((run_cli('trace', 'diff', @here, $older, 'last'))[2], $elsewhere, 'trace diff says so, too');
+	like((run_cli('trace', 'delete', @here, 'last'))[2], $elsewhere, 'and trace delete');
+
+	{ local $ENV{OSPROFILER_CONNECTION_STRING} = $here[1]; run_cli('run', 'true'); }
+	my $again = run_sqlite('again');
+	one_error(qr/there is no trace of the last run that delivered here: no operation was seen.*; your last 'osprofiler run' delivered trace $again to/,
+		'trace', 'show', @here, 'last');
+}
+
 # A relative path means the same collector as the absolute one.
 {
 	local $ENV{OSPROFILER_CONNECTION_STRING} = 'sqlite:///relative.db';
