@@ -94,7 +94,8 @@ typedef struct doctor
 	char probe_id[OSP_UUID_TEXT_LEN + 1];        /* a trace that is stored */
 	char server_trace_id[OSP_UUID_TEXT_LEN + 1]; /* of the test statement */
 	cli_server *server;
-	bool samples_only; /* there is no key here, and the server needs none to sample */
+	bool
+		samples_only; /* there is no key here, and the server needs none to sample */
 	bool
 		role_loads; /* a setting of this ordinary user's role loads the module */
 
