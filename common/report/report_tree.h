@@ -57,7 +57,7 @@ enum
 	OSP__TIME_WAITING, /* of a server: for locks, disk, others */
 	OSP__TIME_SQLITE,
 	OSP__TIME_DATABASE, /* of a client's statement whose server told nothing */
-	OSP__TIME_WAY,  /* of one whose server did: before and after that */
+	OSP__TIME_WAY,      /* of one whose server did: before and after that */
 	OSP__TIME_CLIENT,   /* in which none ran */
 	OSP__TIME_COUNT
 };

@@ -285,7 +285,9 @@ test_time_names(void **state)
 		bool server;
 		const char *name;
 	} cases[] = {
-		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}", true, "on the way"},
+		{"\"db\": {\"statement\": \"a\", \"server\": \"h\"}",
+		 true,
+		 "on the way"},
 		{"\"db\": {\"statement\": \"a\", \"params\": {}}",
 		 true,
 		 "on the way and tracing"},
