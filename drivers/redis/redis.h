@@ -5,9 +5,11 @@
  *
  * All notifications of a trace are one list, newest first. The key of a trace
  * that holds an error exists only where filter_error_trace is set. These are
- * upstream's. Beside them we keep two sorted sets, the base_ids by the time of
- * their last notification, so that a list need not look at every key: upstream's
- * reader does not see them, and what only upstream wrote is not in them.
+ * upstream's. Beside them we keep two sorted sets, the base_ids by the latest time
+ * of their notifications, so that a list need not look at every key: upstream's
+ * reader does not see them, and what only upstream wrote is not in them. The
+ * notification that arrived last need not be the latest one: what each of several
+ * tracers recorded arrives when that one delivers.
  *
  * In a cluster, which upstream's library cannot use, the base_id stands in
  * braces, so that the keys of one trace are in one slot.
@@ -83,6 +85,7 @@ struct osp_driver_conn
 	uint32_t *places;  /* of the batch: two for each item (redis_write.c) */
 	size_t place_cap;
 	int64_t forget_ns; /* when the index was last rid of what has expired */
+	bool lacks_gt;     /* the server does not know the option GT of ZADD */
 };
 
 /* ---- calls and commands (redis_pipeline.c) ---- */

@@ -21,6 +21,11 @@
 /* Traces that are looked up in one round trip. */
 #define CHUNK 500
 
+/* So many notifications are read of a trace's end, and of its beginning: those of
+ * several tracers, and of an operation behind BEGIN, are among them. */
+#define LAST_FEW  4
+#define FIRST_FEW 8
+
 #define NS_PER_US 1000
 
 typedef struct listing
@@ -64,41 +69,78 @@ read_page(listing *l)
 
 /* ---- what is said of a trace ---- */
 
-/* Asks for the first notification of a trace, and for their number. */
+/* Asks for a part of a trace's list, which has the newest notification first. */
+static void
+ask_range(osp_redis *redis, osp_str key, int64_t from, int64_t to)
+{
+	osp__redis_command(redis, "LRANGE", key, 2);
+	osp__redis_arg_i64(redis, from);
+	osp__redis_arg_i64(redis, to);
+}
+
+/* Asks for the number of notifications of a trace, for the last and the first few. */
 static void
 ask_description(osp_redis *redis, osp_str base_id)
 {
 	osp_str key = osp__redis_key(redis, REDIS_KEY_TRACE, base_id);
 
 	osp__redis_command(redis, "LLEN", key, 0);
-	osp__redis_command(redis, "LINDEX", key, 1);
-	osp__redis_arg_i64(redis, -1);
+	ask_range(redis, key, 0, LAST_FEW - 1);
+	ask_range(redis, key, -FIRST_FEW, -1);
 }
 
-/* What the first notification, which is the reply, says of its trace. Only the
- * lack of memory is a failure. */
+/* The times of the notifications that are the reply. Only the lack of memory is a
+ * failure. */
+static osp_status
+read_range_times(listing *l, osp_trace_entry *entry)
+{
+	const osp_redis_shared *shared = &l->conn->redis.shared;
+	size_t i;
+
+	for (i = 1; i < shared->count; i++)
+	{
+		osp_buf *text = &l->conn->text;
+		osp_status status;
+		int64_t at;
+
+		osp_buf_reset(text);
+		status = osp_json_member_text(
+			text, osp__redis_text(shared, i), OSP_STR("timestamp"));
+		if (status == OSP_ENOMEM)
+			return status;
+		if (status != OSP_OK || !osp_timestamp_parse(osp_buf_str(text), &at))
+			continue;
+		if (entry->first_ns == 0 || at < entry->first_ns)
+			entry->first_ns = at;
+		if (at > entry->last_ns)
+			entry->last_ns = at;
+	}
+	return OSP_OK;
+}
+
+/* What the first notification, which is the last of the reply, says of its trace. Only
+ * the lack of memory is a failure. */
 static osp_status
 describe_first(listing *l, osp_trace_entry *entry)
 {
 	osp_driver_conn *conn = l->conn;
+	const osp_redis_shared *shared = &conn->redis.shared;
 	osp_notification point;
 	osp_status status;
-	int64_t first_ns;
 
+	if (shared->count < 2)
+		return OSP_OK;
 	osp_buf_reset(&conn->text);
 	status = osp_notification_read(
-		osp__redis_text(&conn->redis.shared, 0), &conn->text, &point, NULL);
+		osp__redis_text(shared, shared->count - 1), &conn->text, &point, NULL);
 	if (status != OSP_OK)
 		return status;
-	if (osp_timestamp_parse(point.timestamp, &first_ns) &&
-		(entry->first_ns == 0 || first_ns < entry->first_ns))
-		entry->first_ns = first_ns;
 	entry->service = point.service;
 	entry->name = osp__operation_name(point.name);
 	return osp__statement_of(&conn->statement, point.info, &entry->text);
 }
 
-/* Reads the reply of one of the two. *again: it must be asked for again. */
+/* Reads the reply of one of the three. *again: it must be asked for again. */
 static osp_status
 read_description(listing *l, osp_str base_id, int type, bool *again)
 {
@@ -132,14 +174,19 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id,
 	osp_status status =
 		read_description(l, base_id, REDIS_REPLY_INTEGER, again);
 	bool is_there = status == OSP_OK && redis->shared.items[0].number > 0;
+	int i;
 
 	if (is_there)
 		entry.operations = (uint64_t) (redis->shared.items[0].number + 1) / 2;
 	else if (entry.operations == 0)
 		entry.operations = OSP_UNKNOWN;
-	if (status == OSP_OK || status == OSP_ENOENT)
-		status = read_description(l, base_id, REDIS_REPLY_STRING, again);
-	if (status != OSP_OK && status != OSP_ENOENT)
+	for (i = 0; i < 2 && (status == OSP_OK || status == OSP_ENOENT); i++)
+	{
+		status = read_description(l, base_id, REDIS_REPLY_ARRAY, again);
+		if (status == OSP_OK && !*again)
+			status = read_range_times(l, &entry);
+	}
+	if (status != OSP_OK && status != OSP_ENOENT && status != OSP_ENOMEM)
 		return status;
 	if (*again)
 		return OSP_OK;
@@ -233,7 +280,8 @@ add_error_key(osp_driver_conn *conn, osp_str key)
 	return osp__traces_add(&conn->traces, base_id, &entry);
 }
 
-/* Asks for the time of the trace's last notification, and of its first. */
+/* Asks for the trace's last notification, its first, and the latest time that the
+ * index knows: what arrived last need not be the latest. */
 static void
 ask_times(osp_redis *redis, osp_str base_id)
 {
@@ -247,6 +295,35 @@ ask_times(osp_redis *redis, osp_str base_id)
 						   1);
 		osp__redis_arg_i64(redis, place);
 	}
+	osp__redis_command(redis, "ZSCORE", OSP_STR(REDIS_KEY_INDEX), 1);
+	osp__redis_arg(redis, base_id);
+}
+
+/* The reply to ZSCORE. A user may not be allowed to ask. */
+static osp_status
+read_score(osp_driver_conn *conn, osp_traces_entry *entry, bool *again,
+		   osp_error *err)
+{
+	osp_redis *redis = &conn->redis;
+	osp_status status = osp__redis_reply(redis, err);
+	int64_t last_ns;
+
+	if (status != OSP_OK)
+		return status;
+	if (osp__redis_again(redis, OSP_STR(REDIS_KEY_INDEX)))
+		*again = true;
+	else if (redis->shared.items[0].type == REDIS_REPLY_STRING)
+	{
+		last_ns = strtoll(osp__redis_text(&redis->shared, 0).ptr, NULL, 10) *
+				  NS_PER_US;
+		if (entry->last_ns != 0 && last_ns > entry->last_ns)
+			entry->last_ns = last_ns;
+	}
+	else if (redis->shared.items[0].type != REDIS_REPLY_NIL &&
+			 !osp__redis_is_error(&redis->shared, "NOPERM") &&
+			 !osp__redis_is_error(&redis->shared, "WRONGTYPE"))
+		return osp__redis_trouble(redis, err);
+	return OSP_OK;
 }
 
 static osp_status
@@ -280,7 +357,7 @@ read_times(osp_driver_conn *conn, size_t number, bool *again, osp_error *err)
 		if (status == OSP_OK)
 			osp__traces_time(entry, osp_buf_str(text));
 	}
-	return OSP_OK;
+	return read_score(conn, entry, again, err);
 }
 
 /* The times of the traces from..to. *again: not of all of them. */

@@ -47,7 +47,7 @@
 /*
  * A batch by its traces. Places are those of the items that are not settled yet,
  * sorted by trace, in the order of the batch within each. Of an entry of
- * conn->traces last_ns is the time of the trace's last item, errors the number
+ * conn->traces last_ns is the latest time of the trace's items, errors the number
  * of its errors, and place is not 0 while its expiry and its error are to be
  * noted.
  */
@@ -106,6 +106,7 @@ find_traces(osp_driver_conn *conn, batch *b, size_t count)
 			return status;
 		entry->place++;
 		entry->errors += item->error;
+		osp__traces_time(entry, item->timestamp);
 		b->traces[i] = (uint32_t) (entry - traces->entries);
 	}
 	return OSP_OK;
@@ -144,7 +145,6 @@ sort_batch(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	{
 		osp_traces_entry *entry = &traces->entries[i];
 
-		osp__traces_time(entry, items[b->places[entry->place - 1]].timestamp);
 		entry->place = is_noted(conn, entry);
 		b->notes_due |= entry->place != 0;
 	}
@@ -287,7 +287,9 @@ next_members(const osp_driver_conn *conn, bool errors, size_t *at,
 	return count;
 }
 
-/* ZADD of the traces, with microseconds, of which a double is exact, as score. */
+/* ZADD of the traces, with microseconds, of which a double is exact, as score. GT
+ * keeps the later time: what a server recorded may arrive behind what its client
+ * recorded later. Redis before 6.2 does not know GT; there the last batch counts. */
 static void
 send_index(osp_driver_conn *conn, const char *index, bool errors)
 {
@@ -299,7 +301,12 @@ send_index(osp_driver_conn *conn, const char *index, bool errors)
 
 	while ((count = next_members(conn, errors, &at, members)) > 0)
 	{
-		osp__redis_command(redis, "ZADD", osp_str_of(index), 2 * count);
+		osp__redis_command(redis,
+						   "ZADD",
+						   osp_str_of(index),
+						   2 * count + !conn->lacks_gt);
+		if (!conn->lacks_gt)
+			osp__redis_arg(redis, OSP_STR("GT"));
 		for (i = 0; i < count; i++)
 		{
 			osp__redis_arg_i64(redis,
@@ -442,6 +449,13 @@ read_groups(osp_driver_conn *conn, batch *b, osp_error *err)
 	return OSP_OK;
 }
 
+/* Is the reply to a ZADD that of a server which does not know GT? */
+static bool
+is_unknown_gt(const osp_redis *redis)
+{
+	return osp__redis_is_error(&redis->shared, "ERR syntax error");
+}
+
 /*
  * The reply to a command that is not about the points themselves. An index that
  * somebody does not let us write (by an access list, by another key of that
@@ -456,7 +470,8 @@ read_other(osp_redis *redis, int type, bool may_be_refused, osp_error *err)
 		redis->shared.items[0].type == REDIS_AGAIN)
 		return status;
 	if (may_be_refused && (osp__redis_is_error(&redis->shared, "NOPERM") ||
-						   osp__redis_is_error(&redis->shared, "WRONGTYPE")))
+						   osp__redis_is_error(&redis->shared, "WRONGTYPE") ||
+						   is_unknown_gt(redis)))
 		return OSP_OK;
 	return osp__redis_trouble(redis, err);
 }
@@ -510,7 +525,7 @@ read_notes(osp_driver_conn *conn, batch *b, osp_error *err)
 /* Reads the replies that send_index has asked for. */
 static osp_status
 read_index(osp_driver_conn *conn, const char *index, bool errors, bool *due,
-		   osp_error *err)
+		   bool *lacks_gt, osp_error *err)
 {
 	osp_redis *redis = &conn->redis;
 	size_t members[INDEX_ITEMS];
@@ -520,8 +535,11 @@ read_index(osp_driver_conn *conn, const char *index, bool errors, bool *due,
 	while (status == OSP_OK && next_members(conn, errors, &at, members) > 0)
 	{
 		status = read_other(redis, REDIS_REPLY_INTEGER, true, err);
-		if (status == OSP_OK)
-			*due |= osp__redis_again(redis, osp_str_of(index));
+		if (status != OSP_OK)
+			break;
+		*due |= osp__redis_again(redis, osp_str_of(index));
+		if (!conn->lacks_gt && is_unknown_gt(redis))
+			*lacks_gt = true;
 	}
 	return status;
 }
@@ -529,13 +547,17 @@ read_index(osp_driver_conn *conn, const char *index, bool errors, bool *due,
 static osp_status
 read_indexes(osp_driver_conn *conn, batch *b, osp_error *err)
 {
+	bool lacks_gt = false;
 	osp_status status;
 
 	b->index_due = false;
-	status = read_index(conn, REDIS_KEY_INDEX, false, &b->index_due, err);
+	status = read_index(
+		conn, REDIS_KEY_INDEX, false, &b->index_due, &lacks_gt, err);
 	if (status == OSP_OK && conn->filter_error_trace)
-		status =
-			read_index(conn, REDIS_KEY_ERROR_INDEX, true, &b->index_due, err);
+		status = read_index(
+			conn, REDIS_KEY_ERROR_INDEX, true, &b->index_due, &lacks_gt, err);
+	conn->lacks_gt |= lacks_gt;
+	b->index_due |= lacks_gt;
 	return status;
 }
 

@@ -299,6 +299,127 @@ test_many_keys(void **state)
 	contract_close(conn);
 }
 
+/* Keeps the times of the one trace that is listed. */
+static osp_status
+keep_times(void *ctx, const osp_trace_entry *entry)
+{
+	osp_trace_entry *kept = ctx;
+
+	kept->first_ns = entry->first_ns;
+	kept->last_ns = entry->last_ns;
+	return OSP_OK;
+}
+
+static void
+assert_times(osp_driver_conn *conn, size_t limit, unsigned first, unsigned last)
+{
+	osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = limit};
+	osp_trace_entry kept = {.struct_size = sizeof(kept)};
+	char expected[OSP_TIMESTAMP_LEN + 1];
+	char found[OSP_TIMESTAMP_LEN + 1];
+
+	assert_int_equal(osp_driver_redis.list_traces(
+						 conn, &filter, keep_times, &kept, NULL, NULL),
+					 OSP_OK);
+	points_timestamp(first, expected);
+	osp_timestamp_text(kept.first_ns, found);
+	assert_string_equal(found, expected);
+	points_timestamp(last, expected);
+	osp_timestamp_text(kept.last_ns, found);
+	assert_string_equal(found, expected);
+}
+
+static void
+store_some(osp_driver_conn *conn, unsigned from, unsigned count)
+{
+	points some;
+
+	points_init(&some);
+	points_fill(&some, redis_trace, from, count);
+	contract_store(conn, &some);
+	points_term(&some);
+}
+
+/* A server's part of a trace arrives behind what its client recorded later, and before
+ * what the client recorded earlier. A list has the times that the trace has. */
+static void
+test_late_arrivals(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+
+	(void) state;
+	store_some(conn, 10, 1);
+	store_some(conn, 0, 10);
+	store_some(conn, 200, 100);
+	store_some(conn, 100, 100);
+	assert_times(conn, 0, 0, 299);
+	assert_times(conn, 1, 0, 299);
+
+	/* With many keys, from the index. */
+	freeReplyObject(redis_test_command(
+		"EVAL %s 0",
+		"for i = 1, 21000 do redis.call('SET', 'other:' .. i, '') end"));
+	assert_times(conn, 1, 0, 299);
+
+	/* What upstream's library writes last is not in the index. */
+	freeReplyObject(redis_test_command(
+		"LPUSH osprofiler_opt:%b %s",
+		redis_trace.ptr,
+		redis_trace.len,
+		"{\"name\": \"wsgi-stop\", \"base_id\": \"trace\", "
+		"\"trace_id\": \"t\", \"parent_id\": \"p\", "
+		"\"timestamp\": \"2106-04-18T17:42:10.770000\"}"));
+	{
+		osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = 1};
+		osp_trace_entry kept = {.struct_size = sizeof(kept)};
+		int64_t expected;
+
+		assert_true(osp_timestamp_parse(OSP_STR("2106-04-18T17:42:10.770000"),
+										&expected));
+		assert_int_equal(osp_driver_redis.list_traces(
+							 conn, &filter, keep_times, &kept, NULL, NULL),
+						 OSP_OK);
+		assert_true(kept.last_ns == expected);
+	}
+	contract_close(conn);
+}
+
+/* Points of one batch need not be in the order of time. */
+static void
+test_batch_in_disorder(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	points all;
+	int i;
+
+	(void) state;
+	points_init(&all);
+	points_fill(&all, redis_trace, 300, 4);
+	points_fill(&all, redis_trace, 0, 10);
+	contract_store(conn, &all);
+	points_term(&all);
+	for (i = 0; i < 2; i++)
+		assert_times(conn, (size_t) i, 0, 303);
+	contract_close(conn);
+}
+
+/* A user who may not ask for a score gets a list all the same. */
+static void
+test_score_forbidden(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+
+	(void) state;
+	store_some(conn, 0, 10);
+	contract_close(conn);
+	redis_test_command_ok("ACL SETUSER reader on nopass ~* +@all -zscore");
+	conn = contract_open_as(
+		redis_test_uri_of("reader:x@", "/0"), false, TIMEOUT_MS);
+	assert_times(conn, 0, 0, 9);
+	contract_close(conn);
+	redis_test_command_ok("ACL DELUSER reader");
+}
+
 static void
 test_databases(void **state)
 {
@@ -446,6 +567,9 @@ main(void)
 		cmocka_unit_test(test_nonsense_is_listed),
 		cmocka_unit_test(test_growing_list),
 		cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_late_arrivals),
+		cmocka_unit_test(test_batch_in_disorder),
+		cmocka_unit_test(test_score_forbidden),
 		cmocka_unit_test(test_databases),
 		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_passwords),
