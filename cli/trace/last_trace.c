@@ -178,16 +178,17 @@ report_run(const lookup *l, const cli_noted_run *run, cli_collector *place)
 	else
 	{
 		osp_timestamp_text(run->ended_ns, time);
-		(void) cli_error("'%s' is %.*s, the trace of your 'osprofiler run' that "
-						 "ended on %.*s at %.*s UTC%s",
-						 l->name,
-						 (int) run->base_id.len,
-						 run->base_id.ptr,
-						 DATE_LEN,
-						 time,
-						 CLOCK_LEN,
-						 time + CLOCK_AT,
-						 elsewhere.ptr);
+		(void) cli_error(
+			"'%s' is %.*s, the trace of your 'osprofiler run' that "
+			"ended on %.*s at %.*s UTC%s",
+			l->name,
+			(int) run->base_id.len,
+			run->base_id.ptr,
+			DATE_LEN,
+			time,
+			CLOCK_LEN,
+			time + CLOCK_AT,
+			elsewhere.ptr);
 	}
 	osp_buf_term(&elsewhere);
 }

@@ -46,7 +46,8 @@ struct osp_spool
 	uint64_t end;    /* of the last record in the file */
 	uint64_t points; /* from mark.consumed to end */
 	uint64_t corrupt;
-	uint64_t corrupt_to; /* up to where in the file it was counted: what is checked at
+	uint64_t
+		corrupt_to; /* up to where in the file it was counted: what is checked at
 						  * the start is read again later */
 	uint64_t unfinished; /* of these */
 	bool mark_damaged;

@@ -17,8 +17,8 @@ typedef enum osp__test
 	OSP__TEST_NULL,
 	OSP__TEST_NOT_NULL,
 	OSP__TEST_LIKE,
-	OSP__TEST_PATTERN, /* ILIKE and regular expressions */
-	OSP__TEST_UNEQUAL, /* <>, NOT, NOT LIKE, IS NOT TRUE */
+	OSP__TEST_PATTERN,  /* ILIKE and regular expressions */
+	OSP__TEST_UNEQUAL,  /* <>, NOT, NOT LIKE, IS NOT TRUE */
 	OSP__TEST_COLUMNS,  /* compares columns of one table */
 	OSP__TEST_VOLATILE, /* to what is computed anew for each row: random() */
 	OSP__TEST_OTHER

@@ -201,10 +201,10 @@ lacks_index(osp__findings *f, const lookup *l)
 
 /* Is a side of the join such a scan? */
 static bool
-read_side(osp__findings *f, osp__op *side, const osp__op *other, lookup *l)
+read_side(osp__findings *f, osp__op *scanned, const osp__op *matched, lookup *l)
 {
-	l->scan = scan_below(f, side);
-	l->other = other;
+	l->scan = scan_below(f, scanned);
+	l->other = matched;
 	return l->scan != NULL && !l->scan->claimed && finds_few(l) &&
 		   lacks_index(f, l);
 }
