@@ -22,7 +22,7 @@ enum
 	CLI_OK = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
-	CLI_ATTENTION = 3 /* of status: somebody should look */
+	CLI_ATTENTION = 3 /* of status and doctor: somebody should look */
 };
 
 int cmd_show(int argc, char **argv);

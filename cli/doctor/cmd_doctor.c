@@ -52,7 +52,8 @@ static const char help[] =
 	"  --json                    as JSON\n"
 	"  -h, --help                this text\n"
 	"\n"
-	"Exit status: 0 if all is good; 1 if something is wrong; 2 after a wrong call.\n";
+	"Exit status: 0 if all is good; 1 if something is wrong; 2 after a wrong call;\n"
+	"3 from --unfix if nothing is wrong, but not every step could be tried.\n";
 
 enum
 {
@@ -240,6 +241,8 @@ cmd_doctor(int argc, char **argv)
 		result = doctor_print(&d, args.json);
 		if (result == CLI_OK && !good)
 			result = CLI_FAILED;
+		else if (result == CLI_OK && doctor_untried(&d) > 0)
+			result = CLI_ATTENTION;
 	}
 	end(&d);
 	return result;

@@ -120,6 +120,10 @@ void doctor_check_step(doctor *d, doctor_step step);
 /* Runs all checks. True if nothing is wrong. */
 bool doctor_run(doctor *d) OSP_MUST_CHECK;
 
+/* The steps of --unfix that were not tried: while there is one, nobody knows whether the
+ * library may be removed. Without --unfix 0. */
+unsigned doctor_untried(const doctor *d) OSP_MUST_CHECK;
+
 /* --- doctor_words.c: filling a result --- */
 
 void doctor_good(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);

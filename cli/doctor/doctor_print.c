@@ -66,7 +66,13 @@ add_text_report(osp_buf *out, const doctor *d)
 		wrong += r->verdict == DOCTOR_WRONG;
 		add_line(out, doctor_check_of((doctor_step) i)->title, r);
 	}
-	if (wrong == 0)
+	if (wrong == 0 && doctor_untried(d) > 0)
+		osp_buf_addf(out,
+					 "%u of %u steps were not tried: it is not known whether "
+					 "the library may be removed.\n",
+					 doctor_untried(d),
+					 tried);
+	else if (wrong == 0)
 		osp_buf_addf(out,
 					 "All is good%s.\n",
 					 d->unfix ? ", the library may be removed" : "");
@@ -92,7 +98,7 @@ static void
 add_json_report(osp_buf *out, const doctor *d)
 {
 	const char *before = "\n";
-	bool good = true;
+	bool good = doctor_untried(d) == 0;
 	unsigned i;
 
 	for (i = 0; i < STEP_COUNT; i++)

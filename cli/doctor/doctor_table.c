@@ -189,3 +189,14 @@ doctor_run(doctor *d)
 	}
 	return good;
 }
+
+unsigned
+doctor_untried(const doctor *d)
+{
+	unsigned untried = 0;
+	unsigned i;
+
+	for (i = STEP_UNDO_PRELOAD; d->unfix && i < STEP_COUNT; i++)
+		untried += d->results[i].verdict == DOCTOR_NOT_TRIED;
+	return untried;
+}

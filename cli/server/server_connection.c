@@ -817,8 +817,9 @@ cli_server_add_psql(cli_server *server, osp_buf *out)
 	cli_answer_free(answer);
 }
 
-void
-cli_server_add_place(const cli_server *server, osp_buf *out)
+/* user may be NULL. */
+static void
+add_place(const cli_server *server, const char *user, osp_buf *out)
 {
 	osp_buf text;
 
@@ -826,6 +827,22 @@ cli_server_add_place(const cli_server *server, osp_buf *out)
 	cli_conninfo_add(&text, "host", pq.PQhost(server->conn));
 	cli_conninfo_add(&text, "port", pq.PQport(server->conn));
 	cli_conninfo_add(&text, "dbname", pq.PQdb(server->conn));
+	cli_conninfo_add(&text, "user", user);
 	cli_add_quoted(out, osp_buf_str(&text));
 	osp_buf_term(&text);
+}
+
+void
+cli_server_add_place(const cli_server *server, osp_buf *out)
+{
+	add_place(server, NULL, out);
+}
+
+void
+cli_server_add_superuser_place(cli_server *server, osp_buf *out)
+{
+	cli_answer *answer = NULL;
+
+	add_place(server, first_superuser(server, &answer), out);
+	cli_answer_free(answer);
 }

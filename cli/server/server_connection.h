@@ -121,6 +121,9 @@ bool cli_server_owner(const cli_server *server, uid_t *uid, char *name,
  * the command. */
 void cli_server_add_place(const cli_server *server, osp_buf *out);
 
+/* The same, with the superuser that initdb made. */
+void cli_server_add_superuser_place(cli_server *server, osp_buf *out);
+
 /* Appends a call of psql for a shell, which connects to the same database as a
  * superuser: as the same user if that is one, else as the one that initdb made.
  * Without a password. It ends with the first statement that fails. */

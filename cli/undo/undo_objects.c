@@ -132,7 +132,10 @@ undo_other_databases(doctor *d, doctor_result *r)
 		cli_answer_free(said);
 		cli_server_close(server);
 	}
-	if (r->verdict != DOCTOR_WRONG)
+	if (r->verdict != DOCTOR_WRONG && r->advice.len > 0)
+		doctor_skip(r,
+					"not all could be looked at; no other has the extension");
+	else if (r->verdict != DOCTOR_WRONG)
 		doctor_good(
 			r, "none of %d others has the extension", cli_answer_rows(answer));
 	cli_answer_free(answer);

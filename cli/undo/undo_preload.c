@@ -84,20 +84,40 @@ session_has_it(doctor *d, doctor_result *r)
 	return loaded;
 }
 
-/* Others see no files of settings. */
+/* Settings of roles and databases that name it, which everybody sees; NULL: none. */
+static const char question_roles[] =
+	"SELECT pg_catalog.string_agg(name || ' of ' || who, ', ' ORDER BY who) "
+	"FROM " ROLE_SETTINGS " s WHERE name LIKE '%preload_libraries' "
+	"AND " HAS_OURS;
+
+/* An ordinary user sees no files of settings, but may know enough to say that the library
+ * is still needed. */
 static void
 report_to_user(doctor *d, doctor_result *r)
 {
-	if (!session_has_it(d, r))
-		doctor_skip(r,
-					"a session of this user does not load the module; a "
-					"superuser sees the rest");
-	else if (r->verdict != DOCTOR_WRONG)
-	{
+	bool loaded = session_has_it(d, r);
+	cli_answer *answer = undo_ask(d, r, question_roles);
+	const char *roles = answer != NULL ? cli_answer_value(answer, 0, 0) : NULL;
+
+	if (loaded && answer != NULL)
 		doctor_wrong(r, "a session of this user loads the module");
-		if (!doctor_mend_as_owner(d, r))
-			doctor_advise(r, "call this as a superuser of the server");
+	if (roles != NULL)
+		doctor_wrong(
+			r, "%sit is named by %s", r->found.len > 0 ? "; " : "", roles);
+	if (r->verdict != DOCTOR_WRONG)
+		doctor_skip(r,
+					"a session of this user does not load the module, and no "
+					"role or database names it; the files of settings and "
+					"ALTER SYSTEM were not read, which only a superuser may "
+					"do");
+	if (!doctor_mend_as_owner(d, r))
+	{
+		r->is_left = true;
+		doctor_advise(r, "as a superuser of the server:");
+		doctor_mend(r, "osprofiler doctor --unfix ");
+		cli_server_add_superuser_place(d->server, &r->mend);
 	}
+	cli_answer_free(answer);
 }
 
 /* loads may be NULL. */
