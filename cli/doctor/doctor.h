@@ -35,6 +35,7 @@ typedef struct doctor_result
 	osp_buf mend;   /* a command line for a shell; may be empty */
 	bool is_left;   /* the command line is printed, and never executed */
 	bool is_roots;  /* the command line is root's, also with --for-user */
+	bool is_nested; /* the command line calls doctor as the server's user */
 } doctor_result;
 
 /* The steps, in the order in which they are tried. */
@@ -98,6 +99,8 @@ typedef struct doctor
 		samples_only; /* there is no key here, and the server needs none to sample */
 	bool
 		role_loads; /* a setting of this ordinary user's role loads the module */
+	bool
+		undone; /* doctor --unfix, called as the server's user, found all good */
 
 	doctor_result results[STEP_COUNT];
 } doctor;

@@ -96,6 +96,7 @@ try_step(doctor *d, doctor_step step)
 	osp_buf_reset(&r->mend);
 	r->is_left = false;
 	r->is_roots = false;
+	r->is_nested = false;
 	doctor_check_step(d, step);
 }
 
@@ -108,12 +109,50 @@ reconnect(doctor *d)
 	try_step(d, STEP_SERVER);
 }
 
+/* Has the step to be tried again in a new session? */
+static bool
+needs_session(doctor_step step)
+{
+	return step >= STEP_MODULE && step != STEP_PROGRAM;
+}
+
+/* Executes a command line of the step. No session of this process is open meanwhile: a
+ * command that looks for sessions with the library would find it. */
+static bool
+execute_mend(doctor *d, doctor_step step, const char *command)
+{
+	bool done;
+
+	if (needs_session(step))
+	{
+		cli_server_close(d->server);
+		d->server = NULL;
+	}
+	done = execute(command);
+	if (!done && needs_session(step))
+		reconnect(d);
+	return done;
+}
+
+/* Doctor, called as the server's user, has reported what is wrong. To type that call
+ * again would not help. */
+static void
+report_nested_failure(doctor_result *r)
+{
+	osp_buf_reset(&r->found);
+	osp_buf_reset(&r->advice);
+	osp_buf_reset(&r->mend);
+	doctor_wrong(r,
+				 "the report of the server's user, above, says what is wrong");
+	doctor_advise(r, "what it says, then call this again");
+}
+
 /* Tries the step again, and what has to be done anew for it. False: there is no
  * server any more. */
 static bool
 try_again(doctor *d, doctor_step step)
 {
-	if (step >= STEP_MODULE && step != STEP_PROGRAM)
+	if (needs_session(step))
 	{
 		reconnect(d);
 		if (d->server == NULL)
@@ -138,13 +177,19 @@ doctor_fix(doctor *d, doctor_step step)
 	for (commands = 0; commands < COMMANDS_MAX; commands++)
 	{
 		int waited = 0;
+		bool is_nested = r->is_nested;
 
 		if (r->verdict != DOCTOR_WRONG || r->is_left || r->mend.len == 0 ||
 			r->mend.len >= sizeof(done) || is_for_shell(r->mend.ptr))
 			return;
 		memcpy(done, r->mend.ptr, r->mend.len + 1);
-		if (!execute(done))
+		if (!execute_mend(d, step, done))
+		{
+			if (is_nested)
+				report_nested_failure(r);
 			return;
+		}
+		d->undone = d->undone || (d->unfix && is_nested);
 		while (try_again(d, step) && r->verdict == DOCTOR_WRONG &&
 			   strcmp(r->mend.ptr, done) == 0 && waited < WAIT_MS)
 		{

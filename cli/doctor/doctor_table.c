@@ -116,6 +116,8 @@ find_obstacle(const doctor *d, doctor_step step)
 {
 	unsigned i;
 
+	if (step > STEP_SERVER && step != STEP_PROGRAM && d->server == NULL)
+		return STEP_SERVER;
 	for (i = 0; i < STEP_COUNT; i++)
 		if ((checks[step].needs & (1U << i)) != 0 &&
 			d->results[i].verdict == DOCTOR_WRONG)
@@ -178,6 +180,11 @@ doctor_run(doctor *d)
 
 		if (!is_asked(d, (doctor_step) i))
 			continue;
+		if (d->undone)
+		{
+			doctor_skip(r, "see the report of the server's user, above");
+			continue;
+		}
 		obstacle = find_obstacle(d, (doctor_step) i);
 		if (obstacle != STEP_COUNT)
 			doctor_skip(r, "it needs: %s", checks[obstacle].title);
@@ -196,7 +203,7 @@ doctor_untried(const doctor *d)
 	unsigned untried = 0;
 	unsigned i;
 
-	for (i = STEP_UNDO_PRELOAD; d->unfix && i < STEP_COUNT; i++)
+	for (i = STEP_UNDO_PRELOAD; d->unfix && !d->undone && i < STEP_COUNT; i++)
 		untried += d->results[i].verdict == DOCTOR_NOT_TRIED;
 	return untried;
 }

@@ -244,6 +244,7 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 
 	if (!find_owner(d, &uid, owner, sizeof(owner)) || !doctor_own_path(own))
 		return false;
+	r->is_nested = true;
 	if (!by_sudo && !cli_may_act_as_others())
 	{
 		r->is_left = true;

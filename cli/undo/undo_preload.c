@@ -138,6 +138,11 @@ undo_preload(doctor *d, doctor_result *r)
 {
 	cli_answer *answer;
 
+	if (d->undone)
+	{
+		doctor_good(r, "taken back by the server's user");
+		return;
+	}
 	if (!cli_server_is_superuser(d->server))
 	{
 		report_to_user(d, r);

@@ -10,16 +10,22 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "undo/undo.h"
+
+/* The sessions that this command has closed end a moment later. */
+#define LOOK_MS 50
+#define WAIT_MS 1000
 
 #define READ(file, max)                                             \
 	"pg_catalog.pg_read_binary_file('/proc/' || p || '/" file "', " \
 	"0, " max ", true)"
 
 static const char question_sessions[] =
-	"SELECT pg_catalog.string_agg(p::text, ', '), pg_catalog.count(*) FROM "
-	"(SELECT pid AS p FROM pg_catalog.pg_stat_activity WHERE pid <> "
+	"SELECT pg_catalog.string_agg(p::text, ', '), pg_catalog.count(*), "
+	"pg_catalog.bool_or(application_name = 'osprofiler') FROM "
+	"(SELECT pid AS p, application_name FROM pg_catalog.pg_stat_activity WHERE pid <> "
 	"pg_catalog.pg_backend_pid()) s WHERE position("
 	"'/osprofiler.so'::bytea IN " READ("maps", "10000000") ") > 0";
 
@@ -36,10 +42,30 @@ static const char question_shipper[] =
 							"' ', 2) = pg_catalog.split_part(pg_catalog.pg_read_file("
 							"'postmaster.pid'), E'\\n', 1)";
 
+/* The answer, owned, without sessions of this command that are about to end; NULL after
+ * the result says why. */
+static cli_answer *
+ask_sessions(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = undo_ask(d, r, question_sessions);
+	int waited;
+
+	for (waited = 0; answer != NULL && waited < WAIT_MS &&
+					 cli_answer_value(answer, 0, 2) != NULL &&
+					 strcmp(cli_answer_value(answer, 0, 2), "t") == 0;
+		 waited += LOOK_MS)
+	{
+		cli_answer_free(answer);
+		(void) usleep(LOOK_MS * 1000);
+		answer = undo_ask(d, r, question_sessions);
+	}
+	return answer;
+}
+
 void
 undo_open_sessions(doctor *d, doctor_result *r)
 {
-	cli_answer *answer = undo_ask(d, r, question_sessions);
+	cli_answer *answer = ask_sessions(d, r);
 	const char *pids;
 
 	if (answer == NULL)

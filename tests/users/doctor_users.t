@@ -237,6 +237,74 @@ like($out, qr/--for-user is for root; without it, the user postgres calls/, '...
 ($status, $out) = types('root', "osprofiler doctor --fix --for-user nosuch '$place'");
 like($out, qr/there is no user 'nosuch' on this host/, '--for-user of nobody');
 
+# --- a user with sudo -------------------------------------------------------------------
+
+# As sudo, it keeps little of the environment.
+mkdir "$dir/sudo";
+write_file("$dir/sudo/sudo.c", <<'END');
+#define _GNU_SOURCE
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int
+main(int argc, char **argv)
+{
+	static const char *kept[] = {"PATH", "LC_ALL", "OSPROFILER_DRIVER_PATH", "OSPROFILER_HOOK_PATH", NULL, NULL, NULL};
+	char *values[7] = {NULL};
+	const char *name = "root";
+	char caller[20];
+	int i, n = 4, at = 1;
+	for (; at < argc && argv[at][0] == '-'; at++)
+		if (strcmp(argv[at], "-u") == 0)
+			name = argv[++at];
+		else if (strncmp(argv[at], "--preserve-env=", 15) == 0)
+			for (char *word = strtok(argv[at] + 15, ","); word != NULL && n < 6; word = strtok(NULL, ","))
+				kept[n++] = word;
+	struct passwd *user = getpwnam(name);
+	snprintf(caller, sizeof(caller), "%d", (int) getuid());
+	for (i = 0; kept[i] != NULL; i++)
+		values[i] = getenv(kept[i]) != NULL ? strdup(getenv(kept[i])) : NULL;
+	clearenv();
+	for (i = 0; kept[i] != NULL; i++)
+		if (values[i] != NULL)
+			setenv(kept[i], values[i], 1);
+	setenv("SUDO_UID", caller, 1);
+	setenv("HOME", user->pw_dir, 1);
+	if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)
+		return 99;
+	execvp(argv[at], argv + at);
+	return 98;
+}
+END
+must("cc -o $dir/sudo/sudo $dir/sudo/sudo.c && chmod 4755 $dir/sudo/sudo");
+my $sudo = "PATH=$dir/sudo:\$PATH";
+
+($status, $out) = types('shop', "$sudo; osprofiler doctor --unfix '$place'");
+is($status, 0, 'with sudo: --unfix') or diag($out);
+like($out, qr/^\$ sudo -u postgres \S+ doctor --unfix /m, '... calls itself as the server\'s user');
+like($out, qr/^good +open sessions +none has the module loaded$/m, '... without a session of its own');
+like($out, qr/All is good, the library may be removed\.\n\z/, '... and is content with that');
+is(sql("SHOW session_preload_libraries"), "\n", '... all is taken back');
+
+($status, $out) = types('shop', "$sudo; osprofiler doctor --fix '$place'");
+is($status, 0, 'with sudo: --fix') or diag($out);
+
+# A session that stays is what is wrong, and not the call.
+must("runuser -u shop -- sh -c \"(echo 'SELECT 1;'; sleep 30) | psql -XAtq -h $dir/socket -d shop\" >$dir/open 2>&1 & "
+	  . "while ! grep -q 1 $dir/open; do sleep 0.1; done");
+($status, $out) = types('shop', "$sudo; osprofiler doctor --unfix '$place'");
+is($status, 1, 'with sudo, and a session is open: --unfix fails') or diag($out);
+like($out, qr/^wrong +open sessions +1 has the module loaded until/m, '... says why');
+like($out, qr/^wrong +preloading +the report of the server's user, above, says what is wrong$/m, '... and who said it');
+my ($own) = $out =~ /^(wrong +preloading.*)\z/ms;
+unlike($own // '', qr/doctor --unfix/, '... and does not propose the same again');
+sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'");
+($status, $out) = types('root', "osprofiler doctor --fix --for-user shop '$place'");
+is($status, 0, 'root mends it again') or diag($out);
+
 # --- a user without a home directory ----------------------------------------------------
 
 ($status, $out) = types('homeless', "osprofiler run -- true");
