@@ -100,10 +100,15 @@ typedef struct doctor
 	bool
 		role_loads; /* a setting of this ordinary user's role loads the module */
 	bool
+		has_nested; /* doctor was called as the server's user, and has reported */
+	bool
 		undone; /* doctor --unfix, called as the server's user, found all good */
 
 	doctor_result results[STEP_COUNT];
 } doctor;
+
+/* Above the report for a user, if there are several: the name, and more words. */
+#define DOCTOR_HEADING "--- report for the user %s%s ---\n"
 
 /* --- doctor_table.c --- */
 

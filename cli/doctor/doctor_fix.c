@@ -116,6 +116,18 @@ needs_session(doctor_step step)
 	return step >= STEP_MODULE && step != STEP_PROGRAM;
 }
 
+/* Two reports follow each other: each has a heading. */
+static void
+announce_nested(doctor *d)
+{
+	char owner[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	d->has_nested = true;
+	if (cli_server_owner(d->server, &uid, owner, sizeof(owner)))
+		(void) fprintf(stderr, DOCTOR_HEADING, owner, ", the server's user");
+}
+
 /* Executes a command line of the step. No session of this process is open meanwhile: a
  * command that looks for sessions with the library would find it. */
 static bool
@@ -123,6 +135,8 @@ execute_mend(doctor *d, doctor_step step, const char *command)
 {
 	bool done;
 
+	if (d->results[step].is_nested)
+		announce_nested(d);
 	if (needs_session(step))
 	{
 		cli_server_close(d->server);

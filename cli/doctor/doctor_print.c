@@ -54,8 +54,11 @@ add_text_report(osp_buf *out, const doctor *d)
 {
 	unsigned tried = 0;
 	unsigned wrong = 0;
+	char name[CLI_USER_NAME_MAX];
 	unsigned i;
 
+	if (d->has_nested)
+		osp_buf_addf(out, DOCTOR_HEADING, doctor_user_name(name), "");
 	for (i = 0; i < STEP_COUNT; i++)
 	{
 		const doctor_result *r = &d->results[i];

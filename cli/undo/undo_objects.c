@@ -192,21 +192,40 @@ add_settings(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
+/* Files of this user that are there. */
+static void
+add_own_files(doctor_result *r)
+{
+	char path[OSP_RUNDIR_PATH_MAX + 64];
+	const char *before = "here ";
+
+	if (osp_config_default_keys_file(path, sizeof(path), NULL) == OSP_OK &&
+		access(path, F_OK) == 0)
+	{
+		doctor_good(r, "%s%s", before, path);
+		before = ", ";
+	}
+	if (osp_config_default_connection(path, sizeof(path), NULL) == OSP_OK &&
+		access(path + strlen("sqlite://"), F_OK) == 0)
+	{
+		doctor_good(r, "%s%s", before, path);
+		before = ", ";
+	}
+	if (before[0] != ',')
+		doctor_good(r, "none of this user's here");
+}
+
 void
 undo_rest(doctor *d, doctor_result *r)
 {
-	char path[OSP_RUNDIR_PATH_MAX + 64];
 	cli_answer *answer = undo_ask(d, r, question_files);
 	int i;
 
 	if (answer == NULL)
 		return;
 	r->is_left = true;
-	doctor_good(r, "keys and traces: here");
-	if (osp_config_default_keys_file(path, sizeof(path), NULL) == OSP_OK)
-		doctor_good(r, " %s,", path);
-	if (osp_config_default_connection(path, sizeof(path), NULL) == OSP_OK)
-		doctor_good(r, " %s", path);
+	doctor_good(r, "keys and traces: ");
+	add_own_files(r);
 	for (i = 0; i < cli_answer_rows(answer); i++)
 		doctor_good(r,
 					"%s%s",

@@ -287,10 +287,13 @@ is($status, 0, 'with sudo: --unfix') or diag($out);
 like($out, qr/^\$ sudo -u postgres \S+ doctor --unfix /m, '... calls itself as the server\'s user');
 like($out, qr/^good +open sessions +none has the module loaded$/m, '... without a session of its own');
 like($out, qr/All is good, the library may be removed\.\n\z/, '... and is content with that');
+like($out, qr/^--- report for the user postgres, the server's user ---\n\$ sudo .*^All is good.*^--- report for the user shop ---\ngood +server /ms, '... each report has a heading');
 is(sql("SHOW session_preload_libraries"), "\n", '... all is taken back');
 
 ($status, $out) = types('shop', "$sudo; osprofiler doctor --fix '$place'");
 is($status, 0, 'with sudo: --fix') or diag($out);
+is(scalar(() = $out =~ /^--- report for the user (?:postgres, the server's user|shop) ---$/mg), 2 * scalar(() = $out =~ /^\$ .*sudo .* doctor --fix /mg),
+	'... headings') or diag($out);
 
 # A session that stays is what is wrong, and not the call.
 must("runuser -u shop -- sh -c \"(echo 'SELECT 1;'; sleep 30) | psql -XAtq -h $dir/socket -d shop\" >$dir/open 2>&1 & "

@@ -90,6 +90,15 @@ for my $file ("$home/osprofiler/hmac_keys", $node->data_dir . '/osprofiler.keys'
 	like($steps->{undo_rest}{found}, qr/\Q$file\E/, '... and it is said where');
 }
 
+{
+	rename "$home/osprofiler/hmac_keys", "$home/osprofiler/other";
+	my $rest = unfix()->{undo_rest}{found};
+	unlike($rest, qr/\Q$home\E\/osprofiler\/hmac_keys/, 'a file that is not there does not stay');
+	my ($files) = $rest =~ /traces: (.*?)(?:, osprofiler\.\S+ (?:in|of) .*)?\z/;
+	ok(-e ($_ =~ s{^(?:here |sqlite://|in the server )*}{}r), "... but this: $_") for grep { !/^none/ } split /[,;] /, $files;
+	rename "$home/osprofiler/other", "$home/osprofiler/hmac_keys";
+}
+
 # What it says to type is enough.
 is(system("{ $steps->{undo_open_sessions}{type}; } >/dev/null"), 0, 'the session is ended');
 $psql->kill_kill;
