@@ -143,8 +143,13 @@ osp__table_add_conditions(osp_buf *statement, const osp_trace_filter *filter,
 	if (filter->until_ns != 0 && filter->until_ns < INT64_MAX - NS_PER_S)
 		add_time(
 			statement, &before, "timestamp <=", filter->until_ns + NS_PER_S);
+
+	/* Without a service the name of the application stands for it. */
 	if (service.len > 0)
-		add_condition(statement, &before, "service =", service);
+		add_condition(statement,
+					  &before,
+					  "service IS NULL OR service = '' OR service =",
+					  service);
 }
 
 osp_status

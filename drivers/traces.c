@@ -8,10 +8,7 @@
  */
 #include "traces.h"
 
-#include "osprofiler/json.h"
-
 #define FIRST_CAP  64
-#define TEXT_MAX   160 /* bytes of a statement in a list */
 #define MAX_CAP    ((size_t) 1 << 30)
 #define MAX_TEXTS  ((size_t) 1 << 32)
 #define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
@@ -143,59 +140,63 @@ osp__traces_add(osp_traces *traces, osp_str base_id, osp_traces_entry **entry)
 	return OSP_OK;
 }
 
-osp_status
-osp__statement_of(osp_buf *buf, osp_str info, osp_str *text)
-{
-	osp_status status;
-
-	osp_buf_reset(buf);
-	*text = OSP_STR("");
-	status = osp_json_member_text(buf, info, OSP_STR("db.statement"));
-	if (status == OSP_OK)
-		*text =
-			osp_str_n(buf->ptr, osp_utf8_prefix(osp_buf_str(buf), TEXT_MAX));
-	return status == OSP_ENOMEM ? status : OSP_OK;
-}
-
-/* The name without -start or -stop. */
-osp_str
-osp__operation_name(osp_str name)
-{
-	const char *end = memrchr(name.ptr, '-', name.len);
-
-	return end != NULL ? osp_str_n(name.ptr, (size_t) (end - name.ptr)) : name;
-}
-
-static bool
-is_start(osp_str name)
-{
-	return osp_str_eq(osp_str_n(name.ptr + osp__operation_name(name).len,
-								name.len - osp__operation_name(name).len),
-					  OSP_STR("-start"));
-}
-
-/* Keeps what the trace's first operation, as far as we know, says. */
+/* Keeps the name and the text of an operation. */
 static osp_status
-keep_first(osp_traces *traces, osp_traces_entry *entry,
-		   const osp_notification *point)
+keep_operation(osp_traces *traces, osp_traces_entry *entry, osp_str name,
+			   osp_str text)
+{
+	name.len = osp_utf8_prefix(name, UINT8_MAX);
+	entry->name_at = traces->texts.len;
+	entry->name_len = (uint8_t) name.len;
+	entry->text_len = (uint16_t) text.len;
+	osp_buf_add_str(&traces->texts, name);
+	osp_buf_add_str(&traces->texts, text);
+	return osp_buf_status(&traces->texts);
+}
+
+/* Keeps the operation of a point, if it is from before the one that is known, or tells
+ * traces apart when that one does not. */
+static osp_status
+note_operation(osp_traces *traces, osp_traces_entry *entry,
+			   const osp_notification *point, int64_t at)
 {
 	osp_str name = osp__operation_name(point->name);
-	osp_str service = point->service;
-	osp_str statement;
-	osp_status status =
-		osp__statement_of(&traces->scratch, point->info, &statement);
+	bool is_earlier = entry->name_ns == 0 || at < entry->name_ns;
+	bool may_tell = osp__is_start(point->name) && osp__may_tell_apart(name);
+	osp_status status;
+	osp_str text;
+	bool tells;
 
+	if (entry->tells ? !may_tell || !is_earlier : !may_tell && !is_earlier)
+		return OSP_OK;
+	status = osp__operation_text(&traces->scratch, point->info, &text);
 	if (status != OSP_OK)
 		return status;
-	name.len = osp_utf8_prefix(name, UINT8_MAX);
+	tells = may_tell && osp__tells_apart(name, text);
+	if (!tells && (entry->tells || !is_earlier))
+		return OSP_OK;
+	entry->tells = tells;
+	entry->name_ns = at;
+	return keep_operation(traces, entry, name, text);
+}
+
+static osp_status
+note_service(osp_traces *traces, osp_traces_entry *entry,
+			 const osp_notification *point, int64_t at)
+{
+	osp_status status;
+	osp_str service;
+
+	if (entry->service_len > 0 && at >= entry->service_ns)
+		return OSP_OK;
+	status = osp__service_of(&traces->scratch, point, &service);
+	if (status != OSP_OK || service.len == 0)
+		return status;
 	service.len = osp_utf8_prefix(service, OSP_LABEL_MAX);
-	entry->first_at = traces->texts.len;
-	entry->name_len = (uint8_t) name.len;
+	entry->service_at = traces->texts.len;
 	entry->service_len = (uint16_t) service.len;
-	entry->statement_len = (uint16_t) statement.len;
-	osp_buf_add_str(&traces->texts, name);
+	entry->service_ns = at;
 	osp_buf_add_str(&traces->texts, service);
-	osp_buf_add_str(&traces->texts, statement);
 	return osp_buf_status(&traces->texts);
 }
 
@@ -217,15 +218,15 @@ osp__traces_note(osp_traces *traces, const osp_notification *point)
 {
 	osp_traces_entry *entry;
 	osp_status status = osp__traces_add(traces, point->base_id, &entry);
-	int64_t first_ns;
+	int64_t at;
 
 	if (status != OSP_OK)
 		return status;
-	first_ns = entry->first_ns;
+	if (!osp_timestamp_parse(point->timestamp, &at))
+		at = INT64_MAX;
 	osp__traces_time(entry, point->timestamp);
-	entry->operations += is_start(point->name);
+	entry->operations += osp__is_start(point->name);
 	entry->errors += point->error;
-	return first_ns == 0 || entry->first_ns < first_ns
-			   ? keep_first(traces, entry, point)
-			   : OSP_OK;
+	status = note_operation(traces, entry, point, at);
+	return status == OSP_OK ? note_service(traces, entry, point, at) : status;
 }

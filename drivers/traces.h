@@ -15,6 +15,7 @@
 
 #include "osprofiler/buf.h"
 #include "osprofiler/driver.h"
+#include "trace_text.h"
 
 /* One trace; its texts lie in osp_traces.texts, which moves as it grows. */
 typedef struct osp_traces_entry
@@ -27,11 +28,15 @@ typedef struct osp_traces_entry
 	int64_t last_ns;
 	uint64_t operations;
 	uint64_t errors;
-	size_t first_at; /* of its first operation: name, service and statement, one
-					  * behind the other */
+	size_t service_at; /* of the first point that has one */
+	int64_t service_ns;
+	size_t name_at; /* of the first operation that tells traces apart, or of the
+					 * first one: the name, and the text behind it */
+	int64_t name_ns;
+	bool tells; /* it does */
 	uint8_t name_len;
 	uint16_t service_len;
-	uint16_t statement_len;
+	uint16_t text_len;
 } osp_traces_entry;
 
 typedef struct osp_traces
@@ -70,16 +75,11 @@ void osp__traces_time(osp_traces_entry *entry, osp_str timestamp);
 osp_status osp__traces_note(osp_traces *traces,
 							const osp_notification *point) OSP_MUST_CHECK;
 
+/* What a list says of entry i < count, with texts borrowed until one is added. */
+osp_trace_entry osp__traces_describe(const osp_traces *traces, size_t i);
+
 /* The base_id of entry i < count, returned borrowed until one is added. */
 osp_str osp__traces_id(const osp_traces *traces, size_t i);
-
-/* The name of a notification without -start or -stop. */
-osp_str osp__operation_name(osp_str name);
-
-/* The first bytes of the statement that an info holds, in buf; empty if it holds
- * none. OSP_ENOMEM. */
-osp_status osp__statement_of(osp_buf *buf, osp_str info,
-							 osp_str *text) OSP_MUST_CHECK;
 
 /* Reads the name of a page, empty for the first. OSP_EINVAL: it is none. */
 osp_status osp__page_read(osp_page *page, osp_str text,

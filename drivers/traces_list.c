@@ -107,12 +107,11 @@ osp__traces_order(const osp_traces *traces, const osp_trace_filter *filter,
 	return OSP_OK;
 }
 
-/* What is said of trace i of the set. */
-static osp_trace_entry
-describe(const osp_traces *traces, size_t i)
+osp_trace_entry
+osp__traces_describe(const osp_traces *traces, size_t i)
 {
 	const osp_traces_entry *known = &traces->entries[i];
-	const char *first = traces->texts.ptr + known->first_at;
+	const char *texts = traces->texts.ptr;
 	osp_trace_entry entry = {.struct_size = sizeof(entry),
 							 .base_id = osp__traces_id(traces, i),
 							 .first_ns = known->first_ns,
@@ -120,11 +119,10 @@ describe(const osp_traces *traces, size_t i)
 							 .operations = known->operations,
 							 .errors = known->errors};
 
-	entry.name = osp_str_n(first, known->name_len);
-	first += known->name_len;
-	entry.service = osp_str_n(first, known->service_len);
-	first += known->service_len;
-	entry.text = osp_str_n(first, known->statement_len);
+	entry.service = osp_str_n(texts + known->service_at, known->service_len);
+	entry.name = osp_str_n(texts + known->name_at, known->name_len);
+	entry.text =
+		osp_str_n(texts + known->name_at + known->name_len, known->text_len);
 	return entry;
 }
 
@@ -152,7 +150,7 @@ osp__traces_each(osp_traces *traces, const osp_trace_filter *filter,
 		return osp_error_set(err, status, "out of memory");
 	for (i = 0; i < count && status == OSP_OK; i++)
 	{
-		osp_trace_entry entry = describe(traces, order[i]);
+		osp_trace_entry entry = osp__traces_describe(traces, order[i]);
 
 		if ((known.errors_only && entry.errors == 0) ||
 			!osp_trace_filter_passes(&known, &entry))

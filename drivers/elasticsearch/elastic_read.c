@@ -18,7 +18,9 @@
 /* What a list is made of; the rest need not be sent. */
 #define LIST_FIELDS                                                   \
 	"[\"name\",\"base_id\",\"trace_id\",\"parent_id\",\"timestamp\"," \
-	"\"project\",\"service\",\"info.etype\",\"info.db.statement\"]"
+	"\"project\",\"service\",\"info.etype\",\"info.db.statement\","   \
+	"\"info.db.application\",\"info.request.method\","                \
+	"\"info.request.path\"]"
 
 /* A search that is under way. */
 typedef struct search

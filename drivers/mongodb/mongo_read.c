@@ -84,7 +84,10 @@ osp__mongo_gather(osp_driver_conn *conn, osp_error *err)
 										 "project",
 										 "service",
 										 "info.etype",
-										 "info.db.statement"};
+										 "info.db.statement",
+										 "info.db.application",
+										 "info.request.method",
+										 "info.request.path"};
 	bson_t all = BSON_INITIALIZER;
 	bson_t *options = BCON_NEW("batchSize", BCON_INT32(BATCH_DOCUMENTS));
 	osp_status status;

@@ -39,7 +39,7 @@ redis_open(const osp_driver_options *options, osp_driver_conn **out,
 		return status;
 	}
 	osp_buf_init(&conn->text, known.alc, OSP_NOTIFICATION_MAX);
-	osp_buf_init(&conn->statement, known.alc, OSP_NOTIFICATION_MAX);
+	osp__traces_init(&conn->first, known.alc);
 	osp__traces_init(&conn->traces, known.alc);
 	osp__traces_init(&conn->keys, known.alc);
 	conn->filter_error_trace = known.filter_error_trace;
@@ -59,7 +59,7 @@ redis_close(osp_driver_conn *conn)
 	osp__traces_term(&conn->traces);
 	osp__traces_term(&conn->keys);
 	osp_buf_term(&conn->text);
-	osp_buf_term(&conn->statement);
+	osp__traces_term(&conn->first);
 	osp_free(alc, conn->places);
 	osp_free(alc, conn);
 }

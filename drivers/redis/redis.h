@@ -81,7 +81,7 @@ struct osp_driver_conn
 	osp_buf text;      /* for keys, values and errors in the making */
 	osp_traces traces; /* of the batch, or of the list */
 	osp_traces keys;   /* of early releases */
-	osp_buf statement; /* of the trace that is listed */
+	osp_traces first;  /* of the trace that is listed: its first few points */
 	uint32_t *places;  /* of the batch: two for each item (redis_write.c) */
 	size_t place_cap;
 	int64_t forget_ns; /* when the index was last rid of what has expired */

@@ -118,26 +118,37 @@ read_range_times(listing *l, osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* What the first notification, which is the last of the reply, says of its trace. Only
- * the lack of memory is a failure. */
+/* What the first few notifications, which are the reply, say of their trace. Only the
+ * lack of memory is a failure. */
 static osp_status
 describe_first(listing *l, osp_trace_entry *entry)
 {
 	osp_driver_conn *conn = l->conn;
 	const osp_redis_shared *shared = &conn->redis.shared;
-	osp_notification point;
-	osp_status status;
+	osp_trace_entry described;
+	size_t i;
 
-	if (shared->count < 2)
+	osp__traces_reset(&conn->first);
+	for (i = shared->count; i-- > 1;)
+	{
+		osp_notification point;
+		osp_status status;
+
+		osp_buf_reset(&conn->text);
+		status = osp_notification_read(
+			osp__redis_text(shared, i), &conn->text, &point, NULL);
+		if (status == OSP_OK)
+			status = osp__traces_note(&conn->first, &point);
+		if (status == OSP_ENOMEM || status == OSP_EFULL)
+			return OSP_ENOMEM;
+	}
+	if (conn->first.count == 0)
 		return OSP_OK;
-	osp_buf_reset(&conn->text);
-	status = osp_notification_read(
-		osp__redis_text(shared, shared->count - 1), &conn->text, &point, NULL);
-	if (status != OSP_OK)
-		return status;
-	entry->service = point.service;
-	entry->name = osp__operation_name(point.name);
-	return osp__statement_of(&conn->statement, point.info, &entry->text);
+	described = osp__traces_describe(&conn->first, 0);
+	entry->service = described.service;
+	entry->name = described.name;
+	entry->text = described.text;
+	return OSP_OK;
 }
 
 /* Reads the reply of one of the three. *again: it must be asked for again. */

@@ -27,8 +27,7 @@
 	X(LAST_SEGMENT, "SELECT max(id) FROM segment")                             \
 	X(SEGMENTS_FROM, "SELECT id, filter FROM segment WHERE id >= ?")           \
 	X(TRACES_FROM,                                                             \
-	  "SELECT id, base_id, first_us, name IS NOT NULL FROM trace "             \
-	  "WHERE id >= ?")                                                         \
+	  "SELECT id, base_id, first_us, name, text FROM trace WHERE id >= ?")     \
 	X(FIRST_TIME, "SELECT first_us FROM trace WHERE id = ?")                   \
 	X(ADD_SEGMENT, "INSERT INTO segment (id, filter) VALUES (?, ?)")           \
 	X(ADD_LOOKUP, "INSERT INTO lookup (segment, hash, trace) VALUES (?,?,?)")  \
@@ -45,8 +44,12 @@
 	  "errors, service, name, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "  \
 	  "?9)")                                                                   \
 	X(UPDATE_ROOT,                                                             \
-	  "UPDATE trace SET service = ?4, name = ?5, text = ?6 WHERE id = ?1 AND " \
-	  "base_id = ?2 AND (name IS NULL OR ?3 < first_us)")                      \
+	  "UPDATE trace SET service = CASE WHEN service IS NULL OR name IS NULL "  \
+	  "OR ?3 < first_us THEN coalesce(?4, service) ELSE service END, "         \
+	  "name = CASE WHEN ?7 > 1 OR (?7 = 1 AND (name IS NULL OR "               \
+	  "?3 < first_us)) THEN ?5 ELSE name END, "                                \
+	  "text = CASE WHEN ?7 > 1 OR (?7 = 1 AND (name IS NULL OR "               \
+	  "?3 < first_us)) THEN ?6 ELSE text END WHERE id = ?1 AND base_id = ?2")  \
 	X(UPDATE_TRACE,                                                            \
 	  "UPDATE trace SET first_us = min(first_us, ?3), duration_us = "          \
 	  "max(first_us + duration_us, ?3 + ?4) - min(first_us, ?3), operations "  \

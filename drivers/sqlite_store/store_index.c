@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "trace_text.h"
+
 #define FIRST_CAP 256
 #define MAX_CAP   ((size_t) 1 << 24)
 #define TEXTS_MAX ((size_t) 1 << 30)
@@ -372,7 +374,10 @@ load_traces(store_index *index, store_db *db, int64_t from, osp_error *err)
 				return store_no_memory(err);
 			}
 			entry->first_us = sqlite3_column_int64(row, 2);
-			entry->has_root = sqlite3_column_int(row, 3) != 0;
+			entry->has_root = sqlite3_column_type(row, 3) != SQLITE_NULL;
+			entry->is_untold =
+				entry->has_root &&
+				!osp__tells_apart(store_db_text(row, 3), store_db_text(row, 4));
 		}
 	return rc == SQLITE_DONE ? OSP_OK : store_db_failed(db, err);
 }

@@ -51,6 +51,7 @@ typedef struct store_entry
 	bool is_uuid;
 	bool is_new;       /* not in the table yet */
 	bool has_root;     /* the table has its first operation, or did */
+	bool is_untold;    /* and the one that it has tells nothing apart */
 	uint32_t summary;  /* of the writer: its place in the batch */
 	uint64_t batch_no; /* the batch in which summary is valid */
 } store_entry;

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "osprofiler/json.h"
+#include "trace_text.h"
 
 #define TEXT_MAX     120 /* bytes of a statement in a summary */
 #define TEXT_RAW_MAX 240 /* bytes of JSON that are looked at for it */
@@ -29,6 +30,8 @@ typedef struct summary
 	int64_t errors;
 	const osp_notification *root; /* the earliest start; NULL: none */
 	int64_t root_us;
+	const osp_notification *told; /* the earliest that tells traces apart */
+	int64_t told_us;
 } summary;
 
 /* The sequence that a source has come to. */
@@ -234,24 +237,6 @@ find_summary(osp_driver_conn *conn, osp_str base_id, summary **out,
 	return OSP_OK;
 }
 
-static void
-sum_up(summary *sum, const osp_notification *item, int64_t us)
-{
-	bool stop = is_stop(item->name);
-
-	if (us < sum->first_us)
-		sum->first_us = us;
-	if (us > sum->last_us)
-		sum->last_us = us;
-	sum->operations += !stop;
-	sum->errors += item->error;
-	if (!stop && (sum->root == NULL || us < sum->root_us))
-	{
-		sum->root = item;
-		sum->root_us = us;
-	}
-}
-
 /* The length of the character at text as JSON has it, or more than left. */
 static size_t
 character_len(const char *text, size_t left)
@@ -315,6 +300,68 @@ statement_of(store_batch *batch, osp_str info)
 	return osp_str_n(text.ptr, osp_utf8_prefix(text, TEXT_MAX));
 }
 
+/* "METHOD PATH" of the request that an info holds, likewise. */
+static osp_str
+request_of(store_batch *batch, osp_str info)
+{
+	static const osp_str member = {"\"request\": {", 12};
+	osp_str text;
+
+	if (memmem(info.ptr, info.len, member.ptr, member.len) == NULL ||
+		osp__operation_text(&batch->text, info, &text) != OSP_OK)
+		return OSP_STR("");
+	return osp_str_n(text.ptr, osp_utf8_prefix(text, TEXT_MAX));
+}
+
+static osp_str
+text_of(store_batch *batch, osp_str info)
+{
+	osp_str text = statement_of(batch, info);
+
+	return text.len > 0 ? text : request_of(batch, info);
+}
+
+static osp_str
+start_name(const osp_notification *item)
+{
+	return osp__is_start(item->name) ? osp__operation_name(item->name)
+									 : item->name;
+}
+
+static bool
+tells_apart(store_batch *batch, const osp_notification *item)
+{
+	osp_str name = start_name(item);
+
+	return osp__may_tell_apart(name) &&
+		   osp__tells_apart(name, statement_of(batch, item->info));
+}
+
+static void
+sum_up(store_batch *batch, summary *sum, const osp_notification *item,
+	   int64_t us)
+{
+	bool stop = is_stop(item->name);
+
+	if (us < sum->first_us)
+		sum->first_us = us;
+	if (us > sum->last_us)
+		sum->last_us = us;
+	sum->operations += !stop;
+	sum->errors += item->error;
+	if (!stop && (sum->root == NULL || us < sum->root_us))
+	{
+		sum->root = item;
+		sum->root_us = us;
+	}
+	if (!stop && (sum->told == NULL || us < sum->told_us) &&
+		tells_apart(batch, item))
+	{
+		sum->told = item;
+		sum->told_us = us;
+	}
+}
+
 static bool
 bind_text(sqlite3_stmt *stmt, int at, osp_str text)
 {
@@ -327,23 +374,33 @@ bind_text(sqlite3_stmt *stmt, int at, osp_str text)
 												SQLITE_UTF8)) == SQLITE_OK;
 }
 
-/* Binds service, name and text of the first operation from `at` on. */
+/* Binds from `at` on the service of the first operation, and name and text of the first
+ * one that tells traces apart, or of the first. */
 static bool
 bind_root(store_batch *batch, sqlite3_stmt *stmt, int at, const summary *sum)
 {
-	const osp_notification *root = sum->root;
-	osp_str name;
+	const osp_notification *shown = sum->told != NULL ? sum->told : sum->root;
+	osp_str service;
 
-	if (root == NULL)
+	if (shown == NULL)
 		return bind_text(stmt, at, OSP_STR("")) &&
 			   bind_text(stmt, at + 1, OSP_STR("")) &&
 			   bind_text(stmt, at + 2, OSP_STR(""));
-	name = root->name;
-	if (name.len > 6 && memcmp(name.ptr + name.len - 6, "-start", 6) == 0)
-		name.len -= 6;
-	return bind_text(stmt, at, root->service) &&
-		   bind_text(stmt, at + 1, name) &&
-		   bind_text(stmt, at + 2, statement_of(batch, root->info));
+	if (osp__service_of(&batch->text, sum->root, &service) != OSP_OK ||
+		(service.len == 0 &&
+		 osp__service_of(&batch->text, shown, &service) != OSP_OK))
+		service = OSP_STR("");
+
+	/* The service may lie in batch->text, so it is copied. */
+	return (service.len == 0 ? sqlite3_bind_null(stmt, at)
+							 : sqlite3_bind_text64(stmt,
+												   at,
+												   service.ptr,
+												   service.len,
+												   SQLITE_TRANSIENT,
+												   SQLITE_UTF8)) == SQLITE_OK &&
+		   bind_text(stmt, at + 1, start_name(shown)) &&
+		   bind_text(stmt, at + 2, text_of(batch, shown->info));
 }
 
 static bool
@@ -369,6 +426,16 @@ insert_trace(osp_driver_conn *conn, int64_t id, const store_key *key,
 		   bind_root(conn->batch, stmt, 7, sum) && store_db_run(stmt);
 }
 
+/* Does what a block says replace the name and the text of a row? 0: no; 1: if it is
+ * from before the row; 2: yes. */
+static int
+replacement_of(const store_entry *entry, const summary *sum)
+{
+	if (sum->told != NULL)
+		return entry->is_untold ? 2 : 1;
+	return entry->has_root && !entry->is_untold ? 0 : 1;
+}
+
 /* Adds to the row of a trace; *found is false when there is none any more. */
 static bool
 update_trace(osp_driver_conn *conn, const store_entry *entry,
@@ -377,14 +444,18 @@ update_trace(osp_driver_conn *conn, const store_entry *entry,
 	sqlite3_stmt *stmt;
 
 	if (sum->root != NULL &&
-		!(entry->has_root && sum->root_us >= entry->first_us))
+		(!(entry->has_root && sum->root_us >= entry->first_us) ||
+		 (sum->told != NULL && entry->is_untold)))
 	{
 		stmt = store_db_query(&conn->db, STORE_UPDATE_ROOT);
 		if (stmt == NULL ||
 			sqlite3_bind_int64(stmt, 1, entry->id) != SQLITE_OK ||
 			!store_key_bind(stmt, 2, key) ||
 			sqlite3_bind_int64(stmt, 3, sum->root_us) != SQLITE_OK ||
-			!bind_root(conn->batch, stmt, 4, sum) || !store_db_run(stmt))
+			!bind_root(conn->batch, stmt, 4, sum) ||
+			sqlite3_bind_int(stmt, 7, replacement_of(entry, sum)) !=
+				SQLITE_OK ||
+			!store_db_run(stmt))
 			return false;
 	}
 	stmt = store_db_query(&conn->db, STORE_UPDATE_TRACE);
@@ -426,6 +497,7 @@ save_summary(osp_driver_conn *conn, const summary *sum)
 		entry->first_us = INT64_MAX;
 		entry->has_root = false;
 	}
+	entry->is_untold = sum->told == NULL && (!found || entry->is_untold);
 	entry->is_new = false;
 	entry->has_root |= sum->root != NULL;
 	if (!note_longest(conn, entry, sum))
@@ -525,7 +597,7 @@ add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
 		return status;
 	if (!osp_timestamp_parse(item->timestamp, &ns))
 		ns = 0;
-	sum_up(*sum, item, ns / 1000);
+	sum_up(conn->batch, *sum, item, ns / 1000);
 	store_encoder_add(
 		conn->encoder, (uint64_t) (*sum - conn->batch->summaries), item, ns);
 	if (store_encoder_is_full(conn->encoder))

@@ -997,6 +997,7 @@ contract_run(const backend *b, const struct CMUnitTest *own, size_t count)
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_older_callers),
 		cmocka_unit_test(contract_test_filters),
+		cmocka_unit_test(contract_test_texts),
 		cmocka_unit_test(test_removal),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_two_connections),

@@ -70,6 +70,7 @@ void contract_expect(osp_driver_conn *conn, osp_str base_id, const points *p);
 
 /* A test of the suite, in list_filters.c: duration, service and text of traces. */
 void contract_test_filters(void **state);
+void contract_test_texts(void **state);
 
 /* The list of traces. */
 void contract_list(osp_driver_conn *conn, bool errors_only, collected *out);

@@ -151,3 +151,159 @@ contract_test_filters(void **state)
 	expect(conn, filter, wanted);
 	contract_close(conn);
 }
+
+/* ---- what a list says of a trace ---- */
+
+typedef struct told_point
+{
+	const char *name;
+	const char *info;
+	const char *service;
+} told_point;
+
+#define STATEMENT(text) \
+	"{\"db\": {\"statement\": \"" text "\"}, \"host\": \"h\"}"
+#define NOTHING "{\"host\": \"h\"}"
+#define REQUEST                                                       \
+	"{\"request\": {\"path\": \"/cart/7\", \"query\": \"secret=1\", " \
+	"\"method\": \"POST\", \"scheme\": \"http\"}, \"host\": \"h\"}"
+#define APPLICATION                                           \
+	"{\"db\": {\"system\": \"postgresql\", \"application\": " \
+	"\"checkout\", \"statement\": \"BEGIN\"}, \"host\": \"h\"}"
+
+/* Their points are stored two by two, each pair a batch of its own. */
+static const struct
+{
+	const char *id;
+	const char *service; /* what the list has */
+	const char *name;
+	const char *text;
+	told_point points[6];
+} told[] = {
+	{"a-transaction",
+	 "shop",
+	 "pg",
+	 "UPDATE stock",
+	 {{"pg-start", STATEMENT("/* x */ begin"), "shop"},
+	  {"pg-stop", NOTHING, "shop"},
+	  {"pg-start", STATEMENT("SET work_mem = 1; -- more"), "shop"},
+	  {"pg-stop", NOTHING, "shop"},
+	  {"pg-start", STATEMENT("UPDATE stock"), "shop"},
+	  {"pg-stop", NOTHING, "shop"}}},
+	{"a-connection",
+	 "web",
+	 "db",
+	 "SELECT 1",
+	 {{"db.connect-start", NOTHING, "web"},
+	  {"db.connect-stop", NOTHING, "web"},
+	  {"db-start", STATEMENT("SELECT 1"), "database"},
+	  {"db-stop", NOTHING, "database"},
+	  {"db-start", STATEMENT("SELECT 2"), "database"},
+	  {"db-stop", NOTHING, "database"}}},
+	{"a-request",
+	 "web",
+	 "wsgi",
+	 "POST /cart/7",
+	 {{"wsgi-start", REQUEST, "web"},
+	  {"db-start", STATEMENT("SELECT 1"), "web"},
+	  {"db-stop", NOTHING, "web"},
+	  {"wsgi-stop", NOTHING, "web"}}},
+	{"an-application",
+	 "checkout",
+	 "pg",
+	 "BEGIN; DELETE FROM cart",
+	 {{"pg-start", APPLICATION, ""},
+	  {"pg-stop", NOTHING, ""},
+	  {"pg-start", STATEMENT("BEGIN; DELETE FROM cart"), ""},
+	  {"pg-stop", NOTHING, ""}}},
+	{"another-kind",
+	 "web",
+	 "compute_api",
+	 "",
+	 {{"compute_api-start", NOTHING, "web"},
+	  {"db-start", STATEMENT("SELECT 1"), "web"}}},
+	{"nothing-else",
+	 "shop",
+	 "pg",
+	 "BEGIN",
+	 {{"pg-start", STATEMENT("BEGIN"), "shop"},
+	  {"pg-stop", NOTHING, "shop"},
+	  {"pg-start", STATEMENT("COMMIT"), "shop"},
+	  {"pg-stop", NOTHING, "shop"}}},
+};
+
+#define TOLD (sizeof(told) / sizeof(told[0]))
+
+static osp_status
+check_told(void *ctx, const osp_trace_entry *entry)
+{
+	size_t i;
+
+	for (i = 0; i < TOLD; i++)
+		if (osp_str_eq(entry->base_id, osp_str_of(told[i].id)))
+			break;
+	assert_true(i < TOLD);
+	++*(size_t *) ctx;
+	if (!osp_str_eq(entry->service, osp_str_of(told[i].service)) ||
+		!osp_str_eq(entry->name, osp_str_of(told[i].name)) ||
+		!osp_str_eq(entry->text, osp_str_of(told[i].text)))
+		fail_msg("%s: '%.*s' '%.*s' '%.*s'",
+				 told[i].id,
+				 (int) entry->service.len,
+				 entry->service.ptr,
+				 (int) entry->name.len,
+				 entry->name.ptr,
+				 (int) entry->text.len,
+				 entry->text.ptr);
+	return OSP_OK;
+}
+
+/* Traces that begin alike are told apart by the first operation that says what they do,
+ * also where it arrives in another batch. */
+void
+contract_test_texts(void **state)
+{
+	osp_trace_filter filter = {.struct_size = sizeof(filter)};
+	osp_driver_conn *conn = contract_open();
+	size_t count = 0;
+	collected got;
+	size_t from;
+	size_t i;
+
+	(void) state;
+	for (from = 0; from < 6; from += 2)
+	{
+		points some;
+		size_t k;
+
+		points_init(&some);
+		for (i = 0; i < TOLD; i++)
+			for (k = from; k < from + 2 && told[i].points[k].name != NULL; k++)
+				points_add_info(&some,
+								osp_str_of(told[i].id),
+								(unsigned) (STEP * i + k),
+								told[i].points[k].name,
+								told[i].points[k].info,
+								osp_str_of(told[i].points[k].service));
+		contract_store(conn, &some);
+		points_term(&some);
+	}
+	assert_int_equal(contract_backend->driver->list_traces(
+						 conn, &filter, check_told, &count, NULL, NULL),
+					 OSP_OK);
+	assert_int_equal(count, TOLD);
+
+	/* Filters go by what the list has. */
+	filter.service = OSP_STR("checkout");
+	list_pages(conn, filter, &got);
+	assert_int_equal(got.count, 1);
+	assert_string_equal(got.texts[0], "an-application");
+	collected_term(&got);
+	filter.service = OSP_STR("");
+	filter.text = OSP_STR("update STOCK");
+	list_pages(conn, filter, &got);
+	assert_int_equal(got.count, 1);
+	assert_string_equal(got.texts[0], "a-transaction");
+	collected_term(&got);
+	contract_close(conn);
+}

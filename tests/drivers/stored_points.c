@@ -132,8 +132,8 @@ set_source(osp_notification *n, unsigned number)
 }
 
 static void
-add(points *p, osp_str base_id, unsigned number, osp_str statement,
-	osp_str service, bool error)
+add_named(points *p, osp_str base_id, unsigned number, osp_str name,
+		  osp_str info, osp_str service, bool error)
 {
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	osp_notification *n;
@@ -145,7 +145,7 @@ add(points *p, osp_str base_id, unsigned number, osp_str statement,
 	memset(n, 0, sizeof(*n));
 	points_timestamp(number, timestamp);
 	n->base_id = keep_copy(p, base_id);
-	n->name = number % 2 == 0 ? OSP_STR("pg-start") : OSP_STR("pg-stop");
+	n->name = name;
 	n->trace_id = keep_format(p, "aaaaaaaa-bbbb-4ccc-8ddd-%012x", number / 2);
 	n->parent_id = n->base_id;
 	n->timestamp = keep_copy(p, osp_str_of(timestamp));
@@ -154,7 +154,7 @@ add(points *p, osp_str base_id, unsigned number, osp_str statement,
 	n->service = service;
 	n->error = error;
 	set_source(n, number);
-	n->info = make_info(p, statement, error);
+	n->info = info;
 
 	osp_buf_init(&buf, &osp_allocator_default, TEXT_MAX);
 	add_member(&buf, "{\"name\": ", n->name);
@@ -170,6 +170,27 @@ add(points *p, osp_str base_id, unsigned number, osp_str statement,
 	osp_buf_add_char(&buf, '}');
 	n->json = keep(p, &buf);
 	n->info = osp_str_n(n->json.ptr + before, n->info.len);
+}
+
+static void
+add(points *p, osp_str base_id, unsigned number, osp_str statement,
+	osp_str service, bool error)
+{
+	add_named(p,
+			  base_id,
+			  number,
+			  number % 2 == 0 ? OSP_STR("pg-start") : OSP_STR("pg-stop"),
+			  make_info(p, statement, error),
+			  service,
+			  error);
+}
+
+void
+points_add_info(points *p, osp_str base_id, unsigned number, const char *name,
+				const char *info, osp_str service)
+{
+	add_named(
+		p, base_id, number, osp_str_of(name), osp_str_of(info), service, false);
 }
 
 void

@@ -34,6 +34,10 @@ void points_add(points *p, osp_str base_id, unsigned number, osp_str statement);
 void points_add_of(points *p, osp_str base_id, unsigned number,
 				   osp_str statement, osp_str service);
 
+/* The same with this name, and this info in upstream's bytes; both are borrowed. */
+void points_add_info(points *p, osp_str base_id, unsigned number,
+					 const char *name, const char *info, osp_str service);
+
 /* The same of the service "shop", the stop of an operation that failed. */
 void points_add_error(points *p, osp_str base_id, unsigned number);
 

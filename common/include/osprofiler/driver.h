@@ -81,9 +81,14 @@ typedef struct osp_trace_entry
 	int64_t last_ns;  /* since 1970; 0: unknown */
 	uint64_t operations; /* OSP_UNKNOWN: unknown */
 	uint64_t errors;     /* OSP_UNKNOWN: unknown */
-	osp_str service;     /* of the first operation */
-	osp_str name;        /* of the first operation, without -start */
-	osp_str text;        /* its statement, perhaps cut */
+	osp_str
+		service; /* of the first operation, or the name of its application */
+
+	/* Of the first operation that says what the trace does, or, if none is known, of
+	 * the first one: its name without -start, and its statement or request, perhaps
+	 * cut. */
+	osp_str name;
+	osp_str text;
 } osp_trace_entry;
 
 /* Which traces a list shall have. All zero: every trace. */
@@ -109,14 +114,14 @@ typedef struct osp_trace_filter
 	 * them. osp_trace_filter_passes() says what they mean. */
 	int64_t min_duration_ns; /* from its first to its last notification */
 	osp_str service;         /* of the first operation; empty: any. Borrowed. */
-	osp_str text; /* in name or statement of the first operation; empty: any.
-				   * Borrowed. */
+	osp_str text; /* in name or text of the entry; empty: any. Borrowed. */
 } osp_trace_filter;
 
 /*
  * Does a trace have the duration, the service and the text that a filter asks for?
- * The service must be the same; the text may stand anywhere in the name of the first
- * operation, or in what is known of its statement, where a-z and A-Z are the same.
+ * The service must be the same; the text may stand anywhere in the name of the
+ * operation that the entry has, or in what is known of its text, where a-z and A-Z are the
+ * same.
  * What the collector does not know of a trace is not what was asked for.
  */
 OSP_API bool osp_trace_filter_passes(const osp_trace_filter *filter,
