@@ -341,10 +341,15 @@ take_waits(pgospLockWait seen[PGOSP_LOCKWAITS_MAX])
 
 /* Parse analysis and Bind wait for locks of tables before any hook of ours is called.
  * Whether these are of a traced statement is known when they are over. */
-#define EARLY_MAX 4
+#define EARLY_MAX 8
 
-/* How far PostgreSQL's time of a message and ours may differ. */
-#define EARLY_NS (10 * PGOSP_NS_PER_MS)
+/* How far the time of a message and that of a wait may differ: PostgreSQL has both, but
+ * PostgreSQL 13 does not say when a wait began. */
+#if PG_VERSION_NUM >= 140000
+#define EARLY_NS PGOSP_NS_PER_MS
+#else
+#define EARLY_NS (20 * PGOSP_NS_PER_MS)
+#endif
 
 static pgospLockWait early[EARLY_MAX];
 static int early_count = 0;
@@ -353,7 +358,11 @@ static void
 keep_early(const pgospLockWait *wait)
 {
 	if (early_count == EARLY_MAX)
-		early_count = 0;
+	{
+		early_count--;
+		memmove(
+			early, early + 1, sizeof(early[0]) * EARLY_MAX - sizeof(early[0]));
+	}
 	early[early_count++] = *wait;
 }
 
@@ -366,6 +375,8 @@ pgosp_lockwaits_write_early(pgospPoint *point, bool failed, int64 stop_ns)
 
 	if (pgosp_has_lockwaits())
 		pgosp_lockwaits_write(failed);
+	if (likely(early_count == 0))
+		return;
 	count = early_count;
 	early_count = 0;
 	if ((pgosp_points & PGOSP_POINTS_WAIT) == 0)

@@ -269,5 +269,6 @@ pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement,
 	parent.context = NULL;
 	pgosp_point_open_at(
 		&told.point, &parent, put_nothing, NULL, 0, plan->start_ns);
+	pgosp_lockwaits_write_early(&told.point, error != NULL, plan->stop_ns);
 	pgosp_point_close_at(&told.point, error, plan->stop_ns);
 }

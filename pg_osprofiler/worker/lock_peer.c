@@ -29,11 +29,28 @@ conflicts(const LOCK *lock, const PROCLOCK *held, const PGPROC *waiter)
 		   (leader == NULL || held->tag.myProc->lockGroupLeader != leader);
 }
 
+/* Does the other one wait for the same lock, since before, for what keeps the waiter from
+ * getting it? Then it is first, though it does not hold the lock yet. */
+static bool
+is_ahead(const LOCK *lock, const PROCLOCK *held, PGPROC *waiter)
+{
+	LOCKMASK mask =
+		GetLocksMethodTable(lock)->conflictTab[waiter->waitLockMode];
+	PGPROC *other = held->tag.myProc;
+	TimestampTz began = pgosp_wait_start(waiter);
+	TimestampTz others = pgosp_wait_start(other);
+
+	return other != waiter && other->waitLock == lock &&
+		   (mask & LOCKBIT_ON(other->waitLockMode)) != 0 &&
+		   (began == 0 || others == 0 || others <= began);
+}
+
 PGPROC *
 pgosp_lock_holder(PGPROC *waiter, const LOCKTAG *tag, int *count)
 {
 	LWLock *partition = LockHashPartitionLock(LockTagHashCode(tag));
 	PGPROC *holder = NULL;
+	PGPROC *ahead = NULL;
 	PROCLOCK *held = NULL;
 	LOCK *lock;
 	int i;
@@ -50,8 +67,15 @@ pgosp_lock_holder(PGPROC *waiter, const LOCKTAG *tag, int *count)
 				break;
 			if (conflicts(lock, held, waiter) && (*count)++ == 0)
 				holder = held->tag.myProc;
+			else if (ahead == NULL && is_ahead(lock, held, waiter))
+				ahead = held->tag.myProc;
 		}
 	LWLockRelease(partition);
+	if (holder == NULL && ahead != NULL)
+	{
+		holder = ahead;
+		*count = 1;
+	}
 	return holder != NULL && holder->lockGroupLeader != NULL
 			   ? holder->lockGroupLeader
 			   : holder;
@@ -170,6 +194,36 @@ trace_of(const PGPROC *proc, osp_uuid *trace)
 	return true;
 }
 
+/* What another backend says may hold a secret, also if it is never traced. Of a text that
+ * was cut off all constants go, for the words that reveal one may be in what is missing. */
+static void
+mask_text(pgospLockPeer *peer)
+{
+	static osp_sql_space space = {NULL, 0};
+	size_t len = strlen(peer->text);
+	size_t max =
+		Min(PGOSP_PEER_TEXT, (size_t) pgstat_track_activity_query_size);
+	osp_sql_recording how = {
+		.dialect = OSP_SQL_POSTGRES_ANY,
+		.detail = OSP_STATEMENT_FULL,
+		.parsed = true,
+		.built = len >= max - 1,
+	};
+	osp_sql_recorded recorded;
+
+	/* The last character may be cut, too. */
+	while (how.built && len > 0 && (unsigned char) peer->text[len - 1] >= 0x80)
+		len--;
+	osp_sql_record(osp_str_n(peer->text, len),
+				   &how,
+				   PGOSP_PEER_TEXT - 1,
+				   &space,
+				   &recorded);
+	len = Min(recorded.text.len, PGOSP_PEER_TEXT - 1);
+	memmove(peer->text, recorded.text.ptr, len);
+	peer->text[len] = '\0';
+}
+
 void
 pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
 					 const pgospLook *look)
@@ -182,4 +236,6 @@ pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
 	peer->known = false;
 	for (i = 0; i < READ_TRIES && status != NULL && !peer->known; i++)
 		peer->known = copy_status(peer, status, peer->pid);
+	if (peer->known)
+		mask_text(peer);
 }

@@ -5,27 +5,66 @@
  *
  * The sampling of wait_watch.c sees that a backend waits for a lock. Who holds it
  * stands in PostgreSQL's lock table, of which a part must be locked to be read
- * (lock_peer.c). That is done once for each wait.
+ * (lock_peer.c). That is done when the wait is first seen, and whenever it has become
+ * twice as old.
  */
 #include "wait_watch.h"
 
 #include "storage/lmgr.h"
 #include "utils/timestamp.h"
 
-static void
-find_holders(pgospLockWait *wait, const pgospLook *look)
+/* A holder is looked for again no earlier. */
+#define HOLDER_AGAIN_NS (20 * PGOSP_NS_PER_MS)
+
+/* Who holds the lock now, into wait; false: nobody, or that cannot be seen. */
+static bool
+read_holders(pgospLockWait *wait, const pgospLook *look)
 {
 	PGPROC *holder = pgosp_lock_holder(look->proc, &wait->tag, &wait->holders);
 	PGPROC *root;
 
 	if (holder == NULL)
-		return;
+		return false;
 	pgosp_lock_peer_note(&wait->holder, holder, look);
 	root = pgosp_lock_root(holder, look->proc, &wait->chain);
 	if (root != NULL)
 		pgosp_lock_peer_note(&wait->root, root, look);
-	if (wait->tag.locktag_type == LOCKTAG_TRANSACTION)
-		wait->has_row = pgosp_lock_row(look->proc, &wait->row);
+	wait->has_row = wait->tag.locktag_type == LOCKTAG_TRANSACTION &&
+					pgosp_lock_row(look->proc, &wait->row);
+	return true;
+}
+
+/* Of what another process is in for some time, the part that was over when the wait
+ * began. */
+static void
+set_back(pgospLockPeer *peer, double age_ms)
+{
+	peer->state_ms = Max(peer->state_ms - age_ms, 0);
+}
+
+/* Notes who holds the lock. In a long wait it may be somebody else later on, who then has
+ * it for most of the time: it is looked for again when the wait is twice as old. */
+static void
+find_holders(pgospWatched *watched, const pgospLook *look)
+{
+	static pgospLockWait found;
+	pgospLockWait *wait = watched->wait;
+	int64 age_ns = Max(look->now_ns - wait->start_ns, 0);
+
+	found = *wait;
+	if (!read_holders(&found, look))
+		return;
+	set_back(&found.holder, (double) age_ns / PGOSP_NS_PER_MS);
+	set_back(&found.root, (double) age_ns / PGOSP_NS_PER_MS);
+	watched->holder_due_ns = look->now_ns + Max(age_ns, HOLDER_AGAIN_NS);
+	*(volatile bool *) &wait->held = false;
+	pg_write_barrier();
+	wait->has_row = found.has_row;
+	wait->row = found.row;
+	wait->holders = found.holders;
+	wait->holder = found.holder;
+	wait->chain = found.chain;
+	wait->root = found.root;
 	pg_write_barrier();
 	*(volatile bool *) &wait->held = true;
 }
@@ -92,6 +131,7 @@ begin_wait(pgospWatched *watched, const pgospLook *look, const LOCKTAG *tag,
 	slot->lockwaits_seen = number + 1;
 	watched->wait = wait;
 	watched->wait_number = number;
+	watched->wait_began = 0;
 }
 
 void
@@ -110,6 +150,19 @@ is_taken(const pgospWatched *watched)
 	return (int32) (watched->slot->lockwaits_taken - watched->wait_number) > 0;
 }
 
+/* Is it the wait that was seen before? One lock may be waited for twice in a row. */
+static bool
+goes_on(pgospWatched *watched, const pgospLook *look, const LOCKTAG *tag)
+{
+	TimestampTz began = pgosp_wait_start(look->proc);
+
+	if (memcmp(tag, &watched->wait->tag, sizeof(*tag)) != 0)
+		return false;
+	if (watched->wait_began == 0)
+		watched->wait_began = began;
+	return began == 0 || began == watched->wait_began;
+}
+
 /*
  * When deadlock_timeout ends, a backend that waits for a lock is awake while it looks
  * for a deadlock and writes to the log, which can take long. The wait goes on then,
@@ -124,8 +177,7 @@ pgosp_lock_look(pgospWatched *watched, pgospLook *look)
 
 	if (watched->wait != NULL && is_taken(watched))
 		watched->wait = NULL;
-	if (watched->wait != NULL &&
-		(!waits || memcmp(&tag, &watched->wait->tag, sizeof(tag)) != 0))
+	if (watched->wait != NULL && (!waits || !goes_on(watched, look, &tag)))
 		pgosp_lock_wait_ends(watched, look->now_ns);
 	if (!waits)
 		return false;
@@ -134,7 +186,8 @@ pgosp_lock_look(pgospWatched *watched, pgospLook *look)
 	if (watched->wait == NULL &&
 		look->event == (PG_WAIT_LOCK | tag.locktag_type))
 		begin_wait(watched, look, &tag, mode);
-	if (watched->wait != NULL && !watched->wait->held)
-		find_holders(watched->wait, look);
+	if (watched->wait != NULL &&
+		(!watched->wait->held || look->now_ns >= watched->holder_due_ns))
+		find_holders(watched, look);
 	return true;
 }

@@ -23,6 +23,8 @@ typedef struct pgospWatched
 	int64 cpu_of_ns;     /* of the statement whose CPU time was noted last */
 	pgospLockWait *wait; /* that was not seen to end; NULL: none */
 	uint32 wait_number;
+	TimestampTz wait_began; /* as PostgreSQL has it; 0: not known */
+	int64 holder_due_ns;    /* when to look again who holds the lock */
 } pgospWatched;
 
 /* One look at a backend that runs a traced statement. */

@@ -132,6 +132,115 @@ $wire->simple(set_context($context));
 while_locked(sub { $wire->simple('SELECT a FROM t') }, 1.5);
 one_wait('after waits that were not traced', 'pg.parse', $sees_others ? 1 : 0.3);
 
+# Runs SQL in a session of its own.
+sub session
+{
+	my ($name) = @_;
+
+	return PgWire->new($socket, database => 'postgres', user => $user,
+		options => "-c application_name=$name");
+}
+
+sub wait_until_waiting
+{
+	my ($count) = @_;
+
+	for (1 .. 1000)
+	{
+		return if $node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted') >= $count;
+		sleep 0.02;
+	}
+	die 'nobody waits';
+}
+
+SKIP: {
+	skip 'PostgreSQL 13 does not say when a wait began', 8 if !$sees_others;
+	my ($first, $second) = (session('first'), session('second'));
+
+	# Behind one who waits itself, for a reader whose lock would let this one in.
+	connect_traced();
+	$first->simple('BEGIN; SELECT FROM t');
+	$second->query('BEGIN; ALTER TABLE t ADD COLUMN b int; ROLLBACK')->send;
+	wait_until_waiting(1);
+	$wire->query('SELECT count(*) FROM t')->send;
+	wait_until_waiting(2);
+	sleep 1.2;
+	$first->simple('COMMIT');
+	$second->read_until_ready;
+	$wire->read_until_ready;
+	wait_for_delivery($node);
+	my @waits = started('pg.wait');
+	is($waits[0]{info}{db}{held_by}{pid}, $second->pid, 'behind one who waits: who comes first');
+	is($waits[0]{info}{db}{waits_for}{pid}, $first->pid, '... and whom that one waits for');
+
+	# The wait of a statement that is not traced is none of the next one's.
+	connect_traced();
+	$wire->simple('RESET osprofiler.trace_info');
+	$first->simple('BEGIN; LOCK TABLE t');
+	$wire->query('SELECT count(*) FROM t')->send;
+	wait_until_waiting(1);
+	$second->query('BEGIN; LOCK TABLE t')->send;
+	wait_until_waiting(2);
+	sleep 0.1;
+	$first->simple('COMMIT');
+	$wire->read_until_ready;
+	$wire->simple(set_context($context));
+	$wire->query('SELECT count(*) FROM t')->send;
+	$second->read_until_ready;
+	sleep 1.2;
+	$second->simple('COMMIT');
+	$wire->read_until_ready;
+	wait_for_delivery($node);
+	@waits = started('pg.wait');
+	is(scalar @waits, 1, 'a wait that was not traced: one wait is told');
+	is($waits[0]{info}{db}{held_by}{pid}, $second->pid, '... the traced one, with its own holder');
+
+	# Two waits for one lock in a statement.
+	connect_traced();
+	$first->simple('SELECT pg_advisory_lock(7)');
+	$wire->query('SELECT pg_advisory_lock(7), pg_advisory_unlock(7), pg_advisory_lock(7), pg_advisory_unlock(7)')->send;
+	wait_until_waiting(1);
+	$second->query('SELECT pg_advisory_lock(7)')->send;
+	wait_until_waiting(2);
+	sleep 0.3;
+	$first->simple('SELECT pg_advisory_unlock(7)');
+	$second->read_until_ready;
+	sleep 0.3;
+	$second->simple('SELECT pg_advisory_unlock(7)');
+	$wire->read_until_ready;
+	wait_for_delivery($node);
+	@waits = started('pg.wait');
+	is(join(' ', map { $_->{info}{db}{held_by}{pid} } @waits), join(' ', $first->pid, $second->pid),
+		'two waits for one lock: each with its holder');
+
+	# While a client's statement is planned: a partition.
+	$node->safe_psql('postgres',
+		'CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)');
+	connect_traced();
+	$first->simple('BEGIN; LOCK TABLE p1');
+	$wire->query('SELECT * FROM p')->send;
+	wait_until_waiting(1);
+	sleep 0.6;
+	$first->simple('COMMIT');
+	$wire->read_until_ready;
+	wait_for_delivery($node);
+	@waits = started('pg.wait');
+	is(scalar @waits, 1, 'while it is planned: the wait is told');
+	is(@waits && $waits[0]{info}{db}{held_by}{pid}, $first->pid, '... and who held the lock');
+
+	# No secret of a holder, who is not traced, is in a file.
+	connect_traced();
+	$first->query(q{BEGIN; CREATE ROLE secretary PASSWORD 'PLAINSECRET'; LOCK TABLE t; SELECT pg_sleep(1.5); ROLLBACK})->send;
+	sleep 0.3;
+	$wire->query('SELECT count(*) FROM t')->send;
+	wait_until_waiting(1);
+	sleep 0.3;
+	my $directory = $node->safe_psql('postgres', 'SELECT run_directory FROM osprofiler.stat');
+	is(system("grep -rqa PLAINSECRET '$directory'") >> 8, 1, 'a secret of the holder is in no file');
+	$first->read_until_ready;
+	$wire->read_until_ready;
+}
+
 # The kind can be left out.
 connect_traced('osprofiler.points=statement,parse');
 while_locked(sub { $wire->simple('SELECT a FROM t') }, 1.2);

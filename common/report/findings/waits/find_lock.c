@@ -330,6 +330,7 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *largest = group->largest;
 	int64_t pid = osp__op_fact(largest, OSP__HOLDER_PID);
+	int64_t root_pid = osp__op_fact(largest, OSP__ROOT_PID);
 
 	if (group->key == GAVE_UP)
 	{
@@ -344,7 +345,7 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 						OSP_STR("; who held it is not recorded."));
 	say_statements(f, finding, largest);
 	if (pid > 0)
-		say_holder_step(f, finding, largest, pid);
+		say_holder_step(f, finding, largest, root_pid > 0 ? root_pid : pid);
 	else
 		osp_buf_add_str(
 			&finding->step,
