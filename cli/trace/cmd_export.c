@@ -3,7 +3,10 @@
  * cmd_export.c
  *	  osprofiler trace export: a trace in the form that another program reads.
  */
+#include <unistd.h>
+
 #include "cli.h"
+#include "control_text.h"
 #include "trace/trace_command.h"
 #include "trace/trace_output.h"
 
@@ -74,6 +77,37 @@ say_unexported(const osp_report *report)
 			count == 1 ? " was" : "s were");
 }
 
+/* An osp_write_fn for a terminal: what a collector holds must not drive it. The other
+ * formats have no control characters in their texts. */
+static osp_status
+write_visible(void *ctx, osp_str piece)
+{
+	osp_status status;
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 4 * piece.len + 1);
+	while (piece.len > 0)
+	{
+		const char *end = memchr(piece.ptr, '\n', piece.len);
+		size_t len = end != NULL ? (size_t) (end - piece.ptr) : piece.len;
+
+		/* The end of a row is written as \r\n. */
+		cli_add_visible(
+			&text,
+			osp_str_n(piece.ptr,
+					  len - (end != NULL && len > 0 && end[-1] == '\r')));
+		if (end != NULL)
+			osp_buf_add_char(&text, '\n');
+		len += end != NULL;
+		piece = osp_str_n(piece.ptr + len, piece.len - len);
+	}
+	status = osp_buf_status(&text);
+	if (status == OSP_OK)
+		status = cli_out_write(ctx, osp_buf_str(&text));
+	osp_buf_term(&text);
+	return status;
+}
+
 /* Reads the trace and writes it. */
 static int
 export_trace(cli_trace_call *call, const struct format *format,
@@ -88,7 +122,11 @@ export_trace(cli_trace_call *call, const struct format *format,
 		result = cli_trace_output_open(&call->source, "--out", path, &out);
 	if (result == CLI_OK)
 	{
-		status = format->write(report, cli_out_write, &out);
+		bool terminal = path == NULL && isatty(STDOUT_FILENO) &&
+						format->write == osp_report_csv_write;
+
+		status = format->write(
+			report, terminal ? write_visible : cli_out_write, &out);
 		result = cli_view_finish(
 			&call->view, &out, status, "cannot export the trace");
 	}

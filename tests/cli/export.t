@@ -299,12 +299,52 @@ def test_faults():
               form + ": no partial file is left")
 
 
+def test_terminal():
+    """What a collector holds does not drive a terminal; a file gets it as it is."""
+    path = os.path.join(folder, "escape")
+    with open(path, "w", encoding="utf-8") as file:
+        for end in ("start", "stop"):
+            file.write(json.dumps({
+                "name": "db-" + end, "base_id": "00000000-0000-4000-8000-000000000001",
+                "trace_id": "00000000-0000-4000-8000-000000000002",
+                "parent_id": "00000000-0000-4000-8000-000000000001",
+                "timestamp": "2026-11-29T12:00:00.000000", "project": "p", "service": "s",
+                "info": {"host": "h", "db": {"statement": "SELECT \x1b]0;OWNED\x07\u009b31m"}}}) + "\n")
+    check(b"\x1b]0;" in run("--format", "csv", path)[1], "csv: a file has the text as it is")
+    master, terminal = os.openpty()
+    subprocess.run([BUILD + "/bin/osprofiler", "trace", "export", "--format", "csv", path],
+                   stdout=terminal, check=True)
+    os.close(terminal)
+    seen = b""
+    try:
+        while chunk := os.read(master, 65536):
+            seen += chunk
+    except OSError:
+        pass
+    os.close(master)
+    check(b"\\x1b]0;OWNED\\x07" in seen and b"\x1b" not in seen and b"\xc2\x9b" not in seen,
+          "csv: a terminal has no control characters")
+
+
+def test_many_processes():
+    """Of a trace with as many services as operations each is a process, in time that grows with them."""
+    path = os.path.join(folder, "many")
+    with open(path, "w", encoding="utf-8") as file:
+        for i in range(20000):
+            file.write('{"name": "db-start", "base_id": "00000000-0000-4000-8000-000000000001", "trace_id": '
+                       '"00000000-0000-4000-8000-%012d", "parent_id": "00000000-0000-4000-8000-000000000001", '
+                       '"timestamp": "2026-11-29T12:00:00.000000", "project": "p", "service": "s%d", '
+                       '"info": {"host": "h%d"}}\n' % (i + 2, i, i % 7))
+    events = json.loads(run("--format", "chrome", path)[1])["traceEvents"]
+    check(len({e["pid"] for e in events}) == 20000, "chrome: many processes")
+
+
 os.environ["OSPROFILER_DRIVER_PATH"] = BUILD + "/drivers"
 os.environ["LC_ALL"] = "C.UTF-8"
 folder = tempfile.mkdtemp(prefix="osprofiler-export.")
 try:
     for test in (test_recorded, test_times, test_lanes, test_broken, test_numbers_that_are_none, test_hostile, test_random,
-                 test_faults):
+                 test_faults, test_terminal, test_many_processes):
         test()
 finally:
     shutil.rmtree(folder)

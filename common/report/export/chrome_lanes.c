@@ -50,16 +50,24 @@ make_process(osp__lanes *lanes, const osp__node *node)
 	return process;
 }
 
-/* The process of a node; NULL: no memory. A trace has a few of them. */
+/* The process of a node; NULL: no memory. */
 static osp__chrome_process *
 find_process(osp__lanes *lanes, const osp__node *node)
 {
-	osp__chrome_process *process = lanes->processes;
+	uint64_t hash = osp__name_shape(node->service, node->host);
+	osp__chrome_process *process;
+	size_t pos = 0;
 
-	while (process != NULL && !(osp_str_eq(process->service, node->service) &&
-								osp_str_eq(process->host, node->host)))
-		process = process->next;
-	return process != NULL ? process : make_process(lanes, node);
+	while ((process = osp__table_next(&lanes->by_name, hash, &pos)) != NULL)
+		if (osp_str_eq(process->service, node->service) &&
+			osp_str_eq(process->host, node->host))
+			return process;
+	if (!osp__table_reserve(&lanes->by_name, 1))
+		return NULL;
+	process = make_process(lanes, node);
+	if (process != NULL)
+		osp__table_add(&lanes->by_name, hash, process);
+	return process;
 }
 
 static bool
@@ -170,6 +178,7 @@ osp__lanes_fill(osp__lanes *lanes, const osp__findings *f)
 
 	memset(lanes, 0, sizeof(*lanes));
 	osp__arena_init(&lanes->arena, f->report->alc);
+	osp__table_init(&lanes->by_name, f->report->alc);
 	if (count == 0)
 		return OSP_OK;
 	lanes->all = osp__arena_alloc(&lanes->arena, count * sizeof(*lanes->all));
@@ -191,5 +200,6 @@ osp__lanes_fill(osp__lanes *lanes, const osp__findings *f)
 void
 osp__lanes_term(osp__lanes *lanes)
 {
+	osp__table_term(&lanes->by_name);
 	osp__arena_term(&lanes->arena);
 }

@@ -52,6 +52,7 @@ typedef struct osp__lanes
 	size_t count;
 	osp__chrome_process *processes;
 	osp__chrome_process *last_process;
+	osp__table by_name; /* the processes */
 } osp__lanes;
 
 /* Puts all operations of f into lanes. To be ended in any case. OSP_ENOMEM. */

@@ -224,20 +224,21 @@ read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 }
 
 /* Under a Gather the times of a node are sums over all processes, and its
- * duration is their mean. */
+ * duration is their mean. A stop that does not say it is as long as it is drawn. */
 static void
 scale_node(osp__op *op)
 {
+	int64_t ns =
+		op->node->elapsed_ns >= 0 ? op->node->elapsed_ns : osp__op_ns(op);
 	double scale;
 	int fact;
 
-	if (op->facts == NULL || op->node->elapsed_ns < 0 ||
-		op->facts[OSP__NODE_TOTAL] <= op->node->elapsed_ns)
+	if (op->facts == NULL || ns < 0 || op->facts[OSP__NODE_TOTAL] <= ns)
 		return;
-	scale = (double) op->node->elapsed_ns / (double) op->facts[OSP__NODE_TOTAL];
+	scale = (double) ns / (double) op->facts[OSP__NODE_TOTAL];
 	for (fact = 0; fact < OSP__FIRST_OF_ONE; fact++)
 		op->facts[fact] = (int64_t) ((double) op->facts[fact] * scale);
-	op->facts[OSP__NODE_TOTAL] = op->node->elapsed_ns;
+	op->facts[OSP__NODE_TOTAL] = ns;
 }
 
 /* The blocks are an object in the one of the node. */
