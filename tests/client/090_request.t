@@ -11,6 +11,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use ClientTest;
 use IO::Socket::INET;
+use MIME::Base64 ();
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -37,6 +38,13 @@ sub lines
 	return @lines;
 }
 
+# The trace of the context in hdr, which a terminal is told.
+sub new_trace
+{
+	my ($info) = slurp("$dir/hdr") =~ /^X-Trace-Info: (\S+)/m;
+	return (MIME::Base64::decode_base64($info // '') =~ /"base_id": "([^"]+)"/)[0] // 'none';
+}
+
 # Types them; the output of the last one.
 sub type
 {
@@ -45,6 +53,7 @@ sub type
 
 	for my $line (lines($mark))
 	{
+		$line =~ s/ ID$/' ' . new_trace()/e;
 		($status, $out, $err) = run('sh', '-c', "cd $dir && $line");
 		is($status, 0, $line) or diag($out, $err);
 		sleep 0.5;
@@ -101,6 +110,12 @@ SKIP:
 
 	$out = type('service');
 	like($out, qr/ wsgi .* db .*SELECT count.* pg .*SELECT count/s, 'with the service: one tree') or diag($out, slurp("$dir/service.log"));
+	like(type('check'), qr/^base_id: @{[new_trace()]}$/m, 'a context that the key of the service has signed');
+	{
+		local $ENV{OSPROFILER_HMAC_KEYS} = 'another';
+		my ($check) = lines('check');
+		like((run('sh', '-c', "cd $dir && $check"))[2], qr/the signature matches none of the HMAC keys/, '... and one that another key has');
+	}
 	$out = type('server');
 	like($out, qr/ pg .*SELECT count/, 'the server alone') or diag($out);
 	unlike($out, qr/ wsgi /, '... without the service');
