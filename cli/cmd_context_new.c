@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 #include "key_options.h"
+#include "other_users.h"
 #include "out.h"
 
 #include <unistd.h>
@@ -211,6 +212,24 @@ tell_new_trace(const osp_id *base_id)
 		cli_error("the new trace is %.*s", (int) text.len, text.ptr);
 }
 
+/* No key was given, or an empty one. */
+static int
+report_no_key(bool is_given)
+{
+	osp_buf rest;
+	int result;
+
+	osp_buf_init(&rest, &osp_allocator_default, 4096);
+	if (!is_given)
+		cli_other_users_describe_keys(&rest, "context new");
+	result = cli_usage("no HMAC key: give --hmac-key or set "
+					   "OSPROFILER_HMAC_KEYS%.*s",
+					   (int) rest.len,
+					   rest.len > 0 ? rest.ptr : "");
+	osp_buf_term(&rest);
+	return result;
+}
+
 int
 cmd_context_new(int argc, char **argv)
 {
@@ -242,8 +261,7 @@ cmd_context_new(int argc, char **argv)
 				 : OSP_ENOENT;
 	osp_keyring_free(ring);
 	if (keys == 0)
-		return cli_usage("no HMAC key: give --hmac-key or set "
-						 "OSPROFILER_HMAC_KEYS");
+		return report_no_key(options.key != NULL);
 	if (status != OSP_OK)
 		return cli_error("cannot sign: %s", osp_status_text(status));
 

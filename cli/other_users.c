@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,4 +78,67 @@ cli_other_users_describe(osp_buf *out, const char *name)
 		cli_add_quoted(out, osp_str_of(name));
 		before = ", or ";
 	}
+}
+
+/* Has the user a file of keys at its usual place? */
+static bool
+has_keys(const struct passwd *user)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return snprintf(path,
+					sizeof(path),
+					"%s/.config/osprofiler/hmac_keys",
+					user->pw_dir) < (int) sizeof(path) &&
+		   lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+/* Another user of this host's own list with a file of keys. False: there is none. */
+static bool
+find_user_with_keys(uid_t *found)
+{
+	FILE *list = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+	bool any = false;
+
+	if (list == NULL)
+		return false;
+
+	/* One reader at a time uses fgetpwent, as the command has one thread here. */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((user = fgetpwent(list)) != NULL)
+	{
+		bool is_server = strcmp(user->pw_name, "postgres") == 0;
+
+		if (user->pw_uid == geteuid() || (any && !is_server) || !has_keys(user))
+			continue;
+		*found = user->pw_uid;
+		any = true;
+		if (is_server)
+			break;
+	}
+	(void) fclose(list);
+	return any;
+}
+
+void
+cli_other_users_describe_keys(osp_buf *out, const char *command)
+{
+	char as_user[CLI_AS_USER_MAX] = "";
+	cli_user user;
+	uid_t uid;
+
+	osp_buf_add_str(out, OSP_STR("; keys are each user's own"));
+	if (find_user_with_keys(&uid) && cli_user_numbered(uid, &user))
+		cli_as_user_words(geteuid(), uid, as_user);
+	if (as_user[0] != '\0')
+		osp_buf_addf(out,
+					 ", and %s has one: %sosprofiler %s",
+					 user.name,
+					 as_user,
+					 command);
+	else
+		osp_buf_add_str(
+			out, OSP_STR(": 'osprofiler doctor --fix' makes one of yours"));
 }

@@ -20,4 +20,9 @@ size_t cli_other_users_find(uid_t users[CLI_OTHER_USERS_MAX]);
  * command by which each of them would be shown it. */
 void cli_other_users_describe(osp_buf *out, const char *name);
 
+/* Appends that keys are each user's own, and the command by which one of the users who
+ * have a file of keys would be used, or one be made. Only root can see those of others;
+ * postgres comes first. command is what follows "osprofiler ". */
+void cli_other_users_describe_keys(osp_buf *out, const char *command);
+
 #endif /* OSPROFILER_CLI_OTHER_USERS_H */

@@ -122,7 +122,7 @@ one_error(qr/no trace context was given/, 'context', 'show',
 	'--hmac-keys', 'K');
 
 # Wrong calls.
-usage_error(qr/no HMAC key: give --hmac-key or set OSPROFILER_HMAC_KEYS/,
+usage_error(qr/no HMAC key: give --hmac-key or set OSPROFILER_HMAC_KEYS; keys are each user's own(?:, and \S+ has one: (?:sudo|runuser) -u \S+ .*osprofiler context new|: 'osprofiler doctor --fix' makes one of yours) \(see/,
 	'context', 'new');
 usage_error(qr/no HMAC key/, 'context', 'new', '--hmac-key', '');
 usage_error(qr/--base-id must not be the path of a file: '\Q$_\E'/,

@@ -229,6 +229,12 @@ for my $path ('', '/osprofiler', '/osprofiler/hmac_keys')
 like($out, qr{sqlite:///\Q$dir\E/home/shop/\S+ takes it}, '... and shop\'s store was tried');
 ($status, $out) = types('shop', "osprofiler doctor '$place'");
 is($status, 0, 'all is good for shop again') or diag($out);
+{
+	local $ENV{HOME} = "$dir/nowhere";
+	($status, $out) = types('root', 'osprofiler context new');
+	like($out, qr/no HMAC key: .*; keys are each user's own, and postgres has one: runuser -u postgres -- osprofiler context new \(see/m,
+		'context new of root without a key names a user who has one') or diag($out);
+}
 ($status, $out) = types('root', "osprofiler doctor '$place' --fix --for-user shop");
 unlike($out, qr/^\$ /m, 'a second time nothing is typed');
 ($status, $out) = types('shop', "osprofiler doctor --fix --for-user postgres '$place'");
