@@ -6,6 +6,7 @@
 #include "collector_options.h"
 #include "cli.h"
 #include "collector_advice.h"
+#include "relative_path.h"
 
 /* A collector that is silent for so long is given up. */
 #define READ_TIMEOUT_MS 10000
@@ -170,4 +171,14 @@ cli_collector_close(cli_collector *collector)
 	if (collector->config.alc != NULL)
 		osp_config_term(&collector->config);
 	cli_collector_init(collector);
+}
+
+bool
+cli_is_own_store(const cli_collector *collector)
+{
+	char own[CLI_CONNECTION_STRING_MAX];
+
+	return collector->config.connection_string != NULL &&
+		   osp_config_default_connection(own, sizeof(own), NULL) == OSP_OK &&
+		   strcmp(collector->config.connection_string, own) == 0;
 }

@@ -84,4 +84,8 @@ const char *cli_collector_reason(const char *shown, const char *message);
 /* Also after a failure, and also twice. */
 void cli_collector_close(cli_collector *collector);
 
+/* Is it the database in the home directory, which each user has for themselves and which
+ * is read where nobody names a collector? */
+bool cli_is_own_store(const cli_collector *collector) OSP_MUST_CHECK;
+
 #endif /* OSPROFILER_CLI_COLLECTOR_H */

@@ -5,6 +5,7 @@
  */
 #include "trace/absent_trace.h"
 #include "cli.h"
+#include "collector_advice.h"
 #include "noted/run_history.h"
 #include "other_users.h"
 #include "trace/trace_prefix.h"
@@ -45,6 +46,32 @@ add_collector_of_run(const cli_source *source, const char *name, osp_buf *text)
 	cli_run_history_term(&history);
 }
 
+/* Why a trace that was there may not be any more, if the collector is one that others
+ * take from. */
+static const char *
+why_gone(const char *connection_string)
+{
+	if (cli_forgets_at_restart(connection_string))
+		return "it was deleted, another consumer took it, RabbitMQ restarted "
+			   "(without durable=1), or it never arrived; ";
+	return strncmp(connection_string, "messaging", 9) == 0
+			   ? "it was deleted, another consumer took it, or it never "
+				 "arrived; "
+			   : "";
+}
+
+/* Where else a trace may be. Somebody who has named a collector knows how. */
+static const char *
+other_places(const cli_source *source)
+{
+	if (source->others.server_count > 0)
+		return "";
+	return cli_is_own_store(&source->collector)
+			   ? "; --connection-string names another collector, --server "
+				 "CONNINFO asks a PostgreSQL server"
+			   : "; --server CONNINFO asks a PostgreSQL server";
+}
+
 static int
 report_unknown_id(const cli_source *source, const char *name,
 				  const char *elsewhere)
@@ -67,29 +94,13 @@ report_unknown_id(const cli_source *source, const char *name,
 			"characters, or 'last' for your last run, 'newest' for the newest)",
 			name,
 			shown);
-	if (strncmp(source->collector.config.connection_string, "messaging", 9) ==
-		0)
-		return cli_error(
-			"no trace '%s' in %s%s: it was deleted, another consumer took it, "
-			"RabbitMQ restarted (without durable=1), or it never arrived; "
-			"'osprofiler trace list' shows those that there are%s",
-			name,
-			shown,
-			also,
-			elsewhere);
-	return cli_error(
-		"no trace '%s' in %s%s (run 'osprofiler trace list' to see "
-		"which traces this collector has, and give the whole id; "
-		"--connection-string names another collector, --server '' "
-		"asks the PostgreSQL server of this environment; a service "
-		"traces a request only if it has the key that signed its "
-		"context, and was restarted since it got that; a server leaves out "
-		"statements shorter than osprofiler.min_duration, and so traces that "
-		"have no others)%s",
-		name,
-		shown,
-		also,
-		elsewhere);
+	return cli_error("no trace '%s' in %s%s: %s'osprofiler trace list' shows "
+					 "those that there are, so give the whole id%s",
+					 name,
+					 shown,
+					 also,
+					 why_gone(source->collector.config.connection_string),
+					 elsewhere[0] != '\0' ? elsewhere : other_places(source));
 }
 
 int
@@ -112,7 +123,8 @@ cli_report_absence(const cli_source *source, const char *name,
 		return cli_error("no trace '%s' in %s yet: %s", name, shown, why);
 	osp_buf_init(&elsewhere, &osp_allocator_default, PLACES_MAX);
 	add_collector_of_run(source, name, &elsewhere);
-	if (elsewhere.len == 0 && source->dirs.others)
+	if (elsewhere.len == 0 && source->dirs.others &&
+		cli_is_own_store(&source->collector))
 		cli_other_users_describe(&elsewhere, name);
 	result = report_unknown_id(source,
 							   name,

@@ -83,7 +83,8 @@ find_last(cli_source *source, const char *name)
 {
 	cli_places where = {.places = {&source->collector},
 						.count = 1,
-						.others = source->dirs.others};
+						.others = source->dirs.others &&
+								  cli_is_own_store(&source->collector)};
 	cli_collector servers[CLI_OTHERS_MAX];
 	int result;
 	size_t i;

@@ -293,4 +293,13 @@ one_error(qr/standard output: Bad file descriptor/, 'trace', 'show', @at, $base,
 		{ pipe => 1 });
 }
 
+# A trace that is not there: what is known, and two steps.
+{
+	my $absent = '99999999-2222-4333-8444-555555555555';
+	my @named = ('--connection-string', "file://$dir/points");
+
+	one_error(qr{trace show: no trace '$absent' in file://\Q$dir\E/points: 'osprofiler trace list' shows those that there are, so give the whole id; --server CONNINFO asks a PostgreSQL server\n\z},
+		'trace', 'show', '--no-wait', @named, $absent);
+}
+
 done_testing();
