@@ -63,6 +63,11 @@ write_nothing(const cli_list_options *options, const cli_listing *list,
 				   list->skip > 0 || filter->page.len > 0 ? "other " : "",
 				   filters ? " that fits" : "",
 				   options->collector.shown);
+	if (options->server == NULL && cli_is_own_store(&options->collector))
+		cli_out_printf(out,
+					   "That is your own store: --connection-string names "
+					   "another collector, --server CONNINFO a PostgreSQL "
+					   "server.\n");
 }
 
 static void

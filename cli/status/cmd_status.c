@@ -169,9 +169,15 @@ read_status(status_view *view, const char *option)
 	if (status == OSP_OK)
 		status = osp_rundir_open(view->path, false, &dir_fd, &err);
 	if (status == OSP_ENOENT)
-		return cli_error("there is no run directory '%s' (another one is "
-						 "named by --run-directory)",
-						 view->path);
+		return cli_error("%sthere is no run directory '%s' (another one is "
+						 "named by --run-directory)%s",
+						 option == NULL ? "nothing was traced by this user "
+										  "since the host was started: "
+										: "",
+						 view->path,
+						 option == NULL ? "; --server CONNINFO shows what a "
+										  "PostgreSQL server has"
+										: "");
 	if (status != OSP_OK)
 		return cli_error("%s", err.msg);
 	result = read_directory(view, dir_fd);

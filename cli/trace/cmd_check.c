@@ -8,6 +8,8 @@
 #include "out.h"
 #include "trace/trace_argument.h"
 
+#include <unistd.h>
+
 static const char help[] =
 	"Usage: osprofiler trace check [OPTIONS] TRACE...\n"
 	"\n"
@@ -15,7 +17,8 @@ static const char help[] =
 	"parent is there (or is a caller in another system), it lies within its parent\n"
 	"in time, and no point was lost. Prints a line for each breach, with the trace\n"
 	"in front if several are checked. Exit status 1 if there is a breach.\n"
-	"Identical copies of a point, as after a crash, are none.\n"
+	"Identical copies of a point, as after a crash, are none. Of a trace without a\n"
+	"breach nothing is printed, but for a line on stderr if that is a terminal.\n"
 	"\n" CLI_SOURCE_HELP "  -h, --help                this text\n";
 
 static const struct option longs[] = {
@@ -48,6 +51,30 @@ print_line(void *ctx, const char *line)
 	osp_buf_term(&text);
 }
 
+/* An osp_node_fn. */
+static osp_status
+count_operation(void *ctx, const osp_report_node *node)
+{
+	(void) node;
+	++*(size_t *) ctx;
+	return OSP_OK;
+}
+
+/* For a person; a program goes by the exit status. */
+static void
+say_whole(osp_report *report, const printing *to)
+{
+	size_t count = 0;
+
+	if (isatty(STDERR_FILENO) &&
+		osp_report_walk(report, count_operation, &count) == OSP_OK)
+		(void) cli_error("%s%s%zu operation%s, no breach",
+						 to->trace != NULL ? to->trace : "",
+						 to->trace != NULL ? ": " : "",
+						 count,
+						 count == 1 ? "" : "s");
+}
+
 /* CLI_FAILED if there are breaches, or after a message. */
 static int
 check_trace(cli_source *source, const char *name, printing *to)
@@ -59,6 +86,8 @@ check_trace(cli_source *source, const char *name, printing *to)
 	if (cli_load_trace(source, name, &report) != CLI_OK)
 		return CLI_FAILED;
 	status = osp_report_check(report, print_line, to, &breaches);
+	if (status == OSP_OK && breaches == 0)
+		say_whole(report, to);
 	osp_report_free(report);
 	if (status != OSP_OK)
 		return cli_error("cannot check the trace: %s", osp_status_text(status));

@@ -82,4 +82,16 @@ one_error(qr/no trace/, 'trace', 'check', 'other', '--connection-string',
 one_error(qr/No space left/, 'trace', 'check', $base, '--connection-string',
 	write_points("$dir/broken", $whole[0]), { stdout => '/dev/full' });
 
+# A person at a terminal is told that all is good.
+{
+	my @whole = ('--connection-string', write_points("$dir/whole",
+		point('a-start', 'aaaaaaaa-2222-4333-8444-555555555555', 'aaaaaaaa-2222-4333-8444-555555555555', 'a1', '01.000000'),
+		point('a-stop', 'aaaaaaaa-2222-4333-8444-555555555555', 'aaaaaaaa-2222-4333-8444-555555555555', 'a1', '02.000000')));
+	my $out = qx($FindBin::Bin/on_terminal.py 80 24 $build/bin/osprofiler trace check --no-wait @whole aaaaaaaa-2222-4333-8444-555555555555);
+
+	is($? >> 8, 0, 'exit status on a terminal');
+	is($out, "osprofiler: trace check: 1 operation, no breach\n", 'what is said on a terminal');
+	is(run_ok('trace', 'check', '--no-wait', @whole, 'aaaaaaaa-2222-4333-8444-555555555555'), '', 'and nothing elsewhere');
+}
+
 done_testing();

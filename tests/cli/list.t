@@ -312,4 +312,16 @@ one_error(qr/No space left/, 'trace', 'list', @at, { stdout => '/dev/full' });
 	like(run_ok('trace', 'list', '--connection-string', $without), qr/SERVICE/, 'no service, not on a terminal: the column');
 }
 
+# Somebody's own store without a trace: which it is, and how to read another.
+SKIP:
+{
+	skip 'no sqlite3', 1 if system('which sqlite3 >/dev/null') != 0;
+	local $ENV{OSPROFILER_CONNECTION_STRING} = '';
+	local $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+	run_cli('run', 'sqlite3', ':memory:', 'SELECT 1');
+	run_cli('trace', 'delete', 'last');
+	like(run_ok('trace', 'list'), qr{\nThere is no trace in sqlite:///\S+/traces\.db\.\nThat is your own store: --connection-string names another collector, --server CONNINFO a PostgreSQL server\.\n\z},
+		'an empty store of one\'s own');
+}
+
 done_testing();
