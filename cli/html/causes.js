@@ -221,8 +221,15 @@ const restWords = (parts, areLongest) => [
   areLongest && el('p.evidence', {}, 'Not explained, above all:'),
 ];
 
+const measureWords = (measure) => measure && el('li.cause.rest', {}, el('div.cause-share', {}),
+  el('div.cause-text', {}, el('p.evidence', {},
+    'Times of plan nodes are judged by their rows. To measure them, in the session or for the role: ',
+    el('code', {}, measure))));
+
 export function makeCauses() {
-  const { findings, longest, not_explained: rest, not_explained_parts: parts } = trace.explained;
+  const {
+    findings, longest, not_explained: rest, not_explained_parts: parts, measure_nodes: measure,
+  } = trace.explained;
   const section = el('section.causes', { 'aria-label': 'Why it took so long' });
 
   if (trace.count === 0)
@@ -238,5 +245,5 @@ export function makeCauses() {
       el('li.cause.rest', {},
         el('div.cause-share', {}, el('b', {}, shares.at(-1)), shareOf(rest)),
         el('div.cause-text', {}, restWords(parts, longest.length > 0))),
-      longest.map(makeLongest))));
+      longest.map(makeLongest), measureWords(measure))));
 }

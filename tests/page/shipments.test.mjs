@@ -45,6 +45,9 @@ test('the page of shipments', async (t) => {
     assert.match(spent, /^Time spent here Nested Loop with Seq Scan on tariff t ~\d+ % of the statement 4,000 rows per loop .* 5,000 loops/);
     assert.ok(closeTo(/~\d+/.exec(spent)[0], 99), spent);
     assert.match(await tab.locator('.cause-share b').first().innerText(), /^~9\d %$/, 'judged by the rows');
+    assert.match(await wordsOf(tab.locator('.causes')), /\(by the rows, not measured\)/);
+    assert.match(await wordsOf(tab.locator('.causes')),
+      /Times of plan nodes are judged by their rows\. To measure them, .*: SET osprofiler\.points = 'statement, nested, parse, plan, commit, trigger, worker, wait, node'$/);
     await click(tab, tab.getByText('Go to the operation'));
     assert.match(await tab.locator('.line.selected').innerText(), /Parallel Seq Scan on shipment s/, 'the one that the text names first');
     await click(tab, lines.nth(1));

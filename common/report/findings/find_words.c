@@ -10,6 +10,9 @@
 
 #include "report/terminal_text.h"
 
+/* The end of what is said of a time that nobody measured. */
+#define NOT_MEASURED ", not measured)"
+
 #define OP_COLUMNS 160
 
 void
@@ -131,10 +134,25 @@ osp__say_time_judged_by(const osp__group *group, const char *what, osp_buf *out)
 {
 	osp__say_time(out, group->ns);
 	if (!group->largest->timed->timed_nodes)
-		osp_buf_addf(out,
-					 " (judged by %s; add node to osprofiler.points to measure "
-					 "it)",
-					 what);
+		osp_buf_addf(out, " (by %s" NOT_MEASURED, what);
+}
+
+bool
+osp__findings_are_judged(const osp__findings *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->found_count; i++)
+	{
+		osp_str text = osp_buf_str(&f->found[i].evidence);
+
+		if (text.len > 0 && memmem(text.ptr,
+								   text.len,
+								   NOT_MEASURED,
+								   sizeof(NOT_MEASURED) - 1) != NULL)
+			return true;
+	}
+	return false;
 }
 
 void

@@ -592,6 +592,12 @@ void osp__say_node_time(const osp__group *group, osp_buf *out);
 void osp__say_time_judged_by(const osp__group *group, const char *what,
 							 osp_buf *out);
 
+/* Was the time of nodes of a finding judged? Then this statement has them measured. */
+bool osp__findings_are_judged(const osp__findings *f) OSP_MUST_CHECK;
+#define OSP__MEASURE_NODES                                                       \
+	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
+	"worker, wait, node'"
+
 void osp__add_figure(osp__finding *finding, const char *name, double value);
 
 #endif /* OSPROFILER_FINDINGS_H */

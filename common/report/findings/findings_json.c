@@ -149,6 +149,8 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 	osp__member_number(out, "not_explained", osp__findings_unexplained(f));
 	put_rest(out, f);
 	put_longest(out, f);
+	if (osp__findings_are_judged(f))
+		put_string(out, "measure_nodes", OSP_STR(OSP__MEASURE_NODES));
 	osp__member_number(out, "lost_points", (double) f->report->lost_points);
 	osp_buf_add_char(out, '}');
 }

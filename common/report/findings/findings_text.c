@@ -200,6 +200,26 @@ put_rest_parts(writer *w)
 	put_text(w, COLOR_DIM, "", text);
 }
 
+/* How to have measured what was judged, once for all findings. */
+static void
+put_measure(writer *w)
+{
+	osp_buf *text = &w->f->scratch;
+
+	if (!osp__findings_are_judged(w->f))
+		return;
+	osp_buf_reset(text);
+	osp_buf_add_str(
+		text,
+		OSP_STR(
+			"Times of plan nodes are judged by their rows. To "
+			"measure them, in the session or for the role: " OSP__MEASURE_NODES));
+	if (w->f->status == OSP_OK)
+		w->f->status = osp_buf_status(text);
+	osp_buf_addf(w->out, "%*s", TEXT_COLUMNS, "");
+	put_text(w, COLOR_DIM, "", text);
+}
+
 static void
 put_findings(writer *w)
 {
@@ -225,6 +245,7 @@ put_findings(writer *w)
 	for (i = 0; i < w->f->longest_count; i++)
 		put_longest(w, &w->f->longest[i]);
 	put_rest_parts(w);
+	put_measure(w);
 	put_doubts(w);
 }
 
