@@ -16,16 +16,6 @@
 #define SHORT_MS 1000
 #define WAIT_MS  4000
 
-/* A value of the server, asked in one column; NULL: it does not answer. Released by
- * cli_answer_free. */
-static const char *
-ask_value(doctor *d, const char *sql, cli_answer **answer)
-{
-	return cli_server_ask(d->server, sql, 0, NULL, answer, NULL) == OSP_OK
-			   ? cli_answer_value(*answer, 0, 0)
-			   : NULL;
-}
-
 /* An osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
@@ -87,7 +77,7 @@ static void
 remove_from_server(doctor *d)
 {
 	cli_answer *answer = NULL;
-	const char *directory = ask_value(d, "SHOW data_directory", &answer);
+	const char *directory = doctor_ask_value(d, "SHOW data_directory", &answer);
 	uid_t acting = geteuid();
 	cli_user before;
 	cli_user owner;
@@ -111,79 +101,6 @@ remove_from_server(doctor *d)
 	cli_answer_free(answer);
 }
 
-/* Is this process of the same user as the server's? */
-static bool
-is_of_owner(const doctor *d)
-{
-	char name[256];
-	uid_t uid;
-
-	return cli_server_owner(d->server, &uid, name, sizeof(name)) &&
-		   uid == geteuid();
-}
-
-/* Is ours one that the server can use, too, with nothing secret in its name? */
-static bool
-can_be_shared(const doctor *d)
-{
-	const char *ours = d->config.connection_string;
-	bool is_file =
-		strncmp(ours, "sqlite:", 7) == 0 || strncmp(ours, "file:", 5) == 0;
-
-	return strcmp(ours, d->collector_shown) == 0 &&
-		   (!is_file || (d->connection_string != NULL && is_of_owner(d))) &&
-		   strchr(ours, '\'') == NULL;
-}
-
-static void
-mend_server(const doctor *d, doctor_result *r)
-{
-	osp_buf statement;
-
-	osp_buf_init(&statement, &osp_allocator_default, 16 * 1024);
-	osp_buf_addf(&statement,
-				 "ALTER SYSTEM SET osprofiler.connection_string = '%s'",
-				 d->config.connection_string);
-	if (osp_buf_status(&statement) == OSP_OK)
-		doctor_mend_sql(d,
-						r,
-						statement.ptr,
-						"ALTER SYSTEM SET osprofiler.connection_string_file = "
-						"''",
-						"SELECT pg_catalog.pg_reload_conf()",
-						DOCTOR_END);
-	osp_buf_term(&statement);
-}
-
-/* Proposes our collector to a server, if it was given to this command or the server
- * names none; else the server's here; if they can be shared. */
-static void
-mend_collector(doctor *d, doctor_result *r)
-{
-	cli_answer *answer = NULL;
-	const char *theirs =
-		ask_value(d, "SHOW osprofiler.connection_string", &answer);
-	bool given = d->connection_string != NULL;
-
-	if (theirs != NULL && (theirs[0] == '\0' || given) && can_be_shared(d))
-		mend_server(d, r);
-	else if (!given && theirs != NULL && theirs[0] != '\0' &&
-			 strstr(theirs, "***") == NULL)
-	{
-		doctor_mend(r, "export OSPROFILER_CONNECTION_STRING=");
-		doctor_mend_word(r, theirs);
-	}
-	else
-		doctor_advise(r,
-					  "name one collector on both sides that both may use, "
-					  "such as redis://localhost: here in "
-					  "OSPROFILER_CONNECTION_STRING, there in "
-					  "osprofiler.connection_string, or, if it has a "
-					  "password, in a file named by "
-					  "osprofiler.connection_string_file");
-	cli_answer_free(answer);
-}
-
 /* Has nobody named a collector, here or there? Then each side has a database of its own,
  * and `osprofiler run` copies what the server's has. */
 static bool
@@ -200,7 +117,7 @@ are_defaults(doctor *d)
 
 	/* A user who may not read the setting could find the trace only if the server uses
 	 * the default collector. */
-	theirs = ask_value(d, "SHOW osprofiler.connection_string", &answer);
+	theirs = doctor_ask_value(d, "SHOW osprofiler.connection_string", &answer);
 	defaults = theirs == NULL || theirs[0] == '\0';
 	cli_answer_free(answer);
 	return defaults;
@@ -211,10 +128,11 @@ are_defaults(doctor *d)
 static const char *
 find_min_duration(doctor *d, cli_answer **answer)
 {
-	const char *least = ask_value(d,
-								  "SELECT setting FROM pg_catalog.pg_settings "
-								  "WHERE name = 'osprofiler.min_duration'",
-								  answer);
+	const char *least =
+		doctor_ask_value(d,
+						 "SELECT setting FROM pg_catalog.pg_settings "
+						 "WHERE name = 'osprofiler.min_duration'",
+						 answer);
 
 	return least != NULL && strtol(least, NULL, 10) > DOCTOR_SLOW_MAX_MS ? least
 																		 : NULL;
@@ -235,8 +153,14 @@ report_loss(doctor *d, doctor_result *r)
 					least);
 	else
 	{
-		doctor_wrong(r, "it did not arrive in %s", d->collector_shown);
-		mend_collector(d, r);
+		doctor_wrong(r,
+					 "it did not arrive in %s%s",
+					 d->collector_shown,
+					 cli_server_is_superuser(d->server)
+						 ? ""
+						 : "; where the server delivers to, 'osprofiler "
+						   "doctor' of a superuser says");
+		doctor_mend_collector(d, r);
 	}
 	cli_answer_free(answer);
 }
@@ -271,7 +195,15 @@ check_arrival(doctor *d, doctor_result *r)
 	if (status != OSP_OK)
 		doctor_wrong(r, "%s: %s", d->collector_shown, err.msg);
 	else if (found > 0)
+	{
 		doctor_good(r, "it arrived in %s", d->collector_shown);
+		if (d->moved_from[0] != '\0')
+			doctor_good(r,
+						"; --fix has moved all users of the server there, from "
+						"%s: a run of another user that delivers elsewhere "
+						"lacks the server's half",
+						d->moved_from);
+	}
 	else if (elsewhere && are_defaults(d))
 	{
 		remove_from_server(d);
@@ -286,10 +218,16 @@ check_arrival(doctor *d, doctor_result *r)
 		report_loss(d, r);
 	else
 	{
-		doctor_wrong(r,
-					 "the server delivers to another collector than the one "
-					 "that is read here, %s",
-					 d->collector_shown);
-		mend_collector(d, r);
+		doctor_server_collector theirs;
+
+		doctor_find_server_collector(d, &theirs);
+		doctor_wrong(
+			r,
+			"the server delivers to another collector%s%s%s than the one that is read here, %s",
+			theirs.shown[0] != '\0' ? ", " : "",
+			theirs.shown,
+			theirs.shown[0] != '\0' ? "," : "",
+			d->collector_shown);
+		doctor_mend_collector(d, r);
 	}
 }

@@ -122,8 +122,19 @@ report_replaced(doctor *d, doctor_result *r, const char *pid)
 }
 
 static void
-advise_correcting(doctor_result *r)
+advise_correcting(doctor *d, doctor_result *r, const char *error)
 {
+	doctor_server_collector theirs;
+
+	if (doctor_mend_collector_file(d, r, error))
+		return;
+	doctor_find_server_collector(d, &theirs);
+	if (d->connection_string != NULL &&
+		strcmp(theirs.uri, d->config.connection_string) != 0)
+	{
+		doctor_mend_collector(d, r);
+		return;
+	}
 	doctor_advise(r,
 				  "see osprofiler.connection_string_file and "
 				  "osprofiler.connection_string; after a change: SELECT "
@@ -156,7 +167,7 @@ report_absence(doctor *d, doctor_result *r, const char *error)
 				 error != NULL ? error : "");
 	if (error != NULL)
 	{
-		advise_correcting(r);
+		advise_correcting(d, r, error);
 		return;
 	}
 	doctor_advise(r,
@@ -179,7 +190,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 					 "%s points wait: %s",
 					 spool,
 					 error != NULL ? error : "");
-		advise_correcting(r);
+		advise_correcting(d, r, error != NULL ? error : "");
 	}
 	else if (!report_replaced(d, r, cli_answer_value(answer, 0, COLUMN_PID)))
 		doctor_good(

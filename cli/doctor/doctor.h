@@ -95,6 +95,7 @@ typedef struct doctor
 	char probe_id[OSP_UUID_TEXT_LEN + 1];        /* a trace that is stored */
 	char server_trace_id[OSP_UUID_TEXT_LEN + 1]; /* of the test statement */
 	cli_server *server;
+	char moved_from[512]; /* the collector that --fix took from the server */
 	bool
 		samples_only; /* there is no key here, and the server needs none to sample */
 	bool
@@ -153,6 +154,9 @@ void doctor_mend_as(const doctor *d, doctor_result *r, uid_t uid);
 /* Appends a call of psql, as cli_server_add_psql does, by the user of this host who may
  * connect so. */
 void doctor_add_psql(const doctor *d, doctor_result *r);
+
+/* The same, as a superuser: by the server's user if this one is none. */
+void doctor_add_superuser_psql(const doctor *d, doctor_result *r);
 
 /* A file is to be made at path, below a home directory that does not exist: says so, and
  * how the directory is made, or which variable names another place. False: it exists. */
@@ -246,6 +250,30 @@ void doctor_describe_keys(doctor *d, doctor_result *r);
 
 /* True if a file of keys here is the one to take then, and the result says so. */
 bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
+
+/* --- server_collector.c --- */
+
+typedef struct doctor_server_collector
+{
+	bool is_known; /* this user may know it */
+	bool is_named; /* somebody has named it; else it is the server's default */
+	char uri[2048];
+	char shown[512]; /* without its password; empty: not known */
+} doctor_server_collector;
+
+void doctor_find_server_collector(doctor *d, doctor_server_collector *out);
+
+/* A value of the server, asked in one column; NULL: it does not answer. Released by
+ * cli_answer_free. */
+const char *doctor_ask_value(doctor *d, const char *sql, cli_answer **answer);
+
+/* The server and this side have different collectors: proposes one for both. */
+void doctor_mend_collector(doctor *d, doctor_result *r);
+
+/* The server's error is that it may not use the file with its collector: says whose the
+ * file has to be. False: it is another error. */
+bool doctor_mend_collector_file(const doctor *d, doctor_result *r,
+								const char *error) OSP_MUST_CHECK;
 
 /* --- check_read_back.c --- */
 

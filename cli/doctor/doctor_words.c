@@ -143,6 +143,21 @@ doctor_add_psql(const doctor *d, doctor_result *r)
 	cli_server_add_psql(d->server, &r->mend);
 }
 
+void
+doctor_add_superuser_psql(const doctor *d, doctor_result *r)
+{
+	char owner[256];
+	uid_t uid;
+
+	if (find_owner(d, &uid, owner, sizeof(owner)))
+	{
+		doctor_mend_as(d, r, uid);
+		cli_server_add_psql(d->server, &r->mend);
+	}
+	else
+		doctor_add_psql(d, r);
+}
+
 bool
 doctor_mend_home(doctor_result *r, const char *path, const char *variable,
 				 const char *other)
@@ -180,17 +195,8 @@ void
 doctor_mend_role(const doctor *d, doctor_result *r, const char *load,
 				 const char *alter)
 {
-	char owner[256];
-	uid_t uid;
-
 	doctor_advise(r, "as a superuser:");
-	if (find_owner(d, &uid, owner, sizeof(owner)))
-	{
-		doctor_mend_as(d, r, uid);
-		cli_server_add_psql(d->server, &r->mend);
-	}
-	else
-		doctor_add_psql(d, r);
+	doctor_add_superuser_psql(d, r);
 	doctor_mend(r, " -c ");
 	doctor_mend_word(r, load);
 	doctor_mend(r, " -c ");

@@ -301,6 +301,44 @@ is($status, 0, 'with sudo: --fix') or diag($out);
 is(scalar(() = $out =~ /^--- report for the user (?:postgres, the server's user|shop) ---$/mg), 2 * scalar(() = $out =~ /^\$ .*sudo .* doctor --fix /mg),
 	'... headings') or diag($out);
 
+# Another collector for the server, and another one after it, the second with a password.
+my ($redis) = grep { -x } map { "$_/redis-server" } split /:/, $ENV{PATH};
+SKIP:
+{
+	skip 'no redis-server', 8 if !$redis;
+	my $port = 20000 + $$ % 20000;
+	my @pids;
+
+	for my $more ('', '--requirepass hunter2')
+	{
+		my $pid = fork // die;
+		exec("exec $redis --port $port --bind 127.0.0.1 --save '' --dir $dir $more >/dev/null 2>&1") if $pid == 0;
+		push @pids, $pid;
+		sleep 1;
+		my $uri = 'redis://' . ($more ? ':hunter2@' : '') . "127.0.0.1:$port";
+		($status, $out) = types('shop', "$sudo; osprofiler doctor --fix --connection-string $uri '$place'");
+		is($status, 0, "with sudo: a collector of the server, $uri") or diag($out);
+		is(sql("SHOW osprofiler.connection_string" . ($more ? '_file' : '')), $more ? "osprofiler.collector\n" : "$uri\n", '... is set');
+		unlike($out =~ s/^.*--connection-string.*$//mr, qr/hunter2/, '... and not shown') if $more;
+		$port++;
+	}
+	chmod 0644, "$dir/socket/data/osprofiler.collector";
+	must("chown root $dir/socket/data/osprofiler.collector && chmod 600 $dir/socket/data/osprofiler.collector");
+	sql("SELECT pg_reload_conf()");
+	sleep 1;
+	($status, $out) = types('root', "OSPROFILER_CONNECTION_STRING=redis://:hunter2\@127.0.0.1:@{[ $port - 1 ]} osprofiler doctor '$place'");
+	like($out, qr/the file has to belong to the server's user, postgres, /, 'a file of root\'s: it is said whose it must be') or diag($out);
+	my ($mend) = $out =~ /^wrong +shipper.*?^ +type: ([^\n]*)$/ms;
+	($status, my $said) = types('root', $mend // 'false');
+	is($status, 0, '... what root types works') or diag($mend, $said);
+	($status, $out) = types('root', "OSPROFILER_CONNECTION_STRING=redis://:hunter2\@127.0.0.1:@{[ $port - 1 ]} osprofiler doctor --fix '$place'");
+	is($status, 0, '... and is enough') or diag($out);
+	sql("ALTER SYSTEM RESET osprofiler.$_") for qw(connection_string connection_string_file);
+	sql("SELECT pg_reload_conf()");
+	kill 'TERM', @pids;
+	waitpid $_, 0 for @pids;
+}
+
 # A session that stays is what is wrong, and not the call.
 must("runuser -u shop -- sh -c \"(echo 'SELECT 1;'; sleep 30) | psql -XAtq -h $dir/socket -d shop\" >$dir/open 2>&1 & "
 	  . "while ! grep -q 1 $dir/open; do sleep 0.1; done");

@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use IPC::Run;
 use JSON::PP;
 use OspTest;
 use PostgreSQL::Test::Cluster;
@@ -261,6 +262,64 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 
 	is($?, 0, 'a collector that is given: --fix makes it the server\'s') or diag($out);
 	is($node->safe_psql('postgres', 'SHOW osprofiler.connection_string'), $other, '... by its setting');
+	like($out, qr/it arrived in \Q$other\E; --fix has moved all users of the server there, from file:\S+: a run of another user that delivers elsewhere lacks/,
+		'... for all users, which is said');
+
+	# A second one is taken as well, also by a user who may not see the first.
+	$step = steps('true')->{arrival};
+	like($step->{found}, qr/the server delivers to another collector, \Q$other\E, than the one that is read here, \Q$ENV{OSPROFILER_CONNECTION_STRING}\E$/,
+		'another collector: it is named');
+	like($step->{do} // '', qr/\A\z|--connection-string/, '... with what moves it') or diag(explain($step));
+	$node->safe_psql('postgres', 'CREATE ROLE mover LOGIN');
+	for my $user (scalar(getpwuid($<)), 'mover')
+	{
+		my $second = 'file://' . $node->basedir . "/second_$user.jsonl";
+		$out = qx($agent doctor --fix --connection-string $second "$conninfo user=$user" 2>&1);
+		is($?, 0, "a second collector that is given: --fix moves the server ($user)") or diag($out);
+		is($node->safe_psql('postgres', 'SHOW osprofiler.connection_string'), $second, '... by its setting');
+		$out = qx($agent doctor --connection-string $other "$conninfo user=$user" 2>&1);
+		like($out, qr/this moves the collector of all users of the server: their runs that deliver elsewhere lack the server's half then; as a superuser:$/m,
+			'... which is said before');
+		like($out, $user eq 'mover' ? qr/it did not arrive in \Q$other\E; where the server delivers to, 'osprofiler doctor' of a superuser says$/m
+			: qr/the server delivers to another collector, \Q$second\E, than/, '... with where it delivers to, or who knows');
+	}
+
+	# One with a password goes into a file.
+	my $server = (grep { -x } map { "$_/redis-server" } split /:/, $ENV{PATH})[0];
+  SKIP:
+	{
+		skip 'no redis-server', 9 if !$server;
+		my $free = PostgreSQL::Test::Cluster::get_free_port();
+		my $uri = "redis://:hun%25ter2\@127.0.0.1:$free";
+		my $redis = IPC::Run::start([ $server, '--port', $free, '--bind', '127.0.0.1', '--requirepass', 'hun%ter2', '--save', '', '--dir', $node->basedir ],
+			'>', '/dev/null', '2>&1');
+		my $given = "$agent doctor --connection-string '$uri' \"$conninfo\" 2>&1";
+		sleep 2;
+		$out = qx($given);
+		like($out, qr/with the collector in OSPROFILER_CONNECTION_STRING, as a superuser:\n +type: printenv /, 'a password: what is typed') or diag($out);
+		$given =~ s/ doctor / doctor --fix /;
+		$out = qx($given);
+		is($?, 0, 'a password: --fix moves the server') or diag($out);
+		unlike($out, qr/hun/, '... and does not show it');
+		is($node->safe_psql('postgres', 'SHOW osprofiler.connection_string_file'), 'osprofiler.collector', '... in a file');
+		is(slurp_file($node->data_dir . '/osprofiler.collector'), "$uri\n", '... that has it');
+		is((stat $node->data_dir . '/osprofiler.collector')[2] & 0777, 0600, '... closed to others');
+		unlike(slurp_file($node->logfile), qr/hun%/, '... and the log has no password');
+		like(steps('true')->{arrival}{found}, qr/delivers to another collector, redis:\/\/\S*\*\*\*\@127\.0\.0\.1:$free, than/, '... which is masked');
+
+		# The server's user cannot read the file.
+		chmod 0000, $node->data_dir . '/osprofiler.collector';
+		$node->reload;
+		sleep 1;
+		$step = broken('a file of the collector that cannot be read', 'shipper', qr/cannot read file "\S+osprofiler\.collector": Permission denied/,
+			not_mended => 1, before => "export OSPROFILER_CONNECTION_STRING='$uri'");
+		my $owner = getpwuid($<);
+		like($step->{do} // '', qr/the file has to belong to the server's user, $owner, be closed to others, .*; as root:$/, '... whose it must be');
+		like($step->{type} // '', qr/chown $owner: \S+osprofiler\.collector && .*chmod 600 \S+osprofiler\.collector && .*psql .*pg_reload_conf/, '... and what root types');
+		chmod 0600, $node->data_dir . '/osprofiler.collector';
+		setting('osprofiler.connection_string_file', "''");
+		$redis->kill_kill;
+	}
 	reset_setting($_) for qw(osprofiler.connection_string osprofiler.connection_string_file);
 	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') <> '$other'");
 }

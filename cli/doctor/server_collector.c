@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server_collector.c
+ *	  The collector that a server delivers to, and what gives it another one.
+ *
+ * A server has one collector, for the traces of all its users.
+ */
+#include "doctor/doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define VARIABLE "OSPROFILER_CONNECTION_STRING"
+
+/* Where a password is put: in the data directory, where the server's processes work. */
+#define NEW_FILE "osprofiler.collector"
+
+const char *
+doctor_ask_value(doctor *d, const char *sql, cli_answer **answer)
+{
+	return cli_server_ask(d->server, sql, 0, NULL, answer, NULL) == OSP_OK &&
+				   cli_answer_rows(*answer) > 0
+			   ? cli_answer_value(*answer, 0, 0)
+			   : NULL;
+}
+
+/* The line of the file that counts. Only superusers may read it. */
+static const char question_file[] =
+	"SELECT pg_catalog.btrim(l, E' \\t\\r') FROM "
+	"pg_catalog.regexp_split_to_table(pg_catalog.pg_read_file("
+	"pg_catalog.current_setting('osprofiler.connection_string_file'), 0, "
+	"65536, true), E'\\n') l WHERE pg_catalog.btrim(l, E' \\t\\r') ~ "
+	"'^[^#]' LIMIT 1";
+
+static void
+set_known(doctor_server_collector *out, const char *uri)
+{
+	out->is_known = true;
+	(void) snprintf(out->uri, sizeof(out->uri), "%s", uri);
+	if (uri[0] == '\0')
+		(void) snprintf(
+			out->shown, sizeof(out->shown), "a database of its own");
+	else
+		osp_connection_string_redact(
+			osp_str_of(uri), out->shown, sizeof(out->shown));
+}
+
+void
+doctor_find_server_collector(doctor *d, doctor_server_collector *out)
+{
+	cli_answer *answer = NULL;
+	cli_answer *read = NULL;
+	const char *file =
+		doctor_ask_value(d, "SHOW osprofiler.connection_string_file", &answer);
+
+	memset(out, 0, sizeof(*out));
+	if (file != NULL && file[0] != '\0')
+	{
+		const char *uri = doctor_ask_value(d, question_file, &read);
+
+		out->is_named = true;
+		if (uri != NULL)
+			set_known(out, uri);
+		else
+			(void) snprintf(out->shown, sizeof(out->shown), "in %s", file);
+	}
+	else if (file != NULL)
+	{
+		const char *uri =
+			doctor_ask_value(d, "SHOW osprofiler.connection_string", &read);
+
+		out->is_named = uri != NULL && uri[0] != '\0';
+		if (uri != NULL)
+			set_known(out, uri);
+	}
+	cli_answer_free(read);
+	cli_answer_free(answer);
+}
+
+/* Is this process of the same user as the server's? */
+static bool
+is_of_owner(const doctor *d)
+{
+	char name[256];
+	uid_t uid;
+
+	return cli_server_owner(d->server, &uid, name, sizeof(name)) &&
+		   uid == geteuid();
+}
+
+static bool
+has_password(const doctor *d)
+{
+	return strcmp(d->config.connection_string, d->collector_shown) != 0;
+}
+
+/* Is ours one that the server can use, too? */
+static bool
+can_be_shared(const doctor *d)
+{
+	const char *ours = d->config.connection_string;
+	bool is_file =
+		strncmp(ours, "sqlite:", 7) == 0 || strncmp(ours, "file:", 5) == 0;
+
+	return (!is_file || (d->connection_string != NULL && is_of_owner(d))) &&
+		   strchr(ours, '\'') == NULL;
+}
+
+static void
+mend_by_setting(const doctor *d, doctor_result *r)
+{
+	osp_buf statement;
+
+	osp_buf_init(&statement, &osp_allocator_default, 16 * 1024);
+	osp_buf_addf(&statement,
+				 "ALTER SYSTEM SET osprofiler.connection_string = '%s'",
+				 d->config.connection_string);
+	if (osp_buf_status(&statement) == OSP_OK)
+		doctor_mend_sql(d,
+						r,
+						statement.ptr,
+						"ALTER SYSTEM SET osprofiler.connection_string_file = "
+						"''",
+						"SELECT pg_catalog.pg_reload_conf()",
+						DOCTOR_END);
+	osp_buf_term(&statement);
+}
+
+/* The password travels in the environment and a pipe, and stands in no statement: the
+ * server's own process writes it into a file that is closed to others. */
+static void
+mend_by_file(const doctor *d, doctor_result *r)
+{
+	const char *variable = getenv(VARIABLE);
+
+	if (d->fix)
+		(void) setenv(VARIABLE, d->config.connection_string, 1);
+	else if (variable == NULL ||
+			 strcmp(variable, d->config.connection_string) != 0)
+		doctor_advise(r, "with the collector in " VARIABLE ", ");
+	doctor_advise(r, "as a superuser:");
+	doctor_mend(r, "printenv " VARIABLE " | ");
+	doctor_add_superuser_psql(d, r);
+	doctor_mend(r,
+				" -c 'CREATE TEMP TABLE osprofiler_collector (line text)' -c "
+				"'\\copy osprofiler_collector FROM pstdin' -c \"COPY "
+				"osprofiler_collector TO PROGRAM 'umask 077; rm -f " NEW_FILE
+				".new; cat >" NEW_FILE ".new && mv " NEW_FILE ".new " NEW_FILE
+				"'\" -c \"ALTER SYSTEM SET osprofiler.connection_string_file = "
+				"'" NEW_FILE "'\" -c 'ALTER SYSTEM RESET "
+				"osprofiler.connection_string' -c 'SELECT "
+				"pg_catalog.pg_reload_conf()'");
+}
+
+/* Gives the server our collector. */
+static void
+move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
+{
+	doctor_advise(r,
+				  "this moves the collector of all users of the server: their "
+				  "runs that deliver elsewhere lack the server's half then; ");
+	if (has_password(d))
+		mend_by_file(d, r);
+	else
+		mend_by_setting(d, r);
+	if (theirs->is_known && d->fix && !r->is_left && !r->is_nested)
+		(void) snprintf(
+			d->moved_from, sizeof(d->moved_from), "%s", theirs->shown);
+}
+
+/* Proposes our collector to a server, if it was given to this command or the server
+ * names none; else the server's here; if they can be shared. */
+void
+doctor_mend_collector(doctor *d, doctor_result *r)
+{
+	doctor_server_collector theirs;
+	bool given = d->connection_string != NULL;
+
+	doctor_find_server_collector(d, &theirs);
+	if ((given || (theirs.is_known && !theirs.is_named)) && can_be_shared(d))
+		move_server(d, r, &theirs);
+	else if (!given && theirs.is_known && theirs.is_named &&
+			 strcmp(theirs.uri, theirs.shown) == 0)
+	{
+		doctor_mend(r, "export " VARIABLE "=");
+		doctor_mend_word(r, theirs.uri);
+	}
+	else
+		doctor_advise(r,
+					  "name one collector on both sides that both may use, "
+					  "such as redis://localhost: here in "
+					  "OSPROFILER_CONNECTION_STRING, there in "
+					  "osprofiler.connection_string, or, if it has a "
+					  "password, in a file named by "
+					  "osprofiler.connection_string_file%s",
+					  given ? ""
+							: "; to move the server to the one here, give it "
+							  "to --fix by --connection-string");
+}
+
+/* The file that a message names; empty: none. */
+static osp_str
+file_in(const char *message)
+{
+	const char *begin = strstr(message, "file \"");
+
+	begin = begin != NULL ? begin + strlen("file \"") : "";
+	return osp_str_n(begin, strcspn(begin, "\""));
+}
+
+bool
+doctor_mend_collector_file(const doctor *d, doctor_result *r, const char *error)
+{
+	osp_str file = file_in(error);
+	uid_t typist = cli_has_sudo() ? cli_typist() : 0;
+	char root[CLI_AS_USER_MAX];
+	char psql[CLI_AS_USER_MAX] = "";
+	char owner[CLI_USER_NAME_MAX];
+	char path[PATH_MAX];
+	uid_t uid;
+
+	if (file.len == 0 || file.len >= sizeof(path) ||
+		(strstr(error, "Permission denied") == NULL &&
+		 strstr(error, " has mode ") == NULL))
+		return false;
+	(void) snprintf(path, sizeof(path), "%.*s", (int) file.len, file.ptr);
+	if (cli_server_owner(d->server, &uid, owner, sizeof(owner)))
+		cli_as_user_words(typist, uid, psql);
+	else
+		(void) snprintf(owner, sizeof(owner), "postgres");
+	cli_as_user_words(typist, 0, root);
+	r->is_left = true;
+	doctor_advise(r,
+				  "the file has to belong to the server's user, %s, be closed "
+				  "to others, and lie in a directory that this user may enter; "
+				  "as root:",
+				  owner);
+	doctor_mend(r, "%schown %s: ", root, owner);
+	doctor_mend_word(r, path);
+	doctor_mend(r, " && %schmod 600 ", root);
+	doctor_mend_word(r, path);
+	doctor_mend(r, " && %s", psql);
+	cli_server_add_psql(d->server, &r->mend);
+	doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
+	return true;
+}
