@@ -17,7 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHARED_MEMORY "/dev/shm"
+/* A longer line of /etc/passwd ends the search. */
+#define PASSWD_LINE_MAX 4096
+#define SHARED_MEMORY   "/dev/shm"
 
 static bool
 is_among(uid_t user, const uid_t *users, size_t count)
@@ -99,15 +101,15 @@ static bool
 find_user_with_keys(uid_t *found)
 {
 	FILE *list = fopen("/etc/passwd", "re");
-	const struct passwd *user;
+	struct passwd storage;
+	struct passwd *user;
+	char space[PASSWD_LINE_MAX];
 	bool any = false;
 
 	if (list == NULL)
 		return false;
 
-	/* One reader at a time uses fgetpwent, as the command has one thread here. */
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((user = fgetpwent(list)) != NULL)
+	while (fgetpwent_r(list, &storage, space, sizeof(space), &user) == 0)
 	{
 		bool is_server = strcmp(user->pw_name, "postgres") == 0;
 

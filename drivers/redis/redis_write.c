@@ -301,10 +301,8 @@ send_index(osp_driver_conn *conn, const char *index, bool errors)
 
 	while ((count = next_members(conn, errors, &at, members)) > 0)
 	{
-		osp__redis_command(redis,
-						   "ZADD",
-						   osp_str_of(index),
-						   2 * count + !conn->lacks_gt);
+		osp__redis_command(
+			redis, "ZADD", osp_str_of(index), 2 * count + !conn->lacks_gt);
 		if (!conn->lacks_gt)
 			osp__redis_arg(redis, OSP_STR("GT"));
 		for (i = 0; i < count; i++)
@@ -551,8 +549,8 @@ read_indexes(osp_driver_conn *conn, batch *b, osp_error *err)
 	osp_status status;
 
 	b->index_due = false;
-	status = read_index(
-		conn, REDIS_KEY_INDEX, false, &b->index_due, &lacks_gt, err);
+	status =
+		read_index(conn, REDIS_KEY_INDEX, false, &b->index_due, &lacks_gt, err);
 	if (status == OSP_OK && conn->filter_error_trace)
 		status = read_index(
 			conn, REDIS_KEY_ERROR_INDEX, true, &b->index_due, &lacks_gt, err);
