@@ -41,66 +41,6 @@ server_has_it(doctor *d)
 		   has;
 }
 
-/* Where a server without a collector of its own stores traces, below its data directory. */
-#define SERVER_STORE "/osprofiler/pgsql_tmp/traces.db"
-
-/* Removes the test statement's trace from the store in the data directory. If that fails
- * the trace stays, which does no harm. */
-static void
-remove_from_store(const doctor *d, const char *data_directory)
-{
-	osp_str id = osp_str_of(d->server_trace_id);
-	osp_removal what = {.struct_size = sizeof(what), .ids = &id, .count = 1};
-	osp_driver_options options = {.struct_size = sizeof(options),
-								  .alc = &osp_allocator_default,
-								  .timeout_ms = SHORT_MS,
-								  .deadline_ms = SHORT_MS};
-	char uri[PATH_MAX + 64];
-	const osp_driver *driver;
-	osp_driver_conn *conn;
-	uint64_t removed;
-
-	(void) snprintf(
-		uri, sizeof(uri), "sqlite:///%s" SERVER_STORE, data_directory);
-	options.connection_string = osp_str_of(uri);
-	if (access(uri + strlen("sqlite:///"), W_OK) != 0 ||
-		osp_driver_find(options.connection_string, &driver, NULL) != OSP_OK ||
-		driver->open(&options, &conn, NULL) != OSP_OK)
-		return;
-	(void) driver->remove_traces(conn, &what, &removed, NULL);
-	driver->close(conn);
-}
-
-/* The test statement would stay in the server's list of traces. The store is open to the
- * server's user alone, as whom root can act. */
-static void
-remove_from_server(doctor *d)
-{
-	cli_answer *answer = NULL;
-	const char *directory = doctor_ask_value(d, "SHOW data_directory", &answer);
-	uid_t acting = geteuid();
-	cli_user before;
-	cli_user owner;
-	char name[256];
-	uid_t uid;
-
-	if (directory != NULL &&
-		cli_server_owner(d->server, &uid, name, sizeof(name)))
-	{
-		if (uid == acting)
-			remove_from_store(d, directory);
-		else if (cli_user_numbered(uid, &owner) &&
-				 cli_user_numbered(acting, &before) && cli_act_as(&owner))
-		{
-			remove_from_store(d, directory);
-			cli_act_as_root();
-			if (acting != 0 && !cli_act_as(&before))
-				abort();
-		}
-	}
-	cli_answer_free(answer);
-}
-
 /* Has nobody named a collector, here or there? Then each side has a database of its own,
  * and `osprofiler run` copies what the server's has. */
 static bool
@@ -146,11 +86,14 @@ report_loss(doctor *d, doctor_result *r)
 	const char *least = find_min_duration(d, &answer);
 
 	if (least != NULL)
+	{
+		doctor_note_arrival(d, d->server_trace_id);
 		doctor_skip(r,
 					"osprofiler.min_duration has the server record only "
 					"statements that take %s ms; a superuser's test statement "
 					"is recorded",
 					least);
+	}
 	else
 	{
 		doctor_wrong(r,
@@ -192,6 +135,8 @@ check_arrival(doctor *d, doctor_result *r)
 			doctor_read_trace(d, d->server_trace_id, 1, WAIT_MS, &found, &err);
 		elsewhere = found == 0 && server_has_it(d);
 	}
+	if (found > 0 || elsewhere)
+		doctor_note_arrival(d, d->server_trace_id);
 	if (status != OSP_OK)
 		doctor_wrong(r, "%s: %s", d->collector_shown, err.msg);
 	else if (found > 0)
@@ -206,7 +151,6 @@ check_arrival(doctor *d, doctor_result *r)
 	}
 	else if (elsewhere && are_defaults(d))
 	{
-		remove_from_server(d);
 		doctor_good(
 			r,
 			"it arrived in the server's own database: `osprofiler run` copies "

@@ -64,6 +64,10 @@ doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 		status = cli_server_ask(d->server, ask_verdict, 0, NULL, answer, err);
 	if (status == OSP_OK)
 		status = cli_server_commit(d->server, err);
+	if (status == OSP_OK &&
+		strcmp(cli_answer_value(*answer, 0, 0), "accepted") == 0 &&
+		strcmp(cli_answer_value(*answer, 0, 2), "t") == 0)
+		doctor_note_trace(d, d->server_trace_id, true);
 	cli_answer_free(set);
 	return status;
 }

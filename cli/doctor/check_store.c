@@ -70,7 +70,10 @@ store_probe(doctor *d, osp_error *err)
 				osp_buf_str(&json[i]), &scratch[i], &items[i], err);
 	}
 	if (status == OSP_OK)
+	{
+		doctor_note_trace(d, d->probe_id, false);
 		status = d->driver->notify(d->collector, items, POINTS, &accepted, err);
+	}
 	for (i = 0; i < POINTS; i++)
 	{
 		osp_buf_term(&json[i]);

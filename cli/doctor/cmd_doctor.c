@@ -238,6 +238,7 @@ cmd_doctor(int argc, char **argv)
 	{
 		bool good = doctor_run(&d);
 
+		doctor_remove_traces(&d);
 		result = doctor_print(&d, args.json);
 		if (result == CLI_OK && !good)
 			result = CLI_FAILED;

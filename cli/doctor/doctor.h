@@ -70,6 +70,16 @@ typedef enum doctor_step
 	STEP_COUNT
 } doctor_step;
 
+/* A trace that was stored to try something. */
+typedef struct doctor_trace
+{
+	char id[OSP_UUID_TEXT_LEN + 1];
+	bool by_server; /* it comes by the server's shipper */
+	bool arrived;
+} doctor_trace;
+
+#define DOCTOR_TRACES_MAX 16
+
 /* What the arguments say, and what the checks have found for those after them. */
 typedef struct doctor
 {
@@ -105,6 +115,8 @@ typedef struct doctor
 	bool
 		undone; /* doctor --unfix, called as the server's user, found all good */
 
+	doctor_trace traces[DOCTOR_TRACES_MAX];
+	unsigned trace_count;
 	doctor_result results[STEP_COUNT];
 } doctor;
 
@@ -250,6 +262,17 @@ void doctor_describe_keys(doctor *d, doctor_result *r);
 
 /* True if a file of keys here is the one to take then, and the result says so. */
 bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
+
+/* --- own_traces.c --- */
+
+/* Of this trace something was stored, and has to be removed at the end. */
+void doctor_note_trace(doctor *d, const char *id, bool by_server);
+
+/* It has arrived. */
+void doctor_note_arrival(doctor *d, const char *id);
+
+/* Removes all of them from the collectors here and there, which remain open. */
+void doctor_remove_traces(doctor *d);
 
 /* --- server_collector.c --- */
 

@@ -324,6 +324,31 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') <> '$other'");
 }
 
+# Nothing of doctor's stays in a collector that removes traces, however it ends.
+{
+	my ($here, $there) = map { 'sqlite:///' . $node->basedir . "/$_.db" } qw(here there);
+	my $stays = sub {
+		my ($uri) = @_;
+		sleep 1;
+		return scalar(() = qx($agent trace list --json --connection-string $uri 2>/dev/null) =~ /base_id/g);
+	};
+
+	setting('osprofiler.connection_string', "'$there'");
+	$steps = steps("export OSPROFILER_CONNECTION_STRING=$here");
+	is($steps->{arrival}{verdict}, 'wrong', 'two collectors');
+	is($stays->($here), 0, '... nothing stays here');
+	is($stays->($there), 0, '... nor in that of the server');
+	setting('osprofiler.agent', "'/none/osprofiler'");
+	my $out = qx($agent doctor --fix --connection-string $there "$conninfo" 2>&1);
+	is($?, 0, 'a shipper that --fix starts') or diag($out);
+	is($stays->($there), 0, '... what arrives late is removed');
+	$out = qx($agent doctor --connection-string $there --run-directory /dev/null "$conninfo" 2>&1);
+	is($? >> 8, 1, 'another step is wrong') or diag($out);
+	is($stays->($there), 0, '... nothing stays');
+	reset_setting($_) for qw(osprofiler.agent osprofiler.connection_string osprofiler.connection_string_file);
+	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') <> '$there'");
+}
+
 # Without a collector on either side, each has its own, and run copies.
 setting('osprofiler.connection_string', "''");
 $steps = steps('unset OSPROFILER_CONNECTION_STRING; export HOME=' . $node->basedir . '/client');
