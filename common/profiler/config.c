@@ -109,6 +109,8 @@ typedef struct source
 	osp_config *config;
 	const char *file;
 	unsigned line;
+	unsigned
+		bus_rank; /* of the section that transport_url is from; 0: none yet */
 } source;
 
 static char **
@@ -255,17 +257,50 @@ set_defaults(osp_config *config, osp_error *err)
 	return OSP_OK;
 }
 
+static bool
+is_section(osp_str section, const char *name)
+{
+	return section.len == strlen(name) &&
+		   strncasecmp(section.ptr, name, section.len) == 0;
+}
+
+/* Settings of oslo.messaging, by which OSProfiler in Python finds the brokers of
+ * messaging://, in the order of their rank. */
+static osp_status
+read_bus_setting(source *from, const osp__ini_setting *found, osp_error *err)
+{
+	static const char *const sections[] = {
+		"DEFAULT", "oslo_messaging_notifications", SECTION};
+	unsigned rank = 0;
+
+	/* The service judges its own values. */
+	if (is_section(found->section, "oslo_messaging_rabbit") &&
+		osp_str_eq(found->key, OSP_STR("amqp_durable_queues")))
+		(void) !osp_parse_bool(found->value, &from->config->bus_is_durable);
+	if (!osp_str_eq(found->key, OSP_STR("transport_url")) ||
+		found->value.len == 0)
+		return OSP_OK;
+	while (rank < 3 && !is_section(found->section, sections[rank]))
+		rank++;
+	if (rank == 3 || rank + 1 < from->bus_rank)
+		return OSP_OK;
+	from->bus_rank = rank + 1;
+	return set_text(
+		from->config, &from->config->transport_url, found->value, err);
+}
+
 /* An osp__ini_fn. */
 static osp_status
 read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 {
 	source *from = ctx;
+	osp_status status = read_bus_setting(from, found, err);
 	size_t i;
 
 	/* oslo.config takes the names of sections in any case, but not keys. */
-	if (found->section.len != strlen(SECTION) ||
-		strncasecmp(found->section.ptr, SECTION, strlen(SECTION)) != 0)
-		return OSP_OK;
+	if (status != OSP_OK || !is_section(found->section, SECTION) ||
+		osp_str_eq(found->key, OSP_STR("transport_url")))
+		return status;
 	from->line = found->line;
 	for (i = 0; i < SETTINGS; i++)
 	{
@@ -437,6 +472,21 @@ set_option(osp_config *config, char **member, const char *option,
 			   : set_text(config, member, osp_str_of(option), err);
 }
 
+/* Is it messaging:// without a host, which leaves the queue's durability open? */
+static bool
+is_bus_of_service(const char *connection_string)
+{
+	const char *rest = strstr(connection_string, "://");
+
+	if (strncmp(connection_string, "messaging", 9) != 0 || rest == NULL)
+		return false;
+	rest += strlen("://");
+	if (rest[0] == '/')
+		rest++;
+	return (rest[0] == '\0' || rest[0] == '?') &&
+		   strstr(rest, "durable=") == NULL;
+}
+
 osp_status
 osp_config_set_collector(osp_config *config, const char *connection_string,
 						 const char *transport_url, osp_error *err)
@@ -455,6 +505,14 @@ osp_config_set_collector(osp_config *config, const char *connection_string,
 								 osp_str_of(config->connection_string),
 								 osp_str_of(config->transport_url),
 								 err);
+	if (status == OSP_OK && config->bus_is_durable &&
+		is_bus_of_service(config->connection_string))
+	{
+		osp_buf_addf(&joined,
+					 "%cdurable=1",
+					 memchr(joined.ptr, '?', joined.len) != NULL ? '&' : '?');
+		status = osp_buf_status(&joined);
+	}
 	if (status == OSP_OK)
 		status = set_text(
 			config, &config->connection_string, osp_buf_str(&joined), err);

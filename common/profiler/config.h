@@ -23,6 +23,10 @@
  *	  on_full              OSPROFILER_ON_FULL             drop (or wait)
  *	  spool_limit          OSPROFILER_SPOOL_LIMIT         256 MB
  *
+ * The brokers of messaging:// may also be where a service has them: transport_url of
+ * [oslo_messaging_notifications], else of [DEFAULT], counts if [profiler] has none, and
+ * amqp_durable_queues of [oslo_messaging_rabbit] then is durable=1.
+ *
  * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
  * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
  * connection string traces go to the SQLite database
@@ -47,6 +51,7 @@ typedef struct osp_config
 	bool trace_sqlalchemy;
 	bool hide_params; /* values of parameters are not recorded */
 	bool filter_error_trace;
+	bool bus_is_durable; /* oslo.messaging declares durable queues */
 	osp_statement_text statement_text;
 	osp_on_full on_full;
 	size_t ring_size;

@@ -550,6 +550,52 @@ test_transport_url(void **state)
 	osp_config_term(&config);
 }
 
+/* What a service has in sections of oslo.messaging. */
+static void
+test_bus_of_service(void **state)
+{
+	static const char *const cases[][2] = {
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@a/"},
+		{"[oslo_messaging_notifications]\ntransport_url = rabbit://u:p@b/\n"
+		 "[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@b/"},
+		{"[profiler]\nconnection_string = messaging://\n"
+		 "transport_url = rabbit://u:p@c/\n"
+		 "[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\namqp_durable_queues = true\n",
+		 "messaging://u:p@c/?durable=1"},
+		{"[default]\ntransport_url = rabbit://u:p@a/?ssl=1\n"
+		 "[oslo_messaging_rabbit]\namqp_durable_queues = True\n"
+		 "[profiler]\nconnection_string = messaging:///?topic=x\n",
+		 "messaging://u:p@a/?ssl=1&topic=x&durable=1"},
+		{"[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
+		 "[profiler]\nconnection_string = messaging://?durable=0\n",
+		 "messaging://?durable=0"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
+		 "[profiler]\nconnection_string = messaging://c/\n",
+		 "messaging://c/"},
+		{"[DEFAULT]\ntransport_url = kombu://u:p@a/\n"
+		 "[profiler]\nconnection_string = redis://h\n",
+		 "redis://h"}};
+	osp_config config;
+	osp_error err = {OSP_OK, ""};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		load(&config, cases[i][0]);
+		assert_int_equal(osp_config_set_collector(&config, NULL, NULL, &err),
+						 OSP_OK);
+		assert_string_equal(config.connection_string, cases[i][1]);
+		osp_config_term(&config);
+	}
+}
+
 static void
 test_open_keys(void **state)
 {
@@ -687,6 +733,7 @@ main(void)
 			test_need_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_need_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_transport_url, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_bus_of_service, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_open_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
 		cmocka_unit_test(test_parse_size),
