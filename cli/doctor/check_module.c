@@ -191,6 +191,9 @@ check_module(doctor *d, doctor_result *r)
 						DOCTOR_END);
 	}
 	else
+	{
 		report_loaded(d, r, answer);
+		doctor_advise_restarts(d, r);
+	}
 	cli_answer_free(answer);
 }

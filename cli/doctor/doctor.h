@@ -263,6 +263,14 @@ void doctor_describe_keys(doctor *d, doctor_result *r);
 /* True if a file of keys here is the one to take then, and the result says so. */
 bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
 
+/* --- module_sessions.c --- */
+
+/* Appends the sessions of rows of application, role and process id. */
+void doctor_add_sessions(osp_buf *out, const cli_answer *answer);
+
+/* Says which sessions began before the module was to be loaded, and are not traced. */
+void doctor_advise_restarts(doctor *d, doctor_result *r);
+
 /* --- own_traces.c --- */
 
 /* Of this trace something was stored, and has to be removed at the end. */

@@ -23,11 +23,12 @@
 	"0, " max ", true)"
 
 static const char question_sessions[] =
-	"SELECT pg_catalog.string_agg(p::text, ', '), pg_catalog.count(*), "
-	"pg_catalog.bool_or(application_name = 'osprofiler') FROM "
-	"(SELECT pid AS p, application_name FROM pg_catalog.pg_stat_activity WHERE pid <> "
-	"pg_catalog.pg_backend_pid()) s WHERE position("
-	"'/osprofiler.so'::bytea IN " READ("maps", "10000000") ") > 0";
+	"SELECT COALESCE(NULLIF(application_name, ''), backend_type), usename, p "
+	"FROM (SELECT pid AS p, application_name, usename, backend_type FROM "
+	"pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid()) s "
+	"WHERE position('/osprofiler.so'::bytea IN " READ("maps",
+													  "10000000") ") > 0 "
+																  "ORDER BY p";
 
 /* The postmaster is the parent of whoever answers. */
 static const char question_shipper[] =
@@ -42,6 +43,18 @@ static const char question_shipper[] =
 							"' ', 2) = pg_catalog.split_part(pg_catalog.pg_read_file("
 							"'postmaster.pid'), E'\\n', 1)";
 
+/* Is one of them of this command, and about to end? */
+static bool
+has_own_session(const cli_answer *answer)
+{
+	int i;
+
+	for (i = 0; i < cli_answer_rows(answer); i++)
+		if (strcmp(cli_answer_value(answer, i, 0), "osprofiler") == 0)
+			return true;
+	return false;
+}
+
 /* The answer, owned, without sessions of this command that are about to end; NULL after
  * the result says why. */
 static cli_answer *
@@ -50,9 +63,8 @@ ask_sessions(doctor *d, doctor_result *r)
 	cli_answer *answer = undo_ask(d, r, question_sessions);
 	int waited;
 
-	for (waited = 0; answer != NULL && waited < WAIT_MS &&
-					 cli_answer_value(answer, 0, 2) != NULL &&
-					 strcmp(cli_answer_value(answer, 0, 2), "t") == 0;
+	for (waited = 0;
+		 answer != NULL && waited < WAIT_MS && has_own_session(answer);
 		 waited += LOOK_MS)
 	{
 		cli_answer_free(answer);
@@ -62,33 +74,46 @@ ask_sessions(doctor *d, doctor_result *r)
 	return answer;
 }
 
+/* The command that ends them. */
+static void
+mend_sessions(doctor *d, doctor_result *r, const cli_answer *answer)
+{
+	int i;
+
+	doctor_add_psql(d, r);
+	doctor_mend(r,
+				" -c 'SELECT pg_catalog.pg_terminate_backend(p) FROM "
+				"pg_catalog.unnest(ARRAY[");
+	for (i = 0; i < cli_answer_rows(answer); i++)
+		doctor_mend(
+			r, "%s%s", i > 0 ? ", " : "", cli_answer_value(answer, i, 2));
+	doctor_mend(r, "]) p'");
+}
+
 void
 undo_open_sessions(doctor *d, doctor_result *r)
 {
 	cli_answer *answer = ask_sessions(d, r);
-	const char *pids;
+	int rows;
 
 	if (answer == NULL)
 		return;
 	r->is_left = true;
-	pids = cli_answer_value(answer, 0, 0);
-	if (pids == NULL)
+	rows = cli_answer_rows(answer);
+	if (rows == 0)
 		doctor_good(r, "none has the module loaded");
 	else
 	{
 		doctor_wrong(r,
-					 "%s ha%s the module loaded until they end",
-					 cli_answer_value(answer, 0, 1),
-					 strcmp(cli_answer_value(answer, 0, 1), "1") == 0 ? "s"
-																	  : "ve");
+					 "%d ha%s the module loaded until %s: ",
+					 rows,
+					 rows == 1 ? "s" : "ve",
+					 rows == 1 ? "it ends" : "they end");
+		doctor_add_sessions(&r->found, answer);
 		doctor_advise(r,
 					  "have these programs connect again, or end their "
 					  "sessions, before the library is removed;");
-		doctor_add_psql(d, r);
-		doctor_mend(r,
-					" -c 'SELECT pg_catalog.pg_terminate_backend(p) FROM "
-					"pg_catalog.unnest(ARRAY[%s]) p'",
-					pids);
+		mend_sessions(d, r, answer);
 	}
 	cli_answer_free(answer);
 }

@@ -344,7 +344,7 @@ must("runuser -u shop -- sh -c \"(echo 'SELECT 1;'; sleep 30) | psql -XAtq -h $d
 	  . "while ! grep -q 1 $dir/open; do sleep 0.1; done");
 ($status, $out) = types('shop', "$sudo; osprofiler doctor --unfix '$place'");
 is($status, 1, 'with sudo, and a session is open: --unfix fails') or diag($out);
-like($out, qr/^wrong +open sessions +1 has the module loaded until/m, '... says why');
+like($out, qr/^wrong +open sessions +1 has the module loaded until it ends: psql, user shop, process \d+$/m, '... says why');
 like($out, qr/^wrong +preloading +the report of the server's user, above, says what is wrong$/m, '... and who said it');
 my ($own) = $out =~ /^(wrong +preloading.*)\z/ms;
 unlike($own // '', qr/doctor --unfix/, '... and does not propose the same again');

@@ -57,12 +57,23 @@ sub verdicts
 
 # --- what --fix did -----------------------------------------------------------
 
+# A program that connected before is not traced until it connects again.
+my ($in, $reply, $timer) = ('', '', IPC::Run::timeout(60));
+my $early = IPC::Run::start([ 'psql', '-XAtq', '-d', "$conninfo application_name=shop-web" ], '<', \$in, '>', \$reply, $timer);
+$in = "SELECT 'pid ' || pg_backend_pid();\n";
+$early->pump until $reply =~ /pid (\d+)\n/;
+my ($early_pid) = $reply =~ /pid (\d+)/;
 my ($status, $out) = doctor('--fix');
 is($status, 0, '--fix') or diag($out);
+like($out, qr/^good +module .*\n +do: 1 session has not loaded it: shop-web, user \S+, process $early_pid: restart it$/m, '--fix: a session from before');
+$early->kill_kill;
+$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $early_pid)");
+(undef, $out) = doctor('');
+unlike($out, qr/not loaded it/, '... and none when it has ended');
 is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain, osprofiler', '--fix: the setting');
 
 # A program that goes on, with the library in its session.
-my ($in, $reply, $timer) = ('', '', IPC::Run::timeout(60));
+($in, $reply) = ('', '');
 my $psql = IPC::Run::start([ 'psql', '-XAtq', '-d', $conninfo ], '<', \$in, '>', \$reply, $timer);
 $in = "SELECT 'pid ' || pg_backend_pid();\n";
 $psql->pump until $reply =~ /pid (\d+)\n/;
@@ -81,6 +92,7 @@ like($said, qr/\A\$ psql [^\n]*ALTER SYSTEM RESET session_preload_libraries.*\n\
 is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain', '--unfix: the library that was there stays');
 unlike(slurp_file($auto), qr/osprofiler/, '--unfix: nothing is left of ALTER SYSTEM');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE prosrc ~ '^pgosp_'}), 0, '--unfix: nor of the extension');
+like($steps->{undo_open_sessions}{found}, qr/^1 has the module loaded until it ends: 252_unfix.pl, user \S+, process $pid$/, 'an open session: whose it is');
 like($steps->{undo_open_sessions}{type}, qr/pg_catalog\.pg_terminate_backend\(p\) FROM pg_catalog\.unnest\(ARRAY\[.*\b$pid\b.*\]\)/, 'an open session: the command that ends it');
 is(kill(0, $pid), 1, '... which is not executed');
 ok(!$steps->{good}, '... and not all is good');
