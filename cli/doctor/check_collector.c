@@ -5,10 +5,12 @@
  */
 #include "doctor/doctor.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "collector_advice.h"
+#include "program_path.h"
 
 #define TIMEOUT_MS 5000
 
@@ -85,17 +87,44 @@ package_in(const char *message)
 	return name != NULL ? osp_str_n(name, strcspn(name, "; ")) : OSP_STR("");
 }
 
+/* Is the package in an archive of this host? If apt cannot be asked, it may be. */
+static bool
+is_in_archive(osp_str package)
+{
+	char command[128];
+	char path[PATH_MAX];
+
+	if (!cli_program_find("apt-cache", path) || package.len > 60 ||
+		package.len !=
+			strspn(package.ptr, "abcdefghijklmnopqrstuvwxyz0123456789-"))
+		return true;
+	(void) snprintf(command,
+					sizeof(command),
+					"apt-cache show %.*s >/dev/null 2>&1",
+					(int) package.len,
+					package.ptr);
+	return system(command) == 0;
+}
+
 /* A package is installed by whoever calls this, never by this process. */
 static void
 mend_by_package(doctor_result *r, osp_str package)
 {
+	bool archived = is_in_archive(package);
+
 	r->is_roots = true;
 	r->is_left = true;
+	if (!archived)
+		doctor_advise(r,
+					  "; no archive of this host has the package, which is "
+					  "built with the others: in their directory");
 	doctor_mend(r,
-				"%sapt install %.*s",
+				"%s%s%.*s%s",
 				geteuid() != 0 && cli_has_sudo() ? "sudo " : "",
+				archived ? "apt install " : "apt-get install ./",
 				(int) package.len,
-				package.ptr);
+				package.ptr,
+				archived ? "" : "_*.deb");
 }
 
 void

@@ -225,6 +225,22 @@ for my $wrong (
 		$package{$_} = $package for map { m{([^/]+)\.so$} } map { glob "$build/drivers/$_" } @patterns;
 	}
 	cmp_ok(scalar(keys %package), '>', 5, 'drivers that are in packages');
+
+	# What an archive has, and what only this project's own build has.
+	for my $known (0, 1)
+	{
+		mkdir "$dir/apt$known";
+		write_file("$dir/apt$known/apt-cache", "#!/bin/sh\n[ \"\$1\" = show ] && exit " . (1 - $known) . "\n");
+		chmod 0755, "$dir/apt$known/apt-cache";
+	}
+	{
+		local $ENV{PATH} = "$dir/apt0:$ENV{PATH}";
+		local $ENV{OSPROFILER_CONNECTION_STRING} = 'redis://h/x';
+		my $step = step(steps('osprofiler doctor --json'), 'collector');
+		like($step->{type}, qr{^(?:sudo )?apt-get install \./osprofiler-driver-redis_\*\.deb$}, 'a package that is in no archive: what to type');
+		like($step->{do}, qr/no archive of this host has the package, which is built with the others/, '... and where it is');
+	}
+	local $ENV{PATH} = "$dir/apt1:$ENV{PATH}";
 	for my $scheme (sort keys %package)
 	{
 		my $step = step(steps("env OSPROFILER_CONNECTION_STRING=$scheme://h/x osprofiler doctor --json"), 'collector');
