@@ -151,7 +151,8 @@ demote_anna()
 {
 	in_chroot "$root" "set -e; rm -r $home/.config $home/.local
 		cd /; psql='runuser -u postgres -- psql -Xq'
-		\$psql -d shop -c 'DROP EXTENSION osprofiler' -c 'DROP TABLE product'
+		\$psql -d shop -c 'DROP EXTENSION osprofiler' -c 'DROP SCHEMA osprofiler' \\
+			-c 'DROP TABLE product'
 		\$psql -c 'ALTER SYSTEM RESET ALL' -c 'ALTER ROLE anna NOSUPERUSER'
 		pg_ctlcluster 15 main restart
 		rm -r /var/lib/postgresql/15/main/osprofiler*"

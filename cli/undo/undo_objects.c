@@ -45,7 +45,14 @@ undo_extension(doctor *d, doctor_result *r)
 	if (strcmp(cli_answer_value(answer, 0, 1), "t") == 0)
 	{
 		doctor_wrong(r, "database %s has it", database);
-		doctor_mend_sql(d, r, "DROP EXTENSION osprofiler", DOCTOR_END);
+
+
+		/* PostgreSQL leaves the schema, which it made for the extension. */
+		doctor_mend_sql(d,
+						r,
+						"DROP EXTENSION osprofiler",
+						"DROP SCHEMA IF EXISTS osprofiler",
+						DOCTOR_END);
 	}
 	else
 		doctor_good(r, "database %s does not have it", database);
