@@ -60,16 +60,19 @@ why_gone(const char *connection_string)
 			   : "";
 }
 
+#define NO_SHORT "nothing shorter than osprofiler.min_duration"
+
 /* Where else a trace may be. Somebody who has named a collector knows how. */
 static const char *
 other_places(const cli_source *source)
 {
 	if (source->others.server_count > 0)
-		return "";
+		return " (a server records " NO_SHORT ")";
 	return cli_is_own_store(&source->collector)
 			   ? "; --connection-string names another collector, --server "
-				 "CONNINFO asks a PostgreSQL server"
-			   : "; --server CONNINFO asks a PostgreSQL server";
+				 "CONNINFO asks a PostgreSQL server, which records " NO_SHORT
+			   : "; --server CONNINFO asks a PostgreSQL server, which "
+				 "records " NO_SHORT;
 }
 
 static int

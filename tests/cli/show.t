@@ -298,7 +298,7 @@ one_error(qr/standard output: Bad file descriptor/, 'trace', 'show', @at, $base,
 	my $absent = '99999999-2222-4333-8444-555555555555';
 	my @named = ('--connection-string', "file://$dir/points");
 
-	one_error(qr{trace show: no trace '$absent' in file://\Q$dir\E/points: 'osprofiler trace list' shows those that there are, so give the whole id; --server CONNINFO asks a PostgreSQL server\n\z},
+	one_error(qr{trace show: no trace '$absent' in file://\Q$dir\E/points: 'osprofiler trace list' shows those that there are, so give the whole id; --server CONNINFO asks a PostgreSQL server, which records nothing shorter than osprofiler\.min_duration\n\z},
 		'trace', 'show', '--no-wait', @named, $absent);
 }
 
