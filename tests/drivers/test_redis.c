@@ -362,13 +362,13 @@ test_late_arrivals(void **state)
 	assert_times(conn, 1, 0, 299);
 
 	/* What upstream's library writes last is not in the index. */
-	freeReplyObject(redis_test_command(
-		"LPUSH osprofiler_opt:%b %s",
-		redis_trace.ptr,
-		redis_trace.len,
-		"{\"name\": \"wsgi-stop\", \"base_id\": \"trace\", "
-		"\"trace_id\": \"t\", \"parent_id\": \"p\", "
-		"\"timestamp\": \"2106-04-18T17:42:10.770000\"}"));
+	freeReplyObject(
+		redis_test_command("LPUSH osprofiler_opt:%b %s",
+						   redis_trace.ptr,
+						   redis_trace.len,
+						   "{\"name\": \"wsgi-stop\", \"base_id\": \"trace\", "
+						   "\"trace_id\": \"t\", \"parent_id\": \"p\", "
+						   "\"timestamp\": \"2106-04-18T17:42:10.770000\"}"));
 	{
 		osp_trace_filter filter = {.struct_size = sizeof(filter), .limit = 1};
 		osp_trace_entry kept = {.struct_size = sizeof(kept)};
