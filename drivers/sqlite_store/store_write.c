@@ -270,14 +270,14 @@ decode_text(store_batch *batch, osp_str raw)
 	return osp_buf_str(out);
 }
 
-/* The first bytes of the statement in an info: those between the quotes, cut
- * between two characters, and decoded. Borrowed from it or from the batch. */
+/* The first bytes of a text that stands behind member in the first bytes of an info: those
+ * between the quotes, cut between two characters, and decoded. Borrowed from it or from
+ * the batch. Reading the whole info takes far longer. */
 static osp_str
-statement_of(store_batch *batch, osp_str info)
+text_behind(store_batch *batch, osp_str info, osp_str member, size_t reach)
 {
-	static const osp_str member = {"\"statement\": \"", 14};
 	const char *raw = memmem(
-		info.ptr, info.len < 256 ? info.len : 256, member.ptr, member.len);
+		info.ptr, info.len < reach ? info.len : reach, member.ptr, member.len);
 	osp_str text;
 	size_t len = 0;
 	size_t left;
@@ -298,6 +298,23 @@ statement_of(store_batch *batch, osp_str info)
 	}
 	text = decode_text(batch, osp_str_n(raw, len));
 	return osp_str_n(text.ptr, osp_utf8_prefix(text, TEXT_MAX));
+}
+
+static osp_str
+statement_of(store_batch *batch, osp_str info)
+{
+	return text_behind(batch, info, OSP_STR("\"statement\": \""), 256);
+}
+
+/* The service of a point, or the name of its application. */
+static osp_str
+service_of(store_batch *batch, const osp_notification *point)
+{
+	return point->service.len > 0 ? point->service
+								  : text_behind(batch,
+												point->info,
+												OSP_STR("\"application\": \""),
+												SIZE_MAX);
 }
 
 /* "METHOD PATH" of the request that an info holds, likewise. */
@@ -386,10 +403,9 @@ bind_root(store_batch *batch, sqlite3_stmt *stmt, int at, const summary *sum)
 		return bind_text(stmt, at, OSP_STR("")) &&
 			   bind_text(stmt, at + 1, OSP_STR("")) &&
 			   bind_text(stmt, at + 2, OSP_STR(""));
-	if (osp__service_of(&batch->text, sum->root, &service) != OSP_OK ||
-		(service.len == 0 &&
-		 osp__service_of(&batch->text, shown, &service) != OSP_OK))
-		service = OSP_STR("");
+	service = service_of(batch, sum->root);
+	if (service.len == 0 && shown != sum->root)
+		service = service_of(batch, shown);
 
 	/* The service may lie in batch->text, so it is copied. */
 	return (service.len == 0 ? sqlite3_bind_null(stmt, at)
