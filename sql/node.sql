@@ -120,7 +120,7 @@ FROM test.points('node') start JOIN test.points('node') stop
 	AND stop.kind = 'stop'
 WHERE start.name = 'pg.node' AND start.kind = 'start';
 
--- A scan has the index that it uses, or all of its table if it filters.
+-- A scan has the index that it uses, or all of its table.
 SELECT DISTINCT node->>'type' AS type, node ? 'filter' AS filters,
 	coalesce(node->>'indexes', '') AS indexes, node->>'relation_toast' AS toast
 FROM test.points('node') p, LATERAL (SELECT p.point#>'{info,db,node}' AS node) n
