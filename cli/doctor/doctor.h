@@ -263,7 +263,7 @@ void doctor_describe_keys(doctor *d, doctor_result *r);
 /* True if a file of keys here is the one to take then, and the result says so. */
 bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
 
-/* --- module_sessions.c --- */
+/* --- doctor_server/module_sessions.c --- */
 
 /* Appends the sessions of rows of application, role and process id. */
 void doctor_add_sessions(osp_buf *out, const cli_answer *answer);
@@ -282,7 +282,7 @@ void doctor_note_arrival(doctor *d, const char *id);
 /* Removes all of them from the collectors here and there, which remain open. */
 void doctor_remove_traces(doctor *d);
 
-/* --- server_collector.c --- */
+/* --- doctor_server/server_collector.c --- */
 
 typedef struct doctor_server_collector
 {
