@@ -101,7 +101,7 @@ static bool
 find_user_with_keys(uid_t *found)
 {
 	FILE *list = fopen("/etc/passwd", "re");
-	struct passwd storage;
+	struct passwd storage = {NULL};
 	struct passwd *user;
 	char space[PASSWD_LINE_MAX];
 	bool any = false;

@@ -233,8 +233,8 @@ static void
 test_sqlite_lock_holder(void **state)
 {
 	static const char *const says[4] = {
-		"; the holder, process 7: INSERT INTO t VALUES (1), then idle for "
-		"1.97 s before COMMIT",
+		("; the holder, process 7: INSERT INTO t VALUES (1), then idle for "
+		 "1.97 s before COMMIT"),
 		"\"operations\": [\"p8-1-100\", \"p7-1-20\"]",
 		"Only one connection writes at a time",
 		"\"holder_pid\": 7"};
