@@ -101,7 +101,7 @@ static bool
 find_user_with_keys(uid_t *found)
 {
 	FILE *list = fopen("/etc/passwd", "re");
-	struct passwd storage = {NULL};
+	struct passwd storage;
 	struct passwd *user;
 	char space[PASSWD_LINE_MAX];
 	bool any = false;
@@ -109,6 +109,7 @@ find_user_with_keys(uid_t *found)
 	if (list == NULL)
 		return false;
 
+	memset(&storage, 0, sizeof(storage));
 	while (fgetpwent_r(list, &storage, space, sizeof(space), &user) == 0)
 	{
 		bool is_server = strcmp(user->pw_name, "postgres") == 0;
