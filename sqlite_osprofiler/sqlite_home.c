@@ -29,13 +29,14 @@ osp_sqlite_range osp_sqlite__callers[2];
 /* What we call of home ourselves, by name in sqlite3ext.h. */
 static sqlite3_api_routines home_api;
 
-static enum
+enum
 {
 	HOME_UNKNOWN,
 	HOME_IN_WORK,
 	HOME_KNOWN
-} home_state = HOME_UNKNOWN;
-static const void *home_base; /* where its object lies */
+};
+static int home_state = HOME_UNKNOWN; /* one of them */
+static const void *home_base;         /* where its object lies */
 
 /* A SQLite that is not home. */
 typedef struct other_sqlite
