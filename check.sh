@@ -69,6 +69,11 @@ part_build()
 {
 	make -s -j"$jobs" all
 	make -s install
+
+	# For tests of upgrades, from a version that never was.
+	echo '-- Nothing has changed.' >"$("$PG_CONFIG" --sharedir)/extension/osprofiler--0.0.1--$(
+		sed -n 's/^VERSION *:= *//p' config.mk
+	).sql"
 }
 
 # What clang says of the extension; all else it builds for unit-sanitizers. PGXS builds
@@ -226,13 +231,16 @@ part_page_speed()
 }
 
 # Both kinds of tests in any case; what differed is said last, where it is seen.
-# Most of the time of the second kind is waiting, so they run side by side.
+# Most of the time of the second kind is waiting, so they run side by side. One of them
+# needs an OpenTelemetry Collector, which Debian does not have (make check-otel).
 part_server()
 {
 	local failed=0
 
 	make -s installcheck TAP_TESTS= || failed=1
-	make -s installcheck REGRESS= PROVE_FLAGS="-j$jobs --timer" || failed=1
+	make -s installcheck REGRESS= PROVE_FLAGS="-j$jobs --timer" \
+		PROVE_TESTS="$(find tests/pg/t -name '*.pl' ! -name '218_otel.pl' -printf '../%p ' | xargs -n 1 | sort | xargs)" ||
+		failed=1
 	make -s installcheck REGRESS= PROVE_TESTS="../tests/incidents/*.pl" || failed=1
 	[ ! -e pg_osprofiler/regression.diffs ] || cat pg_osprofiler/regression.diffs
 	return "$failed"

@@ -15,8 +15,11 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $agent = $ENV{OSPROFILER_TEST_AGENT};
-plan skip_all => 'needs OSPROFILER_TEST_AGENT' if !$agent;
+# The file that is copied: the command that others call by its name.
+my ($agent) = grep { -x }
+  $ENV{OSPROFILER_TEST_AGENT} || map { "$_/osprofiler" } split /:/, $ENV{PATH};
+
+die 'there is no osprofiler' if !$agent;
 my $node = new_node('upgrade');
 my $files = PostgreSQL::Test::Utils::tempdir_short();
 my ($library, $program) = ("$files/osprofiler.so", "$files/osprofiler");
