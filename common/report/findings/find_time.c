@@ -162,6 +162,9 @@ gets_time(const osp__op *op)
 	return op->running && op->running_children == 0;
 }
 
+/* A clock can be as far off as 64 bits go, which a double of that size exceeds. */
+#define OWN_MAX_NS (INT64_C(9) * 1000000000 * 1000000000)
+
 /* What the sweep knows. */
 typedef struct sweep
 {
@@ -174,6 +177,7 @@ static void
 note_change(sweep *s, osp__op *op, bool before)
 {
 	bool now = gets_time(op);
+	double ns;
 
 	if (now == before)
 		return;
@@ -184,7 +188,8 @@ note_change(sweep *s, osp__op *op, bool before)
 		return;
 	}
 	s->sharers--;
-	op->own_ns += (int64_t) (s->share - op->idle_before + 0.5);
+	ns = (double) op->own_ns + s->share - op->idle_before + 0.5;
+	op->own_ns = ns < (double) OWN_MAX_NS ? (int64_t) ns : OWN_MAX_NS;
 }
 
 static void
