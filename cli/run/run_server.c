@@ -222,13 +222,14 @@ note_min_duration(cli_server *server, osp_error *err)
 {
 	cli_answer *answer = NULL;
 
-	if (cli_server_ask(server,
-					   "SELECT setting FROM pg_catalog.pg_settings WHERE name "
-					   "= 'osprofiler.min_duration' AND setting::int > 0",
-					   0,
-					   NULL,
-					   &answer,
-					   NULL) != OSP_OK)
+	if (cli_server_ask(
+			server,
+			"SELECT /* osprofiler */ setting FROM pg_catalog.pg_settings WHERE name "
+			"= 'osprofiler.min_duration' AND setting::int > 0",
+			0,
+			NULL,
+			&answer,
+			NULL) != OSP_OK)
 		return;
 	if (cli_answer_rows(answer) > 0)
 		(void) osp_error_set(err,

@@ -621,17 +621,21 @@ cli_server_untraced(cli_server *server)
 	server->untraced = true;
 }
 
+/* Tells whoever looks at the server's statements whose these are. */
+#define OURS " /* osprofiler */"
+
 /*
  * The statements of one text are one transaction, which BEGIN makes last. So what is set
  * before ends with the transaction, and BEGIN itself is not traced any more.
  */
-#define START "SET LOCAL search_path = pg_catalog, pg_temp; BEGIN"
+#define START "SET LOCAL search_path = pg_catalog, pg_temp" OURS "; BEGIN" OURS
 
 osp_status
 cli_server_begin(cli_server *server, osp_error *err)
 {
 	const char *statements =
-		server->untraced ? "SET LOCAL osprofiler.untraced = on; " START : START;
+		server->untraced ? "SET LOCAL osprofiler.untraced = on" OURS "; " START
+						 : START;
 	osp_status status;
 
 	server->sqlstate[0] = '\0';
@@ -646,14 +650,14 @@ cli_server_commit(cli_server *server, osp_error *err)
 	if (!server->in_transaction)
 		return OSP_OK;
 	server->in_transaction = false;
-	return check_done(server, execute(server, "COMMIT", 0, NULL), err);
+	return check_done(server, execute(server, "COMMIT" OURS, 0, NULL), err);
 }
 
 static void
 roll_back(cli_server *server)
 {
 	server->in_transaction = false;
-	pq.PQclear(execute(server, "ROLLBACK", 0, NULL));
+	pq.PQclear(execute(server, "ROLLBACK" OURS, 0, NULL));
 }
 
 osp_status
