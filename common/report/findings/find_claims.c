@@ -289,10 +289,24 @@ osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 	return ns > 0 ? ns : 0;
 }
 
+double
+osp__part_of_nodes(const osp__op *statement)
+{
+	double left = (double) statement->left_ns + (double) statement->nodes_ns;
+
+	if (statement->timed_nodes || statement->own_ns <= 0)
+		return 1;
+	return left < (double) statement->own_ns ? left / (double) statement->own_ns
+											 : 1;
+}
+
 void
 osp__claim_node(osp__findings *f, osp__group *group, osp__op *op, bool count)
 {
-	osp__claim_node_ns(f, group, op, osp__node_own_ns(f, op), count);
+	double ns =
+		(double) osp__node_own_ns(f, op) * osp__part_of_nodes(op->timed);
+
+	osp__claim_node_ns(f, group, op, (int64_t) ns, count);
 }
 
 void

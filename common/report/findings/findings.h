@@ -519,6 +519,11 @@ int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 int64_t osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 									double rows_of_loop);
 
+/* Which part of the time of a statement is left to the nodes of its plan: what rules have
+ * claimed by another measure, such as waiting for a processor, is no time of these. Where
+ * nodes were timed it may be. */
+double osp__part_of_nodes(const osp__op *statement);
+
 /* Claims that work, unless another rule has; count: and counts the node, if it worked or
  * is the first one. */
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,

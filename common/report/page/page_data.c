@@ -272,6 +272,21 @@ is_meant(const osp__group *group, const osp__claim *claim)
 		   claim->op->handled;
 }
 
+/* A claim of an operation that is less than this part of the largest one is not listed,
+ * either: the planning of a statement that waited for a processor. */
+#define LISTED_PART 1000
+
+static int64_t
+largest_claim(const osp__group *group)
+{
+	const osp__claim *claim;
+	int64_t ns = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		ns = claim->ns > ns ? claim->ns : ns;
+	return ns;
+}
+
 static void
 put_claims(const osp__page *page, osp_buf *out)
 {
@@ -282,6 +297,7 @@ put_claims(const osp__page *page, osp_buf *out)
 	for (i = 0; i < f->found_count; i++)
 	{
 		const osp__group *group = f->found[i].group;
+		const int64_t least_ns = largest_claim(group) / LISTED_PART;
 		const osp__claim *claim;
 		bool first = true;
 		unsigned k;
@@ -298,7 +314,8 @@ put_claims(const osp__page *page, osp_buf *out)
 		if (f->found[i].other != NULL)
 			put_row_number(page, out, f->found[i].other, &first);
 		for (claim = group->claims; claim != NULL; claim = claim->next)
-			if (is_meant(group, claim))
+			if (is_meant(group, claim) &&
+				(claim->node != NULL || claim->ns >= least_ns))
 				put_row_number(page,
 							   out,
 							   claim->node != NULL ? claim->node : claim->op,

@@ -46,21 +46,10 @@ scan_of(osp__findings *f, const osp__op *top)
 	return top;
 }
 
-/* What rules have claimed of a statement by another measure than its nodes is no time of
- * these. Where nodes were timed it may be. */
-static double
-part_of_nodes(const osp__op *statement)
-{
-	if (statement->timed_nodes || statement->own_ns <= 0)
-		return 1;
-	return (double) (statement->left_ns + statement->nodes_ns) /
-		   (double) statement->own_ns;
-}
-
 static void
 claim_subplan(osp__findings *f, osp__op *top)
 {
-	double part = part_of_nodes(top->timed);
+	double part = osp__part_of_nodes(top->timed);
 	osp__group *group = osp__group_of(
 		f,
 		(scan_of(f, top)->shape * 31 + top->shape) * 31 + top->parent->shape);
