@@ -287,4 +287,10 @@ for my $what ('function', 'node')
 		"eight times as many levels of ${what}s take about eight times as long ($small s, $large s)");
 }
 
+# A statement that waited for a processor: not its planning, for which that was nothing.
+# Of its plan all nodes of the loop that was a mistake, the scan that ran again and again
+# (12), too.
+my ($claims) = run_ok('trace', 'show', '--html', "$top/tests/vectors/findings/cpu_workers.points") =~ /"claims":(\[.*\]\])/;
+is($claims, '[[1,1],[10,6,9,11,9,12,6]]', 'the operations of two findings about one statement');
+
 done_testing();
