@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
@@ -22,7 +23,11 @@ my ($agent) = grep { -x }
 die 'there is no osprofiler' if !$agent;
 my $node = new_node('upgrade');
 my $files = PostgreSQL::Test::Utils::tempdir_short();
-my ($library, $program) = ("$files/osprofiler.so", "$files/osprofiler");
+my ($library, $program) = ("$files/osprofiler.so", "$files/bin/osprofiler");
+
+# An installed command finds its libraries and drivers beside itself.
+mkdir "$files/bin" or die $!;
+symlink(dirname($agent) . '/../lib', "$files/lib") or die $!;
 $node->start;
 my $libraries = $node->safe_psql('postgres', q{SELECT setting FROM pg_config() WHERE name = 'PKGLIBDIR'});
 $node->safe_psql('postgres', "CREATE EXTENSION osprofiler; UPDATE pg_proc SET probin = '$library' WHERE probin = '\$libdir/osprofiler'");
