@@ -18,15 +18,27 @@
 #define CHAIN_MAX   8
 #define READ_TRIES  8
 
+/* Processes of one parallel statement do not wait for each other's locks. */
+static bool
+is_of_group(const PGPROC *waiter, const PGPROC *other)
+{
+	const PGPROC *leader = waiter->lockGroupLeader;
+
+	return other == waiter ||
+		   (leader != NULL && other->lockGroupLeader == leader);
+}
+
+static LOCKMASK
+conflicts_of(const LOCK *lock, const PGPROC *waiter)
+{
+	return GetLocksMethodTable(lock)->conflictTab[waiter->waitLockMode];
+}
+
 static bool
 conflicts(const LOCK *lock, const PROCLOCK *held, const PGPROC *waiter)
 {
-	LOCKMASK mask =
-		GetLocksMethodTable(lock)->conflictTab[waiter->waitLockMode];
-	const PGPROC *leader = waiter->lockGroupLeader;
-
-	return held->tag.myProc != waiter && (held->holdMask & mask) != 0 &&
-		   (leader == NULL || held->tag.myProc->lockGroupLeader != leader);
+	return !is_of_group(waiter, held->tag.myProc) &&
+		   (held->holdMask & conflicts_of(lock, waiter)) != 0;
 }
 
 /* Does the other one wait for the same lock, since before, for what keeps the waiter from
@@ -34,14 +46,13 @@ conflicts(const LOCK *lock, const PROCLOCK *held, const PGPROC *waiter)
 static bool
 is_ahead(const LOCK *lock, const PROCLOCK *held, PGPROC *waiter)
 {
-	LOCKMASK mask =
-		GetLocksMethodTable(lock)->conflictTab[waiter->waitLockMode];
 	PGPROC *other = held->tag.myProc;
 	TimestampTz began = pgosp_wait_start(waiter);
 	TimestampTz others = pgosp_wait_start(other);
 
-	return other != waiter && other->waitLock == lock &&
-		   (mask & LOCKBIT_ON(other->waitLockMode)) != 0 &&
+	return !is_of_group(waiter, other) && other->waitLock == lock &&
+		   (LOCKBIT_ON(other->waitLockMode) & conflicts_of(lock, waiter)) !=
+			   0 &&
 		   (began == 0 || others == 0 || others <= began);
 }
 
