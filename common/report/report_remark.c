@@ -53,7 +53,7 @@ add_time(osp__description *what, const char *name, double ms)
 
 	if (!(ms >= TIME_MIN_MS) || ms > TIME_MAX_MS)
 		return;
-	osp__duration_text((int64_t) (ms * 1e6), text);
+	osp__duration_text(osp__ns_of(ms * 1e6), text);
 	add(what, "%s %s", text, name);
 }
 

@@ -257,12 +257,25 @@ osp__ns_between(int64_t from_ns, int64_t to_ns)
 	return ns;
 }
 
+/* The longest time that both a double and 64 bits hold: 285 years. */
+#define OSP__NS_MAX 9e18
+
 /* Adds to a sum of times; as far as 64 bits go. */
 static inline void
 osp__ns_add(int64_t *sum_ns, int64_t ns)
 {
 	if (__builtin_add_overflow(*sum_ns, ns, sum_ns))
 		*sum_ns = ns < 0 ? INT64_MIN : INT64_MAX;
+}
+
+/* A figure as a time; as far as 64 bits go, which a double of that size exceeds.
+ * What is no number is no time. */
+static inline int64_t
+osp__ns_of(double ns)
+{
+	if (!(ns > -OSP__NS_MAX))
+		return ns < 0 ? (int64_t) -OSP__NS_MAX : 0;
+	return (int64_t) (ns < OSP__NS_MAX ? ns : OSP__NS_MAX);
 }
 
 /* Upstream's milliseconds: whole ones since the first point, before which there

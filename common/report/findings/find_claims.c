@@ -281,7 +281,7 @@ osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 		double own = osp__node_rows(f, op) +
 					 rows_of_loop * (double) osp__op_fact(op, OSP__LOOPS);
 
-		return (int64_t) ((double) statement->own_ns * own / all);
+		return osp__ns_of((double) statement->own_ns * own / all);
 	}
 	for (child = osp__op_child(f, op); child != NULL;
 		 child = osp__op_sibling(f, child))

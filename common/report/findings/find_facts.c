@@ -237,7 +237,7 @@ scale_node(osp__op *op)
 		return;
 	scale = (double) ns / (double) op->facts[OSP__NODE_TOTAL];
 	for (fact = 0; fact < OSP__FIRST_OF_ONE; fact++)
-		op->facts[fact] = (int64_t) ((double) op->facts[fact] * scale);
+		op->facts[fact] = osp__ns_of((double) op->facts[fact] * scale);
 	op->facts[OSP__NODE_TOTAL] = ns;
 }
 

@@ -162,9 +162,6 @@ gets_time(const osp__op *op)
 	return op->running && op->running_children == 0;
 }
 
-/* A clock can be as far off as 64 bits go, which a double of that size exceeds. */
-#define OWN_MAX_NS (INT64_C(9) * 1000000000 * 1000000000)
-
 /* What the sweep knows. */
 typedef struct sweep
 {
@@ -177,7 +174,6 @@ static void
 note_change(sweep *s, osp__op *op, bool before)
 {
 	bool now = gets_time(op);
-	double ns;
 
 	if (now == before)
 		return;
@@ -188,8 +184,7 @@ note_change(sweep *s, osp__op *op, bool before)
 		return;
 	}
 	s->sharers--;
-	ns = (double) op->own_ns + s->share - op->idle_before + 0.5;
-	op->own_ns = ns < (double) OWN_MAX_NS ? (int64_t) ns : OWN_MAX_NS;
+	op->own_ns = osp__ns_of((double) op->own_ns + s->share - op->idle_before + 0.5);
 }
 
 static void

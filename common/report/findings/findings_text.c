@@ -232,7 +232,7 @@ put_findings(writer *w)
 	for (i = 0; i < count; i++)
 		parts[i] = w->f->found[i].group->ns;
 	parts[count] =
-		(int64_t) (osp__findings_unexplained(w->f) * (double) w->f->total_ns);
+		osp__ns_of(osp__findings_unexplained(w->f) * (double) w->f->total_ns);
 	osp__percents(parts, count + 1, percents);
 	osp__duration_text(w->f->total_ns, time);
 	osp_buf_addf(w->out, "Why it took %s:\n", time);

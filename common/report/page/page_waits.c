@@ -58,7 +58,7 @@ put_waits(osp__page *page, const wait_sum *sums, size_t count)
 		osp_buf_addf(&page->waits,
 					 ",%" PRIu32 ",%" PRId64,
 					 osp__page_string(page, &page->strings, sums[i].kind),
-					 (int64_t) (sums[i].ms * 1e6));
+					 osp__ns_of(sums[i].ms * 1e6));
 	osp_buf_add_char(&page->waits, ']');
 }
 

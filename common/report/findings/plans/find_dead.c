@@ -35,7 +35,7 @@ dead_ns(const osp__findings *f, const osp__reading *r,
 	if (statement->timed_nodes)
 		return osp__node_own_ns(f, dead->op);
 	rows += (double) dead->pages * ROWS_OF_PAGE;
-	return (int64_t) ((double) statement->own_ns * rows / whole);
+	return osp__ns_of((double) statement->own_ns * rows / whole);
 }
 
 static void

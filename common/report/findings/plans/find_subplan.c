@@ -59,7 +59,7 @@ claim_subplan(osp__findings *f, osp__op *top)
 	{
 		double ns = (double) osp__node_own_ns_with_loops(f, at, ROWS_OF_LOOP);
 
-		osp__claim_node_ns(f, group, at, (int64_t) (part * ns), at == top);
+		osp__claim_node_ns(f, group, at, osp__ns_of(part * ns), at == top);
 	}
 	if (group != NULL)
 		group->sums[SUM_LOOPS] +=

@@ -155,8 +155,8 @@ add_sides(osp__group *group, int64_t before_ns, int64_t after_ns,
 		after_ns = 0;
 	if (before_ns + after_ns > claimed_ns)
 		scale = (double) claimed_ns / (double) (before_ns + after_ns);
-	group->sums[SUM_BEFORE] += (int64_t) ((double) before_ns * scale);
-	group->sums[SUM_AFTER] += (int64_t) ((double) after_ns * scale);
+	group->sums[SUM_BEFORE] += osp__ns_of((double) before_ns * scale);
+	group->sums[SUM_AFTER] += osp__ns_of((double) after_ns * scale);
 }
 
 /* Claims the time of a client's statement in which no server worked on it. */

@@ -54,7 +54,7 @@ claim_part_below(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
 	for (; at != NULL; at = osp__op_below(f, at, op))
 		if (at->timed == at)
 			osp__claim_more(
-				f, group, at, (int64_t) (part * (double) at->own_ns));
+				f, group, at, osp__ns_of(part * (double) at->own_ns));
 }
 
 static void

@@ -138,7 +138,7 @@ claim_toast(osp__findings *f, osp__op *op)
 		f,
 		group,
 		op,
-		(int64_t) ((double) ns * (double) (read - needed) / (double) read));
+		osp__ns_of((double) ns * (double) (read - needed) / (double) read));
 	if (group == NULL)
 		return;
 	group->sums[SUM_BLOCKS] += blocks;
