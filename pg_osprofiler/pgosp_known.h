@@ -56,14 +56,11 @@ pgosp_template_commit(const osp_template *t, osp_producer *producer)
 	osp_template_prefetch(producer);
 }
 
-/* Writes the start of a point whose ids, kind, top and times are set, and opens
- * it. It is silent if the ring has no room. */
+/* Opens a point whose ids, kind, top and times are set; its start is the caller's
+ * to write. */
 static inline void
-pgosp_point_start_by_template(pgospPoint *point, osp_producer *producer,
-							  const osp_template *start)
+pgosp_point_open_unwritten(pgospPoint *point)
 {
-	osp_point_ids ids;
-
 	if (unlikely(!osp__uuid_take(&point->trace_id, osp__generation())))
 		osp_uuid_new(&point->trace_id);
 	osp_id_set_uuid(&point->self, &point->trace_id);
@@ -76,6 +73,18 @@ pgosp_point_start_by_template(pgospPoint *point, osp_producer *producer,
 	point->staged = false;
 	point->silent = false;
 	point->open = true;
+	dlist_insert_before(&pgosp_open_points.head, &point->node);
+	pgosp_busy++;
+}
+
+/* Writes the start of a point that was opened so. It is silent if the ring has no
+ * room. */
+static inline void
+pgosp_point_write_start(pgospPoint *point, osp_producer *producer,
+						const osp_template *start)
+{
+	osp_point_ids ids;
+
 	pgosp_point_ids(point, &ids);
 	if (likely(osp_template_put(start, producer, &ids, point->start_ns, 0) !=
 			   NULL))
@@ -86,8 +95,6 @@ pgosp_point_start_by_template(pgospPoint *point, osp_producer *producer,
 		osp_id_copy(&point->self, &point->parent_id);
 		osp_producer_drop_stop(producer, &point->base_id);
 	}
-	dlist_insert_before(&pgosp_open_points.head, &point->node);
-	pgosp_busy++;
 }
 
 /* A statement at the top is traced, under this context. */
@@ -100,6 +107,18 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 	if ((pgosp_points & PGOSP_POINTS_COMMIT) != 0)
 		pgosp_commit_remember(context);
 }
+
+/* ---- starts that may never be needed (staging.c) ---- */
+
+/*
+ * As pgosp_stage_begin; the start of top, which is open, is written when something
+ * has to be told of it. The template is borrowed until then.
+ */
+extern bool pgosp_stage_begin_unwritten(pgospPoint *top,
+										const osp_template *start);
+
+/* The template is about to change: what would be written by it is written now. */
+extern void pgosp_stage_write_start(const osp_template *start);
 
 /* ---- starts, by the plan (plan_cache.c) ---- */
 

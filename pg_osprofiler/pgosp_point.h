@@ -218,7 +218,8 @@ extern bool pgosp_stage_begin(pgospPoint *top);
 extern bool pgosp_stage_is_late(const pgospPoint *top, int64 now_ns);
 
 /* Room for a record, NULL if there is none; its size, 0 if it was given up. */
-extern void *pgosp_stage_reserve(bool start, size_t size);
+extern void *pgosp_stage_reserve(const pgospPoint *top, bool start,
+								 size_t size);
 extern void pgosp_stage_commit(const pgospPoint *top, size_t size);
 
 /* They go to the ring; false: it has no room for them, and they are lost. */

@@ -14,6 +14,7 @@
 void
 pgosp_template_free(pgospTemplate *t)
 {
+	pgosp_stage_write_start(&t->of);
 	if (t->of.record != NULL)
 		pfree(unconstify(char *, t->of.record));
 	memset(t, 0, sizeof(*t));
@@ -28,6 +29,7 @@ pgosp_template_make(pgospTemplate *t, osp_record_kind kind, osp_str name,
 	char *space;
 	bool made;
 
+	pgosp_stage_write_start(&t->of);
 	t->epoch = 0;
 	if (size > RECORD_MAX)
 		return false;

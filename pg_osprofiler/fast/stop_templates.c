@@ -240,6 +240,21 @@ put(const pgospStop *stop, osp_producer *producer,
 	pgosp_template_commit(&stop->template.of, producer);
 }
 
+/* Drops a statement that was quick. False: it was not. */
+static bool
+drop(pgospStatementPoint *statement, int64 now_ns)
+{
+	pgospPoint *point = &statement->point;
+
+	if (unlikely(pgosp_stage_is_late(point, now_ns)))
+		return false;
+	if (unlikely(pgosp_nodes_are_slow(now_ns - point->start_ns)))
+		pgosp_known_is_slow(statement);
+	pgosp_stage_drop(point);
+	pgosp_point_leave(point);
+	return true;
+}
+
 pgosp_hot bool
 pgosp_statement_stop(pgospStatementPoint *statement)
 {
@@ -250,11 +265,13 @@ pgosp_statement_stop(pgospStatementPoint *statement)
 
 	if (unlikely(!is_plain(statement)))
 		return false;
+	now_ns = pgosp_now();
+	if (unlikely(statement->point.staged))
+		return drop(statement, now_ns);
 	form = form_of(&statement->usage);
 	stop = stop_of(statement->known, statement->usage.command, form);
 	if (unlikely(stop == NULL))
 		return false;
-	now_ns = pgosp_now();
 	elapsed_ns = now_ns - statement->point.start_ns;
 	if (unlikely(pgosp_nodes_are_slow(elapsed_ns)))
 		pgosp_known_is_slow(statement);

@@ -152,7 +152,7 @@ stage(pgospPoint *point, osp_record_kind kind, int64 now_ns, bool failed,
 	void *space = NULL;
 
 	if (!pgosp_stage_is_late(top, now_ns) && !failed)
-		space = pgosp_stage_reserve(start, size);
+		space = pgosp_stage_reserve(top, start, size);
 	if (space != NULL)
 		return space;
 	if (start && point != top && !pgosp_stage_is_late(top, now_ns))
@@ -312,7 +312,8 @@ pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 	point->masked = parent->masked;
 	point->top = top;
 	top->points++;
-	pgosp_point_start_by_template(point, producer, start);
+	pgosp_point_open_unwritten(point);
+	pgosp_point_write_start(point, producer, start);
 	return true;
 }
 
@@ -414,6 +415,14 @@ idle_since(const pgospPoint *point)
 	return since_ns;
 }
 
+/* Ends a statement at the top so soon that nothing of it is told? */
+static bool
+will_be_dropped(const pgospPoint *point, const pgospError *error, int64 stop_ns)
+{
+	return unlikely(point->staged) && error == NULL &&
+		   !pgosp_stage_is_late(point, stop_ns);
+}
+
 static void
 close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
@@ -425,7 +434,7 @@ close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 		error = NULL;
 		stop_ns = Min(stop_ns, idle_ns);
 	}
-	if (!point->silent)
+	if (!point->silent && !will_be_dropped(point, error, stop_ns))
 		write_stop(point, error, stop_ns);
 	else if (point->parent != NULL)
 		point->parent->left_out += point->left_out;

@@ -26,7 +26,7 @@ static pgosp_hot_data const pgospContext *context = NULL;
 static pg_noinline bool
 arm(void)
 {
-	if (!pgosp_setting_gate || pgosp_planning || pgosp_min_duration > 0 ||
+	if (!pgosp_setting_gate || pgosp_planning ||
 		(pgosp_points & PGOSP_POINTS_STATEMENT) == 0)
 		return false;
 	context = pgosp_context_of_known();
@@ -100,8 +100,13 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	point->masked = known->masked;
 	if (unlikely(known->masked))
 		pgosp_transaction_mask();
-	pgosp_point_start_by_template(point, pgosp_ring, &known->start.of);
-	pgosp_statement_stop_soon(known);
+	pgosp_point_open_unwritten(point);
+	if (likely(pgosp_min_duration <= 0) ||
+		!pgosp_stage_begin_unwritten(point, &known->start.of))
+	{
+		pgosp_point_write_start(point, pgosp_ring, &known->start.of);
+		pgosp_statement_stop_soon(known);
+	}
 	pgosp_statement_begins(pgosp_ring, &context->ids);
 	pgosp_usage_begin_again(&statement->usage, point->start_ns);
 	statement->plain = !point->silent;

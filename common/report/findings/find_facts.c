@@ -146,12 +146,15 @@ static const struct
 	{"Timeout:PgSleep", OSP__WAIT_SLEEP},
 };
 
+/* Of which 9,000 can be added: no time is longer than 11 days, and no count larger. */
+#define FACT_MAX 1e15
+
 static void
 add_fact(osp__findings *f, osp__op *op, osp__fact fact, double value)
 {
 	if (fact < OSP__FIRST_COUNT)
 		value *= NS_PER_MS;
-	if (!(value >= 1) || value > 9e18)
+	if (!(value >= 1) || value > FACT_MAX)
 		return;
 	if (op->facts == NULL)
 	{
@@ -164,7 +167,7 @@ add_fact(osp__findings *f, osp__op *op, osp__fact fact, double value)
 		}
 		memset(op->facts, 0, OSP__FACT_COUNT * sizeof(int64_t));
 	}
-	if ((double) op->facts[fact] + value < 9e18)
+	if ((double) op->facts[fact] + value <= FACT_MAX)
 		op->facts[fact] += (int64_t) value;
 }
 

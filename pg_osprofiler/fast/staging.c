@@ -16,10 +16,13 @@
  * left out, as one beyond osprofiler.max_points. For a stop there is room nearly
  * always; if not, the statement is told of, quick or not.
  *
+ * The start of a statement by a known plan is not even made before another record
+ * of it waits: most of them end without one, and cost next to nothing.
+ *
  * Several top-level statements may be open at a time, for a client can leave
  * portals half run. Each record says whose it is.
  */
-#include "pgosp.h"
+#include "pgosp_known.h"
 
 #include "utils/memutils.h"
 
@@ -33,24 +36,46 @@ static char *buffer = NULL;
 static size_t capacity = 0;
 static size_t used = 0;
 
+/* A statement at the top whose start has still to be written, and by what. There is
+ * never more than one, for such a statement begins while nothing else is open. */
+static pgosp_hot_data pgospPoint *unwritten = NULL;
+static pgosp_hot_data const osp_template *unwritten_start = NULL;
+
 static inline pgospStaged *
 entry_at(size_t offset)
 {
 	return (pgospStaged *) (void *) (buffer + offset);
 }
 
+/* False: there is no memory for it. */
+static inline bool
+has_buffer(void)
+{
+	if (likely(buffer != NULL))
+		return true;
+
+	/* The longest text takes an eighth of the ring. */
+	capacity = (size_t) pgosp_ring_size_kb * 1024 / 2;
+	buffer = MemoryContextAllocExtended(
+		TopMemoryContext, capacity, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	return buffer != NULL;
+}
+
 bool
 pgosp_stage_begin(pgospPoint *top)
 {
-	/* The longest text takes an eighth of the ring. */
-	if (buffer == NULL)
-	{
-		capacity = (size_t) pgosp_ring_size_kb * 1024 / 2;
-		buffer = MemoryContextAllocExtended(
-			TopMemoryContext, capacity, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
-	}
-	top->staged = buffer != NULL;
+	top->staged = has_buffer();
 	return top->staged;
+}
+
+pgosp_hot bool
+pgosp_stage_begin_unwritten(pgospPoint *top, const osp_template *start)
+{
+	if (!pgosp_stage_begin(top))
+		return false;
+	unwritten = top;
+	unwritten_start = start;
+	return true;
 }
 
 /* Takes the records of top out of the buffer; each one goes to put, if any. */
@@ -89,6 +114,28 @@ put_into_ring(const void *record, size_t size)
 	osp__point_publish(producer, size);
 }
 
+static void
+fill_start(char *space)
+{
+	osp_point_ids ids;
+
+	pgosp_point_ids(unwritten, &ids);
+	osp__template_fill(unwritten_start, space, &ids, unwritten->start_ns, 0);
+}
+
+static void
+put_start_into_ring(osp_producer *producer)
+{
+	char *space = osp_ring_reserve(&producer->ring, unwritten_start->room);
+
+	if (space != NULL)
+	{
+		fill_start(space);
+		osp__point_publish(producer, unwritten_start->size);
+	}
+	unwritten = NULL;
+}
+
 static size_t
 size_of(const pgospPoint *top)
 {
@@ -124,7 +171,35 @@ count_lost(osp_ring *ring, const pgospPoint *top)
 		}
 		offset += sizeof(*entry) + entry->size;
 	}
+	if (unwritten == top)
+	{
+		osp__ring_drop(ring);
+		records++;
+	}
 	osp_ring_count_loss(ring, &top->base_id, records);
+}
+
+/* Room in the buffer, up to a limit; NULL: there is none. */
+static inline void *
+reserve(size_t size, size_t limit)
+{
+	return used + sizeof(pgospStaged) + size <= limit
+			   ? buffer + used + sizeof(pgospStaged)
+			   : NULL;
+}
+
+/* False: the buffer has no room for it. */
+static bool
+stage_start(void)
+{
+	void *space = reserve(unwritten_start->room, capacity);
+
+	if (space == NULL)
+		return false;
+	fill_start(space);
+	pgosp_stage_commit(unwritten, unwritten_start->size);
+	unwritten = NULL;
+	return true;
 }
 
 bool
@@ -133,29 +208,47 @@ pgosp_stage_keep(pgospPoint *top)
 	osp_producer *producer = pgosp_producer_if_open();
 	size_t size = size_of(top);
 
+	if (unwritten == top)
+		size += unwritten_start->room;
 	top->staged = false;
 	if (size == 0)
 		return true;
 	if (producer == NULL)
 	{
-		take_out(top, NULL);
+		pgosp_stage_drop(top);
 		return false;
 	}
 
 	if (!osp_ring_make_room(&producer->ring, size))
 	{
 		count_lost(&producer->ring, top);
-		take_out(top, NULL);
+		pgosp_stage_drop(top);
 		return false;
 	}
+	if (unwritten == top)
+		put_start_into_ring(producer);
 	take_out(top, put_into_ring);
 	return true;
+}
+
+void
+pgosp_stage_write_start(const osp_template *start)
+{
+	pgospPoint *top = unwritten;
+
+	if (likely(top == NULL || unwritten_start != start) || stage_start() ||
+		pgosp_stage_keep(top))
+		return;
+	top->silent = true;
+	osp_id_copy(&top->self, &top->parent_id);
 }
 
 void
 pgosp_stage_drop(pgospPoint *top)
 {
 	top->staged = false;
+	if (unwritten == top)
+		unwritten = NULL;
 	take_out(top, NULL);
 }
 
@@ -169,13 +262,11 @@ pgosp_stage_is_late(const pgospPoint *top, int64 now_ns)
 }
 
 void *
-pgosp_stage_reserve(bool start, size_t size)
+pgosp_stage_reserve(const pgospPoint *top, bool start, size_t size)
 {
-	size_t limit = start ? capacity / 3 * 2 : capacity;
-
-	if (used + sizeof(pgospStaged) + size > limit)
+	if (unwritten == top && !stage_start())
 		return NULL;
-	return buffer + used + sizeof(pgospStaged);
+	return reserve(size, start ? capacity / 3 * 2 : capacity);
 }
 
 void
