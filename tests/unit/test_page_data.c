@@ -520,6 +520,64 @@ test_bytes(void **state)
 	osp_buf_term(&data);
 }
 
+/* A notification with other spaces between its parts. */
+static void
+put_spaces(osp_buf *out, const char *json, const char *spaces)
+{
+	bool quoted = false;
+
+	for (; *json != '\0'; json++)
+	{
+		quoted ^= *json == '"';
+		if (quoted || strchr("{}[],:", *json) == NULL)
+		{
+			if (quoted || *json != ' ')
+				osp_buf_add_char(out, *json);
+			continue;
+		}
+		osp_buf_add_str(out, osp_str_of(spaces));
+		osp_buf_add_char(out, *json);
+		osp_buf_add_str(out, osp_str_of(spaces));
+	}
+}
+
+/* Who else writes notifications may put spaces where JSON allows them. */
+static void
+test_spaces(void **state)
+{
+	const char *const spaces[] = {" ", "\t", " \r\n\t"};
+	osp_buf expected;
+	size_t i;
+
+	(void) state;
+	write_data(POINTS, &expected);
+	for (i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf data;
+		size_t j;
+
+		assert_non_null(report);
+		osp_buf_init(&data, &osp_allocator_default, TEXT_MAX);
+		for (j = 0; j < POINTS; j++)
+		{
+			osp_buf text;
+
+			osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+			put_spaces(&text, points[j], spaces[i]);
+			assert_int_equal(osp_report_add(report, osp_buf_str(&text), NULL),
+							 OSP_OK);
+			osp_buf_term(&text);
+		}
+		assert_int_equal(osp_report_page_write(report, append, &data), OSP_OK);
+		assert_int_equal(data.len, expected.len);
+		assert_memory_equal(data.ptr, expected.ptr, data.len);
+		osp_report_free(report);
+		osp_buf_term(&data);
+	}
+	osp_buf_term(&expected);
+}
+
 static osp_status
 refuse(void *ctx, osp_str piece)
 {
@@ -590,6 +648,7 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_spaces),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_memory),
 	};

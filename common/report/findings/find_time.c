@@ -92,24 +92,35 @@ latest_end_ns(const osp__findings *f, const osp__op *op)
 			   : op->parent->end_ns - op->parent->shift_ns;
 }
 
+/* A time that can be added to others, whatever a point says. */
+static int64_t
+bounded(int64_t ns)
+{
+	if (ns < -OSP__JUDGED_MAX_NS)
+		return -OSP__JUDGED_MAX_NS;
+	return ns < OSP__JUDGED_MAX_NS ? ns : OSP__JUDGED_MAX_NS;
+}
+
 /* When op ran. */
 static void
 set_times(const osp__findings *f, osp__op *op)
 {
 	const osp__node *node = op->node;
+	int64_t started_ns = f->report->started_ns;
+	int64_t elapsed_ns = bounded(node->elapsed_ns);
 	int64_t begin_ns =
-		osp__ns_between(f->report->started_ns, osp__node_start_ns(node));
+		bounded(osp__ns_between(started_ns, osp__node_start_ns(node)));
 	int64_t end_ns =
-		osp__ns_between(f->report->started_ns, osp__node_end_ns(node));
+		bounded(osp__ns_between(started_ns, osp__node_end_ns(node)));
 
 	if (node->loss)
 		end_ns = begin_ns;
 	else if (node->stops == 0)
 		end_ns = latest_end_ns(f, op);
-	else if (node->elapsed_ns >= 0 && node->starts > 0)
-		end_ns = begin_ns + node->elapsed_ns;
-	else if (node->elapsed_ns > 0)
-		begin_ns = end_ns - node->elapsed_ns;
+	else if (elapsed_ns >= 0 && node->starts > 0)
+		end_ns = begin_ns + elapsed_ns;
+	else if (elapsed_ns > 0)
+		begin_ns = end_ns - elapsed_ns;
 	op->shift_ns = shift_of(op, begin_ns, end_ns);
 	op->begin_ns = clamp(f, begin_ns + op->shift_ns);
 	op->end_ns = clamp(f, end_ns + op->shift_ns);
@@ -184,7 +195,8 @@ note_change(sweep *s, osp__op *op, bool before)
 		return;
 	}
 	s->sharers--;
-	op->own_ns = osp__ns_of((double) op->own_ns + s->share - op->idle_before + 0.5);
+	op->own_ns =
+		osp__ns_of((double) op->own_ns + s->share - op->idle_before + 0.5);
 }
 
 static void

@@ -161,10 +161,6 @@ count_lost_callers(osp__findings *f)
 	}
 }
 
-/* A hundred years. In a trace that is longer a clock was wrong, and nothing of it is
- * judged. */
-#define JUDGED_MAX_NS (INT64_C(36525) * 24 * 3600 * 1000000000)
-
 osp_status
 osp__findings_begin(osp__findings *f, osp_report *report)
 {
@@ -178,7 +174,7 @@ osp__findings_begin(osp__findings *f, osp_report *report)
 	if (f->status != OSP_OK || !report->any_point)
 		return f->status;
 	f->total_ns = osp__report_total_ns(report);
-	if (f->total_ns > JUDGED_MAX_NS)
+	if (f->total_ns > OSP__JUDGED_MAX_NS)
 		f->total_ns = 0;
 	f->status = osp__findings_divide(f);
 	if (f->status == OSP_OK)

@@ -21,9 +21,12 @@
 #include "report/statement_shape.h"
 
 /* At most this many are shown, and none that took less than a share and a time. */
-#define OSP__FINDINGS_MAX     4
-#define OSP__FINDING_SHARE    0.05
-#define OSP__FINDING_NS       (INT64_C(10) * 1000000)
+#define OSP__FINDINGS_MAX  4
+#define OSP__FINDING_SHARE 0.05
+#define OSP__FINDING_NS    (INT64_C(10) * 1000000)
+
+/* Ten years. In a trace that is longer a clock was wrong, and nothing of it is judged. */
+#define OSP__JUDGED_MAX_NS    (INT64_C(3653) * 24 * 3600 * 1000000000)
 #define OSP__FIGURES_MAX      8
 #define OSP__EVIDENCE_OPS_MAX 5
 #define OSP__LONGEST_MAX      3

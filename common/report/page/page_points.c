@@ -50,12 +50,28 @@ string_length(osp_str text)
 	return i < text.len ? i + 1 : text.len;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Is a string of this length at the beginning of a JSON text a member's name? */
+static bool
+is_name(osp_str text, size_t len)
+{
+	while (len < text.len && is_space(text.ptr[len]))
+		len++;
+	return len < text.len && text.ptr[len] == ':';
+}
+
 static size_t
 scalar_length(osp_str text)
 {
 	size_t i = 0;
 
-	while (i < text.len && strchr(",]} :", text.ptr[i]) == NULL)
+	while (i < text.len && strchr(",]}:", text.ptr[i]) == NULL &&
+		   !is_space(text.ptr[i]))
 		i++;
 	return i;
 }
@@ -107,7 +123,7 @@ put_scalar(encoder *e, osp_str text)
 	e->count++;
 }
 
-/* Adds a JSON value in the form of json.dumps. */
+/* Adds a JSON value, without the spaces between its parts. */
 static void
 put_json(encoder *e, osp_str text)
 {
@@ -118,7 +134,7 @@ put_json(encoder *e, osp_str text)
 		if (text.ptr[0] == '"')
 		{
 			len = string_length(text);
-			if (len < text.len && text.ptr[len] == ':')
+			if (is_name(text, len))
 				osp_buf_add(&e->form, text.ptr, len);
 			else
 				put_value(e,
@@ -129,7 +145,7 @@ put_json(encoder *e, osp_str text)
 		}
 		else if (strchr("{}[],:", text.ptr[0]) != NULL)
 			osp_buf_add_char(&e->form, text.ptr[0]);
-		else if (text.ptr[0] != ' ')
+		else if (!is_space(text.ptr[0]))
 		{
 			len = scalar_length(text);
 			put_scalar(e, osp_str_n(text.ptr, len));
