@@ -110,3 +110,14 @@ export const linesOf = (tab) => tab.evaluate(() =>
 export const settled = (tab) => tab.evaluate(() => new Promise((done) => {
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)));
 }));
+
+export async function click(tab, locator, options) {
+  await locator.click(options);
+  await settled(tab);
+}
+
+export async function press(tab, ...keys) {
+  for (const key of keys)
+    await tab.keyboard.press(key);
+  await settled(tab);
+}

@@ -6,7 +6,7 @@
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Browser, close, linesOf, settled, textsOf } from './browser.mjs';
+import { Browser, click, close, linesOf, press, settled, textsOf } from './browser.mjs';
 
 const lineOf = (tab, text) => tab.locator('.line:visible', { hasText: text }).first();
 
@@ -20,17 +20,6 @@ const toTheLines = async (tab) => {
   await tab.evaluate(() => document.getElementById('toolbar').scrollIntoView());
   await settled(tab);
 };
-
-async function click(tab, locator, options) {
-  await locator.click(options);
-  await settled(tab);
-}
-
-async function press(tab, ...keys) {
-  for (const key of keys)
-    await tab.keyboard.press(key);
-  await settled(tab);
-}
 
 test('the page of a session', async (t) => {
   const browser = await Browser.start();

@@ -6,20 +6,9 @@
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Browser, close, settled, textsOf } from './browser.mjs';
+import { Browser, click, close, press, settled, textsOf } from './browser.mjs';
 
 const lineOf = (tab, text) => tab.locator('.line:visible', { hasText: text }).first();
-
-async function click(tab, locator, options) {
-  await locator.click(options);
-  await settled(tab);
-}
-
-async function press(tab, ...keys) {
-  for (const key of keys)
-    await tab.keyboard.press(key);
-  await settled(tab);
-}
 
 const wordsOf = async (locator) => (await locator.innerText()).replace(/\s+/g, ' ').trim();
 

@@ -5,7 +5,7 @@
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Browser, close, linesOf, ready, settled, textsOf } from './browser.mjs';
+import { Browser, close, linesOf, press, ready, settled, textsOf } from './browser.mjs';
 
 const filterCount = (tab) => tab.locator('.match-count').innerText();
 const shownTime = (tab) => tab.evaluate(() => {
@@ -21,12 +21,6 @@ async function clickLine(tab, text) {
 }
 
 const focusText = (tab) => tab.evaluate(() => document.activeElement.textContent);
-
-async function press(tab, ...keys) {
-  for (const key of keys)
-    await tab.keyboard.press(key);
-  await settled(tab);
-}
 
 test('using the page', async (t) => {
   const browser = await Browser.start();

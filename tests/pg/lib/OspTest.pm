@@ -24,7 +24,7 @@ our @EXPORT = qw(new_node configure context signed set_context comment points
   without_copies shape
   count_points wait_until_shipped wait_for_points wait_for_delivery
   wait_until_up tree operations
-  breaches write_file unset count_in_log trace_file shipper_pid);
+  breaches write_file unset count_in_log trace_file shipper_pid while_locked);
 
 # A server that is set up but not started. Points go to a file.
 sub new_node
@@ -326,6 +326,27 @@ sub seconds_of
 	  $text =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):([\d.]+)$/ or die "time: $text";
 
 	return timegm(0, $min, $h, $d, $m - 1, $y) + $s;
+}
+
+# Runs the code while the session of $locker has the table locked, and for so many
+# seconds after somebody waits for it. What the code returned.
+sub while_locked
+{
+	my ($locker, $table, $seconds, $code) = @_;
+
+	$locker->simple("BEGIN; LOCK TABLE $table");
+	$locker->query(<<"SQL")->send;
+DO \$\$ BEGIN
+	FOR i IN 1 .. 6000 LOOP
+		EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = '$table'::regclass AND NOT granted);
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END \$\$;
+SELECT pg_sleep($seconds); COMMIT
+SQL
+	my @result = $code->();
+	$locker->read_until_ready;
+	return @result;
 }
 
 # What `osprofiler trace check` finds wrong with a trace.

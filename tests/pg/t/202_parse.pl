@@ -43,26 +43,6 @@ sub connect_traced
 	return;
 }
 
-# Runs the code while another session locks the table, until a while after somebody waits.
-sub while_locked
-{
-	my ($code) = @_;
-
-	$locker->simple('BEGIN; LOCK TABLE t');
-	$locker->query(<<"SQL")->send;
-DO \$\$ BEGIN
-	FOR i IN 1 .. 6000 LOOP
-		EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND NOT granted);
-		PERFORM pg_sleep(0.01);
-	END LOOP;
-END \$\$;
-SELECT pg_sleep($locked / 1000.0); COMMIT
-SQL
-	my @result = $code->();
-	$locker->read_until_ready;
-	return @result;
-}
-
 # What came before a statement, and took less than a lock here: where the machine is
 # busy, any of them may take a millisecond.
 my @short;
@@ -119,7 +99,7 @@ sub is_slow_parse
 
 # A simple query.
 connect_traced();
-while_locked(sub { $wire->simple('SELECT a FROM t') });
+while_locked($locker, 't', $locked / 1000, sub { $wire->simple('SELECT a FROM t') });
 my @all = operations_of(3);
 is_slow_parse('a simple query', $all[0], 'SELECT a FROM t');
 is($all[1]{name}, 'pg', 'then comes the statement');
@@ -127,7 +107,7 @@ cmp_ok($all[1]{ms}, '<', $least, '... which did not wait');
 
 # The second one of a string: its own time is not known, so nothing is told.
 connect_traced();
-while_locked(sub { $wire->simple('SELECT 1; SELECT a FROM t') });
+while_locked($locker, 't', $locked / 1000, sub { $wire->simple('SELECT 1; SELECT a FROM t') });
 is(join('|', map { $_->{name} } operations_of(4)), 'pg|pg.plan|pg|pg.plan',
 	'the second statement of a string');
 
@@ -140,7 +120,7 @@ is(join('|', map { $_->{name} } operations_of(4)), 'pg|pg.plan|pg|pg.plan', 'not
 
 # Parse, with a Bind that comes much later.
 connect_traced();
-while_locked(sub { $wire->prepare('s', 'SELECT a FROM t WHERE a = $1') });
+while_locked($locker, 't', $locked / 1000, sub { $wire->prepare('s', 'SELECT a FROM t WHERE a = $1') });
 is_slow_parse('Parse', (operations_of(1))[0], 'SELECT a FROM t WHERE a = $1');
 sleep 0.3;
 $wire->run_prepared('s', 1);
@@ -154,7 +134,7 @@ connect_traced('plan_cache_mode=force_generic_plan');
 $wire->prepare('s', 'SELECT a FROM t WHERE a = $1');
 $wire->run_prepared('s', 1) for 1 .. 4;
 @all = operations_of(5);
-while_locked(sub { $wire->run_prepared('s', 1) });
+while_locked($locker, 't', $locked / 1000, sub { $wire->run_prepared('s', 1) });
 @all = operations_of(7);
 is_slow_parse('Bind', $all[5], 'SELECT a FROM t WHERE a = $1');
 is($all[6]{name}, 'pg', 'then comes the statement');
@@ -165,27 +145,27 @@ connect_traced('plan_cache_mode=force_generic_plan');
 $wire->prepare('s', 'SELECT a FROM t WHERE a = $1');
 $wire->run_prepared('s', 1);
 $node->safe_psql('postgres', 'ALTER TABLE t ADD COLUMN b int; ALTER TABLE t DROP COLUMN b');
-while_locked(sub { $wire->run_prepared('s', 1) });
+while_locked($locker, 't', $locked / 1000, sub { $wire->run_prepared('s', 1) });
 @all = grep { $_->{name} eq 'pg.parse' } operations_of(5);
 is(scalar @all, 1, 'a statement that is analysed again: once');
 is_slow_parse('analysed again', $all[0], 'SELECT a FROM t WHERE a = $1');
 
 # A statement that fails there began when it arrived.
 connect_traced("lock_timeout=$least");
-while_locked(sub { $wire->simple('SELECT a FROM t') });
+while_locked($locker, 't', $locked / 1000, sub { $wire->simple('SELECT a FROM t') });
 @all = operations_of(1);
 is("$all[0]{name} $all[0]{etype}", 'pg lock_not_available', 'a statement that fails in analysis');
 cmp_ok($all[0]{ms}, '>=', $least - 10, '... and how long it took');
 
 # The kind can be left out.
 connect_traced('osprofiler.points=statement');
-while_locked(sub { $wire->simple('SELECT a FROM t') });
+while_locked($locker, 't', $locked / 1000, sub { $wire->simple('SELECT a FROM t') });
 is(join('|', map { $_->{name} } operations_of(1)), 'pg', 'without the kind');
 
 # A context by comment, the wall clock of the server notwithstanding.
 $context = context();
 $wire = PgWire->new($socket, database => 'postgres', user => $user);
-while_locked(sub { $wire->simple('SELECT a FROM t ' . comment($context)) });
+while_locked($locker, 't', $locked / 1000, sub { $wire->simple('SELECT a FROM t ' . comment($context)) });
 is_slow_parse('a context in a comment', (operations_of(3))[0], 'SELECT a FROM t');
 
 is((grep { $_->{ms} < 1 } @short), 0, 'what took less than a millisecond is not told');

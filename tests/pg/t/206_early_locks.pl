@@ -43,26 +43,6 @@ sub connect_traced
 	return;
 }
 
-# Runs the code while another session locks the table, until a while after somebody waits.
-sub while_locked
-{
-	my ($code, $seconds) = @_;
-
-	$locker->simple('BEGIN; LOCK TABLE t');
-	$locker->query(<<"SQL")->send;
-DO \$\$ BEGIN
-	FOR i IN 1 .. 6000 LOOP
-		EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND NOT granted);
-		PERFORM pg_sleep(0.01);
-	END LOOP;
-END \$\$;
-SELECT pg_sleep($seconds); COMMIT
-SQL
-	$code->();
-	$locker->read_until_ready;
-	return;
-}
-
 sub started
 {
 	my ($name) = @_;
@@ -105,31 +85,31 @@ sub one_wait
 # While the worker sleeps, which looks once a second then.
 connect_traced();
 sleep 2.5;
-while_locked(sub { $wire->simple('SELECT a FROM t') }, 2.2);
+while_locked($locker, 't', 2.2, sub { $wire->simple('SELECT a FROM t') });
 one_wait('a simple query', 'pg.parse', $sees_others ? 2 : 0.5);
 
 connect_traced();
-while_locked(sub { $wire->prepare('s', 'SELECT a FROM t WHERE a = $1') }, 1.5);
+while_locked($locker, 't', 1.5, sub { $wire->prepare('s', 'SELECT a FROM t WHERE a = $1') });
 $wire->run_prepared('s', 1);
 one_wait('Parse', 'pg.parse', $sees_others ? 1 : 0.3);
 
 connect_traced('plan_cache_mode=force_generic_plan');
 $wire->prepare('s', 'SELECT a FROM t WHERE a = $1');
 $wire->run_prepared('s', 1) for 1 .. 4;
-while_locked(sub { $wire->run_prepared('s', 1) }, 1.5);
+while_locked($locker, 't', 1.5, sub { $wire->run_prepared('s', 1) });
 one_wait('Bind', 'pg.parse', $sees_others ? 1 : 0.3);
 
 # It gives up.
 connect_traced('lock_timeout=1500');
-while_locked(sub { $wire->simple('SELECT a FROM t') }, 2.5);
+while_locked($locker, 't', 2.5, sub { $wire->simple('SELECT a FROM t') });
 one_wait('a statement that fails', 'pg', $sees_others ? 1 : 0.3);
 
 # A session that is not traced any more waits often; then it is traced again.
 connect_traced();
 $wire->simple('RESET osprofiler.trace_info');
-while_locked(sub { $wire->simple('SELECT a FROM t') }, 0.05) for 1 .. 12;
+while_locked($locker, 't', 0.05, sub { $wire->simple('SELECT a FROM t') }) for 1 .. 12;
 $wire->simple(set_context($context));
-while_locked(sub { $wire->simple('SELECT a FROM t') }, 1.5);
+while_locked($locker, 't', 1.5, sub { $wire->simple('SELECT a FROM t') });
 one_wait('after waits that were not traced', 'pg.parse', $sees_others ? 1 : 0.3);
 
 # Runs SQL in a session of its own.
@@ -243,7 +223,7 @@ SKIP: {
 
 # The kind can be left out.
 connect_traced('osprofiler.points=statement,parse');
-while_locked(sub { $wire->simple('SELECT a FROM t') }, 1.2);
+while_locked($locker, 't', 1.2, sub { $wire->simple('SELECT a FROM t') });
 wait_for_delivery($node);
 is(scalar(started('pg.wait')), 0, 'without the kind wait');
 is(scalar(started('pg.parse')), 1, '... the time is told');
