@@ -17,10 +17,12 @@ say()
 	wrong=1
 }
 
-# The versions of debian/changelog, the newest first, without Debian's revision.
+# The version that debian/changelog begins with and those before it that were released,
+# without Debian's revision.
 packaged()
 {
-	sed -n 's/^osprofiler-db (\(.*\)) .*/\1/p' debian/changelog | sed 's/-[^-]*$//' | uniq
+	sed -n '/^osprofiler-db (/p' debian/changelog | sed '2,${/) UNRELEASED;/d}' |
+		sed 's/^osprofiler-db (\(.*\)) .*/\1/; s/-[^-]*$//' | uniq
 }
 
 first=$(packaged | head -n 1)

@@ -301,6 +301,9 @@ SKIP:
 	is($said->(), '', 'both and the script: a release');
 	write_file("$tree/debian/changelog", $entry->('1.0.1') =~ s/-1\)/-2)/r . $entry->('1.0.1') . $entry->('1.0.0'));
 	is($said->(), '', 'another revision of Debian needs no script');
+	write_file("$tree/debian/changelog",
+		($entry->('1.0.1') =~ s/unstable/UNRELEASED/r) . $entry->('1.0.0') . ($entry->('0.9.0') =~ s/unstable/UNRELEASED/r));
+	is($said->(), '', 'nor does what was never released before it');
 }
 
 # --- install.sh: a line for each step before it begins, and errors ---------------------
