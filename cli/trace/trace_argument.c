@@ -29,6 +29,10 @@
 #define OTHERS_MS 2000
 #define RETRY_MS  100
 
+/* So long after its latest point all of a trace is delivered, if the shipper of whoever
+ * recorded it is at work. */
+#define YOUNG_MS 1200
+
 #define WHY_SIZE 512
 
 #define WAIT_DEFAULT_S 5
@@ -305,9 +309,33 @@ lacks_others(osp_report *report)
 	return lacks;
 }
 
+/* Is the latest point of the trace so new that others may not be stored yet? */
+static bool
+is_young(const osp_report *report)
+{
+	int64_t latest_ns = osp_report_latest_ns(report);
+	struct timespec now;
+	int64_t age_ms;
+
+	(void) clock_gettime(CLOCK_REALTIME, &now);
+	age_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000 -
+			 latest_ns / 1000000;
+	return age_ms >= 0 && age_ms < YOUNG_MS;
+}
+
+/* Can operations of other users be on their way? */
+static bool
+may_lack_more(const cli_source *source, osp_report *report)
+{
+	if (source->dirs.others && lacks_others(report))
+		return true;
+	return (source->dirs.others || osp_report_unfinished(report) > 0) &&
+		   is_young(report);
+}
+
 /*
- * Another user, perhaps PostgreSQL's, traces on this host. The rings of that user
- * cannot be read, so the collector is read again for a while.
+ * Another user, perhaps PostgreSQL's, traces on this host, or on another one. The rings
+ * of that user cannot be read, so the collector is read again for a while.
  */
 static int
 await_others(cli_source *source, const char *name, osp_report **report)
@@ -319,7 +347,8 @@ await_others(cli_source *source, const char *name, osp_report **report)
 	if (wait_ms > OTHERS_MS)
 		wait_ms = OTHERS_MS;
 	end = osp_mono_now() + wait_ms * INT64_C(1000000);
-	while (result == CLI_OK && osp_mono_now() < end && lacks_others(*report))
+	while (result == CLI_OK && osp_mono_now() < end &&
+		   may_lack_more(source, *report))
 	{
 		(void) usleep(RETRY_MS * 1000);
 		result = read_again(source, name, report);
@@ -384,7 +413,7 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 	if (result == CLI_OK && mark != NULL && source->wait_s > 0 &&
 		!is_whole(*report))
 		result = await_rest(source, mark, name, report, why);
-	if (result == CLI_OK && source->dirs.others && *report != NULL)
+	if (result == CLI_OK && *report != NULL)
 		result = await_others(source, name, report);
 	if (result == CLI_OK && mark != NULL && osp_report_points(*report) > 0)
 		report_waiting(mark, name);

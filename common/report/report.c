@@ -103,6 +103,12 @@ osp_report_unfinished(const osp_report *report)
 	return count;
 }
 
+int64_t
+osp_report_latest_ns(const osp_report *report)
+{
+	return report->any_point ? report->finished_ns : 0;
+}
+
 size_t
 osp_report_duplicates(const osp_report *report)
 {

@@ -61,6 +61,47 @@ sub stop_agent
 	return;
 }
 
+# A point that is made now.
+sub point_now
+{
+	my ($name, $base, $parent, $trace) = @_;
+	my $now = time;
+	my $text = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime int $now)
+	  . sprintf '.%06d', ($now - int $now) * 1e6;
+
+	return point($name, $base, $parent, $trace, '00') =~ s/"timestamp": "[^"]*"/"timestamp": "$text"/r;
+}
+
+# What others recorded is stored when it comes: a trace that is young is read again.
+{
+	my $base = '33333333-2222-4333-8444-555555555555';
+	my @young = ('--connection-string', write_points("$dir/young",
+			map { point_now($_, $base, $base, 'a') } 'app-start'));
+	my $writer = fork // die "fork: $!";
+
+	if ($writer == 0)
+	{
+		sleep 0.5;
+		open my $file, '>>', "$dir/young";
+		print {$file} map { "$_\n" } point_now('pg-start', $base, 'a', 'b'),
+		  point_now('pg-stop', $base, 'a', 'b'), point_now('app-stop', $base, $base, 'a');
+		close $file;
+		POSIX::_exit(0);
+	}
+	my ($status, $out, $err) = run_cli('trace', 'show', @young, $base);
+	waitpid $writer, 0;
+	is($status, 0, 'a trace of which others store the rest');
+	like($out, qr/\bpg\b/, 'is shown as a whole');
+	is($err, '', 'without a word');
+
+	@young = ('--connection-string', write_points("$dir/open",
+			map { point_now($_, $base, $base, 'a') } 'app-start'));
+	my $begun = time;
+	like((run_cli('trace', 'show', @young, $base))[1], qr/running or lost/, 'one that does not end');
+	cmp_ok(time - $begun, '<', 20, 'is not waited for');
+	like((run_cli('trace', 'show', @young, '--no-wait', $base))[1], qr/running or lost/, 'nor with --no-wait');
+}
+
 SKIP:
 {
 	skip 'no sqlite3', 1 if system('which sqlite3 >/dev/null') != 0;

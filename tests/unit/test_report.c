@@ -397,7 +397,9 @@ test_malformed(void **state)
 	for (i = 0; i < count; i++)
 		add_json(report, texts[i], OSP_EPROTO);
 	assert_int_equal(osp_report_malformed(report), count);
+	assert_int_equal(osp_report_latest_ns(report), 0);
 	add(report, "d-start", "a", BASE, 1);
+	assert_true(osp_report_latest_ns(report) > 0);
 	assert_tree(report, "a");
 	assert_int_equal(osp_report_malformed(report), count);
 }

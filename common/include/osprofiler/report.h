@@ -79,6 +79,10 @@ OSP_API size_t osp_report_unfinished(const osp_report *report); /* no stop */
 OSP_API size_t osp_report_duplicates(const osp_report *report);
 OSP_API size_t osp_report_malformed(const osp_report *report);
 
+/* When the latest point was, in ns since 1970, by the clock of whoever made it; 0: there
+ * is none. */
+OSP_API int64_t osp_report_latest_ns(const osp_report *report);
+
 /* Why the first malformed point is none; borrowed, empty if there is no such point. */
 OSP_API const char *osp_report_malformed_why(const osp_report *report);
 
