@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "control_text.h"
 #include "delivery.h"
+#include "noted/run_history.h"
 #include "record/rundir.h"
 
 /* The name of a server in a line. */
@@ -23,15 +24,25 @@ static const char python_alone[] =
 	"doctor CONNINFO --for-user USER', called by root with the service's "
 	"configuration and user, says what is missing there\n";
 
-/* A run reads the server's half when its command has ended. */
-static const char still_runs[] =
-	"An 'osprofiler run' is still going on: the server's operations of its trace come "
-	"when the program ends, and --server CONNINFO shows them now. If this is not "
-	"that trace: ";
-
-/* Has this user an `osprofiler run` whose command has not ended? */
+/* Has a run that ended made this trace? */
 static bool
-is_run_going_on(void)
+is_of_former_run(const osp_config *config, osp_str base_id)
+{
+	cli_run_history history;
+	bool found = false;
+	size_t i;
+
+	cli_run_history_read(config, &history);
+	for (i = 0; i < history.count && !found; i++)
+		found = osp_str_eq(history.runs[i].base_id, base_id);
+	cli_run_history_term(&history);
+	return found;
+}
+
+/* Has this user an `osprofiler run` whose command has not ended, and which can have made
+ * this trace? */
+static bool
+is_run_going_on(osp_str base_id)
 {
 	osp_config config;
 	cli_run_dirs dirs;
@@ -44,9 +55,41 @@ is_run_going_on(void)
 	for (i = 0; i < dirs.count && !going_on; i++)
 		going_on = strstr(strrchr(dirs.paths[i], '/'), "/run-") != NULL &&
 				   !osp_rundir_run_ended(dirs.paths[i]);
+	going_on = going_on && !is_of_former_run(&config, base_id);
 	cli_run_dirs_term(&dirs);
 	osp_config_term(&config);
 	return going_on;
+}
+
+/* Says why the half of a server that was told of the trace is not there. */
+static void
+add_reasons(const osp_report *report, osp_str server, osp_buf *text)
+{
+	osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
+
+	/* A run reads them when its command has ended. */
+	if (is_run_going_on(osp_report_base_id(report)))
+	{
+		osp_buf_add_str(
+			text,
+			OSP_STR(
+				"an 'osprofiler run' is still going on, and copies those of its "
+				"trace when its program ends. To see them now: osprofiler trace "
+				"show --server CONNINFO "));
+		cli_add_visible(text, osp_report_base_id(report));
+		osp_buf_add_char(text, '\n');
+		return;
+	}
+	cli_add_visible(text, server);
+	osp_buf_add_str(
+		text,
+		OSP_STR(
+			" was sent the context of this trace. It does not load the extension, "
+			"does not know the key, leaves out short statements "
+			"(osprofiler.min_duration), delivers to another collector (--server "
+			"CONNINFO reads what the server has), or has not delivered yet (show "
+			"the trace again). 'osprofiler doctor CONNINFO' says which, and what "
+			"to type\n"));
 }
 
 osp_status
@@ -59,22 +102,7 @@ cli_add_missing_server(osp_report *report, osp_buf *text)
 	osp_buf_init(&server, &osp_allocator_default, SERVER_MAX);
 	status = osp_report_lacks_server(report, &server, &lacks);
 	if (status == OSP_OK && lacks)
-	{
-		osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
-		cli_add_visible(text, osp_buf_str(&server));
-		osp_buf_add_str(text, OSP_STR(" was sent the context of this trace. "));
-		if (is_run_going_on())
-			osp_buf_add_str(text, osp_str_of(still_runs));
-		osp_buf_add_str(
-			text,
-			OSP_STR(
-				"It does not load the "
-				"extension, does not know the key, leaves out short "
-				"statements (osprofiler.min_duration), delivers to another "
-				"collector (--server CONNINFO reads what the server has), or "
-				"has not delivered yet (show the trace again). 'osprofiler "
-				"doctor CONNINFO' says which, and what to type\n"));
-	}
+		add_reasons(report, osp_buf_str(&server), text);
 	else if (status == OSP_OK && osp_report_is_python_alone(report))
 		osp_buf_add_str(text, osp_str_of(python_alone));
 	if (status == OSP_OK)

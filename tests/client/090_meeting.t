@@ -89,8 +89,9 @@ my $of_anna = $id;
 	}
 	wait_for('a program that goes on: its own half is there', sub { (run($osprofiler, 'trace', 'show', 'newest'))[1] =~ / db  .*early/ });
 	($status, $out) = run($osprofiler, 'trace', 'show', 'newest');
-	like($out, qr/^The server's operations are missing: .* An 'osprofiler run' is still going on: the server's operations of its trace come when the program ends, and --server CONNINFO shows them now\. /m,
-		'... it is said when the other half comes');
+	like($out, qr/^The server's operations are missing: an 'osprofiler run' is still going on, and copies those of its trace when its program ends\. To see them now: osprofiler trace show --server CONNINFO [0-9a-f-]{36}$/m,
+		'... it is said when the other half comes, and nothing else');
+	unlike((run($osprofiler, 'trace', 'show', $of_anna))[1], qr/is still going on/, '... not of a run that ended');
 	($status, $out) = run($osprofiler, 'trace', 'show', '--server', '', 'newest');
 	like($out, qr/ pg  .*early/, '... and how it is seen before');
 	kill 'TERM', $pid;
