@@ -213,6 +213,12 @@ osp__traces_time(osp_traces_entry *entry, osp_str timestamp)
 		entry->last_ns = at;
 }
 
+bool
+osp__traces_is_older(const osp_traces_entry *entry, int64_t than_ns)
+{
+	return entry->last_ns != 0 && entry->last_ns < than_ns;
+}
+
 osp_status
 osp__traces_note(osp_traces *traces, const osp_notification *point)
 {

@@ -71,6 +71,10 @@ osp_status osp__traces_add(osp_traces *traces, osp_str base_id,
 /* The trace has a notification of this time, if it makes sense. */
 void osp__traces_time(osp_traces_entry *entry, osp_str timestamp);
 
+/* Is the last notification of the trace older? Not known of a trace without a time,
+ * which therefore is not. */
+bool osp__traces_is_older(const osp_traces_entry *entry, int64_t than_ns);
+
 /* Adds what a notification tells of its trace. */
 osp_status osp__traces_note(osp_traces *traces,
 							const osp_notification *point) OSP_MUST_CHECK;

@@ -127,7 +127,7 @@ remove_by_age(removal *r, int64_t older_than_ns, uint64_t *removed)
 
 	for (i = 0; i < traces->count && status == OSP_OK; i++)
 	{
-		if (traces->entries[i].last_ns >= older_than_ns)
+		if (!osp__traces_is_older(&traces->entries[i], older_than_ns))
 			continue;
 		gather_id(r, osp__traces_id(traces, i));
 		if (r->count == DELETE_TRACES)

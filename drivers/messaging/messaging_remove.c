@@ -43,7 +43,7 @@ doom_by_age(osp_driver_conn *conn, int64_t older_than_ns, osp_error *err)
 	{
 		osp_traces_entry *entry = &conn->traces.entries[i];
 
-		if (entry->last_ns != 0 && entry->last_ns < older_than_ns)
+		if (osp__traces_is_older(entry, older_than_ns))
 			entry->place = DOOMED;
 	}
 	return status;

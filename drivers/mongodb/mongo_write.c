@@ -381,7 +381,7 @@ osp__mongo_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 		status = osp__mongo_gather(conn, err);
 	for (i = 0; known.count == 0 && i < traces->count && status == OSP_OK; i++)
 	{
-		if (traces->entries[i].last_ns < known.older_than_ns)
+		if (osp__traces_is_older(&traces->entries[i], known.older_than_ns))
 			add_id(&ids, &count, osp__traces_id(traces, i));
 		if (count == DELETE_TRACES)
 			status = delete_traces(conn, &ids, &count, removed, err);

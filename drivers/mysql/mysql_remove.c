@@ -13,10 +13,13 @@
 #define EXACT(id) "CAST(CONVERT(" id " USING utf8mb4) AS BINARY)"
 
 /* The traces whose last notification is older than what follows. Timestamps of
- * one form are in the order of their times. */
-#define FIND_OLD                                       \
-	"SELECT " EXACT("base_id") " AS old_id FROM data " \
-							   "GROUP BY old_id HAVING MAX(timestamp) < "
+ * one form are in the order of their times. A trace whose timestamps have another form
+ * may be new, and stays. */
+#define FIND_OLD                                                    \
+	"SELECT " EXACT("base_id") " AS old_id FROM data "              \
+							   "GROUP BY old_id HAVING "            \
+							   "MAX(timestamp) LIKE '____-__-__%' " \
+							   "AND MAX(timestamp) < "
 
 /* Old traces are found so many at a time, and removed so many in a statement. Each
  * statement scans the table and blocks writers of the rows that it removes. The limits

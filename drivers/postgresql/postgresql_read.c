@@ -178,10 +178,11 @@ osp__postgresql_list_traces(osp_driver_conn *conn,
 
 static const char remove_one[] = "WITH doomed AS (SELECT $1::text), " REMOVED;
 
-/* Timestamps of the same form are in the order of their times. */
+/* Timestamps of the same form are in the order of their times. A trace whose
+ * timestamps have another form may be new, and stays. */
 static const char remove_older[] =
 	"WITH doomed AS (SELECT base_id FROM data GROUP BY base_id "
-	"HAVING max(timestamp) < $1), " REMOVED;
+	"HAVING max(timestamp) < $1 AND max(timestamp) LIKE '____-__-__%'), " REMOVED;
 
 /* Runs a statement whose result is how many traces were removed. */
 static osp_status

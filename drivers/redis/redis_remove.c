@@ -115,7 +115,7 @@ forget_old(osp_redis *redis, int64_t before_us, osp_error *err)
 	return status == OSP_ENOENT ? OSP_OK : status;
 }
 
-/* Traces whose last notification is older. One of which no time is known stays. */
+/* Traces whose last notification is older. */
 static osp_status
 remove_old(osp_driver_conn *conn, int64_t before_ns, uint64_t *removed,
 		   osp_error *err)
@@ -129,9 +129,7 @@ remove_old(osp_driver_conn *conn, int64_t before_ns, uint64_t *removed,
 
 	for (i = 0; i < traces->count && status == OSP_OK; i++)
 	{
-		int64_t last_ns = traces->entries[i].last_ns;
-
-		if (last_ns != 0 && last_ns < before_ns)
+		if (osp__traces_is_older(&traces->entries[i], before_ns))
 			ids[count++] = osp__traces_id(traces, i);
 		if (count == CHUNK || (i + 1 == traces->count && count > 0))
 		{

@@ -82,7 +82,8 @@
 	X(DELETE_SEGMENT, "DELETE FROM segment WHERE id = ?")                      \
 	X(OLD_TRACES,                                                              \
 	  "SELECT id FROM trace WHERE first_us < ?1 AND first_us + duration_us < " \
-	  "?1 ORDER BY first_us LIMIT ?2")
+	  "?1 AND (first_us + duration_us <> 0 OR ?1 = 9223372036854775807) "      \
+	  "ORDER BY first_us LIMIT ?2")
 
 typedef enum store_query
 {

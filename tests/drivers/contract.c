@@ -687,6 +687,59 @@ test_removal(void **state)
 	contract_close(conn);
 }
 
+/* The point has this timestamp, which is as long as the one that it had. */
+static void
+set_timestamp(osp_notification *point, const char *timestamp)
+{
+	char *in_json = memmem(point->json.ptr,
+						   point->json.len,
+						   point->timestamp.ptr,
+						   point->timestamp.len);
+
+	assert_non_null(in_json);
+	assert_int_equal(strlen(timestamp), point->timestamp.len);
+	memcpy(in_json, timestamp, point->timestamp.len);
+	memcpy((char *) point->timestamp.ptr, timestamp, point->timestamp.len);
+}
+
+/* A trace whose time cannot be read may be new: age alone does not remove it. */
+static void
+test_undated_traces_stay(void **state)
+{
+	const osp_driver *driver = contract_backend->driver;
+	osp_driver_conn *conn = contract_open();
+	const osp_str undated = OSP_STR("undated");
+	osp_removal by_id = {sizeof(by_id), &undated, 1, 0};
+	osp_removal by_age = {sizeof(by_age), NULL, 0, 0};
+	collected list;
+	points all;
+	size_t i;
+
+	(void) state;
+	points_init(&all);
+	add_trace(&all, 0);
+	points_fill(&all, undated, 100, 2);
+	for (i = all.count - 2; i < all.count; i++)
+		set_timestamp(&all.items[i], "05/11/1999 15:00:00.000000");
+	contract_store(conn, &all);
+	assert_true(osp_timestamp_parse(OSP_STR("2027-01-01T00:00:00.000000"),
+									&by_age.older_than_ns));
+	if ((driver->flags & OSP_DRIVER_CAN_REMOVE) != 0)
+	{
+		remove_traces(conn, &by_age, 1);
+		contract_list(conn, false, &list);
+		assert_int_equal(list.count, 1);
+		assert_int_equal(collected_find(&list, "undated"), 0);
+		collected_term(&list);
+		remove_traces(conn, &by_id, 1);
+		contract_list(conn, false, &list);
+		assert_int_equal(list.count, 0);
+		collected_term(&list);
+	}
+	points_term(&all);
+	contract_close(conn);
+}
+
 static bool
 is_interrupted(void *ctx)
 {
@@ -999,6 +1052,7 @@ contract_run(const backend *b, const struct CMUnitTest *own, size_t count)
 		cmocka_unit_test(contract_test_filters),
 		cmocka_unit_test(contract_test_texts),
 		cmocka_unit_test(test_removal),
+		cmocka_unit_test(test_undated_traces_stay),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_two_connections),
 		cmocka_unit_test(test_many_processes),
