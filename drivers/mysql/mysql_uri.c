@@ -7,6 +7,8 @@
  */
 #include "mysql_session.h"
 
+#include <strings.h>
+
 #include "base/parse.h"
 #include "base/uri.h"
 
@@ -46,6 +48,19 @@ read_always(osp_str value, osp_error *err)
 			   : bad_string(err, "the server's certificate is always checked");
 }
 
+/* The session has utf8mb4, of which the others are a part. */
+static osp_status
+read_charset(osp_str value, osp_error *err)
+{
+	static const char *const known[] = {"utf8mb4", "utf8mb3", "utf8"};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcasecmp(value.ptr, known[i]) == 0)
+			return OSP_OK;
+	return bad_string(err, "charset is utf8mb4, or utf8, which is the same");
+}
+
 static osp_status
 read_option(osp_mysql_settings *settings, osp_str name, osp_str value,
 			osp_error *err)
@@ -71,9 +86,11 @@ read_option(osp_mysql_settings *settings, osp_str name, osp_str value,
 				   : bad_string(err, "unix_socket is an absolute path");
 	}
 	if (osp_str_eq(name, OSP_STR("charset")))
-		return osp_str_eq(value, OSP_STR("utf8mb4"))
-				   ? OSP_OK
-				   : bad_string(err, "charset is always utf8mb4");
+		return read_charset(value, err);
+
+	/* SQLAlchemy's plugins, as DevStack has plugin=dbcounter, are not ours. */
+	if (osp_str_eq(name, OSP_STR("plugin")))
+		return OSP_OK;
 	return bad_string(err, "unknown option");
 }
 

@@ -216,8 +216,14 @@ test_logins(void **state)
 static void
 test_strings(void **state)
 {
-	static const char *const schemes[] = {
-		"mysql+pymysql", "mysql+mysqldb", "MySQL"};
+	static const struct
+	{
+		const char *scheme;
+		const char *options;
+	} strings[] = {{"mysql+pymysql", "charset=utf8mb4"},
+				   {"mysql+mysqldb", "charset=UTF8MB3"},
+				   {"MySQL", "charset=utf8"},
+				   {"mysql+pymysql", "charset=utf8&plugin=dbcounter"}};
 	char uri[300];
 	points all;
 	size_t i;
@@ -225,14 +231,15 @@ test_strings(void **state)
 	(void) state;
 	points_init(&all);
 	points_fill(&all, mysql_trace, 0, 3);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 	{
 		(void) mysql_test_sql("DROP TABLE IF EXISTS data");
 		(void) snprintf(uri,
 						sizeof(uri),
-						"%s://osp@127.0.0.1:%d/test?charset=utf8mb4",
-						schemes[i],
-						mysql_test_server.port);
+						"%s://osp@127.0.0.1:%d/test?%s",
+						strings[i].scheme,
+						mysql_test_server.port,
+						strings[i].options);
 		store_and_expect(uri, &all);
 	}
 	(void) mysql_test_sql("DROP TABLE IF EXISTS data");
