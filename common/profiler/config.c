@@ -19,6 +19,7 @@
 
 #include "base/ini.h"
 #include "base/parse.h"
+#include "base/uri.h"
 #include "base/read_file.h"
 #include "base/transport_url.h"
 #include "record/rundir.h"
@@ -234,6 +235,7 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 static osp_status
 set_defaults(osp_config *config, osp_error *err)
 {
+	osp_status status;
 	size_t i;
 
 	config->trace_sqlalchemy = true;
@@ -243,10 +245,11 @@ set_defaults(osp_config *config, osp_error *err)
 	config->ring_size = OSP_RING_DEFAULT;
 	config->ring_total = OSP_RING_TOTAL_DEFAULT;
 	config->spool_limit = OSP_SPOOL_LIMIT_DEFAULT;
+	status = set_text(config, &config->bus_ca_file, OSP_STR(""), err);
+	if (status != OSP_OK)
+		return status;
 	for (i = 0; i < SETTINGS; i++)
 	{
-		osp_status status;
-
 		if (settings[i].kind != KIND_TEXT)
 			continue;
 		status = set_text(
@@ -264,6 +267,26 @@ is_section(osp_str section, const char *name)
 		   strncasecmp(section.ptr, name, section.len) == 0;
 }
 
+/* How oslo.messaging uses RabbitMQ. The service judges its own values. */
+static osp_status
+read_rabbit_setting(source *from, const osp__ini_setting *found, osp_error *err)
+{
+	osp_config *config = from->config;
+	osp_str key = found->key;
+
+	if (osp_str_eq(key, OSP_STR("amqp_durable_queues")))
+		(void) !osp_parse_bool(found->value, &config->bus_is_durable);
+	else if (osp_str_eq(key, OSP_STR("rabbit_quorum_queue")))
+		(void) !osp_parse_bool(found->value, &config->bus_is_quorum);
+	else if (osp_str_eq(key, OSP_STR("ssl")) ||
+			 osp_str_eq(key, OSP_STR("rabbit_use_ssl")))
+		(void) !osp_parse_bool(found->value, &config->bus_has_tls);
+	else if (osp_str_eq(key, OSP_STR("ssl_ca_file")) ||
+			 osp_str_eq(key, OSP_STR("kombu_ssl_ca_certs")))
+		return set_text(config, &config->bus_ca_file, found->value, err);
+	return OSP_OK;
+}
+
 /* Settings of oslo.messaging, by which OSProfiler in Python finds the brokers of
  * messaging://, in the order of their rank. */
 static osp_status
@@ -273,10 +296,8 @@ read_bus_setting(source *from, const osp__ini_setting *found, osp_error *err)
 		"DEFAULT", "oslo_messaging_notifications", SECTION};
 	unsigned rank = 0;
 
-	/* The service judges its own values. */
-	if (is_section(found->section, "oslo_messaging_rabbit") &&
-		osp_str_eq(found->key, OSP_STR("amqp_durable_queues")))
-		(void) !osp_parse_bool(found->value, &from->config->bus_is_durable);
+	if (is_section(found->section, "oslo_messaging_rabbit"))
+		return read_rabbit_setting(from, found, err);
 	if (!osp_str_eq(found->key, OSP_STR("transport_url")) ||
 		found->value.len == 0)
 		return OSP_OK;
@@ -405,6 +426,7 @@ osp_config_term(osp_config *config)
 		if (settings[i].kind == KIND_TEXT)
 			wipe_text(alc, *text_member(config, &settings[i]));
 	}
+	osp_free(alc, config->bus_ca_file);
 	memset(config, 0, sizeof(*config));
 	config->alc = alc;
 }
@@ -472,7 +494,7 @@ set_option(osp_config *config, char **member, const char *option,
 			   : set_text(config, member, osp_str_of(option), err);
 }
 
-/* Is it messaging:// without a host, which leaves the queue's durability open? */
+/* Is it messaging:// without a host, which leaves the brokers to the service? */
 static bool
 is_bus_of_service(const char *connection_string)
 {
@@ -483,8 +505,69 @@ is_bus_of_service(const char *connection_string)
 	rest += strlen("://");
 	if (rest[0] == '/')
 		rest++;
-	return (rest[0] == '\0' || rest[0] == '?') &&
-		   strstr(rest, "durable=") == NULL;
+	return rest[0] == '\0' || rest[0] == '?';
+}
+
+/* Does the connection string have an option? *value is borrowed. */
+static bool
+find_option(osp_str string, const char *wanted, osp_str *value)
+{
+	const char *mark = memchr(string.ptr, '?', string.len);
+	osp_str query = OSP_STR("");
+	osp_str name;
+
+	if (mark != NULL)
+		query =
+			osp_str_n(mark + 1, string.len - (size_t) (mark + 1 - string.ptr));
+	while (osp__uri_option(&query, &name, value))
+		if (osp_str_eq(name, osp_str_of(wanted)))
+			return true;
+	return false;
+}
+
+/* Adds an option to the connection string, which has precedence if it has it. */
+static void
+add_option(osp_buf *string, const char *name, const char *value)
+{
+	osp_str given;
+
+	if (find_option(osp_buf_str(string), name, &given))
+		return;
+	osp_buf_addf(string,
+				 "%c%s=",
+				 memchr(string->ptr, '?', string->len) != NULL ? '&' : '?',
+				 name);
+	for (; *value != '\0'; value++)
+	{
+		if (strchr("%&?#+ ", *value) != NULL)
+			osp_buf_addf(string, "%%%02X", (unsigned char) *value);
+		else
+			osp_buf_add_char(string, *value);
+	}
+}
+
+/* What a service has set for RabbitMQ holds for its brokers. */
+static osp_status
+add_bus_options(const osp_config *config, osp_buf *string)
+{
+	bool tls = config->bus_has_tls;
+	osp_str given;
+
+	/* The service declares its quorum queue, of a kind that we do not make. */
+	if (config->bus_is_quorum)
+		add_option(string, "declare", "0");
+	else if (config->bus_is_durable)
+		add_option(string, "durable", "1");
+	if (osp_buf_status(string) == OSP_OK &&
+		find_option(osp_buf_str(string), "ssl", &given))
+		(void) !osp_parse_bool(given, &tls);
+	else if (tls)
+		add_option(string, "ssl", "1");
+	if (tls && config->bus_ca_file[0] != '\0' &&
+		osp_buf_status(string) == OSP_OK &&
+		!find_option(osp_buf_str(string), "ca", &given))
+		add_option(string, "ssl_ca_file", config->bus_ca_file);
+	return osp_buf_status(string);
 }
 
 osp_status
@@ -505,14 +588,8 @@ osp_config_set_collector(osp_config *config, const char *connection_string,
 								 osp_str_of(config->connection_string),
 								 osp_str_of(config->transport_url),
 								 err);
-	if (status == OSP_OK && config->bus_is_durable &&
-		is_bus_of_service(config->connection_string))
-	{
-		osp_buf_addf(&joined,
-					 "%cdurable=1",
-					 memchr(joined.ptr, '?', joined.len) != NULL ? '&' : '?');
-		status = osp_buf_status(&joined);
-	}
+	if (status == OSP_OK && is_bus_of_service(config->connection_string))
+		status = add_bus_options(config, &joined);
 	if (status == OSP_OK)
 		status = set_text(
 			config, &config->connection_string, osp_buf_str(&joined), err);

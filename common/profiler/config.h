@@ -25,7 +25,8 @@
  *
  * The brokers of messaging:// may also be where a service has them: transport_url of
  * [oslo_messaging_notifications], else of [DEFAULT], counts if [profiler] has none, and
- * amqp_durable_queues of [oslo_messaging_rabbit] then is durable=1.
+ * of [oslo_messaging_rabbit] then amqp_durable_queues is durable=1,
+ * rabbit_quorum_queue declare=0, ssl ssl=1, and ssl_ca_file ssl_ca_file.
  *
  * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
  * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
@@ -52,6 +53,9 @@ typedef struct osp_config
 	bool hide_params; /* values of parameters are not recorded */
 	bool filter_error_trace;
 	bool bus_is_durable; /* oslo.messaging declares durable queues */
+	bool bus_is_quorum;  /* it declares quorum queues */
+	bool bus_has_tls;
+	char *bus_ca_file; /* the authorities that it trusts; empty: the system's */
 	osp_statement_text statement_text;
 	osp_on_full on_full;
 	size_t ring_size;

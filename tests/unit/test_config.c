@@ -578,6 +578,37 @@ test_bus_of_service(void **state)
 		 "[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
 		 "[profiler]\nconnection_string = messaging://c/\n",
 		 "messaging://c/"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\nssl = True\n"
+		 "ssl_ca_file = /etc/ssl/a b&c.pem\namqp_durable_queues = False\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@a/?ssl=1&ssl_ca_file=/etc/ssl/a%20b%26c.pem"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\nrabbit_use_ssl = 1\n"
+		 "kombu_ssl_ca_certs = /ca.pem\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@a/?ssl=1&ssl_ca_file=/ca.pem"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/?ssl=0\n"
+		 "[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = /ca.pem\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@a/?ssl=0"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/?ssl=1\n"
+		 "[oslo_messaging_rabbit]\nssl_ca_file = /ca.pem\n"
+		 "[profiler]\nconnection_string = messaging://?ca=/mine.pem\n",
+		 "messaging://u:p@a/?ssl=1&ca=/mine.pem"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\nssl_ca_file = /ca.pem\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@a/"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\n"
+		 "amqp_durable_queues = true\n"
+		 "[profiler]\nconnection_string = messaging://\n",
+		 "messaging://u:p@a/?declare=0"},
+		{"[DEFAULT]\ntransport_url = rabbit://u:p@a/\n"
+		 "[oslo_messaging_rabbit]\nssl = true\nrabbit_quorum_queue = true\n"
+		 "[profiler]\nconnection_string = messaging://c/\n",
+		 "messaging://c/"},
 		{"[DEFAULT]\ntransport_url = kombu://u:p@a/\n"
 		 "[profiler]\nconnection_string = redis://h\n",
 		 "redis://h"}};
