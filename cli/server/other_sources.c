@@ -74,16 +74,23 @@ add_point(void *ctx, osp_str json)
 	return status == OSP_EPROTO ? OSP_OK : status;
 }
 
+/* Also those that were malformed, which are there under that form of the name. */
+static size_t
+points_read(const osp_report *report)
+{
+	return osp_report_points(report) + osp_report_malformed(report);
+}
+
 osp_status
 cli_collector_read_trace(const cli_collector *collector, const char *name,
 						 osp_report *report, osp_error *err)
 {
-	size_t before = osp_report_points(report);
+	size_t before = points_read(report);
 	osp_status status = OSP_OK;
 	unsigned form;
 	osp_id id;
 
-	for (form = 0; status == OSP_OK && osp_report_points(report) == before &&
+	for (form = 0; status == OSP_OK && points_read(report) == before &&
 				   osp_trace_name_form(osp_str_of(name), form, &id);
 		 form++)
 	{

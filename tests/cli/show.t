@@ -99,6 +99,11 @@ one_error(qr/there are no points of a trace in/, 'trace', 'show',
 	}
 	one_error(qr/there are no points of a trace in '\Q$all\E': 2 points make no sense \(the first: nested deeper than 256 levels\)/,
 		'trace', @$_, $all) for ['show'], ['explain'], ['check'], ['export', '--format', 'otlp'];
+
+	# A collector is asked for each form of the id, and each point counts once.
+	my $collector = write_file("$dir/collector.points", slurp($all) . "\n");
+	one_error(qr/nothing of trace '\Q$base\E' in \S+ can be shown: 2 points make no sense /,
+		'trace', @$_, '--no-wait', '--connection-string', "file://$collector", $base) for ['show'], ['check'];
 }
 
 # Operations with one id.
