@@ -231,8 +231,10 @@ cli_source_read(cli_source *source, const char *name, osp_report *report)
 			collector, "read the trace from", status, &err);
 	source->failing = true;
 
-	/* What a damaged one holds is shown, and what others have. */
-	shows_rest = status == OSP_EPROTO || source->others.collector_count > 0 ||
+	/* What a damaged one holds is shown, or what others left in it, and what others
+	 * have. */
+	shows_rest = status == OSP_EPROTO || status == OSP_EBUSY ||
+				 source->others.collector_count > 0 ||
 				 source->others.server_count > 0;
 	return shows_rest && osp_report_points(report) > 0 ? CLI_OK : CLI_FAILED;
 }

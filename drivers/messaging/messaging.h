@@ -55,6 +55,7 @@ struct osp_driver_conn
 	bool own_queue;
 
 	/* Of reading. */
+	bool beside_others; /* other consumers were there when it ended */
 	osp_buf body;
 	osp_buf text; /* of writing, too: a message's body */
 	osp_buf scratch;
@@ -148,6 +149,10 @@ typedef osp_status (*osp_messaging_end_fn)(void *ctx, osp_driver_conn *conn,
 osp_status osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
 							   osp_messaging_end_fn end, void *ctx,
 							   osp_error *err) OSP_MUST_CHECK;
+
+/* What was sought and not found may be with another consumer: then OSP_EBUSY. */
+osp_status osp__messaging_missing(osp_driver_conn *conn,
+								  osp_error *err) OSP_MUST_CHECK;
 
 /* ---- messaging_settle.c ---- */
 

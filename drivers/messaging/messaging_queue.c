@@ -15,7 +15,9 @@
  * or between them, say that no message is left.
  *
  * A consumer that was there before us, such as another reader, may have messages
- * that it gives back. Nobody can ask how many.
+ * that it gives back. Nobody can ask how many. One that gets none itself waits longer
+ * than one that has them, so that of two readers one gets all. If the other consumer is
+ * still there in the end, conn->beside_others says so.
  */
 #include "messaging.h"
 
@@ -26,8 +28,10 @@
 /* After a silence of this length the broker is asked. */
 #define SILENCE_MS 200
 
-/* How long to wait for what other consumers may give back. */
-#define TAKEN_MS 1000
+/* How long to wait for what other consumers may give back, and how much longer if they
+ * have all. */
+#define TAKEN_MS     1000
+#define TAKEN_ALL_MS 500
 
 /* A broker that answers, and has messages for us alone, is busy: it may be silent for so
  * many timeouts. */
@@ -124,11 +128,13 @@ read_answer(osp_driver_conn *conn, reading *r, const amqp_frame_t *frame,
 			osp_error *err)
 {
 	unsigned limit_ms = conn->broker.wait.timeout_ms;
+	unsigned taken_ms = TAKEN_MS + (r->seen == 0 ? TAKEN_ALL_MS : 0);
 	osp_messaging_state state;
 	bool alone;
 
 	osp__messaging_read_state(frame, &state);
 	alone = state.consumers <= 1;
+	conn->beside_others = !alone;
 	r->asked = false;
 	r->nothing = state.ready == 0 ? r->nothing + 1 : 0;
 	if (state.ready > 0 && is_silent_for(r, alone ? BUSY * limit_ms : limit_ms))
@@ -140,7 +146,7 @@ read_answer(osp_driver_conn *conn, reading *r, const amqp_frame_t *frame,
 				  : "another consumer gets the messages of");
 	if (r->nothing == 1)
 		return ask(conn, r, err);
-	if (r->nothing > 1 && (alone || is_silent_for(r, TAKEN_MS)))
+	if (r->nothing > 1 && (alone || is_silent_for(r, taken_ms)))
 	{
 		r->expected = r->seen;
 		r->exact = true;
@@ -224,10 +230,13 @@ osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
 {
 	reading r = {.last_ns = osp_mono_now(), .end = end, .ctx = ctx};
 	osp_messaging_state before = {0, 0};
-	osp_status status = osp__messaging_consume(conn, &before, err);
+	osp_status status;
 
+	conn->beside_others = false;
+	status = osp__messaging_consume(conn, &before, err);
 	if (status == OSP_ENOENT)
 		return OSP_OK;
+	conn->beside_others = before.consumers > 0;
 	r.expected = before.ready;
 	r.exact = before.consumers == 0;
 	while (status == OSP_OK && (conn->idle_ms != 0 || !is_complete(&r)))
@@ -243,4 +252,19 @@ osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
 			status = fn(ctx, conn, tag, osp_buf_str(&conn->body));
 	}
 	return end_reading(conn, &r, status, err);
+}
+
+osp_status
+osp__messaging_missing(osp_driver_conn *conn, osp_error *err)
+{
+	if (!conn->beside_others)
+		return OSP_OK;
+	return osp_error_set(
+		err,
+		OSP_EBUSY,
+		"%s: another consumer of the queue %.100s is at work, "
+		"and what it has taken cannot be read: end it, or give "
+		"it a queue of its own",
+		conn->broker.where,
+		conn->queue_text);
 }

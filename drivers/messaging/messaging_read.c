@@ -45,6 +45,8 @@ osp__messaging_get_points(osp_driver_conn *conn, osp_str base_id,
 	osp__trace_match_init(&sieve.match, base_id);
 	if (status == OSP_OK)
 		status = osp__messaging_each(conn, give_point, NULL, &sieve, err);
+	if (status == OSP_OK)
+		status = osp__messaging_missing(conn, err);
 	if (status == OSP_ENOMEM)
 		(void) osp_error_set(err, status, "messaging: out of memory");
 	return status;
@@ -94,6 +96,8 @@ osp__messaging_list_traces(osp_driver_conn *conn,
 		*next = OSP_STR("");
 	if (status == OSP_OK)
 		status = osp__messaging_find_traces(conn, err);
+	if (status == OSP_OK && conn->traces.count == 0)
+		status = osp__messaging_missing(conn, err);
 	if (status == OSP_OK)
 		status =
 			osp__traces_each(&conn->traces, filter, fn, ctx, &conn->text, err);

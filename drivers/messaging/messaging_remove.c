@@ -115,6 +115,8 @@ osp__messaging_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 	if (status == OSP_OK)
 		status = osp__messaging_each(
 			conn, sort_message, settle_messages, removed, err);
+	if (status == OSP_OK && *removed < known.count)
+		status = osp__messaging_missing(conn, err);
 	if (status != OSP_OK && err != NULL && err->code != status)
 		(void) osp_error_set(
 			err, status, "messaging: %s", osp_status_text(status));

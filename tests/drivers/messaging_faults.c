@@ -346,12 +346,16 @@ consume_all(void)
 	return consumer;
 }
 
-/* What another consumer has taken is not waited for very long. */
+/* What another consumer has taken is not waited for very long, and nobody says that it
+ * is not there. */
 void
 test_other_consumer(void **state)
 {
+	const osp_removal removal = {sizeof(removal), &messaging_trace, 1, 0};
 	osp_driver_conn *conn = contract_open();
+	osp_error err = {OSP_OK, ""};
 	amqp_connection_state_t broker;
+	uint64_t removed = 1;
 	collected got;
 	points all;
 	long begin;
@@ -364,11 +368,19 @@ test_other_consumer(void **state)
 	begin = contract_now_ms();
 	collected_init(&got);
 	assert_int_equal(osp_driver_messaging.get_points(
-						 conn, messaging_trace, collect_point, &got, NULL),
-					 OSP_OK);
+						 conn, messaging_trace, collect_point, &got, &err),
+					 OSP_EBUSY);
+	assert_non_null(strstr(err.msg, "another consumer of the queue"));
 	assert_int_equal(got.count, 0);
 	collected_term(&got);
 	assert_true(contract_now_ms() - begin < 2500);
+	assert_int_equal(
+		osp_driver_messaging.list_traces(conn, NULL, NULL, NULL, NULL, &err),
+		OSP_EBUSY);
+	assert_int_equal(
+		osp_driver_messaging.remove_traces(conn, &removal, &removed, &err),
+		OSP_EBUSY);
+	assert_int_equal(removed, 0);
 	messaging_test_disconnect(broker);
 	contract_expect(conn, messaging_trace, &all);
 	points_term(&all);
