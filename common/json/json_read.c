@@ -394,7 +394,10 @@ check_values(osp__json_reader *reader)
 			if (depth == OSP_JSON_DEPTH_MAX)
 			{
 				reader->too_deep = true;
-				return OSP_EPROTO;
+				if (!reader->any_depth)
+					return OSP_EPROTO;
+				value = unsafe_yyjson_get_next(value) - 1;
+				continue;
 			}
 			ends[depth++] = unsafe_yyjson_get_next(value);
 			if (unsafe_yyjson_is_obj(value))

@@ -32,6 +32,9 @@ typedef struct osp__json_reader
 	bool duplicates; /* an object has a key more than once */
 	bool lenient;    /* values may hold lone surrogates and no UTF-8 */
 	bool too_deep;   /* it is JSON, but nests beyond OSP_JSON_DEPTH_MAX */
+	bool
+		any_depth; /* set by the caller: such a text is read, but what lies deeper is
+					  * not checked, and must be read by itself before it is used */
 } osp__json_reader;
 
 /* Larger texts take memory of alc, which is given back by the next call. */

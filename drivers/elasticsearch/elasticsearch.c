@@ -200,6 +200,9 @@ open_parts(osp_driver_conn *conn, const osp_driver_options *options,
 		return osp__elastic_no_memory(err);
 	osp__json_reader_init(
 		&conn->reader, conn->alc, conn->space, OSP__JSON_SPACE);
+
+	/* One document of an answer that nests too deep is left out, not all others. */
+	conn->reader.any_depth = true;
 	status = read_string(conn, options->connection_string, err);
 	if (status != OSP_OK)
 		return status;

@@ -172,6 +172,42 @@ test_documents(void **state)
 	contract_close(conn);
 }
 
+/* A stranger's document that nests deeper than we read is left out, and no other. */
+static void
+test_deep_document(void **state)
+{
+	enum
+	{
+		DEPTH = 900
+	};
+	static const char opening[] = "{\"a\":";
+	char info[DEPTH * sizeof(opening) + DEPTH + 2];
+	osp_driver_conn *conn = contract_open();
+	points all;
+	points deep;
+	size_t len = 0;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < DEPTH; i++)
+		len += (size_t) snprintf(info + len, sizeof(info) - len, "%s", opening);
+	info[len++] = '1';
+	memset(info + len, '}', DEPTH);
+	info[len + DEPTH] = '\0';
+	points_init(&all);
+	points_init(&deep);
+	points_fill(&all, elastic_trace, 0, 10);
+	points_add_info(
+		&deep, elastic_trace, 11, "db-start", info, OSP_STR("shop"));
+	contract_store(conn, &all);
+	contract_store(conn, &deep);
+	assert_int_equal(elastic_test_journal(opening), 1);
+	contract_expect(conn, elastic_trace, &all);
+	points_term(&deep);
+	points_term(&all);
+	contract_close(conn);
+}
+
 /* With and without types, by whatever name it comes. */
 static void
 test_versions(void **state)
@@ -327,6 +363,7 @@ main(void)
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_deep_document),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_guessed_fields),
 		cmocka_unit_test(test_memory),
