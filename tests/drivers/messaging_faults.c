@@ -352,6 +352,7 @@ void
 test_other_consumer(void **state)
 {
 	const osp_removal removal = {sizeof(removal), &messaging_trace, 1, 0};
+	const osp_trace_filter filter = {.struct_size = sizeof(filter)};
 	osp_driver_conn *conn = contract_open();
 	osp_error err = {OSP_OK, ""};
 	amqp_connection_state_t broker;
@@ -374,9 +375,9 @@ test_other_consumer(void **state)
 	assert_int_equal(got.count, 0);
 	collected_term(&got);
 	assert_true(contract_now_ms() - begin < 2500);
-	assert_int_equal(
-		osp_driver_messaging.list_traces(conn, NULL, NULL, NULL, NULL, &err),
-		OSP_EBUSY);
+	assert_int_equal(osp_driver_messaging.list_traces(
+						 conn, &filter, NULL, NULL, NULL, &err),
+					 OSP_EBUSY);
 	assert_int_equal(
 		osp_driver_messaging.remove_traces(conn, &removal, &removed, &err),
 		OSP_EBUSY);
