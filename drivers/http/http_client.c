@@ -199,19 +199,73 @@ shown_length(const osp_http *http)
 	return (int) i;
 }
 
+/* A part of a URL, empty if there is none; returned owned (curl_free). */
+static char *
+url_part(CURLU *url, CURLUPart part)
+{
+	char *text = NULL;
+
+	return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
+}
+
+/* Redirections are not followed: the login is for the server that was named. What the
+ * new address holds beside the server may be a secret. */
+static osp_status
+report_redirection(const osp_http *http, const char *address, osp_status status,
+				   osp_error *err)
+{
+	CURLU *url = curl_url();
+	char *scheme = NULL;
+	char *host = NULL;
+	char *port = NULL;
+
+	if (url != NULL &&
+		curl_url_set(url, CURLUPART_URL, address, CURLU_NON_SUPPORT_SCHEME) ==
+			CURLUE_OK)
+	{
+		scheme = url_part(url, CURLUPART_SCHEME);
+		host = url_part(url, CURLUPART_HOST);
+		port = url_part(url, CURLUPART_PORT);
+	}
+	(void) osp_error_set(
+		err,
+		status,
+		"%s: %s answers %ld: it sends others to %.20s://%.100s%s%.8s, which is "
+		"not followed; name the server itself",
+		http->target->kind->name,
+		http->target->where,
+		http->status,
+		scheme != NULL ? scheme : "?",
+		host != NULL ? host : "?",
+		port != NULL ? ":" : "",
+		port != NULL ? port : "");
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(url);
+	return status;
+}
+
 osp_status
 osp__http_report(const osp_http *http, osp_status status, const char *advice,
 				 osp_error *err)
 {
+	int shown = shown_length(http);
+	char *address = NULL;
+
+	(void) curl_easy_getinfo(http->easy, CURLINFO_REDIRECT_URL, &address);
+	if (address != NULL)
+		return report_redirection(http, address, status, err);
 	return osp_error_set(err,
 						 status,
-						 "%s: %s answers %ld%s: %.*s",
+						 "%s: %s answers %ld%s%s%.*s",
 						 http->target->kind->name,
 						 http->target->where,
 						 http->status,
 						 advice,
-						 shown_length(http),
-						 http->answer.len > 0 ? http->answer.ptr : "");
+						 shown > 0 ? ": " : "",
+						 shown,
+						 shown > 0 ? http->answer.ptr : "");
 }
 
 void

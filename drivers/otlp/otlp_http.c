@@ -63,6 +63,9 @@ judge(osp_http *http, otlp_answer *answer, osp_error *err)
 				" (give the path at which it receives traces: "
 				"otlp://HOST/PATH)",
 				err);
+		case 415:
+			return osp__http_report(
+				http, OSP_EUNAVAIL, " (perhaps ?compression=none helps)", err);
 		case 429:
 		case 502:
 		case 503:

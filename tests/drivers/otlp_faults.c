@@ -66,6 +66,7 @@ test_otlp_statuses(void **state)
 				 {403, OSP_EUNAVAIL, "give a login"},
 				 {404, OSP_EUNAVAIL, "give the path"},
 				 {302, OSP_EUNAVAIL, "answers 302"},
+				 {415, OSP_EUNAVAIL, "compression=none"},
 				 {400, OSP_EREFUSED, "why not"},
 				 {413, OSP_EREFUSED, "answers 413"},
 				 {500, OSP_EREFUSED, "answers 500"}};
@@ -94,6 +95,45 @@ test_otlp_statuses(void **state)
 	}
 	contract_close(conn);
 	assert_int_equal(receiver_spans(), sent);
+	notes_term(&n);
+}
+
+/* Where a redirection leads is said, without what may be secret, and not followed. */
+void
+test_otlp_redirections(void **state)
+{
+	static const struct
+	{
+		const char *to;
+		const char *says;
+	} cases[] = {
+		{"https://other.example:8443/v1?token=hidden",
+		 "answers 308: it sends others to https://other.example:8443, which"},
+		{"http://user:hidden@[::1]/", "http://[::1], which"},
+		{"/elsewhere?hidden", "://127.0.0.1:"},
+		{"http://[hidden/", "answers 308"},
+		{NULL, "answers 308"}};
+	osp_driver_conn *conn = contract_open();
+	size_t i;
+	notes n;
+
+	(void) state;
+	two_operations(&n);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		const char *msg;
+		size_t accepted = 1;
+
+		receiver_answer(308, cases[i].to, OSP_STR(""), 1);
+		msg = notes_store_fails(conn, &n, OSP_EUNAVAIL, &accepted);
+		assert_non_null(strstr(msg, cases[i].says));
+		assert_null(strstr(msg, "hidden"));
+		assert_int_not_equal(msg[strlen(msg) - 1], ' ');
+		assert_int_equal(accepted, 0);
+	}
+	notes_store(conn, &n, 0);
+	contract_close(conn);
+	assert_int_equal(receiver_spans(), 2);
 	notes_term(&n);
 }
 

@@ -172,8 +172,10 @@ take(struct MHD_Connection *connection, const char *path, const osp_buf *body,
 	(void) MHD_add_response_header(
 		response, "Content-Type", "application/x-protobuf");
 	if (receiver.retry_after != NULL)
-		(void) MHD_add_response_header(
-			response, "Retry-After", receiver.retry_after);
+		(void) MHD_add_response_header(response,
+									   *status / 100 == 3 ? "Location"
+														  : "Retry-After",
+									   receiver.retry_after);
 	if (receiver.times > 0 && --receiver.times == 0)
 	{
 		receiver.status = 200;

@@ -29,7 +29,7 @@ int receiver_port(void);
 void receiver_reset(void);
 
 /* How the next requests are answered; times 0: all of them. retry_after may be
- * NULL; body is borrowed. Those that are not answered with 200 are not kept. */
+ * NULL, and is the Location with which one of 300 to 399 is answered; body is borrowed. Those that are not answered with 200 are not kept. */
 void receiver_answer(unsigned status, const char *retry_after, osp_str body,
 					 unsigned times);
 

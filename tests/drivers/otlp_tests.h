@@ -54,6 +54,7 @@ const char *notes_store_fails(osp_driver_conn *conn, const notes *n,
 /* otlp_faults.c */
 void test_otlp_retry_after(void **state);
 void test_otlp_statuses(void **state);
+void test_otlp_redirections(void **state);
 void test_otlp_partial_success(void **state);
 void test_otlp_restart(void **state);
 void test_otlp_nobody_there(void **state);

@@ -1137,6 +1137,7 @@ main(void)
 		cmocka_unit_test(test_otlp_damaged_state),
 		cmocka_unit_test(test_otlp_retry_after),
 		cmocka_unit_test(test_otlp_statuses),
+		cmocka_unit_test(test_otlp_redirections),
 		cmocka_unit_test(test_otlp_partial_success),
 		cmocka_unit_test(test_otlp_restart),
 		cmocka_unit_test(test_otlp_nobody_there),
