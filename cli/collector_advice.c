@@ -28,6 +28,10 @@ static const struct
 	{": give durable=", CLI_FAILURE_EXPLAINED},
 	{"or give durable=", CLI_FAILURE_EXPLAINED},
 	{"(declare=0 ", CLI_FAILURE_EXPLAINED},
+	{"(bind ", CLI_FAILURE_EXPLAINED},
+	{"; name the server itself", CLI_FAILURE_EXPLAINED},
+	{" answers what is not ", CLI_FAILURE_EXPLAINED},
+	{"(perhaps ", CLI_FAILURE_EXPLAINED},
 	/* RabbitMQ */
 	{"Login was refused", CLI_FAILURE_LOGIN},
 	{"NOT_ALLOWED - vhost", CLI_FAILURE_DATABASE},
@@ -37,6 +41,9 @@ static const struct
 	{"NOAUTH", CLI_FAILURE_LOGIN},
 	{"WRONGPASS", CLI_FAILURE_LOGIN},
 	{"NOPERM", CLI_FAILURE_RIGHTS},
+	{"without any password configured", CLI_FAILURE_NO_PASSWORD},
+	{"DB index is out of range", CLI_FAILURE_DATABASE},
+	{"unknown command 'SENTINEL'", CLI_FAILURE_NO_SENTINEL},
 	/* PostgreSQL: 28P01, 28000, 3D000, 42501 */
 	{"password authentication failed", CLI_FAILURE_LOGIN},
 	{"no password supplied", CLI_FAILURE_LOGIN},
@@ -53,9 +60,14 @@ static const struct
 	/* Elasticsearch, OpenSearch */
 	{" answers 401", CLI_FAILURE_LOGIN},
 	{" answers 403", CLI_FAILURE_RIGHTS},
+	{" answers 4", CLI_FAILURE_OTHER},
+	{" answers 5", CLI_FAILURE_OTHER},
 	/* MongoDB: 18, 13 */
 	{"Authentication failed", CLI_FAILURE_LOGIN},
 	{"not authorized on", CLI_FAILURE_RIGHTS},
+	/* OpenSSL, libmariadb */
+	{"wrong version number", CLI_FAILURE_NO_TLS},
+	{"SSL is required, but the server does not", CLI_FAILURE_NO_TLS},
 	/* whatever else a server says */
 	{" says: ", CLI_FAILURE_OTHER},
 	{" takes no messages now", CLI_FAILURE_OTHER},
@@ -84,6 +96,13 @@ cli_failure_step(cli_failure failure)
 				   "string names, or name another one";
 		case CLI_FAILURE_RIGHTS:
 			return "give the user the rights, or name another user";
+		case CLI_FAILURE_NO_PASSWORD:
+			return "leave the password out of the connection string";
+		case CLI_FAILURE_NO_SENTINEL:
+			return "name a sentinel, or the server itself as redis://";
+		case CLI_FAILURE_NO_TLS:
+			return "name a port that speaks TLS, or leave TLS out of the "
+				   "connection string";
 		case CLI_FAILURE_EXPLAINED:
 			return "do what is proposed there";
 		case CLI_FAILURE_OTHER:

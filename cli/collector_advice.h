@@ -17,6 +17,9 @@ typedef enum cli_failure
 	CLI_FAILURE_LOGIN,       /* it refuses user or password */
 	CLI_FAILURE_DATABASE,    /* the database or virtual host does not exist */
 	CLI_FAILURE_RIGHTS,      /* the user lacks rights */
+	CLI_FAILURE_NO_PASSWORD, /* it has none, and was given one */
+	CLI_FAILURE_NO_SENTINEL, /* it is a server, no sentinel */
+	CLI_FAILURE_NO_TLS,      /* it does not speak TLS */
 	CLI_FAILURE_EXPLAINED,   /* the message itself says what to do */
 	CLI_FAILURE_OTHER        /* it answers, and cannot do it */
 } cli_failure;

@@ -375,7 +375,8 @@ osp__elastic_gather(osp_driver_conn *conn, osp_error *err)
 	osp__traces_reset(&conn->traces);
 	if (status == OSP_OK)
 		status = run_search(&s);
-	if (status == OSP_ENOMEM || status == OSP_EFULL)
+	if ((status == OSP_ENOMEM || status == OSP_EFULL) && err != NULL &&
+		err->code != status)
 		(void) osp_error_set(
 			err, status, "elasticsearch: %s", osp_status_text(status));
 	return status == OSP_ENOENT ? osp__elastic_forgive(err) : status;

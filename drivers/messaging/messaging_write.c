@@ -137,15 +137,17 @@ confirm(osp_driver_conn *conn, window *w, const amqp_basic_ack_t *ack)
 
 /* The broker does not store a message. */
 static osp_status
-not_stored(osp_driver_conn *conn, const char *why, osp_error *err)
+not_stored(osp_driver_conn *conn, const char *why, const char *advice,
+		   osp_error *err)
 {
 	(void) osp_error_set(err,
 						 OSP_EUNAVAIL,
-						 "%.60s %s %.40s by the key %.40s",
+						 "%.60s %s %.40s by the key %.40s (%s)",
 						 conn->broker.where,
 						 why,
 						 conn->exchange.ptr,
-						 conn->queue.ptr);
+						 conn->queue.ptr,
+						 advice);
 	osp__broker_drop(&conn->broker);
 	return OSP_EUNAVAIL;
 }
@@ -169,11 +171,16 @@ wait_confirmed(osp_driver_conn *conn, window *w, osp_error *err)
 					return osp__broker_malformed(broker, err);
 				break;
 			case AMQP_BASIC_NACK_METHOD:
-				return not_stored(
-					conn, "does not take what is sent to exchange", err);
+				return not_stored(conn,
+								  "does not take what is sent to exchange",
+								  "give a full queue room: empty it, or raise "
+								  "its max-length",
+								  err);
 			case AMQP_BASIC_RETURN_METHOD:
-				return not_stored(
-					conn, "has no queue that is bound to exchange", err);
+				return not_stored(conn,
+								  "has no queue that is bound to exchange",
+								  "bind one by this key",
+								  err);
 			default:
 				return osp__broker_malformed(broker, err);
 		}

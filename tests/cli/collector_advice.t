@@ -99,6 +99,17 @@ for my $case (['127.0.43.17', 4317, $settings], ['127.0.43.17', 4317, ''], ['127
 	$stop->();
 }
 
+# What answers is not to be started.
+for my $case (["301 Moved\r\nLocation: https://es.example/?hidden", qr/answers 301: it sends others to https:\/\/es\.example, which is not followed; name the server itself\n\z/],
+	['200 OK', qr/answers what is not Elasticsearch's \(is the port that of its HTTP interface\?\)\n\z/],
+	['503 No', qr/answers 503; see the collector's log for what it lacks\n\z/])
+{
+	my ($answer, $says) = @$case;
+	my ($port, $stop) = listener('127.0.43.18', 0, "HTTP/1.1 $answer\r\nContent-Length: 0\r\n\r\n");
+	one_error($says, 'trace', 'list', '--connection-string', "elasticsearch://127.0.43.18:$port");
+	$stop->();
+}
+
 # --- servers that answer ------------------------------------------------------
 
 sub start
@@ -175,6 +186,18 @@ SKIP:
 
 SKIP:
 {
+	my ($port, $stop) = start('redis');
+	skip 'no redis-server', 1 if !$port;
+	proposes("redis://:needless\@127.0.0.1:$port", 'ERR AUTH <password> called without any password configured',
+		'leave the password out of the connection string');
+	proposes("redissentinel://127.0.0.1:$port", "ERR unknown command 'SENTINEL'", 'name a sentinel, or the server itself as redis://');
+	proposes("redis://127.0.0.1:$port/99", 'ERR DB index is out of range',
+		'make the database or virtual host that the connection string names, or name another one');
+	$stop->();
+}
+
+SKIP:
+{
 	my ($port, $stop) = start('mariadb');
 	skip 'no mariadbd', 1 if !$port;
 	proposes("mysql://locked:wrong\@127.0.0.1:$port/test", 'Access denied for user', 'correct user and password in the connection string');
@@ -182,6 +205,8 @@ SKIP:
 		'make the database or virtual host that the connection string names, or name another one');
 	proposes("mysql://locked:pass%20word\@127.0.0.1:$port/test", "Access denied for user .* to database 'test'",
 		'give the user the rights, or name another user');
+	proposes("mysql://osp\@127.0.0.1:$port/test?ssl=1", 'TLS/SSL error: SSL is required, but the server does not support it',
+		'name a port that speaks TLS, or leave TLS out of the connection string');
 	$stop->();
 }
 

@@ -251,7 +251,8 @@ test_queue_full(void **state)
 	declare_exchange("topic");
 	declare_queue("x-max-length", 50);
 	assert_non_null(strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL),
-						   "does not take what is sent"));
+						   "does not take what is sent to exchange openstack "
+						   "by the key profiler.info (give a full queue room"));
 	broker = messaging_test_connect();
 	(void) amqp_queue_purge(broker, 1, amqp_cstring_bytes("profiler.info"));
 	messaging_test_ok(broker);
@@ -375,9 +376,9 @@ test_other_consumer(void **state)
 	assert_int_equal(got.count, 0);
 	collected_term(&got);
 	assert_true(contract_now_ms() - begin < 2500);
-	assert_int_equal(osp_driver_messaging.list_traces(
-						 conn, &filter, NULL, NULL, NULL, &err),
-					 OSP_EBUSY);
+	assert_int_equal(
+		osp_driver_messaging.list_traces(conn, &filter, NULL, NULL, NULL, &err),
+		OSP_EBUSY);
 	assert_int_equal(
 		osp_driver_messaging.remove_traces(conn, &removal, &removed, &err),
 		OSP_EBUSY);

@@ -302,6 +302,7 @@ static void
 test_memory(void **state)
 {
 	osp_driver_options options = contract_options(connection_string());
+	const osp_trace_filter filter = {.struct_size = sizeof(filter)};
 	osp_driver_conn *conn = contract_open();
 	osp_error err = {OSP_OK, ""};
 	char *large = malloc(400000);
@@ -330,6 +331,11 @@ test_memory(void **state)
 					 OSP_EFULL);
 	assert_int_equal(got.count, 600);
 	collected_term(&got);
+	assert_non_null(strstr(err.msg, "answers with more than"));
+	assert_int_equal(osp_driver_elasticsearch.list_traces(
+						 conn, &filter, NULL, NULL, NULL, &err),
+					 OSP_EFULL);
+	assert_non_null(strstr(err.msg, "answers with more than"));
 	free(large);
 	points_term(&all);
 	contract_close(conn);
