@@ -29,6 +29,7 @@ static const struct
 	{"or give durable=", CLI_FAILURE_EXPLAINED},
 	{"(declare=0 ", CLI_FAILURE_EXPLAINED},
 	{"(bind ", CLI_FAILURE_EXPLAINED},
+	{"(it is the path of ", CLI_FAILURE_EXPLAINED},
 	{"; name the server itself", CLI_FAILURE_EXPLAINED},
 	{" answers what is not ", CLI_FAILURE_EXPLAINED},
 	{"(perhaps ", CLI_FAILURE_EXPLAINED},

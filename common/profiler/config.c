@@ -19,9 +19,9 @@
 
 #include "base/ini.h"
 #include "base/parse.h"
-#include "base/uri.h"
 #include "base/read_file.h"
 #include "base/transport_url.h"
+#include "base/uri.h"
 #include "record/rundir.h"
 
 #define CONFIG_FILE_MAX (4 * 1024 * 1024)
@@ -246,6 +246,8 @@ set_defaults(osp_config *config, osp_error *err)
 	config->ring_total = OSP_RING_TOTAL_DEFAULT;
 	config->spool_limit = OSP_SPOOL_LIMIT_DEFAULT;
 	status = set_text(config, &config->bus_ca_file, OSP_STR(""), err);
+	if (status == OSP_OK)
+		status = set_text(config, &config->sentinel_service, OSP_STR(""), err);
 	if (status != OSP_OK)
 		return status;
 	for (i = 0; i < SETTINGS; i++)
@@ -322,6 +324,9 @@ read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 	if (status != OSP_OK || !is_section(found->section, SECTION) ||
 		osp_str_eq(found->key, OSP_STR("transport_url")))
 		return status;
+	if (osp_str_eq(found->key, OSP_STR("sentinel_service_name")))
+		return set_text(
+			from->config, &from->config->sentinel_service, found->value, err);
 	from->line = found->line;
 	for (i = 0; i < SETTINGS; i++)
 	{
@@ -427,6 +432,7 @@ osp_config_term(osp_config *config)
 			wipe_text(alc, *text_member(config, &settings[i]));
 	}
 	osp_free(alc, config->bus_ca_file);
+	osp_free(alc, config->sentinel_service);
 	memset(config, 0, sizeof(*config));
 	config->alc = alc;
 }
@@ -525,6 +531,18 @@ find_option(osp_str string, const char *wanted, osp_str *value)
 	return false;
 }
 
+static void
+add_encoded(osp_buf *string, const char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if (strchr("%&?#+ ", *text) != NULL)
+			osp_buf_addf(string, "%%%02X", (unsigned char) *text);
+		else
+			osp_buf_add_char(string, *text);
+	}
+}
+
 /* Adds an option to the connection string, which has precedence if it has it. */
 static void
 add_option(osp_buf *string, const char *name, const char *value)
@@ -537,13 +555,7 @@ add_option(osp_buf *string, const char *name, const char *value)
 				 "%c%s=",
 				 memchr(string->ptr, '?', string->len) != NULL ? '&' : '?',
 				 name);
-	for (; *value != '\0'; value++)
-	{
-		if (strchr("%&?#+ ", *value) != NULL)
-			osp_buf_addf(string, "%%%02X", (unsigned char) *value);
-		else
-			osp_buf_add_char(string, *value);
-	}
+	add_encoded(string, value);
 }
 
 /* What a service has set for RabbitMQ holds for its brokers. */
@@ -570,6 +582,28 @@ add_bus_options(const osp_config *config, osp_buf *string)
 	return osp_buf_status(string);
 }
 
+/* Names the service of redissentinel://host where the string names none. */
+static osp_status
+add_sentinel_service(const osp_config *config, osp_buf *string)
+{
+	static const char scheme[] = "redissentinel://";
+	const char *given = config->connection_string;
+	size_t at;
+
+	if (config->sentinel_service[0] == '\0' ||
+		strncasecmp(given, scheme, strlen(scheme)) != 0)
+		return OSP_OK;
+	at = strlen(scheme) + strcspn(given + strlen(scheme), "/?");
+	if (given[at] == '/' && given[at + 1] != '\0' && given[at + 1] != '?')
+		return OSP_OK;
+	osp_buf_reset(string);
+	osp_buf_add(string, given, at);
+	osp_buf_add_char(string, '/');
+	add_encoded(string, config->sentinel_service);
+	osp_buf_add_str(string, osp_str_of(given + at + (given[at] == '/')));
+	return osp_buf_status(string);
+}
+
 osp_status
 osp_config_set_collector(osp_config *config, const char *connection_string,
 						 const char *transport_url, osp_error *err)
@@ -590,6 +624,8 @@ osp_config_set_collector(osp_config *config, const char *connection_string,
 								 err);
 	if (status == OSP_OK && is_bus_of_service(config->connection_string))
 		status = add_bus_options(config, &joined);
+	if (status == OSP_OK)
+		status = add_sentinel_service(config, &joined);
 	if (status == OSP_OK)
 		status = set_text(
 			config, &config->connection_string, osp_buf_str(&joined), err);

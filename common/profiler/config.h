@@ -28,6 +28,9 @@
  * of [oslo_messaging_rabbit] then amqp_durable_queues is durable=1,
  * rabbit_quorum_queue declare=0, ssl ssl=1, and ssl_ca_file ssl_ca_file.
  *
+ * Upstream's sentinel_service_name of [profiler] is the path of redissentinel://host
+ * that has none.
+ *
  * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
  * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
  * connection string traces go to the SQLite database
@@ -55,6 +58,8 @@ typedef struct osp_config
 	bool bus_is_durable; /* oslo.messaging declares durable queues */
 	bool bus_is_quorum;  /* it declares quorum queues */
 	bool bus_has_tls;
+	char *
+		sentinel_service; /* whose master the sentinels are asked for, or empty */
 	char *bus_ca_file; /* the authorities that it trusts; empty: the system's */
 	osp_statement_text statement_text;
 	osp_on_full on_full;

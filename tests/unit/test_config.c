@@ -550,7 +550,7 @@ test_transport_url(void **state)
 	osp_config_term(&config);
 }
 
-/* What a service has in sections of oslo.messaging. */
+/* What a service has for its brokers and sentinels. */
 static void
 test_bus_of_service(void **state)
 {
@@ -609,6 +609,21 @@ test_bus_of_service(void **state)
 		 "[oslo_messaging_rabbit]\nssl = true\nrabbit_quorum_queue = true\n"
 		 "[profiler]\nconnection_string = messaging://c/\n",
 		 "messaging://c/"},
+		{"[profiler]\nconnection_string = redissentinel://:p@a,b\n"
+		 "sentinel_service_name = osp one\n",
+		 "redissentinel://:p@a,b/osp%20one"},
+		{"[profiler]\nsentinel_service_name = other\n"
+		 "connection_string = redissentinel://a/?db=1\n",
+		 "redissentinel://a/other?db=1"},
+		{"[profiler]\nsentinel_service_name = other\n"
+		 "connection_string = redissentinel://a?db=1\n",
+		 "redissentinel://a/other?db=1"},
+		{"[profiler]\nsentinel_service_name = other\n"
+		 "connection_string = redissentinel://a/mine\n",
+		 "redissentinel://a/mine"},
+		{"[profiler]\nsentinel_service_name = other\n"
+		 "connection_string = redis://a\n",
+		 "redis://a"},
 		{"[DEFAULT]\ntransport_url = kombu://u:p@a/\n"
 		 "[profiler]\nconnection_string = redis://h\n",
 		 "redis://h"}};
