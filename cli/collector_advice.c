@@ -69,6 +69,7 @@ static const struct
 	/* OpenSSL, libmariadb */
 	{"wrong version number", CLI_FAILURE_NO_TLS},
 	{"SSL is required, but the server does not", CLI_FAILURE_NO_TLS},
+	{"server does not support SSL", CLI_FAILURE_NO_TLS},
 	/* whatever else a server says */
 	{" says: ", CLI_FAILURE_OTHER},
 	{" takes no messages now", CLI_FAILURE_OTHER},

@@ -216,6 +216,8 @@ SKIP:
 	skip 'no PostgreSQL', 1 if !$port;
 	proposes("postgresql://locked:wrong\@127.0.0.1:$port/postgres", 'FATAL:  password authentication failed',
 		'correct user and password in the connection string');
+	proposes("postgresql://postgres\@127.0.0.1:$port/postgres?sslmode=require", 'server does not support SSL, but SSL was required',
+		'name a port that speaks TLS, or leave TLS out of the connection string');
 	proposes("postgresql://postgres\@127.0.0.1:$port/nosuch", 'FATAL:  database "nosuch" does not exist',
 		'make the database or virtual host that the connection string names, or name another one');
 	$stop->();
