@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define DATABASE    "osprofiler"
 #define MESSAGE_MAX 160
@@ -27,11 +28,24 @@ keep_warning(mongoc_log_level_t level, const char *domain, const char *message,
 		(void) snprintf(warning, sizeof(warning), "%s", message);
 }
 
+/* libmongoc keeps counters in shared memory for its tool mongoc-stat, in a file that it
+ * removes when the process ends by itself. Of one that is killed, or that executes
+ * another program, it would stay. Nothing else needs its name. */
+static void
+unlink_counters(void)
+{
+	char path[64];
+
+	(void) snprintf(path, sizeof(path), "/dev/shm/mongoc-%ld", (long) getpid());
+	(void) unlink(path);
+}
+
 static void
 init_library(void)
 {
 	mongoc_log_set_handler(keep_warning, NULL);
 	mongoc_init();
+	unlink_counters();
 }
 
 osp_status

@@ -134,6 +134,19 @@ test_values(void **state)
 	contract_close(conn);
 }
 
+/* The library leaves no file of a process that is killed. */
+static void
+test_nothing_stays(void **state)
+{
+	osp_driver_conn *conn = contract_open();
+	char path[64];
+
+	(void) state;
+	(void) snprintf(path, sizeof(path), "/dev/shm/mongoc-%ld", (long) getpid());
+	assert_int_equal(access(path, F_OK), -1);
+	contract_close(conn);
+}
+
 /* Documents that the server will never take are left out, and no others. */
 static void
 test_refused_documents(void **state)
@@ -474,6 +487,7 @@ main(void)
 							  .bad_strings = bad_strings};
 	static const struct CMUnitTest own[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_nothing_stays),
 		cmocka_unit_test(test_refused_documents),
 		cmocka_unit_test(test_in_trouble),
 		cmocka_unit_test(test_restart),
