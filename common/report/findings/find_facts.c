@@ -3,7 +3,7 @@
  * find_facts.c
  *	  From the points of an operation to what rules ask about it.
  */
-#include "report/findings/findings.h"
+#include "report/findings/foreign_key.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -26,7 +26,6 @@ static const place statement_places[] = {
 	{NULL, "temp_read_ms", OSP__TEMP_IO},
 	{NULL, "temp_write_ms", OSP__TEMP_IO},
 	{NULL, "rows", OSP__ROWS},
-	{NULL, "truncated", OSP__TRUNCATED},
 	{"buffers", "shared_blks_hit", OSP__BLOCKS_HIT},
 	{"buffers", "shared_blks_read", OSP__BLOCKS_READ},
 	{"buffers", "shared_blks_written", OSP__BLOCKS_WRITTEN},
@@ -49,6 +48,12 @@ static const place statement_places[] = {
 static const place worker_places[] = {
 	{"cpu", "user_ms", OSP__CPU},
 	{"cpu", "system_ms", OSP__CPU},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
+/* What stands beside info.db, for any kind of operation may have it. */
+static const place info_places[] = {
+	{NULL, "truncated", OSP__TRUNCATED},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
@@ -446,6 +451,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 		return;
 	op->shape = osp__statement_shape(statement);
 	op->text = osp__name_shape(statement, OSP_STR(""));
+	op->checks_key = op->kind == OSP__OP_PG && osp__is_key_statement(statement);
 	op->control = osp__statement_control(statement);
 	if (op->kind == OSP__OP_SQLITE)
 		op->locking = osp__statement_locking(statement);
@@ -496,6 +502,8 @@ osp__op_read(osp__findings *f, osp__op *op)
 		if (f->status != OSP_OK)
 			break;
 		db = yyjson_obj_get(osp__json_root(&f->report->reader), "info");
+		if (point->stop && op->kind == OSP__OP_PG)
+			read_places(f, op, db, info_places);
 
 		/* The stops of SQLite's operations have their figures there. */
 		if ((op->kind != OSP__OP_SQLITE && op->kind != OSP__OP_CHECKPOINT) ||

@@ -12,6 +12,10 @@
  * says how long it worked, not when, and workers run beside their statement, that
  * waits for them. Rules take their time from the statement's.
  *
+ * The query of a cursor in a function lasts from its first row to its last, with all
+ * that the function does between them. It has the time in which it was executed, and
+ * the rest is the function's, and that of the statements beside the query.
+ *
  * A server on another host has another clock. Where it seems to work outside of
  * the client's call, it is moved into the middle of it.
  */
@@ -199,11 +203,22 @@ note_change(sweep *s, osp__op *op, bool before)
 		osp__ns_of((double) op->own_ns + s->share - op->idle_before + 0.5);
 }
 
+/* What has the time that op does not have; NULL: op is the trace. */
+static osp__op *
+runner_of(const osp__op *op)
+{
+	osp__op *at = op->parent;
+
+	while (at != NULL && (at->timed != at || at->inner_cursor))
+		at = at->timed != at ? at->timed : at->parent;
+	return at;
+}
+
 static void
 visit(sweep *s, const event *at)
 {
 	osp__op *op = at->op;
-	osp__op *parent = op->parent != NULL ? op->parent->timed : NULL;
+	osp__op *parent = runner_of(op);
 	bool before = gets_time(op);
 
 	op->running = at->begins;
@@ -246,7 +261,7 @@ divide(osp__findings *f)
 	{
 		osp__op *op = &f->ops[i];
 
-		if (op->timed != op)
+		if (op->timed != op || op->inner_cursor)
 			continue;
 		events[count++] = (event){op->begin_ns, op, true};
 		events[count++] = (event){op->end_ns, op, false};
@@ -289,6 +304,35 @@ forget_workers_nodes(osp__findings *f)
 	}
 }
 
+/* Is it the query of a cursor that the server itself fetches from? */
+static bool
+is_inner_cursor(const osp__op *op)
+{
+	const osp__op *outer = op->parent->statement;
+
+	return op->kind == OSP__OP_PG && osp__op_fact(op, OSP__ACTIVE) > 0 &&
+		   outer != NULL && outer->kind == OSP__OP_PG;
+}
+
+/* Gives such a query the time in which it was executed, of that of what runs it. */
+static void
+take_active(osp__findings *f, osp__op *op)
+{
+	osp__op *runner = runner_of(op);
+	int64_t ns = osp__op_fact(op, OSP__ACTIVE);
+	const osp__op *child = osp__op_child(f, op);
+
+	for (; child != NULL && ns > 0; child = osp__op_sibling(f, child))
+		if (child->timed == child)
+			ns -= osp__op_ns(child);
+	if (ns > runner->own_ns)
+		ns = runner->own_ns;
+	if (ns <= 0)
+		return;
+	runner->own_ns -= ns;
+	op->own_ns += ns;
+}
+
 /* Parents come first: in the order of time they need not, for clocks differ. */
 static osp_status
 read_ops(osp__findings *f)
@@ -307,6 +351,7 @@ read_ops(osp__findings *f)
 		f->walk[count++] = op;
 		init_op(f, op, node);
 		status = osp__op_read(f, op);
+		op->inner_cursor = is_inner_cursor(op);
 	}
 	return status;
 }
@@ -332,6 +377,9 @@ osp__findings_divide(osp__findings *f)
 	forget_workers_nodes(f);
 	for (i = 1; i < f->op_count; i++)
 		give_back(&f->ops[i]);
+	for (i = 1; i < f->op_count; i++)
+		if (f->walk[i]->inner_cursor)
+			take_active(f, f->walk[i]);
 	for (i = 0; i < f->op_count; i++)
 		f->ops[i].left_ns = f->ops[i].own_ns;
 	osp__count_node_rows(f);

@@ -189,6 +189,10 @@ typedef struct osp__op
 	uint64_t
 		file; /* of an operation of SQLite: its database, a hash; 0: unknown */
 	bool in_memory; /* its database is, so other connections do not need it */
+	bool
+		checks_key; /* a statement that PostgreSQL runs itself for a foreign key */
+	bool
+		inner_cursor; /* the query of a cursor that the server itself fetches from */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work, or a

@@ -69,7 +69,10 @@ between_slices_ns(const osp__op *op)
 	int64_t active_ns = osp__op_fact(op, OSP__ACTIVE);
 	int64_t ns = osp__op_ns(op) - active_ns;
 
-	return op->kind == OSP__OP_PG && active_ns > 0 && ns >= SLICES_NS ? ns : 0;
+	return op->kind == OSP__OP_PG && !op->inner_cursor && active_ns > 0 &&
+				   ns >= SLICES_NS
+			   ? ns
+			   : 0;
 }
 
 void

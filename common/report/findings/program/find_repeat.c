@@ -6,6 +6,10 @@
  * Only short statements count: of long ones it matters why they are long. What is
  * between two of them is part of what the repetition costs: the way from the
  * client to the server and back, and the begin and end of transactions.
+ *
+ * Of a statement that runs very many others the last ones are not recorded
+ * (osprofiler.max_points). They are taken for more of the same, in the proportions of
+ * those that are.
  */
 #include "report/findings/rules.h"
 
@@ -28,7 +32,8 @@
 enum
 {
 	SUM_CONTROLS, /* begins and ends of transactions */
-	SUM_ENDS_NS   /* what the ends took */
+	SUM_ENDS_NS,  /* what the ends took */
+	SUM_LEFT_OUT  /* executions that are not recorded, most likely */
 };
 
 typedef struct repeat
@@ -40,6 +45,8 @@ typedef struct repeat
 	osp__op
 		*typical; /* has the text of most of them, if more than half have one */
 	int64_t votes;
+	double left_out; /* of one statement that ran it */
+	double left_out_ns;
 } repeat;
 
 static repeat *
@@ -193,6 +200,70 @@ claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
 	}
 }
 
+/* The statements that a statement ran itself, as far as they are recorded. */
+typedef struct run
+{
+	int64_t count;
+	int64_t begin_ns;
+	int64_t end_ns;
+} run;
+
+static run
+run_of(const osp__findings *f, const osp__op *parent)
+{
+	run found = {0, 0, 0};
+	const osp__op *op = osp__op_child(f, parent);
+
+	for (; op != NULL; op = osp__op_sibling(f, op))
+	{
+		if (op->statement != op || op->inner_cursor)
+			continue;
+		if (found.count++ == 0)
+			found.begin_ns = op->begin_ns;
+		if (op->end_ns > found.end_ns)
+			found.end_ns = op->end_ns;
+	}
+	return found;
+}
+
+/* Claims what those took that are not recorded: each that is stands for some of them. */
+static void
+claim_left_out(osp__findings *f, const osp__table *table, osp__op *parent)
+{
+	int64_t left_out = osp__op_fact(parent, OSP__TRUNCATED);
+	run whole = run_of(f, parent);
+	double of_each;
+	double ns;
+	osp__op *op;
+
+	if (left_out <= 0 || whole.count < REPEATS_MIN)
+		return;
+	of_each = (double) left_out / (double) whole.count;
+	ns = of_each * (double) (whole.end_ns - whole.begin_ns);
+	if (ns > (double) parent->left_ns)
+		ns = (double) parent->left_ns;
+	for (op = osp__op_child(f, parent); op != NULL; op = osp__op_sibling(f, op))
+	{
+		repeat *it = repeat_of(table, op);
+
+		if (it == NULL || it->group == NULL)
+			continue;
+		it->left_out += of_each;
+		it->left_out_ns += ns / (double) whole.count;
+	}
+	for (op = osp__op_child(f, parent); op != NULL; op = osp__op_sibling(f, op))
+	{
+		repeat *it = repeat_of(table, op);
+
+		if (it == NULL || it->left_out_ns == 0)
+			continue;
+		osp__claim_more(f, it->group, parent, osp__ns_of(it->left_out_ns));
+		it->group->sums[SUM_LEFT_OUT] += osp__bounded_count(it->left_out);
+		it->left_out = 0;
+		it->left_out_ns = 0;
+	}
+}
+
 void
 osp__look_repeats(osp__findings *f)
 {
@@ -205,7 +276,10 @@ osp__look_repeats(osp__findings *f)
 	for (i = 0; i < f->op_count && f->status == OSP_OK; i++)
 		if (f->groups != NULL && f->groups->rule == f->rule &&
 			!f->ops[i].handled)
+		{
 			claim_between(f, &table, &f->ops[i]);
+			claim_left_out(f, &table, &f->ops[i]);
+		}
 	osp__table_term(&table);
 }
 
@@ -473,18 +547,47 @@ say_parts(const osp__group *group, int64_t server_ns, uint64_t served,
 	osp__add_figure(finding, "server_ms", (double) server_ns / 1e6);
 }
 
+/* Two digits of a count. */
+static int64_t
+roughly(int64_t count)
+{
+	int64_t unit = 1;
+
+	while (count / unit >= 100)
+		unit *= 10;
+	return (count + unit / 2) / unit * unit;
+}
+
+static void
+say_left_out(int64_t left_out, osp_buf *evidence)
+{
+	if (left_out == 0)
+		return;
+	osp_buf_add_str(evidence, OSP_STR("; "));
+	osp__say_count(evidence, left_out);
+	osp_buf_add_str(
+		evidence,
+		OSP_STR(" of them are not recorded (osprofiler.max_points), "
+				"and taken to be like the others"));
+}
+
 void
 osp__tell_repeats(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	const osp__op *parent = group->largest->parent;
 	int64_t count = (int64_t) group->count;
+	int64_t left_out = group->sums[SUM_LEFT_OUT];
 	int64_t between_ns = time_between(group);
 	int64_t server_ns = time_in_server(group);
 	uint64_t served = count_served(f, group);
 
-	osp_buf_add_str(&finding->cause, OSP_STR("The same statement ran "));
-	osp__say_number(&finding->cause, count, "time");
+	osp_buf_add_str(&finding->cause,
+					left_out > 0 ? OSP_STR("The same statement ran some ")
+								 : OSP_STR("The same statement ran "));
+	osp__say_number(&finding->cause,
+					left_out > 0 ? roughly(count + left_out) : count,
+					"time");
 	osp__say_file(f, group->first, " in", &finding->cause);
 	if (parent->kind == OSP__OP_PG || parent->kind == OSP__OP_FUNCTION)
 	{
@@ -501,7 +604,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 		osp_buf_add_str(&finding->cause,
 						OSP_STR(" with the pauses between them"));
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
-	osp__say_time(&finding->cause, group->ns / count);
+	osp__say_time(&finding->cause, group->ns / (count + left_out));
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->first, &finding->evidence);
 	say_step(group,
@@ -516,7 +619,9 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 					"(by psycopg 3 from the sixth execution on: "
 					"prepare_threshold=None)."));
 	say_parts(group, server_ns, served, between_ns, finding);
-	osp__add_figure(finding, "executions", (double) count);
-	osp__add_figure(
-		finding, "mean_ms", (double) group->ns / 1e6 / (double) count);
+	say_left_out(left_out, &finding->evidence);
+	osp__add_figure(finding, "executions", (double) (count + left_out));
+	osp__add_figure(finding,
+					"mean_ms",
+					(double) group->ns / 1e6 / (double) (count + left_out));
 }

@@ -3,9 +3,31 @@
  * find_trigger.c
  *	  Rules: what triggers did, what functions did by themselves, and sleeping.
  */
+#include "report/findings/foreign_key.h"
 #include "report/findings/rules.h"
 
 #define SUM_CALLS 0
+
+/* The statement that a trigger of a foreign key ran, or op itself; NULL: it is not here. */
+static const osp__op *
+key_statement(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+
+	for (; at != NULL; at = osp__op_below(f, at, op))
+		if (at->checks_key)
+			return at;
+	return NULL;
+}
+
+/* A statement of a foreign key that PostgreSQL runs for what another of these has changed
+ * (ON DELETE CASCADE) stands below no trigger. */
+static bool
+is_trigger(const osp__op *op)
+{
+	return op->kind == OSP__OP_TRIGGER ||
+		   (op->checks_key && osp__op_statement(op->parent) != NULL);
+}
 
 void
 osp__look_triggers(osp__findings *f)
@@ -22,7 +44,7 @@ osp__look_triggers(osp__findings *f)
 
 		/* What a trigger fires is its work. */
 		op->handled = op->parent->handled;
-		if (op->kind != OSP__OP_TRIGGER || op->handled)
+		if (!is_trigger(op) || op->handled)
 			continue;
 		op->handled = true;
 		group = osp__group_of(f, op->shape);
@@ -32,26 +54,105 @@ osp__look_triggers(osp__findings *f)
 	}
 }
 
+/* What is searched for a foreign key, and by which index. */
+static void
+say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
+{
+	osp__foreign_key key;
+	bool known = statement != NULL && osp__foreign_key_read(f, statement, &key);
+
+	if (!known || key.referring)
+		osp_buf_add_str(
+			step,
+			OSP_STR("When a referenced row is deleted or its key changes, "
+					"PostgreSQL searches the rows that refer to it: see that "
+					"an index begins with the referencing columns"));
+	else
+		osp_buf_add_str(
+			step,
+			OSP_STR("For each row that is inserted, or whose reference "
+					"changes, PostgreSQL looks up and locks the row that it "
+					"refers to. Of many rows that are known to be right, make "
+					"the constraint afterwards: that checks all of them with "
+					"one join"));
+	if (known && key.referring)
+		osp_buf_addf(step,
+					 ": CREATE INDEX CONCURRENTLY ON %.*s (%.*s), unless there "
+					 "is one",
+					 (int) key.table.len,
+					 key.table.ptr,
+					 (int) key.columns.len,
+					 key.columns.ptr);
+	osp_buf_add_char(step, '.');
+	if (statement != NULL)
+		osp__foreign_key_term(&key);
+}
+
+/* A trigger at the end of the transaction is that of a constraint, which fires for each
+ * row. */
+static bool
+is_deferred(const osp__op *op)
+{
+	const osp__op *at = op->parent;
+
+	while (at->kind == OSP__OP_TRIGGER || at->kind == OSP__OP_FUNCTION)
+		at = at->parent;
+	return at->kind == OSP__OP_COMMIT || at->control == OSP__CONTROL_END;
+}
+
+static void
+say_trigger_step(const osp__op *op, osp_buf *step)
+{
+	osp_buf_add_str(
+		step, OSP_STR("Look at what the trigger runs, below it in the tree."));
+	if (osp_str_eq(osp__node_tracer(op->node), OSP_STR("sqlite")))
+		return;
+	osp_buf_add_str(
+		step,
+		is_deferred(op)
+			? OSP_STR(" It was deferred to the end of the transaction, and "
+					  "fires for each row that this has changed: let it do "
+					  "little, or nothing where another call has done it.")
+			: OSP_STR(" One that fires FOR EACH STATEMENT with a transition "
+					  "table does its work once for all rows."));
+}
+
+/* "The trigger note on purchase", or "Checking the foreign key purchase_has_customer". */
+static void
+say_trigger(osp__findings *f, const osp__op *op, bool foreign_key, osp_buf *out)
+{
+	if (op->checks_key)
+	{
+		osp_buf_add_str(out, OSP_STR("A foreign key's statement"));
+		return;
+	}
+	osp_buf_add_str(out,
+					foreign_key ? OSP_STR("Checking the foreign key ")
+								: OSP_STR("The trigger "));
+	osp__say_op(f, op, out);
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "trigger", "table", &f->scratch);
+	if (f->scratch.len > 0)
+		osp_buf_addf(out, " on %s", f->scratch.ptr);
+}
+
 void
 osp__tell_triggers(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	const osp__op *op = group->largest;
 	int64_t calls = group->sums[SUM_CALLS];
-	bool foreign_key = osp__is_foreign_key(f, op);
+	bool foreign_key = op->checks_key || osp__is_foreign_key(f, op);
 
-	osp_buf_add_str(&finding->cause,
-					foreign_key ? OSP_STR("Checking the foreign key ")
-								: OSP_STR("The trigger "));
-	osp__say_op(f, op, &finding->cause);
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, "trigger", "table", &f->scratch);
-	if (f->scratch.len > 0)
-		osp_buf_addf(&finding->cause, " on %s", f->scratch.ptr);
+	say_trigger(f, op, foreign_key, &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" in "));
-	osp__say_number(&finding->cause, calls, foreign_key ? "check" : "call");
+	osp__say_number(&finding->cause,
+					calls,
+					op->checks_key ? "execution"
+					: foreign_key  ? "check"
+								   : "call");
 	if (calls > 1)
 	{
 		osp_buf_add_str(&finding->cause, OSP_STR(", "));
@@ -60,23 +161,15 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 	}
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, op->parent, &finding->evidence);
-	if (foreign_key)
-		osp_buf_add_str(
-			&finding->step,
-			OSP_STR("When a referenced row is deleted or its key changes, "
-					"PostgreSQL searches the rows that refer to it: see that "
-					"an index begins with the referencing columns."));
-	else
+	if (op->checks_key)
 	{
-		osp_buf_add_str(
-			&finding->step,
-			OSP_STR("Look at what the trigger runs, below it in the tree."));
-		if (!osp_str_eq(osp__node_tracer(op->node), OSP_STR("sqlite")))
-			osp_buf_add_str(
-				&finding->step,
-				OSP_STR(" One that fires FOR EACH STATEMENT with a transition "
-						"table does its work once for all rows."));
+		osp_buf_add_str(&finding->evidence, OSP_STR("; "));
+		osp__say_op(f, op, &finding->evidence);
 	}
+	if (foreign_key)
+		say_key_step(f, key_statement(f, op), &finding->step);
+	else
+		say_trigger_step(op, &finding->step);
 	osp__add_figure(finding, "calls", (double) calls);
 }
 

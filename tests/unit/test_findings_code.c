@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_code.c
+ *	  What is found in code that runs in the database: loops over a cursor, statements
+ *	  of foreign keys, deferred triggers, and statements that are not all recorded.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "findings_fixture.h"
+
+static void
+begin(osp_report *report, const char *name, const char *id, const char *parent,
+	  int ms, const char *db)
+{
+	char info[512];
+
+	(void) snprintf(info, sizeof(info), "\"db\": {%s}, ", db);
+	findings_add(report, name, id, parent, "h", ms, info);
+}
+
+/* Statements below another one, one behind the other. */
+static void
+add_inner(osp_report *report, const char *parent, const char *statement, int at,
+		  int count, int ms)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		char id[16];
+		char db[256];
+
+		(void) snprintf(id, sizeof(id), "i%d", at);
+		(void) snprintf(db, sizeof(db), "\"statement\": \"%s\"", statement);
+		begin(report, "pg-start", id, parent, at, db);
+		at += ms;
+		findings_add(report, "pg-stop", id, parent, "h", at, "");
+	}
+}
+
+static void
+assert_words(const char *text, const char *words)
+{
+	if (strstr(text, words) == NULL)
+		fail_msg("not \"%s\" in %s", words, text);
+}
+
+static void
+assert_no_words(const char *text, const char *words)
+{
+	if (strstr(text, words) != NULL)
+		fail_msg("\"%s\" in %s", words, text);
+}
+
+/* A loop over the rows of a query: between them the function works, and no client. */
+static void
+test_loop_over_cursor(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	begin(report,
+		  "pg-start",
+		  "d",
+		  FINDINGS_BASE,
+		  0,
+		  "\"statement\": \"DO $$ loop $$\"");
+	begin(report,
+		  "pg-start",
+		  "c",
+		  "d",
+		  10,
+		  "\"statement\": \"SELECT id FROM leaf\"");
+	add_inner(report, "d", "UPDATE t SET n = n + 1 WHERE id = 1", 100, 40, 15);
+	findings_add(report,
+				 "pg-stop",
+				 "c",
+				 "d",
+				 "h",
+				 990,
+				 "\"db\": {\"active_ms\": 150.0}, ");
+	findings_add(report, "pg-stop", "d", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_words(json.ptr, "\"findings\": [{\"rule\": \"repeat\"");
+	assert_words(words.ptr, "  60 %  600 ms ");
+	assert_no_words(json.ptr, "client_wait");
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* What a client does between its fetches is the client's. */
+static void
+test_portal_in_slices(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	findings_add_statement(report,
+						   "pg",
+						   "SELECT id FROM leaf",
+						   &at,
+						   1000,
+						   "\"db\": {\"active_ms\": 150.0}, ");
+	findings_explain(report, &json, &words);
+	assert_words(json.ptr, "\"findings\": [{\"rule\": \"client_wait\"");
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* The statements that PostgreSQL runs for a foreign key, and no program. */
+static void
+test_cascade(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *step;
+	} cases[] = {
+		{"DELETE FROM ONLY \\\"public\\\".\\\"leaf\\\" WHERE $1 "
+		 "OPERATOR(pg_catalog.=) \\\"child\\\"",
+		 "ON leaf (child), unless there is one."},
+		{"DELETE FROM ONLY \\\"My S\\\".\\\"Le.af\\\" WHERE $1 "
+		 "OPERATOR(pg_catalog.=) \\\"a\\\" AND $2 OPERATOR(pg_catalog.=) "
+		 "\\\"b c\\\"",
+		 "ON \\\"Le.af\\\" (a, \\\"b c\\\"), unless there is one."},
+		{"UPDATE ONLY \\\"public\\\".\\\"leaf\\\" SET \\\"child\\\" = NULL "
+		 "WHERE $1 OPERATOR(pg_catalog.=) \\\"child\\\"",
+		 "ON leaf (child), unless there is one."},
+		{"SELECT 1 FROM ONLY \\\"public\\\".\\\"leaf\\\" x WHERE $1 "
+		 "OPERATOR(pg_catalog.=) \\\"child\\\" FOR KEY SHARE OF x",
+		 "ON leaf (child), unless there is one."},
+		{"SELECT 1 FROM ONLY \\\"public\\\".\\\"child\\\" x WHERE \\\"id\\\" "
+		 "OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x",
+		 "looks up and locks the row that it refers to."},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+
+		begin(report,
+			  "pg-start",
+			  "d",
+			  FINDINGS_BASE,
+			  0,
+			  "\"statement\": \"DELETE FROM parent WHERE id < 30\"");
+		add_inner(report, "d", cases[i].statement, 10, 190, 5);
+		findings_add(report, "pg-stop", "d", FINDINGS_BASE, "h", 1000, "");
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		assert_words(json.ptr, "\"findings\": [{\"rule\": \"trigger\"");
+		assert_words(json.ptr, "in 190 executions, 5.00 ms each.");
+		assert_words(json.ptr, cases[i].step);
+		assert_no_words(json.ptr, "= ANY");
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A constraint's trigger fires for each row, and none for each statement can do it. */
+static void
+test_deferred_trigger(void **state)
+{
+	static const struct
+	{
+		const char *parent;
+		const char *words;
+		const char *no_words;
+	} cases[] = {
+		{"pg.commit", "deferred to the end", "transition table"},
+		{"pg", "transition table", "deferred"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char name[32];
+		osp_buf json;
+		osp_buf words;
+
+		(void) snprintf(name, sizeof(name), "%s-start", cases[i].parent);
+		begin(report, name, "c", FINDINGS_BASE, 0, "\"pid\": 7");
+		begin(report,
+			  "pg.trigger-start",
+			  "t",
+			  "c",
+			  10,
+			  "\"trigger\": {\"name\": \"check_sum\", \"table\": \"entry\"}");
+		findings_add(report, "pg.trigger-stop", "t", "c", "h", 950, "");
+		(void) snprintf(name, sizeof(name), "%s-stop", cases[i].parent);
+		findings_add(report, name, "c", FINDINGS_BASE, "h", 1000, "");
+		findings_explain(report, &json, &words);
+		assert_words(json.ptr, "\"findings\": [{\"rule\": \"trigger\"");
+		assert_words(json.ptr, cases[i].words);
+		assert_no_words(json.ptr, cases[i].no_words);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* Of 1,000 statements the first 100 are recorded, which took 10 % of the time; a tenth of
+ * them is another one. */
+static void
+test_left_out(void **state)
+{
+	static const struct
+	{
+		const char *stop;
+		const char *words;
+		const char *share;
+	} cases[] = {
+		{"\"truncated\": 900, ", "ran some 900 times", "  90 %  900 ms "},
+		{"", "ran 90 times", "   9 %  90.0 ms "},
+	};
+	size_t i;
+	int n;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+
+		begin(report,
+			  "pg-start",
+			  "d",
+			  FINDINGS_BASE,
+			  0,
+			  "\"statement\": \"SELECT sum(amount) FROM invoice\"");
+		for (n = 0; n < 10; n++)
+		{
+			add_inner(report, "d", "SELECT tenant()", n * 10, 9, 1);
+			add_inner(
+				report, "d", "INSERT INTO seen VALUES (1)", n * 10 + 9, 1, 1);
+		}
+		findings_add(
+			report, "pg-stop", "d", FINDINGS_BASE, "h", 1000, cases[i].stop);
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		assert_words(json.ptr, "\"findings\": [{\"rule\": \"repeat\"");
+		assert_words(json.ptr, cases[i].words);
+		assert_words(words.ptr, cases[i].share);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_loop_over_cursor),
+		cmocka_unit_test(test_portal_in_slices),
+		cmocka_unit_test(test_cascade),
+		cmocka_unit_test(test_deferred_trigger),
+		cmocka_unit_test(test_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
