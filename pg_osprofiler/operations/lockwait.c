@@ -20,6 +20,7 @@
 #include "pgosp.h"
 
 #include "access/xact.h"
+#include "catalog/pg_database.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/lsyscache.h"
@@ -181,22 +182,47 @@ describe_peer(StringInfo words, const pgospLockPeer *peer)
 						 state_name(peer->state));
 }
 
+/* What is locked. Of advisory locks by their keys: one of 64 bits, or two of 32. With NOTIFY
+ * a transaction locks a database that has no number. */
+static void
+describe_object(StringInfo words, const pgospWaitFacts *facts)
+{
+	const LOCKTAG *tag = object_of(facts->wait);
+	char space[NAMEDATALEN];
+
+	if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field4 == 2)
+		appendStringInfo(words,
+						 "the advisory lock (%d, %d)",
+						 (int) tag->locktag_field2,
+						 (int) tag->locktag_field3);
+	else if (tag->locktag_type == LOCKTAG_ADVISORY)
+		appendStringInfo(words,
+						 "the advisory lock " INT64_FORMAT,
+						 (int64) (((uint64) tag->locktag_field2 << 32) |
+								  tag->locktag_field3));
+	else if (tag->locktag_type == LOCKTAG_OBJECT &&
+			 tag->locktag_field2 == DatabaseRelationId &&
+			 tag->locktag_field3 == InvalidOid)
+		appendStringInfoString(words, "the queue of NOTIFY");
+	else
+		appendStringInfoString(words, name_of(facts, space));
+	if (tag->locktag_type == LOCKTAG_TUPLE)
+		appendStringInfo(words,
+						 ", row (%u,%u)",
+						 tag->locktag_field3,
+						 (unsigned) tag->locktag_field4);
+}
+
 /* In words, for a tree of the trace. */
 static void
 put_name(osp_writer *w, const pgospWaitFacts *facts, const char *mode)
 {
 	const pgospLockWait *wait = facts->wait;
-	const LOCKTAG *tag = object_of(wait);
-	char space[NAMEDATALEN];
 	StringInfoData words;
 
 	initStringInfo(&words);
-	appendStringInfo(&words, "%s on %s", mode, name_of(facts, space));
-	if (tag->locktag_type == LOCKTAG_TUPLE)
-		appendStringInfo(&words,
-						 ", row (%u,%u)",
-						 tag->locktag_field3,
-						 (unsigned) tag->locktag_field4);
+	appendStringInfo(&words, "%s on ", mode);
+	describe_object(&words, facts);
 	if (wait->held && wait->holder.pid != 0)
 	{
 		appendStringInfoString(&words, ", held by ");

@@ -96,6 +96,38 @@ for my $statement ('SELECT sum(g) FROM generate_series(1, 1000000) g',
 		"no expression: $statement");
 }
 
+# A loop over the rows of a query: what is in it is repeated, and no client fetches.
+$node->safe_psql('postgres', q{
+CREATE TABLE stock (id int PRIMARY KEY, n int);
+INSERT INTO stock SELECT g, 0 FROM generate_series(1, 5000) g;
+CREATE FUNCTION unit() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT n FROM stock WHERE id = 7); END';
+CREATE TABLE parent (id int PRIMARY KEY);
+CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent ON DELETE CASCADE);
+CREATE TABLE leaf (id int PRIMARY KEY, child int REFERENCES child ON DELETE CASCADE);
+INSERT INTO parent SELECT g FROM generate_series(1, 100) g;
+INSERT INTO child SELECT g, g % 100 + 1 FROM generate_series(1, 1000) g;
+INSERT INTO leaf SELECT g, g % 1000 + 1 FROM generate_series(1, 50000) g;
+CREATE INDEX ON child (parent);
+VACUUM ANALYZE stock, parent, child, leaf;
+});
+$found = found($node, psql_traced($node, q{DO $$ DECLARE r record; BEGIN
+	FOR r IN SELECT id FROM stock LOOP UPDATE stock SET n = n + 1 WHERE id = r.id; END LOOP; END $$;}),
+	'loop', 'repeat', 0.7);
+is($found->{figures}{executions}, 5000, 'loop: how often');
+
+# A function for each row, as in a policy: of its statements the first 10,000 are recorded.
+$found = found($node,
+	psql_traced($node, 'SELECT count(*) FROM generate_series(1, 60000) g WHERE g > unit();'),
+	'function of each row', 'repeat', 0.7);
+like($found->{cause}, qr/\AThe same statement ran some 60,000 times within SELECT count/,
+	'function of each row: how often');
+
+# What a foreign key deletes has rows that refer to it, and these have no index for that.
+$found = found($node,
+	psql_traced($node, 'DELETE FROM parent WHERE id <= 20;'), 'cascade', 'trigger', 0.7);
+like($found->{next_step}, qr/CREATE INDEX CONCURRENTLY ON leaf \(child\), unless there is one\.\z/,
+	'cascade: the index');
+
 # Errors that are caught, again and again.
 $found = found($node, psql_traced($node, 'SELECT see_all();'),
 	'swallowed errors', 'failure', 0.4);

@@ -65,6 +65,15 @@ finish $_->{psql} for $other, $commits;
 $idle->{timeout} = undef;
 eval { $idle->quit };
 
+# A lock of the programs' own, by its number.
+$other = background($node,
+	'BEGIN; SELECT pg_advisory_xact_lock(4711); SELECT pg_sleep(1); COMMIT;');
+wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+$found = found($node,
+	psql_traced($node, 'SELECT pg_advisory_lock(4711);'), 'advisory lock', 'lock_wait', 0.8);
+like($found->{cause}, qr/ExclusiveLock on the advisory lock 4711, held by/, 'advisory lock: which');
+finish $other->{psql};
+
 # The table is locked as a whole: the statement cannot even be analysed.
 $other = background($node,
 	'BEGIN; LOCK TABLE stock; SELECT pg_sleep(1); COMMIT;');
@@ -94,6 +103,19 @@ $found = found($node,
 like($found->{evidence}, qr/; the holder: UPDATE stock SET n = 1 WHERE id = 4/,
 	'deadlock: its partner');
 finish $other->{psql};
+
+# A counter that six sessions change, one after the other.
+my @crowd = map { background($node, q{DO $$ DECLARE since timestamptz := clock_timestamp(); BEGIN
+		WHILE clock_timestamp() < since + interval '3 s' LOOP
+			UPDATE stock SET n = n + 1 WHERE id = 9; PERFORM pg_sleep(0.01); COMMIT;
+		END LOOP; END $$;}) } 1 .. 6;
+wait_until($node, "SELECT count(*) > 2 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+$found = found($node,
+	psql_traced($node, "UPDATE stock SET n = n + 1 WHERE id = 9;\n" x 10),
+	'hot row', 'lock_wait', 0.5);
+like($found->{cause}, qr/waits for locks took .*, for one process after the other; the longest: /,
+	'hot row: one finding for all who had it');
+finish $_->{psql} for @crowd;
 
 # A synchronous standby that does not answer, until the administrator gives it up.
 $node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'");

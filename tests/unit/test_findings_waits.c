@@ -120,12 +120,75 @@ test_show_command(void **state)
 	}
 }
 
+/* A row that many sessions change: who has it is chance, and the waits are one cause. */
+static void
+test_crowd(void **state)
+{
+	static const struct
+	{
+		int holders;
+		bool crowd;
+	} cases[] = {{5, true}, {2, false}};
+	size_t i;
+	int n;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+
+		for (n = 0; n < 20; n++)
+		{
+			char id[16];
+			char wait[16];
+			char info[256];
+
+			(void) snprintf(id, sizeof(id), "s%d", n);
+			(void) snprintf(wait, sizeof(wait), "w%d", n);
+			(void) snprintf(
+				info,
+				sizeof(info),
+				"\"db\": {\"statement\": \"UPDATE t SET n = %d\"}, ",
+				n);
+			findings_add(
+				report, "pg-start", id, FINDINGS_BASE, "h", n * 50, info);
+			(void) snprintf(
+				info,
+				sizeof(info),
+				"\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+				"\"held_by\": {\"pid\": %d}}, ",
+				7 + n % cases[i].holders);
+			findings_add(report, "pg.wait-start", wait, id, "h", n * 50, info);
+			findings_add(
+				report, "pg.wait-stop", wait, id, "h", n * 50 + 45, "");
+			findings_add(
+				report, "pg-stop", id, FINDINGS_BASE, "h", n * 50 + 50, "");
+		}
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		assert_int_equal(
+			strstr(json.ptr,
+				   "20 waits for locks took 900 ms, for one process after the "
+				   "other; the longest: ShareLock on t.") != NULL,
+			cases[i].crowd);
+		assert_int_equal(strstr(json.ptr, "\"holder_pid\"") == NULL,
+						 cases[i].crowd);
+		assert_int_equal(strstr(json.ptr, "pg_stat_activity") == NULL,
+						 cases[i].crowd);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_state_of_holder),
 		cmocka_unit_test(test_show_command),
+		cmocka_unit_test(test_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,11 @@
 #define HOLDER_UNKNOWN 0
 #define GAVE_UP        UINT64_MAX
 
+/* Where one statement waits for so many processes, which has the lock is chance: those
+ * waits are one group, of which the key is this and the shape of the statement. */
+#define CROWD_MIN 3
+#define OF_CROWD  (UINT64_C(1) << 63)
+
 /* Of a statement of another process, in bytes. */
 #define STATEMENT_MAX 200
 
@@ -67,11 +72,84 @@ root_pid(const osp__op *wait)
 	return root > 0 ? root : osp__op_fact(wait, OSP__HOLDER_PID);
 }
 
+/* The processes that a statement has waited for, as many as matter. */
+typedef struct crowd
+{
+	uint64_t key;
+	unsigned count;
+	int64_t pids[CROWD_MIN];
+} crowd;
+
+/* The crowd of the statement that waited; NULL: none is known. */
+static crowd *
+find_crowd(const osp__table *table, const osp__op *wait)
+{
+	const osp__op *statement = wait->statement;
+	size_t pos = 0;
+	crowd *found;
+
+	if (statement == NULL || statement->shape == 0)
+		return NULL;
+	while ((found = osp__table_next(table, statement->shape, &pos)) != NULL)
+		if (found->key == statement->shape)
+			break;
+	return found;
+}
+
+static void
+add_to_crowd(osp__findings *f, osp__table *table, const osp__op *wait)
+{
+	int64_t pid = root_pid(wait);
+	crowd *at = find_crowd(table, wait);
+	unsigned i;
+
+	if (wait->statement == NULL || wait->statement->shape == 0 || pid <= 0)
+		return;
+	if (at == NULL)
+	{
+		at = osp__arena_alloc(&f->arena, sizeof(*at));
+		if (at == NULL || !osp__table_reserve(table, 1))
+		{
+			f->status = OSP_ENOMEM;
+			return;
+		}
+		memset(at, 0, sizeof(*at));
+		at->key = wait->statement->shape;
+		osp__table_add(table, at->key, at);
+	}
+	for (i = 0; i < at->count; i++)
+		if (at->pids[i] == pid)
+			return;
+	if (at->count < CROWD_MIN)
+		at->pids[at->count++] = pid;
+}
+
+static uint64_t
+wait_key(const osp__table *crowds, const osp__op *wait)
+{
+	const crowd *of = find_crowd(crowds, wait);
+
+	return of != NULL && of->count >= CROWD_MIN && root_pid(wait) > 0
+			   ? (of->key | OF_CROWD) & ~UINT64_C(1)
+			   : (uint64_t) root_pid(wait);
+}
+
+static bool
+is_of_crowd(const osp__group *group)
+{
+	return group->key != GAVE_UP && (group->key & OF_CROWD) != 0;
+}
+
 void
 osp__look_locks(osp__findings *f)
 {
+	osp__table crowds;
 	size_t i;
 
+	osp__table_init(&crowds, f->report->alc);
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+		if (f->ops[i].kind == OSP__OP_WAIT)
+			add_to_crowd(f, &crowds, &f->ops[i]);
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
@@ -79,13 +157,14 @@ osp__look_locks(osp__findings *f)
 
 		if (op->kind == OSP__OP_WAIT)
 			osp__claim_time(
-				f, osp__group_of(f, (uint64_t) root_pid(op)), op, op->left_ns);
+				f, osp__group_of(f, wait_key(&crowds, op)), op, op->left_ns);
 		else if (osp__op_fact(op, OSP__WAIT_LOCK) > 0 && !has_wait_below(f, op))
 		{
 			ns = osp__op_own_fact(f, op, OSP__WAIT_LOCK);
 			osp__claim_time(f, osp__group_of(f, HOLDER_UNKNOWN), op, ns);
 		}
 	}
+	osp__table_term(&crowds);
 	claim_failed(f, "lock_not_available", GAVE_UP);
 }
 
@@ -102,6 +181,9 @@ say_waits(osp__finding *finding, const osp__group *group)
 	osp__say_time(&finding->cause, group->ns);
 	if (group->count == 1)
 		osp_buf_add_str(&finding->cause, OSP_STR(" for a lock"));
+	if (is_of_crowd(group))
+		osp_buf_add_str(&finding->cause,
+						OSP_STR(", for one process after the other"));
 }
 
 /* The member of the process that keeps all others waiting: of the one at the end
@@ -344,7 +426,15 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 		osp_buf_add_str(&finding->cause,
 						OSP_STR("; who held it is not recorded."));
 	say_statements(f, finding, largest);
-	if (pid > 0)
+	if (is_of_crowd(group))
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("Many processes lock the same, and each waits for those "
+					"before it. Lock it as the last step of a transaction and "
+					"commit at once, or have less that all of them lock: "
+					"several rows for one counter, or an INSERT for each "
+					"change and a sum of them."));
+	else if (pid > 0)
 		say_holder_step(f, finding, largest, root_pid > 0 ? root_pid : pid);
 	else
 		osp_buf_add_str(
@@ -352,6 +442,6 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 			OSP_STR("Add wait to osprofiler.points to record who holds the "
 					"lock; while it lasts, pg_blocking_pids() tells it."));
 	osp__add_figure(finding, "waits", (double) group->count);
-	if (pid > 0)
+	if (pid > 0 && !is_of_crowd(group))
 		osp__add_figure(finding, "holder_pid", (double) pid);
 }
