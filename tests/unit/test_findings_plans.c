@@ -138,20 +138,21 @@ test_stale_statistics(void **state)
 
 /* A scan of a partition, one of many. */
 static void
-add_partition(osp_report *report, int number, const char *parent)
+add_partition(osp_report *report, int number, const char *parent,
+			  const char *filter)
 {
 	char id[16];
 	char info[512];
 
 	(void) snprintf(id, sizeof(id), "n%d", number);
-	(void) snprintf(
-		info,
-		sizeof(info),
-		"\"db\": {\"node\": {\"name\": \"Seq Scan on day_%d day\", "
-		"\"type\": \"Seq Scan\", \"relation\": \"day_%d\", "
-		"\"alias\": \"day\", \"filter\": \"((day.at)::text = ?)\"}}, ",
-		number,
-		number);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"name\": \"Seq Scan on day_%d day\", "
+					"\"type\": \"Seq Scan\", \"relation\": \"day_%d\", "
+					"\"alias\": \"day\", \"filter\": \"%s\"}}, ",
+					number,
+					number,
+					filter);
 	findings_add(report, "pg.node-start", id, parent, "h", 20, info);
 	findings_add(report,
 				 "pg.node-stop",
@@ -189,7 +190,7 @@ test_partitions(void **state)
 		findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
 		findings_add(report, "pg.node-start", "a", "s", "h", 10, info);
 		for (k = 0; k < 60; k++)
-			add_partition(report, k, "a");
+			add_partition(report, k, "a", "((day.at)::text = ?)");
 		findings_add(report, "pg.node-stop", "a", "s", "h", 10, "");
 		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
 		findings_explain(report, &json, &words);
@@ -204,6 +205,119 @@ test_partitions(void **state)
 		}
 		else
 			assert_non_null(strstr(json.ptr, "\"findings\": []"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* What helps partitions that are all read: another condition on their key, or an index. */
+static void
+test_index_of_partitions(void **state)
+{
+	static const struct
+	{
+		const char *filter;
+		const char *says;
+		const char * not ;
+	} cases[] = {
+		{"(day.kind = ?)",
+		 "leaves these partitions out. If statements like this are frequent, "
+		 "an index of the partitioned table serves each partition: CREATE "
+		 "INDEX ON the partitioned table (kind).",
+		 "no cast"},
+		{"((day.at >= ?) AND (day.kind = ?))",
+		 "CREATE INDEX ON the partitioned table (kind, at).",
+		 "no cast"},
+		{"(((day.at)::text = ?) AND (day.kind = ?))",
+		 "no cast and no function of it. See whether the statement can do "
+		 "that. An index of the partitioned table serves each partition: "
+		 "CREATE INDEX ON the partitioned table (kind).",
+		 "leaves these"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int k;
+
+		findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+		findings_add(report,
+					 "pg.node-start",
+					 "a",
+					 "s",
+					 "h",
+					 10,
+					 "\"db\": {\"node\": {\"name\": \"Append\", \"type\": "
+					 "\"Append\"}}, ");
+		for (k = 0; k < 20; k++)
+			add_partition(report, k, "a", cases[i].filter);
+		findings_add(report, "pg.node-stop", "a", "s", "h", 10, "");
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].says) == NULL ||
+			strstr(json.ptr, cases[i].not ) != NULL)
+			fail_msg("%s: %s", cases[i].filter, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A text of many bytes takes its time before it is executed, and nobody's lock does. */
+static void
+test_long_text(void **state)
+{
+	static const struct
+	{
+		const char *kind;
+		const char *length;
+		const char *says;
+		const char * not ;
+	} cases[] = {
+		{"pg.parse",
+		 ", \"statement_length\": 457818",
+		 "457,818 bytes",
+		 "locked as"},
+		{"pg.parse",
+		 ", \"statement_length\": 4578",
+		 "locked as a whole",
+		 "bytes"},
+		{"pg.parse", "", "locked as a whole", "bytes"},
+		{"pg.plan",
+		 ", \"statement_length\": 457818",
+		 "457,818 bytes",
+		 "Prepare"},
+		{"pg.plan", "", "Prepare the statement once", "bytes"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char info[256];
+		char point[32];
+		osp_buf json;
+		osp_buf words;
+
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"statement\": \"SELECT n FROM t WHERE id IN "
+						"(1, 2\"%s}, ",
+						cases[i].length);
+		findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, info);
+		(void) snprintf(point, sizeof(point), "%s-start", cases[i].kind);
+		findings_add(report, point, "p", "s", "h", 0, info);
+		(void) snprintf(point, sizeof(point), "%s-stop", cases[i].kind);
+		findings_add(report, point, "p", "s", "h", 100, "");
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 110, "");
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].says) == NULL ||
+			strstr(json.ptr, cases[i].not ) != NULL)
+			fail_msg("%s%s: %s", cases[i].kind, cases[i].length, json.ptr);
 		osp_buf_term(&json);
 		osp_buf_term(&words);
 	}
@@ -458,6 +572,8 @@ main(void)
 		cmocka_unit_test(test_untimed_nodes),
 		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_partitions),
+		cmocka_unit_test(test_long_text),
+		cmocka_unit_test(test_index_of_partitions),
 		cmocka_unit_test(test_no_own_time),
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_joins_without_equality),

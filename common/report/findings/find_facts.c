@@ -51,6 +51,12 @@ static const place worker_places[] = {
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
+/* Of a text that is not recorded as a whole. */
+static const place text_places[] = {
+	{NULL, "statement_length", OSP__TEXT_BYTES},
+	{NULL, NULL, OSP__FACT_COUNT},
+};
+
 /* What stands beside info.db, for any kind of operation may have it. */
 static const place info_places[] = {
 	{NULL, "truncated", OSP__TRUNCATED},
@@ -449,6 +455,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	statement = osp__json_str(yyjson_obj_get(db, "statement"));
 	if (statement.len == 0 || yyjson_obj_get(db, "operation") != NULL)
 		return;
+	read_places(f, op, db, text_places);
 	op->shape = osp__statement_shape(statement);
 	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->checks_key = op->kind == OSP__OP_PG && osp__is_key_statement(statement);

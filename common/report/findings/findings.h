@@ -117,8 +117,9 @@ typedef enum osp__fact
 	OSP__PAGES, /* of a WAL */
 	OSP__PAGES_MOVED,
 	OSP__HOLDER_PID,
-	OSP__TRUNCATED, /* points beyond osprofiler.max_points */
-	OSP__ROOT_PID,  /* of the process that the holder waits for in the end */
+	OSP__TEXT_BYTES, /* of a statement that is not recorded as a whole */
+	OSP__TRUNCATED,  /* points beyond osprofiler.max_points */
+	OSP__ROOT_PID,   /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
 } osp__fact;
 

@@ -7,6 +7,9 @@
 
 #define SUM_FUNCTIONS 0
 
+/* So long, at most, it takes to read, to analyse or to plan a byte of a statement. */
+#define BYTE_NS 1000
+
 /* Claims what all operations of a kind have for themselves. */
 static void
 claim_kind(osp__findings *f, osp__op_kind kind)
@@ -17,6 +20,31 @@ claim_kind(osp__findings *f, osp__op_kind kind)
 		if (f->ops[i].kind == kind)
 			osp__claim_time(
 				f, osp__group_of(f, 0), &f->ops[i], f->ops[i].left_ns);
+}
+
+/* Can the length of a statement's text be why op, a part of it, took long? */
+static bool
+has_long_text(const osp__op *op)
+{
+	const osp__op *of = op->kind == OSP__OP_PARSE ? op : op->statement;
+
+	return of != NULL &&
+		   osp__op_fact(of, OSP__TEXT_BYTES) > osp__op_ns(op) / BYTE_NS;
+}
+
+static void
+say_long_text(const osp__op *op, osp_buf *step)
+{
+	const osp__op *of = op->kind == OSP__OP_PARSE ? op : op->statement;
+
+	osp_buf_add_str(step, OSP_STR("The text of the statement has "));
+	osp__say_number(step, osp__op_fact(of, OSP__TEXT_BYTES), "byte");
+	osp_buf_add_str(
+		step,
+		OSP_STR(
+			", each of which is read, analysed and planned. Hand a long "
+			"list of values over as one parameter, an array (key = ANY "
+			"($1)), or COPY it into a temporary table and join with that."));
 }
 
 void
@@ -44,9 +72,13 @@ osp__tell_analysis(osp__findings *f, osp__finding *finding)
 	osp__say_op(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
 	osp__say_time(&finding->evidence, osp__op_ns(group->largest));
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("Most likely another session had a table locked as a whole "
+	if (has_long_text(group->largest))
+		say_long_text(group->largest, &finding->step);
+	else
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(
+				"Most likely another session had a table locked as a whole "
 				"(ALTER TABLE, LOCK TABLE, VACUUM FULL, TRUNCATE). While it "
 				"lasts, pg_blocking_pids() and pg_locks show which; "
 				"log_lock_waits logs it."));
@@ -79,11 +111,14 @@ osp__tell_planning(osp__findings *f, osp__finding *finding)
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": planned for "));
 	osp__say_time(&finding->evidence, osp__op_ns(group->largest));
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("Prepare the statement once per connection and execute it "
-				"often, so that its plan can be used again. Planning takes "
-				"long with many partitions or many joined tables."));
+	if (has_long_text(group->largest))
+		say_long_text(group->largest, &finding->step);
+	else
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("Prepare the statement once per connection and execute it "
+					"often, so that its plan can be used again. Planning takes "
+					"long with many partitions or many joined tables."));
 	osp__add_figure(finding, "plannings", (double) count);
 }
 

@@ -166,13 +166,7 @@ tell_filter(osp__findings *f, osp__finding *finding)
 		osp_buf_addf(&finding->cause, " by the filter %s", f->scratch.ptr);
 	osp_buf_add_char(&finding->cause, '.');
 	if (finding->group->sums[SUM_PARTITIONS] > 1)
-		osp_buf_add_str(
-			&finding->step,
-			OSP_STR("PostgreSQL leaves partitions out only if the key of the "
-					"partitioning is compared with a value, by itself: no cast "
-					"and no function of it. See whether the statement can do "
-					"that. An index of the partitioned table serves each "
-					"partition."));
+		osp__say_partition_step(f, finding->group->largest, &finding->step);
 	else
 		osp__say_index_step(f, finding->group->largest, &finding->step);
 }

@@ -558,3 +558,66 @@ osp__say_index_step(osp__findings *f, const osp__op *op, osp_buf *step)
 		say_step(&scan, step);
 	osp__scan_term(&scan);
 }
+
+/* Does each condition compare a column with a value? */
+static bool
+is_plain(const osp__scan *scan)
+{
+	return scan->understood && scan->filter.count > 0 && !scan->filter.any &&
+		   serves_each(scan);
+}
+
+static void
+say_for_partitions(const osp__scan *scan, osp_buf *step)
+{
+	columns list;
+	const osp__index *exists = NULL;
+
+	memset(&list, 0, sizeof(list));
+	if (scan->understood && !scan->filter.any)
+		choose_columns(scan, &list);
+	if (list.of_filter > 0)
+		exists = osp__scan_index_on(scan, list.names, list.count);
+	if (exists != NULL)
+	{
+		say_index_that_exists(exists, step);
+		return;
+	}
+	if (is_plain(scan))
+		osp_buf_add_str(
+			step,
+			OSP_STR("No condition on the key of the partitioning leaves these "
+					"partitions out. If statements like this are frequent, an "
+					"index"));
+	else
+		osp_buf_add_str(
+			step,
+			OSP_STR("PostgreSQL leaves partitions out only if the key of the "
+					"partitioning is compared with a value, by itself: no cast "
+					"and no function of it. See whether the statement can do "
+					"that. An index"));
+	osp_buf_add_str(step,
+					OSP_STR(" of the partitioned table serves each partition"));
+	if (list.of_filter > 0)
+	{
+		osp_buf_add_str(step,
+						OSP_STR(": CREATE INDEX ON the partitioned table ("));
+		say_columns(&list, step);
+		osp_buf_add_str(step,
+						OSP_STR("). No row can be changed until it is made, "
+								"unless it is made ON ONLY that table, and "
+								"CONCURRENTLY on each partition"));
+	}
+	osp_buf_add_char(step, '.');
+}
+
+void
+osp__say_partition_step(osp__findings *f, const osp__op *op, osp_buf *step)
+{
+	osp__scan scan;
+
+	osp__scan_init(f, &scan, op);
+	if (f->status == OSP_OK)
+		say_for_partitions(&scan, step);
+	osp__scan_term(&scan);
+}
