@@ -180,6 +180,47 @@ test_waits(void **state)
 	assert_found(&q, "{\"rule\": \"subplan\", \"share\": 0.22");
 }
 
+/* A list that is gone through for each row takes the node that compares with it as long as
+ * itself, and was made once. */
+static void
+test_list(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	add_node(report,
+			 "a",
+			 "s",
+			 "\"name\": \"Seq Scan on child\", \"type\": \"Seq Scan\"",
+			 RAN(1200, 1) ", \"rows_removed_by_filter\": 800");
+	add_node(report,
+			 "b",
+			 "a",
+			 "\"name\": \"Materialize\", \"type\": \"Materialize\"" MARKED,
+			 RAN(12800400, 2000));
+	add_node(report,
+			 "c",
+			 "b",
+			 "\"name\": \"Seq Scan on leaf\", \"type\": \"Seq Scan\"",
+			 RAN(8000, 1));
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(strstr(words.ptr, " 100 %  1.00 s "));
+	assert_non_null(strstr(
+		json.ptr,
+		"The list that the subquery returned, with Seq Scan on leaf, was "
+		"gone through 2,000 times, each time for a row of Seq Scan on "
+		"child, and took 1.00 s: 500 us each."));
+	assert_non_null(strstr(json.ptr, "NOT EXISTS"));
+	assert_null(strstr(json.ptr, "GROUP BY"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 int
 main(void)
 {
@@ -189,6 +230,7 @@ main(void)
 		cmocka_unit_test(test_fast),
 		cmocka_unit_test(test_claimed),
 		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,10 @@
  * planner has chosen among others: it is not told. For a subquery with values of the
  * outer row PostgreSQL knows no other plan. A subquery of which another rule has claimed
  * a part is that rule's: an index that is missing there is what helps.
+ *
+ * A subquery without such values is executed once. Where what it returns is too large for
+ * a hash table, as for NOT IN, all of it is gone through for each outer row, which takes the
+ * outer node the more time.
  */
 #include "report/findings/plans/plans.h"
 
@@ -14,6 +18,9 @@
 
 /* To begin anew, and to descend an index, takes a node as long as so many rows. */
 #define ROWS_OF_LOOP 8
+
+/* A node that meets few rows beside those of a list. */
+#define LIST_SHARE 10
 
 #define SUM_LOOPS 0
 
@@ -46,6 +53,31 @@ scan_of(osp__findings *f, const osp__op *top)
 	return top;
 }
 
+/* Is op a list that is gone through for each row of the node above it? */
+static bool
+is_list(const osp__op *top)
+{
+	return top->node_kind == OSP__NODE_MATERIALIZE;
+}
+
+/* Claims what the node above a list had to do with it, if it did little else. */
+static void
+claim_comparing(osp__findings *f, osp__group *group, const osp__op *list,
+				double part)
+{
+	osp__op *outer = list->parent;
+
+	if ((double) osp__node_rows_met(outer) * LIST_SHARE >
+		(double) osp__op_fact(list, OSP__ROWS))
+		return;
+	osp__claim_node_ns(f,
+					   group,
+					   outer,
+					   osp__ns_of(part * (double) osp__node_own_ns_with_loops(
+											 f, outer, ROWS_OF_LOOP)),
+					   false);
+}
+
 static void
 claim_subplan(osp__findings *f, osp__op *top)
 {
@@ -61,6 +93,8 @@ claim_subplan(osp__findings *f, osp__op *top)
 
 		osp__claim_node_ns(f, group, at, osp__ns_of(part * ns), at == top);
 	}
+	if (is_list(top))
+		claim_comparing(f, group, top, part);
 	if (group != NULL)
 		group->sums[SUM_LOOPS] +=
 			osp__bounded_count((double) osp__op_fact(top, OSP__LOOPS));
@@ -90,9 +124,14 @@ osp__tell_subplans(osp__findings *f, osp__finding *finding)
 	const osp__op *top = group->largest;
 	int64_t loops = group->sums[SUM_LOOPS];
 
-	osp_buf_add_str(&finding->cause, OSP_STR("The subquery with "));
+	osp_buf_add_str(&finding->cause,
+					is_list(top)
+						? OSP_STR("The list that the subquery returned, with ")
+						: OSP_STR("The subquery with "));
 	osp__say_op(f, scan_of(f, top), &finding->cause);
-	osp_buf_add_str(&finding->cause, OSP_STR(" ran "));
+	osp_buf_add_str(&finding->cause,
+					is_list(top) ? OSP_STR(", was gone through ")
+								 : OSP_STR(" ran "));
 	osp__say_number(&finding->cause, loops, "time");
 	osp_buf_add_str(&finding->cause, OSP_STR(", each time for a row of "));
 	osp__say_op(f, top->parent, &finding->cause);
@@ -104,9 +143,21 @@ osp__tell_subplans(osp__findings *f, osp__finding *finding)
 	osp__say_statement(f, top, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
 	osp__say_time_judged_by(group, "rows and loops", &finding->evidence);
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("Join with a subquery that groups its rows (SELECT …, max(…) "
+	if (is_list(top))
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(
+				"Write NOT EXISTS (SELECT … WHERE inner = outer) instead "
+				"of NOT IN, EXISTS instead of IN, or a join: PostgreSQL can "
+				"hash both sides then. (NOT IN keeps no row if the "
+				"subquery returns a NULL; NOT EXISTS does.) Or try a "
+				"work_mem that is large enough for all that the subquery "
+				"returns: a list of IN or NOT IN is hashed then."));
+	else
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(
+				"Join with a subquery that groups its rows (SELECT …, max(…) "
 				"… GROUP BY …): its table is read once then. If only some rows "
 				"are shown, choose these first (LIMIT in a subquery in FROM). "
 				"Several subqueries on one table can be one, with LATERAL."));
