@@ -485,6 +485,49 @@ test_sqlite_repeats(void **state)
 							   "with the pauses"});
 }
 
+/* Many rows in one transaction, at a few us each, are as they should be; without one, or
+ * where each takes long, they are not. */
+static void
+test_sqlite_bulk(void **state)
+{
+	static const struct
+	{
+		const char *begins;
+		const char *stop;
+		bool found;
+	} cases[] = {
+		{"BEGIN", "\"changes\": 1, \"elapsed_ns\": 3000, ", false},
+		{"BEGIN", "\"changes\": 1, \"elapsed_ns\": 300000, ", true},
+		{"BEGIN", "\"elapsed_ns\": 3000, ", true},
+		{"ANALYZE", "\"changes\": 1, \"elapsed_ns\": 3000, ", true},
+	};
+	size_t i;
+	int n;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+
+		add_of(report, 7, 1, SHOP, cases[i].begins, 0, 0, "");
+		for (n = 1; n < 100; n++)
+			add_of(report,
+				   7,
+				   1,
+				   SHOP,
+				   "INSERT INTO t VALUES (1)",
+				   n,
+				   n + 1,
+				   cases[i].stop);
+		add_of(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
+		assert_says(report,
+					(const char *const[4]){
+						cases[i].found ? "\"rule\": \"repeat\"" : "\"findings\""},
+					(const char *const[4]){
+						cases[i].found ? NULL : "\"rule\": \"repeat\""});
+	}
+}
+
 /* Statements of two files are two causes, which say their file. */
 static void
 test_sqlite_files(void **state)
@@ -674,6 +717,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_sessions),
 		cmocka_unit_test(test_sqlite_places),
 		cmocka_unit_test(test_sqlite_repeats),
+		cmocka_unit_test(test_sqlite_bulk),
 		cmocka_unit_test(test_sqlite_files),
 		cmocka_unit_test(test_sqlite_page_claims),
 		cmocka_unit_test(test_sqlite_plan_of_any_file),

@@ -28,6 +28,9 @@
 /* A statement that takes so long in the server does more than look up a row. */
 #define LONG_NS (INT64_C(1) * 1000000)
 
+/* What SQLite takes, at most, to change a row that needs nothing from the disk. */
+#define ROW_NS (INT64_C(5) * 1000)
+
 /* Sums of the rule: what is between the statements. */
 enum
 {
@@ -39,7 +42,7 @@ enum
 typedef struct repeat
 {
 	uint64_t key;
-	int64_t count;
+	int64_t count; /* 0: they do not matter */
 	int64_t total_ns;
 	osp__group *group;
 	osp__op
@@ -137,6 +140,29 @@ vote(repeat *it, osp__op *op)
 		it->group->first = it->typical;
 }
 
+/* Is a transaction of the same connection open when op begins? */
+static bool
+is_in_transaction(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+
+	while (--at > f->ops)
+		if (at->kind == op->kind && at->session == op->session &&
+			(at->control == OSP__CONTROL_BEGIN ||
+			 at->control == OSP__CONTROL_END))
+			return at->control == OSP__CONTROL_BEGIN && !at->failed;
+	return false;
+}
+
+/* Is it a change of SQLite that programs make many rows with, in one transaction, as fast
+ * as that can be done? */
+static bool
+is_bulk_load(const osp__findings *f, const repeat *it, const osp__op *op)
+{
+	return op->kind == OSP__OP_SQLITE && osp__op_fact(op, OSP__CHANGES) > 0 &&
+		   it->total_ns / it->count < ROW_NS && is_in_transaction(f, op);
+}
+
 /* Outer statements claim what is below them. What triggers do is theirs. */
 static void
 claim_statements(osp__findings *f, const osp__table *table)
@@ -153,6 +179,10 @@ claim_statements(osp__findings *f, const osp__table *table)
 		if (!op->handled)
 			it = repeat_of(table, op);
 		if (it == NULL)
+			continue;
+		if (it->group == NULL && is_bulk_load(f, it, op))
+			it->count = 0;
+		if (it->count == 0)
 			continue;
 		if (it->group == NULL)
 			it->group = osp__group_of(f, osp__op_statement_key(op));
@@ -381,20 +411,6 @@ say_step(const osp__group *group, osp_str statement, bool joined, osp_buf *step)
 	else
 		osp_buf_add_str(step,
 						osp_str_of(sqlite ? steps[i].sqlite : steps[i].step));
-}
-
-/* Is a transaction of the same connection open when op begins? */
-static bool
-is_in_transaction(const osp__findings *f, const osp__op *op)
-{
-	const osp__op *at = op;
-
-	while (--at > f->ops)
-		if (at->kind == op->kind && at->session == op->session &&
-			(at->control == OSP__CONTROL_BEGIN ||
-			 at->control == OSP__CONTROL_END))
-			return at->control == OSP__CONTROL_BEGIN && !at->failed;
-	return false;
 }
 
 /* Do statements of SQLite run one behind the other in one transaction? */
