@@ -520,11 +520,54 @@ test_sqlite_bulk(void **state)
 				   n + 1,
 				   cases[i].stop);
 		add_of(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
+		assert_says(
+			report,
+			(const char *const[4]){cases[i].found ? "\"rule\": \"repeat\""
+												  : "\"findings\""},
+			(const char *const[4]){cases[i].found ? NULL
+												  : "\"rule\": \"repeat\""});
+	}
+}
+
+/* What a scan needs depends on what the statement does. */
+static void
+test_sqlite_scan_advice(void **state)
+{
+	static const char scan[] =
+		"\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": 1200000}, ";
+	static const struct
+	{
+		const char *statement;
+		const char *says;
+		const char * not ;
+	} cases[] = {
+		{"SELECT a FROM t WHERE b = 1", "try CREATE INDEX", "NOCASE"},
+		{"SELECT a FROM t WHERE b = 1",
+		 "names the table that is scanned. ",
+		 "foreign_keys"},
+		{"SELECT a FROM t WHERE b LIKE 'x%'",
+		 "(column COLLATE NOCASE)",
+		 "foreign_keys"},
+		{"SELECT a FROM t WHERE b LIKE ?", "(column COLLATE NOCASE)", "fts5"},
+		{"DELETE FROM t WHERE a = 1",
+		 "PRAGMA foreign_keys = ON; EXPLAIN QUERY PLAN DELETE FROM t WHERE a = "
+		 "1 names the table that is scanned, unless a trigger does it.",
+		 "NOCASE"},
+		{"DELETE FROM t WHERE a = 1",
+		 "they need an index on the columns that refer to it.",
+		 "NOCASE"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+
+		add_of(report, 7, 1, SHOP, cases[i].statement, 0, 300, scan);
 		assert_says(report,
-					(const char *const[4]){
-						cases[i].found ? "\"rule\": \"repeat\"" : "\"findings\""},
-					(const char *const[4]){
-						cases[i].found ? NULL : "\"rule\": \"repeat\""});
+					(const char *const[4]){cases[i].says},
+					(const char *const[4]){cases[i].not });
 	}
 }
 
@@ -718,6 +761,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_places),
 		cmocka_unit_test(test_sqlite_repeats),
 		cmocka_unit_test(test_sqlite_bulk),
+		cmocka_unit_test(test_sqlite_scan_advice),
 		cmocka_unit_test(test_sqlite_files),
 		cmocka_unit_test(test_sqlite_page_claims),
 		cmocka_unit_test(test_sqlite_plan_of_any_file),

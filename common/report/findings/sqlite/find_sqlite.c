@@ -238,33 +238,55 @@ say_shell(osp__findings *f, const osp__op *op, osp_buf *out)
 	return true;
 }
 
+/* Can it make SQLite search for rows that refer to another? */
+static bool
+may_remove_keys(osp_str statement)
+{
+	return osp__begins_with(statement, "delete") ||
+		   osp__begins_with(statement, "replace");
+}
+
 /* What to type into the sqlite3 shell to see the plan of a statement. */
 static void
 say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 {
 	bool has_shell = say_shell(f, op, out);
+	bool removes;
 
-	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	removes = may_remove_keys(osp_buf_str(&f->scratch));
+	if (removes)
+		osp_buf_add_str(out, OSP_STR("PRAGMA foreign_keys = ON; "));
+	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
 	if (f->scratch.len > 0 && f->scratch.len <= COMMAND_MAX)
 		osp_buf_add_str(out, osp_buf_str(&f->scratch));
 	else
 		osp__say_op(f, op, out);
 	if (op->in_memory)
 		osp_buf_add_str(out, OSP_STR(", executed by the program itself,"));
-	osp_buf_add_str(out, OSP_STR(" names the table that is scanned. "));
+	osp_buf_add_str(out, OSP_STR(" names the table that is scanned"));
+	osp_buf_add_str(
+		out, removes ? OSP_STR(", unless a trigger does it. ") : OSP_STR(". "));
 	if (has_shell && !has_command("sqlite3"))
 		osp_buf_add_str(
 			out, OSP_STR("The command sqlite3 is in the package sqlite3. "));
 }
 
-/* Does a LIKE compare with a pattern that begins with a wildcard? */
-static bool
-has_open_pattern(osp_str statement)
+/* What a statement has of LIKE: a pattern that begins with a wildcard is worst. */
+typedef enum pattern
+{
+	PATTERN_NONE,
+	PATTERN_LIKE,
+	PATTERN_OPEN
+} pattern;
+
+static pattern
+pattern_of(osp_str statement)
 {
 	osp_sql_lexer lexer;
 	osp_sql_token token;
+	pattern found = PATTERN_NONE;
 	bool like = false;
 
 	osp_sql_lexer_init(&lexer, statement, OSP_SQL_SQLITE);
@@ -272,25 +294,46 @@ has_open_pattern(osp_str statement)
 	{
 		if (like && token.kind == OSP_SQL_STRING && token.text.len > 1 &&
 			(token.text.ptr[1] == '%' || token.text.ptr[1] == '_'))
-			return true;
+			return PATTERN_OPEN;
 		like = osp_sql_is(&token, "like");
+		if (like)
+			found = PATTERN_LIKE;
 	}
-	return false;
+	return found;
 }
 
 static void
 say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 {
+	pattern like;
+
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
-	osp_buf_add_str(
-		out,
-		has_open_pattern(osp_buf_str(&f->scratch))
-			? OSP_STR("No index helps a LIKE whose pattern begins with % or _: "
-					  "a full-text index does (CREATE VIRTUAL TABLE … USING "
-					  "fts5; its trigram tokenizer finds any part of a word).")
-			: OSP_STR("If the statement is frequent, try CREATE INDEX on the "
-					  "columns that it compares, and ANALYZE."));
+	like = pattern_of(osp_buf_str(&f->scratch));
+	if (like == PATTERN_OPEN)
+	{
+		osp_buf_add_str(
+			out,
+			OSP_STR("No index helps a LIKE whose pattern begins with % or _: "
+					"a full-text index does (CREATE VIRTUAL TABLE … USING "
+					"fts5; its trigram tokenizer finds any part of a word)."));
+		return;
+	}
+	osp_buf_add_str(out,
+					OSP_STR("If the statement is frequent, try CREATE INDEX on "
+							"the columns that it compares, and ANALYZE."));
+	if (like == PATTERN_LIKE)
+		osp_buf_add_str(
+			out,
+			OSP_STR(" For LIKE that must be (column COLLATE NOCASE), for it "
+					"ignores case, and no index helps if the pattern begins "
+					"with % or _; GLOB, which does not ignore it, uses any."));
+	if (may_remove_keys(osp_buf_str(&f->scratch)))
+		osp_buf_add_str(
+			out,
+			OSP_STR(" If other tables refer to the rows, SQLite searches these "
+					"for each row that is removed: they need an index on the "
+					"columns that refer to it."));
 }
 
 void
