@@ -107,6 +107,36 @@ test_columns(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
+/* Operators that indexes of other kinds serve, by the functions that they are. */
+static void
+test_other_indexes(void **state)
+{
+	static const advice cases[] = {
+		{"S", SCAN("jsonb_contains(j, ?)"), "ON t USING gin (j), and", NEVER},
+		{"S", SCAN("jsonb_exists(x.j, ?)"), "ON t USING gin (j), and", NEVER},
+		{"S", SCAN("jsonb_path_exists_opr(j, ?)"), "USING gin (j)", NEVER},
+		{"S", SCAN("arraycontains(tags, ?)"), "USING gin (tags)", NEVER},
+		{"S", SCAN("arrayoverlap(tags, ?)"), "USING gin (tags)", NEVER},
+		{"S", SCAN("range_contains_elem(r, ?)"), "USING gist (r)", NEVER},
+		{"S", SCAN("(? = ANY (tags))"), "column @> ARRAY[value]", NULL},
+		{"S", SCAN("(? = ANY (x.tags))"), "column @> ARRAY[value]", NULL},
+		{"S",
+		 SCAN("ts_match_vq(to_tsvector_byid(?, body), to_tsquery(?))"),
+		 "USING gin (to_tsvector('english', column))",
+		 NULL},
+		{"S", SCAN("ours(a, ?)"), "An ordinary index cannot serve", NULL},
+		{"S",
+		 SCAN("(a = ?) AND jsonb_contains(j, ?)"),
+		 "ON t (a), and look",
+		 "gin"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_advice(&cases[i], FEW);
+}
+
 /* What the scan's own index finds comes first, and its order is kept. */
 static void
 test_index_in_use(void **state)
@@ -384,6 +414,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_other_indexes),
 		cmocka_unit_test(test_index_in_use),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_expressions),

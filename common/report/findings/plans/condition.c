@@ -134,6 +134,27 @@ set_comparison(osp__term *term, const osp__expr *expr)
 		term->test = OSP__TEST_VOLATILE;
 }
 
+/* "jsonb_contains(a, b)": the first column of them counts. */
+static void
+set_call(osp__term *term, const osp__expr *expr)
+{
+	const osp__expr *at;
+
+	if (expr->first == NULL || expr->first->next == NULL)
+		return;
+	term->call = expr->name;
+	for (at = expr->first; at != NULL && term->column.len == 0; at = at->next)
+		if (at->kind == OSP__EXPR_COLUMN)
+			term->column = at->name;
+}
+
+/* "value = ANY (column)", of an array in each row, which no ordinary index serves. */
+static bool
+is_any_of_column(const osp__expr *expr)
+{
+	return is_value(expr->first) && expr->first->next->kind == OSP__EXPR_COLUMN;
+}
+
 static void
 set_is(osp__term *term, const osp__expr *expr)
 {
@@ -160,8 +181,17 @@ set_term(osp__term *term, const osp__expr *expr)
 		case OSP__EXPR_OPERATOR:
 			set_comparison(term, expr);
 			break;
+		case OSP__EXPR_CALL:
+			set_call(term, expr);
+			break;
 		case OSP__EXPR_ANY:
 			set_comparison(term, expr);
+			if (is_any_of_column(expr))
+			{
+				term->subject = OSP__SUBJECT_OTHER;
+				term->test = OSP__TEST_OTHER;
+				term->call = OSP_STR("ANY");
+			}
 			if (term->test != OSP__TEST_EQUAL)
 				term->test = OSP__TEST_OTHER;
 			break;

@@ -40,6 +40,9 @@ typedef struct osp__term
 	osp__subject subject;
 	osp_str column; /* as it is written in SQL; empty: none, or several */
 	osp_str name;   /* of the type that it is cast to, or of the function */
+	osp_str
+		call; /* a function with several values that returns the condition, which
+				   * operators such as @> are; of "value = ANY (column)": "ANY" */
 } osp__term;
 
 #define OSP__TERMS_MAX 12

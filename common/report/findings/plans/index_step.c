@@ -319,9 +319,72 @@ say_not_null(const osp__scan *scan, const osp__term *term, osp_buf *step)
 				 column.ptr);
 }
 
-static void
-say_no_index(const osp__term *term, osp_buf *step)
+/* Functions of operators that an index of another kind serves. */
+static const struct
 {
+	const char *begin; /* of its name */
+	const char *method;
+	const char *advice; /* instead of an index on the column */
+} others[] = {
+	{"jsonb_contains", "gin", NULL},
+	{"jsonb_exists", "gin", NULL},
+	{"jsonb_path_", "gin", NULL},
+	{"arraycontain", "gin", NULL},
+	{"arrayoverlap", "gin", NULL},
+	{"range_", "gist", NULL},
+	{"elem_contained_by_range", "gist", NULL},
+	{"ts_match_",
+	 NULL,
+	 "A GIN index serves a search for words, on exactly the tsvector that is "
+	 "searched: USING gin (to_tsvector('english', column)), with the name of "
+	 "the configuration in the statement, too; or on a column that is "
+	 "GENERATED ALWAYS AS that, which is not computed anew for each row."},
+	{"ANY",
+	 NULL,
+	 "No index serves value = ANY (column). A GIN index on the column serves "
+	 "the same in another form: column @> ARRAY[value]."},
+};
+
+/* Appends what serves such an operator; false: it is none of these. */
+static bool
+say_other_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		size_t len = strlen(others[i].begin);
+
+		if (term->call.len < len ||
+			memcmp(term->call.ptr, others[i].begin, len) != 0)
+			continue;
+		if (others[i].advice != NULL)
+			osp_buf_add_str(step, osp_str_of(others[i].advice));
+		else if (term->column.len == 0)
+			return false;
+		else
+		{
+			osp_buf_add_str(step,
+							OSP_STR("An ordinary index cannot serve this "
+									"operator. Unless there is one, try "));
+			say_create(scan, step);
+			osp_buf_addf(step,
+						 "USING %s (%.*s), and look at EXPLAIN again.",
+						 others[i].method,
+						 (int) term->column.len,
+						 term->column.ptr);
+		}
+		return true;
+	}
+	return false;
+}
+
+static void
+say_no_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
+{
+	if (say_other_index(scan, term, step))
+		return;
+
 	if (term->test == OSP__TEST_UNEQUAL)
 		osp_buf_add_str(
 			step,
@@ -376,7 +439,7 @@ say_special(const osp__scan *scan, const osp__term *term, osp_buf *step)
 		say_not_null(scan, term, step);
 	else if (term->test != OSP__TEST_EQUAL && term->test != OSP__TEST_RANGE &&
 			 term->test != OSP__TEST_NULL)
-		say_no_index(term, step);
+		say_no_index(scan, term, step);
 	else if (indexed)
 		say_expression_index(scan, term, step);
 	else

@@ -108,7 +108,8 @@ void osp__say_pattern_step(const osp__scan *scan, const osp__term *term,
 void osp__say_index_step(osp__findings *f, const osp__op *op, osp_buf *step);
 
 /* The same of the scan of one partition among several. */
-void osp__say_partition_step(osp__findings *f, const osp__op *op, osp_buf *step);
+void osp__say_partition_step(osp__findings *f, const osp__op *op,
+							 osp_buf *step);
 
 /* Appends "lower(name)", or the column; false: the expression has no such form. */
 bool osp__say_indexed(const osp__term *term, osp_buf *out);
