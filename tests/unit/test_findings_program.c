@@ -278,6 +278,123 @@ test_network_of_many(void **state)
 	osp_buf_term(&words);
 }
 
+/* A client's statement of a session, with the server's part of it, up to ms before its end,
+ * and a commit. */
+static void
+add_call(osp_report *report, const char *id, const char *statement, int at,
+		 int server_ms, int after_ms)
+{
+	char info[128];
+	char server[16];
+	char commit[16];
+
+	(void) snprintf(server, sizeof(server), "%ss", id);
+	(void) snprintf(commit, sizeof(commit), "%sc", id);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"%s\", \"server\": \"s\", "
+					"\"pid\": 7}, ",
+					statement);
+	findings_add(report, "db-start", id, FINDINGS_BASE, "h", at, info);
+	findings_add(report, "pg-start", server, id, "h", at, info);
+	findings_add(report, "pg-stop", server, id, "h", at + server_ms, "");
+	findings_add(
+		report, "pg.commit-start", commit, id, "h", at + server_ms, "");
+	findings_add(report, "pg.commit-stop", commit, id, "h", at + server_ms, "");
+	findings_add(report,
+				 "db-stop",
+				 id,
+				 FINDINGS_BASE,
+				 "h",
+				 at + server_ms + after_ms,
+				 "");
+}
+
+/* What passes after a DROP is executed is no way to the client: files are removed. */
+static void
+test_removed_files(void **state)
+{
+	static const struct
+	{
+		const char *first;
+		int first_after;
+		const char *last;
+		bool removed;
+	} cases[] = {
+		{"SELECT 1", 0, "DROP TABLE t", true},
+		{"BEGIN", 0, "SELECT 1", false},
+		{"TRUNCATE t", 0, "COMMIT", true},
+		{"SELECT 1", 0, "COMMIT", false},
+		{"COMMIT", 0, "UPDATE t SET n = 1", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+
+		add_call(report, "a", cases[i].first, 0, 10, cases[i].first_after);
+		add_call(report, "b", cases[i].last, 10, 10, 200);
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		if ((strstr(json.ptr, "removed files of tables and indexes: 200 ms") !=
+			 NULL) != cases[i].removed ||
+			(strstr(json.ptr, "between client and server") == NULL) !=
+				cases[i].removed)
+			fail_msg("%s, %s: %s", cases[i].first, cases[i].last, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* What a client's statements failed with was told by the server. */
+static void
+test_served_failures(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 60; i++)
+	{
+		static const char failed[] =
+			"\"etype\": \"serialization_failure\", \"message\": \"no\", ";
+		char id[16];
+		char server[16];
+		const char *stop = i % 3 == 0 ? failed : "";
+
+		(void) snprintf(id, sizeof(id), "d%d", i);
+		(void) snprintf(server, sizeof(server), "s%d", i);
+		findings_add(report,
+					 "db-start",
+					 id,
+					 FINDINGS_BASE,
+					 "h",
+					 i * 10,
+					 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+		findings_add(report,
+					 "pg-start",
+					 server,
+					 id,
+					 "h",
+					 i * 10 + 1,
+					 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+		findings_add(report, "pg-stop", server, id, "h", i * 10 + 9, stop);
+		findings_add(
+			report, "db-stop", id, FINDINGS_BASE, "h", i * 10 + 10, stop);
+	}
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "\"rule\": \"repeat\""));
+	assert_null(strstr(json.ptr, "is not told of statements"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Statements with the server's part of them, as a client recorded each; db is more of what
  * it says of one. The words, and the tree. */
 static void
@@ -475,6 +592,8 @@ main(void)
 		cmocka_unit_test(test_repeat_half_told),
 		cmocka_unit_test(test_repeat_quote),
 		cmocka_unit_test(test_network_of_many),
+		cmocka_unit_test(test_removed_files),
+		cmocka_unit_test(test_served_failures),
 		cmocka_unit_test(test_tracing_of_program),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),

@@ -182,6 +182,62 @@ test_crowd(void **state)
 	}
 }
 
+/* Making an index has a memory of its own, and workers that are not recorded. */
+static void
+test_maintenance(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *says;
+		const char *never;
+	} cases[] = {
+		{"CREATE INDEX i ON t (a)",
+		 "for lack of maintenance_work_mem, took",
+		 " work_mem"},
+		{"CREATE UNIQUE INDEX i ON t (a)",
+		 "SET maintenance_work_mem = '32MB'",
+		 " work_mem"},
+		{"ALTER TABLE t ADD UNIQUE (a)",
+		 "SET maintenance_work_mem",
+		 " work_mem"},
+		{"CREATE INDEX i ON t (a)",
+		 "max_parallel_maintenance_workers",
+		 "never"},
+		{"CREATE TABLE u AS SELECT 1",
+		 "for lack of work_mem, took",
+		 "maintenance"},
+		{"SELECT a FROM t ORDER BY a", "SET work_mem = '32MB'", "maintenance"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		findings_add_statement(
+			report,
+			"pg",
+			cases[i].statement,
+			&at,
+			1000,
+			"\"db\": {\"temp_read_ms\": 300, \"buffers\": "
+			"{\"temp_blks_written\": 1300}, \"cpu\": {\"user_ms\": 200, "
+			"\"of_ms\": 1000, \"involuntary_switches\": 90}}, ");
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		if (strstr(json.ptr, cases[i].says) == NULL ||
+			strstr(json.ptr, cases[i].never) != NULL)
+			fail_msg("%s: %s", cases[i].statement, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -189,6 +245,7 @@ main(void)
 		cmocka_unit_test(test_state_of_holder),
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_maintenance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

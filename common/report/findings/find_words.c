@@ -5,6 +5,8 @@
  */
 #include "report/findings/findings.h"
 
+#include "sql/sql_text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -171,4 +173,18 @@ osp__add_figure(osp__finding *finding, const char *name, double value)
 	figure->name = name;
 	figure->value = value;
 	finding->figure_count++;
+}
+
+bool
+osp__makes_index(osp_str statement)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	if (osp__begins_with(statement, "reindex"))
+		return true;
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	return osp_sql_next_word(&lexer, &token) && osp_sql_is(&token, "create") &&
+		   osp_sql_next_word(&lexer, &token) &&
+		   (osp_sql_is(&token, "index") || osp_sql_is(&token, "unique"));
 }

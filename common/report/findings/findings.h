@@ -593,6 +593,10 @@ bool osp__is_shell_word(osp_str text);
 /* Appends a text as one word of a shell. */
 void osp__say_quoted(osp_str text, osp_buf *out);
 
+/* Does a statement make an index of a server, for which it has a memory and workers of
+ * their own? */
+bool osp__makes_index(osp_str statement);
+
 /* Appends the text of what op did, cut to some columns. */
 void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
 

@@ -140,6 +140,12 @@ osp__tell_poolers(osp__findings *f, osp__finding *finding)
 
 /* ---- the network ---- */
 
+/* Less than this is the network's, also where files were removed. */
+#define REMOVING_NS (INT64_C(5) * 1000000)
+
+/* Operations before a COMMIT that are looked through for what left files. */
+#define STATEMENTS_MAX 1000
+
 /* Divides what was claimed of a statement into the time before the server's work
  * and after it. Where other causes have claimed some of it, or others ran at the
  * same time, both are smaller in proportion. */
@@ -157,6 +163,71 @@ add_sides(osp__group *group, int64_t before_ns, int64_t after_ns,
 		scale = (double) claimed_ns / (double) (before_ns + after_ns);
 	group->sums[SUM_BEFORE] += osp__ns_of((double) before_ns * scale);
 	group->sums[SUM_AFTER] += osp__ns_of((double) after_ns * scale);
+}
+
+/* Groups of the rule. */
+enum
+{
+	ON_THE_WAY,
+	REMOVING /* files, by the server */
+};
+
+/* Does a statement leave files that the server removes, or that it replaces by others? It
+ * does so after the commit, of which the operation has ended then. */
+static bool
+leaves_files(osp__findings *f, const osp__op *op)
+{
+	static const char *const words[] = {
+		"drop", "truncate", "reindex", "cluster", "vacuum", "refresh", "alter"};
+	size_t i;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp__begins_with(osp_buf_str(&f->scratch), words[i]))
+			return true;
+	return false;
+}
+
+static bool
+has_commit(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && child->kind != OSP__OP_COMMIT)
+		child = osp__op_sibling(f, child);
+	return child != NULL;
+}
+
+/* Did a statement of the transaction that op ends, a COMMIT, leave files? */
+static bool
+ends_leaving(osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+	int seen;
+
+	for (seen = 0; seen < STATEMENTS_MAX && --at > f->ops; seen++)
+	{
+		if (at->kind != OSP__OP_DB || at->session != op->session)
+			continue;
+		if (at->control == OSP__CONTROL_BEGIN ||
+			at->control == OSP__CONTROL_END)
+			break;
+		if (leaves_files(f, at))
+			return true;
+	}
+	return false;
+}
+
+/* Did the server remove files when a client's statement had been executed? */
+static bool
+removes_files(osp__findings *f, const osp__op *op, int64_t after_ns)
+{
+	if (after_ns < REMOVING_NS)
+		return false;
+	return op->control == OSP__CONTROL_END
+			   ? ends_leaving(f, op)
+			   : has_commit(f, op) && leaves_files(f, op);
 }
 
 /* Claims the time of a client's statement in which no server worked on it. */
@@ -193,7 +264,10 @@ osp__look_network(osp__findings *f)
 		if (op->kind != OSP__OP_DB ||
 			!find_server_side(f, op, &begin_ns, &end_ns))
 			continue;
-		group = osp__group_of(f, 0);
+		if (removes_files(f, op, op->end_ns - end_ns))
+			osp__claim_time(
+				f, osp__group_of(f, REMOVING), op, op->end_ns - end_ns);
+		group = osp__group_of(f, ON_THE_WAY);
 		if (group != NULL)
 			claim_way(f, group, op, begin_ns, end_ns);
 	}
@@ -212,10 +286,37 @@ static const char tracing_step[] =
 	"have it. Compare with the same request without a trace, or with a collector that "
 	"takes a point faster.";
 
+static void
+tell_removing(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+
+	osp_buf_add_str(&finding->cause,
+					OSP_STR("After the commit, the server most likely removed "
+							"files of tables and indexes: "));
+	osp__say_time(&finding->cause, group->ns);
+	osp_buf_add_str(&finding->cause, OSP_STR(" passed until it had answered."));
+	osp__say_op(f, group->largest, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("What is dropped, truncated or written anew leaves files, and "
+				"pages in shared_buffers, which both take the longer the more "
+				"there are. Where a program does that often, let it keep its "
+				"tables: DELETE of a few rows, and temporary tables with ON "
+				"COMMIT DELETE ROWS that hold little."));
+	osp__add_figure(finding, "statements", (double) group->count);
+}
+
 void
 osp__tell_network(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
+
+	if (group->key == REMOVING)
+	{
+		tell_removing(f, finding);
+		return;
+	}
 
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_str(&finding->cause,

@@ -36,7 +36,9 @@ enum
 {
 	SUM_CONTROLS, /* begins and ends of transactions */
 	SUM_ENDS_NS,  /* what the ends took */
-	SUM_LEFT_OUT  /* executions that are not recorded, most likely */
+	SUM_SERVED, /* executions of which the server's part is known, if they are a
+					 * client's: it is not told of all, such as prepared ones */
+	SUM_LEFT_OUT /* executions that are not recorded, most likely */
 };
 
 typedef struct repeat
@@ -187,6 +189,9 @@ claim_statements(osp__findings *f, const osp__table *table)
 		if (it->group == NULL)
 			it->group = osp__group_of(f, osp__op_statement_key(op));
 		osp__claim_below(f, it->group, op);
+		if (it->group != NULL)
+			it->group->sums[SUM_SERVED] +=
+				op->kind != OSP__OP_DB || osp__op_has_server(f, op);
 		vote(it, op);
 		op->handled = true;
 	}
@@ -475,23 +480,6 @@ knows_plans(const osp__group *group)
 	return known > group->count / 2;
 }
 
-/* Of how many executions the server's part is known. It is not told of all: of prepared
- * statements, for instance. */
-static uint64_t
-count_served(const osp__findings *f, const osp__group *group)
-{
-	const osp__claim *claim;
-	uint64_t count = 0;
-
-	if (group->largest->kind != OSP__OP_DB)
-		return group->count;
-	for (claim = group->claims; claim != NULL; claim = claim->next)
-		count += claim->op->kind == OSP__OP_DB &&
-				 claim->op->shape == group->key &&
-				 osp__op_has_server(f, claim->op);
-	return count < group->count ? count : group->count;
-}
-
 /* Of statements that are short no nodes are recorded, unless they are asked for. */
 static void
 say_how_to_see_plan(const osp__group *group, int64_t server_ns, uint64_t served,
@@ -596,7 +584,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	int64_t left_out = group->sums[SUM_LEFT_OUT];
 	int64_t between_ns = time_between(group);
 	int64_t server_ns = time_in_server(group);
-	uint64_t served = count_served(f, group);
+	uint64_t served = (uint64_t) group->sums[SUM_SERVED];
 
 	osp_buf_add_str(&finding->cause,
 					left_out > 0 ? OSP_STR("The same statement ran some ")

@@ -118,6 +118,14 @@ osp__tell_starvation(osp__findings *f, osp__finding *finding)
 		&finding->step,
 		OSP_STR("See what else runs on the server's host, and whether its "
 				"container has a CPU limit (nr_throttled in cpu.stat)."));
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, group->largest, NULL, "statement", &f->scratch);
+	if (osp__makes_index(osp_buf_str(&f->scratch)))
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(" The other processes may be the statement's own workers, "
+					"which are not recorded: "
+					"max_parallel_maintenance_workers."));
 	osp__add_figure(finding, "cpu_ms", (double) group->sums[SUM_CPU] / 1e6);
 	osp__add_figure(finding, "of_ms", (double) group->sums[SUM_OF] / 1e6);
 	osp__add_figure(finding, "put_off", (double) group->sums[SUM_PUT_OFF]);

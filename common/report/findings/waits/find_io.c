@@ -368,9 +368,31 @@ osp__look_spills(osp__findings *f)
 	}
 }
 
+/* By which setting the memory of a statement's sorts is limited. */
+static const char *
+memory_setting(osp__findings *f, const osp__op *op)
+{
+	static const char *const words[] = {
+		"reindex", "cluster", "vacuum", "alter"};
+	osp_str text;
+	size_t i;
+
+	if (op->kind != OSP__OP_PG)
+		return "work_mem";
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	text = osp_buf_str(&f->scratch);
+	if (osp__makes_index(text))
+		return "maintenance_work_mem";
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp__begins_with(text, words[i]))
+			return "maintenance_work_mem";
+	return "work_mem";
+}
+
 /* What a sort needs in memory is about three times what it takes on disk. */
 static void
-say_work_mem(osp_buf *step, int64_t disk_kb)
+say_work_mem(osp_buf *step, int64_t disk_kb, const char *setting)
 {
 	int64_t mb = 16;
 
@@ -378,14 +400,17 @@ say_work_mem(osp_buf *step, int64_t disk_kb)
 		mb *= 2;
 	if (disk_kb > 0 && mb < 1024)
 		osp_buf_addf(step,
-					 "Try SET work_mem = '%lldMB' in the session that runs "
-					 "this statement; it counts for each sort and hash.",
-					 (long long) mb);
+					 "Try SET %s = '%lldMB' in the session that runs this "
+					 "statement%s.",
+					 setting,
+					 (long long) mb,
+					 setting[0] == 'w' ? "; it counts for each sort and hash"
+									   : "");
 	else
-		osp_buf_add_str(step,
-						OSP_STR("Sort or hash fewer rows or columns, or try a "
-								"larger work_mem in the session that runs "
-								"this statement."));
+		osp_buf_addf(step,
+					 "Sort or hash fewer rows or columns, or try a larger %s "
+					 "in the session that runs this statement.",
+					 setting);
 }
 
 void
@@ -394,18 +419,20 @@ osp__tell_spills(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *largest = group->largest;
 	int64_t disk_kb = group->sums[SUM_KB];
+	const char *setting = memory_setting(f, largest);
 
 	if (largest->kind == OSP__OP_NODE)
 	{
 		osp__say_op(f, largest, &finding->cause);
 		osp_buf_add_str(&finding->cause,
 						OSP_STR(" did not fit into work_mem and used "
-								"temporary files, which took "));
+								"temporary files: with these it took "));
 	}
 	else
-		osp_buf_add_str(&finding->cause,
-						OSP_STR("Writing and reading temporary files, for "
-								"lack of work_mem, took "));
+		osp_buf_addf(&finding->cause,
+					 "Writing and reading temporary files, for lack of %s, "
+					 "took ",
+					 setting);
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, largest, &finding->evidence);
@@ -426,5 +453,5 @@ osp__tell_spills(osp__findings *f, osp__finding *finding)
 	}
 	if (disk_kb == 0)
 		disk_kb = group->sums[SUM_BLOCKS] * 8;
-	say_work_mem(&finding->step, disk_kb);
+	say_work_mem(&finding->step, disk_kb, setting);
 }
