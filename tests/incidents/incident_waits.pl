@@ -74,6 +74,24 @@ $found = found($node,
 like($found->{cause}, qr/ExclusiveLock on the advisory lock 4711, held by/, 'advisory lock: which');
 finish $other->{psql};
 
+# A queue of which another transaction has locked the begin.
+$node->safe_psql('postgres', q{CREATE TABLE job (id int PRIMARY KEY, state text);
+INSERT INTO job SELECT g, 'new' FROM generate_series(1, 300000) g; VACUUM ANALYZE job});
+my $worker = $node->background_psql('postgres');
+$worker->query_safe('BEGIN; SELECT count(*) FROM (SELECT FROM job ORDER BY id LIMIT 250000 FOR UPDATE) x');
+$found = found($node,
+	psql_traced($node, 'SELECT id FROM job ORDER BY id LIMIT 10 FOR UPDATE SKIP LOCKED;'),
+	'skip locked', 'skip_locked', 0.6);
+like($found->{cause}, qr/\A250,000 rows were read and passed over, .* to find 10 that were free/,
+	'skip locked: how many');
+$worker->query_safe('ROLLBACK; BEGIN; SELECT count(*) FROM (SELECT FROM job ORDER BY id LIMIT 500 FOR UPDATE) x');
+my $near = psql_traced($node, 'SELECT id FROM job ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED;');
+is(scalar(grep { $_->{rule} eq 'skip_locked' } @{ why($node, $near)->{findings} }), 0,
+	'skip locked: a few are none');
+Incident::save($node, $near, 'skip locked near');
+$worker->query_safe('ROLLBACK');
+$worker->quit;
+
 # The table is locked as a whole: the statement cannot even be analysed.
 $other = background($node,
 	'BEGIN; LOCK TABLE stock; SELECT pg_sleep(1); COMMIT;');

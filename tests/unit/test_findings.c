@@ -54,6 +54,7 @@ static const struct
 	{"pooler", NULL},
 	{"toast", NULL},
 	{"offset", NULL},
+	{"skip_locked", NULL},
 	{"dead_rows", NULL},
 	{"dead_index", "dead_rows"},
 	{"subplan", NULL},

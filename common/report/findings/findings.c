@@ -26,6 +26,7 @@ static const osp__rule rules[] = {
 	{"lookup", osp__look_lookups, osp__tell_lookups, 0, 0, 0},
 	{"filter", osp__look_filters, osp__tell_filters, 0, 0, 0},
 	{"offset", osp__look_offsets, osp__tell_offsets, 0, 0, 0},
+	{"skip_locked", osp__look_skipped, osp__tell_skipped, 0, 0, 0},
 	{"heap_fetches", osp__look_heap_fetches, osp__tell_heap_fetches, 0, 0, 0},
 	{"toast", osp__look_toast, osp__tell_toast, 0, 0, 0},
 	{"read", osp__look_reads, osp__tell_reads, 0, 0, 0},

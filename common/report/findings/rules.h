@@ -48,6 +48,7 @@ OSP__RULE(filters);
 OSP__RULE(lookups);
 OSP__RULE(heap_fetches);
 OSP__RULE(offsets);
+OSP__RULE(skipped);
 
 /* ---- program/ ---- */
 

@@ -345,6 +345,27 @@ static const struct
 	 "the same in another form: column @> ARRAY[value]."},
 };
 
+/* Is there an index of this kind that begins with the column? Then it is named. */
+static bool
+has_index_of(const osp__scan *scan, const char *method, osp_str column,
+			 osp_buf *step)
+{
+	unsigned i;
+
+	for (i = 0; i < scan->index_count; i++)
+	{
+		const osp__index *index = &scan->indexes[i];
+
+		if (osp_str_eq(index->method, osp_str_of(method)) && index->count > 0 &&
+			osp_str_eq(index->columns[0], column))
+		{
+			say_index_that_exists(index, step);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Appends what serves such an operator; false: it is none of these. */
 static bool
 say_other_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
@@ -362,11 +383,13 @@ say_other_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
 			osp_buf_add_str(step, osp_str_of(others[i].advice));
 		else if (term->column.len == 0)
 			return false;
+		else if (has_index_of(scan, others[i].method, term->column, step))
+			return true;
 		else
 		{
 			osp_buf_add_str(step,
 							OSP_STR("An ordinary index cannot serve this "
-									"operator. Unless there is one, try "));
+									"operator. Try "));
 			say_create(scan, step);
 			osp_buf_addf(step,
 						 "USING %s (%.*s), and look at EXPLAIN again.",

@@ -480,10 +480,23 @@ knows_plans(const osp__group *group)
 	return known > group->count / 2;
 }
 
+/* Has another rule found something in the plan of one of them that took longer? */
+static bool
+is_explained_once(const osp__findings *f, const osp__group *group)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+		if (f->ops[i].kind == OSP__OP_PG && f->ops[i].nodes_ns > 0 &&
+			osp__op_statement_key(&f->ops[i]) == group->key)
+			return true;
+	return false;
+}
+
 /* Of statements that are short no nodes are recorded, unless they are asked for. */
 static void
-say_how_to_see_plan(const osp__group *group, int64_t server_ns, uint64_t served,
-					osp_buf *step)
+say_how_to_see_plan(const osp__findings *f, const osp__group *group,
+					int64_t server_ns, uint64_t served, osp_buf *step)
 {
 	int64_t each_ns = served > 0 ? server_ns / (int64_t) served : 0;
 
@@ -491,6 +504,14 @@ say_how_to_see_plan(const osp__group *group, int64_t server_ns, uint64_t served,
 		return;
 	osp_buf_add_str(step, OSP_STR(" Each takes "));
 	osp__say_time(step, each_ns);
+	if (is_explained_once(f, group))
+	{
+		osp_buf_add_str(
+			step,
+			OSP_STR(" in the server. Most likely that has the reason which is "
+					"found in the plans of those that took longer."));
+		return;
+	}
 	osp_buf_add_str(
 		step,
 		OSP_STR(" in the server, so an index may be missing, too: to see the "
@@ -615,7 +636,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 			 osp_buf_str(&finding->evidence),
 			 is_joined(f, group, between_ns),
 			 &finding->step);
-	say_how_to_see_plan(group, server_ns, served, &finding->step);
+	say_how_to_see_plan(f, group, server_ns, served, &finding->step);
 	if (served > 0 && served < group->count)
 		osp_buf_add_str(
 			&finding->step,
