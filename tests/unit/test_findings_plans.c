@@ -323,6 +323,88 @@ test_long_text(void **state)
 	}
 }
 
+/* What is found in the plans of the executions that are long enough for these to be recorded
+ * is the reason of the others, too, unless they only look up a row. */
+static void
+test_alike(void **state)
+{
+	static const struct
+	{
+		int ms; /* of an execution without a plan; one with a plan takes 12 ms */
+		int removed; /* by the filter of the others */
+		const char *says;
+		const char *never;
+	} cases[] = {
+		{8, 90000, "{\"rule\": \"filter\"", "\"rule\": \"repeat\""},
+		{8,
+		 90000,
+		 "; 36 more executions, too short for the plan",
+		 "missing, too"},
+		{0, 90000, "{\"rule\": \"filter\"", "more execution"},
+		{8, 1, "{\"rule\": \"repeat\"", "more execution"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int n;
+
+		for (n = 0; n < 40; n++)
+		{
+			int ms = n % 10 == 0 ? 12 : cases[i].ms;
+			char id[16];
+			char node[16];
+			char stop[128];
+
+			(void) snprintf(id, sizeof(id), "s%d", n);
+			(void) snprintf(node, sizeof(node), "n%d", n);
+			findings_add(report,
+						 "pg-start",
+						 id,
+						 FINDINGS_BASE,
+						 "h",
+						 at,
+						 "\"db\": {\"statement\": \"SELECT n FROM t WHERE a = "
+						 "1\"}, ");
+			if (ms == 12)
+			{
+				findings_add(report,
+							 "pg.node-start",
+							 node,
+							 id,
+							 "h",
+							 at,
+							 "\"db\": {\"node\": {\"name\": \"Seq Scan on t\", "
+							 "\"type\": \"Seq Scan\", \"relation\": \"t\", "
+							 "\"filter\": \"(a = ?)\"}}, ");
+				(void) snprintf(
+					stop,
+					sizeof(stop),
+					"\"db\": {\"node\": {\"rows\": 10, \"loops\": 1, "
+					"\"rows_removed_by_filter\": %d}}, ",
+					cases[i].removed);
+				findings_add(
+					report, "pg.node-stop", node, id, "h", at + ms, stop);
+			}
+			findings_add(
+				report, "pg-stop", id, FINDINGS_BASE, "h", at + ms, "");
+			at += ms;
+		}
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		if (strstr(json.ptr, cases[i].says) == NULL ||
+			strstr(json.ptr, cases[i].never) != NULL)
+			fail_msg("%zu: %s", i, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 static void
 add_timed(osp_report *report, const char *id, const char *parent,
 		  const char *name, const char *stop)
@@ -572,6 +654,7 @@ main(void)
 		cmocka_unit_test(test_untimed_nodes),
 		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_partitions),
+		cmocka_unit_test(test_alike),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_index_of_partitions),
 		cmocka_unit_test(test_no_own_time),

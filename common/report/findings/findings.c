@@ -131,6 +131,21 @@ pick(osp__findings *f)
 }
 
 static void
+say_alike(osp__finding *finding)
+{
+	uint64_t alike = finding->group->alike;
+
+	if (alike == 0)
+		return;
+	osp_buf_add_str(&finding->evidence, OSP_STR("; "));
+	osp__say_number(&finding->evidence, (int64_t) alike, "more execution");
+	osp_buf_add_str(&finding->evidence,
+					OSP_STR(", too short for the plan to be recorded, taken to "
+							"be like these"));
+	osp__add_figure(finding, "alike", (double) alike);
+}
+
+static void
 tell(osp__findings *f, osp__finding *finding)
 {
 	osp_buf_init(&finding->cause, f->report->alc, OSP__FINDING_TEXT);
@@ -138,6 +153,7 @@ tell(osp__findings *f, osp__finding *finding)
 	osp_buf_init(&finding->step, f->report->alc, OSP__FINDING_TEXT);
 	finding->other = NULL;
 	finding->group->rule->tell(f, finding);
+	say_alike(finding);
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(&finding->cause);
 	if (f->status == OSP_OK)
@@ -195,9 +211,14 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	/* Nothing in a trace as short as this can be worth telling. */
 	if (status != OSP_OK || f->total_ns < OSP__FINDING_NS)
 		return status;
-	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (f->status == OSP_OK)
-			run_rule(f, &rules[i]);
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]) && f->status == OSP_OK;
+		 i++)
+	{
+		/* The rules before it know plans, those from it on count executions. */
+		if (rules[i].look == osp__look_failures)
+			osp__claim_alike(f);
+		run_rule(f, &rules[i]);
+	}
 	if (f->status == OSP_OK)
 		pick(f);
 	for (i = 0; i < f->found_count; i++)

@@ -252,6 +252,7 @@ typedef struct osp__group
 	uint64_t key; /* tells the causes of a rule apart */
 	int64_t ns;
 	uint64_t count; /* of operations */
+	uint64_t alike; /* executions whose plans are not recorded (find_alike.c) */
 	osp__op *first;
 	osp__op *largest;
 	osp__op *examples[OSP__EVIDENCE_OPS_MAX];
@@ -351,6 +352,11 @@ void osp__findings_term(osp__findings *f);
 /* How much of the time all findings that are told leave open, from 0 to 1. */
 double osp__findings_unexplained(const osp__findings *f);
 double osp__finding_share(const osp__findings *f, const osp__finding *finding);
+
+/* ---- find_alike.c ---- */
+
+/* Adds to what was found in plans the short executions of the same statements. */
+void osp__claim_alike(osp__findings *f);
 
 /* ---- find_longest.c ---- */
 

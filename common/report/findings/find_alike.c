@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * find_alike.c
+ *	  Executions that are too short for their plans to be recorded, of a statement of
+ *	  which longer ones are: what a rule has found in the plans of these is most likely
+ *	  the reason of the others, too.
+ */
+#include "report/findings/findings.h"
+
+/* A statement that takes so long, on average, does more than look up a row. */
+#define MEAN_MIN_NS (INT64_C(1) * 1000000)
+
+/* The executions of one statement in a server. */
+typedef struct alike
+{
+	uint64_t key;
+	int64_t planned; /* of which nodes of the plan are recorded */
+	int64_t
+		explained; /* of these, how many a rule found slow for most of their time */
+	int64_t others;
+	int64_t others_ns;
+	osp__group *group; /* what was found in most time of one execution */
+	int64_t group_ns;
+} alike;
+
+static alike *
+find_alike(const osp__table *table, uint64_t key)
+{
+	size_t pos = 0;
+	alike *found;
+
+	while ((found = osp__table_next(table, key, &pos)) != NULL)
+		if (found->key == key)
+			break;
+	return found;
+}
+
+static alike *
+make_alike(osp__findings *f, osp__table *table, uint64_t key)
+{
+	alike *made = find_alike(table, key);
+
+	if (made != NULL)
+		return made;
+	made = osp__arena_alloc(&f->arena, sizeof(*made));
+	if (made == NULL || !osp__table_reserve(table, 1))
+	{
+		f->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(made, 0, sizeof(*made));
+	made->key = key;
+	osp__table_add(table, key, made);
+	return made;
+}
+
+/* Does a rule find what belongs to the plan, whatever the values are? What does not fit
+ * into memory in one execution may fit in another. */
+static bool
+is_of_plan(const osp__rule *rule)
+{
+	static const char *const names[] = {"dead_rows",
+										"estimate",
+										"filter",
+										"heap_fetches",
+										"lookup",
+										"offset",
+										"skip_locked",
+										"subplan"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(rule->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_execution(const osp__op *op)
+{
+	return op->kind == OSP__OP_PG && op->shape != 0 &&
+		   op->control == OSP__CONTROL_NONE;
+}
+
+static void
+count_executions(osp__findings *f, osp__table *table)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		const osp__op *op = &f->ops[i];
+		alike *at;
+
+		if (!is_execution(op))
+			continue;
+		at = make_alike(f, table, op->shape);
+		if (at == NULL)
+			return;
+		if (!op->leader_nodes)
+		{
+			at->others++;
+			at->others_ns += op->own_ns;
+			continue;
+		}
+		at->planned++;
+		at->explained += op->nodes_ns > 0 && op->nodes_ns >= op->own_ns / 2;
+	}
+}
+
+/* Finds for each statement the group that has most of the work in its plans. */
+static void
+find_groups(osp__findings *f, const osp__table *table)
+{
+	osp__group *group;
+
+	for (group = f->groups; group != NULL; group = group->next)
+	{
+		const osp__claim *claim =
+			is_of_plan(group->rule) ? group->claims : NULL;
+
+		for (; claim != NULL; claim = claim->next)
+		{
+			alike *at = claim->node != NULL && is_execution(claim->op)
+							? find_alike(table, claim->op->shape)
+							: NULL;
+
+			if (at == NULL || claim->ns <= at->group_ns)
+				continue;
+			at->group = group;
+			at->group_ns = claim->ns;
+		}
+	}
+}
+
+void
+osp__claim_alike(osp__findings *f)
+{
+	osp__table table;
+	size_t i;
+
+	osp__table_init(&table, f->report->alc);
+	count_executions(f, &table);
+	if (f->status == OSP_OK)
+		find_groups(f, &table);
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		const alike *at = is_execution(op) && !op->leader_nodes
+							  ? find_alike(&table, op->shape)
+							  : NULL;
+
+		if (at == NULL || at->group == NULL ||
+			at->explained <= at->planned / 2 ||
+			at->others_ns / at->others < MEAN_MIN_NS)
+			continue;
+		osp__claim_more(f, at->group, op, op->left_ns);
+		at->group->alike++;
+	}
+	osp__table_term(&table);
+}
