@@ -107,6 +107,27 @@ test_columns(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
+/* What is no table's has no index, and a CTE may have other readers. */
+static void
+test_without_table(void **state)
+{
+	static const advice cases[] = {
+		{"S",
+		 "\"type\": \"CTE Scan\", \"filter\": \"(a = ?)\"",
+		 "condition. If other parts need the rest of them, WITH ",
+		 NULL},
+		{"S",
+		 "\"type\": \"Subquery Scan\", \"filter\": \"(a = ?)\"",
+		 "let that return fewer rows",
+		 "MATERIALIZED"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_advice(&cases[i], FEW);
+}
+
 /* Operators that indexes of other kinds serve, by the functions that they are. */
 static void
 test_other_indexes(void **state)
@@ -422,6 +443,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_without_table),
 		cmocka_unit_test(test_other_indexes),
 		cmocka_unit_test(test_index_in_use),
 		cmocka_unit_test(test_patterns),

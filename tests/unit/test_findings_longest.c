@@ -163,6 +163,52 @@ test_longest_of_sqlite(void **state)
 	osp_buf_term(&words);
 }
 
+/* Steps that are slow, and no sort, in a statement that its program does not interrupt. */
+static void
+test_slow_steps(void **state)
+{
+	static const struct
+	{
+		const char *stats;
+		bool slow;
+	} cases[] = {
+		{"\"rows\": 1, \"stats\": {\"fullscan_steps\": 2000, \"vm_steps\": 100000}, ",
+		 true},
+		{"\"rows\": 9, \"stats\": {\"fullscan_steps\": 2000, \"vm_steps\": 100000}, ",
+		 false},
+		{"\"rows\": 1, \"stats\": {\"fullscan_steps\": 2000, \"sorts\": 1, "
+		 "\"vm_steps\": 100000}, ",
+		 false},
+		{"\"rows\": 1, \"stats\": {\"fullscan_steps\": 2000, \"vm_steps\": 4000000}, ",
+		 false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		findings_add_statement(report,
+							   "sqlite",
+							   "SELECT sum(f(a)) FROM t",
+							   &at,
+							   800,
+							   cases[i].stats);
+		findings_explain(report, &json, &words);
+		assert_non_null(strstr(json.ptr, "it read 2,000 rows of whole tables"));
+		assert_int_equal(
+			strstr(json.ptr, "each: most likely a function of the program") !=
+				NULL,
+			cases[i].slow);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -172,6 +218,7 @@ main(void)
 		cmocka_unit_test(test_longest_with_plan),
 		cmocka_unit_test(test_longest_of_explained),
 		cmocka_unit_test(test_longest_of_sqlite),
+		cmocka_unit_test(test_slow_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,11 @@
  * long for each of its steps hardly computed. */
 #define STEP_NS 20000
 
+/* One that took this long for each of many did something else in them. Between two rows
+ * that it returns that may be the program. */
+#define SLOW_STEP_NS  250
+#define SLOW_STEP_MIN 10000
+
 static bool
 is_long(const osp__findings *f, const osp__op *op)
 {
@@ -59,6 +64,7 @@ say_counters(const osp__op *op, osp_buf *out)
 {
 	int64_t rows = osp__op_fact(op, OSP__FULLSCAN_STEPS);
 	int64_t sorts = osp__op_fact(op, OSP__SORTS);
+	int64_t steps = osp__op_fact(op, OSP__VM_STEPS);
 
 	if (rows + sorts == 0)
 		return false;
@@ -77,8 +83,17 @@ say_counters(const osp__op *op, osp_buf *out)
 		osp__say_number(out, sorts, "time");
 	}
 	osp_buf_add_str(out, OSP_STR(", in "));
-	osp__say_number(out, osp__op_fact(op, OSP__VM_STEPS), "step");
+	osp__say_number(out, steps, "step");
 	osp_buf_add_str(out, OSP_STR(" of SQLite's virtual machine"));
+	if (sorts == 0 && osp__op_fact(op, OSP__ROWS) <= 1 &&
+		steps >= SLOW_STEP_MIN && op->left_ns / SLOW_STEP_NS >= steps)
+	{
+		osp_buf_add_str(out, OSP_STR(", which took "));
+		osp__say_time(out, op->left_ns / steps);
+		osp_buf_add_str(out,
+						OSP_STR(" each: most likely a function of the program, "
+								"long values or reading from the disk"));
+	}
 	return true;
 }
 

@@ -551,6 +551,12 @@ say_without_table(const osp__scan *scan, osp_buf *step)
 		"condition.",
 		(int) type.len,
 		type.ptr);
+	if (scan->op->node_kind == OSP__NODE_CTE_SCAN)
+		osp_buf_add_str(
+			step,
+			OSP_STR(" If other parts need the rest of them, WITH … AS NOT "
+					"MATERIALIZED has each part read what its own condition "
+					"leaves."));
 }
 
 static void
