@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "sql/sql_text.h"
+
 #define NS_PER_MS 1e6
 
 /* Where a figure is in info.db: KEY, or OBJECT.KEY. Figures of several keys
@@ -425,6 +427,25 @@ read_node_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->subplan = yyjson_obj_get(node, "subplan") != NULL;
 }
 
+/* Does a statement leave files that the server removes, or that it replaces by others? */
+static bool
+leaves_files(osp_str statement)
+{
+	static const char *const words[] = {
+		"drop", "truncate", "reindex", "cluster", "vacuum", "refresh", "alter"};
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	size_t i;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	if (!osp_sql_next_word(&lexer, &token))
+		return false;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp_sql_is(&token, words[i]))
+			return true;
+	return false;
+}
+
 static void
 read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -459,6 +480,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->shape = osp__statement_shape(statement);
 	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->checks_key = op->kind == OSP__OP_PG && osp__is_key_statement(statement);
+	op->leaves_files = op->kind == OSP__OP_DB && leaves_files(statement);
 	op->control = osp__statement_control(statement);
 	if (op->kind == OSP__OP_SQLITE)
 		op->locking = osp__statement_locking(statement);

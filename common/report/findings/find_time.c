@@ -150,6 +150,8 @@ init_op(osp__findings *f, osp__op *op, const osp__node *node)
 				 !osp_str_eq(node->etype, OSP_STR("\"None\""));
 	op->statement = is_statement(op) ? op : op->parent->statement;
 	op->timed = op;
+	op->runner = op->parent->timed->inner_cursor ? op->parent->timed->runner
+												 : op->parent->timed;
 	if (op->kind == OSP__OP_NODE || op->kind == OSP__OP_WORKER)
 		op->timed = op->parent->timed;
 	op->timed->workers += op->kind == OSP__OP_WORKER;
@@ -203,22 +205,11 @@ note_change(sweep *s, osp__op *op, bool before)
 		osp__ns_of((double) op->own_ns + s->share - op->idle_before + 0.5);
 }
 
-/* What has the time that op does not have; NULL: op is the trace. */
-static osp__op *
-runner_of(const osp__op *op)
-{
-	osp__op *at = op->parent;
-
-	while (at != NULL && (at->timed != at || at->inner_cursor))
-		at = at->timed != at ? at->timed : at->parent;
-	return at;
-}
-
 static void
 visit(sweep *s, const event *at)
 {
 	osp__op *op = at->op;
-	osp__op *parent = runner_of(op);
+	osp__op *parent = op->runner;
 	bool before = gets_time(op);
 
 	op->running = at->begins;
@@ -318,7 +309,7 @@ is_inner_cursor(const osp__op *op)
 static void
 take_active(osp__findings *f, osp__op *op)
 {
-	osp__op *runner = runner_of(op);
+	osp__op *runner = op->runner;
 	int64_t ns = osp__op_fact(op, OSP__ACTIVE);
 	const osp__op *child = osp__op_child(f, op);
 

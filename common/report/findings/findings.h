@@ -177,6 +177,9 @@ typedef struct osp__op
 	struct osp__op
 		*timed; /* itself, or the ancestor that has its time: nodes of
 							* plans and workers have none of their own */
+	struct osp__op
+		*runner; /* the one around it that has the time which it does not
+							 * have; NULL: it is the trace */
 	struct osp__op *statement; /* itself, or the nearest ancestor that is one of
 								* a server, a client or SQLite; NULL: none */
 	osp__op_kind kind;
@@ -190,10 +193,9 @@ typedef struct osp__op
 	uint64_t
 		file; /* of an operation of SQLite: its database, a hash; 0: unknown */
 	bool in_memory; /* its database is, so other connections do not need it */
-	bool
-		checks_key; /* a statement that PostgreSQL runs itself for a foreign key */
-	bool
-		inner_cursor; /* the query of a cursor that the server itself fetches from */
+	bool leaves_files; /* a DROP or its like: the server removes files */
+	bool checks_key;   /* what PostgreSQL itself runs for a foreign key */
+	bool inner_cursor; /* a query that the server itself fetches from */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work, or a

@@ -3,8 +3,8 @@
  * foreign_key.c
  *	  The statements that PostgreSQL itself runs for foreign keys.
  *
- * They are made by ri_triggers.c, always in the same form: names are quoted, the table is
- * ONLY itself, and operators have their schemas. Where a row is deleted or its key is
+ * They always have the same form: names are quoted, the table is ONLY itself, and
+ * operators have their schemas. Where a row is deleted or its key is
  * changed, the parameter stands before the column:
  *
  *	  DELETE FROM ONLY "public"."leaf" WHERE $1 OPERATOR(pg_catalog.=) "child"

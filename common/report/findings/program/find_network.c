@@ -172,23 +172,6 @@ enum
 	REMOVING /* files, by the server */
 };
 
-/* Does a statement leave files that the server removes, or that it replaces by others? It
- * does so after the commit, of which the operation has ended then. */
-static bool
-leaves_files(osp__findings *f, const osp__op *op)
-{
-	static const char *const words[] = {
-		"drop", "truncate", "reindex", "cluster", "vacuum", "refresh", "alter"};
-	size_t i;
-
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, NULL, "statement", &f->scratch);
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (osp__begins_with(osp_buf_str(&f->scratch), words[i]))
-			return true;
-	return false;
-}
-
 static bool
 has_commit(const osp__findings *f, const osp__op *op)
 {
@@ -201,7 +184,7 @@ has_commit(const osp__findings *f, const osp__op *op)
 
 /* Did a statement of the transaction that op ends, a COMMIT, leave files? */
 static bool
-ends_leaving(osp__findings *f, const osp__op *op)
+ends_leaving(const osp__findings *f, const osp__op *op)
 {
 	const osp__op *at = op;
 	int seen;
@@ -213,21 +196,22 @@ ends_leaving(osp__findings *f, const osp__op *op)
 		if (at->control == OSP__CONTROL_BEGIN ||
 			at->control == OSP__CONTROL_END)
 			break;
-		if (leaves_files(f, at))
+		if (at->leaves_files)
 			return true;
 	}
 	return false;
 }
 
-/* Did the server remove files when a client's statement had been executed? */
+/* Did the server remove files when a client's statement had been executed? It does so
+ * after the commit, of which the operation has ended then. */
 static bool
-removes_files(osp__findings *f, const osp__op *op, int64_t after_ns)
+removes_files(const osp__findings *f, const osp__op *op, int64_t after_ns)
 {
 	if (after_ns < REMOVING_NS)
 		return false;
 	return op->control == OSP__CONTROL_END
 			   ? ends_leaving(f, op)
-			   : has_commit(f, op) && leaves_files(f, op);
+			   : has_commit(f, op) && op->leaves_files;
 }
 
 /* Claims the time of a client's statement in which no server worked on it. */
