@@ -592,13 +592,20 @@ draw_division(osp__drawing *d)
 	for (i = 0; i < OSP__TIME_COUNT; i++)
 	{
 		char time[OSP__DURATION_MAX];
-		char text[OSP__DURATION_MAX + 40];
+		char text[OSP__DURATION_MAX + 80];
+		const char *why = i == OSP__TIME_WAITING ? d->report->waited_for : NULL;
 
 		if (percents[i] == 0)
 			continue;
 		osp__duration_text(times[i], time);
-		(void) snprintf(
-			text, sizeof(text), "%s %s (%d %%)", names[i], time, percents[i]);
+		(void) snprintf(text,
+						sizeof(text),
+						"%s %s (%d %%%s%s)",
+						names[i],
+						time,
+						percents[i],
+						why != NULL ? ", most for " : "",
+						why != NULL ? why : "");
 		add_head(d, OSP__COLOR_TIME, text);
 	}
 	osp_buf_add_char(d->out, '\n');

@@ -182,7 +182,8 @@ struct osp_report
 	/* set by report/findings, which know it; not after another point was added */
 	bool divided;
 	int64_t times_ns[OSP__TIME_COUNT];
-	bool way_has_tracing; /* in OSP__TIME_WAY programs wrote points, too */
+	bool way_has_tracing;   /* in OSP__TIME_WAY programs wrote points, too */
+	const char *waited_for; /* in most of OSP__TIME_WAITING; NULL: not known */
 
 	/* the tree */
 	bool built;

@@ -41,6 +41,73 @@ waited_for(const char *holder)
 	"\"held_by\": {\"pid\": 7, \"state\": \"idle in transaction\", " \
 	"\"state_ms\": " ms ", \"statement\": \"UPDATE t SET n = 2\"}"
 
+/* Is this in the head of the tree? Frees the report. */
+static bool
+says_of_time(osp_report *report, const char *what)
+{
+	osp_draw_options options = {
+		sizeof(options), false, true, 100, true, false, false};
+	osp_buf words;
+	osp_buf tree;
+	bool said;
+
+	(void) findings_draw(report, &options, &words);
+	osp_buf_init(&tree, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	assert_int_equal(osp_report_draw(report, &options, &tree), OSP_OK);
+	said = strstr(tree.ptr, what) != NULL;
+	osp_buf_term(&tree);
+	osp_buf_term(&words);
+	osp_report_free(report);
+	return said;
+}
+
+/* The head of the tree says what a server waited for most. */
+static void
+test_time(void **state)
+{
+	static const struct
+	{
+		const char *waits;
+		const char *says;
+	} cases[] = {
+		{"\"IO:DataFileRead\": 700, \"IPC:ExecuteGather\": 100",
+		 "waiting 800 ms (80 %, most for reading from disk)"},
+		{"\"IPC:ExecuteGather\": 300, \"IPC:BgWorkerShutdown\": 200, "
+		 "\"IO:WALSync\": 100",
+		 "waiting 600 ms (60 %, most for parallel workers)"},
+		{"\"IO:WALSync\": 200, \"LWLock:WALWrite\": 200",
+		 "waiting 400 ms (40 %, most for the WAL)"},
+		{"\"Client:ClientRead\": 300, \"Client:ClientWrite\": 200",
+		 "waiting 500 ms (50 %, most for the client)"},
+		{"\"IO:DataFileRead\": 300, \"IO:WALSync\": 300",
+		 "waiting 600 ms (60 %)"},
+		{"\"Extension:Extension\": 300", "waiting 300 ms (30 %)"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report;
+		char info[256];
+
+		report = osp_report_new(&osp_allocator_default);
+		assert_non_null(report);
+		findings_add(report,
+					 "pg-start",
+					 "s",
+					 FINDINGS_BASE,
+					 "h",
+					 0,
+					 "\"db\": {\"statement\": \"SELECT 1\"}, ");
+		(void) snprintf(
+			info, sizeof(info), "\"db\": {\"waits\": {%s}}, ", cases[i].waits);
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, info);
+		assert_true(says_of_time(report, cases[i].says));
+	}
+	assert_true(says_of_time(waited_for(IDLE("0.5")), ", most for locks)"));
+}
+
 /* How long the holder had been idle, or had run, is said. */
 static void
 test_state_of_holder(void **state)
@@ -242,6 +309,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_state_of_holder),
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),

@@ -56,9 +56,62 @@ sampled_wait_ns(const osp__findings *f, const osp__op *op)
 	return ns < op->own_ns ? ns : op->own_ns;
 }
 
+/* What a server waits for, in words. The first is that of operations of their own. */
+static const struct
+{
+	const char *name;
+	osp__fact facts[2]; /* the second may be the first again */
+} reasons[] = {
+	{"locks", {OSP__WAIT_LOCK, OSP__WAIT_LOCK}},
+	{"reading from disk", {OSP__WAIT_READ, OSP__WAIT_READ}},
+	{"writing to disk", {OSP__WAIT_WRITE, OSP__WAIT_WRITE}},
+	{"temporary files", {OSP__WAIT_TEMP, OSP__WAIT_TEMP}},
+	{"the WAL", {OSP__WAIT_WAL, OSP__WAIT_WAL_OTHER}},
+	{"a standby", {OSP__WAIT_STANDBY, OSP__WAIT_STANDBY}},
+	{"parallel workers", {OSP__WAIT_WORKERS, OSP__WAIT_WORKERS}},
+	{"the client", {OSP__WAIT_CLIENT_READ, OSP__WAIT_CLIENT_WRITE}},
+	{"pg_sleep", {OSP__WAIT_SLEEP, OSP__WAIT_SLEEP}},
+};
+
+#define REASONS (sizeof(reasons) / sizeof(reasons[0]))
+
+/* Adds what an operation waited for. */
+static void
+add_reasons(const osp__findings *f, const osp__op *op, double sums[REASONS])
+{
+	size_t i;
+
+	if (op->kind == OSP__OP_WAIT)
+	{
+		sums[0] += (double) op->own_ns;
+		return;
+	}
+	for (i = 1; i < REASONS; i++)
+	{
+		const osp__fact *facts = reasons[i].facts;
+
+		sums[i] += (double) osp__op_own_fact(f, op, facts[0]);
+		if (facts[1] != facts[0])
+			sums[i] += (double) osp__op_own_fact(f, op, facts[1]);
+	}
+}
+
+/* The reason of more than half of the time; NULL: there is none. */
+static const char *
+main_reason(const double sums[REASONS], int64_t waiting_ns)
+{
+	size_t i;
+
+	for (i = 0; i < REASONS; i++)
+		if (sums[i] > (double) waiting_ns / 2)
+			return reasons[i].name;
+	return NULL;
+}
+
 void
 osp__findings_note_division(osp__findings *f)
 {
+	double sums[REASONS] = {0};
 	int64_t *times = f->report->times_ns;
 	size_t i;
 
@@ -73,9 +126,12 @@ osp__findings_note_division(osp__findings *f)
 
 		times[owner] += op->own_ns - waited_ns;
 		times[OSP__TIME_WAITING] += waited_ns;
+		if (owner == OSP__TIME_WAITING || waited_ns > 0)
+			add_reasons(f, op, sums);
 		if (owner == OSP__TIME_WAY && op->foreign)
 			f->report->way_has_tracing = true;
 	}
+	f->report->waited_for = main_reason(sums, times[OSP__TIME_WAITING]);
 	f->report->divided = true;
 }
 

@@ -71,6 +71,7 @@ typedef enum osp__fact
 	OSP__WAIT_WAL,
 	OSP__WAIT_WAL_OTHER,
 	OSP__WAIT_STANDBY,
+	OSP__WAIT_WORKERS, /* parallel ones */
 	OSP__WAIT_CLIENT_READ,
 	OSP__WAIT_CLIENT_WRITE,
 	OSP__WAIT_SLEEP,
