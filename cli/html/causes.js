@@ -202,7 +202,7 @@ function makeLongest(statement) {
         el('button.link', {
           type: 'button', title: 'Show it in the waterfall',
           onclick: () => goToOperation(statement.operation),
-        }, visibleNodes(statement.statement), ':'), ' ', visibleNodes(microText(statement.why)))));
+        }, statement.count > 1 && `${statement.count} × `, visibleNodes(statement.statement), ':'), ' ', visibleNodes(microText(statement.why)))));
 }
 
 // Of what the rest consists, the largest part first.

@@ -21,7 +21,7 @@ test_longest_of_client(void **state)
 	int at = 0;
 
 	(void) state;
-	findings_add_statement(report, "db", "SELECT 'e'", &at, 50, "");
+	findings_add_statement(report, "db", "SELECT e", &at, 50, "");
 	findings_add_statement(report, "db", "SELECT a", &at, 200, "");
 	findings_add_statement(report, "db", "SELECT a, b", &at, 300, "");
 	findings_add_statement(
@@ -32,7 +32,7 @@ test_longest_of_client(void **state)
 	assert_non_null(strstr(
 		json.ptr,
 		"\"longest\": [{\"share\": 0.5555555555555556, \"time_ms\": 1000.0, "
-		"\"statement\": \"UPDATE stock SET n = 2\", \"why\": \"the cause is in "
+		"\"count\": 1.0, \"statement\": \"UPDATE stock SET n = 2\", \"why\": \"the cause is in "
 		"the server at h1, whose operations are missing\", \"operation\": "
 		"\"s550\"}, {\"share\": 0.16666666666666666, "));
 	assert_non_null(strstr(
@@ -45,7 +45,55 @@ test_longest_of_client(void **state)
 		"  17 %  300 ms    SELECT a, b: "));
 	assert_non_null(strstr(words.ptr, "  14 %  250 ms    SELECT 1, 2: "));
 	assert_null(strstr(words.ptr, "SELECT a:"));
-	assert_null(strstr(words.ptr, "'e'"));
+	assert_null(strstr(words.ptr, "SELECT e"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
+/* What ran often and with other values counts together, also if a cause explains most;
+ * then of what that explains nothing is said. */
+static void
+test_longest_of_many(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 20; i++)
+	{
+		char text[64];
+
+		(void) snprintf(text, sizeof(text), "SELECT a FROM t WHERE b = %d", i);
+		findings_add_statement(report, "pg", text, &at, 20 + (i == 7), "");
+		findings_add_statement(report, "pg", "SELECT now()", &at, 1, "");
+	}
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(words.ptr,
+						   "401 ms    20 x SELECT a FROM t WHERE b = 7: "
+						   "nothing in the trace says why."));
+	assert_non_null(
+		strstr(json.ptr,
+			   "\"time_ms\": 401.0, \"count\": 20.0, \"statement\": "
+			   "\"SELECT a FROM t WHERE b = 7\""));
+	assert_null(strstr(words.ptr, "now()"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+
+	at = 0;
+	report = osp_report_new(&osp_allocator_default);
+	findings_add_statement(report,
+						   "pg",
+						   "SELECT pg_sleep(1)",
+						   &at,
+						   1000,
+						   "\"db\": {\"waits\": {\"Timeout:PgSleep\": 950}}, ");
+	findings_add_statement(report, "pg", "SELECT busy", &at, 200, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(words.ptr, "SELECT busy: nothing in the trace"));
+	assert_null(strstr(words.ptr, "this is left of it"));
 	osp_buf_term(&json);
 	osp_buf_term(&words);
 }
@@ -214,6 +262,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_longest_of_client),
+		cmocka_unit_test(test_longest_of_many),
 		cmocka_unit_test(test_longest_of_database),
 		cmocka_unit_test(test_longest_with_plan),
 		cmocka_unit_test(test_longest_of_explained),

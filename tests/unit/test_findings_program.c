@@ -471,6 +471,34 @@ test_tracing_of_program(void **state)
 	}
 }
 
+/* A program that is traced as a whole may have had nothing to do: said is where it did
+ * nothing, and what to trace of a service. */
+static void
+test_program_without_root(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+
+	(void) state;
+	findings_add_statement(report, "db", "SELECT a", &at, 20, "");
+	at += 200;
+	findings_add_statement(report, "db", "SELECT b", &at, 20, "");
+	at += 700;
+	findings_add_statement(report, "db", "SELECT c", &at, 20, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "\"rule\": \"application\""));
+	assert_null(strstr(json.ptr, "application's own time"));
+	assert_non_null(
+		strstr(json.ptr,
+			   "between the operations of the trace; the longest, 700 "
+			   "ms, between SELECT b and SELECT c"));
+	assert_non_null(strstr(json.ptr, "trace one request instead"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* A pool that asks for a sign of life does not get the advice to keep the answer. */
 static void
 test_pings(void **state)
@@ -595,6 +623,7 @@ main(void)
 		cmocka_unit_test(test_removed_files),
 		cmocka_unit_test(test_served_failures),
 		cmocka_unit_test(test_tracing_of_program),
+		cmocka_unit_test(test_program_without_root),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_shapes),

@@ -8,12 +8,22 @@
 
 #include "osprofiler/notification.h"
 
-/* A trace of which more than this is not explained has its longest statements
- * named. */
-#define UNEXPLAINED 0.3
+/* A trace of which more than the first is not explained has its longest statements
+ * named; where it is not more than the second, only those of which nothing else is told. */
+#define UNEXPLAINED      0.1
+#define MUCH_UNEXPLAINED 0.3
 
 /* Of a statement of which a rule has claimed this part, the rest is told as that. */
 #define EXPLAINED 5
+
+/* The executions of a statement, as long as they are summed up. */
+typedef struct same
+{
+	uint64_t shape;
+	osp__longest all;
+	int64_t own_ns;
+	struct same *next;
+} same;
 
 /* A step of SQLite's virtual machine takes some ten ns. A statement that took this
  * long for each of its steps hardly computed. */
@@ -24,28 +34,86 @@
 #define SLOW_STEP_NS  250
 #define SLOW_STEP_MIN 10000
 
+/* Was a part of it claimed that matters? */
 static bool
-is_long(const osp__findings *f, const osp__op *op)
+is_explained(int64_t left_ns, int64_t own_ns)
 {
-	return op->left_ns >= OSP__FINDING_NS &&
-		   (double) op->left_ns >= OSP__FINDING_SHARE * (double) f->total_ns;
+	return left_ns <= own_ns - own_ns / EXPLAINED;
+}
+
+static bool
+is_long(const osp__findings *f, const same *at)
+{
+	if (at->all.ns < OSP__FINDING_NS ||
+		(double) at->all.ns < OSP__FINDING_SHARE * (double) f->total_ns)
+		return false;
+	return osp__findings_unexplained(f) > MUCH_UNEXPLAINED ||
+		   !is_explained(at->all.ns, at->own_ns);
 }
 
 static void
-insert(osp__findings *f, osp__op *op)
+insert(osp__findings *f, const osp__longest *longest)
 {
 	unsigned at = f->longest_count;
 	unsigned i;
 
-	while (at > 0 && f->longest[at - 1].op->left_ns < op->left_ns)
+	while (at > 0 && f->longest[at - 1].ns < longest->ns)
 		at--;
 	if (at == OSP__LONGEST_MAX)
 		return;
 	if (f->longest_count < OSP__LONGEST_MAX)
 		f->longest_count++;
 	for (i = f->longest_count - 1; i > at; i--)
-		f->longest[i].op = f->longest[i - 1].op;
-	f->longest[at].op = op;
+		f->longest[i] = f->longest[i - 1];
+	f->longest[at] = *longest;
+}
+
+/* Those of its shape; NULL: no memory. What has no text has nothing like it. */
+static same *
+same_as(osp__findings *f, osp__table *table, same **all, const osp__op *op)
+{
+	size_t pos = 0;
+	same *at;
+
+	while (op->shape != 0 &&
+		   (at = osp__table_next(table, op->shape, &pos)) != NULL)
+		if (at->shape == op->shape && at->all.op->kind == op->kind)
+			return at;
+	at = osp__arena_alloc(&f->arena, sizeof(*at));
+	if (at == NULL || !osp__table_reserve(table, 1))
+	{
+		f->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(at, 0, sizeof(*at));
+	at->shape = op->shape;
+	at->next = *all;
+	*all = at;
+	osp__table_add(table, op->shape, at);
+	return at;
+}
+
+static void
+add_up(osp__findings *f, osp__table *table, same **all)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		same *at;
+
+		if (op->statement != op || op->left_ns <= 0)
+			continue;
+		at = same_as(f, table, all, op);
+		if (at == NULL)
+			break;
+		if (at->all.op == NULL || op->left_ns > at->all.op->left_ns)
+			at->all.op = op;
+		at->all.ns += op->left_ns;
+		at->all.count++;
+		at->own_ns += op->own_ns;
+	}
 }
 
 static bool
@@ -123,7 +191,7 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 	}
 	else if (op->node->stops == 0)
 		osp_buf_add_str(out, OSP_STR("its end is not in the trace"));
-	else if (op->left_ns <= op->own_ns - op->own_ns / EXPLAINED)
+	else if (is_explained(op->left_ns, op->own_ns))
 		osp_buf_add_str(out, OSP_STR("this is left of it beside the above"));
 	else if (has_plan(f, op))
 		osp_buf_add_str(out,
@@ -159,18 +227,23 @@ say_all(osp__findings *f)
 void
 osp__find_longest(osp__findings *f)
 {
+	osp__table table;
+	same *all = NULL;
 	size_t i;
 
 	if (osp__findings_unexplained(f) <= UNEXPLAINED)
 		return;
-	for (i = 1; i < f->op_count; i++)
-		if (f->ops[i].statement == &f->ops[i] && is_long(f, &f->ops[i]))
-			insert(f, &f->ops[i]);
+	osp__table_init(&table, f->report->alc);
+	add_up(f, &table, &all);
+	osp__table_term(&table);
+	for (; all != NULL; all = all->next)
+		if (is_long(f, all))
+			insert(f, &all->all);
 	for (i = 0; i < f->longest_count; i++)
 	{
 		osp_buf_init(&f->longest[i].text, f->report->alc, OSP__FINDING_TEXT);
 		osp_buf_init(&f->longest[i].why, f->report->alc, OSP__FINDING_TEXT);
 	}
-	if (f->longest_count > 0)
+	if (f->longest_count > 0 && f->status == OSP_OK)
 		say_all(f);
 }

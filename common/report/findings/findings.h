@@ -297,10 +297,13 @@ typedef enum osp__rest
 	OSP__REST_COUNT
 } osp__rest;
 
-/* A statement with much time that no rule has claimed. */
+/* A statement with much time that no rule has claimed: all that differ in constants
+ * only. */
 typedef struct osp__longest
 {
-	osp__op *op;
+	osp__op *op; /* the execution that has most of it */
+	int64_t ns;  /* of all together */
+	int64_t count;
 	osp_buf text; /* of the statement */
 	osp_buf why;  /* the end of a sentence */
 } osp__longest;

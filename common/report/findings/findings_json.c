@@ -86,11 +86,12 @@ put_longest(osp_buf *out, const osp__findings *f)
 	for (i = 0; i < f->longest_count; i++)
 	{
 		const osp__longest *longest = &f->longest[i];
-		double ns = (double) longest->op->left_ns;
+		double ns = (double) longest->ns;
 
 		osp_buf_add_str(out, i > 0 ? OSP_STR(", {") : OSP_STR("{"));
 		osp__member_number(out, "share", ns / (double) f->total_ns);
-		osp__member_ms(out, "time_ms", longest->op->left_ns);
+		osp__member_ms(out, "time_ms", longest->ns);
+		osp__member_number(out, "count", (double) longest->count);
 		put_string(out, "statement", osp_buf_str(&longest->text));
 		put_string(out, "why", osp_buf_str(&longest->why));
 		osp__member_key(out, "operation");

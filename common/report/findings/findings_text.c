@@ -14,6 +14,7 @@
  */
 #include "report/findings/findings.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "report/terminal_text.h"
@@ -123,10 +124,11 @@ put_longest(writer *w, const osp__longest *longest)
 {
 	osp_buf *text = &w->f->scratch;
 
-	put_share(w,
-			  longest->op->left_ns,
-			  (double) longest->op->left_ns / (double) w->f->total_ns * 100);
+	put_share(
+		w, longest->ns, (double) longest->ns / (double) w->f->total_ns * 100);
 	osp_buf_reset(text);
+	if (longest->count > 1)
+		osp_buf_addf(text, "%" PRId64 " x ", longest->count);
 	osp_buf_add_str(text, osp_buf_str(&longest->text));
 	osp_buf_add_str(text, OSP_STR(": "));
 	osp_buf_add_str(text, osp_buf_str(&longest->why));

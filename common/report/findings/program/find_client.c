@@ -283,16 +283,54 @@ osp__look_application(osp__findings *f)
 	}
 }
 
+/* Says between which operations of the trace none ran for the longest time. */
+static void
+say_longest_gap(osp__findings *f, osp_buf *out)
+{
+	osp__op *before = NULL;
+	osp__op *from = NULL;
+	osp__op *to = NULL;
+	int64_t longest_ns = 0;
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (before != NULL && op->begin_ns - before->end_ns > longest_ns)
+		{
+			longest_ns = op->begin_ns - before->end_ns;
+			from = before;
+			to = op;
+		}
+		if (before == NULL || op->end_ns > before->end_ns)
+			before = op;
+	}
+	if (from == NULL)
+		return;
+	osp_buf_add_str(out, OSP_STR("; the longest, "));
+	osp__say_time(out, longest_ns);
+	osp_buf_add_str(out, OSP_STR(", between "));
+	osp__say_op(f, from, out);
+	osp_buf_add_str(out, OSP_STR(" and "));
+	osp__say_op(f, to, out);
+}
+
 void
 osp__tell_application(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
+	bool around = group->largest->node != NULL;
 
 	osp_buf_add_str(&finding->cause, OSP_STR("No database operation ran for "));
 	osp__say_time(&finding->cause, group->ns);
+
+	/* Of a program that is traced as a whole nobody knows when it had something to do. */
 	osp_buf_add_str(&finding->cause,
-					OSP_STR(": that is the application's own time."));
-	if (group->largest->node != NULL)
+					around ? OSP_STR(": that is the application's own time.")
+						   : OSP_STR(": the program did something else, or "
+									 "waited for something to do."));
+	if (around)
 	{
 		osp__say_op(f, group->largest, &finding->evidence);
 		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
@@ -301,8 +339,16 @@ osp__tell_application(osp__findings *f, osp__finding *finding)
 						OSP_STR(" outside of the operations in it"));
 	}
 	else
+	{
 		osp_buf_add_str(&finding->evidence,
 						OSP_STR("between the operations of the trace"));
+		say_longest_gap(f, &finding->evidence);
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(
+				"Of a service this is also the time until its next request: "
+				"trace one request instead. "));
+	}
 	osp_buf_add_str(
 		&finding->step,
 		OSP_STR("Look into the application. Operations of its own "
