@@ -5,8 +5,11 @@
  */
 #include "doctor/doctor.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "doctor/service_file.h"
 #include "writable_path.h"
 
 /* Prints a new key. */
@@ -97,13 +100,77 @@ report_none(doctor *d, doctor_result *r)
 	mend_none(r);
 }
 
+/* Does a service read a file without a key? The key that this command takes from the
+ * user's own file of keys is then not the service's. */
+static bool
+lacks_key(const doctor *d, const cli_service_file *service)
+{
+	return service->path[0] != '\0' && service->is_enabled &&
+		   !service->has_keys && !service->has_keys_file &&
+		   d->config.hmac_keys[0] == '\0' &&
+		   getenv("OSPROFILER_HMAC_KEYS_FILE") == NULL;
+}
+
+/* The key travels in a pipe, so others do not see it in the list of processes. The first
+ * key of the file signs. */
+static void
+report_lacking(doctor *d, doctor_result *r, const cli_service_file *service)
+{
+	struct stat st;
+	bool is_open = stat(service->path, &st) == 0 && (st.st_mode & 07) != 0;
+
+	doctor_wrong(r,
+				 "%s has enabled = true and no hmac_keys: a Python service "
+				 "does not read %s, but takes the public key SECRET_KEY, and "
+				 "traces nothing that another key signed",
+				 service->path,
+				 d->config.hmac_keys_file);
+	r->is_roots = true;
+	r->is_left = true;
+	doctor_advise(r,
+				  "%swrite the key into the section [profiler] of that file, "
+				  "then restart the service (a program of this project may "
+				  "have hmac_keys_file = %s there instead):",
+				  is_open ? "close it to others, so that the service's user "
+							"has to own it or be in its group, and "
+						  : "",
+				  d->config.hmac_keys_file);
+	if (is_open)
+	{
+		doctor_mend(r, "chmod o= ");
+		doctor_mend_word(r, service->path);
+		doctor_mend(r, " && ");
+	}
+	doctor_mend(r, "{ printf 'hmac_keys = '; ");
+	if (d->for_user != NULL)
+		doctor_mend_as(d, r, geteuid());
+	doctor_mend(r, "grep -m 1 '^[[:space:]]*[^#[:space:]]' ");
+	doctor_mend_word(r, d->config.hmac_keys_file);
+	doctor_mend(r, "; } | sed -i '/^\\[profiler\\]/r /dev/stdin' ");
+	doctor_mend_word(r, service->path);
+}
+
+static void
+report_keys(const doctor *d, doctor_result *r)
+{
+	const char *file = d->config.hmac_keys_file;
+
+	doctor_good(r,
+				"%zu%s%s",
+				osp_keyring_count(d->keys),
+				file[0] != '\0' ? ", with those of " : "",
+				file);
+}
+
 void
 check_keys(doctor *d, doctor_result *r)
 {
+	cli_service_file service;
 	const char *file;
 	osp_error err = {OSP_OK, ""};
 	osp_status status = osp_config_need_keys(&d->config, &err);
 
+	cli_service_file_read(&service);
 	osp_keyring_free(d->keys);
 	d->keys = NULL;
 	file = d->config.hmac_keys_file;
@@ -126,10 +193,15 @@ check_keys(doctor *d, doctor_result *r)
 		doctor_wrong(r, "tracing is switched off: enabled is false");
 		doctor_mend(r, "export OSPROFILER_ENABLED=true");
 	}
+	else if (lacks_key(d, &service))
+		report_lacking(d, r, &service);
 	else
-		doctor_good(r,
-					"%zu%s%s",
-					osp_keyring_count(d->keys),
-					file[0] != '\0' ? ", with those of " : "",
-					file);
+		report_keys(d, r);
+	if (d->ignores_key)
+		doctor_add_found(r,
+						 "; OSPROFILER_HMAC_KEYS of this environment is not "
+						 "used with --for-user: the user's key is that of the "
+						 "file in OSPROFILER_CONF or "
+						 "OSPROFILER_HMAC_KEYS_FILE, else of the home "
+						 "directory");
 }

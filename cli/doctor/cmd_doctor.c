@@ -123,6 +123,7 @@ act_for_user(doctor *d)
 		return cli_usage("--for-user is for root; without it, the user %s "
 						 "calls 'osprofiler doctor'",
 						 d->for_user);
+	d->ignores_key = doctor_keys_in_variable();
 	for (i = 0; i < sizeof(own_variables) / sizeof(own_variables[0]); i++)
 		(void) unsetenv(own_variables[i]);
 	if (setenv("HOME", user.home, 1) != 0 || !cli_act_as(&user))

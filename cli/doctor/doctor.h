@@ -93,6 +93,8 @@ typedef struct doctor
 	bool
 		add_key; /* the key that signs here is meant, whatever the server has */
 	const char *for_user; /* who is acted as here, by root; NULL: nobody else */
+	bool
+		ignores_key; /* OSPROFILER_HMAC_KEYS of root is not taken for that user */
 
 	osp_config
 		config; /* without texts (NULL) until STEP_CONFIGURATION is good */
@@ -150,6 +152,7 @@ unsigned doctor_untried(const doctor *d) OSP_MUST_CHECK;
 void doctor_good(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 void doctor_wrong(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 void doctor_skip(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
+void doctor_add_found(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 void doctor_advise(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 

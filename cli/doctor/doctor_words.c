@@ -56,6 +56,13 @@ doctor_skip(doctor_result *r, const char *fmt, ...)
 	FILL(&r->found);
 }
 
+/* The verdict stays. */
+void
+doctor_add_found(doctor_result *r, const char *fmt, ...)
+{
+	FILL(&r->found);
+}
+
 void
 doctor_advise(doctor_result *r, const char *fmt, ...)
 {

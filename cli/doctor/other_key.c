@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "doctor/service_file.h"
+
 #define VARIABLE "OSPROFILER_HMAC_KEYS"
 
 static const char question_place[] =
@@ -79,6 +81,7 @@ doctor_describe_keys(doctor *d, doctor_result *r)
 bool
 doctor_choose_key(doctor *d, doctor_result *r)
 {
+	cli_service_file service;
 	char path[PATH_MAX];
 
 	/* sudo hands the variable on only if it was told to: the choice was made. */
@@ -93,11 +96,18 @@ doctor_choose_key(doctor *d, doctor_result *r)
 					  "gives it to the server. ");
 		return false;
 	}
-	doctor_advise(r,
-				  "the server knows the key in %s: take that, by leaving %s "
-				  "out; or give the server this key, too: --fix --add-key",
-				  path,
-				  own_place(d));
+	cli_service_file_read(&service);
+	doctor_advise(r, "the server knows the key in %s: take that, by ", path);
+	if (doctor_keys_in_variable())
+		doctor_advise(r, "leaving " VARIABLE " out");
+	if (service.has_keys)
+		doctor_advise(r,
+					  "%swriting it into the line hmac_keys of %s (a Python "
+					  "service reads no other file; without the line it takes "
+					  "the public key SECRET_KEY) and restarting the service",
+					  doctor_keys_in_variable() ? " and " : "",
+					  service.path);
+	doctor_advise(r, "; or give the server this key, too: --fix --add-key");
 	if (doctor_keys_in_variable())
 		doctor_mend(r, "unset " VARIABLE);
 	return true;

@@ -182,6 +182,33 @@ SKIP:
 	$ENV{OSPROFILER_HMAC_KEYS_FILE} = "$dir/none";
 	broken('a file of keys that is not there', 'keys', qr{\Q$dir\E/none});
 }
+# A service reads its file of settings, and neither the variables of this command nor its
+# default file of keys.
+{
+	delete local $ENV{OSPROFILER_HMAC_KEYS};
+	local $ENV{OSPROFILER_CONF} = "$dir/service.conf";
+	my $keys = "$dir/config/osprofiler/hmac_keys";
+	my $before = "cp $dir/without.conf $dir/service.conf; chmod 644 $dir/service.conf";
+
+	mkdir "$dir/config/osprofiler";
+	write_file($keys, "\n# of 2026\n  SERVICE_KEY\nOLDER\n");
+	chmod 0600, $keys;
+	write_file("$dir/without.conf", "[DEFAULT]\ndebug = true\n[profiler]\nenabled = true\ntrace_sqlalchemy = true\n[other]\na = 1\n");
+	my $step = broken('a service without a key', 'keys',
+		qr{\Q$dir\E/service\.conf has enabled = true and no hmac_keys: a Python service does not read \Q$keys\E,}, mends => 1, before => $before);
+	is($step->{found}, '1', '... its key is that of its file then');
+	like(slurp("$dir/service.conf"), qr/^\[profiler\]\nhmac_keys = +SERVICE_KEY\nenabled = true$/m, '... in its section');
+	like($step->{type} // '', qr/\A\z/, '... and nothing more is to be typed');
+	is((stat "$dir/service.conf")[2] & 07, 0, '... and it is closed to others') or diag(slurp("$dir/type.sh"));
+	chmod 0600, "$dir/service.conf";
+	write_file("$dir/service.conf", "[profiler]\n$_->[1]\n"), is(step(steps('osprofiler doctor --json'), 'keys')->{verdict}, 'good', $_->[0])
+	  for ['a service with a key', "enabled = true\nhmac_keys = K"], ['a program with a file of keys', "enabled = true\nhmac_keys_file = $keys"],
+	  ['a program that traces if there are keys', 'service = shop'];
+	system("cp $dir/without.conf $dir/service.conf");
+	my ($status, $out, $err) = run_cli('doctor', '--fix');
+	is("$status|$err", '1|', '--fix: does not write into the file of a service');
+	unlink $keys;
+}
 {
 	local $ENV{OSPROFILER_ENABLED} = 'false';
 	broken('tracing is switched off', 'keys', qr/enabled is false/, mends => 1);

@@ -198,6 +198,16 @@ write_file($node->basedir . '/conf.ini', "[profiler]\nhmac_keys = CONF_KEY\n", 0
 	my $step = broken('a wrong key in OSPROFILER_CONF', 'server_key', qr/different keys: here from hmac_keys of OSPROFILER_CONF/,
 		before => 'unset OSPROFILER_HMAC_KEYS; export XDG_CONFIG_HOME=/none OSPROFILER_CONF=' . $node->basedir . '/conf.ini');
 	unlike($step->{type}, qr/CONF_KEY/, '... and no key is shown');
+
+	# Beside a file whose key the server knows: without the line a service has no key.
+	my $known = $node->basedir . '/home/osprofiler/hmac_keys';
+	write_file($known, "SECRET_KEY\n", 0600);
+	$step = broken('a wrong key in OSPROFILER_CONF beside a good file', 'server_key', qr/different keys: here from hmac_keys of OSPROFILER_CONF/,
+		before => 'unset OSPROFILER_HMAC_KEYS SUDO_UID; export XDG_CONFIG_HOME=' . $node->basedir . '/home OSPROFILER_CONF=' . $node->basedir . '/conf.ini',
+		not_mended => 1);
+	my $conf = $node->basedir . '/conf.ini';
+	like($step->{do}, qr/the server knows the key in \Q$known\E: take that, by writing it into the line hmac_keys of \Q$conf\E /, '... what to write');
+	unlike($step->{do}, qr/leaving/, '... and the line is not left out');
 }
 
 # A server without any key says nothing of keys in its settings; what is typed gives it
