@@ -121,6 +121,16 @@ report_replaced(doctor *d, doctor_result *r, const char *pid)
 	return found;
 }
 
+/* Does nothing answer there? The words are those of drivers and of the system. */
+static bool
+is_down(const char *error)
+{
+	return strstr(error, "refused") != NULL ||
+		   strstr(error, "No route to host") != NULL ||
+		   strstr(error, "timed out") != NULL ||
+		   strstr(error, "No such file or directory") != NULL;
+}
+
 static void
 advise_correcting(doctor *d, doctor_result *r, const char *error)
 {
@@ -129,12 +139,18 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 	if (doctor_mend_collector_file(d, r, error))
 		return;
 	doctor_find_server_collector(d, &theirs);
-	if (d->connection_string != NULL &&
+	if (doctor_moves_collector(d) &&
 		strcmp(theirs.uri, d->config.connection_string) != 0)
 	{
 		doctor_mend_collector(d, r);
 		return;
 	}
+	if (theirs.is_named && is_down(error))
+		doctor_advise(r,
+					  "start the server's collector%s%s: what waits is "
+					  "delivered then; if it shall be another one, ",
+					  theirs.shown[0] != '\0' ? ", " : "",
+					  theirs.shown);
 	doctor_advise(r,
 				  "see osprofiler.connection_string_file and "
 				  "osprofiler.connection_string; after a change: SELECT "

@@ -39,6 +39,13 @@ static const char help[] =
 	"  --add-key                 with --fix: give the server the key that signs "
 	"here,\n"
 	"                            also if it knows another key of this user\n"
+	"  --move-collector          with --fix: have the server deliver to the "
+	"collector that\n"
+	"                            is used here, also if it has another one; as "
+	"with\n"
+	"                            --connection-string, but also for one that the "
+	"file or\n"
+	"                            the environment names, with its password\n"
 	"  --for-user USER           as root: check, and with --fix mend, for "
 	"programs of\n"
 	"                            this user, such as a service. The key is made "
@@ -61,6 +68,7 @@ enum
 	OPT_RUN_DIRECTORY,
 	OPT_FIX,
 	OPT_ADD_KEY,
+	OPT_MOVE_COLLECTOR,
 	OPT_FOR_USER,
 	OPT_UNFIX,
 	OPT_JSON
@@ -72,6 +80,7 @@ static const struct option longs[] = {
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
 	{"fix", no_argument, NULL, OPT_FIX},
 	{"add-key", no_argument, NULL, OPT_ADD_KEY},
+	{"move-collector", no_argument, NULL, OPT_MOVE_COLLECTOR},
 	{"for-user", required_argument, NULL, OPT_FOR_USER},
 	{"unfix", no_argument, NULL, OPT_UNFIX},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -128,6 +137,14 @@ act_for_user(doctor *d)
 		(void) unsetenv(own_variables[i]);
 	if (setenv("HOME", user.home, 1) != 0 || !cli_act_as(&user))
 		return cli_error("cannot act as %s: %s", d->for_user, strerror(errno));
+	return CLI_OK;
+}
+
+/* psql complains of a directory that its user may not enter. CLI_OK, or CLI_FAILED after a
+ * message. */
+static int
+leave_closed_directory(void)
+{
 	if (access(".", X_OK) != 0 && chdir("/") != 0)
 		return cli_error("cannot change to /: %s", strerror(errno));
 	return CLI_OK;
@@ -161,6 +178,9 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 			case OPT_ADD_KEY:
 				d->add_key = true;
 				break;
+			case OPT_MOVE_COLLECTOR:
+				d->move_collector = true;
+				break;
 			case OPT_FOR_USER:
 				d->for_user = optarg;
 				break;
@@ -185,6 +205,8 @@ read_args(int argc, char **argv, doctor *d, doctor_args *args)
 		d->conninfo = argv[optind];
 	if (d->add_key && !d->fix)
 		return cli_usage("--add-key needs --fix");
+	if (d->move_collector && (!d->fix || d->conninfo == NULL))
+		return cli_usage("--move-collector needs --fix and a CONNINFO");
 	if (d->unfix)
 		return check_unfix(d);
 	return d->for_user != NULL ? act_for_user(d) : CLI_OK;
@@ -236,6 +258,8 @@ cmd_doctor(int argc, char **argv)
 	if (result == CLI_OK && args.help)
 		result = cli_help(help);
 	else if (result == CLI_OK)
+		result = leave_closed_directory();
+	if (result == CLI_OK && !args.help)
 	{
 		bool good = doctor_run(&d);
 

@@ -92,6 +92,7 @@ typedef struct doctor
 	bool unfix; /* the steps that take back what was mended in a server */
 	bool
 		add_key; /* the key that signs here is meant, whatever the server has */
+	bool move_collector; /* the server shall deliver to the collector here */
 	const char *for_user; /* who is acted as here, by root; NULL: nobody else */
 	bool
 		ignores_key; /* OSPROFILER_HMAC_KEYS of root is not taken for that user */
@@ -108,6 +109,7 @@ typedef struct doctor
 	char server_trace_id[OSP_UUID_TEXT_LEN + 1]; /* of the test statement */
 	cli_server *server;
 	char moved_from[512]; /* the collector that --fix took from the server */
+	char moved_uri[2048]; /* the same, with its password; empty: its default */
 	bool
 		samples_only; /* there is no key here, and the server needs none to sample */
 	bool
@@ -158,6 +160,10 @@ void doctor_mend(doctor_result *r, const char *fmt, ...) OSP_PRINTF(2, 3);
 
 /* Appends a word to the command line, as a shell reads it back. */
 void doctor_mend_word(doctor_result *r, const char *word);
+
+/* The same for the path of a file, made absolute: the command line may be executed in
+ * another directory. */
+void doctor_mend_path(doctor_result *r, const char *path);
 
 /* The name of the user whose programs are checked. */
 const char *doctor_user_name(char name[CLI_USER_NAME_MAX]);
@@ -300,6 +306,9 @@ void doctor_find_server_collector(doctor *d, doctor_server_collector *out);
 /* A value of the server, asked in one column; NULL: it does not answer. Released by
  * cli_answer_free. */
 const char *doctor_ask_value(doctor *d, const char *sql, cli_answer **answer);
+
+/* Shall the server get the collector of this side, whatever it has? */
+bool doctor_moves_collector(const doctor *d) OSP_MUST_CHECK;
 
 /* The server and this side have different collectors: proposes one for both. */
 void doctor_mend_collector(doctor *d, doctor_result *r);

@@ -81,6 +81,14 @@ doctor_mend_word(doctor_result *r, const char *word)
 	cli_add_quoted(&r->mend, osp_str_of(word));
 }
 
+void
+doctor_mend_path(doctor_result *r, const char *path)
+{
+	char absolute[PATH_MAX];
+
+	doctor_mend_word(r, realpath(path, absolute) != NULL ? absolute : path);
+}
+
 bool
 doctor_own_path(char path[PATH_MAX])
 {
@@ -229,11 +237,11 @@ print_keys(const doctor *d, doctor_result *r)
 		if (d->for_user != NULL)
 			doctor_mend_as(d, r, geteuid());
 		doctor_mend(r, "grep -v '^[[:space:]]*#' ");
-		doctor_mend_word(r, d->config.hmac_keys_file);
+		doctor_mend_path(r, d->config.hmac_keys_file);
 		return;
 	}
 	doctor_mend(r, "sed -n 's/^hmac_keys[[:space:]]*[=:][[:space:]]*//p' ");
-	doctor_mend_word(r, conf != NULL ? conf : "");
+	doctor_mend_path(r, conf != NULL ? conf : "");
 }
 
 void
@@ -284,11 +292,12 @@ doctor_mend_as_owner(const doctor *d, doctor_result *r)
 	doctor_mend(r, " doctor %s ", d->unfix ? "--unfix" : "--fix");
 	if (!d->unfix && d->keys != NULL)
 		doctor_mend(r, "--add-key ");
-	if (!d->unfix && d->connection_string != NULL &&
-		strcmp(d->connection_string, d->collector_shown) == 0)
+	if (!d->unfix && doctor_moves_collector(d) &&
+		d->config.connection_string != NULL &&
+		strcmp(d->config.connection_string, d->collector_shown) == 0)
 	{
 		doctor_mend(r, "--connection-string ");
-		doctor_mend_word(r, d->connection_string);
+		doctor_mend_word(r, d->config.connection_string);
 		doctor_mend(r, " ");
 	}
 	cli_server_add_place(d->server, &r->mend);

@@ -5,7 +5,8 @@
  *	  ended.
  *
  * What the server recorded arrives a moment later, in several batches, perhaps after the
- * last check, and in the collector of the server if that is another one.
+ * last check, and in the collector of the server if that is another one, or was another
+ * one until --fix moved the server.
  */
 #include "doctor/doctor.h"
 
@@ -191,22 +192,21 @@ remove_from_database(doctor *d, const char *uri)
 	}
 }
 
+/* The same for one that the server has or had; empty: its default, in the data directory. */
 static void
-remove_from_server(doctor *d)
+remove_from_theirs(doctor *d, const char *theirs)
 {
 	cli_answer *answer = NULL;
 	const char *directory = doctor_ask_value(d, "SHOW data_directory", &answer);
-	doctor_server_collector theirs;
 	char uri[PATH_MAX + 64];
 
-	doctor_find_server_collector(d, &theirs);
-	if (!theirs.is_known || !cli_server_is_local(d->server) ||
-		strcmp(theirs.uri, d->config.connection_string) == 0)
+	if (!cli_server_is_local(d->server) ||
+		strcmp(theirs, d->config.connection_string) == 0)
 		;
-	else if (theirs.is_named && strncmp(theirs.uri, "sqlite:", 7) != 0)
-		remove_from(d, theirs.uri);
-	else if (theirs.is_named)
-		remove_from_database(d, theirs.uri);
+	else if (strncmp(theirs, "sqlite:", 7) == 0)
+		remove_from_database(d, theirs);
+	else if (theirs[0] != '\0')
+		remove_from(d, theirs);
 	else if (directory != NULL)
 	{
 		(void) snprintf(
@@ -214,6 +214,19 @@ remove_from_server(doctor *d)
 		remove_from_database(d, uri);
 	}
 	cli_answer_free(answer);
+}
+
+/* The collector of the server, and the one that it had before --fix moved it. */
+static void
+remove_from_server(doctor *d)
+{
+	doctor_server_collector theirs;
+
+	doctor_find_server_collector(d, &theirs);
+	if (theirs.is_known)
+		remove_from_theirs(d, theirs.uri);
+	if (d->moved_from[0] != '\0' && strcmp(d->moved_uri, theirs.uri) != 0)
+		remove_from_theirs(d, d->moved_uri);
 }
 
 void

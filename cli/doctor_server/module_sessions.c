@@ -48,7 +48,7 @@ doctor_add_sessions(osp_buf *out, const cli_answer *answer)
 					 "%s%s, user %s, process %s",
 					 i > 0 ? "; " : "",
 					 program != NULL && program[0] != '\0' ? program
-														   : "no name",
+														   : "no application_name",
 					 role != NULL ? role : "unknown",
 					 cli_answer_value(answer, i, 2));
 	}

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "doctor/service_file.h"
+
 #define VARIABLE "OSPROFILER_CONNECTION_STRING"
 
 /* Where a password is put: in the data directory, where the server's processes work. */
@@ -40,7 +42,7 @@ set_known(doctor_server_collector *out, const char *uri)
 	(void) snprintf(out->uri, sizeof(out->uri), "%s", uri);
 	if (uri[0] == '\0')
 		(void) snprintf(
-			out->shown, sizeof(out->shown), "a database of its own");
+			out->shown, sizeof(out->shown), "the server's default store");
 	else
 		osp_connection_string_redact(
 			osp_str_of(uri), out->shown, sizeof(out->shown));
@@ -95,15 +97,21 @@ has_password(const doctor *d)
 	return strcmp(d->config.connection_string, d->collector_shown) != 0;
 }
 
+bool
+doctor_moves_collector(const doctor *d)
+{
+	return d->connection_string != NULL || d->move_collector;
+}
+
 /* Is ours one that the server can use, too? */
 static bool
-can_be_shared(const doctor *d)
+can_be_shared(const doctor *d, bool given)
 {
 	const char *ours = d->config.connection_string;
 	bool is_file =
 		strncmp(ours, "sqlite:", 7) == 0 || strncmp(ours, "file:", 5) == 0;
 
-	return (!is_file || (d->connection_string != NULL && is_of_owner(d))) &&
+	return (!is_file || (given && is_of_owner(d))) &&
 		   strchr(ours, '\'') == NULL;
 }
 
@@ -164,9 +172,57 @@ move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
 		mend_by_file(d, r);
 	else
 		mend_by_setting(d, r);
-	if (theirs->is_known && d->fix && !r->is_left && !r->is_nested)
+
+	/* The step is tried again, and proposes the same, until the shipper has read the
+	 * setting. */
+	if (theirs->is_known && d->fix && !r->is_left && !r->is_nested &&
+		d->moved_from[0] == '\0')
+	{
 		(void) snprintf(
 			d->moved_from, sizeof(d->moved_from), "%s", theirs->shown);
+		(void) snprintf(
+			d->moved_uri, sizeof(d->moved_uri), "%s", theirs->uri);
+	}
+}
+
+/* What moves the server to our collector. */
+static void
+advise_moving(const doctor *d, doctor_result *r, const char *before)
+{
+	if (can_be_shared(d, true))
+		doctor_advise(r,
+					  "%sto have the server deliver to the one here, for all "
+					  "its users, call this with --fix --move-collector (or "
+					  "--fix --connection-string URI)",
+					  before);
+}
+
+/* The server has a collector without a password, and nobody has said which one to take. A
+ * variable of a shell changes what this command reads, and nothing of a service. */
+static void
+mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)
+{
+	const char *variable = getenv(VARIABLE);
+	cli_service_file service;
+
+	cli_service_file_read(&service);
+	if (service.has_collector && (variable == NULL || variable[0] == '\0'))
+	{
+		doctor_advise(r,
+					  "which one is right? If the server's is, write "
+					  "connection_string = %s into the section [profiler] of "
+					  "%s and restart the service",
+					  theirs,
+					  service.path);
+		advise_moving(d, r, "; ");
+		return;
+	}
+	if (d->for_user != NULL)
+		doctor_advise(r, "in the environment of the service and of this command; ");
+	advise_moving(d, r, "");
+	doctor_advise(r, r->advice.len > 0 ? "; to read the server's here:" : "");
+	doctor_mend(r, "export " VARIABLE "=");
+	doctor_mend_word(r, theirs);
 }
 
 /* Proposes our collector to a server, if it was given to this command or the server
@@ -175,28 +231,27 @@ void
 doctor_mend_collector(doctor *d, doctor_result *r)
 {
 	doctor_server_collector theirs;
-	bool given = d->connection_string != NULL;
+	bool given = doctor_moves_collector(d);
 
 	doctor_find_server_collector(d, &theirs);
-	if ((given || (theirs.is_known && !theirs.is_named)) && can_be_shared(d))
+	if ((given || (theirs.is_known && !theirs.is_named)) &&
+		can_be_shared(d, given))
 		move_server(d, r, &theirs);
 	else if (!given && theirs.is_known && theirs.is_named &&
 			 strcmp(theirs.uri, theirs.shown) == 0)
-	{
-		doctor_mend(r, "export " VARIABLE "=");
-		doctor_mend_word(r, theirs.uri);
-	}
+		mend_own_collector(d, r, theirs.uri);
 	else
+	{
 		doctor_advise(r,
 					  "name one collector on both sides that both may use, "
 					  "such as redis://localhost: here in "
 					  "OSPROFILER_CONNECTION_STRING, there in "
 					  "osprofiler.connection_string, or, if it has a "
 					  "password, in a file named by "
-					  "osprofiler.connection_string_file%s",
-					  given ? ""
-							: "; to move the server to the one here, give it "
-							  "to --fix by --connection-string");
+					  "osprofiler.connection_string_file");
+		if (!given)
+			advise_moving(d, r, "; ");
+	}
 }
 
 /* The file that a message names; empty: none. */

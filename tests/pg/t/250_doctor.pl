@@ -202,6 +202,7 @@ write_file($node->basedir . '/conf.ini', "[profiler]\nhmac_keys = CONF_KEY\n", 0
 	# Beside a file whose key the server knows: without the line a service has no key.
 	my $known = $node->basedir . '/home/osprofiler/hmac_keys';
 	write_file($known, "SECRET_KEY\n", 0600);
+	write_file($node->basedir . '/conf.ini', "[profiler]\nhmac_keys = OTHER_CONF_KEY\n", 0600);
 	$step = broken('a wrong key in OSPROFILER_CONF beside a good file', 'server_key', qr/different keys: here from hmac_keys of OSPROFILER_CONF/,
 		before => 'unset OSPROFILER_HMAC_KEYS SUDO_UID; export XDG_CONFIG_HOME=' . $node->basedir . '/home OSPROFILER_CONF=' . $node->basedir . '/conf.ini',
 		not_mended => 1);
@@ -298,7 +299,7 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 	my $server = (grep { -x } map { "$_/redis-server" } split /:/, $ENV{PATH})[0];
   SKIP:
 	{
-		skip 'no redis-server', 9 if !$server;
+		skip 'no redis-server', 12 if !$server;
 		my $free = PostgreSQL::Test::Cluster::get_free_port();
 		my $uri = "redis://:hun%25ter2\@127.0.0.1:$free";
 		my $redis = IPC::Run::start([ $server, '--port', $free, '--bind', '127.0.0.1', '--requirepass', 'hun%ter2', '--save', '', '--dir', $node->basedir ],
@@ -316,6 +317,16 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 		is((stat $node->data_dir . '/osprofiler.collector')[2] & 0777, 0600, '... closed to others');
 		unlike(slurp_file($node->logfile), qr/hun%/, '... and the log has no password');
 		like(steps('true')->{arrival}{found}, qr/delivers to another collector, redis:\/\/\S*\*\*\*\@127\.0\.0\.1:$free, than/, '... which is masked');
+
+		# The file of a service has it: neither it nor the password is typed.
+		my $conf = $node->basedir . '/password.conf';
+		write_file($conf, "[profiler]\nconnection_string = $uri\n", 0600);
+		setting('osprofiler.connection_string_file', "''");
+		setting('osprofiler.connection_string', "'$other'");
+		$out = qx(bash -c 'unset OSPROFILER_CONNECTION_STRING; export OSPROFILER_CONF=$conf; $agent doctor --fix --move-collector "$conninfo"' 2>&1);
+		is($?, 0, 'a password in a file: --move-collector moves the server') or diag($out);
+		unlike($out, qr/hun/, '... and does not show it');
+		is(slurp_file($node->data_dir . '/osprofiler.collector'), "$uri\n", '... the server has it');
 
 		# The server's user cannot read the file.
 		chmod 0000, $node->data_dir . '/osprofiler.collector';
@@ -355,6 +366,37 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 	$out = qx($agent doctor --connection-string $there --run-directory /dev/null "$conninfo" 2>&1);
 	is($? >> 8, 1, 'another step is wrong') or diag($out);
 	is($stays->($there), 0, '... nothing stays');
+
+	# --fix moves the server: the statement that was traced before is in the old collector.
+	my $third = 'sqlite:///' . $node->basedir . '/third.db';
+	reset_setting($_) for qw(osprofiler.agent osprofiler.connection_string_file);
+	setting('osprofiler.connection_string', "'$there'");
+	$out = qx($agent doctor --fix --connection-string $third "$conninfo" 2>&1);
+	is($?, 0, 'a server that --fix moves') or diag($out);
+	is($stays->($_), 0, "... nothing stays in $_") for $there, $third;
+	setting('osprofiler.connection_string', "''");
+	my $default = 'sqlite:///' . $node->data_dir . '/osprofiler/pgsql_tmp/traces.db';
+	$out = qx($agent doctor --fix --connection-string $there "$conninfo" 2>&1);
+	is($?, 0, '... from its default store') or diag($out);
+	like($out, qr/--fix has moved all users of the server there, from the server's default store: a run/, '... which is called that');
+	is($stays->($_), 0, "... nothing stays in $_") for $there, $default;
+
+	# A service's file names the collector: what changes this shell alone does not help.
+	my $conf = $node->basedir . '/service.conf';
+	my $typed = "unset OSPROFILER_CONNECTION_STRING; export OSPROFILER_CONF=$conf";
+	write_file($conf, "[profiler]\nconnection_string = $here\n", 0600);
+	$step = broken("a service's file", 'arrival', qr/the server delivers to another collector, \Q$there\E, than the one that is read here, \Q$here\E$/,
+		before => $typed, not_mended => 1);
+	is($step->{type}, undef, '... no variable of a shell is typed');
+	like($step->{do}, qr/^which one is right\? If the server's is, write connection_string = \Q$there\E into the section \[profiler\] of \Q$conf\E and restart the service; to have the server deliver to the one here, .* --fix --move-collector/,
+		'... what to write, and what moves the server');
+	$out = qx(bash -c '$typed; $agent doctor --fix --move-collector "$conninfo"' 2>&1);
+	is($?, 0, '--move-collector') or diag($out);
+	is($node->safe_psql('postgres', 'SHOW osprofiler.connection_string'), $here, '... moves the server there');
+	is($stays->($_), 0, "... nothing stays in $_") for $here, $there;
+	$step = broken('a variable names another one', 'arrival', qr/delivers to another collector/,
+		before => "export OSPROFILER_CONNECTION_STRING=$there");
+	like($step->{do}, qr/^to have the server deliver to the one here, .* --fix --move-collector .*; to read the server's here:$/, '... says both ways');
 	reset_setting($_) for qw(osprofiler.agent osprofiler.connection_string osprofiler.connection_string_file);
 	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') <> '$there'");
 }
