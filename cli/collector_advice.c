@@ -9,6 +9,7 @@
 #include "collector_advice.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/parse.h"
@@ -217,6 +218,26 @@ cli_scheme_advice(const char *connection_string, char *text)
 	meant = find_meant(given);
 	if (meant != NULL)
 		(void) snprintf(text, CLI_ADVICE_MAX, "; did you mean %s://?", meant);
+	return text;
+}
+
+/* A service's drivers take no options of a connection string. */
+const char *
+cli_durable_advice(const char *message, char *text)
+{
+	const char *file = getenv("OSPROFILER_CONF");
+	const char *variable = getenv("OSPROFILER_CONNECTION_STRING");
+	const char *wish = strstr(message, "durable=");
+
+	text[0] = '\0';
+	if (wish != NULL && file != NULL && file[0] != '\0' &&
+		(variable == NULL || variable[0] == '\0'))
+		(void) snprintf(text,
+						CLI_DURABLE_MAX,
+						"; in a service's file, %s, that is "
+						"amqp_durable_queues = %s in [oslo_messaging_rabbit]",
+						file,
+						wish[strlen("durable=")] == '1' ? "true" : "false");
 	return text;
 }
 

@@ -6,6 +6,8 @@
 #ifndef OSPROFILER_CLI_COLLECTOR_ADVICE_H
 #define OSPROFILER_CLI_COLLECTOR_ADVICE_H
 
+#include <limits.h>
+
 #include "osprofiler/base.h"
 
 /* Room for an advice. */
@@ -39,6 +41,14 @@ const char *cli_failure_advice(cli_failure failure, char *text);
  * that was meant, in text[CLI_ADVICE_MAX]; empty if none resembles it. Returns text.
  */
 const char *cli_scheme_advice(const char *connection_string, char *text);
+
+/*
+ * For a message that proposes durable=1 or durable=0, where messaging:// comes from the
+ * file OSPROFILER_CONF of a service: how that file says it, as the end of the message, in
+ * text[CLI_DURABLE_MAX]; else empty. Returns text.
+ */
+#define CLI_DURABLE_MAX (PATH_MAX + 128)
+const char *cli_durable_advice(const char *message, char *text);
 
 /* Is it a RabbitMQ whose queue ends with it? */
 bool cli_forgets_at_restart(const char *connection_string);

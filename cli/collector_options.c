@@ -148,18 +148,20 @@ cli_collector_failed(const cli_collector *collector, const char *what,
 					 osp_status status, const osp_error *err)
 {
 	const char *advice = "";
+	char durable[CLI_DURABLE_MAX];
 	char text[CLI_ADVICE_MAX];
 
 	if (status == OSP_ENOENT)
 		advice = CLI_NOTHING_YET;
 	else if (status == OSP_EUNAVAIL && strstr(collector->shown, "://") != NULL)
 		advice = cli_failure_advice(cli_collector_failure(err->msg), text);
-	return cli_error("cannot %s %s: %s%s",
+	return cli_error("cannot %s %s: %s%s%s",
 					 what,
 					 collector->shown,
 					 err->msg[0] != '\0'
 						 ? cli_collector_reason(collector->shown, err->msg)
 						 : osp_status_text(status),
+					 cli_durable_advice(err->msg, durable),
 					 advice);
 }
 

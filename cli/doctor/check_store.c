@@ -123,6 +123,7 @@ advise(const doctor *d, doctor_result *r, osp_status status, const char *why)
 	const cli_failure failure =
 		status == OSP_EUNAVAIL ? cli_collector_failure(why) : CLI_FAILURE_OTHER;
 	const char *place = place_of_address(d);
+	char durable[CLI_DURABLE_MAX];
 
 	if (is_default(d) && doctor_mend_home(r,
 										  d->config.connection_string +
@@ -142,10 +143,11 @@ advise(const doctor *d, doctor_result *r, osp_status status, const char *why)
 		return;
 	}
 	doctor_advise(r,
-				  "%s",
+				  "%s%s",
 				  status == OSP_EUNAVAIL ? cli_failure_step(failure)
-										 : "make it writable for you");
-	if (place != NULL)
+										 : "make it writable for you",
+				  cli_durable_advice(why, durable));
+	if (place != NULL && durable[0] == '\0')
 		doctor_advise(r, ", or correct its address in %s", place);
 	if (getenv(VARIABLE) != NULL)
 	{
@@ -160,6 +162,7 @@ check_store(doctor *d, doctor_result *r)
 	const char *uri = d->config.connection_string;
 	osp_error err = {OSP_OK, ""};
 	osp_status status = store_probe(d, &err);
+	char durable[CLI_DURABLE_MAX];
 
 	if (status == OSP_OK)
 	{
@@ -168,8 +171,9 @@ check_store(doctor *d, doctor_result *r)
 			doctor_advise(r,
 						  "note that RabbitMQ forgets it when it restarts; to "
 						  "keep it, add %cdurable=1 to the connection string, "
-						  "after docs/drivers.md",
-						  strchr(uri, '?') != NULL ? '&' : '?');
+						  "after docs/drivers.md%s",
+						  strchr(uri, '?') != NULL ? '&' : '?',
+						  cli_durable_advice("durable=1", durable));
 		return;
 	}
 	doctor_wrong(r,

@@ -162,6 +162,19 @@ SKIP:
 	like($out, qr/^wrong +store a trace .*the exchange 'openstack' exists and is not durable: delete .*, or give durable=0$/m,
 		'other properties');
 
+	# A service's file has no options for it.
+	{
+		my $conf = write_file("$dir/bus.conf", "[DEFAULT]\ntransport_url = rabbit://guest:guest\@127.0.0.1:$port/\n[profiler]\nconnection_string = messaging://\n");
+		local $ENV{OSPROFILER_CONF} = $conf;
+		my $line = "in a service's file, \Q$conf\E, that is amqp_durable_queues =";
+
+		(undef, $out) = run_cli('doctor');
+		like($out, qr{ add \?durable=1 to the connection string, after docs/drivers\.md; $line true in \[oslo_messaging_rabbit\]$}m, 'a service: the name of durable=1');
+		write_file($conf, slurp($conf) . "[oslo_messaging_rabbit]\namqp_durable_queues = true\n");
+		(undef, $out) = run_cli('doctor');
+		like($out, qr{^wrong +store a trace .* or give durable=0\n +do: do what is proposed there; $line false in \[oslo_messaging_rabbit\]$}m, '... and of durable=0');
+	}
+
 	# The trace of the last run, after it was removed.
 	is(run_ok('trace', 'delete', '--connection-string', $uri, $trace), "1 trace removed\n", 'it is removed');
 	one_error(qr/nothing is left of the trace of your last 'osprofiler run', $trace, in messaging:\S+: it was removed, another consumer took it, or RabbitMQ restarted \(without durable=1\); to make another one, type: osprofiler run COMMAND\n/,
