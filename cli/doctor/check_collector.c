@@ -87,7 +87,9 @@ package_in(const char *message)
 	return name != NULL ? osp_str_n(name, strcspn(name, "; ")) : OSP_STR("");
 }
 
-/* Is the package in an archive of this host? If apt cannot be asked, it may be. */
+/* Is the package in an archive of this host? If apt cannot be asked, it may be. `show`
+ * also succeeds for a name that another package only suggests; madison lists nothing but
+ * what archives have. */
 static bool
 is_in_archive(osp_str package)
 {
@@ -100,7 +102,7 @@ is_in_archive(osp_str package)
 		return true;
 	(void) snprintf(command,
 					sizeof(command),
-					"apt-cache show %.*s >/dev/null 2>&1",
+					"apt-cache madison %.*s 2>/dev/null | grep -q .",
 					(int) package.len,
 					package.ptr);
 	return system(command) == 0;
@@ -120,7 +122,7 @@ mend_by_package(doctor_result *r, osp_str package)
 					  "built with the others: in their directory");
 	doctor_mend(r,
 				"%s%s%.*s%s",
-				geteuid() != 0 && cli_has_sudo() ? "sudo " : "",
+				!cli_may_act_as_others() && cli_has_sudo() ? "sudo " : "",
 				archived ? "apt install " : "apt-get install ./",
 				(int) package.len,
 				package.ptr,
