@@ -60,6 +60,20 @@ why_gone(const char *connection_string)
 			   : "";
 }
 
+/* Why a service may not have traced a request at all: it says nothing of a context that it
+ * does not trust. A collector that is named is one that services have, too. */
+static const char *
+why_never(const cli_source *source, const char *name)
+{
+	return cli_is_uuid_like(osp_str_of(name)) &&
+				   !cli_is_own_store(&source->collector)
+			   ? "a service whose keys lack the one that signed the context "
+				 "traces nothing ('osprofiler context show', with the "
+				 "service's keys, says whether they do), nor does one that was "
+				 "not restarted; "
+			   : "";
+}
+
 #define NO_SHORT "nothing shorter than osprofiler.min_duration"
 
 /* Where else a trace may be. Somebody who has named a collector knows how. */
@@ -97,12 +111,16 @@ report_unknown_id(const cli_source *source, const char *name,
 			"characters, or 'last' for your last run, 'newest' for the newest)",
 			name,
 			shown);
-	return cli_error("no trace '%s' in %s%s: %s'osprofiler trace list' shows "
-					 "those that there are, so give the whole id%s",
+	return cli_error("no trace '%s' in %s%s: %s%s'osprofiler trace list' shows "
+					 "those that there are%s%s",
 					 name,
 					 shown,
 					 also,
 					 why_gone(source->collector.config.connection_string),
+					 elsewhere[0] == '\0' ? why_never(source, name) : "",
+					 cli_is_uuid_like(osp_str_of(name))
+						 ? ""
+						 : ", so give the whole id",
 					 elsewhere[0] != '\0' ? elsewhere : other_places(source));
 }
 

@@ -303,8 +303,10 @@ one_error(qr/standard output: Bad file descriptor/, 'trace', 'show', @at, $base,
 	my $absent = '99999999-2222-4333-8444-555555555555';
 	my @named = ('--connection-string', "file://$dir/points");
 
-	one_error(qr{trace show: no trace '$absent' in file://\Q$dir\E/points: 'osprofiler trace list' shows those that there are, so give the whole id; --server CONNINFO asks a PostgreSQL server, which records nothing shorter than osprofiler\.min_duration\n\z},
+	one_error(qr{trace show: no trace '$absent' in file://\Q$dir\E/points: a service whose keys lack the one that signed the context traces nothing \('osprofiler context show', with the service's keys, says whether they do\), nor does one that was not restarted; 'osprofiler trace list' shows those that there are; --server CONNINFO asks a PostgreSQL server, which records nothing shorter than osprofiler\.min_duration\n\z},
 		'trace', 'show', '--no-wait', @named, $absent);
+	one_error(qr{trace show: no trace '99999999' in file://\Q$dir\E/points: 'osprofiler trace list' shows those that there are, so give the whole id; --server},
+		'trace', 'show', '--no-wait', @named, '99999999');
 }
 
 done_testing();
