@@ -96,6 +96,34 @@ has_keys(const struct passwd *user)
 		   lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
 }
 
+void
+cli_other_users_files(cli_user_file_fn fn, void *ctx)
+{
+	static const char *const names[] = {".config/osprofiler/hmac_keys",
+										".local/state/osprofiler/traces.db"};
+	FILE *list = fopen("/etc/passwd", "re");
+	struct passwd storage;
+	struct passwd *user;
+	char space[PASSWD_LINE_MAX];
+	char path[PATH_MAX];
+	struct stat st;
+	size_t i;
+
+	if (list == NULL)
+		return;
+	memset(&storage, 0, sizeof(storage));
+	while (fgetpwent_r(list, &storage, space, sizeof(space), &user) == 0)
+		for (i = 0; user->pw_uid != geteuid() &&
+					i < sizeof(names) / sizeof(names[0]);
+			 i++)
+			if (snprintf(
+					path, sizeof(path), "%s/%s", user->pw_dir, names[i]) <
+					(int) sizeof(path) &&
+				lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+				fn(ctx, path);
+	(void) fclose(list);
+}
+
 /* Another user of this host's own list with a file of keys. False: there is none. */
 static bool
 find_user_with_keys(uid_t *found)

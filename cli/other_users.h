@@ -25,4 +25,9 @@ void cli_other_users_describe(osp_buf *out, const char *name);
  * postgres comes first. command is what follows "osprofiler ". */
 void cli_other_users_describe_keys(osp_buf *out, const char *command);
 
+/* Calls fn for each file of keys and each store of another user of this host's own list,
+ * at its usual place, as far as this user may look. path is borrowed during the call. */
+typedef void (*cli_user_file_fn)(void *ctx, const char *path);
+void cli_other_users_files(cli_user_file_fn fn, void *ctx);
+
 #endif /* OSPROFILER_CLI_OTHER_USERS_H */

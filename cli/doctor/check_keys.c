@@ -25,7 +25,7 @@ report_file(doctor_result *r, const char *path, const osp_error *err)
 		(st.st_mode & 077) != 0)
 	{
 		doctor_mend(r, "chmod 600 ");
-		doctor_mend_word(r, path);
+		doctor_mend_path(r, path);
 	}
 	else
 		doctor_advise(r,
@@ -78,7 +78,7 @@ report_none(doctor *d, doctor_result *r)
 	{
 		doctor_wrong(r, "there is no key in %s", d->config.hmac_keys_file);
 		doctor_mend(r, NEW_KEY " >>");
-		doctor_mend_word(r, d->config.hmac_keys_file);
+		doctor_mend_path(r, d->config.hmac_keys_file);
 		return;
 	}
 	if (d->conninfo == NULL && !d->fix)
@@ -145,7 +145,7 @@ report_lacking(doctor *d, doctor_result *r, const cli_service_file *service)
 	if (d->for_user != NULL)
 		doctor_mend_as(d, r, geteuid());
 	doctor_mend(r, "grep -m 1 '^[[:space:]]*[^#[:space:]]' ");
-	doctor_mend_word(r, d->config.hmac_keys_file);
+	doctor_mend_path(r, d->config.hmac_keys_file);
 	doctor_mend(r, "; } | sed -i '/^\\[profiler\\]/r /dev/stdin' ");
 	doctor_mend_word(r, service->path);
 }

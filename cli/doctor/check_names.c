@@ -46,7 +46,7 @@ add_unknown(void *ctx, const cli_unknown *unknown)
 					len,
 					unknown->name.ptr,
 					unknown->similar);
-		doctor_mend_word(r, unknown->file);
+		doctor_mend_path(r, unknown->file);
 	}
 }
 

@@ -161,7 +161,7 @@ add_mend(doctor *d, doctor_result *r, const char *file)
 	if (here_in_file)
 	{
 		doctor_mend(r, " <");
-		doctor_mend_word(r, d->config.hmac_keys_file);
+		doctor_mend_path(r, d->config.hmac_keys_file);
 	}
 }
 

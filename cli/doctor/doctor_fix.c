@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +58,37 @@ report_failure(int status)
 						 WEXITSTATUS(status));
 }
 
+/* May every user enter the directory that this process works in? */
+static bool
+is_open_directory(void)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	if (getcwd(path, sizeof(path)) == NULL)
+		return false;
+	for (;;)
+	{
+		if (stat(path[0] != '\0' ? path : "/", &st) != 0 ||
+			(st.st_mode & S_IXOTH) == 0)
+			return false;
+		slash = strrchr(path, '/');
+		if (slash == NULL)
+			return true;
+		*slash = '\0';
+	}
+}
+
+/* Where the command line is executed: psql of another user complains of a directory that
+ * this user may not enter. The paths of such a line are absolute. */
+static const char *
+directory_of(const char *command)
+{
+	return strstr(command, " -u ") != NULL && !is_open_directory() ? "cd /; "
+																   : "";
+}
+
 /* The standard output is for the report. False after a message. */
 static bool
 execute(const char *command)
@@ -68,7 +101,7 @@ execute(const char *command)
 
 	(void) fprintf(stderr, "$ %s\n", command);
 	osp_buf_init(&line, &osp_allocator_default, 64 * 1024);
-	osp_buf_addf(&line, "{ %s\n} >&2", command);
+	osp_buf_addf(&line, "{ %s%s\n} >&2", directory_of(command), command);
 	errno = ENOMEM;
 	if (is_acting)
 		cli_act_as_root();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "doctor/preload_sql.h"
+#include "other_users.h"
 #include "undo/undo.h"
 
 /* Those that --fix sets by ALTER SYSTEM. */
@@ -222,6 +223,27 @@ add_own_files(doctor_result *r)
 		doctor_good(r, "none of this user's here");
 }
 
+/* Of another user. Root sees those of all, others those in homes that are open. */
+static void
+add_file_of_other(void *ctx, const char *path)
+{
+	osp_buf *out = ctx;
+
+	osp_buf_addf(out, "%s%s", out->len > 0 ? ", " : "", path);
+}
+
+static void
+add_files_of_others(doctor_result *r)
+{
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
+	cli_other_users_files(add_file_of_other, &text);
+	if (osp_buf_status(&text) == OSP_OK && text.len > 0)
+		doctor_good(r, "; of other users %s", text.ptr);
+	osp_buf_term(&text);
+}
+
 void
 undo_rest(doctor *d, doctor_result *r)
 {
@@ -233,6 +255,7 @@ undo_rest(doctor *d, doctor_result *r)
 	r->is_left = true;
 	doctor_good(r, "keys and traces: ");
 	add_own_files(r);
+	add_files_of_others(r);
 	for (i = 0; i < cli_answer_rows(answer); i++)
 		doctor_good(r,
 					"%s%s",

@@ -107,7 +107,7 @@ for my $file ("$home/osprofiler/hmac_keys", $node->data_dir . '/osprofiler.keys'
 	my $rest = unfix()->{undo_rest}{found};
 	unlike($rest, qr/\Q$home\E\/osprofiler\/hmac_keys/, 'a file that is not there does not stay');
 	my ($files) = $rest =~ /traces: (.*?)(?:, osprofiler\.\S+ (?:in|of) .*)?\z/;
-	ok(-e ($_ =~ s{^(?:here |sqlite://|in the server )*}{}r), "... but this: $_") for grep { !/^none/ } split /[,;] /, $files;
+	ok(-e ($_ =~ s{^(?:here |of other users |sqlite://|in the server )*}{}r), "... but this: $_") for grep { !/^none/ } split /[,;] /, $files;
 	rename "$home/osprofiler/other", "$home/osprofiler/hmac_keys";
 }
 
