@@ -125,10 +125,18 @@ report_replaced(doctor *d, doctor_result *r, const char *pid)
 static bool
 is_down(const char *error)
 {
-	return strstr(error, "refused") != NULL ||
-		   strstr(error, "No route to host") != NULL ||
-		   strstr(error, "timed out") != NULL ||
-		   strstr(error, "No such file or directory") != NULL;
+	static const char *const words[] = {"refused",
+										"connect to",
+										"No route to host",
+										"No suitable servers",
+										"timed out",
+										"unreachable"};
+	size_t i = 0;
+
+	while (i < sizeof(words) / sizeof(words[0]) &&
+		   strstr(error, words[i]) == NULL)
+		i++;
+	return i < sizeof(words) / sizeof(words[0]);
 }
 
 static void

@@ -256,8 +256,10 @@ setting('osprofiler.agent', "'/none/osprofiler'");
 broken('a shipper that cannot run', 'shipper', qr{there is no program /none/osprofiler});
 reset_setting('osprofiler.agent');
 setting('osprofiler.connection_string', "'redis://127.0.0.1:1'");
-broken("the server's collector is down", 'shipper', qr/does not take what is delivered, \d+ points wait: .*refused/,
+$step = broken("the server's collector is down", 'shipper', qr/does not take what is delivered, \d+ points wait: .*refused/,
 	not_mended => 1);
+like($step->{do}, qr{^start the server's collector, redis://127\.0\.0\.1:1: what waits is delivered then; if it shall be another one, see osprofiler\.connection_string_file and},
+	'... it is to be started');
 reset_setting('osprofiler.connection_string');
 $node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat');
 
