@@ -249,12 +249,27 @@ remove_packages()
 			$(in_database "SELECT sourcefile FROM pg_file_settings WHERE name ~ 'preload_libraries'") |
 			grep -qx /etc/postgresql/15/main/conf.d/tracing.conf
 		mv \$library.away \$library"
-	check "and once it is out of the setting, it is removed, and everybody is let in" "
+	check "nor while a session has it, whose parallel queries would fail" "
+		runuser -u postgres -- psql -qd postgres -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
+		sleep 2
 		rm /etc/postgresql/15/main/conf.d/tracing.conf
 		pg_ctlcluster 15 main reload
+		sh /var/lib/dpkg/info/postgresql-15-osprofiler.prerm remove >said 2>&1 && exit 1
+		grep -q '^E:   15/main: these processes have it loaded until they end' said
+		$(in_database "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_slee[p]'")
+		sleep 1"
+	check "and once it is out of the setting, it is removed, and everybody is let in" "
 		$(in_database 'DROP EXTENSION osprofiler') >/dev/null
 		apt-get remove -y postgresql-15-osprofiler
-		$(in_database 'SELECT 1')"
+		$(in_database 'SELECT 1')
+		sleep 1
+		pgrep -P \$(head -n 1 /var/lib/postgresql/15/main/postmaster.pid) -f 'osprofiler shipper' && exit 1
+		true"
+	check "the plugin of Python stays while a service names it" "
+		echo 'connection_parameters = plugin=osprofiler' >/etc/a-service.conf
+		apt-get remove -y python3-osprofiler-db >said 2>&1 && exit 1
+		grep -q '^E:   /etc/a-service.conf' said
+		rm /etc/a-service.conf"
 	check "doctor has no server load what is not installed" "
 		cd /tmp
 		runuser -u postgres -- env OSPROFILER_HMAC_KEYS=K \
