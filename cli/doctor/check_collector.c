@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "collector_advice.h"
+#include "doctor/service_file.h"
 #include "program_path.h"
 
 #define TIMEOUT_MS 5000
@@ -129,6 +130,24 @@ mend_by_package(doctor_result *r, osp_str package)
 				archived ? "" : "_*.deb");
 }
 
+/* OSProfiler in Python has another default than this project, and would write elsewhere. */
+static void
+note_default(const doctor *d, doctor_result *r)
+{
+	const char *variable = getenv("OSPROFILER_CONNECTION_STRING");
+	cli_service_file service;
+
+	cli_service_file_read(&service);
+	if (service.is_enabled && !service.has_collector &&
+		!service.has_keys_file && d->connection_string == NULL &&
+		(variable == NULL || variable[0] == '\0'))
+		doctor_advise(r,
+					  "note that %s has enabled = true and no "
+					  "connection_string: a Python service takes messaging:// "
+					  "then, and not this collector",
+					  service.path);
+}
+
 void
 check_collector(doctor *d, doctor_result *r)
 {
@@ -142,6 +161,7 @@ check_collector(doctor *d, doctor_result *r)
 	if (status == OSP_OK)
 	{
 		doctor_good(r, "%s", d->collector_shown);
+		note_default(d, r);
 		return;
 	}
 	doctor_wrong(r,

@@ -23,16 +23,17 @@ static const char set_context[] =
 #define TEXT_OF(number)       TEXT_OF_VALUE(number)
 #define TEXT_OF_VALUE(number) #number
 
-/* A sampled statement says nothing of the context that it came with. */
+/* A sampled statement says nothing of the context that it came with. What it is stands
+ * first: a list of traces shows the begin of a statement. */
 static const char ask_verdict[] =
-	"SELECT CASE source WHEN 'sampling' THEN 'bad_signature' ELSE verdict END, "
+	"/* test of osprofiler doctor */ SELECT CASE source WHEN 'sampling' THEN 'bad_signature' ELSE verdict END, "
 	"CASE source WHEN 'sampling' THEN 'the statement is traced by "
 	"osprofiler.sample_rate instead' ELSE reason END, active "
 	"FROM osprofiler.context(), pg_catalog.pg_sleep((SELECT CASE WHEN "
 	"setting::int <= " TEXT_OF(
 		DOCTOR_SLOW_MAX_MS) " THEN setting::int ELSE 0 "
 							"END / 1000.0 FROM pg_catalog.pg_settings WHERE name = "
-							"'osprofiler.min_duration')) /* osprofiler doctor */";
+							"'osprofiler.min_duration'))";
 
 static osp_status
 sign_context(const doctor *d, osp_keyring *keys, osp_headers *headers)

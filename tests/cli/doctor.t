@@ -204,6 +204,10 @@ SKIP:
 	write_file("$dir/service.conf", "[profiler]\n$_->[1]\n"), is(step(steps('osprofiler doctor --json'), 'keys')->{verdict}, 'good', $_->[0])
 	  for ['a service with a key', "enabled = true\nhmac_keys = K"], ['a program with a file of keys', "enabled = true\nhmac_keys_file = $keys"],
 	  ['a program that traces if there are keys', 'service = shop'];
+	my @notes = map { write_file("$dir/service.conf", "[profiler]\nhmac_keys = K\n$_\n"); step(steps('osprofiler doctor --json'), 'collector')->{do} // '' }
+	  'enabled = true', "enabled = true\nconnection_string = sqlite:///$dir/x.db", 'service = shop';
+	like($notes[0], qr{^note that \Q$dir\E/service\.conf has enabled = true and no connection_string: a Python service takes messaging:// then}, 'a service without a collector');
+	is("$notes[1]$notes[2]", '', '... and others');
 	system("cp $dir/without.conf $dir/service.conf");
 	my ($status, $out, $err) = run_cli('doctor', '--fix');
 	is("$status|$err", '1|', '--fix: does not write into the file of a service');
