@@ -216,8 +216,11 @@ is(scalar(() = slurp("$dir/socket/data/osprofiler.keys") =~ /^\S+$/mg), 4, '... 
 # --- for another user ---------------------------------------------------------------------
 
 must("rm -r $dir/home/shop/.config");
-($status, $out) = types('root', "osprofiler doctor --fix --for-user shop '$place'");
+must("install -d -m 700 $dir/closed");
+($status, $out) = types('root', "cd $dir/closed; osprofiler doctor --fix --for-user shop '$place'");
 is($status, 0, '--for-user shop') or diag($out);
+like($out, qr/^\$ .*runuser -u postgres -- psql /m, '... calls psql as postgres');
+unlike($out, qr/could not change directory/, "... which may not enter root's directory, and does not complain");
 like($out, qr/signed here, by the user shop$/m, '... says for whom');
 for my $path ('', '/osprofiler', '/osprofiler/hmac_keys')
 {
@@ -385,6 +388,7 @@ is($status, 0, '... is let in') or diag($out);
 ($status, $out) = types('root', "osprofiler doctor --unfix '$place'");
 is($status, 0, 'root: --unfix') or diag($out);
 like($out, qr/All is good, the library may be removed\.\n\z/, '... takes all back');
+like($out, qr{^good +what stays +.*; of other users (?:\S+ )*\Q$dir\E/home/shop/\.config/osprofiler/hmac_keys[,;]}m, '... and names the keys of others that stay');
 is(sql("SHOW session_preload_libraries"), "\n", '... in the server');
 
 # --- README removes all ---------------------------------------------------------------------

@@ -60,6 +60,7 @@ my $data = "$dir/data";
 my $postgres = 'runuser -u postgres --';
 my $port = 20000 + $$ % 20000;
 
+mkdir "$dir/closed", 0700;
 delete $ENV{$_} for grep { /^(OSPROFILER_|PG(?!_CONFIG)|XDG_|SUDO_)/ && $_ ne 'OSPROFILER_TEST_USERS' } keys %ENV;
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 chdir '/';
@@ -93,7 +94,7 @@ sub script
 	my $text = must("sed 's/\@PGVERSION\@/$version/g' $top/debian/$name");
 
 	write_file("$dir/script", $text);
-	my $out = qx(env $environment sh $dir/script remove 2>&1);
+	my $out = qx(cd $dir/closed && env $environment sh $dir/script remove 2>&1);
 	return ($? >> 8, $out);
 }
 

@@ -70,6 +70,19 @@ $early->kill_kill;
 $node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $early_pid)");
 (undef, $out) = doctor('');
 unlike($out, qr/not loaded it/, '... and none when it has ended');
+{
+	local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
+	($in, $reply) = ('', '');
+	my $nameless = IPC::Run::start([ 'psql', '-XAtq', '-d', $conninfo ], '<', \$in, '>', \$reply, $timer);
+	$in = "SET application_name = ''; SELECT 'pid ' || pg_backend_pid();\n";
+	$nameless->pump until $reply =~ /pid (\d+)\n/;
+	my ($nameless_pid) = $reply =~ /pid (\d+)/;
+	delete $ENV{PGOPTIONS};
+	(undef, $out) = doctor('');
+	like($out, qr/ has not loaded it: no application_name, user \S+, process $nameless_pid: restart it$/m, '... one without an application_name');
+	$nameless->kill_kill;
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $nameless_pid)");
+}
 is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), 'auto_explain, osprofiler', '--fix: the setting');
 
 # A program that goes on, with the library in its session.
