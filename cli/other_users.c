@@ -113,11 +113,10 @@ cli_other_users_files(cli_user_file_fn fn, void *ctx)
 		return;
 	memset(&storage, 0, sizeof(storage));
 	while (fgetpwent_r(list, &storage, space, sizeof(space), &user) == 0)
-		for (i = 0; user->pw_uid != geteuid() &&
-					i < sizeof(names) / sizeof(names[0]);
+		for (i = 0;
+			 user->pw_uid != geteuid() && i < sizeof(names) / sizeof(names[0]);
 			 i++)
-			if (snprintf(
-					path, sizeof(path), "%s/%s", user->pw_dir, names[i]) <
+			if (snprintf(path, sizeof(path), "%s/%s", user->pw_dir, names[i]) <
 					(int) sizeof(path) &&
 				lstat(path, &st) == 0 && S_ISREG(st.st_mode))
 				fn(ctx, path);

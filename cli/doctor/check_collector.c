@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "collector_advice.h"
-#include "doctor/service_file.h"
 #include "program_path.h"
+#include "service_file.h"
 
 #define TIMEOUT_MS 5000
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "doctor/service_file.h"
+#include "service_file.h"
 #include "writable_path.h"
 
 /* Prints a new key. */

@@ -92,7 +92,7 @@ typedef struct doctor
 	bool unfix; /* the steps that take back what was mended in a server */
 	bool
 		add_key; /* the key that signs here is meant, whatever the server has */
-	bool move_collector; /* the server shall deliver to the collector here */
+	bool move_collector;  /* the server shall deliver to the collector here */
 	const char *for_user; /* who is acted as here, by root; NULL: nobody else */
 	bool
 		ignores_key; /* OSPROFILER_HMAC_KEYS of root is not taken for that user */

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "doctor/service_file.h"
+#include "service_file.h"
 
 #define VARIABLE "OSPROFILER_HMAC_KEYS"
 

@@ -47,8 +47,9 @@ doctor_add_sessions(osp_buf *out, const cli_answer *answer)
 		osp_buf_addf(out,
 					 "%s%s, user %s, process %s",
 					 i > 0 ? "; " : "",
-					 program != NULL && program[0] != '\0' ? program
-														   : "no application_name",
+					 program != NULL && program[0] != '\0'
+						 ? program
+						 : "no application_name",
 					 role != NULL ? role : "unknown",
 					 cli_answer_value(answer, i, 2));
 	}

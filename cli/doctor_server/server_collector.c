@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "doctor/service_file.h"
+#include "service_file.h"
 
 #define VARIABLE "OSPROFILER_CONNECTION_STRING"
 
@@ -180,8 +180,7 @@ move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
 	{
 		(void) snprintf(
 			d->moved_from, sizeof(d->moved_from), "%s", theirs->shown);
-		(void) snprintf(
-			d->moved_uri, sizeof(d->moved_uri), "%s", theirs->uri);
+		(void) snprintf(d->moved_uri, sizeof(d->moved_uri), "%s", theirs->uri);
 	}
 }
 
@@ -218,7 +217,8 @@ mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)
 		return;
 	}
 	if (d->for_user != NULL)
-		doctor_advise(r, "in the environment of the service and of this command; ");
+		doctor_advise(
+			r, "in the environment of the service and of this command; ");
 	advise_moving(d, r, "");
 	doctor_advise(r, r->advice.len > 0 ? "; to read the server's here:" : "");
 	doctor_mend(r, "export " VARIABLE "=");

@@ -111,17 +111,16 @@ report_unknown_id(const cli_source *source, const char *name,
 			"characters, or 'last' for your last run, 'newest' for the newest)",
 			name,
 			shown);
-	return cli_error("no trace '%s' in %s%s: %s%s'osprofiler trace list' shows "
-					 "those that there are%s%s",
-					 name,
-					 shown,
-					 also,
-					 why_gone(source->collector.config.connection_string),
-					 elsewhere[0] == '\0' ? why_never(source, name) : "",
-					 cli_is_uuid_like(osp_str_of(name))
-						 ? ""
-						 : ", so give the whole id",
-					 elsewhere[0] != '\0' ? elsewhere : other_places(source));
+	return cli_error(
+		"no trace '%s' in %s%s: %s%s'osprofiler trace list' shows "
+		"those that there are%s%s",
+		name,
+		shown,
+		also,
+		why_gone(source->collector.config.connection_string),
+		elsewhere[0] == '\0' ? why_never(source, name) : "",
+		cli_is_uuid_like(osp_str_of(name)) ? "" : ", so give the whole id",
+		elsewhere[0] != '\0' ? elsewhere : other_places(source));
 }
 
 int

@@ -3,7 +3,7 @@
  * service_file.c
  *	  What the section [profiler] of the file OSPROFILER_CONF says by itself.
  */
-#include "doctor/service_file.h"
+#include "service_file.h"
 
 #include <stdlib.h>
 #include <string.h>
