@@ -13,6 +13,7 @@
 
 #include "as_user.h"
 #include "cli.h"
+#include "collector_advice.h"
 #include "collector_options.h"
 #include "noted/run_history.h"
 #include "osprofiler/driver.h"
@@ -86,17 +87,21 @@ print_undelivered(const run_state *run, const osp_run_totals *totals)
 	const char *reason =
 		cli_collector_reason(run->address, totals->stat.last_error);
 	char as_user[CLI_AS_USER_MAX];
+	char durable[CLI_DURABLE_MAX];
 	osp_buf directory;
 
 	write_as_user(as_user);
 	(void) cli_error(
-		"not everything was delivered to %s%s%s%s; the next "
+		"not everything was delivered to %s%s%s%s%s; the next "
 		"'osprofiler run'%s delivers the rest; to deliver it "
 		"earlier, run: %sosprofiler agent --run-directory %s "
 		"--once%s",
 		run->address,
 		reason[0] != '\0' ? " (" : "",
 		reason,
+		run->args->connection_string == NULL
+			? cli_durable_advice(reason, durable)
+			: "",
 		reason[0] != '\0' ? ")" : "",
 		run_collector_is_locked(run->collector) ? " to this collector" : "",
 		as_user,

@@ -173,6 +173,10 @@ SKIP:
 		write_file($conf, slurp($conf) . "[oslo_messaging_rabbit]\namqp_durable_queues = true\n");
 		(undef, $out) = run_cli('doctor');
 		like($out, qr{^wrong +store a trace .* or give durable=0\n +do: do what is proposed there; $line false in \[oslo_messaging_rabbit\]$}m, '... and of durable=0');
+		local $ENV{OSPROFILER_RUN_DIR} = "$dir/bus_rings";
+		local $ENV{OSPROFILER_HOOK_PATH} = "$build/client_hooks:$build/sqlite_osprofiler";
+		my (undef, undef, $err) = run_cli('run', 'sqlite3', ':memory:', 'SELECT 1');
+		like($err, qr{ or give durable=0; $line false in \[oslo_messaging_rabbit\]\); the next}, '... after a run, too');
 	}
 
 	# The trace of the last run, after it was removed.
