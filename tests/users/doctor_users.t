@@ -245,6 +245,20 @@ unlike($out, qr/is not used with --for-user/, '... and nothing is passed over');
 is($status, 0, "root's variable with a key is not shop's") or diag($out);
 like($out, qr/^good +keys +1, with those of \S+; OSPROFILER_HMAC_KEYS of this environment is not used with --for-user: the user's key is that of the file in OSPROFILER_CONF or/m,
 	'... which is said') or diag($out);
+
+# The file of a service of shop, which has no key.
+write_file("$dir/shop.conf", "[profiler]\nenabled = true\n");
+must("chown root:54321 $dir/shop.conf && chmod 640 $dir/shop.conf");
+my $service = "OSPROFILER_CONF=$dir/shop.conf osprofiler doctor --for-user shop '$place'";
+($status, $out) = types('root', $service);
+is($status, 1, 'a service without a key') or diag($out);
+my ($write) = $out =~ /^wrong +keys .*?^ +type: ([^\n]*)$/ms;
+like($write // '', qr/runuser -u shop -- grep /, "... root opens no file of shop's");
+($status, $out) = types('root', $write // 'false');
+is($status, 0, '... what root types works') or diag($out);
+($status, $out) = types('root', $service);
+is($status, 0, '... and mends it') or diag($out);
+is((stat "$dir/shop.conf")[5], 54321, "... and the file stays shop's");
 ($status, $out) = types('shop', "osprofiler doctor --fix --for-user postgres '$place'");
 is($status, 2, '--for-user is for root');
 like($out, qr/--for-user is for root; without it, the user postgres calls/, '... which is said');
