@@ -50,12 +50,15 @@ install-extension: pg_osprofiler
 
 uninstall:
 	@scripts/may_write.sh uninstall $(PLACES)
+	$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/removal.sh prerm '$(DESTDIR)')
 	+for part in $(PARTS); do $(MAKE) -C $$part uninstall || exit 1; done
 	+$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/install_extension.sh '$(DESTDIR)' '$(PREFIX)' >/dev/null 2>&1 || \
 		$(MAKE) uninstall-extension)
+	$(if $(EXTENSION),@PG_CONFIG='$(PG_CONFIG)' scripts/removal.sh postrm '$(DESTDIR)')
 	@rmdir $(OWN_PLACES) 2>/dev/null || true
 
 uninstall-extension:
+	@PG_CONFIG='$(PG_CONFIG)' scripts/removal.sh prerm '$(DESTDIR)'
 	+$(MAKE) -C pg_osprofiler uninstall PG_CONFIG=$(PG_CONFIG)
 
 # Needs no server and no root.

@@ -130,6 +130,15 @@ like($out, qr/^E:   osprofiler doctor --unfix 'port=$port dbname=postgres'/m, '.
 ($status, $out) = script('postgresql.prerm.in', "OSPROFILER_REMOVE_FROM=$version/main");
 is($status, 0, '... unless the cluster is excepted') or diag($out);
 
+# What was not installed by packages has the same guard, before anything is removed.
+my $uninstall = "make -s -C '$top' uninstall PREFIX='$dir/prefix' PG_CONFIG='$config' BUILD='$build' 2>&1";
+mkdir "$dir/prefix";
+$out = qx($uninstall);
+isnt($?, 0, 'make uninstall is refused, too');
+like($out, qr/^E:   $version\/main: these processes have it loaded/m, '... which says why') or diag($out);
+like($out, qr/^E:   then type the same again$/m, '... and what to do then');
+ok(-e "$pkglibdir/osprofiler.so", '... and the library is there');
+
 # The library goes, and then the processes that have it and that nobody ends.
 close $in;
 waitpid $pid, 0;
@@ -142,9 +151,11 @@ for (1 .. 100)
 is("$status|$out", '0|', 'the session has ended');
 ok(-e "/proc/$shipper", 'the shipper has not');
 my ($agent) = qx(pgrep -P $shipper) =~ /(\d+)/;
-unlink "$pkglibdir/osprofiler.so" or die "osprofiler.so: $!";
+$out = qx($uninstall);
+is($?, 0, 'the library is removed') or diag($out);
+ok(!-e "$pkglibdir/osprofiler.so", '... by make uninstall');
 ($status, $out) = script('postgresql.postrm.in', '');
-is("$status|$out", '0|', 'the library is removed');
+is("$status|$out", '0|', '... and nothing is left to do');
 for (1 .. 100)
 {
 	last if !grep { $_ && -e "/proc/$_" } $shipper, $agent;
