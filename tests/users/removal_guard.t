@@ -24,8 +24,11 @@ my $config = $ENV{PG_CONFIG} // 'pg_config';
 plan skip_all => 'only root removes packages' if $> != 0;
 plan skip_all => 'no user postgres' if !defined getpwnam('postgres');
 my ($version) = qx($config --version 2>/dev/null) =~ /^PostgreSQL (\d+)/;
-my ($pkglibdir) = map { chomp; $_ } qx($config --pkglibdir 2>/dev/null);
-plan skip_all => "no PostgreSQL of Debian's" if !$version || $pkglibdir ne "/usr/lib/postgresql/$version/lib" || !-x '/usr/bin/pg_lsclusters';
+
+# The extension may have been built for a copy of Debian's PostgreSQL.
+my $debian = '/usr/lib/postgresql/' . ($version // '') . '/bin/pg_config';
+plan skip_all => "no PostgreSQL of Debian's" if !$version || !-x $debian || !-x '/usr/bin/pg_lsclusters';
+my ($pkglibdir) = map { chomp; $_ } qx($debian --pkglibdir);
 if (!$ENV{OSPROFILER_TEST_USERS})
 {
 	plan skip_all => 'no mount namespaces' if system('unshare -m true 2>/dev/null') != 0;
@@ -65,9 +68,11 @@ delete $ENV{$_} for grep { /^(OSPROFILER_|PG(?!_CONFIG)|XDG_|SUDO_)/ && $_ ne 'O
 $ENV{OSPROFILER_DRIVER_PATH} = "$build/drivers";
 chdir '/';
 must("make -s -C '$top/pg_osprofiler' install PG_CONFIG='$config' BUILD='$build' DESTDIR='$dir/root'");
-for my $path ($pkglibdir, map { chomp; "$_/extension" } qx($config --sharedir))
+for my $kind ([ '--pkglibdir', '' ], [ '--sharedir', '/extension' ])
 {
-	must("mkdir -p '$dir/merged$path' && cp -a '$path/.' '$dir/merged$path/' && cp -a '$dir/root$path/.' '$dir/merged$path/' && "
+	my ($from, $path) = map { my $place = qx($_ $kind->[0]); chomp $place; "$place$kind->[1]" } $config, $debian;
+
+	must("mkdir -p '$dir/merged$path' && cp -a '$path/.' '$dir/merged$path/' && cp -a '$dir/root$from/.' '$dir/merged$path/' && "
 		  . "mount --bind '$dir/merged$path' '$path'");
 }
 must("mount -t tmpfs none /etc/postgresql && mount -t tmpfs -o mode=1777 none /dev/shm");
@@ -131,7 +136,7 @@ like($out, qr/^E:   osprofiler doctor --unfix 'port=$port dbname=postgres'/m, '.
 is($status, 0, '... unless the cluster is excepted') or diag($out);
 
 # What was not installed by packages has the same guard, before anything is removed.
-my $uninstall = "make -s -C '$top' uninstall PREFIX='$dir/prefix' PG_CONFIG='$config' BUILD='$build' 2>&1";
+my $uninstall = "make -s -C '$top' uninstall PREFIX='$dir/prefix' PG_CONFIG='$debian' BUILD='$build' 2>&1";
 mkdir "$dir/prefix";
 $out = qx($uninstall);
 isnt($?, 0, 'make uninstall is refused, too');
