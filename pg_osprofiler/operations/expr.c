@@ -405,13 +405,25 @@ put_cast(pgospText *text, const PlanState *node, const Node *arg, Oid type)
 	put(text, type_name(type));
 }
 
+/* Is it a call, and no cast? Also trim(BOTH FROM a) and the like are calls. */
+static bool
+is_call(const FuncExpr *call)
+{
+#if PG_VERSION_NUM >= 140000
+	if (call->funcformat == COERCE_SQL_SYNTAX)
+		return true;
+#endif
+	return call->funcformat == COERCE_EXPLICIT_CALL ||
+		   list_length(call->args) == 0;
+}
+
 static void
 put_call(pgospText *text, const PlanState *node, const FuncExpr *call)
 {
-	if (call->funcformat == COERCE_EXPLICIT_CALL ||
-		list_length(call->args) == 0)
+	if (is_call(call))
 		put_function(text, node, call->funcid, call->args);
-	else if (exprType(linitial(call->args)) == call->funcresulttype)
+	else if (call->funcformat != COERCE_EXPLICIT_CAST &&
+			 exprType(linitial(call->args)) == call->funcresulttype)
 		put_expr(
 			text, node, linitial(call->args)); /* only its length changes */
 	else

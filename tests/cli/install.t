@@ -157,6 +157,18 @@ SKIP:
 	like(qx(PKG_CONFIG_PATH=$home/lib/pkgconfig pkg-config --libs-only-other osprofiler), qr/-rpath/, 'by its RUNPATH');
 }
 
+# What README proposes to leave out: the default driver is left.
+{
+	my ($without) = slurp("$top/README.md") =~ /install\.sh WITHOUT="([^"]+)"/;
+	my $drivers = "$dir/least/lib/osprofiler/drivers";
+
+	$out = make("-s -C drivers install WITHOUT='$without' PREFIX=$dir/least");
+	is($?, 0, "WITHOUT='$without' installs") or diag($out);
+	is(qx(cd $drivers && ls), "sqlite.so\n", '... one driver');
+	$out = make("-s -C drivers install WITHOUT='$without sqlite' PREFIX=$dir/none");
+	is($?, 0, 'so does no driver at all') or diag($out);
+}
+
 # A part that is left out now was installed before.
 like(make("install WITHOUT='postgresql otlp' PG_CONFIG=/none/pg_config PREFIX=$home"),
 	qr{^The part 'otlp' was installed before, and is still there \(\Q$home\E/lib/osprofiler/drivers/otlp\.so\)\.$}m,

@@ -132,6 +132,12 @@ no_index('a cast', "$count owner::text = '4711'", qr/converted to text/);
 no_index('a number of another type', "$count owner = 4711.0", qr/converted to numeric/);
 no_index('a short pattern', "$count name LIKE '%zq%'", qr/fewer than three letters/);
 no_index('another function', "$count date_trunc('day', at) = '2020-02-01'", qr/Compare the column itself/);
+no_index('trim', "$count trim(both from tag) = 'tag3'", qr/does not compare tag itself, but what a function makes of it/);
+no_index('substring', "$count substring(tag from 1 for 4) = 'tagx'", qr/the result of an expression/);
+no_index('extract', "$count extract(year from at) = 2031", qr/the result of an expression/);
+no_index('a time zone', "$count at at time zone 'UTC' < '1999-01-01'", qr/the result of an expression/);
+no_index('position', "$count position('ag7' in tag) > 0", qr/the result of an expression/);
+no_index('a length', "$count code::varchar(2) = 'c'", qr/does not compare code itself, but what a conversion makes of it/);
 no_index('two columns', "$count owner = price", qr/compares columns of each row/);
 
 # An index that exists, and that the planner did not take.
