@@ -98,6 +98,29 @@ test_longest_of_many(void **state)
 	osp_buf_term(&words);
 }
 
+/* What a statement runs that has its text, such as the query of CREATE TABLE … AS, is no
+ * execution of its own. */
+static void
+test_longest_of_one(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	const char text[] =
+		"\"db\": {\"statement\": \"CREATE TABLE u AS SELECT 1\"}, ";
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, text);
+	findings_add(report, "pg-start", "q", "s", "h", 100, text);
+	findings_add(report, "pg-stop", "q", "s", "h", 990, "");
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "\"time_ms\": 1000.0, \"count\": 1.0, "));
+	assert_null(strstr(words.ptr, "2 x "));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* The server's half is there, and says nothing; SQLite's figures do. */
 static void
 test_longest_of_database(void **state)
@@ -211,6 +234,38 @@ test_longest_of_sqlite(void **state)
 	osp_buf_term(&words);
 }
 
+/* What is said of many executions is true of all together, and not of the longest alone,
+ * which may have waited for a processor. */
+static void
+test_longest_of_sqlite_together(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 30; i++)
+		findings_add_statement(
+			report,
+			"sqlite",
+			"SELECT n FROM t WHERE a = ?",
+			&at,
+			i == 7 ? 55 : 31,
+			i == 7
+				? "\"stats\": {\"fullscan_steps\": 9, \"vm_steps\": 2000}, "
+				: "\"stats\": {\"fullscan_steps\": 9, \"vm_steps\": 90000}, ");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(
+		json.ptr,
+		"\"count\": 30.0, \"statement\": \"SELECT n FROM t WHERE a = ?\", "
+		"\"why\": \"it read 270 rows of whole tables, in 2,612,000 steps of "));
+	assert_null(strstr(json.ptr, "hardly computed"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Steps that are slow, and no sort, in a statement that its program does not interrupt. */
 static void
 test_slow_steps(void **state)
@@ -263,10 +318,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_longest_of_client),
 		cmocka_unit_test(test_longest_of_many),
+		cmocka_unit_test(test_longest_of_one),
 		cmocka_unit_test(test_longest_of_database),
 		cmocka_unit_test(test_longest_with_plan),
 		cmocka_unit_test(test_longest_of_explained),
 		cmocka_unit_test(test_longest_of_sqlite),
+		cmocka_unit_test(test_longest_of_sqlite_together),
 		cmocka_unit_test(test_slow_steps),
 	};
 

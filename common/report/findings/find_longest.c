@@ -21,7 +21,6 @@ typedef struct same
 {
 	uint64_t shape;
 	osp__longest all;
-	int64_t own_ns;
 	struct same *next;
 } same;
 
@@ -48,7 +47,7 @@ is_long(const osp__findings *f, const same *at)
 		(double) at->all.ns < OSP__FINDING_SHARE * (double) f->total_ns)
 		return false;
 	return osp__findings_unexplained(f) > MUCH_UNEXPLAINED ||
-		   !is_explained(at->all.ns, at->own_ns);
+		   !is_explained(at->all.ns, at->all.own_ns);
 }
 
 static void
@@ -93,6 +92,27 @@ same_as(osp__findings *f, osp__table *table, same **all, const osp__op *op)
 	return at;
 }
 
+/* Is op what another one of its text runs, as the query of CREATE TABLE … AS is? That one
+ * counts for both. */
+static bool
+is_counted(const osp__op *op)
+{
+	const osp__op *outer = osp__op_statement(op->parent);
+
+	return op->shape != 0 && outer != NULL && outer->kind == op->kind &&
+		   outer->shape == op->shape && outer->left_ns > 0;
+}
+
+/* Of an operation of PostgreSQL these are not known. */
+static void
+add_counters(osp__longest *all, const osp__op *op)
+{
+	all->steps += osp__op_fact(op, OSP__VM_STEPS);
+	all->scanned += osp__op_fact(op, OSP__FULLSCAN_STEPS);
+	all->sorts += osp__op_fact(op, OSP__SORTS);
+	all->rows += osp__op_fact(op, OSP__ROWS);
+}
+
 static void
 add_up(osp__findings *f, osp__table *table, same **all)
 {
@@ -111,8 +131,9 @@ add_up(osp__findings *f, osp__table *table, same **all)
 		if (at->all.op == NULL || op->left_ns > at->all.op->left_ns)
 			at->all.op = op;
 		at->all.ns += op->left_ns;
-		at->all.count++;
-		at->own_ns += op->own_ns;
+		at->all.count += !is_counted(op);
+		at->all.own_ns += op->own_ns;
+		add_counters(&at->all, op);
 	}
 }
 
@@ -126,13 +147,13 @@ has_plan(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
-/* What SQLite counted of a statement; false: nothing that tells. */
+/* What SQLite counted of all executions; false: nothing that tells. */
 static bool
-say_counters(const osp__op *op, osp_buf *out)
+say_counters(const osp__longest *all, osp_buf *out)
 {
-	int64_t rows = osp__op_fact(op, OSP__FULLSCAN_STEPS);
-	int64_t sorts = osp__op_fact(op, OSP__SORTS);
-	int64_t steps = osp__op_fact(op, OSP__VM_STEPS);
+	int64_t rows = all->scanned;
+	int64_t sorts = all->sorts;
+	int64_t steps = all->steps;
 
 	if (rows + sorts == 0)
 		return false;
@@ -153,11 +174,11 @@ say_counters(const osp__op *op, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(", in "));
 	osp__say_number(out, steps, "step");
 	osp_buf_add_str(out, OSP_STR(" of SQLite's virtual machine"));
-	if (sorts == 0 && osp__op_fact(op, OSP__ROWS) <= 1 &&
-		steps >= SLOW_STEP_MIN && op->left_ns / SLOW_STEP_NS >= steps)
+	if (sorts == 0 && all->rows <= all->count && steps >= SLOW_STEP_MIN &&
+		all->ns / SLOW_STEP_NS >= steps)
 	{
 		osp_buf_add_str(out, OSP_STR(", which took "));
-		osp__say_time(out, op->left_ns / steps);
+		osp__say_time(out, all->ns / steps);
 		osp_buf_add_str(out,
 						OSP_STR(" each: most likely a function of the program, "
 								"long values or reading from the disk"));
@@ -167,10 +188,11 @@ say_counters(const osp__op *op, osp_buf *out)
 
 /* What can be said of the time of a statement that no rule has claimed. */
 static void
-say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
+say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 		osp_buf *out)
 {
-	int64_t steps = osp__op_fact(op, OSP__VM_STEPS);
+	const osp__op *op = all->op;
+	int64_t steps = all->steps;
 
 	if (op->kind == OSP__OP_DB && lacks)
 	{
@@ -182,7 +204,7 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 		osp_buf_add_str(out, OSP_STR(", whose operations are missing"));
 	}
 	else if (op->kind == OSP__OP_SQLITE && steps > 0 &&
-			 op->left_ns / STEP_NS >= steps)
+			 all->ns / STEP_NS >= steps)
 	{
 		osp_buf_add_str(out, OSP_STR("it hardly computed ("));
 		osp__say_number(out, steps, "step");
@@ -191,13 +213,13 @@ say_why(osp__findings *f, const osp__op *op, osp_str server, bool lacks,
 	}
 	else if (op->node->stops == 0)
 		osp_buf_add_str(out, OSP_STR("its end is not in the trace"));
-	else if (is_explained(op->left_ns, op->own_ns))
+	else if (is_explained(all->ns, all->own_ns))
 		osp_buf_add_str(out, OSP_STR("this is left of it beside the above"));
 	else if (has_plan(f, op))
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "
 								"stands out"));
-	else if (!say_counters(op, out))
+	else if (!say_counters(all, out))
 		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(out);
@@ -217,7 +239,7 @@ say_all(osp__findings *f)
 		osp__longest *longest = &f->longest[i];
 
 		osp__say_op(f, longest->op, &longest->text);
-		say_why(f, longest->op, osp_buf_str(&server), lacks, &longest->why);
+		say_why(f, longest, osp_buf_str(&server), lacks, &longest->why);
 		if (f->status == OSP_OK)
 			f->status = osp_buf_status(&longest->text);
 	}

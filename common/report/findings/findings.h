@@ -302,8 +302,13 @@ typedef enum osp__rest
 typedef struct osp__longest
 {
 	osp__op *op; /* the execution that has most of it */
-	int64_t ns;  /* of all together */
+	int64_t ns;  /* of all together, as are these */
+	int64_t own_ns;
 	int64_t count;
+	int64_t steps; /* of SQLite's virtual machine */
+	int64_t scanned;
+	int64_t sorts;
+	int64_t rows; /* returned */
 	osp_buf text; /* of the statement */
 	osp_buf why;  /* the end of a sentence */
 } osp__longest;
