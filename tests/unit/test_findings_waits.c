@@ -305,6 +305,85 @@ test_maintenance(void **state)
 	}
 }
 
+/* Of what is not explained, that is waiting which no cause has, and the rest of a statement
+ * that was explained in part is what it did then. */
+static void
+test_rest_of_waits(void **state)
+{
+	static const struct
+	{
+		const char *rule;
+		const char *stop;
+		bool locks; /* a wait for a lock, of 700 ms */
+		const char *says;
+	} cases[] = {
+		{"lock_wait",
+		 "\"waits\": {\"Lock:transactionid\": 700}, \"cpu\": {\"user_ms\": 280, "
+		 "\"system_ms\": 0, \"of_ms\": 1000}",
+		 true,
+		 "\"not_explained_parts\": [{\"part\": \"cpu\", \"share\": 0.28, "},
+		{"sleep",
+		 "\"waits\": {\"Timeout:PgSleep\": 700}, \"cpu\": {\"user_ms\": 280, "
+		 "\"system_ms\": 0, \"of_ms\": 1000}",
+		 false,
+		 "\"not_explained_parts\": [{\"part\": \"cpu\", \"share\": 0.28, "},
+		{"cpu",
+		 "\"cpu\": {\"user_ms\": 280, \"system_ms\": 0, \"of_ms\": 1000, "
+		 "\"involuntary_switches\": 40}",
+		 false,
+		 "\"not_explained_parts\": [{\"part\": \"cpu\", \"share\": 0.28, "},
+		{"sleep",
+		 "\"waits\": {\"Timeout:PgSleep\": 700, \"IPC:Other\": 200}, \"cpu\": "
+		 "{\"user_ms\": 100, \"system_ms\": 0, \"of_ms\": 1000}",
+		 false,
+		 "\"not_explained_parts\": [{\"part\": \"waiting\", \"share\": 0.2, "},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char first[64];
+		char info[256];
+		osp_buf json;
+		osp_buf words;
+
+		findings_add(report,
+					 "pg-start",
+					 "s",
+					 FINDINGS_BASE,
+					 "h",
+					 0,
+					 "\"db\": {\"statement\": \"SELECT f(a) FROM t\"}, ");
+		if (cases[i].locks)
+		{
+			findings_add(report,
+						 "pg.wait-start",
+						 "w",
+						 "s",
+						 "h",
+						 0,
+						 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+						 "\"held_by\": {\"pid\": 7}}, ");
+			findings_add(report, "pg.wait-stop", "w", "s", "h", 700, "");
+		}
+		(void) snprintf(info, sizeof(info), "\"db\": {%s}, ", cases[i].stop);
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, info);
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		(void) snprintf(first,
+						sizeof(first),
+						"\"findings\": [{\"rule\": \"%s\"",
+						cases[i].rule);
+		if (strstr(json.ptr, first) == NULL ||
+			strstr(json.ptr, cases[i].says) == NULL)
+			fail_msg("%zu: %s", i, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -314,6 +393,7 @@ main(void)
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_maintenance),
+		cmocka_unit_test(test_rest_of_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

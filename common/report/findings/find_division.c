@@ -150,6 +150,43 @@ const osp__rest_part osp__rest_parts[OSP__REST_COUNT] = {
 	{"unknown", "unknown: nothing in the trace says what it was"},
 };
 
+/* Does a rule claim what a statement waited for, of the statement itself? */
+static bool
+is_of_waits(const osp__rule *rule)
+{
+	static const char *const names[] = {
+		"client_wait", "read", "sleep", "spill", "toast", "wal", "write"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(rule->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+void
+osp__note_claimed_waits(const osp__findings *f)
+{
+	const osp__group *group;
+
+	for (group = f->groups; group != NULL; group = group->next)
+	{
+		bool starved = strcmp(group->rule->name, "cpu") == 0;
+		const osp__claim *claim =
+			starved || is_of_waits(group->rule) ? group->claims : NULL;
+
+		for (; claim != NULL; claim = claim->next)
+		{
+			if (claim->node != NULL && claim->node->kind == OSP__OP_NODE)
+				continue;
+			if (starved)
+				claim->op->starved_ns += claim->ns;
+			else
+				claim->op->waited_ns += claim->ns;
+		}
+	}
+}
+
 /* The part of ns that a share of a whole is, at most most_ns. */
 static int64_t
 part_of(int64_t ns, int64_t share_ns, int64_t whole_ns, int64_t most_ns)
@@ -163,13 +200,18 @@ part_of(int64_t ns, int64_t share_ns, int64_t whole_ns, int64_t most_ns)
 }
 
 /* Divides what is left of an operation of a server by the figures of its statement: the
- * part of its time in which it waited, and that in which it had a CPU. Of what nobody
- * measured nothing is known. */
+ * part of its time in which it waited, and that in which it had a CPU. Waits that a cause
+ * has are not in what is left, and waits for locks are operations of their own. Of what
+ * nobody measured nothing is known. */
 static void
 divide_work(const osp__op *op, int64_t rest_ns[OSP__REST_COUNT])
 {
 	const osp__op *statement = osp__op_statement(op);
 	int64_t left_ns = op->left_ns;
+	int64_t locked_ns;
+	int64_t whole_ns;
+	int64_t own_ns;
+	int64_t open_ns;
 	int64_t waited_ns;
 	int64_t cpu_ns;
 
@@ -184,14 +226,20 @@ divide_work(const osp__op *op, int64_t rest_ns[OSP__REST_COUNT])
 		rest_ns[OSP__REST_STATEMENTS] += left_ns;
 		return;
 	}
-	waited_ns = part_of(left_ns,
-						osp__op_fact(statement, OSP__WAIT_ANY),
-						osp__op_ns(statement),
-						left_ns);
-	cpu_ns = part_of(left_ns,
+	locked_ns = osp__op_fact(statement, OSP__WAIT_LOCK);
+	whole_ns = osp__op_ns(statement) - locked_ns;
+	own_ns = op->own_ns < whole_ns ? op->own_ns : whole_ns;
+	waited_ns = part_of(own_ns,
+						osp__op_fact(statement, OSP__WAIT_ANY) - locked_ns,
+						whole_ns,
+						own_ns);
+	cpu_ns = part_of(own_ns,
 					 osp__op_fact(statement, OSP__CPU),
-					 osp__op_fact(statement, OSP__CPU_OF),
-					 left_ns - waited_ns);
+					 osp__op_fact(statement, OSP__CPU_OF) - locked_ns,
+					 own_ns);
+	open_ns = own_ns - op->starved_ns - op->waited_ns;
+	waited_ns = part_of(left_ns, waited_ns - op->waited_ns, open_ns, left_ns);
+	cpu_ns = part_of(left_ns, cpu_ns, open_ns, left_ns - waited_ns);
 	rest_ns[OSP__REST_WAITING] += waited_ns;
 	rest_ns[OSP__REST_CPU] += cpu_ns;
 	rest_ns[OSP__REST_UNKNOWN] += left_ns - waited_ns - cpu_ns;

@@ -216,7 +216,10 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	{
 		/* The rules before it know plans, those from it on count executions. */
 		if (rules[i].look == osp__look_failures)
+		{
+			osp__note_claimed_waits(f);
 			osp__claim_alike(f);
+		}
 		run_rule(f, &rules[i]);
 	}
 	if (f->status == OSP_OK)

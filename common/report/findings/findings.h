@@ -207,22 +207,24 @@ typedef struct osp__op
 				   * once by each rule */
 	int64_t begin_ns;
 	int64_t end_ns;
-	int64_t own_ns;    /* without that of operations in it */
-	int64_t left_ns;   /* of that, what no rule has claimed */
-	int64_t nodes_ns;  /* what was claimed for nodes of its plan */
-	int64_t workers;   /* that worked beside it */
-	bool no_toast;     /* a scan whose table is known to have no TOAST table */
-	bool subplan;      /* a node that is the top of a subquery */
-	bool timed_nodes;  /* a node of its plan says how long it worked */
-	bool leader_nodes; /* a node of its plan is not of a worker */
-	bool in_worker;    /* a worker, or a node of one's plan */
-	double node_rows;  /* that all nodes of its plan worked on */
-	double node_loops; /* how often they were executed */
-	uint64_t shape;    /* of the statement without its constants; of a node,
+	int64_t own_ns;     /* without that of operations in it */
+	int64_t left_ns;    /* of that, what no rule has claimed */
+	int64_t nodes_ns;   /* what was claimed for nodes of its plan */
+	int64_t workers;    /* that worked beside it */
+	int64_t starved_ns; /* what the rule cpu claimed of it */
+	int64_t waited_ns;  /* what rules about waits did, but for locks */
+	bool no_toast;      /* a scan whose table is known to have no TOAST table */
+	bool subplan;       /* a node that is the top of a subquery */
+	bool timed_nodes;   /* a node of its plan says how long it worked */
+	bool leader_nodes;  /* a node of its plan is not of a worker */
+	bool in_worker;     /* a worker, or a node of one's plan */
+	double node_rows;   /* that all nodes of its plan worked on */
+	double node_loops;  /* how often they were executed */
+	uint64_t shape;     /* of the statement without its constants; of a node,
 					  * trigger or function its name; 0: none */
-	uint64_t text;     /* of the statement with its constants, a hash */
-	uint64_t plan;     /* that a planning made; 0: unknown */
-	bool generic;      /* that is one for any values, or a statement has one */
+	uint64_t text;      /* of the statement with its constants, a hash */
+	uint64_t plan;      /* that a planning made; 0: unknown */
+	bool generic;       /* that is one for any values, or a statement has one */
 	bool foreign; /* a client's statement that no hook of ours recorded, but the
 						* program, such as OSProfiler in Python: writing its start
 						* to the collector may be part of its time */
@@ -411,6 +413,9 @@ osp_status osp__findings_divide(osp__findings *f) OSP_MUST_CHECK;
 
 /* Sets the report's times_ns, from the time that operations have. */
 void osp__findings_note_division(osp__findings *f);
+
+/* Notes in the operations what the rules about waits have claimed of them. */
+void osp__note_claimed_waits(const osp__findings *f);
 
 /* What each part of it is called, and in words. */
 typedef struct osp__rest_part
