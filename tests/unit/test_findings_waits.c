@@ -384,6 +384,61 @@ test_rest_of_waits(void **state)
 	}
 }
 
+/* What nodes of a plan spilled, and what a statement of which no plan is known did, are two
+ * causes: each is told with its own statement. */
+static void
+test_spills_of_two_kinds(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 500;
+
+	(void) state;
+	findings_add(report,
+				 "pg-start",
+				 "p",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"SELECT a FROM t ORDER BY b\"}, ");
+	findings_add(report,
+				 "pg.node-start",
+				 "n",
+				 "p",
+				 "h",
+				 0,
+				 "\"db\": {\"node\": {\"name\": \"Sort\", \"type\": "
+				 "\"Sort\"}}, ");
+	findings_add(report,
+				 "pg.node-stop",
+				 "n",
+				 "p",
+				 "h",
+				 500,
+				 "\"db\": {\"node\": {\"rows\": 90000, \"loops\": 1, "
+				 "\"disk_kb\": 30560}}, ");
+	findings_add(report, "pg-stop", "p", FINDINGS_BASE, "h", 500, "");
+	findings_add_statement(
+		report,
+		"pg",
+		"CREATE TABLE u AS SELECT md5(a) FROM t",
+		&at,
+		700,
+		"\"db\": {\"waits\": {\"IO:BufFileWrite\": 600}, \"buffers\": "
+		"{\"temp_blks_written\": 513}}, ");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(strstr(json.ptr,
+						   "\"evidence\": \"CREATE TABLE u AS SELECT md5(a) "
+						   "FROM t: 513 blocks written\""));
+	assert_non_null(strstr(json.ptr,
+						   "\"evidence\": \"SELECT a FROM t ORDER BY b: "
+						   "30,560 kB on disk\""));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 int
 main(void)
 {
@@ -394,6 +449,7 @@ main(void)
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_rest_of_waits),
+		cmocka_unit_test(test_spills_of_two_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

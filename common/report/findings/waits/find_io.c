@@ -17,6 +17,13 @@ enum
 	SUM_NEEDED = SUM_IMAGES
 };
 
+/* Groups of what did not fit into memory. */
+enum
+{
+	SPILL_OF_NODES,
+	SPILL_OF_STATEMENTS
+};
+
 /*
  * The time that the server measured (track_io_timing), or that it was seen
  * waiting. Of what rules about nodes have claimed of the statement all may have
@@ -325,7 +332,7 @@ spills(const osp__op *op)
 static void
 claim_spill(osp__findings *f, osp__op *op)
 {
-	osp__group *group = osp__group_of(f, 0);
+	osp__group *group = osp__group_of(f, SPILL_OF_NODES);
 
 	osp__claim_node(f, group, op, true);
 	if (op->parent->kind == OSP__OP_NODE &&
@@ -359,7 +366,7 @@ osp__look_spills(osp__findings *f)
 		if (op->kind == OSP__OP_NODE || op->handled ||
 			osp__op_fact(op, OSP__TEMP_BLOCKS) == 0)
 			continue;
-		group = osp__group_of(f, 0);
+		group = osp__group_of(f, SPILL_OF_STATEMENTS);
 		ns = own_time(f, op, OSP__TEMP_IO, OSP__WAIT_TEMP);
 		osp__claim_time(f, group, op, ns);
 		if (group != NULL && op->kind == OSP__OP_PG)
