@@ -331,17 +331,29 @@ test_alike(void **state)
 	static const struct
 	{
 		int ms; /* of an execution without a plan; one with a plan takes 12 ms */
-		int removed; /* by the filter of the others */
+		int removed;     /* by the filter of the others */
+		const char *cpu; /* of all */
 		const char *says;
 		const char *never;
 	} cases[] = {
-		{8, 90000, "{\"rule\": \"filter\"", "\"rule\": \"repeat\""},
+		{8, 90000, "", "{\"rule\": \"filter\"", "\"rule\": \"repeat\""},
 		{8,
 		 90000,
-		 "; 36 more executions, too short for the plan",
+		 "",
+		 "; 36 more executions, of which no plan is recorded, "
+		 "taken to be like these",
 		 "missing, too"},
-		{0, 90000, "{\"rule\": \"filter\"", "more execution"},
-		{8, 1, "{\"rule\": \"repeat\"", "more execution"},
+		{0, 90000, "", "{\"rule\": \"filter\"", "more execution"},
+		{8, 1, "", "{\"rule\": \"repeat\"", "more execution"},
+
+		/* Others have the CPU for more than half of the time. */
+		{8,
+		 90000,
+		 "\"db\": {\"cpu\": {\"user_ms\": 1, \"system_ms\": 0, \"of_ms\": 8, "
+		 "\"involuntary_switches\": 9}}, ",
+		 "; 36 more executions, of which no plan is recorded, "
+		 "taken to be like these",
+		 "\"rule\": \"repeat\""},
 	};
 	size_t i;
 
@@ -391,8 +403,13 @@ test_alike(void **state)
 				findings_add(
 					report, "pg.node-stop", node, id, "h", at + ms, stop);
 			}
-			findings_add(
-				report, "pg-stop", id, FINDINGS_BASE, "h", at + ms, "");
+			findings_add(report,
+						 "pg-stop",
+						 id,
+						 FINDINGS_BASE,
+						 "h",
+						 at + ms,
+						 cases[i].cpu);
 			at += ms;
 		}
 		findings_explain(report, &json, &words);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_alike.c
- *	  Executions that are too short for their plans to be recorded, of a statement of
- *	  which longer ones are: what a rule has found in the plans of these is most likely
- *	  the reason of the others, too.
+ *	  Executions of which no plan is recorded, most of them for they are too short, of a
+ *	  statement of which longer ones have theirs: what a rule has found in the plans of
+ *	  these is most likely the reason of the others, too.
  */
 #include "report/findings/findings.h"
 
@@ -16,7 +16,8 @@ typedef struct alike
 	uint64_t key;
 	int64_t planned; /* of which nodes of the plan are recorded */
 	int64_t
-		explained; /* of these, how many a rule found slow for most of their time */
+		explained; /* of these, how many a rule found slow for most of their time,
+					 * but for that in which others had the CPU */
 	int64_t others;
 	int64_t others_ns;
 	osp__group *group; /* what was found in most time of one execution */
@@ -104,7 +105,8 @@ count_executions(osp__findings *f, osp__table *table)
 			continue;
 		}
 		at->planned++;
-		at->explained += op->nodes_ns > 0 && op->nodes_ns >= op->own_ns / 2;
+		at->explained += op->nodes_ns > 0 &&
+						 op->nodes_ns >= (op->own_ns - op->starved_ns) / 2;
 	}
 }
 

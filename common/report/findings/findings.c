@@ -140,8 +140,8 @@ say_alike(osp__finding *finding)
 	osp_buf_add_str(&finding->evidence, OSP_STR("; "));
 	osp__say_number(&finding->evidence, (int64_t) alike, "more execution");
 	osp_buf_add_str(&finding->evidence,
-					OSP_STR(", too short for the plan to be recorded, taken to "
-							"be like these"));
+					OSP_STR(", of which no plan is recorded, taken to be like "
+							"these"));
 	osp__add_figure(finding, "alike", (double) alike);
 }
 
