@@ -305,6 +305,57 @@ test_maintenance(void **state)
 	}
 }
 
+/* A lock that is waited for before the statement is planned: it is the statement that
+ * waited, and three holders of it are a crowd, too. */
+static void
+test_wait_before_planning(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int i;
+
+	(void) state;
+	for (i = 0; i < 3; i++)
+	{
+		char parse[8];
+		char wait[8];
+		char info[256];
+
+		(void) snprintf(parse, sizeof(parse), "p%d", i);
+		(void) snprintf(wait, sizeof(wait), "w%d", i);
+		findings_add(report,
+					 "pg.parse-start",
+					 parse,
+					 FINDINGS_BASE,
+					 "h",
+					 i * 200,
+					 "\"db\": {\"statement\": \"SELECT n FROM t\"}, ");
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"lock\": {\"name\": \"AccessShareLock on t, "
+						"held by process %d\"}, \"held_by\": {\"pid\": %d}}, ",
+						i + 7,
+						i + 7);
+		findings_add(report, "pg.wait-start", wait, parse, "h", i * 200, info);
+		findings_add(
+			report, "pg.wait-stop", wait, parse, "h", i * 200 + 190, "");
+		findings_add(report,
+					 "pg.parse-stop",
+					 parse,
+					 FINDINGS_BASE,
+					 "h",
+					 i * 200 + 200,
+					 "");
+	}
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(strstr(json.ptr, "\"evidence\": \"SELECT n FROM t\""));
+	assert_non_null(strstr(json.ptr, ", for one process after the other"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Of what is not explained, that is waiting which no cause has, and the rest of a statement
  * that was explained in part is what it did then. */
 static void
@@ -448,6 +499,7 @@ main(void)
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_maintenance),
+		cmocka_unit_test(test_wait_before_planning),
 		cmocka_unit_test(test_rest_of_waits),
 		cmocka_unit_test(test_spills_of_two_kinds),
 	};

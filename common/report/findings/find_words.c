@@ -124,6 +124,9 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 {
 	osp__op *statement = osp__op_statement(op);
 
+	/* What waits for a lock before its statement is planned stands below pg.parse. */
+	if (op->kind == OSP__OP_WAIT && op->parent->kind == OSP__OP_PARSE)
+		statement = op->parent;
 	osp__say_op(f, statement != NULL ? statement : op, out);
 	if (statement == NULL || statement->parent->kind != OSP__OP_TRIGGER)
 		return;

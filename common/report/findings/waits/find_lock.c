@@ -80,18 +80,27 @@ typedef struct crowd
 	int64_t pids[CROWD_MIN];
 } crowd;
 
+/* The shape of the statement that waited, which may not have been planned; 0: unknown. */
+static uint64_t
+shape_of_waiter(const osp__op *wait)
+{
+	if (wait->parent->kind == OSP__OP_PARSE)
+		return wait->parent->shape;
+	return wait->statement != NULL ? wait->statement->shape : 0;
+}
+
 /* The crowd of the statement that waited; NULL: none is known. */
 static crowd *
 find_crowd(const osp__table *table, const osp__op *wait)
 {
-	const osp__op *statement = wait->statement;
+	uint64_t shape = shape_of_waiter(wait);
 	size_t pos = 0;
 	crowd *found;
 
-	if (statement == NULL || statement->shape == 0)
+	if (shape == 0)
 		return NULL;
-	while ((found = osp__table_next(table, statement->shape, &pos)) != NULL)
-		if (found->key == statement->shape)
+	while ((found = osp__table_next(table, shape, &pos)) != NULL)
+		if (found->key == shape)
 			break;
 	return found;
 }
@@ -100,10 +109,11 @@ static void
 add_to_crowd(osp__findings *f, osp__table *table, const osp__op *wait)
 {
 	int64_t pid = root_pid(wait);
+	uint64_t shape = shape_of_waiter(wait);
 	crowd *at = find_crowd(table, wait);
 	unsigned i;
 
-	if (wait->statement == NULL || wait->statement->shape == 0 || pid <= 0)
+	if (shape == 0 || pid <= 0)
 		return;
 	if (at == NULL)
 	{
@@ -114,7 +124,7 @@ add_to_crowd(osp__findings *f, osp__table *table, const osp__op *wait)
 			return;
 		}
 		memset(at, 0, sizeof(*at));
-		at->key = wait->statement->shape;
+		at->key = shape;
 		osp__table_add(table, at->key, at);
 	}
 	for (i = 0; i < at->count; i++)
