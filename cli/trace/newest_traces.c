@@ -18,16 +18,39 @@ cli_newest_init(cli_newest *newest, size_t wanted, int64_t until_ns)
 	newest->place = NULL;
 }
 
+/* Takes out a trace that another place has as well. False: what is known of it ended no
+ * earlier, and it stays. */
+static bool
+forget_copy(cli_newest *newest, const osp_trace_entry *entry)
+{
+	size_t i = 0;
+
+	while (i < newest->count &&
+		   !osp_str_eq(osp_str_of(newest->traces[i].id), entry->base_id))
+		i++;
+	if (i == newest->count)
+		return true;
+	if (newest->traces[i].last_ns >= entry->last_ns)
+		return false;
+	newest->count--;
+	memmove(&newest->traces[i],
+			&newest->traces[i + 1],
+			(newest->count - i) * sizeof(newest->traces[i]));
+	return true;
+}
+
 /* An osp_trace_fn: is it among the newest of those so far? */
 static osp_status
 keep_newest(void *ctx, const osp_trace_entry *entry)
 {
 	cli_newest *newest = (cli_newest *) ctx;
-	size_t at = newest->count;
+	size_t at;
 	cli_ended *place;
 
-	if (entry->base_id.len > OSP_ID_MAX || entry->last_ns > newest->until_ns)
+	if (entry->base_id.len > OSP_ID_MAX || entry->last_ns > newest->until_ns ||
+		!forget_copy(newest, entry))
 		return OSP_OK;
+	at = newest->count;
 	while (at > 0 && newest->traces[at - 1].last_ns < entry->last_ns)
 		at--;
 	if (at == newest->wanted)

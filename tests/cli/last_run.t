@@ -109,6 +109,15 @@ for my $collector ("sqlite:///$dir/shared.db", "file:///$dir/shared.points")
 	is((said('last~2'))[0], $others, 'last~2 is what was there before the own runs');
 	is(named('newest'), $theirs, 'newest is the newest');
 	is(named('newest~1'), $mine, 'newest~1 is the one before it');
+	if ($collector =~ m{^file://(.*)})
+	{
+		my $copy = "$dir/copy.points";
+		is(system('cp', $1, $copy), 0, 'a copy');
+		my @both = ('--connection-string', $collector, '--connection-string', "file://$copy");
+		is(named(@both, 'newest'), $theirs, 'two collectors that have the same: the newest');
+		is(named(@both, 'newest~1'), $mine, 'the one before it is another trace');
+		one_error(qr/'newest~4' goes back too far: there are 4 traces in/, 'trace', 'show', @both, 'newest~4');
+	}
 	one_error(qr/'last~3' goes back too far: there are 3 traces of your runs and before them/, 'trace', 'show', 'last~3');
 	one_error(qr/'newest~4' goes back too far: there are 4 traces in/, 'trace', 'show', 'newest~4');
 	run_cli('run', 'true');
