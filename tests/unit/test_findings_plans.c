@@ -663,6 +663,41 @@ test_joins_without_equality(void **state)
 	explain_few_pairs();
 }
 
+/* Adds a point, whose statement does not skip what is locked. */
+static osp_status
+add_waiting(void *ctx, osp_str json)
+{
+	osp_buf text;
+	osp_status status;
+	char *skip;
+
+	osp_buf_init(&text, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	osp_buf_add_str(&text, json);
+	assert_int_equal(osp_buf_status(&text), OSP_OK);
+	skip = strstr(text.ptr, "SKIP LOCKED");
+	if (skip != NULL)
+		memset(skip, ' ', strlen("SKIP LOCKED"));
+	status = osp_report_add((osp_report *) ctx, osp_buf_str(&text), NULL);
+	osp_buf_term(&text);
+	return status;
+}
+
+/* FOR UPDATE also passes over what another transaction has changed while it waited. */
+static void
+test_lock_without_skip(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	assert_int_equal(findings_read("skip_locked", add_waiting, report), OSP_OK);
+	findings_explain(report, &json, &words);
+	assert_null(strstr(json.ptr, "\"rule\": \"skip_locked\""));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 int
 main(void)
 {
@@ -672,6 +707,7 @@ main(void)
 		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_alike),
+		cmocka_unit_test(test_lock_without_skip),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_index_of_partitions),
 		cmocka_unit_test(test_no_own_time),

@@ -5,6 +5,8 @@
  */
 #include "report/findings/rules.h"
 
+#include "sql/sql_text.h"
+
 /* So many rows are passed over, this many for each that is returned. */
 #define SKIPPED_MIN  1000
 #define SKIPPED_EACH 9
@@ -30,6 +32,29 @@ skipped_rows(const osp__findings *f, const osp__op *op)
 			   : 0;
 }
 
+/* Does the statement of a node have SKIP LOCKED? Without it rows are passed over, too,
+ * which another transaction has changed while they were waited for. */
+static bool
+has_skip_locked(osp__findings *f, const osp__op *op)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	bool skip = false;
+
+	if (op->statement == NULL)
+		return false;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op->statement, NULL, "statement", &f->scratch);
+	osp_sql_lexer_init(&lexer, osp_buf_str(&f->scratch), OSP_SQL_POSTGRES);
+	while (osp_sql_next_word(&lexer, &token))
+	{
+		if (skip && osp_sql_is(&token, "locked"))
+			return true;
+		skip = osp_sql_is(&token, "skip");
+	}
+	return false;
+}
+
 void
 osp__look_skipped(osp__findings *f)
 {
@@ -43,10 +68,10 @@ osp__look_skipped(osp__findings *f)
 		osp__group *group;
 		osp__op *at;
 
-		if (skipped < SKIPPED_MIN || skipped / SKIPPED_EACH < rows)
+		if (skipped < SKIPPED_MIN || skipped / SKIPPED_EACH < rows ||
+			!has_skip_locked(f, op))
 			continue;
-		group = osp__group_of(
-			f, op->statement != NULL ? op->statement->shape : op->shape);
+		group = osp__group_of(f, op->statement->shape);
 		for (at = op; at != NULL; at = osp__op_next_node(f, at, op))
 			osp__claim_node(f, group, at, at == op);
 		if (group == NULL)
