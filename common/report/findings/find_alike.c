@@ -135,6 +135,17 @@ find_groups(osp__findings *f, const osp__table *table)
 	}
 }
 
+static void
+claim(osp__findings *f, osp__group *group, osp__op *op)
+{
+	int64_t claimed_ns = group->ns;
+
+	osp__claim_more(f, group, op, op->left_ns);
+	claimed_ns = group->ns - claimed_ns;
+	group->alike_ns += claimed_ns;
+	group->alike += claimed_ns > 0;
+}
+
 void
 osp__claim_alike(osp__findings *f)
 {
@@ -156,8 +167,7 @@ osp__claim_alike(osp__findings *f)
 			at->explained <= at->planned / 2 ||
 			at->others_ns / at->others < MEAN_MIN_NS)
 			continue;
-		osp__claim_more(f, at->group, op, op->left_ns);
-		at->group->alike++;
+		claim(f, at->group, op);
 	}
 	osp__table_term(&table);
 }

@@ -137,7 +137,7 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 void
 osp__say_time_judged_by(const osp__group *group, const char *what, osp_buf *out)
 {
-	osp__say_time(out, group->ns);
+	osp__say_time(out, group->ns - group->alike_ns);
 	if (!group->largest->timed->timed_nodes)
 		osp_buf_addf(out, " (by %s" NOT_MEASURED, what);
 }

@@ -138,6 +138,8 @@ say_alike(osp__finding *finding)
 	if (alike == 0)
 		return;
 	osp_buf_add_str(&finding->evidence, OSP_STR("; "));
+	osp__say_time(&finding->evidence, finding->group->alike_ns);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" in "));
 	osp__say_number(&finding->evidence, (int64_t) alike, "more execution");
 	osp_buf_add_str(&finding->evidence,
 					OSP_STR(", of which no plan is recorded, taken to be like "

@@ -258,6 +258,7 @@ typedef struct osp__group
 	int64_t ns;
 	uint64_t count; /* of operations */
 	uint64_t alike; /* executions whose plans are not recorded (find_alike.c) */
+	int64_t alike_ns; /* their part of ns */
 	osp__op *first;
 	osp__op *largest;
 	osp__op *examples[OSP__EVIDENCE_OPS_MAX];

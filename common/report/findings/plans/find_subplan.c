@@ -123,6 +123,7 @@ osp__tell_subplans(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *top = group->largest;
 	int64_t loops = group->sums[SUM_LOOPS];
+	int64_t ns = group->ns - group->alike_ns; /* in these loops */
 
 	osp_buf_add_str(&finding->cause,
 					is_list(top)
@@ -136,9 +137,9 @@ osp__tell_subplans(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(", each time for a row of "));
 	osp__say_op(f, top->parent, &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(", and took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
-	osp__say_time(&finding->cause, group->ns / loops);
+	osp__say_time(&finding->cause, ns / loops);
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_statement(f, top, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
