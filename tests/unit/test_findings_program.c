@@ -486,7 +486,9 @@ test_program_without_root(void **state)
 	at += 200;
 	findings_add_statement(report, "db", "SELECT b", &at, 20, "");
 	at += 700;
+	findings_add(report, "pg.plan-start", "a-plan", "s940", "h", at, "");
 	findings_add_statement(report, "db", "SELECT c", &at, 20, "");
+	findings_add(report, "pg.plan-stop", "a-plan", "s940", "h", at - 10, "");
 	findings_explain(report, &json, &words);
 	assert_non_null(strstr(json.ptr, "\"rule\": \"application\""));
 	assert_null(strstr(json.ptr, "application's own time"));

@@ -308,6 +308,10 @@ say_longest_gap(osp__findings *f, osp_buf *out)
 	}
 	if (from == NULL)
 		return;
+
+	/* What a statement begins with, its planning, begins when that does. */
+	while (to->parent->node != NULL && to->parent->begin_ns >= to->begin_ns)
+		to = to->parent;
 	osp_buf_add_str(out, OSP_STR("; the longest, "));
 	osp__say_time(out, longest_ns);
 	osp_buf_add_str(out, OSP_STR(", between "));
