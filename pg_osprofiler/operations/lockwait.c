@@ -45,16 +45,21 @@ object_of(const pgospLockWait *wait)
 	return wait->has_row ? &wait->row : &wait->tag;
 }
 
+static bool
+is_of_table(const LOCKTAG *tag)
+{
+	return tag->locktag_type == LOCKTAG_RELATION ||
+		   tag->locktag_type == LOCKTAG_RELATION_EXTEND ||
+		   tag->locktag_type == LOCKTAG_PAGE ||
+		   tag->locktag_type == LOCKTAG_TUPLE;
+}
+
 /* The name of the table, or of the kind of object; into space of NAMEDATALEN. */
 static const char *
 name_of(const pgospWaitFacts *facts, char *space)
 {
 	const LOCKTAG *tag = object_of(facts->wait);
-	bool is_of_table = tag->locktag_type == LOCKTAG_RELATION ||
-					   tag->locktag_type == LOCKTAG_RELATION_EXTEND ||
-					   tag->locktag_type == LOCKTAG_PAGE ||
-					   tag->locktag_type == LOCKTAG_TUPLE;
-	char *name = is_of_table && facts->ask &&
+	char *name = is_of_table(tag) && facts->ask &&
 						 (tag->locktag_field1 == 0 ||
 						  tag->locktag_field1 == MyDatabaseId)
 					 ? get_rel_name(tag->locktag_field2)
@@ -189,6 +194,7 @@ describe_object(StringInfo words, const pgospWaitFacts *facts)
 {
 	const LOCKTAG *tag = object_of(facts->wait);
 	char space[NAMEDATALEN];
+	const char *name = name_of(facts, space);
 
 	if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field4 == 2)
 		appendStringInfo(words,
@@ -204,8 +210,10 @@ describe_object(StringInfo words, const pgospWaitFacts *facts)
 			 tag->locktag_field2 == DatabaseRelationId &&
 			 tag->locktag_field3 == InvalidOid)
 		appendStringInfoString(words, "the queue of NOTIFY");
+	else if (is_of_table(tag) && name != space)
+		appendStringInfo(words, "relation %u", tag->locktag_field2);
 	else
-		appendStringInfoString(words, name_of(facts, space));
+		appendStringInfoString(words, name);
 	if (tag->locktag_type == LOCKTAG_TUPLE)
 		appendStringInfo(words,
 						 ", row (%u,%u)",

@@ -305,6 +305,49 @@ test_maintenance(void **state)
 	}
 }
 
+/* With lock_timeout the statement ends with the wait. */
+static void
+test_gave_up(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+	findings_add(
+		report,
+		"pg.wait-start",
+		"w",
+		"s",
+		"h",
+		1,
+		"\"db\": {\"lock\": {\"name\": \"ShareLock on relation 7, held by "
+		"process 7\"}, \"held_by\": {\"pid\": 7}}, ");
+	findings_add(report, "pg.wait-stop", "w", "s", "h", 200, "");
+	findings_add(report,
+				 "pg-stop",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 200,
+				 "\"etype\": \"lock_not_available\", ");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(
+		strstr(json.ptr,
+			   "A statement waited 199 ms for a lock and gave up: ShareLock on "
+			   "relation 7, held by process 7."));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* A lock that is waited for before the statement is planned: it is the statement that
  * waited, and three holders of it are a crowd, too. */
 static void
@@ -499,6 +542,7 @@ main(void)
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_maintenance),
+		cmocka_unit_test(test_gave_up),
 		cmocka_unit_test(test_wait_before_planning),
 		cmocka_unit_test(test_rest_of_waits),
 		cmocka_unit_test(test_spills_of_two_kinds),

@@ -178,6 +178,14 @@ osp__look_locks(osp__findings *f)
 	claim_failed(f, "lock_not_available", GAVE_UP);
 }
 
+/* Did the statement fail that waited, because of lock_timeout? */
+static bool
+gave_up(const osp__op *op)
+{
+	return failed_with(op->kind == OSP__OP_WAIT ? op->parent : op,
+					   "lock_not_available");
+}
+
 static void
 say_waits(osp__finding *finding, const osp__group *group)
 {
@@ -190,7 +198,10 @@ say_waits(osp__finding *finding, const osp__group *group)
 	}
 	osp__say_time(&finding->cause, group->ns);
 	if (group->count == 1)
-		osp_buf_add_str(&finding->cause, OSP_STR(" for a lock"));
+		osp_buf_add_str(&finding->cause,
+						gave_up(group->largest)
+							? OSP_STR(" for a lock and gave up")
+							: OSP_STR(" for a lock"));
 	if (is_of_crowd(group))
 		osp_buf_add_str(&finding->cause,
 						OSP_STR(", for one process after the other"));
