@@ -501,6 +501,36 @@ test_program_without_root(void **state)
 	osp_buf_term(&words);
 }
 
+/* With statement_text = none only the first word of a statement is recorded: nobody knows
+ * whether two are the same. */
+static void
+test_first_words(void **state)
+{
+	static const char *const stops[] = {"",
+										"\"etype\": \"division_by_zero\", "};
+	size_t n;
+
+	(void) state;
+	for (n = 0; n < 2; n++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int i;
+
+		for (i = 0; i < 12; i++)
+			findings_add_statement(
+				report, "pg", "SELECT", &at, i == 7 ? 60 : 12, stops[n]);
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		assert_null(strstr(words.ptr, "same statement"));
+		assert_null(strstr(words.ptr, "12 x "));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* A pool that asks for a sign of life does not get the advice to keep the answer. */
 static void
 test_pings(void **state)
@@ -626,6 +656,7 @@ main(void)
 		cmocka_unit_test(test_served_failures),
 		cmocka_unit_test(test_tracing_of_program),
 		cmocka_unit_test(test_program_without_root),
+		cmocka_unit_test(test_first_words),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_shapes),

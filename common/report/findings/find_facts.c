@@ -432,6 +432,27 @@ read_node_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->subplan = yyjson_obj_get(node, "subplan") != NULL;
 }
 
+/* Is the first word all that is recorded of a statement (statement_text = none)? Nobody knows
+ * which of them are the same. */
+static bool
+is_first_word(osp_str statement)
+{
+	static const char *const whole[] = {
+		"analyze", "checkpoint", "reindex", "vacuum"};
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	osp_sql_token next;
+	size_t i;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	if (!osp_sql_next_word(&lexer, &token) || osp_sql_next_word(&lexer, &next))
+		return false;
+	for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+		if (osp_sql_is(&token, whole[i]))
+			return false;
+	return osp__statement_control(statement) == OSP__CONTROL_NONE;
+}
+
 /* Does a statement leave files that the server removes, or that it replaces by others? */
 static bool
 leaves_files(osp_str statement)
@@ -482,7 +503,7 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	if (statement.len == 0 || yyjson_obj_get(db, "operation") != NULL)
 		return;
 	read_places(f, op, db, text_places);
-	op->shape = osp__statement_shape(statement);
+	op->shape = is_first_word(statement) ? 0 : osp__statement_shape(statement);
 	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->checks_key = op->kind == OSP__OP_PG && osp__is_key_statement(statement);
 	op->leaves_files = op->kind == OSP__OP_DB && leaves_files(statement);

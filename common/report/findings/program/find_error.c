@@ -26,6 +26,16 @@ is_caught(const osp__op *op)
 	return osp__op_statement(op->parent) != NULL;
 }
 
+/* The same statement and the same error. A statement of which the text is not recorded is
+ * none of the others. */
+static uint64_t
+key_of(const osp__findings *f, const osp__op *op)
+{
+	if (op->shape == 0 && op->statement == op)
+		return (uint64_t) (op - f->ops);
+	return op->shape ^ osp__name_shape(op->node->name, op->node->etype);
+}
+
 static void
 look(osp__findings *f)
 {
@@ -39,8 +49,7 @@ look(osp__findings *f)
 
 		if (!is_outermost(op))
 			continue;
-		group = osp__group_of(
-			f, op->shape ^ osp__name_shape(op->node->name, op->node->etype));
+		group = osp__group_of(f, key_of(f, op));
 		osp__claim_below(f, group, op);
 		attempt = osp__next_attempt(f, op);
 		if (attempt == NULL || group == NULL)
