@@ -17,6 +17,7 @@
 #include "functions.h"
 #include "hook.h"
 #include "sqlite_operation.h"
+#include "statement_waits.h"
 
 #define STATEMENT_MAX (32 * 1024)
 
@@ -85,6 +86,15 @@ set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 		conn->options.statement_max = STATEMENT_MAX;
 }
 
+/* Which waits of statements nobody measures here; empty: none. */
+static osp_str
+unmeasured(const osp_sqlite_conn *conn)
+{
+	if (!conn->wrapped)
+		return OSP_STR("busy, syncs, pauses");
+	return osp_sqlite__syncs_measured ? OSP_STR("") : OSP_STR("syncs");
+}
+
 /* The file, the connection and the process, as every start says them. A child after
  * fork writes its own number over the process's, the last 8 bytes. */
 static void
@@ -100,6 +110,8 @@ set_where(osp_sqlite_conn *conn, const char *file)
 		OSP_STR("name"),
 		osp_str_n(name.ptr, osp_utf8_prefix(name, OSP_SQLITE_FILE_MAX)));
 	osp_put_u64(&w, OSP_STR("connection"), conn->number);
+	if (unmeasured(conn).len > 0)
+		osp_put_str(&w, OSP_STR("unmeasured"), unmeasured(conn));
 	osp_put_i64(&w, OSP_STR("pid"), getpid());
 	conn->where_len = osp_attrs_end(&w).len;
 }

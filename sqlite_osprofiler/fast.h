@@ -85,7 +85,8 @@ osp_sqlite__stop_fast(const osp_sqlite_stmt *st,
 		return false;
 	if (result->has_status && OSP_UNLIKELY(osp_sqlite__is_worked(result)))
 		return false;
-	if (OSP_UNLIKELY((st->waits.busy.count | st->waits.syncs.count) != 0))
+	if (OSP_UNLIKELY((st->waits.busy.count | st->waits.syncs.count |
+					  (uint64_t) st->waits.paused_ns) != 0))
 		return false;
 	producer = osp__hook_templates(&st->point, &ids);
 	if (OSP_UNLIKELY(producer == NULL))

@@ -51,6 +51,7 @@ typedef struct osp_sqlite_waits
 {
 	osp_sqlite_wait busy;  /* calls of the program's busy handler */
 	osp_sqlite_wait syncs; /* of files, until they are on the disk */
+	int64_t paused_ns;     /* between its rows, for the program to go on */
 } osp_sqlite_waits;
 
 /* An open statement: its start is recorded, its stop is not. */
@@ -76,6 +77,7 @@ typedef struct osp_sqlite_stmt
 	bool values;  /* of parameters: it has some, or runs in one that has */
 	int status[OSP_SQLITE_STATUS_COUNT]; /* of sqlite3_stmt_status, at start */
 	uint64_t rows;
+	int64_t returned_ns; /* when it returned its last row, by the coarse clock */
 	osp_sqlite_waits waits;
 
 	osp__point trigger; /* the trigger that runs */
@@ -97,7 +99,7 @@ typedef struct osp_sqlite_app_trace
 
 /* Room for the name of the database file, and what is beside it. */
 #define OSP_SQLITE_FILE_MAX  240
-#define OSP_SQLITE_WHERE_MAX (OSP_SQLITE_FILE_MAX + 64)
+#define OSP_SQLITE_WHERE_MAX (OSP_SQLITE_FILE_MAX + 128)
 
 struct osp_sqlite_conn
 {

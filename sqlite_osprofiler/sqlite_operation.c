@@ -455,7 +455,7 @@ write_stop(const osp_sqlite_conn *conn, const osp__point *point, bool values,
 		osp_put_i64(&w, OSP_STR("changes"), result->changes);
 	if (result->has_status)
 		put_status(&w, result->status);
-	osp_sqlite__put_waits(&w, waits);
+	osp_sqlite__put_waits(&w, waits, now - point->start_ns);
 	put_journal(&w, conn, result, waits);
 	if (result->in_prepare && result->rc == SQLITE_OK)
 		put_not_executed(&w);
@@ -570,6 +570,8 @@ close_matching(osp_sqlite_conn *conn, void *ctx)
 		osp_sqlite_result result = {.outcome = OSP_SQLITE_LEFT_OPEN};
 
 		result.has_rows = conn->options.rows && st.rows > 0;
+		if (conn->wrapped && !st.running)
+			osp_sqlite__pause_end(&st);
 		osp_sqlite__stop(&st, &result);
 	}
 }

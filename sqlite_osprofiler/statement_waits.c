@@ -7,7 +7,15 @@
 
 #define NS_PER_MS 1e6
 
+/* Shorter pauses are not told. */
+#define PAUSED_MIN_NS 1000000
+
+/* A time at work is never 0, which would be none. */
+#define ACTIVE_MIN_NS 1000
+
 __thread osp_sqlite_waits *osp_sqlite__collecting = NULL;
+
+bool osp_sqlite__syncs_measured = false;
 
 osp_sqlite_waits *
 osp_sqlite__waits_here(osp_sqlite_conn *conn)
@@ -32,9 +40,24 @@ put_wait(osp_writer *w, osp_str name, const osp_sqlite_wait *wait)
 	osp_put_end(w);
 }
 
-void
-osp_sqlite__put_waits(osp_writer *w, const osp_sqlite_waits *waits)
+/* How long SQLite was at work, where the program paused between the rows. */
+static void
+put_active(osp_writer *w, int64_t paused_ns, int64_t elapsed_ns)
 {
+	int64_t active_ns = elapsed_ns - paused_ns;
+
+	if (paused_ns < PAUSED_MIN_NS || elapsed_ns < PAUSED_MIN_NS)
+		return;
+	if (active_ns < ACTIVE_MIN_NS)
+		active_ns = ACTIVE_MIN_NS;
+	osp_put_f64(w, OSP_STR("active_ms"), (double) active_ns / NS_PER_MS);
+}
+
+void
+osp_sqlite__put_waits(osp_writer *w, const osp_sqlite_waits *waits,
+					  int64_t elapsed_ns)
+{
+	put_active(w, waits->paused_ns, elapsed_ns);
 	put_wait(w, OSP_STR("busy"), &waits->busy);
 	put_wait(w, OSP_STR("syncs"), &waits->syncs);
 }

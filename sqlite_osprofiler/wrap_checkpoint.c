@@ -71,7 +71,7 @@ stop_checkpoint(const osp__point *point, const checkpoint *done)
 	osp_put_i64(&w, OSP_STR("pages"), done->pages);
 	osp_put_i64(&w, OSP_STR("moved"), done->moved);
 	osp_put_end(&w);
-	osp_sqlite__put_waits(&w, &done->waits);
+	osp_sqlite__put_waits(&w, &done->waits, 0);
 	if (done->rc != SQLITE_OK)
 	{
 		osp_put_str(

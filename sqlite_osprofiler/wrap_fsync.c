@@ -43,6 +43,7 @@ find_both(void)
 {
 	(void) find_real("fsync", &real_fsync);
 	(void) find_real("fdatasync", &real_fdatasync);
+	osp_sqlite__syncs_measured = true;
 }
 
 /* Where waits of this thread go; NULL: SQLite is not at work here. */

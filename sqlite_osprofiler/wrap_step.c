@@ -18,6 +18,7 @@
 #include "hook.h"
 #include "sqlite_home.h"
 #include "statement_kind.h"
+#include "statement_waits.h"
 #include "wrap_exec.h"
 #include "wrap_prepare.h"
 #include "wrappers.h"
@@ -145,6 +146,7 @@ traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
 	osp_sqlite_stmt *outer = osp_sqlite__innermost;
 	int rc;
 
+	osp_sqlite__pause_end(st);
 	osp_sqlite__innermost = st;
 	osp__depth.sqlite++;
 	osp__hook_enter(&st->point);
@@ -153,7 +155,10 @@ traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
 	osp__depth.sqlite--;
 	osp_sqlite__innermost = outer;
 	if (rc == SQLITE_ROW)
+	{
 		st->rows++;
+		osp_sqlite__pause_begin(st);
+	}
 	if (osp_sqlite__stmt_ran(conn, st, rc != SQLITE_ROW) == OSP_SQLITE_ENDED)
 		end(st, rc);
 	return rc;
@@ -210,7 +215,10 @@ take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 		return NULL;
 	st = osp_sqlite__stmt_take(conn, stmt);
 	if (st != NULL)
+	{
+		osp_sqlite__pause_end(st);
 		osp_sqlite__look(st, result);
+	}
 	return st;
 }
 

@@ -137,6 +137,10 @@ remark_sqlite(yyjson_val *info, osp__description *what)
 			"%.0f of %.0f pages moved",
 			number(checkpoint, "moved"),
 			number(checkpoint, "pages"));
+	if (number(info, "active_ms") > 0)
+		add_time(what,
+				 "between its rows",
+				 number(info, "elapsed_ns") / 1e6 - number(info, "active_ms"));
 	add_time(
 		what, "waiting for a lock", number(yyjson_obj_get(info, "busy"), "ms"));
 	add_time(what,

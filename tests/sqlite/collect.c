@@ -215,6 +215,20 @@ collect_has(const char *text)
 	return strstr(text_of_lines(), text) != NULL;
 }
 
+double
+collect_number(const char *text)
+{
+	const char *at = text_of_lines();
+	double found = -1;
+
+	while ((at = strstr(at, text)) != NULL)
+	{
+		at += strlen(text);
+		found = strtod(at, NULL);
+	}
+	return found;
+}
+
 /* The value of a member of the line that begins at p, as text in it. */
 static const char *
 member(const char *p, const char *key)

@@ -26,6 +26,9 @@ size_t collect_count(const char *name);
 /* Is this text in one of the notifications? */
 bool collect_has(const char *text);
 
+/* The number behind a text like "\"rows\": ", where it comes last; -1: nowhere. */
+double collect_number(const char *text);
+
 /* elapsed_ns of the stop of the first operation whose start has this member and
  * text, "statement" or a trigger's "name"; -1: none. */
 int64_t collect_elapsed(const char *key, const char *value);

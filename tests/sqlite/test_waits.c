@@ -256,6 +256,88 @@ test_checkpoint_that_waits(void **state)
 	expect_checkpoint("restart", 1, 1);
 }
 
+static void
+sleep_in_sql(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void) argc;
+	assert_int_equal(usleep((unsigned) sqlite3_value_int(argv[0]) * 1000), 0);
+	sqlite3_result_int(ctx, 1);
+}
+
+/* Steps through what a statement returns, with a pause behind each row. */
+static void
+fetch_slowly(sqlite3_stmt *stmt, unsigned pause_ms)
+{
+	while (sqlite3_step(stmt) == SQLITE_ROW)
+		assert_int_equal(usleep(pause_ms * 1000), 0);
+}
+
+/* What the program does between two rows, or before it ends the statement, is no work
+ * of SQLite: the time at work is told beside. */
+static void
+test_pauses_between_rows(void **state)
+{
+	static const char rows[] = "SELECT * FROM (VALUES (1), (2), (3))";
+	static const char *const ends[] = {"fetched", "reset", "left open"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+	{
+		sqlite3_stmt *stmt = prepare(rows);
+		int64_t elapsed_ns;
+		double active_ms;
+
+		collect_begin();
+		(void) osp_start(ends[i], NULL);
+		if (i == 0)
+			fetch_slowly(stmt, 30);
+		else
+		{
+			assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+			assert_int_equal(usleep(90 * 1000), 0);
+		}
+		if (i == 2)
+			(void) osp_stop(NULL);
+		assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+		if (i != 2)
+			(void) osp_stop(NULL);
+		elapsed_ns = collect_elapsed("statement", rows);
+		active_ms = collect_number("\"active_ms\": ");
+		if (elapsed_ns < 90 * 1000000 || active_ms < 0 ||
+			active_ms > (double) elapsed_ns / 1e6 - 70)
+			fail_msg("%s: %.3f ms of %lld ns",
+					 ends[i],
+					 active_ms,
+					 (long long) elapsed_ns);
+	}
+}
+
+/* A function that SQL calls works for the statement, and short ones have no pauses. */
+static void
+test_no_pauses(void **state)
+{
+	(void) state;
+	assert_int_equal(
+		sqlite3_create_function(
+			db, "sleep_ms", 1, SQLITE_UTF8, NULL, sleep_in_sql, NULL, NULL),
+		SQLITE_OK);
+	execute("SELECT sleep_ms(a) FROM (SELECT 20 AS a UNION ALL SELECT 30)",
+			SQLITE_OK);
+	execute("INSERT INTO t VALUES (1), (2)", SQLITE_OK);
+	execute("SELECT a FROM t", SQLITE_OK);
+	assert_false(collect_has("\"active_ms\""));
+}
+
+/* Linked with the library nobody measures how long a statement waits for the disk. */
+static void
+test_unmeasured(void **state)
+{
+	(void) state;
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	assert_true(collect_has("\"unmeasured\": \"syncs\""));
+}
+
 #define TEST_FILE(name) \
 	cmocka_unit_test_setup_teardown(name, set_up_file, tear_down_file)
 
@@ -271,6 +353,9 @@ main(void)
 		TEST_FILE(test_automatic_checkpoint),
 		TEST_FILE(test_checkpoint_of_the_program),
 		TEST_FILE(test_checkpoint_that_waits),
+		TEST_FILE(test_pauses_between_rows),
+		TEST_FILE(test_no_pauses),
+		TEST_FILE(test_unmeasured),
 	};
 	char run[128];
 	int failed;

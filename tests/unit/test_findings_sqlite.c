@@ -745,6 +745,219 @@ test_sqlite_places(void **state)
 	osp_report_free(report);
 }
 
+/* What the program does between the rows that it fetches is its own time, and what
+ * statements do there is theirs. */
+static void
+test_sqlite_pauses(void **state)
+{
+	static const struct
+	{
+		const char *stop; /* of a statement of 1 s */
+		const char *says[3];
+	} cases[] = {
+		{"\"rows\": 40, \"active_ms\": 50, \"stats\": {\"vm_steps\": 120000}, ",
+		 {"\"rule\": \"application\"",
+		  "\"time_ms\": 550.0",
+		  "above all between the rows that it fetched: 550 ms in SELECT id "
+		  "FROM a"}},
+		{"\"rows\": 1, \"active_ms\": 600, \"stats\": "
+		 "{\"fullscan_steps\": 400000, \"vm_steps\": 1200000}, ",
+		 {"\"rule\": \"sqlite_scan\"",
+		  "\"time_ms\": 600.0",
+		  "that took 600 ms"}},
+	};
+	size_t i;
+	size_t k;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+
+		add_of(report, 1, 1, "a.db", "SELECT id FROM a", 0, 1000, cases[i].stop);
+
+		/* Another statement runs between the rows, for 400 ms. */
+		if (i == 0)
+			add_of(report, 1, 1, "a.db", "VACUUM", 300, 700, "");
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		for (k = 0; k < 3; k++)
+			if (strstr(json.ptr, cases[i].says[k]) == NULL)
+				fail_msg("no %s: %s", cases[i].says[k], json.ptr);
+		assert_null(strstr(json.ptr, "hardly computed"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A start that says what is not measured. */
+static void
+explain_unmeasured(const char *statement, const char *unmeasured, int count,
+				   const char *stop, osp_buf *json)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf words;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		char file[64];
+
+		(void) snprintf(file,
+						sizeof(file),
+						"/a.db%s%s%s",
+						*unmeasured != '\0' ? "\", \"unmeasured\": \"" : "",
+						unmeasured,
+						"");
+		add_of(report, 1, 1, file, statement, i * 10, i * 10 + 10, stop);
+	}
+	findings_explain(report, json, &words);
+	osp_buf_term(&words);
+}
+
+/* What is not measured is said to be unknown, and is not taken for something else. */
+static void
+test_sqlite_unmeasured(void **state)
+{
+	static const char changed[] =
+		"\"changes\": 1, \"stats\": {\"vm_steps\": 9}, ";
+	static const char fetched[] =
+		"\"rows\": 4, \"stats\": {\"vm_steps\": 20}, ";
+	static const char called[] =
+		"\"rows\": 1, \"stats\": {\"vm_steps\": 5}, ";
+	static const struct
+	{
+		const char *statement;
+		const char *unmeasured;
+		const char *stop;
+		int count;
+		const char *says;
+		bool syncs; /* that they are not measured */
+	} cases[] = {
+		{"INSERT INTO t VALUES (1)", "syncs", changed, 300, "ran 300 times", true},
+		{"INSERT INTO t VALUES (1)", "", changed, 300, "ran 300 times", false},
+		{"SELECT a FROM t WHERE b = 1", "syncs", fetched, 300, "ran 300 times",
+		 false},
+		{"COMMIT", "syncs", "\"stats\": {\"vm_steps\": 2}, ", 1,
+		 "likely it waited for a lock or the disk", true},
+		{"SELECT a FROM t", "busy, syncs, pauses", fetched, 1,
+		 "the program took its time between the rows that it fetched, or it "
+		 "waited for a lock or the disk",
+		 true},
+		{"SELECT a FROM t", "", fetched, 1, "likely it read from the disk", false},
+		{"SELECT slow(1)", "", called, 1,
+		 "most likely a function of the program or of an extension, slow()",
+		 false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_buf json;
+
+		explain_unmeasured(cases[i].statement,
+						   cases[i].unmeasured,
+						   cases[i].count,
+						   cases[i].stop,
+						   &json);
+		if (strstr(json.ptr, cases[i].says) == NULL)
+			fail_msg("no %s: %s", cases[i].says, json.ptr);
+		if ((strstr(json.ptr, "waiting for the disk is not measured here") !=
+			 NULL) != cases[i].syncs)
+			fail_msg("%s: %s", cases[i].statement, json.ptr);
+		osp_buf_term(&json);
+	}
+}
+
+/* What functions of the program take is not blamed on reading rows. */
+static void
+test_sqlite_functions(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *says;
+	} cases[] = {
+		{"SELECT sum(slow(a)) FROM t", "extension, slow()"},
+		{"WITH n(i) AS (SELECT a FROM t) SELECT sum(main.x.a + my_f(i)) FROM n",
+		 "extension, my_f()"},
+		{"SELECT a FROM t WHERE b REGEXP 'x+'", "extension, regexp()"},
+		{"SELECT sum(a) FROM t WHERE b LIKE lower('X') AND (c IN (1, 2))",
+		 "that took 1.40 s"},
+		{"WITH n(i) AS (SELECT max(a) FROM t), m(k) AS NOT MATERIALIZED (SELECT "
+		 "1) SELECT i FROM n JOIN json_each(n.i) WHERE EXISTS (SELECT 1)",
+		 "that took 1.40 s"},
+		{"UPDATE main.t SET a = 1 WHERE b = cast(c AS varchar(10))",
+		 "that took 1.40 s"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		findings_add_statement(
+			report,
+			"sqlite",
+			cases[i].statement,
+			&at,
+			1400,
+			"\"stats\": {\"fullscan_steps\": 200000, \"vm_steps\": 790000}, ");
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].says) == NULL ||
+			(strstr(json.ptr, "each row took 7.00 us: ") != NULL) !=
+				(strstr(cases[i].says, "that took") != NULL))
+			fail_msg("%s: %s", cases[i].statement, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* Two processes that wait for each other have two reasons, and of a wait that others used
+ * to work it is said how long it was. */
+static void
+test_sqlite_lock_directions(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int i;
+
+	(void) state;
+	add_of(report, 1, 1, "/a.db", "BEGIN IMMEDIATE", 0, 1000,
+		   "\"busy\": {\"count\": 9, \"ms\": 990}, ");
+	for (i = 0; i < 9; i++)
+		add_of(report, 2, 1, "/a.db", "INSERT INTO t VALUES (1)", i * 110,
+			   i * 110 + 100, "\"changes\": 1, ");
+	add_of(report, 1, 1, "/a.db", "COMMIT", 1990, 2000, "");
+	add_of(report, 2, 1, "/a.db", "INSERT INTO t VALUES (1)", 1100, 2010,
+		   "\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 890}, ");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(strstr(json.ptr,
+						   "1 statement waited 990 ms for it, which counts as "
+						   "550 ms of the trace, for others were at work "
+						   "meanwhile."));
+	assert_non_null(strstr(json.ptr, "1 statement waited 890 ms for it."));
+	assert_non_null(strstr(json.ptr,
+						   "BEGIN IMMEDIATE; meanwhile process 2 had the lock "
+						   "9 times, for 900 ms in all: INSERT"));
+	assert_non_null(strstr(json.ptr,
+						   "the holder, process 1: BEGIN IMMEDIATE, then idle "
+						   "for 990 ms before COMMIT"));
+	assert_non_null(strstr(json.ptr, "commits after each row and begins again"));
+	assert_null(strstr(json.ptr, "wait longer"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 int
 main(void)
 {
@@ -766,6 +979,10 @@ main(void)
 		cmocka_unit_test(test_sqlite_page_claims),
 		cmocka_unit_test(test_sqlite_plan_of_any_file),
 		cmocka_unit_test(test_sqlite_plan_without_shell),
+		cmocka_unit_test(test_sqlite_pauses),
+		cmocka_unit_test(test_sqlite_unmeasured),
+		cmocka_unit_test(test_sqlite_functions),
+		cmocka_unit_test(test_sqlite_lock_directions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

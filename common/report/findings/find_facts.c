@@ -120,6 +120,7 @@ static const place call_places[] = {
 };
 
 static const place sqlite_places[] = {
+	{NULL, "active_ms", OSP__ACTIVE},
 	{NULL, "rows", OSP__ROWS},
 	{NULL, "changes", OSP__CHANGES},
 	{"stats", "fullscan_steps", OSP__FULLSCAN_STEPS},
@@ -389,11 +390,21 @@ sqlite_session(const osp__op *op, yyjson_val *db)
 	return (op->file * 31 + (uint64_t) op->pid) * 31 + (uint64_t) connection;
 }
 
-/* Which database an operation of SQLite uses. */
+static bool
+has_word(osp_str text, osp_str word)
+{
+	return text.len > 0 && memmem(text.ptr, text.len, word.ptr, word.len) != NULL;
+}
+
+/* Which database an operation of SQLite uses, and what is measured of it. */
 static void
 read_sqlite_start(osp__op *op, yyjson_val *db)
 {
 	osp_str file = osp__json_str(yyjson_obj_get(db, "name"));
+	osp_str unmeasured = osp__json_str(yyjson_obj_get(db, "unmeasured"));
+
+	op->lacks_syncs = has_word(unmeasured, OSP_STR("syncs"));
+	op->lacks_pauses = has_word(unmeasured, OSP_STR("pauses"));
 
 	op->in_memory = osp_str_eq(file, OSP_STR(":memory:"));
 	op->file = file.len > 0 ? osp__name_shape(file, OSP_STR("")) : 0;

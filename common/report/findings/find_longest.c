@@ -4,6 +4,8 @@
  *	  The longest statements of a trace of which the rules explain little. They are
  *	  no findings: where the time went is known, and not why.
  */
+#include "report/findings/sqlite_function.h"
+
 #include "report/findings/findings.h"
 
 #include "osprofiler/notification.h"
@@ -29,7 +31,7 @@ typedef struct same
 #define STEP_NS 20000
 
 /* One that took this long for each of many did something else in them. Between two rows
- * that it returns that may be the program. */
+ * that it returns that may be the program, unless its pauses are measured. */
 #define SLOW_STEP_NS  250
 #define SLOW_STEP_MIN 10000
 
@@ -147,9 +149,46 @@ has_plan(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
+/* "most likely a function …, slow()"; false: the statement calls none of the program. */
+static bool
+say_program_function(osp__findings *f, const osp__op *op, const char *before,
+					 osp_buf *out)
+{
+	osp_str name;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	name = osp__program_function(osp_buf_str(&f->scratch));
+	if (name.len == 0)
+		return false;
+	osp_buf_add_str(out, osp_str_of(before));
+	osp_buf_add_str(out,
+					OSP_STR("most likely a function of the program or of an "
+							"extension, "));
+	osp_buf_add_str(out, name);
+	osp_buf_add_str(out, OSP_STR("()"));
+	return true;
+}
+
+/* What took long though SQLite hardly computed. */
+static void
+say_other_work(osp__findings *f, const osp__op *op, const char *otherwise,
+			   osp_buf *out)
+{
+	if (!say_program_function(f, op, "", out))
+		osp_buf_add_str(out, osp_str_of(otherwise));
+}
+
+/* May some of the time have gone by between their rows? */
+static bool
+may_have_paused(const osp__longest *all)
+{
+	return all->op->lacks_pauses && all->rows > all->count;
+}
+
 /* What SQLite counted of all executions; false: nothing that tells. */
 static bool
-say_counters(const osp__longest *all, osp_buf *out)
+say_counters(osp__findings *f, const osp__longest *all, osp_buf *out)
 {
 	int64_t rows = all->scanned;
 	int64_t sorts = all->sorts;
@@ -174,16 +213,52 @@ say_counters(const osp__longest *all, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(", in "));
 	osp__say_number(out, steps, "step");
 	osp_buf_add_str(out, OSP_STR(" of SQLite's virtual machine"));
-	if (sorts == 0 && all->rows <= all->count && steps >= SLOW_STEP_MIN &&
-		all->ns / SLOW_STEP_NS >= steps)
+	if (steps < SLOW_STEP_MIN || all->ns / SLOW_STEP_NS < steps)
+		return true;
+	if (may_have_paused(all))
+		osp_buf_add_str(out,
+						OSP_STR("; part of the time may be the program's, "
+								"between the rows that it fetched"));
+	else if (sorts == 0 && (all->rows <= all->count ||
+							osp__op_fact(all->op, OSP__ACTIVE) > 0))
 	{
 		osp_buf_add_str(out, OSP_STR(", which took "));
 		osp__say_time(out, all->ns / steps);
-		osp_buf_add_str(out,
-						OSP_STR(" each: most likely a function of the program, "
-								"long values or reading from the disk"));
+		osp_buf_add_str(out, OSP_STR(" each: "));
+		say_other_work(f,
+					   all->op,
+					   "most likely a function of the program, long values or "
+					   "reading from the disk",
+					   out);
 	}
 	return true;
+}
+
+/* It took long for its few steps. What is measured it was not. */
+static void
+say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
+{
+	const osp__op *op = all->op;
+
+	osp_buf_add_str(out, OSP_STR("it hardly computed ("));
+	osp__say_number(out, all->steps, "step");
+	osp_buf_add_str(out, OSP_STR("): "));
+	if (may_have_paused(all))
+		osp_buf_add_str(out,
+						OSP_STR("the program took its time between the rows "
+								"that it fetched, or it waited for a lock or "
+								"the disk"));
+	else if (op->lacks_pauses || op->lacks_syncs ||
+			 op->locking != OSP__LOCKING_READ)
+		say_other_work(
+			f, op, "likely it waited for a lock or the disk", out);
+	else
+		say_other_work(f,
+					   op,
+					   "likely it read from the disk, or from a virtual table",
+					   out);
+	if (op->lacks_syncs)
+		osp_buf_add_str(out, OSP_STR("; " OSP__SYNCS_UNMEASURED));
 }
 
 /* What can be said of the time of a statement that no rule has claimed. */
@@ -205,21 +280,20 @@ say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 	}
 	else if (op->kind == OSP__OP_SQLITE && steps > 0 &&
 			 all->ns / STEP_NS >= steps)
-	{
-		osp_buf_add_str(out, OSP_STR("it hardly computed ("));
-		osp__say_number(out, steps, "step");
-		osp_buf_add_str(out,
-						OSP_STR("): likely it waited for a lock or the disk"));
-	}
+		say_no_work(f, all, out);
 	else if (op->node->stops == 0)
 		osp_buf_add_str(out, OSP_STR("its end is not in the trace"));
 	else if (is_explained(all->ns, all->own_ns))
+	{
 		osp_buf_add_str(out, OSP_STR("this is left of it beside the above"));
+		if (op->kind == OSP__OP_SQLITE)
+			(void) say_program_function(f, op, ": ", out);
+	}
 	else if (has_plan(f, op))
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "
 								"stands out"));
-	else if (!say_counters(all, out))
+	else if (!say_counters(f, all, out))
 		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(out);

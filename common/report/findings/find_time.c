@@ -16,12 +16,18 @@
  * that the function does between them. It has the time in which it was executed, and
  * the rest is the function's, and that of the statements beside the query.
  *
+ * So it is with a statement of SQLite between whose rows the program does something
+ * else: the pauses are the program's, or that of the statements that it runs there.
+ *
  * A server on another host has another clock. Where it seems to work outside of
  * the client's call, it is moved into the middle of it.
  */
 #include <stdlib.h>
 
 #include "report/findings/findings.h"
+
+/* Pauses between rows that are no larger part of a statement are left in its time. */
+#define PAUSES_SHARE 20
 
 typedef struct event
 {
@@ -150,8 +156,8 @@ init_op(osp__findings *f, osp__op *op, const osp__node *node)
 				 !osp_str_eq(node->etype, OSP_STR("\"None\""));
 	op->statement = is_statement(op) ? op : op->parent->statement;
 	op->timed = op;
-	op->runner = op->parent->timed->inner_cursor ? op->parent->timed->runner
-												 : op->parent->timed;
+	op->runner = op->parent->timed->sliced ? op->parent->timed->runner
+										   : op->parent->timed;
 	if (op->kind == OSP__OP_NODE || op->kind == OSP__OP_WORKER)
 		op->timed = op->parent->timed;
 	op->timed->workers += op->kind == OSP__OP_WORKER;
@@ -252,7 +258,7 @@ divide(osp__findings *f)
 	{
 		osp__op *op = &f->ops[i];
 
-		if (op->timed != op || op->inner_cursor)
+		if (op->timed != op || op->sliced)
 			continue;
 		events[count++] = (event){op->begin_ns, op, true};
 		events[count++] = (event){op->end_ns, op, false};
@@ -305,6 +311,14 @@ is_inner_cursor(const osp__op *op)
 		   outer != NULL && outer->kind == OSP__OP_PG;
 }
 
+/* Did the program do something else for long between the rows of a statement of SQLite? */
+static bool
+is_paused(const osp__op *op)
+{
+	return op->kind == OSP__OP_SQLITE &&
+		   osp__paused_ns(op) > osp__op_ns(op) / PAUSES_SHARE;
+}
+
 /* Gives such a query the time in which it was executed, of that of what runs it. */
 static void
 take_active(osp__findings *f, osp__op *op)
@@ -343,6 +357,7 @@ read_ops(osp__findings *f)
 		init_op(f, op, node);
 		status = osp__op_read(f, op);
 		op->inner_cursor = is_inner_cursor(op);
+		op->sliced = op->inner_cursor || is_paused(op);
 	}
 	return status;
 }
@@ -369,7 +384,7 @@ osp__findings_divide(osp__findings *f)
 	for (i = 1; i < f->op_count; i++)
 		give_back(&f->ops[i]);
 	for (i = 1; i < f->op_count; i++)
-		if (f->walk[i]->inner_cursor)
+		if (f->walk[i]->sliced)
 			take_active(f, f->walk[i]);
 	for (i = 0; i < f->op_count; i++)
 		f->ops[i].left_ns = f->ops[i].own_ns;

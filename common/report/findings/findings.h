@@ -197,6 +197,10 @@ typedef struct osp__op
 	bool leaves_files; /* a DROP or its like: the server removes files */
 	bool checks_key;   /* what PostgreSQL itself runs for a foreign key */
 	bool inner_cursor; /* a query that the server itself fetches from */
+	bool sliced; /* it has the time in which it was executed, not from begin to
+				  * end: an inner cursor, or between rows the program had its turn */
+	bool lacks_syncs;  /* of SQLite, and waiting for the disk is not measured */
+	bool lacks_pauses; /* and pauses between rows are not, nor waits for locks */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work, or a
@@ -499,6 +503,24 @@ osp__op_ns(const osp__op *op)
 	return op->end_ns - op->begin_ns;
 }
 
+/* How long a statement of SQLite waited for the program between its rows. */
+static inline int64_t
+osp__paused_ns(const osp__op *op)
+{
+	int64_t active_ns = osp__op_fact(op, OSP__ACTIVE);
+
+	return active_ns > 0 ? osp__op_ns(op) - active_ns : 0;
+}
+
+/* How long a statement took without such pauses. */
+static inline int64_t
+osp__worked_ns(const osp__op *op)
+{
+	return op->sliced && op->kind == OSP__OP_SQLITE
+			   ? osp__op_fact(op, OSP__ACTIVE)
+			   : osp__op_ns(op);
+}
+
 /* What statements have in common that are of one shape, and in SQLite of one file; 0: op
  * has no shape. */
 static inline uint64_t
@@ -637,6 +659,11 @@ bool osp__findings_are_judged(const osp__findings *f) OSP_MUST_CHECK;
 #define OSP__MEASURE_NODES                                                       \
 	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
 	"worker, wait, node'"
+
+/* What is missing in the operations of a program that was not started by osprofiler. */
+#define OSP__SYNCS_UNMEASURED                                             \
+	"waiting for the disk is not measured here: of most programs that is " \
+	"done by 'osprofiler run'"
 
 void osp__add_figure(osp__finding *finding, const char *name, double value);
 

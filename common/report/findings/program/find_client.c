@@ -251,6 +251,10 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 	osp__say_op(f, group->first, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" and "));
 	osp__say_op(f, after, &finding->evidence);
+	if (f->report->sqlite_processes && after->kind == OSP__OP_SQLITE)
+		osp_buf_addf(&finding->evidence,
+					 " of process %lld",
+					 (long long) after->pid);
 	osp_buf_add_str(
 		&finding->step,
 		OSP_STR("Do what takes long (calls of other services, computing, "
@@ -320,20 +324,88 @@ say_longest_gap(osp__findings *f, osp_buf *out)
 	osp__say_op(f, to, out);
 }
 
+/* How long the program did something else between the rows of a statement, beside the
+ * operations that it began there. */
+static int64_t
+idle_between_rows(const osp__findings *f, const osp__op *op)
+{
+	int64_t ns = osp__paused_ns(op);
+	const osp__op *at = osp__op_sibling(f, op);
+
+	for (; at != NULL && at->begin_ns < op->end_ns && ns > 0;
+		 at = osp__op_sibling(f, at))
+		ns -= (at->end_ns < op->end_ns ? at->end_ns : op->end_ns) -
+			  at->begin_ns;
+	return ns > 0 ? ns : 0;
+}
+
+/* The statement of SQLite between whose rows most of the time went by, and how long that
+ * was; NULL: it was not between rows. */
+static const osp__op *
+longest_paused(const osp__findings *f, const osp__group *group,
+			   int64_t *longest_ns)
+{
+	const osp__op *longest = NULL;
+	int64_t sum_ns = 0;
+	size_t i;
+
+	*longest_ns = 0;
+	for (i = 1; i < f->op_count; i++)
+	{
+		const osp__op *op = &f->ops[i];
+		int64_t ns;
+
+		if (op->kind != OSP__OP_SQLITE || !op->sliced)
+			continue;
+		ns = idle_between_rows(f, op);
+		sum_ns += ns;
+		if (ns <= *longest_ns)
+			continue;
+		longest = op;
+		*longest_ns = ns;
+	}
+	return sum_ns > group->ns / 2 ? longest : NULL;
+}
+
+/* What the program does with the rows while it fetches them. */
+static void
+tell_between_rows(osp__findings *f, const osp__op *op, int64_t ns,
+				  osp__finding *finding)
+{
+	osp_buf_add_str(&finding->evidence,
+					OSP_STR("above all between the rows that it fetched: "));
+	osp__say_time(&finding->evidence, ns);
+	osp_buf_add_str(&finding->evidence, OSP_STR(" in "));
+	osp__say_op(f, op, &finding->evidence);
+	osp_buf_add_str(
+		&finding->step,
+		OSP_STR("See what the program does with each row. Until the last one "
+				"is fetched the statement keeps its lock for reading: if "
+				"others wait to write, fetch all rows first (fetchall())."));
+}
+
 void
 osp__tell_application(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	bool around = group->largest->node != NULL;
+	int64_t paused_ns;
+	const osp__op *paused = longest_paused(f, group, &paused_ns);
 
 	osp_buf_add_str(&finding->cause, OSP_STR("No database operation ran for "));
 	osp__say_time(&finding->cause, group->ns);
 
 	/* Of a program that is traced as a whole nobody knows when it had something to do. */
 	osp_buf_add_str(&finding->cause,
-					around ? OSP_STR(": that is the application's own time.")
-						   : OSP_STR(": the program did something else, or "
-									 "waited for something to do."));
+					around || paused != NULL
+						? OSP_STR(": that is the application's own time.")
+						: OSP_STR(": the program did something else, or "
+								  "waited for something to do."));
+	if (paused != NULL)
+	{
+		tell_between_rows(f, paused, paused_ns, finding);
+		return;
+	}
 	if (around)
 	{
 		osp__say_op(f, group->largest, &finding->evidence);

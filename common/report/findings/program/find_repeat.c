@@ -114,7 +114,7 @@ count_statements(osp__findings *f, osp__table *table)
 		if (it == NULL)
 			return;
 		it->count++;
-		it->total_ns += osp__op_ns(op);
+		it->total_ns += osp__worked_ns(op);
 	}
 }
 
@@ -596,6 +596,20 @@ say_left_out(int64_t left_out, osp_buf *evidence)
 				"and taken to be like the others"));
 }
 
+/* Of changes that commit one by one most time may be the disk's. */
+static void
+say_unmeasured(const osp__findings *f, const osp__group *group,
+			   osp_buf *evidence)
+{
+	const osp__op *op = group->first;
+
+	if (op->kind != OSP__OP_SQLITE || !op->lacks_syncs || op->in_memory ||
+		(group->sums[SUM_ENDS_NS] == 0 &&
+		 (osp__op_fact(op, OSP__CHANGES) == 0 || is_in_transaction(f, op))))
+		return;
+	osp_buf_add_str(evidence, OSP_STR("; " OSP__SYNCS_UNMEASURED));
+}
+
 void
 osp__tell_repeats(osp__findings *f, osp__finding *finding)
 {
@@ -645,6 +659,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 					"prepare_threshold=None)."));
 	say_parts(group, server_ns, served, between_ns, finding);
 	say_left_out(left_out, &finding->evidence);
+	say_unmeasured(f, group, &finding->evidence);
 	osp__add_figure(finding, "executions", (double) (count + left_out));
 	osp__add_figure(finding,
 					"mean_ms",

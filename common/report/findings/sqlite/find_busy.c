@@ -10,8 +10,15 @@
 /* Sums of the rule. */
 enum
 {
-	SUM_FAILED
+	SUM_FAILED,
+	SUM_WAITED_NS /* as it was measured: of the trace's time others may have a part */
 };
+
+/* Up to so many connections that wait are told of one by one. */
+#define WAITERS_MAX 2
+
+/* What is counted of a wait and differs by less from what was measured is the same. */
+#define SHARED_PART 10
 
 /* An attempt that fails within this time did not wait: no busy timeout is set. */
 #define AT_ONCE_NS (INT64_C(5) * 1000000)
@@ -29,11 +36,52 @@ is_busy(const osp__op *op)
 						   memcmp(etype.ptr, locked.ptr, locked.len) == 0));
 }
 
+/* The connections that wait for one another have their own reasons, so they are told
+ * apart: two of them one by one, more by their processes. */
+static uint64_t
+direction(const osp__op *op, bool few)
+{
+	uint64_t waiter = few ? op->session : (uint64_t) op->pid;
+
+	return op->file * 31 ^ waiter * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static bool
+waits(const osp__op *op)
+{
+	return op->kind == OSP__OP_SQLITE &&
+		   (is_busy(op) || osp__op_fact(op, OSP__WAIT_BUSY) > 0);
+}
+
+/* Do no more than a few connections of the trace wait for locks? */
+static bool
+has_few_waiters(const osp__findings *f)
+{
+	uint64_t waiters[WAITERS_MAX];
+	size_t count = 0;
+	size_t i;
+	size_t k;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		const osp__op *op = &f->ops[i];
+
+		if (!waits(op))
+			continue;
+		for (k = 0; k < count && waiters[k] != op->session; k++)
+			;
+		if (k == WAITERS_MAX)
+			return false;
+		if (k == count)
+			waiters[count++] = op->session;
+	}
+	return true;
+}
+
 /* An attempt that failed, with the pause up to the next one. */
 static void
-claim_attempt(osp__findings *f, osp__op *op)
+claim_attempt(osp__findings *f, osp__group *group, osp__op *op)
 {
-	osp__group *group = osp__group_of(f, op->file);
 	const osp__op *attempt;
 
 	osp__claim_below(f, group, op);
@@ -49,17 +97,24 @@ claim_attempt(osp__findings *f, osp__op *op)
 void
 osp__look_sqlite_busy(osp__findings *f)
 {
+	bool few = has_few_waiters(f);
 	size_t i;
 
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
 		int64_t busy_ns = osp__op_fact(op, OSP__WAIT_BUSY);
+		bool fails = op->kind == OSP__OP_SQLITE && is_busy(op);
+		osp__group *group =
+			fails || busy_ns > 0 ? osp__group_of(f, direction(op, few)) : NULL;
 
-		if (op->kind == OSP__OP_SQLITE && is_busy(op))
-			claim_attempt(f, op);
-		else if (busy_ns > 0)
-			osp__claim_time(f, osp__group_of(f, op->file), op, busy_ns);
+		if (fails)
+			claim_attempt(f, group, op);
+		else if (group != NULL)
+		{
+			osp__claim_time(f, group, op, busy_ns);
+			group->sums[SUM_WAITED_NS] += busy_ns;
+		}
 	}
 }
 
@@ -69,6 +124,7 @@ say_cause(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	int64_t failed = group->sums[SUM_FAILED];
 	int64_t waited = (int64_t) group->count - failed;
+	int64_t waited_ns = group->sums[SUM_WAITED_NS];
 	osp_buf *cause = &finding->cause;
 
 	osp_buf_add_str(cause, OSP_STR("The SQLite database"));
@@ -90,9 +146,19 @@ say_cause(osp__findings *f, osp__finding *finding)
 					failed > 0 ? OSP_STR("; with the pauses up to the next "
 										 "attempt that took ")
 							   : OSP_STR(" "));
+	if (failed > 0 || waited_ns - group->ns <= waited_ns / SHARED_PART)
+	{
+		osp__say_time(cause, group->ns);
+		osp_buf_add_str(cause,
+						failed > 0 ? OSP_STR(" in all.") : OSP_STR(" for it."));
+		return;
+	}
+	osp__say_time(cause, waited_ns);
+	osp_buf_add_str(cause, OSP_STR(" for it, which counts as "));
 	osp__say_time(cause, group->ns);
 	osp_buf_add_str(cause,
-					failed > 0 ? OSP_STR(" in all.") : OSP_STR(" for it."));
+					OSP_STR(" of the trace, for others were at work "
+							"meanwhile."));
 }
 
 /* Who it was that had the lock. */
@@ -167,6 +233,33 @@ say_how_to_see(osp__findings *f, const osp__op *waiter, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(". "));
 }
 
+/* What helps where two connections write. */
+static void
+say_writers(const osp__op *waiter, bool at_once, const osp__lock_holder *holder,
+			osp_buf *step)
+{
+	bool often = holder != NULL && holder->count > 1;
+
+	osp_buf_add_str(
+		step,
+		OSP_STR("Only one connection writes at a time, in WAL mode, too: "));
+	osp_buf_add_str(
+		step,
+		often ? OSP_STR("one that commits after each row and begins again at "
+						"once leaves the others hardly a moment for it, so "
+						"change many rows in one transaction, with pauses "
+						"between them")
+			  : OSP_STR("commit sooner"));
+
+	/* More patience makes no wait shorter: it only helps against failures. */
+	osp_buf_add_str(
+		step,
+		waiter->failed && !at_once
+			? OSP_STR(", let one connection do all the writing, or wait longer "
+					  "(PRAGMA busy_timeout).")
+			: OSP_STR(", or let one connection do all the writing."));
+}
+
 /* What helps, by what waited for what. */
 static void
 say_step(osp__findings *f, osp__finding *finding, const osp__op *waiter,
@@ -203,16 +296,7 @@ say_step(osp__findings *f, osp__finding *finding, const osp__op *waiter,
 				: OSP_STR("If PRAGMA journal_mode is not WAL yet: with WAL "
 						  "readers and a writer do not block each other. "));
 	if (!readers)
-	{
-		osp_buf_add_str(
-			step,
-			OSP_STR("Only one connection writes at a time, in WAL mode, too: "
-					"commit sooner, let one connection do all the writing"));
-		osp_buf_add_str(step,
-						at_once ? OSP_STR(".")
-								: OSP_STR(", or wait longer (PRAGMA "
-										  "busy_timeout)."));
-	}
+		say_writers(waiter, at_once, holder, step);
 	else if (step->len == 0)
 		osp_buf_add_str(
 			step, OSP_STR("Commit sooner where the database is written."));

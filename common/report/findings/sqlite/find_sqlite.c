@@ -5,6 +5,7 @@
  *	  tables.
  */
 #include "report/findings/rules.h"
+#include "report/findings/sqlite_function.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -27,12 +28,16 @@
 #define INDEX_STEPS 8
 #define INDEX_NS    1000
 
+/* A row that takes so long is worth a word. */
+#define SLOW_ROW_NS 3000
+
 /* Sums of the rules about scans, checkpoints, and syncs. */
 enum
 {
 	SUM_STEPS,
 	SUM_ROWS,
-	SUM_BOUNDED /* statements that did other work, too */
+	SUM_BOUNDED, /* statements that did other work, too */
+	SUM_CALLS    /* 2: they call a function of the program, 1: they do not */
 };
 
 enum
@@ -158,16 +163,33 @@ scans(const osp__op *op)
 		   steps / STEPS_EACH >= osp__op_fact(op, OSP__ROWS);
 }
 
+/* Do the statements of a group call functions that are not SQLite's? How long these
+ * take nobody knows. */
+static bool
+calls_program(osp__findings *f, osp__group *group, const osp__op *op)
+{
+	if (group->sums[SUM_CALLS] == 0)
+	{
+		osp_buf_reset(&f->scratch);
+		osp__op_member(f, op, NULL, "statement", &f->scratch);
+		group->sums[SUM_CALLS] =
+			osp__program_function(osp_buf_str(&f->scratch)).len > 0 ? 2 : 1;
+	}
+	return group->sums[SUM_CALLS] == 2;
+}
+
 /* How much of op's time reading so many rows can have taken; indexed: adding them to
  * an index. */
 static int64_t
-scan_ns(const osp__op *op, int64_t rows, bool indexed)
+scan_ns(osp__findings *f, osp__group *group, const osp__op *op, int64_t rows,
+		bool indexed)
 {
 	int64_t vm_steps = osp__op_fact(op, OSP__VM_STEPS);
 	int64_t each_ns = indexed ? INDEX_NS : SCAN_NS;
 
-	if (vm_steps / (indexed ? INDEX_STEPS : SCAN_STEPS) <= rows + STEPS_MIN ||
-		rows >= op->left_ns / each_ns)
+	if (rows >= op->left_ns / each_ns ||
+		(vm_steps / (indexed ? INDEX_STEPS : SCAN_STEPS) <= rows + STEPS_MIN &&
+		 !calls_program(f, group, op)))
 		return op->left_ns;
 	return rows * each_ns;
 }
@@ -183,14 +205,15 @@ osp__look_sqlite_scans(osp__findings *f)
 		bool indexed = osp__op_fact(op, OSP__AUTOINDEX_ROWS) >= STEPS_MIN;
 		int64_t rows = osp__op_fact(
 			op, indexed ? OSP__AUTOINDEX_ROWS : OSP__FULLSCAN_STEPS);
-		int64_t ns = scan_ns(op, rows, indexed);
 		osp__group *group;
+		int64_t ns;
 
 		if (op->kind != OSP__OP_SQLITE || (!indexed && !scans(op)))
 			continue;
 		group = osp__group_of(f, osp__op_statement_key(op));
 		if (group == NULL)
 			continue;
+		ns = scan_ns(f, group, op, rows, indexed);
 		group->sums[SUM_BOUNDED] += ns < op->left_ns;
 		osp__claim_time(f, group, op, ns);
 		group->sums[SUM_STEPS] += rows;
@@ -336,6 +359,23 @@ say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 					"columns that refer to it."));
 }
 
+/* Rows that took longer than SQLite needs for one. */
+static void
+say_slow_rows(const osp__group *group, osp_buf *evidence)
+{
+	int64_t each_ns = group->sums[SUM_STEPS] > 0
+						  ? group->ns / group->sums[SUM_STEPS]
+						  : 0;
+
+	if (each_ns < SLOW_ROW_NS)
+		return;
+	osp_buf_add_str(evidence, OSP_STR("; each row took "));
+	osp__say_time(evidence, each_ns);
+	osp_buf_add_str(evidence,
+					OSP_STR(": they are long, they came from the disk, or a "
+							"view or collation has a function of the program"));
+}
+
 void
 osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 {
@@ -362,6 +402,7 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 	osp__say_op(f, op, &finding->evidence);
 	if (osp__op_fact(op, OSP__SORTS) > 0)
 		osp_buf_add_str(&finding->evidence, OSP_STR("; it sorted rows, too"));
+	say_slow_rows(group, &finding->evidence);
 	say_plan_command(f, op, &finding->step);
 	say_index(f, op, &finding->step);
 	osp__add_figure(finding, "rows_read", (double) group->sums[SUM_STEPS]);
