@@ -232,6 +232,7 @@ replace_ring(osp_producer *producer, size_t capacity, bool create)
 	else if (memcmp(&next.stat->id, &producer->stat->id, sizeof(osp_uuid)) == 0)
 		next.ring.header->predecessor = OSP_RING_PREDECESSOR(producer->number);
 	next.ring.header->grows_to = producer->ring_size;
+	next.ring.header->waits = next.ring.on_full == OSP_ON_FULL_WAIT;
 	next.ring.grow = producer->ring.grow;
 	let_go(producer);
 	*producer = next;
@@ -311,6 +312,7 @@ osp_producer_open(osp_producer *producer, const char *path,
 		return status;
 	producer->ring.on_full = options->on_full;
 	producer->ring.header->grows_to = producer->ring_size;
+	producer->ring.header->waits = options->on_full == OSP_ON_FULL_WAIT;
 	producer->ring.grow = grow;
 	set_label(producer->ring.header->project, options->project);
 	set_label(producer->ring.header->service, options->service);

@@ -19,9 +19,13 @@
 #define SPILL_RETRY_NS NS_PER_S
 
 static bool
-spill_failed(osp_shipper *s, const osp_error *err)
+spill_failed(osp_shipper *s, osp_status status, const osp_error *err)
 {
-	if (osp__shipper_is_news(&s->spill_trouble_ns))
+	/* As long as the collector is at work a full spool is no trouble by itself: who can
+	 * wait does, and what is lost else is said when it is. */
+	bool matters = status != OSP_EFULL || s->down;
+
+	if (matters && osp__shipper_is_news(&s->spill_trouble_ns))
 	{
 		osp__shipper_log(s, OSP_LOG_WARNING, "cannot spool: %s", err->msg);
 		osp__shipper_note_error(s, err->msg);
@@ -65,6 +69,7 @@ osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 {
 	bool sent = s->busy && slot == &s->slots[0];
 	size_t count = osp_batch_count(slot->batch);
+	osp_status status;
 	osp_error err;
 
 	if (slot->from_spool)
@@ -73,8 +78,9 @@ osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 	/* What is being sent can only go to the front, see below. */
 	if (!may_spill(s) || (sent && osp_spool_bytes(s->spool) > 0))
 		return false;
-	if (append_slot(s, slot, &err) != OSP_OK)
-		return spill_failed(s, &err);
+	status = append_slot(s, slot, &err);
+	if (status != OSP_OK)
+		return spill_failed(s, status, &err);
 
 	s->spill_failed = false;
 	s->outage_spooled += count;
@@ -194,8 +200,9 @@ log_loss(osp_shipper *s)
 		return;
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
-					 "the rings are full, the spool takes nothing, and the "
-					 "collector is not fast enough: points are dropped");
+					 "points are lost: what is traced comes faster than the "
+					 "collector takes it, and the spool, the file that keeps "
+					 "what it has not taken yet, takes no more");
 }
 
 /* Drops the oldest points of a ring until it is half empty. */
@@ -220,9 +227,18 @@ drop_oldest(osp_shipper *s, shipper_ring *r)
 	log_loss(s);
 }
 
+/* Does the producer of a ring wait for room, and is there some soon? */
+static bool
+is_waited_for(const osp_shipper *s, const shipper_ring *r)
+{
+	return !s->down &&
+		   __atomic_load_n(&r->ring.header->waits, __ATOMIC_RELAXED) != 0;
+}
+
 /*
  * When the spool takes nothing: the slots keep what they hold in memory only,
- * where it is lost if we are killed, and what the rings hold beyond that goes.
+ * where it is lost if we are killed, and what the rings hold beyond that goes. Only a
+ * producer that waits is left to do so, as long as the collector is at work.
  */
 static void
 give_up(osp_shipper *s, int64_t now_ns)
@@ -232,7 +248,7 @@ give_up(osp_shipper *s, int64_t now_ns)
 	for (i = 0; i < 2; i++)
 		osp__slot_detach(&s->slots[i]);
 	for (i = 0; i < s->ring_count; i++)
-		if (is_pressed(s, s->rings[i], now_ns))
+		if (is_pressed(s, s->rings[i], now_ns) && !is_waited_for(s, s->rings[i]))
 			drop_oldest(s, s->rings[i]);
 }
 

@@ -424,6 +424,63 @@ test_overload_is_said_once(void **state)
 	expect_accounted(ship, n);
 }
 
+typedef struct waiting_producer
+{
+	osp_producer producer;
+	int points;
+	int committed;
+} waiting_producer;
+
+static void *
+produce_and_wait(void *ptr)
+{
+	waiting_producer *p = ptr;
+	int n;
+
+	for (n = 0; n < p->points; n += 100)
+		p->committed += shipping_produce(&p->producer, 0, n, n + 100);
+	return NULL;
+}
+
+/* Where the spool is full, too, a producer that waits is slowed down, and nothing is lost
+ * as long as the collector takes something now and then. */
+static void
+test_waiting_producer(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	waiting_producer p = {.points = 60000};
+	osp_error err = {OSP_OK, ""};
+	pthread_t thread;
+	osp_shipper *s;
+
+	options.spool_limit = 2 << 20;
+	s = shipping_open_with(ship, &options);
+	assert_int_equal(
+		osp_producer_open(&p.producer,
+						  ship->run,
+						  &(osp_producer_options){.ring_size = 64 * 1024,
+												  .on_full = OSP_ON_FULL_WAIT},
+						  &err),
+		OSP_OK);
+	ship->control->delay_ms = 30;
+	assert_int_equal(pthread_create(&thread, NULL, produce_and_wait, &p), 0);
+	while (pthread_tryjoin_np(thread, NULL) != 0)
+	{
+		(void) osp_shipper_step(s);
+		(void) usleep(1000);
+	}
+	assert_int_equal(p.committed, p.points);
+	assert_int_equal(ship->stat->spool_dropped, 0);
+	assert_int_equal(ship->log.warnings, 0);
+	assert_true(ship->stat->spooled > 0);
+	ship->control->delay_ms = 0;
+	assert_true(osp_shipper_flush(s, 20000));
+	step_until(s, &ship->stat->shipped, (uint64_t) p.points);
+	shipping_expect(ship, 0, p.points);
+	osp_producer_close(&p.producer);
+}
+
 /* However long it was away, a collector that is back gets points within seconds. */
 static void
 test_back_after_long(void **state)
@@ -796,6 +853,7 @@ main(void)
 		TEST(test_slow_collector),
 		TEST(test_flush_while_it_hangs),
 		TEST(test_spool_limit),
+		TEST(test_waiting_producer),
 		TEST(test_order_past_the_limit),
 		TEST(test_losses_survive),
 		TEST(test_lost_reports),
