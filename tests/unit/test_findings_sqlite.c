@@ -20,7 +20,7 @@ test_sqlite_plan_command(void **state)
 	findings_of("sqlite_scan", &out);
 	assert_non_null(strstr(
 		out.ptr,
-		"/shop.db', EXPLAIN QUERY PLAN SELECT * FROM item WHERE owner = 4711; names the table"));
+		"/shop.db 'EXPLAIN QUERY PLAN SELECT * FROM item WHERE owner = 4711'\""));
 	osp_buf_term(&out);
 }
 
@@ -166,6 +166,39 @@ test_sqlite_sync_advice(void **state)
 		osp_buf_term(&json);
 		osp_buf_term(&words);
 	}
+}
+
+/* The statement that most of the time was waited for is named, not the longest one, and
+ * how often it was. */
+static void
+test_sqlite_sync_evidence(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int at = 0;
+	int i;
+
+	(void) state;
+	findings_add_statement(report, "sqlite", "DROP TABLE t", &at, 50,
+						   "\"syncs\": {\"count\": 4, \"ms\": 49}, ");
+	for (i = 0; i < 100; i++)
+		findings_add_statement(
+			report,
+			"sqlite",
+			i % 2 == 0 ? "INSERT INTO t VALUES (1)" : "INSERT INTO t VALUES (2)",
+			&at,
+			6,
+			"\"changes\": 1, \"syncs\": {\"count\": 4, \"ms\": 5}, ");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "\"rule\": \"sqlite_sync\""));
+	assert_non_null(strstr(json.ptr, "101 statements waited 549 ms"));
+	assert_non_null(strstr(
+		json.ptr,
+		"\"evidence\": \"INSERT INTO t VALUES (2), 100 times\""));
+	assert_non_null(strstr(json.ptr, "synchronous = NORMAL"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
 }
 
 /* An operation of a connection; stop is what its stop's info begins with. */
@@ -529,6 +562,43 @@ test_sqlite_bulk(void **state)
 	}
 }
 
+/* Rows that one call executes in one transaction are joined already, and a load is one,
+ * though the same statement ran before it, too. */
+static void
+test_sqlite_executemany(void **state)
+{
+	static const char row[] = "\"changes\": 1, \"elapsed_ns\": 2000, ";
+	int tight;
+
+	(void) state;
+	for (tight = 0; tight < 2; tight++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int n;
+
+		add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 0, 0, row);
+		add_of(report, 7, 1, SHOP, "BEGIN", 1, 1, "");
+		for (n = 2; n < 90; n++)
+			add_of(report,
+				   7,
+				   1,
+				   SHOP,
+				   "INSERT INTO t VALUES (1)",
+				   n,
+				   n + 1,
+				   tight ? row : "\"changes\": 1, ");
+		add_of(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
+		findings_explain(report, &json, &words);
+		assert_true((strstr(json.ptr, "\"rule\": \"repeat\"") == NULL) ==
+					(tight != 0));
+		assert_null(strstr(json.ptr, "executemany"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* What a scan needs depends on what the statement does. */
 static void
 test_sqlite_scan_advice(void **state)
@@ -543,16 +613,39 @@ test_sqlite_scan_advice(void **state)
 	} cases[] = {
 		{"SELECT a FROM t WHERE b = 1", "try CREATE INDEX", "NOCASE"},
 		{"SELECT a FROM t WHERE b = 1",
-		 "names the table that is scanned. ",
+		 "Which table is scanned is shown by: sqlite3 ",
 		 "foreign_keys"},
 		{"SELECT a FROM t WHERE b LIKE 'x%'",
 		 "(column COLLATE NOCASE)",
 		 "foreign_keys"},
 		{"SELECT a FROM t WHERE b LIKE ?", "(column COLLATE NOCASE)", "fts5"},
 		{"DELETE FROM t WHERE a = 1",
-		 "PRAGMA foreign_keys = ON; EXPLAIN QUERY PLAN DELETE FROM t WHERE a = "
-		 "1 names the table that is scanned, unless a trigger does it.",
+		 "Which table is scanned, unless a trigger does it, is shown by: sqlite3 "
+		 "'/srv/a shop.db' 'PRAGMA foreign_keys = ON; EXPLAIN QUERY PLAN DELETE FROM t "
+		 "WHERE a = 1'\"",
 		 "NOCASE"},
+		{"SELECT o.id FROM o JOIN cu ON o.customer = cu.id WHERE cu.x >= 3 AND "
+		 "cu.y <> 4",
+		 "try CREATE INDEX on what it compares (o.customer, cu.id, cu.x), and "
+		 "ANALYZE.",
+		 "cu.y,"},
+		{"SELECT a FROM t JOIN u USING (k) WHERE b IN (1, 2) AND c BETWEEN 1 AND "
+		 "2 GROUP BY g = 1",
+		 "(k, b, c)",
+		 "expression"},
+		{"SELECT a.id FROM a JOIN b ON a.x + b.y = 500",
+		 "It compares an expression",
+		 "try CREATE INDEX"},
+		{"SELECT a FROM t WHERE lower(b) = 'x'",
+		 "It compares an expression",
+		 "try CREATE INDEX"},
+		{"SELECT * FROM t ORDER BY a LIMIT 3",
+		 "compares nothing, so it reads all rows: an index on the columns of "
+		 "ORDER BY",
+		 "try CREATE INDEX"},
+		{"SELECT max(a) FROM t", "an index on the column of min() or max()", "try"},
+		{"SELECT sum(a) FROM t", "ask for fewer, or keep what it returns", "try"},
+		{"SELECT", "on the columns that it compares, and ANALYZE", "nothing"},
 		{"DELETE FROM t WHERE a = 1",
 		 "they need an index on the columns that refer to it.",
 		 "NOCASE"},
@@ -659,14 +752,15 @@ test_sqlite_plan_of_any_file(void **state)
 		const char *unsaid;
 	} cases[] = {
 		{"/srv/shop.db",
-		 "\"In 'sqlite3 /srv/shop.db', EXPLAIN QUERY PLAN SELECT a FROM t names",
+		 " is shown by: sqlite3 /srv/shop.db 'EXPLAIN QUERY PLAN SELECT a FROM "
+		 "t'\"",
 		 NULL},
 		{"/srv/a shop's.db",
-		 "\"In sqlite3 '/srv/a shop'\\\\''s.db', EXPLAIN QUERY PLAN SELECT",
+		 " is shown by: sqlite3 '/srv/a shop'\\\\''s.db' 'EXPLAIN QUERY PLAN SELECT",
 		 NULL},
 		{":memory:",
-		 "\"EXPLAIN QUERY PLAN SELECT a FROM t, executed by the program itself, "
-		 "names",
+		 " is shown if the program itself executes: EXPLAIN QUERY PLAN SELECT a "
+		 "FROM t\"",
 		 "sqlite3"},
 	};
 	size_t i;
@@ -966,6 +1060,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_scan_bounds),
 		cmocka_unit_test(test_sqlite_advice),
 		cmocka_unit_test(test_sqlite_sync_advice),
+		cmocka_unit_test(test_sqlite_sync_evidence),
 		cmocka_unit_test(test_sqlite_lock_holder),
 		cmocka_unit_test(test_sqlite_lock_holder_at_work),
 		cmocka_unit_test(test_sqlite_lock_holder_reads),
@@ -974,6 +1069,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_places),
 		cmocka_unit_test(test_sqlite_repeats),
 		cmocka_unit_test(test_sqlite_bulk),
+		cmocka_unit_test(test_sqlite_executemany),
 		cmocka_unit_test(test_sqlite_scan_advice),
 		cmocka_unit_test(test_sqlite_files),
 		cmocka_unit_test(test_sqlite_page_claims),

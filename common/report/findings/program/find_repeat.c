@@ -31,6 +31,10 @@
 /* What SQLite takes, at most, to change a row that needs nothing from the disk. */
 #define ROW_NS (INT64_C(5) * 1000)
 
+/* Between statements that a program executes one behind the other, with one call
+ * (executemany), hardly more than so much goes by. */
+#define TIGHT_NS (INT64_C(3) * 1000)
+
 /* Sums of the rule: what is between the statements. */
 enum
 {
@@ -47,6 +51,7 @@ typedef struct repeat
 	int64_t count; /* 0: they do not matter */
 	int64_t total_ns;
 	osp__group *group;
+	const osp__op *last; /* of them */
 	osp__op
 		*typical; /* has the text of most of them, if more than half have one */
 	int64_t votes;
@@ -114,6 +119,7 @@ count_statements(osp__findings *f, osp__table *table)
 		if (it == NULL)
 			return;
 		it->count++;
+		it->last = op;
 		it->total_ns += osp__worked_ns(op);
 	}
 }
@@ -182,7 +188,8 @@ claim_statements(osp__findings *f, const osp__table *table)
 			it = repeat_of(table, op);
 		if (it == NULL)
 			continue;
-		if (it->group == NULL && is_bulk_load(f, it, op))
+		if (it->group == NULL &&
+			(is_bulk_load(f, it, op) || is_bulk_load(f, it, it->last)))
 			it->count = 0;
 		if (it->count == 0)
 			continue;
@@ -423,9 +430,11 @@ static bool
 is_joined(const osp__findings *f, const osp__group *group, int64_t between_ns)
 {
 	return group->first->kind == OSP__OP_SQLITE &&
-		   between_ns < group->ns / PAUSES_SHARE &&
+		   (between_ns < group->ns / PAUSES_SHARE ||
+			between_ns / (int64_t) group->count < TIGHT_NS) &&
 		   group->sums[SUM_CONTROLS] <= (int64_t) group->count / REPEATS_MIN &&
-		   is_in_transaction(f, group->first);
+		   (is_in_transaction(f, group->first) ||
+			is_in_transaction(f, group->largest));
 }
 
 /* Is op the repeated statement of a client, or below it? */

@@ -5,6 +5,7 @@
  *	  tables.
  */
 #include "report/findings/rules.h"
+#include "report/findings/sqlite/compared.h"
 #include "report/findings/sqlite_function.h"
 
 #include <limits.h>
@@ -49,7 +50,8 @@ enum
 enum
 {
 	SUM_SYNCS,
-	SUM_COMMITS /* of changes of rows */
+	SUM_COMMITS, /* of changes of rows */
+	SUM_VOTES_NS /* of the statement that most waited for, so far */
 };
 
 void
@@ -103,6 +105,34 @@ osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "moved", (double) group->sums[SUM_MOVED]);
 }
 
+/* Lets the statement that waited for most of the time win (Boyer and Moore, with weights);
+ * it is the group's first one. */
+static void
+vote(osp__group *group, osp__op *op, int64_t ns)
+{
+	if (group->first->shape == op->shape)
+		group->sums[SUM_VOTES_NS] += ns;
+	else if (group->sums[SUM_VOTES_NS] >= ns)
+		group->sums[SUM_VOTES_NS] -= ns;
+	else
+	{
+		group->first = op;
+		group->sums[SUM_VOTES_NS] = ns - group->sums[SUM_VOTES_NS];
+	}
+}
+
+/* How many of the statements of a group are like its first one. */
+static int64_t
+count_typical(const osp__group *group)
+{
+	const osp__claim *claim;
+	int64_t count = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		count += claim->op->shape == group->first->shape;
+	return count;
+}
+
 void
 osp__look_sqlite_syncs(osp__findings *f)
 {
@@ -120,6 +150,7 @@ osp__look_sqlite_syncs(osp__findings *f)
 		osp__claim_time(f, group, op, sync_ns);
 		if (group == NULL)
 			continue;
+		vote(group, op, sync_ns);
 		group->sums[SUM_SYNCS] += osp__op_fact(op, OSP__SYNCS);
 		group->sums[SUM_COMMITS] += op->control == OSP__CONTROL_END ||
 									osp__op_fact(op, OSP__CHANGES) > 0;
@@ -130,6 +161,7 @@ void
 osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
+	int64_t typical = count_typical(group);
 
 	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
 	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
@@ -141,12 +173,20 @@ osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
 	osp__say_number(&finding->cause, group->sums[SUM_SYNCS], "call");
 	osp_buf_add_str(&finding->cause, OSP_STR(" of fsync"));
 	osp_buf_add_str(&finding->cause, OSP_STR(")."));
-	osp__say_op(f, group->largest, &finding->evidence);
+	osp__say_op(f, group->first, &finding->evidence);
+	if (typical > 1)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(", "));
+		osp__say_number(&finding->evidence, typical, "time");
+	}
 	osp_buf_add_str(
 		&finding->step,
 		group->sums[SUM_COMMITS] > 1
 			? OSP_STR("Put statements that belong together into one "
-					  "transaction: each commit waits for the disk.")
+					  "transaction: each commit waits for the disk. Where they "
+					  "do not, PRAGMA journal_mode = WAL and synchronous = "
+					  "NORMAL: then only checkpoints wait, and the last commits "
+					  "may be undone after a power failure.")
 			: OSP_STR("With PRAGMA journal_mode = WAL and synchronous = NORMAL "
 					  "only checkpoints wait for the disk; the last commits "
 					  "may be undone after a power failure."));
@@ -241,26 +281,6 @@ has_command(const char *name)
 	return false;
 }
 
-/* "In 'sqlite3 FILE', ": true. Nobody else can look into a database in memory. */
-static bool
-say_shell(osp__findings *f, const osp__op *op, osp_buf *out)
-{
-	const char *quote;
-
-	osp_buf_reset(&f->scratch);
-	if (!op->in_memory)
-		osp__op_member(f, op, NULL, "name", &f->scratch);
-	if (f->scratch.len == 0)
-		return false;
-
-	/* A file that needs quotes has quotes of its own. */
-	quote = osp__is_shell_word(osp_buf_str(&f->scratch)) ? "'" : "";
-	osp_buf_addf(out, "In %ssqlite3 ", quote);
-	osp__say_quoted(osp_buf_str(&f->scratch), out);
-	osp_buf_addf(out, "%s, ", quote);
-	return true;
-}
-
 /* Can it make SQLite search for rows that refer to another? */
 static bool
 may_remove_keys(osp_str statement)
@@ -269,31 +289,67 @@ may_remove_keys(osp_str statement)
 		   osp__begins_with(statement, "replace");
 }
 
-/* What to type into the sqlite3 shell to see the plan of a statement. */
+/* The statement, with what shows its plan before it. */
+static void
+put_plan_statement(osp__findings *f, const osp__op *op, bool removes,
+				   osp_buf *out)
+{
+	osp_str statement;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	statement = osp_buf_str(&f->scratch);
+	while (statement.len > 0 &&
+		   strchr("; \n\t", statement.ptr[statement.len - 1]) != NULL)
+		statement.len--;
+	if (removes)
+		osp_buf_add_str(out, OSP_STR("PRAGMA foreign_keys = ON; "));
+	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
+	if (statement.len > 0 && statement.len <= COMMAND_MAX)
+		osp_buf_add_str(out, statement);
+	else
+		osp__say_op(f, op, out);
+}
+
+/* The command that shows the plan of a statement, at the end, so that it can be typed as
+ * it stands. Nobody else can look into a database in memory. */
 static void
 say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 {
-	bool has_shell = say_shell(f, op, out);
 	bool removes;
+	osp_buf command;
+	osp_buf file;
 
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
 	removes = may_remove_keys(osp_buf_str(&f->scratch));
-	if (removes)
-		osp_buf_add_str(out, OSP_STR("PRAGMA foreign_keys = ON; "));
-	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
-	if (f->scratch.len > 0 && f->scratch.len <= COMMAND_MAX)
-		osp_buf_add_str(out, osp_buf_str(&f->scratch));
-	else
-		osp__say_op(f, op, out);
-	if (op->in_memory)
-		osp_buf_add_str(out, OSP_STR(", executed by the program itself,"));
-	osp_buf_add_str(out, OSP_STR(" names the table that is scanned"));
-	osp_buf_add_str(
-		out, removes ? OSP_STR(", unless a trigger does it. ") : OSP_STR(". "));
-	if (has_shell && !has_command("sqlite3"))
+	osp_buf_init(&command, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_init(&file, f->report->alc, OSP__FINDING_TEXT);
+	put_plan_statement(f, op, removes, &command);
+	if (!op->in_memory)
+		osp__op_member(f, op, NULL, "name", &file);
+	if (file.len > 0 && !has_command("sqlite3"))
 		osp_buf_add_str(
-			out, OSP_STR("The command sqlite3 is in the package sqlite3. "));
+			out, OSP_STR(" The command sqlite3 is in the package sqlite3."));
+	osp_buf_add_str(out, OSP_STR(" Which table is scanned"));
+	if (removes)
+		osp_buf_add_str(out, OSP_STR(", unless a trigger does it,"));
+	osp_buf_add_str(out,
+					file.len > 0
+						? OSP_STR(" is shown by: sqlite3 ")
+						: OSP_STR(" is shown if the program itself executes: "));
+	if (file.len > 0)
+	{
+		osp__say_quoted(osp_buf_str(&file), out);
+		osp_buf_add_char(out, ' ');
+		osp__say_quoted(osp_buf_str(&command), out);
+	}
+	else
+		osp_buf_add_str(out, osp_buf_str(&command));
+	if (f->status == OSP_OK)
+		f->status = osp_buf_status(&command);
+	osp_buf_term(&command);
+	osp_buf_term(&file);
 }
 
 /* What a statement has of LIKE: a pattern that begins with a wildcard is worst. */
@@ -325,6 +381,56 @@ pattern_of(osp_str statement)
 	return found;
 }
 
+/* What an index would be on, by what the statement compares. */
+static void
+say_compared(osp_str statement, osp_buf *out)
+{
+	osp__compared compared;
+	unsigned i;
+
+	osp__compared_of(statement, &compared);
+	if (compared.count == 0 && compared.expression)
+	{
+		osp_buf_add_str(
+			out,
+			OSP_STR("It compares an expression, which an index on the columns "
+					"does not help: CREATE INDEX on the expression itself "
+					"does, if all of it is of one table."));
+		return;
+	}
+	if (compared.whole && !compared.conditions)
+	{
+		osp_buf_add_str(
+			out,
+			OSP_STR("It compares nothing, so it reads all rows"));
+		osp_buf_add_str(
+			out,
+			compared.extreme ? OSP_STR(": an index on the column of min() or "
+									   "max() spares that, if it asks for "
+									   "nothing else.")
+			: compared.order ? OSP_STR(": an index on the columns of ORDER BY "
+									   "saves the sort, and with LIMIT most of "
+									   "the reading.")
+							 : OSP_STR(": ask for fewer, or keep what it "
+									   "returns."));
+		return;
+	}
+	osp_buf_add_str(
+		out, OSP_STR("If the statement is frequent, try CREATE INDEX on "));
+	osp_buf_add_str(out,
+					compared.count > 0 ? OSP_STR("what it compares (")
+									   : OSP_STR("the columns that it compares"));
+	for (i = 0; i < compared.count; i++)
+	{
+		if (i > 0)
+			osp_buf_add_str(out, OSP_STR(", "));
+		osp_buf_add_str(out, compared.columns[i]);
+	}
+	if (compared.count > 0)
+		osp_buf_add_char(out, ')');
+	osp_buf_add_str(out, OSP_STR(", and ANALYZE."));
+}
+
 static void
 say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 {
@@ -342,9 +448,7 @@ say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 					"fts5; its trigram tokenizer finds any part of a word)."));
 		return;
 	}
-	osp_buf_add_str(out,
-					OSP_STR("If the statement is frequent, try CREATE INDEX on "
-							"the columns that it compares, and ANALYZE."));
+	say_compared(osp_buf_str(&f->scratch), out);
 	if (like == PATTERN_LIKE)
 		osp_buf_add_str(
 			out,
@@ -403,8 +507,8 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 	if (osp__op_fact(op, OSP__SORTS) > 0)
 		osp_buf_add_str(&finding->evidence, OSP_STR("; it sorted rows, too"));
 	say_slow_rows(group, &finding->evidence);
-	say_plan_command(f, op, &finding->step);
 	say_index(f, op, &finding->step);
+	say_plan_command(f, op, &finding->step);
 	osp__add_figure(finding, "rows_read", (double) group->sums[SUM_STEPS]);
 	osp__add_figure(finding, "rows_returned", (double) group->sums[SUM_ROWS]);
 }
