@@ -181,6 +181,36 @@ found($node,
 		join ' ', map { "SELECT note FROM item WHERE id = $_;" } 1 .. 2000),
 	'SQLite N+1', 'repeat', 0.2);
 
+# The program does something with each row that it fetches: that is its own time.
+OspTest::write_file($program, <<"END", 0644);
+import sqlite3
+import time
+
+for row in sqlite3.connect('$file').execute('SELECT id FROM item LIMIT 40'):
+    time.sleep(0.02)
+END
+my $rows = client_traced($node, '/usr/bin/python3', $program);
+$found = found($node, $rows, 'SQLite rows', 'application', 0.8);
+like($found->{evidence}, qr/between the rows that it fetched: \d+ ms in SELECT id FROM item LIMIT 40/,
+	'SQLite rows: the statement');
+is(scalar(grep { $_->{statement} =~ /SELECT id/ } @{ why($node, $rows)->{longest} // [] }),
+	0, 'SQLite rows: nothing is said of SQLite');
+
+# A function of the program, called for each row: it is no matter of reading them.
+OspTest::write_file($program, <<"END", 0644);
+import sqlite3
+
+db = sqlite3.connect('$file')
+db.create_function('slow', 1, lambda n: sum(range(60)))
+db.execute('SELECT sum(slow(owner)) FROM item').fetchall()
+END
+my $called = why($node, client_traced($node, '/usr/bin/python3', $program));
+my ($scan) = grep { $_->{rule} eq 'sqlite_scan' } @{ $called->{findings} };
+ok(!defined $scan || $scan->{time_ms} <= 100, 'SQLite function: reading is bounded')
+  or diag $scan->{cause};
+like($called->{longest}[0]{why} // '', qr/a function of the program or of an extension, slow\(\)$/,
+	'SQLite function: is named');
+
 # A healthy one.
 healthy($node,
 	sub { client_traced($node, 'sqlite3', $file, 'SELECT note FROM item WHERE id = 7;') },
