@@ -616,7 +616,8 @@ recorded_by(const char *statement, pid_t pid)
 		(void) snprintf(text,
 						sizeof(text),
 						"\"db\": {\"statement\": \"%s\", \"name\": "
-						"\":memory:\", \"connection\": %ld, \"pid\": %ld}",
+						"\":memory:\", \"connection\": %ld, \"unmeasured\": "
+						"\"syncs\", \"pid\": %ld}",
 						statement,
 						++connection,
 						(long) pid);
