@@ -1014,6 +1014,38 @@ test_sqlite_functions(void **state)
 	}
 }
 
+/* A SELECT whose rows the program fetches slowly has its lock for reading meanwhile; that
+ * its scan took so long nobody knows where pauses are not measured. */
+static void
+test_sqlite_slow_reader(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	add_of(report, 1, 1, "/a.db", "SELECT a FROM t", 0, 2000,
+		   "\"rows\": 40, \"active_ms\": 50, ");
+	add_of(report, 2, 1, "/a.db", "INSERT INTO t VALUES (1)", 500, 2010,
+		   "\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 1500}, ");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr,
+						   "the holder, process 1: SELECT a FROM t, idle for "
+						   "1.95 s between its rows\""));
+	assert_non_null(strstr(json.ptr, "finish its SELECT"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+	explain_unmeasured(
+		"SELECT a FROM t WHERE b = 1",
+		"busy, syncs, pauses",
+		200,
+		"\"rows\": 40, \"stats\": {\"fullscan_steps\": 2000, \"vm_steps\": "
+		"6000}, ",
+		&json);
+	assert_non_null(strstr(json.ptr, "that took at most 120 ms"));
+	osp_buf_term(&json);
+}
+
 /* Two processes that wait for each other have two reasons, and of a wait that others used
  * to work it is said how long it was. */
 static void
@@ -1078,6 +1110,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_pauses),
 		cmocka_unit_test(test_sqlite_unmeasured),
 		cmocka_unit_test(test_sqlite_functions),
+		cmocka_unit_test(test_sqlite_slow_reader),
 		cmocka_unit_test(test_sqlite_lock_directions),
 	};
 

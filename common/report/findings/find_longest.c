@@ -179,13 +179,6 @@ say_other_work(osp__findings *f, const osp__op *op, const char *otherwise,
 		osp_buf_add_str(out, osp_str_of(otherwise));
 }
 
-/* May some of the time have gone by between their rows? */
-static bool
-may_have_paused(const osp__longest *all)
-{
-	return all->op->lacks_pauses && all->rows > all->count;
-}
-
 /* What SQLite counted of all executions; false: nothing that tells. */
 static bool
 say_counters(osp__findings *f, const osp__longest *all, osp_buf *out)
@@ -215,7 +208,7 @@ say_counters(osp__findings *f, const osp__longest *all, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(" of SQLite's virtual machine"));
 	if (steps < SLOW_STEP_MIN || all->ns / SLOW_STEP_NS < steps)
 		return true;
-	if (may_have_paused(all))
+	if (osp__may_have_paused(all->op))
 		osp_buf_add_str(out,
 						OSP_STR("; part of the time may be the program's, "
 								"between the rows that it fetched"));
@@ -243,7 +236,7 @@ say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR("it hardly computed ("));
 	osp__say_number(out, all->steps, "step");
 	osp_buf_add_str(out, OSP_STR("): "));
-	if (may_have_paused(all))
+	if (osp__may_have_paused(op))
 		osp_buf_add_str(out,
 						OSP_STR("the program took its time between the rows "
 								"that it fetched, or it waited for a lock or "

@@ -512,6 +512,13 @@ osp__paused_ns(const osp__op *op)
 	return active_ns > 0 ? osp__op_ns(op) - active_ns : 0;
 }
 
+/* May some of its time have gone by between its rows, unmeasured? */
+static inline bool
+osp__may_have_paused(const osp__op *op)
+{
+	return op->lacks_pauses && osp__op_fact(op, OSP__ROWS) > 1;
+}
+
 /* How long a statement took without such pauses. */
 static inline int64_t
 osp__worked_ns(const osp__op *op)

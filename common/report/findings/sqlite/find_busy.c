@@ -194,6 +194,14 @@ say_holder(osp__findings *f, const osp__lock_holder *holder,
 	}
 	osp_buf_add_str(out, OSP_STR(": "));
 	osp__say_op(f, holder->op, out);
+	if (holder->idle_ns > 0 && holder->before == holder->op &&
+		holder->op->sliced)
+	{
+		osp_buf_add_str(out, OSP_STR(", idle for "));
+		osp__say_time(out, holder->idle_ns);
+		osp_buf_add_str(out, OSP_STR(" between its rows"));
+		return;
+	}
 	if (holder->idle_ns > 0)
 	{
 		if (holder->before != holder->op)

@@ -229,7 +229,7 @@ scan_ns(osp__findings *f, osp__group *group, const osp__op *op, int64_t rows,
 
 	if (rows >= op->left_ns / each_ns ||
 		(vm_steps / (indexed ? INDEX_STEPS : SCAN_STEPS) <= rows + STEPS_MIN &&
-		 !calls_program(f, group, op)))
+		 !osp__may_have_paused(op) && !calls_program(f, group, op)))
 		return op->left_ns;
 	return rows * each_ns;
 }

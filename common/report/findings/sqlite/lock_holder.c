@@ -158,7 +158,15 @@ visit(const osp__lock_wait *wait, session *at, const osp__op *op)
 	else if (op->control == OSP__CONTROL_BEGIN && !op->failed)
 		at->in_transaction = true;
 	if (!at->in_transaction)
+	{
+		/* Between the rows that the program fetches the lock for reading stays. */
+		if (op->sliced)
+		{
+			now.idle_ns = osp__paused_ns(op);
+			now.before = op;
+		}
 		add_hold(wait, at, locking, &now);
+	}
 	else if (locking > at->locking)
 	{
 		at->locking = locking;
