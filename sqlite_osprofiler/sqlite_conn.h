@@ -77,7 +77,8 @@ typedef struct osp_sqlite_stmt
 	bool values;  /* of parameters: it has some, or runs in one that has */
 	int status[OSP_SQLITE_STATUS_COUNT]; /* of sqlite3_stmt_status, at start */
 	uint64_t rows;
-	int64_t returned_ns; /* when it returned its last row, by the coarse clock */
+	int64_t
+		returned_ns; /* when it returned its last row, by the coarse clock */
 	osp_sqlite_waits waits;
 
 	osp__point trigger; /* the trigger that runs */

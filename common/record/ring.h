@@ -85,7 +85,7 @@ typedef struct osp_ring_header
 						   * a record */
 	uint64_t predecessor; /* OSP_RING_PREDECESSOR */
 	uint64_t grows_to;    /* capacity that the producer's rings may reach */
-	uint64_t waits;       /* not 0: the producer waits for room (OSP_ON_FULL_WAIT) */
+	uint64_t waits; /* not 0: the producer waits for room (OSP_ON_FULL_WAIT) */
 
 	uint64_t owner;       /* osp_owner_self() of the producer; 0: released */
 	uint64_t owner_space; /* osp_owner_space() of the producer */

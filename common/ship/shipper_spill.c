@@ -248,7 +248,8 @@ give_up(osp_shipper *s, int64_t now_ns)
 	for (i = 0; i < 2; i++)
 		osp__slot_detach(&s->slots[i]);
 	for (i = 0; i < s->ring_count; i++)
-		if (is_pressed(s, s->rings[i], now_ns) && !is_waited_for(s, s->rings[i]))
+		if (is_pressed(s, s->rings[i], now_ns) &&
+			!is_waited_for(s, s->rings[i]))
 			drop_oldest(s, s->rings[i]);
 }
 

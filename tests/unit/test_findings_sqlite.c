@@ -180,13 +180,18 @@ test_sqlite_sync_evidence(void **state)
 	int i;
 
 	(void) state;
-	findings_add_statement(report, "sqlite", "DROP TABLE t", &at, 50,
+	findings_add_statement(report,
+						   "sqlite",
+						   "DROP TABLE t",
+						   &at,
+						   50,
 						   "\"syncs\": {\"count\": 4, \"ms\": 49}, ");
 	for (i = 0; i < 100; i++)
 		findings_add_statement(
 			report,
 			"sqlite",
-			i % 2 == 0 ? "INSERT INTO t VALUES (1)" : "INSERT INTO t VALUES (2)",
+			i % 2 == 0 ? "INSERT INTO t VALUES (1)"
+					   : "INSERT INTO t VALUES (2)",
 			&at,
 			6,
 			"\"changes\": 1, \"syncs\": {\"count\": 4, \"ms\": 5}, ");
@@ -194,8 +199,7 @@ test_sqlite_sync_evidence(void **state)
 	assert_non_null(strstr(json.ptr, "\"rule\": \"sqlite_sync\""));
 	assert_non_null(strstr(json.ptr, "101 statements waited 549 ms"));
 	assert_non_null(strstr(
-		json.ptr,
-		"\"evidence\": \"INSERT INTO t VALUES (2), 100 times\""));
+		json.ptr, "\"evidence\": \"INSERT INTO t VALUES (2), 100 times\""));
 	assert_non_null(strstr(json.ptr, "synchronous = NORMAL"));
 	osp_buf_term(&json);
 	osp_buf_term(&words);
@@ -643,8 +647,12 @@ test_sqlite_scan_advice(void **state)
 		 "compares nothing, so it reads all rows: an index on the columns of "
 		 "ORDER BY",
 		 "try CREATE INDEX"},
-		{"SELECT max(a) FROM t", "an index on the column of min() or max()", "try"},
-		{"SELECT sum(a) FROM t", "ask for fewer, or keep what it returns", "try"},
+		{"SELECT max(a) FROM t",
+		 "an index on the column of min() or max()",
+		 "try"},
+		{"SELECT sum(a) FROM t",
+		 "ask for fewer, or keep what it returns",
+		 "try"},
 		{"SELECT", "on the columns that it compares, and ANALYZE", "nothing"},
 		{"DELETE FROM t WHERE a = 1",
 		 "they need an index on the columns that refer to it.",
@@ -870,7 +878,8 @@ test_sqlite_pauses(void **state)
 		osp_buf json;
 		osp_buf words;
 
-		add_of(report, 1, 1, "a.db", "SELECT id FROM a", 0, 1000, cases[i].stop);
+		add_of(
+			report, 1, 1, "a.db", "SELECT id FROM a", 0, 1000, cases[i].stop);
 
 		/* Another statement runs between the rows, for 400 ms. */
 		if (i == 0)
@@ -919,8 +928,7 @@ test_sqlite_unmeasured(void **state)
 		"\"changes\": 1, \"stats\": {\"vm_steps\": 9}, ";
 	static const char fetched[] =
 		"\"rows\": 4, \"stats\": {\"vm_steps\": 20}, ";
-	static const char called[] =
-		"\"rows\": 1, \"stats\": {\"vm_steps\": 5}, ";
+	static const char called[] = "\"rows\": 1, \"stats\": {\"vm_steps\": 5}, ";
 	static const struct
 	{
 		const char *statement;
@@ -930,18 +938,42 @@ test_sqlite_unmeasured(void **state)
 		const char *says;
 		bool syncs; /* that they are not measured */
 	} cases[] = {
-		{"INSERT INTO t VALUES (1)", "syncs", changed, 300, "ran 300 times", true},
+		{"INSERT INTO t VALUES (1)",
+		 "syncs",
+		 changed,
+		 300,
+		 "ran 300 times",
+		 true},
 		{"INSERT INTO t VALUES (1)", "", changed, 300, "ran 300 times", false},
-		{"SELECT a FROM t WHERE b = 1", "syncs", fetched, 300, "ran 300 times",
+		{"SELECT a FROM t WHERE b = 1",
+		 "syncs",
+		 fetched,
+		 300,
+		 "ran 300 times",
 		 false},
-		{"COMMIT", "syncs", "\"stats\": {\"vm_steps\": 2}, ", 1,
-		 "likely it waited for a lock or the disk", true},
-		{"SELECT a FROM t", "busy, syncs, pauses", fetched, 1,
+		{"COMMIT",
+		 "syncs",
+		 "\"stats\": {\"vm_steps\": 2}, ",
+		 1,
+		 "likely it waited for a lock or the disk",
+		 true},
+		{"SELECT a FROM t",
+		 "busy, syncs, pauses",
+		 fetched,
+		 1,
 		 "the program took its time between the rows that it fetched, or it "
 		 "waited for a lock or the disk",
 		 true},
-		{"SELECT a FROM t", "", fetched, 1, "likely it read from the disk", false},
-		{"SELECT slow(1)", "", called, 1,
+		{"SELECT a FROM t",
+		 "",
+		 fetched,
+		 1,
+		 "likely it read from the disk",
+		 false},
+		{"SELECT slow(1)",
+		 "",
+		 called,
+		 1,
 		 "most likely a function of the program or of an extension, slow()",
 		 false},
 	};
@@ -1024,9 +1056,21 @@ test_sqlite_slow_reader(void **state)
 	osp_buf words;
 
 	(void) state;
-	add_of(report, 1, 1, "/a.db", "SELECT a FROM t", 0, 2000,
+	add_of(report,
+		   1,
+		   1,
+		   "/a.db",
+		   "SELECT a FROM t",
+		   0,
+		   2000,
 		   "\"rows\": 40, \"active_ms\": 50, ");
-	add_of(report, 2, 1, "/a.db", "INSERT INTO t VALUES (1)", 500, 2010,
+	add_of(report,
+		   2,
+		   1,
+		   "/a.db",
+		   "INSERT INTO t VALUES (1)",
+		   500,
+		   2010,
 		   "\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 1500}, ");
 	findings_explain(report, &json, &words);
 	assert_non_null(strstr(json.ptr,
@@ -1057,13 +1101,31 @@ test_sqlite_lock_directions(void **state)
 	int i;
 
 	(void) state;
-	add_of(report, 1, 1, "/a.db", "BEGIN IMMEDIATE", 0, 1000,
+	add_of(report,
+		   1,
+		   1,
+		   "/a.db",
+		   "BEGIN IMMEDIATE",
+		   0,
+		   1000,
 		   "\"busy\": {\"count\": 9, \"ms\": 990}, ");
 	for (i = 0; i < 9; i++)
-		add_of(report, 2, 1, "/a.db", "INSERT INTO t VALUES (1)", i * 110,
-			   i * 110 + 100, "\"changes\": 1, ");
+		add_of(report,
+			   2,
+			   1,
+			   "/a.db",
+			   "INSERT INTO t VALUES (1)",
+			   i * 110,
+			   i * 110 + 100,
+			   "\"changes\": 1, ");
 	add_of(report, 1, 1, "/a.db", "COMMIT", 1990, 2000, "");
-	add_of(report, 2, 1, "/a.db", "INSERT INTO t VALUES (1)", 1100, 2010,
+	add_of(report,
+		   2,
+		   1,
+		   "/a.db",
+		   "INSERT INTO t VALUES (1)",
+		   1100,
+		   2010,
 		   "\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 890}, ");
 	findings_explain(report, &json, &words);
 	findings_assert_shares(json.ptr);
@@ -1078,7 +1140,8 @@ test_sqlite_lock_directions(void **state)
 	assert_non_null(strstr(json.ptr,
 						   "the holder, process 1: BEGIN IMMEDIATE, then idle "
 						   "for 990 ms before COMMIT"));
-	assert_non_null(strstr(json.ptr, "commits after each row and begins again"));
+	assert_non_null(
+		strstr(json.ptr, "commits after each row and begins again"));
 	assert_null(strstr(json.ptr, "wait longer"));
 	osp_buf_term(&json);
 	osp_buf_term(&words);

@@ -393,7 +393,8 @@ sqlite_session(const osp__op *op, yyjson_val *db)
 static bool
 has_word(osp_str text, osp_str word)
 {
-	return text.len > 0 && memmem(text.ptr, text.len, word.ptr, word.len) != NULL;
+	return text.len > 0 &&
+		   memmem(text.ptr, text.len, word.ptr, word.len) != NULL;
 }
 
 /* Which database an operation of SQLite uses, and what is measured of it. */

@@ -243,8 +243,7 @@ say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
 								"the disk"));
 	else if (op->lacks_pauses || op->lacks_syncs ||
 			 op->locking != OSP__LOCKING_READ)
-		say_other_work(
-			f, op, "likely it waited for a lock or the disk", out);
+		say_other_work(f, op, "likely it waited for a lock or the disk", out);
 	else
 		say_other_work(f,
 					   op,

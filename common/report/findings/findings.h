@@ -199,8 +199,9 @@ typedef struct osp__op
 	bool inner_cursor; /* a query that the server itself fetches from */
 	bool sliced; /* it has the time in which it was executed, not from begin to
 				  * end: an inner cursor, or between rows the program had its turn */
-	bool lacks_syncs;  /* of SQLite, and waiting for the disk is not measured */
-	bool lacks_pauses; /* and pauses between rows are not, nor waits for locks */
+	bool lacks_syncs; /* of SQLite, and waiting for the disk is not measured */
+	bool
+		lacks_pauses; /* and pauses between rows are not, nor waits for locks */
 	bool failed;
 	bool handled; /* a mark of the rule that runs */
 	bool claimed; /* a node of a plan of which a rule has claimed the work, or a
@@ -668,7 +669,7 @@ bool osp__findings_are_judged(const osp__findings *f) OSP_MUST_CHECK;
 	"worker, wait, node'"
 
 /* What is missing in the operations of a program that was not started by osprofiler. */
-#define OSP__SYNCS_UNMEASURED                                             \
+#define OSP__SYNCS_UNMEASURED                                              \
 	"waiting for the disk is not measured here: of most programs that is " \
 	"done by 'osprofiler run'"
 

@@ -172,15 +172,15 @@ static const char *const functions[] = {
 
 /* Words before a parenthesis that call nothing; in order. */
 static const char *const keywords[] = {
-	"all",      "and",        "as",        "between", "by",     "case",
-	"cast",     "check",      "collate",   "column",  "conflict", "default",
-	"distinct", "do",         "else",      "escape",  "except", "exists",
-	"filter",   "from",       "group",     "groups",  "having", "in",
-	"intersect", "is",        "isnull",    "join",    "key",    "limit",
-	"match",    "materialized", "not",     "notnull", "of",     "offset",
-	"on",       "or",         "over",      "raise",   "range",  "returning",
-	"rows",     "select",     "set",       "table",   "then",   "union",
-	"unique",   "using",      "values",    "when",    "where",  "window",
+	"all",       "and",          "as",      "between", "by",       "case",
+	"cast",      "check",        "collate", "column",  "conflict", "default",
+	"distinct",  "do",           "else",    "escape",  "except",   "exists",
+	"filter",    "from",         "group",   "groups",  "having",   "in",
+	"intersect", "is",           "isnull",  "join",    "key",      "limit",
+	"match",     "materialized", "not",     "notnull", "of",       "offset",
+	"on",        "or",           "over",    "raise",   "range",    "returning",
+	"rows",      "select",       "set",     "table",   "then",     "union",
+	"unique",    "using",        "values",  "when",    "where",    "window",
 	"with",
 };
 
@@ -214,7 +214,8 @@ is_among(osp_str word, const char *const *list, size_t count)
 	return bsearch(&word, list, count, sizeof(*list), compare_words) != NULL;
 }
 
-#define IS_AMONG(word, list) is_among(word, list, sizeof(list) / sizeof(*(list)))
+#define IS_AMONG(word, list) \
+	is_among(word, list, sizeof(list) / sizeof(*(list)))
 
 /* What SQLite itself names so: "pragma_table_info". */
 static bool
@@ -265,10 +266,9 @@ osp__program_function(osp_str statement)
 		/* SQLite has the operator, and the program its function. */
 		if (osp_sql_is(&token, "regexp"))
 			return OSP_STR("regexp");
-		if (is_char(&token, '(') && last.len > 0 &&
-			!IS_AMONG(last, keywords) && !IS_AMONG(last, functions) &&
-			!IS_AMONG(before, before_names) && !is_pragma(last) &&
-			!is_cte(lexer))
+		if (is_char(&token, '(') && last.len > 0 && !IS_AMONG(last, keywords) &&
+			!IS_AMONG(last, functions) && !IS_AMONG(before, before_names) &&
+			!is_pragma(last) && !is_cte(lexer))
 			return last;
 
 		/* "main.t" is one name. */

@@ -252,9 +252,8 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->evidence, OSP_STR(" and "));
 	osp__say_op(f, after, &finding->evidence);
 	if (f->report->sqlite_processes && after->kind == OSP__OP_SQLITE)
-		osp_buf_addf(&finding->evidence,
-					 " of process %lld",
-					 (long long) after->pid);
+		osp_buf_addf(
+			&finding->evidence, " of process %lld", (long long) after->pid);
 	osp_buf_add_str(
 		&finding->step,
 		OSP_STR("Do what takes long (calls of other services, computing, "
@@ -334,8 +333,8 @@ idle_between_rows(const osp__findings *f, const osp__op *op)
 
 	for (; at != NULL && at->begin_ns < op->end_ns && ns > 0;
 		 at = osp__op_sibling(f, at))
-		ns -= (at->end_ns < op->end_ns ? at->end_ns : op->end_ns) -
-			  at->begin_ns;
+		ns -=
+			(at->end_ns < op->end_ns ? at->end_ns : op->end_ns) - at->begin_ns;
 	return ns > 0 ? ns : 0;
 }
 

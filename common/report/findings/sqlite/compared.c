@@ -29,7 +29,7 @@ typedef struct reader
 	osp_sql_token token; /* the one that is to be read next */
 	bool more;
 	osp__compared *out;
-	side left; /* of the token */
+	side left;      /* of the token */
 	bool condition; /* it is in one */
 } reader;
 

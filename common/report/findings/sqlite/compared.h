@@ -13,7 +13,8 @@
 
 typedef struct osp__compared
 {
-	osp_str columns[OSP__COMPARED_MAX]; /* "o.customer", borrowed from the text */
+	osp_str
+		columns[OSP__COMPARED_MAX]; /* "o.customer", borrowed from the text */
 	unsigned count;
 	bool expression; /* it compares one, of which no index on a column helps */
 	bool conditions; /* it has a WHERE, ON or USING */

@@ -182,11 +182,12 @@ osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(
 		&finding->step,
 		group->sums[SUM_COMMITS] > 1
-			? OSP_STR("Put statements that belong together into one "
-					  "transaction: each commit waits for the disk. Where they "
-					  "do not, PRAGMA journal_mode = WAL and synchronous = "
-					  "NORMAL: then only checkpoints wait, and the last commits "
-					  "may be undone after a power failure.")
+			? OSP_STR(
+				  "Put statements that belong together into one "
+				  "transaction: each commit waits for the disk. Where they "
+				  "do not, PRAGMA journal_mode = WAL and synchronous = "
+				  "NORMAL: then only checkpoints wait, and the last commits "
+				  "may be undone after a power failure.")
 			: OSP_STR("With PRAGMA journal_mode = WAL and synchronous = NORMAL "
 					  "only checkpoints wait for the disk; the last commits "
 					  "may be undone after a power failure."));
@@ -334,10 +335,10 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(" Which table is scanned"));
 	if (removes)
 		osp_buf_add_str(out, OSP_STR(", unless a trigger does it,"));
-	osp_buf_add_str(out,
-					file.len > 0
-						? OSP_STR(" is shown by: sqlite3 ")
-						: OSP_STR(" is shown if the program itself executes: "));
+	osp_buf_add_str(
+		out,
+		file.len > 0 ? OSP_STR(" is shown by: sqlite3 ")
+					 : OSP_STR(" is shown if the program itself executes: "));
 	if (file.len > 0)
 	{
 		osp__say_quoted(osp_buf_str(&file), out);
@@ -400,9 +401,8 @@ say_compared(osp_str statement, osp_buf *out)
 	}
 	if (compared.whole && !compared.conditions)
 	{
-		osp_buf_add_str(
-			out,
-			OSP_STR("It compares nothing, so it reads all rows"));
+		osp_buf_add_str(out,
+						OSP_STR("It compares nothing, so it reads all rows"));
 		osp_buf_add_str(
 			out,
 			compared.extreme ? OSP_STR(": an index on the column of min() or "
@@ -418,8 +418,9 @@ say_compared(osp_str statement, osp_buf *out)
 	osp_buf_add_str(
 		out, OSP_STR("If the statement is frequent, try CREATE INDEX on "));
 	osp_buf_add_str(out,
-					compared.count > 0 ? OSP_STR("what it compares (")
-									   : OSP_STR("the columns that it compares"));
+					compared.count > 0
+						? OSP_STR("what it compares (")
+						: OSP_STR("the columns that it compares"));
 	for (i = 0; i < compared.count; i++)
 	{
 		if (i > 0)
@@ -467,9 +468,8 @@ say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 static void
 say_slow_rows(const osp__group *group, osp_buf *evidence)
 {
-	int64_t each_ns = group->sums[SUM_STEPS] > 0
-						  ? group->ns / group->sums[SUM_STEPS]
-						  : 0;
+	int64_t each_ns =
+		group->sums[SUM_STEPS] > 0 ? group->ns / group->sums[SUM_STEPS] : 0;
 
 	if (each_ns < SLOW_ROW_NS)
 		return;
