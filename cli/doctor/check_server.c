@@ -62,6 +62,14 @@ static const struct
 	 "host:port:database:user:password, or into PGPASSWORD"},
 	{"FATAL:  database \"",
 	 "name a database that is there; 'psql -l' lists them"},
+	{"FATAL:  sorry, too many clients",
+	 "end sessions, or raise max_connections, which takes a restart of the "
+	 "server"},
+	{"connection slots are reserved",
+	 "end sessions, or call this as a superuser, for whom some are kept"},
+	{"too many connections for ", "end sessions, or raise that limit"},
+	{"FATAL:  the database system is ",
+	 "wait until the server lets sessions in, then call this again"},
 	{"",
 	 "give the connection that psql needs: osprofiler doctor "
 	 "'host=... dbname=... user=...', as a user whom the server lets in (on "
@@ -78,61 +86,138 @@ find_advice(const char *message)
 	return reasons[i].advice;
 }
 
-/* Takes the port out of a CONNINFO as cli_server_name writes it. */
-static void
-remove_port(char *conninfo)
+/* The end of a value of a CONNINFO as cli_conninfo_add writes it. */
+static const char *
+skip_value(const char *at)
 {
-	char *begin = strncmp(conninfo, "port=", 5) == 0
-					  ? conninfo
-					  : strstr(conninfo, " port=");
-	size_t len;
+	bool quoted = at[0] == '\'';
 
-	if (begin == NULL)
-		return;
-	len = 1 + strcspn(begin + 1, " ");
-	memmove(begin, begin + len, strlen(begin + len) + 1);
+	if (!quoted)
+		return at + strcspn(at, " ");
+	for (at++; at[0] != '\0' && at[0] != '\''; at++)
+		if (at[0] == '\\' && at[1] != '\0')
+			at++;
+	return at[0] != '\0' ? at + 1 : at;
 }
 
-/* Appends this call with another port. */
+/* Appends the settings of this call's CONNINFO but one, which "keyword=" begins. */
 static void
-add_command(const doctor *d, doctor_result *r, long port)
+add_other_settings(const doctor *d, osp_buf *out, const char *keyword)
 {
 	char shown[CLI_SERVER_NAME_MAX] = "";
-	char text[CLI_SERVER_NAME_MAX + 32];
+	const char *at = shown;
 
 	if (d->conninfo[0] != '\0')
 		cli_server_name(d->conninfo, shown, sizeof(shown));
-	remove_port(shown);
-	(void) snprintf(text,
-					sizeof(text),
-					"port=%ld%s%s",
-					port,
-					shown[0] != '\0' && shown[0] != ' ' ? " " : "",
-					shown);
+	while (at[0] != '\0')
+	{
+		size_t name = strcspn(at, "=");
+		const char *end = at[name] == '=' ? skip_value(at + name + 1) : at;
+
+		if (end == at)
+			return;
+		if (strncmp(at, keyword, strlen(keyword)) != 0)
+			osp_buf_addf(out, " %.*s", (int) (end - at), at);
+		at = end + strspn(end, " ");
+	}
+}
+
+/* Appends this call with another setting. */
+static void
+add_command(const doctor *d, doctor_result *r, const char *keyword,
+			const char *value)
+{
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, 16 * 1024);
+	osp_buf_addf(&text, "%s%s", keyword, value);
+	add_other_settings(d, &text, keyword);
 	doctor_advise(r,
 				  "osprofiler doctor %s",
 				  d->unfix ? "--unfix "
 				  : d->fix ? "--fix "
 						   : "");
-	cli_add_quoted(&r->advice, osp_str_of(text));
+	cli_add_quoted(&r->advice, osp_buf_str(&text));
+	osp_buf_term(&text);
 }
 
-/* No server listens at the socket of the message, but at others. False: at none. */
+/* No server listens at the socket of the message, but at others. False: at none, or one
+ * has answered. */
 static bool
-advise_ports(const doctor *d, doctor_result *r, const char *message)
+advise_ports(const doctor *d, doctor_result *r, const osp_error *err)
 {
 	long ports[CLI_PORTS_MAX];
-	size_t count = cli_other_ports(message, ports);
+	size_t count =
+		err->code == OSP_EUNAVAIL ? cli_other_ports(err->msg, ports) : 0;
+	char port[24];
 	size_t i;
 
 	for (i = 0; i < count; i++)
 	{
 		doctor_advise(r, i == 0 ? "type " : ", or ");
-		add_command(d, r, ports[i]);
+		(void) snprintf(port, sizeof(port), "%ld", ports[i]);
+		add_command(d, r, "port=", port);
 	}
 	if (count > 0)
 		doctor_advise(r, ", or start the server");
 	return count > 0;
+}
+
+/* By its socket the server lets a role in only for a user of this host, and not for this
+ * one. False: the message says something else. */
+static bool
+advise_password(const doctor *d, doctor_result *r, const char *message)
+{
+	if (strstr(message, "Peer authentication failed") == NULL)
+		return false;
+	doctor_advise(r,
+				  "the server lets this role in by its socket only for the "
+				  "user of this host who is called so, or whom pg_ident.conf "
+				  "names; with the password of the role (in ~/.pgpass or "
+				  "PGPASSWORD): ");
+	add_command(d, r, "host=", "localhost");
+	doctor_advise(r,
+				  "; or leave user=... out: called by a superuser, this says "
+				  "which roles have settings of their own");
+	return true;
+}
+
+/* The database is not there: names those that are. False: the message says something
+ * else, or nobody is let in to ask. */
+static bool
+advise_databases(const doctor *d, doctor_result *r, const char *message)
+{
+	static const char *const doors[] = {"postgres", "template1"};
+	cli_server *server = NULL;
+	cli_answer *answer = NULL;
+	size_t i;
+
+	if (strstr(message, "FATAL:  database \"") == NULL ||
+		strstr(message, "does not exist") == NULL)
+		return false;
+	for (i = 0; i < sizeof(doors) / sizeof(doors[0]); i++)
+		if (cli_server_open_database(d->conninfo, doors[i], &server, NULL) ==
+			OSP_OK)
+			break;
+	if (server == NULL)
+		return false;
+	cli_server_untraced(server);
+	if (cli_server_ask(server,
+					   "SELECT pg_catalog.string_agg(datname, ', ' ORDER BY "
+					   "datname) FROM pg_catalog.pg_database WHERE "
+					   "datallowconn AND NOT datistemplate",
+					   0,
+					   NULL,
+					   &answer,
+					   NULL) == OSP_OK &&
+		cli_answer_value(answer, 0, 0) != NULL)
+		doctor_advise(r,
+					  "name a database that is there ('psql -l' lists them): "
+					  "%s",
+					  cli_answer_value(answer, 0, 0));
+	cli_answer_free(answer);
+	cli_server_close(server);
+	return r->advice.len > 0;
 }
 
 static void
@@ -145,7 +230,8 @@ report_failure(const doctor *d, doctor_result *r, const osp_error *err)
 		doctor_advise(r, "correct it");
 	else if (lacks_library(err->msg))
 		mend_library(d, r);
-	else if (!advise_ports(d, r, err->msg))
+	else if (!advise_ports(d, r, err) && !advise_password(d, r, err->msg) &&
+			 !advise_databases(d, r, err->msg))
 		doctor_advise(r, "%s", find_advice(err->msg));
 	if (d->fix && !d->unfix)
 		doctor_advise(r,

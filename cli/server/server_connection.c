@@ -342,11 +342,19 @@ add_ports(osp_error *err)
 								 i + 1 == count ? ")" : "");
 }
 
+/* Is there a server, whatever it says? libpq closes the socket of one that there is not. */
+static bool
+has_answered(const cli_server *server)
+{
+	return pq.PQsocket(server->conn) >= 0;
+}
+
 /* Gives the connection to the caller, or ends it and says why it failed. */
 static osp_status
 hand_over(cli_server *server, cli_server **out, osp_error *err)
 {
 	osp_status status;
+	bool answered;
 
 	*out = NULL;
 	if (is_connected(server))
@@ -356,8 +364,11 @@ hand_over(cli_server *server, cli_server **out, osp_error *err)
 	}
 	if (server == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "out of memory");
-	status = set_message(err, OSP_EUNAVAIL, pq.PQerrorMessage(server->conn));
-	if (pq.PQsocket(server->conn) < 0)
+	answered = has_answered(server);
+	status = set_message(err,
+						 answered ? OSP_EREFUSED : OSP_EUNAVAIL,
+						 pq.PQerrorMessage(server->conn));
+	if (!answered)
 		add_ports(err);
 	cli_server_close(server);
 	return status;

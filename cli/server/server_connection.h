@@ -21,8 +21,8 @@ typedef struct cli_answer cli_answer; /* the rows of one statement */
  * Connects, with libpq's rules for what conninfo leaves out; it may be empty, a
  * list of key=value, or a URI. Waits at most five seconds unless conninfo says
  * otherwise. Returned owned. OSP_ENOENT: there is no libpq; OSP_EINVAL: conninfo cannot
- * be read, in words that quote nothing of it; OSP_EUNAVAIL, with the server's words, in
- * one line.
+ * be read, in words that quote nothing of it; OSP_EUNAVAIL: no server answers;
+ * OSP_EREFUSED: one does, and lets nobody in. Both with the words of libpq, in one line.
  */
 osp_status cli_server_open(const char *conninfo, cli_server **out,
 						   osp_error *err) OSP_MUST_CHECK;

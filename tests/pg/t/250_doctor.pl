@@ -9,6 +9,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use IO::Socket::UNIX;
 use IPC::Run;
 use JSON::PP;
 use OspTest;
@@ -516,7 +517,7 @@ $node->poll_query_until('postgres', "SELECT current_setting('osprofiler.enabled'
 # --- the server itself --------------------------------------------------------
 
 my %advice = (
-	'no such database' => [$node->connstr('nosuch'), qr/database "nosuch" does not exist/, qr/psql -l/],
+	'no such database' => [$node->connstr('nosuch'), qr/database "nosuch" does not exist/, qr/\Aname a database that is there \('psql -l' lists them\): postgres$/],
 	'no such user' => ["$conninfo user=nosuch", qr/role "nosuch" does not exist/, qr/as a user whom the server lets in/],
 	'no server' => ['host=127.0.0.1 port=1', qr/Connection refused/, qr/start the server/],
 	'words that libpq cannot read' => ['host=h password=hun hunter2', qr/\Alibpq does not understand this connection string/, qr/\Acorrect it/],
@@ -524,18 +525,27 @@ my %advice = (
 		qr/^type osprofiler doctor 'port=\d+ dbname=postgres host=\S+', or start the server/],
 	'no socket' => ['host=/none', qr/No such file or directory/, qr/start the server/],
 	'a password is needed' => ["$conninfo user=secretive", qr/no password supplied/, qr/\.pgpass/],
+	'a role without a user of this host' => ["$conninfo user=peered", qr/FATAL:  Peer authentication failed for user "peered"$/,
+		qr/in ~\/\.pgpass or PGPASSWORD\): osprofiler doctor 'host=localhost user=peered dbname=postgres port=\d+'; or leave user=\.\.\. out: called by a superuser, this says which roles have settings of their own$/],
+	'a server with too many sessions' => ["$conninfo user=crowded", qr/too many connections for role "crowded"$/, qr/\Aend sessions, or raise that limit$/],
 	'a user who is let in nowhere' => ["$conninfo user=rejected", qr/pg_hba\.conf rejects/, qr/as a user whom the server lets in/]);
-$node->safe_psql('postgres', q{CREATE ROLE secretive LOGIN PASSWORD 'x'; CREATE ROLE rejected LOGIN});
+$node->safe_psql('postgres', q{CREATE ROLE secretive LOGIN PASSWORD 'x'; CREATE ROLE rejected LOGIN; CREATE ROLE peered LOGIN; CREATE ROLE crowded LOGIN CONNECTION LIMIT 0});
 my $hba = slurp_file($node->data_dir . '/pg_hba.conf');
-write_file($node->data_dir . '/pg_hba.conf', "local all secretive scram-sha-256\nlocal all rejected reject\n$hba", 0600);
+write_file($node->data_dir . '/pg_hba.conf', "local all secretive scram-sha-256\nlocal all rejected reject\nlocal all peered peer\n$hba", 0600);
 $node->reload;
 $node->poll_query_until('postgres', 'SELECT count(*) > 1 FROM pg_hba_file_rules WHERE auth_method IN (\'reject\', \'scram-sha-256\')');
+# Another server beside this one is named only where none answers.
+my $beside = IO::Socket::UNIX->new(Local => $node->host . '/.s.PGSQL.1234', Listen => 1) or die "socket: $!";
+$advice{'another port'}[2] = qr/^type osprofiler doctor 'port=1234 dbname=postgres host=\S+', or osprofiler doctor 'port=\d+ dbname=postgres host=\S+', or start the server$/;
+$advice{'another port'}[1] = qr/No such file or directory \(servers there: port=1234, port=\d+\)$/;
 for my $what (sort keys %advice)
 {
 	my ($database, $found, $do) = @{ $advice{$what} };
 	$step = broken($what, 'server', $found, database => $database, not_mended => 1);
 	like($step->{do}, $do, "$what: what to do");
 }
+close $beside;
+unlink $node->host . '/.s.PGSQL.1234';
 my ($other) = $advice{'another port'}[0];
 my $port = $node->port;
 like(scalar qx($agent doctor --fix "$other" 2>&1), qr/do: type osprofiler doctor --fix 'port=$port .*', or start.*; --fix executes no command before the server answers$/m,
