@@ -11,7 +11,8 @@
  * Of the session: does it know a setting of the module; which setting made it load
  * that; and which statement names the module in session_preload_libraries, behind what
  * is there, where the setting of this session stands. Then which roles and databases
- * have that setting without the module, and which load it here.
+ * have that setting without the module, which load it here, and which statements name
+ * the module for the former.
  */
 enum
 {
@@ -23,7 +24,8 @@ enum
 	COLUMN_OWNER,
 	COLUMN_OWNER_LOADS,
 	COLUMN_WITHOUT,
-	COLUMN_ELSEWHERE
+	COLUMN_ELSEWHERE,
+	COLUMN_ALTER_WITHOUT
 };
 
 #define PRELOAD "'session_preload_libraries'"
@@ -56,7 +58,10 @@ static const char question[] =
 	"WHERE name = 'osprofiler'), "
 	"(SELECT who FROM mine), (SELECT has FROM mine), "
 	"(SELECT string_agg(who, ', ' ORDER BY who) FROM r WHERE NOT has), "
-	"(SELECT who FROM elsewhere)";
+	"(SELECT who FROM elsewhere), "
+	"(SELECT string_agg('ALTER ' || who || ' SET session_preload_libraries = ' "
+	"|| COALESCE(" LISTED " || ', ', '') || '''osprofiler''', '; ' ORDER BY "
+	"who) FROM r WHERE NOT has)";
 
 static bool
 is_true(const char *value)
@@ -146,6 +151,24 @@ report_missing(doctor *d, doctor_result *r, const cli_answer *answer)
 		report_unnamed(d, r, answer);
 }
 
+/* Roles and databases whose sessions load other libraries. That may be meant so, so --fix
+ * leaves it. */
+static void
+advise_others(doctor *d, doctor_result *r, const cli_answer *answer)
+{
+	r->concerns_others = true;
+	doctor_good(r,
+				"; sessions of %s are not traced, which have a "
+				"session_preload_libraries of their own without osprofiler",
+				cli_answer_value(answer, 0, COLUMN_WITHOUT));
+	doctor_advise(
+		r, "%sto have these traced, too, ", r->advice.len > 0 ? "; " : "");
+	doctor_mend_role(d,
+					 r,
+					 "LOAD 'osprofiler'",
+					 cli_answer_value(answer, 0, COLUMN_ALTER_WITHOUT));
+}
+
 static void
 report_loaded(doctor *d, doctor_result *r, const cli_answer *answer)
 {
@@ -156,12 +179,10 @@ report_loaded(doctor *d, doctor_result *r, const cli_answer *answer)
 				"loaded by %s",
 				named_in != NULL ? named_in
 								 : "a setting that this user may not see");
+	doctor_advise_restarts(d, r);
 	if (without != NULL &&
 		(named_in == NULL || strncmp(named_in, "session", 7) == 0))
-		doctor_good(r,
-					"; sessions of %s are not traced, which have a "
-					"session_preload_libraries of their own without osprofiler",
-					without);
+		advise_others(d, r, answer);
 	d->role_loads = !cli_server_is_superuser(d->server) &&
 					is_true(cli_answer_value(answer, 0, COLUMN_OWNER_LOADS));
 }
@@ -191,9 +212,6 @@ check_module(doctor *d, doctor_result *r)
 						DOCTOR_END);
 	}
 	else
-	{
 		report_loaded(d, r, answer);
-		doctor_advise_restarts(d, r);
-	}
 	cli_answer_free(answer);
 }

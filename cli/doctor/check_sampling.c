@@ -3,10 +3,11 @@
  * check_sampling.c
  *	  What does the server record by itself, without a context of a client?
  *
- * It says what holds for a session of this role in this database, and which setting
- * makes it so. Sampling needs no key, so a key that is missing is not wrong there.
+ * It says what holds for a session of this role in this database, which setting makes
+ * it so, and which roles and databases have other ones. Sampling needs no key, so a key that is missing is not wrong there.
  */
 #include "doctor/doctor.h"
+#include "doctor/preload_sql.h"
 
 static const char question[] =
 	"SELECT pg_catalog.string_agg(pg_catalog.split_part(name, '.', 2) || ' = ' "
@@ -23,6 +24,39 @@ static const char question[] =
 	"'osprofiler.sample_rate' THEN setting ELSE '0' END AS setting FROM "
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
 	"'osprofiler.min_duration', 'osprofiler.statement_text')) s";
+
+/* Settings of roles and databases by which other sessions are traced otherwise than this
+ * one. Everybody may see them. */
+static const char question_others[] =
+	"WITH r AS (SELECT name, setting, who, "
+	"COALESCE(rolname = session_user, true) AND "
+	"COALESCE(datname = pg_catalog.current_database(), true) AS ours, "
+	"(rolname IS NOT NULL)::int * 2 + (datname IS NOT NULL)::int AS rank "
+	"FROM " ROLE_SETTINGS " x WHERE name IN ('osprofiler.min_duration', "
+	"'osprofiler.points', 'osprofiler.read_comments', "
+	"'osprofiler.sample_rate', 'osprofiler.statement_text', "
+	"'osprofiler.untraced')), "
+	"mine AS (SELECT DISTINCT ON (name) name, setting FROM r WHERE ours "
+	"ORDER BY name, rank DESC) "
+	"SELECT pg_catalog.string_agg(pg_catalog.split_part(r.name, '.', 2) || "
+	"' = ' || r.setting || ' (of ' || r.who || ')', ', ' ORDER BY r.who, "
+	"r.name) FROM r LEFT JOIN mine USING (name) LEFT JOIN "
+	"pg_catalog.pg_settings s USING (name) WHERE r.setting <> "
+	"COALESCE(mine.setting, s.reset_val)";
+
+static void
+add_others(doctor *d, doctor_result *r)
+{
+	cli_answer *answer = NULL;
+	const char *others = doctor_ask_value(d, question_others, &answer);
+
+	if (others != NULL)
+	{
+		doctor_good(r, "; other sessions have %s", others);
+		r->concerns_others = true;
+	}
+	cli_answer_free(answer);
+}
 
 /* Also before the module is known to be loaded, which alone gives it a meaning. */
 static const char question_samples[] =
@@ -61,5 +95,6 @@ check_sampling(doctor *d, doctor_result *r)
 	doctor_good(r, "%s", settings != NULL ? settings : "unknown");
 	if (settings != NULL && strcmp(cli_answer_value(answer, 0, 1), "t") != 0)
 		doctor_good(r, ": no samples");
+	add_others(d, r);
 	cli_answer_free(answer);
 }

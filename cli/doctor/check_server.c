@@ -249,6 +249,9 @@ check_server(doctor *d, doctor_result *r)
 		report_failure(d, r, &err);
 		return;
 	}
+
+	/* Where the server samples, the questions of this command would be traces. */
+	cli_server_untraced(d->server);
 	if (cli_server_ask(d->server,
 					   "SELECT current_setting('server_version'), "
 					   "current_database(), current_user",

@@ -5,7 +5,7 @@
  *
  * The context goes to the server as settings of a transaction. The statement that asks
  * for the verdict is then traced itself: it is the test statement that the last step
- * waits for. It is neither left out by osprofiler.min_duration nor sampled: a superuser
+ * waits for, and the only statement of this command that is traced. It is neither left out by osprofiler.min_duration nor sampled: a superuser
  * sets both for this transaction. For others it lasts as long as it has to, and a sampled
  * one is told by its source.
  */
@@ -15,6 +15,7 @@
 static const char set_context[] =
 	"SELECT pg_catalog.set_config('osprofiler.trace_info', $1, true), "
 	"pg_catalog.set_config('osprofiler.trace_hmac', $2, true), "
+	"pg_catalog.set_config('osprofiler.untraced', 'off', true), "
 	"(SELECT count(pg_catalog.set_config(name, '0', true)) FROM "
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
 	"'osprofiler.min_duration') AND "

@@ -36,6 +36,7 @@ typedef struct doctor_result
 	bool is_left;   /* the command line is printed, and never executed */
 	bool is_roots;  /* the command line is root's, also with --for-user */
 	bool is_nested; /* the command line calls doctor as the server's user */
+	bool concerns_others; /* it is good here, and sessions of others differ */
 } doctor_result;
 
 /* The steps, in the order in which they are tried. */

@@ -130,6 +130,7 @@ try_step(doctor *d, doctor_step step)
 	r->is_left = false;
 	r->is_roots = false;
 	r->is_nested = false;
+	r->concerns_others = false;
 	doctor_check_step(d, step);
 }
 

@@ -49,6 +49,27 @@ add_line(osp_buf *out, const char *title, const doctor_result *r)
 	add_action(out, "type", &r->mend);
 }
 
+/* Nothing is wrong. That holds for sessions of this role in this database. */
+static void
+add_good(osp_buf *out, const doctor *d)
+{
+	const char *before = " for sessions such as this one; others are traced "
+						 "differently, or not at all: see ";
+	unsigned i;
+
+	osp_buf_add_str(out, OSP_STR("All is good"));
+	if (d->unfix)
+		osp_buf_add_str(out, OSP_STR(", the library may be removed"));
+	for (i = 0; i < STEP_COUNT; i++)
+		if (d->results[i].concerns_others)
+		{
+			osp_buf_addf(
+				out, "%s%s", before, doctor_check_of((doctor_step) i)->title);
+			before = ", ";
+		}
+	osp_buf_add_str(out, OSP_STR(".\n"));
+}
+
 static void
 add_text_report(osp_buf *out, const doctor *d)
 {
@@ -76,9 +97,7 @@ add_text_report(osp_buf *out, const doctor *d)
 					 doctor_untried(d),
 					 tried);
 	else if (wrong == 0)
-		osp_buf_addf(out,
-					 "All is good%s.\n",
-					 d->unfix ? ", the library may be removed" : "");
+		add_good(out, d);
 	else
 		osp_buf_addf(out,
 					 "%u of %u steps %s wrong.\n",

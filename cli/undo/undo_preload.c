@@ -239,6 +239,7 @@ undo_new_session(doctor *d, doctor_result *r)
 			doctor_wrong(r, "%s", err.msg);
 			return;
 		}
+		cli_server_untraced(d->server);
 		loaded = session_has_it(d, r);
 		if (r->verdict == DOCTOR_WRONG)
 			return;

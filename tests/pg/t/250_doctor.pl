@@ -477,6 +477,41 @@ is(steps(undef, "$conninfo user=plain")->{sampling}{found},
 }
 $node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL');
 
+# Of what the server samples nothing is doctor's own.
+{
+	my $store = 'sqlite:///' . $node->basedir . '/sampled.db';
+	my $marked = sub { scalar(() = qx($agent trace list --json --connection-string $store 2>/dev/null) =~ /marked sample/g) };
+
+	setting('osprofiler.connection_string', "'$store'");
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres SET osprofiler.sample_rate = 1');
+	for my $user (scalar(getpwuid($<)), 'plain')
+	{
+		$steps = steps("export OSPROFILER_CONNECTION_STRING=$store", "$conninfo user=$user");
+		is($steps->{arrival}{verdict}, 'good', "where the server samples: the test statement ($user)") or diag(explain($steps));
+	}
+	$node->safe_psql('postgres', "SELECT 1 AS \"marked sample\"");
+	for (1 .. 100) { last if $marked->(); select undef, undef, undef, 0.1; }
+	my $list = qx($agent trace list --json --connection-string $store);
+	is(scalar(() = $list =~ /set_config|pg_catalog|osprofiler doctor/g), 0, '... and no statement of doctor is in the list') or diag($list);
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
+	reset_setting('osprofiler.connection_string');
+	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') <> '$store'");
+}
+
+# Other roles and databases that are traced otherwise: they are named, and not all is good.
+$node->safe_psql('postgres', 'CREATE DATABASE beside');
+$node->safe_psql('postgres', "ALTER DATABASE postgres SET osprofiler.sample_rate = 1; ALTER ROLE plain SET osprofiler.sample_rate = 0; "
+	  . "ALTER DATABASE beside SET osprofiler.untraced = on; ALTER ROLE nobody SET osprofiler.sample_rate = 1");
+like(steps()->{sampling}{found}, qr/; other sessions have untraced = on \(of DATABASE beside\), sample_rate = 0 \(of ROLE plain\)$/,
+	'settings of others: they are named');
+unlike(steps(undef, "$conninfo user=plain")->{sampling}{found}, qr/ROLE plain/, '... and not to the role itself');
+like(steps(undef, "$conninfo user=plain")->{sampling}{found}, qr/sample_rate = 1 \(of DATABASE postgres\), sample_rate = 1 \(of ROLE nobody\)$/, '... but those of others');
+like(scalar qx($agent doctor "$conninfo" 2>&1), qr/\nAll is good for sessions such as this one; others are traced differently, or not at all: see sampling\.\n\z/,
+	'... and the last line says it');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL; ALTER ROLE plain RESET ALL; ALTER ROLE nobody RESET ALL');
+$node->safe_psql('postgres', 'DROP DATABASE beside');
+like(scalar qx($agent doctor "$conninfo" 2>&1), qr/\nAll is good\.\n\z/, '... without them all is good');
+
 # --- settings of roles and databases -------------------------------------------
 
 # A role or a database that preloads something else is found, named and mended.
@@ -493,6 +528,25 @@ for my $who ('ROLE plain', 'DATABASE postgres', 'ROLE plain IN DATABASE postgres
 	like(steps(undef, "$conninfo user=plain")->{module}{found}, qr/loaded by session_preload_libraries of \Q$who\E/,
 		"$who preloads it: that is said");
 	$node->safe_psql('postgres', "ALTER $who RESET session_preload_libraries");
+}
+
+# What is typed has roles that load something else traced, and leaves what they load.
+$node->safe_psql('postgres', "ALTER ROLE plain SET session_preload_libraries = 'auto_explain', 'passwordcheck'; "
+	  . "ALTER ROLE nobody IN DATABASE postgres SET session_preload_libraries = ''");
+{
+	my $out = qx($agent doctor --fix "$conninfo" 2>&1);
+	unlike($out, qr/^\$ /m, 'roles that preload something else: --fix leaves them');
+	like($out, qr/\nAll is good for sessions such as this one; others are traced differently, or not at all: see module\.\n\z/, '... but not all is good');
+	my $module = steps()->{module};
+	is($module->{verdict}, 'good', '... for this session it is');
+	like($module->{do}, qr/to have these traced, too, as a superuser:$/, '... what to do');
+	is(system("{ $module->{type}; } >/dev/null"), 0, '... and to type');
+	unlike(steps()->{module}{found}, qr/not traced/, '... after which they are traced');
+	like($node->safe_psql('postgres', 'SELECT current_user, count(*) FROM pg_settings WHERE name = \'osprofiler.enabled\' AND vartype = \'bool\'', extra_params => [ '-U', $_ ]),
+		qr/\|1$/, "... $_") for qw(plain nobody);
+	is($node->safe_psql('postgres', q{SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'plain'::regrole}),
+		'{"session_preload_libraries=auto_explain, passwordcheck, osprofiler"}', '... with what it had');
+	$node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL; ALTER ROLE nobody IN DATABASE postgres RESET ALL');
 }
 
 # One role alone loads it, as docs/python.md has it.
