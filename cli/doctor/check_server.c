@@ -15,8 +15,43 @@
 static bool
 lacks_library(const char *message)
 {
-	return strstr(message, "could not access file \"osprofiler") != NULL ||
-		   strstr(message, "could not load library \"osprofiler") != NULL;
+	static const char *const words[] = {"could not access file \"",
+										"could not load library \""};
+	const char *path = NULL;
+	const char *at;
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]) && path == NULL; i++)
+	{
+		path = strstr(message, words[i]);
+		if (path != NULL)
+			path += strlen(words[i]);
+	}
+	for (at = path; at != NULL && *at != '\0' && *at != '"'; at++)
+		if (*at == '/')
+			path = at + 1;
+	return path != NULL && strncmp(path, "osprofiler", 10) == 0;
+}
+
+/* For --unfix: a superuser gets in without the library, and then has a session in which
+ * all of that can be taken back. */
+static bool
+open_bare(doctor *d, const osp_error *err)
+{
+	return d->unfix && lacks_library(err->msg) &&
+		   cli_server_open_bare(d->conninfo, &d->server, NULL) == OSP_OK;
+}
+
+/* Appends a call of --unfix for the server of this call. */
+static void
+add_unfix(const doctor *d, doctor_result *r)
+{
+	char shown[CLI_SERVER_NAME_MAX] = "";
+
+	if (d->conninfo[0] != '\0')
+		cli_server_name(d->conninfo, shown, sizeof(shown));
+	doctor_advise(r, "osprofiler doctor --unfix ");
+	cli_add_quoted(&r->advice, osp_str_of(shown));
 }
 
 /* A superuser may say at the start of a session what it preloads. */
@@ -27,9 +62,11 @@ mend_library(const doctor *d, doctor_result *r)
 
 	doctor_advise(r,
 				  "the server loads a library that is not installed: install "
-				  "it again, or take it out of the setting and reload; a "
-				  "superuser gets in, and sees where the setting stands, in a "
-				  "file or for a role or database, by:");
+				  "it again, or take it out of the settings, as a superuser: ");
+	add_unfix(d, r);
+	doctor_advise(r,
+				  "; where the settings stand, in a file or for a role or "
+				  "database, a superuser sees by:");
 	doctor_mend(r,
 				"PGOPTIONS='-c session_preload_libraries= -c "
 				"local_preload_libraries= -c search_path=pg_catalog' psql -X "
@@ -244,7 +281,8 @@ check_server(doctor *d, doctor_result *r)
 	osp_error err = {OSP_OK, ""};
 	cli_answer *answer = NULL;
 
-	if (cli_server_open_for_root(d->conninfo, &d->server, &err) != OSP_OK)
+	if (cli_server_open_for_root(d->conninfo, &d->server, &err) != OSP_OK &&
+		!open_bare(d, &err))
 	{
 		report_failure(d, r, &err);
 		return;
@@ -268,5 +306,9 @@ check_server(doctor *d, doctor_result *r)
 				cli_answer_value(answer, 0, 0),
 				cli_answer_value(answer, 0, 1),
 				cli_answer_value(answer, 0, 2));
+	if (err.code != OSP_OK)
+		doctor_good(r,
+					"; it lets in only superusers, and these without the "
+					"library, which is gone");
 	cli_answer_free(answer);
 }

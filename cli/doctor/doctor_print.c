@@ -49,6 +49,30 @@ add_line(osp_buf *out, const char *title, const doctor_result *r)
 	add_action(out, "type", &r->mend);
 }
 
+/* Nothing in this server needs the library. */
+static void
+add_unneeded(osp_buf *out, const doctor *d)
+{
+	long ports[CLI_PORTS_MAX];
+	size_t count =
+		d->server != NULL ? cli_server_other_ports(d->server, ports) : 0;
+	size_t i;
+
+	if (count == 0)
+	{
+		osp_buf_add_str(out, OSP_STR(", the library may be removed"));
+		return;
+	}
+	osp_buf_add_str(out, OSP_STR(", this server does not need the library"));
+	for (i = 0; i < count; i++)
+		osp_buf_addf(out,
+					 "%sport=%ld",
+					 i == 0 ? ". Others of this host may, and tell by "
+							  "'osprofiler doctor --unfix': "
+							: ", ",
+					 ports[i]);
+}
+
 /* Nothing is wrong. That holds for sessions of this role in this database. */
 static void
 add_good(osp_buf *out, const doctor *d)
@@ -59,7 +83,7 @@ add_good(osp_buf *out, const doctor *d)
 
 	osp_buf_add_str(out, OSP_STR("All is good"));
 	if (d->unfix)
-		osp_buf_add_str(out, OSP_STR(", the library may be removed"));
+		add_unneeded(out, d);
 	for (i = 0; i < STEP_COUNT; i++)
 		if (d->results[i].concerns_others)
 		{

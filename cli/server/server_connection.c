@@ -8,7 +8,6 @@
  */
 #include "server/server_connection.h"
 #include "server/conninfo_text.h"
-#include "server/other_ports.h"
 #include "shell_text.h"
 
 #include <dlfcn.h>
@@ -131,6 +130,7 @@ struct cli_server
 	osp_error given_up;             /* why an answer was not awaited */
 	bool untraced;                  /* transactions are not to be traced */
 	bool in_transaction;            /* one that the caller has begun */
+	bool is_bare;                   /* of cli_server_open_bare() */
 	char sqlstate[8];
 	bool has_login;
 	cli_user login; /* of cli_server_login */
@@ -294,24 +294,36 @@ typedef struct server_place
 {
 	const char *conninfo;
 	const char *database;
+	bool is_bare; /* without the libraries that settings name */
 } server_place;
+
+/* Start-up options that only a superuser may have. */
+#define BARE_OPTIONS "-c session_preload_libraries= -c local_preload_libraries="
 
 /* Returned owned, also if the server refuses; NULL: no memory. */
 static cli_server *
 try_to_connect(const server_place *place)
 {
 	/* What comes later counts; conninfo is taken apart where dbname stands first. */
-	const char *const keywords[] = {"connect_timeout",
-									"fallback_application_name",
-									"dbname",
-									place->database != NULL ? "dbname" : NULL,
-									NULL};
-	const char *const values[] = {
-		"5", "osprofiler", place->conninfo, place->database, NULL};
+	const char *keywords[] = {"connect_timeout",
+							  "fallback_application_name",
+							  "dbname",
+							  place->is_bare ? "options" : NULL,
+							  NULL,
+							  NULL};
+	const char *values[] = {
+		"5", "osprofiler", place->conninfo, BARE_OPTIONS, NULL, NULL};
 	cli_server *server = calloc(1, sizeof(*server));
 
+	if (place->database != NULL)
+	{
+		keywords[place->is_bare ? 4 : 3] = "dbname";
+		values[place->is_bare ? 4 : 3] = place->database;
+	}
 	if (server != NULL)
 		server->conn = pq.PQconnectdbParams(keywords, values, 1);
+	if (server != NULL)
+		server->is_bare = place->is_bare;
 	if (server == NULL || server->conn != NULL)
 		return server;
 	free(server);
@@ -390,7 +402,9 @@ cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
 	*out = NULL;
 	return status == OSP_OK
 			   ? hand_over(
-					 try_to_connect(&(server_place){conninfo, NULL}), out, err)
+					 try_to_connect(&(server_place){.conninfo = conninfo}),
+					 out,
+					 err)
 			   : status;
 }
 
@@ -464,14 +478,22 @@ open_for_root(const server_place *place, cli_server **out, osp_error *err)
 osp_status
 cli_server_open_for_root(const char *conninfo, cli_server **out, osp_error *err)
 {
-	return open_for_root(&(server_place){conninfo, NULL}, out, err);
+	return open_for_root(&(server_place){.conninfo = conninfo}, out, err);
+}
+
+osp_status
+cli_server_open_bare(const char *conninfo, cli_server **out, osp_error *err)
+{
+	return open_for_root(
+		&(server_place){.conninfo = conninfo, .is_bare = true}, out, err);
 }
 
 osp_status
 cli_server_open_database(const char *conninfo, const char *database,
 						 cli_server **out, osp_error *err)
 {
-	return open_for_root(&(server_place){conninfo, database}, out, err);
+	return open_for_root(
+		&(server_place){.conninfo = conninfo, .database = database}, out, err);
 }
 
 const cli_user *
@@ -761,23 +783,38 @@ cli_server_is_superuser(const cli_server *server)
 	return is != NULL && strcmp(is, "on") == 0;
 }
 
+/* The path of its socket. False: it is not connected by one. */
+static bool
+find_socket(const cli_server *server, char path[PATH_MAX])
+{
+	const char *directory = pq.PQhost(server->conn);
+
+	return directory != NULL && directory[0] == '/' &&
+		   snprintf(path,
+					PATH_MAX,
+					"%s/.s.PGSQL.%s",
+					directory,
+					pq.PQport(server->conn)) < PATH_MAX;
+}
+
+size_t
+cli_server_other_ports(const cli_server *server, long ports[CLI_PORTS_MAX])
+{
+	char path[PATH_MAX];
+
+	return find_socket(server, path) ? cli_other_ports(path, ports) : 0;
+}
+
 bool
 cli_server_owner(const cli_server *server, uid_t *uid, char *name, size_t size)
 {
-	const char *directory = pq.PQhost(server->conn);
 	struct passwd entry;
 	struct passwd *owner = NULL;
 	char space[1024];
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (directory == NULL || directory[0] != '/' ||
-		snprintf(path,
-				 sizeof(path),
-				 "%s/.s.PGSQL.%s",
-				 directory,
-				 pq.PQport(server->conn)) >= (int) sizeof(path) ||
-		stat(path, &st) != 0)
+	if (!find_socket(server, path) || stat(path, &st) != 0)
 		return false;
 	*uid = st.st_uid;
 	return getpwuid_r(st.st_uid, &entry, space, sizeof(space), &owner) == 0 &&
@@ -819,6 +856,8 @@ cli_server_add_psql(cli_server *server, osp_buf *out)
 	};
 	size_t i;
 
+	if (server->is_bare)
+		osp_buf_add_str(out, OSP_STR("env PGOPTIONS='" BARE_OPTIONS "' "));
 	osp_buf_add_str(out, OSP_STR("psql -X -v ON_ERROR_STOP=1"));
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 	{

@@ -13,6 +13,7 @@
 
 #include "as_user.h"
 #include "osprofiler/buf.h"
+#include "server/other_ports.h"
 
 typedef struct cli_server cli_server;
 typedef struct cli_answer cli_answer; /* the rows of one statement */
@@ -35,7 +36,13 @@ osp_status cli_server_open(const char *conninfo, cli_server **out,
 osp_status cli_server_open_for_root(const char *conninfo, cli_server **out,
 									osp_error *err) OSP_MUST_CHECK;
 
-/* The same, to another database of that server. */
+/* The same, as a superuser, to a server that lets nobody in, for its settings name a library
+ * that is gone: the session has none of the libraries of session_preload_libraries and
+ * local_preload_libraries, nor has psql of cli_server_add_psql. */
+osp_status cli_server_open_bare(const char *conninfo, cli_server **out,
+								osp_error *err) OSP_MUST_CHECK;
+
+/* As cli_server_open_for_root, to another database of that server. */
 osp_status cli_server_open_database(const char *conninfo, const char *database,
 									cli_server **out,
 									osp_error *err) OSP_MUST_CHECK;
@@ -116,6 +123,11 @@ bool cli_server_is_superuser(const cli_server *server) OSP_MUST_CHECK;
  * socket. False: it is not connected by one. */
 bool cli_server_owner(const cli_server *server, uid_t *uid, char *name,
 					  size_t size) OSP_MUST_CHECK;
+
+/* The ports of other servers of this host, by their sockets beside that of the connection,
+ * in order. Returns their number; 0 also if it is not connected by one. */
+size_t cli_server_other_ports(const cli_server *server,
+							  long ports[CLI_PORTS_MAX]);
 
 /* Appends a CONNINFO, as one word of a shell, of the same database as whoever runs
  * the command. */

@@ -244,6 +244,23 @@ add_files_of_others(doctor_result *r)
 	osp_buf_term(&text);
 }
 
+/* Servers of one major version have one library. */
+static void
+add_other_servers(const doctor *d, doctor_result *r)
+{
+	long ports[CLI_PORTS_MAX];
+	size_t count = cli_server_other_ports(d->server, ports);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		doctor_good(r,
+					"%sport=%ld",
+					i == 0 ? "; other servers of this host, which may load "
+							 "the library: "
+						   : ", ",
+					ports[i]);
+}
+
 void
 undo_rest(doctor *d, doctor_result *r)
 {
@@ -263,4 +280,5 @@ undo_rest(doctor *d, doctor_result *r)
 					cli_answer_value(answer, i, 0));
 	cli_answer_free(answer);
 	add_settings(d, r);
+	add_other_servers(d, r);
 }

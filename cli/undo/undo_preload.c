@@ -49,8 +49,10 @@ static const char question_auto[] =
  * so the line of a file that names nothing else is commented out instead.
  */
 static const char question_elsewhere[] =
-	"SELECT name || ' in ' || sourcefile || ', line ' || sourceline, "
-	"CASE WHEN " OTHERS " IS NOT NULL THEN 'ALTER SYSTEM SET ' || "
+	"SELECT name || CASE WHEN " UNDO_IS_AUTO
+	" THEN ' of ALTER SYSTEM' ELSE '' END || ' in ' || sourcefile || "
+	"', line ' || sourceline, CASE WHEN " OTHERS
+	" IS NOT NULL THEN 'ALTER SYSTEM SET ' || "
 	"name || ' = ' || " OTHERS " WHEN " UNDO_IS_AUTO
 	" THEN 'ALTER SYSTEM RESET ' || name END, name, sourceline, sourcefile "
 	"FROM " UNDO_FILE_SETTINGS
@@ -153,7 +155,9 @@ undo_preload(doctor *d, doctor_result *r)
 		return;
 	if (cli_answer_rows(answer) == 0 ||
 		strcmp(cli_answer_value(answer, 0, 0), "t") != 0)
-		doctor_good(r, "ALTER SYSTEM does not name it");
+		doctor_good(r,
+					"session_preload_libraries of ALTER SYSTEM does not name "
+					"it");
 	else
 	{
 		doctor_wrong(r, "ALTER SYSTEM names it in session_preload_libraries");

@@ -8,6 +8,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
+use IO::Socket::UNIX;
 use IPC::Run;
 use JSON::PP;
 use OspTest;
@@ -132,6 +133,17 @@ is($status, 0, 'then all is good') or diag($out);
 like($out, qr/^good +shipper +none is at work$/m, 'no shipper is at work');
 like($out, qr/\nAll is good, the library may be removed\.\n\z/, '... and the library may go');
 my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+{
+	# Another server of the host may need it.
+	my $beside = IO::Socket::UNIX->new(Local => $node->host . '/.s.PGSQL.1234', Listen => 1) or die "socket: $!";
+	($status, $out) = doctor('--unfix');
+	is($status, 0, 'another server beside this one') or diag($out);
+	like($out, qr/^good +what stays .*; other servers of this host, which may load the library: port=1234$/m, '... is named');
+	like($out, qr/\nAll is good, this server does not need the library\. Others of this host may, and tell by 'osprofiler doctor --unfix': port=1234\.\n\z/,
+		'... and nothing says that the library may go');
+	close $beside;
+	unlink $node->host . '/.s.PGSQL.1234';
+}
 is(system("pgrep -P $postmaster -f 'osprofiler shipper' >/dev/null") >> 8, 1, 'the shipper has ended');
 $steps = unfix();
 is($said, '', 'again: nothing is typed');
@@ -275,6 +287,37 @@ $node->append_conf('postgresql.conf', "dynamic_library_path = '/none'");
 $node->stop;
 is($node->start(fail_ok => 1), 1, 'the server starts without the library');
 is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, 'and lets everybody in');
+
+# --- the library went first: nobody is let in -------------------------------------
+
+# ALTER SYSTEM names it in another setting, which --fix does not set: no line denies that.
+$node->append_conf('postgresql.conf', "dynamic_library_path = '\$libdir'\nsession_preload_libraries = ''");
+$node->safe_psql('postgres', 'ALTER SYSTEM SET shared_preload_libraries = \'osprofiler\'');
+$steps = unfix();
+is($steps->{undo_preload}{found}, 'session_preload_libraries of ALTER SYSTEM does not name it', 'ALTER SYSTEM and another setting: the line says of which it speaks');
+like($steps->{undo_elsewhere}{found}, qr{\Ashared_preload_libraries of ALTER SYSTEM in \Q$auto\E, line \d+$}, '... and the next one whose the other is');
+is(system("{ $steps->{undo_elsewhere}{type}; } >/dev/null"), 0, '... which is taken back');
+$node->restart;
+
+$node->safe_psql('postgres', 'ALTER SYSTEM SET session_preload_libraries = \'$libdir/auto_explain\', \'osprofiler\'');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres SET session_preload_libraries = \'osprofiler\'');
+$node->append_conf('postgresql.conf', "local_preload_libraries = 'osprofiler'\ndynamic_library_path = '/none'");
+$node->reload;
+for (1 .. 100) { last if ($node->psql('postgres', 'SELECT 1'))[0] != 0; select undef, undef, undef, 0.1; }
+isnt(($node->psql('postgres', 'SELECT 1'))[0], 0, 'the library is gone: a superuser is refused');
+($status, $out) = doctor('');
+like($out, qr/^wrong +server .*could not (?:access file|load library) "osprofiler".*\n +do: .* or take it out of the settings, as a superuser: osprofiler doctor --unfix '[^']+'; where the settings stand/m,
+	'... doctor says what takes it out') or diag($out);
+($status, $out) = doctor('--unfix', "$conninfo user=plain");
+is($status, 1, '... no ordinary user can') or diag($out);
+$steps = unfix();
+like($steps->{server}{found}, qr/; it lets in only superusers, and these without the library, which is gone$/, '... --unfix gets in') or diag(explain($steps), $said);
+like($said, qr/^\$ env PGOPTIONS='-c session_preload_libraries= -c local_preload_libraries=' psql .*ALTER SYSTEM SET session_preload_libraries = /m, '... with a command that gets in, too');
+is(system("{ $steps->{undo_elsewhere}{type}; } >/dev/null"), 0, '... what it prints for the other places works') or diag(explain($steps));
+$steps = unfix();
+is(verdicts($steps), '', '... and then all is good') or diag(explain($steps));
+is($node->safe_psql('postgres', 'SELECT 1', extra_params => [ '-U', 'plain' ]), 1, '... everybody is let in');
+is($node->safe_psql('postgres', 'SHOW session_preload_libraries'), '"$libdir/auto_explain"', '... and the other library stays');
 
 # --- wrong calls ----------------------------------------------------------------
 
