@@ -241,6 +241,9 @@ print_no_key(const run_state *run)
 	osp_buf word;
 
 	run_seen_conninfo(&run->follow.seen, conninfo, sizeof(conninfo));
+	if (conninfo[0] == '\0')
+		(void) snprintf(
+			conninfo, sizeof(conninfo), "host=... port=... dbname=...");
 	(void) cli_error("no HMAC key is configured, so the trace has no "
 					 "operations of a server; this makes one that the server "
 					 "knows: osprofiler doctor --fix %s",

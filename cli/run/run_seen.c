@@ -58,6 +58,15 @@ keep_text(char *out, size_t size, osp_str text)
 		(void) snprintf(out, size, "%.*s", (int) text.len, text.ptr);
 }
 
+static void
+keep_place(run_place *place, const start_facts *facts)
+{
+	keep_text(place->server, sizeof(place->server), facts->server);
+	keep_text(place->port, sizeof(place->port), facts->port);
+	keep_text(place->database, sizeof(place->database), facts->database);
+	keep_text(place->user, sizeof(place->user), facts->user);
+}
+
 void
 run_seen_add(run_seen *seen, const osp_record *record)
 {
@@ -71,6 +80,8 @@ run_seen_add(run_seen *seen, const osp_record *record)
 		return;
 	while (osp_attr_next(record->info, &pos, &attr))
 		read_attribute(&attr, &facts);
+	if (libpq && seen->first.port[0] == '\0')
+		keep_place(&seen->first, &facts);
 	if (!facts.statement || facts.other)
 		return;
 	if (!libpq)
@@ -83,28 +94,26 @@ run_seen_add(run_seen *seen, const osp_record *record)
 		return;
 	if (seen->told++ > 0)
 		return;
-	keep_text(seen->server, sizeof(seen->server), facts.server);
-	keep_text(seen->port, sizeof(seen->port), facts.port);
-	keep_text(seen->database, sizeof(seen->database), facts.database);
-	keep_text(seen->user, sizeof(seen->user), facts.user);
+	keep_place(&seen->place, &facts);
 }
 
 bool
 run_seen_is_local(const run_seen *seen)
 {
-	return cli_host_is_local(seen->server);
+	return cli_host_is_local(seen->place.server);
 }
 
 void
 run_seen_conninfo(const run_seen *seen, char *out, size_t size)
 {
+	const run_place *place = seen->told > 0 ? &seen->place : &seen->first;
 	osp_buf text;
 
 	osp_buf_init(&text, &osp_allocator_default, CONNINFO_MAX);
-	cli_conninfo_add(&text, "host", seen->server);
-	cli_conninfo_add(&text, "port", seen->port);
-	cli_conninfo_add(&text, "dbname", seen->database);
-	cli_conninfo_add(&text, "user", seen->user);
+	cli_conninfo_add(&text, "host", place->server);
+	cli_conninfo_add(&text, "port", place->port);
+	cli_conninfo_add(&text, "dbname", place->database);
+	cli_conninfo_add(&text, "user", place->user);
 	(void) snprintf(out, size, "%s", text.len > 0 ? text.ptr : "");
 	osp_buf_term(&text);
 }

@@ -408,6 +408,15 @@ is(leftover(), '', 'the next run removes what was delivered by another');
 	my $no_key = qr/^osprofiler: run: no HMAC key is configured, .*: osprofiler doctor --fix 'host=.*'\n/m;
 	my (undef, undef, $err) = run($osprofiler, 'run', 'psql', '-XAtc', 'select 1');
 	like($err, $no_key, 'no key: that is said');
+	{
+		# A statement that was not to tell a server, and one of another kind.
+		local $ENV{OSPROFILER_PROPAGATE} = 'none';
+		(undef, undef, $err) = run($osprofiler, 'run', 'psql', '-XAtc', 'select 1');
+		like($err, qr/^osprofiler: run: no HMAC key is configured, .*: osprofiler doctor --fix '(?:host=\S+ )?port=\d+ dbname=\S+ user=\S+'\n/m, '... with the server, also where none is told');
+		delete local $ENV{OSPROFILER_PROPAGATE};
+		(undef, undef, $err) = run($osprofiler, 'run', 'psql', '-Xc', '\\copy (select 1) to stdout');
+		like($err, qr/^osprofiler: run: no HMAC key is configured, .*: osprofiler doctor --fix '(?:host=\S+ )?port=\d+ dbname=\S+ user=\S+'\n/m, '... for any operation');
+	}
 	(undef, undef, $err) = run($osprofiler, 'run', 'sqlite3', ':memory:', 'select 1');
 	unlike($err, $no_key, 'not where there is no server');
 	local $ENV{OSPROFILER_HMAC_KEYS_FILE} = write_file("$dir/keys", "KEY_OF_FILE\n");
