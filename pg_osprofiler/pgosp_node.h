@@ -48,12 +48,17 @@ typedef struct pgospScanned
 		pages; /* of the relation, and its rows, as of the last ANALYZE or VACUUM; */
 	double rows;       /* less than 0: there was none */
 	bool toast;        /* it has a table for long values */
+	bool short_rows;   /* four or more of them fill a page */
 	const char *alias; /* if it is another name */
 	const char *index;
 	const char *cte;
 } pgospScanned;
 
 extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
+
+/* How many blocks a table has that a node reads from its first to its last, as of the
+ * begin of its scan; 0: that is not known, or they are few. */
+extern BlockNumber pgosp_node_large_table(const PlanState *node);
 
 /* The name of the index alone. */
 extern const char *pgosp_node_index(const PlanState *node);

@@ -201,8 +201,9 @@ put_workers_planned(osp_writer *w, const Plan *plan)
 					((const GatherMerge *) plan)->num_workers);
 }
 
-/* How large the relation of a scan was when its statistics were made, and whether it has
- * a TOAST table. Without one all that a scan reads are its pages. */
+/* How large the relation of a scan was when its statistics were made, whether it has
+ * a TOAST table, and how many rows a page must have. Without a TOAST table all that a scan
+ * reads are its pages. */
 static void
 put_statistics(osp_writer *w, const PlanState *node, const pgospScanned *scan)
 {
@@ -212,6 +213,7 @@ put_statistics(osp_writer *w, const PlanState *node, const pgospScanned *scan)
 	if (scan->rows >= 0)
 		osp_put_i64(w, OSP_STR("relation_rows"), (int64) scan->rows);
 	osp_put_bool(w, OSP_STR("relation_toast"), scan->toast);
+	osp_put_bool(w, OSP_STR("relation_short_rows"), scan->short_rows);
 }
 
 void
@@ -372,7 +374,12 @@ put_counts(osp_writer *w, const pgospNodePoint *told)
 	}
 	put_removed(w, told->node, counts);
 	if (!told->stopped)
+	{
+		put_count(w,
+				  OSP_STR("relation_blocks"),
+				  (double) pgosp_node_large_table(told->node));
 		put_details(w, told->node);
+	}
 	pgosp_put_buffers(w, &counts->bufusage, &none);
 	if (told->running)
 		osp_put_bool(w, OSP_STR("interrupted"), true);

@@ -128,7 +128,8 @@ is_plain(const pgospNodePoint *told)
 			break;
 	}
 	return told->counted && !told->untimed && !told->running &&
-		   counts->nloops > 0 && counts->nfiltered1 <= 0 &&
+		   counts->nloops > 0 && !told->stopped &&
+		   pgosp_node_large_table(told->node) == 0 && counts->nfiltered1 <= 0 &&
 		   counts->nfiltered2 <= 0 && pgosp_only_hits(&counts->bufusage, &none);
 }
 

@@ -5,6 +5,9 @@
  */
 #include "pgosp_node.h"
 
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/tableam.h"
 #include "common/keywords.h"
 #include "utils/rel.h"
 
@@ -269,6 +272,23 @@ pgosp_node_index_relation(const PlanState *node)
 	}
 }
 
+#define LARGE_BLOCKS 128
+
+/* The scan counted the blocks when it began, so this makes no system call. */
+BlockNumber
+pgosp_node_large_table(const PlanState *node)
+{
+	const ScanState *scan = (const ScanState *) node;
+	const HeapScanDescData *heap;
+
+	if (!IsA(node, SeqScanState) || scan->ss_currentScanDesc == NULL ||
+		scan->ss_currentRelation == NULL ||
+		scan->ss_currentRelation->rd_tableam != GetHeapamTableAmRoutine())
+		return 0;
+	heap = (const HeapScanDescData *) scan->ss_currentScanDesc;
+	return heap->rs_nblocks >= LARGE_BLOCKS ? heap->rs_nblocks : 0;
+}
+
 const char *
 pgosp_node_index(const PlanState *node)
 {
@@ -303,6 +323,26 @@ scanned(const PlanState *node)
 	}
 }
 
+/* Does each row of a table take a quarter of a page at most? Longer ones have values moved
+ * to the TOAST table, unless they have columns that this is not done with. */
+static bool
+has_short_rows(const RelationData *relation)
+{
+	Size fixed = 0;
+	int i;
+
+	for (i = 0; i < relation->rd_att->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(relation->rd_att, i);
+
+		if (column->attlen > 0)
+			fixed += MAXALIGN(column->attlen);
+		else if (column->attstorage == TYPSTORAGE_PLAIN)
+			return false;
+	}
+	return fixed <= TOAST_TUPLE_THRESHOLD / 2;
+}
+
 void
 pgosp_node_scanned(const PlanState *node, pgospScanned *out)
 {
@@ -316,6 +356,7 @@ pgosp_node_scanned(const PlanState *node, pgospScanned *out)
 	out->rows = relation != NULL ? relation->rd_rel->reltuples : 0;
 	out->toast =
 		relation != NULL && OidIsValid(relation->rd_rel->reltoastrelid);
+	out->short_rows = relation != NULL && has_short_rows(relation);
 	out->index = pgosp_node_index(node);
 	out->alias = NULL;
 	out->cte = NULL;

@@ -104,5 +104,42 @@ $node->safe_psql('postgres', 'CREATE TABLE wide (id int, body text); ALTER TABLE
 	  . q{INSERT INTO wide SELECT g, repeat('x', 5000) FROM generate_series(1, 20000) g; VACUUM ANALYZE wide});
 has_no(psql_traced($node, 'SELECT max(length(body)) FROM wide;'), 'dead_rows', 'wide rows: no dead rows');
 
+# Nor one with rows that just need no TOAST table, and one with long values.
+$node->safe_psql('postgres', 'CREATE TABLE note (id int, body text); CREATE TABLE letter (id int, body text);'
+	  . q{INSERT INTO note SELECT g, repeat('x', 1900) FROM generate_series(1, 40000) g;}
+	  . q{INSERT INTO letter SELECT g, string_agg(md5(g::text || h), '') FROM generate_series(1, 6000) g, generate_series(1, 80) h GROUP BY g;}
+	  . 'VACUUM ANALYZE note, letter');
+has_no(psql_traced($node, 'SELECT max(length(body)) FROM note;'), 'dead_rows', 'four rows a page: no dead rows');
+has_no(psql_traced($node, 'SELECT max(md5(body)) FROM letter;'), 'dead_rows', 'long values: no dead rows');
+
+# A table of which all rows are changed again and again, without autovacuum: its statistics
+# are those of a small table. There are one or two rows for a page.
+$node->safe_psql('postgres', q{
+CREATE TABLE stock (id int PRIMARY KEY, name text, n int);
+INSERT INTO stock SELECT g, 'thing ' || g, 0 FROM generate_series(1, 20000) g;
+VACUUM ANALYZE stock;
+});
+$node->safe_psql('postgres', 'BEGIN;' . ' UPDATE stock SET n = n + 1;' x 120 . ' COMMIT');
+my $sum = 'SELECT sum(n) FROM stock;';
+for my $case (['stale statistics', $sum], ['stale statistics, timed', $sum, points => 'node'])
+{
+	my ($name, $sql, %options) = @$case;
+
+	$found = found($node, psql_traced($node, $sql x 3, %options), $name, 'dead_rows', 0.5);
+	like($found->{cause},
+		qr/\ASeq Scan on stock read \d\d,\d{3} pages \(\d{3} MB\) for 60,000 rows: most of what it read is dead rows or free space\.\z/,
+		"$name: the sentence");
+}
+found($node,
+	psql_traced($node,
+		'SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;' . $sum x 3),
+	'stale statistics, parallel', 'dead_rows', 0.3);
+$node->safe_psql('postgres', 'ANALYZE stock');
+found($node, psql_traced($node, $sum x 3), 'a row for a page', 'dead_rows', 0.5);
+$node->safe_psql('postgres', 'VACUUM stock');
+found($node, psql_traced($node, $sum x 3), 'a row for a page, vacuumed', 'dead_rows', 0.5);
+$node->safe_psql('postgres', 'VACUUM FULL stock');
+has_no(psql_traced($node, $sum x 3), 'dead_rows', 'full pages: no dead rows');
+
 $node->stop;
 done_testing();

@@ -94,6 +94,7 @@ assert_found(const char *stop, const plan_node *nodes, const char *expected)
 #define SEQ(pages, more) SEQ_TYPE("Seq Scan", pages, more)
 #define NO_TOAST         ", \"relation_toast\": false"
 #define HAS_TOAST        ", \"relation_toast\": true"
+#define GROWN(blocks)    ", \"relation_blocks\": " #blocks
 #define ROWS(rows)       "\"rows\": " #rows ", \"loops\": 1"
 
 /* What a scan of job read, and how many rows it met. */
@@ -143,6 +144,55 @@ test_sequential(void **state)
 	/* A sample has what it was asked for. */
 	assert_scan(
 		HIT(5000), SEQ_TYPE("Sample Scan", 5000, NO_TOAST), ROWS(100), NOTHING);
+}
+
+/* Of a table with short rows each page has space for four. */
+static void
+test_short_rows(void **state)
+{
+#define SHORT(pages) SEQ(pages, HAS_TOAST ", \"relation_short_rows\": true")
+#define LONG(pages)  SEQ(pages, HAS_TOAST ", \"relation_short_rows\": false")
+	(void) state;
+	assert_scan(HIT(9346), SHORT(9346), ROWS(10000), CERTAIN);
+	assert_scan(HIT(9346), SHORT(9346), ROWS(18600), CERTAIN);
+	assert_scan(HIT(9346), SHORT(9346), ROWS(18700), NOTHING);
+	assert_scan(HIT(9346), LONG(9346), ROWS(10000), NOTHING);
+
+	/* Long values may be among what was read. */
+	assert_scan(HIT(12000), SHORT(9346), ROWS(10000), NOTHING);
+}
+
+/* The table has grown since its statistics were made. */
+static void
+test_old_statistics(void **state)
+{
+	plan_node limited[NODES_MAX] = {
+		{"l", NULL, "\"name\": \"Limit\", \"type\": \"Limit\"", ROWS(10)},
+		{"n", "l", SHORT(28), ROWS(10) GROWN(19487)}};
+
+	(void) state;
+	assert_scan(HIT(19500), SHORT(28), ROWS(5000), NOTHING);
+	assert_scan(HIT(19500), SHORT(28), ROWS(5000) GROWN(19487), CERTAIN);
+	assert_scan(HIT(19500),
+				SHORT(28),
+				ROWS(5000) GROWN(19487),
+				"on job read 19,487 pages (152 MB) for 5,000 rows: ");
+	assert_scan(COLD(19500), SHORT(28), ROWS(5000) GROWN(19487), DEAD);
+
+	/* The others are long values. */
+	assert_scan(HIT(60000), SHORT(28), ROWS(38000) GROWN(19487), CERTAIN);
+	assert_scan(HIT(60000), SHORT(28), ROWS(39000) GROWN(19487), NOTHING);
+	assert_scan(HIT(60000), SHORT(28), ROWS(10) GROWN(900), NOTHING);
+	assert_scan(COLD(60000), SHORT(28), ROWS(5000) GROWN(2000), TOAST);
+
+	/* Each of two scans read it. */
+	assert_scan(HIT(10000),
+				SHORT(28),
+				"\"rows\": 200, \"loops\": 2" GROWN(5000),
+				" read 10,000 pages (78 MB) for 200 rows: ");
+
+	/* It was not read to its end. */
+	assert_found(HIT(9000), limited, UNCERTAIN);
 }
 
 /* The table's pages alone explain what was read, or there may be long values. */
@@ -467,6 +517,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sequential),
+		cmocka_unit_test(test_short_rows),
+		cmocka_unit_test(test_old_statistics),
 		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_cold),
 		cmocka_unit_test(test_index),

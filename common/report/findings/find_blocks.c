@@ -35,15 +35,18 @@ osp__node_rows_met(const osp__op *op)
 							  fact_of(op, OSP__RECHECK_REMOVED));
 }
 
-/* The processes of a parallel scan read the table once, together. The table may have
- * grown since its statistics were made. */
+/* The processes of a parallel scan read the table once, together. Where it is not known
+ * how large the table was, it may have grown since its statistics were made. */
 static double
 table_blocks(const osp__op *op, double scans)
 {
 	double rows = fact_of(op, OSP__ROWS) + fact_of(op, OSP__REMOVED);
+	double blocks = fact_of(op, OSP__RELATION_BLOCKS);
 	double pages = fact_of(op, OSP__RELATION_PAGES);
 	double known = fact_of(op, OSP__RELATION_ROWS);
 
+	if (blocks > 0)
+		return scans * blocks;
 	if (pages == 0 || known == 0)
 		return -1;
 	return scans * pages + rows * pages / known;

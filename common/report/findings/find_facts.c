@@ -77,6 +77,7 @@ static const place node_places[] = {
 	{"node", "rows_removed_by_join_filter", OSP__JOIN_REMOVED},
 	{"node", "rows_removed_by_recheck", OSP__RECHECK_REMOVED},
 	{"node", "heap_fetches", OSP__HEAP_FETCHES},
+	{"node", "relation_blocks", OSP__RELATION_BLOCKS},
 	{"node", "hash_batches", OSP__BATCHES},
 	{"node", "disk_kb", OSP__DISK_KB},
 	{"node", "workers_launched", OSP__WORKERS_LAUNCHED},
@@ -441,6 +442,8 @@ read_node_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->node_kind = osp__node_kind_of(
 		osp__json_str(yyjson_obj_get(node, "type")), &op->parallel);
 	op->no_toast = yyjson_is_false(yyjson_obj_get(node, "relation_toast"));
+	op->short_rows =
+		yyjson_is_true(yyjson_obj_get(node, "relation_short_rows"));
 	op->subplan = yyjson_obj_get(node, "subplan") != NULL;
 }
 

@@ -99,6 +99,7 @@ typedef enum osp__fact
 	OSP__PLAN_ROWS,
 	OSP__PLAN_COST,
 	OSP__RELATION_PAGES,
+	OSP__RELATION_BLOCKS, /* as it was, of a large table that a node reads */
 	OSP__RELATION_ROWS, /* of the table that a node scans, by its statistics */
 	OSP__REMOVED,
 	OSP__JOIN_REMOVED,
@@ -219,6 +220,7 @@ typedef struct osp__op
 	int64_t starved_ns; /* what the rule cpu claimed of it */
 	int64_t waited_ns;  /* what rules about waits did, but for locks */
 	bool no_toast;      /* a scan whose table is known to have no TOAST table */
+	bool short_rows;    /* four or more rows of its table fill a page */
 	bool subplan;       /* a node that is the top of a subquery */
 	bool timed_nodes;   /* a node of its plan says how long it worked */
 	bool leader_nodes;  /* a node of its plan is not of a worker */
@@ -614,7 +616,7 @@ osp__node_scans(const osp__op *op)
 /* ---- find_blocks.c: what nodes of plans read ---- */
 
 /* How many blocks of its table and index a node can have needed, if no row is dead; of a
- * sequential scan as its statistics say. -1: unknown. */
+ * sequential scan its table, as large as it was or as its statistics say. -1: unknown. */
 int64_t osp__node_blocks_needed(const osp__findings *f, const osp__op *op);
 
 /* The rows that a scan met, also those that it left out. */

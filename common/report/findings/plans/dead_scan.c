@@ -14,8 +14,10 @@
 
 #define BLOCKS_MIN 1000
 
-/* A full page holds a row: longer ones are moved to the TOAST table. */
+/* A full page holds a row, and so many of a table with short rows. Half of them are
+ * enough. */
 #define BLOCKS_OF_ROW 2
+#define ROWS_OF_BLOCK 4
 
 /* An index scan reads so many times what it can need. */
 #define INDEX_TIMES 10
@@ -195,21 +197,47 @@ may_have_stopped(const osp__op *scan)
 	return true;
 }
 
+/* How many pages a scan read if it read its whole table each time; 0: unknown. */
+static int64_t
+whole_table(const osp__op *op, osp__fact size)
+{
+	double scans = op->parallel ? 1 : (double) osp__op_fact(op, OSP__LOOPS);
+
+	return osp__bounded_count(scans * (double) osp__op_fact(op, size));
+}
+
+/* Are half of the pages more than the rows can fill? Of a table with short rows, if all
+ * of them are pages of the table. */
+static bool
+are_too_many(const osp__dead_scan *dead)
+{
+	int64_t rows = osp__node_rows_met(dead->op);
+
+	if (dead->certain && dead->op->short_rows)
+		return rows / ROWS_OF_BLOCK < dead->pages / 2;
+	return rows < dead->pages / BLOCKS_OF_ROW;
+}
+
 static bool
 is_dead_table(osp__dead_scan *dead)
 {
 	const osp__op *op = dead->op;
-	double scans = op->parallel ? 1 : (double) osp__op_fact(op, OSP__LOOPS);
-	int64_t pages = osp__bounded_count(
-		scans * (double) osp__op_fact(op, OSP__RELATION_PAGES));
+	int64_t pages = whole_table(op, OSP__RELATION_BLOCKS);
+	bool stopped = may_have_stopped(op);
 
-	if (osp__node_rows_met(op) >= dead->pages / BLOCKS_OF_ROW ||
-		(pages > 0 && dead->pages / GROWTH_TIMES > pages))
-		return false;
-	dead->certain =
-		op->no_toast || (pages > 0 && dead->pages - pages <= pages / 5 &&
-						 !may_have_stopped(op));
-	return true;
+	if (pages > 0 && dead->pages > pages)
+		dead->pages = pages;
+	dead->certain = op->no_toast || (pages > 0 && !stopped);
+	if (pages == 0)
+	{
+		pages = whole_table(op, OSP__RELATION_PAGES);
+		if (pages > 0 && dead->pages / GROWTH_TIMES > pages)
+			return false;
+		dead->certain =
+			op->no_toast ||
+			(pages > 0 && dead->pages - pages <= pages / 5 && !stopped);
+	}
+	return dead->pages >= BLOCKS_MIN && are_too_many(dead);
 }
 
 static bool
@@ -255,7 +283,7 @@ osp__is_dead(osp__findings *f, const osp__reading *r, osp__dead_scan *dead)
 	{
 		case OSP__NODE_SEQ_SCAN:
 			dead->pages = scan_blocks(f, r, dead->op);
-			return dead->pages >= BLOCKS_MIN && is_dead_table(dead);
+			return is_dead_table(dead);
 		case OSP__NODE_INDEX_SCAN:
 		case OSP__NODE_INDEX_ONLY_SCAN:
 			dead->pages = scan_blocks(f, r, dead->op);
