@@ -94,6 +94,30 @@ $found = found($node, psql_traced($node, 'SELECT id, body FROM mail ORDER BY id 
 like($found->{cause}, qr/ belong to dead rows, or the rows have long values in the TOAST table\.\z/,
 	'index beside TOAST: the sentence');
 
+# VACUUM cannot remove what an open transaction may still see.
+$node->safe_psql('postgres', 'CREATE TABLE task (id int PRIMARY KEY, n int);'
+	  . 'INSERT INTO task SELECT g, g FROM generate_series(1, 600000) g; VACUUM ANALYZE task');
+my $holder = background($node, "SET application_name = 'holder'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; SELECT pg_sleep(300);");
+wait_until($node, q{SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
+$node->safe_psql('postgres', 'DELETE FROM task WHERE id <= 594000');
+$node->safe_psql('postgres', 'VACUUM ANALYZE task');
+my $first = 'SELECT id FROM task ORDER BY id LIMIT 1;';
+for my $case (['held rows', $first], ['held rows, timed', $first, points => 'node'])
+{
+	my ($name, $sql, %options) = @$case;
+
+	$found = found($node, psql_traced($node, $sql, %options), $name, 'dead_rows', 0.5);
+	like($found->{cause},
+		qr/\AIndex Only Scan using task_pkey on task looked in the table for the rows of 594,00\d index entries and found 1 row: most of the index entries that it read belong to dead rows\.\z/,
+		"$name: the sentence");
+	like($found->{next_step}, qr/Long transactions and replication slots keep dead rows: see the oldest backend_xmin/,
+		"$name: the step");
+}
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
+$holder->{psql}->finish;
+$node->safe_psql('postgres', 'VACUUM task');
+healthy($node, sub { psql_traced($node, $first) }, 'no held rows');
+
 # What an index has to read for its second column is not dead.
 has_no(
 	psql_traced($node, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT n FROM visit WHERE visitor = 4711;'),
@@ -112,14 +136,17 @@ $node->safe_psql('postgres', 'CREATE TABLE note (id int, body text); CREATE TABL
 has_no(psql_traced($node, 'SELECT max(length(body)) FROM note;'), 'dead_rows', 'four rows a page: no dead rows');
 has_no(psql_traced($node, 'SELECT max(md5(body)) FROM letter;'), 'dead_rows', 'long values: no dead rows');
 
-# A table of which all rows are changed again and again, without autovacuum: its statistics
-# are those of a small table. There are one or two rows for a page.
+# A table of which most was deleted, without autovacuum: its statistics are those of a small
+# table. There are one or two rows for a page.
 $node->safe_psql('postgres', q{
 CREATE TABLE stock (id int PRIMARY KEY, name text, n int);
 INSERT INTO stock SELECT g, 'thing ' || g, 0 FROM generate_series(1, 20000) g;
 VACUUM ANALYZE stock;
 });
-$node->safe_psql('postgres', 'BEGIN;' . ' UPDATE stock SET n = n + 1;' x 120 . ' COMMIT');
+$node->safe_psql('postgres', q{
+INSERT INTO stock SELECT g, repeat('x', 100), 0 FROM generate_series(20001, 1000000) g;
+DELETE FROM stock WHERE id > 20000;
+});
 my $sum = 'SELECT sum(n) FROM stock;';
 for my $case (['stale statistics', $sum], ['stale statistics, timed', $sum, points => 'node'])
 {

@@ -339,7 +339,32 @@ test_index_only(void **state)
 	assert_scan(HIT(5000), INDEX_ONLY, ROWS(1), ENTRIES);
 	assert_scan(HIT(5000),
 				INDEX_ONLY,
+				ROWS(1500) ", \"heap_fetches\": 2000",
+				"\"rule\": \"heap_fetches\"");
+	assert_scan(HIT(5000),
+				INDEX_ONLY,
+				ROWS(1500) ", \"heap_fetches\": 2000",
+				" for 1,500 rows, because the visibility map does not mark ");
+
+	/* Most of the rows that it looked for are not there. */
+	assert_scan(HIT(5000), INDEX_ONLY, ROWS(1) ", \"heap_fetches\": 2000", DEAD);
+	assert_scan(HIT(90),
+				INDEX_ONLY,
 				ROWS(1) ", \"heap_fetches\": 2000",
+				" looked in the table for the rows of 2,000 index entries and "
+				"found 1 row: most of the index entries");
+	assert_scan(HIT(90),
+				INDEX_ONLY,
+				ROWS(1) ", \"heap_fetches\": 2000",
+				"\"heap_fetches\": 2000.0, \"rows\": 1.0");
+	assert_scan(HIT(90),
+				INDEX_ONLY,
+				ROWS(1) ", \"heap_fetches\": 2000",
+				"oldest backend_xmin");
+	assert_scan(HIT(90),
+				INDEX_ONLY,
+				ROWS(1) ", \"rows_removed_by_filter\": 199"
+						", \"heap_fetches\": 2000",
 				"\"rule\": \"heap_fetches\"");
 }
 

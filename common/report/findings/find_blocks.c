@@ -76,8 +76,10 @@ blocks_needed(const osp__findings *f, const osp__op *op)
 	{
 		case OSP__NODE_SEQ_SCAN:
 			return table_blocks(op, op->parallel ? 1 : loops);
-		case OSP__NODE_INDEX_SCAN:
 		case OSP__NODE_INDEX_ONLY_SCAN:
+			return loops * INDEX_DEPTH + 2 * (double) osp__node_rows_met(op) +
+				   fact_of(op, OSP__HEAP_FETCHES);
+		case OSP__NODE_INDEX_SCAN:
 		case OSP__NODE_BITMAP_HEAP_SCAN:
 		case OSP__NODE_BITMAP_INDEX_SCAN:
 			return loops * INDEX_DEPTH + 2 * (double) osp__node_rows_met(op);

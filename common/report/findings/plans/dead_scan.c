@@ -130,6 +130,16 @@ osp__read_blocks(const osp__findings *f, osp__op *statement, osp__reading *r)
 	return true;
 }
 
+bool
+osp__passes_dead_entries(const osp__op *op)
+{
+	int64_t fetches = osp__op_fact(op, OSP__HEAP_FETCHES);
+
+	return op->node_kind == OSP__NODE_INDEX_ONLY_SCAN &&
+		   osp__visits_table(op) &&
+		   osp__node_rows_met(op) < fetches / FOUND_TIMES;
+}
+
 /* How many blocks a scan read, at least; with its bitmap. */
 static int64_t
 scan_blocks(const osp__findings *f, const osp__reading *r, const osp__op *scan)
@@ -247,10 +257,7 @@ is_dead_index(osp__findings *f, const osp__reading *r, osp__dead_scan *dead)
 	bool has_toast = op->node_kind == OSP__NODE_INDEX_SCAN && !op->no_toast;
 	int64_t pages = osp__op_fact(op, OSP__RELATION_PAGES);
 
-	if (dead->pages / INDEX_TIMES <=
-			osp__node_blocks_needed(f, op) +
-				osp__bounded_count(
-					(double) osp__op_fact(op, OSP__HEAP_FETCHES)) ||
+	if (dead->pages / INDEX_TIMES <= osp__node_blocks_needed(f, op) ||
 		osp__visits_table(op) ||
 		(has_toast && pages > 0 && r->cold / TOAST_TIMES > pages) ||
 		!osp__reads_one_range(f, op))

@@ -38,6 +38,10 @@ bool osp__is_dead(osp__findings *f, const osp__reading *r,
 /* The rows that a scan and its bitmap had to do with. */
 double osp__dead_scan_rows(const osp__findings *f, const osp__op *scan);
 
+/* Did an index-only scan look for rows in the table most of which it could not see? A row
+ * of a page that VACUUM has not marked is looked for, dead or not. */
+bool osp__passes_dead_entries(const osp__op *op);
+
 /* Does a node make a bitmap? */
 static inline bool
 osp__is_bitmap(const osp__op *op)

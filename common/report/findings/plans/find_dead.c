@@ -14,9 +14,13 @@
 
 #define KB_OF_PAGE 8
 
+/* Tells the groups of entries from those of pages. */
+#define ENTRIES_KEY 1
+
 enum
 {
 	SUM_PAGES,
+	SUM_ENTRIES = SUM_PAGES, /* of an index, that were looked for in the table */
 	SUM_ROWS,
 	SUM_LOOPS,
 	SUM_UNCERTAIN /* scans that may have read long values */
@@ -111,11 +115,38 @@ look_timed(osp__findings *f, const osp__reading *r)
 	}
 }
 
+/* An index-only scan counts what it looks for. */
+static void
+look_for_entries(osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		osp__group *group;
+
+		if (op->kind != OSP__OP_NODE || op->claimed ||
+			!osp__passes_dead_entries(op))
+			continue;
+		group = osp__group_of(f, op->shape + ENTRIES_KEY);
+		osp__claim_node(f, group, op, true);
+		if (group == NULL)
+			continue;
+		group->sums[SUM_ENTRIES] += osp__bounded_count(
+			(double) osp__op_fact(op, OSP__HEAP_FETCHES));
+		group->sums[SUM_ROWS] += osp__node_rows_met(op);
+		group->sums[SUM_LOOPS] +=
+			osp__bounded_count((double) osp__op_fact(op, OSP__LOOPS));
+	}
+}
+
 void
 osp__look_dead_rows(osp__findings *f)
 {
 	size_t i;
 
+	look_for_entries(f);
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__reading r;
@@ -155,6 +186,18 @@ say_pages(osp__findings *f, const osp__group *group, osp_buf *out)
 		osp_buf_add_str(out, OSP_STR(" MB)"));
 	}
 	osp_buf_add_str(out, OSP_STR(" for "));
+	osp__say_number(out, group->sums[SUM_ROWS], "row");
+}
+
+/* "Index Only Scan using job_pkey on job looked for the rows of 990,000 index entries and
+ * found 1 row". */
+static void
+say_entries(osp__findings *f, const osp__group *group, osp_buf *out)
+{
+	osp__say_op(f, group->largest, out);
+	osp_buf_add_str(out, OSP_STR(" looked in the table for the rows of "));
+	osp__say_count(out, group->sums[SUM_ENTRIES]);
+	osp_buf_add_str(out, OSP_STR(" index entries and found "));
 	osp__say_number(out, group->sums[SUM_ROWS], "row");
 }
 
@@ -207,13 +250,18 @@ osp__tell_dead_rows(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *op = group->largest;
 	bool certain = group->sums[SUM_UNCERTAIN] == 0;
+	bool entries = osp__passes_dead_entries(op);
 	osp__scan scan;
 
-	say_pages(f, group, &finding->cause);
+	if (entries)
+		say_entries(f, group, &finding->cause);
+	else
+		say_pages(f, group, &finding->cause);
 	osp_buf_add_str(&finding->cause, dead_reason(op, certain));
 	osp__say_statement(f, op, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-	osp__say_time_judged_by(group, "pages and rows", &finding->evidence);
+	osp__say_time_judged_by(
+		group, entries ? "the rows" : "pages and rows", &finding->evidence);
 	if (group->sums[SUM_LOOPS] > 1)
 	{
 		osp_buf_add_str(&finding->evidence, OSP_STR(" in "));
@@ -223,6 +271,8 @@ osp__tell_dead_rows(osp__findings *f, osp__finding *finding)
 	say_dead_step(
 		op, osp__scan_str(&scan, OSP__SCAN_RELATION), certain, &finding->step);
 	osp__scan_term(&scan);
-	osp__add_figure(finding, "pages", (double) group->sums[SUM_PAGES]);
+	osp__add_figure(finding,
+					entries ? "heap_fetches" : "pages",
+					(double) group->sums[SUM_PAGES]);
 	osp__add_figure(finding, "rows", (double) group->sums[SUM_ROWS]);
 }

@@ -292,8 +292,8 @@ osp__tell_heap_fetches(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR(" for "));
 	osp__say_number(&finding->cause, group->sums[SUM_ROWS], "row");
 	osp_buf_add_str(&finding->cause,
-					OSP_STR(", because the table was changed since it was "
-							"vacuumed."));
+					OSP_STR(", because the visibility map does not mark the "
+							"pages as visible to all."));
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
 	osp__say_node_time(group, &finding->evidence);
@@ -301,6 +301,11 @@ osp__tell_heap_fetches(osp__findings *f, osp__finding *finding)
 	say_member(f, group->largest, "relation", &finding->step);
 	osp_buf_add_str(&finding->step,
 					OSP_STR(", and let autovacuum come to it more often "
-							"(autovacuum_vacuum_scale_factor of the table)."));
+							"(autovacuum_vacuum_scale_factor of the table). It "
+							"leaves out pages with rows that a long "
+							"transaction or a replication slot may still "
+							"need: see the oldest backend_xmin in "
+							"pg_stat_activity, and xmin in "
+							"pg_replication_slots."));
 	osp__add_figure(finding, "heap_fetches", (double) group->sums[SUM_REMOVED]);
 }
