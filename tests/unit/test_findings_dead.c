@@ -347,7 +347,8 @@ test_index_only(void **state)
 				" for 1,500 rows, because the visibility map does not mark ");
 
 	/* Most of the rows that it looked for are not there. */
-	assert_scan(HIT(5000), INDEX_ONLY, ROWS(1) ", \"heap_fetches\": 2000", DEAD);
+	assert_scan(
+		HIT(5000), INDEX_ONLY, ROWS(1) ", \"heap_fetches\": 2000", DEAD);
 	assert_scan(HIT(90),
 				INDEX_ONLY,
 				ROWS(1) ", \"heap_fetches\": 2000",

@@ -67,6 +67,109 @@ test_parallel_scan(void **state)
 	osp_buf_term(&words);
 }
 
+/* A sort of a leader, which wrote leader_kb to files, and of a worker. */
+static void
+explain_parallel_sort(const char *leader_kb, osp_buf *json)
+{
+#define SORT \
+	"\"db\": {\"node\": {\"name\": \"Sort\", \"type\": \"Sort\", \"id\": 3}}, "
+#define SORTED(rows, loops, kb)                                 \
+	"\"db\": {\"node\": {\"rows\": " rows ", \"loops\": " loops \
+	", \"sort_space_type\": \"Disk\", \"sort_space_kb\": " kb "}}, "
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char stop[256];
+	osp_buf words;
+
+	(void) snprintf(stop, sizeof(stop), SORTED("200000", "2", "%s"), leader_kb);
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	findings_add(report, "pg.worker-start", "w", "s", "h", 10, "");
+	findings_add(report, "pg.node-start", "m", "w", "h", 20, SORT);
+	findings_add(report,
+				 "pg.node-stop",
+				 "m",
+				 "w",
+				 "h",
+				 20,
+				 SORTED("100000", "1", "9000"));
+	findings_add(report, "pg.worker-stop", "w", "s", "h", 900, "");
+	findings_add(report, "pg.node-start", "n", "s", "h", 30, SORT);
+	findings_add(report, "pg.node-stop", "n", "s", "h", 30, stop);
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, json, &words);
+	findings_assert_shares(json->ptr);
+	osp_buf_term(&words);
+}
+
+/* What workers wrote to files is told with what their leader wrote, and memory is each
+ * one's own. */
+static void
+test_parallel_spill(void **state)
+{
+	osp_buf json;
+
+	(void) state;
+	explain_parallel_sort("7000", &json);
+	assert_non_null(strstr(
+		json.ptr,
+		"\"Sort did not fit into work_mem and used temporary files. All of its "
+		"work took "));
+	assert_non_null(strstr(json.ptr, ", of which the files are a part.\""));
+	assert_non_null(
+		strstr(json.ptr,
+			   " (by the rows, not measured) in 2 loops, 16,000 kB on disk"));
+	assert_non_null(strstr(json.ptr, "\"disk_kb\": 16000.0"));
+	assert_non_null(strstr(json.ptr, "SET work_mem = '32MB'"));
+	osp_buf_term(&json);
+
+	/* The leader's share fitted into memory. */
+	explain_parallel_sort("0", &json);
+	assert_non_null(strstr(json.ptr, "\"rule\": \"spill\""));
+	assert_non_null(strstr(json.ptr, "\"disk_kb\": 9000.0"));
+	osp_buf_term(&json);
+}
+
+/* A sort through files costs more than handing on as many rows. */
+static void
+test_spill_judged(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+	findings_add(report, "pg.node-start", "n", "s", "h", 30, SORT);
+	findings_add(report,
+				 "pg.node-start",
+				 "t",
+				 "n",
+				 "h",
+				 30,
+				 "\"db\": {\"node\": {\"name\": \"Seq Scan on t\", \"type\": "
+				 "\"Seq Scan\", \"relation\": \"t\"}}, ");
+	findings_add(report,
+				 "pg.node-stop",
+				 "t",
+				 "n",
+				 "h",
+				 30,
+				 "\"db\": {\"node\": {\"rows\": 100000, \"loops\": 1}}, ");
+	findings_add(report,
+				 "pg.node-stop",
+				 "n",
+				 "s",
+				 "h",
+				 30,
+				 SORTED("100000", "1", "9000"));
+	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(json.ptr, "All of its work took 857 ms"));
+	assert_non_null(strstr(json.ptr, "SET work_mem = '32MB'"));
+	findings_assert_shares(json.ptr);
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* The points of a file without a member of nodes: what a server records that
  * takes no times of nodes. */
 static osp_status
@@ -704,6 +807,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parallel_scan),
+		cmocka_unit_test(test_parallel_spill),
+		cmocka_unit_test(test_spill_judged),
 		cmocka_unit_test(test_untimed_nodes),
 		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_partitions),

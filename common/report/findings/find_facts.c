@@ -85,6 +85,7 @@ static const place node_places[] = {
 };
 
 static const place node_start_places[] = {
+	{"node", "id", OSP__NODE_ID},
 	{"node", "total_cost", OSP__PLAN_COST},
 	{"node", "plan_rows", OSP__PLAN_ROWS},
 	{"node", "relation_pages", OSP__RELATION_PAGES},
@@ -293,6 +294,8 @@ read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 				 op,
 				 OSP__DISK_KB,
 				 osp__report_number(yyjson_obj_get(node, "sort_space_kb")));
+	if (op->facts != NULL)
+		op->facts[OSP__DISK_KB_MOST] = op->facts[OSP__DISK_KB];
 }
 
 /* Does a point name a plan for any values? */

@@ -283,6 +283,86 @@ give_back(osp__op *op)
 	}
 }
 
+static uint64_t
+plan_node_key(const osp__findings *f, const osp__op *op)
+{
+	uint64_t key = (uint64_t) (op->timed - f->ops) << 24;
+
+	return (key + (uint64_t) osp__op_fact(op, OSP__NODE_ID)) *
+		   UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static osp_status
+index_leaders_nodes(osp__findings *f, osp__table *table)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (op->kind != OSP__OP_NODE || op->in_worker ||
+			osp__op_fact(op, OSP__NODE_ID) == 0)
+			continue;
+		if (!osp__table_reserve(table, 1))
+			return OSP_ENOMEM;
+		osp__table_add(table, plan_node_key(f, op), op);
+	}
+	return OSP_OK;
+}
+
+static void
+add_spill(osp__op *leader, const osp__op *worker)
+{
+	int64_t kb = osp__op_fact(worker, OSP__DISK_KB);
+	int64_t *facts = leader->facts;
+
+	facts[OSP__DISK_KB] =
+		osp__bounded_count((double) facts[OSP__DISK_KB] + (double) kb);
+	if (facts[OSP__DISK_KB_MOST] < kb)
+		facts[OSP__DISK_KB_MOST] = kb;
+	if (facts[OSP__BATCHES] < osp__op_fact(worker, OSP__BATCHES))
+		facts[OSP__BATCHES] = osp__op_fact(worker, OSP__BATCHES);
+}
+
+static bool
+did_spill(const osp__op *op)
+{
+	return op->kind == OSP__OP_NODE && (osp__op_fact(op, OSP__DISK_KB) > 0 ||
+										osp__op_fact(op, OSP__BATCHES) > 1);
+}
+
+/* What a worker wrote to files is only in its own node. */
+static osp_status
+add_workers_spills(osp__findings *f)
+{
+	osp__table table;
+	osp_status status;
+	size_t i;
+
+	osp__table_init(&table, f->report->alc);
+	status = index_leaders_nodes(f, &table);
+	for (i = 1; i < f->op_count && status == OSP_OK; i++)
+	{
+		const osp__op *op = &f->ops[i];
+		size_t pos = 0;
+		osp__op *leader;
+
+		if (!op->in_worker || !did_spill(op) || !op->timed->leader_nodes)
+			continue;
+		while ((leader = osp__table_next(&table, plan_node_key(f, op), &pos)) !=
+			   NULL)
+			if (leader->timed == op->timed && leader->facts != NULL &&
+				leader->facts[OSP__NODE_ID] == osp__op_fact(op, OSP__NODE_ID))
+			{
+				add_spill(leader, op);
+				break;
+			}
+	}
+	osp__table_term(&table);
+	return status;
+}
+
 /* The nodes of the leader's plan have the figures of its workers, too, which are
  * added up when these end. So what the nodes of workers say does not count, unless
  * the leader's are not in the trace. */
@@ -378,6 +458,8 @@ osp__findings_divide(osp__findings *f)
 	status = read_ops(f);
 	if (status == OSP_OK)
 		status = divide(f);
+	if (status == OSP_OK)
+		status = add_workers_spills(f);
 	if (status != OSP_OK)
 		return status;
 	forget_workers_nodes(f);

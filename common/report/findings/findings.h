@@ -106,7 +106,9 @@ typedef enum osp__fact
 	OSP__RECHECK_REMOVED,
 	OSP__HEAP_FETCHES,
 	OSP__NODE_BLOCKS, /* hit or read by a node and those below it */
-	OSP__DISK_KB,
+	OSP__DISK_KB,     /* of all processes, and of the one with the most */
+	OSP__DISK_KB_MOST,
+	OSP__NODE_ID, /* in its plan */
 	OSP__BATCHES,
 	OSP__WORKERS_PLANNED,
 	OSP__WORKERS_LAUNCHED,

@@ -20,7 +20,8 @@
 enum
 {
 	SUM_PAGES,
-	SUM_ENTRIES = SUM_PAGES, /* of an index, that were looked for in the table */
+	SUM_ENTRIES =
+		SUM_PAGES, /* of an index, that were looked for in the table */
 	SUM_ROWS,
 	SUM_LOOPS,
 	SUM_UNCERTAIN /* scans that may have read long values */
@@ -133,8 +134,8 @@ look_for_entries(osp__findings *f)
 		osp__claim_node(f, group, op, true);
 		if (group == NULL)
 			continue;
-		group->sums[SUM_ENTRIES] += osp__bounded_count(
-			(double) osp__op_fact(op, OSP__HEAP_FETCHES));
+		group->sums[SUM_ENTRIES] +=
+			osp__bounded_count((double) osp__op_fact(op, OSP__HEAP_FETCHES));
 		group->sums[SUM_ROWS] += osp__node_rows_met(op);
 		group->sums[SUM_LOOPS] +=
 			osp__bounded_count((double) osp__op_fact(op, OSP__LOOPS));
