@@ -330,22 +330,23 @@ spills(const osp__op *op)
 		   osp__op_fact(op, OSP__BATCHES) > 1;
 }
 
-/* Sorting or hashing a row through files takes as long as handing on so many rows. */
+/* To sort or group a row through files takes as long as to hand on so many rows. */
 #define SPILL_ROWS 3
 
 /* Claims the work of a node. Where that was not measured its rows count more than others. */
 static void
-claim_spilled_node(osp__findings *f, osp__group *group, osp__op *op, bool count)
+claim_spilled_node(osp__findings *f, osp__group *group, osp__op *op)
 {
 	const osp__op *statement = op->timed;
 	double rows = osp__node_rows(f, op);
 	double all = statement->node_rows + (SPILL_ROWS - 1) * rows;
 	double ns = (double) osp__node_own_ns(f, op);
 
-	if (!statement->timed_nodes && all > 0)
+	if (!statement->timed_nodes && all > 0 &&
+		osp__op_fact(op, OSP__DISK_KB) > 0)
 		ns = (double) statement->own_ns * SPILL_ROWS * rows / all;
 	osp__claim_node_ns(
-		f, group, op, osp__ns_of(ns * osp__part_of_nodes(statement)), count);
+		f, group, op, osp__ns_of(ns * osp__part_of_nodes(statement)), true);
 }
 
 /* The work of a node that wrote to disk; of a hash also that of its join. */
@@ -356,10 +357,10 @@ claim_spill(osp__findings *f, osp__op *op)
 	int64_t kb = osp__op_fact(op, OSP__DISK_KB);
 	int64_t most_kb = osp__op_fact(op, OSP__DISK_KB_MOST);
 
-	claim_spilled_node(f, group, op, true);
+	claim_spilled_node(f, group, op);
 	if (op->parent->kind == OSP__OP_NODE &&
 		osp__op_fact(op, OSP__BATCHES) > 1 && kb == 0)
-		claim_spilled_node(f, group, op->parent, false);
+		osp__claim_node(f, group, op->parent, false);
 	if (group == NULL)
 		return;
 	group->sums[SUM_KB] += kb;
