@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Incident;
+use OspTest;
 use Test::More;
 
 my $node = start_server('dead',
@@ -54,6 +55,15 @@ $found = found($node,
 	psql_traced($node, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT sum(n) FROM job WHERE id < 2999950;'),
 	'dead rows in a range', 'dead_rows', 0.5);
 like($found->{cause}, qr/ visited [\d,]+ pages for \d+ rows: most of the index entries/, 'range: the sentence');
+
+# What a node of a trace has in its start or stop.
+sub of_nodes
+{
+	my ($base, $kind, $key) = @_;
+
+	return join ' ', map { $_->{info}{db}{node}{$key} // 'none' }
+	  grep { $_->{name} eq "pg.node-$kind" } without_copies(points($node, { base => $base }));
+}
 
 # All of the table, from the disk, and from memory.
 $node->restart;
@@ -126,6 +136,9 @@ has_no(
 # Nor is a table of which each row fills a page.
 $node->safe_psql('postgres', 'CREATE TABLE wide (id int, body text); ALTER TABLE wide ALTER body SET STORAGE PLAIN;'
 	  . q{INSERT INTO wide SELECT g, repeat('x', 5000) FROM generate_series(1, 20000) g; VACUUM ANALYZE wide});
+my $wide = psql_traced($node, 'SELECT body FROM wide WHERE id < 0;');
+has_no($wide, 'dead_rows', 'wide rows, none wanted: no dead rows');
+is(of_nodes($wide, 'start', 'relation_short_rows'), 0, 'wide rows are not short');
 has_no(psql_traced($node, 'SELECT max(length(body)) FROM wide;'), 'dead_rows', 'wide rows: no dead rows');
 
 # Nor one with rows that just need no TOAST table, and one with long values.
@@ -161,6 +174,14 @@ found($node,
 	psql_traced($node,
 		'SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;' . $sum x 3),
 	'stale statistics, parallel', 'dead_rows', 0.3);
+my $blocks = $node->safe_psql('postgres', q{SELECT pg_relation_size('stock') / current_setting('block_size')::int});
+for my $points ('plan', 'node')
+{
+	my $base = psql_traced($node, 'SELECT * FROM stock WHERE n < 0;', points => $points);
+
+	is(of_nodes($base, 'stop', 'relation_blocks'), $blocks, "$points: how large the table is");
+	is(of_nodes($base, 'start', 'relation_short_rows'), 1, "$points: its rows are short");
+}
 $node->safe_psql('postgres', 'ANALYZE stock');
 found($node, psql_traced($node, $sum x 3), 'a row for a page', 'dead_rows', 0.5);
 $node->safe_psql('postgres', 'VACUUM stock');
