@@ -24,37 +24,6 @@ typedef struct alike
 	int64_t group_ns;
 } alike;
 
-static alike *
-find_alike(const osp__table *table, uint64_t key)
-{
-	size_t pos = 0;
-	alike *found;
-
-	while ((found = osp__table_next(table, key, &pos)) != NULL)
-		if (found->key == key)
-			break;
-	return found;
-}
-
-static alike *
-make_alike(osp__findings *f, osp__table *table, uint64_t key)
-{
-	alike *made = find_alike(table, key);
-
-	if (made != NULL)
-		return made;
-	made = osp__arena_alloc(&f->arena, sizeof(*made));
-	if (made == NULL || !osp__table_reserve(table, 1))
-	{
-		f->status = OSP_ENOMEM;
-		return NULL;
-	}
-	memset(made, 0, sizeof(*made));
-	made->key = key;
-	osp__table_add(table, key, made);
-	return made;
-}
-
 /* Does a rule find what belongs to the plan, whatever the values are? What does not fit
  * into memory in one execution may fit in another. */
 static bool
@@ -95,7 +64,7 @@ count_executions(osp__findings *f, osp__table *table)
 
 		if (!is_execution(op))
 			continue;
-		at = make_alike(f, table, op->shape);
+		at = osp__keyed_or_new(f, table, op->shape, sizeof(alike));
 		if (at == NULL)
 			return;
 		if (!op->leader_nodes)
@@ -124,7 +93,7 @@ find_groups(osp__findings *f, const osp__table *table)
 		for (; claim != NULL; claim = claim->next)
 		{
 			alike *at = claim->node != NULL && is_execution(claim->op)
-							? find_alike(table, claim->op->shape)
+							? osp__keyed(table, claim->op->shape)
 							: NULL;
 
 			if (at == NULL || claim->ns <= at->group_ns)
@@ -160,7 +129,7 @@ osp__claim_alike(osp__findings *f)
 	{
 		osp__op *op = &f->ops[i];
 		const alike *at = is_execution(op) && !op->leader_nodes
-							  ? find_alike(&table, op->shape)
+							  ? osp__keyed(&table, op->shape)
 							  : NULL;
 
 		if (at == NULL || at->group == NULL ||

@@ -5,6 +5,38 @@
  */
 #include "report/findings/findings.h"
 
+void *
+osp__keyed(const osp__table *table, uint64_t key)
+{
+	size_t pos = 0;
+	uint64_t *found;
+
+	while ((found = osp__table_next(table, key, &pos)) != NULL)
+		if (*found == key)
+			break;
+	return found;
+}
+
+void *
+osp__keyed_or_new(osp__findings *f, osp__table *table, uint64_t key,
+				  size_t size)
+{
+	uint64_t *made = osp__keyed(table, key);
+
+	if (made != NULL)
+		return made;
+	made = osp__arena_alloc(&f->arena, size);
+	if (made == NULL || !osp__table_reserve(table, 1))
+	{
+		f->status = OSP_ENOMEM;
+		return NULL;
+	}
+	memset(made, 0, size);
+	*made = key;
+	osp__table_add(table, key, made);
+	return made;
+}
+
 osp__group *
 osp__group_of(osp__findings *f, uint64_t key)
 {

@@ -454,6 +454,14 @@ osp__op_of(const osp__findings *f, const osp__node *node)
 /* Counts what the nodes of each plan worked on, for osp__node_own_ns(). */
 void osp__count_node_rows(osp__findings *f);
 
+/* What a table has under a key, by which it begins, a uint64_t; NULL: nothing. */
+void *osp__keyed(const osp__table *table, uint64_t key);
+
+/* The same, or a new one of this size, zeroes but for the key, that lives as long as the
+ * findings; NULL: there is no memory. */
+void *osp__keyed_or_new(osp__findings *f, osp__table *table, uint64_t key,
+						size_t size);
+
 /* The group of the running rule with this key; NULL if there is no memory. */
 osp__group *osp__group_of(osp__findings *f, uint64_t key);
 

@@ -59,37 +59,6 @@ typedef struct repeat
 	double left_out_ns;
 } repeat;
 
-static repeat *
-find_repeat(const osp__table *table, uint64_t key)
-{
-	size_t pos = 0;
-	repeat *found;
-
-	while ((found = osp__table_next(table, key, &pos)) != NULL)
-		if (found->key == key)
-			break;
-	return found;
-}
-
-static repeat *
-make_repeat(osp__findings *f, osp__table *table, uint64_t key)
-{
-	repeat *made = find_repeat(table, key);
-
-	if (made != NULL)
-		return made;
-	made = osp__arena_alloc(&f->arena, sizeof(*made));
-	if (made == NULL || !osp__table_reserve(table, 1))
-	{
-		f->status = OSP_ENOMEM;
-		return NULL;
-	}
-	memset(made, 0, sizeof(*made));
-	made->key = key;
-	osp__table_add(table, key, made);
-	return made;
-}
-
 /* Is op a statement, and not the server's part of one that the client has, too? */
 static bool
 is_statement(const osp__op *op)
@@ -115,7 +84,8 @@ count_statements(osp__findings *f, osp__table *table)
 
 		if (!is_statement(op))
 			continue;
-		it = make_repeat(f, table, osp__op_statement_key(op));
+		it = osp__keyed_or_new(
+			f, table, osp__op_statement_key(op), sizeof(repeat));
 		if (it == NULL)
 			return;
 		it->count++;
@@ -129,7 +99,7 @@ static repeat *
 repeat_of(const osp__table *table, const osp__op *op)
 {
 	repeat *it =
-		is_statement(op) ? find_repeat(table, osp__op_statement_key(op)) : NULL;
+		is_statement(op) ? osp__keyed(table, osp__op_statement_key(op)) : NULL;
 
 	if (it == NULL || it->count < REPEATS_MIN ||
 		it->total_ns / it->count > MEAN_MAX_NS)
