@@ -531,6 +531,68 @@ test_first_words(void **state)
 	}
 }
 
+/* A statement of OSProfiler in Python and the server's part of it, by this process. */
+static void
+add_python(osp_report *report, const char *id, const char *statement, int pid,
+		   int at)
+{
+	char info[256];
+	char inner[16];
+
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"%s\", \"params\": {}}, ",
+					statement);
+	findings_add(report, "db-start", id, "w", "h", at, info);
+	(void) snprintf(inner, sizeof(inner), "%s-pg", id);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"%s\", \"pid\": %d}, ",
+					statement,
+					pid);
+	findings_add(report, "pg-start", inner, id, "h", at + 1, info);
+	findings_add(report, "pg-stop", inner, id, "h", at + 9, "");
+	findings_add(report, "db-stop", id, "w", "h", at + 10, "");
+}
+
+/* Drivers of Python begin a transaction without a word, and OSProfiler in Python does not
+ * record the session: the end of the transaction, and the server's process, tell. */
+static void
+test_pause_of_python(void **state)
+{
+	static const struct
+	{
+		int pid; /* whose COMMIT it is; 0: there is none */
+		const char *rule;
+	} cases[] = {{7, "client_pause"}, {8, "application"}, {0, "application"}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		char first[64];
+
+		assert_non_null(report);
+		findings_add(report, "wsgi-start", "w", FINDINGS_BASE, "h", 0, "");
+		add_python(report, "a", "UPDATE stock SET n = 1", 7, 5);
+		add_python(report, "b", "INSERT INTO payment VALUES (1)", 7, 1500);
+		if (cases[i].pid != 0)
+			add_python(report, "c", "COMMIT", cases[i].pid, 1515);
+		findings_add(report, "wsgi-stop", "w", FINDINGS_BASE, "h", 1530, "");
+		findings_explain(report, &json, &words);
+		(void) snprintf(first,
+						sizeof(first),
+						"\"findings\": [{\"rule\": \"%s\"",
+						cases[i].rule);
+		assert_non_null(strstr(json.ptr, first));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* A pool that asks for a sign of life does not get the advice to keep the answer. */
 static void
 test_pings(void **state)
@@ -657,6 +719,7 @@ main(void)
 		cmocka_unit_test(test_tracing_of_program),
 		cmocka_unit_test(test_program_without_root),
 		cmocka_unit_test(test_first_words),
+		cmocka_unit_test(test_pause_of_python),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_shapes),

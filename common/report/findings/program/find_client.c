@@ -131,12 +131,28 @@ typedef struct session
 	uint64_t key;
 	osp__op *last; /* that ended */
 	bool in_transaction;
+	bool begins; /* the trace has the begin of a transaction */
+	bool ends;   /* of those that were looked at, from the last on, one ends */
 } session;
+
+/* Who knows in which session a statement ran: OSProfiler in Python does not, but the
+ * server does. */
+static const osp__op *
+witness_of(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child =
+		op->kind == OSP__OP_DB && op->pid == 0 ? osp__op_child(f, op) : NULL;
+
+	while (child != NULL && child->kind != OSP__OP_PG)
+		child = osp__op_sibling(f, child);
+	return child != NULL ? child : op;
+}
 
 /* The session of an operation; NULL if there is no memory. */
 static session *
-session_of(osp__findings *f, session **all, const osp__op *op)
+session_of(osp__findings *f, session **all, const osp__op *of)
 {
+	const osp__op *op = witness_of(f, of);
 	session *found = *all;
 	int seen;
 
@@ -199,11 +215,47 @@ add_pause(osp__findings *f, osp__op *before, osp__op *after)
 	group->largest = after;
 }
 
+/* Is it a statement of a client, by itself? What only one connection uses is locked for
+ * nobody. */
+static bool
+is_call(const osp__op *op)
+{
+	return op->handled && !op->parent->handled && !op->in_memory;
+}
+
+/*
+ * Marks the statements behind which a transaction ends in their session. Drivers of
+ * Python begin transactions without a word: where the trace has the end of one and no
+ * begin, it was open from the statement before on.
+ */
+static void
+mark_open(osp__findings *f, session **all, bool *open)
+{
+	size_t i;
+
+	for (i = f->op_count; i-- > 1 && f->status == OSP_OK;)
+	{
+		const osp__op *op = &f->ops[i];
+		session *at = is_call(op) ? session_of(f, all, op) : NULL;
+
+		if (at == NULL)
+			continue;
+		open[i] = at->ends && op->control == OSP__CONTROL_NONE;
+		at->begins |= op->control == OSP__CONTROL_BEGIN;
+		if (op->control != OSP__CONTROL_NONE)
+			at->ends = op->control == OSP__CONTROL_END;
+	}
+}
+
 /* The next operation of a session. */
 static void
-visit_session(osp__findings *f, session *at, osp__op *op)
+visit_session(osp__findings *f, session *at, const bool *open, osp__op *op)
 {
-	if (at->in_transaction && op->begin_ns - at->last->end_ns >= PAUSE_NS)
+	bool in_transaction =
+		at->in_transaction ||
+		(at->last != NULL && !at->begins && open[at->last - f->ops]);
+
+	if (in_transaction && op->begin_ns - at->last->end_ns >= PAUSE_NS)
 		add_pause(f, at->last, op);
 	if (at->last == NULL || op->end_ns > at->last->end_ns)
 		at->last = op;
@@ -216,21 +268,25 @@ visit_session(osp__findings *f, session *at, osp__op *op)
 void
 osp__look_pauses(osp__findings *f)
 {
+	bool *open = osp__arena_alloc(&f->arena, f->op_count * sizeof(*open));
 	session *all = NULL;
 	size_t i;
 
+	if (open == NULL)
+	{
+		f->status = OSP_ENOMEM;
+		return;
+	}
+	memset(open, 0, f->op_count * sizeof(*open));
 	mark_database(f);
+	mark_open(f, &all, open);
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		session *at;
+		session *at = is_call(op) ? session_of(f, &all, op) : NULL;
 
-		/* What only one connection uses is locked for nobody. */
-		if (!op->handled || op->parent->handled || op->in_memory)
-			continue;
-		at = session_of(f, &all, op);
 		if (at != NULL)
-			visit_session(f, at, op);
+			visit_session(f, at, open, op);
 	}
 }
 

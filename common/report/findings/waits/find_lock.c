@@ -254,7 +254,7 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 			step,
 			OSP_STR(" was open while its program did something else: let "
 					"that commit before. idle_in_transaction_session_timeout "
-					"ends such transactions."));
+					"ends such transactions, and undoes what they did."));
 	}
 	else if (trace[0] != '\0')
 		osp_buf_add_str(step,
