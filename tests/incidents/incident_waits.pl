@@ -26,7 +26,7 @@ sub hold
 {
 	my ($id) = @_;
 	my $other = background($node, "SET application_name = 'holder';"
-		  . "BEGIN; UPDATE stock SET n = n + 1 WHERE id = $id; SELECT pg_sleep(1.2); COMMIT;");
+		  . "BEGIN; UPDATE stock SET n = n + 1 WHERE id = $id; SELECT pg_sleep(3); COMMIT;");
 
 	wait_until($node,
 		"SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
