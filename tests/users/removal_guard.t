@@ -58,6 +58,8 @@ sub must
 
 # --- the machine --------------------------------------------------------------------
 
+# As dpkg has it: psql is Debian's, which knows clusters by their names.
+$ENV{PATH} = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 my $bin = "/usr/lib/postgresql/$version/bin";
 my $data = "$dir/data";
 my $postgres = 'runuser -u postgres --';
