@@ -4,7 +4,8 @@
  *	  What does the server record by itself, without a context of a client?
  *
  * It says what holds for a session of this role in this database, which setting makes
- * it so, and which roles and databases have other ones. Sampling needs no key, so a key that is missing is not wrong there.
+ * it so, and which roles and databases have other ones. Sampling needs no key, so a key
+ * that is missing is not wrong there.
  */
 #include "doctor/doctor.h"
 #include "doctor/preload_sql.h"

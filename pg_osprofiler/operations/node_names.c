@@ -272,6 +272,7 @@ pgosp_node_index_relation(const PlanState *node)
 	}
 }
 
+/* Of a table of less than a megabyte the size does not matter. */
 #define LARGE_BLOCKS 128
 
 /* The scan counted the blocks when it began, so this makes no system call. */

@@ -793,6 +793,48 @@ test_sqlite_plan_of_any_file(void **state)
 	}
 }
 
+/* What somebody else has stored is not shown as a command that would execute more. */
+static void
+test_sqlite_plan_of_several(void **state)
+{
+	static const struct
+	{
+		const char *file;
+		const char *statement;
+		bool shown;
+	} cases[] = {
+		{"/srv/a.db", "SELECT a FROM t; DROP TABLE t", false},
+		{"/srv/a.db", "SELECT a FROM t /* ; */;\\nATTACH 'x' AS y", false},
+		{"-cmd", "SELECT a FROM t", false},
+		{"/srv/a.db", "SELECT a FROM t WHERE b <> ';' -- ;", true},
+		{"/srv/a.db", "SELECT a FROM t;", true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		static const char command[] = "is shown by: sqlite3 ";
+		static const char words[] =
+			" EXPLAIN QUERY PLAN shows which table is scanned.";
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		bool shown = cases[i].shown;
+
+		add_of(report,
+			   7,
+			   1,
+			   cases[i].file,
+			   cases[i].statement,
+			   0,
+			   300,
+			   "\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": "
+			   "1200000}, ");
+		assert_says(report,
+					(const char *const[4]){shown ? command : words},
+					(const char *const[4]){shown ? words : command});
+	}
+}
+
 /* Who has no sqlite3 shell is told its package. */
 static void
 test_sqlite_plan_without_shell(void **state)
@@ -1169,6 +1211,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_files),
 		cmocka_unit_test(test_sqlite_page_claims),
 		cmocka_unit_test(test_sqlite_plan_of_any_file),
+		cmocka_unit_test(test_sqlite_plan_of_several),
 		cmocka_unit_test(test_sqlite_plan_without_shell),
 		cmocka_unit_test(test_sqlite_pauses),
 		cmocka_unit_test(test_sqlite_unmeasured),

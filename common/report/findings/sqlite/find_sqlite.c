@@ -290,19 +290,36 @@ may_remove_keys(osp_str statement)
 		   osp__begins_with(statement, "replace");
 }
 
-/* The statement, with what shows its plan before it. */
-static void
-put_plan_statement(osp__findings *f, const osp__op *op, bool removes,
-				   osp_buf *out)
+/* Without what ends it. */
+static osp_str
+trim_statement(osp_str statement)
 {
-	osp_str statement;
-
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, NULL, "statement", &f->scratch);
-	statement = osp_buf_str(&f->scratch);
 	while (statement.len > 0 &&
 		   strchr("; \n\t", statement.ptr[statement.len - 1]) != NULL)
 		statement.len--;
+	return statement;
+}
+
+/* Anybody can store points in a shared collector, and what is shown is typed: EXPLAIN
+ * would be of the first statement alone, and the others would be executed. */
+static bool
+is_one_statement(osp_str statement)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_SQLITE);
+	while (osp_sql_next_word(&lexer, &token))
+		if (token.kind == OSP_SQL_SEMICOLON)
+			return false;
+	return true;
+}
+
+/* The statement, with what shows its plan before it. */
+static void
+put_plan_statement(osp__findings *f, const osp__op *op, osp_str statement,
+				   bool removes, osp_buf *out)
+{
 	if (removes)
 		osp_buf_add_str(out, OSP_STR("PRAGMA foreign_keys = ON; "));
 	osp_buf_add_str(out, OSP_STR("EXPLAIN QUERY PLAN "));
@@ -315,20 +332,14 @@ put_plan_statement(osp__findings *f, const osp__op *op, bool removes,
 /* The command that shows the plan of a statement, at the end, so that it can be typed as
  * it stands. Nobody else can look into a database in memory. */
 static void
-say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
+put_command(osp__findings *f, const osp__op *op, osp_str statement,
+			osp_str file, osp_buf *out)
 {
-	bool removes;
+	bool removes = may_remove_keys(statement);
 	osp_buf command;
-	osp_buf file;
 
-	osp_buf_reset(&f->scratch);
-	osp__op_member(f, op, NULL, "statement", &f->scratch);
-	removes = may_remove_keys(osp_buf_str(&f->scratch));
 	osp_buf_init(&command, f->report->alc, OSP__FINDING_TEXT);
-	osp_buf_init(&file, f->report->alc, OSP__FINDING_TEXT);
-	put_plan_statement(f, op, removes, &command);
-	if (!op->in_memory)
-		osp__op_member(f, op, NULL, "name", &file);
+	put_plan_statement(f, op, statement, removes, &command);
 	if (file.len > 0 && !has_command("sqlite3"))
 		osp_buf_add_str(
 			out, OSP_STR(" The command sqlite3 is in the package sqlite3."));
@@ -341,7 +352,7 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 					 : OSP_STR(" is shown if the program itself executes: "));
 	if (file.len > 0)
 	{
-		osp__say_quoted(osp_buf_str(&file), out);
+		osp__say_quoted(file, out);
 		osp_buf_add_char(out, ' ');
 		osp__say_quoted(osp_buf_str(&command), out);
 	}
@@ -350,6 +361,29 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(&command);
 	osp_buf_term(&command);
+}
+
+static void
+say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	osp_buf text;
+	osp_buf file;
+	osp_str statement;
+
+	osp_buf_init(&text, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_init(&file, f->report->alc, OSP__FINDING_TEXT);
+	osp__op_member(f, op, NULL, "statement", &text);
+	statement = trim_statement(osp_buf_str(&text));
+	if (!op->in_memory)
+		osp__op_member(f, op, NULL, "name", &file);
+
+	/* A file whose name begins so would be an option. */
+	if (!is_one_statement(statement) || (file.len > 0 && file.ptr[0] == '-'))
+		osp_buf_add_str(
+			out, OSP_STR(" EXPLAIN QUERY PLAN shows which table is scanned."));
+	else
+		put_command(f, op, statement, osp_buf_str(&file), out);
+	osp_buf_term(&text);
 	osp_buf_term(&file);
 }
 
