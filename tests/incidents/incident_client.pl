@@ -41,7 +41,7 @@ $node->safe_psql('postgres', q{
 CREATE FUNCTION total() RETURNS int LANGUAGE plpgsql AS $$
 DECLARE i int; sum int := 0; l int;
 BEGIN
-	FOR i IN 1 .. 3000 LOOP
+	FOR i IN 1 .. 9000 LOOP
 		SELECT length(name) INTO l FROM customer WHERE id = i;
 		sum := sum + l;
 	END LOOP;
@@ -49,7 +49,7 @@ BEGIN
 END $$;
 });
 $found = found($node, psql_traced($node, 'SELECT total();'), 'N+1 in a function', 'repeat', 0.3);
-like($found->{cause}, qr/ran 3,000 times within SELECT total\(\)/, 'N+1 in a function: where');
+like($found->{cause}, qr/ran 9,000 times within SELECT total\(\)/, 'N+1 in a function: where');
 
 # A pause in a transaction.
 $found = found($node,
@@ -72,7 +72,7 @@ is($found->{count}, 61, 'connections: how many');
 # Rows one by one from a cursor.
 found($node,
 	psql_traced($node, join "\n", 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM customer;',
-		('FETCH 1 FROM c;') x 400, 'COMMIT;'),
+		('FETCH 1 FROM c;') x 2000, 'COMMIT;'),
 	'small fetches', 'repeat', 0.6);
 
 # A client that takes the rows slowly.

@@ -32,7 +32,7 @@ CREATE TABLE seen (id int PRIMARY KEY);
 INSERT INTO seen SELECT g FROM generate_series(1, 5000) g;
 CREATE FUNCTION see_all() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	FOR i IN 1 .. 2000 LOOP
+	FOR i IN 1 .. 5000 LOOP
 		BEGIN
 			INSERT INTO seen VALUES (i);
 		EXCEPTION WHEN unique_violation THEN NULL;
@@ -140,7 +140,7 @@ $node->safe_psql('postgres', 'ALTER SYSTEM RESET osprofiler.node_min_duration; S
 # Errors that are caught, again and again.
 $found = found($node, psql_traced($node, 'SELECT see_all();'),
 	'swallowed errors', 'failure', 0.4);
-is($found->{figures}{failures}, 2000, 'swallowed errors: how many');
+is($found->{figures}{failures}, 5000, 'swallowed errors: how many');
 is($found->{figures}{retries}, 0, 'swallowed errors: nothing is tried again');
 like($found->{cause}, qr/unique_violation/, 'swallowed errors: which');
 

@@ -20,14 +20,14 @@ $node->safe_psql('postgres', q{
 CREATE TABLE job (id int PRIMARY KEY, state int, n int);
 INSERT INTO job SELECT g, 0, g FROM generate_series(1, 3000000) g;
 CREATE TABLE mail (id int PRIMARY KEY, state int, body text);
-INSERT INTO mail SELECT g, g % 2, repeat('x', 80) FROM generate_series(1, 600000) g;
+INSERT INTO mail SELECT g, g % 2, repeat('x', 80) FROM generate_series(1, 1800000) g;
 CREATE INDEX mail_state ON mail (state);
 CREATE TABLE visit (page int, visitor int, n int);
 INSERT INTO visit SELECT g, g % 900000, g FROM generate_series(1, 1200000) g;
 CREATE INDEX visit_page ON visit (page, visitor);
 VACUUM ANALYZE job, mail, visit;
 DELETE FROM job WHERE id <= 2999900;
-DELETE FROM mail WHERE id <= 599900;
+DELETE FROM mail WHERE id <= 1799900;
 });
 
 sub has_no

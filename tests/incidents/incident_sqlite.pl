@@ -17,13 +17,13 @@ my $file = $node->basedir . '/shop.db';
 
 client_traced($node, 'sqlite3', $file,
 	'CREATE TABLE item (id INTEGER PRIMARY KEY, owner INT, note TEXT);'
-	  . "INSERT INTO item SELECT value, value % 20000, 'note ' || value FROM generate_series(1, 300000);");
+	  . "INSERT INTO item SELECT value, value % 20000, 'note ' || value FROM generate_series(1, 900000);");
 
 # A table without an index.
 my $found = found($node,
 	client_traced($node, 'sqlite3', $file, 'SELECT * FROM item WHERE owner = 4711;'),
 	'SQLite scan', 'sqlite_scan', 0.5);
-ok($found->{figures}{rows_read} > 250000, 'SQLite scan: the rows');
+ok($found->{figures}{rows_read} > 750000, 'SQLite scan: the rows');
 
 # A join without one: SQLite makes an index for the statement.
 $found = found($node,
@@ -201,7 +201,7 @@ OspTest::write_file($program, <<"END", 0644);
 import sqlite3
 
 db = sqlite3.connect('$file')
-db.create_function('slow', 1, lambda n: sum(range(60)))
+db.create_function('slow', 1, lambda n: sum(range(300)))
 db.execute('SELECT sum(slow(owner)) FROM item').fetchall()
 END
 my $called = why($node, client_traced($node, '/usr/bin/python3', $program));
