@@ -178,7 +178,7 @@ if ($sync)
 # N+1.
 found($node,
 	client_traced($node, 'sqlite3', $file,
-		join ' ', map { "SELECT note FROM item WHERE id = $_;" } 1 .. 2000),
+		join ' ', map { "SELECT note FROM item WHERE id = $_;" } 1 .. 3000),
 	'SQLite N+1', 'repeat', 0.2);
 
 # The program does something with each row that it fetches: that is its own time.
