@@ -174,10 +174,15 @@ put_peer(osp_writer *w, pgospLockPeer *peer, bool ask)
 	put_statement(w, peer->text);
 }
 
-/* "process 17 (nightly-batch, idle in transaction)" */
+/* "process 17 (nightly-batch, idle in transaction)". A prepared transaction has none. */
 static void
 describe_peer(StringInfo words, const pgospLockPeer *peer)
 {
+	if (peer->pid == 0)
+	{
+		appendStringInfoString(words, "a prepared transaction");
+		return;
+	}
 	appendStringInfo(words, "process %d", peer->pid);
 	if (peer->known)
 		appendStringInfo(words,
@@ -231,7 +236,7 @@ put_name(osp_writer *w, const pgospWaitFacts *facts, const char *mode)
 	initStringInfo(&words);
 	appendStringInfo(&words, "%s on ", mode);
 	describe_object(&words, facts);
-	if (wait->held && wait->holder.pid != 0)
+	if (wait->held)
 	{
 		appendStringInfoString(&words, ", held by ");
 		describe_peer(&words, &wait->holder);

@@ -194,8 +194,16 @@ test_crowd(void **state)
 	static const struct
 	{
 		int holders;
+		const char *state;
 		bool crowd;
-	} cases[] = {{5, true}, {2, false}};
+		const char *step;
+	} cases[] = {
+		{5, "active", true, "Many processes lock the same"},
+		{2, "active", false, "pg_stat_activity"},
+
+		/* What keeps them waiting is not their number. */
+		{5, "idle in transaction", true, "idle_in_transaction_session_timeout"},
+	};
 	size_t i;
 	int n;
 
@@ -225,8 +233,9 @@ test_crowd(void **state)
 				info,
 				sizeof(info),
 				"\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
-				"\"held_by\": {\"pid\": %d}}, ",
-				7 + n % cases[i].holders);
+				"\"held_by\": {\"pid\": %d, \"state\": \"%s\"}}, ",
+				7 + n % cases[i].holders,
+				cases[i].state);
 			findings_add(report, "pg.wait-start", wait, id, "h", n * 50, info);
 			findings_add(
 				report, "pg.wait-stop", wait, id, "h", n * 50 + 45, "");
@@ -242,8 +251,36 @@ test_crowd(void **state)
 			cases[i].crowd);
 		assert_int_equal(strstr(json.ptr, "\"holder_pid\"") == NULL,
 						 cases[i].crowd);
+		assert_non_null(strstr(json.ptr, cases[i].step));
 		assert_int_equal(strstr(json.ptr, "pg_stat_activity") == NULL,
 						 cases[i].crowd);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A prepared transaction has no process: what to do is to end it. */
+static void
+test_prepared_transaction(void **state)
+{
+	static const char *const holders[] = {
+		"\"held_by\": {\"holders\": 1, \"pid\": 0}",
+		"\"held_by\": {\"holders\": 1, \"pid\": 7, \"state\": \"active\"}, "
+		"\"waits_for\": {\"chain\": 1, \"pid\": 0}",
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(holders) / sizeof(holders[0]); i++)
+	{
+		osp_report *report = waited_for(holders[i]);
+		osp_buf json;
+		osp_buf words;
+
+		findings_explain(report, &json, &words);
+		assert_non_null(strstr(json.ptr, "FROM pg_prepared_xacts"));
+		assert_null(strstr(json.ptr, "not recorded"));
+		assert_null(strstr(json.ptr, "pg_stat_activity"));
 		osp_buf_term(&json);
 		osp_buf_term(&words);
 	}
@@ -541,6 +578,7 @@ main(void)
 		cmocka_unit_test(test_state_of_holder),
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_prepared_transaction),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_gave_up),
 		cmocka_unit_test(test_wait_before_planning),

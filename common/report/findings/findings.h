@@ -202,6 +202,7 @@ typedef struct osp__op
 	bool inner_cursor; /* a query that the server itself fetches from */
 	bool sliced; /* it has the time in which it was executed, not from begin to
 				  * end: an inner cursor, or between rows the program had its turn */
+	bool in_transaction; /* find_repeat.c: one is open when it begins */
 	bool lacks_syncs; /* of SQLite, and waiting for the disk is not measured */
 	bool
 		lacks_pauses; /* and pauses between rows are not, nor waits for locks */

@@ -290,7 +290,8 @@ finish $other->{psql};
 ($wait) = pairs('pg.wait', wait_for_points($node, $blocked, 4));
 is_deeply($wait->[0]{info}{db}{held_by}, { holders => 1, pid => 0 },
 	'a prepared transaction holds it');
-like($wait->[0]{info}{db}{lock}{name}, qr/^ShareLock on t, row \(0,\d+\)$/, '... which has no name');
+like($wait->[0]{info}{db}{lock}{name},
+	qr/^ShareLock on t, row \(0,\d+\), held by a prepared transaction$/, '... and is named as such');
 
 # A table, by somebody who is not traced. No time runs out because of us, and
 # none runs out later.

@@ -118,27 +118,48 @@ vote(repeat *it, osp__op *op)
 		it->group->first = it->typical;
 }
 
-/* Is a transaction of the same connection open when op begins? */
-static bool
-is_in_transaction(const osp__findings *f, const osp__op *op)
+/* What is open in a session. */
+typedef struct session
 {
-	const osp__op *at = op;
+	uint64_t key; /* first: of the session and its kind */
+	bool in_transaction;
+} session;
 
-	while (--at > f->ops)
-		if (at->kind == op->kind && at->session == op->session &&
-			(at->control == OSP__CONTROL_BEGIN ||
-			 at->control == OSP__CONTROL_END))
-			return at->control == OSP__CONTROL_BEGIN && !at->failed;
-	return false;
+/* Notes of each statement whether a transaction of its session is open when it begins. */
+static void
+mark_transactions(osp__findings *f)
+{
+	osp__table table;
+	size_t i;
+
+	osp__table_init(&table, f->report->alc);
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+	{
+		osp__op *op = &f->ops[i];
+		uint64_t key = op->session * 31 + (uint64_t) op->kind;
+		session *at =
+			op->statement == op
+				? osp__keyed_or_new(f, &table, key, sizeof(session))
+				: NULL;
+
+		if (at == NULL)
+			continue;
+		op->in_transaction = at->in_transaction;
+		if (op->control == OSP__CONTROL_BEGIN)
+			at->in_transaction = !op->failed;
+		else if (op->control == OSP__CONTROL_END)
+			at->in_transaction = false;
+	}
+	osp__table_term(&table);
 }
 
 /* Is it a change of SQLite that programs make many rows with, in one transaction, as fast
  * as that can be done? */
 static bool
-is_bulk_load(const osp__findings *f, const repeat *it, const osp__op *op)
+is_bulk_load(const repeat *it, const osp__op *op)
 {
 	return op->kind == OSP__OP_SQLITE && osp__op_fact(op, OSP__CHANGES) > 0 &&
-		   it->total_ns / it->count < ROW_NS && is_in_transaction(f, op);
+		   it->total_ns / it->count < ROW_NS && op->in_transaction;
 }
 
 /* Outer statements claim what is below them. What triggers do is theirs. */
@@ -159,7 +180,7 @@ claim_statements(osp__findings *f, const osp__table *table)
 		if (it == NULL)
 			continue;
 		if (it->group == NULL &&
-			(is_bulk_load(f, it, op) || is_bulk_load(f, it, it->last)))
+			(is_bulk_load(it, op) || is_bulk_load(it, it->last)))
 			it->count = 0;
 		if (it->count == 0)
 			continue;
@@ -282,6 +303,7 @@ osp__look_repeats(osp__findings *f)
 	osp__table table;
 	size_t i;
 
+	mark_transactions(f);
 	osp__table_init(&table, f->report->alc);
 	count_statements(f, &table);
 	claim_statements(f, &table);
@@ -397,14 +419,13 @@ say_step(const osp__group *group, osp_str statement, bool joined, osp_buf *step)
 
 /* Do statements of SQLite run one behind the other in one transaction? */
 static bool
-is_joined(const osp__findings *f, const osp__group *group, int64_t between_ns)
+is_joined(const osp__group *group, int64_t between_ns)
 {
 	return group->first->kind == OSP__OP_SQLITE &&
 		   (between_ns < group->ns / PAUSES_SHARE ||
 			between_ns / (int64_t) group->count < TIGHT_NS) &&
 		   group->sums[SUM_CONTROLS] <= (int64_t) group->count / REPEATS_MIN &&
-		   (is_in_transaction(f, group->first) ||
-			is_in_transaction(f, group->largest));
+		   (group->first->in_transaction || group->largest->in_transaction);
 }
 
 /* Is op the repeated statement of a client, or below it? */
@@ -577,14 +598,13 @@ say_left_out(int64_t left_out, osp_buf *evidence)
 
 /* Of changes that commit one by one most time may be the disk's. */
 static void
-say_unmeasured(const osp__findings *f, const osp__group *group,
-			   osp_buf *evidence)
+say_unmeasured(const osp__group *group, osp_buf *evidence)
 {
 	const osp__op *op = group->first;
 
 	if (op->kind != OSP__OP_SQLITE || !op->lacks_syncs || op->in_memory ||
 		(group->sums[SUM_ENDS_NS] == 0 &&
-		 (osp__op_fact(op, OSP__CHANGES) == 0 || is_in_transaction(f, op))))
+		 (osp__op_fact(op, OSP__CHANGES) == 0 || op->in_transaction)))
 		return;
 	osp_buf_add_str(evidence, OSP_STR("; " OSP__SYNCS_UNMEASURED));
 }
@@ -627,7 +647,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp__say_op(f, group->first, &finding->evidence);
 	say_step(group,
 			 osp_buf_str(&finding->evidence),
-			 is_joined(f, group, between_ns),
+			 is_joined(group, between_ns),
 			 &finding->step);
 	say_how_to_see_plan(f, group, server_ns, served, &finding->step);
 	if (served > 0 && served < group->count)
@@ -638,7 +658,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 					"prepare_threshold=None)."));
 	say_parts(group, server_ns, served, between_ns, finding);
 	say_left_out(left_out, &finding->evidence);
-	say_unmeasured(f, group, &finding->evidence);
+	say_unmeasured(group, &finding->evidence);
 	osp__add_figure(finding, "executions", (double) (count + left_out));
 	osp__add_figure(finding,
 					"mean_ms",

@@ -219,6 +219,19 @@ root_member(osp__findings *f, const osp__op *wait, const char *key)
 	return f->scratch.len > 0 ? f->scratch.ptr : "";
 }
 
+/* A prepared transaction has no process. */
+static bool
+is_prepared(osp__findings *f, const osp__op *wait)
+{
+	return strcmp(root_member(f, wait, "pid"), "0") == 0;
+}
+
+static bool
+is_idle_in_transaction(osp__findings *f, const osp__op *wait)
+{
+	return strncmp(root_member(f, wait, "state"), "idle in", 7) == 0;
+}
+
 /* The transaction of the process that keeps all others waiting, and its program. */
 static void
 say_root(osp__findings *f, osp_buf *out, const osp__op *wait, int64_t pid)
@@ -247,7 +260,7 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 					 f->report->show_before,
 					 trace,
 					 f->report->show_behind);
-	if (strncmp(root_member(f, wait, "state"), "idle in", 7) == 0)
+	if (is_idle_in_transaction(f, wait))
 	{
 		say_root(f, step, wait, pid);
 		osp_buf_add_str(
@@ -427,27 +440,21 @@ tell_given_up(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "statements", (double) group->count);
 }
 
-void
-osp__tell_locks(osp__findings *f, osp__finding *finding)
+/* What to do about what was waited for. */
+static void
+say_step(osp__findings *f, osp__finding *finding)
 {
-	const osp__group *group = finding->group;
-	const osp__op *largest = group->largest;
-	int64_t pid = osp__op_fact(largest, OSP__HOLDER_PID);
-	int64_t root_pid = osp__op_fact(largest, OSP__ROOT_PID);
+	const osp__op *wait = finding->group->largest;
+	int64_t pid = root_pid(wait);
 
-	if (group->key == GAVE_UP)
-	{
-		tell_given_up(f, finding);
-		return;
-	}
-	say_waits(finding, group);
-	if (pid > 0)
-		say_lock(f, finding, largest);
-	else
-		osp_buf_add_str(&finding->cause,
-						OSP_STR("; who held it is not recorded."));
-	say_statements(f, finding, largest);
-	if (is_of_crowd(group))
+	if (is_prepared(f, wait))
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR("A prepared transaction keeps its locks until somebody "
+					"ends it, also when its program has gone: SELECT gid, "
+					"prepared, owner FROM pg_prepared_xacts shows it, COMMIT "
+					"PREPARED or ROLLBACK PREPARED with its gid ends it."));
+	else if (is_of_crowd(finding->group) && !is_idle_in_transaction(f, wait))
 		osp_buf_add_str(
 			&finding->step,
 			OSP_STR("Many processes lock the same, and each waits for those "
@@ -456,12 +463,34 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 					"several rows for one counter, or an INSERT for each "
 					"change and a sum of them."));
 	else if (pid > 0)
-		say_holder_step(f, finding, largest, root_pid > 0 ? root_pid : pid);
+		say_holder_step(f, finding, wait, pid);
 	else
 		osp_buf_add_str(
 			&finding->step,
 			OSP_STR("Add wait to osprofiler.points to record who holds the "
 					"lock; while it lasts, pg_blocking_pids() tells it."));
+}
+
+void
+osp__tell_locks(osp__findings *f, osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	const osp__op *largest = group->largest;
+	int64_t pid = osp__op_fact(largest, OSP__HOLDER_PID);
+
+	if (group->key == GAVE_UP)
+	{
+		tell_given_up(f, finding);
+		return;
+	}
+	say_waits(finding, group);
+	if (pid > 0 || is_prepared(f, largest))
+		say_lock(f, finding, largest);
+	else
+		osp_buf_add_str(&finding->cause,
+						OSP_STR("; who held it is not recorded."));
+	say_statements(f, finding, largest);
+	say_step(f, finding);
 	osp__add_figure(finding, "waits", (double) group->count);
 	if (pid > 0 && !is_of_crowd(group))
 		osp__add_figure(finding, "holder_pid", (double) pid);
