@@ -33,6 +33,9 @@
 
 /* ---- calls (call.c, function.c, trigger.c) ---- */
 
+/* May one more call be followed, inside those that are? */
+extern bool pgosp_call_may_begin(void);
+
 /*
  * Opens the point of a call in the running statement, or counts it as one of
  * many; what runs now is under it. oid: of what is called, a trigger's own rather

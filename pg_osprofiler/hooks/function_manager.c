@@ -9,10 +9,10 @@
  * the function is called with, opens the point and goes on to the function.
  *
  * The function manager asks whether the hook is wanted when somebody looks a
- * function up, which may be long before it is called. While nothing is traced
- * the answer is no: then a call costs nothing. A function that is kept looked up
- * from before (in an expression of PL/pgSQL that was already computed in this
- * transaction) is not seen. For functions in SQL the answer is always no, for
+ * function up, which may be long before it is called. While nothing is traced, or
+ * as many calls are open as are followed, the answer is no: then a call costs
+ * nothing. A function that is kept looked up from then (in an expression of
+ * PL/pgSQL that was already computed in this transaction) is not seen. For functions in SQL the answer is always no, for
  * yes would keep the planner from putting them into the query.
  */
 #include "pgosp.h"
@@ -72,7 +72,7 @@ is_wanted(Oid oid)
 static bool
 pgosp_needs_fmgr_hook(Oid oid)
 {
-	if (unlikely(pgosp_busy > 0) && is_wanted(oid))
+	if (unlikely(pgosp_busy > 0) && pgosp_call_may_begin() && is_wanted(oid))
 		return true;
 	return prev_needs_fmgr_hook != NULL && prev_needs_fmgr_hook(oid);
 }

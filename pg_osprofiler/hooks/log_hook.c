@@ -43,6 +43,8 @@ read_error(const ErrorData *edata)
 	}
 	else if (edata->elevel == FATAL && pgosp_busy > 0)
 		pgosp_error_keep_fatal(edata);
+	else if (edata->elevel == FATAL)
+		pgosp_error_of_client(edata);
 }
 
 static void

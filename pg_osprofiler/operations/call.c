@@ -7,7 +7,8 @@
  * is no rarity, so under one parent the first CALLS_MAX have a point each. Of the
  * others, all calls of one function, or trigger, are one point, which has their
  * name, number and time; beyond KINDS_MAX functions they share one without a name.
- * Only DEPTH_MAX calls are open at a time.
+ * Only FOLLOWED_MAX calls are open at a time: PostgreSQL puts a frame of its own round
+ * each that is followed, which takes a seventh of the stack of a recursive function.
  */
 #include "pgosp.h"
 
@@ -20,7 +21,7 @@
 
 #define CALLS_MAX 1000 /* of one parent that have points of their own */
 #define KINDS_MAX 100 /* functions with a point for many calls under a parent */
-#define DEPTH_MAX 1000
+#define FOLLOWED_MAX 100 /* calls inside each other */
 #define SPARE_MAX 16
 
 #define STOP_SIZE 64
@@ -184,6 +185,12 @@ calls_of(const pgospParent *parent, osp_str name, Oid oid, pgosp_put_start put,
 }
 
 bool
+pgosp_call_may_begin(void)
+{
+	return depth < FOLLOWED_MAX;
+}
+
+bool
 pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 				 pgosp_put_start put, const void *what, size_t size)
 {
@@ -191,7 +198,7 @@ pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 	pgospParent parent;
 
 	pgosp_nested_parent(&parent);
-	if (depth >= DEPTH_MAX || !pgosp_point_may_open(&parent))
+	if (!pgosp_call_may_begin() || !pgosp_point_may_open(&parent))
 		return false;
 	call = new_call();
 	if (call == NULL)

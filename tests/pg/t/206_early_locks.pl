@@ -133,6 +133,25 @@ sub wait_until_waiting
 	die 'nobody waits';
 }
 
+# The session is ended while it waits: what has no operation yet gets one, that failed.
+foreach my $case (
+	[ 'a simple query', sub { $wire->query('SELECT a AS ended FROM t')->send } ],
+	[ 'Parse', sub { $wire->parse('ended', 'SELECT a AS ended FROM t')->sync->send } ])
+{
+	my ($what, $wait) = @$case;
+
+	connect_traced();
+	$locker->simple('BEGIN; LOCK TABLE t');
+	$wait->();
+	wait_until_waiting(1);
+	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $wire->pid . ')');
+	is(state_of($wire->read_until_ready), '57P01', "$what: the session is ended");
+	$locker->simple('COMMIT');
+	wait_for_delivery($node);
+	my ($ended) = grep { ($_->{text} // '') =~ /AS ended/ } operations(points($node, $context));
+	is($ended && $ended->{stop}{etype}, 'admin_shutdown', "$what: the statement, and why it failed");
+}
+
 SKIP: {
 	skip 'PostgreSQL 13 does not say when a wait began', 8 if !$sees_others;
 	my ($first, $second) = (session('first'), session('second'));
