@@ -108,8 +108,10 @@ static const place commit_places[] = {
 };
 
 static const place wait_places[] = {
+	{"held_by", "holders", OSP__HOLDERS},
 	{"held_by", "pid", OSP__HOLDER_PID},
 	{"held_by", "state_ms", OSP__HOLDER_STATE},
+	{"waits_for", "chain", OSP__CHAIN},
 	{"waits_for", "pid", OSP__ROOT_PID},
 	{"waits_for", "state_ms", OSP__ROOT_STATE},
 	{NULL, NULL, OSP__FACT_COUNT},

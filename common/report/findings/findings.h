@@ -120,9 +120,11 @@ typedef enum osp__fact
 	OSP__SYNCS,
 	OSP__PAGES, /* of a WAL */
 	OSP__PAGES_MOVED,
-	OSP__HOLDER_PID,
+	OSP__HOLDERS,    /* that have the lock */
+	OSP__HOLDER_PID, /* of the first of them; 0: a prepared transaction */
 	OSP__TEXT_BYTES, /* of a statement that is not recorded as a whole */
 	OSP__TRUNCATED,  /* points beyond osprofiler.max_points */
+	OSP__CHAIN,      /* that many wait for each other behind the holder */
 	OSP__ROOT_PID,   /* of the process that the holder waits for in the end */
 	OSP__FACT_COUNT
 } osp__fact;

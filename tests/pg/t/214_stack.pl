@@ -21,6 +21,7 @@ my $node = new_node('stack');
 $node->append_conf('postgresql.conf', "max_stack_depth = 2MB\nlog_min_messages = fatal");
 $node->start;
 $node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION osprofiler;
 CREATE FUNCTION by_expression(n int) RETURNS int LANGUAGE plpgsql AS
 	$$BEGIN IF n <= 0 THEN RETURN 0; END IF; RETURN by_expression(n - 1) + 1; END$$;
 CREATE FUNCTION by_query(n int) RETURNS int LANGUAGE plpgsql AS

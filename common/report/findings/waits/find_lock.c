@@ -219,11 +219,14 @@ root_member(osp__findings *f, const osp__op *wait, const char *key)
 	return f->scratch.len > 0 ? f->scratch.ptr : "";
 }
 
-/* A prepared transaction has no process. */
+/* Is who keeps all others waiting a prepared transaction? That has no process. */
 static bool
-is_prepared(osp__findings *f, const osp__op *wait)
+is_prepared(const osp__op *wait)
 {
-	return strcmp(root_member(f, wait, "pid"), "0") == 0;
+	if (osp__op_fact(wait, OSP__CHAIN) > 0)
+		return osp__op_fact(wait, OSP__ROOT_PID) == 0;
+	return osp__op_fact(wait, OSP__HOLDERS) > 0 &&
+		   osp__op_fact(wait, OSP__HOLDER_PID) == 0;
 }
 
 static bool
@@ -447,7 +450,7 @@ say_step(osp__findings *f, osp__finding *finding)
 	const osp__op *wait = finding->group->largest;
 	int64_t pid = root_pid(wait);
 
-	if (is_prepared(f, wait))
+	if (is_prepared(wait))
 		osp_buf_add_str(
 			&finding->step,
 			OSP_STR("A prepared transaction keeps its locks until somebody "
@@ -484,7 +487,7 @@ osp__tell_locks(osp__findings *f, osp__finding *finding)
 		return;
 	}
 	say_waits(finding, group);
-	if (pid > 0 || is_prepared(f, largest))
+	if (pid > 0 || is_prepared(largest))
 		say_lock(f, finding, largest);
 	else
 		osp_buf_add_str(&finding->cause,
