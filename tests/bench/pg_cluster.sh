@@ -41,7 +41,7 @@ pg_setup() {
 			listen_addresses = ''
 			unix_socket_directories = '$PG_WORK'
 			port = $([ $name = bare ] && echo 5432 || echo 5433)
-			fsync = off
+			fsync = ${BENCH_FSYNC:-off}
 			shared_buffers = 2GB
 			checkpoint_timeout = 1h
 			autovacuum = off

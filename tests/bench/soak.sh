@@ -3,7 +3,8 @@
 # The default path at the rate of a busy server, for SECONDS (480) each into
 # sqlite and redis: TPC-B with 8 clients, every statement sampled, while client,
 # server, agent and collector share the processors, and `trace list` and `trace
-# show` run in a loop beside it. See soak.py for what is printed.
+# show` run in a loop beside it. See soak.py for what is printed. BENCH_FSYNC=on has the
+# server wait for its disk, as servers do.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tests/bench/pg_cluster.sh
