@@ -3,8 +3,8 @@
  * as_user.c
  *	  Other users of this host.
  *
- * While root acts as another user the saved user id stays root's. What is executed
- * meanwhile keeps nothing of that.
+ * While root acts as another user the saved user id stays root's. Programs that
+ * it executes meanwhile do not inherit that.
  */
 #include "as_user.h"
 
@@ -52,8 +52,11 @@ cli_user_numbered(uid_t uid, cli_user *out)
 		   found != NULL && copy_user(found, out);
 }
 
-/* The real user of the process that started this one: su and runuser, which wait for
- * what they execute, have that of their caller. False: it has ended, or is not seen. */
+/*
+ * Finds the real user of the parent process. su and runuser wait for the
+ * program that they execute, and their real user is the one who called them.
+ * False: the parent has ended, or /proc does not show it.
+ */
 static bool
 find_parent_user(uid_t *uid)
 {
@@ -63,7 +66,7 @@ find_parent_user(uid_t *uid)
 	bool found = false;
 	FILE *file;
 
-	/* A program whose parent has ended belongs to init. */
+	/* A program whose parent has ended is a child of init. */
 	if (parent <= 1)
 		return false;
 	(void) snprintf(line, sizeof(line), "/proc/%ld/status", (long) parent);
@@ -100,7 +103,7 @@ cli_has_sudo(void)
 	return cli_program_find("sudo", path);
 }
 
-/* Has root typed sudo, and may be told to type it again? */
+/* Did root call this command by sudo, and can a proposed command use sudo again? */
 static bool
 root_types_sudo(void)
 {

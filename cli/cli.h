@@ -22,7 +22,7 @@ enum
 	CLI_OK = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
-	CLI_ATTENTION = 3 /* of status and doctor: somebody should look */
+	CLI_ATTENTION = 3 /* for status and doctor: needs attention */
 };
 
 int cmd_show(int argc, char **argv);
@@ -41,49 +41,56 @@ int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_web(int argc, char **argv);
 
-/* What was done on these signals before main had them ignored. */
+/* How the process handled these signals before main() ignored them. */
 extern void (*cli_original_sigpipe)(int);
 extern void (*cli_original_sigxfsz)(int);
 
 /*
- * One line on stderr, "osprofiler: ...", control characters made visible.
- * Returns CLI_FAILED.
+ * Prints one line on stderr, "osprofiler: ...", with control characters made
+ * visible. Returns CLI_FAILED.
  */
 int cli_error(const char *fmt, ...) OSP_PRINTF(1, 2);
 
-/* The end of a message on a collector that has no trace, or is not there yet. */
+/* The end of a message about a collector that has no trace, or does not exist yet. */
 #define CLI_NOTHING_YET                                               \
 	" (nothing was stored there yet; 'osprofiler doctor' tries it), " \
 	"so trace a program first (osprofiler run -- PROGRAM)"
 
-/* As cli_error, for a wrong call: names the help. Returns CLI_USAGE. */
+/* Reports a wrong call as cli_error does, and names the help. Returns CLI_USAGE. */
 int cli_usage(const char *fmt, ...) OSP_PRINTF(1, 2);
 
 /*
- * From now on messages of this thread are appended to messages, a line each, instead of
- * being written to stderr, and without what names the command. NULL: to stderr again.
+ * From now on messages of this thread are appended to messages, one line each
+ * and without the command's name, instead of being written to stderr. NULL:
+ * they go to stderr again.
  */
 void cli_collect_messages(osp_buf *messages);
 
-/* Of the command that runs, for messages: "trace show"; "" before there is one. */
+/*
+ * Sets the name of the running command for messages: "trace show". Before that
+ * it is "".
+ */
 void cli_set_command(const char *name);
 
 /* Prints a help text to stdout; returns the exit status. */
 int cli_help(const char *text);
 
 /*
- * As getopt_long, but reports a wrong option itself, in one line, and then
- * returns '?'. -1 at the end of the options. A '+' before the letters ends them
- * at the first word that is none.
+ * Reads options as getopt_long does, but reports a wrong option itself, in one
+ * line, and then returns '?'. Returns -1 at the end of the options. With a '+'
+ * before the letters the first word that is no option ends them.
  */
 int cli_next_option(int argc, char **argv, const char *shorts,
 					const struct option *longs);
 
-/* A whole number of min..max out of text; false after a usage message. */
+/* Reads a whole number from min to max out of text; false after a usage message. */
 bool cli_number(const char *option, const char *text, long min, long max,
 				long *out) OSP_MUST_CHECK;
 
-/* Exactly count operands left after the options; false after a usage message. */
+/*
+ * Checks that exactly count operands are left after the options; false after a
+ * usage message. what names the missing one.
+ */
 bool cli_operands(int argc, char **argv, int count,
 				  const char *what) OSP_MUST_CHECK;
 

@@ -5,8 +5,8 @@
  *	  until it is told to end.
  *
  * All signals that mean something are taken from a descriptor that is polled
- * together with the shipper's, so nothing happens in a signal handler. What the
- * shipper has to say goes to stderr, a line at a time.
+ * together with the shipper's, so nothing happens in a signal handler. Messages
+ * of the shipper go to stderr, a line at a time.
  */
 #include "cli.h"
 #include "collector_options.h"
@@ -32,10 +32,13 @@
 
 #define AGENT_NICE 5
 
-/* Another shipper has the run directory. */
+/* The exit status if another shipper already works in the run directory. */
 #define AGENT_BUSY 3
 
-/* How long ending may take, and delivering once. */
+/*
+ * How long the end of the agent may take, and how long one delivery (--once)
+ * may take.
+ */
 #define END_TIMEOUT_MS  1800
 #define ONCE_TIMEOUT_MS 60000
 
@@ -91,7 +94,7 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* What the command line says; NULL or 0: nothing. */
+/* The arguments of the command line; NULL or 0: not given. */
 typedef struct agent_args
 {
 	const char *run_directory;
@@ -119,7 +122,7 @@ log_line(void *ctx, osp_log_level level, const char *line)
 	cli_add_visible(&text, osp_str_of(line));
 	osp_buf_add_char(&text, '\n');
 
-	/* There is nobody left to tell if this fails. */
+	/* If stderr cannot be written to, nobody can be informed of that. */
 	if (text.ptr != NULL && write(STDERR_FILENO, text.ptr, text.len) < 0)
 		errno = 0;
 	osp_buf_term(&text);
@@ -132,7 +135,7 @@ failed(const osp_error *err)
 	return err->code == OSP_EBUSY ? AGENT_BUSY : CLI_FAILED;
 }
 
-/* CLI_OK, or what to end with. */
+/* Reads the command line. CLI_OK, or the exit status to end with. */
 static int
 read_args(int argc, char **argv, agent_args *args)
 {
@@ -193,7 +196,7 @@ is_given(const char *text)
 	return text != NULL && text[0] != '\0';
 }
 
-/* An argument before a setting. */
+/* Returns the argument if it is given, else the setting. */
 static osp_str
 choose(const char *arg, const char *setting)
 {
@@ -201,10 +204,11 @@ choose(const char *arg, const char *setting)
 }
 
 /*
- * The collector, project and service of the options: what arguments or settings
- * say. A run directory that `osprofiler run` has left names its own collector,
- * which comes before the settings; bytes is the space for its texts. Its password
- * comes from the settings, if they name the same collector.
+ * Fills in collector, project and service of the shipper's options from the
+ * arguments or else the settings. A run directory that `osprofiler run` left
+ * behind names its own collector, which is used before that of the settings;
+ * its texts are stored in bytes. Its password is taken from the settings, if
+ * they name the same collector.
  */
 static osp_status
 choose_collector(const agent_args *args, osp_config *config,
@@ -247,8 +251,9 @@ choose_collector(const agent_args *args, osp_config *config,
 }
 
 /*
- * A service has no working directory that people think of, so its collector's
- * path has to be absolute: with SQLite, four slashes.
+ * Refuses a relative path in the collector's connection string, since nobody
+ * knows the working directory of a service. A path is absolute with SQLite's
+ * four slashes.
  */
 static osp_status
 refuse_relative(const char *connection_string, osp_error *err)
@@ -269,8 +274,10 @@ refuse_relative(const char *connection_string, osp_error *err)
 						 strchr(shown, ':') + 4);
 }
 
-/* Says so and returns true if there is nothing that --once could deliver: then nothing
- * is made, either. */
+/*
+ * Returns true, after a message, if there is no run directory from which --once
+ * could deliver. Then no directory or file is made, either.
+ */
 static bool
 has_nothing(const agent_args *args, const char *run_directory)
 {
@@ -287,8 +294,10 @@ has_nothing(const agent_args *args, const char *run_directory)
 	return true;
 }
 
-/* Opens a shipper as arguments and configuration say; *out is NULL if there
- * is nothing to deliver. */
+/*
+ * Opens a shipper with the arguments and the configuration. *out is NULL if
+ * there is nothing to deliver.
+ */
 static osp_status
 open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 			 osp_error *err)
@@ -321,7 +330,7 @@ open_shipper(const agent_args *args, osp_config *config, osp_shipper **out,
 	return osp_shipper_open(&options, out, err);
 }
 
-/* The configuration, then the shipper. */
+/* Loads the configuration, then opens the shipper. */
 static osp_status
 start(const agent_args *args, osp_shipper **out, osp_error *err)
 {
@@ -339,8 +348,8 @@ start(const agent_args *args, osp_shipper **out, osp_error *err)
 }
 
 /*
- * A new configuration takes a new shipper. One that cannot be read changes
- * nothing; the rings keep what is written meanwhile.
+ * Opens a new shipper with a new configuration. A configuration that cannot be
+ * read changes nothing. The rings keep the points that are written meanwhile.
  */
 static osp_status
 restart(const agent_args *args, osp_shipper **shipper, osp_error *err)
@@ -368,7 +377,10 @@ end(osp_shipper *shipper)
 {
 	(void) osp_shipper_flush(shipper, END_TIMEOUT_MS);
 
-	/* Not waiting for a collector that hangs: nothing depends on its answer. */
+	/*
+	 * The agent does not wait for a collector that hangs: nothing depends on
+	 * its answer.
+	 */
 	if (osp_shipper_busy(shipper))
 		_exit(CLI_OK);
 	osp_shipper_close(shipper);
@@ -392,8 +404,11 @@ run_once(osp_shipper *shipper)
 	return delivered ? CLI_OK : CLI_FAILED;
 }
 
-/* As the next `osprofiler run` does. Returns the exit status: that of the user's own run
- * directory unless only this one fails. */
+/*
+ * Delivers points that former runs left behind, as the next `osprofiler run`
+ * would. result is the exit status for the user's own run directory. It is
+ * returned unless only this delivery fails.
+ */
 static int
 run_once_former(const agent_args *args, int result)
 {
@@ -402,7 +417,7 @@ run_once_former(const agent_args *args, int result)
 	osp_status status =
 		osp_config_load(&config, &osp_allocator_default, args->conf, NULL);
 
-	/* Whoever opened the shipper has said why this fails. */
+	/* If the configuration cannot be loaded, start() has already reported why. */
 	if (status != OSP_OK)
 		return result;
 	if (osp_config_set_collector(
@@ -413,7 +428,7 @@ run_once_former(const agent_args *args, int result)
 	return result == CLI_OK && !delivered ? CLI_FAILED : result;
 }
 
-/* The signal that came; 0 if there is none. */
+/* Returns the signal that arrived, or 0 for none. */
 static int
 next_signal(int signal_fd)
 {
@@ -451,9 +466,9 @@ run(const agent_args *args, osp_shipper *shipper, int signal_fd)
 }
 
 /*
- * As a batch process, which preempts nobody, and a third of the usual share where
- * processors are busy: little, but enough to keep up with what they trace. All
- * threads that come later inherit it.
+ * Runs as a batch process, which preempts no other, with a third of the usual
+ * share of a busy processor. That is little, but enough to keep up with the
+ * traced programs. All threads that are started later inherit it.
  */
 static void
 lower_priority(void)
@@ -483,7 +498,10 @@ cmd_agent(int argc, char **argv)
 
 	lower_priority();
 
-	/* A limit on file sizes is an error like a full disk, not an end. */
+	/*
+	 * A file that reaches the size limit is reported like a full disk; it does
+	 * not end the agent.
+	 */
 	(void) signal(SIGXFSZ, SIG_IGN);
 	(void) sigemptyset(&signals);
 	(void) sigaddset(&signals, SIGTERM);

@@ -54,7 +54,7 @@ print_headers(cli_out *out, const osp_headers *headers)
 				   headers->trace_hmac);
 }
 
-/* Base64 and hex need no quoting in SQL or a shell. */
+/* Prints SET statements. Base64 and hex need no quoting in SQL or a shell. */
 static void
 print_sql(cli_out *out, const osp_headers *headers)
 {
@@ -68,7 +68,7 @@ print_sql(cli_out *out, const osp_headers *headers)
 static void
 print_comment(cli_out *out, const osp_headers *headers)
 {
-	/* Percent-encoding makes three bytes of one at most. */
+	/* Percent-encoding turns one byte into at most three. */
 	char comment[3 * OSP_COMMENT_SPACE + 64];
 	size_t len = osp_comment_write(headers, comment, sizeof(comment));
 
@@ -159,7 +159,10 @@ read_new_options(int argc, char **argv, new_options *options)
 	return CLI_OK;
 }
 
-/* CLI_USAGE after a message. Commands take what has a slash for a saved trace. */
+/*
+ * Reads the id of a trace. CLI_USAGE after a message. An id must not contain a
+ * slash, since commands take such an argument for the file of a saved trace.
+ */
 static int
 read_id(const char *option, const char *text, osp_id *id)
 {
@@ -200,8 +203,10 @@ read_ids(const new_options *options, osp_id *base_id, osp_id *parent_id)
 	return CLI_OK;
 }
 
-/* The id of a new trace can be read nowhere in a context: prints it for a person at
- * a terminal. */
+/*
+ * Prints the id of a new trace if stderr is a terminal: a person cannot read it
+ * in the context.
+ */
 static void
 tell_new_trace(const osp_id *base_id)
 {
@@ -212,7 +217,7 @@ tell_new_trace(const osp_id *base_id)
 		cli_error("the new trace is %.*s", (int) text.len, text.ptr);
 }
 
-/* No key was given, or an empty one. */
+/* Reports that no key was given, or an empty one. */
 static int
 report_no_key(bool is_given)
 {

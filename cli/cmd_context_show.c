@@ -60,8 +60,8 @@ print_context(const osp_context *context, size_t keys)
 }
 
 /*
- * Given on the command line or in the environment, but not one here and one
- * there. CLI_FAILED after a message.
+ * Verifies the context given on the command line or else the one in the
+ * environment, never half of each. CLI_FAILED after a message.
  */
 static int
 verify(const char *info, const char *hmac, const char *keys)

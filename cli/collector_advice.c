@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * collector_advice.c
- *	  What to do about a collector that fails, by the kind of its failure.
+ *	  What to do about a collector that fails, depending on the kind of failure.
  *
- * Every driver reports the server's own words, for which the command proposes
- * something in this place alone.
+ * Every driver reports the server's own words. Only this file derives a
+ * proposal from them.
  */
 #include "collector_advice.h"
 
@@ -16,7 +16,7 @@
 #include "base/uri.h"
 #include "line/similar_text.h"
 
-/* Words of servers and client libraries. The first match counts. */
+/* Words in messages of servers and client libraries. The first match counts. */
 static const struct
 {
 	const char *words;
@@ -147,11 +147,11 @@ static const char *const schemes[] = {
 	"sqlite",
 };
 
-/* How other programs name the brokers of messaging://. */
+/* Schemes that other programs use for RabbitMQ, which messaging:// reaches. */
 static const char *const of_rabbitmq[] = {
 	"amqp", "amqps", "kombu", "rabbit", "rabbitmq"};
 
-/* What else our schemes are called. */
+/* Other names for our schemes. */
 static const struct
 {
 	const char *given;
@@ -176,7 +176,10 @@ static const struct
 	{"valkey", "redis"},
 };
 
-/* The scheme of ours that a text means; NULL: none, or one that is ours. */
+/*
+ * Finds the scheme of ours that was meant by given. NULL: none resembles it, or
+ * it is already one of ours.
+ */
 static const char *
 find_meant(const char *given)
 {
@@ -221,7 +224,10 @@ cli_scheme_advice(const char *connection_string, char *text)
 	return text;
 }
 
-/* A service's drivers take no options of a connection string. */
+/*
+ * A service's drivers take no options of a connection string, so their file has
+ * to be changed.
+ */
 const char *
 cli_durable_advice(const char *message, char *text)
 {

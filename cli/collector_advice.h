@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * collector_advice.h
- *	  What to do about a collector that fails, by the kind of its failure.
+ *	  What to do about a collector that fails, depending on the kind of failure.
  */
 #ifndef OSPROFILER_CLI_COLLECTOR_ADVICE_H
 #define OSPROFILER_CLI_COLLECTOR_ADVICE_H
@@ -10,47 +10,55 @@
 
 #include "osprofiler/base.h"
 
-/* Room for an advice. */
+/* The size of a buffer for an advice. */
 #define CLI_ADVICE_MAX 256
 
 typedef enum cli_failure
 {
 	CLI_FAILURE_UNREACHABLE, /* nothing answers */
-	CLI_FAILURE_LOGIN,       /* it refuses user or password */
+	CLI_FAILURE_LOGIN,       /* the collector refuses user or password */
 	CLI_FAILURE_DATABASE,    /* the database or virtual host does not exist */
 	CLI_FAILURE_RIGHTS,      /* the user lacks rights */
-	CLI_FAILURE_NO_PASSWORD, /* it has none, and was given one */
-	CLI_FAILURE_NO_SENTINEL, /* it is a server, no sentinel */
+	CLI_FAILURE_NO_PASSWORD, /* it needs no password, and got one */
+	CLI_FAILURE_NO_SENTINEL, /* it is a server, not a sentinel */
 	CLI_FAILURE_NO_TLS,      /* it does not speak TLS */
 	CLI_FAILURE_EXPLAINED,   /* the message itself says what to do */
-	CLI_FAILURE_OTHER        /* it answers, and cannot do it */
+	CLI_FAILURE_OTHER        /* it answers, but cannot do the task */
 } cli_failure;
 
-/* The kind of a failure with OSP_EUNAVAIL, from the driver's message. */
+/* Derives the kind of a failure with OSP_EUNAVAIL from the driver's message. */
 cli_failure cli_collector_failure(const char *message);
 
-/* What to do, as a clause of its own: "start the collector". */
+/* What to do about a failure, as a clause: "start the collector". */
 const char *cli_failure_step(cli_failure failure);
 
-/* The same as the end of a message, "; start it, ...", in text[CLI_ADVICE_MAX];
- * empty if the message says it. Returns text. */
+/*
+ * Writes what to do about a failure as the end of a message, "; start it, ...",
+ * into text[CLI_ADVICE_MAX]. The text is empty if the driver's message already
+ * says it. Returns text.
+ */
 const char *cli_failure_advice(cli_failure failure, char *text);
 
 /*
- * The end of the message that there is no driver for a connection string: the scheme
- * that was meant, in text[CLI_ADVICE_MAX]; empty if none resembles it. Returns text.
+ * Completes the message that there is no driver for a connection string: writes
+ * "; did you mean SCHEME?" into text[CLI_ADVICE_MAX]. The text is empty if no
+ * scheme resembles it. Returns text.
  */
 const char *cli_scheme_advice(const char *connection_string, char *text);
 
 /*
- * For a message that proposes durable=1 or durable=0, where messaging:// comes from the
- * file OSPROFILER_CONF of a service: how that file says it, as the end of the message, in
- * text[CLI_DURABLE_MAX]; else empty. Returns text.
+ * Completes a message that proposes durable=1 or durable=0 where messaging://
+ * comes from a service's file, OSPROFILER_CONF: writes into
+ * text[CLI_DURABLE_MAX] how that file sets it. Otherwise the text is empty.
+ * Returns text.
  */
 #define CLI_DURABLE_MAX (PATH_MAX + 128)
 const char *cli_durable_advice(const char *message, char *text);
 
-/* Is it a RabbitMQ whose queue ends with it? */
+/*
+ * Does the connection string name a RabbitMQ queue that is gone after a restart
+ * of RabbitMQ?
+ */
 bool cli_forgets_at_restart(const char *connection_string);
 
 #endif /* OSPROFILER_CLI_COLLECTOR_ADVICE_H */

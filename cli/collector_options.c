@@ -8,7 +8,7 @@
 #include "collector_advice.h"
 #include "relative_path.h"
 
-/* A collector that is silent for so long is given up. */
+/* How long an operation waits for a collector that does not answer. */
 #define READ_TIMEOUT_MS 10000
 
 void
@@ -39,8 +39,10 @@ cli_collector_option(cli_collector *collector, int code, const char *value)
 	}
 }
 
-/* How long reading waits for more is an option of messaging://; it means nothing
- * to other collectors. */
+/*
+ * Adds the time that reading waits for more points to the connection string, as
+ * an option of messaging://. Other collectors do not have it.
+ */
 static osp_status
 add_idle_timeout(cli_collector *collector, osp_error *err)
 {
@@ -61,8 +63,10 @@ add_idle_timeout(cli_collector *collector, osp_error *err)
 	return status;
 }
 
-/* The configuration, with what the options say of the collector. An option that
- * is given empty counts as not given, as upstream has it. */
+/*
+ * Loads the configuration and sets the collector that the options name. An
+ * option that is given empty counts as not given, as in upstream's command.
+ */
 static osp_status
 load_config(cli_collector *collector, osp_error *err)
 {
@@ -133,7 +137,10 @@ cli_collector_reason(const char *shown, const char *message)
 	host[len] = '\0';
 	end = strstr(message, host);
 
-	/* A port that the connection string does not name belongs to the reason. */
+	/*
+	 * If the message has a port that the connection string lacks, the address
+	 * is part of the reason.
+	 */
 	if (end != NULL && end[len] == ':' && end[len + 1] != ' ')
 		return message;
 	if (end == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * collector_options.h
- *	  The collector that a command reads from: its options, its connection.
+ *	  The collector that a command uses: its options and its connection.
  */
 #ifndef OSPROFILER_CLI_COLLECTOR_H
 #define OSPROFILER_CLI_COLLECTOR_H
@@ -16,20 +16,23 @@ typedef struct cli_collector
 	const char *transport_url;
 	double idle_timeout_s; /* 0: not given */
 
-	bool writes; /* traces will be removed */
+	bool writes; /* the command removes traces */
 
-	/* For the driver: see osp_driver_options. */
+	/* Passed to the driver, see osp_driver_options. */
 	bool (*interrupted)(void *ctx);
 	unsigned deadline_ms;
 
-	/* Once it is open. */
+	/* Set once the collector is open. */
 	osp_config config;
 	const osp_driver *driver;
 	osp_driver_conn *conn;
 	char shown[512]; /* the connection string without its password */
 } cli_collector;
 
-/* For getopt_long: upstream's names, values above every character. */
+/*
+ * Option codes for getopt_long, with upstream's names and values above those of
+ * all characters.
+ */
 enum
 {
 	CLI_OPT_CONNECTION_STRING = 256,
@@ -56,36 +59,41 @@ enum
 	"else\n"                                                               \
 	"                            OSPROFILER_TRANSPORT_URL\n"
 
-/* Of a command that reads one collector. */
+/* The help on the options of a command that reads one collector. */
 #define CLI_COLLECTOR_HELP CLI_CONNECTION_HELP CLI_TRANSPORT_HELP
 
 void cli_collector_init(cli_collector *collector);
 
 /*
- * Takes one of the options above with its value. False after a message, also
- * for a code that is none of them.
+ * Stores the value of one of the options above. False after a message, and also
+ * if code is none of them.
  */
 bool cli_collector_option(cli_collector *collector, int code,
 						  const char *value) OSP_MUST_CHECK;
 
-/* Reads the configuration and connects, unless it is. CLI_FAILED after a message. */
+/*
+ * Reads the configuration and connects, unless this is done already. CLI_FAILED
+ * after a message.
+ */
 int cli_collector_open(cli_collector *collector) OSP_MUST_CHECK;
 
 /*
- * Says that what a command does ("read the trace from") failed, why, and what to do
- * where the collector cannot be reached. Returns CLI_FAILED.
+ * Reports that what ("read the trace from") failed, why, and what to do if the
+ * collector cannot be reached. Returns CLI_FAILED.
  */
 int cli_collector_failed(const cli_collector *collector, const char *what,
 						 osp_status status, const osp_error *err);
 
-/* Why a collector failed, without the address that the connection string has too. */
+/*
+ * Why a collector failed: the message without the address, if shown, the
+ * connection string, has the same one.
+ */
 const char *cli_collector_reason(const char *shown, const char *message);
 
-/* Also after a failure, and also twice. */
+/* Closes the collector. May be called after a failure, and twice. */
 void cli_collector_close(cli_collector *collector);
 
-/* Is it the database in the home directory, which each user has for themselves and which
- * is read where nobody names a collector? */
+/* Is the collector the database in the user's home directory, which is the default? */
 bool cli_is_own_store(const cli_collector *collector) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_COLLECTOR_H */

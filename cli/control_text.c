@@ -6,8 +6,8 @@
 #include "control_text.h"
 
 /*
- * Is there a control character at text[at]? C1 controls are two bytes in UTF-8,
- * 0xC2 and 0x80..0x9F; the second is the one that this answers yes to.
+ * Is there a control character at text[at]? A C1 control is two bytes in UTF-8,
+ * 0xC2 and 0x80..0x9F; only its second byte counts as one here.
  */
 static bool
 is_control(osp_str text, size_t at)
@@ -33,7 +33,7 @@ cli_add_visible(osp_buf *buf, osp_str text)
 			continue;
 		}
 
-		/* The 0xC2 before a C1 control is in the buffer already. */
+		/* The 0xC2 before a C1 control is already in the buffer, and is taken back. */
 		if ((unsigned char) text.ptr[i] >= 0x80 && buf->len > 0)
 			buf->len--;
 		osp_buf_addf(buf, "\\x%02x", (unsigned char) text.ptr[i]);

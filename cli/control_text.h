@@ -10,7 +10,7 @@
 
 /*
  * Appends text with every control character (C0, DEL, C1) written as \xNN, so
- * that what a collector holds cannot drive the terminal or end the line.
+ * that text from a collector can neither control the terminal nor end the line.
  */
 void cli_add_visible(osp_buf *buf, osp_str text);
 

@@ -4,7 +4,7 @@
  *	  Points that are on their way to a collector.
  *
  * A busy server always has something in its rings. So a mark notes how far each
- * of them is filled at one moment, and is reached when the shipper has come as
+ * ring is filled at one moment. It is reached when the shipper has read that
  * far, whatever was added meanwhile.
  */
 #include "delivery.h"
@@ -28,9 +28,11 @@
 
 #define LOOK_MS 10
 
-/* PostgreSQL starts a shipper when the first statement is traced, which takes less
- * than this. Nobody starts one for the other directories, nor for a cluster whose
- * last ring is older than FRESH_S: its server is gone. */
+/*
+ * How long PostgreSQL takes at most to start a shipper after the first traced
+ * statement. Nobody starts one for other run directories, nor for a cluster
+ * whose newest ring is older than FRESH_S: its server is gone.
+ */
 #define SHIPPER_START_MS 1500
 #define FRESH_S          30
 #define CLUSTER_PREFIX   "/pg-"
@@ -43,13 +45,13 @@ typedef struct ring_mark
 	uint64_t head;
 } ring_mark;
 
-/* What waits in one run directory. */
+/* The rings of one run directory that hold points. */
 typedef struct dir_mark
 {
 	const char *path; /* borrowed from the cli_run_dirs */
 	ring_mark *rings;
 	size_t count;
-	bool fresh; /* one of the rings was made a moment ago */
+	bool fresh; /* one of the rings is younger than FRESH_S */
 } dir_mark;
 
 struct cli_mark
@@ -107,8 +109,11 @@ cli_run_dirs_find(cli_run_dirs *dirs, const osp_config *config)
 		OSP_OK)
 		(void) !cli_run_dirs_add(dirs, path);
 
-	/* PostgreSQL knows nothing of the environment of its users; whoever names a
-	 * run directory means that one. */
+	/*
+	 * A PostgreSQL server does not see this user's environment, so its clusters
+	 * are in the default directory, too. If a run directory was named, only
+	 * that one is meant.
+	 */
 	if (config->run_directory[0] != '\0')
 		return;
 	(void) snprintf(shared,
@@ -149,7 +154,10 @@ cli_process_state(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
 	return state;
 }
 
-/* Is there something in the ring that name names? Its end is *head. */
+/*
+ * Does the ring of this name hold points? *head becomes the position behind the
+ * last one.
+ */
 static bool
 is_filled(int dir_fd, const char *name, uint64_t *head)
 {
@@ -165,7 +173,7 @@ is_filled(int dir_fd, const char *name, uint64_t *head)
 	return filled;
 }
 
-/* Has the ring been emptied up to head, or gone, or begun anew? */
+/* Has the ring been emptied up to the marked head, or removed, or started anew? */
 static bool
 is_emptied(int dir_fd, const ring_mark *mark)
 {
@@ -218,7 +226,7 @@ mark_rings(dir_mark *mark, int dir_fd)
 	(void) closedir(dir);
 }
 
-/* Points of the spool, and whether a shipper is at work. */
+/* Returns how many points wait in the spool. *shipper: is a shipper at work there? */
 static uint64_t
 read_spool(int dir_fd, bool *shipper)
 {
@@ -270,7 +278,10 @@ cli_mark_free(cli_mark *mark)
 	free(mark);
 }
 
-/* Was all of the directory delivered? *shipper: one is at work there. */
+/*
+ * Has everything in the directory been delivered? *shipper: is a shipper at
+ * work there?
+ */
 static bool
 is_delivered(const dir_mark *mark, bool *shipper)
 {
@@ -297,8 +308,8 @@ is_cluster(const char *path)
 }
 
 /*
- * The first directory that still holds something, or NULL. *may_wait_ms is how
- * long it makes sense to wait for all there are.
+ * Returns a directory that still holds points, preferably one with a shipper,
+ * or NULL. *may_wait_ms is how long it makes sense to wait for all directories.
  */
 static const dir_mark *
 find_waiting(const cli_mark *mark, unsigned *may_wait_ms)

@@ -15,7 +15,10 @@
 #include "as_user.h"
 #include "shell_text.h"
 
-/* HOME, else what the system says of the user, as the settings take it. */
+/*
+ * Finds the home directory as the settings do: HOME, else the entry of the user
+ * database.
+ */
 static bool
 find_home(char home[PATH_MAX])
 {

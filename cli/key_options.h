@@ -9,9 +9,9 @@
 #include "osprofiler/context.h"
 
 /*
- * The keys of the list given; if it is NULL, those of OSPROFILER_HMAC_KEYS, the
- * configured list and the configured file, for everybody on the machine can
- * read a command line. Returned owned; NULL after a message.
+ * Opens the keys of the list given. If that is NULL, opens those of
+ * OSPROFILER_HMAC_KEYS, the configured list and the configured file: everybody
+ * on the machine can read a command line. Returned owned; NULL after a message.
  */
 osp_keyring *cli_keys_open(const char *given) OSP_MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lost_points.c
- *	  How many points of a run directory are gone, and where they went.
+ *	  How many points of a run directory are lost, and where they were lost.
  */
 #include "lost_points.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lost_points.h
- *	  How many points of a run directory are gone, and where they went.
+ *	  How many points of a run directory are lost, and where they were lost.
  */
 #ifndef OSPROFILER_CLI_LOST_POINTS_H
 #define OSPROFILER_CLI_LOST_POINTS_H

@@ -19,7 +19,7 @@
 
 typedef struct command
 {
-	const char *group; /* first word; NULL: the command has one word */
+	const char *group; /* the first word; NULL: there is only one */
 	const char *name;
 	const char *summary;
 	int (*run)(int argc, char **argv);
@@ -51,8 +51,10 @@ static const command commands[] = {
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-/* By this the hooks know that they are in our process, and trace nothing in it. The
- * programs that it runs do not have it. */
+/*
+ * The hooks find this symbol in our process, and so trace nothing in it.
+ * Programs that the command runs do not have it.
+ */
 extern const char osprofiler_command;
 __attribute__((visibility("default"))) const char osprofiler_command = 1;
 
@@ -115,7 +117,7 @@ is_group(const char *word)
 	return false;
 }
 
-/* The words that may follow a group, "show, list or check". */
+/* Lists the words that may follow a group: "show, list or check". */
 static void
 list_names(const char *group, char *out, size_t size)
 {
@@ -138,8 +140,10 @@ list_names(const char *group, char *out, size_t size)
 	}
 }
 
-/* The command, or the group of commands, that somebody may have meant; empty: none
- * resembles what was typed. */
+/*
+ * Finds the command, or the group of commands, that was probably meant; empty:
+ * none resembles what was typed.
+ */
 static void
 find_similar(int argc, char **argv, char out[64])
 {
@@ -210,7 +214,10 @@ report_no_command(int argc, char **argv)
 		cli_usage("no command '%s'", argv[1]);
 }
 
-/* The command that argv[1] (and argv[2]) name; NULL: none. */
+/*
+ * Finds the command that argv[1] (and argv[2]) name; NULL: none. *words is how
+ * many words its name has.
+ */
 static const command *
 find_command(int argc, char **argv, int *words)
 {
@@ -231,7 +238,7 @@ find_command(int argc, char **argv, int *words)
 	return NULL;
 }
 
-/* Runs a command whose words are at the beginning. */
+/* Runs a command whose name takes up the first words arguments. */
 static int
 run_command(const command *c, int words, int argc, char **argv)
 {
@@ -273,8 +280,8 @@ help_topic(int argc, char **argv)
 }
 
 /*
- * Files that we open must never become descriptor 0, 1 or 2. A place-holder is
- * opened the wrong way round, so that using it still fails.
+ * Makes sure that no file that we open becomes descriptor 0, 1 or 2. A
+ * place-holder is opened for the wrong direction, so that using it still fails.
  */
 static void
 reserve_standard_files(void)
@@ -288,7 +295,7 @@ reserve_standard_files(void)
 						(fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
-/* c may be NULL. */
+/* Is word one of these? c may be NULL. */
 static bool
 is_one_of(const char *word, const char *a, const char *b, const char *c)
 {
@@ -305,7 +312,7 @@ main(int argc, char **argv)
 	reserve_standard_files();
 	(void) setlocale(LC_CTYPE, "");
 
-	/* A reader that went away, a file that may not grow: errors like others. */
+	/* A closed pipe and a file size limit become errors like others. */
 	cli_original_sigpipe = signal(SIGPIPE, SIG_IGN);
 	cli_original_sigxfsz = signal(SIGXFSZ, SIG_IGN);
 

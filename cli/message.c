@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * message.c
- *	  What the command says on stderr, and the reading of its arguments.
+ *	  What the command prints on stderr, and how it reads its arguments.
  *
- * A message is one line whatever stands in it, for it may quote a file name, a
- * collector's answer or a trace id, and those may hold anything.
+ * A message stays one line, although it may quote a file name, a collector's
+ * answer or a trace id that contain anything.
  */
 #include "cli.h"
 #include "control_text.h"
@@ -20,7 +20,7 @@
 #define MESSAGE_MAX 2048
 
 static char command_name[64];
-static __thread osp_buf *collected; /* NULL: messages go to stderr */
+static __thread osp_buf *collected; /* where messages go; NULL: to stderr */
 
 void
 cli_set_command(const char *name)
@@ -34,7 +34,7 @@ cli_collect_messages(osp_buf *messages)
 	collected = messages;
 }
 
-/* Writes the line at once, so that it is not torn among others' output. */
+/* Writes the line by one call, so that output of other processes cannot split it. */
 static void
 write_line(const char *hint, const char *fmt, va_list args)
 {
@@ -56,7 +56,7 @@ write_line(const char *hint, const char *fmt, va_list args)
 	osp_buf_add_str(&line, osp_str_of(hint));
 	osp_buf_add_char(&line, '\n');
 
-	/* There is nobody left to tell if this fails. */
+	/* If stderr cannot be written to, nobody can be informed of that. */
 	if (line.ptr != NULL && write(STDERR_FILENO, line.ptr, line.len) < 0)
 		errno = 0;
 	osp_buf_term(&line);
@@ -90,8 +90,10 @@ cli_usage(const char *fmt, ...)
 	return CLI_USAGE;
 }
 
-/* The long option that somebody meant by a word with one dash or two; NULL: none
- * resembles it. */
+/*
+ * Finds the long option that was probably meant by a word with one dash or two;
+ * NULL: none resembles it.
+ */
 static const char *
 find_similar_option(const char *word, const struct option *longs)
 {
@@ -107,8 +109,11 @@ find_similar_option(const char *word, const struct option *longs)
 	return found;
 }
 
-/* "-html", which getopt reads as five options of a letter, of which the first may even
- * be one: is a word, and not all letters of it are options? */
+/*
+ * Is word a long option with only one dash, as "-html"? getopt reads that as
+ * five options of one letter, of which the first may exist. So not all of its
+ * letters may be options.
+ */
 static bool
 is_long_with_one_dash(const char *word, const char *shorts)
 {
@@ -123,7 +128,10 @@ report_unknown_option(const char *word, const char *shorts,
 {
 	const char *similar = find_similar_option(word, longs);
 
-	/* Where options end at the first other word, they may be meant for that. */
+	/*
+	 * If the first word that is no option ends the options, the unknown one may
+	 * be meant for the command that is run.
+	 */
 	cli_usage("unknown%s option '%s'%s%s%s%s",
 			  word[1] == '-' ? " or ambiguous" : "",
 			  word,
@@ -135,11 +143,17 @@ report_unknown_option(const char *word, const char *shorts,
 							   : "");
 }
 
-/* getopt_long has returned this; reports what is wrong with it. */
+/*
+ * Reports what is wrong with the option that getopt_long returned as c. Returns
+ * c, or '?' after a message.
+ */
 static int
 check_option(int c, char **argv, const char *shorts, const struct option *longs)
 {
-	/* It stands at optind while there are more letters in its word. */
+	/*
+	 * The word of the option is still at optind while letters of it are left to
+	 * read.
+	 */
 	const char *last = argv[optind - 1];
 	const char *word = is_long_with_one_dash(argv[optind], shorts) &&
 							   argv[optind][1] == (c == '?' ? optopt : c)
@@ -154,8 +168,10 @@ check_option(int c, char **argv, const char *shorts, const struct option *longs)
 	else if (c != '?')
 		return c;
 
-	/* optopt is an option that exists, but takes no value; a letter that does not; or,
-	 * for an unknown long option, nothing. */
+	/*
+	 * optopt is an existing option that takes no value, or an unknown letter,
+	 * or 0 for an unknown long option.
+	 */
 	else if (optopt > UCHAR_MAX ||
 			 (optopt != 0 && strchr(shorts, optopt) != NULL))
 		cli_usage("option '%s' takes no value", last);
@@ -171,7 +187,10 @@ cli_next_option(int argc, char **argv, const char *shorts,
 	char spec[64];
 	int c;
 
-	/* The colon makes a missing value known apart from an unknown option. */
+	/*
+	 * With a colon in front getopt_long tells a missing value from an unknown
+	 * option.
+	 */
 	opterr = 0;
 	(void) snprintf(spec,
 					sizeof(spec),

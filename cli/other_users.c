@@ -3,8 +3,9 @@
  * other_users.c
  *	  Other users of this host who trace.
  *
- * Without XDG_RUNTIME_DIR, as root and services are, a user has a run directory in
- * /dev/shm, which everybody sees, and into which nobody else can look.
+ * A user without XDG_RUNTIME_DIR, such as root or a service, has a run
+ * directory in /dev/shm. All users see that it exists, but only its owner can
+ * read it.
  */
 #include "other_users.h"
 #include "as_user.h"
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A longer line of /etc/passwd ends the search. */
+/* The search in /etc/passwd ends at a longer line. */
 #define PASSWD_LINE_MAX 4096
 #define SHARED_MEMORY   "/dev/shm"
 
@@ -82,7 +83,7 @@ cli_other_users_describe(osp_buf *out, const char *name)
 	}
 }
 
-/* Has the user a file of keys at its usual place? */
+/* Has the user a file of keys in the default place? */
 static bool
 has_keys(const struct passwd *user)
 {
@@ -123,7 +124,10 @@ cli_other_users_files(cli_user_file_fn fn, void *ctx)
 	(void) fclose(list);
 }
 
-/* Another user of this host's own list with a file of keys. False: there is none. */
+/*
+ * Finds another user of /etc/passwd who has a file of keys, preferably
+ * postgres. False: there is none.
+ */
 static bool
 find_user_with_keys(uid_t *found)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * out.c
- *	  Where a command's output goes: stdout, or a file that appears when it is
- *	  whole.
+ *	  The output of a command: stdout, or a file that appears when it is
+ *	  complete.
  *
- * stdio is not used: its errors come late and without their errno.
+ * stdio is not used: it reports errors late and without their errno.
  */
 #include "out.h"
 #include "cli.h"
@@ -21,13 +21,13 @@
 
 #define OUT_BUFFER ((size_t) 256 * 1024)
 
-/* As many symbolic links as Linux follows in a path. */
+/* How many symbolic links Linux follows in a path. */
 #define LINKS_MAX 40
 
 /* A command has one output at a time. */
 static char buffer[OUT_BUFFER];
 
-/* For the signal handler: the temporary file, or an empty string. */
+/* The temporary file that the signal handler removes, or an empty string. */
 static char pending_temp[PATH_MAX];
 
 static void
@@ -39,7 +39,7 @@ remove_pending(int sig)
 	(void) raise(sig);
 }
 
-/* Interrupted, we leave no temporary file; an ignored signal stays ignored. */
+/* Has signals remove the temporary file; a signal that is ignored stays ignored. */
 static void
 catch_signals(void)
 {
@@ -56,7 +56,7 @@ catch_signals(void)
 			(void) sigaction(signals[i], &action, NULL);
 }
 
-/* The mode that the file has, or would get from open(). */
+/* Returns the mode that the file has, or would get from open(). */
 static mode_t
 mode_for(const char *path)
 {
@@ -70,8 +70,10 @@ mode_for(const char *path)
 	return 0666 & ~mask;
 }
 
-/* Makes the temporary file beside out->path. False, with errno. Its name is not made of
- * that of the file, which may be as long as a name can be. */
+/*
+ * Makes the temporary file beside out->path. False, with errno. Its name does
+ * not contain that of the file, which may have the greatest length already.
+ */
 static bool
 open_temp(cli_out *out)
 {
@@ -100,8 +102,10 @@ open_temp(cli_out *out)
 	return fchmod(out->fd, mode_for(out->path)) == 0;
 }
 
-/* Replaces a path that is a symbolic link by what it points at. False, with errno: it is
- * none, or that does not fit. */
+/*
+ * Replaces a path that is a symbolic link by its target. False, with errno: it
+ * is no link, or the target's path is too long.
+ */
 static bool
 follow_link(char path[PATH_MAX])
 {
@@ -125,9 +129,9 @@ follow_link(char path[PATH_MAX])
 }
 
 /*
- * What a path names, returned owned: symbolic links stay, and what they point at is
- * replaced, or made where it is not there. NULL, with errno. The kernel may forbid to
- * follow a link (fs.protected_symlinks); stat() asks it.
+ * Returns, owned, the path of the file to replace or make: if path is a
+ * symbolic link, its target, so that the link stays. NULL, with errno. The
+ * kernel may forbid to follow a link (fs.protected_symlinks); stat() finds out.
  */
 static char *
 resolve(const char *path)
@@ -275,7 +279,7 @@ cli_out_abandon(cli_out *out)
 int
 cli_stdout_failed(int error)
 {
-	/* Whoever pipes into head has what they want. */
+	/* A reader that closed the pipe, such as head, has read all it wants. */
 	if (error == EPIPE && cli_original_sigpipe != SIG_IGN)
 	{
 		(void) signal(SIGPIPE, SIG_DFL);
@@ -291,7 +295,7 @@ cli_out_close(cli_out *out)
 
 	cli_out_flush(out);
 
-	/* Network file systems and quotas may say no as late as this. */
+	/* Network file systems and quotas may report an error only now. */
 	if (out->fd >= 0 && close(out->fd) != 0 && out->error == 0)
 		out->error = errno;
 	if (out->error == 0 && out->temp != NULL)

@@ -3,9 +3,9 @@
  * page.c
  *	  The pages for a browser that are part of the program.
  *
- * html/join.sh makes three files of what is in html/ for each: all that stands before
- * the data, all behind it, and the policy. html/page_embed.S takes them into the
- * program.
+ * For each page html/join.sh makes three files from those in html/: everything
+ * before the data, everything after them, and the policy. html/page_embed.S
+ * puts them into the program.
  */
 #include "page.h"
 #include "page_pack.h"

@@ -8,8 +8,10 @@
 
 #include "osprofiler/report.h"
 
-/* A page without its data: what stands before and behind them, and the policy
- * (Content-Security-Policy) that stands in the head. */
+/*
+ * A page without its data: the parts before and after them, and the policy
+ * (Content-Security-Policy), which is also in the head.
+ */
 typedef struct cli_page
 {
 	osp_str head;
@@ -17,20 +19,27 @@ typedef struct cli_page
 	osp_str policy;
 } cli_page;
 
-/* The page of a trace; its data are what cli_page_write_data() writes. */
+/* The page of a trace. Its data are written by cli_page_write_data(). */
 cli_page cli_trace_page(void);
 
-/* The page of a list of traces, of which cli/html/list/given.js says what its data
- * are. It works only where `osprofiler web` serves it. */
+/*
+ * The page of a list of traces. cli/html/list/given.js describes its data. The
+ * page works only where `osprofiler web` serves it.
+ */
 cli_page cli_list_page(void);
 
-/* Hands over the data of the page of a report, in pieces: what osp_report_page_write()
- * writes, packed if it is long (page_pack.c). What write returns other than OSP_OK ends it. */
+/*
+ * Hands over the data of a report's page in pieces: the output of
+ * osp_report_page_write(), packed if it is long (page_pack.c). A result of
+ * write other than OSP_OK ends it.
+ */
 osp_status cli_page_write_data(osp_report *report, osp_write_fn write,
 							   void *ctx) OSP_MUST_CHECK;
 
-/* Hands over the page of a report, in pieces: one HTML file that needs no other
- * file and no network. What write returns other than OSP_OK ends it. */
+/*
+ * Hands over the page of a report in pieces, as one HTML file that needs no
+ * other file and no network. A result of write other than OSP_OK ends it.
+ */
 osp_status cli_page_write(osp_report *report, osp_write_fn write,
 						  void *ctx) OSP_MUST_CHECK;
 

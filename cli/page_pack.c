@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_pack.c
- *	  The data of a page, packed where they are long.
+ *	  The data of a page, packed if they are long.
  *
- * JSON of more than PLAIN_MAX bytes is deflated (zlib's form, RFC 1950) and written in base64,
- * which is less than a third as long; cli/html/packed.js unpacks it by the browser's
- * DecompressionStream. Chromium reads the file with less work, and unpacking takes about as
- * much as that saves: packing is for the size of the file. Shorter JSON stays as it is: then
- * a person finds words in the file. JSON begins with "{", which base64 does not have.
+ * JSON of more than PLAIN_MAX bytes is deflated (zlib's format, RFC 1950) and
+ * written in base64, which takes less than a third of the space;
+ * cli/html/packed.js unpacks it by the browser's DecompressionStream. Chromium
+ * saves about as much time in reading the shorter file as unpacking takes, so
+ * the gain is the size of the file. Shorter JSON stays readable, so that a
+ * person can search it for words. JSON begins with "{", which base64 does not
+ * contain.
  */
 #include "page_pack.h"
 
@@ -26,7 +28,7 @@ struct cli_packer
 {
 	osp_write_fn write;
 	void *ctx;
-	osp_buf plain; /* what came so far, while that is short */
+	osp_buf plain; /* the JSON so far, until it gets too long */
 	bool packing;
 	z_stream zlib;
 	unsigned char packed[CHUNK_BYTES];
@@ -57,7 +59,7 @@ cli_packer_free(cli_packer *packer)
 	osp_free(&osp_allocator_default, packer);
 }
 
-/* Hands over what was packed so far, which is a whole chunk or the end. */
+/* Hands over the packed bytes: a full chunk, or the last ones. */
 static osp_status
 write_packed(cli_packer *packer)
 {
@@ -70,7 +72,7 @@ write_packed(cli_packer *packer)
 		packer->ctx, osp_str_n((const char *) packer->text, (size_t) chars));
 }
 
-/* Packs a piece of what does not fit into memory; it fits into zlib's counters. */
+/* Packs a part of the JSON. Its length fits into zlib's counters. */
 static osp_status
 pack_part(cli_packer *packer, osp_str part, int flush)
 {
@@ -81,7 +83,7 @@ pack_part(cli_packer *packer, osp_str part, int flush)
 	zlib->avail_in = (uInt) part.len;
 	do
 	{
-		/* Streams of zlib fail only if they are misused. */
+		/* deflate() fails only if it is misused. */
 		(void) deflate(zlib, flush);
 		if (zlib->avail_out > 0)
 			break;

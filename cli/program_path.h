@@ -10,8 +10,10 @@
 
 #include "osprofiler/base.h"
 
-/* The path of a program: of a name without a slash in the directories of PATH. False:
- * there is no regular file of this name that this user may execute. */
+/*
+ * Finds the path of a program; a name without a slash is searched for in PATH.
+ * False: this user may execute no regular file of this name.
+ */
 bool cli_program_find(const char *name, char path[PATH_MAX]) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_PROGRAM_PATH_H */

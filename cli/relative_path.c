@@ -31,7 +31,7 @@ cli_make_absolute(const char *connection_string,
 
 	out[0] = '\0';
 
-	/* Behind a question mark options would begin. */
+	/* A question mark in the path would begin the options of the connection string. */
 	if (path == NULL || getcwd(directory, sizeof(directory)) == NULL ||
 		strchr(directory, '?') != NULL)
 		return false;

@@ -10,13 +10,13 @@
 
 #define CLI_CONNECTION_STRING_MAX 16384
 
-/* The relative path of a connection string; NULL: there is none. */
+/* Returns the relative path of a connection string; NULL: there is none. */
 const char *cli_relative_path(const char *connection_string);
 
 /*
- * The same connection string with an absolute path, in out, for whoever uses it in
- * another directory. False, and an empty text: it is not relative, or cannot be made
- * absolute.
+ * Writes the connection string with an absolute path to out, for use in another
+ * directory. False, and an empty text: the path is not relative, or cannot be
+ * made absolute.
  */
 bool cli_make_absolute(const char *connection_string,
 					   char out[CLI_CONNECTION_STRING_MAX]);

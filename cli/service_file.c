@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * service_file.c
- *	  What the section [profiler] of the file OSPROFILER_CONF says by itself.
+ *	  What the section [profiler] of the file OSPROFILER_CONF sets by itself.
  */
 #include "service_file.h"
 
@@ -16,7 +16,7 @@
 #define SECTION  "profiler"
 #define FILE_MAX (4 * 1024 * 1024)
 
-/* An osp__ini_fn. */
+/* Notes a setting of the section; an osp__ini_fn. */
 static osp_status
 note_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 {

@@ -8,12 +8,17 @@
 
 #include "osprofiler/buf.h"
 
-/* Appends a word as a shell reads it back: as it is if it has only letters, digits
- * and a few harmless characters, else in single quotes. */
+/*
+ * Appends a word in a form that a shell reads back: unchanged if it has only
+ * letters, digits and a few harmless characters, else in single quotes.
+ */
 void cli_add_quoted(osp_buf *out, osp_str word);
 
-/* The same, for a message: in text, which is made here and which the caller ends with
- * osp_buf_term(). "''" if there is no memory for it. */
+/*
+ * Returns a word quoted for a shell, for use in a message. It lies in text,
+ * which is initialised here, and for which the caller calls osp_buf_term().
+ * Without memory it is "''".
+ */
 const char *cli_quoted(osp_buf *text, const char *word);
 
 #endif /* OSPROFILER_CLI_SHELL_TEXT_H */

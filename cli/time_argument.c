@@ -14,13 +14,13 @@
 
 #define NS_PER_S 1000000000
 
-/* A moment may lie so many seconds before now: 200 years. */
+/* The earliest moment that can be given, in seconds before now: 200 years. */
 #define AGO_MAX 6.3e9
 
 #define DATE_LEN    10 /* 2026-11-22 */
 #define MINUTES_LEN 16 /* 2026-11-22T15:56 */
 
-/* Reads a duration; false, without a message, if text is none. */
+/* Reads a duration; false, without a message, if text is not a duration. */
 static bool
 read_duration(const char *text, double *seconds)
 {
@@ -72,7 +72,7 @@ cli_duration(const char *option, const char *text, double max, double *seconds)
 	return false;
 }
 
-/* Reads a date with what of a time stands behind it. */
+/* Reads a date that may be followed by a time, in full or without seconds. */
 static bool
 read_timestamp(const char *text, int64_t *ns)
 {

@@ -17,8 +17,10 @@
 
 #define SCRATCH_MAX ((size_t) 64 * 1024 * 1024)
 
-/* Copies what is committed out of the ring, since it may change meanwhile. NULL: nothing
- * is, or there is no memory. */
+/*
+ * Copies the complete records out of the ring, since it may change meanwhile.
+ * NULL: there are none, or there is no memory.
+ */
 static char *
 copy_ring(const osp_ring *ring, size_t *len)
 {
@@ -59,7 +61,7 @@ count_in_ring(int dir_fd, const char *name, const osp_id *base_id)
 	{
 		size = osp_record_read(bytes + pos, len - pos, &record);
 		if (size == 0)
-			break; /* The shipper skips what is damaged, and counts it. */
+			break; /* The shipper skips damaged records, and counts them. */
 		if (record.kind != OSP_RECORD_PAD &&
 			osp_id_eq(&record.base_id, base_id))
 			count++;
@@ -68,8 +70,10 @@ count_in_ring(int dir_fd, const char *name, const osp_id *base_id)
 	return count;
 }
 
-/* A UUID has nothing that JSON escapes, so most points of others are left out without
- * being read. */
+/*
+ * May the JSON be a point of this trace? JSON never escapes anything in a UUID,
+ * so most points of other traces are excluded without being parsed.
+ */
 static bool
 may_hold(osp_str json, const osp_id *base_id, osp_str id)
 {

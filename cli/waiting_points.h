@@ -8,7 +8,7 @@
 
 #include "osprofiler/ids.h"
 
-/* How many there are. They are only read. */
+/* Counts these points. They are only read. */
 uint64_t cli_waiting_points(const char *run_directory, const osp_id *base_id);
 
 #endif /* OSPROFILER_CLI_WAITING_POINTS_H */

@@ -29,7 +29,7 @@ cli_writable_path(const char *path)
 	if (may_write(part, 0))
 		return true;
 
-	/* The nearest directory that is there decides. */
+	/* If the file is missing, the nearest existing directory decides. */
 	while (errno == ENOENT && (slash = strrchr(part, '/')) != NULL)
 	{
 		slash[slash == part] = '\0';

@@ -8,8 +8,10 @@
 
 #include "osprofiler/base.h"
 
-/* True if the file of an absolute path may be written to or, if it is not there, made,
- * with the directories that are missing. */
+/*
+ * True if the file of an absolute path can be written to, or can be made
+ * together with the directories that are missing.
+ */
 bool cli_writable_path(const char *path) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_WRITABLE_PATH_H */

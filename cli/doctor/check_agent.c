@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_agent.c
- *	  Does somebody deliver what programs leave in the run directory?
+ *	  Does a shipper deliver the points that programs leave in the run
+ *	  directory?
  *
- * `osprofiler run` delivers by itself. All other programs need an agent, which may
- * come later; so there is only trouble if something waits for it.
+ * `osprofiler run` delivers by itself. All other programs need an agent, which
+ * may be started later; so its absence is only wrong if points wait for it.
  */
 #include "doctor/doctor.h"
 
@@ -39,8 +40,10 @@ advise_former(doctor_result *r, const former_run *run)
 		doctor_advise(r, "the next 'osprofiler run' delivers that, too");
 }
 
-/* Says what former runs left, unless a run directory was named, behind what is wrong
- * with the one of the programs. */
+/*
+ * Reports the points that former runs left behind, after what is wrong with the
+ * programs' run directory. Does nothing if a run directory was named.
+ */
 static void
 report_former(const doctor *d, doctor_result *r)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_arrival.c
- *	  Does what the server records arrive where traces are read here?
+ *	  Do the server's points arrive in the collector that is read here?
  *
- * The test statement was traced by the step of the server's key.
+ * check_server_key.c has had the test statement traced.
  */
 #include "doctor/doctor.h"
 #include "server/server_trace.h"
@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A server whose own collector has the statement need not be waited for longer. */
+/*
+ * How long to wait for the test statement. The shorter time is enough if the
+ * server's own collector has it.
+ */
 #define SHORT_MS 1000
 #define WAIT_MS  4000
 
-/* An osp_point_fn. */
+/* Notes that there is a point; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
 {
@@ -25,8 +28,11 @@ note_point(void *ctx, osp_str json)
 	return OSP_OK;
 }
 
-/* Has the server's own collector the test statement? A user who may not read traces
- * is told of this one if the server stores traces in its data directory. */
+/*
+ * Does the server's own collector have the test statement? Even a user who may
+ * not read traces can see this one, if the server stores traces in its data
+ * directory.
+ */
 static bool
 server_has_it(doctor *d)
 {
@@ -41,8 +47,10 @@ server_has_it(doctor *d)
 		   has;
 }
 
-/* Has nobody named a collector, here or there? Then each side has a database of its own,
- * and `osprofiler run` copies what the server's has. */
+/*
+ * Is no collector named, neither here nor in the server? Then each side has a
+ * database of its own, and `osprofiler run` copies traces from the server's.
+ */
 static bool
 are_defaults(doctor *d)
 {
@@ -63,8 +71,10 @@ are_defaults(doctor *d)
 	return defaults;
 }
 
-/* How long a statement has to last to be recorded, if the test statement did not; owned
- * by *answer. NULL: it did. */
+/*
+ * The duration from which the server records a statement, if the test statement
+ * was too short for that; owned by *answer. NULL: it was long enough.
+ */
 static const char *
 find_min_duration(doctor *d, cli_answer **answer)
 {
@@ -78,7 +88,7 @@ find_min_duration(doctor *d, cli_answer **answer)
 																		 : NULL;
 }
 
-/* The test statement is neither here nor there. */
+/* Reports that the test statement is in neither collector. */
 static void
 report_loss(doctor *d, doctor_result *r)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_collector.c
- *	  Is the collector one that a driver understands?
+ *	  Does a driver understand the connection string of the collector?
  */
 #include "doctor/doctor.h"
 
@@ -15,7 +15,7 @@
 
 #define TIMEOUT_MS 5000
 
-/* What Debian's packages of drivers are called. */
+/* How the names of Debian's packages of drivers begin. */
 #define PACKAGE_PREFIX "osprofiler-driver-"
 
 static const char examples[] =
@@ -41,8 +41,11 @@ find_collector(doctor *d, osp_error *err)
 		osp_str_of(d->config.connection_string), &d->driver, err);
 }
 
-/* What RabbitMQ makes for the test would stay as durable as it was made, whatever the
- * connection string says later: it is deleted afterwards. */
+/*
+ * Appends the connection string for the test. With RabbitMQ the test uses
+ * temporary queues: a queue stays durable or not as it was declared first, even
+ * if the connection string changes later.
+ */
 static void
 add_connection_string(const doctor *d, osp_buf *text)
 {
@@ -79,7 +82,7 @@ open_collector(doctor *d, osp_error *err)
 	return status;
 }
 
-/* The package of the driver that a message names; empty: it names none. */
+/* Finds the package of a driver that a message names; empty: it names none. */
 static osp_str
 package_in(const char *message)
 {
@@ -88,9 +91,11 @@ package_in(const char *message)
 	return name != NULL ? osp_str_n(name, strcspn(name, "; ")) : OSP_STR("");
 }
 
-/* Is the package in an archive of this host? If apt cannot be asked, it may be. `show`
- * also succeeds for a name that another package only suggests; madison lists nothing but
- * what archives have. */
+/*
+ * Is the package in an archive of this host? Yes, if apt cannot be asked.
+ * `apt-cache show` would also succeed for a name that another package only
+ * suggests; `madison` lists only packages that archives have.
+ */
 static bool
 is_in_archive(osp_str package)
 {
@@ -109,7 +114,7 @@ is_in_archive(osp_str package)
 	return system(command) == 0;
 }
 
-/* A package is installed by whoever calls this, never by this process. */
+/* Proposes to install the package. The user does that, never this process. */
 static void
 mend_by_package(doctor_result *r, osp_str package)
 {
@@ -130,7 +135,10 @@ mend_by_package(doctor_result *r, osp_str package)
 				archived ? "" : "_*.deb");
 }
 
-/* OSProfiler in Python has another default than this project, and would write elsewhere. */
+/*
+ * Notes that OSProfiler in Python has another default collector, and would
+ * write elsewhere.
+ */
 static void
 note_default(const doctor *d, doctor_result *r)
 {

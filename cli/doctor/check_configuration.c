@@ -27,7 +27,7 @@ check_configuration(doctor *d, doctor_result *r)
 	if (osp_config_load(&d->config, &osp_allocator_default, NULL, &err) !=
 		OSP_OK)
 	{
-		/* There is nothing to release. */
+		/* The configuration holds nothing that has to be released. */
 		d->config.alc = NULL;
 		doctor_wrong(r, "%s", err.msg);
 		doctor_advise(r, "correct that line, or unset that variable");

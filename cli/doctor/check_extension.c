@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_extension.c
- *	  Are the SQL functions there, in the version of the library and of this
+ *	  Do the SQL functions exist, in the version of the library and of this
  *	  command?
  */
 #include "doctor/doctor.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_hooks.c
- *	  Are the libraries there that `osprofiler run` puts into programs?
+ *	  Do the libraries exist that `osprofiler run` puts into programs?
  */
 #include "doctor/doctor.h"
 

@@ -12,7 +12,7 @@
 #include "service_file.h"
 #include "writable_path.h"
 
-/* Prints a new key. */
+/* A shell command that prints a new key. */
 #define NEW_KEY "od -An -N16 -tx1 /dev/urandom | tr -d ' '"
 
 static void
@@ -33,7 +33,7 @@ report_file(doctor_result *r, const char *path, const osp_error *err)
 					  "the file");
 }
 
-/* Makes a file of keys where this command looks for one. */
+/* Proposes to make a file of keys where this command looks for one. */
 static void
 mend_none(doctor_result *r)
 {
@@ -69,8 +69,10 @@ mend_none(doctor_result *r)
 	doctor_mend(r, ")");
 }
 
-/* 'osprofiler run' makes a key of its own, which is of no use only where a server shall
- * know it. */
+/*
+ * Reports that there is no key. Without a server that is good: 'osprofiler run'
+ * makes a key of its own.
+ */
 static void
 report_none(doctor *d, doctor_result *r)
 {
@@ -100,8 +102,10 @@ report_none(doctor *d, doctor_result *r)
 	mend_none(r);
 }
 
-/* Does a service read a file without a key? The key that this command takes from the
- * user's own file of keys is then not the service's. */
+/*
+ * Does a service read a configuration file that names no key? Then the service
+ * does not use the key that this command finds in the user's own file of keys.
+ */
 static bool
 lacks_key(const doctor *d, const cli_service_file *service)
 {
@@ -111,8 +115,11 @@ lacks_key(const doctor *d, const cli_service_file *service)
 		   getenv("OSPROFILER_HMAC_KEYS_FILE") == NULL;
 }
 
-/* The key travels in a pipe, so others do not see it in the list of processes. The first
- * key of the file signs. */
+/*
+ * Proposes to write the key, the first one of the user's file, into the
+ * service's file. It travels in a pipe, since others can see it in the list of
+ * processes otherwise.
+ */
 static void
 report_lacking(doctor *d, doctor_result *r, const cli_service_file *service)
 {

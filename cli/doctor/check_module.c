@@ -8,11 +8,11 @@
 #include "doctor/preload_sql.h"
 
 /*
- * Of the session: does it know a setting of the module; which setting made it load
- * that; and which statement names the module in session_preload_libraries, behind what
- * is there, where the setting of this session stands. Then which roles and databases
- * have that setting without the module, which load it here, and which statements name
- * the module for the former.
+ * Columns of the answer. About this session: does it know a setting of the
+ * module, which setting made it load the module, and which statement would add
+ * the module to session_preload_libraries where this session's value is set.
+ * About others: which roles and databases have that setting without the module,
+ * which of them load it, and which statements would add it.
  */
 enum
 {
@@ -69,7 +69,7 @@ is_true(const char *value)
 	return value != NULL && strcmp(value, "t") == 0;
 }
 
-/* Loads it into this session alone. */
+/* Loads the module into this session alone. */
 static bool
 load_here(doctor *d)
 {
@@ -83,8 +83,11 @@ load_here(doctor *d)
 	return true;
 }
 
-/* With a library that is not there, or that does not load, the setting would keep
- * everybody out. So a session loads it first. */
+/*
+ * Proposes to set session_preload_libraries. A library that is missing or does
+ * not load would then keep every session out, so the proposed session loads it
+ * first.
+ */
 static void
 mend_setting(const doctor *d, doctor_result *r, const char *alter)
 {
@@ -101,7 +104,10 @@ mend_setting(const doctor *d, doctor_result *r, const char *alter)
 		doctor_mend_role(d, r, load, alter);
 }
 
-/* The session knows no setting of the module, and none that it has names it. */
+/*
+ * Reports that the module is not loaded, and that no setting of this session
+ * names it.
+ */
 static void
 report_unnamed(doctor *d, doctor_result *r, const cli_answer *answer)
 {
@@ -151,8 +157,10 @@ report_missing(doctor *d, doctor_result *r, const cli_answer *answer)
 		report_unnamed(d, r, answer);
 }
 
-/* Roles and databases whose sessions load other libraries. That may be meant so, so --fix
- * leaves it. */
+/*
+ * Reports roles and databases whose sessions load other libraries instead. That
+ * may be intended, so --fix does not change it.
+ */
 static void
 advise_others(doctor *d, doctor_result *r, const cli_answer *answer)
 {

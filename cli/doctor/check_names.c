@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_names.c
- *	  Are there settings that nobody knows? Most likely they are typing errors.
+ *	  Are there settings with unknown names? Most likely they are typing errors.
  */
 #include "doctor/doctor.h"
 #include "doctor/unknown_settings.h"
 
-/* Only the first one gets a command line that mends it; the next call of doctor
- * shows the next one. */
+/*
+ * Reports an unknown setting. Only the first one gets a command line that mends
+ * it; the next call of doctor proposes one for the next.
+ */
 static void
 add_unknown(void *ctx, const cli_unknown *unknown)
 {

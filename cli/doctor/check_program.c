@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_program.c
- *	  Which libpq and SQLite will a program load, and can `osprofiler run` see
+ *	  Which libpq and SQLite will a program load, and can `osprofiler run` trace
  *	  them?
  */
 #include "doctor/doctor.h"
@@ -15,8 +15,10 @@
 #define LIBPQ  "libpq"
 #define SQLITE "libsqlite3"
 
-/* How a module that was found is seen; those that are not named load libraries, which
- * tell. */
+/*
+ * Modules that cannot be traced through a shared library. For other modules the
+ * libraries that they load decide.
+ */
 static const struct
 {
 	const char *module;
@@ -43,8 +45,8 @@ typedef struct examination
 	const program_file *program;
 	doctor_result *r;
 	osp_buf seen;    /* "psycopg2: /usr/lib/.../libpq.so.5 (by the stand-in)" */
-	char where[256]; /* whose libraries are examined */
-	bool pg_native;  /* node's pg may be beside it */
+	char where[256]; /* the program or module that is examined */
+	bool pg_native;  /* node's pg may use pg-native */
 	bool python_pg;  /* a module of Python for PostgreSQL was found */
 } examination;
 
@@ -110,7 +112,7 @@ examine_libpq(examination *e, const char *name, const char *path)
 						"-losprofiler_pq before -lpq");
 }
 
-/* A program_library_fn. */
+/* Examines a library that the program loads; a program_library_fn. */
 static void
 examine_library(void *ctx, const char *name, const char *path)
 {
@@ -128,7 +130,7 @@ examine_library(void *ctx, const char *name, const char *path)
 					  "have it load the system's libsqlite3.so.0");
 }
 
-/* A program_module_fn. */
+/* Examines a module of the program; a program_module_fn. */
 static void
 examine_module(void *ctx, const char *name, const char *file)
 {
@@ -158,7 +160,7 @@ examine_module(void *ctx, const char *name, const char *file)
 	e->where[0] = '\0';
 }
 
-/* What keeps every hook out; NULL: nothing. */
+/* Why no hook can get into the program; NULL: it can. */
 static const char *
 find_barrier(const program_file *program)
 {
@@ -175,7 +177,7 @@ find_barrier(const program_file *program)
 	return NULL;
 }
 
-/* What to do about a program that no hook can come into. */
+/* What to do about a program that no hook can get into. */
 static const char *
 barrier_advice(const program_file *program)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_read_back.c
- *	  Does the collector give a trace back?
+ *	  Can a stored trace be read back from the collector?
  */
 #include "doctor/doctor.h"
 
@@ -13,7 +13,7 @@
 #define WAIT_MS 2000
 #define POINTS  2
 
-/* An osp_point_fn. */
+/* Counts a point; an osp_point_fn. */
 static osp_status
 count_point(void *ctx, osp_str json)
 {

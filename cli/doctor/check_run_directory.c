@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_run_directory.c
- *	  Is there a run directory, only ours, with room for rings?
+ *	  Is there a run directory that belongs to this user alone, with room for
+ *	  rings?
  */
 #include "doctor/doctor.h"
 
@@ -15,8 +16,11 @@
 #include "record/ring.h"
 #include "writable_path.h"
 
-/* Rings take at most five eighths of what is free, and a traced program has one for
- * each thread: with less than this many, some would go untraced. */
+/*
+ * The free space that is wanted. Rings take at most five eighths of it, and a
+ * traced program has one for each thread: with less, some threads would go
+ * untraced.
+ */
 #define RINGS_WANTED 16
 #define ROOM_WANTED  (RINGS_WANTED * (uint64_t) OSP_RING_MIN / 5 * 8)
 
@@ -40,7 +44,7 @@ advise_other_directory(doctor_result *r)
 														  : "\"$(mktemp -d)\"");
 }
 
-/* What keeps the directory from being used. */
+/* Reports why the directory cannot be used. */
 static void
 report_refusal(doctor_result *r, const char *path, osp_status status,
 			   const char *message)

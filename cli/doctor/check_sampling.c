@@ -3,9 +3,9 @@
  * check_sampling.c
  *	  What does the server record by itself, without a context of a client?
  *
- * It says what holds for a session of this role in this database, which setting makes
- * it so, and which roles and databases have other ones. Sampling needs no key, so a key
- * that is missing is not wrong there.
+ * The result names the settings of a session of this role in this database, and
+ * the roles and databases with other settings. Sampling needs no key, so a
+ * missing key is not wrong then.
  */
 #include "doctor/doctor.h"
 #include "doctor/preload_sql.h"
@@ -26,8 +26,10 @@ static const char question[] =
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
 	"'osprofiler.min_duration', 'osprofiler.statement_text')) s";
 
-/* Settings of roles and databases by which other sessions are traced otherwise than this
- * one. Everybody may see them. */
+/*
+ * Asks for settings of roles and databases that make other sessions be traced
+ * differently from this one. Everybody may see them.
+ */
 static const char question_others[] =
 	"WITH r AS (SELECT name, setting, who, "
 	"COALESCE(rolname = session_user, true) AND "
@@ -59,7 +61,10 @@ add_others(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* Also before the module is known to be loaded, which alone gives it a meaning. */
+/*
+ * Asks whether the server samples. It can be asked before the module is known
+ * to be loaded, without which the setting has no effect.
+ */
 static const char question_samples[] =
 	"SELECT NULLIF(pg_catalog.current_setting('osprofiler.sample_rate', true), "
 	"'')::float8 > 0";

@@ -10,8 +10,11 @@
 #include "server/other_ports.h"
 #include "shell_text.h"
 
-/* A server whose settings name a library that is gone refuses every session. The
- * second message is that of a server whose loader finds a directory of this name. */
+/*
+ * Does the message say that the settings name our library, but it is missing?
+ * Then the server refuses every session. The second text is the loader's, which
+ * finds a directory of this name instead.
+ */
 static bool
 lacks_library(const char *message)
 {
@@ -33,8 +36,10 @@ lacks_library(const char *message)
 	return path != NULL && strncmp(path, "osprofiler", 10) == 0;
 }
 
-/* For --unfix: a superuser gets in without the library, and then has a session in which
- * all of that can be taken back. */
+/*
+ * Opens a session without preloaded libraries for --unfix. A superuser is let
+ * in that way, and can take back all settings.
+ */
 static bool
 open_bare(doctor *d, const osp_error *err)
 {
@@ -42,7 +47,7 @@ open_bare(doctor *d, const osp_error *err)
 		   cli_server_open_bare(d->conninfo, &d->server, NULL) == OSP_OK;
 }
 
-/* Appends a call of --unfix for the server of this call. */
+/* Appends a call of `osprofiler doctor --unfix` for the same server. */
 static void
 add_unfix(const doctor *d, doctor_result *r)
 {
@@ -54,7 +59,10 @@ add_unfix(const doctor *d, doctor_result *r)
 	cli_add_quoted(&r->advice, osp_str_of(shown));
 }
 
-/* A superuser may say at the start of a session what it preloads. */
+/*
+ * Proposes a session that preloads nothing, which a superuser may ask for at
+ * its start.
+ */
 static void
 mend_library(const doctor *d, doctor_result *r)
 {
@@ -80,8 +88,10 @@ mend_library(const doctor *d, doctor_result *r)
 		"'\\drds'");
 }
 
-/* What to do about a refusal, by words of its message; the first row that fits. Texts
- * in another language fit none but the last. */
+/*
+ * What to do about a refusal, by words of its message; the first row that
+ * matches. Only the last row matches texts in another language.
+ */
 static const struct
 {
 	const char *words;
@@ -123,7 +133,7 @@ find_advice(const char *message)
 	return reasons[i].advice;
 }
 
-/* The end of a value of a CONNINFO as cli_conninfo_add writes it. */
+/* Returns the end of a value in a CONNINFO that cli_conninfo_add wrote. */
 static const char *
 skip_value(const char *at)
 {
@@ -137,7 +147,10 @@ skip_value(const char *at)
 	return at[0] != '\0' ? at + 1 : at;
 }
 
-/* Appends the settings of this call's CONNINFO but one, which "keyword=" begins. */
+/*
+ * Appends the settings of this call's CONNINFO, except the one that begins with
+ * keyword, "name=".
+ */
 static void
 add_other_settings(const doctor *d, osp_buf *out, const char *keyword)
 {
@@ -159,7 +172,7 @@ add_other_settings(const doctor *d, osp_buf *out, const char *keyword)
 	}
 }
 
-/* Appends this call with another setting. */
+/* Appends this call of doctor with one setting of the CONNINFO changed. */
 static void
 add_command(const doctor *d, doctor_result *r, const char *keyword,
 			const char *value)
@@ -178,8 +191,10 @@ add_command(const doctor *d, doctor_result *r, const char *keyword,
 	osp_buf_term(&text);
 }
 
-/* No server listens at the socket of the message, but at others. False: at none, or one
- * has answered. */
+/*
+ * Proposes other ports if no server listens at the socket of the message, but
+ * some do at other ones. False: none does, or a server has answered.
+ */
 static bool
 advise_ports(const doctor *d, doctor_result *r, const osp_error *err)
 {
@@ -200,8 +215,11 @@ advise_ports(const doctor *d, doctor_result *r, const osp_error *err)
 	return count > 0;
 }
 
-/* By its socket the server lets a role in only for a user of this host, and not for this
- * one. False: the message says something else. */
+/*
+ * Advises on a role that the server lets in by its socket only for a certain
+ * user of this host, and not for this one. False: the message says something
+ * else.
+ */
 static bool
 advise_password(const doctor *d, doctor_result *r, const char *message)
 {
@@ -219,8 +237,10 @@ advise_password(const doctor *d, doctor_result *r, const char *message)
 	return true;
 }
 
-/* The database is not there: names those that are. False: the message says something
- * else, or nobody is let in to ask. */
+/*
+ * Names the databases of the server if the message says that this one does not
+ * exist. False: it says something else, or no session could be opened to ask.
+ */
 static bool
 advise_databases(const doctor *d, doctor_result *r, const char *message)
 {
@@ -288,7 +308,10 @@ check_server(doctor *d, doctor_result *r)
 		return;
 	}
 
-	/* Where the server samples, the questions of this command would be traces. */
+	/*
+	 * Keeps a server that samples from recording the questions of this command
+	 * as traces.
+	 */
 	cli_server_untraced(d->server);
 	if (cli_server_ask(d->server,
 					   "SELECT current_setting('server_version'), "

@@ -3,11 +3,13 @@
  * check_server_key.c
  *	  Does the server know the key that signs here?
  *
- * The context goes to the server as settings of a transaction. The statement that asks
- * for the verdict is then traced itself: it is the test statement that the last step
- * waits for, and the only statement of this command that is traced. It is neither left out by osprofiler.min_duration nor sampled: a superuser
- * sets both for this transaction. For others it lasts as long as it has to, and a sampled
- * one is told by its source.
+ * The context goes to the server as settings of a transaction. The statement
+ * that asks for the verdict is then traced itself: it is the test statement
+ * that the last step waits for, and the only statement of this command that is
+ * traced. osprofiler.min_duration must not exclude it, and it must not be
+ * sampled. A superuser sets both for this transaction. For other users the
+ * statement lasts as long as that setting demands, and its source shows whether
+ * it was sampled.
  */
 #include "doctor/doctor.h"
 #include "shell_text.h"
@@ -24,8 +26,11 @@ static const char set_context[] =
 #define TEXT_OF(number)       TEXT_OF_VALUE(number)
 #define TEXT_OF_VALUE(number) #number
 
-/* A sampled statement says nothing of the context that it came with. What it is stands
- * first: a list of traces shows the begin of a statement. */
+/*
+ * Asks for the verdict on the context. A sampled statement says nothing about
+ * it. The comment comes first, since a list of traces shows how a statement
+ * begins.
+ */
 static const char ask_verdict[] =
 	"/* test of osprofiler doctor */ SELECT CASE source WHEN 'sampling' THEN 'bad_signature' ELSE verdict END, "
 	"CASE source WHEN 'sampling' THEN 'the statement is traced by "
@@ -74,12 +79,15 @@ doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 	return status;
 }
 
-/* The server's file of keys; empty: there is none. An error: this user may not know
- * it. A relative path begins where the server's processes work. */
+/*
+ * Asks for the server's file of keys; empty: there is none. An error means that
+ * this user must not know it. A relative path starts in the server's data
+ * directory.
+ */
 static const char question_file[] =
 	"SELECT pg_catalog.current_setting('osprofiler.hmac_keys_file')";
 
-/* A constant of SQL. */
+/* Appends text as a constant of SQL. */
 static void
 add_literal(osp_buf *out, osp_str text)
 {
@@ -95,11 +103,13 @@ add_literal(osp_buf *out, osp_str text)
 	osp_buf_add_char(out, '\'');
 }
 
-/* A file of keys for a server that has none: in its data directory, where its
- * processes work. */
+/*
+ * The file of keys for a server that has none. It is made in the data
+ * directory, which is the working directory of the server's processes.
+ */
 #define NEW_FILE "osprofiler.keys"
 
-/* " -c STATEMENT" */
+/* Appends " -c STATEMENT" to the command line. */
 static void
 mend_statement(doctor_result *r, const char *statement)
 {
@@ -107,9 +117,12 @@ mend_statement(doctor_result *r, const char *statement)
 	doctor_mend_word(r, statement);
 }
 
-/* Has the server's own process append lines to its file of keys, without those that are
- * there: it may do that, the file is closed to others, and the key is in no text of a
- * statement. A last line without an end gets one before. */
+/*
+ * Adds a statement by which the server's own process appends the lines that its
+ * file of keys lacks. Only that process needs access to the file, and the key
+ * is in no text of a statement. If the last line is not ended, a line end is
+ * written first.
+ */
 static void
 mend_append(doctor_result *r, const char *file)
 {
@@ -135,11 +148,11 @@ mend_append(doctor_result *r, const char *file)
 	osp_buf_term(&statement);
 }
 
-/* Sends the key that signs here to the file of keys there. */
+/* Proposes to add the key that signs here to the server's file of keys. */
 static void
 add_mend(doctor *d, doctor_result *r, const char *file)
 {
-	/* Root opens no file of another user, who could make it a link to one of root's. */
+	/* Root opens no file of another user: it might be a link to a file of root's. */
 	bool here_in_file = d->config.hmac_keys[0] == '\0' && d->for_user == NULL;
 
 	doctor_advise(r,
@@ -172,7 +185,7 @@ report_keys(doctor *d, doctor_result *r)
 {
 	cli_answer *answer = NULL;
 
-	/* A user who may not read the file's name may not add a key either. */
+	/* A user who must not read the name of the file cannot add a key, either. */
 	if (doctor_mend_as_owner(d, r))
 		return;
 	if (cli_server_ask(d->server, question_file, 0, NULL, &answer, NULL) ==
@@ -199,7 +212,7 @@ report_refusal(doctor *d, doctor_result *r, const char *verdict,
 	doctor_wrong(
 		r, "the server refuses a context that is signed here: %s", reason);
 
-	/* No key that is added to a file makes up for what is wrong with that. */
+	/* If the file of keys itself is wrong, it does not help to add a key. */
 	if (strncmp(reason, "file \"", 6) == 0)
 		doctor_advise(r,
 					  "correct that file of the server, then, as a superuser: "
@@ -222,7 +235,10 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 						DOCTOR_END);
 }
 
-/* A key is a user's own: what is good for this one says nothing of a service's user. */
+/*
+ * Reports that the key is accepted. Every user has a key of their own, so this
+ * says nothing about the user of a service.
+ */
 static void
 report_accepted(const doctor *d, doctor_result *r)
 {

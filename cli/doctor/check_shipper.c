@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_shipper.c
- *	  Does the server's shipper run, and does its collector take what it delivers?
+ *	  Does the server's shipper run, and does the collector take the points that
+ *	  it delivers?
  *
- * The server starts it with the first traced statement, which is that of the step
- * before. Only members of pg_read_all_stats see it; for others the last step tells.
+ * The first traced statement starts the shipper; here that is the test
+ * statement of the step before. Only members of pg_read_all_stats can see the
+ * shipper; for others the last step shows whether points arrive.
  */
 #include "doctor/doctor.h"
 
@@ -28,7 +30,10 @@ static const char question[] =
 	"SELECT shipper_pid, waiting_bytes, spool_points, last_error "
 	"FROM osprofiler.stat";
 
-/* Asked by a superuser: is the program that ships not where the setting has it? */
+/*
+ * Is the program that osprofiler.agent names missing? Only a superuser gets an
+ * answer.
+ */
 static bool
 agent_is_missing(doctor *d, char *path, size_t size)
 {
@@ -51,7 +56,10 @@ agent_is_missing(doctor *d, char *path, size_t size)
 	return missing;
 }
 
-/* Proposes this command itself, which is the program that ships. */
+/*
+ * Proposes to set osprofiler.agent to the program of this command, which is the
+ * shipper's.
+ */
 static void
 mend_agent(const doctor *d, doctor_result *r)
 {
@@ -74,8 +82,10 @@ mend_agent(const doctor *d, doctor_result *r)
 	"|| '/maps', 0, 10000000, true), 'escape')"
 #define MAPS_REPLACED " ~ 'r-xp [^\\n]*osprofiler[^\\n]* [(]deleted[)]'"
 
-/* Of the agent and its parent, the worker: has the file of a program or library of ours
- * been replaced? Only superusers may ask. */
+/*
+ * Asks whether the agent or its parent, the worker, uses a program or library
+ * of ours whose file has been replaced. Only superusers may ask.
+ */
 static const char question_replaced[] =
 	"SELECT " MAPS_OF("$1") MAPS_REPLACED " OR " MAPS_OF(
 		"pg_catalog.split_part(pg_catalog.regexp_replace(pg_catalog.encode("
@@ -85,7 +95,10 @@ static const char question_replaced[] =
 	", COALESCE(pg_catalog.current_setting("
 	"'shared_preload_libraries') ~ 'osprofiler', false)";
 
-/* After an upgrade: the library and the program are those of the version before. */
+/*
+ * Reports that an upgrade has replaced the library or the program, while the
+ * old version is still running.
+ */
 static bool
 report_replaced(doctor *d, doctor_result *r, const char *pid)
 {
@@ -121,7 +134,10 @@ report_replaced(doctor *d, doctor_result *r, const char *pid)
 	return found;
 }
 
-/* Does nothing answer there? The words are those of drivers and of the system. */
+/*
+ * Does the shipper's error say that the collector cannot be reached? The words
+ * are those of drivers and of the system.
+ */
 static bool
 is_down(const char *error)
 {
@@ -165,7 +181,7 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 				  "pg_catalog.pg_reload_conf()");
 }
 
-/* error may be NULL. */
+/* Reports that no shipper is at work; error may be NULL. */
 static void
 report_absence(doctor *d, doctor_result *r, const char *error)
 {
@@ -221,7 +237,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 			r, "at work, process %s", cli_answer_value(answer, 0, COLUMN_PID));
 }
 
-/* Is there something that a shipper, which may be about to start, has to do? */
+/* Do points wait for a shipper, or is one perhaps about to start? */
 static bool
 is_under_way(const cli_answer *answer)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * check_store.c
- *	  Does the collector take a trace?
+ *	  Can a trace be stored in the collector?
  */
 #include "doctor/doctor.h"
 
@@ -26,7 +26,7 @@ doctor_new_ids(doctor *d)
 	osp_uuid_text(&uuid, d->server_trace_id);
 }
 
-/* A notification of the probe, as upstream writes it. */
+/* Writes a notification of the test trace, as upstream would. */
 static void
 add_point(const doctor *d, const char *name, osp_buf *json)
 {
@@ -95,7 +95,7 @@ is_default(const doctor *d)
 		   strcmp(connection, d->config.connection_string) == 0;
 }
 
-/* Is it the default, in a home directory that cannot be written to? */
+/* Is the collector the default one, in a home directory that cannot be written to? */
 static bool
 is_closed_home(const doctor *d)
 {
@@ -103,7 +103,10 @@ is_closed_home(const doctor *d)
 											   strlen(SQLITE_PREFIX));
 }
 
-/* Where the address of the collector stands; NULL: it is the default. */
+/*
+ * The option, variable or file that sets the collector's address; NULL: it is
+ * the default.
+ */
 static const char *
 place_of_address(const doctor *d)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_doctor.c
- *	  osprofiler doctor: goes the whole way of an operation, and says for each step
- *	  that it is good, or what is wrong and what to type.
+ *	  osprofiler doctor: follows an operation all the way to the collector, and
+ *	  says for each step that it is good, or what is wrong and what to type.
  */
 #include "cli.h"
 #include "collector_options.h"
@@ -94,7 +94,7 @@ typedef struct doctor_args
 	bool help;
 } doctor_args;
 
-/* CLI_OK, or CLI_USAGE after a message. */
+/* Checks the arguments for --unfix. CLI_OK, or CLI_USAGE after a message. */
 static int
 check_unfix(doctor *d)
 {
@@ -107,14 +107,16 @@ check_unfix(doctor *d)
 	return CLI_OK;
 }
 
-/* Variables of root that lead to root's files or name root's key. */
+/* Variables of root that would lead to root's files, or contain root's key. */
 static const char *const own_variables[] = {"XDG_CONFIG_HOME",
 											"XDG_RUNTIME_DIR",
 											"XDG_STATE_HOME",
 											"OSPROFILER_HMAC_KEYS"};
 
-/* All that is not asked of the server is done by that user from now on. CLI_OK, or
- * CLI_USAGE after a message. */
+/*
+ * From now on acts as the user of --for-user in everything but questions to the
+ * server. CLI_OK, or a failure after a message.
+ */
 static int
 act_for_user(doctor *d)
 {
@@ -140,8 +142,10 @@ act_for_user(doctor *d)
 	return CLI_OK;
 }
 
-/* psql complains of a directory that its user may not enter. CLI_OK, or CLI_FAILED after a
- * message. */
+/*
+ * Leaves a working directory that this user must not enter: psql would complain
+ * of it. CLI_OK, or CLI_FAILED after a message.
+ */
 static int
 leave_closed_directory(void)
 {
@@ -150,7 +154,7 @@ leave_closed_directory(void)
 	return CLI_OK;
 }
 
-/* CLI_OK, or CLI_USAGE after a message. */
+/* Reads the command line. CLI_OK, or CLI_USAGE after a message. */
 static int
 read_args(int argc, char **argv, doctor *d, doctor_args *args)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * doctor_fix.c
- *	  osprofiler doctor --fix: executes what the checks would have somebody type.
+ *	  osprofiler doctor --fix: executes the command lines that the checks
+ *	  propose.
  *
- * A step may be wrong in several ways, one behind the other: it is mended as long as
- * another command line is proposed. A command line that only changes the environment
- * of the shell that executes it is left to the user.
+ * A step may be wrong in several ways, which show one after another. So it is
+ * tried again until no new command line is proposed. A command line that only
+ * changes the environment of the shell that executes it is left to the user.
  */
 #include "doctor/doctor.h"
 
@@ -20,10 +21,13 @@
 
 #include "cli.h"
 
-/* More command lines in a row than any check has. */
+/* How many command lines one step may need. No check needs as many. */
 #define COMMANDS_MAX 4
 
-/* A server reads its settings again a moment after it was told to. */
+/*
+ * How long to wait for the server, which reads its settings again only a moment
+ * after it was asked to.
+ */
 #define LOOK_MS 100
 #define WAIT_MS 2000
 
@@ -34,8 +38,10 @@ is_for_shell(const char *command)
 		   strncmp(command, "unset ", 6) == 0;
 }
 
-/* system() ignores the signals that a terminal's keys send to a whole job, so what
- * ended the command ends this process, too. */
+/*
+ * Ends this process if a terminal's key (Ctrl-C) ended the command. The signal
+ * goes to all processes of the job, but system() makes this one ignore it.
+ */
 static void
 end_by_key(int status)
 {
@@ -58,7 +64,7 @@ report_failure(int status)
 						 WEXITSTATUS(status));
 }
 
-/* May every user enter the directory that this process works in? */
+/* May every user enter the current working directory? */
 static bool
 is_open_directory(void)
 {
@@ -80,8 +86,11 @@ is_open_directory(void)
 	}
 }
 
-/* Where the command line is executed: psql of another user complains of a directory that
- * this user may not enter. The paths of such a line are absolute. */
+/*
+ * A prefix that changes the directory, for a command line of another user who
+ * must not enter this one: psql would complain. The paths of such a line are
+ * absolute.
+ */
 static const char *
 directory_of(const char *command)
 {
@@ -89,7 +98,10 @@ directory_of(const char *command)
 																   : "";
 }
 
-/* The standard output is for the report. False after a message. */
+/*
+ * Executes a command line; its output goes to stderr, since stdout is for the
+ * report. False after a message.
+ */
 static bool
 execute(const char *command)
 {
@@ -134,7 +146,10 @@ try_step(doctor *d, doctor_step step)
 	doctor_check_step(d, step);
 }
 
-/* A new session, for what a session loads and reads when it begins. */
+/*
+ * Opens a new session, since a session loads libraries and reads settings when
+ * it begins.
+ */
 static void
 reconnect(doctor *d)
 {
@@ -143,14 +158,17 @@ reconnect(doctor *d)
 	try_step(d, STEP_SERVER);
 }
 
-/* Has the step to be tried again in a new session? */
+/* Does the step have to be tried again in a new session? */
 static bool
 needs_session(doctor_step step)
 {
 	return step >= STEP_MODULE && step != STEP_PROGRAM;
 }
 
-/* Two reports follow each other: each has a heading. */
+/*
+ * Prints a heading for the report of the nested call. Since there are two
+ * reports, each has one.
+ */
 static void
 announce_nested(doctor *d)
 {
@@ -162,8 +180,11 @@ announce_nested(doctor *d)
 		(void) fprintf(stderr, DOCTOR_HEADING, owner, ", the server's user");
 }
 
-/* Executes a command line of the step. No session of this process is open meanwhile: a
- * command that looks for sessions with the library would find it. */
+/*
+ * Executes a command line of the step. The session of this process is closed
+ * meanwhile, since a command that looks for sessions with the library would
+ * find it.
+ */
 static bool
 execute_mend(doctor *d, doctor_step step, const char *command)
 {
@@ -182,8 +203,10 @@ execute_mend(doctor *d, doctor_step step, const char *command)
 	return done;
 }
 
-/* Doctor, called as the server's user, has reported what is wrong. To type that call
- * again would not help. */
+/*
+ * Reports that the nested call, as the server's user, has already printed what
+ * is wrong. It would not help to repeat that call.
+ */
 static void
 report_nested_failure(doctor_result *r)
 {
@@ -195,8 +218,10 @@ report_nested_failure(doctor_result *r)
 	doctor_advise(r, "what it says, then call this again");
 }
 
-/* Tries the step again, and what has to be done anew for it. False: there is no
- * server any more. */
+/*
+ * Tries the step again after it was mended, and renews what it depends on.
+ * False: the server can no longer be reached.
+ */
 static bool
 try_again(doctor *d, doctor_step step)
 {

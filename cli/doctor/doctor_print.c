@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * doctor_print.c
- *	  What `osprofiler doctor` prints: a line for each step, below it what to do.
+ *	  The report of `osprofiler doctor`: a line for each step, with what to do
+ *	  below it.
  */
 #include "doctor/doctor.h"
 
@@ -49,7 +50,7 @@ add_line(osp_buf *out, const char *title, const doctor_result *r)
 	add_action(out, "type", &r->mend);
 }
 
-/* Nothing in this server needs the library. */
+/* Adds that nothing in this server needs the library any more. */
 static void
 add_unneeded(osp_buf *out, const doctor *d)
 {
@@ -73,7 +74,10 @@ add_unneeded(osp_buf *out, const doctor *d)
 					 ports[i]);
 }
 
-/* Nothing is wrong. That holds for sessions of this role in this database. */
+/*
+ * Adds that nothing is wrong. That applies to sessions of this role in this
+ * database.
+ */
 static void
 add_good(osp_buf *out, const doctor *d)
 {

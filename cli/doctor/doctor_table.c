@@ -3,8 +3,8 @@
  * doctor_table.c
  *	  The checks of `osprofiler doctor`, and the order in which they are made.
  *
- * A check whose needs are not all good is not tried: its failure would say nothing
- * new.
+ * A check is not tried unless all checks that it needs are good: its failure
+ * would say nothing new.
  */
 #include "doctor/doctor.h"
 
@@ -109,8 +109,10 @@ is_asked(const doctor *d, doctor_step step)
 	return step != STEP_PROGRAM || d->program != NULL;
 }
 
-/* The first step that this one needs and that is wrong or was not tried itself;
- * STEP_COUNT: there is none. */
+/*
+ * Finds the first step that this one needs and that is wrong or was not tried
+ * itself; STEP_COUNT: there is none.
+ */
 static doctor_step
 find_obstacle(const doctor *d, doctor_step step)
 {
@@ -130,7 +132,10 @@ find_obstacle(const doctor *d, doctor_step step)
 	return STEP_COUNT;
 }
 
-/* What is typed for another user's files is typed as that user. */
+/*
+ * Wraps the command line so that it is executed as the other user, whose files
+ * it changes.
+ */
 static void
 wrap_for_user(const doctor *d, doctor_result *r)
 {
@@ -157,7 +162,10 @@ doctor_check_step(doctor *d, doctor_step step)
 		wrap_for_user(d, r);
 }
 
-/* Nothing is made here for a server that cannot be reached. */
+/*
+ * May --fix mend this step? Nothing is made here for a server that cannot be
+ * reached.
+ */
 static bool
 may_fix(const doctor *d, doctor_step step)
 {

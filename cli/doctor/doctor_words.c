@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * doctor_words.c
- *	  Filling the result of a check.
+ *	  Fills in the result of a check.
  */
 #include "doctor/doctor.h"
 
@@ -56,7 +56,7 @@ doctor_skip(doctor_result *r, const char *fmt, ...)
 	FILL(&r->found);
 }
 
-/* The verdict stays. */
+/* Appends to the sentence on what was found; the verdict stays the same. */
 void
 doctor_add_found(doctor_result *r, const char *fmt, ...)
 {
@@ -98,8 +98,10 @@ doctor_own_path(char path[PATH_MAX])
 	return len > 0;
 }
 
-/* The user as whom a server on this machine runs, if neither this process nor its
- * connection may do everything there. */
+/*
+ * Finds the system user of a server on this machine, if neither this process
+ * nor the role of its connection has all rights there.
+ */
 static bool
 find_owner(const doctor *d, uid_t *uid, char *owner, size_t size)
 {
@@ -120,14 +122,17 @@ doctor_user_name(char name[CLI_USER_NAME_MAX])
 	return name;
 }
 
-/* Does this process execute the command line itself? */
+/* Will this process execute the command line itself? */
 static bool
 is_executed(const doctor *d, const doctor_result *r)
 {
 	return d->fix && !r->is_left;
 }
 
-/* Where nobody can become another user but root, the command line is for root. */
+/*
+ * If there is no sudo, so that only root can become another user, the command
+ * line is for root.
+ */
 void
 doctor_mend_as(const doctor *d, doctor_result *r, uid_t uid)
 {
@@ -226,7 +231,10 @@ doctor_keys_in_variable(void)
 	return value != NULL && value[0] != '\0';
 }
 
-/* Appends what prints the keys of a file, one a line, or of OSPROFILER_CONF. */
+/*
+ * Appends a command that prints the keys of the user's file, one a line, or
+ * those in OSPROFILER_CONF.
+ */
 static void
 print_keys(const doctor *d, doctor_result *r)
 {
@@ -253,8 +261,11 @@ doctor_mend_keys(const doctor *d, doctor_result *r)
 		print_keys(d, r);
 }
 
-/* Keys travel in the environment, for others see the words of a command. Without
- * d->keys there are none, and perhaps no settings that could be read. */
+/*
+ * The keys are passed in the environment, since others can see the arguments of
+ * a command. If d->keys is NULL, there are no keys, and perhaps not even
+ * readable settings.
+ */
 bool
 doctor_mend_as_owner(const doctor *d, doctor_result *r)
 {

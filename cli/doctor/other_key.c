@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * other_key.c
- *	  The two sides have different keys: where each comes from, and which one to take.
+ *	  Advice for two sides that have different keys: where each key comes from,
+ *	  and which one to use.
  *
- * A key that was typed, into a variable or a file of settings, may be mistyped. A file of
- * keys that the server knows is preferred; without one a person has to choose.
+ * A key that was typed into a variable or a settings file may be mistyped. So a
+ * file whose key the server knows is preferred; without one a person has to
+ * choose.
  */
 #include "doctor/doctor.h"
 
@@ -28,7 +30,7 @@ own_place(const doctor *d)
 										  : d->config.hmac_keys_file;
 }
 
-/* Does the server accept what the first key of this file signs? */
+/* Does the server accept a context that the first key of this file signs? */
 static bool
 is_known(doctor *d, const char *path)
 {
@@ -47,7 +49,7 @@ is_known(doctor *d, const char *path)
 	return known;
 }
 
-/* The file whose key would be taken if none were typed. */
+/* Finds the file whose key would be used if no key were set as text. */
 static bool
 find_file(doctor *d, char path[PATH_MAX])
 {
@@ -84,7 +86,10 @@ doctor_choose_key(doctor *d, doctor_result *r)
 	cli_service_file service;
 	char path[PATH_MAX];
 
-	/* sudo hands the variable on only if it was told to: the choice was made. */
+	/*
+	 * sudo passes the variable on only if it was told to, so the user has
+	 * chosen that key.
+	 */
 	if (d->config.hmac_keys[0] == '\0' || d->add_key ||
 		secure_getenv("SUDO_UID") != NULL)
 		return false;

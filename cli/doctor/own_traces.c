@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * own_traces.c
- *	  Removes the traces that doctor has stored to try something, however the checks
- *	  ended.
+ *	  Removes the test traces that doctor has stored, however the checks ended.
  *
- * What the server recorded arrives a moment later, in several batches, perhaps after the
- * last check, and in the collector of the server if that is another one, or was another
- * one until --fix moved the server.
+ * The server's points arrive a moment later, in several batches, perhaps after
+ * the last check. They arrive in the server's collector, which may be another
+ * one, or was another one until --fix moved the server.
  */
 #include "doctor/doctor.h"
 
@@ -22,7 +21,7 @@
 #define TIMEOUT_MS 1000
 #define NS_PER_MS  INT64_C(1000000)
 
-/* Where a server without a collector of its own stores traces, below its data directory. */
+/* The store of a server for which no collector is set, below its data directory. */
 #define SERVER_STORE "/osprofiler/pgsql_tmp/traces.db"
 
 void
@@ -57,7 +56,7 @@ typedef struct collector
 	osp_driver_conn *conn;
 } collector;
 
-/* An osp_point_fn. */
+/* Notes that there is a point; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
 {
@@ -77,8 +76,10 @@ has_trace(const collector *c, const char *id)
 		   has;
 }
 
-/* Removes what is there, of all traces or of those that the server ships; true if there
- * was something. */
+/*
+ * Removes the test traces that the collector has: all of them, or those that
+ * the server delivers. True if there was one.
+ */
 static bool
 remove_present(doctor *d, const collector *c, bool all)
 {
@@ -100,7 +101,7 @@ remove_present(doctor *d, const collector *c, bool all)
 	return what.count > 0 && !blind;
 }
 
-/* Is a trace of the server still to come? If nothing ships there, none is. */
+/* Is a trace of the server still to arrive? None is if no shipper works. */
 static bool
 is_awaited(const doctor *d)
 {
@@ -163,7 +164,10 @@ remove_from(doctor *d, const char *uri)
 	c.driver->close(c.conn);
 }
 
-/* The same for a database that is open to the server's user alone, as whom root can act. */
+/*
+ * Removes the test traces from a SQLite database that only the server's user
+ * can open. Root acts as that user.
+ */
 static void
 remove_from_database(doctor *d, const char *uri)
 {
@@ -192,7 +196,10 @@ remove_from_database(doctor *d, const char *uri)
 	}
 }
 
-/* The same for one that the server has or had; empty: its default, in the data directory. */
+/*
+ * Removes the test traces from a collector that the server has now or had
+ * before. An empty text means its default store, in the data directory.
+ */
 static void
 remove_from_theirs(doctor *d, const char *theirs)
 {
@@ -216,7 +223,10 @@ remove_from_theirs(doctor *d, const char *theirs)
 	cli_answer_free(answer);
 }
 
-/* The collector of the server, and the one that it had before --fix moved it. */
+/*
+ * Removes the test traces from the server's collector, and from the one that it
+ * had before --fix moved it.
+ */
 static void
 remove_from_server(doctor *d)
 {

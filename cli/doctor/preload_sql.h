@@ -10,8 +10,10 @@
 #define TRIMMED "pg_catalog.btrim(n, ' \"')"
 #define IS_OURS TRIMMED " ~ '(^|/)osprofiler([.]so)?$'"
 
-/* The libraries of the column "setting" of which something is true, as ALTER has them;
- * null: none. */
+/*
+ * A list of the libraries in the column "setting" that meet a condition, quoted
+ * as in an ALTER statement; null: there are none.
+ */
 #define LIBRARIES(condition)                                               \
 	"(SELECT string_agg(pg_catalog.quote_literal(" TRIMMED "), ', ') "     \
 	"FROM pg_catalog.regexp_split_to_table(setting, ',') n WHERE " TRIMMED \
@@ -20,8 +22,11 @@
 #define OTHERS   LIBRARIES("NOT " IS_OURS)
 #define HAS_OURS LIBRARIES(IS_OURS) " IS NOT NULL"
 
-/* Of a row of pg_db_role_setting, with the names of its role and database: for whom it
- * is, as ALTER has it. */
+/*
+ * The owner of a row of pg_db_role_setting as an ALTER statement names it:
+ * role, database or both. The row is joined with the names of its role and
+ * database.
+ */
 #define SETTING_OWNER                                                      \
 	"CASE WHEN setrole <> 0 THEN 'ROLE ' || pg_catalog.quote_ident("       \
 	"rolname) WHEN setdatabase = 0 THEN 'ROLE ALL' ELSE '' END || "        \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unknown_settings.c
- *	  Names in the configuration that mean nothing: most likely typing errors.
+ *	  Unknown names in the configuration, which are most likely typing errors.
  *
- * A program reads its settings without a word on names that it does not know, as
- * OSProfiler does, for other versions share the file. The commands that set
- * tracing up name them.
+ * As OSProfiler does, a program silently ignores settings that it does not
+ * know, for other versions share the file. The commands that set up tracing
+ * report them.
  */
 #include "doctor/unknown_settings.h"
 #include "cli.h"
@@ -23,7 +23,7 @@
 #define PREFIX   "OSPROFILER_"
 #define FILE_MAX (4 * 1024 * 1024)
 
-/* Names of OSProfiler's own that mean nothing here. */
+/* Settings that OSProfiler knows and this project ignores. */
 static const char *const upstream_keys[] = {"es_doc_type",
 											"es_scroll_size",
 											"es_scroll_time",
@@ -33,7 +33,7 @@ static const char *const upstream_keys[] = {"es_doc_type",
 											"trace_requests",
 											"trace_wsgi_services"};
 
-/* Variables that are no settings. */
+/* Variables that begin like a setting's, but are none. */
 static const char *const other_variables[] = {"OSPROFILER_CONF",
 											  "OSPROFILER_DRIVER_PATH",
 											  "OSPROFILER_DEBUG",
@@ -55,7 +55,7 @@ is_listed(osp_str name, const char *const *list, size_t count)
 	return false;
 }
 
-/* Is it the name of a setting? Else *similar is the one that it resembles most. */
+/* Is this the name of a setting? If not, *similar is the most similar one, or NULL. */
 static bool
 is_setting(osp_str name, bool variable, const char **similar)
 {
@@ -90,7 +90,7 @@ typedef struct search
 	void *ctx;
 } search;
 
-/* An osp__ini_fn. */
+/* Checks the name of a setting in the file; an osp__ini_fn. */
 static osp_status
 examine_key(void *ctx, const osp__ini_setting *found, osp_error *err)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * module_sessions.c
- *	  Sessions that have loaded the module, and those that began before they were told
- *	  to.
+ *	  Sessions that have loaded the module, and those that began before the
+ *	  setting that loads it.
  *
- * Linux shows what a process has loaded to processes of the same user, so the server is
- * asked, which only a superuser may.
+ * Linux shows which files a process has mapped only to processes of the same
+ * user. So the server itself is asked, which only a superuser may do.
  */
 #include "doctor/doctor.h"
 #include "doctor/preload_sql.h"
@@ -14,7 +14,10 @@
 
 #define SHOWN_MAX 5
 
-/* Of sessions of programs, with their database and role: should they have it? */
+/*
+ * An SQL condition on a session of a program: does session_preload_libraries,
+ * as set now for its database and role, name the module?
+ */
 #define SHOULD_HAVE                                                            \
 	"COALESCE((SELECT " HAS_OURS " FROM " ROLE_SETTINGS                        \
 	" x WHERE name = 'session_preload_libraries' AND (x.datname IS NULL OR "   \

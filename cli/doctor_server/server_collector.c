@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server_collector.c
- *	  The collector that a server delivers to, and what gives it another one.
+ *	  The collector that a server delivers to, and how to give it another one.
  *
  * A server has one collector, for the traces of all its users.
  */
@@ -15,7 +15,10 @@
 
 #define VARIABLE "OSPROFILER_CONNECTION_STRING"
 
-/* Where a password is put: in the data directory, where the server's processes work. */
+/*
+ * The file for a collector with a password, in the data directory, which is the
+ * working directory of the server's processes.
+ */
 #define NEW_FILE "osprofiler.collector"
 
 const char *
@@ -27,7 +30,10 @@ doctor_ask_value(doctor *d, const char *sql, cli_answer **answer)
 			   : NULL;
 }
 
-/* The line of the file that counts. Only superusers may read it. */
+/*
+ * Reads the first line of connection_string_file that is neither empty nor a
+ * comment: the server's connection string. Only superusers may read the file.
+ */
 static const char question_file[] =
 	"SELECT pg_catalog.btrim(l, E' \\t\\r') FROM "
 	"pg_catalog.regexp_split_to_table(pg_catalog.pg_read_file("
@@ -80,7 +86,7 @@ doctor_find_server_collector(doctor *d, doctor_server_collector *out)
 	cli_answer_free(answer);
 }
 
-/* Is this process of the same user as the server's? */
+/* Does this process have the same user as the server? */
 static bool
 is_of_owner(const doctor *d)
 {
@@ -103,7 +109,7 @@ doctor_moves_collector(const doctor *d)
 	return d->connection_string != NULL || d->move_collector;
 }
 
-/* Is ours one that the server can use, too? */
+/* Can the server use this side's collector, too? */
 static bool
 can_be_shared(const doctor *d, bool given)
 {
@@ -135,8 +141,11 @@ mend_by_setting(const doctor *d, doctor_result *r)
 	osp_buf_term(&statement);
 }
 
-/* The password travels in the environment and a pipe, and stands in no statement: the
- * server's own process writes it into a file that is closed to others. */
+/*
+ * Proposes to set a collector with a password. The password is passed in the
+ * environment and a pipe, and is in no statement: the server's own process
+ * writes it into a file that is closed to others.
+ */
 static void
 mend_by_file(const doctor *d, doctor_result *r)
 {
@@ -161,7 +170,7 @@ mend_by_file(const doctor *d, doctor_result *r)
 				"pg_catalog.pg_reload_conf()'");
 }
 
-/* Gives the server our collector. */
+/* Proposes to give the server the collector of this side. */
 static void
 move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
 {
@@ -173,8 +182,10 @@ move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
 	else
 		mend_by_setting(d, r);
 
-	/* The step is tried again, and proposes the same, until the shipper has read the
-	 * setting. */
+	/*
+	 * Notes the old collector only the first time: until the shipper has read
+	 * the setting, the step is tried again and proposes the same.
+	 */
 	if (theirs->is_known && d->fix && !r->is_left && !r->is_nested &&
 		d->moved_from[0] == '\0')
 	{
@@ -184,7 +195,7 @@ move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
 	}
 }
 
-/* What moves the server to our collector. */
+/* Advises which call of doctor moves the server to the collector of this side. */
 static void
 advise_moving(const doctor *d, doctor_result *r, const char *before)
 {
@@ -196,8 +207,11 @@ advise_moving(const doctor *d, doctor_result *r, const char *before)
 					  before);
 }
 
-/* The server has a collector without a password, and nobody has said which one to take. A
- * variable of a shell changes what this command reads, and nothing of a service. */
+/*
+ * Advises on a server whose collector needs no password, while nobody has said
+ * which of the two collectors to use. A variable in the shell changes what this
+ * command reads, but not what a service reads.
+ */
 static void
 mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)
 {
@@ -225,8 +239,11 @@ mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)
 	doctor_mend_word(r, theirs);
 }
 
-/* Proposes our collector to a server, if it was given to this command or the server
- * names none; else the server's here; if they can be shared. */
+/*
+ * If both sides can use it, proposes this side's collector to the server,
+ * provided it was given to this command or the server has none set. Otherwise
+ * proposes the server's collector for this side.
+ */
 void
 doctor_mend_collector(doctor *d, doctor_result *r)
 {
@@ -254,7 +271,7 @@ doctor_mend_collector(doctor *d, doctor_result *r)
 	}
 }
 
-/* The file that a message names; empty: none. */
+/* Finds the file that a message names; empty: none. */
 static osp_str
 file_in(const char *message)
 {
