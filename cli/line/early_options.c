@@ -21,10 +21,13 @@ static const struct
 	{"--json", false},
 	{"--no-wait", false},
 	{"--no-pager", false},
-	{"--color", false}, /* its value stands behind "=" */
+	{"--color", false}, /* its value follows after "=" */
 };
 
-/* How many words the option that begins with this one takes; 0: there is none. */
+/*
+ * How many words the option takes that begins with this word; 0: there is no
+ * such option.
+ */
 static int
 count_option_words(const char *word)
 {
@@ -38,7 +41,7 @@ count_option_words(const char *word)
 	return 0;
 }
 
-/* Names the option that resembles it. */
+/* Reports an unknown option, and names the one that resembles it. */
 static void
 report_unknown(const char *word)
 {

@@ -9,8 +9,9 @@
 #include "osprofiler/base.h"
 
 /*
- * Puts options that several commands have, and that stand before the command, behind its
- * words: one, or two if the first one is a group. False after a usage message.
+ * Moves options that stand before the command behind its name, which is one
+ * word, or two if the first one is a group. Only options that several commands
+ * have may stand there. False after a usage message.
  */
 bool cli_move_early_options(int argc, char **argv,
 							bool (*is_group)(const char *word)) OSP_MUST_CHECK;

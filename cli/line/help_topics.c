@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * help_topics.c
- *	  What `osprofiler help` knows besides the commands.
+ *	  The topics of `osprofiler help` that are no commands.
  */
 #include "line/help_topics.h"
 #include "cli.h"

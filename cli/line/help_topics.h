@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * help_topics.h
- *	  What `osprofiler help` knows besides the commands.
+ *	  The topics of `osprofiler help` that are no commands.
  */
 #ifndef OSPROFILER_CLI_HELP_TOPICS_H
 #define OSPROFILER_CLI_HELP_TOPICS_H

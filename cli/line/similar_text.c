@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * similar_text.c
- *	  Which of several words did somebody mean? (Levenshtein's distance)
+ *	  Which of several words was meant? (Levenshtein's distance)
  */
 #include "line/similar_text.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * similar_text.h
- *	  Which of several words did somebody mean?
+ *	  Which of several words was meant?
  */
 #ifndef OSPROFILER_CLI_SIMILAR_TEXT_H
 #define OSPROFILER_CLI_SIMILAR_TEXT_H
@@ -11,12 +11,17 @@
 /* Words that differ by more letters than this do not resemble each other. */
 #define CLI_SIMILAR_MAX 3
 
-/* How many letters must be changed, put in or left out to make b of a; a large number
- * for long texts. */
+/*
+ * How many letters must be changed, inserted or left out to turn a into b; a
+ * large number for long texts.
+ */
 size_t cli_text_distance(osp_str a, osp_str b);
 
-/* Is word nearer to name than the *best_changes so far, CLI_SIMILAR_MAX at first, and
- * near enough? Then *best_changes is how near. */
+/*
+ * Does word resemble name more than the best match so far? *best_changes is the
+ * number of letters in which that one differs, at first CLI_SIMILAR_MAX. It is
+ * updated if the answer is yes.
+ */
 bool cli_text_is_nearer(const char *word, const char *name,
 						size_t *best_changes);
 

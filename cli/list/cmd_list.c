@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_list.c
- *	  osprofiler trace list: the traces of a collector, the newest first or by
+ *	  osprofiler trace list: the traces of a collector, the newest first or in
  *	  another order.
  */
 #include "cli.h"
@@ -16,7 +16,7 @@
 
 #include <unistd.h>
 
-/* Of no service there would be nothing but dashes. */
+/* Does any trace name its service? If none does, the column is left out. */
 static bool
 has_service(const cli_listing *list)
 {
@@ -28,7 +28,7 @@ has_service(const cli_listing *list)
 	return false;
 }
 
-/* How to see the traces behind these. A server has no pages. */
+/* Prints how to list the next traces. The list of a server has no pages. */
 static void
 write_more(const cli_list_options *options, const cli_listing *list,
 		   cli_out *out)
@@ -48,7 +48,7 @@ write_more(const cli_list_options *options, const cli_listing *list,
 					   list->next);
 }
 
-/* Below a head without lines. */
+/* Prints below the head of an empty table that there is no trace. */
 static void
 write_nothing(const cli_list_options *options, const cli_listing *list,
 			  cli_out *out)

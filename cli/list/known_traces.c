@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * known_traces.c
- *	  The traces that were in the collector when it was asked last.
+ *	  The traces that the collector had when it was asked last.
  *
- * Two tables of fixed size, found by open addressing: pages of them that are never
- * written take no memory. A hash of 64 bits stands for an id, so one in some
- * 10,000,000,000 traces may be taken for another one and not be listed.
+ * There are two tables of fixed size, searched by open addressing; pages of
+ * them that are never written take no memory. An id is represented by a hash of
+ * 64 bits, so one in some 10,000,000,000 traces may be taken for another one
+ * and not be listed.
  */
 #include "list/known_traces.h"
 
@@ -54,7 +55,7 @@ hash_id(osp_str id)
 	return hash != 0 ? hash : 1;
 }
 
-/* Where a hash stands in a table, or would. */
+/* Finds the place of a hash in a table, or the free place where it belongs. */
 static cli_known_trace *
 find(cli_known_trace *table, uint64_t hash)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * list_follow.c
- *	  osprofiler trace list --follow: new traces as they come.
+ *	  osprofiler trace list --follow: new traces as they arrive.
  *
- * The collector is asked again and again for the traces of the last minute. One that
- * was not there before is listed when nothing more has come of it since the collector
- * was asked last, so that its line says how long it took; after some ten seconds it is
- * listed as it is. Traces of which nothing came for a minute are forgotten, and are
- * new if they go on; what is delivered later than that is not seen.
+ * The collector is asked again and again for the traces of the last minute. A
+ * new trace is listed when two answers show the same, so that its line says how
+ * long it took; one that still grows is listed after some ten seconds. A trace
+ * that did not grow for a minute is forgotten, and is new if it continues;
+ * points that are delivered later than that are not seen.
  */
 #include "list/list_follow.h"
 #include "cli.h"
@@ -22,23 +22,26 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* How far back the collector is asked, which is how late a trace may arrive. */
+/*
+ * How old the traces are that the collector is asked for, and so how late one
+ * may arrive.
+ */
 #define WINDOW_NS (60 * NS_PER_S)
 
-/* So often a trace is looked at before it is listed although it still grows. */
+/* How many answers have a growing trace before it is listed nevertheless. */
 #define ASKED_MAX 10
 
 typedef struct following
 {
 	cli_list_options *options;
 	cli_known_traces known;
-	cli_trace_rows rows; /* to be listed now */
+	cli_trace_rows rows; /* the traces to list now */
 	cli_trace_table table;
 	cli_out out;
-	int64_t begun_ns; /* since 1970; what began before is not new */
+	int64_t begun_ns; /* since 1970; older traces are not new */
 	bool first;       /* the collector is asked for the first time */
-	bool failing;     /* it was said that it does not answer */
-	bool left_out;    /* it was said that traces are left out */
+	bool failing;     /* a message said: it does not answer */
+	bool left_out;    /* a message said: traces are left out */
 } following;
 
 static int64_t
@@ -50,7 +53,7 @@ wall_now(void)
 	return (int64_t) now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* An osp_trace_fn: traces that were there before. */
+/* Adds a trace that existed before the command; an osp_trace_fn. */
 static osp_status
 add_old(void *ctx, const osp_trace_entry *entry)
 {
@@ -61,7 +64,10 @@ add_old(void *ctx, const osp_trace_entry *entry)
 			   : OSP_OK;
 }
 
-/* An osp_trace_fn: traces of the last minute. */
+/*
+ * Examines a trace of the last minute, and adds it if it is to be listed; an
+ * osp_trace_fn.
+ */
 static osp_status
 add_new(void *ctx, const osp_trace_entry *entry)
 {
@@ -95,7 +101,10 @@ ask(following *f, const osp_trace_filter *filter, osp_trace_fn fn)
 	osp_status status = collector->driver->list_traces(
 		collector->conn, filter, fn, f, NULL, &err);
 
-	/* The first trace may make the collector. */
+	/*
+	 * OSP_ENOENT is no error: a database or table may come into being with the
+	 * first trace.
+	 */
 	if (status == OSP_OK || status == OSP_ENOENT || status == OSP_EINTR)
 	{
 		f->failing = false;
@@ -141,7 +150,7 @@ write_rows(following *f)
 	cli_trace_rows_cut(&f->rows, f->rows.count, 0);
 }
 
-/* The newest of those that were there before. */
+/* Lists the newest of the traces that existed before the command. */
 static int
 list_old(following *f)
 {
@@ -162,7 +171,10 @@ list_old(following *f)
 	return result;
 }
 
-/* Those that came since. A collector that cannot be reached now is asked again. */
+/*
+ * Lists traces that have arrived since. If the collector cannot be reached it
+ * is asked again later.
+ */
 static void
 list_new(following *f)
 {

@@ -12,9 +12,9 @@
 #include "base/parse.h"
 
 #define LIMIT_DEFAULT  20
-#define NEWEST_DEFAULT 1000 /* of --slow */
+#define NEWEST_DEFAULT 1000 /* for --slow */
 
-/* A trace cannot last longer: as long as time_argument.c reads times. */
+/* The largest value of --min-duration, which is 200 years. */
 #define DURATION_MAX_S 6.3e9
 
 #define NS_PER_S 1e9
@@ -104,7 +104,7 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* What was given besides the options that are kept. */
+/* Options that were given but are not part of cli_list_options. */
 typedef struct given
 {
 	bool sort;
@@ -121,8 +121,8 @@ cli_list_help(void)
 }
 
 /*
- * Upstream's --error-trace wants a value, "--error-trace True", and so has
- * always to be followed by one. Here it may. False after a message.
+ * Reads --error-trace. Upstream's option always needs a value, "--error-trace
+ * True"; here the value may be left out. False after a message.
  */
 static bool
 read_error_trace(int argc, char **argv, const char *value, bool *errors_only)
@@ -167,7 +167,7 @@ read_min_duration(const char *value, int64_t *ns)
 	return true;
 }
 
-/* One of the options that say which traces; false after a message. */
+/* Reads an option that restricts the list to some traces; false after a message. */
 static bool
 read_filter(osp_trace_filter *filter, int c, int argc, char **argv)
 {
@@ -194,7 +194,7 @@ read_filter(osp_trace_filter *filter, int c, int argc, char **argv)
 	}
 }
 
-/* One option; false after a message. */
+/* Reads one option; false after a message. */
 static bool
 read_option(cli_list_options *options, given *also, int c, int argc,
 			char **argv)
@@ -251,7 +251,10 @@ read_option(cli_list_options *options, given *also, int c, int argc,
 	}
 }
 
-/* What the options mean together. CLI_USAGE after a message. */
+/*
+ * Checks the options together, and sets what several of them determine.
+ * CLI_USAGE after a message.
+ */
 static int
 combine_options(cli_list_options *options, const given *also)
 {

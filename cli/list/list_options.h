@@ -17,15 +17,17 @@ typedef struct cli_list_options
 	bool help;
 	cli_view view;
 	cli_collector collector;
-	const char
-		*server; /* whose traces are listed, borrowed; NULL: a collector's */
+	const char *server; /* list this server's traces; NULL: a collector's */
 } cli_list_options;
 
-/* CLI_OK, or CLI_USAGE after a message. Texts are borrowed from argv. */
+/*
+ * Reads the command line. CLI_OK, or CLI_USAGE after a message. Texts are
+ * borrowed from argv.
+ */
 int cli_list_read_options(int argc, char **argv,
 						  cli_list_options *options) OSP_MUST_CHECK;
 
-/* Prints the help; the exit status. */
+/* Prints the help; returns the exit status. */
 int cli_list_help(void);
 
 #endif /* OSPROFILER_CLI_LIST_OPTIONS_H */

@@ -3,16 +3,19 @@
  * listing.c
  *	  A part of the list of a collector's traces.
  *
- * Of a collector that gives the newest first, and filters, a page of the newest is
- * asked for. In all other cases every trace is looked at, of which the first ones are
- * kept, and a page is a number of traces to leave out.
+ * A collector that gives the newest traces first, and filters, is asked for a
+ * page of the newest. In all other cases every trace is read and the first ones
+ * are kept; the name of a page is then the number of traces to leave out.
  */
 #include "list/listing.h"
 #include "cli.h"
 
 #include <stdio.h>
 
-/* An osp_trace_fn. Most drivers filter by themselves. */
+/*
+ * Adds a trace that passes the filter; an osp_trace_fn. Most drivers filter by
+ * themselves.
+ */
 static osp_status
 add_trace(void *ctx, const osp_trace_entry *entry)
 {
@@ -23,7 +26,7 @@ add_trace(void *ctx, const osp_trace_entry *entry)
 			   : OSP_OK;
 }
 
-/* CLI_FAILED after a message. */
+/* Reads traces from the collector. CLI_FAILED after a message. */
 static int
 fetch(cli_listing *list, const osp_trace_filter *filter, osp_str *next)
 {
@@ -55,8 +58,10 @@ fetch_page(cli_listing *list)
 	return result;
 }
 
-/* Looks at all traces, or at the newest of them, and keeps those to be shown. CLI_FAILED
- * after a message. */
+/*
+ * Reads all traces, or the newest ones, and keeps those to be shown. CLI_FAILED
+ * after a message.
+ */
 static int
 fetch_first(cli_listing *list, bool pages)
 {
@@ -86,7 +91,7 @@ fetch_first(cli_listing *list, bool pages)
 	return CLI_OK;
 }
 
-/* Reads how many traces come before a page; none if it is empty. */
+/* Reads the name of a page, which is the number of traces before it; empty means 0. */
 static bool
 read_number(osp_str page, size_t *number)
 {
@@ -104,7 +109,7 @@ read_number(osp_str page, size_t *number)
 	return true;
 }
 
-/* Can the driver give a page of just the traces that are asked for? */
+/* Can the driver itself give pages that have just the wanted traces? */
 static bool
 has_pages(const cli_listing *list)
 {

@@ -12,7 +12,7 @@
 /* Appends one trace as an object on one line. */
 void cli_trace_json_row(osp_buf *json, const osp_trace_entry *entry);
 
-/* Writes {"traces": [...], "next": page}; page empty: null. */
+/* Writes {"traces": [...], "next": page}; an empty page is written as null. */
 void cli_trace_json_list(const cli_trace_rows *rows, cli_out *out,
 						 osp_str page);
 

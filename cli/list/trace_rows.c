@@ -3,9 +3,9 @@
  * trace_rows.c
  *	  The rows of a list of traces.
  *
- * A collector may name traces in any order, and millions of them. While there is
- * a limit, the rows are a heap whose first is the last in their order, so that no more
- * than the limit are in memory.
+ * A collector may name traces in any order, and millions of them. If there is a
+ * limit, the rows are a heap whose root is the last row of the order, so that
+ * memory never holds more rows than the limit.
  */
 #include "list/trace_rows.h"
 
@@ -35,7 +35,7 @@ compare_text(osp_str a, osp_str b)
 	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* What the rows are ordered by, the largest first; -1: unknown. */
+/* The value by which rows are ordered, the largest first; -1: unknown. */
 static int64_t
 order_key(cli_list_order order, const osp_trace_entry *entry)
 {
@@ -52,8 +52,9 @@ order_key(cli_list_order order, const osp_trace_entry *entry)
 }
 
 /*
- * Less than 0: a comes before b. Among rows that are equal the newer is first; traces
- * of the same time go by their ids. Has the form that qsort_r wants.
+ * Compares rows for qsort_r; less than 0: a comes before b. Of rows with equal
+ * values the newer comes first; traces of the same time are ordered by their
+ * ids.
  */
 static int
 compare_rows(const void *a, const void *b, void *order)
@@ -122,7 +123,7 @@ sift_up(cli_trace_rows *rows)
 	}
 }
 
-/* Copies text to *to, which moves beyond it. */
+/* Copies text to *to, and moves *to behind the copy. */
 static osp_str
 copy_text(char **to, osp_str text)
 {

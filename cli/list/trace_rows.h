@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_rows.h
- *	  The rows of a list of traces: the first of those that a collector names, in an
- *	  order. trace_table.h writes them.
+ *	  The rows of a list of traces: the first ones of a collector in some order.
+ *	  trace_table.h writes them.
  */
 #ifndef OSPROFILER_CLI_TRACE_ROWS_H
 #define OSPROFILER_CLI_TRACE_ROWS_H
 
 #include "osprofiler/driver.h"
 
-/* What comes first: the newest, the longest, those with most operations or errors.
- * Traces of which that is not known come last. */
+/*
+ * Which traces come first: the newest, the longest, those with most operations
+ * or errors. Traces whose value is unknown come last.
+ */
 typedef enum cli_list_order
 {
 	CLI_ORDER_TIME,
@@ -32,21 +34,24 @@ typedef struct cli_trace_rows
 	size_t count;
 	size_t room;
 	cli_list_order order;
-	size_t limit;    /* only the first so many in this order are kept; 0: all */
-	size_t left_out; /* traces that are not among the rows any more */
+	size_t limit;    /* how many rows are kept at most; 0: all */
+	size_t left_out; /* traces that are no longer among the rows */
 } cli_trace_rows;
 
 void cli_trace_rows_init(cli_trace_rows *rows, cli_list_order order,
 						 size_t limit);
 void cli_trace_rows_term(cli_trace_rows *rows);
 
-/* An osp_trace_fn; ctx is a cli_trace_rows. */
+/* Adds a row; an osp_trace_fn whose ctx is a cli_trace_rows. */
 osp_status cli_trace_rows_add(void *ctx, const osp_trace_entry *entry);
 
-/* Sorts the rows, which may have been gathered in another order. */
+/*
+ * Sorts the rows, in an order that may differ from the one in which they were
+ * gathered.
+ */
 void cli_trace_rows_sort(cli_trace_rows *rows, cli_list_order order);
 
-/* Forgets the first skip rows, and all behind the limit (0: none) that follow. */
+/* Removes the first skip rows, and those beyond the limit (0: none) after that. */
 void cli_trace_rows_cut(cli_trace_rows *rows, size_t skip, size_t limit);
 
 #endif /* OSPROFILER_CLI_TRACE_ROWS_H */

@@ -13,13 +13,13 @@
 #include "report/terminal_text.h"
 
 #define GAP           2
-#define TEXT_COLUMNS  72 /* of the first operation, where lines have no width */
+#define TEXT_COLUMNS  72 /* of the first operation if the width is 0 */
 #define CLOCK_AT      11 /* in "2026-11-22T15:56:01.000000" */
-#define SHORT_ID      8  /* 'trace show' takes as much of an id */
+#define SHORT_ID      8  /* enough of an id for 'trace show' */
 #define COLOR_HEAD    "2"
 #define COLOR_TROUBLE "1;31"
 
-/* The first whose lines are not too wide. */
+/* Layouts, the widest first; the first one that fits into a line is used. */
 static const struct
 {
 	unsigned width;
@@ -65,7 +65,10 @@ put_color(cli_trace_table *table, const char *color)
 		osp_buf_addf(&table->line, "\033[%sm", color);
 }
 
-/* Adds a text, cut to so many columns if that is not 0; returns those it takes. */
+/*
+ * Adds a text, cut to max columns if max is not 0. Returns how many columns it
+ * takes.
+ */
 static size_t
 put_text(cli_trace_table *table, osp_str text, size_t max, const char *color)
 {
@@ -86,7 +89,7 @@ put_gap(cli_trace_table *table)
 		pad(table, GAP);
 }
 
-/* Adds a column of words, or a dash. Where lines have no width nothing is cut. */
+/* Adds a column of words, or a dash. If lines have no width, nothing is cut. */
 static void
 put_words(cli_trace_table *table, osp_str text, size_t width, const char *color)
 {
@@ -103,7 +106,7 @@ put_words(cli_trace_table *table, osp_str text, size_t width, const char *color)
 		pad(table, width - columns);
 }
 
-/* Adds a column of numbers, at its right end. */
+/* Adds a number, flush right in its column. */
 static void
 put_number(cli_trace_table *table, const char *text, size_t width,
 		   const char *color)
@@ -132,7 +135,7 @@ put_id(cli_trace_table *table, osp_str id)
 {
 	osp_uuid uuid;
 
-	/* Of others than UUIDs the whole id is needed. */
+	/* Only UUIDs are shortened: other ids are needed as a whole. */
 	if (table->layout.id < OSP_UUID_TEXT_LEN && osp_uuid_parse(id, &uuid))
 		id.len = table->layout.id;
 	put_gap(table);
@@ -167,7 +170,7 @@ put_duration(cli_trace_table *table, const osp_trace_entry *entry)
 	put_number(table, text, table->layout.duration, NULL);
 }
 
-/* The first operation: its name and text, as far as there is room for them. */
+/* Adds the first operation: its name and text, as far as there is room. */
 static void
 put_operation(cli_trace_table *table, osp_str name, osp_str text,
 			  const char *color)

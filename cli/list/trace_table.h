@@ -10,7 +10,7 @@
 #include "osprofiler/report.h"
 #include "out.h"
 
-/* Columns of the table, and their widths; 0: it is left out. */
+/* The widths of the table's columns; 0: the column is left out. */
 typedef struct cli_table_layout
 {
 	unsigned id;
@@ -25,20 +25,20 @@ typedef struct cli_trace_table
 {
 	osp_draw_options options;
 	cli_table_layout layout;
-	osp_buf line; /* that is being made */
+	osp_buf line; /* the line that is being written */
 	size_t columns;
 } cli_trace_table;
 
 /*
- * What can be shown, and how wide the lines are, stands in the options. Narrow lines
- * have the beginnings of ids, shorter times, and fewer columns. Lines of no width have
- * all columns, and texts are cut at 72.
+ * Makes a table. The options say which characters can be shown, and how wide
+ * lines are. Narrow lines have shortened ids and times, and fewer columns.
+ * Lines of width 0 have all columns, and texts are cut at 72 columns.
  */
 void cli_trace_table_init(cli_trace_table *table,
 						  const osp_draw_options *options);
 void cli_trace_table_term(cli_trace_table *table);
 
-/* Write a line; out has the error if that fails. */
+/* Write a line. If that fails, out has the error. */
 void cli_trace_table_head(cli_trace_table *table, cli_out *out);
 void cli_trace_table_row(cli_trace_table *table, const osp_trace_entry *entry,
 						 cli_out *out);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * note_file.c
- *	  Small files in the run directory, which one command leaves for a later one.
+ *	  Small files in the run directory, which one command leaves for a later
+ *	  one.
  *
- * The directory lives as long as the user's session, or until the host is started again.
- * So nothing may depend on a note, and nobody has to remove one. The lock keeps commands
- * that end at the same time from losing each other's notes.
+ * The directory lasts as long as the user's session, or until the host is
+ * restarted. So nothing may depend on a note, and nobody has to remove one. The
+ * lock keeps commands that end at the same time from losing each other's notes.
  */
 #include "noted/note_file.h"
 

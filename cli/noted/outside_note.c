@@ -3,7 +3,7 @@
  * outside_note.c
  *	  How much of a command's time is not in its trace.
  *
- * The file has the id of the trace in its first line, and behind that the text.
+ * The first line of the file is the id of the trace; the text follows.
  */
 #include "noted/outside_note.h"
 

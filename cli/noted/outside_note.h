@@ -10,11 +10,11 @@
 #include "osprofiler/buf.h"
 #include "profiler/config.h"
 
-/* Notes a text for the trace of this id, in the place of that of the trace before. */
+/* Notes a text for the trace of this id. It replaces the text of the previous trace. */
 void cli_outside_note(const osp_config *config, const char *base_id,
 					  const char *text);
 
-/* Appends the text that was noted for this trace; false: none was. */
+/* Appends the text that was noted for this trace; false: there is none. */
 bool cli_outside_read(const osp_config *config, osp_str base_id,
 					  osp_buf *text) OSP_MUST_CHECK;
 

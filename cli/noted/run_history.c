@@ -3,9 +3,9 @@
  * run_history.c
  *	  The last runs of this user's `osprofiler run` on this host.
  *
- * The file has a line for each run, the last one first: its end in ns since 1970, the id
- * of its trace or "-", its collector, and a reason, with tabs between them. A line that
- * makes no sense is left out.
+ * The file has a line for each run, the last one first: when it ended in ns
+ * since 1970, the id of its trace or "-", its collector, and a reason, with
+ * tabs between them. A line that cannot be read is skipped.
  */
 #include "noted/run_history.h"
 
@@ -90,7 +90,10 @@ cli_run_history_add(const osp_config *config, const char *connection_string,
 	(void) close(fd);
 }
 
-/* The text before a separator, which is taken from the rest; false: there is none. */
+/*
+ * Takes the text before a separator from the beginning of rest, with the
+ * separator; false: there is no separator.
+ */
 static bool
 take_field(osp_str *rest, char separator, osp_str *field)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * program_file.c
- *	  What a program's file says about how it will be loaded.
+ *	  What a program's file says about how the program will be loaded.
  */
 #include "program/program_file.h"
 
@@ -22,21 +22,24 @@
 #include "run/hook_path.h"
 #include "shell_text.h"
 
-/* Where Debian has the programs of each version. */
+/* The directory where Debian has the programs of each PostgreSQL version. */
 #define POSTGRESQL "/usr/lib/postgresql/"
 
 #define FIRST_LINE_MAX 256
-#define SCRIPTS_MAX    4 /* that name each other as interpreters */
+#define SCRIPTS_MAX    4 /* scripts that interpret each other */
 #define COMMAND_MAX    (4 * PATH_MAX)
 
-/* Texts that every build of the libraries holds. */
+/* Texts that the code of the libraries contains in every build. */
 static const char libpq_text[] = "server closed the connection unexpectedly";
 static const char sqlite_text[] = "SQLite format 3";
 
-/* A function of libosprofiler_sqlite that programs call. */
+/* The name of a function of libosprofiler_sqlite that programs call. */
 static const char enable_text[] = "osp_sqlite_enable";
 
-/* The path of a command, by PATH if it has no slash, as it is called and as it is. */
+/*
+ * Finds the path of a command, in PATH if it has no slash. called is that path,
+ * and out the file behind its links.
+ */
 static bool
 find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])
 {
@@ -47,8 +50,11 @@ find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])
 		   realpath(called, out) != NULL;
 }
 
-/* Debian's psql, pg_dump and so on are links to a script that calls the program of a
- * version of PostgreSQL: the newest one here. False: it is something else. */
+/*
+ * Finds the program behind Debian's psql, pg_dump and so on, which are links to
+ * a script that calls the program of a PostgreSQL version: the newest one here.
+ * False: wrapper is something else.
+ */
 static bool
 find_wrapped(const program_file *wrapper, char out[FIRST_LINE_MAX])
 {
@@ -77,8 +83,10 @@ find_wrapped(const program_file *wrapper, char out[FIRST_LINE_MAX])
 	return newest >= 0;
 }
 
-/* The interpreter that the first line of a script names; false: it is no script. For
- * `env NAME` it is NAME. */
+/*
+ * Finds the interpreter that the first line of a script names; false: it is no
+ * script. For `env NAME` the interpreter is NAME.
+ */
 static bool
 read_first_line(const char *bytes, size_t len, char out[FIRST_LINE_MAX])
 {
@@ -109,7 +117,7 @@ is_privileged(int fd, const struct stat *st)
 		   fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-/* Its dynamic loader, if the file is an ELF file of our own kind. */
+/* Finds the dynamic loader, if the file is an ELF file of this machine's kind. */
 static void
 read_elf(const char *bytes, size_t len, program_file *out)
 {
@@ -139,7 +147,7 @@ read_elf(const char *bytes, size_t len, program_file *out)
 	}
 }
 
-/* Reads the file of out->path. True: it is a script, and next is its interpreter. */
+/* Examines the file of out->path. True: it is a script, and next is its interpreter. */
 static bool
 read_mapped(int fd, size_t len, program_file *out, char next[FIRST_LINE_MAX])
 {
@@ -210,7 +218,7 @@ program_is_musl(const program_file *program)
 	return strstr(program->loader, "ld-musl") != NULL;
 }
 
-/* "env LD_LIBRARY_PATH=... LD_PRELOAD=... LOADER --list FILE" */
+/* Appends "env LD_LIBRARY_PATH=... LD_PRELOAD=... LOADER --list FILE". */
 static void
 add_loader_command(osp_buf *out, const program_file *program, const char *file)
 {

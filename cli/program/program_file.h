@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * program_file.h
- *	  What a program's file says about how it will be loaded.
+ *	  What a program's file says about how the program will be loaded.
  */
 #ifndef OSPROFILER_CLI_PROGRAM_FILE_H
 #define OSPROFILER_CLI_PROGRAM_FILE_H
@@ -12,10 +12,9 @@
 
 typedef struct program_file
 {
-	char called
-		[PATH_MAX]; /* the path by which it was found: a link of a venv, too */
+	char called[PATH_MAX]; /* as it was found; may be a link of a venv */
 	char path[PATH_MAX];   /* of the program, or of a script's interpreter */
-	char loader[PATH_MAX]; /* its dynamic loader; empty: statically linked */
+	char loader[PATH_MAX]; /* dynamic loader; empty: statically linked */
 	bool privileged;       /* set-uid, set-gid or with capabilities */
 	bool foreign;          /* no ELF file of this machine's kind */
 	bool has_libpq;        /* holds texts of libpq's code */
@@ -25,12 +24,12 @@ typedef struct program_file
 
 /*
  * Finds a command as a shell does, follows the first line of scripts to their
- * interpreter, and reads that. OSP_ENOENT, OSP_EIO, with the reason.
+ * interpreter, and examines that file. OSP_ENOENT or OSP_EIO, with the reason.
  */
 osp_status program_file_read(const char *command, program_file *out,
 							 osp_error *err) OSP_MUST_CHECK;
 
-/* Is its C library musl, whose loader takes no preloaded library of ours? */
+/* Is the program's C library musl, whose loader takes no preloaded library of ours? */
 bool program_is_musl(const program_file *program);
 
 /* Called for each library that the dynamic loader would load: its name, and its path. */

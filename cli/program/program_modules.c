@@ -17,7 +17,7 @@
 
 #define COMMAND_MAX (64 * 1024)
 
-/* Each prints "name<TAB>file" for a module that is there. */
+/* Scripts that print "name<TAB>file" for each module that is installed. */
 static const char python_script[] =
 	"import importlib.util as u\n"
 	"for n in ('psycopg2._psycopg', 'psycopg_binary._psycopg', "
@@ -38,7 +38,7 @@ static const char node_script[] =
 
 static const struct
 {
-	const char *program; /* how its name begins */
+	const char *program; /* how the interpreter's name begins */
 	const char *option;
 	const char *script;
 } interpreters[] = {
@@ -90,7 +90,7 @@ program_modules(const program_file *program, program_module_fn fn, void *ctx)
 	if (i == sizeof(interpreters) / sizeof(interpreters[0]))
 		return false;
 	osp_buf_init(&command, &osp_allocator_default, COMMAND_MAX);
-	/* Python finds a venv's modules by the link that it is called by. */
+	/* Python finds the modules of a venv only if it is called by the venv's link. */
 	cli_add_quoted(&command, osp_str_of(program->called));
 	osp_buf_add_str(&command, osp_str_of(interpreters[i].option));
 	cli_add_quoted(&command, osp_str_of(interpreters[i].script));

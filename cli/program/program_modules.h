@@ -13,8 +13,10 @@
 typedef void (*program_module_fn)(void *ctx, const char *name,
 								  const char *file);
 
-/* Asks the program, if it is a Python or Node interpreter, which of them it finds.
- * False: it is none of them. */
+/*
+ * Asks a Python or Node interpreter which database modules it finds. False: the
+ * program is no such interpreter.
+ */
 bool program_modules(const program_file *program, program_module_fn fn,
 					 void *ctx);
 
