@@ -7,9 +7,9 @@
  * SQLite, and ships its points while it runs. The rings outlive the command, so
  * everything that it committed is shipped, however it ended.
  *
- * A wrong call, configuration or connection string is refused before the command
- * starts. After that nothing keeps the command from starting: if tracing it fails,
- * this process becomes the command, after a line that says why.
+ * A wrong call, configuration or connection string is refused before the
+ * command starts. After that the command starts in any case: if tracing fails,
+ * this process prints a line that says why, and becomes the command.
  */
 #include "cli.h"
 #include "collector_options.h"
@@ -61,7 +61,10 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* The first argument of the command that looks like an option of ours; NULL: none. */
+/*
+ * Finds the first argument of the command that looks like an option of ours;
+ * NULL: none.
+ */
 static const char *
 find_own_option(char *const *arguments)
 {
@@ -80,7 +83,10 @@ read_args(int argc, char **argv, run_args *args)
 {
 	int c;
 
-	/* The first word that is no option is the command; what follows is its. */
+	/*
+	 * The first word that is no option is the command. The words behind it
+	 * belong to the command.
+	 */
 	while ((c = cli_next_option(argc, argv, "+hq", longs)) != -1)
 	{
 		switch (c)
@@ -120,7 +126,7 @@ read_args(int argc, char **argv, run_args *args)
 	return CLI_OK;
 }
 
-/* A key that nobody else knows: only the client's side is traced then. */
+/* Makes a key that nobody else knows. With it only the client's side is traced. */
 static int
 make_random_key(char *key, size_t size)
 {
@@ -136,8 +142,9 @@ make_random_key(char *key, size_t size)
 }
 
 /*
- * The key as given, or the first of the configured list. The key stays empty, and
- * is not handed on, if the keys are in a file: the command reads that itself.
+ * Chooses the key: the one given, or else the first of the configured list. It
+ * stays empty, and is not passed to the command, if the keys are in a file: the
+ * command reads that file itself.
  */
 static int
 choose_key(run_state *run)
@@ -165,7 +172,7 @@ choose_key(run_state *run)
 	return make_random_key(run->key, sizeof(run->key));
 }
 
-/* A new trace, whose context the command gets. */
+/* Makes a new trace, whose context the command gets. */
 static int
 make_context(run_state *run)
 {
@@ -194,7 +201,10 @@ log_line(void *ctx, osp_log_level level, const char *line)
 		(void) cli_error("%s", line);
 }
 
-/* The collector's connection string: the option, the setting, or the default. */
+/*
+ * Chooses the collector's connection string: the option, the setting, or the
+ * default.
+ */
 static int
 choose_collector(run_state *run)
 {
@@ -237,7 +247,7 @@ open_shipper(run_state *run, osp_error *err)
 	return status;
 }
 
-/* Makes all that tracing takes, and starts the command. */
+/* Makes everything that tracing needs, and starts the command. */
 static osp_status
 start(run_state *run, int *exec_error, osp_error *err)
 {
@@ -303,7 +313,10 @@ run_traced(run_state *run)
 	return run_end_as(&run->child);
 }
 
-/* Others deliver and read what is left, in other directories. */
+/*
+ * Makes the collector's path absolute, for programs in other directories that
+ * will deliver to it and read from it.
+ */
 static void
 use_absolute_path(run_state *run)
 {
@@ -314,8 +327,10 @@ use_absolute_path(run_state *run)
 		osp_str_of(run->collector), run->address, sizeof(run->address));
 }
 
-/* What the run needs besides the arguments. CLI_OK, or the status to end with
- * after a message. */
+/*
+ * Prepares what the run needs besides the arguments. CLI_OK, or the status to
+ * end with after a message.
+ */
 static int
 prepare(run_state *run)
 {

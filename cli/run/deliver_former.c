@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * deliver_former.c
- *	  `osprofiler agent --once`: delivers what former runs of this user left, and says
- *	  what came of it.
+ *	  `osprofiler agent --once`: delivers the points that former runs of this
+ *	  user left, and reports the result.
  */
 #include "run/deliver_former.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * deliver_former.h
- *	  `osprofiler agent --once`: delivers what former runs of this user left, and says
- *	  what came of it.
+ *	  `osprofiler agent --once`: delivers the points that former runs of this
+ *	  user left, and reports the result.
  */
 #ifndef OSPROFILER_CLI_DELIVER_FORMER_H
 #define OSPROFILER_CLI_DELIVER_FORMER_H
@@ -11,9 +11,10 @@
 #include "ship/shipper.h"
 
 /*
- * Delivers to the collectors that the runs had, for each run within about timeout_ms. A
- * line to log says how many points were delivered, and another one names each run of which
- * something still waits, why, and what to type. True: nothing waits any more.
+ * Delivers to the collectors that the runs had, for each run within about
+ * timeout_ms. A line to log says how many points were delivered. Another line
+ * for each run that still has points says why, and what to type. True: no point
+ * waits any more.
  */
 bool deliver_former(const osp_config *config, unsigned timeout_ms,
 					osp_log_fn log) OSP_MUST_CHECK;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * former_runs.c
- *	  What runs of this user that have ended left undelivered in their run directories.
+ *	  The points that ended runs of this user left undelivered in their run
+ *	  directories.
  *
- * Reads only. run_orphans.c delivers what is found here.
+ * This file only reads. run_orphans.c delivers the points that are found here.
  */
 #include "run/former_runs.h"
 
@@ -16,7 +17,7 @@
 #include "control_text.h"
 #include "shell_text.h"
 
-/* Which collector the directory names, and whether its password is known. */
+/* Reads which collector the run directory names, and whether its password is known. */
 static void
 read_collector(former_run *run, int dir_fd, osp_str configured)
 {
@@ -33,7 +34,10 @@ read_collector(former_run *run, int dir_fd, osp_str configured)
 						options.connection_string.ptr);
 }
 
-/* False: nothing waits in the directory, or a shipper is at work there. */
+/*
+ * Reads the run directory of an ended run. False: no points wait in it, or a
+ * shipper is at work there.
+ */
 static bool
 read_run(former_run *run, osp_str configured)
 {
@@ -44,7 +48,7 @@ read_run(former_run *run, osp_str configured)
 		osp_rundir_open(run->path, false, &fd, NULL) != OSP_OK)
 		return false;
 
-	/* Reading the totals would make the status file. */
+	/* Without this check reading the totals would make the status file. */
 	waits =
 		faccessat(fd, "status", R_OK, 0) == 0 &&
 		osp_run_totals_read(fd, &run->totals, NULL) == OSP_OK &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hook_path.c
- *	  Where the libraries are that trace a command.
+ *	  Where the libraries are that `osprofiler run` puts into a command.
  */
 #include "run/hook_path.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hook_path.h
- *	  Where the libraries are that trace a command.
+ *	  Where the libraries are that `osprofiler run` puts into a command.
  */
 #ifndef OSPROFILER_CLI_HOOK_PATH_H
 #define OSPROFILER_CLI_HOOK_PATH_H
@@ -14,11 +14,16 @@
 #define RUN_SHADOW_FILE RUN_SHADOW_DIR "/libpq.so.5"
 #define RUN_SQLITE_FILE "sqlite_preload.so"
 
-/* The first directory of OSPROFILER_HOOK_PATH, else the installed one, that has the
- * file; false: there is none. */
+/*
+ * Finds a file in the directories of OSPROFILER_HOOK_PATH, or else the
+ * installed one; false: it is in none of them.
+ */
 bool run_hook_find(const char *file, char out[PATH_MAX]) OSP_MUST_CHECK;
 
-/* Does the path hold what the dynamic loader takes for its end? */
+/*
+ * Does the path contain a character that the dynamic loader takes for the end
+ * of a path?
+ */
 bool run_hook_has_space(const char *path);
 
 #endif /* OSPROFILER_CLI_HOOK_PATH_H */

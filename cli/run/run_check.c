@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_check.c
- *	  Can a collector take what will be traced? Asked before the command starts.
+ *	  Can a collector take the trace? This is checked before the command starts.
  */
 #include "run/run.h"
 
@@ -17,10 +17,10 @@
 #include "osprofiler/driver.h"
 #include "writable_path.h"
 
-/* What the command waits for a collector that says nothing. */
+/* How long the command is delayed for a collector that does not answer. */
 #define CHECK_TIMEOUT_MS 1000
 
-/* An osp_point_fn. */
+/* Ignores a point; an osp_point_fn. */
 static osp_status
 ignore_point(void *ctx, osp_str json)
 {
@@ -29,8 +29,11 @@ ignore_point(void *ctx, osp_str json)
 	return OSP_OK;
 }
 
-/* Is it a service that says quickly that it has no such trace? Files are on this
- * host, and the queues of a broker would be read as a whole. */
+/*
+ * Is the collector a service that answers quickly that it has no such trace? A
+ * file or database is on this host, and the queues of a broker would have to be
+ * read as a whole.
+ */
 static bool
 can_be_asked(const osp_driver *driver)
 {
@@ -43,15 +46,17 @@ can_be_asked(const osp_driver *driver)
 	return (driver->flags & OSP_DRIVER_CAN_READ) != 0;
 }
 
-/* One that cannot be reached now may come back while the command runs, and what is
- * traced waits for it. */
+/*
+ * Reports a collector that cannot be reached. It may come back while the
+ * command runs; until then the points wait for it.
+ */
 static void
 report_silence(const osp_driver *driver, osp_driver_conn *conn,
 			   const char *shown)
 {
 	osp_error err = {OSP_OK, ""};
 
-	/* Who may write need not have the right to read. */
+	/* A user with the right to write need not have the right to read. */
 	if (can_be_asked(driver) &&
 		driver->get_points(
 			conn, OSP_STR("osprofiler run"), ignore_point, NULL, &err) ==
@@ -63,8 +68,10 @@ report_silence(const osp_driver *driver, osp_driver_conn *conn,
 						 cli_collector_reason(shown, err.msg));
 }
 
-/* The user of a service may have no home directory, and so no place for the default
- * collector. */
+/*
+ * Reports that the home directory is missing, and so the place for the default
+ * collector. The user of a service may have none.
+ */
 static void
 report_missing_home(const char *shown, const char *home)
 {
@@ -94,7 +101,10 @@ report_missing_home(const char *shown, const char *home)
 	osp_buf_term(&make);
 }
 
-/* A database or file on this host, by its absolute path. */
+/*
+ * Reports a database or file on this host that cannot be written to. Its path
+ * has to be absolute.
+ */
 static void
 report_closed(const osp_driver *driver, const char *connection_string,
 			  const char *shown)

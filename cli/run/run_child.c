@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_child.c
- *	  The command that `osprofiler run` runs: its signals, its terminal, its end.
+ *	  The command that `osprofiler run` runs: its signals, its terminal, its
+ *	  end.
  *
- * The command stays in our process group, so the terminal is its as it was the
- * caller's, and the terminal's signals reach it by themselves. We only hand on
- * what was sent to us alone, stop when it stops, and end as it ends.
+ * The command stays in our process group. So it can use the terminal as if the
+ * caller had started it, and gets the terminal's signals without our help. We
+ * only pass on signals that were sent to us alone, stop when the command stops,
+ * and end as it ends.
  */
 #include "run/run.h"
 
@@ -26,12 +28,14 @@
 void (*cli_original_sigpipe)(int) = SIG_DFL;
 void (*cli_original_sigxfsz)(int) = SIG_DFL;
 
-/* As they were when we began. */
+/* The handling of signals as this process found it. */
 static sigset_t original_mask;
 static struct sigaction original_actions[NSIG];
 
-/* alarm() and setitimer() outlive exec, so the caller may have set them for the
- * command. By ITIMER_*. */
+/*
+ * The timers as this process found them, by ITIMER_*. alarm() and setitimer()
+ * outlive exec, so the caller may have set them for the command.
+ */
 static struct itimerval original_timers[3];
 
 void
@@ -58,7 +62,10 @@ run_signals_block(run_child *child, osp_error *err)
 
 	(void) sigfillset(&all);
 	(void) sigprocmask(SIG_BLOCK, &all, NULL);
-	/* Ignored by the caller, it would not tell us that the command has ended. */
+	/*
+	 * If the caller had SIGCHLD ignored, we would not be informed of the
+	 * command's end.
+	 */
 	(void) signal(SIGCHLD, SIG_DFL);
 	child->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (child->signal_fd < 0)
@@ -67,7 +74,7 @@ run_signals_block(run_child *child, osp_error *err)
 	return OSP_OK;
 }
 
-/* Executes the command with the signals as we found them; returns errno. */
+/* Executes the command with the original handling of signals; returns errno. */
 static int
 execute(char **argv)
 {
@@ -105,7 +112,7 @@ run_child_become(char **argv)
 	return report_exec_error(argv, execute(argv));
 }
 
-/* In the child: becomes the command, or tells the parent why it cannot. */
+/* In the child process: becomes the command, or reports to the parent why it cannot. */
 static void
 execute_in_child(char **argv, int report_fd)
 {
@@ -139,7 +146,7 @@ run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 			err, OSP_EIO, "cannot start a second process: %s", strerror(error));
 	}
 
-	/* A successful exec closes the pipe, and nothing is read from it. */
+	/* A successful exec closes the pipe, so that nothing is read from it. */
 	do
 		n = read(fds[0], &error, sizeof(error));
 	while (n < 0 && errno == EINTR);
@@ -158,7 +165,7 @@ run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 	return OSP_OK;
 }
 
-/* Is our parent a shell with job control, which wants to know when we stop? */
+/* Is our parent a shell with job control, which has to notice when we stop? */
 static bool
 is_job(void)
 {
@@ -168,9 +175,10 @@ is_job(void)
 }
 
 /*
- * When the command stops, this process stops, so that the shell that waits for it
- * sees that; when this process is continued, so is the command. Without a shell
- * that would continue us we go on: somebody may continue the command alone.
+ * Stops this process since the command has stopped, so that the shell that
+ * waits for us notices. When this process is continued, it continues the
+ * command. Without a shell that would continue us we do not stop: somebody may
+ * continue the command alone.
  */
 static void
 stop_with(const run_child *child, int signo)
@@ -201,14 +209,18 @@ has_ended(run_child *child)
 	if (pid == 0 || errno == EINTR)
 		return false;
 
-	/* Another part of this process, a preloaded library perhaps, took its status. */
+	/*
+	 * Another part of this process, perhaps a preloaded library, has read the
+	 * command's status.
+	 */
 	child->status = W_EXITCODE(CLI_FAILED, 0);
 	return true;
 }
 
 /*
- * The kernel sends what comes of the terminal to the command as well. What comes of our
- * own writes, such as SIGXFSZ of a spool that may not grow, is nothing of the command's.
+ * Passes a signal on to the command, unless the kernel sent it. The kernel
+ * sends signals of the terminal to the command itself. Signals that our own
+ * writes cause, such as SIGXFSZ for the spool, do not concern the command.
  */
 static void
 hand_on(const run_child *child, const struct signalfd_siginfo *info)
@@ -280,7 +292,7 @@ run_end_as(const run_child *child)
 	if (!WIFSIGNALED(child->status))
 		return WEXITSTATUS(child->status);
 
-	/* The command's core is the one that is wanted. */
+	/* Only a core file of the command is of use, not one of this process. */
 	signo = WTERMSIG(child->status);
 	(void) setrlimit(RLIMIT_CORE, &no_core);
 	(void) signal(signo, SIG_DFL);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_collector.c
- *	  The file in a run directory that says where its operations go.
+ *	  The file in a run directory that names the collector of its points.
  *
- * `osprofiler run` writes it, so that another process can deliver what is left
- * to the same collector: the next run, or `osprofiler agent --once`. A password is
- * never written. Whoever delivers to a collector that has one must have it from
- * the configuration or the command line.
+ * `osprofiler run` writes it, so that another process can deliver the rest to
+ * the same collector: the next run, or `osprofiler agent --once`. A password is
+ * never written. That process has to get it from the configuration or the
+ * command line.
  */
 #include "run/run.h"
 
@@ -18,10 +18,10 @@
 
 #define COLLECTOR_FILE "collector"
 
-/* The fourth text of the file: the connection string is not whole. */
+/* The fourth text of the file, if the connection string is incomplete. */
 #define LOCKED "password removed"
 
-/* The texts of the file, one behind the other, each with its NUL. */
+/* The texts of the file in their order; in the file a NUL ends each. */
 typedef struct collector_texts
 {
 	osp_str connection_string;
@@ -41,7 +41,7 @@ text_number(collector_texts *texts, unsigned i)
 	return i < sizeof(all) / sizeof(all[0]) ? all[i] : NULL;
 }
 
-/* All texts in bytes; 0: they are too long. */
+/* Writes all texts to bytes, and returns their length; 0: they are too long. */
 static size_t
 join_texts(collector_texts *texts, char bytes[RUN_COLLECTOR_MAX])
 {
@@ -97,13 +97,13 @@ run_collector_note(const osp_shipper_options *options)
 	if (fd < 0)
 		return;
 
-	/* A torn file is worse than none. */
+	/* A file with a part of the texts is worse than none. */
 	if (write(fd, bytes, len) != (ssize_t) len)
 		(void) unlink(path);
 	(void) close(fd);
 }
 
-/* The texts of the file, borrowed from bytes. */
+/* Reads the texts of the file, borrowed from bytes. */
 static bool
 read_texts(int dir_fd, char bytes[RUN_COLLECTOR_MAX], collector_texts *texts)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_descriptors.c
- *	  Descriptors that are the command's.
+ *	  Descriptors that belong to the command.
  *
- * When the command closes a pipe, its reader sees the end of it, if nobody else has
- * the pipe open. So once the command runs, this process closes all that it was given,
- * except for the standard error, where it says at the end what it has seen.
+ * When the command closes a pipe, the reader notices only if no other process
+ * has the pipe open. So once the command runs, this process closes all
+ * descriptors that it was given, except for the standard error, where it prints
+ * its report at the end.
  */
 #include "run/run.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of a process that was given more, the others stay open here. */
+/* How many descriptors are noted. If there are more, the others stay open here. */
 #define DESCRIPTORS_MAX 1024
 
 static int given[DESCRIPTORS_MAX];
@@ -41,7 +42,10 @@ run_descriptors_note(void)
 	(void) closedir(dir);
 }
 
-/* A number that is free would be taken by the next file that is opened. */
+/*
+ * Replaces an open descriptor by one without use. If its number were free, the
+ * next file to be opened would get it.
+ */
 static void
 replace_by_nothing(int fd)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_dir.c
- *	  A run directory of our own, below the usual one.
+ *	  A run directory for one run, below the usual one.
  *
- * Each run has one, so that several may go on side by side, and beside an agent.
+ * Each run has its own, so that several runs, and an agent, may be at work at
+ * the same time.
  */
 #include "run/run.h"
 
@@ -50,7 +51,7 @@ run_dir_make(const osp_config *config, char path[OSP_RUNDIR_PATH_MAX],
 	return OSP_OK;
 }
 
-/* All that is ever in it are plain files. */
+/* The directory never holds anything but plain files. */
 void
 run_dir_remove(const char *path)
 {

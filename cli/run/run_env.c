@@ -3,11 +3,11 @@
  * run_env.c
  *	  The environment of a traced command.
  *
- * The hooks of libpq come by LD_LIBRARY_PATH, as a libpq.so.5 that is found
- * before the real one. OSPROFILER_LIBPQ names the real one: the one that the
- * dynamic loader finds now is the one that the command would get untraced. The
- * hooks of SQLite come by LD_PRELOAD. Both variables are inherited, so programs
- * that the command forks or executes are traced as well.
+ * LD_LIBRARY_PATH brings in the hooks of libpq: a libpq.so.5 that is found
+ * before the real one. OSPROFILER_LIBPQ names the real one, which is the
+ * library that the dynamic loader finds now and the command would use untraced.
+ * LD_PRELOAD brings in the hooks of SQLite. Both variables are inherited, so
+ * programs that the command forks or executes are traced as well.
  */
 #include "run/run.h"
 
@@ -22,10 +22,13 @@
 #include "cli.h"
 #include "run/hook_path.h"
 
-/* The variables as they were; NULL: run_env_set was not called yet. */
+/* The variables before run_env_set; NULL: it was not called yet. */
 static char **original;
 
-/* setenv never frees a text that it did not make, so the pointers stay valid. */
+/*
+ * Saves pointers to the variables. They stay valid, since setenv never frees a
+ * text that it did not make.
+ */
 static osp_status
 save_environment(osp_error *err)
 {
@@ -48,7 +51,7 @@ run_env_restore(void)
 		environ = original;
 }
 
-/* The dynamic loader takes these for the end of a path. */
+/* Refuses a path with a character that the dynamic loader takes for its end. */
 static osp_status
 check_path(const char *path, osp_error *err)
 {
@@ -72,7 +75,7 @@ set(const char *name, const char *value, osp_error *err)
 													   strerror(errno));
 }
 
-/* Puts a path before what a variable holds. */
+/* Puts a path before the value of a variable. */
 static osp_status
 prepend(const char *name, const char *path, osp_error *err)
 {
@@ -92,8 +95,8 @@ prepend(const char *name, const char *path, osp_error *err)
 }
 
 /*
- * Names the libpq that programs get now. Below another `osprofiler run` that is a
- * shadow, and the real one is named already.
+ * Sets OSPROFILER_LIBPQ to the libpq that programs load now. Below another
+ * `osprofiler run` that is our stand-in, and the variable is set already.
  */
 static osp_status
 name_real_libpq(const char *shadow, osp_error *err)
@@ -113,7 +116,7 @@ name_real_libpq(const char *shadow, osp_error *err)
 	return status;
 }
 
-/* An installation without PostgreSQL has no hooks of libpq. */
+/* Adds the hooks of libpq, which an installation without PostgreSQL does not have. */
 static osp_status
 add_libpq_hooks(osp_error *err)
 {
@@ -140,7 +143,7 @@ add_libpq_hooks(osp_error *err)
 	return prepend("LD_LIBRARY_PATH", shadow, err);
 }
 
-/* An installation without SQLite has no hooks of it. */
+/* Adds the hooks of SQLite, which an installation without SQLite does not have. */
 static osp_status
 add_sqlite_hooks(osp_error *err)
 {
@@ -153,7 +156,7 @@ add_sqlite_hooks(osp_error *err)
 	return status == OSP_OK ? prepend("LD_PRELOAD", path, err) : status;
 }
 
-/* Adds a way of telling servers to those that are configured. */
+/* Adds prepared statements to the ways in which servers get the context. */
 static osp_status
 add_prepared(const char *propagate, osp_error *err)
 {
@@ -180,8 +183,10 @@ set_variables(const run_env *env, osp_error *err)
 		{"OSPROFILER_TRACE_HMAC", env->headers->trace_hmac},
 		{"OSPROFILER_RUN_DIR", env->run_directory},
 
-		/* The one program that is traced rather waits a moment than lose a part
-		 * of its trace. */
+		/*
+		 * A program that was started in order to be traced should rather wait a
+		 * moment than lose a part of its trace.
+		 */
 		{"OSPROFILER_ON_FULL", env->on_full_given ? NULL : "wait"},
 	};
 	osp_status status = OSP_OK;

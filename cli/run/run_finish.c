@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_finish.c
- *	  The end of `osprofiler run`: the last delivery, and what is said of it.
+ *	  The end of `osprofiler run`: the last delivery, and the report.
  */
 #include "run/run.h"
 
@@ -24,10 +24,13 @@
 #define END_TIMEOUT_MS 10000
 #define END_SLICE_MS   100
 
-/* A collector of a former run that is away shall not hold up this one. */
+/*
+ * How long this run may be delayed by the collector of a former one that does
+ * not answer.
+ */
 #define FORMER_MS 1000
 
-/* Delivers what is left, unless the collector or the user will not wait. */
+/* Delivers the rest, unless the collector takes too long or the user interrupts. */
 static bool
 deliver_rest(run_state *run)
 {
@@ -44,7 +47,7 @@ deliver_rest(run_state *run)
 	return false;
 }
 
-/* False: the run directory cannot be read. */
+/* Reads what the run directory has counted. False: it cannot be read. */
 static bool
 read_totals(const run_state *run, osp_run_totals *totals)
 {
@@ -59,16 +62,22 @@ read_totals(const run_state *run, osp_run_totals *totals)
 	return status == OSP_OK;
 }
 
-/* What somebody types before a command who called this one as another user, by sudo, su
- * or runuser: "sudo -u postgres ", or nothing. */
+/*
+ * Writes what the user has to type before a command to execute it as this user,
+ * if this one was called by sudo, su or runuser: "sudo -u postgres ", or
+ * nothing.
+ */
 static void
 write_as_user(char out[CLI_AS_USER_MAX])
 {
 	cli_as_user_words(cli_typist(), geteuid(), out);
 }
 
-/* Must whoever delivers the rest name the collector? Its password is not stored, and
- * no setting has it: it came from an option, or sudo leaves the variable out. */
+/*
+ * Does a later delivery need an option for the collector? It does if the
+ * password, which is not stored, is in no setting: it came from an option, or
+ * sudo would not pass the variable on.
+ */
 static bool
 lacks_password(const run_state *run, const char *as_user)
 {
@@ -123,7 +132,10 @@ can_be_read(const run_state *run)
 		   (driver->flags & OSP_DRIVER_CAN_READ) != 0;
 }
 
-/* Whoever searches elsewhere needs the id as OpenTelemetry writes it. */
+/*
+ * Appends the trace's id as OpenTelemetry writes it, for a search in another
+ * program.
+ */
 static void
 add_other_place(osp_buf *text, const char *base_id)
 {
@@ -136,8 +148,10 @@ add_other_place(osp_buf *text, const char *base_id)
 	osp_buf_add_char(text, '\n');
 }
 
-/* The option that names the collector. What is not shown whole, because it has a
- * password or is too long, is left to the user. */
+/*
+ * Appends the option that names the collector. If the address is not shown in
+ * full, since it has a password or is too long, the user has to insert it.
+ */
 static void
 add_collector(osp_buf *text, const run_state *run)
 {
@@ -149,7 +163,7 @@ add_collector(osp_buf *text, const run_state *run)
 	osp_buf_add_char(text, ' ');
 }
 
-/* Is it a file of whoever runs this, closed to others? */
+/* Is the collector a file, which others than its user cannot read? */
 static bool
 is_own_file(const run_state *run)
 {
@@ -167,14 +181,14 @@ add_show_command(osp_buf *text, const run_state *run)
 		write_as_user(as_user);
 	osp_buf_addf(text, "%sosprofiler trace show ", as_user);
 
-	/* A variable that sudo let through once is not there the next time. */
+	/* A variable that sudo passed on this time may be missing the next time. */
 	if (args->connection_string != NULL || run->absolute[0] != '\0' ||
 		(as_user[0] != '\0' && getenv("OSPROFILER_CONNECTION_STRING") != NULL))
 		add_collector(text, run);
 	osp_buf_addf(text, "%s\n", run->base_id);
 }
 
-/* Says how to see the trace, now or when the rest of it has been delivered. */
+/* Prints how to see the trace, now or when the rest of it has been delivered. */
 static void
 print_trace_id(const run_state *run, bool is_stored)
 {
@@ -197,7 +211,7 @@ print_trace_id(const run_state *run, bool is_stored)
 	osp_buf_term(&text);
 }
 
-/* Why is there no trace? */
+/* Reports why there is no trace. */
 static void
 print_absence(const run_state *run, const osp_run_totals *totals)
 {
@@ -251,7 +265,7 @@ print_no_key(const run_state *run)
 	osp_buf_term(&word);
 }
 
-/* Operations were seen: notes and says what came of them. */
+/* Reports and notes the result of a run with operations. */
 static void
 finish_trace(run_state *run, const osp_run_totals *totals, bool delivered,
 			 int64_t ended_ns)
@@ -283,7 +297,7 @@ finish_trace(run_state *run, const osp_run_totals *totals, bool delivered,
 		print_trace_id(run, delivered || stat->shipped > 0);
 }
 
-/* The directories of former runs lie beside that of this one. */
+/* Delivers points of former runs, whose directories lie beside that of this run. */
 static void
 deliver_others(const run_state *run)
 {
@@ -319,6 +333,9 @@ run_finish(run_state *run)
 		return;
 	deliver_others(run);
 
-	/* At last: once this process has ended, nobody makes it anew. */
+	/*
+	 * This comes last: until this process ends, programs of the command may
+	 * make the directory anew.
+	 */
 	run_dir_remove(run->run_directory);
 }

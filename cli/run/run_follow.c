@@ -15,11 +15,11 @@
 #include "notify/batch.h"
 #include "record/record.h"
 
-/* Longest line, and longest statement in it. */
+/* The longest line, and the longest statement in it, in bytes. */
 #define LINE_MAX_LEN  4096
 #define STATEMENT_MAX 200
 
-/* The first text of that key, wherever it is nested; empty: there is none. */
+/* Finds the first text with this key, on any level of nesting; empty: there is none. */
 static osp_str
 find_text(osp_str info, osp_str key)
 {

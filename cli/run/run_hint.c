@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_hint.c
- *	  What somebody may have meant by a command that cannot be executed.
+ *	  Hints for a command that cannot be executed.
  */
 #include "run/run.h"
 
@@ -12,7 +12,7 @@
 #include "program_path.h"
 #include "shell_text.h"
 
-/* The program that runs files whose names end so. */
+/* Endings of file names, and the program that runs such files. */
 static const struct
 {
 	const char *ending;
@@ -25,7 +25,7 @@ static const struct
 					{".rb", "ruby"},
 					{".sh", "sh"}};
 
-/* NULL: none is known. */
+/* Finds the program that runs the file; NULL: none is known. */
 static const char *
 find_interpreter(const char *file)
 {
@@ -40,7 +40,7 @@ find_interpreter(const char *file)
 	return NULL;
 }
 
-/* A command with its arguments in one pair of quotes? */
+/* Was the command with its arguments put into one pair of quotes? Then says so. */
 static bool
 hint_at_quotes(osp_buf *out, const char *command)
 {
@@ -58,7 +58,7 @@ hint_at_quotes(osp_buf *out, const char *command)
 	return true;
 }
 
-/* The file is in this directory, where the shell does not look either. */
+/* Hints at a file in the current directory, where a shell would not search, either. */
 static void
 hint_at_directory(osp_buf *out, const char *file)
 {

@@ -18,12 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The room that has to be left. `osprofiler run` needs less than half of it. */
+/* The room that must be left. `osprofiler run` needs less than half of it. */
 #define DESCRIPTORS  32
 #define TASKS        16
 #define MEMORY_BYTES ((rlim_t) 256 * 1024 * 1024)
 
-/* The usual limit of processes is higher. Only below this one they are counted. */
+/* Processes are counted only if their limit is below this one. It is usually higher. */
 #define TASKS_COUNTED 16384
 
 static bool
@@ -46,7 +46,7 @@ has_descriptors(void)
 	return enough;
 }
 
-/* How many threads does the user of this process have? */
+/* Counts the threads of the user of this process. */
 static rlim_t
 count_tasks(void)
 {
@@ -67,7 +67,7 @@ count_tasks(void)
 			stat(path, &st) != 0 || st.st_uid != getuid())
 			continue;
 
-		/* A directory for each thread, besides "." and "..". */
+		/* Beside "." and ".." there is a directory for each thread. */
 		count += st.st_nlink > 2 ? st.st_nlink - 2 : 1;
 	}
 	(void) closedir(proc);
@@ -79,7 +79,7 @@ has_tasks(void)
 {
 	struct rlimit limit;
 
-	/* The kernel does not limit the superuser's. */
+	/* The kernel does not limit the number of the superuser's processes. */
 	if (getuid() == 0 || getrlimit(RLIMIT_NPROC, &limit) != 0 ||
 		limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > TASKS_COUNTED)
 		return true;

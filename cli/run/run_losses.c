@@ -11,7 +11,7 @@
 
 #define LINE_MAX 2048
 
-/* Says what found no room to be recorded at all. */
+/* Reports how many threads or processes could not record anything for lack of room. */
 static void
 report_untraced(uint64_t count)
 {

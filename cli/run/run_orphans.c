@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_orphans.c
- *	  Delivers what former runs left behind.
+ *	  Delivers points that former runs left behind.
  *
- * A run that is killed with SIGKILL cannot ship the rest, nor remove its
- * directory; one whose collector is away keeps it. So each run, when its own work is
- * done, and `osprofiler agent --once`, search for directories of runs in which no shipper is at work any more, ship them to the
- * collector that their file names (run_collector.c), and remove those that are
- * empty and have no living producer. That file is written when the shipper holds
- * the directory's lock, so a directory that is just being made is never mistaken
- * for one that was left.
+ * A run that is killed with SIGKILL can neither ship the rest of its points nor
+ * remove its directory; one whose collector does not answer keeps the
+ * directory. So each run, after its own work, and `osprofiler agent --once`
+ * search for directories of runs in which no shipper works any more. They ship
+ * the points to the collector that the directory's file names
+ * (run_collector.c), and remove empty directories that no living program writes
+ * to. A shipper holds the directory's lock before that file is written, so a
+ * directory that is just being made is never mistaken for an abandoned one.
  *
- * A directory of an ended run that never had a shipper was made anew by programs that
- * the run has left. Nobody ships it, so it is removed once they have ended.
+ * Programs that outlive their run may make its directory anew, which then has
+ * never had a shipper. Its points are not shipped; the directory is removed
+ * once those programs have ended.
  */
 #include "run/run.h"
 
@@ -25,7 +27,7 @@
 
 #define NAME_PREFIX "run-"
 
-/* Is a program of that run still alive? */
+/* Is a program of the run of this directory still alive? */
 static bool
 has_producer(DIR *dir)
 {
@@ -48,7 +50,7 @@ has_producer(DIR *dir)
 	return found;
 }
 
-/* How many points the collector has accepted from a run directory. */
+/* Returns how many points of a run directory the collector has accepted so far. */
 static uint64_t
 read_shipped(int dir_fd)
 {
@@ -68,7 +70,7 @@ ship(const osp_shipper_options *options, int dir_fd, uint64_t *points)
 	osp_shipper *shipper;
 	bool empty;
 
-	/* This fails where a shipper is at work, because its run still goes on. */
+	/* This fails if a shipper works there, since its run has not ended. */
 	if (osp_shipper_open(options, &shipper, NULL) != OSP_OK)
 		return false;
 	before = read_shipped(dir_fd);
@@ -79,7 +81,7 @@ ship(const osp_shipper_options *options, int dir_fd, uint64_t *points)
 	return empty;
 }
 
-/* Has somebody else delivered all that lies there? */
+/* Has another process delivered all points of the directory? */
 static bool
 is_empty(int dir_fd)
 {

@@ -11,7 +11,10 @@
 #include "noted/outside_note.h"
 #include "report/report_describe.h"
 
-/* It is noted if it is so long, and this part of the command's time. */
+/*
+ * The shortest time that is noted, and the part of the command's time that it
+ * must be.
+ */
 #define OUTSIDE_MIN_NS (100 * INT64_C(1000000))
 #define OUTSIDE_PART   5
 

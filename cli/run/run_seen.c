@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_seen.c
- *	  What the operations of a run's command were.
+ *	  Which operations the command of a run has made.
  */
 #include "run/run_seen.h"
 
@@ -13,7 +13,7 @@
 
 #define CONNINFO_MAX 4096
 
-/* What is looked for in a start record. */
+/* The facts that are read from a start record. */
 typedef struct start_facts
 {
 	bool statement;

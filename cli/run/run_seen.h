@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_seen.h
- *	  What the operations of a run's command were.
+ *	  Which operations the command of a run has made.
  */
 #ifndef OSPROFILER_CLI_RUN_SEEN_H
 #define OSPROFILER_CLI_RUN_SEEN_H
 
 #include "record/record.h"
 
-/* Where a connection leads; a longer text counts as unknown. */
+/*
+ * The server and database of a connection. A text that is too long counts as
+ * unknown.
+ */
 typedef struct run_place
 {
 	char server[256];
@@ -21,19 +24,21 @@ typedef struct run_seen
 {
 	uint64_t libpq;  /* statements */
 	uint64_t sqlite; /* statements */
-	uint64_t told;   /* statements of connections that tell the server */
+	uint64_t told;   /* statements of connections that send a context */
 	run_place first; /* of the first connection */
-	run_place place; /* of the first one that told a server of the trace */
+	run_place place; /* of the first connection that sends a context */
 } run_seen;
 
-/* Counts a record. */
+/* Counts the operation of a start record. */
 void run_seen_add(run_seen *seen, const osp_record *record);
 
-/* Does the server that was told run on this host, as far as its name tells? */
+/* Does the server that got a context run on this host, judging by its name? */
 bool run_seen_is_local(const run_seen *seen);
 
-/* The connection string of that server, or of the first one if none was told, without a
- * password, in libpq's form. */
+/*
+ * Writes the connection string of the server that got a context, or of the
+ * first one if none did, in libpq's format and without a password.
+ */
 void run_seen_conninfo(const run_seen *seen, char *out, size_t size);
 
 #endif /* OSPROFILER_CLI_RUN_SEEN_H */

@@ -23,21 +23,22 @@
 
 #define READ_TIMEOUT_MS 2000
 #define LOOK_MS         20
-#define QUIET_MS        100 /* without progress */
+#define QUIET_MS        100 /* how long to wait without progress */
 
 #define BATCH 256
 
 /* --- counting --- */
 
-/* How many statements of clients the server has recorded. */
+/* Counts the statements of clients that the server has recorded. */
 typedef struct server_count
 {
 	uint64_t statements;
-	int server_depth; /* of the operation of a server round the next; -1: none */
+	int server_depth; /* of the server's operation that encloses this one;
+					   * -1: none */
 	osp_buf name;
 } server_count;
 
-/* An osp_node_fn. */
+/* Counts an operation; an osp_node_fn. */
 static osp_status
 count_node(void *ctx, const osp_report_node *node)
 {
@@ -60,7 +61,7 @@ count_node(void *ctx, const osp_report_node *node)
 	return OSP_OK;
 }
 
-/* An osp_point_fn. */
+/* Adds a point to the report ctx; an osp_point_fn. */
 static osp_status
 add_point(void *ctx, osp_str json)
 {
@@ -159,7 +160,7 @@ store_batch(fetch *f)
 	return status;
 }
 
-/* An osp_point_fn. */
+/* Takes a point of the server; an osp_point_fn. */
 static osp_status
 fetch_point(void *ctx, osp_str json)
 {
@@ -216,7 +217,7 @@ copy_trace(const run_state *run, cli_server *server, osp_error *err)
 	return status;
 }
 
-/* Says in err which statements the server leaves out. */
+/* Writes to err which statements the server does not record. */
 static void
 note_min_duration(cli_server *server, osp_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_summary.c
- *	  What `osprofiler run` has seen, in one line at its end.
+ *	  The summary of `osprofiler run`, one line at its end.
  */
 #include "run/run.h"
 
@@ -11,7 +11,10 @@
 #include "osprofiler/driver.h"
 #include "shell_text.h"
 
-/* A trace of more statements is not read to count those that the server knows. */
+/*
+ * The largest number of statements for which the trace is read, to count those
+ * that the server recorded.
+ */
 #define COUNTED_MAX 10000
 
 static const char *
@@ -20,7 +23,7 @@ plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
-/* Can it be told which statements the server knows? */
+/* Can it be found out how many statements the server recorded? */
 static bool
 may_ask(const run_state *run, const osp_run_totals *totals)
 {
@@ -33,8 +36,10 @@ may_ask(const run_state *run, const osp_run_totals *totals)
 		   (driver->flags & OSP_DRIVER_CAN_READ) != 0;
 }
 
-/* The statements that the server knows; if none, err says why, as far as that is
- * known. */
+/*
+ * Counts the statements that the server recorded. If there are none, err says
+ * why, as far as that is known.
+ */
 static uint64_t
 find_known(const run_state *run, osp_error *err)
 {
@@ -46,7 +51,7 @@ find_known(const run_state *run, osp_error *err)
 	return known < run->follow.seen.libpq ? known : run->follow.seen.libpq;
 }
 
-/* Why the server knows some of the statements alone. */
+/* Appends why the server recorded only some of the statements. */
 static void
 add_unknown(osp_buf *text, const run_state *run)
 {
