@@ -8,8 +8,10 @@
 
 #include "osprofiler/buf.h"
 
-/* Appends key=value, the value in quotes where it needs them. Nothing if value is NULL
- * or empty. */
+/*
+ * Appends key=value, with quotes where the value needs them. Appends nothing if
+ * value is NULL or empty.
+ */
 void cli_conninfo_add(osp_buf *out, const char *key, const char *value);
 
 #endif /* OSPROFILER_CLI_CONNINFO_TEXT_H */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * other_ports.c
- *	  The servers beside the one that does not answer.
+ *	  The servers beside one that does not answer.
  *
- * Debian gives each cluster a port, and its psql finds the only one. libpq, which
- * connects here, takes port 5432 unless it is told another.
+ * Debian gives each cluster a port, and its psql finds the port if there is
+ * only one cluster. libpq, which connects here, uses port 5432 unless another
+ * one is set.
  */
 #include "server/other_ports.h"
 
@@ -18,8 +19,11 @@
 
 #define SOCKET_NAME ".s.PGSQL."
 
-/* The path of the socket that the server's words name, up to its port. False: they name
- * none, for the server was asked by TCP. */
+/*
+ * Finds the server's socket in an error message: its directory, and the port in
+ * its name. False: the message names no socket, since the server was asked by
+ * TCP.
+ */
 static bool
 find_socket(const char *message, char directory[PATH_MAX], long *port)
 {
@@ -33,7 +37,7 @@ find_socket(const char *message, char directory[PATH_MAX], long *port)
 	return true;
 }
 
-/* The port of a server's socket, or 0: it is something else. */
+/* The port of a server whose socket has this name, or 0: the file is no such socket. */
 static long
 port_of(const char *directory, const char *name)
 {
@@ -59,7 +63,7 @@ compare_ports(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Returns their number. */
+/* Lists the ports of all sockets in the directory except one; returns their number. */
 static size_t
 list_ports(const char *directory, long but, long ports[CLI_PORTS_MAX])
 {

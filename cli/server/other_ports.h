@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * other_ports.h
- *	  The servers beside the one that does not answer.
+ *	  The servers beside one that does not answer.
  */
 #ifndef OSPROFILER_CLI_OTHER_PORTS_H
 #define OSPROFILER_CLI_OTHER_PORTS_H
@@ -10,9 +10,11 @@
 
 #define CLI_PORTS_MAX 16
 
-/* The ports of the other sockets in the directory of the one that libpq's message names,
- * in order. Returns their number; 0 also if it names none, or the directory cannot be
- * read. */
+/*
+ * Lists the ports of the other sockets in the directory of the socket that
+ * libpq's message names, in order. Returns their number, which is 0 also if the
+ * message names none, or the directory cannot be read.
+ */
 size_t cli_other_ports(const char *message, long ports[CLI_PORTS_MAX]);
 
 #endif /* OSPROFILER_CLI_OTHER_PORTS_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * other_sources.c
- *	  What a trace is read from besides the collector: other collectors, and servers
- *	  that have recorded a part of it.
+ *	  The sources of a trace besides the collector: other collectors, and
+ *	  servers that have recorded a part of it.
  */
 #include "server/other_sources.h"
 
@@ -64,8 +64,10 @@ cli_others_term(cli_others *others)
 		cli_server_close(others->servers[i].conn);
 }
 
-/* An osp_point_fn. Malformed points are counted by the report; only memory ends the
- * reading. */
+/*
+ * Adds a point to the report ctx; an osp_point_fn. The report counts malformed
+ * points; only a lack of memory ends the reading.
+ */
 static osp_status
 add_point(void *ctx, osp_str json)
 {
@@ -74,7 +76,10 @@ add_point(void *ctx, osp_str json)
 	return status == OSP_EPROTO ? OSP_OK : status;
 }
 
-/* Also those that were malformed, which are there under that form of the name. */
+/*
+ * Counts the points that were read. Malformed ones count, too: they show that
+ * the trace exists under that form of its name.
+ */
 static size_t
 points_read(const osp_report *report)
 {
@@ -111,7 +116,10 @@ read_collector(cli_collector *collector, bool *failing, const char *name,
 
 	if (collector->conn == NULL)
 	{
-		/* What is wrong with it does not change. */
+		/*
+		 * A collector that failed once is not opened again: its settings do not
+		 * change.
+		 */
 		if (*failing || cli_collector_open(collector) != CLI_OK)
 		{
 			*failing = true;
@@ -137,7 +145,10 @@ open_server(const cli_others *others, cli_other_server *server, osp_error *err)
 {
 	osp_status status;
 
-	/* Connecting takes some seconds at most, and is not interrupted. */
+	/*
+	 * The interruption is checked before connecting, which takes some seconds
+	 * at most.
+	 */
 	if (others->interrupted != NULL && others->interrupted(NULL))
 		return OSP_EINTR;
 	status = cli_server_open_for_root(server->conninfo, &server->conn, err);

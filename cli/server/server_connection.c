@@ -3,8 +3,8 @@
  * server_connection.c
  *	  A connection to a PostgreSQL server, for the commands that ask one.
  *
- * The functions of libpq that are used stand in one table, with their types as
- * libpq-fe.h declares them, so that building needs no libpq either.
+ * The functions of libpq that are used here are in one table, with their types
+ * as libpq-fe.h declares them. So building needs no libpq, either.
  */
 #include "server/server_connection.h"
 #include "server/conninfo_text.h"
@@ -25,11 +25,11 @@
 
 #define LIBRARY "libpq.so.5"
 
-/* How often interrupted() is asked. */
+/* How often interrupted() is called. */
 #define SLICE_MS  100
 #define NS_PER_MS INT64_C(1000000)
 
-/* From libpq-fe.h: values that never change. */
+/* Constants of libpq-fe.h, whose values never change. */
 enum
 {
 	CONNECTION_OK = 0,
@@ -49,13 +49,13 @@ typedef struct PQconninfoOption
 	char *keyword;
 	char *envvar;
 	char *compiled;
-	char *val; /* NULL: the string leaves it out */
+	char *val; /* NULL: not in the string */
 	char *label;
-	char *dispchar; /* "*": a password */
+	char *dispchar; /* "*": it is a password */
 	int dispsize;
 } PQconninfoOption;
 
-/* What is used of libpq, as libpq-fe.h declares it. */
+/* The functions of libpq that are used here, as libpq-fe.h declares them. */
 typedef struct libpq
 {
 	PQconninfoOption *(*PQconninfoParse)(const char *conninfo, char **message);
@@ -125,20 +125,20 @@ static const struct
 struct cli_server
 {
 	PGconn *conn;
-	bool (*interrupted)(void *ctx); /* NULL: nobody interrupts */
-	unsigned deadline_ms;           /* for one answer; 0: any time */
-	osp_error given_up;             /* why an answer was not awaited */
-	bool untraced;                  /* transactions are not to be traced */
-	bool in_transaction;            /* one that the caller has begun */
-	bool is_bare;                   /* of cli_server_open_bare() */
+	bool (*interrupted)(void *ctx); /* may be NULL */
+	unsigned deadline_ms;           /* for one answer; 0: no limit */
+	osp_error given_up;             /* why waiting for an answer was given up */
+	bool untraced;                  /* the server does not trace transactions */
+	bool in_transaction;            /* cli_server_begin() has begun one */
+	bool is_bare;                   /* from cli_server_open_bare() */
 	char sqlstate[8];
 	bool has_login;
-	cli_user login; /* of cli_server_login */
+	cli_user login; /* see cli_server_login() */
 };
 
 static bool stays_self; /* see cli_server_stay_self() */
 static libpq pq;
-static void *library; /* stays loaded; NULL: it is not yet */
+static void *library; /* stays loaded; NULL: not loaded yet */
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
 static osp_status
@@ -167,7 +167,10 @@ load_functions(osp_error *err)
 	return OSP_OK;
 }
 
-/* Several threads of `osprofiler web` may be the first to ask a server. */
+/*
+ * Loads libpq with a lock, since several threads of `osprofiler web` may be the
+ * first to ask a server.
+ */
 static osp_status
 load_libpq(osp_error *err)
 {
@@ -179,7 +182,7 @@ load_libpq(osp_error *err)
 	return status;
 }
 
-/* The server's words, of which only the first line is kept. */
+/* Stores the first line of the server's message in err. */
 static osp_status
 set_message(osp_error *err, osp_status status, const char *text)
 {
@@ -188,7 +191,10 @@ set_message(osp_error *err, osp_status status, const char *text)
 	return osp_error_set(err, status, "%.*s", (int) len, text);
 }
 
-/* Is it settings or a URI? libpq takes all else for the name of a database. */
+/*
+ * Does the connection string have settings, or is it a URI? libpq takes any
+ * other text as the name of a database.
+ */
 static bool
 has_settings(const char *conninfo)
 {
@@ -206,9 +212,10 @@ find_setting(const PQconninfoOption *options, const char *keyword)
 }
 
 /*
- * The settings of a CONNINFO that has some, owned. NULL if libpq does not understand
- * it, or understands it as people do not mean it: then a part of the password is the
- * name of a host or a port. What libpq says of it may quote the password.
+ * Parses a connection string that has settings; the result is owned. NULL:
+ * libpq does not understand it, or misunderstands it, so that a part of the
+ * password becomes the name of a host or a port. libpq's own message is not
+ * used, since it may quote the password.
  */
 static PQconninfoOption *
 parse_settings(const char *conninfo)
@@ -248,7 +255,7 @@ check_conninfo(const char *conninfo, osp_error *err)
 	return OSP_OK;
 }
 
-/* What a setting is shown as; NULL: not at all. */
+/* The value that is shown for a setting; NULL: the setting is not shown. */
 static const char *
 show_setting(const PQconninfoOption *option)
 {
@@ -289,22 +296,25 @@ cli_server_name(const char *conninfo, char *out, size_t size)
 	osp_buf_term(&text);
 }
 
-/* Which server, and which of its databases; NULL: the one of conninfo. */
+/* A server, and one of its databases; NULL: the database that conninfo names. */
 typedef struct server_place
 {
 	const char *conninfo;
 	const char *database;
-	bool is_bare; /* without the libraries that settings name */
+	bool is_bare; /* preload no library that settings name */
 } server_place;
 
-/* Start-up options that only a superuser may have. */
+/* Start-up options that only a superuser may give. */
 #define BARE_OPTIONS "-c session_preload_libraries= -c local_preload_libraries="
 
-/* Returned owned, also if the server refuses; NULL: no memory. */
+/* Tries to connect. Returned owned, also if the server refuses; NULL: no memory. */
 static cli_server *
 try_to_connect(const server_place *place)
 {
-	/* What comes later counts; conninfo is taken apart where dbname stands first. */
+	/*
+	 * A later keyword replaces an earlier one. The first dbname may be a whole
+	 * connection string, which libpq parses.
+	 */
 	const char *keywords[] = {"connect_timeout",
 							  "fallback_application_name",
 							  "dbname",
@@ -336,7 +346,10 @@ is_connected(const cli_server *server)
 	return server != NULL && pq.PQstatus(server->conn) == CONNECTION_OK;
 }
 
-/* Adds to the message which servers are there, if no server is where it was asked. */
+/*
+ * Appends the ports of other servers to a message that no server listens at the
+ * socket.
+ */
 static void
 add_ports(osp_error *err)
 {
@@ -354,14 +367,14 @@ add_ports(osp_error *err)
 								 i + 1 == count ? ")" : "");
 }
 
-/* Is there a server, whatever it says? libpq closes the socket of one that there is not. */
+/* Has a server answered in any way? If there is none, libpq closes the socket. */
 static bool
 has_answered(const cli_server *server)
 {
 	return pq.PQsocket(server->conn) >= 0;
 }
 
-/* Gives the connection to the caller, or ends it and says why it failed. */
+/* Hands the connection to the caller, or closes it and reports why it failed. */
 static osp_status
 hand_over(cli_server *server, cli_server **out, osp_error *err)
 {
@@ -429,7 +442,7 @@ connect_as(const cli_user *user, const server_place *place, cli_server **server)
 	other->login = *user;
 }
 
-/* Root was refused: tries the users who may be let in. */
+/* After root was refused, tries the users whom the server may let in. */
 static void
 connect_as_others(const server_place *place, cli_server **server)
 {
@@ -535,8 +548,10 @@ cli_server_bound(cli_server *server, bool (*interrupted)(void *ctx),
 	server->deadline_ms = deadline_ms;
 }
 
-/* Waits for the answer to what was sent, or notes why it is given up. A connection that
- * breaks is OSP_OK, too: PQgetResult says why. */
+/*
+ * Waits for the answer to a statement, or notes why it gives up. A broken
+ * connection is OSP_OK, too: PQgetResult reports it.
+ */
 static osp_status
 await_answer(cli_server *server)
 {
@@ -560,7 +575,7 @@ await_answer(cli_server *server)
 	return OSP_OK;
 }
 
-/* The result of the statement, which is the last one; NULL: the connection broke. */
+/* Takes the last result, which is that of the statement; NULL: the connection broke. */
 static PGresult *
 take_result(cli_server *server)
 {
@@ -575,7 +590,7 @@ take_result(cli_server *server)
 	return last;
 }
 
-/* The result of what was sent; NULL: there is none. */
+/* Waits for the result if the statement was sent; NULL: there is no result. */
 static PGresult *
 await_result(cli_server *server, int sent)
 {
@@ -596,7 +611,10 @@ execute(cli_server *server, const char *sql, int count,
 			server->conn, sql, count, NULL, params, NULL, NULL, 0));
 }
 
-/* The same for a text of several statements, of which it is the last one's result. */
+/*
+ * Sends a text of several statements and takes the result of the last one;
+ * NULL: there is none.
+ */
 static PGresult *
 execute_all(cli_server *server, const char *statements)
 {
@@ -605,7 +623,7 @@ execute_all(cli_server *server, const char *statements)
 	return await_result(server, pq.PQsendQuery(server->conn, statements));
 }
 
-/* The server's words, in err and as the SQLSTATE. */
+/* Stores the server's message in err, and notes its SQLSTATE. */
 static osp_status
 report_failure(cli_server *server, const PGresult *result, osp_error *err)
 {
@@ -637,7 +655,7 @@ is_good(const PGresult *result)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-/* Takes the result of what returns no rows. */
+/* Takes the result of a statement that returns no rows. */
 static osp_status
 check_done(cli_server *server, PGresult *result, osp_error *err)
 {
@@ -654,12 +672,13 @@ cli_server_untraced(cli_server *server)
 	server->untraced = true;
 }
 
-/* Tells whoever looks at the server's statements whose these are. */
+/* A comment that shows in the server's lists of statements that this is ours. */
 #define OURS " /* osprofiler */"
 
 /*
- * The statements of one text are one transaction, which BEGIN makes last. So what is set
- * before ends with the transaction, and BEGIN itself is not traced any more.
+ * Begins a transaction. The statements of one text are one transaction, which
+ * the BEGIN at the end only continues. So its settings end with it, and that of
+ * untraced covers BEGIN, too.
  */
 #define START "SET LOCAL search_path = pg_catalog, pg_temp" OURS "; BEGIN" OURS
 
@@ -783,7 +802,10 @@ cli_server_is_superuser(const cli_server *server)
 	return is != NULL && strcmp(is, "on") == 0;
 }
 
-/* The path of its socket. False: it is not connected by one. */
+/*
+ * Writes the path of the connection's Unix socket. False: it is not connected
+ * by one.
+ */
 static bool
 find_socket(const cli_server *server, char path[PATH_MAX])
 {
@@ -822,8 +844,10 @@ cli_server_owner(const cli_server *server, uid_t *uid, char *name, size_t size)
 		   snprintf(name, size, "%s", owner->pw_name) < (int) size;
 }
 
-/* The superuser that initdb made. NULL: unknown; else with the answer, owned, that
- * the name lies in. */
+/*
+ * The superuser that initdb made. The name lies in *answer, which is owned.
+ * NULL: unknown.
+ */
 static const char *
 first_superuser(cli_server *server, cli_answer **answer)
 {
@@ -871,7 +895,10 @@ cli_server_add_psql(cli_server *server, osp_buf *out)
 	cli_answer_free(answer);
 }
 
-/* user may be NULL. */
+/*
+ * Appends the CONNINFO of the connection's database as a word for a shell, with
+ * this user unless it is NULL.
+ */
 static void
 add_place(const cli_server *server, const char *user, osp_buf *out)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server_extension.c
- *	  Is the extension in the database, and does all of its schema belong to superusers?
+ *	  Is the extension in the database, and does its whole schema belong to
+ *	  superusers?
  *
- * Anybody who may create a schema in the database could make functions and views of the
- * names that are called here. A superuser who makes one needs no help of ours.
+ * Anybody who may create a schema in the database could make functions and
+ * views with the names that are called here. A superuser who did that would not
+ * need our calls to gain rights.
  */
 #include "server/server_extension.h"
 
@@ -12,12 +14,14 @@
 
 #define USERS "(SELECT oid FROM pg_roles WHERE NOT rolsuper)"
 
-/* Asked so that the server logs no error if it is not there. Of each database there is one
- * row. */
+/*
+ * The columns of the answer, which always has one row. Asking in this way logs
+ * no error in the server if the extension is missing.
+ */
 enum
 {
 	COLUMN_CREATED,
-	COLUMN_USABLE, /* of this version, and where it should be */
+	COLUMN_USABLE, /* of this version and in its own schema */
 	COLUMN_FOREIGN,
 	COLUMN_INSTALLED
 };

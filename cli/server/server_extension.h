@@ -9,10 +9,10 @@
 #include "server/server_connection.h"
 
 /*
- * OSP_OK: it is, and everything of its schema belongs to superusers, so it may be called.
- * OSP_ENOENT: it is not there, or of an earlier version. OSP_EPERM: somebody else has
- * put something into a schema of that name, or owns it: whoever called it would execute
- * that with his own rights.
+ * Finds out whether the extension may be called. OSP_OK: everything in its
+ * schema belongs to superusers. OSP_ENOENT: it is missing, or of an earlier
+ * version. OSP_EPERM: another user owns the schema of that name or an object in
+ * it, which would be executed with the caller's rights.
  */
 osp_status cli_server_find_extension(cli_server *server, osp_error *err);
 

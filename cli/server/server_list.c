@@ -3,8 +3,8 @@
  * server_list.c
  *	  A PostgreSQL server as a collector whose traces are listed.
  *
- * A server stores traces in its data directory unless it is told otherwise, where no
- * client can read. Members of pg_read_all_stats may have them listed by the server.
+ * By default a server stores traces in its data directory, where no client can
+ * read them. Members of pg_read_all_stats can have the server list them.
  */
 #include "server/server_list.h"
 
@@ -14,7 +14,10 @@
 #include "cli.h"
 #include "server/server_extension.h"
 
-/* Where not only a time is asked for, so many of the newest are looked at. */
+/*
+ * How many of the newest traces are read if the filter has more conditions than
+ * a time.
+ */
 #define LOOKED_AT_MAX 100000
 
 #define NUMBER_MAX 24
@@ -29,7 +32,7 @@ static const char sql[] =
 struct osp_driver_conn
 {
 	char *conninfo;
-	cli_server *server; /* NULL: to be connected again */
+	cli_server *server; /* NULL: has to connect again */
 };
 
 static void
@@ -64,7 +67,10 @@ time_of(const cli_answer *answer, int row, int column)
 	return value != NULL ? strtoll(value, NULL, 10) * 1000 : 0;
 }
 
-/* Stops at the filter's limit; *more says whether another trace passes. */
+/*
+ * Passes the traces that match to fn. Stops at the filter's limit; *more
+ * becomes true if another trace matches.
+ */
 static osp_status
 hand_on_traces(const cli_answer *answer, const osp_trace_filter *filter,
 			   osp_trace_fn fn, void *ctx, bool *more)
@@ -97,7 +103,10 @@ hand_on_traces(const cli_answer *answer, const osp_trace_filter *filter,
 	return status;
 }
 
-/* Connects, unless it is connected. What the list asks is not to be traced. */
+/*
+ * Connects, unless it is connected already. The server is told not to trace the
+ * list's own statements.
+ */
 static osp_status
 connect_server(osp_driver_conn *conn, osp_error *err)
 {
@@ -121,8 +130,10 @@ moment_text(int64_t ns, char out[NUMBER_MAX])
 	return out;
 }
 
-/* How many of the newest traces are asked for: all that may be among the first ones
- * that pass the filter, and one more. */
+/*
+ * How many of the newest traces to ask for: enough for all that may match up to
+ * the limit, and one more.
+ */
 static long
 asked_for(const osp_trace_filter *filter)
 {

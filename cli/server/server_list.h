@@ -8,13 +8,16 @@
 
 #include "collector_options.h"
 
-/* The page behind a part of the list of a server: there are more traces. */
+/*
+ * The name of the next page in a server's list: there are more traces, although
+ * such a list has no pages.
+ */
 #define CLI_SERVER_MORE "more"
 
 /*
- * Opens a collector that lists, by osprofiler.traces(), what the collector of a server
- * has. Lists have no pages. It is closed by cli_collector_close(). CLI_FAILED after a
- * message.
+ * Opens a server as a collector whose traces can be listed, by
+ * osprofiler.traces(). Such lists have no pages. It is closed by
+ * cli_collector_close(). CLI_FAILED after a message.
  */
 int cli_server_collector(cli_collector *collector,
 						 const char *conninfo) OSP_MUST_CHECK;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server_process.c
- *	  What a server says of one of its processes.
+ *	  What a server knows about one of its processes.
  *
- * A process that began its present statement later has ended the one that is asked
- * for, and its end was lost. Servers of other hosts are not asked, for nothing says
- * whether their host is the one that an operation names.
+ * If a process began its present statement later, the operation in question has
+ * ended, and its end was lost. Servers of other hosts are not asked, since
+ * nothing says whether their host is the one that an operation names.
  */
 #include "server/server_process.h"
 
@@ -14,7 +14,10 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* An operation begins when its statement arrives, about when query_start is set. */
+/*
+ * Asks whether the process is at work on such a statement. An operation begins
+ * when its statement arrives, which is about when query_start is set.
+ */
 static const char question[] =
 	"SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = $1 "
 	"AND state = 'active' AND query_start <= "

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server_trace.c
- *	  Reading a trace from the server that has recorded it.
+ *	  Reads a trace from the server that has recorded it.
  *
- * pg_osprofiler/sql/own_trace.c says who may read which trace, and why a signature of
- * another purpose does not help.
+ * pg_osprofiler/sql/own_trace.c says who may read which trace, and why a
+ * signature made for another purpose does not help.
  */
 #include "server/server_trace.h"
 
 #include "server/server_extension.h"
 
-/* SQLSTATE of a refusal. */
+/* The SQLSTATE if the trace may not be read. */
 #define NOT_PERMITTED "42501"
 
-/* The challenge of this session as an id. */
+/*
+ * Asks for the session's challenge, which a client signs to prove that it holds
+ * a key, and makes an id of it.
+ */
 static osp_status
 get_challenge(cli_server *server, osp_id *challenge, osp_error *err)
 {
@@ -59,7 +62,7 @@ hand_on_rows(const cli_answer *answer, osp_point_fn fn, void *ctx)
 	return status;
 }
 
-/* What a failure means. */
+/* Turns the failure of a statement into a status. */
 static osp_status
 explain_failure(const cli_server *server, osp_status status)
 {
@@ -68,8 +71,10 @@ explain_failure(const cli_server *server, osp_status status)
 	return strcmp(code, NOT_PERMITTED) == 0 ? OSP_EPERM : status;
 }
 
-/* Both in one transaction: a pooler may give the next one to another session, which has
- * another challenge. */
+/*
+ * Asks for the challenge and then the trace in one transaction: a pooler may
+ * give the next one to another session, which has another challenge.
+ */
 static osp_status
 ask_trace(cli_server *server, osp_keyring *keys, const char *base_id,
 		  cli_answer **answer, osp_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * server_trace.h
- *	  Reading a trace from the server that has recorded it.
+ *	  Reads a trace from the server that has recorded it.
  */
 #ifndef OSPROFILER_CLI_SERVER_TRACE_H
 #define OSPROFILER_CLI_SERVER_TRACE_H
@@ -11,11 +11,12 @@
 #include "server/server_connection.h"
 
 /*
- * Hands each notification of a trace that the server's collector has to fn, as the
- * get_points of a driver does. Members of pg_read_all_stats get any trace. Others must
- * hold a key of the server, keys, and get traces that only they have statements in.
- * keys may be NULL. OSP_ENOENT: the extension is not in this database, or has no such
- * function; OSP_EPERM, with the server's reason; and what fn returns.
+ * Reads a trace from the server's collector, and passes each notification to
+ * fn, as the get_points of a driver does. Members of pg_read_all_stats may read
+ * any trace. Others need a key of the server in keys, which may be NULL, and
+ * get only traces in which all statements are their own. OSP_ENOENT: the
+ * extension is not in this database, or has no such function; OSP_EPERM, with
+ * the server's reason; or the result of fn.
  */
 osp_status cli_server_trace(cli_server *server, osp_keyring *keys,
 							const char *base_id, osp_point_fn fn, void *ctx,

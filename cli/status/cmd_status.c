@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_status.c
- *	  osprofiler status: do points arrive? In words, and the counters of a run
- *	  directory.
+ *	  osprofiler status: says in words whether points arrive, and prints the
+ *	  counters of a run directory.
  *
- * Reads only: nothing is made, and no counter changes. The numbers are read one
- * by one while others count on, so they need not add up to the last point.
+ * The command only reads. The counters are read one by one while other
+ * processes increase them, so they need not add up exactly.
  */
 #include "cli.h"
 #include "control_text.h"
@@ -45,7 +45,10 @@ static const char help[] =
 	"Exit status: 0; 3 if points wait that nobody delivers, or were lost; 1 after an\n"
 	"error; 2 after a wrong call.\n";
 
-/* A line for each of many former runs. */
+/*
+ * The longest output. There is a line for each former run, of which there may
+ * be many.
+ */
 #define TEXT_LIMIT ((size_t) 64 * 1024 * 1024)
 
 enum
@@ -77,15 +80,17 @@ report_nothing(const status_view *view)
 					 view->run_at_work);
 }
 
-/* CLI_FAILED after a message. */
+/* Reads the totals of the run directory. CLI_FAILED after a message. */
 static int
 read_directory(status_view *view, int dir_fd)
 {
 	osp_error err = {OSP_OK, ""};
 	struct stat st;
 
-	/* Reading the totals would make it. Where only `osprofiler run` was used, there is
-	 * none. */
+	/*
+	 * Reading the totals would make the status file. It does not exist if only
+	 * `osprofiler run` was used.
+	 */
 	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0 &&
 		view->former.count > 0)
 		return CLI_OK;
@@ -96,7 +101,7 @@ read_directory(status_view *view, int dir_fd)
 	return CLI_OK;
 }
 
-/* A line for each former run of which something waits. */
+/* Adds a line for each former run with points that wait. */
 static void
 add_former(status_view *view)
 {
@@ -112,7 +117,7 @@ add_former(status_view *view)
 	view->trouble_count += view->former.count;
 }
 
-/* What the totals say in words. CLI_FAILED after a message. */
+/* Adds what the totals mean in words. CLI_FAILED after a message. */
 static int
 complete_view(status_view *view)
 {
@@ -131,8 +136,10 @@ complete_view(status_view *view)
 	return CLI_OK;
 }
 
-/* The run directory of the option or of the settings; in the latter case also what former
- * runs left below it. */
+/*
+ * Finds the run directory that the option or else the settings name. Without
+ * the option it also finds the directories of runs below it.
+ */
 static osp_status
 find_directories(status_view *view, const char *option, osp_error *err)
 {
@@ -231,7 +238,7 @@ print_text(cli_out *out, const status_view *view)
 	osp_buf_term(&error);
 }
 
-/* A member that is a string, or null when it is empty. */
+/* Adds a member that is a string, or null if the value is empty. */
 static void
 add_text(osp_buf *json, const char *name, const char *value)
 {
@@ -242,7 +249,7 @@ add_text(osp_buf *json, const char *name, const char *value)
 		osp_buf_add_str(json, OSP_STR("null"));
 }
 
-/* What waits of former runs, for programs. */
+/* Adds to the JSON how much of each former run is not delivered yet. */
 static void
 add_former_runs(osp_buf *json, const former_runs *former)
 {
@@ -263,7 +270,7 @@ add_former_runs(osp_buf *json, const former_runs *former)
 	osp_buf_add_char(json, ']');
 }
 
-/* The lines as a list of strings. */
+/* Adds the lines to the JSON, as a list of strings. */
 static void
 add_troubles(osp_buf *json, osp_str lines)
 {
@@ -336,7 +343,7 @@ typedef struct status_args
 	bool help;
 } status_args;
 
-/* CLI_OK, or CLI_USAGE after a message. */
+/* Reads the command line. CLI_OK, or CLI_USAGE after a message. */
 static int
 read_args(int argc, char **argv, status_args *args)
 {
@@ -404,7 +411,7 @@ cmd_status(int argc, char **argv)
 	osp_buf_term(&view.troubles);
 	former_runs_term(&view.former);
 
-	/* Whoever scrapes metrics judges them. */
+	/* With --metrics the reader of the numbers decides whether they are good. */
 	if (result == CLI_OK && view.trouble_count > 0 && !args.metrics)
 		result = CLI_ATTENTION;
 	return result;

@@ -45,7 +45,10 @@ status_counters(const status_view *view,
 	return count;
 }
 
-/* Within quotes a backslash, a quote and a newline are escaped. */
+/*
+ * Appends a label's value. Within quotes a backslash, a quote and a newline are
+ * escaped.
+ */
 static void
 add_label(osp_buf *out, const char *value)
 {
@@ -94,7 +97,7 @@ print_contexts(cli_out *out, const char *where, const uint64_t *contexts)
 			(unsigned long long) contexts[i]);
 }
 
-/* Prints a counter again for each former run, if it is one of those that say what waits. */
+/* Prints a counter for each former run, if it is one that says how much waits. */
 static void
 print_former(cli_out *out, const former_runs *former, const char *name)
 {

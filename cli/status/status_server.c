@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * status_server.c
- *	  The counters of a PostgreSQL server, by its view osprofiler.stat.
+ *	  The counters of a PostgreSQL server, read from its view osprofiler.stat.
  */
 #include "status/status_view.h"
 
@@ -11,7 +11,7 @@
 #include "cli.h"
 #include "server/server_extension.h"
 
-/* The columns that are asked for, in this order. */
+/* Asks for the counters, with the columns in this order. */
 static const char question[] =
 	"SELECT run_directory, shipper_pid, last_error, "
 	"(extract(epoch FROM last_error_time) * 1000000)::int8, "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * status_view.h
- *	  What `osprofiler status` prints, in one place for all forms.
+ *	  The data that `osprofiler status` prints, for all its formats.
  */
 #ifndef OSPROFILER_CLI_STATUS_VIEW_H
 #define OSPROFILER_CLI_STATUS_VIEW_H
@@ -15,18 +15,20 @@ typedef struct status_view
 {
 	char path[OSP_RUNDIR_PATH_MAX];
 	osp_run_totals totals;
-	long shipper_pid;                       /* 0: none is at work */
+	long shipper_pid;                       /* 0: no shipper is at work */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
-	former_runs former;  /* of this user, where no directory was named */
-	size_t runs_at_work; /* the same */
-	char run_at_work[OSP_RUNDIR_PATH_MAX]; /* the directory of one */
-	osp_buf troubles;                      /* a line for each */
+	former_runs former;                     /* only without --run-directory */
+	size_t runs_at_work;                    /* only without --run-directory */
+	char run_at_work[OSP_RUNDIR_PATH_MAX];  /* of one of these runs */
+	osp_buf troubles;                       /* a line for each */
 	size_t trouble_count;
-	bool of_server; /* which does not tell all counters */
+	bool of_server; /* from osprofiler.stat, without some counters */
 } status_view;
 
-/* One counter: its member in the JSON, its words in the text, and what it is for
- * Prometheus. */
+/*
+ * One counter: its name in the JSON and the metrics, its label in the text, and
+ * its type for Prometheus (grows).
+ */
 typedef struct status_counter
 {
 	const char *name;
@@ -42,13 +44,15 @@ typedef struct status_counter
 size_t status_counters(const status_view *view,
 					   status_counter out[STATUS_COUNTERS_MAX]);
 
-/* Prometheus' text format. */
+/* Prints the counters in Prometheus' text format. */
 void status_print_metrics(cli_out *out, const status_view *view);
 
 /* --- status_server.c --- */
 
-/* Reads the counters of a server by its view osprofiler.stat. CLI_FAILED after a
- * message. */
+/*
+ * Reads the counters of a server from its view osprofiler.stat. CLI_FAILED
+ * after a message.
+ */
 int status_read_server(status_view *view, const char *conninfo) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_STATUS_VIEW_H */

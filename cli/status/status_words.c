@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * status_words.c
- *	  What somebody should know of a run directory before any counter.
+ *	  What is wrong with a run directory, in words that come before the
+ *	  counters.
  */
 #include "status/status_words.h"
 #include "control_text.h"
 #include "lost_points.h"
 
-/* "1 point", "2 points" */
+/* Appends "1 point" or "2 points". */
 static void
 add_points(osp_buf *out, uint64_t count, const char *rest)
 {
@@ -18,7 +19,10 @@ add_points(osp_buf *out, uint64_t count, const char *rest)
 				 rest);
 }
 
-/* The spool fills while the collector does not take what it is sent. */
+/*
+ * Reports points in the spool, which fills while the collector does not accept
+ * them. Returns how many lines were added.
+ */
 static size_t
 add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
 {
@@ -37,7 +41,10 @@ add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
 	return 1;
 }
 
-/* A shipper that could not begin has said why. */
+/*
+ * Reports points in rings without a shipper. One that could not start has left
+ * an error. Returns how many lines were added.
+ */
 static size_t
 add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
 		  const char *error_time)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * status_words.h
- *	  What somebody should know of a run directory before any counter: points
- *	  that wait and that nobody delivers, and points that were lost.
+ *	  What is wrong with a run directory, in words that come before the
+ *	  counters: points that wait while nobody delivers them, and points that
+ *	  were lost.
  */
 #ifndef OSPROFILER_CLI_STATUS_WORDS_H
 #define OSPROFILER_CLI_STATUS_WORDS_H
@@ -11,8 +12,8 @@
 #include "record/runstat.h"
 
 /*
- * Appends a line for each trouble, and returns how many there are. path is that of
- * the run directory, error_time the text of the last error's time.
+ * Appends a line for each trouble, and returns how many there are. path is that
+ * of the run directory, error_time the time of the last error as text.
  */
 size_t cli_status_troubles(osp_buf *out, const char *path,
 						   const osp_run_totals *totals,
