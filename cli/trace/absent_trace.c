@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * absent_trace.c
- *	  What is said of a trace that is not there.
+ *	  The message about a trace that was not found.
  */
 #include "trace/absent_trace.h"
 #include "cli.h"
@@ -18,8 +18,10 @@ cli_resembles_id(const char *name)
 	return cli_is_uuid_like(osp_str_of(name)) || cli_is_trace_prefix(name);
 }
 
-/* Where a run of this user delivered a trace, if it was not to the collector that is
- * read. */
+/*
+ * Appends the collector to which a run of this user delivered the trace, if it
+ * is not the one that was read.
+ */
 static void
 add_collector_of_run(const cli_source *source, const char *name, osp_buf *text)
 {
@@ -46,8 +48,10 @@ add_collector_of_run(const cli_source *source, const char *name, osp_buf *text)
 	cli_run_history_term(&history);
 }
 
-/* Why a trace that was there may not be any more, if the collector is one that others
- * take from. */
+/*
+ * Why a trace may have been there and is gone, if other consumers can take
+ * messages from the collector.
+ */
 static const char *
 why_gone(const char *connection_string)
 {
@@ -60,8 +64,11 @@ why_gone(const char *connection_string)
 			   : "";
 }
 
-/* Why a service may not have traced a request at all: it says nothing of a context that it
- * does not trust. A collector that is named is one that services have, too. */
+/*
+ * Why a service may not have traced a request: it reports nothing about a
+ * context that it does not trust. This applies to a collector that was named,
+ * which services may use, too.
+ */
 static const char *
 why_never(const cli_source *source, const char *name)
 {
@@ -76,7 +83,10 @@ why_never(const cli_source *source, const char *name)
 
 #define NO_SHORT "nothing shorter than osprofiler.min_duration"
 
-/* Where else a trace may be. Somebody who has named a collector knows how. */
+/*
+ * Where else the trace may be. A user who has named a collector knows how to
+ * name another one.
+ */
 static const char *
 other_places(const cli_source *source)
 {

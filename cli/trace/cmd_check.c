@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_check.c
- *	  osprofiler trace check: is a trace whole, and can it be true?
+ *	  osprofiler trace check: is a trace complete, and are its points
+ *	  consistent?
  */
 #include "cli.h"
 #include "control_text.h"
@@ -30,7 +31,7 @@ static const struct option longs[] = {
 typedef struct printing
 {
 	cli_out out;
-	const char *trace; /* in front of each line; NULL: there is only one */
+	const char *trace; /* begins each line; NULL: only one trace is checked */
 } printing;
 
 static void
@@ -51,7 +52,7 @@ print_line(void *ctx, const char *line)
 	osp_buf_term(&text);
 }
 
-/* An osp_node_fn. */
+/* Counts an operation; an osp_node_fn. */
 static osp_status
 count_operation(void *ctx, const osp_report_node *node)
 {
@@ -60,7 +61,10 @@ count_operation(void *ctx, const osp_report_node *node)
 	return OSP_OK;
 }
 
-/* For a person; a program goes by the exit status. */
+/*
+ * Tells a person at a terminal that the trace has no breach. A program uses the
+ * exit status.
+ */
 static void
 say_whole(osp_report *report, const printing *to)
 {
@@ -75,7 +79,7 @@ say_whole(osp_report *report, const printing *to)
 						 count == 1 ? "" : "s");
 }
 
-/* CLI_FAILED if there are breaches, or after a message. */
+/* Checks a trace. CLI_FAILED if there are breaches, or after a message. */
 static int
 check_trace(cli_source *source, const char *name, printing *to)
 {
@@ -94,7 +98,7 @@ check_trace(cli_source *source, const char *name, printing *to)
 	return breaches == 0 ? CLI_OK : CLI_FAILED;
 }
 
-/* All of them, whatever is wrong with one. */
+/* Checks all traces, even if one of them fails. */
 static int
 check_traces(cli_source *source, char **names, int count)
 {

@@ -46,7 +46,7 @@ typedef struct comparison
 	bool all;
 } comparison;
 
-/* A cli_make_fn. */
+/* Writes the text of the comparison; a cli_make_fn. */
 static osp_status
 make_text(void *ctx, const osp_draw_options *drawing, osp_buf *text)
 {

@@ -56,7 +56,7 @@ make_words(osp_report *report, const osp_draw_options *drawing, osp_buf *text)
 	return status;
 }
 
-/* A cli_make_fn. */
+/* Writes the text of the explanation; a cli_make_fn. */
 static osp_status
 make_text(void *ctx, const osp_draw_options *drawing, osp_buf *text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_export.c
- *	  osprofiler trace export: a trace in the form that another program reads.
+ *	  osprofiler trace export: a trace in the format of another program.
  */
 #include <unistd.h>
 
@@ -48,7 +48,7 @@ static const struct format
 	{"csv", osp_report_csv_write},
 };
 
-/* NULL after a message. */
+/* Finds the format of this name; NULL after a message. */
 static const struct format *
 find_format(const char *name)
 {
@@ -77,8 +77,10 @@ say_unexported(const osp_report *report)
 			count == 1 ? " was" : "s were");
 }
 
-/* An osp_write_fn for a terminal: what a collector holds must not drive it. The other
- * formats have no control characters in their texts. */
+/*
+ * Writes to a terminal, which text from a collector must not control; an
+ * osp_write_fn. The other formats have no control characters in their texts.
+ */
 static osp_status
 write_visible(void *ctx, osp_str piece)
 {

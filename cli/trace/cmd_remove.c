@@ -17,13 +17,13 @@
 
 #include "osprofiler/report.h"
 
-/* Every name of a trace has at most so many forms (osp_trace_name_form). */
+/* How many forms a trace's name has at most (osp_trace_name_form). */
 #define FORMS_MAX 3
 
 #define AGE_MAX  3.2e9 /* seconds: a hundred years */
 #define NS_PER_S 1000000000
 
-/* Lines that say which traces are meant. */
+/* The longest text that says which traces are meant. */
 #define SAID_MAX ((size_t) 1024 * 1024)
 
 static const char delete_help[] =
@@ -61,7 +61,7 @@ static const struct option prune_longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* said: lines before it. */
+/* Prints how many traces were removed, after the lines of said. */
 static int
 print_removed(osp_str said, uint64_t removed)
 {
@@ -78,8 +78,10 @@ print_removed(osp_str said, uint64_t removed)
 	return cli_out_close(&out);
 }
 
-/* Removes them and says how many there were, after what is said before. CLI_FAILED after
- * a message. */
+/*
+ * Removes these traces and prints how many there were, after the lines of said.
+ * CLI_FAILED after a message.
+ */
 static int
 remove_traces(cli_collector *collector, osp_removal *what, osp_str said,
 			  uint64_t *removed)
@@ -103,7 +105,7 @@ remove_traces(cli_collector *collector, osp_removal *what, osp_str said,
 	return result;
 }
 
-/* All forms of the names; *count is how many. Returned owned; NULL: no memory. */
+/* Lists all forms of the names; *count is how many. Returned owned; NULL: no memory. */
 static osp_str *
 all_forms(char **names, int name_count, size_t *count)
 {
@@ -124,14 +126,14 @@ all_forms(char **names, int name_count, size_t *count)
 		{
 			osp_str here = osp_id_text(&id, text);
 
-			/* A text is still in the id, which the next name takes. */
+			/* The text may lie in id, which the next name overwrites. */
 			if (here.ptr != text)
 			{
 				memcpy(text, here.ptr, here.len);
 				here.ptr = text;
 			}
 
-			/* The name itself may be the form of a UUID already. */
+			/* For a UUID the name itself may equal a later form. */
 			if (form > 0 && osp_str_eq(here, forms[first]))
 				continue;
 			forms[(*count)++] = here;
@@ -141,14 +143,16 @@ all_forms(char **names, int name_count, size_t *count)
 	return forms;
 }
 
-/* An id that was looked for, in the place of a name that is none. */
+/* The id that was found for a name such as "last". */
 typedef struct whole_id
 {
 	char text[OSP_ID_MAX + 1];
 } whole_id;
 
-/* The id that another name stands for; empty: the name is an id. CLI_FAILED after a
- * message. */
+/*
+ * Finds the id for a name such as "last" or the beginning of an id; empty: the
+ * name is an id itself. CLI_FAILED after a message.
+ */
 static int
 find_id(cli_collector *collector, const char *name, char id[OSP_ID_MAX + 1])
 {
@@ -170,8 +174,10 @@ is_repeated(char **names, int at)
 	return i < at;
 }
 
-/* Puts the whole ids in place of other names, appends lines that say which these are,
- * and takes repetitions out. CLI_FAILED after a message. */
+/*
+ * Replaces such names by the ids that they stand for, appends lines about that
+ * to said, and removes repeated names. CLI_FAILED after a message.
+ */
 static int
 resolve_names(cli_collector *collector, char **names, whole_id *ids, int *count,
 			  osp_buf *said)
@@ -298,7 +304,10 @@ cmd_prune(int argc, char **argv)
 			if (!cli_duration("--older-than", optarg, AGE_MAX, &age_s))
 				return CLI_USAGE;
 
-			/* What is removed is gone: no unit is guessed. */
+			/*
+			 * A number without a unit is refused, since traces that are removed
+			 * by mistake are lost.
+			 */
 			if (strspn(optarg, "0123456789.") == strlen(optarg))
 				return cli_usage("--older-than needs a unit: for %s days "
 								 "write %sd",

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_show.c
- *	  osprofiler trace show: draws a trace as a tree, prints upstream's JSON or graph,
- *	  or writes the page for a browser.
+ *	  osprofiler trace show: draws a trace as a tree, prints upstream's JSON or
+ *	  graph, or writes the page for a browser.
  *
- * All but the tree go out in pieces while they are made. The tree is whole in memory
- * before its first line is printed; it is a small part of what the report is.
+ * All formats but the tree are written in pieces as they are made. The whole
+ * tree is in memory before its first line is printed; it is small compared to
+ * the report.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "trace/trace_output.h"
 #include "trace/tree_text.h"
 
-/* How much of a trace's id stands in the name of a page's file. */
+/* How many characters of a trace's id are in the name of a page's file. */
 #define PAGE_ID_CHARS 8
 #define PAGE_NAME_MAX 250
 
@@ -98,7 +99,7 @@ typedef struct show_options
 	cli_trace_call call;
 } show_options;
 
-/* Does a path end with a name, not with the directory that it is to be in? */
+/* Does the path end with a file's name? Otherwise it names a directory for the file. */
 static bool
 names_file(const char *path)
 {
@@ -107,7 +108,7 @@ names_file(const char *path)
 	return len > 0 && path[len - 1] != '/';
 }
 
-/* CLI_OK, or CLI_USAGE after a message. */
+/* Reads the command line. CLI_OK, or CLI_USAGE after a message. */
 static int
 read_options(int argc, char **argv, show_options *options)
 {
@@ -147,9 +148,9 @@ read_options(int argc, char **argv, show_options *options)
 static int write_report(show_options *options, osp_report *report);
 
 /*
- * The name of a page's file: "osprofiler-trace-" and the beginning of a UUID. Other
- * ids are written in full, for they may begin alike, with "_" and two hexadecimal
- * digits for each byte that is not a letter or digit.
+ * The name of a page's file: "osprofiler-trace-" and the beginning of a UUID.
+ * Other ids may begin alike, so they are written in full, with "_" and two
+ * hexadecimal digits for each byte that is not a letter or digit.
  */
 static void
 name_page(const osp_report *report, char *name, size_t size)
@@ -176,8 +177,8 @@ name_page(const osp_report *report, char *name, size_t size)
 }
 
 /*
- * Writes the page to a file of this directory, and says to which one. Somebody
- * else may have put a symbolic link there, which is not followed.
+ * Writes the page to a file of this directory, and prints its name. A symbolic
+ * link that another user may have put there is not followed.
  */
 static int
 write_page_file(const show_options *given, osp_report *report)
@@ -206,7 +207,7 @@ write_page_file(const show_options *given, osp_report *report)
 	return result;
 }
 
-/* Opens what the report goes to; only the tree is shown page by page. */
+/* Opens the output for the report. Only the tree is shown page by page. */
 static int
 open_output(show_options *options, cli_out *out)
 {

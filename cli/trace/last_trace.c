@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * last_trace.c
- *	  A trace that is named as the last one, or as the newest one.
+ *	  A trace that is called the last one, or the newest one.
  *
- * Others deliver to a shared collector, too: between a person's run and the command that
- * shows its trace, traces of services come. So "last" is taken from what this user's runs
- * have noted (noted/run_history.h), and only without such a run from the collector's list.
+ * Others deliver to a shared collector, too: between a person's run and the
+ * command that shows its trace, traces of services may arrive. So "last" is
+ * looked up in the notes of this user's runs (noted/run_history.h), and in the
+ * collector's list only if there is no such run.
  */
 #include "trace/last_trace.h"
 
@@ -19,33 +20,33 @@
 #include "other_users.h"
 #include "trace/newest_traces.h"
 
-/* How far one may go back. */
+/* The largest N in "last~N". */
 #define BACK_MAX 99
 
-/* Of osp_timestamp_text(): "2026-11-29T06:50:12.123456" up to the seconds. */
+/*
+ * The parts of osp_timestamp_text() that are shown:
+ * "2026-11-29T06:50:12.123456" up to the seconds.
+ */
 #define DATE_LEN  10
 #define CLOCK_AT  11
 #define CLOCK_LEN 8
 
-/* Where a run delivered, in a message. */
+/* The longest text about a run that delivered to another collector. */
 #define ELSEWHERE_MAX 4096
 
-/* A name, and what is known on the way to its trace. */
+/* A name such as "last~2", and what is known so far about its trace. */
 typedef struct lookup
 {
 	const cli_places *where;
 	const char *name;
-	bool newest;   /* runs do not matter */
-	unsigned back; /* traces to go back */
+	bool newest;   /* the name is not about runs */
+	unsigned back; /* the N of the name */
 	char *id;
 	osp_status *listed;
 	cli_run_history history;
-	const cli_noted_run
-		*first; /* of the runs that delivered to one of the places */
-	const cli_noted_run
-		*gone;     /* of these, the last whose trace was delivered and is not
-					* there any more */
-	size_t stored; /* how many of these runs have a trace there */
+	const cli_noted_run *first; /* the earliest run that delivered to a place */
+	const cli_noted_run *gone;  /* of these runs the last whose trace is gone */
+	size_t stored;              /* how many of these runs have a trace */
 } lookup;
 
 static bool
@@ -76,7 +77,10 @@ cli_is_last(const char *name)
 	return read_name(name, &newest, &back);
 }
 
-/* The place to which a run delivered; NULL: none of them. Servers have no name. */
+/*
+ * Finds the place to which a run delivered; NULL: it was another collector. A
+ * server is never found, since it has no connection string.
+ */
 static cli_collector *
 place_of(const cli_places *where, const cli_noted_run *run)
 {
@@ -108,8 +112,10 @@ is_of_a_run(const cli_run_history *history, const char *id)
 	return i < history->count;
 }
 
-/* The last run delivered elsewhere, after this moment: where somebody may look for its
- * trace. Nothing: it did not. */
+/*
+ * If the last run ended after since_ns and delivered to another collector,
+ * appends where its trace is. Otherwise appends nothing.
+ */
 static void
 describe_elsewhere(const lookup *l, int64_t since_ns, osp_buf *text)
 {
@@ -129,7 +135,7 @@ describe_elsewhere(const lookup *l, int64_t since_ns, osp_buf *text)
 
 /* --- the trace of a run --- */
 
-/* Another trace ended later than that of the run: says so. */
+/* Reports if another trace ended later than that of the run. */
 static void
 report_newer(const lookup *l, const cli_noted_run *run, cli_collector *place)
 {
@@ -139,7 +145,10 @@ report_newer(const lookup *l, const cli_noted_run *run, cli_collector *place)
 	cli_newest newest;
 	size_t i;
 
-	/* Of so many one is of no run, if any is. */
+	/*
+	 * Later runs may have made that many of the newest traces; one more is read
+	 * to find a trace of no run.
+	 */
 	cli_newest_init(&newest, later + 1, INT64_MAX);
 	if ((place->driver->flags & OSP_DRIVER_CAN_LIST) == 0 ||
 		cli_newest_add(&newest, place, &listed) != CLI_OK)
@@ -163,8 +172,10 @@ report_newer(const lookup *l, const cli_noted_run *run, cli_collector *place)
 					 newest.traces[0].id);
 }
 
-/* The name means this run: says where a later run delivered, or that others have
- * delivered later traces. */
+/*
+ * Reports, about the run that the name means, where a later run delivered, or
+ * that others have delivered later traces.
+ */
 static void
 report_run(const lookup *l, const cli_noted_run *run, cli_collector *place)
 {
@@ -193,8 +204,10 @@ report_run(const lookup *l, const cli_noted_run *run, cli_collector *place)
 	osp_buf_term(&elsewhere);
 }
 
-/* Is there anything of the trace? A collector that is read as a queue is not asked
- * twice. */
+/*
+ * Is any point of the run's trace stored? A collector that is read as a queue
+ * is not asked: it would be read twice.
+ */
 static bool
 is_stored(cli_collector *place, const cli_noted_run *run)
 {
@@ -229,8 +242,10 @@ report_no_trace(const lookup *l, const cli_noted_run *run, cli_collector *place)
 	return result;
 }
 
-/* The run that the name means, if there are so many; otherwise *left is how many traces
- * are still to go back. CLI_FAILED after a message. */
+/*
+ * Finds the run that the name means. If there are not enough runs, *left is how
+ * many traces are still to go back. CLI_FAILED after a message.
+ */
 static int
 find_run(lookup *l, unsigned *left)
 {
@@ -248,7 +263,7 @@ find_run(lookup *l, unsigned *left)
 			l->first = run;
 		l->stored += stored;
 
-		/* A trace that was removed since is none of those that a person counts. */
+		/* A run whose trace was removed since does not count. */
 		if (place == NULL || (!stored && run->why.len == 0))
 		{
 			if (place != NULL && run->base_id.len > 0 && l->gone == NULL)
@@ -272,7 +287,7 @@ find_run(lookup *l, unsigned *left)
 
 /* --- the trace that ended last --- */
 
-/* Nothing is left in the collector to which the runs delivered. */
+/* Reports that the trace of the last run has been removed from its collector. */
 static int
 report_gone(const lookup *l, const char *elsewhere)
 {
@@ -315,8 +330,10 @@ report_none(const lookup *l, size_t count, const char *elsewhere)
 					 also);
 }
 
-/* The trace so many before the newest one, without those of runs; NULL: there are not so
- * many. *count is how many there are at least. */
+/*
+ * Finds the trace that is left places behind the newest one, not counting those
+ * of runs; NULL: there are not so many. *count is how many there are at least.
+ */
 static const cli_ended *
 find_other(const lookup *l, const cli_newest *newest, unsigned left,
 		   size_t *count)
@@ -332,8 +349,10 @@ find_other(const lookup *l, const cli_newest *newest, unsigned left,
 	return NULL;
 }
 
-/* Reads the lists of all places. CLI_FAILED after a message: one of them could not be
- * read. */
+/*
+ * Reads the lists of all places. CLI_FAILED after a message: one of them could
+ * not be read.
+ */
 static int
 read_lists(const lookup *l, cli_newest *newest)
 {
@@ -352,8 +371,11 @@ read_lists(const lookup *l, cli_newest *newest)
 	return result;
 }
 
-/* The one that ended last in all places, or so many before it. Where runs were passed on
- * the way, one that ended before them; the first of them is in the list, too. */
+/*
+ * Finds the trace that ended last in all places, or the one that is left traces
+ * older. If the name counted runs first, only traces count that ended before
+ * the earliest of those runs, whose own trace is in the list, too.
+ */
 static int
 find_newest(lookup *l, unsigned left)
 {
@@ -369,7 +391,7 @@ find_newest(lookup *l, unsigned left)
 	result = read_lists(l, &newest);
 	found = find_other(l, &newest, left, &count);
 
-	/* What is wrong with one place was said; the others may have what is wanted. */
+	/* A place that failed was reported; the others may have the wanted trace. */
 	if (result != CLI_OK && found == NULL)
 		return result;
 	osp_buf_init(&elsewhere, &osp_allocator_default, ELSEWHERE_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * last_trace.h
- *	  A trace that is named as the last one, or as the newest one.
+ *	  A trace that is called the last one, or the newest one.
  */
 #ifndef OSPROFILER_CLI_LAST_TRACE_H
 #define OSPROFILER_CLI_LAST_TRACE_H
@@ -9,8 +9,10 @@
 #include "collector_options.h"
 #include "server/other_sources.h"
 
-/* What is searched: the collector of the command first, then others and servers, all of
- * them open. */
+/*
+ * The places to search: the collector of the command first, then other
+ * collectors and servers, all of them open.
+ */
 #define CLI_PLACES_MAX (1 + 2 * CLI_OTHERS_MAX)
 typedef struct cli_places
 {
@@ -19,21 +21,23 @@ typedef struct cli_places
 	bool others; /* other users trace on this host */
 } cli_places;
 
-/* Is it "last", "newest", or one of them with "~N" behind it, up to 99? */
+/* Is the name "last" or "newest", perhaps followed by "~N" with N up to 99? */
 bool cli_is_last(const char *name) OSP_MUST_CHECK;
 
 /*
- * The id of such a name.
+ * Finds the id for such a name.
  *
- * "newest" is the trace that ended last in all places, "newest~N" the one N before it.
- * "last" is the trace of the last `osprofiler run` of this user on this host that
- * delivered to one of the places; to ask for a run that made no trace is a failure.
- * "last~N" is the run N before it, and then the traces that ended before the first of
- * these runs. So without any such run "last" is the newest one. A message says which trace
- * it is where another one may have been expected.
+ * "newest" is the trace that ended last in all places, "newest~N" the one N
+ * before it. "last" is the trace of the last `osprofiler run` of this user on
+ * this host that delivered to one of the places; if that run made no trace, the
+ * call fails. "last~N" is the run N before it; behind the earliest run it goes
+ * on with traces that ended before that. So without any such run "last" is the
+ * newest trace. A message says which trace was taken if another one may have
+ * been expected.
  *
- * CLI_FAILED after a message. *listed says how the list of the first place was read:
- * OSP_OK also if no list was needed, OSP_ENOENT if there is no store yet.
+ * CLI_FAILED after a message. *listed is the result of reading the list of the
+ * first place: OSP_OK also if no list was needed, OSP_ENOENT if there is no
+ * store yet.
  */
 int cli_last_find(const cli_places *where, const char *name,
 				  char id[OSP_ID_MAX + 1], osp_status *listed) OSP_MUST_CHECK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * missing_server.c
- *	  What is said of a trace that lacks the half of a server that was told of it.
+ *	  The message about a trace without the operations of a server that was sent
+ *	  its context.
  */
 #include "trace/missing_server.h"
 
@@ -13,10 +14,13 @@
 #include "noted/run_history.h"
 #include "record/rundir.h"
 
-/* The name of a server in a line. */
+/* The longest name of a server in the message. */
 #define SERVER_MAX ((size_t) 64 * 1024)
 
-/* Of a service in Python nothing says whether the server was told of the trace. */
+/*
+ * The message for a service in Python, whose points do not say whether the
+ * server was sent the context.
+ */
 static const char python_alone[] =
 	"No operation of a server is in this trace, only what Python's OSProfiler records. "
 	"With PostgreSQL the service needs connection_parameters = plugin=osprofiler, and "
@@ -24,7 +28,7 @@ static const char python_alone[] =
 	"doctor CONNINFO --for-user USER', called by root with the service's "
 	"configuration and user, says what is missing there\n";
 
-/* Has a run that ended made this trace? */
+/* Has an ended run of this user made this trace? */
 static bool
 is_of_former_run(const osp_config *config, osp_str base_id)
 {
@@ -39,8 +43,7 @@ is_of_former_run(const osp_config *config, osp_str base_id)
 	return found;
 }
 
-/* Has this user an `osprofiler run` whose command has not ended, and which can have made
- * this trace? */
+/* Has this user an `osprofiler run` at work that may be making this trace? */
 static bool
 is_run_going_on(osp_str base_id)
 {
@@ -61,13 +64,13 @@ is_run_going_on(osp_str base_id)
 	return going_on;
 }
 
-/* Says why the half of a server that was told of the trace is not there. */
+/* Appends why the operations of the server may be missing. */
 static void
 add_reasons(const osp_report *report, osp_str server, osp_buf *text)
 {
 	osp_buf_add_str(text, OSP_STR("The server's operations are missing: "));
 
-	/* A run reads them when its command has ended. */
+	/* A run fetches the server's operations when its command has ended. */
 	if (is_run_going_on(osp_report_base_id(report)))
 	{
 		osp_buf_add_str(

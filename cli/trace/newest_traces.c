@@ -18,8 +18,10 @@ cli_newest_init(cli_newest *newest, size_t wanted, int64_t until_ns)
 	newest->place = NULL;
 }
 
-/* Takes out a trace that another place has as well. False: what is known of it ended no
- * earlier, and it stays. */
+/*
+ * Removes an earlier entry of the same trace, which another place has as well.
+ * False: the earlier entry ended no earlier, and stays.
+ */
 static bool
 forget_copy(cli_newest *newest, const osp_trace_entry *entry)
 {
@@ -39,7 +41,7 @@ forget_copy(cli_newest *newest, const osp_trace_entry *entry)
 	return true;
 }
 
-/* An osp_trace_fn: is it among the newest of those so far? */
+/* Keeps a trace that is among the newest so far; an osp_trace_fn. */
 static osp_status
 keep_newest(void *ctx, const osp_trace_entry *entry)
 {
@@ -80,8 +82,10 @@ cli_list_traces(cli_collector *collector, const osp_trace_filter *filter,
 	return CLI_OK;
 }
 
-/* Of a collector that cannot begin with the newest, or with those before a moment, all
- * are looked at. */
+/*
+ * A collector that cannot list the newest traces first, or only those before a
+ * moment, lists all.
+ */
 int
 cli_newest_add(cli_newest *newest, cli_collector *place, osp_status *listed)
 {
@@ -94,7 +98,7 @@ cli_newest_add(cli_newest *newest, cli_collector *place, osp_status *listed)
 	return cli_list_traces(place, &filter, keep_newest, newest, listed);
 }
 
-/* An osp_point_fn: one is enough. */
+/* Notes that there is a point, and ends the reading; an osp_point_fn. */
 static osp_status
 stop_reading(void *ctx, osp_str json)
 {

@@ -9,7 +9,7 @@
 #include "collector_options.h"
 #include "osprofiler/ids.h"
 
-/* How many of them may be asked for. */
+/* How many of the newest traces may be wanted. */
 #define CLI_NEWEST_MAX 128
 
 typedef struct cli_ended
@@ -19,26 +19,34 @@ typedef struct cli_ended
 	char id[OSP_ID_MAX + 1];
 } cli_ended;
 
-/* The one that ended last comes first. */
+/* The newest traces, with the one that ended last first. */
 typedef struct cli_newest
 {
 	cli_ended traces[CLI_NEWEST_MAX];
 	size_t count;
 	size_t wanted;
 	int64_t until_ns;
-	const cli_collector *place; /* that is being read */
+	const cli_collector *place; /* the collector that is being read */
 } cli_newest;
 
-/* For wanted traces, CLI_NEWEST_MAX at most, that ended at this moment or before it. */
+/*
+ * Prepares for wanted traces, at most CLI_NEWEST_MAX, that ended at until_ns or
+ * before.
+ */
 void cli_newest_init(cli_newest *newest, size_t wanted, int64_t until_ns);
 
-/* Adds those of an open collector. CLI_FAILED after a message; *listed says how the list
- * was read, and OSP_ENOENT, there is no store yet, is no failure. */
+/*
+ * Adds the newest traces of an open collector. CLI_FAILED after a message.
+ * *listed is the result of reading the list; OSP_ENOENT, there is no store yet,
+ * is no failure.
+ */
 int cli_newest_add(cli_newest *newest, cli_collector *place,
 				   osp_status *listed) OSP_MUST_CHECK;
 
-/* Reads traces of a collector for fn, as its driver's list_traces does; result and *listed
- * as above. */
+/*
+ * Lists traces of a collector for fn, as its driver's list_traces does. The
+ * result and *listed are those of cli_newest_add.
+ */
 int cli_list_traces(cli_collector *collector, const osp_trace_filter *filter,
 					osp_trace_fn fn, void *ctx,
 					osp_status *listed) OSP_MUST_CHECK;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * open_source.c
- *	  Opening what a trace is read from, and finding the id that its name stands for.
+ *	  Opens the sources of a trace, and finds the id that a name stands for.
  *
- * The beginning of an id, and "last", are looked for in lists of traces, also in those of
- * servers. For the time of that a server is a collector of its own (server_list.h).
+ * The beginning of an id, and "last", are looked up in lists of traces, also in
+ * those of servers. For that a server is opened as a collector (server_list.h).
  */
 #include "cli.h"
 #include "server/server_list.h"
@@ -12,7 +12,7 @@
 #include "trace/trace_argument.h"
 #include "trace/trace_prefix.h"
 
-/* The run directories of this user, and those that options name. */
+/* Finds the run directories of this user, and those that options name. */
 static void
 find_run_dirs(cli_source *source)
 {
@@ -28,7 +28,10 @@ find_run_dirs(cli_source *source)
 							 source->more_dirs[i]);
 }
 
-/* The beginning of an id that the collector does not have, in the lists of the servers. */
+/*
+ * Looks up the beginning of an id in the lists of the servers, if the collector
+ * does not have it.
+ */
 static int
 find_in_servers(cli_source *source, const char *name)
 {
@@ -52,8 +55,10 @@ find_in_servers(cli_source *source, const char *name)
 	return result;
 }
 
-/* The other collectors, and the servers, in which "last" is looked for. One that cannot be
- * opened is reported here, and not again when the trace is read. */
+/*
+ * Adds the other collectors, and the servers, in which "last" is looked up. One
+ * that cannot be opened is reported here, and not again when the trace is read.
+ */
 static void
 add_other_places(cli_source *source, cli_collector servers[CLI_OTHERS_MAX],
 				 cli_places *where)

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starts dot with these files as its standard input and output. An errno. */
+/* Starts dot with these files as its standard input and output. Returns an errno. */
 static int
 start_dot(int in, int out, pid_t *pid)
 {
@@ -57,7 +57,7 @@ start_dot(int in, int out, pid_t *pid)
 	return error;
 }
 
-/* An osp_write_fn to the descriptor ctx. */
+/* Writes to the descriptor ctx; an osp_write_fn. */
 static osp_status
 write_pipe(void *ctx, osp_str piece)
 {

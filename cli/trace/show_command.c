@@ -3,8 +3,8 @@
  * show_command.c
  *	  The command that shows another trace of the same source.
  *
- * What the environment and files say is the same for the next command, so only options
- * of the command line are repeated: without their secrets, which belong into no output.
+ * The environment and files are the same for the next command, so only options
+ * of the command line are repeated, without their secrets.
  */
 #include "trace/show_command.h"
 #include "shell_text.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_argument.c
- *	  Finding the trace that a command was given.
+ *	  Finds the trace that is the argument of a command.
  */
 #include "trace/trace_argument.h"
 #include "cli.h"
@@ -18,19 +18,23 @@
 
 #include "osprofiler/saved.h"
 
-/* Files larger than this are no traces that somebody saved. */
+/* The largest file that is read as a saved trace. */
 #define SAVED_MAX  ((size_t) 4 * 1024 * 1024 * 1024 - 1)
 #define READ_CHUNK ((size_t) 256 * 1024)
 
-/* Waits, in ms: before the first reading; without a word; for other users'
- * shippers, and between two readings while they deliver. */
+/*
+ * Waits, in ms: before the first reading; before a message says why; for other
+ * users' shippers, and between two readings while they deliver.
+ */
 #define SHORT_MS  100
 #define QUIET_MS  500
 #define OTHERS_MS 2000
 #define RETRY_MS  100
 
-/* So long after its latest point all of a trace is delivered, if the shipper of whoever
- * recorded it is at work. */
+/*
+ * How long after the latest point a whole trace is delivered, if the shipper of
+ * the user who recorded it is at work.
+ */
 #define YOUNG_MS 1200
 
 #define WHY_SIZE 512
@@ -102,7 +106,10 @@ cli_source_option(cli_source *source, int code, const char *value)
 	return true;
 }
 
-/* 32 hex digits, with or without dashes: what upstream takes for a trace id. */
+/*
+ * An id of 32 hex digits, with or without dashes, is what upstream accepts for
+ * a trace.
+ */
 bool
 cli_is_uuid_like(osp_str name)
 {
@@ -119,7 +126,10 @@ cli_is_uuid_like(osp_str name)
 	return digits == 32;
 }
 
-/* Malformed points are counted by the report; only memory ends the reading. */
+/*
+ * Adds a point to the report ctx. The report counts malformed points; only a
+ * lack of memory ends the reading.
+ */
 static osp_status
 add_point(void *ctx, osp_str json)
 {
@@ -151,7 +161,7 @@ read_whole(int fd, osp_buf *text)
 	}
 }
 
-/* CLI_FAILED after a message. */
+/* Reads a saved trace into the report. CLI_FAILED after a message. */
 static int
 read_saved(int fd, const char *name, osp_report *report)
 {
@@ -180,7 +190,10 @@ read_saved(int fd, const char *name, osp_report *report)
 	return cli_error("there are no points of a trace in '%s': %s", name, why);
 }
 
-/* An osp_process_fn: what run directories and servers know. */
+/*
+ * Asks run directories, then servers, whether a process still runs; an
+ * osp_process_fn.
+ */
 static osp_process_state
 ask_process(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
 {
@@ -218,7 +231,7 @@ cli_source_read(cli_source *source, const char *name, osp_report *report)
 
 	cli_others_read(&source->others, name, report);
 
-	/* Whoever delivers the trace may make the collector, too. */
+	/* A missing collector is no failure: delivering the trace may make it. */
 	source->missing = err;
 	source->missing.code = status;
 	if (status == OSP_OK || status == OSP_ENOENT || status == OSP_EINTR)
@@ -231,15 +244,17 @@ cli_source_read(cli_source *source, const char *name, osp_report *report)
 			collector, "read the trace from", status, &err);
 	source->failing = true;
 
-	/* What a damaged one holds is shown, or what others left in it, and what others
-	 * have. */
+	/*
+	 * The points that could be read are shown: before damage, after other
+	 * consumers took some, or from other sources.
+	 */
 	shows_rest = status == OSP_EPROTO || status == OSP_EBUSY ||
 				 source->others.collector_count > 0 ||
 				 source->others.server_count > 0;
 	return shows_rest && osp_report_points(report) > 0 ? CLI_OK : CLI_FAILED;
 }
 
-/* Reads again into a fresh report, which replaces *report. */
+/* Reads the trace again into a fresh report, which replaces *report. */
 static int
 read_again(cli_source *source, const char *name, osp_report **report)
 {
@@ -256,7 +271,10 @@ is_whole(const osp_report *report)
 	return osp_report_points(report) > 0 && osp_report_unfinished(report) == 0;
 }
 
-/* How long to wait for a trace, in ms. What is no id has most likely none. */
+/*
+ * How long to wait for a trace, in ms. If the name is no id, there is most
+ * likely no trace.
+ */
 static unsigned
 longest_wait(const cli_source *source, const char *name)
 {
@@ -266,8 +284,9 @@ longest_wait(const cli_source *source, const char *name)
 }
 
 /*
- * The trace lacks something: waits for what was on its way when the command
- * began, and reads again. Says so if that takes long. why is what still waits.
+ * Completes a trace: waits for the points that were on their way when the
+ * command began, and reads again. A message says if that takes long. why
+ * becomes a sentence on points that still wait.
  */
 static int
 await_rest(cli_source *source, const cli_mark *mark, const char *name,
@@ -295,7 +314,7 @@ await_rest(cli_source *source, const cli_mark *mark, const char *name,
 	return result;
 }
 
-/* Is there nothing of the trace, or nothing of a server that was told of it? */
+/* Is nothing of the trace stored, or nothing of a server that was sent its context? */
 static bool
 lacks_others(osp_report *report)
 {
@@ -311,7 +330,7 @@ lacks_others(osp_report *report)
 	return lacks;
 }
 
-/* Is the latest point of the trace so new that others may not be stored yet? */
+/* Is the latest point of the trace so new that later ones may not be stored yet? */
 static bool
 is_young(const osp_report *report)
 {
@@ -336,8 +355,9 @@ may_lack_more(const cli_source *source, osp_report *report)
 }
 
 /*
- * Another user, perhaps PostgreSQL's, traces on this host, or on another one. The rings
- * of that user cannot be read, so the collector is read again for a while.
+ * Waits for points of other users, such as PostgreSQL's, on this host or
+ * another one. Their rings cannot be read, so the collector is read again for a
+ * while.
  */
 static int
 await_others(cli_source *source, const char *name, osp_report **report)
@@ -358,7 +378,7 @@ await_others(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
-/* Says where points of the trace wait without a shipper. False: nowhere. */
+/* Reports where points of the trace wait without a shipper. False: there are none. */
 static bool
 report_waiting_as(const cli_mark *mark, const osp_id *id)
 {
@@ -405,10 +425,10 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 
 	if (cli_source_open(source, &name) != CLI_OK)
 		return CLI_FAILED;
-	source->failing = false; /* It was said of the trace before. */
+	source->failing = false; /* A message may be about the trace before. */
 	mark = cli_mark_take(&source->dirs);
 
-	/* A shipper that is at work delivers sooner than anybody notices. */
+	/* A shipper that is at work delivers within a time that nobody notices. */
 	if (mark != NULL && source->wait_s > 0)
 		(void) cli_mark_wait(mark, SHORT_MS);
 	result = cli_source_read(source, name, *report);
@@ -425,7 +445,7 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
-/* A report without a trace is given back. */
+/* Keeps the report if the result is CLI_OK, else frees it. */
 static int
 keep_if(int result, osp_report **report)
 {

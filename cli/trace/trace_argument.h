@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_argument.h
- *	  Finding the trace that a command was given.
+ *	  Finds the trace that is the argument of a command.
  */
 #ifndef OSPROFILER_CLI_TRACE_H
 #define OSPROFILER_CLI_TRACE_H
@@ -13,7 +13,7 @@
 #include "osprofiler/report.h"
 #include "server/other_sources.h"
 
-/* Where traces come from, and how long to wait for what is on its way. */
+/* The sources of traces, and how long to wait for points that are on their way. */
 typedef struct cli_source
 {
 	cli_collector collector;
@@ -22,12 +22,11 @@ typedef struct cli_source
 	cli_run_dirs dirs; /* found when the collector is opened */
 	const char *more_dirs[CLI_OTHERS_MAX]; /* named by options, borrowed */
 	size_t more_dir_count;
-	osp_error
-		missing; /* code: how the collector was read; OSP_ENOENT: it is not there (yet) */
-	bool failing;                  /* it was said that it cannot be read */
-	char whole_id[OSP_ID_MAX + 1]; /* of a trace that is named otherwise */
+	osp_error missing; /* the result of reading; OSP_ENOENT: no store yet */
+	bool failing;      /* a message has reported a failure */
+	char whole_id[OSP_ID_MAX + 1]; /* the id, if it was named otherwise */
 	osp_buf show_command;          /* see show_command.h */
-	bool has_file; /* the trace was read from a file: this one */
+	bool has_file;                 /* the trace was read from file */
 	struct stat file;
 } cli_source;
 
@@ -75,59 +74,68 @@ enum
 void cli_source_init(cli_source *source);
 void cli_source_term(cli_source *source);
 
-/* As cli_collector_option, for all of the options above. */
+/* Stores the value of one of the options above, as cli_collector_option does. */
 bool cli_source_option(cli_source *source, int code,
 					   const char *value) OSP_MUST_CHECK;
 
 /*
- * Has all collectors and servers of the source end what they do when interrupted() says
- * so, or when one call has taken deadline_ms (0: any time), as osp_driver_options has it.
- * To be called after the options were read, and before anything is opened.
+ * Limits all reading: each collector and server of the source ends a call when
+ * interrupted() returns true, or after deadline_ms (0: no limit), as in
+ * osp_driver_options. Must be called after the options were read, and before
+ * anything is opened.
  */
 void cli_source_bound(cli_source *source, bool (*interrupted)(void *ctx),
 					  unsigned deadline_ms);
 
-/* An empty report that knows how to ask about processes; NULL after a message. */
+/* Makes an empty report that can ask about processes; NULL after a message. */
 osp_report *cli_source_report(cli_source *source);
 
 /*
- * Opens the collector, and makes *name one under which it can have the trace, borrowed
- * from the source, if it is "last" or the beginning of an id. CLI_FAILED after a
- * message.
+ * Opens the collector. If *name is "last" or the beginning of an id, it becomes
+ * the id, borrowed from the source. CLI_FAILED after a message.
  */
 int cli_source_open(cli_source *source, const char **name) OSP_MUST_CHECK;
 
-/* Reads what there is of the trace into the report, which leaves out what it has
- * already. After a message, of which there is one until it is read again, CLI_FAILED; or
- * CLI_OK where the other sources have points of the trace, or those that could be read
- * before damaged ones. */
+/*
+ * Reads the points of the trace into the report, which leaves out those that it
+ * has already. A failure is reported once, until reading succeeds again.
+ * CLI_FAILED after a failure; but CLI_OK if there are points from other
+ * sources, or some that could be read before damaged ones.
+ */
 int cli_source_read(cli_source *source, const char *name,
 					osp_report *report) OSP_MUST_CHECK;
 
-/* Is it a UUID: 32 hexadecimal digits, with or without dashes? */
+/* Is the name a UUID: 32 hexadecimal digits, with or without dashes? */
 bool cli_is_uuid_like(osp_str name);
 
 /*
  * Reads a trace into a fresh *report, returned owned. name is a base id in any
- * form of osp_trace_name_form(); or, if it does not look like a UUID and there is
- * such a file, a file that holds notifications or a report (osprofiler/saved.h).
- * Opens the collector only if it is needed. A trace without a single point is a
+ * form of osp_trace_name_form(); or, if it does not look like a UUID, the name
+ * of a file that holds notifications or a report (osprofiler/saved.h). The
+ * collector is opened only if it is needed. A trace without a single point is a
  * failure. CLI_FAILED, and NULL, after a message.
  */
 int cli_load_trace(cli_source *source, const char *name,
 				   osp_report **report) OSP_MUST_CHECK;
 
-/* "2 points make no sense (the first: not JSON)", with what became of them before the
- * parenthesis. */
+/*
+ * Writes "2 points make no sense (the first: not JSON)"; with left_out it adds
+ * that they were left out.
+ */
 #define CLI_MALFORMED_MAX 400
 void cli_malformed_text(const osp_report *report, bool left_out,
 						char text[CLI_MALFORMED_MAX]);
 
-/* Says on standard error how many points of the trace make no sense, or have the ids of
- * others, if any. */
+/*
+ * Reports how many points of the trace make no sense, or have the id of another
+ * point, if there are any.
+ */
 void cli_say_left_out(const osp_report *report);
 
-/* As cli_load_trace, but name is never that of a file. Opens the collector. */
+/*
+ * Reads a trace as cli_load_trace does, but name is never that of a file. Opens
+ * the collector.
+ */
 int cli_load_stored_trace(cli_source *source, const char *name,
 						  osp_report **report) OSP_MUST_CHECK;
 

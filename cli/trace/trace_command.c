@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_command.c
- *	  What the commands have in common that read whole traces.
+ *	  Common parts of the commands that read whole traces.
  */
 #include "trace/trace_command.h"
 #include "cli.h"
 
 #include <unistd.h>
 
-/* A text of more than this is not read by anybody. */
+/* The longest text. Nobody would read a longer one. */
 #define TEXT_MAX ((size_t) 1024 * 1024 * 1024)
 
-/* The setting of an option; NULL: there is none with this code. */
+/* Finds the setting for the code of an option; NULL: there is none. */
 static const cli_setting *
 find_setting(const cli_setting *settings, int code)
 {
@@ -20,7 +20,7 @@ find_setting(const cli_setting *settings, int code)
 	return settings->code != 0 ? settings : NULL;
 }
 
-/* Takes one option. CLI_USAGE after a message. */
+/* Handles one option. CLI_USAGE after a message. */
 static int
 take_option(cli_trace_call *call, const cli_setting *settings, int code)
 {
@@ -41,7 +41,7 @@ take_option(cli_trace_call *call, const cli_setting *settings, int code)
 	return CLI_OK;
 }
 
-/* The first one that is not given. */
+/* Names the first trace that is not given. */
 static const char *
 missing_trace(int count, int given)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_follow.c
- *	  osprofiler trace show --follow: a trace as its operations come.
+ *	  osprofiler trace show --follow: a trace as its operations arrive.
  */
 #include "trace/trace_follow.h"
 #include "cli.h"
@@ -16,14 +16,19 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* A trace of which nothing comes for so long is given up, complete or not. */
+/*
+ * Following ends after this time without a new point, even if the trace is
+ * incomplete.
+ */
 #define SILENCE_MAX_S 3600
 
-/* Lines at the top of a tree: its head, with the headings. */
+/* The number of lines at the top of a tree: its head and the headings. */
 #define HEAD_LINES 3
 
-/* Sequences of terminals: the screen for programs and back, its first place, the rest
- * of a line and of the screen. */
+/*
+ * Control sequences of terminals: switch to a screen for this program and back,
+ * go to its top, clear the rest of a line and of the screen.
+ */
 #define SCREEN_OWN   "\033[?1049h"
 #define SCREEN_BACK  "\033[?1049l"
 #define TO_BEGIN     "\033[H"
@@ -38,12 +43,12 @@ typedef struct following
 	bool all;
 	bool terminal;
 	osp_report *report;
-	size_t points;      /* when the report was shown last */
-	int64_t changed_ns; /* when points came last, osp_mono_now */
+	size_t points;      /* in the report when it was shown last */
+	int64_t changed_ns; /* when points arrived last, osp_mono_now */
 	cli_out out;
 } following;
 
-/* How long nothing came. */
+/* How long no point has arrived. */
 static double
 silence_s(const following *f)
 {
@@ -57,7 +62,7 @@ is_complete(const following *f)
 		   osp_report_unfinished(f->report) == 0;
 }
 
-/* The number of lines of the terminal; 24 where it does not say. */
+/* The number of lines of the terminal; 24 if that is unknown. */
 static size_t
 terminal_lines(void)
 {
@@ -75,7 +80,7 @@ write_line(following *f, osp_str line)
 	(void) cli_out_write(&f->out, OSP_STR(CLEAR_LINE "\r\n"));
 }
 
-/* The first line of text, which then begins behind it. */
+/* Takes the first line from the beginning of text. */
 static osp_str
 take_line(osp_str *text)
 {
@@ -88,7 +93,10 @@ take_line(osp_str *text)
 	return line;
 }
 
-/* Writes what fits on the screen: the head, and of the rest the end. */
+/*
+ * Writes the part of the text that fits on the screen: the head, and the last
+ * lines of the rest.
+ */
 static void
 write_screen(following *f, osp_str text)
 {
@@ -110,7 +118,7 @@ write_screen(following *f, osp_str text)
 	}
 }
 
-/* The last line of the screen. */
+/* Writes the last line of the screen, with the state of the trace. */
 static void
 write_state(following *f)
 {
@@ -124,7 +132,10 @@ write_state(following *f)
 	cli_out_flush(&f->out);
 }
 
-/* Draws the tree on the screen, or appends what has ended. */
+/*
+ * Draws the tree on the screen of a terminal, or appends the operations that
+ * have ended to other output.
+ */
 static osp_status
 show(following *f, bool changed)
 {
@@ -154,7 +165,10 @@ show(following *f, bool changed)
 	return status;
 }
 
-/* Reads what has come, and shows it. A collector that fails is tried again. */
+/*
+ * Reads new points and shows them. If the collector fails, the next call tries
+ * again.
+ */
 static osp_status
 look(following *f)
 {
@@ -170,7 +184,7 @@ look(following *f)
 	return show(f, changed);
 }
 
-/* Until the trace is complete, or ended by the user. */
+/* Follows the trace until it is complete, or the user ends it. */
 static osp_status
 follow(following *f)
 {
@@ -191,7 +205,7 @@ follow(following *f)
 	return status;
 }
 
-/* What is waited for, before the screen is taken. */
+/* Prints what is followed, before the screen is switched. */
 static void
 announce(const following *f)
 {
@@ -202,7 +216,7 @@ announce(const following *f)
 					 f->source->wait_s);
 }
 
-/* What is left when it ends. */
+/* Reports at the end if there is no trace, or an incomplete one. */
 static int
 report_end(const following *f)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_output.c
- *	  The file that a trace is written to, which must not be the one that it is read
- *	  from.
+ *	  The output file for a trace, which must not be the file that the trace is
+ *	  read from.
  */
 #include "trace/trace_output.h"
 #include "cli.h"
@@ -17,7 +17,7 @@ is_same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The file in which a collector keeps its traces. False: it is none that has one. */
+/* Finds the file of a collector that keeps its traces in one. False: it does not. */
 static bool
 store_path(const char *connection_string, char path[PATH_MAX])
 {
@@ -27,7 +27,7 @@ store_path(const char *connection_string, char path[PATH_MAX])
 	const char *begin = connection_string;
 	size_t len;
 
-	/* Of sqlite, options may follow. */
+	/* The path may be followed by options in a sqlite: string. */
 	if (strncmp(begin, sqlite, sizeof(sqlite) - 1) == 0)
 		begin += sizeof(sqlite) - 1;
 	else if (strncmp(begin, local, sizeof(local) - 1) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_prefix.c
- *	  A trace that is named by the beginning of its id.
+ *	  Finds a trace by the beginning of its id.
  */
 #include "trace/trace_prefix.h"
 #include "cli.h"
@@ -10,7 +10,10 @@
 #include <ctype.h>
 #include <strings.h>
 
-/* Traces that are compared: a store lists so many in some milliseconds. */
+/*
+ * How many of the newest traces are compared. A store lists that many in some
+ * milliseconds.
+ */
 #define NEWEST 10000
 
 typedef struct search
@@ -35,7 +38,7 @@ cli_is_trace_prefix(const char *name)
 	return len >= CLI_PREFIX_MIN && len < OSP_UUID_TEXT_LEN;
 }
 
-/* An osp_trace_fn: does the id of the trace begin so? */
+/* Notes a trace whose id has the wanted beginning; an osp_trace_fn. */
 static osp_status
 compare(void *ctx, const osp_trace_entry *entry)
 {
@@ -63,7 +66,7 @@ cli_trace_prefix_find(cli_collector *collector, const char *name,
 	id[0] = '\0';
 	*listed = OSP_OK;
 
-	/* A collector that cannot begin with the newest would have to list all. */
+	/* A collector that cannot list the newest traces first would have to list all. */
 	if (!cli_is_trace_prefix(name) ||
 		(collector->driver->flags & OSP_DRIVER_NEWEST_FIRST) == 0)
 		return CLI_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_prefix.h
- *	  A trace that is named by the beginning of its id.
+ *	  Finds a trace by the beginning of its id.
  */
 #ifndef OSPROFILER_CLI_TRACE_PREFIX_H
 #define OSPROFILER_CLI_TRACE_PREFIX_H
@@ -9,21 +9,22 @@
 #include "collector_options.h"
 #include "osprofiler/ids.h"
 
-/* A shorter beginning of an id is not searched for. */
+/* The shortest beginning of an id that is searched for. */
 #define CLI_PREFIX_MIN 8
 
 /*
- * If name may be the beginning of an id (CLI_PREFIX_MIN hex digits at least, dashes where a
- * UUID has them), the one trace among the newest ones whose id begins so: its id.
- * CLI_OK and an empty id: there is none, or name is something else. CLI_FAILED
- * after a message, if several traces begin so or the list cannot be read. *listed says how
- * that went: OSP_OK also if no list was needed, OSP_ENOENT if there is no store yet.
+ * If name may be the beginning of an id (at least CLI_PREFIX_MIN hex digits,
+ * dashes where a UUID has them), finds the one trace among the newest ones
+ * whose id begins with it. CLI_OK and an empty id: there is none, or name is
+ * something else. CLI_FAILED after a message, if several ids begin with it, or
+ * the list cannot be read. *listed is the result of reading the list: OSP_OK
+ * also if no list was needed, OSP_ENOENT if there is no store yet.
  */
 int cli_trace_prefix_find(cli_collector *collector, const char *name,
 						  char id[OSP_ID_MAX + 1],
 						  osp_status *listed) OSP_MUST_CHECK;
 
-/* Is it the beginning of a UUID, long enough to be looked for? */
+/* Is the name the beginning of a UUID, long enough to be searched for? */
 bool cli_is_trace_prefix(const char *name) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_CLI_TRACE_PREFIX_H */

@@ -10,7 +10,7 @@
 
 #define OUTSIDE_MAX 4096
 
-/* What `osprofiler run` noted here of the time outside of the trace. */
+/* Adds the note of `osprofiler run` on this host about the time outside the trace. */
 static void
 add_outside(const osp_report *report, bool unicode, osp_buf *text)
 {
@@ -30,7 +30,7 @@ add_outside(const osp_report *report, bool unicode, osp_buf *text)
 	osp_config_term(&config);
 }
 
-/* The causes are found first, for the head of the tree says how the time divides. */
+/* The causes are found first, since the head of the tree says how the time divides. */
 osp_status
 cli_tree_text(osp_report *report, const osp_draw_options *drawing,
 			  osp_buf *text)
