@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * undo.h
- *	  The steps of `osprofiler doctor --unfix`: each looks for a trace of --fix in a
- *	  server, and its command takes that back.
+ *	  The steps of `osprofiler doctor --unfix`: each step looks for something
+ *	  that --fix has left in a server, and its command takes that back.
  *
- * First nothing may load the library any more, then the rest is taken back, so that
- * nobody is locked out wherever this ends. What --fix did not set is left, and the
- * command that takes it back is printed.
+ * The first steps stop sessions from loading the library; the others take back
+ * the rest. So nobody is locked out, whichever step fails. Settings that --fix
+ * did not make are left alone; the command that takes them back is printed.
  */
 #ifndef OSPROFILER_CLI_UNDO_H
 #define OSPROFILER_CLI_UNDO_H
 
 #include "doctor/doctor.h"
 
-/* --- undo_preload.c: what makes sessions load the library --- */
+/* --- undo_preload.c: settings that make sessions load the library --- */
 
 void undo_preload(doctor *d, doctor_result *r);
 void undo_elsewhere(doctor *d, doctor_result *r);
 void undo_new_session(doctor *d, doctor_result *r);
 
-/* --- undo_objects.c: the extension, the module's settings, and what stays --- */
+/* --- undo_objects.c: the extension, the module's settings, and the rest --- */
 
 void undo_extension(doctor *d, doctor_result *r);
 void undo_other_databases(doctor *d, doctor_result *r);
@@ -31,11 +31,17 @@ void undo_rest(doctor *d, doctor_result *r);
 void undo_open_sessions(doctor *d, doctor_result *r);
 void undo_shipper(doctor *d, doctor_result *r);
 
-/* The answer to a statement, owned; NULL after the result says why. */
+/*
+ * Executes a statement, and returns its answer, owned. After a failure returns
+ * NULL, and the result has the reason.
+ */
 cli_answer *undo_ask(doctor *d, doctor_result *r,
 					 const char *sql) OSP_MUST_CHECK;
 
-/* Of settings that a file has more than once, the last one counts. */
+/*
+ * The settings of all files. If a setting is there more than once, the last one
+ * counts.
+ */
 #define UNDO_FILE_SETTINGS                                           \
 	"(SELECT DISTINCT ON (name) * FROM pg_catalog.pg_file_settings " \
 	"ORDER BY name, seqno DESC)"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * undo_objects.c
- *	  Takes back the extension and the module's settings, and says what stays.
+ *	  Takes back the extension and the module's settings, and says what remains.
  */
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "other_users.h"
 #include "undo/undo.h"
 
-/* Those that --fix sets by ALTER SYSTEM. */
+/* Asks for the settings that --fix makes by ALTER SYSTEM. */
 static const char question_settings[] =
 	"SELECT name FROM " UNDO_FILE_SETTINGS " f WHERE " UNDO_IS_AUTO
 	" AND name IN ('osprofiler.agent', 'osprofiler.connection_string', "
@@ -25,7 +25,10 @@ static const char question_other_settings[] =
 	"SELECT name || ' of ' || who, 'ALTER ' || who || ' RESET ' || name FROM " ROLE_SETTINGS
 	" s WHERE name LIKE 'osprofiler.%'";
 
-/* Keys, traces and what was not delivered. */
+/*
+ * Asks for files of the module in the data directory: keys, traces and
+ * undelivered points.
+ */
 static const char question_files[] =
 	"SELECT pg_catalog.current_setting('data_directory') || '/' || n FROM "
 	"pg_catalog.pg_ls_dir('.') n WHERE n LIKE 'osprofiler%' ORDER BY 1";
@@ -48,7 +51,7 @@ undo_extension(doctor *d, doctor_result *r)
 		doctor_wrong(r, "database %s has it", database);
 
 
-		/* PostgreSQL leaves the schema, which it made for the extension. */
+		/* PostgreSQL made the schema for the extension, but does not drop it. */
 		doctor_mend_sql(d,
 						r,
 						"DROP EXTENSION osprofiler",
@@ -60,7 +63,10 @@ undo_extension(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* What a database says of the extension; NULL after the result says why not. */
+/*
+ * Asks whether a database has the extension: "t" or "f", in *answer. If it
+ * cannot be asked, returns NULL, and the result has the reason.
+ */
 static const char *
 find_extension(const doctor *d, doctor_result *r, const char *database,
 			   cli_server **server, cli_answer **answer)
@@ -71,7 +77,7 @@ find_extension(const doctor *d, doctor_result *r, const char *database,
 
 	*answer = NULL;
 
-	/* A statement that is sampled would start the shipper. */
+	/* If the server sampled the statement, it would start the shipper. */
 	if (status == OSP_OK)
 		cli_server_untraced(*server);
 	if (status == OSP_OK)
@@ -93,7 +99,10 @@ find_extension(const doctor *d, doctor_result *r, const char *database,
 	return NULL;
 }
 
-/* The call that takes the extension back there, behind those for other databases. */
+/*
+ * Appends the call that removes the extension from the server's database, after
+ * the calls for other databases.
+ */
 static void
 mend_database(const doctor *d, doctor_result *r, const cli_server *server)
 {
@@ -176,7 +185,10 @@ undo_settings(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* Settings that somebody else made: without the module they do nothing. */
+/*
+ * Reports settings of the module that --fix did not make. Without the module
+ * they have no effect.
+ */
 static void
 add_settings(doctor *d, doctor_result *r)
 {
@@ -200,7 +212,7 @@ add_settings(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* Files of this user that are there. */
+/* Reports which files of this user exist. */
 static void
 add_own_files(doctor_result *r)
 {
@@ -223,7 +235,10 @@ add_own_files(doctor_result *r)
 		doctor_good(r, "none of this user's here");
 }
 
-/* Of another user. Root sees those of all, others those in homes that are open. */
+/*
+ * Adds a file of another user. Root finds those of all users; other users only
+ * those in home directories that are open to them.
+ */
 static void
 add_file_of_other(void *ctx, const char *path)
 {
@@ -244,7 +259,10 @@ add_files_of_others(doctor_result *r)
 	osp_buf_term(&text);
 }
 
-/* Servers of one major version have one library. */
+/*
+ * Reports the other servers of this host. Those of the same major version share
+ * the library.
+ */
 static void
 add_other_servers(const doctor *d, doctor_result *r)
 {

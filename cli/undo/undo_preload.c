@@ -3,9 +3,9 @@
  * undo_preload.c
  *	  Takes the library out of the settings by which sessions load it.
  *
- * --fix names it by ALTER SYSTEM in session_preload_libraries, behind the libraries that
- * were there. Somebody else may name it in postgresql.conf, in the other settings, or for
- * a role or a database.
+ * --fix adds it to session_preload_libraries by ALTER SYSTEM, after the
+ * libraries that are there. An administrator may have named it in
+ * postgresql.conf, in the other settings, or for a role or a database.
  */
 #include <string.h>
 #include <unistd.h>
@@ -21,9 +21,10 @@ static const char question_loaded[] =
 	"WHERE name = 'osprofiler.enabled' AND vartype = 'bool')";
 
 /*
- * Is it named by ALTER SYSTEM, and how is that taken back? What stays in the list may be
- * what a file has anyway. Libraries of the file that come into effect again are loaded
- * before: one that does not load would keep everybody out.
+ * Asks whether ALTER SYSTEM names the library, and which statement takes it
+ * out. That is RESET if the remaining list is empty or that of the other files.
+ * Libraries that the reset brings into effect again are loaded in a session
+ * first: one that does not load would lock everybody out.
  */
 static const char question_auto[] =
 	"WITH f AS (SELECT * FROM pg_catalog.pg_file_settings "
@@ -44,9 +45,10 @@ static const char question_auto[] =
 	"AS is_reset FROM o) x";
 
 /*
- * Places that name it, and the statement that takes it out there. ALTER SYSTEM cannot make
- * such a list empty (it writes a library with an empty name, and no session can begin),
- * so the line of a file that names nothing else is commented out instead.
+ * Asks for all places that name the library, and the statement that takes it
+ * out there. ALTER SYSTEM cannot make such a list empty: it writes a library
+ * with an empty name, and no session can begin. So a line of a file that names
+ * only our library is commented out instead.
  */
 static const char question_elsewhere[] =
 	"SELECT name || CASE WHEN " UNDO_IS_AUTO
@@ -74,7 +76,7 @@ undo_ask(doctor *d, doctor_result *r, const char *sql)
 	return NULL;
 }
 
-/* True, also if it cannot be known. */
+/* Has the session loaded the library? True also if that cannot be found out. */
 static bool
 session_has_it(doctor *d, doctor_result *r)
 {
@@ -86,14 +88,19 @@ session_has_it(doctor *d, doctor_result *r)
 	return loaded;
 }
 
-/* Settings of roles and databases that name it, which everybody sees; NULL: none. */
+/*
+ * Asks for the settings of roles and databases that name the library, which
+ * everybody may see; NULL: none.
+ */
 static const char question_roles[] =
 	"SELECT pg_catalog.string_agg(name || ' of ' || who, ', ' ORDER BY who) "
 	"FROM " ROLE_SETTINGS " s WHERE name LIKE '%preload_libraries' "
 	"AND " HAS_OURS;
 
-/* An ordinary user sees no files of settings, but may know enough to say that the library
- * is still needed. */
+/*
+ * Reports to an ordinary user, who cannot read the settings in files, whether
+ * the library is still needed as far as that user can see.
+ */
 static void
 report_to_user(doctor *d, doctor_result *r)
 {
@@ -122,7 +129,10 @@ report_to_user(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* loads may be NULL. */
+/*
+ * Proposes to change the setting of ALTER SYSTEM, after loading other
+ * libraries; loads may be NULL.
+ */
 static void
 mend_auto(const doctor *d, doctor_result *r, const char *alter,
 		  const char *loads)
@@ -169,7 +179,7 @@ undo_preload(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* The command line for all places. */
+/* Appends a command line that takes the library out of all these places. */
 static void
 mend_elsewhere(doctor *d, doctor_result *r, const cli_answer *answer)
 {
@@ -224,7 +234,10 @@ undo_elsewhere(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* The server reads its settings again a moment after it was told to. */
+/*
+ * Checks whether a new session loads the library. It tries repeatedly, since
+ * the server reads its settings again only a moment after it was told to.
+ */
 void
 undo_new_session(doctor *d, doctor_result *r)
 {

@@ -3,10 +3,10 @@
  * undo_processes.c
  *	  Processes of the server that still have the library.
  *
- * A session that has loaded it goes on with it, but its parallel workers load it anew,
- * which fails once it is removed. Linux shows what a process has loaded to processes of
- * the same user, so the server is asked. The shipper's worker is in no view of the
- * server's.
+ * A session that has loaded the library continues to use it, but its parallel
+ * workers load it anew, which fails once the file is removed. Linux shows which
+ * files a process has mapped only to processes of the same user, so the server
+ * itself is asked. No view of the server shows the shipper's worker.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,10 @@
 
 #include "undo/undo.h"
 
-/* The sessions that this command has closed end a moment later. */
+/*
+ * How long to wait for the sessions that this command has closed, which end a
+ * moment later.
+ */
 #define LOOK_MS 50
 #define WAIT_MS 1000
 
@@ -30,7 +33,7 @@ static const char question_sessions[] =
 													  "10000000") ") > 0 "
 																  "ORDER BY p";
 
-/* The postmaster is the parent of whoever answers. */
+/* Asks for the shipper's worker, whose parent is the postmaster. */
 static const char question_shipper[] =
 	"WITH s AS MATERIALIZED (SELECT p FROM pg_catalog.pg_ls_dir('/proc') p "
 	"WHERE p ~ '^[0-9]+$') SELECT p FROM s WHERE "
@@ -43,7 +46,7 @@ static const char question_shipper[] =
 							"' ', 2) = pg_catalog.split_part(pg_catalog.pg_read_file("
 							"'postmaster.pid'), E'\\n', 1)";
 
-/* Is one of them of this command, and about to end? */
+/* Is one of these sessions one of this command's, which is about to end? */
 static bool
 has_own_session(const cli_answer *answer)
 {
@@ -55,8 +58,11 @@ has_own_session(const cli_answer *answer)
 	return false;
 }
 
-/* The answer, owned, without sessions of this command that are about to end; NULL after
- * the result says why. */
+/*
+ * Lists the sessions that have the library, and returns the answer, owned. It
+ * waits for sessions of this command to end. After a failure returns NULL, and
+ * the result has the reason.
+ */
 static cli_answer *
 ask_sessions(doctor *d, doctor_result *r)
 {
@@ -74,7 +80,7 @@ ask_sessions(doctor *d, doctor_result *r)
 	return answer;
 }
 
-/* The command that ends them. */
+/* Appends the command that ends these sessions. */
 static void
 mend_sessions(doctor *d, doctor_result *r, const cli_answer *answer)
 {
@@ -133,7 +139,10 @@ undo_shipper(doctor *d, doctor_result *r)
 		doctor_wrong(
 			r, "it is at work, process %s", cli_answer_value(answer, 0, 0));
 
-		/* A program that does not read what COPY sends breaks the pipe. */
+		/*
+		 * `cat` reads the data that COPY sends; without a reader the pipe would
+		 * break.
+		 */
 		(void) snprintf(statement,
 						sizeof(statement),
 						"COPY (SELECT) TO PROGRAM 'cat >/dev/null; kill %s'",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * follow_wait.c
- *	  The pauses of a command that follows what comes, until the user ends it.
+ *	  The pauses of a command that follows new data until the user ends it.
  *
- * The signals are blocked but for the pauses, so that none of them gets lost between
- * asking whether one has come and waiting for it.
+ * The signals are blocked except during pauses, so that none is lost between
+ * the check for a signal and the wait for one.
  */
 #include "view/follow_wait.h"
 
@@ -16,7 +16,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* The pause is so many times as long as the answer took, and no longer than this. */
+/* How many times as long as the answer a pause lasts, and its upper limit. */
 #define PAUSE_FACTOR 10
 #define PAUSE_MAX_MS 60000
 
@@ -45,7 +45,7 @@ cli_follow_begin(cli_follow_wait *wait)
 	(void) sigemptyset(&action.sa_mask);
 	for (i = 0; i < SIGNAL_COUNT; i++)
 	{
-		/* What is ignored, as by nohup, stays ignored. */
+		/* A signal that is ignored, as by nohup, stays ignored. */
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			(void) sigaction(signals[i], &action, NULL);
 		(void) sigaddset(&set, signals[i]);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * follow_wait.h
- *	  The pauses of a command that follows what comes, until the user ends it.
+ *	  The pauses of a command that follows new data until the user ends it.
  *
- * A collector is asked once a second, and more rarely where it takes long to answer,
- * so that no more than a tenth of the time is spent with it.
+ * A collector is asked once a second, and less often if it takes long to
+ * answer, so that no more than a tenth of the time is spent asking it.
  */
 #ifndef OSPROFILER_CLI_FOLLOW_WAIT_H
 #define OSPROFILER_CLI_FOLLOW_WAIT_H
@@ -17,24 +17,29 @@
 
 typedef struct cli_follow_wait
 {
-	sigset_t mask;    /* of signals, as it was before */
+	sigset_t mask;    /* the blocked signals before */
 	int64_t begun_ns; /* when the collector was asked last, osp_mono_now */
 } cli_follow_wait;
 
-/* From here on Ctrl-C, SIGTERM and SIGHUP do not end the process, but the waiting. */
+/* From now on Ctrl-C, SIGTERM and SIGHUP end the following, not the process. */
 void cli_follow_begin(cli_follow_wait *wait);
 
-/* As before; a signal that comes now ends the process. */
+/* Restores the handling of signals; one that arrives now ends the process. */
 void cli_follow_end(const cli_follow_wait *wait);
 
-/* Has the user ended it? Has the form that osp_driver_options wants. */
+/*
+ * Has the user ended the following? Has the type that osp_driver_options needs;
+ * ctx is not used.
+ */
 bool cli_follow_is_ended(void *ctx);
 
-/* Now the collector is asked. */
+/* Notes that the collector is asked now. */
 void cli_follow_ask(cli_follow_wait *wait);
 
-/* Waits until it is time to ask again. False: the user has ended it, or nobody reads
- * standard output any more. */
+/*
+ * Waits until it is time to ask again. False: the user has ended the following,
+ * or standard output has no reader any more.
+ */
 bool cli_follow_pause(const cli_follow_wait *wait);
 
 #endif /* OSPROFILER_CLI_FOLLOW_WAIT_H */

@@ -17,15 +17,17 @@
 
 #define DEFAULT_PAGER "less"
 
-/* Exit statuses of a shell. */
+/* Exit statuses of a shell for a command that it cannot run. */
 #define NOT_EXECUTABLE 126
 #define NOT_FOUND      127
 
-/* What less does unless LESS says otherwise: ends at once if the text fits the screen
- * (F), hands colours on (R), and leaves the text on the screen (X). */
+/*
+ * The options of less if LESS is not set: it ends at once if the text fits the
+ * screen (F), passes colours on (R), and leaves the text on the screen (X).
+ */
 #define LESS_OPTIONS "FRX"
 
-/* NULL: none. */
+/* The command to show pages with; NULL: none. */
 static const char *
 pager_command(void)
 {
@@ -61,7 +63,7 @@ cli_pager_start(void)
 		run_pager(command, ends[0]);
 	(void) close(ends[0]);
 	if (pid > 0 && dup2(ends[1], STDOUT_FILENO) >= 0)
-		/* It is the pager that the keys are for. */
+		/* The pager, not this process, handles the keys of the terminal. */
 		(void) signal(SIGINT, SIG_IGN);
 	(void) close(ends[1]);
 	return pid > 0 ? pid : 0;

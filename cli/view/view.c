@@ -63,7 +63,10 @@ has_colors(const cli_view *view, int fd)
 	return is_able_terminal(fd) && (no_color == NULL || no_color[0] == '\0');
 }
 
-/* Columns of the terminal; 0 when fd is none, or does not say. */
+/*
+ * The number of columns of a terminal; 0 if fd is no terminal, or the number is
+ * unknown.
+ */
 static unsigned
 terminal_width(int fd)
 {
@@ -104,7 +107,7 @@ cli_view_close(cli_view *view, cli_out *out)
 {
 	int result;
 
-	/* Whoever has seen enough ends the pager. */
+	/* It is no error if the user ends the pager before the end of the text. */
 	cli_out_flush(out);
 	if (view->pager != 0 && out->error == EPIPE)
 		out->error = 0;
@@ -116,7 +119,7 @@ int
 cli_view_finish(cli_view *view, cli_out *out, osp_status status,
 				const char *failure)
 {
-	/* The end of the output reports an error of its own. */
+	/* An error of the output is reported by cli_view_close(). */
 	if (status == OSP_OK || out->error != 0)
 		return cli_view_close(view, out);
 	cli_out_abandon(out);

@@ -14,7 +14,7 @@
 
 typedef enum cli_color
 {
-	CLI_COLOR_AUTO, /* on a terminal that has them, unless NO_COLOR is set */
+	CLI_COLOR_AUTO, /* colours on a terminal, unless NO_COLOR is set */
 	CLI_COLOR_ALWAYS,
 	CLI_COLOR_NEVER
 } cli_color;
@@ -23,10 +23,10 @@ typedef struct cli_view
 {
 	cli_color color;
 	bool no_pager;
-	pid_t pager; /* 0: none */
+	pid_t pager; /* the pager's process; 0: none */
 } cli_view;
 
-/* For getopt_long. They are apart from the options of collectors and commands. */
+/* Option codes for getopt_long. They differ from those of collectors and commands. */
 enum
 {
 	CLI_OPT_COLOR = 1000,
@@ -48,27 +48,33 @@ enum
 	"a\n"                                                                       \
 	"                            terminal, by $PAGER, or less\n"
 
-/* Takes one of the options above. False after a message; other codes are left alone,
- * with *known false. */
+/*
+ * Handles one of the options above. False after a message. For another code
+ * *known becomes false, and nothing happens.
+ */
 bool cli_view_option(cli_view *view, int code, const char *value,
 					 bool *known) OSP_MUST_CHECK;
 
-/* How trees, lists and findings are drawn on fd, which the pager does not stand before
- * yet; -1: in a file. */
+/*
+ * How to draw trees, lists and findings on fd, before the pager is started; -1:
+ * in a file.
+ */
 osp_draw_options cli_view_drawing(const cli_view *view, int fd);
 
 /*
- * Opens standard output, behind the pager if it is a terminal and pages is true.
- * What the pager leaves unread is no error. CLI_FAILED after a message.
+ * Opens standard output. If it is a terminal and pages is true, the pager is
+ * started to show it. Text that the pager does not read is no error. CLI_FAILED
+ * after a message.
  */
 int cli_view_open(cli_view *view, bool pages, cli_out *out) OSP_MUST_CHECK;
 
-/* Closes it, and waits for the pager's end. CLI_FAILED after a message. */
+/* Closes the output, and waits for the pager's end. CLI_FAILED after a message. */
 int cli_view_close(cli_view *view, cli_out *out) OSP_MUST_CHECK;
 
 /*
- * Ends the output of what was made with this status: as cli_view_close(), or, if it
- * could not be made, gives it up with a message: failure, and why.
+ * Ends the output of a text that was made with this status. If that is OSP_OK,
+ * does what cli_view_close() does; otherwise abandons the output with a
+ * message: failure, and the reason.
  */
 int cli_view_finish(cli_view *view, cli_out *out, osp_status status,
 					const char *failure) OSP_MUST_CHECK;

@@ -41,7 +41,10 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* The server reads the options only: what is not delivered yet is seen later. */
+/*
+ * The web server needs only the options of the source: undelivered points are
+ * seen later.
+ */
 static int
 serve(const cli_source *source, const char *listen)
 {

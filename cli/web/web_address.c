@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_address.c
- *	  Where `osprofiler web` listens.
+ *	  The address at which `osprofiler web` listens.
  */
 #include "web/web_address.h"
 
@@ -80,7 +80,7 @@ web_is_numeric(const char *host, bool *loopback)
 	return true;
 }
 
-/* Takes "[ADDRESS]:PORT" apart; port is 0 if it is left out. */
+/* Splits "[ADDRESS]:PORT"; port is 0 if it is left out. */
 static bool
 split(const char *text, char *host, size_t size, unsigned *port)
 {
@@ -135,7 +135,7 @@ open_socket(const any_address *bound, int *fd)
 	return errno;
 }
 
-/* How a browser names the address. */
+/* Finds the name by which a browser can reach the address. */
 static void
 name_host(web_address *address, const any_address *bound)
 {

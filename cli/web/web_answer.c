@@ -13,10 +13,13 @@
 
 #include "osprofiler/json.h"
 
-/* A page of several million operations is looked at by nobody. */
+/* The largest body. Nobody looks at a page of several million operations. */
 #define BODY_MAX ((size_t) 1024 * 1024 * 1024)
 
-/* When to ask again what there was no room for. */
+/*
+ * After how many seconds a browser may ask again for a page for which there was
+ * no memory.
+ */
 #define RETRY_S "5"
 
 #define NO_POLICY "default-src 'none'"
@@ -64,7 +67,7 @@ web_answer_write(void *ctx, osp_str piece)
 	return osp_buf_status(&answer->body);
 }
 
-/* In JSON a "<" stands in strings only. */
+/* In JSON a "<" is always in a string, where it may be escaped. */
 void
 web_add_inert(osp_buf *body, osp_str json)
 {
@@ -186,7 +189,10 @@ add_headers(const web_answer *answer, struct MHD_Response *response)
 	return added;
 }
 
-/* The body, returned owned, in no more memory than it needs; NULL: there is none. */
+/*
+ * Takes the body out of the answer, owned, in no more memory than it needs;
+ * NULL: there is none.
+ */
 static char *
 take_body(web_answer *answer, size_t *len)
 {
@@ -201,7 +207,10 @@ take_body(web_answer *answer, size_t *len)
 	return fitting != NULL ? fitting : body;
 }
 
-/* The same, if it may be held until it is sent. */
+/*
+ * Takes the body out of the answer if there is enough memory to hold it until
+ * it is sent. Otherwise takes the body of the answer that the server is busy.
+ */
 static char *
 hold_body(web_answer *answer, size_t *len)
 {

@@ -16,38 +16,48 @@ typedef struct web_answer
 	const char *type;
 	osp_str policy; /* without frame-ancestors, which every answer has */
 	osp_buf body;
-	char cookie[160]; /* Set-Cookie; empty: none */
-	char refresh[80]; /* Refresh; empty: none */
+	char cookie[160]; /* the header Set-Cookie; empty: none */
+	char refresh[80]; /* the header Refresh; empty: none */
 } web_answer;
 
-/* An empty text. */
+/* Makes an empty text of the answer. */
 void web_answer_init(web_answer *answer);
 void web_answer_term(web_answer *answer);
 
-/* Makes it a plain text. */
+/* Makes a plain text of the answer. */
 void web_answer_text(web_answer *answer, unsigned status, const char *text);
 
-/* An osp_write_fn; ctx is a web_answer. Appends to its body. */
+/* Appends a piece to the body; an osp_write_fn whose ctx is a web_answer. */
 osp_status web_answer_write(void *ctx, osp_str piece);
 
-/* The page of cli/html/list with these data, a JSON object; also as an answer to what
- * failed. */
+/*
+ * Makes the page of cli/html/list of the answer, with these data, a JSON
+ * object. It is used for failures, too.
+ */
 void web_answer_page(web_answer *answer, unsigned status, osp_str json);
 
-/* The same, that says what went wrong: lines of messages. It tries again by itself if the
- * collector is away. */
+/*
+ * Makes a page of the answer that reports a problem, one message a line. It
+ * tries again by itself if the collector is away.
+ */
 void web_answer_problem(web_answer *answer, unsigned status, osp_str messages);
 
-/* The same, of a page for which there is no memory until others are sent. */
+/*
+ * Makes a page of the answer that says there is no memory until other pages are
+ * sent.
+ */
 void web_answer_busy(web_answer *answer);
 
-/* Appends JSON so that it cannot end the script element that it stands in. */
+/* Appends JSON in such a way that it cannot end the script element around it. */
 void web_add_inert(osp_buf *body, osp_str json);
 
 /* Appends each line of messages as a string of a JSON array. */
 void web_add_lines(osp_buf *json, osp_str messages);
 
-/* Sends it, with the headers that every answer has, or what web_answer_busy() makes. */
+/*
+ * Sends the answer with the headers that every answer has, or the one of
+ * web_answer_busy() if there is no memory for it.
+ */
 enum MHD_Result web_answer_send(web_answer *answer,
 								struct MHD_Connection *connection);
 

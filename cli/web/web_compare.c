@@ -9,7 +9,7 @@
 
 #define COMPARISON_MAX ((size_t) 64 * 1024 * 1024)
 
-/* The data of the page: see cli/html/list/comparison.js. */
+/* Adds the data of the page, see cli/html/list/comparison.js. */
 static osp_status
 add_comparison(osp_buf *json, osp_report *before, osp_report *after,
 			   osp_str messages)

@@ -16,8 +16,11 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* For the head of a request, and for an answer: the collector's part and the time that
- * it takes to send a large trace through a slow tunnel. */
+/*
+ * How long a browser may take for the head of a request, and how long the
+ * answer may take: the collector's part, and sending a large trace through a
+ * slow tunnel.
+ */
 #define ASK_S    10
 #define ANSWER_S 600
 
@@ -39,7 +42,7 @@ add_connection(struct MHD_Connection *connection, void **state)
 		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	web_connection *added = calloc(1, sizeof(*added));
 
-	/* Without memory there is no bound for it but that of libmicrohttpd. */
+	/* Without memory only libmicrohttpd limits the time of this connection. */
 	if (added == NULL || info == NULL)
 	{
 		free(added);
@@ -79,7 +82,7 @@ web_connection_changed(void *ctx, struct MHD_Connection *connection,
 		remove_connection((web_connection *) *state);
 }
 
-/* A connection begins to answer, or to wait for the next request. */
+/* Notes that a connection now answers, or waits for the next request. */
 static void
 turn(struct MHD_Connection *connection, bool answers)
 {

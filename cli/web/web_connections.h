@@ -3,8 +3,9 @@
  * web_connections.h
  *	  The connections of browsers, and how long each may take.
  *
- * libmicrohttpd ends a connection on which nothing happens. One on which a byte comes
- * now and then would live for ever, and keep others out: there are only so many.
+ * libmicrohttpd ends an idle connection. But one that sends a byte now and then
+ * would last for ever, and keep others out, since the number of connections is
+ * limited.
  */
 #ifndef OSPROFILER_CLI_WEB_CONNECTIONS_H
 #define OSPROFILER_CLI_WEB_CONNECTIONS_H
@@ -13,26 +14,26 @@
 
 #include "osprofiler/base.h"
 
-/* At once. */
+/* How many connections there may be at the same time. */
 #define WEB_CONNECTIONS_MAX 64
 
-/* Without a byte. */
+/* After how many seconds without a byte libmicrohttpd ends a connection. */
 #define WEB_IDLE_S 10
 
-/* An MHD_NotifyConnectionCallback: keeps account of connections. */
+/* Notes that a connection begins or ends; an MHD_NotifyConnectionCallback. */
 void web_connection_changed(void *ctx, struct MHD_Connection *connection,
 							void **state,
 							enum MHD_ConnectionNotificationCode code);
 
-/* The head of a request has come. */
+/* Notes that the head of a request has arrived. */
 void web_connection_asked(struct MHD_Connection *connection);
 
-/* An MHD_RequestCompletedCallback: the answer has been sent. */
+/* Notes that the answer has been sent; an MHD_RequestCompletedCallback. */
 void web_connection_answered(void *ctx, struct MHD_Connection *connection,
 							 void **request,
 							 enum MHD_RequestTerminationCode code);
 
-/* Ends those that take too long: to ask, or to read the answer. */
+/* Shuts down connections that take too long, to ask or to read the answer. */
 void web_connections_sweep(void);
 
 #endif /* OSPROFILER_CLI_WEB_CONNECTIONS_H */

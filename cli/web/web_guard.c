@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_guard.c
- *	  Who may ask `osprofiler web` for anything.
+ *	  Who may send requests to `osprofiler web`.
  */
 #include "web/web_guard.h"
 
@@ -78,7 +78,10 @@ count_header(void *ctx, enum MHD_ValueKind kind, const char *name,
 	return MHD_YES;
 }
 
-/* A header that comes twice means one thing here and another to a proxy. */
+/*
+ * Has the request this header more than once? A proxy might then use another
+ * one of them than we do.
+ */
 static bool
 is_repeated(const web_request *request, const char *name)
 {
@@ -106,7 +109,7 @@ is_same(osp_str a, const char *b)
 	return a.len == strlen(b) && strncasecmp(a.ptr, b, a.len) == 0;
 }
 
-/* Is it the end of a Host header: nothing, or a colon and the number of a port? */
+/* Is this the end of a Host header: nothing, or a colon and a port number? */
 static bool
 is_port(const char *p, const char *end)
 {
@@ -117,7 +120,7 @@ is_port(const char *p, const char *end)
 	return p == end;
 }
 
-/* Does the request name this host? The port may be another one: that of a tunnel. */
+/* Does the request name this host? The port may be another one, that of a tunnel. */
 static bool
 is_own_host(const web_site *site, osp_str host)
 {
@@ -158,7 +161,7 @@ is_own_origin(const web_request *request, osp_str host)
 		 strncasecmp(origin.ptr + len, host.ptr, host.len) != 0))
 		return false;
 
-	/* A link on another page may lead here; it brings no cookie. */
+	/* A link on another page may lead here, since such a request has no cookie. */
 	return site.len == 0 || is_same(site, "same-origin") ||
 		   is_same(site, "none") || is_same(mode, "navigate");
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_head.c
- *	  How large the head of a request may be.
+ *	  Limits for the head of a request.
  */
 #include "web/web_head.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
 
-/* Each argument and each header takes libmicrohttpd less than 100 bytes more than its
- * text: all together they leave a third of WEB_HEAD_MEMORY for the answer. */
+/*
+ * Limits for a request. For each argument and each header libmicrohttpd needs
+ * less than 100 bytes besides its text. All together leave a third of
+ * WEB_HEAD_MEMORY for the answer.
+ */
 #define ADDRESS_MAX   ((size_t) 16 * 1024)
 #define ARGUMENTS_MAX 64
 #define HEADERS_BYTES ((size_t) 32 * 1024)
@@ -18,7 +21,7 @@
 char web_head_answered[1];
 char web_head_cut[1];
 
-/* Sends an answer and ends the sending side, so that nothing follows it. */
+/* Sends an answer on the socket, and closes it for sending, so that nothing follows. */
 static void
 answer_directly(struct MHD_Connection *connection, const char *status,
 				const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_held.c
- *	  How much memory the answers take that are being sent.
+ *	  The memory of the answers that are being sent.
  */
 #include "web/web_held.h"
 
@@ -9,13 +9,16 @@
 
 #include "web/web_connections.h"
 
-/* One for each connection at most; a few may not have been released yet. */
+/*
+ * The number of bodies: at most one for each connection, and some that have yet
+ * to be released.
+ */
 #define BODIES_MAX (2 * WEB_CONNECTIONS_MAX)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct
 {
-	const char *body; /* NULL: free */
+	const char *body; /* NULL: this place is free */
 	size_t len;
 } bodies[BODIES_MAX];
 static size_t held;

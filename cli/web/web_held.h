@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_held.h
- *	  How much memory the answers take that are being sent.
+ *	  The memory of the answers that are being sent.
  *
- * A page of a large trace has tens of megabytes, which stay until the last byte of it
- * is sent. Readers that are slow, and many, must not fill the memory of the host: beyond
- * WEB_HELD_BYTES a further page is not made, and whoever asked for it is to try again.
+ * A page of a large trace has tens of megabytes, which stay in memory until its
+ * last byte is sent. Many slow readers must not fill the memory of the host:
+ * beyond WEB_HELD_BYTES no further page is made, and the browser is told to try
+ * again.
  */
 #ifndef OSPROFILER_CLI_WEB_HELD_H
 #define OSPROFILER_CLI_WEB_HELD_H
@@ -14,17 +15,19 @@
 
 #define WEB_HELD_BYTES ((size_t) 128 * 1024 * 1024)
 
-/* What is not larger is not counted: the number of connections bounds it. */
+/* The largest body that is not counted: the number of connections limits their sum. */
 #define WEB_HELD_SMALL ((size_t) 1024 * 1024)
 
-/* Is there no room for another page, as far as can be said before it is made? */
+/* Is there certainly no memory for another page, before it is made? */
 bool web_held_is_full(void);
 
-/* Counts the body of an answer. False: there is no room for it. There is for one that
- * alone is larger than all that may be held. */
+/*
+ * Counts the body of an answer. False: there is no memory for it. A single body
+ * may be larger than the limit.
+ */
 bool web_held_take(const char *body, size_t len) OSP_MUST_CHECK;
 
-/* The body is sent, or given up. */
+/* Ends the counting of a body that is sent, or abandoned. */
 void web_held_release(const char *body);
 
 #endif /* OSPROFILER_CLI_WEB_HELD_H */

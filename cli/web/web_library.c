@@ -9,7 +9,7 @@
 
 #include <dlfcn.h>
 
-/* The version whose headers the command was built with. */
+/* The file of the version whose headers the command was built with. */
 #ifndef OSP_WEB_LIBRARY
 #define OSP_WEB_LIBRARY "libmicrohttpd.so.12"
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_library.h
- *	  What is used of libmicrohttpd.
+ *	  The functions of libmicrohttpd that are used.
  *
- * The library is loaded when it is needed: only one command does, and it brings TLS and
- * more with it.
+ * The library is loaded when it is needed: only one command uses it, and it
+ * loads TLS and other libraries.
  */
 #ifndef OSPROFILER_CLI_WEB_LIBRARY_H
 #define OSPROFILER_CLI_WEB_LIBRARY_H
@@ -31,7 +31,7 @@ typedef struct web_library
 
 extern web_library web_mhd;
 
-/* CLI_FAILED after a message. */
+/* Loads the library. CLI_FAILED after a message. */
 int web_library_load(void);
 
 #endif /* OSPROFILER_CLI_WEB_LIBRARY_H */

@@ -15,14 +15,16 @@
 
 #define PAGE_TRACES 100
 
-/* Longer than any that is a time. */
+/* The size of a buffer for an argument that is a time. */
 #define TIME_CHARS 64
 
 #define NS_PER_S       1000000000
 #define DURATION_MAX_S 1e9
 
-/* In orders other than time, no page begins after this many traces, because all traces
- * before it are kept in memory. */
+/*
+ * How many traces may come before a page in orders other than time, since all
+ * of them are kept in memory.
+ */
 #define SKIP_MAX 100000
 
 static bool
@@ -135,7 +137,10 @@ put_list(osp_buf *json, const cli_listing *list)
 	osp_buf_add_char(json, '}');
 }
 
-/* Returns the status of the answer; messages say what is wrong if that is not good. */
+/*
+ * Answers with a page of the list. Returns the status of the answer; if that is
+ * a failure, messages have the reason.
+ */
 static unsigned
 answer_query(web_answer *answer, cli_collector *collector,
 			 const cli_list_query *query)
@@ -146,7 +151,7 @@ answer_query(web_answer *answer, cli_collector *collector,
 	if (cli_collector_open(collector) != CLI_OK)
 		return status;
 
-	/* Where nothing was stored yet there is no trace, and nothing is wrong. */
+	/* An empty list is the right answer if nothing was stored yet. */
 	if (cli_listing_make(&list, collector, query) == CLI_OK ||
 		list.status == OSP_ENOENT)
 	{

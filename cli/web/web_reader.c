@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_reader.c
- *	  A request's turn at the collectors.
+ *	  A request's turn to read from the collectors.
  */
 #include "web/web_reader.h"
 
@@ -17,10 +17,10 @@
 #define READERS_MAX 4
 #define TURN_S      30
 
-/* A collector that goes on sending for so long is given up. */
+/* After this time a collector that is still sending is given up. */
 #define DEADLINE_MS 120000
 
-/* How often a connection is looked at. */
+/* How often it is checked whether the browser is still connected. */
 #define LOOK_NS (50 * INT64_C(1000000))
 
 #define MESSAGES_MAX ((size_t) 64 * 1024)
@@ -30,8 +30,10 @@ static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
 static unsigned readers;
 static bool stopped;
 
-/* Of the request that this thread answers: its connection, and when that is looked at
- * again. */
+/*
+ * The connection of the request that this thread answers, and when to check it
+ * again.
+ */
 static __thread int client;
 static __thread int64_t look_ns;
 
@@ -54,7 +56,7 @@ is_gone(void)
 	return recv(client, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* For drivers, which ask often. */
+/* Should reading end? Drivers call this often. */
 static bool
 is_interrupted(void *ctx)
 {
@@ -144,7 +146,7 @@ web_reader_load(web_reader *reader, const web_request *request,
 	if (cli_load_stored_trace(source, name, report) == CLI_OK)
 		return true;
 
-	/* Is the trace not there, or is the collector away? */
+	/* The status says whether the trace is missing, or the collector is away. */
 	*status = source->collector.conn != NULL && source->missing.code == OSP_OK
 				  ? MHD_HTTP_NOT_FOUND
 				  : MHD_HTTP_BAD_GATEWAY;

@@ -3,9 +3,10 @@
  * web_serve.c
  *	  The server of `osprofiler web`.
  *
- * libmicrohttpd has a thread for each connection, so that none waits for another one's
- * collector. This thread waits for the end. Signals are blocked in all threads and taken
- * by this one, and nothing is done in a handler.
+ * libmicrohttpd has a thread for each connection, so that none waits for
+ * another one's collector. The main thread waits for the end. Signals are
+ * blocked in all threads, and the main thread waits for them, so that nothing
+ * is done in a handler.
  */
 #include "web/web_serve.h"
 
@@ -26,7 +27,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* A server that is asked when the end comes may hold it up for so long. */
+/* How long, in seconds, requests that are being answered may delay the end. */
 #define END_S 3
 
 #define MAPPED_BYTES (512 * 1024)
@@ -42,7 +43,7 @@ answer_start(const web_request *request, web_answer *answer)
 
 static const struct
 {
-	const char *path; /* behind that of the site */
+	const char *path; /* without the part of the site */
 	void (*answer)(const web_request *request, web_answer *answer);
 } routes[] = {
 	{"", answer_start},
@@ -51,9 +52,11 @@ static const struct
 	{"compare", web_answer_compare},
 };
 
-/* Whoever brings the token gets the cookie, and goes on without the token in the
- * address. A page does the latter: a cookie that is strict for its site is not sent by
- * what another site's link has begun. */
+/*
+ * Answers a request that has the token with the cookie, and with a page that
+ * leads on to the address without the token. A redirect would not do: if a link
+ * of another site began the request, the browser does not send a strict cookie.
+ */
 static void
 answer_token(const web_site *site, web_answer *answer)
 {
@@ -90,8 +93,10 @@ answer_path(const web_request *request, const char *path, web_answer *answer)
 	answer_nothing(answer);
 }
 
-/* An MHD_AccessHandlerCallback. It answers when the head has come: a body is not read.
- * *state is what web_head_address() returned. */
+/*
+ * Answers a request once its head has arrived; a body is not read. An
+ * MHD_AccessHandlerCallback; *state is the result of web_head_address().
+ */
 static enum MHD_Result
 answer_request(void *ctx, struct MHD_Connection *connection, const char *path,
 			   const char *method, const char *version, const char *upload,
@@ -132,9 +137,12 @@ answer_request(void *ctx, struct MHD_Connection *connection, const char *path,
 	return sent;
 }
 
-/* --- the life of the server --- */
+/* --- beginning and end of the server --- */
 
-/* The signals that end it. What nohup and shells have ignored stays ignored. */
+/*
+ * Blocks the signals that end the server. A signal that nohup or a shell has
+ * ignored stays ignored.
+ */
 static void
 block_signals(sigset_t *signals)
 {
@@ -150,7 +158,7 @@ block_signals(sigset_t *signals)
 	(void) pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
-/* Is there still somebody at the other end of stdout: a terminal, a reader of the pipe? */
+/* Does stdout still lead to a terminal, or to a reader of the pipe? */
 static bool
 is_watched(void)
 {
@@ -208,8 +216,11 @@ stop(struct MHD_Daemon *daemon)
 	(void) alarm(0);
 }
 
-/* Has what is large go back to the system when it is freed. The C library's threshold
- * rises with what is freed, and the memory of each thread keeps the rest. */
+/*
+ * Has the C library return large blocks to the system when they are freed.
+ * Otherwise its threshold for that rises with the size of freed blocks, and
+ * each thread's memory keeps them.
+ */
 static void
 bound_memory(void)
 {
@@ -267,7 +278,10 @@ serve_at(web_site *site, const web_address *address)
 	return result;
 }
 
-/* CLI_FAILED after a message: it is no collector with these abilities. */
+/*
+ * Opens the collector and closes it again. CLI_FAILED after a message: it
+ * cannot be opened, or lacks these abilities.
+ */
 static int
 try_collector(const cli_collector *given, unsigned flags)
 {
@@ -280,8 +294,10 @@ try_collector(const cli_collector *given, unsigned flags)
 	return result;
 }
 
-/* A connection string that is wrong is better said now than in a browser. A collector
- * that is away is no mistake: it may come back. */
+/*
+ * Reports a wrong connection string now rather than in a browser. A collector
+ * that cannot be reached is no error: it may come back.
+ */
 static int
 try_collectors(const cli_source *source)
 {

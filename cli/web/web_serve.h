@@ -8,8 +8,11 @@
 
 #include "trace/trace_argument.h"
 
-/* Serves until a signal ends it, or what its output is written to is gone. Returns the
- * exit status, after a message if it is not CLI_OK. listen: see web_address.h. */
+/*
+ * Serves requests until a signal ends the server, or stdout has no reader any
+ * more. Returns the exit status, after a message if it is not CLI_OK. For
+ * listen see web_address.h.
+ */
 int web_serve(const cli_source *source, const char *listen);
 
 #endif /* OSPROFILER_CLI_WEB_SERVE_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * web_trace.c
- *	  The page of a trace: that of `osprofiler trace show --html`, and what stands only
- *	  in one that is served.
+ *	  The page of a trace: that of `osprofiler trace show --html`, with
+ *	  additions of the web server.
  */
 #include "web/web_trace.h"
 
@@ -10,7 +10,7 @@
 #include "web/web_held.h"
 #include "web/web_reader.h"
 
-/* The second element of data: cli/html/served.js reads it. */
+/* Adds a second element of data, which cli/html/served.js reads. */
 static void
 add_served(osp_buf *body, osp_str messages)
 {

@@ -9,8 +9,10 @@
 #include "web/web_answer.h"
 #include "web/web_site.h"
 
-/* list: a page of the list of traces, as JSON; trace: the page of one; compare: two of
- * them side by side. */
+/*
+ * Answer with a page of the list of traces, as JSON; with the page of a trace;
+ * with two traces side by side.
+ */
 void web_answer_list(const web_request *request, web_answer *answer);
 void web_answer_trace(const web_request *request, web_answer *answer);
 void web_answer_compare(const web_request *request, web_answer *answer);
