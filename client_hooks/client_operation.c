@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * client_operation.c
- *	  What is recorded of a statement, a connection, a cancel request.
+ *	  The operations that are recorded: statements, connections, cancel
+ *	  requests.
  *
- * A start says what is known before the statement runs, a stop what became of
- * it. Both are attributes straight into the ring; nothing is allocated.
+ * A start record has the facts that are known before the statement runs, a stop
+ * record has its result. Both are written as attributes directly into the ring;
+ * nothing is allocated.
  */
 #include "client_operation.h"
 
@@ -15,11 +17,14 @@
 
 #define CONNECT OSP_STR("db.connect")
 
-/* Room for what a start holds besides texts, and for a whole stop. */
+/*
+ * The space for the attributes of a start record without its texts, and for
+ * those of a whole stop record.
+ */
 #define START_SIZE 192
 #define STOP_SIZE  ((1 + OSPQ_FIELDS) * OSPQ_MESSAGE_MAX + OSPQ_TAG_MAX + 256)
 
-/* Parameters: how many of a statement, how much of one, and of all. */
+/* Limits for parameters: how many of a statement, how many bytes of one, and of all. */
 #define PARAMS_MAX      64
 #define PARAM_MAX       1024
 #define PARAMS_SUM      8192
@@ -29,16 +34,19 @@
 #define TO_SERVER       "connection to server"
 #define CONNECT_FAILURE "08001" /* unable to establish the connection */
 #define CONNECTION_LOST "08006"
-#define LIBPQ_ERROR     "libpq_error" /* one without a SQLSTATE */
+#define LIBPQ_ERROR     "libpq_error" /* an error without a SQLSTATE */
 
-/* A record that is being written, to the ring or past it. */
+/* A record that is being written, directly into the ring or by osp__hook_begin. */
 typedef struct record
 {
 	osp_writer w;
-	osp_producer *ring; /* NULL: osp__hook_commit has it */
+	osp_producer *ring; /* NULL: written by osp__hook_begin */
 } record;
 
-/* How every stop of a statement begins: with the object "db", left open. */
+/*
+ * The beginning of every statement's stop record, already encoded: up to the
+ * object "db", which is not ended yet.
+ */
 static osp_template stop_template;
 static char stop_space[OSP_TEMPLATE_SIZE(sizeof("db") + 16 + 2 * OSP_LABEL_MAX)]
 	__attribute__((aligned(OSP_RECORD_ALIGN)));
@@ -61,7 +69,7 @@ make_stop_template(void)
 		stop_template.record = NULL;
 }
 
-/* Where there is no template for it. */
+/* Begins a record if there is no template for it, or no ring to write to directly. */
 static __attribute__((noinline)) bool
 begin_slowly(record *r, const osp__point *point, osp_record_kind kind,
 			 osp_str opening, int64_t now_ns, size_t info_max)
@@ -75,8 +83,9 @@ begin_slowly(record *r, const osp__point *point, osp_record_kind kind,
 }
 
 /*
- * Begins a record of a statement, up to its opening; by the template, all but
- * always. False: it is dropped.
+ * Begins a record of a statement, and writes it up to the encoded opening. It
+ * nearly always copies a template for that, which is faster. False: the record
+ * is dropped.
  */
 static inline __attribute__((always_inline)) bool
 begin_record(record *r, const osp__point *point, const osp_template *t,
@@ -176,8 +185,11 @@ put_params(osp_writer *w, const ospq_facts *facts)
 	osp_put_end(w);
 }
 
-/* Are there parameters, and are they to be recorded? Not those of a text that is not
- * known, as of PREPARE in SQL: what they are nobody can say. */
+/*
+ * Are there parameters that should be recorded? If the text of the statement is
+ * not known, as after a PREPARE in SQL, they are not, since nobody knows what
+ * they contain.
+ */
 static bool
 shows_params(const ospq_facts *facts)
 {
@@ -189,7 +201,7 @@ shows_params(const ospq_facts *facts)
 	return config != NULL && !config->hide_params;
 }
 
-/* Makes the connection's part of a start, once. */
+/* Encodes the attributes of the connection for start records, unless that is done. */
 static inline void
 need_opening(ospq_conn *c)
 {
@@ -197,7 +209,7 @@ need_opening(ospq_conn *c)
 		ospq_conn_describe(c);
 }
 
-/* The text of what is started, and how long it is before it is cut. */
+/* The text of the statement, cut to its limit, and its full length. */
 static osp_sql_recorded
 text_of(ospq_conn *c, const ospq_facts *facts)
 {
@@ -210,8 +222,10 @@ text_of(ospq_conn *c, const ospq_facts *facts)
 	return (osp_sql_recorded){.text = OSP_STR("")};
 }
 
-/* May messages quote values of parameters? They are the statement's own, or those
- * of what it runs. */
+/*
+ * May error messages quote values of parameters: those of the statement, or of
+ * a statement that it runs?
+ */
 static inline bool
 may_have_values(const ospq_facts *facts, const osp_sql_recorded *recorded)
 {
@@ -222,7 +236,7 @@ may_have_values(const ospq_facts *facts, const osp_sql_recorded *recorded)
 			 osp_sql_reads_rows(recorded->text, OSP_SQL_POSTGRES_ANY)));
 }
 
-/* What few statements have besides their text. */
+/* Writes attributes that few statements have. */
 static __attribute__((noinline)) void
 put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
 		  size_t name_len, bool params)
@@ -279,7 +293,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	return true;
 }
 
-/* Why there is no answer to a statement, where it did not fail. */
+/* Why a statement has no answer although it did not fail. */
 static const char *
 fate_text(ospq_fate fate)
 {
@@ -298,7 +312,7 @@ fate_text(ospq_fate fate)
 	return NULL;
 }
 
-/* DETAIL, HINT and the places of the CONTEXT, as far as they may be recorded. */
+/* Writes DETAIL, HINT and the places in CONTEXT, as far as they may be recorded. */
 static void
 put_fields(osp_writer *w, const ospq_outcome *outcome,
 		   osp_sql_message_rules rules)
@@ -358,7 +372,7 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 	put_fields(w, outcome, rules);
 }
 
-/* Ends the object "db", and says how it went. */
+/* Ends the object "db", and writes how the operation ended. */
 static inline void
 put_outcome(osp_writer *w, const ospq_outcome *outcome)
 {
@@ -403,7 +417,7 @@ ospq_stop(const osp__point *point, const ospq_outcome *outcome)
 	commit_record(&r);
 }
 
-/* The number at the end of a command tag, "INSERT 0 5". */
+/* Reads the number at the end of a command tag, "INSERT 0 5". */
 static bool
 rows_of_tag(const char *tag, uint64_t *rows)
 {
@@ -427,7 +441,7 @@ has_field(const PGresult *result, int field)
 	return REAL(PQresultErrorField)(result, field) != NULL;
 }
 
-/* Errors that libpq makes itself have a text only. */
+/* Reads an error. One that libpq itself reports has a message, but no fields. */
 static void
 read_error(ospq_outcome *outcome, const PGconn *conn, const PGresult *result)
 {
@@ -468,7 +482,10 @@ ospq_read_result(ospq_outcome *outcome, const PGconn *conn, PGresult *result)
 			outcome->has_rows = true;
 			rows = (uint64_t) REAL(PQntuples)(result);
 
-			/* Rows that came one by one are in results of their own. */
+			/*
+			 * If rows were fetched one by one or in chunks, this last result
+			 * has none, and the tag has their number.
+			 */
 			if (rows == 0)
 				(void) rows_of_tag(outcome->tag, &rows);
 			outcome->rows += rows;
@@ -502,7 +519,7 @@ ospq_read_failure(ospq_outcome *outcome, const PGconn *conn)
 	outcome->message = ospq_error_message(conn);
 }
 
-/* Copies a text of a result, cut to the room there is. */
+/* Copies a text of a result, cut to the size of out. */
 static void
 keep(char *out, size_t size, const char *text)
 {
@@ -510,7 +527,10 @@ keep(char *out, size_t size, const char *text)
 		(void) snprintf(out, size, "%s", text);
 }
 
-/* Whole, for what is cut off could not be judged. */
+/*
+ * Copies the fields of an error uncut: whether they have a secret can only be
+ * decided about the whole text.
+ */
 static void
 keep_fields(ospq_open *open, const ospq_outcome *outcome)
 {
@@ -522,7 +542,7 @@ keep_fields(ospq_open *open, const ospq_outcome *outcome)
 										 osp_str_of(outcome->fields[i]));
 }
 
-/* The result goes before the statement stops: what it says is copied. */
+/* Copies the texts of the result, which is freed before the statement stops. */
 void
 ospq_open_read(ospq_open *open, const PGconn *conn, PGresult *result)
 {
@@ -592,7 +612,7 @@ ospq_connect_start(void)
 	return true;
 }
 
-/* conn is what it led to, NULL: nothing. */
+/* Records the end of connecting; conn is the connection, NULL: there is none. */
 static void
 stop_connect(const osp__point *point, PGconn *conn, const ospq_outcome *outcome)
 {
@@ -624,7 +644,10 @@ ospq_connect_stop(const osp__point *point, PGconn *conn)
 		outcome.fate = OSPQ_DONE;
 	else if (conn != NULL)
 	{
-		/* Without a server it is about the connection string, and quotes it. */
+		/*
+		 * A message that names no server is about the connection string, and
+		 * may quote it.
+		 */
 		outcome.message = REAL(PQerrorMessage)(conn);
 		outcome.secret = strstr(outcome.message, TO_SERVER) == NULL;
 	}

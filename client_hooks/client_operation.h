@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * client_operation.h
- *	  What is recorded of a statement, a connection, a cancel request.
+ *	  The operations that are recorded: statements, connections, cancel
+ *	  requests.
  */
 #ifndef OSPQ_POINT_H
 #define OSPQ_POINT_H
@@ -11,20 +12,25 @@
 #include "end_error.h"
 #include "pq_conn.h"
 
-/* What a statement is, as its start tells. */
+/* The facts about a statement that its start record has. */
 typedef struct ospq_facts
 {
-	const char *text; /* the statement; NULL: the prepared one's, or none */
-	const char *operation; /* what is not just sent and run; NULL: it is */
-	bool is_name;          /* text is no SQL, but names what is called */
-	const char *name;      /* of the prepared statement or portal, or NULL */
+	/* The statement. NULL: that of the prepared statement, or none. */
+	const char *text;
+	/* The kind of call, such as "prepare". NULL: the statement is simply executed. */
+	const char *operation;
+	bool is_name;     /* text is a name instead of SQL */
+	const char *name; /* of the prepared statement or portal, or NULL */
 	int param_count;
-	const char *const *params; /* NULL: none */
+	const char *const *params; /* NULL: there are none */
 	const int *param_lengths;
 	const int *param_formats;
 } ospq_facts;
 
-/* Are statements traced at all (trace_sqlalchemy)? -1: not asked yet. */
+/*
+ * Are statements traced at all (trace_sqlalchemy)? -1: the setting has not been
+ * read.
+ */
 extern int ospq_wanted;
 extern bool ospq_ask_if_wanted(void);
 
@@ -36,19 +42,21 @@ ospq_statements_wanted(void)
 	return OSP_LIKELY(wanted >= 0) ? wanted == 1 : ospq_ask_if_wanted();
 }
 
-/* What the call of libpq is that this thread is in; see osp__profiler. */
+/* The kind of libpq call that this thread is in; stored in osp__profiler. */
 typedef enum ospq_call_kind
 {
-	OSPQ_CALL_OTHER, /* its point is elsewhere, or there is none */
+	OSPQ_CALL_OTHER, /* its point is elsewhere, or it has none */
 	OSPQ_CALL_STATEMENT,
 	OSPQ_CALL_CONNECT
 } ospq_call_kind;
 
-/* The rest of ospq_inside. */
+/* The slow part of ospq_inside. */
 extern bool ospq_still_inside(void);
 
-/* Is this thread in a call of libpq already? One that the program left by a
- * longjmp ends here, as interrupted. */
+/*
+ * Is this thread already in a call of libpq? If the program left that call by a
+ * longjmp, it is ended here as interrupted.
+ */
 static inline bool
 ospq_inside(void)
 {
@@ -66,9 +74,9 @@ ospq_set_inside(osp__guard *guard)
 }
 
 /*
- * Enters a wrapper that may start a point. False: the function is to be called
- * and nothing else. Else ospq_leave has to follow. The guard lies on the stack
- * of the wrapper.
+ * Enters a wrapper that may start a point. False: only the original function is
+ * to be called. True: ospq_leave must follow. guard has to be on the stack of
+ * the wrapper.
  */
 static inline bool
 ospq_enter(osp__guard *guard)
@@ -81,7 +89,10 @@ ospq_enter(osp__guard *guard)
 	return true;
 }
 
-/* The same for a wrapper that only goes on with points that are open. */
+/*
+ * Enters a wrapper that starts no point, but continues points that are open.
+ * Returns the connection; NULL: only the original function is to be called.
+ */
 static inline ospq_conn *
 ospq_enter_known(osp__guard *guard, const PGconn *conn)
 {
@@ -103,9 +114,9 @@ ospq_leave(void)
 }
 
 /*
- * Where the point of a call lies that waits for its answer: not on the stack, so
- * that it can be stopped if the program leaves the call by a longjmp. After
- * ospq_enter only.
+ * The place for the point of a call that waits for its answer. It is not on the
+ * stack, so that the point can be stopped if the program leaves the call by a
+ * longjmp. Only valid after ospq_enter.
  */
 static inline osp__point *
 ospq_call_point(void)
@@ -113,29 +124,34 @@ ospq_call_point(void)
 	return &osp__self->call;
 }
 
-/* The point of the call was started; or it is stopped now, or kept elsewhere
- * (OSPQ_CALL_OTHER). */
+/*
+ * Notes that the point of the call was started, or, with OSPQ_CALL_OTHER, that
+ * it is about to be stopped, or was moved elsewhere.
+ */
 static inline void
 ospq_set_call(ospq_call_kind kind)
 {
 	osp__self->call_kind = kind;
 }
 
-/* Is the call still open? Not if it was interrupted meanwhile. */
+/* Is the call with this guard still open? It is not if it was ended as interrupted. */
 static inline bool
 ospq_call_is(const osp__guard *guard)
 {
 	return osp__depth.libpq == guard;
 }
 
-/* Opens a point for a statement and records its start. False: not traced. */
+/* Opens a point for a statement and records its start. False: it is not traced. */
 extern bool ospq_start(ospq_conn *c, osp__point *point,
 					   const ospq_facts *facts);
 
-/* Records the stop, at this moment. */
+/* Records the stop of the point, with the present time. */
 extern void ospq_stop(const osp__point *point, const ospq_outcome *outcome);
 
-/* The same for the call that this thread is in, whose answer it waits for. */
+/*
+ * Starts the point of the call that this thread is in, as ospq_start does. For
+ * a call that waits for its answer.
+ */
 static inline bool
 ospq_start_call(ospq_conn *c, const ospq_facts *facts)
 {
@@ -153,28 +169,31 @@ ospq_stop_call(const ospq_outcome *outcome)
 	ospq_stop(ospq_call_point(), outcome);
 }
 
-/* Reads what a result says into an outcome, which borrows from the result. */
+/* Fills in the outcome from a result, from which it borrows texts. */
 extern void ospq_read_result(ospq_outcome *outcome, const PGconn *conn,
 							 PGresult *result);
 
-/* The same where there is no result: what the connection says. */
+/* Fills in the outcome from the connection's error if there is no result. */
 extern void ospq_read_failure(ospq_outcome *outcome, const PGconn *conn);
 
 /* Stops all statements that are open on a connection. */
 extern void ospq_stop_all(ospq_conn *c, ospq_fate fate);
 
-/* Stops the oldest open statement as its outcome says, and drops it. */
+/* Stops the oldest open statement with its outcome, and removes it from the queue. */
 extern void ospq_stop_head(ospq_conn *c);
 
-/* Keeps what a result says, until the statement stops. */
+/* Keeps a copy of the result's facts until the statement stops. */
 extern void ospq_open_read(ospq_open *open, const PGconn *conn,
 						   PGresult *result);
 
-/* db.connect, of the call that this thread is in. */
+/* Start and stop the point db.connect of the call that this thread is in. */
 extern bool ospq_connect_start(void);
 extern void ospq_connect_stop(const osp__point *point, PGconn *conn);
 
-/* Records the cancel requests that were made meanwhile, see wrap_cancel.c. */
+/*
+ * Records the cancel requests that were noted since the last call, see
+ * wrap_cancel.c.
+ */
 extern int ospq_cancels_pending;
 extern void ospq_record_cancels(void);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * end_error.c
- *	  Syntax errors at the end of a text that was sent with a comment.
+ *	  Corrects syntax errors at the end of a text that was sent with a comment.
  *
- * A comment stands behind the text, so the server's parser can meet it in one
- * case only: the text ends too early ("syntax error at end of input"). Then the
- * server names the position behind the comment, and libpq shows the comment's
- * line. Nothing is sent a second time for that. The position is corrected in the
- * result; the message, which libpq has composed already, is composed again as
- * libpq does it, and shown by the functions that give messages out.
+ * A comment follows the text, so the server's parser can meet it in one case
+ * only: the text ends too early ("syntax error at end of input"). Then the
+ * server reports the position behind the comment, and libpq shows the comment's
+ * line. The statement is not sent again for that. The position is corrected in
+ * the result. The message, which libpq has composed already, is composed again
+ * in libpq's way, and the functions that return messages return that one.
  *
- * The results with a message of ours are in a list until they are cleared. They
- * are rare, so nearly always the list is empty, which costs one comparison.
+ * Results with a corrected message are in a list until they are cleared. They
+ * are rare, so the list is nearly always empty, which costs one comparison.
  */
 #include "end_error.h"
 
@@ -23,23 +23,23 @@
 
 #define SYNTAX_ERROR "42601"
 
-/* As in libpq: the columns of the statement that a message shows. */
+/* How many columns of a statement libpq shows in a message. */
 #define DISPLAY_COLUMNS 60
 
-/* The end of the comment by which its line is found in a message. */
+/* How many bytes of the comment's end are used to find its line in a message. */
 #define COMMENT_TAIL 24
 
-/* A program that never clears its results gets no more comments. */
+/* After this many results that were not cleared, no comments are sent any more. */
 #define CORRECTED_MAX 1024
 
-/* What libpq composed a message from. */
+/* The facts from which libpq composed a message. */
 typedef struct end_error
 {
 	char *text; /* the statement without the comment; owned */
 	char tail[COMMENT_TAIL + 1];
 	int encoding;
 	long sent_position; /* as the server counts, with the comment */
-	long position;      /* without */
+	long position;      /* without the comment */
 } end_error;
 
 typedef struct corrected
@@ -53,7 +53,7 @@ typedef struct corrected
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static corrected *list = NULL;
 static unsigned corrected_count = 0; /* atomic */
-static unsigned shown_count = 0; /* connections with an error of ours; atomic */
+static unsigned shown_count = 0;     /* connections with our message; atomic */
 
 /* --- the line of a statement ---------------------------------------------- */
 
@@ -65,7 +65,10 @@ typedef struct last_line
 	unsigned columns;
 } last_line;
 
-/* The length of the character at p; a broken one does not pass the end. */
+/*
+ * The length of the character at p. A broken character does not extend beyond
+ * the text.
+ */
 static size_t
 char_len(const char *p, int encoding)
 {
@@ -83,7 +86,7 @@ char_columns(const char *p, int encoding)
 	return columns > 0 ? (unsigned) columns : 1;
 }
 
-/* Finds the last line, and cuts it from the left to what is shown of it. */
+/* Finds the last line, and cuts it at the left to the part that libpq shows. */
 static void
 find_last_line(const char *text, int encoding, last_line *line)
 {
@@ -109,8 +112,10 @@ find_last_line(const char *text, int encoding, last_line *line)
 	}
 }
 
-/* The length of a text as the server counts: in characters, or in bytes if its
- * database has no encoding. */
+/*
+ * The length of a text as the server counts: in characters, or in bytes if its
+ * database has no encoding (SQL_ASCII).
+ */
 static long
 count_chars(const PGconn *conn, const char *text, int encoding)
 {
@@ -127,8 +132,9 @@ count_chars(const PGconn *conn, const char *text, int encoding)
 /* --- the message ---------------------------------------------------------- */
 
 /*
- * Adds the line and the marker below it. The prefix is what libpq put before the
- * line, "LINE 2: " in the language of the program, with another number.
+ * Adds the statement's last line and the marker below it. prefix is the text
+ * that libpq put before the comment's line, "LINE 2: " in the language of the
+ * program; its number is replaced.
  */
 static void
 add_line(osp_buf *out, const end_error *error, osp_str prefix, bool is_cut)
@@ -159,7 +165,7 @@ add_line(osp_buf *out, const end_error *error, osp_str prefix, bool is_cut)
 	osp_buf_addf(out, "\n%*s^\n", (int) (columns + line.columns), "");
 }
 
-/* Is the last line of the text longer than what is shown of it? */
+/* Is the last line of the text longer than the part that is shown? */
 static bool
 last_line_is_cut(const end_error *error)
 {
@@ -170,8 +176,10 @@ last_line_is_cut(const end_error *error)
 		   line.begin[-1] != '\r';
 }
 
-/* Puts another line in the place of the one that shows the comment; false: the
- * message shows none. */
+/*
+ * Replaces the message's line with the comment by the statement's last line;
+ * false: the message shows no such line.
+ */
 static bool
 replace_line(osp_buf *out, const end_error *error, const char *message)
 {
@@ -198,7 +206,7 @@ replace_line(osp_buf *out, const end_error *error, const char *message)
 	return true;
 }
 
-/* "... at character 57", which a terse message ends with. */
+/* Replaces the number in "... at character 57", which ends a terse message. */
 static void
 replace_number(osp_buf *out, const end_error *error, const char *message)
 {
@@ -219,7 +227,7 @@ replace_number(osp_buf *out, const end_error *error, const char *message)
 				 found + len);
 }
 
-/* The message without the comment, of malloc; NULL: no memory. */
+/* Returns the message without the comment, of malloc; NULL: no memory. */
 static char *
 correct_message(const end_error *error, const char *message)
 {
@@ -237,7 +245,7 @@ correct_message(const end_error *error, const char *message)
 
 /* --- the results ---------------------------------------------------------- */
 
-/* The entry of a result; the list is locked. */
+/* Finds the entry of a result. The caller has locked the list. */
 static corrected **
 find_link(const PGresult *result)
 {
@@ -265,7 +273,7 @@ free_entry(corrected *entry)
 	free(entry);
 }
 
-/* Keeps the entry with its result. */
+/* Adds an entry to the list. */
 static void
 add_entry(corrected *entry)
 {
@@ -307,7 +315,7 @@ read_end_error(end_error *error, const ospq_conn *c, const ospq_sent *sent,
 			   count_chars(c->conn, error->text, error->encoding) + 1;
 }
 
-/* The number becomes smaller, so there is room for it. */
+/* Writes the corrected position in place: it is smaller, so it has no more digits. */
 static void
 correct_position(const end_error *error, PGresult *result)
 {
@@ -364,7 +372,7 @@ PQclear(PGresult *res)
 	REAL(PQclear)(res);
 }
 
-/* The entry of a result that the program holds, and so does not go meanwhile. */
+/* Finds the entry of a result. It stays valid, since the program holds the result. */
 static const corrected *
 find_entry(const PGresult *result)
 {
@@ -434,8 +442,8 @@ ospq_show_error(ospq_conn *c, char *instead_of, char *text)
 }
 
 /*
- * libpq has added to its text what a call said that failed without an answer of the
- * server: that is added to ours. False: no memory.
+ * Appends to our message the text that libpq has added to its own since: that
+ * of a call that failed without an answer of the server. False: no memory.
  */
 static bool
 add_to_shown(ospq_conn *c, const char *own)

@@ -4,9 +4,10 @@
  *	  libpq as the wrappers see it: its types, and a pointer to each function
  *	  that they stand for or call.
  *
- * Compiles with the headers of libpq 13 to 18. What only some of them declare is
- * declared here, so that one build serves all versions at run time; a function
- * that the loaded libpq lacks is a stand-in that fails, and touches nothing.
+ * Compiles with the headers of libpq 13 to 18. Functions that only some of them
+ * declare are declared here, so that one build serves all versions at run time.
+ * If the loaded libpq lacks a function, a stand-in is called, which fails and
+ * changes nothing.
  */
 #ifndef OSPQ_LIBPQ_API_H
 #define OSPQ_LIBPQ_API_H
@@ -16,14 +17,14 @@
 #include <libpq-events.h>
 #include <libpq-fe.h>
 
-/* libpq 14 */
+/* since libpq 14 */
 #ifndef LIBPQ_HAS_PIPELINING
 extern int PQenterPipelineMode(PGconn *conn);
 extern int PQexitPipelineMode(PGconn *conn);
 extern int PQpipelineSync(PGconn *conn);
 #endif
 
-/* libpq 17 */
+/* since libpq 17 */
 #ifndef LIBPQ_HAS_CLOSE_PREPARED
 extern PGresult *PQclosePrepared(PGconn *conn, const char *stmt);
 extern PGresult *PQclosePortal(PGconn *conn, const char *portal);
@@ -45,7 +46,7 @@ extern int PQcancelStart(PGcancelConn *cancel_conn);
 
 #pragma GCC visibility pop
 
-/* Result states and pipeline states by number, for older headers. */
+/* The numbers of result states and pipeline states, for older headers. */
 enum
 {
 	OSPQ_RES_PIPELINE_SYNC = 10,
@@ -54,7 +55,7 @@ enum
 	OSPQ_PIPELINE_OFF = 0
 };
 
-/* The functions of libpq itself. */
+/* Pointers to the functions of libpq itself. */
 #define WRAPPED(type, name, parameters, other) \
 	extern type(*ospq_real_##name) parameters;
 #define USED WRAPPED
@@ -64,10 +65,10 @@ enum
 
 #define REAL(name) ospq_real_##name
 
-/* Are the pointers set? */
+/* Have the pointers to libpq's functions been set? */
 extern int ospq_loaded;
 
-/* Sets them, once; slow. */
+/* Sets the pointers to libpq's functions, once; slow. */
 extern void ospq_load(void);
 
 static inline void

@@ -3,9 +3,9 @@
  * load.c
  *	  Sets the pointers to libpq's own functions.
  *
- * Normally done when the library is loaded. A preloaded one may come long before
- * libpq (a script interpreter loads it with its database module), then the first
- * call does it.
+ * This is normally done when the library is loaded. A preloaded one may be
+ * loaded long before libpq (a script interpreter loads libpq with its database
+ * module); then the first call does it.
  */
 #include "load.h"
 
@@ -34,7 +34,10 @@ ospq_minus_one(void)
 #define NOTHING   ospq_nothing
 #define MINUS_ONE ospq_minus_one
 
-/* Until then every function fails; a call goes through ospq_need first. */
+/*
+ * The pointers. They are NULL until ospq_need sets them, which each wrapper
+ * calls first.
+ */
 #define WRAPPED(type, name, parameters, other) \
 	type(*ospq_real_##name) parameters = NULL;
 #define USED WRAPPED
@@ -58,7 +61,7 @@ static const struct
 
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
 
-/* Data and function pointers have the same form wherever there is a dlsym. */
+/* Data and function pointers have the same size wherever dlsym exists. */
 _Static_assert(sizeof(void *) == sizeof(long (*)(void)), "dlsym");
 
 void

@@ -4,9 +4,9 @@
  *	  Finds libpq when our library comes before it.
  *
  * The next object in the global scope has it in a program that is linked with
- * libpq. In an interpreter libpq came with a module that is not in the global
- * scope, so it is looked for among all loaded objects, under its name or, as
- * Python wheels have it, with a hash in its name.
+ * libpq. In an interpreter libpq was loaded by a module that is not in the
+ * global scope. So it is searched for among all loaded objects, under its name
+ * or with a hash in its name, as in Python wheels.
  */
 #include "load.h"
 

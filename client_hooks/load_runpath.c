@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * load_runpath.c
- *	  The directories where programs and libraries themselves say that libpq is.
+ *	  Finds libpq in the directories that programs and libraries name
+ *	  themselves.
  *
- * What is built with PostgreSQL's own Makefiles names its directory of libraries
- * in DT_RUNPATH, which the loader reads after LD_LIBRARY_PATH, so our library
- * comes before it. What it stands for is then the libpq of that directory.
+ * Programs that are built with PostgreSQL's own Makefiles name its directory of
+ * libraries in DT_RUNPATH. The loader reads that after LD_LIBRARY_PATH, so it
+ * finds our library first. The libpq that our library has to call is then the
+ * one in that directory.
  */
 #include "load.h"
 
@@ -20,18 +22,21 @@
 
 #define ORIGIN "$ORIGIN"
 
-/* An ElfW(Dyn). */
+/* The type ElfW(Dyn). */
 typedef __typeof__(*((struct link_map *) NULL)->l_ld) dynamic_entry;
 
-/* What of an object's dynamic section is needed here. */
+/* The entries of an object's dynamic section that are needed here. */
 typedef struct dynamic
 {
 	const char *strings;
-	const char *runpath; /* NULL: it has none */
+	const char *runpath; /* NULL: it has no DT_RUNPATH */
 	int needs_libpq;
 } dynamic;
 
-/* The loader has made the address absolute, except where it cannot write to it. */
+/*
+ * Makes the address absolute, if the loader has not done so because it cannot
+ * write to it.
+ */
 static const char *
 address_of(const struct link_map *map, uintptr_t address)
 {
@@ -60,7 +65,7 @@ read_dynamic(const struct link_map *map, dynamic *out)
 	}
 }
 
-/* The directory of the object's file; false: it cannot be told. */
+/* Finds the directory of the object's file; false: it is unknown. */
 static int
 origin_of(const struct link_map *map, char out[PATH_MAX])
 {
@@ -86,7 +91,10 @@ origin_of(const struct link_map *map, char out[PATH_MAX])
 	return 1;
 }
 
-/* The path of libpq in a directory of a DT_RUNPATH; false: there is none. */
+/*
+ * Makes the path of libpq in a directory of DT_RUNPATH; false: it is no
+ * absolute path.
+ */
 static int
 make_path(const struct link_map *map, const char *dir, size_t len,
 		  char out[PATH_MAX])

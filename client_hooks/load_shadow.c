@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * load_shadow.c
- *	  Finds libpq when our library stands in its place.
+ *	  Finds libpq when our library replaces it.
  *
  * It is the one that the loader would have found: in another directory of
- * LD_LIBRARY_PATH, else in one that the program names in DT_RUNPATH, else the one of
- * OSPROFILER_LIBPQ, set by `osprofiler run`, which asked the loader, else in a
- * directory of the system. It is loaded under its path, for its name is ours, and
- * beside the global scope: what it calls of itself is its own affair. RTLD_DEEPBIND
- * makes sure of that, but also makes it blind for a replaced malloc, whose memory
- * it shares with the program; then libpq's calls of itself come to us, and are let
- * through as every call from within.
+ * LD_LIBRARY_PATH, else in one that the program names in DT_RUNPATH, else the
+ * one of OSPROFILER_LIBPQ, which `osprofiler run` has set after asking the
+ * loader, else in a directory of the system. It is loaded by its path, since
+ * our library has its name, and outside the global scope, so that its calls of
+ * its own functions do not reach ours. RTLD_DEEPBIND makes sure of that. But
+ * with it libpq would not use a replaced malloc, whose memory it shares with
+ * the program. In that case RTLD_DEEPBIND is left out; libpq's calls of its own
+ * functions then reach our wrappers, which let them through like every call
+ * from within libpq.
  */
 #include "load.h"
 
@@ -22,10 +24,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Its address tells which file this library is. */
+/* A variable whose address shows which file this library is. */
 static const char own_address = 0;
 
-/* Where the loader takes malloc from must be where memcpy lives. */
+/* Does the program use a malloc other than libc's? */
 static int
 malloc_is_replaced(void)
 {
@@ -41,7 +43,7 @@ malloc_is_replaced(void)
 	return of_malloc.dli_fbase != of_libc.dli_fbase;
 }
 
-/* Another copy of this library is no libpq. */
+/* Opens the library at the path, unless it is another copy of ours. */
 static void *
 open_library(const char *path)
 {
@@ -64,7 +66,7 @@ same_file(const char *path, const struct stat *own)
 		   other.st_ino == own->st_ino;
 }
 
-/* Opens the library at the path if it is another file than ours. */
+/* Opens the library at the path, if that is a different file from ours. */
 static void *
 try_path(const char *path, const void *own)
 {
@@ -73,7 +75,7 @@ try_path(const char *path, const void *own)
 			   : NULL;
 }
 
-/* In a list of directories that colons separate. */
+/* Searches a list of directories that are separated by colons. */
 static void *
 search_list(const char *dirs, const struct stat *own)
 {
@@ -94,7 +96,10 @@ search_list(const char *dirs, const struct stat *own)
 	return libpq;
 }
 
-/* In the directories where the loader looks for what this library needs. */
+/*
+ * Searches the directories where the loader would look for libraries that ours
+ * needs.
+ */
 static void *
 search_system(const char *own_path, const struct stat *own)
 {

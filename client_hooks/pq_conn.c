@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pq_conn.c
- *	  The connections that are known, and what is known of them.
+ *	  The known connections, and their state.
  *
- * A hash table of chains that only grow: a node stays in its chain for ever,
- * and is used again for another connection of the same bucket. So looking a
- * connection up takes no lock and meets no freed memory, whatever other threads
- * make and finish meanwhile; adding and removing take one.
+ * The table is a hash table whose chains only grow: a node stays in its chain
+ * for ever, and is reused for another connection of the same bucket. So finding
+ * a connection takes no lock and meets no freed memory, whatever other threads
+ * open and close meanwhile. Adding and removing one takes a lock.
  */
 #include "pq_conn.h"
 
@@ -25,13 +25,13 @@
 typedef struct node
 {
 	struct node *next; /* never changes once the node is in a chain */
-	PGconn *conn;      /* NULL: free */
-	ospq_conn *state;  /* valid while conn is that of the caller */
+	PGconn *conn;      /* NULL: the node is free */
+	ospq_conn *state;  /* valid for the thread that uses conn */
 } node;
 
 static node *buckets[BUCKETS];
 
-/* Where this thread found a connection last; a node is never freed. */
+/* The node in which this thread found a connection last. A node is never freed. */
 static __thread node *last_found __attribute__((tls_model("initial-exec"))) =
 	NULL;
 
@@ -39,7 +39,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
-/* A child must not find the lock taken by a thread that it has not got. */
+/*
+ * Takes the lock before a fork. Otherwise another thread could hold it, and the
+ * child would find it locked for ever.
+ */
 static void
 take_lock(void)
 {
@@ -58,7 +61,10 @@ watch_forks(void)
 	(void) pthread_atfork(take_lock, drop_lock, drop_lock);
 }
 
-/* Connections lie some hundred bytes apart at least. */
+/*
+ * The low bits of the address are dropped: connections are some hundred bytes
+ * apart at least.
+ */
 static node **
 bucket_of(const PGconn *conn)
 {
@@ -205,7 +211,7 @@ ospq_conn_each(void (*fn)(ospq_conn *c))
 	}
 }
 
-/* Twice the room, the oldest at its begin. */
+/* Doubles the queue, and moves the oldest statement to its beginning. */
 static bool
 grow_queue(ospq_conn *c)
 {
@@ -306,7 +312,10 @@ put_text(osp_writer *w, osp_str key, const char *text)
 		osp_put_str(w, key, value);
 }
 
-/* Was it opened with the keyword replication, set to anything but no? */
+/*
+ * Was the connection opened with the keyword replication, set to anything but a
+ * form of "no"?
+ */
 static bool
 is_replication(PGconn *conn)
 {
@@ -325,7 +334,10 @@ is_replication(PGconn *conn)
 	return result;
 }
 
-/* Is it the console of a pooler? It reads commands, and knows no comments. */
+/*
+ * Is this the console of a pooler? A console reads commands, and does not
+ * accept comments.
+ */
 static bool
 is_console(const PGconn *conn)
 {
@@ -334,7 +346,10 @@ is_console(const PGconn *conn)
 	return version != NULL && strstr(version, "bouncer") != NULL;
 }
 
-/* Keeps what was encoded, and makes the template of it, in one block. */
+/*
+ * Keeps the encoded attributes, and makes a template with them, in one block of
+ * memory.
+ */
 static void
 keep_opening(ospq_conn *c, osp_str encoded)
 {
@@ -363,7 +378,10 @@ keep_opening(ospq_conn *c, osp_str encoded)
 		c->start.record = NULL;
 }
 
-/* Positions of errors are bytes there, which libpq takes for characters. */
+/*
+ * Has the database no encoding (SQL_ASCII)? The positions of errors are bytes
+ * there, while libpq takes them for characters.
+ */
 static bool
 has_no_encoding(const PGconn *conn)
 {
@@ -390,10 +408,10 @@ ospq_conn_describe(ospq_conn *c)
 	put_text(&w, OSP_STR("database"), REAL(PQdb)(c->conn));
 	put_text(&w, OSP_STR("user"), REAL(PQuser)(c->conn));
 
-	/* Of the server's process, by which a lock's holder is found. */
+	/* The server process's id, by which the holder of a lock is found. */
 	osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(c->conn));
 
-	/* A report can say then that the server's operations are missing. */
+	/* With this attribute a report can say that the server's operations are missing. */
 	if (!c->replication && !c->has_events && ospq_sends_comments())
 		osp_put_bool(&w, OSP_STR("sends_context"), true);
 	keep_opening(c, osp_attrs_end(&w));

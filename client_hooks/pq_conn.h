@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pq_conn.h
- *	  What is known of a connection: where it leads, which statements are open
- *	  on it, what the prepared ones say.
+ *	  The state of a connection: where it leads, which statements are open on
+ *	  it, and the texts of the prepared ones.
  *
  * A connection is used by one thread at a time, as libpq demands, so its state
- * needs no lock. Only finding it may happen in many threads at once, see pq_conn.c.
+ * needs no lock. Only finding it may happen in many threads at the same time,
+ * see pq_conn.c.
  */
 #ifndef OSPQ_CONN_H
 #define OSPQ_CONN_H
@@ -15,7 +16,10 @@
 #include "profiler/profiler_int.h"
 #include "sql/sql_text.h"
 
-/* Longest statement text that is recorded; more is counted and cut. */
+/*
+ * The longest statement text that is recorded. A longer one is cut, and its
+ * length recorded.
+ */
 #define OSPQ_TEXT_MAX 32768
 
 /* Longest command tag and error message that are recorded. */
@@ -34,13 +38,13 @@ enum
 typedef enum ospq_kind
 {
 	OSPQ_STATEMENT,
-	OSPQ_SYNC /* the end of a part of a pipeline, no point */
+	OSPQ_SYNC /* ends a part of a pipeline; no point */
 } ospq_kind;
 
 /* The name of a statement's point. */
 #define OSPQ_DB OSP_STR("db")
 
-/* How a point ended that is neither done nor failed. */
+/* How a point ended. */
 typedef enum ospq_fate
 {
 	OSPQ_DONE,
@@ -50,25 +54,27 @@ typedef enum ospq_fate
 	OSPQ_INTERRUPTED   /* the connection was closed, the program ended */
 } ospq_fate;
 
-/* What became of a statement, gathered until it stops. */
+/* The outcome of a statement, which is collected until it stops. */
 typedef struct ospq_outcome
 {
 	ospq_fate fate;
 	bool has_rows;
 	bool has_bytes;
 	uint64_t rows;
-	uint64_t bytes;       /* of COPY, and of large objects */
+	uint64_t bytes;       /* by COPY or a large object */
 	const char *sqlstate; /* five characters, or NULL */
-	const char *message;  /* of a failure */
+	const char *message;  /* of the error */
 	const char *fields[OSPQ_FIELDS];
-	const char *tag;       /* NULL: none */
+	const char *tag;       /* the command tag, or NULL */
 	osp_sql_origin origin; /* of the error */
-	bool secret; /* the statement may hold one: messages quote nothing */
-	bool values; /* of parameters may be in its messages */
+	bool secret;           /* messages may quote a secret */
+	bool values;           /* may quote values of parameters */
 } ospq_outcome;
 
-/* A text that was sent with a comment of ours; the memory is kept for the next
- * one. */
+/*
+ * A text that was sent with a comment of ours. The memory is reused for the
+ * next one.
+ */
 typedef struct ospq_sent
 {
 	char *ptr; /* owned */
@@ -80,10 +86,10 @@ typedef struct ospq_sent
 /* A statement whose results are still to be fetched. */
 typedef struct ospq_open
 {
-	ospq_sent sent; /* outlives the statement, for the next one in its place */
+	ospq_sent sent; /* memory is kept for the next statement */
 	ospq_kind kind;
-	bool answered;  /* a result came */
-	bool commented; /* the text was sent with a comment, see sent */
+	bool answered;  /* a result has arrived */
+	bool commented; /* sent with a comment, see sent */
 	osp__point point;
 	ospq_outcome outcome;
 	char tag[OSPQ_TAG_MAX + 1];
@@ -91,7 +97,7 @@ typedef struct ospq_open
 	char *message;             /* owned */
 	char *fields[OSPQ_FIELDS]; /* owned */
 
-	/* PQsendPrepare: to be known once it succeeded; owned */
+	/* Of PQsendPrepare: will be remembered once it has succeeded; owned. */
 	char *prepare_name;
 	char *prepare_text;
 } ospq_open;
@@ -109,63 +115,73 @@ typedef struct ospq_conn
 	PGconn *conn;
 
 	/*
-	 * How a start begins: the object "db", left open, with "server", "port",
-	 * "database", "user" and "pid" of a live connection; encoded, and as a template.
+	 * The encoded beginning of a start's attributes, also as a template: the
+	 * object "db", not ended, with "server", "port", "database", "user" and
+	 * "pid" of a live connection.
 	 */
 	char *opening;
-	size_t opening_len; /* 0: nothing is known */
+	size_t opening_len; /* 0: no attribute is known */
 	osp_template start;
-	bool described;    /* the above was filled */
-	bool replication;  /* or a console: what is sent takes no comments */
+	bool described;    /* the members above are filled in */
+	bool replication;  /* or a console: no comments are sent */
 	bool counts_bytes; /* the database has no encoding (SQL_ASCII) */
 
-	/* db.connect, while PQconnectPoll or PQresetPoll are at it */
+	/* The point db.connect while PQconnectPoll or PQresetPoll is being called. */
 	bool connecting;
 	osp__point connect;
 
-	/* open statements, oldest first, a ring buffer */
+	/* The open statements, oldest first, in a ring buffer. */
 	ospq_open *queue;
 	unsigned queue_size;
 	unsigned queue_first;
 	unsigned queue_len;
 	unsigned pipeline_position;
 
-	/* the call that tells the server before prepared ones, see set_context.c */
+	/* Can the context be sent before prepared statements? See set_context.c. */
 	ospq_helper helper;
-	bool has_events; /* the program looks at results as they are made */
+	bool has_events; /* the program has a PGEventProc */
 
-	/* what PQerrorMessage gives instead of which text of libpq; see end_error.h */
+	/* PQerrorMessage returns the first text instead of the second, see end_error.h. */
 	char *shown_error; /* owned, or NULL */
 	char *hidden_error;
 
-	ospq_sent sent;      /* of a call that waits for the answer */
-	osp_sql_space space; /* for texts that are recorded otherwise than sent */
-	bool secret;         /* the statement that was started last may hold one */
-	bool values;         /* ... and this may have values of parameters */
+	ospq_sent sent;      /* by a call that waits for the answer */
+	osp_sql_space space; /* for texts that are recorded in changed form */
+	bool secret;         /* the last started statement may have one */
+	bool values;         /* its messages may quote parameters */
 
 	ospq_prepared prepared;
 } ospq_conn;
 
-/* The state of a connection; NULL: none. */
+/* Finds the state of a connection; NULL: it has none. */
 extern ospq_conn *ospq_conn_find(const PGconn *conn);
 
-/* The same, made if there is none; NULL: no memory. */
+/* Finds the state of a connection, or makes it; NULL: no memory. */
 extern ospq_conn *ospq_conn_get(PGconn *conn);
 
-/* Forgets a connection; its open points were stopped. */
+/* Forgets a connection. Its open points must have been stopped. */
 extern void ospq_conn_remove(const PGconn *conn);
 
-/* Remembers the text of a prepared statement, as it may be recorded. */
+/*
+ * Remembers the text of a prepared statement in the form in which it may be
+ * recorded.
+ */
 extern void ospq_conn_remember(ospq_conn *c, const char *name, const char *sql);
 
-/* A text as it may be recorded, of at most OSPQ_TEXT_MAX bytes: without contexts
- * in comments, with secrets masked. Borrowed from it or from the connection. */
+/*
+ * Returns a text in the form in which it may be recorded, at most OSPQ_TEXT_MAX
+ * bytes: without contexts in comments, and with secrets masked. Borrowed from
+ * sql or from the connection.
+ */
 extern osp_sql_recorded ospq_conn_record(ospq_conn *c, const char *sql);
 
-/* Forgets where it leads and what was prepared: it is connected anew. */
+/*
+ * Forgets where the connection leads and its prepared statements, since it is
+ * connected anew.
+ */
 extern void ospq_conn_reconnected(ospq_conn *c);
 
-/* Calls fn for every connection; only when no other thread runs any more. */
+/* Calls fn for every connection. May be called only while no other thread runs. */
 extern void ospq_conn_each(void (*fn)(ospq_conn *c));
 
 /* The oldest open statement; NULL: none. */
@@ -175,19 +191,19 @@ ospq_conn_head(ospq_conn *c)
 	return c->queue_len > 0 ? &c->queue[c->queue_first] : NULL;
 }
 
-/* Room for one more open statement, zeroed; NULL: no memory. */
+/* Appends an open statement to the queue, zeroed; NULL: no memory. */
 extern ospq_open *ospq_conn_push(ospq_conn *c);
 
-/* Drops the newest, which was not sent after all. */
+/* Removes the newest open statement, which could not be sent. */
 extern void ospq_conn_unpush(ospq_conn *c);
 
-/* Drops the oldest. */
+/* Removes the oldest open statement. */
 extern void ospq_conn_pop(ospq_conn *c);
 
-/* Fills in opening, start and replication, once it is connected. */
+/* Fills in opening, start and replication once the connection is made. */
 extern void ospq_conn_describe(ospq_conn *c);
 
-/* How a start begins, also where nothing is known of the connection. */
+/* The encoded beginning of a start's attributes, which is valid even if c is NULL. */
 static inline osp_str
 ospq_conn_opening(const ospq_conn *c)
 {

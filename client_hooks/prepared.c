@@ -16,14 +16,14 @@ struct ospq_prepared_entry
 	uint32_t hash;
 	size_t name_len;
 	size_t text_len;
-	size_t full_len; /* before it was cut */
+	size_t full_len; /* length before the text was cut */
 	osp_sql_secrecy secrecy;
-	char bytes[]; /* name, text */
+	char bytes[]; /* the name, then the text */
 };
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
-/* FNV-1a */
+/* FNV-1a hash */
 static uint32_t
 hash_name(osp_str name)
 {
@@ -35,7 +35,7 @@ hash_name(osp_str name)
 	return hash;
 }
 
-/* The link that leads to the entry; the link at the end if there is none. */
+/* Finds the link to the entry of a name; if there is none, the link at the end. */
 static ospq_prepared_entry **
 find_link(const ospq_prepared *prepared, osp_str name, uint32_t hash)
 {
@@ -96,7 +96,7 @@ ospq_prepared_remove(ospq_prepared *prepared, osp_str name)
 		drop(prepared, link);
 }
 
-/* Twice the buckets; no memory: the chains get longer, that is all. */
+/* Doubles the buckets. Without memory the chains just get longer. */
 static void
 grow(ospq_prepared *prepared)
 {
@@ -184,7 +184,7 @@ skip_space(const char *p)
 	return p;
 }
 
-/* Steps over a word, in any case; NULL if it is not there. */
+/* Skips a word in upper or lower case; NULL: another word comes next. */
 static const char *
 skip_word(const char *p, const char *word)
 {
@@ -196,7 +196,10 @@ skip_word(const char *p, const char *word)
 	return skip_space(p + len);
 }
 
-/* A name as DEALLOCATE has it: quoted as it is, or folded to lower case. */
+/*
+ * Removes the name that follows DEALLOCATE: a quoted one as it is, another one
+ * in lower case.
+ */
 static void
 remove_named(ospq_prepared *prepared, const char *p)
 {

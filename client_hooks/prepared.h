@@ -3,8 +3,9 @@
  * prepared.h
  *	  The texts of a connection's prepared statements, by name.
  *
- * Bounded: beyond OSPQ_PREPARED_MAX names, or that many bytes, no more is
- * remembered, and statements are recorded by their name alone.
+ * Their number is limited: beyond OSPQ_PREPARED_MAX names, or
+ * OSPQ_PREPARED_BYTES_MAX bytes, no further text is remembered, and statements
+ * are recorded by their name alone.
  */
 #ifndef OSPQ_PREPARED_H
 #define OSPQ_PREPARED_H
@@ -18,14 +19,16 @@ typedef struct ospq_prepared_entry ospq_prepared_entry;
 
 typedef struct ospq_prepared
 {
-	ospq_prepared_entry **buckets; /* NULL: nothing is known */
+	ospq_prepared_entry **buckets; /* NULL: no statement is known */
 	unsigned bucket_count;         /* a power of two */
 	unsigned count;
 	size_t bytes;
 } ospq_prepared;
 
-/* The text as it may be recorded, borrowed until the next change; empty if the
- * name is not known. */
+/*
+ * Finds the text of a name in the form in which it may be recorded, borrowed
+ * until the next change; empty if the name is not known.
+ */
 extern osp_sql_recorded ospq_prepared_find(const ospq_prepared *prepared,
 										   const char *name);
 
@@ -35,19 +38,19 @@ ospq_prepared_has(const ospq_prepared *prepared, const char *name)
 	return ospq_prepared_find(prepared, name).text.len > 0;
 }
 
-/* Remembers a text, instead of an older one of that name. Borrows. */
+/* Remembers a copy of a text, instead of an older one of this name. */
 extern void ospq_prepared_set(ospq_prepared *prepared, const char *name,
 							  const osp_sql_recorded *text);
 
 extern void ospq_prepared_remove(ospq_prepared *prepared, osp_str name);
 extern void ospq_prepared_clear(ospq_prepared *prepared);
 
-/* The rest of ospq_prepared_watch. */
+/* The slow part of ospq_prepared_watch. */
 extern void ospq_prepared_look(ospq_prepared *prepared, const char *sql);
 
 /*
- * Looks whether a statement that is sent takes prepared ones away (DEALLOCATE,
- * DISCARD ALL), and forgets them. Of nearly all statements one letter tells.
+ * If a statement that is sent removes prepared ones (DEALLOCATE, DISCARD ALL),
+ * forgets these. The first letter rules out nearly all statements.
  */
 static inline void
 ospq_prepared_watch(ospq_prepared *prepared, const char *sql)

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * propagate.c
- *	  Telling the server of the trace, where it cannot change what happens.
+ *	  Sends the trace's context to the server, if that cannot change what the
+ *	  program sees.
  *
- * A statement gets a comment behind it, on a line of its own: positions and
- * lines of the server's error messages stay as they are. Only the parser can
+ * The context is a comment after the statement, on a line of its own: positions
+ * and lines in the server's error messages stay the same. Only the parser can
  * meet the comment, when the text ends too early; see end_error.c. No comment is
  * added to
  *	- text that does not end in plain SQL: in an open string, name, block comment
  *	  or dollar quote the comment would be a part of it;
- *	- what has one already, or has no statement in it;
- *	- text with PREPARE, which is kept and would name a stale parent for ever;
+ *	- text that has such a comment already, or has no statement in it;
+ *	- text with PREPARE: the server keeps it, so it would name an old parent for
+ *	  ever;
  *	- text that ends in broken UTF-8: the server's message quotes its bytes;
  *	- text in an encoding where a backslash may be a part of a character, or of
  *	  which only the server knows what characters it has (SQL_ASCII);
  *	- anything on a replication connection, where it is a syntax error;
- *	- connections whose program has a PGEventProc, which sees errors as they come.
+ *	- connections whose program has a PGEventProc, which sees errors before they
+ *	  are corrected.
  */
 #include "propagate.h"
 
@@ -28,10 +31,10 @@
 #define COMMENT_MAX  (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
 #define TEXT_MAX     ((size_t) 64 * 1024 * 1024) /* longer ones are not copied */
 #define BUFFER_FIRST 1024
-#define BUFFER_KEPT  65536 /* a larger one is not kept for the next statement */
+#define BUFFER_KEPT  65536 /* a larger buffer is not kept */
 #define UTF8_LONGEST 4
-#define SQL_ASCII    0    /* of PQclientEncoding */
-#define OPTIONS_MAX  8000 /* a server takes 10,000 bytes, with the names */
+#define SQL_ASCII    0    /* value of PQclientEncoding */
+#define OPTIONS_MAX  8000 /* a server accepts 10,000 bytes with names */
 #define OPTION_INFO  "-c osprofiler.trace_info="
 #define OPTION_HMAC  " -c osprofiler.trace_hmac="
 
@@ -94,8 +97,10 @@ ospq_end_comments(void)
 	__atomic_store_n(&ospq_by_comment, 0, __ATOMIC_RELAXED);
 }
 
-/* Does the text end in plain SQL, with a statement in it, but no PREPARE? It is
- * read so that standard_conforming_strings does not matter. */
+/*
+ * Does the text end in plain SQL, and does it have a statement, but no PREPARE?
+ * The answer does not depend on standard_conforming_strings.
+ */
 static bool
 has_plain_end(osp_str sql)
 {
@@ -119,7 +124,7 @@ has_plain_end(osp_str sql)
 	return has_statement;
 }
 
-/* Do the last bytes end a character, as far as one can tell? */
+/* Does the text end with a complete character, as far as its last bytes show? */
 static bool
 ends_whole(const char *sql, size_t len)
 {
@@ -133,7 +138,10 @@ ends_whole(const char *sql, size_t len)
 	if (i == tail)
 		return true;
 
-	/* From the first byte of a character on, whole characters to the end. */
+	/*
+	 * From the first byte that begins a character on, all characters must be
+	 * complete.
+	 */
 	while (i < tail && ((unsigned char) p[i] & 0xc0) == 0x80)
 		i++;
 	while (i < tail)
@@ -158,8 +166,10 @@ has_context(osp_str sql)
 		   (context.info.len > 0 || context.hmac.len > 0);
 }
 
-/* Do both sides read the text as the same characters, and we as well? If not, an error's
- * position could be shown in the comment. */
+/*
+ * Do server, client and this code read the same characters in the text? If not,
+ * the position of an error could fall into the comment.
+ */
 static bool
 has_known_encoding(const ospq_conn *c, osp_str sql)
 {
@@ -185,7 +195,7 @@ takes_comment(const ospq_conn *c, osp_str sql)
 		   has_known_encoding(c, sql);
 }
 
-/* Room for at least size bytes; false: no memory. */
+/* Makes room for at least size bytes; false: no memory. */
 static bool
 reserve(ospq_sent *sent, size_t size)
 {
@@ -255,7 +265,10 @@ ospq_option_refused(const PGconn *conn)
 	if (conn == NULL || REAL(PQstatus)(conn) == CONNECTION_OK)
 		return false;
 
-	/* Names of databases and roles are quoted in messages, too. */
+	/*
+	 * The whole name of a setting is searched for, since messages also quote
+	 * names of databases and roles.
+	 */
 	message = REAL(PQerrorMessage)(conn);
 	return strstr(message, "osprofiler.trace_info") != NULL ||
 		   strstr(message, "osprofiler.trace_hmac") != NULL ||

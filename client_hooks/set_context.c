@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * set_context.c
- *	  Telling the server of the trace before a prepared statement.
+ *	  Sends the trace's context to the server before a prepared statement.
  *
- * A prepared statement has no room for a comment when it is executed. Where it
- * is asked for (the word "prepared" among those of propagate), PQexecPrepared
- * becomes a pipeline of two: SELECT osprofiler.set_context($1), prepared once on
- * the connection, and the program's statement, with one Sync behind both. The
- * program gets the results of its own, and no more round trips are made.
+ * A prepared statement cannot carry a comment when it is executed. If the setting
+ * propagate has the word "prepared", PQexecPrepared becomes a pipeline of two
+ * statements: SELECT osprofiler.set_context($1), prepared once on the connection,
+ * and the program's statement, with one Sync after both. The program gets only the
+ * results of its own statement, and there are no more round trips than before.
  *
- * Only where nobody can see it:
- *	- the server has the extension's function, and what is prepared stays there:
- *	  it is asked once, between transactions. A pooler shows by the process id of
- *	  the server's side, which is not the one that it gave us;
- *	- the statement is a query whose text is known. Others may not run in one
- *	  transaction with something before them, or must be its first;
- *	- the transaction has not failed, and nothing is under way.
+ * This is done only if the program cannot notice it:
+ *	- The server has the extension's function, and keeps prepared statements: it is
+ *	  asked once, between transactions. A pooler does not keep them. It is
+ *	  recognised by the id of the server's process, which differs from the one that
+ *	  the pooler gave us.
+ *	- The statement is a query whose text is known. Other statements may have to be
+ *	  alone in a transaction, or its first.
+ *	- The transaction has not failed, and no other statement is being executed.
  *
- * If the call fails all the same (somebody deallocated it in a way that is not
- * seen), the statement was skipped; outside a transaction it is executed as ever.
- * Inside one the program sees that error, so it is not tried again.
+ * The call may fail nevertheless, if it was deallocated in a way that we do not
+ * see. Then the server has skipped the program's statement. Outside a transaction
+ * the statement is executed again without the call. Inside one the program gets the
+ * error, and the call is not tried again.
  *
- * Leaving the pipeline takes the error's text from the connection; it is kept for
+ * Leaving the pipeline removes the error's text from the connection. It is kept for
  * PQerrorMessage until the next call.
  */
 #include "set_context.h"
@@ -40,11 +42,11 @@
 #define CONTEXT_MAX (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
 
 /*
- * Asks for the function, and for the server's process. It has to be the C function
- * of the extension, which belongs to a superuser: anybody who may create a schema
- * could make another function of that name, which would be executed with the
- * rights of this client. Each name is qualified, for the search path may be
- * anything.
+ * Asks for the function, and for the server's process. It has to be the C
+ * function of the extension, which belongs to a superuser: anybody who may
+ * create a schema could make another function of that name, which would be
+ * executed with the rights of this client. Each name has its schema, since the
+ * search path may be anything.
  */
 #define IS " OPERATOR(pg_catalog.=) "
 static const char ask_text[] =
@@ -66,8 +68,9 @@ static const char ask_text[] =
 	"AND r.oid" IS "e.extowner AND r.rolsuper";
 
 /*
- * Calls the function, if the name still means the one that was found: after a DROP
- * EXTENSION the server would read the statement again and take another.
+ * Calls the function, if its name still means the function that was found:
+ * after a DROP EXTENSION the server would parse the statement again and call
+ * another one.
  */
 static const char helper_format[] =
 	"SELECT osprofiler.set_context($1) "
@@ -79,9 +82,10 @@ static const char helper_format[] =
 #define QUERY_CANCELED "57014"
 
 /*
- * Reads all results up to the sync: the first is the call's, of the others the
- * last one counts, as PQexecPrepared has it: an error at the commit comes after
- * the statement's own. Without a connection two NULLs are the end.
+ * Reads all results up to the sync. *told is the first, that of our call. The
+ * last of the others is returned, as PQexecPrepared would do: an error at the
+ * commit comes after the statement's own result. If the connection is lost, two
+ * NULLs end the results.
  */
 static PGresult *
 collect(PGconn *conn, PGresult **told)
@@ -116,8 +120,11 @@ collect(PGconn *conn, PGresult **told)
 	return last;
 }
 
-/* Prepares and executes the question, in one round trip. Under a name, for an
- * unnamed statement of the program must stay. NULL: it could not be asked. */
+/*
+ * Prepares and executes the question in one round trip. The statement has a
+ * name, so that the program's unnamed statement stays. NULL: the question could
+ * not be sent.
+ */
 static PGresult *
 ask_server(PGconn *conn)
 {
@@ -136,8 +143,10 @@ ask_server(PGconn *conn)
 	return answer;
 }
 
-/* The statement that calls the function; false: the server has not got it, or it
- * is not the server itself that we talk to. */
+/*
+ * Makes the statement that calls the function. False: the server does not have
+ * it, or this connection leads to a pooler.
+ */
 static bool
 find_function(PGconn *conn, char *helper, size_t size)
 {
@@ -166,7 +175,7 @@ prepare_helper(PGconn *conn, const char *text)
 	return ok;
 }
 
-/* Asks the server, once, when there is no transaction. */
+/* Can the function be called? The server is asked once, outside a transaction. */
 static bool
 is_ready(ospq_conn *c, PGTransactionStatusType status)
 {
@@ -185,7 +194,12 @@ is_ready(ospq_conn *c, PGTransactionStatusType status)
 	return c->helper == OSPQ_HELPER_READY;
 }
 
-/* Gone with DISCARD ALL it is prepared again; what is not understood ends it. */
+/*
+ * Checks whether the prepared call of set_context still exists after a
+ * statement. If both of our prepared statements are gone, as after DISCARD ALL,
+ * they will be prepared again. If only this one is gone, or the text has a
+ * DEALLOCATE or DISCARD that was not understood, the call is not used any more.
+ */
 void
 ospq_doubt_helper(ospq_conn *c, const char *sql)
 {
@@ -197,7 +211,7 @@ ospq_doubt_helper(ospq_conn *c, const char *sql)
 		c->helper = OSPQ_HELPER_NONE;
 }
 
-/* Queries of the kind that does not mind what was before. */
+/* Is the statement a query, for which it does not matter what was executed before? */
 static bool
 is_query(osp_str text)
 {
@@ -232,7 +246,7 @@ may_tell(ospq_conn *c, const ospq_execution *e, PGTransactionStatusType *status)
 		   is_ready(c, *status);
 }
 
-/* Sends the program's statement; false if libpq would not. */
+/* Sends the program's statement; false if libpq refuses. */
 static bool
 send_statement(PGconn *conn, const ospq_execution *e)
 {
@@ -245,7 +259,10 @@ send_statement(PGconn *conn, const ospq_execution *e)
 									 e->result_format) == 1;
 }
 
-/* An error that the statement would have met as well: no connection, cancelled. */
+/*
+ * Would the program's statement have met this error as well: a lost connection,
+ * or a cancel request?
+ */
 static bool
 is_anybodys(const PGconn *conn, const PGresult *failed)
 {
@@ -255,7 +272,10 @@ is_anybodys(const PGconn *conn, const PGresult *failed)
 		   (state != NULL && strcmp(state, QUERY_CANCELED) == 0);
 }
 
-/* What the program gets; NULL: execute it as ever. */
+/*
+ * Chooses the result for the program; NULL: the statement has to be executed
+ * without our call.
+ */
 static PGresult *
 choose(ospq_conn *c, PGTransactionStatusType before, PGresult *told,
 	   PGresult *last)
@@ -278,7 +298,10 @@ choose(ospq_conn *c, PGTransactionStatusType before, PGresult *told,
 	return told;
 }
 
-/* The program asks the connection for the text of an error. */
+/*
+ * Keeps the text of an error for PQerrorMessage, since leaving the pipeline has
+ * emptied it.
+ */
 static void
 keep_error(ospq_conn *c, const PGresult *result)
 {
@@ -315,7 +338,10 @@ ospq_execute_told(ospq_conn *c, const osp__point *point,
 	if (REAL(PQpipelineSync)(conn) != 1 &&
 		REAL(PQstatus)(conn) != CONNECTION_BAD)
 	{
-		/* No memory for the least of things: the answer would never come. */
+		/*
+		 * There was no memory even for the sync, without which no answer would
+		 * arrive.
+		 */
 		*result = NULL;
 		return true;
 	}
@@ -334,8 +360,10 @@ ospq_execute_told(ospq_conn *c, const osp__point *point,
 	return true;
 }
 
-/* A procedure of the program sees every result as it is made: those of our own
- * calls, and errors that are not corrected yet. */
+/*
+ * Notes that the program has an event procedure. It would see every result as
+ * it is made: those of our own calls, and errors that are not corrected yet.
+ */
 OSPQ_EXPORT int
 PQregisterEventProc(PGconn *conn, PGEventProc proc, const char *name,
 					void *passThrough)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * set_context.h
- *	  Telling the server of the trace before a prepared statement.
+ *	  Sends the trace's context to the server before a prepared statement.
  */
 #ifndef OSPQ_SET_CONTEXT_H
 #define OSPQ_SET_CONTEXT_H
 
 #include "pq_conn.h"
 
-/* What PQexecPrepared was called with. */
+/* The arguments of PQexecPrepared. */
 typedef struct ospq_execution
 {
 	const char *name;
@@ -20,17 +20,19 @@ typedef struct ospq_execution
 } ospq_execution;
 
 /*
- * PQexecPrepared, in one pipeline behind a call of osprofiler.set_context that
- * names the point. False: nothing was done, for it is not wanted, or could be
- * seen; the statement is to be executed as ever. Else *result is as ever.
+ * Executes a prepared statement in one pipeline after a call of
+ * osprofiler.set_context that names the point as parent. False: nothing was
+ * sent, since this is not wanted or the program could notice it; the statement
+ * has to be executed as usual. True: *result is what PQexecPrepared would
+ * return.
  */
 extern bool ospq_execute_told(ospq_conn *c, const osp__point *point,
 							  const ospq_execution *e, PGresult **result);
 
-/* The rest of ospq_note_text. */
+/* The slow part of ospq_note_text. */
 extern void ospq_doubt_helper(ospq_conn *c, const char *sql);
 
-/* A statement was sent: does it take prepared ones away? */
+/* Notes a statement that was sent: it may remove prepared statements. */
 static inline void
 ospq_note_text(ospq_conn *c, const char *sql)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shadow.c
- *	  The rest of libpq's exports, so that our library can stand in its place.
+ *	  The other exports of libpq, with which our library can replace it.
  *
- * Functions that are not wrapped are handed on by a jump, which keeps arguments
- * of any number and type. Some are called by wrappers as well; these jump
- * through the same pointer.
+ * Functions that are not wrapped are passed on by a jump, which keeps arguments
+ * of any number and type. Wrappers call some of these functions, too; their
+ * jumps use the same pointer.
  */
 #include <dlfcn.h>
 #include <stddef.h>
@@ -60,7 +60,7 @@ static const struct
 
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
 
-/* The one export that is no function: names of result states. */
+/* The names of result states, the only export that is no function. */
 OSPQ_EXPORT char *const pgresStatus[] = {
 	(char *) "PGRES_EMPTY_QUERY",
 	(char *) "PGRES_COMMAND_OK",
@@ -76,7 +76,10 @@ OSPQ_EXPORT char *const pgresStatus[] = {
 	(char *) "PGRES_PIPELINE_ABORTED",
 };
 
-/* Nobody calls a library before its constructor, so no call has to look. */
+/*
+ * Sets all pointers. Nobody calls a library before its constructor has run, so
+ * no call has to check them.
+ */
 __attribute__((constructor)) static void
 load_all(void)
 {
@@ -96,6 +99,6 @@ load_all(void)
 	ospq_load();
 }
 
-/* By this one is known from the real one. */
+/* A symbol that distinguishes this library from the real libpq. */
 OSPQ_EXPORT extern const int osprofiler_shadow;
 const int osprofiler_shadow = 1;

@@ -3,9 +3,9 @@
  * wrap_async.c
  *	  Statements whose results are fetched later, alone or in a pipeline.
  *
- * What was sent waits in the connection's queue. PQgetResult gives the results
- * of the oldest one; its NULL ends it. In a pipeline a NULL ends one statement
- * only, and a result of its own stands for a sync.
+ * Statements that were sent wait in the connection's queue. PQgetResult returns
+ * the results of the oldest one, then NULL, which ends it. In a pipeline a NULL
+ * ends one statement only, and a sync has a result of its own.
  */
 #include "client_operation.h"
 #include "propagate.h"
@@ -20,10 +20,10 @@ typedef struct send_call
 	bool entered;
 	ospq_conn *c;
 	ospq_open *open; /* NULL: not traced */
-	int saved;       /* errno, as the program had it */
+	int saved;       /* the errno of the program */
 } send_call;
 
-/* The statement that is about to be sent; NULL: not traced. */
+/* Opens the statement that is about to be sent; NULL: it is not traced. */
 static ospq_open *
 open_statement(ospq_conn *c, const ospq_facts *facts)
 {
@@ -62,8 +62,9 @@ begin(send_call *call, PGconn *conn, const ospq_facts *facts)
 }
 
 /*
- * Was it sent? If not it is over at once. (Another one may still be open before
- * it: that libpq refuses a second one is one of the reasons.)
+ * Ends a call that sent a statement. If it could not be sent, its point stops
+ * at once. (An earlier statement may still be open: libpq may have refused this
+ * one because of that.)
  */
 static int
 finish(const send_call *call, int sent)
@@ -135,7 +136,7 @@ PQsendQueryParams(PGconn *conn, const char *command, int nParams,
 										  resultFormat));
 }
 
-/* Keeps what is prepared until it is known to be. */
+/* Keeps a statement's name and text until it is known whether it was prepared. */
 static void
 keep_prepared(const send_call *call, const char *name, const char *query)
 {
@@ -162,7 +163,10 @@ PQsendPrepare(PGconn *conn, const char *stmtName, const char *query,
 	keep_prepared(&call, stmtName, query);
 	sent = REAL(PQsendPrepare)(conn, stmtName, query, nParams, paramTypes);
 
-	/* In a pipeline it is used before its answer is read. */
+	/*
+	 * In a pipeline a prepared statement is used before the answer to its
+	 * preparation is read.
+	 */
 	if (sent && call.open != NULL && call.open->prepare_text != NULL &&
 		REAL(PQpipelineStatus)(conn) != OSPQ_PIPELINE_OFF)
 		ospq_conn_remember(call.c, stmtName, call.open->prepare_text);
@@ -192,7 +196,7 @@ PQsendQueryPrepared(PGconn *conn, const char *stmtName, int nParams,
 											resultFormat));
 }
 
-/* A function of a connection and the name of a statement or portal. */
+/* A libpq function that takes a connection and the name of a statement or portal. */
 typedef int (*by_name)(PGconn *conn, const char *name);
 
 static int
@@ -253,7 +257,7 @@ has_sync(const ospq_conn *c)
 	return false;
 }
 
-/* What a result means for the statements that are open. */
+/* Updates the open statements according to a result. */
 static void
 note_result(ospq_conn *c, PGresult *result)
 {
@@ -262,11 +266,14 @@ note_result(ospq_conn *c, PGresult *result)
 
 	if (status == OSPQ_RES_PIPELINE_SYNC)
 	{
-		/* One that was sent before we knew the connection is nobody's end. */
+		/*
+		 * A sync that was sent before we knew the connection ends none of our
+		 * statements.
+		 */
 		if (!has_sync(c))
 			return;
 
-		/* The statements before it were answered, or they never will be. */
+		/* Statements before the sync were answered, or never will be. */
 		for (head = ospq_conn_head(c); head != NULL; head = ospq_conn_head(c))
 		{
 			ospq_kind kind = head->kind;
@@ -298,7 +305,10 @@ note_result(ospq_conn *c, PGresult *result)
 	}
 }
 
-/* The end of one statement in a pipeline, of all that was sent otherwise. */
+/*
+ * Handles a NULL of PQgetResult: in a pipeline it ends one statement, otherwise
+ * all statements that were sent.
+ */
 static void
 note_end(ospq_conn *c)
 {
@@ -335,7 +345,7 @@ PQgetResult(PGconn *conn)
 	return result;
 }
 
-/* A function that ends a part of a pipeline. */
+/* Calls a function that ends a part of a pipeline, and notes the sync. */
 static int
 send_sync(int (*function)(PGconn *), PGconn *conn)
 {
@@ -374,8 +384,8 @@ PQsendPipelineSync(PGconn *conn)
 }
 
 /*
- * Enters a pipeline or leaves it, which libpq refuses while results are unread:
- * then everything was answered.
+ * Enters or leaves pipeline mode. libpq refuses that while results are unread;
+ * so after a success all statements were answered.
  */
 static int
 change_mode(int (*function)(PGconn *), PGconn *conn, bool leaves)

@@ -4,9 +4,9 @@
  *	  Cancel requests.
  *
  * Programs cancel from signal handlers, which may have interrupted the writing
- * of a record. So a request is only noted, in a few slots that are taken by
- * atomic operations, and the next point that is started records it. The
- * statement that it hits stops with query_canceled by itself.
+ * of a record. So a request is only noted, in one of a few slots that are taken
+ * by atomic operations; the next point that is started records it. The
+ * cancelled statement itself stops with query_canceled as usual.
  */
 #include "client_operation.h"
 
@@ -31,7 +31,10 @@ take(request *slot, int from)
 		&slot->taken, &from, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* More than SLOTS requests between two statements are not told of. */
+/*
+ * Notes a request. Of more than SLOTS requests between two statements the rest
+ * is not recorded.
+ */
 static void
 note(int64_t start_ns, bool accepted)
 {
@@ -90,9 +93,9 @@ ospq_record_cancels(void)
 }
 
 /*
- * In a signal handler the thread may be in another call already, because a
- * wrapper was interrupted; that is no call of libpq by itself, for it never
- * cancels.
+ * Wraps a function that cancels. In a signal handler the thread may be in
+ * another call already, whose wrapper was interrupted. It cannot be in a call
+ * that libpq makes itself, since libpq never cancels.
  */
 #define CANCEL_FUNCTION(name, parameters, arguments) \
 	OSPQ_EXPORT int name parameters                  \

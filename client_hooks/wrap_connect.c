@@ -4,9 +4,9 @@
  *	  Connecting, connecting again, and finishing.
  *
  * A connection that is made in one call gets a start-up option that names its
- * parent in the trace. If that is what it is refused for (a pooler may do so),
- * it is made again without. One that is made step by step cannot be made again
- * unseen, so it gets none.
+ * parent in the trace. If the option makes a server or pooler refuse the
+ * connection, it is made again without. A connection that is made step by step
+ * gets no option, since the program would notice a second attempt.
  */
 #include "client_operation.h"
 #include "propagate.h"
@@ -16,7 +16,7 @@
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
-/* --- what to connect with ------------------------------------------------- */
+/* --- the parameters of a connection --------------------------------------- */
 
 /* Keywords and values for PQconnectdbParams; the arrays are owned. */
 typedef struct param_arrays
@@ -35,14 +35,17 @@ free_params(param_arrays *p)
 	osp_free(alc, p->option);
 }
 
-/* What decides whether there can be an option, and what goes before it. */
+/*
+ * The settings that decide whether our option can be added, and the options
+ * that follow it.
+ */
 typedef struct option_wish
 {
 	bool unwanted;
 	const char *options;
 } option_wish;
 
-/* A keyword that was given; in a connection string its value may be empty. */
+/* Notes a keyword that was given. In a connection string its value may be empty. */
 static void
 look_at(option_wish *wish, const char *keyword, const char *value)
 {
@@ -52,7 +55,10 @@ look_at(option_wish *wish, const char *keyword, const char *value)
 		wish->options = value;
 }
 
-/* A service file may hold options of its own, which ours would hide. */
+/*
+ * Starts with the environment. A service file may contain options, which ours
+ * would hide.
+ */
 static void
 begin_wish(option_wish *wish)
 {
@@ -62,7 +68,10 @@ begin_wish(option_wish *wish)
 		wish->options = "";
 }
 
-/* The arrays with our option behind; false: connect as the program says. */
+/*
+ * Copies the arrays and adds our option at the end; false: it cannot be added,
+ * so the program's own parameters are used.
+ */
 static bool
 add_option(param_arrays *p, const char *const *keywords,
 		   const char *const *values, const option_wish *wish)
@@ -89,7 +98,7 @@ add_option(param_arrays *p, const char *const *keywords,
 	return true;
 }
 
-/* What a connection string says, looked at. */
+/* Notes the keywords of a connection string. */
 static void
 look_at_string(option_wish *wish, const PQconninfoOption *options)
 {
@@ -121,9 +130,10 @@ connect_with_option(const char *const *keywords, const char *const *values,
 }
 
 /*
- * A string goes as the dbname that libpq takes apart itself, as it would do it without
- * us: a value that is given and empty is something else than none. What is wrong with
- * the string is left to the real function.
+ * Connects with a connection string and our option. The string is passed as
+ * dbname, so that libpq parses it as it would without us: a value that is given
+ * but empty differs from a missing one. Errors in the string are left to the
+ * real function.
  */
 static PGconn *
 connect_string_with_option(const char *conninfo)
@@ -150,8 +160,11 @@ is_connection_string(const char *dbname)
 	return strchr(dbname, '=') != NULL || strstr(dbname, "://") != NULL;
 }
 
-/* As libpq reads them: later ones count before earlier ones, and the first dbname
- * may be a connection string, in the place where it stands. */
+/*
+ * Connects with the parameters and our option. As in libpq, later keywords
+ * replace earlier ones, and the first dbname may be a connection string, which
+ * takes effect at its place.
+ */
 static PGconn *
 connect_params_with_option(const char *const *keywords,
 						   const char *const *values, int expand_dbname)
@@ -188,7 +201,7 @@ connect_params_with_option(const char *const *keywords,
 	return conn;
 }
 
-/* --- the points ----------------------------------------------------------- */
+/* --- the points of connections -------------------------------------------- */
 
 /* A call that connects. */
 typedef struct connect_call
@@ -206,7 +219,7 @@ begin_connect(connect_call *call)
 	return true;
 }
 
-/* Leaves a call that has connected, or failed to. */
+/* Ends a call that has connected, or failed to connect. */
 static PGconn *
 finish_connect(const connect_call *call, PGconn *conn)
 {
@@ -271,7 +284,7 @@ PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
 	if (pgoptions != NULL && pgoptions[0] != '\0')
 		wish.options = pgoptions;
 
-	/* dbName may be a whole connection string; then it is left alone. */
+	/* dbName may be a whole connection string; then no option is added. */
 	if (!wish.unwanted && (dbName == NULL || !is_connection_string(dbName)))
 		option = ospq_startup_option(wish.options);
 	if (option != NULL)
@@ -293,7 +306,10 @@ PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
 	return finish_connect(&call, conn);
 }
 
-/* A connection has begun: its point stays open while it is polled. */
+/*
+ * Ends a call that has begun to connect. The point stays open while the program
+ * polls.
+ */
 static PGconn *
 finish_start(const connect_call *call, PGconn *conn)
 {
@@ -333,7 +349,7 @@ PQconnectStartParams(const char *const *keywords, const char *const *values,
 		&call, REAL(PQconnectStartParams)(keywords, values, expand_dbname));
 }
 
-/* Is it connected, or has it failed? Then its point stops. */
+/* Stops the point if the connection is made, or has failed. */
 static PostgresPollingStatusType
 finish_poll(ospq_conn *c, PostgresPollingStatusType status)
 {
@@ -370,7 +386,7 @@ PQresetPoll(PGconn *conn)
 	return finish_poll(c, REAL(PQresetPoll)(conn));
 }
 
-/* What was open on a connection ends with it, stopped before it goes. */
+/* Stops all points of a connection before it is closed. */
 static void
 end_connection(ospq_conn *c)
 {
@@ -438,14 +454,20 @@ PQfinish(PGconn *conn)
 	}
 	end_connection(c);
 
-	/* Forgotten first: its address may be another connection's right after. */
+	/*
+	 * The state is removed first: another connection may get the same address
+	 * right after PQfinish.
+	 */
 	ospq_conn_remove(conn);
 	errno = saved;
 	REAL(PQfinish)(conn);
 	ospq_leave();
 }
 
-/* The directory has two links of its own, and one for each thread. */
+/*
+ * Is this the only thread? The directory has two links of its own, and one for
+ * each thread.
+ */
 static bool
 is_only_thread(void)
 {
@@ -455,9 +477,9 @@ is_only_thread(void)
 }
 
 /*
- * A program that ends leaves connections as they are; their points stop. With
- * other threads at work their connections are theirs, and what is open there
- * shows as interrupted.
+ * Stops the open points when the program ends without closing its connections.
+ * If other threads still run, their connections are left alone, and their open
+ * points show as interrupted.
  */
 __attribute__((destructor)) static void
 end_all(void)
@@ -468,7 +490,7 @@ end_all(void)
 	if (__atomic_load_n(&ospq_loaded, __ATOMIC_ACQUIRE) == 0 ||
 		!is_only_thread())
 		return;
-	/* It ends within a call, or a call was left. */
+	/* The program may end within a call, or may have left one by a longjmp. */
 	if (osp__depth.libpq != NULL)
 		ospq_interrupt_call();
 	ospq_set_inside(&guard);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_copy.c
- *	  The data of COPY, whose bytes are counted. Nothing is ever added to it.
+ *	  The data of COPY, whose bytes are counted. Nothing is ever added to the
+ *	  data.
  *
- * The statement stays open until PQgetResult has given its last result, or, with
- * the calls of old, until PQendcopy.
+ * The statement stays open until PQgetResult has returned its last result, or,
+ * with the old functions, until PQendcopy.
  */
 #include "client_operation.h"
 
@@ -19,7 +20,7 @@ count_bytes(ospq_conn *c, int64_t bytes)
 	head->outcome.bytes += (uint64_t) bytes;
 }
 
-/* Leaves a call that moved so many bytes. */
+/* Ends a call that moved this number of bytes. */
 static void
 finish(ospq_conn *c, int64_t bytes)
 {
@@ -87,7 +88,10 @@ PQputnbytes(PGconn *conn, const char *buffer, int nbytes)
 	return result;
 }
 
-/* Gives a line without its newline, or a part of one that is too long. */
+/*
+ * PQgetline returns a line without its newline, or a part of a line that is too
+ * long.
+ */
 OSPQ_EXPORT int
 PQgetline(PGconn *conn, char *string, int length)
 {

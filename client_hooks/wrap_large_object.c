@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_large_object.c
- *	  Large objects: each function is a point, though libpq makes one or several
- *	  calls of the server of it.
+ *	  Large objects: each function is a point, although libpq makes one or
+ *	  several calls of the server for it.
  */
 #include "client_operation.h"
 
@@ -32,7 +32,10 @@ begin(lo_call *call, PGconn *conn, const char *name)
 	errno = call->saved;
 }
 
-/* bytes: how many were moved, where that is what the function is about. */
+/*
+ * Ends a call. bytes is how many bytes were moved, if the function moves any,
+ * else NO_BYTES.
+ */
 static void
 finish(lo_call *call, bool good, int64_t bytes)
 {
@@ -56,8 +59,10 @@ finish(lo_call *call, bool good, int64_t bytes)
 	errno = call->saved;
 }
 
-/* A function NAME of PARAMETERS, called with ARGUMENTS; GOOD and BYTES are said
- * in terms of its result. */
+/*
+ * Wraps the function NAME with its PARAMETERS, which is called with ARGUMENTS.
+ * GOOD and BYTES are expressions with its result.
+ */
 #define LARGE_OBJECT(type, name, parameters, arguments, good, bytes) \
 	OSPQ_EXPORT type name parameters                                 \
 	{                                                                \

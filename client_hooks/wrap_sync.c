@@ -3,8 +3,8 @@
  * wrap_sync.c
  *	  Statements that are sent and answered in one call.
  *
- * A result that opens a COPY leaves the point open, to be stopped when the COPY
- * ends.
+ * A result that begins a COPY leaves the point open, which is stopped when the
+ * COPY ends.
  */
 #include "client_operation.h"
 #include "end_error.h"
@@ -18,10 +18,10 @@ typedef struct sync_call
 {
 	osp__guard guard;
 	bool entered;
-	int saved; /* errno, as the program had it */
+	int saved; /* the errno of the program */
 	ospq_conn *c;
 	bool traced;
-	bool discards; /* results of statements before it */
+	bool discards; /* it drops results of earlier statements */
 } sync_call;
 
 /* Opens the point of a call that was entered. */
@@ -43,8 +43,8 @@ open_point(sync_call *call, PGconn *conn, const ospq_facts *facts)
 }
 
 /*
- * Enters a call. These functions first throw away the results of what was sent
- * before, unless they refuse to work in a pipeline at all.
+ * Enters a call. Except in a pipeline, where they fail, these functions first
+ * drop the results of statements that were sent before.
  */
 static void
 begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
@@ -59,7 +59,10 @@ begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
 	call->traced = false;
 }
 
-/* The server may have been at them until now. */
+/*
+ * Stops the statements whose results were dropped. This comes after the call,
+ * since the server may have worked on them until now.
+ */
 static void
 stop_discarded(const sync_call *call)
 {
@@ -76,7 +79,7 @@ is_copy(const PGresult *result)
 		   status == PGRES_COPY_BOTH;
 }
 
-/* Stops the point of a call as the result says; a COPY leaves it open. */
+/* Stops the point of a call with its result; that of a COPY stays open. */
 static void
 stop_point(const sync_call *call, PGresult *result)
 {
@@ -105,7 +108,7 @@ stop_point(const sync_call *call, PGresult *result)
 	ospq_stop_call(&outcome);
 }
 
-/* Leaves a call whose function returned result; keeps errno. */
+/* Ends a call whose function returned result; keeps errno. */
 static PGresult *
 finish(const sync_call *call, PGresult *result)
 {
@@ -124,7 +127,7 @@ finish(const sync_call *call, PGresult *result)
 	return result;
 }
 
-/* What the function is to send: with a comment, if the call is traced. */
+/* The text for the function to send: with a comment, if the call is traced. */
 static const char *
 text_to_send(const sync_call *call, const char *sql)
 {
@@ -137,7 +140,7 @@ text_to_send(const sync_call *call, const char *sql)
 	return text;
 }
 
-/* As finish, for a call that sent a text, perhaps with a comment. */
+/* Ends a call as finish does, if the call sent a text, perhaps with a comment. */
 static PGresult *
 finish_text(const sync_call *call, const char *sql, const char *text,
 			PGresult *result)
@@ -216,7 +219,7 @@ PQprepare(PGconn *conn, const char *stmtName, const char *query, int nParams,
 	return finish(&call, result);
 }
 
-/* The call was entered. */
+/* Executes a prepared statement in a call that was entered. */
 static PGresult *
 execute(sync_call *call, PGconn *conn, const ospq_execution *e)
 {
@@ -268,7 +271,7 @@ PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
 								resultFormat);
 }
 
-/* A function of a connection and the name of a statement or portal. */
+/* A libpq function that takes a connection and the name of a statement or portal. */
 typedef PGresult *(*by_name)(PGconn *conn, const char *name);
 
 static PGresult *
@@ -333,8 +336,7 @@ PQfn(PGconn *conn, int fnid, int *result_buf, int *result_len,
 			conn, fnid, result_buf, result_len, result_is_int, args, nargs));
 }
 
-/* Stops the point of a call that has no result, but a value that is good or
- * bad. */
+/* Ends a call that has no result, but a value that says whether it succeeded. */
 static void
 finish_value(const sync_call *call, bool good)
 {
@@ -372,7 +374,7 @@ PQsetClientEncoding(PGconn *conn, const char *encoding)
 	return result;
 }
 
-/* Asks the server only where the program names no algorithm. */
+/* The server is asked only if the program names no algorithm. */
 OSPQ_EXPORT char *
 PQencryptPasswordConn(PGconn *conn, const char *passwd, const char *user,
 					  const char *algorithm)
@@ -390,7 +392,7 @@ PQencryptPasswordConn(PGconn *conn, const char *passwd, const char *user,
 	return result;
 }
 
-/* The statement holds the password: it is not told. */
+/* The statement contains the password, so its text is not recorded. */
 OSPQ_EXPORT PGresult *
 PQchangePassword(PGconn *conn, const char *user, const char *passwd)
 {
