@@ -4,8 +4,9 @@
  *	  Makes a connection a traced one.
  *
  * The state of a connection lives as long as one of the SQL functions that are
- * registered with it: their destructor is the only call that SQLite makes when a
- * connection is really gone, which may be long after sqlite3_close_v2.
+ * registered with the connection: their destructor is the only call that SQLite
+ * makes when a connection is really gone, which may be long after
+ * sqlite3_close_v2.
  */
 #include "attach.h"
 
@@ -76,7 +77,10 @@ osp_sqlite__options_from_environment(osp_sqlite_options *options)
 	}
 }
 
-/* What later versions of the struct add is at its end, and off. */
+/*
+ * Copies the options. Members that a later version adds come at the end of the
+ * struct, and are off by default.
+ */
 static void
 set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 {
@@ -86,7 +90,10 @@ set_options(osp_sqlite_conn *conn, const osp_sqlite_options *options)
 		conn->options.statement_max = STATEMENT_MAX;
 }
 
-/* Which waits of statements nobody measures here; empty: none. */
+/*
+ * Names the kinds of waits that cannot be measured for this connection; empty:
+ * all can.
+ */
 static osp_str
 unmeasured(const osp_sqlite_conn *conn)
 {
@@ -95,8 +102,11 @@ unmeasured(const osp_sqlite_conn *conn)
 	return osp_sqlite__syncs_measured ? OSP_STR("") : OSP_STR("syncs");
 }
 
-/* The file, the connection and the process, as every start says them. A child after
- * fork writes its own number over the process's, the last 8 bytes. */
+/*
+ * Encodes the file, the connection and the process, which every start record
+ * has. After a fork the child overwrites the last 8 bytes, the process's
+ * number, with its own.
+ */
 static void
 set_where(osp_sqlite_conn *conn, const char *file)
 {
@@ -116,7 +126,7 @@ set_where(osp_sqlite_conn *conn, const char *file)
 	conn->where_len = osp_attrs_end(&w).len;
 }
 
-/* file:app.db?trace_info=...&trace_hmac=... */
+/* Reads the context of a URI: file:app.db?trace_info=...&trace_hmac=... */
 static void
 read_uri(osp_sqlite_conn *conn, const char *file)
 {
@@ -147,7 +157,7 @@ init_process(void)
 	osp__hook_listen(&listener);
 }
 
-/* SQLite frees the connection. */
+/* SQLite calls this when it frees the connection. */
 static void
 detach(void *ptr)
 {
@@ -174,7 +184,7 @@ osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options, bool wrapped)
 			return SQLITE_NOMEM;
 		conn->wrapped = wrapped;
 
-		/* From here on conn is SQLite's to free, also if this fails. */
+		/* From here on SQLite frees conn by detach(), even if this call fails. */
 		rc = osp_sqlite__functions_add(conn, detach);
 		if (rc != SQLITE_OK)
 			return rc;

@@ -9,13 +9,13 @@
 #include "sqlite_conn.h"
 
 /*
- * Attaches to db. wrapped: its statements come by the wrappers, else by the
- * trace hook. SQLITE_OK, also when it is attached already.
+ * Attaches to db. wrapped: its statements are traced by the wrappers, else by
+ * the trace hook. Returns SQLITE_OK also if it is attached already.
  */
 int osp_sqlite__attach(sqlite3 *db, const osp_sqlite_options *options,
 					   bool wrapped);
 
-/* The options that OSPROFILER_SQLITE_POINTS asks for. */
+/* Sets the options that OSPROFILER_SQLITE_POINTS asks for. */
 void osp_sqlite__options_from_environment(osp_sqlite_options *options);
 
 #endif /* OSP_SQLITE_ATTACH_H */

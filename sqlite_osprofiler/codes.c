@@ -3,8 +3,8 @@
  * codes.c
  *	  The names of SQLite's result codes.
  *
- * By number, so that the names are right for a newer SQLite than the one whose
- * header was there.
+ * The codes are written as numbers, so that the names are right even for a
+ * newer SQLite than the one whose header was used.
  */
 #include "codes.h"
 

@@ -6,8 +6,10 @@
 #ifndef OSP_SQLITE_CODES_H
 #define OSP_SQLITE_CODES_H
 
-/* "SQLITE_CONSTRAINT_UNIQUE"; the name of the primary code if the extended one
- * is not known; never NULL. */
+/*
+ * Returns a name such as "SQLITE_CONSTRAINT_UNIQUE". If an extended code is not
+ * known, returns the name of its primary code; never NULL.
+ */
 const char *osp_sqlite__code_name(int rc);
 
 #endif /* OSP_SQLITE_CODES_H */

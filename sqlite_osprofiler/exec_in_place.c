@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * exec_in_place.c
- *	  sqlite3_exec for a program that has all of SQLite but this.
+ *	  sqlite3_exec for a program that has all of SQLite except this function.
  *
- * An archive of SQLite may have sqlite3_exec in a member of its own, as Debian's has.
- * Where libosprofiler_sqlite.so comes before the archive the linker finds the name
- * there and leaves the member out. SQLite calls sqlite3_exec itself, to read a schema.
+ * A static library of SQLite may have sqlite3_exec in a member of its own, as
+ * Debian's has. If libosprofiler_sqlite.so comes before the static library, the
+ * linker finds the name in ours and leaves that member out. SQLite calls
+ * sqlite3_exec itself, to read a schema.
  */
 #include "sqlite_home.h"
 
-/* What a row is given to the program as: names, then values, then a NULL. */
+/*
+ * Makes the array in which a row is passed to the program: names, values, then
+ * a NULL.
+ */
 static char **
 make_columns(sqlite3_stmt *stmt, int count)
 {
@@ -22,7 +26,10 @@ make_columns(sqlite3_stmt *stmt, int count)
 	return columns;
 }
 
-/* Returns SQLITE_ROW, or why no further row is to be read. */
+/*
+ * Passes a row to the program. Returns SQLITE_ROW, or the reason to read no
+ * further row.
+ */
 static int
 give_row(sqlite3_stmt *stmt, char ***columns,
 		 int (*fn)(void *, int, char **, char **), void *ctx)
@@ -46,8 +53,10 @@ give_row(sqlite3_stmt *stmt, char ***columns,
 														   : SQLITE_ABORT;
 }
 
-/* Runs one statement, which it finalizes. *cut: the code is not that of the
- * connection. */
+/*
+ * Runs one statement, and finalizes it. *cut: the returned code is ours, and
+ * not an error of the connection.
+ */
 static int
 run_statement(sqlite3_stmt *stmt, int (*fn)(void *, int, char **, char **),
 			  void *ctx, bool *cut)

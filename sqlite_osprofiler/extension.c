@@ -6,21 +6,22 @@
  *	  .load /usr/local/lib/osprofiler/osprofiler
  *	  SELECT osprofiler_init('eyJiYXNl...', '1a2b3c...');
  *
- * Attaches to the connection that loads it and to those that the process opens
- * later. Where the library is in the process and has the connection, nothing is
- * done here. SQLite is reached by the table that it hands over, never by name:
- * it may be linked statically, or be another than the system's.
+ * The extension attaches to the connection that loads it and to those that the
+ * process opens later. If libosprofiler_sqlite already traces a connection, the
+ * extension leaves it alone. SQLite is called by the table that it passes to the
+ * extension, never by name: it may be linked statically, or be another one than
+ * the system's.
  *
  * LIMITATIONS. A connection has one trace callback: an application that sets its
- * own afterwards ends the tracing of that connection. Failures are not told from
- * ends, and the parent of a nested statement may be wrong (docs/sqlite.md).
+ * own afterwards ends the tracing of that connection. Failed statements look like
+ * others, and the parent of a nested statement may be wrong (docs/sqlite.md).
  */
 #include <dlfcn.h>
 
 #include "attach.h"
 #include "hook.h"
 
-/* Since this version there is sqlite3_stmt_isexplain. */
+/* The oldest version that has sqlite3_stmt_isexplain. */
 #define OLDEST 3028000
 
 OSP_API int sqlite3_osprofiler_init(sqlite3 *db, char **message,
@@ -35,7 +36,10 @@ osp_sqlite_extension_has(sqlite3 *db)
 	return osp_sqlite__conn_find(db) != NULL;
 }
 
-/* Not again for every connection: other threads are using it. */
+/*
+ * Sets the table of functions, if it differs. It is not written again for every
+ * connection, since other threads are using it.
+ */
 static void
 use_api(const sqlite3_api_routines *api)
 {
@@ -59,7 +63,10 @@ attach(sqlite3 *db, char **message)
 	return rc;
 }
 
-/* A connection that cannot be traced must open all the same. */
+/*
+ * Attaches to a connection that is opened later. Even if that fails, the
+ * connection must open.
+ */
 static int
 attach_later_one(sqlite3 *db, char **message, const sqlite3_api_routines *api)
 {
@@ -85,6 +92,9 @@ sqlite3_osprofiler_init(sqlite3 *db, char **message,
 	if (rc == SQLITE_OK)
 		rc = sqlite3_auto_extension((void (*)(void)) attach_later_one);
 
-	/* Its functions are registered, now and later: it must not be unloaded. */
+	/*
+	 * The library must not be unloaded, since its functions are registered with
+	 * this connection and will be with later ones.
+	 */
 	return rc == SQLITE_OK ? SQLITE_OK_LOAD_PERMANENTLY : rc;
 }

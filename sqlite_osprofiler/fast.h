@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fast.h
- *	  The points of nearly all statements, by templates.
+ *	  Records the points of nearly all statements by templates.
  *
- * Nearly all are statements that this thread knows (statement_cache.h), and stops that say
- * how many rows there were, or how many were changed, and how many steps it took.
- * Whoever meets something else (a context in the text, ids that are no UUIDs, a
- * notifier, a ring that lost records, a failure) goes the long way, by sqlite_operation.c.
+ * Nearly all statements are known to their thread (statement_cache.h), and
+ * their stop only says how many rows there were, or how many were changed, and
+ * how many VM steps were needed. All other cases (a context in the text, ids
+ * that are no UUIDs, a notifier, a ring that lost records, a failure) take the
+ * slow path in sqlite_operation.c.
  */
 #ifndef OSP_SQLITE_FAST_H
 #define OSP_SQLITE_FAST_H
@@ -14,23 +15,29 @@
 #include "sqlite_operation.h"
 #include "statement_cache.h"
 
-/* A stop without its values; its size makes a short way to the n-th one. */
+/*
+ * A stop record without its values. The size of this struct lets the n-th one
+ * be addressed quickly.
+ */
 typedef struct osp_sqlite_stop
 {
 	osp_template template;
-	size_t vm_at; /* where the VM steps go */
+	size_t vm_at; /* offset of the number of VM steps */
 	uint64_t space[28];
 } osp_sqlite_stop;
 
-/* By: reset (1), statistics (2), changes instead of rows (4). */
+/*
+ * Stop records, indexed by the sum of: reset (1), statistics (2), changes
+ * instead of rows (4).
+ */
 extern osp_sqlite_stop osp_sqlite__stops[8];
 
-/* Where the first value goes: behind name, type, and key. */
+/* The offset of the first value: after the name, and the type and key of the value. */
 #define OSP_SQLITE_STOP_AT(key)                                              \
 	(sizeof(osp_record_head) + 2 * sizeof(osp_uuid) + sizeof("sqlite") - 1 + \
 	 2 + sizeof(key) - 1)
 
-/* Starts a point for this statement; see osp_sqlite__start. */
+/* Starts a point for this statement, as osp_sqlite__start does. */
 static inline osp_sqlite_stmt *
 osp_sqlite__begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 {
@@ -68,8 +75,10 @@ osp_sqlite__begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	return st;
 }
 
-/* Records the stop of a statement below which nothing is open, if it is one of
- * those that templates are for. */
+/*
+ * Records the stop of a statement below which nothing is open. False: there is
+ * no template for such a stop.
+ */
 __attribute__((always_inline)) static inline bool
 osp_sqlite__stop_fast(const osp_sqlite_stmt *st,
 					  const osp_sqlite_result *result, int64_t now)
@@ -95,12 +104,12 @@ osp_sqlite__stop_fast(const osp_sqlite_stmt *st,
 							  (result->has_status ? 2 : 0) |
 							  (result->has_changes ? 4 : 0)];
 
-	/* Or the compiler finds the way to it again and again. */
+	/* Keeps the compiler from computing the address of the template repeatedly. */
 	__asm__("" : "+r"(stop));
 	record = osp_template_put(
 		&stop->template, producer, &ids, now, now - st->point.start_ns);
 	if (OSP_UNLIKELY(record == NULL))
-		return true; /* dropped, and counted */
+		return true; /* the record was dropped, and counted */
 	if (result->has_changes)
 		memcpy(record + OSP_SQLITE_STOP_AT("changes"),
 			   &result->changes,
@@ -118,7 +127,7 @@ osp_sqlite__stop_fast(const osp_sqlite_stmt *st,
 	return true;
 }
 
-/* Records the stop; see osp_sqlite__stop. */
+/* Records the stop, as osp_sqlite__stop does. */
 __attribute__((always_inline)) static inline void
 osp_sqlite__finish(osp_sqlite_stmt *st, const osp_sqlite_result *result)
 {

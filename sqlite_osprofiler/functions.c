@@ -3,16 +3,17 @@
  * functions.c
  *	  The SQL functions osprofiler_init, _start, _stop and _context.
  *
- * They are the profiler of C programs, by SQL: what they do concerns the thread
- * that runs them, and so all connections that it uses. They may not be called
- * from views and triggers: a schema that came from somewhere else must not steer
- * the tracing.
+ * They give SQL the profiler that C programs have. They affect the thread that runs
+ * them, and so all connections that it uses. Views and triggers may not call them: a
+ * schema from somewhere else must not control the tracing.
  *
- *	  osprofiler_init(trace_info, trace_hmac)  'accepted', or why not; the trace
- *	                                           before ends; NULLs: only that
+ *	  osprofiler_init(trace_info, trace_hmac)  ends the trace before; returns
+ *	                                           'accepted', or why it was refused;
+ *	                                           with NULLs it only ends the trace
  *	  osprofiler_start(name [, info])          1, or 0 if nothing is traced
- *	  osprofiler_stop([info])                  the same
- *	  osprofiler_context()                     JSON: what is active, or why nothing
+ *	  osprofiler_stop([info])                  1, or 0 if nothing is traced
+ *	  osprofiler_context()                     JSON: the active trace, or why there
+ *	                                           is none
  */
 #include "functions.h"
 
@@ -28,7 +29,10 @@ text_of(sqlite3_value *value)
 	return osp_str_of((const char *) sqlite3_value_text(value));
 }
 
-/* With an environment's context the functions trace without an init. */
+/*
+ * Does this thread trace? If the environment has a context, the functions trace
+ * without a call of osprofiler_init.
+ */
 static bool
 is_tracing(void)
 {
@@ -166,7 +170,10 @@ osp_sqlite__functions_add(osp_sqlite_conn *conn, void (*gone)(void *))
 	sqlite3 *db = conn->db;
 	int rc;
 
-	/* First those that keep nothing: a failure leaves conn to the last one. */
+	/*
+	 * Functions without a destructor are added first: only the last call frees
+	 * conn if it fails.
+	 */
 	rc = add(db, "osprofiler_init", 2, run_init);
 	if (rc == SQLITE_OK)
 		rc = add(db, "osprofiler_start", 1, run_start);

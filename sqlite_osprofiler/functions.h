@@ -9,8 +9,9 @@
 #include "sqlite_conn.h"
 
 /*
- * Registers them with the connection. gone is called with conn when SQLite frees
- * the connection, or at once if this fails. Returns SQLite's code.
+ * Registers the SQL functions with the connection. gone is called with conn
+ * when SQLite frees the connection, or at once if this fails. Returns SQLite's
+ * code.
  */
 int osp_sqlite__functions_add(osp_sqlite_conn *conn, void (*gone)(void *));
 

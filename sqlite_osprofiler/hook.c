@@ -3,44 +3,49 @@
  * hook.c
  *	  SQLite's trace hook, ours and the application's at the same time.
  *
- * Connections whose statements come by the wrappers use the hook only to hear of
- * triggers. For the others it is all there is: STMT is a start and PROFILE a
- * stop, and what they report wrongly is put right as far as it can be:
+ * A connection whose statements are traced by the wrappers needs the hook only to
+ * notice triggers. For the others the hook is the only source: STMT is a start and
+ * PROFILE a stop. Their wrong reports are corrected as far as possible:
  *
- * - The text of a top-level statement is known by its address, never by what it
- *   begins with: users write comments.
+ * - The text of a top-level statement is recognised by its address, never by its
+ *   first characters: users write comments, too.
  * - A trigger, its steps, and the actions of a foreign key are reported as
- *   statements; that their handle is open already gives them away.
+ *   statements. They are recognised by their handle, which is open already.
  * - EXPLAIN has a stop without a start.
- * - After a change of the schema a statement has two stops: the first one comes
- *   with SQLITE_SCHEMA in the log.
- * - The time is in milliseconds: ours is not SQLite's.
- * - SQLite's error code is stale during the callback: the log tells.
+ * - After a change of the schema a statement has two stops. At the first one the
+ *   last error of the log is SQLITE_SCHEMA.
+ * - SQLite's time has only milliseconds, so we measure it ourselves.
+ * - SQLite's error code is not up to date during the callback, so the error is
+ *   taken from the log.
  *
- * PROFILE makes SQLite read its clock twice for every statement, so that it is
- * asked for only while something can be traced: always if there are keys by which
- * a context in a comment could be verified, or if the connection has a context of
- * its own; else while a thread traces. A connection for which that is not so
- * sleeps, and is woken by the thread that begins. A thread that has the
- * connection at that moment keeps it from being woken: then the first statement
- * that is traced after it is not seen. Without a mutex (multi-thread mode) a
- * connection cannot be woken by others, and does not sleep.
+ * PROFILE makes SQLite read its clock twice for every statement. So it is asked
+ * for only while something can be traced: always if there are keys by which a
+ * context in a comment could be verified, or if the connection has a context of
+ * its own; otherwise while a thread traces. At other times a connection sleeps,
+ * and the thread that begins to trace wakes it. That fails if another thread is
+ * using the connection at that moment; then the first statement after that is not
+ * traced. Without a mutex (multi-thread mode) a connection cannot be woken by
+ * other threads, so it does not sleep.
  *
- * Called with the mutex of the connection held, in the thread of the statement.
+ * The callback runs in the thread of the statement, with the connection's mutex
+ * held.
  */
 #include "hook.h"
 
 #include "fast.h"
 
-/* Statements of SQLite's own schema work may be reported to us in a step. */
+/*
+ * The events that we register for. SQLite may report statements of its own
+ * schema work during a step.
+ */
 #define HOOK_MASK (SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE | SQLITE_TRACE_ROW)
 
 __thread int osp_sqlite__logged = 0;
 
 /*
- * Is x what SQLite says of a statement that begins within another one? It may be
- * NULL, which says no more than that there was no memory for the text: then it
- * is within another one, and what it is remains unknown.
+ * Is x the text that SQLite reports for a statement that begins inside another
+ * one? It may be NULL if there was no memory for the text. Then the statement
+ * is inside another one, but what it is remains unknown.
  */
 static bool
 is_nested_text(const char *x, const char *sql)
@@ -58,7 +63,7 @@ trigger_event(osp_sqlite_conn *conn, osp_sqlite_stmt *st, const char *x)
 	if (!conn->options.triggers)
 		return;
 
-	/* Within a statement that is nested itself there are two of the dashes. */
+	/* Inside a statement that is itself nested the dashes are repeated. */
 	if (strncmp(x, "-- -- ", 6) == 0)
 		x += 3;
 	if (strncmp(x, prefix, len) == 0)
@@ -97,7 +102,7 @@ start_by_hook(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *sql,
 	osp_sqlite__logged = 0;
 }
 
-/* Of statements that come by the wrappers only their triggers are of interest. */
+/* Handles STMT of a connection that has wrappers: only its triggers are of interest. */
 static void
 on_stmt_wrapped(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
 {
@@ -115,9 +120,9 @@ on_stmt_wrapped(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *x)
 }
 
 /*
- * sqlite3_exec finalizes a statement that it cuts short without a PROFILE event.
- * Then another one lies at its address, which never ran: a statement that is
- * open has.
+ * Ends a statement that sqlite3_exec cut short and finalized without a PROFILE
+ * event. The statement at its address now is another one: it never ran, while
+ * an open one has.
  */
 static void
 end_unheard(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
@@ -170,7 +175,7 @@ on_row(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	st->first_step = false;
 }
 
-/* What the state of a statement says of how it stopped. */
+/* Derives from the state of a statement how it stopped. */
 static void
 judge(sqlite3_stmt *stmt, osp_sqlite_result *result)
 {
@@ -186,7 +191,10 @@ judge(sqlite3_stmt *stmt, osp_sqlite_result *result)
 		return;
 	}
 
-	/* It may go on: a lock is held by somebody else, or a commit was refused. */
+	/*
+	 * The statement may be continued: another connection holds a lock, or a
+	 * commit was refused.
+	 */
 	result->rc = osp_sqlite__logged != 0 ? osp_sqlite__logged : SQLITE_BUSY;
 }
 
@@ -210,7 +218,10 @@ on_profile(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	}
 	if (osp_sqlite__logged == SQLITE_SCHEMA)
 	{
-		/* It is prepared anew and runs again: this is not its end. */
+		/*
+		 * The statement is prepared again and runs once more, so this is not
+		 * its end.
+		 */
 		osp_sqlite__logged = 0;
 		return;
 	}
@@ -224,7 +235,7 @@ on_profile(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	osp_sqlite__stmt_free(st);
 }
 
-/* Gives an event to the application's own callbacks, in SQLite's order. */
+/* Passes an event to the application's own callbacks, in SQLite's order. */
 static void
 pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
 {
@@ -242,7 +253,7 @@ pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
 	if (app->old == NULL || event != SQLITE_TRACE_STMT)
 		return;
 
-	/* sqlite3_trace gives the text with its parameters filled in. */
+	/* The callback of sqlite3_trace gets the text with its parameters filled in. */
 	sql = sqlite3_sql(p);
 	if (sql != NULL && (x == sql || is_nested_text(x, sql)))
 		text = sqlite3_expanded_sql(p);
@@ -250,10 +261,10 @@ pass_on(const osp_sqlite_conn *conn, unsigned event, void *p, void *x)
 	sqlite3_free(text);
 }
 
-/* So many statements without a trace, and a connection sleeps. */
+/* A connection sleeps after this many statements without a trace. */
 #define IDLE_MAX 1000
 
-/* Connections that sleep. */
+/* How many connections sleep. */
 static unsigned sleepers = 0;
 
 static unsigned
@@ -262,7 +273,10 @@ tracers(void)
 	return __atomic_load_n(&osp__tracers, __ATOMIC_SEQ_CST);
 }
 
-/* May its statements be traced though no thread traces? Or can it not be woken? */
+/*
+ * Must the connection stay awake? It must if its statements may be traced
+ * although no thread traces, or if it could not be woken.
+ */
 static bool
 is_sleepless(const osp_sqlite_conn *conn)
 {
@@ -275,7 +289,10 @@ is_sleepless(const osp_sqlite_conn *conn)
 			 config->hmac_keys_file[0] != '\0'));
 }
 
-/* Both with the connection's mutex held. */
+/*
+ * Wakes a connection. The caller of this function, and of the next one, holds
+ * the connection's mutex.
+ */
 static void
 wake(osp_sqlite_conn *conn)
 {
@@ -292,7 +309,7 @@ fall_asleep(osp_sqlite_conn *conn)
 	(void) __atomic_fetch_add(&sleepers, 1, __ATOMIC_SEQ_CST);
 	(void) osp_sqlite__hook_register(conn);
 
-	/* Whoever began meanwhile may not have seen it sleep. */
+	/* A thread that began to trace meanwhile may not have seen that it sleeps. */
 	if (tracers() > 0)
 		wake(conn);
 }
@@ -324,7 +341,7 @@ osp_sqlite__hook_wake(void)
 		osp_sqlite__conn_each(wake_one, NULL);
 }
 
-/* Is the event none of ours, for the connection sleeps, or does from now on? */
+/* Should the event be ignored, since the connection sleeps, or falls asleep now? */
 static bool
 is_asleep(osp_sqlite_conn *conn)
 {

@@ -8,24 +8,25 @@
 
 #include "sqlite_conn.h"
 
-/* Registers it for the first time: it may sleep. */
+/* Registers the hook for a new connection, which may then sleep. */
 int osp_sqlite__hook_attach(osp_sqlite_conn *conn);
 
 /*
- * Registers our callback for what the connection needs: by our tracing, and by
- * the application's own callback, which ours calls. SQLite's code.
+ * Registers our callback for the events that are needed by our tracing, and by
+ * the application's own callback, which ours calls. Returns SQLite's code.
  */
 int osp_sqlite__hook_register(osp_sqlite_conn *conn);
 
-/* The connection goes. */
+/* Forgets a connection that is being freed. */
 void osp_sqlite__hook_forget(const osp_sqlite_conn *conn);
 
-/* A thread begins to trace: connections that sleep are woken. */
+/* Wakes connections that sleep, since a thread begins to trace. */
 void osp_sqlite__hook_wake(void);
 
 /*
- * The error that SQLite logged last in this thread. Without the log (see
- * preload.c) it stays 0, and the hook cannot tell a failure from an end.
+ * The error that SQLite logged last in this thread. Without access to the log
+ * (see preload.c) it is always 0, and the hook cannot distinguish a failure
+ * from a normal end.
  */
 extern __thread int osp_sqlite__logged
 	__attribute__((tls_model("initial-exec")));

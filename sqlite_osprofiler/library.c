@@ -13,7 +13,10 @@
 
 typedef bool (*has_fn)(struct sqlite3 *);
 
-/* Does the run-time extension, another copy of all this, have the connection? */
+/*
+ * Is the connection traced by the run-time extension, which is another copy of
+ * this code?
+ */
 static bool
 is_the_extensions(struct sqlite3 *db)
 {
@@ -26,7 +29,7 @@ is_the_extensions(struct sqlite3 *db)
 static int
 refuse(int rc, const char *why)
 {
-	(void) osp__hook_config(); /* reads the variable, if nobody has */
+	(void) osp__hook_config(); /* reads OSPROFILER_DEBUG */
 	osp__debug("a connection of SQLite is not traced: %s", why);
 	return rc;
 }
@@ -42,7 +45,7 @@ osp_sqlite_enable(struct sqlite3 *db, const osp_sqlite_options *options)
 	if (is_the_extensions(db))
 		return SQLITE_OK;
 
-	/* The SQLite of the caller becomes home, if there is none yet. */
+	/* If no SQLite is traced yet, the caller's SQLite becomes the traced one. */
 	(void) osp_sqlite__find_of(__builtin_return_address(0));
 	if (!osp_sqlite__home_known() && !osp_sqlite__home_search())
 		return refuse(SQLITE_ERROR,

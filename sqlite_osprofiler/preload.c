@@ -3,20 +3,20 @@
  * preload.c
  *	  Traces an unmodified program: LD_PRELOAD=.../sqlite_preload.so PROGRAM
  *
- * This library brings no SQLite along: the program has exactly the one that it
- * has without us (sqlite_home.h).
+ * This library does not contain a SQLite: the program uses the same SQLite as
+ * without us (sqlite_home.h).
  *
- * sqlite3_auto_extension has SQLite call us for every connection, however the
- * program came by SQLite: linked, by dlopen, past our wrappers (RTLD_DEEPBIND).
- * It initialises SQLite, after which sqlite3_config refuses what programs set at
- * their start. So sqlite3_config is wrapped: as long as no connection was opened
- * SQLite is shut down for it, and armed again when one is to be opened.
- * sqlite3_shutdown and sqlite3_reset_auto_extension disarm.
+ * sqlite3_auto_extension makes SQLite call us for every connection, no matter how
+ * the program reaches SQLite: by linking, by dlopen, or without our wrappers
+ * (RTLD_DEEPBIND). It initialises SQLite, and after that sqlite3_config refuses
+ * settings that programs make at their start. So sqlite3_config is wrapped: while
+ * no connection has been opened, the wrapper shuts SQLite down first, and SQLite
+ * is armed again when a connection is about to be opened. sqlite3_shutdown and
+ * sqlite3_reset_auto_extension disarm it.
  *
- * Of the error log, which only sqlite3_config can set, and only while SQLite is
- * not initialised, we need the codes: where the wrappers are passed by it is the
- * only way to learn of a failure. The program's own log function is called by
- * ours.
+ * We also need the codes of SQLite's error log: without the wrappers they are the
+ * only way to notice a failure. Only sqlite3_config can set the log function, and
+ * only while SQLite is not initialised. Our log function calls the program's own.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -29,12 +29,12 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool wanted;
-static bool armed;       /* SQLite will call us */
-static bool opened;      /* a connection was opened: no way back */
-static bool initialized; /* by the program: it may not configure any more */
-static bool running;     /* SQLite is initialised, by whomever */
+static bool armed;       /* SQLite will call on_open() */
+static bool opened;      /* a connection was opened: too late */
+static bool initialized; /* by the program, which can configure no more */
+static bool running;     /* SQLite is initialised, by us or the program */
 
-/* Ours, with names of our own (wrappers.h). */
+/* Our wrappers, under names of our own (wrappers.h). */
 int osp_sqlite__config(int op, ...);
 int osp_sqlite__open(const char *file, sqlite3 **db);
 int osp_sqlite__open_v2(const char *file, sqlite3 **db, int flags,
@@ -50,12 +50,15 @@ typedef void (*log_fn)(void *, int, const char *);
 static log_fn program_log;
 static void *program_log_ctx;
 
-/* This thread is in a wrapper of sqlite3_open: the program does not pass them
- * by. It is in ours: what SQLite calls meanwhile is not the program's. */
+/*
+ * opening: this thread is in a wrapper of sqlite3_open, so the program uses the
+ * wrappers. inside: it is in our code, so calls that SQLite makes meanwhile are
+ * not the program's.
+ */
 static __thread unsigned opening __attribute__((tls_model("initial-exec"))) = 0;
 static __thread unsigned inside __attribute__((tls_model("initial-exec"))) = 0;
 
-/* What the program may call sqlite3_config with: at most this many words. */
+/* How many arguments, as words, the program may give to sqlite3_config at most. */
 #define CONFIG_WORDS 4
 
 static void
@@ -70,7 +73,10 @@ on_log(void *ctx, int rc, const char *text)
 		program_log(program_log_ctx, rc, text);
 }
 
-/* SQLite calls this for every connection; the program must get it in any case. */
+/*
+ * SQLite calls this for every connection. It always succeeds, so that the
+ * program gets its connection.
+ */
 static int
 on_open(sqlite3 *db, char **message, const void *api)
 {
@@ -86,8 +92,11 @@ on_open(sqlite3 *db, char **message, const void *api)
 	return SQLITE_OK;
 }
 
-/* With a SQLite at home. What SQLite calls of ours meanwhile is not the
- * program's. */
+/*
+ * Has SQLite call us for every connection, and log errors to us. The traced
+ * SQLite must be known. Calls of our wrappers that SQLite makes meanwhile are
+ * not the program's.
+ */
 static void
 arm(void)
 {
@@ -103,8 +112,9 @@ arm(void)
 }
 
 /*
- * A connection may get a context from anywhere if keys are configured, and from
- * the program's own osp_init if none are.
+ * Should SQLite be traced in this process? If keys are configured, a connection
+ * may get a context from anywhere; if none are, from the program's own
+ * osp_init.
  */
 static bool
 is_wanted(void)
@@ -122,7 +132,7 @@ prepare_process(void)
 	wanted = is_wanted();
 }
 
-/* Does this call concern us: is it the program's, and for the SQLite at home? */
+/* Does this call concern us: does the program make it, and for the traced SQLite? */
 static bool
 is_ours(const osp_sqlite_real *real)
 {
@@ -130,7 +140,10 @@ is_ours(const osp_sqlite_real *real)
 	return inside == 0 && wanted && real == &osp_sqlite__home;
 }
 
-/* SQLite's own shutdown; what it calls of ours is not the program's. */
+/*
+ * Calls SQLite's own shutdown. Calls of our wrappers that it makes are not the
+ * program's.
+ */
 static int
 shut_down(const osp_sqlite_real *real)
 {
@@ -150,7 +163,10 @@ osp_sqlite__config(int op, ...)
 	va_list args;
 	int i;
 
-	/* Whatever the program gave is in these, and SQLite takes what it wants. */
+	/*
+	 * These words hold all arguments of the program; SQLite reads the ones that
+	 * it needs.
+	 */
 	va_start(args, op);
 	for (i = 0; i < CONFIG_WORDS; i++)
 		words[i] = va_arg(args, void *);
@@ -235,7 +251,10 @@ osp_sqlite__auto_extension(void (*entry)(void))
 	return rc;
 }
 
-/* Everything is armed, and what SQLite calls for a connection now is counted. */
+/*
+ * Prepares a call that opens a connection: everything is armed, and the call is
+ * counted, so that on_open() knows that the wrappers are used.
+ */
 static void
 begin_open(const osp_sqlite_real *real)
 {
@@ -283,7 +302,10 @@ osp_sqlite__open16(const void *file, sqlite3 **db)
 	return rc;
 }
 
-/* A SQLite that came with what was loaded, past our wrappers (RTLD_DEEPBIND). */
+/*
+ * Arms a SQLite that was loaded together with another library, and that our
+ * wrappers do not reach (RTLD_DEEPBIND).
+ */
 static void
 arm_what_was_loaded(void)
 {
@@ -295,9 +317,9 @@ arm_what_was_loaded(void)
 }
 
 /*
- * dlopen looks at its caller only where the name of the file needs it: to search
- * for a name without a slash, and for $ORIGIN. Such a call is handed on by a jump
- * that leaves the caller's address where it is, so nothing can be done behind it.
+ * Wraps dlopen, which depends on its caller only for a name without a slash,
+ * which it searches for, and for $ORIGIN. Such a call is passed on by a jump
+ * that keeps the caller's address, so nothing can be done after it.
  */
 __attribute__((noinline, optimize("optimize-sibling-calls"))) void *
 osp_sqlite__dlopen(const char *file, int flags)

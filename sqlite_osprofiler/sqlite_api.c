@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_api.c
- *	  The table of SQLite's functions. Who fills it in: extension.c or
- *	  sqlite_home.c.
+ *	  The table of SQLite's functions, which extension.c or sqlite_home.c fills
+ *	  in.
  */
 #include "sqlite_api.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_conn.c
- *	  The connections that are traced, and their open statements.
+ *	  The traced connections, and their open statements.
  *
- * A wrapper needs the state of a connection for every statement: each thread
- * remembers the one it asked for last, for as long as no connection came or went
- * in the process.
+ * A wrapper needs the state of a connection for every statement. So each thread
+ * remembers the connection that it asked for last; that stays valid until a
+ * connection is added or removed anywhere in the process.
  */
 #include "sqlite_conn.h"
 
@@ -19,7 +19,10 @@ bool osp_sqlite__exiting = false;
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
-/* Stopping what one walk finds may begin another one. */
+/*
+ * The mutex is recursive: stopping a statement during one walk of the registry
+ * may begin another walk.
+ */
 static pthread_mutex_t registry_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static osp_sqlite_conn *buckets[BUCKETS];
@@ -36,7 +39,10 @@ bucket_of(const sqlite3 *db)
 	return ((uintptr_t) db >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 56;
 }
 
-/* So that a child finds the lists whole, whatever other threads were doing. */
+/*
+ * Takes all locks before a fork, so that the child finds the lists complete,
+ * whatever other threads were doing.
+ */
 static void
 before_fork(void)
 {
@@ -73,7 +79,7 @@ after_fork(void)
 	(void) pthread_mutex_unlock(&registry_lock);
 }
 
-/* What the child does in a connection of its parent is the child's. */
+/* In the child: gives all connections the child's process number and new ids. */
 static void
 take_over_all(void)
 {
@@ -95,7 +101,10 @@ take_over_all(void)
 	}
 }
 
-/* A mutex that counts belongs to a thread, and the child's is another one. */
+/*
+ * In the child: releases the locks. The recursive mutex belongs to the parent's
+ * thread, so it is initialised again.
+ */
 static void
 after_fork_in_child(void)
 {
@@ -124,7 +133,7 @@ end_thread(void *unused)
 		spares->first = st->next;
 		osp_free(alc, st);
 	}
-	/* What comes after the thread's end is not kept. */
+	/* Statements that are freed later in this thread are not kept. */
 	spares->count = OSP_SQLITE_SPARES_MAX;
 }
 
@@ -209,7 +218,7 @@ osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx)
 	(void) pthread_mutex_unlock(&registry_lock);
 }
 
-/* From now on what this thread keeps is freed when it ends. */
+/* Begins to keep statements of this thread, which are freed when it ends. */
 static void
 keep_until_thread_end(void)
 {
@@ -276,7 +285,10 @@ osp_sqlite__stmt_take_if(osp_sqlite_conn *conn,
 		st->removed = st->running;
 		*copy = *st;
 
-		/* What its thread may be using at this moment is not for us. */
+		/*
+		 * Another thread may be using its statement and trigger at this moment,
+		 * so we leave them alone.
+		 */
 		keep = st->running ||
 			   (osp_sqlite__exiting && st->thread != osp_sqlite__thread());
 		if (keep && st->thread != osp_sqlite__thread())

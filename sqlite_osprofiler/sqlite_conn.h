@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_conn.h
- *	  What is known of a traced connection, and of its open statements.
+ *	  The state of a traced connection, and of its open statements.
  *
- * Locks. The registry of connections has a mutex; a connection has a lock of its
- * own round its list of open statements, held for a few instructions and never
- * while foreign code runs. Order: registry, then connection. SQLite's own
+ * Locks. The registry of connections has a mutex; each connection has a lock
+ * for its list of open statements, which is held for a few instructions and
+ * never while foreign code runs. Order: registry, then connection. SQLite's own
  * mutexes may be held by the caller of any function here, so nothing here takes
  * them while it holds one of ours.
  *
- * A statement is *running* while its sqlite3_step is under way. Only the thread
- * that runs it uses what is in it; whoever else takes it from the list meanwhile
- * marks it, and the runner frees it.
+ * A statement is *running* during its sqlite3_step. Only the thread that runs
+ * it uses its members. Another thread that takes it from the list meanwhile
+ * marks it, and the thread that runs it frees it.
  */
 #ifndef OSP_SQLITE_CONN_H
 #define OSP_SQLITE_CONN_H
@@ -39,85 +39,86 @@ enum
 
 typedef struct osp_sqlite_conn osp_sqlite_conn;
 
-/* Waits of one kind: how often, and how long in all. */
+/* Waits of one kind: their number, and their total time. */
 typedef struct osp_sqlite_wait
 {
 	uint64_t count;
 	int64_t ns;
 } osp_sqlite_wait;
 
-/* What a statement waited for (statement_waits.h). */
+/* The waits of a statement (statement_waits.h). */
 typedef struct osp_sqlite_waits
 {
 	osp_sqlite_wait busy;  /* calls of the program's busy handler */
-	osp_sqlite_wait syncs; /* of files, until they are on the disk */
-	int64_t paused_ns;     /* between its rows, for the program to go on */
+	osp_sqlite_wait syncs; /* fsync and fdatasync, for the disk */
+	int64_t paused_ns;     /* for the program, between two rows */
 } osp_sqlite_waits;
 
-/* An open statement: its start is recorded, its stop is not. */
+/* An open statement: its start has been recorded, its stop has not. */
 typedef struct osp_sqlite_stmt
 {
 	struct osp_sqlite_stmt *next;
 	osp_sqlite_conn *conn;
 	sqlite3_stmt *stmt;
-	const void *thread; /* that started it, see osp_sqlite__thread */
-	const void *exec;   /* the call of sqlite3_exec that runs it, or NULL */
+	const void *thread; /* the one that started it, by osp_sqlite__thread() */
+	const void *exec;   /* the sqlite3_exec call that runs it, or NULL */
 	osp__point point;
 
 	bool running;
-	bool removed;      /* while it ran: the runner frees it */
+	bool removed;      /* from the list, while it ran */
 	bool has_children; /* statements below it may be open */
-	bool first_step;   /* hook only: its first sqlite3_step has not returned */
+	bool first_step;   /* of the hook: the first sqlite3_step is going on */
 	bool trigger_open;
 	bool trigger_commits; /* the statement's end includes a commit */
 	bool statistics;
-	bool columns; /* its rows are worth a count, be it 0 */
-	bool writes;  /* sqlite3_changes is about it */
-	bool fires;   /* triggers: it is not read-only */
-	bool values;  /* of parameters: it has some, or runs in one that has */
-	int status[OSP_SQLITE_STATUS_COUNT]; /* of sqlite3_stmt_status, at start */
+	bool columns; /* it returns rows, so their number is recorded */
+	bool writes;  /* sqlite3_changes gives its changed rows */
+	bool fires;   /* it may fire triggers, since it writes */
+	bool values;  /* it, or one that runs it, has parameters */
+	int status[OSP_SQLITE_STATUS_COUNT]; /* counters at its start */
 	uint64_t rows;
-	int64_t
-		returned_ns; /* when it returned its last row, by the coarse clock */
+	int64_t returned_ns; /* time of its last row, by the coarse clock */
 	osp_sqlite_waits waits;
 
-	osp__point trigger; /* the trigger that runs */
+	osp__point trigger; /* the point of the running trigger */
 	uint64_t trigger_steps;
-	int64_t trigger_seen_ns; /* when its last step began */
+	int64_t trigger_seen_ns; /* when the trigger's last step began */
 } osp_sqlite_stmt;
 
-/* An application's own callbacks, which ours stands in front of. */
+/* An application's own callbacks, which our callback calls. */
 typedef struct osp_sqlite_app_trace
 {
-	unsigned events; /* that they are called for */
-	unsigned mask;   /* of sqlite3_trace_v2 */
+	unsigned events; /* the events for which they are called */
+	unsigned mask;   /* as given to sqlite3_trace_v2 */
 	int (*fn)(unsigned, void *, void *, void *);
-	void (*old)(void *, const char *); /* of sqlite3_trace */
+	void (*old)(void *, const char *); /* as given to sqlite3_trace */
 	void *ctx;
 	void (*profile)(void *, const char *, sqlite3_uint64);
 	void *profile_ctx;
 } osp_sqlite_app_trace;
 
-/* Room for the name of the database file, and what is beside it. */
+/*
+ * The longest name of a database file that is recorded, and the size of all
+ * attributes in where.
+ */
 #define OSP_SQLITE_FILE_MAX  240
 #define OSP_SQLITE_WHERE_MAX (OSP_SQLITE_FILE_MAX + 128)
 
 struct osp_sqlite_conn
 {
-	osp_sqlite_conn *next; /* in the registry's bucket */
+	osp_sqlite_conn *next; /* in the bucket of the registry */
 	sqlite3 *db;
 	bool enabled;
-	bool wrapped;     /* statements come by the wrappers, not by the hook */
+	bool wrapped;     /* traced by the wrappers, not by the hook */
 	bool live;        /* enabled and wrapped */
-	bool has_context; /* of the URI of the database */
-	bool registered;  /* wrapped: the hook is, to hear of triggers */
-	bool asleep;      /* by the hook: it hears of starts only, see hook.c */
-	unsigned idle;    /* by the hook: statements since one was traced */
+	bool has_context; /* the database's URI had one */
+	bool registered;  /* if wrapped: the hook reports triggers */
+	bool asleep;      /* the hook gets starts only, see hook.c */
+	unsigned idle;    /* statements since the last traced one */
 	int lock;
-	uint64_t prepared; /* how many statements were, by the wrappers */
-	uint64_t id;       /* of no other connection, and not of this one with other
-				  * options, in all of the process's life */
-	uint64_t number;   /* in order of opening, as starts say it */
+	uint64_t prepared; /* statements that the wrappers saw prepared */
+	uint64_t id;       /* new for each connection, and for changed options */
+	uint64_t number;   /* in the order of opening; starts have it */
 	osp_sqlite_stmt *open;
 	osp_sqlite_options options;
 	osp_sqlite_app_trace app;
@@ -125,15 +126,16 @@ struct osp_sqlite_conn
 	void *busy_ctx;
 	osp_context context;
 	size_t where_len;
-	char where[OSP_SQLITE_WHERE_MAX]; /* encoded attributes of every start: the
-									   * database file, the connection's number,
-									   * and last the process */
+	/*
+	 * Encoded attributes of every start: the database file, the connection's
+	 * number, and last the process.
+	 */
+	char where[OSP_SQLITE_WHERE_MAX];
 };
 
 /*
- * Not 0 when something happened after which the wrappers must look at every
- * statement: one was opened, a context came by URI or comment; or while they are
- * tried out.
+ * Not 0 once the wrappers must check every statement: since one was opened, or
+ * a context came by URI or comment; also while the wrappers are tested.
  */
 extern unsigned osp_sqlite__watch;
 
@@ -151,7 +153,10 @@ osp_sqlite__is_watched(void)
 	return __atomic_load_n(&osp_sqlite__watch, __ATOMIC_RELAXED) != 0;
 }
 
-/* A connection that a thread asked for, as long as version does not change. */
+/*
+ * The connection that a thread asked for last; valid while the registry has
+ * this version.
+ */
 typedef struct osp_sqlite_last
 {
 	uint64_t version;
@@ -161,11 +166,11 @@ typedef struct osp_sqlite_last
 
 extern __thread osp_sqlite_last osp_sqlite__last
 	__attribute__((tls_model("initial-exec")));
-extern uint64_t osp_sqlite__version; /* of the registry */
+extern uint64_t osp_sqlite__version; /* grows with every change */
 
 osp_sqlite_conn *osp_sqlite__conn_look_up(sqlite3 *db);
 
-/* The connection's state; NULL: it is not traced. */
+/* Finds the state of a connection; NULL: it is not traced. */
 static inline osp_sqlite_conn *
 osp_sqlite__conn_find(sqlite3 *db)
 {
@@ -178,19 +183,22 @@ osp_sqlite__conn_find(sqlite3 *db)
 	return osp_sqlite__conn_look_up(db);
 }
 
-/* A new one, in the registry; NULL: no memory. */
+/* Makes the state of a connection in the registry; NULL: no memory. */
 osp_sqlite_conn *osp_sqlite__conn_new(sqlite3 *db);
 
-/* Stops what is open and frees it: the destructor of a function of SQLite. */
+/*
+ * Removes a connection's state from the registry and frees it. Called when
+ * SQLite frees the connection.
+ */
 void osp_sqlite__conn_free(osp_sqlite_conn *conn);
 
 /* Calls fn for every connection, with the registry locked. */
 void osp_sqlite__conn_each(void (*fn)(osp_sqlite_conn *, void *), void *ctx);
 
-/* A number for a connection's id. */
+/* Makes a new number for the id of a connection. */
 uint64_t osp_sqlite__conn_new_id(void);
 
-/* No other thread can be in here if there never was one. */
+/* Is this the only thread? True only if the process has never had another one. */
 static inline bool
 osp_sqlite__is_alone(void)
 {
@@ -216,11 +224,11 @@ osp_sqlite__conn_unlock(osp_sqlite_conn *conn)
 	__atomic_store_n(&conn->lock, 0, __ATOMIC_RELEASE);
 }
 
-/* Statements that a thread keeps for its next ones. */
+/* Freed statements that a thread keeps for reuse. */
 typedef struct osp_sqlite_spares
 {
 	osp_sqlite_stmt *first;
-	unsigned count; /* the maximum, too, before the first and after the end */
+	unsigned count; /* the maximum also if none may be kept */
 } osp_sqlite_spares;
 
 #define OSP_SQLITE_SPARES_MAX 16
@@ -228,7 +236,7 @@ typedef struct osp_sqlite_spares
 extern __thread osp_sqlite_spares osp_sqlite__spares
 	__attribute__((tls_model("initial-exec")));
 
-/* A fresh statement, not in a list; NULL: no memory. */
+/* Allocate and free a statement that is in no list. New is NULL without memory. */
 osp_sqlite_stmt *osp_sqlite__stmt_new_slow(void);
 void osp_sqlite__stmt_free_slow(osp_sqlite_stmt *st);
 
@@ -260,7 +268,10 @@ osp_sqlite__stmt_free(osp_sqlite_stmt *st)
 	spares->count++;
 }
 
-/* The statement of this handle in the list of a connection that is locked. */
+/*
+ * Finds the statement of this handle in the list; the caller has locked the
+ * connection.
+ */
 static inline osp_sqlite_stmt *
 osp_sqlite__stmt_in_list(const osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
 {
@@ -271,7 +282,10 @@ osp_sqlite__stmt_in_list(const osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
 	return st;
 }
 
-/* Unlinks the statement; the connection is locked. False: it is not there. */
+/*
+ * Removes the statement from the list; the caller has locked the connection.
+ * False: it is not there.
+ */
 static inline bool
 osp_sqlite__stmt_unlink(osp_sqlite_conn *conn, const osp_sqlite_stmt *st)
 {
@@ -285,14 +299,17 @@ osp_sqlite__stmt_unlink(osp_sqlite_conn *conn, const osp_sqlite_stmt *st)
 	return true;
 }
 
-/* Is any statement of this connection open? True for the thread that opened it. */
+/*
+ * Is any statement of this connection open? The answer is exact for the thread
+ * that opened it.
+ */
 static inline bool
 osp_sqlite__any_open(const osp_sqlite_conn *conn)
 {
 	return __atomic_load_n(&conn->open, __ATOMIC_RELAXED) != NULL;
 }
 
-/* The open statement of this handle; NULL: none is open. */
+/* Finds the open statement of this handle; NULL: it is not open. */
 static inline osp_sqlite_stmt *
 osp_sqlite__stmt_find(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
 {
@@ -305,8 +322,9 @@ osp_sqlite__stmt_find(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
 }
 
 /*
- * The same for a caller that is about to run it: *out is marked as running.
- * False: it is running already, in another thread or further up in this one.
+ * Finds the open statement of this handle for a caller that is about to run it,
+ * and marks it as running. False: it is already running, in another thread or
+ * in an outer call of this one.
  */
 static inline bool
 osp_sqlite__stmt_run(osp_sqlite_conn *conn, const sqlite3_stmt *stmt,
@@ -331,8 +349,9 @@ osp_sqlite__stmt_run(osp_sqlite_conn *conn, const sqlite3_stmt *stmt,
 }
 
 /*
- * For the hook: the statement of this thread that a nested one runs in. Exact
- * while that is in its first sqlite3_step; later it is the one opened last.
+ * For the hook: finds the statement of this thread in which a nested one runs.
+ * That is exact during its first sqlite3_step; afterwards the one that was
+ * opened last is returned.
  */
 osp_sqlite_stmt *osp_sqlite__stmt_outer(osp_sqlite_conn *conn);
 
@@ -345,15 +364,18 @@ osp_sqlite__stmt_add(osp_sqlite_conn *conn, osp_sqlite_stmt *st)
 	osp_sqlite__conn_unlock(conn);
 }
 
-/* What a run left. */
+/* The state of a statement after a run. */
 typedef enum osp_sqlite_end
 {
-	OSP_SQLITE_OPEN,  /* it goes on later */
-	OSP_SQLITE_ENDED, /* it is the caller's now */
-	OSP_SQLITE_GONE   /* somebody ended it meanwhile; it is freed */
+	OSP_SQLITE_OPEN,  /* it will be continued */
+	OSP_SQLITE_ENDED, /* it belongs to the caller now */
+	OSP_SQLITE_GONE   /* another thread ended it meanwhile; it is freed */
 } osp_sqlite_end;
 
-/* Ends a run; ended: the statement is through, take it out of the list. */
+/*
+ * Ends a run of a statement. If ended is true the statement is complete, and is
+ * removed from the list.
+ */
 static inline osp_sqlite_end
 osp_sqlite__stmt_ran(osp_sqlite_conn *conn, osp_sqlite_stmt *st, bool ended)
 {
@@ -375,16 +397,18 @@ osp_sqlite__stmt_ran(osp_sqlite_conn *conn, osp_sqlite_stmt *st, bool ended)
 }
 
 /*
- * Takes the open statement of this handle out of the list, it is the caller's
- * then. NULL: none is open, or it is running.
+ * Removes the open statement of this handle from the list and gives it to the
+ * caller. NULL: it is not open, or is running.
  */
 static inline osp_sqlite_stmt *
 osp_sqlite__stmt_take(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
 {
 	osp_sqlite_stmt *st;
 
-	/* Most often there is none, and a look without the lock shows it: whoever
-	 * opened this statement did so before it came here. */
+	/*
+	 * Most often no statement is open, which can be seen without the lock: the
+	 * thread that opened this statement did so before it called this.
+	 */
 	if (!osp_sqlite__any_open(conn))
 		return NULL;
 	osp_sqlite__conn_lock(conn);
@@ -398,23 +422,25 @@ osp_sqlite__stmt_take(osp_sqlite_conn *conn, const sqlite3_stmt *stmt)
 }
 
 /*
- * Takes out the first open statement for which match is true and copies it;
- * false if there is none. One that is running has its runner told.
+ * Removes the first open statement that match accepts, and copies it; false if
+ * there is none. If it is running, it is marked for the thread that runs it.
  */
 bool osp_sqlite__stmt_take_if(osp_sqlite_conn *conn,
 							  bool (*match)(const osp_sqlite_stmt *,
 											const void *),
 							  const void *ctx, osp_sqlite_stmt *copy);
 
-/* The process ends: statements of other threads are not freed any more. */
+/* The process is ending: statements of other threads are no longer freed. */
 extern bool osp_sqlite__exiting;
 
-/* The innermost statement that runs in this thread and is traced, as far as it is
- * known: while SQLite's own hook reports, only while a nested one begins. */
+/*
+ * The innermost traced statement that runs in this thread. While statements are
+ * reported by SQLite's own hook, it is known only when a nested one begins.
+ */
 extern __thread osp_sqlite_stmt *osp_sqlite__innermost
 	__attribute__((tls_model("initial-exec")));
 
-/* Tells this thread from all others that live. */
+/* A value that no other living thread has. */
 static inline const void *
 osp_sqlite__thread(void)
 {

@@ -4,14 +4,15 @@
  *	  Finds, for each object of the process, the SQLite that it would call if we
  *	  were not there.
  *
- * The dynamic linker binds a name to the first definition among the objects that
- * everybody sees (the program, what is preloaded, what the program is linked
- * with) and then among those that the calling object brought along. We look up
- * the names in the same order and leave ourselves out.
+ * The dynamic linker binds a name to the first definition among the objects
+ * that everybody sees (the program, preloaded libraries, libraries that the
+ * program is linked with) and then among those that were loaded with the
+ * calling object. We look up the names in the same order, but skip our own
+ * library.
  *
- * Nothing here is ever taken back: a SQLite that was found stays loaded, and an
- * entry of a table is written once and published by its last field. So readers
- * need no lock, also in a child after fork and in a constructor during dlopen.
+ * Nothing is ever removed here: a SQLite that was found stays loaded, and an
+ * entry of a table is written once, its last field last. So readers need no
+ * lock, also in a child after fork and in a constructor during dlopen.
  */
 #include "sqlite_home.h"
 
@@ -26,7 +27,7 @@
 osp_sqlite_real osp_sqlite__home;
 osp_sqlite_range osp_sqlite__callers[2];
 
-/* What we call of home ourselves, by name in sqlite3ext.h. */
+/* The functions of home that we call ourselves, under their names in sqlite3ext.h. */
 static sqlite3_api_routines home_api;
 
 enum
@@ -35,8 +36,8 @@ enum
 	HOME_IN_WORK,
 	HOME_KNOWN
 };
-static int home_state = HOME_UNKNOWN; /* one of them */
-static const void *home_base;         /* where its object lies */
+static int home_state = HOME_UNKNOWN; /* one of the values above */
+static const void *home_base;         /* the address of its object */
 
 /* A SQLite that is not home. */
 typedef struct other_sqlite
@@ -48,7 +49,7 @@ typedef struct other_sqlite
 
 static other_sqlite *others = NULL;
 
-/* An object that has called us; valid when real is set. */
+/* An object that has called us; valid once real is set. */
 typedef struct calling_object
 {
 	osp_sqlite_range range;
@@ -66,7 +67,10 @@ typedef struct function_entry
 	size_t offset;
 } function_entry;
 
-/* The functions that are wrapped: by the library, and by the preload library only. */
+/*
+ * The functions that are wrapped: by both libraries, and by the preload library
+ * only.
+ */
 #define WRAPPED(X)  \
 	X(step)         \
 	X(reset)        \
@@ -137,12 +141,12 @@ static const function_entry wrapped[] = {WRAPPED(REAL)
 											 WRAPPED_BY_PRELOAD(REAL)};
 static const function_entry called[] = {CALLED(API)};
 
-/* Since SQLite 3.37; osp_sqlite__changes does without. */
+/* Functions since SQLite 3.37; osp_sqlite__changes can do without. */
 #if SQLITE_VERSION_NUMBER >= OSP_SQLITE_CHANGES64
 static const function_entry called_if_there[] = {API(changes64)};
 #endif
 
-/* Answers for a function that a SQLite does not have. */
+/* Stand-ins for functions that a SQLite lacks. */
 static int
 answer_nomem(void)
 {
@@ -157,7 +161,7 @@ answer_null(void)
 
 static bool is_ours(const void *address);
 
-/* Where the object lies that holds the address; NULL: none does. */
+/* Finds the base of the object that contains the address; NULL: none does. */
 static const void *
 base_of(const void *address)
 {
@@ -167,9 +171,9 @@ base_of(const void *address)
 }
 
 /*
- * Fills in the functions of one table, of the object at base only, if that is not
- * NULL; returns how many are missing. A handle of the program finds what all of the
- * process sees: also ours, and functions of another SQLite.
+ * Fills in the functions of a table, and returns how many are missing. If base
+ * is not NULL, only functions of the object there are taken: a handle of the
+ * program also finds our functions, and those of another SQLite.
  */
 static size_t
 fill_table(void *handle, const void *base, const function_entry *entries,
@@ -191,7 +195,10 @@ fill_table(void *handle, const void *base, const function_entry *entries,
 	return missing;
 }
 
-/* A table that can be called whatever is missing in the SQLite. */
+/*
+ * Fills in a table in which every function can be called, even if the SQLite
+ * lacks some.
+ */
 static void
 fill_real(void *handle, osp_sqlite_real *real)
 {
@@ -228,7 +235,7 @@ typedef struct range_search
 	osp_sqlite_range range;
 } range_search;
 
-/* Is the address in this object? Then its whole range is noted. */
+/* If the address is in this object, notes the object's whole range. */
 static int
 note_range(struct dl_phdr_info *info, size_t size, void *ctx)
 {
@@ -264,7 +271,7 @@ range_of(const void *address)
 	return search.range;
 }
 
-/* A handle of the object that holds the address; NULL: none does. */
+/* Returns a handle of the object that contains the address; NULL: none does. */
 static void *
 handle_of(const void *address, const void **base)
 {
@@ -289,7 +296,10 @@ is_ours(const void *address)
 	return base != NULL && base == base_of(&here);
 }
 
-/* sqlite3_step as an object finds it without us. handle NULL: as all see it. */
+/*
+ * Finds sqlite3_step as an object would find it without us. handle NULL: an
+ * object that sees only the global names.
+ */
 static void *
 find_step(void *handle)
 {
@@ -304,7 +314,7 @@ find_step(void *handle)
 
 /* --- the SQLites of the process ---------------------------------------------- */
 
-/* Publishes an entry whose fields are only compared once its size is there. */
+/* Publishes a range. Readers compare its members only once the size is set. */
 static void
 set_range(osp_sqlite_range *entry, osp_sqlite_range range)
 {
@@ -312,7 +322,10 @@ set_range(osp_sqlite_range *entry, osp_sqlite_range range)
 	__atomic_store_n(&entry->size, range.size, __ATOMIC_RELEASE);
 }
 
-/* The SQLite at home from now on; its object stays loaded by this handle. */
+/*
+ * Makes the SQLite of this object home, the one that is traced. handle keeps
+ * the object loaded.
+ */
 static bool
 make_home(void *handle, const void *base, const void *step)
 {
@@ -329,7 +342,10 @@ make_home(void *handle, const void *base, const void *step)
 	return true;
 }
 
-/* Takes part in no race: one thread makes home, others wait for it. */
+/*
+ * Lets one thread choose home. True for that thread; others wait until it has
+ * finished.
+ */
 static bool
 begin_home(void)
 {
@@ -368,7 +384,10 @@ find_other(void *handle, const void *base)
 	return &other->real;
 }
 
-/* The table of the SQLite that has this sqlite3_step; home, if there is none. */
+/*
+ * Finds the table of the SQLite that has this sqlite3_step. If there is no home
+ * yet, that SQLite becomes home.
+ */
 static const osp_sqlite_real *
 real_by_step(const void *step)
 {
@@ -405,8 +424,8 @@ osp_sqlite__home_search(void)
 }
 
 /*
- * A connection begins with a pointer to its VFS, in all versions of SQLite 3, and
- * each SQLite has a list of its own of these.
+ * Compares the connection's VFS: in all versions of SQLite 3 a connection
+ * begins with a pointer to its VFS, and each SQLite has its own list of them.
  */
 bool
 osp_sqlite__is_of_home(sqlite3 *db)
@@ -434,7 +453,7 @@ remember_object(osp_sqlite_range range, const osp_sqlite_real *real)
 	i = __atomic_fetch_add(&object_count, 1, __ATOMIC_RELAXED);
 	if (i >= OBJECTS_MAX)
 	{
-		/* Asked again at each call, which is slow and right. */
+		/* The object is looked up again at each call, which is slow but right. */
 		__atomic_store_n(&object_count, OBJECTS_MAX, __ATOMIC_RELAXED);
 		return;
 	}
@@ -460,7 +479,7 @@ remembered_real(const void *caller)
 	return NULL;
 }
 
-/* Says once that the program cannot work: all its calls fail. */
+/* Reports once that the program cannot work, since all its calls fail. */
 static void
 report_missing(const osp_sqlite_real *none)
 {
@@ -477,8 +496,8 @@ report_missing(const osp_sqlite_real *none)
 }
 
 /*
- * What is called when nothing is found: an extension that calls by the table of
- * its SQLite sees no SQLite itself. Where there is one only, it is that one.
+ * The SQLite for a caller that sees none, such as an extension that calls by
+ * the table of its SQLite. It is home, if there is one.
  */
 static const osp_sqlite_real *
 fallback_real(void)

@@ -4,20 +4,20 @@
  *	  Which SQLite a call is for, and the one SQLite that is traced.
  *
  * A process can hold several SQLites: the system's, one that a library brings
- * along, SQLCipher. Our wrappers carry SQLite's names, so calls for all of them
+ * along, SQLCipher. Our wrappers have SQLite's names, so calls for all of them
  * may arrive here, and each call has to reach the SQLite that it would have
- * reached without us. The caller decides that: the object (program or shared
- * library) that holds the return address of the call.
+ * reached without us. That depends on the caller: the object (program or shared
+ * library) that contains the return address of the call.
  *
- * The first SQLite that is met is *home*. Its connections are traced. Calls for
- * another SQLite are passed on and nothing else is done.
+ * The first SQLite that is found is called *home*. Only its connections are
+ * traced. Calls for another SQLite are just passed on.
  */
 #ifndef OSP_SQLITE_HOME_H
 #define OSP_SQLITE_HOME_H
 
 #include "sqlite_conn.h"
 
-/* One SQLite's own functions, of those that are wrapped. */
+/* The original functions of one SQLite, as far as we wrap them. */
 typedef struct osp_sqlite_real
 {
 	int (*step)(sqlite3_stmt *);
@@ -45,7 +45,7 @@ typedef struct osp_sqlite_real
 	int (*busy_handler)(sqlite3 *, int (*)(void *, int), void *);
 	int (*wal_checkpoint_v2)(sqlite3 *, const char *, int, int *, int *);
 
-	/* of the preload library only */
+	/* Wrapped by the preload library only. */
 	int (*open)(const char *, sqlite3 **);
 	int (*open_v2)(const char *, sqlite3 **, int, const char *);
 	int (*open16)(const void *, sqlite3 **);
@@ -56,11 +56,13 @@ typedef struct osp_sqlite_real
 	void (*reset_auto_extension)(void);
 } osp_sqlite_real;
 
-/* Home's functions. Not valid before osp_sqlite__home_known. */
+/* Home's original functions. Valid only if osp_sqlite__home_known(). */
 extern osp_sqlite_real osp_sqlite__home;
 
-/* Objects whose calls are for home: home itself, and the first of its callers.
- * An entry is written once. */
+/*
+ * Address ranges of objects whose calls are for home: home itself, and the
+ * first of its callers. A range is written once.
+ */
 typedef struct osp_sqlite_range
 {
 	uintptr_t low;
@@ -69,15 +71,18 @@ typedef struct osp_sqlite_range
 
 extern osp_sqlite_range osp_sqlite__callers[2];
 
-/* The functions of the SQLite that an object finds; NULL: it finds none. */
+/*
+ * Returns the functions of the SQLite that the calling object finds; NULL: it
+ * finds none.
+ */
 const osp_sqlite_real *osp_sqlite__find_of(const void *caller);
 
-/* The slow path of osp_sqlite__real, which is never NULL. */
+/* The slow path of osp_sqlite__real; never NULL. */
 const osp_sqlite_real *osp_sqlite__find_real(const void *caller);
 
 /*
- * The functions of the SQLite that the caller means, given by the return address
- * of its call. Thread-safe; takes no lock.
+ * Returns the functions of the SQLite that a call is for; caller is the return
+ * address of the call. Thread-safe; takes no lock.
  */
 static inline const osp_sqlite_real *
 osp_sqlite__real(const void *caller)
@@ -94,32 +99,32 @@ osp_sqlite__real(const void *caller)
 #define OSP_SQLITE_REAL() osp_sqlite__real(__builtin_return_address(0))
 
 /*
- * sqlite3_exec for a program whose linker left SQLite's own out of it, since the name
- * was found in our library first. Calls home's other functions.
+ * sqlite3_exec for a program whose linker left SQLite's own out, since it found
+ * the name in our library first. It calls other functions of home.
  */
 int osp_sqlite__exec_in_place(sqlite3 *db, const char *sql,
 							  int (*fn)(void *, int, char **, char **),
 							  void *ctx, char **message);
 
-/* Is there a SQLite at home already? */
+/* Has a SQLite been chosen as home already? */
 bool osp_sqlite__home_known(void);
 
 /*
- * Makes a SQLite that the process has loaded home, if there is none yet: one
- * that all of the process can see, else the one named libsqlite3.so.0. False:
- * there is none.
+ * If there is no home yet, chooses a SQLite that the process has loaded: one
+ * whose names are global, else the one called libsqlite3.so.0. False: there is
+ * none.
  */
 bool osp_sqlite__home_search(void);
 
 /*
- * Is it a connection of the SQLite at home? A process may hold a second SQLite whose
+ * Is this a connection of home? The process may have a second SQLite whose
  * functions cannot be found, and home's must not be called for its connections.
  */
 bool osp_sqlite__is_of_home(sqlite3 *db);
 
 /*
- * Will the statements of this connection of home come by the wrappers: are they
- * what the process, and SQLite itself, finds under these names?
+ * Will the wrappers see the statements of this connection of home? They will if
+ * the process, and SQLite itself, finds the wrappers under SQLite's names.
  */
 bool osp_sqlite__wrappers_work(sqlite3 *db);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_operation.c
- *	  The points of statements: which trace they belong to, what they say.
+ *	  The points of statements: which trace they belong to, and which facts they
+ *	  record.
  *
- * The context of a statement is, first hit wins: that of a comment in its text;
- * the statement it runs in; the application's own point, open in this thread;
- * that of the database's URI; that of the environment.
+ * The context of a statement is the first one that exists of: that of a comment
+ * in its text; the statement it runs in; the application's own point, open in
+ * this thread; that of the database's URI; that of the environment.
  */
 #include "sqlite_operation.h"
 
@@ -23,15 +24,18 @@
 
 #define TRIGGER_NAME OSP_STR("sqlite.trigger")
 
-/* Room for what a record holds beside texts. */
+/* The space that a record needs besides its texts. */
 #define START_EXTRA 64
 #define STOP_EXTRA  448
 #define MESSAGE_MAX 1024
 
-/* An end of an object takes two bytes. */
+/* How many bytes the end of an object takes. */
 #define END_LEN 2
 
-/* A statement that finds no room is tried again as short as this. */
+/*
+ * The length to which a statement is cut for a second attempt, if there was no
+ * room for it.
+ */
 #define SHORT_STATEMENT 512
 
 bool
@@ -43,7 +47,7 @@ osp_sqlite__has_comment_context(osp_str text)
 		   osp_sql_comment_find(text, OSP_SQL_SQLITE, &found);
 }
 
-/* Ids and time of a point that begins now; false: it is not traced. */
+/* Sets the ids and the time of a point that begins now; false: it is not traced. */
 static bool
 open_point(const osp_sqlite_conn *conn, osp_str text, osp__point *point)
 {
@@ -78,7 +82,7 @@ put_start(osp_writer *w, const osp_sqlite_conn *conn, osp_str text,
 
 __thread osp_sqlite_stmt *osp_sqlite__innermost = NULL;
 
-/* Does what is recorded run in a statement that has parameters? */
+/* Does this run inside a statement that has parameters? */
 static bool
 is_within_values(void)
 {
@@ -86,9 +90,10 @@ is_within_values(void)
 }
 
 /*
- * A statement as it may be recorded; space is to be freed behind it. One that runs
- * within another is masked with that. It may have been built of a parameter's
- * value, as the PRAGMA is that pragma_table_info(?) runs.
+ * Returns a statement in the form in which it may be recorded; the caller frees
+ * space afterwards. A statement inside another one is masked if that one is. It
+ * may have been built from the value of a parameter, as is the PRAGMA that
+ * pragma_table_info(?) runs.
  */
 static osp_str
 recorded(const osp_sqlite_conn *conn, osp_str text, bool broken, bool *masked,
@@ -136,7 +141,10 @@ write_start(const osp_sqlite_conn *conn, const osp__point *point, osp_str text,
 	return true;
 }
 
-/* With the parameters filled in, as SQLite writes it; freed by the caller. */
+/*
+ * Returns the statement with its parameters filled in by SQLite, if that is
+ * wanted; freed by the caller.
+ */
 static char *
 expand(const osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 {
@@ -150,7 +158,7 @@ expand(const osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 	return sqlite3_expanded_sql(stmt);
 }
 
-/* The start, with a shorter text if there is no room for the whole. */
+/* Writes the start, with a shorter text if there is no room for the whole text. */
 static bool
 write_recorded(const osp_sqlite_conn *conn, const osp__point *point,
 			   osp_str text, osp_str expanded)
@@ -160,7 +168,7 @@ write_recorded(const osp_sqlite_conn *conn, const osp__point *point,
 			write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR("")));
 }
 
-/* The start of what shows the values of its parameters. */
+/* Writes the start of a statement with the values of its parameters. */
 static bool
 record_expanded(const osp_sqlite_conn *conn, osp__point *point, osp_str text,
 				const char *expanded)
@@ -178,7 +186,7 @@ record_expanded(const osp_sqlite_conn *conn, osp__point *point, osp_str text,
 	return done;
 }
 
-/* broken: it did not parse. */
+/* Records the start of a statement; broken: it could not be parsed. */
 static bool
 record_start(const osp_sqlite_conn *conn, osp__point *point, sqlite3_stmt *stmt,
 			 osp_str sql, bool broken)
@@ -199,7 +207,7 @@ record_start(const osp_sqlite_conn *conn, osp__point *point, sqlite3_stmt *stmt,
 	return done;
 }
 
-/* Once more, shorter, where there was no room. */
+/* Records the start again with a shorter text, after there was no room for it. */
 static bool
 record_short(const osp_sqlite_conn *conn, osp__point *point, osp_str sql)
 {
@@ -210,7 +218,10 @@ record_short(const osp_sqlite_conn *conn, osp__point *point, osp_str sql)
 		!is_short &&
 		write_start(conn, point, cut(text, SHORT_STATEMENT), OSP_STR(""));
 
-	/* Otherwise the second attempt is counted, in the place of the stop. */
+	/*
+	 * The stop will be missing, too, so it is counted as dropped. If there was
+	 * a second attempt, its failure has been counted in place of the stop.
+	 */
 	if (is_short)
 		osp__hook_drop_stop(point);
 	osp_sql_space_free(&space);
@@ -247,7 +258,7 @@ osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt, const char *text)
 	osp_str sql = osp_str_of(text);
 	osp_sqlite_stmt *st;
 
-	/* Statements without a text are SQLite's own, of a schema that it reads. */
+	/* A statement without a text is SQLite's own, which reads the schema. */
 	if (OSP_UNLIKELY(text == NULL || osp_sqlite__is_control(sql)))
 		return NULL;
 	st = osp_sqlite__stmt_new();
@@ -331,7 +342,7 @@ make_stop(osp_sqlite_stop *stop, bool changes, bool status, bool reset)
 	{
 		put_status(&w, result.status);
 
-		/* Its only value stands before the end of the object. */
+		/* The only value ends just before the end of the object. */
 		stop->vm_at = sizeof(osp_record_head) + 2 * sizeof(osp_uuid) +
 					  OSP_SQLITE_NAME.len + (size_t) (w.pos - w.start) -
 					  END_LEN - sizeof(int64_t);
@@ -358,9 +369,9 @@ make_stops(void)
 }
 
 /*
- * Where the error was raised. While a statement is prepared its parameters have no
- * values yet. Messages about constraints name columns, unless a trigger, a function
- * or a virtual table raised the error.
+ * Where the error comes from. During preparation parameters have no values yet.
+ * Messages about constraints name columns, unless a trigger, a function or a
+ * virtual table raised the error.
  */
 static osp_sql_origin
 origin_of(const osp_sqlite_result *result)
@@ -375,7 +386,7 @@ origin_of(const osp_sqlite_result *result)
 	return OSP_SQL_FROM_ELSEWHERE;
 }
 
-/* The message of an error as it may be recorded, in space. */
+/* Returns the message of an error in the form in which it may be recorded, in space. */
 static osp_str
 message_of(const osp__point *point, bool values,
 		   const osp_sqlite_result *result, char space[MESSAGE_MAX])
@@ -394,7 +405,7 @@ message_of(const osp__point *point, bool values,
 			   MESSAGE_MAX);
 }
 
-/* The call that prepares a statement succeeded: it did not execute it. */
+/* Writes that a statement was only prepared, and not executed. */
 static void
 put_not_executed(osp_writer *w)
 {
@@ -404,10 +415,10 @@ put_not_executed(osp_writer *w)
 }
 
 /*
- * Of a statement that another connection kept waiting: whether the database has a
- * WAL, whose file is there as long as a connection is open. Which locks conflict
- * depends on it. The database file itself must not be opened: closing it again would
- * end the process's locks.
+ * Writes, for a statement that had to wait for another connection, whether the
+ * database has a WAL, since the conflicts of locks depend on that. The WAL's
+ * file exists while a connection is open. The database file itself must not be
+ * opened: closing it again would end the process's locks.
  */
 static void
 put_journal(osp_writer *w, const osp_sqlite_conn *conn,
@@ -464,11 +475,11 @@ write_stop(const osp_sqlite_conn *conn, const osp__point *point, bool values,
 }
 
 /*
- * SQLite reports that a trigger begins and that each of its steps begins, but not
- * that it ends. What comes next is the next trigger or the end of the statement,
- * so its time is at most the time until then. The end of a statement outside a
- * transaction includes the commit, which may be long: there only the time until
- * the last step began is certain.
+ * SQLite reports that a trigger begins and that each of its steps begins, but
+ * not that it ends. The next event is another trigger or the end of the
+ * statement, so the trigger took at most the time until then. The end of a
+ * statement outside a transaction includes the commit, which may take long. In
+ * that case only the time until the last step began is certain.
  */
 static void
 stop_trigger(osp_sqlite_stmt *st, int64_t now, bool statement_ends)
@@ -576,7 +587,7 @@ close_matching(osp_sqlite_conn *conn, void *ctx)
 	}
 }
 
-/* Stops what is open below a point, in whatever connection. */
+/* Stops all statements that are open below a point, in all connections. */
 static void
 close_children(const osp_uuid *id)
 {
@@ -640,7 +651,7 @@ osp_sqlite__close_all(osp_sqlite_conn *conn)
 	close_matching(conn, &which);
 }
 
-/* Stops what is open when the process ends. */
+/* Stops all open statements when the process ends. */
 static void
 close_process(void)
 {

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_operation.h
- *	  The points of statements: which trace they belong to, what they say.
+ *	  The points of statements: which trace they belong to, and which facts they
+ *	  record.
  */
 #ifndef OSP_SQLITE_POINT_H
 #define OSP_SQLITE_POINT_H
 
 #include "sqlite_conn.h"
 
-/* How a statement ended, beside what SQLite returned. */
+/* How a statement ended, besides the code that SQLite returned. */
 typedef enum osp_sqlite_outcome
 {
 	OSP_SQLITE_RETURNED, /* sqlite3_step returned DONE or an error */
-	OSP_SQLITE_RESET,    /* sqlite3_reset or sqlite3_finalize before that */
-	OSP_SQLITE_LEFT_OPEN /* what it was part of ended: its caller's point, its
-						  * connection, the process */
+	OSP_SQLITE_RESET,    /* it was reset or finalized before that */
+	OSP_SQLITE_LEFT_OPEN /* its parent, connection or process ended */
 } osp_sqlite_outcome;
 
-/* What the stop of a statement says. */
+/* The facts that the stop of a statement records. */
 typedef struct osp_sqlite_result
 {
 	osp_sqlite_outcome outcome;
 	int rc;              /* SQLITE_OK, ROW, DONE, or an extended error code */
-	bool in_prepare;     /* an error of sqlite3_prepare */
-	const char *message; /* of an error; NULL: SQLite's text for the code */
+	bool in_prepare;     /* sqlite3_prepare was being called */
+	const char *message; /* of the error; NULL: SQLite's standard text */
 	bool has_changes;
 	bool has_rows;
 	bool has_status;
@@ -33,7 +33,7 @@ typedef struct osp_sqlite_result
 
 #define OSP_SQLITE_NAME OSP_STR("sqlite")
 
-/* Room for what a start holds beside texts. */
+/* The space that a start record needs besides its texts. */
 #define OSP_SQLITE_START_MAX (OSP_SQLITE_WHERE_MAX + 64)
 
 static inline bool
@@ -42,7 +42,7 @@ osp_sqlite__is_error(int rc)
 	return rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
 }
 
-/* Did it do more than VM steps? */
+/* Did any counter besides that of VM steps grow? */
 static inline bool
 osp_sqlite__is_worked(const osp_sqlite_result *result)
 {
@@ -51,7 +51,7 @@ osp_sqlite__is_worked(const osp_sqlite_result *result)
 			result->status[OSP_SQLITE_AUTOINDEX]) != 0;
 }
 
-/* The counters of sqlite3_stmt_status as they are now. */
+/* Reads the present counters of sqlite3_stmt_status. */
 static inline void
 osp_sqlite__read_status(sqlite3_stmt *stmt, int status[OSP_SQLITE_STATUS_COUNT])
 {
@@ -65,7 +65,7 @@ osp_sqlite__read_status(sqlite3_stmt *stmt, int status[OSP_SQLITE_STATUS_COUNT])
 		sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
 }
 
-/* Fills in what is the same for every statement that begins. */
+/* Fills in the members that every statement has when it begins. */
 static inline void
 osp_sqlite__stmt_set(osp_sqlite_stmt *st, osp_sqlite_conn *conn,
 					 sqlite3_stmt *stmt)
@@ -87,39 +87,42 @@ osp_sqlite__stmt_set(osp_sqlite_stmt *st, osp_sqlite_conn *conn,
 		osp_sqlite__read_status(stmt, st->status);
 }
 
-/* Is there a comment in the text that may hold a context? */
+/* Does the text have a comment that may contain a context? */
 bool osp_sqlite__has_comment_context(osp_str text);
 
-/* What a start of this statement says; borrowed from space, empty if it is too
- * small. *masked: it may hold a secret. */
+/*
+ * Encodes the attributes of this statement's start. Borrowed from space, empty
+ * if that is too small. *masked: the text may contain a secret.
+ */
 osp_str osp_sqlite__start_attributes(const osp_sqlite_conn *conn, osp_str text,
 									 void *space, size_t size, bool *masked);
 
-/* Once in a process, when the first connection is traced. */
+/* Called once in a process, when the first connection is traced. */
 void osp_sqlite__operations_init(void);
 
-/* Is it worth while to try? text is not NULL. */
+/* May the statement be traced, so that it is worth while to try? text is not NULL. */
 bool osp_sqlite__may_be_traced(const osp_sqlite_conn *conn, const char *text);
 
 /*
- * Starts a point for this statement and records it. It is not in the
- * connection's list yet. NULL: it is not traced. text is sqlite3_sql(stmt).
+ * Starts a point for this statement and records it. The caller adds it to the
+ * connection's list. NULL: it is not traced. text is sqlite3_sql(stmt).
  */
 osp_sqlite_stmt *osp_sqlite__start(osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 								   const char *text);
 
 /*
- * Records the start of st, whose point is open, the long way; was_dropped: there
- * was no room for all of it. False: it could not be, and st is freed.
+ * Records the start of st, whose point is open, without a template.
+ * was_dropped: there was no room for the record. False: it could not be
+ * recorded, and st was freed.
  */
 bool osp_sqlite__start_again(osp_sqlite_conn *conn, osp_sqlite_stmt *st,
 							 const char *text, bool was_dropped);
 
-/* sqlite3_changes64, or what there is in its place. */
+/* Returns sqlite3_changes64, or sqlite3_changes in an older SQLite. */
 int64_t osp_sqlite__changes(sqlite3 *db);
 
 /*
- * What there is to say of a statement that is not finalized yet, after
+ * Fills in the facts about a statement that is not finalized yet, after
  * sqlite3_step or before it is reset.
  */
 static inline void
@@ -142,36 +145,45 @@ osp_sqlite__look(const osp_sqlite_stmt *st, osp_sqlite_result *result)
 		result->status[i] -= st->status[i];
 }
 
-/* Records the stop, and before it those of points that are open below it. */
+/*
+ * Records the stop of a statement, and before that the stops of points that are
+ * open below it.
+ */
 void osp_sqlite__stop(osp_sqlite_stmt *st, const osp_sqlite_result *result);
 
-/* A call that prepares a statement, and is a point of its own. */
+/* A call that prepares a statement, and that is recorded as a point. */
 typedef struct osp_sqlite_preparation
 {
 	osp_str text;
 	int64_t start_ns;
 	int rc;
-	const char *message; /* of an error */
+	const char *message; /* of the error */
 	osp_sqlite_waits waits;
 } osp_sqlite_preparation;
 
-/* It failed, or waited for a lock: both records. */
+/*
+ * Records both start and stop of a preparation that failed, or had to wait for
+ * a lock.
+ */
 void osp_sqlite__preparation(osp_sqlite_conn *conn,
 							 const osp_sqlite_preparation *done);
 
-/* A statement that ended before anybody saw it start: both records. */
+/* Records both start and stop of a statement whose start was not noticed. */
 void osp_sqlite__late(osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 					  const char *text);
 
-/* A trigger begins to run in this statement; one of its steps begins. */
+/* Record that a trigger begins in this statement, and that one of its steps begins. */
 void osp_sqlite__trigger_start(osp_sqlite_stmt *st, osp_str name);
 void osp_sqlite__trigger_step(osp_sqlite_stmt *st);
 
-/* Stops all that is open in this connection. */
+/* Stops all open statements of this connection. */
 void osp_sqlite__close_all(osp_sqlite_conn *conn);
 
-/* Stops what is open below an operation of the application that stops; NULL: what
- * this thread opened, for its trace ends. */
+/*
+ * Stops all statements that are open below an operation of the application,
+ * since that stops. NULL: the trace of this thread ends, so all that it opened
+ * are stopped.
+ */
 void osp_sqlite__close_below(const osp_uuid *trace_id);
 
 #endif /* OSP_SQLITE_POINT_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_cache.c
- *	  What a thread knows of the statements that it ran last.
+ *	  The facts that a thread remembers about the statements that it ran last.
  */
 #include "statement_cache.h"
 
@@ -10,7 +10,10 @@
 #include "sqlite_operation.h"
 #include "statement_kind.h"
 
-/* Memory of an entry grows in steps, so that other texts find room in it. */
+/*
+ * The step in which the memory of an entry grows, so that other texts fit into
+ * it later.
+ */
 #define CAPACITY_STEP 256
 
 __thread osp_sqlite_known_table *osp_sqlite__known_table = NULL;
@@ -20,7 +23,7 @@ static const osp_allocator *const alc = &osp_allocator_default;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
 
-/* Frees all entries of this thread, which ends. */
+/* Frees all entries of this thread, which is ending. */
 static void
 free_table(void *ptr)
 {
@@ -52,7 +55,7 @@ get_table(void)
 	return osp_sqlite__known_table;
 }
 
-/* The entry at this place, empty, with room for size bytes; NULL: no memory. */
+/* Makes the entry at this place empty, with room for size bytes; NULL: no memory. */
 static osp_sqlite_known *
 get_entry(osp_sqlite_known **place, size_t size)
 {
@@ -86,7 +89,7 @@ osp_sqlite__known_make(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 	size_t size;
 	bool masked;
 
-	/* With the values of parameters no two starts are alike. */
+	/* If values of parameters are recorded, every start is different. */
 	if (sql.len > OSP_SQLITE_KNOWN_TEXT || conn->options.parameters ||
 		osp_sqlite__has_comment_context(sql))
 		return NULL;

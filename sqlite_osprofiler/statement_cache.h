@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_cache.h
- *	  What a thread knows of the statements that it ran last.
+ *	  The facts that a thread remembers about the statements that it ran last.
  *
- * A prepared statement says the same at every start, so the record is kept as a
- * template, with what the text tells. An entry is found by the handle and then
- * compared with the text: a handle may have been finalized, and another one have
- * come to lie at its address. Where the wrappers see all that is prepared, once
- * is enough until something is. Entries belong to their thread: nothing is locked.
+ * A prepared statement has the same start record each time, so the record is
+ * kept as a template, together with facts derived from the text. An entry is
+ * found by the handle, and then its text is compared: the handle may have been
+ * finalized, and another one may have the same address. If the wrappers see all
+ * preparations, one comparison is enough until the next preparation. Entries
+ * belong to their thread, so nothing is locked.
  */
 #ifndef OSP_SQLITE_KNOWN_H
 #define OSP_SQLITE_KNOWN_H
 
 #include "sqlite_conn.h"
 
-/* Entries of a thread; a text that is longer than this has none. */
+/* The number of entries of a thread, and the longest text that gets one. */
 #define OSP_SQLITE_KNOWN_BITS 5
 #define OSP_SQLITE_KNOWN_TEXT 2048
 
@@ -23,16 +24,16 @@ typedef struct osp_sqlite_known
 	const sqlite3_stmt *stmt;
 	uint64_t conn_id;
 	const char *text;
-	const char *sql;   /* where SQLite keeps it */
-	uint64_t prepared; /* the connection's, when it was compared last */
-	bool masked;       /* it may hold a secret */
+	const char *sql;   /* the address of SQLite's copy */
+	uint64_t prepared; /* the connection's count at the last comparison */
+	bool masked;       /* the text may contain a secret */
 	bool control;      /* it only calls our functions: not traced */
-	bool columns;      /* as in osp_sqlite_stmt */
+	bool columns;      /* these four as in osp_sqlite_stmt */
 	bool writes;
 	bool fires;
 	bool values;
 	osp_template start;
-	size_t capacity; /* of what follows: the template, then the text */
+	size_t capacity; /* of space: the template, then the text */
 	uint64_t space[];
 } osp_sqlite_known;
 
@@ -44,7 +45,7 @@ typedef struct osp_sqlite_known_table
 extern __thread osp_sqlite_known_table *osp_sqlite__known_table
 	__attribute__((tls_model("initial-exec")));
 
-/* Makes the entry; NULL: this statement gets none. */
+/* Makes the entry of a statement; NULL: it gets none. */
 const osp_sqlite_known *osp_sqlite__known_make(const osp_sqlite_conn *conn,
 											   sqlite3_stmt *stmt,
 											   const char *text);
@@ -62,7 +63,10 @@ osp_sqlite__prepared(const osp_sqlite_conn *conn)
 	return __atomic_load_n(&conn->prepared, __ATOMIC_RELAXED);
 }
 
-/* The statement's entry; NULL: it has none, and may hold a context. */
+/*
+ * Finds or makes the statement's entry; NULL: it gets none, and may have a
+ * context in its text.
+ */
 static inline const osp_sqlite_known *
 osp_sqlite__known(const osp_sqlite_conn *conn, sqlite3_stmt *stmt,
 				  const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_kind.c
- *	  What can be seen from the text of a statement.
+ *	  Facts that can be derived from the text of a statement.
  */
 #include "statement_kind.h"
 
@@ -9,7 +9,10 @@
 
 #include "sql/sql_text.h"
 
-/* What no statement of this kind looks like; every statement comes by here. */
+/*
+ * Rules out quickly that the statement calls our functions; this is called for
+ * every statement.
+ */
 static inline bool
 is_not_control(osp_str text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_kind.h
- *	  What can be seen from the text of a statement.
+ *	  Facts that can be derived from the text of a statement.
  */
 #ifndef OSP_SQLITE_TEXT_H
 #define OSP_SQLITE_TEXT_H
@@ -17,7 +17,7 @@ bool osp_sqlite__is_control(osp_str text);
 /* Is it VACUUM, which runs many statements that are SQLite's own? */
 bool osp_sqlite__is_vacuum(osp_str text);
 
-/* Does it change rows, so that sqlite3_changes() is about it? */
+/* Does it change rows, so that sqlite3_changes() gives their number? */
 bool osp_sqlite__changes_rows(osp_str text);
 
 #endif /* OSP_SQLITE_TEXT_H */

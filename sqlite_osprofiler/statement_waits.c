@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_waits.c
- *	  What a statement waited for.
+ *	  The waits of a statement.
  */
 #include "statement_waits.h"
 
 #define NS_PER_MS 1e6
 
-/* Shorter pauses are not told. */
+/* Shorter pauses are not recorded. */
 #define PAUSED_MIN_NS 1000000
 
-/* A time at work is never 0, which would be none. */
+/* The shortest time at work that is recorded, since 0 would mean that it is unknown. */
 #define ACTIVE_MIN_NS 1000
 
 __thread osp_sqlite_waits *osp_sqlite__collecting = NULL;
@@ -40,7 +40,7 @@ put_wait(osp_writer *w, osp_str name, const osp_sqlite_wait *wait)
 	osp_put_end(w);
 }
 
-/* How long SQLite was at work, where the program paused between the rows. */
+/* Writes how long SQLite was at work, if the program paused between rows. */
 static void
 put_active(osp_writer *w, int64_t paused_ns, int64_t elapsed_ns)
 {

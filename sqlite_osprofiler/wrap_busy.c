@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_busy.c
- *	  sqlite3_busy_handler: how long statements wait for locks of other connections.
+ *	  sqlite3_busy_handler: how long statements wait for locks of other
+ *	  connections.
  *
- * SQLite calls the handler that the program gave, again and again, until it gets
- * the lock or the handler says to give up. We give SQLite a handler that calls the
- * program's and measures how long that took. sqlite3_busy_timeout and PRAGMA
- * busy_timeout give SQLite's own handler to this function, so they come by here
- * too, unless SQLite was built to call its own functions directly.
+ * SQLite calls the handler that the program gave, again and again, until it
+ * gets the lock or the handler says to give up. We give SQLite a handler that
+ * calls the program's and measures how long that took. sqlite3_busy_timeout and
+ * PRAGMA busy_timeout pass SQLite's own handler to this function, so they are
+ * measured, too, unless SQLite was built to call its own functions directly.
  */
 #include "sqlite_home.h"
 #include "statement_waits.h"
 #include "wrappers.h"
 
-/* With the mutex of the connection held. */
+/* Calls the program's handler and measures it. The connection's mutex is held. */
 static int
 on_busy(void *ctx, int count)
 {

@@ -4,8 +4,9 @@
  *	  sqlite3_wal_checkpoint_v2: when the WAL is written back to the database.
  *
  * SQLite calls it at the end of a statement that commits when the WAL has grown
- * to 1,000 pages (sqlite3_wal_autocheckpoint), and so does sqlite3_wal_checkpoint.
- * PRAGMA wal_checkpoint does not: there the statement is the checkpoint.
+ * to 1,000 pages (sqlite3_wal_autocheckpoint), and so does
+ * sqlite3_wal_checkpoint. PRAGMA wal_checkpoint does not call it; there the
+ * statement itself is the checkpoint.
  */
 #include <errno.h>
 
@@ -23,8 +24,8 @@ typedef struct checkpoint
 {
 	int64_t start_ns;
 	int mode;
-	int pages; /* of the WAL; negative: unknown */
-	int moved; /* of these, that are in the database now */
+	int pages; /* in the WAL; negative: unknown */
+	int moved; /* of these, now in the database */
 	int rc;
 	osp_sqlite_waits waits;
 } checkpoint;
@@ -82,7 +83,10 @@ stop_checkpoint(const osp__point *point, const checkpoint *done)
 	osp__hook_commit(&w);
 }
 
-/* Below the statement that it is part of, if any: both records. */
+/*
+ * Records both start and stop of a checkpoint, below the statement that it is
+ * part of, if any.
+ */
 static void
 record_checkpoint(osp_sqlite_conn *conn, const checkpoint *done)
 {

@@ -4,9 +4,9 @@
  *	  sqlite3_exec, and with it sqlite3_get_table.
  *
  * It prepares and steps by the functions that are wrapped, but finalizes by one
- * of SQLite's own. So a statement that is cut short, because the callback says so
- * or its memory runs out, would stay open. What a call began and what is open
- * when it returns was finalized by it.
+ * of SQLite's own. So a statement that is cut short, because the callback says
+ * so or its memory runs out, would stay open. A statement that a call began,
+ * and that is open when the call returns, has been finalized by the call.
  */
 #include "wrap_exec.h"
 
@@ -29,7 +29,7 @@ end_cut_short(sqlite3 *db, const osp_sqlite_exec *exec)
 	osp_sqlite_result result = {.outcome = OSP_SQLITE_RESET};
 	osp_sqlite_stmt st;
 
-	/* It is gone already: there are no counters of it to be read. */
+	/* The statement is finalized already, so its counters cannot be read. */
 	while (conn != NULL && osp_sqlite__any_open(conn) &&
 		   osp_sqlite__stmt_take_if(conn, is_of, exec, &st))
 	{

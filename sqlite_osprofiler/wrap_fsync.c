@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_fsync.c
- *	  fsync and fdatasync: how long a statement waits for the disk. Of the preload
- *	  library only, for a library must not stand in front of the C library.
+ *	  fsync and fdatasync: how long a statement waits for the disk. They are
+ *	  wrapped by the preload library only, since other libraries must not
+ *	  replace functions of the C library.
  *
- * They are passed on as they are, and measured while a statement or a checkpoint
- * runs in this thread. The functions are safe in signal handlers, and so are these:
- * they take no lock and allocate nothing.
+ * The calls are passed on unchanged, and measured while a statement or a
+ * checkpoint runs in this thread. fsync and fdatasync may be called in signal
+ * handlers, and so may the wrappers: they take no lock and allocate nothing.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,8 +22,10 @@ int osp_sqlite__fdatasync(int file);
 static sync_fn real_fsync = NULL;
 static sync_fn real_fdatasync = NULL;
 
-/* The C library's function; found when the library is loaded, or at the first
- * call if somebody calls before that. */
+/*
+ * Returns the C library's function. It is found when the library is loaded, or
+ * at the first call if that comes earlier.
+ */
 static sync_fn
 find_real(const char *name, sync_fn *real)
 {
@@ -46,7 +49,7 @@ find_both(void)
 	osp_sqlite__syncs_measured = true;
 }
 
-/* Where waits of this thread go; NULL: SQLite is not at work here. */
+/* Returns where to add waits of this thread; NULL: SQLite is not at work in it. */
 static osp_sqlite_waits *
 waits_now(void)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_prepare.c
- *	  sqlite3_prepare and its kin: statements that cannot be prepared are points
- *	  too, so is waiting for a lock meanwhile, and contexts in comments are first
- *	  seen here.
+ *	  sqlite3_prepare and its variants. A statement that cannot be prepared is a
+ *	  point, too, as is a preparation that had to wait for a lock. Contexts in
+ *	  comments are first noticed here.
  */
 #include "wrap_prepare.h"
 
@@ -15,7 +15,7 @@
 
 __thread unsigned osp_sqlite__preparing = 0;
 
-/* What was handed over to be prepared; UTF-16 if utf8 is not set. */
+/* The text that is to be prepared; in UTF-16 if utf8 is false. */
 typedef struct source
 {
 	const void *sql;
@@ -34,7 +34,10 @@ utf8_of(const source *from)
 		text, from->len < 0 ? strlen(text) : strnlen(text, (size_t) from->len));
 }
 
-/* The ASCII of a UTF-16 text, enough to say which statement it was. */
+/*
+ * Copies the ASCII characters of a UTF-16 text, which is enough to recognise
+ * the statement.
+ */
 static osp_str
 ascii_of_utf16(const source *from, char *out, size_t size)
 {
@@ -50,12 +53,12 @@ ascii_of_utf16(const source *from, char *out, size_t size)
 	return osp_str_n(out, len);
 }
 
-/* What a call has measured. */
+/* The time and the waits of a call. */
 typedef struct preparing
 {
-	int64_t start_ns; /* 0: nobody wants to know */
+	int64_t start_ns; /* 0: it is not measured */
 	osp_sqlite_waits waits;
-	osp_sqlite_waits *outer; /* who collected them before */
+	osp_sqlite_waits *outer; /* where waits were collected before */
 } preparing;
 
 static void
@@ -67,7 +70,7 @@ begin(preparing *now)
 		now->outer = osp_sqlite__collect_begin(&now->waits);
 }
 
-/* A call that failed, or that waited for a lock to read the schema. */
+/* Records a call that failed, or that waited for a lock to read the schema. */
 static void
 record(sqlite3 *db, const source *from, const preparing *now, int rc)
 {
@@ -111,12 +114,12 @@ end(sqlite3 *db, const source *from, const preparing *now, int rc)
 			record(db, from, now, rc);
 	}
 
-	/* A handle may have come to lie where another one was. */
+	/* The new handle may have the address of an earlier one. */
 	conn = osp_sqlite__conn_find(db);
 	if (conn != NULL)
 		(void) __atomic_fetch_add(&conn->prepared, 1, __ATOMIC_RELAXED);
 
-	/* From now on the texts of statements are looked at. */
+	/* From now on the texts of all statements are checked for a context. */
 	if (OSP_LIKELY(rc == SQLITE_OK) && from->utf8 && osp_sqlite__watch == 0 &&
 		from->sql != NULL && osp_sql_may_have_context(utf8_of(from)))
 		osp_sqlite__watch_all();
@@ -124,8 +127,9 @@ end(sqlite3 *db, const source *from, const preparing *now, int rc)
 }
 
 /*
- * A function of this family: the text is of chars or of nothing in particular,
- * and is UTF-8 or not; behind its length come flags or not.
+ * Wraps a function of this family. unit is the type of the text, char or void;
+ * utf8 says whether it is UTF-8; the flags macros are for variants that have
+ * flags after the length.
  */
 #define WRAP(name, unit, utf8, flags_parameter, flags_argument)          \
 	int osp_sqlite__##name(sqlite3 *db,                                  \

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_step.c
- *	  sqlite3_step, sqlite3_reset, sqlite3_finalize: where a statement begins and
- *	  where it ends.
+ *	  sqlite3_step, sqlite3_reset, sqlite3_finalize: where a statement begins
+ *	  and where it ends.
  *
  * A point is one attempt to run a statement: from the first sqlite3_step to the
  * one that returns anything but SQLITE_ROW, or to a reset or finalize before
  * that. An attempt that ends with SQLITE_BUSY and the next one are two points.
  *
- * SQLite calls these functions itself, in the middle of a step (a reset when the
- * schema changed) and for statements of its own. Statements without a text, and
- * all that runs while another one is prepared, are SQLite's and are not traced.
+ * SQLite also calls these functions itself, in the middle of a step (a reset
+ * after a change of the schema) and for statements of its own. Statements
+ * without a text, and all statements that run while another one is prepared,
+ * are SQLite's and are not traced.
  */
 #include <dlfcn.h>
 
@@ -26,7 +27,7 @@
 __thread bool osp_sqlite__probing = false;
 __thread unsigned osp_sqlite__probes = 0;
 
-/* Does anything that is traced, or could be, concern this thread? */
+/* Is anything traced in this thread, or might it be? */
 static inline bool
 must_look(void)
 {
@@ -41,7 +42,7 @@ wrapped_conn(sqlite3_stmt *stmt)
 	return OSP_LIKELY(conn != NULL && conn->live) ? conn : NULL;
 }
 
-/* Does this thread do work that SQLite's own hook hides? */
+/* Is this thread doing work that SQLite's own hook would not report? */
 static bool
 is_hidden(const osp_sqlite_conn *conn)
 {
@@ -55,8 +56,9 @@ is_hidden(const osp_sqlite_conn *conn)
 }
 
 /*
- * Triggers are run by statements that write, and are reported by SQLite's hook:
- * it is registered when the first one is traced.
+ * Registers SQLite's hook, which reports triggers, for this connection. It is
+ * called when the first statement that writes is traced, since only such
+ * statements fire triggers.
  */
 static void
 hear_triggers(osp_sqlite_conn *conn)
@@ -69,7 +71,10 @@ hear_triggers(osp_sqlite_conn *conn)
 	sqlite3_mutex_leave(sqlite3_db_mutex(conn->db));
 }
 
-/* A statement that is stepped and not open: begins a point, if it is to. */
+/*
+ * Begins a point for a statement that is stepped and not open yet, if it is to
+ * be traced.
+ */
 static inline osp_sqlite_stmt *
 begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 {
@@ -80,7 +85,7 @@ begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 		is_hidden(conn))
 		return NULL;
 
-	/* In the midst of its rows: it was not traced when it began. */
+	/* The statement has returned rows already, and was not traced when it began. */
 	if (sqlite3_data_count(stmt) > 0)
 		return NULL;
 	text = sqlite3_sql(stmt);
@@ -101,8 +106,8 @@ begin(osp_sqlite_conn *conn, sqlite3_stmt *stmt)
 }
 
 /*
- * Fills in the code that SQLite returned and what it says about it. message has
- * to be freed with sqlite3_free.
+ * Fills in the code that SQLite returned, and its message. message has to be
+ * freed with sqlite3_free.
  */
 static void
 judge(sqlite3 *db, int rc, osp_sqlite_result *result, char **message)
@@ -113,7 +118,10 @@ judge(sqlite3 *db, int rc, osp_sqlite_result *result, char **message)
 	if (OSP_LIKELY(rc == SQLITE_DONE || rc == SQLITE_OK))
 		return;
 
-	/* Another thread may use the connection, and so change code and text. */
+	/*
+	 * The mutex keeps another thread that uses the connection from changing
+	 * code and message.
+	 */
 	sqlite3_mutex_enter(sqlite3_db_mutex(db));
 	extended = sqlite3_extended_errcode(db);
 	if ((extended & 0xff) == (rc & 0xff))
@@ -125,7 +133,7 @@ judge(sqlite3 *db, int rc, osp_sqlite_result *result, char **message)
 	result->message = *message;
 }
 
-/* The point's end, after a step that returned rc. */
+/* Ends the point of a statement whose last step returned rc. */
 static void
 end(osp_sqlite_stmt *st, int rc)
 {
@@ -164,7 +172,10 @@ traced_step(osp_sqlite_conn *conn, osp_sqlite_stmt *st, sqlite3_stmt *stmt)
 	return rc;
 }
 
-/* Not traced, but what runs in it must know that it is not at the top. */
+/*
+ * Steps a statement that is not traced. The depth is counted nevertheless, so
+ * that statements inside it are known to be nested.
+ */
 static int
 untraced_step(sqlite3_stmt *stmt)
 {
@@ -204,7 +215,10 @@ osp_sqlite__step(sqlite3_stmt *stmt)
 	return look_and_step(stmt);
 }
 
-/* The open statement of this handle, if it ends with what is done to it now. */
+/*
+ * Takes the open statement of this handle, which a reset or finalize is about
+ * to end, out of the list.
+ */
 __attribute__((always_inline)) static inline osp_sqlite_stmt *
 take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 {
@@ -225,7 +239,10 @@ take(sqlite3_stmt *stmt, osp_sqlite_result *result)
 __attribute__((always_inline)) static inline void
 end_early(osp_sqlite_stmt *st, int rc, osp_sqlite_result *result)
 {
-	/* The connection may have gone with its last statement: no message of it. */
+	/*
+	 * SQLite may have freed the connection with its last statement, so its
+	 * error message is not read.
+	 */
 	if (OSP_UNLIKELY(rc != SQLITE_OK))
 		result->rc = rc;
 	osp_sqlite__finish(st, result);
@@ -264,7 +281,10 @@ osp_sqlite__finalize(sqlite3_stmt *stmt)
 	return rc;
 }
 
-/* Counts what comes by the wrapper during the test below. */
+/*
+ * Does SQLite call our wrapper when it steps a statement itself? A test
+ * statement shows it.
+ */
 static bool
 sees_own_steps(sqlite3 *db)
 {
@@ -281,7 +301,7 @@ sees_own_steps(sqlite3 *db)
 bool
 osp_sqlite__wrappers_work(sqlite3 *db)
 {
-	static int known = 0; /* 1: yes, 2: no */
+	static int known = 0; /* 1: they work, 2: they do not */
 	int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
 
 	if (answer == 0)
@@ -289,8 +309,10 @@ osp_sqlite__wrappers_work(sqlite3 *db)
 		bool ours =
 			dlsym(RTLD_DEFAULT, "sqlite3_step") == (void *) osp_sqlite__step;
 
-		/* Some builds of SQLite call their own functions directly: then what
-		 * sqlite3_exec runs is seen by the hook only. */
+		/*
+		 * Some builds of SQLite call their own functions directly. Then only
+		 * the hook sees statements of sqlite3_exec.
+		 */
 		answer = ours && sees_own_steps(db) ? 1 : 2;
 		__atomic_store_n(&known, answer, __ATOMIC_RELAXED);
 	}

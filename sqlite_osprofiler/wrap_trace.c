@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrap_trace.c
- *	  sqlite3_trace_v2, sqlite3_trace and sqlite3_profile: the one callback that
- *	  SQLite knows is ours, and the application's are called by it.
+ *	  sqlite3_trace_v2, sqlite3_trace and sqlite3_profile: the only callback
+ *	  that SQLite knows is ours, which calls those of the application.
  */
 #include "hook.h"
 #include "sqlite_home.h"
 #include "wrappers.h"
 
-/* Replaces the application's callback, as SQLite would have: under its mutex. */
+/* Replaces the application's callback under the connection's mutex, as SQLite would. */
 static int
 replace(osp_sqlite_conn *conn, osp_sqlite_app_trace app, void **old_ctx)
 {
@@ -60,9 +60,10 @@ osp_sqlite__trace(sqlite3 *db, void (*fn)(void *, const char *), void *ctx)
 }
 
 /*
- * As in SQLite since 3.28, this ends the callback of sqlite3_trace, and is itself ended,
- * though kept, by sqlite3_trace and sqlite3_trace_v2. What is kept is called again when
- * sqlite3_trace_v2 asks for PROFILE events.
+ * Sets the application's profile callback. As in SQLite since 3.28, this
+ * removes the callback of sqlite3_trace. sqlite3_trace and sqlite3_trace_v2 in
+ * turn stop this one, but it is kept, and is called again when sqlite3_trace_v2
+ * asks for PROFILE events.
  */
 void *
 osp_sqlite__profile(sqlite3 *db,

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wrappers.h
- *	  Our functions that carry SQLite's names, under names of our own: with
- *	  SQLite's name one would get whichever comes first in the process. Each one
- *	  begins by asking for which SQLite the call is (sqlite_home.h).
+ *	  Our functions that have SQLite's names, under names of our own: by
+ *	  SQLite's name a call would reach the function that comes first in the
+ *	  process. Each one first finds out for which SQLite the call is
+ *	  (sqlite_home.h).
  */
 #ifndef OSP_SQLITE_WRAPPERS_H
 #define OSP_SQLITE_WRAPPERS_H
 
 #include "sqlite_conn.h"
 
-/* Makes ours, a function osp_sqlite__NAME, visible as sqlite3_NAME. */
+/* Exports our function osp_sqlite__NAME as sqlite3_NAME. */
 #define OSP_SQLITE_EXPORT(name)                                              \
 	extern __typeof__(osp_sqlite__##name) osp_sqlite__export_##name __asm__( \
 		"sqlite3_" #name)                                                    \
 		__attribute__((alias("osp_sqlite__" #name), visibility("default")))
 
-/* Set while the wrappers are tried out, in this thread; how often one came. */
+/*
+ * Set in this thread while it tests whether the wrappers are called; the number
+ * of calls so far.
+ */
 extern __thread bool osp_sqlite__probing
 	__attribute__((tls_model("initial-exec")));
 extern __thread unsigned osp_sqlite__probes
