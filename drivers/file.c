@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * file.c
- *	  Notifications as lines of JSON in a file: what file:///path names. The
- *	  path is absolute and taken as it is, without percent-decoding.
+ *	  The driver for file:///path: notifications as lines of JSON in a file. The
+ *	  path is absolute and used unchanged, without percent-decoding.
  *
  * The file is opened for each batch, so it may be moved away or removed at any
- * time (logrotate). Writers take turns by flock. A batch is there as a whole or
- * not at all: what a full disk took of it is cut off again. A writer that was
- * killed may leave lines of a batch that was not confirmed, the last one torn:
- * the next writer ends that line, and readers skip it. A file that does not begin
- * with a notification is somebody else's, and is left as it is.
+ * time (logrotate). Writers take turns by flock. A batch is stored as a whole
+ * or not at all: the part of it that fits on a full disk is cut off again. A
+ * writer that was killed may leave lines of an unconfirmed batch, the last one
+ * incomplete: the next writer ends that line, and readers skip it. A file that
+ * does not begin with a notification belongs to another program, and is not
+ * changed.
  *
- * Nothing is fsynced: the file outlives every process, not the power.
+ * Nothing is fsynced: the file survives the end of a process, but not a loss of
+ * power.
  */
 #include "file.h"
 
@@ -27,19 +29,19 @@
 
 #define LOCK_RETRY_MS 2
 
-/* Pieces of one writev; a notification is two, itself and the newline. */
+/* How many pieces one writev gets. A notification is two, itself and the newline. */
 #define PIECES 1024
 
-/* A first line that is longer is not read to know whether it is ours. */
+/* How much of the first line is read, at most, to find out whether the file is ours. */
 #define FIRST_LINE_MAX ((size_t) 1024 * 1024)
 #define LINE_STEP      ((size_t) 64 * 1024)
 
 struct osp_driver_conn
 {
 	file_source source;
-	osp_buf next; /* the next page of a list */
+	osp_buf next; /* the name of the list's next page */
 	osp_buf line;
-	dev_t dev; /* of the file that was last found to be ours */
+	dev_t dev; /* of the file last recognised as ours */
 	ino_t ino;
 };
 
@@ -106,7 +108,7 @@ os_trouble(const osp_driver_conn *conn, const char *what, osp_error *err)
 						 strerror(errno));
 }
 
-/* Waits for the lock. */
+/* Waits for the lock of the file. */
 static osp_status
 take_lock(const osp_driver_conn *conn, int fd, osp_error *err)
 {
@@ -129,8 +131,8 @@ take_lock(const osp_driver_conn *conn, int fd, osp_error *err)
 }
 
 /*
- * Does the text, which may be cut at its end, begin as we write notifications?
- * So far as it goes: a name, and then at once a base_id.
+ * Does the text, which may be cut at its end, begin like a notification that we
+ * write: with a name, and right after it a base_id?
  */
 static bool
 begins_like_ours(osp_str text)
@@ -156,7 +158,7 @@ begins_like_ours(osp_str text)
 	return true;
 }
 
-/* Reads the first line, without its end, which *whole says is there. */
+/* Reads the first line, without its newline. *whole: is the line complete? */
 static osp_status
 read_first_line(osp_driver_conn *conn, int fd, bool *whole, osp_error *err)
 {
@@ -181,7 +183,7 @@ read_first_line(osp_driver_conn *conn, int fd, bool *whole, osp_error *err)
 	return OSP_OK;
 }
 
-/* Was its writer killed in this line? */
+/* Does the line have the mark of an incomplete line, whose writer was killed? */
 static bool
 is_cut(osp_str line)
 {
@@ -191,7 +193,7 @@ is_cut(osp_str line)
 		   memcmp(line.ptr + line.len - len, FILE_CUT, len) == 0;
 }
 
-/* Is the file empty, or does it begin with a notification? */
+/* Checks that the file is empty, or begins with a notification. */
 static osp_status
 check_ours(osp_driver_conn *conn, int fd, const struct stat *st, osp_error *err)
 {
@@ -229,7 +231,7 @@ check_ours(osp_driver_conn *conn, int fd, const struct stat *st, osp_error *err)
 	return OSP_OK;
 }
 
-/* Opens the file for appending, locked. */
+/* Opens the file for appending, and locks it. */
 static osp_status
 open_locked(osp_driver_conn *conn, int *out, osp_error *err)
 {
@@ -258,7 +260,10 @@ open_locked(osp_driver_conn *conn, int *out, osp_error *err)
 	return status;
 }
 
-/* Ends a line that has no end, so that nobody takes it for whole; *size gets the file's length before that. */
+/*
+ * Ends an incomplete last line with a mark, so that nobody takes it for
+ * complete. *size becomes the file's length before that.
+ */
 static bool
 end_torn_line(int fd, off_t *size)
 {
@@ -271,7 +276,7 @@ end_torn_line(int fd, off_t *size)
 		   write(fd, FILE_CUT "\n", sizeof(FILE_CUT)) == sizeof(FILE_CUT);
 }
 
-/* Writes all pieces, which it uses up. */
+/* Writes all pieces, which are changed in doing so. */
 static bool
 write_pieces(int fd, struct iovec *pieces, int count)
 {
@@ -300,7 +305,7 @@ write_pieces(int fd, struct iovec *pieces, int count)
 	return true;
 }
 
-/* Writes the notifications that are one line; *stored gets their number. */
+/* Writes those notifications that are one line each; *stored becomes their number. */
 static bool
 write_items(int fd, const osp_notification *items, size_t count, size_t *stored)
 {
@@ -353,7 +358,7 @@ file_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 			status = os_trouble(conn, "take back what was written to", err);
 	}
 
-	/* Some file systems tell of a full disk only now (and the lock ends). */
+	/* Some file systems report a full disk only now. Closing also ends the lock. */
 	if (close(fd) != 0 && status == OSP_OK)
 		status = os_trouble(conn, "write to", err);
 	if (status != OSP_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * file.h
- *	  What the parts of the file driver share.
+ *	  Common parts of the file driver.
  */
 #ifndef OSP_FILE_H
 #define OSP_FILE_H
@@ -10,20 +10,22 @@
 #include "osprofiler/driver.h"
 #include "wait.h"
 
-/* Ends a line in which its writer was killed. */
+/* The mark at the end of an incomplete line, whose writer was killed. */
 #define FILE_CUT "(cut)"
 
-/* A file, and how it is read. */
+/* A file to read from. */
 typedef struct file_source
 {
 	const osp_allocator *alc;
 	char *path;
-	bool must_exist; /* else one that is not there holds no traces */
+	bool must_exist; /* false: a missing file has no traces */
 	osp_wait wait;
 } file_source;
 
-/* get_points and list_traces of osp_driver. next gets the name of the next
- * page. */
+/*
+ * Implement get_points and list_traces of osp_driver. next becomes the name of
+ * the next page.
+ */
 osp_status osp__file_get_points(const file_source *source, osp_str base_id,
 								osp_point_fn fn, void *ctx,
 								osp_error *err) OSP_MUST_CHECK;

@@ -3,9 +3,9 @@
  * file_read.c
  *	  Reading traces and lists of traces from a file of JSON lines.
  *
- * Line by line, in a buffer that is as long as the longest line. No lock is
- * taken, so that a slow reader stops no writer. A line that has no end yet, is
- * no notification, or is longer than one may be, is skipped.
+ * The file is read line by line, in a buffer that is as long as the longest
+ * line. No lock is taken, so that a slow reader blocks no writer. A line that
+ * has no end yet, is no notification, or is too long for one, is skipped.
  */
 #include "file.h"
 
@@ -25,7 +25,7 @@ typedef struct line_reader
 	int fd; /* -1: there is no file */
 	const file_source *source;
 	osp_buf buf;
-	size_t start; /* of the next line in buf */
+	size_t start; /* start of the next line in buf */
 	bool too_long;
 } line_reader;
 
@@ -63,7 +63,7 @@ close_lines(line_reader *reader)
 	osp_buf_term(&reader->buf);
 }
 
-/* Reads more behind what is left of the buffer. *end: there is no more. */
+/* Reads more of the file, behind the rest of the buffer. *end: the file has no more. */
 static osp_status
 read_more(line_reader *reader, bool *end, osp_error *err)
 {
@@ -104,8 +104,8 @@ read_more(line_reader *reader, bool *end, osp_error *err)
 }
 
 /*
- * The next line, without its newline, borrowed until the next call. *end: there
- * is none.
+ * Reads the next line, without its newline, borrowed until the next call. *end:
+ * there is none.
  */
 static osp_status
 next_line(line_reader *reader, osp_str *line, bool *end, osp_error *err)
@@ -173,8 +173,10 @@ osp__file_get_points(const file_source *source, osp_str base_id,
 	return status;
 }
 
-/* Adds the trace of every line to traces. A text that has lines, none of which is a
- * point, is not what the driver writes. */
+/*
+ * Adds the trace of every line to traces. OSP_EPROTO: there are lines, but none
+ * is a notification, so the file is not ours.
+ */
 static osp_status
 collect_traces(line_reader *reader, osp_traces *traces, osp_buf *scratch,
 			   osp_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * localfile.c
- *	  What the drivers that keep traces in a file of their own share.
+ *	  Common parts of the drivers that keep traces in a file of their own.
  */
 #include "localfile.h"
 
@@ -41,7 +41,7 @@ osp__path_copy(const osp_allocator *alc, osp_str path, const char *usage,
 	return OSP_OK;
 }
 
-/* Makes the directories above path that are missing. */
+/* Makes the missing directories above path. */
 static bool
 make_parents(const char *path)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * localfile.h
- *	  What the drivers that keep traces in a file of their own share.
+ *	  Common parts of the drivers that keep traces in a file of their own.
  */
 #ifndef OSP_LOCALFILE_H
 #define OSP_LOCALFILE_H
@@ -9,22 +9,24 @@
 #include "osprofiler/base.h"
 
 /*
- * What stands behind "://" in a connection string, taken as it is: nothing in
- * it is decoded. Empty if there is no "://". Borrowed from text.
+ * Returns the part of a connection string after "://", without decoding
+ * anything. Empty if there is no "://". Borrowed from text.
  */
 osp_str osp__after_scheme(osp_str text);
 
 /*
- * The path as a terminated string, returned owned in *out. OSP_EINVAL: it is
- * empty, or holds a NUL; OSP_ENOMEM. usage says in the message what is expected.
+ * Copies the path as a terminated string to *out, which is owned. OSP_EINVAL:
+ * it is empty, or contains a NUL; OSP_ENOMEM. usage is what the message says is
+ * expected.
  */
 osp_status osp__path_copy(const osp_allocator *alc, osp_str path,
 						  const char *usage, char **out,
 						  osp_error *err) OSP_MUST_CHECK;
 
 /*
- * open(2) with these flags and O_CREAT: a new file is closed to others (0600),
- * and the directories that are missing above it are made (0700). -1 and errno.
+ * Calls open(2) with these flags and O_CREAT. A new file is closed to others
+ * (0600), and missing directories above it are made (0700). Returns -1, with
+ * errno, after a failure.
  */
 int osp__file_create(const char *path, int flags);
 

@@ -18,7 +18,7 @@ hash_text(uint64_t hash, osp_str text)
 	for (i = 0; i < text.len; i++)
 		hash = (hash ^ (unsigned char) text.ptr[i]) * FNV_PRIME;
 
-	/* An end that no text has. */
+	/* Marks the end of a text with a value that no byte has. */
 	return (hash ^ 0x100) * FNV_PRIME;
 }
 

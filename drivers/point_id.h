@@ -8,11 +8,13 @@
 
 #include "osprofiler/notification.h"
 
-/* Made of what identifies the notification, its base_id, trace_id and name: one
- * that is sent again has the same. */
+/*
+ * Makes the id from the texts that identify the notification: base_id, trace_id
+ * and name. So a notification that is sent again has the same id.
+ */
 void osp__point_id(const osp_notification *item, osp_uuid *id);
 
-/* The id of a text. */
+/* Makes the id of a text. */
 void osp__text_id(osp_str text, osp_uuid *id);
 
 #endif /* OSP_POINT_ID_H */

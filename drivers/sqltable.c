@@ -56,7 +56,7 @@ osp__table_store(osp_table_store_fn store, osp_driver_conn *conn,
 		return status;
 	*accepted = stored;
 
-	/* What the server said of the last one that it refused is in err. */
+	/* err has the server's message about the last notification that it refused. */
 	if (stored < count && err != NULL)
 		err->code = OSP_EREFUSED;
 	return stored == count ? OSP_OK : OSP_EREFUSED;
@@ -100,13 +100,18 @@ osp__table_json(osp_buf *text, const osp_str row[SQLTABLE_READ_COUNT])
 	return osp_buf_status(text);
 }
 
-/* "2026-11-22T15:56:58": a timestamp of this second or later is not less, whatever
- * stands behind the second. */
+/*
+ * The length of "2026-11-22T15:56:58". Compared as text, a timestamp within
+ * this second or later is not less, whatever follows the second.
+ */
 #define SECOND_LEN 19
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* Adds a condition on one of the rows of a trace; *before is the word before it. */
+/*
+ * Adds a condition that one of the rows of a trace must meet; *before is the
+ * word to put before it.
+ */
 static void
 add_condition(osp_buf *statement, const char **before, const char *comparison,
 			  osp_str value)
@@ -144,7 +149,10 @@ osp__table_add_conditions(osp_buf *statement, const osp_trace_filter *filter,
 		add_time(
 			statement, &before, "timestamp <=", filter->until_ns + NS_PER_S);
 
-	/* Without a service the name of the application stands for it. */
+	/*
+	 * Rows without a service are let through, since the name of the application
+	 * may replace it.
+	 */
 	if (service.len > 0)
 		add_condition(statement,
 					  &before,

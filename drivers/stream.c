@@ -16,7 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A peer that vanished is noticed after two minutes, also while we are idle. */
+/*
+ * With these settings a vanished peer is noticed after two minutes, even if
+ * nothing is sent.
+ */
 #define KEEPALIVE_IDLE_S     60
 #define KEEPALIVE_INTERVAL_S 20
 #define KEEPALIVE_PROBES     3
@@ -59,7 +62,7 @@ set_tcp_options(int fd)
 	set_number(fd, TCP_KEEPCNT, KEEPALIVE_PROBES);
 }
 
-/* Connects a new socket to one address; 0, or why not, or INTERRUPTED. */
+/* Connects a new socket to one address. Returns 0, an errno, or INTERRUPTED. */
 static int
 connect_to(osp_stream *stream, const struct sockaddr *address, socklen_t len)
 {
@@ -74,7 +77,10 @@ connect_to(osp_stream *stream, const struct sockaddr *address, socklen_t len)
 		return errno;
 	if (connect(stream->fd, address, len) != 0)
 	{
-		/* A full queue of a local socket is no connection in progress. */
+		/*
+		 * A local socket with a full queue gives another error, since no
+		 * connection is in progress.
+		 */
 		if (errno != EINPROGRESS)
 			return errno;
 		status = osp__wait_fd(stream->wait, stream->fd, POLLOUT);
@@ -151,7 +157,7 @@ osp__stream_connect_local(osp_stream *stream, const char *path,
 			   : cannot_connect(stream, code, strerror(code), server, err);
 }
 
-/* The result of a system call on the socket, as ours are. */
+/* Turns the result of a system call on the socket into that of our functions. */
 static ssize_t
 result_of(ssize_t result)
 {

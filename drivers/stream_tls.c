@@ -4,7 +4,7 @@
  *	  TLS over a stream, by OpenSSL.
  *
  * OpenSSL reads and writes the socket through a BIO of ours: its own would
- * raise SIGPIPE in the host.
+ * raise SIGPIPE in the program.
  */
 #include "stream_tls.h"
 
@@ -60,7 +60,7 @@ bio_control(BIO *bio, int command, long number, void *pointer)
 	return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-/* Gives a connection its BIO; false: no memory. */
+/* Attaches our BIO to a TLS connection; false: no memory. */
 static bool
 attach_bio(SSL *tls, osp_stream *stream)
 {
@@ -79,7 +79,10 @@ attach_bio(SSL *tls, osp_stream *stream)
 	BIO_set_data(bio, stream);
 	BIO_set_init(bio, 1);
 
-	/* The BIO uses its method until it ends, and BIO_free does not free it. */
+	/*
+	 * The BIO uses its method until it is freed, which BIO_free does not do for
+	 * the method.
+	 */
 	(void) SSL_set_app_data(tls, method);
 	SSL_set_bio(tls, bio, bio);
 	return true;
@@ -102,13 +105,13 @@ osp__stream_end_tls(osp_stream *stream)
 
 /* ---- the handshake ---- */
 
-/* Why there is no TLS, in words. */
+/* The reason why TLS could not be started, in words. */
 typedef struct failure
 {
 	char text[200];
 } failure;
 
-/* Whom the certificate must name. */
+/* Sets the host that the server's certificate must name. */
 static bool
 set_peer(SSL *tls, const char *host, const osp_tls *settings)
 {
@@ -123,7 +126,7 @@ set_peer(SSL *tls, const char *host, const osp_tls *settings)
 		   (settings->any_host || SSL_set1_host(tls, host) == 1);
 }
 
-/* A key that is encrypted is no key: nobody is there to be asked for its word. */
+/* Refuses an encrypted key, since nobody can be asked for its passphrase. */
 static int
 refuse_passphrase(char *text, int size, int writing, void *ctx)
 {
@@ -134,7 +137,7 @@ refuse_passphrase(char *text, int size, int writing, void *ctx)
 	return -1;
 }
 
-/* Says that a file is of no use, and why. */
+/* Notes that a file cannot be used, and why. */
 static bool
 bad_file(failure *why, const char *what, const char *file)
 {
@@ -196,7 +199,7 @@ new_tls(const char *host, const osp_tls *settings, failure *why)
 	return tls;
 }
 
-/* Why the handshake has failed. */
+/* The reason why the handshake failed. */
 static const char *
 handshake_failure(const SSL *tls)
 {
@@ -270,7 +273,7 @@ osp__stream_start_tls(osp_stream *stream, const char *host, const osp_tls *tls,
 
 /* ---- bytes ---- */
 
-/* The result of SSL_read or SSL_write, as those of a stream are. */
+/* Turns the result of SSL_read or SSL_write into that of a stream's functions. */
 static ssize_t
 tls_result(osp_stream *stream, int result)
 {
@@ -287,7 +290,10 @@ tls_result(osp_stream *stream, int result)
 	return -1;
 }
 
-/* What belongs to TLS itself, as the tickets of a session, is read by this. */
+/*
+ * Peeking also handles messages of TLS itself, such as session tickets, which
+ * do not count.
+ */
 bool
 osp__stream_is_quiet_tls(osp_stream *stream)
 {
@@ -307,9 +313,9 @@ osp__stream_read_tls(osp_stream *stream, void *bytes, size_t size)
 }
 
 /*
- * Whoever is refused after the handshake, as TLS 1.3 refuses certificates of clients,
- * may have sent before the alert is read, and finds the connection reset. The alert
- * says why.
+ * Reads the server's alert after a failed write, since it has the reason. TLS
+ * 1.3 refuses a client's certificate only after the handshake, so data may have
+ * been sent before the alert was read, and then the connection is reset.
  */
 static void
 read_alert(osp_stream *stream)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_match.c
- *	  Which notifications are of a trace.
+ *	  Finds out which notifications belong to a trace.
  */
 #include "trace_match.h"
 
 /*
- * An id of these characters stands in every JSON text as it is, so a line
- * without it needs no closer look.
+ * Does the id consist of characters that JSON never escapes? Then a line
+ * without the id can be skipped without parsing.
  */
 static bool
 is_plain(osp_str id)
@@ -25,8 +25,8 @@ is_plain(osp_str id)
 }
 
 /*
- * Does the line begin in the bytes that we and upstream write, with this (plain)
- * base_id? Then it need not be parsed to know which trace it is of.
+ * Does the line begin like a notification of this plain base_id, in the bytes
+ * that we and upstream write? Then its trace is known without parsing.
  */
 static bool
 begins_with_id(osp_str line, osp_str base_id)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_match.h
- *	  Which notifications are of a trace, for drivers whose collector does not
- *	  know. Most of them are told apart without being parsed.
+ *	  Finds out which notifications belong to a trace, for drivers whose
+ *	  collector cannot select them. Most of them are recognised without being
+ *	  parsed.
  */
 #ifndef OSP_TRACE_MATCH_H
 #define OSP_TRACE_MATCH_H
@@ -12,12 +13,12 @@
 typedef struct osp_trace_match
 {
 	osp_str base_id; /* borrowed */
-	bool plain;      /* it stands in every JSON text as it is */
+	bool plain;      /* JSON never escapes any of it */
 } osp_trace_match;
 
 void osp__trace_match_init(osp_trace_match *match, osp_str base_id);
 
-/* Can text hold a notification of the trace? */
+/* May the text contain a notification of the trace? */
 bool osp__trace_may_match(const osp_trace_match *match,
 						  osp_str text) OSP_MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_text.c
- *	  What a list says of a trace. See trace_text.h.
+ *	  The facts about a trace that a list shows. See trace_text.h.
  */
 #include "trace_text.h"
 
@@ -12,7 +12,7 @@
 
 #define TEXT_MAX 160 /* bytes of a statement in a list */
 
-/* Statements that begin with these words prepare others, or end them. */
+/* The first words of statements that only prepare others, or end them. */
 static const char *const common_words[] = {"BEGIN",
 										   "START",
 										   "SET",
@@ -29,7 +29,7 @@ static const char *const common_words[] = {"BEGIN",
 										   "DEALLOCATE",
 										   "PRAGMA"};
 
-/* What SQLAlchemy asks a server when it connects for the first time. */
+/* The statements that SQLAlchemy sends when it connects for the first time. */
 static const char *const common_texts[] = {"select pg_catalog.version()",
 										   "select version()",
 										   "select current_schema()",
@@ -51,7 +51,7 @@ osp__is_start(osp_str name)
 					  OSP_STR("-start"));
 }
 
-/* Adds a text of an info to buf. OSP_ENOENT: there is none. */
+/* Adds the text of a member of an info to buf. OSP_ENOENT: there is none. */
 static osp_status
 add_member(osp_buf *buf, osp_str info, const char *name)
 {
@@ -88,7 +88,10 @@ osp__service_of(osp_buf *buf, const osp_notification *point, osp_str *service)
 	static const osp_str member = {"\"application\"", 13};
 	osp_status status;
 
-	/* Few infos have it, so most of them need not be read. */
+	/*
+	 * Few infos have this member, so the text is searched for it before it is
+	 * parsed.
+	 */
 	*service = point->service;
 	if (service->len > 0 ||
 		memmem(point->info.ptr, point->info.len, member.ptr, member.len) ==
@@ -110,7 +113,7 @@ begins_with(osp_str text, const char *beginning)
 	return text.len >= len && strncasecmp(text.ptr, beginning, len) == 0;
 }
 
-/* Begins a text with this word? */
+/* Does the text begin with this word? */
 static bool
 begins_with_word(osp_str text, const char *word)
 {
@@ -127,8 +130,10 @@ without(osp_str text, size_t len)
 	return osp_str_n(text.ptr + len, text.len - len);
 }
 
-/* The text behind white space, semicolons and comments. A comment that is cut is the
- * whole rest. */
+/*
+ * Skips white space, semicolons and comments. A comment without an end is
+ * skipped with the rest of the text.
+ */
 static osp_str
 skip_space(osp_str text)
 {
@@ -170,7 +175,7 @@ is_common(osp_str statement)
 	return false;
 }
 
-/* Is one of the statements of a text more than preparation? */
+/* Does one of the statements of a text do more than prepare others? */
 static bool
 does_work(osp_str text)
 {
@@ -187,7 +192,7 @@ does_work(osp_str text)
 	return false;
 }
 
-/* Is the name that of a database's operation, or of a part of one? */
+/* Is this the name of a database's operation, or of a part of one? */
 static bool
 is_of_database(osp_str name, bool *is_part)
 {

@@ -3,8 +3,9 @@
  * traces.c
  *	  A set of traces, for drivers whose collector names a trace many times.
  *
- * Entries in an array, found by open addressing. The hash is seeded by the
- * set's address, so that who can choose base_ids cannot choose collisions.
+ * The entries are in an array, and are found by open addressing. The hash is
+ * seeded with the set's address, so that nobody can cause collisions by
+ * choosing base_ids.
  */
 #include "traces.h"
 
@@ -61,7 +62,7 @@ osp__traces_id(const osp_traces *traces, size_t i)
 	return osp_str_n(traces->texts.ptr + entry->id_at, entry->id_len);
 }
 
-/* The slot where an id stands, or where it would. */
+/* Finds the slot of an id, or the free one where it belongs. */
 static uint32_t *
 find_slot(const osp_traces *traces, osp_str id, uint64_t hash)
 {
@@ -80,7 +81,7 @@ find_slot(const osp_traces *traces, osp_str id, uint64_t hash)
 	return &traces->slots[at];
 }
 
-/* Twice the room. The set is as it was when there is no memory for it. */
+/* Doubles the room. Without memory the set stays as it was. */
 static osp_status
 grow(osp_traces *traces)
 {
@@ -140,7 +141,7 @@ osp__traces_add(osp_traces *traces, osp_str base_id, osp_traces_entry **entry)
 	return OSP_OK;
 }
 
-/* Keeps the name and the text of an operation. */
+/* Keeps a copy of the name and the text of an operation. */
 static osp_status
 keep_operation(osp_traces *traces, osp_traces_entry *entry, osp_str name,
 			   osp_str text)
@@ -154,8 +155,10 @@ keep_operation(osp_traces *traces, osp_traces_entry *entry, osp_str name,
 	return osp_buf_status(&traces->texts);
 }
 
-/* Keeps the operation of a point, if it is from before the one that is known, or tells
- * traces apart when that one does not. */
+/*
+ * Keeps the operation of a point if it is earlier than the kept one, or if only
+ * it shows what the trace does.
+ */
 static osp_status
 note_operation(osp_traces *traces, osp_traces_entry *entry,
 			   const osp_notification *point, int64_t at)

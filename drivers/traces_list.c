@@ -26,7 +26,7 @@ osp__page_read(osp_page *page, osp_str text, osp_error *err)
 		memcpy(copy, text.ptr, text.len);
 		copy[text.len] = '\0';
 
-		/* Whatever numbers they are, no harm is done with them. */
+		/* Any numbers are accepted: wrong ones do no harm. */
 		/* NOLINTNEXTLINE(cert-err34-c) */
 		if (sscanf(copy,
 				   "%" SCNd64 ":%" SCNd64 "%n",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wait.c
- *	  Waiting for a collector within bounds.
+ *	  Waits for a collector within limits.
  */
 #include "wait.h"
 #include "record/clock.h"
@@ -11,7 +11,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* The host's interrupts are looked at this often while we wait. */
+/* How often it is checked during a wait whether the program interrupts it. */
 #define SLICE_MS 50
 
 void
@@ -44,7 +44,10 @@ osp__wait_check(const osp_wait *wait)
 	return OSP_OK;
 }
 
-/* Milliseconds until the wait that began then has to end, in slices. */
+/*
+ * Returns the time until a wait that began at begin_ns has to end, in ms, but
+ * at most one slice.
+ */
 static int
 slice_ms(const osp_wait *wait, int64_t begin_ns)
 {

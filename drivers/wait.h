@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wait.h
- *	  Waiting for a collector within the bounds of osp_driver_options: the
- *	  silence of one wait, the whole of a call, and the host's interrupts.
+ *	  Waits for a collector within the limits of osp_driver_options: the time of
+ *	  one wait without a byte, the time of a whole call, and interruptions by
+ *	  the program.
  */
 #ifndef OSP_WAIT_H
 #define OSP_WAIT_H
@@ -15,15 +16,15 @@ typedef struct osp_wait
 	unsigned deadline_ms;
 	bool (*interrupted)(void *ctx);
 	void *ctx;
-	int64_t end_ns; /* of the call that is under way, osp_mono_now */
+	int64_t end_ns; /* when the present call must end, osp_mono_now */
 } osp_wait;
 
 void osp__wait_init(osp_wait *wait, const osp_driver_options *options);
 
-/* A call of the driver begins. */
+/* Notes that a call of the driver begins. */
 void osp__wait_begin(osp_wait *wait);
 
-/* May the call go on? OSP_EINTR, OSP_EUNAVAIL (its time is up). */
+/* May the call continue? OSP_EINTR, OSP_EUNAVAIL (its time is up). */
 osp_status osp__wait_check(const osp_wait *wait) OSP_MUST_CHECK;
 
 /* Waits until fd is ready for events (poll), timeout_ms at most. OSP_EINTR,
@@ -32,9 +33,9 @@ osp_status osp__wait_fd(const osp_wait *wait, int fd,
 						short events) OSP_MUST_CHECK;
 
 /*
- * Pauses before something is tried again that has been tried since begin_ns
- * (osp_mono_now). OSP_EINTR; OSP_EUNAVAIL: that is timeout_ms ago, or the call's
- * time is up.
+ * Pauses before the next attempt at something that has been tried since
+ * begin_ns (osp_mono_now). OSP_EINTR; OSP_EUNAVAIL: begin_ns is timeout_ms ago,
+ * or the call's time is up.
  */
 osp_status osp__wait_pause(const osp_wait *wait, int64_t begin_ns,
 						   unsigned ms) OSP_MUST_CHECK;
