@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * elastic_call.c
- *	  A request and its answer, and the server's version.
+ *	  Sends a request and reads its answer; finds out the server's version.
  */
 #include "elasticsearch.h"
 
@@ -11,7 +11,7 @@
 
 #define PATH_BYTES  1024
 #define LAST_TYPED  6 /* the last version whose documents have types */
-#define LAST_NAMING 7 /* the last one that makes an index with a type */
+#define LAST_NAMING 7 /* the last one with named types for new indexes */
 #define LOGIN_ADVICE                                                      \
 	" (give a login: elasticsearch://USER:PASSWORD@HOST, ?api_key_file= " \
 	"or ?headers_file=)"
@@ -66,7 +66,7 @@ osp__elastic_number(yyjson_val *value)
 	return osp__json_i64(value, &number) && number > 0 ? (uint64_t) number : 0;
 }
 
-/* What the status of an answer means. */
+/* Turns the status of an answer into a result. */
 static osp_status
 judge(osp_http *http, osp_error *err)
 {
@@ -161,7 +161,10 @@ osp__elastic_begin(osp_driver_conn *conn, osp_error *err)
 		return OSP_OK;
 	status = osp__elastic_call(conn, "GET", "/", OSP_STR(""), &root, err);
 
-	/* A user may not be allowed to ask; servers with rights are newer. */
+	/*
+	 * The user may lack the right to ask for the version. Servers that have
+	 * such rights are newer.
+	 */
 	if (status == OSP_EPERM)
 	{
 		conn->typed = conn->names_type = false;

@@ -3,15 +3,16 @@
  * elastic_mapping.c
  *	  The index and its fields.
  *
- * Upstream lets the server guess the fields. Then the base_id is cut into words,
- * of which other traces may have some, too, and infos that have something else
- * under the same name are refused. So an index that we make has a mapping.
+ * Upstream lets the server guess the fields. Then the base_id is split into
+ * words, which other traces may have, too, and an info whose value has another
+ * type than an earlier one of the same name is refused. So an index that we
+ * make has a mapping.
  */
 #include "elasticsearch.h"
 
 #define KEYWORD "{\"type\":\"keyword\"}"
 
-/* Infos are kept as they are, and not looked into. */
+/* The mapping of our index. Infos are stored as they are, and not analysed. */
 static const char mapping[] =
 	"{\"properties\":{"
 	"\"name\":" KEYWORD ",\"base_id\":" KEYWORD ",\"trace_id\":" KEYWORD
@@ -45,7 +46,7 @@ make_index(osp_driver_conn *conn, const char *index, osp_error *err)
 	status =
 		osp__elastic_call(conn, "PUT", path, osp_buf_str(body), &root, err);
 
-	/* It is there already, or we may not make one. */
+	/* An answer like this means that the index exists, or that we may not make one. */
 	if (status == OSP_EINVAL || status == OSP_EPERM || status == OSP_ENOENT)
 		status = osp__elastic_forgive(err);
 	return osp__elastic_trouble(status, err);
@@ -65,8 +66,10 @@ osp__elastic_need_index(osp_driver_conn *conn, osp_error *err)
 	return status;
 }
 
-/* The properties of a mapping, of which an index that has a type has one more
- * level. */
+/*
+ * Finds the properties in a mapping. In an index with a type they are one level
+ * deeper.
+ */
 static yyjson_val *
 properties_of(yyjson_val *mappings)
 {
@@ -109,7 +112,10 @@ osp__elastic_fields(osp_driver_conn *conn, const char *index,
 	if (status != OSP_OK || yyjson_obj_size(root) == 0)
 		return status;
 
-	/* An alias may stand for more than one; they are alike. */
+	/*
+	 * If the name is an alias of several indexes, the first one is taken: they
+	 * are alike.
+	 */
 	properties = properties_of(
 		yyjson_obj_get(unsafe_yyjson_get_first(root) + 1, "mappings"));
 	base_id = yyjson_obj_get(properties, "base_id");

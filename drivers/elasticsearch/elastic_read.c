@@ -3,9 +3,10 @@
  * elastic_read.c
  *	  Reading and listing traces.
  *
- * A search is scrolled through, some hundred documents at a time, as they were
- * when it began. Each document is compared with the base_id once more: a server
- * that has it as text finds also others, which have a word of it.
+ * A search is scrolled through, some hundred documents at a time, and sees the
+ * documents as they were when it began. Each document's base_id is compared
+ * again: a server that has it as a text also finds documents that contain only
+ * a word of it.
  */
 #include "elasticsearch.h"
 
@@ -15,25 +16,25 @@
 #define PAGE_DOCUMENTS 500
 #define SCROLL_TIME    "1m"
 
-/* What a list is made of; the rest need not be sent. */
+/* The fields that a list needs; the server does not send the others. */
 #define LIST_FIELDS                                                   \
 	"[\"name\",\"base_id\",\"trace_id\",\"parent_id\",\"timestamp\"," \
 	"\"project\",\"service\",\"info.etype\",\"info.db.statement\","   \
 	"\"info.db.application\",\"info.request.method\","                \
 	"\"info.request.path\"]"
 
-/* A search that is under way. */
+/* A search. */
 typedef struct search
 {
 	osp_driver_conn *conn;
-	const char *sort; /* the field, or NULL */
+	const char *sort; /* the field to sort by, or NULL */
 	bool is_list;
 	osp_str base_id;
 	elastic_fields fields;
-	size_t page;        /* documents at once */
-	bool page_is_large; /* an answer was longer than what may be held */
-	size_t seen;        /* documents that were handed on */
-	size_t skip; /* of this try, those that an earlier one has handed on */
+	size_t page;        /* documents in one answer */
+	bool page_is_large; /* an answer was too long for the buffer */
+	size_t seen;        /* documents that were handled */
+	size_t skip;        /* of these, handled before this attempt */
 	osp_point_fn fn;
 	void *ctx;
 	osp_trace_match match;
@@ -50,8 +51,11 @@ back_over(const char *p, char c)
 	return p[-1] == c ? p - 1 : NULL;
 }
 
-/* Where an element of an array ends: before the comma and the brace before the
- * first key of the next one, or before the bracket. NULL: it is not that simple. */
+/*
+ * Finds the end of an array's element by going back: from the first key of the
+ * next element over its brace and the comma, or from the end of the array over
+ * its bracket. NULL: the next element has no key, so this is not possible.
+ */
 static const char *
 element_end(const osp__json_reader *reader, yyjson_val *next, osp_str array)
 {
@@ -67,7 +71,7 @@ element_end(const osp__json_reader *reader, yyjson_val *next, osp_str array)
 	return p != NULL ? back_over(p, ',') : NULL;
 }
 
-/* The text of a member of an object. */
+/* Finds a member of an object, and its text. */
 static bool
 find_member(const osp__json_reader *reader, yyjson_val *object, osp_str text,
 			osp_str name, osp__json_member *member)
@@ -83,7 +87,7 @@ find_member(const osp__json_reader *reader, yyjson_val *object, osp_str text,
 	return false;
 }
 
-/* The array of hits of an answer. */
+/* Finds the array of hits in an answer. */
 static bool
 find_hits(const osp__json_reader *reader, osp__json_member *hits)
 {
@@ -97,7 +101,7 @@ find_hits(const osp__json_reader *reader, osp__json_member *hits)
 		   yyjson_is_arr(hits->value);
 }
 
-/* Hands on what a document says, if it is of the trace. */
+/* Passes the source of a document on, if it belongs to the trace. */
 static osp_status
 take_source(search *s, osp_str source)
 {
@@ -147,7 +151,7 @@ bad_answer(const search *s, const char *what)
 						 what);
 }
 
-/* Takes all hits of an answer; *more: there may be others. */
+/* Handles all hits of an answer; *more: there may be others. */
 static osp_status
 take_hits(search *s, yyjson_val *root, bool *more)
 {
@@ -212,7 +216,7 @@ put_query(const search *s, osp_buf *body)
 	osp_buf_add_str(body, OSP_STR("}}}"));
 }
 
-/* Lets the server forget the search. */
+/* Lets the server release the resources of the search. */
 static void
 end_scroll(search *s)
 {
@@ -263,7 +267,7 @@ next_page(search *s, bool first, yyjson_val **root)
 		conn, "POST", path, osp_buf_str(&conn->body), root, s->err);
 }
 
-/* Goes through a search. OSP_EFULL: a page was too long. */
+/* Reads all answers of a search. OSP_EFULL: an answer was too long. */
 static osp_status
 scroll_through(search *s)
 {
@@ -292,7 +296,10 @@ scroll_through(search *s)
 	return status;
 }
 
-/* Searches; where documents are large, with fewer of them at a time. */
+/*
+ * Runs a search. If documents are large, it is repeated with fewer of them in
+ * one answer.
+ */
 static osp_status
 run_search(search *s)
 {
@@ -348,7 +355,7 @@ osp__elastic_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	return status == OSP_ENOENT ? osp__elastic_forgive(err) : status;
 }
 
-/* An osp_point_fn. */
+/* Adds a point to the set of traces; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
 {

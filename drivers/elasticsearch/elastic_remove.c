@@ -9,17 +9,17 @@
 #define DELETE_DOCUMENTS 5000
 #define DELETE_TRACES    200
 
-/* Ids of traces that are removed together. */
+/* Ids of traces that are removed by one query. */
 typedef struct removal
 {
 	osp_driver_conn *conn;
 	const char *field;
-	osp_buf ids; /* as elements of an array */
+	osp_buf ids; /* elements of a JSON array */
 	size_t count;
 	osp_error *err;
 } removal;
 
-/* Removes the documents of one index; their number in *deleted. */
+/* Removes the documents of these traces from one index; *deleted is their number. */
 static osp_status
 delete_from(removal *r, const char *index, const char *field, uint64_t *deleted)
 {
@@ -55,7 +55,7 @@ delete_from(removal *r, const char *index, const char *field, uint64_t *deleted)
 	return OSP_OK;
 }
 
-/* They are no longer among the traces that hold an error. */
+/* Removes these traces from the index of traces with an error. */
 static osp_status
 delete_errors(removal *r)
 {
@@ -76,8 +76,10 @@ delete_errors(removal *r)
 			   : OSP_OK;
 }
 
-/* Removes the traces that were gathered, and forgets them; those that are there
- * are counted. */
+/*
+ * Removes the traces that were gathered, counts them if they existed, and
+ * empties the list.
+ */
 static osp_status
 remove_gathered(removal *r, uint64_t *removed)
 {
@@ -103,7 +105,7 @@ gather_id(removal *r, osp_str id)
 	osp_json_string(&r->ids, id);
 }
 
-/* One by one, for only so it is known which of them are there. */
+/* Removes the traces one by one, since only that shows which of them existed. */
 static osp_status
 remove_by_id(removal *r, const osp_removal *what, uint64_t *removed)
 {

@@ -3,26 +3,29 @@
  * elastic_write.c
  *	  Storing batches.
  *
- * A document's id is made of what identifies the notification, and it is only
- * created: a copy is answered with a conflict, and is stored already.
+ * A document's id is made from the texts that identify the notification, and a
+ * document is only created, never replaced. So the answer to a copy is a
+ * conflict, which means that it is stored already.
  */
 #include "elasticsearch.h"
 
 #include "point_id.h"
 
-/* A request that holds more is sent. Servers take 100 MB by default, and larger
- * ones are not faster. */
+/*
+ * The size from which a request is sent. Servers accept 100 MB by default, but
+ * larger requests are not faster.
+ */
 #define REQUEST_BYTES ((size_t) 4 * 1024 * 1024)
 
 #define BULK_PATH "/_bulk?filter_path=errors,items.*.status,items.*.error"
 
-/* A batch on its way. */
+/* A batch that is being sent. */
 typedef struct sending
 {
 	osp_driver_conn *conn;
 	osp_error *err;
 	size_t refused;
-	osp_error why; /* of the first that was refused */
+	osp_error why; /* the reason of the first refusal */
 } sending;
 
 static osp_str
@@ -31,7 +34,7 @@ text_of(yyjson_val *error, const char *member)
 	return osp__json_str(yyjson_obj_get(error, member));
 }
 
-/* Is it the document that makes no sense, or the index that cannot take it? */
+/* Is the error about the document, rather than about the index? */
 static bool
 is_about_document(uint64_t code, yyjson_val *error)
 {
@@ -72,7 +75,7 @@ report_item(sending *s, osp_status status, uint64_t code, yyjson_val *error,
 						 reason.ptr);
 }
 
-/* Reads what became of each document. All must have been answered. */
+/* Reads the result of each document. There must be one for all of them. */
 static osp_status
 read_items(sending *s, yyjson_val *root, size_t count)
 {
@@ -109,7 +112,7 @@ read_items(sending *s, yyjson_val *root, size_t count)
 	return OSP_OK;
 }
 
-/* Sends the documents that were gathered, and forgets them. */
+/* Sends the documents that were gathered, and empties the list. */
 static osp_status
 flush(sending *s, const char *index, size_t count)
 {
@@ -165,7 +168,7 @@ add_document(osp_buf *body, const osp_notification *item)
 	osp_buf_add_char(body, '\n');
 }
 
-/* As upstream has it: base_id and time of an error, here once for a trace. */
+/* Adds base_id and time of an error, as upstream does, but only once for a trace. */
 static void
 add_error(osp_driver_conn *conn, const osp_notification *item)
 {
@@ -191,8 +194,10 @@ store_items(sending *s, const osp_notification *items, size_t count)
 	osp_buf_reset(&conn->body);
 	for (i = 0; i < count && status == OSP_OK; i++)
 	{
-		/* A large one goes alone, so that a server that refuses it for its size
-		 * refuses nothing else. */
+		/*
+		 * A large document is sent alone, so that a server that refuses it for
+		 * its size refuses no other one.
+		 */
 		if (conn->body.len + items[i].json.len > REQUEST_BYTES)
 		{
 			status = flush(s, conn->index, gathered);
@@ -206,7 +211,7 @@ store_items(sending *s, const osp_notification *items, size_t count)
 	return status == OSP_OK ? flush(s, conn->index, gathered) : status;
 }
 
-/* Stores which traces hold an error. */
+/* Stores which traces have an error. */
 static osp_status
 store_errors(sending *s, const osp_notification *items, size_t count)
 {
@@ -226,7 +231,7 @@ store_errors(sending *s, const osp_notification *items, size_t count)
 	}
 	status = flush(s, ELASTIC_ERROR_INDEX, gathered);
 
-	/* It is not a point that was refused here. */
+	/* A refusal here is not counted, since these documents are no points. */
 	s->refused = refused;
 	return status;
 }

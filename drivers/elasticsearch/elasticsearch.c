@@ -25,7 +25,7 @@
 
 /* ---- the connection string ---- */
 
-/* A name that can stand in a path as it is. */
+/* Can the name be used in a path without encoding? */
 static bool
 is_name(osp_str text)
 {
@@ -75,7 +75,7 @@ add_key(osp_http_target *target, osp_str key, osp_error *err)
 	return status;
 }
 
-/* A file that others can neither read nor write. */
+/* Reads an API key from a file that others can neither read nor write. */
 static osp_status
 read_key(osp_http_target *target, const char *path, osp_error *err)
 {
@@ -130,7 +130,7 @@ static const osp_http_kind elastic_kind = {
 	.option = read_option,
 };
 
-/* Paths begin with a slash of their own. */
+/* Removes slashes from the end of the URL, since each path begins with one. */
 static void
 cut_slashes(char *url)
 {
@@ -201,7 +201,7 @@ open_parts(osp_driver_conn *conn, const osp_driver_options *options,
 	osp__json_reader_init(
 		&conn->reader, conn->alc, conn->space, OSP__JSON_SPACE);
 
-	/* One document of an answer that nests too deep is left out, not all others. */
+	/* If a document of an answer is nested too deeply, only this one is left out. */
 	conn->reader.any_depth = true;
 	status = read_string(conn, options->connection_string, err);
 	if (status != OSP_OK)
@@ -256,7 +256,7 @@ extern OSP_API const osp_driver osp_driver_elasticsearch;
 const osp_driver osp_driver_elasticsearch = {
 	.name = "elasticsearch", .schemes = elasticsearch_schemes, SLOTS};
 
-/* The same by another name. */
+/* The same driver under another name. */
 extern OSP_API const osp_driver osp_driver_opensearch;
 const osp_driver osp_driver_opensearch = {
 	.name = "opensearch", .schemes = opensearch_schemes, SLOTS};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * http_client.c
- *	  Requests to a collector by HTTP, by libcurl.
+ *	  HTTP requests to a collector, by libcurl.
  */
 #include "http/http_client.h"
 
@@ -13,7 +13,7 @@
 #define NS_PER_S        INT64_C(1000000000)
 #define SLICE_MS        50
 #define URL_MAX         ((size_t) 64 * 1024)
-#define RETRY_AFTER_MAX 300 /* seconds; longer ones are cut to this */
+#define RETRY_AFTER_MAX 300 /* seconds; a longer time is reduced to it */
 #define SHOWN_MAX       150 /* bytes of an answer in a message */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -24,7 +24,7 @@ init_curl(void)
 	(void) curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* Keeps the answer. One that is too long ends the transfer. */
+/* Appends bytes to the answer. If it gets too long, the transfer ends. */
 static size_t
 take_answer(char *bytes, size_t size, size_t count, void *ctx)
 {
@@ -63,8 +63,10 @@ add_headers(osp_http *http)
 	return true;
 }
 
-/* Options that hold for all requests. Each but the last two can only fail for
- * want of memory, and these where a libcurl without TLS is installed. */
+/*
+ * Sets the options of all requests. The last two fail with a libcurl without
+ * TLS; the others fail only for lack of memory.
+ */
 static bool
 set_options(osp_http *http)
 {
@@ -143,7 +145,7 @@ is_silent(const osp_http *http, bool sent, osp_error *err)
 						 http->wait->timeout_ms);
 }
 
-/* Waits until the transfer is over; its result in *code. */
+/* Waits until the transfer has ended; *code is its result. */
 static osp_status
 transfer(osp_http *http, size_t size, CURLcode *code, osp_error *err)
 {
@@ -185,7 +187,7 @@ transfer(osp_http *http, size_t size, CURLcode *code, osp_error *err)
 	}
 }
 
-/* The answer, as far as a person can read it, for a message. */
+/* How much of the answer is text that a person can read, for a message. */
 static int
 shown_length(const osp_http *http)
 {
@@ -199,7 +201,7 @@ shown_length(const osp_http *http)
 	return (int) i;
 }
 
-/* A part of a URL, empty if there is none; returned owned (curl_free). */
+/* Returns a part of a URL, owned (curl_free); empty if there is none. */
 static char *
 url_part(CURLU *url, CURLUPart part)
 {
@@ -208,8 +210,11 @@ url_part(CURLU *url, CURLUPart part)
 	return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
 }
 
-/* Redirections are not followed: the login is for the server that was named. What the
- * new address holds beside the server may be a secret. */
+/*
+ * Reports a redirection. It is not followed, since the login is meant for the
+ * server that was named. Only the server's part of the new address is shown:
+ * the rest may contain a secret.
+ */
 static osp_status
 report_redirection(const osp_http *http, const char *address, osp_status status,
 				   osp_error *err)
@@ -301,7 +306,7 @@ report_failure(const osp_http *http, CURLcode code, osp_error *err)
 												 : curl_easy_strerror(code));
 }
 
-/* Options of this request. */
+/* Sets the options of one request. */
 static bool
 set_request(osp_http *http, const char *method, const char *path, osp_str body)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * http_target.c
- *	  What a connection string says of a collector that is reached by HTTP.
+ *	  Reads the connection string of a collector that is reached by HTTP.
  */
 #include "http/http_target.h"
 
@@ -32,7 +32,7 @@ osp__http_no_memory(const osp_http_target *target, osp_error *err)
 		err, OSP_ENOMEM, "%s: out of memory", target->kind->name);
 }
 
-/* A value of the query without its percent-encoding, terminated, in *out. */
+/* Decodes the percent-encoding of a value of the query; *out is terminated. */
 static osp_status
 decode_value(const osp_http_target *target, osp_str value, osp_buf *out,
 			 osp_error *err)
@@ -100,7 +100,7 @@ osp__http_add_header(osp_http_target *target, osp_str text)
 	return true;
 }
 
-/* A file of headers, one a line, that others can neither read nor write. */
+/* Reads a file of headers, one a line, that others can neither read nor write. */
 static osp_status
 read_headers(osp_http_target *target, const char *path, osp_error *err)
 {
@@ -135,7 +135,7 @@ read_headers(osp_http_target *target, const char *path, osp_error *err)
 
 /* ---- options ---- */
 
-/* An option that is one of few words. */
+/* Reads an option whose value is one of a few words. */
 static osp_status
 read_word(osp_http_target *target, osp_str name, osp_str value, void *ctx,
 		  osp_error *err)
@@ -159,7 +159,7 @@ read_word(osp_http_target *target, osp_str name, osp_str value, void *ctx,
 	return target->kind->option(ctx, target, name, value, err);
 }
 
-/* One option, whose value is decoded and terminated. */
+/* Reads one option, whose value is decoded and terminated. */
 static osp_status
 read_option(osp_http_target *target, osp_str name, osp_str value, void *ctx,
 			osp_error *err)
@@ -203,7 +203,7 @@ read_options(osp_http_target *target, osp_str query, void *ctx, osp_error *err)
 
 /* ---- the address ---- */
 
-/* The texts of host, port, path and login. */
+/* Makes the texts of host, port, path and login. */
 static osp_status
 make_texts(osp_http_target *target, const osp_uri *uri, osp_error *err)
 {

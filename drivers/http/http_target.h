@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * http_target.h
- *	  What a connection string says of a collector that is reached by HTTP, for
- *	  the drivers that have one: where it is, the login, headers, certificates.
+ *	  Reads the connection string of a collector that is reached by HTTP, for
+ *	  the drivers of such collectors: its address, the login, headers,
+ *	  certificates.
  */
 #ifndef OSP_HTTP_TARGET_H
 #define OSP_HTTP_TARGET_H
@@ -12,17 +13,19 @@
 
 typedef struct osp_http_target osp_http_target;
 
-/* What a driver has of its own. */
+/* The properties of one driver. */
 typedef struct osp_http_kind
 {
-	const char *name;           /* of the driver, for messages */
-	const char *const *schemes; /* NULL at the end; TLS if they end in +https */
+	const char *name;           /* the driver's name in messages */
+	const char *const *schemes; /* NULL at the end; "+https" means TLS */
 	const char *usage;          /* what a connection string looks like */
-	unsigned port;              /* the default */
+	unsigned port;              /* the default port */
 	const char *content_type;   /* of each request */
 
-	/* Takes an option that is none of those below. Its value is decoded and
-	 * terminated. osp__http_bad_string: there is no such option. */
+	/*
+	 * Handles an option of the driver's own. Its value is decoded and
+	 * terminated. osp__http_bad_string: there is no such option.
+	 */
 	osp_status (*option)(void *ctx, osp_http_target *target, osp_str name,
 						 osp_str value, osp_error *err);
 } osp_http_kind;
@@ -32,20 +35,21 @@ struct osp_http_target
 	const osp_allocator *alc;
 	const osp_http_kind *kind;
 	char *where;     /* HOST:PORT, for messages */
-	char *url;       /* http://HOST:PORT/PATH, the path as it was given */
-	bool has_path;   /* one was given */
+	char *url;       /* http://HOST:PORT/PATH, the path as given */
+	bool has_path;   /* the string has a path */
 	char *login;     /* user:password, or NULL */
 	char *ca;        /* file of the certificates to trust, NULL: the system's */
-	osp_buf headers; /* each "Name: value" with a NUL behind it */
-	bool gzip;       /* bodies are compressed; the driver sets the default */
+	osp_buf headers; /* each "Name: value" ends with a NUL */
+	bool gzip;       /* compress bodies; the driver sets the default */
 	bool environment_proxy;
 };
 
 /*
  * Reads scheme://[user:password@]host[:port][/path][?options], with the options
- * header, headers_file, ca, compression and proxy of docs/drivers.md, and the file
- * of headers. OSP_EINVAL: it is wrong; OSP_ENOENT, OSP_EPERM, OSP_EIO of that
- * file; OSP_ENOMEM. To be terminated in any case.
+ * header, headers_file, ca, compression and proxy of docs/drivers.md, and the
+ * file of headers. OSP_EINVAL: the string is wrong; OSP_ENOENT, OSP_EPERM,
+ * OSP_EIO: about that file; OSP_ENOMEM. osp__http_target_term() must be called
+ * in any case.
  */
 osp_status osp__http_target_read(osp_http_target *target,
 								 const osp_http_kind *kind,
@@ -54,19 +58,22 @@ osp_status osp__http_target_read(osp_http_target *target,
 								 osp_error *err) OSP_MUST_CHECK;
 void osp__http_target_term(osp_http_target *target);
 
-/* OSP_EINVAL, and says what is wrong and what a connection string looks like. */
+/*
+ * Write to err what is wrong, and what a connection string looks like; or that
+ * there is no memory. They return OSP_EINVAL and OSP_ENOMEM.
+ */
 osp_status osp__http_bad_string(const osp_http_target *target, const char *what,
 								osp_error *err);
 osp_status osp__http_no_memory(const osp_http_target *target, osp_error *err);
 
-/* Divides Name:value. The name is a token of HTTP. */
+/* Splits Name:value. False: the name is no token of HTTP. */
 bool osp__http_divide(osp_str text, osp_str *name,
 					  osp_str *value) OSP_MUST_CHECK;
 
-/* Adds a header that each request has. False: text is not Name:value. */
+/* Adds a header to every request. False: text is not Name:value. */
 bool osp__http_add_header(osp_http_target *target, osp_str text) OSP_MUST_CHECK;
 
-/* Text without white space at its ends. */
+/* Returns text without white space at its ends. */
 osp_str osp__http_trim(osp_str text);
 
 #endif /* OSP_HTTP_TARGET_H */

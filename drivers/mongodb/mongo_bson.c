@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mongo_bson.c
- *	  Notifications as documents, and back.
+ *	  Converts notifications to documents, and back.
  *
- * libbson's own reader of JSON gives keys like "$oid" a meaning of their own,
- * which parameters of statements ("$1") must not have.
+ * libbson's own JSON reader is not used: it gives keys like "$oid" a special
+ * meaning, which parameters of statements ("$1") must not have.
  */
 #include "mongodb.h"
 
@@ -21,7 +21,7 @@
 static bool append_value(osp_buf *scratch, bson_t *to, osp_str key,
 						 yyjson_val *value);
 
-/* Half of a surrogate pair, which is no UTF-8, becomes U+FFFD. */
+/* Replaces half of a surrogate pair, which is not valid UTF-8, by U+FFFD. */
 static osp_str
 without_surrogates(osp_buf *scratch, osp_str text)
 {
@@ -49,7 +49,10 @@ append_text(osp_buf *scratch, bson_t *to, osp_str key, osp_str text)
 			   to, key.ptr, (int) key.len, text.ptr, (int) text.len);
 }
 
-/* A whole number as Python's driver has it, anything else as a double. */
+/*
+ * Appends a whole number with the type that Python's driver would choose, any
+ * other number as a double.
+ */
 static bool
 append_number(bson_t *to, osp_str key, osp_str text)
 {
@@ -82,7 +85,7 @@ append_members(osp_buf *scratch, bson_t *to, yyjson_val *object)
 	{
 		osp_str name = osp__json_str(key);
 
-		/* Names of BSON end with a NUL. */
+		/* A name in BSON ends with a NUL, so it must not contain one. */
 		if (memchr(name.ptr, '\0', name.len) != NULL ||
 			!append_value(scratch, to, name, yyjson_obj_iter_get_val(key)))
 			return false;
@@ -110,7 +113,7 @@ append_elements(osp_buf *scratch, bson_t *to, yyjson_val *array)
 	return true;
 }
 
-/* Nesting is bounded by the reader. */
+/* Appends a value of any type. The JSON reader limits the nesting. */
 static bool
 append_value(osp_buf *scratch, bson_t *to, osp_str key, yyjson_val *value)
 {
@@ -169,7 +172,7 @@ put_date(osp_buf *buf, int64_t ms)
 	osp_json_string(buf, osp_str_of(text));
 }
 
-/* Values that no profiler writes are null. */
+/* Writes a value as JSON. Types that no profiler writes become null. */
 static void
 put_value(osp_buf *buf, bson_iter_t *iter)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mongo_read.c
- *	  Reading and listing traces: a cursor, of which the library holds one batch of
- *	  at most 16 MB.
+ *	  Reading and listing traces by a cursor, of which the library holds one
+ *	  batch of at most 16 MB.
  */
 #include "mongodb.h"
 
 #define BATCH_DOCUMENTS 500
 
-/* Hands the notification of each document to fn. */
+/* Passes the notification of each document to fn. */
 static osp_status
 each_document(osp_driver_conn *conn, const bson_t *query, const bson_t *options,
 			  osp_point_fn fn, void *ctx, osp_error *err)
@@ -59,7 +59,7 @@ osp__mongo_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	return status;
 }
 
-/* An osp_point_fn. */
+/* Adds a point to the set of traces; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
 {

@@ -14,10 +14,13 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The last warning that libmongoc had in this thread. */
+/* The last warning of libmongoc in this thread. */
 static __thread char warning[MESSAGE_MAX];
 
-/* libmongoc shall not write to anybody's log. */
+/*
+ * Keeps a warning for messages. Without this function libmongoc would write to
+ * stderr.
+ */
 static void
 keep_warning(mongoc_log_level_t level, const char *domain, const char *message,
 			 void *ctx)
@@ -28,9 +31,12 @@ keep_warning(mongoc_log_level_t level, const char *domain, const char *message,
 		(void) snprintf(warning, sizeof(warning), "%s", message);
 }
 
-/* libmongoc keeps counters in shared memory for its tool mongoc-stat, in a file that it
- * removes when the process ends by itself. Of one that is killed, or that executes
- * another program, it would stay. Nothing else needs its name. */
+/*
+ * Removes the name of the file with libmongoc's counters. They are in shared
+ * memory, for its tool mongoc-stat, and libmongoc removes the file when the
+ * process ends normally. If the process is killed, or executes another program,
+ * the file would remain. Nothing else needs its name.
+ */
 static void
 unlink_counters(void)
 {
@@ -54,7 +60,7 @@ osp__mongo_no_memory(osp_error *err)
 	return osp_error_set(err, OSP_ENOMEM, "mongodb: out of memory");
 }
 
-/* The first line of it. */
+/* Only the first line of the message is used. */
 osp_status
 osp__mongo_failed(osp_driver_conn *conn, const bson_error_t *why,
 				  osp_error *err)
@@ -101,7 +107,7 @@ bad_string(osp_error *err, const char *what)
 		what);
 }
 
-/* Nobody waits longer than the options allow. */
+/* Sets a time of the URI to at most the one that our options allow. */
 static void
 limit_option(mongoc_uri_t *uri, const char *name, unsigned ms)
 {
@@ -151,8 +157,10 @@ osp__mongo_read_uri(osp_driver_conn *conn, osp_str connection_string,
 	limit_option(uri, MONGOC_URI_CONNECTTIMEOUTMS, ms);
 	limit_option(uri, MONGOC_URI_SOCKETTIMEOUTMS, ms);
 
-	/* Without this option libmongoc sleeps and retries until its timeout and cannot be
-	 * interrupted. */
+	/*
+	 * Without this option libmongoc would sleep and retry until its timeout,
+	 * without any interruption.
+	 */
 	(void) mongoc_uri_set_option_as_bool(
 		uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true);
 	name_server(conn);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mongo_stream.c
- *	  The bytes of libmongoc's connections: a socket that waits within the bounds of
- *	  an osp_wait.
+ *	  The byte streams of libmongoc's connections: sockets that wait within the
+ *	  limits of an osp_wait.
  *
- * A socket of libmongoc's own waits for the whole of a timeout, whoever wants to end
- * meanwhile. It lets a program bring streams of its own. TLS stays libmongoc's: its
- * stream lies over this one.
+ * libmongoc's own socket would wait for the whole timeout, even if the program
+ * wants to end meanwhile. So it is given streams of ours. It still handles TLS,
+ * by a stream on top of ours.
  */
 #include "mongodb.h"
 
@@ -16,10 +16,13 @@
 
 #include "stream.h"
 
-/* Any number that none of libmongoc's own streams has. */
+/* The type of our streams: a number that libmongoc does not use itself. */
 #define STREAM_TYPE 120
 
-/* Of one poll. There is one stream for each member of a replica set. */
+/*
+ * Limits for polling: the time of one poll, and the number of streams. There is
+ * one for each member of a replica set.
+ */
 #define POLL_SLICE_MS 50
 #define POLL_MAX      64
 
@@ -27,10 +30,10 @@ typedef struct mongo_stream
 {
 	mongoc_stream_t methods; /* base class - must be first */
 	osp_stream socket;
-	osp_wait wait; /* of the connection's, with the timeout of one call */
+	osp_wait wait; /* the connection's, with this call's timeout */
 	osp_driver_conn *conn;
-	struct mongo_stream *next; /* of the connection's */
-	int code;                  /* why the last call ended; 0: it did not fail */
+	struct mongo_stream *next; /* in the connection's list */
+	int code;                  /* the errno of the last call; 0: success */
 } mongo_stream;
 
 static int
@@ -61,8 +64,10 @@ stream_flush(mongoc_stream_t *stream)
 	return 0;
 }
 
-/* Waits until the socket is ready; false: the call has to end, for *code. With
- * timeout_ms 0 libmongoc polls by itself. */
+/*
+ * Waits until the socket is ready; false: the call has to end, and s->code has
+ * the reason. With timeout_ms 0 it does not wait, since libmongoc polls itself.
+ */
 static bool
 wait_for(mongo_stream *s, short events, int32_t timeout_ms)
 {
@@ -81,7 +86,10 @@ wait_for(mongo_stream *s, short events, int32_t timeout_ms)
 	return status == OSP_OK;
 }
 
-/* Reads some bytes, or writes some, as osp__stream_read and osp__stream_write do. */
+/*
+ * Reads or writes some bytes, with the result of osp__stream_read or
+ * osp__stream_write.
+ */
 static ssize_t
 move_some(mongo_stream *s, short events, const mongoc_iovec_t *iov, size_t done)
 {
@@ -92,8 +100,10 @@ move_some(mongo_stream *s, short events, const mongoc_iovec_t *iov, size_t done)
 							: osp__stream_write(&s->socket, at, left);
 }
 
-/* The result of a call: how much was moved if that is enough, or else -1. Either way
- * errno says why there is no more: TLS asks it also after 0 bytes. */
+/*
+ * Returns how many bytes were moved if these are enough, else -1. In both cases
+ * errno has the reason why there are no more: TLS checks it even after 0 bytes.
+ */
 static ssize_t
 end_transfer(const mongo_stream *s, size_t moved, size_t enough)
 {
@@ -152,7 +162,10 @@ stream_writev(mongoc_stream_t *stream, mongoc_iovec_t *iov, size_t count,
 	return transfer(s, POLLOUT, iov, count, SIZE_MAX, 1, timeout_ms);
 }
 
-/* Also where bytes that were not read come before the end, as those of TLS. */
+/*
+ * Has the server ended the connection? It may have done so although bytes
+ * before the end, such as those of TLS, are not read yet.
+ */
 static bool
 has_ended(const mongo_stream *s)
 {
@@ -189,7 +202,7 @@ stream_should_retry(mongoc_stream_t *stream)
 	return ((mongo_stream *) stream)->code == EAGAIN;
 }
 
-/* All of them have failed: the call of the driver has to end. */
+/* Reports an error for all streams, since the driver's call has to end. */
 static ssize_t
 fail_all(mongoc_stream_poll_t *streams, size_t count)
 {
@@ -200,7 +213,7 @@ fail_all(mongoc_stream_poll_t *streams, size_t count)
 	return (ssize_t) count;
 }
 
-/* Polls streams of this kind, of one connection of the driver. */
+/* Polls streams of ours that belong to one connection of the driver. */
 static ssize_t
 stream_poll(mongoc_stream_poll_t *streams, size_t count, int32_t timeout_ms)
 {
@@ -212,7 +225,7 @@ stream_poll(mongoc_stream_poll_t *streams, size_t count, int32_t timeout_ms)
 	if (count > POLL_MAX)
 		return fail_all(streams, count);
 
-	/* A negative one sets no limit; the connection has one. */
+	/* A negative timeout means no limit, so that of the connection is used. */
 	if (timeout_ms < 0)
 		timeout_ms = (int32_t) (first->conn->wait.timeout_ms & INT32_MAX);
 	for (i = 0; i < count; i++)
@@ -236,10 +249,13 @@ stream_poll(mongoc_stream_poll_t *streams, size_t count, int32_t timeout_ms)
 	return ready;
 }
 
-/* ---- new ones ---- */
+/* ---- new streams ---- */
 
-/* A member of a replica set that does not answer must leave time for the others. The
- * URI is libmongoc's, which has the hosts that an SRV record names. */
+/*
+ * Returns the time for connecting to one host: a member of a replica set that
+ * does not answer must leave time for the others. uri is libmongoc's, which
+ * includes the hosts of an SRV record.
+ */
 static unsigned
 connect_ms(const osp_driver_conn *conn, const mongoc_uri_t *uri)
 {
@@ -285,7 +301,7 @@ is_option_set(const mongoc_uri_t *uri, const char *name)
 	return mongoc_uri_get_option_as_bool(uri, name, false);
 }
 
-/* TLS over it, with the options of the URI. */
+/* Puts a TLS stream on top of the stream, with the options of the URI. */
 static mongoc_stream_t *
 add_tls(mongoc_stream_t *stream, const mongoc_uri_t *uri,
 		const mongoc_host_list_t *host, bson_error_t *why)
@@ -315,7 +331,7 @@ add_tls(mongoc_stream_t *stream, const mongoc_uri_t *uri,
 	return NULL;
 }
 
-/* A mongoc_stream_initiator_t. */
+/* Makes a stream for a host; a mongoc_stream_initiator_t. */
 mongoc_stream_t *
 osp__mongo_stream(const mongoc_uri_t *uri, const mongoc_host_list_t *host,
 				  void *ctx, bson_error_t *why)

@@ -3,30 +3,30 @@
  * mongo_write.c
  *	  Storing batches, and removing traces.
  *
- * The _id of a document is made of what identifies the notification, so a copy is
- * a duplicate key, and is stored already.
+ * The _id of a document is made from the texts that identify the notification.
+ * So a duplicate key means that the notification is stored already.
  */
 #include "mongodb.h"
 
 #include "point_id.h"
 
 #define DUPLICATE_KEY 11000
-/* The answer to so many is there in time. */
+/* How many documents are sent together. The answer to that many arrives in time. */
 #define REQUEST_DOCUMENTS 4000
 
 #define DELETE_TRACES 200
-#define DOCUMENT_MAX  (16 * 1024 * 1024) /* of every version of MongoDB */
+#define DOCUMENT_MAX  (16 * 1024 * 1024) /* in every version of MongoDB */
 
-/* A batch on its way. */
+/* A batch that is being sent. */
 typedef struct sending
 {
 	osp_driver_conn *conn;
 	osp_error *err;
 	size_t refused;
-	osp_error why; /* of the first that was refused */
+	osp_error why; /* the reason of the first refusal */
 } sending;
 
-/* Codes of MongoDB that say that it is the document which makes no sense. */
+/* Is this error code of MongoDB about the document? */
 static bool
 is_about_document(int32_t code)
 {
@@ -62,8 +62,10 @@ refuse(sending *s, const char *reason)
 
 /* ---- indexes ---- */
 
-/* Upstream makes no index, so each trace that is read costs a look at all
- * documents. Who may not make one goes without. */
+/*
+ * Makes the index of base_id. Upstream makes none, so reading a trace would
+ * mean reading all documents. A user who may not make one works without.
+ */
 static osp_status
 need_index(osp_driver_conn *conn, osp_error *err)
 {
@@ -97,7 +99,7 @@ need_index(osp_driver_conn *conn, osp_error *err)
 
 /* ---- storing ---- */
 
-/* Adds a document to the bulk, unless it can be none. */
+/* Adds a document to the bulk, unless the notification cannot become one. */
 static osp_status
 add_document(sending *s, mongoc_bulk_operation_t *bulk, const bson_t *options,
 			 const osp_notification *item)
@@ -126,7 +128,7 @@ add_document(sending *s, mongoc_bulk_operation_t *bulk, const bson_t *options,
 	return status == OSP_ENOMEM ? status : OSP_OK;
 }
 
-/* Reads what became of the documents that are not stored. */
+/* Reads why documents were not stored; *told is how many the answer mentions. */
 static osp_status
 read_write_errors(sending *s, const bson_t *reply, size_t *told)
 {
@@ -174,7 +176,7 @@ has_elements(const bson_t *reply, const char *name)
 		   bson_iter_recurse(&iter, &inner) && bson_iter_next(&inner);
 }
 
-/* Sends the bulk. All of its documents must be accounted for. */
+/* Sends the bulk. The answer must account for all of its documents. */
 static osp_status
 execute(sending *s, mongoc_bulk_operation_t *bulk, size_t count)
 {
@@ -245,7 +247,7 @@ store_items(sending *s, const osp_notification *items, size_t count)
 	return status;
 }
 
-/* Notes which traces hold an error, as upstream does. */
+/* Notes which traces have an error, as upstream does. */
 static osp_status
 store_errors(sending *s, const osp_notification *items, size_t count)
 {
@@ -308,7 +310,7 @@ osp__mongo_notify(osp_driver_conn *conn, const osp_notification *items,
 
 /* ---- removing ---- */
 
-/* Removes the documents of some traces; their number in *deleted. */
+/* Removes the documents of some traces; *deleted is their number. */
 static osp_status
 delete_from(osp_driver_conn *conn, mongoc_collection_t *collection,
 			const bson_t *ids, int64_t *deleted, osp_error *err)
@@ -371,7 +373,10 @@ osp__mongo_remove_traces(osp_driver_conn *conn, const osp_removal *what,
 	*removed = 0;
 	osp_struct_copy(&known, sizeof(known), what);
 
-	/* One by one, for only so it is known which of them are there. */
+	/*
+	 * The traces are removed one by one, since only that shows which of them
+	 * existed.
+	 */
 	for (i = 0; i < known.count && status == OSP_OK; i++)
 	{
 		add_id(&ids, &count, known.ids[i]);
