@@ -3,13 +3,14 @@
  * broker.c
  *	  Frames to and from a broker, and what it says about the connection itself.
  *
- * The library waits without a bound where the kernel takes no more of a frame. It
- * gets a frame only when the socket is writable: then at least a third of the
- * send buffer is free, which is more than ROOM bytes (set_socket_options()). What
- * an exhausted kernel takes less than it announced is bounded by TCP_USER_TIMEOUT.
+ * The library waits without a limit if the kernel does not accept the rest of a
+ * frame. So it is given a frame only when the socket is writable: then at least
+ * a third of the send buffer is free, which is more than ROOM bytes
+ * (set_socket_options()). If the kernel runs out of memory and accepts less
+ * than it announced, TCP_USER_TIMEOUT limits the wait.
  *
  * A hostile broker that floods the connection with heartbeats can keep the
- * library busy beyond the deadline: it passes over heartbeats itself.
+ * library busy beyond the deadline, since the library skips heartbeats itself.
  */
 #include "broker.h"
 #include "record/clock.h"
@@ -20,13 +21,13 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-/* Bytes that are sent after the socket was found writable. */
+/* How many bytes are sent after the socket was found writable. */
 #define ROOM ((size_t) 64 * 1024)
 
-/* Longest frame of a method that we send, and of a message's header. */
+/* The longest frame of a method that we send, or of a message's header. */
 #define METHOD_MAX ((size_t) 2048)
 
-/* Of what the broker says, so many bytes are reported. */
+/* How many bytes of a text from the broker are put into a message. */
 #define SAYS_MAX 180
 
 void
@@ -67,7 +68,7 @@ osp__broker_malformed(osp_broker *broker, osp_error *err)
 							  "an answer that is not AMQP 0-9-1 came from");
 }
 
-/* The broker has not done in time what we waited for. */
+/* Reports that the broker did not answer in time. */
 static osp_status
 too_slow(osp_broker *broker, osp_status status, osp_error *err)
 {
@@ -112,7 +113,10 @@ wait_for_room(osp_broker *broker, size_t size, osp_error *err)
 	if (status == OSP_OK)
 		return OSP_OK;
 
-	/* It may have said why it takes no more, and can be sent no answer. */
+	/*
+	 * The broker may have sent the reason why it accepts no more. It is read,
+	 * but cannot be answered.
+	 */
 	broker->ended = true;
 	if (status == OSP_EUNAVAIL)
 		while (osp__broker_take_waiting(broker, &frame, NULL) == OSP_OK)
@@ -129,7 +133,10 @@ osp__broker_send_frame(osp_broker *broker, const amqp_frame_t *frame,
 					  : METHOD_MAX;
 	osp_status status = OSP_OK;
 
-	/* Why a connection has ended is said by what is read from it. */
+	/*
+	 * If the connection has ended, nothing is sent: reading from it will give
+	 * the reason.
+	 */
 	if (!broker->ended)
 		status = wait_for_room(broker, size, err);
 	if (!broker->ended && status == OSP_OK)
@@ -164,16 +171,16 @@ osp__broker_collect(osp_broker *broker, bool on)
 						  sizeof(value));
 }
 
-/* ---- what the broker says about connection and channel ---- */
+/* ---- frames about connection and channel ---- */
 
-/* The broker closes something, and says why. */
+/* Reports that the broker has closed the connection or channel, with its reason. */
 static osp_status
 closed_by_broker(osp_broker *broker, unsigned code, osp_str text,
 				 osp_status status, osp_error *err)
 {
 	broker->closed_code = code;
 	if (text.len > 0 && text.ptr[text.len - 1] == '.')
-		text.len--; /* ours go on behind it */
+		text.len--; /* our sentence continues after it */
 	(void) snprintf(broker->closed_text,
 					sizeof(broker->closed_text),
 					"%.*s",
@@ -187,7 +194,7 @@ closed_by_broker(osp_broker *broker, unsigned code, osp_str text,
 						 broker->closed_text);
 }
 
-/* OSP_ENOENT: that was all of this frame. */
+/* Handles a frame about the connection. OSP_ENOENT: it needs no further handling. */
 static osp_status
 look_at_connection(osp_broker *broker, const amqp_frame_t *frame,
 				   osp_error *err)
@@ -227,8 +234,10 @@ look_at_connection(osp_broker *broker, const amqp_frame_t *frame,
 	}
 }
 
-/* Takes what concerns the connection or the channel as such out of the frames.
- * OSP_ENOENT: that was all of this frame. */
+/*
+ * Handles a frame about the connection or the channel itself. OSP_ENOENT: it
+ * needs no further handling.
+ */
 static osp_status
 look_at(osp_broker *broker, const amqp_frame_t *frame, osp_error *err)
 {
@@ -260,7 +269,7 @@ look_at(osp_broker *broker, const amqp_frame_t *frame, osp_error *err)
 
 /* ---- receiving ---- */
 
-/* The library cannot read on. */
+/* Reports that the library cannot continue to read. */
 static osp_status
 cannot_read(osp_broker *broker, int code, osp_error *err)
 {
@@ -304,7 +313,7 @@ osp__broker_take_waiting(osp_broker *broker, amqp_frame_t *frame,
 	return status;
 }
 
-/* Waits for more; OSP_ENOENT: nothing came within idle_ms. */
+/* Waits for more bytes; OSP_ENOENT: none arrived within idle_ms. */
 static osp_status
 wait_for_more(osp_broker *broker, unsigned idle_ms, osp_error *err)
 {
@@ -355,7 +364,7 @@ osp__broker_expect(osp_broker *broker, amqp_method_number_t method,
 		if (came == method)
 			return OSP_OK;
 
-		/* A channel that is being closed may get anything. */
+		/* While a channel is being closed, any frame for it may arrive. */
 		if (frame->channel == 0 ||
 			(method != AMQP_CHANNEL_CLOSE_OK_METHOD && came != 0 &&
 			 came >> 16 != AMQP_BASIC_CLASS))

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * broker.h
- *	  A connection to RabbitMQ by librabbitmq, with one channel, that makes
- *	  itself again after a failure.
+ *	  A connection to RabbitMQ by librabbitmq, with one channel, which is made
+ *	  again after a failure.
  *
- * The library encodes, decodes and speaks TLS. All waiting is done here, between
- * its calls, so that each call of the driver ends at its deadline and on the
- * host's interrupts: the library's own waits (amqp_login, amqp_simple_rpc,
- * amqp_basic_publish) know no interrupts, and its sending knows no deadline.
+ * The library encodes, decodes and speaks TLS. All waiting is done here,
+ * between calls of the library, so that each call of the driver ends at its
+ * deadline, or when the program interrupts it. The library's own waits
+ * (amqp_login, amqp_simple_rpc, amqp_basic_publish) cannot be interrupted, and
+ * its sending has no deadline.
  *
- * No heartbeats are agreed on, for nobody could send them between two calls of
- * the driver; TCP's keep-alive finds a peer that has vanished.
+ * No heartbeats are used, since nobody could send them between two calls of the
+ * driver; TCP's keep-alive notices a vanished peer.
  */
 #ifndef OSP_BROKER_H
 #define OSP_BROKER_H
@@ -26,16 +27,16 @@
 
 #define BROKER_CHANNEL 1
 
-/* Bytes of a short string of AMQP at most. */
+/* The longest short string of AMQP, in bytes. */
 #define BROKER_NAME_MAX 255
 
-/* Bytes of a frame at most, ours and the broker's. */
+/* The longest frame, ours or the broker's, in bytes. */
 #define BROKER_FRAME_MAX 32768
 
-/* Bytes of a frame beside its payload. */
+/* How many bytes of a frame are not payload. */
 #define BROKER_FRAME_EXTRA 8
 
-/* Where a broker is. Texts are borrowed. */
+/* The address of a broker, and the login for it. Texts are borrowed. */
 typedef struct osp_broker_peer
 {
 	osp_str user;
@@ -47,30 +48,30 @@ typedef struct osp_broker_peer
 typedef struct osp_broker
 {
 	/* Set by the owner before the first call; borrowed. */
-	const osp_broker_peer *peers; /* members of one cluster; the next is tried
-								   * when one fails */
+	/* The members of one cluster. If one fails the next is tried. */
+	const osp_broker_peer *peers;
 	size_t peer_count;
 	osp_str vhost;
 	bool tls;
-	const char *ca_file; /* NULL: the authorities that the system trusts */
+	const char *ca_file; /* NULL: the system's trusted authorities */
 
 	const osp_allocator *alc;
 	osp_wait wait;
 	amqp_connection_state_t link; /* NULL: there is no connection */
-	bool ended; /* sending has failed; what was received can be read */
+	bool ended; /* sending failed; the rest can still be read */
 	bool channel_open;
-	size_t room; /* so many bytes can be sent without waiting */
+	size_t room; /* bytes that can be sent without waiting */
 	size_t frame_max;
-	size_t peer;     /* the one that was used last */
+	size_t peer;     /* the peer that was used last */
 	char where[160]; /* "rabbitmq at HOST:PORT" */
-	char alarm[80];  /* why the broker takes no messages now; empty: it does */
+	char alarm[80];  /* why it accepts no messages now, or empty */
 
-	/* Of the channel that the broker closed last. */
+	/* Why the broker closed a channel the last time. */
 	unsigned closed_code;
 	char closed_text[BROKER_NAME_MAX + 1];
 } osp_broker;
 
-/* Texts as the library has them, and back. Borrowed. */
+/* Convert texts to those of the library, and back. Borrowed. */
 static inline amqp_bytes_t
 osp__broker_bytes(osp_str text)
 {
@@ -85,7 +86,7 @@ osp__broker_text(amqp_bytes_t bytes)
 	return osp_str_n(bytes.bytes, bytes.len);
 }
 
-/* The method in a frame, 0 if it holds none. */
+/* Returns the method of a frame, 0 if it has none. */
 static inline amqp_method_number_t
 osp__broker_method(const amqp_frame_t *frame)
 {
@@ -96,19 +97,19 @@ osp__broker_method(const amqp_frame_t *frame)
 void osp__broker_init(osp_broker *broker, const osp_driver_options *options);
 
 /*
- * A call of the driver begins: makes a connection, unless there is one in order.
- * OSP_EUNAVAIL, OSP_EINTR, OSP_ENOMEM, as of all calls below, which drop the
- * connection then.
+ * Begins a call of the driver: makes a connection, unless there is a working
+ * one. OSP_EUNAVAIL, OSP_EINTR, OSP_ENOMEM. After one of these errors, in this
+ * call or one of those below, the connection is dropped.
  */
 osp_status osp__broker_begin_call(osp_broker *broker,
 								  osp_error *err) OSP_MUST_CHECK;
 
-/* Closes the connection, with all that is under way. */
+/* Closes the connection, and abandons everything in progress. */
 void osp__broker_drop(osp_broker *broker);
 
 /*
- * Opens the channel if it is not open; closes it, which gives messages that were
- * not acknowledged back to their queue before this returns.
+ * Open the channel if it is not open, and close it. Closing returns
+ * unacknowledged messages to their queue before the call ends.
  */
 osp_status osp__broker_open_channel(osp_broker *broker,
 									osp_error *err) OSP_MUST_CHECK;
@@ -116,9 +117,9 @@ osp_status osp__broker_close_channel(osp_broker *broker,
 									 osp_error *err) OSP_MUST_CHECK;
 
 /*
- * Sends a frame, or a method with its arguments of the library. Success means
- * that it was sent, or that the connection has ended: then the next
- * osp__broker_next() says why.
+ * Send a frame, or a method with arguments of the library's types. OSP_OK: it
+ * was sent, or the connection has ended; then the next osp__broker_next()
+ * reports why.
  */
 osp_status osp__broker_send_frame(osp_broker *broker, const amqp_frame_t *frame,
 								  osp_error *err) OSP_MUST_CHECK;
@@ -126,25 +127,32 @@ osp_status osp__broker_send(osp_broker *broker, unsigned channel,
 							amqp_method_number_t method, void *arguments,
 							osp_error *err) OSP_MUST_CHECK;
 
-/* Frames that follow are collected and leave in full packets, until this is
- * called with false. */
+/*
+ * Collects the following frames, and sends them in full packets, until this is
+ * called with false.
+ */
 void osp__broker_collect(osp_broker *broker, bool on);
 
 /*
- * The next frame, borrowed until the next call. OSP_EREFUSED: the broker has
- * closed the channel, see closed_code; the connection remains. OSP_ENOENT,
- * without a message: none came within idle_ms, if that is not 0.
+ * Reads the next frame, borrowed until the next call. OSP_EREFUSED: the broker
+ * has closed the channel, see closed_code; the connection remains. OSP_ENOENT,
+ * without a message: no frame arrived within idle_ms, if that is not 0.
  */
 osp_status osp__broker_next(osp_broker *broker, amqp_frame_t *frame,
 							unsigned idle_ms, osp_error *err) OSP_MUST_CHECK;
 
-/* The same of what has come already, without waiting. OSP_ENOENT: nothing. */
+/*
+ * Reads the next frame as osp__broker_next() does, but only if it has arrived
+ * already. OSP_ENOENT: it has not.
+ */
 osp_status osp__broker_take_waiting(osp_broker *broker, amqp_frame_t *frame,
 									osp_error *err) OSP_MUST_CHECK;
 
-/* Waits for the frame of this method. Messages that come before it are skipped,
- * before the end of a channel also what the broker has answered.
- * OSP_EREFUSED as above. */
+/*
+ * Waits for the frame with this method. Messages before it are skipped, and
+ * before the end of a channel also answers of the broker. OSP_EREFUSED as for
+ * osp__broker_next().
+ */
 osp_status osp__broker_expect(osp_broker *broker, amqp_method_number_t method,
 							  amqp_frame_t *frame,
 							  osp_error *err) OSP_MUST_CHECK;
@@ -158,15 +166,15 @@ osp_status osp__broker_ask(osp_broker *broker, amqp_method_number_t method,
 osp_status osp__broker_broken(osp_broker *broker, osp_status status,
 							  osp_error *err, const char *what);
 
-/* The broker has sent what it must not. */
+/* Reports that the broker has sent something that AMQP does not allow here. */
 osp_status osp__broker_malformed(osp_broker *broker, osp_error *err);
 
 /* ---- broker_socket.c ---- */
 
 /*
- * Connects to a peer and gives the connection to broker->link, which owns it.
- * With TLS the certificate must be valid for the host and be signed by an
- * authority of ca_file, or, if that is NULL, one that the system trusts.
+ * Connects to a peer; broker->link owns the connection. With TLS the
+ * certificate must be valid for the host and be signed by an authority of
+ * ca_file, or, if that is NULL, one that the system trusts.
  */
 osp_status osp__broker_open_socket(osp_broker *broker,
 								   const osp_broker_peer *peer,

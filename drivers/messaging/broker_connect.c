@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * broker_connect.c
- *	  Making a connection to a broker, and its channel.
+ *	  Makes a connection to a broker, and its channel.
  */
 #include "broker.h"
 
@@ -21,8 +21,10 @@ capability(const char *name)
 	return entry;
 }
 
-/* Who we are, and what we understand: a broker that refuses a login shall say so,
- * and one that takes no messages, too. */
+/*
+ * Sends our name and our capabilities: we understand a broker that reports a
+ * refused login, and one that reports that it accepts no messages.
+ */
 static osp_status
 send_properties(osp_broker *broker, osp_str response, osp_error *err)
 {
@@ -69,7 +71,7 @@ send_start_ok(osp_broker *broker, osp_error *err)
 	return status;
 }
 
-/* Agrees on no more than the broker's frames and ours. */
+/* Agrees to limits that are within both the broker's and ours. */
 static osp_status
 send_tune_ok(osp_broker *broker, const amqp_connection_tune_t *tune,
 			 osp_error *err)
@@ -138,8 +140,10 @@ connect_to_peer(osp_broker *broker, osp_error *err)
 	return status;
 }
 
-/* Is the connection in order? With nothing outstanding the broker has nothing to
- * say, unless that it has closed the connection, or about an alarm. */
+/*
+ * Does the connection work? While no answer is outstanding the broker sends
+ * only that it closes the connection, or an alarm.
+ */
 static bool
 is_in_order(osp_broker *broker)
 {

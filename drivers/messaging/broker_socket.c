@@ -3,13 +3,14 @@
  * broker_socket.c
  *	  The socket of a connection to a broker.
  *
- * Without TLS it is ours, connected within the bounds of a call, and given to the
- * library. With TLS the library has to open it itself: opening then ends at
- * timeout_ms and at the deadline, but not on the host's interrupts. A host that
- * ends meanwhile loses nothing, for the batch was not confirmed.
+ * Without TLS the socket is ours, connected within the limits of a call, and
+ * then given to the library. With TLS the library has to open it itself:
+ * opening then ends at timeout_ms and at the deadline, but the program cannot
+ * interrupt it. A program that ends meanwhile loses nothing, since the batch
+ * was not confirmed.
  *
  * The library compares a certificate with host names only, and trusts no
- * authority by default, so that both are asked of OpenSSL directly.
+ * authority by default, so both are set in OpenSSL directly.
  */
 #include "broker.h"
 #include "record/clock.h"
@@ -23,13 +24,15 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-/* Room for a window of messages; the kernel may allow less. */
+/* The size of the send buffer, for a window of messages. The kernel may allow less. */
 #define SEND_BUFFER (1024 * 1024)
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* Why the kernel gives up what the peer does not take; sending waits for it only
- * where room was announced and is not there. */
+/*
+ * Sets how long the kernel waits for a peer that does not accept data. Sending
+ * waits in the kernel only if the announced space turns out to be missing.
+ */
 static void
 set_socket_options(osp_broker *broker)
 {
@@ -61,7 +64,7 @@ open_tcp(osp_broker *broker, const osp_broker_peer *peer, osp_error *err)
 
 /* ---- TLS ---- */
 
-/* Keeps why a certificate is not accepted. */
+/* Keeps the reason why a certificate is not accepted. */
 static int
 note_verdict(int accepted, X509_STORE_CTX *store)
 {
@@ -74,7 +77,10 @@ note_verdict(int accepted, X509_STORE_CTX *store)
 	return accepted;
 }
 
-/* Whom the certificate must name, and who must have signed it. */
+/*
+ * Sets the host that the certificate must name, and the authorities that may
+ * have signed it.
+ */
 static bool
 set_trust(SSL_CTX *ctx, const char *host, const char *ca_file, int *verdict)
 {
@@ -93,7 +99,7 @@ set_trust(SSL_CTX *ctx, const char *host, const char *ca_file, int *verdict)
 							: SSL_CTX_set_default_verify_paths(ctx)) == 1;
 }
 
-/* The time that is left for opening, at least a millisecond. */
+/* Returns the time that is left for opening, at least a millisecond. */
 static struct timeval
 time_to_open(const osp_wait *wait)
 {

@@ -17,7 +17,7 @@
  */
 #include "messaging.h"
 
-/* Longest message: a notification, and what stands round it. */
+/* The longest message: a notification, and the JSON around it. */
 #define BODY_MAX ((size_t) OSP_NOTIFICATION_MAX + 64 * 1024)
 
 static void

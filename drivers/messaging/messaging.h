@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging.h
- *	  What the parts of the messaging driver share.
+ *	  Common parts of the messaging driver.
  *
- * Names are those of oslo.messaging: notifications of a topic go to an exchange,
- * under the topic's name with ".info" behind it, which is also the name of the
- * queue that is bound there. Whoever reads notifications reads this queue.
+ * Names are those of oslo.messaging: notifications of a topic go to an
+ * exchange, under the topic's name with ".info" appended, which is also the
+ * name of the queue that is bound there. Readers of notifications read this
+ * queue.
  */
 #ifndef OSP_MESSAGING_H
 #define OSP_MESSAGING_H
@@ -13,21 +14,24 @@
 #include "broker.h"
 #include "traces.h"
 
-/* Brokers in one connection string. */
+/* How many brokers a connection string may name. */
 #define MESSAGING_PEERS_MAX 16
 
-/* Messages that are published before their confirmations are waited for. */
+/* How many messages are published before the driver waits for their confirmations. */
 #define MESSAGING_WINDOW 4096
 
-/* What is to be done with the messages of the queue, see messaging_settle.c. */
+/* The steps that remove messages from the queue, see messaging_settle.c. */
 typedef struct osp_messaging_settling
 {
 	osp_buf steps;
-	uint64_t kept; /* messages that stay, in front of the next to be removed */
-	uint64_t kept_tag; /* the last of them */
-	uint64_t passed; /* kept messages that were passed over, summed up over all
-						* single acknowledgements since they were given back */
-	uint64_t given;  /* messages that are given back before the end */
+	uint64_t kept;     /* messages to keep before the next to remove */
+	uint64_t kept_tag; /* the last of these */
+	/*
+	 * How many kept messages all single acknowledgements have to pass, summed
+	 * up since kept messages were last returned to the queue.
+	 */
+	uint64_t passed;
+	uint64_t given; /* messages that are returned before the end */
 } osp_messaging_settling;
 
 struct osp_driver_conn
@@ -35,29 +39,29 @@ struct osp_driver_conn
 	const osp_allocator *alc;
 	osp_broker broker;
 
-	/* What the connection string says. */
-	char *storage; /* of the texts */
+	/* Settings of the connection string. */
+	char *storage; /* for the texts */
 	osp_broker_peer peers[MESSAGING_PEERS_MAX];
 	osp_str exchange;
-	osp_str queue; /* and routing key */
+	osp_str queue; /* also the routing key */
 	char queue_text[BROKER_NAME_MAX + 1];
-	bool durable;     /* exchange and queue survive the broker's end */
-	bool declare;     /* make them, if they are not there */
-	bool temporary;   /* and delete them at the end if they were not */
-	unsigned idle_ms; /* reading goes on until nothing has come for so long */
+	bool durable;     /* exchange and queue survive a restart */
+	bool declare;     /* make them if they do not exist */
+	bool temporary;   /* and delete them at the end, if made */
+	unsigned idle_ms; /* reading ends after this time without a message */
 
-	/* Of writing. */
-	bool ready;      /* the channel is open, and confirms what we publish */
-	uint64_t tag;    /* of the message that was published last */
+	/* The state of writing. */
+	bool ready;      /* a channel with confirmations is open */
+	uint64_t tag;    /* of the last published message */
 	size_t body_max; /* longer messages are refused by the broker */
 	bool settled[MESSAGING_WINDOW];
-	bool own_exchange; /* made by this connection, which is temporary */
+	bool own_exchange; /* made by us, to be deleted */
 	bool own_queue;
 
-	/* Of reading. */
-	bool beside_others; /* other consumers were there when it ended */
+	/* The state of reading. */
+	bool beside_others; /* the queue had other consumers at the end */
 	osp_buf body;
-	osp_buf text; /* of writing, too: a message's body */
+	osp_buf text; /* also a message's body when writing */
 	osp_buf scratch;
 	osp_traces traces;
 	osp_messaging_settling settling;
@@ -71,23 +75,28 @@ osp_status osp__messaging_read_uri(osp_driver_conn *conn, osp_str text,
 
 /* ---- messaging_topic.c ---- */
 
-/* Opens a channel for publishing: exchange and queue are there, and what is
- * published will be confirmed. */
+/*
+ * Opens a channel for publishing. Exchange and queue exist then, and published
+ * messages will be confirmed.
+ */
 osp_status osp__messaging_prepare(osp_driver_conn *conn,
 								  osp_error *err) OSP_MUST_CHECK;
 
 /* ---- messaging_temporary.c ---- */
 
-/* Sets own_exchange and own_queue where there is none yet. */
+/*
+ * Sets own_exchange and own_queue if these do not exist yet, so that we will
+ * make them.
+ */
 osp_status osp__messaging_find_absent(osp_driver_conn *conn,
 									  osp_error *err) OSP_MUST_CHECK;
 
-/* Deletes the own ones, unless they are in use. */
+/* Deletes the exchange and queue that we made, unless they are in use. */
 void osp__messaging_delete_own(osp_driver_conn *conn);
 
 /* ---- messaging_topic.c, reading ---- */
 
-/* What the broker says of the queue. */
+/* The broker's answer about the queue. */
 typedef struct osp_messaging_state
 {
 	uint64_t ready; /* messages that no consumer has taken */
@@ -95,22 +104,27 @@ typedef struct osp_messaging_state
 } osp_messaging_state;
 
 /*
- * Opens a channel for reading the queue, and begins to read. *before: as the queue
- * was. OSP_ENOENT, without a message: there is no such queue.
+ * Opens a channel for reading the queue, and begins to read. *before: the state
+ * of the queue before that. OSP_ENOENT, without a message: there is no such
+ * queue.
  */
 osp_status osp__messaging_consume(osp_driver_conn *conn,
 								  osp_messaging_state *before,
 								  osp_error *err) OSP_MUST_CHECK;
 
-/* Cancels the consumer that reads, and makes one that gets a single message.
- * Neither waits for the broker's answer. */
+/*
+ * Cancel the consumer that reads, and make one that gets a single message.
+ * Neither call waits for the broker's answer.
+ */
 osp_status osp__messaging_cancel(osp_driver_conn *conn,
 								 osp_error *err) OSP_MUST_CHECK;
 osp_status osp__messaging_consume_one(osp_driver_conn *conn,
 									  osp_error *err) OSP_MUST_CHECK;
 
-/* Asks for the state of the queue; reads it from the answer, which has the method
- * AMQP_QUEUE_DECLARE_OK_METHOD. */
+/*
+ * Ask for the state of the queue, and read it from the answer, which has the
+ * method AMQP_QUEUE_DECLARE_OK_METHOD.
+ */
 osp_status osp__messaging_ask_state(osp_driver_conn *conn,
 									osp_error *err) OSP_MUST_CHECK;
 void osp__messaging_read_state(const amqp_frame_t *answer,
@@ -124,16 +138,18 @@ void osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
 						 int64_t now_ns);
 
 /*
- * The notification in a message, in format 1.0 or 2.0, borrowed from body or
- * conn->text. OSP_EPROTO: there is none; OSP_ENOMEM.
+ * Finds the notification in a message of format 1.0 or 2.0, borrowed from body
+ * or conn->text. OSP_EPROTO: there is none; OSP_ENOMEM.
  */
 osp_status osp__messaging_payload(osp_driver_conn *conn, osp_str body,
 								  osp_str *json) OSP_MUST_CHECK;
 
 /* ---- messaging_queue.c ---- */
 
-/* Called for each message of the queue, with its tag. What is not OSP_OK ends the
- * reading. */
+/*
+ * Called for each message of the queue, with its tag. A result other than
+ * OSP_OK ends the reading.
+ */
 typedef osp_status (*osp_messaging_fn)(void *ctx, osp_driver_conn *conn,
 									   uint64_t tag, osp_str body);
 
@@ -142,41 +158,49 @@ typedef osp_status (*osp_messaging_end_fn)(void *ctx, osp_driver_conn *conn,
 										   osp_error *err);
 
 /*
- * Calls fn for each message of the queue, in its order, then end (NULL: nothing).
- * All that end did not acknowledge are in the queue again, in their old places, when
- * this returns.
+ * Calls fn for each message of the queue, in its order, and then end, unless
+ * that is NULL. When this returns, all messages that end did not acknowledge
+ * are in the queue again, in their old places.
  */
 osp_status osp__messaging_each(osp_driver_conn *conn, osp_messaging_fn fn,
 							   osp_messaging_end_fn end, void *ctx,
 							   osp_error *err) OSP_MUST_CHECK;
 
-/* What was sought and not found may be with another consumer: then OSP_EBUSY. */
+/*
+ * Called if a trace was not found. OSP_EBUSY: another consumer may have its
+ * messages.
+ */
 osp_status osp__messaging_missing(osp_driver_conn *conn,
 								  osp_error *err) OSP_MUST_CHECK;
 
 /* ---- messaging_settle.c ---- */
 
-/* A reading begins, of which nothing is removed yet. */
+/* Forgets all steps, at the beginning of a reading. */
 void osp__messaging_settle_nothing(osp_driver_conn *conn);
 
-/* Called for each message in its order: it stays in the queue, or will be removed;
- * first: as the first one of its trace. OSP_ENOMEM, OSP_EFULL. */
+/*
+ * Called for each message in its order: keep it in the queue, or remove it;
+ * first: it is the first message of its trace. OSP_ENOMEM, OSP_EFULL.
+ */
 void osp__messaging_keep(osp_driver_conn *conn, uint64_t tag);
 osp_status osp__messaging_discard(osp_driver_conn *conn, uint64_t tag,
 								  bool first) OSP_MUST_CHECK;
 
-/* Removes these messages from the queue. Adds to *removed how many traces had their
- * first message among those for which the broker was told so. */
+/*
+ * Removes the discarded messages from the queue. Adds to *removed how many
+ * traces had their first message among those that the broker was told to
+ * remove.
+ */
 osp_status osp__messaging_settle(osp_driver_conn *conn, uint64_t *removed,
 								 osp_error *err) OSP_MUST_CHECK;
 
 /* ---- messaging_read.c ---- */
 
-/* Fills conn->traces with what all messages of the queue say of their traces. */
+/* Fills conn->traces with the traces of all messages in the queue. */
 osp_status osp__messaging_find_traces(osp_driver_conn *conn,
 									  osp_error *err) OSP_MUST_CHECK;
 
-/* ---- the slots of osp_driver ---- */
+/* ---- functions of osp_driver ---- */
 
 osp_status osp__messaging_notify(osp_driver_conn *conn,
 								 const osp_notification *items, size_t count,

@@ -27,7 +27,10 @@ osp__messaging_body(osp_driver_conn *conn, const osp_notification *item,
 	osp_uuid id;
 	size_t i;
 
-	/* Consumers that keep an id once, as Ceilometer does, drop the copy. */
+	/*
+	 * The same notification always gets the same id, so that consumers such as
+	 * Ceilometer, which keep an id only once, drop the copy.
+	 */
 	osp__point_id(item, &id);
 	osp_uuid_text(&id, text);
 	osp_buf_reset(body);

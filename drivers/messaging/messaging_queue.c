@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_queue.c
- *	  Reading the queue, which leaves everything in it.
+ *	  Reads the queue, and leaves everything in it.
  *
- * All messages are taken by a consumer that acknowledges none of them. When its
- * channel is closed the broker puts them back, each in its old place. Upstream's
- * reader acknowledges, and so removes, whatever it gets.
+ * All messages go to a consumer that acknowledges none of them. When its
+ * channel is closed the broker puts them back, each in its old place.
+ * Upstream's reader acknowledges, and so removes, all messages that it gets.
  *
- * How many messages there are is asked first, so that nobody has to wait for one
- * that does not come. When the broker falls silent before they have come, it is
- * asked again: it may be busy, or another consumer may have taken some. The answer
- * can overtake messages that the queue has sent before, but a second answer
- * cannot. So everything has come when two answers in a row, with no message before
- * or between them, say that no message is left.
+ * The number of messages is asked for first, so that the reader does not wait
+ * for one that does not exist. If the broker falls silent before all have
+ * arrived, it is asked again: it may be busy, or another consumer may have
+ * taken some. The answer may arrive before messages that the queue has sent
+ * earlier, but a second answer cannot. So all messages have arrived when two
+ * answers in a row, with no message before or between them, say that none is
+ * left.
  *
- * A consumer that was there before us, such as another reader, may have messages
- * that it gives back. Nobody can ask how many. One that gets none itself waits longer
- * than one that has them, so that of two readers one gets all. If the other consumer is
- * still there in the end, conn->beside_others says so.
+ * A consumer that was there before, such as another reader, may have messages
+ * that it will return. Their number cannot be asked for. A reader that gets no
+ * message waits longer than one that has some, so that of two readers one gets
+ * all. If the other consumer is still there in the end, conn->beside_others is
+ * set.
  */
 #include "messaging.h"
 
@@ -25,29 +27,33 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* After a silence of this length the broker is asked. */
+/* After a silence of this length the broker is asked for the number of messages. */
 #define SILENCE_MS 200
 
-/* How long to wait for what other consumers may give back, and how much longer if they
- * have all. */
+/*
+ * How long to wait for messages that other consumers may return, and how much
+ * longer if they have all messages.
+ */
 #define TAKEN_MS     1000
 #define TAKEN_ALL_MS 500
 
-/* A broker that answers, and has messages for us alone, is busy: it may be silent for so
- * many timeouts. */
+/*
+ * A broker that answers, but does not send messages although there is no other
+ * consumer, is busy. It may be silent for this many timeouts.
+ */
 #define BUSY 10
 
-/* A busy broker puts more than so many messages back in a millisecond. */
+/* How many messages even a busy broker puts back in a millisecond. */
 #define PUT_BACK_PER_MS 5
 
 typedef struct reading
 {
-	uint64_t seen;     /* messages */
-	uint64_t expected; /* at least */
-	bool exact;        /* and no more, for no other consumer has any */
-	unsigned nothing;  /* answers in a row that say that no message is left */
-	bool asked;        /* an answer is to come */
-	int64_t last_ns;   /* when the last message came, osp_mono_now */
+	uint64_t seen;     /* messages so far */
+	uint64_t expected; /* messages, at least */
+	bool exact;        /* expected is exact: nobody else has one */
+	unsigned nothing;  /* successive answers that none is left */
+	bool asked;        /* an answer is awaited */
+	int64_t last_ns;   /* time of the last message, osp_mono_now */
 
 	osp_messaging_end_fn end; /* NULL: none */
 	void *ctx;
@@ -122,7 +128,7 @@ ask(osp_driver_conn *conn, reading *r, osp_error *err)
 	return osp__messaging_ask_state(conn, err);
 }
 
-/* The broker has answered. */
+/* Handles the broker's answer about the number of messages. */
 static osp_status
 read_answer(osp_driver_conn *conn, reading *r, const amqp_frame_t *frame,
 			osp_error *err)
@@ -163,8 +169,8 @@ is_complete(const reading *r)
 }
 
 /*
- * Reads what comes next, which is a message if *tag is not 0. OSP_ENOENT: nothing
- * more is to come, and nothing has come for conn->idle_ms.
+ * Reads the next frame, which is a message if *tag is not 0. OSP_ENOENT: no
+ * more messages are expected, and none arrived within conn->idle_ms.
  */
 static osp_status
 read_next(osp_driver_conn *conn, reading *r, uint64_t *tag, osp_error *err)
@@ -200,9 +206,9 @@ read_next(osp_driver_conn *conn, reading *r, uint64_t *tag, osp_error *err)
 }
 
 /*
- * The reading ends for a reason of our own, or because all was read: then r->end is
- * called. The messages go back. The broker says nothing while it puts them back, which
- * is no reason to give up: the next reader would find only some of them.
+ * Ends a reading. If all was read, r->end is called. Then the messages go back
+ * to the queue. The broker is silent while it puts them back, so the wait is
+ * longer: otherwise the next reader would find only some of them.
  */
 static osp_status
 end_reading(osp_driver_conn *conn, const reading *r, osp_status status,

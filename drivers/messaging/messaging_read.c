@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_read.c
- *	  Reading and listing traces, for which the whole queue is read.
+ *	  Reads and lists traces, for which the whole queue has to be read.
  */
 #include "messaging.h"
 
@@ -16,7 +16,10 @@ typedef struct point_sieve
 	void *ctx;
 } point_sieve;
 
-/* An osp_messaging_fn. What is no notification is passed over. */
+/*
+ * Passes a message's notification on, if it is of the trace; an
+ * osp_messaging_fn. Messages without a notification are skipped.
+ */
 static osp_status
 give_point(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 {
@@ -54,7 +57,7 @@ osp__messaging_get_points(osp_driver_conn *conn, osp_str base_id,
 
 /* ---- all traces ---- */
 
-/* An osp_messaging_fn. */
+/* Adds a message's notification to the set of traces; an osp_messaging_fn. */
 static osp_status
 note_point(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_remove.c
- *	  Removing traces from the queue: their messages are acknowledged, all others
- *	  go back to their places.
+ *	  Removes traces from the queue: their messages are acknowledged, all others
+ *	  return to their places.
  */
 #include "messaging.h"
 
-/* What osp_traces_entry.place says of a trace. */
+/* The values of osp_traces_entry.place for a trace. */
 enum
 {
 	KEPT,
@@ -14,7 +14,7 @@ enum
 	REMOVED
 };
 
-/* Names the traces that are to be removed, by id. */
+/* Marks the traces that are to be removed, by their ids. */
 static osp_status
 doom_by_id(osp_driver_conn *conn, const osp_removal *what)
 {
@@ -32,7 +32,10 @@ doom_by_id(osp_driver_conn *conn, const osp_removal *what)
 	return status;
 }
 
-/* The same by age, which all messages have to be looked at for. */
+/*
+ * Marks the traces that are to be removed, by their age. For that all messages
+ * have to be read.
+ */
 static osp_status
 doom_by_age(osp_driver_conn *conn, int64_t older_than_ns, osp_error *err)
 {
@@ -49,7 +52,10 @@ doom_by_age(osp_driver_conn *conn, int64_t older_than_ns, osp_error *err)
 	return status;
 }
 
-/* Is a message of a trace that is to be removed? *first: none of it was before. */
+/*
+ * Finds out whether a message belongs to a trace that is to be removed. *first:
+ * it is the first one of that trace.
+ */
 static osp_status
 judge_message(osp_driver_conn *conn, osp_str body, bool *doomed, bool *first)
 {
@@ -73,7 +79,7 @@ judge_message(osp_driver_conn *conn, osp_str body, bool *doomed, bool *first)
 	return OSP_OK;
 }
 
-/* An osp_messaging_fn. */
+/* Keeps or discards a message; an osp_messaging_fn. */
 static osp_status
 sort_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 {
@@ -90,7 +96,7 @@ sort_message(void *ctx, osp_driver_conn *conn, uint64_t tag, osp_str body)
 	return OSP_OK;
 }
 
-/* An osp_messaging_end_fn. */
+/* Removes the discarded messages; an osp_messaging_end_fn. */
 static osp_status
 settle_messages(void *ctx, osp_driver_conn *conn, osp_error *err)
 {

@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_settle.c
- *	  Taking messages out of the queue that was read.
+ *	  Removes messages from the queue that was read.
  *
- * RabbitMQ searches each message that is acknowledged from the front of those that
- * are not, in the channel and again in the queue: 61 us with none that is kept in
- * front of it, 37 ms behind 100,000. So
+ * To find an acknowledged message, RabbitMQ searches the unacknowledged ones from
+ * their front, in the channel and again in the queue. That takes 61 us if no kept
+ * message is before it, and 37 ms if 100,000 are. So
  *
- *	- messages behind none that is kept are acknowledged together, up to the last;
+ *	- messages with no kept one before them are acknowledged together, up to the last;
  *	- others are acknowledged one by one;
- *	- when these have passed over many that are kept, the kept ones go back to the
+ *	- when these have passed many kept messages, the kept ones are returned to the
  *	  queue before the next is acknowledged. The queue searches their places from its
- *	  front, so each time as many have to be passed over as were given back before.
+ *	  front, so each time as many have to be passed as were returned before.
  *
- * All this is noted as steps while the queue is read and done at the end, so that a
+ * All this is noted as steps while the queue is read, and done at the end, so that a
  * reading that fails removes nothing.
  *
- * What is given back would be delivered again, so the consumer is cancelled first.
- * The queue takes acknowledgements before messages that are given back: with many of
- * both the latter waited for minutes. After a basic.get the channel passes nothing on
- * until the queue has answered, which is after the messages are in their places.
+ * Returned messages would be delivered again, so the consumer is cancelled first. The
+ * queue handles acknowledgements before returned messages: with many of both, the
+ * latter waited for minutes. After a basic.get the channel passes nothing on until the
+ * queue has answered, which it does once the messages are in their places.
  *
- * A channel without a consumer is closed before its messages are back in the queue.
- * So it gets one again, for a single message.
+ * The broker closes a channel without a consumer before its messages are back in the
+ * queue. So the channel gets a consumer again, for a single message.
  */
 #include "messaging.h"
 
-/* Kept messages that single acknowledgements pass over before these are given back:
- * some 40 ms of the broker's time. */
+/*
+ * How many kept messages single acknowledgements may pass before those are
+ * returned to the queue: some 40 ms of the broker's time.
+ */
 #define PASSED_MAX 100000
 
 enum
 {
 	ACK,
-	ACK_UP_TO, /* with all in front */
-	GIVE_BACK  /* with all in front */
+	ACK_UP_TO, /* with all messages before it */
+	GIVE_BACK  /* with all messages before it */
 };
 
 typedef struct step
 {
 	uint64_t tag;
 	uint32_t kind;
-	uint32_t traces; /* of which the first message is removed */
+	uint32_t traces; /* how many traces have their first message here */
 } step;
 
 void
@@ -62,7 +64,7 @@ add_step(osp_messaging_settling *s, uint32_t kind, uint64_t tag,
 	osp_buf_add(&s->steps, &added, sizeof(added));
 }
 
-/* The last step, if it is of this kind. */
+/* Returns the last step, if it is of this kind. */
 static bool
 last_step(const osp_messaging_settling *s, uint32_t kind, step *out)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_temporary.c
- *	  An exchange and a queue that are deleted again: what temporary=1 is for.
+ *	  An exchange and a queue that are deleted again (temporary=1).
  *
- * A connection that only tries whether a trace can be stored and read leaves neither
- * behind if it made them: they would stay durable or not, whatever the next writer
- * wants. What is used by somebody, or holds messages, stays.
+ * A connection that only tests whether a trace can be stored and read deletes
+ * both, if it made them: otherwise they would stay as durable as they were
+ * made, whatever the next writer wants. An exchange or queue that is in use, or
+ * that has messages, is not deleted.
  */
 #include "messaging.h"
 
-/* Asks the broker for something that it may refuse; *done: it did not. */
+/* Asks the broker for something that it may refuse; *done: it did not refuse. */
 static osp_status
 try_to(osp_driver_conn *conn, amqp_method_number_t method, void *arguments,
 	   amqp_method_number_t answer, bool *done, osp_error *err)

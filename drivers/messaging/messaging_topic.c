@@ -3,19 +3,22 @@
  * messaging_topic.c
  *	  The exchange and the queue of the notifications.
  *
- * They are made as oslo.messaging makes them, also by a writer, so that nothing
- * is lost before somebody reads. A user who may not make anything can write all
- * the same where they are there: every message is published as mandatory, so the
- * broker says when there is no queue for it.
+ * They are made with the properties that oslo.messaging uses. A writer makes
+ * them, too, so that nothing is lost before there is a reader. A user without
+ * the right to make them can nevertheless write if they exist: every message is
+ * published as mandatory, so the broker reports if there is no queue for it.
  */
 #include "messaging.h"
 
 #define CONSUMER "osprofiler"
 
-/* Of a name in a message, so many bytes. */
+/* How many bytes of a name are shown in a message. */
 #define NAME_SHOWN 40
 
-/* The broker has closed the channel for what we asked: that ends the call. */
+/*
+ * Reports that the broker has closed the channel because of our request, which
+ * ends the call.
+ */
 static osp_status
 refused(osp_driver_conn *conn, osp_error *err)
 {
@@ -28,8 +31,10 @@ refused(osp_driver_conn *conn, osp_error *err)
 	return OSP_EUNAVAIL;
 }
 
-/* What we wanted to make exists with other properties. The broker's words for
- * durable are long and name the wish first, so ours are reported instead. */
+/*
+ * Reports that the exchange or queue exists with other properties. The broker's
+ * message about durable is long and confusing, so our own is used instead.
+ */
 static osp_status
 differs(osp_driver_conn *conn, const char *kind, osp_str name, osp_error *err)
 {
@@ -67,7 +72,10 @@ differs(osp_driver_conn *conn, const char *kind, osp_str name, osp_error *err)
 	return OSP_EUNAVAIL;
 }
 
-/* Asks the broker to make something; what we may not make may be there. */
+/*
+ * Asks the broker to make an exchange or queue. If we may not make it, it may
+ * exist already.
+ */
 static osp_status
 make(osp_driver_conn *conn, amqp_method_number_t method, void *arguments,
 	 amqp_method_number_t answer, osp_error *err)

@@ -3,8 +3,8 @@
  * messaging_uri.c
  *	  The connection string of a RabbitMQ cluster.
  *
- * osp_uri_parse() knows one host, so it is asked for each of them with the rest
- * of the string behind it.
+ * osp_uri_parse() can parse only one host, so it is called for each of them,
+ * followed by the rest of the string.
  */
 #include "messaging.h"
 
@@ -29,7 +29,7 @@ bad_string(osp_error *err, const char *what)
 		what);
 }
 
-/* A name of an exchange, a topic or a virtual host. */
+/* Can this be the name of an exchange, a topic or a virtual host? */
 static bool
 is_name(osp_str text)
 {
@@ -100,7 +100,7 @@ read_option(osp_driver_conn *conn, osp_str name, osp_str value, osp_error *err)
 	return bad_string(err, "unknown option");
 }
 
-/* Reads NAME=VALUE&..., in the storage. */
+/* Reads the options NAME=VALUE&..., whose texts are in the storage. */
 static osp_status
 read_options(osp_driver_conn *conn, osp_str query, osp_error *err)
 {
@@ -113,7 +113,7 @@ read_options(osp_driver_conn *conn, osp_str query, osp_error *err)
 	return status;
 }
 
-/* What belongs to all hosts. */
+/* Reads the parts of the string that apply to all hosts. */
 static osp_status
 read_rest(osp_driver_conn *conn, const osp_uri *uri, osp_error *err)
 {
@@ -133,7 +133,7 @@ read_rest(osp_driver_conn *conn, const osp_uri *uri, osp_error *err)
 	return OSP_OK;
 }
 
-/* Adds a host; a login counts for those behind it that have none. */
+/* Adds a host. A host without a login gets that of the host before it. */
 static void
 add_peer(osp_driver_conn *conn, const osp_uri *uri)
 {
@@ -152,11 +152,11 @@ add_peer(osp_driver_conn *conn, const osp_uri *uri)
 	peer->port = uri->port;
 }
 
-/* The string cut at the hosts. */
+/* A connection string, split at its list of hosts. */
 typedef struct host_list
 {
-	osp_str scheme; /* with :// */
-	osp_str hosts;  /* the next, and those behind it */
+	osp_str scheme; /* including :// */
+	osp_str hosts;  /* the hosts that are not read yet */
 	osp_str rest;
 } host_list;
 
@@ -178,7 +178,7 @@ split_string(osp_str text, host_list *out)
 	return true;
 }
 
-/* Reads the next host; its texts lie at *storage, which moves on behind them. */
+/* Reads the next host. Its texts are stored at *storage, which moves behind them. */
 static osp_status
 read_host(host_list *list, osp_buf *buf, char **storage, osp_uri *uri,
 		  osp_error *err)

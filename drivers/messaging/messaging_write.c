@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_write.c
- *	  Publishing batches.
+ *	  Publishes batches.
  *
- * A window of messages goes out, then their confirmations are read: the broker
- * numbers messages as we do, and confirms one or all up to one. What it cannot
- * route to a queue it sends back before. The longest message that it takes is
- * not known before it refuses one, by closing the channel; then the longest of
- * the batch is left out, until what remains is taken.
+ * A window of messages is sent, then their confirmations are read: the broker
+ * numbers the messages as we do, and confirms one message, or all up to one. A
+ * message that it cannot route to a queue is returned before that. The longest
+ * message that it accepts is not known before it refuses one by closing the
+ * channel; then the longest of the batch is left out, until the rest is
+ * accepted.
  */
 #include "messaging.h"
 
 #include <stdio.h>
 #include <time.h>
 
-/* Bytes in a window, unless one message is longer. */
+/* The size of a window in bytes, unless a single message is longer. */
 #define WINDOW_BYTES ((size_t) 1024 * 1024)
 
-/* content_type, content_encoding, headers, delivery_mode and priority. */
+/*
+ * The properties of a message: content_type, content_encoding, headers,
+ * delivery_mode and priority.
+ */
 #define PROPERTIES                                                     \
 	(AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG | \
 	 AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |         \
@@ -53,7 +57,7 @@ send_header(osp_driver_conn *conn, osp_error *err)
 	return osp__broker_send_frame(&conn->broker, &frame, err);
 }
 
-/* Sends conn->text in frames, none longer than the broker takes. */
+/* Sends conn->text in frames that are not longer than the broker accepts. */
 static osp_status
 send_body(osp_driver_conn *conn, osp_error *err)
 {
@@ -95,15 +99,15 @@ publish(osp_driver_conn *conn, osp_error *err)
 
 /* ---- confirmations ---- */
 
-/* Messages that have been published together. */
+/* Messages that were published together. */
 typedef struct window
 {
-	uint64_t before; /* the tag before the first of them */
+	uint64_t before; /* the tag before that of the first message */
 	size_t count;
-	size_t low;     /* so many from the first on are settled */
-	size_t settled; /* and so many in all */
-	size_t longest; /* body */
-	size_t refused; /* were left out because of their length */
+	size_t low;     /* all messages before this one are settled */
+	size_t settled; /* how many are settled in all */
+	size_t longest; /* the longest body */
+	size_t refused; /* left out because of their length */
 } window;
 
 static void
@@ -117,7 +121,10 @@ settle(osp_driver_conn *conn, window *w, size_t place)
 		w->low++;
 }
 
-/* Messages are confirmed: one, or all up to one. False: they are none of ours. */
+/*
+ * Handles a confirmation of one message, or of all up to one. False: these are
+ * not ours.
+ */
 static bool
 confirm(osp_driver_conn *conn, window *w, const amqp_basic_ack_t *ack)
 {
@@ -135,7 +142,7 @@ confirm(osp_driver_conn *conn, window *w, const amqp_basic_ack_t *ack)
 	return true;
 }
 
-/* The broker does not store a message. */
+/* Reports that the broker does not store a message. */
 static osp_status
 not_stored(osp_driver_conn *conn, const char *why, const char *advice,
 		   osp_error *err)
@@ -190,7 +197,7 @@ wait_confirmed(osp_driver_conn *conn, window *w, osp_error *err)
 
 /* ---- batches ---- */
 
-/* Publishes from *next on what makes a window, and leaves *next behind it. */
+/* Publishes one window of messages, from *next on, and moves *next behind it. */
 static osp_status
 publish_window(osp_driver_conn *conn, const osp_notification *items,
 			   size_t count, size_t *next, window *w, osp_error *err)
@@ -203,7 +210,7 @@ publish_window(osp_driver_conn *conn, const osp_notification *items,
 	memset(w, 0, sizeof(*w));
 	w->before = conn->tag;
 
-	/* What comes before anything was sent confirms nothing. */
+	/* A frame that arrives before anything was sent cannot be a confirmation. */
 	if (status == OSP_OK)
 		return osp__broker_malformed(&conn->broker, err);
 	if (status != OSP_ENOENT)
@@ -238,8 +245,10 @@ publish_window(osp_driver_conn *conn, const osp_notification *items,
 	return status;
 }
 
-/* The broker has closed the channel: because of a message's length, or for
- * another reason, which ends the call. */
+/*
+ * Handles a channel that the broker has closed: because of a message's length,
+ * or for another reason, which ends the call.
+ */
 static osp_status
 channel_closed(osp_driver_conn *conn, const window *w, osp_error *err)
 {
