@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_driver.h
- *	  What the parts of the mysql driver share.
+ *	  Common parts of the mysql driver.
  */
 #ifndef OSP_MYSQL_DRIVER_H
 #define OSP_MYSQL_DRIVER_H
@@ -13,8 +13,8 @@ struct osp_driver_conn
 {
 	const osp_allocator *alc;
 	osp_mysql mysql;
-	uint64_t prepared; /* the session whose limit this is: */
-	size_t packet_max; /* longest statement that the server takes */
+	uint64_t prepared; /* the session for which packet_max is known */
+	size_t packet_max; /* the longest statement the server accepts */
 	osp_buf statement;
 	osp_buf text;
 	osp_buf scratch;
@@ -24,10 +24,10 @@ struct osp_driver_conn
 /* Appends a value to a statement, quoted. */
 void osp__mysql_quote(osp_driver_conn *conn, osp_buf *statement, osp_str text);
 
-/* Is it something in the values that the server refused? */
+/* Did the server refuse the statement because of one of its values? */
 bool osp__mysql_is_about_values(const osp_mysql *mysql);
 
-/* The slots of osp_driver. */
+/* Implement functions of osp_driver. */
 osp_status osp__mysql_notify(osp_driver_conn *conn,
 							 const osp_notification *items, size_t count,
 							 size_t *accepted, osp_error *err) OSP_MUST_CHECK;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_read.c
- *	  Reading and listing traces. Rows come one by one.
+ *	  Reading and listing traces. Rows are read one by one.
  */
 #include "mysql_driver.h"
 
 #include <mysqld_error.h>
 #include <stdio.h>
 
-/* Behind the table's columns: is the row too long for us? Its data is not sent
- * then, for the library can only say that it has lost the connection. */
+/*
+ * An additional column says that the row is too long for us. Its data is not
+ * sent then: the library could only report such a row as a lost connection.
+ */
 #define TOO_LONG     SQLTABLE_READ_COUNT
 #define COLUMN_COUNT (SQLTABLE_READ_COUNT + 1)
 
@@ -18,7 +20,7 @@
 	"IF(LENGTH(data) > %zu, NULL, JSON_UNQUOTE(data)), " \
 	"LENGTH(data) > %zu FROM data"
 
-/* Sets conn->statement to one that reads all rows. */
+/* Sets conn->statement to a query for all rows. */
 static void
 write_read_all(osp_driver_conn *conn)
 {
@@ -30,7 +32,7 @@ write_read_all(osp_driver_conn *conn)
 	osp_buf_add_str(&conn->statement, osp_str_of(text));
 }
 
-/* The notification of a row, in conn->text. */
+/* Writes the notification of a row to conn->text. */
 static osp_status
 make_json(osp_driver_conn *conn, const osp_str row[COLUMN_COUNT])
 {
@@ -42,9 +44,10 @@ make_json(osp_driver_conn *conn, const osp_str row[COLUMN_COUNT])
 }
 
 /*
- * Hands the notification of each row of conn->statement to fn, of one trace if only is
- * not NULL: the server may compare ids without regard to case. What makes no sense
- * is passed over. Without a table there is no row.
+ * Passes the notification of each row of conn->statement to fn. If only is not
+ * NULL, rows of other traces are skipped: the server may compare ids without
+ * regard to case. Rows that are no notification are skipped, too. A missing
+ * table has no rows.
  */
 static osp_status
 each_row(osp_driver_conn *conn, const osp_str *only, osp_point_fn fn, void *ctx,
@@ -104,7 +107,7 @@ osp__mysql_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	return each_row(conn, &base_id, fn, ctx, err);
 }
 
-/* An osp_point_fn. */
+/* Adds a point to the set of traces; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
 {
@@ -113,8 +116,10 @@ note_point(void *ctx, osp_str json)
 	return osp__table_note(&conn->traces, &conn->scratch, json);
 }
 
-/* Sets conn->statement to one that reads the rows of all traces that the filter may
- * let pass. */
+/*
+ * Sets conn->statement to a query for the rows of all traces that may pass the
+ * filter.
+ */
 static void
 write_read_candidates(osp_driver_conn *conn, const osp_trace_filter *filter)
 {

@@ -3,7 +3,8 @@
  * mysql_remove.c
  *	  Removing traces.
  *
- * Ids are compared byte by byte; the column may compare without regard to case.
+ * Ids are compared byte by byte, since the column may compare them without
+ * regard to case.
  */
 #include "mysql_driver.h"
 
@@ -12,24 +13,31 @@
 
 #define EXACT(id) "CAST(CONVERT(" id " USING utf8mb4) AS BINARY)"
 
-/* The traces whose last notification is older than what follows. Timestamps of
- * one form are in the order of their times. A trace whose timestamps have another form
- * may be new, and stays. */
+/*
+ * Finds the traces whose last notification is older than the time that follows.
+ * Timestamps of the same form have the order of their times. A trace whose
+ * timestamps have another form may be new, and is not removed.
+ */
 #define FIND_OLD                                                    \
 	"SELECT " EXACT("base_id") " AS old_id FROM data "              \
 							   "GROUP BY old_id HAVING "            \
 							   "MAX(timestamp) LIKE '____-__-__%' " \
 							   "AND MAX(timestamp) < "
 
-/* Old traces are found so many at a time, and removed so many in a statement. Each
- * statement scans the table and blocks writers of the rows that it removes. The limits
- * keep it short. A trace that gets a point after it was found is removed whole. */
+/*
+ * How many old traces are found at a time, and how many are removed by one
+ * statement. Each statement scans the table and blocks writers of the rows that
+ * it removes, so these limits keep it short. A trace that gets a point after it
+ * was found is removed completely.
+ */
 #define FIND_TRACES   2000
 #define REMOVE_TRACES 200
 #define OLD_IDS_MAX   ((size_t) FIND_TRACES * 1024)
 
-/* Runs conn->statement. OSP_ENOENT: there is no table, or the server finds the
- * value impossible, so that nothing can be removed. */
+/*
+ * Runs conn->statement. OSP_ENOENT: there is no table, or the server cannot
+ * have such a value, so that nothing has to be removed.
+ */
 static osp_status
 run(osp_driver_conn *conn, osp_error *err)
 {
@@ -52,7 +60,7 @@ begin_removal(osp_buf *statement)
 	osp_buf_add_str(statement, OSP_STR("DELETE FROM data WHERE"));
 }
 
-/* Adds "this trace" to the condition. */
+/* Adds a trace to the condition of the statement. */
 static void
 add_trace(osp_driver_conn *conn, osp_str id)
 {
@@ -89,7 +97,7 @@ add_id(osp_buf *ids, osp_str id)
 	osp_buf_add_str(ids, id);
 }
 
-/* The next of those that add_id has added; *at is its place. */
+/* Returns the id at *at, as add_id has stored it, and moves *at behind it. */
 static osp_str
 next_id(const osp_buf *ids, size_t *at)
 {
@@ -101,8 +109,10 @@ next_id(const osp_buf *ids, size_t *at)
 	return osp_str_n(id, len);
 }
 
-/* Finds some of the traces that are older: their ids, and how many there are, with
- * those that have no id. */
+/*
+ * Finds some of the traces that are older: their ids, and in *found how many
+ * there are, including rows without an id.
+ */
 static osp_status
 find_old(osp_driver_conn *conn, int64_t older_than_ns, osp_buf *ids,
 		 size_t *found, osp_error *err)
@@ -132,7 +142,7 @@ find_old(osp_driver_conn *conn, int64_t older_than_ns, osp_buf *ids,
 	return OSP_OK;
 }
 
-/* Removes those that were found, REMOVE_TRACES at a time. */
+/* Removes the traces that were found, REMOVE_TRACES at a time. */
 static osp_status
 remove_found(osp_driver_conn *conn, const osp_buf *ids, uint64_t *removed,
 			 osp_error *err)
@@ -160,8 +170,10 @@ remove_found(osp_driver_conn *conn, const osp_buf *ids, uint64_t *removed,
 	return OSP_OK;
 }
 
-/* Goes on as long as there may be more, and some of those that were found could be
- * removed: others may remove traces, too. */
+/*
+ * Removes old traces until there are no more, or none of those that were found
+ * could be removed: another program may be removing traces, too.
+ */
 static osp_status
 remove_old(osp_driver_conn *conn, int64_t older_than_ns, uint64_t *removed,
 		   osp_error *err)

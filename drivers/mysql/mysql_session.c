@@ -3,11 +3,12 @@
  * mysql_session.c
  *	  A session with a MariaDB or MySQL server.
  *
- * A call of the library that has to wait returns what for, and goes on when it is
- * told that this has come. Where our own wait fails, the socket is shut down, so
- * that the library's call ends at once and frees what it holds.
+ * A call of the library that has to wait returns the events that it needs, and
+ * is continued once they have happened. If our own wait fails, the socket is
+ * shut down, so that the library's call ends at once and frees its memory.
  *
- * Looking up a host name is the system's own, and waits as long as it lets it.
+ * A host name is looked up by the system, and takes as long as the system
+ * allows.
  */
 #include "mysql_session.h"
 #include "sqltable.h"
@@ -20,19 +21,25 @@
 
 #define SAYS_MAX 150
 
-/* A login's secret is not sent in the clear, whatever the server asks for. Libraries
- * before 3.3 cannot be told so; without plug-ins these know no method that does. */
+/*
+ * Methods of login that do not send the password in the clear. The server
+ * cannot choose another one. Libraries before 3.3 have no such list; without
+ * plug-ins they know no other method.
+ */
 #define LOGIN_METHODS \
 	"mysql_native_password,client_ed25519,caching_sha2_password,sha256_password"
 #define LIBRARY_WITH_METHODS 30300
 #define NO_PLUGINS           "/nonexistent"
 
-/* Of a row beside the column data. */
+/* The space for a row besides its column data. */
 #define ROW_EXTRA ((size_t) 64 * 1024)
 
 #define TLS_VERSIONS "TLSv1.2,TLSv1.3"
 
-/* Values are stored as they are or not at all, and each statement by itself. */
+/*
+ * A value is stored unchanged or not at all, and each statement is a
+ * transaction of its own.
+ */
 static const char session_mode[] =
 	"SET SESSION sql_mode = 'STRICT_ALL_TABLES', autocommit = 1";
 
@@ -63,7 +70,7 @@ osp__mysql_init(osp_mysql *mysql, const osp_driver_options *options,
 	return status;
 }
 
-/* Closes the session, which says so to a server that is in order. */
+/* Closes the session, with a message to the server if the session works. */
 static void
 close_session(osp_mysql *mysql)
 {
@@ -103,7 +110,10 @@ osp__mysql_term(osp_mysql *mysql)
 
 /* ---- waiting and failures ---- */
 
-/* Waits for what a call of the library needs, and returns what has come. */
+/*
+ * Waits for the events that a call of the library needs, and returns those that
+ * happened.
+ */
 static int
 wait_for(osp_mysql *mysql, int events)
 {
@@ -122,7 +132,7 @@ wait_for(osp_mysql *mysql, int events)
 	return MYSQL_WAIT_TIMEOUT;
 }
 
-/* The first line of what the library or the server says. */
+/* Stores the first line of the library's or server's message in err. */
 static osp_status
 says(osp_mysql *mysql, osp_status status, osp_error *err)
 {
@@ -137,7 +147,7 @@ says(osp_mysql *mysql, osp_status status, osp_error *err)
 						 text);
 }
 
-/* The session is at its end. */
+/* Drops the session, which is lost, and reports why. */
 static osp_status
 lost(osp_mysql *mysql, osp_error *err)
 {
@@ -156,7 +166,10 @@ lost(osp_mysql *mysql, osp_error *err)
 	return status;
 }
 
-/* A statement has failed. */
+/*
+ * Handles the failure of a statement: refused by the server, or with the
+ * session lost.
+ */
 static osp_status
 failed(osp_mysql *mysql, osp_error *err)
 {
@@ -247,7 +260,10 @@ connect_session(osp_mysql *mysql, osp_error *err)
 	return OSP_OK;
 }
 
-/* A server says nothing unasked, unless that it closes the session. */
+/*
+ * Does the session work? A server sends nothing unasked, except that it closes
+ * the session.
+ */
 static bool
 is_in_order(osp_mysql *mysql)
 {
@@ -291,7 +307,7 @@ osp__mysql_query(osp_mysql *mysql, osp_str statement, osp_error *err)
 			   : failed(mysql, err);
 }
 
-/* There is no row, or it could not be read. */
+/* Finds out why there is no row: none is left, or it could not be read. */
 static osp_status
 no_row(osp_mysql *mysql, osp_error *err)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_uri.c
- *	  The connection string of a MariaDB or MySQL server, as SQLAlchemy has it.
+ *	  The connection string of a MariaDB or MySQL server, in SQLAlchemy's form.
  *
- * Options of pymysql and mysqlclient that say what we do anyway are accepted.
+ * Options of pymysql and mysqlclient are accepted if they ask for something
+ * that is always done here.
  */
 #include "mysql_session.h"
 
@@ -25,7 +26,7 @@ bad_string(osp_error *err, const char *what)
 		what);
 }
 
-/* A file with what TLS needs. */
+/* Reads an option that names a file for TLS. */
 static osp_status
 read_tls_file(osp_mysql_settings *settings, const char **file, osp_str value,
 			  osp_error *err)
@@ -37,7 +38,7 @@ read_tls_file(osp_mysql_settings *settings, const char **file, osp_str value,
 			   : bad_string(err, "ssl_... are absolute paths of files");
 }
 
-/* What is always so can only be switched on. */
+/* Reads an option for something that is always done, and so can only be switched on. */
 static osp_status
 read_always(osp_str value, osp_error *err)
 {
@@ -48,7 +49,10 @@ read_always(osp_str value, osp_error *err)
 			   : bad_string(err, "the server's certificate is always checked");
 }
 
-/* The session has utf8mb4, of which the others are a part. */
+/*
+ * Reads the character set. The session uses utf8mb4, which includes the other
+ * accepted ones.
+ */
 static osp_status
 read_charset(osp_str value, osp_error *err)
 {
@@ -88,7 +92,7 @@ read_option(osp_mysql_settings *settings, osp_str name, osp_str value,
 	if (osp_str_eq(name, OSP_STR("charset")))
 		return read_charset(value, err);
 
-	/* SQLAlchemy's plugins, as DevStack has plugin=dbcounter, are not ours. */
+	/* Plugins of SQLAlchemy, such as DevStack's plugin=dbcounter, do not apply here. */
 	if (osp_str_eq(name, OSP_STR("plugin")))
 		return OSP_OK;
 	return bad_string(err, "unknown option");

@@ -4,11 +4,12 @@
  *	  Storing batches, as multi-row INSERTs of about a megabyte.
  *
  * Each statement is stored whole or not at all. Rows that the server will never
- * take (an id that is longer than the column, text that is no UTF-8, a row that is
- * longer than max_allowed_packet) are found by halving and left out.
+ * accept (an id that is longer than the column, text that is no UTF-8, a row
+ * that is longer than max_allowed_packet) are found by halving the batch, and
+ * left out.
  *
- * The table has no key by which a copy of a notification could be told: upstream
- * has none, and one more index would be paid for by every row. Readers drop the
+ * The table has no key that would reveal a copy of a notification: upstream has
+ * none, and another index would make every row more expensive. Readers drop the
  * copies.
  */
 #include "mysql_driver.h"
@@ -16,13 +17,16 @@
 #include <mysqld_error.h>
 #include <stdlib.h>
 
-/* A statement is sent when it is so long. */
+/* The length from which a statement is sent. */
 #define SEND_BYTES ((size_t) 1024 * 1024)
 
-/* Of max_allowed_packet, for the packet itself. */
+/* How much of max_allowed_packet is needed for the packet itself. */
 #define PACKET_EXTRA 64
 
-/* Upstream makes an index for each column. All of ours go by one of them. */
+/*
+ * Makes the table. Upstream makes an index for each column; our own queries
+ * need only that of base_id.
+ */
 static const char make_table[] =
 	"CREATE TABLE IF NOT EXISTS data (id INTEGER NOT NULL AUTO_INCREMENT "
 	"PRIMARY KEY, " SQLTABLE_TYPES ", INDEX ix_data_base_id (base_id)) "
@@ -73,7 +77,7 @@ add_value(osp_driver_conn *conn, osp_str text)
 	osp_buf_add_char(&conn->statement, ',');
 }
 
-/* As above; empty is NULL. */
+/* Adds a value to the statement; an empty one is NULL. */
 static void
 add_nullable(osp_driver_conn *conn, osp_str text)
 {
@@ -116,7 +120,7 @@ no_memory(osp_driver_conn *conn, osp_error *err)
 	return osp_error_set(err, OSP_ENOMEM, "mysql: out of memory");
 }
 
-/* An osp_table_store_fn. */
+/* Stores notifications by one statement; an osp_table_store_fn. */
 static osp_status
 insert_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
 			 osp_error *err)
@@ -152,7 +156,7 @@ insert_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
 			   : status;
 }
 
-/* Asks how long a statement may be, and whether the table is there. */
+/* Asks the server how long a statement may be, and whether the table exists. */
 static osp_status
 ask_server(osp_driver_conn *conn, bool *has_table, osp_error *err)
 {
@@ -193,7 +197,7 @@ prepare(osp_driver_conn *conn, osp_error *err)
 	return OSP_OK;
 }
 
-/* So many of the notifications make one statement. */
+/* How many of the notifications fit into one statement. */
 static size_t
 statement_count(const osp_driver_conn *conn, const osp_notification *items,
 				size_t count)

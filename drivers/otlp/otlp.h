@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp.h
- *	  The connection of the otlp driver.
+ *	  The connection struct of the otlp driver.
  */
 #ifndef OSP_OTLP_H
 #define OSP_OTLP_H
@@ -24,8 +24,8 @@ struct osp_driver_conn
 	otlp_pairs pairs;
 	otlp_span span;
 	otlp_request request;
-	osp_buf path; /* of the file with what is open; empty: there is none */
-	bool last;    /* what is open when this is closed never ends */
+	osp_buf path; /* of the file with open operations, or empty */
+	bool last;    /* nobody will end operations still open at close */
 	bool read_only;
 };
 

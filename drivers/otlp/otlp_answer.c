@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_answer.c
- *	  Reading an ExportTraceServiceResponse, protobuf that may be anything.
+ *	  Reads an ExportTraceServiceResponse: protobuf that may contain anything.
  */
 #include "otlp_answer.h"
 
 #include "otlp/otlp_proto.h"
 
-#define PARTIAL_SUCCESS  1 /* of the answer */
-#define REJECTED_SPANS   1 /* of the partial success */
+#define PARTIAL_SUCCESS  1 /* a field of the answer */
+#define REJECTED_SPANS   1 /* a field of the partial success */
 #define ERROR_MESSAGE    2
 #define VARINT_BYTES_MAX 10
 
@@ -16,8 +16,8 @@ typedef struct field
 {
 	uint64_t number;
 	unsigned type;
-	uint64_t value; /* of a varint */
-	osp_str bytes;  /* of a text or message */
+	uint64_t value; /* if it is a varint */
+	osp_str bytes;  /* if it is a text or message */
 } field;
 
 static bool
@@ -49,7 +49,7 @@ skip(osp_str *rest, uint64_t len)
 	return true;
 }
 
-/* The next field of a message; false: there is none that makes sense. */
+/* Reads the next field of a message; false: there is no valid one. */
 static bool
 next_field(osp_str *rest, field *out)
 {

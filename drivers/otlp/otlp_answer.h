@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_answer.h
- *	  What a collector answers to spans that it took.
+ *	  A collector's answer to spans that it has accepted.
  */
 #ifndef OSP_OTLP_ANSWER_H
 #define OSP_OTLP_ANSWER_H
@@ -10,13 +10,13 @@
 
 typedef struct otlp_answer
 {
-	uint64_t rejected; /* spans that it did not take after all */
-	osp_str message;   /* why, borrowed from the answer */
+	uint64_t rejected; /* how many of the spans it rejects */
+	osp_str message;   /* the reason, borrowed from the answer */
 } otlp_answer;
 
 /*
- * Reads an ExportTraceServiceResponse. Fields that are not known are passed
- * over. False: the bytes are no such message.
+ * Reads an ExportTraceServiceResponse. Unknown fields are skipped. False: the
+ * bytes are no such message.
  */
 bool otlp_answer_read(osp_str bytes, otlp_answer *out) OSP_MUST_CHECK;
 

@@ -25,10 +25,13 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* The batch is checked for interrupts this often while it is encoded. */
+/*
+ * After how many notifications it is checked, while a batch is encoded, whether
+ * the program interrupts.
+ */
 #define CHECK_ITEMS 256
 
-/* A batch on its way. */
+/* A batch that is being sent. */
 typedef struct sending
 {
 	osp_driver_conn *conn;
@@ -120,7 +123,7 @@ otlp_open(const osp_driver_options *options, osp_driver_conn **out,
 	return OSP_OK;
 }
 
-/* The refused ones are counted, as points: each span is a start and a stop. */
+/* Counts refused spans as points: each span is a start and a stop. */
 static void
 note_refusal(sending *s, size_t spans, osp_str message)
 {
@@ -168,7 +171,10 @@ flush(sending *s)
 	return status;
 }
 
-/* Makes a span of what is there, and sends it when it is time to. */
+/*
+ * Makes a span of a start and a stop, one of which may be missing, and sends
+ * the gathered spans when there are enough.
+ */
 static osp_status
 add_span(sending *s, const osp_notification *start,
 		 const osp_notification *stop, size_t points)
@@ -184,8 +190,10 @@ add_span(sending *s, const osp_notification *start,
 		return no_memory(s->err);
 	span = osp_buf_str(&conn->span.encoded);
 
-	/* A large one goes alone, so that a collector that refuses it for its size
-	 * refuses nothing else. */
+	/*
+	 * A large span is sent alone, so that a collector that refuses it for its
+	 * size refuses no other one.
+	 */
 	if (conn->request.bytes + span.len > OTLP_REQUEST_BYTES)
 	{
 		status = flush(s);
@@ -210,7 +218,7 @@ take_item(sending *s, const osp_notification *item, int64_t now_ns)
 									: add_span(s, item, other, 2);
 }
 
-/* Spans of those whose other half is waited for no longer. */
+/* Makes spans of points whose other half is no longer waited for. */
 static osp_status
 add_overdue(sending *s, int64_t now_ns, int64_t unfinished_ns)
 {
@@ -279,7 +287,7 @@ otlp_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	return osp_error_set(err, OSP_EREFUSED, "%s", s.why.msg);
 }
 
-/* Where nobody goes on with what is open, it is sent as it is. */
+/* Sends the points that still wait, if nobody will complete them later. */
 static void
 send_rest(osp_driver_conn *conn)
 {

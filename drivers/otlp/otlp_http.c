@@ -3,21 +3,23 @@
  * otlp_http.c
  *	  Sending a request to an OTLP receiver.
  *
- * What becomes of a request follows the protocol's own rules for 429, 502, 503
+ * The result of a request follows the rules of the protocol for 429, 502, 503
  * and 504 (tried again) and for 400, 413 and 500 (refused). All other statuses
- * are those of a wrong address, login or proxy: somebody can set that right, so
- * the points are worth keeping.
+ * mean a wrong address, login or proxy. Somebody can correct that, so the
+ * points are kept.
  */
 #include "otlp_http.h"
 
 #include <stdio.h>
 #include <strings.h>
 
-/* The end of an address of a receiver by gRPC. */
+/* How the address of a gRPC receiver ends. */
 #define GRPC_PORT ":4317"
 
-/* An answer to spans that were taken. Of one that is JSON, which some send
- * whatever they were sent, nothing more is read. */
+/*
+ * Reads the answer to accepted spans. An answer in JSON, which some receivers
+ * send to any request, is not read further.
+ */
 static osp_status
 read_success(osp_http *http, otlp_answer *answer, osp_error *err)
 {
@@ -77,8 +79,10 @@ judge(osp_http *http, otlp_answer *answer, osp_error *err)
 	}
 }
 
-/* Is it a receiver by gRPC? Its port as a rule, or one that answers in HTTP/2, which
- * libcurl takes for HTTP/0.9. */
+/*
+ * Is this a gRPC receiver? It usually has a certain port, or it answers in
+ * HTTP/2, which libcurl takes for HTTP/0.9.
+ */
 static bool
 is_for_grpc(const osp_http *http)
 {

@@ -9,12 +9,17 @@
 
 #define BUCKETS 16384 /* a power of two */
 
-/* What may wait at a time; the oldest go first. */
+/*
+ * How many points may wait at the same time, and how many bytes of them. The
+ * oldest are given up first.
+ */
 #define WAITING_MAX ((size_t) 20000)
 #define BYTES_MAX   ((size_t) 32 * 1024 * 1024)
 
-/* How long a stop waits for its start, and how long a restored point that is done
- * waits for the batch that comes again. */
+/*
+ * How long a stop waits for its start. A completed point from a file waits as
+ * long for the batch that is sent again.
+ */
 #define STOP_WAITS_NS (INT64_C(30) * 1000000000)
 
 osp_status
@@ -44,7 +49,7 @@ bucket_of(const otlp_pairs *pairs, uint64_t hash)
 	return &pairs->buckets[hash & (BUCKETS - 1)];
 }
 
-/* The point of this operation, or NULL. */
+/* Finds the point of this operation, or NULL. */
 static otlp_point *
 find(const otlp_pairs *pairs, uint64_t hash, osp_str base_id, osp_str trace_id)
 {
@@ -57,7 +62,7 @@ find(const otlp_pairs *pairs, uint64_t hash, osp_str base_id, osp_str trace_id)
 	return p;
 }
 
-/* A new point behind all others; NULL: no memory. */
+/* Adds a new point after all others; NULL: no memory. */
 static otlp_point *
 add(otlp_pairs *pairs, const osp_notification *notification, int64_t arrived_ns)
 {
@@ -98,7 +103,7 @@ free_texts(otlp_pairs *pairs, otlp_point *p)
 	p->json = NULL;
 }
 
-/* The point is waited for no more, or, undone, again. */
+/* Marks the point as completed in this batch, or as waiting again. */
 static void
 set_done_now(otlp_pairs *pairs, otlp_point *p, bool done)
 {
@@ -210,7 +215,7 @@ otlp_pairs_overdue(otlp_pairs *pairs, otlp_point **from, int64_t now_ns,
 	return NULL;
 }
 
-/* Makes the point independent of the batch. */
+/* Copies the point's texts, which were borrowed from the batch. */
 static osp_status
 copy(otlp_pairs *pairs, otlp_point *p)
 {
@@ -245,7 +250,10 @@ otlp_pairs_keep(otlp_pairs *pairs)
 		{
 			osp_status status = copy(pairs, p);
 
-			/* What the batch brought lasts only as long as that. */
+			/*
+			 * Marks the copy: until the batch is committed, a rollback removes
+			 * the point.
+			 */
 			if (status != OSP_OK)
 				return status;
 			p->fresh = true;

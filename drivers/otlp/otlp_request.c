@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_request.c
- *	  A request to the collector: encoded spans, by the resource they are of.
+ *	  A request to the collector: encoded spans, grouped by their resource.
  *
- * The lengths that stand before messages are known from what the groups hold, so
- * the whole is never in memory but compressed.
+ * The length that precedes each message is computed from the lengths in the
+ * groups. So the whole request is in memory only in compressed form.
  */
 #include "otlp_request.h"
 
@@ -74,7 +74,7 @@ otlp_request_reset(otlp_request *request)
 	request->points = 0;
 }
 
-/* A further group; NULL: no memory. */
+/* Adds an empty group; NULL: no memory. */
 static otlp_group *
 new_group(otlp_request *request)
 {
@@ -108,7 +108,7 @@ new_group(otlp_request *request)
 	return group;
 }
 
-/* The group of request->resource, made if there is none; NULL: no memory. */
+/* Finds or adds the group of request->resource; NULL: no memory. */
 static otlp_group *
 find_group(otlp_request *request)
 {
@@ -153,7 +153,7 @@ otlp_request_add(otlp_request *request, osp_str span,
 	return OSP_OK;
 }
 
-/* Compresses bytes to the end of the body; the last ones with Z_FINISH. */
+/* Appends bytes to the body in compressed form; flush is Z_FINISH for the last ones. */
 static osp_status
 compress_bytes(otlp_request *request, osp_str bytes, int flush)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_settings.c
- *	  What a connection string of the otlp driver says.
+ *	  Reads the connection string of the otlp driver.
  */
 #include "otlp_settings.h"
 
@@ -31,7 +31,7 @@ read_statement_text(otlp_settings *settings, osp_str value, osp_error *err)
 	return OSP_OK;
 }
 
-/* Adds an attribute of the resource, of which no two may have the same name. */
+/* Adds an attribute of the resource. Two attributes must not have the same name. */
 static osp_status
 add_resource(otlp_settings *settings, osp_str value, osp_error *err)
 {

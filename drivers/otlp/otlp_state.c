@@ -17,7 +17,7 @@
 #define FIRST_LINE "osprofiler-otlp 1\n"
 #define FILE_MAX   ((size_t) 256 * 1024 * 1024)
 
-/* One line without its newline. What makes no sense is passed over. */
+/* Reads one line without its newline. A line that makes no sense is skipped. */
 static osp_status
 read_line(otlp_pairs *pairs, osp_str line)
 {

@@ -17,13 +17,17 @@
 
 #include "otlp_pairs.h"
 
-/* Reads what there is into the table. A file that is missing, damaged or not
- * ours is passed over. OSP_ENOMEM. */
+/*
+ * Reads the file into the table. A file that is missing, damaged or not ours is
+ * ignored. OSP_ENOMEM.
+ */
 osp_status otlp_state_read(const char *path, otlp_pairs *pairs,
 						   osp_error *err) OSP_MUST_CHECK;
 
-/* Writes the table if it has changed. The points are delivered whether or not
- * that works, so a failure is no result: the next batch tries it again. */
+/*
+ * Writes the table to the file if it has changed. The points are delivered even
+ * if that fails, so a failure is not reported: the next batch tries it again.
+ */
 void otlp_state_write(const char *path, otlp_pairs *pairs);
 
 #endif /* OSP_OTLP_STATE_H */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A server must not trace what its own collector does. */
+/* Options that keep a server from tracing the statements of its own collector. */
 #define SESSION_OPTIONS "-c osprofiler.untraced=on"
 
 #define SETTINGS_MAX 64
@@ -41,7 +41,10 @@ setting(const osp_pg *pg, const char *name)
 	return NULL;
 }
 
-/* Upstream's driver names, as in postgresql+psycopg2://, are none of libpq's. */
+/*
+ * Removes the name of a driver from the scheme: libpq does not know upstream's
+ * postgresql+psycopg2://.
+ */
 static char *
 without_driver_name(const osp_driver_options *options)
 {
@@ -99,7 +102,7 @@ osp__pg_drop(osp_pg *pg)
 
 /* ---- failures ---- */
 
-/* The first line of what libpq or the server says. */
+/* Stores the first line of libpq's or the server's message in err. */
 static osp_status
 says(osp_pg *pg, osp_status status, const char *text, osp_error *err)
 {
@@ -124,7 +127,7 @@ failed(osp_pg *pg, osp_error *err)
 	return OSP_EUNAVAIL;
 }
 
-/* Waits for the server; the session is dropped if that fails. */
+/* Waits for the server; if that fails the session is dropped. */
 static osp_status
 wait_for(osp_pg *pg, short events, osp_error *err)
 {
@@ -220,11 +223,14 @@ connect_session(osp_pg *pg, osp_error *err)
 	return poll_connection(pg, err);
 }
 
-/* Has the server closed the session meanwhile? */
+/* Does the session still work, or has the server closed it meanwhile? */
 static bool
 is_in_order(osp_pg *pg)
 {
-	/* Its last words are read first, and only then that it has ended. */
+	/*
+	 * The first call reads the server's last message, and only the second one
+	 * notices the end.
+	 */
 	return pg->session != NULL && PQconsumeInput(pg->session) == 1 &&
 		   PQconsumeInput(pg->session) == 1 &&
 		   PQstatus(pg->session) == CONNECTION_OK &&
@@ -243,7 +249,7 @@ osp__pg_begin_call(osp_pg *pg, osp_error *err)
 
 /* ---- statements ---- */
 
-/* Sends all that libpq holds, and takes in what comes meanwhile. */
+/* Sends all bytes that libpq has buffered, and reads those that arrive meanwhile. */
 static osp_status
 flush(osp_pg *pg, osp_error *err)
 {
@@ -252,7 +258,7 @@ flush(osp_pg *pg, osp_error *err)
 		int left = PQflush(pg->session);
 		osp_status status;
 
-		/* Why sending failed is said by what is read. */
+		/* If sending fails, reading will show the reason. */
 		if (left <= 0)
 			return OSP_OK;
 		status = wait_for(pg, POLLIN | POLLOUT, err);
@@ -316,7 +322,7 @@ osp__pg_result(osp_pg *pg, PGresult **result, osp_error *err)
 	return OSP_EUNAVAIL;
 }
 
-/* Reads results until there are no more; the first failure counts. */
+/* Reads all results of a statement; the first failure is returned. */
 static osp_status
 read_all(osp_pg *pg, osp_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * postgresql.h
- *	  What the parts of the postgresql driver share.
+ *	  Common parts of the postgresql driver.
  */
 #ifndef OSP_POSTGRESQL_H
 #define OSP_POSTGRESQL_H
@@ -10,7 +10,7 @@
 #include "pg_session.h"
 #include "sqltable.h"
 
-/* SQLSTATE: there is no such table. */
+/* The SQLSTATE if there is no such table. */
 #define PG_UNDEFINED_TABLE "42P01"
 
 struct osp_driver_conn
@@ -18,14 +18,14 @@ struct osp_driver_conn
 	const osp_allocator *alc;
 	osp_pg pg;
 	size_t memory_max;
-	uint64_t prepared; /* the session that has seen to the table */
-	osp_buf rows;      /* of the batch, in the form of COPY */
+	uint64_t prepared; /* the session that has made the table */
+	osp_buf rows;      /* the batch in the format of COPY */
 	osp_buf text;
 	osp_buf scratch;
 	osp_traces traces;
 };
 
-/* The slots of osp_driver. */
+/* Implement functions of osp_driver. */
 osp_status osp__postgresql_notify(osp_driver_conn *conn,
 								  const osp_notification *items, size_t count,
 								  size_t *accepted,

@@ -3,7 +3,7 @@
  * postgresql_read.c
  *	  Reading and listing traces, and removing them.
  *
- * Rows come one by one.
+ * Rows are read one by one.
  */
 #include "postgresql.h"
 
@@ -15,8 +15,10 @@ static const char read_trace[] =
 	"SELECT " COLUMNS " FROM data WHERE base_id = $1 ORDER BY id";
 static const char read_all[] = "SELECT " COLUMNS " FROM data";
 
-/* The notification of a row, in conn->text. OSP_EPROTO: the column data is not of
- * a profiler. */
+/*
+ * Writes the notification of a row to conn->text. OSP_EPROTO: the column data
+ * was not written by a profiler.
+ */
 static osp_status
 make_json(osp_driver_conn *conn, const PGresult *row)
 {
@@ -30,7 +32,7 @@ make_json(osp_driver_conn *conn, const PGresult *row)
 	return osp__table_json(&conn->text, columns);
 }
 
-/* Does the row fit the memory that we may have? */
+/* Does the row fit into the memory that the driver may use? */
 static bool
 fits(const osp_driver_conn *conn, const PGresult *row)
 {
@@ -38,8 +40,8 @@ fits(const osp_driver_conn *conn, const PGresult *row)
 }
 
 /*
- * Hands the notification of each row of a statement to fn; what makes no sense is
- * passed over. Without a table there is none.
+ * Passes the notification of each row of a statement to fn. Rows that are no
+ * notification are skipped. A missing table has no rows.
  */
 static osp_status
 each_row(osp_driver_conn *conn, const char *statement, const char *parameter,
@@ -83,7 +85,7 @@ each_row(osp_driver_conn *conn, const char *statement, const char *parameter,
 	return status;
 }
 
-/* An id as a parameter, terminated; NULL: no id of a row can be this one. */
+/* Makes a terminated parameter of an id; NULL: no row can have this id. */
 static const char *
 parameter_of(osp_driver_conn *conn, osp_str id)
 {
@@ -111,7 +113,7 @@ osp__postgresql_get_points(osp_driver_conn *conn, osp_str base_id,
 
 /* ---- lists ---- */
 
-/* An osp_point_fn. */
+/* Adds a point to the set of traces; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
 {
@@ -120,7 +122,7 @@ note_point(void *ctx, osp_str json)
 	return osp__table_note(&conn->traces, &conn->scratch, json);
 }
 
-/* Reads the rows of all traces that the filter may let pass. */
+/* Reads the rows of all traces that may pass the filter. */
 static osp_status
 read_candidates(osp_driver_conn *conn, const osp_trace_filter *filter,
 				osp_error *err)
@@ -178,13 +180,16 @@ osp__postgresql_list_traces(osp_driver_conn *conn,
 
 static const char remove_one[] = "WITH doomed AS (SELECT $1::text), " REMOVED;
 
-/* Timestamps of the same form are in the order of their times. A trace whose
- * timestamps have another form may be new, and stays. */
+/*
+ * Removes traces by age. Timestamps of the same form have the order of their
+ * times. A trace whose timestamps have another form may be new, and is not
+ * removed.
+ */
 static const char remove_older[] =
 	"WITH doomed AS (SELECT base_id FROM data GROUP BY base_id "
 	"HAVING max(timestamp) < $1 AND max(timestamp) LIKE '____-__-__%'), " REMOVED;
 
-/* Runs a statement whose result is how many traces were removed. */
+/* Runs a statement whose result is the number of removed traces. */
 static osp_status
 remove_by(osp_driver_conn *conn, const char *statement, const char *parameter,
 		  uint64_t *removed, osp_error *err)

@@ -3,19 +3,19 @@
  * postgresql_write.c
  *	  Storing batches.
  *
- * A batch is one COPY, which is stored whole or not at all. Rows that the server
- * will never take (an id that is longer than the column, text that is not of the
- * database's encoding) are found by halving the batch.
+ * A batch is one COPY, which is stored whole or not at all. Rows that the
+ * server will never accept (an id that is longer than the column, text that
+ * does not exist in the database's encoding) are found by halving the batch.
  *
- * The table has no key by which a copy of a notification could be told: upstream
- * has none, and one more index would be paid for by every row. Readers drop the
+ * The table has no key that would reveal a copy of a notification: upstream has
+ * none, and another index would make every row more expensive. Readers drop the
  * copies.
  */
 #include "postgresql.h"
 
 #include <endian.h>
 
-/* Rows are sent when they are so long. */
+/* The length from which rows are sent. */
 #define SEND_BYTES ((size_t) 256 * 1024)
 
 #define COPY_HEADER OSP_STR("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0")
@@ -26,7 +26,10 @@
 static const char copy_in[] =
 	"COPY data (" SQLTABLE_COLUMNS ") FROM STDIN (FORMAT binary)";
 
-/* Upstream makes an index for each column. All of ours go by one of them. */
+/*
+ * Makes the table. Upstream makes an index for each column; our own queries
+ * need only that of base_id.
+ */
 static const char make_table[] =
 	"DO $$ BEGIN IF to_regclass('data') IS NULL THEN "
 	"CREATE TABLE data (id serial PRIMARY KEY, " SQLTABLE_TYPES "); "
@@ -49,7 +52,7 @@ add_column(osp_buf *rows, osp_str text)
 	osp_buf_add_str(rows, text);
 }
 
-/* As above; empty is NULL. */
+/* Adds a column to the row; an empty text is NULL. */
 static void
 add_nullable(osp_buf *rows, osp_str text)
 {
@@ -116,9 +119,11 @@ send_rows(osp_driver_conn *conn, osp_error *err)
 	return status;
 }
 
-/* Makes the table once in a session, if it is not there. Should that fail, for
- * want of rights or because another writer is doing it, COPY says whether it
- * matters. */
+/*
+ * Makes the table, once in a session, if it does not exist. If that fails,
+ * since rights are missing or another writer is making it, COPY shows whether
+ * it matters.
+ */
 static osp_status
 need_table(osp_driver_conn *conn, osp_error *err)
 {
@@ -155,15 +160,15 @@ begin_copy(osp_driver_conn *conn, osp_error *err)
 		err, OSP_EUNAVAIL, "%.80s: it takes no rows", pg->where);
 }
 
-/* Is it something in the rows that the server refused? */
+/* Did the server refuse a value in the rows? */
 static bool
 is_about_rows(const osp_pg *pg)
 {
-	return memcmp(pg->sqlstate, "22", 2) == 0 || /* a value */
-		   memcmp(pg->sqlstate, "54", 2) == 0;   /* a limit of the server */
+	return memcmp(pg->sqlstate, "22", 2) == 0 || /* wrong values */
+		   memcmp(pg->sqlstate, "54", 2) == 0;   /* limits of the server */
 }
 
-/* An osp_table_store_fn. */
+/* Stores notifications by one COPY; an osp_table_store_fn. */
 static osp_status
 copy_items(osp_driver_conn *conn, const osp_notification *items, size_t count,
 		   osp_error *err)
