@@ -82,7 +82,7 @@ const osp_driver osp_driver_redis = {
 	.close = redis_close,
 };
 
-/* The names by which osp_driver_find() looks for it. */
+/* osp_driver_find() finds the driver of the other schemes by these names. */
 extern OSP_API const osp_driver osp_driver_rediss
 	__attribute__((alias("osp_driver_redis")));
 extern OSP_API const osp_driver osp_driver_redissentinel

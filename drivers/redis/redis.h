@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis.h
- *	  What the parts of the redis driver share: keys, commands, and reading.
+ *	  Common parts of the redis driver: keys, commands, and reading.
  *
- * All notifications of a trace are one list, newest first. The key of a trace
- * that holds an error exists only where filter_error_trace is set. These are
- * upstream's. Beside them we keep two sorted sets, the base_ids by the latest time
- * of their notifications, so that a list need not look at every key: upstream's
- * reader does not see them, and what only upstream wrote is not in them. The
- * notification that arrived last need not be the latest one: what each of several
- * tracers recorded arrives when that one delivers.
+ * All notifications of a trace are one list, newest first. Another key marks a
+ * trace that holds an error; it is written only if filter_error_trace is set.
+ * These keys are upstream's. We add two sorted sets, which have the base_ids by
+ * the latest time of their notifications, so that listing traces need not read
+ * every key. Upstream's reader ignores these sets, and traces that only
+ * upstream stored are not in them. The notification that arrived last need not
+ * be the latest one: each of several tracers delivers at its own time.
  *
- * In a cluster, which upstream's library cannot use, the base_id stands in
+ * In a cluster, which upstream's library cannot use, keys have the base_id in
  * braces, so that the keys of one trace are in one slot.
  *
- * Early releases of upstream kept every notification under a key of its own;
- * these are read with ?legacy=1, and never written.
+ * Early releases of upstream stored each notification under a key of its own.
+ * Such keys are read with ?legacy=1, and never written.
  */
 #ifndef OSP_REDIS_H
 #define OSP_REDIS_H
@@ -29,90 +29,93 @@
 #define REDIS_KEY_INDEX       "osprofiler_index"
 #define REDIS_KEY_ERROR_INDEX "osprofiler_error_index"
 
-/* Longest cursor of a SCAN, with a NUL. */
+/* Maximum length of the cursor of a SCAN, with a NUL. */
 #define REDIS_CURSOR_MAX 24
 
-/* The slots that a cluster shares out among its nodes. */
+/* The number of slots that a cluster distributes over its nodes. */
 #define REDIS_SLOTS 16384
 
-/* Nodes of a cluster. */
+/* The most nodes that a cluster may have. */
 #define REDIS_NODES_MAX 1024
 
-/* The type of a reply to a command that was not carried out, but can be if it is
- * given again: the key has moved to another node of the cluster, or the server
- * has closed the connection because of what was sent before. */
+/*
+ * The type of a reply to a command that was not carried out, but can be sent
+ * again: the key has moved to another node of the cluster, or the server has
+ * closed the connection because of an earlier command.
+ */
 #define REDIS_AGAIN (-1)
 
-/* A command is given again so many times in a row. */
+/* How many times in a row a command is sent again. */
 #define REDIS_TRIES 8
 
 /*
- * The servers that hold the traces. Without a cluster that is nodes[0]. In a
- * cluster nodes[0] is whoever was asked about it last, and the others hold keys.
- * A command goes to the node of its key. Replies are read in the order of the
- * commands, whatever node they went to.
+ * The servers that hold the traces. Without a cluster this is nodes[0]. In a
+ * cluster nodes[0] is the node that was last asked about the cluster, and the
+ * others hold keys. A command goes to the node of its key. Replies are read in
+ * the order of the commands, on whatever nodes.
  */
 typedef struct osp_redis
 {
 	osp_redis_shared shared;
 	osp_redis_node **nodes;
 	size_t node_count;
-	int64_t call;      /* number of the call */
-	osp_error failure; /* of a command; code OSP_OK while it goes well */
-	bool stale;        /* learn anew who holds the traces */
+	int64_t call;      /* counts the calls of the driver */
+	osp_error failure; /* first failure of a command; code OSP_OK: none */
+	bool stale;        /* find out again which servers hold the traces */
 	int64_t learned_ns;
-	size_t host; /* of the settings that has answered last */
+	size_t host; /* the host of the settings that answered last */
 
-	osp_redis_node *now;  /* gets the arguments */
-	osp_redis_node *from; /* has sent the reply */
-	osp_buf order;        /* nodes of the commands without a reply */
+	osp_redis_node *now;  /* the node that gets the arguments */
+	osp_redis_node *from; /* the node that sent the reply */
+	osp_buf order;        /* the nodes of the commands without a reply */
 	size_t order_at;
 	osp_buf key;
 
-	uint16_t *slots;  /* NULL: no cluster; else places in nodes, 0: nobody */
-	osp_traces asked; /* keys that are about to move: entry.place is the node */
-	uint32_t ask;     /* AGAIN was said of such a key: its node, else 0 */
+	uint16_t *slots;  /* NULL: no cluster; else places in nodes, 0: none */
+	osp_traces asked; /* keys about to move; entry.place is the new node */
+	uint32_t ask;     /* the new node if the last reply was ASK, else 0 */
 } osp_redis;
 
 struct osp_driver_conn
 {
 	osp_redis redis;
 	bool filter_error_trace;
-	osp_buf text;      /* for keys, values and errors in the making */
-	osp_traces traces; /* of the batch, or of the list */
-	osp_traces keys;   /* of early releases */
-	osp_traces first;  /* of the trace that is listed: its first few points */
-	uint32_t *places;  /* of the batch: two for each item (redis_write.c) */
+	osp_buf text;      /* for values and other texts being built or decoded */
+	osp_traces traces; /* the traces of the batch, or of the list */
+	osp_traces keys;   /* keys of upstream's early releases */
+	osp_traces first;  /* the trace being listed, by its first few points */
+	uint32_t *places;  /* two numbers per item of a batch (redis_write.c) */
 	size_t place_cap;
-	int64_t forget_ns; /* when the index was last rid of what has expired */
+	int64_t forget_ns; /* when expired traces are next removed from the index */
 	bool lacks_gt;     /* the server does not know the option GT of ZADD */
 };
 
 /* ---- calls and commands (redis_pipeline.c) ---- */
 
-/* Reads the connection string. Does not connect. */
+/* Initialises redis from the connection string, without connecting. */
 osp_status osp__redis_init(osp_redis *redis, const osp_driver_options *options,
 						   osp_error *err) OSP_MUST_CHECK;
 void osp__redis_term(osp_redis *redis);
 
 /*
- * A call of the driver begins: finds out which servers hold the traces if that
- * is not known, or if something has failed. OSP_EUNAVAIL, OSP_EINTR, OSP_ENOMEM.
+ * Begins a call of the driver. Finds out which servers hold the traces if this
+ * is not known or may have changed, or after a failure. OSP_EUNAVAIL,
+ * OSP_EINTR, OSP_ENOMEM.
  */
 osp_status osp__redis_begin_call(osp_redis *redis,
 								 osp_error *err) OSP_MUST_CHECK;
 
-/* A key of a trace, borrowed until the next one is made. */
+/* Returns a key of a trace. It is borrowed until the next one is made. */
 osp_str osp__redis_key(osp_redis *redis, const char *prefix, osp_str base_id);
 
-/* The base_id in a key with this prefix; false: it is no such key. */
+/* Finds the base_id in a key with this prefix. Returns false if it is no such key. */
 bool osp__redis_id_of(const osp_redis *redis, osp_str key, const char *prefix,
 					  osp_str *base_id) OSP_MUST_CHECK;
 
 /*
- * Begins a command about a key, with so many arguments more; or one to a node.
- * Connects to the node if that is needed. A failure is kept, and osp__redis_reply
- * reports it.
+ * Begins a command: osp__redis_command one about a key, with `more` further
+ * arguments, osp__redis_command_to one to a given node. Connects to the node if
+ * necessary. A failure is kept until osp__redis_reply reports it.
  */
 void osp__redis_command(osp_redis *redis, const char *name, osp_str key,
 						size_t more);
@@ -121,89 +124,107 @@ void osp__redis_command_to(osp_redis *redis, osp_redis_node *node,
 void osp__redis_arg(osp_redis *redis, osp_str text);
 void osp__redis_arg_i64(osp_redis *redis, int64_t value);
 
-/* Sends what is in the output buffers. */
+/* Sends the commands in the output buffers of all nodes. */
 void osp__redis_send(osp_redis *redis);
 
-/* The node behind this one, NULL: the first, that may hold keys; NULL: none. */
+/*
+ * Returns the next node that may hold keys, for NULL the first one. NULL: there
+ * is none.
+ */
 osp_redis_node *osp__redis_next_node(const osp_redis *redis,
 									 const osp_redis_node *node);
 
 /*
- * Reads the reply to the oldest command that has none yet into shared.items, and
- * sets from. An error that the server answers is such a reply, REDIS_AGAIN
- * another. Any other failure ends the call: OSP_EUNAVAIL, OSP_EINTR, OSP_EFULL
- * (larger than memory_max), OSP_ENOMEM.
+ * Reads the reply to the oldest command without one into shared.items, and sets
+ * from. An error that the server answers is a reply, too, and so is
+ * REDIS_AGAIN. Any other failure ends the call: OSP_EUNAVAIL, OSP_EINTR,
+ * OSP_EFULL (larger than memory_max), OSP_ENOMEM.
  */
 osp_status osp__redis_reply(osp_redis *redis, osp_error *err) OSP_MUST_CHECK;
 
-/* Is the reply to a command about key REDIS_AGAIN? Then the next command about it
- * goes where it must. */
+/*
+ * Returns whether the reply to a command about key is REDIS_AGAIN. If it is,
+ * the next command about the key goes to the right node.
+ */
 bool osp__redis_again(osp_redis *redis, osp_str key);
 
-/* The server closes the connection on which the last reply came, and has read
- * nothing behind: all replies that are outstanding there will be REDIS_AGAIN. */
+/*
+ * Notes that the server closes the connection of the last reply and has read no
+ * command after it. All replies outstanding there will be REDIS_AGAIN.
+ */
 void osp__redis_set_away(osp_redis *redis);
 
-/* Ends a call, with all that is under way. */
+/* Ends a call, and closes the connections that have replies outstanding. */
 void osp__redis_drop(osp_redis *redis);
 
-/* As osp__redis_node_trouble, of the last reply. */
+/* Like osp__redis_node_trouble, for the last reply. Ends the call. */
 osp_status osp__redis_trouble(osp_redis *redis, osp_error *err);
 
-/* Ends a call for trouble of our own: returns status. */
+/* Ends a call after a failure on our side, such as a lack of memory. Returns status. */
 osp_status osp__redis_broken(osp_redis *redis, osp_status status,
 							 osp_error *err);
 
-/* Ends a call after too many REDIS_AGAIN. */
+/* Ends a call that got REDIS_AGAIN too often. */
 osp_status osp__redis_restless(osp_redis *redis, osp_error *err);
 
-/* The place of a node with this address, made if there is none; 0: too many, or
- * no memory. */
+/*
+ * Returns the place of the node with this address, and adds it if necessary. 0:
+ * there are too many nodes, or no memory.
+ */
 uint32_t osp__redis_add_node(osp_redis *redis, osp_str name, unsigned port);
 
 /* ---- the cluster (redis_cluster.c) ---- */
 
-/* Asks nodes[0], which is connected, which node holds which slot; OSP_OK without
- * slots: it is no cluster. */
+/*
+ * Asks nodes[0], which must be connected, which node holds which slot. If the
+ * server is no cluster, the result is OSP_OK, and slots NULL.
+ */
 osp_status osp__redis_learn_slots(osp_redis *redis,
 								  osp_error *err) OSP_MUST_CHECK;
 
-/* The node of a key. *asking: it does not hold the key yet. */
+/* Returns the node of a key, or NULL. *asking: the key is only about to move there. */
 osp_redis_node *osp__redis_node_of(osp_redis *redis, osp_str key, bool *asking);
 
-/* Is the reply a node's word that a key is elsewhere? Notes where. */
+/* Returns whether the reply says that a key is on another node, and notes which. */
 bool osp__redis_moved(osp_redis *redis) OSP_MUST_CHECK;
 
 /* ---- the sentinels (redis_sentinel.c) ---- */
 
-/* Makes nodes[0] the master that the sentinels name, connected. OSP_EUNAVAIL: it
- * is none, or there is none. */
+/*
+ * Connects nodes[0] to the master that the sentinels name. OSP_EUNAVAIL: the
+ * server that they name is no master, or they name none.
+ */
 osp_status osp__redis_find_master(osp_redis *redis,
 								  osp_error *err) OSP_MUST_CHECK;
 
 /* ---- reading, writing ---- */
 
 /*
- * The next reply if it is of this type, REDIS_REPLY_..., or REDIS_AGAIN: see
- * osp__redis_again. OSP_ENOENT, without a message: a key that holds something
- * else, and nil where a string is asked for.
+ * Reads the next reply, which must be of this type (REDIS_REPLY_...) or
+ * REDIS_AGAIN, see osp__redis_again. OSP_ENOENT, without a message: the key
+ * holds something else, or a requested string is nil.
  */
 osp_status osp__redis_value(osp_redis *redis, int type,
 							osp_error *err) OSP_MUST_CHECK;
 
 
-/* Calls fn for each key that matches pattern, some perhaps twice, borrowed. fn
- * uses no command; what it returns but OSP_OK ends the walk. */
+/*
+ * Calls fn for each key that matches pattern, for some perhaps twice. The key
+ * is borrowed, and fn must not send commands. A result of fn other than OSP_OK
+ * ends the walk.
+ */
 typedef osp_status (*osp_redis_key_fn)(osp_driver_conn *conn, osp_str key);
 osp_status osp__redis_scan(osp_driver_conn *conn, osp_str pattern,
 						   osp_redis_key_fn fn, osp_error *err) OSP_MUST_CHECK;
 
-/* Fills conn->traces with all traces, or those that hold an error, and the times
- * of their first and last notifications, by looking at all keys. */
+/*
+ * Fills conn->traces with all traces, or with those that hold an error, and
+ * with the times of their first and last notifications. Reads all keys.
+ */
 osp_status osp__redis_find_traces(osp_driver_conn *conn, bool errors_only,
 								  osp_error *err) OSP_MUST_CHECK;
 
-/* The slots of osp_driver. */
+/* Implement functions of osp_driver. */
 osp_status osp__redis_notify(osp_driver_conn *conn,
 							 const osp_notification *items, size_t count,
 							 size_t *accepted, osp_error *err) OSP_MUST_CHECK;
@@ -218,8 +239,11 @@ osp_status osp__redis_remove_traces(osp_driver_conn *conn,
 									const osp_removal *what, uint64_t *removed,
 									osp_error *err) OSP_MUST_CHECK;
 
-/* Keys of upstream's early releases: the notifications of a trace; what all of
- * them tell of their traces, into conn->traces. */
+/*
+ * Read keys of upstream's early releases: the first function passes the
+ * notifications of a trace to fn, the second one adds all their traces to
+ * conn->traces.
+ */
 osp_status osp__redis_legacy_points(osp_driver_conn *conn, osp_str base_id,
 									osp_point_fn fn, void *ctx,
 									osp_error *err) OSP_MUST_CHECK;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_cluster.c
- *	  Which node of a Redis cluster holds which key.
+ *	  Finds out which node of a Redis cluster holds which key.
  *
- * A plain server says to CLUSTER SLOTS that it is none, so the connection string
- * need not say what it names. A key that has moved is found by the answer MOVED,
- * one that is about to move by ASK, which counts for that key alone.
+ * A single server answers CLUSTER SLOTS with an error, so the connection string
+ * need not say whether it names a cluster. If a key has moved, the node answers
+ * MOVED; if it is about to move, the node answers ASK, which is valid only for
+ * that key.
  */
 #include "redis.h"
 
-/* CRC-16 of the cluster (XMODEM), four bits at a time. */
+/* The CRC-16 that a cluster uses (XMODEM), computed four bits at a time. */
 static uint16_t
 crc16(osp_str text)
 {
@@ -42,7 +43,10 @@ crc16(osp_str text)
 	return (uint16_t) crc;
 }
 
-/* Of a key with something in braces, only that decides on its slot. */
+/*
+ * Returns the slot of a key. If a part of the key is in braces, only this part
+ * counts.
+ */
 static unsigned
 slot_of(osp_str key)
 {
@@ -73,8 +77,10 @@ osp__redis_node_of(osp_redis *redis, osp_str key, bool *asking)
 
 /* ---- what the nodes say ---- */
 
-/* The place of the node at this address. A node that does not know its own says
- * nothing or "?": it is the one that was asked. */
+/*
+ * Returns the place of the node at this address. A node that does not know its
+ * own address gives none or "?", which means the node that was asked.
+ */
 static uint32_t
 node_at(osp_redis *redis, const osp_redis_node *asked, osp_str name,
 		unsigned port)
@@ -84,7 +90,7 @@ node_at(osp_redis *redis, const osp_redis_node *asked, osp_str name,
 	return osp__redis_add_node(redis, name, port);
 }
 
-/* One number of digits, and what stands behind it. */
+/* Reads a decimal number up to max, and moves *text behind it. */
 static bool
 take_number(osp_str *text, unsigned max, unsigned *number)
 {
@@ -98,7 +104,7 @@ take_number(osp_str *text, unsigned max, unsigned *number)
 	return i > 0 && *number <= max;
 }
 
-/* "3999 127.0.0.1:7002" */
+/* Reads a slot and an address, such as "3999 127.0.0.1:7002". */
 static bool
 read_redirection(osp_str text, unsigned *slot, osp_str *name, unsigned *port)
 {
@@ -142,7 +148,7 @@ osp__redis_moved(osp_redis *redis)
 	return true;
 }
 
-/* The number of items that the element at item takes, its own among them. */
+/* Returns how many items an element of the reply takes, including itself. */
 static size_t
 extent(const osp_redis_shared *shared, size_t item)
 {
@@ -166,8 +172,8 @@ has_type(const osp_redis_shared *shared, size_t item, int type)
 }
 
 /*
- * Reads one range of slots: first, last, its master (name, port, and more), and
- * its replicas.
+ * Reads one range of slots: its first and its last slot, their master (name,
+ * port, and more), and the master's replicas.
  */
 static bool
 read_range(osp_redis *redis, size_t at)
@@ -222,8 +228,11 @@ read_slots(osp_redis *redis)
 	return true;
 }
 
-/* A server that is no cluster, that does not know the command, or that does not
- * let us ask, says so with its name. */
+/*
+ * Is the reply the error of a server that is no cluster, that does not know the
+ * command, or that does not let us ask? All these errors contain the word
+ * "cluster".
+ */
 static bool
 is_no_cluster(const osp_redis_shared *shared)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_legacy.c
- *	  Walking over keys, and reading those of upstream's early releases.
+ *	  Walks over keys, and reads those of upstream's early releases.
  *
- * Such a key holds one notification; which trace it is of is in its name, but
- * not so that the end of the base_id could be told. To find the keys of a trace
- * the server looks at all keys that it has: hence only when asked for.
+ * A key of an early release holds one notification. Its name contains the
+ * base_id of the trace, but does not show where the base_id ends. To find the
+ * keys of a trace the server has to look at all its keys, so this is done only
+ * with ?legacy=1.
  */
 #include "redis.h"
 
 #define SCAN_COUNT 1000
 
-/* Values that are asked for at a time. */
+/* How many values are requested at a time. */
 #define VALUES_AHEAD 256
 
 static void
@@ -27,7 +28,7 @@ send_scan(osp_redis *redis, osp_redis_node *node, const char *cursor,
 	osp__redis_send(redis);
 }
 
-/* Is the reply a cursor, which is copied, and an array of keys? */
+/* Returns whether the reply is a cursor and an array of keys, and copies the cursor. */
 static bool
 read_cursor(const osp_redis_shared *shared, char cursor[REDIS_CURSOR_MAX])
 {
@@ -91,7 +92,7 @@ osp__redis_scan(osp_driver_conn *conn, osp_str pattern, osp_redis_key_fn fn,
 	return status;
 }
 
-/* An osp_redis_key_fn: into conn->keys. */
+/* Adds a key to conn->keys; an osp_redis_key_fn. */
 static osp_status
 add_key(osp_driver_conn *conn, osp_str key)
 {
@@ -100,8 +101,7 @@ add_key(osp_driver_conn *conn, osp_str key)
 	return osp__traces_add(&conn->keys, key, &entry);
 }
 
-/* The pattern of a trace's keys: special characters of the id stand for
- * themselves. */
+/* Writes the pattern of a trace's keys. Special characters of the id are escaped. */
 static void
 add_pattern(osp_buf *buf, osp_str base_id)
 {
@@ -162,7 +162,10 @@ read_keys(osp_driver_conn *conn, const osp_traces *keys, osp_point_fn fn,
 	return OSP_OK;
 }
 
-/* What becomes of the notifications: handed on, or, without fn, noted. */
+/*
+ * Where notifications go: those of the trace base_id to fn, or, if fn is NULL,
+ * all of them into conn->traces.
+ */
 typedef struct sieve
 {
 	osp_driver_conn *conn;
@@ -172,8 +175,10 @@ typedef struct sieve
 	osp_error *err;
 } sieve;
 
-/* Hands on what is of the trace: the keys of another, whose base_id begins with
- * ours, match, too. */
+/*
+ * Handles one notification. Its base_id is compared because the pattern also
+ * matches keys of other traces, whose base_id begins with ours.
+ */
 static osp_status
 sift_point(void *ctx, osp_str json)
 {

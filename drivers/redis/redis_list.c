@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_list.c
- *	  Listing the traces that Redis holds, the newest first.
+ *	  Lists the traces that Redis holds, the newest first.
  *
- * Where there are few keys, or all traces are asked for, all keys are looked at:
- * then what upstream wrote is in its place, too. Where there are many, and only
- * some traces are asked for, they are taken from the index. A page is named by
- * the way it was made ("k" or "i"), the time of its last trace in microseconds,
- * and how many traces of that time were handed on.
+ * If there are few keys, or all traces are requested, all keys are read; then
+ * traces that only upstream stored are listed, too. If there are many keys and
+ * only some traces are requested, they are taken from the index. The name of a
+ * page says how it was made ("k": by keys, "i": by the index), the time of its
+ * last trace in microseconds, and how many traces of that time were already
+ * listed.
  */
 #include "redis.h"
 
@@ -15,14 +16,17 @@
 
 #include "osprofiler/json.h"
 
-/* With so many keys or fewer, all are looked at: some 20 ms. */
+/* Up to this number of keys, all of them are read, which takes about 20 ms. */
 #define FEW_KEYS 20000
 
 /* Traces that are looked up in one round trip. */
 #define CHUNK 500
 
-/* So many notifications are read of a trace's end, and of its beginning: those of
- * several tracers, and of an operation behind BEGIN, are among them. */
+/*
+ * How many notifications are read from the end and from the beginning of a
+ * trace. They are enough to include those of several tracers, and of an
+ * operation after BEGIN.
+ */
 #define LAST_FEW  4
 #define FIRST_FEW 8
 
@@ -36,8 +40,8 @@ typedef struct listing
 	void *ctx;
 	osp_error *err;
 	bool by_index;
-	size_t given;  /* traces that were handed on */
-	osp_page page; /* how far we are */
+	size_t given;  /* traces passed to fn */
+	osp_page page; /* how far the list has got */
 	bool is_continued;
 } listing;
 
@@ -47,7 +51,10 @@ is_full(const listing *l)
 	return l->filter.limit != 0 && l->given >= l->filter.limit;
 }
 
-/* Reads the name of a page: how it was made, then how far it went. */
+/*
+ * Reads the name of the page that the caller continues: how the page was made,
+ * and where it ended.
+ */
 static osp_status
 read_page(listing *l)
 {
@@ -67,9 +74,9 @@ read_page(listing *l)
 	return status;
 }
 
-/* ---- what is said of a trace ---- */
+/* ---- describing a trace ---- */
 
-/* Asks for a part of a trace's list, which has the newest notification first. */
+/* Requests a part of a trace's list, which has the newest notification first. */
 static void
 ask_range(osp_redis *redis, osp_str key, int64_t from, int64_t to)
 {
@@ -78,7 +85,7 @@ ask_range(osp_redis *redis, osp_str key, int64_t from, int64_t to)
 	osp__redis_arg_i64(redis, to);
 }
 
-/* Asks for the number of notifications of a trace, for the last and the first few. */
+/* Requests the number of notifications of a trace, the last few, and the first few. */
 static void
 ask_description(osp_redis *redis, osp_str base_id)
 {
@@ -89,8 +96,10 @@ ask_description(osp_redis *redis, osp_str base_id)
 	ask_range(redis, key, -FIRST_FEW, -1);
 }
 
-/* The times of the notifications that are the reply. Only the lack of memory is a
- * failure. */
+/*
+ * Adds the times of the notifications in the reply to entry. Fails only for
+ * lack of memory.
+ */
 static osp_status
 read_range_times(listing *l, osp_trace_entry *entry)
 {
@@ -118,8 +127,10 @@ read_range_times(listing *l, osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* What the first few notifications, which are the reply, say of their trace. Only the
- * lack of memory is a failure. */
+/*
+ * Describes a trace by its first few notifications, which are in the reply.
+ * Fails only for lack of memory.
+ */
 static osp_status
 describe_first(listing *l, osp_trace_entry *entry)
 {
@@ -151,7 +162,10 @@ describe_first(listing *l, osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* Reads the reply of one of the three. *again: it must be asked for again. */
+/*
+ * Reads one of the three replies to ask_description. *again: it must be
+ * requested again.
+ */
 static osp_status
 read_description(listing *l, osp_str base_id, int type, bool *again)
 {
@@ -165,8 +179,9 @@ read_description(listing *l, osp_str base_id, int type, bool *again)
 }
 
 /*
- * Reads what ask_description asked for, and hands the trace on. *again, also if
- * it is true before: the trace has to be described once more.
+ * Reads the replies to ask_description, and passes the trace to fn. If *again
+ * is or becomes true, the trace is not passed on and must be described once
+ * more.
  */
 static osp_status
 describe(listing *l, const osp_traces_entry *known, osp_str base_id,
@@ -208,7 +223,7 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id,
 	if (status == OSP_ENOMEM)
 		return osp__redis_broken(redis, status, l->err);
 
-	/* In the index, and among the keys of lists, there may be what is none. */
+	/* The index may name a trace that is gone, and a key may be no list. */
 	is_there |= !l->by_index && (l->filter.errors_only || known->last_ns != 0);
 	if (is_full(l) || !is_there ||
 		!osp__is_in_time(&l->filter, entry.first_ns, entry.last_ns) ||
@@ -221,7 +236,10 @@ describe(listing *l, const osp_traces_entry *known, osp_str base_id,
 	return status;
 }
 
-/* Describes the traces from..to of conn->traces in this order (NULL: theirs). */
+/*
+ * Describes the traces *from..to of conn->traces, in the given order (NULL: as
+ * stored). Moves *from behind those that are complete.
+ */
 static osp_status
 describe_some(listing *l, const uint32_t *order, size_t *from, size_t to)
 {
@@ -248,7 +266,10 @@ describe_some(listing *l, const uint32_t *order, size_t *from, size_t to)
 	return status;
 }
 
-/* As above; what has moved meanwhile, and all behind it, is asked for again. */
+/*
+ * Like describe_some, but requests traces again whose keys have moved
+ * meanwhile, and all after them.
+ */
 static osp_status
 describe_all(listing *l, const uint32_t *order, size_t from, size_t to)
 {
@@ -267,7 +288,7 @@ describe_all(listing *l, const uint32_t *order, size_t from, size_t to)
 	return status;
 }
 
-/* ---- by all keys ---- */
+/* ---- listing by all keys ---- */
 
 static osp_status
 add_trace_key(osp_driver_conn *conn, osp_str key)
@@ -291,8 +312,10 @@ add_error_key(osp_driver_conn *conn, osp_str key)
 	return osp__traces_add(&conn->traces, base_id, &entry);
 }
 
-/* Asks for the trace's last notification, its first, and the latest time that the
- * index knows: what arrived last need not be the latest. */
+/*
+ * Requests the last and the first notification of a trace, and its latest time
+ * in the index: the notification that arrived last need not be the latest.
+ */
 static void
 ask_times(osp_redis *redis, osp_str base_id)
 {
@@ -310,7 +333,7 @@ ask_times(osp_redis *redis, osp_str base_id)
 	osp__redis_arg(redis, base_id);
 }
 
-/* The reply to ZSCORE. A user may not be allowed to ask. */
+/* Reads the reply to ZSCORE. The user may not be allowed to ask. */
 static osp_status
 read_score(osp_driver_conn *conn, osp_traces_entry *entry, bool *again,
 		   osp_error *err)
@@ -371,7 +394,7 @@ read_times(osp_driver_conn *conn, size_t number, bool *again, osp_error *err)
 	return read_score(conn, entry, again, err);
 }
 
-/* The times of the traces from..to. *again: not of all of them. */
+/* Looks up the times of the traces from..to. *again: some of them are still missing. */
 static osp_status
 look_up_some(osp_driver_conn *conn, size_t from, size_t to, bool *again,
 			 osp_error *err)
@@ -389,7 +412,7 @@ look_up_some(osp_driver_conn *conn, size_t from, size_t to, bool *again,
 	return status;
 }
 
-/* The times of all traces, chunk by chunk. */
+/* Looks up the times of all traces, chunk by chunk. */
 static osp_status
 look_up_times(osp_driver_conn *conn, osp_error *err)
 {
@@ -460,7 +483,7 @@ list_by_keys(listing *l, bool *more)
 	return status;
 }
 
-/* ---- by the index ---- */
+/* ---- listing by the index ---- */
 
 static osp_str
 index_of(const listing *l)
@@ -490,7 +513,10 @@ ask_index(listing *l, size_t count)
 	osp__redis_send(redis);
 }
 
-/* Reads a number of an index: OSP_ENOENT if there is none. */
+/*
+ * Reads a reply about the index. OSP_ENOENT: the key of the index holds
+ * something else. *again: the command must be sent again.
+ */
 static osp_status
 read_of_index(listing *l, int type, bool *again)
 {
@@ -501,7 +527,7 @@ read_of_index(listing *l, int type, bool *again)
 	return status;
 }
 
-/* The next part of the index, newest first, into conn->traces. */
+/* Reads the next part of the index into conn->traces, newest first. */
 static osp_status
 read_index(listing *l, size_t count)
 {
@@ -560,9 +586,9 @@ list_by_index(listing *l, bool *more)
 	return status;
 }
 
-/* ---- which of the two ---- */
+/* ---- choosing one of the two ---- */
 
-/* The number of keys on all nodes. */
+/* Counts the keys of all nodes. */
 static osp_status
 count_keys(osp_redis *redis, int64_t *keys, osp_error *err)
 {
@@ -585,7 +611,10 @@ count_keys(osp_redis *redis, int64_t *keys, osp_error *err)
 	return status;
 }
 
-/* Are there so many keys that the index is worth more than its gaps? */
+/*
+ * Chooses the index, which lacks what only upstream stored, if there are many
+ * keys and the index has as many traces as are requested.
+ */
 static osp_status
 choose(listing *l)
 {

@@ -12,13 +12,13 @@
 #include "base/buf_fast.h"
 #include "record/clock.h"
 
-/* What is longer goes out from the caller's memory. */
+/* A longer argument is sent directly from the caller's memory. */
 #define DIRECT ((size_t) 16 * 1024)
 
-/* Longest line that announces a length, and the end of what it announces. */
+/* Room for a line with a length, and for the end of line after the value. */
 #define LENGTH_MAX 32
 
-/* A replica that did not keep up is not waited for meanwhile. */
+/* How long a server's replicas are not waited for after they did not keep up. */
 #define DOUBT_NS (INT64_C(30) * 1000000000)
 
 void
@@ -152,8 +152,10 @@ osp__redis_node_connect(osp_redis_node *node, const osp_redis_login *login,
 {
 	osp_status status;
 
-	/* With no reply outstanding the server has nothing to say, unless that it
-	 * has closed the connection (a restart, an idle timeout). */
+	/*
+	 * If no reply is outstanding, the server has nothing to say, except that it
+	 * closes the connection (a restart, an idle timeout).
+	 */
 	node->is_away = false;
 	if (osp__redis_node_is_quiet(node))
 		return OSP_OK;
@@ -224,7 +226,7 @@ osp__redis_node_send(osp_redis_node *node)
 	osp_buf_reset(&node->out);
 }
 
-/* Writes kind, a length and the end of the line; returns where it ends. */
+/* Writes kind, a length and the end of the line. Returns the end of this text. */
 static char *
 put_length(char *out, char kind, size_t length)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_pipeline.c
- *	  Commands to the servers that hold the traces, and their replies in order.
+ *	  Sends commands to the servers that hold the traces, and reads their
+ *	  replies in order.
  */
 #include "redis.h"
 
@@ -9,10 +10,10 @@
 
 #include "record/clock.h"
 
-/* Who holds the traces, and who has replicas, is asked anew this often. */
+/* How often we ask again which servers hold the traces, and which have replicas. */
 #define LEARN_NS (INT64_C(10) * 1000000000)
 
-/* A command whose key is only about to move to its node has this added. */
+/* Added to the node of a command whose key is only about to move to this node. */
 #define ASKING 0x80000000u
 
 osp_status
@@ -149,7 +150,7 @@ osp__redis_next_node(const osp_redis *redis, const osp_redis_node *node)
 
 /* ---- calls ---- */
 
-/* Closes the connections on which something is under way. */
+/* Closes the connections on which a reply is outstanding. */
 static void
 drop_unread(osp_redis *redis)
 {
@@ -195,8 +196,10 @@ osp__redis_trouble(osp_redis *redis, osp_error *err)
 	return status;
 }
 
-/* Connects to the first of the hosts, and then of the nodes that were known, that
- * lets us in. */
+/*
+ * Connects nodes[0] to the first server that lets us in: one of the hosts in
+ * the connection string, or else of the nodes that were known.
+ */
 static osp_status
 connect_any(osp_redis *redis, osp_error *err)
 {
@@ -232,7 +235,10 @@ connect_any(osp_redis *redis, osp_error *err)
 	return status;
 }
 
-/* Connects, and finds out whether it is to a cluster. Only database 0 is one. */
+/*
+ * Connects, and finds out whether the server belongs to a cluster. A cluster
+ * has only database 0.
+ */
 static osp_status
 find_servers(osp_redis *redis, osp_error *err)
 {
@@ -243,8 +249,10 @@ find_servers(osp_redis *redis, osp_error *err)
 	return status;
 }
 
-/* Is it time to learn anew? A server alone does not change into anything else
- * while the connection holds. */
+/*
+ * Is it time to ask again which servers hold the traces? A single server stays
+ * what it is while the connection lasts.
+ */
 static bool
 is_old(const osp_redis *redis)
 {
@@ -399,7 +407,10 @@ osp__redis_send(osp_redis *redis)
 
 /* ---- replies ---- */
 
-/* The node of the oldest command without a reply; false: something has failed. */
+/*
+ * Finds the node of the oldest command without a reply. Returns false after a
+ * failure, or if there is no such command.
+ */
 static bool
 next_in_order(osp_redis *redis, uint32_t *place)
 {
@@ -427,7 +438,10 @@ set_again(osp_redis *redis)
 	redis->shared.count = 1;
 }
 
-/* Ends the call for a failure that was kept, or for want of a command. */
+/*
+ * Ends the call because of a failure that was kept, or because no command waits
+ * for a reply.
+ */
 static osp_status
 report_failure(osp_redis *redis, osp_error *err)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_points.c
- *	  Reading the notifications of a trace from Redis.
+ *	  Reads the notifications of a trace from Redis.
  *
  * The list of a trace has the newest notification first, and may grow at its
- * head while we read. So it is read in slices counted from its tail, whose
- * places do not move, and each slice is handed on backwards: notifications come
- * in the order in which they were stored. What is stored after the reading began
- * is not part of it.
+ * head while we read. So it is read in slices counted from its tail, where
+ * places do not move. Each slice is passed on backwards, so that notifications
+ * come in the order in which they were stored. Those that are stored after the
+ * reading began are left out.
  *
- * Two slices are under way at any time, so that the server works while we do.
- * Their length follows the size of what came so far, to bound the memory that a
- * slice of long statements takes on both sides.
+ * Two slices are requested at any time, so that the server works while we do.
+ * Their length depends on the size of the notifications so far, which limits
+ * the memory that a slice of long statements takes on both sides.
  */
 #include "redis.h"
 
@@ -20,17 +20,17 @@
 #define SLICE_MAX    4096
 #define SLICE_BYTES  ((size_t) 512 * 1024)
 
-/* The reading of one list, from its tail. */
+/* The state of reading one list from its tail. */
 typedef struct slices
 {
 	osp_str base_id;
 	size_t total;     /* elements when the reading began */
-	size_t delivered; /* of these, counted from the tail */
-	size_t asked;     /* likewise */
-	size_t under_way; /* slices without a reply, and their lengths */
+	size_t delivered; /* of these, passed on, counted from the tail */
+	size_t asked;     /* of these, requested, counted from the tail */
+	size_t under_way; /* slices without a reply; their lengths follow */
 	size_t lengths[SLICES_AHEAD];
-	int tries;       /* since the last that came */
-	size_t elements; /* that came, and their bytes */
+	int tries;       /* tries since the last slice came */
+	size_t elements; /* elements that came; their bytes follow */
 	size_t bytes;
 } slices;
 
@@ -103,7 +103,7 @@ deliver_slice(const osp_redis *redis, slices *s, osp_point_fn fn, void *ctx)
 	return status;
 }
 
-/* The key has moved: what is under way is asked for again. */
+/* The key has moved, so the slices under way are requested again. */
 static osp_status
 take_back(osp_redis *redis, slices *s, osp_error *err)
 {
@@ -123,7 +123,7 @@ take_back(osp_redis *redis, slices *s, osp_error *err)
 	return status;
 }
 
-/* Reads the oldest slice that is under way. */
+/* Reads the oldest slice under way and passes it on. */
 static osp_status
 take_slice(osp_redis *redis, slices *s, osp_point_fn fn, void *ctx,
 		   osp_error *err)
@@ -159,7 +159,7 @@ read_list(osp_redis *redis, slices *s, osp_point_fn fn, void *ctx,
 	return status;
 }
 
-/* The number of elements. OSP_ENOENT: there is no such list. */
+/* Reads the number of elements of the list. OSP_ENOENT: the key holds no list. */
 static osp_status
 read_length(osp_redis *redis, slices *s, osp_error *err)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_remove.c
- *	  Removing traces from Redis: their lists, what notes their errors, and their
- *	  places in the indexes. In steps, and by UNLINK, so that no other client of
- *	  the server waits for long.
+ *	  Removes traces from Redis: their lists, the keys that mark their errors,
+ *	  and their entries in the indexes. This is done in steps and with UNLINK,
+ *	  so that no other client of the server waits for long.
  */
 #include "redis.h"
 
-/* Traces that go in one round trip. */
+/* How many traces are removed in one round trip. */
 #define CHUNK 200
 
 static void
@@ -23,7 +23,7 @@ send_removal(osp_redis *redis, osp_str base_id)
 	osp__redis_arg(redis, base_id);
 }
 
-/* One reply; *again: the command was not carried out. */
+/* Reads one reply and adds it to *number. *again: the command was not carried out. */
 static osp_status
 read_number(osp_redis *redis, osp_str key, uint64_t *number, bool *again,
 			osp_error *err)
@@ -93,7 +93,10 @@ remove_all(osp_redis *redis, const osp_str *ids, size_t count,
 	return status;
 }
 
-/* What the indexes know of traces that are gone otherwise. */
+/*
+ * Removes index entries of old traces that are gone for other reasons, such as
+ * expiry.
+ */
 static osp_status
 forget_old(osp_redis *redis, int64_t before_us, osp_error *err)
 {
@@ -115,7 +118,7 @@ forget_old(osp_redis *redis, int64_t before_us, osp_error *err)
 	return status == OSP_ENOENT ? OSP_OK : status;
 }
 
-/* Traces whose last notification is older. */
+/* Removes the traces whose last notification is older than before_ns. */
 static osp_status
 remove_old(osp_driver_conn *conn, int64_t before_ns, uint64_t *removed,
 		   osp_error *err)

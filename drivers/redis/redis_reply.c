@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_reply.c
- *	  Reading replies of a Redis server with hiredis's parser.
+ *	  Reads replies of a Redis server with hiredis's parser.
  *
- * The parser gets what the socket had, and calls us for each element. We keep a
- * flat list of the elements, and check at each of them, and before each feed,
- * that we and the parser together hold no more than memory_max. An array is
- * announced to us before any of its elements is read, and takes memory only for
- * those that have arrived; a string is announced when it is complete.
+ * The parser gets the bytes from the socket, and calls us for each element. We
+ * keep a flat list of the elements. At each element, and before each feed, we
+ * check that we and the parser together hold no more than memory_max. For an
+ * array the parser calls us before any of its elements is read, so that it
+ * takes memory only for those that have arrived; for a string it calls us when
+ * the string is complete.
  */
 #include "record/clock.h"
 #include "redis_node.h"
@@ -19,12 +20,12 @@
 /* Longest reply of one line. */
 #define LINE_MAX ((size_t) 64 * 1024)
 
-/* Room for a reply that is kept for the next ones. */
+/* Buffers up to this size are kept for the next reply. */
 #define KEPT_BYTES ((size_t) 4 * 1024 * 1024)
 
 /* ---- called by the parser ---- */
 
-/* Would the reply, with so many bytes more, still be within memory_max? */
+/* Does the reply stay within memory_max with this many bytes more? */
 static bool
 check_room(osp_redis_node *node, size_t bytes)
 {
@@ -38,8 +39,10 @@ check_room(osp_redis_node *node, size_t bytes)
 	return false;
 }
 
-/* The parser takes NULL for a lack of memory and stops. It never looks into what
- * else it gets. */
+/*
+ * Adds an element to the list. If the result is NULL, the parser stops as for a
+ * lack of memory. It never looks into other results.
+ */
 static void *
 add_item(osp_redis_node *node, const osp_redis_item *item)
 {
@@ -100,7 +103,7 @@ free_nothing(void *object)
 	(void) object;
 }
 
-/* Not const only because hiredis 0.14 does not take it so. */
+/* Not const, because hiredis 0.14 does not accept a const pointer. */
 static redisReplyObjectFunctions functions = {.createString = create_string,
 											  .createArray = create_array,
 											  .createInteger = create_integer,
@@ -119,7 +122,10 @@ osp__redis_new_reader(osp_redis_node *node)
 
 /* ---- why no reply comes ---- */
 
-/* Ends the call, unless sending has failed before, which is why. */
+/*
+ * Ends the call with this status, or, if sending has failed before, with that
+ * failure.
+ */
 static osp_status
 no_reply(osp_redis_node *node, osp_status status, osp_error *err,
 		 const char *what)
@@ -142,7 +148,7 @@ no_reply(osp_redis_node *node, osp_status status, osp_error *err,
 	return status;
 }
 
-/* The wait for the server ended without an answer. */
+/* Reports that the wait for the server ended without an answer. */
 static osp_status
 no_answer(osp_redis_node *node, osp_status status, osp_error *err)
 {
@@ -182,7 +188,10 @@ out_of_memory(osp_redis_node *node, osp_error *err)
 	return osp_error_set(err, OSP_ENOMEM, "redis: out of memory");
 }
 
-/* The parser stopped: by what we refused, or by what it did not understand. */
+/*
+ * Reports why the parser stopped: we refused more data, or it did not
+ * understand the data.
+ */
 static osp_status
 not_parsed(osp_redis_node *node, osp_error *err)
 {
@@ -204,7 +213,7 @@ not_parsed(osp_redis_node *node, osp_error *err)
 
 /* ---- reading ---- */
 
-/* Does the parser wait for the end of a line that is too long for one? */
+/* Does the parser wait for the end of a line that is already too long? */
 static bool
 is_endless_line(const redisReader *reader)
 {
@@ -212,8 +221,10 @@ is_endless_line(const redisReader *reader)
 		   memchr(reader->buf + reader->pos, '\n', LINE_MAX) == NULL;
 }
 
-/* Feeds the parser with what the server has sent, or waits for it: then the caller
- * comes again. */
+/*
+ * Feeds the parser with data of the server, or waits for data. Then the caller
+ * tries again.
+ */
 static osp_status
 read_more(osp_redis_node *node, osp_error *err)
 {
@@ -237,7 +248,7 @@ read_more(osp_redis_node *node, osp_error *err)
 	return OSP_OK;
 }
 
-/* Forgets the reply before, and the room for a very long one. */
+/* Forgets the previous reply, and frees the buffer if it is very large. */
 static void
 forget_reply(osp_buf *buf)
 {
@@ -254,7 +265,7 @@ osp__redis_node_reply(osp_redis_node *node, osp_error *err)
 	forget_reply(&node->shared->texts);
 	forget_reply(&node->shared->elements);
 
-	/* A server that closes the connection may have said why before. */
+	/* A server that closes the connection may have sent the reason before. */
 	if (node->reader == NULL ||
 		(node->failure.code != OSP_OK && !node->peer_closed))
 		return no_reply(node, OSP_EUNAVAIL, err, "lost the connection to");
@@ -279,7 +290,10 @@ osp__redis_node_reply(osp_redis_node *node, osp_error *err)
 	if (node->pending > 0)
 		node->pending--;
 
-	/* Later versions of hiredis know types that Redis uses only if asked to. */
+	/*
+	 * Newer versions of hiredis know more types, which Redis uses only if asked
+	 * to. We get no element of such a reply.
+	 */
 	return node->shared->count > 0 ? OSP_OK : no_redis(node, err);
 }
 

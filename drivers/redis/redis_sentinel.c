@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_sentinel.c
- *	  Finding the master that the sentinels name.
+ *	  Finds the master that the sentinels name.
  *
- * They are asked again after every failure, and now and then: a master that
- * became a replica refuses what is written (READONLY), one that died does not
- * answer, one whose replica was made the master has nobody who confirms what it
- * gets (redis_write.c). A server that is named and is no master is not written to.
+ * The sentinels are asked again after every failure, and at intervals: a master
+ * that became a replica refuses writes (READONLY), one that died does not
+ * answer, and one whose replica was made the master has no replica that
+ * confirms its writes (redis_write.c). If the server that they name is no
+ * master, nothing is written to it.
  */
 #include "redis.h"
 
@@ -28,8 +29,9 @@ log_in_and_ask(osp_redis *redis, osp_redis_node *sentinel,
 }
 
 /*
- * Asks one sentinel: its answer becomes the address of nodes[0]. A sentinel that
- * wants a login gets that of the data if it has none of its own.
+ * Asks one sentinel, whose answer becomes the address of nodes[0]. A sentinel
+ * that requires a login gets the one for Redis if no other login was given for
+ * sentinels.
  */
 static osp_status
 ask_sentinel(osp_redis *redis, osp_redis_node *sentinel, osp_error *err)
@@ -70,7 +72,7 @@ ask_sentinel(osp_redis *redis, osp_redis_node *sentinel, osp_error *err)
 	return OSP_OK;
 }
 
-/* Is nodes[0] a master, and has it a replica? */
+/* Checks that nodes[0] is a master, and finds out whether it has a replica. */
 static osp_status
 check_role(osp_redis *redis, osp_error *err)
 {

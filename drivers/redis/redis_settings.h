@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_settings.h
- *	  What the connection string of a Redis server says, and what else all
- *	  connections of a driver have in common.
+ *	  The settings in the connection string of a Redis server, and other data
+ *	  that all connections of a driver share.
  */
 #ifndef OSP_REDIS_SETTINGS_H
 #define OSP_REDIS_SETTINGS_H
@@ -22,21 +22,21 @@ typedef struct osp_redis_login
 
 typedef struct osp_redis_host
 {
-	const char *name; /* or the path of a socket */
-	unsigned port;    /* 0: a socket */
+	const char *name; /* host name, or path of a socket */
+	unsigned port;    /* 0: name is the path of a socket */
 } osp_redis_host;
 
-/* Texts lie in storage. */
+/* The settings of a connection string. All texts are in storage. */
 typedef struct osp_redis_settings
 {
-	osp_redis_host hosts[REDIS_HOSTS_MAX]; /* of Redis, or of sentinels */
+	osp_redis_host hosts[REDIS_HOSTS_MAX]; /* Redis servers, or sentinels */
 	size_t host_count;
 	osp_redis_login login;
 	osp_redis_login sentinel_login;
-	osp_str service; /* that the sentinels are asked for; empty: none are */
+	osp_str service; /* name to ask sentinels for; empty: no sentinels */
 	unsigned db;
-	uint64_t ttl; /* seconds that a trace is kept; 0: for ever */
-	bool legacy;  /* keys of upstream's early releases are read, too */
+	uint64_t ttl; /* seconds to keep a trace; 0: for ever */
+	bool legacy;  /* also read keys of upstream's early releases */
 	bool encrypted;
 	osp_tls tls;
 	char *storage;
@@ -47,12 +47,12 @@ typedef struct osp_redis_settings
 typedef struct osp_redis_item
 {
 	int type;  /* REDIS_REPLY_..., or REDIS_AGAIN (redis.h) */
-	size_t at; /* of the text in osp_redis_shared.texts */
+	size_t at; /* offset of the text in osp_redis_shared.texts */
 	size_t len;
-	int64_t number; /* an integer, or the length of an array */
+	int64_t number; /* value of an integer, or length of an array */
 } osp_redis_item;
 
-/* What all connections share. */
+/* The data that all connections share. */
 typedef struct osp_redis_shared
 {
 	const osp_allocator *alc;
@@ -60,18 +60,19 @@ typedef struct osp_redis_shared
 	size_t memory_max;
 	osp_redis_settings settings;
 
-	/* The reply that was read last, borrowed until the next one is. */
+	/* The last reply, valid until the next one is read. */
 	const osp_redis_item *items;
 	size_t count;
-	osp_buf texts;    /* each with a NUL behind it */
-	osp_buf elements; /* where items are */
+	osp_buf texts;    /* texts of items, each with a NUL behind it */
+	osp_buf elements; /* the memory of items */
 } osp_redis_shared;
 
 /*
- * Reads redis[s]://[[user]:password@]host[:port][,host...][/db], redis+unix://
- * [[user]:password@]/path/of/socket or redissentinel://[[user]:password@]host
- * [:port][,host...][/service], with options behind it. OSP_EINVAL, with what is
- * allowed; OSP_ENOMEM.
+ * Reads one of these connection strings, with options behind it:
+ * redis[s]://[[user]:password@]host[:port][,host...][/db],
+ * redis+unix://[[user]:password@]/path/of/socket or
+ * redissentinel://[[user]:password@]host[:port][,host...][/service].
+ * OSP_EINVAL, with a message about what is allowed; OSP_ENOMEM.
  */
 osp_status osp__redis_read_uri(osp_redis_settings *settings,
 							   const osp_allocator *alc, osp_str text,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_uri.c
- *	  The connection string of a Redis server, a cluster, or of sentinels.
+ *	  Reads the connection string of a Redis server, of a cluster, or of
+ *	  sentinels.
  *
- * osp_uri_parse() knows one host, so it is asked for each of them: for the first
- * with all of the string, for the others with what names them.
+ * osp_uri_parse() knows only one host, so it is called once for each host: for
+ * the first one with the rest of the string, for the others with the host only.
  */
 #include "redis_settings.h"
 
@@ -36,10 +37,10 @@ bad_option(osp_error *err, const char *what)
 
 /* ---- options ---- */
 
-/* What is made of NAME=VALUE; NULL, or what is wrong. */
+/* Reads the value of an option NAME=VALUE. Returns NULL, or what is wrong. */
 typedef const char *(*option_fn)(osp_redis_settings *settings, osp_str value);
 
-/* A database number: decimal digits, as SELECT takes them. */
+/* Reads a database number: decimal digits, as SELECT takes them. */
 static const char *
 read_db(osp_redis_settings *settings, osp_str text)
 {
@@ -122,7 +123,7 @@ read_keyfile(osp_redis_settings *settings, osp_str value)
 	return read_file(&settings->tls.key_file, value);
 }
 
-/* A server always has a certificate, so "optional" is "required". */
+/* A server always has a certificate, so "optional" means "required". */
 static const char *
 read_cert_reqs(osp_redis_settings *settings, osp_str value)
 {
@@ -144,12 +145,12 @@ read_check_hostname(osp_redis_settings *settings, osp_str value)
 	return NULL;
 }
 
-/* Where an option may stand. */
+/* Where an option is allowed. */
 enum
 {
 	OF_ALL,
-	OF_SENTINELS, /* redissentinel:// */
-	OF_TLS        /* where the connection is encrypted */
+	OF_SENTINELS, /* only in redissentinel:// */
+	OF_TLS        /* only if the connection is encrypted */
 };
 
 static const struct
@@ -235,13 +236,13 @@ read_options(osp_redis_settings *settings, osp_str query, osp_error *err)
 
 /* ---- the rest of the string ---- */
 
-/* The path: a database, or the name of a service. */
+/* Reads the path: a database number, or the name of a service. */
 static osp_status
 read_path(osp_redis_settings *settings, osp_str path, osp_error *err)
 {
 	const char *wrong;
 
-	/* redis-py leaves out slashes round the number, too. */
+	/* redis-py ignores slashes around the number, too. */
 	while (path.len > 0 && path.ptr[0] == '/')
 		path = osp_str_n(path.ptr + 1, path.len - 1);
 	while (path.len > 0 && path.ptr[path.len - 1] == '/')
@@ -277,7 +278,7 @@ read_scheme(osp_redis_settings *settings, const osp_uri *uri, osp_error *err)
 	return OSP_OK;
 }
 
-/* All but the hosts behind the first. */
+/* Reads everything but the hosts after the first one. */
 static osp_status
 read_first(osp_redis_settings *settings, const osp_uri *uri, osp_error *err)
 {
@@ -300,7 +301,7 @@ read_first(osp_redis_settings *settings, const osp_uri *uri, osp_error *err)
 	return status == OSP_OK ? read_options(settings, uri->query, err) : status;
 }
 
-/* Takes the first of hosts that are separated by commas out of the list. */
+/* Returns the first host of a comma-separated list, and removes it from the list. */
 static osp_str
 next_host(osp_str *hosts)
 {
@@ -313,11 +314,14 @@ next_host(osp_str *hosts)
 	return host;
 }
 
-/* Where a text and the parts of what it names lie. */
+/*
+ * Memory for texts to parse, each followed by memory for the parts that
+ * osp_uri_parse() finds in it.
+ */
 typedef struct space
 {
 	char *next;
-	size_t size; /* of one string, and of its parts */
+	size_t size; /* of the memory for one text, and for its parts */
 } space;
 
 static osp_status
@@ -341,7 +345,7 @@ parse(space *at, osp_uri *uri, const osp_str *parts, size_t count,
 						 err);
 }
 
-/* Hosts behind the first: each is host[:port]. */
+/* Reads the hosts after the first one. Each is host[:port]. */
 static osp_status
 read_hosts(osp_redis_settings *settings, osp_str hosts, unsigned port,
 		   space *at, osp_error *err)
@@ -376,7 +380,7 @@ count_hosts(osp_str hosts)
 	return count;
 }
 
-/* The string, cut at its hosts. */
+/* Cuts the string into its hosts, and the parts before and after them. */
 static void
 cut_string(osp_str text, osp_str parts[2], osp_str *hosts)
 {
@@ -386,7 +390,7 @@ cut_string(osp_str text, osp_str parts[2], osp_str *hosts)
 
 	while (end < text.len && strchr("/?#", text.ptr[end]) == NULL)
 		end++;
-	if (begin > end) /* it has no scheme: osp_uri_parse() says so */
+	if (begin > end) /* there is no scheme, which osp_uri_parse() reports */
 		begin = end;
 	at = memrchr(text.ptr + begin, '@', end - begin);
 	if (at != NULL)

@@ -1,65 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_write.c
- *	  Storing batches in Redis.
+ *	  Stores batches in Redis.
  *
- * A batch is one round trip: all notifications of a trace become one LPUSH (or a
- * few, if they are many), which Redis carries out whole or not at all; a ZADD
- * notes the traces of the batch in the index; all commands go out before the
- * first reply is read. Redis takes commands in without waiting for us to read
- * replies, so neither side can block the other. The last command to each server
- * is an ECHO of a word that nobody knows before: a server that answers without
- * being asked is found out by it, and nothing counts as stored.
+ * A batch takes one round trip. All notifications of a trace become one LPUSH
+ * (or a few, if they are many), which Redis carries out completely or not at
+ * all. A ZADD adds the traces of the batch to the index. All commands are sent
+ * before the first reply is read. Redis reads commands without waiting until we
+ * read replies, so neither side can block the other. The last command to each
+ * server is an ECHO of a random word. A server that sends replies without being
+ * asked cannot know this word. If the reply is another one, nothing counts as
+ * stored.
  *
- * Behind a sentinel or in a cluster a replica may become the master. Where there
- * is one, WAIT comes before the ECHO: what is confirmed outlives the master.
+ * Behind a sentinel or in a cluster a replica may become the master. If the
+ * server has a replica, WAIT is sent before the ECHO: a batch that is confirmed
+ * survives the loss of the master.
  *
- * What is refused for good is little: a key that holds something else than a
- * list, and a notification longer than the server takes. Everything else that
- * a server can say (loading, out of memory, read-only replica, wrong password)
- * ends when somebody sets it right, so the points are worth keeping.
+ * Notifications are refused for good in two cases: the key holds something
+ * other than a list, or a notification is longer than the server accepts. All
+ * other errors of a server (loading, out of memory, read-only replica, wrong
+ * password) end when somebody corrects their cause, so the caller should keep
+ * the points.
  */
 #include "redis.h"
 
 #include "osprofiler/json.h"
 #include "record/clock.h"
 
-/* Values in one LPUSH: enough to make commands cheap, few enough that other
- * clients of the server do not wait long. */
+/*
+ * Limits of one LPUSH: enough values to make commands cheap, few enough that
+ * other clients of the server do not wait long.
+ */
 #define GROUP_ITEMS 256
 #define GROUP_BYTES ((size_t) 256 * 1024)
 
-/* A notification of this length stands alone in its LPUSH, so that a server
- * that refuses it for its length refuses nothing else. */
+/*
+ * A notification of this length gets an LPUSH of its own, so that a server that
+ * refuses it for its length refuses nothing else.
+ */
 #define ALONE_BYTES ((size_t) 64 * 1024)
 
 #define BULK_TOO_LONG "ERR Protocol error: invalid bulk length"
 
-/* The index is rid of expired traces this often. */
+/* How often expired traces are removed from the index. */
 #define FORGET_NS (INT64_C(600) * 1000000000)
 
 /* Traces in one ZADD. */
 #define INDEX_ITEMS 256
 
-/* How long a replica is waited for. */
+/* How long we wait for a replica. */
 #define WAIT_MS 1000
 
 /*
- * A batch by its traces. Places are those of the items that are not settled yet,
- * sorted by trace, in the order of the batch within each. Of an entry of
- * conn->traces last_ns is the latest time of the trace's items, errors the number
- * of its errors, and place is not 0 while its expiry and its error are to be
- * noted.
+ * A batch, sorted by trace. places has the numbers of the items that are not
+ * settled yet, in the order of the batch within each trace. In an entry of
+ * conn->traces, last_ns is the latest time of the trace's items, errors is the
+ * number of its errors, and place is not 0 while its expiry and its error have
+ * to be sent.
  */
 typedef struct batch
 {
 	const osp_notification *items;
 	uint32_t *places;
-	uint32_t *traces; /* of items[i], a number of conn->traces */
-	size_t left;      /* places */
+	/* traces[i] is the number of the trace of items[i] in conn->traces. */
+	uint32_t *traces;
+	size_t left; /* the number of places */
 	size_t stored;
-	bool index_due; /* the indexes are to be written */
-	bool notes_due; /* some entry's place is not 0 */
+	bool index_due; /* the indexes must be written */
+	bool notes_due; /* the place of some entry is not 0 */
 } batch;
 
 static bool
@@ -78,7 +86,7 @@ reserve_places(osp_driver_conn *conn, size_t count)
 	return true;
 }
 
-/* Is there something to note about a trace but its place in the index? */
+/* Must more be sent about a trace than its entry in the index? */
 static bool
 is_noted(const osp_driver_conn *conn, const osp_traces_entry *entry)
 {
@@ -86,7 +94,7 @@ is_noted(const osp_driver_conn *conn, const osp_traces_entry *entry)
 		   (conn->filter_error_trace && entry->errors > 0);
 }
 
-/* Finds the traces of a batch. */
+/* Collects the traces of a batch in conn->traces. */
 static osp_status
 find_traces(osp_driver_conn *conn, batch *b, size_t count)
 {
@@ -112,7 +120,7 @@ find_traces(osp_driver_conn *conn, batch *b, size_t count)
 	return OSP_OK;
 }
 
-/* Finds the traces of a batch, and sorts it by them. */
+/* Collects the traces of a batch, and sorts the batch by trace. */
 static osp_status
 sort_batch(osp_driver_conn *conn, const osp_notification *items, size_t count,
 		   batch *b)
@@ -164,9 +172,9 @@ trace_at(const batch *b, size_t place)
 }
 
 /*
- * The end of the group that begins at start: notifications of one trace that go
- * into one LPUSH. Sending and reading replies both walk over the batch with it,
- * and so agree on the groups.
+ * Returns the end of the group that begins at start: notifications of one trace
+ * that go into one LPUSH. Sending and reading replies both use it to walk over
+ * the batch, and so agree on the groups.
  */
 static size_t
 group_end(const batch *b, size_t start)
@@ -215,7 +223,7 @@ send_groups(osp_driver_conn *conn, const batch *b)
 	}
 }
 
-/* SET of the key by which a trace is known to hold an error. */
+/* Sends the SET of the key that marks a trace as holding an error. */
 static osp_status
 send_error_key(osp_driver_conn *conn, size_t trace)
 {
@@ -246,7 +254,10 @@ send_error_key(osp_driver_conn *conn, size_t trace)
 	return OSP_OK;
 }
 
-/* When a trace expires, and that it holds an error: once in a batch. */
+/*
+ * Sends, once for each trace of a batch, when it expires and whether it holds
+ * an error.
+ */
 static osp_status
 send_notes(osp_driver_conn *conn)
 {
@@ -273,8 +284,11 @@ send_notes(osp_driver_conn *conn)
 	return status;
 }
 
-/* The traces from *at on that belong into an index: INDEX_ITEMS at most, whose
- * numbers go to members. *at moves on behind them. */
+/*
+ * Stores in members the numbers of the next traces that belong in an index,
+ * INDEX_ITEMS at most, and returns how many. *at is where to begin, and moves
+ * behind them.
+ */
 static size_t
 next_members(const osp_driver_conn *conn, bool errors, size_t *at,
 			 size_t members[INDEX_ITEMS])
@@ -287,9 +301,12 @@ next_members(const osp_driver_conn *conn, bool errors, size_t *at,
 	return count;
 }
 
-/* ZADD of the traces, with microseconds, of which a double is exact, as score. GT
- * keeps the later time: what a server recorded may arrive behind what its client
- * recorded later. Redis before 6.2 does not know GT; there the last batch counts. */
+/*
+ * Sends a ZADD of the traces. Their score is the time in microseconds, which a
+ * double holds exactly. GT keeps the later time: notifications of a server may
+ * arrive after those that its client recorded later. Redis before 6.2 does not
+ * know GT; there the last batch counts.
+ */
 static void
 send_index(osp_driver_conn *conn, const char *index, bool errors)
 {
@@ -314,7 +331,7 @@ send_index(osp_driver_conn *conn, const char *index, bool errors)
 	}
 }
 
-/* The word of this batch, in conn->text. */
+/* Makes a random word for the ECHO of this batch, in conn->text. */
 static osp_str
 make_word(osp_driver_conn *conn)
 {
@@ -328,7 +345,10 @@ make_word(osp_driver_conn *conn)
 	return osp_buf_str(&conn->text);
 }
 
-/* What ends the batch on each server that got a part of it: how many. */
+/*
+ * Sends ECHO, and WAIT if there is a replica, to each server that got a part of
+ * the batch. Returns the number of these commands.
+ */
 static size_t
 send_ends(osp_driver_conn *conn)
 {
@@ -358,7 +378,7 @@ send_ends(osp_driver_conn *conn)
 	return ends;
 }
 
-/* Sends all that is not settled. *ends: what send_ends has sent. */
+/* Sends everything that is not settled. *ends: the number of commands of send_ends. */
 static osp_status
 send_batch(osp_driver_conn *conn, const batch *b, size_t *ends)
 {
@@ -378,8 +398,10 @@ send_batch(osp_driver_conn *conn, const batch *b, size_t *ends)
 
 /* ---- reading replies ---- */
 
-/* What became of an LPUSH of count: stored, refused for good, to be sent again
- * (*again), or none of these. */
+/*
+ * Reads the reply to an LPUSH of count notifications. OSP_EREFUSED: they are
+ * refused for good. *again: they must be sent again.
+ */
 static osp_status
 read_push(osp_driver_conn *conn, osp_str key, size_t count, bool *again,
 		  osp_error *err)
@@ -415,7 +437,7 @@ read_push(osp_driver_conn *conn, osp_str key, size_t count, bool *again,
 	return osp__redis_trouble(redis, err);
 }
 
-/* Reads what became of all groups. Those that are to be sent again stay. */
+/* Reads the replies to all groups. Those that must be sent again stay in the batch. */
 static osp_status
 read_groups(osp_driver_conn *conn, batch *b, osp_error *err)
 {
@@ -447,7 +469,7 @@ read_groups(osp_driver_conn *conn, batch *b, osp_error *err)
 	return OSP_OK;
 }
 
-/* Is the reply to a ZADD that of a server which does not know GT? */
+/* Is the reply to a ZADD the error of a server that does not know GT? */
 static bool
 is_unknown_gt(const osp_redis *redis)
 {
@@ -455,9 +477,9 @@ is_unknown_gt(const osp_redis *redis)
 }
 
 /*
- * The reply to a command that is not about the points themselves. An index that
- * somebody does not let us write (by an access list, by another key of that
- * name) is no reason to keep the points.
+ * Reads the reply to a command that does not store notifications. If we may not
+ * write an index (because of an access list, or of another key with its name),
+ * the batch is stored all the same.
  */
 static osp_status
 read_other(osp_redis *redis, int type, bool may_be_refused, osp_error *err)
@@ -474,8 +496,10 @@ read_other(osp_redis *redis, int type, bool may_be_refused, osp_error *err)
 	return osp__redis_trouble(redis, err);
 }
 
-/* Reads the replies about one trace; its notes stay due if one is to be sent
- * again. */
+/*
+ * Reads the replies to send_notes for one trace. Its place stays set if a
+ * command must be sent again.
+ */
 static osp_status
 read_note(osp_driver_conn *conn, size_t trace, osp_error *err)
 {
@@ -511,7 +535,7 @@ read_notes(osp_driver_conn *conn, batch *b, osp_error *err)
 		if (conn->traces.entries[i].place != 0)
 			status = read_note(conn, i, err);
 
-	/* A list that is only made by what is sent again expires, too. */
+	/* A list that is created only when its items are sent again must expire, too. */
 	for (i = 0; i < b->left && conn->redis.shared.settings.ttl > 0; i++)
 		conn->traces.entries[trace_at(b, i)].place = 1;
 	b->notes_due = false;
@@ -520,7 +544,7 @@ read_notes(osp_driver_conn *conn, batch *b, osp_error *err)
 	return status;
 }
 
-/* Reads the replies that send_index has asked for. */
+/* Reads the replies to send_index. */
 static osp_status
 read_index(osp_driver_conn *conn, const char *index, bool errors, bool *due,
 		   bool *lacks_gt, osp_error *err)
@@ -560,10 +584,10 @@ read_indexes(osp_driver_conn *conn, batch *b, osp_error *err)
 }
 
 /*
- * The answer to WAIT. Nobody has confirmed the batch: that is the last that is
- * heard of a master whose replica has become the master, so the call fails, and
- * the next one finds out who is. If that is the same, its replica is slow, and
- * not waited for.
+ * Reads the reply to WAIT. If no replica has confirmed the batch, the server
+ * may be an old master, whose replica is the master now. So the call fails, and
+ * the next call finds out which server is the master. If it is the same one,
+ * its replica is slow and is not waited for.
  */
 static osp_status
 read_replicas(osp_redis *redis, osp_error *err)
@@ -583,8 +607,10 @@ read_replicas(osp_redis *redis, osp_error *err)
 						 WAIT_MS);
 }
 
-/* Behind the last reply something comes: the end of the connection, or what was not
- * asked for, after which nothing is certain. */
+/*
+ * Reports what follows the last reply: the end of the connection, or data that
+ * was not requested, after which nothing is certain.
+ */
 static osp_status
 not_quiet(osp_redis *redis, osp_error *err)
 {
@@ -602,7 +628,10 @@ not_quiet(osp_redis *redis, osp_error *err)
 						 node->where);
 }
 
-/* One of the ends: a number of replicas, or the word, with nothing behind it. */
+/*
+ * Reads the reply to a command of send_ends: a number of replicas, or the word,
+ * after which nothing may follow.
+ */
 static osp_status
 read_end(osp_driver_conn *conn, osp_error *err)
 {
@@ -623,8 +652,8 @@ read_end(osp_driver_conn *conn, osp_error *err)
 }
 
 /*
- * Reads all replies. OSP_OK also when some notifications were refused (err says
- * why), or are to be sent again: b has what is not settled.
+ * Reads all replies. The result is OSP_OK, too, if some notifications were
+ * refused (err says why) or must be sent again: b has what is not settled.
  */
 static osp_status
 read_batch(osp_driver_conn *conn, batch *b, size_t ends, osp_error *err)
@@ -644,7 +673,7 @@ read_batch(osp_driver_conn *conn, batch *b, size_t ends, osp_error *err)
 
 /* ---- the call ---- */
 
-/* Now and then: takes expired traces out of the index. */
+/* Removes expired traces from the index, if this is due. */
 static osp_status
 forget_expired(osp_driver_conn *conn, osp_error *err)
 {
