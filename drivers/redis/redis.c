@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis.c
- *	  Notifications in Redis, in upstream's keys and bytes: what
- *	  redis://[[user]:password@]host[:port][/db] names, rediss:// with TLS, and
+ *	  The redis driver, which stores notifications in Redis with the keys and
+ *	  bytes of upstream. Its connection strings are
+ *	  redis://[[user]:password@]host[:port][/db], rediss:// with TLS, and
  *	  redissentinel://host[:port]/service.
  *
  *	  redis_uri.c       the connection string

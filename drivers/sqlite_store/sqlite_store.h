@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_store.h
- *	  What the parts of the sqlite driver share. docs/store.md describes the
- *	  tables and what they guarantee.
+ *	  Common parts of the sqlite driver. docs/store.md describes the tables and
+ *	  what they guarantee.
  *
- * The writer is one connection that stays open. Each reading has a read-only
- * connection of its own, and reads in short transactions, so that it stops
- * neither the writer nor checkpoints of the write-ahead log.
+ * The writer is one connection that stays open. Each call that reads opens a
+ * read-only connection of its own and reads in short transactions, so that it
+ * blocks neither the writer nor checkpoints of the write-ahead log.
  *
- * Functions that return false have failed in SQLite; store_failed() says how.
+ * Functions that return false have failed in SQLite; store_db_failed() reports
+ * how.
  */
 #ifndef OSP_SQLITE_STORE_H
 #define OSP_SQLITE_STORE_H
@@ -24,45 +25,47 @@ typedef struct store_batch store_batch;
 
 struct osp_driver_conn
 {
-	osp_driver_options options; /* without its texts */
+	osp_driver_options options; /* connection_string is empty */
 	const osp_allocator *alc;
-	char *path; /* absolute */
+	char *path; /* an absolute path */
 
-	/* Retention; 0: no bound. */
+	/* Limits on what is kept; 0: no limit. */
 	int64_t keep_us;
 	int64_t max_bytes;
 
-	/* Of the writer. db.db is NULL while it is not open. */
+	/* Members of the writer. db.db is NULL while it is closed. */
 	store_db db;
-	dev_t dev; /* of the file that is open */
+	dev_t dev; /* these two identify the open file */
 	ino_t ino;
 	store_index index;
 	store_batch *batch;
 	store_encoder *encoder;
-	int64_t next_upkeep_ns; /* osp_mono_now */
-	int64_t retained_at;    /* index.next_id at the last step of retention */
-	int64_t sources_hour;   /* in which sources were forgotten */
-	int log_begun;          /* pages of the log when it was looked at */
-	int checkpoint_at;      /* pages at which it is moved next */
+	int64_t next_upkeep_ns; /* when upkeep is due, by osp_mono_now */
+	int64_t retained_at;    /* index.next_id at the last check of the limits */
+	int64_t sources_hour;   /* the hour up to which sources were forgotten */
+	int log_begun;          /* pages of the log at the last check */
+	int checkpoint_at;      /* pages of the log at the next checkpoint */
 
-	osp_buf page; /* where the next page of a list begins */
+	osp_buf page; /* the token of the next page of a list */
 };
 
 /* ---- store_uri.c ---- */
 
-/* Reads path and options of sqlite:///PATH[?keep=7d&max_size=1GB]. */
+/* Reads the path and the options of sqlite:///PATH[?keep=7d&max_size=1GB]. */
 osp_status store_read_uri(osp_driver_conn *conn, osp_str connection_string,
 						  osp_error *err) OSP_MUST_CHECK;
 
 /* ---- store_open.c ---- */
 
-/* Opens the file for writing, in conn->db; one that is missing or empty gets
- * our tables. On failure nothing is left open. */
+/*
+ * Opens the file for writing, as conn->db. A file that is missing or empty gets
+ * our tables. After a failure nothing is left open.
+ */
 osp_status store_open_writer(osp_driver_conn *conn,
 							 osp_error *err) OSP_MUST_CHECK;
 void store_close_writer(osp_driver_conn *conn);
 
-/* Opens the file for reading. OSP_ENOENT: there is none. */
+/* Opens the file for reading. OSP_ENOENT: there is no file. */
 osp_status store_open_reader(osp_driver_conn *conn, store_db *db,
 							 osp_error *err) OSP_MUST_CHECK;
 
@@ -94,14 +97,16 @@ typedef struct store_numbers
 	size_t cap;
 } store_numbers;
 
-/* The numbers of a block's traces, from its column traces. OSP_ENOMEM. */
+/* Reads the numbers of a block's traces from its column traces. OSP_ENOMEM. */
 osp_status store_read_traces(osp_str column, store_numbers *out) OSP_MUST_CHECK;
 
-/* Removes the row of a trace, and sees to it that its number stays unused. */
+/* Removes the row of a trace, and makes sure that its number is not used again. */
 bool store_delete_trace(store_db *db, int64_t id) OSP_MUST_CHECK;
 
-/* Removes up to limit of the traces that ended before a time, oldest first, in
- * one transaction. INT64_MAX: the oldest, whenever they ended. */
+/*
+ * Removes up to limit traces that ended before before_us, oldest first, in one
+ * transaction. INT64_MAX: removes the oldest traces, whenever they ended.
+ */
 osp_status store_remove_old(osp_driver_conn *conn, int64_t before_us,
 							unsigned limit, uint64_t *removed,
 							osp_error *err) OSP_MUST_CHECK;
@@ -114,8 +119,11 @@ osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *given,
 
 /* ---- store_upkeep.c ---- */
 
-/* After a batch: a step of whatever is due, retention, giving space back,
- * checkpoint, conversion. Takes some milliseconds at most. */
+/*
+ * Does a step of the work that is due after a batch: removing old traces,
+ * returning space to the file system, checkpoint, conversion. Takes some
+ * milliseconds at most.
+ */
 osp_status store_upkeep(osp_driver_conn *conn, osp_error *err) OSP_MUST_CHECK;
 
 /* Gives unused space back to the file system, in steps. */
@@ -124,12 +132,15 @@ osp_status store_give_back(osp_driver_conn *conn,
 
 /* ---- store_old.c: the table of earlier versions ---- */
 
-/* The rows of a trace that are still in the old table. */
+/* Passes the rows of a trace that are still in the old table to fn. */
 osp_status store_old_points(osp_driver_conn *conn, store_db *db,
 							osp_str base_id, osp_point_fn fn, void *ctx,
 							osp_error *err) OSP_MUST_CHECK;
 
-/* Moves some rows of the old table into ours; drops it after the last. */
+/*
+ * Moves some rows of the old table into our tables. Drops the old table after
+ * its last row.
+ */
 osp_status store_old_convert(osp_driver_conn *conn,
 							 osp_error *err) OSP_MUST_CHECK;
 

@@ -3,7 +3,7 @@
  * store_db.c
  *	  A connection to a store's database. See store_db.h.
  *
- * Memory inside SQLite comes from malloc.
+ * SQLite itself takes its memory from malloc.
  */
 #include "store_db.h"
 
@@ -16,8 +16,10 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* Pause before a lock is tried again, and how often a long query is asked
- * whether its time is up. */
+/*
+ * The pause before a lock is tried again, and the number of steps of a query
+ * after which SQLite asks whether its time is up.
+ */
 #define RETRY_NS       (2 * NS_PER_MS)
 #define PROGRESS_STEPS 20000
 
@@ -54,14 +56,17 @@ store_db_is_over(store_db *db)
 	return db->ended != OSP_OK;
 }
 
-/* SQLite's progress handler: not 0 ends the query. */
+/* SQLite's progress handler. A result other than 0 ends the query. */
 static int
 on_progress(void *ctx)
 {
 	return store_db_is_over(ctx);
 }
 
-/* SQLite's busy handler: 0 gives up. tries is how often it was called before. */
+/*
+ * SQLite's busy handler. The result 0 gives up; tries is the number of earlier
+ * calls.
+ */
 static int
 on_busy(void *ctx, int tries)
 {
@@ -74,7 +79,7 @@ on_busy(void *ctx, int tries)
 	return 1;
 }
 
-/* SQLite's hook after a commit: remembers how long the log is. */
+/* SQLite's hook after a commit, which notes the length of the log. */
 static int
 on_commit(void *ctx, sqlite3 *handle, const char *name, int pages)
 {
@@ -86,7 +91,10 @@ on_commit(void *ctx, sqlite3 *handle, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-/* A file that is there but cannot be opened: SQLite does not say why. */
+/*
+ * Reports why a file cannot be opened, since SQLite does not say why. OSP_OK:
+ * it can.
+ */
 static osp_status
 examine(const char *path, bool writable, osp_error *err)
 {
@@ -128,7 +136,7 @@ store_db_open(store_db *db, const char *path, bool writable, osp_error *err)
 	}
 	sqlite3_progress_handler(db->db, PROGRESS_STEPS, on_progress, db);
 
-	/* It takes the place of SQLite's own checkpoints. */
+	/* This hook replaces SQLite's own checkpoints. */
 	(void) sqlite3_wal_hook(db->db, on_commit, db);
 	return OSP_OK;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_db.h
- *	  A connection to a store's database with its prepared statements, and the
- *	  bounds of the call that it works for.
+ *	  A connection to a store's database, with its prepared statements and the
+ *	  limits of the current call.
  *
- * Functions that return false have failed in SQLite; store_db_failed() says how.
+ * Functions that return false have failed in SQLite; store_db_failed() reports
+ * how.
  */
 #ifndef OSP_STORE_DB_H
 #define OSP_STORE_DB_H
@@ -13,7 +14,7 @@
 
 #include "osprofiler/driver.h"
 
-/* The query of each statement: one place for all SQL that runs often. */
+/* The SQL of each prepared statement. All SQL that runs often is in this list. */
 #define STORE_QUERIES(X)                                                       \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                \
 	X(COMMIT, "COMMIT")                                                        \
@@ -96,10 +97,10 @@ typedef enum store_query
 /* Which tables a file has. */
 typedef enum store_form
 {
-	STORE_EMPTY, /* none */
-	STORE_OLD,   /* the table `data` of earlier versions, and nothing else */
-	STORE_OURS,  /* ours */
-	STORE_MIXED  /* ours, and old rows that are being converted */
+	STORE_EMPTY, /* no tables */
+	STORE_OLD,   /* only the table `data` of earlier versions */
+	STORE_OURS,  /* our tables */
+	STORE_MIXED  /* our tables, and old rows that are being converted */
 } store_form;
 
 typedef struct store_db
@@ -108,52 +109,64 @@ typedef struct store_db
 	sqlite3_stmt *statements[STORE_QUERY_COUNT];
 	store_form form;
 	const char *path; /* for messages, borrowed */
-	int64_t version;  /* of the data, changes when others have written */
-	int log_pages;    /* of the write-ahead log at the last commit */
+	int64_t version;  /* SQLite's data version; others' writes change it */
+	int log_pages;    /* pages of the write-ahead log at the last commit */
 
-	/* Bounds of the current call. */
-	int64_t wait_ns;  /* for a lock */
-	int64_t until_ns; /* osp_mono_now; INT64_MAX: none */
+	/* Limits of the current call. */
+	int64_t wait_ns;  /* how long to wait for a lock */
+	int64_t until_ns; /* the end, by osp_mono_now; INT64_MAX: none */
 	bool (*interrupted)(void *ctx);
 	void *interrupted_ctx;
 	osp_status ended; /* why the call was ended: OSP_EINTR, OSP_EUNAVAIL */
 } store_db;
 
-/* Sets the bounds for a call that begins now. */
+/* Sets the limits of a call that begins now. */
 void store_db_begin_call(store_db *db, const osp_driver_options *options);
 
-/* Has the call to end? Also asked by SQLite while it waits or works long. */
+/* Must the call end? SQLite asks this, too, while it waits or works long. */
 bool store_db_is_over(store_db *db);
 
-/* Opens path. OSP_ENOENT, OSP_EPERM, OSP_EUNAVAIL, OSP_EIO; nothing is left
- * open then. Does not look at the tables. */
+/*
+ * Opens path, without reading the tables. After a failure nothing is left open:
+ * OSP_ENOENT, OSP_EPERM, OSP_EUNAVAIL, OSP_EIO.
+ */
 osp_status store_db_open(store_db *db, const char *path, bool writable,
 						 osp_error *err) OSP_MUST_CHECK;
 void store_db_close(store_db *db);
 
-/* Says what failed. */
+/* Reports why SQLite failed, and returns the status for it. */
 osp_status store_db_failed(store_db *db, osp_error *err);
 
-/* Says that there is no memory: OSP_ENOMEM. */
+/* Reports a lack of memory, and returns OSP_ENOMEM. */
 osp_status store_no_memory(osp_error *err);
 
-/* A statement ready to be bound, prepared at its first use, borrowed. NULL:
- * failed. */
+/*
+ * Returns a statement to which values can be bound, borrowed. It is prepared at
+ * its first use. NULL: preparing failed.
+ */
 sqlite3_stmt *store_db_query(store_db *db, store_query which);
 
-/* Steps a statement that gives no row (NULL: false), and resets it. */
+/*
+ * Runs a statement that returns no rows, and resets it. If stmt is NULL,
+ * returns false.
+ */
 bool store_db_run(sqlite3_stmt *stmt) OSP_MUST_CHECK;
 bool store_db_exec(store_db *db, const char *sql) OSP_MUST_CHECK;
 
-/* Steps a statement for one number, and resets it; without a row, or of null,
- * *out stays as it is. */
+/*
+ * Runs a statement that returns one number, and resets it. Without a row, or if
+ * the number is null, *out stays unchanged.
+ */
 bool store_db_number(sqlite3_stmt *stmt, int64_t *out) OSP_MUST_CHECK;
 
-/* Binds whole numbers to the parameters from 1 on, then as above. */
+/*
+ * Binds integers to the parameters from 1 on, and runs the statement like
+ * store_db_run.
+ */
 bool store_db_run_with(store_db *db, store_query which, size_t count,
 					   const int64_t *values) OSP_MUST_CHECK;
 
-/* A query of one whole number for one number. */
+/* Runs a query that has one integer as parameter and returns one number. */
 bool store_db_run_with_number(store_db *db, store_query which, int64_t value,
 							  int64_t *out) OSP_MUST_CHECK;
 
@@ -166,7 +179,7 @@ bool store_db_begin(store_db *db) OSP_MUST_CHECK;
 bool store_db_commit(store_db *db) OSP_MUST_CHECK;
 void store_db_rollback(store_db *db);
 
-/* Column of a row as text, borrowed; empty for null. */
+/* Return a column of a row as text or as bytes, borrowed; empty for null. */
 osp_str store_db_text(sqlite3_stmt *row, int column);
 osp_str store_db_blob(sqlite3_stmt *row, int column);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_decode.c
- *	  Reading blocks. See store_block.h for their form.
+ *	  Reads blocks. See store_block.h for their format.
  *
- * Nothing in a block is believed: every length, number and reference is checked,
- * and memory is bounded by STORE_BLOCK_MAX before any is taken.
+ * Nothing in a block is trusted: every length, number and reference is checked,
+ * and a size above STORE_BLOCK_MAX is refused before memory is allocated.
  */
 #include "store_block.h"
 
@@ -17,12 +17,12 @@ struct store_decoder
 {
 	const osp_allocator *alc;
 	osp_buf rest;
-	osp_str words[STORE_WORDS_MAX]; /* in rest */
+	osp_str words[STORE_WORDS_MAX]; /* texts in rest */
 	size_t word_count;
-	const char *ids; /* in the block */
+	const char *ids; /* the ids in the block */
 	uint64_t id_count;
 	uint64_t ids_seen;
-	uint64_t left; /* notifications */
+	uint64_t left; /* notifications left to read */
 	const char *at;
 	const char *end;
 	int64_t last_us;
@@ -75,7 +75,7 @@ store_get_varint(const char **at, const char *end, uint64_t *out)
 	return false;
 }
 
-/* Decompresses what follows the ids. */
+/* Decompresses the part of a block behind the ids. */
 static osp_status
 decompress(store_decoder *decoder, const char *from, const char *end,
 		   uint64_t len)

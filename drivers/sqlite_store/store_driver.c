@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_driver.c
- *	  The sqlite driver: traces in a database of our own form. See docs/store.md.
+ *	  The sqlite driver, which stores traces in a database with tables of its
+ *	  own. See docs/store.md.
  */
 #include "sqlite_store.h"
 
@@ -43,7 +44,7 @@ store_open(const osp_driver_options *given, osp_driver_conn **out,
 	return status;
 }
 
-/* Adds the items and what belongs to them in one transaction. */
+/* Stores the notifications, and everything that belongs to them, in one transaction. */
 static osp_status
 write_batch(osp_driver_conn *conn, const osp_notification *items, size_t count,
 			osp_error *err)
@@ -72,7 +73,7 @@ store_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	if (status == OSP_OK && count > 0)
 		status = write_batch(conn, items, count, err);
 
-	/* Whatever went wrong, a connection made anew is rid of it. */
+	/* After any failure the connection is closed. The next call opens a new one. */
 	if (status != OSP_OK)
 	{
 		store_close_writer(conn);
@@ -80,7 +81,7 @@ store_notify(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	}
 	*accepted = count;
 
-	/* The batch is stored: what fails now is tried again behind the next one. */
+	/* The batch is stored. If upkeep fails, the next batch tries it again. */
 	if (store_upkeep(conn, NULL) != OSP_OK)
 		store_close_writer(conn);
 	return OSP_OK;

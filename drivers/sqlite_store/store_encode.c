@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_encode.c
- *	  Making blocks. See store_block.h for their form.
+ *	  Makes blocks. See store_block.h for their format.
  */
 #include "store_block.h"
 
@@ -11,18 +11,23 @@
 #include "base/buf_fast.h"
 #include "ship/spool.h"
 
-/* On notifications of PostgreSQL, level 1 takes 0.2 us each; levels above it
- * take up to four times that and save less than a twentieth. */
+/*
+ * With level 1, a notification of PostgreSQL takes 0.2 us. Higher levels take
+ * up to four times as long and save less than a twentieth.
+ */
 #define ZSTD_LEVEL 1
 
-/* A power of two, more than twice the ids that a block can have. */
+/*
+ * The number of slots is a power of two, and twice the most ids that a block
+ * can have.
+ */
 #define ID_SLOTS  16384
 #define ID_PROBES 8
 
 struct store_encoder
 {
 	const osp_allocator *alc;
-	osp_buf rest; /* what becomes compressed */
+	osp_buf rest; /* the part that is compressed */
 	osp_buf ids;
 	osp_buf block;
 	osp_buf word_texts;
@@ -138,16 +143,19 @@ put_word(store_encoder *encoder, osp_str text)
 	if (encoder->words == STORE_WORDS_MAX)
 		return;
 
-	/* Never empty, so that its memory is there to be compared. */
+	/*
+	 * Reserves a byte, so that word_texts has memory to compare with even if it
+	 * is empty.
+	 */
 	osp_buf_reserve(&encoder->word_texts, 1);
 	osp__buf_put(&encoder->word_texts, text.ptr, text.len);
 	encoder->word_ends[encoder->words++] = encoder->word_texts.len;
 }
 
 /*
- * The slot that has an id, or the free one where it belongs. Ids from outside may
- * be chosen to collide, so it gives up after some probes: NULL, and the id is
- * written again.
+ * Returns the slot that has an id, or the free slot where it belongs. Ids from
+ * outside may be chosen to collide, so the search ends after some probes. NULL:
+ * the id was not found and has to be written again.
  */
 static uint32_t *
 find_id(store_encoder *encoder, const osp_uuid *id)
@@ -208,7 +216,7 @@ match(osp_str *rest, osp_str text)
 	return true;
 }
 
-/* A label, or null for an empty one. */
+/* Matches a label, or null if the label is empty. */
 static bool
 match_label(osp_str *rest, osp_str text)
 {
@@ -218,7 +226,10 @@ match_label(osp_str *rest, osp_str text)
 		   match(rest, OSP_STR("\""));
 }
 
-/* Is its JSON what store_item_json makes of its parts, with this time? */
+/*
+ * Is the JSON of the notification what store_item_json makes of its parts and
+ * this time?
+ */
 static bool
 is_spelled_our_way(const osp_notification *item, int64_t wall_ns)
 {

@@ -7,10 +7,11 @@
  *	  sqlite> .load /usr/local/lib/osprofiler/osprofiler_store
  *	  sqlite> SELECT name, timestamp FROM notifications WHERE base_id = '...';
  *
- * It has one table-valued function, osprofiler_block(data, traces, trace,
- * base_id): the notifications of a trace in a block. Changes nothing.
+ * The extension has one table-valued function, osprofiler_block(data, traces,
+ * trace, base_id), which returns the notifications of a trace in a block. It
+ * changes nothing.
  *
- * LIMITATIONS: a block that is damaged is an error of the whole query.
+ * LIMITATIONS: a damaged block makes the whole query fail.
  */
 #include <sqlite3ext.h>
 
@@ -47,7 +48,7 @@ typedef struct cursor
 {
 	sqlite3_vtab_cursor base; /* base class - must be first */
 	store_decoder *decoder;
-	osp_buf block; /* a copy of the argument */
+	osp_buf block; /* a copy of the argument data */
 	osp_buf json;
 	osp_buf scratch;
 	osp_notification item;
@@ -87,7 +88,7 @@ disconnect_table(sqlite3_vtab *table)
 	return SQLITE_OK;
 }
 
-/* All four arguments are needed, each once, in their order. */
+/* Requires all four arguments, each of them once, and requests them in their order. */
 static int
 best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 {
@@ -158,7 +159,10 @@ report_damage(cursor *c)
 	return SQLITE_CORRUPT_VTAB;
 }
 
-/* What is not a notification by itself has its JSON only. */
+/*
+ * Reads a notification. If its JSON is incomplete, only the columns json and
+ * base_id are set.
+ */
 static int
 read_item(cursor *c, const store_item *item)
 {
@@ -198,7 +202,7 @@ next_row(sqlite3_vtab_cursor *base)
 	return status == OSP_ENOENT ? SQLITE_OK : report_damage(c);
 }
 
-/* The place of a trace in the list of a block's. */
+/* Finds the position of a trace in a block's list of traces. */
 static bool
 find_ordinal(sqlite3_value *list, sqlite3_int64 trace, uint64_t *ordinal)
 {
@@ -320,7 +324,7 @@ static const sqlite3_module module = {
 	.xRowid = get_rowid,
 };
 
-/* SQLite finds it by the name of the file. */
+/* SQLite derives the name of this function from the name of the file. */
 extern OSP_API int
 sqlite3_osprofilerstore_init(sqlite3 *db, char **message,
 							 const sqlite3_api_routines *api);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_index.c
- *	  From base_ids to traces. See store_index.h.
+ *	  Finds traces by their base_id. See store_index.h.
  */
 #include "store_index.h"
 
@@ -13,8 +13,11 @@
 #define MAX_CAP   ((size_t) 1 << 24)
 #define TEXTS_MAX ((size_t) 1 << 30)
 
-/* A filter's bits of one hash lie in one line of the processor's cache. 16 bits
- * for each key: one of some 300 strangers passes. */
+/*
+ * The size of a filter: 16 bits for each key. About one in 300 keys that it
+ * does not have passes. The bits of one hash are in one line of the processor's
+ * cache.
+ */
 #define FILTER_LINES 512
 #define LINE_BYTES   64
 #define FILTER_BYTES (FILTER_LINES * LINE_BYTES)
@@ -140,9 +143,9 @@ store_index_term(store_index *index)
 	osp_buf_term(&index->texts);
 }
 
-/* ---- the traces that are known by heart ---- */
+/* ---- the traces in memory ---- */
 
-/* The slot where a key stands, or where it would. */
+/* Returns the slot of a key, or the free slot where it belongs. */
 static uint32_t *
 find_slot(const store_index *index, uint64_t hash, bool is_uuid, osp_str bytes)
 {
@@ -204,7 +207,10 @@ grow(store_index *index)
 	return OSP_OK;
 }
 
-/* Remembers a trace under this number, or its new number. */
+/*
+ * Remembers a trace and its number. A trace that is already there gets the new
+ * number.
+ */
 static osp_status
 remember(store_index *index, const store_key *key, uint64_t hash, int64_t id,
 		 store_entry **out)
@@ -238,7 +244,7 @@ remember(store_index *index, const store_key *key, uint64_t hash, int64_t id,
 	return OSP_OK;
 }
 
-/* Forgets all traces whose numbers lie below. */
+/* Forgets all traces whose numbers are below id. */
 static void
 forget_below(store_index *index, int64_t id)
 {
@@ -298,7 +304,7 @@ filter_has(unsigned char *bits, uint64_t hash)
 	return true;
 }
 
-/* Takes bits over. */
+/* Adds a filter and takes ownership of bits. */
 static osp_status
 add_filter(store_index *index, int64_t segment, unsigned char *bits)
 {
@@ -316,10 +322,12 @@ add_filter(store_index *index, int64_t segment, unsigned char *bits)
 	return OSP_OK;
 }
 
-/* ---- learning from the tables ---- */
+/* ---- loading from the tables ---- */
 
-/* The filters of segments that were not known. One that is damaged lets
- * everything pass. */
+/*
+ * Loads the filters of new segments. A damaged filter is replaced by one that
+ * lets every key pass.
+ */
 static osp_status
 load_filters(store_index *index, store_db *db, osp_error *err)
 {
@@ -350,7 +358,7 @@ load_filters(store_index *index, store_db *db, osp_error *err)
 	return rc == SQLITE_DONE ? OSP_OK : store_db_failed(db, err);
 }
 
-/* The traces from a number on. */
+/* Loads the traces from this number on. */
 static osp_status
 load_traces(store_index *index, store_db *db, int64_t from, osp_error *err)
 {
@@ -425,7 +433,7 @@ store_index_refresh(store_index *index, store_db *db, osp_error *err)
 	return OSP_OK;
 }
 
-/* Looks through the segments that may have it. */
+/* Searches for a key in the segments whose filters let it pass. */
 static osp_status
 find_in_segments(store_index *index, store_db *db, const store_key *key,
 				 uint64_t hash, int64_t *id, osp_error *err)
@@ -510,7 +518,7 @@ compare_pairs(const void *a, const void *b)
 	return left->hash < right->hash ? -1 : left->hash > right->hash;
 }
 
-/* Writes a segment of these traces, in order, and its filter. */
+/* Writes a segment with these traces, in their order, and its filter. */
 static bool
 write_segment(store_db *db, int64_t segment, const pair *pairs, size_t count,
 			  const unsigned char *bits)
@@ -580,7 +588,7 @@ store_index_segment(store_index *index, store_db *db, osp_error *err)
 
 /* ---- readers ---- */
 
-/* What readers need to know of the index. */
+/* Reads the seed of the hash, and the first number that is in no segment. */
 static bool
 read_index(store_db *db, uint64_t *seed, int64_t *tail)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_index.h
- *	  Where a trace is: from its base_id to its number in the table trace.
+ *	  Finds a trace by its base_id: its number in the table trace.
  *
- * Random base_ids in an index of the usual kind would make every new trace touch
- * a page of its own, which then is written whole. Instead the newest traces, the
- * *tail*, are not indexed: the writer knows them by heart, and a reader looks
- * through them. When STORE_SEGMENT numbers were given away, their hashes go into
- * the table lookup at once and in order, and the table segment gets a Bloom
- * filter of them, by which the writer knows of nearly every new base_id that no
- * segment has it.
+ * In an ordinary index, random base_ids would make every new trace change a
+ * page of its own, which is then written completely. Instead the newest traces,
+ * the *tail*, are not indexed: the writer has them in memory, and a reader
+ * scans them. After STORE_SEGMENT numbers, their hashes are added to the table
+ * lookup at once and in order, and the table segment gets a Bloom filter of
+ * them. With the filters, the writer knows of nearly every new base_id that it
+ * is in no segment.
  */
 #ifndef OSP_STORE_INDEX_H
 #define OSP_STORE_INDEX_H
@@ -18,7 +18,7 @@
 #include "osprofiler/ids.h"
 #include "store_db.h"
 
-#define STORE_SEGMENT 16384 /* a query in store_db.h has it, too */
+#define STORE_SEGMENT 16384 /* a query in store_db.h has this number, too */
 
 /* A base_id: a UUID is stored as its 16 bytes, other text as it is. */
 typedef struct store_key
@@ -30,13 +30,16 @@ typedef struct store_key
 
 store_key store_key_of(osp_str text);
 
-/* The same from a column; a UUID's text goes into storage. */
+/* Reads a base_id from a column. The text of a UUID is written to storage. */
 store_key store_key_of_column(sqlite3_stmt *row, int column,
 							  char storage[OSP_UUID_TEXT_LEN + 1]);
 bool store_key_bind(sqlite3_stmt *stmt, int at,
 					const store_key *key) OSP_MUST_CHECK;
 
-/* Its hash, which depends on the store. The table lookup has HASH >> 17. */
+/*
+ * Hashes a base_id. The seed is different for each store. The table lookup has
+ * HASH >> 17.
+ */
 uint64_t store_key_hash(const store_key *key, uint64_t seed);
 
 #define STORE_HASH_SHIFT 17
@@ -45,14 +48,14 @@ typedef struct store_entry
 {
 	uint64_t hash;
 	int64_t id;
-	int64_t first_us; /* as the table has it, or later */
-	size_t at;        /* of its bytes in store_index.texts */
+	int64_t first_us; /* the time in the table, or a later one */
+	size_t at;        /* offset of its bytes in store_index.texts */
 	uint32_t len;
 	bool is_uuid;
 	bool is_new;       /* not in the table yet */
-	bool has_root;     /* the table has its first operation, or did */
-	bool is_untold;    /* and the one that it has tells nothing apart */
-	uint32_t summary;  /* of the writer: its place in the batch */
+	bool has_root;     /* the table has, or had, its first operation */
+	bool is_untold;    /* but this operation does not tell traces apart */
+	uint32_t summary;  /* the place of its summary in the batch */
 	uint64_t batch_no; /* the batch in which summary is valid */
 } store_entry;
 
@@ -62,19 +65,22 @@ typedef struct store_filter
 	unsigned char *bits;
 } store_filter;
 
-/* What the writer knows. Dropped as a whole when a transaction fails. */
+/*
+ * What the writer knows of the traces. It is dropped as a whole when a
+ * transaction fails.
+ */
 typedef struct store_index
 {
 	const osp_allocator *alc;
 	bool loaded;
 	uint64_t seed;
 	int64_t next_id;
-	int64_t longest_us; /* no trace lasted longer, as the table meta knows */
+	int64_t longest_us; /* no trace is longer; in the table meta, too */
 	int64_t tail;       /* the first number that is in no segment */
 	store_entry *entries;
 	size_t count;
 	size_t cap;
-	uint32_t *slots; /* 1 + place in entries, 0: free; two for each of cap */
+	uint32_t *slots; /* 1 + place in entries, 0: free; there are 2 * cap */
 	osp_buf texts;
 	store_filter *filters;
 	size_t filter_count;
@@ -84,24 +90,32 @@ void store_index_init(store_index *index, const osp_allocator *alc);
 void store_index_term(store_index *index);
 void store_index_drop(store_index *index);
 
-/* In a write transaction: learns what others have written since. */
+/*
+ * Reads what other processes have written since the last call. Must be called
+ * in a write transaction.
+ */
 osp_status store_index_refresh(store_index *index, store_db *db,
 							   osp_error *err) OSP_MUST_CHECK;
 
-/* The entry of a base_id, borrowed until the next call. One that is nowhere gets
- * the next number, and is_new. */
+/*
+ * Finds the entry of a base_id, borrowed until the next call. A base_id without
+ * a trace gets the next number, and is_new.
+ */
 osp_status store_index_find(store_index *index, store_db *db,
 							const store_key *key, store_entry **out,
 							osp_error *err) OSP_MUST_CHECK;
 
-/* Is a segment full? */
+/* Has the tail enough traces for a segment? */
 bool store_index_is_due(const store_index *index);
 
-/* In a transaction of its own: indexes the numbers of a segment. */
+/*
+ * Makes a segment of the oldest traces in the tail. Must be called in a
+ * transaction of its own.
+ */
 osp_status store_index_segment(store_index *index, store_db *db,
 							   osp_error *err) OSP_MUST_CHECK;
 
-/* For readers: the number of a trace, 0 if there is none. */
+/* Finds the number of a trace without a store_index, for readers. 0: there is none. */
 osp_status store_find_trace(store_db *db, const store_key *key, int64_t *id,
 							osp_error *err) OSP_MUST_CHECK;
 

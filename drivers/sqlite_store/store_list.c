@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_list.c
- *	  Listing traces from their summaries, newest first.
+ *	  Lists traces from their summaries, newest first.
  *
- * Rows are read in pieces, each in a transaction of its own that has ended before
- * they are handed on. That holds also if a filter lets few of them pass, so rows are
- * compared with it here, and not by SQLite. A page begins behind the last row of the
- * one before: its token is that row's time and number, "US.ID".
+ * Rows are read in pieces, each in a transaction of its own, which has ended
+ * before its rows are passed on. A transaction must be short even if few rows
+ * pass the filter, so rows are compared with the filter here, and not by
+ * SQLite. A page begins after the last row of the previous page. Its token is
+ * the time and the number of that row, "US.ID".
  */
 #include "sqlite_store.h"
 
@@ -20,8 +21,11 @@
 	"id, base_id, first_us, duration_us, operations, errors, " \
 	"service, name, text"
 
-/* ?1 and ?2: the last row, which need not exist; ?3: no trace that began earlier
- * can reach ?4, the begin of the time; ?5: rows. */
+/*
+ * Parameters: ?1 and ?2: the last row, which need not exist; ?3: traces that
+ * began earlier cannot reach ?4; ?4: the begin of the requested time; ?5: the
+ * number of rows.
+ */
 #define CONDITIONS                                      \
 	"(first_us, id) < (?1, ?2) AND first_us >= ?3 AND " \
 	"first_us + duration_us >= ?4 "
@@ -31,8 +35,11 @@
 #define OUR_TRACES "SELECT " COLUMNS " FROM trace WHERE " CONDITIONS
 #define OUR_ERRORS OUR_TRACES "AND errors > 0 "
 
-/* Of the table of earlier versions, and of what was converted already. Slow, as
- * it was; it is needed only until the conversion has ended. */
+/*
+ * Queries for the table of earlier versions, also together with the rows that
+ * are already converted. They are slow, as they were before, and needed only
+ * until the conversion has ended.
+ */
 #define OLD_US(timestamp)                                            \
 	"CAST(strftime('%s', substr(" timestamp ", 1, 19)) AS INTEGER) " \
 	"* 1000000 + CAST(substr(" timestamp " || '000000', 21, 6) AS INTEGER)"
@@ -66,7 +73,7 @@
 #define ANY_OF(rows) \
 	"SELECT " COLUMNS " FROM (" rows ") WHERE " CONDITIONS "AND errors >= ?6 "
 
-/* One row, its texts as places in listing.texts. */
+/* One row. Its texts are in listing.texts. */
 typedef struct list_row
 {
 	int64_t id;
@@ -74,7 +81,7 @@ typedef struct list_row
 	int64_t duration_us;
 	int64_t operations;
 	int64_t errors;
-	size_t ends[4]; /* of base_id, service, name, text */
+	size_t ends[4]; /* where base_id, service, name and text end */
 } list_row;
 
 typedef struct listing
@@ -82,11 +89,11 @@ typedef struct listing
 	store_db db;
 	sqlite3_stmt *stmt;
 	const osp_trace_filter *filter;
-	bool picks;        /* the filter leaves out rows that were read */
-	bool errors_bound; /* ?6 is there */
+	bool picks;        /* the filter may leave out rows that were read */
+	bool errors_bound; /* the query has the parameter ?6 */
 	int64_t last_us;   /* the row that was read last */
 	int64_t last_id;
-	int64_t given_us; /* the one that was handed on last */
+	int64_t given_us; /* the row that was passed on last */
 	int64_t given_id;
 	int64_t lower_us;
 	int64_t since_us;
@@ -117,7 +124,7 @@ read_token(osp_str page, listing *l)
 	return end != page.ptr && *end == '\0';
 }
 
-/* Reads what is asked for, and prepares the query. */
+/* Reads the filter, and prepares the query. */
 static osp_status
 begin_list(listing *l, const osp_trace_filter *filter, osp_error *err)
 {
@@ -142,7 +149,10 @@ begin_list(listing *l, const osp_trace_filter *filter, osp_error *err)
 	l->since_us = filter->since_ns != 0 ? filter->since_ns / 1000 : INT64_MIN;
 	l->lower_us = INT64_MIN;
 
-	/* Behind the end of the time, as behind a last row. */
+	/*
+	 * The list begins at the end of the requested time, as it would after a
+	 * last row.
+	 */
 	if (filter->until_ns != 0 && filter->until_ns / 1000 < l->last_us)
 	{
 		l->last_us = filter->until_ns / 1000;
@@ -164,7 +174,7 @@ begin_list(listing *l, const osp_trace_filter *filter, osp_error *err)
 	return OSP_OK;
 }
 
-/* Is the row one of those that are asked for? */
+/* Does the row pass the filter? */
 static bool
 passes(const listing *l, sqlite3_stmt *row)
 {
@@ -202,8 +212,10 @@ keep_row(listing *l, sqlite3_stmt *row)
 	}
 }
 
-/* Reads up to max rows behind the last one, and keeps those that are asked for.
- * *end: there are no others. */
+/*
+ * Reads up to max rows after the last one, and keeps those that pass the
+ * filter. *end: there are no more.
+ */
 static osp_status
 read_piece(listing *l, size_t max, bool *end, osp_error *err)
 {
@@ -284,7 +296,7 @@ hand_on(listing *l, size_t count, osp_trace_fn fn, void *ctx, osp_error *err)
 	return OSP_OK;
 }
 
-/* Hands on up to limit rows; *more: there are others. */
+/* Passes on up to limit rows. *more: there are more rows. */
 static osp_status
 list_rows(listing *l, size_t limit, osp_trace_fn fn, void *ctx, bool *more,
 		  osp_error *err)
@@ -295,7 +307,7 @@ list_rows(listing *l, size_t limit, osp_trace_fn fn, void *ctx, bool *more,
 
 	while (status == OSP_OK && !end && !*more)
 	{
-		/* One row beyond those that are asked for says whether there is more. */
+		/* One row more than requested shows whether there are more. */
 		size_t max = left < PIECE && !l->picks ? left + 1 : PIECE;
 		size_t count;
 

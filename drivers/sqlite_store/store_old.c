@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_old.c
- *	  The table `data` of earlier versions: a row for each notification, with the
- *	  columns of upstream's SQLAlchemy driver.
+ *	  The table `data` of earlier versions, which has a row for each
+ *	  notification and the columns of upstream's SQLAlchemy driver.
  *
- * It is read as long as it is there. A writer moves its rows into our tables,
- * some in each transaction, and drops it after the last; the row up to which it
- * has come is in meta, so a row is always in exactly one of both.
+ * The table is read as long as it exists. A writer converts its rows into our
+ * tables, some in each transaction, and drops it after the last one. The table
+ * meta has the last row that was converted, so that each row is read from
+ * exactly one of the two.
  */
 #include "sqlite_store.h"
 
@@ -27,7 +28,7 @@
 			"?2) ORDER BY id"
 #define OF_ALL COLUMNS "WHERE id > ?2 ORDER BY id LIMIT ?1"
 
-/* Without this a file of earlier versions could never become smaller. */
+/* Without this pragma a file of earlier versions could never become smaller. */
 #define DROP   "DROP TABLE data; DELETE FROM meta WHERE name = 'converted'"
 #define SHRINK "PRAGMA auto_vacuum = INCREMENTAL; VACUUM"
 
@@ -55,8 +56,10 @@ add_member(osp_buf *json, osp_str name, sqlite3_stmt *row, int column)
 		osp_json_string(json, store_db_text(row, column));
 }
 
-/* Adds the members of the object that the column data holds; where it holds no
- * object, an info of what the other columns know. */
+/*
+ * Adds the members of the object in the column data. If the column has no
+ * object, adds an info with the host instead.
+ */
 static void
 add_data(osp_buf *json, sqlite3_stmt *row)
 {
@@ -72,7 +75,7 @@ add_data(osp_buf *json, sqlite3_stmt *row)
 	osp_buf_add_char(json, '}');
 }
 
-/* Puts a notification together again, in upstream's order of members. */
+/* Builds the JSON of a notification from a row, with upstream's order of members. */
 static void
 build_notification(osp_buf *json, sqlite3_stmt *row)
 {
@@ -87,7 +90,7 @@ build_notification(osp_buf *json, sqlite3_stmt *row)
 	osp_buf_add_char(json, '}');
 }
 
-/* The last row that was converted; 0 before the first. */
+/* Reads the id of the last row that was converted; 0: none was. */
 static osp_status
 read_converted(store_db *db, int64_t *last, osp_error *err)
 {
@@ -126,7 +129,7 @@ store_old_points(osp_driver_conn *conn, store_db *db, osp_str base_id,
 		build_notification(&json, row);
 		status = osp_buf_status(&json);
 		if (sqlite3_errcode(db->db) == SQLITE_NOMEM)
-			status = OSP_ENOMEM; /* a column's text could not be had */
+			status = OSP_ENOMEM; /* there was no memory for a column's text */
 		if (status != OSP_OK)
 			(void) osp_error_set(
 				err, status, "sqlite: %s", osp_status_text(status));
@@ -142,7 +145,7 @@ store_old_points(osp_driver_conn *conn, store_db *db, osp_str base_id,
 
 /* ---- conversion ---- */
 
-/* A piece of the table: notifications, and all their texts in one buffer. */
+/* Some rows of the table, as notifications, and all their texts in one buffer. */
 typedef struct piece
 {
 	osp_buf texts;
@@ -159,7 +162,7 @@ is_error(osp_str info)
 		   memmem(info.ptr, info.len, "\"etype\": null", 13) == NULL;
 }
 
-/* Takes a row in. Its texts are found again when the buffer moves no more. */
+/* Adds a row to the piece. resolve() sets its texts once the buffer no longer moves. */
 static void
 add_row(piece *p, sqlite3_stmt *row)
 {
@@ -178,7 +181,7 @@ add_row(piece *p, sqlite3_stmt *row)
 	}
 }
 
-/* The info in a notification that build_notification made. */
+/* Finds the info in a notification that build_notification made. */
 static osp_str
 info_of(osp_str json)
 {
@@ -186,7 +189,7 @@ info_of(osp_str json)
 	const char *end = NULL;
 	const char *found = begin;
 
-	/* The last ", "project": " is that of the notification. */
+	/* The last ", "project": " stands after the info. Earlier ones are part of it. */
 	while (found != NULL)
 	{
 		size_t left = json.len - (size_t) (found - json.ptr);
@@ -257,7 +260,10 @@ read_piece(store_db *db, piece *p, osp_error *err)
 	return status;
 }
 
-/* Moves a piece, in the transaction that is open. *last: it was the last. */
+/*
+ * Converts the next rows, in the transaction that is open. *last: there were
+ * none left.
+ */
 static osp_status
 convert_piece(osp_driver_conn *conn, piece *p, bool *last, osp_error *err)
 {

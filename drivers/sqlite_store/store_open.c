@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_open.c
- *	  Opening a store: whose file it is, and making its tables.
+ *	  Opens a store: checks whose file it is, and makes its tables.
  *
- * A database that has tables which are not ours is never touched. The log mode
- * is WAL with synchronous=NORMAL: readers and the writer do not wait for each
- * other, a process that is killed loses nothing, and a loss of power takes at
- * most what came after the last checkpoint, never the database.
+ * A database with tables of another program is never changed. The log mode is
+ * WAL with synchronous=NORMAL: readers and the writer do not wait for each
+ * other, a process that is killed loses nothing, and a power failure loses at
+ * most what was written after the last checkpoint, never the database.
  */
 #include "sqlite_store.h"
 
@@ -21,7 +21,7 @@
 
 #define OPEN_RETRY_NS 3000000L
 
-/* "OSPR" */
+/* The number is the text "OSPR". */
 #define APPLICATION_ID 1330860114
 #define FORMAT         1
 
@@ -34,7 +34,7 @@
 	"PRAGMA cache_size = -8192;"            \
 	"PRAGMA temp_store = MEMORY;"
 
-/* A 16-byte base_id as text. */
+/* Converts a base_id that is stored as 16 bytes to text. */
 #define BASE_ID_TEXT                              \
 	"CASE typeof(base_id) WHEN 'blob' THEN "      \
 	"lower(substr(hex(base_id), 1, 8) || '-' || " \
@@ -76,8 +76,11 @@
 													  "PRAGMA user_version = " DIGITS(                      \
 														  FORMAT) ";"
 
-/* One row: whose file it is, its format, how many tables and views there are
- * that are not SQLite's own, and whether `data` is as earlier versions made it. */
+/*
+ * A query for one row: whose file it is, its format, the number of tables and
+ * views that are not SQLite's own, and whether `data` has the columns of
+ * earlier versions.
+ */
 #define EXAMINE                                                                \
 	"SELECT application_id, user_version, (SELECT count(*) FROM "              \
 	"sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE "         \
@@ -86,7 +89,10 @@
 	" FROM pragma_table_info('data')) FROM pragma_application_id, "            \
 	"pragma_user_version"
 
-/* Which tables the file has, in db->form; OSP_EIO: it is not ours. */
+/*
+ * Finds out which tables the file has, and sets db->form. OSP_EIO: the file
+ * belongs to another program, or to a newer osprofiler.
+ */
 static osp_status
 examine_tables(store_db *db, osp_error *err)
 {
@@ -129,16 +135,16 @@ examine_tables(store_db *db, osp_error *err)
 	return OSP_OK;
 }
 
-/* Makes our tables, unless another process was quicker. */
+/* Makes our tables, unless another process was faster. */
 static osp_status
 make_tables(store_db *db, osp_error *err)
 {
 	osp_status status;
 
 	/*
-	 * Two have an effect in a new file only. A batch fills a page or two, and
-	 * changes few others a little: with pages of 2 kB a third less is written
-	 * than with 4 kB, and a tenth less is kept.
+	 * The first two settings take effect only in a new file. A batch fills one
+	 * or two pages and changes a few others slightly: with pages of 2 kB a
+	 * third less is written than with 4 kB, and a tenth less is stored.
 	 */
 	if (!store_db_exec(db, "PRAGMA page_size = 2048") ||
 		!store_db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL") ||
@@ -157,9 +163,9 @@ make_tables(store_db *db, osp_error *err)
 }
 
 /*
- * Makes the file if it is missing. A file that is there is left to SQLite alone:
- * closing a descriptor of ours would let go of the locks that another connection
- * of this process has on it.
+ * Creates the file if it is missing. An existing file is opened only by SQLite:
+ * closing a descriptor of ours would release the locks that another connection
+ * of this process has on the file.
  */
 static osp_status
 make_file(const char *path, osp_error *err)
@@ -223,8 +229,8 @@ try_open(osp_driver_conn *conn, osp_error *err)
 }
 
 /*
- * When several processes make the database at the same time SQLite tells all but
- * one at once that it is busy, so it is tried again until the time is up.
+ * If several processes create the database at the same time, SQLite refuses all
+ * but one at once as busy. So opening is tried again until the time is up.
  */
 osp_status
 store_open_writer(osp_driver_conn *conn, osp_error *err)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_prune.c
- *	  Removing the oldest traces.
+ *	  Removes the oldest traces.
  *
- * Their notifications stay in a block until all of its traces are removed. Numbers
- * of traces are never given away twice, so what is left in the table lookup
- * points nowhere.
+ * Their notifications stay in a block until all traces of the block are
+ * removed. The number of a trace is never used again, so entries that are left
+ * in the table lookup point to no trace.
  */
 #include "sqlite_store.h"
 
@@ -29,7 +29,7 @@ add_number(store_numbers *list, int64_t value)
 	return true;
 }
 
-/* The numbers that a query has in its first column. */
+/* Reads the numbers in the first column of a query. */
 static osp_status
 read_numbers(store_db *db, store_query which, size_t count,
 			 const int64_t *values, store_numbers *out, osp_error *err)
@@ -83,7 +83,7 @@ store_delete_trace(store_db *db, int64_t id)
 		   store_db_run_with(db, STORE_DELETE_TRACE, 1, &id);
 }
 
-/* Removes a block if none of its traces is there any more. */
+/* Removes a block if none of its traces exists any more. */
 static osp_status
 delete_dead_block(store_db *db, int64_t block, store_numbers *traces,
 				  osp_error *err)

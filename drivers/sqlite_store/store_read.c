@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_read.c
- *	  Reading a trace, block by block.
+ *	  Reads a trace, block by block.
  *
  * Each block is read in a transaction of its own, which has ended before its
- * notifications are handed on: a slow reader stops nobody.
+ * notifications are passed on, so a slow reader blocks nobody.
  */
 #include "sqlite_store.h"
 
@@ -15,15 +15,15 @@ typedef struct reading
 	store_decoder *decoder;
 	osp_str base_id;
 	int64_t trace;
-	int64_t block;    /* the last one that was read */
+	int64_t block;    /* the block that was read last */
 	uint64_t damaged; /* blocks that could not be read */
-	osp_buf json;     /* notifications of a block, one behind the other */
-	size_t *ends;     /* of each */
+	osp_buf json;     /* notifications of a block, one after the other */
+	size_t *ends;     /* where each notification ends */
 	size_t count;
 	size_t cap;
 } reading;
 
-/* The place of a trace in a block's list of traces. */
+/* Finds the position of a trace in a block's list of traces. */
 static bool
 find_ordinal(osp_str traces, int64_t trace, uint64_t *ordinal)
 {
@@ -59,7 +59,7 @@ keep_item(reading *r, const store_item *item)
 	return osp_buf_status(&r->json);
 }
 
-/* Makes the JSON of a trace's notifications in a block. */
+/* Decodes a block, and keeps the JSON of the notifications that belong to the trace. */
 static osp_status
 decode(reading *r, osp_str traces, osp_str data)
 {
@@ -81,7 +81,7 @@ decode(reading *r, osp_str traces, osp_str data)
 	return status == OSP_ENOENT ? OSP_OK : status;
 }
 
-/* Reads the next block. OSP_ENOENT: there is none. */
+/* Reads the next block of the trace. OSP_ENOENT: there are no more. */
 static osp_status
 read_block(reading *r, osp_error *err)
 {
@@ -117,7 +117,7 @@ read_block(reading *r, osp_error *err)
 	return status;
 }
 
-/* Hands on what was read. */
+/* Passes on the notifications of the block that was read. */
 static osp_status
 hand_on(reading *r, osp_point_fn fn, void *ctx, osp_error *err)
 {
@@ -183,7 +183,7 @@ store_get_points(osp_driver_conn *conn, osp_str base_id, osp_point_fn fn,
 	r.decoder = store_decoder_new(conn->alc);
 	if (r.decoder == NULL)
 		status = store_no_memory(err);
-	/* While rows are being moved, all is read as it is at one moment. */
+	/* While old rows are being converted, everything is read in one transaction. */
 	else if (db.form == STORE_MIXED && !store_db_exec(&db, "BEGIN"))
 		status = store_db_failed(&db, err);
 	if (status == OSP_OK && (db.form == STORE_OURS || db.form == STORE_MIXED))

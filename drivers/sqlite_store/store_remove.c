@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_remove.c
- *	  Removing traces, in short transactions between which writers go on.
+ *	  Removes traces, in short transactions, between which other processes can
+ *	  write.
  *
  * Traces that are removed by name leave nothing behind: the blocks that they
- * share with others are written again without them. Of those that are removed for
- * their age see store_prune.c.
+ * share with other traces are rewritten without them. For traces that are
+ * removed because of their age see store_prune.c.
  */
 #include "sqlite_store.h"
 
@@ -15,19 +16,22 @@
 #define STEP_TRACES 128
 #define PAUSE_NS    3000000L
 
-/* ---- by name ---- */
+/* ---- removing by name ---- */
 
-/* What writing a block again needs. */
+/* The data needed to rewrite a block. */
 typedef struct rewriting
 {
 	osp_driver_conn *conn;
 	store_decoder *decoder;
-	store_numbers traces; /* of the block */
+	store_numbers traces; /* the traces of the block */
 	osp_buf json;
 	osp_buf scratch;
 } rewriting;
 
-/* Encodes one notification of the block again, unless its trace is removed. */
+/*
+ * Encodes one notification of the block again, unless it belongs to the removed
+ * trace.
+ */
 static osp_status
 keep_item(rewriting *w, const store_item *item, int64_t removed)
 {
@@ -58,7 +62,7 @@ keep_item(rewriting *w, const store_item *item, int64_t removed)
 				osp_buf_str(&w->json), &w->scratch, &notification, NULL);
 		if (status == OSP_EPROTO)
 		{
-			/* Rows of others need not be whole notifications. */
+			/* What other programs have stored need not be a complete notification. */
 			memset(&notification, 0, sizeof(notification));
 			notification.json = osp_buf_str(&w->json);
 			status = OSP_OK;
@@ -77,8 +81,10 @@ keep_item(rewriting *w, const store_item *item, int64_t removed)
 	return status;
 }
 
-/* Encodes what stays of a block. *data is empty: nothing does. OSP_EPROTO: the
- * block is damaged. */
+/*
+ * Encodes a block again without the removed trace. *data is empty if nothing
+ * remains. OSP_EPROTO: the block is damaged.
+ */
 static osp_status
 encode_rest(rewriting *w, osp_str block, int64_t removed, osp_str *data)
 {
@@ -113,7 +119,10 @@ save_block(store_db *db, int64_t block, osp_str traces, osp_str data)
 		   store_db_run(stmt);
 }
 
-/* Takes a trace out of its first block. OSP_ENOENT: it has none any more. */
+/*
+ * Removes a trace from the first of its blocks. OSP_ENOENT: it has no block any
+ * more.
+ */
 static osp_status
 rewrite_block(rewriting *w, int64_t trace, osp_error *err)
 {
@@ -154,8 +163,10 @@ rewrite_block(rewriting *w, int64_t trace, osp_error *err)
 	return status;
 }
 
-/* Takes a trace out of some of its blocks, and it itself out after the last:
- * *done. */
+/*
+ * Removes a trace from some of its blocks, and after the last block its row.
+ * *done: the row is gone.
+ */
 static osp_status
 remove_step(rewriting *w, osp_str base_id, bool *done, bool *found,
 			osp_error *err)
@@ -182,7 +193,7 @@ remove_step(rewriting *w, osp_str base_id, bool *done, bool *found,
 	return status;
 }
 
-/* The rows of a trace in the table of earlier versions. */
+/* Removes the rows of a trace from the table of earlier versions. */
 static osp_status
 remove_old_rows(store_db *db, osp_str base_id, bool *found, osp_error *err)
 {
@@ -257,7 +268,7 @@ remove_by_name(osp_driver_conn *conn, const osp_removal *what,
 	if (w.decoder == NULL || conn->encoder == NULL)
 		status = store_no_memory(err);
 
-	/* What is free is overwritten, too, and the log holds nothing of it. */
+	/* Freed space is overwritten, too. The checkpoint below empties the log. */
 	else if (!store_db_exec(&conn->db, "PRAGMA secure_delete = 1"))
 		status = store_db_failed(&conn->db, err);
 	for (i = 0; i < what->count && status == OSP_OK; i++)
@@ -285,7 +296,10 @@ remove_by_age(osp_driver_conn *conn, int64_t before_us, uint64_t *removed,
 	osp_status status = OSP_OK;
 	uint64_t count = 1;
 
-	/* The rows of earlier versions have no summaries to be judged by. */
+	/*
+	 * The rows of earlier versions have no summaries with their age, so they
+	 * are converted first.
+	 */
 	while (status == OSP_OK && conn->db.form == STORE_MIXED)
 	{
 		status = store_old_convert(conn, err);
@@ -314,7 +328,7 @@ store_remove_traces(osp_driver_conn *conn, const osp_removal *given,
 	*removed = 0;
 	osp_struct_copy(&what, sizeof(what), given);
 
-	/* Only a store that is there has anything to be removed. */
+	/* If the store does not exist, this fails, and no file is created. */
 	status = store_open_reader(conn, &probe, err);
 	if (status != OSP_OK)
 		return status;

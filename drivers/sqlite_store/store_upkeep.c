@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_upkeep.c
- *	  What keeps a store small and quick, a step at a time between batches.
+ *	  Keeps a store small and fast, with one step at a time between batches.
  *
- * A step takes some milliseconds. While there is work left there is one in every
- * BUSY_NS, else every IDLE_NS it is looked whether there is any.
+ * A step takes some milliseconds. While there is work left, there is a step
+ * every BUSY_NS. Otherwise a step every IDLE_NS checks whether there is any
+ * work.
  */
 #include "sqlite_store.h"
 
@@ -15,24 +16,34 @@
 #define BUSY_NS INT64_C(20000000)
 #define IDLE_NS INT64_C(1000000000)
 
-/* Traces that a step removes beyond those that came since the one before, so that
- * it gets ahead of the writer, and how many it removes at most. */
+/*
+ * A step removes up to STEP_TRACES traces more than were added since the
+ * previous step, so that it is faster than the writer, but at most
+ * STEP_TRACES_MAX.
+ */
 #define STEP_TRACES     128
 #define STEP_TRACES_MAX 2000
 
-/* Pages of the log after which it is moved into the database, and after which
- * readers are waited for, so that it can begin anew. */
+/*
+ * With LOG_PAGES pages, the log is moved into the database. With LOG_PAGES_MAX
+ * pages, this waits up to LOG_WAIT_NS for readers, so that the log can start
+ * anew.
+ */
 #define LOG_PAGES     4000
 #define LOG_PAGES_MAX 16000
 #define LOG_WAIT_NS   INT64_C(20000000)
 
-/* Free pages are given back when they are an eighth of the file, and more than
- * these; so many in a step. */
+/*
+ * Free pages are returned to the file system, some in each step, if they are
+ * more than an eighth of the file and more than FREE_PAGES_MIN.
+ */
 #define FREE_PAGES_MIN 256
 #define VACUUM_STEP    "PRAGMA incremental_vacuum(256)"
 
-/* A source that sent nothing for so long is gone, and what it has sent will not
- * come again. */
+/*
+ * A source that sent nothing for this long is gone, and will not repeat what it
+ * has sent.
+ */
 #define SOURCE_SECONDS (2 * INT64_C(86400))
 
 static osp_status
@@ -80,7 +91,7 @@ close_segment(osp_driver_conn *conn, osp_error *err)
 	return status;
 }
 
-/* Removes the index of a segment that has no traces any more. */
+/* Removes the index of a segment whose traces are all gone. */
 static osp_status
 drop_segment(store_db *db, bool *busy, osp_error *err)
 {
@@ -122,7 +133,7 @@ has_much_unused(const pages *p)
 	return p->unused > FREE_PAGES_MIN && p->unused > p->all / 8;
 }
 
-/* Removes the oldest traces where the bounds say so. */
+/* Removes the oldest traces if the limits on age or size require it. */
 static osp_status
 retain(osp_driver_conn *conn, const pages *p, bool *busy, osp_error *err)
 {
@@ -150,7 +161,7 @@ retain(osp_driver_conn *conn, const pages *p, bool *busy, osp_error *err)
 	return status;
 }
 
-/* The work of a step. *busy: there is more. */
+/* Does the work of one step. *busy: there is more work. */
 static osp_status
 step(osp_driver_conn *conn, bool *busy, osp_error *err)
 {
@@ -226,7 +237,7 @@ store_give_back(osp_driver_conn *conn, osp_error *err)
 		if (!store_db_exec(db, VACUUM_STEP) || !count_pages(db, &p))
 			return store_db_failed(db, err);
 		if (p.unused >= before)
-			break; /* a file that cannot shrink */
+			break; /* the file cannot shrink */
 		status = move_log(conn, err);
 	}
 	return status;

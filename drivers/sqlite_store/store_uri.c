@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_uri.c
- *	  The connection string of the sqlite driver: path and options.
+ *	  Reads the connection string of the sqlite driver: a path and options.
  *
- * As SQLAlchemy writes it, the path is what stands behind three slashes, taken
- * as it is: sqlite:////var/lib/traces.db is absolute, sqlite:///traces.db is
- * relative to the working directory. It is made absolute when it is read, so
- * that messages name the file, and a change of the directory changes nothing.
+ * As in SQLAlchemy, the path is what follows three slashes, and is used
+ * unchanged: sqlite:////var/lib/traces.db is absolute, sqlite:///traces.db is
+ * relative to the working directory. The path is made absolute when it is read,
+ * so that messages name the file, and a later change of the directory has no
+ * effect.
  */
 #include "sqlite_store.h"
 
@@ -20,7 +21,10 @@
 
 #define US_PER_SECOND INT64_C(1000000)
 
-/* What a store keeps unless its connection string says otherwise. */
+/*
+ * How long and how much a store keeps by default, and the longest time that can
+ * be given.
+ */
 #define KEEP_DEFAULT     (7 * 86400 * US_PER_SECOND)
 #define MAX_SIZE_DEFAULT (INT64_C(1) << 30)
 #define KEEP_MAX_SECONDS (INT64_C(36525) * 86400)
@@ -29,7 +33,7 @@ static const char usage[] = "expected sqlite:////absolute/path or "
 							"sqlite:///relative/path, perhaps with "
 							"?keep=7d&max_size=1GB";
 
-/* "90s", "30m", "12h", "7d", and "0" for no bound. */
+/* Reads an age, such as "90s", "30m", "12h" or "7d"; "0" means no limit. */
 static bool
 parse_age(osp_str text, int64_t *us)
 {
@@ -59,7 +63,7 @@ parse_age(osp_str text, int64_t *us)
 	return digits == text.len;
 }
 
-/* One NAME=VALUE of the query. */
+/* Reads one NAME=VALUE of the query. */
 static osp_status
 read_option(osp_driver_conn *conn, osp_str name, osp_str value, osp_error *err)
 {
@@ -104,7 +108,7 @@ read_options(osp_driver_conn *conn, osp_str query, osp_error *err)
 	return status;
 }
 
-/* The path, absolute, in conn->path. */
+/* Sets conn->path to the absolute path. */
 static osp_status
 read_path(osp_driver_conn *conn, osp_str path, osp_error *err)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_write.c
- *	  Storing a batch: one block of all its notifications, and a summary row for
- *	  each of its traces.
+ *	  Stores a batch: one block with all its notifications, and a summary row
+ *	  for each of its traces.
  *
- * Everything happens in the transaction of the caller, so a batch is there as a
- * whole or not at all, together with the highest sequence of each source, by
- * which it is recognised when it comes again.
+ * Everything happens in the transaction of the caller, so a batch is stored
+ * completely or not at all. The same transaction stores the highest sequence
+ * number of each source, by which notifications are recognised when they arrive
+ * again.
  */
 #include "sqlite_store.h"
 
@@ -16,13 +17,13 @@
 #include "trace_text.h"
 
 #define TEXT_MAX     120 /* bytes of a statement in a summary */
-#define TEXT_RAW_MAX 240 /* bytes of JSON that are looked at for it */
-#define SOURCE_SLOTS 512 /* half of them are used */
+#define TEXT_RAW_MAX 240 /* bytes of JSON that are read for it */
+#define SOURCE_SLOTS 512 /* at most half of them are used */
 
-/* What a block adds to what is known of a trace. */
+/* What a block adds to the summary of a trace. */
 typedef struct summary
 {
-	size_t entry; /* of store_index.entries */
+	size_t entry; /* place in store_index.entries */
 	osp_str base_id;
 	int64_t first_us;
 	int64_t last_us;
@@ -30,29 +31,29 @@ typedef struct summary
 	int64_t errors;
 	const osp_notification *root; /* the earliest start; NULL: none */
 	int64_t root_us;
-	const osp_notification *told; /* the earliest that tells traces apart */
+	const osp_notification *told; /* the first start that tells traces apart */
 	int64_t told_us;
 } summary;
 
-/* The sequence that a source has come to. */
+/* The highest sequence number of a source. */
 typedef struct source
 {
 	osp_uuid id;
-	uint64_t sequence; /* 0: free */
+	uint64_t sequence; /* 0: the slot is free */
 	uint64_t stored;
 } source;
 
 struct store_batch
 {
 	const osp_allocator *alc;
-	uint64_t number; /* of this block; entries name it */
+	uint64_t number; /* number of this block, see store_entry.batch_no */
 	summary *summaries;
 	size_t count;
 	size_t cap;
 	source sources[SOURCE_SLOTS];
 	size_t source_count;
-	osp_buf traces; /* the column of this name */
-	osp_buf text;   /* and of this */
+	osp_buf traces; /* the value for the column block.traces */
+	osp_buf text;   /* a decoded text for the table trace */
 };
 
 static osp_status
@@ -113,7 +114,7 @@ now_seconds(void)
 	return (int64_t) time(NULL);
 }
 
-/* Writes down how far each source has come, and begins anew. */
+/* Stores the highest sequence number of each source, and empties the slots. */
 static osp_status
 store_sources(osp_driver_conn *conn, osp_error *err)
 {
@@ -142,7 +143,10 @@ store_sources(osp_driver_conn *conn, osp_error *err)
 	return OSP_OK;
 }
 
-/* Is the notification stored already? If not, its source has come to it. */
+/*
+ * Is the notification already stored? If it is not, its sequence number becomes
+ * the highest one of its source.
+ */
 static osp_status
 is_known(osp_driver_conn *conn, const osp_notification *item, bool *known,
 		 osp_error *err)
@@ -194,7 +198,7 @@ is_stop(osp_str name)
 	return name.len >= 5 && memcmp(name.ptr + name.len - 5, "-stop", 5) == 0;
 }
 
-/* The summary of a notification's trace in this block. */
+/* Finds the summary of a notification's trace in this block, or adds one. */
 static osp_status
 find_summary(osp_driver_conn *conn, osp_str base_id, summary **out,
 			 osp_error *err)
@@ -237,7 +241,7 @@ find_summary(osp_driver_conn *conn, osp_str base_id, summary **out,
 	return OSP_OK;
 }
 
-/* The length of the character at text as JSON has it, or more than left. */
+/* Returns the length of the character at text in JSON. It may be more than left. */
 static size_t
 character_len(const char *text, size_t left)
 {
@@ -246,7 +250,7 @@ character_len(const char *text, size_t left)
 	if (left < 2 || text[1] != 'u')
 		return 2;
 
-	/* The first half of a pair is followed by the other one. */
+	/* The first half of a surrogate pair is followed by the second one. */
 	return left >= 4 && text[2] == 'd' && strchr("89ab", text[3]) != NULL ? 12
 																		  : 6;
 }
@@ -270,9 +274,12 @@ decode_text(store_batch *batch, osp_str raw)
 	return osp_buf_str(out);
 }
 
-/* The first bytes of a text that stands behind member in the first bytes of an info: those
- * between the quotes, cut between two characters, and decoded. Borrowed from it or from
- * the batch. Reading the whole info takes far longer. */
+/*
+ * Returns the beginning of the text that follows member, if member is in the
+ * first `reach` bytes of an info. The text ends at the closing quote, or
+ * between two characters, and is decoded; it is borrowed from info or from the
+ * batch. Reading the whole info would take far longer.
+ */
 static osp_str
 text_behind(store_batch *batch, osp_str info, osp_str member, size_t reach)
 {
@@ -306,7 +313,7 @@ statement_of(store_batch *batch, osp_str info)
 	return text_behind(batch, info, OSP_STR("\"statement\": \""), 256);
 }
 
-/* The service of a point, or the name of its application. */
+/* Returns the service of a point, or, if it has none, the name of its application. */
 static osp_str
 service_of(store_batch *batch, const osp_notification *point)
 {
@@ -317,7 +324,7 @@ service_of(store_batch *batch, const osp_notification *point)
 												SIZE_MAX);
 }
 
-/* "METHOD PATH" of the request that an info holds, likewise. */
+/* Returns "METHOD PATH" of the request in an info, borrowed from the batch or info. */
 static osp_str
 request_of(store_batch *batch, osp_str info)
 {
@@ -391,8 +398,11 @@ bind_text(sqlite3_stmt *stmt, int at, osp_str text)
 												SQLITE_UTF8)) == SQLITE_OK;
 }
 
-/* Binds from `at` on the service of the first operation, and name and text of the first
- * one that tells traces apart, or of the first. */
+/*
+ * Binds three values from `at` on: the service of the first operation, and the
+ * name and text of the first operation that tells traces apart, or else of the
+ * first one.
+ */
 static bool
 bind_root(store_batch *batch, sqlite3_stmt *stmt, int at, const summary *sum)
 {
@@ -407,7 +417,7 @@ bind_root(store_batch *batch, sqlite3_stmt *stmt, int at, const summary *sum)
 	if (service.len == 0 && shown != sum->root)
 		service = service_of(batch, shown);
 
-	/* The service may lie in batch->text, so it is copied. */
+	/* The service may be in batch->text, which changes, so it is copied. */
 	return (service.len == 0 ? sqlite3_bind_null(stmt, at)
 							 : sqlite3_bind_text64(stmt,
 												   at,
@@ -442,8 +452,10 @@ insert_trace(osp_driver_conn *conn, int64_t id, const store_key *key,
 		   bind_root(conn->batch, stmt, 7, sum) && store_db_run(stmt);
 }
 
-/* Does what a block says replace the name and the text of a row? 0: no; 1: if it is
- * from before the row; 2: yes. */
+/*
+ * Does a block replace the name and the text of a row? 0: no; 1: only if the
+ * row has no name or begins later; 2: yes.
+ */
 static int
 replacement_of(const store_entry *entry, const summary *sum)
 {
@@ -452,7 +464,10 @@ replacement_of(const store_entry *entry, const summary *sum)
 	return entry->has_root && !entry->is_untold ? 0 : 1;
 }
 
-/* Adds to the row of a trace; *found is false when there is none any more. */
+/*
+ * Adds a summary to the row of its trace. *found is false if the row no longer
+ * exists.
+ */
 static bool
 update_trace(osp_driver_conn *conn, const store_entry *entry,
 			 const store_key *key, const summary *sum, bool *found)
@@ -481,7 +496,10 @@ update_trace(osp_driver_conn *conn, const store_entry *entry,
 	return true;
 }
 
-/* The longest trace there is: a list of a time need not look further back. */
+/*
+ * Notes the duration of the longest trace. It limits how far back a list has to
+ * search.
+ */
 static bool
 note_longest(osp_driver_conn *conn, store_entry *entry, const summary *sum)
 {
@@ -496,8 +514,10 @@ note_longest(osp_driver_conn *conn, store_entry *entry, const summary *sum)
 	return store_db_set_meta(&conn->db, "longest", longest_us);
 }
 
-/* Inserts or updates the row of a trace. It gets a new number if somebody has
- * removed it. */
+/*
+ * Inserts or updates the row of a trace. A trace that somebody has removed gets
+ * a new number.
+ */
 static bool
 save_summary(osp_driver_conn *conn, const summary *sum)
 {
@@ -523,7 +543,7 @@ save_summary(osp_driver_conn *conn, const summary *sum)
 
 /* ---- blocks ---- */
 
-/* The numbers of a block's traces, in batch->traces. */
+/* Writes the numbers of the block's traces to batch->traces. */
 static osp_status
 list_traces(osp_driver_conn *conn)
 {
@@ -570,7 +590,7 @@ insert_block(osp_driver_conn *conn, osp_str data)
 	return true;
 }
 
-/* Writes the block that was collected, and begins another. */
+/* Writes the block that was collected, and begins a new one. */
 static osp_status
 flush_block(osp_driver_conn *conn, osp_error *err)
 {
