@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_follow.c
- *	  Points as they happen: with --follow a line for each, on stderr.
+ *	  With --follow, prints a line for each point on stderr as soon as it arrives.
  *
  *	     12.345 ms  > db SELECT 1
  *	     12.801 ms  < db 0.456 ms

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * elasticsearch.c
- *	  Notifications as documents of Elasticsearch or OpenSearch, as upstream's
- *	  driver has them: what elasticsearch://host and opensearch://host name.
+ *	  The driver for elasticsearch://host and opensearch://host. It stores
+ *	  notifications as documents of Elasticsearch or OpenSearch, in the same form
+ *	  as upstream's driver.
  *
  *	  elastic_call.c     a request and its answer, the server's version
  *	  elastic_mapping.c  the index and its fields
  *	  elastic_write.c    storing batches
  *	  elastic_read.c     reading and listing traces
- *	  elastic_remove.c   removing them
+ *	  elastic_remove.c   removing traces
  */
 #include "elasticsearch.h"
 

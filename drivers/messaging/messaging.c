@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging.c
- *	  Notifications over RabbitMQ, in upstream's exchange, queue and bytes: what
- *	  messaging://user:password@host/vhost names. This is the way to Ceilometer.
+ *	  The driver for messaging://user:password@host/vhost. It sends notifications
+ *	  over RabbitMQ with the exchange, queue and bytes of upstream, and so also to
+ *	  Ceilometer.
  *
  *	  messaging_uri.c     the connection string
  *	  messaging_topic.c   exchange and queue
@@ -10,7 +11,7 @@
  *	  messaging_write.c   publishing batches
  *	  messaging_queue.c   reading the queue
  *	  messaging_read.c    reading and listing traces
- *	  messaging_remove.c  removing traces from it
+ *	  messaging_remove.c  removing traces from the queue
  *	  messaging_settle.c  acknowledging the messages that are removed
  *	  messaging_temporary.c  deleting an exchange and a queue of its own
  *	  broker.c, broker_connect.c, broker_socket.c  the connection, by librabbitmq

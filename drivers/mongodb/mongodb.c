@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mongodb.c
- *	  Notifications as documents of MongoDB, as upstream's driver has them: what
- *	  mongodb://host and mongodb+srv://host name.
+ *	  The driver for mongodb://host and mongodb+srv://host. It stores
+ *	  notifications as documents of MongoDB, in the same form as upstream's
+ *	  driver.
  *
- *	  mongo_session.c  the connection string, the client, its failures
- *	  mongo_stream.c   the bytes of its connections
+ *	  mongo_session.c  the connection string, the client and its failures
+ *	  mongo_stream.c   reading and writing the client's connections
  *	  mongo_bson.c     notifications as documents, and back
  *	  mongo_write.c    storing batches, removing traces
  *	  mongo_read.c     reading and listing traces
  *
- * libmongoc chooses servers and speaks TLS, over sockets of ours, which keep the
- * deadline and the host's interrupts.
+ * libmongoc chooses servers and speaks TLS, but uses sockets of ours, which keep
+ * to the deadline and stop when the host program interrupts the call.
  */
 #include "mongodb.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_driver.c
- *	  Notifications in a table of MariaDB or MySQL, as upstream's SQLAlchemy driver
- *	  has them: what mysql://user:password@host/database names.
+ *	  The driver for mysql://user:password@host/database. It stores notifications
+ *	  in a table of MariaDB or MySQL, in the same form as upstream's SQLAlchemy
+ *	  driver.
  *
  *	  mysql_uri.c      the connection string
  *	  mysql_session.c  connecting, statements, rows
  *	  mysql_write.c    storing batches
  *	  mysql_read.c     reading and listing traces
- *	  mysql_remove.c   removing them
+ *	  mysql_remove.c   removing traces
  */
 #include "mysql_driver.h"
 

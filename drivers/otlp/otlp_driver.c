@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_driver.c
- *	  Notifications as spans, to an OpenTelemetry Collector or whatever else
- *	  receives OTLP over HTTP: what otlp://host and otlp+https://host name.
+ *	  The driver for otlp://host and otlp+https://host. It sends notifications as
+ *	  spans to an OpenTelemetry Collector, or to another program that receives OTLP
+ *	  over HTTP.
  *
  *	  otlp_settings.c    the connection string
  *	  otlp_pairs.c       starts and stops that wait for each other
- *	  otlp_state.c       the file that keeps them
+ *	  otlp_state.c       the file that keeps those that wait
  *	  otlp_span.c        a span: ids, times, kind, name, status
- *	  otlp_attributes.c  its attributes
- *	  otlp_summary.c     what a statement does, in few words
+ *	  otlp_attributes.c  the attributes of a span
+ *	  otlp_summary.c     a short description of what a statement does
  *	  otlp_ids.c         ids
  *	  otlp_text.c        texts
- *	  otlp_request.c     spans as a request
- *	  otlp_http.c        sending it, by http/http_client.c
- *	  otlp_answer.c      what is answered
+ *	  otlp_request.c     a request with spans
+ *	  otlp_http.c        sending a request, by http/http_client.c
+ *	  otlp_answer.c      the answer to a request
  *
- * A batch is settled as a whole. If anything fails it comes again, and makes the
- * same spans, with the same ids.
+ * A batch succeeds or fails as a whole. If anything fails, the caller delivers the
+ * batch again, and the driver makes the same spans with the same ids.
  */
 #include "otlp.h"
 

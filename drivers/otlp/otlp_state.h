@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_state.h
- *	  The file in which points that wait for their other half outlive this
- *	  process.
+ *	  The file that keeps start and stop points that wait for each other, so that
+ *	  they outlive this process.
  *
  *	  osprofiler-otlp 1
  *	  TIME w JSON		a point that arrived at TIME (ns since 1970) and waits
- *	  TIME d JSON		one that is done, see otlp_pairs.h
+ *	  TIME d JSON		a point that is done, see otlp_pairs.h
  *
- * It lies in the run directory, beside the rings: like these it survives the end
- * of the agent and not that of the machine. It is written anew as a whole, and
- * not synced, for the same reason.
+ * The file is in the run directory, beside the rings. Like the rings, it survives
+ * the end of the agent, but not a restart of the machine. For this reason it need
+ * not be synced. It is always written as a whole.
  */
 #ifndef OSP_OTLP_STATE_H
 #define OSP_OTLP_STATE_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * postgresql.c
- *	  Notifications in a table of PostgreSQL, as upstream's SQLAlchemy driver has
- *	  them: what postgresql://user:password@host/database names.
+ *	  The driver for postgresql://user:password@host/database. It stores
+ *	  notifications in a table of PostgreSQL, in the same form as upstream's
+ *	  SQLAlchemy driver.
  *
  *	  pg_session.c        connecting, statements, results
  *	  postgresql_write.c  storing batches
- *	  postgresql_read.c   reading and listing traces, removing them
+ *	  postgresql_read.c   reading, listing and removing traces
  */
 #include "postgresql.h"
 
