@@ -97,7 +97,7 @@ typedef struct ospq_open
 	char *message;             /* owned */
 	char *fields[OSPQ_FIELDS]; /* owned */
 
-	/* Of PQsendPrepare: will be remembered once it has succeeded; owned. */
+	/* The statement of PQsendPrepare, remembered once it has succeeded; owned. */
 	char *prepare_name;
 	char *prepare_text;
 } ospq_open;
