@@ -367,6 +367,45 @@ add_ports(osp_error *err)
 								 i + 1 == count ? ")" : "");
 }
 
+/*
+ * Writes the path of the Unix socket by which the server is asked, or was. False:
+ * it is asked by TCP.
+ */
+static bool
+find_socket(const cli_server *server, char path[PATH_MAX])
+{
+	const char *directory = pq.PQhost(server->conn);
+
+	return directory != NULL && directory[0] == '/' &&
+		   snprintf(path,
+					PATH_MAX,
+					"%s/.s.PGSQL.%s",
+					directory,
+					pq.PQport(server->conn)) < PATH_MAX;
+}
+
+/*
+ * Names the socket in the message that no server listens there, in the words of
+ * libpq 14 and later. libpq 13 names it in a second line, which is not kept.
+ */
+static void
+name_socket(const cli_server *server, osp_error *err)
+{
+	static const char before[] = "could not connect to server: ";
+	char path[PATH_MAX];
+	char why[sizeof(err->msg)];
+
+	if (err == NULL || strncmp(err->msg, before, strlen(before)) != 0 ||
+		!find_socket(server, path))
+		return;
+	(void) snprintf(why, sizeof(why), "%s", err->msg + strlen(before));
+	(void) osp_error_set(err,
+						 err->code,
+						 "connection to server on socket \"%s\" failed: %s",
+						 path,
+						 why);
+}
+
 /* Has a server answered in any way? If there is none, libpq closes the socket. */
 static bool
 has_answered(const cli_server *server)
@@ -394,7 +433,10 @@ hand_over(cli_server *server, cli_server **out, osp_error *err)
 						 answered ? OSP_EREFUSED : OSP_EUNAVAIL,
 						 pq.PQerrorMessage(server->conn));
 	if (!answered)
+	{
+		name_socket(server, err);
 		add_ports(err);
+	}
 	cli_server_close(server);
 	return status;
 }
@@ -800,23 +842,6 @@ cli_server_is_superuser(const cli_server *server)
 	const char *is = pq.PQparameterStatus(server->conn, "is_superuser");
 
 	return is != NULL && strcmp(is, "on") == 0;
-}
-
-/*
- * Writes the path of the connection's Unix socket. False: it is not connected
- * by one.
- */
-static bool
-find_socket(const cli_server *server, char path[PATH_MAX])
-{
-	const char *directory = pq.PQhost(server->conn);
-
-	return directory != NULL && directory[0] == '/' &&
-		   snprintf(path,
-					PATH_MAX,
-					"%s/.s.PGSQL.%s",
-					directory,
-					pq.PQport(server->conn)) < PATH_MAX;
 }
 
 size_t

@@ -344,7 +344,7 @@ like($err . $other->{err}, qr/deadlock detected/, 'a deadlock is found');
 ok(pairs('pg.wait', wait_for_points($node, $second, 8)), 'and its wait told');
 my @names = map { $_->[0]{info}{db}{lock}{name} }
   map { pairs('pg.wait', wait_for_points($node, $_, 8)) } $second, $victim;
-is( scalar(grep { /^ShareLock on relation \d+, row \(0,\d+\), held by process \d+ / } @names),
+is( scalar(grep { /^ShareLock on relation \d+, row \(0,\d+\), held by process \d+\b/ } @names),
 	1, 'the one that failed names its table by the number')
   or diag "@names";
 
