@@ -9,7 +9,7 @@
 static const char alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* What is no digit has bits of OTHER; the longest digit is 63. */
+/* The value of a character that is no digit has these bits; the largest digit is 63. */
 #define OTHER     0x40
 #define PAD       0x41
 #define NON_ASCII 0x80
@@ -42,7 +42,7 @@ osp__base64_encode(osp_str bytes, char *out)
 	return (size_t) (o - out);
 }
 
-/* Sixteen characters a line, from NUL on. */
+/* The table below has sixteen characters a line, from NUL on. */
 #define ROW4(a, b, c, d) (a), (b), (c), (d)
 #define NONE4            ROW4(OTHER, OTHER, OTHER, OTHER)
 #define NONE16           NONE4, NONE4, NONE4, NONE4
@@ -67,7 +67,7 @@ static const unsigned char digit_of[256] = {
 };
 /* clang-format on */
 
-/* All of a str must be ASCII, the part behind the padding too. */
+/* All of a Python str must be ASCII, also the part behind the padding. */
 static bool
 is_ascii(const unsigned char *p, const unsigned char *end)
 {
@@ -84,8 +84,8 @@ osp__base64_decode(osp_str text, char *out, size_t *len)
 	const unsigned char *end = in + text.len;
 	unsigned char *o = (unsigned char *) out;
 	unsigned bits = 0;
-	unsigned digits = 0; /* of the group of four */
-	unsigned pads = 0;   /* since the last digit */
+	unsigned digits = 0; /* digits read of the group of four */
+	unsigned pads = 0;   /* padding characters since the last digit */
 
 	*len = 0;
 	while (in < end)

@@ -4,7 +4,7 @@
  *	  Appending to a buffer without a function call for each piece, for the
  *	  writers that make millions of small ones. Private to common/.
  *
- * These do not keep the NUL behind the contents: the writer calls
+ * These functions do not keep the NUL behind the contents: the writer calls
  * osp__buf_end() when it is done.
  */
 #ifndef OSPROFILER_BUF_FAST_H
@@ -12,7 +12,7 @@
 
 #include "osprofiler/buf.h"
 
-/* Where size bytes can be written, or NULL if the buffer is broken. */
+/* The place where size bytes can be written, or NULL if the buffer is broken. */
 static inline char *
 osp__buf_room(osp_buf *buf, size_t size)
 {
@@ -34,7 +34,7 @@ osp__buf_put(osp_buf *buf, const char *bytes, size_t len)
 	}
 }
 
-/* A literal: its length is known when compiling, so this is a few stores. */
+/* Appends a literal: its length is known when compiling, so this is a few stores. */
 #define osp__buf_lit(buf, literal) \
 	osp__buf_put((buf), "" literal, sizeof(literal) - 1)
 
@@ -53,7 +53,7 @@ osp__buf_cut(osp_buf *buf, size_t len)
 	osp__buf_end(buf);
 }
 
-/* As osp__buf_cut, and forgets why the buffer broke: the text did not fit. */
+/* Like osp__buf_cut, and also forgets why the buffer broke: the text did not fit. */
 static inline osp_status
 osp__buf_undo(osp_buf *buf, size_t len)
 {

@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Used before there is a page, and when there is not even one of memory; then it
- * holds a number. */
+/* Used before the page exists. If the page cannot be allocated, this word holds the
+ * generation. */
 static uint64_t plain_mark = 0;
 uint64_t *osp__fork_mark = &plain_mark;
 
@@ -53,7 +53,7 @@ osp__generation_new(void)
 	(void) pthread_once(&once, make_mark);
 	mine = __atomic_add_fetch(&last_generation, 1, __ATOMIC_RELAXED);
 
-	/* Of several threads that come here together the first one wins. */
+	/* If several threads come here together, the first one wins. */
 	if (__atomic_compare_exchange_n(osp__fork_mark,
 									&none,
 									mine,

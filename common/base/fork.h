@@ -9,17 +9,17 @@
 #include "base/shared.h"
 #include "osprofiler/base.h"
 
-/* Where the number lies: in a page that the kernel wipes in a child. 0 there, and
- * before use. */
+/* Points to the generation's number, in a page that the kernel wipes in a child. The
+ * number is 0 in a new child and before its first use. */
 OSP_SHARED extern uint64_t *osp__fork_mark;
 
-/* Makes a new generation; see osp__generation. */
+/* Makes a new generation; see osp__generation(). */
 OSP_SHARED uint64_t osp__generation_new(void);
 
 /*
  * A number that is the same as long as this process lives, and that differs
- * from all numbers its parent ever had. What must not be shared with a parent
- * (pooled ids, a ring) remembers it. Thread-safe.
+ * from all numbers its parent ever had. The owner of something that must not be
+ * shared with a parent (pooled ids, a ring) remembers the number. Thread-safe.
  */
 static inline uint64_t
 osp__generation(void)

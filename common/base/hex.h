@@ -20,7 +20,7 @@ osp__hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that a percent-encoding %XX at p stands for, or -1 if it is none. */
+/* The byte of a percent-encoding %XX at p, or -1 if there is no encoding at p. */
 static inline int
 osp__percent_byte(const char *p, const char *end)
 {
@@ -40,9 +40,9 @@ osp__hex_write4(char *out, const unsigned char *bytes)
 {
 	uint32_t value;
 	uint64_t digits;
-	uint64_t letters; /* 1 in the bytes that are digits from a on */
+	uint64_t letters; /* 1 in each byte whose digit is a letter */
 
-	/* A nibble to each byte, then to each its character. */
+	/* Spreads the nibbles to one byte each, then turns each into its character. */
 	memcpy(&value, bytes, sizeof(value));
 	digits = be32toh(value);
 	digits = (digits | digits << 16) & UINT64_C(0x0000ffff0000ffff);

@@ -3,11 +3,11 @@
  * ini.c
  *	  Reading ini files as oslo.config does.
  *
- * "[section]", "key = value" or "key: value"; lines that start with '#' or ';'
- * are comments. A line that starts with a blank or tab continues the value, with
- * a newline between, until an empty line or a comment. One pair of quotes round
- * the first line of a value is taken off. A dollar sign is a dollar sign:
- * oslo.config's references to other settings are not followed.
+ * "[section]", "key = value" or "key: value"; lines that start with '#' or ';' are
+ * comments. A line that starts with a blank or tab continues the value, with a newline
+ * between, until an empty line or a comment. One pair of quotes round the first line of
+ * a value is taken off. A dollar sign has no meaning: oslo.config's references to other
+ * settings are not followed.
  */
 #include "base/ini.h"
 
@@ -20,7 +20,7 @@ typedef struct ini_reader
 	void *ctx;
 	osp_error *err;
 	osp__ini_setting setting;
-	char *value; /* setting.value, when a setting is open */
+	char *value; /* setting.value while a setting is open */
 	unsigned line;
 } ini_reader;
 
@@ -35,7 +35,7 @@ set_error(const ini_reader *reader, const char *what)
 						 what);
 }
 
-/* Hands over the setting that is open, if one is. */
+/* Hands over the open setting, if there is one. */
 static osp_status
 flush(ini_reader *reader)
 {
@@ -57,7 +57,7 @@ read_section(ini_reader *reader, osp_str line)
 	return OSP_OK;
 }
 
-/* Opens the setting of a line. text is where the line lies in memory. */
+/* Opens the setting of a line, which lies at text in memory. */
 static osp_status
 read_setting(ini_reader *reader, osp_str line, char *text)
 {
@@ -76,7 +76,8 @@ read_setting(ini_reader *reader, osp_str line, char *text)
 		value.ptr[0] == value.ptr[value.len - 1])
 		value = value.len > 1 ? osp_str_n(value.ptr + 1, value.len - 2)
 							  : OSP_STR("");
-	/* An empty value stands behind the key, for continuation lines. */
+	/* An empty value gets the place behind the key, where continuation lines can
+	 * follow. */
 	reader->value =
 		text + (value.len > 0 ? (size_t) (value.ptr - line.ptr) : split + 1);
 	reader->setting.value.len = value.len;

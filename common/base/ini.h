@@ -11,20 +11,20 @@
 /* One setting. Borrowed during the call. */
 typedef struct osp__ini_setting
 {
-	osp_str section; /* empty before the first one */
+	osp_str section; /* empty before the first section */
 	osp_str key;
 	osp_str value;
-	unsigned line; /* of the key */
+	unsigned line; /* the line of the key */
 } osp__ini_setting;
 
-/* What is not OSP_OK ends the reading and is handed on. */
+/* A result other than OSP_OK ends the reading and is handed on. */
 typedef osp_status (*osp__ini_fn)(void *ctx, const osp__ini_setting *setting,
 								  osp_error *err);
 
 /*
- * Calls fn for each setting of text, in order; name is that of the file, for
+ * Calls fn for each setting of text, in order; name is the file's name, for
  * errors. Writes into text, where continuation lines are put together.
- * OSP_EINVAL: a line that is none of section, setting, continuation, comment.
+ * OSP_EINVAL: a line is no section, setting, continuation or comment.
  */
 osp_status osp__ini_read(char *text, size_t len, const char *name,
 						 osp__ini_fn fn, void *ctx,

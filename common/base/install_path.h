@@ -10,9 +10,9 @@
 #include "osprofiler/base.h"
 
 /*
- * The path of a file or directory of LIBDIR/osprofiler, such as "drivers". It is
- * searched from the place of the library or program that this code is in, so an
- * installation may be moved. False: it is not there, or size is too small.
+ * Finds the path of a file or directory of LIBDIR/osprofiler, such as "drivers". The
+ * search starts from the library or program that this code is in, so an installation
+ * may be moved. False: the file is not there, or size is too small.
  */
 bool osp__install_path(const char *name, char *out, size_t size) OSP_MUST_CHECK;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * log_limit.c
- *	  Lines of a log of which one stands for many.
+ *	  Limits repeated log lines: one line stands for many cases.
  */
 #include "base/log_limit.h"
 
-/* FNV-1a, of what is no digit; never 0. */
+/* FNV-1a hash of the characters that are no digits; never 0. */
 static uint64_t
 number_of(const char *text)
 {
@@ -17,7 +17,8 @@ number_of(const char *text)
 	return hash | 1;
 }
 
-/* The place of the text; if it has none, that of the one that was logged first. */
+/* The index of the text. A text without an entry gets the entry that was logged
+ * first. */
 static int
 find_text(osp_log_limit *limit, uint64_t text)
 {
@@ -44,7 +45,7 @@ find_text(osp_log_limit *limit, uint64_t text)
 	return oldest;
 }
 
-/* Takes the cases of a place, if a line may be logged now. */
+/* Takes the counted cases of entry i if a line may be logged now; else returns 0. */
 static uint64_t
 take_cases(osp_log_limit *limit, int i, int64_t now_ns)
 {

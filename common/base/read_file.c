@@ -80,7 +80,7 @@ osp__file_read(osp__file *file, const osp_allocator *alc, const char *path,
 	memset(file, 0, sizeof(*file));
 	file->alc = alc;
 
-	/* Not to hang on a FIFO, nor to take over a terminal. */
+	/* Opens without hanging on a FIFO and without taking over a terminal. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return set_errno(err, path);

@@ -13,14 +13,14 @@ typedef struct osp__file
 {
 	char *ptr;
 	size_t len;
-	size_t size; /* of the memory */
+	size_t size; /* of the allocated memory */
 	const osp_allocator *alc;
 } osp__file;
 
 /*
- * Reads the file path, whole. OSP_EINVAL: it is no regular file, or longer than
- * max bytes; OSP_EPERM: it may not be read, or secret is set and others may
- * read or write it; OSP_ENOENT; OSP_EIO; OSP_ENOMEM.
+ * Reads the whole file at path. OSP_EINVAL: it is no regular file, or longer
+ * than max bytes; OSP_EPERM: it may not be read, or secret is set and others
+ * may read or write it; OSP_ENOENT; OSP_EIO; OSP_ENOMEM.
  */
 osp_status osp__file_read(osp__file *file, const osp_allocator *alc,
 						  const char *path, size_t max, bool secret,

@@ -6,8 +6,8 @@
 #ifndef OSP_SHARED_H
 #define OSP_SHARED_H
 
-/* The hooks of libpq and SQLite use it. Its version is OSPROFILER_PRIVATE: no
- * program can rely on it. */
+/* Exports a name for the hooks of libpq and SQLite. Its version is OSPROFILER_PRIVATE:
+ * programs cannot rely on it. */
 #define OSP_SHARED __attribute__((visibility("default")))
 
 #endif /* OSP_SHARED_H */

@@ -9,9 +9,9 @@
 #include "osprofiler/base.h"
 
 /*
- * The text without the white space at its start, at its end. White space is
- * what Python's str.isspace() says, in ASCII and beyond (the no-break space
- * too). Borrowed from text.
+ * The text without the white space at its start (left) or end (right). White
+ * space is what Python's str.isspace() accepts, in ASCII and beyond (also the
+ * no-break space). The result is borrowed from text.
  */
 osp_str osp__strip_left(osp_str text);
 osp_str osp__strip_right(osp_str text);

@@ -14,7 +14,7 @@
 #define SECONDS_PER_DAY 86400
 
 #define DAYS_PER_ERA 146097 /* 400 years */
-#define DAYS_TO_1970 719468 /* from 0000-03-01 */
+#define DAYS_TO_1970 719468 /* days from 0000-03-01 to 1970-01-01 */
 
 /* The years whose every moment fits into 64 bits of nanoseconds. */
 #define YEAR_MIN 1678
@@ -30,7 +30,7 @@ typedef struct civil
 static civil
 civil_of_days(int64_t days_since_1970)
 {
-	/* int64_t nanoseconds only reach dates long after the year 0. */
+	/* Nanoseconds in int64_t reach only dates long after the year 0. */
 	unsigned days = (unsigned) (days_since_1970 + DAYS_TO_1970);
 	unsigned era = days / DAYS_PER_ERA;
 	unsigned day = days % DAYS_PER_ERA;
@@ -76,7 +76,7 @@ osp_timestamp_text(int64_t wall_ns, char out[OSP_TIMESTAMP_LEN + 1])
 	int us;
 	civil date;
 
-	/* Division rounds towards zero, time goes down from there. */
+	/* C rounds a division towards zero; a time before 1970 must be rounded down. */
 	if (ns < 0)
 	{
 		ns += NS_PER_SECOND;
@@ -117,7 +117,7 @@ is_digit(osp_str text, size_t pos)
 	return pos < text.len && text.ptr[pos] >= '0' && text.ptr[pos] <= '9';
 }
 
-/* Takes min to max digits at *pos; false if there are fewer. */
+/* Reads min to max digits at *pos; false if there are fewer. */
 static bool
 take_number(osp_str text, size_t *pos, size_t min, size_t max, int *out)
 {
@@ -146,7 +146,7 @@ take_date(osp_str text, size_t *pos, civil *date)
 		31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap;
 
-	/* strptime() takes months and days of one digit, too. */
+	/* Months and days may have one digit, as for strptime(). */
 	if (!take_number(text, pos, 4, 4, &date->year) ||
 		!take_char(text, pos, '-') ||
 		!take_number(text, pos, 1, 2, &date->month) ||
@@ -177,7 +177,7 @@ take_time(osp_str text, size_t *pos, int64_t *seconds)
 	return true;
 }
 
-/* The digits of a fraction as nanoseconds; false if there are none. */
+/* Reads the digits of a fraction as nanoseconds; false if there are none. */
 static bool
 take_fraction(osp_str text, size_t *pos, int64_t *ns)
 {
@@ -193,7 +193,7 @@ take_fraction(osp_str text, size_t *pos, int64_t *ns)
 	return *pos > start;
 }
 
-/* Z, or an offset from UTC; none is fine. */
+/* Reads "Z" or an offset from UTC; neither is fine, too. */
 static bool
 take_zone(osp_str text, size_t *pos, int64_t *seconds)
 {

@@ -7,9 +7,9 @@
 
 #include "base/uri.h"
 
-#define SEPARATOR_LEN 3 /* :// */
+#define SEPARATOR_LEN 3 /* length of "://" */
 
-/* Is this the scheme of text, perhaps with "+" and more behind it? */
+/* Does text have this scheme, perhaps with "+" and more behind it? */
 static bool
 has_scheme(osp_str text, const char *name)
 {
@@ -20,7 +20,7 @@ has_scheme(osp_str text, const char *name)
 		   (scheme.len == len || scheme.ptr[len] == '+');
 }
 
-/* What stands behind the scheme. */
+/* The part of text behind the scheme and "://". */
 static osp_str
 rest_of(osp_str text)
 {

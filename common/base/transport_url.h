@@ -10,9 +10,9 @@
 #include "osprofiler/buf.h"
 
 /*
- * Appends the connection string, and, if it is messaging:// without a host, the
- * hosts, the path and the options of the transport URL, unless that is empty.
- * OSP_EINVAL: the transport URL is of another kind.
+ * Appends the connection string. If it is messaging:// without a host, the
+ * hosts, path and options of the transport URL are added, unless that URL is
+ * empty. OSP_EINVAL: the transport URL is of another kind.
  */
 osp_status osp__transport_join(osp_buf *out, osp_str connection_string,
 							   osp_str transport_url,

@@ -3,8 +3,8 @@
  * uri.c
  *	  Connection strings: their parts. uri_redact.c shows them to people.
  *
- * Messages never hold a part of a connection string but its scheme: what was
- * taken for a port may be the end of a password.
+ * Messages hold no part of a connection string except its scheme: the text that
+ * was read as a port may be the end of a password.
  */
 #include "base/uri.h"
 
@@ -16,7 +16,7 @@
 #define SEPARATOR     "://"
 #define SEPARATOR_LEN 3
 #define PORT_MAX      65535
-#define STORAGE_EXTRA 16 /* NULs of the parts, and then some */
+#define STORAGE_EXTRA 16 /* NULs of the parts, and some spare */
 
 static bool
 is_letter(char c)
@@ -37,7 +37,7 @@ lower_case(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
 }
 
-/* The first of chars in text, or where text ends. */
+/* The index of the first of chars in text, or the length of text. */
 static size_t
 find_any(osp_str text, const char *chars)
 {
@@ -70,7 +70,7 @@ osp__uri_scheme(osp_str text)
 	return osp_str_n(text.ptr, len);
 }
 
-/* Do hosts have logins of their own? */
+/* Can each host of this scheme have its own login? */
 static bool
 has_many_logins(osp_str scheme)
 {
@@ -118,8 +118,8 @@ osp__uri_option(osp_str *query, osp_str *name, osp_str *value)
 }
 
 /*
- * Copies a part to *space, terminated, and moves *space behind it. What only
- * looks like percent-encoding stays as it is, as in Python's unquote().
+ * Copies a part to *space, terminated, and moves *space behind it. Invalid
+ * percent-encoding stays as it is, as in Python's unquote().
  */
 static osp_str
 copy_part(char **space, osp_str text, bool decode)
@@ -144,7 +144,7 @@ copy_part(char **space, osp_str text, bool decode)
 osp_str
 osp__uri_decode(osp_str text)
 {
-	char *space = (char *) text.ptr; /* in a storage of ours */
+	char *space = (char *) text.ptr; /* in osp_uri_parse()'s storage */
 
 	return copy_part(&space, text, true);
 }
@@ -186,7 +186,7 @@ read_port(osp_str text, unsigned *port)
 static const char bad_port[] =
 	PORT_RANGE " (in a password write @ : / ? # as %40 %3A %2F %3F %23)";
 
-/* Reads host[:port] or [host][:port]; NULL, or what is wrong with it. */
+/* Reads host[:port] or [host][:port]. Returns NULL, or the error's text. */
 static const char *
 read_address(osp_str text, char **space, osp_uri *out)
 {
@@ -218,7 +218,7 @@ read_address(osp_str text, char **space, osp_uri *out)
 	return has_control(out->host) ? "the host holds a control character" : NULL;
 }
 
-/* Reads [user[:password]@]; NULL, or what is wrong with it. */
+/* Reads [user[:password]@]. Returns NULL, or the error's text. */
 static const char *
 read_login(osp_str text, char **space, osp_uri *out)
 {
@@ -253,8 +253,8 @@ read_authority(osp_str text, char **space, osp_uri *out)
 	return read_address(text, space, out);
 }
 
-/* Why what stands before the character at end is no port. An @ behind it is likely to
- * be the end of a login, whose password holds that character. */
+/* The error of a host whose port, before the character at end, is no number. If an @
+ * follows, that character is probably a raw one in a password. */
 static const char *
 cut_password(osp_str rest, size_t end)
 {
@@ -267,7 +267,7 @@ cut_password(osp_str rest, size_t end)
 				 "it was read as the port: " PORT_RANGE ")";
 }
 
-/* Reads text into *out, whose texts are empty; NULL, or what is wrong. */
+/* Reads text into *out, whose texts are empty. Returns NULL, or the error's text. */
 static const char *
 read_uri(osp_str text, char **space, osp_uri *out)
 {

@@ -10,27 +10,27 @@
 #include "osprofiler/base.h"
 
 /*
- * What stands before "://", borrowed from text; empty if nothing does, or if it
- * is not made of letters, digits, "+", "-" and ".", a letter first.
+ * The scheme before "://", borrowed from text. Empty if there is none, or if it
+ * is not made of letters, digits, "+", "-" and ".", beginning with a letter.
  */
 osp_str osp__uri_scheme(osp_str text);
 
 /*
- * Does a connection string have one "@" at most before its path, or one for each host
- * where messaging:// and rabbit:// have logins of their own? Of several, libraries take
- * different ones for the end of the login, so that a part of the password would become
- * the name of a host.
+ * Does a connection string have at most one "@" before its path, or one for each host
+ * of messaging:// and rabbit://, whose hosts have their own logins? If there are more,
+ * libraries disagree about which one ends the login, and a part of the password could
+ * become a host's name.
  */
 bool osp__uri_has_one_login(osp_str text);
 
 /*
- * Takes the first NAME=VALUE of a query, whose options are separated by "&", out
- * of it. Both are borrowed from the query, as they stand there; a VALUE that is
- * missing is empty. False: there is none any more.
+ * Takes the first NAME=VALUE out of a query, whose options are separated by "&". Name
+ * and value are borrowed from the query, not decoded; a missing VALUE is empty. False:
+ * no option is left.
  */
 bool osp__uri_option(osp_str *query, osp_str *name, osp_str *value);
 
-/* Percent-decodes a text in its place, terminated: it must be one that
+/* Percent-decodes a text in place, terminated. The text must be one that
  * osp_uri_parse() left in its storage, or a part of one. */
 osp_str osp__uri_decode(osp_str text);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * uri_redact.c
- *	  Connection strings as messages and logs show them: without what may be a secret.
+ *	  Hides all possible secrets in connection strings that messages and logs show.
  *
- * Such a string is shown when something is wrong with it, so it need not be written as
- * it must be. Only what is known to be harmless is shown: the scheme, the user, hosts
+ * A connection string is often shown because something is wrong with it, so it may be
+ * malformed. Only what is known to be harmless is shown: the scheme, the user, hosts
  * and ports, the path, and the values of options that are no secret. The value of an
- * option that nobody knows, as of one that is mistyped, is hidden.
+ * unknown option, such as a mistyped one, is hidden.
  */
 #include <strings.h>
 
@@ -17,11 +17,11 @@
 #define HIDDEN    "***"
 #define PORT_MAX  65535
 
-/* A text that is cut to the memory there is. */
+/* The shown text, which is cut to the memory that is left. */
 typedef struct shown_text
 {
 	char *next;
-	size_t left; /* without the NUL */
+	size_t left; /* free bytes, without the NUL */
 } shown_text;
 
 static void
@@ -40,7 +40,7 @@ show(shown_text *out, osp_str text)
 	out->left -= len;
 }
 
-/* Shows the first len bytes of the text, and takes them off. */
+/* Appends the first len bytes of text to out and removes them from text. */
 static void
 show_front(shown_text *out, osp_str *text, size_t len)
 {
@@ -48,7 +48,7 @@ show_front(shown_text *out, osp_str *text, size_t len)
 	*text = osp_str_n(text->ptr + len, text->len - len);
 }
 
-/* The first of chars in text, or where text ends. */
+/* The index of the first of chars in text, or the length of text. */
 static size_t
 find_any(osp_str text, const char *chars)
 {
@@ -60,7 +60,7 @@ find_any(osp_str text, const char *chars)
 	return i;
 }
 
-/* Where a name of letters, digits and the like ends. */
+/* The index where a leading name of letters, digits and the like ends. */
 static size_t
 word_end(osp_str text)
 {
@@ -135,7 +135,8 @@ is_harmless(osp_str name)
 	return false;
 }
 
-/* Is the name that of an option with a secret? Then it is no part of one. */
+/* Does the name look like that of an option with a secret? Such a name is shown: it is
+ * not part of a secret itself. */
 static bool
 is_secret_name(osp_str name)
 {
@@ -150,8 +151,8 @@ is_secret_name(osp_str name)
 }
 
 /*
- * Shows one NAME=VALUE. after_hidden: a value before it was hidden, which may go on
- * here, if it has a raw separator in it; so a name that nobody knows is hidden, too.
+ * Shows one NAME=VALUE. after_hidden: an earlier value was hidden, and it may go on
+ * here if it holds a raw separator; so an unknown name is hidden, too.
  */
 static void
 show_option(shown_text *out, osp_str option, bool *after_hidden)
@@ -191,9 +192,9 @@ show_options(shown_text *out, osp_str text, const char *separators)
 	}
 }
 
-/* ---- what is before the options ---- */
+/* ---- the part before the options ---- */
 
-/* Where the port of the last host of a list begins, behind its colon. */
+/* The index of the last host's port, including its colon. */
 static size_t
 port_begin(osp_str host)
 {
@@ -218,7 +219,7 @@ is_port(osp_str text)
 	return port <= PORT_MAX;
 }
 
-/* Is each of these hosts, without a login, followed by a port or by nothing? */
+/* Is each of these hosts, which have no login, followed by a port or by nothing? */
 static bool
 has_good_ports(osp_str hosts)
 {
@@ -239,7 +240,7 @@ has_good_ports(osp_str hosts)
 	return true;
 }
 
-/* Is what stands there a path in any case? */
+/* Does this scheme always have a path behind it, and no host? */
 static bool
 is_of_file(osp_str scheme)
 {
@@ -248,8 +249,9 @@ is_of_file(osp_str scheme)
 }
 
 /*
- * Where a login in rest ends, at an "@"; 0: there is none. More is taken for a
- * login than is one: people write passwords with a raw slash or question mark.
+ * The index of the "@" that ends a login in rest; 0: there is no login. When in
+ * doubt, the text is treated as a login: people write passwords with a raw
+ * slash or question mark.
  */
 static size_t
 login_end(osp_str scheme, osp_str rest)
@@ -265,8 +267,8 @@ login_end(osp_str scheme, osp_str rest)
 	return at != NULL ? (size_t) (at - rest.ptr) : 0;
 }
 
-/* The login without its password; takes it off. What is behind a raw "@" in it may be a
- * part of the password, too. */
+/* Shows the login without its password and removes it from rest. The text behind a raw
+ * "@" in the login is hidden too, for it may be part of the password. */
 static void
 show_login(shown_text *out, osp_str *rest, size_t end)
 {
@@ -287,7 +289,7 @@ show_uri(shown_text *out, osp_str scheme, osp_str rest)
 	show_login(out, &rest, end);
 	hosts = find_any(rest, "/?#");
 
-	/* Where the "@" was forgotten, the password stands for a port. */
+	/* If the "@" was forgotten, the password stands in place of a port. */
 	if (end == 0 && !has_good_ports(osp_str_n(rest.ptr, hosts)))
 		show_login(out, &rest, hosts);
 	end = find_any(rest, "?#");
@@ -295,7 +297,7 @@ show_uri(shown_text *out, osp_str scheme, osp_str rest)
 	show_options(out, rest, "&");
 }
 
-/* Settings as libpq has them, or a scheme that is not written as it must be. */
+/* Shows libpq settings (name=value), or a string whose scheme is malformed. */
 static void
 show_without_scheme(shown_text *out, osp_str text)
 {

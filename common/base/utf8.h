@@ -11,10 +11,10 @@
 #define OSP__UTF8_INVALID UINT32_MAX
 
 /*
- * The character that begins at p (which is before end); *len is how many bytes
- * it takes. Where the bytes are not UTF-8: OSP__UTF8_INVALID, and *len covers
- * the maximal invalid part, which is what Python replaces by one U+FFFD.
- * Encoded surrogates are read as characters.
+ * The character that begins at p (which is before end); *len is its length in
+ * bytes. If the bytes are not UTF-8, the result is OSP__UTF8_INVALID and *len
+ * covers the maximal invalid part, which Python replaces by one U+FFFD. Encoded
+ * surrogates are read as characters.
  */
 static inline uint32_t
 osp__utf8_decode(const char *p, const char *end, unsigned *len)
@@ -40,7 +40,7 @@ osp__utf8_decode(const char *p, const char *end, unsigned *len)
 	else if (code < 0xf0)
 	{
 		need = 3;
-		low = code == 0xe0 ? 0xa0 : low; /* else it would be too long */
+		low = code == 0xe0 ? 0xa0 : low; /* below: encoded too long */
 		code &= 0x0f;
 	}
 	else
@@ -65,8 +65,8 @@ osp__utf8_decode(const char *p, const char *end, unsigned *len)
 	return code;
 }
 
-/* The next character of a text as strict readers of UTF-8 take it: U+FFFD for what is
- * none, and for surrogates. *p moves behind it. */
+/* The next character of a text, read like strict readers of UTF-8: invalid bytes and
+ * surrogates become U+FFFD. Moves *p behind the character. */
 static inline osp_str
 osp__utf8_next(const char **p, const char *end)
 {
