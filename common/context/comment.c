@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * comment.c
- *	  Signed contexts and traceparents of SQL comments: their values, decoded, and
- *	  the comment that carries a signed context. sql/sql_comment.c finds them.
+ *	  Decodes the signed contexts and traceparents of SQL comments, and writes the
+ *	  comment that carries a signed context. sql/sql_comment.c finds these comments.
  */
 #include "context/comment.h"
 
@@ -13,8 +13,8 @@
 #define CLOSE_INFO "'*/"
 
 /*
- * Decodes a value into space, which takes one byte more than the limit max, so
- * that what is too long shows as such.
+ * Decodes a value into space, which has max + 1 bytes, so that a value longer
+ * than the limit max is noticed.
  */
 static osp_str
 decode_value(osp_str value, char *space, size_t max)
@@ -136,9 +136,8 @@ osp_comment_traceparent(osp_str text, bool whole,
 }
 
 /*
- * Both values are made of characters that need no percent-encoding; "=" is
- * allowed in a value too, and a percent sign would be taken for a placeholder by
- * clients that format statements.
+ * Neither value needs percent-encoding: "=" is allowed in a value, and a percent sign
+ * would be taken for a placeholder by clients that format statements.
  */
 size_t
 osp_comment_write(const osp_headers *headers, char *out, size_t size)

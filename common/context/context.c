@@ -3,8 +3,9 @@
  * context.c
  *	  Signed contexts: verifying, signing, and the texts of verdicts.
  *
- * The signature is checked before anything is decoded, so that only who knows a
- * key reaches the JSON reader (context_json.c). All memory is on the stack.
+ * The signature is checked before anything is decoded, so that only a sender
+ * who knows a key reaches the JSON reader (context_json.c). All memory is on
+ * the stack.
  */
 #include "osprofiler/context.h"
 
@@ -21,13 +22,15 @@
 #define CONTEXT_END    "\"}"
 #define ID_ESCAPED_MAX (OSP_ID_MAX * OSP__JSON_ESCAPE_GROWTH)
 
-/* How the JSON begins where the trace's id is a UUID: whole groups of base64. */
+/* Length of the JSON before the parent's id when both ids are UUIDs. It is a multiple
+ * of 3, so its base64 text can be made once and the rest appended to it. */
 #define BEGIN_LEN \
 	(sizeof(BASE_MEMBER) - 1 + OSP_UUID_TEXT_LEN + sizeof(PARENT_MEMBER) - 1)
 _Static_assert(BEGIN_LEN % 3 == 0 && BEGIN_LEN / 3 * 4 == OSP__SIGNED_BEGIN_LEN,
 			   "base64 can be put together of two parts");
 
-/* The longest JSON that is signed, and what becomes of it, fit everywhere. */
+/* Size of the longest JSON that is signed. Its base64 text fits the limit of
+ * readers. */
 #define JSON_MAX \
 	(sizeof(BASE_MEMBER PARENT_MEMBER CONTEXT_END) + 2 * ID_ESCAPED_MAX)
 _Static_assert(OSP__BASE64_ENCODED(JSON_MAX) <= OSP_TRACE_INFO_MAX,
@@ -57,7 +60,7 @@ osp_verdict_text(osp_verdict verdict)
 												  : "unknown verdict";
 }
 
-/* The key that made the signature hmac of info; false if none of them did. */
+/* Finds the key that made the signature hmac of info; false if none did. */
 static bool
 find_key(osp_keyring *ring, osp_str info, osp_str hmac, size_t *key)
 {
@@ -116,7 +119,7 @@ append_id(char *p, const osp_id *id)
 				   osp_id_text(id, storage), p, ID_ESCAPED_MAX, &taken);
 }
 
-/* JSON and base64 of what may be any text. Returns the length. */
+/* Encodes ids that may be any text as JSON and then base64. Returns the length. */
 static size_t
 encode_ids(const osp_id *base_id, const osp_id *parent_id, char *out)
 {
@@ -132,8 +135,8 @@ encode_ids(const osp_id *base_id, const osp_id *parent_id, char *out)
 }
 
 /*
- * The same of two UUIDs: nothing needs escaping, and all but the parent is as it
- * was for the statement before, of the same trace.
+ * Encodes two UUIDs like encode_ids, but faster: nothing needs escaping, and the text
+ * before the parent is kept from the last statement if the trace is the same.
  */
 static size_t
 encode_uuids(osp__signed_begin *begin, const osp_id *base_id,

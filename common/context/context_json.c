@@ -3,9 +3,9 @@
  * context_json.c
  *	  Reading the JSON of a signed context as Python's json.loads does.
  *
- * The reader of json/ takes more than a context may hold. Bytes that are not
- * UTF-8 make it unreadable, as they do for Python. An id may hold no escape of a
- * lone surrogate, for no collector can keep it.
+ * The reader of json/ accepts more than a context may hold. Bytes that are not UTF-8
+ * make a context unreadable, as they do for Python. An id may hold no escape of a lone
+ * surrogate, for no collector can keep it.
  */
 #include "context/context_json.h"
 
@@ -15,8 +15,8 @@
 
 #define JSON_MAX OSP__BASE64_DECODED(OSP_TRACE_INFO_MAX)
 
-/* Enough for all that is usual; a longer one is read in allocated memory. The
- * thread of a traced program may have a small stack. */
+/* Bytes on the stack for reading usual contexts; a longer one is read in allocated
+ * memory. The thread of a traced program may have a small stack. */
 #define POOL_SIZE 4096
 
 static bool
@@ -25,7 +25,7 @@ is_surrogate(uint32_t code)
 	return code >= 0xd800 && code <= 0xdfff;
 }
 
-/* Control characters are those of Unicode: C0, DEL and C1. */
+/* Is it a control character of Unicode: C0, DEL or C1? */
 static bool
 is_control(uint32_t code)
 {
@@ -86,7 +86,7 @@ read_members(yyjson_val *root, osp_context *out)
 	size_t i;
 	size_t count;
 
-	/* Of several members with one name the last one counts. */
+	/* If several members have one name, the last one counts. */
 	yyjson_obj_foreach(root, i, count, name, value)
 	{
 		if (yyjson_equals_str(name, "base_id"))

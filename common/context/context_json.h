@@ -10,8 +10,9 @@
 
 /*
  * Decodes trace_info, of at most OSP_TRACE_INFO_MAX bytes, and reads the ids of
- * *out from it. OSP_CTX_ACCEPTED, or what is wrong with it (*out is then of no
- * use). Allocates nothing; needs some 55 KB of stack, and touches little of it.
+ * *out from it. Returns OSP_CTX_ACCEPTED, or the reason for a refusal (*out is
+ * then invalid). Allocates nothing; needs some 55 KB of stack, and touches
+ * little of it.
  */
 osp_verdict osp__context_read(osp_str trace_info,
 							  osp_context *out) OSP_MUST_CHECK;

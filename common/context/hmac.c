@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hmac.c
- *	  HMAC-SHA1 with a key that is set up once, by the SHA-1 of OpenSSL.
+ *	  HMAC-SHA1 with a key that is set up once, by means of OpenSSL's SHA-1.
  *
- * OpenSSL's own HMAC allocates, looks names up and wipes for every MAC, which
- * costs more than the hashing. Its plain SHA-1, the same from 1.1.1 on, is state
- * that can be copied: HMAC (RFC 2104) is two of them, begun with the key. That
- * OpenSSL 3 calls these functions deprecated is about FIPS providers, which they
- * pass by; OSProfiler's protocol knows no other MAC.
+ * OpenSSL's own HMAC allocates, looks names up and wipes for every MAC, which costs
+ * more than the hashing. The state of its SHA-1, unchanged since 1.1.1, can be copied:
+ * HMAC (RFC 2104) consists of two hashes that begin with the key. OpenSSL 3 calls these
+ * functions deprecated because they bypass FIPS providers; OSProfiler's protocol knows
+ * no other MAC.
  *
  * Linked statically (config.mk), these functions need nothing else of OpenSSL, and
  * a program that is traced gets no libcrypto that it did not load itself.
@@ -26,11 +26,11 @@ _Static_assert(OSP_SHA1_LEN == SHA_DIGEST_LENGTH, "a MAC is a hash");
 
 struct osp__hmac
 {
-	SHA_CTX inner; /* each with its padded key, one whole block */
+	SHA_CTX inner; /* both hashes have read their padded key, one whole block */
 	SHA_CTX outer;
 };
 
-/* A hash that begins with the key, padded with zeroes, and that mixed in. */
+/* Begins a hash with the key, padded with zeroes and XORed with pad. */
 static bool
 begin_with(SHA_CTX *hash, const unsigned char block[SHA_CBLOCK],
 		   unsigned char pad)
@@ -46,7 +46,7 @@ begin_with(SHA_CTX *hash, const unsigned char block[SHA_CBLOCK],
 	return ok;
 }
 
-/* The key, padded with zeroes; a longer one's hash. */
+/* The key padded with zeroes, or the hash of a key longer than a block. */
 static bool
 make_block(osp_str key, unsigned char block[SHA_CBLOCK])
 {

@@ -10,10 +10,10 @@
 
 #define OSP_SHA1_LEN 20
 
-/* Holds what the key makes of it. */
+/* Holds the state of the hashes after they have read the key. */
 typedef struct osp__hmac osp__hmac;
 
-/* NULL if there is no memory. */
+/* Returns NULL if there is no memory. */
 osp__hmac *osp__hmac_new(osp_str key) OSP_MUST_CHECK;
 
 /* Allocates nothing. False if OpenSSL fails. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * id_source.h
- *	  Where the fresh ids of a thread come from: xoshiro256++ (Blackman and Vigna),
- *	  begun with the kernel's random numbers.
+ *	  Generates the fresh ids of a thread: xoshiro256++ (Blackman and Vigna), seeded
+ *	  with the kernel's random numbers.
  *
- * Ids have to differ, not to be secret: who may trace and who may read is decided
- * by keys and by collectors. A generator of a few instructions is enough for that;
- * OpenSSL's is secret, and costs so much for each id that they had to be made in
- * advance.
+ * Ids need to be unique, not secret: keys and collectors decide who may trace and who
+ * may read. A generator of a few instructions is enough for that. OpenSSL's generator
+ * is secret, and so slow that ids would have to be made in advance.
  */
 #ifndef OSP_ID_SOURCE_H
 #define OSP_ID_SOURCE_H
@@ -18,11 +17,12 @@
 
 typedef struct osp__id_source
 {
-	uint64_t generation; /* of the process that began it; 0: none has */
+	uint64_t generation; /* of the process that seeded it; 0: not seeded */
 	uint64_t state[4];
 } osp__id_source;
 
-/* Hooks look into it themselves: another layout gets another name. */
+/* The hooks read the source directly: if its layout changes, its name must change,
+ * too. */
 #define osp__ids osp__ids_2
 
 OSP_SHARED extern __thread osp__id_source osp__ids
@@ -51,8 +51,8 @@ osp__id_source_next(osp__id_source *source)
 }
 
 /*
- * A fresh id, in the process of this generation. False: the source has to be begun,
- * and osp_uuid_new has to be asked.
+ * Takes a fresh id; generation is that of this process. False: the source is not seeded
+ * in this process; call osp_uuid_new instead.
  */
 static inline bool
 osp__uuid_take(osp_uuid *out, uint64_t generation)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ids.c
- *	  Ids of points: fresh version-4 UUIDs, and ids that came from outside.
+ *	  Ids of points: fresh version-4 UUIDs, and ids from outside.
  */
 #include "osprofiler/ids.h"
 
@@ -17,10 +17,10 @@
 __thread osp__id_source osp__ids = {0, {0, 0, 0, 0}};
 
 /*
- * Where the kernel refuses random numbers, as a filter of system calls may: made of what
- * it gave the process when it began, and what differs between processes, threads and
- * moments. By a MAC, for those bytes also protect the stack and must not be found by
- * who reads ids.
+ * Seeds the source where the kernel refuses random numbers, as under a filter of system
+ * calls: from the random bytes that the kernel gave the process at its start, and from
+ * values that differ between processes, threads and moments. They go through a MAC
+ * because those bytes also protect the stack, so a reader of ids must not learn them.
  */
 static void
 begin_without_kernel(osp__id_source *source)
@@ -41,7 +41,7 @@ begin_without_kernel(osp__id_source *source)
 									(uint64_t) (uintptr_t) source,
 									(uint64_t) i};
 
-		/* Without memory the moment and the process have to do. */
+		/* Without memory for the MAC, the moment and the process are the seed. */
 		if (hmac == NULL ||
 			!osp__hmac_sign(
 				hmac, osp_str_n((const char *) moment, sizeof(moment)), mac[i]))
@@ -103,7 +103,7 @@ static const unsigned char digit_values[256] = {['0'] = 1,
 												['e'] = 15,
 												['f'] = 16};
 
-/* Stores read three ids for each notification, so this looks at every character
+/* Stores read three ids for each notification, so this function checks every character
  * without a branch. */
 bool
 osp_uuid_parse(osp_str text, osp_uuid *out)

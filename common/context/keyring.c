@@ -3,8 +3,8 @@
  * keyring.c
  *	  HMAC keys, each with a MAC that is keyed once.
  *
- * The keys themselves are kept nowhere but in these (hmac.c), which are wiped when
- * they are freed.
+ * The keys themselves are kept only in these MACs (hmac.c), which are wiped when they
+ * are freed.
  */
 #include "context/keyring.h"
 
@@ -76,7 +76,7 @@ add_list(osp_keyring *ring, osp_str list, osp_error *err)
 		const char *stop = comma != NULL ? comma : end;
 		osp_str key = osp__strip(osp_str_n(p, (size_t) (stop - p)));
 
-		/* An empty key would let everybody in. */
+		/* An empty key would let everybody in, so it is skipped. */
 		if (key.len > 0)
 		{
 			osp_status status = add_key(ring, key, err);
@@ -112,7 +112,7 @@ osp_keyring_new(const osp_allocator *alc, osp_str list, osp_keyring **out,
 	return OSP_OK;
 }
 
-/* Editors write it in front of a text, where nobody sees it. */
+/* Editors may write a byte order mark in front of a text, where nobody sees it. */
 static bool
 has_byte_order_mark(osp_str text)
 {
@@ -127,8 +127,8 @@ has_byte_order_mark(osp_str text)
 	return false;
 }
 
-/* What is in a key by accident would make it another one than that of the other side. The
- * end of a line, CR LF too, is not in the key. */
+/* Refuses a line that holds characters no key has on purpose, for the other side's key
+ * would differ. The line's end, also CR LF, is not part of it. */
 static osp_status
 check_line(osp_str line, size_t number, const char *path, osp_error *err)
 {

@@ -11,11 +11,11 @@
 #define TRACE_ID_AT   3
 #define PARENT_ID_AT  36
 #define FLAGS_AT      53
-#define LENGTH        OSP_TRACEPARENT_LEN /* a later version may go on */
+#define LENGTH        OSP_TRACEPARENT_LEN /* later versions may be longer */
 #define PARENT_ID_LEN 8
 #define SAMPLED       1
 
-/* The bytes of 2 * n digits, which must be lower-case. */
+/* Reads n bytes from 2 * n hex digits, which must be lower-case. */
 static bool
 read_hex(const char *text, unsigned char *out, size_t n)
 {
