@@ -11,10 +11,11 @@
 #include "json/json_plain.h"
 #include "json/json_read.h"
 
-/* Room for one character's escape. */
+/* Room for the escape of one character. */
 #define CHARACTER_MAX 12
 
-/* Python writes a double without an exponent while its point is in here. */
+/* Python writes a double without an exponent while the position of its decimal point is
+ * in this range. */
 #define POINT_MIN (-3)
 #define POINT_MAX 16
 
@@ -40,7 +41,7 @@ osp_json_string(osp_buf *buf, osp_str text)
 	{
 		size_t taken;
 
-		/* What is left of the room is for the quote and the NUL. */
+		/* The last two bytes are kept for the quote and the NUL. */
 		buf->len += osp__json_escape(
 			rest, buf->ptr + buf->len, buf->cap - buf->len - 2, &taken);
 		rest.ptr += taken;
@@ -55,8 +56,8 @@ osp_json_string(osp_buf *buf, osp_str text)
 
 /*
  * The digits of the shortest text that reads back as value, which is positive;
- * they stand behind "0." with an exponent of *point. As yyjson finds them, in
- * whatever locale.
+ * they stand behind "0." with an exponent of *point. yyjson finds them,
+ * whatever the locale.
  */
 static size_t
 shortest_digits(double value, char digits[DOUBLE_DIGITS_MAX], int *point)
@@ -94,7 +95,8 @@ shortest_digits(double value, char digits[DOUBLE_DIGITS_MAX], int *point)
 	}
 	*point = before_point + exponent;
 
-	/* "0.001" has zeros before the first digit, "100.0" behind the last. */
+	/* Moves the point over zeros: "0.001" has them before the first digit, "100.0"
+	 * behind the last. */
 	for (i = 0; i + 1 < count && digits[i] == '0'; i++)
 		--*point;
 	memmove(digits, digits + i, count - i);
@@ -180,13 +182,13 @@ osp_json_double(osp_buf *buf, double value)
 	osp__buf_end(buf);
 }
 
-/* What both ways of writing a text again begin and end with. */
+/* The state that osp_json_rewrite and osp__json_members have in common. */
 typedef struct rewriting
 {
 	osp__json_reader reader;
 	osp_buf unique; /* the text without duplicate keys, if it had any */
 	char space[OSP__JSON_SPACE];
-	size_t start; /* of what is appended */
+	size_t start; /* the buffer's length before anything was appended */
 } rewriting;
 
 static osp_status

@@ -3,7 +3,7 @@
  * json_escape.c
  *	  The inside of a JSON string in the bytes of Python's json.dumps.
  *
- * Statement texts are nearly all plain ASCII, so eight bytes are looked at (and
+ * Statement texts are nearly all plain ASCII, so eight bytes are checked (and
  * copied) at a time; only a byte that must change leaves that loop.
  */
 #include "json/json_escape.h"

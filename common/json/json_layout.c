@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_layout.c
- *	  Writing a JSON text that is known to be one in the bytes of json.dumps.
+ *	  Writing a valid JSON text again, in the bytes of json.dumps.
  *
  * The text goes through token by token; no values are made. Nearly all bytes
  * are plain characters of strings, which are copied in blocks.
@@ -13,7 +13,7 @@
 #include "json/json_escape.h"
 #include "json/json_plain.h"
 
-/* Room that a step takes without asking again: a block and punctuation. */
+/* Room that one step may fill without asking again: a block and punctuation. */
 #define STEP_ROOM 64
 
 /* Where the next byte goes. The buffer's length is set only at the end. */
@@ -47,7 +47,7 @@ leave_cursor(cursor *c)
 		c->buf->len = (size_t) (c->out - c->buf->ptr);
 }
 
-/* False if there is no room, and then there is none for anything. */
+/* Reserves room bytes. False: there is no room, now or later. */
 static bool
 enter_cursor(cursor *c, size_t room)
 {
@@ -67,7 +67,7 @@ need_room(cursor *c, size_t room)
 	return enter_cursor(c, room);
 }
 
-/* Length of the escape at p if json.dumps would write it so; 0 if not. */
+/* Length of the escape at p if json.dumps would write the same; 0 if not. */
 static size_t
 canonical_escape(const char *p)
 {
@@ -104,7 +104,7 @@ put_escaped(osp_buf *buf, const char *bytes, size_t len)
 			osp_str_n(bytes, len), out, len * OSP__JSON_ESCAPE_GROWTH, &taken);
 }
 
-/* Appends the escape at p in json.dumps' form; returns where it ends. */
+/* Appends the escape at p in json.dumps' form; returns its end. */
 static const char *
 put_escape(osp_buf *buf, const char *p)
 {
@@ -123,7 +123,8 @@ put_escape(osp_buf *buf, const char *p)
 		return p + 2;
 	}
 
-	/* Half of a pair is escaped by itself, so pairs need no look at both. */
+	/* Each half of a surrogate pair is escaped by itself, so no look at the other is
+	 * needed. */
 	code = osp__json_hex4(p + 2);
 	utf8[0] = (char) code;
 	len = 1;
@@ -144,7 +145,7 @@ put_escape(osp_buf *buf, const char *p)
 	return p + 6;
 }
 
-/* Appends the character at p that is not plain; returns where it ends. */
+/* Appends the character at p, which needs an escape; returns its end. */
 static const char *
 put_special(osp_buf *buf, const char *p, const char *end)
 {
@@ -157,7 +158,7 @@ put_special(osp_buf *buf, const char *p, const char *end)
 	return p + len;
 }
 
-/* As copy_plain, near the end of the text. */
+/* Copies like copy_plain, but byte by byte, near the end of the text. */
 static const char *
 copy_plain_bytes(cursor *c, const char *p)
 {
@@ -171,8 +172,9 @@ copy_plain_bytes(cursor *c, const char *p)
 }
 
 /*
- * Copies the plain characters at p, and returns the first that is not; NULL: no
- * room. There is room for a step before, and for a step less a block after.
+ * Copies the plain characters at p, and returns the first that is not plain;
+ * NULL: no room. The caller has STEP_ROOM bytes reserved; afterwards there is
+ * room for STEP_ROOM less a block.
  */
 static inline const char *
 copy_plain(cursor *c, const char *p, const char *end)
@@ -191,7 +193,7 @@ copy_plain(cursor *c, const char *p, const char *end)
 	return copy_plain_bytes(c, p);
 }
 
-/* Takes spaces as a valid text has them: something comes behind. */
+/* Skips white space. The text is valid, so something follows it. */
 static inline const char *
 skip_space(const char *p)
 {
@@ -201,8 +203,8 @@ skip_space(const char *p)
 }
 
 /*
- * Appends the string at p, with the colon behind it if it is a key. Returns
- * where that ends; NULL: no room.
+ * Appends the string at p, with the colon behind it if it is a key. Returns the
+ * end of what was read; NULL: no room.
  */
 static const char *
 put_string(cursor *c, const char *p, const char *end)
@@ -228,7 +230,7 @@ put_string(cursor *c, const char *p, const char *end)
 	return p;
 }
 
-/* Appends the number or word at p, and returns where it ends; NULL: no room. */
+/* Appends the number or word at p, and returns its end; NULL: no room. */
 static const char *
 put_word(cursor *c, const char *p, const char *end)
 {
@@ -242,7 +244,7 @@ put_word(cursor *c, const char *p, const char *end)
 	return p;
 }
 
-/* A line break before what is at level; false: no room. */
+/* Breaks the line before a value at this level; false: no room. */
 static inline bool
 put_newline(cursor *c, int indent, size_t level)
 {
@@ -254,7 +256,8 @@ put_newline(cursor *c, int indent, size_t level)
 		return false;
 	*c->out++ = '\n';
 
-	/* Mostly the few stores of a constant length do; the rest is written over. */
+	/* Mostly a copy of constant length suffices, which is a few stores; what is too
+	 * much is overwritten. */
 	if (columns <= sizeof(spaces) - 1)
 		memcpy(c->out, spaces, sizeof(spaces) - 1);
 	else
@@ -263,7 +266,7 @@ put_newline(cursor *c, int indent, size_t level)
 	return true;
 }
 
-/* Appends an opening bracket, with its closing one if nothing is between. */
+/* Appends an opening bracket, and its closing bracket if nothing is between. */
 static const char *
 put_opening(cursor *c, const char *p, int indent, size_t *level)
 {
@@ -279,7 +282,7 @@ put_opening(cursor *c, const char *p, int indent, size_t *level)
 	return put_newline(c, indent, ++*level) ? p : NULL;
 }
 
-/* Appends the token at p, and returns where it ends; NULL: no room. */
+/* Appends the token at p, and returns its end; NULL: no room. */
 static inline const char *
 put_token(cursor *c, const char *p, const char *end, int indent, size_t *level)
 {
@@ -292,7 +295,8 @@ put_token(cursor *c, const char *p, const char *end, int indent, size_t *level)
 			return put_opening(c, p, indent, level);
 		case '}':
 		case ']':
-			/* The bracket stands where the line of its opening began. */
+			/* A closing bracket has the indentation of the line with its opening
+			 * bracket. */
 			if (--*level < OSP__INDENT_LEVELS &&
 				!put_newline(c, indent, *level))
 				return NULL;
@@ -303,7 +307,7 @@ put_token(cursor *c, const char *p, const char *end, int indent, size_t *level)
 			if (indent < 0)
 				*c->out++ = ' ';
 			return put_newline(c, indent, *level) ? skip_space(p + 1) : NULL;
-		case ':': /* had white space before it */
+		case ':': /* only a colon with white space before it comes here */
 			*c->out++ = ':';
 			*c->out++ = ' ';
 			return skip_space(p + 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_layout.h
- *	  Writing a JSON text that is known to be one in the bytes of json.dumps.
- *	  Private to common/.
+ *	  Writing a valid JSON text again, in the bytes of json.dumps. Private to
+ *	  common/.
  */
 #ifndef OSPROFILER_JSON_LAYOUT_H
 #define OSPROFILER_JSON_LAYOUT_H
@@ -10,31 +10,32 @@
 #include "json/json_read.h"
 
 /*
- * Deeper than this nothing is indented, all goes on in one line: the lines of a
- * report of a million levels would otherwise be mostly spaces.
+ * Values nested deeper than this are not indented, but written in one line: the
+ * lines of a report of a million levels would otherwise be mostly spaces.
  */
 #define OSP__INDENT_LEVELS 256
 
-/* Appends a line break and the indentation of level, if lines are broken. */
+/* Appends a line break and the indentation of level; nothing if indent is negative or
+ * the level is too deep. */
 void osp__json_newline(osp_buf *buf, int indent, size_t level);
 
 /*
- * Appends text, which osp__json_read() took, laid out as osp_json_rewrite()
- * says. Strings come out in json.dumps' escapes, whatever theirs were. Not
- * terminated. May find a buffer full that has some 60 bytes left.
+ * Appends text, which osp__json_read() has accepted, laid out as
+ * osp_json_rewrite() says. All strings are escaped as json.dumps does. Not
+ * terminated. May treat a buffer with some 60 bytes left as full.
  */
 void osp__json_layout(osp_buf *buf, osp_str text, int indent, size_t level);
 
-/* Shall this member be taken over? */
+/* Returns whether to keep this member. */
 typedef bool (*osp__json_keep_fn)(void *ctx, const osp__json_member *member);
 
-/* As osp_json_members(), but with a say about each; keep may be NULL. */
+/* Like osp_json_members(), but keep decides about each member; it may be NULL. */
 osp_status osp__json_members(osp_buf *buf, osp_str json, osp__json_keep_fn keep,
 							 void *ctx, size_t *count) OSP_MUST_CHECK;
 
 /*
- * Is the inside of every string of text, which osp__json_read() took, what
- * json.dumps writes? Then parts of it can be compared byte by byte.
+ * Is every string of text, which osp__json_read() has accepted, written as
+ * json.dumps would write it? Then parts of it can be compared byte by byte.
  */
 bool osp__json_is_canonical(osp_str text);
 

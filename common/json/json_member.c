@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_member.c
- *	  One member out of a JSON object.
+ *	  Finds one member of a JSON object.
  */
 #include "osprofiler/json.h"
 
 #include "json/json_read.h"
 #include "json/json_value.h"
 
-/* The member that a name, or names with dots between them, leads to, or NULL. */
+/* Finds the member of a name, which may be names of nested objects with dots between;
+ * NULL: there is none. */
 static yyjson_val *
 member_of(yyjson_val *object, osp_str name)
 {
@@ -63,7 +64,7 @@ osp__json_value(const osp_allocator *alc, osp_str json, osp_str name,
 		status = OSP_EPROTO;
 	if (status == OSP_OK)
 	{
-		/* Of duplicates the last one counts, as Python has it. */
+		/* If several members have this name, the last one counts, as in Python. */
 		status = OSP_ENOENT;
 		osp__json_iter_init(&iter,
 							&reader,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json_plain.h
- *	  Looking at the bytes of JSON texts: those that stand for themselves inside
- *	  a string of json.dumps, many at a time, and others. Private to common/.
+ *	  Checks bytes of JSON texts, many at a time. A plain byte stands for itself
+ *	  inside a string of json.dumps. Private to common/.
  */
 #ifndef OSPROFILER_JSON_PLAIN_H
 #define OSPROFILER_JSON_PLAIN_H
@@ -20,10 +20,9 @@
 	((c) >= 0x20 && (c) < 0x7f && (c) != '"' && (c) != '\\')
 
 /*
- * Marks in the top bits of those of eight bytes, in the order of memory from
- * the lowest, that do not stand for themselves. A borrow or carry can only spoil
- * bytes behind one that is marked already, so the first mark is right, and so is
- * a result of 0.
+ * Sets the top bit of each of eight bytes that is not plain; the first byte in memory
+ * is the lowest. A borrow or carry can only spoil bytes behind a marked one, so the
+ * first mark is right, and so is a result of 0.
  */
 static inline uint64_t
 osp__json_marks(uint64_t word)
@@ -38,7 +37,7 @@ osp__json_marks(uint64_t word)
 	return marks & OSP__EVERY_BYTE(0x80);
 }
 
-/* How many of the eight bytes at p, from the first on, stand for themselves. */
+/* How many of the eight bytes at p are plain before the first that is not. */
 static inline unsigned
 osp__json_count_plain(const char *p)
 {
@@ -50,14 +49,14 @@ osp__json_count_plain(const char *p)
 	return marks == 0 ? 8 : (unsigned) __builtin_ctzll(marks) / 8;
 }
 
-/* White space of JSON. */
+/* Is it white space in JSON? */
 static inline bool
 osp__json_is_space(char c)
 {
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-/* The code that the four hex digits at p, of an escape \uXXXX, make, or -1. */
+/* The code of the four hex digits at p, which are those of an escape \uXXXX, or -1. */
 static inline int
 osp__json_hex4(const char *p)
 {
@@ -77,7 +76,7 @@ osp__json_hex4(const char *p)
 
 #define OSP__PLAIN_BLOCK 16
 
-/* As osp__json_count_plain, of sixteen bytes, which are copied to out. */
+/* Like osp__json_count_plain for sixteen bytes, which are also copied to out. */
 static inline unsigned
 osp__json_copy_plain(char *out, const char *p)
 {
@@ -86,7 +85,7 @@ osp__json_copy_plain(char *out, const char *p)
 	__m128i special;
 	unsigned marks;
 
-	/* Bytes are signed here: those from 0x80 on are below the space, too. */
+	/* This comparison is signed: bytes from 0x80 on are below the space, too. */
 	_mm_storeu_si128((__m128i *) (void *) out, bytes);
 	special = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
 	special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
@@ -102,7 +101,8 @@ osp__json_copy_plain(char *out, const char *p)
 #endif
 }
 
-/* How many of the sixteen bytes at p are neither a backslash nor DEL and above. */
+/* How many of the sixteen bytes at p stand before the first that is a backslash or at
+ * least 0x7f. */
 static inline unsigned
 osp__json_count_unescaped(const char *p)
 {
@@ -128,7 +128,7 @@ osp__json_count_unescaped(const char *p)
 #endif
 }
 
-/* As osp__json_copy_if_plain, of less than a block: by pieces that overlap. */
+/* Like osp__json_copy_if_plain for less than a block: copies pieces that overlap. */
 static inline bool
 osp__json_copy_if_plain_short(char *out, const char *in, size_t len)
 {
@@ -165,8 +165,8 @@ osp__json_copy_if_plain_short(char *out, const char *in, size_t len)
 }
 
 /*
- * Copies len bytes, and says whether all of them stand for themselves; if not,
- * it may stop early.
+ * Copies len bytes, and returns whether all of them are plain; if not, it may
+ * stop early.
  */
 static inline bool
 osp__json_copy_if_plain(char *out, const char *in, size_t len)

@@ -3,9 +3,9 @@
  * json_read.c
  *	  Reading a JSON text as Python's json.loads does.
  *
- * yyjson copies the text and decodes strings in that copy, each where it stood.
- * So the distance of a string from the start of the copy is its place in the
- * text, and with the places of the keys those of all members are known.
+ * yyjson copies the text and decodes each string in place in that copy. So the
+ * distance of a string from the start of the copy is its place in the text, and
+ * the places of the keys give those of all members.
  */
 #include "json/json_read.h"
 
@@ -71,7 +71,8 @@ read_escape(const char *p, const char *end)
 	return osp__json_hex4(p + 2);
 }
 
-/* A lone surrogate's escape becomes its UTF-8 and a filler, just as long. */
+/* Replaces the escape of a lone surrogate by its UTF-8 and fillers of the same
+ * length. */
 static void
 replace_surrogate(char *p, int code)
 {
@@ -82,8 +83,8 @@ replace_surrogate(char *p, int code)
 }
 
 /*
- * Replaces the escapes of lone surrogates in all strings, so that everything
- * stays where it was. False if a string holds a control character.
+ * Replaces the escapes of lone surrogates in all strings, and moves nothing.
+ * False if a string holds a control character.
  */
 static bool
 replace_lone_surrogates(char *p, const char *end)
@@ -118,7 +119,7 @@ replace_lone_surrogates(char *p, const char *end)
 	return true;
 }
 
-/* Are the bytes at p a surrogate and its filler? */
+/* Is there a surrogate with its fillers at p? */
 static bool
 is_filled_surrogate(const char *p, size_t len)
 {
@@ -127,7 +128,7 @@ is_filled_surrogate(const char *p, size_t len)
 		   (unsigned char) p[4] == FILLER && (unsigned char) p[5] == FILLER;
 }
 
-/* Takes the fillers out of a string, and returns how long it is then. */
+/* Takes the fillers out of a string, and returns its new length. */
 static size_t
 compact(char *text, size_t len)
 {
@@ -163,7 +164,7 @@ remove_fillers(yyjson_doc *doc)
 		unsafe_yyjson_set_len(
 			value, compact((char *) (uintptr_t) value->uni.str, len));
 
-		/* In the text it is longer. */
+		/* The string is longer in the text, so its end must be searched there. */
 		if (unsafe_yyjson_get_len(value) < len)
 			unsafe_yyjson_set_type(value, YYJSON_TYPE_STR, YYJSON_SUBTYPE_NONE);
 	}
@@ -223,7 +224,7 @@ compare_strings(osp_str a, osp_str b)
 	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Entries in the order of the object, those whose value is NULL are left out. */
+/* Entries whose value is NULL are left out. index is the place in the object. */
 typedef struct member_entry
 {
 	osp_str key;
@@ -325,8 +326,9 @@ key_came_before(yyjson_val *first, yyjson_val *key)
 }
 
 /*
- * Keys are compared only when one of the same length, first and last character
- * was there before, which a word of bits remembers well enough.
+ * A key is compared with those before it only if one of them had the same
+ * length, first and last character, which a set of 64 bits remembers well
+ * enough.
  */
 static osp_status
 find_duplicates(osp__json_reader *reader, yyjson_val *object)
@@ -358,7 +360,8 @@ find_duplicates(osp__json_reader *reader, yyjson_val *object)
 	return OSP_OK;
 }
 
-/* Numbers were checked by yyjson, which also takes "nan", "inf" and others. */
+/* Is it a number for Python? yyjson has checked its digits, but accepts "nan", "inf"
+ * and other spellings, too. */
 static bool
 is_python_number(yyjson_val *raw)
 {
@@ -371,7 +374,7 @@ is_python_number(yyjson_val *raw)
 		   osp_str_eq(text, OSP_STR("-Infinity"));
 }
 
-/* One pass over all values, which lie one behind the other. */
+/* Checks all values in one pass; they lie one behind the other. */
 static osp_status
 check_values(osp__json_reader *reader)
 {
@@ -482,7 +485,7 @@ string_text(const osp__json_reader *reader, yyjson_val *value)
 
 	if (unsafe_yyjson_get_subtype(value) != YYJSON_SUBTYPE_NOESC)
 	{
-		/* Escapes made it longer: look for the end. */
+		/* Escapes make the text longer than the value, so its end is searched. */
 		for (p = start + 1; *p != '"'; p++)
 			p += *p == '\\';
 	}
@@ -497,7 +500,7 @@ skip_space(const char *p)
 	return p;
 }
 
-/* The end of what stands before p, white space left out. */
+/* Skips the white space before p. */
 static const char *
 skip_space_back(const char *p)
 {
@@ -539,7 +542,7 @@ osp__json_iter_next(osp__json_iter *iter, osp__json_member *out)
 	out->value = iter->key + 1;
 	out->key_text = iter->key_text;
 	start = skip_space(iter->key_text.ptr + iter->key_text.len);
-	start = skip_space(start + 1); /* the colon */
+	start = skip_space(start + 1); /* skips the colon */
 
 	/* Before the next key stands a comma, behind the last value a brace. */
 	end = iter->end;
@@ -611,7 +614,7 @@ write_array(const osp__json_reader *reader, osp_buf *buf, yyjson_val *array)
 	return status;
 }
 
-/* Recursive, to OSP_JSON_DEPTH_MAX. */
+/* Calls itself for nested values, OSP_JSON_DEPTH_MAX levels at most. */
 static osp_status
 write_value(const osp__json_reader *reader, osp_buf *buf, yyjson_val *value)
 {
@@ -656,7 +659,8 @@ osp__json_read_unique(osp__json_reader *reader, osp_str text, osp_buf *scratch)
 {
 	osp_status status = osp__json_read(reader, text);
 
-	/* Bytes that are not UTF-8 may tell keys apart that will be the same. */
+	/* Keys that differ only in bytes that are not UTF-8 become the same when these are
+	 * replaced. */
 	if (status == OSP_OK && reader->lenient && !osp__json_is_canonical(text))
 		status = read_canonical(reader, scratch);
 	if (status != OSP_OK || !reader->duplicates)

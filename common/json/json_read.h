@@ -4,12 +4,12 @@
  *	  Reading a JSON text as Python's json.loads does. Private to the
  *	  project.
  *
- * A text is read by yyjson, which tells values but not where they stand in the
- * text. Here that is found again from the keys, so that a member can be taken
- * over as it was written, digit for digit. Beyond what yyjson takes, escapes of
- * lone surrogates are accepted (in values they are encoded as if they were
- * characters), as are NaN, Infinity and -Infinity in exactly these spellings, and
- * bytes that are no UTF-8. Nesting is bounded by OSP_JSON_DEPTH_MAX.
+ * A text is read by yyjson, which gives values but not their places in the text. This
+ * reader finds the places from the keys, so that a member can be copied as it was
+ * written, digit for digit. Beyond what yyjson takes, escapes of lone surrogates are
+ * accepted (in values they are encoded as if they were characters), as are NaN,
+ * Infinity and -Infinity in exactly these spellings, and bytes that are no UTF-8.
+ * Nesting is bounded by OSP_JSON_DEPTH_MAX.
  */
 #ifndef OSPROFILER_JSON_READ_H
 #define OSPROFILER_JSON_READ_H
@@ -17,27 +17,28 @@
 #include "../third_party/yyjson/yyjson.h"
 #include "osprofiler/json.h"
 
-/* A space of this size reads texts of about a kilobyte without allocating. */
+/* Memory of this size is enough for texts of about a kilobyte without allocating. */
 #define OSP__JSON_SPACE 16384
 
-/* Reads one text after another; each is valid until the next. */
+/* Reads one text after another; the values of each are valid until the next. */
 typedef struct osp__json_reader
 {
 	const osp_allocator *alc;
 	char *space; /* borrowed: memory for texts that are small enough */
 	size_t space_size;
-	yyjson_alc memory; /* where the values of this text lie */
+	yyjson_alc memory; /* allocates the values of this text */
 	yyjson_doc *doc;
-	osp_str text;    /* what was read, borrowed */
+	osp_str text;    /* the text that was read, borrowed */
 	bool duplicates; /* an object has a key more than once */
-	bool lenient;    /* values may hold lone surrogates and no UTF-8 */
-	bool too_deep;   /* it is JSON, but nests beyond OSP_JSON_DEPTH_MAX */
+	bool lenient;    /* values may hold lone surrogates and invalid UTF-8 */
+	bool too_deep;   /* the text is JSON, but nests beyond OSP_JSON_DEPTH_MAX */
 	bool
-		any_depth; /* set by the caller: such a text is read, but what lies deeper is
-					  * not checked, and must be read by itself before it is used */
+		any_depth; /* set by the caller: a text that nests too deep is read, but
+					* its deeper values are not checked, and must be read by
+					* themselves before they are used */
 } osp__json_reader;
 
-/* Larger texts take memory of alc, which is given back by the next call. */
+/* Larger texts use memory of alc, which the next call gives back. */
 void osp__json_reader_init(osp__json_reader *reader, const osp_allocator *alc,
 						   char *space, size_t space_size);
 void osp__json_reader_term(osp__json_reader *reader);
@@ -47,9 +48,10 @@ osp_status osp__json_read(osp__json_reader *reader,
 						  osp_str text) OSP_MUST_CHECK;
 
 /*
- * As above, and without duplicate keys, as Python has it: a key keeps its first
- * place and gets its last value. If there are any the text that counts is made
- * in scratch, which has to be as it was until the next call.
+ * Reads like osp__json_read, but without duplicate keys, as Python does: a key
+ * keeps its first place and gets its last value. If there are duplicates, a
+ * text without them is made in scratch, which must not change until the next
+ * call.
  */
 osp_status osp__json_read_unique(osp__json_reader *reader, osp_str text,
 								 osp_buf *scratch) OSP_MUST_CHECK;
@@ -60,7 +62,7 @@ osp__json_root(const osp__json_reader *reader)
 	return reader->doc->root;
 }
 
-/* A string value after decoding; empty if it is no string or NULL. */
+/* The decoded text of a string value; empty if value is NULL or no string. */
 static inline osp_str
 osp__json_str(yyjson_val *value)
 {
@@ -70,14 +72,14 @@ osp__json_str(yyjson_val *value)
 					 unsafe_yyjson_get_len(value));
 }
 
-/* Is value a string, and this one? */
+/* Is value a string that is equal to text? */
 static inline bool
 osp__json_is(yyjson_val *value, osp_str text)
 {
 	return osp_str_eq(osp__json_str(value), text);
 }
 
-/* A number that is a whole one of at most 18 digits. */
+/* Reads an integer of at most 18 digits; false if value is something else. */
 bool osp__json_i64(yyjson_val *value, int64_t *out) OSP_MUST_CHECK;
 
 /* One member of an object, with its places in the text. */
@@ -98,12 +100,12 @@ typedef struct osp__json_iter
 	const char *end; /* where the text of the object ends */
 } osp__json_iter;
 
-/* The members of object, which stands at text. */
+/* Begins to go through the members of object, whose own text is text. */
 void osp__json_iter_init(osp__json_iter *iter, const osp__json_reader *reader,
 						 yyjson_val *object, osp_str text);
 bool osp__json_iter_next(osp__json_iter *iter, osp__json_member *out);
 
-/* The whole text without the white space round it. */
+/* The whole text without the white space around it. */
 osp_str osp__json_root_text(const osp__json_reader *reader);
 
 #endif /* OSPROFILER_JSON_READ_H */
