@@ -7,7 +7,8 @@
  * Words used in the comments of all headers: a function that *borrows* an
  * argument uses it only during the call; one that *takes* an argument owns it
  * from then on; a result that is *returned owned* is the caller's to free; one
- * *returned borrowed* stays with its owner, until the time that is named.
+ * *returned borrowed* stays with its owner and is valid until the time that is
+ * named.
  */
 #ifndef OSPROFILER_BASE_H
 #define OSPROFILER_BASE_H
@@ -26,7 +27,7 @@ extern "C" {
 #define OSP_LIKELY(x)         __builtin_expect(!!(x), 1)
 #define OSP_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 
-/* Visible in libosprofiler.so; everything else stays inside. */
+/* Makes a name visible in libosprofiler.so; everything else stays inside. */
 #define OSP_API __attribute__((visibility("default")))
 
 /* Text of len bytes, not necessarily terminated. ptr is never NULL. */
@@ -64,7 +65,7 @@ osp_str_eq(osp_str a, osp_str b)
 	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
-/* Results. The text says what happened, in the words of an error message. */
+/* Results. The second entry is the text that error messages use for it. */
 #define OSP_STATUS_LIST(X)                         \
 	X(OSP_OK, "success")                           \
 	X(OSP_ENOMEM, "out of memory")                 \
@@ -92,7 +93,7 @@ OSP_API const char *osp_status_text(osp_status status);
 
 /*
  * Filled by calls that do I/O or parsing: one line for a person, which says
- * what to do. The caller owns it; NULL may be passed where it is not wanted.
+ * what to do. The caller owns it; A caller that does not want it may pass NULL.
  */
 typedef struct osp_error
 {
@@ -105,10 +106,10 @@ OSP_API osp_status osp_error_set(osp_error *err, osp_status code,
 								 const char *fmt, ...) OSP_PRINTF(3, 4);
 
 /*
- * Where an object takes its memory from. alloc and realloc return NULL when
- * there is none, and never jump out; free accepts NULL and keeps errno. An
- * object keeps the pointer that it was made with, so an allocator outlives
- * what was made with it.
+ * The functions through which an object allocates its memory. alloc and realloc
+ * return NULL when there is none, and never jump out; free accepts NULL and
+ * keeps errno. An object keeps the pointer to its allocator, so an allocator
+ * must outlive all objects made with it.
  */
 typedef struct osp_allocator
 {
@@ -118,7 +119,7 @@ typedef struct osp_allocator
 	void *ctx;
 } osp_allocator;
 
-/* malloc, realloc, free. */
+/* The allocator that uses malloc, realloc and free. */
 OSP_API extern const osp_allocator osp_allocator_default;
 
 static inline void *
@@ -143,9 +144,9 @@ osp_free(const osp_allocator *alc, void *ptr)
 OSP_API void *osp_calloc(const osp_allocator *alc, size_t count, size_t size);
 
 /*
- * Copies a struct that begins with a size_t, its size as its writer knows it,
- * into one of to_size bytes as the reader knows it: the smaller of both sizes is
- * copied, the rest is zero. *to's own size member becomes to_size.
+ * Copies a struct that begins with a size_t, which holds its size as the writer knows
+ * it, into a struct of to_size bytes as the reader knows it: the smaller of both sizes
+ * is copied, the rest is zero. *to's own size member becomes to_size.
  */
 static inline void
 osp_struct_copy(void *to, size_t to_size, const void *from)
@@ -158,7 +159,7 @@ osp_struct_copy(void *to, size_t to_size, const void *from)
 	memcpy(to, &to_size, sizeof(to_size));
 }
 
-/* A terminated copy, returned owned; NULL when there is no memory. */
+/* A terminated copy of text, returned owned; NULL when there is no memory. */
 OSP_API char *osp_strdup(const osp_allocator *alc, osp_str text);
 
 /*

@@ -5,7 +5,8 @@
  *
  * When memory or the maximum runs out the buffer becomes *broken*: later
  * appends do nothing, and osp_buf_status() says why. So a writer appends
- * without looking and checks once, at the end. Not thread-safe.
+ * without checking, and calls osp_buf_status() once at the end. Not
+ * thread-safe.
  */
 #ifndef OSPROFILER_BUF_H
 #define OSPROFILER_BUF_H
@@ -26,7 +27,7 @@ typedef struct osp_buf
 	const osp_allocator *alc;
 } osp_buf;
 
-/* An empty buffer that will hold at most max bytes. Allocates nothing. */
+/* Initialises an empty buffer that will hold at most max bytes. Allocates nothing. */
 OSP_API void osp_buf_init(osp_buf *buf, const osp_allocator *alc, size_t max);
 
 /* Frees the contents; the buffer may be used again as after osp_buf_init. */
@@ -36,8 +37,8 @@ OSP_API void osp_buf_term(osp_buf *buf);
 OSP_API void osp_buf_reset(osp_buf *buf);
 
 /*
- * Room for extra more bytes at ptr + len; false, and broken, if there is none.
- * The caller writes there and adds to len.
+ * Makes room for extra more bytes at ptr + len. False, and the buffer is
+ * broken, if there is none. The caller writes to that place and adds to len.
  */
 OSP_API bool osp_buf_reserve(osp_buf *buf, size_t extra);
 

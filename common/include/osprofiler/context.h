@@ -4,13 +4,13 @@
  *	  The signed trace context, OSProfiler's X-Trace-Info and X-Trace-HMAC.
  *
  * trace_info is urlsafe base64, padded, of {"base_id": ..., "parent_id": ...};
- * trace_hmac is the lower-case hex HMAC-SHA1 of that base64 text. What is
- * accepted is what upstream's osprofiler.web and signed_unpack accept, but for
- * these, where upstream is unsafe: an empty key never validates, ids are
- * strings of 1..OSP_ID_MAX bytes without control characters or lone surrogates,
- * comparison takes constant time, a signature that is not ASCII is a mismatch,
- * and what is longer than OSP_TRACE_INFO_MAX and OSP_TRACE_HMAC_MAX, or nested
- * deeper than OSP_JSON_DEPTH_MAX, is refused.
+ * trace_hmac is the lower-case hex HMAC-SHA1 of that base64 text. The functions
+ * accept the contexts that upstream's osprofiler.web and signed_unpack accept,
+ * with these exceptions, where upstream is unsafe: an empty key never
+ * validates, ids are strings of 1..OSP_ID_MAX bytes without control characters
+ * or lone surrogates, comparison takes constant time, a signature that is not
+ * ASCII is a mismatch, and a context longer than OSP_TRACE_INFO_MAX or
+ * OSP_TRACE_HMAC_MAX, or nested deeper than OSP_JSON_DEPTH_MAX, is refused.
  */
 #ifndef OSPROFILER_CONTEXT_H
 #define OSPROFILER_CONTEXT_H
@@ -22,12 +22,12 @@
 extern "C" {
 #endif
 
-/* Longest trace_info and trace_hmac that are looked at, in bytes. */
+/* The longest trace_info and trace_hmac that are read, in bytes. */
 #define OSP_TRACE_INFO_MAX 4096
 #define OSP_TRACE_HMAC_MAX 256
 #define OSP_HMAC_HEX_LEN   40
 
-/* What became of a context. Code, name in counters, text for a person. */
+/* Verdicts about a context: code, name in counters, text for a person. */
 #define OSP_VERDICT_LIST(X)                                                  \
 	X(OSP_CTX_ACCEPTED, "accepted", "accepted")                              \
 	X(OSP_CTX_NONE, "none", "no trace context was given")                    \
@@ -70,10 +70,10 @@ OSP_API const char *osp_verdict_text(osp_verdict verdict);
 typedef struct osp_keyring osp_keyring;
 
 /*
- * Keys from a comma-separated list, as upstream's hmac_keys: white space round
- * a key and empty keys are dropped. An empty list is a valid keyring that
- * accepts nothing. Returned owned in *out; NULL on OSP_ENOMEM or OSP_EIO
- * (OpenSSL offers no HMAC-SHA1).
+ * Makes a keyring from a comma-separated list, like upstream's hmac_keys: white
+ * space around a key and empty keys are dropped. An empty list is a valid
+ * keyring that accepts nothing. Returned owned in *out; NULL on OSP_ENOMEM or
+ * OSP_EIO (OpenSSL offers no HMAC-SHA1).
  */
 OSP_API osp_status osp_keyring_new(const osp_allocator *alc, osp_str list,
 								   osp_keyring **out,
@@ -98,7 +98,7 @@ OSP_API size_t osp_keyring_count(const osp_keyring *ring);
 typedef struct osp_context
 {
 	osp_id base_id;
-	osp_id parent_id; /* base_id when the context named no parent */
+	osp_id parent_id; /* base_id if the context named no parent */
 	size_t key;       /* index of the key that signed it */
 } osp_context;
 
@@ -110,7 +110,7 @@ typedef struct osp_context
 OSP_API osp_verdict osp_context_verify(osp_keyring *ring, osp_str trace_info,
 									   osp_str trace_hmac, osp_context *out);
 
-/* A context in the form that goes on to the next service. */
+/* A signed context to send to the next service. */
 typedef struct osp_headers
 {
 	size_t info_len;
@@ -119,9 +119,9 @@ typedef struct osp_headers
 } osp_headers;
 
 /*
- * Signs base_id and parent_id with key number key of the ring, in upstream's
- * bytes. Allocates nothing, as osp_context_verify. OSP_EINVAL: no such key, or an
- * empty id; OSP_EIO: OpenSSL fails.
+ * Signs base_id and parent_id with key number key of the ring, in upstream's bytes.
+ * Allocates nothing, like osp_context_verify. OSP_EINVAL: no such key, or an empty id;
+ * OSP_EIO: OpenSSL fails.
  */
 OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
 									const osp_id *base_id,
@@ -129,21 +129,19 @@ OSP_API osp_status osp_context_sign(osp_keyring *ring, size_t key,
 									osp_headers *out) OSP_MUST_CHECK;
 
 /*
- * Finds a signed context in the comments of a SQL statement, sqlcommenter's
- * form: a block comment before the statement or after it (white space, other
- * comments of both kinds and semicolons may stand between), with keys trace_info
- * and trace_hmac, values in single quotes and percent-encoded. Other keys,
- * optimizer hints and other comments are passed over; with several contexts, the
- * last one wins. What only looks like a comment, in a literal or a line comment,
- * is none. A comment that line comments of more than 1,000 bytes follow is not
- * found.
+ * Finds a signed context in the comments of a SQL statement, sqlcommenter's form: a
+ * block comment before the statement or after it (white space, other comments of both
+ * kinds and semicolons may stand between), with keys trace_info and trace_hmac, values
+ * in single quotes and percent-encoded. Other keys, optimizer hints and other comments
+ * are skipped; of several contexts, the last one wins. Text inside a literal or a line
+ * comment is never taken for such a comment. A comment is not found if line comments of
+ * more than 1,000 bytes follow it.
  *
- * statement is the part of the query string that belongs to this statement.
- * Values are decoded into out, which must hold OSP_COMMENT_SPACE bytes;
- * trace_info and trace_hmac then point there. Returns false when there is no such
- * comment, which costs no more than a look at the first and last bytes. A value
- * that is too long is reported as its first bytes beyond the limit, so that
- * verification answers OSP_CTX_TOO_LONG.
+ * statement is the part of the query string that belongs to this statement. Values are
+ * decoded into out, which must hold OSP_COMMENT_SPACE bytes; trace_info and trace_hmac
+ * then point there. Returns false when there is no such comment; to find that out, only
+ * the first and last bytes are read. A value that is too long is cut just beyond the
+ * limit, so that verification answers OSP_CTX_TOO_LONG.
  */
 #define OSP_COMMENT_SPACE (OSP_TRACE_INFO_MAX + OSP_TRACE_HMAC_MAX + 2)
 
@@ -151,21 +149,22 @@ OSP_API bool osp_comment_context(osp_str statement, char out[OSP_COMMENT_SPACE],
 								 osp_str *trace_info, osp_str *trace_hmac);
 
 /*
- * The same for a text that is nothing but such a comment, with its marks or
- * without. False: it is none.
+ * Like osp_comment_context, but for a text that consists only of such a
+ * comment, with or without its comment marks. False: the text is something
+ * else.
  */
 OSP_API bool osp_comment_pairs(osp_str text, char out[OSP_COMMENT_SPACE],
 							   osp_str *trace_info, osp_str *trace_hmac);
 
 /*
- * A W3C trace context as OSProfiler's ids: the trace's id as a UUID, the
- * parent's 64 bits in the lower half of one. Not signed, of course.
+ * A W3C trace context in the form of OSProfiler's ids: the trace's id as a
+ * UUID, the parent's 64 bits in the lower half of a UUID. It is not signed.
  */
 typedef struct osp_traceparent
 {
 	osp_id base_id;
 	osp_id parent_id;
-	bool sampled; /* else the caller does not trace */
+	bool sampled; /* false: the caller does not trace */
 } osp_traceparent;
 
 /*
@@ -176,10 +175,10 @@ OSP_API bool osp_traceparent_read(osp_str text,
 								  osp_traceparent *out) OSP_MUST_CHECK;
 
 /*
- * Writes the value of a traceparent header for whoever is called from the operation
- * parent_id of the trace base_id, terminated: sampled, with the lower half of
- * parent_id. False, and an empty text, if the ids are no UUIDs or the header would
- * not be valid.
+ * Writes the value of a traceparent header for a service that is called from the
+ * operation parent_id of the trace base_id. The value is terminated, is marked as
+ * sampled and holds the lower half of parent_id. False, and an empty text, if the ids
+ * are no UUIDs or the header would not be valid.
  */
 #define OSP_TRACEPARENT_LEN 55
 OSP_API bool osp_traceparent_write(const osp_id *base_id,
@@ -187,11 +186,11 @@ OSP_API bool osp_traceparent_write(const osp_id *base_id,
 								   char out[OSP_TRACEPARENT_LEN + 1]);
 
 /*
- * Finds a traceparent where osp_comment_context, or if whole is true
- * osp_comment_pairs, finds a signed context; also in comments that only resemble
- * sqlcommenter's: "traceparent", "=" or ":", and the value in quotes or without.
- * The value is decoded into out; of one that is too long, as much as shows that
- * it is.
+ * Finds a traceparent in the places where osp_comment_context, or osp_comment_pairs if
+ * whole is true, finds a signed context. Also accepts comments that only resemble
+ * sqlcommenter's: "traceparent", "=" or ":", and the value with or without quotes. The
+ * value is decoded into out; one that is too long is cut, but still too long to be
+ * valid.
  */
 #define OSP_TRACEPARENT_MAX   512
 #define OSP_TRACEPARENT_SPACE (OSP_TRACEPARENT_MAX + 1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * driver.h
- *	  Drivers: what stores notifications in a collector and reads them back.
+ *	  A driver stores notifications in a collector and reads them back.
  *
  * A driver is one const table, in a plug-in of its own that is loaded by the
  * scheme of the connection string. Names, connection strings and stored forms
@@ -19,12 +19,12 @@ extern "C" {
 
 #define OSP_DRIVER_ABI 2
 
-/* A driver's connection; each driver has a struct of its own behind it. */
+/* An open connection of a driver; each driver has its own struct for it. */
 typedef struct osp_driver_conn osp_driver_conn;
 
 /*
- * Every struct below begins with its size, which whoever fills it sets. Whoever
- * reads it copies it with osp_struct_copy() (base.h): members that the other side
+ * Every struct below begins with its size, which the side that fills it sets. The side
+ * that reads it copies it with osp_struct_copy() (base.h): members that the other side
  * does not know are zero, which always means "nothing asked, nothing known".
  */
 typedef struct osp_driver_options
@@ -32,44 +32,44 @@ typedef struct osp_driver_options
 	size_t struct_size;
 	const osp_allocator *alc;  /* never NULL */
 	osp_str connection_string; /* borrowed during open */
-	bool filter_error_trace;   /* note traces that hold an error apart */
+	bool filter_error_trace;   /* also list traces with an error apart */
 	bool read_only;            /* notify and remove_traces will not be called */
 
-	/* How long the collector may be silent in one wait. 0: 5000. */
+	/* Milliseconds that the collector may be silent in one wait. 0: 5000. */
 	unsigned timeout_ms;
 
-	/* How long one call may take in all, however many waits it needs, before it
-	 * ends with OSP_EUNAVAIL. 0: no bound. */
+	/* Milliseconds that one call may take in all, however many waits it needs, before
+	 * it ends with OSP_EUNAVAIL. 0: no bound. */
 	unsigned deadline_ms;
 
 	/*
-	 * Asked at least every 100 ms while a call waits for the collector, and
-	 * between two notifications or traces that are handed on. True ends the call
-	 * with OSP_EINTR. May be NULL. Must not jump out, nor use the connection.
+	 * Called at least every 100 ms while a driver's call waits for the collector, and
+	 * between two notifications or traces that are handed on. If it returns true, that
+	 * call ends with OSP_EINTR. May be NULL. Must not jump out, nor use the connection.
 	 */
 	bool (*interrupted)(void *ctx);
 	void *interrupted_ctx;
 
-	/* Bytes that a driver may hold at once of what the collector sends, whatever
-	 * memory its client library uses. An answer that needs more is refused with
-	 * OSP_EFULL: an announced number of elements before memory is taken for them,
-	 * a text when its bytes reach the bound. 0: 256 MB. */
+	/* Bytes of the collector's answers that a driver may hold at once, whatever memory
+	 * its client library uses. A larger answer is refused with OSP_EFULL: a list before
+	 * memory is taken for its announced number of elements, a text when its bytes reach
+	 * the bound. 0: 256 MB. */
 	size_t memory_max;
 
-	/* A directory in which a driver may keep what must outlive this process, in
-	 * a file named as the driver: what it has confirmed and cannot hand on yet.
+	/* A directory in which a driver may keep data that must outlive this process, in a
+	 * file with the driver's name: points that it has confirmed and cannot hand on yet.
 	 * One connection at a time uses it. NULL: nowhere. Borrowed during open. */
 	const char *state_directory;
 
-	/* Nobody goes on with that: what waits when the connection is closed is
-	 * handed on as it is. */
+	/* This is the last connection for the data in state_directory: when it is closed,
+	 * points that still wait there are handed on as they are. */
 	bool last;
 } osp_driver_options;
 
 #define OSP_DRIVER_TIMEOUT_MS 5000
 #define OSP_DRIVER_MEMORY_MAX ((size_t) 256 * 1024 * 1024)
 
-/* A number that the collector does not tell without reading the whole trace. */
+/* A count that the collector cannot give without reading the whole trace. */
 #define OSP_UNKNOWN UINT64_MAX
 
 /* One trace of a list. Texts are borrowed during the call; empty: unknown. */
@@ -77,57 +77,57 @@ typedef struct osp_trace_entry
 {
 	size_t struct_size;
 	osp_str base_id;
-	int64_t first_ns; /* of its first and its last notification so far, in ns */
-	int64_t last_ns;  /* since 1970; 0: unknown */
+	int64_t first_ns;    /* times of the trace's first and last notification */
+	int64_t last_ns;     /* so far, in ns since 1970; 0: unknown */
 	uint64_t operations; /* OSP_UNKNOWN: unknown */
 	uint64_t errors;     /* OSP_UNKNOWN: unknown */
 	osp_str
 		service; /* of the first operation, or the name of its application */
 
-	/* Of the first operation that says what the trace does, or, if none is known, of
-	 * the first one: its name without -start, and its statement or request, perhaps
+	/* From the first operation whose statement or request is known, or else from the
+	 * first operation: its name without -start, and its statement or request, perhaps
 	 * cut. */
 	osp_str name;
 	osp_str text;
 } osp_trace_entry;
 
-/* Which traces a list shall have. All zero: every trace. */
+/* Which traces a list shall contain. All zero: every trace. */
 typedef struct osp_trace_filter
 {
 	size_t struct_size;
 	bool errors_only; /* only traces that hold an error */
 
-	/* Only traces with a notification in this time, ns since 1970; 0: open. A
-	 * collector that knows only one time of a trace judges by that one. */
+	/* Only traces with a notification in this time, ns since 1970; 0: open. A collector
+	 * that knows only one time of a trace uses that one. */
 	int64_t since_ns;
 	int64_t until_ns;
 
-	/* At most so many traces, 0: no limit. A driver with OSP_DRIVER_NEWEST_FIRST
+	/* List at most this many traces, 0: no limit. A driver with OSP_DRIVER_NEWEST_FIRST
 	 * gives the newest. */
 	size_t limit;
 
-	/* Empty, or what the call before left in *next: the list goes on there.
-	 * Borrowed. OSP_EINVAL: it is none of this driver's. */
+	/* Empty, or the text that the last call left in *next: the list continues there.
+	 * Borrowed. OSP_EINVAL: this driver did not make the text. */
 	osp_str page;
 
-	/* The following are for drivers with OSP_DRIVER_FILTERS; others do not know
-	 * them. osp_trace_filter_passes() says what they mean. */
-	int64_t min_duration_ns; /* from its first to its last notification */
+	/* Only drivers with OSP_DRIVER_FILTERS know the following members.
+	 * osp_trace_filter_passes() defines their meaning. */
+	int64_t min_duration_ns; /* between first and last notification */
 	osp_str service;         /* of the first operation; empty: any. Borrowed. */
 	osp_str text; /* in name or text of the entry; empty: any. Borrowed. */
 } osp_trace_filter;
 
 /*
- * Does a trace have the duration, the service and the text that a filter asks for?
- * The service must be the same; the text may stand anywhere in the name of the
- * operation that the entry has, or in what is known of its text, where a-z and A-Z are the
- * same.
- * What the collector does not know of a trace is not what was asked for.
+ * Does a trace have the duration, the service and the text that a filter asks for? The
+ * service must be the same. The text may stand anywhere in the entry's name or in the
+ * known part of its text; a-z and A-Z are the same. A value that the collector does not
+ * know never matches.
  */
 OSP_API bool osp_trace_filter_passes(const osp_trace_filter *filter,
 									 const osp_trace_entry *entry);
 
-/* Which traces are to be removed: ids, or, if count is 0, by age. */
+/* Which traces to remove: those with these ids, or, if count is 0, those that are old
+ * enough. */
 typedef struct osp_removal
 {
 	size_t struct_size;
@@ -138,7 +138,7 @@ typedef struct osp_removal
 
 /*
  * Called for each notification of a trace with its JSON, borrowed during the
- * call. What is not OSP_OK ends the reading and is handed on.
+ * call. A result other than OSP_OK ends the reading and is handed on.
  */
 typedef osp_status (*osp_point_fn)(void *ctx, osp_str json);
 typedef osp_status (*osp_trace_fn)(void *ctx, const osp_trace_entry *entry);
@@ -149,26 +149,27 @@ enum
 	OSP_DRIVER_CAN_LIST = 2,      /* list_traces works */
 	OSP_DRIVER_CAN_REMOVE = 4,    /* remove_traces works */
 	OSP_DRIVER_NEWEST_FIRST = 8,  /* list_traces begins with the newest trace */
-	OSP_DRIVER_DROPS_COPIES = 16, /* of a notification that is stored twice, the
-								   * collector keeps one */
-	OSP_DRIVER_FILTERS = 32       /* list_traces lets only traces pass that
-							 * osp_trace_filter_passes() does. Of a driver without
-							 * it the caller leaves out the others. */
+	OSP_DRIVER_DROPS_COPIES = 16, /* the collector keeps one copy of a
+								   * notification that is stored twice */
+	OSP_DRIVER_FILTERS = 32       /* list_traces gives only traces that
+								   * osp_trace_filter_passes(). For a driver
+								   * without this flag, the caller leaves out
+								   * the others. */
 };
 
 /*
- * Every slot is set; one that is not supported answers OSP_EUNSUPPORTED with a
- * message. A connection is used by one thread at a time. Every call ends by the
- * bounds of the options: OSP_EUNAVAIL (too slow), OSP_EINTR (interrupted),
- * OSP_EFULL or OSP_ENOMEM (too much memory). After any failure the next call
- * connects anew by itself.
+ * Every function pointer is set; a function that is not supported answers
+ * OSP_EUNSUPPORTED with a message. A connection is used by one thread at a
+ * time. Every call ends within the bounds of the options: OSP_EUNAVAIL (too
+ * slow), OSP_EINTR (interrupted), OSP_EFULL or OSP_ENOMEM (too much memory).
+ * After any failure the next call connects anew by itself.
  */
 typedef struct osp_driver
 {
 	uint32_t abi; /* OSP_DRIVER_ABI */
 	uint32_t flags;
 	const char *name;
-	const char *const *schemes; /* NULL at the end */
+	const char *const *schemes; /* ends with NULL */
 
 	/*
 	 * Reads the connection string and makes *conn, returned owned. Whether it
@@ -180,49 +181,50 @@ typedef struct osp_driver
 					   osp_driver_conn **conn, osp_error *err);
 
 	/*
-	 * Stores count notifications, in order, in as few round trips as it can.
-	 * OSP_OK only when the collector has confirmed all of them. After
-	 * OSP_EUNAVAIL, OSP_EIO or OSP_EINTR any part may have arrived. OSP_EREFUSED:
-	 * the collector will never take some of them and has confirmed all others,
-	 * *accepted of the count; nothing of this batch is to be sent again. (So a
-	 * driver need not stop at the first that is refused, which a pipeline or a
-	 * bulk request cannot do.)
+	 * Stores count notifications, in order, in as few round trips as it can. OSP_OK
+	 * only when the collector has confirmed all of them. After OSP_EUNAVAIL, OSP_EIO or
+	 * OSP_EINTR any part may have arrived. OSP_EREFUSED: the collector will never
+	 * accept some of them and has confirmed all others, *accepted in number; no
+	 * notification of this batch is to be sent again. (So a driver need not stop at the
+	 * first one that is refused, which a pipeline or a bulk request cannot do.)
 	 *
-	 * Delivery is at least once: what was not confirmed comes again, also after
-	 * a crash, perhaps in batches that are cut otherwise. An operation's start or
-	 * stop is identified by (base_id, trace_id, name); a collector that can
-	 * enforce that key keeps one copy. One that stores batches uses source and
-	 * sequence of osp_notification (notification.h): it keeps, with the batch,
-	 * the highest sequence of each source, and leaves out what is not above it.
-	 * For all others readers drop the copies.
+	 * Delivery is at least once: notifications that were not confirmed come again, also
+	 * after a crash, perhaps in other batches. An operation's start or stop is
+	 * identified by (base_id, trace_id, name); a collector that can enforce that key
+	 * keeps one copy. A collector that stores batches uses source and sequence of
+	 * osp_notification (notification.h): with the batch it keeps the highest sequence
+	 * of each source, and leaves out notifications that are not above it. In all other
+	 * cases readers drop the copies.
 	 */
 	osp_status (*notify)(osp_driver_conn *conn, const osp_notification *items,
 						 size_t count, size_t *accepted, osp_error *err);
 
 	/*
-	 * All notifications of a trace, in the order in which the collector gives
-	 * them, copies included. No such trace: OSP_OK, and fn is never called.
+	 * Reads all notifications of a trace, in the order in which the collector
+	 * gives them, copies included. If there is no such trace, the result is
+	 * OSP_OK and fn is never called.
 	 */
 	osp_status (*get_points)(osp_driver_conn *conn, osp_str base_id,
 							 osp_point_fn fn, void *ctx, osp_error *err);
 
 	/*
-	 * Every trace that the filter (NULL: none) lets pass once, in any order
+	 * Lists every trace that passes the filter (NULL: none) once, in any order
 	 * unless OSP_DRIVER_NEWEST_FIRST says otherwise. *next gets the next page,
-	 * borrowed until the next call; empty: there is no more. next may be NULL.
+	 * borrowed until the next call; empty: this was the last page. next may be
+	 * NULL.
 	 */
 	osp_status (*list_traces)(osp_driver_conn *conn,
 							  const osp_trace_filter *filter, osp_trace_fn fn,
 							  void *ctx, osp_str *next, osp_error *err);
 
 	/*
-	 * Removes traces, in steps that let writers go on, and counts those that
-	 * were there in *removed, also when it fails on the way.
+	 * Removes traces, in steps that let writers go on. *removed counts the
+	 * traces that were there, also when the call fails on the way.
 	 */
 	osp_status (*remove_traces)(osp_driver_conn *conn, const osp_removal *what,
 								uint64_t *removed, osp_error *err);
 
-	/* NULL is fine. Waits no longer than timeout_ms. */
+	/* Closes the connection; NULL is fine. Waits no longer than timeout_ms. */
 	void (*close)(osp_driver_conn *conn);
 } osp_driver;
 
@@ -232,25 +234,25 @@ typedef struct osp_driver
  * colons; ignored in set-uid programs), else where `make install` puts them. A
  * scheme is what stands before "://", up to a "+" (postgresql+psycopg2 is
  * postgresql). Plug-ins stay loaded. Thread-safe. OSP_EINVAL: no scheme;
- * OSP_ENOENT: no such plug-in, with the list of those there are; OSP_EPROTO: it
- * is of another version.
+ * OSP_ENOENT: no such plug-in, and err lists the available ones; OSP_EPROTO:
+ * the plug-in is of another version.
  */
 OSP_API osp_status osp_driver_find(osp_str connection_string,
 								   const osp_driver **out,
 								   osp_error *err) OSP_MUST_CHECK;
 
-/* A connection string without what may be a secret, for messages and logs, terminated
- * and cut to size: without its password and the values of options that are not known to
- * be harmless, also where it is not written as it must be. */
+/* Writes a connection string without possible secrets, for messages and logs,
+ * terminated and cut to size: it lacks the password and all values of options that are
+ * not known to be harmless, even if the string is malformed. */
 OSP_API void osp_connection_string_redact(osp_str connection_string, char *out,
 										  size_t size);
 
 /*
- * The parts of scheme://[user[:password]@]host[:port][/path][?query], percent-
- * decoded but for path and query. [::1] loses its brackets; unix paths come as
- * an empty host and the path. Texts are borrowed from storage, whose size must
- * be at least the string's length + 16. port is 0 if there is none.
- * OSP_EINVAL, with the reason.
+ * The parts of scheme://[user[:password]@]host[:port][/path][?query],
+ * percent-decoded except for path and query. [::1] loses its brackets; unix
+ * paths come as an empty host and the path. Texts are borrowed from storage,
+ * whose size must be at least the string's length + 16. port is 0 if there is
+ * none. OSP_EINVAL, with the reason.
  */
 typedef struct osp_uri
 {

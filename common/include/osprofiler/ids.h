@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ids.h
- *	  Ids of points: fresh version-4 UUIDs, and ids that came from outside.
+ *	  Ids of points: fresh version-4 UUIDs, and ids from outside.
  *
  * OSProfiler makes a UUIDv4 for every point. Ids that arrive in a context may
  * be any text, and are kept verbatim (see osprofiler/context.h).
@@ -27,10 +27,10 @@ typedef struct osp_uuid
 } osp_uuid;
 
 /*
- * A fresh random UUIDv4, by a generator per thread that the kernel's random numbers
- * begin. Unlikely to repeat, but not secret: it can be guessed from others. Cannot
- * fail. A process that forked, by whatever means, begins anew. Thread-safe; not
- * async-signal-safe.
+ * Makes a fresh random UUIDv4, with a generator for each thread that is seeded with the
+ * kernel's random numbers. An id is unlikely to repeat, but not secret: it can be
+ * guessed from others. Cannot fail. A forked process, however it was forked, seeds its
+ * generators anew. Thread-safe; not async-signal-safe.
  */
 OSP_API void osp_uuid_new(osp_uuid *out);
 
@@ -39,8 +39,8 @@ OSP_API void osp_uuid_text(const osp_uuid *uuid,
 						   char out[OSP_UUID_TEXT_LEN + 1]);
 
 /*
- * Reads the canonical form only: 36 characters, lower-case, dashes in place.
- * So that text -> UUID -> text is the identity, anything else is false.
+ * Reads the canonical form only: 36 characters, lower-case, dashes in place. So
+ * text -> UUID -> text gives the same text; false for any other form.
  */
 OSP_API bool osp_uuid_parse(osp_str text, osp_uuid *out) OSP_MUST_CHECK;
 
@@ -55,7 +55,8 @@ typedef struct osp_id
 	char bytes[OSP_ID_MAX];
 } osp_id;
 
-/* False (and an empty id) unless text is 1..OSP_ID_MAX bytes long. */
+/* Sets the id to text. False, and the id is empty, unless text is 1..OSP_ID_MAX bytes
+ * long. */
 OSP_API bool osp_id_set(osp_id *id, osp_str text) OSP_MUST_CHECK;
 
 static inline void
@@ -66,7 +67,7 @@ osp_id_set_uuid(osp_id *id, const osp_uuid *uuid)
 	memcpy(id->bytes, uuid->bytes, sizeof(uuid->bytes));
 }
 
-/* A copy; the sixteen bytes of a UUID are copied without a call. */
+/* Copies an id; the sixteen bytes of a UUID are copied without a function call. */
 static inline void
 osp_id_copy(osp_id *id, const osp_id *from)
 {
@@ -86,7 +87,7 @@ osp_id_copy(osp_id *id, const osp_id *from)
  */
 OSP_API osp_str osp_id_text(const osp_id *id, char storage[OSP_ID_MAX + 1]);
 
-/* Same id? */
+/* Are both ids the same? */
 OSP_API bool osp_id_eq(const osp_id *a, const osp_id *b);
 
 #ifdef __cplusplus

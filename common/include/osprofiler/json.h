@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * json.h
- *	  Writing JSON in the bytes of Python's json.dumps, and the few questions
- *	  the other modules ask of a JSON text.
+ *	  Writing JSON in the bytes of Python's json.dumps, and reading single
+ *	  members of a JSON text.
  *
  * json.dumps writes ", " and ": ", only ASCII, and \u escapes in lower-case
  * hex, characters beyond the BMP as two of them. Reading is done by yyjson
@@ -32,23 +32,23 @@ OSP_API void osp_json_string(osp_buf *buf, osp_str text);
 OSP_API void osp_json_double(osp_buf *buf, double value);
 
 /*
- * Appends a JSON text again as json.dumps would write what json.loads reads,
- * numbers digit for digit. indent < 0: one line, ", " and ": ". indent >= 0:
- * as json.dumps(indent=indent, separators=(",", ": ")) at nesting level level.
- * OSP_EPROTO (and nothing appended): it is not JSON.
+ * Appends a JSON text as json.dumps would write it after json.loads has read
+ * it; numbers keep their digits. indent < 0: one line, ", " and ": ". indent >=
+ * 0: like json.dumps(indent=indent, separators=(",", ": ")) at nesting level
+ * level. OSP_EPROTO (and nothing appended): it is not JSON.
  */
 OSP_API osp_status osp_json_rewrite(osp_buf *buf, osp_str json, int indent,
 									int level) OSP_MUST_CHECK;
 
-/* Appends the members of a JSON object without its braces, in one line; the
- * number of them through *count. OSP_EPROTO: it is not a JSON object. */
+/* Appends the members of a JSON object without its braces, in one line, and stores
+ * their number in *count. OSP_EPROTO: it is not a JSON object. */
 OSP_API osp_status osp_json_members(osp_buf *buf, osp_str json,
 									size_t *count) OSP_MUST_CHECK;
 
 /*
  * Appends the text of a string that is a member of a JSON object; "a.b" is the
- * member b of the object a. OSP_ENOENT: it has no such member, or that is no
- * string; OSP_EPROTO: it is no JSON object.
+ * member b of the object a. OSP_ENOENT: there is no such member, or it is no
+ * string; OSP_EPROTO: json is no JSON object.
  */
 OSP_API osp_status osp_json_member_text(osp_buf *buf, osp_str json,
 										osp_str name) OSP_MUST_CHECK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * notification.h
- *	  A notification: what a collector gets for every start and every stop,
- *	  OSProfiler's JSON in upstream's bytes.
+ *	  A notification is the message that a collector gets for every start and
+ *	  every stop: OSProfiler's JSON in upstream's bytes.
  *
  *	  {"name": "pg-start", "base_id": ..., "trace_id": ..., "parent_id": ...,
  *	   "timestamp": "2026-11-22T15:56:58.022333", "info": {..., "host": ...},
@@ -19,33 +19,35 @@
 extern "C" {
 #endif
 
-/* Longest notification that is made or taken from a collector, in bytes. */
+/* The longest notification, in bytes, that is written or is accepted from a
+ * collector. */
 #define OSP_NOTIFICATION_MAX (64 * 1024 * 1024)
 
 #define OSP_TIMESTAMP_LEN 26
 
-/* YYYY-MM-DDTHH:MM:SS.ffffff of a time in ns since 1970, UTC, terminated. */
+/* Writes a time, given in ns since 1970, as YYYY-MM-DDTHH:MM:SS.ffffff in UTC,
+ * terminated. */
 OSP_API void osp_timestamp_text(int64_t wall_ns,
 								char out[OSP_TIMESTAMP_LEN + 1]);
 
 /*
- * Reads YYYY-MM-DDTHH:MM:SS.ffffff, and what other writers make of a time: no fraction, or
- * one of any length (nine digits of it count), a space for the T, and Z or an offset like
- * +02:00 at the end. Years from 1678 to 2261. As ns since 1970.
+ * Reads a time as ns since 1970: YYYY-MM-DDTHH:MM:SS.ffffff or the forms of other
+ * writers, who use no fraction or one of any length (nine digits of it count), a space
+ * for the T, and Z or an offset like +02:00 at the end. Years from 1678 to 2261.
  */
 OSP_API bool osp_timestamp_parse(osp_str text, int64_t *wall_ns) OSP_MUST_CHECK;
 
 /*
- * One notification, with the parts that drivers store in places of their own.
- * All text is UTF-8 as JSON has it after decoding, and borrowed.
+ * One notification, with the parts that drivers store separately. All texts are
+ * borrowed; they are UTF-8, after the decoding of JSON.
  */
 typedef struct osp_notification
 {
-	osp_str json; /* the whole, one line, without a newline */
+	osp_str json; /* the whole notification, in one line, without a newline */
 	osp_str name; /* with -start or -stop */
 	osp_str base_id;
 	osp_str trace_id;
-	osp_str parent_id; /* empty: null, an operation without a parent */
+	osp_str parent_id; /* empty: it is null, and the operation has no parent */
 	osp_str timestamp;
 	osp_str info; /* JSON text of the info member, part of json */
 	osp_str host;
@@ -54,20 +56,21 @@ typedef struct osp_notification
 	bool error;      /* the stop of an operation that failed */
 
 	/*
-	 * Where it came from: a ring, by an id that no other ring ever has, and a
-	 * position there. Of one source, notifications come in the order of their
-	 * sequence. One that is sent again, after a crash or a failure, also by way
-	 * of the spool, has the same source and sequence. sequence 0: unknown.
+	 * The origin of the notification: the id of a ring, which no other ring
+	 * ever has, and a position in it. Notifications of one source come in the
+	 * order of their sequence. When a notification is sent again, after a crash
+	 * or a failure, also by way of the spool, it has the same source and
+	 * sequence. sequence 0: unknown.
 	 */
 	osp_uuid source;
 	uint64_t sequence;
 } osp_notification;
 
 /*
- * Reads a notification from JSON. Texts are borrowed from json where they need
- * no decoding, else from scratch, which is emptied first and grows. OSP_EPROTO, with the reason:
- * name, base_id, trace_id or timestamp is missing or of a wrong type. Of the other members
- * what is no text is taken for null.
+ * Reads a notification from JSON. Texts are borrowed from json where they need no
+ * decoding, else from scratch, which is emptied first and grows. OSP_EPROTO, with the
+ * reason: name, base_id, trace_id or timestamp is missing or of a wrong type. Any other
+ * member that is no text is read as null.
  */
 OSP_API osp_status osp_notification_read(osp_str json, osp_buf *scratch,
 										 osp_notification *out,

@@ -9,10 +9,10 @@
  *	  osp_stop(NULL);
  *	  osp_clean();
  *
- * State is per thread, as upstream's. Until a thread called osp_init every call
- * is a no-op of a few ns. A point is one record in the thread's ring
- * (record/ring.h), or one call of the notifier. None of these functions
- * fails its caller: what does not work is counted and traced no further.
+ * State is per thread, like upstream's. Until a thread calls osp_init, every
+ * call is a no-op of a few ns. A point is one record in the thread's ring
+ * (record/ring.h), or one call of the notifier. None of these functions fails
+ * its caller: a point that cannot be recorded is counted as lost.
  */
 #ifndef OSPROFILER_PROFILER_H
 #define OSPROFILER_PROFILER_H
@@ -28,18 +28,20 @@ extern "C" {
 #define OSP_STACK_MAX 1024
 
 /*
- * Makes this thread trace. key signs what goes on from here and must not be
- * empty. base_id names the trace (NULL or "": a new one), parent_id the point
- * that calls us (NULL or "": the trace itself). Borrows all. OSP_EINVAL: a
- * bad key or id; OSP_EBUSY: initialised already (osp_clean first).
+ * Makes this thread trace. key signs the contexts that osp_get_trace_headers()
+ * makes and must not be empty. base_id names the trace (NULL or "": a new one),
+ * parent_id the point that calls us (NULL or "": the trace itself). Borrows
+ * all. OSP_EINVAL: a bad key or id; OSP_EBUSY: initialised already (osp_clean
+ * first).
  */
 OSP_API osp_status osp_init(const char *key, const char *base_id,
 							const char *parent_id);
 
 /*
- * As osp_init, from a signed context; keys is a comma-separated list. The key
- * that matches signs what goes on. What is not OSP_CTX_ACCEPTED leaves the
- * thread as it was.
+ * Does the work of osp_init with the ids of a signed context. keys is a
+ * comma-separated list; the key that matches the signature also signs the
+ * contexts that this thread sends on. If the verdict is not OSP_CTX_ACCEPTED,
+ * the thread's state does not change.
  */
 OSP_API osp_verdict osp_init_from_headers(const char *trace_info,
 										  const char *trace_hmac,
@@ -54,28 +56,29 @@ OSP_API bool osp_active(void);
  */
 OSP_API void osp_start(const char *name, const char *info);
 
-/* Stops the point opened last; without one it does nothing. */
+/* Stops the point that was opened last; does nothing if none is open. */
 OSP_API void osp_stop(const char *info);
 
-/* Stops it as failed: etype is the kind of error, message its text. */
+/* Stops the last point as failed: etype is the kind of error, message its text. */
 OSP_API void osp_stop_error(const char *etype, const char *message);
 
-/* Base id and id of the open point (or the parent, if none is open), for logs.
- * Terminated; false (and empty) when the thread does not trace. */
+/* Copies the trace's base id and the id of the open point (or of the parent, if none is
+ * open), for logs. Terminated; false (and empty) when the thread does not trace. */
 OSP_API bool osp_current(char base_id[OSP_ID_MAX + 1],
 						 char point_id[OSP_ID_MAX + 1]);
 
 /*
- * The signed context to call on with: parent_id is the point open now. False
- * when the thread does not trace.
+ * Makes the signed context to send along with a call: its parent_id is the open
+ * point. False when the thread does not trace.
  */
 OSP_API bool osp_get_trace_headers(osp_headers *out);
 
-/* Ends tracing in this thread. Points still open get no stop, as upstream's. */
+/* Ends tracing in this thread. Points that are still open get no stop, as in
+ * upstream. */
 OSP_API void osp_clean(void);
 
 /*
- * Gives every notification of all threads to fn instead of a ring, JSON in
+ * Makes all threads give every notification to fn instead of a ring: JSON in
  * upstream's bytes, borrowed during the call, in the thread of the point. NULL
  * goes back to rings. Set it before threads trace.
  */
@@ -89,15 +92,17 @@ OSP_API void osp__scope_end(const bool *begun);
 #define OSP__JOIN2(a, b) a##b
 #define OSP__JOIN(a, b)  OSP__JOIN2(a, b)
 
-/* From here to the end of the block is one point (the with statement). */
+/* Traces the code from here to the end of the block as one point, like Python's with
+ * statement. */
 #define OSP_TRACE(name, info)                                              \
 	__attribute__((cleanup(osp__scope_end), unused)) const bool OSP__JOIN( \
 		osp_scope_, __LINE__) = osp__scope_begin((name), (info))
 
 /*
- * The rest of this function is one point named name, info.function.name its
- * name; args is JSON for info.function.args, or NULL to hide them (the
- * decorator, hide_args).
+ * Traces the rest of this function as one point with the given name; the
+ * info.function.name of the point is the function's name. args is JSON for
+ * info.function.args, or NULL to hide the arguments (like upstream's decorator
+ * and its hide_args).
  */
 OSP_API bool osp__function_begin(const char *name, const char *function,
 								 const char *args);

@@ -14,13 +14,13 @@ extern "C" {
 #endif
 
 /*
- * Calls fn for each notification in text, which may hold, in any mixture one
- * behind the other: notifications, lists of notifications, and reports as
- * `osprofiler trace show --json` prints them, whose raw payloads are the
- * notifications. Finds where they begin and end, copies nothing and allocates
- * nothing; whether they are notifications is left to fn. What fn returns other
- * than OSP_OK ends the reading and is returned. OSP_EPROTO: something else
- * stands in the text, with its line.
+ * Calls fn for each notification in text, which may be any sequence of
+ * notifications, lists of notifications, and reports of `osprofiler trace show
+ * --json`, whose raw payloads are the notifications. Only finds where
+ * notifications begin and end, and copies and allocates nothing; fn decides
+ * whether they are valid. If fn returns anything but OSP_OK, the reading ends
+ * and that is returned. OSP_EPROTO: the text holds something else; err names
+ * the line.
  */
 OSP_API osp_status osp_saved_points(osp_str text, osp_point_fn fn, void *ctx,
 									osp_error *err) OSP_MUST_CHECK;
