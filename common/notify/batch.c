@@ -3,9 +3,9 @@
  * batch.c
  *	  Many notifications in one piece of memory, for drivers.
  *
- * While it grows that memory moves, so a batch keeps where the parts of its
- * notifications lie, and makes pointers of that when they are asked for. All
- * memory is kept for the next batch.
+ * That memory moves while it grows, so a batch keeps the offsets of its
+ * notifications' parts, and makes pointers of them on request. All memory is
+ * kept for the next batch.
  */
 #include "base/buf_fast.h"
 #include "notify/notification_parts.h"
@@ -13,7 +13,7 @@
 
 #define ITEMS_FIRST 64
 
-/* Decoded texts and whatever else has to be numbered in 31 bits. */
+/* Bytes of decoded texts, whose offsets must fit into 31 bits. */
 #define TEXTS_MAX 0x7fffffff
 
 /* Notifications of up to some kilobytes are read without allocating. */
@@ -21,7 +21,7 @@
 
 typedef struct batch_item
 {
-	size_t start; /* of the notification in the batch's JSON */
+	size_t start; /* offset of the notification in the batch's JSON */
 	size_t len;
 	osp__parts parts;
 	osp_place place;
@@ -35,7 +35,7 @@ struct osp_batch
 	batch_item *items;
 	osp_notification *resolved;
 	size_t count;
-	size_t room; /* of items and of resolved */
+	size_t room; /* allocated items and resolved */
 	bool moved;  /* resolved is not up to date */
 	osp__json_reader reader;
 	char space[READER_SPACE];
@@ -91,7 +91,7 @@ osp_batch_bytes(const osp_batch *batch)
 	return batch->json.len;
 }
 
-/* Room for one more item, so that later nothing can fail. */
+/* Makes room for one more item, so that nothing can fail later. */
 static bool
 reserve_item(osp_batch *batch)
 {
@@ -99,7 +99,7 @@ reserve_item(osp_batch *batch)
 	batch_item *items;
 	osp_notification *resolved;
 
-	/* Even an addition that fails may let the memory move. */
+	/* Even an addition that fails may move the memory. */
 	batch->moved = true;
 	if (batch->count < batch->room)
 		return true;
@@ -116,7 +116,7 @@ reserve_item(osp_batch *batch)
 	return true;
 }
 
-/* Finds the parts of a notification; nothing stays of one that is none. */
+/* Finds the parts of a notification; if it is invalid, nothing is added to texts. */
 static osp_status
 parse(osp_batch *batch, osp_str json, osp__parts *parts)
 {
@@ -129,7 +129,8 @@ parse(osp_batch *batch, osp_str json, osp__parts *parts)
 	return status;
 }
 
-/* As above, of the notification from start to the end of the batch's JSON. */
+/* Does the work of parse() for the notification from start to the end of the batch's
+ * JSON. */
 static osp_status
 parse_last(osp_batch *batch, size_t start, osp__parts *parts)
 {
@@ -138,7 +139,7 @@ parse_last(osp_batch *batch, size_t start, osp__parts *parts)
 				 parts);
 }
 
-/* The notification that begins at start is whole, or is taken back. */
+/* Adds the notification that begins at start, or removes it if status is an error. */
 static osp_status
 finish(osp_batch *batch, size_t start, const osp_place *place,
 	   osp_status status)
@@ -177,7 +178,7 @@ osp_batch_add_record(osp_batch *batch, const osp_record *record,
 	return finish(batch, start, place, status);
 }
 
-/* Is JSON in one line, and written as json.dumps does? Ours is. */
+/* Is the JSON in one line, and in the form of json.dumps? The project's own is. */
 static bool
 is_ours(osp_str json)
 {

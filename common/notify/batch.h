@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * batch.h
- *	  Notifications made of records, and many of them in one piece of memory.
+ *	  Makes notifications of records, and keeps many of them in one piece of
+ *	  memory.
  */
 #ifndef OSP_BATCH_H
 #define OSP_BATCH_H
@@ -9,7 +10,7 @@
 #include "osprofiler/notification.h"
 #include "record/record.h"
 
-/* What the shipper adds to a record. Borrowed. */
+/* Values of a notification that come from the shipper, not the record. Borrowed. */
 typedef struct osp_origin
 {
 	osp_str host;
@@ -19,13 +20,11 @@ typedef struct osp_origin
 } osp_origin;
 
 /*
- * Appends the notification of a record to buf (upstream's bytes; the info of a
- * stop also carries elapsed_ns). Lengths and places become known by reading; the text
- * and texts lie in buf and are valid until buf changes, so a batch builds all
- * notifications first (osp_batch, below, does). Raw JSON in the
- * record that is not JSON is written as a string. The etype of a record that
- * has a SQLSTATE is PostgreSQL's condition name, or the SQLSTATE itself if that
- * has none.
+ * Appends the notification of a record to buf, in upstream's bytes; the info of a stop
+ * also gets elapsed_ns. Its parts become known by reading it; more appending may move
+ * buf, so a batch (osp_batch, below) builds all notifications first. Raw JSON in the
+ * record that is invalid is written as a string. The etype of a record with a SQLSTATE
+ * is PostgreSQL's condition name, or the SQLSTATE itself if it has no name.
  */
 osp_status osp_notification_write(osp_buf *buf, const osp_record *record,
 								  const osp_origin *origin) OSP_MUST_CHECK;
@@ -33,10 +32,10 @@ osp_status osp_notification_write(osp_buf *buf, const osp_record *record,
 /* PostgreSQL's name of a SQLSTATE ("unique_violation"), NULL if it has none. */
 const char *osp_sqlstate_name(const char state[5]);
 
-/* The first SQLSTATE of a name, terminated; NULL if it is no such name. */
+/* The first SQLSTATE with this condition name, terminated; NULL if there is none. */
 const char *osp_sqlstate_of(osp_str name);
 
-/* Where a notification came from, as in osp_notification. */
+/* The origin of a notification, as in osp_notification. */
 typedef struct osp_place
 {
 	osp_uuid source;
@@ -49,22 +48,22 @@ typedef struct osp_place
  */
 typedef struct osp_batch osp_batch;
 
-/* Empty batch that holds at most max_bytes of JSON. NULL: no memory. */
+/* Makes an empty batch that holds at most max_bytes of JSON. NULL: no memory. */
 osp_batch *osp_batch_new(const osp_allocator *alc, size_t max_bytes);
 void osp_batch_free(osp_batch *batch);
 void osp_batch_reset(osp_batch *batch);
 size_t osp_batch_count(const osp_batch *batch);
 size_t osp_batch_bytes(const osp_batch *batch);
 
-/* Adds the notification of a record. place NULL: unknown. OSP_EFULL: hand the
- * batch over first. */
+/* Adds the notification of a record. place NULL: its origin is unknown. OSP_EFULL: the
+ * batch must be handed over first. */
 osp_status osp_batch_add_record(osp_batch *batch, const osp_record *record,
 								const osp_origin *origin,
 								const osp_place *place) OSP_MUST_CHECK;
 
 /*
- * Adds a notification that is JSON already (of the spool, of a collector). What
- * is not in json.dumps' bytes, or not in one line, is brought into them.
+ * Adds a notification that is already JSON (from the spool or a collector). If
+ * it is not in one line or not in the form of json.dumps, it is rewritten.
  * OSP_EPROTO: it is not a notification.
  */
 osp_status osp_batch_add_json(osp_batch *batch, osp_str json,

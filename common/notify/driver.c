@@ -4,8 +4,8 @@
  *	  Finding the driver of a connection string: plug-ins, loaded by scheme.
  *
  * A scheme becomes a file name, so only letters and digits get that far. A
- * plug-in is loaded so that it stays (RTLD_NODELETE); loading one again is
- * cheap, so no table of them and no lock is needed.
+ * plug-in stays loaded (RTLD_NODELETE); loading it again is cheap, so neither a
+ * table of plug-ins nor a lock is needed.
  */
 #include "osprofiler/driver.h"
 
@@ -30,7 +30,7 @@ typedef struct name
 	char text[SCHEME_MAX + 1];
 } name;
 
-/* The plug-ins there are, in order. */
+/* The names of the plug-ins that were found, in order. */
 typedef struct name_list
 {
 	name names[NAMES_MAX];
@@ -60,7 +60,8 @@ for_each_directory(directory_fn fn, void *ctx)
 	return false;
 }
 
-/* A scheme, or the name of a plug-in: a lower-case letter, letters, digits. */
+/* Is text valid as a scheme or a plug-in's name: a lower-case letter, then letters and
+ * digits? */
 static bool
 is_plain_name(osp_str text)
 {
@@ -78,7 +79,7 @@ is_plain_name(osp_str text)
 	return true;
 }
 
-/* The scheme up to a "+", in lower case; false if it cannot name a plug-in. */
+/* Reads the scheme up to a "+", in lower case; false if it cannot name a plug-in. */
 static bool
 read_scheme(osp_str connection_string, name *out)
 {
@@ -142,7 +143,7 @@ list_directory(void *ctx, osp_str directory)
 	dir = opendir(path);
 	if (dir == NULL)
 		return false;
-	/* Each call has a stream of its own. */
+	/* Each call reads a stream of its own. */
 	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(dir)) != NULL)
 	{
@@ -177,7 +178,7 @@ static const struct
 	{"redissentinel", "redis"},
 };
 
-/* NULL: the driver is none of ours, or in the package of the command. */
+/* Returns NULL if the driver is unknown, or is in the package of the command. */
 static const char *
 find_package(const char *scheme)
 {
@@ -298,9 +299,9 @@ check_driver(const osp_driver *driver, const search *found, osp_error *err)
 }
 
 /*
- * What dlopen says of a library that is missing, "libpq.so.5: cannot open ...", is
- * turned into its name and the package that Debian's rules make of it: libpq5, and
- * with a dash behind a digit, libsqlite3-0. False: it says something else.
+ * Reads from dlopen's error "libpq.so.5: cannot open ..." the name of the missing
+ * library and its package by Debian's rules: libpq5, or libsqlite3-0 with a dash after
+ * a digit. False: it is another error.
  */
 static bool
 name_missing(const char *why, name *library, char package[NAMES_TEXT])
@@ -371,7 +372,7 @@ load(const search *found, const osp_driver **out, osp_error *err)
 	if (status == OSP_OK)
 		*out = driver;
 
-	/* It stays in memory all the same. */
+	/* Only drops the handle: RTLD_NODELETE keeps the plug-in in memory. */
 	(void) dlclose(handle);
 	return status;
 }

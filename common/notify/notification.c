@@ -3,21 +3,21 @@
  * notification.c
  *	  Writing a notification: the JSON of a record, in upstream's bytes.
  *
- * Every traced statement passes here twice, so all is appended straight to the
- * buffer, and no memory is taken but the buffer's.
+ * This code runs twice for every traced statement, so it appends straight to
+ * the buffer and allocates no other memory.
  */
 #include "base/buf_fast.h"
 #include "notify/notification_parts.h"
 #include "json/json_layout.h"
 
-/* The writing of one notification. */
+/* State while one notification is written. */
 typedef struct writing
 {
 	osp_buf *buf;
-	size_t start; /* of the notification in buf */
+	size_t start; /* offset of the notification in buf */
 	const osp_record *record;
 	osp__parts *parts;
-	bool comma; /* the object that is being written has a member */
+	bool comma; /* the open object already has a member */
 } writing;
 
 static void
@@ -30,7 +30,7 @@ note_part(writing *w, osp__part_name name, size_t start, size_t len)
 	part->decoded = 0;
 }
 
-/* Appends a string with its quotes, and notes its place. */
+/* Appends a string with its quotes, and notes where it lies. */
 static void
 put_part(writing *w, osp__part_name name, osp_str text)
 {
@@ -44,7 +44,7 @@ put_part(writing *w, osp__part_name name, osp_str text)
 		w->parts->escaped = true;
 }
 
-/* As put_part, for text that needs no escapes. */
+/* Like put_part, for text that needs no escapes. */
 static void
 put_plain_part(writing *w, osp__part_name name, const char *text, size_t len)
 {
@@ -54,7 +54,7 @@ put_plain_part(writing *w, osp__part_name name, const char *text, size_t len)
 	osp__buf_lit(w->buf, "\"");
 }
 
-/* The name and what it is of: "pg-start". */
+/* Writes the operation's name with -start or -stop behind it: "pg-start". */
 static void
 put_name(writing *w)
 {
@@ -65,7 +65,7 @@ put_name(writing *w)
 	put_part(w, OSP__PART_NAME, w->record->name);
 	if (osp_buf_status(w->buf) != OSP_OK)
 		return;
-	w->buf->len--; /* it goes before the quote */
+	w->buf->len--; /* the suffix goes before the closing quote */
 	osp__buf_put(w->buf, suffix.ptr, suffix.len);
 	osp__buf_lit(w->buf, "\"");
 	part->len += (uint32_t) suffix.len & 0x7fffffff;
@@ -83,7 +83,7 @@ put_id(writing *w, osp__part_name name, const osp_id *id)
 		put_part(w, name, text);
 }
 
-/* As put_part; an empty text is null. */
+/* Like put_part, but writes null for an empty text. */
 static void
 put_label(writing *w, osp__part_name name, osp_str text)
 {
@@ -109,7 +109,7 @@ put_u64(osp_buf *buf, uint64_t value)
 {
 	if (value > INT64_MAX)
 	{
-		/* The last digit apart: what is left is within osp_buf_add_i64(). */
+		/* The last digit is written separately: the rest fits into an int64_t. */
 		osp_buf_add_i64(buf, (int64_t) (value / 10));
 		value %= 10;
 	}
@@ -124,7 +124,7 @@ put_sqlstate(osp_buf *buf, osp_str state)
 	osp_json_string(buf, name != NULL ? osp_str_of(name) : state);
 }
 
-/* Raw JSON; what is none is written as a string. */
+/* Appends raw JSON; a text that is not JSON is written as a string. */
 static osp_status
 put_json(osp_buf *buf, osp_str json)
 {
@@ -179,8 +179,9 @@ put_value(writing *w, const osp_attr *attr)
 }
 
 /*
- * Members of info that we write ourselves, at its end, whatever a tracer's or
- * an application's are; upstream overwrites a host likewise.
+ * Is it a member that this file writes itself at the end of info? Then a
+ * tracer's or an application's member of that name is left out; upstream
+ * overwrites "host", too.
  */
 static bool
 is_reserved(const writing *w, osp_str key)
@@ -198,7 +199,7 @@ note_error(writing *w, osp_str key, bool is_null)
 		w->parts->error = true;
 }
 
-/* The callback for members that an application gave as JSON. */
+/* Called for each member of a JSON object from an application: keep it? */
 static bool
 keep_member(void *ctx, const osp__json_member *member)
 {
@@ -211,7 +212,8 @@ keep_member(void *ctx, const osp__json_member *member)
 	return true;
 }
 
-/* An object's members among those of info; what is no object is one of them. */
+/* Appends the members of a JSON object to the open object; other JSON becomes one
+ * member named "info". */
 static osp_status
 put_members(writing *w, osp_str json, int depth)
 {
@@ -252,7 +254,7 @@ skip_object(osp_str info, size_t *pos)
 	}
 }
 
-/* Writes an attribute of info, objects as their beginning and their end. */
+/* Writes an attribute of info; an object's beginning and end are attributes, too. */
 static osp_status
 put_attr(writing *w, const osp_attr *attr, int *depth, size_t *pos)
 {
@@ -330,7 +332,8 @@ put_ids(writing *w)
 		   r->parent_id.len > 0 ? &r->parent_id : &r->base_id);
 }
 
-/* In unsigned numbers, which may wrap: a damaged record holds any time. */
+/* Computed with unsigned numbers, which may wrap: a damaged record may hold any
+ * time. */
 static int64_t
 wall_ns(const osp_record *record, const osp_origin *origin)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * notification_parts.h
- *	  Where the parts of a notification lie, for those who hold it in memory
- *	  that still moves. Private to common/.
+ *	  The offsets of a notification's parts, for code that holds it in memory
+ *	  that may still move. Private to common/.
  */
 #ifndef OSPROFILER_NOTIFICATION_PARTS_H
 #define OSPROFILER_NOTIFICATION_PARTS_H
@@ -25,8 +25,8 @@ typedef enum osp__part_name
 } osp__part_name;
 
 /*
- * A part is a piece of the notification's JSON; of a text that holds escapes,
- * it is a piece of the memory for decoded texts.
+ * A part is a piece of the notification's JSON; a text with escapes is decoded,
+ * and its part is a piece of the decoded texts.
  */
 typedef struct osp__part
 {
@@ -38,24 +38,26 @@ typedef struct osp__part
 typedef struct osp__parts
 {
 	osp__part part[OSP__PART_COUNT];
-	bool error;   /* as osp_notification.error */
-	bool escaped; /* while writing: a text of a part holds escapes */
+	bool error;   /* like osp_notification.error */
+	bool escaped; /* while writing: the text of a part holds escapes */
 } osp__parts;
 
-/* As osp_notification_write(), and fills parts unless one holds escapes. */
+/* Like osp_notification_write(), and also fills parts; if parts->escaped is set, they
+ * must be found by parsing instead. */
 osp_status osp__notification_write(osp_buf *buf, const osp_record *record,
 								   const osp_origin *origin,
 								   osp__parts *parts) OSP_MUST_CHECK;
 
 /*
- * Finds the parts of a notification; decoded texts are appended to texts.
- * OSP_EPROTO with the reason, as osp_notification_read().
+ * Finds the parts of a notification; decoded texts are appended to texts. Fails
+ * like osp_notification_read(), with OSP_EPROTO and the reason.
  */
 osp_status osp__notification_parse(osp__json_reader *reader, osp_str json,
 								   osp_buf *texts, osp__parts *parts,
 								   osp_error *err) OSP_MUST_CHECK;
 
-/* The notification that lies at json and, as far as decoded, at texts. */
+/* Makes the notification that these parts describe; its JSON lies at json, its decoded
+ * texts at texts. */
 void osp__notification_resolve(const osp__parts *parts, osp_str json,
 							   const char *texts, osp_notification *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * notification_read.c
- *	  Reading a notification from the JSON that a collector or the spool has.
+ *	  Reading a notification from the JSON of a collector or the spool.
  */
 #include "base/buf_fast.h"
 #include "base/utf8.h"
@@ -13,7 +13,7 @@ typedef struct member_name
 {
 	osp_str key;
 	osp__part_name part;
-	bool required; /* else anything but a string is taken for null */
+	bool required; /* else a value that is no string is read as null */
 } member_name;
 
 #define MEMBER(key, part, required)            \
@@ -33,7 +33,7 @@ static const member_name member_names[] = {
 
 #define MEMBER_COUNT (sizeof(member_names) / sizeof(member_names[0]))
 
-/* One parse. */
+/* State while one notification is parsed. */
 typedef struct parsing
 {
 	osp_str json; /* borrowed */
@@ -52,7 +52,7 @@ set_part(parsing *p, osp__part_name name, size_t start, size_t len,
 	part->decoded = decoded;
 }
 
-/* Appends what is UTF-8 of text, and U+FFFD for what is not. */
+/* Appends text, with U+FFFD in place of bytes that are not UTF-8. */
 static void
 add_utf8(osp_buf *texts, osp_str text)
 {
@@ -73,8 +73,8 @@ add_utf8(osp_buf *texts, osp_str text)
 }
 
 /*
- * Notes where the text of a string is: between its quotes, or decoded. What is
- * no string has none.
+ * Notes where the text of a string lies: between its quotes, or among the
+ * decoded texts. A value that is no string gets an empty part.
  */
 static void
 take_text(parsing *p, const osp__json_reader *reader, osp__part_name name,
@@ -109,7 +109,7 @@ take_info(parsing *p, const osp__json_reader *reader,
 	osp__json_iter iter;
 	osp__json_member member;
 
-	/* Of duplicates the last one counts, here as for all members. */
+	/* If there are several infos, the last one counts, so forget the one before. */
 	set_part(p, OSP__PART_HOST, 0, 0, false);
 	p->parts->error = false;
 	set_part(p,
@@ -129,7 +129,7 @@ take_info(parsing *p, const osp__json_reader *reader,
 	}
 }
 
-/* Takes one member; bits of found tell which of member_names were strings. */
+/* Takes one member; found gets a bit for each of member_names that was a string. */
 static void
 take_member(parsing *p, const osp__json_reader *reader,
 			const osp__json_member *member, unsigned *found)
@@ -172,7 +172,7 @@ check_required(unsigned found, osp_error *err)
 	return OSP_OK;
 }
 
-/* An etype tells of an error only where an operation ends. */
+/* Is it a stop? Only there an etype means an error. */
 static bool
 is_stop(const parsing *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_filter.c
- *	  Which traces of a list are asked for.
+ *	  Decides which traces of a list pass a filter.
  */
 #include "osprofiler/driver.h"
 
@@ -11,7 +11,7 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
 }
 
-/* Does text hold wanted, whatever the case of its letters in ASCII? */
+/* Does text hold wanted? Upper and lower case of ASCII letters are the same. */
 static bool
 contains(osp_str text, osp_str wanted)
 {
