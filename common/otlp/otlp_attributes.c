@@ -3,9 +3,9 @@
  * otlp_attributes.c
  *	  The attributes of a span.
  *
- * The info of start and stop is walked through once. A member that both have is
- * taken from the stop: also a list, or an object where the other has none, as a whole. No
- * key is put twice; what has a fixed one comes first.
+ * The info of start and stop is walked through once. A member that both have is taken
+ * from the stop, as a whole unless it is an object in both. No key is written twice;
+ * members with a fixed key come first.
  */
 #include "otlp/otlp_attributes.h"
 
@@ -22,11 +22,11 @@
 #define PATH_SIZE   512
 #define NUMBER_SIZE 64
 
-/* What is deeper, or further behind in a list, is left out. */
+/* Members nested deeper, and elements further behind in a list, are left out. */
 #define DEPTH_MAX    16
 #define ELEMENTS_MAX 100
 
-/* The attributes of one span in the making. */
+/* State while the attributes of one span are written. */
 typedef struct attributes
 {
 	otlp_span *span;
@@ -35,7 +35,7 @@ typedef struct attributes
 	otlp_family family;
 } attributes;
 
-/* The way to a member: "osprofiler.db.rows". */
+/* The path to a member: "osprofiler.db.rows". */
 typedef struct path
 {
 	char text[PATH_SIZE];
@@ -72,7 +72,7 @@ db_member(const otlp_half *half, const char *name)
 	return yyjson_obj_get(yyjson_obj_get(half->info, "db"), name);
 }
 
-/* The value at db.NAME of the stop, else of the start; NULL if there is none. */
+/* The member db.NAME of the stop, or else of the start; NULL if neither has it. */
 static yyjson_val *
 either(const otlp_span *span, const char *name)
 {
@@ -125,7 +125,7 @@ put_number(const attributes *a, osp_str key, yyjson_val *value)
 	}
 }
 
-/* A member that is neither object nor null. */
+/* Appends a member that is neither an object nor null. */
 static void
 put_leaf(const attributes *a, osp_str key, yyjson_val *value)
 {
@@ -137,8 +137,8 @@ put_leaf(const attributes *a, osp_str key, yyjson_val *value)
 		put_bool(a, key, yyjson_get_bool(value));
 }
 
-/* Members of info, and of db in it, that have names of the conventions or are
- * told in another place. */
+/* Is this member of info, or of info.db, already written under a name of
+ * OpenTelemetry's conventions or in another part of the span? */
 static bool
 is_told(const attributes *a, osp_str key, bool in_db)
 {
@@ -157,7 +157,7 @@ is_told(const attributes *a, osp_str key, bool in_db)
 						 : sizeof(in_info) / sizeof(in_info[0]);
 	size_t i;
 
-	/* "name" is the file of SQLite, and a prepared statement of libpq. */
+	/* For SQLite "name" is the database file; for libpq it is a prepared statement. */
 	if (in_db && a->family != OTLP_SQLITE)
 		count--;
 	for (i = 0; i < count; i++)
@@ -166,7 +166,7 @@ is_told(const attributes *a, osp_str key, bool in_db)
 	return false;
 }
 
-/* Goes one member down; false: the way is too long for a key, or no UTF-8. */
+/* Goes one member down. False: the path is too long for a key, or not UTF-8. */
 static bool
 descend(path *p, osp_str key)
 {
@@ -188,8 +188,9 @@ has_value(yyjson_val *value)
 	return value != NULL && !yyjson_is_null(value);
 }
 
-/* Parameters: by their names, or by their places, which are counted from 0 there
- * and from 1 here. twin is what the stop has in this place. */
+/* Appends the statement's parameters, by name, or by place, which OpenTelemetry counts
+ * from 0 and the info from 1. Parameters that twin, the stop's object in this place,
+ * has as well are left out here. */
 static void
 put_parameters(const attributes *a, yyjson_val *object, yyjson_val *twin)
 {
@@ -251,8 +252,8 @@ put_value(const attributes *a, path *p, yyjson_val *value, yyjson_val *twin,
 	}
 }
 
-/* Appends the members of object; twin is what the stop has in the same place, if
- * object is of the start. */
+/* Appends the members of object. If object belongs to the start, twin is the stop's
+ * value in the same place. */
 static void
 put_members(const attributes *a, path *p, yyjson_val *object, yyjson_val *twin,
 			int depth)
@@ -275,7 +276,7 @@ put_members(const attributes *a, path *p, yyjson_val *object, yyjson_val *twin,
 		if ((depth == 0 || in_db) && is_told(a, name, in_db))
 			continue;
 
-		/* Fast where the stop has the same members in the same order. */
+		/* This is fast if the stop has the same members in the same order. */
 		if (yyjson_is_obj(twin))
 			other = yyjson_obj_iter_getn(&twins, name.ptr, name.len);
 		if (in_db && osp_str_eq(name, OSP_STR("params")) &&
@@ -297,14 +298,14 @@ system_of(const attributes *a)
 	if (a->family == OTLP_SQLITE)
 		return OSP_STR("sqlite");
 
-	/* Python's own points are named db as well, whatever the database is. */
+	/* Points of OSProfiler in Python are named db as well, for every database. */
 	if (a->family == OTLP_PG || either(a->span, "database") != NULL ||
 		either(a->span, "server") != NULL)
 		return OSP_STR("postgresql");
 	return OSP_STR("other_sql");
 }
 
-/* A tag without its counts: "INSERT 0 2" is an INSERT. */
+/* A command tag without its counts: INSERT for "INSERT 0 2". */
 static osp_str
 command_of(osp_str tag)
 {
@@ -338,7 +339,7 @@ put_database(const attributes *a)
 		put_int(a, OSP_STR("server.port"), strtol(port.ptr, NULL, 10));
 }
 
-/* The text, without constants unless it has places for parameters. */
+/* Appends the statement's text, without constants unless it has parameters. */
 static void
 put_statement(const attributes *a, osp_str text, osp_sql_dialect dialect,
 			  bool has_params)
@@ -374,7 +375,8 @@ put_query(const attributes *a, otlp_summary *summary)
 	put(a, OSP_STR("db.query.summary"), osp_str_n(summary->text, summary->len));
 }
 
-/* PostgreSQL's condition names are known by their SQLSTATE there. */
+/* Appends the error; OpenTelemetry names PostgreSQL's errors by SQLSTATE, not by
+ * condition name. */
 static void
 put_error(const attributes *a)
 {
@@ -390,7 +392,7 @@ put_error(const attributes *a)
 	put(a, OSP_STR(PREFIX "etype"), etype);
 }
 
-/* Ids that OpenTelemetry's cannot tell. */
+/* Appends the ids that are no UUIDs, for the span's own ids are then hashes. */
 static void
 put_ids(const attributes *a)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_attributes.h
- *	  The attributes of a span: what OpenTelemetry's conventions of databases have
- *	  a name for by that name, everything else as osprofiler.PATH.
+ *	  The attributes of a span. Values for which OpenTelemetry's database conventions
+ *	  have a name get that name; all others are named osprofiler.PATH.
  */
 #ifndef OSP_OTLP_ATTRIBUTES_H
 #define OSP_OTLP_ATTRIBUTES_H
@@ -10,19 +10,19 @@
 #include "otlp/otlp_span.h"
 #include "otlp/otlp_summary.h"
 
-/* What kind of operation it is, by its name. */
+/* The kind of an operation, by its name. */
 typedef enum otlp_family
 {
 	OTLP_OTHER,
-	OTLP_DB,     /* db and db.*: a client of a database */
+	OTLP_DB,     /* db and db.*: in a client of a database */
 	OTLP_PG,     /* pg and pg.*: in the server */
 	OTLP_SQLITE, /* sqlite and sqlite.* */
 } otlp_family;
 
 otlp_family otlp_family_of(osp_str operation);
 
-/* Appends all attributes as fields of a Span. *summary is that of its statement,
- * empty if it has none. */
+/* Appends all attributes as fields of a Span. *summary gets the summary of its
+ * statement; empty if it has none. */
 void otlp_put_attributes(otlp_span *span, osp_str operation, unsigned field,
 						 otlp_summary *summary);
 

@@ -4,9 +4,10 @@
  *	  A trace as one request to an OTLP receiver, an ExportTraceServiceRequest.
  *
  * The spans are those that the driver for otlp:// sends. A request is a list of
- * ResourceSpans, which is handed over one by one: for each run of operations of the same
- * resource, up to RUN_BYTES. Operations without a readable point are left out. Parents are
- * those of the tree, so an operation above which a ring was cut has none.
+ * ResourceSpans, which is handed over one by one: for each run of operations of the
+ * same resource, up to RUN_BYTES. Operations without a readable point are left out.
+ * Parents are those of the tree, so an operation where a ring of parents was cut has
+ * none.
  */
 #include "osprofiler/report.h"
 
@@ -17,7 +18,7 @@
 
 #define RUN_BYTES ((size_t) 256 * 1024)
 
-/* One half of an operation. */
+/* The start or the stop of an operation, after reading. */
 typedef struct half
 {
 	osp_notification notification;
@@ -31,16 +32,16 @@ typedef struct exporter
 	void *ctx;
 	half start;
 	half stop;
-	half first; /* of an operation whose first point is neither of those */
+	half first; /* the first point, when it is neither of these two */
 	otlp_span span;
-	osp_buf resource; /* of the run */
-	osp_buf next;     /* of the operation at hand */
-	osp_buf spans;    /* of the run, encoded */
+	osp_buf resource; /* resource of the run */
+	osp_buf next;     /* resource of the current operation */
+	osp_buf spans;    /* encoded spans of the run */
 	osp_buf heads;
 	osp_status status;
 } exporter;
 
-/* Hands over the run. */
+/* Hands over the spans of the run with their resource. */
 static void
 flush(exporter *e)
 {
@@ -58,7 +59,7 @@ flush(exporter *e)
 	osp_buf_reset(&e->spans);
 }
 
-/* The point of a kind that arrived last. */
+/* The start or stop point of the node; if there are several, the last to arrive. */
 static const osp__point *
 find_point(const osp__node *node, bool stop)
 {
@@ -86,8 +87,8 @@ read_half(exporter *e, half *into, const osp__point *point)
 	return status == OSP_OK ? &into->notification : NULL;
 }
 
-/* The parent that the tree goes by: that of the point that arrived first. any was read
- * from the point from. */
+/* The parent's id by which the tree was built: that of the point that arrived first.
+ * any is the notification that was read from the point from. */
 static osp_str
 tree_parent(exporter *e, const osp__node *node, const osp_notification *any,
 			const osp__point *from)
@@ -100,7 +101,7 @@ tree_parent(exporter *e, const osp__node *node, const osp_notification *any,
 	return first != NULL ? first->parent_id : any->parent_id;
 }
 
-/* Begins another run if the resource of the operation is another one. */
+/* Begins another run if the operation's resource differs from the run's. */
 static void
 choose_run(exporter *e, const osp_notification *of)
 {
@@ -136,7 +137,7 @@ put_node(exporter *e, const osp__node *node)
 	any->parent_id =
 		tree_parent(e, node, any, start != NULL ? start_point : stop_point);
 
-	/* Of the parent the name is all that matters to a span. */
+	/* Only the parent's name matters to a span. */
 	memset(&parent, 0, sizeof(parent));
 	if (node->parent != NULL)
 		parent.name = node->parent->name;

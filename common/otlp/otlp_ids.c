@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_ids.c
- *	  OSProfiler's ids as OpenTelemetry's.
+ *	  Turns OSProfiler's ids into OpenTelemetry's.
  */
 #include "otlp/otlp_ids.h"
 
 #include "base/hex.h"
 
-/* The sixteen bytes of 32 hex digits, with or without the dashes of a UUID. */
+/* Reads sixteen bytes from 32 hex digits, with or without the dashes of a UUID. */
 static bool
 read_uuid(osp_str text, unsigned char out[OTLP_TRACE_ID_SIZE])
 {
@@ -46,7 +46,7 @@ is_zero(const unsigned char *bytes, size_t size)
 	return size == 0;
 }
 
-/* Eight bytes of a text: FNV-1a, and MurmurHash3's last mix. Never zero. */
+/* Hashes a text to eight bytes: FNV-1a, and MurmurHash3's last mix. Never zero. */
 static void
 hash_text(osp_str text, uint64_t seed, unsigned char *out)
 {
@@ -61,7 +61,8 @@ hash_text(osp_str text, uint64_t seed, unsigned char *out)
 	memcpy(out, &hash, sizeof(hash));
 }
 
-/* An id of zeroes is not valid, and is taken for a text. */
+/* Makes an id from a UUID, or from a hash of any other text. An id of zeroes would not
+ * be valid, so it is hashed, too. */
 static bool
 make_id(osp_str text, unsigned char *out, size_t size)
 {

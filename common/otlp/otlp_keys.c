@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_keys.c
- *	  The keys of a span's attributes, each of them once.
+ *	  The set of keys of a span's attributes.
  */
 #include "otlp/otlp_keys.h"
 
@@ -33,7 +33,7 @@ otlp_keys_clear(otlp_keys *keys)
 	keys->status = OSP_OK;
 }
 
-/* The key that begins in texts before this place. */
+/* The key whose entry in texts begins at place - 1. */
 static osp_str
 key_at(const otlp_keys *keys, uintptr_t place)
 {

@@ -23,7 +23,8 @@ enum
 	OTLP_FIXED32 = 5
 };
 
-/* Fields of the messages KeyValue and AnyValue, which every attribute is. */
+/* The fields of the messages KeyValue and AnyValue, of which every attribute
+ * consists. */
 enum
 {
 	OTLP_KEY = 1,
@@ -34,7 +35,7 @@ enum
 	OTLP_VALUE_DOUBLE = 4
 };
 
-/* A buffer that held more gives its memory back when it is emptied. */
+/* A buffer that grew larger than this gives its memory back when it is emptied. */
 #define OTLP_KEPT_BYTES ((size_t) 8 * 1024 * 1024)
 
 static inline void
@@ -56,7 +57,8 @@ otlp_varint_size(uint64_t value)
 	return size;
 }
 
-/* The bytes of a field of this length, with its tag; fields below 16. */
+/* Size of an encoded field with len bytes of contents, for field numbers below 16,
+ * whose tag takes one byte. */
 static inline size_t
 otlp_field_size(size_t len)
 {
@@ -97,7 +99,7 @@ otlp_put_fixed64(osp_buf *out, unsigned field, uint64_t value)
 	osp__buf_put(out, (const char *) &bytes, sizeof(bytes));
 }
 
-/* What stands before a message, a text or bytes of this length. */
+/* Appends the tag and the length that stand before a message, a text or bytes. */
 static inline void
 otlp_put_length(osp_buf *out, unsigned field, size_t len)
 {
@@ -112,8 +114,8 @@ otlp_put_bytes(osp_buf *out, unsigned field, osp_str bytes)
 	osp__buf_put(out, bytes.ptr, bytes.len);
 }
 
-/* The beginning of an attribute, as field of its message, whose AnyValue has
- * value_len bytes and comes next. */
+/* Appends the beginning of an attribute, which is the given field of its message. The
+ * caller appends the AnyValue, of value_len bytes, next. */
 static inline void
 otlp_put_key(osp_buf *out, unsigned field, osp_str key, size_t value_len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_span.c
- *	  A span of a start and a stop: ids, times, kind, name, status.
+ *	  Makes a span of a start and a stop: ids, times, kind, name, status.
  */
 #include "otlp/otlp_span.h"
 
@@ -13,7 +13,7 @@
 
 #define SPAN_MAX ((size_t) 4 * OSP_NOTIFICATION_MAX)
 
-/* Fields of Span and of its Status. */
+/* Field numbers in Span and in its Status. */
 enum
 {
 	SPAN_TRACE_ID = 1,
@@ -105,7 +105,7 @@ read_half(otlp_half *half, const osp_notification *notification)
 	return status == OSP_ENOMEM ? status : OSP_OK;
 }
 
-/* Appends a time. OTLP knows none before 1970. */
+/* Appends a time. A time before 1970, which OTLP does not know, becomes 0. */
 static void
 put_time(otlp_span *span, unsigned field, int64_t ns)
 {
@@ -113,8 +113,9 @@ put_time(otlp_span *span, unsigned field, int64_t ns)
 }
 
 /*
- * The wall clock of the start, and how long it took by the monotonic one, which
- * the stop knows; else the wall clock of both. What never ended has no length.
+ * Appends start and end: by the start's wall clock and the elapsed time that
+ * the stop measured with the monotonic clock, or else by the wall clock of
+ * both. An operation without an end gets length 0.
  */
 static void
 put_times(otlp_span *span)
@@ -161,7 +162,8 @@ put_ids(otlp_span *span, const osp_notification *n)
 				   SPAN_SPAN_ID,
 				   osp_str_n((const char *) span_id, sizeof(span_id)));
 
-	/* The first operation of a trace names the trace as its parent. None is its own. */
+	/* The first operation of a trace names the trace as its parent, so its span has
+	 * none. No span is its own parent. */
 	if (n->parent_id.len == 0 || osp_str_eq(n->parent_id, n->base_id))
 		return;
 	(void) otlp_span_id(n->parent_id, parent_id);
@@ -172,8 +174,9 @@ put_ids(otlp_span *span, const osp_notification *n)
 }
 
 /*
- * db is the client's side of a call, and so is sqlite, which has no other. pg is
- * the server's, unless it runs within another operation of the server.
+ * Operations db are the client's side of a call, and so are those named sqlite, which
+ * have no other side. Operations pg are the server's side, unless they run within
+ * another operation of the server.
  */
 static otlp_kind
 kind_of(osp_str operation, const osp_notification *parent)
@@ -193,8 +196,8 @@ kind_of(osp_str operation, const osp_notification *parent)
 	return OTLP_KIND_INTERNAL;
 }
 
-/* What the operation is about: the name of a trigger, a function, a plan node.
- * "pg.trigger" has it at db.trigger.name or trigger.name. */
+/* The name of the operation's object, such as a trigger, a function or a plan node. For
+ * "pg.trigger" it is the member db.trigger.name or trigger.name. */
 static osp_str
 object_name(const otlp_span *span, osp_str operation)
 {
@@ -213,7 +216,8 @@ object_name(const otlp_span *span, osp_str operation)
 	return osp__json_str(yyjson_obj_get(object, "name"));
 }
 
-/* The summary of the statement, else the operation and what it is about. */
+/* Appends the span's name: the statement's summary, or else the operation and its
+ * object. */
 static void
 put_name(otlp_span *span, osp_str operation, const otlp_summary *summary)
 {
@@ -236,7 +240,7 @@ put_name(otlp_span *span, osp_str operation, const otlp_summary *summary)
 	otlp_put_text_field(&span->encoded, SPAN_NAME, osp_buf_str(&span->text));
 }
 
-/* Nothing where it did not fail: that is the status "unset". */
+/* Appends the status of a failed operation; without it the status is "unset". */
 static void
 put_status(otlp_span *span)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_span.h
- *	  A span of a start and a stop.
+ *	  Makes a span of a start and a stop.
  */
 #ifndef OSP_OTLP_SPAN_H
 #define OSP_OTLP_SPAN_H
@@ -19,29 +19,29 @@ typedef enum otlp_kind
 	OTLP_KIND_CLIENT = 3
 } otlp_kind;
 
-/* One half of an operation, and its info after decoding. */
+/* The start or stop of an operation, with its decoded info. */
 typedef struct otlp_half
 {
-	const osp_notification *notification; /* NULL: it never came */
-	yyjson_val *info;                     /* NULL: it has none */
+	const osp_notification *notification; /* NULL: the point never arrived */
+	yyjson_val *info;                     /* NULL: the point has no info */
 	osp__json_reader reader;
 	char space[OSP__JSON_SPACE];
-	osp_buf unique; /* an info in which a key stands more than once */
+	osp_buf unique; /* the info again, if a key occurs in it twice */
 } otlp_half;
 
-/* Makes one span after another. */
+/* Makes one span after another, and reuses its memory. */
 typedef struct otlp_span
 {
 	const osp_allocator *alc;
 	osp_statement_text statement_text;
 	otlp_half start;
 	otlp_half stop;
-	osp_buf text;    /* of a statement without constants */
+	osp_buf text;    /* for a statement without constants, and other texts */
 	osp_buf encoded; /* the message Span */
 	otlp_keys keys;  /* of its attributes */
 } otlp_span;
 
-/* Is it a stop? Everything else is a start, as for upstream. */
+/* Is it the name of a stop? Every other point is a start, as in upstream. */
 bool otlp_is_stop(osp_str name);
 
 /* The name without -start or -stop. */
@@ -52,9 +52,9 @@ void otlp_span_init(otlp_span *span, const osp_allocator *alc,
 void otlp_span_term(otlp_span *span);
 
 /*
- * Encodes the span of an operation into span->encoded. Of start and stop one may
- * be NULL: it is then marked as unfinished, or as one whose start is lost. parent
- * is the start of the parent as far as it is known, or NULL. OSP_ENOMEM.
+ * Encodes the span of an operation into span->encoded. One of start and stop may be
+ * NULL: the span is then marked as unfinished, or as one whose start is lost. parent is
+ * the parent's start with the members that are known, or NULL. OSP_ENOMEM.
  */
 osp_status otlp_span_make(otlp_span *span, const osp_notification *start,
 						  const osp_notification *stop,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_summary.c
- *	  What a statement does, in few words.
+ *	  Summarizes a statement in a few words.
  *
  * This reads tokens, not grammar: a table is the name behind FROM, JOIN, INTO,
  * UPDATE and the like. Where SQL uses these words for something else, the token
@@ -18,7 +18,7 @@ typedef enum word_kind
 	WORD_OTHER,
 	WORD_OPERATION, /* SELECT, INSERT, ... */
 	WORD_DDL,       /* CREATE, ...: a kind of object and its name follow */
-	WORD_NAMED,     /* a name follows, at the begin of a statement only */
+	WORD_NAMED,     /* a name follows, if the word begins the statement */
 	WORD_FROM,
 	WORD_TARGET,  /* INTO, JOIN: a name follows */
 	WORD_CLAUSE,  /* ends a list of tables */
@@ -59,7 +59,7 @@ static const struct
 	WORD("on", WORD_SKIPPED),        WORD("with", WORD_PREFIX),
 };
 
-/* The walk through one text. */
+/* State of the walk through one text. */
 typedef struct summarizing
 {
 	otlp_summary *out;
@@ -67,10 +67,10 @@ typedef struct summarizing
 	bool begins;         /* the next word begins a statement */
 	bool ddl;            /* the next word is the kind of an object */
 	bool target;         /* the next name is a table */
-	bool in_name;        /* a table's name may go on behind a dot */
+	bool in_name;        /* a dot would continue a table's name */
 	unsigned depth;      /* of parentheses */
-	uint64_t has_query;  /* bit for each depth: SELECT or DELETE was there */
-	uint64_t has_tables; /* a list of tables goes on there */
+	uint64_t has_query;  /* bit per depth: SELECT or DELETE was there */
+	uint64_t has_tables; /* bit per depth: a list of tables is open */
 	osp_sql_token before;
 } summarizing;
 
@@ -104,8 +104,8 @@ add_word(summarizing *s, osp_str word, bool continues)
 	out->len += word.len;
 }
 
-/* Does the word before say that this is no operation: FOR UPDATE, ON DELETE, DO
- * UPDATE, THEN INSERT, FOR NO KEY UPDATE, AFTER INSERT? */
+/* Does the word before say that this word is no operation? Examples: FOR UPDATE, ON
+ * DELETE, DO UPDATE, THEN INSERT, FOR NO KEY UPDATE, AFTER INSERT. */
 static bool
 is_no_operation(const summarizing *s, const osp_sql_token *token)
 {
@@ -136,7 +136,7 @@ take_operation(summarizing *s, const osp_sql_token *token)
 		s->has_query |= bit;
 }
 
-/* The first word of a statement. */
+/* Handles the first word of a statement. */
 static void
 take_first(summarizing *s, const osp_sql_token *token, word_kind kind)
 {
@@ -189,7 +189,7 @@ take_word(summarizing *s, const osp_sql_token *token)
 	}
 }
 
-/* A dot, a comma, a parenthesis. */
+/* Handles a dot, a comma or a parenthesis. */
 static void
 take_sign(summarizing *s, char sign)
 {

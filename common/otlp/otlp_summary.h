@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_summary.h
- *	  What a statement does, in few words: "SELECT customer purchase".
+ *	  Summarizes a statement in a few words: "SELECT customer purchase".
  */
 #ifndef OSP_OTLP_SUMMARY_H
 #define OSP_OTLP_SUMMARY_H
 
 #include "sql/sql_text.h"
 
-/* Longest summary that the conventions of OpenTelemetry allow. */
+/* The longest summary that OpenTelemetry's conventions allow. */
 #define OTLP_SUMMARY_MAX 255
 
 typedef struct otlp_summary
@@ -19,9 +19,9 @@ typedef struct otlp_summary
 } otlp_summary;
 
 /*
- * Operations and the tables they work on, in the order and spelling of the text,
- * as the conventions' "Generating a summary of the query" has it: no constants,
- * no columns. It ends before what would make it too long. Empty: no word was
+ * Lists the operations and the tables they work on, in the order and spelling of the
+ * text, as the conventions' "Generating a summary of the query" says: no constants, no
+ * columns. It ends before the word that would make it too long. Empty: no word was
  * found.
  */
 void otlp_summarize(osp_str statement, osp_sql_dialect dialect,
