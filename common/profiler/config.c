@@ -4,8 +4,8 @@
  *	  Configuration: the [profiler] section of an ini file, overridden by the
  *	  environment.
  *
- * One table says what settings there are. Texts may be secrets: they are wiped
- * before their memory is given back, and no message shows one.
+ * One table lists all settings. Texts may be secrets: they are wiped before
+ * their memory is given back, and no message shows one.
  */
 #include "profiler/config.h"
 
@@ -45,10 +45,10 @@ typedef enum setting_kind
 
 typedef struct setting
 {
-	const char *key; /* NOT_IN_FILE: environment only */
+	const char *key; /* NOT_IN_FILE: only in the environment */
 	const char *variable;
 	setting_kind kind;
-	size_t offset; /* in osp_config */
+	size_t offset; /* offset of the member in osp_config */
 } setting;
 
 #define MEMBER(name) offsetof(osp_config, name)
@@ -104,7 +104,7 @@ osp_config_name_get(size_t i, osp_config_name *out)
 	return true;
 }
 
-/* Where a value comes from, for errors: a line of a file, or the environment. */
+/* The source of a value, for errors: a line of a file, or the environment. */
 typedef struct source
 {
 	osp_config *config;
@@ -141,7 +141,7 @@ set_text(osp_config *config, char **member, osp_str value, osp_error *err)
 	return OSP_OK;
 }
 
-/* Says where a bad value stands, what it is, and what is allowed. */
+/* Makes the error of a bad value: its source, the value, and the allowed values. */
 static osp_status
 set_value_error(const source *from, const setting *s, osp_str value,
 				const char *allowed, osp_error *err)
@@ -269,7 +269,8 @@ is_section(osp_str section, const char *name)
 		   strncasecmp(section.ptr, name, section.len) == 0;
 }
 
-/* How oslo.messaging uses RabbitMQ. The service judges its own values. */
+/* Reads how oslo.messaging uses RabbitMQ. Bad values are ignored here, for the service
+ * itself checks them. */
 static osp_status
 read_rabbit_setting(source *from, const osp__ini_setting *found, osp_error *err)
 {
@@ -289,8 +290,9 @@ read_rabbit_setting(source *from, const osp__ini_setting *found, osp_error *err)
 	return OSP_OK;
 }
 
-/* Settings of oslo.messaging, by which OSProfiler in Python finds the brokers of
- * messaging://, in the order of their rank. */
+/* Reads a setting of oslo.messaging, by which OSProfiler in Python finds the brokers of
+ * messaging://. sections lists where transport_url may stand, the most important
+ * last. */
 static osp_status
 read_bus_setting(source *from, const osp__ini_setting *found, osp_error *err)
 {
@@ -312,7 +314,7 @@ read_bus_setting(source *from, const osp__ini_setting *found, osp_error *err)
 		from->config, &from->config->transport_url, found->value, err);
 }
 
-/* An osp__ini_fn. */
+/* An osp__ini_fn that reads one setting. */
 static osp_status
 read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 {
@@ -320,7 +322,7 @@ read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 	osp_status status = read_bus_setting(from, found, err);
 	size_t i;
 
-	/* oslo.config takes the names of sections in any case, but not keys. */
+	/* oslo.config ignores the case of section names, but not of keys. */
 	if (status != OSP_OK || !is_section(found->section, SECTION) ||
 		osp_str_eq(found->key, OSP_STR("transport_url")))
 		return status;
@@ -337,7 +339,8 @@ read_setting(void *ctx, const osp__ini_setting *found, osp_error *err)
 	return OSP_OK;
 }
 
-/* Keys in a file that everybody can read are no secrets: as for a file of keys. */
+/* Refuses keys in a configuration file that others can read, like those in a file of
+ * keys: they would be no secret. */
 static osp_status
 check_keys_are_secret(const source *from, osp_error *err)
 {
@@ -437,7 +440,7 @@ osp_config_term(osp_config *config)
 	config->alc = alc;
 }
 
-/* The home directory: HOME, else what the system says of the user. */
+/* The home directory: HOME, or else the one in the system's user database. */
 static bool
 find_home(char *out, size_t size)
 {
@@ -464,7 +467,7 @@ osp_config_default_connection(char *out, size_t size, osp_error *err)
 	char home[CONNECTION_MAX];
 	int len;
 
-	/* The XDG rules say that a relative path counts as not set. */
+	/* By the XDG rules, a relative path counts as not set. */
 	if (size > 0)
 		out[0] = '\0';
 	if (state == NULL || state[0] != '/')
@@ -479,7 +482,7 @@ osp_config_default_connection(char *out, size_t size, osp_error *err)
 		below = "/.local/state";
 	}
 
-	/* Behind three slashes stands the path, which begins with the fourth. */
+	/* The path follows three slashes, and its own first slash is the fourth. */
 	len = snprintf(
 		out, size, "sqlite:///%s%s/osprofiler/traces.db", state, below);
 	if (len >= 0 && (size_t) len < size)
@@ -490,7 +493,7 @@ osp_config_default_connection(char *out, size_t size, osp_error *err)
 		err, OSP_EFULL, "the path of the default collector is too long");
 }
 
-/* Takes the option of a command line, if it was given. */
+/* Sets the member to an option of a command line, if the option was given. */
 static osp_status
 set_option(osp_config *config, char **member, const char *option,
 		   osp_error *err)
@@ -543,7 +546,7 @@ add_encoded(osp_buf *string, const char *text)
 	}
 }
 
-/* Adds an option to the connection string, which has precedence if it has it. */
+/* Adds an option to the connection string, unless the string already has it. */
 static void
 add_option(osp_buf *string, const char *name, const char *value)
 {
@@ -558,14 +561,14 @@ add_option(osp_buf *string, const char *name, const char *value)
 	add_encoded(string, value);
 }
 
-/* What a service has set for RabbitMQ holds for its brokers. */
+/* Adds the service's RabbitMQ settings as options of the connection string. */
 static osp_status
 add_bus_options(const osp_config *config, osp_buf *string)
 {
 	bool tls = config->bus_has_tls;
 	osp_str given;
 
-	/* The service declares its quorum queue, of a kind that we do not make. */
+	/* The service itself declares a quorum queue, which the driver cannot. */
 	if (config->bus_is_quorum)
 		add_option(string, "declare", "0");
 	else if (config->bus_is_durable)
@@ -582,7 +585,7 @@ add_bus_options(const osp_config *config, osp_buf *string)
 	return osp_buf_status(string);
 }
 
-/* Names the service of redissentinel://host where the string names none. */
+/* Adds the configured sentinel service to a redissentinel://host without a path. */
 static osp_status
 add_sentinel_service(const osp_config *config, osp_buf *string)
 {

@@ -23,13 +23,14 @@
  *	  on_full              OSPROFILER_ON_FULL             drop (or wait)
  *	  spool_limit          OSPROFILER_SPOOL_LIMIT         256 MB
  *
- * The brokers of messaging:// may also be where a service has them: transport_url of
- * [oslo_messaging_notifications], else of [DEFAULT], counts if [profiler] has none, and
- * of [oslo_messaging_rabbit] then amqp_durable_queues is durable=1,
- * rabbit_quorum_queue declare=0, ssl ssl=1, and ssl_ca_file ssl_ca_file.
+ * The brokers of messaging:// may also be configured as for the service itself: if
+ * [profiler] has no transport_url, that of [oslo_messaging_notifications] is used, or
+ * else that of [DEFAULT]. Then settings of [oslo_messaging_rabbit] become options of
+ * the connection string: amqp_durable_queues becomes durable=1, rabbit_quorum_queue
+ * declare=0, ssl ssl=1, and ssl_ca_file ssl_ca_file.
  *
- * Upstream's sentinel_service_name of [profiler] is the path of redissentinel://host
- * that has none.
+ * Upstream's sentinel_service_name in [profiler] becomes the path of a
+ * redissentinel://host that has no path.
  *
  * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
  * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
@@ -51,16 +52,16 @@
 typedef struct osp_config
 {
 	bool enabled;
-	bool enabled_given; /* by a setting; else it follows from the keys */
+	bool enabled_given; /* enabled was set; else it follows from the keys */
 	bool trace_sqlalchemy;
 	bool hide_params; /* values of parameters are not recorded */
 	bool filter_error_trace;
 	bool bus_is_durable; /* oslo.messaging declares durable queues */
-	bool bus_is_quorum;  /* it declares quorum queues */
+	bool bus_is_quorum;  /* oslo.messaging declares quorum queues */
 	bool bus_has_tls;
 	char *
 		sentinel_service; /* whose master the sentinels are asked for, or empty */
-	char *bus_ca_file; /* the authorities that it trusts; empty: the system's */
+	char *bus_ca_file;    /* authorities to trust; empty: the system's */
 	osp_statement_text statement_text;
 	osp_on_full on_full;
 	size_t ring_size;
@@ -70,7 +71,7 @@ typedef struct osp_config
 	char *hmac_keys_file;
 	char *connection_string;
 	char *transport_url; /* the brokers of messaging:// */
-	char *propagate; /* how libpq's hooks tell the server; see docs/client.md */
+	char *propagate;     /* how libpq's hooks send it; docs/client.md */
 	char *project;
 	char *service;
 	char *run_directory;
@@ -80,12 +81,11 @@ typedef struct osp_config
 } osp_config;
 
 /*
- * Fills *config. path names the ini file; NULL: OSPROFILER_CONF, and no file if
- * that is not set. A value that is not allowed, a line that is no setting, or a
- * file that cannot be read is OSP_EINVAL or OSP_EIO, with file, line and what is
- * allowed; unknown keys of the section are skipped, as upstream does. Also what
- * reading the file gives: OSP_ENOENT, OSP_EPERM, OSP_ENOMEM. On failure nothing
- * is left to free.
+ * Fills *config. path names the ini file; NULL: the file that OSPROFILER_CONF names, if
+ * it is set. A value that is not allowed, a line that is no setting, or a file that
+ * cannot be read is OSP_EINVAL or OSP_EIO, with file, line and what is allowed; unknown
+ * keys of the section are skipped, as upstream does. Reading the file may also fail
+ * with OSP_ENOENT, OSP_EPERM or OSP_ENOMEM. On failure nothing is left to free.
  *
  * connection_string is empty if none is configured, see
  * osp_config_need_connection. Variables that are set to nothing count as not set.
@@ -94,48 +94,50 @@ osp_status osp_config_load(osp_config *config, const osp_allocator *alc,
 						   const char *path, osp_error *err) OSP_MUST_CHECK;
 void osp_config_term(osp_config *config);
 
-/* The two names of a setting. */
+/* A setting's key in the file and its variable in the environment. */
 typedef struct osp_config_name
 {
-	const char *key; /* in the file; NULL: it is in the environment only */
+	const char *key; /* NULL: only in the environment */
 	const char *variable;
 } osp_config_name;
 
-/* The names of setting number i, counting from 0; false: there are fewer. */
+/* Gets the names of setting number i, counted from 0; false: there are fewer. */
 bool osp_config_name_get(size_t i, osp_config_name *out) OSP_MUST_CHECK;
 
 /*
- * The default collector as said above, a terminated sqlite:////absolute/path.
- * OSP_ENOENT: there is no home directory. OSP_EFULL: size is too small. May ask
- * the system's user database, so only programs of our own call it.
+ * Writes the default collector (see the top of this file) as a terminated
+ * sqlite:////absolute/path. OSP_ENOENT: there is no home directory. OSP_EFULL:
+ * size is too small. May read the system's user database, so only the project's
+ * own programs call it.
  */
 osp_status osp_config_default_connection(char *out, size_t size,
 										 osp_error *err) OSP_MUST_CHECK;
 
 /*
- * The file of keys as said above, an absolute path; fails as the function before. The
- * file need not be there.
+ * Writes the absolute path of the default file of keys (see the top of this file);
+ * fails like osp_config_default_connection. The file need not exist.
  */
 osp_status osp_config_default_keys_file(char *out, size_t size,
 										osp_error *err) OSP_MUST_CHECK;
 
-/* Sets hmac_keys_file to the default if no keys are configured and that file is there.
- * OSP_ENOMEM. May ask the system's user database, as above. */
+/* Sets hmac_keys_file to the default if no keys are configured and that file exists.
+ * OSP_ENOMEM. May read the system's user database. */
 osp_status osp_config_need_keys(osp_config *config,
 								osp_error *err) OSP_MUST_CHECK;
 
 /*
- * Takes what a command line says of the collector (NULL or empty: nothing) in
- * place of the settings, and completes messaging:// in connection_string by the
- * hosts of transport_url. OSP_EINVAL, OSP_ENOMEM.
+ * Replaces the configured collector by the one of a command line (NULL or
+ * empty: keep it), and completes messaging:// in connection_string by the hosts
+ * of transport_url. OSP_EINVAL, OSP_ENOMEM.
  */
 osp_status osp_config_set_collector(osp_config *config,
 									const char *connection_string,
 									const char *transport_url,
 									osp_error *err) OSP_MUST_CHECK;
 
-/* Sets connection_string to the default if it is empty; fails as above. All that
- * write to a collector or read from one call this. */
+/* Sets connection_string to the default if it is empty; fails like
+ * osp_config_default_connection. All programs that write to a collector or read from
+ * one call it. */
 osp_status osp_config_need_connection(osp_config *config,
 									  osp_error *err) OSP_MUST_CHECK;
 

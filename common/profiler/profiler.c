@@ -3,16 +3,17 @@
  * profiler.c
  *	  The profiler of a C program: OSProfiler's init, start and stop.
  *
- * The stack of open points and what is written of them; the state of a thread
- * is profiler_thread.c's, and hooks come by profiler_hook.c.
+ * This file has the stack of open points and writes their records.
+ * profiler_thread.c manages the state of a thread, and hooks use
+ * profiler_hook.c.
  */
 #include "profiler/profiler_debug.h"
 #include "profiler/profiler_state.h"
 
-/* Room in a record for what this file itself adds to info. */
+/* Room in a record for the members of info that this file adds. */
 #define INFO_EXTRA 64
 
-/* From here on the thread traces; its context is set already. */
+/* Makes the thread trace; its context must be set already. */
 static osp_status
 activate(osp__profiler *p)
 {
@@ -26,7 +27,8 @@ activate(osp__profiler *p)
 	return OSP_OK;
 }
 
-/* An id as people give it; control characters would not survive the way on. */
+/* Sets an id from a person's text. Control characters are refused, because readers of a
+ * context refuse such an id. */
 static bool
 set_id(osp_id *id, const char *text)
 {
@@ -40,7 +42,7 @@ set_id(osp_id *id, const char *text)
 	return osp_id_set(id, osp_str_of(text));
 }
 
-/* osp_init without its report. */
+/* Does the work of osp_init, without its debug message. */
 static osp_status
 init(const char *key, const char *base_id, const char *parent_id)
 {
@@ -131,7 +133,7 @@ osp_active(void)
 	return osp__self != NULL && osp__self->active;
 }
 
-/* What a point has to say besides who it is; NULL or empty: nothing. */
+/* The info of a point; a member that is NULL or empty is not written. */
 typedef struct point_info
 {
 	const char *json; /* a JSON object */
@@ -174,7 +176,7 @@ put_info(osp_writer *w, const point_info *info)
 	}
 }
 
-/* One record of the point at index depth - 1, to the ring or the notifier. */
+/* Writes one record of the point at index depth - 1, to the ring or the notifier. */
 static void
 write_point(osp__profiler *p, osp_record_kind kind, int64_t now,
 			const point_info *info)
@@ -239,7 +241,7 @@ stop_point(const point_info *info)
 		p->beyond--;
 		return;
 	}
-	/* One of a hook is the hook's to stop. */
+	/* A point without a name belongs to a hook, which stops it itself. */
 	if (p->depth == 0 || p->points[p->depth - 1].name_len == 0)
 		return;
 	if (OSP_UNLIKELY(p->points[p->depth - 1].has_children))

@@ -25,8 +25,8 @@ osp__debug_init(void)
 			strcmp(value, "false") != 0;
 }
 
-/* One write, so that lines of several threads do not mix; stdio belongs to the
- * program. */
+/* Makes one write, so that lines of several threads do not mix. stdio is not used,
+ * because it belongs to the program. */
 void
 osp__debug(const char *fmt, ...)
 {

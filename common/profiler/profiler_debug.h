@@ -9,11 +9,11 @@
 #include "base/shared.h"
 #include "osprofiler/base.h"
 
-/* Reads the variable. A set-uid program says nothing. */
+/* Reads OSPROFILER_DEBUG. In a set-uid program it is ignored. */
 void osp__debug_init(void);
 
-/* Writes one line with the process's number. Does nothing if nobody asked; keeps
- * errno. Not for what happens with every statement. */
+/* Writes one line with the process's number if OSPROFILER_DEBUG is set; keeps errno.
+ * Not to be called for every statement. */
 OSP_SHARED void osp__debug(const char *fmt, ...) OSP_PRINTF(1, 2);
 
 #endif /* OSP_PROFILER_DEBUG_H */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * profiler_hook.c
- *	  The profiler as hooks use it.
+ *	  The profiler's functions for hooks.
  *
- * A point of a hook that was entered lies on the thread's stack as a point
- * without a name, so that what the application starts meanwhile hangs below it.
+ * When a hook enters a point, it becomes an entry without a name in the
+ * thread's stack of points, so that points the application starts meanwhile
+ * hang below it.
  */
 #include "profiler/profiler_int.h"
 
@@ -13,8 +14,8 @@
 
 __thread osp__hook_depth osp__depth = {NULL, 0};
 
-/* Farther up than this a guard is not read: what lies there may be no memory, for
- * it may be the stack of a coroutine that is gone. */
+/* A guard farther up than this is not read, and counts as in use: it may lie on the
+ * stack of a coroutine that is gone, whose memory may be unmapped. */
 #define GUARD_REACH (64 * 1024)
 
 bool
@@ -111,7 +112,7 @@ osp__hook_record(osp_str text, osp_sql_recording how, size_t max,
 	osp_sql_record(text, &how, max, space, out);
 }
 
-/* The rules, completed by the settings. */
+/* Completes the rules by the settings. */
 static osp_sql_message_rules
 with_settings(osp_sql_message_rules rules)
 {
@@ -194,7 +195,7 @@ osp__hook_begin(const osp__point *point, osp_record_kind kind, osp_str name,
 	osp__profiler *p = osp__self;
 	osp_point_ids ids;
 
-	/* A point may be stopped in a thread that traced nothing so far. */
+	/* A point may be stopped in a thread that has traced nothing so far. */
 	if (OSP_UNLIKELY(p == NULL))
 		p = osp__profiler_get();
 	if (OSP_UNLIKELY(p == NULL || point->generation != osp__generation()))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * profiler_int.h
- *	  The profiler as hooks use it: points of libraries that an application
- *	  calls, in the same trace as its own.
+ *	  The profiler's functions for hooks, which trace calls of a library in the
+ *	  same trace as the application's own points.
  *
  * A hook links libosprofiler.so.0, never the archive: the state of a thread
  * must be the one that the application's osp_init made, and there is only one
@@ -11,11 +11,11 @@
  * A thread traces for hooks if the application called osp_init, or else if the
  * environment holds a context that its keys sign (OSPROFILER_TRACE_INFO,
  * OSPROFILER_TRACE_HMAC), as `osprofiler run` sets it. The application's own
- * osp_start needs its osp_init all the same.
+ * osp_start still needs osp_init.
  *
- * A hook keeps its open points itself, where it likes, and may stop them in any
- * thread and order. Only between osp__hook_enter and osp__hook_leave does a
- * point become the parent of what else this thread does.
+ * A hook keeps its open points in its own memory, and may stop them in any
+ * thread and order. Only between osp__hook_enter and osp__hook_leave is a point
+ * the parent of other points of this thread.
  *
  *	  if (osp__hook_tracing() && osp__hook_open(&point))
  *		  if (osp__hook_begin(&point, OSP_RECORD_START, OSP_STR("db"),
@@ -25,10 +25,10 @@
  *			  osp__hook_commit(&w);
  *		  }
  *
- * Nothing here fails: what cannot be recorded is counted, and not traced.
+ * Nothing here fails: a point that cannot be recorded is counted as lost.
  *
- * What every statement comes by is inline, down to the clock: a call into
- * another library and back costs as much as a whole record.
+ * The code that runs for every statement is inline, including the clock: a call
+ * into another library and back costs as much as a whole record.
  */
 #ifndef OSP_PROFILER_INT_H
 #define OSP_PROFILER_INT_H
@@ -39,10 +39,10 @@
 #include "sql/sql_text.h"
 
 /*
- * Whether this thread is inside a hooked library: a hook that is loaded twice
- * (linked and preloaded), or called by the library itself, stays out of the way.
- * For libpq it is the guard of the outermost wrapper, NULL if there is none; for
- * SQLite a count.
+ * Says whether this thread is inside a hooked library: a hook that is loaded twice
+ * (linked and preloaded), or is called by the library itself, does nothing then. For
+ * libpq it is the guard of the outermost wrapper, NULL if there is none; for SQLite a
+ * count.
  */
 typedef struct osp__hook_depth
 {
@@ -50,13 +50,13 @@ typedef struct osp__hook_depth
 	unsigned sqlite;
 } osp__hook_depth;
 
-/* As with osp__self: another layout has another name. */
+/* As for osp__self: if the layout changes, the name must change, too. */
 #define osp__depth osp__depth_2
 
 OSP_SHARED extern __thread osp__hook_depth osp__depth
 	__attribute__((tls_model("initial-exec")));
 
-/* Marks a guard, which lies on the stack of its wrapper, as in use. */
+/* Marks a guard as in use. It lies on the stack of its wrapper. */
 static inline void
 osp__guard_set(osp__guard *guard)
 {
@@ -65,20 +65,21 @@ osp__guard_set(osp__guard *guard)
 }
 
 /*
- * Does the call still run whose guard this is? A program may leave it by a
- * longjmp, in a signal handler for example, and then nothing resets osp__depth.
- * The guard of a call that runs lies above our own frame, and is as it was set.
+ * Is the call that set this guard still running? A program may leave the call
+ * by a longjmp, for example in a signal handler, and then nothing resets
+ * osp__depth. The guard of a running call lies above this function's frame, and
+ * is unchanged.
  */
 OSP_SHARED bool osp__guard_holds(const osp__guard *guard);
 
-/* Is there a context in the environment that was not looked at yet, or that is
- * valid? Then a thread that does not trace may begin to. */
+/* Is there a context in the environment that is valid, or not verified yet? Then a
+ * thread that does not trace may begin to. */
 OSP_SHARED extern bool osp__environment_open;
 
-/* Takes the environment's context for this thread, if it is valid. */
+/* Makes this thread trace in the environment's context, if it is valid. */
 OSP_SHARED bool osp__hook_adopt(void);
 
-/* Does this thread trace? A few ns, whatever the answer. */
+/* Does this thread trace? Takes a few ns, whatever the answer. */
 static inline bool
 osp__hook_tracing(void)
 {
@@ -91,41 +92,41 @@ osp__hook_tracing(void)
 		   osp__hook_adopt();
 }
 
-/* The process's configuration; NULL if it is wrong, then nothing traces. */
+/* The process's configuration; NULL if it is invalid, and then nothing is traced. */
 OSP_SHARED const osp_config *osp__hook_config(void);
 
-/* The statement as it may be recorded, as osp_sql_record; how is completed by the
- * settings: with hide_params off, a text that may be built of values is shown. */
+/* Makes the recordable form of a statement, like osp_sql_record. The settings complete
+ * how: with hide_params off, a text that may be built of values is shown. */
 OSP_SHARED void osp__hook_record(osp_str text, osp_sql_recording how,
 								 size_t max, osp_sql_space *space,
 								 osp_sql_recorded *out);
 
-/* The message of an error, as osp_sql_message; the rules are completed by the
- * settings. */
+/* Makes the recordable form of an error's message, like osp_sql_message; the settings
+ * complete the rules. */
 OSP_SHARED osp_str osp__hook_message(osp_str message, osp_sql_origin origin,
 									 osp_sql_message_rules rules, char *space,
 									 size_t size);
 
-/* Its DETAIL or HINT, as osp_sql_detail. */
+/* Makes the recordable form of an error's DETAIL or HINT, like osp_sql_detail. */
 OSP_SHARED osp_str osp__hook_detail(osp_str detail, const char *sqlstate,
 									osp_sql_origin origin,
 									osp_sql_message_rules rules, char *space,
 									size_t size);
 
-/* Finds the context in the comments of a statement and verifies it, as
+/* Finds the context in the comments of a statement and verifies it like
  * osp__hook_verify. */
 OSP_SHARED osp_verdict osp__hook_comment(osp_str text, osp_sql_dialect dialect,
 										 osp_context *out);
 
-/* Verifies a context that came another way, by the keys of this thread, or else
- * the configured ones. */
+/* Verifies a context from any source with the keys of this thread, or else with the
+ * configured ones. */
 OSP_SHARED osp_verdict osp__hook_verify(osp_str trace_info, osp_str trace_hmac,
 										osp_context *out);
 
 /*
- * A new point below what is open in this thread, which traces, as
- * osp__hook_tracing just said: ids and time, no record yet. A hook may set other
- * ids afterwards.
+ * Opens a new point below the one that is open in this thread: sets ids and time,
+ * writes no record yet. The thread must trace, as osp__hook_tracing says. A hook may
+ * set other ids afterwards.
  */
 static inline void
 osp__hook_open_tracing(osp__point *point)
@@ -152,7 +153,7 @@ osp__hook_open_tracing(osp__point *point)
 	point->start_ns = osp_clock_now(&p->clock);
 }
 
-/* The time of a point of this thread. */
+/* The present time by the clock that this thread's points use. */
 static inline int64_t
 osp__hook_now(void)
 {
@@ -161,7 +162,8 @@ osp__hook_now(void)
 	return OSP_LIKELY(p != NULL) ? osp_clock_now(&p->clock) : osp_mono_now();
 }
 
-/* The same, if the thread traces; false if it does not. */
+/* Opens a new point like osp__hook_open_tracing if the thread traces; else returns
+ * false. */
 static inline bool
 osp__hook_open(osp__point *point)
 {
@@ -171,26 +173,28 @@ osp__hook_open(osp__point *point)
 	return true;
 }
 
-/* The same below a verified context, whether this thread traces or not. */
+/* Opens a new point below a verified context, whether this thread traces or not. */
 OSP_SHARED bool osp__hook_open_in(osp__point *point,
 								  const osp_context *context);
 
 /*
- * Begins a record of the point in this thread's ring, of at most info_max bytes
- * of info. False: it is dropped, and osp__hook_commit must not be called.
+ * Begins a record of the point in this thread's ring, with room for info_max
+ * bytes of info. False: the record is dropped, and osp__hook_commit must not be
+ * called.
  */
 OSP_SHARED bool osp__hook_begin(const osp__point *point, osp_record_kind kind,
 								osp_str name, int64_t now_ns, size_t info_max,
 								osp_writer *w);
 OSP_SHARED void osp__hook_commit(osp_writer *w);
 
-/* The start of the point was dropped, and no stop will be written: counts that, too. */
+/* Counts the missing stop of a point as dropped, too. For a point whose start was
+ * dropped and that will get no stop. */
 OSP_SHARED void osp__hook_drop_stop(const osp__point *point);
 
 /*
- * The same for a hook that is in a hurry: the ring that the record of this point
- * goes to, for osp_point_begin and osp_point_commit, which a compiler can make
- * one of much. NULL: osp__hook_begin has to be asked.
+ * A faster way than osp__hook_begin: returns the ring for this point's records, for
+ * osp_point_begin and osp_point_commit, which the compiler can inline. NULL:
+ * osp__hook_begin must be used.
  */
 static inline osp_producer *
 osp__hook_producer(const osp__point *point)
@@ -206,8 +210,8 @@ osp__hook_producer(const osp__point *point)
 }
 
 /*
- * The same for a template (record/template.h) that is put for this point:
- * ids are what it takes. NULL: it cannot be put.
+ * Like osp__hook_producer, for a template (record/template.h) of this point's
+ * record: also fills the ids that it needs. NULL: no template can be used.
  */
 static inline osp_producer *
 osp__hook_templates(const osp__point *point, osp_point_ids *ids)
@@ -221,7 +225,8 @@ osp__hook_templates(const osp__point *point, osp_point_ids *ids)
 																 : NULL;
 }
 
-/* Makes the point the parent of what this thread opens from here on... */
+/* Makes the point the parent of all points that this thread opens before
+ * osp__hook_leave. */
 static inline void
 osp__hook_enter(const osp__point *point)
 {
@@ -239,7 +244,7 @@ osp__hook_enter(const osp__point *point)
 	p->hooked++;
 }
 
-/* Leaves a point that is not the innermost one, or not there at all. */
+/* Leaves a point that is not the innermost one, or was never entered. */
 OSP_SHARED void osp__hook_leave_outer(const osp__point *point);
 
 /* Is this entry of the stack the hook's point? */
@@ -249,7 +254,7 @@ osp__hook_is_entry(const osp__open_point *entry, const osp__point *point)
 	return entry->base_id == &point->base_id && entry->name_len == 0;
 }
 
-/* ...until here. Points that the application left open above it are dropped. */
+/* Ends osp__hook_enter. Points above it that the application left open are dropped. */
 static inline void
 osp__hook_leave(const osp__point *point)
 {
@@ -268,13 +273,13 @@ osp__hook_leave(const osp__point *point)
 }
 
 /*
- * What a hook wants to hear of. At most OSP__LISTENERS_MAX of them.
+ * Callbacks of a hook. There are at most OSP__LISTENERS_MAX listeners.
  *
- * begins: a thread, this one, traces from now on.
+ * begins: called in a thread that begins to trace.
  *
- * stops: in the thread of a point of the application that is about to stop, with
- * its id: what is open below it has to be stopped; with NULL when the thread
- * traces no more. Only where a hook opened points since.
+ * stops: called with a point's id before the application's point stops, in its thread:
+ * the hook must stop its open points below it. Called with NULL when the thread stops
+ * tracing. Both only if a hook has opened points there.
  */
 #define OSP__LISTENERS_MAX 8
 typedef struct osp__listener
@@ -283,17 +288,17 @@ typedef struct osp__listener
 	void (*stops)(const osp_uuid *trace_id);
 } osp__listener;
 
-/* listener stays where it is for ever. */
+/* Registers a listener, which must stay in memory for ever. */
 OSP_SHARED void osp__hook_listen(const osp__listener *listener);
 
-/* How many threads trace. In a child, those of the parent are among them. */
+/* How many threads trace. In a forked child, those of the parent are included. */
 OSP_SHARED extern unsigned osp__tracers;
 
-/* The signed context for calling on from below the point, which was opened in
- * this thread. False when there is no key to sign with. */
+/* Makes the signed context for a call to another service below the point, which was
+ * opened in this thread. False: there is no key to sign with. */
 OSP_SHARED bool osp__hook_sign(const osp__point *point, osp_headers *out);
 
-/* Is it the environment's context that this thread traces in? */
+/* Does this thread trace in the environment's context? */
 OSP_SHARED bool osp__hook_adopted(void);
 
 /* Was the point opened by this process, not by the parent that forked it? */

@@ -3,11 +3,11 @@
  * profiler_thread.c
  *	  What a thread needs to trace: its state, its ring, its keys.
  *
- * All state hangs off one thread-local pointer; NULL, or not active, is the
- * no-op. It is made when a thread traces first and kept, ring included, until
- * the thread ends, so a service that calls osp_init for every request pays for
- * a ring once in a thread. After fork the child goes on with the trace of its
- * parent, in a ring of its own.
+ * One thread-local pointer leads to all state; if it is NULL, or the state is
+ * not active, nothing is traced. The state is made when a thread first traces
+ * and kept, with its ring, until the thread ends, so a service that calls
+ * osp_init for every request pays for a ring once in a thread. After fork, the
+ * child continues its parent's trace in a ring of its own.
  */
 #include "profiler/profiler_state.h"
 
@@ -20,10 +20,10 @@
 #include "notify/batch.h"
 #include "profiler/profiler_debug.h"
 
-/* After a ring could not be had it is tried again this much later. */
+/* Time until the next attempt to open a ring after one has failed. */
 #define RETRY_NS INT64_C(1000000000)
 
-/* The notifier that replaces rings, and what it is told about its origin. */
+/* The notifier that replaces rings, and its argument. */
 static osp_notifier_fn notifier = NULL;
 static void *notifier_ctx = NULL;
 bool osp__profiler_has_notifier = false;
@@ -44,7 +44,8 @@ free_profiler(void *ptr)
 {
 	osp__profiler *p = ptr;
 
-	/* Thread-local variables live longer than the values of keys. */
+	/* This runs as a destructor of a pthread key, when thread-local variables still
+	 * exist. */
 	if (p->has_children && osp__self == p)
 		osp__profiler_tell(NULL);
 	p->active = false;
@@ -60,8 +61,8 @@ free_profiler(void *ptr)
 	osp__self = NULL;
 }
 
-/* Is this process the command osprofiler? What it does in its collectors and run
- * directories is no operation of an application that runs it. */
+/* Is this process the command osprofiler? Its own work in collectors and run
+ * directories must not appear as operations of an application that runs it. */
 static bool
 is_own_command(void)
 {
@@ -120,7 +121,8 @@ osp__profiler_get(void)
 	return p;
 }
 
-/* The status file of a thread without a ring: what is refused does not cost one. */
+/* The status file for a thread without a ring: counting a refused context must not cost
+ * a ring. */
 static pthread_once_t once_stat = PTHREAD_ONCE_INIT;
 static osp_runstat *run_stat = NULL;
 
@@ -136,7 +138,7 @@ map_stat(void)
 	(void) close(dir_fd);
 }
 
-/* Counts, once for each time without a ring, a thread that is not traced. */
+/* Counts a thread that is not traced, once for each time that it has no ring. */
 static void
 count_untraced(osp__profiler *p)
 {
@@ -180,7 +182,7 @@ osp__profiler_open_ring(osp__profiler *p)
 	status = osp_producer_open(&p->producer, run_directory, &options, &err);
 	p->has_producer = status == OSP_OK;
 
-	/* A child that has called chroot() finds it mapped. */
+	/* Maps the status file now, so that a child that calls chroot() later has it. */
 	if (status == OSP_OK)
 	{
 		(void) pthread_once(&once_stat, map_stat);
@@ -196,7 +198,7 @@ osp__profiler_open_ring(osp__profiler *p)
 	return status;
 }
 
-/* From now on the thread has these keys: both are taken. */
+/* Replaces the thread's keys; takes ring and keys. */
 static void
 set_keys(osp__profiler *p, osp_keyring *ring, char *keys)
 {
@@ -292,7 +294,8 @@ notify(osp__profiler *p, size_t size)
 		notifier(notifier_ctx, p->json.ptr, p->json.len);
 }
 
-/* Is the ring there, and this process's own? Tries not too often. */
+/* Does the thread have a ring of this process? If not, tries to open one, but not too
+ * often. */
 static bool
 has_ring(osp__profiler *p)
 {
