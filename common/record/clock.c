@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * clock.c
- *	  Setting a clock that goes by the processor's counter.
+ *	  Sets a clock that uses the processor's counter.
  *
- * How long a tick is, is measured by the clock's own settings, again and again
- * over 10 ms and more. A measure counts when the one before it was the same:
- * after a pause of the machine, say, the clock is not used until two agree again.
+ * The length of a tick is measured again and again, between two settings of the clock
+ * at least 10 ms apart. A measurement is used only if the one before it had the same
+ * result: after a pause of the machine, for example, the clock is not used until two
+ * agree again.
  */
 #include "record/clock.h"
 
@@ -13,19 +14,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* How long a clock goes on by itself, and what a tick is measured over. */
+/* How long a clock runs before it must be set again, and the shortest time over which a
+ * tick is measured. */
 #define WINDOW_NS  UINT64_C(1000000)
 #define MEASURE_NS 10000000
 
-/* A tick of 16 ns, or of 1/256 of one, is none. */
+/* A measured tick beyond 16 ns or below 1/256 ns is wrong. */
 #define SCALE_MIN ((double) (UINT64_C(1) << (OSP_CLOCK_SHIFT - 8)))
 #define SCALE_MAX ((double) (UINT64_C(1) << (OSP_CLOCK_SHIFT + 4)))
 
-/* Linux slews its clock by 1/2000 at most. */
+/* Measurements agree if they differ by 1/1024 at most: Linux slews its clock by up to
+ * 1/2000. */
 #define MEASURES_DIFFER 1024
 
-/* Ticks that it may take to read the time beyond twice the shortest: more, and
- * something else has run between. */
+/* Ticks that reading the time may take beyond twice the shortest reading. If it took
+ * more, something else has run in between. */
 #define READ_SLACK 1024
 
 static const char clocksource_path[] =
@@ -65,7 +68,7 @@ osp__clock_find(void)
 						 __ATOMIC_RELAXED);
 }
 
-/* The latest that the clock can have told, that many ticks after it was set. */
+/* The latest time that the clock can have returned in these ticks since it was set. */
 static int64_t
 latest_of(const osp_clock *clock, int64_t ticks)
 {
@@ -86,7 +89,7 @@ do_agree(uint64_t scale, uint64_t other)
 	return differ <= scale / MEASURES_DIFFER;
 }
 
-/* Measures a tick, when it is time to. */
+/* Measures the length of a tick if the last measurement is old enough. */
 static void
 measure(osp_clock *clock, uint64_t ticks, int64_t now)
 {

@@ -3,17 +3,17 @@
  * clock.h
  *	  The monotonic clock, and a quick way to read it.
  *
- * To trace a short statement is to read the clock twice. Where Linux itself keeps
- * time by the processor's counter (TSC, its clocksource "tsc"), an osp_clock is
- * set by CLOCK_MONOTONIC about once a millisecond, and reads the counter between;
- * that takes half as long. It is set as often as that because then nothing that
- * happens to a counter matters much: what is read is off by some 10 ns, rarely by
- * 200, and never by more than that millisecond, though the machine be paused,
- * moved, or its clock slewed. Everywhere else it is CLOCK_MONOTONIC itself.
+ * Tracing a short statement means reading the clock twice. If Linux itself keeps time
+ * by the processor's counter (TSC, its clocksource "tsc"), an osp_clock is set by
+ * CLOCK_MONOTONIC about once a millisecond, and reads the counter in between; that
+ * takes half as long. It is set so often in order to limit errors of the counter: a
+ * time is off by some 10 ns, rarely by 200, and never by more than that millisecond,
+ * even if the machine is paused, moved, or its clock slewed. Everywhere else, every
+ * reading is one of CLOCK_MONOTONIC.
  *
- * One osp_clock never goes back. Two of them, or one and osp_mono_now, differ by
- * as much as it is off: points of one thread, which lie in each other, have their
- * times from one.
+ * One osp_clock never goes back. Two of them, or one and osp_mono_now, differ by these
+ * errors. So the points of one thread, which lie in each other, take their times from
+ * one clock.
  */
 #ifndef OSP_CLOCK_H
 #define OSP_CLOCK_H
@@ -23,7 +23,7 @@
 
 #include <time.h>
 
-/* CLOCK_MONOTONIC in ns. */
+/* The time by CLOCK_MONOTONIC in ns. */
 static inline int64_t
 osp_mono_now(void)
 {
@@ -33,29 +33,29 @@ osp_mono_now(void)
 	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* Bits of scale behind the point. */
+/* Bits of scale after the binary point. */
 #define OSP_CLOCK_SHIFT 32
 
-/* All zeroes at first. Of one thread, and not for its signal handlers; a child
- * process goes on with a copy. */
+/* A clock begins as all zeroes. It belongs to one thread, but not to its signal
+ * handlers; a child process continues with a copy. */
 typedef struct osp_clock
 {
-	uint64_t ticks; /* of the counter when it was set */
-	int64_t ns;     /* the time then */
-	uint64_t limit; /* ticks that it goes on for; 0: it has to be set */
+	uint64_t ticks; /* the counter when the clock was set */
+	int64_t ns;     /* the time when it was set */
+	uint64_t limit; /* ticks until it must be set again; 0: now */
 	uint64_t scale; /* ns of a tick */
 
-	/* What scale is measured from; since_ns is 0 before the first. */
+	/* The last measurement of scale; since_ns is 0 before the first. */
 	uint64_t since_ticks;
 	int64_t since_ns;
-	uint64_t shortest; /* ticks that it took to read the time */
-	bool known;        /* two measures of scale agreed */
+	uint64_t shortest; /* the fewest ticks that reading the time took */
+	bool known;        /* two measurements of scale agreed */
 } osp_clock;
 
 /*
- * Finds out, once in a process, whether the counter is to be trusted; until then it
- * is not. Reads a file of Linux, so it is for when others are opened anyhow:
- * osp_producer_open does it. Threads may call it at once.
+ * Finds out, once in a process, whether the counter can be trusted; until then it is
+ * not used. Reads a file of Linux, so it is called where files are opened anyway, in
+ * osp_producer_open. Several threads may call it at once.
  */
 void osp__clock_find(void);
 
@@ -63,18 +63,18 @@ void osp__clock_find(void);
 OSP_SHARED int64_t osp__clock_set(osp_clock *clock);
 
 /*
- * The same from what was read: the counter before and after the time now, and
- * between. Returns what the clock tells.
+ * Sets the clock from a reading of the time, with the counter before and after
+ * it. Returns the clock's time.
  */
 int64_t osp__clock_sample(osp_clock *clock, uint64_t before, int64_t now,
 						  uint64_t after);
 
-/* CLOCK_MONOTONIC in ns, as far as the clock knows. */
+/* The time in ns: CLOCK_MONOTONIC, or the clock's value for it. */
 static inline int64_t
 osp_clock_now(osp_clock *clock)
 {
 #if defined(__x86_64__)
-	/* A counter that is not to be trusted may be slow to read, too. */
+	/* A counter that cannot be trusted is not read at all: that may be slow, too. */
 	if (OSP_LIKELY(clock->limit != 0))
 	{
 		uint64_t ticks = __builtin_ia32_rdtsc() - clock->ticks;

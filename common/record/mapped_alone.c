@@ -3,14 +3,13 @@
  * mapped_alone.c
  *	  Asks the kernel who else uses a file.
  *
- * The kernel grants a write lease on a file only if nothing but the descriptor
- * asked for has it open, and a mapping keeps its file open until it is gone,
- * whatever happened to descriptors, user, root directory and namespaces of its
- * process. So a lease that is granted says that no producer has the ring mapped.
- * It is given back at once.
+ * The kernel grants a write lease on a file only if no other descriptor has it open,
+ * and a mapping keeps its file open until it is unmapped, whatever happened to
+ * descriptors, user, root directory and namespaces of its process. So if the lease is
+ * granted, no producer has the ring mapped. The lease is given back at once.
  *
- * This holds only for file systems that map their own files. An overlay maps those
- * of the layer below, and grants leases all the same; there nothing is known.
+ * This holds only for file systems that map their own files. An overlay maps files of
+ * the layer below, but grants leases on its own; there the answer is unknown.
  */
 #include "record/mapped_alone.h"
 
@@ -51,9 +50,9 @@ osp__is_mapped_alone(int fd)
 {
 	int saved = errno;
 
-	/* Whoever opens the file in this moment breaks the lease, of which the kernel
-	 * informs its holder: by SIGURG, which is ignored unless somebody handles it,
-	 * instead of SIGIO, which terminates. */
+	/* If another process opens the file at this moment, the kernel informs the holder
+	 * of the lease: by SIGURG, which is ignored by default, instead of SIGIO, which
+	 * would terminate the process. */
 	bool alone = maps_its_own_files(fd) && fcntl(fd, F_SETSIG, SIGURG) == 0 &&
 				 fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 

@@ -9,9 +9,9 @@
 #include "osprofiler/base.h"
 
 /*
- * Does nobody but this process have the file open or mapped, and this process
- * only through fd, which is open for writing? False also where the kernel cannot
- * say. Keeps errno.
+ * Does nobody but this process have the file open or mapped, and this process only
+ * through fd, which is open for writing? False also if the kernel cannot know. Keeps
+ * errno.
  */
 bool osp__is_mapped_alone(int fd);
 

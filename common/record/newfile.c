@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * newfile.c
- *	  Files that appear under their name only when they are whole, mapped.
+ *	  Makes files that appear under their name only when they are complete, and
+ *	  maps them.
  *
- * The file is made as ".new.NAME" and linked to its name. Whoever finds such a
- * file that is older than any making of one takes (a process was killed then)
- * removes it.
+ * The file is made as ".new.NAME" and then linked to its name. A ".new.NAME"
+ * that is too old to be still in the making (its process was killed) is removed
+ * by the next process.
  */
 #include "record/newfile.h"
 
@@ -35,7 +36,7 @@ io_error(osp_error *err, int code, const char *what, const char *name)
 						 strerror_r(code, reason, sizeof(reason)));
 }
 
-/* Makes it, for us alone whatever the umask. */
+/* Makes the file with mode 0600, whatever the umask. */
 static int
 make_file(int dir_fd, const char *temp)
 {
@@ -66,7 +67,7 @@ open_new(int dir_fd, const char *temp)
 	return -1;
 }
 
-/* Exceeding the limit would not only fail, but end the process by SIGXFSZ. */
+/* Writing beyond the limit would not only fail, but end the process by SIGXFSZ. */
 static bool
 exceeds_limit(size_t size)
 {
@@ -107,7 +108,7 @@ osp__newfile(int dir_fd, const char *name, size_t size,
 				   ? osp_error_set(err, OSP_EBUSY, "%s is being made", name)
 				   : io_error(err, errno, "make", name);
 
-	/* Allocated now, so that no store into the map can meet a full disk. */
+	/* Allocates now, so that a full disk cannot hit a later store into the map. */
 	code = posix_fallocate(fd, 0, (off_t) size);
 	if (code != 0)
 	{

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * owner.c
- *	  A process in one word: pid and start time; and the space of its pid.
+ *	  Identifies a process by one word with its pid and start time, and by the
+ *	  namespaces in which they are valid.
  */
 #include "record/ring.h"
 
@@ -72,13 +73,13 @@ find_space(void)
 		return 0;
 	space = (uint64_t) st.st_ino;
 
-	/* Start times are shown by the clock of the reader's time namespace. */
+	/* Start times depend on the time namespace of the reader. */
 	if (stat("/proc/self/ns/time", &st) == 0)
 		space ^= (uint64_t) st.st_ino << 32;
 	return space;
 }
 
-/* What a process finds out about itself once; a child does so again. */
+/* What a process knows about itself, found out once; a child finds it out anew. */
 static uint64_t self = 0;
 static uint64_t self_space = 0;
 static uint64_t self_generation = 0;
@@ -94,7 +95,7 @@ find_self(void)
 				   generation))
 		return;
 
-	/* Threads that come here together store the same. */
+	/* If several threads come here together, they store the same value. */
 	pid = (long) getpid();
 	__atomic_store_n(&self,
 					 (uint64_t) pid << START_BITS | process_start("self"),
@@ -143,7 +144,7 @@ osp_owner_alive(uint64_t owner)
 	char process[24];
 	bool alive = pid != 0 && (kill((pid_t) pid, 0) == 0 || errno == EPERM);
 
-	/* The pid may belong to another process by now. */
+	/* The pid may belong to another process by now, so compare its start time. */
 	if (alive && start != 0)
 	{
 		uint64_t found;

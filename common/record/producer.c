@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * producer.c
- *	  A producer: makes itself a ring in the run directory, replaces it by a larger
- *	  one, follows the run directory when that was removed, and wakes the shipper.
+ *	  A producer makes a ring in the run directory, replaces it by a larger one when
+ *	  needed, moves to the new run directory if the old one was removed, and wakes the
+ *	  shipper.
  */
 #include "record/producer.h"
 
@@ -16,11 +17,11 @@
 #define CREATE_TRIES 100
 #define GROWTH       4
 
-/* After the ring could not be replaced, it is not tried again for so long. */
+/* Time until the next attempt to replace the ring after one has failed. */
 #define RETRY_NS INT64_C(1000000000)
 
-/* The part of a file system, in eighths, that rings may take of what would be free
- * without them. PostgreSQL's parallel queries need the rest. */
+/* The eighths of a file system's free space, counted without rings, that all rings may
+ * take. PostgreSQL's parallel queries need the rest. */
 #define SHARE_EIGHTHS 5
 
 static size_t
@@ -33,7 +34,7 @@ round_up_to_power_of_two(size_t size)
 	return power;
 }
 
-/* What all rings may take together, used bytes of which they have. */
+/* The bytes that all rings may take together; used is what they take now. */
 static uint64_t
 bound_of(const osp_producer *producer, int dir_fd, uint64_t used)
 {
@@ -41,14 +42,14 @@ bound_of(const osp_producer *producer, int dir_fd, uint64_t used)
 	struct statvfs fs;
 	uint64_t share;
 
-	/* A file system without blocks, as a tmpfs without a limit, tells nothing. */
+	/* A file system without blocks, such as a tmpfs without a limit, sets no bound. */
 	if (fstatvfs(dir_fd, &fs) != 0 || fs.f_blocks == 0)
 		return bound;
 	share = ((uint64_t) fs.f_bavail * fs.f_frsize + used) / 8 * SHARE_EIGHTHS;
 	return share < bound ? share : bound;
 }
 
-/* Counts the bytes of a new ring among those of all; false: they are too many. */
+/* Adds the bytes of a new ring to those of all rings. False: they are too many. */
 static bool
 take_share(const osp_producer *producer, osp_runstat *stat, int dir_fd,
 		   size_t capacity)
@@ -58,7 +59,8 @@ take_share(const osp_producer *producer, osp_runstat *stat, int dir_fd,
 		__atomic_fetch_add(&stat->ring_bytes, size, __ATOMIC_RELAXED);
 	uint64_t bound;
 
-	/* The shipper may have counted in the same moment, and once too little. */
+	/* The shipper may subtract at the same moment, so the sum may be below 0 for a
+	 * while. */
 	if ((int64_t) used < 0)
 		used = 0;
 	bound = bound_of(producer, dir_fd, used);
@@ -70,7 +72,7 @@ take_share(const osp_producer *producer, osp_runstat *stat, int dir_fd,
 	return false;
 }
 
-/* Makes ring.N, for the next N that is free. */
+/* Makes ring.N for the next free number N. */
 static osp_status
 create_ring(osp_runstat *stat, int dir_fd, size_t capacity, osp_ring *ring,
 			uint64_t *number, osp_error *err)
@@ -78,7 +80,7 @@ create_ring(osp_runstat *stat, int dir_fd, size_t capacity, osp_ring *ring,
 	osp_status status = OSP_EBUSY;
 	int tries;
 
-	/* Numbers are in use only if the status file was made anew. */
+	/* A number is in use only if the status file was made anew. */
 	for (tries = 0; status == OSP_EBUSY && tries < CREATE_TRIES; tries++)
 	{
 		char name[OSP_RING_NAME_MAX];
@@ -88,15 +90,16 @@ create_ring(osp_runstat *stat, int dir_fd, size_t capacity, osp_ring *ring,
 		status = osp_ring_create(ring, dir_fd, name, capacity, err);
 	}
 
-	/* Only now: who reads the directory because of it must find the ring. */
+	/* Counted last: a shipper that reads the directory because of this count must find
+	 * the ring. */
 	if (status == OSP_OK)
 		(void) __atomic_fetch_add(&stat->rings_made, 1, __ATOMIC_RELEASE);
 	return status;
 }
 
 /*
- * Maps the status file and makes a ring, in a producer that has its settings. On
- * failure nothing of it is left.
+ * Maps the status file and makes a ring, for a producer whose settings are filled. On
+ * failure neither is left.
  */
 static osp_status
 open_ring(osp_producer *producer, bool create, size_t capacity, osp_error *err)
@@ -132,7 +135,7 @@ open_ring(osp_producer *producer, bool create, size_t capacity, osp_error *err)
 	return status;
 }
 
-/* Puts what was not delivered from a ring that no shipper has. */
+/* Copies undelivered records from a ring that no shipper reads into another one. */
 static void
 put_again(osp_ring *to, osp_ring *from)
 {
@@ -156,7 +159,7 @@ put_again(osp_ring *to, osp_ring *from)
 	osp_buf_term(&bytes);
 }
 
-/* What others find in the header of the ring, they find in the next one. */
+/* Copies the labels of the old ring's header to the new ring's. */
 static void
 hand_on_header(osp_ring *to, const osp_ring *from)
 {
@@ -173,7 +176,7 @@ let_go(osp_producer *producer)
 	osp_producer_abandon(producer);
 }
 
-/* Has the shipper that left the run directory still mapped the ring? */
+/* Is the ring still mapped by a shipper that has left this run directory? */
 static bool
 is_read_elsewhere(const osp_producer *producer)
 {
@@ -182,7 +185,7 @@ is_read_elsewhere(const osp_producer *producer)
 		   __atomic_load_n(&producer->ring.header->seen, __ATOMIC_RELAXED) != 0;
 }
 
-/* Is our ring no longer where a shipper that begins now would find it? */
+/* Is the producer's ring gone from the path where a new shipper would look for it? */
 static bool
 is_lost(const osp_producer *producer)
 {
@@ -191,7 +194,7 @@ is_lost(const osp_producer *producer)
 	osp_ring there;
 	int dir_fd;
 
-	/* From another root nothing can be said of the path. */
+	/* After chroot() the path means another directory, so this cannot be known. */
 	if (osp_root_directory() != producer->root)
 		return false;
 	if (osp_rundir_open(producer->path, false, &dir_fd, NULL) != OSP_OK)
@@ -209,8 +212,8 @@ is_lost(const osp_producer *producer)
 }
 
 /*
- * Replaces the ring by another one of this capacity: by its successor in the same
- * run directory, or by one in the directory that has taken its place.
+ * Replaces the ring by another one of this capacity: in the same run directory by its
+ * successor, else by a ring in the new run directory that has taken its place.
  */
 static bool
 replace_ring(osp_producer *producer, size_t capacity, bool create)
@@ -218,7 +221,7 @@ replace_ring(osp_producer *producer, size_t capacity, bool create)
 	osp_producer next = *producer;
 	bool is_read = is_read_elsewhere(producer);
 
-	/* From another root the path is another one. */
+	/* After chroot() the path means another directory. */
 	if (osp_root_directory() != producer->root)
 		return false;
 	memset(&next.ring, 0, sizeof(next.ring));
@@ -261,7 +264,7 @@ grow(osp_ring *ring, size_t size)
 
 	if (size > producer->ring_size || !may_replace(producer))
 		return false;
-	/* In a new directory there must be room for what is in this ring, and more. */
+	/* A ring in a new directory must hold the contents of this ring, and more. */
 	if (capacity >= producer->ring_size)
 		replaced = is_lost(producer) && capacity < OSP_RING_MAX &&
 				   replace_ring(producer, capacity * 2, true);
@@ -275,7 +278,7 @@ grow(osp_ring *ring, size_t size)
 		replaced = replace_ring(producer, capacity, false);
 	}
 
-	/* The next one may be needed at once. */
+	/* The next replacement may be needed at once. */
 	if (replaced)
 		producer->retry_ns = 0;
 	errno = saved;

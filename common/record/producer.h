@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * producer.h
- *	  A producer: writes records into a ring of its own in a run directory.
+ *	  A producer writes records into its own ring in a run directory.
  *
- * Its ring begins small and grows when it is crowded. All rings of a run directory
- * stay within a bound, the lesser of ring_total and a part of what the file system
- * has free; growing stays within half of it, so that there is room for new
- * sessions. A producer that changed its root directory or user can reach the
- * directory no more: it keeps its ring as it is.
+ * Its ring begins small and grows when it is full. All rings of a run directory
+ * together stay within a bound, the lesser of ring_total and a part of the file
+ * system's free space. Growing rings stay within half of that bound, so that there is
+ * room for new sessions. A producer whose process has changed its root directory or
+ * user cannot reach the directory any more, and keeps its ring as it is.
  */
 #ifndef OSP_PRODUCER_H
 #define OSP_PRODUCER_H
@@ -16,68 +16,66 @@
 #include "record/ring.h"
 #include "record/runstat.h"
 
-/* What a producer is opened with. */
+/* The settings of a producer. */
 typedef struct osp_producer_options
 {
-	size_t ring_size; /* that the ring grows to, rounded up to a power of two */
+	size_t ring_size; /* the ring grows to this, rounded up to a power of two */
 	uint64_t ring_total; /* bytes of all rings together; 0: the default */
 	osp_on_full on_full;
-	osp_str project; /* labels of all records that carry none; may be empty */
+	osp_str project; /* labels of records that have none; may be empty */
 	osp_str service;
 } osp_producer_options;
 
 /*
- * A producer: a ring of its own in a run directory. One per thread, or one per
- * PostgreSQL backend.
+ * A producer and its ring in a run directory. There is one per thread, or one
+ * per PostgreSQL backend.
  */
 typedef struct osp_producer
 {
-	osp_ring ring; /* first: the ring's own functions find the producer by it */
+	osp_ring ring; /* first, for its functions cast it to the producer */
 	osp_runstat *stat;
 	uint64_t ring_size; /* as in the options */
 	uint64_t ring_total;
-	uint64_t root;    /* the process's root directory, where path is valid */
-	uint64_t number;  /* of the ring: the N of ring.N */
-	int64_t retry_ns; /* the ring cannot be replaced before */
+	uint64_t root;    /* the root directory in which path is valid */
+	uint64_t number;  /* the N of the ring's name, ring.N */
+	int64_t retry_ns; /* no attempt to replace the ring before this time */
 	char path[OSP_RUNDIR_PATH_MAX];
 } osp_producer;
 
 /*
- * Opens the run directory (making it if needed) and makes a ring in it. Costs some
- * twenty system calls; done at the first traced statement of a session. OSP_EFULL:
- * the rings have reached their bound, the file system is full, or this process may
- * not write files of that size.
+ * Opens the run directory (making it if needed) and makes a ring in it. This takes some
+ * twenty system calls; it is done at the first traced statement of a session.
+ * OSP_EFULL: the rings have reached their bound, the file system is full, or this
+ * process may not write files of that size.
  */
 osp_status osp_producer_open(osp_producer *producer, const char *path,
 							 const osp_producer_options *options,
 							 osp_error *err) OSP_MUST_CHECK;
 
-/* Releases the ring; what it holds is still shipped. If the run directory was removed
- * before a shipper had read it, it goes along to the new one. */
+/* Releases the ring; its records are still shipped. If the run directory was removed
+ * before a shipper had read them, they are moved to a ring in the new one. */
 void osp_producer_close(osp_producer *producer);
 
-/*
- * In a child after fork: lets go of the parent's ring without touching it.
- */
+/* For a child after fork: unmaps the parent's ring without changing it. */
 void osp_producer_abandon(osp_producer *producer);
 
-/* What follows a commit while stat->sleeping is set: wakes the shipper, or goes to
- * the new run directory. Keeps errno. */
+/* Called after a commit while stat->sleeping is set: wakes the shipper, or moves to the
+ * new run directory. Keeps errno. */
 OSP_SHARED void osp__producer_wake(osp_producer *producer);
 
 /* Counts a record that was written, but did not fit in its reservation. */
 OSP_SHARED void osp__producer_give_up(osp_producer *producer,
 									  const osp_writer *w);
 
-/* Of an operation whose start found no room no stop is written: counts that it is lost,
- * too. */
+/* Counts the stop of an operation as lost, too. For an operation whose start found no
+ * room, for which no stop is written. */
 OSP_SHARED void osp_producer_drop_stop(osp_producer *producer,
 									   const osp_id *base_id);
 
 /*
  * Begins a record of at most OSP_RECORD_OVERHEAD + info_max bytes in the ring.
- * False: there is no room, the record is dropped and counted, and the shipper
- * reports in its trace how many were ("lost_points").
+ * False: there is no room; the record is dropped and counted, and the shipper
+ * reports the count in the record's trace ("lost_points").
  */
 static inline bool
 osp_point_begin(osp_producer *producer, osp_writer *w, osp_record_kind kind,
@@ -106,14 +104,14 @@ osp_point_begin(osp_producer *producer, osp_writer *w, osp_record_kind kind,
 	return true;
 }
 
-/* Wakes the shipper if it sleeps, for there is a record. */
+/* Wakes the shipper if it sleeps. Called after a record was committed. */
 static inline void
 osp__producer_committed(osp_producer *producer)
 {
 	/*
-	 * The store of head must come before this load. A fence says so to the
-	 * compiler; for the processors the shipper does, which makes all of them pass
-	 * a barrier (membarrier) between saying that it sleeps and its last check.
+	 * The store of head must come before this load. The fence orders them for the
+	 * compiler. The shipper orders them for the processors: between saying that it
+	 * sleeps and its last check, it makes all of them pass a barrier (membarrier).
 	 */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (OSP_UNLIKELY(

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * record.c
- *	  Reading the binary form of a point; the bytes may be anything.
+ *	  Reading the binary form of a point. Any bytes are safe to read.
  */
 #include "record/record.h"
 
-/* Takes len bytes off the front of rest; false if it is shorter. */
+/* Moves len bytes from the front of rest to out; false if rest is shorter. */
 static bool
 take(osp_str *rest, size_t len, osp_str *out)
 {
@@ -31,7 +31,7 @@ take_id(osp_str *rest, size_t len, bool is_uuid, osp_id *out)
 	return true;
 }
 
-/* Bytes of a value of this type; SIZE_MAX: a length comes first. */
+/* Size of a value of this type; SIZE_MAX: its length comes first. */
 static size_t
 value_size(osp_attr_type type)
 {
@@ -88,7 +88,7 @@ osp_attr_next(osp_str info, size_t *pos, osp_attr *out)
 	return true;
 }
 
-/* Do the attributes fill info exactly, and do objects end? */
+/* Do the attributes fill info exactly, and are all objects closed? */
 static bool
 info_is_sane(osp_str info)
 {
@@ -112,7 +112,7 @@ osp_record_read(const void *bytes, size_t avail, osp_record *out)
 	osp_record_head head;
 	osp_str rest;
 
-	/* A pad may be as short as the space before the end of the ring. */
+	/* A pad may be as short as the space that is left before the end of the ring. */
 	if (avail < OSP_RECORD_ALIGN)
 		return 0;
 	memcpy(&head, bytes, OSP_RECORD_ALIGN);

@@ -3,15 +3,16 @@
  * record.h
  *	  The binary form of a point, as it lies in a ring.
  *
- * A tracer writes raw facts; the shipper makes words and JSON of them. A record
- * is a head, then base id, parent id, name, project, service and info, without
- * padding between them. info is a sequence of attributes; objects nest by a
- * begin and an end. Byte order and alignment are the machine's: a record never
- * leaves it. A reader checks every length (osp_record_read): the bytes may be
- * anything.
+ * A tracer writes raw values; the shipper turns them into texts and JSON. A
+ * record is a head, then base id, parent id, name, project, service and info,
+ * without padding between them. info is a sequence of attributes; objects nest
+ * by a begin and an end. Byte order and alignment are the machine's: a record
+ * never leaves it. A reader checks every length (osp_record_read), so any bytes
+ * are safe to read.
  *
  * Time is CLOCK_MONOTONIC only (record/clock.h), read once for a point. The
- * run directory keeps the distance to the wall clock (record/rundir.h).
+ * status file of the run directory has the offset to the wall clock
+ * (record/runstat.h).
  */
 #ifndef OSP_RECORD_H
 #define OSP_RECORD_H
@@ -35,7 +36,7 @@ enum
 {
 	OSP_RECORD_BASE_UUID = 1,
 	OSP_RECORD_PARENT_UUID = 2,
-	OSP_RECORD_HAS_PROJECT = 4, /* else the shipper's own */
+	OSP_RECORD_HAS_PROJECT = 4, /* else the ring's or shipper's */
 	OSP_RECORD_HAS_SERVICE = 8
 };
 
@@ -52,7 +53,7 @@ typedef struct osp_record_head
 	uint8_t service_len;
 	uint32_t info_len;
 	int64_t mono_ns;    /* CLOCK_MONOTONIC when the point happened */
-	int64_t elapsed_ns; /* of a stop: since its start; else 0 */
+	int64_t elapsed_ns; /* of a stop: time since its start; else 0 */
 	osp_uuid trace_id;
 } osp_record_head;
 
@@ -67,12 +68,12 @@ typedef enum osp_attr_type
 	OSP_ATTR_BOOL = 6, /* 1 byte */
 	OSP_ATTR_NULL = 7,
 	OSP_ATTR_JSON = 8,     /* uint32_t length, JSON text */
-	OSP_ATTR_MEMBERS = 9,  /* as JSON, an object whose members are spliced in;
-						   * the key is empty */
+	OSP_ATTR_MEMBERS = 9,  /* uint32_t length, JSON of an object whose members
+							* are added; its key is empty */
 	OSP_ATTR_SQLSTATE = 10 /* 5 bytes, shown as PostgreSQL's condition name */
 } osp_attr_type;
 
-/* Who a point is. parent and base are borrowed. */
+/* Identifies a point. The parent's and the base id are borrowed. */
 typedef struct osp_point_ids
 {
 	const osp_id *base_id;
@@ -82,9 +83,9 @@ typedef struct osp_point_ids
 
 /*
  * A writer puts one record into bytes that the caller reserved. When something
- * does not fit the writer is *full*: what comes later is left out, and
- * osp_record_end returns 0. No function here allocates, locks or fails
- * otherwise.
+ * does not fit, the writer becomes *full*: later parts are left out, and
+ * osp_record_end returns 0. No function here allocates, locks or fails in any
+ * other way.
  */
 typedef struct osp_writer
 {
@@ -94,14 +95,15 @@ typedef struct osp_writer
 	bool full;
 } osp_writer;
 
-/* Bytes that a record with these parts takes at most, info excluded. */
+/* The most bytes that a record takes with the longest ids, name and labels, without
+ * info. */
 #define OSP_RECORD_OVERHEAD                                    \
 	(sizeof(osp_record_head) + 2 * OSP_ID_MAX + OSP_NAME_MAX + \
 	 2 * OSP_LABEL_MAX + OSP_RECORD_ALIGN)
 
 /*
- * Room for len bytes, which the caller fills; NULL, and the writer is full, if
- * there is none. A full writer has no room for anything.
+ * Reserves len bytes, which the caller fills. NULL, and the writer is full, if
+ * there is no room. A full writer has no room for anything.
  */
 static inline char *
 osp__put_room(osp_writer *w, size_t len)
@@ -127,7 +129,7 @@ osp_put(osp_writer *w, const void *bytes, size_t len)
 		memcpy(room, bytes, len);
 }
 
-/* The copies of osp_record_begin, to where there is room; what comes behind. */
+/* Copies bytes for osp_record_begin, which has checked the room; returns their end. */
 static inline char *
 osp__copy_text(char *to, const char *bytes, size_t len)
 {
@@ -135,7 +137,7 @@ osp__copy_text(char *to, const char *bytes, size_t len)
 	return to + len;
 }
 
-/* An id is a UUID most often, and sixteen bytes are copied without a call. */
+/* Copies an id. Most ids are UUIDs, whose sixteen bytes are copied without a call. */
 static inline char *
 osp__copy_id(char *to, const osp_id *id)
 {
@@ -146,8 +148,8 @@ osp__copy_id(char *to, const osp_id *id)
 
 /*
  * Begins a record in size bytes at space, which is aligned to OSP_RECORD_ALIGN.
- * name, project and service are cut to their maximum; project.len or
- * service.len of 0 leaves it to the shipper.
+ * name, project and service are cut to their maximum; If project or service is
+ * empty, the shipper adds the label of the ring, or else its own.
  */
 static inline void
 osp_record_begin(osp_writer *w, void *space, size_t size, osp_record_kind kind,
@@ -162,7 +164,7 @@ osp_record_begin(osp_writer *w, void *space, size_t size, osp_record_kind kind,
 		service.len <= OSP_LABEL_MAX ? service.len : OSP_LABEL_MAX;
 	char *pos = (char *) space + sizeof(*head);
 
-	/* One look at the room is enough for all of this. */
+	/* This one check of the room covers all parts below. */
 	w->start = w->pos = (char *) space;
 	w->full = size < sizeof(*head) + ids->base_id->len + ids->parent_id->len +
 						 name_len + project_len + service_len;
@@ -197,7 +199,7 @@ osp_record_begin(osp_writer *w, void *space, size_t size, osp_record_kind kind,
 	w->pos = pos;
 }
 
-/* Closes the record; its size, or 0 if it did not fit. */
+/* Ends the record and returns its size, or 0 if it did not fit. */
 static inline size_t
 osp_record_end(osp_writer *w)
 {
@@ -209,7 +211,7 @@ osp_record_end(osp_writer *w)
 	if (OSP_UNLIKELY(w->full || size > (size_t) (w->limit - w->start)))
 		return 0;
 	if (OSP_LIKELY(w->limit - w->pos >= OSP_RECORD_ALIGN))
-		memset(w->pos, 0, OSP_RECORD_ALIGN); /* a store, not a call */
+		memset(w->pos, 0, OSP_RECORD_ALIGN); /* one store, no call */
 	else
 		memset(w->pos, 0, size - len);
 	head->size = (uint32_t) size;
@@ -219,7 +221,7 @@ osp_record_end(osp_writer *w)
 	return size;
 }
 
-/* The type and the key, at most OSP_KEY_MAX bytes, that every attribute has. */
+/* Writes an attribute's type and its key, of which at most OSP_KEY_MAX bytes. */
 static inline void
 osp_put_key(osp_writer *w, osp_attr_type type, osp_str key)
 {
@@ -233,7 +235,8 @@ osp_put_key(osp_writer *w, osp_attr_type type, osp_str key)
 	memcpy(room + 2, key.ptr, key_len);
 }
 
-/* A key with a value that is as long as its type says: one look at the room. */
+/* Writes a key and a value whose size follows from its type, with one check of the
+ * room. */
 static inline void
 osp__put_fixed(osp_writer *w, osp_attr_type type, osp_str key,
 			   const void *value, size_t size)
@@ -320,7 +323,7 @@ osp_put_null(osp_writer *w, osp_str key)
 	osp_put_key(w, OSP_ATTR_NULL, key);
 }
 
-/* state: the five characters of a SQLSTATE. */
+/* Writes a SQLSTATE, whose five characters are state. */
 static inline void
 osp_put_sqlstate(osp_writer *w, osp_str key, const char state[5])
 {
@@ -328,14 +331,14 @@ osp_put_sqlstate(osp_writer *w, osp_str key, const char state[5])
 	osp_put(w, state, 5);
 }
 
-/* Attributes that were encoded before, into a writer of their own. */
+/* Writes attributes that osp_attrs_end() returned. */
 static inline void
 osp_put_encoded(osp_writer *w, osp_str attributes)
 {
 	osp_put(w, attributes.ptr, attributes.len);
 }
 
-/* A writer of attributes alone, to encode once what many records carry. */
+/* Makes a writer that encodes attributes alone, once for many records. */
 static inline void
 osp_attrs_begin(osp_writer *w, void *space, size_t size)
 {
@@ -344,14 +347,14 @@ osp_attrs_begin(osp_writer *w, void *space, size_t size)
 	w->full = false;
 }
 
-/* What was encoded, borrowed from the writer's space; empty if it was full. */
+/* The encoded attributes, borrowed from the writer's space; empty if it was full. */
 static inline osp_str
 osp_attrs_end(const osp_writer *w)
 {
 	return osp_str_n(w->start, w->full ? 0 : (size_t) (w->pos - w->start));
 }
 
-/* A record that was read; everything is borrowed from the bytes. */
+/* A record after reading; texts are borrowed from its bytes. */
 typedef struct osp_record
 {
 	osp_record_kind kind;
@@ -369,14 +372,14 @@ typedef struct osp_record
 
 /*
  * Reads the record at bytes, of which avail can be read. Returns its size, or 0
- * when the bytes are no whole and sane record: the info was then checked as far
- * as attribute lengths, nesting and types go. A pad fills only kind. bytes must
- * not change meanwhile: a reader of a ring copies first.
+ * if the bytes are no complete and valid record. The lengths, nesting and types
+ * of the attributes in info are checked. Of a pad, only kind is filled. bytes
+ * must not change meanwhile, so a reader of a ring copies first.
  */
 size_t osp_record_read(const void *bytes, size_t avail,
 					   osp_record *out) OSP_MUST_CHECK;
 
-/* One attribute; for OBJECT and END value is empty. */
+/* One attribute; value is empty for OBJECT and END. */
 typedef struct osp_attr
 {
 	osp_attr_type type;
@@ -385,8 +388,8 @@ typedef struct osp_attr
 } osp_attr;
 
 /*
- * The attribute at *pos of info, moving *pos beyond it; false at the end and
- * where the bytes make no sense (*pos is then not at info.len).
+ * Reads the attribute at *pos of info, and moves *pos beyond it. False at the
+ * end, and if the bytes are invalid (then *pos is not at info.len).
  */
 bool osp_attr_next(osp_str info, size_t *pos, osp_attr *out);
 

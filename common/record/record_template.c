@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * record_template.c
- *	  Records that are made once and put into rings many times.
+ *	  Makes templates: records that are made once and written to rings many
+ *	  times.
  */
 #include "record/template.h"
 
-/* Where the names begin, and the steps. */
+/* The offset of the names in a record whose ids are UUIDs; copying in steps begins
+ * there. */
 #define NAMES_AT (sizeof(osp_record_head) + 2 * sizeof(osp_uuid))
 
 bool

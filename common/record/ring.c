@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ring.c
- *	  The ring: opening it, and the parts of reserving and reading that are not
+ *	  Opening a ring, and the parts of reserving and reading that are not
  *	  inline.
  */
 #include "record/ring.h"
@@ -14,7 +14,7 @@
 #include "record/mapped_alone.h"
 #include "record/newfile.h"
 
-/* The layout is a contract between processes of different builds. */
+/* The layout is a contract between processes of different versions. */
 typedef char
 	header_fits[sizeof(osp_ring_header) <= OSP_RING_HEADER_SIZE ? 1 : -1];
 typedef char lines_are_apart[offsetof(osp_ring_header, owner) == 64 &&
@@ -168,7 +168,7 @@ osp_ring_is_orphaned(const osp_ring *ring, int fd)
 	return osp__is_mapped_alone(fd);
 }
 
-/* Reads tail again. */
+/* Reads tail from the header again. */
 static uint64_t
 refresh_tail(osp_ring *ring)
 {
@@ -176,8 +176,8 @@ refresh_tail(osp_ring *ring)
 	return ring->tail_seen;
 }
 
-/* Are size bytes beyond head free? A tail beyond head is damage, which the
- * consumer repairs; until then nothing is written. */
+/* Are size bytes beyond head free? If tail is beyond head, it is damaged and the
+ * consumer repairs it; until then nothing is written. */
 static bool
 is_free(osp_ring *ring, uint64_t size)
 {
@@ -185,7 +185,7 @@ is_free(osp_ring *ring, uint64_t size)
 		   ring->head + size - ring->tail_seen <= ring->capacity;
 }
 
-/* What a record of size bytes takes at head, the pad before it included. */
+/* The bytes that a record of size bytes takes at head, including the pad before it. */
 static uint64_t
 padded(const osp_ring *ring, size_t size)
 {
@@ -201,7 +201,8 @@ has_room(osp_ring *ring, size_t size)
 	return size <= ring->capacity / 4 && is_free(ring, padded(ring, size));
 }
 
-/* Room for records of together size bytes: each wrap may waste a quarter. */
+/* Is there room for records of size bytes in all? Each wrap may waste a quarter of the
+ * ring. */
 static bool
 has_much_room(osp_ring *ring, size_t size)
 {
@@ -229,7 +230,7 @@ wait_for_room(osp_ring *ring, size_t size, bool (*has)(osp_ring *, size_t))
 	return room;
 }
 
-/* Is there room, or can it be had by growing or waiting? */
+/* Is there room, if need be after growing or waiting? */
 static bool
 find_room(osp_ring *ring, size_t size, bool (*has)(osp_ring *, size_t))
 {
@@ -291,7 +292,7 @@ osp__ring_reserve_slow(osp_ring *ring, size_t size)
 	return ring->data + (ring->reserved & ring->mask);
 }
 
-/* Gives up everything between *pos and head, at least one record. */
+/* Skips everything between *pos and head, at least one record. */
 static void
 skip_damage(osp_ring *ring, uint64_t *pos, uint64_t head)
 {
@@ -305,7 +306,7 @@ skip_damage(osp_ring *ring, uint64_t *pos, uint64_t head)
 	*pos = head;
 }
 
-/* The first bytes of every record, a pad's too. */
+/* The first bytes of every record, also of a pad. */
 typedef struct record_prefix
 {
 	uint32_t size;
@@ -317,8 +318,8 @@ typedef struct record_prefix
 typedef char prefix_fits[sizeof(record_prefix) == OSP_RECORD_ALIGN ? 1 : -1];
 
 /*
- * Copies the prefix of the record at pos; false if it cannot be one of which
- * all bytes lie before head.
+ * Copies the prefix of the record at pos; false if not all of that record can
+ * lie before head.
  */
 static bool
 read_prefix(const osp_ring *ring, uint64_t pos, uint64_t head,
@@ -354,7 +355,8 @@ osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf, osp_record *out)
 			continue;
 		}
 
-		/* Copied before it is read: the bytes may change under our eyes. */
+		/* Copies the record before reading it: another process may change the bytes at
+		 * any time. */
 		osp_buf_reset(buf);
 		osp_buf_add(buf, ring->data + (*pos & ring->mask), prefix.size);
 		if (osp_buf_status(buf) != OSP_OK)

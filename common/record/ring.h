@@ -25,8 +25,8 @@
  * never as SIGBUS later. The producer keeps no descriptor open: an application
  * that closes descriptors it does not know breaks nothing.
  *
- * All words of the file may be damaged. Each side keeps its own position in its
- * own memory, and checks what it reads of the other side's.
+ * Every word of the file may be damaged. Each side keeps its own position in
+ * its own memory, and checks the other side's values when it reads them.
  */
 #ifndef OSP_RING_H
 #define OSP_RING_H
@@ -42,11 +42,11 @@
 #define OSP_RING_MIN         (64 * 1024)
 #define OSP_RING_MAX         (1024 * 1024 * 1024)
 
-/* What a ring grows to: the shipper of a saturated server may come a second late, and a
- * busy session writes 2.5 MB in that. */
+/* The capacity that a ring may grow to. The shipper of a saturated server may come a
+ * second late, and a busy session writes 2.5 MB in that time. */
 #define OSP_RING_DEFAULT (4 * 1024 * 1024)
 
-/* Bytes of all rings of a run directory together. */
+/* Bytes that all rings of a run directory may take together. */
 #define OSP_RING_TOTAL_DEFAULT (UINT64_C(128) * 1024 * 1024)
 
 /*
@@ -57,9 +57,9 @@
 typedef struct osp_ring_loss
 {
 	uint64_t lost;     /* producer: records, only grows */
-	uint64_t reported; /* consumer: of lost */
-	osp_uuid id;       /* producer: of the operation that reports them */
-	uint64_t check;    /* producer: reveals an entry that is half written */
+	uint64_t reported; /* consumer: how many of lost are reported */
+	osp_uuid id;       /* producer: of the operation that will report them */
+	uint64_t check;    /* producer: checksum; wrong while half written */
 	osp_id base_id;    /* producer: the trace; len 0: the entry is unused */
 } osp_ring_loss;
 
@@ -67,22 +67,23 @@ typedef struct osp_ring_loss
 
 #define OSP_RING_NAME_MAX 32
 
-/* "ring.N" */
+/* Writes the name of a ring's file: "ring.N". */
 void osp_ring_name(char name[OSP_RING_NAME_MAX], uint64_t number);
 
-/* Names the ring before this one in its header; 0 there: there is none. */
+/* The header's value for the ring before this one; 0 there: there is none. */
 #define OSP_RING_PREDECESSOR(number) ((number) + 1)
 
-/* In the file; every group that one side writes has a cache line of its own. */
+/* The header in the file. The words that one side writes have cache lines of their
+ * own. */
 typedef struct osp_ring_header
 {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t header_size;
 	uint64_t capacity;    /* a power of two */
-	osp_uuid id;          /* of this ring, and of no other: a source of
-						   * notifications, whose sequence is the position behind
-						   * a record */
+	osp_uuid id;          /* of this ring alone. It is the source of its
+						   * notifications, whose sequence is the position
+						   * behind their record */
 	uint64_t predecessor; /* OSP_RING_PREDECESSOR */
 	uint64_t grows_to;    /* capacity that the producer's rings may reach */
 	uint64_t waits; /* not 0: the producer waits for room (OSP_ON_FULL_WAIT) */
@@ -91,20 +92,20 @@ typedef struct osp_ring_header
 	uint64_t owner_space; /* osp_owner_space() of the producer */
 	char pad1[48];
 
-	uint64_t head;    /* producer: end of what is committed */
-	uint64_t records; /* producer: records committed since the ring exists */
+	uint64_t head;    /* producer: end of the committed records */
+	uint64_t records; /* producer: records committed since the ring was made */
 	uint64_t dropped; /* producer: records that found no room */
 	char pad2[40];
 
-	uint64_t tail;    /* consumer: end of what a collector has */
-	uint64_t corrupt; /* consumer: bytes skipped because they made no sense */
-	uint64_t seen;    /* consumer: not 0: it has the ring mapped, or had */
+	uint64_t tail;    /* consumer: end of the records that a collector has */
+	uint64_t corrupt; /* consumer: invalid bytes that were skipped */
+	uint64_t seen;    /* consumer: not 0: a shipper maps or mapped the ring */
 	char pad3[40];
 
 	osp_ring_loss losses[OSP_RING_LOSSES];
 
-	/* Labels of the producer's program, terminated; empty: it has none. They apply
-	 * to all records that carry none of their own. */
+	/* Labels of the producer's program, terminated; empty: it has none. They apply to
+	 * all records without labels of their own. */
 	char project[OSP_LABEL_MAX + 1];
 	char service[OSP_LABEL_MAX + 1];
 } osp_ring_header;
@@ -125,16 +126,16 @@ typedef struct osp_ring
 	uint64_t capacity;
 	uint64_t mask;
 
-	/* the producer's */
-	uint64_t head;        /* what header->head is, or will be */
+	/* used by the producer */
+	uint64_t head;        /* value of header->head, now or after a commit */
 	uint64_t tail_seen;   /* header->tail when it was last read */
-	uint64_t reserved;    /* where the open reservation begins */
+	uint64_t reserved;    /* position of the open reservation */
 	size_t reserved_size; /* 0: none is open */
 	osp_on_full on_full;
-	bool stalled; /* a wait ended without room: do not wait until there is */
+	bool stalled; /* a wait found no room: do not wait until there is some */
 
-	/* Replaces the ring by one in which a record of size bytes has room; false if
-	 * that is not possible now. NULL: the ring does not grow. */
+	/* Replaces the ring by one with room for a record of size bytes; false if that is
+	 * not possible now. NULL: the ring does not grow. */
 	bool (*grow)(struct osp_ring *ring, size_t size);
 } osp_ring;
 
@@ -142,88 +143,90 @@ typedef struct osp_ring
  * Makes and maps the file name in directory dir_fd, mode 0600, fully allocated,
  * owned by this process, with exactly this capacity (a power of two from
  * OSP_RING_MIN to OSP_RING_MAX). It appears under its name only when it is
- * whole. OSP_EBUSY: the name is taken; OSP_EFULL: there is no room, or the
+ * complete. OSP_EBUSY: the name is taken; OSP_EFULL: there is no room, or the
  * process may not write files of this size.
  */
 osp_status osp_ring_create(osp_ring *ring, int dir_fd, const char *name,
 						   size_t capacity, osp_error *err) OSP_MUST_CHECK;
 
 /*
- * Maps an existing ring. OSP_EPROTO: the file is not a ring of this version or
- * its header makes no sense (then it is never touched).
+ * Maps an existing ring. OSP_EPROTO: the file is not a ring of this version, or
+ * its header is invalid (then it is never changed).
  */
 osp_status osp_ring_map(osp_ring *ring, int dir_fd, const char *name,
 						osp_error *err) OSP_MUST_CHECK;
 
-/* The same; *fd is the descriptor of the file, the caller's to close. -1 if this
- * fails with another status than OSP_EPROTO. */
+/* Maps an existing ring like osp_ring_map; the caller must close *fd, the file's
+ * descriptor. It is -1 if this fails with another status than OSP_EPROTO. */
 osp_status osp_ring_map_open(osp_ring *ring, int dir_fd, const char *name,
 							 int *fd, osp_error *err) OSP_MUST_CHECK;
 
 void osp_ring_unmap(osp_ring *ring);
 
-/* The producer is done with the ring; what lies in it is still delivered. */
+/* Ends the producer's use of the ring; its records are still delivered. */
 void osp_ring_release(osp_ring *ring);
 
 /*
- * Will nobody write to the ring any more, because its producer has released it,
- * died, or replaced its program? fd is the descriptor that osp_ring_map_open gave
- * for this mapping. False also when that cannot be known.
+ * Has the producer released the ring, died, or replaced its program, so that nobody
+ * will write to the ring any more? fd is the descriptor that osp_ring_map_open gave for
+ * this mapping. False also if that cannot be known.
  */
 bool osp_ring_is_orphaned(const osp_ring *ring, int fd);
 
 /*
- * A process in one word: its pid in the upper 22 bits, its start time in clock
- * ticks since boot in the others. 0 is nobody.
+ * Identifies this process by one word: its pid in the upper 22 bits, its start
+ * time in clock ticks since boot in the lower ones. 0 is nobody.
  */
 uint64_t osp_owner_self(void);
 
 /*
- * The PID and time namespaces of this process in one word: owner words can be
- * compared and checked only in the same space. 0: unknown, as without /proc.
+ * Identifies the PID and time namespaces of this process by one word: owner
+ * words can be compared and checked only in the same space. 0: unknown, for
+ * example without /proc.
  */
 uint64_t osp_owner_space(void);
 
-/* Does the process of this space that the word names live? False for 0. */
+/* Is the process of an owner word alive? The word must be of this process's space.
+ * False for 0. */
 bool osp_owner_alive(uint64_t owner);
 
-/* Its pid, 0 for nobody. */
+/* The pid in an owner word; 0 for nobody. */
 long osp_owner_pid(uint64_t owner);
 
-/* When it began, in ns since boot; 0: not known. */
+/* The start time of the process of an owner word, in ns since boot; 0: not known. */
 int64_t osp_owner_start_ns(uint64_t owner);
 
-/* The slow path of osp_ring_reserve: reads tail again, wraps, grows, waits. */
+/* The slow path of osp_ring_reserve: reads tail again, and wraps, grows or waits if
+ * needed. */
 OSP_SHARED void *osp__ring_reserve_slow(osp_ring *ring, size_t size);
 
 /* Gives the reservation up, and counts the record as dropped. */
 OSP_SHARED void osp__ring_drop(osp_ring *ring);
 
 /*
- * Producer: is there room for records of together size bytes, none of which takes
- * more than a quarter of the ring? Grows and waits for it as osp_ring_reserve
- * does, but drops nothing.
+ * Producer: is there room for records of size bytes in all, none of which takes more
+ * than a quarter of the ring? Grows and waits like osp_ring_reserve, but drops nothing.
  */
 bool osp_ring_make_room(osp_ring *ring, size_t size);
 
-/* Producer: count records of this trace found no room, and count as dropped
- * already. The consumer reports them in the trace. */
+/* Producer: notes that count records of this trace found no room, for the consumer's
+ * report in the trace. They must be counted as dropped already. */
 OSP_SHARED void osp_ring_count_loss(osp_ring *ring, const osp_id *base_id,
 									uint64_t count);
 
 /*
- * Consumer: copies an entry of header->losses; false if it holds nothing that is
- * not reported yet, is being written, or is damaged.
+ * Consumer: copies an entry of header->losses; false if all its losses are reported, or
+ * it is being written, or it is damaged.
  */
 bool osp_ring_read_loss(const osp_ring *ring, int entry,
 						osp_ring_loss *out) OSP_MUST_CHECK;
 
 /*
- * Producer: room for a record of at most size bytes, aligned to
- * OSP_RECORD_ALIGN; NULL if there is none (counted as dropped). More than a
- * quarter of the capacity may not fit even into an empty ring. A second
+ * Producer: reserves room for a record of at most size bytes, aligned to
+ * OSP_RECORD_ALIGN; NULL if there is none (counted as dropped). A record larger
+ * than a quarter of the capacity may not fit even into an empty ring. A second
  * reservation replaces an uncommitted one. The ring may be replaced by a larger
- * one on the way.
+ * one meanwhile.
  */
 static inline void *
 osp_ring_reserve(osp_ring *ring, size_t size)
@@ -271,9 +274,9 @@ osp_ring_commit(osp_ring *ring, size_t size)
 
 /*
  * Consumer: copies the next whole record at *pos into buf (which grows in its
- * bounds), reads it and moves *pos beyond it and any pads. Bytes that make no
- * sense are skipped up to head and counted in header->corrupt. False when
- * nothing more is committed. *pos begins at osp_ring_tail.
+ * bounds), reads it and moves *pos beyond it and any pads. If bytes are
+ * invalid, everything up to head is skipped and counted in header->corrupt.
+ * False when no committed record is left. *pos begins at osp_ring_tail.
  */
 bool osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf,
 				   osp_record *out) OSP_MUST_CHECK;
@@ -290,7 +293,7 @@ osp_ring_tail(const osp_ring *ring)
 	return __atomic_load_n(&ring->header->tail, __ATOMIC_RELAXED);
 }
 
-/* Consumer: everything before pos is delivered, the room is free again. */
+/* Consumer: frees the room of everything before pos, which is delivered. */
 static inline void
 osp_ring_set_tail(osp_ring *ring, uint64_t pos)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ring_loss.c
- *	  Records that found no room, counted per trace in the ring's header.
+ *	  Counts records that found no room, per trace, in the ring's header.
  *
  * The producer writes an entry's check last, over everything else that it writes;
  * the consumer copies an entry and uses it only if the check fits.
@@ -29,7 +29,7 @@ check_of(const osp_ring_loss *entry)
 	return mix(sum, entry->base_id.bytes, entry->base_id.len);
 }
 
-/* The entry of this trace, else one that is free; NULL: all are in use. */
+/* The entry of this trace, or else a free one; NULL: all are in use. */
 static osp_ring_loss *
 find_entry(osp_ring_header *header, const osp_id *base_id)
 {
@@ -72,7 +72,7 @@ osp_ring_read_loss(const osp_ring *ring, int entry, osp_ring_loss *out)
 {
 	const osp_ring_loss *from = &ring->header->losses[entry];
 
-	/* The check is read first: what is written later does not fit it. */
+	/* Reads the check first, so that it does not fit values that are written later. */
 	uint64_t check = __atomic_load_n(&from->check, __ATOMIC_ACQUIRE);
 
 	memcpy(out, from, sizeof(*out));

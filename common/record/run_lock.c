@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_lock.c
- *	  The lock of a run directory's shipper: an open file description lock, which
- *	  the kernel takes back however its holder ends, which has the same meaning in
- *	  all namespaces, and which can be examined without being taken.
+ *	  The lock of a run directory's shipper: an open file description lock, which the
+ *	  kernel takes back however its holder ends, which means the same in all namespaces,
+ *	  and which can be examined without being taken.
  */
 #include "record/rundir.h"
 

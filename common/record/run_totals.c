@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_totals.c
- *	  What all rings of a run directory and its status file say together, for
- *	  those who show it.
+ *	  Adds up the counters of a run directory's rings and of its status file.
  */
 #include "base/directory.h"
 #include "record/ring.h"
@@ -14,8 +13,9 @@
 
 #define COPY_TRIES 1000
 
-/* How often all is read again because a ring was removed meanwhile, and how long to
- * wait first where one is being removed: its shipper may have been killed. */
+/* How often everything is read again because a ring was removed meanwhile, and the
+ * pause before that while a ring is being removed: the shipper that removes it may have
+ * been killed. */
 #define READ_TRIES 50
 #define WAIT_NS    1000000
 
@@ -26,7 +26,7 @@ add_ring(osp_run_totals *totals, int dir_fd, const char *name)
 	uint64_t tail;
 	uint64_t head;
 
-	/* It was removed this moment; then all is read again. */
+	/* The ring was just removed; read_once() notices that, and all is read again. */
 	if (osp_ring_map(&ring, dir_fd, name, NULL) != OSP_OK)
 		return;
 	tail = osp_ring_tail(&ring);
@@ -55,7 +55,8 @@ add_rings(osp_run_totals *totals, int dir_fd, osp_error *err)
 	return OSP_OK;
 }
 
-/* The message is guarded by a sequence number: odd, it is being written. */
+/* Copies the status file. A sequence number guards the error's text; it is odd while
+ * the text is being written. */
 static void
 copy_stat(osp_runstat *to, const osp_runstat *from)
 {
@@ -67,7 +68,7 @@ copy_stat(osp_runstat *to, const osp_runstat *from)
 
 		memcpy(to, from, sizeof(*to));
 
-		/* Not __atomic_thread_fence, which ThreadSanitizer cannot follow. */
+		/* This is not __atomic_thread_fence, which ThreadSanitizer cannot follow. */
 		__sync_synchronize();
 		if (seq % 2 == 0 &&
 			seq == __atomic_load_n(&from->error_seq, __ATOMIC_RELAXED))

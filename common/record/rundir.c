@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rundir.c
- *	  The run directory: its path, and whether it can be trusted.
+ *	  Finds the path of the run directory, and checks whether it can be trusted.
  */
 #include "record/rundir.h"
 
@@ -14,9 +14,9 @@
 
 #include "record/ring.h"
 
-#define SHARED_MEMORY "/dev/shm/osprofiler-" /* and the user's number */
+#define SHARED_MEMORY "/dev/shm/osprofiler-" /* the user's number follows */
 
-/* The end of making a path by snprintf. */
+/* Checks the result of snprintf for a path. */
 static osp_status
 path_made(int len, char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
 {
@@ -91,7 +91,8 @@ osp_rundir_of_run(char out[OSP_RUNDIR_OF_RUN_MAX])
 					(unsigned long long) osp_owner_self());
 }
 
-/* The owner of the run that a directory is of, by its name; false: it is of none. */
+/* Reads from a directory's name the owner of its `osprofiler run`. False: it is not
+ * such a directory. */
 static bool
 read_run_owner(const char *path, uint64_t *owner)
 {
@@ -125,8 +126,8 @@ osp_rundir_run_works(const char *path)
 }
 
 /*
- * Whoever can write to the directory that holds ours can put another in its
- * place, unless it is sticky.
+ * Is the directory at path safe as a parent of the run directory? Users who can
+ * write to it could replace the run directory, unless it is sticky.
  */
 static bool
 parent_is_safe(const char *path)
@@ -141,7 +142,7 @@ parent_is_safe(const char *path)
 		   (st.st_mode & S_ISVTX) != 0;
 }
 
-/* The path without its last component; false if it has only one. */
+/* Writes the path without its last component; false if it has only one. */
 static bool
 parent_of(const char *path, char out[OSP_RUNDIR_PATH_MAX])
 {
@@ -178,8 +179,8 @@ static void __attribute__((constructor)) note_root(void)
 	first_root = osp_root_directory();
 }
 
-/* mkdir -p, mode 0700 whatever the umask; one that exists is left as it is. 0, or why
- * the first of those that cannot be made is not. */
+/* Makes directories like mkdir -p, with mode 0700 whatever the umask; existing ones are
+ * left as they are. Returns 0, or the errno of the first that cannot be made. */
 static int
 make_directories(const char *path)
 {

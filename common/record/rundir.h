@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rundir.h
- *	  The run directory: where producers and the shipper of one user (of one
- *	  PostgreSQL cluster) meet.
+ *	  The run directory, in which the producers and the shipper of one user (or
+ *	  of one PostgreSQL cluster) meet.
  *
  *	  status     counters, the clock and the bell, a mapped file (runstat.h)
  *	  lock       held by the one shipper
@@ -25,7 +25,7 @@
 
 #define OSP_RUNDIR_PATH_MAX 1024
 
-/* What the spool in it may take, in bytes, where nothing is configured. */
+/* Bytes that the spool in the run directory may take, unless configured. */
 #define OSP_SPOOL_LIMIT_DEFAULT (UINT64_C(256) * 1024 * 1024)
 
 /*
@@ -38,32 +38,32 @@ osp_status osp_rundir_path(osp_str configured, char out[OSP_RUNDIR_PATH_MAX],
 
 /*
  * The path of a server's run directory: configured/sub, or
- * /dev/shm/osprofiler-<uid>/sub if configured is empty. The environment is that of
- * whoever started the server, and does not matter.
+ * /dev/shm/osprofiler-<uid>/sub if configured is empty. The environment does not
+ * matter, for it is that of the user who started the server.
  */
 osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
 								  char out[OSP_RUNDIR_PATH_MAX],
 								  osp_error *err) OSP_MUST_CHECK;
 
-/* A name for the directory of an `osprofiler run` in this process, as a template of
- * mkdtemp. It names the process, so that what the run leaves behind knows when it has
+/* Writes a name, as a template of mkdtemp, for the directory of an `osprofiler run` in
+ * this process. It identifies the process, so that others can tell whether the run has
  * ended. */
 #define OSP_RUNDIR_OF_RUN_MAX 32
 void osp_rundir_of_run(char out[OSP_RUNDIR_OF_RUN_MAX]);
 
-/* Is this, by its name, the directory of an `osprofiler run` whose process has ended, or
- * of one that is at work? */
+/* Is this, by its name, the directory of an `osprofiler run` whose process has ended,
+ * or whose process is alive? */
 bool osp_rundir_run_ended(const char *path);
 bool osp_rundir_run_works(const char *path);
 
-/* A number for the root directory of this process; chroot() changes it. */
+/* A number that identifies the root directory of this process; chroot() changes it. */
 uint64_t osp_root_directory(void);
 
 /*
  * Opens the directory, making it (and missing parents, mode 0700) if create is set,
  * unless the process has called chroot() or the directory is that of an ended run
- * (osp_rundir_run_ended). The descriptor is the caller's to close. OSP_EPERM: it is not
- * ours, not a directory, or open to others; OSP_ENOENT; OSP_EIO.
+ * (osp_rundir_run_ended). The caller must close the descriptor. OSP_EPERM: it belongs
+ * to another user, is not a directory, or is open to others; OSP_ENOENT; OSP_EIO.
  */
 osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
 						   osp_error *err) OSP_MUST_CHECK;
@@ -75,14 +75,14 @@ osp_status osp_rundir_open(const char *path, bool create, int *dir_fd,
 osp_status osp_rundir_lock(int dir_fd, const char *path, int *lock_fd,
 						   osp_error *err) OSP_MUST_CHECK;
 
-/* Is this the lock of the directory, as osp_rundir_lock gave it? Not if the file was
- * removed since. */
+/* Is lock_fd, which osp_rundir_lock gave, still the lock of the directory? Not if the
+ * lock's file was removed since. */
 bool osp_rundir_is_lock(int dir_fd, int lock_fd);
 
 /* Has there ever been a shipper in this directory? */
 bool osp_rundir_had_shipper(int dir_fd);
 
-/* Is a shipper at work in this run directory, in whatever namespace? */
+/* Is a shipper running in this run directory, in any namespace? */
 bool osp_shipper_alive(int dir_fd);
 
 #endif /* OSP_RUNDIR_H */

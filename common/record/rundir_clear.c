@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rundir_clear.c
- *	  What is removed from the run directory of a server that has ended.
+ *	  Clears the run directory of a server that has ended.
  *
- * It lies in memory, as a rule, and whoever stops a server for good removes its data
- * directory and knows of no other.
+ * The run directory usually lies in memory, and an administrator who removes a server
+ * for good does not know of it.
  *
- * Should a session begin meanwhile, it makes what it needs anew: the old status file
- * says that the directory is another one now.
+ * If a session begins meanwhile, it makes a new directory: the old status file says
+ * that the directory has moved.
  */
 #include "record/rundir_clear.h"
 
@@ -26,8 +26,8 @@ is_waits(const char *name)
 	return strncmp(name, WAITS_PREFIX, strlen(WAITS_PREFIX)) == 0;
 }
 
-/* Is there nothing in this file that anybody would miss? What the spool holds, the status
- * file says. */
+/* Can this file be removed without any loss? The spool counts as empty here;
+ * give_up_status() checks it by the status file. */
 static bool
 is_of_no_use(const char *name)
 {
@@ -63,8 +63,8 @@ remove_files(DIR *dir, bool all)
 			(void) unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
-/* Is everything delivered, by what the status file says? Then whoever has it mapped looks
- * for another one from now on. */
+/* Is everything delivered, according to the status file? Then it is marked as moved,
+ * and processes that have it mapped look for a new one. */
 static bool
 give_up_status(int dir_fd)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rundir_clear.h
- *	  What is removed from the run directory of a server that has ended.
+ *	  Clears the run directory of a server that has ended.
  */
 #ifndef OSP_RUNDIR_CLEAR_H
 #define OSP_RUNDIR_CLEAR_H
@@ -9,14 +9,14 @@
 #include "record/rundir.h"
 
 /*
- * The server ends, and neither sessions nor shipper use the directory any more: removes
- * it, and its counters with it. If something waits to be delivered, in it or in the spool, or
- * a file is not known, all stays but what its sessions waited for.
+ * Removes the run directory of a server that ends, with its counters. Neither sessions
+ * nor a shipper may use it any more. If records wait in it or in its spool, or a file
+ * is unknown, only the sessions' files of waits are removed.
  */
 void osp_rundir_clear(const char *path);
 
-/* Removes what sessions waited for, unless somebody still has the file mapped: of a
- * server that could not end as it should. */
+/* Removes the sessions' files of waits that no process has mapped: a server that was
+ * killed leaves them. */
 void osp_rundir_clear_waits(int dir_fd);
 
 #endif /* OSP_RUNDIR_CLEAR_H */

@@ -19,7 +19,8 @@
 
 #define RUNSTAT_NAME "status"
 
-/* Waiting for another process to make it, of a millisecond or more each. */
+/* How often to wait, a millisecond or more each, while another process makes the
+ * file. */
 #define MAP_TRIES 1000
 
 typedef char verdicts_fit[OSP_VERDICT_COUNT <= 16 ? 1 : -1];
@@ -62,9 +63,9 @@ init_runstat(void *map, size_t size)
 }
 
 /*
- * After a reboot CLOCK_MONOTONIC begins anew, and a status file that survived it
- * would be off by days; so would the records of its rings, which no shipper can
- * tell. The boot is not named in the file, so this looks at the clocks alone.
+ * Does the file have this version's layout? A file that survived a reboot is not
+ * noticed: it does not name the boot, although CLOCK_MONOTONIC, and so the offset of
+ * the clocks and the records' times, began anew.
  */
 static bool
 is_sane(const osp_runstat *stat)
@@ -115,7 +116,7 @@ osp_runstat_map(int dir_fd, osp_runstat **out, osp_error *err)
 		if (status != OSP_EBUSY)
 			return status;
 
-		/* Another process makes it at this moment. */
+		/* Another process is making the file at this moment. */
 		(void) usleep(1000);
 	}
 	return status;
@@ -128,7 +129,8 @@ osp_runstat_unmap(osp_runstat *stat)
 		(void) munmap(stat, sizeof(*stat));
 }
 
-/* Nothing is counted twice, should the old file come back. */
+/* Moves a counter and sets the old one to 0, so that nothing is counted twice if the
+ * old file comes back. */
 static void
 take_counter(osp_runstat *to, osp_runstat *from, size_t offset)
 {
@@ -162,7 +164,8 @@ osp_runstat_take_over(osp_runstat *to, osp_runstat *from)
 			to, from, offsetof(osp_runstat, contexts) + i * sizeof(uint64_t));
 }
 
-/* Shared with whoever has mapped the file: not FUTEX_PRIVATE_FLAG. */
+/* Calls futex() on the bell. All processes that have the file mapped share it, so
+ * FUTEX_PRIVATE_FLAG is not set. */
 static long
 bell_futex(osp_runstat *stat, int op, uint32_t value)
 {
@@ -177,15 +180,15 @@ osp_runstat_ring_always(osp_runstat *stat)
 }
 
 /*
- * A reader takes the text only if it finds error_seq even, and the same before
- * and after. A process that was killed in the middle left it odd.
+ * A reader uses the text only if it finds error_seq even, and the same before
+ * and after. A process that was killed while it wrote leaves error_seq odd.
  */
 void
 osp_runstat_note_error(osp_runstat *stat, const char *text, int64_t wall_ns)
 {
 	uint32_t seq = __atomic_load_n(&stat->error_seq, __ATOMIC_RELAXED) | 1;
 
-	/* What follows cannot be seen before this. */
+	/* This orders the odd number before the stores below. */
 	(void) __atomic_exchange_n(&stat->error_seq, seq, __ATOMIC_ACQ_REL);
 	stat->last_error_wall_ns = wall_ns;
 	(void) snprintf(stat->last_error, sizeof(stat->last_error), "%s", text);
@@ -203,9 +206,9 @@ osp_runstat_ring(osp_runstat *stat)
 	osp_runstat_ring_always(stat);
 
 	/*
-	 * The others need not ring as well. Said only now, so that being killed on the
-	 * way leaves the shipper woken, and only of this sleep: by now it may be over,
-	 * and another one begun.
+	 * Other producers need not ring as well. The word is cleared only after the bell,
+	 * so that the shipper is awake even if this process is killed in between, and only
+	 * if it still has this sleep's number: another sleep may have begun by now.
 	 */
 	(void) __atomic_compare_exchange_n(
 		&stat->sleeping, &sleep, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);

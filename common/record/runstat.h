@@ -18,9 +18,9 @@
 #define OSP_RUNSTAT_VERSION 3
 
 /*
- * The status file. Counters only grow while the file exists (ring_bytes and what
- * the spool holds also shrink), are changed by relaxed atomic adds, and never on
- * the way of a point: what a producer counts per record lies in its own ring.
+ * The status file. Counters only grow while the file exists (but ring_bytes,
+ * spool_bytes and spool_points also shrink). They are changed by relaxed atomic adds,
+ * and never for each point: what a producer counts per record lies in its own ring.
  */
 typedef struct osp_runstat
 {
@@ -28,24 +28,24 @@ typedef struct osp_runstat
 	uint32_t version;
 	uint32_t size; /* of this struct */
 
-	/* CLOCK_REALTIME - CLOCK_MONOTONIC in ns, the same for all points of all
-	 * producers; set when the file is made, by the shipper after a step of the
-	 * wall clock of more than OSP_CLOCK_STEP_NS. */
+	/* CLOCK_REALTIME - CLOCK_MONOTONIC in ns, the same for all points of all producers.
+	 * Set when the file is made, and by the shipper after a step of the wall clock of
+	 * more than OSP_CLOCK_STEP_NS. */
 	int64_t wall_offset_ns;
 	uint64_t rings_made; /* grows when a ring has appeared */
 	osp_uuid id;         /* of the run directory, made with the file */
-	uint64_t ring_bytes; /* that all rings together take */
+	uint64_t ring_bytes; /* bytes that all rings together take */
 	uint64_t untraced;   /* sessions that could make no ring */
 
-	/* the shipper and its sleep */
+	/* the shipper and whether it sleeps */
 	uint64_t shipper;   /* osp_owner_self() of the shipper; 0: none */
 	uint32_t sleeping;  /* not 0: the number of a sleep; a producer that commits
-						* rings the bell, and then stores 0 */
-	uint32_t bell;      /* a futex that the shipper waits for */
+						 * a record rings the bell, and then stores 0 */
+	uint32_t bell;      /* a futex on which the shipper waits */
 	uint64_t next_ring; /* the number of the next ring */
 	uint64_t
-		retiring; /* odd while the shipper removes a ring, and counts here what
-						 * went through it */
+		retiring; /* odd while the shipper removes a ring and adds its counters
+				   * to these */
 	char pad2[32];
 
 	/* contexts, by osp_verdict */
@@ -57,14 +57,15 @@ typedef struct osp_runstat
 	uint64_t spool_dropped; /* lost because the spool was full or unwritable */
 	uint64_t spool_bytes;   /* in the spool now */
 	uint64_t spool_points;  /* in the spool now */
-	uint64_t corrupt_bytes; /* of rings and spool, skipped */
+	uint64_t corrupt_bytes; /* invalid bytes of rings and spool, skipped */
 	uint64_t refused;       /* points that the collector refused for good */
 	uint64_t batches;       /* handed to the driver */
 	uint64_t cpu_ns; /* CPU time of the shipper's process since its start */
 
-	/* The last window of some seconds in which it had work: when it ended, how
-	 * long it was, and what the collector confirmed in it; how old points were
-	 * then, from the moment they tell of: half of them, and 99 of 100, no older. */
+	/* The last window of some seconds in which the shipper had work: its end, its
+	 * length, and the points that the collector confirmed in it. Then the median and
+	 * the 99th percentile of the points' age at that time, counted from the events they
+	 * report. */
 	int64_t window_wall_ns; /* 0: none yet */
 	uint64_t window_ns;
 	uint64_t window_points;
@@ -78,22 +79,23 @@ typedef struct osp_runstat
 	char last_error[252];       /* terminated */
 } osp_runstat;
 
-/* In sleeping: the run directory is another one now. Producers go there. */
+/* Value of sleeping: the run directory was replaced, and producers must move to the new
+ * one. */
 #define OSP_RUNSTAT_MOVED UINT32_MAX
 
 #define OSP_CLOCK_STEP_NS INT64_C(1000000)
 
 /*
- * Maps the status file of the directory, making it if it is not there yet (two
- * processes may race: both get the same file). One that makes no sense is
- * replaced. Unmapped by osp_runstat_unmap.
+ * Maps the status file of the directory, making it if it does not exist yet (if
+ * two processes race, both get the same file). An invalid file is replaced.
+ * Unmapped by osp_runstat_unmap.
  */
 osp_status osp_runstat_map(int dir_fd, osp_runstat **out,
 						   osp_error *err) OSP_MUST_CHECK;
 void osp_runstat_unmap(osp_runstat *stat);
 
-/* Takes what was counted in the status file of a run directory that was removed over to
- * the one of its successor: contexts, points, sessions, errors. */
+/* Moves the counters of a removed run directory's status file to that of its successor:
+ * contexts, points, sessions, errors. */
 void osp_runstat_take_over(osp_runstat *to, osp_runstat *from);
 
 static inline void
@@ -108,37 +110,39 @@ osp_runstat_sub(uint64_t *counter, uint64_t n)
 	(void) __atomic_fetch_sub(counter, n, __ATOMIC_RELAXED);
 }
 
-/* Makes a text the last error, of this time. For whoever delivers, or cannot begin to. */
+/* Stores the text and the time of the last error. For processes that deliver, or cannot
+ * begin to. */
 void osp_runstat_note_error(osp_runstat *stat, const char *text,
 							int64_t wall_ns);
 
-/* CLOCK_REALTIME - CLOCK_MONOTONIC now, the tightest of a few readings. */
+/* CLOCK_REALTIME - CLOCK_MONOTONIC now, the most precise of a few readings. */
 int64_t osp_wall_offset_now(void);
 
-/* What the rings and the status file of a run directory say together. */
+/* Sums of the counters of a run directory's rings and of its status file. */
 typedef struct osp_run_totals
 {
 	osp_runstat stat; /* a copy, its last_error whole and terminated */
 	bool shipper_alive;
 	uint64_t rings;
-	uint64_t written; /* records, those of rings since removed included */
+	uint64_t written; /* records, including those of removed rings */
 	uint64_t dropped;
 	uint64_t waiting_bytes;
 } osp_run_totals;
 
-/* Reads them; others count on meanwhile, so they need not add up. But each ring is
- * counted once, in the status file or in its own, also while it is being removed. */
+/* Reads the totals. Other processes continue to count meanwhile, so they need not add
+ * up; but each ring is counted exactly once, in the status file or by itself, even
+ * while it is being removed. */
 osp_status osp_run_totals_read(int dir_fd, osp_run_totals *totals,
 							   osp_error *err) OSP_MUST_CHECK;
 
-/* Rings the bell of a sleeping shipper; nothing if it is awake. Keeps errno. */
+/* Rings the bell if the shipper sleeps. Keeps errno. */
 void osp_runstat_ring(osp_runstat *stat);
 
-/* Rings the bell. */
+/* Rings the bell in any case. */
 void osp_runstat_ring_always(osp_runstat *stat);
 
-/* Waits until the bell was rung since it was seen, or a signal came. 0, or the
- * errno of why it did not wait: EFAULT if the file is too short to be waited for. */
+/* Waits until the bell has a value other than seen, or a signal comes. Returns 0, or
+ * the errno of why it did not wait: EFAULT if the file is too short to wait on. */
 int osp_runstat_listen(osp_runstat *stat, uint32_t seen);
 
 #endif /* OSP_RUNSTAT_H */

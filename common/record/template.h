@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * template.h
- *	  Records that are made once and put into rings many times.
+ *	  Templates: records that are made once and written to rings many times.
  *
- * The start of a prepared statement is the same record every time but for its
- * ids and its times. A template is such a record, made by the writer of
- * record/record.h; putting it is one look at the ring's room, a copy, and
- * the stores of what is new: the bytes are those that the writer would make.
+ * The start of a prepared statement is the same record every time, apart from
+ * its ids and its times. A template is such a record, made by the writer of
+ * record/record.h. Writing it to a ring takes one check of the room, one copy,
+ * and the stores of the new values; the bytes are the same as the writer's.
  *
- * That goes only where both ids are UUIDs, so that everything has its place
- * (osp_template_may). Else osp_point_begin is the way.
+ * A template can be used only if both ids are UUIDs, because then every part
+ * has a fixed place (osp_template_may). Otherwise osp_point_begin must be used.
  *
  *	  if (osp_template_may(&ids) &&
  *		  osp_template_put(&t, producer, &ids, now, 0) != NULL)
  *		  osp_template_commit(&t, producer);
  *
- * A template is not changed by being put: threads may share one.
+ * Writing a template does not change it, so threads may share one.
  */
 #ifndef OSP_TEMPLATE_H
 #define OSP_TEMPLATE_H
@@ -23,14 +23,15 @@
 #include "base/shared.h"
 #include "record/producer.h"
 
-/* Copied in steps of this many bytes; more than a few are left to memcpy. */
+/* A template is copied in steps of this many bytes; one of more than
+ * OSP_TEMPLATE_INLINE bytes by memcpy. */
 #define OSP_TEMPLATE_STEP   64
 #define OSP_TEMPLATE_INLINE 512
 
-/* Cache lines that a record is expected to take. */
+/* Cache lines to prefetch, which a record is expected to take. */
 #define OSP_TEMPLATE_AHEAD 5
 
-/* Space that a template with so many bytes of names and attributes takes. */
+/* The space for a template with len bytes of names and attributes. */
 #define OSP_TEMPLATE_SIZE(len)                                \
 	(sizeof(osp_record_head) + 2 * sizeof(osp_uuid) + (len) + \
 	 OSP_RECORD_ALIGN + OSP_TEMPLATE_STEP)
@@ -39,29 +40,30 @@ typedef struct osp_template
 {
 	const char *record; /* the record, zeroes up to room; borrowed */
 	uint32_t size;      /* of the record */
-	uint32_t len;       /* the same without its padding */
-	uint32_t room;      /* what is copied: up to the names, then whole steps */
+	uint32_t len;       /* of the record without its padding */
+	uint32_t room;      /* bytes to copy: up to the names, then whole steps */
 } osp_template;
 
 /*
- * Makes a template in space, which stays the caller's, is aligned to
- * OSP_RECORD_ALIGN and outlives the template. name, project and service are as
- * osp_record_begin takes them, attributes what osp_attrs_end returned. False: it
- * does not fit, and the template must not be used.
+ * Makes a template in space, which the caller owns, which is aligned to
+ * OSP_RECORD_ALIGN and must outlive the template. name, project and service are those
+ * of osp_record_begin, attributes is a result of osp_attrs_end. False: it does not fit,
+ * and the template must not be used.
  */
 OSP_SHARED bool osp_template_make(osp_template *t, void *space, size_t size,
 								  osp_record_kind kind, osp_str name,
 								  osp_str project, osp_str service,
 								  osp_str attributes) OSP_MUST_CHECK;
 
-/* Can templates be put for these ids? */
+/* Can a template be used with these ids? */
 static inline bool
 osp_template_may(const osp_point_ids *ids)
 {
 	return ids->base_id->is_uuid && ids->parent_id->is_uuid;
 }
 
-/* Copies what lies from from to room, in whole steps and at least one. */
+/* Copies the bytes between the offsets from and room, in whole steps and at least
+ * one. */
 static inline void
 osp__template_copy(char *to, const char *record, size_t from, size_t room)
 {
@@ -80,13 +82,13 @@ osp__template_copy(char *to, const char *record, size_t from, size_t room)
 		to += OSP_TEMPLATE_STEP;
 		record += OSP_TEMPLATE_STEP;
 
-		/* Or the compiler makes a call of memcpy of all this. */
+		/* Prevents the compiler from making this loop a call of memcpy. */
 		__asm__ volatile("" : : : "memory");
 	}
 	while (record < end);
 }
 
-/* Copies the template to a reservation, and stores what is this record's own. */
+/* Copies the template to a reservation, and stores the ids and times of this record. */
 static inline void
 osp__template_fill(const osp_template *t, char *to, const osp_point_ids *ids,
 				   int64_t mono_ns, int64_t elapsed_ns)
@@ -108,9 +110,9 @@ osp__template_fill(const osp_template *t, char *to, const osp_point_ids *ids,
 }
 
 /*
- * Puts the record into the ring. Returns it, so that the caller can store other
- * values in place; nobody sees it before osp_template_commit. NULL: there is no
- * room, the record is dropped and counted.
+ * Writes the record to the ring. Returns its place, so that the caller can
+ * store other values in it; nobody sees it before osp_template_commit. NULL:
+ * there is no room; the record is dropped and counted.
  */
 static inline char *
 osp_template_put(const osp_template *t, osp_producer *producer,
@@ -120,7 +122,7 @@ osp_template_put(const osp_template *t, osp_producer *producer,
 	uint64_t offset = ring->head & ring->mask;
 	char *to;
 
-	/* As osp_ring_reserve: room is a multiple already. */
+	/* The check of osp_ring_reserve; room is a multiple of OSP_RECORD_ALIGN already. */
 	if (OSP_LIKELY(offset + t->room <= ring->capacity &&
 				   ring->head + t->room - ring->tail_seen <= ring->capacity))
 	{
@@ -149,9 +151,9 @@ osp_template_commit(const osp_template *t, osp_producer *producer)
 }
 
 /*
- * Asks for the cache lines of the next record, which the shipper has read and so
- * are shared: when there is one, they are the producer's own again. For those who
- * have much else to do between two records.
+ * Prefetches the cache lines of the next record for writing. The shipper has read them,
+ * so they are shared, and would cost time when the record is written. For a producer
+ * that does much else between two records.
  */
 static inline void
 osp_template_prefetch(const osp_producer *producer)
@@ -163,7 +165,8 @@ osp_template_prefetch(const osp_producer *producer)
 	for (i = 1; i <= OSP_TEMPLATE_AHEAD; i++)
 	{
 #if defined(__x86_64__)
-		/* The compiler takes it for one that not every processor has. */
+		/* __builtin_prefetch would not use this instruction, which some old processors
+		 * lack. */
 		__asm__ volatile("prefetchw %0" : : "m"(next[i * 64]));
 #else
 		__builtin_prefetch(next + i * 64, 1);
@@ -171,7 +174,7 @@ osp_template_prefetch(const osp_producer *producer)
 	}
 }
 
-/* Asks for the cache lines of the template itself, which is put soon. */
+/* Prefetches the cache lines of the template itself, which will be used soon. */
 static inline void
 osp_template_prefetch_record(const osp_template *t)
 {
@@ -182,10 +185,10 @@ osp_template_prefetch_record(const osp_template *t)
 }
 
 /*
- * Begins a record with the template's bytes, to which the caller adds up to
- * info_max bytes of attributes by osp_put_*, and which osp_point_commit commits.
- * An object that the template's attributes leave open is the caller's to end.
- * False: there is no room, the record is dropped and counted.
+ * Begins a record with the template's bytes. The caller adds up to info_max bytes of
+ * attributes by osp_put_*, closes an object that the template's attributes leave open,
+ * and calls osp_point_commit. False: there is no room; the record is dropped and
+ * counted.
  */
 static inline bool
 osp_template_begin(const osp_template *t, osp_producer *producer,
