@@ -3,9 +3,10 @@
  * crc32c.c
  *	  CRC-32C (Castagnoli), the checksum of the spool.
  *
- * x86-64 has an instruction for it since SSE4.2; whether this processor does is
- * asked once. Elsewhere eight tables take eight bytes at a time. Both give the
- * same sums, so a spool may move between machines of the same byte order.
+ * x86-64 has an instruction for it since SSE4.2; it is checked once whether
+ * this processor has it. Elsewhere eight tables process eight bytes at a time.
+ * Both give the same sums, so a spool may move between machines of the same
+ * byte order.
  */
 #include "ship/crc32c.h"
 
@@ -19,7 +20,7 @@
 static uint32_t tables[8][256];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
-/* tables[n][b]: what byte b does to a sum when n more bytes follow it. */
+/* Fills tables[n][b] with the effect of byte b on a sum when n more bytes follow it. */
 static void
 fill_tables(void)
 {
@@ -94,7 +95,7 @@ osp__crc32c_has_sse42(void)
 uint32_t
 osp_crc32c(uint32_t crc, const void *bytes, size_t len)
 {
-	/* 0: not asked yet. Threads that come here together find the same. */
+	/* 0: not checked yet. If several threads check at once, they find the same. */
 	static int answer = 0;
 	int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * crc32c.h
- *	  The two ways in which osp_crc32c computes, for their tests.
+ *	  The two implementations of osp_crc32c, declared for their tests.
  */
 #ifndef OSP_CRC32C_H
 #define OSP_CRC32C_H
 
 #include "osprofiler/base.h"
 
-/* Eight tables, any machine. */
+/* Computes with eight tables, on any machine. */
 uint32_t osp__crc32c_tables(uint32_t crc, const void *bytes, size_t len);
 
 #if defined(__x86_64__)
-/* The crc32 instruction, where osp__crc32c_has_sse42() says yes. */
+/* Computes with the crc32 instruction; only if osp__crc32c_has_sse42() is true. */
 uint32_t osp__crc32c_sse42(uint32_t crc, const void *bytes, size_t len);
 #endif
 

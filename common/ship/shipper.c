@@ -3,9 +3,9 @@
  * shipper.c
  *	  Opening and closing a shipper.
  *
- * There is one shipper for a run directory: it holds the lock on the file "lock"
- * there, which the kernel takes from it however it ends. Everything that it must
- * know after being killed is in the rings and in the spool.
+ * There is one shipper for a run directory: it holds the lock on the file "lock" there,
+ * which the kernel releases however the shipper ends. Everything that it must know
+ * after being killed is in the rings and in the spool.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -56,7 +56,8 @@ open_descriptors(osp_shipper *s, osp_error *err)
 	return s->bell != NULL ? OSP_OK : no_memory(err);
 }
 
-/* Host name, project and service: what records do not say themselves. */
+/* Copies host name, project and service, which are for records that do not name their
+ * own. */
 static osp_status
 copy_texts(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
@@ -83,7 +84,7 @@ copy_texts(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	return OSP_OK;
 }
 
-/* Goes on without a spool if that cannot be used. */
+/* Opens the spool; if it cannot be used, the shipper runs without one. */
 static osp_status
 open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
@@ -144,8 +145,8 @@ make_slots(osp_shipper *s, osp_error *err)
 	return OSP_OK;
 }
 
-/* The sender's first job is to open the driver, so that what is wrong with the
- * connection string shows at once. */
+/* Starts the sender. Its first job is to open the driver, so that errors in the
+ * connection string show at once. */
 static osp_status
 start_sender(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 {
@@ -245,8 +246,9 @@ osp_shipper_busy(const osp_shipper *s)
 	return s->busy;
 }
 
-/* Points that are in a slot only are lost with it. The next shipper reports them, and
- * again what the reports in the slot would have reported. */
+/* Counts the points that are lost because they are only in this slot, for the next
+ * shipper to report. If a lost point is itself a report, its losses are counted
+ * again. */
 static void
 count_lost(osp_shipper *s, shipper_slot *slot)
 {
@@ -278,7 +280,7 @@ count_lost(osp_shipper *s, shipper_slot *slot)
 					 (unsigned long long) points);
 }
 
-/* Its file may have been removed alone. */
+/* Writes the spool's file again if that file alone was removed. */
 static void
 save_spool(osp_shipper *s)
 {

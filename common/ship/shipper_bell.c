@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_bell.c
- *	  Hears the bell of the status file, a futex, in a thread of its own, and hands
- *	  it on to a descriptor that can be polled together with others.
+ *	  Waits in a thread of its own for the bell of the status file, a futex, and turns
+ *	  it into an event of a descriptor that can be polled together with others.
  */
 #include "ship/shipper_bell.h"
 
@@ -14,8 +14,8 @@
 
 #define STACK_SIZE ((size_t) 128 * 1024)
 
-/* A status file that cannot be waited for (it was cut short) costs no more than
- * looking so often. */
+/* Pause between two looks at the bell if the status file was cut short and cannot be
+ * waited for. */
 #define UNSURE_US 100000
 
 struct osp_bell
@@ -46,7 +46,8 @@ hear(void *arg)
 			continue;
 		seen = now;
 
-		/* A descriptor that takes no more is ready to be read already. */
+		/* If the counter is full, the write fails, but then the descriptor is readable
+		 * already. */
 		(void) !write(bell->fd, &one, sizeof(one));
 	}
 	return NULL;

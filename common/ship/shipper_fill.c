@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_fill.c
- *	  Batches: made of rings or of the spool, settled, taken back.
+ *	  Fills batches from rings or from the spool, settles them, and takes them
+ *	  back.
  *
- * Rings have their turns: so many records of one, then of the next, and never
- * more of one that cannot grow in a slot than a quarter of its size, so that a batch
- * on its way does not keep most of a ring occupied.
+ * Rings take turns: TURN_RECORDS records of one, then of the next. A slot holds at most
+ * a quarter of a ring that cannot grow, so that a batch on its way does not keep most
+ * of that ring occupied.
  */
 #include "ship/shipper_int.h"
 
-/* Records of one ring before it is the next one's turn. */
+/* Records that are read from a ring before the next one's turn. */
 #define TURN_RECORDS 256
 
-/* A batch that held more than this gives its memory back. */
+/* A batch that grew larger than this gives its memory back. */
 #define BATCH_KEPT_BYTES (4 * BATCH_BYTES)
 
 bool
@@ -43,7 +44,8 @@ note_run(shipper_slot *slot, shipper_ring *r, bool reports)
 	run->reports |= reports;
 }
 
-/* Adds a record that ends at next. OSP_EFULL, OSP_ENOMEM: it is not settled. */
+/* Adds a record that ends at next to the slot. OSP_EFULL, OSP_ENOMEM: it must be read
+ * again later. */
 static osp_status
 add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
 		   const osp_origin *origin, const osp_record *record, uint64_t next)
@@ -77,7 +79,7 @@ label_of(const char label[OSP_LABEL_MAX + 1], osp_str otherwise)
 	return len > 0 ? osp_str_n(label, len) : otherwise;
 }
 
-/* Puts the labels of the ring's producer, if it has any. */
+/* Sets project and service to those of the ring's producer, if it has any. */
 static void
 put_labels(const shipper_ring *r, osp_origin *origin)
 {
@@ -87,7 +89,8 @@ put_labels(const shipper_ring *r, osp_origin *origin)
 	origin->service = label_of(header->service, origin->service);
 }
 
-/* One turn of a ring; false if the slot can take no more. */
+/* Reads one turn of a ring into the slot. *found: was there anything? False if the slot
+ * is full. */
 static bool
 take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 {
@@ -124,7 +127,7 @@ take_turn(osp_shipper *s, shipper_slot *slot, shipper_ring *r, bool *found)
 	return more && !slot_full(slot);
 }
 
-/* Reports what the shipper dropped; true if there was anything. */
+/* Adds reports of the points that the shipper dropped; true if there were any. */
 static bool
 take_own_losses(osp_shipper *s, shipper_slot *slot)
 {
@@ -134,7 +137,7 @@ take_own_losses(osp_shipper *s, shipper_slot *slot)
 	return true;
 }
 
-/* One turn of every ring; true if any of them gave something. */
+/* Reads one turn of every ring; true if any ring had something. */
 static bool
 take_round(osp_shipper *s, shipper_slot *slot, bool *more)
 {
@@ -244,7 +247,7 @@ osp__slot_settle(osp_shipper *s, shipper_slot *slot)
 				s->spool, slot->spool_end, slot->spool_points, &err) != OSP_OK)
 			osp__shipper_note_error(s, err.msg);
 
-		/* There is room again; and positions begin anew behind the last. */
+		/* The spool has room again; and if it is empty, its positions begin anew. */
 		s->spill_failed = false;
 		if (osp_spool_bytes(s->spool) == 0)
 			s->spool_pos = osp_spool_begin(s->spool);

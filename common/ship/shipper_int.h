@@ -21,15 +21,16 @@
  *	  shipper_send.c   owns the driver, and the thread that calls it
  *	  shipper_bell.c   owns the thread that waits for the producers' bell
  *
- * Batches are kept in two slots, in order: the first is with the sender, or
- * waits for it; the second is filled meanwhile. A slot's points come from rings
- * or from the spool, never from both. What lies in the spool is older than what
- * lies in the rings, and a slot of ring points is handed to the sender only when
- * nothing older is in the spool; so every ring's points arrive in order.
+ * Batches are kept in two slots, in order: the first is with the sender, or waits for
+ * it; the second is filled meanwhile. A slot's points come from rings or from the
+ * spool, never from both. Points in the spool are older than those in the rings, and a
+ * slot of ring points is handed to the sender only when nothing older is in the spool;
+ * so every ring's points arrive in order. A point is *settled* when the collector or
+ * the spool has it, or will never take it.
  *
- * Only the drainer touches what is declared here, but for the sender's own part
- * (osp_sender), and but for the points of the slot that is being sent, which
- * both threads only read.
+ * Only the drainer uses what is declared here, except for the sender's own part
+ * (osp_sender) and the points of the slot that is being sent, which both
+ * threads only read.
  */
 #ifndef OSP_SHIPPER_INT_H
 #define OSP_SHIPPER_INT_H
@@ -44,71 +45,72 @@
 #include "ship/shipper_send.h"
 #include "ship/spool.h"
 
-/* A batch is handed over when it holds this much. */
+/* A batch is handed over when it has reached one of these sizes. */
 #define BATCH_POINTS 4096
 #define BATCH_BYTES  ((size_t) 4 * 1024 * 1024)
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S  INT64_C(1000000000)
 
-/* Rings that are read at a time; others wait. */
+/* How many rings are read at a time; others wait. */
 #define SHIPPER_RINGS_MAX 4096
 #define SHIPPER_BUCKETS   1024
 
 typedef struct shipper_ring
 {
 	osp_ring ring;
-	int fd; /* of its file */
+	int fd; /* of the ring's file */
 	uint64_t number;
 	struct shipper_ring *next_in_bucket;
 	dev_t dev;
 	ino_t ino;
-	bool listed;  /* found by the scan that is under way */
+	bool listed;  /* found by the current scan */
 	bool foreign; /* not a ring: kept in the table so that it is logged once */
-	bool moved_away; /* it lies in a run directory that was removed */
+	bool moved_away; /* its run directory was removed */
 	bool counted;    /* its file is gone: the status file counts its records */
-	bool moved;      /* the producer wrote between the last two looks */
-	bool check;      /* the producer may be gone: check it */
+	bool moved;      /* the producer wrote between the last two checks */
+	bool check;      /* check whether the producer is gone */
 	bool orphaned;   /* the producer is gone */
 	uint64_t predecessor; /* as in the header; 0: none, or it was read */
-	uint64_t pos;         /* the next record to be read */
+	uint64_t pos;         /* position of the next record to read */
 	uint64_t tail; /* as written to header->tail; differs if that is damaged */
-	uint64_t head_seen;    /* at the last look */
+	uint64_t head_seen;    /* head at the last check */
 	uint64_t flush_end;    /* head when a flush began */
-	uint64_t taken;        /* bytes of it in the slot that is being filled */
+	uint64_t taken;        /* bytes read into the slot that is being filled */
 	uint64_t corrupt_seen; /* header->corrupt as counted in the status file */
 	uint64_t records_counted; /* in the status file, of header->records */
 	uint64_t dropped_counted;
 
 	bool has_losses; /* losses whose report is not in a slot yet */
 	uint64_t dropped_seen;
-	int64_t loss_ns;                /* when records were last dropped */
-	int64_t loss_since_ns;          /* when the first of them were */
+	int64_t loss_ns;                /* when new drops were last noticed */
+	int64_t loss_since_ns;          /* when the first of them was noticed */
 	uint64_t told[OSP_RING_LOSSES]; /* lost records of each entry in reports */
 } shipper_ring;
 
-/* Records of one ring in a slot, up to a position of that ring. */
+/* A slot's records of one ring, up to a position of that ring. */
 typedef struct shipper_run
 {
 	shipper_ring *ring;
 	uint64_t end;
-	bool reports; /* with reports of its losses */
+	bool reports; /* the slot holds reports of its losses, too */
 } shipper_run;
 
 typedef struct shipper_slot
 {
 	osp_batch *batch;
 	bool from_spool;
-	bool detached; /* its points are in no ring any more */
+	bool detached; /* its points are not in a ring any more */
 	uint64_t spool_end;
-	uint64_t spool_points; /* records read from the spool, damaged ones too */
+	uint64_t spool_points; /* records read from the spool, also damaged ones */
 	size_t run_count;
 	shipper_run *runs; /* array of BATCH_POINTS */
 	int64_t
 		*born_ns; /* time of each point from a ring; array of BATCH_POINTS */
 } shipper_slot;
 
-/* Points confirmed since begin_ns, and the ages of those that came from rings. */
+/* Points confirmed since begin_ns, and the ages of those that came from rings, counted
+ * in buckets. */
 #define METER_BUCKETS 136
 typedef struct shipper_meter
 {
@@ -136,37 +138,37 @@ struct osp_shipper
 	char *run_directory;
 	int dir_fd;
 	int lock_fd;
-	int bell_fd;  /* a producer has rung the bell */
-	int event_fd; /* the sender has finished */
-	int watch_fd; /* something happened to the run directory; -1: no watch */
-	int poll_fd;  /* all of them */
+	int bell_fd;  /* event: a producer has rung the bell */
+	int event_fd; /* event: the sender has finished */
+	int watch_fd; /* events of the run directory; -1: no watch */
+	int poll_fd;  /* epoll descriptor for these three */
 	osp_bell *bell;
 	osp_runstat *stat;
 	dev_t stat_dev;
 	ino_t stat_ino;
 	int64_t directory_checked_ns;
-	bool check_directory; /* it may have been removed */
-	int64_t missing_ns;   /* since when it is missing; 0: it is not */
-	bool last;            /* as in the options: no other shipper comes */
-	bool follow_logged;   /* that it cannot be made anew */
+	bool check_directory; /* the directory may have been removed */
+	int64_t missing_ns;   /* since when it is missing; 0: it is there */
+	bool last;            /* as in the options */
+	bool follow_logged;   /* its failing to be made anew was logged */
 
 	/* shipper_rings.c: the table of rings */
 	shipper_ring *by_number[SHIPPER_BUCKETS];
 	shipper_ring *rings[SHIPPER_RINGS_MAX];
-	bool check_all;   /* every producer may be gone */
-	bool small_rings; /* a long nap may let one run full */
+	bool check_all;   /* check the producer of every ring */
+	bool small_rings; /* there is a ring that could run full in a long nap */
 	size_t ring_count;
-	size_t next_ring; /* whose turn it is */
+	size_t next_ring; /* the ring whose turn is next */
 	shipper_ring
-		own;         /* a header without records: counts what we had to drop, as
-					   * producers count what found no room */
-	bool own_mapped; /* the header lies in the run directory */
+		own;         /* a header without records; counts points that the shipper
+					  * had to drop, like a producer's drops */
+	bool own_mapped; /* that header is mapped from the run directory */
 	uint64_t rings_made_seen;
 	int64_t scanned_ns;
-	osp_buf record; /* the record that is being read */
+	osp_buf record; /* the record that was read last */
 
 	/* shipper_fill.c and shipper_spill.c: spool and slots */
-	osp_spool *spool; /* NULL: it cannot be used */
+	osp_spool *spool; /* NULL: unusable */
 	uint64_t spool_pos;
 	uint64_t spool_corrupt_seen;
 	bool spill_failed; /* the last write to the spool failed */
@@ -183,19 +185,19 @@ struct osp_shipper
 
 	/* shipper_step.c: the collector, naps and sleep */
 	bool refusal_logged;
-	bool down; /* the last batch failed: the collector does not work */
+	bool down; /* the last batch failed, so the collector is down */
 	int64_t down_ns;
 	int64_t retry_ns;
 	int64_t backoff_ms;
 	uint64_t outage_spooled;
 	uint64_t outage_lost;
 
-	int64_t active_ns;  /* when there was last anything to do */
-	int64_t crowded_ns; /* when a ring last had little room */
+	int64_t active_ns;  /* time of the last activity */
+	int64_t crowded_ns; /* when a ring was last crowded */
 	int64_t clock_ns;   /* when the wall clock was last checked */
 	int nap_ms;
 	size_t gathered;    /* points read in this step */
-	bool sender_heeded; /* event_fd wakes the caller */
+	bool sender_heeded; /* event_fd wakes the caller of osp_shipper_step */
 	uint32_t sleep_number;
 	bool asleep;
 };
@@ -204,98 +206,99 @@ struct osp_shipper
 void osp__shipper_log(osp_shipper *s, osp_log_level level, const char *fmt, ...)
 	OSP_PRINTF(3, 4);
 
-/* Notes in *last_ns that a problem occurs now. True if it is worth a line in the
- * log: it did not occur in the minute before. */
+/* Notes in *last_ns that a problem occurs now. True if it should be logged, because it
+ * did not occur in the minute before. */
 bool osp__shipper_is_news(int64_t *last_ns);
 
-/* Puts an error into the status file, where `osprofiler status` reads it. */
+/* Writes an error to the status file, where `osprofiler status` reads it. */
 void osp__shipper_note_error(osp_shipper *s, const char *text);
 
-/* The last error of a status file that has been replaced. */
+/* Copies the last error of a status file that has been replaced to the new one. */
 void osp__shipper_keep_error(osp_shipper *s, const osp_runstat *old);
 
 /* shipper_watch.c */
 
-/* Opens, or makes, directory, lock and status file. held_fd: the lock that we hold, in
- * this directory or a former one; -1: none. What is open after a failure is closed by
- * osp__directory_close. */
+/* Opens or makes directory, lock and status file. held_fd: a lock that the shipper
+ * holds, in this directory or a former one; -1: none. After a failure,
+ * osp__directory_close closes what was opened. */
 osp_status osp__directory_open(osp_shipper *s, int held_fd,
 							   osp_error *err) OSP_MUST_CHECK;
 void osp__directory_close(osp_shipper *s);
 
-/* Says in the status file that there is a shipper. */
+/* Enters this shipper in the status file. */
 void osp__directory_announce(osp_shipper *s);
 
-/* Begins to watch the directory; without one, it is checked now and then. */
+/* Begins to watch the directory. Without a watch, it is checked every second. */
 void osp__watch_begin(osp_shipper *s);
 
 /* Reads the events of the watch. If the directory was removed, it is made anew, and
  * the shipper continues there. */
 void osp__watch_read(osp_shipper *s, int64_t now);
 
-/* The same, without waiting for the end of a removal that is under way. */
+/* Like osp__watch_read, but does not wait for the end of a removal that may be under
+ * way. */
 void osp__watch_hurry(osp_shipper *s);
 
-/* The longest time that the shipper may sleep, at most timeout_ms. */
+/* How long the shipper may sleep; at most timeout_ms. */
 int osp__watch_timeout(const osp_shipper *s, int64_t now, int timeout_ms);
 
 /* shipper_meter.c */
 
-/* The collector has confirmed this many points of the slot. */
+/* Counts points of the slot that the collector has confirmed. */
 void osp__meter_confirmed(osp_shipper *s, const shipper_slot *slot,
 						  size_t points, int64_t now);
 
-/* Writes the figures of a window that is over to the status file; at_once: also of
- * one that is not. */
+/* Writes the figures of the window to the status file if it is over, or if at_once is
+ * set. */
 void osp__meter_publish(osp_shipper *s, int64_t now, bool at_once);
 
 /* shipper_rings.c */
 
-/* The N of "ring.N"; false if the name is no such name. */
+/* Reads the N of "ring.N"; false if the name has another form. */
 bool osp__ring_number(const char *name, uint64_t *number);
 
-/* NULL: there is none. */
+/* Finds a ring of this number; NULL: there is none. */
 shipper_ring *osp__ring_by_number(osp_shipper *s, uint64_t number);
 
-/* Finds the rings of a directory that was just opened. */
+/* Finds the rings of a directory that was just opened, and sums up their bytes. */
 void osp__rings_begin(osp_shipper *s);
 
-/* Finds new rings. */
+/* Finds new rings, and notes which files are gone. */
 void osp__rings_scan(osp_shipper *s);
 
-/* Examines all rings; true if a head has moved, or a ring is new. Notes when one
- * has little room, and whether one is small. */
+/* Checks all rings; true if a head has moved, or a ring is new. Also notes whether one
+ * is crowded, and whether one is small. */
 bool osp__rings_check(osp_shipper *s, int64_t now);
 
-/* Can the ring run full: has it a producer, and cannot grow? */
+/* Can the ring run full? It can if it has a producer and cannot grow. */
 bool osp__ring_may_run_full(const shipper_ring *r);
 
 /* Has a head moved since the rings were last checked? */
 bool osp__rings_moved(const osp_shipper *s);
 
-/* The ring lies in a run directory that was removed. */
+/* Notes that the ring lies in a run directory that was removed. */
 void osp__ring_moves_away(osp_shipper *s, shipper_ring *r);
 
-/* Is there anything to be read in rings of a run directory that was removed? Their
- * producers go on in rings of the new one, which know nothing of them. */
+/* Is there anything to read in rings of a removed run directory? Their producers
+ * continue in rings of the new one, which do not name them as predecessors. */
 bool osp__rings_former_unread(const osp_shipper *s);
 
 /* Must the ring's predecessor be read first? */
 bool osp__ring_waits(osp_shipper *s, shipper_ring *r);
 
-/* Removes rings that nobody writes to and that are delivered. all: also looks for
- * producers whose end was not reported. */
+/* Removes rings that no producer uses and whose records are all settled. all: also
+ * checks producers whose end was not reported. */
 void osp__rings_tidy(osp_shipper *s, bool all);
 void osp__rings_term(osp_shipper *s);
 
-/* Moves the tail to end: everything before it is delivered, or in the spool; reports:
- * and so are the reports that were taken. */
+/* Moves the tail to end: everything before it is settled. reports: the reports that
+ * were taken are settled, too. */
 void osp__ring_settle(shipper_ring *r, uint64_t end, bool reports);
 
-/* Goes back to the tail: records behind it will be read again. */
+/* Goes back to the tail: the records behind it will be read again. */
 void osp__ring_rewind(shipper_ring *r);
 
-/* Counts what osp_ring_next has skipped. */
+/* Adds the bytes that osp_ring_next has skipped to the status file. */
 void osp__ring_count_corrupt(osp_shipper *s, shipper_ring *r);
 
 /* shipper_losses.c */
@@ -305,73 +308,73 @@ void osp__losses_begin(shipper_ring *r);
 /* Were records dropped since the ring was last checked? */
 bool osp__losses_check(shipper_ring *r, int64_t now);
 
-/* Are there losses whose report is not settled? */
+/* Are there losses that are not settled? */
 bool osp__losses_pending(const shipper_ring *r);
 
-/* Adds the reports that are due to the slot; true if there were any. None is added
- * before those of an earlier slot are settled, or taken back. */
+/* Adds the due reports of losses to the slot; true if there were any. No new report is
+ * added before those of an earlier slot are settled, or taken back. */
 bool osp__losses_take(shipper_ring *r, shipper_slot *slot,
 					  const osp_origin *origin);
 
-/* The reports that were taken are settled, or have to be taken again. */
+/* The reports that were taken are settled (settle), or must be taken again (rewind). */
 void osp__losses_settle(shipper_ring *r);
 void osp__losses_rewind(shipper_ring *r);
 
-/* All reports are due. */
+/* Makes all reports due at once. */
 void osp__losses_hurry(shipper_ring *r);
 
-/* Opens what the shipper itself had to drop, and others before it. False: no memory. */
+/* Opens the shipper's own header, which counts points that this shipper and those
+ * before it had to drop. False: no memory. */
 bool osp__losses_open(osp_shipper *s) OSP_MUST_CHECK;
 void osp__losses_close(osp_shipper *s);
 
-/* The run directory was made anew: what was counted goes there, too. */
+/* Moves that header to a run directory that was made anew. */
 void osp__losses_move(osp_shipper *s);
 
-/* Counts records of a trace that the shipper dropped; reported as by
- * osp__losses_take of s->own. */
+/* Counts records of a trace that the shipper dropped; osp__losses_take reports them
+ * from s->own. */
 void osp__losses_count(osp_shipper *s, const osp_id *base_id, uint64_t count);
 
-/* Is the notification a part of a report? *lost: how many points it reports; its
- * stop none, for its start reports the same ones. */
+/* Is the notification part of a report of losses? *lost: the points that it reports; 0
+ * for the report's stop, because its start reports them already. */
 bool osp__losses_is_report(const osp_notification *item, uint64_t *lost);
 
 /* shipper_fill.c */
 bool osp__slot_used(const shipper_slot *slot);
 
-/* Adds points to a slot; true if there were any. */
+/* Add points to a slot; true if there were any. */
 bool osp__fill_from_rings(osp_shipper *s, shipper_slot *slot);
 bool osp__fill_from_spool(osp_shipper *s, shipper_slot *slot);
 
-/* Everything in the slot is settled: moves tails, or consumes the spool. */
+/* Settles everything in the slot: moves tails, or consumes the spool. */
 void osp__slot_settle(osp_shipper *s, shipper_slot *slot);
 
-/* Moves tails: the points are safe elsewhere. */
+/* Moves the tails of the slot's rings: its points are safe elsewhere. */
 void osp__slot_free_rings(shipper_slot *slot);
 
-/* Moves tails: the points live in the slot alone from now on. */
+/* Moves the tails of the slot's rings, although its points are then in memory only. */
 void osp__slot_detach(shipper_slot *slot);
 
-/* Empties the slot; what was in it stays where it came from. */
+/* Empties the slot; its points stay in their rings or in the spool. */
 void osp__slot_reset(osp_shipper *s, shipper_slot *slot);
 
-/* As reset, and what came from rings will be read from them again. A detached
+/* Empties the slot, and makes its points be read from their rings again. A detached
  * slot stays as it is. */
 void osp__slot_rewind(osp_shipper *s, shipper_slot *slot);
 
-/* Writes what the spool holds to the status file. */
+/* Writes the spool's counters to the status file. */
 void osp__spool_publish(osp_shipper *s);
 
 /* shipper_spill.c */
 bool osp__slot_spill(osp_shipper *s, shipper_slot *slot);
 
 /*
- * Writes the slots, and some batches of what the rings hold, to the spool; sent:
- * also the slot that the sender has. False if the spool does not take them, or
- * nothing is left.
+ * Writes the slots, and some batches from the rings, to the spool; sent: also the slot
+ * that the sender has. False if the spool does not take them, or nothing is left.
  */
 bool osp__spill_all(osp_shipper *s, bool sent);
 
-/* Makes room in rings that are about to run full; true if anything was done. */
+/* Makes room in rings that are about to run full; true if there were any. */
 bool osp__relieve(osp_shipper *s, int64_t now_ns);
 
 /* shipper_step.c */

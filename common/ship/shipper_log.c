@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_log.c
- *	  What the shipper says: lines for the log, the last error of the status
+ *	  Writes the shipper's lines to the log, and its last error to the status
  *	  file.
  */
 #include <stdarg.h>

@@ -5,13 +5,13 @@
  *	  to: an operation "osprofiler.lost" without duration, at the root of the trace,
  *	  whose info says how many ("lost_points").
  *
- * Records that the shipper itself had to drop are counted the same way, in a header
- * of its own. It lies in the file "losses" of the run directory, so that what a shipper
- * could not report before it ended is reported by the next one.
+ * Records that the shipper itself had to drop are counted the same way, in a header of
+ * its own. It lies in the file "losses" of the run directory, so that the next shipper
+ * can report losses that this one could not.
  *
- * A report waits until the loss is over, or for a second. It is settled together
- * with the records of its slot; should the shipper be killed before, the next one
- * sends the same report, with the same id, again.
+ * A report waits until the loss is over, or for a second. It is settled together with
+ * the records of its slot. If the shipper is killed before that, the next one sends the
+ * same report again, with the same id.
  */
 #include "ship/shipper_int.h"
 
@@ -90,7 +90,7 @@ add_report(shipper_slot *slot, const osp_origin *origin,
 	osp_id_copy(&record.base_id, &loss->base_id);
 	osp_id_copy(&record.parent_id, &loss->base_id);
 
-	/* Another id for each part of the loss that is reported. */
+	/* Each part of the loss is reported by an operation with its own id. */
 	record.trace_id = loss->id;
 	memcpy(&number, record.trace_id.bytes + 8, sizeof(number));
 	number ^= before;
@@ -112,7 +112,7 @@ is_due(const shipper_ring *r, int64_t now)
 							 now - r->loss_since_ns >= LOSS_LAST_NS);
 }
 
-/* Is a report in a slot that is not settled? */
+/* Is there a report in a slot that is not settled yet? */
 static bool
 is_out(const shipper_ring *r)
 {
@@ -192,7 +192,7 @@ close_losses(osp_shipper *s)
 	s->own_mapped = false;
 }
 
-/* Maps the file of the run directory that is open now; NULL: there is no room. */
+/* Maps the file of losses in the present run directory; NULL: there is no room. */
 static osp_ring_header *
 map_losses(const osp_shipper *s)
 {
@@ -220,7 +220,7 @@ osp__losses_open(osp_shipper *s)
 void
 osp__losses_close(osp_shipper *s)
 {
-	/* A file without losses is of no use to the next shipper. */
+	/* Removes a file without losses, which the next shipper does not need. */
 	if (s->own_mapped && !osp__losses_pending(&s->own))
 		(void) unlinkat(s->dir_fd, LOSSES_FILE, 0);
 	close_losses(s);

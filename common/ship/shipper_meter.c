@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_meter.c
- *	  How the shipper does: points per second, how old they are when the
- *	  collector has them, CPU time. In windows of some seconds, for the status
- *	  file.
+ *	  Measures the shipper's work: points per second, their age when the
+ *	  collector has them, CPU time. It does so in windows of some seconds, for
+ *	  the status file.
  *
  * Ages are counted in buckets, four to each power of two of microseconds.
  */
@@ -38,7 +38,7 @@ bucket_us(unsigned bucket)
 		   (UINT64_C(1) << (top - 2)) / 2;
 }
 
-/* The age that so many of a thousand points do not exceed. */
+/* The age that per_mille of a thousand points do not exceed. */
 static uint64_t
 percentile(const shipper_meter *meter, uint64_t per_mille)
 {

@@ -3,15 +3,15 @@
  * shipper_rings.c
  *	  The shipper's table of rings.
  *
- * A ring is known by its number and its file: should somebody put another file
- * under the name, that is another ring, and the old one is still drained. A ring
- * leaves the table, and its file is removed, when no producer has it any more,
- * everything read from it is settled, and its losses are reported: so no slot names
- * a ring that is gone.
+ * A ring is identified by its number and its file: if another file appears under its
+ * name, that is another ring, and the old one is still drained. A ring leaves the
+ * table, and its file is removed, when no producer has it any more, everything read
+ * from it is settled, and its losses are reported. So no slot refers to a ring that is
+ * gone.
  *
- * That a producer has gone shows by an event of the run directory's watch
- * (shipper_watch.c); all rings are checked when the shipper falls asleep, and every
- * few seconds while it is awake.
+ * The run directory's watch (shipper_watch.c) reports that a producer is gone; also,
+ * all rings are checked when the shipper falls asleep, and every few seconds while it
+ * is awake.
  */
 #include "ship/shipper_int.h"
 
@@ -22,13 +22,13 @@
 
 #include "base/directory.h"
 
-/* The directory is read this often while the shipper is awake. */
+/* How often the directory is read while the shipper is awake. */
 #define SCAN_INTERVAL_NS (5 * NS_PER_S)
 
 /* A ring is crowded when more than this part of it waits for the collector. */
 #define CROWDED_PART 4
 
-/* A ring that cannot grow so far is small. */
+/* A ring that cannot grow to this size is small. */
 #define SMALL_RING ((uint64_t) 4 * 1024 * 1024)
 
 #define RING_PREFIX "ring."
@@ -39,14 +39,14 @@ is_ours(const shipper_ring *r)
 	return !r->foreign;
 }
 
-/* Is everything that was written to the ring read? */
+/* Has everything that was written to the ring been read? */
 static bool
 is_read(const shipper_ring *r)
 {
 	return r->pos == osp_ring_head(&r->ring);
 }
 
-/* Is it settled, too? */
+/* Has everything been read and settled, and are all losses reported? */
 static bool
 is_settled(const shipper_ring *r)
 {
@@ -89,7 +89,8 @@ osp__ring_by_number(osp_shipper *s, uint64_t number)
 	return r;
 }
 
-/* Its name belongs to another file now, or to none. */
+/* Takes the ring out of the index by number, for its name belongs to another file now,
+ * or to none. */
 static void
 forget_number(osp_shipper *s, shipper_ring *r)
 {
@@ -111,7 +112,7 @@ count_corrupt(osp_shipper *s, shipper_ring *r, uint64_t bytes)
 	osp__ring_count_corrupt(s, r);
 }
 
-/* Where reading begins: at tail, or, if that makes no sense, at head. */
+/* Sets the position where reading begins: tail, or head if tail is invalid. */
 static void
 begin_reading(osp_shipper *s, shipper_ring *r)
 {
@@ -152,7 +153,8 @@ add_ring(osp_shipper *s, uint64_t number, const char *name,
 	status = osp_ring_map_open(&r->ring, s->dir_fd, name, &r->fd, &err);
 	if (status != OSP_OK && status != OSP_EPROTO)
 	{
-		/* It has just gone, or cannot be mapped now: the next scan will see. */
+		/* The ring was just removed, or cannot be mapped now: the next scan tries
+		 * again. */
 		osp_free(s->alc, r);
 		return;
 	}
@@ -179,7 +181,7 @@ close_ring(osp_shipper *s, shipper_ring *r)
 	osp_free(s->alc, r);
 }
 
-/* Counts what went through a ring, and is not counted yet. */
+/* Adds the ring's new records and drops to the status file's counters. */
 static void
 count_records(osp_shipper *s, shipper_ring *r)
 {
@@ -193,7 +195,8 @@ count_records(osp_shipper *s, shipper_ring *r)
 	r->dropped_counted = dropped;
 }
 
-/* Whoever adds up what the rings say does not find this one any more. */
+/* Begins to count the ring's records in the status file, because others who sum up the
+ * rings' files do not find this one any more. */
 static void
 count_from_now(osp_shipper *s, shipper_ring *r)
 {
@@ -211,7 +214,7 @@ osp__ring_moves_away(osp_shipper *s, shipper_ring *r)
 	count_from_now(s, r);
 }
 
-/* Takes the i-th ring out of the table, and counts what went through it. */
+/* Removes the i-th ring from the table, and counts its last records. */
 static void
 forget_ring(osp_shipper *s, size_t i)
 {
@@ -270,7 +273,7 @@ osp__rings_scan(osp_shipper *s)
 		scan_entry(s, entry->d_name);
 	(void) closedir(dir);
 
-	/* What is foreign was kept only to be logged once. */
+	/* A foreign file was kept only so that it was logged once. */
 	for (i = s->ring_count; i-- > 0;)
 		if (s->rings[i]->listed)
 			continue;
@@ -288,14 +291,15 @@ osp__rings_begin(osp_shipper *s)
 
 	osp__rings_scan(s);
 
-	/* A producer that was killed while it made a ring has left a wrong sum. */
+	/* Sums up the bytes anew: a producer that was killed while it made a ring has left
+	 * a wrong sum. */
 	for (i = 0; i < s->ring_count; i++)
 		if (is_ours(s->rings[i]))
 			bytes += OSP_RING_HEADER_SIZE + s->rings[i]->ring.capacity;
 	__atomic_store_n(&s->stat->ring_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-/* Tail is ours alone: what is found there that we did not write is damage. */
+/* Restores tail if another process has changed it: only the shipper may write it. */
 static void
 repair_tail(osp_shipper *s, shipper_ring *r)
 {
@@ -305,7 +309,7 @@ repair_tail(osp_shipper *s, shipper_ring *r)
 	osp_ring_set_tail(&r->ring, r->tail);
 }
 
-/* A ring that can grow does so, as long as it never failed to. */
+/* A ring that can grow is expected to do so, unless it has dropped records. */
 bool
 osp__ring_may_run_full(const shipper_ring *r)
 {
@@ -316,7 +320,7 @@ osp__ring_may_run_full(const shipper_ring *r)
 	return r->ring.capacity >= header->grows_to || r->dropped_seen > 0;
 }
 
-/* Can its producer fill it in a long nap? */
+/* Can the ring's producer fill it during a long nap? */
 static bool
 is_small(const shipper_ring *r)
 {
@@ -404,7 +408,7 @@ osp__ring_waits(osp_shipper *s, shipper_ring *r)
 	before = osp__ring_by_number(s, r->predecessor - 1);
 	if (before != NULL && is_ours(before))
 	{
-		/* What is not settled may have to be read again. */
+		/* Unsettled records of the predecessor may have to be read again. */
 		if (!is_settled(before))
 			return !is_read(before);
 	}
@@ -412,7 +416,7 @@ osp__ring_waits(osp_shipper *s, shipper_ring *r)
 	return false;
 }
 
-/* Removes the file, if it still is this ring's. */
+/* Removes the ring's file, if the name still belongs to it. */
 static void
 remove_file(osp_shipper *s, const shipper_ring *r)
 {
@@ -441,7 +445,8 @@ osp__rings_tidy(osp_shipper *s, bool all)
 		if (!is_ours(r) || !r->check)
 			continue;
 
-		/* Once nobody writes any more, that stays so; what is left is delivered. */
+		/* A ring without a producer stays so; it is removed once everything is
+		 * settled. */
 		r->orphaned |= osp_ring_is_orphaned(&r->ring, r->fd);
 		r->check = r->orphaned;
 		if (!r->orphaned || !is_settled(r))

@@ -3,8 +3,8 @@
  * shipper_send.c
  *	  The sender: a thread that does nothing but call the driver.
  *
- * Locking: the lock guards job, result and the three flags. The thread works
- * on a job without it; driver and connection are the thread's alone.
+ * Locking: the lock guards job, result and the three flags. The thread works on
+ * a job without the lock; only the thread uses driver and connection.
  */
 #include "ship/shipper_send.h"
 
@@ -15,12 +15,12 @@
 
 #include "record/clock.h"
 
-/* How long the last job may go on when the sender is to end. */
+/* How long the last job may take when the sender is to end. */
 #define LAST_NS INT64_C(500000000)
 
 struct osp_sender
 {
-	osp_driver_options options; /* its texts are ours */
+	osp_driver_options options; /* its texts are copies */
 	char *connection_string;
 	char *state_directory; /* or NULL */
 	int event_fd;
@@ -29,22 +29,22 @@ struct osp_sender
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 
-	/* under the lock */
+	/* guarded by the lock */
 	const osp_notification *items;
 	size_t count;
-	bool job;  /* there is one to be done */
-	bool done; /* there is a result to be taken */
+	bool job;  /* a job is waiting or in progress */
+	bool done; /* a result is ready */
 	bool quit;
 	osp_send_result result;
 
-	int64_t end_ns; /* when a job has to end; atomic; INT64_MAX: none has */
+	int64_t end_ns; /* deadline of the last job; atomic; INT64_MAX: none */
 
-	/* the thread's */
+	/* used by the thread only */
 	const osp_driver *driver;
 	osp_driver_conn *conn;
 };
 
-/* A collector that says nothing must not keep the program waiting that ends. */
+/* Has the deadline passed? A silent collector must not delay the end of the program. */
 static bool
 must_end(void *ctx)
 {
@@ -53,7 +53,7 @@ must_end(void *ctx)
 	return osp_mono_now() >= __atomic_load_n(&sender->end_ns, __ATOMIC_RELAXED);
 }
 
-/* Finds the driver and opens it, unless that was done before. */
+/* Finds and opens the driver, unless that was done before. */
 static osp_status
 open_driver(osp_sender *sender, osp_error *err)
 {
@@ -111,7 +111,7 @@ run(void *arg)
 		sender->job = false;
 		sender->done = true;
 
-		/* It cannot be full: the drainer empties it for every job. */
+		/* The counter cannot be full: the drainer empties it for every job. */
 		while (write(sender->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 			;
 	}
@@ -121,7 +121,8 @@ run(void *arg)
 	return NULL;
 }
 
-/* Starts the thread so that no signal of the program is ever handled in it. */
+/* Starts the thread with all signals blocked, so that it never runs a signal handler of
+ * the program. */
 static int
 start_thread(osp_sender *sender)
 {

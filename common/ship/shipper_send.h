@@ -3,8 +3,8 @@
  * shipper_send.h
  *	  The sender: a thread that does nothing but call the driver.
  *
- * One job at a time: the drainer gives it a batch, goes on with other things,
- * and takes the result when the descriptor given at the start becomes readable.
+ * It does one job at a time: the drainer gives it a batch, continues with other
+ * work, and takes the result when event_fd becomes readable.
  */
 #ifndef OSP_SHIPPER_SEND_H
 #define OSP_SHIPPER_SEND_H
@@ -28,12 +28,12 @@ typedef struct osp_send_result
 osp_status osp__sender_start(const osp_driver_options *options, int event_fd,
 							 osp_sender **out, osp_error *err) OSP_MUST_CHECK;
 
-/* Gives it a batch, borrowed until the result was taken. No points: it only
+/* Gives the sender a batch, borrowed until the result is taken. If count is 0, it only
  * opens the driver. */
 void osp__sender_send(osp_sender *sender, const osp_notification *items,
 					  size_t count);
 
-/* The result of the job; false while there is none. */
+/* Takes the result of the job; false while there is none. */
 bool osp__sender_take(osp_sender *sender, osp_send_result *out) OSP_MUST_CHECK;
 
 /* Waits for the job in progress, whose result can still be taken. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_spill.c
- *	  Making room in the rings: into the spool, or, past its limit, away.
+ *	  Makes room in the rings: moves points to the spool, or drops them when the
+ *	  spool is full.
  *
- * A shipper that is killed between the writing of the spool and the moving of
- * the tails leaves points in both: the next one sends them twice, with the same
+ * A shipper that is killed after writing to the spool, but before moving the
+ * tails, leaves points in both: the next one sends them twice, with the same
  * source and sequence.
  */
 #include "ship/shipper_int.h"
@@ -12,17 +13,17 @@
 /* A sender that takes longer than this for a batch is slow. */
 #define SLOW_NS (20 * NS_PER_MS)
 
-/* Batches that are spooled before other things have their turn. */
+/* Batches that are spooled before other work has its turn. */
 #define SPILL_BATCHES 4
 
-/* A spool that took nothing is left alone for so long. */
+/* After a failed write, the spool is not tried again for this time. */
 #define SPILL_RETRY_NS NS_PER_S
 
 static bool
 spill_failed(osp_shipper *s, osp_status status, const osp_error *err)
 {
-	/* As long as the collector is at work a full spool is no trouble by itself: who can
-	 * wait does, and what is lost else is said when it is. */
+	/* While the collector works, a full spool alone is no problem: producers may wait,
+	 * and if points are lost, that is logged by itself. */
 	bool matters = status != OSP_EFULL || s->down;
 
 	if (matters && osp__shipper_is_news(&s->spill_trouble_ns))
@@ -43,7 +44,7 @@ may_spill(const osp_shipper *s)
 			osp_mono_now() - s->spill_failed_ns > SPILL_RETRY_NS);
 }
 
-/* Appends all points of a slot; none of them if that fails. */
+/* Appends all points of a slot to the spool; none of them if that fails. */
 static osp_status
 append_slot(osp_shipper *s, const shipper_slot *slot, osp_error *err)
 {
@@ -75,7 +76,7 @@ osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 	if (slot->from_spool)
 		return true;
 
-	/* What is being sent can only go to the front, see below. */
+	/* Points that are being sent can only go to an empty spool, see below. */
 	if (!may_spill(s) || (sent && osp_spool_bytes(s->spool) > 0))
 		return false;
 	status = append_slot(s, slot, &err);
@@ -88,7 +89,8 @@ osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 	osp__slot_free_rings(slot);
 	if (sent)
 	{
-		/* It is being sent from the front of the spool now. */
+		/* The points are at the front of the spool now, and the sender sends them from
+		 * there. */
 		slot->from_spool = true;
 		slot->spool_end = s->spool_pos = osp_spool_end(s->spool);
 		slot->spool_points = count;
@@ -100,8 +102,8 @@ osp__slot_spill(osp_shipper *s, shipper_slot *slot)
 }
 
 /*
- * A slot whose points the sender does not look at, empty: the second one, for
- * which the spool, if it came from there, will be read again.
+ * Returns an empty slot that the sender does not use: the second one. If its
+ * points came from the spool, they will be read again.
  */
 static shipper_slot *
 scratch_slot(osp_shipper *s)
@@ -117,7 +119,7 @@ scratch_slot(osp_shipper *s)
 	return slot;
 }
 
-/* Both slots, in order. */
+/* Spools both slots, in order. */
 static bool
 spill_slots(osp_shipper *s)
 {
@@ -126,12 +128,12 @@ spill_slots(osp_shipper *s)
 	if (!osp__slot_used(&s->slots[1]) || osp__slot_spill(s, &s->slots[1]))
 		return true;
 
-	/* Its points must not overtake those that are in the spool now. */
+	/* The slot's points must not overtake older ones that are in the spool now. */
 	osp__slot_rewind(s, &s->slots[1]);
 	return false;
 }
 
-/* One batch of ring points. *found: were there any? */
+/* Spools one batch of ring points. *found: were there any? */
 static bool
 spill_rings(osp_shipper *s, bool *found)
 {
@@ -174,7 +176,7 @@ is_pressed(const osp_shipper *s, const shipper_ring *r, int64_t now_ns)
 	used = osp_ring_head(&r->ring) - osp_ring_tail(&r->ring);
 	eighths = used / (r->ring.capacity / 8);
 
-	/* A ring that does not move has time, unless it is full already. */
+	/* A ring whose head does not move can wait, unless it is nearly full. */
 	return eighths >= 7 ||
 		   (r->moved &&
 			(eighths >= 6 ||
@@ -227,7 +229,8 @@ drop_oldest(osp_shipper *s, shipper_ring *r)
 	log_loss(s);
 }
 
-/* Does the producer of a ring wait for room, and is there some soon? */
+/* Is the ring's producer set to wait for room, and will the collector make some
+ * soon? */
 static bool
 is_waited_for(const osp_shipper *s, const shipper_ring *r)
 {
@@ -236,9 +239,10 @@ is_waited_for(const osp_shipper *s, const shipper_ring *r)
 }
 
 /*
- * When the spool takes nothing: the slots keep what they hold in memory only,
- * where it is lost if we are killed, and what the rings hold beyond that goes. Only a
- * producer that waits is left to do so, as long as the collector is at work.
+ * Makes room when the spool takes nothing: the points in the slots are kept in memory
+ * only, where they are lost if the shipper is killed, and the oldest points of full
+ * rings are dropped. Rings whose producer waits for room keep theirs, as long as the
+ * collector works.
  */
 static void
 give_up(osp_shipper *s, int64_t now_ns)

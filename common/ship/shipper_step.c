@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_step.c
- *	  One step of the drainer: results, batches, room, and when to come again.
+ *	  One step of the drainer: takes results, fills batches, makes room, and
+ *	  decides when to run again.
  *
- * While the collector is down everything goes into the spool at once, and every
- * two seconds at the latest the front of the spool is tried. When it is back the spool is
- * delivered first, while the rings wait (or follow into the spool when they are
+ * While the collector is down, everything goes into the spool at once, and the front of
+ * the spool is tried again at least every two seconds. When the collector is back, the
+ * spool is delivered first, while the rings wait (or are spooled, too, when they are
  * about to run full).
  *
- * Naps: as long as producers write, the shipper looks at the rings some fifty times a
- * second, and no producer has to wake it; nor has the sender when it is done, unless
- * there is much to fetch. Looking more often would make batches of a few points, each
- * look takes the line of the ring's head from the producer, and on a busy machine each
+ * Naps: while producers write, the shipper polls the rings some fifty times a second,
+ * and no producer needs to wake it; nor does the sender when it is done, unless there
+ * is much to fetch. Polling more often would make batches of a few points, each check
+ * takes the cache line of the ring's head from the producer, and on a busy machine each
  * wake-up takes a processor from the program that is traced.
  *
- * Sleep: after IDLE_NS without a change it says that it sleeps (stat->sleeping),
- * lets every producer pass a barrier, looks once more, and waits for the bell
- * without end. Each sleep has a number of its own, so that a producer that was slow
- * to ring cannot end a later one.
+ * Sleep: after IDLE_NS without a change it says that it sleeps (stat->sleeping), lets
+ * every producer pass a barrier, checks the rings once more, and waits for the bell
+ * without a timeout. Each sleep has a number of its own, so that a producer that was
+ * slow to ring cannot end a later one.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -30,21 +31,22 @@
 
 #define IDLE_NS (200 * NS_PER_MS)
 
-/* A batch costs a collector more than the points in it, so naps are long: in the
- * longest, a ring of 4 MB, which is what rings grow to, takes 200 MB/s without running
- * full. Where one cannot grow so far, they are shorter. */
+/* Bounds of a nap. A batch costs a collector more than the points in it, so naps are
+ * long: in the longest nap, a ring of 4 MB, the size that rings grow to, takes 200 MB/s
+ * without running full. If a ring cannot grow so far, naps are shorter. */
 #define NAP_MIN_MS   1
 #define NAP_MAX_MS   20
 #define NAP_SMALL_MS 5
 
-/* For so long after a ring had little room, the end of a batch ends a nap. */
+/* For this time after a ring was crowded, the end of a batch ends a nap. */
 #define CROWD_NS (50 * NS_PER_MS)
 
-/* The nap becomes shorter or longer with what one of it brings together. */
+/* A nap is halved after a step with more than NAP_MANY_POINTS, and lengthened after one
+ * with fewer than NAP_FEW_POINTS. */
 #define NAP_MANY_POINTS 2048
 #define NAP_FEW_POINTS  1024
 
-/* Without membarrier the bell may be missed; for this long at most. */
+/* Without membarrier the bell may be missed, so a sleep lasts no longer than this. */
 #define UNSURE_MS 1000
 
 #define BACKOFF_MIN_MS 100
@@ -52,23 +54,24 @@
 
 #define CLOCK_INTERVAL_NS NS_PER_S
 
-/* While a flush waits, it looks so often. */
+/* How often a flush checks its progress. */
 #define FLUSH_POLL_MS 5
 
-/* Batches in one step. */
+/* The most rounds of sending and filling in one step. */
 #define ROUNDS 16
 
 static void
 go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
 {
-	/* We end, and could not wait any longer. */
+	/* The driver was interrupted because the shipper ends. */
 	if (result->status == OSP_EINTR)
 		return;
 	osp_runstat_add(&s->stat->driver_errors, 1);
 	osp__shipper_note_error(s, result->err.msg);
 	if (!s->down)
 	{
-		/* Who ships last says at the end what was not delivered, and why. */
+		/* If this is the last shipper, its caller reports at the end which points were
+		 * not delivered, and why. */
 		osp__shipper_log(s,
 						 s->last ? OSP_LOG_INFO : OSP_LOG_WARNING,
 						 "collector %s does not work: %s; points are spooled",
@@ -104,7 +107,7 @@ come_up(osp_shipper *s, int64_t now)
 		(unsigned long long) s->outage_lost);
 }
 
-/* The second slot becomes the first. */
+/* Makes the second slot the first. */
 static void
 shift_slots(osp_shipper *s)
 {
@@ -114,7 +117,7 @@ shift_slots(osp_shipper *s)
 	s->slots[1] = empty;
 }
 
-/* Notifications of a slot that report losses: of what no producer has written. */
+/* Counts the slot's notifications that report losses, which no producer has written. */
 static size_t
 count_reports(const shipper_slot *slot)
 {
@@ -133,7 +136,8 @@ count_result(osp_shipper *s, const osp_send_result *result)
 {
 	size_t reports = count_reports(&s->slots[0]);
 
-	/* Which ones a collector has refused, it does not say. */
+	/* The collector does not say which points it refused, so reports are taken as
+	 * accepted. */
 	if (reports < result->accepted)
 		osp_runstat_add(&s->stat->shipped, result->accepted - reports);
 	if (result->refused == 0)
@@ -152,7 +156,8 @@ count_result(osp_shipper *s, const osp_send_result *result)
 					 result->err.msg);
 }
 
-/* What failed stays in the slot or in the spool, to be tried again. */
+/* Takes back the slot that failed: its points stay in the slot or in the spool, to be
+ * tried again. */
 static void
 take_back(osp_shipper *s)
 {
@@ -199,7 +204,7 @@ has_unread_spool(const osp_shipper *s)
 	return s->spool != NULL && s->spool_pos < osp_spool_end(s->spool);
 }
 
-/* Puts the next points into a slot: those of the spool first. */
+/* Puts the next points into a slot, those of the spool first. */
 static bool
 fill(osp_shipper *s, shipper_slot *slot)
 {
@@ -217,7 +222,7 @@ hand_over(osp_shipper *s, int64_t now)
 	if (!osp__slot_used(slot))
 		return false;
 
-	/* Nothing but records that were skipped. */
+	/* The slot holds only records that were skipped. */
 	if (count == 0)
 	{
 		osp__slot_settle(s, slot);
@@ -237,7 +242,7 @@ may_send(const osp_shipper *s, int64_t now)
 	return !s->busy && (!s->down || now >= s->retry_ns);
 }
 
-/* Sends, fills, makes room; true if there may be more to do at once. */
+/* Sends, fills and makes room once; true if there may be more to do at once. */
 static bool
 pump(osp_shipper *s, int64_t now)
 {
@@ -259,7 +264,7 @@ pump(osp_shipper *s, int64_t now)
 	return progress;
 }
 
-/* Follows the wall clock if somebody has set it. */
+/* Updates the offset to the wall clock if somebody has set that clock. */
 static void
 watch_clock(osp_shipper *s, int64_t now)
 {
@@ -296,7 +301,7 @@ wake_up(osp_shipper *s)
 	empty_fd(s->event_fd);
 }
 
-/* Shall the end of the sender's work wake the caller? */
+/* Sets whether the sender's event wakes the caller. */
 static void
 heed_sender(osp_shipper *s, bool heed)
 {
@@ -310,7 +315,7 @@ heed_sender(osp_shipper *s, bool heed)
 		s->sender_heeded = heed;
 }
 
-/* Makes every running thread pass a barrier; false if the kernel does not. */
+/* Makes every running thread pass a barrier; false if the kernel cannot. */
 static bool
 barrier_everywhere(void)
 {
@@ -336,13 +341,14 @@ osp_shipper_is_empty(const osp_shipper *s)
 	return true;
 }
 
-/* How long to wait when no producer does anything. */
+/* The timeout while no producer writes. */
 static int
 idle_timeout(const osp_shipper *s, int64_t now)
 {
 	int64_t wait_ms;
 
-	/* The sender's end wakes us; and without points there is nothing to try. */
+	/* A busy sender wakes the shipper at its end; and without points there is nothing
+	 * to try. */
 	if (s->busy || osp_shipper_is_empty(s))
 		return -1;
 	wait_ms = s->down ? (s->retry_ns - now) / NS_PER_MS + 1 : NAP_MAX_MS;
@@ -372,8 +378,9 @@ fall_asleep(osp_shipper *s, int64_t now)
 															   : UNSURE_MS;
 }
 
-/* A nap that brings together as many points as make a good batch. looked_ns: when
- * the rings were looked at; what came of that may have taken long. */
+/* Returns the length of the next nap, which is meant to collect as many points as make
+ * a good batch. looked_ns: when the rings were checked; this step's work after that may
+ * have taken long. */
 static int
 nap(osp_shipper *s, int64_t looked_ns)
 {
@@ -420,7 +427,7 @@ osp_shipper_step(osp_shipper *s)
 										: fall_asleep(s, now);
 }
 
-/* Remembers how far the rings are filled now. */
+/* Remembers the heads of all rings for a flush. */
 static void
 note_heads(osp_shipper *s)
 {
@@ -437,7 +444,7 @@ note_heads(osp_shipper *s)
 	}
 }
 
-/* Is everything settled that was committed when the flush began? */
+/* Are all records settled that were committed when the flush began? */
 static bool
 rings_are_flushed(const osp_shipper *s)
 {
@@ -463,7 +470,7 @@ osp_shipper_flush(osp_shipper *s, unsigned timeout_ms)
 	osp__watch_hurry(s);
 	note_heads(s);
 
-	/* It may be back by now. */
+	/* The collector may be back by now, so try it at once. */
 	s->retry_ns = now;
 	s->backoff_ms = BACKOFF_MIN_MS;
 	for (; now < end; now = osp_mono_now())

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_watch.c
- *	  Watches the run directory: for producers that are gone, and for its own end.
+ *	  Watches the run directory for producers that are gone, and for its own removal.
  *
- * The kernel reports when the last mapping of a ring by a process is gone, however
- * it ended, and when the status file is removed. Then all goes on in a new
- * directory of the same path: the rings that are mapped are delivered to their end,
- * and their producers, told by the old status file, make new ones there.
+ * The kernel reports when the last mapping of a ring by a process is gone, however it
+ * ended, and when the status file is removed. Then the shipper continues in a new
+ * directory of the same path: the rings that are mapped are delivered to their end, and
+ * their producers see in the old status file that they must make new ones there.
  */
 #include "ship/shipper_int.h"
 
@@ -21,13 +21,13 @@
 #define NEW_PREFIX  ".new."
 #define STATUS_NAME "status"
 
-/* How often the directory is checked without a watch, and while a new one cannot be
- * had. Soon after it went it is checked more often. */
+/* How often the directory is checked without a watch, and while it is missing and
+ * cannot be made. It is checked more often in the first second of that. */
 #define CHECK_INTERVAL_NS NS_PER_S
 #define SOON_INTERVAL_NS  (10 * NS_PER_MS)
 
-/* The files of a directory are removed before the directory is. For so long no file is
- * made in it, so that it can be removed. */
+/* A directory's files are removed before the directory. For this time no new file is
+ * made in it, so that its removal can succeed. */
 #define REMOVAL_NS (100 * NS_PER_MS)
 
 void
@@ -50,8 +50,8 @@ osp__watch_begin(osp_shipper *s)
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->watch_fd, &event) == 0)
 		return;
 
-	/* The limit of such watches is reached: then the directory is checked now and
-	 * then while the shipper is awake. */
+	/* The limit of such watches is reached. Without one, the directory is checked every
+	 * second while the shipper is awake. */
 	if (s->watch_fd >= 0)
 		(void) close(s->watch_fd);
 	s->watch_fd = -1;
@@ -64,7 +64,8 @@ take_event(osp_shipper *s, const struct inotify_event *event)
 	uint64_t number;
 	shipper_ring *r;
 
-	/* A producer opened its ring by the name that it had while it was made. */
+	/* The kernel reports a ring that was closed under the name that it had while it was
+	 * made. */
 	if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0)
 		name += strlen(NEW_PREFIX);
 	if ((event->mask & (IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0 ||
@@ -80,7 +81,7 @@ take_event(osp_shipper *s, const struct inotify_event *event)
 		if (r != NULL)
 			r->check = true;
 		else
-			s->check_all = true; /* it is found only now */
+			s->check_all = true; /* the next scan will find it */
 	}
 }
 
@@ -106,7 +107,7 @@ read_events(osp_shipper *s)
 	}
 }
 
-/* Is the status file that we have mapped still the one of the run directory? */
+/* Is the mapped status file still the one of the run directory? */
 static bool
 is_in_place(const osp_shipper *s)
 {
@@ -119,8 +120,8 @@ is_in_place(const osp_shipper *s)
 			   : errno != ENOENT;
 }
 
-/* Takes the lock of the directory. It is the one that we hold already if only other
- * files of the directory were removed. */
+/* Takes the lock of the directory. If only other files were removed, it is the lock
+ * that the shipper holds already. */
 static osp_status
 take_lock(osp_shipper *s, int held_fd, osp_error *err)
 {
@@ -145,11 +146,12 @@ osp__directory_open(osp_shipper *s, int held_fd, osp_error *err)
 		return status;
 	status = osp_runstat_map(s->dir_fd, &s->stat, &why);
 
-	/* Somebody cannot get it made; but that is no other shipper. */
+	/* OSP_EBUSY would mean another shipper, but here another process is stuck while it
+	 * makes the status file. */
 	if (status != OSP_OK)
 		return osp_error_set(
 			err, status == OSP_EBUSY ? OSP_EIO : status, "%s", why.msg);
-	/* The shipper before us was killed while it removed a ring. */
+	/* An odd number means that the last shipper was killed while it removed a ring. */
 	if (__atomic_load_n(&s->stat->retiring, __ATOMIC_SEQ_CST) % 2 != 0)
 		(void) __atomic_fetch_add(&s->stat->retiring, 1, __ATOMIC_SEQ_CST);
 	s->stat_dev = 0;
@@ -183,7 +185,7 @@ osp__directory_announce(osp_shipper *s)
 	__atomic_store_n(&s->stat->shipper, osp_owner_self(), __ATOMIC_RELEASE);
 }
 
-/* Was the ring's file left when others of the directory were removed? */
+/* Does the ring's file still exist, when other files of the directory were removed? */
 static bool
 is_here(const osp_shipper *s, const shipper_ring *r)
 {
@@ -195,7 +197,8 @@ is_here(const osp_shipper *s, const shipper_ring *r)
 		   st.st_dev == r->dev && st.st_ino == r->ino;
 }
 
-/* The old rings have no names any more, and take no bytes of the new directory. */
+/* Marks the rings whose files are gone as moved away: they have no names, and take no
+ * bytes of the new directory. */
 static void
 leave_rings(osp_shipper *s)
 {
@@ -221,7 +224,8 @@ leave_rings(osp_shipper *s)
 	}
 }
 
-/* A new status file does not count the rings whose files were left. */
+/* Adds the rings whose files are left to the sum of a new status file, which lacks
+ * them. */
 static void
 count_ring_bytes(osp_shipper *s)
 {
@@ -236,14 +240,14 @@ count_ring_bytes(osp_shipper *s)
 		osp_runstat_add(&s->stat->ring_bytes, bytes - counted);
 }
 
-/* Goes on in the new directory, if that can be had now. */
+/* Moves to the new directory, if it can be made now. */
 static void
 follow(osp_shipper *s)
 {
 	osp_shipper old = *s;
 	osp_error err;
 
-	/* What is open stays so until the new one is. */
+	/* The old directory stays open until the new one is. */
 	s->stat = NULL;
 	s->dir_fd = s->lock_fd = -1;
 	if (osp__directory_open(s, old.lock_fd, &err) != OSP_OK)
@@ -277,7 +281,7 @@ follow(osp_shipper *s)
 	osp__watch_begin(s);
 	osp__directory_announce(s);
 
-	/* From now on its producers look for the new one. */
+	/* Makes producers of the old directory move to the new one. */
 	__atomic_store_n(&old.stat->shipper, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&old.stat->sleeping, OSP_RUNSTAT_MOVED, __ATOMIC_SEQ_CST);
 	old.run_directory = NULL;
@@ -293,8 +297,8 @@ follow(osp_shipper *s)
 }
 
 /*
- * Is somebody perhaps about to remove the directory, who has removed our files in it? It
- * is not waited for where the lock is gone and another shipper may come and take it.
+ * Is somebody perhaps about to remove the directory, after its files? If the lock's
+ * file is gone, so that another shipper could take the new lock, do not wait for that.
  */
 static bool
 is_being_removed(const osp_shipper *s, int64_t now)
@@ -317,7 +321,7 @@ check_interval(const osp_shipper *s, int64_t now)
 			   : CHECK_INTERVAL_NS;
 }
 
-/* Makes sure that we are where producers look for us. */
+/* Checks that the shipper is where producers look for it, and moves it if not. */
 static void
 check_directory(osp_shipper *s, int64_t now, bool at_once)
 {
@@ -356,7 +360,8 @@ osp__watch_timeout(const osp_shipper *s, int64_t now, int timeout_ms)
 {
 	int interval_ms;
 
-	/* Without a watch, and while the directory is missing, nobody wakes us. */
+	/* Without a watch, or while the directory is missing, no event would end the
+	 * sleep. */
 	if (s->watch_fd >= 0 && s->missing_ns == 0)
 		return timeout_ms;
 	interval_ms = (int) (check_interval(s, now) / NS_PER_MS);

@@ -3,10 +3,10 @@
  * spool.c
  *	  The spool: a file that keeps notifications while the collector is down.
  *
- * Safe against being killed between any two system calls: records are trusted
- * by their sum only; a mark is written whole into the older of two places; a
- * spool that was consumed is first marked so, then cut, and then marked empty,
- * and a mark behind the end of the file means the same as the last of these.
+ * The process may be killed between any two system calls: a record is trusted
+ * only if its checksum fits; a mark is written as a whole over the older of
+ * two; a spool that was consumed is first marked so, then cut, and then marked
+ * as empty, and a mark behind the end of the file means an empty spool, too.
  */
 #include "ship/spool_int.h"
 
@@ -22,10 +22,10 @@
 #define RECORDS_BEGIN sizeof(spool_header)
 #define PAGE          UINT64_C(4096)
 
-/* Delivered records are given back to the file system in steps of this. */
+/* Consumed records are given back to the file system in steps of this many bytes. */
 #define FREE_STEP UINT64_C(1048576)
 
-/* Memory for what is appended that is kept from flush to flush. */
+/* Memory for appended records that is kept from flush to flush. */
 #define PENDING_KEPT ((size_t) 8 * 1024 * 1024)
 
 #define OPEN_TRIES 3
@@ -74,7 +74,7 @@ mark_crc(const spool_mark *mark)
 	return osp_crc32c(0, mark, offsetof(spool_mark, crc));
 }
 
-/* Puts a mark in force, into the place of the one before the last. */
+/* Writes a new mark over the older of the two. */
 static osp_status
 write_mark(osp_spool *spool, uint64_t consumed, osp_error *err)
 {
@@ -92,14 +92,14 @@ write_mark(osp_spool *spool, uint64_t consumed, osp_error *err)
 	return OSP_OK;
 }
 
-/* Gives what lies before pos back to the file system. */
+/* Gives the disk space before pos back to the file system. */
 static void
 free_disk(osp_spool *spool, uint64_t pos)
 {
 	uint64_t from = (spool->freed + PAGE - 1) / PAGE * PAGE;
 	uint64_t to = pos / PAGE * PAGE;
 
-	/* Where there are no holes the room comes back when all is consumed. */
+	/* If the file system has no holes, the space is given back when all is consumed. */
 	if (to > from && fallocate(spool->fd,
 							   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 							   (off_t) from,
@@ -140,7 +140,7 @@ write_header(osp_spool *spool, osp_error *err)
 	{
 		int code = errno;
 
-		/* Not left behind half written: it would be no spool. */
+		/* Removes a half-written header: it would make the file no spool. */
 		(void) !ftruncate(spool->fd, 0);
 		return io_error(err, code, "write to");
 	}
@@ -149,9 +149,9 @@ write_header(osp_spool *spool, osp_error *err)
 }
 
 /*
- * Reads the header of a file of size bytes. OSP_EPROTO: it is none of a spool.
- * Where a mark is damaged the other may be out of date: then some of what was
- * delivered is delivered again.
+ * Reads the header of a file of size bytes. OSP_EPROTO: the file is no spool.
+ * If one mark is damaged, the other may be out of date; then some points are
+ * delivered again.
  */
 osp_status
 osp__spool_read_header(osp_spool *spool, uint64_t size, osp_error *err)
@@ -188,8 +188,9 @@ osp__spool_read_header(osp_spool *spool, uint64_t size, osp_error *err)
 }
 
 /*
- * Is what stands from pos to the end the begin of a record whose writer was killed? The
- * kernel ends such a write at the end of a page only; what ends elsewhere is damaged.
+ * Is the rest of the file, from pos on, the beginning of a record whose writer was
+ * killed? The kernel ends such a write only at the end of a page; any other rest is
+ * damage.
  */
 static bool
 is_unfinished(const osp_spool *spool, uint64_t pos, uint64_t size)
@@ -206,7 +207,7 @@ is_unfinished(const osp_spool *spool, uint64_t pos, uint64_t size)
 		   record.len > size - pos - sizeof(record);
 }
 
-/* Counts the records of a file of size bytes, and cuts off what is no record. */
+/* Counts the records of a file of size bytes, and cuts off invalid bytes at its end. */
 static osp_status
 check_records(osp_spool *spool, uint64_t size, osp_error *err)
 {
@@ -235,14 +236,14 @@ check_records(osp_spool *spool, uint64_t size, osp_error *err)
 	if (!spool->mark_damaged)
 		return OSP_OK;
 
-	/* Twice, so that no damaged mark stays. */
+	/* Written twice, so that no damaged mark stays. */
 	status = write_mark(spool, spool->mark.consumed, err);
 	if (status == OSP_OK)
 		status = write_mark(spool, spool->mark.consumed, err);
 	return status;
 }
 
-/* Opens the file for us alone, and tells its size. */
+/* Opens the file, locks it against other processes, and gets its size. */
 static osp_status
 open_file(const char *path, int *fd, uint64_t *size, osp_error *err)
 {
@@ -320,7 +321,7 @@ osp_spool_open(const osp_allocator *alc, const char *path, uint64_t limit,
 	if (spool == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
 
-	/* Again with a new file, should this one turn out to be no spool. */
+	/* If the file turns out to be no spool, try again with a new one. */
 	for (tries = 0; tries < OPEN_TRIES && status == OSP_EPROTO; tries++)
 	{
 		status = open_file(path, &spool->fd, &size, err);
@@ -418,7 +419,7 @@ osp_spool_append(osp_spool *spool, osp_str json, const osp_place *place,
 	record.crc = osp__spool_crc(&record, json.ptr);
 	if (!osp_buf_reserve(pending, sizeof(record) + json.len))
 	{
-		/* What was appended before is whole. */
+		/* The records that were appended before are complete. */
 		pending->status = OSP_OK;
 		return osp_error_set(err, OSP_ENOMEM, "spool: out of memory");
 	}
@@ -431,7 +432,7 @@ osp_spool_append(osp_spool *spool, osp_str json, const osp_place *place,
 void
 osp_spool_discard(osp_spool *spool)
 {
-	/* A long batch leaves much memory behind. */
+	/* A long batch would keep much memory. */
 	if (spool->pending.cap > PENDING_KEPT)
 		osp_buf_term(&spool->pending);
 	osp_buf_reset(&spool->pending);
@@ -452,7 +453,7 @@ osp_spool_flush(osp_spool *spool, osp_error *err)
 	{
 		status = io_error(err, errno, "write to");
 
-		/* Whole records that stay behind the end would count some day. */
+		/* Complete records left behind the end would count after the next opening. */
 		if (ftruncate(spool->fd, (off_t) spool->end) != 0)
 			spool->broken = true;
 	}

@@ -2,10 +2,10 @@
  *
  * spool_follow.c
  *	  Puts the spool back where the next shipper looks for it, after its file was
- *	  removed: with the run directory, for instance, in which it lies by default.
+ *	  removed, for example with the run directory, in which it lies by default.
  *
- * What has no name cannot get one again, so what is in the file is copied. Positions
- * stay what they are.
+ * A file without a name cannot get one again, so its contents are copied to a new file.
+ * Positions do not change.
  */
 #include "ship/spool_int.h"
 
@@ -17,7 +17,7 @@
 
 #define COPY_SIZE ((size_t) 64 * 1024)
 
-/* Is there a file of the spool's name, its own or another? */
+/* Is there a file of the spool's name, whether its own or another one? */
 static bool
 has_file(const osp_spool *spool)
 {

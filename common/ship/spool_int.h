@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * spool_int.h
- *	  What the files of the spool share: the file's form, the open spool.
+ *	  Declarations that the files of the spool share: the file's form, the open
+ *	  spool.
  */
 #ifndef OSP_SPOOL_INT_H
 #define OSP_SPOOL_INT_H
@@ -12,12 +13,12 @@
 #define SPOOL_MAGIC   UINT64_C(0x6c6f6f70735f6f) /* "o_spool" */
 #define SPOOL_VERSION 2
 
-/* How far the spool is done. The younger of two whole marks counts. */
+/* Says how far the spool is consumed. The newer of two valid marks counts. */
 typedef struct spool_mark
 {
 	uint64_t consumed;
 	uint32_t seq;
-	uint32_t crc; /* of what stands before it */
+	uint32_t crc; /* checksum of the members before it */
 } spool_mark;
 
 typedef struct spool_header
@@ -41,51 +42,52 @@ struct osp_spool
 	char *path;
 	int fd;
 	uint64_t limit;
-	spool_mark mark; /* the one in force */
-	uint64_t freed;  /* what lies before takes up no disk */
-	uint64_t end;    /* of the last record in the file */
-	uint64_t points; /* from mark.consumed to end */
+	spool_mark mark; /* the newest mark */
+	uint64_t freed;  /* space before this was given back */
+	uint64_t end;    /* end of the last record */
+	uint64_t points; /* records from mark.consumed to end */
 	uint64_t corrupt;
 	uint64_t
-		corrupt_to; /* up to where in the file it was counted: what is checked at
-						  * the start is read again later */
-	uint64_t unfinished; /* of these */
+		corrupt_to; /* position up to which corrupt counts: parts of the file
+					 * are read several times */
+	uint64_t unfinished; /* part of corrupt */
 	bool mark_damaged;
-	bool broken;     /* nothing can be written safely any more */
-	osp_buf pending; /* appended, to be written by the next flush */
+	bool broken;     /* nothing can be written safely */
+	osp_buf pending; /* appended records, for the next flush */
 	uint64_t pending_points;
 
-	/* A part of the file as it was read. */
+	/* A part of the file, as it was read. */
 	osp_buf window;
 	uint64_t window_pos;
 };
 
-/* A spool without a file; NULL: there is no memory. Released by osp_spool_close. */
+/* Makes a spool without a file; NULL: there is no memory. Released by
+ * osp_spool_close. */
 osp_spool *osp__spool_new(const osp_allocator *alc, const char *path,
 						  uint64_t limit);
 
-/* Reads the header of the file, which has size bytes. OSP_EPROTO: it is none of a
+/* Reads the header of the file, which has size bytes. OSP_EPROTO: the file is no
  * spool. */
 osp_status osp__spool_read_header(osp_spool *spool, uint64_t size,
 								  osp_error *err) OSP_MUST_CHECK;
 
 /*
- * Finds the first whole record at or behind *pos and before upto, moves *pos
- * behind it, and counts what was skipped on the way. OSP_ENOENT: there is none,
- * and *pos is upto. OSP_ENOMEM: nothing was done. json is borrowed from the
- * window.
+ * Finds the first complete record at or behind *pos and before upto, moves *pos
+ * behind it, and counts the bytes that were skipped before it. OSP_ENOENT:
+ * there is none, and *pos is upto. OSP_ENOMEM: nothing was done. json is
+ * borrowed from the window.
  */
 osp_status osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto,
 						   osp_str *json, osp_place *place) OSP_MUST_CHECK;
 
-/* Writes all bytes; false and errno if not. */
+/* Writes all bytes; false and errno if that fails. */
 bool osp__spool_write_at(int fd, const void *bytes, size_t len,
 						 uint64_t pos) OSP_MUST_CHECK;
 
-/* Forgets the window: the file has changed. */
+/* Forgets the window, because the file has changed. */
 void osp__spool_forget(osp_spool *spool);
 
-/* The sum that belongs into a record with this payload. */
+/* Computes the checksum of a record with this payload. */
 uint32_t osp__spool_crc(const spool_record *record, const char *payload);
 
 #endif /* OSP_SPOOL_INT_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * spool_peek.c
- *	  Reading a spool without taking it: what waits in it is counted, not delivered.
+ *	  Reads a spool of another process: its points are counted, not delivered.
  */
 #include "ship/spool_int.h"
 
@@ -53,7 +53,7 @@ osp_spool_peek(const osp_allocator *alc, const char *path, osp_spool **out,
 		osp_spool_close(spool);
 		return status;
 	}
-	spool->broken = true; /* nothing is to be written */
+	spool->broken = true; /* prevents writing */
 	spool->end = size;
 	*out = spool;
 	return OSP_OK;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * spool_read.c
- *	  Reading the spool: whole records out of bytes that may be anything.
+ *	  Finds the complete records of the spool, whose bytes may be anything.
  *
- * A record counts only if its sum fits. Where one does not, the next is searched
- * for byte by byte: the length that stands there may be what is damaged. The
- * length of a record has a byte of 0 to 4, which JSON (all ASCII characters)
- * never holds, so no statement can contain what looks like a record.
+ * A record counts only if its checksum fits. If it does not, the next record is
+ * searched for byte by byte, because its length may be damaged. The length of a record
+ * has a byte of 0 to 4, which JSON (all ASCII characters) never holds, so no statement
+ * can contain the bytes of a record.
  */
 #include "ship/spool_int.h"
 
@@ -17,7 +17,8 @@
 
 #define WINDOW_BYTES ((size_t) 256 * 1024)
 
-/* Sums over this many times the bytes of a damaged part are tried, no more. */
+/* The search in a damaged part computes checksums of at most this many times its
+ * bytes. */
 #define SEARCH_EFFORT 8
 
 uint32_t
@@ -41,7 +42,7 @@ fill_window(osp_spool *spool, uint64_t pos, size_t len)
 {
 	osp_buf *window = &spool->window;
 
-	/* A long record leaves much memory behind. */
+	/* A long record would keep much memory. */
 	if (window->cap > 4 * WINDOW_BYTES && len <= WINDOW_BYTES)
 		osp_buf_term(window);
 	osp_buf_reset(window);
@@ -64,7 +65,7 @@ fill_window(osp_spool *spool, uint64_t pos, size_t len)
 	return OSP_OK;
 }
 
-/* The len bytes at pos, which end before upto, borrowed from the window. */
+/* Gets the len bytes at pos, which end before upto, borrowed from the window. */
 static osp_status
 look(osp_spool *spool, uint64_t pos, size_t len, uint64_t upto,
 	 const char **bytes)
@@ -84,8 +85,8 @@ look(osp_spool *spool, uint64_t pos, size_t len, uint64_t upto,
 }
 
 /*
- * The record at pos. OSP_EPROTO: there is none that is whole. effort, if not
- * NULL, is what may still be spent on sums.
+ * Reads the record at pos. OSP_EPROTO: there is no complete one. effort, if not
+ * NULL, is how many bytes may still be checksummed.
  */
 static osp_status
 record_at(osp_spool *spool, uint64_t pos, uint64_t upto, uint64_t *effort,
@@ -122,7 +123,7 @@ record_at(osp_spool *spool, uint64_t pos, uint64_t upto, uint64_t *effort,
 	return OSP_OK;
 }
 
-/* Counts what is no record, once. */
+/* Counts invalid bytes, but no byte twice. */
 static void
 count_corrupt(osp_spool *spool, uint64_t from, uint64_t to)
 {
@@ -158,7 +159,7 @@ osp__spool_find(osp_spool *spool, uint64_t *pos, uint64_t upto, osp_str *json,
 		return OSP_OK;
 	}
 
-	/* Only rubbish, or the disk cannot be read: that ends it. */
+	/* Only invalid bytes are left, or the disk cannot be read: the search ends. */
 	count_corrupt(spool, *pos, upto);
 	*pos = upto;
 	return OSP_ENOENT;
