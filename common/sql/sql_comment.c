@@ -3,9 +3,9 @@
  * sql_comment.c
  *	  Contexts in the comments of SQL statements (sqlcommenter).
  *
- * A signed context opens a door, so its comment is read strictly. A traceparent
- * is written by many programs in many ways, and proves nothing: in a comment that
- * is no list of key='value' it is searched for by its name.
+ * A signed context grants access, so its comment is read strictly. A traceparent grants
+ * nothing, and many programs write it in many ways: in a comment that is no list of
+ * key='value' pairs, it is searched for by its name.
  */
 #include "sql/sql_text.h"
 
@@ -40,7 +40,8 @@ is_key_char(char c)
 		   c == '%';
 }
 
-/* The quote that ends the value at p; a backslash escapes one. NULL: none. */
+/* Finds the quote that ends the value at p; a backslash escapes a quote. NULL: there is
+ * none. */
 static const char *
 find_value_end(const char *p, const char *end)
 {
@@ -50,7 +51,7 @@ find_value_end(const char *p, const char *end)
 	return p < end ? p : NULL;
 }
 
-/* Reads one key='value' at p; NULL if there is none, else where it ends. */
+/* Reads one key='value' at p, and returns its end; NULL if there is none. */
 static const char *
 read_pair(const char *p, const char *end, osp_sql_context *context)
 {
@@ -98,8 +99,8 @@ read_pairs(const char *p, const char *end, osp_sql_context *context)
 	}
 }
 
-/* Behind the key at p: its closing quote, white space, "=" or ":". NULL: it is
- * not followed by a value. */
+/* Skips the closing quote of a key at p, white space, and "=" or ":". NULL: no value
+ * follows the key. */
 static const char *
 skip_assignment(const char *p, const char *end)
 {
@@ -112,7 +113,7 @@ skip_assignment(const char *p, const char *end)
 }
 
 /*
- * The value of this key in a text of any form, or NULL; it begins at the result.
+ * Finds the key in a text of any form, and returns the beginning of its value, or NULL.
  * The key may be in quotes, but must not be the end of a longer one.
  */
 static const char *
@@ -131,7 +132,7 @@ find_key(const char *p, const char *end, osp_str key)
 	return NULL;
 }
 
-/* The value at p, in quotes of either kind or in none. */
+/* Reads the value at p, in quotes of either kind or without. */
 static osp_str
 read_loose_value(const char *p, const char *end)
 {
@@ -145,7 +146,7 @@ read_loose_value(const char *p, const char *end)
 	return osp_str_n(begin, (size_t) (p - begin));
 }
 
-/* Reads the inside of a comment. False: it names no context. */
+/* Reads the inside of a comment. False: it holds no context. */
 static bool
 read_inside(const char *p, const char *end, osp_sql_context *context)
 {
@@ -166,7 +167,7 @@ read_inside(const char *p, const char *end, osp_sql_context *context)
 	return context->malformed || context->traceparent.len > 0;
 }
 
-/* What was found later takes the place of what was found before. */
+/* Merges two results; the one that was found later has precedence. */
 static void
 merge(osp_sql_context *into, const osp_sql_context *found)
 {
@@ -269,7 +270,7 @@ osp_sql_comment_trim(osp_str text, osp_sql_dialect dialect, bool traceparents,
 					 bool *inside)
 {
 	const char *begin = text.ptr;
-	const char *end = NULL; /* of what stays, if nothing more of it comes */
+	const char *end = NULL; /* end of the result, if no other token follows */
 	bool begun = false;
 	osp_sql_lexer lexer;
 	osp_sql_token token;
@@ -301,7 +302,8 @@ osp_sql_comment_trim(osp_str text, osp_sql_dialect dialect, bool traceparents,
 	return osp_str_n(begin, (size_t) (end - begin));
 }
 
-/* Where a comment was cut, one space stays between what it stood between. */
+/* Copies the text without its contexts. Where one was cut, a single space separates its
+ * neighbours. */
 size_t
 osp_sql_comment_cut(osp_str text, osp_sql_dialect dialect, bool traceparents,
 					char *out)

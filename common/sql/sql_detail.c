@@ -4,9 +4,9 @@
  *	  DETAIL, HINT and CONTEXT of PostgreSQL's errors, without values of rows and
  *	  parameters.
  *
- * A DETAIL holds rows more often than a message does: "Key (email)=(x) already
- * exists." Whether the statement has parameters makes no difference, for the row
- * may come from a table. What helps is the rest of the sentence.
+ * A DETAIL holds rows more often than a message does: "Key (email)=(x) already exists."
+ * It does not matter whether the statement has parameters, because the row may come
+ * from a table. The useful part is the rest of the sentence.
  */
 #include "sql/sql_text.h"
 
@@ -15,7 +15,8 @@
 
 static const char deadlock[] = "40P01";
 
-/* As a message of which nothing is known: nothing quoted, no numbers. */
+/* Removes everything that may be a value from a text of unknown form: quoted parts and
+ * numbers. */
 static osp_str
 without_values(osp_str text, const osp_sql_message_rules *rules, char *space,
 			   size_t size)
@@ -45,9 +46,10 @@ is_of_key(const char *sqlstate)
 }
 
 /*
- * Of an error about a constraint: "Key (email)=(***) already exists.", "Failing row
- * contains (***)." In all languages the values are between the parenthesis behind
- * the columns of the key, or the first one of all, and the last one.
+ * Hides the row in the DETAIL of an error about a constraint: "Key (email)=(***)
+ * already exists.", "Failing row contains (***)." In all languages the values end at
+ * the last parenthesis. They begin at the one behind a key's columns, or else at the
+ * first.
  */
 static osp_str
 without_row(osp_str detail, const char *sqlstate,
@@ -81,7 +83,7 @@ osp_sql_detail(osp_str detail, const char *sqlstate, osp_sql_origin origin,
 {
 	bool hides = rules->hide_values || rules->hide_text;
 
-	/* Processes and locks, and neither statements nor rows. */
+	/* The DETAIL of a deadlock names processes and locks, but no statements or rows. */
 	if (origin == OSP_SQL_FROM_ELSEWHERE && sqlstate != NULL &&
 		strcmp(sqlstate, deadlock) == 0)
 		return detail;
@@ -113,7 +115,7 @@ begins_with(osp_str line, const char *words)
 	return line.len > len && memcmp(line.ptr, words, len) == 0;
 }
 
-/* Does it hold nothing but names, types and numbers? */
+/* Does the line hold nothing but names, types and numbers? */
 static bool
 is_of_names(osp_str line)
 {
@@ -126,7 +128,8 @@ is_of_names(osp_str line)
 	return true;
 }
 
-/* The part of a line of the CONTEXT that holds no value; empty: none. */
+/* Returns the part of a line of the CONTEXT that holds no value; empty: there is
+ * none. */
 static osp_str
 place_of(osp_str line)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_lexer.c
- *	  Divides SQL text into tokens, by the rules of PostgreSQL's and SQLite's
- *	  own lexers.
+ *	  Splits SQL text into tokens, by the rules of PostgreSQL's and SQLite's own
+ *	  lexers.
  *
- * Differences between the two, and what depends on settings:
+ * These rules differ between the two, or depend on settings:
  *	- block comments nest in PostgreSQL and do not in SQLite;
  *	- a line comment ends at a newline, in PostgreSQL also at a carriage return;
  *	- a byte-order mark before a token is white space in SQLite;
@@ -78,7 +78,7 @@ is_sqlite(const osp_sql_lexer *lexer)
 	return lexer->dialect == OSP_SQL_SQLITE;
 }
 
-/* The end of the line comment at p: its newline, or the end of the text. */
+/* Finds the end of the line comment at p: its newline, or the end of the text. */
 static const char *
 skip_line_comment(const osp_sql_lexer *lexer, const char *p)
 {
@@ -93,9 +93,9 @@ skip_line_comment(const osp_sql_lexer *lexer, const char *p)
 }
 
 /*
- * Behind the block comment at p. What opens and what closes a comment have a
- * slash, so slashes are searched for. Each star belongs to one of both only:
- * "done" is the first byte that is not used up.
+ * Returns the end of the block comment at p. The marks that open and close a
+ * comment both have a slash, so slashes are searched for. A star belongs to one
+ * mark only: done is the first byte that is not used by a mark.
  */
 static const char *
 skip_block_comment(const osp_sql_lexer *lexer, const char *p, bool *open)
@@ -136,7 +136,7 @@ is_escaped(const char *begin, const char *p)
 	return ((p - first) & 1) != 0;
 }
 
-/* Behind what is quoted at p, where a doubled quote stands for one. */
+/* Returns the end of the quoted text at p, in which a doubled quote stands for one. */
 static const char *
 skip_quoted(const char *p, const char *end, escapes how, bool *open)
 {
@@ -161,8 +161,8 @@ skip_quoted(const char *p, const char *end, escapes how, bool *open)
 }
 
 /*
- * The quote with which a string of PostgreSQL's continues that was closed before
- * p: behind white space with a newline in it, and line comments. NULL: none.
+ * Finds the quote with which PostgreSQL's string continues after its closing quote
+ * before p: behind white space with a newline in it, and line comments. NULL: none.
  */
 static const char *
 find_continuation(const osp_sql_lexer *lexer, const char *p)
@@ -185,7 +185,7 @@ find_continuation(const osp_sql_lexer *lexer, const char *p)
 	return NULL;
 }
 
-/* Behind the string whose first quote is at p. */
+/* Returns the end of the string whose first quote is at p. */
 static const char *
 skip_string(const osp_sql_lexer *lexer, const char *p, escapes how, bool *open)
 {
@@ -220,7 +220,7 @@ plain_escapes(osp_sql_dialect dialect)
 	return ESCAPES_NONE;
 }
 
-/* Behind the dollar-quoted string at p; NULL if none begins there. */
+/* Returns the end of the dollar-quoted string at p; NULL if none begins there. */
 static const char *
 skip_dollar_quoted(const osp_sql_lexer *lexer, const char *p, bool *open)
 {
@@ -241,7 +241,7 @@ skip_dollar_quoted(const osp_sql_lexer *lexer, const char *p, bool *open)
 	return lexer->end;
 }
 
-/* Is the word one letter that makes the quote behind it a string of its kind? */
+/* Is the word one letter that is the prefix of the string behind it, as in E'...'? */
 static bool
 is_prefix(const osp_sql_lexer *lexer, const char *word)
 {
@@ -250,7 +250,7 @@ is_prefix(const osp_sql_lexer *lexer, const char *word)
 		   word[0] != '\0';
 }
 
-/* Behind digits, which underscores may divide. */
+/* Skips digits, which underscores may divide. */
 static const char *
 skip_digits(const char *p, const char *end)
 {
@@ -273,7 +273,7 @@ skip_exponent(const char *p, const char *end)
 													: p;
 }
 
-/* Is it a number to the base 16, 8 or 2? */
+/* Is it a number in base 16, 8 or 2? */
 static bool
 has_base(const char *p, const char *end)
 {
@@ -292,9 +292,9 @@ has_base(const char *p, const char *end)
 }
 
 /*
- * Behind the number at p. Letters and digits that touch it belong to it: perhaps it
- * was mistyped. Letters alone are a word, as in "1AS x", which PostgreSQL reads so
- * before release 15.
+ * Returns the end of the number at p. Letters and digits directly behind it belong to
+ * it: perhaps it was mistyped. Letters alone are a word, as in "1AS x", which
+ * PostgreSQL before release 15 reads so.
  */
 static const char *
 skip_number(const osp_sql_lexer *lexer, const char *p)
@@ -363,7 +363,7 @@ read_dollar(osp_sql_lexer *lexer, osp_sql_token *token)
 	lexer->pos = behind;
 }
 
-/* What only SQLite has: names in other quotes, parameters by name. */
+/* Reads tokens that only SQLite has: names in other quotes, and its parameters. */
 static void
 read_of_sqlite(osp_sql_lexer *lexer, osp_sql_token *token)
 {
@@ -425,7 +425,8 @@ read_other(osp_sql_lexer *lexer, osp_sql_token *token)
 	}
 }
 
-/* SQLite takes a byte-order mark for white space where a token may begin. */
+/* Is there a byte-order mark where a token may begin? SQLite takes it for white
+ * space. */
 static bool
 is_mark(const osp_sql_lexer *lexer)
 {

@@ -3,16 +3,17 @@
  * sql_message.c
  *	  Messages of errors without values of parameters and without secrets.
  *
- * PostgreSQL puts what a message names into quotes, except for most numbers.
- * Whether it is a name of the schema, a part of the statement or a value depends on
- * where the error was raised. SQLite names values behind a colon or in quotes.
+ * PostgreSQL's messages quote the things that they name, except for most numbers.
+ * Whether a quoted part is a name of the schema, a part of the statement or a value
+ * depends on where the error was raised. SQLite names values behind a colon or in
+ * quotes.
  */
 #include "sql/sql_text.h"
 
 #define HIDDEN OSP_STR("\"?\"")
 #define MASKED OSP_STR("***")
 
-/* Quotation marks of the languages that PostgreSQL speaks, besides ' and ". */
+/* Quotation marks of the languages that PostgreSQL's messages use, besides ' and ". */
 static const char *const marks[] = {
 	"\xc2\xab",
 	"\xc2\xbb", /* guillemets */
@@ -58,7 +59,7 @@ is_apostrophe(osp_str message, const char *p)
 		   osp_sql_is_letter(p[-1]) && osp_sql_is_letter(p[1]);
 }
 
-/* Is what stands behind the last quotation mark free of values? */
+/* Is the text behind the last quotation mark free of values? */
 static bool
 is_harmless(osp_str tail)
 {
@@ -82,8 +83,8 @@ append(char *space, size_t len, size_t size, osp_str text)
 }
 
 /*
- * Replaces everything from the first quotation mark to the last one by one "?". If
- * there is only one mark, a quoted part has been cut off: the rest is left out.
+ * Replaces everything from the first quotation mark to the last by one "?". If there is
+ * only one mark, its partner was cut off, and the rest is left out.
  */
 static osp_str
 without_quoted(osp_str message, char *space, size_t size)
@@ -118,7 +119,7 @@ without_quoted(osp_str message, char *space, size_t size)
 	return osp_str_n(space, len);
 }
 
-/* Is all that stands behind the colon in quotation marks? */
+/* Is everything behind the colon in quotation marks? */
 static bool
 is_quoted_behind(osp_str message, const char *colon)
 {
@@ -131,10 +132,10 @@ is_quoted_behind(osp_str message, const char *colon)
 }
 
 /*
- * A message about a name that was looked up, without the name if that has no
- * quotation marks. It may stand behind a colon, as in "operator does not exist: x",
- * or anywhere, as in "function x(integer) does not exist": then the message has no
- * quotation marks, or one in the middle of a word.
+ * Removes the looked-up name from a message if it has no quotation marks. The name may
+ * stand behind a colon, as in "operator does not exist: x", or anywhere, as in
+ * "function x(integer) does not exist". In the second case the message has no quotation
+ * marks, or only one inside a word.
  */
 static osp_str
 without_unquoted(osp_str message)
@@ -152,8 +153,8 @@ without_unquoted(osp_str message)
 	return p < end && (p == message.ptr || p[-1] == ' ') ? message : MASKED;
 }
 
-/* Replaces each number by a question mark; a digit in a word, as in "int4", is
- * none. The message may lie in space: it does not become longer. */
+/* Replaces each number by a question mark, but not digits in a word such as "int4". The
+ * message may lie in space, because the result is not longer. */
 static osp_str
 without_numbers(osp_str message, char *space, size_t size)
 {
@@ -180,9 +181,9 @@ without_numbers(osp_str message, char *space, size_t size)
 }
 
 /*
- * The part of SQLite's message before its first colon or quotation mark, which
- * values follow. A message of the full-text search begins with its name and a
- * colon. One of load_extension() begins with the name of a file.
+ * Cuts SQLite's message before its first colon or quotation mark, because
+ * values follow these. A message of the full-text search begins with its name
+ * and a colon; one of load_extension() begins with the name of a file.
  */
 static osp_str
 without_values_of_sqlite(osp_str message, char *space, size_t size)
@@ -204,7 +205,8 @@ without_values_of_sqlite(osp_str message, char *space, size_t size)
 	return without_numbers(without_quoted(head, space, size), space, size);
 }
 
-/* Do functions raise errors in this class, or other servers? */
+/* Is it a class of errors that functions or other servers raise with their own
+ * texts? */
 static bool
 is_class_of_programs(const char *sqlstate)
 {
@@ -217,7 +219,8 @@ is_class_of_programs(const char *sqlstate)
 	return false;
 }
 
-/* Do the functions of a procedural language raise errors with this one? */
+/* Is it a server function that raises the errors of a procedural language's
+ * programs? */
 static bool
 raises_for_programs(const char *function)
 {
@@ -231,8 +234,8 @@ raises_for_programs(const char *function)
 	return false;
 }
 
-/* Does a message of this class quote nothing but names? They are those of
- * constraints and their tables, and of prepared statements. */
+/* Do messages of this class quote only names? These are names of constraints and their
+ * tables, and of prepared statements. */
 static bool
 is_class_of_names(const char *sqlstate)
 {
@@ -254,7 +257,7 @@ osp_sql_error_origin(const char *sqlstate, const char *function, bool position,
 	if (is_class_of_names(sqlstate))
 		return OSP_SQL_FROM_SCHEMA;
 
-	/* A syntax error may be one of a value, as of '1.2'::regtype. */
+	/* A syntax error may be about a value, as in '1.2'::regtype. */
 	if (position || internal_position)
 		return strcmp(sqlstate, "42601") != 0 ? OSP_SQL_FROM_TEXT
 											  : OSP_SQL_FROM_ELSEWHERE;
@@ -284,7 +287,7 @@ hides(osp_sql_origin origin, const osp_sql_message_rules *rules)
 	return false;
 }
 
-/* A comment that the text does not close is quoted with the context in it. */
+/* Does the message quote an unclosed comment, which holds a context? */
 static bool
 has_context(osp_str message)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_record.c
- *	  The texts of statements as they are recorded: without contexts, with
- *	  secrets masked, on demand without constants.
+ *	  Makes the recorded texts of statements: without contexts, with secrets
+ *	  masked, on demand without constants.
  */
 #include "sql/sql_text.h"
 
 #define MASK OSP_STR("'***'")
 
-/* Words that are kept of a sensitive statement that did not parse. */
+/* How many words are kept of a sensitive statement that did not parse. */
 #define BROKEN_WORDS 3
 
 typedef struct writer
@@ -16,38 +16,38 @@ typedef struct writer
 	char *out;
 	size_t len;
 	size_t size;
-	osp_str constant;  /* is written for one */
-	osp_str space;     /* before the next token, if there is one */
-	bool after_string; /* the last token was a string, written as a constant */
-	bool after_number; /* the same of a number */
+	osp_str constant;  /* the text that replaces a constant */
+	osp_str space;     /* to write before the next token; may be empty */
+	bool after_string; /* the last token was a string, replaced by constant */
+	bool after_number; /* the last token was a number, replaced by it */
 } writer;
 
-/* How a text is written anew. */
+/* The rules by which a text is rewritten. */
 typedef struct rewriting
 {
 	osp_sql_dialect dialect;
 	osp_sql_secrecy secrecy;
-	bool normalize; /* numbers are constants, too */
-	bool broken;    /* what follows a quote is left out */
+	bool normalize; /* numbers and SQLite's doubtful names are constants, too */
+	bool broken;    /* drop everything behind the first quote */
 } rewriting;
 
-/* Where in a statement the tokens that are copied stand. */
+/* The position of the present token within its statement. */
 typedef struct place
 {
 	const rewriting *rules;
-	const char *end; /* of the text */
-	bool sets;       /* behind SET */
-	bool pragma;     /* behind PRAGMA */
-	bool attaches;   /* behind ATTACH */
-	bool password;   /* right behind PASSWORD */
-	bool options;    /* behind OPTIONS */
-	bool option;     /* behind the name of one */
-	bool name;       /* what comes is a name, if it is in double quotes */
-	bool names;      /* a list of names in parentheses may come: of columns */
-	unsigned depth;  /* parentheses that are open in it */
-	bool distinct;   /* behind DISTINCT */
-	bool hides_rest; /* up to the next semicolon, after one mask */
-	unsigned words;  /* that were copied */
+	const char *end; /* end of the text */
+	bool sets;       /* there was SET */
+	bool pragma;     /* there was PRAGMA */
+	bool attaches;   /* there was ATTACH */
+	bool password;   /* PASSWORD is the word just before */
+	bool options;    /* there was OPTIONS */
+	bool option;     /* an option's name is just before */
+	bool name;       /* a token in double quotes is a name here */
+	bool names;      /* a list of column names in parentheses may follow */
+	unsigned depth;  /* open parentheses of that list */
+	bool distinct;   /* DISTINCT is the word just before */
+	bool hides_rest; /* one mask replaces all tokens up to the next semicolon */
+	unsigned words;  /* number of copied words */
 } place;
 
 static void
@@ -74,7 +74,7 @@ put(writer *w, osp_str text)
 	append(w, text);
 }
 
-/* White space and comments between two tokens: the first space of them stays. */
+/* Notes the white space or comment between two tokens; the first of several is kept. */
 static void
 put_space(writer *w, osp_str space)
 {
@@ -90,7 +90,7 @@ begin_statement(place *at, const rewriting *rules, const char *end)
 	at->end = end;
 }
 
-/* Is the rest of the statement a value that may stand without quotes? */
+/* Is the rest of the statement a value, perhaps without quotes? */
 static bool
 begins_value(place *at, const osp_sql_token *token)
 {
@@ -107,7 +107,7 @@ begins_value(place *at, const osp_sql_token *token)
 		   (token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NUMBER);
 }
 
-/* Takes note of a token that was copied: does a value begin behind it? */
+/* Does a value begin behind this token, which was copied? */
 static bool
 is_before_value(const place *at, const osp_sql_token *token)
 {
@@ -122,7 +122,7 @@ is_before_value(const place *at, const osp_sql_token *token)
 	return at->attaches && osp_sql_is(token, "key");
 }
 
-/* Behind which words SQLite takes double quotes for those of a name in any case. */
+/* Is a name in double quotes behind this word always a name for SQLite? */
 static bool
 is_before_name(const place *at, const osp_sql_token *word)
 {
@@ -140,7 +140,7 @@ is_before_name(const place *at, const osp_sql_token *word)
 										"as"};
 	size_t i;
 
-	/* But not in IS DISTINCT FROM "x". */
+	/* Yes, but no name in IS DISTINCT FROM "x". */
 	if (osp_sql_is(word, "from"))
 		return !at->distinct;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -169,7 +169,7 @@ note_word(place *at, const osp_sql_token *token)
 		at->names = false;
 }
 
-/* In a list of names each item begins with one. */
+/* Notes a sign. In a list of names, each item begins with a name. */
 static void
 note_sign(place *at, char c)
 {
@@ -197,9 +197,10 @@ note(place *at, const osp_sql_token *token)
 }
 
 /*
- * SQLite takes a name in double quotes for a string if there is nothing of that name.
- * Which names there are is not known here, so it may be a string where it is not
- * certainly a name: qualified, behind FROM and the like, in a list of columns.
+ * May the token in double quotes be a string? SQLite takes a name in double quotes for
+ * a string if nothing has that name. The names are not known here, so it may be a
+ * string unless its position shows a name: qualified, behind FROM and the like, in a
+ * list of columns.
  */
 static bool
 may_be_string(const place *at, const osp_sql_token *token)
@@ -230,8 +231,9 @@ is_constant(const place *at, const osp_sql_token *token)
 	}
 }
 
-/* A quote behind a word would be its prefix; behind another constant, or on a new
- * line there, it would go on with that. */
+/* Writes the replacement of a constant. A quote right behind a word would make the word
+ * its prefix, and right behind another constant it would continue that one, so a space
+ * is put between. */
 static void
 put_constant(writer *w)
 {
@@ -276,9 +278,9 @@ copy_token(writer *w, place *at, const osp_sql_token *token)
 }
 
 /*
- * Is nothing from this token on to be trusted? So it is if a word touches the string
- * before it, as in 'it's'. In a text that did not parse, any quote may be the wrong
- * one, and a word that touches a number may be a part of a constant.
+ * Must the rest of the text from this token on be dropped? That is so if a word touches
+ * the string before it, as in 'it's'. In a text that did not parse, any quote may be
+ * the wrong one, and a word that touches a number may be part of a constant.
  */
 static bool
 ends_trust(const writer *w, const place *at, const osp_sql_token *token)
@@ -362,8 +364,8 @@ osp_sql_space_free(osp_sql_space *space)
 	space->size = 0;
 }
 
-/* Room for a text of this length, and for what it becomes. Masks make a text
- * longer: of two bytes, "1,", they make six. */
+/* Reserves space for the rewritten form of a text of this length. Masks make it longer:
+ * the two bytes "1," become six. */
 static bool
 have_space(osp_sql_space *space, size_t len)
 {
@@ -381,10 +383,11 @@ have_space(osp_sql_space *space, size_t len)
 }
 
 /*
- * The text without contexts. Those between other comments are cut from a copy at
- * the end of the space, which is read faster than its masked form is written at
- * the start. A longer text than is recorded keeps them: they make it a secret one,
- * which is recorded without any comment.
+ * Returns the text without contexts. Contexts at its ends are trimmed. Those between
+ * other comments are cut from a copy at the end of the space; the masked form is then
+ * written from the start of the space, and never overtakes the reading of that copy. A
+ * text that is longer than what is recorded keeps the latter contexts: they make it a
+ * secret text, which is recorded without any comment.
  */
 static osp_str
 without_contexts(osp_str text, const osp_sql_recording *how, size_t max,
@@ -402,8 +405,8 @@ without_contexts(osp_str text, const osp_sql_recording *how, size_t max,
 }
 
 /*
- * Is it not to be trusted that quotes stand where they seem to? A text that leaves a
- * quote open has another one too many or too few, which may be the first.
+ * Can the quotes in the text not be trusted? A text that leaves a quote open has one
+ * too many or too few, and it may be the first.
  */
 static bool
 is_broken(const osp_sql_recording *how, const osp_sql_recorded *out)
@@ -413,7 +416,7 @@ is_broken(const osp_sql_recording *how, const osp_sql_recorded *out)
 		   !osp_sql_ends_plain(out->text, how->dialect);
 }
 
-/* Writes the text anew, without what must not be recorded. */
+/* Rewrites the text without the parts that must not be recorded. */
 static void
 record_changed(const osp_sql_recording *how, size_t max, osp_sql_space *space,
 			   osp_sql_recorded *out)

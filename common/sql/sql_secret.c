@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_secret.c
- *	  Which statements may hold a secret.
+ *	  Finds out which statements may hold a secret.
  *
- * Two looks are taken. The first finds words such as "password" anywhere in the
- * text: in a name, a string, a comment. The second finds statements that set
- * secrets under whatever name (roles, user mappings, settings of the user's own,
- * keys of encrypted databases). It reads the text as a row of words and pays no
- * attention to quotes, so it sees into the bodies of functions and DO blocks and
- * into strings that are executed, and cannot be misled by a quote. Both err on
- * the side of secrecy. The second look is not taken at a single query, in which
- * no such statement can stand but in a string.
+ * There are two searches. The first finds words such as "password" anywhere in the
+ * text: in a name, a string, a comment. The second finds statements that set secrets
+ * under any name (roles, user mappings, a user's own settings, keys of encrypted
+ * databases). It reads the text as a sequence of words and ignores quotes, so it also
+ * searches the bodies of functions and DO blocks and strings that are executed, and
+ * cannot be misled by a quote. Both err on the side of secrecy. The second search
+ * leaves out single queries, which can hold such a statement only in a string.
  */
 #include "sql/sql_text.h"
 
 #include <strings.h>
 
-/* Is there a name or string with escapes, U&"..."? They may spell any word. */
+/* Does the text have a name or string of the form U&"..." or U&'...'? Its escapes may
+ * spell any word. */
 static bool
 has_unicode_escapes(osp_str text)
 {
@@ -39,7 +39,7 @@ is_between(char c, char first, char last)
 	return c >= first && c <= last;
 }
 
-/* Is it the escape of a printable character of ASCII, behind its backslash: x2d,
+/* Does an escape of a printable ASCII character stand at p, behind its backslash: x2d,
  * u002d, U0000002d, 055? No honest program writes those. */
 static bool
 spells_ascii(const char *p, const char *end)
@@ -58,7 +58,7 @@ spells_ascii(const char *p, const char *end)
 		   osp_sql_is_word_char(p[1]);
 }
 
-/* Does a string begin, before end, in which a backslash escapes? */
+/* Does a string with backslash escapes begin before end? */
 static bool
 begins_escapes(osp_str text, const char *end, osp_sql_dialect dialect)
 {
@@ -77,9 +77,9 @@ begins_escapes(osp_str text, const char *end, osp_sql_dialect dialect)
 }
 
 /*
- * Does a string spell ASCII characters by escapes, as E'p\x61ssword'? It may hide
- * any word. Quotes are not trusted: a string in which a backslash escapes need only
- * begin before the escape.
+ * Does a string spell ASCII characters by escapes, as in E'p\x61ssword'? It may hide
+ * any word. Because quotes are not trusted, a string with backslash escapes only needs
+ * to begin before the escape, wherever it ends.
  */
 static bool
 has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
@@ -98,10 +98,10 @@ has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
 	return false;
 }
 
-/* How many words behind CREATE or ALTER may name what is created or altered. */
+/* How many words behind CREATE or ALTER are searched for the kind of object. */
 #define OBJECT_WORDS 5
 
-/* The words of a text one after the other, and dots, which are words here. */
+/* Reads the words of a text one after the other; a dot counts as a word. */
 typedef struct flat
 {
 	osp_sql_lexer lexer; /* what comes behind end; comments are passed over */
@@ -162,7 +162,7 @@ is_one_of(osp_str word, const char *const *list)
 	return false;
 }
 
-/* Behind CREATE or ALTER: is it about something that has secrets? */
+/* Called behind CREATE or ALTER: is the object of a kind that has secrets? */
 static bool
 names_an_object(flat f)
 {
@@ -182,7 +182,7 @@ names_an_object(flat f)
 	return false;
 }
 
-/* Is the next word a dot that belongs to the one before, be that in quotes? */
+/* Is the next word a dot that directly follows this one, perhaps after its quote? */
 static bool
 goes_on(flat *f)
 {
@@ -195,7 +195,7 @@ goes_on(flat *f)
 	return p == f->word.ptr || *p == '/' || *p == '-' || *p == '\xef';
 }
 
-/* Behind SET: is it a setting of somebody's own, a name with a dot? */
+/* Called behind SET: is it a custom setting, whose name has a dot? */
 static bool
 sets_own_setting(flat f)
 {
@@ -210,9 +210,9 @@ sets_own_setting(flat f)
 }
 
 /*
- * Behind PRAGMA: is it one that sets a key or a licence? SQLCipher, SEE and SQLite
- * Multiple Ciphers have key, rekey, hexkey, textkey, hexrekey, textrekey, a number
- * that begin with cipher (cipher_salt, cipher_license), and activate_extensions.
+ * Called behind PRAGMA: does it set a key or a licence? SQLCipher, SEE and SQLite
+ * Multiple Ciphers have key, rekey, hexkey, textkey, hexrekey, textrekey, several that
+ * begin with cipher (cipher_salt, cipher_license), and activate_extensions.
  */
 static bool
 names_a_key(flat f)
@@ -228,7 +228,7 @@ names_a_key(flat f)
 		   osp_sql_holds(name, "cipher") || is(name, "activate_extensions");
 }
 
-/* Behind COMMENT or SECURITY LABEL: is there ON ROLE or the like? */
+/* Called behind COMMENT or SECURITY LABEL: does ON ROLE or the like follow? */
 static bool
 describes_an_object(flat f)
 {
@@ -240,7 +240,7 @@ describes_an_object(flat f)
 	return false;
 }
 
-/* Does what begins with the word that was read set a secret? */
+/* Does the present word begin something that sets a secret? */
 static bool
 sets_secret(const flat *f, osp_str before, bool attaches)
 {
@@ -263,8 +263,8 @@ sets_secret(const flat *f, osp_str before, bool attaches)
 }
 
 /*
- * Is there such a statement in the text? With comments: those that are comments by
- * the rules of the dialect are passed over. Without: there is no such thing.
+ * Does the text have a statement that sets a secret? comments: skip the parts that are
+ * comments by the rules of the dialect; else treat no part as a comment.
  */
 static bool
 is_sensitive(osp_str text, osp_sql_dialect dialect, bool comments)
@@ -340,7 +340,7 @@ osp_sql_is_query(osp_str text, osp_sql_dialect dialect)
 		   memchr(text.ptr, ';', text.len) == NULL;
 }
 
-/* Does SET go on with the name of a setting, and TO or "="? */
+/* Called behind SET: does the name of a setting follow, and TO or "="? */
 static bool
 sets_plainly(osp_sql_lexer lexer)
 {
@@ -378,7 +378,7 @@ makes_known_object(osp_sql_lexer lexer)
 		   is_one_of(token.text, objects);
 }
 
-/* Behind the first word of a statement: does it begin as one that is known? */
+/* Called behind the first word of a statement: does it begin like a known statement? */
 static bool
 begins_known(osp_str word, const osp_sql_lexer *lexer)
 {
@@ -423,20 +423,19 @@ osp_sql_is_known(osp_str text, osp_sql_dialect dialect)
 	return true;
 }
 
-/* What stands behind EXECUTE and is no prepared statement: a trigger's function, a
- * string that is executed, a privilege. */
+/* Words that may follow EXECUTE and are no prepared statement: the function of a
+ * trigger, a string to execute, a privilege. */
 static const char *const others[] = {
 	"function", "procedure", "format", "on", NULL};
 
-/* Is the word that was read PREPARE, and is the statement named so all the same? */
+/* Is the present word PREPARE, and is the statement named like one of these words? */
 static bool
 prepares_as_other(flat f)
 {
 	return is(f.word, "prepare") && next_flat(&f) && is_one_of(f.word, others);
 }
 
-/* Is the word that was read EXECUTE, and the name of a prepared statement behind
- * it? */
+/* Is the present word EXECUTE, followed by the name of a prepared statement? */
 static bool
 executes_prepared(flat f)
 {
@@ -451,8 +450,8 @@ executes_prepared(flat f)
 }
 
 /*
- * The same for a word of the statement itself, outside of all strings. There such
- * a name is that of a prepared statement if arguments or nothing follow it.
+ * Like executes_prepared, for a word outside of all strings. There even one of the
+ * words above names a prepared statement if arguments or nothing follow it.
  */
 static bool
 executes_outside(osp_sql_lexer lexer, const osp_sql_token *word)
@@ -465,7 +464,7 @@ executes_outside(osp_sql_lexer lexer, const osp_sql_token *word)
 			token.kind == OSP_SQL_SEMICOLON || token.text.ptr[0] == '(');
 }
 
-/* Does it execute a prepared statement? The constants there are the values of
+/* Does the text execute a prepared statement? Its constants are then values of
  * parameters, of a statement that is not known here. */
 static bool
 executes(osp_str text, osp_sql_dialect dialect)

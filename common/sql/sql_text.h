@@ -5,22 +5,22 @@
  *	  secrets, constants. Private to the project.
  *
  * PostgreSQL's extension, the hooks of libpq and SQLite's tracer use this, and
- * nothing else reads SQL. Nothing here allocates, fails or reads outside of the
- * text that was given; text that is no SQL at all gives some tokens, too. Text
- * is bytes in any encoding in which ASCII characters are single bytes and no
- * byte below '0' is part of a longer character; where the input is valid UTF-8
- * all output is.
+ * nothing else reads SQL. Nothing here allocates (except osp_sql_record), fails
+ * or reads outside of the given text; text that is no SQL gives some tokens,
+ * too. Text may have any encoding in which ASCII characters are single bytes
+ * and no byte below '0' is part of a longer character; if the input is valid
+ * UTF-8, the output is, too.
  */
 #ifndef OSPROFILER_SQL_TEXT_H
 #define OSPROFILER_SQL_TEXT_H
 
 #include "osprofiler/base.h"
 
-/* Which rules the text follows. */
+/* The rules that the text follows. */
 typedef enum osp_sql_dialect
 {
 	OSP_SQL_POSTGRES,           /* standard_conforming_strings is on */
-	OSP_SQL_POSTGRES_BACKSLASH, /* it is off: a backslash escapes in '...' */
+	OSP_SQL_POSTGRES_BACKSLASH, /* off: a backslash escapes in '...' */
 	OSP_SQL_POSTGRES_ANY,       /* it is not known */
 	OSP_SQL_SQLITE
 } osp_sql_dialect;
@@ -28,7 +28,7 @@ typedef enum osp_sql_dialect
 /* How much of the text of a statement is recorded. */
 typedef enum osp_statement_text
 {
-	OSP_STATEMENT_FULL,       /* all but contexts and secrets */
+	OSP_STATEMENT_FULL,       /* all except contexts and secrets */
 	OSP_STATEMENT_NORMALIZED, /* constants as question marks */
 	OSP_STATEMENT_NONE        /* its first word */
 } osp_statement_text;
@@ -51,7 +51,7 @@ typedef enum osp_sql_kind
 typedef struct osp_sql_token
 {
 	osp_sql_kind kind;
-	bool open;    /* a comment, name or string that the text does not close */
+	bool open;    /* the text does not close this comment, name or string */
 	osp_str text; /* borrowed from the text that is read */
 } osp_sql_token;
 
@@ -67,31 +67,31 @@ void osp_sql_lexer_init(osp_sql_lexer *lexer, osp_str text,
 
 /*
  * Reads the next token; false at the end of the text. The tokens together are
- * the text, byte for byte. Where OSP_SQL_POSTGRES_ANY leaves it open where a
- * string ends, the string is open and is the last token.
+ * the text, byte for byte. If the end of a string is uncertain under
+ * OSP_SQL_POSTGRES_ANY, the string is open and is the last token.
  */
 bool osp_sql_next(osp_sql_lexer *lexer, osp_sql_token *token);
 
-/* The same, but passes over white space and comments. */
+/* Reads the next token that is neither white space nor a comment. */
 bool osp_sql_next_word(osp_sql_lexer *lexer, osp_sql_token *token);
 
-/* Is this token the word, which is given in lower case? */
+/* Is the token this word? word is in lower case. */
 bool osp_sql_is(const osp_sql_token *token, const char *word);
 
-/* Behind the last semicolon of the text, or its begin. */
+/* The position behind the last semicolon of the text, or its beginning. */
 const char *osp_sql_last_statement(osp_str text, osp_sql_dialect dialect);
 
 /*
- * Does the text end in plain SQL: outside of every string, quoted name, block
- * comment and dollar quote? Only then does a comment behind it, on a line of its
- * own, leave the statement as it is. A line comment at the end is plain in this
- * sense. With OSP_SQL_POSTGRES_ANY: true only if it holds under both settings
- * of standard_conforming_strings.
+ * Does the text end in plain SQL: outside of every string, quoted name, block comment
+ * and dollar quote? Only then can a comment be added behind it, on a line of its own,
+ * without changing the statement. A line comment at the end is plain in this sense.
+ * With OSP_SQL_POSTGRES_ANY: true only if it holds under both settings of
+ * standard_conforming_strings.
  */
 bool osp_sql_ends_plain(osp_str text, osp_sql_dialect dialect);
 
 /*
- * The first word of the statement, behind white space, comments, semicolons and
+ * The first word of the statement, after white space, comments, semicolons and
  * opening parentheses; borrowed from the text. Empty if there is none.
  */
 osp_str osp_sql_first_word(osp_str text, osp_sql_dialect dialect);
@@ -102,7 +102,7 @@ osp_sql_is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Bytes beyond ASCII are letters of names. */
+/* Is it a letter for SQL? All bytes beyond ASCII are. */
 static inline bool
 osp_sql_is_letter(char c)
 {
@@ -116,7 +116,7 @@ osp_sql_is_word_char(char c)
 	return osp_sql_is_letter(c) || osp_sql_is_digit(c) || c == '_';
 }
 
-/* White space of SQL. */
+/* Is it white space for SQL? */
 static inline bool
 osp_sql_is_space(char c)
 {
@@ -125,27 +125,27 @@ osp_sql_is_space(char c)
 
 /* ---- contexts in comments (sql_comment.c) ---- */
 
-/* What the comments round a statement hold, as it is in the text: values are
+/* The contexts in the comments around a statement, as they are in the text: values are
  * still percent-encoded. Empty: there is none. */
 typedef struct osp_sql_context
 {
 	osp_str info; /* trace_info and trace_hmac of one comment */
 	osp_str hmac;
 	osp_str traceparent;
-	bool malformed; /* a comment names a signed context and has none, and no
+	bool malformed; /* a comment looks like a signed context but is none, and no
 					 * other comment has one */
 } osp_sql_context;
 
-/* How far from its end a text is searched for a comment that other line comments
- * follow; a comment right at the end may be of any length. */
+/* How many bytes before the end of a text are searched for a comment that is followed
+ * by line comments; a comment right at the end may be of any length. */
 #define OSP_SQL_TAIL 1024
 
 /* Is there a block comment in the last OSP_SQL_TAIL bytes before end? */
 bool osp_sql_tail_has_comment(const char *begin, const char *end);
 
 /*
- * May the text begin or end with a comment that holds a context? The answer no
- * is certain, within OSP_SQL_TAIL, and costs a look at the first and last bytes.
+ * May the text begin or end with a comment that holds a context? false is certain,
+ * within OSP_SQL_TAIL, and reads only the first and last bytes.
  */
 static inline bool
 osp_sql_may_have_context(osp_str text)
@@ -166,30 +166,30 @@ osp_sql_may_have_context(osp_str text)
 }
 
 /*
- * Finds the contexts in the block comments before the first token of the text
- * that is neither comment nor semicolon, and behind the last one. Of several the
- * last one counts. A signed context is a list of key='value', separated by
- * commas, and nothing else; a traceparent is also found in what only resembles
- * such a list. False: there is no context, not even a malformed one.
+ * Finds the contexts in the block comments before the first token of the text that is
+ * neither comment nor semicolon, and behind the last one. Of several, the last one
+ * counts. The comment of a signed context must be a list of key='value', separated by
+ * commas, and nothing else; a traceparent is also found in a comment that only
+ * resembles such a list. False: there is no context, not even a malformed one.
  */
 bool osp_sql_comment_find(osp_str text, osp_sql_dialect dialect,
 						  osp_sql_context *out);
 
-/* The same for a text that is nothing but such a comment, with its marks or
- * without. */
+/* Reads the context of a text that consists only of such a comment, with or without its
+ * comment marks. */
 bool osp_sql_comment_whole(osp_str text, osp_sql_context *out);
 
 /*
- * Passes over the comments that hold contexts, as osp_sql_comment_cut knows them,
- * at both ends of the text, where no other comment stands between. *inside: is
- * there one elsewhere?
+ * Skips comments with contexts (those that osp_sql_comment_cut would cut) at both ends
+ * of the text, unless another comment stands before them. *inside: is there a context
+ * elsewhere in the text?
  */
 osp_str osp_sql_comment_trim(osp_str text, osp_sql_dialect dialect,
 							 bool traceparents, bool *inside);
 
 /*
  * Copies the text without its comments that hold a signed context or, if asked
- * for, a traceparent, wherever they stand and however malformed they are. out
+ * for, a traceparent, wherever they stand, even if they are malformed. out
  * holds text.len bytes and may be text.ptr. Returns the length.
  */
 size_t osp_sql_comment_cut(osp_str text, osp_sql_dialect dialect,
@@ -201,22 +201,22 @@ typedef enum osp_sql_secrecy
 {
 	OSP_SQL_HARMLESS,
 	OSP_SQL_UNKNOWN,   /* perhaps mistyped: its strings may be secret */
-	OSP_SQL_VALUES,    /* its constants are values of parameters */
-	OSP_SQL_SECRET,    /* a word in it says that its constants may be secret */
+	OSP_SQL_VALUES,    /* its constants are values of parameters (EXECUTE) */
+	OSP_SQL_SECRET,    /* a word shows that its constants may be secret */
 	OSP_SQL_SENSITIVE, /* it sets a secret, which need not be in quotes */
 } osp_sql_secrecy;
 
 /* May the text hold a secret? It may consist of several statements. */
 osp_sql_secrecy osp_sql_secret(osp_str text, osp_sql_dialect dialect);
 
-/* Which words does the text hold? */
+/* Finds out which kinds of words the text holds. */
 #define OSP_SQL_HAS_SECRET 1u /* such as "password" or "token" */
-#define OSP_SQL_HAS_TRACE  2u /* "trace", as in the keys of contexts */
+#define OSP_SQL_HAS_TRACE  2u /* "trace", as in the names of contexts */
 #define OSP_SQL_HAS_CONFIG 4u /* the view pg_settings */
 
 unsigned osp_sql_words(osp_str text);
 
-/* As osp_sql_secret, where the words are known. */
+/* Like osp_sql_secret, if osp_sql_words has been called before. */
 osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
 									unsigned found);
 
@@ -224,12 +224,12 @@ osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
  * TRANSACTION, SET CONSTRAINTS)? */
 bool osp_sql_runs_deferred(osp_str text, osp_sql_dialect dialect);
 
-/* Does it read rows that its text does not show: of a cursor (FETCH, MOVE), of a file or
- * the client (COPY)? */
+/* Does the statement read rows that its text does not show: those of a cursor (FETCH,
+ * MOVE), of a file or the client (COPY)? */
 bool osp_sql_reads_rows(osp_str text, osp_sql_dialect dialect);
 
-/* May it be one of those? The answer no is certain, and costs a look at the first
- * and the third byte. */
+/* May osp_sql_runs_deferred or osp_sql_reads_rows be true? false is certain, and reads
+ * only the first and the third byte. */
 static inline bool
 osp_sql_may_run_earlier(osp_str text)
 {
@@ -253,29 +253,31 @@ osp_sql_may_run_earlier(osp_str text)
 /* Does the text hold a URI with a password, or a file: URI with a key? */
 bool osp_sql_has_secret_uri(osp_str text);
 
-/* Does the text hold this word, which is given in lower case, in any case? */
+/* Does the text hold this word in upper or lower case? word is in lower case. */
 bool osp_sql_holds(osp_str text, const char *word);
 
 /*
- * Does each statement of the text begin as one of which PostgreSQL or SQLite records
- * the constants? Others may be mistyped ones that set a secret, as ALTER ROL.
+ * Does each statement of the text begin like a known kind of statement, whose constants
+ * may be recorded? Others may be mistyped statements that set a secret, such as ALTER
+ * ROL.
  */
 bool osp_sql_is_known(osp_str text, osp_sql_dialect dialect);
 
-/* Is it one SELECT, INSERT, BEGIN or the like, and nothing behind it? */
+/* Is the text one SELECT, INSERT, BEGIN or the like, with no other statement behind
+ * it? */
 bool osp_sql_is_query(osp_str text, osp_sql_dialect dialect);
 
 /* ---- texts as they are recorded (sql_record.c) ---- */
 
 /*
- * Copies the text with each string constant and each number as '***', and without
- * comments. Of a sensitive text also values without quotes are masked: what
- * follows PASSWORD, a setting, KEY. At most size bytes go to out; returns how many did.
+ * Copies the text without comments, with '***' in place of each string constant and
+ * each number. In a sensitive text, unquoted values are masked, too: those behind
+ * PASSWORD, KEY or a setting. Writes at most size bytes to out and returns how many.
  */
 size_t osp_sql_mask(osp_str text, osp_sql_dialect dialect,
 					osp_sql_secrecy secrecy, char *out, size_t size);
 
-/* The same with each constant, also numbers, as a question mark. */
+/* Like osp_sql_mask, with a question mark in place of each constant, also numbers. */
 size_t osp_sql_normalize(osp_str text, osp_sql_dialect dialect,
 						 osp_sql_secrecy secrecy, char *out, size_t size);
 
@@ -283,14 +285,14 @@ typedef struct osp_sql_recording
 {
 	osp_sql_dialect dialect;
 	osp_statement_text detail;
-	bool traceparents; /* are contexts: they are cut, too */
-	bool masked;       /* runs within a statement that may hold a secret */
-	bool broken;       /* did not parse: trust nothing in the text */
+	bool traceparents; /* traceparents are contexts, too, and are cut */
+	bool masked;       /* it runs within a statement that may hold a secret */
+	bool broken;       /* it did not parse: trust nothing in the text */
 	bool parsed;       /* the server has parsed it: it is not mistyped */
-	bool built;        /* perhaps of values: its constants are hidden */
+	bool built;        /* perhaps built of values: its constants are hidden */
 } osp_sql_recording;
 
-/* Memory for texts that are changed. It begins as all zeroes and grows; its owner
+/* Memory for texts that are rewritten. It begins as all zeroes and grows; its owner
  * keeps it for the next text, or frees it. */
 typedef struct osp_sql_space
 {
@@ -300,41 +302,41 @@ typedef struct osp_sql_space
 
 void osp_sql_space_free(osp_sql_space *space);
 
-/* A statement as it may be recorded. */
+/* The recordable form of a statement. */
 typedef struct osp_sql_recorded
 {
 	osp_str text;    /* borrowed from the text or from the space */
 	size_t full_len; /* of the statement without contexts */
 	osp_sql_secrecy secrecy;
-	bool masked; /* it is OSP_SQL_SECRET or more */
+	bool masked; /* secrecy is OSP_SQL_SECRET or more */
 } osp_sql_recorded;
 
 /*
- * The statement as it may be recorded. What belongs to one that is masked
- * (parameters, plans, messages, nested statements) must not show values either.
- * Of a text that has to be changed at most the first max bytes are recorded; of
- * another the caller cuts off what is too much. Memory is only needed for a text
- * that is changed; if there is none, the first word is recorded.
+ * Makes the recordable form of a statement. If it is masked, its parameters, plans,
+ * messages and nested statements must not show values either. Of a text that must be
+ * rewritten, at most the first max bytes are recorded; the caller must cut any other
+ * text. Memory is only needed to rewrite a text; if there is none, the first word is
+ * recorded.
  */
 void osp_sql_record(osp_str text, const osp_sql_recording *how, size_t max,
 					osp_sql_space *space, osp_sql_recorded *out);
 
 /* ---- messages of errors (sql_message.c) ---- */
 
-/* Where an error was raised, which says what its message quotes. */
+/* The place where an error was raised. It tells what its message quotes. */
 typedef enum osp_sql_origin
 {
 	OSP_SQL_FROM_ELSEWHERE, /* not known: names or values */
-	OSP_SQL_FROM_LOOKUP,    /* the same, perhaps without quotation marks */
+	OSP_SQL_FROM_LOOKUP,    /* not known, perhaps without quotation marks */
 	OSP_SQL_FROM_DATA,      /* values */
 	OSP_SQL_FROM_TEXT,      /* parts of the statement, before it was executed */
-	OSP_SQL_FROM_SCHEMA,    /* names of constraints, of prepared statements */
-	OSP_SQL_FROM_PROGRAM    /* a function or another server chose the words */
+	OSP_SQL_FROM_SCHEMA,    /* names of constraints and prepared statements */
+	OSP_SQL_FROM_PROGRAM    /* a function or another server chose the text */
 } osp_sql_origin;
 
 /*
- * Where an error of PostgreSQL's was raised. sqlstate may be NULL, and function,
- * the server's own function that raised the error. position: the error has a
+ * Finds out where an error of PostgreSQL was raised. sqlstate may be NULL, as may
+ * function, the server's own function that raised the error. position: the error has a
  * position in the client's statement; internal_position: in a statement that runs
  * within it.
  */
@@ -344,16 +346,16 @@ osp_sql_origin osp_sql_error_origin(const char *sqlstate, const char *function,
 typedef struct osp_sql_message_rules
 {
 	osp_sql_dialect dialect;
-	bool masked;      /* of a statement that may hold a secret */
-	bool values;      /* of a statement that may have parameters */
-	bool hide_values; /* of parameters */
+	bool masked;      /* its statement may hold a secret */
+	bool values;      /* its statement may have parameters */
+	bool hide_values; /* hide values of parameters */
 	bool hide_text;   /* texts are recorded without constants, or not at all */
 } osp_sql_message_rules;
 
 /*
- * The message of an error, in UTF-8, as it may be recorded: the message itself,
- * or one made in space, of at most size bytes, in which "?" stands for what it
- * quotes, and ? for a number.
+ * Makes the recordable form of an error's message, in UTF-8: the message
+ * itself, or a copy in space, of at most size bytes, in which "?" stands for a
+ * quoted part, and ? for a number.
  */
 osp_str osp_sql_message(osp_str message, osp_sql_origin origin,
 						const osp_sql_message_rules *rules, char *space,
@@ -362,9 +364,9 @@ osp_str osp_sql_message(osp_str message, osp_sql_origin origin,
 /* ---- DETAIL, HINT and CONTEXT of errors (sql_detail.c) ---- */
 
 /*
- * The DETAIL or HINT of an error of PostgreSQL's, in UTF-8, as it may be recorded:
- * itself, or one made in space in which *** stands for the values of a row; empty
- * if it may not. sqlstate may be NULL, origin is that of the message.
+ * Makes the recordable form of the DETAIL or HINT of a PostgreSQL error, in UTF-8: the
+ * text itself, or a copy in space in which *** stands for the values of a row; empty if
+ * nothing may be recorded. sqlstate may be NULL; origin is that of the message.
  */
 osp_str osp_sql_detail(osp_str detail, const char *sqlstate,
 					   osp_sql_origin origin,
@@ -372,10 +374,9 @@ osp_str osp_sql_detail(osp_str detail, const char *sqlstate,
 					   size_t size);
 
 /*
- * Of the CONTEXT of an error the places that it names, made in space, each in a
- * line of its own: functions with their lines, the line of a COPY, rows by their
- * place in the table. Statements and values in it are left out, and all of it
- * that is not in English.
+ * Lists, in space, the places that the CONTEXT of an error names, one a line: functions
+ * with their lines, the line of a COPY, rows by their place in the table. Leaves out
+ * statements and values, and everything that is not in English.
  */
 osp_str osp_sql_places(osp_str context, char *space, size_t size);
 

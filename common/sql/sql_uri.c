@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_uri.c
- *	  URIs in a text that have a password or a key.
+ *	  Finds URIs in a text that have a password or a key.
  */
 #include "sql/sql_text.h"
 
 #include <strings.h>
 
-/* Does what stands between two words end a URI? */
+/* Does this character behind a word end a URI? */
 static bool
 ends_uri(char c)
 {
 	return osp_sql_is_space(c) || c == '\'' || c == '"';
 }
 
-/* Is it a quotation mark that stands for itself within a string? */
+/* Is it a doubled quotation mark, which stands for one within a string? */
 static bool
 is_doubled(const char *p, const char *end)
 {
@@ -22,9 +22,9 @@ is_doubled(const char *p, const char *end)
 }
 
 /*
- * A part of the text that was looked through, and what was found at its end. Whoever
- * begins inside of it comes to the same end, so that no part is read twice, however
- * often "://" stands in a text.
+ * A part of the text that was read, and its end. A search that begins inside the part
+ * would stop at the same end, so no part is read twice, however often "://" stands in
+ * the text.
  */
 typedef struct part
 {
@@ -34,14 +34,15 @@ typedef struct part
 
 typedef struct parts
 {
-	part address; /* in brackets */
+	part address; /* an IP address in brackets */
 	part host;
 	part port;
 	part password;
 	part parameters;
 } parts;
 
-/* How far to go on from p, which is not the end; 0: no further. */
+/* Returns how many characters of the part are at p, which is not the end; 0: the part
+ * ends. */
 typedef size_t (*step_fn)(const char *p, const char *end);
 
 static const char *
@@ -90,8 +91,8 @@ step_password(const char *p, const char *end)
 }
 
 /*
- * Does a password follow at p, which is behind "://"? What stands behind a colon is
- * one unless it is the number of a port; a number is a password if an @ follows.
+ * Does a password follow at p, which is behind "://"? The text behind a colon is a
+ * password unless it is the number of a port; a number is a password if an @ follows.
  */
 static bool
 has_password(parts *known, const char *p, const char *end)
@@ -133,7 +134,7 @@ read_char(const char **p, const char *end)
 	return *c;
 }
 
-/* Is the name of a parameter at p that of a key? SQLite's encryptions know key, hexkey,
+/* Does the name of a key's parameter stand at p? SQLite's encryptions have key, hexkey,
  * textkey, and cipher_salt. */
 static bool
 is_key_name(const char *p, const char *end)
@@ -156,7 +157,7 @@ step_parameters(const char *p, const char *end)
 	return (*p != '?' && *p != '&') || !is_key_name(p + 1, end);
 }
 
-/* Has a parameter behind p, of a file: URI, the name of a key? */
+/* Does a parameter behind p, within a file: URI, have the name of a key? */
 static bool
 has_key_parameter(parts *known, const char *p, const char *end)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_words.c
- *	  Words such as "password", anywhere in a text.
+ *	  Finds words such as "password" anywhere in a text.
  */
 #include "sql/sql_text.h"
 
@@ -11,8 +11,8 @@ typedef struct text_word
 	unsigned kind;
 } text_word;
 
-/* The first four characters of each are letters or a separator of its own. '?'
- * stands for one of "_", "-", " " or for nothing. */
+/* The words. The first four characters of each are letters, or a separator that stands
+ * for itself. '?' stands for "_", "-", " " or for nothing. */
 static const text_word words[] = {
 	{"passw", OSP_SQL_HAS_SECRET},
 	{"pass?phrase", OSP_SQL_HAS_SECRET},
@@ -50,10 +50,11 @@ static const text_word words[] = {
 #define WORD_COUNT (sizeof(words) / sizeof(words[0]))
 
 /*
- * Pairs of characters as bits of rows: the first two of a word or the two from its
- * second one on; the two from its third one on; its first one and its fourth one.
- * Every second pair of the text is looked up, so each word is seen as one of the
- * first two, and the other tables leave few that have to be compared.
+ * Sets of pairs of characters, as bits, that speed up the search. begins has the first
+ * pair (1st and 2nd character) of each word and the second pair (2nd and 3rd). Every
+ * second pair of the text is looked up there, which finds every word by one of the two.
+ * behind (3rd and 4th) and around (1st and 4th) then sort out most places without a
+ * comparison.
  */
 static uint32_t begins[32];
 static uint32_t behind[32];
@@ -115,7 +116,7 @@ begins_with(const char *p, const char *end, const char *word)
 	return true;
 }
 
-/* Which kind of word begins at p? 0: none. */
+/* Returns the kind of the word that begins at p; 0: no word begins there. */
 static unsigned
 word_at(const char *p, const char *end)
 {
@@ -127,7 +128,7 @@ word_at(const char *p, const char *end)
 	return 0;
 }
 
-/* "pwd" is too short for the tables. */
+/* Is "pwd" in the text? It is too short for the tables. */
 static bool
 has_pwd(osp_str text)
 {
